@@ -1,4 +1,4 @@
-"""Atomic writing of remote bytes: a complete file in a folder that the person chose, or none."""
+"""Atomic writing of remote files: the folder that the person chose gets a complete file, or none."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ _HAS_DIR_FD: Final = {os.open, os.link, os.rename, os.unlink, os.stat} <= os.sup
 
 
 class DirectoryFd:
-    """An open folder, created if it is missing. An existing symlink is the person's own, and is followed."""
+    """An open folder. A symlink to a folder is followed: the person made it."""
 
     def __init__(self, path: Path) -> None:
-        """Create the folder if it is missing, and open it. Raises OSError."""
+        """Open the folder; create it if it is missing. Raises OSError."""
         self.path = path
         if "\0" in str(path):
-            # Python would raise ValueError, not OSError.
+            # Without this, Python raises ValueError.
             raise OSError(errno.EINVAL, "not a valid folder name")
         try:
             path.mkdir(parents=True, exist_ok=True)
@@ -49,7 +49,7 @@ class DirectoryFd:
         return name if self._descriptor is not None else str(self._real / name)
 
     def create(self, name: str) -> int:
-        """Create an empty file that only this user may read; return its descriptor.
+        """Create an empty file that only this user can read; return its descriptor.
 
         Raises:
             FileExistsError: the name exists, even as a dangling symlink.
@@ -115,7 +115,7 @@ _T = TypeVar("_T")
 
 
 class AtomicFile:
-    """A file that is being received. Only `commit` keeps it; `got` counts its bytes so far."""
+    """A file that is being received. Only `commit` keeps it. `got`: the bytes so far."""
 
     def __init__(self, folder: Path) -> None:
         """Prepare the file. Nothing is opened or created before the first write."""
@@ -127,7 +127,7 @@ class AtomicFile:
         self._file: BinaryIO | None = None
 
     async def write(self, chunk: bytes) -> None:
-        """Write more bytes; the first write creates the folder, if it is missing.
+        """Write more bytes; the first call creates the folder if it is missing.
 
         Raises:
             ApiError: kind DISK.
@@ -151,9 +151,9 @@ class AtomicFile:
             await _run_in_thread(self._empty)
 
     async def commit(self, name: str | None, wanted: int | None = None) -> Path:
-        """Give the file a safe, free name made from `name`; return its path.
+        """Give the file a safe and unused name based on `name`; return its path.
 
-        `wanted`: the announced size in bytes, if there is one.
+        `wanted`: the announced size in bytes; None: none was announced.
 
         Raises:
             ApiError: kind INCOMPLETE or DISK.
@@ -164,7 +164,7 @@ class AtomicFile:
         return await _run_in_thread(self._commit, safe_file_name(name))
 
     def abort(self) -> None:
-        """Close the file; remove it unless it was committed."""
+        """Close the file, and remove it unless it was committed."""
         if self._file is not None:
             with suppress(OSError):
                 self._file.close()
@@ -204,7 +204,7 @@ class AtomicFile:
 
 @contextmanager
 def atomic_file(folder: Path) -> Iterator[AtomicFile]:
-    """A new file for `folder`; it is removed unless it is committed."""
+    """A new file in `folder`, which is removed unless it is committed."""
     file = AtomicFile(folder)
     try:
         yield file
@@ -212,13 +212,13 @@ def atomic_file(folder: Path) -> Iterator[AtomicFile]:
         file.abort()
 
 
-async def land(
+async def write_atomically(
     chunks: AsyncIterator[bytes], folder: Path, name: str | None, wanted: int | None = None
 ) -> Path:
-    """Write all of `chunks` under a safe, free name made from `name`; return the path.
+    """Write all `chunks` to a new file; `name`, `wanted` and the result are those of `AtomicFile.commit`.
 
     Raises:
-        ApiError: kind DISK or INCOMPLETE, and all that `chunks` raises; no file remains then.
+        ApiError: kind DISK or INCOMPLETE, and whatever `chunks` raises; then no file remains.
     """
     with atomic_file(folder) as file:
         async for chunk in chunks:
@@ -227,7 +227,7 @@ async def land(
 
 
 async def _run_in_thread(work: Callable[..., _T], *args: object) -> _T:
-    """Run in a thread. When canceled, wait for the thread first: it must not write to a closed file."""
+    """Run in a thread. On cancellation, wait for the thread: it must not write to a closed file."""
     running = asyncio.ensure_future(asyncio.to_thread(work, *args))
     try:
         return await asyncio.shield(running)
@@ -248,7 +248,7 @@ def _opened(thing: _T | None) -> _T:
 
 # -- file names -----------------------------------------------------------------------------
 def candidate_names(name: str) -> Iterator[str]:
-    """Yield `name`, then "name (2).ext" and so on."""
+    """Yield "name.ext", "name (2).ext" and so on."""
     stem, ending = split_name(name)
     yield name
     for number in range(2, MAX_NAMES):
@@ -258,7 +258,7 @@ def candidate_names(name: str) -> Iterator[str]:
 def _give_name(folder: DirectoryFd, part: str, name: str, ours: Identity) -> str:
     for candidate in candidate_names(name):
         try:
-            # link() fails for any existing name, even a dangling symlink; rename would overwrite it.
+            # link() fails for any existing name, even a dangling symlink; rename() would overwrite it.
             folder.link(part, candidate)
         except FileExistsError:
             continue
@@ -268,17 +268,20 @@ def _give_name(folder: DirectoryFd, part: str, name: str, ours: Identity) -> str
             if not _claim_name(folder, part, candidate):
                 continue
         if folder.identity(candidate) != ours:
-            # Another process replaced our file. If that was before we linked it, we created this name, and
-            # remove it; if after, the name belongs to the other process.
+            # Another process replaced our file. If it did so before we linked it, this name is ours and is
+            # removed; otherwise the name belongs to the other process.
             if folder.identity(candidate) == folder.identity(part):
                 folder.remove(candidate)
             raise FileExistsError(errno.EEXIST, "the file was replaced while saving")
         return candidate
-    raise FileExistsError(errno.EEXIST, "every similar name is taken")
+    raise FileExistsError(errno.EEXIST, "every similar name is in use")
 
 
 def _claim_name(folder: DirectoryFd, part: str, name: str) -> bool:
-    """Without hard links: create the name exclusively, so that replacing it overwrites nothing."""
+    """Without hard links: create the name exclusively, then replace it, so that nothing is overwritten.
+
+    False where the name exists.
+    """
     try:
         os.close(folder.create(name))
     except FileExistsError:

@@ -1,8 +1,8 @@
-"""The client of the Handinger API, workers generation, and the request of a turn.
+"""The client of the workers generation of the API, and the request of a turn.
 
-A turn with files is sent as multipart/form-data, streamed from disk: the text fields, then one part `files`
-for a single file or a part `files[]` for each of several, with base name and type. Every file is opened and
-compared with the chosen attachment before anything is sent.
+A turn with attachments is sent as multipart/form-data, streamed from disk: the text fields, then a part
+`files` for a single file, or one part `files[]` per file, with base name and media type. Every file is opened
+and compared with the attachment before anything is sent.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ from typing import TYPE_CHECKING, BinaryIO, Final, Self
 from msgspec import Struct
 
 from handinger_tui.api import errors
-from handinger_tui.api import response as body
 from handinger_tui.api.errors import ChangedWhileSending
-from handinger_tui.api.response import HttpReply, ResponseLimits, error_in, is_json, media_type, parsed_answer
+from handinger_tui.api.frame_readers import error_in, is_json, parsed_answer
+from handinger_tui.api.response import HttpReply, ResponseLimits, media_type, read_all
 from handinger_tui.api.transport import Content, Origin, Transport, segment
 from handinger_tui.core.errors import AttachmentProblem, Refused
 from handinger_tui.core.jsontext import Json, JsonObject, NotJson, as_text, parse, parse_exact
@@ -44,19 +44,20 @@ _ESCAPES: Final = {'"': "%22", "\r": "%0D", "\n": "%0A"}
 
 
 Members = dict[str, str | bool]
+"""The members of a request body, in order."""
 
 
 def turn_members(order: TurnRequest, **others: str | bool | None) -> Members:
-    """The members of the request of a turn in order, without those that are None.
+    """The members of the request of a turn, without those that are None.
 
-    Not a pydantic model: our own values need no validation, and pydantic takes 10 MB.
+    This is not a pydantic model: our own values need no validation, and pydantic takes 10 MB.
     """
     members = {"input": encodable(order.prompt), "budget": order.budget, **others}
     return {name: value for name, value in members.items() if value is not None}
 
 
 class _OpenFile(Struct, frozen=True):
-    """An open attachment with the head of its part, and its size and time when it was opened."""
+    """An open attachment: the header of its part, and its size and modification time when it was opened."""
 
     head: bytes
     file: BinaryIO
@@ -74,7 +75,7 @@ class Upload(Struct, frozen=True):
     _end: bytes
 
     async def stream(self, progress: Callable[[], None]) -> AsyncIterator[bytes]:
-        """The body in blocks; `progress` is called before each block is sent.
+        """The body in blocks. `progress` is called before each block of a file.
 
         Raises:
             ChangedWhileSending: a file has changed since it was opened.
@@ -99,7 +100,7 @@ class Upload(Struct, frozen=True):
 
 @contextmanager
 def upload(members: Members, attachments: tuple[Attachment, ...]) -> Iterator[Upload]:
-    """Open and check all files of a request. It reads every file once, so call it in a thread.
+    """Open and check all files of a request. Call it in a thread, since it reads every file.
 
     Raises:
         AttachmentProblem: unreadable, not a regular file, or changed since it was chosen.
@@ -121,7 +122,7 @@ def upload(members: Members, attachments: tuple[Attachment, ...]) -> Iterator[Up
 def _open(stack: ExitStack, attachment: Attachment, boundary: str, part: str) -> _OpenFile:
     shown = clean_line(attachment.name, 120)
     try:
-        # Without O_NONBLOCK, opening a pipe that replaced the file would block without end.
+        # Without O_NONBLOCK, opening a pipe that replaced the file would block forever.
         descriptor = os.open(
             attachment.path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
         )
@@ -129,7 +130,7 @@ def _open(stack: ExitStack, attachment: Attachment, boundary: str, part: str) ->
         status = os.fstat(file.fileno())
         is_unchanged = stat.S_ISREG(status.st_mode) and status.st_size == attachment.size
         if is_unchanged and attachment.sha256:
-            import hashlib  # loads OpenSSL, 2 MB, which a start has no use for
+            import hashlib  # loads OpenSSL (2 MB), so not at startup
 
             is_unchanged = hashlib.file_digest(file, "sha256").hexdigest() == attachment.sha256
     except (OSError, ValueError) as problem:
@@ -150,7 +151,7 @@ def _open(stack: ExitStack, attachment: Attachment, boundary: str, part: str) ->
 
 
 def _file_name(name: str) -> str:
-    """The base name, escaped as in browsers. Folder names of this machine are never sent."""
+    """The base name, escaped as browsers do. The folders of this machine are never sent."""
     base = PurePath(name.replace("\\", "/")).name or "file"
     return "".join(_ESCAPES.get(character, character) for character in base)
 
@@ -165,11 +166,11 @@ STREAM_OR_JSON: Final = "text/event-stream, application/json"
 NO_CONTENT: Final = 204
 NO_SUCH_METHOD: Final = 405
 SMALL_BODY: Final = 4 << 20
-"""Bytes of a response that is not a Worker: a list of schedules, an e-mail address."""
+"""Maximum bytes of a response that is not a Worker: a list of schedules, an e-mail address."""
 
 
 class WorkerClient:
-    """Implements `engine.ports.WorkerApi`. Enter it before use; leaving it closes every connection."""
+    """Implements `engine.ports.WorkerApi`. Use it as a context manager, which closes every connection."""
 
     def __init__(
         self,
@@ -181,67 +182,67 @@ class WorkerClient:
         late: bool = False,
         pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
-        """Check the settings. `headers`: custom headers for our origin only.
+        """Check the settings. `headers`: custom headers, sent only to our origin.
 
-        `late`: httpx is loaded with the first request.
+        `late`: load httpx with the first request. `pause`: waits between two connection attempts.
 
         Raises:
             SettingsError: unusable base URL, key or header.
         """
         self.limits = limits or ResponseLimits()
-        self.connection = Transport(base_url, key, self.limits, headers, pause)
+        self.transport = Transport(base_url, key, self.limits, headers, pause)
         self._late = late
 
     @property
     def base_url(self) -> str:
         """The base URL without a trailing slash."""
-        return self.connection.base_url
+        return self.transport.base_url
 
     @property
     def origin(self) -> Origin:
         """The only origin that receives the key."""
-        return self.connection.origin
+        return self.transport.origin
 
     async def __aenter__(self) -> Self:
-        """Build the connection pools, or check that they can be built later.
+        """Build the connection pools; with `late` only where a setting of the machine needs a check.
 
         Raises:
             SettingsError: a proxy or certificate setting of the machine is unusable.
         """
-        await self.connection.open(late=self._late)
+        await self.transport.open(late=self._late)
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, problem: BaseException | None, trace: TracebackType | None
     ) -> None:
-        await self.connection.aclose()
+        await self.transport.aclose()
 
     # -- turns ---------------------------------------------------------------------------
     def new_target(self, _turn_id: str, /) -> str | None:
-        """None: the service names a new worker in its answer."""
+        """None: the service assigns the id of a new worker."""
         return None
 
     async def worker_of(self, target: str) -> str:
-        """The worker of a target: that is what it names."""
+        """The worker of a target: the target itself."""
         return target
 
     @asynccontextmanager
     async def start_turn(
         self, order: TurnRequest, departed: Callable[[], None] = lambda: None
     ) -> AsyncIterator[HttpReply]:
-        """POST the turn: one request, never repeated once a byte may have left.
+        """POST the turn once; it is never repeated after a byte may have left.
 
         `departed()` is called when the first byte may leave.
 
         Raises:
-            AttachmentProblem: a file is not what was chosen; nothing was sent.
+            AttachmentProblem: a file has changed or cannot be read; nothing was sent.
             Unreachable, Refused, Doubtful, ServerFault, BrokenContract
         """
         url, members = self.turn_request(order)
         async with AsyncExitStack() as stack:
             content, headers = await turn_content(stack, members, order)
             headers["Accept"] = STREAM_OR_JSON
-            sending = self.connection.send("POST", url, headers, content, departed=departed)
+            sending = self.transport.send("POST", url, headers, content, departed=departed)
             try:
                 response = await stack.enter_async_context(sending)
             except Refused as refusal:
@@ -253,7 +254,7 @@ class WorkerClient:
             yield HttpReply(response, StreamRoute.POST, self.limits, names_worker=order.worker_id is None)
 
     def turn_request(self, order: TurnRequest) -> tuple[str, Members]:
-        """The URL and the members of a turn's request, without its attachments.
+        """The URL and the members of the request of a turn, without its attachments.
 
         Raises:
             Refused: the worker's id cannot be used in a path.
@@ -263,23 +264,23 @@ class WorkerClient:
 
     @asynccontextmanager
     async def follow(self, worker_id: str, via: StreamRoute) -> AsyncIterator[HttpReply]:
-        """Watch a worker: the replay and then live events (REPLAY), or only live events (SUBSCRIBE).
+        """Watch a worker: earlier events, then live ones (REPLAY), or live events only (SUBSCRIBE).
 
         Raises:
             ApiError
         """
         url = self.worker_url(worker_id)
         url = f"{url}?stream=true" if via is StreamRoute.REPLAY else f"{url}/stream"
-        async with self.connection.get(url, STREAM_OR_JSON) as response:
+        async with self.transport.get(url, STREAM_OR_JSON) as response:
             yield HttpReply(response, via, self.limits)
 
     async def read_worker(self, worker_id: str) -> WorkerBody:
-        """GET the worker: a JSON object. One attempt.
+        """GET the worker. One attempt.
 
         Raises:
-            ApiError: also where the answer is another worker (BrokenContract); one without an id is accepted.
+            ApiError: BrokenContract if the answer is another worker. One without an id is accepted.
         """
-        async with self.connection.get(self.worker_url(worker_id), JSON) as response:
+        async with self.transport.get(self.worker_url(worker_id), JSON) as response:
             text = await self.json_text(response, self.limits.max_json_bytes)
             worker = body_of(text, parsed_answer(text, response.status_code, parse_exact))
         if names_another(worker.snapshot.worker_id, worker_id):
@@ -288,17 +289,17 @@ class WorkerClient:
 
     # -- e-mail --------------------------------------------------------------------------
     async def email(self, worker_id: str) -> str:
-        """The worker's e-mail address; the service may send text, a JSON string or an object.
+        """The worker's e-mail address. The service may send it as text, as a JSON string or in an object.
 
         Raises:
             ApiError
         """
         url = f"{self.worker_url(worker_id)}/email"
-        async with self.connection.get(url, "application/json, text/plain") as response:
+        async with self.transport.get(url, "application/json, text/plain") as response:
             kind = media_type(response)
             if not (is_json(kind) or kind == "text/plain"):
                 raise errors.unexpected_content(kind)
-            raw = await body.read_all(response, self.limits.idle_timeout, SMALL_BODY)
+            raw = await read_all(response, self.limits.idle_timeout, SMALL_BODY)
         text = raw.decode("utf-8", "replace").strip()
         value = _email_of(text)
         if value is None or "@" not in value or clean_line(value, 320) != value or " " in value:
@@ -318,11 +319,11 @@ class WorkerClient:
         """The text of a JSON body of at most `cap` bytes. Raises ApiError."""
         if not is_json(media_type(response)):
             raise errors.unexpected_content(media_type(response))
-        # A read is quick; without an overall limit, a slow sender could keep it open without end.
+        # The idle timeout alone would let a slow sender keep the request open forever.
         seconds = self.limits.first_byte_timeout + self.limits.idle_timeout
         try:
             async with asyncio.timeout(seconds):
-                raw = await body.read_all(response, self.limits.idle_timeout, cap)
+                raw = await read_all(response, self.limits.idle_timeout, cap)
         except TimeoutError:
             raise errors.read_timeout(seconds) from None
         return raw.decode("utf-8", "replace").removeprefix("\ufeff")
@@ -337,16 +338,12 @@ class WorkerClient:
         self, url: str, cap: int = SMALL_BODY, read: Callable[[str], Json] = parse
     ) -> JsonObject:
         """GET a JSON object of at most `cap` bytes. One attempt. Raises ApiError."""
-        async with self.connection.get(url, JSON) as response:
+        async with self.transport.get(url, JSON) as response:
             return await self.json_object(response, cap, read)
 
     async def delete(self, url: str, member: str) -> bool | None:
-        """DELETE; returns the member of the answer that says whether it was done, None where none does.
-
-        Raises:
-            ApiError
-        """
-        async with self.connection.send("DELETE", url, {"Accept": JSON}) as response:
+        """DELETE. Returns the boolean `member` of the answer; None where it has none. Raises ApiError."""
+        async with self.transport.send("DELETE", url, {"Accept": JSON}) as response:
             if response.status_code == NO_CONTENT:
                 return None
             outcome = (await self.json_object(response)).get(member)
@@ -356,17 +353,15 @@ class WorkerClient:
 async def turn_content(
     stack: AsyncExitStack, members: Members, order: TurnRequest
 ) -> tuple[bytes | Content, dict[str, str]]:
-    """The content of a turn's request, and the headers that belong to it. Files stay open until `stack` ends.
+    """The content of the request of a turn, and its headers. Files stay open until `stack` is closed.
 
     Raises:
-        AttachmentProblem: a file is not what was chosen.
+        AttachmentProblem: a file has changed or cannot be read.
     """
     headers = {"Content-Type": JSON, "Idempotency-Key": order.turn_id}
     if not order.attachments:
         return json.dumps(members, ensure_ascii=False, separators=(",", ":")).encode(), headers
-    opening = upload(members, order.attachments)
-    # Reads every file once to compare its digest.
-    multipart = await asyncio.to_thread(stack.enter_context, opening)
+    multipart = await asyncio.to_thread(stack.enter_context, upload(members, order.attachments))
     headers |= {"Content-Type": multipart.content_type, "Content-Length": str(multipart.length)}
     return multipart.stream, headers
 

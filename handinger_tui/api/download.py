@@ -1,11 +1,10 @@
-"""Downloads of a worker's file, from any host, into a folder of the person or, its beginning, into memory.
+"""Downloads of a worker's file from any host: the complete file into a folder, or its beginning into memory.
 
-Every request is checked (`file_urls`), at most five redirects are followed, and only a complete file is
-kept (`atomic_file`). An interrupted file is resumed with range requests (RFC 9110, sections 13 and 14):
-the rest is requested only if the first response named a strong validator (a strong ETag,
-or a Last-Modified date at least one second before Date), and accepted only if the second
-response is provably the rest of that version. Everything else restarts from the first
-byte: parts of two versions are never combined.
+Every URL is checked (`file_urls`), at most five redirects are followed, and only a complete file is kept
+(`atomic_file`). An interrupted download is resumed with a range request (RFC 9110, sections 13 and 14) if the
+first response named a strong validator: a strong ETag, or a Last-Modified date at least one second before
+Date. The second response is used only if it provably continues that version; otherwise the download restarts
+from the first byte. Parts of two versions are never combined.
 """
 
 from __future__ import annotations
@@ -25,9 +24,9 @@ from urllib.parse import unquote, urlsplit
 from msgspec import Struct
 
 from handinger_tui.api import errors
-from handinger_tui.api import response as body
 from handinger_tui.api.atomic_file import AtomicFile, atomic_file
 from handinger_tui.api.file_urls import as_link_error, check_file_url, decode_data_url, next_hop
+from handinger_tui.api.response import body_chunks, location_of
 from handinger_tui.api.transport import Origin, origin_of
 from handinger_tui.core.errors import (
     ApiError,
@@ -53,17 +52,17 @@ _PARAMETER: Final = re.compile(
         (?:"(?P<quoted>(?:[^"\\]|\\.)*+)"? | (?P<bare>[^;",]*+))""",
     re.VERBOSE | re.DOTALL,
 )
-"""Matches one parameter after the other, so that quoted text is never taken for a parameter."""
+"""One parameter of a header. Matched in order, so that text inside quotes is never read as a parameter."""
 _EXTENDED: Final = re.compile(r"([A-Za-z0-9-]{1,20})'[^']{0,20}'(.+)", re.DOTALL)
 _CHARSETS: Final = frozenset({"utf-8", "us-ascii", "iso-8859-1", "windows-1252"})
-"""Accepted charsets. Python knows many more, and some of its codecs raise in spite of errors="replace"."""
+"""Accepted charsets. Python has many more, and some of its codecs raise in spite of errors="replace"."""
 _LENGTH: Final = re.compile(r"[0-9]{1,18}")
 _STRONG: Final = re.compile(r'"[\x21\x23-\x7e]{1,1000}"')
 _CONTENT_RANGE: Final = re.compile(r"bytes ([0-9]{1,18})-([0-9]{1,18})/([0-9]{1,18}|\*)", re.IGNORECASE)
 _UNSATISFIED_RANGE: Final = re.compile(r"bytes \*/([0-9]{1,18})", re.IGNORECASE)
 
 Headers = Mapping[str, str]
-"""Response headers; their names are lower case."""
+"""Response headers, with names in lower case."""
 
 
 def content_disposition_filename(headers: Headers) -> str | None:
@@ -77,7 +76,7 @@ def content_disposition_filename(headers: Headers) -> str | None:
 
 
 def _decode_extended(value: str) -> str | None:
-    """Decode a value with a charset (RFC 8187); None when it is malformed or its charset is not accepted."""
+    """Decode a value with a charset (RFC 8187); None if it is malformed, or its charset is not accepted."""
     match = _EXTENDED.fullmatch(value)
     if match is None or match[1].lower() not in _CHARSETS:
         return None
@@ -85,9 +84,9 @@ def _decode_extended(value: str) -> str | None:
 
 
 def content_length(headers: Headers) -> int | None:
-    """The body's length in bytes as sent; None when the headers do not say."""
+    """The number of bytes of the body on the wire; None if the headers do not say."""
     if "transfer-encoding" in headers:
-        # With transfer-encoding, the length must be ignored.
+        # RFC 9112: then the length must be ignored.
         return None
     length = headers.get("content-length", "").strip()
     return int(length) if _LENGTH.fullmatch(length) else None
@@ -100,7 +99,7 @@ def is_unencoded(headers: Headers) -> bool:
 
 # -- versions and ranges --------------------------------------------------------------------
 class Version(Struct, frozen=True):
-    """The version of a file that is being received, and its place. `total` in bytes, where it is known."""
+    """The version of a file that is being received. `place`: see `_place`; `total`: its size if known."""
 
     validator: str
     place: tuple[Origin | None, str]
@@ -108,20 +107,20 @@ class Version(Struct, frozen=True):
 
 
 class RangeResult(Enum):
-    """What the response to a range request is for the file."""
+    """What the response to a range request contains."""
 
     FULL_FILE = auto()
-    """The body is the whole file from its first byte."""
+    """The complete file, from its first byte."""
     CONTINUES = auto()
-    """The body continues the bytes we have."""
+    """The bytes that follow those we have."""
     ALREADY_COMPLETE = auto()
-    """There is no more: we have the whole file."""
+    """Nothing: we have the complete file."""
     UNUSABLE = auto()
-    """The body does not fit: request the whole file."""
+    """Bytes that do not fit: the complete file must be requested."""
 
 
 def version_of(url: str, headers: Headers, total: int | None) -> Version | None:
-    """The version of a response with the whole file; None when it cannot be resumed."""
+    """The version in a response with the complete file; None when it cannot be resumed."""
     if not is_unencoded(headers) or headers.get("accept-ranges", "").strip().lower() == "none":
         return None
     validator = _validator(headers)
@@ -131,23 +130,23 @@ def version_of(url: str, headers: Headers, total: int | None) -> Version | None:
 def _validator(headers: Headers) -> str | None:
     tag = headers.get("etag", "").strip()
     if tag:
-        # A weak tag may stand for different bytes, and rules out the date as well.
+        # Different bytes may have the same weak tag. It rules out the date as well.
         return tag if _STRONG.fullmatch(tag) else None
     modified, response_date = _date(headers.get("last-modified", "")), _date(headers.get("date", ""))
     if modified is None or response_date is None or response_date - modified < timedelta(seconds=1):
-        # A file may change twice within one second and keep the same date.
+        # A file may change twice within a second and keep its date.
         return None
     return headers["last-modified"].strip()
 
 
 def _date(text: str) -> datetime | None:
-    """The time in a header, None where it names no zone."""
+    """The time in a header; None without a time zone."""
     date = errors.http_date(text)
     return date if date is not None and date.tzinfo is not None else None
 
 
 def _place(url: str) -> tuple[Origin | None, str]:
-    """Origin and path, without the query: a signed URL gets a new signature for every request."""
+    """Origin and path of a URL. Not its query: the signature in it changes with every request."""
     return origin_of(url), urlsplit(url).path
 
 
@@ -169,7 +168,7 @@ _FULL_STATUSES: Final = frozenset({200, 203})
 
 
 def first_response_size(status: int, headers: Headers) -> int | None:
-    """The file's size, if known, from a response that must begin with the first byte.
+    """The size of the file, None if not announced, from a response that must begin with the first byte.
 
     Raises:
         ApiError: the response does not begin with the first byte.
@@ -177,7 +176,7 @@ def first_response_size(status: int, headers: Headers) -> int | None:
     if status == 416:
         raise errors.refusal(status, {}, b"")
     if status == 206:
-        # A part, although we did not request one; it is accepted if it begins with the first byte.
+        # A part that we did not request is accepted if it begins with the first byte.
         first_byte, total = content_range(headers) or (-1, None)
         if first_byte != 0:
             raise errors.file_incomplete(0, total)
@@ -193,7 +192,7 @@ def judge_range_response(status: int, headers: Headers, url: str, version: Versi
     if status == 416:
         unsatisfied = _UNSATISFIED_RANGE.fullmatch(headers.get("content-range", "").strip())
         has_all_bytes = unsatisfied is not None and int(unsatisfied[1]) == got
-        # Some servers check the range before the version: without the tag, the size proves nothing.
+        # Some servers check the range before the version, so the size alone proves nothing.
         return (
             RangeResult.ALREADY_COMPLETE
             if has_all_bytes and is_same and headers.get("etag", "").strip() == version.validator
@@ -209,7 +208,7 @@ def judge_range_response(status: int, headers: Headers, url: str, version: Versi
 
 
 def _is_same_version(headers: Headers, url: str, version: Version) -> bool:
-    """Whether the response is from the same place and does not name another version."""
+    """Whether a response comes from the same place, and names no other version."""
     if _place(url) != version.place:
         return False
     name = "etag" if version.validator.startswith('"') else "last-modified"
@@ -218,17 +217,17 @@ def _is_same_version(headers: Headers, url: str, version: Version) -> bool:
 
 # -- retries ------------------------------------------------------------------------------
 MAX_FRUITLESS: Final = 5
-"""Requests in a row with little progress, after which a file is given up."""
+"""Consecutive requests with little progress after which the download fails."""
 MIN_PROGRESS: Final = 64 << 10
 """Bytes per request that count as progress."""
-RESTARTS: Final = 2
-"""Restarts from the first byte, after which a file is given up."""
+MAX_RESTARTS: Final = 2
+"""Restarts from the first byte after which the download fails."""
 LONGEST_PAUSE: Final = 60.0
 """Seconds."""
 
 
 class RetryBudget:
-    """Limits the retries of a download: they go on while it makes progress, but restarts are limited."""
+    """Allows retries as long as a download makes progress, and a limited number of restarts."""
 
     def __init__(self, pause: Callable[[float], Awaitable[None]]) -> None:
         self.restarts = 0
@@ -237,10 +236,10 @@ class RetryBudget:
         self._last_size = 0
 
     async def again(self, error: ApiError, got: int) -> bool:
-        """Wait, then return True; return False at once when the retries are used up."""
+        """Wait, then return True; return False at once when no retry is allowed. `got`: bytes so far."""
         self._fruitless = 0 if got - self._last_size >= MIN_PROGRESS else self._fruitless + 1
         self._last_size = got
-        if self._fruitless > MAX_FRUITLESS or self.restarts > RESTARTS:
+        if self._fruitless > MAX_FRUITLESS or self.restarts > MAX_RESTARTS:
             return False
         pause = min(1.5 ** max(self._fruitless - 1, 0), LONGEST_PAUSE)
         pause_with_jitter = pause * random.uniform(0.75, 1.0)  # noqa: S311 - jitter, no secret
@@ -253,14 +252,14 @@ MAX_REDIRECTS: Final = 5
 _T = TypeVar("_T")
 
 Progress = Callable[[int, int | None], None]
-"""Called with the bytes so far and the total (None if unknown), at most ten times a second and at the end.
+"""Called with the bytes so far, which decrease on a restart, and the total (None if unknown).
 
-The bytes so far decrease when a download restarts."""
+It is called at most ten times a second, and at the end."""
 Refresh = Callable[[], Awaitable[str | None]]
-"""Reads the worker again and returns the file's current URL; None when it has none."""
+"""Reads the worker again and returns the current URL of the file; None when it has none."""
 
 
-async def save(  # noqa: PLR0913 - what the caller knows of the file, and two callbacks
+async def save(  # noqa: PLR0913 - the facts about the file, and two callbacks
     client: WorkerClient,
     url: str,
     folder: Path,
@@ -270,15 +269,15 @@ async def save(  # noqa: PLR0913 - what the caller knows of the file, and two ca
     progress: Progress | None = None,
     refresh: Refresh | None = None,
 ) -> Path:
-    """Fetch `url` (absolute, relative to the base URL, or `data:`) into `folder`; return the new file.
+    """Download `url` (absolute, relative to the base URL, or `data:`) into `folder`; return the new file.
 
-    `name`: the file's name; without it, the server's name or the last segment of the URL
-    is used. It is always made safe. `wanted`: the size in bytes, where the worker reports it.
-    `refresh` is called once, when the URL is refused and may have expired; the fresh URL
-    is tried once; where it is another one, its size is not compared with `wanted`.
+    `name`: the name of the file, which is always made safe; without it, the name in the response or the last
+    segment of the URL is used. `wanted`: the size in bytes that the worker reported.
+    `refresh` is called when the URL may have expired; the URL that it returns is tried once. A different URL
+    may have another size than `wanted`.
 
     Raises:
-        LinkExpired: the URL may be stale, and there is no fresh one.
+        LinkExpired: the URL may have expired, and there is no other one.
         ApiError: kinds unsafe_url, redirect, too_large, incomplete, network, idle_timeout,
             disk, not_found and the other refusals; no file remains.
     """
@@ -289,7 +288,7 @@ async def save(  # noqa: PLR0913 - what the caller knows of the file, and two ca
 
 
 async def _renewed(fetch: Callable[[str], Awaitable[_T]], url: str, refresh: Refresh | None) -> _T:
-    """Fetch a URL; once it has expired, the current one."""
+    """Fetch a URL; if it has expired, fetch the one that `refresh` returns."""
     try:
         return await fetch(url)
     except LinkExpired:
@@ -308,7 +307,7 @@ async def _save(
     reporter: _ProgressReporter,
 ) -> Path:
     if url[:5].lower() == "data:":
-        # In a thread, since decoding millions of percent escapes takes a second.
+        # In a thread: decoding millions of percent escapes takes a second.
         content, media_type = await asyncio.to_thread(decode_data_url, url, client.limits.max_file_bytes)
         with atomic_file(folder) as part:
             await part.write(content)
@@ -324,7 +323,7 @@ async def _save(
 
 
 class _ProgressReporter:
-    """Reports the progress, at most ten times a second."""
+    """Throttles the calls of `progress`."""
 
     _SECONDS: Final = 0.1
 
@@ -333,7 +332,7 @@ class _ProgressReporter:
         self._next = 0.0
 
     def show(self, got: int, total: int | None, *, now: bool = False) -> None:
-        """Report the progress if it is due; `now`: report it in any case."""
+        """Report the progress if a report is due, or `now`."""
         if self._progress is None or (not now and time.monotonic() < self._next):
             return
         self._next = time.monotonic() + self._SECONDS
@@ -345,7 +344,7 @@ class _RestartNeeded(Exception):
 
 
 class _Download:
-    """The download of one file with as many requests as it needs."""
+    """The download of one file, with as many requests as needed."""
 
     def __init__(
         self, client: WorkerClient, url: str, wanted: int | None, reporter: _ProgressReporter
@@ -354,14 +353,14 @@ class _Download:
         self._url = url
         self._wanted = wanted
         self._reporter = reporter
-        self._retries = RetryBudget(client.connection.pause)
+        self._retries = RetryBudget(client.transport.pause)
         self._version: Version | None = None
         self._total: int | None = None
         self._name: str | None = None
         self._has_started = False
 
     async def fetch_into(self, part: AtomicFile) -> str | None:
-        """Fetch the whole file; return the name that the server sent. Raises ApiError."""
+        """Fetch the complete file; return the name in the response. Raises ApiError."""
         while (error := await self._attempt(part)) is not None:
             if not await self._retries.again(error, part.got):
                 raise self._as_file_error(error, part.got)
@@ -369,7 +368,7 @@ class _Download:
         return self._name
 
     async def _attempt(self, part: AtomicFile) -> ApiError | None:
-        """One request and its body. Return an error that a retry may solve; raise any other."""
+        """Send one request, receive its body. Returns an error that a retry may solve; raises others."""
         range_header = range_headers(self._version, part.got) if self._version and part.got else {}
         try:
             async with follow_redirects(self._client, self._url, range_header) as (response, final_url):
@@ -391,7 +390,7 @@ class _Download:
         await part.restart()
 
     async def _prepare(self, response: httpx.Response, url: str, part: AtomicFile, *, is_range: bool) -> bool:
-        """Prepare for the response's body; False when there is nothing left to receive."""
+        """Prepare for the body of a response; False when the file is complete already."""
         headers, status = response.headers, response.status_code
         if is_range and self._version is not None:
             result = judge_range_response(status, headers, url, self._version, part.got)
@@ -403,13 +402,13 @@ class _Download:
             if result is not RangeResult.FULL_FILE:
                 return result is RangeResult.CONTINUES
             await self._restart(part)
-            if self._retries.restarts > RESTARTS:
+            if self._retries.restarts > MAX_RESTARTS:
                 raise errors.file_changed()
         self._start(status, headers, url)
         return True
 
     def _start(self, status: int, headers: httpx.Headers, url: str) -> None:
-        """Read the file's size, version and name from a response that begins with the first byte."""
+        """Take size, version and name of the file from a response that begins with the first byte."""
         total = first_response_size(status, headers)
         self._has_started = True
         self._total = total
@@ -426,13 +425,13 @@ class _Download:
         limits, total = self._client.limits, self._total
         shown_total = total if total is not None else self._wanted
         self._reporter.show(part.got, shown_total)
-        chunks = body.chunks(response, limits.idle_timeout, limits.max_file_bytes - part.got)
+        chunks = body_chunks(response, limits.idle_timeout, limits.max_file_bytes - part.got)
         async with aclosing(chunks):
             async for chunk in chunks:
                 await part.write(chunk)
                 self._reporter.show(part.got, shown_total)
                 if self._wanted is not None and part.got > self._wanted:
-                    # A file of the wrong size is not kept, so receiving more is useless.
+                    # A file of the wrong size will not be kept, so stop here.
                     raise errors.file_incomplete(part.got, self._wanted)
         if total is not None and part.got < total:
             raise errors.broken_off("a part of the file is missing")
@@ -462,23 +461,23 @@ class _Download:
 async def follow_redirects(
     client: WorkerClient, url: str, headers: dict[str, str]
 ) -> AsyncIterator[tuple[httpx.Response, str]]:
-    """The response at the end of all redirects, and its URL.
+    """The response after all redirects, and its URL.
 
-    The key is sent until a redirect leaves our origin, and not again after a redirect back:
-    another host must not choose what is read with our key.
+    The key is sent until a redirect leaves our origin, and never after that: another host must not choose
+    what is read with our key.
 
     Raises:
         LinkExpired, ApiError
     """
     keyed = True
     for _ in range(MAX_REDIRECTS + 1):
-        keyed = keyed and client.connection.authorized(url)
+        keyed = keyed and client.transport.authorized(url)
         try:
-            async with client.connection.fetch(url, headers, keyed=keyed) as response:
+            async with client.transport.fetch(url, headers, keyed=keyed) as response:
                 if not 300 <= response.status_code < 400:
                     yield response, url
                     return
-                location = body.location_of(response)
+                location = location_of(response)
                 if not location:
                     raise errors.redirect_refused(response.status_code, "")
         except Refused as refusal:
@@ -489,11 +488,11 @@ async def follow_redirects(
 
 # -- the beginning of a file, in memory --------------------------------------------------
 _SLACK: Final = 1 << 20
-"""Bytes above `most` that a body may have before its limit applies, since encoding may enlarge it."""
+"""Bytes above `most` that a body may have, since a content encoding may enlarge it."""
 
 
 class FileBeginning(Struct, frozen=True):
-    """The first bytes of a file. `complete`: `data` is the whole file; `total`: its size, where known."""
+    """The first bytes of a file. `complete`: `data` is all of it. `total`: its size, None if unknown."""
 
     data: bytes
     complete: bool
@@ -508,13 +507,10 @@ async def fetch_beginning(
     progress: Progress | None = None,
     refresh: Refresh | None = None,
 ) -> FileBeginning:
-    """Fetch at most `most` bytes of the file at `url`; the rest is not read.
-
-    `refresh` is called once when the URL may have expired, as in `save`.
+    """Fetch at most `most` bytes of the file at `url`; no more is read.
 
     Raises:
-        LinkExpired: the URL may be stale, and there is no fresh one.
-        ApiError: see `save`; the kind DISK does not occur.
+        LinkExpired, ApiError: see `save`; the kind DISK does not occur.
     """
     return await _renewed(lambda now: _fetch_beginning(client, now, most, progress), url, refresh)
 
@@ -528,7 +524,7 @@ async def _fetch_beginning(
     async with follow_redirects(client, check_file_url(client, url), {}) as (response, _):
         total = first_response_size(response.status_code, response.headers)
         data = bytearray()
-        chunks = body.chunks(response, client.limits.idle_timeout, most + _SLACK)
+        chunks = body_chunks(response, client.limits.idle_timeout, most + _SLACK)
         try:
             async with aclosing(chunks):
                 async for chunk in chunks:
@@ -538,10 +534,10 @@ async def _fetch_beginning(
                     if len(data) > most:
                         break
         except ApiError as error:
-            # An encoded body may exceed its limit before it yields `most` bytes.
+            # An encoded body may exceed the limit before it yields `most` bytes.
             if error.kind is not Kind.TOO_LARGE or not data:
                 raise
             return FileBeginning(bytes(data[:most]), complete=False, total=total)
-    # A partial response that we did not request may be shorter than the file.
+    # A server may send a part of the file although we requested all of it.
     is_partial = total is not None and len(data) < total
     return FileBeginning(bytes(data[:most]), complete=len(data) <= most and not is_partial, total=total)

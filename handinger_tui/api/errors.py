@@ -1,4 +1,4 @@
-"""Errors of the API layer: the translation of transport exceptions, and one constructor per failure."""
+"""The errors of `api`: translation of transport exceptions, and one constructor per kind of failure."""
 
 from __future__ import annotations
 
@@ -32,14 +32,14 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 MAX_REASON_BYTES: Final = 800
-"""Bytes of a quoted reason, so that a summary with its own text stays below 1 kB."""
+"""Bytes of a quoted reason: a summary with it stays below 1 kB."""
 
 _TITLE: Final = re.compile(r"<title[^>]{0,200}>(.{0,2000}?)</title", re.IGNORECASE | re.DOTALL)
 _LOOKS_LIKE_JSON: Final = ("{", "[", '"')
 
 
 class ChangedWhileSending(OSError):
-    """A file changed during its upload. The request is aborted, so that no server accepts it as complete."""
+    """A file changed during its upload. The request is aborted, so that no server takes it as complete."""
 
 
 def shorten(text: str, limit: int = MAX_REASON_BYTES) -> str:
@@ -50,7 +50,7 @@ def shorten(text: str, limit: int = MAX_REASON_BYTES) -> str:
 
 
 def reason(content_type: str, body: bytes) -> str:
-    """The reason in an error body of any shape; "" when it has no readable one."""
+    """The reason in an error body of any format; "" when there is no readable one."""
     text = body.decode("utf-8", "replace").removeprefix("\ufeff").strip()
     kind = content_type.partition(";")[0].strip().lower()
     if "json" in kind or text.startswith(_LOOKS_LIKE_JSON):
@@ -75,10 +75,10 @@ _SECONDS: Final = re.compile(r"[0-9]+(?:\.[0-9]+)?")
 
 
 def retry_after(headers: Mapping[str, str]) -> float | None:
-    """Seconds until the service accepts another request, 0 to 3600; None when it names none.
+    """Seconds until the service accepts another request, 0 to `LONGEST_WAIT`; None when it names no time.
 
-    `retry-after-ms` wins; `retry-after` is seconds or a date. A date is compared
-    with the response's own Date, so that a wrong clock on either side cancels out.
+    `retry-after-ms` wins over `retry-after`, which is in seconds or a date. A date is compared with the Date
+    of the response, so that a wrong clock on either side does not matter.
     """
     millis = headers.get("retry-after-ms", "").strip()
     if _SECONDS.fullmatch(millis):
@@ -96,8 +96,8 @@ def retry_after(headers: Mapping[str, str]) -> float | None:
 
 
 def http_date(text: str) -> datetime | None:
-    """The time in a header; naive where it names no zone, None where it is no date."""
-    from email.utils import parsedate_to_datetime  # memory that a start has no use for
+    """The time in a header, naive without a time zone; None when it is not a date."""
+    from email.utils import parsedate_to_datetime  # to save memory at startup
 
     try:
         return parsedate_to_datetime(text)
@@ -111,7 +111,7 @@ def _in_utc(date: datetime) -> datetime:
 
 MAY_COST: Final = "It may have arrived and may cost money. The worker is checked; nothing is resent."
 ONLY_READ: Final = "Try again. Reading costs nothing."
-"""The hint that replaces `MAY_COST` for requests that only read."""
+"""Replaces the hint `MAY_COST` for requests that only read."""
 
 
 class Phase(Enum):
@@ -123,22 +123,22 @@ class Phase(Enum):
 
 
 class TransportErrors(NamedTuple):
-    """The exceptions of httpx by what they mean."""
+    """The exceptions of httpx, by meaning."""
 
     all: tuple[type[Exception], ...]
-    """All that a transport raises."""
+    """Everything that a transport raises."""
     nothing_sent: tuple[type[Exception], ...]
-    """They prove that nothing was sent: name resolution, refused, connect timeout, TLS."""
+    """Proof that nothing was sent: name resolution, refused, connect timeout, TLS."""
     timeout: type[Exception]
     unusable_request: tuple[type[Exception], ...]
-    """Their messages may quote header values and URLs."""
+    """The request cannot be built. The messages may quote secrets, so they are never shown."""
     not_http: type[Exception]
 
 
 @cache
 def transport_errors() -> TransportErrors:
-    """Looked up late: httpx is loaded with the first request."""
-    import httpx  # 60 ms and 7 MB, with the first request
+    """The exceptions of httpx, which is loaded with the first request."""
+    import httpx  # 60 ms and 7 MB
 
     return TransportErrors(
         # InvalidURL, ValueError (host names that IDNA rejects) and OSError are not httpx.HTTPErrors.
@@ -151,7 +151,7 @@ def transport_errors() -> TransportErrors:
 
 
 def translate(problem: Exception, phase: Phase, origin: str = "the service") -> ApiError:
-    """The `ApiError` for an exception of the transport; `origin` is where the request was to go."""
+    """The `ApiError` for an exception of the transport. `origin`: the destination of the request."""
     if phase is Phase.CONNECTING:
         return _unreachable(problem, origin)
     if phase is Phase.BODY:
@@ -176,9 +176,9 @@ def _unreachable(problem: Exception, origin: str) -> ApiError:
 
 
 def _connect_reason(problem: BaseException) -> str:
-    """Why no connection came about, as the system reports it: httpx says only that all attempts failed.
+    """Why a connection failed, as the system reports it: httpx reports only that all attempts failed.
 
-    asyncio puts the address where the reason belongs ("Connect call failed").
+    asyncio reports the address ("Connect call failed …") instead of the reason.
     """
     causes: list[BaseException] = [problem]
     while (cause := causes[-1].__cause__ or causes[-1].__context__) is not None and cause not in causes:
@@ -194,37 +194,37 @@ def _connect_reason(problem: BaseException) -> str:
 def _invalid_http(problem: Exception) -> str | None:
     """A description if the peer sent something other than HTTP, else None."""
     is_protocol_error = isinstance(problem, transport_errors().not_http)
-    # httpx uses the same class for a plain end of the connection.
+    # httpx raises the same class when the connection was closed.
     is_disconnect = "disconnected" in str(problem) or "closed connection" in str(problem)
     return "The service sent an invalid HTTP response" if is_protocol_error and not is_disconnect else None
 
 
 def unusable_client(problem: SettingsError) -> ApiError:
-    """A setting of the machine is unusable, so no client can be built."""
+    """No client can be built, because a setting of the machine is unusable."""
     return Unreachable(Kind.CONNECT, f"{problem.summary} Nothing was sent.", problem.hint)
 
 
 # -- before a response -------------------------------------------------------------
 def response_timeout(seconds: float) -> ApiError:
-    """The request was sent and no complete headers came in time."""
+    """The request was sent, and its response headers were not complete in time."""
     return Doubtful(Kind.TIMEOUT, f"The service did not answer within {seconds:g} s.", MAY_COST)
 
 
 # -- within a response ---------------------------------------------------------------
 def broken_off(why: str) -> ApiError:
-    """A response began and did not reach its end."""
+    """A response began, and ended early."""
     return StreamLost(Kind.NETWORK, f"The answer was cut off: {why}.", "What arrived is saved.")
 
 
 def idle_timeout(seconds: float) -> ApiError:
-    """No byte came for too long."""
+    """No byte arrived for too long."""
     return StreamLost(
         Kind.IDLE_TIMEOUT, f"No data for {seconds:g} s.", "The worker may still be running and charging."
     )
 
 
 def read_timeout(seconds: float) -> ApiError:
-    """A read that should be quick took too long although bytes kept coming."""
+    """A read took too long although bytes kept arriving."""
     return StreamLost(Kind.TIMEOUT, f"Reading took longer than {seconds:g} s.", "Try again.")
 
 
@@ -236,21 +236,21 @@ def body_too_large(cap: int) -> ApiError:
 
 
 def bad_gzip(*, started: bool) -> ApiError:
-    """The bytes are not in the encoding that `Content-Encoding` names."""
+    """The body is not valid gzip. `started`: its beginning was."""
     if started:
         return StreamLost(Kind.ENCODING, "The compressed answer is damaged.", "What arrived is saved.")
     return BrokenContract(Kind.ENCODING, "The answer is labeled gzip but is not gzip.", MAY_COST)
 
 
 def unusable_encoding(encoding: str) -> ApiError:
-    """The response has an encoding that we did not accept."""
+    """The response has a content encoding that we did not accept."""
     return BrokenContract(
         Kind.ENCODING, f"The answer has an unsupported encoding ({shorten(encoding, 60)}).", MAY_COST
     )
 
 
 def unexpected_content(content_type: str) -> ApiError:
-    """The body has a content type that this API does not use; it is never shown."""
+    """The body has a content type that this API does not use. The body is never shown."""
     if "html" in content_type:
         return BrokenContract(
             Kind.UNEXPECTED_CONTENT,
@@ -266,19 +266,19 @@ def unexpected_content(content_type: str) -> ApiError:
 
 
 def not_json() -> ApiError:
-    """The body is labeled JSON and is not JSON."""
+    """The content type is JSON, but the body is not."""
     return BrokenContract(
         Kind.UNEXPECTED_CONTENT, "The answer is labeled JSON but is not valid JSON.", MAY_COST
     )
 
 
 def undecodable(what: str, hint: str = MAY_COST) -> ApiError:
-    """The JSON has not the expected content, or exceeds our limits."""
+    """`what` does not have the expected content, or exceeds our limits."""
     return BrokenContract(Kind.DECODE, f"{what} could not be read.", hint)
 
 
 def another_worker() -> ApiError:
-    """The response is a Worker with another id than the one in the URL."""
+    """The response is a Worker with a different id than the one in the URL."""
     return BrokenContract(Kind.UNEXPECTED_CONTENT, ANOTHER_WORKER, ONLY_READ)
 
 
@@ -298,14 +298,14 @@ RENEWAL_IN_DOUBT: Final = (
 
 
 def in_doubt(problem: ApiError, hint: str, more: str = "") -> ApiError:
-    """The outcome of a request that failed so is not clear; `more` follows what happened."""
+    """`problem` leaves the outcome of a request in doubt. `more` is added to its summary."""
     summary = f"{problem.summary} {more}" if more else problem.summary
     return Doubtful(problem.kind, summary, hint, http_status=problem.http_status)
 
 
 @contextmanager
-def doubted(hint: str) -> Iterator[None]:
-    """Run one request that changes something; a failure that does not prove that it did not is in doubt."""
+def outcome_may_be_in_doubt(hint: str) -> Iterator[None]:
+    """Wrap one request that changes something. A failure that may follow the change becomes `in_doubt`."""
     try:
         yield
     except (Refused, Unreachable):
@@ -315,7 +315,7 @@ def doubted(hint: str) -> Iterator[None]:
 
 
 def schedule_in_doubt(problem: ApiError, *, is_listed: bool) -> ApiError:
-    """Whether a schedule was added is not clear; `is_listed`: a list was read that does not show it."""
+    """It is not clear whether a schedule was added. `is_listed`: the list was read and does not show it."""
     shown = (
         "The list of schedules does not show it." if is_listed else "The list of schedules cannot be read."
     )
@@ -330,7 +330,7 @@ def schedule_in_doubt(problem: ApiError, *, is_listed: bool) -> ApiError:
 def other_generation(
     why: str, generation: str, status: int | None, retry_after_s: float | None = None
 ) -> ApiError:
-    """The answer shows that the service has another generation of the API than the one in the settings."""
+    """The service has another `generation` of the API than the one in the settings; `why`: the evidence."""
     return Refused(
         Kind.NOT_FOUND,
         f"{why} The service seems to have the {generation} generation of the API.",
@@ -365,7 +365,7 @@ _KINDS: Final[dict[int, Kind]] = {
     410: Kind.NOT_FOUND,
     413: Kind.TOO_LARGE,
     429: Kind.RATE_LIMITED,
-    # A proxy gave up waiting; the service may have the request.
+    # A proxy stopped waiting; the service may have received the request.
     499: Kind.SERVER,
     502: Kind.GATEWAY,
     503: Kind.GATEWAY,
@@ -374,7 +374,7 @@ _KINDS: Final[dict[int, Kind]] = {
 
 
 def refusal(status: int, headers: Mapping[str, str], body: bytes) -> ApiError:
-    """The error for a response outside 2xx. The names in `headers` are lower case."""
+    """The error for a response outside 2xx. `headers`: with names in lower case."""
     if 300 <= status < 400:
         return redirect_refused(status, headers.get("location", ""))
     if status < 200:
@@ -390,12 +390,12 @@ def refusal(status: int, headers: Mapping[str, str], body: bytes) -> ApiError:
 
 
 def _sentence(text: str) -> str:
-    """A reason of the service with a full stop, since other sentences may follow it."""
+    """A reason with a full stop, since other sentences may follow it."""
     return text if text.endswith((".", "!", "?", "…")) else f"{text}."
 
 
 def redirect_refused(status: int, location: str) -> ApiError:
-    """A redirect of an API call. It is not followed, since request and key would go to another address."""
+    """A redirect of an API call, which would send the request and the key to another address."""
     try:
         host = urlsplit(location).netloc.rpartition("@")[2] or "another page on the same host"
     except ValueError:
@@ -421,14 +421,14 @@ def bad_segment(what: str) -> ApiError:
 
 # -- files ----------------------------------------------------------------------------------
 def unsafe_url(why: str) -> ApiError:
-    """A file URL is unsafe and is not fetched."""
+    """The URL of a file is unsafe and was not fetched."""
     return Refused(Kind.UNSAFE_URL, f"Not opened: {why}.", "Nothing was downloaded.")
 
 
 def reword_for_file(problem: ApiError, *, of_local_worker: bool) -> None:
-    """Use the words of a file that could not be read: no message was to be sent or charged.
+    """Reword an error for a file that could not be read; the original is about a message that was sent.
 
-    `of_local_worker`: its address is on this computer, but not that of the service.
+    `of_local_worker`: the URL is on this computer, but is not that of the service.
     """
     problem.summary = problem.summary.removesuffix(" Nothing was sent.")
     if problem.kind is Kind.NOT_FOUND:
@@ -440,7 +440,7 @@ def reword_for_file(problem: ApiError, *, of_local_worker: bool) -> None:
 
 
 def not_a_file(status: int) -> ApiError:
-    """The response is successful and holds no file."""
+    """The response is successful, but contains no file."""
     return BrokenContract(
         Kind.UNEXPECTED_CONTENT,
         f"The response ({status}) contains no file.",
@@ -449,7 +449,7 @@ def not_a_file(status: int) -> ApiError:
 
 
 def too_many_redirects(limit: int) -> ApiError:
-    """A file's URL redirects too often."""
+    """The URL of a file redirects too often."""
     return Refused(
         Kind.REDIRECT,
         f"The link to the file redirected more than {limit} times.",
@@ -467,7 +467,7 @@ def file_too_large(limit: int) -> ApiError:
 
 
 def file_incomplete(got: int, wanted: int | None = None) -> ApiError:
-    """A file ended early, or is longer than it should be."""
+    """A file ended early, or is larger than announced. `got`, `wanted`: bytes."""
     if wanted is not None and got > wanted:
         return StreamLost(
             Kind.INCOMPLETE,
@@ -481,7 +481,7 @@ def file_incomplete(got: int, wanted: int | None = None) -> ApiError:
 
 
 def file_changed() -> ApiError:
-    """A file changed while it was fetched; parts of two versions are never combined."""
+    """A file changed while it was downloaded."""
     return StreamLost(
         Kind.INCOMPLETE, "The file changed during the download and was not saved.", "Try again."
     )
@@ -495,7 +495,7 @@ def file_stalled(got: int) -> ApiError:
 
 
 def link_expired(refusal: ApiError, host: str) -> ApiError:
-    """A file's URL was refused, and it was signed or belongs to another host than the service."""
+    """The URL of a file was refused, and is signed or belongs to another host than the service."""
     return LinkExpired(
         refusal.kind,
         f"{shorten(host, 200)} refused the link to the file ({refusal.http_status}). It may have expired.",

@@ -1,8 +1,7 @@
-"""File URLs: they are untrusted and checked before every request; the current one, as download links expire.
+"""URLs of files: they are untrusted and checked before every request, and replaced when they have expired.
 
-Allowed is https, and http only to this machine; no redirect from https to http; no address
-of a private network unless the service itself is on this machine. The key is not handled
-here: `Transport` adds it for our own origin alone.
+https is allowed, http only to this machine; no redirect from https to http; no private address unless the
+service is on this machine, too. `Transport` handles the key, and adds it only for our own origin.
 """
 
 from __future__ import annotations
@@ -33,7 +32,7 @@ _NAT64: Final = ipaddress.IPv6Network("64:ff9b::/96")
 _SIGNATURES: Final = frozenset(
     {"signature", "sig", "token", "x-amz-signature", "x-goog-signature", "x-oss-signature", "q-signature"}
 )
-"""Query parameters with which storage hosts sign URLs that expire."""
+"""Query parameters in which storage hosts put the signature of a URL that expires."""
 _FROM_URL_SAFE: Final = bytes.maketrans(b"-_", b"+/")
 _STALE_STATUSES: Final = frozenset({401, 403, 404, 410})
 
@@ -44,7 +43,7 @@ def check_file_url(client: WorkerClient, url: str) -> str:
     Raises:
         Refused: kind UNSAFE_URL.
     """
-    # urljoin would silently drop line breaks and tabs.
+    # urljoin silently drops line breaks and tabs.
     if not url or "\\" in url or not url.isprintable():
         raise errors.unsafe_url("not an address")
     try:
@@ -53,14 +52,14 @@ def check_file_url(client: WorkerClient, url: str) -> str:
     except ValueError:
         raise errors.unsafe_url("not a valid address") from None
     if _DOTS.search(path):
-        # Dot segments would be resolved, and reach another route than the one shown.
+        # httpx resolves dot segments, so the request would go to another path than the one shown.
         raise errors.unsafe_url("its path leaves its folder")
     _check_target(client.origin, absolute)
     return absolute
 
 
 def next_hop(client: WorkerClient, url: str, location: str) -> str:
-    """Return the target of a redirect of `url`, if it may be followed.
+    """Return the target of a redirect from `url` as an absolute URL, if it may be followed.
 
     Raises:
         Refused: kind UNSAFE_URL.
@@ -90,7 +89,7 @@ def _check_target(ours: Origin, url: str) -> None:
 
 
 def _is_usual_spelling(host: str) -> bool:
-    """Whether a loopback host is spelled as usual: not as a name under localhost, nor as IPv4 in IPv6."""
+    """Whether a loopback host is localhost or a plain IP address, not a subdomain or IPv4 in IPv6."""
     try:
         return getattr(ipaddress.ip_address(host), "ipv4_mapped", None) is None
     except ValueError:
@@ -98,7 +97,7 @@ def _is_usual_spelling(host: str) -> bool:
 
 
 def is_private_host(host: str) -> bool:
-    """Whether a host, by its name or IP address, is not on the public internet."""
+    """Whether a host is not on the public internet, judged by its name or IP address."""
     try:
         return any(address.is_multicast or not address.is_global for address in _embedded_addresses(host))
     except ValueError:
@@ -109,10 +108,10 @@ def is_private_host(host: str) -> bool:
 
 
 def _embedded_addresses(host: str) -> Iterator[ipaddress.IPv4Address | ipaddress.IPv6Address]:
-    """An IP address, and the IPv4 addresses embedded in it, to which gateways route.
+    """An IP address and the IPv4 addresses embedded in it, to which gateways may route.
 
     Raises:
-        ValueError: it is not an IP address.
+        ValueError: not an IP address.
     """
     address = ipaddress.ip_address(host)
     yield address
@@ -123,22 +122,22 @@ def _embedded_addresses(host: str) -> Iterator[ipaddress.IPv4Address | ipaddress
 
 
 def is_signed(url: str) -> bool:
-    """Whether a URL has a signature, as expiring URLs of storage hosts do."""
+    """Whether a URL has a signature, and so may expire."""
     return any(name.lower() in _SIGNATURES for name, _value in parse_qsl(urlsplit(url).query))
 
 
 def as_link_error(client: WorkerClient, url: str, refusal: Refused) -> ApiError:
-    """The refusal of `url`, or a `LinkExpired` if the URL itself may be stale.
+    """`refusal`, or `LinkExpired` if the URL may have expired.
 
-    A URL may be stale if another host than the service refuses it, or if it was signed:
-    storage hosts answer 400, 401 or 403 to an expired signature.
+    It may have expired if it is signed, or if another host than the service refuses it. Storage hosts answer
+    400, 401 or 403 to an expired signature.
     """
     origin = origin_of(url)
     if origin is None:
         return refusal
-    is_other_host, has_signature = origin != client.origin, is_signed(url)
-    is_stale = refusal.http_status in _STALE_STATUSES and (is_other_host or has_signature)
-    if is_stale or (refusal.http_status == 400 and has_signature):
+    status, has_signature = refusal.http_status, is_signed(url)
+    is_stale = status in _STALE_STATUSES and (has_signature or origin != client.origin)
+    if is_stale or (status == 400 and has_signature):
         return errors.link_expired(refusal, origin.host)
     return refusal
 
@@ -147,7 +146,7 @@ def decode_data_url(url: str, limit: int) -> tuple[bytes, str]:
     """The bytes and the media type of a `data:` URL.
 
     Raises:
-        ApiError: kind UNSAFE_URL for a malformed URL, TOO_LARGE for a large one.
+        ApiError: kind UNSAFE_URL for a malformed URL, TOO_LARGE for more than `limit` bytes.
     """
     head, comma, raw = url[5:].partition(",")
     if not comma:
@@ -169,22 +168,18 @@ def decode_data_url(url: str, limit: int) -> tuple[bytes, str]:
 
 
 def refresher(client: TurnClient, worker_id: str, file: FilePart) -> Callable[[], Awaitable[str | None]]:
-    """Return a function that `save` calls when the address of `file` may have expired.
+    """The `refresh` of `download.save` for `file`: it reads the worker, which is free, and finds the file."""
 
-    It reads the worker, which is free, and returns the current address; None if the worker no longer
-    has the file, or several files match.
-    """
-
-    async def current_url() -> str | None:
+    async def refresh() -> str | None:
         return find_current_url(file, (await client.read_worker(worker_id)).snapshot.files)
 
-    return current_url
+    return refresh
 
 
 def find_current_url(file: FilePart, files: Sequence[FilePart]) -> str | None:
-    """Return the current address of `file`, matched by name and path, then by path, then by name.
+    """The current URL of `file`, found by name and path, else by path, else by name.
 
-    None if no file matches, or several with different addresses do.
+    None if no file matches, or several with different URLs.
     """
     path = _url_path(file.url)
     rules: list[Callable[[FilePart], bool]] = [

@@ -1,6 +1,6 @@
-"""The generations of the API: what an id or an address of the dashboard names, and which one a service has.
+"""The generations of the API: what an id or a dashboard URL refers to, and which generation a service has.
 
-Which one a service has is never concluded from the form of an id: both forms occur in both.
+The format of an id does not show the generation: both formats occur in both.
 """
 
 from __future__ import annotations
@@ -28,22 +28,22 @@ _ADDRESS: Final = re.compile(r"/worker/([^/]+)(?:/task/([^/]+))?/?$")
 
 
 class Generation(Struct, frozen=True):
-    """One generation. `has_tasks`: a target is a task of a stored worker; else it is a worker."""
+    """One generation. `has_tasks`: a target is a task of a stored worker; otherwise it is a worker."""
 
     has_tasks: bool
 
     def place_of(self, text: str) -> Place:
-        """What `text` names as a worker: its id, or an address of the dashboard."""
+        """Where to send a message, given the id of a worker or a dashboard URL."""
         worker, task = _ids_in(text)
         if not self.has_tasks:
             return Place(worker)
         return Place(task, worker)
 
     def target_in(self, text: str) -> str:
-        """The target that `text` names: its id, or an address of the dashboard.
+        """The target of an id or a dashboard URL.
 
         Raises:
-            SettingsError: an address that names another thing.
+            SettingsError: the URL is that of a worker, not of a task.
         """
         worker, task = _ids_in(text)
         if not self.has_tasks or worker == text:
@@ -63,7 +63,7 @@ GENERATIONS: Final = {
 
 
 def _ids_in(text: str) -> tuple[str, str | None]:
-    """Worker and task of an address of the dashboard; any other text is an id."""
+    """The worker and the task in a dashboard URL; any other text is the id of a worker."""
     try:
         match = _ADDRESS.search(urlsplit(text).path) if "://" in text or text.startswith("/") else None
     except ValueError:
@@ -75,24 +75,24 @@ def _ids_in(text: str) -> tuple[str, str | None]:
 
 
 def worker_in(text: str) -> str:
-    """The worker that an id, or an address of the dashboard, names."""
+    """The worker of an id or a dashboard URL."""
     return _ids_in(text)[0]
 
 
 def id_in(text: str) -> str:
-    """The last id of an address of the dashboard, which finds a stored session; any other text as is."""
+    """The id by which a session is stored: the last one in a dashboard URL; any other text unchanged."""
     worker, task = _ids_in(text)
     return task or worker
 
 
-NOBODY: Final = "handinger-tui-doctor-asks"
+UNKNOWN_ID: Final = "handinger-tui-doctor-asks"
 """An id that no service assigns."""
 
 
 async def answering_generation(client: WorkerClient) -> str | None:
-    """The generation that a service answers, by three GETs, which are free; None: not clear.
+    """The generation that a service has, detected by three GETs, which are free; None: not clear.
 
-    A service that has a route says something else of an unknown id there than of an unknown address.
+    The answer for an unknown id on an existing route differs from that on an unknown route.
 
     Raises:
         ApiError: the key was refused, or there was no answer.
@@ -105,15 +105,15 @@ async def answering_generation(client: WorkerClient) -> str | None:
 
 
 async def _answer_of(client: WorkerClient, route: str, *, is_public: bool = True) -> tuple[int | None, str]:
-    """Status and words of the answer for an unknown id, without the address that they may repeat.
+    """Status and text of the answer for an unknown id, without the path that the text may repeat.
 
-    `is_public`: any refusal is an answer; else only one that says that the id is unknown.
+    `is_public`: any refusal is an answer; otherwise only "not found" is.
     """
-    path = f"{route}/{NOBODY}"
+    path = f"{route}/{UNKNOWN_ID}"
     try:
-        async with client.connection.get(f"{client.base_url}{path}", "application/json") as response:
+        async with client.transport.get(f"{client.base_url}{path}", "application/json") as response:
             if not is_public and (kind := media_type(response)) == "text/html":
-                # A sign-in page answers everything, and accepts every key.
+                # A sign-in page answers every request, with any key.
                 raise unexpected_content(kind)
             return 200, ""
     except Refused as refusal:

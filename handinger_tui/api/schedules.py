@@ -1,7 +1,7 @@
-"""Schedules of workers: the requests and their bodies, and how an addition in doubt is settled.
+"""Schedules of workers: the requests, their bodies, and how an addition in doubt is settled.
 
-Responses are not trusted: a member that is absent, null or of the wrong type is None. Their models are
-pydantic's, which takes 10 MB: this module is imported when a schedule is asked for.
+A member of a response that is absent, null or of the wrong type becomes None. Import this module only when
+schedules are needed: pydantic takes 10 MB.
 """
 
 from __future__ import annotations
@@ -38,12 +38,12 @@ from handinger_tui.core.schedules import (
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-LOOKS: Final = (0.0, 1.0, 3.0)
-"""Pauses in seconds, each before one reading of the list that settles an addition in doubt."""
+READ_DELAYS_S: Final = (0.0, 1.0, 3.0)
+"""Delays before each reading of the list that settles an addition in doubt."""
 
 
 class ScheduleClient:
-    """Lists, adds and cancels schedules over the connection of a client."""
+    """Lists, adds and cancels schedules."""
 
     def __init__(
         self,
@@ -55,7 +55,7 @@ class ScheduleClient:
         self._client, self._new_key, self._pause = client, new_key, pause
 
     async def schedules(self, worker_id: str) -> ScheduleList:
-        """All schedules of a worker. Raises ApiError: also for what is no list, since schedules cost."""
+        """All schedules of a worker. Raises ApiError, also when it is not a list: schedules cost money."""
         members = await self._client.get_object(self._url(worker_id))
         listed = members.get("schedules")
         if listed is not None and not isinstance(listed, list):
@@ -67,17 +67,17 @@ class ScheduleClient:
     async def add(
         self, worker_id: str, schedule: NewSchedule, departed: Callable[[], None] = lambda: None
     ) -> Added:
-        """POST a schedule once, and look for it in the list where the answer leaves a doubt.
+        """POST a schedule once; if the answer leaves it in doubt, look for the schedule in the list.
 
         `departed()`: see `WorkerClient.start_turn`.
 
         Raises:
             Refused, Unreachable: it was not added.
-            ApiError: `errors.schedule_in_doubt`, or the list could not be read and nothing was sent.
+            ApiError: `errors.schedule_in_doubt`; or the list could not be read before, and nothing was sent.
         """
         before = {one.schedule_id for one in (await self.schedules(worker_id)).schedules}
         headers = {"Accept": JSON, "Content-Type": JSON, "Idempotency-Key": self._new_key()}
-        sending = self._client.connection.send(
+        sending = self._client.transport.send(
             "POST", self._url(worker_id), headers, body_of(schedule), departed=departed
         )
         try:
@@ -88,15 +88,15 @@ class ScheduleClient:
         except (Refused, Unreachable):
             raise
         except ApiError as problem:
-            return Added(await self._look_for(worker_id, schedule, before, problem), from_list=True)
+            return Added(await self._find_added(worker_id, schedule, before, problem), from_list=True)
         return Added(added)
 
-    async def _look_for(
+    async def _find_added(
         self, worker_id: str, schedule: NewSchedule, before: set[str | None], problem: ApiError
     ) -> Schedule:
-        """The schedule in the list that was not there before. Raises ApiError: it is in doubt."""
+        """The added schedule in the list: its id is not in `before`. Raises ApiError: in doubt."""
         is_listed = False
-        for pause in LOOKS:
+        for pause in READ_DELAYS_S:
             await self._pause(pause)
             try:
                 now = (await self.schedules(worker_id)).schedules
@@ -109,7 +109,7 @@ class ScheduleClient:
         raise errors.schedule_in_doubt(problem, is_listed=is_listed) from None
 
     async def cancel(self, worker_id: str, schedule_id: str) -> bool | None:
-        """DELETE a schedule. Returns whether it was canceled; None when the service does not say.
+        """DELETE a schedule. Returns whether it was canceled, None if the service does not say.
 
         Raises:
             ApiError
@@ -125,7 +125,7 @@ class ScheduleClient:
             raise errors.in_doubt(problem, errors.CANCEL_IN_DOUBT) from None
 
     async def _is_removed(self, worker_id: str, schedule_id: str) -> bool:
-        """Whether there is a list of schedules with readable ids, and a schedule is not among them."""
+        """Whether the list of schedules can be read with all ids, and does not contain the schedule."""
         try:
             listed = (await self._client.get_object(self._url(worker_id))).get("schedules")
         except ApiError:
@@ -139,7 +139,7 @@ class ScheduleClient:
 
 # -- bodies --------------------------------------------------------------------------------
 def body_of(schedule: NewSchedule) -> bytes:
-    """The body that adds a schedule: compact JSON, in UTC."""
+    """The body that adds a schedule: compact JSON, with times in UTC."""
     members = {
         "input": encodable(schedule.instruction),
         "when": _when(schedule.rule),
@@ -166,7 +166,7 @@ def utc_text(moment: datetime) -> str:
 
 
 def _seconds(value: object) -> int | None:
-    """A whole number of seconds within bounds that dates can be computed with."""
+    """A whole number of seconds that can be added to a date; None for anything else."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
     return int(value) if 1 <= value <= 10**9 and int(value) == value else None
@@ -196,7 +196,7 @@ class ScheduleBody(BaseModel):
     next_run_at: Moment = None
 
     def schedule(self) -> Schedule:
-        """The schedule that it describes."""
+        """The `Schedule` with these members."""
         return Schedule(
             self.id or None, self.input or "", self.budget, self.type, self._rule(), self.next_run_at
         )
@@ -215,12 +215,12 @@ class ScheduleBody(BaseModel):
 
 
 def schedule_in(members: JsonObject) -> Schedule:
-    """A schedule as the service returns it."""
+    """The schedule in a JSON object of the service."""
     return ScheduleBody.model_validate(members).schedule()
 
 
 def zone_named(name: str | None) -> ZoneInfo | None:
-    """The time zone of a name; None where this machine has none of that name."""
+    """The time zone with a name; None if this machine does not have it."""
     try:
         return ZoneInfo(name) if name else None
     except (LookupError, ValueError, OSError):
@@ -228,7 +228,7 @@ def zone_named(name: str | None) -> ZoneInfo | None:
 
 
 def _is_same(listed: Schedule, schedule: NewSchedule) -> bool:
-    """Whether a listed schedule is the one that was added, as far as the list says."""
+    """Whether a listed schedule may be the one that was added: no member of it contradicts that."""
     is_same_rule = listed.rule in (None, schedule.rule)
     if isinstance(schedule.rule, At) and isinstance(listed.rule, At):
         is_same_rule = is_same_time(listed.rule.moment, schedule.rule.moment)

@@ -1,9 +1,8 @@
-"""Stored workers, their webhooks, and the archive of tasks: the requests and their bodies.
+"""Stored workers, their webhooks, and archiving of tasks: the requests and their bodies.
 
-There is no list of workers, and a GET returns the state of one without its instructions: those come with the
-answer to a request that changes it. An empty change reads them. Members that are absent, null or of
-another type are unknown. Nothing of webhooks costs anything, and a change whose answer is lost is settled
-by reading the webhook.
+The API cannot list workers. A GET returns a worker without its instructions; these come only with the answer
+to a change, so an empty change reads them. Members that are absent, null or of another type are unknown.
+Webhook requests are free; a change whose answer is lost is settled by reading the webhook.
 """
 
 from __future__ import annotations
@@ -37,21 +36,21 @@ _PUBLIC: Final = {"public": True, "private": False}
 
 
 class TemplateClient:
-    """Stores, reads, changes and deletes workers over the connection of a client."""
+    """Stores, reads, changes and deletes workers, and archives tasks."""
 
     def __init__(self, client: WorkerClient, now_ms: Callable[[], int]) -> None:
         self._client = client
         self._now_ms = now_ms
 
     async def store(self, members: WorkerMembers, request_id: str) -> StoredWorker:
-        """POST a new worker once. Nothing runs. `request_id` is its Idempotency-Key.
+        """POST a new worker once; nothing runs. `request_id` is the Idempotency-Key.
 
         Raises:
             Refused, Unreachable: it was not stored.
-            ApiError: it is in doubt; no list could settle it.
+            ApiError: it is in doubt, and cannot be settled, since there is no list of workers.
         """
         url = f"{self._client.base_url}/api/workers"
-        with errors.doubted(errors.STORING_IN_DOUBT):
+        with errors.outcome_may_be_in_doubt(errors.STORING_IN_DOUBT):
             answer = await self._send("POST", url, members, {"Idempotency-Key": request_id})
             worker_id = as_text(answer.get("id"))
             if worker_id is None or is_worker(answer):
@@ -59,7 +58,7 @@ class TemplateClient:
         return self._worker_in(answer, worker_id)
 
     async def read(self, worker_id: str) -> StoredWorker:
-        """GET a worker: whether it exists, and what the answer says of it. Raises ApiError."""
+        """GET a worker; the result has no instructions. Raises ApiError."""
         url, cap = self._client.worker_url(worker_id), self._client.limits.max_json_bytes
         answer = await self._client.get_object(url, cap, parse_exact)
         if names_another(as_text(answer.get("id")), worker_id):
@@ -67,20 +66,20 @@ class TemplateClient:
         return self._worker_in(answer, worker_id)
 
     async def change(self, worker_id: str, members: WorkerMembers = NOTHING) -> StoredWorker:
-        """PATCH members of a worker; without any, it is only read.
+        """PATCH members of a worker. Without any, nothing changes, and the answer has all members.
 
         Raises:
             Refused, Unreachable: nothing was changed.
-            ApiError: it is in doubt.
+            ApiError: the change is in doubt.
         """
-        with errors.doubted(errors.CHANGE_IN_DOUBT):
+        with errors.outcome_may_be_in_doubt(errors.CHANGE_IN_DOUBT):
             answer = await self._send("PATCH", self._client.worker_url(worker_id), members)
         if names_another(as_text(answer.get("id")), worker_id):
             raise errors.another_worker()
         return self._worker_in(answer, worker_id)
 
     async def delete(self, worker_id: str) -> bool | None:
-        """DELETE a worker. Returns whether it was deleted; None where the service does not say.
+        """DELETE a worker. Returns whether it was deleted, None if the service does not say.
 
         Raises:
             ApiError
@@ -88,12 +87,12 @@ class TemplateClient:
         return await self._delete(self._client.worker_url(worker_id), "deleted")
 
     async def archive(self, task_id: str) -> bool | None:
-        """DELETE a task, which archives it; its turns are kept. Returns as `delete`. Raises ApiError."""
+        """DELETE a task, which archives it and keeps its turns. Result and errors: see `delete`."""
         url = f"{self._client.base_url}/api/tasks/{segment(task_id, 'task id')}"
         return await self._delete(url, "archived")
 
     async def _delete(self, url: str, member: str) -> bool | None:
-        with errors.doubted(errors.CHANGE_IN_DOUBT):
+        with errors.outcome_may_be_in_doubt(errors.CHANGE_IN_DOUBT):
             return await self._client.delete(url, member)
 
     async def _send(
@@ -101,7 +100,7 @@ class TemplateClient:
     ) -> JsonObject:
         body = dump(body_of(members)).encode()
         headers = {"Accept": JSON, "Content-Type": JSON, **(headers or {})}
-        async with self._client.connection.send(method, url, headers, body) as response:
+        async with self._client.transport.send(method, url, headers, body) as response:
             return await self._client.json_object(response, read=parse_exact)
 
     def _worker_in(self, answer: JsonObject, worker_id: str) -> StoredWorker:
@@ -119,7 +118,7 @@ class TemplateClient:
 
 
 def body_of(members: WorkerMembers) -> JsonObject:
-    """The members of a request, without those that stay."""
+    """The members of a request; those that are UNSET are omitted."""
     is_public = members.is_public
     values: dict[str, Json | object] = {
         "title": members.title,
@@ -143,7 +142,7 @@ _OUTCOMES: Final = {"success": True, "error": False}
 
 
 class WebhookClient:
-    """Reads and changes webhooks over the connection of a client."""
+    """Reads and changes webhooks."""
 
     def __init__(self, client: WorkerClient) -> None:
         self._client = client
@@ -153,10 +152,10 @@ class WebhookClient:
         return _webhook_in(await self._client.get_object(self._url(worker_id)))
 
     async def set(self, worker_id: str, url: str) -> Webhook:
-        """PUT an address. The first one makes a token, later ones keep it.
+        """PUT the address. The first one creates a token, later ones keep it.
 
         Raises:
-            SettingsError: it is not accepted; nothing was sent.
+            SettingsError: the address is not accepted; nothing was sent.
             ApiError
         """
         address = check_address(url, is_service_local=self._client.origin.loopback)
@@ -164,11 +163,11 @@ class WebhookClient:
         return await self._change(worker_id, "PUT", "", body, lambda now: now.url == address)
 
     async def clear(self, worker_id: str) -> Webhook:
-        """DELETE the address and the token. Raises ApiError."""
+        """DELETE the address and its token. Raises ApiError."""
         return await self._change(worker_id, "DELETE", "", b"", lambda now: now.url is None)
 
     async def renew_token(self, worker_id: str) -> Webhook:
-        """POST for a new token; the old one is no longer sent. Raises ApiError."""
+        """POST for a new token, which replaces the old one. Raises ApiError."""
         before = (await self.read(worker_id)).token
 
         def is_new(now: Webhook) -> bool:
@@ -180,7 +179,7 @@ class WebhookClient:
             raise errors.in_doubt(problem, errors.RENEWAL_IN_DOUBT) from None
 
     async def deliveries(self, worker_id: str, page: int = 1) -> DeliveryPage:
-        """A page of the deliveries, newest first. Raises ApiError."""
+        """A page of deliveries, newest first. Raises ApiError."""
         members = await self._client.get_object(f"{self._url(worker_id)}/executions?page={max(1, page)}")
         entries = [entry for entry in as_list(members.get("logs")) if isinstance(entry, dict)]
         return DeliveryPage(
@@ -194,7 +193,7 @@ class WebhookClient:
         self, worker_id: str, method: str, route: str, body: bytes, is_done: Callable[[Webhook], bool]
     ) -> Webhook:
         headers = {"Accept": JSON, "Content-Type": JSON} if body else {"Accept": JSON}
-        sending = self._client.connection.send(method, f"{self._url(worker_id)}{route}", headers, body)
+        sending = self._client.transport.send(method, f"{self._url(worker_id)}{route}", headers, body)
         try:
             async with sending as response:
                 webhook = _webhook_in(await self._client.json_object(response))
@@ -215,7 +214,7 @@ class WebhookClient:
 
 
 def _webhook_in(members: JsonObject) -> Webhook:
-    """Raises BrokenContract: the answer has no webhook, which is not the same as none."""
+    """The webhook in an answer; without a webhook `url` is null. Raises BrokenContract: there is no `url`."""
     if "url" not in members:
         raise errors.undecodable("The webhook", errors.ONLY_READ)
     token = as_text(members.get("token"))
@@ -237,7 +236,7 @@ def _delivery_in(members: JsonObject) -> Delivery:
 
 
 def _count(value: Json) -> int | None:
-    """A whole number from 0 that fits a screen."""
+    """A whole number from 0 and below 10^12; None for anything else."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
     return int(value) if 0 <= value < 10**12 and int(value) == value else None

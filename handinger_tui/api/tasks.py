@@ -1,10 +1,10 @@
-"""The client of the tasks generation: a task is one conversation with a stored worker.
+"""The client of the tasks generation of the API, in which a task is one conversation with a stored worker.
 
-A target is the id of a task, which is created here before it is sent. A POST answers when the turn is over,
-minutes later; the task is read in the meantime. A task, its turns and its worker become one Worker object,
-the only form of a reading beyond this module: its `id` is that of the task, `messages` are the turns, and the
-last message of each turn has the `usage` that the service reports for that turn alone. Every member of what
-is read may be missing, null or of another type.
+A target is the id of a task, which we choose before the first request. The answer to a POST comes when the
+turn is over, which takes minutes; until then the task is read repeatedly. Other modules see a reading of a
+task, its turns and its worker as one Worker object: its `id` is that of the task, its `messages` are the
+turns, and the last message of each turn has the `usage` of that turn alone. Any member of a response may be
+missing, null or of another type.
 """
 
 from __future__ import annotations
@@ -28,7 +28,8 @@ from handinger_tui.api.client import (
     turn_content,
     turn_members,
 )
-from handinger_tui.api.response import EVENT_STREAM, HttpReply, ResponseLimits, media_type
+from handinger_tui.api.frame_readers import EVENT_STREAM
+from handinger_tui.api.response import HttpReply, ResponseLimits, media_type
 from handinger_tui.api.transport import Content, segment
 from handinger_tui.core.errors import ApiError, Doubtful, Refused, StreamLost, Unreachable
 from handinger_tui.core.jsontext import (
@@ -60,7 +61,7 @@ _FIGURES: Final = ("credits", "inputTokens", "outputTokens", "durationMs")
 
 # -- a task as a Worker object -----------------------------------------------------------
 class TaskReading(Struct, frozen=True):
-    """What the service says of a task. `worker`: the state of its worker, empty where that was not read."""
+    """One reading of a task. `worker`: the state of its worker, empty if that was not read."""
 
     task_id: str
     task: JsonObject = field(default_factory=dict)
@@ -69,12 +70,12 @@ class TaskReading(Struct, frozen=True):
 
     @property
     def worker_id(self) -> str | None:
-        """The stored worker that the task belongs to."""
+        """The stored worker of the task."""
         return as_text(self.task.get("workerId"))
 
     @property
     def running(self) -> bool | None:
-        """Whether the task runs; None for an unknown status, or none."""
+        """Whether the task runs; None if its status is unknown or missing."""
         status = as_text(self.task.get("status"))
         if status in BUSY:
             return True
@@ -82,7 +83,7 @@ class TaskReading(Struct, frozen=True):
 
 
 def turns_in(items: Json) -> tuple[JsonObject, ...]:
-    """The turns of a list, in the order of their numbers where all have one."""
+    """The turns in a list, sorted by their numbers if all have one."""
     turns = tuple(item for item in as_list(items) if isinstance(item, dict))
     numbers = [count(turn.get("seq")) for turn in turns]
     if any(number is None for number in numbers):
@@ -91,7 +92,7 @@ def turns_in(items: Json) -> tuple[JsonObject, ...]:
 
 
 def worker_object(reading: TaskReading, pending: str | None = None) -> JsonObject:
-    """The Worker object of a reading. `pending`: the prompt of a running turn that is not listed yet."""
+    """A reading as a Worker object. `pending`: the prompt of a running turn that is not listed yet."""
     task, turns = reading.task, reading.turns
     status, running = as_text(task.get("status")), reading.running
     state = reading.worker if _is_state_of(reading) else {}
@@ -126,19 +127,19 @@ def worker_object(reading: TaskReading, pending: str | None = None) -> JsonObjec
 
 
 def answer_object(task_id: str, worker: JsonObject) -> JsonObject:
-    """The Worker object of the answer to a POST, which says nothing of other turns.
+    """The Worker object in the answer to a POST, as that of the task.
 
-    Its `id` may be that of the worker or of the task: that of the task is taken. What its usage counts is
-    not documented, and it lists no turns, so neither is taken.
+    Its `id` may be that of the worker, so it is replaced by that of the task. Its messages and figures are
+    omitted, since the API does not document which turns they cover.
     """
     not_of_task = ("id", "messages", "usage", "costs")
     return {"id": task_id} | {name: value for name, value in worker.items() if name not in not_of_task}
 
 
 def _is_state_of(reading: TaskReading) -> bool:
-    """Whether the state of the worker is known to be that of this task, at the end of its newest turn.
+    """Whether the state of the worker is that of this task, after its newest turn has ended.
 
-    A service that does not know the query member `taskId` (before 0.24.0) answers with its latest task.
+    Services before 0.24.0 ignore the query parameter `taskId`, and answer for the latest task of the worker.
     """
     if not reading.worker or reading.running is not False or not reading.turns:
         return False
@@ -148,14 +149,14 @@ def _is_state_of(reading: TaskReading) -> bool:
 
 
 def _files_of(reading: TaskReading, state: JsonObject) -> Json:
-    """The files of all turns (listed from 0.25.0 on), else those of the worker."""
+    """The files of all turns (services from 0.25.0 on), otherwise those of the worker."""
     if not any("files" in turn for turn in reading.turns):
         return state.get("files")
     return [file for turn in reading.turns for file in as_list(turn.get("files"))]
 
 
 def _messages_of(turn: JsonObject) -> list[JsonObject]:
-    """The message of a turn and its answer; a running turn has none yet."""
+    """The prompt of a turn and its answer, which a running turn may not have yet."""
     turn_id, prompt, text = as_text(turn.get("id")), as_text(turn.get("input")), turn.get("outputText")
     messages = []
     if prompt is not None:
@@ -182,7 +183,7 @@ def _text(text: str) -> Json:
 
 
 def _milliseconds(value: Json) -> int | None:
-    """Unix milliseconds of a time such as 2026-05-11T09:14:22.000Z."""
+    """Unix milliseconds of a time like "2026-05-11T09:14:22.000Z"; None for anything else."""
     try:
         moment = datetime.fromisoformat(as_text(value) or "")
     except ValueError:
@@ -192,23 +193,23 @@ def _milliseconds(value: Json) -> int | None:
 
 # -- the POST of a turn ------------------------------------------------------------------
 GRACE_S: Final = 5.0
-"""Seconds that the response may take after the task has ended."""
-SLOWEST: Final = 5
-"""The longest interval of readings, as a multiple of the shortest."""
+"""How long the response may take after the task has ended."""
+MAX_INTERVAL_FACTOR: Final = 5
+"""The longest interval between readings, as a multiple of the shortest."""
 
 
-class Answered(Struct, frozen=True):
-    """A response to the POST. `trouble`: why its body is incomplete; None: it is complete."""
+class PostResponse(Struct, frozen=True):
+    """The response to a POST. `error`: why its body is incomplete; None: it is complete."""
 
     reply: HttpReply
     frames: list[RawFrame]
-    trouble: ApiError | None = None
+    error: ApiError | None = None
 
 
 class TaskStart(Struct, frozen=True):
-    """The turn that a POST starts. `turns`: how many the task had before; `was_running`: at that time.
+    """The turn that a POST starts. `turns`, `was_running`: how many the task had before, and whether it ran.
 
-    `is_new`: the task begins with this turn, so that its mere existence shows that the request arrived.
+    `is_new`: the turn creates the task, so that the existence of the task shows that the request arrived.
     """
 
     task_id: str
@@ -217,10 +218,10 @@ class TaskStart(Struct, frozen=True):
     turns: int = 0
     was_running: bool = False
     template: str | None = None
-    """The stored worker that a new task names."""
+    """The stored worker of a new task."""
 
     def lists(self, reading: TaskReading) -> bool:
-        """Whether the turn is among the turns of a reading."""
+        """Whether a reading lists the turn."""
         return len(reading.turns) > self.turns
 
     def is_in(self, reading: TaskReading) -> bool:
@@ -234,17 +235,17 @@ class TaskStart(Struct, frozen=True):
 
 
 class PendingPost:
-    """The POST of a turn, and the readings of its task until it is answered."""
+    """The POST of a turn, and the readings of its task until the response arrives."""
 
     def __init__(
         self,
         start: TaskStart,
-        send: Callable[[Callable[[], None]], Coroutine[None, None, Answered]],
+        send: Callable[[Callable[[], None]], Coroutine[None, None, PostResponse]],
         read: Callable[[], Awaitable[TaskReading]],
         limits: ResponseLimits,
         poll_s: float,
     ) -> None:
-        """`send(departed)` makes the POST; it begins at once. `read`: one reading of the task."""
+        """Start `send(departed)`, which makes the POST. `read` reads the task once."""
         self.start = start
         self._read = read
         self._limits = limits
@@ -259,36 +260,36 @@ class PendingPost:
 
     @asynccontextmanager
     async def open(self) -> AsyncIterator[TaskReply]:
-        """Wait until the service has the turn, or has answered. Leaving the block closes the connection.
+        """Wait until the service has the turn, or has responded. Leaving the block closes the connection.
 
         Raises:
-            ApiError: that of the POST; Doubtful where neither happens in time.
+            ApiError: that of the POST; Doubtful if neither happens in time.
         """
         try:
-            reading = await self._accepted()
-            answered = None if reading is not None else self._post.result()
-            yield TaskReply(self, answered, reading)
+            reading = await self._first_sign()
+            response = None if reading is not None else self._post.result()
+            yield TaskReply(self, response, reading)
         finally:
             self._post.cancel()
             await asyncio.wait({self._post})
             if not self._post.cancelled():
                 self._post.exception()
 
-    async def _accepted(self) -> TaskReading | None:
-        """The first reading that shows the turn; None once the POST has ended."""
-        patience_s = self._limits.turn_timeout
+    async def _first_sign(self) -> TaskReading | None:
+        """The first reading that shows the turn; None if the POST ended before."""
+        timeout_s = self._limits.turn_timeout
         while not await self._pause():
             if self._departed_at is None:
                 continue
-            reading = await self._look()
+            reading = await self._read_once()
             if reading is not None and self.start.is_in(reading):
                 return reading
-            if self._loop.time() - self._departed_at >= patience_s and not self._post.done():
-                raise errors.response_timeout(patience_s)
+            if self._loop.time() - self._departed_at >= timeout_s and not self._post.done():
+                raise errors.response_timeout(timeout_s)
         return None
 
     async def progress(self, reading: TaskReading) -> AsyncGenerator[TaskReading, None]:
-        """The readings of the running turn, until the POST has ended, or the task has and is given time."""
+        """The readings of the running turn, until the POST has ended, or `GRACE_S` after the turn has."""
         newest: TaskReading | None = reading
         alive_at = self._loop.time()
         while not self._post.done():
@@ -300,30 +301,32 @@ class PendingPost:
                     return
             elif self._loop.time() - alive_at >= self._limits.idle_timeout:
                 raise errors.idle_timeout(self._limits.idle_timeout)
-            newest = None if await self._pause() else await self._look()
+            newest = None if await self._pause() else await self._read_once()
 
-    def answer(self) -> Answered | None:
-        """The response; None where there is none although the task has ended.
+    def response(self) -> PostResponse | None:
+        """The response; None if it did not come although the turn has ended.
 
         Raises:
-            StreamLost: the POST failed, even if it was refused: the service has the turn, readings decide.
+            StreamLost: the POST failed or was refused. The service has the turn, so readings decide.
         """
         if not self._post.done():
             return None
         try:
-            answered = self._post.result()
-        except ApiError as trouble:
-            raise _loss(trouble) from None
-        return answered if answered.trouble is None else replace(answered, trouble=_loss(answered.trouble))
+            response = self._post.result()
+        except ApiError as error:
+            raise _as_stream_lost(error) from None
+        return (
+            response if response.error is None else replace(response, error=_as_stream_lost(response.error))
+        )
 
     async def _pause(self) -> bool:
-        """Wait until the next reading is due; True when the POST has ended."""
+        """Wait until the next reading is due; True if the POST has ended."""
         await asyncio.wait({self._post}, timeout=self._interval)
-        self._interval = min(self._interval * 1.5, self._poll_s * SLOWEST)
+        self._interval = min(self._interval * 1.5, self._poll_s * MAX_INTERVAL_FACTOR)
         return self._post.done()
 
-    async def _look(self) -> TaskReading | None:
-        """One reading; None where it failed, or the POST ended first."""
+    async def _read_once(self) -> TaskReading | None:
+        """One reading; None if it failed, or the POST ended first."""
         reading = asyncio.ensure_future(self._read())
         try:
             await asyncio.wait({self._post, reading}, return_when=asyncio.FIRST_COMPLETED)
@@ -341,55 +344,59 @@ class PendingPost:
             return None
 
 
-def _loss(trouble: ApiError) -> StreamLost:
-    if isinstance(trouble, StreamLost):
-        return trouble
-    return StreamLost(trouble.kind, trouble.summary, trouble.hint, http_status=trouble.http_status)
+def _as_stream_lost(error: ApiError) -> StreamLost:
+    if isinstance(error, StreamLost):
+        return error
+    return StreamLost(error.kind, error.summary, error.hint, http_status=error.http_status)
 
 
 class TaskReply:
-    """Implements `engine.ports.Reply`: the response to the POST, after what the task showed before it."""
+    """Implements `engine.ports.Reply`: the readings of the running turn, then the response to the POST."""
 
     via = StreamRoute.POST
     encoding = ""
     dropped = 0
 
-    def __init__(self, pending: PendingPost, answered: Answered | None, reading: TaskReading | None) -> None:
-        self.http_status = 202 if answered is None else answered.reply.http_status
-        self.content_type = "application/json" if answered is None else answered.reply.content_type
+    def __init__(
+        self, pending: PendingPost, response: PostResponse | None, reading: TaskReading | None
+    ) -> None:
+        self.http_status = 202 if response is None else response.reply.http_status
+        self.content_type = "application/json" if response is None else response.reply.content_type
         self.worker_id: str | None = pending.start.task_id
         self._pending = pending
-        self._answered = answered
+        self._response = response
         self._reading = reading
 
     async def pieces(self) -> AsyncGenerator[RawFrame, None]:
-        """The growing answer as the task shows it, then the response.
+        """The growing answer by the readings of the task, then the response.
 
         Raises:
             StreamLost: the POST broke off, or the task could not be read for too long.
             BrokenContract, Refused: see `HttpReply.pieces`.
         """
-        start, answered = self._pending.start, self._answered
+        start, response = self._pending.start, self._response
         if self._reading is not None:
             shown = ""
             async for reading in self._pending.progress(self._reading):
-                waits = not start.lists(reading) and reading.running is not False
-                text = dump(worker_object(reading, start.prompt if waits else None))
+                is_pending = not start.lists(reading) and reading.running is not False
+                text = dump(worker_object(reading, start.prompt if is_pending else None))
                 if text != shown:
                     shown = text
                     yield RawFrame(Framing.JSON, text)
-            answered = self._pending.answer()
-        for frame in () if answered is None else answered.frames:
+            response = self._pending.response()
+        if response is None:
+            return
+        for frame in response.frames:
             if frame.framing is Framing.JSON:
                 yield RawFrame(Framing.JSON, answer_text(start.task_id, frame.data))
             elif self._reading is None:
                 yield frame
-        if answered is not None and answered.trouble is not None:
-            raise answered.trouble
+        if response.error is not None:
+            raise response.error
 
 
 def answer_text(task_id: str, text: str) -> str:
-    """The Worker of a response, as that of the task."""
+    """`answer_object` for JSON text; the text itself if it is not JSON."""
     try:
         return dump(answer_object(task_id, as_object(parse_exact(text))))
     except NotJson:
@@ -398,14 +405,17 @@ def answer_text(task_id: str, text: str) -> str:
 
 # -- the client --------------------------------------------------------------------------
 NO_LIMIT_S: Final = 86_400.0
-"""Seconds for the headers of a POST: `PendingPost` decides by the readings of the task how long to wait."""
+"""Timeout for the headers of a POST: `PendingPost` decides how long to wait."""
 FRESH_S: Final = 10.0
-"""Seconds for which a reading shows how a task was before a turn."""
+"""How long a reading counts as the state of a task before a turn."""
 TASK_PREFIX: Final = "tsk"
 
 
 class TaskState(Struct, frozen=True):
-    """What is kept of a reading: its texts may be megabytes. `turns`: how many; `read_at`: loop time."""
+    """The part of a reading that is kept, since its texts may be megabytes.
+
+    `turns`: how many; `read_at`: loop time in seconds.
+    """
 
     read_at: float
     worker_id: str | None
@@ -414,21 +424,21 @@ class TaskState(Struct, frozen=True):
 
 
 class TaskClient:
-    """Implements `engine.ports.WorkerApi` over the connection of a `WorkerClient`."""
+    """Implements `engine.ports.WorkerApi` over the transport of a `WorkerClient`."""
 
     def __init__(self, client: WorkerClient, poll_s: float = 2.0) -> None:
-        """`poll_s`: seconds between the first two readings of a task whose POST is not answered yet."""
+        """`poll_s`: seconds between the first two readings of a task during a POST."""
         self.client = client
         self._poll_s = poll_s
         self._newest: dict[str, TaskState] = {}
-        """What the newest reading of each task showed."""
+        """The newest reading of each task, by task id."""
 
     def new_target(self, turn_id: str, /) -> str | None:
-        """The id of the task that a turn begins. It follows from that of the turn, which is stored first."""
+        """The id of the task that a turn creates, derived from the id of the turn, which is stored first."""
         return f"{TASK_PREFIX}_{turn_id.rpartition('_')[2]}"
 
     async def worker_of(self, target: str) -> str:
-        """The stored worker that a task belongs to. Raises ApiError."""
+        """The stored worker of a task. Raises ApiError."""
         source = self._newest.get(target) or await self._task(target)
         worker_id = source.worker_id
         if worker_id is None:
@@ -437,7 +447,7 @@ class TaskClient:
 
     # -- turns ---------------------------------------------------------------------------
     def turn_request(self, order: TurnRequest) -> tuple[str, Members]:
-        """The URL and the members of a turn's request, without its attachments."""
+        """The URL and the members of the request of a turn, without its attachments."""
         target = order.worker_id or self.new_target(order.turn_id) or ""
         before = self._newest.get(target)
         worker_id = (before.worker_id if before is not None else None) or order.template
@@ -447,7 +457,7 @@ class TaskClient:
     async def start_turn(
         self, order: TurnRequest, departed: Callable[[], None] = lambda: None
     ) -> AsyncIterator[TaskReply]:
-        """POST the turn once, and read the task until it is answered; `departed()`: see `WorkerClient`.
+        """POST the turn once, and read the task until the response arrives. `departed`: see `WorkerClient`.
 
         Raises:
             AttachmentProblem, Unreachable, Refused, Doubtful, ServerFault, BrokenContract, StreamLost
@@ -458,7 +468,7 @@ class TaskClient:
             content, headers = await turn_content(stack, members, order)
             headers["Accept"] = JSON
 
-            def send(depart: Callable[[], None]) -> Coroutine[None, None, Answered]:
+            def send(depart: Callable[[], None]) -> Coroutine[None, None, PostResponse]:
                 def mark_departed() -> None:
                     departed()
                     depart()
@@ -468,14 +478,16 @@ class TaskClient:
             pending = PendingPost(
                 start,
                 send,
-                lambda: self._reading(start.task_id, state=True),
+                lambda: self._reading(start.task_id),
                 self.client.limits,
                 self._poll_s,
             )
             yield await stack.enter_async_context(pending.open())
 
     async def _start_of(self, order: TurnRequest) -> TaskStart:
-        """What is known of the task before the turn. A task that does not exist would be begun by the POST.
+        """Read the state of the task before the turn, unless a reading is fresh.
+
+        A task that does not exist is refused here, since the POST would create it.
 
         Raises:
             Refused, Unreachable: nothing was sent.
@@ -491,9 +503,9 @@ class TaskClient:
                 await self._task(target)
             except Refused:
                 raise
-            except ApiError as trouble:
-                summary = f"The task could not be read before sending. {trouble.summary}"
-                raise Unreachable(trouble.kind, summary, trouble.hint) from None
+            except ApiError as error:
+                summary = f"The task could not be read before sending. {error.summary}"
+                raise Unreachable(error.kind, summary, error.hint) from None
         before = self._newest[target]
         return TaskStart(target, order.prompt, False, before.turns, before.running is True)
 
@@ -504,19 +516,18 @@ class TaskClient:
         content: bytes | Content,
         departed: Callable[[], None],
         start: TaskStart,
-    ) -> Answered:
-        sending = self.client.connection.send("POST", url, headers, content, NO_LIMIT_S, departed)
+    ) -> PostResponse:
+        sending = self.client.transport.send("POST", url, headers, content, NO_LIMIT_S, departed)
         try:
             async with sending as response:
                 reply = HttpReply(response, StreamRoute.POST, self.client.limits)
                 frames: list[RawFrame] = []
-                keep = frames.append
                 try:
-                    async for piece in reply.pieces():
-                        keep(piece)
-                except ApiError as trouble:
-                    return Answered(reply, frames, trouble)
-                return Answered(reply, frames)
+                    async for frame in reply.pieces():
+                        frames.append(frame)  # noqa: PERF401 - keeps the frames before an error
+                except ApiError as error:
+                    return PostResponse(reply, frames, error)
+                return PostResponse(reply, frames)
         except Refused as refusal:
             if refusal.kind is Kind.NOT_FOUND and (
                 (start.is_new and start.template is None) or refusal.http_status == NO_SUCH_METHOD
@@ -525,21 +536,21 @@ class TaskClient:
                     refusal.summary, "workers", refusal.http_status, refusal.retry_after_s
                 ) from None
             if start.is_new and refusal.kind is Kind.CONFLICT:
-                # Only this turn has the id of the task: if it is taken, the turn may be running already.
+                # Only this turn uses the id of the task: if the task exists, the turn may be running.
                 raise Doubtful(refusal.kind, refusal.summary, http_status=refusal.http_status) from None
             raise
 
     @asynccontextmanager
     async def follow(self, target: str, via: StreamRoute) -> AsyncIterator[HttpReply]:
-        """Watch a task over the event stream of its worker, which services before 0.24.0 had.
+        """Watch a task over the event stream of its worker, which only services before 0.24.0 have.
 
         Raises:
-            ApiError: BrokenContract where there is no stream.
+            ApiError: BrokenContract without such a stream.
         """
         if via is not StreamRoute.REPLAY:
             raise errors.unexpected_content("")
         url = self._state_url(await self.worker_of(target), target)
-        async with self.client.connection.get(f"{url}&stream=true", STREAM_OR_JSON) as response:
+        async with self.client.transport.get(f"{url}&stream=true", STREAM_OR_JSON) as response:
             if media_type(response) != EVENT_STREAM:
                 raise errors.unexpected_content(media_type(response))
             reply = HttpReply(response, via, self.client.limits)
@@ -551,19 +562,16 @@ class TaskClient:
         """GET the task, its turns and the state of its worker, as one Worker object.
 
         Raises:
-            ApiError: also where the answer is another task (BrokenContract).
+            ApiError: BrokenContract if the answer is another task.
         """
-        worker = worker_object(await self._reading(target, state=True))
-        # The text is what is stored: it is read back, so that both are the same.
-        return body_of(dump(worker))
+        # The text is what is stored, so the snapshot is read from it.
+        return body_of(dump(worker_object(await self._reading(target))))
 
-    async def _reading(self, target: str, *, state: bool = False) -> TaskReading:
-        """Read a task with its turns. `state`: also that of its worker, which may fail."""
+    async def _reading(self, target: str) -> TaskReading:
+        """Read a task, its turns and the state of its worker."""
         reading = await self._task(target)
         worker_id = reading.worker_id
-        if state and worker_id is not None:
-            reading = replace(reading, worker=await self._state(worker_id, target))
-        return reading
+        return reading if worker_id is None else replace(reading, worker=await self._state(worker_id, target))
 
     async def _task(self, target: str) -> TaskReading:
         url = f"{self.client.base_url}/api/tasks/{segment(target, 'task id')}"
@@ -582,7 +590,7 @@ class TaskClient:
         return reading
 
     async def _state(self, worker_id: str, target: str) -> JsonObject:
-        """The state of a worker; empty where it cannot be read: it only adds to the turns."""
+        """The state of a worker; empty if it cannot be read, since it only complements the turns."""
         try:
             state = await self._object(self._state_url(worker_id, target))
         except ApiError:

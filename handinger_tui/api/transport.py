@@ -1,9 +1,9 @@
 """The transport: requests to one origin with one key, each sent at most once.
 
-Where they may go (base URL, origin) and what goes with them (key, custom headers, proxies) is checked first.
+Base URL, key, custom headers and proxy settings are checked before the first request.
 
-httpx (60 ms, 7 MB) is loaded with the first request. TLS takes 20 ms and 4 MB more: a client for plain
-http, as for the local worker, is built without it.
+httpx (60 ms, 7 MB) is loaded with the first request. TLS takes 20 ms and 4 MB more, so a client for plain
+http (the local worker) is built without it.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from msgspec import Struct
 
 from handinger_tui import __version__
 from handinger_tui.api import errors
-from handinger_tui.api import response as body
+from handinger_tui.api.response import read_refusal
 from handinger_tui.core.errors import ApiError, SettingsError
 from handinger_tui.core.safety import Secret, is_loopback
 
@@ -38,10 +38,9 @@ _FORM: Final = "Use a form like https://host.example."
 
 
 def segment(text: str, what: str = "id") -> str:
-    """Encode `text` as exactly one path segment.
+    """Encode `text` as exactly one path segment; `what` names it in an error.
 
-    Without that, a pasted `../../admin` would reach another route, since httpx
-    resolves dot segments.
+    Without this, a pasted `../../admin` would reach another route, since httpx resolves dot segments.
 
     Raises:
         Refused: empty, `.`, `..`, or not encodable.
@@ -55,7 +54,7 @@ def segment(text: str, what: str = "id") -> str:
 
 
 class Origin(Struct, frozen=True):
-    """Scheme, host and port of a URL. The key is sent to exactly one origin."""
+    """Scheme, host and port of a URL. The key is sent to one origin only."""
 
     scheme: str
     host: str
@@ -68,7 +67,7 @@ class Origin(Struct, frozen=True):
 
 
 def origin_of(url: str) -> Origin | None:
-    """The origin of an absolute http(s) URL; None for anything else, and for a URL with a user part."""
+    """The origin of an absolute http(s) URL without a user part; None for anything else."""
     try:
         parts = urlsplit(url)
         host, port = parts.hostname, parts.port
@@ -112,14 +111,14 @@ _RESERVED_HEADERS: Final = frozenset(
         "transfer-encoding",
     }
 )
-"""Headers that the program sets itself; custom headers must not set them."""
+"""Headers that only the program itself may set."""
 
 _PROXY_VARIABLES: Final = ("ALL_PROXY", "HTTPS_PROXY", "HTTP_PROXY")
 _TRUST_VARIABLES: Final = ("SSL_CERT_FILE", "SSL_CERT_DIR")
 
 
 def check_key(key: Secret) -> None:
-    """Refuse a malformed key. httpx would quote it in full in its error message. Raises SettingsError."""
+    """Refuse a malformed key: the error message of httpx would quote it in full. Raises SettingsError."""
     if not _KEY.fullmatch(key.reveal().strip()):
         raise SettingsError(
             "The API key is empty, too short, too long, or contains an invalid character.",
@@ -139,7 +138,7 @@ def usable_headers(headers: Mapping[str, str]) -> dict[str, str]:
                 f"The header {name} cannot be overridden.", "Remove it from the custom headers."
             )
         if not _HEADER_NAME.fullmatch(name) or not _HEADER_VALUE.fullmatch(value):
-            # The value may be a secret, and the name may contain it by mistake: neither is shown.
+            # Neither is shown: the value may be a secret, and the name may contain it by mistake.
             raise SettingsError(
                 "A custom header contains an invalid character.",
                 "Fix HANDINGER_CUSTOM_HEADERS, or headers in the config file.",
@@ -148,21 +147,17 @@ def usable_headers(headers: Mapping[str, str]) -> dict[str, str]:
 
 
 def has_risky_transport_settings() -> bool:
-    """Whether the machine has proxy or certificate settings, which may be unusable."""
-    names = (*_PROXY_VARIABLES, *map(str.lower, _PROXY_VARIABLES))
-    missing = (
-        path for name in _TRUST_VARIABLES if (path := os.environ.get(name)) and not os.path.exists(path)
-    )
+    """Whether proxy or certificate settings of the machine may make it impossible to build a client."""
     # On these systems the proxy may come from the system settings.
-    may_have_system_proxy = sys.platform in ("darwin", "win32")
-    return may_have_system_proxy or any(os.environ.get(name) for name in names) or any(missing)
+    may_have_proxy = sys.platform in ("darwin", "win32") or any(
+        os.environ.get(name) for proxy in _PROXY_VARIABLES for name in (proxy, proxy.lower())
+    )
+    trust_paths = [path for name in _TRUST_VARIABLES if (path := os.environ.get(name))]
+    return may_have_proxy or not all(map(os.path.exists, trust_paths))
 
 
 def bad_proxy(problem: Exception) -> SettingsError:
-    """The error for a proxy setting that httpx cannot use.
-
-    It names the variable, never its value: proxy URLs may contain passwords.
-    """
+    """The error for a proxy setting that httpx cannot use. It shows no value, which may have a password."""
     variables = [
         variable
         for name in _PROXY_VARIABLES
@@ -179,17 +174,21 @@ def bad_proxy(problem: Exception) -> SettingsError:
 
 
 # -- requests ----------------------------------------------------------------------------
-REDIALS: Final = 2
-"""Connection attempts after the first one, for requests that change something."""
+MAX_ATTEMPTS: Final = 3
+"""Attempts to connect, for requests that change something."""
 PAUSE_S: Final = 0.3
-"""Seconds between two connection attempts, multiplied by the number of the attempt."""
+"""Seconds between two attempts to connect, multiplied by the number of the attempt."""
 
 Content = Callable[[Callable[[], None]], AsyncIterator[bytes]]
-"""Makes a new body for each connection attempt. Its argument must be called before each block is sent."""
+"""Makes a new body for each attempt to connect. It calls its argument before each block."""
 
 
 class ConnectPolicy(Struct, frozen=True):
-    """Destination, seconds for connecting (TCP and TLS each) and for all headers, the pause in between."""
+    """How a request connects.
+
+    `connect`: timeout in seconds for TCP and for TLS; `first_byte`: for all response headers. `pause`: waits
+    between two attempts. `origin`: the destination, for error messages.
+    """
 
     connect: float
     first_byte: float
@@ -198,19 +197,19 @@ class ConnectPolicy(Struct, frozen=True):
 
 
 def _ignore() -> None:
-    """No caller waits for the first byte."""
+    """The default of `departed`."""
 
 
 class SendTrace:
     """Records when the first byte of a request may have left; the deadline for headers starts then.
 
-    httpcore calls it (extension `trace`). A CONNECT to a proxy does not count as our request.
+    httpcore calls it (extension `trace`). A CONNECT to a proxy is not our request.
     """
 
     def __init__(self, deadline: asyncio.Timeout, seconds: float) -> None:
         self.sent = False
         self.departed: Callable[[], None] = _ignore
-        """Called once, when the first byte may leave."""
+        """Is called once, when the first byte may leave."""
         self._deadline = deadline
         self._seconds = seconds
 
@@ -218,13 +217,13 @@ class SendTrace:
         """Handle one trace event of httpcore."""
         if event.endswith("send_request_headers.started") and info["request"].method != b"CONNECT":
             self.sent = True
-            # httpx leaves each response in a reference cycle, which must not keep the turn alive with it.
+            # httpx leaves each response in a reference cycle, which must not keep the turn alive.
             departed, self.departed = self.departed, _ignore
             departed()
             self.progress()
 
     def progress(self) -> None:
-        """Restart the deadline, since a block of the body is being sent."""
+        """Restart the deadline: a block of the body is being sent."""
         if not self._deadline.expired():
             self._deadline.reschedule(asyncio.get_running_loop().time() + self._seconds)
 
@@ -233,15 +232,15 @@ MakeRequest = Callable[[SendTrace], "httpx.Request"]
 
 
 async def send_with_connect_retry(
-    client: httpx.AsyncClient, request: MakeRequest, policy: ConnectPolicy, dials: int
+    client: httpx.AsyncClient, request: MakeRequest, policy: ConnectPolicy, attempts: int
 ) -> httpx.Response:
-    """Try to connect up to `dials` times. Any failure after a connection exists is final.
+    """Try to connect up to `attempts` times. Any failure after a connection exists is final.
 
     Raises:
         Unreachable: nothing was sent.
-        Doubtful: it may have arrived.
+        Doubtful: the request may have arrived.
     """
-    for attempt in range(1, dials):
+    for attempt in range(1, attempts):
         try:
             return await _send_once(client, request, policy)
         except errors.transport_errors().nothing_sent:
@@ -257,7 +256,7 @@ async def _send_once(
 ) -> httpx.Response:
     trace: SendTrace | None = None
     try:
-        # Until the request leaves, TCP and TLS have one connect timeout each.
+        # Until the request leaves: one connect timeout for TCP, one for TLS.
         async with asyncio.timeout(2 * policy.connect) as deadline:
             trace = SendTrace(deadline, policy.first_byte)
             return await client.send(request(trace), stream=True)
@@ -274,7 +273,7 @@ async def _send_once(
 
 
 _FILE_STATUSES: Final = frozenset({*range(300, 400), 416})
-"""Statuses outside 2xx that the file download handles itself."""
+"""Statuses outside 2xx that `download` handles."""
 
 
 class Clients(Struct, frozen=True):
@@ -302,10 +301,10 @@ class Transport:
         headers: Mapping[str, str] | None = None,
         pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
-        """Check the settings. `pause` waits between two connection attempts.
+        """Check the settings. `pause` waits between two attempts to connect.
 
         Raises:
-            SettingsError: unusable base URL, key or custom header; the key is never shown.
+            SettingsError: unusable base URL, key or custom header; it never shows the key.
         """
         self.origin = base_origin(base_url)
         self.base_url = base_url.rstrip("/")
@@ -316,14 +315,14 @@ class Transport:
         self.pause = pause
         self._opened = False
         self._clients: dict[tuple[bool, bool], Clients] = {}
-        """Clients by (secure, direct). Secure ones also speak plain http; direct ones bypass proxies."""
+        """Clients by (secure, direct). Secure ones support http as well; direct ones bypass proxies."""
         self._build_lock = asyncio.Lock()
 
     async def open(self, *, late: bool = False) -> None:
-        """Build the clients. `late`: with the first request, unless a machine setting needs a check.
+        """Build the clients. `late`: with the first request, unless a setting of the machine needs a check.
 
         Raises:
-            SettingsError: a proxy or certificate setting of the machine is unusable; it is named.
+            SettingsError: a proxy or certificate setting of the machine is unusable.
         """
         self._opened = True
         needs_check = has_risky_transport_settings()
@@ -342,20 +341,20 @@ class Transport:
             await client.aclose()
 
     async def _clients_for(self, url: str) -> Clients:
-        """The clients for a URL. Missing ones are built in a thread, so that the screen stays responsive.
+        """The clients for a URL, built if needed: in a thread, so that the screen stays responsive.
 
         Raises:
             Unreachable: they cannot be built; nothing was sent.
         """
         origin = origin_of(url)
-        # Loopback requests bypass every proxy: the key would reach it in plain text.
+        # Loopback requests bypass every proxy, which would see the key in plain text.
         direct = origin is not None and origin.loopback
         async with self._build_lock:
             secure = (True, direct) in self._clients or not url.startswith("http://")
             key = secure, direct
             if key not in self._clients:
                 if not self._opened:
-                    raise RuntimeError("the client is used before it is entered, or after it is left")
+                    raise RuntimeError("the client is used outside of its context")
                 try:
                     self._clients[key] = await asyncio.to_thread(
                         _build_clients, self.limits.connect_timeout, secure=secure, direct=direct
@@ -366,11 +365,11 @@ class Transport:
 
     # -- requests ------------------------------------------------------------------------
     def authorized(self, url: str) -> bool:
-        """Whether the key may be sent to this URL: our scheme, host and port, and no user part."""
+        """Whether the key may be sent to this URL: it has our origin and no user part."""
         return origin_of(url) == self.origin
 
     def request_headers(self, url: str, headers: Mapping[str, str]) -> dict[str, str]:
-        """The headers of a request; with the key and the custom headers for our own origin alone."""
+        """The headers of a request. Key and custom headers are added only for our own origin."""
         if not self.authorized(url):
             return dict(headers)
         key = self._key.reveal().strip()
@@ -400,7 +399,7 @@ class Transport:
             ApiError: for every status but 2xx, 3xx and 416.
         """
         client = (await self._clients_for(url)).reading
-        # Only an unencoded file can be resumed: a byte range of an encoded one cannot be decoded.
+        # A byte range of an encoded file cannot be decoded, so the download could not be resumed.
         headers = {"Accept": "*/*", "Accept-Encoding": "identity", **headers}
         try:
             with _as_read_errors():
@@ -424,10 +423,11 @@ class Transport:
         first_byte: float | None = None,
         departed: Callable[[], None] = _ignore,
     ) -> AsyncIterator[httpx.Response]:
-        """One request that changes something, on a connection of its own.
+        """One request that changes something, on a new connection.
 
-        Connecting is retried, `REDIALS` times at most, only while there was no connection. `departed()`
-        is called when the first byte may leave.
+        It tries to connect at most `MAX_ATTEMPTS` times; a request that may have left is never repeated.
+        `first_byte`: see `ConnectPolicy`, None: the default. `departed()` is called when the first byte may
+        leave.
 
         Raises:
             ApiError: also for every status outside 2xx.
@@ -435,7 +435,7 @@ class Transport:
         client = (await self._clients_for(url)).posting
         headers = {"Connection": "close", **headers}
         async with self._exchange(
-            client, method, url, headers, content, first_byte, dials=1 + REDIALS, departed=departed
+            client, method, url, headers, content, first_byte, attempts=MAX_ATTEMPTS, departed=departed
         ) as response:
             yield response
 
@@ -449,7 +449,7 @@ class Transport:
         content: bytes | Content = b"",
         first_byte: float | None = None,
         *,
-        dials: int = 1,
+        attempts: int = 1,
         accepted_statuses: Container[int] = (),
         keyed: bool = True,
         departed: Callable[[], None] = _ignore,
@@ -469,11 +469,11 @@ class Transport:
         address = urlsplit(url)
         origin = f"{address.scheme}://{address.netloc.rpartition('@')[2]}"
         policy = ConnectPolicy(self.limits.connect_timeout, first_byte, self.pause, origin)
-        response = await send_with_connect_retry(client, request, policy, dials)
+        response = await send_with_connect_retry(client, request, policy, attempts)
         try:
             is_success = 200 <= response.status_code < 300
             if not is_success and response.status_code not in accepted_statuses:
-                raise await body.read_refusal(response, self.limits.idle_timeout)
+                raise await read_refusal(response, self.limits.idle_timeout)
             yield response
         finally:
             with suppress(*errors.transport_errors().all):
@@ -488,13 +488,13 @@ def _build_clients(connect_timeout: float, *, secure: bool, direct: bool) -> Cli
     """Build the clients. `connect_timeout` in seconds; `secure` False: only plain http; `direct`: no proxy.
 
     Raises:
-        SettingsError: a proxy or certificate setting of the machine is unusable; it is named.
+        SettingsError: a proxy or certificate setting of the machine is unusable.
     """
-    from http.cookiejar import CookieJar, DefaultCookiePolicy  # with the first request
+    from http.cookiejar import CookieJar, DefaultCookiePolicy  # not at startup
 
-    import httpx  # 60 ms and 7 MB, with the first request
+    import httpx  # 60 ms and 7 MB: not at startup
 
-    # Their INFO lines contain whole URLs, with the signatures of signed ones.
+    # Their INFO messages contain complete URLs, including signatures.
     for name in ("httpx", "httpcore"):
         logger = logging.getLogger(name)
         logger.setLevel(max(logger.level, logging.WARNING))
@@ -510,11 +510,11 @@ def _build_clients(connect_timeout: float, *, secure: bool, direct: bool) -> Cli
             verify=context,
             limits=pool,
             follow_redirects=False,
-            # Only gzip: it is the only encoding that `response` decodes.
+            # The only encoding that `response` decodes.
             headers={"Accept-Encoding": "gzip", "User-Agent": f"handinger-tui/{__version__}"},
-            # No read timeout: httpx's applies to each read, and a slow sender never exceeds it.
+            # No read timeout: it would apply to each read, and a slow sender never exceeds it.
             timeout=httpx.Timeout(None, connect=connect_timeout),
-            # No cookies: they would be stored, and sent to every port of the host.
+            # No cookies: httpx would send them to every port of the host.
             cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
             event_hooks={"response": [_hide_location]},
             # Proxies come from the environment; certificates are set by `verify`.
@@ -522,8 +522,7 @@ def _build_clients(connect_timeout: float, *, secure: bool, direct: bool) -> Cli
         )
 
     try:
-        # A kept-alive connection may be dead already, and a POST lost on it would be in doubt:
-        # every POST opens a new connection.
+        # Every POST opens a new connection: a kept-alive one may be dead, and a POST lost on it in doubt.
         posting = client(httpx.Limits(max_keepalive_connections=0))
         reading = client(httpx.Limits(max_keepalive_connections=4, keepalive_expiry=15))
     except (ImportError, httpx.InvalidURL, ValueError) as problem:
@@ -532,7 +531,7 @@ def _build_clients(connect_timeout: float, *, secure: bool, direct: bool) -> Cli
 
 
 async def _hide_location(response: httpx.Response) -> None:
-    """Move the target of a redirect to an extension: httpx would parse it without following, and may fail."""
+    """Move the target of a redirect to an extension: httpx would parse it even unfollowed, and may fail."""
     if response.has_redirect_location:
         response.extensions["location"] = response.headers.pop("location")
 

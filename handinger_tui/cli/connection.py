@@ -199,12 +199,12 @@ def text_saver(folder: Path) -> Callable[[str, str], Awaitable[str]]:
     """
 
     async def write(name: str, text: str) -> str:
-        from handinger_tui.api.atomic_file import land  # with the first file
+        from handinger_tui.api.atomic_file import write_atomically  # with the first file
 
         async def content() -> AsyncIterator[bytes]:
             yield text.encode()
 
-        return str(await land(content(), folder, name))
+        return str(await write_atomically(content(), folder, name))
 
     return write
 

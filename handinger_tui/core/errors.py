@@ -1,4 +1,4 @@
-"""The tree of this program's exceptions.
+"""The exceptions of this program.
 
     HandingerError            summary, hint
       SettingsError           missing key, bad URL, bad configuration
@@ -9,17 +9,18 @@
         Unreachable           nothing was sent: safe to try again
         Doubtful              the connection broke during the request: it may have arrived
         Refused               the service answered no (4xx, 3xx, an error object)
-          LinkExpired         the URL of a file may be stale; reading the worker brings a fresh one
+          LinkExpired         the URL of a file may have expired; reading the worker brings a new one
         ServerFault           the service failed (5xx, 408)
         BrokenContract        the answer is not what the API promises (HTML, encoding, too large)
         StreamLost            an answer began and broke off
 
-A turn that failed inside the worker and a person's detach are not exceptions.
-Only `api.errors` creates ApiErrors, only the engine turns them into a turn's
-status, and only `cli` prints the remaining ones.
+The failure of a turn inside the worker is not an exception, nor is detaching. Only `api.errors` creates
+ApiErrors, only the engine turns them into the status of a turn, and only `cli` prints the others.
 """
 
 from __future__ import annotations
+
+from typing import ClassVar
 
 from handinger_tui.core.turns.turn import Fault, Kind
 
@@ -75,11 +76,14 @@ class NoRoom(LedgerError):
 
 
 class NoHistory(LedgerError):
-    """There is no durable history to record a turn in, and the person did not agree to send without one."""
+    """There is no durable history to record a turn in, and the person did not agree to do without one."""
 
 
 class ApiError(HandingerError):
     """A request that did not succeed."""
+
+    chargeable: ClassVar[bool] = True
+    """Whether the request may have started something that costs money."""
 
     def __init__(
         self,
@@ -95,12 +99,7 @@ class ApiError(HandingerError):
         self.http_status = http_status
         self.retry_after_s = retry_after_s
         self.worker_id: str | None = None
-        """The worker that the failed answer names all the same."""
-
-    @property
-    def chargeable(self) -> bool:
-        """Whether the request may have started something that costs money."""
-        return True
+        """The worker that the failed response names, if any."""
 
     def fault(self) -> Fault:
         """This error as the `Fault` of a turn."""
@@ -108,25 +107,19 @@ class ApiError(HandingerError):
 
 
 class Unreachable(ApiError):
-    """Proof that nothing was sent: name resolution, refused, connect time-out, TLS."""
+    """Proof that nothing was sent: name resolution, refused, connect timeout, TLS."""
 
-    @property
-    def chargeable(self) -> bool:
-        """Nothing was sent, so nothing can be charged."""
-        return False
+    chargeable: ClassVar[bool] = False
 
 
 class Refused(ApiError):
     """The service refused the request; nothing started."""
 
-    @property
-    def chargeable(self) -> bool:
-        """A refusal costs nothing."""
-        return False
+    chargeable: ClassVar[bool] = False
 
 
 class LinkExpired(Refused):
-    """The URL of a file was refused and may be stale; reading the worker again may bring a fresh one."""
+    """The URL of a file was refused and may have expired; reading the worker may bring a new one."""
 
 
 class Doubtful(ApiError):
@@ -142,4 +135,4 @@ class BrokenContract(ApiError):
 
 
 class StreamLost(ApiError):
-    """A response began and broke off: a lost connection, a silence, a limit."""
+    """A response began and broke off: a lost connection, a timeout, a limit."""

@@ -165,7 +165,7 @@ async def test_a_file_that_changes_on_the_way_tears_the_request(
     server.answer(as_json(WORKER))
     file = attached(tmp_path / "f", b"x" * (3 * BLOCK))
     blocks = 0
-    progress_of = client.connection.send  # type: ignore[attr-defined]  # the seam between client and connection
+    progress_of = client.transport.send  # type: ignore[attr-defined]  # the seam between client and transport
 
     def send(method: str, url: str, headers: dict[str, str], content: object, **more: object) -> object:
         assert callable(content)
@@ -183,7 +183,7 @@ async def test_a_file_that_changes_on_the_way_tears_the_request(
 
         return progress_of(method, url, headers, watched, **more)
 
-    monkeypatch.setattr(client.connection, "send", send)  # type: ignore[attr-defined]  # as above
+    monkeypatch.setattr(client.transport, "send", send)  # type: ignore[attr-defined]  # as above
     with pytest.raises(Doubtful, match="changed while it was being sent"):
         await post(client, order(file))
     assert server.requests == []

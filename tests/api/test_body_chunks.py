@@ -9,7 +9,7 @@ from contextlib import aclosing
 import httpx
 import pytest
 
-from handinger_tui.api.response import MAX_JOINED, READ_EVERY_S, SMALL_READ, chunks
+from handinger_tui.api.response import MAX_READ_AHEAD, READ_EVERY_S, SMALL_READ, body_chunks
 from handinger_tui.core.errors import StreamLost
 
 IDLE = 60.0
@@ -26,7 +26,7 @@ class Stream(httpx.AsyncByteStream):
 
 
 def read(body: Body, idle: float = IDLE) -> AsyncGenerator[bytes, None]:
-    return chunks(httpx.Response(200, stream=Stream(body)), idle, CAP)
+    return body_chunks(httpx.Response(200, stream=Stream(body)), idle, CAP)
 
 
 async def test_available_chunks_arrive_together_and_later_ones_are_awaited() -> None:
@@ -78,7 +78,7 @@ async def test_silence_ends_the_read() -> None:
 async def test_a_slow_consumer_is_not_a_silent_sender() -> None:
     async def body() -> AsyncIterator[bytes]:
         for _ in range(3):
-            yield bytes(MAX_JOINED)
+            yield bytes(MAX_READ_AHEAD)
 
     async with aclosing(read(body, 0.01)) as pieces:
         async for _ in pieces:
@@ -160,9 +160,9 @@ async def test_a_flood_arrives_in_parts_and_is_not_read_far_ahead() -> None:
     async with aclosing(read(body)) as pieces:
         async for piece in pieces:
             sizes.append(len(piece))
-            assert len(produced) * 8192 - sum(sizes) <= 2 * MAX_JOINED
+            assert len(produced) * 8192 - sum(sizes) <= 2 * MAX_READ_AHEAD
     assert sum(sizes) == 40 * 8192
-    assert max(sizes) <= 2 * MAX_JOINED
+    assert max(sizes) <= 2 * MAX_READ_AHEAD
 
 
 class Pauses:

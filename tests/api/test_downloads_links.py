@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from handinger_tui.api import atomic_file
-from handinger_tui.api.atomic_file import land
+from handinger_tui.api.atomic_file import write_atomically
 from handinger_tui.api.download import save
 from handinger_tui.core.errors import ApiError, LinkExpired
 from handinger_tui.core.turns.turn import Kind
@@ -190,7 +190,7 @@ async def test_a_folder_swapped_for_a_link(folder: Path, outside: Path) -> None:
         folder.symlink_to(outside)
 
     with pytest.raises(ApiError) as caught:
-        await land(blocks(swap), folder, "report.txt")
+        await write_atomically(blocks(swap), folder, "report.txt")
     assert caught.value.kind is Kind.DISK
     assert "replaced" in caught.value.summary
     assert untouched(outside)
@@ -205,7 +205,7 @@ def link_to_new(real: Path, link: Path) -> None:
 async def test_a_folder_that_is_a_link_from_the_start_is_used(folder: Path, tmp_path: Path) -> None:
     real = tmp_path / "real"
     link_to_new(real, folder)
-    path = await land(blocks(), folder, "report.txt")
+    path = await write_atomically(blocks(), folder, "report.txt")
     assert path == folder / "report.txt"
     assert listing(real) == ["report.txt"]
 
@@ -213,14 +213,16 @@ async def test_a_folder_that_is_a_link_from_the_start_is_used(folder: Path, tmp_
 async def test_a_folder_that_is_deleted_during_the_download(folder: Path) -> None:
     moved = folder.with_name("moved")
     with pytest.raises(ApiError) as caught:
-        await land(blocks(lambda: folder.rename(moved)), folder, "report.txt")
+        await write_atomically(blocks(lambda: folder.rename(moved)), folder, "report.txt")
     assert caught.value.kind is Kind.DISK
     assert listing(moved) == []
 
 
 async def test_a_link_created_under_the_name_during_the_download(folder: Path, outside: Path) -> None:
     occupied = folder / "report.txt"
-    path = await land(blocks(lambda: occupied.symlink_to(outside / "precious")), folder, "report.txt")
+    path = await write_atomically(
+        blocks(lambda: occupied.symlink_to(outside / "precious")), folder, "report.txt"
+    )
     assert path.name == "report (2).txt"
     assert untouched(outside)
     assert occupied.is_symlink()
@@ -241,7 +243,7 @@ async def test_our_temporary_file_swapped_for_a_link(
     if not links:
         monkeypatch.setattr(os, "link", none)
     with pytest.raises(ApiError) as caught:
-        await land(blocks(swap), folder, "report.txt")
+        await write_atomically(blocks(swap), folder, "report.txt")
     assert caught.value.kind is Kind.DISK
     assert untouched(outside)
     assert links == (listing(folder) == [])

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from handinger_tui.api.atomic_file import BLOCK, land
+from handinger_tui.api.atomic_file import BLOCK, write_atomically
 from handinger_tui.api.download import save
 from handinger_tui.core.errors import ApiError
 from handinger_tui.core.turns.turn import Kind
@@ -85,7 +85,7 @@ async def test_a_folder_swapped_while_the_bytes_arrive(
 
 async def test_a_name_that_is_a_hard_link_to_something_precious(folder: Path, precious: Path) -> None:
     Path.hardlink_to(folder / "report.txt", precious)
-    path = await land(arriving(), folder, "report.txt")
+    path = await write_atomically(arriving(), folder, "report.txt")
     assert path.name == "report (2).txt"
     assert untouched(precious)
 
@@ -97,13 +97,15 @@ async def test_our_temporary_file_swapped_for_a_hard_link(folder: Path, precious
         part.hardlink_to(precious)
 
     with pytest.raises(ApiError) as caught:
-        await land(arriving(swapped), folder, "report.txt")
+        await write_atomically(arriving(swapped), folder, "report.txt")
     assert caught.value.kind is Kind.DISK
     assert untouched(precious)
     assert names(folder) == []
 
 
 async def test_names_that_differ_in_case_are_two_files_on_any_disk(folder: Path) -> None:
-    first, second = [await land(arriving(), folder, name) for name in ("Report.TXT", "report.txt")]
+    first, second = [
+        await write_atomically(arriving(), folder, name) for name in ("Report.TXT", "report.txt")
+    ]
     assert first != second
     assert len(names(folder)) == 2

@@ -141,7 +141,7 @@ async def test_redirects_that_are_not_followed(
 
 async def test_another_scheme_is_another_origin(server: Server, client: WorkerClient, tmp_path: Path) -> None:
     secure = server.url.replace("http:", "https:")
-    assert not client.connection.authorized(f"{secure}/x")
+    assert not client.transport.authorized(f"{secure}/x")
     server.answer(respond(302, b"", {"Location": f"{secure}/x"}))
     with pytest.raises(ApiError):
         await save(client, ROUTE, tmp_path)

@@ -94,7 +94,7 @@ def test_unusable_keys_are_refused_without_showing_them(key: str) -> None:
 
 def test_a_key_may_be_surrounded_by_spaces() -> None:
     assert (
-        make(key=f" {KEY}\n").connection.request_headers(f"{BASE}/x", {})["Authorization"] == f"Bearer {KEY}"
+        make(key=f" {KEY}\n").transport.request_headers(f"{BASE}/x", {})["Authorization"] == f"Bearer {KEY}"
     )
 
 
@@ -114,9 +114,9 @@ def test_a_key_may_be_surrounded_by_spaces() -> None:
 )
 def test_the_key_goes_to_one_origin_only(url: str) -> None:
     client = make(headers={"X-Team": "blue"})
-    assert client.connection.request_headers(url, {"Accept": "*/*"}) == {"Accept": "*/*"}
+    assert client.transport.request_headers(url, {"Accept": "*/*"}) == {"Accept": "*/*"}
     for ours in (f"{BASE}/x", "https://V3.Handinger.example:443/x?y"):
-        assert client.connection.request_headers(ours, {})["Authorization"] == f"Bearer {KEY}"
+        assert client.transport.request_headers(ours, {})["Authorization"] == f"Bearer {KEY}"
 
 
 @pytest.mark.parametrize(
@@ -193,7 +193,7 @@ async def test_plain_http_loads_no_certificates_and_a_secure_address_does(
         assert loaded == []
         for _ in range(2):
             with pytest.raises(Unreachable):
-                async with client.connection.fetch("https://127.0.0.1:1/file", {}):
+                async with client.transport.fetch("https://127.0.0.1:1/file", {}):
                     pass
         assert loaded == ["trust"]
 

@@ -20,7 +20,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from handinger_tui.api.atomic_file import land
+from handinger_tui.api.atomic_file import write_atomically
 from handinger_tui.api.download import save
 from handinger_tui.api.file_urls import check_file_url
 from handinger_tui.core.errors import ApiError
@@ -199,7 +199,7 @@ async def test_any_name_becomes_a_regular_file_in_the_folder(names: list[str]) -
         saved: dict[Path, bytes] = {}
         for number, name in enumerate([*names, names[0], unicodedata.normalize("NFD", names[0])]):
             content = str(number).encode()
-            path = await land(one(content), folder, name, len(content))
+            path = await write_atomically(one(content), folder, name, len(content))
             check_saved(path, folder)
             assert path not in saved
             saved[path] = content
@@ -212,10 +212,10 @@ async def test_any_name_becomes_a_regular_file_in_the_folder(names: list[str]) -
 async def test_any_name_leaves_existing_files_alone(name: str) -> None:
     with TemporaryDirectory() as root:
         folder, outside = Path(root, "downloads"), Path(root, "outside")
-        first = await land(one(b"1"), folder, name)
+        first = await write_atomically(one(b"1"), folder, name)
         first.unlink()
         first.symlink_to(outside)
-        second = await land(one(b"2"), folder, name)
+        second = await write_atomically(one(b"2"), folder, name)
         assert second != first
         assert second.read_bytes() == b"2"
         check_saved(second, folder)

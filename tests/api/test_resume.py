@@ -10,8 +10,8 @@ import pytest
 
 from handinger_tui.api.download import (
     MAX_FRUITLESS,
+    MAX_RESTARTS,
     MIN_PROGRESS,
-    RESTARTS,
     RangeResult,
     Version,
     judge_range_response,
@@ -245,7 +245,7 @@ async def test_a_file_that_always_restarts_is_given_up(
     server.answer(cut(2 * MIN_PROGRESS, body=body))
     trouble = await failed(client, folder)
     assert "changed during" in trouble.summary
-    assert len(server.requests) == RESTARTS + 2
+    assert len(server.requests) == MAX_RESTARTS + 2
 
 
 @pytest.mark.parametrize("status", [429, 500, 502, 503, 504])

@@ -116,7 +116,7 @@ async def test_a_connection_that_succeeds_at_last_sends_one_post(
         running = await asyncio.start_server(late._serve, "127.0.0.1", port)
         late._server = running
 
-    client.connection.pause = open_late
+    client.transport.pause = open_late
     assert await posted(client) == [WORKER]
     assert len(late.requests) == len(pauses.seconds) == 1
     await late.stop()
@@ -310,4 +310,4 @@ async def test_nothing_of_a_request_is_logged(
         await client.read_worker("secret-id")
     assert "secret-id" not in caplog.text
     assert KEY not in caplog.text
-    assert KEY not in repr(vars(client)) + repr(vars(client.connection))  # type: ignore[attr-defined]  # looks inside
+    assert KEY not in repr(vars(client)) + repr(vars(client.transport))  # type: ignore[attr-defined]  # looks inside

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from handinger_tui.api.response import LineReader, SseReader
+from handinger_tui.api.frame_readers import LineReader, SseReader
 from handinger_tui.core.stream import Framing, RawFrame
 
 CASES: list[dict[str, Any]] = json.loads((Path(__file__).parent / "data" / "sse_cases.json").read_text())[

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from handinger_tui.api.response import LineReader, SseReader
+from handinger_tui.api.frame_readers import LineReader, SseReader
 from handinger_tui.core.stream import Framing, Marker, RawFrame
 from handinger_tui.core.turns.fold import Fold
 from handinger_tui.core.turns.turn import Turn, TurnRequest, judge
