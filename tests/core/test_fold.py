@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+from decimal import Decimal
 from typing import Any
 
 import pytest
 
+from handinger_tui.core.money.attribution import turn_money
 from handinger_tui.core.stream import Frame, Framing, Marker, RawFrame, ReadReason
 from handinger_tui.core.turns.fold import Fold, fold
 from handinger_tui.core.turns.turn import Retry, TextPart, Turn, TurnRequest, TurnStatus
@@ -225,3 +227,28 @@ def test_a_worker_that_is_not_json_is_counted_and_changes_nothing() -> None:
     tape.frames.append(Frame(99, 0, Framing.JSON, "<html>", ReadReason.AFTER))
     turn = folded(tape)
     assert (turn.text, turn.skipped) == ("Hi", 1)
+
+
+@pytest.mark.parametrize("minutes", [0, 1, 60, 525_600])
+def test_a_clock_that_goes_back_in_a_turn_changes_none_of_its_amounts(minutes: int) -> None:
+    """Between a reading of the running worker and the end."""
+    tape = Tape().note(Marker.SENDING)
+    tape.note(Marker.OPENED, via="post", status=200, content_type="application/json", worker_id="w")
+    look(tape, ReadReason.DURING, status="running", running=True, usage={"costUsd": 0.2})
+    set_back_at = len(tape.frames)
+    look(tape, ReadReason.AFTER, usage={"costUsd": 0.5})
+    tape.note(Marker.SETTLED, status="completed")
+    back_ms = minutes * 60_000
+    frames = [one._replace(at_ms=one.at_ms - back_ms * (one.seq >= set_back_at)) for one in tape.frames]
+    turn = fold(ORDER, frames)
+    (money,) = turn_money([turn])
+    assert (money.usd, money.final, money.shared, money.doubtful) == (Decimal("0.5"), True, False, False)
+    assert turn.ended_ms is not None
+    assert turn.ended_ms >= turn.reads[-1].at_ms >= turn.reads[0].at_ms
+
+
+def test_the_wait_before_a_retry_is_that_of_the_clock_at_that_time() -> None:
+    early = Frame(1, 5_000, Framing.NOTE, json.dumps({"wait_ms": 9}), Marker.RETRYING)
+    turn = fold(ORDER, [Tape().note(Marker.SENDING).frames[0]._replace(at_ms=99_000), early])
+    assert turn.retry is not None
+    assert turn.retry.at_ms == 5_000

@@ -12,6 +12,7 @@ from typing import Final, assert_never
 
 from msgspec.structs import replace
 
+from handinger_tui.core.amounts import INT64_MAX
 from handinger_tui.core.dialects import StreamDecoder
 from handinger_tui.core.dialects import events as ev
 from handinger_tui.core.jsontext import JsonObject, NotJson, as_object, as_text, parse, parse_exact
@@ -94,8 +95,9 @@ class Fold:
         self._decoder: StreamDecoder | None = None
         self._dialect: str | None = None
         self._via = StreamRoute.POST
-        self._at_ms = 0
-        """The time of the current frame."""
+        self._at_ms = -INT64_MAX
+        """The time of the current frame, or of an earlier one if the clock went back: readings and the end of
+        a turn are put in order by their times."""
         self._has_message_start = False
         self._has_text = False
         """The current or last body has held text."""
@@ -149,7 +151,7 @@ class Fold:
 
     def take(self, frame: Frame) -> None:
         """Take one frame. Text deltas are buffered, and join the answer when `turn` is read."""
-        self._at_ms = frame.at_ms
+        self._at_ms = max(self._at_ms, frame.at_ms)
         match frame.framing:
             case Framing.SSE | Framing.LINES | Framing.TEXT:
                 self._take_stream_frame(frame)
@@ -175,7 +177,7 @@ class Fold:
                 worker_id = self._answer.worker_id or as_text(fields.get("worker_id"))
                 self._answer = replace(self._answer, skipped=skipped, worker_id=worker_id)
             case Marker.RETRYING:
-                self._set_retry(fields)
+                self._set_retry(fields, frame.at_ms)
             case Marker.WATCHING:
                 self._is_settled = False
                 self._answer = replace(
@@ -198,12 +200,12 @@ class Fold:
                 if not self._is_settled:
                     self._settle(fields)
 
-    def _set_retry(self, fields: JsonObject) -> None:
+    def _set_retry(self, fields: JsonObject, at_ms: int) -> None:
         attempt, wait_ms = fields.get("attempt"), fields.get("wait_ms")
         retry = Retry(
             attempt if isinstance(attempt, int) else 1,
             wait_ms if isinstance(wait_ms, int) else 0,
-            self._at_ms,
+            at_ms,
             as_text(fields.get("reason")) or "",
         )
         self._answer = replace(self._answer, status=TurnStatus.CHECKING, activity=None, retry=retry)

@@ -188,7 +188,9 @@ def retry_words(session: Session, now_ms: int) -> str:
     turn = under_way(session)
     if turn is None or turn.retry is None:
         return ""
-    wait_s = -(-(turn.retry.at_ms + turn.retry.wait_ms - now_ms) // 1000)
+    # A clock that went back makes no wait longer.
+    passed_ms = max(0, now_ms - turn.retry.at_ms)
+    wait_s = -((passed_ms - turn.retry.wait_ms) // 1000)
     return f"retry {turn.retry.number}" + (f" in {wait_s} s" if wait_s > 0 else "")
 
 
@@ -291,7 +293,8 @@ def advice(session: Session, *, running: bool, now_ms: int = 0) -> Advice | None
     if fault is None or fault.retry_after_s is None or turn.ended_ms is None or turn.status not in FREE:
         return None
     until_ms = turn.ended_ms + int(min(max(fault.retry_after_s, 0), 3600) * 1000)
-    return Advice("warning", PAUSE, until_ms) if now_ms < until_ms else None
+    # Where the clock went back there is no pause: a message that comes too early is refused for free.
+    return Advice("warning", PAUSE, until_ms) if turn.ended_ms <= now_ms < until_ms else None
 
 
 def hold_advice(session: Session, hold: Hold, count: int, now_ms: int = 0) -> Advice:

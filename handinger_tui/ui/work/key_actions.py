@@ -118,7 +118,7 @@ class KeyActions:
         elif context.composer.chosen:
             context.composer.clear_files()
             interaction.say("All attachments removed.")
-        elif self._ctrl_c_ms is not None and now_ms - self._ctrl_c_ms <= LEAVE_WITHIN_MS:
+        elif self._ctrl_c_ms is not None and 0 <= now_ms - self._ctrl_c_ms <= LEAVE_WITHIN_MS:
             interaction.run(leave(context))
         else:
             self._ctrl_c_ms = now_ms

@@ -105,6 +105,10 @@ async def test_ctrl_c_clears_into_the_history_and_leaves_at_the_second_press() -
         desktop.now_ms += 5_000
         await pilot.press("ctrl+c")
         assert desktop.app._exit is False
+        # The clock of the machine is set back.
+        desktop.now_ms -= 3_600_000
+        await pilot.press("ctrl+c")
+        assert desktop.app._exit is False
         await pilot.press("ctrl+c")
         await desktop.until(pilot, lambda: desktop.app._exit)
 

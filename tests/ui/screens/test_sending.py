@@ -266,6 +266,18 @@ async def test_a_wait_named_by_the_service_is_counted_down_and_enter_waits_for_i
         await desktop.shows(pilot, "✓ completed")
 
 
+async def test_a_clock_that_is_set_back_does_not_prolong_a_wait() -> None:
+    limited = Refused(Kind.RATE_LIMITED, "Too many requests.", http_status=429, retry_after_s=30)
+    desktop = Desktop(api=FakeApi(starts=[limited, says("Hello")], workers=[worker("", **PRICED)]))
+    async with desktop.running() as pilot:
+        await desktop.send(pilot, "Do it")
+        await desktop.shows(pilot, "resend in 30 s.")
+        desktop.now_ms -= 3_600_000
+        await desktop.until(pilot, lambda: desktop.work.scheduler.asleep)
+        await pilot.press("enter")
+        await desktop.shows(pilot, "✓ completed")
+
+
 async def test_the_prompt_given_at_the_start_is_sent_immediately(tmp_path: Path) -> None:
     file = tmp_path / "a.csv"
     file.write_text("x\n1\n")

@@ -6,8 +6,8 @@ import pytest
 from msgspec.structs import replace
 
 from handinger_tui.core.money.spending import LOCAL
-from handinger_tui.core.turns.turn import DRAFT, Fault, Kind, TurnStatus
-from handinger_tui.ui.widgets.status_text import advice, next_step
+from handinger_tui.core.turns.turn import DRAFT, Fault, Kind, Retry, TurnStatus
+from handinger_tui.ui.widgets.status_text import advice, next_step, retry_words
 from tests.ui.panels.stage import session, turn
 
 
@@ -73,3 +73,12 @@ def test_a_pause_requested_by_the_service_is_counted_down() -> None:
     assert waiting is not None
     assert waiting.wait_until_ms == 6_000
     assert advice(refused, running=False, now_ms=6_000) is None
+
+
+@pytest.mark.parametrize(
+    ("later_ms", "words"),
+    [(0, "retry 2 in 4 s"), (2_999, "retry 2 in 2 s"), (4_000, "retry 2"), (-3_600_000, "retry 2 in 4 s")],
+)
+def test_the_wait_for_a_retry_is_never_longer_than_it_was_at_first(later_ms: int, words: str) -> None:
+    retried = replace(turn(0, status=TurnStatus.CHECKING), retry=Retry(2, 4_000, 50_000, "lost"))
+    assert retry_words(session(retried), 50_000 + later_ms) == words
