@@ -37,7 +37,7 @@ from handinger_tui.core.errors import (
     StreamLost,
     Unreachable,
 )
-from handinger_tui.core.turns.turn import Kind
+from handinger_tui.core.turns.turn import ErrorKind
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -441,18 +441,18 @@ class _Download:
     def _may_retry(self, error: ApiError) -> bool:
         """Whether a retry may help and is safe."""
         if isinstance(error, StreamLost):
-            return self._version is not None and error.kind in (Kind.NETWORK, Kind.IDLE_TIMEOUT)
+            return self._version is not None and error.kind in (ErrorKind.NETWORK, ErrorKind.IDLE_TIMEOUT)
         is_temporary = isinstance(error, Unreachable | Doubtful | ServerFault)
-        return self._has_started and (is_temporary or error.kind is Kind.RATE_LIMITED)
+        return self._has_started and (is_temporary or error.kind is ErrorKind.RATE_LIMITED)
 
     def _as_file_error(self, error: ApiError, got: int) -> ApiError:
         if not isinstance(error, StreamLost):
             return error
-        if error.kind is Kind.NETWORK:
+        if error.kind is ErrorKind.NETWORK:
             return errors.file_incomplete(got, self._total)
-        if error.kind is Kind.IDLE_TIMEOUT:
+        if error.kind is ErrorKind.IDLE_TIMEOUT:
             return errors.file_stalled(got)
-        if error.kind is Kind.TOO_LARGE:
+        if error.kind is ErrorKind.TOO_LARGE:
             return errors.file_too_large(self._client.limits.max_file_bytes)
         return error
 
@@ -535,7 +535,7 @@ async def _fetch_beginning(
                         break
         except ApiError as error:
             # An encoded body may exceed the limit before it yields `most` bytes.
-            if error.kind is not Kind.TOO_LARGE or not data:
+            if error.kind is not ErrorKind.TOO_LARGE or not data:
                 raise
             return FileBeginning(bytes(data[:most]), complete=False, total=total)
     # A server may send a part of the file although we requested all of it.

@@ -26,7 +26,7 @@ from handinger_tui.core.errors import (
 from handinger_tui.core.jsontext import NotJson, as_object, parse
 from handinger_tui.core.safety import clean_line
 from handinger_tui.core.stream import ANOTHER_WORKER, reason_text, worker_in
-from handinger_tui.core.turns.turn import Kind
+from handinger_tui.core.turns.turn import ErrorKind
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -158,21 +158,21 @@ def translate(problem: Exception, phase: Phase, origin: str = "the service") -> 
         return broken_off(_invalid_http(problem) or "the connection was lost")
     if isinstance(problem, ChangedWhileSending):
         return Doubtful(
-            Kind.NETWORK, "A file changed while it was being sent. The upload was aborted.", MAY_COST
+            ErrorKind.NETWORK, "A file changed while it was being sent. The upload was aborted.", MAY_COST
         )
     if isinstance(problem, transport_errors().timeout):
-        return Doubtful(Kind.TIMEOUT, "The connection stalled while sending.", MAY_COST)
+        return Doubtful(ErrorKind.TIMEOUT, "The connection stalled while sending.", MAY_COST)
     why = _invalid_http(problem) or "The connection was lost before the service answered"
-    return Doubtful(Kind.NETWORK, f"{why}.", MAY_COST)
+    return Doubtful(ErrorKind.NETWORK, f"{why}.", MAY_COST)
 
 
 def _unreachable(problem: Exception, origin: str) -> ApiError:
     hint = "Check the network, the base URL and the proxy settings, then send again. Nothing was charged."
     if isinstance(problem, transport_errors().unusable_request):
-        return Unreachable(Kind.CONNECT, "The request could not be built. Nothing was sent.", hint)
+        return Unreachable(ErrorKind.CONNECT, "The request could not be built. Nothing was sent.", hint)
     is_timeout = isinstance(problem, (transport_errors().timeout, TimeoutError))
     why = "no answer in time" if is_timeout else _connect_reason(problem)
-    return Unreachable(Kind.CONNECT, f"Cannot reach {origin} ({why}). Nothing was sent.", hint)
+    return Unreachable(ErrorKind.CONNECT, f"Cannot reach {origin} ({why}). Nothing was sent.", hint)
 
 
 def _connect_reason(problem: BaseException) -> str:
@@ -201,51 +201,51 @@ def _invalid_http(problem: Exception) -> str | None:
 
 def unusable_client(problem: SettingsError) -> ApiError:
     """No client can be built, because a setting of the machine is unusable."""
-    return Unreachable(Kind.CONNECT, f"{problem.summary} Nothing was sent.", problem.hint)
+    return Unreachable(ErrorKind.CONNECT, f"{problem.summary} Nothing was sent.", problem.hint)
 
 
 # -- before a response -------------------------------------------------------------
 def response_timeout(seconds: float) -> ApiError:
     """The request was sent, and its response headers were not complete in time."""
-    return Doubtful(Kind.TIMEOUT, f"The service did not answer within {seconds:g} s.", MAY_COST)
+    return Doubtful(ErrorKind.TIMEOUT, f"The service did not answer within {seconds:g} s.", MAY_COST)
 
 
 # -- within a response ---------------------------------------------------------------
 def broken_off(why: str) -> ApiError:
     """A response began, and ended early."""
-    return StreamLost(Kind.NETWORK, f"The answer was cut off: {why}.", "What arrived is saved.")
+    return StreamLost(ErrorKind.NETWORK, f"The answer was cut off: {why}.", "What arrived is saved.")
 
 
 def idle_timeout(seconds: float) -> ApiError:
     """No byte arrived for too long."""
     return StreamLost(
-        Kind.IDLE_TIMEOUT, f"No data for {seconds:g} s.", "The worker may still be running and charging."
+        ErrorKind.IDLE_TIMEOUT, f"No data for {seconds:g} s.", "The worker may still be running and charging."
     )
 
 
 def read_timeout(seconds: float) -> ApiError:
     """A read took too long although bytes kept arriving."""
-    return StreamLost(Kind.TIMEOUT, f"Reading took longer than {seconds:g} s.", "Try again.")
+    return StreamLost(ErrorKind.TIMEOUT, f"Reading took longer than {seconds:g} s.", "Try again.")
 
 
 def body_too_large(cap: int) -> ApiError:
     """The response is larger than the limit."""
     return StreamLost(
-        Kind.TOO_LARGE, f"The answer is larger than {cap:,} bytes and was cut.", "What arrived is saved."
+        ErrorKind.TOO_LARGE, f"The answer is larger than {cap:,} bytes and was cut.", "What arrived is saved."
     )
 
 
 def bad_gzip(*, started: bool) -> ApiError:
     """The body is not valid gzip. `started`: its beginning was."""
     if started:
-        return StreamLost(Kind.ENCODING, "The compressed answer is damaged.", "What arrived is saved.")
-    return BrokenContract(Kind.ENCODING, "The answer is labeled gzip but is not gzip.", MAY_COST)
+        return StreamLost(ErrorKind.ENCODING, "The compressed answer is damaged.", "What arrived is saved.")
+    return BrokenContract(ErrorKind.ENCODING, "The answer is labeled gzip but is not gzip.", MAY_COST)
 
 
 def unusable_encoding(encoding: str) -> ApiError:
     """The response has a content encoding that we did not accept."""
     return BrokenContract(
-        Kind.ENCODING, f"The answer has an unsupported encoding ({shorten(encoding, 60)}).", MAY_COST
+        ErrorKind.ENCODING, f"The answer has an unsupported encoding ({shorten(encoding, 60)}).", MAY_COST
     )
 
 
@@ -253,13 +253,13 @@ def unexpected_content(content_type: str) -> ApiError:
     """The body has a content type that this API does not use. The body is never shown."""
     if "html" in content_type:
         return BrokenContract(
-            Kind.UNEXPECTED_CONTENT,
+            ErrorKind.UNEXPECTED_CONTENT,
             "The base URL returned a web page (HTML), perhaps a network sign-in page.",
             "Sign in to the network in a browser, and check the base URL.",
         )
     shown_type = shorten(content_type, 80) or "no content type"
     return BrokenContract(
-        Kind.UNEXPECTED_CONTENT,
+        ErrorKind.UNEXPECTED_CONTENT,
         f"The service answered with an unexpected content type ({shown_type}).",
         "Check the base URL.",
     )
@@ -268,18 +268,18 @@ def unexpected_content(content_type: str) -> ApiError:
 def not_json() -> ApiError:
     """The content type is JSON, but the body is not."""
     return BrokenContract(
-        Kind.UNEXPECTED_CONTENT, "The answer is labeled JSON but is not valid JSON.", MAY_COST
+        ErrorKind.UNEXPECTED_CONTENT, "The answer is labeled JSON but is not valid JSON.", MAY_COST
     )
 
 
 def undecodable(what: str, hint: str = MAY_COST) -> ApiError:
     """`what` does not have the expected content, or exceeds our limits."""
-    return BrokenContract(Kind.DECODE, f"{what} could not be read.", hint)
+    return BrokenContract(ErrorKind.DECODE, f"{what} could not be read.", hint)
 
 
 def another_worker() -> ApiError:
     """The response is a Worker with a different id than the one in the URL."""
-    return BrokenContract(Kind.UNEXPECTED_CONTENT, ANOTHER_WORKER, ONLY_READ)
+    return BrokenContract(ErrorKind.UNEXPECTED_CONTENT, ANOTHER_WORKER, ONLY_READ)
 
 
 CANCEL_IN_DOUBT: Final = (
@@ -332,7 +332,7 @@ def other_generation(
 ) -> ApiError:
     """The service has another `generation` of the API than the one in the settings; `why`: the evidence."""
     return Refused(
-        Kind.NOT_FOUND,
+        ErrorKind.NOT_FOUND,
         f"{why} The service seems to have the {generation} generation of the API.",
         f"Use --generation {generation} (or HANDINGER_GENERATION, or generation in the config file). {_FREE}",
         http_status=status,
@@ -342,34 +342,34 @@ def other_generation(
 
 # -- refusals -----------------------------------------------------------------------
 _FREE: Final = "Nothing was charged."
-_TEXTS: Final[dict[Kind, tuple[str, str]]] = {
-    Kind.INVALID: ("The service rejected the request", f"Edit it and send again. {_FREE}"),
-    Kind.AUTH: ("The API key was rejected", f"Set HANDINGER_API_KEY to a valid key. {_FREE}"),
-    Kind.PAYMENT: ("Out of credits", f"Add credits in the dashboard, then send again. {_FREE}"),
-    Kind.FORBIDDEN: ("Not allowed", f"The key is valid but has no access here. {_FREE}"),
-    Kind.NOT_FOUND: ("Not found", f"Check the id, the base URL and the API generation. {_FREE}"),
-    Kind.CONFLICT: ("The worker is busy", f"Watch the running turn, or send later. {_FREE}"),
-    Kind.TOO_LARGE: ("The request is too large", f"Shorten it or attach less. {_FREE}"),
-    Kind.RATE_LIMITED: ("Too many requests", f"Wait, then send again. {_FREE}"),
-    Kind.SERVER: ("Server error", MAY_COST),
-    Kind.GATEWAY: ("The service is unavailable", MAY_COST),
+_TEXTS: Final[dict[ErrorKind, tuple[str, str]]] = {
+    ErrorKind.INVALID: ("The service rejected the request", f"Edit it and send again. {_FREE}"),
+    ErrorKind.AUTH: ("The API key was rejected", f"Set HANDINGER_API_KEY to a valid key. {_FREE}"),
+    ErrorKind.PAYMENT: ("Out of credits", f"Add credits in the dashboard, then send again. {_FREE}"),
+    ErrorKind.FORBIDDEN: ("Not allowed", f"The key is valid but has no access here. {_FREE}"),
+    ErrorKind.NOT_FOUND: ("Not found", f"Check the id, the base URL and the API generation. {_FREE}"),
+    ErrorKind.CONFLICT: ("The worker is busy", f"Watch the running turn, or send later. {_FREE}"),
+    ErrorKind.TOO_LARGE: ("The request is too large", f"Shorten it or attach less. {_FREE}"),
+    ErrorKind.RATE_LIMITED: ("Too many requests", f"Wait, then send again. {_FREE}"),
+    ErrorKind.SERVER: ("Server error", MAY_COST),
+    ErrorKind.GATEWAY: ("The service is unavailable", MAY_COST),
 }
-_KINDS: Final[dict[int, Kind]] = {
-    401: Kind.AUTH,
-    402: Kind.PAYMENT,
-    403: Kind.FORBIDDEN,
-    404: Kind.NOT_FOUND,
-    405: Kind.NOT_FOUND,
-    408: Kind.SERVER,
-    409: Kind.CONFLICT,
-    410: Kind.NOT_FOUND,
-    413: Kind.TOO_LARGE,
-    429: Kind.RATE_LIMITED,
+_KINDS: Final[dict[int, ErrorKind]] = {
+    401: ErrorKind.AUTH,
+    402: ErrorKind.PAYMENT,
+    403: ErrorKind.FORBIDDEN,
+    404: ErrorKind.NOT_FOUND,
+    405: ErrorKind.NOT_FOUND,
+    408: ErrorKind.SERVER,
+    409: ErrorKind.CONFLICT,
+    410: ErrorKind.NOT_FOUND,
+    413: ErrorKind.TOO_LARGE,
+    429: ErrorKind.RATE_LIMITED,
     # A proxy stopped waiting; the service may have received the request.
-    499: Kind.SERVER,
-    502: Kind.GATEWAY,
-    503: Kind.GATEWAY,
-    504: Kind.GATEWAY,
+    499: ErrorKind.SERVER,
+    502: ErrorKind.GATEWAY,
+    503: ErrorKind.GATEWAY,
+    504: ErrorKind.GATEWAY,
 }
 
 
@@ -379,13 +379,13 @@ def refusal(status: int, headers: Mapping[str, str], body: bytes) -> ApiError:
         return redirect_refused(status, headers.get("location", ""))
     if status < 200:
         return BrokenContract(
-            Kind.UNEXPECTED_CONTENT, f"The service sent an unexpected status ({status}).", MAY_COST
+            ErrorKind.UNEXPECTED_CONTENT, f"The service sent an unexpected status ({status}).", MAY_COST
         )
-    kind = _KINDS.get(status) or (Kind.INVALID if status < 500 else Kind.SERVER)
+    kind = _KINDS.get(status) or (ErrorKind.INVALID if status < 500 else ErrorKind.SERVER)
     summary, hint = _TEXTS[kind]
     why = reason(headers.get("content-type", ""), body)
     summary = f"{summary} ({status}): {_sentence(why)}" if why else f"{summary} ({status})."
-    error_class = ServerFault if kind in (Kind.SERVER, Kind.GATEWAY) else Refused
+    error_class = ServerFault if kind in (ErrorKind.SERVER, ErrorKind.GATEWAY) else Refused
     return error_class(kind, summary, hint, http_status=status, retry_after_s=retry_after(headers))
 
 
@@ -401,7 +401,7 @@ def redirect_refused(status: int, location: str) -> ApiError:
     except ValueError:
         host = "an invalid address"
     return Refused(
-        Kind.REDIRECT,
+        ErrorKind.REDIRECT,
         f"The service redirects to {shorten(host, 200)} ({status}). The redirect was not followed.",
         f"If that is the new address of the service, set it as the base URL. {_FREE}",
         http_status=status,
@@ -410,19 +410,19 @@ def redirect_refused(status: int, location: str) -> ApiError:
 
 def error_object(status: int, why: str) -> ApiError:
     """A 2xx response whose body is an error object."""
-    summary, hint = _TEXTS[Kind.INVALID]
-    return Refused(Kind.INVALID, f"{summary}: {_sentence(shorten(why))}", hint, http_status=status)
+    summary, hint = _TEXTS[ErrorKind.INVALID]
+    return Refused(ErrorKind.INVALID, f"{summary}: {_sentence(shorten(why))}", hint, http_status=status)
 
 
 def bad_segment(what: str) -> ApiError:
     """An id cannot be used in a path; nothing was sent."""
-    return Refused(Kind.INVALID, f"Not a usable {what}. Nothing was sent.", "Check it and try again.")
+    return Refused(ErrorKind.INVALID, f"Not a usable {what}. Nothing was sent.", "Check it and try again.")
 
 
 # -- files ----------------------------------------------------------------------------------
 def unsafe_url(why: str) -> ApiError:
     """The URL of a file is unsafe and was not fetched."""
-    return Refused(Kind.UNSAFE_URL, f"Not opened: {why}.", "Nothing was downloaded.")
+    return Refused(ErrorKind.UNSAFE_URL, f"Not opened: {why}.", "Nothing was downloaded.")
 
 
 def reword_for_file(problem: ApiError, *, of_local_worker: bool) -> None:
@@ -431,7 +431,7 @@ def reword_for_file(problem: ApiError, *, of_local_worker: bool) -> None:
     `of_local_worker`: the URL is on this computer, but is not that of the service.
     """
     problem.summary = problem.summary.removesuffix(" Nothing was sent.")
-    if problem.kind is Kind.NOT_FOUND:
+    if problem.kind is ErrorKind.NOT_FOUND:
         problem.hint = "The service no longer has the file. Ask the worker for it again."
     elif of_local_worker and isinstance(problem, Unreachable):
         problem.hint = "The local worker that made it has ended, and its files with it."
@@ -442,7 +442,7 @@ def reword_for_file(problem: ApiError, *, of_local_worker: bool) -> None:
 def not_a_file(status: int) -> ApiError:
     """The response is successful, but contains no file."""
     return BrokenContract(
-        Kind.UNEXPECTED_CONTENT,
+        ErrorKind.UNEXPECTED_CONTENT,
         f"The response ({status}) contains no file.",
         "Ask the worker for the file again.",
     )
@@ -451,7 +451,7 @@ def not_a_file(status: int) -> ApiError:
 def too_many_redirects(limit: int) -> ApiError:
     """The URL of a file redirects too often."""
     return Refused(
-        Kind.REDIRECT,
+        ErrorKind.REDIRECT,
         f"The link to the file redirected more than {limit} times.",
         "Ask the worker for the file again.",
     )
@@ -460,7 +460,7 @@ def too_many_redirects(limit: int) -> ApiError:
 def file_too_large(limit: int) -> ApiError:
     """A file is larger than the limit."""
     return StreamLost(
-        Kind.TOO_LARGE,
+        ErrorKind.TOO_LARGE,
         f"The file is larger than {limit:,} bytes and was not saved.",
         "Raise HANDINGER_MAX_FILE_BYTES.",
     )
@@ -470,27 +470,29 @@ def file_incomplete(got: int, wanted: int | None = None) -> ApiError:
     """A file ended early, or is larger than announced. `got`, `wanted`: bytes."""
     if wanted is not None and got > wanted:
         return StreamLost(
-            Kind.INCOMPLETE,
+            ErrorKind.INCOMPLETE,
             f"The file is larger than the {wanted:,} bytes announced and was not saved.",
             "Read the worker again (free) to get the current file.",
         )
     of = f" of {wanted:,}" if wanted is not None else ""
     return StreamLost(
-        Kind.INCOMPLETE, f"The file is incomplete ({got:,}{of} bytes) and was not saved.", "Try again."
+        ErrorKind.INCOMPLETE, f"The file is incomplete ({got:,}{of} bytes) and was not saved.", "Try again."
     )
 
 
 def file_changed() -> ApiError:
     """A file changed while it was downloaded."""
     return StreamLost(
-        Kind.INCOMPLETE, "The file changed during the download and was not saved.", "Try again."
+        ErrorKind.INCOMPLETE, "The file changed during the download and was not saved.", "Try again."
     )
 
 
 def file_stalled(got: int) -> ApiError:
     """A download received no more bytes."""
     return StreamLost(
-        Kind.IDLE_TIMEOUT, f"The download stalled after {got:,} bytes. The file was not saved.", "Try again."
+        ErrorKind.IDLE_TIMEOUT,
+        f"The download stalled after {got:,} bytes. The file was not saved.",
+        "Try again.",
     )
 
 
@@ -508,4 +510,6 @@ def link_expired(refusal: ApiError, host: str) -> ApiError:
 def disk_error(problem: OSError) -> ApiError:
     """The file could not be written."""
     why = problem.strerror or type(problem).__name__
-    return ApiError(Kind.DISK, f"The file could not be saved: {shorten(why, 200)}.", "Choose another folder.")
+    return ApiError(
+        ErrorKind.DISK, f"The file could not be saved: {shorten(why, 200)}.", "Choose another folder."
+    )

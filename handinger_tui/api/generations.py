@@ -15,7 +15,7 @@ from handinger_tui.api.errors import unexpected_content
 from handinger_tui.api.response import media_type
 from handinger_tui.core.errors import Refused, SettingsError
 from handinger_tui.core.turns.session import Place
-from handinger_tui.core.turns.turn import Kind
+from handinger_tui.core.turns.turn import ErrorKind
 
 if TYPE_CHECKING:
     from handinger_tui.api.client import WorkerClient
@@ -117,6 +117,6 @@ async def _answer_of(client: WorkerClient, route: str, *, is_public: bool = True
                 raise unexpected_content(kind)
             return 200, ""
     except Refused as refusal:
-        if refusal.kind is Kind.NOT_FOUND or is_public:
+        if refusal.kind is ErrorKind.NOT_FOUND or is_public:
             return refusal.http_status, refusal.summary.replace(path, "")
         raise

@@ -52,7 +52,7 @@ from handinger_tui.core.stream import (
     is_worker,
     names_another,
 )
-from handinger_tui.core.turns.turn import Kind, TurnRequest
+from handinger_tui.core.turns.turn import ErrorKind, TurnRequest
 
 BUSY: Final = ("pending", "running")
 OVER: Final = ("completed", "error", "aborted")
@@ -529,13 +529,13 @@ class TaskClient:
                     return PostResponse(reply, frames, error)
                 return PostResponse(reply, frames)
         except Refused as refusal:
-            if refusal.kind is Kind.NOT_FOUND and (
+            if refusal.kind is ErrorKind.NOT_FOUND and (
                 (start.is_new and start.template is None) or refusal.http_status == NO_SUCH_METHOD
             ):
                 raise errors.other_generation(
                     refusal.summary, "workers", refusal.http_status, refusal.retry_after_s
                 ) from None
-            if start.is_new and refusal.kind is Kind.CONFLICT:
+            if start.is_new and refusal.kind is ErrorKind.CONFLICT:
                 # Only this turn uses the id of the task: if the task exists, the turn may be running.
                 raise Doubtful(refusal.kind, refusal.summary, http_status=refusal.http_status) from None
             raise

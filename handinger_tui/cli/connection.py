@@ -31,7 +31,7 @@ from handinger_tui.core.errors import ApiError
 from handinger_tui.core.money.spending import LOCAL
 from handinger_tui.core.safety import Verdict, clean_line, judge_link, without_secrets
 from handinger_tui.core.stream import FilePart
-from handinger_tui.core.turns.turn import Kind, Trigger
+from handinger_tui.core.turns.turn import ErrorKind, Trigger
 from handinger_tui.engine.replay import ReplayClock, unreachable
 from handinger_tui.ledger.ledger import Ledger
 from handinger_tui.ui.ports import Account, Connection, Fetched, Progress
@@ -287,7 +287,7 @@ def _expand_folder(folder: str) -> Path:
         return Path(folder).expanduser()
     except RuntimeError:
         raise ApiError(
-            Kind.DISK, f"Folder not found: {clean_line(folder, 200)}.", "Type another folder."
+            ErrorKind.DISK, f"Folder not found: {clean_line(folder, 200)}.", "Type another folder."
         ) from None
 
 

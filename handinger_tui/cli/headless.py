@@ -25,7 +25,7 @@ from handinger_tui.core.money.turn_events import worker_of
 from handinger_tui.core.receipts import receipt_line
 from handinger_tui.core.safety import clean, clean_line, encodable, one_word
 from handinger_tui.core.turns.session import Place, Service, Session
-from handinger_tui.core.turns.turn import FREE, UNDECIDED, Attachment, Fault, Kind, Turn, TurnStatus
+from handinger_tui.core.turns.turn import FREE, UNDECIDED, Attachment, ErrorKind, Fault, Turn, TurnStatus
 
 if TYPE_CHECKING:
     import argparse
@@ -368,7 +368,7 @@ def no_history_fault(problem: NoHistory) -> Fault:
         "Nothing was sent. See: handinger-tui doctor. "
         "Use --no-history to send without a record; limits then count that run only."
     )
-    return Fault(Kind.DISK, f"{problem.summary} {hint}", may_have_been_charged=False)
+    return Fault(ErrorKind.DISK, f"{problem.summary} {hint}", may_have_been_charged=False)
 
 
 def _can_detach(turn: Turn) -> bool:
@@ -402,20 +402,20 @@ def _charge_remark(may_have_been_charged: bool) -> str:
     return "Nothing was charged. It is safe to send again."
 
 
-def _advice(kind: Kind, session: Session, turn: Turn) -> list[str]:
+def _advice(kind: ErrorKind, session: Session, turn: Turn) -> list[str]:
     """Return what to check first, for the kinds of fault that have a usual cause."""
     base, worker_id = session.base_url, worker_of(turn)
     if turn.status is TurnStatus.UNKNOWN:
         if worker_id is None:
             return ["Check the dashboard before you send again."]
         return [f"Check its state before you send again (free): handinger-tui attach {one_word(worker_id)}"]
-    if kind is Kind.NOT_FOUND and turn.order.worker_id is None:
+    if kind is ErrorKind.NOT_FOUND and turn.order.worker_id is None:
         return [f"Check the base URL {base}. See: handinger-tui doctor"]
-    if kind is Kind.NOT_FOUND:
+    if kind is ErrorKind.NOT_FOUND:
         return [f"Check the worker id and the base URL {base}."]
-    if kind is Kind.AUTH:
+    if kind is ErrorKind.AUTH:
         return ["Set HANDINGER_API_KEY to a valid key. See: handinger-tui doctor"]
-    if kind is Kind.CONNECT:
+    if kind is ErrorKind.CONNECT:
         return [f"Check the network and the base URL {base}."]
     return []
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final, TextIO
 
 from handinger_tui.core.jsontext import JsonObject, dump
 from handinger_tui.core.safety import clean, clean_json
-from handinger_tui.core.turns.turn import Kind, Turn, TurnStatus
+from handinger_tui.core.turns.turn import ErrorKind, Turn, TurnStatus
 
 if TYPE_CHECKING:
     import argparse
@@ -41,13 +41,13 @@ class Exit(IntEnum):
 
 
 BY_KIND: Final = {
-    Kind.AUTH: Exit.KEY,
-    Kind.FORBIDDEN: Exit.KEY,
-    Kind.PAYMENT: Exit.PAYMENT,
-    Kind.COST_LIMIT: Exit.PAYMENT,
-    Kind.RATE_LIMITED: Exit.RATE_LIMITED,
-    Kind.DISK: Exit.LOCAL_IO,
-    Kind.SETTINGS: Exit.USAGE,
+    ErrorKind.AUTH: Exit.KEY,
+    ErrorKind.FORBIDDEN: Exit.KEY,
+    ErrorKind.PAYMENT: Exit.PAYMENT,
+    ErrorKind.COST_LIMIT: Exit.PAYMENT,
+    ErrorKind.RATE_LIMITED: Exit.RATE_LIMITED,
+    ErrorKind.DISK: Exit.LOCAL_IO,
+    ErrorKind.SETTINGS: Exit.USAGE,
 }
 """Kinds of fault that determine the exit code of a turn that never started."""
 
@@ -72,9 +72,13 @@ def exit_of(turn: Turn) -> Exit:
     return BY_STATUS.get(turn.status, Exit.FAILED)
 
 
-def exit_of_kind(kind: Kind) -> Exit:
+def exit_of_kind(kind: ErrorKind) -> Exit:
     """Return the exit code of a failed request that is not a turn, such as a GET or a download."""
-    other_codes = {Kind.NOT_FOUND: Exit.REJECTED, Kind.INVALID: Exit.REJECTED, Kind.CONFLICT: Exit.REJECTED}
+    other_codes = {
+        ErrorKind.NOT_FOUND: Exit.REJECTED,
+        ErrorKind.INVALID: Exit.REJECTED,
+        ErrorKind.CONFLICT: Exit.REJECTED,
+    }
     return BY_KIND.get(kind) or other_codes.get(kind, Exit.FAILED)
 
 

@@ -33,7 +33,7 @@ from handinger_tui.core.money.limits import (
 )
 from handinger_tui.core.safety import clean_json, clean_slice, cleanable_length, encodable
 from handinger_tui.core.turns.session import Session
-from handinger_tui.core.turns.turn import Fault, Kind, Turn, TurnRequest, TurnStatus, fault_object
+from handinger_tui.core.turns.turn import ErrorKind, Fault, Turn, TurnRequest, TurnStatus, fault_object
 
 if TYPE_CHECKING:
     import argparse
@@ -216,7 +216,7 @@ class LimitMessages:
 
 def refusal(problem: LimitReached) -> Fault:
     """Return the fault of a message that is stored and not sent because a limit is reached."""
-    return Fault(Kind.COST_LIMIT, problem.text, may_have_been_charged=False)
+    return Fault(ErrorKind.COST_LIMIT, problem.text, may_have_been_charged=False)
 
 
 DESCRIPTOR_ERRORS = (errno.EMFILE, errno.ENFILE)
@@ -266,7 +266,7 @@ def end_early(problem: BaseException, words: Sequence[str], args: argparse.Names
         progress = progress_of(args)
         may_cost = bool(progress.doubt or progress.turn_id)
         fault = Fault(
-            Kind.INTERRUPTED, f"Interrupted. {progress.doubt}".rstrip(), may_have_been_charged=may_cost
+            ErrorKind.INTERRUPTED, f"Interrupted. {progress.doubt}".rstrip(), may_have_been_charged=may_cost
         )
         if progress.doubt:
             say(fault.message)
@@ -275,7 +275,7 @@ def end_early(problem: BaseException, words: Sequence[str], args: argparse.Names
         say(problem.hint)
         # The SystemExit of argparse propagates. With --raw on a terminal no object is printed.
         if _is_turn(words) and not ("--raw" in words and sys.stdout.isatty()):
-            fault = Fault(Kind.SETTINGS, problem.message, may_have_been_charged=False)
+            fault = Fault(ErrorKind.SETTINGS, problem.message, may_have_been_charged=False)
             _put_object(words, args, fault)
             sys.stdout.flush()
     elif isinstance(problem, HandingerError):
@@ -318,7 +318,7 @@ def report(problem: HandingerError) -> int:
 def _fault_of(problem: HandingerError) -> Fault:
     if isinstance(problem, ApiError):
         return problem.fault()
-    kind = Kind.DISK if isinstance(problem, LedgerError | LocalFileError) else Kind.SETTINGS
+    kind = ErrorKind.DISK if isinstance(problem, LedgerError | LocalFileError) else ErrorKind.SETTINGS
     message = f"{sentence(problem.summary)} {problem.hint}".strip()
     return Fault(kind, message, may_have_been_charged=False)
 

@@ -22,7 +22,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from handinger_tui.core.turns.turn import Fault, Kind
+from handinger_tui.core.turns.turn import ErrorKind, Fault
 
 
 class HandingerError(Exception):
@@ -87,7 +87,7 @@ class ApiError(HandingerError):
 
     def __init__(
         self,
-        kind: Kind,
+        kind: ErrorKind,
         summary: str,
         hint: str = "",
         *,

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from handinger_tui.core.errors import Refused
 from handinger_tui.core.stored_workers import NOTHING, StoredWorker, WorkerMembers
-from handinger_tui.core.turns.turn import Kind
+from handinger_tui.core.turns.turn import ErrorKind
 
 if TYPE_CHECKING:
     from handinger_tui.core.turns.session import SessionSummary
@@ -103,7 +103,7 @@ class Gallery:
         try:
             worker = await self._api.read(worker_id)
         except Refused as refusal:
-            if refusal.kind is Kind.NOT_FOUND:
+            if refusal.kind is ErrorKind.NOT_FOUND:
                 await self._mark_missing(worker_id)
             raise
         return await self._keep(worker)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 from msgspec import Struct
 
 from handinger_tui.core.errors import ApiError, BrokenContract, NoHistory, Refused, Unreachable
-from handinger_tui.core.turns.turn import Kind, TurnRequest
+from handinger_tui.core.turns.turn import ErrorKind, TurnRequest
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
@@ -308,7 +308,7 @@ async def read_with_retries(
         except (BrokenContract, Unreachable):
             raise
         except ApiError as trouble:
-            if isinstance(trouble, Refused) and trouble.kind is not Kind.RATE_LIMITED:
+            if isinstance(trouble, Refused) and trouble.kind is not ErrorKind.RATE_LIMITED:
                 raise
             retry_after = min(trouble.retry_after_s or 0.0, LONGEST_PAUSE)
             await clock.sleep(max(policy.pause(attempt), retry_after))

@@ -14,7 +14,7 @@ from msgspec.structs import replace
 
 from handinger_tui.core.errors import LedgerError, NoHistory, Unreachable
 from handinger_tui.core.turns.fold import fold
-from handinger_tui.core.turns.turn import Kind, Turn
+from handinger_tui.core.turns.turn import ErrorKind, Turn
 from handinger_tui.engine.engine import Engine, ServiceContext
 from handinger_tui.engine.ports import RetryPolicy
 from handinger_tui.engine.session_store import STREAMED
@@ -102,7 +102,7 @@ class NoService:
 
 def unreachable() -> Unreachable:
     """The error of all that would need a service."""
-    return Unreachable(Kind.CONNECT, NOTHING_SENT)
+    return Unreachable(ErrorKind.CONNECT, NOTHING_SENT)
 
 
 class ReplayLog:

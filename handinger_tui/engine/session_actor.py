@@ -23,8 +23,8 @@ from handinger_tui.core.turns.session import Service, Session, take_place, was_o
 from handinger_tui.core.turns.turn import (
     WITHDRAWN,
     Attachment,
+    ErrorKind,
     Fault,
-    Kind,
     Lineage,
     Trigger,
     Turn,
@@ -55,10 +55,10 @@ T = TypeVar("T")
 P = ParamSpec("P")
 
 NOT_YET_SENT = Fault(
-    Kind.CONFLICT, "handinger-tui quit before this message was sent.", may_have_been_charged=False
+    ErrorKind.CONFLICT, "handinger-tui quit before this message was sent.", may_have_been_charged=False
 )
 LOCAL_ENDED = Fault(
-    Kind.INCOMPLETE,
+    ErrorKind.INCOMPLETE,
     "The local worker stopped when handinger-tui quit. Start a new session (/new).",
     may_have_been_charged=False,
 )
@@ -542,7 +542,7 @@ class SessionActor:
         try:
             body = await self._deps.run_deps.api.read_worker(worker_id)
         except Refused as refusal:
-            if refusal.kind is Kind.NOT_FOUND:
+            if refusal.kind is ErrorKind.NOT_FOUND:
                 await self.inbox.request(partial(self._settler.end_without_worker, worker_id))
             raise
         return await self._apply_reading(turn.turn_id, body)

@@ -29,8 +29,8 @@ from handinger_tui.core.turns.session import (
 )
 from handinger_tui.core.turns.turn import (
     UNDECIDED,
+    ErrorKind,
     Fault,
-    Kind,
     Turn,
     TurnRequest,
     TurnStatus,
@@ -53,7 +53,7 @@ if TYPE_CHECKING:
 ANSWERED = frozenset({Marker.OPENED, ReadReason.ANSWER, ReadReason.DURING, ReadReason.AFTER})
 """Events of frames that exist only when the service has accepted the turn."""
 STREAMED = frozenset({Framing.SSE, Framing.LINES, Framing.TEXT})
-LEFT = Fault(Kind.NETWORK, "Watching stopped before the service answered. The message may have arrived.")
+LEFT = Fault(ErrorKind.NETWORK, "Watching stopped before the service answered. The message may have arrived.")
 
 
 class RunDeps(Struct, frozen=True):
@@ -281,11 +281,11 @@ class TurnRecord:
         if not self.turn.live or not self.is_ours:
             return
         if isinstance(problem, LedgerError):
-            message, kind = problem.summary, Kind.DISK
+            message, kind = problem.summary, ErrorKind.DISK
         elif problem is not None:
-            message, kind = f"handinger-tui failed while watching this turn: {problem!r}.", Kind.NETWORK
+            message, kind = f"handinger-tui failed while watching this turn: {problem!r}.", ErrorKind.NETWORK
         else:
-            message, kind = "Stopped before it was sent.", Kind.INTERRUPTED
+            message, kind = "Stopped before it was sent.", ErrorKind.INTERRUPTED
         if not self.departed:
             self.settle(TurnStatus.NOT_SENT, Fault(kind, message, may_have_been_charged=False))
         elif self.accepted or self.turn.message_id is not None:
@@ -298,7 +298,7 @@ class TurnRecord:
         try:
             self.leave(problem)
         except Exception as second:  # noqa: BLE001 - the turn ends with a status even when no frame can be stored
-            fault = Fault(Kind.NETWORK, f"handinger-tui failed while watching this turn: {second!r}.")
+            fault = Fault(ErrorKind.NETWORK, f"handinger-tui failed while watching this turn: {second!r}.")
             self._publish(replace(self.turn, status=TurnStatus.UNKNOWN, fault=fault))
 
 

@@ -28,8 +28,8 @@ from handinger_tui.core.turns.turn import (
     FREE,
     LIVE,
     UNDECIDED,
+    ErrorKind,
     Fault,
-    Kind,
     Trigger,
     Turn,
     TurnRequest,
@@ -167,11 +167,11 @@ def is_unsettled(turn: Turn) -> bool:
 
 
 NO_SUCH_WORKER: Final = Fault(
-    Kind.NOT_FOUND, "The service does not know this worker, so the cost of the turn cannot be read.", 404
+    ErrorKind.NOT_FOUND, "The service does not know this worker, so the cost of the turn cannot be read.", 404
 )
-NO_END: Final = Fault(Kind.INCOMPLETE, "The answer was never finished, and the worker is not running.")
+NO_END: Final = Fault(ErrorKind.INCOMPLETE, "The answer was never finished, and the worker is not running.")
 NEVER_ARRIVED: Final = Fault(
-    Kind.NOT_FOUND, "The service never received this message.", may_have_been_charged=False
+    ErrorKind.NOT_FOUND, "The service never received this message.", may_have_been_charged=False
 )
 
 

@@ -40,7 +40,7 @@ from handinger_tui.core.stream import (
     WorkerBody,
     names_another,
 )
-from handinger_tui.core.turns.turn import UNDECIDED, Fault, Kind, Turn, TurnStatus, failure_text
+from handinger_tui.core.turns.turn import UNDECIDED, ErrorKind, Fault, Turn, TurnStatus, failure_text
 from handinger_tui.core.turns.worker_reconciliation import WorkerObservation, answer_to, observe, prompt_count
 
 if TYPE_CHECKING:
@@ -86,7 +86,7 @@ class TurnRun:
         if not record.turn.live and record.turn.status not in UNDECIDED:
             return
         record.note(Marker.WATCHING)
-        doubt = None if record.accepted else Doubtful(Kind.NETWORK, UNANSWERED)
+        doubt = None if record.accepted else Doubtful(ErrorKind.NETWORK, UNANSWERED)
         await self._recover(doubt, accepted=record.accepted)
 
     async def _guarded(self, body: Callable[[], Awaitable[None]]) -> None:
@@ -136,7 +136,7 @@ class TurnRun:
             await self._recover(doubt, accepted=True)
         except HandingerError as problem:
             # An error on our side before anything was sent: an unreadable attachment, a bad setting.
-            fault = Fault(Kind.SETTINGS, problem.summary, may_have_been_charged=False)
+            fault = Fault(ErrorKind.SETTINGS, problem.summary, may_have_been_charged=False)
             record.settle(TurnStatus.NOT_SENT, fault)
         else:
             await self._recover(None, accepted=True)
@@ -314,7 +314,7 @@ def sleep_guard(clock: Clock) -> AbstractAsyncContextManager[None]:
             gap = (clock.now_ms() - wall) / 1000 - (clock.monotonic() - steady)
             wall, steady = clock.now_ms(), clock.monotonic()
             if gap > SLEPT_S:
-                return StreamLost(Kind.NETWORK, f"Back after {duration(int(gap * 1000))}. Checking…")
+                return StreamLost(ErrorKind.NETWORK, f"Back after {duration(int(gap * 1000))}. Checking…")
 
     return _ended_by(slept, "sleep-watch")
 
@@ -338,7 +338,7 @@ async def read_reply(record: TurnRecord, reply: Reply, deps: RunDeps) -> None:
 
     async def worker_is_over() -> StreamLost:
         await _until_over(record, deps)
-        return StreamLost(Kind.IDLE_TIMEOUT, "The stream stayed open but sent nothing more.")
+        return StreamLost(ErrorKind.IDLE_TIMEOUT, "The stream stayed open but sent nothing more.")
 
     try:
         async with _ended_by(worker_is_over, "stream-watch"):
@@ -363,7 +363,7 @@ async def _read_frames(record: TurnRecord, reply: Reply, clock: Clock) -> None:
         async for piece in pieces:
             record.feed_raw(piece)
             if record.misdirected:
-                raise BrokenContract(Kind.UNEXPECTED_CONTENT, ANOTHER_WORKER)
+                raise BrokenContract(ErrorKind.UNEXPECTED_CONTENT, ANOTHER_WORKER)
             await record.commit_when_due()
     record.note(Marker.CLOSED, clean=True, dropped=reply.dropped)
 
@@ -412,8 +412,8 @@ async def _is_worker_running(record: TurnRecord, api: WorkerApi) -> bool | None:
 
 # -- recovery ----------------------------------------------------------------------------
 NO_ID = "A worker may have been started."
-NO_WORKER = BrokenContract(Kind.DECODE, "The service returned something other than a worker.")
-MISDIRECTED = BrokenContract(Kind.UNEXPECTED_CONTENT, ANOTHER_WORKER)
+NO_WORKER = BrokenContract(ErrorKind.DECODE, "The service returned something other than a worker.")
+MISDIRECTED = BrokenContract(ErrorKind.UNEXPECTED_CONTENT, ANOTHER_WORKER)
 SETTLED_AFTER_FINISH = 3
 """Number of GETs made for a finished stream whose worker still reports that it runs."""
 SHORTEST_READ_S: Final = 5.0
@@ -561,10 +561,10 @@ class Recovery:
             self._give_up(None)
             return
         except Refused as refusal:
-            if refusal.kind is Kind.NOT_FOUND and self._begins_target and not self._delivered:
+            if refusal.kind is ErrorKind.NOT_FOUND and self._begins_target and not self._delivered:
                 await self._handle_missing()
-            elif refusal.kind is Kind.RATE_LIMITED or (
-                refusal.kind is Kind.NOT_FOUND and self._begins_target
+            elif refusal.kind is ErrorKind.RATE_LIMITED or (
+                refusal.kind is ErrorKind.NOT_FOUND and self._begins_target
             ):
                 # A service may take a moment to show the worker that it has just made.
                 await self._retry_or_give_up(refusal)
@@ -711,10 +711,10 @@ class Recovery:
     def _give_up(self, trouble: ApiError | None) -> None:
         """Settle as unknown. The text so far is kept; the fault says what is in doubt."""
         # A refusal, or a body too large, explains more than the doubt before it.
-        is_decisive = isinstance(trouble, Refused) or (trouble and trouble.kind is Kind.TOO_LARGE)
+        is_decisive = isinstance(trouble, Refused) or (trouble and trouble.kind is ErrorKind.TOO_LARGE)
         cause = trouble if is_decisive else self._doubt or trouble
         reason = self._record.turn.stream_fault or "The answer was never finished."
-        fault = cause.fault() if cause is not None else Fault(Kind.INCOMPLETE, reason)
+        fault = cause.fault() if cause is not None else Fault(ErrorKind.INCOMPLETE, reason)
         if self._record.worker_id is None and not self._accepted:
             fault = replace(fault, message=f"{fault.message} {NO_ID}")
         self._record.settle(TurnStatus.UNKNOWN, replace(fault, may_have_been_charged=True))

@@ -9,7 +9,7 @@ import pytest
 
 from handinger_tui.api.client import WorkerClient
 from handinger_tui.core.errors import BrokenContract
-from handinger_tui.core.turns.turn import Kind
+from handinger_tui.core.turns.turn import ErrorKind
 from tests.api.server import Server, as_json
 
 WORKER: dict[str, Any] = {"id": "w1", "object": "worker", "status": "completed", "running": False}
@@ -21,7 +21,7 @@ async def test_another_worker_is_refused(server: Server, client: WorkerClient, w
     server.answer(as_json(json.dumps({wrapper: theirs} if wrapper else theirs)))
     with pytest.raises(BrokenContract) as caught:
         await client.read_worker("w1")
-    assert caught.value.kind is Kind.UNEXPECTED_CONTENT
+    assert caught.value.kind is ErrorKind.UNEXPECTED_CONTENT
     assert "different worker" in caught.value.summary
 
 

@@ -9,38 +9,38 @@ import pytest
 from handinger_tui.api.response import ResponseLimits
 from handinger_tui.core.errors import ApiError, BrokenContract, Doubtful, Refused, ServerFault, StreamLost
 from handinger_tui.core.stream import body_of
-from handinger_tui.core.turns.turn import Kind
+from handinger_tui.core.turns.turn import ErrorKind
 from handinger_tui.engine.ports import WorkerApi
 from tests.api.conftest import Clients
 from tests.api.reply import WORKER, failure
 from tests.api.server import Peer, Server, as_json, fin, head, raw, respond
 
 STATUSES = [
-    (400, Refused, Kind.INVALID),
-    (401, Refused, Kind.AUTH),
-    (402, Refused, Kind.PAYMENT),
-    (403, Refused, Kind.FORBIDDEN),
-    (404, Refused, Kind.NOT_FOUND),
-    (405, Refused, Kind.NOT_FOUND),
-    (408, ServerFault, Kind.SERVER),
-    (409, Refused, Kind.CONFLICT),
-    (410, Refused, Kind.NOT_FOUND),
-    (413, Refused, Kind.TOO_LARGE),
-    (418, Refused, Kind.INVALID),
-    (422, Refused, Kind.INVALID),
-    (429, Refused, Kind.RATE_LIMITED),
-    (499, ServerFault, Kind.SERVER),
-    (500, ServerFault, Kind.SERVER),
-    (502, ServerFault, Kind.GATEWAY),
-    (503, ServerFault, Kind.GATEWAY),
-    (504, ServerFault, Kind.GATEWAY),
-    (529, ServerFault, Kind.SERVER),
+    (400, Refused, ErrorKind.INVALID),
+    (401, Refused, ErrorKind.AUTH),
+    (402, Refused, ErrorKind.PAYMENT),
+    (403, Refused, ErrorKind.FORBIDDEN),
+    (404, Refused, ErrorKind.NOT_FOUND),
+    (405, Refused, ErrorKind.NOT_FOUND),
+    (408, ServerFault, ErrorKind.SERVER),
+    (409, Refused, ErrorKind.CONFLICT),
+    (410, Refused, ErrorKind.NOT_FOUND),
+    (413, Refused, ErrorKind.TOO_LARGE),
+    (418, Refused, ErrorKind.INVALID),
+    (422, Refused, ErrorKind.INVALID),
+    (429, Refused, ErrorKind.RATE_LIMITED),
+    (499, ServerFault, ErrorKind.SERVER),
+    (500, ServerFault, ErrorKind.SERVER),
+    (502, ServerFault, ErrorKind.GATEWAY),
+    (503, ServerFault, ErrorKind.GATEWAY),
+    (504, ServerFault, ErrorKind.GATEWAY),
+    (529, ServerFault, ErrorKind.SERVER),
 ]
 
 
 @pytest.mark.parametrize(("status", "family", "kind"), STATUSES)
 async def test_the_status_decides_the_kind_of_error(
-    server: Server, client: WorkerApi, status: int, family: type[ApiError], kind: Kind
+    server: Server, client: WorkerApi, status: int, family: type[ApiError], kind: ErrorKind
 ) -> None:
     server.answer(as_json('{"error":{"message":"the reason\\u001b[31m"}}', status, {"Retry-After": "7"}))
     trouble = await failure(client)
@@ -67,7 +67,7 @@ async def test_an_unreadable_error_body_leaves_the_status(
     assert callable(script)
     server.answer(script)
     trouble = await failure(client)
-    assert (trouble.kind, trouble.http_status) == (Kind.AUTH, 401)
+    assert (trouble.kind, trouble.http_status) == (ErrorKind.AUTH, 401)
     assert len(trouble.summary.encode()) <= 1024
 
 
@@ -79,7 +79,7 @@ async def test_a_silent_error_body_delays_nothing(server: Server, connect: Clien
         await peer.wait_for_close()
 
     server.answer(script)
-    assert (await failure(client)).kind is Kind.PAYMENT
+    assert (await failure(client)).kind is ErrorKind.PAYMENT
 
 
 # -- reading a worker ----------------------------------------------------------------------------
@@ -92,23 +92,27 @@ async def test_read_worker_gives_the_text(server: Server, client: WorkerApi) -> 
 @pytest.mark.parametrize(
     ("script", "family", "kind"),
     [
-        (respond(200, b"<html>", {"Content-Type": "text/html"}), BrokenContract, Kind.UNEXPECTED_CONTENT),
-        (as_json("data: x\n\n"), BrokenContract, Kind.UNEXPECTED_CONTENT),
-        (as_json("[]"), BrokenContract, Kind.DECODE),
-        (as_json("[" * 1_500), BrokenContract, Kind.DECODE),
-        (as_json('{"error":"gone"}'), Refused, Kind.INVALID),
+        (
+            respond(200, b"<html>", {"Content-Type": "text/html"}),
+            BrokenContract,
+            ErrorKind.UNEXPECTED_CONTENT,
+        ),
+        (as_json("data: x\n\n"), BrokenContract, ErrorKind.UNEXPECTED_CONTENT),
+        (as_json("[]"), BrokenContract, ErrorKind.DECODE),
+        (as_json("[" * 1_500), BrokenContract, ErrorKind.DECODE),
+        (as_json('{"error":"gone"}'), Refused, ErrorKind.INVALID),
         (
             raw(head(200, {"Content-Type": "application/json", "Content-Length": "9"}) + b"{"),
             StreamLost,
-            Kind.NETWORK,
+            ErrorKind.NETWORK,
         ),
-        (as_json('{"a":"' + "x" * 3000 + '"}'), StreamLost, Kind.TOO_LARGE),
-        (respond(500, b""), ServerFault, Kind.SERVER),
-        (fin, Doubtful, Kind.NETWORK),
+        (as_json('{"a":"' + "x" * 3000 + '"}'), StreamLost, ErrorKind.TOO_LARGE),
+        (respond(500, b""), ServerFault, ErrorKind.SERVER),
+        (fin, Doubtful, ErrorKind.NETWORK),
     ],
 )
 async def test_a_worker_is_requested_once(
-    server: Server, connect: Clients, script: object, family: type[ApiError], kind: Kind
+    server: Server, connect: Clients, script: object, family: type[ApiError], kind: ErrorKind
 ) -> None:
     assert callable(script)
     client = await connect(server.url, ResponseLimits(max_json_bytes=2000))
@@ -133,4 +137,4 @@ async def test_a_slow_reading_has_a_deadline(server: Server, connect: Clients) -
     server.answer(drip)
     with pytest.raises(StreamLost) as caught:
         await client.read_worker("w1")
-    assert caught.value.kind in {Kind.TIMEOUT, Kind.IDLE_TIMEOUT}
+    assert caught.value.kind in {ErrorKind.TIMEOUT, ErrorKind.IDLE_TIMEOUT}

@@ -9,7 +9,7 @@ import pytest
 
 from handinger_tui.api.response import ResponseLimits
 from handinger_tui.core.errors import BrokenContract, StreamLost
-from handinger_tui.core.turns.turn import Kind
+from handinger_tui.core.turns.turn import ErrorKind
 from handinger_tui.engine.ports import WorkerApi
 from tests.api.conftest import Clients
 from tests.api.reply import receive_reply
@@ -51,13 +51,13 @@ async def test_gzip_without_its_end_is_a_cut(server: Server, client: WorkerApi) 
         body = chunk(packed[:length]) if length else b""
         received = await receive_reply(client, server, raw(GZIP_HEAD + body + END))
         assert isinstance(received.trouble, StreamLost)
-        assert received.trouble.kind is Kind.NETWORK
+        assert received.trouble.kind is ErrorKind.NETWORK
 
 
 async def test_a_body_that_is_not_gzip(server: Server, client: WorkerApi) -> None:
     received = await receive_reply(client, server, raw(GZIP_HEAD + chunk(b"data: a\n\n") + END))
     assert isinstance(received.trouble, BrokenContract)
-    assert received.trouble.kind is Kind.ENCODING
+    assert received.trouble.kind is ErrorKind.ENCODING
     assert received.pieces == []
 
 
@@ -73,7 +73,7 @@ async def test_damaged_gzip_keeps_the_earlier_events(server: Server, client: Wor
     received = await receive_reply(client, server, script)
     assert received.data == ["a"]
     assert isinstance(received.trouble, StreamLost)
-    assert received.trouble.kind is Kind.ENCODING
+    assert received.trouble.kind is ErrorKind.ENCODING
 
 
 @pytest.mark.parametrize("encoding", ["br", "deflate", "gzip, gzip", "x-unknown"])
@@ -82,7 +82,7 @@ async def test_other_encodings_are_never_shown(server: Server, client: WorkerApi
     received = await receive_reply(client, server, respond(200, b"data: a\n\n", headers))
     assert received.pieces == []
     assert isinstance(received.trouble, BrokenContract)
-    assert received.trouble.kind is Kind.ENCODING
+    assert received.trouble.kind is ErrorKind.ENCODING
 
 
 async def test_a_gzip_bomb_stops_at_the_cap(server: Server, connect: Clients) -> None:
@@ -92,4 +92,4 @@ async def test_a_gzip_bomb_stops_at_the_cap(server: Server, connect: Clients) ->
     assert len(bomb) < 100_000
     received = await receive_reply(client, server, raw(GZIP_HEAD + chunk(bomb) + END))
     assert received.trouble is not None
-    assert received.trouble.kind is Kind.TOO_LARGE
+    assert received.trouble.kind is ErrorKind.TOO_LARGE

@@ -20,7 +20,7 @@ from handinger_tui.api.file_urls import check_file_url, is_private_host, next_ho
 from handinger_tui.api.response import ResponseLimits
 from handinger_tui.core.errors import ApiError
 from handinger_tui.core.safety import Secret
-from handinger_tui.core.turns.turn import Kind
+from handinger_tui.core.turns.turn import ErrorKind
 from tests.api.conftest import KEY, Clients
 from tests.api.server import Script, Server, head, raw, respond
 
@@ -180,7 +180,7 @@ async def test_the_name_in_content_disposition(
 async def test_addresses_that_are_not_fetched(
     server: Server, client: WorkerClient, folder: Path, url: str
 ) -> None:
-    assert (await refused(client, url, folder)).kind is Kind.UNSAFE_URL
+    assert (await refused(client, url, folder)).kind is ErrorKind.UNSAFE_URL
     assert server.requests == []
 
 
@@ -189,7 +189,7 @@ def test_a_public_service_cannot_redirect_into_the_local_network(host: str) -> N
     client = WorkerClient("https://v3.handinger.example", Secret(KEY))
     with pytest.raises(ApiError) as caught:
         check_file_url(client, f"http://{host}:9/x")
-    assert caught.value.kind is Kind.UNSAFE_URL
+    assert caught.value.kind is ErrorKind.UNSAFE_URL
 
 
 def test_public_hosts_are_public() -> None:
@@ -215,23 +215,23 @@ async def test_the_key_goes_only_to_its_own_origin(
 
 async def test_redirects_end(server: Server, client: WorkerClient, folder: Path) -> None:
     server.answer(respond(302, b"", {"Location": ROUTE}))
-    assert (await refused(client, ROUTE, folder)).kind is Kind.REDIRECT
+    assert (await refused(client, ROUTE, folder)).kind is ErrorKind.REDIRECT
     assert len(server.requests) == 6
 
 
 @pytest.mark.parametrize(
     ("location", "kind"),
     [
-        ("file:///etc/passwd", Kind.UNSAFE_URL),
-        ("http://169.254.169.254/", Kind.UNSAFE_URL),
-        ("http://[bad", Kind.UNSAFE_URL),
-        ("http://files.example.com/x", Kind.UNSAFE_URL),
-        ("data:text/plain,x", Kind.UNSAFE_URL),
-        ("", Kind.REDIRECT),
+        ("file:///etc/passwd", ErrorKind.UNSAFE_URL),
+        ("http://169.254.169.254/", ErrorKind.UNSAFE_URL),
+        ("http://[bad", ErrorKind.UNSAFE_URL),
+        ("http://files.example.com/x", ErrorKind.UNSAFE_URL),
+        ("data:text/plain,x", ErrorKind.UNSAFE_URL),
+        ("", ErrorKind.REDIRECT),
     ],
 )
 async def test_redirects_are_checked_too(
-    server: Server, client: WorkerClient, folder: Path, location: str, kind: Kind
+    server: Server, client: WorkerClient, folder: Path, location: str, kind: ErrorKind
 ) -> None:
     server.answer(respond(302, b"", {"Location": location}))
     assert (await refused(client, ROUTE, folder)).kind is kind
@@ -242,7 +242,7 @@ def test_https_never_becomes_http() -> None:
     client = WorkerClient("https://v3.handinger.example", Secret(KEY))
     with pytest.raises(ApiError) as caught:
         next_hop(client, "https://a.example/x", "http://a.example/x")
-    assert caught.value.kind is Kind.UNSAFE_URL
+    assert caught.value.kind is ErrorKind.UNSAFE_URL
     assert next_hop(client, "https://a.example/x", "//b.example/y") == "https://b.example/y"
 
 
@@ -260,19 +260,19 @@ async def test_data_urls(client: WorkerClient, folder: Path) -> None:
 @pytest.mark.parametrize(
     ("script", "kind"),
     [
-        (raw(head(200, {"Content-Length": "1000"}) + b"half"), Kind.INCOMPLETE),
-        (raw(head(200, {"Transfer-Encoding": "chunked"}) + b"4\r\nhalf\r\n"), Kind.INCOMPLETE),
-        (respond(200, gzip.compress(b"x" * 100)[:-6], {"Content-Encoding": "gzip"}), Kind.INCOMPLETE),
-        (respond(200, b"x", {"Content-Encoding": "br"}), Kind.ENCODING),
-        (respond(404, b'{"error":"gone"}', {"Content-Type": "application/json"}), Kind.NOT_FOUND),
-        (respond(403, b""), Kind.FORBIDDEN),
-        (respond(200, b"x" * 20_001), Kind.TOO_LARGE),
-        (respond(200, gzip.compress(b"x" * 20_001), {"Content-Encoding": "gzip"}), Kind.TOO_LARGE),
-        (raw(b""), Kind.NETWORK),
+        (raw(head(200, {"Content-Length": "1000"}) + b"half"), ErrorKind.INCOMPLETE),
+        (raw(head(200, {"Transfer-Encoding": "chunked"}) + b"4\r\nhalf\r\n"), ErrorKind.INCOMPLETE),
+        (respond(200, gzip.compress(b"x" * 100)[:-6], {"Content-Encoding": "gzip"}), ErrorKind.INCOMPLETE),
+        (respond(200, b"x", {"Content-Encoding": "br"}), ErrorKind.ENCODING),
+        (respond(404, b'{"error":"gone"}', {"Content-Type": "application/json"}), ErrorKind.NOT_FOUND),
+        (respond(403, b""), ErrorKind.FORBIDDEN),
+        (respond(200, b"x" * 20_001), ErrorKind.TOO_LARGE),
+        (respond(200, gzip.compress(b"x" * 20_001), {"Content-Encoding": "gzip"}), ErrorKind.TOO_LARGE),
+        (raw(b""), ErrorKind.NETWORK),
     ],
 )
 async def test_an_incomplete_file_is_not_saved(
-    server: Server, connect: Clients, folder: Path, script: Script, kind: Kind
+    server: Server, connect: Clients, folder: Path, script: Script, kind: ErrorKind
 ) -> None:
     client = await connect(server.url, ResponseLimits(max_file_bytes=20_000))
     server.answer(script)
@@ -284,14 +284,14 @@ async def test_a_wrong_size_is_refused(server: Server, client: WorkerClient, fol
     server.answer(content(b"1234"))
     with pytest.raises(ApiError) as caught:
         await save(client, ROUTE, folder, wanted=5)
-    assert caught.value.kind is Kind.INCOMPLETE
+    assert caught.value.kind is ErrorKind.INCOMPLETE
     assert listing(folder) == []
 
 
 async def test_a_large_data_url(connect: Clients, server: Server, folder: Path) -> None:
     client = await connect(server.url, ResponseLimits(max_file_bytes=100))
-    assert (await refused(client, "data:," + "x" * 101, folder)).kind is Kind.TOO_LARGE
-    assert (await refused(client, "data:," + "x" * 1000, folder)).kind is Kind.TOO_LARGE
+    assert (await refused(client, "data:," + "x" * 101, folder)).kind is ErrorKind.TOO_LARGE
+    assert (await refused(client, "data:," + "x" * 1000, folder)).kind is ErrorKind.TOO_LARGE
 
 
 async def test_packed_files_are_unpacked(server: Server, client: WorkerClient, folder: Path) -> None:
@@ -302,7 +302,7 @@ async def test_packed_files_are_unpacked(server: Server, client: WorkerClient, f
 async def test_a_folder_that_is_a_file(server: Server, client: WorkerClient, tmp_path: Path) -> None:
     server.answer(content())
     (tmp_path / "file").write_text("x")
-    assert (await refused(client, ROUTE, tmp_path / "file" / "below")).kind is Kind.DISK
+    assert (await refused(client, ROUTE, tmp_path / "file" / "below")).kind is ErrorKind.DISK
 
 
 async def test_a_full_disk(
@@ -314,7 +314,7 @@ async def test_a_full_disk(
     monkeypatch.setattr(os, "fsync", full)
     server.answer(content())
     trouble = await refused(client, ROUTE, folder)
-    assert trouble.kind is Kind.DISK
+    assert trouble.kind is ErrorKind.DISK
     assert "No space left" in trouble.summary
     assert listing(folder) == []
 

@@ -12,7 +12,7 @@ from handinger_tui.api import atomic_file
 from handinger_tui.api.atomic_file import write_atomically
 from handinger_tui.api.download import save
 from handinger_tui.core.errors import ApiError, LinkExpired
-from handinger_tui.core.turns.turn import Kind
+from handinger_tui.core.turns.turn import ErrorKind
 from tests.api.conftest import KEY, Clients
 from tests.api.server import Server, respond
 
@@ -67,9 +67,11 @@ async def test_a_signed_link_to_any_host_may_be_expired(
         await save(client, ROUTE + query, folder)
 
 
-@pytest.mark.parametrize(("status", "kind"), [(401, Kind.AUTH), (403, Kind.FORBIDDEN), (404, Kind.NOT_FOUND)])
+@pytest.mark.parametrize(
+    ("status", "kind"), [(401, ErrorKind.AUTH), (403, ErrorKind.FORBIDDEN), (404, ErrorKind.NOT_FOUND)]
+)
 async def test_a_refusal_of_the_service_itself_is_not_an_expired_link(
-    server: Server, client: WorkerClient, folder: Path, status: int, kind: Kind
+    server: Server, client: WorkerClient, folder: Path, status: int, kind: ErrorKind
 ) -> None:
     server.answer(respond(status, b""))
 
@@ -140,7 +142,7 @@ async def test_a_renewed_link_is_checked_too(other: Server, client: WorkerClient
     other.answer(respond(404, b""))
     with pytest.raises(ApiError) as caught:
         await save(client, f"{other.url}/x.txt", folder, refresh=hostile)
-    assert caught.value.kind is Kind.UNSAFE_URL
+    assert caught.value.kind is ErrorKind.UNSAFE_URL
 
 
 async def test_another_origin_receives_no_header_of_ours(
@@ -191,7 +193,7 @@ async def test_a_folder_swapped_for_a_link(folder: Path, outside: Path) -> None:
 
     with pytest.raises(ApiError) as caught:
         await write_atomically(blocks(swap), folder, "report.txt")
-    assert caught.value.kind is Kind.DISK
+    assert caught.value.kind is ErrorKind.DISK
     assert "replaced" in caught.value.summary
     assert untouched(outside)
     assert listing(moved) == []
@@ -214,7 +216,7 @@ async def test_a_folder_that_is_deleted_during_the_download(folder: Path) -> Non
     moved = folder.with_name("moved")
     with pytest.raises(ApiError) as caught:
         await write_atomically(blocks(lambda: folder.rename(moved)), folder, "report.txt")
-    assert caught.value.kind is Kind.DISK
+    assert caught.value.kind is ErrorKind.DISK
     assert listing(moved) == []
 
 
@@ -244,7 +246,7 @@ async def test_our_temporary_file_swapped_for_a_link(
         monkeypatch.setattr(os, "link", none)
     with pytest.raises(ApiError) as caught:
         await write_atomically(blocks(swap), folder, "report.txt")
-    assert caught.value.kind is Kind.DISK
+    assert caught.value.kind is ErrorKind.DISK
     assert untouched(outside)
     assert links == (listing(folder) == [])
 

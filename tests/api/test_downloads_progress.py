@@ -11,7 +11,7 @@ import pytest
 from handinger_tui.api.download import save
 from handinger_tui.api.response import ResponseLimits
 from handinger_tui.core.errors import ApiError
-from handinger_tui.core.turns.turn import Kind
+from handinger_tui.core.turns.turn import ErrorKind
 from tests.api.server import Peer, Server, chunk, head, raw, respond
 from tests.api.test_resume import BODY, ROUTE, cut, failed, remainder
 
@@ -38,11 +38,11 @@ async def test_a_size_beyond_the_limit_is_refused_unread(
     client = await connect(server.url, ResponseLimits(max_file_bytes=100))
     server.answer(promised)
     trouble = await failed(client, folder)
-    assert trouble.kind is Kind.TOO_LARGE
+    assert trouble.kind is ErrorKind.TOO_LARGE
     assert "not saved" in trouble.summary
     server.answer(respond(206, b"x", {"Content-Range": "bytes 0-0/101"}))
     server.requests.clear()
-    assert (await failed(client, folder)).kind is Kind.TOO_LARGE
+    assert (await failed(client, folder)).kind is ErrorKind.TOO_LARGE
 
 
 async def test_a_body_longer_than_its_expected_size_is_abandoned(
@@ -58,7 +58,7 @@ async def test_a_body_longer_than_its_expected_size_is_abandoned(
     server.answer(endless)
     with pytest.raises(ApiError) as caught:
         await save(client, ROUTE, folder, wanted=5)
-    assert caught.value.kind is Kind.INCOMPLETE
+    assert caught.value.kind is ErrorKind.INCOMPLETE
     assert "larger than the 5 bytes" in caught.value.summary
     async with asyncio.timeout(20):
         await closed.wait()

@@ -11,7 +11,7 @@ import pytest
 from handinger_tui.api.atomic_file import BLOCK, write_atomically
 from handinger_tui.api.download import save
 from handinger_tui.core.errors import ApiError
-from handinger_tui.core.turns.turn import Kind
+from handinger_tui.core.turns.turn import ErrorKind
 from tests.api.server import Peer, Server, head
 
 if TYPE_CHECKING:
@@ -78,7 +78,7 @@ async def test_a_folder_swapped_while_the_bytes_arrive(
     server.answer(in_two_goes)
     with pytest.raises(ApiError) as caught:
         await save(client, "/api/workers/w1/files/report.txt", folder)
-    assert caught.value.kind is Kind.DISK
+    assert caught.value.kind is ErrorKind.DISK
     assert untouched(precious)
     assert names(moved) == []
 
@@ -98,7 +98,7 @@ async def test_our_temporary_file_swapped_for_a_hard_link(folder: Path, precious
 
     with pytest.raises(ApiError) as caught:
         await write_atomically(arriving(swapped), folder, "report.txt")
-    assert caught.value.kind is Kind.DISK
+    assert caught.value.kind is ErrorKind.DISK
     assert untouched(precious)
     assert names(folder) == []
 

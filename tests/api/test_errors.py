@@ -22,18 +22,18 @@ from handinger_tui.core.errors import (
     StreamLost,
     Unreachable,
 )
-from handinger_tui.core.turns.turn import Kind
+from handinger_tui.core.turns.turn import ErrorKind
 
 RECORDED: dict[str, Any] = json.loads((Path(__file__).parent / "data" / "http_errors.json").read_text())
 
-WANTED: dict[str, tuple[type[ApiError], Kind, str]] = {
-    "401-error-string": (Refused, Kind.AUTH, "Unauthorized"),
-    "401-error-object": (Refused, Kind.AUTH, "Invalid API key"),
-    "402-message": (Refused, Kind.PAYMENT, "You have run out of credits."),
-    "404-plain": (Refused, Kind.NOT_FOUND, "Worker not found"),
-    "422-issues": (Refused, Kind.INVALID, "input: String must contain at least 1 character(s)"),
-    "429-retry-after": (Refused, Kind.RATE_LIMITED, "Too many requests"),
-    "500-html": (ServerFault, Kind.SERVER, "Worker threw exception | example.com | Cloudflare"),
+WANTED: dict[str, tuple[type[ApiError], ErrorKind, str]] = {
+    "401-error-string": (Refused, ErrorKind.AUTH, "Unauthorized"),
+    "401-error-object": (Refused, ErrorKind.AUTH, "Invalid API key"),
+    "402-message": (Refused, ErrorKind.PAYMENT, "You have run out of credits."),
+    "404-plain": (Refused, ErrorKind.NOT_FOUND, "Worker not found"),
+    "422-issues": (Refused, ErrorKind.INVALID, "input: String must contain at least 1 character(s)"),
+    "429-retry-after": (Refused, ErrorKind.RATE_LIMITED, "Too many requests"),
+    "500-html": (ServerFault, ErrorKind.SERVER, "Worker threw exception | example.com | Cloudflare"),
 }
 
 
@@ -153,7 +153,7 @@ def test_a_retry_date_without_a_date_header_is_measured_by_our_clock() -> None:
 )
 def test_a_redirect_names_its_host_only(location: str, host: str) -> None:
     error = refusal(307, {"location": location}, b"")
-    assert error.kind is Kind.REDIRECT
+    assert error.kind is ErrorKind.REDIRECT
     assert host in error.summary
     assert not any(secret in error.summary for secret in ("sig", "pw", "\x07", "\u202e"))
 
@@ -165,22 +165,22 @@ def test_an_unexpected_status() -> None:
 @pytest.mark.parametrize(
     ("problem", "phase", "family", "kind"),
     [
-        (httpx.ConnectError("refused"), Phase.CONNECTING, Unreachable, Kind.CONNECT),
-        (httpx.ConnectTimeout("slow"), Phase.CONNECTING, Unreachable, Kind.CONNECT),
-        (httpx.ProxyError("403 Forbidden"), Phase.CONNECTING, Unreachable, Kind.CONNECT),
-        (httpx.UnsupportedProtocol("x"), Phase.CONNECTING, Unreachable, Kind.CONNECT),
-        (httpx.PoolTimeout("x"), Phase.CONNECTING, Unreachable, Kind.CONNECT),
-        (httpx.ReadError("x"), Phase.SENT, Doubtful, Kind.NETWORK),
-        (httpx.WriteError("x"), Phase.SENT, Doubtful, Kind.NETWORK),
-        (httpx.RemoteProtocolError("Server disconnected"), Phase.SENT, Doubtful, Kind.NETWORK),
-        (httpx.WriteTimeout("x"), Phase.SENT, Doubtful, Kind.TIMEOUT),
-        (OSError("x"), Phase.SENT, Doubtful, Kind.NETWORK),
-        (httpx.RemoteProtocolError("illegal chunk"), Phase.BODY, StreamLost, Kind.NETWORK),
-        (httpx.ReadError("x"), Phase.BODY, StreamLost, Kind.NETWORK),
-        (httpx.ReadTimeout("x"), Phase.BODY, StreamLost, Kind.NETWORK),
+        (httpx.ConnectError("refused"), Phase.CONNECTING, Unreachable, ErrorKind.CONNECT),
+        (httpx.ConnectTimeout("slow"), Phase.CONNECTING, Unreachable, ErrorKind.CONNECT),
+        (httpx.ProxyError("403 Forbidden"), Phase.CONNECTING, Unreachable, ErrorKind.CONNECT),
+        (httpx.UnsupportedProtocol("x"), Phase.CONNECTING, Unreachable, ErrorKind.CONNECT),
+        (httpx.PoolTimeout("x"), Phase.CONNECTING, Unreachable, ErrorKind.CONNECT),
+        (httpx.ReadError("x"), Phase.SENT, Doubtful, ErrorKind.NETWORK),
+        (httpx.WriteError("x"), Phase.SENT, Doubtful, ErrorKind.NETWORK),
+        (httpx.RemoteProtocolError("Server disconnected"), Phase.SENT, Doubtful, ErrorKind.NETWORK),
+        (httpx.WriteTimeout("x"), Phase.SENT, Doubtful, ErrorKind.TIMEOUT),
+        (OSError("x"), Phase.SENT, Doubtful, ErrorKind.NETWORK),
+        (httpx.RemoteProtocolError("illegal chunk"), Phase.BODY, StreamLost, ErrorKind.NETWORK),
+        (httpx.ReadError("x"), Phase.BODY, StreamLost, ErrorKind.NETWORK),
+        (httpx.ReadTimeout("x"), Phase.BODY, StreamLost, ErrorKind.NETWORK),
     ],
 )
-def test_translation(problem: Exception, phase: Phase, family: type[ApiError], kind: Kind) -> None:
+def test_translation(problem: Exception, phase: Phase, family: type[ApiError], kind: ErrorKind) -> None:
     error = translate(problem, phase)
     assert type(error) is family
     assert error.kind is kind

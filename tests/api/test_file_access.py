@@ -18,7 +18,7 @@ from handinger_tui.api.response import ResponseLimits
 from handinger_tui.cli.connection import WorkerFiles, open_link, open_path
 from handinger_tui.core.errors import ApiError, LinkExpired
 from handinger_tui.core.stream import FilePart
-from handinger_tui.core.turns.turn import Kind
+from handinger_tui.core.turns.turn import ErrorKind
 from tests.api.conftest import KEY, Clients
 from tests.api.server import Peer, Server, chunk, head, raw, respond
 
@@ -96,7 +96,7 @@ async def test_other_addresses_are_refused_without_a_request(
 ) -> None:
     with pytest.raises(ApiError) as caught:
         await fetch_beginning(client, url, 100)
-    assert caught.value.kind is Kind.UNSAFE_URL
+    assert caught.value.kind is ErrorKind.UNSAFE_URL
     assert server.requests == []
 
 
@@ -104,21 +104,26 @@ async def test_an_error_body_is_not_content(server: Server, client: WorkerClient
     server.answer(respond(404, b"no such file"))
     with pytest.raises(ApiError) as caught:
         await fetch_beginning(client, ROUTE, 100)
-    assert caught.value.kind is Kind.NOT_FOUND
+    assert caught.value.kind is ErrorKind.NOT_FOUND
 
 
 @pytest.mark.parametrize(
     ("status", "headers", "kind"),
     [
-        (416, {"Content-Range": "bytes */9"}, Kind.INVALID),
-        (206, {"Content-Range": "bytes 3-8/9"}, Kind.INCOMPLETE),
-        (206, {}, Kind.INCOMPLETE),
-        (202, {}, Kind.UNEXPECTED_CONTENT),
-        (226, {}, Kind.UNEXPECTED_CONTENT),
+        (416, {"Content-Range": "bytes */9"}, ErrorKind.INVALID),
+        (206, {"Content-Range": "bytes 3-8/9"}, ErrorKind.INCOMPLETE),
+        (206, {}, ErrorKind.INCOMPLETE),
+        (202, {}, ErrorKind.UNEXPECTED_CONTENT),
+        (226, {}, ErrorKind.UNEXPECTED_CONTENT),
     ],
 )
 async def test_a_reply_that_is_not_the_beginning_is_neither_shown_nor_saved(
-    server: Server, client: WorkerClient, tmp_path: Path, status: int, headers: dict[str, str], kind: Kind
+    server: Server,
+    client: WorkerClient,
+    tmp_path: Path,
+    status: int,
+    headers: dict[str, str],
+    kind: ErrorKind,
 ) -> None:
     server.answer(respond(status, b"no file", headers))
     with pytest.raises(ApiError) as caught:
@@ -191,7 +196,7 @@ async def test_a_typed_folder_is_used_for_one_file(
     for bad in (str(tmp_path / "file"), "~nobody-of-this-name/x", f"{tmp_path}/a\0b"):
         with pytest.raises(ApiError) as caught:
             await access.save(part(ROUTE), bad)
-        assert caught.value.kind is Kind.DISK
+        assert caught.value.kind is ErrorKind.DISK
         assert "not a" in caught.value.summary or "Folder not found" in caught.value.summary
     assert access.folder == str(tmp_path / "dl")
 
@@ -201,7 +206,7 @@ async def test_a_file_beyond_the_limit_is_not_kept(server: Server, connect: Clie
     server.answer(respond(200, BODY))
     with pytest.raises(ApiError) as caught:
         await access.save(part(ROUTE))
-    assert caught.value.kind is Kind.TOO_LARGE
+    assert caught.value.kind is ErrorKind.TOO_LARGE
     assert not (tmp_path / "dl").exists()
 
 

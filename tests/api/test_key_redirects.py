@@ -10,7 +10,7 @@ import pytest
 
 from handinger_tui.api.download import save
 from handinger_tui.core.errors import ApiError
-from handinger_tui.core.turns.turn import Kind
+from handinger_tui.core.turns.turn import ErrorKind
 from tests.api.conftest import KEY
 from tests.api.server import Request, Script, Server, respond
 
@@ -101,7 +101,7 @@ async def test_a_foreign_host_cannot_use_our_key_by_redirecting_back(
     server.answer(respond(401, b""))
     with pytest.raises(ApiError) as caught:
         await save(client, f"{other.url}/x", tmp_path)
-    assert caught.value.kind is Kind.AUTH
+    assert caught.value.kind is ErrorKind.AUTH
     assert keyed(server.requests) == [False]
     assert KEY not in repr(other.requests)
 
@@ -133,7 +133,7 @@ async def test_redirects_that_are_not_followed(
     prepare(server, other, [location])
     with pytest.raises(ApiError) as caught:
         await save(client, ROUTE, tmp_path)
-    assert caught.value.kind is Kind.UNSAFE_URL
+    assert caught.value.kind is ErrorKind.UNSAFE_URL
     assert keyed(server.requests) == [True]
     assert other.requests == []
     assert os.listdir(tmp_path) == []

@@ -14,7 +14,7 @@ from msgspec.structs import replace
 from handinger_tui.api.response import ResponseLimits
 from handinger_tui.core.errors import BrokenContract, Refused, StreamLost
 from handinger_tui.core.stream import Framing, RawFrame, StreamRoute
-from handinger_tui.core.turns.turn import Kind
+from handinger_tui.core.turns.turn import ErrorKind
 from handinger_tui.engine.ports import WorkerApi
 from tests.api.conftest import Clients
 from tests.api.reply import ORDER, receive_reply
@@ -213,7 +213,7 @@ async def test_other_content_is_not_parsed(server: Server, client: WorkerApi, ki
     received = await receive_reply(client, server, respond(200, b'data: {"type":"finish"}\n\n', headers))
     assert received.reply is None
     assert isinstance(received.trouble, BrokenContract)
-    assert received.trouble.kind is Kind.UNEXPECTED_CONTENT
+    assert received.trouble.kind is ErrorKind.UNEXPECTED_CONTENT
     assert says in received.trouble.summary
 
 
@@ -323,7 +323,7 @@ async def test_a_cut_raises_stream_lost_after_the_received_frames(
     received = await receive_reply(client, server, script)
     assert received.data == ["a"]
     assert isinstance(received.trouble, StreamLost)
-    assert received.trouble.kind is Kind.NETWORK
+    assert received.trouble.kind is ErrorKind.NETWORK
     assert received.trouble.fault().may_have_been_charged
 
 
@@ -345,7 +345,7 @@ async def test_silence_raises_an_error(server: Server, connect: Clients) -> None
     received = await receive_reply(client, server, script)
     assert received.data == ["a"]
     assert received.trouble is not None
-    assert received.trouble.kind is Kind.IDLE_TIMEOUT
+    assert received.trouble.kind is ErrorKind.IDLE_TIMEOUT
 
 
 async def test_any_byte_resets_the_silence_limit(server: Server, connect: Clients) -> None:
@@ -394,7 +394,7 @@ async def test_a_turn_has_a_maximum_size(server: Server, connect: Clients, kind:
 
     received = await receive_reply(client, server, endless)
     assert received.trouble is not None
-    assert received.trouble.kind is Kind.TOO_LARGE
+    assert received.trouble.kind is ErrorKind.TOO_LARGE
     assert isinstance(received.trouble, StreamLost)
     assert 0 < sum(map(len, received.data)) <= 500_000
     async with asyncio.timeout(5):

@@ -20,7 +20,7 @@ from handinger_tui.api.download import (
 )
 from handinger_tui.api.response import ResponseLimits
 from handinger_tui.core.errors import ApiError, LinkExpired
-from handinger_tui.core.turns.turn import Kind
+from handinger_tui.core.turns.turn import ErrorKind
 from tests.api.conftest import KEY, Clients, Pauses
 from tests.api.server import Peer, Script, Server, chunk, head, raw, respond
 
@@ -141,7 +141,7 @@ async def test_without_a_strong_version_nothing_is_joined(
 ) -> None:
     server.answer(cut(700, headers))
     trouble = await failed(client, folder)
-    assert trouble.kind is Kind.INCOMPLETE
+    assert trouble.kind is ErrorKind.INCOMPLETE
     assert "700" in trouble.summary
     assert len(server.requests) == 1
 
@@ -149,7 +149,7 @@ async def test_without_a_strong_version_nothing_is_joined(
 async def test_a_compressed_file_is_not_resumed(server: Server, client: WorkerClient, folder: Path) -> None:
     packed = gzip.compress(BODY)
     server.answer(raw(head(200, {"Content-Encoding": "gzip", "Content-Length": "999", **RANGES}) + packed))
-    assert (await failed(client, folder)).kind is Kind.INCOMPLETE
+    assert (await failed(client, folder)).kind is ErrorKind.INCOMPLETE
     assert len(server.requests) == 1
 
 
@@ -202,7 +202,7 @@ async def test_416_for_the_same_version_means_complete(
 
 async def test_an_unrequested_part_is_refused(server: Server, client: WorkerClient, folder: Path) -> None:
     server.answer(remainder(5))
-    assert (await failed(client, folder)).kind is Kind.INCOMPLETE
+    assert (await failed(client, folder)).kind is ErrorKind.INCOMPLETE
     server.answer(remainder(0, RANGES, end=10), remainder(10))
     server.requests.clear()
     assert (await save(client, ROUTE, folder)).read_bytes() == BODY
@@ -219,11 +219,11 @@ async def test_a_file_that_does_not_grow_is_given_up(
 ) -> None:
     server.answer(cut(700), remainder(700, end=701), raw(b""))
     trouble = await failed(client, folder)
-    assert trouble.kind is Kind.NETWORK
+    assert trouble.kind is ErrorKind.NETWORK
     assert len(server.requests) == 1 + MAX_FRUITLESS
     assert pauses.seconds == sorted(pauses.seconds)
     server.answer(cut(700))
-    assert (await failed(client, folder)).kind is Kind.INCOMPLETE
+    assert (await failed(client, folder)).kind is ErrorKind.INCOMPLETE
 
 
 async def test_a_file_that_grows_is_not_given_up(server: Server, client: WorkerClient, folder: Path) -> None:
@@ -261,13 +261,13 @@ async def test_a_refusal_between_two_parts_is_final(
     server: Server, client: WorkerClient, folder: Path
 ) -> None:
     server.answer(cut(700), respond(404, b""))
-    assert (await failed(client, folder)).kind is Kind.NOT_FOUND
+    assert (await failed(client, folder)).kind is ErrorKind.NOT_FOUND
     assert len(server.requests) == 2
 
 
 async def test_the_first_request_is_sent_once(server: Server, client: WorkerClient, folder: Path) -> None:
     server.answer(respond(503, b""))
-    assert (await failed(client, folder)).kind is Kind.GATEWAY
+    assert (await failed(client, folder)).kind is ErrorKind.GATEWAY
     assert len(server.requests) == 1
 
 
@@ -320,7 +320,7 @@ async def test_a_redirect_of_a_later_request_is_checked(
     server: Server, client: WorkerClient, folder: Path
 ) -> None:
     server.answer(cut(700), respond(302, b"", {"Location": "http://169.254.169.254/"}))
-    assert (await failed(client, folder)).kind is Kind.UNSAFE_URL
+    assert (await failed(client, folder)).kind is ErrorKind.UNSAFE_URL
 
 
 async def test_a_link_that_expires_between_two_parts(

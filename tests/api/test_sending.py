@@ -18,7 +18,7 @@ from handinger_tui.core.errors import (
     Unreachable,
 )
 from handinger_tui.core.stream import StreamRoute
-from handinger_tui.core.turns.turn import Kind, TurnRequest
+from handinger_tui.core.turns.turn import ErrorKind, TurnRequest
 from handinger_tui.engine.ports import WorkerApi
 from tests.api.conftest import KEY, Clients, Pauses
 from tests.api.reply import ORDER, WORKER, failure, posted
@@ -72,7 +72,7 @@ async def test_ids_that_are_not_a_path_segment_are_not_sent(
 ) -> None:
     with pytest.raises(Refused) as caught:
         await client.read_worker(worker_id)
-    assert caught.value.kind is Kind.INVALID
+    assert caught.value.kind is ErrorKind.INVALID
     await failure(client, TurnRequest("t", "x", 0, worker_id=worker_id))
     assert server.requests == []
 
@@ -97,7 +97,7 @@ async def test_refused_connections_are_tried_three_times_and_nothing_is_sent(
     client = await connect(f"http://127.0.0.1:{closed_port()}")
     trouble = await failure(client)
     assert isinstance(trouble, Unreachable)
-    assert trouble.kind is Kind.CONNECT
+    assert trouble.kind is ErrorKind.CONNECT
     assert not trouble.fault().may_have_been_charged
     assert len(pauses.seconds) == 2
     assert all(0 < seconds < 1 for seconds in pauses.seconds)
@@ -153,7 +153,7 @@ async def test_broken_before_headers_is_doubtful_and_never_resent(
     server.answer(script)
     trouble = await failure(client)
     assert isinstance(trouble, Doubtful)
-    assert trouble.kind is Kind.NETWORK
+    assert trouble.kind is ErrorKind.NETWORK
     assert trouble.fault().may_have_been_charged
     assert len(server.requests) == 1
     assert pauses.seconds == []
@@ -184,7 +184,7 @@ async def test_headers_have_one_deadline(server: Server, connect: Clients, scrip
     server.answer(script)
     trouble = await failure(client)
     assert isinstance(trouble, Doubtful)
-    assert trouble.kind is Kind.TIMEOUT
+    assert trouble.kind is ErrorKind.TIMEOUT
     assert len(server.requests) == 1
 
 
@@ -261,7 +261,7 @@ async def test_a_redirect_to_an_invalid_address_is_still_a_redirect(
     server: Server, client: WorkerApi, location: str
 ) -> None:
     server.answer(respond(307, b"", {"Location": location}))
-    assert (await failure(client)).kind is Kind.REDIRECT
+    assert (await failure(client)).kind is ErrorKind.REDIRECT
 
 
 async def test_a_request_answered_by_see_other_may_have_been_carried_out(
@@ -281,7 +281,7 @@ async def test_redirects_are_named_and_not_followed(
     server.answer(respond(status, b"", {"Location": f"{other.url}/steal"}))
     trouble = await failure(client)
     assert isinstance(trouble, Refused)
-    assert trouble.kind is Kind.REDIRECT
+    assert trouble.kind is ErrorKind.REDIRECT
     assert other.url.removeprefix("http://") in trouble.summary
     with pytest.raises(Refused):
         await client.read_worker("w1")

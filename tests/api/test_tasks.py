@@ -16,7 +16,7 @@ from handinger_tui.api.response import ResponseLimits
 from handinger_tui.api.tasks import TaskClient
 from handinger_tui.core.errors import Doubtful, Refused, StreamLost, Unreachable
 from handinger_tui.core.stream import Snapshot, StreamRoute, body_of
-from handinger_tui.core.turns.turn import Attachment, Kind, TurnRequest
+from handinger_tui.core.turns.turn import Attachment, ErrorKind, TurnRequest
 from tests.api.conftest import Clients
 from tests.api.reply import failure, posted
 from tests.api.server import Peer, Server, fin, respond, stream
@@ -183,7 +183,7 @@ async def test_silence_of_service_and_task_is_in_doubt(
     service.post = Peer.wait_for_close
     trouble = await failure(tasks, NEW)
     assert isinstance(trouble, Doubtful)
-    assert trouble.kind is Kind.TIMEOUT
+    assert trouble.kind is ErrorKind.TIMEOUT
     assert len(service.posts) == 1
 
 

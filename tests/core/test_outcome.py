@@ -9,8 +9,8 @@ from msgspec.structs import replace
 
 from handinger_tui.core.stream import snapshot_of
 from handinger_tui.core.turns.turn import (
+    ErrorKind,
     Fault,
-    Kind,
     ToolPart,
     ToolState,
     Turn,
@@ -89,8 +89,8 @@ def test_the_end_of_the_stream_decides(turn: Turn, status: TurnStatus) -> None:
     "fault",
     [
         None,
-        Fault(Kind.RATE_LIMITED, "Slow down", 429, 1.5, may_have_been_charged=False),
-        Fault(Kind.AUTH, ""),
+        Fault(ErrorKind.RATE_LIMITED, "Slow down", 429, 1.5, may_have_been_charged=False),
+        Fault(ErrorKind.AUTH, ""),
     ],
 )
 def test_a_fault_survives_its_note(fault: Fault | None) -> None:

@@ -33,8 +33,8 @@ from handinger_tui.core.stream import (
 from handinger_tui.core.turns.session import Session
 from handinger_tui.core.turns.turn import (
     FREE,
+    ErrorKind,
     Fault,
-    Kind,
     Rope,
     TextPart,
     Trigger,
@@ -141,7 +141,7 @@ def test_possible_late_figures_are_pending_and_present_ones_are_so_far() -> None
 
 @pytest.mark.parametrize("status", sorted(FREE))
 def test_a_turn_that_never_started_costs_zero(status: TurnStatus) -> None:
-    own = replace(turn(1, None, status=status), fault=Fault(Kind.CONNECT, "no \x1b[31mroute"))
+    own = replace(turn(1, None, status=status), fault=Fault(ErrorKind.CONNECT, "no \x1b[31mroute"))
     receipt = alone(own)
     assert row(receipt, "Cost") == ("$0.00", "never started, so nothing was charged")
     assert row(receipt, "Problem") == ("no [31mroute", "")
@@ -149,7 +149,7 @@ def test_a_turn_that_never_started_costs_zero(status: TurnStatus) -> None:
 
 
 def test_a_refused_turn_may_have_been_charged_where_the_figures_rose_at_that_time() -> None:
-    fault = Fault(Kind.PAYMENT, "No.", may_have_been_charged=False)
+    fault = Fault(ErrorKind.PAYMENT, "No.", may_have_been_charged=False)
     refused = replace(
         turn(2, read("0.16"), read("0.10"), status=TurnStatus.REJECTED), fault=fault, sent_ms=AT + 1
     )
@@ -298,7 +298,7 @@ def test_remote_text_is_cleaned() -> None:
         parts=(SourcePart("s", HOSTILE, HOSTILE),),
         message_id=HOSTILE,
         worker_id=HOSTILE,
-        fault=Fault(Kind.STREAM_ERROR, HOSTILE),
+        fault=Fault(ErrorKind.STREAM_ERROR, HOSTILE),
         snapshot=Snapshot(files=(FilePart(HOSTILE, HOSTILE, HOSTILE),)),
     )
     receipt = receipt_page(Session(HOSTILE, AT, turns=(own,)), own, TypicalCost(HOSTILE))

@@ -26,8 +26,8 @@ from handinger_tui.core.turns.session import PerTurn, Session
 from handinger_tui.core.turns.turn import (
     WITHDRAWN,
     Attachment,
+    ErrorKind,
     Fault,
-    Kind,
     Lineage,
     LineageKind,
     ReasoningPart,
@@ -100,7 +100,7 @@ def test_a_session_in_markdown() -> None:
     first = with_prompt(turn(1, "Because.\n\n- one\n- two", source, file), "Why?\nSay it.")
     attachment = Attachment("/home/me/in.csv", "in.csv", 10, "text/csv", "")
     first = replace(first, order=replace(first.order, attachments=(attachment,)))
-    fault = Fault(Kind.STREAM_ERROR, "The worker fell over", may_have_been_charged=True)
+    fault = Fault(ErrorKind.STREAM_ERROR, "The worker fell over", may_have_been_charged=True)
     second = with_prompt(turn(2, web("https://a.example/x")), "Again", status=TurnStatus.FAILED, fault=fault)
     text = RENDER["md"](replace(session(first, second), title="Heat pumps", worker_id="wrk_1"))
     assert text.startswith("# Heat pumps\n\n- Session: ses\\_1\n- Worker: wrk\\_1\n- Started: ")

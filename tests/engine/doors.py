@@ -17,7 +17,7 @@ from handinger_tui.core.errors import (
     StreamLost,
     Unreachable,
 )
-from handinger_tui.core.turns.turn import Kind
+from handinger_tui.core.turns.turn import ErrorKind
 
 
 class Door(StrEnum):
@@ -63,40 +63,40 @@ HISTORY: Final = (
 """Calls that wait while another process holds the history."""
 
 STUMBLES: Final = (
-    ServerFault(Kind.GATEWAY, "502", http_status=502),
-    Doubtful(Kind.NETWORK, "The connection was reset."),
-    Unreachable(Kind.CONNECT, "refused"),
-    Refused(Kind.RATE_LIMITED, "slow down", http_status=429, retry_after_s=3),
+    ServerFault(ErrorKind.GATEWAY, "502", http_status=502),
+    Doubtful(ErrorKind.NETWORK, "The connection was reset."),
+    Unreachable(ErrorKind.CONNECT, "refused"),
+    Refused(ErrorKind.RATE_LIMITED, "slow down", http_status=429, retry_after_s=3),
 )
 FAULTS: Final[dict[Door, tuple[HandingerError, ...]]] = {
     # Proof that nothing was sent.
-    Door.CONNECT: (Unreachable(Kind.CONNECT, "refused"),),
+    Door.CONNECT: (Unreachable(ErrorKind.CONNECT, "refused"),),
     # A definite refusal.
     Door.START: (
-        Refused(Kind.PAYMENT, "no credits", http_status=402),
-        Refused(Kind.RATE_LIMITED, "slow down", http_status=429, retry_after_s=3),
+        Refused(ErrorKind.PAYMENT, "no credits", http_status=402),
+        Refused(ErrorKind.RATE_LIMITED, "slow down", http_status=429, retry_after_s=3),
         # Lost on its way: the outcome is in doubt.
-        Doubtful(Kind.NETWORK, "The connection was reset."),
-        ServerFault(Kind.GATEWAY, "502", http_status=502),
+        Doubtful(ErrorKind.NETWORK, "The connection was reset."),
+        ServerFault(ErrorKind.GATEWAY, "502", http_status=502),
     ),
     # The service has the message; its answer is lost.
     Door.ANSWER: (
-        Doubtful(Kind.TIMEOUT, "No answer came."),
-        ServerFault(Kind.SERVER, "500", http_status=500),
-        BrokenContract(Kind.UNEXPECTED_CONTENT, "HTML"),
+        Doubtful(ErrorKind.TIMEOUT, "No answer came."),
+        ServerFault(ErrorKind.SERVER, "500", http_status=500),
+        BrokenContract(ErrorKind.UNEXPECTED_CONTENT, "HTML"),
     ),
     Door.READ: (
         *STUMBLES,
-        BrokenContract(Kind.DECODE, "HTML"),
-        Refused(Kind.NOT_FOUND, "no such worker", http_status=404),
+        BrokenContract(ErrorKind.DECODE, "HTML"),
+        Refused(ErrorKind.NOT_FOUND, "no such worker", http_status=404),
     ),
     Door.FOLLOW: (
-        Refused(Kind.NOT_FOUND, "no stream", http_status=404),
-        ServerFault(Kind.GATEWAY, "502", http_status=502),
+        Refused(ErrorKind.NOT_FOUND, "no stream", http_status=404),
+        ServerFault(ErrorKind.GATEWAY, "502", http_status=502),
     ),
     Door.PIECE: (
-        StreamLost(Kind.NETWORK, "The connection was cut."),
-        BrokenContract(Kind.ENCODING, "br"),
+        StreamLost(ErrorKind.NETWORK, "The connection was cut."),
+        BrokenContract(ErrorKind.ENCODING, "br"),
     ),
     **{door: (Locked("The history is busy."), NoRoom("The disk is full.")) for door in HISTORY},
 }

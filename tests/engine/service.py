@@ -13,7 +13,7 @@ from typing import Any, Protocol
 
 from handinger_tui.core.errors import Refused
 from handinger_tui.core.stream import Framing, RawFrame, StreamRoute, WorkerBody, body_of
-from handinger_tui.core.turns.turn import Kind, TurnRequest
+from handinger_tui.core.turns.turn import ErrorKind, TurnRequest
 from tests.engine.doors import Door, Doors
 
 PRICE = Decimal("0.25")
@@ -216,7 +216,7 @@ class Service:
     async def read_worker(self, worker_id: str) -> WorkerBody:
         await self.doors.go_through(Door.READ)
         if worker_id.startswith("t_") and worker_id not in self.workers:
-            raise Refused(Kind.NOT_FOUND, "Not found (404).", http_status=404)
+            raise Refused(ErrorKind.NOT_FOUND, "Not found (404).", http_status=404)
         worker = self.worker(worker_id)
         body = body_of(worker.body())
         if worker.jobs:

@@ -9,14 +9,14 @@ import pytest
 from handinger_tui.core.errors import ApiError, BrokenContract, Doubtful, Refused, ServerFault
 from handinger_tui.core.stream import Framing, Marker, RawFrame
 from handinger_tui.core.turns.fold import fold
-from handinger_tui.core.turns.turn import Kind, Trigger, TurnRequest, TurnStatus
+from handinger_tui.core.turns.turn import ErrorKind, Trigger, TurnRequest, TurnStatus
 from handinger_tui.engine.engine import Engine, ServiceContext
 from handinger_tui.engine.ports import RetryPolicy
 from tests.engine.fakes import PLACE, FakeApi, FakeClock, FakeIds, FakeLog, FakeReply, Rig, rig, worker
 from tests.engine.test_recovery import note
 
-LOST = Doubtful(Kind.NETWORK, "Connection lost.")
-MISSING = Refused(Kind.NOT_FOUND, "Not found (404).", http_status=404)
+LOST = Doubtful(ErrorKind.NETWORK, "Connection lost.")
+MISSING = Refused(ErrorKind.NOT_FOUND, "Not found (404).", http_status=404)
 
 
 def begun(*workers: str | ApiError) -> Rig:
@@ -54,7 +54,7 @@ async def test_a_start_in_doubt_is_settled_by_its_target() -> None:
 
 async def test_a_refused_start_is_not_believed_when_its_target_answers() -> None:
     box = begun(task("there"))
-    box.api.starts = [Refused(Kind.CONFLICT, "Conflict (409).", http_status=409)]
+    box.api.starts = [Refused(ErrorKind.CONFLICT, "Conflict (409).", http_status=409)]
     await box.engine.actor(box.session_id).send("hello")
     (turn,) = (await box.settled()).turns
     assert (turn.status, turn.text, len(box.api.posts)) == (TurnStatus.COMPLETED, "there", 1)
@@ -62,7 +62,7 @@ async def test_a_refused_start_is_not_believed_when_its_target_answers() -> None
 
 async def test_a_refused_start_costs_nothing_where_there_is_no_target() -> None:
     box = begun(MISSING)
-    box.api.starts = [Refused(Kind.PAYMENT, "Out of credits (402).", http_status=402)]
+    box.api.starts = [Refused(ErrorKind.PAYMENT, "Out of credits (402).", http_status=402)]
     await box.engine.actor(box.session_id).send("hello")
     (turn,) = (await box.settled()).turns
     assert (turn.status, turn.draft, box.api.reads) == (TurnStatus.REJECTED, "hello", 1)
@@ -166,9 +166,9 @@ def named(trouble: ApiError) -> ApiError:
 @pytest.mark.parametrize(
     "trouble",
     [
-        ServerFault(Kind.GATEWAY, "Bad gateway (502).", http_status=502),
-        BrokenContract(Kind.DECODE, "The answer could not be read."),
-        Doubtful(Kind.REDIRECT, "See other (303).", http_status=303),
+        ServerFault(ErrorKind.GATEWAY, "Bad gateway (502).", http_status=502),
+        BrokenContract(ErrorKind.DECODE, "The answer could not be read."),
+        Doubtful(ErrorKind.REDIRECT, "See other (303).", http_status=303),
     ],
     ids=lambda trouble: type(trouble).__name__,
 )
@@ -186,7 +186,7 @@ async def test_a_worker_that_only_a_failed_answer_names_is_read(trouble: ApiErro
 
 
 async def test_a_worker_that_a_failed_answer_names_and_that_never_appears_is_unknown() -> None:
-    api = FakeApi(starts=[named(ServerFault(Kind.SERVER, "Server error (500)."))], workers=[MISSING])
+    api = FakeApi(starts=[named(ServerFault(ErrorKind.SERVER, "Server error (500)."))], workers=[MISSING])
     box = rig(api, worker_id=None)
     await box.engine.actor(box.session_id).send("hello")
     (turn,) = (await box.settled()).turns
@@ -197,7 +197,7 @@ async def test_a_worker_that_a_failed_answer_names_and_that_never_appears_is_unk
 
 async def test_a_failed_answer_names_no_other_worker_for_a_turn_that_has_one() -> None:
     api = FakeApi(
-        starts=[named(ServerFault(Kind.SERVER, "Server error (500)."))],
+        starts=[named(ServerFault(ErrorKind.SERVER, "Server error (500)."))],
         workers=[worker("", prompt="earlier"), worker("there", prompt="hello")],
     )
     box = rig(api)
@@ -219,7 +219,7 @@ async def test_an_error_that_ends_an_answer_without_a_worker_is_its_failure() ->
 
 @pytest.mark.parametrize("is_readable", [True, False])
 async def test_plain_text_is_an_answer_where_its_worker_can_be_read(is_readable: bool) -> None:
-    page = BrokenContract(Kind.UNEXPECTED_CONTENT, "A web page.")
+    page = BrokenContract(ErrorKind.UNEXPECTED_CONTENT, "A web page.")
     reply = FakeReply([RawFrame(Framing.TEXT, "Please sign in")], content_type="text/plain")
     after = worker("Please sign in", prompt="hello") if is_readable else page
     box = rig(FakeApi(starts=[reply], workers=[worker("", prompt="earlier"), after]))

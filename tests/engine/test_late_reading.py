@@ -10,7 +10,7 @@ import pytest
 
 from handinger_tui.core.errors import Refused
 from handinger_tui.core.money.attribution import session_money
-from handinger_tui.core.turns.turn import Kind, TurnStatus
+from handinger_tui.core.turns.turn import ErrorKind, TurnStatus
 from handinger_tui.engine.ports import RetryPolicy
 from tests.engine.fakes import FakeApi, Rig, StillClock, rig, says, worker
 
@@ -54,7 +54,7 @@ async def test_costs_reported_after_the_end_belong_to_the_turn() -> None:
 
 
 async def test_a_refused_turn_does_not_claim_to_be_free_after_the_figures_rose() -> None:
-    refused = Refused(Kind.PAYMENT, "402")
+    refused = Refused(ErrorKind.PAYMENT, "402")
     box = rig(
         FakeApi(
             starts=[refused], workers=[worker("", usage={"costUsd": 1}), worker("", usage={"costUsd": 1.06})]

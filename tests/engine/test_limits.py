@@ -24,7 +24,7 @@ from handinger_tui.core.money.limits import (
     StartPolicy,
     Unit,
 )
-from handinger_tui.core.turns.turn import Fault, Kind, TurnStatus
+from handinger_tui.core.turns.turn import ErrorKind, Fault, TurnStatus
 from handinger_tui.engine.ports import RetryPolicy
 from handinger_tui.engine.queues import Hold, HoldReason
 from tests.engine.fakes import DONE, FakeApi, FakeReply, Rig, Script, StillClock, rig, says, sse, worker
@@ -195,12 +195,12 @@ async def test_without_a_limit_there_are_no_polls_during_the_stream() -> None:
 
 async def test_a_message_stored_as_unsent_is_kept_and_never_sent() -> None:
     box = box_with(SessionLimit())
-    why = Fault(Kind.COST_LIMIT, "The limit is reached.", may_have_been_charged=False)
+    why = Fault(ErrorKind.COST_LIMIT, "The limit is reached.", may_have_been_charged=False)
     turn_id = await box.engine.actor(box.session_id).store_unsent("q1", "high", (), why)
     (turn,) = box.engine.session(box.session_id).turns
     assert (turn.turn_id, turn.status, turn.posts) == (turn_id, TurnStatus.NOT_SENT, 0)
     assert turn.fault is not None
-    assert turn.fault.kind is Kind.COST_LIMIT
+    assert turn.fault.kind is ErrorKind.COST_LIMIT
     assert box.api.posts == []
 
 

@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from handinger_tui.core.errors import Refused
-from handinger_tui.core.turns.turn import Kind, TurnStatus
+from handinger_tui.core.turns.turn import ErrorKind, TurnStatus
 from handinger_tui.engine.engine import Engine, ServiceContext
 from handinger_tui.engine.ports import RetryPolicy
 from handinger_tui.ledger.ledger import Ledger
@@ -89,7 +89,7 @@ def test_watching_during_a_send_starts_no_second_run() -> None:
 def test_a_stale_message_is_not_sent_with_the_next_one() -> None:
     world = world_of()
     session_id = world.sessions[0]
-    world.doors.next_fault[Door.START] = Refused(Kind.PAYMENT, "no credits", http_status=402)
+    world.doors.next_fault[Door.START] = Refused(ErrorKind.PAYMENT, "no credits", http_status=402)
     world.doors.hold(Door.START)
     for _ in range(3):
         world.send(session_id)

@@ -19,7 +19,7 @@ from handinger_tui.core.errors import (
 from handinger_tui.core.jsontext import Json, parse_exact
 from handinger_tui.core.stream import Frame, Framing, Marker, RawFrame
 from handinger_tui.core.turns.fold import fold
-from handinger_tui.core.turns.turn import Kind, Turn, TurnStatus
+from handinger_tui.core.turns.turn import ErrorKind, Turn, TurnStatus
 from handinger_tui.core.turns.worker_reconciliation import SLIM_ABOVE
 from handinger_tui.engine.ports import RetryPolicy
 from handinger_tui.engine.queues import Hold, HoldReason
@@ -28,8 +28,8 @@ from handinger_tui.engine.session_store import MAX_UNCOMMITTED
 from tests.engine.fakes import FakeApi, FakeLog, FakeReply, Rig, Script, StillClock, rig, says, sse, worker
 
 NOBODY = worker("", prompt="earlier")
-CUT = StreamLost(Kind.NETWORK, "The connection was cut.")
-RESET = Doubtful(Kind.NETWORK, "The connection was reset.")
+CUT = StreamLost(ErrorKind.NETWORK, "The connection was cut.")
+RESET = Doubtful(ErrorKind.NETWORK, "The connection was reset.")
 
 
 async def _only(box: Rig, prompt: str = "hello") -> Turn:
@@ -120,9 +120,9 @@ async def test_a_stream_that_is_faster_than_the_disk_waits_for_it() -> None:
 @pytest.mark.parametrize(
     ("trouble", "status", "posts"),
     [
-        (Unreachable(Kind.CONNECT, "refused"), TurnStatus.NOT_SENT, 0),
-        (Refused(Kind.AUTH, "key refused", http_status=401), TurnStatus.REJECTED, 1),
-        (Refused(Kind.RATE_LIMITED, "slow down", retry_after_s=7), TurnStatus.REJECTED, 1),
+        (Unreachable(ErrorKind.CONNECT, "refused"), TurnStatus.NOT_SENT, 0),
+        (Refused(ErrorKind.AUTH, "key refused", http_status=401), TurnStatus.REJECTED, 1),
+        (Refused(ErrorKind.RATE_LIMITED, "slow down", retry_after_s=7), TurnStatus.REJECTED, 1),
     ],
 )
 async def test_a_refusal_leaves_a_free_draft(trouble: Refused, status: TurnStatus, posts: int) -> None:
@@ -135,11 +135,11 @@ async def test_a_refusal_leaves_a_free_draft(trouble: Refused, status: TurnStatu
     assert len(api.posts) == 1
 
 
-BUSY = Refused(Kind.CONFLICT, "The worker is busy.", http_status=409)
+BUSY = Refused(ErrorKind.CONFLICT, "The worker is busy.", http_status=409)
 
 
 async def test_a_refusal_is_not_believed_when_the_worker_has_the_answer() -> None:
-    refused = Refused(Kind.REDIRECT, "303")
+    refused = Refused(ErrorKind.REDIRECT, "303")
     api = FakeApi(
         starts=[refused],
         workers=[NOBODY, worker("", prompt="hello", busy=True), worker("found", prompt="hello")],
@@ -174,7 +174,7 @@ async def test_an_equal_earlier_message_does_not_contradict_a_refusal() -> None:
 
 @pytest.mark.parametrize(
     "doubt",
-    [RESET, ServerFault(Kind.GATEWAY, "502"), BrokenContract(Kind.UNEXPECTED_CONTENT, "HTML")],
+    [RESET, ServerFault(ErrorKind.GATEWAY, "502"), BrokenContract(ErrorKind.UNEXPECTED_CONTENT, "HTML")],
 )
 async def test_a_doubt_is_settled_as_recovered_when_the_worker_has_the_answer(doubt: Doubtful) -> None:
     api = FakeApi(starts=[doubt], workers=[NOBODY, worker("found", prompt="hello")])
@@ -232,7 +232,7 @@ async def test_a_server_that_drops_every_stream_after_three_events_still_yields_
     assert len(api.posts) == 1
 
 
-@pytest.mark.parametrize("then", [worker("hi", prompt="hello"), ServerFault(Kind.SERVER, "500")])
+@pytest.mark.parametrize("then", [worker("hi", prompt="hello"), ServerFault(ErrorKind.SERVER, "500")])
 async def test_an_answer_that_has_ended_does_not_wait_for_the_connection(then: str | ServerFault) -> None:
     box = rig(FakeApi(starts=[[*says("hi"), asyncio.Event()]], workers=[NOBODY, then]))
     began = box.clock.monotonic()
@@ -274,19 +274,19 @@ async def test_an_error_in_the_stream_of_a_worker_that_is_idle_ends_the_turn_as_
 
 async def test_an_error_in_the_stream_of_a_worker_that_cannot_be_read_stays_unknown() -> None:
     stream = [*says("half", end=False), sse(type="error", errorText="Overloaded.")]
-    api = FakeApi(starts=[stream], workers=[NOBODY, Doubtful(Kind.NETWORK, "no route")])
+    api = FakeApi(starts=[stream], workers=[NOBODY, Doubtful(ErrorKind.NETWORK, "no route")])
     assert (await _only(rig(api))).status is TurnStatus.UNKNOWN
 
 
 async def test_a_lost_network_keeps_the_text_with_status_unknown() -> None:
-    unreachable = Doubtful(Kind.NETWORK, "no route")
+    unreachable = Doubtful(ErrorKind.NETWORK, "no route")
     api = FakeApi(starts=[[*says("kept", end=False), CUT]], workers=[NOBODY, unreachable])
     turn = await _only(rig(api))
     assert (turn.status, turn.text) == (TurnStatus.UNKNOWN, "kept")
 
 
 async def test_a_failed_final_read_keeps_the_streamed_text_and_leaves_the_cost_unknown() -> None:
-    api = FakeApi(starts=[says("done")], workers=[NOBODY, ServerFault(Kind.SERVER, "500")])
+    api = FakeApi(starts=[says("done")], workers=[NOBODY, ServerFault(ErrorKind.SERVER, "500")])
     turn = await _only(rig(api))
     assert (turn.status, turn.text) == (TurnStatus.COMPLETED, "done")
     assert turn.snapshot is None
@@ -295,7 +295,7 @@ async def test_a_failed_final_read_keeps_the_streamed_text_and_leaves_the_cost_u
 async def test_a_json_answer_that_still_runs_is_polled_and_grows() -> None:
     running = [worker(text, prompt="hello", busy=True) for text in ("", "gro", "growing")]
     reply = FakeReply([RawFrame(Framing.JSON, running[0])], content_type="application/json")
-    missing = Refused(Kind.NOT_FOUND, "no stream here")
+    missing = Refused(ErrorKind.NOT_FOUND, "no stream here")
     api = FakeApi(
         starts=[reply],
         follows=[missing, missing],
@@ -367,7 +367,7 @@ async def test_a_queued_turn_waits_and_is_then_sent() -> None:
 
 async def test_a_failed_turn_holds_the_queue_even_after_a_new_message() -> None:
     gate = asyncio.Event()
-    refusal = Refused(Kind.PAYMENT, "no credits", http_status=402)
+    refusal = Refused(ErrorKind.PAYMENT, "no credits", http_status=402)
     api = FakeApi(starts=[[gate, refusal], says("three"), says("two")], workers=[worker("x")])
     box = rig(api, worker_id=None)
     await box.engine.actor(box.session_id).send("one")

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from handinger_tui.core.errors import ApiError, BrokenContract, Doubtful, Refused, ServerFault, StreamLost
 from handinger_tui.core.stream import Framing, RawFrame, StreamRoute, WorkerBody, body_of
 from handinger_tui.core.turns.fold import fold
-from handinger_tui.core.turns.turn import Kind, Turn, TurnStatus
+from handinger_tui.core.turns.turn import ErrorKind, Turn, TurnStatus
 from handinger_tui.engine.ports import RetryPolicy
 from tests.engine.fakes import FakeApi, FakeReply, Rig, Script, StillClock, rig, says, worker
 
@@ -31,9 +31,9 @@ ENDS = {
     TurnStatus.UNKNOWN,
     TurnStatus.COMPLETED,
 }
-RESET = Doubtful(Kind.NETWORK, "The connection was reset.")
-CUT = StreamLost(Kind.NETWORK, "The connection was cut.")
-NO_STREAM = Refused(Kind.NOT_FOUND, "There is no stream.")
+RESET = Doubtful(ErrorKind.NETWORK, "The connection was reset.")
+CUT = StreamLost(ErrorKind.NETWORK, "The connection was cut.")
+NO_STREAM = Refused(ErrorKind.NOT_FOUND, "There is no stream.")
 PENDING = worker("", status="pending", running=False, messages=[])
 ANSWERS: dict[str, str | ApiError] = {
     "busy with another": worker("", prompt="earlier", busy=True),
@@ -48,19 +48,19 @@ ANSWERS: dict[str, str | ApiError] = {
     "another worker": worker("theirs", prompt="hello", id="w2"),
     "nothing": "{}",
     "nonsense": '{"status": 7, "running": "maybe", "messages": {"0": null}}',
-    "server fault": ServerFault(Kind.SERVER, "500"),
-    "later": Refused(Kind.RATE_LIMITED, "429", retry_after_s=3600.0),
-    "too large": StreamLost(Kind.TOO_LARGE, "The answer is larger than 32 bytes and was cut."),
-    "a web page": BrokenContract(Kind.UNEXPECTED_CONTENT, "HTML"),
-    "no network": Doubtful(Kind.NETWORK, "no route"),
+    "server fault": ServerFault(ErrorKind.SERVER, "500"),
+    "later": Refused(ErrorKind.RATE_LIMITED, "429", retry_after_s=3600.0),
+    "too large": StreamLost(ErrorKind.TOO_LARGE, "The answer is larger than 32 bytes and was cut."),
+    "a web page": BrokenContract(ErrorKind.UNEXPECTED_CONTENT, "HTML"),
+    "no network": Doubtful(ErrorKind.NETWORK, "no route"),
     "the answer": worker("so far", prompt="hello"),
 }
 OURS = {"idle with our message", "queued with our message", "at our message", "the answer"}
 """Answers with our message."""
 STARTS: dict[str, Script | ApiError | FakeReply] = {
     "reset": RESET,
-    "503": ServerFault(Kind.GATEWAY, "503"),
-    "a web page": BrokenContract(Kind.UNEXPECTED_CONTENT, "HTML"),
+    "503": ServerFault(ErrorKind.GATEWAY, "503"),
+    "a web page": BrokenContract(ErrorKind.UNEXPECTED_CONTENT, "HTML"),
     "cut": [*says("so", end=False), CUT],
     "a clean end without a finish": says("so", end=False),
     "accepted and pending": FakeReply([RawFrame(Framing.JSON, PENDING)], content_type="application/json"),
@@ -227,7 +227,7 @@ async def test_a_worker_too_large_to_read_is_reported(start: str) -> None:
     turn, _reads, _seconds = await _settled(start, [ANSWERS["too large"]])
     assert turn.status is TurnStatus.UNKNOWN
     assert turn.fault is not None
-    assert turn.fault.kind is Kind.TOO_LARGE
+    assert turn.fault.kind is ErrorKind.TOO_LARGE
     assert "larger than" in turn.fault.message
 
 
@@ -278,7 +278,7 @@ HOURS = 7200.0
 
 async def _lost(prompt: str, before: str) -> Rig:
     """A message that never arrived, and whose worker could not be read until the recovery window was over."""
-    box = rig(FakeApi(starts=[RESET], workers=[before, ServerFault(Kind.SERVER, "500")]))
+    box = rig(FakeApi(starts=[RESET], workers=[before, ServerFault(ErrorKind.SERVER, "500")]))
     await box.engine.actor(box.session_id).send(prompt)
     (turn,) = (await box.settled()).turns
     assert turn.status is TurnStatus.UNKNOWN

@@ -24,7 +24,7 @@ from handinger_tui.core.stored_workers import DeliveryPage, Webhook, check_addre
 from handinger_tui.core.stream import FilePart
 from handinger_tui.core.tags import Labels
 from handinger_tui.core.turns.session import Session, SessionSummary
-from handinger_tui.core.turns.turn import Kind, Turn
+from handinger_tui.core.turns.turn import ErrorKind, Turn
 from handinger_tui.engine.engine import Engine, ServiceContext
 from handinger_tui.engine.ports import RetryPolicy
 from handinger_tui.ui.app import HandingerApp
@@ -160,7 +160,7 @@ class FakeFiles:
             raise self.fails[file.url]
         if file.url in self.expired:
             if reread is None:
-                raise LinkExpired(Kind.NOT_FOUND, "The service answered 403.")
+                raise LinkExpired(ErrorKind.NOT_FOUND, "The service answered 403.")
             self.reread.append(reread)
         return self.bodies.get(file.url, b"")
 

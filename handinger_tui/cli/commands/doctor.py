@@ -22,7 +22,7 @@ from handinger_tui.cli.output import Exit, can_ask, is_confirmed, put_result, sa
 from handinger_tui.cli.wiring import client_of
 from handinger_tui.core.errors import Damaged, HandingerError, Refused
 from handinger_tui.core.formatting import plural
-from handinger_tui.core.turns.turn import Kind
+from handinger_tui.core.turns.turn import ErrorKind
 from handinger_tui.ledger import repair
 from handinger_tui.ledger.ledger import FileAccess, Ledger
 from handinger_tui.ledger.sql import damaged
@@ -142,7 +142,7 @@ async def _check_service(settings: Settings) -> list[Check]:
         async with client_of(settings, base, settings.key.reveal()) as client:
             generation = _check_generation(settings.generation, await answering_generation(client))
     except Refused as problem:
-        if problem.kind in (Kind.AUTH, Kind.FORBIDDEN):
+        if problem.kind in (ErrorKind.AUTH, ErrorKind.FORBIDDEN):
             refused = f"{key}; rejected by the service ({problem.http_status})"
             return [Check("key", "fault", refused, _NEW_KEY), Check("service", "ok", f"{base} answers")]
         return [Check("key", "note", f"{key}; not checked"), _service_fault(base, problem)]

@@ -45,7 +45,7 @@ from handinger_tui.core.stored_workers import (
     form_of,
     members_of_new,
 )
-from handinger_tui.core.turns.turn import Kind
+from handinger_tui.core.turns.turn import ErrorKind
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -286,7 +286,7 @@ _MAX_TYPE: Final = 50
 """Maximum characters in the text list: one long name must not widen all rows. JSON is not shortened."""
 
 _NOT_FOUND_HINT: Final = "It may have been removed. See: handinger-tui files list WORKER"
-_REFUSED_KINDS: Final = (Kind.UNSAFE_URL, Kind.TOO_LARGE, Kind.REDIRECT)
+_REFUSED_KINDS: Final = (ErrorKind.UNSAFE_URL, ErrorKind.TOO_LARGE, ErrorKind.REDIRECT)
 
 
 FILES: Final = "List and download a worker's files."
@@ -422,7 +422,7 @@ async def _save_file(
         if progress:
             progress.clear()
         error: JsonObject = {"kind": str(problem.kind), "message": sentence(problem.summary)}
-        hint = _NOT_FOUND_HINT if problem.kind is Kind.NOT_FOUND else problem.hint
+        hint = _NOT_FOUND_HINT if problem.kind is ErrorKind.NOT_FOUND else problem.hint
         say(f"{clean_line(_display_name(file), 200)}: {error['message']} {hint}".strip())
         status = "refused" if problem.kind in _REFUSED_KINDS else "failed"
         # A refusal by another host says nothing about the API key.

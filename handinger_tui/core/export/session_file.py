@@ -34,8 +34,8 @@ from handinger_tui.core.turns.fold import fold, is_understood
 from handinger_tui.core.turns.session import NO_OTHERS, TARGETS, RemoteTurn, Session
 from handinger_tui.core.turns.turn import (
     Attachment,
+    ErrorKind,
     Fault,
-    Kind,
     Trigger,
     TurnRequest,
     TurnStatus,
@@ -251,7 +251,7 @@ def _end(order: TurnRequest, frames: list[Frame]) -> list[Frame]:
     if turn.status not in _ENDS:
         return []
     status, words = _ENDS[turn.status]
-    fault = Fault(Kind.INCOMPLETE, words, may_have_been_charged=status is not TurnStatus.NOT_SENT)
+    fault = Fault(ErrorKind.INCOMPLETE, words, may_have_been_charged=status is not TurnStatus.NOT_SENT)
     at_ms = frames[-1].at_ms if frames else order.created_ms
     return [Frame(len(frames), at_ms, Framing.NOTE, dump(outcome_object(status, fault)), Marker.SETTLED)]
 

@@ -118,7 +118,7 @@ FREE: Final = frozenset({TurnStatus.REJECTED, TurnStatus.NOT_SENT, TurnStatus.NO
 """Statuses in which nothing can have been charged."""
 
 
-class Kind(StrEnum):
+class ErrorKind(StrEnum):
     """What went wrong, as scripts read it in `error.kind` of the headless result."""
 
     CONNECT = "connect"
@@ -151,14 +151,14 @@ class Kind(StrEnum):
 class Fault(Struct, frozen=True):
     """Why a turn did not simply complete."""
 
-    kind: Kind
+    kind: ErrorKind
     message: str
     http_status: int | None = None
     retry_after_s: float | None = None
     may_have_been_charged: bool = True
 
 
-WITHDRAWN: Final = Fault(Kind.CONFLICT, "Withdrawn.", may_have_been_charged=False)
+WITHDRAWN: Final = Fault(ErrorKind.CONFLICT, "Withdrawn.", may_have_been_charged=False)
 """The fault of a turn that the person withdrew or replaced before it was sent."""
 
 
@@ -498,10 +498,10 @@ def judge(turn: Turn) -> tuple[TurnStatus, Fault | None]:
     """Status and fault of a turn whose answer has ended; the fault quotes the service."""
     failure = failure_text(turn)
     if failure is not None:
-        return TurnStatus.FAILED, Fault(Kind.STREAM_ERROR, failure)
+        return TurnStatus.FAILED, Fault(ErrorKind.STREAM_ERROR, failure)
     reason = incomplete_reason(turn)
     if reason is not None:
-        return TurnStatus.INCOMPLETE, Fault(Kind.INCOMPLETE, reason)
+        return TurnStatus.INCOMPLETE, Fault(ErrorKind.INCOMPLETE, reason)
     return TurnStatus.COMPLETED, None
 
 
@@ -548,7 +548,7 @@ def fault_of(fields: JsonObject) -> Fault | None:
         return None
     status, wait = fields.get("http_status"), fields.get("retry_after_s")
     return Fault(
-        kind=Kind(kind),
+        kind=ErrorKind(kind),
         message=as_text(fields.get("message")) or "",
         http_status=status if isinstance(status, int) else None,
         retry_after_s=float(wait) if isinstance(wait, int | float) else None,

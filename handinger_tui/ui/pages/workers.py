@@ -27,7 +27,7 @@ from handinger_tui.core.stored_workers import (
     form_to_text,
     members_of_new,
 )
-from handinger_tui.core.turns.turn import Kind
+from handinger_tui.core.turns.turn import ErrorKind
 from handinger_tui.ui.dialogs import Ask, Modal, Question, button, yes_or_no
 from handinger_tui.ui.keys import Where, bindings
 from handinger_tui.ui.pages import MAX_NOTICE_CHARS, FooterScreen
@@ -372,7 +372,7 @@ async def _newest(gallery: Gallery, worker: StoredWorker) -> StoredWorker:
         return await gallery.read_members(worker.worker_id)
     except Refused as refusal:
         # A service that refuses an empty change.
-        if worker.is_read and refusal.kind is Kind.INVALID:
+        if worker.is_read and refusal.kind is ErrorKind.INVALID:
             return worker
         raise
 

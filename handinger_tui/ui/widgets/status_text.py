@@ -26,7 +26,7 @@ from handinger_tui.core.money.spending import LOCAL
 from handinger_tui.core.money.turn_events import worker_of
 from handinger_tui.core.safety import clean_line
 from handinger_tui.core.turns.session import Session, any_with_status, with_status
-from handinger_tui.core.turns.turn import DRAFT, FREE, LIVE, Kind, Turn, TurnStatus
+from handinger_tui.core.turns.turn import DRAFT, FREE, LIVE, ErrorKind, Turn, TurnStatus
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -236,21 +236,21 @@ _CHIP: Final = "[pasted"
 """How the chip of a pasted text begins."""
 PAUSE: Final = "The service asked for a pause."
 _BEFORE_RESENDING: Final = {
-    Kind.AUTH: "Set a valid key (HANDINGER_API_KEY), restart, then ",
-    Kind.FORBIDDEN: "Use another key or another worker, then ",
-    Kind.PAYMENT: "Add credits, then ",
-    Kind.NOT_FOUND: "^N to start a new session.",
-    Kind.CONFLICT: "/attach to watch it, ",
-    Kind.INVALID: "Edit it, then ",
-    Kind.TOO_LARGE: "Shorten it or attach less, then ",
-    Kind.COST_LIMIT: "Lower the budget (/budget) or raise the limit (/limit), then ",
-    Kind.SETTINGS: "Fix the settings (handinger-tui config shows them), restart, then ",
-    Kind.UNSAFE_URL: "Check the base URL (handinger-tui config shows it), restart, then ",
-    Kind.DISK: "Free some disk space, then ",
+    ErrorKind.AUTH: "Set a valid key (HANDINGER_API_KEY), restart, then ",
+    ErrorKind.FORBIDDEN: "Use another key or another worker, then ",
+    ErrorKind.PAYMENT: "Add credits, then ",
+    ErrorKind.NOT_FOUND: "^N to start a new session.",
+    ErrorKind.CONFLICT: "/attach to watch it, ",
+    ErrorKind.INVALID: "Edit it, then ",
+    ErrorKind.TOO_LARGE: "Shorten it or attach less, then ",
+    ErrorKind.COST_LIMIT: "Lower the budget (/budget) or raise the limit (/limit), then ",
+    ErrorKind.SETTINGS: "Fix the settings (handinger-tui config shows them), restart, then ",
+    ErrorKind.UNSAFE_URL: "Check the base URL (handinger-tui config shows it), restart, then ",
+    ErrorKind.DISK: "Free some disk space, then ",
 }
 """What to do first, by the kind of the failure; a text that ends a sentence stands alone."""
 _CHECK_ADDRESS: Final = "Check the base URL (handinger-tui doctor), restart, then "
-_CHANGED_FIRST: Final = frozenset({Kind.INVALID, Kind.TOO_LARGE})
+_CHANGED_FIRST: Final = frozenset({ErrorKind.INVALID, ErrorKind.TOO_LARGE})
 """Failures after which the same message would fail again."""
 
 
@@ -274,7 +274,7 @@ def next_step(session: Session, turn: Turn, *, is_text_back: bool) -> str:
         return f"/edit {number} to change it."
     else:
         resend = f"/retry {number} to resend"
-    if kind is Kind.NOT_FOUND and worker_of(turn) is None:
+    if kind is ErrorKind.NOT_FOUND and worker_of(turn) is None:
         # There was no worker to be missing: the service does not know the address.
         return f"{_CHECK_ADDRESS}{resend}."
     first = _BEFORE_RESENDING.get(kind, "") if kind is not None else ""

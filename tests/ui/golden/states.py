@@ -170,13 +170,13 @@ async def stopping(desktop: Desktop, pilot: Pilot[None]) -> None:
 
 def lost() -> Desktop:
     """A message of unknown delivery."""
-    doubt = Doubtful(turn.Kind.NETWORK, "The connection was lost.")
+    doubt = Doubtful(turn.ErrorKind.NETWORK, "The connection was lost.")
     return Desktop(api=FakeApi(starts=[doubt], workers=[worker("")]))
 
 
 def refused() -> Desktop:
     """An answer, then a message that the busy worker refuses."""
-    busy = Refused(turn.Kind.CONFLICT, "The worker is busy.", http_status=409)
+    busy = Refused(turn.ErrorKind.CONFLICT, "The worker is busy.", http_status=409)
     return Desktop(
         api=FakeApi(starts=[says("It moves heat."), busy], workers=[worker("", messages=None, **USAGE)])
     )

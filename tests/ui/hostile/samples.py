@@ -13,8 +13,8 @@ from handinger_tui.core.turns.session import Session
 from handinger_tui.core.turns.turn import (
     Attachment,
     DataPart,
+    ErrorKind,
     Fault,
-    Kind,
     Part,
     ReasoningPart,
     Rope,
@@ -62,7 +62,7 @@ def turn(at: int, text: str, **members: object) -> Turn:
     )
     result = Turn(
         order, status=TurnStatus.FAILED, parts=tuple(parts(text)), worker_id=text, snapshot=snapshot,
-        fault=Fault(Kind.SERVER, text, 500), errors=(text,), replaced_text=text, activity=text,
+        fault=Fault(ErrorKind.SERVER, text, 500), errors=(text,), replaced_text=text, activity=text,
         ended_ms=NOW_MS, finish_reason=text, read_ms=NOW_MS,
     )  # fmt: skip
     return replace(result, **members)

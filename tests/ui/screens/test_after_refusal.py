@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from textual.pilot import Pilot
 
 from handinger_tui.core.errors import Refused
-from handinger_tui.core.turns.turn import Kind, TurnStatus
+from handinger_tui.core.turns.turn import ErrorKind, TurnStatus
 from handinger_tui.ui.panels.usage import UsagePanel
 from handinger_tui.ui.ports import Opening
 from tests.engine.fakes import FakeApi, says, worker
@@ -20,7 +20,7 @@ BACK = "Enter to resend."
 @asynccontextmanager
 async def refused() -> AsyncIterator[tuple[Desktop, Pilot[None]]]:
     """An answer, then a message that the busy worker refuses."""
-    busy = Refused(Kind.CONFLICT, "The worker is busy.", http_status=409)
+    busy = Refused(ErrorKind.CONFLICT, "The worker is busy.", http_status=409)
     api = FakeApi(starts=[says("It moves heat."), busy], workers=[worker("", messages=None, **PRICED)])
     desktop = Desktop(api=api)
     async with desktop.running(120, 40) as pilot:

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from handinger_tui.core.amounts import Total
 from handinger_tui.core.errors import StreamLost, Unreachable
-from handinger_tui.core.turns.turn import Kind, TurnStatus
+from handinger_tui.core.turns.turn import ErrorKind, TurnStatus
 from handinger_tui.ui.ports import Opening
 from handinger_tui.ui.widgets.frame import HeaderLine
 from tests.engine.fakes import FakeApi, says, worker
@@ -138,8 +138,8 @@ async def test_a_retry_is_shown_with_number_wait_reason_and_the_key_that_stops(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     gate = asyncio.Event()
-    lost = StreamLost(Kind.NETWORK, "The connection was lost.")
-    silent = Unreachable(Kind.CONNECT, "Cannot reach the service.")
+    lost = StreamLost(ErrorKind.NETWORK, "The connection was lost.")
+    silent = Unreachable(ErrorKind.CONNECT, "Cannot reach the service.")
     done = worker("Whole", prompt="Do it", **PRICED)
     api = FakeApi(starts=[[*says("Half", end=False), lost]], workers=[silent, done])
     desktop = Desktop(api=api, patience=replace(CALM, recovery_window=60.0, poll_interval=4.0))

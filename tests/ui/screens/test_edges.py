@@ -15,7 +15,7 @@ from textual.widget import Widget
 
 from handinger_tui.core.errors import ApiError, Locked, Unreachable
 from handinger_tui.core.turns.session import Session, SessionSummary
-from handinger_tui.core.turns.turn import Kind
+from handinger_tui.core.turns.turn import ErrorKind
 from handinger_tui.ui.dialogs import yes_or_no
 from handinger_tui.ui.ports import Account, Opening
 from handinger_tui.ui.widgets.frame import FooterLine
@@ -111,7 +111,7 @@ async def test_a_locked_history_does_not_end_the_session_list() -> None:
 
 
 async def test_an_unreadable_worker_gets_no_prompt() -> None:
-    trouble: ApiError = Unreachable(Kind.CONNECT, "Cannot reach the service.")
+    trouble: ApiError = Unreachable(ErrorKind.CONNECT, "Cannot reach the service.")
     desktop = Desktop(
         api=FakeApi(workers=[trouble]), launch=launch(Opening.WORKER, worker="w9", prompt="Go on please")
     )

@@ -7,7 +7,7 @@ import asyncio
 from textual.widgets import Input
 
 from handinger_tui.core.errors import Refused
-from handinger_tui.core.turns.turn import Kind
+from handinger_tui.core.turns.turn import ErrorKind
 from handinger_tui.ui.dialogs import Ask, Question
 from handinger_tui.ui.pages.preview import PreviewScreen
 from handinger_tui.ui.work.screen import WorkScreen
@@ -18,7 +18,7 @@ ELF = b"\x7fELF\x02\x01\x01"
 
 async def test_all_new_files_are_saved_even_if_one_fails() -> None:
     desktop = desktop_with(a_txt=b"one", b_txt=b"two", c_txt=b"three")
-    desktop.files.fails["https://x.test/b.txt"] = Refused(Kind.NOT_FOUND, "There is no such file.")
+    desktop.files.fails["https://x.test/b.txt"] = Refused(ErrorKind.NOT_FOUND, "There is no such file.")
     desktop.files.gate = asyncio.Event()
     async with with_files(desktop, 120, 40) as pilot:
         await pilot.press("f4", "a")

@@ -11,7 +11,7 @@ import pytest
 from textual.events import Click, Key, Paste
 
 from handinger_tui.core.errors import StreamLost
-from handinger_tui.core.turns.turn import Kind
+from handinger_tui.core.turns.turn import ErrorKind
 from handinger_tui.ui.dialogs import Question, yes_or_no
 from handinger_tui.ui.dialogs.pickers import CommandPicker
 from tests.engine.fakes import FakeApi, says, worker
@@ -328,7 +328,7 @@ async def test_the_effect_of_a_key_is_shown_below_the_prompt_and_covers_nothing(
 
 async def test_the_price_of_enter_is_never_hidden_by_what_a_key_did() -> None:
     gate = asyncio.Event()
-    lost = StreamLost(Kind.NETWORK, "The connection was lost.")
+    lost = StreamLost(ErrorKind.NETWORK, "The connection was lost.")
     broken = worker("", status="failed", prompt="Do it", error={"message": "Broke."})
     api = FakeApi(starts=[[*says("Half", end=False), gate, lost]], workers=[broken])
     desktop = Desktop(api=api)

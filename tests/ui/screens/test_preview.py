@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from handinger_tui.core.errors import Refused
 from handinger_tui.core.stream import FilePart
-from handinger_tui.core.turns.turn import Kind
+from handinger_tui.core.turns.turn import ErrorKind
 from handinger_tui.ui.dialogs import Question
 from handinger_tui.ui.pages.data import TableView, TreeView
 from handinger_tui.ui.pages.page_view import PageView, PictureView
@@ -104,7 +104,7 @@ async def test_a_failed_load_is_reported_and_can_be_retried() -> None:
     desktop = desktop_with(a_txt=b"one\n", b_txt=b"two\n")
     desktop.files.expired = {"https://x.test/a.txt"}
     desktop.files.fails["https://x.test/b.txt"] = Refused(
-        Kind.NOT_FOUND, "There is no such file.", "Ask the worker for it."
+        ErrorKind.NOT_FOUND, "There is no such file.", "Ask the worker for it."
     )
     async with with_files(desktop) as pilot:
         await shown(desktop, pilot)

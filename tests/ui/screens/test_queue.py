@@ -14,7 +14,7 @@ from handinger_tui.core.errors import ApiError, Locked, NoHistory, StreamLost, U
 from handinger_tui.core.money.limits import Scope, StartPolicy
 from handinger_tui.core.stream import Frame
 from handinger_tui.core.turns.session import Session
-from handinger_tui.core.turns.turn import Kind, TurnRequest, TurnStatus
+from handinger_tui.core.turns.turn import ErrorKind, TurnRequest, TurnStatus
 from handinger_tui.ui.dialogs.limits import RaiseLimit
 from handinger_tui.ui.ports import Opening
 from tests.engine.fakes import FakeApi, FakeLog, FakeReply, Script, says, worker
@@ -136,7 +136,7 @@ async def test_enter_pressed_twice_watches_once() -> None:
 # -- failed, restored, unreadable ------------------------------------------------------------------
 def failing() -> tuple[Desktop, asyncio.Event]:
     gate = asyncio.Event()
-    lost = StreamLost(Kind.NETWORK, "The connection was lost.")
+    lost = StreamLost(ErrorKind.NETWORK, "The connection was lost.")
     script: Script = [*says("Half", end=False), gate, lost]
     broken = worker("", status="failed", prompt="first", error={"message": "Broke."})
     more: list[Script | ApiError | FakeReply] = [says("Two", message_id="b"), says("Three", message_id="c")]
@@ -412,7 +412,7 @@ async def test_a_message_is_moved_from_its_place_in_the_queue_not_from_that_on_t
 # -- a refusal says nothing about the worker -----------------------------------------------------------
 async def test_an_unsent_message_keeps_header_and_cost_of_the_last_turn() -> None:
     api = FakeApi(
-        starts=[says("One"), Unreachable(Kind.CONNECT, "Cannot reach the service.")], workers=[DONE]
+        starts=[says("One"), Unreachable(ErrorKind.CONNECT, "Cannot reach the service.")], workers=[DONE]
     )
     desktop = Desktop(api=api)
     async with desktop.running(width=120) as pilot:

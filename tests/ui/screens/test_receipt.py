@@ -12,7 +12,7 @@ from handinger_tui.core.errors import LedgerError
 from handinger_tui.core.jsontext import Json
 from handinger_tui.core.receipt_page import receipt_page
 from handinger_tui.core.turns.session import Session
-from handinger_tui.core.turns.turn import Fault, Kind, Turn, TurnStatus
+from handinger_tui.core.turns.turn import ErrorKind, Fault, Turn, TurnStatus
 from handinger_tui.ui.pages.receipt import ReceiptScreen, receipt_lines, receipt_text
 from tests.engine.fakes import FakeApi, says, worker
 from tests.ui.fakes import LOCAL, Desktop, answers
@@ -174,7 +174,7 @@ def lines(shown: Session, of: Turn, width: int = 72) -> str:
     ],
 )
 def test_every_end_of_a_turn_has_a_receipt(status: TurnStatus, words: tuple[str, ...]) -> None:
-    fault = Fault(Kind.SERVER, "The model gave up") if status is TurnStatus.FAILED else None
+    fault = Fault(ErrorKind.SERVER, "The model gave up") if status is TurnStatus.FAILED else None
     own = replace(turn(1, status=status, before=FIRST, seconds=None), fault=fault)
     shown = lines(session(turn(0, after=FIRST), own), own)
     for word in words:
@@ -197,7 +197,7 @@ def test_hostile_text_reaches_neither_screen_nor_clipboard(payload: dict[str, Js
     text = text_of_payload(payload)[:4000]
     own = turn(0, after=FIRST)
     order = replace(own.order, prompt=text, budget=text)
-    own = replace(own, order=order, worker_id=text, message_id=text, fault=Fault(Kind.SERVER, text))
+    own = replace(own, order=order, worker_id=text, message_id=text, fault=Fault(ErrorKind.SERVER, text))
     shown = session(own)
     for line in receipt_lines(receipt_page(shown, own), 72):
         assert not BAD.search(line.plain), ascii(line.plain)

@@ -12,7 +12,7 @@ import pytest
 from textual.pilot import Pilot
 
 from handinger_tui.core.errors import Doubtful, Refused
-from handinger_tui.core.turns.turn import Kind, Lineage, LineageKind, TurnStatus
+from handinger_tui.core.turns.turn import ErrorKind, Lineage, LineageKind, TurnStatus
 from handinger_tui.ui.dialogs import Choice, Question
 from tests.engine.fakes import FakeApi, says, worker
 from tests.ui.disk import desktop_with
@@ -146,7 +146,7 @@ async def test_a_message_is_tried_again_only_after_its_price_and_a_yes() -> None
 
 
 async def test_a_refused_message_is_retried_at_another_budget_and_leaves_the_prompt() -> None:
-    no = Refused(Kind.INVALID, "No.", http_status=400)
+    no = Refused(ErrorKind.INVALID, "No.", http_status=400)
     desktop = Desktop(api=FakeApi(starts=[no, says("Yes")], workers=[worker("", messages=None, **PRICED)]))
     async with desktop.running(120, 40) as pilot:
         await desktop.send(pilot, "one")
@@ -165,7 +165,9 @@ async def test_a_refused_message_is_retried_at_another_budget_and_leaves_the_pro
 
 
 async def test_a_retry_of_a_message_of_unknown_delivery_needs_the_typed_word() -> None:
-    desktop = Desktop(api=FakeApi(starts=[Doubtful(Kind.TIMEOUT, "Lost."), says("Yes")], workers=[worker()]))
+    desktop = Desktop(
+        api=FakeApi(starts=[Doubtful(ErrorKind.TIMEOUT, "Lost."), says("Yes")], workers=[worker()])
+    )
     async with desktop.running(120, 40) as pilot:
         await desktop.send(pilot, "one")
         await desktop.until(

@@ -13,7 +13,7 @@ from textual.widgets import OptionList
 from handinger_tui.core.errors import Refused, Unreachable
 from handinger_tui.core.stream import WorkerBody
 from handinger_tui.core.turns.session import SessionSummary
-from handinger_tui.core.turns.turn import Kind, TurnStatus
+from handinger_tui.core.turns.turn import ErrorKind, TurnStatus
 from handinger_tui.ui.ports import Account, Opening
 from tests.engine.fakes import PLACE, FakeApi, FakeLog, worker
 from tests.ui.fakes import LOCAL, NOW_MS, PRICED, REMOTE, Desktop, answers, launch, summary
@@ -133,12 +133,12 @@ async def test_an_unreachable_service_shows_no_notice_and_does_not_block_the_pro
     past = Past()
     await past.leave()
     await past.leave("Do that")
-    refused = Refused(Kind.NOT_FOUND, "No such worker.", http_status=404)
+    refused = Refused(ErrorKind.NOT_FOUND, "No such worker.", http_status=404)
     desktop = past.next(FakeApi(workers=[refused, BUSY]))
     async with desktop.running() as pilot:
         await desktop.until(pilot, lambda: "Still running: “Do it”" in desktop.notices())
         assert "No such worker" not in desktop.notices()
-    desktop = past.next(FakeApi(workers=[Unreachable(Kind.CONNECT, "Cannot reach the service.")]))
+    desktop = past.next(FakeApi(workers=[Unreachable(ErrorKind.CONNECT, "Cannot reach the service.")]))
     async with desktop.running() as pilot:
         await desktop.until(pilot, lambda: desktop.api.reads)
         await desktop.settle(pilot)

@@ -11,7 +11,7 @@ import pytest
 
 from handinger_tui.core.errors import Doubtful
 from handinger_tui.core.schedules import Cron, Every, NewSchedule, Schedule, ScheduleList
-from handinger_tui.core.turns.turn import Kind
+from handinger_tui.core.turns.turn import ErrorKind
 from tests.ui.fakes import Desktop, FakeSchedules, answers, charge
 
 if TYPE_CHECKING:
@@ -105,7 +105,9 @@ async def test_a_schedule_is_canceled_after_a_question_and_hostile_text_stays_te
 async def test_an_argument_adds_a_schedule_and_a_doubt_is_shown_until_closed() -> None:
     desktop = desktop_with()
     desktop.books.charges = []
-    desktop.schedules.trouble = Doubtful(Kind.NETWORK, "The connection was lost.", "It may still be added.")
+    desktop.schedules.trouble = Doubtful(
+        ErrorKind.NETWORK, "The connection was lost.", "It may still be added."
+    )
     async with desktop.running(80, 24) as pilot:
         await opened(desktop, pilot, "/schedule tomorrow Report")
         await desktop.until(

@@ -12,7 +12,7 @@ from handinger_tui.core.errors import ApiError, Doubtful, NoRoom, Refused, Serve
 from handinger_tui.core.money.limits import StartPolicy
 from handinger_tui.core.stream import Frame
 from handinger_tui.core.turns.session import Session
-from handinger_tui.core.turns.turn import Kind, TurnRequest, TurnStatus
+from handinger_tui.core.turns.turn import ErrorKind, TurnRequest, TurnStatus
 from tests.engine.fakes import FakeApi, FakeLog, FakeReply, Script, says, worker
 from tests.ui.disk import Disk
 from tests.ui.fakes import PRICED, Desktop, answers, launch
@@ -130,9 +130,13 @@ async def test_a_queued_message_is_reached_by_up_and_dropped() -> None:
 @pytest.mark.parametrize(
     ("trouble", "status", "words"),
     [
-        (Unreachable(Kind.CONNECT, "Cannot reach the service."), TurnStatus.NOT_SENT, "Enter to resend"),
-        (Refused(Kind.AUTH, "The API key was rejected.", http_status=401), TurnStatus.REJECTED, "valid key"),
-        (Refused(Kind.PAYMENT, "No credits left.", http_status=402), TurnStatus.REJECTED, "Add credits"),
+        (Unreachable(ErrorKind.CONNECT, "Cannot reach the service."), TurnStatus.NOT_SENT, "Enter to resend"),
+        (
+            Refused(ErrorKind.AUTH, "The API key was rejected.", http_status=401),
+            TurnStatus.REJECTED,
+            "valid key",
+        ),
+        (Refused(ErrorKind.PAYMENT, "No credits left.", http_status=402), TurnStatus.REJECTED, "Add credits"),
     ],
 )
 async def test_a_message_that_surely_did_not_start_is_restored_and_free(
@@ -148,11 +152,11 @@ async def test_a_message_that_surely_did_not_start_is_restored_and_free(
 
 
 SEEN = worker("", **PRICED)
-STUMBLES = ServerFault(Kind.SERVER, "Stumbled.")
+STUMBLES = ServerFault(ErrorKind.SERVER, "Stumbled.")
 
 
 def lost() -> Doubtful:
-    return Doubtful(Kind.NETWORK, "The connection was lost.")
+    return Doubtful(ErrorKind.NETWORK, "The connection was lost.")
 
 
 async def test_a_message_of_unknown_delivery_is_resent_only_after_a_typed_word() -> None:
@@ -236,8 +240,8 @@ async def test_a_lost_start_without_a_worker_cannot_be_watched() -> None:
 
 async def test_a_typed_text_is_not_overwritten_by_a_restored_one() -> None:
     gate = asyncio.Event()
-    script: Script = [*says("Half", end=False), gate, ServerFault(Kind.SERVER, "Stumbled.")]
-    desktop = Desktop(api=FakeApi(starts=[script], workers=[ServerFault(Kind.SERVER, "Stumbled.")]))
+    script: Script = [*says("Half", end=False), gate, ServerFault(ErrorKind.SERVER, "Stumbled.")]
+    desktop = Desktop(api=FakeApi(starts=[script], workers=[ServerFault(ErrorKind.SERVER, "Stumbled.")]))
     async with desktop.running() as pilot:
         await desktop.send(pilot, "Old text")
         await desktop.shows(pilot, "Half")
@@ -249,7 +253,7 @@ async def test_a_typed_text_is_not_overwritten_by_a_restored_one() -> None:
 
 
 async def test_a_wait_named_by_the_service_is_counted_down_and_enter_waits_for_it() -> None:
-    limited = Refused(Kind.RATE_LIMITED, "Too many requests.", http_status=429, retry_after_s=30)
+    limited = Refused(ErrorKind.RATE_LIMITED, "Too many requests.", http_status=429, retry_after_s=30)
     desktop = Desktop(api=FakeApi(starts=[limited, says("Hello")], workers=[worker("", **PRICED)]))
     async with desktop.running() as pilot:
         await desktop.send(pilot, "Do it")
@@ -267,7 +271,7 @@ async def test_a_wait_named_by_the_service_is_counted_down_and_enter_waits_for_i
 
 
 async def test_a_clock_that_is_set_back_does_not_prolong_a_wait() -> None:
-    limited = Refused(Kind.RATE_LIMITED, "Too many requests.", http_status=429, retry_after_s=30)
+    limited = Refused(ErrorKind.RATE_LIMITED, "Too many requests.", http_status=429, retry_after_s=30)
     desktop = Desktop(api=FakeApi(starts=[limited, says("Hello")], workers=[worker("", **PRICED)]))
     async with desktop.running() as pilot:
         await desktop.send(pilot, "Do it")

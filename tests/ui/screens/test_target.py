@@ -13,7 +13,7 @@ from textual.pilot import Pilot
 from handinger_tui.core.errors import Doubtful, ServerFault, Unreachable
 from handinger_tui.core.money.limits import Scope, StartPolicy
 from handinger_tui.core.prompts import unpack_draft
-from handinger_tui.core.turns.turn import Kind, TurnRequest
+from handinger_tui.core.turns.turn import ErrorKind, TurnRequest
 from handinger_tui.ui.ports import Opening
 from handinger_tui.ui.work.session_controller import FRESH_DRAFT
 from tests.engine.fakes import FakeApi, FakeLog, says, worker
@@ -245,7 +245,7 @@ async def test_an_unreadable_worker_does_not_change_the_screen() -> None:
     desktop = Desktop(api=answers("one"))
     async with desktop.running() as pilot:
         a = await in_a_session(desktop, pilot)
-        desktop.api.workers[:] = [ServerFault(Kind.SERVER, "Broken.")]
+        desktop.api.workers[:] = [ServerFault(ErrorKind.SERVER, "Broken.")]
         await desktop.send(pilot, "/attach w9")
         await desktop.until(pilot, lambda: "Broken." in desktop.notices())
         assert desktop.session.session_id == a
@@ -253,7 +253,7 @@ async def test_an_unreadable_worker_does_not_change_the_screen() -> None:
 
 
 async def test_a_worker_named_at_the_start_that_cannot_be_read_still_gets_the_next_message() -> None:
-    trouble = Unreachable(Kind.CONNECT, "Cannot reach the service.")
+    trouble = Unreachable(ErrorKind.CONNECT, "Cannot reach the service.")
     desktop = Desktop(
         api=FakeApi(starts=[says("one")], workers=[trouble, SEEN]),
         launch=launch(Opening.WORKER, worker="w9"),
@@ -382,9 +382,11 @@ async def test_a_limit_in_the_way_of_another_session_names_it(folder: Path) -> N
 
 
 async def test_the_question_before_a_second_try_names_a_session_out_of_sight(folder: Path) -> None:
-    lost = Doubtful(Kind.NETWORK, "The connection was lost.")
+    lost = Doubtful(ErrorKind.NETWORK, "The connection was lost.")
     disk = SlowDisk()
-    api = FakeApi(starts=[says("one"), lost], workers=[SEEN, SEEN, ServerFault(Kind.SERVER, "Stumbled.")])
+    api = FakeApi(
+        starts=[says("one"), lost], workers=[SEEN, SEEN, ServerFault(ErrorKind.SERVER, "Stumbled.")]
+    )
     desktop = Desktop(api=api, launch=launch(Opening.FRESH, disk=disk))
     async with desktop.running(height=30) as pilot:
         a = await in_a_session(desktop, pilot)

@@ -14,7 +14,7 @@ from textual.widgets import Input, TextArea
 
 from handinger_tui.core.errors import ApiError, Doubtful, Refused
 from handinger_tui.core.stored_workers import StoredWorker, WorkerForm, WorkerMembers, form_to_text
-from handinger_tui.core.turns.turn import Kind, Trigger, TurnStatus
+from handinger_tui.core.turns.turn import ErrorKind, Trigger, TurnStatus
 from handinger_tui.engine.gallery import Gallery
 from handinger_tui.ui.pages.workers import WorkersScreen
 from tests.engine.fakes import PLACE, FakeIds
@@ -46,7 +46,7 @@ class FakeTemplates:
         if self.fails:
             raise self.fails.pop(0)
         if worker_id and worker_id not in self.there:
-            raise Refused(Kind.NOT_FOUND, "No worker has this id.", http_status=404)
+            raise Refused(ErrorKind.NOT_FOUND, "No worker has this id.", http_status=404)
 
     async def store(self, members: WorkerMembers, request_id: str) -> StoredWorker:
         await self._request("store", members)
@@ -173,7 +173,7 @@ async def test_a_worker_is_created_with_one_post_and_a_draft_survives_a_refusal(
         await pilot.press("ctrl+s")
         await desktop.shows(pilot, "needs a prompt or instructions")
         await pilot.press(*"Watch")
-        templates.fails = [Refused(Kind.INVALID, "Too vague.", "Edit it.")]
+        templates.fails = [Refused(ErrorKind.INVALID, "Too vague.", "Edit it.")]
         await pilot.press("ctrl+s")
         await desktop.shows(pilot, "Too vague")
         await pilot.press("escape")
@@ -193,7 +193,7 @@ async def test_a_worker_is_created_with_one_post_and_a_draft_survives_a_refusal(
 
 async def test_a_store_in_doubt_needs_a_confirmation_before_a_resend() -> None:
     desktop, templates = desktop_with()
-    templates.fails = [Doubtful(Kind.TIMEOUT, "No answer came.", "It may be stored.")]
+    templates.fails = [Doubtful(ErrorKind.TIMEOUT, "No answer came.", "It may be stored.")]
     async with desktop.running() as pilot:
         await desktop.send(pilot, "/workers")
         await desktop.shows(pilot, "No workers yet")

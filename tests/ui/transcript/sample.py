@@ -10,8 +10,8 @@ from handinger_tui.core.stream import FilePart, SourcePart
 from handinger_tui.core.turns.turn import (
     Attachment,
     DataPart,
+    ErrorKind,
     Fault,
-    Kind,
     ReasoningPart,
     Rope,
     StepPart,
@@ -99,7 +99,7 @@ FAILED = Turn(
     TurnRequest("turn-2", "Now send the reminders.", 2),
     status=TurnStatus.INCOMPLETE,
     parts=(text_part("I will send the first reminder now. The"),),
-    fault=Fault(Kind.NETWORK, "The connection was reset after 39 characters."),
+    fault=Fault(ErrorKind.NETWORK, "The connection was reset after 39 characters."),
 )
 LIVE = Turn(
     TurnRequest("turn-3", "Go on.", 3),

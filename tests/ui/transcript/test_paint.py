@@ -17,7 +17,7 @@ from textual.strip import Strip
 
 from handinger_tui.core.stream import FilePart, SourcePart
 from handinger_tui.core.turns.session import Session, put_turn
-from handinger_tui.core.turns.turn import DataPart, Fault, Kind, ToolPart, ToolState, Turn, TurnStatus
+from handinger_tui.core.turns.turn import DataPart, ErrorKind, Fault, ToolPart, ToolState, Turn, TurnStatus
 from handinger_tui.ui.themes import DARK, LIGHT
 from handinger_tui.ui.transcript.layout import MIN_KEPT_TURNS
 from handinger_tui.ui.transcript.painting import MAX_CACHED_ROWS, ControlFilter, width_of
@@ -55,7 +55,7 @@ def everywhere(text: str) -> Turn:
         SourcePart("s", "https://s.example/x", text),
         status=TurnStatus.FAILED,
         prompt=text,
-        fault=Fault(Kind.SERVER, text, 500),
+        fault=Fault(ErrorKind.SERVER, text, 500),
         errors=(text,),
         replaced_text=text,
     )

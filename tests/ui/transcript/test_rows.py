@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from textual.content import Content
 from textual.style import Style
 
-from handinger_tui.core.turns.turn import Fault, Kind, TurnStatus
+from handinger_tui.core.turns.turn import ErrorKind, Fault, TurnStatus
 from handinger_tui.ui.transcript.blocks import inline
 from handinger_tui.ui.transcript.document import LiveMarkdown, render
 from handinger_tui.ui.transcript.painting import LINE, broken, width_of, wrapped
@@ -194,10 +194,10 @@ async def test_every_line_fills_the_width_exactly(width: int) -> None:
 
 
 @pytest.mark.parametrize("charged", [True, False])
-@pytest.mark.parametrize("kind", [None, *Kind])
+@pytest.mark.parametrize("kind", [None, *ErrorKind])
 @pytest.mark.parametrize("status", sorted(ERROR_TITLES))
 def test_a_turn_that_came_to_nothing_is_one_line(
-    status: TurnStatus, kind: Kind | None, charged: bool
+    status: TurnStatus, kind: ErrorKind | None, charged: bool
 ) -> None:
     fault = Fault(kind, "It broke.", 503, may_have_been_charged=charged) if kind else None
     (row,) = ending_rows(TurnEnd(status, fault, (), None, next_step="Enter to resend."), 200)
@@ -211,14 +211,14 @@ def test_a_turn_that_came_to_nothing_is_one_line(
 
 
 def test_the_line_omits_the_content_of_the_title_before_it_wraps() -> None:
-    ending = TurnEnd(TurnStatus.REJECTED, Fault(Kind.CONFLICT, "The worker is busy.", 409), (), None)
+    ending = TurnEnd(TurnStatus.REJECTED, Fault(ErrorKind.CONFLICT, "The worker is busy.", 409), (), None)
     full = "Rejected, not charged: The worker is busy (409)."
     for width, text in ((50, full), (49, "Rejected: The worker is busy (409).")):
         assert ending_rows(ending, width)[0].content.plain == text
 
 
 def test_a_turn_whose_answer_began_is_not_of_unknown_delivery() -> None:
-    fault = Fault(Kind.INCOMPLETE, "The answer was never finished.")
+    fault = Fault(ErrorKind.INCOMPLETE, "The answer was never finished.")
     for has_begun, title in ((True, "Outcome unknown"), (False, "Delivery unknown")):
         ending = TurnEnd(TurnStatus.UNKNOWN, fault, (), None, has_begun=has_begun)
         assert ending_rows(ending, 80)[0].content.plain == f"{title}: The answer was never finished."
@@ -297,7 +297,7 @@ def test_floods_never_hold_up_a_paint_for_long(name: str) -> None:
 
 
 def test_a_refused_turn_during_a_rise_does_not_claim_to_be_free() -> None:
-    fault = Fault(Kind.PAYMENT, "No credits.", 402, may_have_been_charged=False)
+    fault = Fault(ErrorKind.PAYMENT, "No credits.", 402, may_have_been_charged=False)
     ending = TurnEnd(TurnStatus.REJECTED, fault, (), None, "The worker's figures rose.")
     text = ending_rows(ending, 200)[0].content.plain
     assert "not charged" not in text

@@ -23,7 +23,7 @@ from handinger_tui.core.prompts import unfold
 from handinger_tui.core.schedules import Cron, Schedule, ScheduleList
 from handinger_tui.core.stored_workers import DeliveryPage
 from handinger_tui.core.stream import RawFrame
-from handinger_tui.core.turns.turn import Kind, TurnRequest
+from handinger_tui.core.turns.turn import ErrorKind, TurnRequest
 from handinger_tui.engine.gallery import Gallery
 from handinger_tui.ui.keys import KEYS as KEY_TABLE
 from handinger_tui.ui.ports import Opening
@@ -105,14 +105,14 @@ class MonkeyApi(FakeApi):
         self.posts.append(order)
         departed()
         if kind < 0.2:
-            raise Refused(Kind.INVALID, "No.", http_status=422)
+            raise Refused(ErrorKind.INVALID, "No.", http_status=422)
         if kind < 0.3:
-            raise ApiError(Kind.NETWORK, "The line was cut.")
+            raise ApiError(ErrorKind.NETWORK, "The line was cut.")
         if kind < 0.5:
             script: Script = says("Short \x1b[31m answer. ", TEXT, message_id=f"msg_{len(self.posts)}")
             yield FakeReply(script, worker_id=order.worker_id or f"w{len(self.posts)}")
             return
-        ends = ApiError(Kind.NETWORK, "cut") if kind < 0.6 else None
+        ends = ApiError(ErrorKind.NETWORK, "cut") if kind < 0.6 else None
         step = Slow(len(self.posts), ends)
         step.worker_id = order.worker_id or step.worker_id
         self.replies.append(step)

@@ -6,7 +6,7 @@ import pytest
 from msgspec.structs import replace
 
 from handinger_tui.core.money.spending import LOCAL
-from handinger_tui.core.turns.turn import DRAFT, Fault, Kind, Retry, TurnStatus
+from handinger_tui.core.turns.turn import DRAFT, ErrorKind, Fault, Retry, TurnStatus
 from handinger_tui.ui.widgets.status_text import advice, next_step, retry_words
 from tests.ui.panels.stage import session, turn
 
@@ -25,7 +25,7 @@ def test_a_detached_turn_may_charge_but_not_that_of_the_local_worker() -> None:
 
 def step(
     status: TurnStatus,
-    kind: Kind | None = None,
+    kind: ErrorKind | None = None,
     *,
     worker: str | None = "w1",
     sent_to: str | None = None,
@@ -40,9 +40,9 @@ def step(
 
 
 def test_an_unknown_worker_and_an_unknown_address_are_distinguished() -> None:
-    assert "^N" in step(TurnStatus.REJECTED, Kind.NOT_FOUND)
-    assert "Check the base URL" in step(TurnStatus.REJECTED, Kind.NOT_FOUND, worker=None)
-    assert "^N" in step(TurnStatus.REJECTED, Kind.NOT_FOUND, worker=None, sent_to="w1")
+    assert "^N" in step(TurnStatus.REJECTED, ErrorKind.NOT_FOUND)
+    assert "Check the base URL" in step(TurnStatus.REJECTED, ErrorKind.NOT_FOUND, worker=None)
+    assert "^N" in step(TurnStatus.REJECTED, ErrorKind.NOT_FOUND, worker=None, sent_to="w1")
 
 
 def test_a_message_to_a_known_worker_is_looked_for_there() -> None:
@@ -51,9 +51,9 @@ def test_a_message_to_a_known_worker_is_looked_for_there() -> None:
 
 
 @pytest.mark.parametrize("status", sorted(DRAFT))
-@pytest.mark.parametrize("kind", [None, *Kind])
+@pytest.mark.parametrize("kind", [None, *ErrorKind])
 def test_every_message_that_did_not_arrive_names_the_key_that_sends_it(
-    status: TurnStatus, kind: Kind | None
+    status: TurnStatus, kind: ErrorKind | None
 ) -> None:
     back, not_back = step(status, kind), step(status, kind, back=False)
     assert "Enter" in back or "^N" in back
@@ -63,11 +63,11 @@ def test_every_message_that_did_not_arrive_names_the_key_that_sends_it(
 
 @pytest.mark.parametrize("status", sorted(set(TurnStatus) - DRAFT))
 def test_other_turns_are_not_offered_to_be_sent_again(status: TurnStatus) -> None:
-    assert step(status, Kind.NETWORK) == ""
+    assert step(status, ErrorKind.NETWORK) == ""
 
 
 def test_a_pause_requested_by_the_service_is_counted_down() -> None:
-    fault = Fault(Kind.RATE_LIMITED, "Too many requests.", 429, 5.0, may_have_been_charged=False)
+    fault = Fault(ErrorKind.RATE_LIMITED, "Too many requests.", 429, 5.0, may_have_been_charged=False)
     refused = session(replace(turn(0, status=TurnStatus.REJECTED), fault=fault, ended_ms=1_000))
     waiting = advice(refused, running=False, now_ms=5_999)
     assert waiting is not None
