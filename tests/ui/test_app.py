@@ -10,8 +10,9 @@ from typing import Any
 
 import pytest
 from msgspec.structs import replace
-from textual.app import App
+from textual.app import App, ComposeResult
 from textual.color import Color
+from textual.content import Content
 from textual.driver import Driver
 from textual.drivers.headless_driver import HeadlessDriver
 from textual.theme import Theme
@@ -26,6 +27,7 @@ from handinger_tui.ui.keys import KEYS
 from handinger_tui.ui.terminal.driver import BACKGROUND_QUERY, TerminalBackground, TerminalDriver
 from handinger_tui.ui.themes import DARK, LIGHT, MIDNIGHT, THEMES, by_name, first_theme
 from handinger_tui.ui.widgets.prompt import PromptBox
+from handinger_tui.ui.widgets.welcome import Welcome
 from handinger_tui.ui.work import screen as footing
 from handinger_tui.ui.work.changes import ThrottledTimer
 from handinger_tui.ui.work.screen import WorkScreen
@@ -42,6 +44,25 @@ async def test_the_first_frame_is_painted_before_the_connection() -> None:
         desktop.gate.set()
         await desktop.shows(pilot, "New session")
         assert desktop.work.prompt.text == "hi"
+
+
+async def test_the_first_paint_of_the_welcome_text_has_all_of_it() -> None:
+    paints: list[str] = []
+
+    class ObservedWelcome(Welcome):
+        def render(self) -> Content:
+            text = super().render()
+            paints.append(text.plain)
+            return text
+
+    class OneWelcome(App[None]):
+        def compose(self) -> ComposeResult:
+            yield ObservedWelcome(local=True)
+
+    async with OneWelcome().run_test() as pilot:
+        await pilot.pause()
+    # A second paint comes only behind the events of the start, 60 ms later.
+    assert "Three things to try" in paints[0]
 
 
 async def test_enter_while_connecting_keeps_the_text() -> None:

@@ -152,10 +152,18 @@ class Welcome(Static):
         self._draw()
 
     def render(self) -> Content:
-        """The text as last laid out."""
+        """The text as last laid out; the first paint comes before the first resize event."""
+        if not self._text:
+            self._text = self._lay_out()
         return self._text
 
     def _draw(self) -> None:
+        text = self._lay_out()
+        if not text.is_same(self._text):
+            self._text = text
+            self.refresh()
+
+    def _lay_out(self) -> Content:
         width, height = self.content_size
         is_low = 0 < height < LOW
         lines = self._head(low=is_low)
@@ -168,10 +176,7 @@ class Welcome(Static):
         if self._shown:
             lines += [Content("")] if room > self._shown else []
             lines += self._session_lines(min(width, WIDTH))
-        text = Content("\n").join(lines)
-        if not text.is_same(self._text):
-            self._text = text
-            self.refresh()
+        return Content("\n").join(lines)
 
     def _head(self, *, low: bool) -> list[Content]:
         title = (
