@@ -558,5 +558,5 @@ class TurnOutput:
 
     def say_notice(self) -> None:
         """Say what there is to say about the history and the turn that was played."""
-        if notice := self._replay.take_notice():
+        if notice := self._replay.pop_notice():
             say(notice)

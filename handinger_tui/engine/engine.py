@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
@@ -54,13 +55,9 @@ class Engine:
         limits: LimitReader | None = None,
     ) -> None:
         """`tap` is called with every event of every stream as it is decoded (for stream-json)."""
-        self._api = api
         self._log = log
-        self._clock = clock
-        self._ids = ids
         self._context = context or ServiceContext()
-        self._policy = retry_policy or RetryPolicy()
-        run_deps = RunDeps(api, log, clock, self._policy, tap)
+        run_deps = RunDeps(api, log, clock, retry_policy or RetryPolicy(), tap)
         self._deps = EngineDeps(run_deps, ids, self._context, limits, self._notify)
         self._actors: dict[str, SessionActor] = {}
         self._listeners: list[Listener] = []
@@ -106,8 +103,8 @@ class Engine:
     ) -> Session:
         """A new session in memory; its first turn stores it."""
         session = Session(
-            self._ids.new("ses"),
-            self._clock.now_ms(),
+            self._deps.ids.new("ses"),
+            self._deps.run_deps.clock.now_ms(),
             worker_id,
             template,
             self._context.generation,
@@ -152,10 +149,9 @@ class Engine:
         actor = self._actors[session_id]
         worker_id = actor.session.worker_id
         if worker_id is not None and not actor.running:
-            reads = READS if retry else 1
-            body = await read_with_retries(
-                lambda: self._api.read_worker(worker_id), self._clock, self._policy, reads
-            )
+            deps = self._deps.run_deps
+            read = partial(deps.api.read_worker, worker_id)
+            body = await read_with_retries(read, deps.clock, deps.policy, READS if retry else 1)
             session = await actor.adopt(body)
             if session.session_id != session_id:
                 return await self.open(session.session_id)
@@ -194,9 +190,8 @@ class Engine:
                     if await self._actors[session_id].recover(requests, watch=False):
                         await self._refresh(session_id)
                 # What a local worker ran ended together with its program.
-                open_sessions = (
-                    [] if self._context.forgetful else await self._log.sessions_to_read(self._clock.now_ms())
-                )
+                now_ms = self._deps.run_deps.clock.now_ms()
+                open_sessions = [] if self._context.forgetful else await self._log.sessions_to_read(now_ms)
                 for session in open_sessions:
                     session_id = session.session_id
                     if session.service == self._context.service and session_id not in session_ids:

@@ -44,7 +44,7 @@ class StoredWorkerLog(Protocol):
     """Stored workers in the history. Raises (all): LedgerError."""
 
     async def listed(self, base_url: str) -> list[StoredWorker]:
-        """All workers of a service that are known here."""
+        """All workers of a service in the history."""
         ...
 
     async def keep(self, base_url: str, worker: StoredWorker) -> None:
@@ -83,7 +83,7 @@ class Gallery:
         self._base_url = base_url
         self._since_ms = since_ms
         self._writing = asyncio.Lock()
-        """Held from the look at what is stored to its replacement."""
+        """Held from reading a stored worker until it is replaced."""
 
     async def listed(self) -> list[StoredWorker]:
         """The workers that were used or created here, the newest first."""
@@ -99,7 +99,7 @@ class Gallery:
         return by_worker
 
     async def read(self, worker_id: str) -> StoredWorker:
-        """Read whether a worker exists. It is free."""
+        """Read whether a worker exists. This is free."""
         try:
             worker = await self._api.read(worker_id)
         except Refused as refusal:
@@ -141,7 +141,7 @@ class Gallery:
                 await self._log.keep(self._base_url, replace(stored, is_missing=True))
 
     async def _keep(self, worker: StoredWorker) -> StoredWorker:
-        """Store a reading; what it does not say stays as it is stored."""
+        """Store a reading; members that it lacks stay as they are stored."""
         async with self._writing:
             stored = await self._stored(worker.worker_id)
             if stored is not None:

@@ -267,9 +267,9 @@ class RetryPolicy(Struct, frozen=True):
     poll_interval_max: float = 10.0
     recovery_window: float = 120.0
     """How long GETs may fail, or show no progress, before a turn in doubt is settled as unknown."""
-    absence_looks: int = 3
+    absence_reads: int = 3
     absence_seconds: float = 15.0
-    """A turn that the worker does not list is not delivered after `absence_looks` reads over this time."""
+    """After `absence_reads` reads over this time that do not list a turn, it counts as not delivered."""
     max_wait: float | None = None
     """How long one turn is watched; None: without end."""
     money_interval: float | None = 2.0
@@ -293,9 +293,9 @@ class RetryPolicy(Struct, frozen=True):
 
 
 async def read_with_retries(
-    read: Callable[[], Awaitable[WorkerBody]], clock: Clock, policy: RetryPolicy, reads: int = READS
+    read: Callable[[], Awaitable[WorkerBody]], clock: Clock, policy: RetryPolicy, reads: int
 ) -> WorkerBody:
-    """The result of `read`, which is repeated after a server or network error: `reads` attempts at most.
+    """The result of `read`, which is repeated after a server or network error, at most `reads` times in all.
 
     A refusal, a broken contract and an unreachable service are final; a rate limit is not.
 

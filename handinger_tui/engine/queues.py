@@ -231,9 +231,9 @@ def limit_hold(problem: LimitReached) -> Hold:
 
 
 class SessionLimits:
-    """The newest gauges of a session, each a limit with the amount spent of it; and what is spent is written.
+    """The newest gauges of a session, each a limit with the amount spent of it; writes what turns cost.
 
-    While a turn runs, that is once after each new reading of its worker, one write at a time.
+    While a turn runs, its cost is written after each new reading of its worker, one write at a time.
     """
 
     def __init__(
@@ -299,7 +299,7 @@ class SessionLimits:
     # -- what a running turn has cost so far ---------------------------------------------
     def observe(self, before: Turn | None, now: Turn, *, running: bool) -> None:
         """Note a change of a turn; while a turn is `running`, its cost is written soon."""
-        self._is_due = self._is_due or figures_moved(before, now)
+        self._is_due = self._is_due or has_new_reading(before, now)
         if self._is_due and running and not self._is_posted:
             self._is_posted = True
             self._post(self._write)
@@ -322,8 +322,8 @@ class SessionLimits:
                 await self.count()
 
 
-def figures_moved(before: Turn | None, now: Turn) -> bool:
-    """Whether a turn has a new read of its worker. Only such reads carry usage and costs."""
+def has_new_reading(before: Turn | None, now: Turn) -> bool:
+    """Whether a turn has a new reading of its worker. Only readings have usage and costs."""
     if before is None:
         return now.snapshot is not None
     return now.snapshot is not before.snapshot or now.before is not before.before

@@ -50,12 +50,10 @@ class Pace(Struct, frozen=True):
 
     def wait_s(self, before_ms: int, now_ms: int) -> float:
         """Seconds between two moments of the original."""
+        if not self.speed:
+            return 0.0
         pause_s = max(0, now_ms - before_ms) / 1000
-        return (
-            (pause_s if self.full_pauses else min(pause_s, LONGEST_PAUSE_S)) / self.speed
-            if self.speed
-            else 0.0
-        )
+        return (pause_s if self.full_pauses else min(pause_s, LONGEST_PAUSE_S)) / self.speed
 
 
 class ReplayClock:
@@ -141,7 +139,7 @@ class ReplayLog:
         return [frame for frame in await self._frames(turn_id) if frame.seq >= since]
 
     async def unsettled(self) -> list[tuple[Session, TurnRequest]]:
-        """None: what a crash left open is not settled by a replay."""
+        """None: a replay settles nothing."""
         return []
 
     async def sessions_to_read(self, now_ms: int) -> list[Session]:
@@ -187,7 +185,7 @@ class Replay:
         self.folded: list[int] = []
         """Numbers of turns that are shown at once, since their frames are no longer stored."""
         self.problem: Callable[[], str | None] = lambda: None
-        """Gives one line about the history, if any: damage may be found in the frames of every turn."""
+        """Returns one line about a problem with the history, which may be in the frames of any turn."""
         self._reported: str | None = None
         self._pace = pace
         self._is_skipped = False
@@ -195,8 +193,8 @@ class Replay:
         self._playing.set()
         self._at_ms: int | None = None
 
-    def take_notice(self) -> str:
-        """What to say now about the history, once, and about the turn that was played; "" for nothing."""
+    def pop_notice(self) -> str:
+        """A new problem with the history, and how the last turn was played; "" where there is neither."""
         problem, before = self.problem(), self._reported
         self._reported = problem
         texts = [problem if problem is not None and problem != before else ""]
@@ -210,7 +208,7 @@ class Replay:
         return not self._playing.is_set()
 
     def toggle(self) -> None:
-        """Pause, or go on."""
+        """Pause, or continue."""
         if self.is_paused:
             self._playing.set()
         else:
@@ -229,10 +227,10 @@ class Replay:
             self.number += 1
             self.on_change()
             frames = await self._log.frames(stored.turn_id)
-            # Of a running turn another program may have stored more since the session was read.
+            # Another program may have stored more of a running turn since the session was read.
             turn = fold(stored.order, frames) if stored.live else stored
             await self._wait_until(turn.order.created_ms)
-            # Of a turn that is kept only in its folded form, runs of frames are one.
+            # In the compact form of a turn, one frame stands for a run of them.
             is_complete = all(frame.seq == number for number, frame in enumerate(frames))
             self._is_skipped = False
             if is_complete:

@@ -249,7 +249,7 @@ class SessionActor:
         if (problem := self._log.no_history) is not None:
             raise problem
         await self.runs.ending()
-        # The end of the turn before is written first: until then it reserves room under the limits.
+        # The end of the previous turn is written first: until then it reserves room under the limits.
         await self._settler.close_ended()
         queue = self.queue
         # Decided before the limits are read: a turn that ends during the read may use one up.
@@ -264,7 +264,7 @@ class SessionActor:
                 self.store.turn(order.turn_id).order, [], TurnStatus.NOT_SENT, WITHDRAWN
             )
         elif waits or is_stopped:
-            # The turn before it may have ended by now: what follows a run starts the queue.
+            # The turn that it waits for may have ended by now; `_after_run` then starts the queue.
             queue.add(order.turn_id, queue.stopped_by if is_stopped else None)
             if not waits:
                 # The message is queued whatever becomes of its reservation, which its start replaces.
@@ -514,7 +514,7 @@ class SessionActor:
         self.stop()
 
     # -- reads of the worker -----------------------------------------------------------------
-    async def look(self) -> bool:
+    async def refresh_detached(self) -> bool:
         """Read the worker once for a detached turn; True when the turn has ended and is now complete here.
 
         Raises:

@@ -108,7 +108,7 @@ class TurnRecord:
         self.is_ours = True
         """This program writes the turn. Otherwise it only shows what another one stores of it."""
         self.last_body: WorkerBody | None = None
-        """The newest read of the worker that was made to settle the turn."""
+        """The newest reading of the worker by which the turn was to be settled."""
         self._worker_committed = self.order.worker_id is not None
         self._uncommitted = 0
         """Characters of the frames since the stream last waited for the disk."""
@@ -200,7 +200,7 @@ class TurnRecord:
     def note_cut(self, trouble: ApiError, dropped: int = 0) -> None:
         """Store that the reply broke off because of `trouble`, and how many of its events were dropped.
 
-        The worker that it names all the same is stored where none is known.
+        `trouble` may name the worker, whose id is then stored unless the turn has one.
         """
         named = trouble.worker_id if self.worker_id is None else None
         worker = {} if named is None else {"worker_id": named}
@@ -222,7 +222,7 @@ class TurnRecord:
 
     # -- ending ------------------------------------------------------------------------
     def settle(self, status: TurnStatus, fault: Fault | None, *, recovered: bool = False) -> None:
-        """Store how the turn ended. `recovered`: found out by reading the worker after a doubt."""
+        """Store how the turn ended. `recovered`: a reading of the worker settled a doubt."""
         if fault is not None:
             # The message may be text of the service, of any length: keep one line without control characters.
             fault = replace(fault, message=clean_line(fault.message))
@@ -258,7 +258,7 @@ class TurnRecord:
         if not (self.accepted or may_run or observation is WorkerObservation.DONE):
             return False
         if not may_run and observation is not WorkerObservation.DONE and not self.turn.live:
-            # An idle worker: what was known of the turn, and since when, stays.
+            # The worker is idle: status and end of the turn stay as they are.
             self.feed_worker(body, ReadReason.MONEY, messages=False)
             return False
         self.departed = True

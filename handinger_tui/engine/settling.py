@@ -188,9 +188,10 @@ def unsettled_turns(session: Session, snapshot: Snapshot, *, without: str = "") 
 
 
 def _answer_in(session: Session, turn: Turn, snapshot: Snapshot) -> Answer:
-    """`answer_to` a turn in doubt, whose message may never have arrived and been sent again by the person.
+    """`answer_to` a turn in doubt, unless the message that matches it belongs to another turn.
 
-    Then the worker lists only the equal message of a later turn, before which there were equally many.
+    A message that never arrived may have been sent again by the person. Then the worker lists one equal
+    message, and both turns have the same number of equal messages before them.
     """
     order = turn.order
     answer = answer_to(order, snapshot, turn.message_id)
@@ -305,7 +306,7 @@ class TurnSettler:
 
         An idle worker without an answer proves something only after the recovery window: then a message that
         it does not list never arrived, and one that the service had accepted has an unknown end.
-        A turn that another program works on is left to that program, which writes its frames.
+        A turn that another running program has claimed is skipped: that program writes its frames.
 
         Raises:
             LedgerError
@@ -333,12 +334,11 @@ class TurnSettler:
         await self.close_ended()
 
     async def end_without_worker(self, worker_id: str) -> None:
-        """The service does not know the worker: after the recovery window its open turns end as unknown.
+        """End the open turns of a worker that the service does not know, once the recovery window is over.
 
-        A turn that would have begun it, and that the service never accepted, has not arrived.
-
-        Their amounts stay unknown, and they no longer reserve anything, since their end cannot be read.
-        If the worker is there again, a reading settles them all the same.
+        They end as unknown: their amounts stay unknown and they reserve nothing, since their end cannot be
+        read. A turn that would have begun the worker, and that the service never accepted, ends as not
+        delivered. A later reading still settles them if the worker exists again.
 
         Raises:
             LedgerError
@@ -364,7 +364,7 @@ class TurnSettler:
             await self._log.release_turn(turn.turn_id)
 
     async def take_over(self, orders: Iterable[TurnRequest]) -> dict[str, list[Frame]]:
-        """Make turns of dead programs our own, except those that another program has taken over.
+        """Make turns of programs that have ended our own, except those that another program has claimed.
 
         Those that have ended by their frames are closed. Returns the frames of the others, by turn id.
 
@@ -421,20 +421,20 @@ class LateReader:
         self._turn_id = ""
 
     def begin(self, turn_id: str) -> None:
-        """Begin after the end of a turn."""
+        """Read the worker of a turn that has ended, after each pause of the retry policy."""
         self.cancel()
         if self._deps.policy.late_reads:
             self._turn_id = turn_id
             self._task = asyncio.get_running_loop().create_task(self._read_often(), name=f"late:{turn_id}")
 
     def cancel(self) -> None:
-        """Read no more."""
+        """Cancel the readings that are still to come."""
         if self._task is not None:
             self._task.cancel()
             self._task = None
 
     async def read_now(self) -> None:
-        """Make the last reading at once, if there is still one to make."""
+        """Read once now in place of the readings that are still to come; do nothing if there are none."""
         if self._task is not None and not self._task.done():
             self.cancel()
             await self._read()
@@ -449,7 +449,7 @@ class LateReader:
         worker_id = None if turn is None else turn.worker_id or turn.order.worker_id
         if worker_id is None:
             return
-        # It is optional: the next turn reads the worker as well.
+        # An error is ignored: the reading is optional, and the next turn reads the worker as well.
         with suppress(HandingerError):
             body = await self._deps.api.read_worker(worker_id)
             await self._inbox.request(partial(self._apply, body))

@@ -1,8 +1,8 @@
 """The run of one turn: it is sent once, its reply is read to the end, and how it ended is settled.
 
 One user action is one POST. Whatever goes wrong after that is settled by reading the worker (GET), never by
-sending again: recovery finds out what is left open when an answer ended without an end event, broke off,
-never came, or is being produced without a stream to us.
+sending again: recovery settles a turn whose answer ended without an end event, broke off, never came, or is
+being produced without a stream to us.
 
 Every wait is bounded. A turn that the service is known to have (it accepted the POST, or our message is in
 the worker) is watched for as long as the worker reports that it runs. Everything else ends within the
@@ -142,7 +142,7 @@ class TurnRun:
             await self._recover(None, accepted=True)
 
     async def _follow(self) -> None:
-        """Take what another program has stored; the turn becomes ours once that program is over or done."""
+        """Take what another program has stored; the turn becomes ours when that one ends or settles it."""
         record, log = self.record, self._deps.log
         is_free = await log.claim(record.turn_id)
         record.take_stored(await log.frames(record.turn_id, record.next_seq))
@@ -166,11 +166,11 @@ class TurnRun:
             record.note(Marker.ASKED, times=prompt_count(body.snapshot, record.order.prompt))
 
     async def _was_accepted_after_refusal(self) -> bool:
-        """Read the worker again: it may have our message, and its figures may have risen, all the same.
+        """Read the worker after a refusal: it may work on our message, and its figures may have risen.
 
-        Optional, as the reading before. True only where our message is answered or is being answered: a
-        service may also store a message that it refuses. Without a reading before the request, an equal
-        earlier message could be taken for ours, except in a worker that our request was to begin.
+        True only where our message is answered or is being answered: a service may also store a message that
+        it refuses. False where the worker was not read before the request, unless the request was to begin
+        it: an equal earlier message could be mistaken for ours. An error or a timeout is ignored.
         """
         record = self.record
         begins = record.order.worker_id is None
@@ -439,7 +439,7 @@ class _Streak:
 
     def proves(self, now: float, policy: RetryPolicy) -> bool:
         """Whether there were enough reads over enough time to rely on the result."""
-        return self.reads >= policy.absence_looks and now - self._since >= policy.absence_span
+        return self.reads >= policy.absence_reads and now - self._since >= policy.absence_span
 
 
 class Recovery:
@@ -701,7 +701,7 @@ class Recovery:
             pause = self._policy.pause(self._attempt)
             if not self._delivered:
                 # Short enough that a small window has room for the reads that prove an absence.
-                pause = min(pause, self._policy.absence_span / max(self._policy.absence_looks - 1, 1))
+                pause = min(pause, self._policy.absence_span / max(self._policy.absence_reads - 1, 1))
             await self._clock.sleep(min(pause, max(self._remaining_s, 0.05)))
         elif self._delivered:
             record.settle(TurnStatus.RUNNING, None)

@@ -18,7 +18,7 @@ MOVES: dict[str, int] = {
     "detach": 7,
     "withdraw": 6,
     "watch": 9,
-    "look": 3,
+    "refresh_detached": 3,
     "refresh": 3,
     "adopt": 5,
     "recount": 2,

@@ -75,7 +75,7 @@ async def test_a_target_that_stays_unknown_proves_that_nothing_arrived() -> None
     assert (turn.status, turn.draft, len(box.api.posts)) == (TurnStatus.NOT_DELIVERED, "hello", 1)
     assert turn.fault is not None
     assert not turn.fault.may_have_been_charged
-    assert box.api.reads >= RetryPolicy().absence_looks
+    assert box.api.reads >= RetryPolicy().absence_reads
 
 
 async def test_a_target_that_exists_proves_that_the_message_arrived_even_without_a_listed_turn() -> None:

@@ -94,7 +94,11 @@ class Overlap(RuleBasedStateMachine):
     def send(self) -> None:
         self.world.send(self.session_id)
 
-    @rule(name=st.sampled_from(("detach", "watch", "look", "refresh", "adopt", "recount", "settled")))
+    @rule(
+        name=st.sampled_from(
+            ("detach", "watch", "refresh_detached", "refresh", "adopt", "recount", "settled")
+        )
+    )
     def act(self, name: str) -> None:
         self.world.act(name, self.session_id)
 

@@ -140,7 +140,7 @@ async def test_one_held_message_is_sent_before_the_others_which_stay_held() -> N
     assert await actor.resume(only=third)
     assert (queued(box), prompts(box)) == (["third", "second"], ["first"])
     box.api.workers[:] = [worker("one two", prompt="first"), worker("x")]
-    assert await actor.look()
+    assert await actor.refresh_detached()
     assert await actor.resume(only=third)
     await box.settled()
     assert (prompts(box), queued(box)) == (["first", "third"], ["second"])
@@ -170,7 +170,7 @@ async def test_a_detach_while_the_limits_are_read_stops_the_message_that_was_to_
     actor.detach()
     await box.settled()
     box.api.workers[:] = [worker("one two", prompt="first"), worker("x")]
-    assert await actor.look()
+    assert await actor.refresh_detached()
     limits.actor = actor
     assert await actor.resume(only=actor.queue.ids[0]) == Hold(HoldReason.DETACHED)
     await box.settled()

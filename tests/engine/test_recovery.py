@@ -160,7 +160,7 @@ async def test_a_turn_that_ended_while_detached_is_fetched_with_one_read() -> No
     api = FakeApi(workers=[worker("all of it", prompt="hello")])
     engine = engine_on(log, api)
     await engine.open("ses_a")
-    assert await engine.actor("ses_a").look()
+    assert await engine.actor("ses_a").refresh_detached()
     turn = engine.session("ses_a").turns[0]
     assert (turn.status, turn.text) == (TurnStatus.COMPLETED, "all of it")
     assert (api.posts, api.reads) == ([], 1)
@@ -171,7 +171,7 @@ async def test_a_turn_that_still_runs_keeps_its_partial_answer() -> None:
     api = FakeApi(workers=[worker("so far", prompt="hello", busy=True)])
     engine = engine_on(log, api)
     await engine.open("ses_a")
-    assert not await engine.actor("ses_a").look()
+    assert not await engine.actor("ses_a").refresh_detached()
     turn = engine.session("ses_a").turns[0]
     assert (turn.status, turn.text) == (TurnStatus.RUNNING, "so far")
 

@@ -151,7 +151,7 @@ async def test_a_pending_worker_that_does_not_run_shows_that_nothing_arrived() -
     assert turn.draft == "hello"
     assert turn.fault is not None
     assert not turn.fault.may_have_been_charged
-    assert reads >= 1 + RetryPolicy().absence_looks
+    assert reads >= 1 + RetryPolicy().absence_reads
     assert 15 <= seconds <= 40
 
 

@@ -45,7 +45,7 @@ from textual.pilot import Pilot
 
 REMOTE = Account("work", "v3.handinger.com", "f00d", local=False)
 LOCAL = Account("", "127.0.0.1:8000", "", local=True)
-CALM: Final = RetryPolicy(money_interval=None, recovery_window=0.0, absence_looks=1, absence_seconds=0)
+CALM: Final = RetryPolicy(money_interval=None, recovery_window=0.0, absence_reads=1, absence_seconds=0)
 PRICED: Final[dict[str, Any]] = {
     "usage": {"steps": 3, "totalTokens": 1500, "credits": 8, "costUsd": 0.0123},
     "costs": {"modelCostUsd": 0.01, "toolCostUsd": 0.002, "sandboxCostUsd": 0.0003, "internalCostUsd": 0},

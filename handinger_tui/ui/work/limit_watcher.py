@@ -137,7 +137,7 @@ class LimitWatcher:
         for session in self._controller.running_elsewhere:
             # A worker that cannot be read now is read the next time.
             with suppress(ApiError):
-                await self._controller.engine.actor(session.session_id).look()
+                await self._controller.engine.actor(session.session_id).refresh_detached()
 
     async def count(self) -> None:
         """Read the limits of the open session, and resume a queue whose limit was raised by another program.

@@ -305,7 +305,7 @@ class SessionController:
         self.checking.add(session_id)
         try:
             await self.open(session_id)
-            ended = await self.engine.actor(session_id).look()
+            ended = await self.engine.actor(session_id).refresh_detached()
         finally:
             self.checking.discard(session_id)
         self._opened_ids.add(session_id)

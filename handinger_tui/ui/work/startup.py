@@ -93,8 +93,8 @@ class Startup:
         """
         self._composer.prompt.placeholder = "Replay: nothing is sent"
         replay.on_change = self._context.repaint
-        self._announce(replay.take_notice())
-        await replay.run(lambda _turn: self._announce(replay.take_notice()))
+        self._announce(replay.pop_notice())
+        await replay.run(lambda _turn: self._announce(replay.pop_notice()))
 
     def _announce(self, notice: str) -> None:
         if notice:
