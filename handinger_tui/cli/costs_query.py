@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from decimal import Decimal
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
@@ -24,7 +23,7 @@ from handinger_tui.core.turns.turn import Trigger
 from handinger_tui.ledger.charges import PLACES
 from handinger_tui.ledger.cost_rows import CostRows
 from handinger_tui.ledger.limits import LimitRules
-from handinger_tui.ledger.sql import Row, int_or_zero, scaled, unpack
+from handinger_tui.ledger.sql import int_or_zero, scaled, unpack
 
 if TYPE_CHECKING:
     import argparse
@@ -179,7 +178,7 @@ def turn_record(
     """
     stored = [(name, cells.get(name)) for name in _NUMBERS]
     numbers = {name: number if isinstance(number, int) else None for name, number in stored}
-    amounts = {name: _amount_text(numbers[column], PLACES[column]) for name, column in _AMOUNTS.items()}
+    amounts = {name: _amount_text(numbers[column], column) for name, column in _AMOUNTS.items()}
     reported = int_or_zero(cells.get("told"))
     turn_id, session_id = cell_text(cells.get("turn_id")), cells.get("session_id")
     own = labels.get(session_id or "", NO_LABELS)
@@ -218,16 +217,16 @@ def turn_record(
         "at_ms": at_ms,
         **{name: numbers[name] for name in _COUNTS},
         "shared_with": numbers["shared_with"],
-        "cost_usd_at_most": _amount_text(numbers["most_pico"], PLACES["usd_pico"]),
-        "credits_at_most": _amount_text(numbers["most_micro"], PLACES["micro_credits"]),
+        "cost_usd_at_most": _amount_text(numbers["most_pico"], "most_pico"),
+        "credits_at_most": _amount_text(numbers["most_micro"], "most_micro"),
         "profile": cell_text(cells.get("profile")),
         "tags": [*own.tags],
         "project": own.project or None,
     }
 
 
-def _amount_text(number: int | None, places: int) -> str | None:
-    return None if number is None else scaled_text(number, places)
+def _amount_text(number: int | None, column: str) -> str | None:
+    return None if number is None else scaled_text(number, PLACES[column])
 
 
 def _excess_text(usd: int | None, parts: Sequence[int | None]) -> str | None:
@@ -246,8 +245,3 @@ def _excess_text(usd: int | None, parts: Sequence[int | None]) -> str | None:
 def cell_text(stored: object) -> str | None:
     """Return a text of a row in one line; None where there is none."""
     return None if stored is None else clean_line(unpack(stored))
-
-
-def cell_amount(row: Row, name: str) -> Decimal | None:
-    """Return an amount of a row; None where it is unknown."""
-    return scaled(0, row[name], PLACES[name])

@@ -46,7 +46,7 @@ if TYPE_CHECKING:
 
     from handinger_tui.core.stream import Costs, Usage
 
-KEPT: Final = 16
+CACHED_SESSIONS: Final = 16
 """Number of sessions in the cache; all turns of any other session are compared again."""
 
 Pair = tuple[Turn, TurnMoney]
@@ -66,12 +66,12 @@ class ChargeCache:
         self._sessions: dict[str, ConfirmedTurns] = {}
 
     def of(self, connection: sqlite3.Connection, session: Session) -> ConfirmedTurns:
-        """What is remembered of a session; of the sessions that were asked for last, `KEPT` are kept."""
+        """The entry of a session; only the `CACHED_SESSIONS` sessions that were used last have one."""
         if connection is not self._connection:
             # Another database, for example a new one after damage, holds none of the confirmed rows.
             self._connection, self._sessions = connection, {}
         confirmed = self._sessions.pop(session.session_id, None) or ConfirmedTurns()
-        while len(self._sessions) >= KEPT:
+        while len(self._sessions) >= CACHED_SESSIONS:
             del self._sessions[next(iter(self._sessions))]
         self._sessions[session.session_id] = confirmed
         return confirmed
@@ -112,7 +112,7 @@ class ConfirmedTurns:
         ]
 
     def _find_overtaken(self, connection: sqlite3.Connection, session: Session) -> None:
-        """An older copy of a turn must not retract what another program knows of it."""
+        """Find the turns whose copy here is older: it must not retract what another program recorded."""
         # The number changes only when another connection has written to the file.
         (version,) = connection.execute("PRAGMA data_version").fetchone()
         among = self._overtaken if version == self._version else None
@@ -169,16 +169,23 @@ NUMBERS: Final = (*AMOUNTS, *COUNTS)
 SUMMED: Final = (*AMOUNTS, "total_tokens")
 """The numbers that are summed. Bit n of `turn_totals.told`: a finished worker reported the n-th of them."""
 PLACES: Final = {
-    name: 12 if name.endswith("_pico") else 6 if name == "micro_credits" else 0 for name in SUMMED
+    column: 12 if column.endswith("_pico") else 6 if "micro" in column else 0
+    for column in (*SUMMED, "most_pico", "most_micro", "reserved_pico", "reserved_micro")
 }
-"""Decimal places of the integers in which they are stored."""
+"""Decimal places of the integers in which amounts and tokens are stored."""
+
+
+def amount_in(row: Row, column: str) -> Decimal | None:
+    """The amount in a column of `turn_totals` or `reservations`; None where it is unknown."""
+    return scaled(0, row[column], PLACES[column])
+
 
 _HEAD: Final = (
     *("kind", "turn_id", "session_id", "worker_id", "base_url", "at_ms", "status", "budget"),
     *("started_by", "reading", "final", "sources", "elapsed_ms"),
 )
 _SHARE: Final = ("shared_with", "most_pico", "most_micro", "doubtful", "credits_doubtful")
-"""With how many other runs a turn shares its amounts, what it cost at most, and whether that is doubtful."""
+"""How many other runs may own a part of the amounts of a turn, what it cost at most, and what is doubtful."""
 _COLUMNS: Final = (*_HEAD, *NUMBERS, *_SHARE, "exact", "snapshot", "reason", "retracted", "profile")
 _RETRACTED: Final = (*SUMMED, *(name for name in COUNTS if name not in SUMMED))
 """The numbers of the bits of the column `retracted`."""
@@ -246,10 +253,10 @@ def new_entries(
     *,
     retracts: bool = False,
 ) -> NewEntries:
-    """The charge of every turn that has none, corrections where more is known now, and new suspense.
+    """The charge of every turn that has none, corrections where the readings show more, and new suspense.
 
-    Other sessions have to know what the turns show of their workers, also where that changes no amount.
-    `retracts`: recorded numbers that are no longer known are retracted. Otherwise they stay: a
+    Other sessions need what the turns show of their workers, also where that changes no amount.
+    `retracts`: recorded numbers that the readings no longer show are retracted. Otherwise they stay: a
     reading that is lost or damaged must not retract what was charged.
 
     A turn of ours has a charge since it was stored (`open_charge`). A new read of the worker can change
@@ -290,7 +297,7 @@ def _corrections_elsewhere(
     for turn_id, recorded in _recorded(connection, [*money]).items():
         own = money[turn_id]
         reported = {name: value for name, value in numbers_of(own).items() if value is not None}
-        # What a refused turn took is what the person assigned to it.
+        # A refused turn has only the cost that the person assigned to it.
         retracted = _retracted_names(recorded, own, reported) if retracts else ()
         if (recorded.status in FREE and not own.grew) or not (retracted or _is_new(recorded, own, reported)):
             continue
@@ -342,7 +349,7 @@ def _differences(recorded: _Recorded, reported: Mapping[str, int], retracted: Se
 
 
 def _is_new(recorded: _Recorded, money: TurnMoney, reported: Mapping[str, int]) -> bool:
-    """Whether more is known of the cost than is recorded."""
+    """Whether the readings show more of the cost than is recorded."""
     if recorded.share != _share(money) or any(
         recorded.numbers[name] != value for name, value in reported.items()
     ):
@@ -528,7 +535,7 @@ _RISE_CONDITIONS: Final = {
 
 
 def _entered(connection: sqlite3.Connection, which: ChargeFilter) -> list[Rise]:
-    """All rises that were ever entered, also those that a turn explains by now."""
+    """All rises that were ever stored, also those that a turn explains by now."""
     if any(one is not None for one in (which.turn_id, which.session_id, which.budget, which.profile)):
         return []
     cells = cells_of(which, _RISE_CONDITIONS)
@@ -558,7 +565,7 @@ def assigned(connection: sqlite3.Connection, which: ChargeFilter) -> list[Assign
 
 def _rise_of(row: Row) -> Rise:
     usd, credited, model, tool, sandbox, internal, tokens = (
-        scaled(row[f"{name}_high"], row[f"{name}_low"], places) for name, places in PLACES.items()
+        scaled(row[f"{name}_high"], row[f"{name}_low"], PLACES[name]) for name in SUMMED
     )
     return Rise(
         unpack(row["worker_id"]),

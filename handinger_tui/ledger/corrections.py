@@ -1,8 +1,8 @@
 """Corrections of final amounts: by the present rules, and by what the person decides about a worker.
 
 `recompute` applies the present rules to sessions that an earlier version of the program wrote. Each session
-is one transaction: a program that is killed leaves the others for the next one, and of two programs at once
-one does each session. What changes is a restatement like any other.
+is one transaction: after a kill the next start continues, and of two programs at once only one computes each
+session. What changes is a restatement like any other.
 """
 
 from __future__ import annotations
@@ -45,16 +45,16 @@ MOST_S: Final = 3.0
 """One start of a program spends at most this many seconds; the next one continues."""
 
 
-def recompute(connection: sqlite3.Connection, now_ms: int, most_s: float = MOST_S) -> list[Restatement]:
-    """Compute the sessions that are due; returns the final amounts that changed.
+def recompute(connection: sqlite3.Connection, now_ms: int) -> list[Restatement]:
+    """Compute the sessions that are due, for `MOST_S` at most; returns the final amounts that changed.
 
-    What cannot be read or written now is left for the next start.
+    A session that cannot be read or written stays due at the next start.
     """
     changed: list[Restatement] = []
     with suppress(LedgerError), translated():
         due = [row["session_id"] for row in connection.execute("SELECT session_id FROM recounts")]
         newest = _newest_charge(connection)
-        end = time.monotonic() + most_s
+        end = time.monotonic() + MOST_S
         for session_id in due:
             if time.monotonic() > end:
                 break

@@ -34,8 +34,8 @@ class Database:
 
     Its methods are called on one event loop; what they queue runs in the thread. A job that meets a lock
     of another process is repeated as long as `patience` lasts, so it has to be repeatable up to the
-    transaction it commits. One that meets damage is repeated with what `what_is_readable()` opens, if that
-    is given. Called in the thread: `write_frames(connection, frames)` commits a batch, and `on_damage()` is
+    transaction it commits. One that meets damage is repeated with what `open_readable()` opens, if that is
+    given. Called in the thread: `write_frames(connection, frames)` commits a batch, and `on_damage()` is
     called when the file is damaged.
     """
 
@@ -45,13 +45,13 @@ class Database:
         write_frames: Callable[[sqlite3.Connection, Sequence[TurnFrame]], None],
         patience: LockPatience | None = None,
         on_damage: Callable[[], None] = lambda: None,
-        what_is_readable: Callable[[], Opened] | None = None,
+        open_readable: Callable[[], Opened] | None = None,
     ) -> None:
         self._open_database = open_database
         self._write_frames = write_frames
         self._patience = patience or LockPatience(0.0)
         self._on_damage = on_damage
-        self._what_is_readable = what_is_readable
+        self._open_readable = open_readable
         self._executor = ThreadPoolExecutor(1, "ledger")
         self._batch: list[TurnFrame] = []
         """Frames that the thread does not have yet."""
@@ -156,11 +156,11 @@ class Database:
             result = self._patience.run(lambda: self._attempt(connection, work, flush))
         except Damaged as problem:
             self._report_damage(problem)
-            if self._what_is_readable is None:
+            if self._open_readable is None:
                 raise
             connection.close()
-            what_is_readable, self._connection, self._what_is_readable = self._what_is_readable, None, None
-            opened = what_is_readable()
+            open_readable, self._connection, self._open_readable = self._open_readable, None, None
+            opened = open_readable()
             self._connection, self.problem = opened.connection, opened.problem
             return self._perform(work, flush)
         if connection.total_changes != changes:

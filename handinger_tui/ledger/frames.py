@@ -3,9 +3,8 @@
 A closed turn has two packed forms, each of them compressed JSON. `gathered` holds all frames, in which each
 run of deltas is one frame: sessions are opened from it. `packed` holds the frames as they arrived; those of
 streams are no longer in `frames` then, and readings of the worker have no `data` there. Markers stay as they
-are, and so do the times of readings, since queries look for both. A turn of 1,000 deltas takes a seventh of
-the room. `packed` is removed after the time for which the person keeps frames;
-`gathered` serves everything else.
+are, and so do the times of readings, since queries select by both. A turn of 1,000 deltas takes a seventh of
+the space. `packed` is removed after the time for which the person keeps frames; `gathered` stays.
 """
 
 from __future__ import annotations
@@ -38,7 +37,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 MIN_FRAMES: Final = 32
-"""A turn with fewer frames than this is not packed: neither time nor room would be saved."""
+"""A turn with fewer frames than this is not packed: it would save neither time nor space."""
 
 _DATA: Final = 5
 """The column of the data in `FRAME_COLUMNS`: "" where the frame is only in the packed form."""
@@ -132,9 +131,9 @@ _NOT_PACKED: Final = f"""
 
 
 def pack_some(connection: sqlite3.Connection, after: str, most: int) -> tuple[int, str | None]:
-    """Pack closed turns that an earlier version stored, at most `most` of them, in the order of their ids.
+    """Pack closed turns that an earlier version stored, at most `most` of them, in order of their ids.
 
-    Returns how many were looked at, and the id after which to continue; None: there are no more.
+    Returns how many were examined, and the id after which to continue; None: there are no more.
     """
     with transaction(connection):
         rows = connection.execute(_NOT_PACKED, (pack(after), most)).fetchall()

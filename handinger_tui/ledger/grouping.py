@@ -28,7 +28,17 @@ from handinger_tui.core.money.typical_cost import Spread, TypicalCost, spread
 from handinger_tui.core.stream import Costs, Usage
 from handinger_tui.core.tags import NO_LABELS, NO_RULES, TagRules
 from handinger_tui.core.turns.turn import FREE, LIVE, Trigger
-from handinger_tui.ledger.charges import AMOUNTS, COUNTS, PLACES, SUMMED, Cells, assigned, cells_of, rises
+from handinger_tui.ledger.charges import (
+    AMOUNTS,
+    COUNTS,
+    PLACES,
+    SUMMED,
+    Cells,
+    amount_in,
+    assigned,
+    cells_of,
+    rises,
+)
 from handinger_tui.ledger.search import CHOSEN, Labeler, choose
 from handinger_tui.ledger.sql import (
     Cell,
@@ -94,7 +104,7 @@ def condition(which: ChargeFilter, *, by_time: bool = False) -> tuple[str, Cells
     depends on tags or projects, `search.choose` comes before the query.
     """
     parameters = cells_of(which, _CONDITIONS)
-    # A unary plus before a column keeps SQLite from using an index of that column.
+    # SQLite uses no index for a column with a unary plus before it.
     prefixes = {name: "+" if by_time and not name.endswith("_ms") else "" for name in parameters}
     terms = [prefixes[name] + _CONDITIONS[name] for name in parameters]
     terms += [CHOSEN.format("session_id")] if which.by_labels else []
@@ -134,7 +144,7 @@ def _total(row: Row, name: str) -> Total:
     return Total(value, row[f"{name}_gaps"], bool(row[f"{name}_doubtful"]))
 
 
-_SCALES: Final = tuple(PLACES.values())
+_SCALES: Final = tuple(PLACES[name] for name in SUMMED)
 _ALL_REPORTED: Final = (1 << len(SUMMED)) - 1
 
 _HEAD: Final = f"""
@@ -282,7 +292,7 @@ def _bucket(key: str, row: sqlite3.Row, missing: Sequence[int], title: str = "")
 def turn_charges(
     connection: sqlite3.Connection, which: ChargeFilter, limit: int, offset: int
 ) -> list[TurnCharge]:
-    """Turns with their cost as known now, newest turn first."""
+    """Turns with their present cost, newest turn first."""
     where, cells = condition(which)
     page = f"SELECT * FROM turn_totals {where} ORDER BY at_ms DESC, place DESC LIMIT :limit OFFSET :offset"
     sql = (
@@ -295,7 +305,7 @@ def turn_charges(
 
 def turn_charge(row: Row) -> TurnCharge:
     """The value of a row of `turn_totals` with the title of its session."""
-    usd, credited, *costs = (_amount(row, name) for name in AMOUNTS)
+    usd, credited, *costs = (amount_in(row, name) for name in AMOUNTS)
     return TurnCharge(
         turn_id=unpack(row["turn_id"]),
         session_id=unpack(row["session_id"]),
@@ -316,16 +326,11 @@ def turn_charge(row: Row) -> TurnCharge:
         elapsed_ms=int_or_none(row["elapsed_ms"]),
         title=unpack(row["title"] or ""),
         shared_with=int_or_none(row["shared_with"]),
-        most_usd=scaled(0, row["most_pico"], PLACES["usd_pico"]),
-        most_credits=scaled(0, row["most_micro"], PLACES["micro_credits"]),
+        most_usd=amount_in(row, "most_pico"),
+        most_credits=amount_in(row, "most_micro"),
         doubtful=bool(row["doubtful"]),
         credits_doubtful=bool(row["credits_doubtful"]),
     )
-
-
-def _amount(row: Row, name: str) -> Decimal | None:
-    number: int | None = row[name]
-    return None if number is None else scaled(0, number, PLACES[name])
 
 
 # -- final amounts that changed ------------------------------------------------------------
@@ -376,9 +381,8 @@ def _restatement(row: Row) -> Restatement:
 
 def _amounts(row: Row, name: str) -> tuple[Decimal | None, Decimal | None]:
     """The amount before and after the correction, whose row holds the difference."""
-    places = PLACES[name]
-    old = scaled(row[f"{name}_high"], row[f"{name}_low"], places)
-    change = scaled(0, row[name], places)
+    old = scaled(row[f"{name}_high"], row[f"{name}_low"], PLACES[name])
+    change = amount_in(row, name)
     if int_or_zero(row["retracted"]) >> SUMMED.index(name) & 1:
         return old, None
     return old, old if change is None else change if old is None else EXACT.add(old, change)
@@ -420,12 +424,9 @@ def typical_cost(
 
 
 def _spread(rows: Iterable[Row], name: str) -> Spread:
-    return spread(scaled(0, row[name], PLACES[name]) if _is_final(row, name) else None for row in rows)
-
-
-def _is_final(row: Row, name: str) -> bool:
-    """Whether a finished worker reported the number; one of an unfinished turn is not a typical cost."""
-    return bool(row["told"] >> SUMMED.index(name) & 1)
+    """The spread of one amount. Where no finished worker reported it, it is not a typical cost."""
+    bit = SUMMED.index(name)
+    return spread(amount_in(row, name) if row["told"] >> bit & 1 else None for row in rows)
 
 
 _NEWEST_IDS: Final = (

@@ -128,7 +128,7 @@ class SessionHistory:
         return await self._database.run(work)
 
     def _summaries_of(self, connection: sqlite3.Connection, ids: set[str]) -> Iterator[SessionSummary]:
-        """The summaries of sessions, newest first; as few are read as are taken."""
+        """The summaries of sessions, newest first; they are read in chunks, as the caller needs them."""
         rows = connection.execute("SELECT session_id FROM sessions ORDER BY updated_ms DESC, rowid DESC")
         cells = [row["session_id"] for row in rows if unpack(row["session_id"]) in ids]
         for start in range(0, len(cells), _AT_ONCE):
@@ -219,14 +219,14 @@ class SessionHistory:
         """
         while await self.index_some():
             pass
-        await self._some_by_some(partial(pack_some, most=PACKED_AT_ONCE))
+        await self._in_batches(partial(pack_some, most=PACKED_AT_ONCE))
         drop = partial(drop_some, before_ms=before_ms, most=PACKED_AT_ONCE)
-        dropped = await self._some_by_some(drop) if before_ms else 0
+        dropped = await self._in_batches(drop) if before_ms else 0
         await self.shrink()
         return dropped
 
-    async def _some_by_some(self, work: Callable[..., tuple[int, str | None]]) -> int:
-        """Call `work` for some turns at a time, in the order of their ids. Returns the sum of its counts."""
+    async def _in_batches(self, work: Callable[..., tuple[int, str | None]]) -> int:
+        """Call `work` for batches of turns, in order of their ids. Returns the sum of its counts."""
         count, after = 0, ""
         while True:
             done, more = await self._database.run(partial(work, after=after))
@@ -300,7 +300,7 @@ class StoredWorkers:
         self._database = database
 
     async def listed(self, base_url: str) -> list[StoredWorker]:
-        """All workers of a service that are known here; those that are gone last."""
+        """All workers of a service in the history; those that no longer exist come last."""
         cells = {"url": pack(base_url)}
         rows = await self._database.run(lambda db: db.execute(_ALL, cells).fetchall())
         return [_worker_of(row) for row in rows]

@@ -1,9 +1,8 @@
 """Limits: those that the user typed, how much of each is spent and reserved, and what applies them.
 
-Turns under way reserve what they will probably take, so that programs at work at once share one limit: the
-90th percentile of what turns of their worker at their budget took. A new worker has no turns of its own:
-enough turns of other workers stand for them. Where neither is known, a turn reserves all that is left of
-each limit.
+Turns under way reserve what they will probably cost, so that several programs share one limit: the 90th
+percentile of what turns of their worker at their budget cost. For a new worker, turns of other workers are
+used if there are enough of them. Otherwise a turn reserves all that remains of each limit.
 """
 
 from __future__ import annotations
@@ -38,7 +37,7 @@ from handinger_tui.core.money.spending import LOCAL, ChargeFilter, Spent, midnig
 from handinger_tui.core.money.typical_cost import ENOUGH, Spread
 from handinger_tui.core.turns.session import Session
 from handinger_tui.core.turns.turn import TurnRequest, TurnStatus
-from handinger_tui.ledger.charges import PLACES, rises
+from handinger_tui.ledger.charges import PLACES, amount_in, rises
 from handinger_tui.ledger.grouping import condition, day_at, spent, typical_cost
 from handinger_tui.ledger.sql import Care, Row, one_moment, pack, scaled, split, transaction, unpack
 
@@ -52,7 +51,7 @@ Needed = Mapping[Unit, Decimal | None]
 """What a turn reserves in each unit; None where it has no cost history."""
 
 DOUBT_MS: Final = 3_600_000
-"""A turn in doubt keeps its reservation for an hour: its end may never be known, and then blocks nothing."""
+"""A turn in doubt keeps its reservation for an hour only: its end may never be found out."""
 
 
 def needed(connection: sqlite3.Connection, session: Session, order: TurnRequest) -> Needed:
@@ -84,7 +83,7 @@ def release(connection: sqlite3.Connection, turn_id: str) -> None:
 
 
 class Reserved(Struct, frozen=True):
-    """What one turn under way has reserved beyond what it has taken so far; None: all that is left."""
+    """What one turn under way has reserved beyond its cost so far; None: all that remains."""
 
     usd: Decimal | None
     credits: Decimal | None
@@ -117,13 +116,10 @@ def reserved(connection: sqlite3.Connection, which: ChargeFilter, now_ms: int) -
 
 
 def _remaining(row: Row, column: str, spent_column: str) -> Decimal | None:
-    places = PLACES[spent_column]
-    reserved_amount, spent = scaled(0, row[column], places), scaled(0, row[spent_column], places)
-    return (
-        None
-        if reserved_amount is None
-        else max(Decimal(0), EXACT.subtract(reserved_amount, spent or Decimal(0)))
-    )
+    reserved_amount, spent = amount_in(row, column), amount_in(row, spent_column)
+    if reserved_amount is None:
+        return None
+    return max(Decimal(0), EXACT.subtract(reserved_amount, spent or Decimal(0)))
 
 
 def with_reservations(gauge: Gauge, turns: Iterable[Reserved], credit_usd: Decimal | None) -> Gauge:

@@ -416,7 +416,6 @@ SIXTH: Final = (
 # What several runs took together is entered for one of them. `shared_with`: how many other runs may own a
 # part of the amounts of a turn (0: only what came before it), NULL: they are its own. `most_pico`: what it
 # cost at most. Like `sources`, both are as known at the time of the row of `charges`.
-
 SEVENTH: Final = (
     *(
         f"ALTER TABLE {table} ADD COLUMN {name} INTEGER CHECK (typeof({name}) IN ('integer', 'null'))"
@@ -458,12 +457,12 @@ EIGHTH: Final = (
 
 # The ninth migration: the earlier message that a turn was made from, by editing, retrying or forking.
 NINTH: Final = ("ALTER TABLE turns ADD COLUMN lineage TEXT",)
-"""JSON, see `drafts.lineage_to_text`."""
+"""JSON, see `core.prompts.lineage_to_text`."""
 
 
 # The tenth migration: what the figures of workers rose by and no turn explains.
 # Append-only, as charges are: a row is a difference to the sum of the rows before it of the same worker and
-# reading (`seen_ms`), so what a turn explains later is taken back by a row. `last_turn`, `refused` (JSON),
+# reading (`seen_ms`), so a further row cancels what a turn explains later. `last_turn`, `refused` (JSON),
 # `strangers` and `doubtful` are as known at the time of the row.
 _RISE_AMOUNTS: Final = ", ".join(
     f"{name} INTEGER CHECK (typeof({name}) IN ('integer', 'null'))" for name in _SUMMED
@@ -497,9 +496,9 @@ ELEVENTH: Final = (
 )
 
 
-# The twelfth migration: numbers that a correction takes back altogether.
-# Under another meaning of a worker's figures a turn may have no known amount. `charges.retracted`: bit n says
-# that the n-th of `_NUMBERS` is no longer known; the row also has the difference to zero. NULL: none.
+# The twelfth migration: numbers that a correction retracts.
+# Under another meaning of a worker's figures the amount of a turn may be unknown. `charges.retracted`: bit n
+# says that the n-th of `_NUMBERS` is unknown now; the row also has the difference to zero. NULL: none.
 _KEPT: Final = ", ".join(
     f"{name} = CASE WHEN NEW.retracted >> {bit} & 1 THEN NULL ELSE {name} END"
     for bit, name in enumerate(_NUMBERS)

@@ -60,7 +60,7 @@ class DamagedTable:
         pages, size = (source.execute(f"PRAGMA {name}").fetchone()[0] for name in ("page_count", "page_size"))
         self._most = pages * size
         self.lost: int | None = 0
-        """How many row numbers could not be read; None: not known how many."""
+        """How many row numbers could not be read; None: unknown."""
 
     def by_rowid(self) -> Iterator[Cells]:
         """All rows with numbers, in their order; damaged pages are skipped."""
@@ -165,9 +165,9 @@ HEADER: Final = 24
 
 
 class SavedTable(Struct, frozen=True):
-    """How many rows of a table were saved. `lost`: how many are not, at most; None: not known how many.
+    """How many rows of a table were saved. `lost`: how many were not, at most; None: unknown.
 
-    `refused`: those of the lost ones that can be read, but are damaged in a way that no table can hold.
+    `refused`: how many of the lost ones can be read, but are too damaged for any table to hold.
     """
 
     name: str
@@ -246,9 +246,9 @@ def opened_in_memory(source: Path) -> Opened:
 
 
 def open_or_salvage(path: Path, patience_s: float, *, check: bool = False) -> Opened:
-    """Open a history for reading; of a damaged one, what can be read. `check`: find damage before it is met.
+    """Open a history for reading; of a damaged one, what can be read. `check`: look for damage first.
 
-    Of a large file only the tables that guard money are checked: 5 ms for 1,000 turns.
+    In a large file only the tables that guard money are checked: 5 ms for 1,000 turns.
 
     Raises:
         TooNew, Locked
@@ -421,7 +421,7 @@ def _copy_table(
         try:
             into.execute(insert, row)
         except sqlite3.IntegrityError:
-            # It was read twice, or a value is damaged in such a way that the table cannot hold it.
+            # It was read twice, or a value is so damaged that the table cannot hold it.
             refused += has_rowid
         else:
             saved += 1

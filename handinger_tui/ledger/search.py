@@ -1,9 +1,9 @@
 """The search in the database, and the labels of sessions, by which it and the costs are filtered.
 
-Each turn has one entry. Where SQLite has FTS5, a full text index of their words is only a faster way to what
-a pass over the entries finds: entries that it does not have, and all of them where it is missing or damaged,
-are compared one by one. It follows the entries in transactions of its own: SQLite writes its pages at the
-commit, so a damaged index would fail whatever is stored with it. A damaged one is dropped, and made again.
+Each turn has one entry. Where SQLite has FTS5, a full text index of their words makes the search faster.
+Entries that are not in the index, and all of them where it is missing or damaged, are compared one by one.
+It is written after the entries, in transactions of its own: SQLite writes its pages at the commit, so a
+damaged index would fail whatever is stored with it. A damaged one is dropped, and created again.
 """
 
 from __future__ import annotations
@@ -130,7 +130,7 @@ def remove_session(connection: sqlite3.Connection, session_id: str) -> None:
 
 
 def optimize(connection: sqlite3.Connection) -> None:
-    """Free the space of removed entries: until then, the index has them and their removal.
+    """Free the space of removed entries: until then, the index holds both them and their removal.
 
     Raises:
         sqlite3.DatabaseError: an error of the disk, or a lock.
@@ -156,7 +156,10 @@ def _or_dropped(connection: sqlite3.Connection) -> Iterator[None]:
 
 
 def drop_damaged(connection: sqlite3.Connection, problem: sqlite3.DatabaseError | None = None) -> None:
-    """Drop an index in which `problem` showed up, in a transaction; it stays for programs with FTS5."""
+    """Drop a damaged index, in a transaction.
+
+    It stays where `problem` says that this SQLite has no FTS5: other programs can use it.
+    """
     if "no such module" not in str(problem):
         with suppress(sqlite3.DatabaseError), transaction(connection):
             drop_index(connection)
@@ -235,7 +238,7 @@ _PUT: Final = """
 def put(connection: sqlite3.Connection, turn: Turn) -> None:
     """Store what of a turn is searched, inside the transaction that stores its answer, and before the answer.
 
-    `index_entries` puts it into the index; until then, it is found without it.
+    `index_entries` puts it into the index; until then, the search compares the entry itself.
     """
     texts, turn_id = texts_of(turn), pack(turn.turn_id)
     stored = connection.execute(_STORED, (turn_id,)).fetchone()
@@ -426,7 +429,7 @@ def _filters(query: Query) -> tuple[dict[str, str | bytes | int], str, str]:
 
 
 # -- labels ------------------------------------------------------------------------------
-# A session that was deleted is known by its charges; what it was called is not.
+# Charges of a deleted session stay; its title does not.
 _FACTS: Final = "session_id, worker_id, template, title, folder"
 _SESSIONS: Final = f"SELECT {_FACTS} FROM sessions LEFT JOIN origins USING (session_id)"
 _DELETED_SESSIONS: Final = """

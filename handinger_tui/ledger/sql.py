@@ -336,7 +336,7 @@ def session_of(row: Row) -> Session:
 
 
 def summary_of(row: Row, tags: tuple[str, ...], project: str) -> SessionSummary:
-    """The summary of a row of the session list (`history.SUMMARIES`)."""
+    """The summary of a row of the session list, a query of `history`."""
     status, charged = row["last_status"], row["turns"] - row["uncharged"]
     return SessionSummary(
         session_id=unpack(row["session_id"]),

@@ -140,7 +140,7 @@ _TO_READ: Final = f"""
 def sessions_to_read(connection: sqlite3.Connection, now_ms: int) -> list[tuple[str, Session]]:
     """Sessions (without turns) whose worker may have news, newest first, each with the run that had the turn.
 
-    Their turn was left running or in doubt, or its worker was last read right after its end.
+    Their turn still ran or was in doubt when it was closed, or its worker was last read right after its end.
     """
     times = {"first_ms": now_ms - DAY_MS, "last_ms": now_ms - EARLY_MS}
     rows = connection.execute(_TO_READ, times)
@@ -327,7 +327,7 @@ def close_turn(
         _put_position(connection, turn)
         if turn.status not in LIVE:
             store_compact_frames(connection, turn.turn_id)
-            # A local worker ends with its program: the end of a turn that it was left running cannot be read.
+            # A local worker ends with its program: the end of a turn that still ran then cannot be read.
             if turn.status not in UNDECIDED or session.base_url == LOCAL:
                 limits.release(connection, turn.turn_id)
         write_charges(connection, session, cache)
@@ -400,7 +400,7 @@ _FOLDER: Final = """
 
 
 def _put_folder(connection: sqlite3.Connection, session: Session, folder: str | None) -> None:
-    """Store where a session is begun, before its first turn; one that is stored was begun elsewhere."""
+    """Store the folder in which a session begins, before its first turn; a stored session keeps its own."""
     cells = {"session_id": pack(session.session_id), "folder": pack_optional(folder)}
     connection.execute(_FOLDER, cells)
 

@@ -141,7 +141,7 @@ _SENDING: Final = """
     SELECT t.turn_id, s.base_url, :worker_id, s.session_id, :events
       FROM turns t JOIN sessions s ON s.session_id = t.session_id WHERE t.turn_id = :turn_id
 """
-# Such a turn has no end.
+# A turn that was refused has no end.
 _REFUSED: Final = " OR ".join(
     f"""w.events LIKE '%"sent",{creates},{looked},true,%'"""
     for creates in ("false", "true")
@@ -201,11 +201,11 @@ def store_sending(connection: sqlite3.Connection, turn_id: str, worker_id: str, 
 def others(connection: sqlite3.Connection, session: Session, overtaken: Collection[str] = ()) -> Others:
     """The turns on the workers of `session` that it does not hold, and the rulings on these workers.
 
-    The turns belong to other sessions, or were added to this one by another program. Those of which another
-    program knows more are among them: those in `overtaken`, and one that runs in `session` and that another
-    program has ended in the meantime.
+    The turns belong to other sessions, or were added to this one by another program. They include turns of
+    `session` whose copy here is older: those in `overtaken`, and one that runs here and that another program
+    has ended in the meantime.
     """
-    # What this history itself knows of an imported turn wins over what the file says of it.
+    # What this history has recorded of an imported turn wins over what the file says of it.
     ours = session.ours
     own = {turn.turn_id for turn in ours if not turn.live}.difference(overtaken)
     running = {turn.turn_id for turn in ours if turn.live}.difference(overtaken)

@@ -13,7 +13,7 @@ from handinger_tui.core.stream import Snapshot, Usage
 from handinger_tui.core.turns.session import Session, put_turn
 from handinger_tui.core.turns.turn import Turn, TurnRequest, TurnStatus
 from handinger_tui.ledger import turns as writes
-from handinger_tui.ledger.charges import KEPT, ChargeCache, write_charges
+from handinger_tui.ledger.charges import CACHED_SESSIONS, ChargeCache, write_charges
 from handinger_tui.ledger.database_file import open_database
 from handinger_tui.ledger.grouping import spent
 from handinger_tui.ledger.sql import transaction
@@ -115,11 +115,11 @@ def test_another_database_holds_none_of_it(database: sqlite3.Connection, tmp_pat
 
 def test_only_some_sessions_are_remembered(database: sqlite3.Connection) -> None:
     compared = ChargeCache()
-    for number in range(KEPT + 1):
+    for number in range(CACHED_SESSIONS + 1):
         own = replace(long(1), session_id=f"ses_{number}")
         turn = replace(own.turns[0], order=replace(own.turns[0].order, turn_id=f"turn_of_{number}"))
         own = replace(own, turns=(turn,))
         for _ in range(2):
             writes.charge(database, own, compared)
-    assert len(compared._sessions) == KEPT
-    assert usd(database) == Decimal("0.01") * (KEPT + 1)
+    assert len(compared._sessions) == CACHED_SESSIONS
+    assert usd(database) == Decimal("0.01") * (CACHED_SESSIONS + 1)

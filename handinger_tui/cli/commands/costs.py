@@ -20,7 +20,6 @@ from handinger_tui.cli.costs_query import (
     COLUMNS,
     CostsQuery,
     CostsResult,
-    cell_amount,
     cell_text,
     charge_filter,
     run_query,
@@ -96,11 +95,11 @@ from handinger_tui.core.money.turn_events import DECIDED, WORDS
 from handinger_tui.core.receipts import meaning_lines
 from handinger_tui.core.safety import clean_line
 from handinger_tui.core.tags import NO_LABELS
-from handinger_tui.ledger.charges import PLACES, SUMMED
+from handinger_tui.ledger.charges import SUMMED, amount_in
 from handinger_tui.ledger.corrections import LISTED, assign, decide_in, pin
 from handinger_tui.ledger.cost_rows import CostRows, opened
 from handinger_tui.ledger.limits import LimitRules
-from handinger_tui.ledger.sql import Row, int_or_zero, scaled, unpack
+from handinger_tui.ledger.sql import Row, int_or_zero, unpack
 
 if TYPE_CHECKING:
     import argparse
@@ -476,21 +475,21 @@ def time_text(at_ms: int) -> str:
 def _cost(row: Row) -> str:
     """Format the cost of a turn; "≤" marks one that shares what several runs took, "~" a doubtful one."""
     if row["most_pico"] is not None:
-        return f"≤{usd_text(scaled(0, row['most_pico'], PLACES['usd_pico']))}"
+        return f"≤{usd_text(amount_in(row, 'most_pico'))}"
     return f"{doubt_mark(row['doubtful'])}{_amount(row, 'usd_pico', usd_text)}"
 
 
 def _credits(row: Row) -> str:
     """Format the credits of a turn, with the marks of `_cost`."""
     if row["most_micro"] is not None:
-        return f"≤{credits_text(scaled(0, row['most_micro'], PLACES['micro_credits']))}"
+        return f"≤{credits_text(amount_in(row, 'most_micro'))}"
     return f"{doubt_mark(row['credits_doubtful'])}{_amount(row, 'micro_credits', credits_text)}"
 
 
 def _amount(row: Row, name: str, write: Callable[[Decimal | None], str]) -> str:
     """Format one amount of a turn; "+1" marks one that no finished worker reported."""
     is_final = int_or_zero(row["told"]) >> SUMMED.index(name) & 1
-    return short_total_text(Total(cell_amount(row, name), 1 - is_final), write)
+    return short_total_text(Total(amount_in(row, name), 1 - is_final), write)
 
 
 def _text(stored: object) -> str:
