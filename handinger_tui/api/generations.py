@@ -14,7 +14,7 @@ from msgspec import Struct
 from handinger_tui.api.errors import unexpected_content
 from handinger_tui.api.response import media_type
 from handinger_tui.core.errors import Refused, SettingsError
-from handinger_tui.core.turns.session import Place
+from handinger_tui.core.turns.session import Destination
 from handinger_tui.core.turns.turn import ErrorKind
 
 if TYPE_CHECKING:
@@ -32,12 +32,12 @@ class Generation(Struct, frozen=True):
 
     has_tasks: bool
 
-    def place_of(self, text: str) -> Place:
+    def destination_of(self, text: str) -> Destination:
         """Where to send a message, given the id of a worker or a dashboard URL."""
         worker, task = _ids_in(text)
         if not self.has_tasks:
-            return Place(worker)
-        return Place(task, worker)
+            return Destination(worker)
+        return Destination(task, worker)
 
     def target_in(self, text: str) -> str:
         """The target of an id or a dashboard URL.

@@ -163,7 +163,7 @@ def connection(services: Services) -> Connection:
         files=WorkerFiles(services.client, folder, services.turns),
         open_link=open_link,
         email=services.client.email,
-        place_of=generation.place_of,
+        destination_of=generation.destination_of,
         target_in=generation.target_in,
         worker_of=_worker_of(services),
         schedules=partial(schedule_client, services.client),

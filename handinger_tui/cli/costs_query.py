@@ -16,7 +16,7 @@ from msgspec.structs import replace
 from handinger_tui.core.amounts import json_amount, scaled_text, split_excess
 from handinger_tui.core.errors import SettingsError
 from handinger_tui.core.export import spending
-from handinger_tui.core.money.spending import Bucket, ChargeFilter, GroupBy, altogether, period_ms
+from handinger_tui.core.money.spending import Bucket, ChargeFilter, GroupBy, period_ms, sum_buckets
 from handinger_tui.core.safety import clean_line
 from handinger_tui.core.tags import NO_LABELS, Labels, tag_name
 from handinger_tui.core.turns.turn import Trigger
@@ -137,7 +137,7 @@ def run_query(cost_rows: CostRows, query: CostsQuery) -> CostsResult:
         else []
     )
     suspense = cost_rows.suspense(query.filter)
-    return CostsResult(days, groups, suspense, altogether([*days, *suspense], "total"))
+    return CostsResult(days, groups, suspense, sum_buckets([*days, *suspense], "total"))
 
 
 _AMOUNTS: Final = {

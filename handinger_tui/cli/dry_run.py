@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from handinger_tui.cli.local_files import default_paths
 from handinger_tui.cli.output import Exit, put, say
-from handinger_tui.cli.session_choice import chosen_session_id, find_target_session, place_of
+from handinger_tui.cli.session_choice import chosen_session_id, destination_of, find_target_session
 from handinger_tui.cli.wiring import client_of, open_ledger, turn_client_of
 from handinger_tui.core.amounts import decimal_text, json_amount
 from handinger_tui.core.formatting import size
@@ -17,7 +17,7 @@ from handinger_tui.core.jsontext import Json, JsonObject, as_object, dump
 from handinger_tui.core.money.limits import Gauge, Limit, LimitReached, StartPolicy, free_text, spent_text
 from handinger_tui.core.money.typical_cost import TypicalCost, spread_object, typical_cost_text
 from handinger_tui.core.safety import clean, clean_json
-from handinger_tui.core.turns.session import Place, Service, Session
+from handinger_tui.core.turns.session import Destination, Service, Session
 from handinger_tui.core.turns.turn import Attachment, TurnRequest
 
 if TYPE_CHECKING:
@@ -70,13 +70,13 @@ async def _run(
 
 async def _target_session(ledger: Ledger, args: argparse.Namespace, settings: Settings) -> Session:
     """Return the session that the message would go to, from the history; the service is not read."""
-    session, place = None, place_of(args, settings)
+    session, destination = None, destination_of(args, settings)
     service = Service(settings.base_url, settings.generation)
-    if place is not None and place.target is not None:
-        session = await find_target_session(ledger, ledger.load, place.target, service)
+    if destination is not None and destination.target is not None:
+        session = await find_target_session(ledger, ledger.load, destination.target, service)
     elif args.last or args.resume is not None:
         session = await ledger.load(await chosen_session_id(ledger, None if args.last else args.resume))
-    target, template = place or Place()
+    target, template = destination or Destination()
     return session or Session("", 0, target, template, settings.generation, settings.base_url)
 
 

@@ -14,7 +14,7 @@ from handinger_tui.cli.load_settings import service_settings
 from handinger_tui.cli.local_files import attachment, check_answer_file, default_paths, expand_path, save_text
 from handinger_tui.cli.output import Exit, discard, exit_of, say, sentence
 from handinger_tui.cli.run_output import PRINTERS, LimitMessages, Printer, progress_of, refusal
-from handinger_tui.cli.session_choice import chosen_session_id, find_target_session, place_of
+from handinger_tui.cli.session_choice import chosen_session_id, destination_of, find_target_session
 from handinger_tui.cli.wiring import Services, generation_of, new_clock, open_services, opened_replay
 from handinger_tui.core.errors import HandingerError, LedgerError, NoHistory, SettingsError
 from handinger_tui.core.formatting import plural
@@ -24,7 +24,7 @@ from handinger_tui.core.money.reconciliation import restatement_text
 from handinger_tui.core.money.turn_events import worker_of
 from handinger_tui.core.receipts import receipt_line
 from handinger_tui.core.safety import clean, clean_line, encodable, one_word
-from handinger_tui.core.turns.session import Place, Service, Session
+from handinger_tui.core.turns.session import Destination, Service, Session
 from handinger_tui.core.turns.turn import FREE, UNDECIDED, Attachment, ErrorKind, Fault, Turn, TurnStatus
 
 if TYPE_CHECKING:
@@ -135,13 +135,13 @@ class Headless:
         return open_services(self._settings, default_paths(), tap=tap, keep_history=keep_history)
 
     async def _choose_session(self, services: Services) -> Session:
-        args, place = self._args, place_of(self._args, self._settings)
-        if services.ledger.no_history is not None or (place is not None and place.target is None):
+        args, destination = self._args, destination_of(self._args, self._settings)
+        if services.ledger.no_history is not None or (destination is not None and destination.target is None):
             # Without a history no session can be continued, and nothing is sent.
-            target, template = place or Place()
+            target, template = destination or Destination()
             return services.engine.new_session(self._settings.base_url, target, template=template)
-        if place is not None and place.target is not None:
-            return await self._target_session(services, place.target)
+        if destination is not None and destination.target is not None:
+            return await self._target_session(services, destination.target)
         if args.last or args.resume is not None:
             prefix = None if args.last else args.resume
             session = await services.engine.open(await chosen_session_id(services.ledger, prefix))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from handinger_tui.api.generations import GENERATIONS, id_in
 from handinger_tui.core.errors import SettingsError
 from handinger_tui.core.safety import clean
-from handinger_tui.core.turns.session import Place, Service, Session
+from handinger_tui.core.turns.session import Destination, Service, Session
 from handinger_tui.ledger.ledger import Ledger
 
 if TYPE_CHECKING:
@@ -77,7 +77,7 @@ async def find_target_session(
     return None
 
 
-def place_of(args: argparse.Namespace, settings: Settings) -> Place | None:
+def destination_of(args: argparse.Namespace, settings: Settings) -> Destination | None:
     """Return where -w or --task sends messages; None where neither is given.
 
     Raises:
@@ -89,5 +89,5 @@ def place_of(args: argparse.Namespace, settings: Settings) -> Place | None:
             raise SettingsError(
                 "--task needs the tasks generation of the API. Nothing was sent.", "Add --generation tasks."
             )
-        return Place(generation.target_in(args.task))
-    return generation.place_of(args.worker) if args.worker else None
+        return Destination(generation.target_in(args.task))
+    return generation.destination_of(args.worker) if args.worker else None

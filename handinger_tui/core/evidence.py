@@ -32,7 +32,7 @@ from handinger_tui.core.safety import (
     to_ascii,
 )
 from handinger_tui.core.stream import CustomPart, FilePart, SourcePart
-from handinger_tui.core.turns.session import PerTurn, Session, same_front
+from handinger_tui.core.turns.session import PerTurn, Session, identical_prefix
 from handinger_tui.core.turns.turn import DataPart, Part, ToolPart, ToolState, Turn, parts_of
 
 _AROUND: Final = "".join(map(chr, range(0x21)))
@@ -402,7 +402,7 @@ class SourceIndex:
             self._reset(session.session_id)
         keys = set[str]().union(*self._keys_of(session.turns))
         sources = tuple(source for key, source in self._by_key.items() if key in keys)
-        if not len(sources) == len(self._sources) == same_front(self._sources, sources):
+        if not len(sources) == len(self._sources) == identical_prefix(self._sources, sources):
             self._sources = sources
         return self._sources
 

@@ -190,7 +190,7 @@ _LOOKS_LIKE_FILE: Final = re.compile(r"(?:~|\.{1,2})?/|.*\.(?=[0-9]*[A-Za-z])[A-
 _CLOSING: Final = {")": "(", "]": "[", "}": "{", ">": "<"}
 
 
-class MentionedFile(Struct, frozen=True):
+class FileMentions(Struct, frozen=True):
     """A prompt in which `@` tokens are replaced by plain file names, and the paths of those tokens."""
 
     text: str
@@ -198,7 +198,7 @@ class MentionedFile(Struct, frozen=True):
     """As typed, without escapes; each once, in the order of the text."""
 
 
-def mentioned(prompt: str, is_file: Callable[[str], bool] | None = None) -> MentionedFile:
+def file_mentions(prompt: str, is_file: Callable[[str], bool] | None = None) -> FileMentions:
     """The files that a prompt names with `@`.
 
     With `is_file`, a token that may be something else (`@alice`, `@types/node`) counts only
@@ -218,7 +218,7 @@ def mentioned(prompt: str, is_file: Callable[[str], bool] | None = None) -> Ment
         paths[path] = None
         return base_name(path) + suffix
 
-    return MentionedFile(_TOKEN.sub(replace_token, prompt), tuple(paths))
+    return FileMentions(_TOKEN.sub(replace_token, prompt), tuple(paths))
 
 
 def _path_of(token: re.Match[str]) -> tuple[str, str]:
@@ -254,7 +254,7 @@ def base_name(path: str) -> str:
 
 
 # -- completion ----------------------------------------------------------------------------
-class Typing(Struct, frozen=True):
+class PartialMention(Struct, frozen=True):
     """An unfinished token: `prompt[start:end]`, with the `@`. `path` is the path typed so far."""
 
     start: int
@@ -278,16 +278,16 @@ class Typing(Struct, frozen=True):
         return self.prefix.startswith(".")
 
 
-def typing_at(prompt: str, cursor: int) -> Typing | None:
+def partial_mention_at(prompt: str, cursor: int) -> PartialMention | None:
     """The token that ends at the cursor, or None. A lone `@` counts as a token here."""
     if cursor and prompt[cursor - 1] == "@" and _TOKEN.match(f"{prompt[:cursor]}x", cursor - 1):
-        return Typing(cursor - 1, cursor, "")
+        return PartialMention(cursor - 1, cursor, "")
     if prompt[:cursor].endswith('@"') and _TOKEN.match(f"{prompt[:cursor]}x", cursor - 2):
-        return Typing(cursor - 2, cursor, "")
+        return PartialMention(cursor - 2, cursor, "")
     for token in _TOKEN.finditer(prompt[:cursor]):
         if token.end() == cursor and not token["escaped"] and not token["end"]:
             text = token["quoted"] or token["bare"]
-            return Typing(token.start(), cursor, _ESCAPED.sub(r"\1", text))
+            return PartialMention(token.start(), cursor, _ESCAPED.sub(r"\1", text))
     return None
 
 
@@ -303,7 +303,7 @@ def complete(path: str, entries: Iterable[str]) -> tuple[str, ...]:
     return tuple(f"{head}{slash}{name}" for name in matching)
 
 
-def as_token(path: str) -> str:
+def as_mention(path: str) -> str:
     """The token for a path. The quotes of a folder stay open, so that its path can be extended."""
     bare = _TOKEN.fullmatch(f"@{path}")
     if bare is not None and bare["bare"] and _path_of(bare) == (path, ""):
@@ -313,22 +313,22 @@ def as_token(path: str) -> str:
 
 
 # -- pasted texts ------------------------------------------------------------------------------
-BIG_CHARACTERS: Final = 2_000
-BIG_LINES: Final = 20
+LONG_PASTE_CHARACTERS: Final = 2_000
+LONG_PASTE_LINES: Final = 20
 _CHIP: Final = re.compile(r"\[pasted text ([0-9]{1,6}): [0-9,]{1,20} characters\]")
 
 
-def is_big(text: str) -> bool:
+def is_long_paste(text: str) -> bool:
     """Whether a pasted text is folded into a chip, since it would fill the prompt box."""
-    return len(text) > BIG_CHARACTERS or text.count("\n") >= BIG_LINES
+    return len(text) > LONG_PASTE_CHARACTERS or text.count("\n") >= LONG_PASTE_LINES
 
 
-def fold(text: str, number: int) -> str:
+def chip_text(text: str, number: int) -> str:
     """The chip that stands for the pasted text `number` (counted from 1)."""
     return f"[pasted text {number}: {len(text):,} characters]"
 
 
-def unfold(prompt: str, pasted: Sequence[str]) -> str:
+def expand_chips(prompt: str, pasted: Sequence[str]) -> str:
     """The prompt with every chip replaced by its text; `pasted[0]` is number 1.
 
     Text that only looks like a chip stays, and so do chips inside a pasted text.
@@ -339,21 +339,19 @@ def unfold(prompt: str, pasted: Sequence[str]) -> str:
 def _with_chips(prompt: str, pasted: Sequence[str], replacement: Callable[[int], str]) -> str:
     """The prompt with `replacement(n)` for the chip of the pasted text n."""
     pieces, at = [], 0
-    for chip in folds_in(prompt, pasted):
+    for chip in chips_in(prompt, pasted):
         pieces += [prompt[at : chip.start], replacement(chip.number)]
         at = chip.end
     return "".join([*pieces, prompt[at:]])
 
 
-def composed(
-    prompt: str, pasted: Sequence[str], is_file: Callable[[str], bool] | None = None
-) -> MentionedFile:
-    """The text to send: `mentioned`, then `unfold`, so that an `@` in a pasted text names no file."""
-    mentions = mentioned(prompt, is_file)
-    return MentionedFile(unfold(mentions.text, pasted), mentions.paths)
+def compose(prompt: str, pasted: Sequence[str], is_file: Callable[[str], bool] | None = None) -> FileMentions:
+    """The text to send: `file_mentions`, then `expand_chips`, so that `@` in a pasted text names no file."""
+    mentions = file_mentions(prompt, is_file)
+    return FileMentions(expand_chips(mentions.text, pasted), mentions.paths)
 
 
-class PastedText(Struct, frozen=True):
+class PasteChip(Struct, frozen=True):
     """A chip in a prompt: `prompt[start:end]` stands for the pasted text `number`."""
 
     start: int
@@ -361,32 +359,32 @@ class PastedText(Struct, frozen=True):
     number: int
 
 
-def folds_in(prompt: str, pasted: Sequence[str]) -> tuple[PastedText, ...]:
+def chips_in(prompt: str, pasted: Sequence[str]) -> tuple[PasteChip, ...]:
     """The chips of a prompt that stand for a pasted text, in order."""
     if not pasted or "[pasted text " not in prompt:
         return ()
-    chips = (PastedText(*match.span(), int(match[1])) for match in _CHIP.finditer(prompt))
+    chips = (PasteChip(*match.span(), int(match[1])) for match in _CHIP.finditer(prompt))
     return tuple(
         chip
         for chip in chips
         if 1 <= chip.number <= len(pasted)
-        and prompt[chip.start : chip.end] == fold(pasted[chip.number - 1], chip.number)
+        and prompt[chip.start : chip.end] == chip_text(pasted[chip.number - 1], chip.number)
     )
 
 
 def renumbered(prompt: str, pasted: Sequence[str], number: Callable[[int], int]) -> str:
     """The prompt with `number(n)` in the chip of the pasted text n."""
-    return _with_chips(prompt, pasted, lambda old: fold(pasted[old - 1], number(old)))
+    return _with_chips(prompt, pasted, lambda old: chip_text(pasted[old - 1], number(old)))
 
 
-def refolded(prompt: str, pasted: Sequence[str]) -> str:
-    """The prompt with its long pasted texts folded into chips again; the inverse of `unfold`."""
+def collapse_pastes(prompt: str, pasted: Sequence[str]) -> str:
+    """The prompt with its long pasted texts folded into chips again; the inverse of `expand_chips`."""
     for number, text in enumerate(pasted, 1):
-        prompt = prompt.replace(text, fold(text, number)) if is_big(text) else prompt
+        prompt = prompt.replace(text, chip_text(text, number)) if is_long_paste(text) else prompt
     return prompt
 
 
-def without(prompt: str, path: str) -> str:
+def without_mention(prompt: str, path: str) -> str:
     """The prompt with the tokens for `path` replaced by its plain file name."""
 
     def replace_token(token: re.Match[str]) -> str:
@@ -423,7 +421,7 @@ def draft_as_typed(
     text: str, files: Iterable[Attachment], pasted: Sequence[str], lineage: Lineage | None = None
 ) -> Draft:
     """The draft in the prompt. Only the pasted texts whose chips are in its text belong to it."""
-    used = tuple(dict.fromkeys(chip.number for chip in folds_in(text, pasted)))
+    used = tuple(dict.fromkeys(chip.number for chip in chips_in(text, pasted)))
     renumbered_text = renumbered(text, pasted, lambda number: used.index(number) + 1)
     return Draft(renumbered_text, tuple(files), tuple(pasted[number - 1] for number in used), lineage)
 
@@ -431,7 +429,7 @@ def draft_as_typed(
 def history_entry(text: str, files: Iterable[Attachment]) -> str:
     """A message as the prompt history stores it: attachments are added as `@path` tokens."""
     # A token cannot hold a line end; such a file must be attached again.
-    tokens = (as_token(file.path) for file in files if "\n" not in file.path)
+    tokens = (as_mention(file.path) for file in files if "\n" not in file.path)
     return " ".join([text, *tokens]).strip(" ")
 
 

@@ -27,7 +27,7 @@ from handinger_tui.core.money.limits import Unit, amount_text
 from handinger_tui.core.money.typical_cost import TypicalCost, spread_object, typical_cost_text
 from handinger_tui.core.receipts import (
     ENOUGH_EARLIER,
-    Facts,
+    ReceiptFacts,
     Times,
     amount_words,
     change_text,
@@ -40,7 +40,7 @@ from handinger_tui.core.stream import Snapshot, figures_object
 from handinger_tui.core.turns.session import Session, ids_of, title_from
 from handinger_tui.core.turns.turn import Turn, fault_object
 
-NOT_KNOWN: Final = "unknown"
+UNKNOWN: Final = "unknown"
 
 
 class ReceiptRow(Struct, frozen=True):
@@ -83,7 +83,7 @@ RAW: Final = (
 )
 
 
-def sections_of(facts: Facts) -> tuple[Section, ...]:
+def sections_of(facts: ReceiptFacts) -> tuple[Section, ...]:
     """All sections, the most requested first."""
     sections = {
         "Cost": _cost(facts),
@@ -98,24 +98,24 @@ def sections_of(facts: Facts) -> tuple[Section, ...]:
     return tuple(Section(title, tuple(rows)) for title, rows in sections.items())
 
 
-def _at_price(facts: Facts) -> Decimal | None:
+def _at_price(facts: ReceiptFacts) -> Decimal | None:
     """What the credits cost at the person's price, where no cost in USD is known."""
     money = facts.money
     return None if money.usd is not None else at_price(money.usage.credits, facts.session.credit_usd)
 
 
-def _or_missing(facts: Facts, text: str | None) -> str:
+def _or_missing(facts: ReceiptFacts, text: str | None) -> str:
     """`text`, or what is shown instead of a missing value."""
     if text is not None:
         return text
     return PENDING if facts.waiting else NOT_REPORTED
 
 
-def _so_far(facts: Facts) -> str:
+def _so_far(facts: ReceiptFacts) -> str:
     return "" if facts.money.final else "so far"
 
 
-def _cost(facts: Facts) -> list[ReceiptRow]:
+def _cost(facts: ReceiptFacts) -> list[ReceiptRow]:
     money = facts.money
     cost, credits_used = money.most_usd, money.most_credits
     priced = price_text(credits_used, facts.session.credit_usd) or None
@@ -145,13 +145,13 @@ def _cost(facts: Facts) -> list[ReceiptRow]:
     return rows
 
 
-def _read_as(facts: Facts) -> list[ReceiptRow]:
+def _read_as(facts: ReceiptFacts) -> list[ReceiptRow]:
     """The reading in short, which decides every amount."""
     words = reading_words(facts.money.reading, pinned=facts.money.pinned)
     return [ReceiptRow("Read as", words.short, words.sign)] if words.sign and not facts.free else []
 
 
-def _cost_note(facts: Facts) -> str:
+def _cost_note(facts: ReceiptFacts) -> str:
     cost = facts.money.most_usd
     if facts.money.grew:
         return "rejected, but the worker's figures rose at that time"
@@ -178,7 +178,7 @@ def _marks(money: TurnMoney, unit: Unit) -> tuple[str, str]:
     return share_text(money), "not yet clear how this worker counts" if unit in money.doubts else ""
 
 
-def _change(facts: Facts) -> tuple[str, str]:
+def _change(facts: ReceiptFacts) -> tuple[str, str]:
     change = facts.change
     if change.median is None:
         earlier = plural(change.turns, "earlier turn")
@@ -188,13 +188,13 @@ def _change(facts: Facts) -> tuple[str, str]:
     return (percent, f"median {median}") if percent else ("cost not reported", f"median {median}")
 
 
-def _budget(facts: Facts) -> ReceiptRow:
+def _budget(facts: ReceiptFacts) -> ReceiptRow:
     if not facts.level:
-        return ReceiptRow("Budget", NOT_KNOWN, "started elsewhere")
+        return ReceiptRow("Budget", UNKNOWN, "started elsewhere")
     return ReceiptRow("Budget", clean_line(facts.level, 40), "" if facts.turn.order.budget else "default")
 
 
-def _categories(facts: Facts) -> list[ReceiptRow]:
+def _categories(facts: ReceiptFacts) -> list[ReceiptRow]:
     total = facts.money.costs.total()
     rows = []
     for label, member in CATEGORIES:
@@ -216,18 +216,18 @@ def _share(value: Decimal | None, total: Decimal | None) -> str:
     return "<1%" if value and not rounded else f"{rounded}%"
 
 
-def _tokens(facts: Facts) -> list[ReceiptRow]:
+def _tokens(facts: ReceiptFacts) -> list[ReceiptRow]:
     usage = facts.money.usage
     values = {label: getattr(usage, member) for label, member in TOKENS}
     words = {label: None if value is None else number(value) for label, value in values.items()}
     return [ReceiptRow(label, _or_missing(facts, text)) for label, text in words.items()]
 
 
-def _time(facts: Facts) -> list[ReceiptRow]:
+def _time(facts: ReceiptFacts) -> list[ReceiptRow]:
     turn, times = facts.turn, facts.times
     reported, elapsed = facts.money.usage.duration_ms, facts.elapsed_ms
     took = _or_missing(facts, None if reported is None else duration(reported))
-    unknown = PENDING if facts.waiting else NOT_KNOWN
+    unknown = PENDING if facts.waiting else UNKNOWN
     moments = (
         ("Asked", facts.submitted_ms),
         ("Sent", times.sent_ms),
@@ -237,11 +237,11 @@ def _time(facts: Facts) -> list[ReceiptRow]:
     return [
         ReceiptRow("Duration", took, "" if reported is None else "as reported"),
         ReceiptRow("Elapsed", unknown if elapsed is None else f"~{duration(elapsed)}", "local clock"),
-        *(ReceiptRow(label, utc_text(at) or NOT_KNOWN) for label, at in moments),
+        *(ReceiptRow(label, utc_text(at) or UNKNOWN) for label, at in moments),
     ]
 
 
-def _evidence(facts: Facts) -> list[ReceiptRow]:
+def _evidence(facts: ReceiptFacts) -> list[ReceiptRow]:
     sources, files = sources_of_turn(facts.turn), files_of_turn(facts.turn)
     rows = [ReceiptRow("Sources", number(len(sources)))]
     for at, source in enumerate(sources, 1):
@@ -254,7 +254,7 @@ def _evidence(facts: Facts) -> list[ReceiptRow]:
     return rows
 
 
-def _identity(facts: Facts) -> list[ReceiptRow]:
+def _identity(facts: ReceiptFacts) -> list[ReceiptRow]:
     session, turn = facts.session, facts.turn
     ids = (
         (session.kind.capitalize(), turn.worker_id or turn.order.worker_id),
@@ -266,13 +266,13 @@ def _identity(facts: Facts) -> list[ReceiptRow]:
     return [
         ReceiptRow("Status", str(turn.status).replace("_", " ")),
         *problem,
-        *(ReceiptRow(label, clean_line(value) if value else NOT_KNOWN) for label, value in ids),
+        *(ReceiptRow(label, clean_line(value) if value else UNKNOWN) for label, value in ids),
         ReceiptRow("Started by", str(turn.order.trigger)),
         ReceiptRow("Requests sent", number(turn.posts), "that could have started this turn"),
     ]
 
 
-def _read(facts: Facts) -> list[ReceiptRow]:
+def _read(facts: ReceiptFacts) -> list[ReceiptRow]:
     if facts.free:
         return [ReceiptRow("Reading", "Not needed. The turn never started.")]
     money = facts.money
@@ -289,11 +289,11 @@ def _read(facts: Facts) -> list[ReceiptRow]:
         rows.append(ReceiptRow("Meaning", "undecided", "worker totals or figures per turn"))
     if has_figures and not money.final:
         rows.append(ReceiptRow("State", "not final", "the worker had not finished when it was last read"))
-    rows.append(ReceiptRow("As of", utc_text(facts.turn.read_ms) or NOT_KNOWN))
+    rows.append(ReceiptRow("As of", utc_text(facts.turn.read_ms) or UNKNOWN))
     return rows
 
 
-def _raw(facts: Facts) -> list[ReceiptRow]:
+def _raw(facts: ReceiptFacts) -> list[ReceiptRow]:
     """Each member that was reported, with its exact values in the reads before and after the turn."""
     rows = []
     for label, member in RAW:
@@ -322,7 +322,7 @@ class Receipt(Struct, frozen=True):
 
     title: str
     sections: tuple[Section, ...]
-    facts: Facts
+    facts: ReceiptFacts
 
 
 def receipt_page(

@@ -19,7 +19,7 @@ from handinger_tui.core.amounts import (
 )
 from handinger_tui.core.evidence import files_of_turn, sources_of_turn
 from handinger_tui.core.formatting import NOT_REPORTED, PENDING, duration, plural
-from handinger_tui.core.money.attribution import METERS, Interpretation, MoneyIndex, TurnMoney, took_ms
+from handinger_tui.core.money.attribution import METERS, Interpretation, MoneyIndex, TurnMoney, elapsed_ms
 from handinger_tui.core.money.limits import Unit
 from handinger_tui.core.money.spending import LOCAL
 from handinger_tui.core.money.timeline import Meaning, MeterResult
@@ -133,7 +133,7 @@ class Times(Struct, frozen=True):
     answered_ms: int | None = None
 
 
-class Change(Struct, frozen=True):
+class MedianComparison(Struct, frozen=True):
     """This turn compared with the median of `turns` known turns before it in its session.
 
     `percent` is a signed integer; None when there are too few turns, when the amount of this turn is not
@@ -146,13 +146,13 @@ class Change(Struct, frozen=True):
     unit: Unit = Unit.USD
 
 
-class Facts(Struct, frozen=True):
+class ReceiptFacts(Struct, frozen=True):
     """A turn within its session, and its cost."""
 
     session: Session
     turn: Turn
     money: TurnMoney
-    change: Change
+    change: MedianComparison
     typical_cost: TypicalCost | None = None
     times: Times = Times()
 
@@ -178,8 +178,8 @@ class Facts(Struct, frozen=True):
 
     @property
     def elapsed_ms(self) -> int | None:
-        """Milliseconds from sending to the end, see `attribution.took_ms`."""
-        return took_ms(self.turn)
+        """Milliseconds from sending to the end, see `attribution.elapsed_ms`."""
+        return elapsed_ms(self.turn)
 
     @property
     def split_excess(self) -> Decimal | None:
@@ -195,14 +195,14 @@ class Facts(Struct, frozen=True):
 
 def facts_of(
     session: Session, turn: Turn, typical_cost: TypicalCost | None = None, times: Times | None = None
-) -> Facts:
+) -> ReceiptFacts:
     """All facts about `turn`; `typical_cost` and `times` come from the history, which is not read here."""
-    return Facts(
+    return ReceiptFacts(
         session, turn, *_money_and_change(session, turn, MoneyIndex()), typical_cost, times or Times()
     )
 
 
-def _money_and_change(session: Session, turn: Turn, index: MoneyIndex) -> tuple[TurnMoney, Change]:
+def _money_and_change(session: Session, turn: Turn, index: MoneyIndex) -> tuple[TurnMoney, MedianComparison]:
     """The money of `turn`, which may be newer than in its session; unknown where it is no turn of it."""
     at, money = index.with_turn(session, turn)
     if at is None:
@@ -211,18 +211,18 @@ def _money_and_change(session: Session, turn: Turn, index: MoneyIndex) -> tuple[
     return money[at], _change(turn, money[at], zip(session.turns[first:at], money[first:at], strict=True))
 
 
-def _change(turn: Turn, own: TurnMoney, earlier: Iterable[tuple[Turn, TurnMoney]]) -> Change:
+def _change(turn: Turn, own: TurnMoney, earlier: Iterable[tuple[Turn, TurnMoney]]) -> MedianComparison:
     """A turn compared with turns before it: in USD where it reports USD, else in credits."""
     unit = Unit.CREDITS if own.usd is None and own.usage.credits is not None else Unit.USD
     previous = spread(money.amount(unit) for other, money in earlier if _is_own(other, money))
     own_amount = own.amount(unit) if _is_own(turn, own) else None
     if previous.counted < ENOUGH_EARLIER or previous.median is None:
-        return Change(turns=previous.counted, unit=unit)
+        return MedianComparison(turns=previous.counted, unit=unit)
     if own_amount is None or not previous.median:
-        return Change(None, previous.median, previous.counted, unit)
+        return MedianComparison(None, previous.median, previous.counted, unit)
     difference = EXACT.multiply(EXACT.subtract(own_amount, previous.median), Decimal(100))
     percent = EXACT.divide(difference, previous.median).to_integral_value(ROUND_HALF_EVEN, EXACT)
-    return Change(int(percent), previous.median, previous.counted, unit)
+    return MedianComparison(int(percent), previous.median, previous.counted, unit)
 
 
 def _is_own(turn: Turn, money: TurnMoney) -> bool:
@@ -288,13 +288,13 @@ def _refused_text(money: TurnMoney) -> str:
 
 
 def _line(
-    turn: Turn, money: TurnMoney, change: Change, credit_usd: Decimal | None, *, simulated: bool
+    turn: Turn, money: TurnMoney, change: MedianComparison, credit_usd: Decimal | None, *, simulated: bool
 ) -> str:
     usage, is_running = money.usage, turn.status is TurnStatus.RUNNING
     change_note = f" ({change_text(change.percent)})" if change.percent is not None else ""
     sign = f" {reading_words(money.reading).sign}".rstrip()
     sign += f", {share_text(money)}" if money.shared else ""
-    pieces = [took_text(turn, money)]
+    pieces = [duration_text(turn, money)]
     if usage.steps is not None:
         pieces.append(plural(usage.steps, "step"))
     if usage.total_tokens is not None:
@@ -338,9 +338,9 @@ def _split_excess(money: TurnMoney) -> Decimal | None:
     return split_excess(cost_of(usage, costs), parts)
 
 
-def took_text(turn: Turn, money: TurnMoney) -> str:
+def duration_text(turn: Turn, money: TurnMoney) -> str:
     """The duration: as reported, else by our own clock ("~12 s"); "" where it is unknown."""
     if money.final and money.usage.duration_ms is not None:
         return duration(money.usage.duration_ms)
-    elapsed = took_ms(turn)
+    elapsed = elapsed_ms(turn)
     return "" if elapsed is None else f"~{duration(elapsed)}"

@@ -249,7 +249,7 @@ def token_text(webhook: Webhook, *, is_shown: bool) -> str:
     return f"hidden, ends in {tail}" if tail else "hidden"
 
 
-def outcome_text(delivery: Delivery) -> str:
+def delivery_outcome(delivery: Delivery) -> str:
     """What became of a delivery: "✓ 200", "✗ 500", "✗ no answer", "not reported"."""
     mark = {True: "✓ ", False: "✗ ", None: ""}[delivery.is_delivered]
     if delivery.http_status is not None:
@@ -258,14 +258,14 @@ def outcome_text(delivery: Delivery) -> str:
     return f"{mark}{words[delivery.is_delivered]}"
 
 
-def took_text(milliseconds: int | None) -> str:
+def delivery_duration(milliseconds: int | None) -> str:
     """How long a delivery took: "12 ms", "3.2 s"; "" where that is not reported."""
     if milliseconds is None:
         return ""
     return f"{milliseconds} ms" if milliseconds < 1000 else duration(milliseconds)
 
 
-def reason_text(delivery: Delivery) -> str:
+def delivery_reason(delivery: Delivery) -> str:
     """Why a delivery failed; "" for one that did not."""
     if delivery.is_delivered:
         return ""

@@ -131,16 +131,16 @@ A damaged frame becomes a JSON frame with this text, which the fold skips."""
 # -- compaction ---------------------------------------------------------------------
 # Compaction makes a second list of frames, in which each run of deltas to one text is one delta, so that a
 # long session opens quickly; `fold` computes the same turn from both. The ledger stores both, compressed.
-RULE: Final = 1
+COMPACTION_RULE: Final = 1
 """Version of the compaction rule. Stored compactions of another version are not read."""
 DELTAS: Final = ("text-delta", "reasoning-delta")
 _HALF_PAIR: Final = re.compile(r"\\u[dD][89a-fA-F]|[\ud800-\udfff]")
 _DELTA_FIELDS: Final = {"type", "id", "delta"}
 
 
-def gathered(frames: Iterable[Frame]) -> list[Frame]:
+def compacted(frames: Iterable[Frame]) -> list[Frame]:
     """The frames with each run of deltas joined into one, which has number and time of the run's first."""
-    compacted: list[Frame] = []
+    result: list[Frame] = []
     run: list[str] = []
     first: Frame | None = None
     run_key: tuple[Json, Json] | None = None
@@ -148,17 +148,17 @@ def gathered(frames: Iterable[Frame]) -> list[Frame]:
         delta = _delta(frame)
         key = None if delta is None else (delta["type"], delta["id"])
         if key != run_key and first is not None:
-            compacted.append(_joined_delta(first, run_key, run))
+            result.append(_joined_delta(first, run_key, run))
             first, run = None, []
         if delta is None:
-            compacted.append(frame)
+            result.append(frame)
             continue
         if first is None:
             first, run_key = frame, key
         run.append(str(delta["delta"]))
     if first is not None:
-        compacted.append(_joined_delta(first, run_key, run))
-    return compacted
+        result.append(_joined_delta(first, run_key, run))
+    return result
 
 
 def _delta(frame: Frame) -> dict[str, Json] | None:

@@ -19,7 +19,13 @@ from msgspec.structs import replace
 
 from handinger_tui.core.errors import HandingerError, LedgerError, Refused
 from handinger_tui.core.money.limits import Gauge, LimitReached, StartPolicy
-from handinger_tui.core.turns.session import Service, Session, take_place, was_overtaken, with_kept_turns
+from handinger_tui.core.turns.session import (
+    Service,
+    Session,
+    move_to_place_of,
+    was_overtaken,
+    with_kept_turns,
+)
 from handinger_tui.core.turns.turn import (
     WITHDRAWN,
     Attachment,
@@ -328,7 +334,7 @@ class SessionActor:
         withdrawn = self._settler.settled_frame(len(frames), TurnStatus.NOT_SENT, WITHDRAWN)
         await self.store.store(order, replaces=(turn_id, withdrawn))
         self.queue.replace(turn_id, order.turn_id)
-        self.store.value = take_place(self.session, order.turn_id, turn_id)
+        self.store.value = move_to_place_of(self.session, order.turn_id, turn_id)
         await self._settler.close_settled(old, [*frames, withdrawn])
         return order.turn_id
 
@@ -341,7 +347,7 @@ class SessionActor:
             LedgerError: it stays where it was.
         """
         ids = self.queue.moved(turn_id, self.queue.position(turn_id) + by)
-        await self.store.place_last(*ids)
+        await self.store.move_to_end(*ids)
         self.queue.ids = ids
 
     async def resume(self, start: StartPolicy = StartPolicy.MEASURED, only: str | None = None) -> Hold | None:
@@ -364,7 +370,7 @@ class SessionActor:
             ids = queue.moved(only, 0)
             await self.runs.ending()
             await self._settler.close_ended()
-            await self.store.place_last(*ids)
+            await self.store.move_to_end(*ids)
             queue.ids = ids
             self.store.publish()
         if stops != queue.stops:
@@ -399,7 +405,7 @@ class SessionActor:
         turn_id, stops = queue.ids[0], queue.stops
         try:
             if was_overtaken(self.session, turn_id):
-                await self.store.place_last(*queue.ids)
+                await self.store.move_to_end(*queue.ids)
             # A turn restored after a crash may have the frame of the read that was made before its request.
             record = await self.store.record_of(turn_id)
             now_ms = self._deps.run_deps.clock.now_ms()

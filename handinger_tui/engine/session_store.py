@@ -20,9 +20,9 @@ from handinger_tui.core.safety import clean_line
 from handinger_tui.core.stream import Frame, Framing, Marker, RawFrame, ReadReason, WorkerBody, body_of
 from handinger_tui.core.turns.fold import Fold
 from handinger_tui.core.turns.session import (
-    Others,
+    Elsewhere,
     Session,
-    place_last,
+    move_to_end,
     put_turn,
     title_from,
     with_kept_turns,
@@ -347,7 +347,7 @@ class SessionStore:
         self._changing(before, turn)
         self.publish()
 
-    def set_elsewhere(self, elsewhere: Others | None) -> None:
+    def set_elsewhere(self, elsewhere: Elsewhere | None) -> None:
         """Take and publish what other sessions have on the workers of this one; None changes nothing."""
         if elsewhere is not None and elsewhere != self.value.elsewhere:
             self.value = replace(self.value, elsewhere=elsewhere)
@@ -387,7 +387,7 @@ class SessionStore:
         await self._log.open_turn(self.value, order, replaces, start)
         self.put(Turn(order))
 
-    async def place_last(self, *turn_ids: str) -> None:
+    async def move_to_end(self, *turn_ids: str) -> None:
         """Move turns to the end: the turns of a session are in the order in which they start.
 
         Raises:
@@ -395,7 +395,7 @@ class SessionStore:
         """
         await self._log.move_last(turn_ids)
         for turn_id in turn_ids:
-            self.value = place_last(self.value, turn_id)
+            self.value = move_to_end(self.value, turn_id)
         self.publish()
 
     async def record_of(self, turn_id: str) -> TurnRecord:

@@ -18,12 +18,12 @@ from msgspec.structs import fields
 from handinger_tui.core.amounts import decimal_text, micro_credits, pico_usd, tidy
 from handinger_tui.core.evidence import sources_of_turn
 from handinger_tui.core.jsontext import NotJson, as_list, dump, parse
-from handinger_tui.core.money.attribution import Interpretation, MoneyIndex, TurnMoney, took_ms
+from handinger_tui.core.money.attribution import Interpretation, MoneyIndex, TurnMoney, elapsed_ms
 from handinger_tui.core.money.limits import Unit
-from handinger_tui.core.money.reconciliation import Assigned, rises_of
+from handinger_tui.core.money.reconciliation import AssignedRise, rises_of
 from handinger_tui.core.money.spending import LOCAL, ChargeFilter, Rise
 from handinger_tui.core.money.turn_events import is_of_file, newest_event_ms, worker_of
-from handinger_tui.core.turns.session import NO_OTHERS, PerTurn, Session
+from handinger_tui.core.turns.session import NOTHING_ELSEWHERE, PerTurn, Session
 from handinger_tui.core.turns.turn import FREE, Turn, TurnRequest
 from handinger_tui.ledger import worker_turns
 from handinger_tui.ledger.search import CHOSEN_WORKER
@@ -90,7 +90,7 @@ class ConfirmedTurns:
         self._version: int | None = None
         self._overtaken: set[str] = set()
         """Turns of which another program has stored more than this session holds."""
-        self.others = NO_OTHERS
+        self.others = NOTHING_ELSEWHERE
         """What other sessions have on the workers of the session, as of the last `unconfirmed` call."""
 
     def unconfirmed(self, connection: sqlite3.Connection, session: Session) -> list[Pair]:
@@ -414,7 +414,7 @@ def _row(session: Session, turn: Turn, money: TurnMoney, cells: Cells) -> Cells:
         "reading": str(money.reading),
         "final": int(money.final),
         "sources": _sources(turn),
-        "elapsed_ms": took_ms(turn),
+        "elapsed_ms": elapsed_ms(turn),
         "exact": dump(exact_numbers(money.usage, money.costs)),
         "snapshot": dump(exact_numbers(read.usage, read.costs) if read is not None else None),
     }
@@ -550,7 +550,7 @@ def rise_numbered(connection: sqlite3.Connection, number: int) -> Rise | None:
     return next((rise for rise in _entered(connection, ChargeFilter()) if rise.number == number), None)
 
 
-def assigned(connection: sqlite3.Connection, which: ChargeFilter) -> list[Assigned]:
+def assigned(connection: sqlite3.Connection, which: ChargeFilter) -> list[AssignedRise]:
     """The rises that the person assigned to a turn, in order of time."""
     owners = {
         (unpack(row["base_url"]), unpack(row["worker_id"]), row["seen_ms"]): unpack_optional(row["turn_id"])
@@ -560,7 +560,9 @@ def assigned(connection: sqlite3.Connection, which: ChargeFilter) -> list[Assign
         (rise, owners.get((rise.base_url, rise.worker_id, rise.seen_ms)))
         for rise in _entered(connection, which)
     ]
-    return [Assigned(rise.number, rise.worker_id, turn_id) for rise, turn_id in pairs if turn_id is not None]
+    return [
+        AssignedRise(rise.number, rise.worker_id, turn_id) for rise, turn_id in pairs if turn_id is not None
+    ]
 
 
 def _rise_of(row: Row) -> Rise:

@@ -12,7 +12,7 @@ from functools import partial
 from itertools import chain
 from typing import TYPE_CHECKING, Final
 
-from handinger_tui.core.money.reconciliation import Assigned, Restatement, suspense_buckets
+from handinger_tui.core.money.reconciliation import AssignedRise, Restatement, suspense_buckets
 from handinger_tui.core.tags import NO_RULES
 from handinger_tui.core.turns.session import Session
 from handinger_tui.ledger import turns as turn_store
@@ -129,7 +129,7 @@ class CostRows:
         with translated(reading=True):
             return suspense_buckets(rises(self._connection, which))
 
-    def assigned(self, which: ChargeFilter) -> list[Assigned]:
+    def assigned(self, which: ChargeFilter) -> list[AssignedRise]:
         """The rises that the person assigned to turns."""
         with translated(reading=True):
             return assigned(self._connection, which)

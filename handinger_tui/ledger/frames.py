@@ -16,7 +16,7 @@ from operator import itemgetter
 from typing import TYPE_CHECKING, Final
 
 from handinger_tui.core.jsontext import as_object, as_text, parse
-from handinger_tui.core.stream import RULE, UNREADABLE, Frame, Framing, Marker, gathered
+from handinger_tui.core.stream import COMPACTION_RULE, UNREADABLE, Frame, Framing, Marker, compacted
 from handinger_tui.core.turns.fold import Fold
 from handinger_tui.core.turns.turn import TurnRequest, TurnStatus
 from handinger_tui.ledger import worker_turns
@@ -105,7 +105,7 @@ def store_compact_frames(connection: sqlite3.Connection, turn_id: str) -> None:
         sqlite3.Error
     """
     key = pack(turn_id)
-    if connection.execute(_IS_PACKED, (key, RULE)).fetchone() is not None:
+    if connection.execute(_IS_PACKED, (key, COMPACTION_RULE)).fetchone() is not None:
         return
     frames = stored_frames(connection, turn_id)
     upto = len(frames)
@@ -115,7 +115,7 @@ def store_compact_frames(connection: sqlite3.Connection, turn_id: str) -> None:
     packed = _blob(frames)
     if _frames_in(packed) != frames:
         return
-    connection.execute(_PUT_GATHERED, (key, RULE, upto, _blob(gathered(frames))))
+    connection.execute(_PUT_GATHERED, (key, COMPACTION_RULE, upto, _blob(compacted(frames))))
     connection.execute(_PUT_PACKED, (key, upto, packed))
     connection.execute(_NOT_KEPT, (key, upto))
     connection.execute(_EMPTIED, (key, upto))
@@ -155,7 +155,7 @@ def frames_of_session(
     """
     of = (pack(session_id),)
     for turn_id, rule, blob, upto in connection.execute(_OF_CLOSED, of).fetchall():
-        compact = _frames_in(blob) if rule == RULE else None
+        compact = _frames_in(blob) if rule == COMPACTION_RULE else None
         if compact is None:
             stored = stored_frames(connection, unpack(turn_id))
             compact = [frame for frame in stored if not isinstance(upto, int) or frame.seq < upto]
@@ -190,7 +190,7 @@ def drop_some(
 
 def _is_joined(single: object, joined: object) -> bool:
     frames = _frames_in(single)
-    return frames is not None and gathered(frames) == _frames_in(joined)
+    return frames is not None and compacted(frames) == _frames_in(joined)
 
 
 # -- blobs ------------------------------------------------------------------------------------

@@ -12,15 +12,15 @@ from msgspec.structs import replace
 
 from handinger_tui.core.amounts import EXACT, INT64_MAX, Total
 from handinger_tui.core.money.attribution import Interpretation
-from handinger_tui.core.money.reconciliation import Assigned, Restatement, suspense_buckets
+from handinger_tui.core.money.reconciliation import AssignedRise, Restatement, suspense_buckets
 from handinger_tui.core.money.spending import (
     Bucket,
     ChargeFilter,
     GroupBy,
-    Spent,
+    SpendingSums,
     TurnCharge,
-    altogether,
     midnight_ms,
+    sum_buckets,
     week_days,
     week_name,
 )
@@ -123,7 +123,7 @@ _SUMS_OF_SPENT: Final = (
 )
 
 
-def spent(connection: sqlite3.Connection, which: ChargeFilter) -> Spent:
+def spent(connection: sqlite3.Connection, which: ChargeFilter) -> SpendingSums:
     """Exact sums over turns, and what no turn explains.
 
     A turn counts at the time of its first charge, with all its corrections; suspense at that of the reading
@@ -132,9 +132,9 @@ def spent(connection: sqlite3.Connection, which: ChargeFilter) -> Spent:
     where, cells = condition(which)
     sql = f"SELECT COUNT(*) AS turns, {_SUMS_OF_SPENT} FROM turn_totals {where}"
     row = connection.execute(sql, cells).fetchone()
-    unexplained = altogether(suspense_buckets(rises(connection, which)))
+    unexplained = sum_buckets(suspense_buckets(rises(connection, which)))
     usd, credited = _total(row, "usd_pico"), _total(row, "micro_credits")
-    return Spent(row["turns"], usd + unexplained.usd, credited + unexplained.credits)
+    return SpendingSums(row["turns"], usd + unexplained.usd, credited + unexplained.credits)
 
 
 def _total(row: Row, name: str) -> Total:
@@ -474,7 +474,7 @@ class ChargeQueries:
         """A group without turns for each worker whose figures rose by what no turn explains."""
         return await self._read(which, lambda db: suspense_buckets(rises(db, which)))
 
-    async def assigned(self, which: ChargeFilter = EVERYTHING) -> list[Assigned]:
+    async def assigned(self, which: ChargeFilter = EVERYTHING) -> list[AssignedRise]:
         """The rises that the person assigned to turns."""
         return await self._read(which, lambda db: assigned(db, which))
 

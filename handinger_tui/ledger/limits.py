@@ -33,7 +33,7 @@ from handinger_tui.core.money.limits import (
     effective,
     gauges,
 )
-from handinger_tui.core.money.spending import LOCAL, ChargeFilter, Spent, midnight_ms
+from handinger_tui.core.money.spending import LOCAL, ChargeFilter, SpendingSums, midnight_ms
 from handinger_tui.core.money.typical_cost import ENOUGH, Spread
 from handinger_tui.core.turns.session import Session
 from handinger_tui.core.turns.turn import TurnRequest, TurnStatus
@@ -243,7 +243,7 @@ def set_limit(
         connection.execute(_PUT, (scope, pack(whose), unit, stored, set_ms))
 
 
-NO_TURNS: Final = Spent(0, Total(Decimal(0)), Total(Decimal(0)))
+NO_TURNS: Final = SpendingSums(0, Total(Decimal(0)), Total(Decimal(0)))
 
 
 def _system_ms() -> int:
@@ -332,13 +332,13 @@ class LimitUsage:
         session: Session,
         scopes: Collection[Scope],
         filters: Mapping[Scope, ChargeFilter],
-    ) -> dict[Scope, Spent]:
+    ) -> dict[Scope, SpendingSums]:
         charged = _charged(connection, session)
         uncharged = [turn for turn in session.turns if turn.turn_id not in charged and turn.may_spend]
         # A turn may be charged under another session that stored it earlier.
         missing = [turn for turn in uncharged if not _spent_by_turn(connection, turn).turns]
         money = self._index(session.turns, session.elsewhere)
-        sums: dict[Scope, Spent] = {}
+        sums: dict[Scope, SpendingSums] = {}
         for scope in scopes:
             if scope is Scope.TURN:
                 sums[scope] = _spent_by_newest(connection, session)
@@ -402,11 +402,11 @@ def _charged(connection: sqlite3.Connection, session: Session) -> set[str]:
     return {unpack(row["turn_id"]) for row in connection.execute(query, (pack(session.session_id),))}
 
 
-def _spent_by_turn(connection: sqlite3.Connection, turn: Turn) -> Spent:
+def _spent_by_turn(connection: sqlite3.Connection, turn: Turn) -> SpendingSums:
     return spent(connection, ChargeFilter(turn_id=turn.turn_id))
 
 
-def _spent_by_newest(connection: sqlite3.Connection, session: Session) -> Spent:
+def _spent_by_newest(connection: sqlite3.Connection, session: Session) -> SpendingSums:
     turn = session.sent
     if turn is None:
         return NO_TURNS
@@ -414,7 +414,7 @@ def _spent_by_newest(connection: sqlite3.Connection, session: Session) -> Spent:
     return sums if sums.turns else _with_missing(sums, [turn])
 
 
-def _with_missing(sums: Spent, missing: Sequence[Turn]) -> Spent:
+def _with_missing(sums: SpendingSums, missing: Sequence[Turn]) -> SpendingSums:
     """`sums` plus turns not in the ledger yet, as gaps."""
     if not missing:
         return sums
@@ -426,7 +426,7 @@ def _with_missing(sums: Spent, missing: Sequence[Turn]) -> Spent:
         )
         for total in (sums.usd, sums.credits)
     )
-    return Spent(sums.turns + len(missing), *totals)
+    return SpendingSums(sums.turns + len(missing), *totals)
 
 
 # -- amounts beyond 64 bits, which no table holds ----------------------------------------
@@ -448,7 +448,7 @@ def _exceeds_int64(usage: Usage) -> bool:
     )
 
 
-def _with_turn(sums: Spent, money: TurnMoney) -> Spent:
+def _with_turn(sums: SpendingSums, money: TurnMoney) -> SpendingSums:
     """`sums` with the amounts of a turn that are beyond 64 bits."""
     usd, credited = tidy(money.usd), tidy(money.usage.credits)
     usd = usd if pico_usd(usd) is None else None
@@ -467,13 +467,13 @@ def _with_amount(total: Total, amount: Decimal | None, money: TurnMoney) -> Tota
 
 
 # -- the worker ------------------------------------------------------------------------
-def _or_total_of_worker(sums: Spent, session: Session) -> Spent:
+def _or_total_of_worker(sums: SpendingSums, session: Session) -> SpendingSums:
     """The sums over all sessions of a worker, or the worker's own total where that is larger."""
     worker_total = _worker_total(session)
     if worker_total is None:
         return sums
     snapshot, turns_since = worker_total
-    return Spent(
+    return SpendingSums(
         sums.turns,
         _larger(sums.usd, tidy(snapshot.cost_usd), turns_since),
         _larger(sums.credits, tidy(snapshot.usage.credits), turns_since),

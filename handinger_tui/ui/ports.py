@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from decimal import Decimal
     from pathlib import Path
 
-    from handinger_tui.core.money.reconciliation import Assigned, Restatement
+    from handinger_tui.core.money.reconciliation import AssignedRise, Restatement
     from handinger_tui.core.money.spending import Bucket, ChargeFilter, GroupBy, TurnCharge
     from handinger_tui.core.money.typical_cost import TypicalCost
     from handinger_tui.core.schedules import Added, NewSchedule, ScheduleList
@@ -136,7 +136,7 @@ class ChargeReader(Protocol):
         """A group without turns for each worker whose figures rose by what no turn explains."""
         ...
 
-    async def assigned(self, which: ChargeFilter) -> list[Assigned]:
+    async def assigned(self, which: ChargeFilter) -> list[AssignedRise]:
         """The rises that the person assigned to turns."""
         ...
 
@@ -394,8 +394,8 @@ class Connection(Struct, frozen=True):
     """Warnings to show once, such as a missing history or a damaged database that was moved away."""
     without_history: Callable[[], None] | None = None
     """Allow sending without a history, after the person agreed; None: never allowed."""
-    place_of: Callable[[str], tuple[str | None, str | None]] = lambda text: (text, None)
-    """Target and template (see `core.turns.session.Place`) of messages for the worker that a text names."""
+    destination_of: Callable[[str], tuple[str | None, str | None]] = lambda text: (text, None)
+    """Target and template of messages for the worker that a text names: `core.turns.session.Destination`."""
     target_in: Callable[[str], str] = str
     """The target that a text names, to be watched. Raises SettingsError."""
     worker_of: Callable[[Session], Awaitable[str | None]] = own_target

@@ -10,7 +10,7 @@ from handinger_tui.api.client import WorkerClient
 from handinger_tui.api.generations import GENERATIONS, answering_generation, id_in, worker_in
 from handinger_tui.api.tasks import TaskClient
 from handinger_tui.core.errors import BrokenContract, Refused, SettingsError
-from handinger_tui.core.turns.session import Place
+from handinger_tui.core.turns.session import Destination
 from handinger_tui.core.turns.turn import TurnRequest
 from tests.api.reply import ORDER, failure
 from tests.api.server import Peer, Script, Server, as_json, respond
@@ -22,20 +22,20 @@ TASK_URL = f"{WORKER_URL}/task/tsk_1?tab=files"
 @pytest.mark.parametrize(
     ("generation", "text", "place"),
     [
-        ("workers", "w1", Place("w1")),
-        ("workers", WORKER_URL, Place("wrk_1")),
-        ("workers", TASK_URL, Place("wrk_1")),
+        ("workers", "w1", Destination("w1")),
+        ("workers", WORKER_URL, Destination("wrk_1")),
+        ("workers", TASK_URL, Destination("wrk_1")),
         # The form of an id does not depend on the generation.
-        ("workers", "tsk_1", Place("tsk_1")),
-        ("tasks", "t_org_1_w_2", Place(None, "t_org_1_w_2")),
-        ("tasks", WORKER_URL + "/", Place(None, "wrk_1")),
-        ("tasks", TASK_URL, Place("tsk_1", "wrk_1")),
-        ("tasks", "https://x.example/worker/a%20b/task/c%2Fd", Place("c/d", "a b")),
-        ("tasks", "https://[broken/worker/x", Place(None, "https://[broken/worker/x")),
+        ("workers", "tsk_1", Destination("tsk_1")),
+        ("tasks", "t_org_1_w_2", Destination(None, "t_org_1_w_2")),
+        ("tasks", WORKER_URL + "/", Destination(None, "wrk_1")),
+        ("tasks", TASK_URL, Destination("tsk_1", "wrk_1")),
+        ("tasks", "https://x.example/worker/a%20b/task/c%2Fd", Destination("c/d", "a b")),
+        ("tasks", "https://[broken/worker/x", Destination(None, "https://[broken/worker/x")),
     ],
 )
-def test_what_names_a_worker(generation: str, text: str, place: Place) -> None:
-    assert GENERATIONS[generation].place_of(text) == place
+def test_what_names_a_worker(generation: str, text: str, place: Destination) -> None:
+    assert GENERATIONS[generation].destination_of(text) == place
 
 
 def test_what_names_a_target() -> None:

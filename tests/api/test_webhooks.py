@@ -13,9 +13,9 @@ from handinger_tui.core.errors import ApiError, BrokenContract, Doubtful, Refuse
 from handinger_tui.core.stored_workers import (
     Delivery,
     check_address,
-    outcome_text,
+    delivery_outcome,
+    delivery_reason,
     page_text,
-    reason_text,
     token_text,
 )
 from tests.api.server import Peer, Script, Server, as_json, raw
@@ -146,9 +146,12 @@ async def test_deliveries_are_read_in_pages_with_missing_members(
     assert (first.moment, first.is_delivered, first.task_title) == (
         datetime(2026, 11, 27, 12, tzinfo=UTC), False, "Prices",
     )  # fmt: skip
-    assert (outcome_text(first), reason_text(first)) == ("✗ 500", "The receiver responded with status 500.")
+    assert (delivery_outcome(first), delivery_reason(first)) == (
+        "✗ 500",
+        "The receiver responded with status 500.",
+    )
     assert second == Delivery()
-    assert outcome_text(second) == "not reported"
+    assert delivery_outcome(second) == "not reported"
     assert page_text(page) == "120 deliveries · page 2 of 3"
 
 

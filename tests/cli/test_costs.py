@@ -19,7 +19,7 @@ from PIL import Image
 from handinger_tui.cli.commands.costs import table
 from handinger_tui.core.amounts import Total
 from handinger_tui.core.formatting import middle_cut
-from handinger_tui.core.money.spending import Bucket, GroupBy, altogether
+from handinger_tui.core.money.spending import Bucket, GroupBy, sum_buckets
 from handinger_tui.core.turns.fold import fold
 from handinger_tui.core.turns.session import put_turn
 from handinger_tui.core.turns.turn import Trigger
@@ -159,7 +159,7 @@ async def test_turns_of_other_clients_have_no_budget(home: Path) -> None:
 def test_similar_ids_stay_distinguishable_in_a_narrow_table() -> None:
     ids = [f"t_org_123_w_01HZY2ZJQ8G7K42W2D7WF6V4G{end}" for end in "ABC"]
     groups = [Bucket(name, 1, usd=Total(Decimal(1))) for name in ids]
-    lines = table(groups, altogether(groups, "total"), GroupBy.WORKER, 60).splitlines()
+    lines = table(groups, sum_buckets(groups, "total"), GroupBy.WORKER, 60).splitlines()
     assert len(set(lines[1:4])) == 3
     for rows in (lines[1:4], lines[6:9]):
         assert [f"WF6V4G{end}" in row for end, row in zip("ABC", rows, strict=True)] == [True] * 3

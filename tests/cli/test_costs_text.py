@@ -11,7 +11,7 @@ from handinger_tui.cli.commands.costs import bar, share_lines, table
 from handinger_tui.cli.output import align_amounts, cells_of, clip, fit_columns
 from handinger_tui.core.amounts import Total, short_total_text
 from handinger_tui.core.errors import SettingsError
-from handinger_tui.core.money.spending import Bucket, GroupBy, altogether, period_ms
+from handinger_tui.core.money.spending import Bucket, GroupBy, period_ms, sum_buckets
 
 # -- times ---------------------------------------------------------------------------------------
 NOW = datetime(2026, 11, 25, 13, 30).astimezone()
@@ -53,7 +53,7 @@ def test_a_table_fits_its_width(width: int) -> None:
     start = date(2026, 11, 1)
     groups = [bucket(str(start + timedelta(at)), str(at), at % 3) for at in range(9)]
     groups.append(bucket("報告書" * 30, "123456.78", 2, title="標題" * 40))
-    lines = table(groups, altogether(groups), GroupBy.DAY, width).splitlines()
+    lines = table(groups, sum_buckets(groups), GroupBy.DAY, width).splitlines()
     assert max(map(cells_of, lines)) <= max(width, 46), "turns and cost are never left out"
     assert len([line for line in lines if "2026-11-03" in line]) in (1, 2)
 

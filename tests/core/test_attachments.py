@@ -10,23 +10,23 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from handinger_tui.core.prompts import (
-    BIG_CHARACTERS,
-    BIG_LINES,
+    LONG_PASTE_CHARACTERS,
+    LONG_PASTE_LINES,
     MAX_PASTED,
     MAX_PATHS,
-    MentionedFile,
-    Typing,
-    as_token,
+    FileMentions,
+    PartialMention,
+    as_mention,
     base_name,
+    chip_text,
     complete,
-    composed,
-    fold,
-    is_big,
-    mentioned,
+    compose,
+    expand_chips,
+    file_mentions,
+    is_long_paste,
     named_paths,
+    partial_mention_at,
     pasted_paths,
-    typing_at,
-    unfold,
 )
 
 
@@ -58,7 +58,7 @@ def nothing(_path: str) -> bool:
     ],
 )
 def test_a_token_becomes_a_name(prompt: str, text: str, paths: list[str]) -> None:
-    assert mentioned(prompt) == MentionedFile(text, tuple(paths))
+    assert file_mentions(prompt) == FileMentions(text, tuple(paths))
 
 
 @pytest.mark.parametrize(
@@ -70,7 +70,7 @@ def test_a_token_becomes_a_name(prompt: str, text: str, paths: list[str]) -> Non
     ],
 )  # fmt: skip
 def test_text_that_is_not_a_token(prompt: str) -> None:
-    assert mentioned(prompt) == MentionedFile(prompt, ())
+    assert file_mentions(prompt) == FileMentions(prompt, ())
 
 
 @pytest.mark.parametrize(
@@ -78,24 +78,24 @@ def test_text_that_is_not_a_token(prompt: str) -> None:
     [(r"ask \@alice", "ask @alice"), (r"\@data.csv", "@data.csv"), (r"a\@b", r"a\@b"), (r"(\@x)", "(@x)")],
 )
 def test_an_escaped_token_is_text(prompt: str, text: str) -> None:
-    assert mentioned(prompt) == MentionedFile(text, ())
+    assert file_mentions(prompt) == FileMentions(text, ())
 
 
 def test_an_ambiguous_token_is_a_path_only_if_the_file_exists() -> None:
     prompt = "@alice uses @types/node, @dataclass, @pytest.mark.asyncio and @2.0 but not @Makefile"
-    assert mentioned(prompt, nothing) == MentionedFile(prompt, ())
-    assert mentioned(prompt, {"Makefile"}.__contains__).paths == ("Makefile",)
-    assert mentioned("@data.cvs", nothing).paths == ("data.cvs",), "a slip must not be left out silently"
-    assert mentioned('@"alice"', nothing).paths == ("alice",)
-    assert mentioned("@./alice @/alice @../alice", nothing).paths == ("./alice", "/alice", "../alice")
+    assert file_mentions(prompt, nothing) == FileMentions(prompt, ())
+    assert file_mentions(prompt, {"Makefile"}.__contains__).paths == ("Makefile",)
+    assert file_mentions("@data.cvs", nothing).paths == ("data.cvs",), "a slip must not be left out silently"
+    assert file_mentions('@"alice"', nothing).paths == ("alice",)
+    assert file_mentions("@./alice @/alice @../alice", nothing).paths == ("./alice", "/alice", "../alice")
 
 
 @given(st.text(max_size=80))
 def test_any_text_is_read(prompt: str) -> None:
-    names = mentioned(prompt)
+    names = file_mentions(prompt)
     assert all(names.paths)
     if "@" not in prompt:
-        assert names == MentionedFile(prompt, ())
+        assert names == FileMentions(prompt, ())
 
 
 PATHS = st.text(st.characters(exclude_characters="\n", exclude_categories=["Cs"]), min_size=1, max_size=30)
@@ -103,8 +103,8 @@ PATHS = st.text(st.characters(exclude_characters="\n", exclude_categories=["Cs"]
 
 @given(PATHS.filter(lambda path: not path.endswith("/")), st.sampled_from(["", " then", "\nnext"]))
 def test_a_path_written_as_a_token_is_read_back(path: str, after: str) -> None:
-    token = as_token(path)
-    assert mentioned(f"see {token}{after}", lambda _: True) == MentionedFile(
+    token = as_mention(path)
+    assert file_mentions(f"see {token}{after}", lambda _: True) == FileMentions(
         f"see {base_name(path)}{after}", (path,)
     )
 
@@ -113,14 +113,14 @@ def test_a_path_written_as_a_token_is_read_back(path: str, after: str) -> None:
 @pytest.mark.parametrize(
     ("before", "expected"),
     [
-        ("@", Typing(0, 1, "")),
-        ("see @", Typing(4, 5, "")),
-        ("see @da", Typing(4, 7, "da")),
-        ("see @./sub/da", Typing(4, 13, "./sub/da")),
-        (r"see @my\ fi", Typing(4, 11, "my fi")),
-        ('see @"', Typing(4, 6, "")),
-        ('see @"my fi', Typing(4, 11, "my fi")),
-        ("@a.csv and @b", Typing(11, 13, "b")),
+        ("@", PartialMention(0, 1, "")),
+        ("see @", PartialMention(4, 5, "")),
+        ("see @da", PartialMention(4, 7, "da")),
+        ("see @./sub/da", PartialMention(4, 13, "./sub/da")),
+        (r"see @my\ fi", PartialMention(4, 11, "my fi")),
+        ('see @"', PartialMention(4, 6, "")),
+        ('see @"my fi', PartialMention(4, 11, "my fi")),
+        ("@a.csv and @b", PartialMention(11, 13, "b")),
         ('see @"my file.csv"', None),
         ("me@", None),
         ("me@x", None),
@@ -131,17 +131,17 @@ def test_a_path_written_as_a_token_is_read_back(path: str, after: str) -> None:
         ("plain", None),
     ],
 )
-def test_the_token_under_the_cursor(before: str, expected: Typing | None) -> None:
-    assert typing_at(before, len(before)) == expected
-    assert typing_at(f"{before} and more @x", len(before)) == expected
+def test_the_token_under_the_cursor(before: str, expected: PartialMention | None) -> None:
+    assert partial_mention_at(before, len(before)) == expected
+    assert partial_mention_at(f"{before} and more @x", len(before)) == expected
 
 
 def test_the_folder_of_completions() -> None:
-    deep = Typing(0, 9, "sub/dir/.en")
+    deep = PartialMention(0, 9, "sub/dir/.en")
     assert (deep.folder, deep.prefix, deep.hidden) == ("sub/dir/", ".en", True)
-    flat = Typing(0, 3, "da")
+    flat = PartialMention(0, 3, "da")
     assert (flat.folder, flat.prefix, flat.hidden) == ("", "da", False)
-    assert Typing(0, 2, "/").folder == "/"
+    assert PartialMention(0, 2, "/").folder == "/"
 
 
 def test_candidates() -> None:
@@ -154,12 +154,12 @@ def test_candidates() -> None:
 
 
 def test_how_a_candidate_is_written() -> None:
-    assert as_token("data.csv") == "@data.csv"
-    assert as_token("./sub/") == "@./sub/"
-    assert as_token("my file.csv") == '@"my file.csv"'
-    assert as_token("my files/") == '@"my files/'
-    assert as_token('a"b.csv') == r'@"a\"b.csv"'
-    assert as_token("what?") == '@"what?"'
+    assert as_mention("data.csv") == "@data.csv"
+    assert as_mention("./sub/") == "@./sub/"
+    assert as_mention("my file.csv") == '@"my file.csv"'
+    assert as_mention("my files/") == '@"my files/'
+    assert as_mention('a"b.csv') == r'@"a\"b.csv"'
+    assert as_mention("what?") == '@"what?"'
 
 
 # -- pasted paths -----------------------------------------------------------------------------
@@ -231,18 +231,18 @@ def test_any_text_is_judged(text: str) -> None:
 
 # -- pasted texts -------------------------------------------------------------------------------
 def test_the_size_of_a_large_paste() -> None:
-    assert not is_big("x" * BIG_CHARACTERS)
-    assert is_big("x" * (BIG_CHARACTERS + 1))
-    assert not is_big("x\n" * (BIG_LINES - 1) + "x")
-    assert is_big("x\n" * BIG_LINES + "x")
+    assert not is_long_paste("x" * LONG_PASTE_CHARACTERS)
+    assert is_long_paste("x" * (LONG_PASTE_CHARACTERS + 1))
+    assert not is_long_paste("x\n" * (LONG_PASTE_LINES - 1) + "x")
+    assert is_long_paste("x\n" * LONG_PASTE_LINES + "x")
 
 
 def test_folded_and_unfolded() -> None:
     first, second = "a" * 3412, "see [pasted text 1: 3,412 characters] and @b.csv"
-    assert fold(first, 1) == "[pasted text 1: 3,412 characters]"
-    prompt = f"Compare {fold(first, 1)} with {fold(second, 2)} and @c.csv"
-    assert unfold(prompt, [first, second]) == f"Compare {first} with {second} and @c.csv"
-    assert composed(prompt, [first, second]) == MentionedFile(
+    assert chip_text(first, 1) == "[pasted text 1: 3,412 characters]"
+    prompt = f"Compare {chip_text(first, 1)} with {chip_text(second, 2)} and @c.csv"
+    assert expand_chips(prompt, [first, second]) == f"Compare {first} with {second} and @c.csv"
+    assert compose(prompt, [first, second]) == FileMentions(
         f"Compare {first} with {second} and c.csv", ("c.csv",)
     )
 
@@ -252,15 +252,15 @@ def test_folded_and_unfolded() -> None:
     ["[pasted text 2: 3 characters]", "[pasted text 0: 3 characters]", "[pasted text 1: 4 characters]", "[]"],
 )
 def test_text_that_only_looks_like_a_chip_stays(text: str) -> None:
-    assert unfold(text, ["abc"]) == text
-    assert unfold(fold("abc", 1), ["abc"]) == "abc"
-    assert unfold(fold("abc", 1), []) == fold("abc", 1)
+    assert expand_chips(text, ["abc"]) == text
+    assert expand_chips(chip_text("abc", 1), ["abc"]) == "abc"
+    assert expand_chips(chip_text("abc", 1), []) == chip_text("abc", 1)
 
 
 @given(st.lists(st.text(), max_size=4), st.text(st.characters(exclude_characters="[]")))
 def test_any_pasted_text_is_sent_unchanged(pasted: list[str], between: str) -> None:
-    prompt = between.join(fold(text, number) for number, text in enumerate(pasted, 1))
-    assert unfold(prompt, pasted) == between.join(pasted)
+    prompt = between.join(chip_text(text, number) for number, text in enumerate(pasted, 1))
+    assert expand_chips(prompt, pasted) == between.join(pasted)
 
 
 @pytest.mark.parametrize(

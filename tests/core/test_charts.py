@@ -35,7 +35,7 @@ from handinger_tui.core.export.scenes import (
 )
 from handinger_tui.core.export.spending import Report, cell, line, poster
 from handinger_tui.core.formatting import percent_text
-from handinger_tui.core.money.spending import Bucket, GroupBy, altogether
+from handinger_tui.core.money.spending import Bucket, GroupBy, sum_buckets
 
 
 def day(at: int, usd: str | None, gaps: int = 0) -> Bucket:
@@ -97,7 +97,7 @@ def test_a_chart_without_amounts_is_a_text() -> None:
         assert "No cost was reported." in words(scene)
         assert not columns(scene)
     assert "No turns in this period." in words(bars([]))
-    assert "No split by category was reported." in words(share_of(altogether([day(0, None, 1)])))
+    assert "No split by category was reported." in words(share_of(sum_buckets([day(0, None, 1)])))
     assert "not split  100%" in words(share_of(day(0, "1")))
 
 

@@ -7,17 +7,17 @@ from hypothesis import strategies as st
 
 from handinger_tui.core.prompts import (
     Draft,
+    chip_text,
+    chips_in,
+    collapse_pastes,
     draft_as_typed,
     draft_of_request,
-    fold,
-    folds_in,
+    file_mentions,
     history_entry,
-    mentioned,
     pack_draft,
-    refolded,
     renumbered,
     unpack_draft,
-    without,
+    without_mention,
 )
 from handinger_tui.core.turns.turn import Attachment, Lineage, LineageKind, TurnRequest
 
@@ -51,9 +51,9 @@ def test_any_stored_text_is_read(text: str) -> None:
 
 
 def test_a_draft_keeps_only_its_own_folded_texts() -> None:
-    text = f"compare {fold(LONGER, 2)} and {fold(LONGER, 2)}"
+    text = f"compare {chip_text(LONGER, 2)} and {chip_text(LONGER, 2)}"
     assert draft_as_typed(text, [FILE], [LONG, LONGER]) == Draft(
-        f"compare {fold(LONGER, 1)} and {fold(LONGER, 1)}", (FILE,), (LONGER,)
+        f"compare {chip_text(LONGER, 1)} and {chip_text(LONGER, 1)}", (FILE,), (LONGER,)
     )
     assert draft_as_typed("nothing", [], [LONG]) == Draft("nothing")
 
@@ -70,21 +70,21 @@ def test_the_history_names_the_files() -> None:
 
 
 def test_chips_are_renumbered() -> None:
-    text = f"a {fold(LONG, 1)} b {fold(LONGER, 2)} [pasted text 1: 7 characters]"
-    first, second = folds_in(text, [LONG, LONGER])
-    assert (text[first.start : first.end], second.number) == (fold(LONG, 1), 2)
+    text = f"a {chip_text(LONG, 1)} b {chip_text(LONGER, 2)} [pasted text 1: 7 characters]"
+    first, second = chips_in(text, [LONG, LONGER])
+    assert (text[first.start : first.end], second.number) == (chip_text(LONG, 1), 2)
     moved = renumbered(text, [LONG, LONGER], lambda number: number + 5)
-    assert moved == f"a {fold(LONG, 6)} b {fold(LONGER, 7)} [pasted text 1: 7 characters]"
-    assert folds_in("no chip", [LONG]) == ()
+    assert moved == f"a {chip_text(LONG, 6)} b {chip_text(LONGER, 7)} [pasted text 1: 7 characters]"
+    assert chips_in("no chip", [LONG]) == ()
 
 
 def test_a_text_is_folded_again_in_place() -> None:
-    assert refolded(f"see {LONG}!", ["short", LONG]) == f"see {fold(LONG, 2)}!"
-    assert refolded("short", ["short"]) == "short"
+    assert collapse_pastes(f"see {LONG}!", ["short", LONG]) == f"see {chip_text(LONG, 2)}!"
+    assert collapse_pastes("short", ["short"]) == "short"
 
 
 def test_a_name_is_removed_from_a_text() -> None:
     text = r'see @a.csv, \@a.csv and @"a.csv" but @b.csv'
-    assert without(text, "a.csv") == r"see a.csv, \@a.csv and a.csv but @b.csv"
-    assert mentioned(without(text, "a.csv")).paths == ("b.csv",)
-    assert without('open @"a', "a") == 'open @"a'
+    assert without_mention(text, "a.csv") == r"see a.csv, \@a.csv and a.csv but @b.csv"
+    assert file_mentions(without_mention(text, "a.csv")).paths == ("b.csv",)
+    assert without_mention('open @"a', "a") == 'open @"a'

@@ -19,7 +19,7 @@ from handinger_tui.core.money.forecast import (
     days_to_limit,
     forecast,
     forecast_text,
-    limit_text,
+    limit_outlook,
 )
 from handinger_tui.core.money.limits import Gauge, Limit, Scope, Unit
 from handinger_tui.core.money.spending import Bucket
@@ -189,17 +189,17 @@ def test_on_how_many_days_an_amount_was_reached() -> None:
 def test_the_days_to_a_limit_in_words() -> None:
     days = [on(16, "4"), on(17, "2"), on(18, "1"), on(19, "1")]
     assert (
-        limit_text(gauge("1", Scope.DAY, "2"), days, TODAY)
+        limit_outlook(gauge("1", Scope.DAY, "2"), days, TODAY)
         == "The daily limit of $2.00 was reached on 2 of 4 days."
     )
-    assert limit_text(gauge("1", Scope.DAY, "2"), [], TODAY) == ""
+    assert limit_outlook(gauge("1", Scope.DAY, "2"), [], TODAY) == ""
     assert (
-        limit_text(gauge("4", Scope.WORKER), days, TODAY)
+        limit_outlook(gauge("4", Scope.WORKER), days, TODAY)
         == "At ~$2.00 a day, the worker limit of $10.00 will be reached in ~3 days."
     )
-    assert limit_text(gauge("10"), days, TODAY) == "The session limit of $10.00 is reached."
-    assert limit_text(gauge("4"), days[-1:], TODAY) == ""
-    assert limit_text(gauge("4", Scope.TURN), days, TODAY) == ""
+    assert limit_outlook(gauge("10"), days, TODAY) == "The session limit of $10.00 is reached."
+    assert limit_outlook(gauge("4"), days[-1:], TODAY) == ""
+    assert limit_outlook(gauge("4", Scope.TURN), days, TODAY) == ""
 
 
 def test_buckets_by_day() -> None:

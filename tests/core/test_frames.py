@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from handinger_tui.core.stream import Frame, Framing, Marker, RawFrame, gathered
+from handinger_tui.core.stream import Frame, Framing, Marker, RawFrame, compacted
 from handinger_tui.core.turns.fold import Fold
 from handinger_tui.core.turns.turn import Turn
 from tests.core.projections import EVERYTHING, ORDER, every
@@ -26,21 +26,21 @@ def folded(frames: list[Frame]) -> Turn:
 @every
 def test_every_recording_folds_to_the_same_turn(recording: Recording) -> None:
     frames = Tape().body(recording).frames
-    compact = gathered(frames)
+    compact = compacted(frames)
     assert folded(compact) == folded(frames)
     assert len(compact) <= len(frames)
 
 
 def test_recordings_of_the_services_own_dialect_shrink() -> None:
     taped = [Tape().body(recording).frames for recording in EVERYTHING if recording.family == "6"]
-    assert any(len(gathered(frames)) < len(frames) for frames in taped)
+    assert any(len(compacted(frames)) < len(frames) for frames in taped)
 
 
 @pytest.mark.parametrize("recording", EVERYTHING[::7], ids=lambda r: r.name)
 def test_a_lost_stream_and_its_replay_fold_to_the_same_turn(recording: Recording) -> None:
     for until in range(0, len(recording.pieces), 5):
         frames = Tape().body(recording, until=until).body(recording, via="replay").frames
-        assert folded(gathered(frames)) == folded(frames)
+        assert folded(compacted(frames)) == folded(frames)
 
 
 def _event(kind: str, key: str, delta: str) -> dict[str, Any]:
@@ -88,7 +88,7 @@ def test_any_events_fold_to_the_same_turn_with_any_escaping(
     for event in events:
         tape.take(RawFrame(Framing.SSE, json.dumps(event, ensure_ascii=plain)))
     tape.note(Marker.CLOSED, clean=True)
-    turn, again = folded(tape.frames), folded(gathered(tape.frames))
+    turn, again = folded(tape.frames), folded(compacted(tape.frames))
     assert again == turn
     assert again.text == turn.text
-    assert gathered(gathered(tape.frames)) == gathered(tape.frames)
+    assert compacted(compacted(tape.frames)) == compacted(tape.frames)

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from handinger_tui.core.amounts import EXACT, Total
 from handinger_tui.core.money.attribution import Interpretation
 from handinger_tui.core.money.reconciliation import (
-    Parts,
+    DifferenceParts,
     Reconciliation,
     reconcile,
     reconciliation_text,
@@ -61,14 +61,18 @@ def test_only_turns_of_the_worker_with_a_total_are_compared_with_it() -> None:
 
 def test_a_worker_that_we_started_agrees() -> None:
     result = reconciled(turn(1, read("0.02"), new=True), turn(2, read("0.05"), read("0.02")))
-    assert (result.server, result.difference, result.parts) == (Decimal("0.05"), Decimal(0), Parts())
+    assert (result.server, result.difference, result.parts) == (
+        Decimal("0.05"),
+        Decimal(0),
+        DifferenceParts(),
+    )
     assert reconciliation_text(result) == "The local sum ~$0.05 equals the worker's own total."
 
 
 def test_the_spending_before_our_first_turn_is_named() -> None:
     result = reconciled(turn(1, read("0.09"), read("0.04")))
     assert result.difference == Decimal("0.04")
-    assert result.parts == Parts(before=Decimal("0.04"))
+    assert result.parts == DifferenceParts(before=Decimal("0.04"))
     assert reconciliation_text(result) == (
         "The worker's own total is $0.09, $0.04 more than the local sum ~$0.05.\n"
         "$0.04 spent before this session first read the worker."
@@ -77,7 +81,7 @@ def test_the_spending_before_our_first_turn_is_named() -> None:
 
 def test_the_spending_of_others_between_our_turns_is_named() -> None:
     result = reconciled(turn(1, read("0.02"), new=True), turn(2, read("0.09"), read("0.06")))
-    assert result.parts == Parts(between=Decimal("0.04"))
+    assert result.parts == DifferenceParts(between=Decimal("0.04"))
     assert "$0.04 spent outside this session since then." in reconciliation_text(result)
 
 
@@ -85,13 +89,13 @@ def test_unreported_turns_share_the_rise_of_the_next_reading() -> None:
     silent = (turn(2, None), turn(3, None))
     result = reconciled(turn(1, read("0.02"), new=True), *silent, turn(4, read("0.09"), read("0.06")))
     assert result.local == Total(Decimal("0.09"))
-    assert result.parts == Parts()
+    assert result.parts == DifferenceParts()
 
 
 def test_turns_without_a_first_reading_are_counted() -> None:
     result = reconciled(turn(1, read("0.02")), turn(2, read("0.09"), read("0.06")))
     assert result.local == Total(Decimal("0.03"), 1, doubtful=True)
-    assert result.parts == Parts(unreported=Decimal("0.06"), turns=1)
+    assert result.parts == DifferenceParts(unreported=Decimal("0.06"), turns=1)
     assert "$0.06 in or around 1 turn of unknown cost." in reconciliation_text(result)
 
 
@@ -104,7 +108,7 @@ def test_all_parts_together() -> None:
         turn(6, read("0.20"), read("0.11")),
     )
     assert result.difference == Decimal("0.03")
-    assert result.parts == Parts(Decimal("0.01"), Decimal("0.02"))
+    assert result.parts == DifferenceParts(Decimal("0.01"), Decimal("0.02"))
 
 
 def test_a_cost_that_our_turns_exceed_is_unexplained() -> None:
@@ -114,7 +118,7 @@ def test_a_cost_that_our_turns_exceed_is_unexplained() -> None:
     result = reconciled(turn(1, read("0.05"), new=True), turn(2, categories, categories))
     assert result.server == Decimal("0.04")
     assert result.difference == Decimal("-0.01")
-    assert result.parts == Parts(unexplained=Decimal("-0.01"))
+    assert result.parts == DifferenceParts(unexplained=Decimal("-0.01"))
     assert reconciliation_text(result) == (
         "The worker's own total is $0.04, $0.01 less than the local sum ~$0.05.\n-$0.01 unexplained."
     )
@@ -157,7 +161,7 @@ def test_a_queued_turn_is_not_a_gap() -> None:
 
 def test_the_reading_before_a_refused_turn_counts() -> None:
     result = reconciled(turn(1, None, read("0.3"), status=TurnStatus.REJECTED))
-    assert result.parts == Parts(before=Decimal("0.3"))
+    assert result.parts == DifferenceParts(before=Decimal("0.3"))
 
 
 def test_the_cost_of_a_reading() -> None:

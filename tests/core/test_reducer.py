@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from handinger_tui.core.dialects import events as ev
-from handinger_tui.core.stream import Frame, Framing, Marker, RawFrame, gathered
+from handinger_tui.core.stream import Frame, Framing, Marker, RawFrame, compacted
 from handinger_tui.core.turns.fold import Fold, fold
 from handinger_tui.core.turns.reducer import MOST_ERRORS, PartList
 from handinger_tui.core.turns.turn import (
@@ -109,7 +109,7 @@ def folded(*bodies: Body) -> Turn:
     live = Fold(ORDER)
     for one in frames:
         live.feed(one)
-    assert fold(ORDER, frames) == fold(ORDER, gathered(frames)) == live.turn
+    assert fold(ORDER, frames) == fold(ORDER, compacted(frames)) == live.turn
     return live.turn
 
 

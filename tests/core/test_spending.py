@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from handinger_tui.core.amounts import Total
-from handinger_tui.core.money.spending import NOTHING, SUMS, Bucket, altogether, sum_text
+from handinger_tui.core.money.spending import NOTHING, SUMS, Bucket, sum_buckets, sum_text
 
 amounts = st.decimals(min_value=0, max_value=10**30, places=17)
 sums = st.builds(Total, st.none() | amounts, st.integers(0, 5))
@@ -55,9 +55,9 @@ def test_an_unknown_amount_adds_a_gap_and_no_zero() -> None:
 
 @given(st.lists(buckets, max_size=8), st.integers(0, 8))
 def test_buckets_may_be_grouped_in_any_way(listed: list[Bucket], at: int) -> None:
-    total = altogether(listed, "all")
-    parts = altogether([altogether(listed[:at]), altogether(listed[at:])], "all")
-    mixed = altogether(listed[::-1], "all")
+    total = sum_buckets(listed, "all")
+    parts = sum_buckets([sum_buckets(listed[:at]), sum_buckets(listed[at:])], "all")
+    mixed = sum_buckets(listed[::-1], "all")
     for grouped in (parts, mixed):
         assert [getattr(grouped, name) for name in SUMS] == [getattr(total, name) for name in SUMS]
         assert (grouped.turns, grouped.incomplete) == (total.turns, total.incomplete)
@@ -77,7 +77,7 @@ def test_every_sum_of_a_bucket_is_added() -> None:
 @pytest.mark.parametrize("member", SUMS)
 def test_a_group_without_turns_costs_zero_and_one_without_figures_is_unknown(member: str) -> None:
     assert Bucket("").total(member) == Total(Decimal(0))
-    assert altogether([]).total(member) == Total(Decimal(0))
+    assert sum_buckets([]).total(member) == Total(Decimal(0))
     unknown = holding(Total(None, 2), member, turns=2)
     assert unknown.total(member) == Total(None, 2)
     assert unknown.merged(holding(Total(Decimal(3)), member, turns=1)).total(member) == Total(Decimal(3), 2)

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     import sqlite3
 
     from handinger_tui.core.money.attribution import Interpretation
-    from handinger_tui.core.money.spending import ChargeFilter, Spent
+    from handinger_tui.core.money.spending import ChargeFilter, SpendingSums
     from handinger_tui.core.turns.turn import Trigger, TurnStatus
     from handinger_tui.ledger.ledger import Ledger
 
@@ -72,7 +72,7 @@ async def charges(ledger: Ledger, which: ChargeFilter = EVERYTHING) -> list[Char
     return await ledger.database.run(work)
 
 
-async def spent(ledger: Ledger, which: ChargeFilter = EVERYTHING) -> Spent:
+async def spent(ledger: Ledger, which: ChargeFilter = EVERYTHING) -> SpendingSums:
     """Exact sums over charged turns, with the number of turns that are not fully known."""
     return await ledger.database.run(lambda db: grouping.spent(db, which))
 

@@ -15,7 +15,7 @@ from msgspec.structs import replace
 from handinger_tui.core.amounts import Total
 from handinger_tui.core.jsontext import parse
 from handinger_tui.core.money.attribution import Interpretation
-from handinger_tui.core.money.spending import ChargeFilter, Spent
+from handinger_tui.core.money.spending import ChargeFilter, SpendingSums
 from handinger_tui.core.stream import Marker
 from handinger_tui.core.turns.fold import fold
 from handinger_tui.core.turns.session import Session, put_turn
@@ -69,21 +69,21 @@ async def test_a_later_amount_is_a_correction(tmp_path: Path) -> None:
         unknown = fold(order(), answered("null", status="unknown"))
         await ledger.open_turn(session(), order())
         await ledger.close_turn(put_turn(session(), replace(unknown, snapshot=None, reads=())), "turn_1")
-        assert await spent(ledger) == Spent(1, Total(None, 1), Total(None, 1))
+        assert await spent(ledger) == SpendingSums(1, Total(None, 1), Total(None, 1))
         for usd in ("0.5", "0.75"):
             await ledger.close_turn(put_turn(session(), fold(order(), answered(usd))), "turn_1")
         rows = await charges(ledger)
         assert [row.correction for row in rows] == [False, True, True, True]
         assert [row.usd for row in rows] == [None, None, Decimal("0.5"), Decimal("0.25")]
         assert [row.final for row in rows] == [False, False, True, True]
-        assert await spent(ledger) == Spent(1, Total(Decimal("0.75")), Total(Decimal(8)))
+        assert await spent(ledger) == SpendingSums(1, Total(Decimal("0.75")), Total(Decimal(8)))
 
 
 async def test_a_later_unknown_amount_removes_nothing(tmp_path: Path) -> None:
     async with opened(tmp_path / "h.db") as ledger:
         now = await play(ledger, session(), order(), answered("0.5"))
         await ledger.close_turn(put_turn(now, replace(now.turns[0], snapshot=None)), "turn_1")
-        assert await spent(ledger) == Spent(1, Total(Decimal("0.5")), Total(Decimal(8)))
+        assert await spent(ledger) == SpendingSums(1, Total(Decimal("0.5")), Total(Decimal(8)))
 
 
 async def test_a_decided_meaning_corrects_the_earlier_turns(tmp_path: Path) -> None:
@@ -118,14 +118,14 @@ async def test_a_running_turn_is_not_final(tmp_path: Path) -> None:
         assert rows[-1].final
         busy = [one._replace(data=one.data.replace('"running": false', '"running": true')) for one in busy]
         await play(ledger, session("ses_2"), order("turn_2"), busy)
-        assert await spent(ledger, ChargeFilter(session_id="ses_2")) == Spent(
+        assert await spent(ledger, ChargeFilter(session_id="ses_2")) == SpendingSums(
             1, Total(Decimal("0.5"), 1), Total(Decimal(8), 1)
         )
         (summary, _) = await ledger.history.sessions()
         assert (summary.usd, summary.credits.missing_turns) == (Total(Decimal("0.5"), 1), 1)
         same = fold(order("turn_2"), answered("0.5"))
         await ledger.close_turn(put_turn(session("ses_2"), same), "turn_2")
-        assert await spent(ledger, ChargeFilter(session_id="ses_2")) == Spent(
+        assert await spent(ledger, ChargeFilter(session_id="ses_2")) == SpendingSums(
             1, Total(Decimal("0.5")), Total(Decimal(8))
         )
 
@@ -136,7 +136,7 @@ async def test_a_turn_that_never_started_costs_zero(tmp_path: Path, status: str)
         turn = replace(fold(order(), []), status=TurnStatus(status))
         await ledger.open_turn(session(), order())
         await ledger.close_turn(put_turn(session(), turn), "turn_1")
-        assert await spent(ledger) == Spent(1, Total(Decimal(0)), Total(Decimal(0)))
+        assert await spent(ledger) == SpendingSums(1, Total(Decimal(0)), Total(Decimal(0)))
 
 
 @pytest.mark.parametrize("usd", ["null", '"0.5"', "-1", "true", "NaN", "Infinity", "1e400", "[1]"])
@@ -216,7 +216,7 @@ async def test_charges_are_filtered_by_time_session_and_worker(tmp_path: Path) -
         ):
             assert {row.turn_id for row in await charges(ledger, which)} == {"turn_2"}
             assert (await spent(ledger, which)).usd == Total(Decimal(2))
-        assert await spent(ledger, ChargeFilter(since_ms=201)) == Spent(
+        assert await spent(ledger, ChargeFilter(since_ms=201)) == SpendingSums(
             0, Total(Decimal(0)), Total(Decimal(0))
         )
 

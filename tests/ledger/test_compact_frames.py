@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from handinger_tui.core.stream import Frame, Framing, Marker, ReadReason, gathered
+from handinger_tui.core.stream import Frame, Framing, Marker, ReadReason, compacted
 from handinger_tui.core.turns.fold import fold
 from handinger_tui.core.turns.session import put_turn
 from handinger_tui.ledger import turns as reads
@@ -186,7 +186,7 @@ async def test_either_packed_form_replaces_the_other(tmp_path: Path, damage: str
     async with opened(path) as ledger:
         frames = await ledger.frames("turn_1")
         loaded = await ledger.load("ses_1")
-    assert frames == (READ_TOO if is_exact else gathered(READ_TOO))
+    assert frames == (READ_TOO if is_exact else compacted(READ_TOO))
     assert loaded is not None
     assert loaded.turns == (fold(order(), READ_TOO),)
 
@@ -243,7 +243,7 @@ async def test_a_streamed_turn_is_stored_compactly(tmp_path: Path) -> None:
 def unpack_all(path: Path, frames: list[Frame]) -> None:
     """Store a turn as earlier versions did: all frames as rows, and the joined ones as text."""
     rows = [frame_row(TurnFrame("turn_1", one)) for one in frames]
-    compact = [[one.seq, one.at_ms, one.framing, one.event, one.id, one.data] for one in gathered(frames)]
+    compact = [[one.seq, one.at_ms, one.framing, one.event, one.id, one.data] for one in compacted(frames)]
     with closing(sqlite3.connect(path)) as connection, connection:
         connection.execute("DELETE FROM frames")
         connection.execute("DELETE FROM packed")
@@ -323,7 +323,7 @@ async def test_old_frames_are_removed_and_the_session_is_unchanged(tmp_path: Pat
         kept = await ledger.frames("turn_1")
     assert again is not None
     assert again.turns == value.turns
-    assert kept == gathered(FRAMES)
+    assert kept == compacted(FRAMES)
     assert look(path, "SELECT * FROM charges") == charges
 
 

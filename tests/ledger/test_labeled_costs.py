@@ -14,8 +14,8 @@ from handinger_tui.core.money.spending import (
     Bucket,
     ChargeFilter,
     GroupBy,
-    altogether,
     month_days,
+    sum_buckets,
     week_days,
     week_name,
 )
@@ -68,7 +68,7 @@ def sums(bucket: Bucket) -> Bucket:
 
 
 async def total_of(ledger: Ledger, which: ChargeFilter) -> Bucket:
-    return altogether(await ledger.charges.buckets(GroupBy.DAY, which))
+    return sum_buckets(await ledger.charges.buckets(GroupBy.DAY, which))
 
 
 @settings(max_examples=40, deadline=None)
@@ -84,7 +84,7 @@ async def test_every_amount_is_in_one_group_or_in_one_for_each_tag(
         charges = ledger.charges
         total = await total_of(ledger, ChargeFilter())
         for by in PARTITIONS:
-            assert sums(altogether(await charges.buckets(by))) == total, by
+            assert sums(sum_buckets(await charges.buckets(by))) == total, by
         # A filter selects the turns of its row; sessions without a tag have their own row.
         for by, member in ((GroupBy.TAG, "tag"), (GroupBy.PROJECT, "project"), (GroupBy.PROFILE, "profile")):
             groups = await charges.buckets(by)
@@ -102,7 +102,7 @@ async def test_every_amount_is_in_one_group_or_in_one_for_each_tag(
         for group in await charges.buckets(GroupBy.WEEK):
             first, last = week_days(group.key)
             inside = [one for one in days if first <= date.fromisoformat(one.key) <= last]
-            assert sums(altogether(inside)) == sums(group)
+            assert sums(sum_buckets(inside)) == sums(group)
 
 
 @given(st.dates(date(5, 1, 10), date(9987, 1, 1)))

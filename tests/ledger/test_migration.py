@@ -6,7 +6,7 @@ from decimal import Decimal
 from pathlib import Path
 
 from handinger_tui.core.amounts import Total
-from handinger_tui.core.money.spending import ChargeFilter, GroupBy, Spent
+from handinger_tui.core.money.spending import ChargeFilter, GroupBy, SpendingSums
 from handinger_tui.core.turns.turn import Trigger, TurnStatus
 from tests.ledger.charge_rows import charges, spent
 from tests.ledger.raw_rows import cells, old_file, put
@@ -64,10 +64,10 @@ async def test_totals_are_computed_from_the_existing_charges(tmp_path: Path) -> 
         assert (first.sources, first.elapsed_ms) == (None, None)
         assert second.base_url == "local"
         assert (third.base_url, third.usd, third.final, third.title) == ("", None, False, "")
-        assert await spent(ledger, ChargeFilter(simulated=True)) == Spent(
+        assert await spent(ledger, ChargeFilter(simulated=True)) == SpendingSums(
             1, Total(Decimal("7E-12")), Total(Decimal("0.000003"))
         )
-        assert await spent(ledger, ChargeFilter(simulated=False)) == Spent(
+        assert await spent(ledger, ChargeFilter(simulated=False)) == SpendingSums(
             2, Total(Decimal("4E-10"), 1), Total(Decimal("0.000009"), 1)
         )
         assert [row.base_url for row in await charges(ledger)] == ["", "", "", ""]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from msgspec.structs import replace
 
 from handinger_tui.core.amounts import Total
-from handinger_tui.core.money.spending import Spent
+from handinger_tui.core.money.spending import SpendingSums
 from handinger_tui.core.stream import NO_COSTS, Snapshot, SourcePart, Usage
 from handinger_tui.core.turns.session import Session, put_turn
 from handinger_tui.core.turns.turn import FigureRead, Trigger, Turn, TurnStatus
@@ -38,7 +38,7 @@ async def test_a_running_turn_is_charged_and_corrected(tmp_path: Path) -> None:
     async with opened(path) as ledger:
         await ledger.open_turn(session(base_url="https://one.example"), order())
         await ledger.charge(within(running(None)))
-        assert await spent(ledger) == Spent(1, Total(None, 1), Total(None, 1))
+        assert await spent(ledger) == SpendingSums(1, Total(None, 1), Total(None, 1))
         for usd in ("0.1", "0.1", "0.3"):
             await ledger.charge(within(running(usd)))
         assert (await spent(ledger)).usd == Total(Decimal("0.3"), 1)

@@ -14,7 +14,7 @@ from handinger_tui.core.amounts import Total
 from handinger_tui.core.errors import SettingsError
 from handinger_tui.core.money.attribution import session_money
 from handinger_tui.core.money.reconciliation import rise_text
-from handinger_tui.core.money.spending import ChargeFilter, GroupBy, altogether
+from handinger_tui.core.money.spending import ChargeFilter, GroupBy, sum_buckets
 from handinger_tui.core.stream import NO_COSTS, Usage
 from handinger_tui.core.turns.session import Session, put_turn
 from handinger_tui.core.turns.turn import FigureRead, TurnStatus
@@ -48,7 +48,7 @@ async def amounts(ledger: Ledger) -> dict[str, Decimal | None]:
 
 async def total(ledger: Ledger) -> Decimal | None:
     days = await ledger.charges.buckets(GroupBy.DAY)
-    return altogether([*days, *await ledger.charges.suspense()]).usd.value
+    return sum_buckets([*days, *await ledger.charges.suspense()]).usd.value
 
 
 async def test_the_cost_of_a_refused_turn_is_suspense_and_can_be_assigned_to_it(tmp_path: Path) -> None:

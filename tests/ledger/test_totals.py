@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from msgspec.structs import fields
 
 from handinger_tui.core.amounts import Total
-from handinger_tui.core.money.spending import SUMS, Bucket, ChargeFilter, GroupBy, altogether
+from handinger_tui.core.money.spending import SUMS, Bucket, ChargeFilter, GroupBy, sum_buckets
 from handinger_tui.core.turns.turn import TurnStatus
 from handinger_tui.ledger.charges import NUMBERS, PLACES, SUMMED
 from handinger_tui.ledger.ledger import Ledger
@@ -222,7 +222,7 @@ async def test_every_filter_selects_the_matching_turns(which: ChargeFilter, turn
         names = set(turns.split())
         assert {row.turn_id for row in await charges(ledger, which)} == names
         for by in GroupBy:
-            expected = altogether(await ledger.charges.buckets(by, which))
+            expected = sum_buckets(await ledger.charges.buckets(by, which))
             assert expected.turns == len(names)
             assert expected.total("usd") == (await spent(ledger, which)).usd
 

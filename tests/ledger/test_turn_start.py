@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from handinger_tui.core.amounts import Total
-from handinger_tui.core.money.spending import ChargeFilter, GroupBy, Spent
+from handinger_tui.core.money.spending import ChargeFilter, GroupBy, SpendingSums
 from handinger_tui.core.stream import Frame, Framing, Marker
 from handinger_tui.core.turns.turn import TurnStatus
 from handinger_tui.ledger.cost_rows import opened as costs_of
@@ -16,7 +16,7 @@ from tests.ledger.charge_rows import spent
 from tests.ledger.samples import answered, frame, look, opened, order, play, session, worker
 from tests.ledger.test_processes import other, read_line
 
-GAP = Spent(1, Total(None, 1), Total(None, 1))
+GAP = SpendingSums(1, Total(None, 1), Total(None, 1))
 
 
 async def test_an_interrupted_turn_is_a_gap_immediately(tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from msgspec.structs import replace
 
 from handinger_tui.core.errors import SettingsError
 from handinger_tui.core.money.attribution import METERS, MoneyIndex, session_money
-from handinger_tui.core.money.spending import ChargeFilter, GroupBy, altogether
+from handinger_tui.core.money.spending import ChargeFilter, GroupBy, sum_buckets
 from handinger_tui.core.money.timeline import Meaning, Read, Sent
 from handinger_tui.core.money.turn_events import WORDS
 from handinger_tui.core.stream import NO_COSTS, Snapshot, Usage
@@ -120,8 +120,8 @@ class Played:
             await self._note(at_ms + 1)
         for at_ms, total, unexplained in self.noted:
             with opened(self.path, at_ms + 1) as rows:
-                suspense = altogether(rows.suspense(ON_WORKER)).usd.value or Decimal(0)
-                charged = altogether(rows.buckets(GroupBy.DAY, ON_WORKER)).usd.value or Decimal(0)
+                suspense = sum_buckets(rows.suspense(ON_WORKER)).usd.value or Decimal(0)
+                charged = sum_buckets(rows.buckets(GroupBy.DAY, ON_WORKER)).usd.value or Decimal(0)
             if (charged + suspense, suspense) != (total, unexplained):
                 self.faults.append(f"as of {at_ms}: {charged} + {suspense} instead of {total}, {unexplained}")
 
@@ -167,9 +167,9 @@ class Played:
         ledger = self.random.choice(self.ledgers)
         charges = ledger.charges
         suspense = await charges.suspense(ON_WORKER)
-        unexplained = altogether(suspense).usd.value or Decimal(0)
+        unexplained = sum_buckets(suspense).usd.value or Decimal(0)
         shown = {
-            str(by): altogether([*await charges.buckets(by, ON_WORKER), *suspense]).usd.value
+            str(by): sum_buckets([*await charges.buckets(by, ON_WORKER), *suspense]).usd.value
             for by in GroupBy
         }
         turns = await charges.turn_charges(ON_WORKER, -1)
@@ -178,7 +178,7 @@ class Played:
         shown["sessions"] = await self._sessions() + unexplained
         with opened(self.path) as rows:
             days = rows.buckets(GroupBy.DAY, ON_WORKER)
-            shown["file"] = altogether([*days, *rows.suspense(ON_WORKER)]).usd.value
+            shown["file"] = sum_buckets([*days, *rows.suspense(ON_WORKER)]).usd.value
         expected = await ledger.database.run(_expected)
         wrong = {place: usd for place, usd in shown.items() if abs((usd or Decimal(0)) - expected) > NOISE}
         if wrong:

@@ -14,7 +14,7 @@ from handinger_tui.core.errors import HandingerError, LedgerError
 from handinger_tui.core.money.attribution import Interpretation
 from handinger_tui.core.money.limits import Gauge, Limit, LimitOrigin, Scope, Unit, effective
 from handinger_tui.core.money.limits import gauges as gauges_of
-from handinger_tui.core.money.reconciliation import Assigned, Restatement, suspense_buckets
+from handinger_tui.core.money.reconciliation import AssignedRise, Restatement, suspense_buckets
 from handinger_tui.core.money.spending import Bucket, ChargeFilter, GroupBy, Rise, TurnCharge, week_name
 from handinger_tui.core.money.typical_cost import TypicalCost, spread
 from handinger_tui.core.stream import Costs, Usage
@@ -75,7 +75,7 @@ class FakeBooks:
     rises: list[Rise] = field(default_factory=list)
     """The suspense."""
     explained: list[Rise] = field(default_factory=list)
-    owners: list[Assigned] = field(default_factory=list)
+    owners: list[AssignedRise] = field(default_factory=list)
     _news: bool = False
 
     def write(self, *charges: TurnCharge) -> None:
@@ -127,7 +127,7 @@ class FakeBooks:
         ]
         return suspense_buckets(chosen)
 
-    async def assigned(self, which: ChargeFilter) -> list[Assigned]:
+    async def assigned(self, which: ChargeFilter) -> list[AssignedRise]:
         return [one for one in self.owners if which.worker_id in (None, one.worker_id)]
 
     async def restated(self, which: ChargeFilter) -> list[Restatement]:
@@ -146,7 +146,7 @@ class FakeBooks:
             self.rises.append(rise)
         else:
             self.explained.append(rise)
-            self.owners.append(Assigned(number, rise.worker_id, turn_id))
+            self.owners.append(AssignedRise(number, rise.worker_id, turn_id))
         self._news = True
 
     def _chosen(self, which: ChargeFilter) -> list[TurnCharge]:

@@ -339,7 +339,7 @@ class Desktop:
             schedules=lambda: self.schedules,
             webhooks=self.webhooks,
             gallery=self.gallery,
-            place_of=(lambda text: (None, text)) if self.gallery else lambda text: (text, None),
+            destination_of=(lambda text: (None, text)) if self.gallery else lambda text: (text, None),
         )
 
     async def _save_text(self, name: str, text: str) -> str:

@@ -71,7 +71,7 @@ from handinger_tui.core.money.limits import BY_TIME, Scope, spent_text
 from handinger_tui.core.money.reconciliation import (
     SUSPENSE,
     SUSPENSE_EXPLAINED,
-    Assigned,
+    AssignedRise,
     Restatement,
     owners_text,
     reconcile,
@@ -86,8 +86,8 @@ from handinger_tui.core.money.spending import (
     Bucket,
     ChargeFilter,
     GroupBy,
+    empty_key_name,
     midnight,
-    nameless,
     period_ms,
     sum_text,
 )
@@ -381,7 +381,7 @@ def suspense_lines(suspense: Sequence[Bucket]) -> str:
     return "\n".join(lines)
 
 
-def assigned_lines(assigned: Sequence[Assigned]) -> str:
+def assigned_lines(assigned: Sequence[AssignedRise]) -> str:
     """Return which suspense the person assigned, and how to undo that."""
     return "\n".join(
         clean_line(
@@ -611,7 +611,7 @@ def _amounts(buckets: Sequence[Bucket], member: str, write: Callable[[Decimal | 
 
 def key_of(bucket: Bucket, by: GroupBy) -> str:
     """Return the displayed name of a group."""
-    name = clean_line(bucket.key) or nameless(by)
+    name = clean_line(bucket.key) or empty_key_name(by)
     return f"{SUSPENSE} {name}" if bucket.rises else name
 
 

@@ -53,11 +53,11 @@ from handinger_tui.core.stored_workers import (
     DeliveryPage,
     Webhook,
     check_address,
-    outcome_text,
+    delivery_duration,
+    delivery_outcome,
+    delivery_reason,
     page_text,
-    reason_text,
     token_text,
-    took_text,
 )
 from handinger_tui.core.turns.turn import fault_object
 
@@ -370,10 +370,10 @@ def _page_lines(page: DeliveryPage) -> str:
 def _delivery_line(delivery: Delivery, now: datetime) -> str:
     cells = (
         "" if delivery.moment is None else moment_text(delivery.moment, now, None),
-        outcome_text(delivery),
-        took_text(delivery.duration_ms),
+        delivery_outcome(delivery),
+        delivery_duration(delivery.duration_ms),
         delivery.task_title or delivery.task_id or "",
-        reason_text(delivery),
+        delivery_reason(delivery),
     )
     return " · ".join(clean_line(cell) for cell in cells if cell)
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 from handinger_tui.core.amounts import json_amount
 from handinger_tui.core.dialects import events as ev
 from handinger_tui.core.evidence import files_of_turn, sources_of_turn
-from handinger_tui.core.money.attribution import TurnMoney, fault_in, money_of, took_ms
+from handinger_tui.core.money.attribution import TurnMoney, elapsed_ms, fault_in, money_of
 from handinger_tui.core.safety import clean_json
 from handinger_tui.core.stream import CustomPart, FilePart, SourcePart, figures_object
 from handinger_tui.core.turns.messages import id_of, role_of, text_of
@@ -69,7 +69,7 @@ def result_object(
         "turn_cost_usd_at_most": json_amount(money.most_usd),
         "turn_credits_at_most": json_amount(money.most_credits),
         "turn_doubtful": bool(money.doubts),
-        "duration_ms": took_ms(turn),
+        "duration_ms": elapsed_ms(turn),
         "posts_sent": turn.posts,
         "encoding": turn.encoding,
     }

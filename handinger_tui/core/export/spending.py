@@ -51,8 +51,8 @@ from handinger_tui.core.export.scenes import (
     translate,
 )
 from handinger_tui.core.formatting import NOT_REPORTED, number, percent_text, plural
-from handinger_tui.core.money.reconciliation import Assigned, owners_text
-from handinger_tui.core.money.spending import SUMS, Bucket, GroupBy, Rise, nameless
+from handinger_tui.core.money.reconciliation import AssignedRise, owners_text
+from handinger_tui.core.money.spending import SUMS, Bucket, GroupBy, Rise, empty_key_name
 from handinger_tui.core.safety import clean_line, csv_field, html_page
 
 if TYPE_CHECKING:
@@ -309,7 +309,7 @@ def _name(bucket: Bucket, by: GroupBy) -> str:
     key, title = clean_line(bucket.key, 80), clean_line(bucket.title, 80)
     if title and key:
         return f"{escape(title)} <small>{escape(key)}</small>"
-    return escape(title or key or nameless(by))
+    return escape(title or key or empty_key_name(by))
 
 
 def _row(bucket: Bucket, name: str) -> str:
@@ -489,7 +489,7 @@ def _rise_object(rise: Rise) -> JsonObject:
     }
 
 
-def assigned_object(one: Assigned) -> JsonObject:
+def assigned_object(one: AssignedRise) -> JsonObject:
     """Suspense that the person assigned to a turn."""
     return {"number": one.number, "worker_id": one.worker_id, "turn_id": one.turn_id}
 

@@ -32,7 +32,7 @@ from handinger_tui.core.money.turn_events import (
     with_others,
 )
 from handinger_tui.core.stream import NO_COSTS, NO_USAGE, ZERO_COSTS, ZERO_USAGE, Costs, Usage, cost_of
-from handinger_tui.core.turns.session import NO_OTHERS, Others, PerTurn, Session
+from handinger_tui.core.turns.session import NOTHING_ELSEWHERE, Elsewhere, PerTurn, Session
 from handinger_tui.core.turns.turn import FREE, LIVE, Fault, Turn, TurnStatus
 
 
@@ -124,7 +124,7 @@ NOTHING_SPENT: Final = TurnMoney(ZERO_USAGE, ZERO_COSTS, Interpretation.NONE, fi
 _GREW: Final = TurnMoney(ZERO_USAGE, ZERO_COSTS, Interpretation.NONE, final=True, grew=True)
 
 
-def session_money(turns: Sequence[Turn], elsewhere: Others = NO_OTHERS) -> SessionMoney:
+def session_money(turns: Sequence[Turn], elsewhere: Elsewhere = NOTHING_ELSEWHERE) -> SessionMoney:
     """The money of each turn, and the totals with their gaps; imported turns are in no total.
 
     `turns` are in order of sending.
@@ -144,7 +144,7 @@ def money_of(session: Session, turn: Turn, index: MoneyIndex | None = None) -> T
     return TurnMoney() if at is None else money[at]
 
 
-def turn_money(turns: Sequence[Turn], elsewhere: Others = NO_OTHERS) -> tuple[TurnMoney, ...]:
+def turn_money(turns: Sequence[Turn], elsewhere: Elsewhere = NOTHING_ELSEWHERE) -> tuple[TurnMoney, ...]:
     """The money of each turn, in the same order."""
     return MoneyIndex()(turns, elsewhere)
 
@@ -155,7 +155,7 @@ def fault_in(turn: Turn, money: TurnMoney) -> Fault | None:
     return replace(fault, may_have_been_charged=True) if fault is not None and money.grew else fault
 
 
-def took_ms(turn: Turn) -> int | None:
+def elapsed_ms(turn: Turn) -> int | None:
     """Milliseconds from sending to the end, by our own clock.
 
     None while the turn runs, when the clock went back, and for a turn that another program started.
@@ -221,11 +221,13 @@ class MoneyIndex:
         self._basis: tuple[object, ...] = ()
         """What the amounts of all turns depend on."""
         self._exceptions: set[Key] = set()
-        self._elsewhere = NO_OTHERS
+        self._elsewhere = NOTHING_ELSEWHERE
         self.money_elsewhere: dict[str, TurnMoney] = {}
         """The money of the turns of other sessions that were given with the last call."""
 
-    def __call__(self, turns: Sequence[Turn], elsewhere: Others = NO_OTHERS) -> tuple[TurnMoney, ...]:
+    def __call__(
+        self, turns: Sequence[Turn], elsewhere: Elsewhere = NOTHING_ELSEWHERE
+    ) -> tuple[TurnMoney, ...]:
         """The money of each turn, in the same order; the identical tuple while no figure changed.
 
         `elsewhere`: what the history has on the same workers.
@@ -288,10 +290,10 @@ class MoneyIndex:
         self.money_elsewhere = {}
         self._apply(turns, newest.events, {}, set(range(start, len(turns))))
 
-    def _compute_with(self, turns: Sequence[Turn], elsewhere: Others, changed: set[int]) -> None:
+    def _compute_with(self, turns: Sequence[Turn], elsewhere: Elsewhere, changed: set[int]) -> None:
         """Compute what a change affects. Turns of other sessions may come between any turns of this one."""
         events = with_others(turns, elsewhere.turns).events
-        same = same_items(self._events, events)
+        same = equal_prefix(self._events, events)
         if same < self._start:
             self._begin_anew()
         self._take(self._timelines, events[self._start : same])
@@ -366,7 +368,7 @@ class MoneyIndex:
                 self.newest_ms = max(self.newest_ms, at_ms)
 
 
-def same_items(old: Sequence[object], new: Sequence[object]) -> int:
+def equal_prefix(old: Sequence[object], new: Sequence[object]) -> int:
     """The length of the common beginning of two sequences."""
     pairs = enumerate(zip(old, new, strict=False))
     return next((at for at, (one, other) in pairs if one != other), min(len(old), len(new)))

@@ -162,7 +162,7 @@ def days_over(days: Days, today: date, amount: Decimal) -> tuple[int, int]:
     return sum(value >= amount for value in costs), len(costs)
 
 
-def limit_text(gauge: Gauge, days: Days, today: date) -> str:
+def limit_outlook(gauge: Gauge, days: Days, today: date) -> str:
     """One sentence about a limit in view of these days; "" where there is nothing to say.
 
     `days`: for a limit of a session or worker, the days of that session or worker only.

@@ -48,7 +48,7 @@ from handinger_tui.core.turns.turn import FREE, Turn, TurnStatus
 ZERO: Final = Decimal(0)
 
 
-class Parts(Struct, frozen=True):
+class DifferenceParts(Struct, frozen=True):
     """The parts of the difference in USD; their sum is exactly the difference.
 
     `before`: spent before the first read of this session. `between`: spent outside of this session
@@ -75,7 +75,7 @@ class Reconciliation(Struct, frozen=True):
     difference: Decimal | None
     reading: Interpretation
     reason: str
-    parts: Parts = field(default=Parts())
+    parts: DifferenceParts = field(default=DifferenceParts())
 
 
 def reconcile(session: Session) -> Reconciliation:
@@ -118,7 +118,7 @@ def _newest(turns: Sequence[Turn]) -> Decimal | None:
     return next((read.cost_usd for read in reads if read.cost_usd is not None), None)
 
 
-def _parts(turns: Sequence[Turn], money: Sequence[TurnMoney], server: Decimal) -> Parts:
+def _parts(turns: Sequence[Turn], money: Sequence[TurnMoney], server: Decimal) -> DifferenceParts:
     """The parts over all spans. A worker begins at 0; each read before a turn starts a new span."""
     spans: list[tuple[Decimal, list[TurnMoney]]] = [(ZERO, [])]
     for turn, own in zip(turns, money, strict=True):
@@ -141,7 +141,7 @@ def _parts(turns: Sequence[Turn], money: Sequence[TurnMoney], server: Decimal) -
         else:
             part = "between" if at or ours else "before"
         sums[part] = EXACT.add(sums[part], excess)
-    return Parts(**sums, turns=unknown_turns)
+    return DifferenceParts(**sums, turns=unknown_turns)
 
 
 # -- texts ----------------------------------------------------------------------------
@@ -280,7 +280,7 @@ SUSPENSE: Final = "suspense"
 SUSPENSE_EXPLAINED: Final = "Suspense: costs a worker reported that no turn explains"
 
 
-class Assigned(NamedTuple):
+class AssignedRise(NamedTuple):
     """A rise that the person assigned to a turn."""
 
     number: int

@@ -49,7 +49,7 @@ _NAMELESS: Final = {GroupBy.TAG: "(no tag)", GroupBy.PROJECT: "(no project)", Gr
 OVERLAP: Final = "A session with several tags counts in each of their rows; the total counts it once."
 
 
-def nameless(by: GroupBy) -> str:
+def empty_key_name(by: GroupBy) -> str:
     """The name of the group without a key."""
     return _NAMELESS.get(by, "unknown")
 
@@ -82,7 +82,7 @@ class ChargeFilter(Struct, frozen=True):
         return self.tag in (None, *labels.tags) and self.project in (None, labels.project)
 
 
-class Spent(Struct, frozen=True):
+class SpendingSums(Struct, frozen=True):
     """Sums over a number of turns, with their gaps."""
 
     turns: int
@@ -218,7 +218,7 @@ class Bucket(Struct, frozen=True):
 SUMS: Final = tuple(f.name for f in fields(Bucket) if f.default is NOTHING)
 
 
-def altogether(buckets: Iterable[Bucket], key: str = "") -> Bucket:
+def sum_buckets(buckets: Iterable[Bucket], key: str = "") -> Bucket:
     """The sum of all groups as one; without groups a group without turns."""
     summed = Bucket(key)
     for bucket in buckets:

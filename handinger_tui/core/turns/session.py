@@ -20,7 +20,7 @@ Value = TypeVar("Value")
 _STATUS: Final = attrgetter("status")
 
 
-def same_front(old: Sequence[object], new: Sequence[object]) -> int:
+def identical_prefix(old: Sequence[object], new: Sequence[object]) -> int:
     """The length of the common prefix of identical objects (`is`)."""
     return next(compress(count(), map(is_not, old, new)), min(len(old), len(new)))
 
@@ -46,14 +46,14 @@ class PerTurn(Generic[Value]):
 
     def __call__(self, turns: Sequence[Turn]) -> tuple[Value, ...]:
         """The values in the order of the turns."""
-        front = same_front(self._turns, turns)
+        front = identical_prefix(self._turns, turns)
         self._values[front:] = map(self._compute, turns[front:])
         self._turns = tuple(turns)
         return tuple(self._values)
 
     def stale(self, turns: Sequence[Turn]) -> Sequence[Turn]:
         """The turns for which the next call computes a value."""
-        return turns[same_front(self._turns, turns) :]
+        return turns[identical_prefix(self._turns, turns) :]
 
 
 def with_status(turns: Sequence[Turn], statuses: Collection[TurnStatus]) -> Iterator[Turn]:
@@ -94,7 +94,7 @@ class Ruling(NamedTuple):
     turn_id: str | None = None
 
 
-class Others(NamedTuple):
+class Elsewhere(NamedTuple):
     """What the history has on the workers of a session that is not of the session itself."""
 
     turns: tuple[OtherTurn, ...] = ()
@@ -102,10 +102,10 @@ class Others(NamedTuple):
     """In order of time."""
 
 
-NO_OTHERS: Final = Others()
+NOTHING_ELSEWHERE: Final = Elsewhere()
 
 
-class Place(NamedTuple):
+class Destination(NamedTuple):
     """Where a message goes: to a target that exists, or to a new one; see `TurnRequest`."""
 
     target: str | None = None
@@ -139,7 +139,7 @@ class Session(Struct, frozen=True):
     turns: tuple[Turn, ...] = ()
     updated_ms: int = 0
     unread: bool = False
-    elsewhere: Others = NO_OTHERS
+    elsewhere: Elsewhere = NOTHING_ELSEWHERE
     """What the history has on the same workers, as of its last read."""
     credit_usd: Decimal | None = None
     """The price of a credit, if the person gave one: for texts about amounts; it is not stored."""
@@ -201,14 +201,14 @@ def was_overtaken(session: Session, turn_id: str) -> bool:
     return any(turn.status is not TurnStatus.QUEUED for turn in later)
 
 
-def place_last(session: Session, turn_id: str) -> Session:
+def move_to_end(session: Session, turn_id: str) -> Session:
     """The session with one turn moved to the end."""
     others = tuple(turn for turn in session.turns if turn.turn_id != turn_id)
     moved = tuple(turn for turn in session.turns if turn.turn_id == turn_id)
     return replace(session, turns=(*others, *moved))
 
 
-def take_place(session: Session, turn_id: str, of: str) -> Session:
+def move_to_place_of(session: Session, turn_id: str, of: str) -> Session:
     """The session with turn `turn_id` at the position of turn `of`, which moves to the end."""
     new = next(turn for turn in session.turns if turn.turn_id == turn_id)
     old = next(turn for turn in session.turns if turn.turn_id == of)

@@ -33,10 +33,10 @@ async def workers(context: CommandContext, argument: str) -> None:
     gallery, controller, interaction = _gallery(context), context.controller, context.interaction
     if gallery is None:
         return
-    place_of = controller.connection.place_of
+    destination_of = controller.connection.destination_of
 
     def worker_in(text: str) -> str:
-        return place_of(text)[1] or text
+        return destination_of(text)[1] or text
 
     chosen = worker_in(argument) if argument else controller.session.template or ""
     if argument and all(one.worker_id != chosen for one in await gallery.listed()):

@@ -37,7 +37,7 @@ from handinger_tui.core.formatting import NOT_REPORTED, percent_text, plural
 from handinger_tui.core.money.forecast import Forecast, forecast_text
 from handinger_tui.core.money.limits import Gauge, GaugeState, Unit, exact_text
 from handinger_tui.core.money.reconciliation import Reconciliation, Restatement, reconciliation_text
-from handinger_tui.core.money.spending import Bucket, altogether
+from handinger_tui.core.money.spending import Bucket, sum_buckets
 from handinger_tui.core.safety import clean_line
 from handinger_tui.ui.ledger.query import GROUPS, Days, View, day_text
 from handinger_tui.ui.widgets.frame import StaticReflow
@@ -97,7 +97,7 @@ def _merge_days(buckets: Sequence[Bucket], span: int) -> list[Bucket]:
     odd = len(buckets) % span
     starts = [0, *range(odd, len(buckets), span)] if odd else range(0, len(buckets), span)
     ends = [*list(starts)[1:], len(buckets)]
-    return [altogether(buckets[a:b], buckets[a].key) for a, b in zip(starts, ends, strict=True)]
+    return [sum_buckets(buckets[a:b], buckets[a].key) for a, b in zip(starts, ends, strict=True)]
 
 
 def _column(amount: Total, highest: Decimal, rows: int) -> str:
@@ -187,7 +187,7 @@ def cumulative(days: Days, width: int, height: int) -> list[Content]:
     running = [Decimal(0)]
     for bucket in days.buckets:
         running.append(EXACT.add(running[-1], days.spent(bucket).value or Decimal(0)))
-    top, total = running[-1], days.spent(altogether(days.buckets))
+    top, total = running[-1], days.spent(sum_buckets(days.buckets))
     lines = [caption(("Cumulative", STRONG), gap_text(total.missing_turns), width)]
     if total.value is None:
         # A line at the bottom would mean that nothing was spent.
@@ -212,7 +212,7 @@ _COLUMN: Final = 26
 def charts(days: Days, width: int, height: int) -> list[Content]:
     """All three charts for a pane of that size: in one column, or in two where it is wide and low."""
     draw = _two_columns if height < _COLUMN and width >= SIDE_BY_SIDE else _one_column
-    return [line.truncate(width) for line in draw(days, altogether(days.buckets), width, height)]
+    return [line.truncate(width) for line in draw(days, sum_buckets(days.buckets), width, height)]
 
 
 def _two_columns(days: Days, spent: Bucket, width: int, height: int) -> list[Content]:

@@ -14,16 +14,16 @@ from msgspec.structs import replace
 from handinger_tui.core.amounts import Total
 from handinger_tui.core.money.forecast import WINDOW, Forecast, daily, forecast
 from handinger_tui.core.money.limits import Unit
-from handinger_tui.core.money.reconciliation import Assigned, Reconciliation, Restatement, reconcile
+from handinger_tui.core.money.reconciliation import AssignedRise, Reconciliation, Restatement, reconcile
 from handinger_tui.core.money.spending import (
     BY_TIME,
     Bucket,
     ChargeFilter,
     GroupBy,
-    altogether,
+    empty_key_name,
     midnight_ms,
     month_days,
-    nameless,
+    sum_buckets,
     week_days,
 )
 from handinger_tui.core.safety import clean_line
@@ -225,7 +225,7 @@ def row_name(by: GroupBy, key: str, title: str, year: int) -> str:
         case GroupBy.WORKER:
             return clean_line(key, _LONGEST_NAME) or "no worker"
         case _:
-            return clean_line(key, _LONGEST_NAME) or nameless(by)
+            return clean_line(key, _LONGEST_NAME) or empty_key_name(by)
 
 
 MOST_DAYS: Final = 3660
@@ -263,7 +263,7 @@ def days_of(buckets: Sequence[Bucket], first: date | None = None, last: date | N
     begin = max(begin, end - timedelta(days=MOST_DAYS - 1))
     older = [by_day.pop(day) for day in charged if day < begin]
     if older:
-        by_day[begin] = altogether([by_day.get(begin, Bucket("")), *older], begin.isoformat())
+        by_day[begin] = sum_buckets([by_day.get(begin, Bucket("")), *older], begin.isoformat())
     days = [begin + timedelta(days=at) for at in range((end - begin).days + 1)]
     shown = tuple(by_day.get(day, Bucket(day.isoformat())) for day in days)
     return Days(begin, shown, unit_of(by_day.values()))
@@ -299,7 +299,7 @@ class Figures(Struct, frozen=True):
     days: tuple[Bucket, ...]
     groups: tuple[Bucket, ...] | None
     suspense: tuple[Bucket, ...]
-    assigned: tuple[Assigned, ...]
+    assigned: tuple[AssignedRise, ...]
     restated: tuple[Restatement, ...]
     gauges: tuple[Gauge, ...]
     month: Forecast | None
@@ -309,7 +309,7 @@ class Figures(Struct, frozen=True):
     @property
     def total(self) -> Bucket:
         """All charges of the view as one bucket."""
-        return altogether([*self.days, *self.suspense])
+        return sum_buckets([*self.days, *self.suspense])
 
     @property
     def rows(self) -> int:

@@ -15,7 +15,7 @@ from textual.content import Content
 
 from handinger_tui.core.amounts import MARK_EXPLAINED
 from handinger_tui.core.errors import HandingerError
-from handinger_tui.core.money.reconciliation import Assigned, owners_text, rise_text
+from handinger_tui.core.money.reconciliation import AssignedRise, owners_text, rise_text
 from handinger_tui.core.money.spending import ChargeFilter, GroupBy, Rise
 from handinger_tui.core.safety import clean_line
 from handinger_tui.ui.dialogs import Choice, Modal
@@ -67,7 +67,7 @@ def _rise_line(rise: Rise) -> str:
     return clean_line(f"{rise.number}: {rise_text(rise)}, {rise.worker_id}: {owners_text(rise)}.")
 
 
-def _assigned_line(one: Assigned) -> str:
+def _assigned_line(one: AssignedRise) -> str:
     return clean_line(f"{one.number} was assigned to {one.turn_id}. Press a to undo.")
 
 

@@ -20,7 +20,7 @@ from handinger_tui.core.amounts import credits_words, total_text, usd_text
 from handinger_tui.core.bars import level, scale
 from handinger_tui.core.errors import HandingerError
 from handinger_tui.core.formatting import NOT_REPORTED, duration, plural
-from handinger_tui.core.money.forecast import Forecast, daily, forecast, forecast_text, limit_text
+from handinger_tui.core.money.forecast import Forecast, daily, forecast, forecast_text, limit_outlook
 from handinger_tui.core.money.limits import Gauge, Scope, Unit
 from handinger_tui.core.money.spending import Bucket, ChargeFilter, GroupBy, midnight_ms
 from handinger_tui.core.money.typical_cost import (
@@ -313,12 +313,12 @@ class BudgetsScreen(SavingScreen):
         )
 
     async def _limit_sentences(self, simulated: bool, today: date) -> tuple[str, ...]:
-        """The sentences of `limit_text` for the limits of the session; limits without one are omitted."""
+        """The sentences of `limit_outlook` for the limits of the session; limits without one are omitted."""
         session = self._session
         sentences = []
         for gauge in await self._controller.connection.limits.gauges(session):
             days = await self._read_days(_filter_of(gauge, session.session_id, session.worker_id, simulated))
-            sentences.append(limit_text(gauge, daily(days, gauge.limit.unit), today))
+            sentences.append(limit_outlook(gauge, daily(days, gauge.limit.unit), today))
         return tuple(text for text in sentences if text)
 
     async def _read_days(self, which: ChargeFilter) -> list[Bucket]:

@@ -31,13 +31,13 @@ from handinger_tui.core.receipt_page import (
     receipt_page,
 )
 from handinger_tui.core.receipts import (
-    Facts,
+    ReceiptFacts,
     Times,
     amount_words,
     change_text,
+    duration_text,
     share_text,
     times_of,
-    took_text,
 )
 from handinger_tui.core.turns.turn import Turn, TurnStatus, level_of
 from handinger_tui.ui.keys import Where, bindings
@@ -100,7 +100,7 @@ def large_digits(text: str) -> list[str]:
     return [segment.text for segment in rendered if segment.text != "\n"]  # type: ignore[union-attr]  # it yields segments only
 
 
-def _head(facts: Facts, width: int) -> list[Content]:
+def _head(facts: ReceiptFacts, width: int) -> list[Content]:
     """The cost in large digits, and beside it the status, the comparison and the usage."""
     cost = facts.money.most_usd
     reason = PENDING if facts.waiting else NOT_REPORTED
@@ -127,7 +127,7 @@ def _head(facts: Facts, width: int) -> list[Content]:
     ]
 
 
-def _summary(facts: Facts) -> Iterator[Content]:
+def _summary(facts: ReceiptFacts) -> Iterator[Content]:
     money, usage, turn = facts.money, facts.money.usage, facts.turn
     marks = (
         "so far" if not money.final and money.usd is not None else "",
@@ -144,12 +144,12 @@ def _summary(facts: Facts) -> Iterator[Content]:
         else "",
         plural(usage.total_tokens, "token") if usage.total_tokens is not None else "",
         plural(usage.steps, "step") if usage.steps is not None else "",
-        took_text(turn, facts.money),
+        duration_text(turn, facts.money),
     ]
     yield Content.styled(" · ".join(amount for amount in amounts if amount), "$text-muted")
 
 
-def _bar(facts: Facts, width: int) -> list[Content]:
+def _bar(facts: ReceiptFacts, width: int) -> list[Content]:
     """A bar with the shares of the four cost categories; the section by category is its legend."""
     parts = [getattr(facts.money.costs, member) for _, member in CATEGORIES]
     pieces = stacked_bar(parts, facts.money.usd, width)

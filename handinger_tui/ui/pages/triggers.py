@@ -50,11 +50,11 @@ from handinger_tui.core.stored_workers import (
     DeliveryPage,
     Webhook,
     check_address,
-    outcome_text,
+    delivery_duration,
+    delivery_outcome,
+    delivery_reason,
     page_text,
-    reason_text,
     token_text,
-    took_text,
 )
 from handinger_tui.ui.dialogs import HINT, Dialog
 from handinger_tui.ui.keys import Where, bindings
@@ -491,8 +491,8 @@ class DeliveryRows(ItemRows[Delivery]):
         rows = [
             (
                 "not known" if one.moment is None else moment_text(one.moment, now, zone),
-                outcome_text(one),
-                took_text(one.duration_ms),
+                delivery_outcome(one),
+                delivery_duration(one.duration_ms),
             )
             for one in page.deliveries
         ]
@@ -515,7 +515,7 @@ class DeliveryTable(PickList[DeliveryRows, Delivery]):
     def action_copy(self) -> None:
         """Copy the reason of a failed delivery, else the id of its task."""
         if self.current is not None:
-            text = reason_text(self.current) or clean_line(self.current.task_id or "", 200)
+            text = delivery_reason(self.current) or clean_line(self.current.task_id or "", 200)
             copy_from(
                 self, text, "the reason" if self.current.is_delivered is False else "the id of the task"
             )
@@ -572,7 +572,7 @@ class WebhookScreen(ListScreen[DeliveryTable]):
     def _show_selected(self) -> None:
         delivery, lines = self.table.current, []
         if delivery is not None:
-            reason = reason_text(delivery)
+            reason = delivery_reason(delivery)
             ids = filter(None, [delivery.task_id, delivery.delivery_id])
             lines = [
                 Content.styled(reason, "$text-error" if delivery.is_delivered is False else ""),

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from msgspec import Struct
 
 from handinger_tui.core.amounts import EXACT, at_price, doubt_mark, tidy
-from handinger_tui.core.money.attribution import Interpretation, MoneyIndex, TurnMoney, took_ms
+from handinger_tui.core.money.attribution import Interpretation, MoneyIndex, TurnMoney, elapsed_ms
 from handinger_tui.core.money.limits import Unit
 from handinger_tui.core.money.turn_events import newest_worker, worker_of
 from handinger_tui.core.receipts import share_text
@@ -200,7 +200,7 @@ def unfinished(turn: Turn) -> bool:
 
 def pace(turn: Turn, money: TurnMoney) -> SpendingPace:
     """The pace of a turn; an unfinished one counts as untimed."""
-    return pace_of(None if unfinished(turn) else took_ms(turn), money.usd, money.usage.credits)
+    return pace_of(None if unfinished(turn) else elapsed_ms(turn), money.usd, money.usage.credits)
 
 
 def decimal_or_none(value: Amount | None) -> Decimal | None:

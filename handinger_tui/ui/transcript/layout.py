@@ -13,7 +13,7 @@ from itertools import accumulate
 from operator import is_not
 from typing import Final, NamedTuple
 
-from handinger_tui.core.turns.session import Session, same_front, same_readings
+from handinger_tui.core.turns.session import Session, identical_prefix, same_readings
 from handinger_tui.core.turns.turn import ReasoningPart, Rope, TextPart, Turn, TurnRequest
 from handinger_tui.ui.transcript.document import ALL, LiveMarkdown
 from handinger_tui.ui.transcript.painting import INDENT, MARGIN, Row, RowBuffer, indented
@@ -277,7 +277,7 @@ class TurnLayout:
         before, self._fold_changes = self._fold_changes, folding.changes
         if before != folding.changes or not self.blocks:
             return 0
-        return min(same_front(self._slots, slots), self._unsettled)
+        return min(identical_prefix(self._slots, slots), self._unsettled)
 
     def _update_block(
         self, slot: Slot, before: Block | None, gap: int, width: int, unfolded: bool, most: int
@@ -376,7 +376,7 @@ class TranscriptLayout:
         """Show a newer value of the session. Turns that are identical (`is`) are not laid out again."""
         before, self.session = self.session, session
         old = before.turns if before is not None else ()
-        same = same_front(old, session.turns)
+        same = identical_prefix(old, session.turns)
         for at in range(same, len(session.turns)):
             self._set_turn(at, session.turns[at])
         if len(self.turns) > len(session.turns):

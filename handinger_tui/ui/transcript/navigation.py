@@ -15,7 +15,7 @@ from textual.style import Style
 
 from handinger_tui.core.citations import CitationMark, CitationReader, Mention
 from handinger_tui.core.evidence import canonical_url
-from handinger_tui.core.turns.session import same_front
+from handinger_tui.core.turns.session import identical_prefix
 from handinger_tui.core.turns.turn import TextPart
 from handinger_tui.ui.background import YIELD_S
 from handinger_tui.ui.transcript.document import ALL
@@ -274,7 +274,7 @@ class TranscriptSearch:
             return False
         self._is_complete = False
         turns = session.turns
-        same = same_front(before.turns, turns) if before is not None else 0
+        same = identical_prefix(before.turns, turns) if before is not None else 0
         self._session = session
         self._counts = {hit: count for hit, count in self._counts.items() if hit.turn < same}
         self._todo = (

@@ -9,7 +9,7 @@ from msgspec import Struct
 from textual.content import Content
 from textual.widgets import Static
 
-from handinger_tui.core.prompts import Typing, as_token, complete, typing_at
+from handinger_tui.core.prompts import PartialMention, as_mention, complete, partial_mention_at
 from handinger_tui.core.safety import clean_line
 from handinger_tui.ui.widgets.strips import max_rows
 
@@ -33,12 +33,12 @@ class Listing(Struct, frozen=True):
     hidden: bool
     names: tuple[str, ...]
 
-    def may_match(self, typing: Typing) -> bool:
+    def may_match(self, typing: PartialMention) -> bool:
         """Whether these names contain matches for what is typed now."""
         extends = typing.prefix.casefold().startswith(self.prefix.casefold())
         return (self.folder, self.hidden) == (typing.folder, typing.hidden) and extends
 
-    def is_complete_for(self, typing: Typing) -> bool:
+    def is_complete_for(self, typing: PartialMention) -> bool:
         """Whether these names contain all matches for what is typed now."""
         return self.may_match(typing) and (len(self.names) < MANY or self.prefix == typing.prefix)
 
@@ -107,7 +107,7 @@ class Completion:
         self._commands = commands
         self._files = files
         self._run = run
-        self._typing: Typing | None = None
+        self._typing: PartialMention | None = None
         self._paths: tuple[str, ...] = ()
         self._listing: Listing | None = None
         self._is_reading = False
@@ -144,15 +144,15 @@ class Completion:
         if self.open and self._typing is not None and self._token_at_cursor() != self._typing:
             self._show([])
 
-    def _token_at_cursor(self) -> Typing | None:
+    def _token_at_cursor(self) -> PartialMention | None:
         """The file name being typed at the cursor; a name never extends over lines."""
         row, column = self._prompt.cursor_location
         line = self._prompt.document.get_line(row)
         if row == 0 and line.startswith(COMMAND) and column >= len(COMMAND):
-            return Typing(len(COMMAND), column, line[len(COMMAND) : column])
-        return typing_at(line, column)
+            return PartialMention(len(COMMAND), column, line[len(COMMAND) : column])
+        return partial_mention_at(line, column)
 
-    def _offer_files(self, typing: Typing) -> None:
+    def _offer_files(self, typing: PartialMention) -> None:
         listing = self._listing if self._listing is not None and self._listing.may_match(typing) else None
         paths = complete(typing.path, listing.names) if listing is not None else ()
         self._paths = () if paths == (typing.path,) else paths
@@ -161,7 +161,7 @@ class Completion:
             self._is_reading = True
             self._run(self._read_folders())
 
-    def _is_settled(self, typing: Typing) -> bool:
+    def _is_settled(self, typing: PartialMention) -> bool:
         return self._listing is not None and self._listing.is_complete_for(typing)
 
     async def _read_folders(self) -> None:
@@ -210,7 +210,7 @@ class Completion:
             self._put_path(self._typing, self._chosen_path)
         return True
 
-    def _put_path(self, typing: Typing, path: str) -> None:
+    def _put_path(self, typing: PartialMention, path: str) -> None:
         row, column = self._prompt.cursor_location
         line = self._prompt.document.get_line(row)
         if line.startswith(COMMAND) and row == 0:
@@ -218,7 +218,7 @@ class Completion:
         else:
             # A folder needs a name after it; a file ends the token, so a space follows.
             space = "" if path.endswith("/") or line[column : column + 1].isspace() else " "
-            text = as_token(path) + space
+            text = as_mention(path) + space
         self._prompt.put_between(text, (row, typing.start), (row, column))
 
 

@@ -19,7 +19,15 @@ from textual.widgets import Static, TextArea
 from textual.widgets.text_area import Edit, EditResult, Location, Selection, TextAreaTheme
 
 from handinger_tui.core.formatting import duration
-from handinger_tui.core.prompts import Draft, fold, folds_in, is_big, pasted_paths, refolded, renumbered
+from handinger_tui.core.prompts import (
+    Draft,
+    chip_text,
+    chips_in,
+    collapse_pastes,
+    is_long_paste,
+    pasted_paths,
+    renumbered,
+)
 from handinger_tui.core.safety import clean
 from handinger_tui.ui.keys import Where, bindings
 
@@ -39,18 +47,18 @@ class PastedTexts:
     def add(self, text: str) -> str:
         """Add a text; return its chip."""
         self.texts.append(text)
-        return fold(text, len(self.texts))
+        return chip_text(text, len(self.texts))
 
     def add_draft(self, draft: Draft) -> str:
         """Add the texts of a draft; return the text of the draft with their new numbers."""
         count = len(self.texts)
         text = renumbered(draft.text, draft.pasted, lambda number: count + number)
         self.texts.extend(draft.pasted)
-        return refolded(text, self.texts)
+        return collapse_pastes(text, self.texts)
 
     def outside(self, line: str, column: int, *, forward: bool) -> int:
         """Return `column`, or the end (`forward`) or start of the chip around it."""
-        for chip in folds_in(line, self.texts):
+        for chip in chips_in(line, self.texts):
             if chip.start < column < chip.end:
                 return chip.end if forward else chip.start
         return column
@@ -257,7 +265,7 @@ class PromptBox(TextArea, inherit_bindings=False):
 
     def replace_chip(self, number: int, text: str) -> None:
         """Put `text` in place of the chip of pasted text `number`."""
-        for chip in folds_in(self.text, self.pasted.texts):
+        for chip in chips_in(self.text, self.pasted.texts):
             if chip.number == number:
                 self._replace_span(chip.start, chip.end, text)
                 return
@@ -280,7 +288,7 @@ class PromptBox(TextArea, inherit_bindings=False):
         if paths:
             # After the text area has inserted the text, which it does after this handler.
             self.call_later(self.post_message, self.Dropped(paths, event.text))
-        elif is_big(event.text):
+        elif is_long_paste(event.text):
             event.prevent_default()
             self.put_between(self.pasted.add(event.text), *self.selection)
             self.focus()

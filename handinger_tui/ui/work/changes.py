@@ -16,7 +16,7 @@ from handinger_tui.core.formatting import duration, plural
 from handinger_tui.core.money.attribution import money_of
 from handinger_tui.core.prompts import Draft, draft_of_request
 from handinger_tui.core.safety import clean_line
-from handinger_tui.core.turns.session import Session, same_front
+from handinger_tui.core.turns.session import Session, identical_prefix
 from handinger_tui.core.turns.turn import Turn, TurnStatus
 from handinger_tui.ui.widgets.status_text import STATUS_WORDS
 
@@ -239,7 +239,7 @@ class FinishedTurns:
         self._last_seen[session.session_id] = session.turns
         if old is None:
             return []
-        unchanged = same_front(old, session.turns)
+        unchanged = identical_prefix(old, session.turns)
         # A turn of unknown delivery that was watched again may be unknown at both calls: compare
         # its end, too.
         before = {turn.turn_id: (turn.status, turn.fault, turn.ended_ms) for turn in old[unchanged:]}

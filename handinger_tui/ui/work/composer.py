@@ -13,14 +13,14 @@ from msgspec.structs import replace
 from handinger_tui.core.errors import AttachmentProblem, NoSuchFile
 from handinger_tui.core.prompts import (
     Draft,
-    composed,
+    chips_in,
+    compose,
     draft_as_typed,
     draft_of_request,
-    folds_in,
+    file_mentions,
     history_entry,
-    mentioned,
-    typing_at,
-    without,
+    partial_mention_at,
+    without_mention,
 )
 from handinger_tui.core.safety import clean_line
 from handinger_tui.core.turns.turn import Attachment, Lineage, Turn, TurnRequest
@@ -152,7 +152,7 @@ class Composer:
             case ChipKind.FILE:
                 self._chosen.pop(chip.key, None)
             case ChipKind.NAMED:
-                self.prompt.put(without(self.prompt.text, chip.key))
+                self.prompt.put(without_mention(self.prompt.text, chip.key))
             case ChipKind.TEXT:
                 self.prompt.replace_chip(int(chip.key), "")
         self.choose(())
@@ -359,7 +359,7 @@ class Composer:
 
     def _text_chips(self) -> list[Chip]:
         pasted = self.prompt.pasted.texts
-        numbers = dict.fromkeys(fold.number for fold in folds_in(self.prompt.text, pasted))
+        numbers = dict.fromkeys(fold.number for fold in chips_in(self.prompt.text, pasted))
         return [text_chip(number, pasted[number - 1]) for number in numbers]
 
 
@@ -399,7 +399,7 @@ class MentionLookup:
 
     def _mentioned_paths(self) -> tuple[str, ...]:
         text = self._prompt.text
-        return mentioned(text).paths if "@" in text and len(text) <= MAX_LOOKUP_CHARS else ()
+        return file_mentions(text).paths if "@" in text and len(text) <= MAX_LOOKUP_CHARS else ()
 
     def _unchecked_paths(self) -> list[str]:
         """Mentioned paths without a check. The one at the cursor is still being typed and is omitted."""
@@ -407,7 +407,7 @@ class MentionLookup:
         if not paths:
             return []
         row, column = self._prompt.cursor_location
-        at_cursor = typing_at(self._prompt.document.get_line(row), column)
+        at_cursor = partial_mention_at(self._prompt.document.get_line(row), column)
         return [
             path
             for path in paths
@@ -433,7 +433,7 @@ class MentionLookup:
             return []
         existing = [path for path, check in self._checks.items() if not isinstance(check, NoSuchFile)]
         chips = []
-        for path in mentioned(self._prompt.text, existing.__contains__).paths:
+        for path in file_mentions(self._prompt.text, existing.__contains__).paths:
             check = self._checks.get(path)
             if isinstance(check, Attachment):
                 chips.append(file_chip(ChipKind.NAMED, path, check))
@@ -454,9 +454,9 @@ class MentionLookup:
         Raises:
             AttachmentProblem: a file cannot be sent, or has changed since its `earlier` check.
         """
-        now = {path: await self._check_file(path) for path in mentioned(text).paths}
+        now = {path: await self._check_file(path) for path in file_mentions(text).paths}
         self._checks.update((path, check) for path, check in now.items() if path in self._checks)
-        sent = composed(text, pasted, lambda path: not isinstance(now[path], NoSuchFile))
+        sent = compose(text, pasted, lambda path: not isinstance(now[path], NoSuchFile))
         return sent.text, [_require_sendable(now[path], earlier.get(path)) for path in sent.paths]
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 from handinger_tui.core.errors import LedgerError
 from handinger_tui.core.formatting import plural
 from handinger_tui.core.money.attribution import session_money
-from handinger_tui.core.money.spending import Bucket, GroupBy, altogether, sum_text
+from handinger_tui.core.money.spending import Bucket, GroupBy, sum_buckets, sum_text
 from handinger_tui.core.safety import one_word
 from handinger_tui.core.turns.turn import TurnStatus
 from handinger_tui.ui.widgets.status_text import unwatched
@@ -37,7 +37,7 @@ async def read_day(controller: SessionController) -> None:
             connection = controller.connection
             today = connection.limits.today()
             days = await connection.charges.buckets(GroupBy.DAY, today)
-            controller.day = altogether([*days, *await connection.charges.suspense(today)])
+            controller.day = sum_buckets([*days, *await connection.charges.suspense(today)])
 
 
 def farewell(controller: SessionController) -> list[str]:

@@ -14,7 +14,7 @@ from handinger_tui.core.errors import ApiError, LedgerError
 from handinger_tui.core.money.attribution import money_of
 from handinger_tui.core.money.limits import UNTIL_RAISED, Gauge, GaugeState, Unit, near_text, reached_text
 from handinger_tui.core.money.reconciliation import MORE, Restatement, restatement_text
-from handinger_tui.core.money.spending import ChargeFilter, GroupBy, altogether
+from handinger_tui.core.money.spending import ChargeFilter, GroupBy, sum_buckets
 from handinger_tui.core.money.typical_cost import TypicalCost, typical_cost_chip
 from handinger_tui.core.turns.session import with_status
 from handinger_tui.core.turns.turn import TurnStatus
@@ -189,4 +189,4 @@ class LimitWatcher:
         session = await connection.charges.buckets(GroupBy.SESSION, own)
         if key == self._money_for:
             self._pane.show_typical_cost(typical_cost_chip(typical_cost))
-            self._header.money(altogether(today), altogether(session))
+            self._header.money(sum_buckets(today), sum_buckets(session))

@@ -18,7 +18,7 @@ from handinger_tui.core.money.attribution import MoneyIndex
 from handinger_tui.core.money.limits import Gauge, free_text, tightest
 from handinger_tui.core.prompts import is_leaving
 from handinger_tui.core.receipts import receipt_line
-from handinger_tui.core.turns.session import Session, same_front, same_readings
+from handinger_tui.core.turns.session import Session, identical_prefix, same_readings
 from handinger_tui.core.turns.turn import Turn, TurnStatus
 from handinger_tui.ui.panels import Sidebar
 from handinger_tui.ui.panels.usage import UsagePanel, compact_line
@@ -253,7 +253,7 @@ class SessionPane(Rows):
         most = self.size.width - MARGINS - (len(f"Browsing: {self._browsed}  ") if self._browsed else 0)
         room = self.size.width - HINT_CELLS
         old, self._cost_turns = self._cost_turns, session.turns
-        front = same_front(old, session.turns)
+        front = identical_prefix(old, session.turns)
         key: tuple[object, ...] = (session.session_id, room, most, session.elsewhere, *self._state.gauges)
         if key != self._cost_key or not same_readings(old[front:], session.turns[front:]):
             self._cost_key = key

@@ -195,7 +195,7 @@ class SessionController:
         Raises:
             LedgerError
         """
-        target, template = self.connection.place_of(worker)
+        target, template = self.connection.destination_of(worker)
         return self.new_session(template=template) if target is None else await self.open_worker(target)
 
     async def recover(self) -> list[str]:

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from handinger_tui.core.money.attribution import MoneyIndex
-from handinger_tui.core.turns.session import Session, any_with_status, same_front, with_status
+from handinger_tui.core.turns.session import Session, any_with_status, identical_prefix, with_status
 from handinger_tui.core.turns.turn import Turn, TurnStatus
 from handinger_tui.ui.panels.usage_view import usage_view
 from handinger_tui.ui.work.changes import FinishedTurns
@@ -41,7 +41,7 @@ def test_turns_by_status_equal_a_full_scan(
     for at, other in [(len(turns), None), *changes]:
         old, turns = turns, changed(turns, at, other)
         pairs = list(zip(old, turns, strict=False))
-        assert same_front(old, turns) == next(
+        assert identical_prefix(old, turns) == next(
             (at for at, (a, b) in enumerate(pairs) if a is not b), len(pairs)
         )
         for statuses in (frozenset({TurnStatus.QUEUED}), frozenset(TurnStatus), frozenset[TurnStatus]()):

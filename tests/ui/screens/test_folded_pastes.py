@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 from textual.events import Paste
 
-from handinger_tui.core.prompts import fold, folds_in
+from handinger_tui.core.prompts import chip_text, chips_in
 from handinger_tui.ui.ports import Opening
 from handinger_tui.ui.widgets.prompt import PromptBox
 from tests.engine.fakes import FakeApi
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 LONG = "a line of some length\n" * 2_000
-CHIP = fold(LONG, 1)
+CHIP = chip_text(LONG, 1)
 
 
 def desktop_with(*texts: str) -> Desktop:
@@ -141,7 +141,7 @@ async def test_no_edit_leaves_half_of_a_chip(seed: int) -> None:
         for _ in range(400):
             deed = chance.choice(DEEDS)
             deed(box)
-            folds = folds_in(box.text, box.pasted.texts)
+            folds = chips_in(box.text, box.pasted.texts)
             most = max(most, len(folds))
             remainder = "".join(
                 box.text[before.end if before else 0 : after.start if after else None]

@@ -11,7 +11,7 @@ from textual.widget import Widget
 from handinger_tui.core.amounts import Total
 from handinger_tui.core.errors import LedgerError
 from handinger_tui.core.money.attribution import Interpretation
-from handinger_tui.core.money.reconciliation import Parts, Reconciliation
+from handinger_tui.core.money.reconciliation import DifferenceParts, Reconciliation
 from handinger_tui.core.money.spending import Bucket, ChargeFilter, GroupBy
 from handinger_tui.ui.ledger.head import foot_lines
 from handinger_tui.ui.ledger.table import Layout, Measure, columns_of, group_line
@@ -205,7 +205,12 @@ async def test_clicks_do_what_keys_do() -> None:
 
 def test_an_amount_at_the_end_of_a_line_is_never_cut() -> None:
     off = Reconciliation(
-        Total(Decimal("0.40012")), Decimal("0.90034"), Decimal("0.50022"), Interpretation.TOTAL, "", Parts()
+        Total(Decimal("0.40012")),
+        Decimal("0.90034"),
+        Decimal("0.50022"),
+        Interpretation.TOTAL,
+        "",
+        DifferenceParts(),
     )
     rows = [line.plain for line in foot_lines(None, off, 70, short=True)]
     assert " ".join(" ".join(rows).split()).endswith("more than the local sum $0.4001.")

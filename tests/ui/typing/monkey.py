@@ -19,7 +19,7 @@ from textual.events import MouseScrollDown, MouseScrollUp, Paste
 from textual.pilot import Pilot
 
 from handinger_tui.core.errors import ApiError, LedgerError, Refused
-from handinger_tui.core.prompts import unfold
+from handinger_tui.core.prompts import expand_chips
 from handinger_tui.core.schedules import Cron, Schedule, ScheduleList
 from handinger_tui.core.stored_workers import DeliveryPage
 from handinger_tui.core.stream import RawFrame
@@ -301,7 +301,7 @@ async def monkey(seed: int, steps: int) -> str:
         submit = PromptBox.submit
 
         def record(box: PromptBox) -> None:
-            one.submitted.append(unfold(box.text, box.pasted.texts))
+            one.submitted.append(expand_chips(box.text, box.pasted.texts))
             submit(box)
 
         try:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from handinger_tui.core.prompts import Draft, fold
+from handinger_tui.core.prompts import Draft, chip_text
 from handinger_tui.ui.widgets.prompt import PastedTexts, PromptHistory
 
 LONG = "a line of some length\n" * 2_000
@@ -45,6 +45,6 @@ def test_a_draft_gets_new_numbers() -> None:
     pasted = PastedTexts()
     pasted.add(LONG)
     other = LONG + "more"
-    text = pasted.add_draft(Draft(f"see {fold(other, 1)}", pasted=(other,)))
-    assert text == f"see {fold(other, 2)}"
+    text = pasted.add_draft(Draft(f"see {chip_text(other, 1)}", pasted=(other,)))
+    assert text == f"see {chip_text(other, 2)}"
     assert pasted.texts == [LONG, other]
