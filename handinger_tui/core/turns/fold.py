@@ -95,9 +95,9 @@ class Fold:
         self._decoder: StreamDecoder | None = None
         self._dialect: str | None = None
         self._via = StreamRoute.POST
-        self._at_ms = -INT64_MAX
-        """The time of the current frame, or of an earlier one if the clock went back: readings and the end of
-        a turn are put in order by their times."""
+        self._at_ms = 0
+        """The time of the current frame."""
+        self._latest_ms = -INT64_MAX
         self._has_message_start = False
         self._has_text = False
         """The current or last body has held text."""
@@ -151,7 +151,7 @@ class Fold:
 
     def take(self, frame: Frame) -> None:
         """Take one frame. Text deltas are buffered, and join the answer when `turn` is read."""
-        self._at_ms = max(self._at_ms, frame.at_ms)
+        self._at_ms = frame.at_ms
         match frame.framing:
             case Framing.SSE | Framing.LINES | Framing.TEXT:
                 self._take_stream_frame(frame)
@@ -163,6 +163,14 @@ class Fold:
                 self._take_snapshot(frame)
             case _:
                 assert_never(frame.framing)
+
+    def _moment(self) -> int:
+        """The time of an event of the turn: not before that of an earlier one, although the clock went back.
+
+        The readings and the end of a turn are put in order by it.
+        """
+        self._latest_ms = max(self._latest_ms, self._at_ms)
+        return self._latest_ms
 
     # -- markers ------------------------------------------------------------------
     def _take_marker(self, frame: Frame) -> None:
@@ -177,7 +185,7 @@ class Fold:
                 worker_id = self._answer.worker_id or as_text(fields.get("worker_id"))
                 self._answer = replace(self._answer, skipped=skipped, worker_id=worker_id)
             case Marker.RETRYING:
-                self._set_retry(fields, frame.at_ms)
+                self._set_retry(fields)
             case Marker.WATCHING:
                 self._is_settled = False
                 self._answer = replace(
@@ -194,18 +202,18 @@ class Fold:
                     worker_id=as_text(fields.get("begun")) or self._answer.worker_id,
                     status=TurnStatus.SENDING,
                     posts=self._answer.posts + 1,
-                    sent_ms=self._at_ms,
+                    sent_ms=self._moment(),
                 )
             case Marker.SETTLED:
                 if not self._is_settled:
                     self._settle(fields)
 
-    def _set_retry(self, fields: JsonObject, at_ms: int) -> None:
+    def _set_retry(self, fields: JsonObject) -> None:
         attempt, wait_ms = fields.get("attempt"), fields.get("wait_ms")
         retry = Retry(
             attempt if isinstance(attempt, int) else 1,
             wait_ms if isinstance(wait_ms, int) else 0,
-            at_ms,
+            self._at_ms,
             as_text(fields.get("reason")) or "",
         )
         self._answer = replace(self._answer, status=TurnStatus.CHECKING, activity=None, retry=retry)
@@ -260,7 +268,7 @@ class Fold:
             recovered=fields.get("recovered") is True,
             posts=0 if status is TurnStatus.NOT_SENT else self._answer.posts,
             fault=fault_of(as_object(fields.get("fault"))),
-            ended_ms=self._at_ms,
+            ended_ms=self._moment(),
             activity=None,
             retry=None,
         )
@@ -317,15 +325,16 @@ class Fold:
         if self._is_settled or read_reason is ReadReason.MONEY:
             self._set_read(with_snapshot(self._answer, snapshot), snapshot)
         elif read_reason is ReadReason.BEFORE:
-            self._answer = replace(self._answer, before=snapshot, before_ms=self._at_ms)
+            self._answer = replace(self._answer, before=snapshot, before_ms=self._moment())
         else:
             add = settle_with if read_reason is ReadReason.AFTER else show_progress
             self._set_read(add(self._answer, snapshot), snapshot)
 
     def _set_read(self, turn: Turn, snapshot: Snapshot) -> None:
         """Set the answer after a Worker was read, with the time and the figures of that reading."""
-        read = FigureRead(self._at_ms, snapshot.usage, snapshot.costs, snapshot.busy, snapshot.prompts)
-        self._answer = replace(turn, read_ms=self._at_ms, reads=with_read(turn.reads, read))
+        at_ms = self._moment()
+        read = FigureRead(at_ms, snapshot.usage, snapshot.costs, snapshot.busy, snapshot.prompts)
+        self._answer = replace(turn, read_ms=at_ms, reads=with_read(turn.reads, read))
 
     # -- streams -------------------------------------------------------------------
     def _take_stream_frame(self, frame: Frame) -> None:
