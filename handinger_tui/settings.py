@@ -10,6 +10,7 @@ from __future__ import annotations
 import difflib
 import re
 from decimal import Decimal, InvalidOperation
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
@@ -22,7 +23,7 @@ from handinger_tui.core.safety import Secret, is_loopback
 from handinger_tui.core.tags import NO_RULES, PROJECT_KINDS, TAG_KINDS, TagRules, rules_in
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
 BUDGETS: Final = ("low", "standard", "high", "unlimited")
 GENERATIONS: Final = ("workers", "tasks")
@@ -74,9 +75,9 @@ class Settings(Struct, frozen=True):
     spending: tuple[Limit, ...] = ()
     """Spending limits, from the configuration or from flags."""
     credit_usd: Decimal | None = None
-    """The price of a credit in USD, with which credits count for limits in USD; None: not known."""
+    """The price of a credit in USD, at which credits count for limits in USD; None: not set."""
     keep_frames: str = FOREVER
-    """How long what arrived is kept as it arrived, "90 days" or `FOREVER`; see `days_of`."""
+    """How long frames are kept as they arrived, "90 days" or `FOREVER`; see `days_of`."""
     tag_rules: TagRules = NO_RULES
     key_in_file: bool = False
     """Whether the config file has an API key, even if another one is used."""
@@ -145,6 +146,7 @@ def load(
     base = flags.base_url or _variable(environ, "HANDINGER_BASE_URL") or values.get("base_url")
     key = Secret(_check_key(environ.get("HANDINGER_API_KEY") or str(values.get("api_key") or "")))
     local = flags.local or (not key and base is None)
+    spending = partial(_read_spending, environ, config.get("spending", {}), file_name)
     if not local and not key:
         raise SettingsError(
             "No API key is set for this base URL.",
@@ -165,8 +167,8 @@ def load(
         download_dir=str(values.get("download_dir") or ""),
         keys=tuple(sorted((str(k), str(v)) for k, v in config.get("keys", {}).items())),
         limits=_read_limits(environ, config.get("limits", {}), file_name, flags.max_wait),
-        spending=(*_flag_limits(flags), *_configured_limits(environ, config.get("spending", {}), file_name)),
-        credit_usd=_credit_price(environ, config.get("spending", {}), file_name),
+        spending=(*_flag_limits(flags), *_configured_limits(spending)),
+        credit_usd=spending(f"HANDINGER_{CREDIT_PRICE.upper()}", CREDIT_PRICE),
         key_in_file=any(table.get("api_key") for table in (config, *config.get("profiles", {}).values())),
         local_pace=_read_pace(environ),
         tag_rules=_read_tag_rules(environ, config, file_name),
@@ -425,30 +427,29 @@ def _flag_limits(flags: Flags) -> list[Limit]:
     ]
 
 
-def _configured_limits(environ: Mapping[str, str], table: Mapping[str, Any], file_name: str) -> list[Limit]:
-    limits = []
-    for name, (scope, unit) in SPENDING.items():
-        variable = f"HANDINGER_LIMIT_{name.upper()}"
-        from_variable = _variable(environ, variable)
-        where, value = (
-            (variable, from_variable) if from_variable else (f"{file_name}, spending.{name}", table.get(name))
-        )
-        if value is not None:
-            limits.append(Limit(scope, unit, _read_amount(where, value), LimitOrigin.CONFIG))
-    return limits
+def _configured_limits(spending: Callable[[str, str], Decimal | None]) -> list[Limit]:
+    """The limits of environment and file. `spending`: `_read_spending` of both."""
+    amounts = [(*key, spending(f"HANDINGER_LIMIT_{name.upper()}", name)) for name, key in SPENDING.items()]
+    return [
+        Limit(scope, unit, amount, LimitOrigin.CONFIG)
+        for scope, unit, amount in amounts
+        if amount is not None
+    ]
 
 
-def _credit_price(environ: Mapping[str, str], table: Mapping[str, Any], file_name: str) -> Decimal | None:
-    variable = f"HANDINGER_{CREDIT_PRICE.upper()}"
-    from_variable = _variable(environ, variable)
-    if from_variable:
-        return _read_amount(variable, from_variable)
-    value = table.get(CREDIT_PRICE)
-    return None if value is None else _read_amount(f"{file_name}, spending.{CREDIT_PRICE}", value)
+def _read_spending(
+    environ: Mapping[str, str], table: Mapping[str, Any], file_name: str, variable: str, name: str
+) -> Decimal | None:
+    """An amount of money from a variable, else from the table [spending]; None where neither has it.
 
-
-def _read_amount(where: str, value: object) -> Decimal:
-    """An amount of money from text or a TOML value. Raises SettingsError: naming the setting."""
+    Raises:
+        SettingsError: naming the setting.
+    """
+    where, value = variable, _variable(environ, variable)
+    if value is None:
+        where, value = f"{file_name}, spending.{name}", table.get(name)
+    if value is None:
+        return None
     try:
         if isinstance(value, bool):
             raise ValueError("it must be an amount")

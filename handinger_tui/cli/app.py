@@ -15,6 +15,7 @@ from msgspec.structs import replace
 
 from handinger_tui.cli.local_files import DiskFiles, default_paths, keep_theme, kept_theme
 from handinger_tui.cli.output import Exit
+from handinger_tui.cli.signals import CODES
 from handinger_tui.core.errors import SettingsError
 from handinger_tui.core.money.limits import StartPolicy
 from handinger_tui.core.safety import clean
@@ -29,13 +30,6 @@ if TYPE_CHECKING:
 
     from handinger_tui.settings import Settings
 
-ENDED_BY: Final = {
-    "SIGTERM": Exit.TERMINATED,
-    "SIGHUP": Exit.TERMINATED,
-    "SIGINT": Exit.INTERRUPTED,
-    "SIGQUIT": Exit.QUIT,
-}
-"""Exit codes by signal. Keys send no signals: the terminal is in raw mode."""
 SWITCH_S: Final = 0.0005
 """Thread switch interval. Python's default of 5 ms is longer than handling one key takes."""
 
@@ -134,14 +128,16 @@ def _say_farewell(app: HandingerApp, printed: str, *, replayed: bool) -> None:
 
 
 def _leave_on_signals(app: HandingerApp) -> None:
-    """Make signals quit the app in order: it detaches, stores, and restores the terminal."""
+    """Make signals quit the app in order: it detaches, stores, and restores the terminal.
+
+    Keys send no signals: the terminal is in raw mode.
+    """
     loop = asyncio.get_running_loop()
-    for name, code in ENDED_BY.items():
-        number = getattr(signal, name, None)
-        if number is not None:
-            with suppress(NotImplementedError):
-                quit_app = app.interrupt if name == "SIGINT" else app.leave
-                loop.add_signal_handler(number, partial(quit_app, code))
+    for number, code in CODES.items():
+        quit_app = app.interrupt if number == signal.SIGINT else app.leave
+        # Event loops of Windows have no signal handlers.
+        with suppress(NotImplementedError):
+            loop.add_signal_handler(number, partial(quit_app, code))
 
 
 def app_options(args: argparse.Namespace, settings: Settings, stack: AsyncExitStack) -> AppOptions:

@@ -1,4 +1,4 @@
-"""The command line. This module imports nothing heavy: it is read before the early prompt and for --help."""
+"""The command line. This module imports nothing heavy: --help and the early prompt wait for it."""
 
 from __future__ import annotations
 
@@ -132,9 +132,10 @@ def _parse_seconds(text: str) -> float:
 
 
 def parse_number(text: str, rule: str, least: float = 0.0) -> float:
-    """A finite number from `least` on. `rule` is printed for others.
+    """A finite number from `least` on.
 
-    Of a `ValueError`, argparse prints the name of the function.
+    Raises:
+        ArgumentTypeError: with `rule` as its text; for a ValueError argparse would print a function name.
     """
     try:
         value = float(text)
@@ -160,7 +161,7 @@ _APP_COMMANDS: Final = (
     "untag", "usage", "webhook",
 )  # fmt: skip
 """Commands of the app, including those of other versions."""
-_MEANT: Final = {
+_SYNONYMS: Final = {
     "sessions": ("history", "list", "rename", "rm", "runs", "search", "show", "tag", "untag"),
     "costs": ("cost", "ledger", "stats"),
     "config": ("profile", "settings"),
@@ -183,7 +184,7 @@ _ADVICE: Final = {
     "file": "Did you mean `handinger-tui files`, or -f PATH?",
     **{
         word: f"Did you mean `handinger-tui {command}`?"
-        for command, words in _MEANT.items()
+        for command, words in _SYNONYMS.items()
         for word in words
     },
     **{name: f"Did you mean `handinger-tui {name}`?" for name in SUBCOMMANDS},
@@ -227,8 +228,8 @@ def nearest(word: str) -> str | None:
 def is_near(word: str, name: str) -> bool:
     """Return whether `word` is a misspelling or an abbreviation of `name`.
 
-    Names of three letters are too short to tell a misspelling from another word. Two typing errors need
-    a name of six letters and a correct first letter.
+    A name of three letters has no misspellings: they could be other words. Two typing errors are accepted in
+    a name of six letters or more whose first letter is correct.
     """
     if word == name:
         return True
@@ -393,7 +394,7 @@ def _refuse_commands(parser: Parser, words: list[str]) -> None:
         )
 
 
-_PLACES: Final = ("-w", "--worker", "--task", "-r", "--resume", "--profile", "--base-url")
+_DESTINATIONS: Final = ("-w", "--worker", "--task", "-r", "--resume", "--profile", "--base-url")
 
 
 def _check_empty(parser: Parser, argv: list[str]) -> None:
@@ -404,7 +405,7 @@ def _check_empty(parser: Parser, argv: list[str]) -> None:
     words = argv[: argv.index("--")] if "--" in argv else argv
     for word, after in zip(words, [*words[1:], "-"], strict=False):
         option, sign, value = word.partition("=")
-        if option in _PLACES and not (value if sign else after).strip():
+        if option in _DESTINATIONS and not (value if sign else after).strip():
             parser.error(f"the value of {option} is empty. Nothing was sent.")
 
 

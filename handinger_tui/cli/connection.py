@@ -213,10 +213,7 @@ class WorkerFiles:
     """Implements `ui.ports.Files`; downloads go to `folder`."""
 
     def __init__(self, client: WorkerClient | None, folder: Path, turns: TurnClient | None = None) -> None:
-        """`client` None: nothing is downloaded, as in a replay.
-
-        `turns` reads the targets whose files these are; None: `client`.
-        """
+        """`client` None: nothing is downloaded (a replay). `turns` reads targets; None: `client` does."""
         self._client = client
         self._turns = turns or client
         self._folder = folder

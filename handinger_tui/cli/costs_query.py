@@ -128,14 +128,9 @@ def unique_id(cost_rows: CostRows, what: str, prefix: str | None) -> str | None:
 def run_query(cost_rows: CostRows, query: CostsQuery) -> CostsResult:
     """Run the query; the total is computed from the days and what no turn explains."""
     days = cost_rows.buckets(GroupBy.DAY, query.filter)
-    has_own_groups = query.by not in (GroupBy.DAY, GroupBy.TURN)
-    groups = (
-        cost_rows.buckets(query.by, query.filter)
-        if has_own_groups
-        else days
-        if query.by is GroupBy.DAY
-        else []
-    )
+    groups: list[Bucket] = []
+    if query.by is not GroupBy.TURN:
+        groups = days if query.by is GroupBy.DAY else cost_rows.buckets(query.by, query.filter)
     suspense = cost_rows.suspense(query.filter)
     return CostsResult(days, groups, suspense, sum_buckets([*days, *suspense], "total"))
 

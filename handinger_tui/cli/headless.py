@@ -166,7 +166,7 @@ class Headless:
             try:
                 return await actor.send(*message, start=start)
             except (LimitReserved, LimitUnmeasured):
-                # The turn in the way may be one of a program that crashed, or of an earlier detach.
+                # The reservation may belong to a turn of a program that crashed, or of an earlier detach.
                 await self._settle_earlier(services)
                 return await actor.send(*message, start=start)
         except NoHistory as problem:
@@ -183,7 +183,7 @@ class Headless:
             say(str(problem))
 
     async def _mark_restatements(self, services: Services) -> None:
-        """Only what is restated from here on is reported."""
+        """Count earlier restatements as reported: `_report` names only those of this run."""
         with suppress(LedgerError):
             await services.ledger.charges.news()
 
@@ -530,7 +530,7 @@ class TurnOutput:
         replay.engine.subscribe(self._note_change)
 
     def print_event(self, event: StreamEvent) -> None:
-        """Print an event of the stream, and before it what has been due."""
+        """Print an event of the stream, and before it the turn if that is due."""
         self._print_due()
         self._printer.event(event)
 
@@ -557,6 +557,6 @@ class TurnOutput:
         self.say_notice()
 
     def say_notice(self) -> None:
-        """Say what there is to say about the history and the turn that was played."""
+        """Print what is to be noted about the history and the turn that was played."""
         if notice := self._replay.pop_notice():
             say(notice)

@@ -110,7 +110,7 @@ def config_text(path: Path) -> str:
 
 
 def beginning_of(path: Path | str, most: int) -> tuple[bytes, int]:
-    """Read at most so many bytes of a regular file; returns them and the size of the file.
+    """Read at most `most` bytes of a regular file; returns them and the size of the file.
 
     Raises:
         OSError: also for what is not a regular file.
@@ -132,7 +132,7 @@ def _regular_file(path: Path | str) -> Iterator[tuple[BinaryIO, int]]:
 
 
 def read_file(path_text: str, most: int) -> bytes:
-    """Read at most so many bytes of a file that the user named; "-": of stdin.
+    """Read at most `most` bytes of a file that the user named; "-": of stdin.
 
     Raises:
         SettingsError: `~name` of an unknown user.
@@ -293,7 +293,7 @@ def _theme_file() -> Path:
 
 
 def kept_theme() -> str | None:
-    """The name in the file; None without a readable one."""
+    """The theme that was last chosen in the app; None where there is none, or it cannot be read."""
     with suppress(OSError, ValueError), _theme_file().open(encoding="ascii") as file:
         # A longer file is not ours.
         return file.read(100).strip() or None
@@ -301,7 +301,7 @@ def kept_theme() -> str | None:
 
 
 def keep_theme(name: str) -> None:
-    """Write the name. Raises OSError: it cannot be written."""
+    """Store the theme that was chosen in the app. Raises OSError."""
     path = _theme_file()
     path.parent.mkdir(parents=True, exist_ok=True)
     save_text(path, f"{name}\n")

@@ -110,13 +110,13 @@ def lines_of(columns: Sequence[Column]) -> list[str]:
 
 def fit_columns(columns: Sequence[Column], width: int) -> list[Column]:
     """Return the columns that fit into `width` cells, dropping the most spare ones first."""
-    fit_columns = list(columns)
-    while sum(column.width for column in fit_columns) + len(GAP) * (len(fit_columns) - 1) > width:
-        candidate = max(fit_columns, key=lambda column: column.spare)
+    fitting = list(columns)
+    while sum(column.width for column in fitting) + len(GAP) * (len(fitting) - 1) > width:
+        candidate = max(fitting, key=lambda column: column.spare)
         if not candidate.spare:
             break
-        fit_columns.remove(candidate)
-    return fit_columns
+        fitting.remove(candidate)
+    return fitting
 
 
 def titled_table(head: str, titles: Sequence[str], columns: Sequence[Column]) -> str:
@@ -185,7 +185,7 @@ def output_width(piped: int) -> int:
 
 
 def say(text: str) -> None:
-    """Print a line to stderr, with control characters removed; where that fails, nothing from then on."""
+    """Print a line to stderr, with control characters removed; after a failure stderr is discarded."""
     try:
         sys.stderr.write(clean(text) + "\n")
         sys.stderr.flush()
@@ -195,7 +195,7 @@ def say(text: str) -> None:
 
 
 def discard(stream: TextIO) -> None:
-    """Send what is written to a stream to the null device, also what the interpreter flushes at exit."""
+    """Redirect a stream to the null device, also for what the interpreter flushes at exit."""
     with suppress(OSError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 

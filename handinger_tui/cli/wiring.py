@@ -149,7 +149,7 @@ async def opened_replay(
     await ledger.start()
     try:
         session = await load_unique(ledger, args.id)
-        # Only who asks for the original speed gets its pauses of hours.
+        # Pauses of hours are played only where the original speed was asked for.
         pace = Pace() if args.speed is None else Pace(args.speed, full_pauses=args.speed == 1)
         replay = Replay(session, ledger.frames, pace, clock, RandomIds(), tap)
         replay.problem = lambda: ledger.problem
@@ -261,6 +261,15 @@ def generation_of(settings: Settings) -> Generation:
     return GENERATIONS[settings.generation]
 
 
+def require_tasks(settings: Settings, what: str) -> None:
+    """Raise SettingsError where the generation in the settings has no tasks, which `what` is a part of."""
+    if not generation_of(settings).has_tasks:
+        raise SettingsError(
+            f"{what} are part of the tasks generation of the API; this account is set to workers.",
+            "Use --generation tasks if your account has it: doctor shows that.",
+        )
+
+
 def turn_client_of(settings: Settings, client: WorkerClient) -> TurnClient:
     """Return the client of the generation in the settings."""
     has_tasks = generation_of(settings).has_tasks
@@ -301,11 +310,7 @@ def schedule_client(client: WorkerClient) -> ScheduleClient:
 def gallery_of(services: Services) -> Gallery:
     """Return the stored workers of the service. Raises SettingsError: it has none."""
     settings, clock = services.settings, SystemClock()
-    if not generation_of(settings).has_tasks:
-        raise SettingsError(
-            "Stored workers are part of the tasks generation of the API.",
-            "Use --generation tasks if your account has it: doctor shows that.",
-        )
+    require_tasks(settings, "Stored workers")
     return Gallery(
         TemplateClient(services.client, clock.now_ms),
         services.ledger.stored_workers,
@@ -318,7 +323,7 @@ def gallery_of(services: Services) -> Gallery:
 
 
 SETTLE_S: Final = 30.0
-"""Most seconds for the reads of all workers."""
+"""Maximum seconds for the readings of all workers."""
 
 
 def settle_open_turns() -> None:

@@ -1,4 +1,4 @@
-"""What starts turns of a worker, what learns of them: `handinger-tui email`, `schedules` and `webhook`."""
+"""What starts turns of a worker, and what is notified of them: `email`, `schedules` and `webhook`."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from handinger_tui.cli.args import BUDGETS, add_connection_options, add_json_opt
 from handinger_tui.cli.commands import SUBCOMMANDS, Implementation
 from handinger_tui.cli.output import Exit, put_result, say
 from handinger_tui.cli.run_output import progress_of
-from handinger_tui.cli.wiring import Services, generation_of, run_with_services, schedule_client
+from handinger_tui.cli.wiring import Services, require_tasks, run_with_services, schedule_client
 from handinger_tui.core.amounts import json_amount
 from handinger_tui.core.errors import Doubtful, SettingsError
 from handinger_tui.core.formatting import plural
@@ -319,11 +319,7 @@ def _run_webhook(args: argparse.Namespace) -> int:
 
 
 async def _webhook(args: argparse.Namespace, services: Services) -> int:
-    if not generation_of(services.settings).has_tasks:
-        raise SettingsError(
-            "Webhooks are part of the tasks generation of the API; this account is set to workers.",
-            "Use --generation tasks if your account has it: doctor shows that.",
-        )
+    require_tasks(services.settings, "Webhooks")
     client, worker_id = WebhookClient(services.client), worker_in(args.worker)
     if args.action == "deliveries":
         page = await client.deliveries(worker_id, args.page)

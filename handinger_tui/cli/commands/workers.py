@@ -151,7 +151,7 @@ async def _one(args: argparse.Namespace, gallery: Gallery, form: WorkerForm | No
     elif args.action == "new":
         worker = await gallery.store(members_of_new(form))
     else:
-        # What is there now: it may have been changed elsewhere since it was read here.
+        # The present members: they may have been changed elsewhere since they were read here.
         worker = await gallery.read_members(worker_in(args.id))
         members = changed_members(_edited(form_of(worker), args), worker)
         if members != NOTHING:
@@ -206,7 +206,7 @@ def _text_or_file(text: str) -> str:
 
 
 MOST_BYTES: Final = 8 << 20
-"""Of a file with instructions or a schema."""
+"""Maximum size of a file with instructions or a schema."""
 
 
 def _file_text(path: str) -> str:
