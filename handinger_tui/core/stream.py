@@ -372,7 +372,7 @@ class Snapshot(Struct, frozen=True):
     sources: tuple[SourcePart, ...] = ()
     usage: Usage = NO_USAGE
     costs: Costs = NO_COSTS
-    own: Usage | None = None
+    own_usage: Usage | None = None
     """What the service reports for the one turn to which the Worker was reduced, where it does that."""
     by_turn: bool = False
     """Whether it reports the usage of each turn, and `totals` for all of them."""
@@ -509,7 +509,7 @@ def snapshot_of(answer: JsonObject) -> Snapshot:
         sources=tuple(_sources(wire)),
         usage=usage_of(as_object(wire.get("usage"))),
         costs=costs_of(as_object(wire.get("costs"))),
-        own=usage_of(as_object(wire[OWN])) if OWN in wire else None,
+        own_usage=usage_of(as_object(wire[OWN])) if OWN in wire else None,
         by_turn="totals" in wire,
         totals=usage_of(as_object(wire.get("totals"))),
         structured_output=wire.get("structured_output"),

@@ -205,7 +205,7 @@ def test_credits_of_each_turn_are_compared_with_the_total_of_the_task() -> None:
         credits_of = Usage(credits=None if own_credits is None else Decimal(own_credits))
         totals = Usage(credits=None if total is None else Decimal(total))
         snapshot = Snapshot("wrk_1", running_flag=False, by_turn=True, totals=totals)
-        return replace(turn(number, snapshot), own=credits_of)
+        return replace(turn(number, snapshot), own_usage=credits_of)
 
     def text_of(*turns: Turn) -> str:
         return reconciliation_text(reconciled(*turns))

@@ -18,7 +18,7 @@ from handinger_tui.core.errors import SettingsError
 from handinger_tui.core.money.attribution import METERS, MoneyIndex, session_money
 from handinger_tui.core.money.spending import ChargeFilter, GroupBy, sum_buckets
 from handinger_tui.core.money.timeline import Meaning, Read, Sent
-from handinger_tui.core.money.turn_events import WORDS
+from handinger_tui.core.money.turn_events import MEANING_WORDS
 from handinger_tui.core.stream import NO_COSTS, Snapshot, Usage
 from handinger_tui.core.turns.session import Session, put_turn
 from handinger_tui.core.turns.turn import FigureRead, Turn, TurnRequest, TurnStatus, with_read
@@ -60,7 +60,7 @@ def steps_of(history: History) -> list[Step]:
             look, newest = None, newest if event.refused else key
         elif isinstance(event, Read):
             read = _figures(event, at_ms)
-            if isinstance(following, Sent) and following.looked and not following.refused:
+            if isinstance(following, Sent) and following.read_before and not following.refused:
                 look = read
                 continue
             if key is not None:
@@ -144,7 +144,7 @@ class Played:
         random, choice = self.random, self.random.random()
         ledger = random.choice(self.ledgers)
         if choice < 0.15:
-            await ledger.rulings.pin("", WORKER, random.choice([*WORDS.values()]), at_ms)
+            await ledger.rulings.pin("", WORKER, random.choice([*MEANING_WORDS.values()]), at_ms)
         elif choice < 0.5 and (buckets := await ledger.charges.suspense(ON_WORKER)):
             rise = random.choice(buckets[0].rises)
             await self._assign(ledger, rise.number, random.choice([*self.of_turn]), at_ms)
@@ -203,7 +203,7 @@ def _expected(connection: sqlite3.Connection) -> Decimal:
     if meter is None:
         return Decimal(0)
     if meter.meaning is Meaning.PER_TURN:
-        return sum(map(Decimal, meter.alone.values()), Decimal(0))
+        return sum(map(Decimal, meter.per_turn.values()), Decimal(0))
     return Decimal(meter.total or 0)
 
 

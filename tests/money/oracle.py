@@ -30,7 +30,7 @@ def is_plain(entry: Entry) -> bool:
 def entered(meter: MeterResult) -> Fraction:
     """All amounts of a lifetime meter, shared ones once, and its suspense."""
     shared = sum((Fraction(one.entered) for one in meter.shared.values()), Fraction(0))
-    own = sum(map(Fraction, meter.own.values()), Fraction(0))
+    own = sum(map(Fraction, meter.lifetime.values()), Fraction(0))
     return own + shared + sum((Fraction(one.amount) for one in meter.suspense), Fraction(0))
 
 

@@ -51,12 +51,12 @@ def _faults(plain: MeterResult, result: MeterResult, decided: Decisions) -> list
         wrong.append(f"{entered(result)} entered of {result.total}, without rulings {plain.total}")
     if result.meaning is not (decided.meaning or plain.meaning):
         wrong.append(f"{result.meaning} instead of {decided.meaning}")
-    if decided.meaning is not None and any(result.entry(turn).doubtful for turn in result.own):
+    if decided.meaning is not None and any(result.entry(turn).doubtful for turn in result.lifetime):
         wrong.append("an amount is doubtful although the meaning is pinned")
     moved = [rise for rise in plain.suspense if rise not in result.suspense]
     if any(rise.at_ms not in decided.owners for rise in moved):
         wrong.append("a rise has an owner that nobody named")
-    more = {turn: amount - plain.own.get(turn, 0) for turn, amount in result.own.items()}
+    more = {turn: amount - plain.lifetime.get(turn, 0) for turn, amount in result.lifetime.items()}
     owed: dict[Key, Decimal | int] = {}
     for rise in moved:
         owner = decided.owners[rise.at_ms]
@@ -64,7 +64,7 @@ def _faults(plain: MeterResult, result: MeterResult, decided: Decisions) -> list
     if {turn: amount for turn, amount in more.items() if amount} != owed:
         wrong.append(f"{more} more instead of {owed}")
     if result.meaning is Meaning.PER_TURN and any(
-        result.entry(turn).amount != plain.alone.get(turn) for turn in plain.own
+        result.entry(turn).amount != plain.per_turn.get(turn) for turn in plain.lifetime
     ):
         wrong.append("an assignment counts although every turn is reported by itself")
     return wrong

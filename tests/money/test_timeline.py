@@ -33,7 +33,7 @@ def turn(number: int, look: str | None, *ends: str, prompts: int | None = None) 
     after = read(ends[-1], prompts=None if prompts is None else prompts + 1)
     return [
         *before,
-        Sent(number, creates=number == 1, looked=look is not None),
+        Sent(number, creates=number == 1, read_before=look is not None),
         *running,
         after,
         Ended(number),
@@ -49,7 +49,7 @@ def result(events: Iterable[Event]) -> MeterResult:
 
 
 def amounts(meter: MeterResult) -> dict[object, str]:
-    entries = {turn: meter.entry(turn) for turn in sorted(meter.own, key=str)}
+    entries = {turn: meter.entry(turn) for turn in sorted(meter.lifetime, key=str)}
     return {turn: str(one.amount) + "~" * one.doubtful for turn, one in entries.items()}
 
 
@@ -57,7 +57,7 @@ def entered(meter: MeterResult) -> Decimal:
     """All charges, and the suspense."""
     with localcontext(EXACT):
         shared = sum((Decimal(one.entered) for one in meter.shared.values()), Decimal(0))
-        own = sum(map(Decimal, meter.own.values()), shared)
+        own = sum(map(Decimal, meter.lifetime.values()), shared)
         return sum((Decimal(one.amount) for one in meter.suspense), own)
 
 
@@ -186,11 +186,11 @@ def test_the_cost_before_the_first_reading_is_unknown() -> None:
 
 
 def test_a_turn_before_which_the_worker_was_not_read_may_hold_older_costs() -> None:
-    events: list[Event] = [Sent(2, looked=False), read(".7"), Ended(2)]
+    events: list[Event] = [Sent(2, read_before=False), read(".7"), Ended(2)]
     entry = result([*turn(1, None, ".5"), *events]).entry(2)
     assert (entry.most, entry.others) == (Decimal(".2"), 0)
     # Counted messages exclude strangers, but not late costs of the turn before.
-    counted = [*turn(1, None, ".5", prompts=0), Sent(2, looked=False), read(".7", prompts=2), Ended(2)]
+    counted = [*turn(1, None, ".5", prompts=0), Sent(2, read_before=False), read(".7", prompts=2), Ended(2)]
     assert result(counted).entry(2).most == Decimal(".2")
 
 

@@ -91,7 +91,7 @@ from handinger_tui.core.money.spending import (
     period_ms,
     sum_text,
 )
-from handinger_tui.core.money.turn_events import DECIDED, WORDS
+from handinger_tui.core.money.turn_events import MEANING_ANSWERS, MEANING_WORDS
 from handinger_tui.core.receipts import meaning_lines
 from handinger_tui.core.safety import clean_line
 from handinger_tui.core.tags import NO_LABELS
@@ -127,18 +127,18 @@ def _apply_decisions(args: argparse.Namespace, now: datetime) -> None:
         if text is not None and (restated := decide_in(default_paths().database, decision(text, at_ms))):
             say(restatement_text(restated))
     if args.reading is not None:
-        say(DECIDED[args.reading.rpartition("=")[2]])
+        say(MEANING_ANSWERS[args.reading.rpartition("=")[2]])
 
 
 def _pin(text: str, at_ms: int) -> Callable[[sqlite3.Connection], None]:
     prefix, _, word = text.rpartition("=")
-    if word not in WORDS:
-        choices = ", ".join(f"WORKER={meaning}" for meaning in WORDS)
+    if word not in MEANING_WORDS:
+        choices = ", ".join(f"WORKER={meaning}" for meaning in MEANING_WORDS)
         raise SettingsError(f"{_READING} {text!r} is not valid.", f"Use {_READING} with one of {choices}.")
     with opened(default_paths().database) as rows:
         worker_id = unique_id(rows, "worker", prefix) or ""
         base_url = rows.base_url(worker_id)
-    return partial(pin, base_url=base_url, worker_id=worker_id, meaning=WORDS[word], at_ms=at_ms)
+    return partial(pin, base_url=base_url, worker_id=worker_id, meaning=MEANING_WORDS[word], at_ms=at_ms)
 
 
 def _assignment(text: str, at_ms: int) -> Callable[[sqlite3.Connection], None]:
@@ -211,7 +211,7 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--profile", metavar="NAME", help="turns with one profile")
     parser.add_argument("--local", action="store_true", help="only simulated costs of the local worker")
     parser.add_argument("--settle", action="store_true", help="first read workers with open turns (free)")
-    meanings = f"first decide what a worker's figures mean: {', '.join(WORDS)}"
+    meanings = f"first decide what a worker's figures mean: {', '.join(MEANING_WORDS)}"
     parser.add_argument(_READING, metavar="WORKER=MEANING", help=meanings)
     parser.add_argument(_ASSIGN, metavar="N=TURN", help=f"first assign suspense N to a turn, or to {NONE}")
     form = parser.add_mutually_exclusive_group()

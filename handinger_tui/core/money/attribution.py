@@ -1,4 +1,4 @@
-"""Attribution: which amounts belong to which turn, computed from the readings of the workers of a session."""
+"""Attribution: which amounts belong to which turn, computed from the readings of a session's workers."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ from handinger_tui.core.money.timeline import (
     Timeline,
 )
 from handinger_tui.core.money.turn_events import (
-    Placed,
     Scan,
+    WorkerEvent,
     clusters_of,
     decisions_by,
+    events_with_others,
     is_of_file,
     newest_timeline,
     only_read,
     timeline_of,
-    with_others,
 )
 from handinger_tui.core.stream import NO_COSTS, NO_USAGE, ZERO_COSTS, ZERO_USAGE, Costs, Usage, cost_of
 from handinger_tui.core.turns.session import NOTHING_ELSEWHERE, Elsewhere, PerTurn, Session
@@ -37,42 +37,39 @@ from handinger_tui.core.turns.turn import FREE, LIVE, Fault, Turn, TurnStatus
 
 
 class Interpretation(StrEnum):
-    """What the figures of a worker mean, as amounts of its turns were computed (`reading` in JSON)."""
+    """How the figures of a worker were read to compute the amounts of its turns (`reading` in JSON)."""
 
     TOTAL = "total"
-    """They are totals of the worker: a turn is what they rose by in its time."""
+    """As totals of the worker: the amount of a turn is their rise while it ran."""
     PER_TURN = "per_turn"
-    """They are those of each turn alone."""
+    """As figures of each turn alone."""
     NONE = "none"
     """Nothing was reported."""
 
 
 class TurnMoney(Struct, frozen=True):
-    """The usage and costs of one turn alone; members are None where they are unknown.
-
-    `final`: the numbers come from a worker that had finished. Otherwise they are "so far", and the turn
-    counts as missing in totals.
-
-    `shared`: amounts that may belong to others as well are entered for one turn only. `usage` and `costs`
-    are what is entered for this one, so that sums are exact; `most` is what it may have cost, and
-    `others` counts the other runs (0: only what came before it). `doubtful`, `credits_doubtful`: another
-    meaning of the worker's figures, which is not excluded yet, gives another amount in USD, or of credits.
-    `pinned`: the person decided what
-    the figures mean. `grew`: nothing is entered for a refused turn, but the worker's figures rose at that
-    time.
-    """
+    """The usage and costs of one turn; members are None if unknown."""
 
     usage: Usage = NO_USAGE
     costs: Costs = NO_COSTS
     reading: Interpretation = Interpretation.NONE
     final: bool = False
+    """The worker had finished. Otherwise the amounts are "so far", and the turn is missing in totals."""
     shared: bool = False
+    """A part may belong to others. To keep sums exact, it is entered for one turn only: `usage` and `costs`
+    are what is entered for this one."""
     most: tuple[Usage, Costs] = (NO_USAGE, NO_COSTS)
+    """The maximum, if shared."""
     others: int = 0
+    """How many other runs share a part; 0: only earlier costs."""
     doubtful: bool = False
+    """The amount in USD depends on the meaning of the worker's figures, which is undecided."""
     credits_doubtful: bool = False
+    """The same for credits."""
     pinned: bool = False
+    """The person decided what the figures mean."""
     grew: bool = False
+    """The turn was refused and has no amount, but the worker's figures rose at that time."""
 
     @property
     def usd(self) -> Decimal | None:
@@ -81,7 +78,7 @@ class TurnMoney(Struct, frozen=True):
 
     @property
     def most_usd(self) -> Decimal | None:
-        """What the turn may have cost at most; its cost where that is not shared."""
+        """The maximum cost of the turn; its cost if that is not shared."""
         return cost_of(*self.most) if self.shared else self.usd
 
     def amount(self, unit: Unit) -> Decimal | None:
@@ -96,7 +93,7 @@ class TurnMoney(Struct, frozen=True):
 
     @property
     def most_credits(self) -> Decimal | None:
-        """The most credits that the turn may have cost."""
+        """The maximum number of credits; those of the turn if they are not shared."""
         return self.most[0].credits if self.shared else self.usage.credits
 
 
@@ -110,25 +107,22 @@ class SessionMoney(Struct, frozen=True):
 
 
 METERS: Final = (*Usage.__match_args__, *Costs.__match_args__)
-"""The figures of a reading, in the order of the meters of a timeline."""
+"""The names of the figures of a reading, in the order of the meters of a timeline."""
 ZEROS: Final = (*ZERO_USAGE.members, *ZERO_COSTS.members)
 _USAGES: Final = len(Usage.__match_args__)
 _CREDITS: Final = METERS.index("credits")
 _COST: Final = METERS.index("cost_usd")
 _CATEGORIES: Final = tuple(range(_USAGES, len(METERS)))
 MONEY: Final = (_COST, *_CATEGORIES, _CREDITS)
-"""The meters that decide whether an amount is final, shared or doubtful. Steps and durations never do."""
+"""Only these meters decide whether an amount is final, shared or doubtful."""
 _RANKED: Final = (*MONEY, *(at for at in range(_USAGES) if at not in MONEY))
 NOTHING_SPENT: Final = TurnMoney(ZERO_USAGE, ZERO_COSTS, Interpretation.NONE, final=True)
-"""The money of a turn that never started: zeros, not unknown."""
+"""The money of a turn that never started: zero, not unknown."""
 _GREW: Final = TurnMoney(ZERO_USAGE, ZERO_COSTS, Interpretation.NONE, final=True, grew=True)
 
 
 def session_money(turns: Sequence[Turn], elsewhere: Elsewhere = NOTHING_ELSEWHERE) -> SessionMoney:
-    """The money of each turn, and the totals with their gaps; imported turns are in no total.
-
-    `turns` are in order of sending.
-    """
+    """The money of each turn, and totals without imported turns. `turns`: in order of sending."""
     index = MoneyIndex()
     all_money = index(turns, elsewhere)
     charged = [money for turn, money in zip(turns, all_money, strict=True) if not turn.imported]
@@ -136,10 +130,7 @@ def session_money(turns: Sequence[Turn], elsewhere: Elsewhere = NOTHING_ELSEWHER
 
 
 def money_of(session: Session, turn: Turn, index: MoneyIndex | None = None) -> TurnMoney:
-    """The money of `turn` within its session; unknown when it is not a turn of the session.
-
-    `index`: of the caller that asks about one turn after another.
-    """
+    """The money of `turn`; unknown if it is not a turn of the session. Pass `index` for repeated calls."""
     at, money = (index or MoneyIndex()).with_turn(session, turn)
     return TurnMoney() if at is None else money[at]
 
@@ -150,7 +141,7 @@ def turn_money(turns: Sequence[Turn], elsewhere: Elsewhere = NOTHING_ELSEWHERE) 
 
 
 def fault_in(turn: Turn, money: TurnMoney) -> Fault | None:
-    """The fault of a turn. It may have been charged where the worker's figures rose at that time."""
+    """The fault of a turn; it may have been charged if the worker's figures rose at that time."""
     fault = turn.fault
     return replace(fault, may_have_been_charged=True) if fault is not None and money.grew else fault
 
@@ -158,16 +149,16 @@ def fault_in(turn: Turn, money: TurnMoney) -> Fault | None:
 def elapsed_ms(turn: Turn) -> int | None:
     """Milliseconds from sending to the end, by our own clock.
 
-    None while the turn runs, when the clock went back, and for a turn that another program started.
+    None while the turn runs, if the clock went back, and for a turn that another program started.
     """
     if turn.ended_ms is None or turn.live or turn.order.trigger.elsewhere:
         return None
-    elapsed_ms = turn.ended_ms - turn.order.created_ms
-    return elapsed_ms if elapsed_ms >= 0 else None
+    milliseconds = turn.ended_ms - turn.order.created_ms
+    return milliseconds if milliseconds >= 0 else None
 
 
 def _total(all_money: Sequence[TurnMoney], unit: Unit) -> Total:
-    """The total of the known amounts; a turn whose numbers are not final is added, but counts as missing."""
+    """The total of the reported amounts. The turn of an amount that is not final counts as missing."""
     amounts = [money.amount(unit) for money in all_money]
     summed = total(amounts)
     unfinished = sum(
@@ -183,57 +174,54 @@ _Results = dict[str | None, list[MeterResult]]
 
 
 class MoneyIndex:
-    """The money of each turn of a session that grows. Only what a change affects is computed again.
+    """The money of each turn of a growing session. Only what a change affects is computed again.
 
-    The timelines are kept as they were before the newest turns: while only those change, the readings of
-    the others are not read again.
+    The timelines are kept as they were before the newest turns. While only these change, earlier readings
+    are not processed again.
     """
 
     def __init__(self) -> None:
         self.reading = Interpretation.NONE
-        """How the numbers of the newest worker of the last call are interpreted."""
+        """How the figures of the newest worker are read. All attributes are those of the last call."""
         self.pinned = False
         """The person decided that."""
         self.results: _Results = {}
         """What each meter of each worker shows, in the order of `METERS`."""
         self.of_worker: tuple[Usage, Costs] = (NO_USAGE, NO_COSTS)
-        """What that worker took altogether, also for others."""
+        """What the newest worker has used in total, also for others."""
         self.newest_ms = 0
-        """The time of the newest event on any of the workers, without imported ones."""
+        """The time of the newest event of any worker, without imported turns."""
+        self.money_elsewhere: dict[str, TurnMoney] = {}
+        """The money of the turns of other sessions, by turn id."""
         self._turns: Sequence[Turn] = ()
-        """Those of the last call."""
-        self._placed: Sequence[Turn] = ()
+        self._elsewhere = NOTHING_ELSEWHERE
+        self._indexed: Sequence[Turn] = ()
         self._positions: dict[str, int] = {}
-        """Where each of `_placed` is."""
+        """Turn id → position in `_indexed`."""
         self._figures_of = PerTurn(_figures)
         self._figures: tuple[object, ...] = ()
         self._money: tuple[TurnMoney, ...] = ()
-        self._start = 0
-        """How many turns are in `_timelines`; `_scan` is what `clusters_of` has to know of them.
-
-        With turns of other sessions: how many of `_events`, those of the last call, are in `_timelines`.
-        """
-        self._events: Sequence[Placed] = ()
-        self._scan = Scan()
         self._timelines: _Timelines = {}
+        self._start = 0
+        """How many turns are in `_timelines`; with turns of other sessions: how many of `_events`."""
+        self._scan = Scan()
+        """What `clusters_of` has to know of the turns in `_timelines`."""
+        self._events: Sequence[WorkerEvent] = ()
         self._touched: set[Key] = set()
         """Earlier turns whose amounts the newest events have changed."""
         self._basis: tuple[object, ...] = ()
         """What the amounts of all turns depend on."""
         self._exceptions: set[Key] = set()
-        self._elsewhere = NOTHING_ELSEWHERE
-        self.money_elsewhere: dict[str, TurnMoney] = {}
-        """The money of the turns of other sessions that were given with the last call."""
 
     def __call__(
         self, turns: Sequence[Turn], elsewhere: Elsewhere = NOTHING_ELSEWHERE
     ) -> tuple[TurnMoney, ...]:
         """The money of each turn, in the same order; the identical tuple while no figure changed.
 
-        `elsewhere`: what the history has on the same workers.
+        `elsewhere`: what the history has about the same workers.
         """
         if turns is self._turns and elsewhere == self._elsewhere:
-            # For each receipt of a long session.
+            # A fast path: a long session has many receipts.
             return self._money
         self._turns = turns
         figures, before = self._figures_of(turns), self._elsewhere
@@ -244,43 +232,45 @@ class MoneyIndex:
         changed.update(range(len(self._figures), len(figures)))
         self._figures, self._elsewhere = figures, elsewhere
         if bool(before.turns) is not bool(elsewhere.turns):
-            self._begin_anew()
+            self._restart()
         with localcontext(EXACT):
             if elsewhere.turns:
                 self._compute_with(turns, elsewhere, changed)
             else:
                 self._compute(turns, min(changed, default=len(turns)))
         meters = self.results.get(newest_timeline(turns), [])
-        has_own = any(turn.own is not None for turn in turns)
+        has_own = any(turn.own_usage is not None for turn in turns)
         self.reading = Interpretation.PER_TURN if has_own else _reading(meters)
         self.pinned = any(meter.pinned for meter in meters)
-        self.of_worker = groups_of([meter.of_worker for meter in meters]) if meters else (NO_USAGE, NO_COSTS)
+        self.of_worker = (
+            usage_and_costs([meter.of_worker for meter in meters]) if meters else (NO_USAGE, NO_COSTS)
+        )
         return self._money
 
     def with_turn(self, session: Session, turn: Turn) -> tuple[int | None, tuple[TurnMoney, ...]]:
-        """The position of `turn`, which may be newer than in its session, and the money of all turns.
+        """The position of `turn`, None if the session does not have it, and the money of all turns.
 
-        None where the session has no turn with its id.
+        `turn` may be a newer value than that in the session.
         """
         turns = session.turns
-        if turns is not self._placed:
-            self._placed = turns
+        if turns is not self._indexed:
+            self._indexed = turns
             self._positions = {turn.turn_id: at for at, turn in enumerate(turns)}
         at = self._positions.get(turn.turn_id)
         if at is not None and turns[at] is not turn:
             turns = (*turns[:at], turn, *turns[at + 1 :])
         return at, self(turns, session.elsewhere)
 
-    def _begin_anew(self) -> None:
-        """Go through all readings again."""
+    def _restart(self) -> None:
+        """Forget the timelines, so that all readings are processed again."""
         self._start, self._scan, self._events, self._timelines = 0, Scan(), (), {}
         self._touched, self._basis = set(), ()
 
     def _compute(self, turns: Sequence[Turn], first: int) -> None:
-        """Compute what a change affects. The turns before position `first` are the same as before."""
+        """Compute what a change affects. The turns before position `first` are unchanged."""
         clusters = clusters_of(turns, self._start, self._scan)
         if first < self._start or clusters[0].overlaps_earlier:
-            self._begin_anew()
+            self._restart()
             clusters = clusters_of(turns, 0, self._scan)
         start = self._start
         for cluster in clusters[:-1]:
@@ -291,22 +281,26 @@ class MoneyIndex:
         self._apply(turns, newest.events, {}, set(range(start, len(turns))))
 
     def _compute_with(self, turns: Sequence[Turn], elsewhere: Elsewhere, changed: set[int]) -> None:
-        """Compute what a change affects. Turns of other sessions may come between any turns of this one."""
-        events = with_others(turns, elsewhere.turns).events
+        """Compute what a change affects. Turns of other sessions may be between any turns of this one."""
+        events = events_with_others(turns, elsewhere.turns)
         same = equal_prefix(self._events, events)
         if same < self._start:
-            self._begin_anew()
+            self._restart()
         self._take(self._timelines, events[self._start : same])
         self._events, self._start = events, same
         others = {other.turn_id: other.worker_id for other in elsewhere.turns}
         self._apply(turns, events[same:], others, {*changed})
 
     def _apply(
-        self, turns: Sequence[Turn], events: Sequence[Placed], others: Mapping[str, str], affected: set[Key]
+        self,
+        turns: Sequence[Turn],
+        events: Sequence[WorkerEvent],
+        others: Mapping[str, str],
+        affected: set[Key],
     ) -> None:
-        """Compute the money of the turns that the newest `events` affect, in addition to those in `affected`.
+        """Compute the money of the turns in `affected`, and of those that the newest `events` affect.
 
-        `others`: the workers of the turns of other sessions, by turn id.
+        `others`: turns of other sessions, turn id → worker id.
         """
         affected |= self._touched
         for timeline in self._timelines.values():
@@ -317,7 +311,7 @@ class MoneyIndex:
         self._touched = {key for timeline in timelines.values() for key in timeline.touched}
         affected |= self._touched
         rulings = self._elsewhere.rulings
-        # A turn that another program has ended goes by its id, even where the session holds it.
+        # A turn of another session is identified by its id, even if this session has it, too.
         keys: dict[str, Key] = {turn.turn_id: at for at, turn in enumerate(turns)} if rulings else {}
         keys |= {one: one for one in others}
         decisions = decisions_by(rulings, keys)
@@ -334,16 +328,16 @@ class MoneyIndex:
         )
         if basis != self._basis:
             affected, self._basis = {*range(len(turns)), *others}, basis
-        # Whether a rise has no owner may change long after it was assigned.
+        # A rise may get or lose an owner long after the person assigned it.
         affected.update(key for one in decisions.values() for key in one.owners.values())
         exceptions = {key for meters in results.values() for meter in meters for key in meter.exceptions}
-        # A turn that becomes an exception, or ceases to be one, has another mark or bound.
+        # A turn that becomes an exception, or stops being one, has other marks or another maximum.
         affected |= exceptions ^ self._exceptions
         self._exceptions = exceptions
         money = [*self._money[: len(turns)], *[TurnMoney()] * (len(turns) - len(self._money))]
         for at in sorted(key for key in affected if isinstance(key, int) and key < len(turns)):
             money_of_turn = _money(turns[at], at, timelines, results, exceptions)
-            # What has not changed keeps its identity.
+            # An unchanged value keeps its identity.
             money[at] = money_of_turn if money[at] != money_of_turn else money[at]
         self._money = tuple(money)
         before = self.money_elsewhere
@@ -355,11 +349,11 @@ class MoneyIndex:
             if worker_id in results
         }
         if self.money_elsewhere:
-            # Of such a turn another program knows more than the session holds.
+            # The history has more about such a turn than this session.
             own = zip(turns, self._money, strict=True)
             self._money = tuple(self.money_elsewhere.get(turn.turn_id, money) for turn, money in own)
 
-    def _take(self, timelines: _Timelines, events: Sequence[Placed]) -> None:
+    def _take(self, timelines: _Timelines, events: Sequence[WorkerEvent]) -> None:
         for at_ms, worker, event, _ in events:
             if worker not in timelines:
                 timelines[worker] = Timeline(ZEROS)
@@ -369,16 +363,16 @@ class MoneyIndex:
 
 
 def equal_prefix(old: Sequence[object], new: Sequence[object]) -> int:
-    """The length of the common beginning of two sequences."""
+    """The length of the common prefix of equal items; see also `identical_prefix`."""
     pairs = enumerate(zip(old, new, strict=False))
     return next((at for at, (one, other) in pairs if one != other), min(len(old), len(new)))
 
 
 def _figures(turn: Turn) -> tuple[object, ...]:
-    """All that the money of a turn is computed from."""
+    """Everything that the money of a turn is computed from."""
     return (
         *(turn.reads, turn.before, turn.snapshot, turn.status, turn.worker_id, turn.order.worker_id),
-        *(turn.before_ms, turn.sent_ms, turn.ended_ms, turn.own),
+        *(turn.before_ms, turn.sent_ms, turn.ended_ms, turn.own_usage),
     )
 
 
@@ -389,48 +383,52 @@ def _money(
     meters = results.get(timeline_of(turn), [])
     if turn.status in FREE:
         return _money_of_refused(at, meters)
-    if turn.own is not None:
+    if turn.own_usage is not None:
         is_over = turn.snapshot is not None and not turn.snapshot.busy and turn.status not in LIVE
-        return TurnMoney(turn.own, reading=Interpretation.PER_TURN, final=is_over)
+        return TurnMoney(turn.own_usage, reading=Interpretation.PER_TURN, final=is_over)
     if not meters:
         return TurnMoney()
     money = _money_of_key(at, meters, timelines[timeline_of(turn)], plain=at not in exceptions)
     if money.reading is Interpretation.NONE and (turn.reads or only_read(turn)):
         return replace(money, reading=Interpretation.TOTAL)
     if turn.status is TurnStatus.UNKNOWN and not (money.usd or money.usage.credits):
-        # It may have arrived, and cost something that the worker does not show yet.
+        # It may have arrived, with costs that the worker does not show yet.
         return TurnMoney(reading=money.reading)
     return replace(money, final=False) if money.final and turn.status in LIVE else money
 
 
 def _money_of_refused(key: Key, meters: Sequence[MeterResult]) -> TurnMoney:
-    """The money of a turn that cannot have spent: what the person assigned to it."""
+    """The money of a turn that was refused: zero, or what the person assigned to it."""
     values = [meter.amounts.get(key, zero) for meter, zero in zip(meters, ZEROS, strict=False)]
     grew = any(key in meters[meter].refused for meter in MONEY if meters)
     if not any(values):
         return _GREW if grew else NOTHING_SPENT
-    return TurnMoney(*groups_of(values), _reading(meters), final=True, grew=grew)
+    return TurnMoney(*usage_and_costs(values), _reading(meters), final=True, grew=grew)
 
 
 def _money_of_key(
     key: Key, meters: Sequence[MeterResult], timeline: Timeline, *, plain: bool = False
 ) -> TurnMoney:
-    """The money of a turn that may have spent. `plain`: there is no remark beyond its amounts."""
+    """The money of a turn that may have spent. `plain`: the turn is not in `MeterResult.exceptions`."""
     if not plain and any(key in meters[meter].refused for meter in MONEY):
         return _money_of_refused(key, meters)
     entries = [] if plain else [meter.entry(key) for meter in meters]
     values = [meter.amounts.get(key) for meter in meters] if plain else [entry.amount for entry in entries]
     if not any(value is not None for value in values):
         # It was read; its amounts are unknown under this meaning.
-        is_read = any(key in turns for meter in meters for turns in (meter.alone, meter.own, meter.partly))
+        is_read = any(
+            key in turns for meter in meters for turns in (meter.per_turn, meter.lifetime, meter.partial)
+        )
         return TurnMoney(reading=_reading(meters)) if is_read else TurnMoney()
     is_pinned = any(meter.pinned for meter in meters)
-    money = TurnMoney(*groups_of(values), _reading(meters), final=key in timeline.final, pinned=is_pinned)
+    money = TurnMoney(
+        *usage_and_costs(values), _reading(meters), final=key in timeline.final, pinned=is_pinned
+    )
     return money if plain else _with_exceptions(money, entries)
 
 
 def _with_exceptions(money: TurnMoney, entries: Sequence[Entry]) -> TurnMoney:
-    """`money` with the remark beyond its amounts."""
+    """`money` with what the entries have besides amounts."""
     deciding = [entries[meter] for meter in MONEY if entries[meter].amount is not None] or entries
     is_shared = any(entry.most is not None for entry in deciding)
     most = [entry.amount if entry.most is None else entry.most for entry in entries]
@@ -439,20 +437,20 @@ def _with_exceptions(money: TurnMoney, entries: Sequence[Entry]) -> TurnMoney:
         money,
         final=money.final and not any(entry.open for entry in deciding),
         shared=is_shared,
-        most=groups_of(most) if is_shared else money.most,
+        most=usage_and_costs(most) if is_shared else money.most,
         others=max(entry.others for entry in deciding),
         doubtful=any(entries[meter].doubtful for meter in of_usd),
         credits_doubtful=entries[_CREDITS].doubtful,
     )
 
 
-def groups_of(values: Sequence[Any]) -> tuple[Usage, Costs]:
-    """The figures of a reading, one for each of `METERS`."""
+def usage_and_costs(values: Sequence[Any]) -> tuple[Usage, Costs]:
+    """Usage and costs from one value for each of `METERS`."""
     return Usage(*values[:_USAGES]), Costs(*values[_USAGES:])
 
 
 def _reading(meters: Sequence[MeterResult]) -> Interpretation:
-    """How the figures of a worker are interpreted: by its cost, else by the next best that it reports."""
+    """How the figures of a worker are read: the meaning of its cost, or of the next best meter it reports."""
     reported = [meters[at] for at in _RANKED if meters and meters[at].total is not None]
     if not reported:
         return Interpretation.NONE

@@ -1,6 +1,6 @@
-"""Forecast: the spending until the end of the month, as an estimate with a range.
+"""Forecast: the estimated spending until the end of the month, with a range.
 
-Every amount is a Decimal. Unknown amounts are omitted and make the forecast a lower bound.
+Unknown amounts are omitted, and make the forecast a lower bound.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ from handinger_tui.core.money.spending import Bucket
 from handinger_tui.core.money.typical_cost import rough
 
 ENOUGH_DAYS: Final = 3
-"""Days before today that a forecast needs."""
+"""How many days before today a forecast needs."""
 FEW_DAYS: Final = 7
-"""Below this many days the range names their number."""
+"""With fewer days than this, the text names their number."""
 WINDOW: Final = 28
-"""The number of days before today that count: whole weeks, so that weekends have their true weight."""
+"""How many days before today count: full weeks, so that weekends have their true weight."""
 _ROOTS: Final = Context(prec=60, rounding=ROUND_HALF_EVEN)
 _FINEST: Final = Decimal(1).scaleb(-12)
 
@@ -34,11 +34,10 @@ Days = Sequence[tuple[date, Total]]
 
 
 class Forecast(Struct, frozen=True):
-    """`low`, `middle` and `high` are amounts for the whole month, None where there is no forecast.
+    """`low`, `middle` and `high`: the amounts for the complete month, None without a forecast.
 
-    `method` says how it was computed, or why there is none. `spent`: this month so far. `per_day`: the
-    average of `days_seen` days before today. `gaps`: the number of turns among these days whose amount is
-    unknown and comes on top.
+    `method`: a text on how it was computed, or why there is none. `spent`: this month so far. `per_day`: the
+    average of `days_seen` days before today. `gaps`: turns in this time whose unknown amount is missing.
     """
 
     spent: Total
@@ -53,7 +52,7 @@ class Forecast(Struct, frozen=True):
 
 
 def daily(buckets: Iterable[Bucket], unit: Unit = Unit.USD) -> list[tuple[date, Total]]:
-    """Totals by day, as `forecast` takes them; a bucket whose key is not a date is omitted."""
+    """Totals by day for `forecast`; a bucket whose key is not a date is omitted."""
     days = []
     for bucket in buckets:
         try:
@@ -65,11 +64,11 @@ def daily(buckets: Iterable[Bucket], unit: Unit = Unit.USD) -> list[tuple[date, 
 
 
 def forecast(days: Days, today: date, share_of_today: Decimal, unit: Unit = Unit.USD) -> Forecast:
-    """The forecast for the end of the month of `today`.
+    """The forecast for the month of `today`.
 
-    `days`: days with turns, in any order, from the first of the month or from `WINDOW` days ago,
-    whichever is earlier. Days without turns count as 0 from the first day with turns on.
-    `share_of_today`: the part of today that is over, from 0 (midnight) to 1.
+    `days`: days with turns, in any order, from the first of the month or from `WINDOW` days ago, whichever is
+    earlier. After the first day with turns, days without turns count as 0. `share_of_today`: how much of
+    today is over, from 0 (midnight) to 1.
     """
     by_day = _by_day(days)
     spent = _sum(amount for day, amount in by_day.items() if day.replace(day=1) == today.replace(day=1))
@@ -106,13 +105,13 @@ def _by_day(days: Days) -> dict[date, Total]:
 
 
 def _sum(amounts: Iterable[Total]) -> Total:
-    """The sum of totals; None only where no value is known."""
+    """The sum of totals; its value is None only if no value was reported."""
     totals = list(amounts)
     return reduce(add, totals) if totals else Total(Decimal(0))
 
 
 def _before(by_day: Mapping[date, Total], today: date) -> list[Total]:
-    """The totals of all days before today that count; a day without turns is 0."""
+    """The totals of the days before today that count; a day without turns is 0."""
     first = min((day for day in by_day if day < today), default=None)
     if first is None:
         return []
@@ -121,10 +120,10 @@ def _before(by_day: Mapping[date, Total], today: date) -> list[Total]:
 
 
 def _deviation(values: Sequence[Decimal], mean: Decimal, days_remaining: Decimal) -> Decimal:
-    """One standard deviation of the spending of `days_remaining` days, including that of the mean itself.
+    """One standard deviation of the spending in `days_remaining` days, including that of the mean itself.
 
-    As if two more days were known, one without spending and one of twice the average: three equal days say
-    little about the next ones, thirty say much.
+    Two days are added, one without spending and one of twice the average: three equal days say little about
+    the next days, thirty say much.
     """
     with localcontext(_ROOTS):
         squares = sum(((value - mean) ** 2 for value in values), 2 * mean**2)
@@ -133,15 +132,15 @@ def _deviation(values: Sequence[Decimal], mean: Decimal, days_remaining: Decimal
 
 
 def _to_pico(value: Decimal) -> Decimal:
-    """The value rounded to 12 decimals: finer digits of an estimate mean nothing."""
+    """The value rounded to 12 decimals; more digits of an estimate mean nothing."""
     return value.quantize(_FINEST, context=EXACT)
 
 
 # -- limits ----------------------------------------------------------------------------
 def days_to_limit(gauge: Gauge, per_day: Decimal | None) -> int | None:
-    """The number of days until a session or worker limit is reached at `per_day` of spending.
+    """In how many days a limit of a session or worker is reached if `per_day` is spent.
 
-    0 when it is reached already. None for limits of a turn or a day, and where nothing is known or spent.
+    0: it is reached already. None for other limits, and if nothing was reported or spent.
     """
     if gauge.limit.scope not in (Scope.SESSION, Scope.WORKER) or gauge.spent.value is None:
         return None
@@ -154,18 +153,15 @@ def days_to_limit(gauge: Gauge, per_day: Decimal | None) -> int | None:
 
 
 def days_over(days: Days, today: date, amount: Decimal) -> tuple[int, int]:
-    """On how many days before today at least `amount` was spent, and the number of counted days.
-
-    Days without a known amount are not counted.
-    """
+    """On how many days before today at least `amount` was spent, and of how many days the amount is known."""
     costs = [one.value for one in _before(_by_day(days), today) if one.value is not None]
     return sum(value >= amount for value in costs), len(costs)
 
 
 def limit_outlook(gauge: Gauge, days: Days, today: date) -> str:
-    """One sentence about a limit in view of these days; "" where there is nothing to say.
+    """One sentence about a limit, given these days; "" if there is nothing to say.
 
-    `days`: for a limit of a session or worker, the days of that session or worker only.
+    `days`: for a limit of a session or worker, only those of that session or worker.
     """
     limit = gauge.limit
     amount = exact_text(limit.amount, limit.unit)
@@ -185,9 +181,9 @@ def limit_outlook(gauge: Gauge, days: Days, today: date) -> str:
 
 # -- texts ----------------------------------------------------------------------------
 def forecast_text(estimate: Forecast) -> str:
-    """One line: "~$12.40 by month end (~$10.10 to ~$14.70)", or why there is none.
+    """One line: "~$12.40 by month end (~$10.10 to ~$14.70)", or why there is no forecast.
 
-    Turns of unknown amount and a small number of days are named.
+    It names the number of turns of unknown cost, and of days if they are few.
     """
     if estimate.middle is None or estimate.low is None or estimate.high is None:
         return estimate.method

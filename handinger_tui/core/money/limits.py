@@ -1,8 +1,8 @@
 """Spending limits: how much may be spent before the program refuses to send more.
 
-A limit never stops a running turn: the published API has no request for that. The program warns once at
-80%; at 100% it sends nothing more until the user raises the limit. Turns that run reserve what they will
-probably take, so that several programs that start at once do not each use the same room.
+A limit never stops a running turn, since the API has no request for that. The program warns once at 80%; at
+100% it sends nothing until the user raises the limit. Running turns reserve their probable cost, so that
+several programs that start at the same time do not use the same free amount.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from handinger_tui.core.formatting import plural
 WARN_AT: Final = Decimal("0.8")
 """The share of a limit at which the program warns."""
 FINEST: Final = 12
-"""Decimal places that an amount of a limit may have: whole pico-dollars."""
+"""Decimal places that the amount of a limit may have (pico-dollars)."""
 MOST_PERCENT: Final = 999
 """A larger percentage is shown as ">999%"."""
 LARGEST: Final = Decimal(1_000_000)
@@ -44,10 +44,10 @@ class Scope(StrEnum):
     """What a limit counts."""
 
     TURN = "turn"
-    """The newest turn of the session that was sent."""
+    """The newest sent turn of the session."""
     SESSION = "session"
     WORKER = "worker"
-    """Every session of the worker, or the total that the worker reports of itself where that is larger."""
+    """Every session of the worker, or the total that the worker reports if that is larger."""
     DAY = "day"
     """Every session since local midnight."""
     WEEK = "week"
@@ -63,7 +63,7 @@ class Scope(StrEnum):
 
 _ADJECTIVES: Final = {Scope.DAY: "daily", Scope.WEEK: "weekly", Scope.MONTH: "monthly"}
 BY_TIME: Final = (Scope.DAY, Scope.WEEK, Scope.MONTH)
-"""Scopes that count every session since some midnight."""
+"""Scopes that count every session since a midnight."""
 
 
 class Unit(StrEnum):
@@ -74,16 +74,16 @@ class Unit(StrEnum):
 
 
 class LimitOrigin(StrEnum):
-    """Where a limit comes from; of several, the first in this order wins."""
+    """Where a limit comes from; the first in this order wins."""
 
     FLAG = "flag"
     TYPED = "typed"
-    """Typed with `/limit`; stored in the history and read by every program on it."""
+    """Typed with `/limit`: stored in the history, so it holds for every program that uses it."""
     CONFIG = "config"
 
 
 class Limit(Struct, frozen=True):
-    """A limit of `amount` (above 0, in USD or credits) for one scope."""
+    """A limit of `amount` (above 0) for one scope."""
 
     scope: Scope
     unit: Unit
@@ -101,24 +101,24 @@ class GaugeState(IntEnum):
 
 
 class Gauge(Struct, frozen=True):
-    """A limit and what is spent of it; `spent` is a lower bound where it has gaps."""
+    """A limit and what is spent of it; `spent` is a lower bound if it has gaps."""
 
     limit: Limit
     spent: Total
     reserved: Decimal = Decimal(0)
-    """What running turns will probably cost beyond what they have cost so far."""
+    """The probable cost of running turns beyond what they have cost so far."""
     running: int = 0
-    """How many turns that count for the limit run, in any program."""
+    """How many turns that count for the limit are running, in any program."""
     unmeasured: int = 0
-    """How many of those have no cost history: each of them reserves all that is left."""
+    """How many of these have no cost history: each of them reserves the complete remainder."""
     reported: bool = True
-    """Whether this service reported amounts in this unit in its last turns, so that the limit can hold."""
+    """Whether the service reported this unit in its last turns; otherwise the limit cannot be enforced."""
     approximate: bool = False
-    """Part of `reserved` is credits at the price that the user set."""
+    """A part of `reserved` is credits at the price that the user set."""
 
     @property
     def free(self) -> Decimal:
-        """What a turn may still take: the limit without what is spent and reserved."""
+        """What a turn may still cost: the limit without what is spent and reserved."""
         if self.unmeasured:
             return Decimal(0)
         remaining = EXACT.subtract(self.limit.amount, self.spent.value or Decimal(0))
@@ -126,7 +126,7 @@ class Gauge(Struct, frozen=True):
 
     @property
     def state(self) -> GaugeState:
-        """The state by the known spending; unknown amounts and reservations are omitted."""
+        """The state without unknown amounts and reservations."""
         if self.spent.value is None:
             return GaugeState.BELOW
         if self.spent.value >= self.limit.amount:
@@ -136,7 +136,7 @@ class Gauge(Struct, frozen=True):
 
     @property
     def percent(self) -> int | None:
-        """The spent percentage, rounded down: 99.9% is not yet 100%; None while nothing is known."""
+        """The spent percentage, rounded down: 99.9% is not yet 100%. None if nothing was reported."""
         if self.spent.value is None:
             return None
         share = EXACT.divide(EXACT.multiply(self.spent.value, Decimal(100)), self.limit.amount)
@@ -144,7 +144,7 @@ class Gauge(Struct, frozen=True):
 
     @property
     def percent_text(self) -> str:
-        """The percentage to show: "85%", ">999%"; "?" while nothing is known."""
+        """The percentage to show: "85%", ">999%"; "?" if nothing was reported."""
         if self.percent is None:
             return "?"
         return f"{self.percent}%" if self.percent <= MOST_PERCENT else f">{MOST_PERCENT}%"
@@ -156,7 +156,7 @@ class StartPolicy(StrEnum):
     MEASURED = "measured"
     """Only if all limits will probably hold."""
     UNMEASURED = "unmeasured"
-    """Also if that cannot be known: a unit is not reported, or a turn without cost history runs."""
+    """Also if that is unknown: a unit is not reported, or a turn without cost history runs."""
 
 
 class LimitReached(HandingerError):
@@ -169,20 +169,20 @@ class LimitReached(HandingerError):
 
 
 class LimitReserved(LimitReached):
-    """Nothing was sent: running turns have reserved what is left of a limit, or too much of it."""
+    """Nothing was sent: too little of a limit is free, because running turns have reserved it."""
 
     def __init__(self, gauge: Gauge, needed: Decimal | None) -> None:
-        """`needed`: what the turn would reserve; None where it has no cost history."""
-        usual = (
+        """`needed`: what the turn would reserve; None: it has no cost history."""
+        cost = (
             "" if needed is None else f"; a turn like this may cost {amount_text(needed, gauge.limit.unit)}"
         )
-        reason = f"{gauge.limit.scope.limit.capitalize()}: {free_text(gauge)}{usual}."
+        reason = f"{gauge.limit.scope.limit.capitalize()}: {free_text(gauge)}{cost}."
         hint = f"Wait until a running turn has finished. {raise_hint(gauge.limit)}"
         super().__init__(gauge, reason, hint)
 
 
 class LimitUnmeasured(LimitReached):
-    """Nothing was sent: whether a limit will hold cannot be known. The user may decide to send anyway."""
+    """Nothing was sent: it is unknown whether a limit will hold. The user may decide to send anyway."""
 
     def __init__(self, gauge: Gauge) -> None:
         super().__init__(gauge, unmeasured_text(gauge), "Use --allow-unmeasured to send anyway.")
@@ -191,22 +191,21 @@ class LimitUnmeasured(LimitReached):
 def check_start(
     gauges: Sequence[Gauge], needed: Mapping[Unit, Decimal | None], start: StartPolicy = StartPolicy.MEASURED
 ) -> None:
-    """Return only when a turn may start under all limits; the widest scope is checked first.
+    """Return only if a turn may start under all limits; the widest scope is checked first.
 
-    `needed`: what the turn would reserve, None where it has no cost history. Such a turn needs only that
-    something is free. A turn that is the only one is never refused for what it may take: at less than
-    100% it is sent.
+    `needed`: what the turn would reserve, None without a cost history; then any free amount is enough. While
+    no other turn runs, a turn may start below 100%, whatever it may cost.
 
     Raises:
         LimitReached: a limit is used up.
-        LimitReserved: the turns that run leave too little.
+        LimitReserved: running turns leave too little.
         LimitUnmeasured: a unit is not reported, or a turn without cost history runs.
     """
     reached = blocking(gauges)
     if reached is not None:
         raise LimitReached(reached)
     for gauge in sorted(gauges, key=_width, reverse=True):
-        if start is StartPolicy.MEASURED and not (gauge.reported and not gauge.unmeasured):
+        if start is StartPolicy.MEASURED and (gauge.unmeasured or not gauge.reported):
             raise LimitUnmeasured(gauge)
         if gauge.running:
             need, free = needed.get(gauge.limit.unit), replace(gauge, unmeasured=0).free
@@ -215,13 +214,13 @@ def check_start(
 
 
 def amount_of(text: str) -> Decimal:
-    """Parse an amount as the user types it: "5", "0.25", "$3".
+    """Parse a typed amount: "5", "0.25", "$3".
 
-    A comma is rejected: half the world writes 0,5 and means a half.
+    A comma is rejected, since half the world writes 0,5 for a half.
 
     Raises:
-        ValueError: not a number, not above 0, above a million, or finer than a pico-dollar; its text says
-            which.
+        ValueError: not a number, not above 0, above a million, or finer than a pico-dollar. Its text is for
+            people.
     """
     plain = text.strip().removeprefix("$")
     if not re.fullmatch(r"[0-9]{1,12}(\.[0-9]*)?|\.[0-9]+", plain, re.ASCII):
@@ -244,7 +243,7 @@ def effective(limits: Iterable[Limit]) -> tuple[Limit, ...]:
 
 
 def blocking(gauges: Sequence[Gauge]) -> Gauge | None:
-    """The reached limit that forbids to send, the one with the widest scope; None when none is reached."""
+    """The reached limit with the widest scope, which blocks sending; None if none is reached."""
     reached = [gauge for gauge in gauges if gauge.state is GaugeState.REACHED]
     return max(reached, key=_width, default=None)
 
@@ -254,14 +253,14 @@ def _width(gauge: Gauge) -> int:
 
 
 def gauges(limits: Iterable[Limit], spent: Mapping[tuple[Scope, Unit], Total]) -> tuple[Gauge, ...]:
-    """A gauge for each limit; an amount that is missing in `spent` is unknown."""
+    """A gauge for each limit. An amount that is missing in `spent` is unknown."""
     return tuple(Gauge(limit, spent.get((limit.scope, limit.unit), Total(None, 1))) for limit in limits)
 
 
 def tightest(gauges: Iterable[Gauge]) -> Gauge | None:
-    """The limit with the smallest free share. That of a turn is omitted: the next turn has all of it."""
-    lasting = [gauge for gauge in gauges if gauge.limit.scope is not Scope.TURN]
-    return min(lasting, key=lambda gauge: EXACT.divide(gauge.free, gauge.limit.amount), default=None)
+    """The limit with the smallest free share, except a turn limit, which is unused for the next turn."""
+    others = [gauge for gauge in gauges if gauge.limit.scope is not Scope.TURN]
+    return min(others, key=lambda gauge: EXACT.divide(gauge.free, gauge.limit.amount), default=None)
 
 
 # -- texts ----------------------------------------------------------------------------
@@ -271,7 +270,7 @@ def amount_text(amount: Decimal, unit: Unit) -> str:
 
 
 def exact_text(amount: Decimal, unit: Unit) -> str:
-    """An amount with its unit and all its digits: a limit is shown exactly as it was typed."""
+    """An amount with its unit and all its digits, since a limit is shown exactly as typed."""
     text = amount_text(amount, unit)
     number, _, _ = text.partition(" ")
     plain = number.strip("<$").replace(",", "")
@@ -281,7 +280,7 @@ def exact_text(amount: Decimal, unit: Unit) -> str:
 
 
 def spent_text(gauge: Gauge) -> str:
-    """The text "$0.85 of $1.00 (85%)" or "16 + 1 turn unknown of 20 credits (80%)"."""
+    """Like "$0.85 of $1.00 (85%)", "16 + 1 turn unknown of 20 credits (80%)", "not reported of $1.00"."""
     unit, limit = gauge.limit.unit, exact_text(gauge.limit.amount, gauge.limit.unit)
     if gauge.spent.value is None:
         return f"not reported of {limit}"
@@ -294,10 +293,7 @@ def spent_text(gauge: Gauge) -> str:
 
 
 def free_text(gauge: Gauge) -> str:
-    """The text "$0.60 of $2.00 left, 2 running"; "none of $2.00 left, 1 running without cost history".
-
-    Where the unit is not reported, nothing is known of what is free.
-    """
+    """Like "$0.60 of $2.00 left, 2 running", "none of $2.00 left, 1 running without cost history"."""
     unit, limit = gauge.limit.unit, exact_text(gauge.limit.amount, gauge.limit.unit)
     if not gauge.reported:
         return f"a limit of {limit} cannot be enforced"
@@ -311,7 +307,7 @@ def free_text(gauge: Gauge) -> str:
 
 
 def unmeasured_text(gauge: Gauge) -> str:
-    """Why it is unknown whether a limit will hold, as a sentence."""
+    """A sentence: why it is unknown whether a limit will hold."""
     limit = gauge.limit
     name = f"the {limit.scope.limit} of {exact_text(limit.amount, limit.unit)}"
     if not gauge.reported:
@@ -333,7 +329,7 @@ def reached_text(gauge: Gauge) -> str:
 
 
 def limit_text(gauge: Gauge) -> str:
-    """The sentence about a limit that forbids to send: it is reached, or reserved by running turns."""
+    """The sentence about a limit that blocks sending: it is reached, or reserved by running turns."""
     if gauge.state is GaugeState.REACHED:
         return reached_text(gauge)
     return f"{gauge.limit.scope.limit.capitalize()}: {free_text(gauge)}."

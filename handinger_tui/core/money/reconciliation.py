@@ -1,9 +1,9 @@
-"""Where amounts differ: our turns from the total of the worker, and final amounts from later reports.
+"""Differences of amounts: between our turns and the worker's total, and of final amounts over time.
 
-The difference is split in four parts: spent before the first read of this session, spent later outside
-of this session, spent by turns of ours that were not fully reported, and unexplained.
+A difference from the worker's total has four parts: spent before this session first read the worker, spent
+later outside this session, spent by turns of ours that were not fully reported, and unexplained.
 
-Suspense is what the figures of workers rose by and no turn explains.
+Suspense is the part of the rises of workers' figures that no turn explains.
 """
 
 from __future__ import annotations
@@ -35,8 +35,8 @@ from handinger_tui.core.money.attribution import (
     ZEROS,
     Interpretation,
     TurnMoney,
-    groups_of,
     session_money,
+    usage_and_costs,
 )
 from handinger_tui.core.money.spending import Bucket, Rise
 from handinger_tui.core.money.timeline import Amount, Key, Meaning, MeterResult, Suspense
@@ -51,9 +51,8 @@ ZERO: Final = Decimal(0)
 class DifferenceParts(Struct, frozen=True):
     """The parts of the difference in USD; their sum is exactly the difference.
 
-    `before`: spent before the first read of this session. `between`: spent outside of this session
-    since then. `unreported`: spent in a span with turns of ours that are not fully known (`turns` of
-    them). `unexplained`: the rest.
+    `before`: spent before this session first read the worker. `between`: spent outside this session since
+    then. `unreported`: spent in a span with `turns` of ours without a final cost. `unexplained`: all else.
     """
 
     before: Decimal = ZERO
@@ -64,10 +63,9 @@ class DifferenceParts(Struct, frozen=True):
 
 
 class Reconciliation(Struct, frozen=True):
-    """The result for the worker of one session. `server` None: the worker reports no total.
+    """The result for the worker of one session. `server`: its total, None if it reports none.
 
-    `difference` is `server` minus the local sum, None unless both are known; `reason` is a text for the
-    user.
+    `difference`: `server` minus the local sum, None unless both are known. `reason`: a text for the user.
     """
 
     local: Total
@@ -79,7 +77,7 @@ class Reconciliation(Struct, frozen=True):
 
 
 def reconcile(session: Session) -> Reconciliation:
-    """Compare the sum of the turns of the session's worker with the newest total of that worker."""
+    """Compare the sum of the session's turns on its newest worker with the newest total of that worker."""
     worker_ids = (None, newest_worker(session.turns))
     turns = [
         turn
@@ -92,7 +90,7 @@ def reconcile(session: Session) -> Reconciliation:
     if server is not None and money.usd.value is not None:
         difference = EXACT.subtract(server, money.usd.value)
         result = replace(result, difference=difference, parts=_parts(turns, money.turns, server))
-    # What the service reports in addition to the credits of each turn.
+    # The tasks generation reports a total of credits in addition to those of each turn.
     totals = (turn.snapshot.totals.credits for turn in reversed(turns) if turn.snapshot is not None)
     own_total = next((total for total in totals if total is not None), None)
     if money.reading is Interpretation.PER_TURN and own_total is not None:
@@ -130,7 +128,7 @@ def _parts(turns: Sequence[Turn], money: Sequence[TurnMoney], server: Decimal) -
     unknown_turns = 0
     ends = (*(start for start, _ in spans[1:]), server)
     for at, ((start, ours), end) in enumerate(zip(spans, ends, strict=True)):
-        # What the worker's total grew by in this span beyond our own turns.
+        # How much more than our own turns the worker's total rose in this span.
         excess = reduce(EXACT.subtract, [start, *(own.usd or ZERO for own in ours)], end)
         unknown = sum(own.usd is None or not own.final for own in ours)
         if excess < 0:
@@ -181,23 +179,23 @@ NEW_MEANING: Final = "the worker's figures turned out to mean something else"
 MORE: Final = "the worker reported more later"
 LESS: Final = "the worker reported less later"
 PINNED: Final = "pinned"
-"""The stored reason of a correction: the person pinned what the figures mean, or left it to the readings."""
+"""The stored reason of a correction: the person pinned the meaning of the figures, or removed the pin."""
 ASSIGNED: Final = "assigned"
-"""The stored reason of a correction: the person decided to which turn suspense belongs."""
+"""The stored reason of a correction: the person assigned suspense to a turn."""
 NEW_RULES: Final = "new rules"
-"""The stored reason of a correction: an earlier version of the program computed the amount by other rules."""
+"""The stored reason of a correction: an earlier version of the program used other rules."""
 _BY_RULING: Final = {
     NEW_RULES: "this version of handinger-tui attributes costs differently",
     PINNED: "you decided what the worker's figures mean",
     ASSIGNED: "you decided which turn suspense belongs to",
 }
-"""Words for stored reasons; other corrections are explained by the readings."""
+"""Stored reason → text. Other corrections are explained by the readings."""
 
 
 class Restatement(Struct, frozen=True):
-    """One change of a final amount. Amounts in USD and credits; None: unknown.
+    """One change of a final amount. Amounts are in USD and credits; None: unknown.
 
-    `number`: that of the correcting entry in the ledger; it never changes. `at_ms`: when the change was read.
+    `number`: of the correcting entry in the ledger, which never changes. `at_ms`: when the change was read.
     """
 
     number: int
@@ -211,7 +209,7 @@ class Restatement(Struct, frozen=True):
     new_credits: Decimal | None
     new_meaning: bool
     ruling: str | None = None
-    """The stored reason where the readings did not cause the change."""
+    """The stored reason; None: the readings caused the change."""
 
     @property
     def reason(self) -> str:
@@ -225,7 +223,7 @@ class Restatement(Struct, frozen=True):
 
     @property
     def change(self) -> str:
-        """Old and new amount: "$0.10 → $0.20". Credits where the cost in USD did not change."""
+        """Old and new amount: "$0.10 → $0.20"; in credits if the cost in USD did not change."""
         if self.old_usd != self.new_usd:
             return f"{usd_text(self.old_usd)} → {usd_text(self.new_usd)}"
         if self.old_credits != self.new_credits:
@@ -233,7 +231,7 @@ class Restatement(Struct, frozen=True):
         return "split by category changed"
 
     def line(self, name: str = "") -> str:
-        """One line: "12: turn_1 $0.10 → $0.20, the worker reported more later.". `name`: that of its turn."""
+        """One line: "12: turn_1 $0.10 → $0.20, the worker reported more later.". `name`: of the turn."""
         return f"{self.number}: {name or self.turn_id} {self.change}, {self.reason}."
 
 
@@ -242,7 +240,7 @@ def restatement_text(
 ) -> str:
     """One line for one or more: "Restatement 12: turn_1 $0.10 → $0.20, the worker reported more later.".
 
-    `names`: how turns are called, by their ids.
+    `names`: turn id → name.
     """
     *_, last = restatements
     if len(restatements) == 1:
@@ -256,7 +254,7 @@ def restatement_text(
 
 
 def _sum_change(restatements: Sequence[Restatement]) -> str:
-    """How much all together changed by: "+$0.30"; credits where no cost in USD changed."""
+    """The sum of all changes: "+$0.30"; in credits if no cost in USD changed."""
     usd = [EXACT.subtract(one.new_usd or 0, one.old_usd or 0) for one in restatements]
     credit = [EXACT.subtract(one.new_credits or 0, one.old_credits or 0) for one in restatements]
     write, amounts = (usd_text, usd) if any(usd) else (credits_words, credit)
@@ -265,7 +263,7 @@ def _sum_change(restatements: Sequence[Restatement]) -> str:
 
 
 def restatement_object(restatement: Restatement) -> JsonObject:
-    """The JSON object. Amounts are decimal text in USD and credits, null where unknown."""
+    """The JSON object. Amounts are decimal text in USD and credits, null if unknown."""
     facts = ("number", "turn_id", "session_id", "worker_id", "at_ms")
     amounts = ("old_usd", "new_usd", "old_credits", "new_credits")
     return {
@@ -289,13 +287,13 @@ class AssignedRise(NamedTuple):
 
 
 def rise_text(rise: Rise) -> str:
-    """The cost of a rise; credits where it has none. "~": it depends on what the figures mean."""
+    """The cost of a rise; in credits if it has no cost in USD. "~": it depends on what the figures mean."""
     words = usd_text(rise.usd) if rise.usd or rise.credits is None else credits_words(rise.credits)
     return doubt_mark(rise.doubtful) + words
 
 
 def owners_text(rise: Rise) -> str:
-    """Whose a rise may be, as far as the facts say."""
+    """The possible owners of a rise, as a text."""
     reasons = [f"{turn_id} was rejected at that time" for turn_id in rise.refused]
     if rise.strangers:
         messages = plural(rise.strangers, "message")
@@ -307,11 +305,11 @@ def owners_text(rise: Rise) -> str:
 
 
 AMOUNTS: Final = ("usd", "credits", "model_usd", "tool_usd", "sandbox_usd", "internal_usd")
-"""The amounts of a rise, which are members of a bucket, too."""
+"""The amounts of a rise, which a bucket has as well."""
 
 
 def rises_of(results: Mapping[str | None, Sequence[MeterResult]], turns: Sequence[Turn]) -> list[Rise]:
-    """The rises on all workers. `results`: those of a `MoneyIndex` for `turns`."""
+    """The rises of all workers. `results`: of a `MoneyIndex` for `turns`."""
     with localcontext(EXACT):
         return [
             rise
@@ -324,7 +322,7 @@ def rises_of(results: Mapping[str | None, Sequence[MeterResult]], turns: Sequenc
 def _rises_on(worker_id: str, meters: Sequence[MeterResult], turns: Sequence[Turn]) -> list[Rise]:
     sums: dict[int, dict[int, Amount]] = {}
     facts: dict[int, Suspense] = {}
-    # What each turn reports by itself explains all of it.
+    # Figures of each turn alone leave nothing unexplained.
     lifetime = [at for at, meter in enumerate(meters) if meter.meaning is not Meaning.PER_TURN]
     for at in lifetime:
         for one in meters[at].suspense:
@@ -350,8 +348,8 @@ def _rise(
     def name(key: Key) -> str:
         return turns[key].turn_id if isinstance(key, int) else key
 
-    # A figure that is reported and did not rise has risen by zero.
-    usage, costs = groups_of(
+    # A reported figure that did not rise has risen by zero: it is not unknown.
+    usage, costs = usage_and_costs(
         [amounts.get(at, zero) if at in reported else None for at, zero in enumerate(ZEROS)]
     )
     return Rise(
@@ -373,7 +371,7 @@ def _rise(
 
 # -- for people and programs -----------------------------------------------------------------
 def suspense_buckets(rises: Sequence[Rise]) -> list[Bucket]:
-    """A group without turns for each worker, in order of their ids."""
+    """A group without turns for each worker, sorted by worker id."""
     of_worker: dict[str, list[Rise]] = {}
     for rise in rises:
         of_worker.setdefault(rise.worker_id, []).append(rise)
@@ -392,5 +390,5 @@ def _bucket(worker_id: str, rises: Sequence[Rise]) -> Bucket:
 
 
 def _total(amounts: Sequence[Decimal | None]) -> Total:
-    """The sum of what is known; no turn is missing in it."""
+    """The sum of the reported amounts, in which no turn is missing."""
     return Total(total(amounts).value)

@@ -1,4 +1,4 @@
-"""Spending: the cost of turns, one by one and in groups, with the gaps of each sum; words for periods."""
+"""Spending: the cost of single turns and of groups, with the gaps of each sum; words for periods."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 LOCAL: Final = "local"
-"""Base URL of the local worker, whose simulated money is never added to real money."""
+"""The base URL of the local worker. Its simulated money is never added to real money."""
 
 
 class GroupBy(StrEnum):
@@ -44,7 +44,7 @@ class GroupBy(StrEnum):
 
 
 BY_TIME: Final = frozenset({GroupBy.DAY, GroupBy.WEEK, GroupBy.MONTH})
-"""The groups in order of time; all others are in order of cost."""
+"""Keys whose groups are sorted by time; others are sorted by cost."""
 _NAMELESS: Final = {GroupBy.TAG: "(no tag)", GroupBy.PROJECT: "(no project)", GroupBy.PROFILE: "(unknown)"}
 OVERLAP: Final = "A session with several tags counts in each of their rows; the total counts it once."
 
@@ -55,10 +55,10 @@ def empty_key_name(by: GroupBy) -> str:
 
 
 class ChargeFilter(Struct, frozen=True):
-    """A filter of charges; None means no condition. `since_ms` is included, `until_ms` is excluded.
+    """A filter of charges; None: no condition. `since_ms` is inclusive, `until_ms` exclusive.
 
-    A turn counts at the time of its first charge, together with all its corrections.
-    `simulated`: True for the local worker's simulated money only, False for real money only.
+    A turn counts at the time of its first charge, with all its corrections. `simulated`: True: only the
+    simulated money of the local worker; False: only real money.
     """
 
     since_ms: int | None = None
@@ -91,10 +91,10 @@ class SpendingSums(Struct, frozen=True):
 
 
 class TurnCharge(Struct, frozen=True):
-    """The cost of one turn as known now: its charge with all corrections.
+    """The current cost of one turn: its charge with all corrections.
 
-    `final`: the worker had finished; otherwise the figures are "so far", and the turn counts as missing
-    in sums. `elapsed_ms` is the time from sending to the end by our own clock.
+    `final`: the worker had finished; otherwise the figures are "so far", and the turn is missing in sums.
+    `elapsed_ms`: from sending to the end, by our own clock.
     """
 
     turn_id: str
@@ -117,21 +117,21 @@ class TurnCharge(Struct, frozen=True):
     title: str = ""
     """The title of its session; "" when that was deleted."""
     shared_with: int | None = None
-    """How many other runs may own a part of its amounts; None: they are its own."""
+    """How many other runs may own a part of its amounts; None: they are not shared."""
     most_usd: Decimal | None = None
-    """What a turn that shares its amounts cost at most."""
+    """The maximum, if shared."""
     most_credits: Decimal | None = None
     doubtful: bool = False
     credits_doubtful: bool = False
-    """Another meaning of the worker's figures, which is not excluded yet, gives another amount."""
+    """The amount depends on the meaning of the worker's figures, which is undecided."""
 
 
 class Rise(Struct, frozen=True):
-    """What a worker's figures rose by, as first read at `seen_ms`, and no turn explains.
+    """A rise of a worker's figures that no turn explains, first read at `seen_ms`.
 
-    `after`: the newest turn before it. `refused`: turns that were refused in that time. `strangers`: how
-    many messages of others came in it, None: unknown. `doubtful`: it is none if the figures are those of
-    each turn alone, which is not excluded yet. `number`: that of its first entry in the ledger.
+    `after`: the newest turn before it. `refused`: turns that were refused at that time. `strangers`: how many
+    messages of others arrived then, None: unknown. `doubtful`: it is undecided whether the figures are those
+    of each turn alone, so that there is no rise. `number`: of its first entry in the ledger.
     """
 
     worker_id: str
@@ -152,11 +152,11 @@ class Rise(Struct, frozen=True):
 
 
 NOTHING: Final = Total(None)
-"""The sum of no turns, to which sums are added."""
+"""The sum of no turns."""
 
 
 class Bucket(Struct, frozen=True):
-    """One group of turns. `key` is a period ("2026-11-25", "2026-W48", "2026-11"), an id or a name, or "".
+    """A group of turns. `key`: a period ("2026-11-25", "2026-W48", "2026-11"), an id, a name, or "".
 
     `incomplete`: turns that failed, ended early, or whose end is unknown.
     """
@@ -174,14 +174,14 @@ class Bucket(Struct, frozen=True):
     first_ms: int | None = None
     last_ms: int | None = None
     title: str = ""
-    """The title of the session, where the key is the id of a session or turn; the days of a week."""
+    """The title of the session, if the key is the id of a session or turn; the days of a week."""
     rises: tuple[Rise, ...] = ()
-    """What is in its amounts and belongs to no turn."""
+    """The part of its amounts that belongs to no turn."""
     unsplit: int = 0
-    """Turns of which at least one of the four categories is not known."""
+    """Turns for which at least one of the four categories was not reported."""
 
     def total(self, member: str) -> Total:
-        """The total of one member: 0 for a group without turns, not an unknown amount."""
+        """The total of one member; for a group without turns it is 0, not unknown."""
         amount: Total = getattr(self, member)
         is_empty = not self.turns and not self.rises
         return Total(Decimal(0)) if is_empty else amount
@@ -219,16 +219,16 @@ SUMS: Final = tuple(f.name for f in fields(Bucket) if f.default is NOTHING)
 
 
 def sum_buckets(buckets: Iterable[Bucket], key: str = "") -> Bucket:
-    """The sum of all groups as one; without groups a group without turns."""
+    """The sum of all groups as one group; an empty group without any."""
     summed = Bucket(key)
     for bucket in buckets:
         summed = summed.merged(bucket)
-    # The title of one of them names none of the others.
+    # The title of one group does not fit all.
     return replace(summed, title="")
 
 
 def sum_text(usd: Total, credit_total: Total, turns: int, credit_usd: Decimal | None = None) -> str:
-    """The cost of turns: "$1.23 + 2 turns unknown · 8 credits · 3 turns in all"; credits only where known.
+    """The cost of turns: "$1.23 + 2 turns unknown · 8 credits · 3 turns in all"; no unknown credits.
 
     `credit_usd`: the person's price of a credit, for sums without any amount in USD: "~$0.08 · 8 credits".
     """
@@ -248,31 +248,31 @@ _DAY: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", re.ASCII)
 
 def midnight_ms(day: date, zone: tzinfo | None) -> int:
     """The start of a local day in Unix milliseconds."""
-    # Where clocks go forward at midnight, that time does not exist: `timestamp` then gives the start of the
-    # day, but `astimezone` of a time without a zone gives an hour before it.
+    # If clocks go forward at midnight, that time does not exist: `timestamp` then gives the start of the day,
+    # but `astimezone` of a naive time gives an hour before it.
     return round(datetime(day.year, day.month, day.day, tzinfo=zone).timestamp()) * 1000
 
 
 def midnight(day: date) -> datetime:
-    """Return the start of a local day with the UTC offset of that day; 01:00 where clocks skip midnight."""
-    # Two steps: `astimezone` on a naive datetime is an hour early where midnight does not exist.
+    """The start of a local day with the UTC offset of that day; 01:00 if clocks skip midnight."""
+    # Two steps, see `midnight_ms`.
     return datetime.fromtimestamp(datetime.combine(day, time()).timestamp(), UTC).astimezone()
 
 
 def period_ms(text: str, flag: str, now: datetime) -> tuple[int, int]:
-    """Return the start and the end of a time word as Unix times in milliseconds; the end is exclusive.
+    """The start and the exclusive end of a time word, in Unix milliseconds.
 
-    A day or a month is included whole. `7d` means today and the six days before it. It and `24h` end where
-    they begin, so that `--since 14d --until 7d` and `--since 7d` are adjacent and do not overlap.
+    A day or a month is complete. `7d` means today and the six days before it. It and `24h` are moments, whose
+    end is their start, so that `--since 14d --until 7d` and `--since 7d` are adjacent and do not overlap.
 
     Raises:
-        SettingsError: `flag` does not take this word.
+        SettingsError: `text` is not a time word; `flag` names its option.
     """
     try:
         first, end = _period(text.strip().lower(), now)
         return round(first.timestamp() * 1000), round(end.timestamp() * 1000)
     except (KeyError, ValueError, OverflowError, OSError):
-        # No such word, no such day in the calendar, or one that the clock of the platform cannot represent.
+        # Not a time word, not a day of the calendar, or out of range for the platform.
         raise SettingsError(f"{flag} {text!r} is not a valid time.", f"Use {TIMES}.") from None
 
 
@@ -293,7 +293,7 @@ def _period(word: str, now: datetime) -> tuple[datetime, datetime]:
 
 
 def week_name(day: date) -> str:
-    """The week of a day, from Monday, as ISO 8601 names it: "2026-W48"."""
+    """The ISO 8601 week of a day: "2026-W48"."""
     year, week, _ = day.isocalendar()
     return f"{year:04}-W{week:02}"
 

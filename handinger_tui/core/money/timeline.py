@@ -1,7 +1,8 @@
 """The timeline of one worker: what its readings mean, and which amount belongs to which turn.
 
-Pure and incremental: events are taken in order of receipt, and amounts can be read at any time. Every
-meter (one figure of a reading) is judged on its own. `docs/money.md` has the rules.
+Events are added in order of receipt, and amounts can be read at any time. Every meter (one figure of a
+reading) is judged separately. `docs/money.md` has the rules. Strangers are messages that others sent to the
+worker: another key or person, a schedule, an email.
 """
 
 from __future__ import annotations
@@ -20,24 +21,24 @@ Key = int | str
 
 
 class Sent(NamedTuple):
-    """The request of a turn may have left. `creates`: it makes a new worker, whose meters begin at zero.
+    """The request of a turn may have left.
 
-    `looked`: the worker was read just before. `refused`: the service refused the request, or does not
-    know of it: the turn costs nothing, but what the worker takes in the same window is doubtful.
-    `counted`: its message is among those of the worker, as far as is known.
+    `creates`: it creates the worker, whose meters then start at zero. `read_before`: the worker was read just
+    before. `refused`: the service refused or never received it, so the turn is free; but a rise in the same
+    window has no certain owner. `counted`: its message is assumed to be among those of the worker.
     """
 
     turn: Key
     creates: bool = False
-    looked: bool = True
+    read_before: bool = True
     refused: bool = False
     counted: bool = True
 
 
 class Read(NamedTuple):
-    """One reading. `meters`: one figure for each meter, None where it was not reported.
+    """One reading. `meters`: a figure for each meter, None if not reported.
 
-    `prompts`: how many user messages the worker has, None where that is unknown.
+    `prompts`: how many user messages the worker has, None if unknown.
     """
 
     meters: Sequence[Amount | None]
@@ -46,7 +47,7 @@ class Read(NamedTuple):
 
 
 class Ended(NamedTuple):
-    """The turn has ended. `left_running`: no longer watched; it is under way until the worker is idle."""
+    """The turn has ended. `left_running`: it is only unwatched, and ends when the worker is idle."""
 
     turn: Key
     left_running: bool = False
@@ -61,16 +62,16 @@ class Meaning(StrEnum):
     LIFETIME = "lifetime"
     """All turns of the worker together."""
     PER_TURN = "per_turn"
-    """The last turn alone."""
+    """Only the newest turn."""
     UNDECIDED = "undecided"
-    """Not enough readings, or contradictory ones. Amounts are computed as for a lifetime meter."""
+    """Too few or contradictory readings. Amounts are computed as for LIFETIME."""
 
 
 class Decisions(NamedTuple):
     """What the person decided about a worker.
 
-    `meaning`: that of all meters; None: the readings decide. `owners`: whose a rise is that no turn
-    explains, by the time of the reading that showed it.
+    `meaning`: of all meters; None: the readings decide. `owners`: the turn that owns a rise without an
+    explanation, by the time of the reading that showed the rise.
     """
 
     meaning: Meaning | None = None
@@ -81,12 +82,11 @@ NO_DECISIONS: Final = Decisions()
 
 
 class Entry(NamedTuple):
-    """What one turn took by one meter.
+    """What one turn used, by one meter.
 
-    `amount` is what is entered for the turn; None: unknown. `most`: what it may have cost at most, where
-    it shares an amount with `others` other runs, or with what came before it (`others` 0); None: `amount`
-    is its own. `doubtful`: the amount depends on the meaning of the meter, which is not decided. `open`:
-    there is more that is unknown yet.
+    `amount`: what is entered for the turn; None: unknown. `most`: its maximum if it shares an amount with
+    `others` other runs, or with earlier costs (`others` 0); None: it shares none. `doubtful`: the amount
+    depends on the meaning of the meter, which is undecided. `open`: a part of the amount is still unknown.
     """
 
     amount: Amount | None = None
@@ -99,9 +99,8 @@ class Entry(NamedTuple):
 class Suspense(NamedTuple):
     """A rise that no turn of ours explains.
 
-    `last`: the newest turn before it. `refused`: turns of ours that were refused in the window.
-    `strangers`: how many messages of others came in the window, None where that is unknown.
-    `at_ms`: the time of the reading that showed it.
+    `last`: the newest turn before it. `refused`: our turns that were refused in its window. `strangers`: how
+    many messages of others arrived in it, None if unknown. `at_ms`: the time of the reading that showed it.
     """
 
     amount: Amount
@@ -112,9 +111,9 @@ class Suspense(NamedTuple):
 
 
 class _Share(NamedTuple):
-    """A rise with several possible owners, entered once: for the last of `turns`.
+    """A rise with several possible owners, entered only for the last of `turns`.
 
-    `strangers`: how many of the owners are not ours.
+    `strangers`: how many possible owners are not turns of ours.
     """
 
     amount: Amount
@@ -125,10 +124,10 @@ class _Share(NamedTuple):
 class _Window(NamedTuple):
     """The time between two readings of the worker.
 
-    `turns`: ours that were under way in it, in order of sending. `strangers`: messages of others that came
-    in it; more may have come where they are not `counted` at its end. `unread`: a turn began in it before
-    which the worker was not read, so older costs may be in it. `refused`: turns that were refused in it.
-    `at_ms`: the time of the reading at its end.
+    `turns`: our turns under way in it, in order of sending. `strangers`: how many messages of others arrived
+    in it; a minimum unless `counted` at its end. `unread`: a turn began in it without a reading just before,
+    so that it may include older costs. `refused`: turns that were refused in it. `at_ms`: the time of the
+    reading at its end.
     """
 
     turns: tuple[Key, ...] = ()
@@ -140,21 +139,21 @@ class _Window(NamedTuple):
 
 
 def _joined(*windows: _Window) -> _Window:
-    """Windows that follow each other as one."""
+    """Consecutive windows as one."""
     turns = tuple(dict.fromkeys(chain.from_iterable(window.turns for window in windows)))
     refused = tuple(chain.from_iterable(window.refused for window in windows))
-    # A later count of messages also covers the time in which they were not counted.
+    # A later count of messages also covers earlier windows without a count.
     strangers, last = sum(window.strangers for window in windows), windows[-1]
     return _Window(turns, strangers, last.counted, any(one.unread for one in windows), refused, last.at_ms)
 
 
 class _Fall(NamedTuple):
-    """A value below the level that is not explained yet.
+    """A value below the level, not yet explained.
 
     `window`: the time before it; `since`: the time after it in which it was read again. `idle`: no turn of
-    ours was under way in `window`. `may_lag`: it may be the value of a replica that lags behind. `restart`:
-    its weight as evidence that the meter counts per turn. `started`: the number of the turn it fell in.
-    `start`: the level when that was sent. `seen`: it is an earlier value.
+    ours was under way in `window`. `may_lag`: it may come from a replica that lags behind. `restart`: its
+    weight as evidence that the meter counts per turn. `started`: the number of the turn in which it fell;
+    `start`: the level when that turn was sent. `seen`: the value was read before.
     """
 
     value: Amount
@@ -168,34 +167,34 @@ class _Fall(NamedTuple):
     since: _Window = _Window()
 
 
-PERSISTENT: Final = 3
-"""So many readings in a row that lack a message show that it was removed."""
-RECENT: Final = 8
-"""Earlier values that a lagging replica can show again."""
-RELATIVE: Final = Decimal("1e-9")
-"""A fall by no more than this part of the value is rounding."""
-COARSEST: Final = 100
-"""A fall by one unit of the last printed digit is rounding where the value has at least so many units."""
-RESTART: Final = 3
-"""Weight of a restart inside a turn before which the worker was read. Otherwise it weighs 1."""
-MARGIN: Final = 2
+REMOVED_AFTER: Final = 3
+"""A message that is missing in this many readings in a row was removed."""
+RECENT_VALUES: Final = 8
+"""How many earlier values are kept, to recognize those of a lagging replica."""
+ROUNDING_SHARE: Final = Decimal("1e-9")
+"""A fall by at most this share of the value is rounding."""
+ROUNDING_UNITS: Final = 100
+"""A fall by one unit of the last printed digit is rounding if the value has at least this many units."""
+RESTART_WEIGHT: Final = 3
+"""Weight of a restart inside a turn if the worker was read just before the turn; otherwise it weighs 1."""
+RESTART_MARGIN: Final = 2
 """By how much the weight of restarts must exceed that of rises to show a meter that counts per turn."""
-CLEAR: Final = 2
-"""Weight of readings that show a lifetime meter. Other rises weigh 1: the next turn may have taken more."""
-KEPT: Final = 2
-"""A meter that fell to at least one part in so many was corrected; to less, it began anew."""
-CLOSE: Final = Decimal("1.4")
-"""A rise to at most this multiple while a turn runs is clear: its own value would seldom be so close."""
+CLEAR_WEIGHT: Final = 2
+"""Weight of a rise that only a lifetime meter shows. Others weigh 1: the next turn may have used more."""
+CORRECTION_SHARE: Final = 2
+"""A meter that fell to at least 1/2 of its level was corrected; one that fell further was reset."""
+CLOSE_FACTOR: Final = Decimal("1.4")
+"""A rise to at most this multiple during a turn is clear: a per-turn value would rarely be so close."""
 
 
 def is_rounding(level: Amount, value: Amount) -> bool:
-    """Whether the fall from `level` to `value` is only another rounding of the same number."""
+    """Whether `level` and the lower `value` are the same number with different rounding."""
     fall = level - value
-    if fall <= level * RELATIVE:
+    if fall <= level * ROUNDING_SHARE:
         return True
     finest = min(_exponent(level), _exponent(value))
     unit = Decimal(1).scaleb(finest)
-    return finest < 0 and fall <= unit and unit * COARSEST <= level
+    return finest < 0 and fall <= unit and unit * ROUNDING_UNITS <= level
 
 
 def _exponent(number: Amount) -> int:
@@ -204,92 +203,94 @@ def _exponent(number: Amount) -> int:
 
 
 class _Meter:
-    """One meter: the level up to which rises are entered, what is entered, and the evidence.
+    """One meter: the level up to which rises are entered, the entries, and the evidence for its meaning.
 
-    Both meanings are followed at once, so that a decision needs no second pass.
+    Entries for both meanings are kept, so that a decision needs no second pass.
     """
 
     def __init__(self, zero: Amount) -> None:
         self.zero = zero
         self.level: Amount | None = None
         self.first = zero
-        """The first value of the segment; a reset starts a new one."""
+        """The first value of the current segment; a reset starts a new segment."""
         self.closed = zero
-        """The rises of all earlier segments."""
+        """The sum of the rises of all earlier segments."""
         self.base = zero
-        """The value at the first reading: what the worker had used before we knew of it."""
+        """The value at the first reading: what the worker had used before."""
         self.recent: tuple[Amount, ...] = ()
         self.fall: _Fall | None = None
         self.read_at = 0
-        """The number of the last reading of the worker that had this meter."""
+        """The number of the newest reading of the worker with this meter."""
         self.values = 0
         """How many readings had this meter."""
-        self.own: dict[Key, Amount] = {}
+        self.lifetime: dict[Key, Amount] = {}
+        """The rises entered for each turn, for LIFETIME."""
         self.shares: list[_Share] = []
         self.suspense: list[Suspense] = []
-        self.partly: set[Key] = set()
-        """Turns that ran before the first reading of a segment: that part of them is unknown."""
+        self.partial: set[Key] = set()
+        """Turns that ran before the first reading of a segment: that part of their amount is unknown."""
         self.refused: set[Key] = set()
         """Refused turns in whose window the meter rose."""
-        self.loose: frozenset[Key] = frozenset()
-        """Turns since whose last value the worker was not idle: more may follow."""
-        self.alone: dict[Key, Amount] = {}
+        self.unconfirmed: frozenset[Key] = frozenset()
+        """Turns since whose last value the worker was never idle: their amount may still grow."""
+        self.per_turn: dict[Key, Amount] = {}
         """The last value of each turn, for PER_TURN."""
         self.overwritten: set[Key] = set()
-        """Turns after whose last value the figures were those of another turn, for PER_TURN."""
+        """Turns whose final value may be missing because another turn began, for PER_TURN."""
         self.start = zero
         """The level when the oldest turn under way was sent."""
         self.started = 0
         """The number of that turn."""
         self.restart = 0
-        """What a fall weighs as evidence; 0: nothing that is read now is evidence."""
+        """The weight of a fall as evidence; 0: values are no evidence now."""
         self.restarts = self.rises = 0
+        """The evidence for PER_TURN, and for LIFETIME."""
 
     def copy(self) -> _Meter:
         """An independent copy."""
         other = _Meter.__new__(_Meter)
         other.__dict__.update(self.__dict__)
-        other.own, other.alone = self.own.copy(), self.alone.copy()
+        other.lifetime, other.per_turn = self.lifetime.copy(), self.per_turn.copy()
         other.shares, other.suspense = self.shares.copy(), self.suspense.copy()
-        other.partly, other.refused = self.partly.copy(), self.refused.copy()
+        other.partial, other.refused = self.partial.copy(), self.refused.copy()
         other.overwritten = self.overwritten.copy()
         return other
 
     # -- events ------------------------------------------------------------------------
     def read(self, value: Amount, timeline: Timeline, *, busy: bool) -> None:
-        """Take a value of the newest reading."""
+        """Process a value of the newest reading."""
         level = self.level
         self.values += 1
         if not value and busy and level is not None:
-            # A turn runs and nothing is counted yet.
+            # A turn runs, and the service has counted nothing yet.
             for turn in timeline.under_way if not level else ():
-                self.own.setdefault(turn, self.zero)
+                self.lifetime.setdefault(turn, self.zero)
             return
         window = timeline.window_since(self.read_at)
         if self.read_at + 1 != timeline.readings:
             timeline.touched.update(window.turns, window.refused)
         self.read_at = timeline.readings
-        if timeline.alone is not None:
-            self.alone[timeline.alone] = value
-        timeline.touched |= self.loose
-        self.loose = self.loose.union(window.turns) if busy else frozenset()
+        if timeline.read_turn is not None:
+            self.per_turn[timeline.read_turn] = value
+        timeline.touched |= self.unconfirmed
+        self.unconfirmed = self.unconfirmed.union(window.turns) if busy else frozenset()
         if self.started != timeline.starts:
-            # No reading since the turn was sent: this is still the level of that time.
+            # There was no reading since the turn was sent, so the level is still that of that time.
             self.started, self.start = timeline.starts, level or self.zero
-            # A level of zero shows nothing: every value is above it.
+            # A level of zero is no evidence: no value is below it.
             self.restart = (1 if window.unread else timeline.restart) if level else 0
         if level is None:
-            self.partly.update(window.turns)
+            self.partial.update(window.turns)
             self.level = self.first = self.base = value
         elif self.fall is not None:
             self._settle_fall(self.fall, value, window, timeline, busy=busy)
         else:
             self._compare(value, window, timeline, busy=busy)
         if value != level:
-            self.recent = (*self.recent[1 - RECENT :], value)
+            self.recent = (*self.recent[1 - RECENT_VALUES :], value)
 
     def _compare(self, value: Amount, window: _Window, timeline: Timeline, *, busy: bool) -> None:
-        """Take a value that follows the level."""
+        """Process a value that follows the level."""
         level = self.level or self.zero
         if value < level and not is_rounding(level, value):
             may_lag = not window.turns or value in self.recent or value >= self.start > 0
@@ -299,30 +300,30 @@ class _Meter:
             )
             return
         if self.restart and window.turns and value > self.start:
-            is_clear = busy and value <= self.start * CLOSE
-            self.rises += CLEAR if is_clear else 1
+            is_clear = busy and value <= self.start * CLOSE_FACTOR
+            self.rises += CLEAR_WEIGHT if is_clear else 1
             self.restart = 0
         self._enter(max(value, level), window, timeline)
 
     def _settle_fall(
         self, fall: _Fall, value: Amount, window: _Window, timeline: Timeline, *, busy: bool
     ) -> None:
-        """Decide by the next value whether a fall was a lagging replica or a reset."""
+        """Decide by the next value whether a fall came from a lagging replica or was a reset."""
         level = self.level or self.zero
         for earlier in (fall.window, fall.since):
             timeline.touched.update(earlier.turns, earlier.refused)
         if value == fall.value:
             self.fall = fall._replace(since=_joined(fall.since, window))
             if not fall.idle and not window.turns:
-                # Read again after the turn has ended, it is not a replica that lags for a moment.
+                # The same value after the end of the turn does not come from a lagging replica.
                 self._reset(self.fall, timeline)
         elif value >= level or is_rounding(level, value):
             self.fall = None
             if fall.idle and not fall.seen and value > level:
-                # What they took may have hidden a restart before it.
-                self.partly.update(window.turns)
+                # A reset may be hidden by what these turns used.
+                self.partial.update(window.turns)
             elif not fall.idle and not fall.seen and value > fall.value < fall.start:
-                # No earlier value, and no more than the turn itself can have taken.
+                # The value is new, and small enough to be that of the turn alone.
                 self.restarts, self.restart = self.restarts + fall.restart, 0
             self._compare(value, _joined(fall.window, fall.since, window), timeline, busy=busy)
         else:
@@ -330,53 +331,53 @@ class _Meter:
             self._compare(value, window, timeline, busy=busy)
 
     def _reset(self, fall: _Fall, timeline: Timeline) -> None:
-        """Begin anew after a fall: at zero where the meter restarted inside a turn, else at the value read.
+        """Start a new segment after a fall: at zero if the meter restarted inside a turn, else at its value.
 
-        Inside a turn a fall that leaves most of the value is no restart: the figures of the turn were
-        corrected, or earlier ones were, and then nobody knows what the turn took.
+        A fall inside a turn that leaves most of the value is not a restart. Then the figures of the turn were
+        corrected, or earlier ones, which makes the amount of the turn unknown.
         """
         level, window = self.level or self.zero, fall.window
         self.fall, self.recent = None, (fall.value,)
         if not fall.idle:
             self.restarts += fall.restart
         elif window.counted and not window.strangers:
-            self.rises += CLEAR
+            self.rises += CLEAR_WEIGHT
         if fall.started == self.started:
             self.restart = 0
-        is_kept = not fall.idle and fall.value * KEPT >= level
+        is_kept = not fall.idle and fall.value * CORRECTION_SHARE >= level
         is_corrected = is_kept and fall.value >= fall.start and not (window.strangers or window.refused)
-        if is_corrected and self.own.get(window.turns[0]) == level - fall.start:
-            # All that it rose by since the turn was sent is of this turn.
-            self.own[window.turns[0]] -= level - fall.value
+        if is_corrected and self.lifetime.get(window.turns[0]) == level - fall.start:
+            # The complete rise since the turn was sent belongs to this turn.
+            self.lifetime[window.turns[0]] -= level - fall.value
             self.level = fall.value
             self.start = fall.start if fall.started == self.started else fall.value
         else:
             self.closed = self.closed + level - self.first
             self.level = self.first = fall.value if fall.idle or is_kept else self.zero
             self.start = fall.value
-            self.partly.update(window.turns)
+            self.partial.update(window.turns)
             if not fall.idle:
                 self._enter(fall.value, window, timeline)
         self._enter(self.level, fall.since, timeline)
 
     def _enter(self, value: Amount, window: _Window, timeline: Timeline) -> None:
-        """Enter the rise from the level to `value`: for its owner, its possible owners, or as suspense."""
+        """Enter the rise from the level to `value`: for its owner or possible owners, or as suspense."""
         rise = value - (self.level or self.zero)
         self.level = value
         turns, strangers = window.turns, window.strangers
-        for turn in set(turns).difference(self.own):
-            self.own[turn] = self.zero
+        for turn in set(turns).difference(self.lifetime):
+            self.lifetime[turn] = self.zero
         if not rise:
             return
         last = timeline.last
         self.refused.update(window.refused)
         if len(turns) == 1 and not strangers and not window.unread and not window.refused:
-            self.own[turns[0]] += rise
+            self.lifetime[turns[0]] += rise
         elif turns:
             self.shares.append(_Share(rise, turns, strangers + len(window.refused)))
         elif last is not None and window.counted and not strangers and not window.refused:
-            # Growth without a new message belongs to the last turn.
-            self.own[last] = self.own.get(last, self.zero) + rise
+            # A rise without a new message belongs to the last turn.
+            self.lifetime[last] = self.lifetime.get(last, self.zero) + rise
             timeline.touched.add(last)
         else:
             came = strangers if window.counted else None
@@ -384,7 +385,7 @@ class _Meter:
 
     # -- results -----------------------------------------------------------------------
     def result(self, timeline: Timeline, decisions: Decisions = NO_DECISIONS) -> MeterResult:
-        """What the meter shows now. A fall at the end is a reset unless it may be a lagging replica."""
+        """What the meter shows now. A fall in the newest reading is a reset, unless a replica may lag."""
         waiting = () if self.fall is None else _joined(self.fall.window, self.fall.since).turns
         if self.fall is not None and not self.fall.may_lag:
             other = self.copy()
@@ -395,35 +396,35 @@ class _Meter:
         own, suspense = self._assigned(decisions.owners)
         shown = self._meaning()
         return MeterResult(
-            decisions.meaning or shown, own, self._shared(), self.alone, self.overwritten, self.partly,
-            self.loose, self.refused, frozenset(waiting), suspense, total, shown,
+            decisions.meaning or shown, own, self._shared(), self.per_turn, self.overwritten, self.partial,
+            self.unconfirmed, self.refused, frozenset(waiting), suspense, total, shown,
             decisions.meaning is not None, self.values, self.base,
         )  # fmt: skip
 
     def _assigned(self, owners: Mapping[int, Key]) -> tuple[dict[Key, Amount], list[Suspense]]:
-        """The amounts of the turns with the rises that the person assigned to them, and the other rises.
+        """The amounts of the turns, including rises that the person assigned to them; and the other rises.
 
-        A rise cannot be added to an amount that is unknown, nor to a turn that was refused at another time.
+        A rise is not added to an unknown amount, nor to a turn that was refused outside of its window.
         """
         if not owners or not self.suspense:
-            return self.own, self.suspense
-        own, others = self.own.copy(), []
+            return self.lifetime, self.suspense
+        own, others = self.lifetime.copy(), []
         for rise in self.suspense:
             owner = owners.get(rise.at_ms, "")
-            if owner in rise.refused or (owner in self.own and owner not in self.partly):
+            if owner in rise.refused or (owner in self.lifetime and owner not in self.partial):
                 own[owner] = own.get(owner, self.zero) + rise.amount
             else:
                 others.append(rise)
         return own, others
 
     def _meaning(self) -> Meaning:
-        if self.restarts >= self.rises + MARGIN:
+        if self.restarts >= self.rises + RESTART_MARGIN:
             return Meaning.PER_TURN
-        is_clear = self.rises >= CLEAR and self.rises > self.restarts
+        is_clear = self.rises >= CLEAR_WEIGHT and self.rises > self.restarts
         return Meaning.LIFETIME if is_clear else Meaning.UNDECIDED
 
     def _shared(self) -> dict[Key, Shared]:
-        """What each turn shares. The shares of a turn follow each other, from when it was sent to its end."""
+        """What each turn shares. The shares of a turn are consecutive, from its start to its end."""
         first: dict[Key, int] = {}
         last: dict[Key, int] = {}
         entered: dict[Key, Amount] = {}
@@ -439,7 +440,7 @@ class _Meter:
             turn: Shared(
                 entered.get(turn, self.zero),
                 amounts[end + 1] - amounts[first[turn]],
-                # All turns of ours without those that begin later or have ended before, and this one.
+                # All our turns, except this one and those that begin after it or have ended before it.
                 bisect_right(begins, end) - bisect_left(ends, first[turn]) - 1
                 + strangers[end + 1] - strangers[first[turn]],
             )
@@ -448,9 +449,9 @@ class _Meter:
 
 
 class Shared(NamedTuple):
-    """The shared amounts of one turn: those entered for it, and all of which it may own a part.
+    """The shared amounts of one turn. `entered`: those entered for it; `part`: those it may own a part of.
 
-    `others`: how many others may own a part, ours and strangers.
+    `others`: how many others may own a part, our turns and strangers.
     """
 
     entered: Amount = 0
@@ -462,25 +463,21 @@ NOT_SHARED: Final = Shared()
 
 
 class MeterResult(NamedTuple):
-    """What one meter shows. `total`: the rises of all segments; it equals the entered amounts and `suspense`.
+    """What one meter shows; other members are described at `_Meter`.
 
-    `base`: what it showed when the worker was read first.
-
-    `own`, `shared`: amounts per turn if it counts the lifetime; `alone`: if it counts per turn, and then
-    the value of a turn in `overwritten` may be too small. `partly`: turns that ran before the first
-    reading of a segment. `loose`: turns since whose last value the worker was not idle. `refused`: refused
-    turns in whose window it rose. `waiting`: turns in whose time it fell for a reason that is unknown yet.
-    `shown`: the meaning that the `values` readings show; `meaning` is that unless the person `pinned`
-    another one.
+    `shown`: the meaning by its `values` readings. `meaning` is the same, unless the person `pinned` another.
+    `lifetime`, `shared`: amounts per turn for LIFETIME; `per_turn`: for PER_TURN. `waiting`: turns during
+    which the meter fell for a reason that is not known yet. `total`: the sum of all rises, which equals the
+    entered amounts plus `suspense`.
     """
 
     meaning: Meaning
-    own: dict[Key, Amount]
+    lifetime: dict[Key, Amount]
     shared: dict[Key, Shared]
-    alone: dict[Key, Amount]
+    per_turn: dict[Key, Amount]
     overwritten: set[Key]
-    partly: set[Key]
-    loose: frozenset[Key]
+    partial: set[Key]
+    unconfirmed: frozenset[Key]
     refused: set[Key]
     waiting: frozenset[Key]
     suspense: list[Suspense]
@@ -492,39 +489,39 @@ class MeterResult(NamedTuple):
 
     @property
     def of_worker(self) -> Amount | None:
-        """What the worker took altogether, also for others; None where nothing was reported."""
+        """What the worker has used in total, also for others; None if nothing was reported."""
         if self.meaning is Meaning.PER_TURN:
-            return sum(self.alone.values(), type(self.base)(0))
+            return sum(self.per_turn.values(), type(self.base)(0))
         return None if self.total is None else self.base + self.total
 
     @property
     def amounts(self) -> dict[Key, Amount]:
-        """The amounts of all turns that are in none of `exceptions`."""
-        return self.alone if self.meaning is Meaning.PER_TURN else self.own
+        """The amounts by turn; for turns in `exceptions`, `entry` has more."""
+        return self.per_turn if self.meaning is Meaning.PER_TURN else self.lifetime
 
     @property
     def exceptions(self) -> set[Key]:
-        """Turns with a remark beyond an amount."""
+        """Turns whose `entry` has more than an amount."""
         if self.meaning is Meaning.PER_TURN:
-            return self.overwritten.union(self.loose)
-        exceptions = self.partly.union(self.waiting, self.shared, self.loose)
+            return self.overwritten.union(self.unconfirmed)
+        exceptions = self.partial.union(self.waiting, self.shared, self.unconfirmed)
         if self.meaning is Meaning.UNDECIDED:
             exceptions.update(self.overwritten)
-            exceptions.update(turn for turn, own in self.own.items() if self.alone.get(turn) != own)
+            exceptions.update(turn for turn, own in self.lifetime.items() if self.per_turn.get(turn) != own)
         return exceptions
 
     def entry(self, turn: Key) -> Entry:
         """What the turn used."""
-        alone, is_open = self.alone.get(turn), turn in self.loose
+        per_turn, is_open = self.per_turn.get(turn), turn in self.unconfirmed
         if self.meaning is Meaning.PER_TURN:
-            return Entry(alone, open=is_open or turn in self.overwritten)
-        own, shared = self.own.get(turn), self.shared.get(turn, NOT_SHARED)
-        is_partial = turn in self.partly
+            return Entry(per_turn, open=is_open or turn in self.overwritten)
+        own, shared = self.lifetime.get(turn), self.shared.get(turn, NOT_SHARED)
+        is_partial = turn in self.partial
         if own is None or (is_partial and not own and not shared.part):
             return Entry()
         most = own + shared.part
-        # Whether a reading fell into the time of an overwritten turn makes its amount no surer.
-        is_other = turn in self.overwritten or alone != most
+        # The per-turn value of an overwritten turn may be too small, so an equal one proves nothing.
+        is_other = turn in self.overwritten or per_turn != most
         return Entry(
             own + shared.entered,
             most if shared.part else None,
@@ -535,46 +532,47 @@ class MeterResult(NamedTuple):
 
 
 class Timeline:
-    """All readings of one worker. `take` events in order of receipt; `results` at any time.
+    """All readings of one worker. Call `take` with events in order of receipt, `results` at any time.
 
     The caller sets a decimal context that does not round (`amounts.EXACT`).
     """
 
     def __init__(self, zeros: Sequence[Amount]) -> None:
-        """`zeros`: the zero of each meter, whole or decimal."""
+        """`zeros`: for each meter its zero, int or Decimal."""
         self._meters = [_Meter(zero) for zero in zeros]
         self.under_way: dict[Key, bool] = {}
-        """Our turns under way, in order of sending; True: it was left, and the worker was not idle since."""
+        """Our turns under way, in order of sending. True: no longer watched, until the worker is idle."""
         self._unconfirmed: set[Key] = set()
-        """Turns that have ended, and since whose last reading the worker was not idle."""
+        """Turns that have ended, without an idle reading since."""
         self.last: Key | None = None
         """The turn that ended last."""
         self.final: set[Key] = set()
-        """Turns that have ended, and after which the worker was idle."""
+        """Turns that have ended, with an idle reading since."""
         self.readings = 0
-        self.alone: Key | None = None
-        """The turn that the newest reading is about if the worker reports each turn by itself."""
+        self.read_turn: Key | None = None
+        """The turn that the newest reading describes if the meters count per turn."""
         self.starts = self.restart = 0
-        """How many turns were sent while none was under way, and what a restart in the last one weighs."""
+        """How many turns were sent while none was under way, and the weight of a restart in the last one."""
         self.touched: set[Key] = set()
         """Turns whose amounts may have changed; the owner of the timeline clears it."""
         self._windows: list[_Window] = []
         """The window before each reading."""
         self._window = _Window(counted=False)
-        """The window since the last reading."""
+        """The window since the newest reading."""
         self._newest: tuple[Key, int | None] | None = None
-        """The turn that was sent last, and the messages of others at that time."""
-        self._is_looked = True
-        """The last reading was no stale one."""
+        """The turn that was sent last, and the number of messages of others at that time."""
+        self._is_fresh = True
+        """The newest reading was not stale."""
         self._is_idle = False
-        """The worker was idle at the last reading, and no turn was sent since."""
+        """The worker was idle at the newest reading, and no turn was sent since."""
         self._stranger_runs = False
-        """At the last reading the worker was busy, although no turn of ours was under way."""
+        """At the newest reading the worker was busy, although no turn of ours was under way."""
         self._strangers: int | None = None
         """How many messages of the worker are not ours."""
         self._fewer: tuple[int, ...] = ()
-        """The number of those messages at the last readings of the idle worker, where it was smaller."""
+        """Smaller numbers of these messages in the newest readings of the idle worker."""
         self._sent = 0
+        """How many messages of the worker are ours."""
         self._at_ms = 0
         """The time of the newest event."""
 
@@ -589,7 +587,7 @@ class Timeline:
         return other
 
     def take(self, event: Event, at_ms: int = 0) -> None:
-        """Take the next event, which was received at `at_ms`."""
+        """Process the next event, received at `at_ms`."""
         self._at_ms = at_ms
         if isinstance(event, Read):
             self._read(event)
@@ -599,13 +597,13 @@ class Timeline:
             self._end(event)
 
     def results(self, decisions: Decisions = NO_DECISIONS) -> list[MeterResult]:
-        """What each meter shows by all readings so far, and by what the person decided."""
+        """What each meter shows by all readings so far and the decisions of the person."""
         return [meter.result(self, decisions) for meter in self._meters]
 
     def window_since(self, reading: int) -> _Window:
-        """The time between an earlier reading and the newest one, for a meter that was read at both only.
+        """The time between an earlier reading and the newest one, for a meter that only these two had.
 
-        For that meter, no reading was just before a turn that began after the first of the others.
+        For this meter, a turn that began after the first reading in between has no reading just before.
         """
         if reading + 1 == len(self._windows):
             return self._windows[reading]
@@ -619,7 +617,7 @@ class Timeline:
             self._window = window._replace(refused=(*window.refused, sent.turn))
             self.touched.add(sent.turn)
             if self._newest is not None and self._newest[0] not in self.under_way:
-                # Later figures may be those of the refused turn.
+                # Later figures may belong to the refused turn.
                 self._overwrite(self._newest[0])
                 self._newest = None
             return
@@ -628,13 +626,13 @@ class Timeline:
             for meter in self._meters:
                 if meter.level is None:
                     meter.level, meter.recent = meter.zero, (meter.zero,)
-        is_looked = sent.looked and self._is_looked
-        is_unread = window.unread or not (is_looked or sent.creates)
+        is_read_before = sent.read_before and self._is_fresh
+        is_unread = window.unread or not (is_read_before or sent.creates)
         self._window = window._replace(turns=(*window.turns, sent.turn), unread=is_unread)
         self.restart = 0
         if not self.under_way:
             self.starts += 1
-            self.restart = RESTART if is_looked else 1
+            self.restart = RESTART_WEIGHT if is_read_before else 1
         if self._newest is not None:
             self._overwrite(self._newest[0])
         self.under_way[sent.turn] = self._is_idle = False
@@ -643,7 +641,7 @@ class Timeline:
 
     def _read(self, read: Read) -> None:
         came, is_fewer, is_stale = self._count_strangers(read)
-        self._is_looked = not is_stale
+        self._is_fresh = not is_stale
         if is_stale:
             return
         stranger_ran, self._stranger_runs = self._stranger_runs, read.busy and not self.under_way
@@ -652,14 +650,14 @@ class Timeline:
         window = self._window._replace(strangers=came or 0, counted=came is not None, at_ms=self._at_ms)
         self._windows.append(window)
         self.touched.update(window.turns, window.refused)
-        self._choose_alone(read.prompts)
-        if self.alone is not None:
-            self.touched.add(self.alone)
+        self._choose_read_turn(read.prompts)
+        if self.read_turn is not None:
+            self.touched.add(self.read_turn)
         self.readings += 1
         for meter, value in zip(self._meters, read.meters, strict=True):
             if value is not None:
                 meter.read(value, self, busy=read.busy)
-        # A reading that lacks a message of ours may be older than it seems.
+        # A reading without one of our messages may be older than it seems.
         self._window = window if is_fewer else _Window(tuple(self.under_way), counted=False)
         self._is_idle = not read.busy
         if self._is_idle:
@@ -669,17 +667,17 @@ class Timeline:
             self.touched |= self._unconfirmed
             self._unconfirmed.clear()
 
-    def _choose_alone(self, prompts: int | None) -> None:
-        self.alone, before = self._newest or (None, None)
+    def _choose_read_turn(self, prompts: int | None) -> None:
+        self.read_turn, before = self._newest or (None, None)
         is_counted = prompts is not None and before is not None and self._strangers is not None
-        if self.alone is not None and is_counted and (self._strangers or 0) > (before or 0):
-            self._overwrite(self.alone)
-            self.alone = None
+        if self.read_turn is not None and is_counted and (self._strangers or 0) > (before or 0):
+            self._overwrite(self.read_turn)
+            self.read_turn = None
 
     def _overwrite(self, turn: Key) -> None:
-        """The figures are those of another turn from now on."""
+        """Mark a turn: from now on, per-turn figures belong to another one."""
         for meter in self._meters:
-            if turn not in self.final or turn in meter.loose:
+            if turn not in self.final or turn in meter.unconfirmed:
                 meter.overwritten.add(turn)
                 self.touched.add(turn)
 
@@ -697,25 +695,25 @@ class Timeline:
             self._unconfirmed.add(turn)
             return
         self.final.add(turn)
-        # It ran before the last reading, not after it.
+        # It ran before the newest reading, not after it.
         turns = self._window.turns
         if turn in turns:
             at = turns.index(turn)
             self._window = self._window._replace(turns=(*turns[:at], *turns[at + 1 :]))
 
     def _count_strangers(self, read: Read) -> tuple[int | None, bool, bool]:
-        """How many messages of others came; whether one of ours is missing; whether the reading is stale.
+        """How many messages of others arrived (None: unknown); is one of ours missing; is the reading stale.
 
-        A count of None is unknown. A worker that is idle and lacks a message of ours is shown by a
-        replica that lags behind. Where it lacks it repeatedly, messages were removed.
+        An idle worker without one of our messages comes from a lagging replica; if the message is missing
+        repeatedly, it was removed.
         """
         if read.prompts is None:
             return None, False, False
         before, count = self._strangers, read.prompts - self._sent
         is_fewer = before is not None and count < before
         if not read.busy:
-            self._fewer = (*self._fewer[1 - PERSISTENT :], count) if is_fewer else ()
-        is_removed = is_fewer and not read.busy and self._fewer == (count,) * PERSISTENT
+            self._fewer = (*self._fewer[1 - REMOVED_AFTER :], count) if is_fewer else ()
+        is_removed = is_fewer and not read.busy and self._fewer == (count,) * REMOVED_AFTER
         if not is_fewer or is_removed:
             self._strangers = count
         came = None if before is None else max(0, count - before)

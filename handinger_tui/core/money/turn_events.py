@@ -1,4 +1,4 @@
-"""From turns to the events of their workers, in order of receipt, and the person's decisions about them."""
+"""From turns to the events of their workers, in order of receipt; and the decisions of the person."""
 
 from __future__ import annotations
 
@@ -21,20 +21,20 @@ from handinger_tui.core.turns.session import OtherTurn, Ruling
 from handinger_tui.core.turns.turn import FREE, LIVE, UNDECIDED, FigureRead, Turn, TurnStatus
 
 AUTO: Final = "auto"
-"""The meaning of a ruling by which the readings decide again."""
-WORDS: Final = {"lifetime": "lifetime", "per-turn": "per_turn", AUTO: AUTO}
-"""What a person types for a meaning, and what is stored for it."""
-DECIDED: Final = {
+"""The meaning in a ruling that removes a pin: the readings decide again."""
+MEANING_WORDS: Final = {"lifetime": "lifetime", "per-turn": "per_turn", AUTO: AUTO}
+"""Typed word for a meaning → stored word."""
+MEANING_ANSWERS: Final = {
     "lifetime": "Pinned by you: this worker's figures are totals.",
     "per-turn": "Pinned by you: this worker's figures are per turn.",
     AUTO: "No longer pinned: the readings decide what this worker's figures mean.",
 }
-"""The answer to each of these words."""
+"""Typed word for a meaning → the answer to the person."""
 MEANINGS: Final = {str(meaning): meaning for meaning in (Meaning.LIFETIME, Meaning.PER_TURN)}
 
 
 def decisions_by(rulings: Sequence[Ruling], keys: Mapping[str, Key]) -> dict[str | None, Decisions]:
-    """What is in force for each worker. `keys`: the turns on the timelines, by their ids."""
+    """The decisions in force for each worker. `keys`: turn id → key on the timelines."""
     meanings: dict[str, Meaning | None] = {}
     owners: dict[str, dict[int, Key]] = {}
     for ruling in rulings:
@@ -51,36 +51,36 @@ def decisions_by(rulings: Sequence[Ruling], keys: Mapping[str, Key]) -> dict[str
 
 
 def worker_of(turn: Turn) -> str | None:
-    """The id of the worker of a turn, None while it is unknown."""
+    """The id of the worker of a turn; None while it is unknown."""
     return turn.worker_id or turn.order.worker_id
 
 
 def newest_worker(turns: Sequence[Turn]) -> str | None:
-    """The worker of the newest turn for which it is known; the local worker has a new id at each start."""
+    """The worker of the newest turn that has one; the local worker gets a new id at each start."""
     return next((worker_id for turn in reversed(turns) if (worker_id := worker_of(turn)) is not None), None)
 
 
 def timeline_of(turn: Turn) -> str | None:
     """The key of the timeline of a turn: its worker.
 
-    Imported turns have timelines of their own, which nothing is charged from: what a file claims of a worker
-    must not change an amount of this history.
+    Imported turns have separate timelines: what a file says about a worker must not change an amount of this
+    history.
     """
     worker = worker_of(turn)
     return worker if not turn.imported else f"{IMPORTED}{worker or ''}"
 
 
 IMPORTED: Final = "\0imported "
-"""Begins the key of a timeline of imported turns. No id of a worker begins like that."""
+"""The prefix of the timelines of imported turns. No worker id begins with it."""
 
 
 def is_of_file(timeline: str | None) -> bool:
-    """Whether a timeline is that of imported turns."""
+    """Whether the key is that of a timeline of imported turns."""
     return timeline is not None and timeline.startswith(IMPORTED)
 
 
 def newest_timeline(turns: Sequence[Turn]) -> str | None:
-    """The timeline of the newest turn whose worker is known, see `newest_worker`."""
+    """The key of the timeline of the newest turn that has a worker."""
     return next((timeline_of(turn) for turn in reversed(turns) if worker_of(turn) is not None), None)
 
 
@@ -96,15 +96,15 @@ _REFUSED: Final = (TurnStatus.REJECTED, TurnStatus.NOT_DELIVERED)
 
 
 def events_of_turn(turn: Turn, key: Key, *, creates: bool) -> list[TimedEvent]:
-    """What happened to the worker by one turn, in order of receipt."""
+    """The events of a turn on the timeline of its worker, in order of receipt. `creates`: see `Sent`."""
     events: list[TimedEvent] = []
 
     def add(at_ms: int | None, event: Event) -> None:
         latest = events[-1].at_ms if events else turn.order.created_ms
         events.append(TimedEvent(latest if at_ms is None else max(at_ms, latest), event))
 
-    looked = turn.before is not None and (turn.before.usage.reported or turn.before.costs.reported)
-    if turn.before is not None and looked:
+    read_before = turn.before is not None and (turn.before.usage.reported or turn.before.costs.reported)
+    if turn.before is not None and read_before:
         add(turn.before_ms, _read(_figures_of(turn.before, 0)))
     reads = turn.reads or only_read(turn)
     if turn.status is TurnStatus.QUEUED and not reads:
@@ -112,9 +112,9 @@ def events_of_turn(turn: Turn, key: Key, *, creates: bool) -> list[TimedEvent]:
     if turn.status in _REFUSED:
         add(turn.sent_ms, Sent(key, refused=True))
     elif turn.status is not TurnStatus.NOT_SENT:
-        # A turn that another program sent has no reading before it, and needs none.
+        # A turn that another program sent needs no reading before it.
         is_counted = turn.status is not TurnStatus.UNKNOWN
-        add(turn.sent_ms, Sent(key, creates, looked or turn.sent_ms is None, counted=is_counted))
+        add(turn.sent_ms, Sent(key, creates, read_before or turn.sent_ms is None, counted=is_counted))
     ended_ms = None if turn.status in LIVE or turn.status in FREE else turn.ended_ms
     for read in reads:
         if ended_ms is not None and read.at_ms > ended_ms:
@@ -131,7 +131,7 @@ def _figures_of(snapshot: Snapshot, at_ms: int) -> FigureRead:
 
 
 def only_read(turn: Turn) -> tuple[FigureRead, ...]:
-    """The newest snapshot as the only reading, for a turn whose single readings are unknown."""
+    """The newest snapshot as the only reading, for a turn without stored readings."""
     if turn.snapshot is None:
         return ()
     moments = (turn.read_ms, turn.ended_ms, turn.sent_ms, turn.order.created_ms)
@@ -145,10 +145,10 @@ def _read(read: FigureRead) -> Read:
 
 # -- in order of receipt -----------------------------------------------------------------
 class Scan(Struct, frozen=True):
-    """What has to be known of earlier turns to read the events of the next one.
+    """The state after some turns that is needed for the events of the next one.
 
-    `workers`: those of turns that may have spent. `started_ms`: when the newest turn began. `ended_ms`: when
-    the last of them had ended.
+    `workers`: of turns that may have spent. `started_ms`: when the newest turn began. `ended_ms`: the latest
+    end.
     """
 
     workers: frozenset[str | None] = frozenset()
@@ -156,8 +156,8 @@ class Scan(Struct, frozen=True):
     ended_ms: int | None = None
 
 
-class Placed(NamedTuple):
-    """An event on the timeline of a worker. `turn_id`: the turn that it was received for."""
+class WorkerEvent(NamedTuple):
+    """An event on the timeline of a worker. `turn_id`: the turn for which it was received."""
 
     at_ms: int
     worker_id: str | None
@@ -166,18 +166,18 @@ class Placed(NamedTuple):
 
 
 class Cluster(NamedTuple):
-    """Turns from position `first` on whose times overlap, with their events in order of receipt.
+    """The events, in order of receipt, of turns from position `first` on whose times overlap.
 
-    `scan`: that of the turns before them.
+    `scan`: the state before these turns.
     """
 
     first: int
     scan: Scan
-    events: list[Placed]
+    events: list[WorkerEvent]
 
     @property
     def overlaps_earlier(self) -> bool:
-        """Whether it begins before the turns before it have ended, so that it is not a cluster of its own."""
+        """Whether it begins before the end of earlier turns, so that it is not a separate cluster."""
         ended_ms = self.scan.ended_ms
         return ended_ms is not None and bool(self.events) and self.events[0][0] < ended_ms
 
@@ -186,14 +186,14 @@ _BY_TIME: Final = attrgetter("at_ms")
 
 
 def clusters_of(turns: Sequence[Turn], first: int, scan: Scan) -> list[Cluster]:
-    """The turns from position `first` on, those that overlap together. At least one, which may be empty."""
+    """The clusters of the turns from position `first` on; at least one, which may be empty."""
     clusters = [Cluster(first, scan, [])]
     end_ms: int | None = None
     for at in range(first, len(turns)):
         turn, before = turns[at], scan
         worker = timeline_of(turn)
         if not turn.imported and at and turns[at - 1].imported:
-            # The times of a file say nothing of our clock.
+            # The times in a file are not those of our clock.
             scan = replace(scan, started_ms=None)
         events = events_of_turn(turn, at, creates=_creates(turn, scan))
         if turn.status not in FREE and worker not in scan.workers:
@@ -201,7 +201,7 @@ def clusters_of(turns: Sequence[Turn], first: int, scan: Scan) -> list[Cluster]:
         if not events:
             continue
         start_ms = events[0].at_ms
-        # Where the clock went back, the turns of a session are in the right order all the same.
+        # If the clock went back, the order of the turns in the session is the right one.
         late_ms = max(0, (scan.started_ms or start_ms) - start_ms)
         start_ms += late_ms
         scan = replace(scan, started_ms=start_ms)
@@ -209,7 +209,7 @@ def clusters_of(turns: Sequence[Turn], first: int, scan: Scan) -> list[Cluster]:
             clusters.append(Cluster(at, replace(before, ended_ms=end_ms), []))
             end_ms = None
         clusters[-1].events.extend(
-            Placed(timed.at_ms + late_ms, worker, timed.event, turn.turn_id) for timed in events
+            WorkerEvent(timed.at_ms + late_ms, worker, timed.event, turn.turn_id) for timed in events
         )
         latest_ms = events[-1].at_ms + late_ms
         end_ms = latest_ms if end_ms is None else max(end_ms, latest_ms)
@@ -218,30 +218,30 @@ def clusters_of(turns: Sequence[Turn], first: int, scan: Scan) -> list[Cluster]:
     return clusters
 
 
-def with_others(turns: Sequence[Turn], others: Sequence[OtherTurn]) -> Cluster:
-    """The events of all turns of a session together with those of other sessions of its workers."""
+def events_with_others(turns: Sequence[Turn], others: Sequence[OtherTurn]) -> list[WorkerEvent]:
+    """The events of all turns of a session and of those of other sessions, in order of receipt."""
     elsewhere = {other.turn_id for other in others}
     placed_here = chain.from_iterable(cluster.events for cluster in clusters_of(turns, 0, Scan()))
     events = [placed for placed in placed_here if placed.turn_id not in elsewhere]
     added = [
-        Placed(timed.at_ms, other.worker_id, timed.event, other.turn_id)
+        WorkerEvent(timed.at_ms, other.worker_id, timed.event, other.turn_id)
         for other in others
         for timed in events_of_other(other)
     ]
-    # A worker is created once. Two of the same id are different ones, of which nothing can be compared.
+    # A worker is created once. Two with the same id are different ones, whose figures cannot be combined.
     doubled = _created(events) & _created(added)
     events += [placed for placed in added if placed.worker_id not in doubled]
-    # Every program has to see the same order, also of events of the same millisecond.
+    # Every program must compute the same order, also within a millisecond.
     events.sort(key=attrgetter("at_ms", "turn_id"))
-    return Cluster(0, Scan(), events)
+    return events
 
 
-def _created(events: Sequence[Placed]) -> set[str | None]:
+def _created(events: Sequence[WorkerEvent]) -> set[str | None]:
     return {one.worker_id for one in events if isinstance(one.event, Sent) and one.event.creates}
 
 
 def _creates(turn: Turn, scan: Scan) -> bool:
-    """Whether the turn makes its worker. A turn that was queued without a worker may get that of another."""
+    """Whether the turn creates its worker. One queued without a worker may get that of an earlier turn."""
     if turn.order.worker_id is not None:
         return False
     own = timeline_of(turn)
@@ -251,13 +251,13 @@ def _creates(turn: Turn, scan: Scan) -> bool:
 
 # -- turns of other sessions ---------------------------------------------------------------
 def events_text(turn: Turn, *, creates: bool) -> str:
-    """The events of a turn as JSON, for sessions that use the same worker."""
+    """The events of a turn as JSON, for other sessions with the same worker."""
     events = events_of_turn(turn, "", creates=creates)
     return dump([[timed.at_ms, *_written(timed.event)] for timed in events])
 
 
 def sent_text(at_ms: int) -> str:
-    """The events of a turn that is being sent."""
+    """The events of a turn that is being sent, as `events_text`."""
     return dump([[at_ms, *_written(Sent(""))]])
 
 
@@ -265,12 +265,12 @@ _TIMES: Final = re.compile(r'\[(-?[0-9]+),"(?:sent|read|ended)"')
 
 
 def newest_ms(text: object) -> int:
-    """The time of the last event in a text of `events_text`; 0 where there is none."""
+    """The time of the newest event in the result of `events_text`; 0 without events."""
     return max(map(int, _TIMES.findall(str(text))), default=0)
 
 
 def newest_event_ms(turn: Turn) -> int:
-    """The time of the last event of a turn; 0 where there is none."""
+    """The time of the newest event of a turn; 0 without events."""
     return max((timed.at_ms for timed in events_of_turn(turn, "", creates=False)), default=0)
 
 
@@ -279,14 +279,14 @@ def _written(event: Event) -> list[Json]:
         figures = (decimal_text(one) if isinstance(one, Decimal) else one for one in event.meters)
         return ["read", event.busy, event.prompts, [*figures]]
     if isinstance(event, Sent):
-        return ["sent", event.creates, event.looked, event.refused, event.counted]
+        return ["sent", event.creates, event.read_before, event.refused, event.counted]
     return ["ended", event.left_running]
 
 
-# The same few are read at each reading of a session.
+# Cached: the same turns are processed at each reading of a session.
 @lru_cache(maxsize=1024)
 def events_of_other(other: OtherTurn) -> tuple[TimedEvent, ...]:
-    """The events of a turn of another session. What cannot be read is omitted."""
+    """The events of a turn of another session. Damaged ones are omitted."""
     try:
         rows = as_list(parse(other.events))
     except NotJson:
@@ -296,7 +296,7 @@ def events_of_other(other: OtherTurn) -> tuple[TimedEvent, ...]:
 
 
 def has_ended(other: OtherTurn) -> bool:
-    """Whether the program of a turn has stored its end."""
+    """Whether the end of a turn is stored."""
     events = [timed.event for timed in events_of_other(other)]
     return any(isinstance(one, Ended) or (isinstance(one, Sent) and one.refused) for one in events)
 
@@ -306,8 +306,8 @@ def _read_back(row: list[Json], key: Key) -> TimedEvent | None:
         case [int(at_ms), "read", bool(busy), prompts, list(figures)]:
             meters = tuple(_figure(figure) for figure in figures)
             return TimedEvent(at_ms, Read(meters, busy, count(prompts)))
-        case [int(at_ms), "sent", bool(creates), bool(looked), bool(refused), bool(counted)]:
-            return TimedEvent(at_ms, Sent(key, creates, looked, refused, counted))
+        case [int(at_ms), "sent", bool(creates), bool(read_before), bool(refused), bool(counted)]:
+            return TimedEvent(at_ms, Sent(key, creates, read_before, refused, counted))
         case [int(at_ms), "ended", bool(left_running)]:
             return TimedEvent(at_ms, Ended(key, left_running))
         case _:
@@ -315,7 +315,7 @@ def _read_back(row: list[Json], key: Key) -> TimedEvent | None:
 
 
 def _figure(stored: Json) -> Amount | None:
-    """A figure of a damaged row is unknown."""
+    """A stored figure; None if it is damaged."""
     try:
         return amount(Decimal(stored)) if isinstance(stored, str) else count(stored)
     except InvalidOperation:

@@ -1,4 +1,4 @@
-"""Typical cost: that of earlier turns at the same budget, and the budget levels side by side."""
+"""Typical cost: that of earlier turns at the same budget; comparison of the budget levels."""
 
 from __future__ import annotations
 
@@ -18,14 +18,13 @@ from handinger_tui.core.safety import clean_line
 from handinger_tui.core.turns.turn import FREE, LIVE, TurnStatus, level_of
 
 ENOUGH: Final = 5
-"""Counted turns that quartiles need; with fewer, `low` and `high` are the lowest and highest amount."""
+"""How many amounts quartiles need; with fewer, `low` and `high` are the minimum and the maximum."""
 
 
 class Spread(Struct, frozen=True):
-    """The distribution of `counted` amounts: the middle half lies between `low` and `high`.
+    """The distribution of `counted` amounts: the middle half is between `low` and `high` (see `ENOUGH`).
 
-    With fewer than `ENOUGH` amounts, `low` and `high` are the extremes. All amounts are None when none
-    is known. `unknown`: the number of turns whose amount was never reported.
+    All amounts are None if there is none. `unknown`: how many turns have no reported amount.
     """
 
     counted: int = 0
@@ -37,14 +36,14 @@ class Spread(Struct, frozen=True):
     most: Decimal | None = None
 
 
-def spread_object(of: Spread) -> JsonObject:
+def spread_object(spread: Spread) -> JsonObject:
     """A distribution in JSON."""
-    amounts = {name: json_amount(getattr(of, name)) for name in ("low", "median", "high", "p90", "most")}
-    return {"turns": of.counted, "not_reported": of.unknown, **amounts}
+    amounts = {name: json_amount(getattr(spread, name)) for name in ("low", "median", "high", "p90", "most")}
+    return {"turns": spread.counted, "not_reported": spread.unknown, **amounts}
 
 
 def spread(amounts: Iterable[Decimal | None]) -> Spread:
-    """The distribution of one amount per turn, in any order."""
+    """The distribution of amounts, one per turn, in any order."""
     values = list(amounts)
     reported = sorted(amount for amount in values if amount is not None)
     unknown = len(values) - len(reported)
@@ -63,7 +62,7 @@ def spread(amounts: Iterable[Decimal | None]) -> Spread:
 
 
 def quantile(ordered: Sequence[Decimal], share: Decimal) -> Decimal:
-    """A quantile by exact linear interpolation between two amounts; `ordered` must not be empty."""
+    """A quantile by exact linear interpolation. `ordered`: sorted, not empty; `share`: from 0 to 1."""
     position = EXACT.multiply(Decimal(len(ordered) - 1), share)
     below = int(position)
     above = min(below + 1, len(ordered) - 1)
@@ -74,7 +73,7 @@ def quantile(ordered: Sequence[Decimal], share: Decimal) -> Decimal:
 class TypicalCost(Struct, frozen=True):
     """The cost of the newest turns of one worker at one budget, in USD and in credits.
 
-    `everywhere`: the worker has no turn at the budget; the figures are those of all workers.
+    `everywhere`: the worker has no turn at this budget, so the figures are those of all workers.
     """
 
     budget: str
@@ -85,7 +84,7 @@ class TypicalCost(Struct, frozen=True):
     """See `Session`."""
 
     def at_price(self, unit: Unit, value: Decimal) -> str:
-        """What an amount of credits costs at the person's price, "~$0.04"; "" without one."""
+        """The cost of an amount of credits at the person's price, "~$0.04"; "" if there is none."""
         price = at_price(value, self.credit_usd) if unit is Unit.CREDITS else None
         return "" if price is None else f"~{rough(price, Unit.USD)}"
 
@@ -95,38 +94,38 @@ CHIP_CELLS: Final = 25
 """The maximum width of `typical_cost_chip` in cells."""
 _SMALLEST: Final = Decimal("0.0001")
 _STEPS: Final = ((Decimal("0.1"), Decimal("0.01")), (Decimal("0.01"), Decimal("0.001")))
-"""Pairs of a least amount and its rounding step, for two significant digits."""
+"""Minimum amount and rounding step, for two significant digits."""
 
 
-def typical_cost_text(usual: TypicalCost) -> str:
-    """One short line with gaps and other workers: "usually $0.02–$0.09 (median $0.04, 12 turns)"."""
-    unit, of = unit_and_spread(usual)
-    budget = clean_line(usual.budget, 40)
+def typical_cost_text(typical: TypicalCost) -> str:
+    """One short line: "usually $0.02–$0.09 (median $0.04, 12 turns, 1 more not reported)"."""
+    unit, of = unit_and_spread(typical)
+    budget = clean_line(typical.budget, 40)
     if of.median is None:
         if not of.unknown:
             return f"no cost history at {budget} yet"
-        whose = "on other workers " if usual.everywhere else ""
+        whose = "on other workers " if typical.everywhere else ""
         return f"{whose}{plural(of.unknown, 'turn')} at {budget}, cost not reported"
     gaps = f"{of.unknown:,} more not reported" if of.unknown else ""
-    gaps = ", ".join(filter(None, [usual.at_price(unit, of.median), gaps]))
+    gaps = ", ".join(filter(None, [typical.at_price(unit, of.median), gaps]))
     turns = plural(of.counted, "turn")
     if of.counted < ENOUGH:
-        whose = "other workers, " if usual.everywhere else ""
+        whose = "other workers, " if typical.everywhere else ""
         amount = amount_text(of.median, unit) if of.counted == 1 else _between(of, unit)
         return f"{whose}{turns} so far: {amount}" + (f", {gaps}" if gaps else "")
-    whose = "other workers usually" if usual.everywhere else "usually"
+    whose = "other workers usually" if typical.everywhere else "usually"
     details = ", ".join(filter(None, [f"median {rough(of.median, unit)}", turns, gaps]))
     return f"{whose} {_between(of, unit)} ({details})"
 
 
-def typical_cost_chip(usual: TypicalCost) -> str:
+def typical_cost_chip(typical: TypicalCost) -> str:
     """A text of at most `CHIP_CELLS` cells: "~$0.04 ($0.02–0.09)", "no cost history yet"."""
-    unit, of = unit_and_spread(usual)
+    unit, of = unit_and_spread(typical)
     if of.median is None:
         return "cost not reported" if of.unknown else "no cost history yet"
     median = f"~{rough(of.median, unit)}"
     turns = f"{median} ({plural(of.counted, 'turn')})"
-    if usual.everywhere:
+    if typical.everywhere:
         choices = [f"{median} (other workers)"]
     elif of.counted == 1:
         choices = [turns.removeprefix("~")]
@@ -134,7 +133,7 @@ def typical_cost_chip(usual: TypicalCost) -> str:
         choices = [f"{_briefly(of, unit)} ({plural(of.counted, 'turn')})", turns]
     else:
         choices = [f"{median} ({_briefly(of, unit).partition(' ')[0]})", turns]
-    priced = usual.at_price(unit, of.median)
+    priced = typical.at_price(unit, of.median)
     if priced:
         choices = [f"{text} · {priced}" for text in (*choices, median)] + choices
     return next((text for text in choices if len(text) <= CHIP_CELLS), median)
@@ -148,15 +147,15 @@ def rough(value: Decimal, unit: Unit) -> str:
     return f"{sign}{digits} {'credit' if digits == '1' else 'credits'}"
 
 
-def unit_and_spread(usual: TypicalCost) -> tuple[Unit, Spread]:
-    """USD where it was ever reported, else credits."""
-    if usual.usd.counted or not usual.credits.counted:
-        return Unit.USD, usual.usd
-    return Unit.CREDITS, usual.credits
+def unit_and_spread(typical: TypicalCost) -> tuple[Unit, Spread]:
+    """The unit and its distribution: USD if it was ever reported, else credits."""
+    if typical.usd.counted or not typical.credits.counted:
+        return Unit.USD, typical.usd
+    return Unit.CREDITS, typical.credits
 
 
 def _between(of: Spread, unit: Unit) -> str:
-    """The range "$0.02–$0.09" or "2–9 credits"; one amount where both ends are the same."""
+    """The range "$0.02–$0.09" or "2–9 credits"; one amount if both ends are the same."""
     low, high = (rough(end or Decimal(0), unit) for end in (of.low, of.high))
     return high if low == high else f"{low.partition(' ')[0]}–{high}"
 
@@ -185,20 +184,20 @@ def _digits(value: Decimal, at_least: int) -> tuple[str, str]:
 
 LEVELS: Final = ("low", "standard", "high", "unlimited")
 ENDED: Final = frozenset({TurnStatus.COMPLETED, TurnStatus.INCOMPLETE, TurnStatus.FAILED})
-"""Statuses of turns whose end is known, so that time and sources are those of the whole turn."""
+"""Statuses of turns whose end was seen, so that time and sources are complete."""
 ENOUGH_TO_ADVISE: Final = 8
-"""Known costs that each of two levels needs before the advice compares them."""
-CLEARLY: Final = Decimal("1.5")
-"""The factor by which the medians of two levels must differ at least."""
-ABOUT: Final = Decimal("0.2")
-"""The relative difference up to which two numbers of sources count as about equal."""
+"""How many costs each of two levels needs before the advice compares them."""
+CLEAR_FACTOR: Final = Decimal("1.5")
+"""The minimum factor between the medians of two levels."""
+ABOUT_EQUAL: Final = Decimal("0.2")
+"""Two numbers of sources with at most this relative difference are "about as many"."""
 
 
 class BudgetRow(Struct, frozen=True):
-    """The turns at one level that may have cost something; `budget` is "" where the level is unknown.
+    """The turns at one level that may have cost something. `budget`: "" if the level is unknown.
 
-    `incomplete`: turns that failed, ended early, or whose end is unknown. The spreads hold known
-    figures of finished turns only; times are in milliseconds.
+    `incomplete`: turns that failed, ended early, or whose end is unknown. The distributions are those of
+    finished turns; times are in milliseconds.
     """
 
     budget: str
@@ -212,7 +211,7 @@ class BudgetRow(Struct, frozen=True):
 
     @property
     def share_incomplete(self) -> int | None:
-        """Percentage of incomplete turns: 0 only for none, 100 only for all; None without turns."""
+        """The percentage of incomplete turns: 0 only for none, 100 only for all. None without turns."""
         if not self.turns:
             return None
         if self.incomplete in (0, self.turns):
@@ -221,10 +220,9 @@ class BudgetRow(Struct, frozen=True):
 
 
 def compare(charges: Iterable[TurnCharge]) -> tuple[BudgetRow, ...]:
-    """One row per used level, in the order low, standard, high, unlimited, others by name, unknown.
+    """One row per level, in the order low, standard, high, unlimited, others by name, unknown.
 
-    Running turns are omitted. Where any turn cost real money, the turns of the local worker, which
-    cost simulated money, are omitted as well.
+    Running turns are omitted; so are the turns of the local worker (simulated money) if there are others.
     """
     counted = [own for own in charges if own.status not in FREE and own.status not in LIVE]
     real = [own for own in counted if own.base_url != LOCAL]
@@ -254,49 +252,49 @@ def _counts(values: Iterable[int | None]) -> Spread:
 
 # -- advice ----------------------------------------------------------------------------
 class _Pair(Struct, frozen=True):
-    """Two levels whose cost differs clearly."""
+    """Two levels, the one with the lower median first."""
 
     cheap: BudgetRow
-    dear: BudgetRow
+    expensive: BudgetRow
     unit: Unit
 
     def spreads(self) -> tuple[Spread, Spread]:
-        return _of(self.cheap, self.unit), _of(self.dear, self.unit)
+        return _of(self.cheap, self.unit), _of(self.expensive, self.unit)
 
 
 def advice(rows: Sequence[BudgetRow]) -> str | None:
-    """One sentence on two levels: of those that differ clearly, the best known; None without any."""
+    """One sentence on the two levels that differ clearly and have the most costs; None without any."""
     named = [row for row in rows if row.budget]
     pairs = [pair for one, other in combinations(named, 2) if (pair := _pair(one, other)) is not None]
     if not pairs:
         return None
-    # The best known: the one whose smaller number of known costs is the largest.
+    # The smaller number of costs decides.
     pair = max(pairs, key=lambda pair: min(one.counted for one in pair.spreads()))
-    cheap, dear = (
+    cheap, expensive = (
         f"{rough(of.median or Decimal(0), pair.unit)} ({plural(of.counted, 'turn')})" for of in pair.spreads()
     )
-    cost = f"So far, {_name(pair.cheap)} costs a median of {cheap} and {_name(pair.dear)} {dear}"
+    cost = f"So far, {_name(pair.cheap)} costs a median of {cheap} and {_name(pair.expensive)} {expensive}"
     details = filter(None, (_sources(pair), _incomplete(pair)))
     return f"{cost}. {_name(pair.cheap).capitalize()} had {' and '.join(details)}."
 
 
 def _pair(one: BudgetRow, other: BudgetRow) -> _Pair | None:
-    """The pair in USD where both levels have enough known costs, else in credits; None if they are close."""
+    """The pair in USD if both levels have enough costs, else in credits; None if they are too similar."""
     for unit in Unit:
         if min(_of(one, unit).counted, _of(other, unit).counted) < ENOUGH_TO_ADVISE:
             continue
-        cheap, dear = sorted((one, other), key=lambda row: _of(row, unit).median or Decimal(0))
-        pair = _Pair(cheap, dear, unit)
+        cheap, expensive = sorted((one, other), key=lambda row: _of(row, unit).median or Decimal(0))
+        pair = _Pair(cheap, expensive, unit)
         return pair if _differ_clearly(*pair.spreads()) else None
     return None
 
 
-def _differ_clearly(cheap: Spread, dear: Spread) -> bool:
+def _differ_clearly(cheap: Spread, expensive: Spread) -> bool:
     """Whether the medians are far apart and the middle halves do not overlap."""
-    if cheap.median is None or dear.median is None or cheap.high is None or dear.low is None:
+    if cheap.median is None or expensive.median is None or cheap.high is None or expensive.low is None:
         return False
-    is_far = dear.median > 0 and dear.median >= EXACT.multiply(cheap.median, CLEARLY)
-    return is_far and dear.low >= cheap.high
+    is_far = expensive.median > 0 and expensive.median >= EXACT.multiply(cheap.median, CLEAR_FACTOR)
+    return is_far and expensive.low >= cheap.high
 
 
 def _of(row: BudgetRow, unit: Unit) -> Spread:
@@ -309,24 +307,30 @@ def _name(row: BudgetRow) -> str:
 
 def _sources(pair: _Pair) -> str:
     """The text about sources, "about as many sources (6 and 7)"; "" where too few turns report them."""
-    cheap, dear = pair.cheap.sources, pair.dear.sources
-    if min(cheap.counted, dear.counted) < ENOUGH_TO_ADVISE or cheap.median is None or dear.median is None:
+    cheap, expensive = pair.cheap.sources, pair.expensive.sources
+    if (
+        min(cheap.counted, expensive.counted) < ENOUGH_TO_ADVISE
+        or cheap.median is None
+        or expensive.median is None
+    ):
         return ""
-    tolerance = max(Decimal(1), EXACT.multiply(max(cheap.median, dear.median), ABOUT))
-    its, other = _plain(cheap.median), _plain(dear.median)
-    if abs(EXACT.subtract(cheap.median, dear.median)) <= tolerance:
+    tolerance = max(Decimal(1), EXACT.multiply(max(cheap.median, expensive.median), ABOUT_EQUAL))
+    its, other = _plain(cheap.median), _plain(expensive.median)
+    if abs(EXACT.subtract(cheap.median, expensive.median)) <= tolerance:
         return f"about as many sources ({its} vs. {other})"
-    word = "fewer" if cheap.median < dear.median else "more"
+    word = "fewer" if cheap.median < expensive.median else "more"
     return f"{word} sources ({its} vs. {other})"
 
 
 def _incomplete(pair: _Pair) -> str:
-    cheap, dear = pair.cheap, pair.dear
-    numbers = f"{cheap.share_incomplete}% vs. {dear.share_incomplete}%"
-    if cheap.incomplete * dear.turns > dear.incomplete * cheap.turns:
+    cheap, expensive = pair.cheap, pair.expensive
+    numbers = f"{cheap.share_incomplete}% vs. {expensive.share_incomplete}%"
+    if cheap.incomplete * expensive.turns > expensive.incomplete * cheap.turns:
         return f"more incomplete turns ({numbers})"
     return (
-        f"no higher share of incomplete turns ({numbers})" if dear.incomplete else "no more incomplete turns"
+        f"no higher share of incomplete turns ({numbers})"
+        if expensive.incomplete
+        else "no more incomplete turns"
     )
 
 

@@ -421,7 +421,7 @@ class Turn(Struct, frozen=True):
     """When the request may have left; None for a turn that another program started."""
     reads: tuple[FigureRead, ...] = ()
     """The readings since this turn began that brought other figures than the previous one."""
-    own: Usage | None = None
+    own_usage: Usage | None = None
     """What the service reports for this turn alone; None where its figures are those of the worker."""
     snapshot: Snapshot | None = None
     """The newest snapshot of the worker since this turn began."""

@@ -38,7 +38,7 @@ class Answer(Struct, frozen=True):
         return tuple(part for message in self.messages for part in parts_of(message))
 
     @property
-    def own(self) -> Usage | None:
+    def own_usage(self) -> Usage | None:
         """The usage of this turn alone, where the service reports that."""
         return own_usage(self.messages[-1]) if self.messages else None
 
@@ -239,10 +239,10 @@ def with_snapshot(turn: Turn, snapshot: Snapshot) -> Turn:
         answer = answer_to(turn.order, snapshot, turn.message_id)
         snapshot = replace(snapshot, structured_output=_structured(answer, snapshot))
     merged = snapshot if old is None else _merged(old, snapshot)
-    own = (snapshot.own or answer.own) if snapshot.by_turn else None
+    own = (snapshot.own_usage or answer.own_usage) if snapshot.by_turn else None
     worker_id = turn.order.worker_id or turn.worker_id if old is not None else turn.order.worker_id
     worker_id = worker_id or snapshot.worker_id or turn.worker_id
-    return replace(turn, snapshot=merged, own=own or turn.own, worker_id=worker_id)
+    return replace(turn, snapshot=merged, own_usage=own or turn.own_usage, worker_id=worker_id)
 
 
 def _structured(answer: Answer, snapshot: Snapshot) -> Json:
@@ -319,7 +319,7 @@ def slim_worker(
     if body.snapshot.prompts is not None:
         worker[PROMPTS] = body.snapshot.prompts
     answer = answer_to(order, body.snapshot, message_id) if messages or body.snapshot.by_turn else CANNOT_TELL
-    if answer.own is not None:
+    if answer.own_usage is not None:
         worker[OWN] = answer.messages[-1]["usage"]
     if not messages:
         worker.pop("messages", None)

@@ -362,7 +362,7 @@ def _of_turn(member: Member, money: TurnMoney, turn: Turn) -> Figure:
         return Figure(most, sign="≤")
     sign = doubt_mark(UNITS.get(member.name) in money.doubts and value is not None)
     # Of a service that reports each turn, nothing else is to come.
-    is_pending = value is None and turn.own is None and unfinished(turn)
+    is_pending = value is None and turn.own_usage is None and unfinished(turn)
     return Figure(value, pending=is_pending, sign=sign)
 
 
@@ -372,7 +372,7 @@ def _of_worker(member: Member, total: Sum, sums: Sums, turn: Turn) -> Figure:
     is_doubtful = UNITS.get(member.name) in sums.doubtful and total.value is not None
     return Figure(
         total.value,
-        pending=total.value is None and turn.own is None and waiting,
+        pending=total.value is None and turn.own_usage is None and waiting,
         missing=total.missing,
         running=waiting,
         sign=doubt_mark(is_doubtful),

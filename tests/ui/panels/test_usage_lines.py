@@ -38,7 +38,7 @@ def test_credits_come_first_where_no_usd_are_reported() -> None:
     snapshot = Snapshot("t1", running_flag=False, by_turn=True)
     order = TurnRequest("turn_1", "hi", 0, "t1")
     own = Usage(credits=Decimal(95), input_tokens=209)
-    turn = Turn(order, status=TurnStatus.COMPLETED, snapshot=snapshot, worker_id="t1", own=own)
+    turn = Turn(order, status=TurnStatus.COMPLETED, snapshot=snapshot, worker_id="t1", own_usage=own)
     view = usage_view(Session("ses_1", 0, "t1", turns=(turn,)))
     lines = [line.plain.strip() for line in usage_lines(view, 36)]
     assert "95 credits · cost not reported" in lines
@@ -51,7 +51,9 @@ def test_an_unsent_message_shows_no_cost(place: int) -> None:
     """It costs nothing, and the turns without a reported cost stay unknown."""
     snapshot = Snapshot("t1", running_flag=False, by_turn=True)
     own = Usage(credits=Decimal(95))
-    done = Turn(TurnRequest("turn_1", "hi", 0, "t1"), status=TurnStatus.COMPLETED, snapshot=snapshot, own=own)
+    done = Turn(
+        TurnRequest("turn_1", "hi", 0, "t1"), status=TurnStatus.COMPLETED, snapshot=snapshot, own_usage=own
+    )
     dropped = Turn(TurnRequest("turn_2", "no", 0, "t1"), status=TurnStatus.NOT_SENT)
     turns = [done, replace(done, order=replace(done.order, turn_id="turn_3"))]
     turns.insert(place, dropped)
@@ -70,7 +72,7 @@ def test_credits_have_an_approximate_price_if_one_is_configured() -> None:
         status=TurnStatus.COMPLETED,
         snapshot=snapshot,
         worker_id="t1",
-        own=Usage(credits=Decimal(95)),
+        own_usage=Usage(credits=Decimal(95)),
     )
     priced = Session("ses_1", 0, "t1", generation="tasks", turns=(turn,), credit_usd=Decimal("0.01"))
     lines = [line.plain.strip() for line in usage_lines(usage_view(priced), 36)]
@@ -80,7 +82,7 @@ def test_credits_have_an_approximate_price_if_one_is_configured() -> None:
     assert not any("undecided" in line for line in lines)
     assert compact_line(priced) == "turn 95 credits ~$0.95 · task 95 credits ~$0.95"
     # What the service reports in USD is never replaced.
-    paid = replace(turn, own=Usage(credits=Decimal(95), cost_usd=Decimal("0.5")))
+    paid = replace(turn, own_usage=Usage(credits=Decimal(95), cost_usd=Decimal("0.5")))
     texts = " ".join(line.plain for line in usage_lines(usage_view(replace(priced, turns=(paid,))), 36))
     assert "$0.50" in texts
     assert "~$" not in texts
@@ -90,7 +92,7 @@ def test_credits_have_an_approximate_price_if_one_is_configured() -> None:
 def test_the_line_of_a_closed_panel_names_credits_where_no_usd_are_reported(status: TurnStatus) -> None:
     snapshot = Snapshot("t1", running_flag=status is TurnStatus.ACCEPTED, by_turn=True)
     own = Usage(credits=Decimal(95))
-    turn = Turn(TurnRequest("turn_1", "hi", 0, "t1"), status=status, snapshot=snapshot, own=own)
+    turn = Turn(TurnRequest("turn_1", "hi", 0, "t1"), status=status, snapshot=snapshot, own_usage=own)
     line = compact_line(Session("ses_1", 0, "t1", turns=(turn,)))
     gap = " +1" if status is TurnStatus.ACCEPTED else ""
     assert line == f"turn 95 credits · worker 95 credits{gap}"
