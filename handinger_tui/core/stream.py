@@ -93,7 +93,8 @@ class Marker(StrEnum):
 
     `begun`: the target that it begins, where that is known before the answer."""
     ASKED = "asked"
-    """{times}: how many messages of the worker had exactly this prompt before we sent it."""
+    """{times}: how many messages of the worker had exactly this prompt before we sent it, as read, or, where
+    it could not be read, as earlier turns show."""
     RETRYING = "retrying"
     """{attempt, wait_ms, reason}: a GET will be repeated."""
     SETTLED = "settled"

@@ -95,6 +95,8 @@ class TurnRecord:
         # A queued turn is stored before its worker is known.
         worker_id = order.worker_id or session.worker_id
         self.order = replace(order, worker_id=worker_id, template=session.template)
+        self.earlier = session.turns
+        """The turns of the session when this one was begun."""
         self._log = deps.log
         self._clock = deps.clock
         self._publish = publish
@@ -185,13 +187,16 @@ class TurnRecord:
         data = piece.data
         with suppress(NotJson):
             body = body_of(data)
-            data = slim_worker(body, self.order, self.turn.message_id) if body.wire else data
+            data = self._slim(body) if body.wire else data
         self.feed(Framing.JSON, data, ReadReason.ANSWER)
 
     def feed_worker(self, body: WorkerBody, reason: ReadReason, *, messages: bool = True) -> None:
         """Feed one read of the worker, reduced to this turn; without `messages` only its figures."""
-        text = slim_worker(body, self.order, self.turn.message_id, messages=messages)
-        self.feed(Framing.JSON, text, reason)
+        self.feed(Framing.JSON, self._slim(body, messages=messages), reason)
+
+    def _slim(self, body: WorkerBody, *, messages: bool = True) -> str:
+        # Which of several equal messages is ours stands in the order of the turn alone.
+        return slim_worker(body, self.turn.order, self.turn.message_id, messages=messages)
 
     def note(self, marker: Marker, **fields: Json) -> None:
         """Store and fold a marker of our own, with `fields` as its JSON content."""

@@ -41,7 +41,13 @@ from handinger_tui.core.stream import (
     names_another,
 )
 from handinger_tui.core.turns.turn import UNDECIDED, ErrorKind, Fault, Turn, TurnStatus, failure_text
-from handinger_tui.core.turns.worker_reconciliation import WorkerObservation, answer_to, observe, prompt_count
+from handinger_tui.core.turns.worker_reconciliation import (
+    WorkerObservation,
+    answer_to,
+    equal_before,
+    observe,
+    prompt_count,
+)
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
@@ -156,14 +162,17 @@ class TurnRun:
         record = self.record
         if record.order.worker_id is None:
             return
-        try:
+        body = None
+        with suppress(ApiError, TimeoutError):
             async with asyncio.timeout(self._deps.policy.before_timeout):
                 body = await self._api.read_worker(record.order.worker_id)
-        except (ApiError, TimeoutError):
-            return
-        if body.wire:
+        if body is not None and body.wire:
             record.feed_worker(body, ReadReason.BEFORE, messages=False)
+        if body is not None and body.wire and not names_another(body.snapshot.worker_id, record.worker_id):
             record.note(Marker.ASKED, times=prompt_count(body.snapshot, record.order.prompt))
+        elif times := equal_before(record.order, record.earlier):
+            # The answer to an equal earlier message must not be taken for that of this one.
+            record.note(Marker.ASKED, times=times)
 
     async def _was_accepted_after_refusal(self) -> bool:
         """Read the worker after a refusal: it may work on our message, and its figures may have risen.

@@ -67,7 +67,8 @@ async def test_a_long_worker_is_parsed_once(
     ]
     before = worker("words", messages=earlier)
     now = json.loads(worker("hi", prompt="hello"))["messages"]
-    api = FakeApi(starts=[says("hi")], workers=[before, worker("hi", messages=[*earlier, *now])])
+    after = worker("hi", messages=[*earlier, *now])
+    api = FakeApi(starts=[says("hi")], workers=[before])
     box, lengths = rig(api), []
     await _only(box, "first")
 
@@ -77,9 +78,9 @@ async def test_a_long_worker_is_parsed_once(
 
     for at in ("core.turns.fold", "engine.session_store", "core.stream"):
         monkeypatch.setattr(f"handinger_tui.{at}.parse_exact", reading, raising=False)
-    api.starts, api.reads = [says("hi")], 0
+    api.starts, api.workers, api.reads = [says("hi")], [before, after], 0
     turn = await _only(box)
-    assert (turn.status, turn.text, turn.order.seen_before) == (TurnStatus.COMPLETED, "hi", 1)
+    assert (turn.status, turn.text, turn.order.seen_before) == (TurnStatus.COMPLETED, "hi", 0)
     assert len([length for length in lengths if length > SLIM_ABOVE]) == api.reads == 2
 
 

@@ -334,7 +334,7 @@ class TurnRequest(Struct, frozen=True):
     budget: str | None = None
     attachments: tuple[Attachment, ...] = ()
     seen_before: int | None = None
-    """How many messages of the worker already had exactly this prompt; None when that was not checked."""
+    """How many messages of the worker already had exactly this prompt; None when that is not known."""
     trigger: Trigger = Trigger.UNKNOWN
     lineage: Lineage | None = None
     template: str | None = None

@@ -7,6 +7,7 @@ its answer is every assistant message up to the next user message.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from enum import Enum, auto
 from itertools import takewhile
 from typing import Final
@@ -16,8 +17,24 @@ from msgspec.structs import replace
 
 from handinger_tui.core.jsontext import Json, JsonObject, dump
 from handinger_tui.core.stream import OWN, PROMPTS, Snapshot, Usage, WorkerBody, count, own_usage, worker_in
-from handinger_tui.core.turns.messages import EQUAL_BEFORE, find_prompt, id_of, parts_of, role_of
-from handinger_tui.core.turns.turn import Part, ReasoningPart, Rope, StepPart, TextPart, Turn, TurnRequest
+from handinger_tui.core.turns.messages import (
+    EQUAL_BEFORE,
+    find_prompt,
+    id_of,
+    normalized_prompt,
+    parts_of,
+    role_of,
+)
+from handinger_tui.core.turns.turn import (
+    Part,
+    ReasoningPart,
+    Rope,
+    StepPart,
+    TextPart,
+    Turn,
+    TurnRequest,
+    TurnStatus,
+)
 
 
 class Answer(Struct, frozen=True):
@@ -54,6 +71,22 @@ CANNOT_TELL: Final = Answer(None)
 def prompt_count(snapshot: Snapshot, prompt: str) -> int:
     """How many user messages of the worker have this prompt."""
     return len(find_prompt(snapshot.messages, prompt))
+
+
+ARRIVED: Final = frozenset(
+    {TurnStatus.COMPLETED, TurnStatus.INCOMPLETE, TurnStatus.FAILED, TurnStatus.RUNNING}
+)
+"""Statuses of turns whose message the worker surely has."""
+
+
+def equal_before(order: TurnRequest, turns: Iterable[Turn]) -> int:
+    """How many messages with this prompt its worker surely has, as far as earlier turns show."""
+    prompt, times = normalized_prompt(order.prompt), 0
+    for turn in turns:
+        is_listed = turn.status in ARRIVED and turn.worker_id == order.worker_id and not turn.imported
+        if is_listed and normalized_prompt(turn.order.prompt) == prompt:
+            times = max(times, turn.order.seen_before or 0) + 1
+    return times
 
 
 def answer_to(order: TurnRequest, snapshot: Snapshot, message_id: str | None = None) -> Answer:
