@@ -176,7 +176,7 @@ class Engine:
         """Read the workers of turns left open or running, or whose end is fresh, for `seconds` at most.
 
         Each worker is read once; nothing is watched or queued. A turn that cannot be settled stays open
-        for the next program. Returns the ids of the sessions.
+        for the next program. Returns the ids of the sessions whose worker was to be read.
 
         Raises:
             LedgerError
@@ -186,8 +186,8 @@ class Engine:
             async with asyncio.timeout(seconds):
                 for session_id, requests in (await self._unsettled()).items():
                     await self.open(session_id)
-                    session_ids.append(session_id)
                     if await self._actors[session_id].recover(requests, watch=False):
+                        session_ids.append(session_id)
                         await self._refresh(session_id)
                 # What a local worker ran ended together with its program.
                 now_ms = self._deps.run_deps.clock.now_ms()

@@ -218,3 +218,20 @@ async def test_two_simultaneous_recoveries_send_a_restored_message_once() -> Non
     await engine.actor("ses_a").resume()
     await engine.actor("ses_a").settled()
     assert len(api.posts) == 1
+
+
+async def test_a_worker_is_read_although_messages_wait_behind_its_turn() -> None:
+    log, _ = await detached_turn()
+    waiting = replace(ORDER, turn_id="turn_b", prompt="later")
+    log.orders["turn_b"], log.stored["turn_b"] = waiting, []
+    log.home["ses_a"].append("turn_b")
+    api = FakeApi(workers=[worker("all of it", prompt="hello")])
+    engine = engine_on(log, api)
+    assert await engine.settle_open_turns(5) == ["ses_a"]
+    ended, queued = engine.session("ses_a").turns
+    assert (ended.status, ended.text, queued.status) == (
+        TurnStatus.COMPLETED,
+        "all of it",
+        TurnStatus.QUEUED,
+    )
+    assert (api.posts, api.reads) == ([], 1)
