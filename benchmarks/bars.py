@@ -1,11 +1,11 @@
 """Bars: the figures that must hold. Each is judged by medians of one run of the benchmarks.
 
-A bar against a peer is judged by that peer, when it was measured in the same run. When
-not, it stands here as the multiple of the floor which the published measurement found
-for that peer (both had run side by side there), times the share that is asked of us.
-Three sizes have no floor to be a multiple of and are then compared as they are: bytes for each byte of an
-answer, megabytes of growth, and the lag behind the last token, which is waiting for the next paint and no work.
-`source` says which of the two it was.
+A bar against a peer is judged by that peer when it was measured in the same run. When not,
+it is judged by the peer's published measurement: as a multiple of the floor, which had run
+beside it there, times the share that is asked of us. Three figures are no multiples of a
+floor and are compared as they are: bytes for each byte of an answer, megabytes of growth,
+and the lag behind the last token, which is waiting for a paint and no work. `source` says
+which of the two it was.
 """
 
 from __future__ import annotations

@@ -16,7 +16,6 @@ from textual.binding import Binding
 from textual.driver import Driver
 from textual.events import Event, InputEvent, Key, Paste
 from textual.filter import LineFilter
-from textual.message_pump import MessagePump
 from textual.screen import Screen
 
 from handinger_tui.core.errors import HandingerError
@@ -27,7 +26,8 @@ from handinger_tui.ui.keys import format_key
 from handinger_tui.ui.terminal.diff_app import DiffApp, ask_background
 from handinger_tui.ui.themes import DARK, LIGHT, THEMES, PlainStyles, first_theme
 from handinger_tui.ui.transcript.painting import ControlFilter
-from handinger_tui.ui.work.screen import WorkScreen, sends
+from handinger_tui.ui.type_ahead import TypeAhead
+from handinger_tui.ui.work.screen import WorkScreen
 
 if sys.platform != "win32":
     from textual.drivers.linux_driver import LinuxDriver
@@ -35,10 +35,10 @@ if sys.platform != "win32":
     from handinger_tui.ui.terminal.driver import TerminalDriver, driver_for
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Sequence
+    from collections.abc import Callable, Sequence
 
     from handinger_tui.ui.ports import AppOptions
-    from handinger_tui.ui.terminal.driver import TerminalBackground
+    from handinger_tui.ui.terminal.input import TerminalBackground
 
 _PACKAGE: Final = Path(__file__).resolve().parents[1]
 # An installed package has a copy of the sheet, which comes first: a foreign styles.tcss in site-packages must
@@ -56,121 +56,6 @@ CRASHED: Final = "handinger-tui crashed. Your history is safe."
 def system_now_ms() -> int:
     """The present time in milliseconds since 1970."""
     return time.time_ns() // 1_000_000
-
-
-class TypeAhead:
-    """Holds keys back while one before them is processed that may change where they go.
-
-    So until the prompt has the focus, after Enter or a paste, after a key outside the prompt, and while a
-    screen or session opens: several keys may come in one piece, and all would go to the same screen.
-    """
-
-    def __init__(self, app: HandingerApp, pass_on: Callable[[Event], Awaitable[None]]) -> None:
-        self._app = app
-        self._pass_on = pass_on
-        self._held: list[Key | Paste] | None = []
-        """None: nothing is held back."""
-        self._screen: Screen[object] | None = None
-        """The screen that the key before may have closed or covered."""
-        self._openings = 0
-        """How often something has opened, as of the last key that was passed on."""
-        self._session_id = ""
-        """The session on the screen at that time."""
-
-    async def take(self, event: Event) -> None:
-        """Pass an event on, or hold it back."""
-        if not isinstance(event, Key | Paste):
-            await self._pass_on(event)
-        elif event.is_forwarded:
-            await self._pass_to_bindings(event)
-        elif self._held is not None:
-            self._held.append(event)
-        elif self._app.work.interaction.is_opening:
-            self._held = [event]
-            await self.pass_next()
-        else:
-            self._note_screen()
-            await self._pass(event)
-
-    async def _pass_to_bindings(self, event: Key | Paste) -> None:
-        # No widget has handled it: what applies now are the bindings of the screen on top, which may have no
-        # widgets yet.
-        screen = self._app.screen
-        if screen.is_mounted or not screen.call_later(self._app.call_later, self._pass_on, event):
-            await self._pass_on(event)
-
-    async def pass_next(self) -> None:
-        """Pass on the next key and, behind it, all others."""
-        work = self._app.work
-        if work.interaction.is_opening:
-            self._app.set_timer(LOOK_AGAIN_S, self.pass_next)
-            return
-        if self._openings != work.interaction.openings:
-            self._screen, held = None, self._held or []
-            # An Enter must not answer a question that was not seen yet, nor send a draft: that of a session
-            # that was not seen yet, or the one in the prompt where nothing has opened. In the empty prompt of
-            # another session it sends the letters before it, and nothing else.
-            others = [one for one in held if not self._sends(one)]
-            is_typed = all(isinstance(one, Paste) or one.is_printable for one in others)
-            is_other = self._app.screen is work and self._session_id != work.controller.session_id
-            if not (is_other and is_typed and held[:1] == others[:1] and not work.prompt.text):
-                self._held = others
-            self._note_screen()
-            if self._app.screen is not work:
-                # Behind what gives the new screen its focus.
-                self._continue_behind(self._app.screen.ancestors_with_self)
-                return
-        held, screen, self._screen = self._held or [], self._screen, None
-        has_changed = screen is not None and self._app.screen is not screen
-        if has_changed and held and isinstance(held[0], Key) and held[0].key == "enter":
-            # Enter was pressed twice: the second must not send the draft in the prompt.
-            del held[0]
-        if held:
-            await self._pass(held.pop(0))
-        else:
-            self._held = None
-
-    def _note_screen(self) -> None:
-        work = self._app.work
-        self._openings, self._session_id = work.interaction.openings, work.controller.session_id
-
-    def _sends(self, event: Key | Paste) -> bool:
-        """Whether a key may send, or answer a question."""
-        return isinstance(event, Key) and (
-            event.key == "enter" or sends(self._app.work.active_bindings, event.key)
-        )
-
-    async def _pass(self, event: Key | Paste) -> None:
-        screen, queues = self._app.screen, (self._app.focused or self._app.screen).ancestors_with_self
-        # A text area takes the focus, later, when something is pasted into it.
-        is_last = isinstance(event, Paste) or self._may_move(event)
-        await self._pass_on(event)
-        if is_last:
-            self._screen, self._held = screen, self._held or []
-            # Once for the key, and once for what a widget made of it.
-            queues = queues * 2
-        if self._held is not None:
-            self._continue_behind(queues)
-
-    def _may_move(self, event: Key) -> bool:
-        """Whether the keys behind this one may be meant for another screen or widget."""
-        work = self._app.work
-        if self._app.screen is not work or event.key == "enter" or self._app.focused is not work.prompt:
-            return True
-        # A key of the screen that the prompt comes before takes effect once the prompt has not used it.
-        active = None if event.is_printable else work.active_bindings.get(event.key)
-        return active is not None and active.node is work and not active.binding.priority
-
-    def _continue_behind(self, queues: Sequence[MessagePump]) -> None:
-        # An unhandled key bubbles from widget to widget before its binding is looked up: wait for each queue.
-        if not queues:
-            self._app.call_later(self.pass_next)
-        elif not queues[0].call_later(self._continue_behind, queues[1:]):
-            self._continue_behind(queues[1:])
-
-
-LOOK_AGAIN_S: Final = 0.01
-"""Seconds between two looks at whether a screen is open."""
 
 
 class HandingerApp(DiffApp, inherit_bindings=False):
@@ -192,7 +77,7 @@ class HandingerApp(DiffApp, inherit_bindings=False):
         self._control_filter = ControlFilter()
         self._report: Path | None = None
         self._leave_task: asyncio.Task[None] | None = None
-        self._type_ahead = TypeAhead(self, self._pass_on)
+        self._type_ahead = TypeAhead(self, self.work, self._pass_on)
         super().__init__(driver_class=self._early_driver())
         self.VERTICAL_BREAKPOINTS = [(0, "-tiny"), (10, "-low"), (20, "-high")]
         self.copy_with_program = options.copy

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from handinger_tui.ui.terminal.driver import TWICE_S
+from handinger_tui.ui.terminal.input import TWICE_S
 
 PATIENCE_S = 30.0
 LOOK_EVERY_S = 0.02

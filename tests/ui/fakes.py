@@ -29,7 +29,7 @@ from handinger_tui.engine.engine import Engine, ServiceContext
 from handinger_tui.engine.ports import RetryPolicy
 from handinger_tui.ui.app import HandingerApp
 from handinger_tui.ui.ports import Account, AppOptions, Connection, Fetched, Opening, Progress
-from handinger_tui.ui.terminal.driver import InputParser
+from handinger_tui.ui.terminal.input import InputParser
 from tests.engine.fakes import PLACE, FakeApi, FakeClock, FakeIds, FakeLog, Script, says, worker
 from tests.ui.fake_money import NOW_MS, FakeBooks, FakePurse, charge
 

@@ -23,7 +23,8 @@ from handinger_tui.core.errors import LedgerError, SettingsError
 from handinger_tui.core.turns.turn import Rope, TextPart, Turn, TurnRequest, TurnStatus
 from handinger_tui.ui.commands.command import Command, CommandContext
 from handinger_tui.ui.keys import KEYS
-from handinger_tui.ui.terminal.driver import BACKGROUND_QUERY, TerminalBackground, TerminalDriver
+from handinger_tui.ui.terminal.driver import TerminalDriver
+from handinger_tui.ui.terminal.input import BACKGROUND_QUERY, TerminalBackground
 from handinger_tui.ui.themes import DARK, LIGHT, MIDNIGHT, THEMES, by_name, first_theme
 from handinger_tui.ui.widgets.prompt import PromptBox
 from handinger_tui.ui.widgets.welcome import Welcome

@@ -1,7 +1,8 @@
 """Terminal input and output, and the private names of Textual that both use, which are here alone.
 
-`diff_app` is the app that writes only cells that differ from what the terminal shows, `driver` reads the
-terminal, `programs` are those that the app hands a text to, or lends its terminal.
+`diff_app` is the app that writes only cells that differ from what the terminal shows; `driver` reads and
+writes the terminal; `input` makes keys, pastes and reports of what was read; `programs` are those that the
+app hands a text to, or lends its terminal.
 
 The classes below are private in Textual; without them Textual's own behavior remains. Other private names:
 `App._display` and `App._fatal_error`, which `DiffApp` overrides; `App._driver`, which is asked for the

@@ -26,13 +26,13 @@ from handinger_tui.ui.terminal.driver import (
     NAME_QUERY,
     PAINT_END,
     PAINT_START,
-    PASTE_QUERY,
     StopSignals,
     TerminalDriver,
     TerminalFile,
     driver_for,
     for_screen,
 )
+from handinger_tui.ui.terminal.input import PASTE_QUERY
 from tests.ui.fakes import launch
 
 pytestmark = pytest.mark.timeout(60)

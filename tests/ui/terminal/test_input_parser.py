@@ -12,8 +12,8 @@ from textual.events import Key, MouseDown, MouseMove, Paste, Resize
 from textual.message import Message
 from textual.messages import TerminalSupportsSynchronizedOutput
 
-from handinger_tui.ui.terminal import driver
-from handinger_tui.ui.terminal.driver import (
+from handinger_tui.ui.terminal import input as terminal_input
+from handinger_tui.ui.terminal.input import (
     BURST_CHARACTERS,
     BURST_S,
     META,
@@ -74,7 +74,7 @@ KEYS = {
 def read(pieces: Iterable[str]) -> Iterator[Message]:
     """The messages of the parser for these reads, followed by no more input; pastes are marked."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(driver, "monotonic", lambda: 100.0)
+        patch.setattr(terminal_input, "monotonic", lambda: 100.0)
         parser = typed_only()
         messages = [message for piece in pieces for message in parser.feed(piece)]
     assert not parser.is_waiting
@@ -184,7 +184,7 @@ def test_what_may_be_a_key_is_one_after_a_moment_and_half_a_report_is_never_type
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     now = 100.0
-    monkeypatch.setattr(driver, "monotonic", lambda: now)
+    monkeypatch.setattr(terminal_input, "monotonic", lambda: now)
     parser = InputParser()
     for data, keys in (
         ("\x1b", ["escape"]),
@@ -219,7 +219,7 @@ def test_a_mouse_report_split_anywhere_presses_no_key(report: str) -> None:
 def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """The one number is the time."""
     now = [100.0]
-    monkeypatch.setattr(driver, "monotonic", lambda: now[0])
+    monkeypatch.setattr(terminal_input, "monotonic", lambda: now[0])
     return now
 
 
@@ -332,7 +332,7 @@ def test_no_split_of_an_unmarked_paste_makes_an_enter_or_tab_with_text_behind_it
 ) -> None:
     now = [100.0]
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(driver, "monotonic", lambda: now[0])
+        patch.setattr(terminal_input, "monotonic", lambda: now[0])
         terminal = Unmarked(now)
         for number, piece in enumerate(cut(text, places)):
             terminal.reads(piece, wait_s=gaps[number % len(gaps)])

@@ -19,7 +19,7 @@ from textual.geometry import Region
 from textual.pilot import Pilot
 
 from handinger_tui.core.stream import RawFrame
-from handinger_tui.ui.terminal.driver import InputParser
+from handinger_tui.ui.terminal.input import InputParser
 from tests.engine.fakes import FakeApi, FakeReply, says, sse, worker
 from tests.ui.fakes import PRICED, Desktop, typed_only
 
