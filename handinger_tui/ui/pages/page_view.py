@@ -20,7 +20,6 @@ from textual.binding import BindingType
 from textual.content import Content
 from textual.geometry import Size
 from textual.message import Message
-from textual.scroll_view import ScrollView
 from textual.selection import Selection
 from textual.strip import Strip
 from textual.widget import Widget
@@ -29,6 +28,7 @@ from handinger_tui.core.file_preview import Cell, NotDrawn, Picture, Pixel, half
 from handinger_tui.ui.background import run_in_thread
 from handinger_tui.ui.keys import Where, bindings
 from handinger_tui.ui.panels.panel import OpenLink
+from handinger_tui.ui.terminal.diff_app import select_to_pointer
 from handinger_tui.ui.transcript.code import highlighted_lines
 from handinger_tui.ui.transcript.document import render
 from handinger_tui.ui.transcript.painting import (
@@ -39,10 +39,9 @@ from handinger_tui.ui.transcript.painting import (
     StripCache,
     cells,
     over,
-    selected_text,
     styled,
-    with_selection,
 )
+from handinger_tui.ui.transcript.selection import SelectableRows, selected_text, with_selection
 from handinger_tui.ui.widgets.virtual_list import copy_from
 
 if TYPE_CHECKING:
@@ -182,7 +181,7 @@ def _matches(rows: Sequence[Row], pattern: re.Pattern[str]) -> Iterator[Match]:
 
 
 # -- widget ---------------------------------------------------------------------------
-class PageView(ScrollView, can_focus=True):
+class PageView(SelectableRows, can_focus=True):
     """A view of text, code or Markdown, laid out in a thread for each width."""
 
     COMPONENT_CLASSES: ClassVar[set[str]] = COMPONENTS
@@ -324,15 +323,16 @@ class PageView(ScrollView, can_focus=True):
         self.refresh_bindings()
 
     # -- selecting -------------------------------------------------------------------------
+    def watch_scroll_y(self, old_value: float, new_value: float) -> None:
+        """Scroll; a selection that is being made goes on to what the mouse is over now."""
+        super().watch_scroll_y(old_value, new_value)
+        select_to_pointer(self.screen)
+
     def get_selection(self, selection: Selection) -> tuple[str, str] | None:
         """Return the selected text as shown on the screen, without the margin."""
         if self._buffer is None:
             return None
         return selected_text(selection, self._buffer.height, self._line), "\n"
-
-    def selection_updated(self, selection: Selection | None) -> None:
-        """Repaint with the new selection."""
-        self.refresh()
 
     def action_link(self, href: str, shown: str = "") -> None:
         """Post `OpenLink`; the receiver decides whether the link is opened."""

@@ -7,7 +7,8 @@ app hands a text to, or lends its terminal.
 The classes below are private in Textual; without them Textual's own behavior remains. Other private names:
 `App._display` and `App._fatal_error`, which `DiffApp` overrides; `App._driver`, which is asked for the
 background; `LinuxDriver._file`, which `driver` replaces; `Screen._compositor`, `Compositor._get_renders`
-and `Compositor._dirty_regions`, which `ClippedCompositor` replaces or reads. Each has a test;
+and `Compositor._dirty_regions`, which `ClippedCompositor` replaces or reads; `Screen._select_state` and
+`Screen._selecting`, by which a selection goes on while its text scrolls. Each has a test;
 `pyproject.toml` bounds Textual to the minor version in which they were tested.
 """
 

@@ -461,6 +461,17 @@ def clip_paints(screen: Screen[Any]) -> None:
         screen._compositor = ClippedCompositor()
 
 
+def select_to_pointer(screen: Screen[Any]) -> None:
+    """Continue a selection that is being made to what the mouse is over now: the text moved below it."""
+    state = getattr(screen, "_select_state", None)
+    if state is None or state.end is None or not getattr(screen, "_selecting", False):
+        return
+    at = screen.app.mouse_position
+    widget, offset = screen.get_widget_and_offset_at(*at)
+    if widget is not None and widget is state.end.content_widget and offset is not None:
+        screen._select_state = state.update_end(at, state.end._replace(content_offset=offset))
+
+
 def ask_background(app: App[Any]) -> None:
     """Ask the terminal for its background color, where the driver can; the answer is a message."""
     ask = getattr(getattr(app, "_driver", None), "ask_background", None)

@@ -22,7 +22,6 @@ from rich.style import Style as RichStyle
 from textual.color import Color
 from textual.content import Content, Span
 from textual.filter import LineFilter
-from textual.selection import Selection
 from textual.strip import Strip
 from textual.style import Style
 from textual.widget import Widget
@@ -31,7 +30,7 @@ from handinger_tui.core.formatting import plural
 from handinger_tui.core.safety import ALWAYS_REMOVED, STRAY_JOINER
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
 
 EMPTY: Final = Content("")
@@ -254,8 +253,9 @@ INSET: Final = 2
 WRAP_MARK: Final = "↳ "
 """Fills the inset where a line of code is continued."""
 NO_TEXT: Final = "no-text"
-"""Meta key of segments that are never copied. Its value: whether the line continues the one above."""
-_INSETS: Final = tuple(RichStyle(meta={NO_TEXT: is_continued}) for is_continued in (False, True))
+"""Meta key of the last segment before the text of a line, up to which nothing is copied. Its value: the
+characters between the text of the line above and that of this line, which continues it; None at the first.
+"""
 LEAST: Final = 6
 """Minimum width of text in cells, however deep it is nested."""
 
@@ -328,14 +328,22 @@ def paint(row: Row, width: int, palette: Palette, tone: str | None = None) -> It
     style = tone if tone is not None and row.style == "text" else row.style
     base, plain = palette.row(style), palette.base
     ground = base if style == "prompt" else plain
+    text, end = row.content.plain, 0
     for at, line in enumerate(wrapped(row.content, _paint_room(row, width), words=row.wrap)):
+        start = text.find(line.plain, end)
         margin = " " * MARGIN if style != "prompt" else ""
         segments = [Segment(margin, ground.rich_style)] if margin else []
         segments += _segments(row.hanging if at else row.first, ground, palette)
         if _inset(row):
             mark_style = (base + palette.style(PREFIX + "code-name")).rich_style
-            segments.append(Segment(WRAP_MARK if at else " " * INSET, mark_style + _INSETS[at > 0]))
+            segments.append(Segment(WRAP_MARK if at else " " * INSET, mark_style))
+        if segments and (at or _inset(row)):
+            lead, look, _ = segments[-1]
+            joint = RichStyle(meta={NO_TEXT: text[end:start] if at else None})
+            segments[-1] = Segment(lead, joint if look is None else look + joint)
         segments += _segments(line, base, palette)
+        # Blanks at the end of a line cannot be told from those that fill the width.
+        end = start + len(line.plain.rstrip())
         yield _to_width(segments, width, (base if row.band else plain).rich_style)
 
 
@@ -385,65 +393,38 @@ def _to_width(segments: list[Segment], width: int, fill: RichStyle) -> Strip:
 
 
 CURSOR: Final = "▌"
-MAX_LEAD: Final = 80
-"""Characters of quote bars and indents among which the inset of code is looked for."""
 
 
 def over(strip: Strip, start: int, end: int, style: RichStyle) -> Strip:
     """Apply `style` to the cells from `start` to `end`."""
-    if end <= start:
-        return strip
-    middle = [
-        Segment(text, (own + style) if own else style, control)
-        for text, own, control in strip.crop(start, end)
-    ]
-    return Strip([*strip.crop(0, start), *middle, *strip.crop(end, strip.cell_length)], strip.cell_length)
-
-
-def with_selection(strip: Strip, y: int, widget: Widget) -> Strip:
-    """Highlight what is selected of row `y` of a widget, except its margin."""
-    selection = widget.text_selection
-    span = selection.get_span(y) if selection is not None else None
-    if span is None:
-        return strip
-    # Only the background: the foreground is transparent, which terminals do not support.
-    ground = widget.screen.get_component_rich_style("screen--selection").bgcolor
-    text = strip.text
-    start, end = max(span[0], MARGIN), len(text.rstrip()) if span[1] == -1 else span[1]
-    return over(strip, width_of(text[:start]), width_of(text[:end]), RichStyle(bgcolor=ground))
-
-
-def selected_text(selection: Selection, height: int, line: Callable[[int], Strip]) -> str:
-    """Return the selected text of `height` rows as shown on the screen, without margins and wrap marks.
-
-    A line of code that was wrapped is one line again.
-    """
-    first = selection.start.y if selection.start else 0
-    last = min(selection.end.y if selection.end else height - 1, height - 1)
-    lines: list[str] = []
-    for y in range(first, last + 1):
-        strip = line(y)
-        margin, is_continued = _margin_of(strip)
-        start, end = selection.get_span(y) or (0, 0)
-        # Blanks at the end of a piece of code belong to the line that is continued.
-        text = strip.text.rstrip()[max(start, margin) : None if end == -1 else end]
-        if is_continued and lines:
-            lines[-1] += text
-        else:
-            lines.append(text)
-    return "\n".join(lines)
-
-
-def _margin_of(strip: Strip) -> tuple[int, bool]:
-    """The characters before the text of a line, and whether it continues the line above."""
+    segments: list[Segment] = []
     at = 0
-    for text, style, _ in strip:
-        at += len(text)
-        if style is not None and NO_TEXT in style.meta:
-            return at, bool(style.meta[NO_TEXT])
-        if at > MAX_LEAD:
+    for text, own, control in strip:
+        # Not with `Strip.crop`, which tears joined emoji: their pieces would take more cells.
+        first, last = _characters(text, start - at), _characters(text, end - at)
+        marked = own + style if own else style
+        pieces_of = ((text[:first], own), (text[first:last], marked), (text[last:], own))
+        segments += [Segment(piece, look, control) for piece, look in pieces_of if piece]
+        at += width_of(text)
+    return Strip(segments, strip.cell_length)
+
+
+def graphemes(text: str) -> list[str]:
+    """Split a text into what is drawn as one: a letter with its accents, a joined emoji."""
+    return [piece for piece in (text if text.isascii() else chop_cells(text, 1)) if piece]
+
+
+def _characters(text: str, count: int) -> int:
+    """The number of characters in the first `count` cells, with all of the last grapheme."""
+    if text.isascii():
+        return max(0, min(count, len(text)))
+    characters = 0
+    for grapheme in graphemes(text):
+        if count <= 0:
             break
-    return MARGIN, False
+        count -= width_of(grapheme)
+        characters += len(grapheme)
+    return characters
 
 
 def with_matches(strip: Strip, pattern: re.Pattern[str], style: RichStyle) -> Strip:

@@ -15,13 +15,13 @@ from textual.color import Color
 from textual.geometry import Offset, Region, Size
 from textual.message import Message
 from textual.reactive import Reactive
-from textual.scroll_view import ScrollView
 from textual.scrollbar import ScrollBar
 from textual.selection import Selection
 from textual.strip import Strip
 from textual.widget import Widget
 
 from handinger_tui.ui.background import run_in_thread
+from handinger_tui.ui.terminal.diff_app import select_to_pointer
 from handinger_tui.ui.transcript.code import highlighted_lines
 from handinger_tui.ui.transcript.layout import ReadingPosition, ReceiptOf, TranscriptLayout, no_text
 from handinger_tui.ui.transcript.navigation import (
@@ -36,9 +36,13 @@ from handinger_tui.ui.transcript.painting import (
     RowBuffer,
     StripCache,
     pill_cells,
-    selected_text,
     with_cursor,
     with_pill,
+)
+from handinger_tui.ui.transcript.selection import (
+    SelectableRows,
+    selected_text,
+    with_offsets,
     with_selection,
 )
 
@@ -53,7 +57,7 @@ MAX_CACHED_LINES: Final = 400
 """Number of finished lines that are cached."""
 
 
-class Transcript(ScrollView, can_focus=True):
+class Transcript(SelectableRows, can_focus=True):
     """The conversation widget. `show` a session; then read, select, copy and search it."""
 
     COMPONENT_CLASSES: ClassVar[set[str]] = COMPONENTS
@@ -111,6 +115,8 @@ class Transcript(ScrollView, can_focus=True):
             self.cursor.clear()
             self.search.clear()
             self.highlight.clear()
+            if self.is_attached and self.text_selection is not None:
+                self.screen.clear_selection()
             # Also where it is not displayed, and has no width: the first screen is in its place.
             self.following, self.new_lines = True, 0
             self._rebuild(None)
@@ -218,7 +224,7 @@ class Transcript(ScrollView, can_focus=True):
 
     def render_line(self, y: int) -> Strip:
         """Return screen line `y` with its text offsets, which mouse selection needs."""
-        return self._draw(y).apply_offsets(0, y + self.scroll_offset.y)
+        return with_offsets(self._draw(y), y + self.scroll_offset.y)
 
     def _draw(self, y: int) -> Strip:
         """Return screen line `y` with overlays."""
@@ -327,8 +333,12 @@ class Transcript(ScrollView, can_focus=True):
 
     def watch_scroll_y(self, old_value: float, new_value: float) -> None:
         """Handle scrolling by the user. `place` moves the view without triggering this watcher."""
-        super().watch_scroll_y(old_value, new_value)
         self.place(round(new_value))
+        if self.scroll_offset.y == round(new_value):
+            # A selection at the edge scrolls by less than a row at a time.
+            self.set_reactive(Widget.scroll_y, new_value)
+        super().watch_scroll_y(old_value, new_value)
+        select_to_pointer(self.screen)
         self.following = self.scroll_offset.y >= self.max_scroll_y - NEAR_END
         if self.following and self.new_lines:
             self.new_lines = 0
@@ -360,10 +370,6 @@ class Transcript(ScrollView, can_focus=True):
     def get_selection(self, selection: Selection) -> tuple[str, str] | None:
         """Return the selected text as shown on the screen, without the margin."""
         return selected_text(selection, self.transcript_layout.height, self.line), "\n"
-
-    def selection_updated(self, selection: Selection | None) -> None:
-        """Draw again with the new selection."""
-        self.refresh()
 
     def text_select_all(self) -> None:
         """Select the clicked block instead of the whole conversation (double click)."""

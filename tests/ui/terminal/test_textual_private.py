@@ -14,7 +14,7 @@ from textual.containers import Vertical
 from textual.drivers import linux_driver
 from textual.drivers.linux_driver import LinuxDriver
 from textual.events import Key
-from textual.geometry import Region
+from textual.geometry import Offset, Region
 from textual.screen import Screen
 from textual.strip import Strip
 from textual.widgets import Static
@@ -27,7 +27,13 @@ from handinger_tui.ui.terminal import (
     Missing,
     XTermParser,
 )
-from handinger_tui.ui.terminal.diff_app import DiffApp, ScreenBuffer, ask_background, clip_paints
+from handinger_tui.ui.terminal.diff_app import (
+    DiffApp,
+    ScreenBuffer,
+    ask_background,
+    clip_paints,
+    select_to_pointer,
+)
 from handinger_tui.ui.terminal.driver import TerminalDriver, TerminalFile
 from tests.ui.emulator import EmulatedDriver, driver_of
 
@@ -74,6 +80,21 @@ async def test_other_updates_are_handled_by_textual(monkeypatch: pytest.MonkeyPa
         update = next(one for one in app.updates if isinstance(one, CompositorUpdate))
         assert ScreenBuffer().update(update) is update
         assert driver_of(app).terminal.display[0].startswith("first")
+
+
+async def test_a_selection_that_is_being_made_goes_on_to_where_the_mouse_is() -> None:
+    """`Screen._select_state` and `Screen._selecting`."""
+    app = Recorder()
+    async with app.run_test() as pilot:
+        await pilot.mouse_down(offset=(0, 0))
+        await pilot.hover(offset=(1, 0))
+        app.mouse_position = Offset(3, 0)
+        select_to_pointer(app.screen)
+        assert app.screen.get_selected_text() == "firs"
+        await pilot.mouse_up(offset=(3, 0))
+        app.mouse_position = Offset(1, 0)
+        select_to_pointer(app.screen)
+        assert app.screen.get_selected_text() == "firs"
 
 
 class Stack(Screen[None]):
