@@ -33,7 +33,6 @@ from handinger_tui.ui.transcript.painting import (
     PREFIX,
     STRIKE,
     Row,
-    broken,
     indented,
     joined,
     link_style,
@@ -357,6 +356,8 @@ _TASK: Final = re.compile(r"\[([ xX])\][ \t]+")
 _LANGUAGE: Final = re.compile(r"[\w+#.-]{1,40}")
 BAR: Final = styled("▎ ", "rule")
 INSIDE: Final = "inside"
+CODE: Final = ("fence", "code_block")
+"""The tokens of code blocks."""
 
 
 @lru_cache(1)
@@ -392,7 +393,7 @@ def parse(text: str, *, inside: bool = False) -> tuple[list[Token], References]:
 
 def tables_in(text: str) -> list[list[list[str]]]:
     """Return the tables of a complete text: their rows, head first, as the plain text of their cells."""
-    tokens, references = parse(broken(clean(text)))
+    tokens, references = parse(clean(text))
     tables: list[list[Token]] = []
     is_inside = False
     for token in tokens:
@@ -405,6 +406,15 @@ def tables_in(text: str) -> list[list[list[str]]]:
     return [
         [[cell.plain for cell in line.cells] for line in table_lines(table, references)] for table in tables
     ]
+
+
+def complete_code(text: str, shown: str) -> str:
+    """The code block of a text that is shown as `shown`, where long lines are broken and huge blocks cut."""
+    codes = [token.content.removesuffix("\n") for token in parse(clean(text))[0] if token.type in CODE]
+    if shown in codes:
+        return shown
+    start = "".join(shown.split())
+    return next((code for code in codes if "".join(code.split()).startswith(start)), shown)
 
 
 def last_definition(text: str, before: int, *, inside: bool = False) -> int:
@@ -509,7 +519,7 @@ class RowBuilder:
     def _block(self, block: list[Token], width: int, depth: int) -> list[Row]:
         opening = block[0]
         kind = opening.type
-        if kind in ("fence", "code_block"):
+        if kind in CODE:
             return self._code(opening)
         if kind == "hr":
             return [Row(styled("─" * min(width, MEASURE), "rule"), wrap=False)]

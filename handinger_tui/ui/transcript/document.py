@@ -20,6 +20,7 @@ from textual.content import Content
 
 from handinger_tui.core.safety import clean_slice, cleanable_length
 from handinger_tui.ui.transcript.blocks import (
+    CODE,
     SAMPLE,
     LayoutUnit,
     RowBuilder,
@@ -43,6 +44,8 @@ PARAGRAPH: Final = 4_500
 """Characters after which a paragraph is cut: inline parsing is quadratic in the worst case."""
 BLOCK: Final = 16_000
 """Characters after which any other block is cut, except code and tables."""
+CODE_BLOCK: Final = 48_000
+"""The same of a block with code in it: cut there, code would be taken for text, and later text for code."""
 SLICE: Final = 16_000
 """Characters appended per parse, so that no parse takes long."""
 ALL: Final = sys.maxsize
@@ -342,7 +345,9 @@ def _may_become_definition(builder: RowBuilder, unit: LayoutUnit, safe: int) -> 
 
 
 def _size_limit(unit: LayoutUnit) -> int:
-    return PARAGRAPH if unit.kind in TITLES else BLOCK
+    if unit.kind in TITLES:
+        return PARAGRAPH
+    return CODE_BLOCK if any(token.type in CODE for token in unit.tokens) else BLOCK
 
 
 def _is_oversize(builder: RowBuilder, unit: LayoutUnit, safe: int) -> bool:

@@ -16,8 +16,9 @@ from textual.style import Style
 from handinger_tui.core.citations import CitationMark, CitationReader, Mention
 from handinger_tui.core.evidence import canonical_url
 from handinger_tui.core.turns.session import identical_prefix
-from handinger_tui.core.turns.turn import TextPart
+from handinger_tui.core.turns.turn import ReasoningPart, TextPart
 from handinger_tui.ui.background import YIELD_S
+from handinger_tui.ui.transcript.blocks import complete_code
 from handinger_tui.ui.transcript.document import ALL
 from handinger_tui.ui.transcript.painting import (
     PREFIX,
@@ -123,7 +124,11 @@ class TranscriptCursor:
         place = self._place
         if place is None:
             return None
-        return next((stop.text for stop in self._stops(place.turn) if stop.place == place), None)
+        text = next((stop.text for stop in self._stops(place.turn) if stop.place == place), None)
+        if text is None or place.code < 0:
+            return text
+        slot = self._layout.turns[place.turn].blocks[place.block].slot
+        return complete_code(slot.text, text) if isinstance(slot, TextPart | ReasoningPart) else text
 
     @property
     def part(self) -> tuple[str, int] | None:

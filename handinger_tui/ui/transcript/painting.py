@@ -218,13 +218,24 @@ def _fold_cuts(text: str, width: int, start: int) -> Iterator[int]:
 
 LINE: Final = 3_000
 """Maximum length of a source line in characters; longer lines are broken."""
+TABLE_LINE: Final = 30_000
+"""The same of a row of a table: what is broken off becomes another row, in the wrong columns."""
+_LEAD: Final = re.compile(r"[ \t>]{0,80}")
+"""What keeps a line in its list item or quote."""
 
 
 def broken(text: str) -> str:
     """Break lines that are longer than `LINE`, at a space if there is one."""
     if len(text) <= LINE or all(len(line) <= LINE for line in text.split("\n")):
         return text
-    return "\n".join(piece for line in text.split("\n") for piece in pieces(line, LINE))
+    return "\n".join(map(_broken_line, text.split("\n")))
+
+
+def _broken_line(line: str) -> str:
+    match = _LEAD.match(line)
+    lead = match[0] if match is not None else ""
+    limit = TABLE_LINE if line[len(lead) : len(lead) + 1] == "|" else LINE
+    return f"\n{lead}".join(pieces(line, limit))
 
 
 def pieces(text: str, limit: int) -> list[str]:

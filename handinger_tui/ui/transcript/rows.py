@@ -304,7 +304,7 @@ def _value_rows(label: str, value: object) -> list[Row]:
     """Return a value as indented JSON, a string as its text, cut after `SHOWN_CHARS` characters."""
     text, language = (value, "") if isinstance(value, str) else (pretty(value), "json")
     visible_text = clean(text[:SHOWN_CHARS]).rstrip("\n")
-    return code_rows(visible_text, label, highlighted_lines(visible_text, language)) + _cut_note(text)
+    return code_rows(text.rstrip("\n"), label, highlighted_lines(visible_text, language)) + _cut_note(text)
 
 
 def plain_rows(text: str, style: str = "text") -> list[Row]:

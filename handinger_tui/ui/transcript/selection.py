@@ -63,11 +63,12 @@ def with_selection(strip: Strip, y: int, widget: Widget) -> Strip:
     span = selection.get_span(y) if selection is not None else None
     if span is None:
         return strip
-    # Only the background: the foreground is transparent, which terminals do not support.
+    # Its own foreground is transparent, which terminals do not support; other colors do not contrast with it.
     ground = widget.screen.get_component_rich_style("screen--selection").bgcolor
+    look = RichStyle(color=widget.visual_style.rich_style.color, bgcolor=ground)
     text = strip.text
-    start, end = max(span[0], MARGIN), len(text.rstrip()) if span[1] == -1 else _whole(text, span[1])
-    return over(strip, width_of(text[:start]), width_of(text[:end]), RichStyle(bgcolor=ground))
+    start, end = max(span[0], MARGIN), len(text.rstrip()) if span[1] == -1 else _grapheme_end(text, span[1])
+    return over(strip, width_of(text[:start]), width_of(text[:end]), look)
 
 
 def selected_text(selection: Selection, height: int, line: Callable[[int], Strip]) -> str:
@@ -83,7 +84,7 @@ def selected_text(selection: Selection, height: int, line: Callable[[int], Strip
         margin, joint = _margin_of(strip)
         start, end = selection.get_span(y) or (0, 0)
         text = strip.text.rstrip()
-        text = text[max(start, margin) : None if end == -1 else _whole(text, end)]
+        text = text[max(start, margin) : None if end == -1 else _grapheme_end(text, end)]
         if joint is not None and lines:
             lines[-1] += joint + text
         else:
@@ -91,7 +92,7 @@ def selected_text(selection: Selection, height: int, line: Callable[[int], Strip
     return "\n".join(lines)
 
 
-def _whole(text: str, end: int) -> int:
+def _grapheme_end(text: str, end: int) -> int:
     """The end of the grapheme that character `end` - 1 belongs to: an emoji, a letter with its accents."""
     if text.isascii():
         return end

@@ -9,6 +9,7 @@ import pytest
 
 from handinger_tui.core.safety import rows_to_csv
 from handinger_tui.ui.transcript.blocks import tables_in
+from handinger_tui.ui.transcript.document import render
 from tests.ui.fakes import Desktop, answers
 
 ANSWER = """Two tables.
@@ -58,3 +59,13 @@ def test_a_reader_of_csv_gets_the_cells_of_a_table_back() -> None:
 @pytest.mark.parametrize("text", ["", "a | b\n- | c", "```\n| a |\n|---|\n```", "| a |"])
 def test_text_without_a_table_has_none(text: str) -> None:
     assert tables_in(text) == []
+
+
+def test_a_long_row_is_one_row_on_the_screen_and_in_the_copy() -> None:
+    cells = ["First " + "words " * 400, "Second " + "words " * 300, "Third"]
+    text = f"| a | b | c |\n|---|---|---|\n| {' | '.join(cells)} |\n| 1 | 2 | 3 |\n"
+    head, *rows = tables_in(text)[0]
+    assert head == ["a", "b", "c"]
+    assert rows == [[cell.strip() for cell in cells], ["1", "2", "3"]]
+    shown = [row.content.plain for row in render(text, 100)]
+    assert [line for line in shown if "│" in line] == [shown[0], shown[2], shown[-1]]

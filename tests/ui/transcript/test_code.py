@@ -7,11 +7,11 @@ import asyncio
 import pytest
 from textual.pilot import Pilot
 
-from handinger_tui.core.turns.turn import TurnStatus
+from handinger_tui.core.turns.turn import ToolPart, ToolState, TurnStatus
 from handinger_tui.ui.transcript.code import AT_ONCE, highlighted_lines, is_deferred
 from handinger_tui.ui.transcript.document import render
 from handinger_tui.ui.transcript.painting import COMPONENTS, Row
-from tests.ui.transcript.screen import Stage, grown, look, session, text_part, turn
+from tests.ui.transcript.screen import Stage, grown, look, screen_lines, session, text_part, turn
 
 SAMPLES = {
     "python": '@mark\nclass A(B):\n\tdef f(self):  # note\n        return f\'{x}\' + """two\nlines"""\n',
@@ -88,3 +88,46 @@ async def test_a_long_block_is_shown_plain_and_coloured_soon_after() -> None:
         at = shown_rows.index(expected[0])
         assert shown_rows[at : at + len(expected)] == expected
         assert not is_deferred(text.removesuffix("\n"), "python")
+
+
+LONG_LINE = f'{{"data": "{"QUJD" * 4_000}", "words": "{"some words " * 400}"}}'
+MANY_LINES = "\n".join(
+    f"value_{number} = compute({number})  # the line with that number" for number in range(1200)
+)
+LARGE = f"first = 1\n    second = '{'x ' * 4_000}'\n{LONG_LINE}\n" + MANY_LINES[:10_000]
+IN_TEXT: dict[str, tuple[str, str]] = {
+    "alone": ("", ""),
+    "in a list": ("1. Do this:\n\n", "   "),
+    "in a nested list": ("- Do this:\n  - and this:\n\n", "    "),
+    "in a quote": ("> See:\n>\n", "> "),
+}
+
+
+@pytest.mark.parametrize(
+    "code", [LONG_LINE, MANY_LINES[:40_000], LARGE], ids=["long line", "many lines", "large"]
+)
+@pytest.mark.parametrize("place", IN_TEXT)
+async def test_a_large_block_is_copied_as_it_was_written_and_the_text_behind_it_is_text(
+    place: str, code: str
+) -> None:
+    before, lead = IN_TEXT[place]
+    block = "\n".join(f"{lead}{line}" for line in f"```text\n{code}\n```".split("\n"))
+    app = Stage(session(turn(1, text_part(f"{before}{block}\n\nThe **end**.\n"), prompt="Ask")))
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.pause()
+        while app.transcript.transcript_layout.unfinished:
+            await pilot.pause(0.01)
+        assert "  The end." in screen_lines(app)
+        app.transcript.move_cursor(-1)
+        assert app.transcript.copy_current() == code
+
+
+async def test_a_long_output_of_a_tool_is_copied_completely() -> None:
+    output = "".join(f"line {number}\n" for number in range(10_000))
+    tool = ToolPart("call", "shell", ToolState.OUTPUT_AVAILABLE, input={"command": "cat"}, output=output)
+    app = Stage(session(turn(1, tool, prompt="Ask")))
+    async with app.run_test(size=(80, 24)) as pilot:
+        app.transcript.toggle_details()
+        await pilot.pause()
+        app.transcript.move_cursor(-1)
+        assert app.transcript.copy_current() == output.removesuffix("\n")
