@@ -1,4 +1,4 @@
-"""Exact decimal amounts of money, pico-dollars for sums, and their texts. None is "not reported", never 0."""
+"""Exact decimal amounts of money, their sums, and their texts. None means not reported, never 0."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from msgspec import Struct
 from handinger_tui.core.formatting import NOT_REPORTED, number, plural
 
 EXACT: Final = Context(prec=400, rounding=ROUND_HALF_EVEN)
-"""A context precise enough that sums and differences of tidy amounts are never rounded."""
+"""A context in which sums and differences of tidy amounts are never rounded."""
 
 PLACES: Final = 60
-"""Decimal places that are kept; finer digits are noise."""
+"""Decimal places that are kept."""
 
 INT64_MAX: Final = 2**63 - 1
 _PICO: Final = Decimal(10) ** 12
@@ -27,7 +27,7 @@ LARGE: Final = tuple(
 
 
 def tidy(value: Decimal | None) -> Decimal | None:
-    """`value` without digits beyond `PLACES`; None when it is not finite, or 10^60 or more."""
+    """`value` without digits beyond `PLACES`; None if it is not finite, or 10^60 or more."""
     if value is None or not value.is_finite() or value.adjusted() >= PLACES:
         return None
     exponent = value.as_tuple().exponent
@@ -39,25 +39,25 @@ def _in_units(value: Decimal | None, unit: Decimal) -> int | None:
     value = tidy(value)
     if value is None:
         return None
-    number = int(EXACT.multiply(value, unit).to_integral_value(ROUND_HALF_EVEN, EXACT))
-    return number if abs(number) <= INT64_MAX else None
+    units = int(EXACT.multiply(value, unit).to_integral_value(ROUND_HALF_EVEN, EXACT))
+    return units if abs(units) <= INT64_MAX else None
 
 
 def pico_usd(value: Decimal | None) -> int | None:
-    """USD as integer pico-dollars (1e-12 USD), half to even; None when unknown or beyond 64 bits."""
+    """USD as integer pico-dollars (1e-12 USD), rounded half to even; None if unknown or beyond 64 bits."""
     return _in_units(value, _PICO)
 
 
 def micro_credits(value: Decimal | None) -> int | None:
-    """Credits as integer micro-credits; None when unknown or beyond 64 bits."""
+    """Credits as integer micro-credits; None if unknown or beyond 64 bits."""
     return _in_units(value, _MICRO)
 
 
 class Total(Struct, frozen=True):
-    """The sum of the known values, and the number of turns without a known value.
+    """The sum of the reported amounts, and the number of turns without one.
 
-    `value` is None when no value is known, but 0 when there are no turns. `doubtful`: an amount in it is not
-    certain, because it depends on what the figures of a worker mean, or on a price that the person set.
+    `value`: None if no amount was reported, but 0 without turns. `doubtful`: an amount in it is not certain:
+    it depends on the meaning of a worker's figures, or on a price that the person set.
     """
 
     value: Decimal | None
@@ -66,7 +66,7 @@ class Total(Struct, frozen=True):
 
     @property
     def complete(self) -> bool:
-        """Whether no turn is missing, so that `value` is exact and not a lower bound."""
+        """Whether no turn is missing, so that `value` is exact, not a lower bound."""
         return self.missing_turns == 0
 
     def __add__(self, other: Total) -> Total:
@@ -91,11 +91,11 @@ def _sum(values: Iterable[Decimal]) -> Decimal:
 
 
 ROUNDING: Final = Decimal("1e-9")
-"""Categories that exceed their total by less than this, in USD or as a part of the total, were rounded."""
+"""Categories that exceed their total by at most this, in USD or as a share of it, were rounded."""
 
 
 def split_excess(cost: Decimal | None, parts: Iterable[Decimal | None]) -> Decimal | None:
-    """By how much the known parts of a cost exceed it: 0 where they do not, None where that is unknown."""
+    """By how much the reported parts of a cost exceed it: 0 if they do not, None if that is unknown."""
     reported = [part for part in parts if part is not None]
     if cost is None or not reported:
         return None
@@ -104,21 +104,21 @@ def split_excess(cost: Decimal | None, parts: Iterable[Decimal | None]) -> Decim
 
 
 def excess_text(excess: Decimal | None) -> str:
-    """The mark of categories that do not fit their total: "split exceeds the total by $0.05"; "" for none."""
+    """The note on categories that exceed their total: "split exceeds the total by $0.05"; "" for none."""
     return f"split exceeds the total by {usd_text(excess)}" if excess else ""
 
 
 def json_amount(value: Decimal | None) -> str | None:
-    """An amount in JSON: decimal text, None where it is unknown."""
+    """An amount in JSON: decimal text, None if unknown."""
     value = tidy(value)
     return None if value is None else decimal_text(value)
 
 
 def decimal_text(value: Decimal) -> str:
-    """An amount for JSON: plain digits without exponent or trailing zeros ("0.0123", "1000").
+    """An amount in plain digits, without exponent or trailing zeros ("0.0123", "1000").
 
     Raises:
-        ValueError: NaN and infinity are not amounts.
+        ValueError: NaN, infinity, or an absurdly large number.
     """
     if not value.is_finite() or value.adjusted() >= 10 * PLACES:
         raise ValueError("not an amount of money")
@@ -129,8 +129,8 @@ def decimal_text(value: Decimal) -> str:
 
 
 def scaled_text(number: int, places: int) -> str:
-    """An integer of units of 10^-`places` (1 or more) as `decimal_text`, but much faster."""
-    # The width counts the sign.
+    """`decimal_text` of `number` * 10^-`places` (1 or more), but much faster."""
+    # The width includes the sign.
     digits = f"{number:0{places + 1 + (number < 0)}}"
     return f"{digits[:-places]}.{digits[-places:]}".rstrip("0").rstrip(".")
 
@@ -152,18 +152,17 @@ def credits_words(value: Decimal | None) -> str:
 
 
 def at_price(credits_used: Decimal | None, credit_usd: Decimal | None) -> Decimal | None:
-    """What credits cost at a price that the person gave; None where one of both is unknown."""
+    """The cost of credits at the price that the person gave; None if either is unknown."""
     return None if credits_used is None or credit_usd is None else EXACT.multiply(credits_used, credit_usd)
 
 
 def price_text(credits_used: Decimal | None, credit_usd: Decimal | None) -> str:
-    """What credits cost at the person's price, "~$0.04"; "" where that is unknown."""
+    """The cost of credits at the person's price, "~$0.04"; "" if unknown."""
     value = at_price(credits_used, credit_usd)
     return "" if value is None else f"~{usd_text(value)}"
 
 
-# A sum has one notation: "$1.23 + 2 turns unknown", "$1.23 +2" where there is no room for that, and "~$1.23"
-# where an amount in it is doubtful.
+# Notation of sums: "$1.23 + 2 turns unknown", "$1.23 +2" in little space, "~$1.23" with a doubtful amount.
 def total_text(amount: Total, write: Callable[[Decimal | None], str] = usd_text) -> str:
     """A total to show: "$1.23", "~$1.23 + 2 turns unknown", "not reported"."""
     gaps = "" if amount.value is None else gap_text(amount.missing_turns)
@@ -171,34 +170,34 @@ def total_text(amount: Total, write: Callable[[Decimal | None], str] = usd_text)
 
 
 def short_total_text(amount: Total, write: Callable[[Decimal | None], str] = usd_text) -> str:
-    """A total to show where there is little room: "$1.23", "~$1.23 +2", "not reported"."""
+    """A total to show in little space: "$1.23", "~$1.23 +2", "not reported"."""
     gaps = "" if amount.value is None else gap_mark(amount.missing_turns)
     return f"{value_text(amount, write)} {gaps}".rstrip()
 
 
 def value_text(amount: Total, write: Callable[[Decimal | None], str] = usd_text) -> str:
-    """The known part of a total to show: "$1.23", "~$1.23", "not reported"."""
+    """The value of a total to show: "$1.23", "~$1.23", "not reported"."""
     return doubt_mark(amount.doubtful and amount.value is not None) + write(amount.value)
 
 
 def doubt_mark(is_doubtful: bool | None) -> str:
-    """What an amount begins with that is not certain: "~"."""
+    """The prefix of an amount: "~" if it is not certain."""
     return "~" if is_doubtful else ""
 
 
 def gap_text(missing_turns: int) -> str:
-    """What follows a sum: "+ 2 turns unknown"; "" where no turn is missing in it."""
+    """The suffix of a sum: "+ 2 turns unknown"; "" if no turn is missing."""
     return f"+ {plural(missing_turns, 'turn')} unknown" if missing_turns else ""
 
 
 def gap_mark(missing_turns: int) -> str:
-    """The short form of `gap_text`: "+2"; "" where no turn is missing."""
+    """The short form of `gap_text`: "+2"; "" if no turn is missing."""
     return f"+{missing_turns:,}" if missing_turns else ""
 
 
+# The marks of sums, explained below tables.
 MARK_EXPLAINED: Final = "+n: not including n turns of unknown cost"
 DOUBT_EXPLAINED: Final = "~: depends on what the worker's figures mean, which is not decided yet"
-"""What `gap_mark` means, for the foot of a table."""
 
 
 def _display_text(value: Decimal | None, *, sign: str, at_least: int) -> str:
@@ -251,7 +250,7 @@ def two_digits(value: Decimal | int) -> Decimal:
 
 
 def short_number(value: Decimal, width: int, sign: str = "") -> str:
-    """A number in at most `width` cells where possible: "1.23M", "$12.3k"; beyond all units "1e+45"."""
+    """A number in at most `width` cells if possible: "1.23M", "$12.3k"; beyond all units "1e+45"."""
     for size, unit in LARGE:
         if size <= value < size * 1000:
             for places in (2, 1, 0):
@@ -274,9 +273,9 @@ def decimal_places(text: str) -> int:
 
 
 def pad_decimals(text: str, places: int, width: int) -> str:
-    """Pad an amount with blanks to the width of `places` decimals, as far as `width` allows.
+    """Pad an amount with blanks to the width of `places` decimals, up to `width` cells.
 
-    Not with zeros: an amount has the same digits wherever it is shown.
+    Zeros would change its digits, which are the same wherever it is shown.
     """
     if text.startswith("<") or not decimal_places(text):
         return text

@@ -1,4 +1,4 @@
-"""Bars and lines in terminal cells, as plain text that reads without color."""
+"""Bars and lines in terminal cells, as plain text that is readable without color."""
 
 from __future__ import annotations
 
@@ -9,22 +9,22 @@ from typing import Final
 from handinger_tui.core.amounts import EXACT, tidy
 
 BLOCKS: Final = ("█", "▓", "▒", "░")
-"""One block per category of a stacked bar; they differ in density."""
+"""One block per category of a stacked bar, of different density."""
 NO_VALUE: Final = "·"
-"""The part of a bar, or the value of a sparkline, that was not reported."""
+"""What a bar or a sparkline shows for an amount that was not reported."""
 USED: Final = "━"
 UNUSED: Final = "┄"
 _HEIGHTS: Final = "▁▂▃▄▅▆▇█"
-"""Eighths of a cell, from below."""
+"""Eighths of a cell, from the bottom."""
 _WIDTHS: Final = "▏▎▍▌▋▊▉█"
-"""Eighths of a cell, from the left."""
+"""Eighths of a cell, from left to right."""
 _DOTS: Final = ((0x01, 0x08), (0x02, 0x10), (0x04, 0x20), (0x40, 0x80))
-"""Bits of a braille character, by row and column."""
+"""The bits of a braille character by row and column."""
 _BRAILLE: Final = 0x2800
 
 
 def scale(value: Decimal | None, highest: Decimal, most: int) -> int:
-    """`value` in steps from 0 to `most`, which stands for `highest`; any amount above zero gets one step."""
+    """`value` in steps from 0 to `most` (for `highest`); any amount above zero has at least one step."""
     if value is None or value <= 0 or highest <= 0:
         return 0
     return max(1, min(most, int(EXACT.divide(EXACT.multiply(value, Decimal(most)), highest))))
@@ -43,26 +43,26 @@ def vertical_bar(value: Decimal | None, highest: Decimal, height: int) -> str:
 
 
 def level(filled: int, width: int) -> str:
-    """A bar of `width` cells, of which `filled` are used."""
+    """A bar of `width` cells with `filled` used ones."""
     return USED * filled + UNUSED * (width - filled)
 
 
 def percent_cells(percent: int, width: int) -> int:
-    """The used cells of a limit: one percent is visible already, and only a reached limit fills the bar."""
+    """The used cells of a limit: one percent is visible, and only a reached limit fills the bar."""
     return min(max(percent * width // 100, int(percent > 0)), width - int(percent < 100))
 
 
 def percent_level(percent: int | None, width: int) -> str:
-    """The bar of a limit; dots when its use is unknown."""
+    """The bar of a limit; dots if its use is unknown."""
     return NO_VALUE * width if percent is None else level(percent_cells(percent, width), width)
 
 
 def stacked_bar(
     parts: Sequence[Decimal | int | None], total: Decimal | int | None, width: int
 ) -> list[tuple[int, int]]:
-    """A stacked bar as (category, cells); category -1 is the part of `total` that is in no category.
+    """A stacked bar as (category, cells). Category -1 is the part of `total` that is in no category.
 
-    Every part above zero gets a cell. Empty when nothing is known or nothing was spent.
+    Every part above zero has a cell. Empty if nothing was reported or spent.
     """
     amounts = [Decimal(part or 0) for part in parts]
     base = max(Decimal(total or 0), sum(amounts, Decimal(0)))
@@ -79,7 +79,7 @@ def stacked_bar(
 
 
 def sparkline(values: Sequence[Decimal | None], width: int) -> str:
-    """One character for each of the newest values; an unknown value is a dot, never the lowest step."""
+    """One character per value, for the newest `width`; an unknown value is a dot, never the lowest step."""
     newest = [tidy(value) for value in values[-width:]] if width > 0 else []
     highest = max((value for value in newest if value is not None), default=Decimal(0))
     return "".join(NO_VALUE if value is None else _step(value, highest) for value in newest)
@@ -92,17 +92,17 @@ def _step(value: Decimal, highest: Decimal) -> str:
 
 
 def rising_line(values: Sequence[Decimal], columns: int, rows: int) -> list[str]:
-    """A line through evenly spaced `values`, none below the previous one, in braille dots."""
+    """A line through evenly spaced, non-decreasing `values`, in braille dots."""
     grid = [[0] * columns for _ in range(rows)]
     top, across_dots, up_dots = values[-1], columns * 2, rows * 4
-    before = 0
+    previous_height = 0
     for x in range(across_dots):
         at, remainder = divmod(x * (len(values) - 1), across_dots - 1)
         after = values[min(at + 1, len(values) - 1)]
         value = values[at] + (after - values[at]) * remainder / (across_dots - 1)
         height = int(value * (up_dots - 1) / top) if top > 0 else 0
-        for y in range(min(before + 1, height), height + 1):
+        for y in range(min(previous_height + 1, height), height + 1):
             row, dot = divmod(up_dots - 1 - y, 4)
             grid[row][x // 2] |= _DOTS[dot][x % 2]
-        before = height
+        previous_height = height
     return ["".join(chr(_BRAILLE + cell) if cell else " " for cell in line) for line in grid]

@@ -1,4 +1,4 @@
-"""Citations: where an answer mentions a source, by its address or by a citation mark."""
+"""Citations: the places at which an answer mentions a source, by its address or by a citation mark."""
 
 from __future__ import annotations
 
@@ -13,21 +13,20 @@ from handinger_tui.core.evidence import Source, canonical_url, source_key, sourc
 from handinger_tui.core.turns.session import PerTurn, Session
 from handinger_tui.core.turns.turn import TextPart, Turn
 
-MOST: Final = 20_000
-"""Maximum number of marks in one text; later ones are ignored."""
-_WINDOW: Final = 4096
-"""Maximum number of characters that are read of one address."""
-_MOST_CHARACTERS: Final = 1 << 20
-"""Maximum number of characters of all addresses in one pass."""
-_LABEL: Final = 500
-"""Maximum number of characters before an address in which its link text may begin."""
+MAX_MARKS: Final = 20_000
+"""Marks of one text; later ones are ignored."""
+_MAX_ADDRESS: Final = 4096
+"""Characters of one address; the remainder is ignored."""
+_MAX_ADDRESSES: Final = 1 << 20
+"""Characters of all addresses in one pass."""
+_MAX_LINK_TEXT: Final = 500
+"""Characters before an address within which its link text must begin."""
 
 
 class CitationMark(Struct, frozen=True):
     """Characters `start` to `end` of a text that refer to a source.
 
-    For an address, `url` is its canonical form. For a mark in brackets, `labels` are the numbers or ids
-    in it.
+    `url`: the canonical form of an address. `labels`: the numbers or ids in a mark in brackets.
     """
 
     start: int
@@ -36,10 +35,11 @@ class CitationMark(Struct, frozen=True):
     labels: tuple[str, ...] = ()
 
 
-_URL: Final = re.compile(rf"https?://[^\s<>\"`\x00-\x1f]{{1,{_WINDOW}}}", re.IGNORECASE)
+_URL: Final = re.compile(rf"https?://[^\s<>\"`\x00-\x1f]{{1,{_MAX_ADDRESS}}}", re.IGNORECASE)
 _PARENTHESIS: Final = re.compile(r"[()]")
-_NO_END: Final = ".,;:!?'*_~|]"
-# Every repetition is bounded or possessive, so that no text can make the search slow.
+_NOT_LAST: Final = ".,;:!?'*_~|]"
+"""Characters that an address in a sentence does not end with."""
+# All repetitions are bounded or possessive, so that no text can make the search slow.
 _BRACKETS: Final = re.compile(
     r"(?<!`)`++[^`\n]++`++"  # Code: an index in brackets is not a citation.
     r"|(?<!!)\[(?P<label>[^\[\]\n]{1,64})\](?!\]?\()"
@@ -48,21 +48,21 @@ _BRACKETS: Final = re.compile(
 _FENCE: Final = re.compile(r"^ {0,3}(`{3,}|~{3,})", re.MULTILINE)
 _RANGE: Final = re.compile(r"(\d{1,4})\s*[-–]\s*(\d{1,4})")
 _WIDEST: Final = 50
-"""Maximum number of sources in one range like [2-5]."""
+"""Sources in one range like [2-5]."""
 
 
 class CitationReader:
-    """Finds the marks of a growing text. Complete lines are read once, the last line at each call."""
+    """Finds the marks of a growing text. Complete lines are read once, the last line with each call."""
 
     def __init__(self) -> None:
         self._read = ""
         self._done = 0
-        """The index at which the first line begins that may still change."""
+        """The start of the line that may still change."""
         self._fence = ""
         self._marks: list[CitationMark] = []
 
     def marks(self, text: str) -> tuple[CitationMark, ...]:
-        """All marks of `text` in order, at most `MOST`."""
+        """All marks of `text` in order, at most `MAX_MARKS`."""
         if not text.startswith(self._read):
             self._done, self._fence, self._marks = 0, "", []
         self._read = text
@@ -72,41 +72,41 @@ class CitationReader:
             self._done = line_start
         tail: list[CitationMark] = []
         self._find(text, len(text), tail)
-        return (*self._marks, *tail)[:MOST]
+        return (*self._marks, *tail)[:MAX_MARKS]
 
     def _find(self, text: str, end: int, marks: list[CitationMark]) -> str:
-        """Append the marks from index `_done` up to `end`; returns the code fence that is open there."""
+        """Append the marks from index `_done` to `end`. Returns the code fence that is open at `end`."""
         fresh: list[CitationMark] = []
         fence, at = self._fence, self._done
-        for line in islice(_FENCE.finditer(text, self._done, end), MOST):
+        for line in islice(_FENCE.finditer(text, self._done, end), MAX_MARKS):
             if not fence:
-                fresh += _bracket_marks(text, at, line.start(), MOST - len(fresh))
+                fresh += _bracket_marks(text, at, line.start(), MAX_MARKS - len(fresh))
                 fence = line[1]
             elif line[1].startswith(fence):
                 fence, at = "", line.end()
         if not fence:
-            fresh += _bracket_marks(text, at, end, MOST - len(fresh))
+            fresh += _bracket_marks(text, at, end, MAX_MARKS - len(fresh))
         fresh += _address_marks(text, self._done, end)
         fresh.sort(key=lambda mark: mark.start)
-        marks += fresh[: MOST - len(marks)]
+        marks += fresh[: MAX_MARKS - len(marks)]
         return fence
 
 
 def _address_marks(text: str, start: int, end: int) -> list[CitationMark]:
     marks: list[CitationMark] = []
-    room = _MOST_CHARACTERS
+    room = _MAX_ADDRESSES
     for match in _URL.finditer(text, start, end):
         first, last = match.span()
         room -= last - first
-        if len(marks) == MOST or room < 0:
+        if len(marks) == MAX_MARKS or room < 0:
             break
         is_link = text[max(0, first - 3) : first].endswith(("](", "](<"))
         address = _balanced(match[0]) if is_link else _bare(match[0])
         last = first + len(address)
         if is_link:
-            # On the same line: earlier lines may have been read already.
+            # Only on this line: earlier lines may have been read before.
             line_start = text.rfind("\n", start, first) + 1
-            label = text.rfind("[", max(start, line_start, first - _LABEL), first)
+            label = text.rfind("[", max(start, line_start, first - _MAX_LINK_TEXT), first)
             first = label if label >= 0 else first
             last += text.startswith(">", last)
             last += text.startswith(")", last)
@@ -117,16 +117,16 @@ def _address_marks(text: str, start: int, end: int) -> list[CitationMark]:
 def _balanced(address: str) -> str:
     """The address up to the parenthesis that closes the link."""
     depth = 0
-    for sign in _PARENTHESIS.finditer(address):
-        depth += 1 if sign[0] == "(" else -1
+    for parenthesis in _PARENTHESIS.finditer(address):
+        depth += 1 if parenthesis[0] == "(" else -1
         if depth < 0:
-            return address[: sign.start()]
+            return address[: parenthesis.start()]
     return address
 
 
 def _bare(address: str) -> str:
     """The address without the punctuation of the sentence around it."""
-    stripped = _balanced(address).rstrip(_NO_END)
+    stripped = _balanced(address).rstrip(_NOT_LAST)
     return stripped if len(stripped) > len("https://") else address
 
 
@@ -174,11 +174,11 @@ class Mention(Struct, frozen=True):
 
 
 Mentions = Mapping[int, tuple[Mention, ...]]
-"""Source number → its mentions in reading order. Sources without mentions are omitted."""
+"""Source number → mentions in reading order. Sources without mentions are omitted."""
 
 
 def mentions(session: Session, sources: tuple[Source, ...] | None = None) -> Mentions:
-    """All mentions in a session; `sources` are its sources, None: they are computed."""
+    """All mentions in a session. `sources`: its sources, if they are computed already."""
     return MentionIndex()(session, sources_of(session) if sources is None else sources)
 
 
@@ -188,7 +188,7 @@ def unmentioned(sources: Iterable[Source], mentioned: Mentions) -> int:
 
 
 class MentionIndex:
-    """`mentions` for a growing session: each text is read once, and while it grows only its new lines.
+    """`mentions` for a growing session: of a growing text only new lines are read.
 
     The result is the identical mapping while nothing changed.
     """
@@ -198,8 +198,9 @@ class MentionIndex:
         self._by_key: dict[str, Source] = {}
         self._by_number: dict[str, Source] = {}
         self._readers: dict[tuple[str, int], CitationReader] = {}
-        """Turn id and position of a text → its reader."""
+        """Turn id and position of the text in it → reader."""
         self._positions: dict[str, int] = {}
+        """Turn id → position in the session."""
         self._mentions_of = PerTurn(self._read_turn)
         self._mentions: Mentions = {}
 
@@ -219,7 +220,7 @@ class MentionIndex:
         return self._mentions
 
     def _read_turn(self, turn: Turn) -> list[tuple[int, Mention]]:
-        """Source number and place of each mention in a turn."""
+        """The mentions in a turn, each with the number of its source."""
         own: dict[str, int] | None = None
         mentions: list[tuple[int, Mention]] = []
         for position, part in enumerate(turn.parts):
@@ -238,10 +239,10 @@ class MentionIndex:
         return mentions
 
     def _number_of(self, label: str, turn: Turn, own: dict[str, int]) -> int | None:
-        """The number of the source that a label means in the answer of a turn; None for no source.
+        """The number of the source to which a label in a turn refers; None for no source.
 
-        A label is first an id of one of the turn's own sources, then n for its n-th own source, then the
-        number of a source of the session that appeared not later than in this turn.
+        A label is the id of one of the turn's own sources; else n for its n-th own source; else the number of
+        a source that appeared in the session up to this turn.
         """
         source, now = self._by_number.get(label), self._positions[turn.turn_id]
         if label in own or source is None:
@@ -249,7 +250,7 @@ class MentionIndex:
         return source.number if self._positions.get(source.turn_id, now) <= now else None
 
     def _own_labels(self, turn: Turn) -> dict[str, int]:
-        """The numbers of the turn's own sources, by their place among these and by their ids."""
+        """The numbers of the turn's own sources, by their positions (from "1") and by their ids."""
         own: dict[str, tuple[int, str]] = {}
         for part in sources_of_turn(turn):
             source = self._by_key.get(source_key(part))

@@ -1,7 +1,7 @@
-"""Evidence: sources, files and datasets of a turn and of a session.
+"""Evidence: the sources, files and datasets of turns and sessions.
 
-A source has a canonical address, and warnings about it; only `core.safety` decides whether it may be opened.
-Datasets are the structured output and the data parts, to be viewed and saved.
+A source has a canonical address, and warnings about it; `core.safety` decides whether it may be opened.
+Datasets are the structured output and the data parts of an answer.
 """
 
 from __future__ import annotations
@@ -35,38 +35,39 @@ from handinger_tui.core.stream import CustomPart, FilePart, SourcePart
 from handinger_tui.core.turns.session import PerTurn, Session, identical_prefix
 from handinger_tui.core.turns.turn import DataPart, Part, ToolPart, ToolState, Turn, parts_of
 
-_AROUND: Final = "".join(map(chr, range(0x21)))
+_BLANKS: Final = "".join(map(chr, range(0x21)))
+"""Characters that browsers strip from the ends of an address."""
 _BREAKS: Final = str.maketrans("", "", "\t\r\n")
 _SCHEME: Final = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):")
 _HOST: Final = re.compile(r"[a-z0-9._-]+|[a-z0-9:.%]+")
 _DEFAULT_PORTS: Final = frozenset({80, 443})
-_SHOWN_HOST: Final = 120
-"""Maximum length of a host that is shown in full."""
-_LONG: Final = 2048
-"""Addresses longer than this are not cached."""
+_MAX_SHOWN_HOST: Final = 120
+"""Characters of a host that are shown."""
+_MAX_CACHED: Final = 2048
+"""Addresses with more characters are not cached."""
 
 _TRACKING: Final = re.compile(
     r"(?:utm_|mtm_|pk_|hsa_|oly_).*|g(?:clid|clsrc|braid)|wbraid|dclid|fbclid|msclkid|twclid|ttclid|yclid"
     r"|igshid|srsltid|mc_[ce]id|mkt_tok|_hs(?:enc|mi)|_g[al]|ref_(?:src|url)|vero_id"
 )
-"""Query parameters that only track where a reader came from."""
+"""Query parameters that only track the reader."""
 
 
 def canonical_url(url: str) -> str:
-    """The canonical form of an address: equal for addresses of the same source, and idempotent.
+    """The canonical form of an address, which is equal for addresses of the same source. It is idempotent.
 
-    http becomes https, the host is ASCII in lower case; there is no default port, no fragment, no
-    tracking parameter and no trailing slash; percent-encoding has one spelling. Any other address only
-    gets its scheme in lower case and loses the blanks around it.
+    http becomes https, the host becomes ASCII in lower case; default ports, fragments, tracking parameters
+    and trailing slashes are removed; percent-encoding is normalized. With other schemes, only the scheme
+    becomes lower case, and surrounding blanks are removed.
     """
-    return _cached_canonical(url) if len(url) <= _LONG else _canonical(url)
+    return _cached_canonical(url) if len(url) <= _MAX_CACHED else _canonical(url)
 
 
 def _canonical(url: str) -> str:
     if len(url) > LONGEST_URL:
-        # It is never opened, and processing megabytes of it would block the program.
+        # It is never opened, and processing megabytes would block the program.
         return url
-    text = url.strip(_AROUND).translate(_BREAKS).strip(_AROUND)
+    text = url.strip(_BLANKS).translate(_BREAKS).strip(_BLANKS)
     scheme = _SCHEME.match(text)
     if scheme is None:
         return text
@@ -89,7 +90,7 @@ _cached_canonical: Final = lru_cache(maxsize=1 << 15)(_canonical)
 
 
 def _authority(parts: SplitResult, *, default_ports: frozenset[int]) -> str | None:
-    """`user@host:port` with the host in ASCII; None when the host is not valid.
+    """`user@host:port` with the host in ASCII; None if the host is not valid.
 
     Raises:
         ValueError: the port is not valid.
@@ -109,7 +110,7 @@ _UNRESERVED: Final = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstu
 
 
 def percent(text: str) -> str:
-    """Percent-encode in one spelling: ASCII only, without brackets, quotes, backslashes and blanks."""
+    """Normalize percent-encoding. The result is ASCII, without brackets, quotes, backslashes and blanks."""
     return _ENCODE.sub(_encoded, text)
 
 
@@ -133,9 +134,9 @@ def _without_dots(path: str) -> str:
 
 
 def written_url(url: str | None) -> str | None:
-    """A web address that is safe in a document: ASCII, without characters that end a link, field or line.
+    """A web address that is safe in a document: ASCII, without characters that end a link, a field or a line.
 
-    None for any other address, and for one that would not be opened.
+    None for other addresses, and for those that would not be opened.
     """
     if not url or judge_link(url).verdict is Verdict.REFUSE:
         return None
@@ -152,15 +153,15 @@ def written_url(url: str | None) -> str | None:
 
 
 _ORDINARY: Final = re.compile(r"https://([a-z0-9-]+(?:\.[a-z0-9-]+)+)(?:/[!-\[\]-~]{0,2000})?")
-"""The pattern of nearly all sources: their host can be taken without further checks."""
+"""The form of nearly all sources, whose host needs no further checks."""
 
 
 def host_at(url: str) -> str:
-    """`safety.host_of` with a cache, because lists are grouped by host often."""
-    ordinary = _ORDINARY.fullmatch(url) if len(url) <= _LONG else None
-    if ordinary is not None and len(ordinary[1]) <= _SHOWN_HOST:
+    """`safety.host_of` with a cache, since lists are often grouped by host."""
+    ordinary = _ORDINARY.fullmatch(url) if len(url) <= _MAX_CACHED else None
+    if ordinary is not None and len(ordinary[1]) <= _MAX_SHOWN_HOST:
         return ordinary[1]
-    return _cached_host(url) if len(url) <= _LONG else host_of(url)
+    return _cached_host(url) if len(url) <= _MAX_CACHED else host_of(url)
 
 
 _cached_host: Final = lru_cache(maxsize=1 << 15)(host_of)
@@ -168,7 +169,7 @@ _cached_host: Final = lru_cache(maxsize=1 << 15)(host_of)
 
 # -- warnings --------------------------------------------------------------------
 def unicode_host(host: str) -> str:
-    """A host in Unicode, for display only; the ASCII form is the reliable one."""
+    """A host in Unicode, only to be shown; the ASCII form is the reliable one."""
     return clean_line(".".join(map(_unicode_label, host.split("."))), 120)
 
 
@@ -185,7 +186,7 @@ def _unicode_label(label: str) -> str:
 
 @lru_cache(maxsize=1 << 12)
 def host_marks(host: str) -> tuple[str, ...]:
-    """Reasons to check a host (in ASCII) before opening it, in the words shown to the user."""
+    """Reasons to check a host (in ASCII) before opening it, as shown to the user."""
     labels = host.lower().split(".")
     marks = []
     if any(label.startswith("xn--") for label in labels):
@@ -200,10 +201,10 @@ def host_marks(host: str) -> tuple[str, ...]:
 
 
 def address_marks(url: str | None) -> tuple[str, ...]:
-    """Reasons to check an address before opening it: those of its host, and others; () without an address."""
+    """Reasons to check an address before opening it, including `host_marks`; () without an address."""
     if not url:
         return ()
-    ordinary = _ORDINARY.fullmatch(url) if len(url) <= _LONG else None
+    ordinary = _ORDINARY.fullmatch(url) if len(url) <= _MAX_CACHED else None
     if ordinary is not None:
         return host_marks(ordinary[1])
     link = judge_link(url)
@@ -235,20 +236,20 @@ _SCRIPTS_USED_TOGETHER: Final = (
     frozenset({"LATIN", "CJK", "BOPOMOFO"}),
     frozenset({"LATIN", "CJK", "HANGUL"}),
 )
-"""Sets of scripts that are mixed in the words of one language."""
+"""Sets of scripts that are used together in one language."""
 
 
 def _mixes_scripts(label: str) -> bool:
     if label.isascii():
         return False
     # The Unicode name of a letter begins with its script.
-    names = (unicodedata.name(sign, "?") for sign in label if unicodedata.category(sign).startswith("L"))
+    names = (unicodedata.name(char, "?") for char in label if unicodedata.category(char).startswith("L"))
     scripts = {name.split(" ")[0].split("-")[0] for name in names}
     return len(scripts) > 1 and not any(scripts <= allowed for allowed in _SCRIPTS_USED_TOGETHER)
 
 
 class Source(Struct, frozen=True):
-    """One source of a session. `number` counts from 1 in order of first appearance."""
+    """One source of a session. `number`: from 1, in order of first appearance."""
 
     number: int
     part: SourcePart
@@ -261,7 +262,7 @@ class Source(Struct, frozen=True):
 
     @property
     def host(self) -> str:
-        """The host of its address in ASCII; "" for a document, and for an address without a host."""
+        """The host in ASCII; "" for a document or an address without a host."""
         return host_at(self.part.url) if self.part.url else ""
 
     @property
@@ -271,10 +272,10 @@ class Source(Struct, frozen=True):
 
 
 def sources_of_turn(turn: Turn) -> tuple[SourcePart, ...]:
-    """Sources of the stream in order of arrival, then those that only the Worker lists.
+    """The sources of the stream in order of arrival, then those that only the Worker lists.
 
-    A source that the stream sent twice is kept twice, as in the reference client. Sources that the
-    Worker listed before this turn are omitted.
+    A source that the stream sends twice is kept twice, as in the reference client. Sources that the Worker
+    listed before this turn are omitted.
     """
     streamed = [*parts_of(turn.parts, SourcePart)]
     if turn.snapshot is None:
@@ -289,10 +290,10 @@ def sources_of_turn(turn: Turn) -> tuple[SourcePart, ...]:
 
 
 def files_of_turn(turn: Turn) -> tuple[FilePart, ...]:
-    """Files of the stream, then those that only the Worker lists as new since `before`.
+    """The files of the stream, then those that only the Worker lists as new since `before`.
 
-    A file of the stream without a name or size gets them from the Worker. The address of a file may be
-    absolute in the one and relative in the other.
+    A file of the stream without a name or a size gets it from the Worker. The same file may have an absolute
+    address in one and a relative one in the other.
     """
     listed = {file.url: file for file in (turn.snapshot.files if turn.snapshot else ())}
     find_listed = _finder(listed.values())
@@ -311,7 +312,7 @@ def files_of_turn(turn: Turn) -> tuple[FilePart, ...]:
 
 
 def _finder(files: Iterable[FilePart]) -> Callable[[FilePart], FilePart | None]:
-    """Finds the same file among `files`: by its address, or by path, query and name if one is relative."""
+    """A function that finds a file in `files`: by address, or by path, query and name if one is relative."""
     by_url = {file.url: file for file in files}
     by_place = {_place(url): file for url, file in by_url.items()}
 
@@ -327,7 +328,7 @@ def _finder(files: Iterable[FilePart]) -> Callable[[FilePart], FilePart | None]:
 
 
 def _place(url: str) -> tuple[str, bool]:
-    """Path and query of an address, and whether it is relative: one of the service, without its origin."""
+    """Path and query of an address, and whether it is relative (to the origin of the service)."""
     try:
         parts = urlsplit("" if url.startswith("data:") else url)
     except ValueError:
@@ -336,13 +337,13 @@ def _place(url: str) -> tuple[str, bool]:
 
 
 _WRITING: Final = re.compile(r"write|create|save|edit|export|generate|make|store", re.IGNORECASE)
-"""Names of tools that write files: those of tools that only read one must not match."""
+"""Names of tools that write files. Tools that only read files must not match."""
 
 
 def files_by_tool(parts: Sequence[Part], files: Sequence[FilePart]) -> dict[int, FilePart]:
-    """The file that each tool call wrote, by the position of the call; of several calls the last one.
+    """Position of a tool call → the file that it wrote; of several calls for a file, the last one.
 
-    A call wrote a file if its tool is one that writes and its input or output names the file.
+    A call wrote a file if its tool writes files, and its input or output contains the name of the file.
     """
     calls: dict[str, list[int]] = {}
     for at, part in enumerate(parts):
@@ -360,7 +361,7 @@ def files_by_tool(parts: Sequence[Part], files: Sequence[FilePart]) -> dict[int,
 
 
 def _written_by(tool: ToolPart) -> set[str]:
-    """The names of the files that a call may have written."""
+    """The names of files that a call may have written."""
     if tool.state is not ToolState.OUTPUT_AVAILABLE or not _WRITING.search(tool.name):
         return set()
     members = (members for members in (tool.input, tool.output) if isinstance(members, dict))
@@ -369,21 +370,20 @@ def _written_by(tool: ToolPart) -> set[str]:
 
 
 def source_key(part: SourcePart) -> str:
-    """The key of a source, equal for equal sources: its canonical address, or its id and title."""
+    """The identity of a source: its canonical address; for a document its id and title."""
     return canonical_url(part.url) if part.url else f"doc:{part.source_id}:{part.title}"
 
 
 def sources_of(session: Session) -> tuple[Source, ...]:
-    """All distinct sources of a session, numbered in order of first appearance."""
+    """The distinct sources of a session, numbered in order of first appearance."""
     return SourceIndex()(session)
 
 
 class SourceIndex:
-    """`sources_of` for a growing session: only the sources of changed turns are processed at each call.
+    """`sources_of` for a growing session: only the sources of changed turns are processed.
 
-    A source keeps its number for the lifetime of the index, also when an earlier one appears later; a
-    source that the service removes leaves a gap. Use one index per session for all its numbers. The
-    result is the identical tuple while nothing changed.
+    A source keeps its number, even if an earlier one appears later; a removed source leaves a gap. Use one
+    index per session. The result is the identical tuple while nothing changed.
     """
 
     def __init__(self) -> None:
@@ -407,7 +407,7 @@ class SourceIndex:
         return self._sources
 
     def _add_turn(self, turn: Turn) -> set[str]:
-        """Number the new sources of a turn; returns the keys of all its sources."""
+        """Assign numbers to the new sources of a turn. Returns the keys of all its sources."""
         keys = set()
         for part in sources_of_turn(turn):
             key = source_key(part)
@@ -421,7 +421,7 @@ class SourceIndex:
         return keys
 
     def unread(self, session: Session) -> list[SourcePart]:
-        """The sources of the stream that the next call processes for the first time."""
+        """The streamed sources that the next call will process for the first time."""
         is_same_session = session.session_id == self._session_id
         turns = self._keys_of.stale(session.turns) if is_same_session else session.turns
         parts = (part for turn in turns for part in parts_of(turn.parts, SourcePart))
@@ -436,17 +436,17 @@ def title_of(part: SourcePart) -> str:
 
 # -- sources to be cited ---------------------------------------------------------------------
 Days = Mapping[str, str]
-"""turn_id → the day on which the worker read the sources, in ISO 8601; a missing day is not written."""
+"""Turn id → the day (ISO 8601) on which the worker read the sources; unknown days are missing."""
 
 
 def read_days(session: Session) -> dict[str, str]:
-    """The day of each turn, in the zone of the machine, on which the worker read its sources."""
+    """The day on which each turn was sent, in local time."""
     moments = {one.turn_id: datetime.fromtimestamp(one.order.created_ms / 1000, UTC) for one in session.turns}
     return {turn_id: moment.astimezone().date().isoformat() for turn_id, moment in moments.items()}
 
 
 class Citable(Struct, frozen=True):
-    """One source, each text in a single line. `url` is the result of `written_url`, which may be None."""
+    """A source to be cited, with texts in a single line. `url`: see `written_url`."""
 
     number: int
     title: str
@@ -456,7 +456,7 @@ class Citable(Struct, frozen=True):
 
 
 def citables(sources: Iterable[Source], days: Days) -> Iterator[Citable]:
-    """The sources in the form that all formats use."""
+    """The sources in the form that all citation formats use."""
     for source in sources:
         url = written_url(source.part.url)
         host = source.host if url is not None else ""
@@ -466,14 +466,14 @@ def citables(sources: Iterable[Source], days: Days) -> Iterator[Citable]:
 # -- datasets ----------------------------------------------------------------------------------
 STRUCTURED: Final = "structured output"
 _CHECKED_ITEMS: Final = 50
-"""Items of an array that are checked to decide whether it is a table."""
+"""How many items of an array are checked to decide whether it is a table."""
 
 
 @dataclass(frozen=True, slots=True)
 class Dataset:
-    """One value in a turn. `turn` counts from 1; `name` is the type on the wire, or `STRUCTURED`.
+    """One value in a turn. `turn`: from 1. `name`: the type on the wire, or `STRUCTURED`.
 
-    `position` is the index of its part in the turn, None for structured output.
+    `position`: the index of its part in the turn, None for structured output.
     """
 
     turn_id: str
@@ -485,7 +485,7 @@ class Dataset:
 
 
 def datasets_of(session: Session) -> tuple[Dataset, ...]:
-    """All datasets of a session in the order of the transcript, also those of unknown types."""
+    """All datasets of a session, in the order of the transcript, including those of unknown types."""
     return tuple(dataset for at, turn in enumerate(session.turns, 1) for dataset in _of_turn(turn, at))
 
 
@@ -501,10 +501,10 @@ def _of_turn(turn: Turn, number: int) -> Iterator[Dataset]:
 
 
 def structured_of(turn: Turn) -> Json:
-    """The structured output of a turn; None without one, or where it is still that of the previous turn."""
+    """The structured output of a turn; None if it has none, or only that of the previous turn."""
     output = turn.snapshot.structured_output if turn.snapshot is not None else None
     if turn.snapshot is not None and turn.snapshot.by_turn:
-        # The service reports it for each turn: an equal one is this turn's own.
+        # The service reports it for each turn, so an equal one is that of this turn.
         return output
     before = turn.before.structured_output if turn.before is not None else None
     return None if output == before else output
@@ -522,7 +522,7 @@ def is_tabular(value: Json) -> bool:
 
 
 def table_in(value: Json) -> tuple[str, Json] | None:
-    """A value that is a table, or its longest member that is one, as name ("" for the value) and table."""
+    """The name and the table of the longest member that is a table; for a table itself the name is ""."""
     if is_tabular(value):
         return "", value
     if not isinstance(value, dict):
@@ -532,9 +532,9 @@ def table_in(value: Json) -> tuple[str, Json] | None:
 
 
 def csv_of(value: Json) -> str:
-    """A tabular value as complete CSV: texts unchanged, null as an empty cell, nested values as JSON.
+    """A tabular value as CSV: strings unchanged, null as an empty cell, nested values as JSON.
 
-    The columns are all members in order of first appearance, or numbers for an array of arrays.
+    The columns are all members in order of first appearance; those of an array of arrays are numbers.
     """
     items = value if isinstance(value, list) else []
     records = [item if isinstance(item, dict) else {} for item in items]

@@ -1,4 +1,4 @@
-"""Formatting of numbers, sizes and times for people; ISO times. None is "not reported", never zero."""
+"""Formatting of numbers, sizes and times for people; ISO times. None means not reported, never zero."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def number(value: int | Decimal | None) -> str:
 
 
 def size(value: int | None) -> str:
-    """Bytes: 2048 → "2.0 kB"; None → "", since a size that is not reported is omitted."""
+    """Bytes: 2048 → "2.0 kB"; None → ""."""
     if value is None:
         return ""
     if value < 1000:
@@ -54,9 +54,9 @@ def size(value: int | None) -> str:
 
 
 def middle_cut(text: str, cells: int) -> str:
-    """Shorten an id to at most `cells` cells with "…" in the middle, since ids differ mostly at their end.
+    """Shorten an id to at most `cells` cells, with "…" in the middle, since ids differ mostly at their end.
 
-    A text that is not ASCII is returned unchanged, because its characters are not cells.
+    A text that is not ASCII is returned unchanged, since its characters may not be cells.
     """
     if len(text) <= cells or not text.isascii():
         return text
@@ -71,9 +71,7 @@ def plural(value: int, one: str, many: str = "") -> str:
 
 def ago(then_ms: int, now_ms: int) -> str:
     """How long ago, in one unit; a time in the future gives "just now"."""
-    seconds = max(0, now_ms - then_ms) // 1000
-    if seconds < 60:
-        return "just now"
+    seconds = (now_ms - then_ms) // 1000
     for unit, length in (("d", 86400), ("h", 3600), ("m", 60)):
         if seconds >= length:
             return f"{seconds // length} {unit} ago"
@@ -82,11 +80,11 @@ def ago(then_ms: int, now_ms: int) -> str:
 
 EARLIEST: Final = datetime(1970, 1, 2, tzinfo=UTC)
 LATEST: Final = datetime(8999, 12, 31, tzinfo=UTC)
-"""Far enough from the ends of the calendar that moments in between can be moved by days and years."""
+"""Moments between these two can be moved by years without leaving the calendar."""
 
 
 def moment_of(text: str | None) -> datetime | None:
-    """The moment of an ISO 8601 text; without an offset it is UTC. None outside the years 1970 to 8999."""
+    """The moment of an ISO 8601 text, without an offset in UTC; None outside the years 1970 to 8999."""
     try:
         moment = datetime.fromisoformat(text or "")
         moment = (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
@@ -101,7 +99,7 @@ def moment_at(ms: int) -> datetime:
 
 
 def utc_text(ms: int | None) -> str | None:
-    """Unix milliseconds as "2026-11-25T10:00:00.123Z"; None when unknown or outside the years 1 to 9999."""
+    """Unix milliseconds as "2026-11-25T10:00:00.123Z"; None if unknown or outside the years 1 to 9999."""
     if ms is None:
         return None
     try:

@@ -1,4 +1,4 @@
-"""JSON parsing and writing with exact numbers and bounded depth; parsing raises only `NotJson`."""
+"""Parsing and writing of JSON, with exact numbers and limited depth. Parsing raises only `NotJson`."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ Json = None | bool | int | float | Decimal | str | list["Json"] | dict[str, "Jso
 JsonObject = dict[str, Json]
 
 MAX_DIGITS: Final = 4000
-"""Digits of an integer that is read. Python's own limit is slightly higher."""
+"""An integer with more digits is read as NaN. The limit of Python is slightly higher."""
 
 MAX_DEPTH: Final = 200
-"""Deeper documents are refused, so that writing and walking them cannot exceed the recursion limit."""
+"""Deeper documents are rejected, so that walking them cannot exceed the recursion limit."""
 _LONG: Final = 10_000
-"""Characters above which counting brackets costs more than walking the parsed value."""
+"""In a text with more characters, counting brackets takes longer than measuring the parsed value."""
 
 
 class NotJson(ValueError):
-    """The text is not a JSON document within our limits."""
+    """The text is not JSON, or exceeds our limits."""
 
 
 def _integer(text: str) -> int | Decimal:
@@ -36,52 +36,50 @@ def _exact(text: str) -> Decimal:
 
 
 def _constant(_name: str) -> None:
-    """NaN and Infinity are not JSON; read them as not reported."""
+    """NaN and Infinity are not JSON; they are read as null."""
     return
 
 
+# json.loads would build such a decoder for each document, which takes longer than parsing a delta.
 _PLAIN: Final = json.JSONDecoder(parse_int=_integer, parse_constant=_constant)
 _EXACT: Final = json.JSONDecoder(parse_float=_exact, parse_int=_integer, parse_constant=_constant)
-# Built once: json.loads would build such a decoder for every document, which costs more than parsing a delta.
 
 
-def parse(text: str, deepest: int = MAX_DEPTH) -> Json:
-    """Read JSON as a JavaScript client does (fractions as floats).
+def parse(text: str, max_depth: int = MAX_DEPTH) -> Json:
+    """Parse JSON; fractions become floats.
 
     Raises:
-        NotJson: for anything that is not a JSON document, is nested too deep,
-            or holds numbers beyond reason.
+        NotJson: not JSON, or nested too deep.
     """
-    return _load(text, _PLAIN, deepest)
+    return _load(text, _PLAIN, max_depth)
 
 
 def parse_exact(text: str) -> Json:
-    """Read JSON with every fraction as Decimal, so that money stays exact. Raises NotJson: as `parse`."""
+    """Parse JSON; fractions become Decimals, so that money stays exact. Raises NotJson, see `parse`."""
     return _load(text, _EXACT, MAX_DEPTH)
 
 
 def parsed_input(text: str) -> Json:
-    """The value of a tool input's JSON text; the text itself when it is not JSON."""
+    """The value of the JSON text of a tool input; the text itself if it is not JSON."""
     try:
         return parse(text)
     except NotJson:
         return text
 
 
-def _load(text: str, decoder: json.JSONDecoder, deepest: int) -> Json:
+def _load(text: str, decoder: json.JSONDecoder, max_depth: int) -> Json:
     try:
         value = _decode(text, decoder)
     except (ValueError, RecursionError) as problem:
         raise NotJson(str(problem)[:200]) from None
-    # In a long text, counting brackets takes longer than walking the parsed value.
-    may_be_deep = len(text) > _LONG or text.count("[") + text.count("{") > deepest
-    if may_be_deep and _depth(value) > deepest:
-        raise NotJson(f"nested deeper than {deepest}")
+    may_be_deep = len(text) > _LONG or text.count("[") + text.count("{") > max_depth
+    if may_be_deep and _depth(value) > max_depth:
+        raise NotJson(f"nested deeper than {max_depth}")
     return value
 
 
 def _decode(text: str, decoder: json.JSONDecoder) -> Json:
-    """`decoder.decode(text)`, with a fast path for a text without surrounding white space."""
+    """`decoder.decode(text)`, with a fast path for text without surrounding white space."""
     value: Json
     try:
         value, end = decoder.raw_decode(text)
@@ -93,7 +91,7 @@ def _decode(text: str, decoder: json.JSONDecoder) -> Json:
 
 
 def _depth(value: Json) -> int:
-    # Runs for every long document, so it tests exact types: the decoder makes only plain dicts and lists.
+    # `type` is faster than isinstance; the decoder creates only plain dicts and lists.
     depth, level = 0, [value]
     while level:
         depth += 1
@@ -122,13 +120,12 @@ def as_text(value: Json) -> str | None:
 
 
 def dump(value: object) -> str:
-    """Write JSON in one line of ASCII, with Decimals as plain numbers.
+    """Write JSON in one line of ASCII: Decimals as plain numbers, NaN and infinity as null.
 
-    ASCII only: no control or direction character of the content can reach a
-    terminal, and lone surrogates stay escapes. NaN and infinity become null.
+    In ASCII no control or direction character can reach a terminal, and lone surrogates stay escapes.
 
     Raises:
-        TypeError: for a value that JSON cannot represent.
+        TypeError: JSON cannot represent the value.
     """
     if isinstance(value, Decimal):
         return format(value, "f") if value.is_finite() and abs(value.adjusted()) < MAX_DIGITS else "null"
@@ -146,7 +143,7 @@ _COLON: Final = re.compile(r"\s*:\s*")
 
 
 def member_of_cut(text: str, name: str) -> str | None:
-    """A text member of the object in a JSON text whose end may be missing; None where it is not there."""
+    """A string member of the object in a JSON text whose end may be missing; None if it cannot be read."""
     at = 0
     while (start := _BEFORE_MEMBER.match(text, at)) is not None:
         try:
@@ -167,14 +164,14 @@ class Number(str):
 
 
 class Members(list[tuple[str, Any]]):
-    """The members of an object in which keys are repeated."""
+    """The members of an object with repeated keys."""
 
 
 def json_text(value: Any) -> str:
     """A JSON value as indented ASCII text for a file; a `Number` keeps its notation.
 
     Raises:
-        TypeError: the value cannot be written as JSON.
+        TypeError: JSON cannot represent the value.
     """
     return _indented(value, "\n") + "\n"
 

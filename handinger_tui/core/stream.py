@@ -1,14 +1,13 @@
-"""What arrived from the service: frames, pieces of a response exactly as they arrived; snapshots of workers.
+"""What arrived from the service: frames (pieces of responses exactly as they arrived) and worker snapshots.
 
-A turn is stored as a list of frames. Frames from the wire keep their raw text. Markers are frames of our own
-that record what no server says (a stream was opened, a connection was lost, how the turn was settled). Every
-view of a turn is computed from its frames by `core.turns.fold`.
+A turn is stored as a list of frames. Frames from the wire keep their raw text. Markers are our own frames,
+for what no server sends: a stream was opened, a connection was lost, how the turn was settled.
+`core.turns.fold` computes every view of a turn from its frames.
 
-A snapshot is one Worker as it was read at one moment, with its usage and costs. Unknown is not zero: every
-member is None until a valid number arrived, and arithmetic with None stays None. Every member may be absent,
-null, unknown or of the wrong type: what cannot be read becomes None or empty, and never raises. Source of the
-members: the seed page "Continue a worker" (nine usage members, four cost categories); durationMs since Python
-SDK 0.3.0.
+A snapshot is one Worker as read at one moment, with usage and costs. Unknown is not zero: a number that was
+not reported is None, and arithmetic with None gives None. Any member may be absent, null or of the wrong
+type; then it is None or empty, and nothing is raised. The service documents nine usage members and four cost
+categories; durationMs comes from its Python SDK 0.3.0.
 """
 
 from __future__ import annotations
@@ -45,15 +44,15 @@ class Framing(StrEnum):
     LINES = "lines"
     """One line of a line-delimited body (NDJSON, AI SDK 4 data stream)."""
     TEXT = "text"
-    """A piece of a plain text body; `data` is appended to the text so far."""
+    """A piece of a plain text body."""
     JSON = "json"
     """A complete JSON body; `event` is a `ReadReason`."""
     NOTE = "note"
-    """Written by this program; `event` is a `Marker`, `data` a JSON object."""
+    """A frame of our own; `event` is a `Marker`, `data` a JSON object."""
 
 
 class StreamRoute(StrEnum):
-    """The kind of request that a stream or body answers."""
+    """The request to which a stream or body is the response."""
 
     POST = "post"
     REPLAY = "replay"
@@ -67,45 +66,46 @@ class ReadReason(StrEnum):
     """Why a Worker was read (the `event` of a JSON frame)."""
 
     BEFORE = "before"
-    """The worker as it was before this turn."""
+    """To know the worker before this turn."""
     ANSWER = "answer"
-    """The Worker is the answer to our POST."""
+    """It is the answer to our POST."""
     DURING = "during"
-    """A poll while the turn is running."""
+    """A poll during the turn."""
     MONEY = "money"
     """A poll for usage and costs during a stream; its text is not used."""
     AFTER = "after"
-    """The snapshot that settles the turn: it wins over the stream."""
+    """To settle the turn; it wins over the stream."""
 
 
 class Marker(StrEnum):
-    """Types of our own frames between the frames of the wire."""
+    """Types of our own frames."""
 
     OPENED = "opened"
-    """{via, status, content_type, encoding, worker_id}: a response began. The body
-    of a replay or subscription replaces the answer so far."""
+    """{via, status, content_type, encoding, worker_id}: a response began.
+
+    The body of a replay or a subscription replaces the answer so far."""
     CLOSED = "closed"
     """{clean: bool, kind, detail, worker_id}: the response ended (clean) or was lost.
 
-    `worker_id`: a new worker that the lost response names all the same."""
+    `worker_id`: a new worker that the lost response names."""
     SENDING = "sending"
-    """{worker_id, begun}: from here on, the one POST that starts the turn may have left.
+    """{worker_id, begun}: from now on, the POST that starts the turn may have left.
 
-    `begun`: the target that it begins, where that is known before the answer."""
+    `begun`: the target that it creates, if we chose its id."""
     ASKED = "asked"
     """{times}: how many messages of the worker had exactly this prompt before we sent it, as read, or, where
     it could not be read, as earlier turns show."""
     RETRYING = "retrying"
     """{attempt, wait_ms, reason}: a GET will be repeated."""
     SETTLED = "settled"
-    """{status, recovered, fault}: how the turn ended for us; see `TurnStatus`."""
+    """{status, recovered, fault}: how the turn ended; see `TurnStatus`."""
     WATCHING = "watching"
-    """{}: a settled turn is being watched again."""
+    """{}: a settled turn is watched again."""
 
 
-# Named tuples, since one of each is made for every token and frozen dataclasses are slower to create.
+# Named tuples, since one of each is created for every token, and frozen dataclasses are slower.
 class RawFrame(NamedTuple):
-    """A frame as `api` yields it, before the engine adds its number and time."""
+    """A frame from `api`, before the engine adds its number and time."""
 
     framing: Framing
     data: str
@@ -114,7 +114,7 @@ class RawFrame(NamedTuple):
 
 
 class Frame(NamedTuple):
-    """A stored frame. `seq` counts from 0 within its turn; `at_ms` is Unix time in milliseconds."""
+    """A stored frame. `seq`: from 0 within its turn; `at_ms`: Unix milliseconds."""
 
     seq: int
     at_ms: int
@@ -125,22 +125,23 @@ class Frame(NamedTuple):
 
 
 UNREADABLE: Final = "(unreadable)"
-"""Replaces a damaged text: SQLite has no checksums, and one bad byte must not make everything unreadable.
+"""Replaces a damaged text: SQLite has no checksums, and a bad byte must not make everything unreadable.
+
 A damaged frame becomes a JSON frame with this text, which the fold skips."""
 
 
 # -- compaction ---------------------------------------------------------------------
-# Compaction makes a second list of frames, in which each run of deltas to one text is one delta, so that a
-# long session opens quickly; `fold` computes the same turn from both. The ledger stores both, compressed.
+# Compaction joins each run of deltas for a text into one delta, so that a long session opens quickly. `fold`
+# computes the same turn from the result. The ledger stores both lists of frames, compressed.
 COMPACTION_RULE: Final = 1
-"""Version of the compaction rule. Stored compactions of another version are not read."""
+"""The version of the compaction rule. Stored results of other versions are not read."""
 DELTAS: Final = ("text-delta", "reasoning-delta")
 _HALF_PAIR: Final = re.compile(r"\\u[dD][89a-fA-F]|[\ud800-\udfff]")
 _DELTA_FIELDS: Final = {"type", "id", "delta"}
 
 
 def compacted(frames: Iterable[Frame]) -> list[Frame]:
-    """The frames with each run of deltas joined into one, which has number and time of the run's first."""
+    """The frames, with each run of deltas joined into one with the number and time of the first."""
     result: list[Frame] = []
     run: list[str] = []
     first: Frame | None = None
@@ -163,7 +164,7 @@ def compacted(frames: Iterable[Frame]) -> list[Frame]:
 
 
 def _delta(frame: Frame) -> dict[str, Json] | None:
-    """The fields of a plain delta, else None. A delta with half a surrogate pair is never joined."""
+    """The fields of a delta that may be joined, else None. Half a surrogate pair must not be joined."""
     if (
         frame.framing is not Framing.SSE
         or frame.event
@@ -172,7 +173,7 @@ def _delta(frame: Frame) -> dict[str, Json] | None:
     ):
         return None
     data = frame.data
-    # ASCII without \u escapes cannot hold half a pair; this check is cheaper than the search.
+    # A fast check: ASCII without \u escapes has no half pair.
     if ("\\u" in data or not data.isascii()) and _HALF_PAIR.search(data):
         return None
     try:
@@ -192,10 +193,7 @@ def _joined_delta(first: Frame, run_key: tuple[Json, Json] | None, run: list[str
 
 # -- snapshots of the worker -------------------------------------------------------------------
 def amount(value: Json) -> Decimal | None:
-    """A reported amount (USD, credits): a finite number from 0, see `amounts.tidy`, else None.
-
-    Strings, booleans, NaN, infinities and negatives are not numbers here.
-    """
+    """A reported amount (USD, credits): a finite number from 0 (see `amounts.tidy`), else None."""
     if isinstance(value, bool) or not isinstance(value, int | Decimal | float):
         return None
     number = Decimal(repr(value)) if isinstance(value, float) else Decimal(value)
@@ -204,24 +202,24 @@ def amount(value: Json) -> Decimal | None:
 
 
 TOO_MANY: Final = 10**PLACES
-"""Counts from here on are ignored as noise."""
+"""Counts from here on are ignored."""
 
 
 def count(value: Json) -> int | None:
     """A reported count (tokens, steps, milliseconds): a whole number from 0, else None."""
     if type(value) is int:
-        # A fast path for plain integers, with the same rule as below.
+        # A fast path with the same rule.
         return value if 0 <= value < TOO_MANY else None
     number = amount(value)
     return int(number) if number is not None and number == number.to_integral_value() else None
 
 
 class _Numbers(Struct, frozen=True):
-    """Member-wise arithmetic shared by `Usage` and `Costs`; a difference with None is None."""
+    """Member-wise arithmetic of `Usage` and `Costs`. A difference with None is None."""
 
     @property
     def members(self) -> tuple[Any, ...]:
-        """Every number, in order."""
+        """All numbers, in order."""
         return astuple(self)
 
     def __sub__(self, other: Self) -> Self:
@@ -235,13 +233,13 @@ class _Numbers(Struct, frozen=True):
         return any(value is not None for value in self.members)
 
     def filled_from(self, earlier: Self) -> Self:
-        """The same numbers; a missing member is taken from `earlier`."""
+        """The same numbers, with missing members from `earlier`."""
         pairs = zip(self.members, earlier.members, strict=True)
         return type(self)(*[old if new is None else new for new, old in pairs])
 
 
 class Usage(_Numbers, frozen=True):
-    """The usage that a Worker reports. Tokens and steps are counts; `cost_usd` is in USD."""
+    """The usage that a Worker reports."""
 
     input_tokens: int | None = None
     output_tokens: int | None = None
@@ -264,7 +262,7 @@ class Costs(_Numbers, frozen=True):
     internal_usd: Decimal | None = None
 
     def total(self) -> Decimal | None:
-        """The sum of all four; None unless all four are known."""
+        """The sum of all four; None if one is missing."""
         model, tool, sandbox, internal = self.model_usd, self.tool_usd, self.sandbox_usd, self.internal_usd
         if model is None or tool is None or sandbox is None or internal is None:
             return None
@@ -272,12 +270,12 @@ class Costs(_Numbers, frozen=True):
 
 
 def cost_of(usage: Usage, costs: Costs) -> Decimal | None:
-    """The cost in USD: as reported, else the sum of the four categories."""
+    """The cost in USD: as reported, or else the sum of the four categories."""
     return usage.cost_usd if usage.cost_usd is not None else costs.total()
 
 
 def figures_object(group: Usage | Costs) -> JsonObject:
-    """Usage or costs in JSON: amounts as decimal text, counts as numbers, null where not reported."""
+    """Usage or costs in JSON: amounts as decimal text, counts as numbers, null if not reported."""
     pairs = zip(group.__struct_fields__, group.members, strict=True)
     return {name: value if isinstance(value, int) else json_amount(value) for name, value in pairs}
 
@@ -285,7 +283,7 @@ def figures_object(group: Usage | Costs) -> JsonObject:
 NO_USAGE: Final = Usage()
 NO_COSTS: Final = Costs()
 ZERO_USAGE: Final = Usage(0, 0, 0, 0, 0, 0, 0, Decimal(0), Decimal(0), 0)
-"""The usage of a worker before its first turn: real zeros, not unknown values."""
+"""The usage of a worker before its first turn: zero, not unknown."""
 ZERO_COSTS: Final = Costs(Decimal(0), Decimal(0), Decimal(0), Decimal(0))
 
 _USAGE_COUNTS: Final = {
@@ -322,7 +320,7 @@ ENDED: Final = FAILED | {"completed", "incomplete"}
 
 
 class FilePart(Struct, frozen=True):
-    """A file that the worker made. `url` is untrusted: http(s), a data: URL or any other text."""
+    """A file that the worker created. `url` is untrusted: http(s), a data: URL or any other text."""
 
     url: str
     media_type: str
@@ -343,14 +341,14 @@ class SourcePart(Struct, frozen=True):
 
 
 class CustomPart(Struct, frozen=True):
-    """A part of a kind that is stored but not interpreted (custom, steering-message)."""
+    """A part that is stored but not interpreted (custom, steering-message)."""
 
     kind: str
     raw: JsonObject
 
 
 class Snapshot(Struct, frozen=True):
-    """The readable members of one Worker; amounts are exact decimals."""
+    """The members of one Worker that we use; amounts are exact decimals."""
 
     worker_id: str | None = None
     status: str | None = None
@@ -361,34 +359,34 @@ class Snapshot(Struct, frozen=True):
     title: str | None = None
     url: str | None = None
     template: str | None = None
-    """The stored worker that it was made from, where there are such."""
+    """The stored worker from which it was created (tasks generation)."""
     trigger: str | None = None
-    """What its first turn was started by, where the service says so."""
+    """What started its first turn, if the service says so."""
     messages: tuple[JsonObject, ...] = ()
     lists_messages: bool = False
     """Whether the Worker has a list of messages, even an empty one."""
     prompts: int | None = None
-    """How many user messages the Worker has, also where only some are stored; None: unknown."""
+    """How many user messages the Worker has, including those that were not stored; None: unknown."""
     files: tuple[FilePart, ...] = ()
     sources: tuple[SourcePart, ...] = ()
     usage: Usage = NO_USAGE
     costs: Costs = NO_COSTS
     own_usage: Usage | None = None
-    """What the service reports for the one turn to which the Worker was reduced, where it does that."""
+    """The usage that the service reports for the turn to which the Worker was reduced, if it does."""
     by_turn: bool = False
-    """Whether it reports the usage of each turn, and `totals` for all of them."""
+    """Whether the service reports the usage of each turn, and `totals` for all of them."""
     totals: Usage = NO_USAGE
     structured_output: Json = None
     metadata: JsonObject = field(default_factory=dict)
     created_at: int | None = None
-    """Unix time in milliseconds (seconds on the wire below 1e11)."""
+    """Unix milliseconds; on the wire, numbers below 1e11 are seconds."""
 
     @property
     def busy(self) -> bool:
-        """Whether the worker may still be running: True unless it says that it is done.
+        """Whether the worker may still be running.
 
-        `running` decides where it is a boolean. Without it an unknown status counts as busy, and a
-        worker without a status is done when it has an answer or an error to show.
+        `running` decides if it is a boolean. Otherwise an unknown status counts as busy, and a worker without
+        a status is busy unless it has an answer or an error.
         """
         if self.running_flag is not None:
             return self.running_flag
@@ -398,24 +396,24 @@ class Snapshot(Struct, frozen=True):
 
     @property
     def unfinished(self) -> bool:
-        """Whether the status is none of `ENDED` (pending, queued or unknown), even when not busy."""
+        """Whether the status is not one of `ENDED` (pending, queued or unknown), even if it is not busy."""
         return self.status is not None and self.status not in ENDED
 
     @property
     def unused(self) -> bool:
-        """Whether the worker was never used: an empty list of messages, no answer, no error, no usage."""
+        """Whether the worker was never used: its list of messages is empty; no answer, error or usage."""
         has_traces = self.messages or self.output_text or self.error or any(self.usage.members)
         return self.lists_messages and not has_traces
 
     @property
     def silent(self) -> bool:
-        """Whether it says nothing about the worker's state: no status, no text, no error, no messages."""
+        """Whether it has nothing about the state of the worker: no status, text, error or messages."""
         values = (self.status, self.running_flag, self.output_text, self.error)
         return all(value is None for value in values) and not self.messages
 
     @property
     def cost_usd(self) -> Decimal | None:
-        """The total cost in USD: as reported, else the sum of the four categories."""
+        """The total cost in USD: as reported, or else the sum of the four categories."""
         return cost_of(self.usage, self.costs)
 
     @property
@@ -425,7 +423,7 @@ class Snapshot(Struct, frozen=True):
 
 
 def is_worker(value: Json) -> bool:
-    """Whether a value is a Worker: by its `object` member, or by the characteristic members of one."""
+    """Whether a value is a Worker, by its `object` member or by characteristic members."""
     fields = as_object(value)
     if fields.get("object") == "worker":
         return True
@@ -433,11 +431,11 @@ def is_worker(value: Json) -> bool:
 
 
 WRAPPERS: Final = ("worker", "data")
-"""Members of an answer or event under which the Worker may be nested."""
+"""Members of an answer or event that may contain the Worker."""
 
 
 def worker_in(wire: JsonObject) -> JsonObject | None:
-    """The Worker that an object is or contains; None when there is none."""
+    """The Worker that an object is or contains; None if there is none."""
     if is_worker(wire):
         return wire
     inner = (as_object(wire.get(wrapper)) for wrapper in WRAPPERS)
@@ -445,22 +443,18 @@ def worker_in(wire: JsonObject) -> JsonObject | None:
 
 
 PROMPTS: Final = "handinger_tui_prompts"
-"""Member of a Worker as we store it, reduced to one turn: how many user messages it had."""
-
-
-OWN: Final = "handinger_tui_turn_usage"
-"""Member of a Worker as we store it: the usage of the turn to which it is reduced."""
-
-
+"""A member that we store in a Worker reduced to one turn: how many user messages it had."""
+OWN_USAGE: Final = "handinger_tui_turn_usage"
+"""A member that we store in a Worker: the usage of the turn to which it is reduced."""
 _FIGURES: Final = frozenset(
-    {"usage", "totalUsage", "totalTokens", "totals", "costs", OWN, "credits", "costUsd"}
+    {"usage", "totalUsage", "totalTokens", "totals", "costs", OWN_USAGE, "credits", "costUsd"}
     | {"modelCostUsd", "toolCostUsd", "sandboxCostUsd", "internalCostUsd"}
 )
-"""Members in which services report figures, wherever they stand."""
+"""Members in which services report figures, at any depth."""
 
 
 def without_figures(value: Json) -> Json:
-    """What a service sent, as if it had reported no usage and no costs."""
+    """The same value without usage and costs, at any depth."""
     if isinstance(value, list):
         return [*map(without_figures, value)]
     if not isinstance(value, dict):
@@ -474,7 +468,7 @@ def _is_figure(name: str, value: Json) -> bool:
 
 
 def own_usage(message: JsonObject) -> Usage | None:
-    """The usage that the service reports for the turn that a message ends; None where it reports none."""
+    """The usage of a turn that the service reports in its last message; None if there is none."""
     return usage_of(as_object(message["usage"])) if isinstance(message.get("usage"), dict) else None
 
 
@@ -484,7 +478,7 @@ def _prompts(wire: JsonObject) -> int | None:
     if stored is not None or not isinstance(messages, list):
         return stored
     users = [message for message in map(as_object, messages) if message.get("role") == "user"]
-    # A message without an id may be one that we stored, which stands for several.
+    # A message without an id may be one that we stored in place of several.
     return len(users) if all(as_text(message.get("id")) for message in users) else None
 
 
@@ -510,7 +504,7 @@ def snapshot_of(answer: JsonObject) -> Snapshot:
         sources=tuple(_sources(wire)),
         usage=usage_of(as_object(wire.get("usage"))),
         costs=costs_of(as_object(wire.get("costs"))),
-        own_usage=usage_of(as_object(wire[OWN])) if OWN in wire else None,
+        own_usage=usage_of(as_object(wire[OWN_USAGE])) if OWN_USAGE in wire else None,
         by_turn="totals" in wire,
         totals=usage_of(as_object(wire.get("totals"))),
         structured_output=wire.get("structured_output"),
@@ -523,14 +517,14 @@ ANOTHER_WORKER: Final = "The service answered for a different worker. The answer
 
 
 def names_another(worker_id: str | None, expected: str | None) -> bool:
-    """Whether an answer names another worker than the expected one. An answer without an id does not."""
+    """Whether an answer has the id of another worker than the expected one."""
     return bool(worker_id) and expected is not None and worker_id != expected
 
 
 class WorkerBody(Struct, frozen=True):
-    """A response body with a Worker: its original text, the parsed object, and the snapshot.
+    """A response body with a Worker: its text, the object from `parse_exact`, and the snapshot.
 
-    A body is parsed once, where it arrives. `wire` comes from `parse_exact` and must not be changed.
+    It is parsed only once, when it arrives. Do not change `wire`.
     """
 
     text: str
@@ -539,7 +533,7 @@ class WorkerBody(Struct, frozen=True):
 
 
 def body_of(text: str, wire: JsonObject | None = None) -> WorkerBody:
-    """Read a body; pass `wire` if it is parsed already. JSON that is not an object gives an empty snapshot.
+    """The body with a text. `wire`: its object, if parsed. Without a JSON object, the snapshot is empty.
 
     Raises:
         NotJson: the text is not JSON.
@@ -587,7 +581,7 @@ REASON_KEYS: Final = ("message", "msg", "reason", "detail", "error", "errors", "
 
 
 def reason_text(value: Json) -> str | None:
-    """A one-line reason from an error of any shape; None for null, false and empty values."""
+    """The reason in an error of any format, in one line; None for null, false and empty values."""
     if value is False or value in (None, {}, [], ""):
         return None
     if isinstance(value, str):

@@ -1,7 +1,7 @@
-"""Tags and projects of sessions: their names, and the rules of the configuration that assign them.
+"""Tags and projects of sessions: their names, and the rules in the configuration that assign them.
 
-Nothing that a rule assigns is stored: rules are applied when a list or a report is read, so a changed rule
-changes every report, and a removed one leaves nothing behind.
+What a rule assigns is not stored: rules are applied when a list or a report is read, so a changed rule
+changes all reports.
 """
 
 from __future__ import annotations
@@ -16,64 +16,65 @@ from msgspec import Struct
 from handinger_tui.core.errors import SettingsError
 from handinger_tui.core.safety import clean_line
 
-LONGEST: Final = 40
+MAX_NAME: Final = 40
 """Characters of a name."""
-LONGEST_PATTERN: Final = 300
-_NAME: Final = f"Use letters, digits and - _ . / (at most {LONGEST}), starting with a letter or digit."
+MAX_PATTERN: Final = 300
+"""Characters of a pattern in a rule."""
+_NAME_HINT: Final = f"Use letters, digits and - _ . / (at most {MAX_NAME}), starting with a letter or digit."
 
 
 def tag_name(text: str) -> str:
-    """The name of a tag or project as it is stored and compared: without case, and without a leading "#".
+    """The name of a tag or project as it is stored and compared: case-folded, without a leading "#".
 
     Raises:
-        SettingsError: it is not a name. Names have no spaces, no signs that a spreadsheet or a terminal acts
-            on, and none that looks like an option.
+        SettingsError: not a name. Names have no spaces, no characters with a meaning in spreadsheets or
+            terminals, and do not look like options.
     """
     name = normalize("NFKC", normalize("NFKC", text.strip().removeprefix("#")).casefold())
-    if not 0 < len(name) <= LONGEST or not name[0].isalnum() or not all(map(_is_of_name, name)):
-        raise SettingsError(f"{clean_line(text, 60) or 'Nothing'} cannot be the name of a tag.", _NAME)
+    if not 0 < len(name) <= MAX_NAME or not name[0].isalnum() or not all(map(_is_allowed, name)):
+        raise SettingsError(f"{clean_line(text, 60) or 'Nothing'} cannot be the name of a tag.", _NAME_HINT)
     return name
 
 
-def _is_of_name(char: str) -> bool:
+def _is_allowed(char: str) -> bool:
     return char.isalnum() or char in "-_./" or category(char)[0] == "M"
 
 
 def tag_names(texts: Iterable[str]) -> list[str]:
-    """Each name once, in order. Raises SettingsError."""
+    """The distinct names, in order. Raises SettingsError."""
     return [*dict.fromkeys(map(tag_name, texts))]
 
 
 class SessionFacts(NamedTuple):
-    """What rules know of a session. `workers`: its target, and the stored worker of that."""
+    """The facts of a session that rules test. `workers`: its target, and the stored worker of the target."""
 
     workers: tuple[str, ...] = ()
     folder: str = ""
-    """The working directory in which it was started; "" where that is unknown."""
+    """The working directory in which it was started; "" if unknown."""
     title: str = ""
 
 
 class Labels(NamedTuple):
-    """The tags and the project of a session. `project` is "" without one."""
+    """The tags and the project ("" without one) of a session."""
 
     own: tuple[str, ...] = ()
     """Tags of the session itself."""
     worker: tuple[str, ...] = ()
     """Tags of its worker."""
     rules: tuple[str, ...] = ()
-    """Tags by rules of the configuration."""
+    """Tags assigned by rules of the configuration."""
     project: str = ""
 
     @property
     def tags(self) -> tuple[str, ...]:
-        """All its tags, in order of the alphabet."""
+        """All tags, sorted."""
         return tuple(sorted({*self.own, *self.worker, *self.rules}))
 
 
 def labels_text(labels: Labels, removed: Sequence[str] = ()) -> str:
-    """The tags and the project as one line; those that are not its own with their origin.
+    """The tags and the project as one line; tags that are not the session's own with their origin.
 
-    `removed`: tags that were to be removed; the text names those that the session still has.
+    `removed`: tags that the person removed; the text names those that the session still has.
     """
     others = ((labels.own, ""), (labels.worker, " (worker)"), (labels.rules, " (rule)"))
     named = {name: origin for names, origin in reversed(others) for name in names}
@@ -93,7 +94,7 @@ class TagRule(NamedTuple):
     pattern: str
 
     def matches(self, facts: SessionFacts, tags: set[str]) -> bool:
-        """Whether it applies. `facts`: as `_comparable` returns them."""
+        """Whether the rule applies. `facts`: the result of `_comparable`."""
         match self.kind:
             case "worker":
                 return any(fnmatchcase(worker, self.pattern) for worker in facts.workers)
@@ -106,7 +107,7 @@ class TagRule(NamedTuple):
 
 
 Rules = tuple[tuple[str, tuple[TagRule, ...]], ...]
-"""Names in order of the file, each with rules of which one has to apply."""
+"""Names in the order of the file, each with alternative rules."""
 TAG_KINDS: Final = ("worker", "folder", "title")
 PROJECT_KINDS: Final = (*TAG_KINDS, "tag")
 
@@ -118,7 +119,7 @@ class TagRules(Struct, frozen=True):
     projects: Rules = ()
 
     def labels(self, facts: SessionFacts, own: tuple[str, ...] = (), worker: tuple[str, ...] = ()) -> Labels:
-        """Tags and project of a session. Of several projects that apply, it belongs to the first."""
+        """The tags of a session, and the first project that applies."""
         facts = _comparable(facts)
         by_rules = tuple(name for name, rules in self.tags if _any_matches(rules, facts, set()))
         tags = {*own, *worker, *by_rules}
@@ -134,7 +135,7 @@ def _any_matches(rules: tuple[TagRule, ...], facts: SessionFacts, tags: set[str]
 
 
 def _comparable(facts: SessionFacts) -> SessionFacts:
-    """The facts as patterns have them: a folder ends with a slash, a title has no case."""
+    """The facts in the form of patterns: the folder ends with a slash, the title is case-folded."""
     folder = f"{_slashed(facts.folder)}/" if facts.folder else ""
     return SessionFacts(facts.workers, folder, clean_line(facts.title).casefold())
 
@@ -144,7 +145,9 @@ def _slashed(folder: str) -> str:
 
 
 def rules_in(table: Mapping[str, Any], where: str, kinds: tuple[str, ...], home: str) -> Rules:
-    """The rules of a table of the configuration. `home`: the folder that `~` stands for.
+    """The rules in a table of the configuration.
+
+    `where`: the name of the table, for errors. `kinds`: the allowed kinds of rules. `home`: replaces `~`.
 
     Raises:
         SettingsError: a name or a rule is not valid.
@@ -161,7 +164,7 @@ def rules_in(table: Mapping[str, Any], where: str, kinds: tuple[str, ...], home:
 def _rule(text: object, where: str, kinds: tuple[str, ...], home: str) -> TagRule:
     kind, colon, pattern = text.partition(":") if isinstance(text, str) else ("", "", "")
     kind, pattern = kind.strip().lower(), pattern.strip()
-    if not colon or kind not in kinds or not 0 < len(pattern) <= LONGEST_PATTERN:
+    if not colon or kind not in kinds or not 0 < len(pattern) <= MAX_PATTERN:
         examples = ", ".join(f'"{one}:…"' for one in kinds)
         raise SettingsError(f"{where}: {clean_line(str(text), 60)} is not a rule.", f"Use one of {examples}.")
     if kind == "tag":
@@ -173,6 +176,6 @@ def _rule(text: object, where: str, kinds: tuple[str, ...], home: str) -> TagRul
             raise SettingsError(
                 f"{where}: the folder {clean_line(pattern, 60)} is not a full path.", "Start it with / or ~."
             )
-        # The folder itself, and all below it.
+        # The folder and everything below it.
         return TagRule(kind, f"{_slashed(pattern)}/*")
     return TagRule(kind, pattern if kind == "worker" else pattern.casefold())

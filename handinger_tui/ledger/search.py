@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Final
 
 from handinger_tui.core.safety import clean_line
 from handinger_tui.core.search import SearchHit, Texts, folded, snippet_of, texts_of
-from handinger_tui.core.tags import LONGEST, Labels, SessionFacts, TagRules
+from handinger_tui.core.tags import MAX_NAME, Labels, SessionFacts, TagRules
 from handinger_tui.ledger.sql import Row, int_or_zero, pack, transaction, unpack
 
 if TYPE_CHECKING:
@@ -453,7 +453,7 @@ class Labeler:
         self._rules = rules
         self._stored: dict[tuple[str, str], list[str]] = {}
         for row in connection.execute("SELECT kind, id, name FROM tags"):
-            name = clean_line(unpack(row["name"]), LONGEST)
+            name = clean_line(unpack(row["name"]), MAX_NAME)
             self._stored.setdefault((unpack(row["kind"]), unpack(row["id"])), []).append(name)
 
     def of(self, row: Row) -> Labels:

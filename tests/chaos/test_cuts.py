@@ -83,7 +83,7 @@ def final(recording: Recording, tape: Tape) -> tuple[Any, ...]:
     """Every member of a turn that the screen shows."""
     folding = Fold(ORDER)
     for frame in tape.frames:
-        folding.feed(frame)
+        folding.take(frame)
     turn: Turn = folding.turn
     return (
         judge(turn),

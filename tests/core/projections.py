@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from handinger_tui.core.dialects import events as ev
-from handinger_tui.core.stream import CustomPart, FilePart, SourcePart
+from handinger_tui.core.stream import CustomPart, FilePart, Frame, SourcePart
 from handinger_tui.core.turns.fold import Fold
 from handinger_tui.core.turns.reducer import AnswerBuilder
 from handinger_tui.core.turns.turn import (
@@ -49,10 +49,16 @@ def of(*families: str) -> pytest.MarkDecorator:
     )
 
 
+def turn_after(folding: Fold, frame: Frame) -> Turn:
+    """The turn after one more frame."""
+    folding.take(frame)
+    return folding.turn
+
+
 def folded(recording: Recording, tape: Tape | None = None) -> Turn:
     folding = Fold(ORDER)
     for frame in (tape or Tape().body(recording)).frames:
-        folding.feed(frame)
+        turn_after(folding, frame)
     return folding.turn
 
 

@@ -10,7 +10,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from handinger_tui.core.citations import MOST, CitationReader, MentionIndex, mentions, unmentioned
+from handinger_tui.core.citations import MAX_MARKS, CitationReader, MentionIndex, mentions, unmentioned
 from handinger_tui.core.evidence import sources_of
 from handinger_tui.core.turns.turn import TextPart
 from tests.core.evidence_samples import session, turn, web
@@ -172,4 +172,4 @@ def test_five_megabytes_are_read_quickly(piece: str) -> None:
     marks = CitationReader().marks(text)
     # Measured below 0.5 s each; a backtracking search takes minutes.
     assert time.process_time() - start < 2
-    assert len(marks) <= MOST
+    assert len(marks) <= MAX_MARKS

@@ -12,6 +12,7 @@ from handinger_tui.core.money.attribution import turn_money
 from handinger_tui.core.stream import Frame, Framing, Marker, RawFrame, ReadReason
 from handinger_tui.core.turns.fold import Fold, fold
 from handinger_tui.core.turns.turn import Retry, TextPart, Turn, TurnRequest, TurnStatus
+from tests.core.projections import turn_after
 from tests.wire.recordings import Tape
 
 ORDER = TurnRequest("turn_1", "Why?", 0, seen_before=0)
@@ -88,7 +89,7 @@ def test_a_lost_answer_is_shown_until_the_replay_has_caught_up() -> None:
         start(), delta("One "), delta("two "), delta("three four"), FINISH, via="replay", tape=tape
     )
     folding = Fold(ORDER)
-    texts = [folding.feed(frame).text for frame in replay.frames]
+    texts = [turn_after(folding, frame).text for frame in replay.frames]
     assert texts[4:] == ["One two three"] * 4 + ["One two three four"] * 3
 
 

@@ -12,14 +12,14 @@ from hypothesis import strategies as st
 from handinger_tui.core.stream import Frame, Framing, Marker, RawFrame, compacted
 from handinger_tui.core.turns.fold import Fold
 from handinger_tui.core.turns.turn import Turn
-from tests.core.projections import EVERYTHING, ORDER, every
+from tests.core.projections import EVERYTHING, ORDER, every, turn_after
 from tests.wire.recordings import Recording, Tape
 
 
 def folded(frames: list[Frame]) -> Turn:
     folding = Fold(ORDER)
     for frame in frames:
-        folding.feed(frame)
+        turn_after(folding, frame)
     return folding.turn
 
 

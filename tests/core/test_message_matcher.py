@@ -10,6 +10,7 @@ import pytest
 from handinger_tui.core.stream import Framing, Marker, RawFrame
 from handinger_tui.core.turns.fold import Fold, fold
 from handinger_tui.core.turns.turn import ToolPart, ToolState, Turn, TurnRequest
+from tests.core.projections import turn_after
 from tests.wire.recordings import Tape
 
 ORDER = TurnRequest("turn_1", "hello", 0, "w1")
@@ -48,7 +49,7 @@ def played(*bodies: tuple[str, list[RawFrame]], order: TurnRequest = ORDER) -> T
         taped.note(Marker.CLOSED, clean=True)
     live = Fold(order)
     for frame in taped.frames:
-        live.feed(frame)
+        turn_after(live, frame)
     assert fold(order, taped.frames) == live.turn
     return live.turn
 

@@ -31,7 +31,7 @@ from handinger_tui.core.turns.fold import Fold, fold
 from handinger_tui.core.turns.messages import find_prompt, parts_of, text_of
 from handinger_tui.core.turns.reducer import HANDLERS
 from handinger_tui.core.turns.turn import SEAL, Rope, TextPart, Turn, TurnRequest, join_all
-from tests.core.projections import advance
+from tests.core.projections import advance, turn_after
 from tests.wire.recordings import Tape, recordings
 
 ORDER = TurnRequest("turn_1", "", 0)
@@ -195,9 +195,9 @@ def test_folding_in_two_steps_equals_folding_once(recording: Any, data: Any) -> 
     at = data.draw(st.integers(0, len(frames)))
     folding = Fold(ORDER)
     for one in frames[:at]:
-        folding.feed(one)
+        turn_after(folding, one)
     for one in frames[at:]:
-        folding.feed(one)
+        turn_after(folding, one)
     assert folding.turn == fold(ORDER, frames)
 
 
@@ -225,12 +225,12 @@ def test_after_the_end_only_readings_change(frames: list[Frame], status: str) ->
     settled = Tape().body(recording).note(Marker.SETTLED, status=status, recovered=False, fault=None)
     folding = Fold(ORDER)
     for one in settled.frames:
-        folding.feed(one)
+        turn_after(folding, one)
     before = folding.turn
     late = [*frames, *(Frame(0, 0, Framing.JSON, one.data, ReadReason.AFTER) for one in frames)]
     late += Tape().note(Marker.SETTLED, status="unknown", recovered=True, fault=None).frames
     for one in late:
-        folding.feed(one)
+        turn_after(folding, one)
     after = folding.turn
     assert without_readings(after) == without_readings(before)
     assert after.parts is before.parts

@@ -24,6 +24,7 @@ from tests.core.projections import (
     reasoning,
     sources,
     tools,
+    turn_after,
 )
 from tests.wire.recordings import Recording, Tape, recordings
 
@@ -169,7 +170,7 @@ def test_worker_snapshots(recording: Recording) -> None:
 @of("worker")
 def test_worker_snapshots_show_each_intermediate_text(recording: Recording) -> None:
     folding = Fold(ORDER)
-    texts = [folding.feed(frame).text for frame in Tape().body(recording).frames]
+    texts = [turn_after(folding, frame).text for frame in Tape().body(recording).frames]
     assert [text for text, _ in groupby(texts)] == [
         text for text, _ in groupby(recording.expected["texts_seen"])
     ]

@@ -26,7 +26,7 @@ from handinger_tui.core.turns.turn import (
     join,
     judge,
 )
-from tests.core.projections import advance
+from tests.core.projections import advance, turn_after
 from tests.wire.recordings import Tape
 
 if TYPE_CHECKING:
@@ -108,7 +108,7 @@ def folded(*bodies: Body) -> Turn:
     frames = tape(*bodies).note(Marker.CLOSED, clean=True).frames
     live = Fold(ORDER)
     for one in frames:
-        live.feed(one)
+        turn_after(live, one)
     assert fold(ORDER, frames) == fold(ORDER, compacted(frames)) == live.turn
     return live.turn
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from handinger_tui.core.errors import SettingsError
 from handinger_tui.core.safety import clean_line, csv_field
 from handinger_tui.core.tags import (
-    LONGEST,
+    MAX_NAME,
     NO_LABELS,
     PROJECT_KINDS,
     TAG_KINDS,
@@ -88,7 +88,7 @@ def test_every_name_is_safe_and_names_itself(typed: str) -> None:
     with suppress(SettingsError):
         name = tag_name(typed)
         assert tag_name(name) == name
-        assert 0 < len(name) <= LONGEST
+        assert 0 < len(name) <= MAX_NAME
         assert csv_field(name) == name
         assert name.isprintable()
         assert not set(name) & set(" ,;\"'=+@#:")

@@ -1,8 +1,7 @@
-"""The fold of a turn request and its frames into a turn: the only way a turn is ever computed.
+"""The fold of a turn request and its frames into a turn: the only way in which a turn is computed.
 
-Live, resumed, replayed and exported turns all come from here, so they cannot
-differ. A second stream of the same turn (a replay) fills a fresh answer, which
-replaces the partial one as soon as it has caught up; nothing is appended.
+So live, resumed, replayed and exported turns cannot differ. A second stream of the same turn (a replay) fills
+a new answer, which replaces the partial one as soon as it is as long.
 """
 
 from __future__ import annotations
@@ -63,7 +62,7 @@ def fold(order: TurnRequest, frames: Iterable[Frame]) -> Turn:
 
 
 def is_understood(frame: Frame) -> bool:
-    """Whether a marker or JSON frame has the content that the fold relies on."""
+    """Whether the fold can process a marker or JSON frame without an exception."""
     if frame.framing is Framing.JSON:
         return frame.event in _READ_REASONS
     try:
@@ -84,7 +83,7 @@ _READ_REASONS: Final = frozenset(ReadReason)
 class Fold:
     """An incremental fold: `take` frames in order, read `turn` at any time.
 
-    `tap` is called with every event of a stream as it is decoded.
+    `tap` is called with each decoded event of a stream.
     """
 
     def __init__(self, order: TurnRequest, tap: Callable[[ev.StreamEvent], None] | None = None) -> None:
@@ -92,6 +91,7 @@ class Fold:
         self._builder: AnswerBuilder | None = None
         """Extends the answer while events arrive; None: the answer is `_frozen`."""
         self._previous: Turn | None = None
+        """During a replay: the turn before it."""
         self._decoder: StreamDecoder | None = None
         self._dialect: str | None = None
         self._via = StreamRoute.POST
@@ -100,19 +100,19 @@ class Fold:
         self._latest_ms = -INT64_MAX
         self._has_message_start = False
         self._has_text = False
-        """The current or last body has held text."""
+        """The newest body has contained text."""
         self._is_settled = False
         self.misdirected = False
-        """The current or last body belongs to another worker: nothing of it counts."""
+        """The newest body belongs to another worker, and is ignored."""
         self._matcher = MessageMatcher(order)
         self._tap = tap
         self._pending_deltas: list[str] = []
         self._pending_key: tuple[type[_Growth], str] = (ev.TextGrew, "")
-        """What the pending deltas extend."""
+        """The kind and the id of the part that the pending deltas extend."""
 
     @property
     def turn(self) -> Turn:
-        """The turn to show now. A replay's answer is shown only once it is as long as the previous answer."""
+        """The turn to show: during a replay the previous answer, until the new one is as long or finished."""
         self._flush_deltas()
         previous = self._previous
         if previous is None or self._answer.finished:
@@ -123,9 +123,9 @@ class Fold:
 
     @property
     def _answer(self) -> Turn:
-        """The answer so far as an immutable value, without the buffered deltas.
+        """The turn so far, without the buffered deltas.
 
-        Reading it takes time in proportion to its parts, so no event of a stream may do so.
+        Reading it takes time in proportion to the number of parts, so do not do so for each event.
         """
         return self._frozen if self._builder is None else self._builder.turn
 
@@ -135,7 +135,7 @@ class Fold:
 
     @property
     def _head(self) -> Turn:
-        """The answer so far, whose parts may be old."""
+        """The turn so far; its parts may be outdated."""
         return self._frozen if self._builder is None else self._builder.head
 
     @property
@@ -144,13 +144,11 @@ class Fold:
             self._builder = AnswerBuilder(self._frozen)
         return self._builder
 
-    def feed(self, frame: Frame) -> Turn:
-        """Take one frame and return the turn. It never raises for anything a server can send."""
-        self.take(frame)
-        return self.turn
-
     def take(self, frame: Frame) -> None:
-        """Take one frame. Text deltas are buffered, and join the answer when `turn` is read."""
+        """Process one frame. It never raises for anything that a server can send.
+
+        Text deltas are buffered until `turn` is read.
+        """
         self._at_ms = frame.at_ms
         match frame.framing:
             case Framing.SSE | Framing.LINES | Framing.TEXT:
@@ -180,7 +178,7 @@ class Fold:
                 self._open_body(fields)
             case Marker.CLOSED:
                 self._close_body(clean=fields.get("clean") is True)
-                # Events beyond the limit of size, of which only the number is known.
+                # Events above the size limit, which were only counted.
                 skipped = self._answer.skipped + (count(fields.get("dropped")) or 0)
                 worker_id = self._answer.worker_id or as_text(fields.get("worker_id"))
                 self._answer = replace(self._answer, skipped=skipped, worker_id=worker_id)
@@ -248,7 +246,7 @@ class Fold:
                 self._apply(event)
             self._flush_deltas()
             self._set_dialect(self._decoder)
-        # The answer to our own POST is ours, whatever history it repeats first.
+        # The answer to our own POST is ours, whatever history precedes it.
         if self._matcher.lacks_our_turn and self._via is not StreamRoute.POST:
             self._answer = without_answer(self._answer)
         elif clean and self._matcher.ends_with_complete_answer(self._answer):
@@ -275,9 +273,9 @@ class Fold:
 
     # -- another worker ------------------------------------------------------------
     def _expected_worker(self) -> str | None:
-        """The worker that a body has to belong to; None while a new worker's id is not certain.
+        """The worker to which a body must belong; None while the id of a new worker is not certain.
 
-        Where our POST creates a worker, the first Worker object in its answer names it.
+        If our POST creates a worker, the first Worker object in its answer has the id.
         """
         turn = self._head
         if turn.order.worker_id is not None:
@@ -289,16 +287,16 @@ class Fold:
         self._growing.set(stream_fault=ANOTHER_WORKER)
 
     def _names_another(self, event: ev.StreamEvent) -> bool:
-        """Whether an event is about another worker. A body that begins with such an event is ignored."""
+        """Whether to ignore an event about another worker; a body that begins with one is ignored."""
         named = named_worker(event)
         if named is None:
             return False
-        # Behind the first text of an answer, the worker that was named before it is certain.
+        # The worker named before the first text of the answer is certain.
         expected = self._expected_worker() or (self._head.worker_id if self._has_text else None)
         if not names_another(named, expected):
             return False
         if self._growing.parts:
-            # Only a mention inside our answer; a whole Worker object of another worker is still ignored.
+            # Inside our answer this is only a mention, unless it is a complete Worker object.
             return isinstance(event, ev.WorkerRead)
         self._mark_misdirected()
         return True
@@ -331,7 +329,7 @@ class Fold:
             self._set_read(add(self._answer, snapshot), snapshot)
 
     def _set_read(self, turn: Turn, snapshot: Snapshot) -> None:
-        """Set the answer after a Worker was read, with the time and the figures of that reading."""
+        """Set the turn after a Worker was read, with time and figures of the reading."""
         at_ms = self._moment()
         read = FigureRead(at_ms, snapshot.usage, snapshot.costs, snapshot.busy, snapshot.prompts)
         self._answer = replace(turn, read_ms=at_ms, reads=with_read(turn.reads, read))
@@ -375,7 +373,7 @@ class Fold:
             self._advance(event)
 
     def _buffer_delta(self, event: _Growth) -> None:
-        """Buffer a delta. An answer has thousands; joined first, they change the turn only once."""
+        """Buffer a delta: an answer has thousands, and joined deltas change the turn only once."""
         if self._matcher.is_past_our_turn:
             return
         key = type(event), event.call_id if isinstance(event, ev.ToolInputGrew) else event.key
@@ -404,7 +402,7 @@ class Fold:
         self._growing.apply(event)
 
     def _advance(self, event: ev.StreamEvent) -> None:
-        """Apply one event. A replay that begins in the middle continues where the lost stream stopped."""
+        """Apply one event. A replay that begins in the middle continues the answer of the lost stream."""
         if self._previous is not None and not self._matcher.has_content:
             if isinstance(event, ev.StreamDone):
                 return
@@ -415,7 +413,7 @@ class Fold:
         self._apply_to_answer(event)
 
     def _apply_to_answer(self, event: ev.StreamEvent) -> None:
-        """Apply one event, and restore the call that it refers to where the answer does not hold it."""
+        """Apply one event; first restore the call that it refers to, if the answer does not have it."""
         if self._previous is not None or self._matcher.may_restore:
             key = call_key(event)
             if key is not None:

@@ -1,7 +1,7 @@
-"""Stored messages of a worker: UIMessages and older shapes, and which of them belong to our turn.
+"""Stored messages of a worker, in three formats; which of them belong to our turn.
 
-Shapes: UIMessage {id, role, parts}; AI SDK 4 {content, toolInvocations};
-model messages {role, content: string | parts}. Source: tests/wire/README.md.
+Formats: UIMessage {id, role, parts}; AI SDK 4 {content, toolInvocations}; model messages {role, content:
+string | parts}. Source: tests/wire/README.md.
 """
 
 from __future__ import annotations
@@ -34,12 +34,12 @@ from handinger_tui.core.turns.turn import (
 
 
 def role_of(message: JsonObject) -> str | None:
-    """The message's role: user, assistant, system or tool; None when it is missing or not a string."""
+    """The role: user, assistant, system or tool; None if it is missing or not a string."""
     return as_text(message.get("role"))
 
 
 def id_of(message: JsonObject) -> str | None:
-    """The message's id; None when it is missing or not a string."""
+    """The id; None if it is missing or not a string."""
     return as_text(message.get("id"))
 
 
@@ -47,20 +47,20 @@ def text_of(message: JsonObject) -> str:
     """All text of a message, joined."""
     match message.get("parts"):
         case [{"type": "text", "text": str(text)}]:
-            # A fast path for nearly all prompts: every snapshot walks the whole history.
+            # A fast path for nearly all prompts: each snapshot checks all messages.
             return text
         case _:
             pass
     return "".join(part.text for part in parts_of(message) if isinstance(part, TextPart))
 
 
-# A schedule asks the same in all of its runs.
+# Cached: all messages are compared with the same prompt, and the runs of a schedule have the same one.
 @lru_cache(maxsize=4)
 def normalized_prompt(prompt: str) -> str:
-    """The normalized prompt: equal for two texts that are the same prompt.
+    """A form that is equal for two texts that are the same prompt.
 
-    A service may trim a prompt, change its line ends or compose its letters, and half a surrogate
-    pair cannot be sent. Without normalization, a paid turn could be judged "not delivered".
+    A service may trim a prompt, change its line ends or compose its letters; half a surrogate pair cannot be
+    sent. Without normalization, a paid turn could be judged "not delivered".
     """
     if prompt.isascii():
         return " ".join(prompt.split())
@@ -69,7 +69,7 @@ def normalized_prompt(prompt: str) -> str:
 
 
 EQUAL_BEFORE: Final = "handinger_tui_left_out"
-"""Field of a user message as we store it: how many earlier messages had the same text."""
+"""A member that we store in a user message: how many earlier messages with the same text are omitted."""
 
 
 def find_prompt(messages: Sequence[JsonObject], prompt: str) -> list[int]:
@@ -80,7 +80,7 @@ def find_prompt(messages: Sequence[JsonObject], prompt: str) -> list[int]:
 
 
 def parts_of(message: JsonObject) -> tuple[Part, ...]:
-    """The parts of a message; a part of unknown type becomes a `CustomPart`."""
+    """The parts of a message; one of unknown type becomes a `CustomPart`."""
     if isinstance(message.get("parts"), list):
         return _parts(message["parts"])
     content = message.get("content")
@@ -153,7 +153,7 @@ def _invocation(item: JsonObject) -> Part:
 
 
 def _tool_call(item: JsonObject) -> Part:
-    """A call or a result in a model message."""
+    """A tool call, or its result, in a model message."""
     call_id, name = as_text(item.get("toolCallId")) or "", as_text(item.get("toolName")) or "tool"
     if item.get("type") == "tool-call":
         return ToolPart(call_id, name, ToolState.INPUT_AVAILABLE, input=item.get("input"))
@@ -195,7 +195,7 @@ NO_ANSWER: Final[dict[str, Any]] = {
     "stream_fault": None,
     "stream_usage": {},
 }
-"""The members of a turn that hold its answer, with their values before any answer arrives."""
+"""The members of a turn that are its answer, with their initial values."""
 
 
 def without_answer(turn: Turn) -> Turn:
@@ -204,25 +204,24 @@ def without_answer(turn: Turn) -> Turn:
 
 
 def with_answer_of(turn: Turn, other: Turn) -> Turn:
-    """`turn` with the answer of `other`. A stream fault of `turn` wins over one of `other`."""
+    """`turn` with the answer of `other`, but with its own stream fault, if any."""
     answer = {member: getattr(other, member) for member in NO_ANSWER}
     answer["stream_fault"] = turn.stream_fault or other.stream_fault
     return replace(turn, **answer)
 
 
 def answer_size(turn: Turn) -> tuple[int, int]:
-    """The size of the answer, for comparison: characters of text and reasoning, then number of parts."""
+    """The size of an answer, to compare two: characters of text and reasoning, then number of parts."""
     bodies = (part.body for part in turn.parts if isinstance(part, TextPart | ReasoningPart))
     return sum(map(len, bodies)), len(turn.parts)
 
 
 class MessageMatcher:
-    """Finds the messages of our turn in one body and skips older ones.
+    """Finds the messages of our turn in one body, and skips older ones.
 
-    A stored user message with our text begins our turn: the last such message, or, where
-    `seen_before` is known, the one after that many. The next user message ends it. Where the
-    body has no user messages, a new message after a finished one replaces it: history comes
-    first, the live answer last.
+    Our turn begins with a stored user message with our text: the one after `seen_before` such messages, or
+    the last one if `seen_before` is None. The next user message ends it. In a body without user messages, a
+    new message replaces a finished one: history comes first, the live answer last.
     """
 
     def __init__(self, order: TurnRequest) -> None:
@@ -235,33 +234,34 @@ class MessageMatcher:
         self._users = 0
         self._has_our_prompt = False
         self.is_past_our_turn = False
-        """A later turn's messages have started."""
+        """The messages of a later turn have begun."""
         self.has_content = False
-        """The body has held an event or a stored message."""
+        """The body has contained an event or a stored message."""
         self._stored_id: str | None = None
         self._base: Turn | None = None
         self._stored_last = False
         self._replaced_parts: tuple[Part, ...] = ()
-        """Parts of our stored message that the live stream seems to send again from the beginning."""
+        """Parts of our stored message that the live stream seems to repeat from the beginning."""
         self._replaced_at = 0
+        """Their position in the answer; negative: they belong to an older message."""
 
     @property
     def may_restore(self) -> bool:
-        """Whether it holds parts that `restore_call` may restore."""
+        """Whether there are parts that `restore_call` may restore."""
         return bool(self._replaced_parts)
 
     @property
     def lacks_our_turn(self) -> bool:
-        """The body holds user messages, and our prompt is not among them."""
+        """Whether the body has user messages without our prompt."""
         can_tell = bool(self._order.prompt) and self._order.seen_before is not None
         return can_tell and self._users > 0 and not self._has_our_prompt
 
     def mark_content(self) -> None:
-        """Record that the body has held something of a message."""
+        """Record that the body contains a part of a message."""
         self.has_content = True
 
     def ends_with_complete_answer(self, turn: Turn) -> bool:
-        """Whether the body ended with a stored answer that has no open part."""
+        """Whether the body ended with a stored answer without open parts."""
         has_open_part = any(isinstance(part, TextPart | ReasoningPart) and part.open for part in turn.parts)
         return self._stored_last and not has_open_part and bool(turn.parts)
 
@@ -297,12 +297,12 @@ class MessageMatcher:
         return without_answer(turn)
 
     def _end_turn(self, turn: Turn) -> Turn:
-        """A later turn begins, so our turn has ended."""
+        """End our turn, since a later one begins."""
         self.is_past_our_turn = True
         return replace(turn, finished=turn.finished or bool(turn.parts))
 
     def restart_at(self, answer: AnswerBuilder, event: ev.MessageStarted) -> Turn | None:
-        """The turn where a `start` rebuilds a stored message or replaces a finished one; None elsewhere."""
+        """The turn if a message starts that repeats a stored one or replaces a finished one; else None."""
         self.has_content = True
         self._stored_last = False
         turn = answer.head
@@ -310,7 +310,7 @@ class MessageMatcher:
             return None
         is_stored_message = event.message_id is not None and event.message_id == self._stored_id
         if is_stored_message and self._base is not None:
-            # The message was stored while incomplete, and now streams again from its beginning.
+            # The message was stored while incomplete, and is now streamed from its beginning.
             self._stored_id = None
             self._replaced_at = len(self._base.parts)
             self._replaced_parts = tuple(answer.parts[self._replaced_at :])
@@ -323,11 +323,11 @@ class MessageMatcher:
         return None
 
     def restore_call(self, answer: AnswerBuilder, key: tuple[str, str], previous: Turn | None) -> None:
-        """Prepare for an update of the call `key` (see `call_key`), which the answer may not hold.
+        """Prepare for an update of the call `key` (see `call_key`), which the answer may lack.
 
-        A stream that updates a call of the stored message continues that message and does not
-        send it again: the message's parts are restored. So are the parts of `previous`, the answer
-        of a lost stream. From an older message that is not ours, only the call itself is copied.
+        A stream that updates a call of the stored message continues that message instead of repeating it, so
+        the parts of the message are restored; likewise those of `previous`, the answer of a lost stream. From
+        an older message that is not ours, only the call is copied.
         """
         if answer.parts.call_of(key) is not None:
             return

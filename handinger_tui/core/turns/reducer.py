@@ -1,7 +1,7 @@
-"""The reducer: an `AnswerBuilder` takes the events of a stream and gives the turn as an immutable value.
+"""The reducer: an `AnswerBuilder` applies the events of a stream, and returns the turn as an immutable value.
 
-It never raises. A turn value that was read is never changed by later events, and a part that an event does
-not touch keeps its identity from one value to the next.
+It never raises. Later events never change a value that was read, and a part that no event changes keeps its
+identity from one value to the next.
 """
 
 from __future__ import annotations
@@ -30,24 +30,24 @@ from handinger_tui.core.turns.turn import (
 
 OpenParts = tuple[tuple[str, int], ...]
 MOST_ERRORS: Final = 100
-"""Errors of an answer that are kept; beyond that, the newest one replaces the previous one."""
+"""How many errors of an answer are kept; beyond that, a new one replaces the newest."""
 MAX_OPEN: Final = 256
-"""Open texts that are tracked. A delta for an older one starts a new part."""
+"""How many open texts are tracked. A delta for an older one starts a new part."""
 
 
 class PartList(list[Part]):
-    """The parts of a growing answer, with an index: an answer may have very many."""
+    """The parts of a growing answer, with indexes, since an answer may have very many."""
 
     def __init__(self, parts: Iterable[Part]) -> None:
         super().__init__()
         self._calls: dict[str, list[int]] = {}
         """Call id → positions of the calls with that id."""
         self._approvals: dict[str, int] = {}
-        """Approval id → position of the newest call that got it."""
+        """Approval id → position of the newest call with it."""
         self._data: dict[tuple[str, str | None], int] = {}
-        """Name and id of data → position of the first data part with both."""
+        """Name and id of data → position of the first such data part."""
         self.step_start = 0
-        """Position of the current step's first part."""
+        """The position of the first part of the current step."""
         for part in parts:
             self.add(part)
 
@@ -65,7 +65,7 @@ class PartList(list[Part]):
         return at
 
     def put(self, at: int, part: Part) -> None:
-        """Replace the part at position `at` by one of the same id."""
+        """Replace the part at position `at` by one with the same id."""
         self[at] = part
         if isinstance(part, ToolPart):
             self._index_approval(at, part)
@@ -87,12 +87,12 @@ class PartList(list[Part]):
         del self[start:]
 
     def call_at(self, call_id: str, *, anywhere: bool) -> int | None:
-        """Position of the newest call with that id, in the current step or `anywhere`."""
+        """The position of the newest call with this id, in the current step or `anywhere`."""
         at = next(reversed(self._calls.get(call_id, ())), -1)
         return at if at >= (0 if anywhere else self.step_start) else None
 
     def call_of(self, key: tuple[str, str]) -> ToolPart | None:
-        """The newest call with the call id of `key`, or without one, with its approval id."""
+        """The newest call with the call id in `key`, or if that is empty, with the approval id."""
         call_id, approval_id = key
         is_by_id = call_id or not approval_id
         at = self.call_at(call_id, anywhere=True) if is_by_id else self._approvals.get(approval_id)
@@ -100,12 +100,12 @@ class PartList(list[Part]):
         return part if isinstance(part, ToolPart) and (is_by_id or part.approval_id == approval_id) else None
 
     def data_at(self, name: str, data_id: str) -> int | None:
-        """Position of the first data of that name and id."""
+        """The position of the first data part with this name and id."""
         return self._data.get((name, data_id))
 
 
 class OpenTexts:
-    """The open texts, or the open reasoning, among the parts of an answer, by their wire ids."""
+    """The open parts of one kind (text or reasoning) of an answer, by their wire ids."""
 
     def __init__(
         self, parts: PartList, kind: type[TextPart] | type[ReasoningPart], positions: OpenParts
@@ -116,11 +116,11 @@ class OpenTexts:
 
     @property
     def positions(self) -> OpenParts:
-        """Open wire ids and the positions of their parts, the newest last."""
+        """Open wire ids and the positions of their parts, newest last."""
         return tuple(self._positions.items())
 
     def start(self, key: str) -> int:
-        """Open a part and return its position. A repeated id opens a new one."""
+        """Open a new part, even if the id repeats, and return its position."""
         return self._track(key, self._parts.add(self._kind()))
 
     def _track(self, key: str, at: int) -> int:
@@ -131,7 +131,7 @@ class OpenTexts:
         return at
 
     def grow(self, key: str, delta: str) -> None:
-        """Extend the open part. A delta without a start continues a stored open part, or opens a new one."""
+        """Extend the open part; without one, the last part if it is open (stored), or a new one."""
         at = self._positions.get(key)
         if at is None:
             last = len(self._parts) - 1
@@ -160,18 +160,18 @@ class OpenTexts:
 
 
 class AnswerBuilder:
-    """A turn whose answer grows. `apply` takes events; `turn` is the value after them.
+    """A turn whose answer grows: `apply` events, then read `turn`.
 
-    `WorkerRead` and `MessageStored` change nothing here: `fold` handles them.
+    `WorkerRead` and `MessageStored` have no effect here: `fold` handles them.
     """
 
     def __init__(self, turn: Turn) -> None:
         self._turn = turn
-        """Its parts and open texts are those of the last `turn`; all other members are up to date."""
+        """Its parts and open texts may be outdated; all other members are up to date."""
         self._set_parts(turn.parts, turn.open_text, turn.open_reasoning)
         self._has_grown = False
         self._own_objects: set[str] = set()
-        """The members of the turn whose objects no value that was read has."""
+        """Members of the turn whose objects are in no value that was read, so that they can be changed."""
 
     def _set_parts(
         self, parts: tuple[Part, ...], open_text: OpenParts = (), open_reasoning: OpenParts = ()
@@ -183,7 +183,7 @@ class AnswerBuilder:
 
     @property
     def turn(self) -> Turn:
-        """The turn now, as an immutable value; the same object until an event arrives."""
+        """The turn as an immutable value; the same object until the next event."""
         self._own_objects.clear()
         if self._has_grown:
             self._has_grown = False
@@ -196,13 +196,13 @@ class AnswerBuilder:
         return self._turn
 
     def apply(self, event: ev.StreamEvent) -> None:
-        """Take one event."""
+        """Process one event."""
         self._has_grown = True
         HANDLERS[type(event)](self, event)
 
     @property
     def head(self) -> Turn:
-        """The turn, whose parts may be old: cheap to read at any time."""
+        """The turn with possibly outdated parts, which is cheap to read."""
         return self._turn
 
     def set(self, **members: Any) -> None:
@@ -213,7 +213,7 @@ class AnswerBuilder:
         """Deep-merge an object into `metadata` or `stream_usage`; arrays, scalars and null replace."""
         if new:
             if member not in self._own_objects:
-                # Copied once, so that very many events do not copy it each time.
+                # Copy the object only for the first of many events.
                 self._own_objects.add(member)
                 self.set(**{member: _merged({}, getattr(self._turn, member))})
             _merged(getattr(self._turn, member), new)
@@ -224,7 +224,7 @@ class AnswerBuilder:
         self.parts.add(part)
 
     def insert(self, at: int, parts: tuple[Part, ...]) -> None:
-        """Insert parts before position `at`; the open texts keep pointing at their parts, which move."""
+        """Insert parts before position `at`, and adjust the positions of the open texts."""
         turn, shift = self.turn, len(parts)
         moved = (
             tuple((key, position + shift * (position >= at)) for key, position in opened)
@@ -239,14 +239,14 @@ class AnswerBuilder:
         self._has_grown = True
 
     def set_worker_of(self, event: ev.StreamEvent) -> None:
-        """Take the worker that an event names. A known id is never overwritten."""
+        """Set the worker from an event that names it, unless there is one."""
         if self._turn.worker_id is None and self._turn.order.worker_id is None:
             self.set(worker_id=named_worker(event))
 
     def call(self, call_id: str, name: str = "", *, anywhere: bool = True) -> tuple[int, ToolPart]:
-        """Position and part of the newest call `call_id`; a new one with `name` where there is none.
+        """Position and part of the newest call `call_id`; if there is none, of a new one with `name`.
 
-        A call is looked for in the current step, or `anywhere`: outputs may come steps later.
+        The search covers the current step, or with `anywhere` all steps: outputs may come steps later.
         """
         at = self.parts.call_at(call_id, anywhere=anywhere)
         if at is not None:
@@ -261,7 +261,7 @@ class AnswerBuilder:
 def call_key(event: ev.StreamEvent) -> tuple[str, str] | None:
     """Call id and approval id of an event that refers to an existing call.
 
-    None where the event names the tool itself, and so can open the call.
+    None for other events, and for one with a tool name, which can open the call itself.
     """
     match event:
         case ev.ToolStarted() | ev.ToolInputReady() | ev.ToolFailed():
@@ -277,7 +277,7 @@ def call_key(event: ev.StreamEvent) -> tuple[str, str] | None:
 def _start_tool(answer: AnswerBuilder, event: ev.ToolStarted) -> None:
     at, part = answer.call(event.call_id, event.name, anywhere=False)
     name, title = event.name or part.name, event.title or part.title
-    # A repeated start: the known input stays until the new input is complete.
+    # After a repeated start, the earlier input stays until the new input is complete.
     answer.parts.put(at, ToolPart(event.call_id, name, input=part.input, title=title))
 
 
@@ -293,7 +293,7 @@ def _complete_tool_input(answer: AnswerBuilder, event: ev.ToolInputReady) -> Non
 
 
 def _input(part: ToolPart, value: Json) -> dict[str, Any]:
-    """The members of a call with complete input; None does not erase one that is known or was streamed."""
+    """The members of a call with complete input; for None the streamed or the earlier input is kept."""
     if value is None:
         value = parsed_input(part.input_text) if part.input_text else part.input
     return {"input": value, "input_text": ""}
@@ -347,8 +347,8 @@ def _activity(data: Json) -> str | None:
 def named_worker(event: ev.StreamEvent) -> str | None:
     """The id of the worker that an event names; None for nearly all events.
 
-    A stream may be the only place that names the worker it has just created. The service does not
-    document how: in a Worker, in `data-worker` (a string, or an object with an id), or in metadata.
+    The stream may be the only place that names a new worker. The service does not document how: in a Worker,
+    in `data-worker` (a string, or an object with an id), or in metadata.
     """
     match event:
         case ev.WorkerRead():
@@ -399,7 +399,7 @@ def _abort(answer: AnswerBuilder, event: ev.Aborted) -> None:
 
 
 def _fail(answer: AnswerBuilder, event: ev.Failed) -> None:
-    """An error fails the answer, unless the answer has already ended well."""
+    """Record an error, which fails the answer unless that has already ended well."""
     head = answer.head
     if ended_well(head):
         answer.set(late_errors=(*head.late_errors[: MOST_ERRORS - 1], event.text))
@@ -424,11 +424,8 @@ def _merged(target: JsonObject, new: JsonObject) -> JsonObject:
     return target
 
 
-def _nothing(_answer: AnswerBuilder, _event: ev.StreamEvent) -> None:
-    """AI SDK 5 and 6 close open texts at the end of a step, 7 keeps them open.
-
-    Keeping them open works for all three, since a repeated id opens a new part anyway.
-    """
+def _ignore(_answer: AnswerBuilder, _event: ev.StreamEvent) -> None:
+    """The event has no effect."""
 
 
 HANDLERS: Final[dict[type[ev.StreamEvent], Callable[[AnswerBuilder, Any], object]]] = {
@@ -454,13 +451,15 @@ HANDLERS: Final[dict[type[ev.StreamEvent], Callable[[AnswerBuilder, Any], object
     ev.MetadataMerged: _merge_metadata,
     ev.UsageReported: lambda answer, event: answer.merge("stream_usage", event.usage),
     ev.StepStarted: lambda answer, _event: answer.add(StepPart()),
-    ev.StepFinished: _nothing,
+    # AI SDK 5 and 6 close open texts here, 7 keeps them open. Keeping them open works for all three, since a
+    # repeated id opens a new part anyway.
+    ev.StepFinished: _ignore,
     ev.StepReset: lambda answer, _event: answer.reset_step(),
     ev.Finished: _finish,
     ev.Aborted: _abort,
     ev.Failed: _fail,
     ev.StreamDone: lambda answer, _event: answer.set(finished=True),
-    ev.WorkerRead: _nothing,
-    ev.MessageStored: _nothing,
+    ev.WorkerRead: _ignore,
+    ev.MessageStored: _ignore,
     ev.Unknown: _skip,
 }

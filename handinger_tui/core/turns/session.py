@@ -1,4 +1,4 @@
-"""A session: the stored record of one conversation with a worker."""
+"""A session: the stored conversation with one worker."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ _STATUS: Final = attrgetter("status")
 
 
 def identical_prefix(old: Sequence[object], new: Sequence[object]) -> int:
-    """The length of the common prefix of identical objects (`is`)."""
+    """The length of the common prefix of identical (`is`) items."""
     return next(compress(count(), map(is_not, old, new)), min(len(old), len(new)))
 
 
 def same_readings(old: Sequence[Turn], new: Sequence[Turn]) -> bool:
-    """Whether both have the same number of turns with identical readings: no amount can have changed."""
+    """Whether the turns have identical statuses and readings, so that no amount has changed."""
     return len(old) == len(new) and all(
         a.status is b.status and a.snapshot is b.snapshot and a.before is b.before
         for a, b in zip(old, new, strict=True)
@@ -34,9 +34,9 @@ def same_readings(old: Sequence[Turn], new: Sequence[Turn]) -> bool:
 
 
 class PerTurn(Generic[Value]):
-    """One value per turn, computed again from the first turn that is another object than at the last call.
+    """One value per turn; only from the first changed turn on, values are computed again.
 
-    A turn that streams is a new object each time; of a long session only that one is computed.
+    A streaming turn is a new object at each call, so that in a long session only its value is computed.
     """
 
     def __init__(self, compute: Callable[[Turn], Value]) -> None:
@@ -52,7 +52,7 @@ class PerTurn(Generic[Value]):
         return tuple(self._values)
 
     def stale(self, turns: Sequence[Turn]) -> Sequence[Turn]:
-        """The turns for which the next call computes a value."""
+        """The turns whose values the next call computes."""
         return turns[identical_prefix(self._turns, turns) :]
 
 
@@ -62,15 +62,15 @@ def with_status(turns: Sequence[Turn], statuses: Collection[TurnStatus]) -> Iter
 
 
 def any_with_status(turns: Sequence[Turn], statuses: frozenset[TurnStatus]) -> bool:
-    """Whether a turn has one of `statuses`. It checks the newest turns first."""
+    """Whether a turn has one of `statuses`. The newest turns are checked first."""
     return not statuses.isdisjoint(map(_STATUS, reversed(turns)))
 
 
 class OtherTurn(NamedTuple):
-    """A turn on a worker of a session that the session does not hold.
+    """A turn of another session on the same worker.
 
-    `events`: see `money.turn_events.events_text`. `session_id`: the session that holds it; that is the same
-    one where another program added it.
+    `events`: see `money.turn_events.events_text`. `session_id`: the session that has the turn, which is this
+    one if another program added it.
     """
 
     turn_id: str
@@ -80,11 +80,10 @@ class OtherTurn(NamedTuple):
 
 
 class Ruling(NamedTuple):
-    """What the person decided about a worker at `at_ms`; it is in force until a newer one about the same.
+    """What the person decided about a worker at `at_ms`; in force until a newer ruling on the same question.
 
-    Either a `meaning` of its figures ("lifetime", "per_turn"; "auto": the readings decide), or to which turn
-    a rise of its figures belongs that no turn explains: the one first seen at `seen_ms` (`turn_id` None: to
-    none).
+    Either the `meaning` of its figures ("lifetime", "per_turn"; "auto": the readings decide), or the turn
+    that owns the rise first seen at `seen_ms` (`turn_id` None: no turn).
     """
 
     worker_id: str
@@ -95,38 +94,38 @@ class Ruling(NamedTuple):
 
 
 class Elsewhere(NamedTuple):
-    """What the history has on the workers of a session that is not of the session itself."""
+    """What the history has about the workers of a session, outside of the session."""
 
     turns: tuple[OtherTurn, ...] = ()
     rulings: tuple[Ruling, ...] = ()
-    """In order of time."""
+    """Sorted by time."""
 
 
 NOTHING_ELSEWHERE: Final = Elsewhere()
 
 
 class Destination(NamedTuple):
-    """Where a message goes: to a target that exists, or to a new one; see `TurnRequest`."""
+    """Where a message is sent: to an existing target, or to a new one of a template; see `TurnRequest`."""
 
     target: str | None = None
     template: str | None = None
 
 
 class Service(NamedTuple):
-    """What a session belongs to: the address of a service, and the generation of its API."""
+    """The service of a session: its base URL, and the generation of its API."""
 
     base_url: str = ""
     generation: str = "workers"
 
 
 TARGETS: Final = {"workers": "worker", "tasks": "task"}
-"""What a target is called, by generation."""
+"""Generation → the word for a target."""
 
 
 class Session(Struct, frozen=True):
-    """`session_id` is our own id. `worker_id` is the target (see `TurnRequest`), None while it is unknown.
+    """`session_id`: our own id. `worker_id`: the target (see `TurnRequest`), None while it is unknown.
 
-    `template`: see `TurnRequest`. `generation` is a label, see `TARGETS`.
+    `template`: see `TurnRequest`. `generation`: see `TARGETS`.
     """
 
     session_id: str
@@ -140,23 +139,23 @@ class Session(Struct, frozen=True):
     updated_ms: int = 0
     unread: bool = False
     elsewhere: Elsewhere = NOTHING_ELSEWHERE
-    """What the history has on the same workers, as of its last read."""
+    """What the history has about the same workers, as last read."""
     credit_usd: Decimal | None = None
-    """The price of a credit, if the person gave one: for texts about amounts; it is not stored."""
+    """The person's price of a credit, for texts; it is not stored."""
 
     @property
     def service(self) -> Service:
-        """The service that it belongs to."""
+        """Its service."""
         return Service(self.base_url, self.generation)
 
     @property
     def kind(self) -> str:
-        """What its target is called: worker, or task."""
+        """The word for its target: worker, or task."""
         return TARGETS.get(self.generation, "worker")
 
     @property
     def ours(self) -> tuple[Turn, ...]:
-        """The turns that were not imported. Imported ones are the first of a session."""
+        """The turns that were not imported. Imported turns are the first ones of a session."""
         if not self.turns or not self.turns[0].imported:
             return self.turns
         return tuple(turn for turn in self.turns if not turn.imported)
@@ -168,7 +167,7 @@ class Session(Struct, frozen=True):
 
     @property
     def sent(self) -> Turn | None:
-        """The newest turn that the service may know of. Messages that were never sent may be newer."""
+        """The newest turn whose request may have left. Newer messages may be unsent."""
         return next((turn for turn in reversed(self.turns) if turn.may_spend), None)
 
     @property
@@ -178,7 +177,7 @@ class Session(Struct, frozen=True):
 
 
 def ids_of(session: Session | SessionSummary, target: str | None) -> JsonObject:
-    """The ids of a target as JSON: of the worker, and of the task where there are tasks."""
+    """The ids of a target as JSON: of the worker, and of the task in the tasks generation."""
     return {"worker_id": session.template, "task_id": None, f"{session.kind}_id": target}
 
 
@@ -218,23 +217,22 @@ def move_to_place_of(session: Session, turn_id: str, of: str) -> Session:
 
 
 def with_kept_turns(current: Session, loaded: Session) -> tuple[Turn, ...]:
-    """The turns of `loaded`; turns that equal those in `current` keep their identity."""
+    """The turns of `loaded`; a turn that equals the one in `current` keeps its identity."""
     by_id = {turn.turn_id: turn for turn in current.turns}
     return tuple(by_id[turn.turn_id] if by_id.get(turn.turn_id) == turn else turn for turn in loaded.turns)
 
 
 def title_from(prompt: str) -> str:
-    """A session's first title: the first line of its first prompt, at most 60 characters."""
+    """The initial title of a session: the first line of its first prompt, at most 60 characters."""
     line = next((stripped for line in prompt.splitlines() if (stripped := line.strip())), "")
     return line if len(line) <= 60 else line[:59] + "…"
 
 
 class SessionSummary(Struct, frozen=True):
-    """One row of a session list, read without folding any frame.
+    """One row of a session list, which is read without folding frames.
 
-    `usd` and `credits` sum the known charges, with the number of turns whose final figure is unknown.
-    `last_status` is None in a session without turns. `live`: some turn was never settled, because it
-    runs or because the program died.
+    `usd`, `credits`: the sums of the charges, with the number of turns without a final amount. `last_status`:
+    None without turns. `live`: a turn was never settled, because it runs or because the program died.
     """
 
     session_id: str
@@ -250,7 +248,7 @@ class SessionSummary(Struct, frozen=True):
     base_url: str = ""
     live: bool = False
     lineage: Lineage | None = None
-    """The earlier message that its first one was made from."""
+    """The earlier message from which its first message was made."""
     trigger: Trigger = Trigger.UNKNOWN
     """What started its first turn."""
     generation: str = "workers"
@@ -258,11 +256,11 @@ class SessionSummary(Struct, frozen=True):
     tags: tuple[str, ...] = ()
     project: str = ""
     imported: int = 0
-    """How many of its turns were imported; they are in no sum."""
+    """How many of its turns were imported; these are in no sum."""
 
     @property
     def only_imported(self) -> bool:
-        """Whether it has no turn of this history: nothing was charged here, and no cost is unknown."""
+        """Whether all its turns were imported, so that no cost is unknown."""
         return self.imported > 0 and self.usd == self.credits == Total(None)
 
     @property

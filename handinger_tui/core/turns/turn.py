@@ -1,8 +1,8 @@
-"""A turn: one prompt and everything that came back, as immutable values; and its outcome.
+"""A turn: one prompt and everything that came back, as an immutable value; and its outcome.
 
-A part is identified by its position in `Turn.parts`; wire ids may repeat and
-are used only while a part is open. An unchanged part keeps its identity (`is`)
-from one turn value to the next; views detect changes that way.
+A part is identified by its position in `Turn.parts`. Ids on the wire may repeat, and are used only while a
+part is open. An unchanged part keeps its identity (`is`) from one turn value to the next, so that views can
+detect changes.
 """
 
 from __future__ import annotations
@@ -23,14 +23,13 @@ if TYPE_CHECKING:
     from handinger_tui.core.stream import Costs, Snapshot, Usage
 
 SEAL: Final = 8192
-"""Length at which the tail is sealed: one append never copies more characters than this."""
+"""The length at which the tail of a `Rope` is sealed. One append never copies more characters."""
 
 
 def join(first: str, second: str) -> str:
     """Concatenate as JavaScript does: two halves of a surrogate pair become one character.
 
-    `JSON.stringify` writes half an emoji as an escape when a delta ends inside
-    it (tests/wire/README.md); Python concatenation would keep the halves apart.
+    If a delta ends inside an emoji, `JSON.stringify` writes the half as an escape (tests/wire/README.md).
     """
     if _ends_in_half_pair(first) and "\udc00" <= second[:1] <= "\udfff":
         pair = (first[-1] + second[0]).encode("utf-16-le", "surrogatepass").decode("utf-16-le")
@@ -43,17 +42,14 @@ def _ends_in_half_pair(text: str) -> bool:
 
 
 def join_all(pieces: list[str]) -> str:
-    """`join` over many pieces."""
+    """`join` for many pieces."""
     if any(map(_ends_in_half_pair, pieces)):
         return reduce(join, pieces, "")
     return "".join(pieces)
 
 
 class Rope(Struct, frozen=True):
-    """An immutable text made of sealed blocks and a short tail.
-
-    Appending copies at most `SEAL` characters, whatever the length of the text.
-    """
+    """An immutable text of sealed blocks and a short tail: appending copies at most `SEAL` characters."""
 
     sealed: tuple[str, ...] = ()
     tail: str = ""
@@ -81,35 +77,35 @@ class Rope(Struct, frozen=True):
 
 
 class TurnStatus(StrEnum):
-    """The state of a turn. The last eight are settled; they are the headless `status`."""
+    """The state of a turn. The last eight are settled, and are the headless `status`."""
 
     QUEUED = "queued"
-    """Stored, and not sent yet."""
+    """Stored, not sent yet."""
     SENDING = "sending"
     """The request may have left; there is no answer yet."""
     ACCEPTED = "accepted"
     """The service is answering; text may be streaming."""
     CHECKING = "checking"
-    """The connection was lost or is in doubt; GETs find out what happened."""
+    """The connection was lost or is in doubt; GETs will show what happened."""
     COMPLETED = "completed"
     INCOMPLETE = "incomplete"
     FAILED = "failed"
     RUNNING = "running"
-    """Accepted, and not finished when we stopped watching; the worker may still run and spend."""
+    """Accepted, and unfinished when we stopped watching; the worker may still run and spend."""
     REJECTED = "rejected"
     """The service refused; nothing started."""
     NOT_SENT = "not_sent"
     """Never reached a server."""
     NOT_DELIVERED = "not_delivered"
-    """Delivery was in doubt; GETs showed no trace of the prompt."""
+    """Delivery was in doubt; GETs showed that the prompt did not arrive."""
     UNKNOWN = "unknown"
-    """Delivery is in doubt and could not be resolved."""
+    """Delivery is in doubt, which could not be resolved."""
 
 
 LIVE: Final = frozenset({TurnStatus.QUEUED, TurnStatus.SENDING, TurnStatus.ACCEPTED, TurnStatus.CHECKING})
 """Statuses in which this program is working on the turn."""
 UNDECIDED: Final = frozenset({TurnStatus.RUNNING, TurnStatus.UNKNOWN})
-"""Statuses of turns that may continue, although no program watches them: a reading may bring their end."""
+"""Statuses of turns that may continue unwatched: a later reading may show their end."""
 DRAFT: Final = frozenset(
     {TurnStatus.REJECTED, TurnStatus.NOT_SENT, TurnStatus.NOT_DELIVERED, TurnStatus.UNKNOWN}
 )
@@ -119,7 +115,7 @@ FREE: Final = frozenset({TurnStatus.REJECTED, TurnStatus.NOT_SENT, TurnStatus.NO
 
 
 class ErrorKind(StrEnum):
-    """What went wrong, as scripts read it in `error.kind` of the headless result."""
+    """The kinds of errors: `error.kind` of the headless result."""
 
     CONNECT = "connect"
     NETWORK = "network"
@@ -149,7 +145,7 @@ class ErrorKind(StrEnum):
 
 
 class Fault(Struct, frozen=True):
-    """Why a turn did not simply complete."""
+    """Why a turn did not complete."""
 
     kind: ErrorKind
     message: str
@@ -163,7 +159,7 @@ WITHDRAWN: Final = Fault(ErrorKind.CONFLICT, "Withdrawn.", may_have_been_charged
 
 
 class ToolState(StrEnum):
-    """States of a tool call, spelled as in the AI SDK."""
+    """The states of a tool call, as in the AI SDK."""
 
     INPUT_STREAMING = "input-streaming"
     INPUT_AVAILABLE = "input-available"
@@ -191,14 +187,14 @@ _TOOL_WORDS: Final = {
 
 
 class _TextBody(Struct, frozen=True):
-    """`open` while deltas may still come."""
+    """`open`: deltas may still come."""
 
     body: Rope = Rope()
     open: bool = True
 
     @property
     def text(self) -> str:
-        """The complete text. It joins the rope, so do not call it for every delta."""
+        """The complete text. This joins the rope, so do not call it for every delta."""
         return str(self.body)
 
 
@@ -207,11 +203,11 @@ class TextPart(_TextBody, frozen=True):
 
 
 class ReasoningPart(_TextBody, frozen=True):
-    """Reasoning that the worker streamed."""
+    """Reasoning text."""
 
 
 class ToolPart(Struct, frozen=True):
-    """One tool call. `input` is final from INPUT_AVAILABLE on; until then `input_text` grows."""
+    """One tool call. Until INPUT_AVAILABLE, `input_text` grows; then `input` is final."""
 
     call_id: str
     name: str
@@ -235,7 +231,7 @@ class DataPart(Struct, frozen=True):
 
 
 class StepPart(Struct, frozen=True):
-    """The border between two model calls."""
+    """The boundary between two model calls."""
 
 
 Part = TextPart | ReasoningPart | ToolPart | FilePart | SourcePart | DataPart | CustomPart | StepPart
@@ -243,12 +239,12 @@ _Kind = TypeVar("_Kind", TextPart, ReasoningPart, ToolPart, FilePart, SourcePart
 
 
 def parts_of(parts: Sequence[Part], kind: type[_Kind]) -> Iterator[_Kind]:
-    """The parts of one kind, in order. It is fast: every paint asks, and there may be 100,000 parts."""
+    """The parts of one kind, in order. It must be fast: every paint calls it, for up to 100,000 parts."""
     return cast("Iterator[_Kind]", compress(parts, map(is_, map(type, parts), repeat(kind))))
 
 
 class Attachment(Struct, frozen=True):
-    """A file to send with the prompt, as it was when it was chosen. `size` in bytes."""
+    """A file to send with the prompt, as it was when chosen. `size`: in bytes."""
 
     path: str
     name: str
@@ -265,7 +261,7 @@ class Trigger(StrEnum):
     HEADLESS = "headless"
     """Sent with `handinger-tui -p`."""
     ELSEWHERE = "elsewhere"
-    """Found at the worker: another program, a schedule or an email started it, it is unknown which."""
+    """Read from the worker: another program, a schedule or an email started it; it is unknown which."""
     API = "api"
     EMAIL = "email"
     SCHEDULE = "schedule"
@@ -275,7 +271,7 @@ class Trigger(StrEnum):
 
     @property
     def elsewhere(self) -> bool:
-        """Whether it was found at the worker, so that neither its time nor its budget is recorded."""
+        """Whether the turn was read from the worker, so that its time and budget are not recorded."""
         return self in TRIGGER_WORDS
 
 
@@ -286,15 +282,15 @@ TRIGGER_WORDS: Final = {
     Trigger.SCHEDULE: "started by a schedule",
     Trigger.DASHBOARD: "sent in the dashboard",
 }
-"""The origin of a turn that was found at its worker."""
+"""The origin of a turn that was not started here, in words."""
 
 
 DEFAULT_BUDGET: Final = "standard"
-"""The budget level of a turn that names none (documented by the service)."""
+"""The budget level of a turn without one, as the service documents it."""
 
 
 def level_of(budget: str | None, trigger: Trigger) -> str:
-    """The budget level of a turn; "" where it is unknown because the turn started elsewhere."""
+    """The budget level of a turn; "" if unknown, since the turn was started elsewhere."""
     return budget or ("" if trigger.elsewhere else DEFAULT_BUDGET)
 
 
@@ -304,13 +300,13 @@ class LineageKind(StrEnum):
     EDIT = "edit"
     RETRY = "retry"
     FORK = "fork"
-    """The earlier conversation was carried over to a new worker."""
+    """The earlier conversation was copied to a new worker."""
 
 
 class Lineage(Struct, frozen=True):
-    """The earlier message that a message was made from.
+    """The earlier message from which a message was made.
 
-    `number`: its position in its session, from 1. `title`: the title of that session where it is another one.
+    `number`: its position in its session, from 1. `title`: the title of that session, if it is another one.
     """
 
     kind: LineageKind
@@ -323,8 +319,8 @@ class Lineage(Struct, frozen=True):
 class TurnRequest(Struct, frozen=True):
     """What the person wants to send.
 
-    `worker_id` is the *target*: what a message is sent to and an answer is read from. Its meaning is the
-    business of `api` alone; here it is an opaque text. None: the message starts a new one.
+    `worker_id`: the *target*, to which the message is sent and from which the answer is read; None: a new
+    one. Only `api` knows what it means, elsewhere it is an opaque text.
     """
 
     turn_id: str
@@ -334,20 +330,20 @@ class TurnRequest(Struct, frozen=True):
     budget: str | None = None
     attachments: tuple[Attachment, ...] = ()
     seen_before: int | None = None
-    """How many messages of the worker already had exactly this prompt; None when that is not known."""
+    """How many earlier messages of the worker have exactly this prompt; None: unknown."""
     trigger: Trigger = Trigger.UNKNOWN
     lineage: Lineage | None = None
     template: str | None = None
-    """The stored worker that a new target is made from; None: the service makes one from the message.
+    """The stored worker for a new target; None: the service creates one from the message.
 
-    Stored with the session: a turn that is sent takes it from there.
+    It is stored with the session, not with the turn.
     """
     imported_ms: int | None = None
-    """When it was imported from a file; None: it was not. See `Turn.imported`."""
+    """When the turn was imported from a file; None: it was not. See `Turn.imported`."""
 
 
 class Retry(Struct, frozen=True):
-    """A failed GET that will be repeated `wait_ms` after `at_ms`. `number` counts from 1."""
+    """A failed GET that will be repeated `wait_ms` after `at_ms`. `number`: from 1."""
 
     number: int
     wait_ms: int
@@ -356,7 +352,7 @@ class Retry(Struct, frozen=True):
 
 
 class FigureRead(NamedTuple):
-    """The figures of one reading, and when it arrived. `prompts`: see `Snapshot.prompts`."""
+    """The figures of one reading, received at `at_ms`. `prompts`: see `Snapshot.prompts`."""
 
     at_ms: int
     usage: Usage
@@ -366,18 +362,19 @@ class FigureRead(NamedTuple):
 
     @property
     def reported(self) -> bool:
-        """Whether it has any figure."""
+        """Whether any figure was reported."""
         return self.usage.reported or self.costs.reported
 
 
 MOST_READS: Final = 64
-"""Readings of one turn that are kept apart; beyond that, the newest one replaces the previous one."""
+"""How many readings of a turn are kept; beyond that, a new one replaces the newest."""
 
 
 def with_read(reads: tuple[FigureRead, ...], read: FigureRead) -> tuple[FigureRead, ...]:
-    """`reads` with one more; the same object where it brings nothing new.
+    """`reads` with one more; the same object if it brings nothing new.
 
-    Figures that have fallen are kept twice: that they are read again shows that no replica lagged behind.
+    Figures that have fallen are kept twice: the second reading shows that they do not come from a lagging
+    replica.
     """
     is_same = bool(reads) and reads[-1][1:] == read[1:]
     if not read.reported or (is_same and not (len(reads) > 1 and _has_fallen(*reads[-2:]))):
@@ -392,7 +389,7 @@ def _has_fallen(earlier: FigureRead, later: FigureRead) -> bool:
 
 
 class Turn(Struct, frozen=True):
-    """Everything known about one turn, computed from its request and its frames."""
+    """One turn, computed from its request and its frames."""
 
     order: TurnRequest
     status: TurnStatus = TurnStatus.QUEUED
@@ -402,15 +399,15 @@ class Turn(Struct, frozen=True):
     finish_reason: str | None = None
     incomplete: str | None = None
     finished: bool = False
-    """A finish event, a terminator or a finished Worker was seen."""
+    """A finish event, a terminator or a finished Worker was received."""
     aborted: bool = False
     abort_reason: str | None = None
     errors: tuple[str, ...] = ()
-    """Errors of the answer, in the service's own words."""
+    """Errors of the answer, as the service words them."""
     late_errors: tuple[str, ...] = ()
-    """Errors that came after the answer had ended well; they do not make the turn fail."""
+    """Errors after the answer had ended well; the turn does not fail because of them."""
     stream_fault: str | None = None
-    """Why the service broke off the stream; not an error of the answer itself."""
+    """Why the stream broke off; not an error of the answer."""
     fault: Fault | None = None
     recovered: bool = False
     worker_id: str | None = None
@@ -420,28 +417,28 @@ class Turn(Struct, frozen=True):
     sent_ms: int | None = None
     """When the request may have left; None for a turn that another program started."""
     reads: tuple[FigureRead, ...] = ()
-    """The readings since this turn began that brought other figures than the previous one."""
+    """The readings since this turn began with other figures than the previous one."""
     own_usage: Usage | None = None
-    """What the service reports for this turn alone; None where its figures are those of the worker."""
+    """What the service reports for this turn alone; None: it reports figures of the worker."""
     snapshot: Snapshot | None = None
     """The newest snapshot of the worker since this turn began."""
     read_ms: int | None = None
-    """When `snapshot` was read, Unix time in milliseconds."""
+    """When `snapshot` was read, in Unix milliseconds."""
     stream_usage: JsonObject = field(default_factory=dict)
     encoding: str | None = None
-    """The dialect of the stream, for people and for `encoding` of the headless result."""
+    """The dialect of the stream: `encoding` of the headless result."""
     activity: str | None = None
-    """What the worker last reported to be doing (transient data, never stored as a part)."""
+    """What the worker last reported to be doing (transient data)."""
     retry: Retry | None = None
-    """The retry that is pending while the service does not answer; None once it has answered."""
+    """The pending retry, while the service does not answer."""
     replaced_text: str | None = None
-    """Streamed text that the server's final text did not contain."""
+    """Streamed text that is missing in the service's final text."""
     skipped: int = 0
-    """Events that could not be decoded."""
+    """How many events could not be decoded."""
     ignored: int = 0
-    """Events of unknown type."""
+    """How many events were of unknown type."""
     posts: int = 0
-    """POSTs that could have started this turn."""
+    """How many POSTs may have started this turn."""
     ended_ms: int | None = None
     open_text: tuple[tuple[str, int], ...] = ()
     """Open wire ids → positions of text parts."""
@@ -449,17 +446,17 @@ class Turn(Struct, frozen=True):
 
     @property
     def turn_id(self) -> str:
-        """The turn's own id, made by us."""
+        """The id of the turn, created here."""
         return self.order.turn_id
 
     @property
     def imported(self) -> bool:
-        """Whether it came from a file: then it is charged nowhere, and nothing is read or resumed for it."""
+        """Whether it was imported from a file: then it is charged nowhere, and never read or resumed."""
         return self.order.imported_ms is not None
 
     @property
     def may_spend(self) -> bool:
-        """Whether the request has left or may have left, so that the turn may be charged."""
+        """Whether the request may have left, so that the turn may be charged."""
         return self.status not in FREE and self.status is not TurnStatus.QUEUED
 
     @property
@@ -469,7 +466,7 @@ class Turn(Struct, frozen=True):
 
     @property
     def live(self) -> bool:
-        """Whether this program is working on the turn right now."""
+        """Whether this program is working on the turn."""
         return self.status in LIVE
 
     @property
@@ -479,7 +476,7 @@ class Turn(Struct, frozen=True):
 
     @property
     def text(self) -> str:
-        """All text parts joined, as `text` of the headless result."""
+        """All text parts joined: `text` of the headless result."""
         return "".join(self.texts)
 
     @property
@@ -495,7 +492,7 @@ CUT_SHORT: Final = frozenset(
 
 
 def judge(turn: Turn) -> tuple[TurnStatus, Fault | None]:
-    """Status and fault of a turn whose answer has ended; the fault quotes the service."""
+    """The status and the fault of a turn whose answer has ended. The fault quotes the service."""
     failure = failure_text(turn)
     if failure is not None:
         return TurnStatus.FAILED, Fault(ErrorKind.STREAM_ERROR, failure)
@@ -525,7 +522,7 @@ def ended_well(turn: Turn) -> bool:
 
 
 def incomplete_reason(turn: Turn) -> str | None:
-    """Why an answer that ended is incomplete; None when it is complete."""
+    """Why an answer that has ended is incomplete; None when it is complete."""
     if turn.incomplete is not None:
         return turn.incomplete
     snapshot = turn.snapshot
@@ -542,7 +539,7 @@ def incomplete_reason(turn: Turn) -> str | None:
 
 
 def fault_of(fields: JsonObject) -> Fault | None:
-    """Read a fault from the data of a marker frame; the inverse of `fault_object`."""
+    """The inverse of `fault_object`; None without a fault."""
     kind = as_text(fields.get("kind"))
     if kind is None:
         return None

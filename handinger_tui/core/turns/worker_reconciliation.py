@@ -1,8 +1,7 @@
 """Reconciliation of a turn with a Worker that was read: which answer is ours, and which text wins.
 
-The stream is a preview, the Worker is the truth. Our turn is the (n+1)-th user
-message with exactly our text, where n counts such messages before we sent ours;
-its answer is every assistant message up to the next user message.
+The Worker wins over the stream. Our turn begins with the (n+1)-th user message with our text, where n is the
+number of such messages before we sent ours; its answer is all assistant messages up to the next user message.
 """
 
 from __future__ import annotations
@@ -16,7 +15,16 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from handinger_tui.core.jsontext import Json, JsonObject, dump
-from handinger_tui.core.stream import OWN, PROMPTS, Snapshot, Usage, WorkerBody, count, own_usage, worker_in
+from handinger_tui.core.stream import (
+    OWN_USAGE,
+    PROMPTS,
+    Snapshot,
+    Usage,
+    WorkerBody,
+    count,
+    own_usage,
+    worker_in,
+)
 from handinger_tui.core.turns.messages import (
     EQUAL_BEFORE,
     find_prompt,
@@ -38,16 +46,16 @@ from handinger_tui.core.turns.turn import (
 
 
 class Answer(Struct, frozen=True):
-    """Our turn inside a Worker's messages."""
+    """Our turn in the messages of a Worker."""
 
     present: bool | None
-    """True: our prompt is among the messages. False: it is not among readable messages. None: unknown."""
+    """Whether our prompt is among the messages; None: unknown, since there are no messages."""
     messages: tuple[JsonObject, ...] = ()
     """The assistant messages that answer it."""
     last: bool = True
     """No later turn follows, so `output_text` belongs to this answer."""
     mixed: bool = False
-    """Other messages ran at the same time, and which of the answers is ours is not certain."""
+    """Other messages ran at the same time, so it is not certain which answer is ours."""
 
     @property
     def parts(self) -> tuple[Part, ...]:
@@ -56,7 +64,7 @@ class Answer(Struct, frozen=True):
 
     @property
     def own_usage(self) -> Usage | None:
-        """The usage of this turn alone, where the service reports that."""
+        """The usage of this turn alone, if the service reports it."""
         return own_usage(self.messages[-1]) if self.messages else None
 
     @property
@@ -69,7 +77,7 @@ CANNOT_TELL: Final = Answer(None)
 
 
 def prompt_count(snapshot: Snapshot, prompt: str) -> int:
-    """How many user messages of the worker have this prompt."""
+    """The number of user messages with this prompt."""
     return len(find_prompt(snapshot.messages, prompt))
 
 
@@ -90,12 +98,12 @@ def equal_before(order: TurnRequest, turns: Iterable[Turn]) -> int:
 
 
 def answer_to(order: TurnRequest, snapshot: Snapshot, message_id: str | None = None) -> Answer:
-    """Find our turn in the worker's messages. A request without a prompt means the last turn.
+    """Find our turn in the messages of a worker. A request without a prompt means the last turn.
 
-    `message_id`: that of the answer in our stream; it decides where several messages ran at the same time.
+    `message_id`: of the answer in our stream; it decides if several messages ran at the same time.
     """
     messages = snapshot.messages
-    # Newest first: only the last user message is needed, and a history may be long.
+    # From the end, since a history may be long.
     newest_first = range(len(messages) - 1, -1, -1)
     last = next((at for at in newest_first if role_of(messages[at]) == "user"), None)
     if last is None:
@@ -130,22 +138,22 @@ def _answer_after(snapshot: Snapshot, user_at: int, message_id: str | None) -> A
 
 
 class WorkerObservation(Enum):
-    """What one snapshot of the worker says about our turn."""
+    """What one snapshot of the worker shows about our turn."""
 
     DONE = auto()
-    """Our turn has ended, and its answer or failure is there."""
+    """It has ended, with an answer or a failure."""
     BUSY = auto()
-    """The worker is working on our turn."""
+    """The worker is working on it."""
     ABSENT = auto()
-    """Our prompt is not there, and the worker is idle."""
+    """The worker is idle, and does not have our prompt."""
     EMPTY = auto()
-    """Our prompt is there without an answer, and the worker is idle."""
+    """The worker is idle, and has our prompt without an answer."""
     UNSURE = auto()
-    """The snapshot proves nothing either way."""
+    """Nothing."""
 
 
 def observe(turn: Turn, snapshot: Snapshot, *, accepted: bool) -> WorkerObservation:
-    """Judge a snapshot. `accepted`: the service had started to answer our POST."""
+    """Judge a snapshot. `accepted`: the service had begun to answer our POST."""
     answer = answer_to(turn.order, snapshot, turn.message_id)
     if answer.present is None:
         return _observe_without_messages(turn, snapshot, accepted=accepted)
@@ -175,19 +183,19 @@ def _observe_without_messages(turn: Turn, snapshot: Snapshot, *, accepted: bool)
         return WorkerObservation.DONE if shows_end else WorkerObservation.UNSURE
     if snapshot.unused:
         return WorkerObservation.ABSENT
-    # A worker that has become pending may have our message, although it lists no messages.
+    # A worker without a list of messages that has become pending may have our message.
     has_begun = before is not None and snapshot.unfinished and snapshot.status != before.status
     return WorkerObservation.UNSURE if before is None or has_begun else WorkerObservation.ABSENT
 
 
 def _final_text(turn: Turn, snapshot: Snapshot, answer: Answer) -> str | None:
-    """The server's text of our answer; None where the Worker has none."""
+    """The text of our answer by the Worker; None if it has none."""
     if answer.text:
         return answer.text
     if answer.present is False or not answer.last:
         return None
     if answer.present is None and _ends_with(turn.texts, snapshot.output_text):
-        return None  # `output_text` holds the last step alone; the stream has brought all steps.
+        return None  # `output_text` is only that of the last step; the stream has brought all steps.
     unchanged = turn.before is not None and snapshot.output_text == turn.before.output_text
     if unchanged and answer.present is None and turn.text != snapshot.output_text:
         return None
@@ -195,7 +203,7 @@ def _final_text(turn: Turn, snapshot: Snapshot, answer: Answer) -> str | None:
 
 
 def _ends_with(texts: tuple[str, ...], text: str | None) -> bool:
-    """Whether `text` equals the last few of several text parts, but not all of them."""
+    """Whether `text` equals the last text parts joined, but not all of them."""
     remaining = len(text or "")
     for part in reversed(texts[1:]):
         remaining -= len(part)
@@ -205,14 +213,14 @@ def _ends_with(texts: tuple[str, ...], text: str | None) -> bool:
 
 
 def settle_with(turn: Turn, snapshot: Snapshot) -> Turn:
-    """The turn after the snapshot that settles it: the server's text wins where there is one."""
+    """The turn after the snapshot that settles it. The text of the Worker wins, if it has one."""
     turn = with_snapshot(turn, snapshot)
     answer = answer_to(turn.order, snapshot, turn.message_id)
     text = _final_text(turn, snapshot, answer)
     parts = turn.parts or answer.parts
     if not snapshot.busy:
         parts = close_parts(parts)
-    # While the worker is busy, its text may still lag behind the stream: it only adds.
+    # The text of a busy worker may lag behind the stream: then it does not replace a longer one.
     lags = text is not None and snapshot.busy and answer.last and len(text) < len(turn.text)
     if text is None or text == turn.text or lags:
         return replace(turn, parts=parts)
@@ -223,7 +231,7 @@ def settle_with(turn: Turn, snapshot: Snapshot) -> Turn:
 
 
 def show_progress(turn: Turn, snapshot: Snapshot) -> Turn:
-    """The turn after a poll: the worker's growing answer replaces ours."""
+    """The turn after a poll: a longer answer of the worker replaces ours."""
     turn = with_snapshot(turn, snapshot)
     answer = answer_to(turn.order, snapshot, turn.message_id)
     text = _final_text(turn, snapshot, answer)
@@ -237,9 +245,9 @@ def show_progress(turn: Turn, snapshot: Snapshot) -> Turn:
 
 
 def read_stream_snapshot(turn: Turn, snapshot: Snapshot) -> Turn:
-    """The turn after a Worker event of our own stream: the Worker is the whole answer so far."""
+    """The turn after a Worker event in our own stream: the Worker is the complete answer so far."""
     latest, before = turn.snapshot, turn.before
-    # An earlier snapshot showed the worker at work; then an equal old text may be a new answer.
+    # If the worker has been at work, a text that equals the old one may be a new answer.
     has_moved = latest is not None and (
         latest.busy or before is None or latest.output_text != before.output_text
     )
@@ -248,7 +256,7 @@ def read_stream_snapshot(turn: Turn, snapshot: Snapshot) -> Turn:
     text = snapshot.output_text if answer.last else answer.text
     if before is not None and text and text == before.output_text and not answer.text:
         if not answer.present and not has_moved:
-            return turn  # The worker is still as it was before our turn: no answer, and no end.
+            return turn  # The worker is still as it was before our turn.
         text = "" if snapshot.busy else text
     answers = [message for message in snapshot.messages if role_of(message) == "assistant"]
     current = answer if answer.present else Answer(None, tuple(answers[-1:]))
@@ -264,7 +272,7 @@ def read_stream_snapshot(turn: Turn, snapshot: Snapshot) -> Turn:
 def with_snapshot(turn: Turn, snapshot: Snapshot) -> Turn:
     """The turn with the snapshot, merged with the turn's earlier snapshot (see `_merged`).
 
-    The worker that the request was sent to stays the turn's worker, whatever id the answer has.
+    The request or the first snapshot decides which worker it is; later snapshots do not change that.
     """
     old = turn.snapshot
     answer = CANNOT_TELL
@@ -273,20 +281,21 @@ def with_snapshot(turn: Turn, snapshot: Snapshot) -> Turn:
         snapshot = replace(snapshot, structured_output=_structured(answer, snapshot))
     merged = snapshot if old is None else _merged(old, snapshot)
     own = (snapshot.own_usage or answer.own_usage) if snapshot.by_turn else None
-    worker_id = turn.order.worker_id or turn.worker_id if old is not None else turn.order.worker_id
-    worker_id = worker_id or snapshot.worker_id or turn.worker_id
+    # The id of a new worker is certain only after the first snapshot.
+    earlier_id = turn.worker_id if old is not None else None
+    worker_id = turn.order.worker_id or earlier_id or snapshot.worker_id or turn.worker_id
     return replace(turn, snapshot=merged, own_usage=own or turn.own_usage, worker_id=worker_id)
 
 
 def _structured(answer: Answer, snapshot: Snapshot) -> Json:
-    """The structured output of our turn: a Worker has that of its newest turn, a message that of its turn."""
+    """The structured output of our turn: that of the Worker if our turn is its newest, or of our message."""
     if answer.present is False or not answer.last or (snapshot.by_turn and answer.present):
         return answer.messages[-1].get("structured_output") if answer.messages else None
     return snapshot.structured_output
 
 
 def _merged(old: Snapshot, new: Snapshot) -> Snapshot:
-    """`new`, with errors, figures, files and sources that only `old` has: they are never removed."""
+    """`new`, with the errors, figures, files and sources that only `old` has, since these never vanish."""
     files = {file.url: file for file in (*old.files, *new.files)}
     sources = {source.url: source for source in (*old.sources, *new.sources)}
     old_has_ended = not old.busy
@@ -312,13 +321,13 @@ def close_parts(parts: tuple[Part, ...]) -> tuple[Part, ...]:
 
 
 def keep_equal(old: tuple[Part, ...], new: tuple[Part, ...]) -> tuple[Part, ...]:
-    """`new`, in which parts that equal those in `old` keep their identity."""
+    """`new`; parts that equal those in `old` keep their identity."""
     parts = [o if o == n else n for o, n in zip(old, new, strict=False)]
     return (*parts, *new[len(parts) :])
 
 
 def _swap_text(parts: tuple[Part, ...], text: str) -> tuple[Part, ...]:
-    """Replace the last text part by `text`, and drop the other text parts."""
+    """Replace the last text part by `text`, and remove the other text parts."""
     new_text = TextPart(Rope() + text, open=False)
     positions = [at for at, part in enumerate(parts) if isinstance(part, TextPart)]
     if not positions:
@@ -331,20 +340,19 @@ OF_THE_NEWEST: Final = (
     *("usage", "costs", "output", "output_text", "error", "incomplete_details", "files", "sources"),
     "structured_output",
 )
-"""Members of a Worker that describe its newest turn only, or all its turns together."""
+"""Members of a Worker that describe only its newest turn, or all its turns together."""
 SLIM_ABOVE: Final = 4096
-"""Characters of a Worker body up to which it is stored unchanged."""
+"""A Worker body of at most this many characters is stored unchanged."""
 MAX_UNMATCHED_BODY: Final = 1 << 20
-"""Characters of a body above which messages are not stored when our turn is not among them."""
+"""The messages of a body with more characters are not stored if our turn is not among them."""
 
 
 def slim_worker(
     body: WorkerBody, order: TurnRequest, message_id: str | None = None, *, messages: bool = True
 ) -> str:
-    """The body of a Worker as it is stored, without the messages of other turns.
+    """The body of a Worker to store, without the messages of other turns; numbers keep their exact text.
 
-    Numbers keep their exact text. Without this every poll of a long worker
-    would store the whole conversation again.
+    Without this, each poll of a long conversation would store all of it again. `messages` False: store none.
     """
     if len(body.text) <= SLIM_ABOVE:
         return body.text
@@ -353,7 +361,7 @@ def slim_worker(
         worker[PROMPTS] = body.snapshot.prompts
     answer = answer_to(order, body.snapshot, message_id) if messages or body.snapshot.by_turn else CANNOT_TELL
     if answer.own_usage is not None:
-        worker[OWN] = answer.messages[-1]["usage"]
+        worker[OWN_USAGE] = answer.messages[-1]["usage"]
     if not messages:
         worker.pop("messages", None)
     elif answer.present:
@@ -366,14 +374,14 @@ def slim_worker(
 
 
 MIXED: Final = "handinger_tui_mixed"
-"""Member of a user message as we store it: see `Answer.mixed`."""
+"""A member that we store in a user message: see `Answer.mixed`."""
 
 
 def messages_of(order: TurnRequest, answer: Answer) -> list[Json]:
-    """The messages of a Worker that was reduced to one turn: the prompt, its answer, and any later turn."""
+    """The messages of a Worker reduced to one turn: prompt, answer, and a placeholder for later turns."""
     prompt: JsonObject = {"role": "user", "parts": [{"type": "text", "text": order.prompt}]}
     if order.seen_before:
-        # One message stands for all equal ones: a schedule repeats a prompt without end.
+        # One message represents all equal ones, since a schedule repeats its prompt.
         prompt[EQUAL_BEFORE] = order.seen_before
     if answer.mixed:
         prompt[MIXED] = True
@@ -382,6 +390,6 @@ def messages_of(order: TurnRequest, answer: Answer) -> list[Json]:
 
 
 def without_newest(worker: JsonObject) -> JsonObject:
-    """The Worker as an older turn left it: ended, and without what describes the newest turn."""
+    """The Worker after an older turn: ended, and without the members that describe the newest turn."""
     kept = {name: value for name, value in worker.items() if name not in OF_THE_NEWEST}
     return kept | {"status": "completed", "running": False}
