@@ -1,7 +1,8 @@
-"""What is typed into the prompt: a command or a message, the files it names, pasted texts, and drafts.
+"""The prompt: commands and messages, mentioned files, pasted texts, drafts, and stored attachments.
 
-A draft is stored as one text (`pack_draft`): its own, or with attachments or folded texts JSON after a
-control character that cannot be typed. The attachments of a turn are stored as JSON (`attachments_to_text`).
+A mention is `@` and a path in the text. A chip like "[pasted text 1: 3,412 characters]" replaces a long
+pasted text. A draft is stored as one text (`pack_draft`): its own text, or JSON after a control character
+that cannot be typed. The attachments of a turn are stored as JSON (`attachments_to_text`).
 """
 
 from __future__ import annotations
@@ -36,14 +37,14 @@ class Empty(Struct, frozen=True):
 
 
 class Prompt(Struct, frozen=True):
-    """Text for the worker. `sign` is its first character if that has a meaning in other programs, else ""."""
+    """Text for the worker. `sign`: its first character if that is one of `SIGNS`, else ""."""
 
     text: str
     sign: str = ""
 
 
 class CommandLine(Struct, frozen=True):
-    """A slash command, known or not: `name` in lower case without the slash, `argument` stripped."""
+    """A slash command, which may not exist: `name` in lower case without the slash, `argument` stripped."""
 
     name: str
     argument: str = ""
@@ -51,24 +52,24 @@ class CommandLine(Struct, frozen=True):
 
 Typed = Empty | Prompt | CommandLine
 
-LEAVE_WORDS: Final = frozenset({"exit", "quit", ":q"})
-"""Words that leave most programs of this kind. They are never sent as paid text."""
+QUIT_WORDS: Final = frozenset({"exit", "quit", ":q"})
+"""Words that quit most programs of this kind. They are never sent as paid text."""
 
 
-def is_leaving(text: str) -> bool:
-    """Whether the text is a bare word that leaves the program."""
-    return text.strip().lower() in LEAVE_WORDS
+def is_quit_word(text: str) -> bool:
+    """Whether the text is a single word that quits the program."""
+    return text.strip().lower() in QUIT_WORDS
 
 
 SIGNS: Final = {"!": "Shell commands do not run here.", "#": "Nothing is added to a memory here."}
-"""First characters that are commands in other programs, and what they do not do here."""
+"""First characters that are commands in other programs, and a note on what they do not do here."""
 
 
 def classify(text: str) -> Typed:
     """Classify a typed text as prompt, command or nothing.
 
-    Every text that begins with a slash is a command, so that a mistyped command is
-    never sent as paid text. Two slashes send a text that begins with one slash.
+    Every text that begins with a slash is a command, so that a mistyped command is never sent as paid text. A
+    text that begins with two slashes is sent with one.
     """
     stripped = text.strip()
     if not stripped:
@@ -78,14 +79,15 @@ def classify(text: str) -> Typed:
     if stripped.startswith("/"):
         name, _, argument = stripped[1:].replace("\n", " ").partition(" ")
         return CommandLine(name.lower(), argument.strip())
-    if is_leaving(stripped):
+    if is_quit_word(stripped):
         return CommandLine("quit")
     return Prompt(text.strip("\n"), stripped[0] if stripped[0] in SIGNS else "")
 
 
 MAX_PASTED: Final = 32_768
-"""Characters of a pasted text up to which it may be a list of paths."""
-LONGEST_PATH: Final = 4096
+"""A pasted text with more characters is not a list of paths."""
+MAX_PATH: Final = 4096
+"""Characters of a path."""
 MAX_PATHS: Final = 100
 """Paths in one pasted text."""
 
@@ -99,17 +101,16 @@ _WORD: Final = re.compile(
     )(?=[{_BLANK}]|$)""",
     re.VERBOSE | re.DOTALL,
 )
-"""One shell word. Only `_BLANK` separates words: names of macOS screenshots hold other spaces."""
+"""One shell word. Only `_BLANK` separates words, since names of macOS screenshots contain other spaces."""
 _WINDOWS_WORD: Final = re.compile(r"""["']([^"']+)["']|([^\s"']+)""")
 _WORD_PIECE: Final = re.compile(r"""'([^']*)'|"((?:[^"\\]|\\.)*)"|\\(.)|([^'"\\]+)""", re.DOTALL)
 _ESCAPE_IN_QUOTES: Final = re.compile(r'\\(["\\$`])')
 
 
 def pasted_paths(text: str) -> tuple[str, ...]:
-    """The paths that a pasted text may consist of; () when it is certainly something else.
+    """The paths of which a pasted text may consist; () if it is certainly something else.
 
-    The caller must check that all of them exist: "/costs now" could be two files.
-    `~/` is not expanded.
+    The caller must check that all of them exist: "/costs now" could be two files. `~/` is not expanded.
     """
     text = text.strip(_BLANK)
     if not text or len(text) > MAX_PASTED or _CONTROL.search(text):
@@ -124,16 +125,16 @@ def pasted_paths(text: str) -> tuple[str, ...]:
 
 
 def named_paths(text: str) -> tuple[str, ...]:
-    """The paths typed after a command: one path, spaces included, unless there are quotes or escapes."""
+    """The paths typed after a command: without quotes or escapes, one path that may contain spaces."""
     text = text.strip()
     words = _words(text) if re.search(r"""["'\\]""", text) else []
     return tuple(words or [text]) if text else ()
 
 
 def _words(text: str) -> list[str]:
-    """The words as a shell splits them; [] when quotes do not close, or for an unquoted Windows path."""
+    """The words as a shell splits them; [] if quotes do not close, or for an unquoted Windows path."""
     if _DRIVE.match(text.lstrip("\"'")):
-        # On Windows a backslash is no escape, and only names with spaces are quoted.
+        # On Windows a backslash is not an escape, and only names with spaces are quoted.
         words = [match[1] or match[2] for match in _WINDOWS_WORD.finditer(text)]
         return words if all(map(_DRIVE.match, words)) else []
     words = []
@@ -167,14 +168,14 @@ def _absolute_path(word: str) -> str | None:
             url = urlsplit(word)
         except ValueError:
             return None
-        # Text after ? and # belongs to the name: the program that made this URL did not escape them.
+        # ? and # belong to the name: programs often do not escape them.
         raw_path = word[7 + len(url.netloc) :]
         path = unquote(raw_path, errors="surrogateescape") if url.netloc in ("", "localhost") else ""
         path = path[1:] if _DRIVE.match(path[1:]) else path
     else:
         path = word
     is_rooted = path.startswith(("/", "~/")) or _DRIVE.match(path)
-    return path if is_rooted and not _NOT_IN_A_PATH.search(path) and len(path) <= LONGEST_PATH else None
+    return path if is_rooted and not _NOT_IN_A_PATH.search(path) and len(path) <= MAX_PATH else None
 
 
 _TOKEN: Final = re.compile(
@@ -186,24 +187,24 @@ _TOKEN: Final = re.compile(
 )
 _ESCAPED: Final = re.compile(r"\\(.)", re.DOTALL)
 _LOOKS_LIKE_FILE: Final = re.compile(r"(?:~|\.{1,2})?/|.*\.(?=[0-9]*[A-Za-z])[A-Za-z0-9]{1,5}$", re.DOTALL)
-"""Texts that are almost certainly a file: a rooted path, or a name with an extension."""
+"""Almost certainly a file: a rooted path, or a name with an extension."""
 _CLOSING: Final = {")": "(", "]": "[", "}": "{", ">": "<"}
 
 
 class FileMentions(Struct, frozen=True):
-    """A prompt in which `@` tokens are replaced by plain file names, and the paths of those tokens."""
+    """A prompt in which mentions are replaced by file names, and the paths of the mentions."""
 
     text: str
     paths: tuple[str, ...]
-    """As typed, without escapes; each once, in the order of the text."""
+    """The distinct paths as typed, without escapes, in the order of the text."""
 
 
 def file_mentions(prompt: str, is_file: Callable[[str], bool] | None = None) -> FileMentions:
-    """The files that a prompt names with `@`.
+    """The files that a prompt mentions with `@`.
 
-    With `is_file`, a token that may be something else (`@alice`, `@types/node`) counts only
-    if such a file exists. Rooted paths, quoted paths and names with an extension always
-    count, so that a mistyped file is not silently left out.
+    With `is_file`, a token that may be something else (`@alice`, `@types/node`) is a mention only if the file
+    exists. Rooted paths, quoted paths and names with an extension always are, so that a mistyped file is not
+    silently omitted.
     """
     paths: dict[str, None] = {}
 
@@ -222,18 +223,15 @@ def file_mentions(prompt: str, is_file: Callable[[str], bool] | None = None) -> 
 
 
 def _path_of(token: re.Match[str]) -> tuple[str, str]:
-    """Split a token into its path and trailing punctuation of the sentence; no path while quotes are open.
-
-    A text of more than `LONGEST_PATH` characters is no path either.
-    """
-    if (token["quoted"] and not token["end"]) or len(token.group()) > LONGEST_PATH:
+    """Split a token into its path ("" with open quotes, or if too long) and trailing punctuation."""
+    if (token["quoted"] and not token["end"]) or len(token.group()) > MAX_PATH:
         return "", ""
     if token["quoted"]:
         return _ESCAPED.sub(r"\1", token["quoted"]), ""
     path = token["bare"]
     while path and _ends_in_punctuation(path):
         path = path[:-1]
-    # Dots alone are an ellipsis, not the parent folder.
+    # Only dots: an ellipsis, not the parent folder.
     path = "" if not path.strip(".") else path
     return _ESCAPED.sub(r"\1", path), token["bare"][len(path) :]
 
@@ -255,7 +253,7 @@ def base_name(path: str) -> str:
 
 # -- completion ----------------------------------------------------------------------------
 class PartialMention(Struct, frozen=True):
-    """An unfinished token: `prompt[start:end]`, with the `@`. `path` is the path typed so far."""
+    """A mention that is being typed: `prompt[start:end]`, with the `@`. `path`: the path so far."""
 
     start: int
     end: int
@@ -269,17 +267,17 @@ class PartialMention(Struct, frozen=True):
 
     @property
     def prefix(self) -> str:
-        """The prefix of the names to list."""
+        """The beginning of the names to list."""
         return self.path.rpartition("/")[2]
 
     @property
     def hidden(self) -> bool:
-        """Whether hidden files are to be listed."""
+        """Whether to list hidden files."""
         return self.prefix.startswith(".")
 
 
 def partial_mention_at(prompt: str, cursor: int) -> PartialMention | None:
-    """The token that ends at the cursor, or None. A lone `@` counts as a token here."""
+    """The mention that ends at the cursor, or None. A single `@` counts as one."""
     if cursor and prompt[cursor - 1] == "@" and _TOKEN.match(f"{prompt[:cursor]}x", cursor - 1):
         return PartialMention(cursor - 1, cursor, "")
     if prompt[:cursor].endswith('@"') and _TOKEN.match(f"{prompt[:cursor]}x", cursor - 2):
@@ -292,9 +290,9 @@ def partial_mention_at(prompt: str, cursor: int) -> PartialMention | None:
 
 
 def complete(path: str, entries: Iterable[str]) -> tuple[str, ...]:
-    """The completions of `path` from the names in its folder; folders end with `/`.
+    """The completions of `path` by the names in its folder, in which folders end with `/`.
 
-    Names that match in case come first, then those that differ only in case.
+    Names that match in case come first, then those that match otherwise.
     """
     head, slash, prefix = path.rpartition("/")
     folded = prefix.casefold()
@@ -304,7 +302,7 @@ def complete(path: str, entries: Iterable[str]) -> tuple[str, ...]:
 
 
 def as_mention(path: str) -> str:
-    """The token for a path. The quotes of a folder stay open, so that its path can be extended."""
+    """The mention of a path. For a folder quotes stay open, so that the path can be extended."""
     bare = _TOKEN.fullmatch(f"@{path}")
     if bare is not None and bare["bare"] and _path_of(bare) == (path, ""):
         return f"@{path}"
@@ -319,19 +317,19 @@ _CHIP: Final = re.compile(r"\[pasted text ([0-9]{1,6}): [0-9,]{1,20} characters\
 
 
 def is_long_paste(text: str) -> bool:
-    """Whether a pasted text is folded into a chip, since it would fill the prompt box."""
+    """Whether a pasted text is replaced by a chip, since it would fill the prompt box."""
     return len(text) > LONG_PASTE_CHARACTERS or text.count("\n") >= LONG_PASTE_LINES
 
 
 def chip_text(text: str, number: int) -> str:
-    """The chip that stands for the pasted text `number` (counted from 1)."""
+    """The chip for the pasted text `number` (from 1)."""
     return f"[pasted text {number}: {len(text):,} characters]"
 
 
 def expand_chips(prompt: str, pasted: Sequence[str]) -> str:
     """The prompt with every chip replaced by its text; `pasted[0]` is number 1.
 
-    Text that only looks like a chip stays, and so do chips inside a pasted text.
+    Text that only looks like a chip is unchanged, and so are chips inside of a pasted text.
     """
     return _with_chips(prompt, pasted, lambda number: pasted[number - 1])
 
@@ -352,7 +350,7 @@ def compose(prompt: str, pasted: Sequence[str], is_file: Callable[[str], bool] |
 
 
 class PasteChip(Struct, frozen=True):
-    """A chip in a prompt: `prompt[start:end]` stands for the pasted text `number`."""
+    """A chip in a prompt: `prompt[start:end]` represents the pasted text `number`."""
 
     start: int
     end: int
@@ -360,7 +358,7 @@ class PasteChip(Struct, frozen=True):
 
 
 def chips_in(prompt: str, pasted: Sequence[str]) -> tuple[PasteChip, ...]:
-    """The chips of a prompt that stand for a pasted text, in order."""
+    """The chips of a prompt, in order."""
     if not pasted or "[pasted text " not in prompt:
         return ()
     chips = (PasteChip(*match.span(), int(match[1])) for match in _CHIP.finditer(prompt))
@@ -373,19 +371,19 @@ def chips_in(prompt: str, pasted: Sequence[str]) -> tuple[PasteChip, ...]:
 
 
 def renumbered(prompt: str, pasted: Sequence[str], number: Callable[[int], int]) -> str:
-    """The prompt with `number(n)` in the chip of the pasted text n."""
+    """The prompt with the number n in each chip replaced by `number(n)`."""
     return _with_chips(prompt, pasted, lambda old: chip_text(pasted[old - 1], number(old)))
 
 
 def collapse_pastes(prompt: str, pasted: Sequence[str]) -> str:
-    """The prompt with its long pasted texts folded into chips again; the inverse of `expand_chips`."""
+    """The prompt with its long pasted texts replaced by chips; the inverse of `expand_chips`."""
     for number, text in enumerate(pasted, 1):
         prompt = prompt.replace(text, chip_text(text, number)) if is_long_paste(text) else prompt
     return prompt
 
 
 def without_mention(prompt: str, path: str) -> str:
-    """The prompt with the tokens for `path` replaced by its plain file name."""
+    """The prompt with the mentions of `path` replaced by its file name."""
 
     def replace_token(token: re.Match[str]) -> str:
         if token["escaped"]:
@@ -401,9 +399,9 @@ _TEXT_MEMBERS: Final = ("path", "name", "media_type", "sha256")
 
 
 class Draft(Struct, frozen=True):
-    """A message that is not sent yet. `pasted[0]` is the text behind chip number 1 in `text`.
+    """A message that is not sent yet. `pasted[0]`: the text of chip number 1 in `text`.
 
-    `lineage`: the earlier message that it is made from.
+    `lineage`: the earlier message from which it was made.
     """
 
     text: str = ""
@@ -413,22 +411,22 @@ class Draft(Struct, frozen=True):
 
 
 def draft_of_request(request: TurnRequest) -> Draft:
-    """The draft of a message whose delivery is not certain, to be sent again."""
+    """The draft for sending a message again."""
     return Draft(request.prompt, request.attachments, lineage=request.lineage)
 
 
 def draft_as_typed(
     text: str, files: Iterable[Attachment], pasted: Sequence[str], lineage: Lineage | None = None
 ) -> Draft:
-    """The draft in the prompt. Only the pasted texts whose chips are in its text belong to it."""
+    """The draft in the prompt, with only those pasted texts whose chips are in the text."""
     used = tuple(dict.fromkeys(chip.number for chip in chips_in(text, pasted)))
     renumbered_text = renumbered(text, pasted, lambda number: used.index(number) + 1)
     return Draft(renumbered_text, tuple(files), tuple(pasted[number - 1] for number in used), lineage)
 
 
 def history_entry(text: str, files: Iterable[Attachment]) -> str:
-    """A message as the prompt history stores it: attachments are added as `@path` tokens."""
-    # A token cannot hold a line end; such a file must be attached again.
+    """A message for the prompt history: attachments are added as mentions."""
+    # A mention cannot contain a line end; such a file must be attached again.
     tokens = (as_mention(file.path) for file in files if "\n" not in file.path)
     return " ".join([text, *tokens]).strip(" ")
 
@@ -443,7 +441,7 @@ def pack_draft(draft: Draft) -> str:
 
 
 def unpack_draft(text: str) -> Draft:
-    """Read a draft that `pack_draft` wrote; any other text is a draft without attachments."""
+    """The inverse of `pack_draft`; any other text is a draft without attachments."""
     if not text.startswith(_JSON_MARK):
         return Draft(text)
     try:
@@ -456,17 +454,17 @@ def unpack_draft(text: str) -> Draft:
 
 
 def attachments_to_text(attachments: Iterable[Attachment]) -> str:
-    """Attachments as JSON. It is ASCII: unusual file names are stored as escapes."""
+    """Attachments as ASCII JSON."""
     return dump(_to_json(attachments))
 
 
 def attachments_from_text(text: str) -> tuple[Attachment, ...]:
-    """Read the attachments that `attachments_to_text` wrote."""
+    """The inverse of `attachments_to_text`."""
     return _from_json(parse(text))
 
 
 def lineage_words(lineage: Lineage) -> str:
-    """How a message was made from an earlier one."""
+    """How a message was made from an earlier one, in words."""
     match lineage.kind:
         case LineageKind.EDIT:
             return f"edited from message {lineage.number}"
@@ -482,7 +480,7 @@ def lineage_to_text(lineage: Lineage | None) -> str | None:
 
 
 def lineage_from_text(text: str) -> Lineage | None:
-    """Read the lineage that `lineage_to_text` wrote; None for anything else."""
+    """The inverse of `lineage_to_text`; None for any other text."""
     try:
         return lineage_of(parse(text))
     except NotJson:
@@ -490,7 +488,7 @@ def lineage_from_text(text: str) -> Lineage | None:
 
 
 def lineage_of(value: Json) -> Lineage | None:
-    """Read the lineage of a JSON object; None where it is none."""
+    """The lineage in a JSON object; None for anything else."""
     fields = as_object(value)
     try:
         kind = LineageKind(str(fields.get("kind")))
@@ -513,12 +511,13 @@ def _from_json(value: Json) -> tuple[Attachment, ...]:
     return tuple(attachments)
 
 
-LONGEST: Final = 100_000
-"""Characters that are carried at most; the oldest messages are omitted."""
+# -- forks -------------------------------------------------------------------------------------
+MAX_FORK: Final = 100_000
+"""Characters of a conversation in the first message of a fork; the oldest messages are omitted."""
 
 
-def carried_text(session: Session, last: Turn) -> str:
-    """The conversation up to and including the turn `last`; "" where nothing was delivered."""
+def fork_text(session: Session, last: Turn) -> str:
+    """The conversation up to and including the turn `last`, for a new worker; "" if nothing was delivered."""
     upto = next(at for at, turn in enumerate(session.turns, 1) if turn.turn_id == last.turn_id)
     delivered = [
         turn
@@ -530,9 +529,9 @@ def carried_text(session: Session, last: Turn) -> str:
     for turn in reversed(delivered):
         piece = _piece(turn)
         length += len(piece)
-        if length > LONGEST and pieces:
+        if length > MAX_FORK and pieces:
             break
-        pieces.append(piece[:LONGEST])
+        pieces.append(piece[:MAX_FORK])
     if not pieces:
         return ""
     omitted = len(delivered) - len(pieces)

@@ -1,4 +1,4 @@
-"""Safety: text, links and file names from outside are made harmless here alone; the key stays hidden."""
+"""Safety: only this module makes text, links and file names from outside harmless; it also hides secrets."""
 
 from __future__ import annotations
 
@@ -16,7 +16,6 @@ from msgspec import Struct
 if TYPE_CHECKING:
     from handinger_tui.core.jsontext import Json
 
-_LINE_ENDS: Final = "\r\n|\r|[\x0b\x0c\x85\u2028\u2029]"
 LINE_BREAKS: Final = "\x0b-\x0d\x85\u2028\u2029"
 CONTROLS: Final = "\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f"
 DIRECTIONS: Final = "\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069"
@@ -28,7 +27,7 @@ INVISIBLE: Final = (
 """Characters drawn as nothing or as a blank: soft hyphen, fillers, joiners, byte order mark, selectors."""
 TAGS: Final = "\U000e0000-\U000e007f"
 PLACEHOLDER: Final = "\U0010eeee"
-"""The kitty graphics placeholder: a terminal draws a piece of an image in its place."""
+"""The kitty graphics placeholder: a terminal draws a part of an image in its place."""
 NONCHARACTERS: Final = f"\ufdd0-\ufdef\ufffe\uffff{PLACEHOLDER}"
 """Noncharacters of the Unicode standard, and the image placeholder."""
 
@@ -44,22 +43,22 @@ SUSPECT: Final = re.compile(
 ALWAYS_REMOVED: Final = re.compile(
     f"[{LINE_BREAKS}{CONTROLS}{DIRECTIONS}{SURROGATES}{INVISIBLE}{NONCHARACTERS}]"
 )
-"""Finds characters that are removed whatever their neighbors are."""
+"""Finds characters that are always removed, whatever their neighbors are."""
 STRAY_JOINER: Final = re.compile(
     f"(?<![{_PICTURES}\ufe0f{_SKIN_TONES}])(?:\u200d.?)+|\u200d(?![{_PICTURES}])(?:.?\u200d)*.?", re.DOTALL
 )
-"""Finds a joiner that joins no emoji (as where a line was cut), with what rich measures as joined to it."""
+"""Finds a joiner that joins no emoji (where a line was cut), with what Rich measures together with it."""
 
-_ENDS: Final = re.compile(_LINE_ENDS)
+_LINE_ENDS: Final = re.compile("\r\n|\r|[\x0b\x0c\x85\u2028\u2029]")
 _REMOVED: Final = re.compile(f"[{CONTROLS}{DIRECTIONS}{INVISIBLE}]")
 _REPLACED: Final = re.compile(f"[{SURROGATES}{NONCHARACTERS}]")
 _REGIONS: Final = "|".join(
     "".join(chr(0xE0000 + ord(sign)) for sign in name) for name in ("gbeng", "gbsct", "gbwls")
 )
-"""The regions that have flags. Tags of any other region are letters that no person sees and an AI reads."""
+"""The regions with flags. Other tags are letters that people do not see, but an AI reads."""
 _FLAGS: Final = re.compile(f"(\U0001f3f4(?:{_REGIONS})\U000e007f)|[{TAGS}]")
 _IN_CONTEXT: Final = re.compile(
-    # The group matches what stays; it is put back.
+    # What the group matches is kept.
     f"((?<=[{_PICTURES}\ufe0f{_SKIN_TONES}])\u200d(?=[{_PICTURES}])"
     f"|(?<={_LETTERS})\u200c(?={_LETTERS})"
     f"|(?<=[#*0-9\u00a9\u00ae{_PICTURES}])[\ufe0e\ufe0f]"
@@ -68,17 +67,17 @@ _IN_CONTEXT: Final = re.compile(
 )
 _EMOJI: Final = f"[{_PICTURES}][\ufe0f{_SKIN_TONES}]{{0,2}}"
 _CHAIN: Final = re.compile(f"((?:{_EMOJI}\u200d){{3}}{_EMOJI})\u200d")
-"""A fifth emoji joined to four (a family has four): many terminals draw such a chain side by side."""
+"""A fifth emoji joined to four (a family has four): many terminals draw longer chains side by side."""
 
 MARKS: Final = 8
-"""Combining marks that one letter may carry; no language needs as many."""
+"""Combining marks of one letter; no language needs as many."""
 
 
 @cache
 def _mark_flood() -> re.Pattern[str]:
-    """More marks than `MARKS` in a row. Compiled when first needed, since that takes 6 ms.
+    """More than `MARKS` marks in a row. Compiled when first needed, since that takes 6 ms.
 
-    `re` does not count marks as word characters. Blocks of symbols and emoji are omitted for speed.
+    In `re`, marks are not word characters. Blocks of symbols and emoji are excluded for speed.
     """
     return re.compile(
         "[^\\w\\s\x00-\u02ff\u2000-\u20cf\u2100-\u2ce0\u2e00-\u3029\u3030-\u3098\u309b-\ua66e\ue000-\uf8ff"
@@ -91,11 +90,11 @@ OPEN_END: Final = re.compile(
 )
 """An end of text whose meaning depends on the next character: half a pair or CRLF, a joiner, a flag."""
 LONGEST_LINE: Final = 1 << 16
-"""Characters of a text that are read to make one line of it."""
+"""Characters of a text that `clean_line` reads."""
 REACH: Final = 64
-"""Characters before a piece of text that can matter to it, not counting removed ones."""
+"""Characters before a piece of text that can affect it, not counting removed ones."""
 MAX_REACH: Final = LONGEST_LINE
-"""The largest number of characters to look back."""
+"""Characters before a piece of text that are searched."""
 
 
 def stripped(text: str) -> str:
@@ -103,20 +102,20 @@ def stripped(text: str) -> str:
 
     The result does not depend on neighbors, so a text can be stripped piece by piece.
     """
-    text = _ENDS.sub("\n", text)
+    text = _LINE_ENDS.sub("\n", text)
     text = _FLAGS.sub(r"\1", _REMOVED.sub("", text))
     return _REPLACED.sub("\ufffd", text)
 
 
 def plain(text: str) -> str:
-    """`stripped`, without misplaced joiners, selectors and skin tones and without floods of marks."""
+    """`stripped`, also without misplaced joiners, selectors and skin tones, and without floods of marks."""
     return _plain_cached(text) if _CACHED_ABOVE < len(text) <= LONGEST_LINE else _plain(text)
 
 
 def _plain(text: str) -> str:
     if SUSPECT.search(text):
         text = stripped(text)
-        # Repeat: a removed character may have justified its neighbor, as a skin tone does a selector.
+        # Repeat, since a removed character may have justified its neighbor, as a skin tone does a selector.
         while (cleaned := _IN_CONTEXT.sub(r"\1", text)) != text:
             text = cleaned
         text = _CHAIN.sub(r"\1", text)
@@ -125,11 +124,11 @@ def _plain(text: str) -> str:
 
 _CACHED_ABOVE: Final = 500
 _plain_cached: Final = lru_cache(maxsize=64)(_plain)
-"""Cached, since a title of a thousand joiners is painted as often as any other."""
+"""Cached, since a hostile title with a thousand joiners is painted as often as any other."""
 
 
 def cleanable_length(text: str) -> int:
-    """How many characters of a growing text can be cleaned for good; the rest depends on what follows."""
+    """How many characters of a growing text can be cleaned now; the others depend on what follows."""
     reach = REACH
     while True:
         at = max(0, len(text) - reach)
@@ -165,19 +164,19 @@ _LOOK_ALIKES: Final = str.maketrans(
         **dict.fromkeys("\u3002\u2024\uff61", "."),
     }
 )
-"""Characters that people read as a slash, a colon or a dot, and that NFKC leaves unchanged."""
+"""Characters that look like a slash, a colon or a dot, and that NFKC does not change."""
 _TOP_LEVEL_DOMAINS: Final = (
     "com|org|net|edu|gov|mil|int|info|biz|app|dev|io|co|bank|shop|online|site|xyz|example|test"
     "|(?:ac|co|com|gov|net|org)\\.[a-z]{2}"
 )
-"""Endings that mark a word inside a sentence as a host name; "setup.py" is not one."""
+"""Endings of a host name inside a sentence; "setup.py" is not one."""
 _LABELS: Final = r"(?:[\w-]++\.)+"
 _HOST_MENTION: Final = re.compile(
-    # A whole URL, so that a host inside its query does not count as claimed.
+    # A complete URL, so that a host inside its query is not a claim.
     r"(?:\b[a-z][a-z0-9+.-]{0,20}://+|\b(?:https?|ftp|mailto):/?|(?<![\w:/])//)(?:[^\s/?#@]*@)?"
     r"(?P<address>[\w-]+(?:\.[\w-]+)*|\[[0-9a-f:.]+\])\S*"
     rf"|(?<![\w.+-])[\w.+-]++@(?P<mail>{_LABELS}[\w-]+)"
-    rf"|(?<![\w@.-])(?:(?P<www>www\.{_LABELS}[\w-]+)|(?P<known>{_LABELS}(?:{_TOP_LEVEL_DOMAINS}))(?![\w-]|\.\w))"
+    rf"|(?<![\w@.-])(?:(?P<www>www\.{_LABELS}[\w-]+)|(?P<name>{_LABELS}(?:{_TOP_LEVEL_DOMAINS}))(?![\w-]|\.\w))"
     r"(?:[:/?#]\S*)?",
     re.IGNORECASE,
 )
@@ -206,11 +205,10 @@ _SPACES: Final = re.compile(r"\s+")
 def clean(text: str) -> str:
     """Text that is safe for a terminal: no control, bidi or invisible characters, no flood of marks.
 
-    Keeps line feeds and tabs; every other line end becomes a line feed; half a
-    surrogate pair becomes U+FFFD. The rest of an escape sequence stays visible,
-    so that nothing readable is lost.
+    Line feeds and tabs are kept; other line ends become line feeds; half a surrogate pair becomes U+FFFD. The
+    printable characters of an escape sequence are kept, so that nothing readable is lost.
     """
-    # A fast path for printable ASCII, with the same result: whole ledgers pass through here.
+    # A fast path for printable ASCII, with the same result.
     return text if text.isascii() and text.isprintable() else plain(text)
 
 
@@ -225,31 +223,31 @@ def clean_slice(text: str, start: int, end: int) -> str:
 
 def clean_line(text: str, limit: int = 1000) -> str:
     """`clean`, in one line of at most `limit` characters."""
-    # Cleaned before it is cut: a flood of invisible characters must not hide what follows.
+    # Clean before cutting: a flood of invisible characters must not hide what follows.
     line = _SPACES.sub(" ", clean(text[:LONGEST_LINE])).strip()
-    # A joiner before the sign would swallow it.
+    # A joiner would join the ellipsis.
     return line if len(line) <= limit else line[: limit - 1].rstrip("\u200c\u200d") + "…"
 
 
 def encodable(text: str) -> str:
-    """The text with each half of a surrogate pair replaced by U+FFFD: UTF-8 cannot encode it."""
+    """The text with each half of a surrogate pair, which UTF-8 cannot encode, replaced by U+FFFD."""
     return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
 
 
 _PLAIN_WORD: Final = re.compile(r"[A-Za-z0-9_@%+:,./-][A-Za-z0-9_@%+:,./~-]*")
-"""A word that no shell changes. A leading tilde is special, and in some shells a leading equals sign."""
+"""A word that no shell changes. A leading tilde is special; in some shells, a leading equals sign is, too."""
 
 
 def one_word(text: str) -> str:
-    """`clean_line` as one word of a shell command that people copy, quoted if needed."""
+    """`clean_line` as one word of a shell command to copy, quoted if needed."""
     line = clean_line(text)
     return line if _PLAIN_WORD.fullmatch(line) else "'" + line.replace("'", "'\"'\"'") + "'"
 
 
 def clean_json(value: Json) -> Json:
-    """`value` without the characters that `clean` always removes, keys included.
+    """`value` without the characters that `clean` always removes, in strings and keys.
 
-    Joiners stay: a string may be a delta, which can be cut anywhere.
+    Joiners are kept, since a string may be a delta, which can be cut anywhere.
     """
     if isinstance(value, str):
         return value if value.isascii() and value.isprintable() else stripped(value)
@@ -266,7 +264,7 @@ class Verdict(StrEnum):
 
     OPEN = "open"
     ASK = "ask"
-    """Open only after the person has seen where it really leads."""
+    """Open only after the person has seen the actual destination."""
     REFUSE = "refuse"
 
 
@@ -285,15 +283,15 @@ _NOT_IN_URL: Final = re.compile(
     f"[\x00-\x1f\x7f-\xa0\u1680\u2000-\u200a\u2028-\u202f\u205f\u2800\u3000{DIRECTIONS}"
     f"{INVISIBLE}{SURROGATES}{TAGS}{NONCHARACTERS}\u200c\u200d]"
 )
-# Browsers read a backslash as a slash and decode escapes in a host: both may lead elsewhere.
+# Browsers read a backslash as a slash, and decode escapes in a host: both may lead to another host.
 _BACKSLASH: Final = re.compile(r"[^?#]*\\")
 _BRACKETS: Final = re.compile(r"(?:[^@\[\]]*@)?(?:[^\[\]]*|\[[0-9A-Fa-f:.]+\](?::[0-9]*)?)")
-"""A valid use of brackets: around an IP address, with nothing but a port after it."""
+"""A valid use of brackets: around an IP address, followed by nothing but a port."""
 _ODD_NUMBER: Final = re.compile(r"(?:.*\.)?(?:[0-9]+|0x[0-9a-f]*)\.?")
 
 
 def judge_link(url: str, link_text: str | None = None) -> Link:
-    """Judge a link. `link_text` is its visible text, if it has one."""
+    """Judge a link. `link_text`: its visible text, if it has one."""
     if problem := _malformed(url):
         return Link(clean_line(url, 200), Verdict.REFUSE, reason=problem)
     try:
@@ -316,7 +314,7 @@ def judge_link(url: str, link_text: str | None = None) -> Link:
 
 
 def _malformed(url: str) -> str:
-    """Why a text is not a well-formed address, for people; "" when it is one."""
+    """Why a text is not a well-formed address, for people; "" if it is one."""
     if len(url) > LONGEST_URL:
         return f"it is longer than {LONGEST_URL:,} characters"
     if not url or url.startswith(("-", " ")) or _NOT_IN_URL.search(url) or _BACKSLASH.match(url):
@@ -327,7 +325,7 @@ def _malformed(url: str) -> str:
 def _judge_mail(url: str, link_text: str | None) -> Link:
     """Judge a mailto link.
 
-    Some mail programs attach files that a link names, and start a new header at an encoded line break.
+    Some mail programs attach files named in a link, and start a new header line at an encoded line break.
     """
     parts = urlsplit(url)
     fields = [(unquote(field.partition("=")[0]).strip().lower(), field) for field in parts.query.split("&")]
@@ -352,32 +350,32 @@ def _odd_host(host: str, netloc: str, *, userinfo: bool) -> str:
 
 
 MAX_QUERY: Final = 32
-"""Characters of a query above which it may leak parts of the conversation."""
+"""A query with more characters may leak parts of the conversation."""
 MAX_SHOWN_URL: Final = 200
-"""Characters of an address above which its link text no longer describes it."""
+"""A link text does not describe an address with more characters."""
 
 
 def _disguised(url: str, host: str, link_text: str | None) -> str:
-    """How the link text misleads or hides most of the address; "" where it does not."""
+    """How the link text misleads, or hides much of the address; "" if it does not."""
     if not link_text:
         return ""
     if (other := contradicted(link_text, host)) is not None:
         return f"the text says {other}, but the link leads to {host}"
     hides_much = len(url) > MAX_SHOWN_URL or len(urlsplit(url).query) > MAX_QUERY
-    # Compared decoded; the scheme may be missing, as in Markdown.
+    # Compare decoded; Markdown allows the scheme to be missing.
     decoded = unquote(url)
     is_address = unquote(clean_line(link_text)) in (decoded, decoded.partition("://")[2])
     return "the text shows only part of the address" if hides_much and not is_address else ""
 
 
 def named_hosts(text: str) -> tuple[str, ...]:
-    """The hosts (ASCII, without `www.`) that a text claims to lead to, in order."""
+    """The distinct hosts (ASCII, without `www.`) that a text claims to lead to, in order."""
     hosts = (to_ascii(name.lower()) or name for name in hosts_in(clean_line(text)))
     return tuple(dict.fromkeys(_without_www(name.strip("[]")) for name in hosts))
 
 
 def contradicted(text: str, host: str) -> str | None:
-    """The first host that a text names and that is not `host` (ASCII); None when there is none."""
+    """The first host in a text that is not `host` (ASCII); None if there is none."""
     return next((name for name in named_hosts(text) if name != _without_www(host)), None)
 
 
@@ -386,7 +384,7 @@ def _without_www(host: str) -> str:
 
 
 def host_of(url: str) -> str:
-    """The host to show next to a source: ASCII, "" when there is none."""
+    """The host to show next to a source, in ASCII; "" if there is none."""
     try:
         parts = urlsplit(url)
         host = parts.hostname or ""
@@ -403,7 +401,7 @@ _DOTS: Final = re.compile("[.\u3002\uff0e\uff61]")
 
 
 def to_ascii(host: str) -> str | None:
-    """A host name in ASCII, by the rules of today's browsers (IDNA 2008); None when it is not a host name."""
+    """A host name in ASCII, converted as browsers do (IDNA 2008); None if it is not a host name."""
     if len(host) > _LONGEST_NAME:
         return None
     if host.isascii():
@@ -420,14 +418,14 @@ def to_ascii(host: str) -> str | None:
 
 
 def _is_host(name: str) -> bool:
-    """Whether an ASCII name fits the limits of DNS, or is an IP address."""
+    """Whether an ASCII name is valid in DNS, or is an IP address."""
     if _HOST.fullmatch(name) is None:
         return _is_ip(name)
     return len(name.removesuffix(".")) <= 253 and max(map(len, name.split("."))) <= 63
 
 
 def _is_ip(host: str) -> bool:
-    """Whether it is an IP address in its usual form, without a zone."""
+    """Whether a host is an IP address in the usual form, without a zone."""
     try:
         return "%" not in host and bool(ip_address(host))
     except ValueError:
@@ -435,9 +433,9 @@ def _is_ip(host: str) -> bool:
 
 
 def is_loopback(host: str) -> bool:
-    """This machine: localhost and names that end in it (RFC 6761), 127.0.0.0/8, ::1, ::ffff:127.0.0.1.
+    """Whether a host is this machine: localhost and names below it (RFC 6761), 127.0.0.0/8, ::1.
 
-    Numbers in other forms (2130706433, 0x7f.1) do not count: their meaning depends on the resolver.
+    ::ffff:127.0.0.1 is, too. Numbers in other forms (2130706433, 0x7f.1) are not, since resolvers differ.
     """
     name = host.lower().removesuffix(".")
     if name == "localhost" or name.endswith(".localhost"):
@@ -452,8 +450,9 @@ def is_loopback(host: str) -> bool:
 
 # -- file names ------------------------------------------------------------------
 MAX_NAME_BYTES: Final = 180
+"""Of a file name in UTF-8."""
 _READ_CHARACTERS: Final = 8192
-"""Characters of a name that are read, half from its start and half from its end. Servers send huge names."""
+"""Characters of a name that are read, half from its start and half from its end."""
 _NOT_IN_NAME: Final = re.compile('[\\x00-\\x1f\\x7f-\\x9f:*?"<>|]')
 _INVISIBLE: Final = re.compile(
     f"[{DIRECTIONS}{INVISIBLE}{SURROGATES}{TAGS}{NONCHARACTERS}\u200c\u200d\u2028\u2029\u2800\ufe0e\ufe0f]"
@@ -464,9 +463,9 @@ _RESERVED: Final = re.compile(
 
 
 def safe_file_name(name: str | None, fallback: str = "file") -> str:
-    """A safe name for a remote file, to be created in a folder that we chose.
+    """A safe name for a remote file in a folder that we chose.
 
-    It has only the last path component, in NFC, nothing invisible and nothing that any system
+    It is the last path component in NFC, without invisible characters and without anything that a system
     reserves. It has at most `MAX_NAME_BYTES`, and keeps its extension.
     """
     last = re.split(r"[/\\]", name or "")[-1]
@@ -478,20 +477,20 @@ def safe_file_name(name: str | None, fallback: str = "file") -> str:
     text = _without_bad_start(text.strip()).rstrip(". ")
     if not text or not text.strip("_"):
         text = fallback
-    # File systems with legacy character sets may map wide letters to plain ones.
+    # File systems with legacy character sets may map full-width letters to ASCII.
     if _RESERVED.match(unicodedata.normalize("NFKC", text.split(".")[0]).strip()):
         text = f"_{text}"
     return _shorten(text)
 
 
 def _without_bad_start(name: str) -> str:
-    """Remove a start that makes the name hidden, an option or a home folder, and leading combining marks."""
+    """Remove a start that makes the name hidden, an option or a home folder; and leading combining marks."""
     good = (at for at, char in enumerate(name) if char not in ".-~ " and unicodedata.category(char)[0] != "M")
     return name[next(good, len(name)) :]
 
 
 def _printable(character: str) -> str:
-    """The replacement of an unprintable character: a plain space for odd spaces, "_" for the others."""
+    """The replacement of an unprintable character: " " for other spaces, "" for invisible ones, else "_"."""
     if _INVISIBLE.match(character):
         return ""
     return " " if unicodedata.category(character) == "Zs" else "_"
@@ -508,7 +507,7 @@ def _shorten(name: str) -> str:
 
 
 def split_name(name: str) -> tuple[str, str]:
-    """Split a name into stem and extension with its dot ("" without one): "a", ".tar.gz"."""
+    """Stem and extension of a name: "a", ".tar.gz". The extension includes its dot; "" without one."""
     stem, dot, extension = name.rpartition(".")
     if not stem:
         return name, ""
@@ -519,11 +518,11 @@ def split_name(name: str) -> tuple[str, str]:
 
 # -- HTML -------------------------------------------------------------------------
 def html_page(title: str, style: str, main: str, *, policy: str = "") -> str:
-    """Return an HTML page that is complete in itself: it runs nothing and loads nothing.
+    """A self-contained HTML page, which runs and loads nothing.
 
-    `title` is text, `style` CSS, `main` HTML; `policy`: further rules of its policy.
+    `title`: text; `style`: CSS; `main`: HTML; `policy`: additional rules of the content security policy.
     """
-    from html import escape  # its 2,200 names: for pages only
+    from html import escape  # has 2,200 names, so not at startup
 
     rules = f"default-src 'none'; style-src 'unsafe-inline'; {policy}"
     return f"""<!doctype html>
@@ -552,27 +551,28 @@ def html_page(title: str, style: str, main: str, *, policy: str = "") -> str:
 _CSV_END: Final = "\r\n"
 _QUOTED: Final = re.compile('[",\r\n]|^\\s|\\s$')
 _FORMULA: Final = re.compile(r"[\t\n]|\s*[=+\-@\uff1d\uff0b\uff0d\uff20]")
-"""The four characters that begin a formula, their full-width forms, and blanks that spreadsheets skip."""
+"""The starts of a formula: four characters and their full-width forms, and blanks that spreadsheets skip."""
 _NUMBER: Final = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?%?", re.ASCII)
 
 
 def rows_to_csv(header: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
-    """The whole CSV document; without a header line where `header` is empty."""
+    """The CSV document; without a header line if `header` is empty."""
     head = tuple(header)
     records = (head, *rows) if head else rows
     return "".join(",".join(map(csv_field, record)) + _CSV_END for record in records)
 
 
 def csv_field(text: str) -> str:
-    """One CSV field. A text that a spreadsheet would take for a formula gets a leading apostrophe."""
+    """One CSV field. A text that a spreadsheet would treat as a formula gets a leading apostrophe."""
     cleaned = clean(text)
     if _FORMULA.match(cleaned) and not _NUMBER.fullmatch(cleaned):
         cleaned = f"'{cleaned}"
     return '"' + cleaned.replace('"', '""') + '"' if _QUOTED.search(cleaned) else cleaned
 
 
+# -- opening of files --------------------------------------------------------------
 HEAD: Final = 64
-"""Bytes of a file that are enough to judge it."""
+"""The bytes of a file that `judge_file` needs."""
 
 
 def _extensions(text: str) -> frozenset[str]:
@@ -607,16 +607,16 @@ _PROGRAM_START: Final = re.compile(
 
 
 class Openable(Struct, frozen=True):
-    """What may be done with a file. `reason` explains it to people; "" for OPEN."""
+    """What may be done with a file. `reason`: a text for people, "" for OPEN."""
 
     verdict: Verdict
     reason: str = ""
 
 
 def judge_file(name: str, head: bytes) -> Openable:
-    """Judge a saved file by its name and its first bytes. An unknown kind of file is ASK.
+    """Judge a saved file by its name and its first bytes. An unknown type is ASK.
 
-    Readable scripts are refused too: the system may run them instead of opening an editor.
+    Readable scripts are refused as well: the system may run them instead of opening an editor.
     """
     stem, dot, suffix = name.rstrip(". ").rpartition(".")
     extension = suffix.lower() if dot and stem else ""
@@ -632,6 +632,7 @@ def judge_file(name: str, head: bytes) -> Openable:
     return Openable(Verdict.ASK, unknown)
 
 
+# -- secrets ------------------------------------------------------------------------
 class Secret:
     """A secret value. Only `reveal` returns it; `repr` hides it."""
 
@@ -641,11 +642,11 @@ class Secret:
         self._value = value
 
     def reveal(self) -> str:
-        """The secret itself, for the code that sends it."""
+        """The secret, for the code that sends it."""
         return self._value
 
     def tail(self) -> str:
-        """The last four characters, as shown in the account badge."""
+        """The last four characters of a long enough secret, to be shown."""
         return self._value[-4:] if len(self._value) >= 12 else ""
 
     def __repr__(self) -> str:
@@ -656,7 +657,7 @@ class Secret:
 
 
 SECRET_VARIABLES: Final = ("HANDINGER_API_KEY", "HANDINGER_CUSTOM_HEADERS")
-"""Variables that hold secrets. The custom headers may hold the key of a gateway."""
+"""Variables with secrets. The custom headers may contain the key of a gateway."""
 
 
 def without_secrets(environ: Mapping[str, str]) -> dict[str, str]:

@@ -1,8 +1,8 @@
-"""The search of the history: its query language, which words a text has, and snippets with marks.
+"""The search of the history: its query language, the words of a text, and snippets with marked matches.
 
-Texts and queries are folded alike: no case, no accents, no punctuation. A character of a script without
-spaces (Chinese, Japanese, Thai) and a symbol such as an emoji is a word by itself, so any part of such a
-text is found as a phrase.
+Texts and queries are folded in the same way: without case, accents and punctuation. A character of a script
+without spaces (Chinese, Japanese, Thai) and a symbol such as an emoji are separate words, so that any part of
+such a text matches as a phrase.
 """
 
 from __future__ import annotations
@@ -36,12 +36,12 @@ _SPACELESS: Final = (
     *((0x2E80, 0x2FDF), (0x3005, 0x3007), (0x3021, 0x3029), (0x3031, 0x30FF), (0x31C0, 0x9FFF)),
     *((0xA9E0, 0xA9FF), (0xAA60, 0xAADF), (0xF900, 0xFAFF), (0x1B000, 0x1B16F), (0x20000, 0x3FFFF)),
 )
-"""First and last character of the scripts that are written without spaces between words."""
+"""The first and last characters of scripts without spaces between words."""
 _ACCENTS: Final = re.compile("[\u0300-\u036f]")
 
 
 class _Folding(dict[int, str]):
-    """What replaces each character, by its code; filled when a character first occurs."""
+    """Character code → its folded form; filled when a character first occurs."""
 
     def __missing__(self, code: int) -> str:
         plain = normalize("NFC", _ACCENTS.sub("", normalize("NFKD", chr(code)))).casefold()
@@ -60,7 +60,7 @@ _FOLDING: Final = _Folding()
 
 
 def folded(text: str) -> str:
-    """The words of a text in their folded form, each between single spaces."""
+    """The folded words of a text, each between single spaces."""
     return f" {' '.join(normalize('NFC', text).translate(_FOLDING).split())} "
 
 
@@ -74,8 +74,8 @@ class Texts(NamedTuple):
     tools: str = ""
 
 
-LONGEST_TOOLS: Final = 65_536
-"""Characters of the names and inputs of tools that are searched in one turn."""
+MAX_TOOL_TEXT: Final = 65_536
+"""Characters of the names and inputs of the tool calls of one turn."""
 
 
 def texts_of(turn: Turn) -> Texts:
@@ -84,7 +84,7 @@ def texts_of(turn: Turn) -> Texts:
     attached = [one.name for one in turn.order.attachments]
     created = [part.filename for part in files_of_turn(turn) if part.filename]
     tools = []
-    room = LONGEST_TOOLS
+    room = MAX_TOOL_TEXT
     for part in turn.parts:
         if isinstance(part, ToolPart) and room > 0:
             text = f"{part.name} {part.title or ''} {part.input_text or dump(part.input)}"[:room]
@@ -101,28 +101,28 @@ def texts_of(turn: Turn) -> Texts:
 
 # -- the query ----------------------------------------------------------------------------
 class Term(NamedTuple):
-    """Words that follow each other, folded and joined by spaces. `prefix`: the last may be longer."""
+    """A phrase: folded words, joined by spaces. `prefix`: the last word is only the beginning of a word."""
 
     words: str
     prefix: bool = False
 
     @property
     def pattern(self) -> str:
-        """What a folded text contains that has this term."""
+        """The text that a folded text contains if it has this term."""
         return f" {self.words}" if self.prefix else f" {self.words} "
 
 
 class CostBound(NamedTuple):
-    """A comparison with the cost of a session."""
+    """A bound for the cost of a session. `sign`: <, <=, =, >= or >."""
 
     sign: str
     usd: Decimal
 
 
 class Query(Struct, frozen=True):
-    """A query. Every term must be in one turn or in the title, and no excluded one; every filter applies.
+    """A query. One turn, or the title, must have every term and no excluded one; every filter must apply.
 
-    Several values of one of `workers`, `statuses`, `budgets` and `projects` are alternatives.
+    The values of `workers`, `statuses`, `budgets` and `projects` are alternatives.
     """
 
     terms: tuple[Term, ...] = ()
@@ -140,26 +140,26 @@ class Query(Struct, frozen=True):
 
     @property
     def is_empty(self) -> bool:
-        """Whether it searches for nothing."""
+        """Whether it has no terms and no filters."""
         return self == Query()
 
     def matches(self, *texts: str) -> bool:
         """Whether texts of one turn, or a title, have every term and no excluded one."""
-        # The line feed between two texts is not a word: no phrase crosses it.
+        # The line feed prevents a phrase from crossing two texts.
         text = "\n".join(map(folded, texts))
         return all(term.pattern in text for term in self.terms) and not any(
             term.pattern in text for term in self.excluded
         )
 
     def admits_labels(self, labels: Labels) -> bool:
-        """Whether a session has every tag, and one of the projects; the beginning of a name suffices."""
+        """Whether a session has every tag and one of the projects; the beginning of a name is enough."""
         in_project = not self.projects or labels.project.startswith(self.projects)
         return in_project and all(any(own.startswith(tag) for own in labels.tags) for tag in self.tags)
 
     def admits_cost(self, summary: SessionSummary) -> bool:
-        """Whether the cost of a session meets every bound. Unknown is not zero: it meets none.
+        """Whether the cost of a session meets every bound. An unknown cost meets none.
 
-        The known part of a cost with gaps is the least that it can be, so it meets lower bounds only.
+        A cost with gaps is a minimum, so it can only meet lower bounds.
         """
         return all(_is_within(summary.usd, bound) for bound in self.costs)
 
@@ -175,7 +175,7 @@ def _is_within(cost: Total, bound: CostBound) -> bool:
     return (bound.sign[0] == "<" and usd < bound.usd) or (bound.sign != "<" and usd == bound.usd)
 
 
-MOST_WORDS: Final = 100
+MAX_WORDS: Final = 100
 FILTERS: Final = ("worker", "status", "since", "until", "cost", "has", "budget", "tag", "project")
 HELP: Final = (
     'Words, "phrases", prefix*, -without; filters worker: status: since: until: cost>0.5 has:file'
@@ -188,10 +188,10 @@ _AMOUNT: Final = re.compile(r"\$?([0-9]{1,12}(?:\.[0-9]{0,12})?|\.[0-9]{1,12})",
 
 
 def parse_query(text: str, now: datetime, *, typing: bool = False) -> Query:
-    """The query that a person typed. `typing`: its last word may not be complete yet.
+    """Parse a typed query. `typing`: the last word may be incomplete.
 
     Raises:
-        SettingsError: a filter does not exist or has an invalid value; the hint has a suggestion.
+        SettingsError: a filter does not exist or has an invalid value; the hint may have a suggestion.
     """
     query = Query()
     items = _ITEM.findall(text)
@@ -201,8 +201,8 @@ def parse_query(text: str, now: datetime, *, typing: bool = False) -> Query:
         last = query.terms[-1]
         if f" {last.words} " == folded(items[-1]):
             query = replace(query, terms=(*query.terms[:-1], last._replace(prefix=True)))
-    if sum(len(term.words.split()) for term in (*query.terms, *query.excluded)) > MOST_WORDS:
-        raise SettingsError(f"A search has at most {MOST_WORDS} words.", HELP)
+    if sum(len(term.words.split()) for term in (*query.terms, *query.excluded)) > MAX_WORDS:
+        raise SettingsError(f"A search has at most {MAX_WORDS} words.", HELP)
     if query.excluded and query == Query(excluded=query.excluded):
         raise SettingsError("A search needs a word or a filter besides those to exclude.", HELP)
     return query
@@ -226,7 +226,7 @@ def _with_item(query: Query, item: str, now: datetime) -> Query:
 
 
 def _is_filter(match: re.Match[str]) -> bool:
-    """Whether an item is a filter: an address, `std::move` and `a>b` are texts."""
+    """Whether an item is a filter. An address, `std::move` and `a>b` are not."""
     name, sign, value = match[1].lower(), match[2], match[3]
     if name in FILTERS and (sign == ":" or name == "cost"):
         return True
@@ -265,7 +265,7 @@ _LISTED: Final[dict[str, tuple[str, Callable[[str], str]]]] = {
     "tag": ("tags", tag_name),
     "project": ("projects", tag_name),
 }
-"""The filters that may have several values: the member of the query, and how a value is read."""
+"""Filters with alternative values → the member of the query, and the function that reads a value."""
 
 
 def _one_of(name: str, value: str, allowed: Sequence[str]) -> str:
@@ -286,7 +286,7 @@ def _cost_bound(sign: str, value: str) -> CostBound:
 
 # -- snippets -----------------------------------------------------------------------------
 class Snippet(NamedTuple):
-    """A line around the first match. `marks`: first character and the one after the last of each match."""
+    """A line around the first match. `marks`: the start and the end of each match in it."""
 
     where: str
     text: str
@@ -302,19 +302,22 @@ class Snippet(NamedTuple):
 
 
 _BEFORE: Final = 40
-_LONGEST: Final = 160
+"""Characters before the first match."""
+_MAX_LINE: Final = 160
+"""Characters."""
 _BLOCK: Final = 1024
+"""Characters that `_index` folds at once."""
 
 
 def snippet_of(query: Query, texts: Sequence[tuple[str, str]]) -> Snippet:
-    """A clean line around the first match in texts, given as pairs of their name and themselves."""
+    """A clean line around the first match. `texts`: pairs of a name and a text."""
     for where, text in texts:
         plain = normalize("NFC", text)
         places = _places(query.terms, plain, only_first=True)
         if places:
             start = max(0, places[0][0] - _BEFORE)
             if start:
-                # From the next word on, as far as there is one before the match.
+                # Start at the next word, if there is one before the match.
                 start = max(plain.find(" ", start, places[0][0]) + 1, start)
             return _marked_line(query, where, plain, start)
     where, text = next(((where, text) for where, text in texts if text.strip()), ("", ""))
@@ -322,14 +325,14 @@ def snippet_of(query: Query, texts: Sequence[tuple[str, str]]) -> Snippet:
 
 
 def _marked_line(query: Query, where: str, text: str, start: int) -> Snippet:
-    line = clean_line(text[start : start + 4 * _LONGEST], _LONGEST)
+    line = clean_line(text[start : start + 4 * _MAX_LINE], _MAX_LINE)
     if start:
         line = f"…{line}"
     return Snippet(where, line, _places(query.terms, line))
 
 
 def _places(terms: Sequence[Term], text: str, *, only_first: bool = False) -> tuple[tuple[int, int], ...]:
-    """Where the terms are in a text in the form NFC: first character and the one after the last."""
+    """The starts and ends of the terms in a text, which is in NFC."""
     spread = f" {text.translate(_FOLDING)} "
     spans = []
     for term in terms:
@@ -347,11 +350,11 @@ def _places(terms: Sequence[Term], text: str, *, only_first: bool = False) -> tu
 
 
 def _index(text: str, at: int) -> int:
-    """The index of the character of `text` that became the `at`-th one of its folded form."""
+    """The index of the character of `text` at index `at` of its folded form."""
     if text.isascii():
         return at
     start, block = 0, text[:_BLOCK]
-    # Folding a text takes 0.2 µs a character, so that a search by halves needs a short one.
+    # Folding takes 0.2 µs per character, so the binary search is done in a short block.
     while block and at >= (length := len(block.translate(_FOLDING))):
         at -= length
         start += _BLOCK
@@ -362,9 +365,9 @@ def _index(text: str, at: int) -> int:
 
 
 class SearchHit(Struct, frozen=True):
-    """A session that matches: its newest matching turn, how many match, and a snippet.
+    """A session that matches. `turn_id`, `number` (from 1): its newest matching turn; None: its title.
 
-    Without a turn, the title matches. `number` counts the turns of the session from 1.
+    `turns`: how many turns match.
     """
 
     summary: SessionSummary

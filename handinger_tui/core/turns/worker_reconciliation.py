@@ -84,11 +84,11 @@ def prompt_count(snapshot: Snapshot, prompt: str) -> int:
 ARRIVED: Final = frozenset(
     {TurnStatus.COMPLETED, TurnStatus.INCOMPLETE, TurnStatus.FAILED, TurnStatus.RUNNING}
 )
-"""Statuses of turns whose message the worker surely has."""
+"""Statuses of turns whose message the worker has."""
 
 
 def equal_before(order: TurnRequest, turns: Iterable[Turn]) -> int:
-    """How many messages with this prompt its worker surely has, as far as earlier turns show."""
+    """How many messages with this prompt the worker has, at least; by earlier turns."""
     prompt, times = normalized_prompt(order.prompt), 0
     for turn in turns:
         is_listed = turn.status in ARRIVED and turn.worker_id == order.worker_id and not turn.imported

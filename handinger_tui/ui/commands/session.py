@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 from handinger_tui.core.amounts import credits_words, price_text, usd_text
 from handinger_tui.core.money.attribution import money_of
 from handinger_tui.core.money.typical_cost import typical_cost_text
-from handinger_tui.core.prompts import carried_text, draft_of_request
+from handinger_tui.core.prompts import draft_of_request, fork_text
 from handinger_tui.core.safety import clean_line
 from handinger_tui.core.tags import labels_text, tag_names
 from handinger_tui.core.turns.turn import FREE, Lineage, LineageKind, Turn, TurnStatus
@@ -357,7 +357,7 @@ async def fork_turn(context: CommandContext, turn: Turn) -> None:
     """Show a new session whose prompt holds the conversation so far as a folded text; nothing is sent."""
     controller = context.controller
     session = controller.session
-    text = carried_text(session, turn)
+    text = fork_text(session, turn)
     if not text:
         context.interaction.say("Nothing to continue. Press ^N to start a new session.", "warning")
         return

@@ -16,7 +16,7 @@ from textual.widgets import TextArea
 
 from handinger_tui.core.money.attribution import MoneyIndex
 from handinger_tui.core.money.limits import Gauge, free_text, tightest
-from handinger_tui.core.prompts import is_leaving
+from handinger_tui.core.prompts import is_quit_word
 from handinger_tui.core.receipts import receipt_line
 from handinger_tui.core.turns.session import Session, identical_prefix, same_readings
 from handinger_tui.core.turns.turn import Turn, TurnStatus
@@ -442,7 +442,7 @@ def enter_hint(
     """What Enter does with `text` in the prompt; `opening`: the session that is being opened, "" for none."""
     if text.startswith("/") and not text.startswith("//"):
         return "Enter to run the command · // to send a message that starts with a slash"
-    if is_leaving(text):
+    if is_quit_word(text):
         return "Enter to quit"
     if opening:
         return opening
