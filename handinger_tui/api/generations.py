@@ -13,6 +13,7 @@ from msgspec import Struct
 
 from handinger_tui.api.errors import unexpected_content
 from handinger_tui.api.response import media_type
+from handinger_tui.api.transport import segment
 from handinger_tui.core.errors import Refused, SettingsError
 from handinger_tui.core.turns.session import Destination
 from handinger_tui.core.turns.turn import ErrorKind
@@ -33,8 +34,12 @@ class Generation(Struct, frozen=True):
     has_tasks: bool
 
     def destination_of(self, text: str) -> Destination:
-        """Where to send a message, given the id of a worker or a dashboard URL."""
-        worker, task = _ids_in(text)
+        """Where to send a message, given the id of a worker or a dashboard URL.
+
+        Raises:
+            SettingsError: no request can name this id.
+        """
+        worker, task = _usable_ids_in(text)
         if not self.has_tasks:
             return Destination(worker)
         return Destination(task, worker)
@@ -43,9 +48,9 @@ class Generation(Struct, frozen=True):
         """The target of an id or a dashboard URL.
 
         Raises:
-            SettingsError: the URL is that of a worker, not of a task.
+            SettingsError: the URL is that of a worker, not of a task, or no request can name this id.
         """
-        worker, task = _ids_in(text)
+        worker, task = _usable_ids_in(text)
         if not self.has_tasks or worker == text:
             return worker
         if task is None:
@@ -74,9 +79,20 @@ def _ids_in(text: str) -> tuple[str, str | None]:
     return unquote(match.group(1)), None if task is None else unquote(task)
 
 
+def _usable_ids_in(text: str) -> tuple[str, str | None]:
+    """Worker and task, checked before anything is stored for them. Raises SettingsError."""
+    worker, task = _ids_in(text)
+    try:
+        for one in (worker, task or worker):
+            segment(one)
+    except Refused as problem:
+        raise SettingsError(problem.summary, "Copy the id or the URL from the dashboard.") from None
+    return worker, task
+
+
 def worker_in(text: str) -> str:
-    """The worker of an id or a dashboard URL."""
-    return _ids_in(text)[0]
+    """The worker of an id or a dashboard URL. Raises SettingsError: no request can name it."""
+    return _usable_ids_in(text)[0]
 
 
 def id_in(text: str) -> str:

@@ -42,6 +42,39 @@ class Parser(argparse.ArgumentParser):
     def __init__(self, **settings: Any) -> None:
         super().__init__(**{"allow_abbrev": False, **settings})
 
+    def parse_known_args(  # type: ignore[override]  # argparse has overloads for other namespaces
+        self, args: Sequence[str] | None = None, namespace: argparse.Namespace | None = None
+    ) -> tuple[argparse.Namespace, list[str]]:
+        """Parse, also where options stand between an id and what follows it: `files get ID --dir X NAME`.
+
+        Before Python 3.13, argparse ends an optional or repeated argument at the first option.
+        """
+        parsed, extras = super().parse_known_args(args, namespace)
+        positionals = self._get_positional_actions()
+        if not extras or not positionals or any(word.startswith("-") for word in extras):
+            return parsed, extras
+        last = positionals[-1]
+        if last.nargs == "*":
+            setattr(parsed, last.dest, [*getattr(parsed, last.dest), *extras])
+        elif last.nargs == "?" and getattr(parsed, last.dest) is None and len(extras) == 1:
+            setattr(parsed, last.dest, extras[0])
+        else:
+            return parsed, extras
+        return parsed, []
+
+    def parse_args(  # type: ignore[override]
+        self, args: Sequence[str] | None = None, namespace: argparse.Namespace | None = None
+    ) -> argparse.Namespace:
+        """Parse, and refuse what is left over."""
+        parsed, extras = self.parse_known_args(args, namespace)
+        if extras:
+            are_words = not any(word.startswith("-") for word in extras)
+            self.error(
+                f"unrecognized arguments: {' '.join(extras)}",
+                "A text of several words needs quotes." if are_words else "",
+            )
+        return parsed
+
     def error(self, message: str, hint: str = "") -> NoReturn:
         """Raise UsageExit, which is reported as all errors are."""
         # argparse quotes the typed text, which may hold unprintable characters.
@@ -358,7 +391,7 @@ def parse(argv: list[str]) -> argparse.Namespace:
     args = parser.parse_args(argv)
     args.command = ""
     literal = argv[argv.index("--") + 1 :] if "--" in argv else []
-    if args.prompt and args.headless is None and args.prompt not in literal:
+    if args.prompt and not args.headless and args.prompt not in literal:
         _refuse_commands(parser, [args.prompt])
     _check_conflicts(parser, args)
     return args

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import sys
 import threading
 from contextlib import AbstractAsyncContextManager, contextmanager, suppress
 from typing import TYPE_CHECKING, Final
+
+from msgspec.structs import replace
 
 from handinger_tui.cli import dry_run, signals
 from handinger_tui.cli.load_settings import service_settings
@@ -24,8 +25,8 @@ from handinger_tui.core.money.reconciliation import restatement_text
 from handinger_tui.core.money.turn_events import worker_of
 from handinger_tui.core.receipts import receipt_line
 from handinger_tui.core.safety import clean, clean_line, encodable, one_word
-from handinger_tui.core.turns.session import Destination, Service, Session
-from handinger_tui.core.turns.turn import FREE, UNDECIDED, Attachment, ErrorKind, Fault, Turn, TurnStatus
+from handinger_tui.core.turns.session import Service, Session
+from handinger_tui.core.turns.turn import FREE, UNDECIDED, Attachment, ErrorKind, Turn, TurnStatus
 
 if TYPE_CHECKING:
     import argparse
@@ -40,6 +41,10 @@ RECOVERY_S = 5.0
 """Maximum seconds a run spends on recovering turns that an earlier run left open."""
 SIGNAL_GRACE_S = 2.0
 """Maximum seconds between a signal and the printed result."""
+NO_HISTORY_HINT: Final = (
+    "Nothing was sent. See: handinger-tui doctor. "
+    "Use --no-history to send without a record; limits then count that run only."
+)
 
 
 def prompt_of(args: argparse.Namespace, max_input_bytes: int) -> str:
@@ -83,19 +88,22 @@ class Headless:
 
         Raises:
             CancelledError: a signal arrived before the message was stored; nothing was sent.
+            NoHistory: the message cannot be recorded, so it is not sent.
         """
         self._install_signal_handlers()
         async with self._services() as services:
-            if services.warning and services.ledger.no_history is None:
+            if services.ledger.no_history is not None:
+                raise NoHistory(services.ledger.no_history.summary, NO_HISTORY_HINT)
+            if services.warning:
                 say(services.warning)
             session = await self._choose_session(services)
-            self._session_id = self._progress.session_id = session.session_id
+            self._session_id = session.session_id
             self._earlier_turn_ids = {turn.turn_id for turn in session.turns}
             self._subscribe(services)
             await self._mark_restatements(services)
             with self._stop_on_signal(services):
                 turn_id = await self._send_or_store(services, prompt, attachments)
-                self._turn_id = self._progress.turn_id = turn_id
+                self._set_turn(services, turn_id)
                 await self._wait_for_end(services)
             return await self._report(services)
 
@@ -110,11 +118,11 @@ class Headless:
             target = generation_of(self._settings).target_in(worker_id)
             session = await self._target_session(services, target)
             session = await services.engine.adopt(session.session_id, retry=True)
-            self._session_id = self._progress.session_id = session.session_id
+            self._session_id = session.session_id
             turn = session.sent
             if turn is None:
                 raise HandingerError(f"{worker_id} has no turns yet.", "Send one: handinger-tui -w ID -p …")
-            self._turn_id = self._progress.turn_id = turn.turn_id
+            self._set_turn(services, turn.turn_id)
             self._subscribe(services)
             await self._mark_restatements(services)
             with self._stop_on_signal(services):
@@ -128,6 +136,14 @@ class Headless:
             return await self._report(services)
 
     # -- inside ------------------------------------------------------------------------
+    def _set_turn(self, services: Services, turn_id: str) -> None:
+        self._turn_id = self._progress.turn_id = turn_id
+        self._progress.session_id = self._session_id if self._is_recorded(services) else None
+
+    def _is_recorded(self, services: Services) -> bool:
+        """Return whether the session is in a history; else its id would lead nowhere."""
+        return services.ledger.no_history is None and not self._args.no_history
+
     def _services(self) -> AbstractAsyncContextManager[Services]:
         # Without a limit nothing depends on costs before the end: no GETs run during the stream.
         tap = self._print_event if self._printer.prints_events else None
@@ -136,10 +152,8 @@ class Headless:
 
     async def _choose_session(self, services: Services) -> Session:
         args, destination = self._args, destination_of(self._args, self._settings)
-        if services.ledger.no_history is not None or (destination is not None and destination.target is None):
-            # Without a history no session can be continued, and nothing is sent.
-            target, template = destination or Destination()
-            return services.engine.new_session(self._settings.base_url, target, template=template)
+        if destination is not None and destination.target is None:
+            return services.engine.new_session(self._settings.base_url, template=destination.template)
         if destination is not None and destination.target is not None:
             return await self._target_session(services, destination.target)
         if args.last or args.resume is not None:
@@ -169,8 +183,6 @@ class Headless:
                 # The reservation may belong to a turn of a program that crashed, or of an earlier detach.
                 await self._settle_earlier(services)
                 return await actor.send(*message, start=start)
-        except NoHistory as problem:
-            return await actor.store_unsent(*message, no_history_fault(problem))
         except LimitReached as reached:
             self._limit_messages.mark_reached(reached.gauge)
             return await actor.store_unsent(*message, refusal(reached))
@@ -296,6 +308,8 @@ class Headless:
             turn = next((new for new in session.turns if new.turn_id not in self._earlier_turn_ids), None)
         if turn is None:
             raise asyncio.CancelledError
+        if not self._is_recorded(services):
+            session = replace(session, session_id="")
         # Pending output is printed first: the result must be the last line.
         self._paint(services)
         self._progress.reported = True
@@ -321,10 +335,9 @@ class Headless:
             say(line)
         for warning in _outcome_remarks(session, turn):
             say(warning)
-        where = f"session {session.session_id}" + (
-            f" · {session.kind} {clean_line(worker_id)}" if worker_id else ""
-        )
-        say(where)
+        ids = {"session": session.session_id, session.kind: clean_line(worker_id or "")}
+        if where := " · ".join(f"{kind} {one}" for kind, one in ids.items() if one):
+            say(where)
         if turn.status is TurnStatus.RUNNING and worker_id:
             say("The worker is still running and may keep charging.")
             say(f"Watch it: handinger-tui attach {one_word(worker_id)}")
@@ -342,7 +355,7 @@ class Headless:
         try:
             save_text(target, text if text.endswith("\n") else text + "\n")
         except OSError as problem:
-            say(f"Cannot save the answer to {target}: {os.strerror(problem.errno or 0)}.")
+            say(f"Cannot save the answer to {target}: {problem.strerror or problem}.")
             return code or Exit.LOCAL_IO
         return code
 
@@ -360,15 +373,6 @@ def _refuse_second_worker(session: Session) -> None:
             "A second worker would cost extra. Nothing was sent.",
             "Omit -c or -r to start a new session.",
         )
-
-
-def no_history_fault(problem: NoHistory) -> Fault:
-    """Return the fault of a message that is not sent because no history can be written."""
-    hint = (
-        "Nothing was sent. See: handinger-tui doctor. "
-        "Use --no-history to send without a record; limits then count that run only."
-    )
-    return Fault(ErrorKind.DISK, f"{problem.summary} {hint}", may_have_been_charged=False)
 
 
 def _can_detach(turn: Turn) -> bool:

@@ -175,11 +175,7 @@ def check_answer_file(path_text: str) -> None:
             temporary.unlink(missing_ok=True)
     except (OSError, ValueError) as problem:
         # ValueError: a NUL byte in the path.
-        reason = (
-            os.strerror(problem.errno)
-            if isinstance(problem, OSError) and problem.errno
-            else "not a valid path"
-        )
+        reason = (isinstance(problem, OSError) and problem.strerror) or "not a valid path"
         if isinstance(problem, IsADirectoryError):
             reason = "it is a folder"
         elif isinstance(problem, FileNotFoundError):
@@ -223,7 +219,7 @@ def save_new_file(target: Path, data: bytes, *, force: bool) -> None:
         raise _exists_already(target) from None
     except OSError as problem:
         raise LocalFileError(
-            f"Cannot write {target}: {os.strerror(problem.errno or 0)}.", "Choose another file."
+            f"Cannot write {target}: {problem.strerror or problem}.", "Choose another file."
         ) from None
 
 
@@ -275,11 +271,12 @@ def _destination(target: Path) -> Path:
     if destination.is_dir():
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
     try:
-        mode = destination.stat().st_mode
+        # Not of the resolved path, which a pipe behind /dev/stdout does not have.
+        mode = target.stat().st_mode
     except FileNotFoundError:
         return destination
     if not stat.S_ISREG(mode):
-        raise OSError(errno.EINVAL, "not a file")
+        raise OSError(errno.EINVAL, "not a regular file")
     return destination
 
 

@@ -378,6 +378,5 @@ def _result_without_turn(
     order = TurnRequest(progress.turn_id or "", progress.draft or "", 0, worker_id)
     status = TurnStatus.UNKNOWN if is_sent else TurnStatus.NOT_SENT
     turn = Turn(order, status, fault=fault, posts=1 if is_sent else 0)
-    value = result_object(Session("", 0, worker_id, turns=(turn,)), turn)
-    ids: JsonObject = {"session_id": progress.session_id, "turn_id": progress.turn_id}
-    return {**value, **ids, "draft": value["draft"] or None}
+    value = result_object(Session(progress.session_id or "", 0, worker_id, turns=(turn,)), turn)
+    return {**value, "draft": value["draft"] or None}

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from handinger_tui.core.errors import TooNew
-from handinger_tui.ledger.sql import transaction
+from handinger_tui.ledger.sql import damaged, transaction
 from handinger_tui.ledger.worker_turns import prompt_key
 
 if TYPE_CHECKING:
@@ -657,8 +657,11 @@ def check_version(connection: sqlite3.Connection) -> int:
 
     Raises:
         TooNew: there are more than this program has.
+        Damaged: there are none, but tables; the migrations would fail on them.
     """
     version = version_of(connection)
+    if version < 1 and connection.execute("SELECT 1 FROM sqlite_schema WHERE name = 'charges'").fetchone():
+        raise damaged()
     if version > len(MIGRATIONS):
         raise TooNew(
             "The history was written by a newer version of handinger-tui.",

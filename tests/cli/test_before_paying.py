@@ -79,6 +79,15 @@ def test_an_empty_place_sends_nothing_anywhere(place: tuple[str, ...], tmp_path:
     assert place[0].rstrip("=") in ran.err
 
 
+@pytest.mark.parametrize("place", [("-w", "."), ("-w", ".."), ("-w", "\udcff"), ("--task", "..")])
+def test_what_can_be_no_id_is_refused_before_anything_is_stored(
+    place: tuple[str, ...], tmp_path: Path
+) -> None:
+    ran = unsent(tmp_path, *place, "--generation", "tasks")
+    assert (ran.code, ran.result["error"]["kind"], ran.result["session_id"]) == (2, "settings", None)
+    assert run("sessions", "--json", home=tmp_path).result["sessions"] == []
+
+
 def test_a_prompt_may_look_like_an_empty_option(tmp_path: Path) -> None:
     with service() as (player, url):
         ran = run("-p", "--", "-w=", home=tmp_path, base_url=url, key=KEY)
@@ -111,8 +120,13 @@ def test_nothing_is_sent_if_the_answer_cannot_be_saved(where: str, tmp_path: Pat
     assert sorted(tmp_path.rglob("*")) == before
 
 
-def test_an_answer_is_not_saved_to_a_device(tmp_path: Path) -> None:
-    assert unsent(tmp_path, "-o", os.devnull).code == 10
+@pytest.mark.parametrize("kind", ["device", "pipe"])
+def test_an_answer_is_not_saved_to_a_device_or_a_pipe(kind: str, tmp_path: Path) -> None:
+    reading, writing = os.pipe()
+    ran = unsent(tmp_path, "-o", os.devnull if kind == "device" else f"/dev/fd/{writing}")
+    os.close(reading)
+    os.close(writing)
+    assert (ran.code, "not a regular file" in ran.err) == (10, True)
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="rights do not bind the superuser")

@@ -52,6 +52,14 @@ def test_a_mistyped_command_with_an_action_is_refused(argv: tuple[str, ...], tmp
     assert "Did you mean `handinger-tui" in ran.err
 
 
+@pytest.mark.parametrize("argv", [("session", "-p"), ("-p", "--json", "costs"), ("runs", "--json", "-p")])
+def test_a_mistyped_command_beside_p_is_refused(argv: tuple[str, ...], tmp_path: Path) -> None:
+    with service() as (player, url):
+        ran = run(*argv, home=tmp_path, base_url=url)
+    assert (ran.code, player.requests) == (2, [])
+    assert "looks like a command" in ran.err
+
+
 @pytest.mark.parametrize("argv", [("-p", "session"), ("--json", "-p", "costs"), ("--json", "--", "session")])
 def test_an_explicit_prompt_is_sent(argv: tuple[str, ...], tmp_path: Path) -> None:
     with service() as (player, url):

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -115,3 +118,25 @@ def test_a_damaged_history_is_listed_repaired_and_replaced_only_with_a_yes(tmp_p
     assert done["adopted"] is True
     assert Path(done["kept"]).read_bytes() == broken
     assert checks(run("doctor", "--json", home=tmp_path).out)["history"]["state"] == "ok"
+
+
+@pytest.mark.parametrize("name", [".", "missing.db", "pipe", "/dev/zero"])
+def test_what_is_no_file_is_not_repaired(name: str, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    ran = run("doctor", "--repair", str(tmp_path / name), "--json", home=tmp_path)
+    assert (ran.code, ran.result["error"]["kind"]) == (10, "disk")
+    assert "is not a file" in ran.err
+    assert [path.name for path in tmp_path.iterdir()] == ["pipe"]
+
+
+def test_a_history_that_lost_its_version_is_repaired(tmp_path: Path) -> None:
+    path = tmp_path / "history.db"
+    asyncio.run(create_history(path))
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        connection.execute("PRAGMA user_version = 0")
+    listed = run("sessions", home=tmp_path)
+    assert (listed.code, listed.out.count("title"), "damaged" in listed.err) == (0, 4, True)
+    assert "doctor --repair" in checks(run("doctor", "--json", home=tmp_path).out)["history"]["hint"]
+    assert json.loads(run("doctor", "--repair", "--yes", "--json", home=tmp_path).out)["adopted"] is True
+    assert checks(run("doctor", "--json", home=tmp_path).out)["history"]["state"] == "ok"
+    assert run("sessions", home=tmp_path).err == ""

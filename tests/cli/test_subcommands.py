@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 
 import handinger_tui.cli.commands as folder
-from handinger_tui.cli.args import BUDGETS, command_parser, implementation, main_parser
+from handinger_tui.cli.args import BUDGETS, command_parser, implementation, main_parser, parse
 from handinger_tui.cli.commands import SUBCOMMANDS
 from handinger_tui.settings import BUDGETS as SETTING_BUDGETS
+from tests.e2e.runner import run
 
 
 def choices(parser: argparse.ArgumentParser) -> list[tuple[str, ...]]:
@@ -45,3 +46,31 @@ def test_the_help_names_each_subcommand_once_with_its_actions() -> None:
 
 def test_budgets_are_those_of_the_settings() -> None:
     assert BUDGETS == SETTING_BUDGETS
+
+
+@pytest.mark.parametrize(
+    ("words", "option"),
+    [
+        (("sessions", "tag", "ses_1", "tea", "green"), ("--worker",)),
+        (("sessions", "untag", "ses_1", "tea"), ("--json",)),
+        (("files", "get", "w1", "a.csv", "2"), ("--dir", "reports")),
+        (("schedules", "add", "w1", "Report on sales"), ("--every", "1d")),
+        (("schedules", "cancel", "w1", "sch_1"), ("--json",)),
+        (("webhook", "set", "w1", "https://example.com/hook"), ("--show-token",)),
+    ],
+)
+def test_an_option_may_stand_anywhere_behind_the_action(
+    words: tuple[str, ...], option: tuple[str, ...]
+) -> None:
+    at_the_end = parse([*words, *option])
+    for place in range(2, len(words)):
+        assert parse([*words[:place], *option, *words[place:]]) == at_the_end
+
+
+@pytest.mark.parametrize(
+    "argv", [("hello", "world"), ("sessions", "rename", "ses_1", "Green", "tea"), ("costs", "today")]
+)
+def test_several_words_need_quotes(argv: tuple[str, ...], tmp_path: Path) -> None:
+    ran = run(*argv, home=tmp_path)
+    assert (ran.code, ran.out) == (2, "")
+    assert f"unrecognized arguments: {argv[-1]}\nA text of several words needs quotes." in ran.err

@@ -159,6 +159,11 @@ def test_with_a_read_only_home_only_no_history_sends(tmp_path: Path) -> None:
     assert ran.code == 0
     assert ran.result["text"] == PLAIN.expected["text"]
     assert "No history is kept" in ran.err
+    # Nothing was stored, so no id names it.
+    assert (refused.result["session_id"], refused.result["turn_id"]) == (None, None)
+    assert ran.result["session_id"] is None
+    assert "ses_" not in refused.err + ran.err
+    assert refused.err.count("Nothing was sent") == 1
 
 
 class Vandal(Player):

@@ -7,7 +7,6 @@ import os
 import shutil
 import sys
 from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from msgspec import Struct
@@ -17,11 +16,12 @@ from handinger_tui.api.generations import answering_generation
 from handinger_tui.cli.args import add_connection_options, add_json_option
 from handinger_tui.cli.commands import Implementation
 from handinger_tui.cli.load_settings import key_warning, settings_for
-from handinger_tui.cli.local_files import Paths, default_paths
+from handinger_tui.cli.local_files import Paths, default_paths, expand_path
 from handinger_tui.cli.output import Exit, can_ask, is_confirmed, put_result, say
 from handinger_tui.cli.wiring import client_of
-from handinger_tui.core.errors import Damaged, HandingerError, Refused
+from handinger_tui.core.errors import Damaged, HandingerError, LocalFileError, Refused
 from handinger_tui.core.formatting import plural
+from handinger_tui.core.safety import clean_line
 from handinger_tui.core.turns.turn import ErrorKind
 from handinger_tui.ledger import repair
 from handinger_tui.ledger.ledger import FileAccess, Ledger
@@ -29,6 +29,7 @@ from handinger_tui.ledger.sql import damaged
 
 if TYPE_CHECKING:
     import argparse
+    from pathlib import Path
 
     from handinger_tui.core.jsontext import Json
     from handinger_tui.ledger.repair import Salvage
@@ -190,10 +191,12 @@ def _check_keys(settings: Settings) -> Check:
 
 def _repair(args: argparse.Namespace, history: Path) -> int:
     """Save what can be read of a damaged history in a new file, which replaces it after a yes."""
-    source = Path(args.repair) if args.repair else repair.damaged_file(history)
+    source = expand_path(args.repair) if args.repair else repair.damaged_file(history)
     if source is None:
         put_result(args, {"saved": None}, "The history is not damaged. Nothing was written.")
         return Exit.OK
+    if args.repair and not os.path.isfile(source):
+        raise LocalFileError(f"{clean_line(args.repair, 200)} is not a file.", "Name a damaged history.")
     saved = repair.repair(source)
     assert saved.path is not None, "it is a file"  # noqa: S101  # narrows the type
     say(_saved_text(source, saved))

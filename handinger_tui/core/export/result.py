@@ -38,8 +38,9 @@ def result_object(
         "schema": SCHEMA,
         "generation": session.generation,
         **ids_of(session, turn.worker_id or turn.order.worker_id),
-        "session_id": session.session_id,
-        "turn_id": turn.turn_id,
+        # "": not stored, or not sent.
+        "session_id": session.session_id or None,
+        "turn_id": turn.turn_id or None,
         "status": str(turn.status),
         "recovered": turn.recovered,
         "finish_reason": turn.finish_reason,

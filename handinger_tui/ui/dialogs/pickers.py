@@ -77,6 +77,7 @@ class Picker(Modal[str]):
         self.option_list.add_options(options)
         if not options[0].disabled:
             self.option_list.highlighted = 0
+        self.refresh_bindings()
 
     def action_move(self, by: int) -> None:
         """Move the highlight; the focus stays in the field."""
@@ -237,6 +238,12 @@ class SessionPicker(Picker):
         option = self.option_list.highlighted_option
         listed = [*self._rows, *(hit.summary for hit in self._hits)]
         return next((row for row in listed if option is not None and row.session_id == option.id), None)
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Without a session there is nothing to open, rename or delete."""
+        if action in ("open", "rename", "delete") and self._highlighted is None:
+            return False
+        return super().check_action(action, parameters)
 
     def match_in(self, session_id: str) -> str:
         """The text that was found in the texts of a session, as it is written there; "" without one."""

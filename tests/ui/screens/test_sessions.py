@@ -384,6 +384,21 @@ async def test_enter_goes_to_the_match_in_the_transcript() -> None:
         await desktop.until(pilot, lambda: (search.number, search.total) == (1, 1))
 
 
+async def test_an_empty_list_offers_nothing_to_rename_or_delete() -> None:
+    desktop = Desktop(paints=True)
+    async with desktop.running() as pilot:
+        await pilot.press("ctrl+s")
+        await desktop.shows(pilot, "No sessions yet", "Esc Close")
+        assert not any(word in desktop.text() for word in ("Open", "Rename", "Delete"))
+    desktop = listed(paints=True)
+    async with desktop.running() as pilot:
+        await pilot.press("ctrl+s")
+        await desktop.shows(pilot, "About tea", "Rename", "Delete")
+        await pilot.press(*"nothing like it")
+        await desktop.shows(pilot, "No matches.")
+        await desktop.until(pilot, lambda: "Rename" not in desktop.text())
+
+
 async def test_the_footer_below_a_dialog_stays_as_it_was() -> None:
     desktop = Desktop(paints=True)
     async with desktop.running() as pilot:
