@@ -23,7 +23,7 @@ from handinger_tui.core.safety import Secret, is_loopback
 from handinger_tui.core.tags import NO_RULES, PROJECT_KINDS, TAG_KINDS, TagRules, rules_in
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
 BUDGETS: Final = ("low", "standard", "high", "unlimited")
 GENERATIONS: Final = ("workers", "tasks")
@@ -165,7 +165,7 @@ def load(
         print_on_exit=_check_choice(values.get("print_on_exit") or "nothing", PRINTED, "print_on_exit"),
         keep_frames=_check_days(values.get("keep_frames") or FOREVER),
         download_dir=str(values.get("download_dir") or ""),
-        keys=tuple(sorted((str(k), str(v)) for k, v in config.get("keys", {}).items())),
+        keys=tuple(sorted((name, str(value)) for name, value in _key_ids(config.get("keys", {})))),
         limits=_read_limits(environ, config.get("limits", {}), file_name, flags.max_wait),
         spending=(*_flag_limits(flags), *_configured_limits(spending)),
         credit_usd=spending(f"HANDINGER_{CREDIT_PRICE.upper()}", CREDIT_PRICE),
@@ -173,6 +173,13 @@ def load(
         local_pace=_read_pace(environ),
         tag_rules=_read_tag_rules(environ, config, file_name),
     )
+
+
+def _key_ids(table: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    """Ids with their keys. Without quotes, `work.ledger` is a table in a table for TOML."""
+    for name, value in table.items():
+        inner = value.items() if isinstance(value, dict) else [("", value)]
+        yield from ((f"{name}.{last}" if last else name, keys) for last, keys in inner)
 
 
 def require_key(settings: Settings, flags: Flags) -> None:
@@ -288,7 +295,7 @@ def _check_key(text: str) -> str:
     key = text.strip()
     if not key:
         return ""
-    if not all("!" <= char <= "~" for char in key):
+    if not all("!" <= char <= "~" and char not in "\"'" for char in key):
         raise SettingsError(
             "The API key contains an invalid character (a space, a quote or a line break).",
             "Copy only the key.",

@@ -167,7 +167,7 @@ def test_an_unknown_profile_is_refused() -> None:
 
 
 @pytest.mark.parametrize(
-    "key", ["hdg live 01234567", "“hdg_live_0123”", "tiny", "x" * 600, "hdg\nlive_0123456"]
+    "key", ["hdg live 01234567", "“hdg_live_0123”", "tiny", "x" * 600, "hdg\nlive_0123456", '"hdg_live_0123"']
 )
 def test_a_wrong_key_is_refused_and_never_shown(key: str) -> None:
     with pytest.raises(SettingsError) as caught:
@@ -255,3 +255,8 @@ def test_nothing_is_printed_at_the_end_by_default() -> None:
 
 def test_a_setting_of_an_earlier_version_has_no_effect() -> None:
     assert settled(file='pictures = "kitty"').theme is None
+
+
+def test_ids_of_keys_need_no_quotes_in_the_file() -> None:
+    file = '[keys]\nwork.ledger = "f12"\n"work.find" = "f9"\n'
+    assert settled(Flags(local=True), file).keys == (("work.find", "f9"), ("work.ledger", "f12"))

@@ -165,7 +165,7 @@ def bad_proxy(problem: Exception) -> SettingsError:
         if os.environ.get(variable)
         and (not isinstance(problem, ImportError) or os.environ[variable].lower().startswith("socks"))
     ]
-    shown = " and ".join(variables) or "The proxy setting of the system"
+    shown = " or ".join(variables) or "The proxy setting of the system"
     if isinstance(problem, ImportError):
         return SettingsError(
             f"{shown} is a SOCKS proxy, which is not supported.", "Use an http proxy, or unset it."

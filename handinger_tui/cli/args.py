@@ -62,7 +62,7 @@ class Parser(argparse.ArgumentParser):
             return parsed, extras
         return parsed, []
 
-    def parse_args(  # type: ignore[override]
+    def parse_args(  # type: ignore[override]  # as above
         self, args: Sequence[str] | None = None, namespace: argparse.Namespace | None = None
     ) -> argparse.Namespace:
         """Parse, and refuse what is left over."""
@@ -418,6 +418,8 @@ def _refuse_commands(parser: Parser, words: list[str]) -> None:
     """Exit with an error if the words are, or resemble, a command: sent as a prompt they would cost money."""
     if any(word.startswith("-") for word in words):
         return
+    if any(word.strip().startswith(KEY_PREFIX) for word in words):
+        parser.error("this looks like an API key. Nothing was sent.", "Set it with HANDINGER_API_KEY.")
     advice = suggestion(words)
     if advice is not None:
         typed = " ".join(words)
@@ -427,6 +429,8 @@ def _refuse_commands(parser: Parser, words: list[str]) -> None:
         )
 
 
+KEY_PREFIX: Final = "hdg_"
+"""How API keys begin: as a prompt, a key would go to a worker, and into the history."""
 _DESTINATIONS: Final = ("-w", "--worker", "--task", "-r", "--resume", "--profile", "--base-url")
 
 

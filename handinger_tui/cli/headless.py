@@ -394,20 +394,34 @@ def _outcome_remarks(session: Session, turn: Turn) -> list[str]:
         remarks += _advice(fault.kind, session, turn)
         if fault.retry_after_s is not None:
             remarks.append(f"The service asks to wait {fault.retry_after_s:.0f} s.")
-        remarks.append(_charge_remark(fault.may_have_been_charged or money_of(session, turn).grew))
+        remarks.append(_charge_remark(turn, fault.may_have_been_charged or money_of(session, turn).grew))
     if turn.skipped:
         remarks.append(f"{plural(turn.skipped, 'damaged event')} skipped.")
-    return remarks
+    return [*filter(None, remarks)]
 
 
-def _charge_remark(may_have_been_charged: bool) -> str:
+def _charge_remark(turn: Turn, may_have_been_charged: bool) -> str:
     if may_have_been_charged:
         return "You may have been charged."
-    return "Nothing was charged. It is safe to send again."
+    # The message of one that was not sent says so.
+    free = "" if turn.status is TurnStatus.NOT_SENT else "Nothing was charged. "
+    return f"{free}It is safe to send again." if exit_of(turn) is Exit.NOT_SENT else free.rstrip()
+
+
+_FIRST: Final = {
+    ErrorKind.INVALID: "Change the message, then send it again.",
+    ErrorKind.AUTH: "Set HANDINGER_API_KEY to a valid key. See: handinger-tui doctor",
+    ErrorKind.PAYMENT: "Add credits in the dashboard, then send it again.",
+    ErrorKind.FORBIDDEN: "Use another key or another worker.",
+    ErrorKind.TOO_LARGE: "Shorten the message or attach less, then send it again.",
+    ErrorKind.RATE_LIMITED: "Wait, then send it again.",
+    ErrorKind.REDIRECT: "If that is the new address of the service, set it as the base URL.",
+}
+"""What to do first, by the kind of the failure; see also `_advice`."""
 
 
 def _advice(kind: ErrorKind, session: Session, turn: Turn) -> list[str]:
-    """Return what to check first, for the kinds of fault that have a usual cause."""
+    """Return what to do or check first."""
     base, worker_id = session.base_url, worker_of(turn)
     if turn.status is TurnStatus.UNKNOWN:
         if worker_id is None:
@@ -417,11 +431,11 @@ def _advice(kind: ErrorKind, session: Session, turn: Turn) -> list[str]:
         return [f"Check the base URL {base}. See: handinger-tui doctor"]
     if kind is ErrorKind.NOT_FOUND:
         return [f"Check the worker id and the base URL {base}."]
-    if kind is ErrorKind.AUTH:
-        return ["Set HANDINGER_API_KEY to a valid key. See: handinger-tui doctor"]
     if kind is ErrorKind.CONNECT:
-        return [f"Check the network and the base URL {base}."]
-    return []
+        return ["Check the network, the base URL and the proxy. See: handinger-tui doctor"]
+    if kind is ErrorKind.CONFLICT and turn.status is TurnStatus.REJECTED and worker_id is not None:
+        return [f"Watch its running turn, or send later: handinger-tui attach {one_word(worker_id)}"]
+    return [_FIRST[kind]] if kind in _FIRST and turn.status is TurnStatus.REJECTED else []
 
 
 def run_turn(args: argparse.Namespace) -> int:
@@ -472,7 +486,9 @@ def read_input(max_bytes: int, *, raw: bool) -> str:
     try:
         data = sys.stdin.buffer.read(max_bytes + 1)
     except OSError as problem:
-        raise SettingsError(f"Cannot read standard input: {problem}.", "Nothing was sent.") from None
+        raise SettingsError(
+            f"Cannot read standard input: {problem.strerror or problem}.", "Nothing was sent."
+        ) from None
     finally:
         timer.cancel()
     if len(data) > max_bytes:

@@ -485,6 +485,12 @@ _MODIFIERS: Final = frozenset({"ctrl", "shift", "alt", "super", "hyper", "meta"}
 _NAMES: Final = frozenset(key.value for key in Keys)
 _UNICODE_NAMES: Final = {short: full for full, short in KEY_NAME_REPLACEMENTS.items()}
 _BY_ID: Final = {key.id: key for key in KEYS}
+_SENT_AS: Final = {
+    "ctrl+i": "tab",
+    "ctrl+m": "enter",
+    **dict.fromkeys(("ctrl+[", "ctrl+left_square_bracket"), "escape"),
+}
+"""Keys for which terminals send the byte of another one."""
 
 
 def keymap_problems(keymap: Iterable[tuple[str, str]]) -> list[str]:
@@ -510,13 +516,29 @@ def _own_problems(key: Key, names: frozenset[str]) -> Iterator[str]:
         yield f"“{key.id}” has no key."
     for name in sorted(names - _split(key.keys)):
         *modifiers, last = name.split("+")
-        types = key_to_character(_UNICODE_NAMES.get(last, last))
-        if not set(modifiers) <= _MODIFIERS or not (types or last in _NAMES):
-            yield f"“{key.id}”: there is no key called “{name}”."
-        elif key.where in _TYPING and types and types.isprintable() and set(modifiers) <= {"shift"}:
+        types = _typed_by(last)
+        if not _is_key(name):
+            # As the help writes it.
+            near = name.lower().replace("^", "ctrl+", 1)
+            hint = f" Did you mean “{near}”?" if _is_key(near) else ""
+            yield f"“{key.id}”: there is no key called “{name}”.{hint}"
+        elif name in _SENT_AS:
+            yield f"“{key.id}”: most terminals send {format_key(_SENT_AS[name])} for {format_key(name)}."
+        elif key.where in _TYPING and types and set(modifiers) <= {"shift"}:
             yield f"“{key.id}”: {format_key(name)} types a character here."
         elif key.where in (Where.PROMPT, Where.ANYWHERE) and name in EDITING_KEYS:
             yield f"“{key.id}”: {format_key(name)} edits the text of the prompt."
+
+
+def _is_key(name: str) -> bool:
+    *modifiers, last = name.split("+")
+    return set(modifiers) <= _MODIFIERS and bool(_typed_by(last) or last in _NAMES)
+
+
+def _typed_by(last: str) -> str:
+    """The printable character of a key without its modifiers; "" for other keys."""
+    character = key_to_character(_UNICODE_NAMES.get(last, last)) or ""
+    return character if character.isprintable() else ""
 
 
 def _conflicts(remapped: dict[str, frozenset[str]]) -> Iterator[str]:

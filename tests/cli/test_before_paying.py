@@ -14,8 +14,10 @@ from handinger_tui.cli.connection import connection
 from handinger_tui.cli.load_settings import settings_for
 from handinger_tui.cli.local_files import default_paths
 from handinger_tui.cli.wiring import open_services
-from tests.cli.program import service
+from handinger_tui.local.server import LocalServer
+from tests.cli.program import PLAIN, service
 from tests.e2e.runner import KEY, Ran, run
+from tests.wire.replay import Player, playing
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -271,3 +273,41 @@ async def test_the_screen_reports_a_key_that_others_can_read(own_home: Path) -> 
         async with open_services(settings, default_paths()) as parts:
             warnings = connection(parts).warnings
         assert [str(config) in warning for warning in warnings] == ([True] if mode == 0o644 else [])
+
+
+# -- what a refusal says -----------------------------------------------------------------------
+@pytest.mark.parametrize(
+    ("status", "code", "first"),
+    [
+        (307, 3, "set it as the base URL"),
+        (400, 3, "Change the message"),
+        (401, 4, "Set HANDINGER_API_KEY"),
+        (402, 5, "Add credits"),
+        (403, 4, "Use another key"),
+        (409, 3, "Watch its running turn, or send later: handinger-tui attach w1"),
+        (413, 3, "attach less"),
+        (429, 6, "Wait"),
+    ],
+)
+def test_a_refusal_says_what_to_do_first(status: int, code: int, first: str, tmp_path: Path) -> None:
+    player = Player(PLAIN, answer=(status, {"content-type": "application/json"}, b'{"error": "no"}'))
+    with playing(player) as url:
+        ran = run("-p", "hi", "-w", "w1", home=tmp_path, base_url=url)
+    assert (ran.code, first in ran.err) == (code, True)
+    assert ran.err.count("Nothing was charged.") == 1
+    # The same message would be refused again.
+    assert "safe to send again" not in ran.err
+
+
+def test_a_message_that_was_not_sent_says_so_once(tmp_path: Path) -> None:
+    with LocalServer.start(pace=0) as server:
+        url, key = server.base_url, server.api_key
+        run("-p", "hi", home=tmp_path, base_url=url, key=key)
+        limit = {"HANDINGER_LIMIT_DAY_USD": "0.000001"}
+        limited = run("-p", "hi", home=tmp_path, base_url=url, key=key, **limit)
+    offline = run("-p", "hi", home=tmp_path, base_url=url)
+    assert (limited.code, offline.code) == (5, 7)
+    for ran in (limited, offline):
+        assert ran.err.count("Nothing was sent.") == 1
+        assert "Nothing was charged" not in ran.err
+        assert ("safe to send again" in ran.err) == (ran is offline)

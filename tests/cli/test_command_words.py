@@ -53,7 +53,7 @@ def test_a_mistyped_command_with_an_action_is_refused(argv: tuple[str, ...], tmp
 
 
 @pytest.mark.parametrize("argv", [("session", "-p"), ("-p", "--json", "costs"), ("runs", "--json", "-p")])
-def test_a_mistyped_command_beside_p_is_refused(argv: tuple[str, ...], tmp_path: Path) -> None:
+def test_a_mistyped_command_with_an_empty_p_is_refused(argv: tuple[str, ...], tmp_path: Path) -> None:
     with service() as (player, url):
         ran = run(*argv, home=tmp_path, base_url=url)
     assert (ran.code, player.requests) == (2, [])
@@ -65,6 +65,17 @@ def test_an_explicit_prompt_is_sent(argv: tuple[str, ...], tmp_path: Path) -> No
     with service() as (player, url):
         assert run(*argv, home=tmp_path, base_url=url).code == 0
     assert player.posts == 1
+
+
+@pytest.mark.parametrize(
+    "argv", [("hdg_live_0123456789",), ("-c", " hdg_live_0123456789"), ("--json", "hdg_x")]
+)
+def test_a_key_is_not_sent_as_a_prompt_and_not_shown(argv: tuple[str, ...], tmp_path: Path) -> None:
+    with service() as (player, url):
+        ran = run(*argv, home=tmp_path, base_url=url)
+    assert (ran.code, player.requests) == (2, [])
+    assert "HANDINGER_API_KEY" in ran.err
+    assert "hdg_" not in ran.err
 
 
 @pytest.mark.parametrize("prompt", PROMPTS)

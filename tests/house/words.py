@@ -317,8 +317,14 @@ def unclear_names(module: ast.Module) -> Iterator[tuple[str, ast.AST]]:
             yield name, node
 
 
+OVERRIDDEN = frozenset({"parse_known_args"})
+"""Names of methods of libraries that ours override."""
+
+
 @cache
 def _is_unclear(name: str) -> bool:
+    if name in OVERRIDDEN:
+        return False
     parts = set(re.findall(r"[a-z]+", re.sub(r"([A-Z])", r"_\1", name).lower()))
     return bool(parts & (UNCLEAR_TEST_NAMES if name.startswith("test_") else UNCLEAR_NAMES))
 
