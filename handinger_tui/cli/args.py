@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import argparse
 import math
+import os
 import sys
+from contextlib import suppress
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
@@ -390,6 +392,7 @@ def parse(argv: list[str]) -> argparse.Namespace:
     _refuse_commands(parser, argv[:2])
     args = parser.parse_args(argv)
     args.command = ""
+    args.prompt, args.headless = (_text_of(parser, typed) for typed in (args.prompt, args.headless))
     literal = argv[argv.index("--") + 1 :] if "--" in argv else []
     if args.prompt and not args.headless and args.prompt not in literal:
         _refuse_commands(parser, [args.prompt])
@@ -444,6 +447,20 @@ def _check_empty(parser: Parser, argv: list[str]) -> None:
         option, sign, value = word.partition("=")
         if option in _DESTINATIONS and not (value if sign else after).strip():
             parser.error(f"the value of {option} is empty. Nothing was sent.")
+
+
+def _text_of(parser: Parser, typed: str | None) -> str | None:
+    """Return a prompt whose bytes Python could not decode, as in the locale C, as the UTF-8 text that it is.
+
+    Exit with an error if it is none: its letters would be lost on the way.
+    """
+    try:
+        (typed or "").encode()
+    except UnicodeEncodeError:
+        with suppress(UnicodeError):
+            return os.fsencode(typed or "").decode()
+        parser.error("the prompt is not UTF-8 text. Nothing was sent.", "Attach it as a file: -f FILE")
+    return typed
 
 
 def _check_conflicts(parser: Parser, args: argparse.Namespace) -> None:

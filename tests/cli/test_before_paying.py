@@ -179,6 +179,22 @@ def test_text_in_every_script_is_sent_unchanged(tmp_path: Path) -> None:
     assert (ran.code, prompts) == (0, [f"hi\n\n{text}"])
 
 
+@pytest.mark.parametrize("argv", [("-p", "caf\udce9"), ("caf\udce9 au lait",), ("-p", "\udcff")])
+def test_a_prompt_that_is_not_text_is_refused(argv: tuple[str, ...], tmp_path: Path) -> None:
+    with service() as (player, url):
+        ran = run(*argv, "--json", home=tmp_path, base_url=url)
+    assert (ran.code, player.requests, ran.result["status"]) == (2, [], "not_sent")
+    assert "-f FILE" in ran.err
+
+
+def test_a_prompt_that_the_locale_could_not_decode_is_sent_as_it_was_typed(tmp_path: Path) -> None:
+    undecoded = "Grüße 漢字".encode().decode("ascii", "surrogateescape")
+    with service() as (player, url):
+        ran = run("-p", undecoded, home=tmp_path, base_url=url)
+    assert ran.code == 0
+    assert [body["input"] for method, _, body in player.requests if method == "POST"] == ["Grüße 漢字"]
+
+
 @pytest.mark.parametrize(("size", "code"), [(100, 0), (101, 2)])
 def test_standard_input_has_a_limit(size: int, code: int, tmp_path: Path) -> None:
     ran, prompts = fed(tmp_path, b"a" * size, HANDINGER_MAX_INPUT_BYTES="100")

@@ -167,9 +167,7 @@ def test_an_unknown_outcome_stays_unknown_after_the_watch_ends(tmp_path: Path) -
     assert (ran.code, ran.result["status"], ran.result["draft"]) == (8, "unknown", "hi")
 
 
-@pytest.mark.parametrize(
-    ("sent", "stored"), [("  hi \n", "hi"), ("a\r\nb", "a\nb"), ("e\u0301", "\u00e9"), ("a\udcff", "a\ufffd")]
-)
+@pytest.mark.parametrize(("sent", "stored"), [("  hi \n", "hi"), ("a\r\nb", "a\nb"), ("e\u0301", "\u00e9")])
 def test_a_prompt_that_the_service_normalized_counts_as_delivered(
     sent: str, stored: str, tmp_path: Path
 ) -> None:
