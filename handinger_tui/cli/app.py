@@ -38,8 +38,8 @@ def run_app(args: argparse.Namespace, settings: Settings, early: EarlyPrompt | N
     """Show the screen until the user quits. `early` owns the terminal until the app takes over.
 
     Raises:
-        SettingsError: stdin or stdout is not a terminal, the terminal cannot show the screen, or the
-            key map of the configuration is wrong.
+        SettingsError: stdin or stdout is not a terminal, the terminal cannot show the screen, the
+            key map of the configuration is wrong, or no request can name the worker or task.
     """
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         raise SettingsError("Not a terminal.", "Use -p for headless output.")
@@ -49,6 +49,7 @@ def run_app(args: argparse.Namespace, settings: Settings, early: EarlyPrompt | N
         )
     if settings.keys:
         require_keymap(settings)
+    require_target(args, settings)
     if getattr(args, "no_color", False):
         os.environ["NO_COLOR"] = "1"
     _drop_stale_size()
@@ -65,6 +66,22 @@ def require_keymap(settings: Settings) -> None:
     """
     if problems := keymap_problems(settings.keys):
         raise SettingsError(" ".join(problems), f"See [keys] in {default_paths().config}.")
+
+
+def require_target(args: argparse.Namespace, settings: Settings) -> None:
+    """Refuse a worker or task that no request can name: what is typed must not go to a new worker instead.
+
+    Raises:
+        SettingsError
+    """
+    if args.command == "attach":
+        from handinger_tui.cli.wiring import generation_of  # the client, not before the early prompt
+
+        generation_of(settings).target_in(args.worker)
+    elif getattr(args, "worker", None) or getattr(args, "task", None):
+        from handinger_tui.cli.session_choice import destination_of  # as above
+
+        destination_of(args, settings)
 
 
 def _drop_stale_size() -> None:

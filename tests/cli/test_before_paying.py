@@ -5,15 +5,18 @@ from __future__ import annotations
 import json
 import os
 import stat
+from contextlib import nullcontext
 from typing import TYPE_CHECKING
 
 import pytest
 
+from handinger_tui.cli.app import require_target
 from handinger_tui.cli.args import parse
 from handinger_tui.cli.connection import connection
 from handinger_tui.cli.load_settings import settings_for
 from handinger_tui.cli.local_files import default_paths
 from handinger_tui.cli.wiring import open_services
+from handinger_tui.core.errors import SettingsError
 from handinger_tui.local.server import LocalServer
 from tests.cli.program import PLAIN, service
 from tests.e2e.runner import KEY, Ran, run
@@ -88,6 +91,17 @@ def test_what_can_be_no_id_is_refused_before_anything_is_stored(
     ran = unsent(tmp_path, *place, "--generation", "tasks")
     assert (ran.code, ran.result["error"]["kind"], ran.result["session_id"]) == (2, "settings", None)
     assert run("sessions", "--json", home=tmp_path).result["sessions"] == []
+
+
+@pytest.mark.parametrize(
+    "argv",
+    [("-w", ".", "hi"), ("attach", ".."), ("--task", "t1"), ("-w", "w1"), ("-c", "--local"), ("replay", "x")],
+)
+def test_the_screen_refuses_them_before_it_is_shown(argv: tuple[str, ...], own_home: Path) -> None:
+    args = parse(list(argv))
+    is_usable = argv[-1] in ("w1", "--local", "x")
+    with nullcontext() if is_usable else pytest.raises(SettingsError, match="Nothing was sent"):
+        require_target(args, settings_for(args))
 
 
 def test_a_prompt_may_look_like_an_empty_option(tmp_path: Path) -> None:
