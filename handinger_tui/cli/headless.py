@@ -227,11 +227,11 @@ class Headless:
 
     # -- signals -----------------------------------------------------------------------
     def _install_signal_handlers(self) -> None:
-        """Make signals cancel the main task. Raises CancelledError: a signal had already arrived."""
+        """Make a signal cancel the main task. Raises CancelledError: one had already arrived."""
         main = asyncio.current_task()
 
         def stop(code: int) -> None:
-            self._signal = self._signal or Exit(code)
+            self._signal = Exit(code)
             if main is not None:
                 main.cancel()
 
@@ -338,7 +338,9 @@ class Headless:
         ids = {"session": session.session_id, session.kind: clean_line(worker_id or "")}
         if where := " · ".join(f"{kind} {one}" for kind, one in ids.items() if one):
             say(where)
-        if turn.status is TurnStatus.RUNNING and worker_id:
+        if turn.status is TurnStatus.RUNNING and self._settings.local:
+            say("The local worker ends with this program, and the turn with it.")
+        elif turn.status is TurnStatus.RUNNING and worker_id:
             say("The worker is still running and may keep charging.")
             say(f"Watch it: handinger-tui attach {one_word(worker_id)}")
         if self._signal is not None:

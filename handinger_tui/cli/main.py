@@ -58,10 +58,10 @@ def main(argv: Sequence[str] | None = None) -> int:
 
         code = end_output(problem, words)
     if code in (INTERRUPTED, QUIT, TERMINATED):
-        import signal  # not before the early prompt
+        from handinger_tui.cli import signals  # not before the early prompt
 
-        # A second Ctrl+C while the interpreter shuts down must not replace our exit code.
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        # A second signal while the interpreter shuts down must not replace our exit code.
+        signals.ignore()
     return code
 
 

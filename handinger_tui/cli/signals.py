@@ -99,7 +99,9 @@ def run(work: Callable[[], Coroutine[None, None, T]]) -> T:
 
 
 def hand_over(loop: AbstractEventLoop, stop: Callable[[int], object]) -> None:
-    """Make signals call `stop` with the exit code, inside the running loop.
+    """Make the first signal call `stop` with the exit code, inside the running loop.
+
+    Further ones are ignored: what ends then must not be cut.
 
     Raises:
         CancelledError: a signal was recorded before; `run` converts it to `Interrupted`.
@@ -109,7 +111,7 @@ def hand_over(loop: AbstractEventLoop, stop: Callable[[int], object]) -> None:
     for number, code in CODES.items():
         if signal.getsignal(number) is signal.SIG_IGN:
             continue
-        handler = partial(_record_and_stop, stop, code)
+        handler = partial(_record_and_stop, loop, stop, code)
         try:
             loop.add_signal_handler(number, handler)
         except NotImplementedError:
@@ -117,6 +119,7 @@ def hand_over(loop: AbstractEventLoop, stop: Callable[[int], object]) -> None:
             former = signal.signal(number, partial(_call_in_loop, loop, handler))
             _former_handlers.setdefault(number, former)
     if _received:
+        _ignore_in(loop)
         raise asyncio.CancelledError
 
 
@@ -150,9 +153,23 @@ def _record(number: int, _frame: FrameType | None) -> None:
         check()
 
 
-def _record_and_stop(stop: Callable[[int], object], code: int) -> None:
-    _received.append(code)
-    stop(code)
+def _record_and_stop(loop: AbstractEventLoop, stop: Callable[[int], object], code: int) -> None:
+    # Two signals may have been queued.
+    if not _received:
+        _received.append(code)
+        _ignore_in(loop)
+        stop(code)
+
+
+def _ignore_in(loop: AbstractEventLoop) -> None:
+    """Ignore signals; a loop that closes would restore the default for those that it handles."""
+    from contextlib import suppress  # loaded with asyncio
+
+    for number in CODES:
+        # On Windows it handles none.
+        with suppress(NotImplementedError):
+            loop.remove_signal_handler(number)
+    ignore()
 
 
 def _call_in_loop(loop: AbstractEventLoop, handler: Callable[[], object], *_signal: object) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from handinger_tui.cli import signals
 from handinger_tui.cli.args import parse
 from handinger_tui.cli.run_output import end_early, progress_of
 from handinger_tui.core.errors import LedgerError
@@ -161,6 +162,22 @@ def test_a_second_signal_does_not_cut_the_object(tmp_path: Path) -> None:
     assert (result["status"], result["draft"]) == ("not_sent", "hello")
     assert json.loads(out)["error"]["kind"] == "interrupted"
     assert KEY not in out
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGQUIT])
+def test_signals_up_to_the_end_change_neither_exit_code_nor_output(number: int, tmp_path: Path) -> None:
+    words = ("-p", "silent 300", "--local", "--output-format", "stream-json")
+    process = start(environ(tmp_path), *words)
+    assert process.stdout is not None
+    while '"reasoning-delta"' not in process.stdout.readline():
+        pass
+    while process.poll() is None:
+        process.send_signal(number)
+        time.sleep(0.005)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == signals.CODES[number]
+    assert "The local worker ends with this program, and the turn with it." in err
+    assert "attach" not in err
 
 
 def test_an_error_after_the_message_was_sent_never_claims_that_nothing_was_charged(
