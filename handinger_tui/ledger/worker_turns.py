@@ -11,7 +11,13 @@ from typing import TYPE_CHECKING, Final
 from msgspec import Struct
 
 from handinger_tui.core.jsontext import NotJson, as_object, parse
-from handinger_tui.core.money.turn_events import events_text, newest_ms, sent_text, worker_of
+from handinger_tui.core.money.turn_events import (
+    events_text,
+    newest_event_ms,
+    newest_ms,
+    sent_text,
+    worker_of,
+)
 from handinger_tui.core.stream import Marker
 from handinger_tui.core.turns.messages import normalized_prompt
 from handinger_tui.core.turns.session import Elsewhere, OtherTurn, RemoteTurn, Ruling, Session
@@ -182,7 +188,7 @@ def new_rows(
             name = pack(turn.turn_id)
             stored = connection.execute(_EVENTS, (name,)).fetchone()
             # Another program may have read the worker after this one.
-            if stored is None or (stored[0] != events and newest_ms(stored[0]) <= newest_ms(events)):
+            if stored is None or (stored[0] != events and newest_ms(stored[0]) <= newest_event_ms(turn)):
                 rows.append((name, pack(session.base_url), pack(worker_id), pack(session.session_id), events))
     return rows
 

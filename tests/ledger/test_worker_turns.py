@@ -5,6 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
+import pytest
 from msgspec.structs import replace
 
 from handinger_tui.core.amounts import Total
@@ -125,3 +126,22 @@ async def test_a_shared_amount_is_marked_as_a_maximum(
         assert rows["A"].most_usd == Decimal("0.30")
         # A shared amount is not an example of a typical cost.
         assert (await ledger.charges.typical_cost(WORKER, "standard", simulated=False)).usd.counted == 0
+
+
+@pytest.mark.parametrize("fate", [TurnStatus.NOT_DELIVERED, TurnStatus.REJECTED, TurnStatus.NOT_SENT])
+@pytest.mark.parametrize("stale", [False, True], ids=["loaded", "stale"])
+async def test_a_turn_in_doubt_that_never_started_gives_back_what_it_shared(
+    tmp_path: Path, fate: TurnStatus, *, stale: bool
+) -> None:
+    """Also for another program, and for one that still has it as a turn in doubt."""
+    path = tmp_path / "h.db"
+    in_doubt = replace(turn("B", read(120, "10.05", busy=True), 130, ended_ms=300), status=TurnStatus.UNKNOWN)
+    async with opened(path) as ledger, opened(path) as other:
+        doubted = await write(ledger, session(worker_id=WORKER), A, in_doubt)
+        assert (await spent(ledger)).usd == Total(Decimal("0.30"))
+        kept = await write(other, doubted, in_doubt) if stale else None
+        settled = await write(ledger, doubted, replace(in_doubt, status=fate))
+        later = turn("C", read(500, "10.30"), 510, read(580, "10.45"), ended_ms=590)
+        await write(other, settled if kept is None else kept, later)
+        amounts = {one.turn_id: one.usd for one in await other.charges.turn_charges()}
+    assert amounts == {"A": Decimal("0.30"), "B": Decimal(0), "C": Decimal("0.15")}

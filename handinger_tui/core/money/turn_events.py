@@ -13,7 +13,7 @@ from typing import Final, NamedTuple
 from msgspec import Struct
 from msgspec.structs import replace
 
-from handinger_tui.core.amounts import decimal_text
+from handinger_tui.core.amounts import INT64_MAX, decimal_text
 from handinger_tui.core.jsontext import Json, NotJson, as_list, dump, parse
 from handinger_tui.core.money.timeline import Amount, Decisions, Ended, Event, Key, Meaning, Read, Sent
 from handinger_tui.core.stream import Snapshot, amount, count
@@ -262,15 +262,23 @@ def sent_text(at_ms: int) -> str:
 
 
 _TIMES: Final = re.compile(r'\[(-?[0-9]+),"(?:sent|read|ended)"')
+_NEVER_STARTED: Final = re.compile('"sent",(?:true|false),(?:true|false),true,')
+_FOREVER_MS: Final = INT64_MAX
+"""Newer than all: that a turn never started is final, although the doubt before it had a later end."""
 
 
 def newest_ms(text: object) -> int:
     """The time of the newest event in the result of `events_text`; 0 without events."""
-    return max(map(int, _TIMES.findall(str(text))), default=0)
+    events = str(text)
+    if _NEVER_STARTED.search(events):
+        return _FOREVER_MS
+    return max(map(int, _TIMES.findall(events)), default=0)
 
 
 def newest_event_ms(turn: Turn) -> int:
     """The time of the newest event of a turn; 0 without events."""
+    if turn.status in FREE:
+        return _FOREVER_MS
     return max((timed.at_ms for timed in events_of_turn(turn, "", creates=False)), default=0)
 
 
