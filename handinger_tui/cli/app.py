@@ -119,7 +119,7 @@ async def _run(args: argparse.Namespace, settings: Settings, early: EarlyPrompt 
 def _replaying_app(
     args: argparse.Namespace, settings: Settings, options: AppOptions, stack: AsyncExitStack
 ) -> HandingerApp:
-    """The app for a replay: its time is that of what is played."""
+    """The app for a replay, whose clock shows the time of the replay."""
     from handinger_tui.cli.connection import connect_replay  # few are replays
     from handinger_tui.cli.wiring import new_clock  # few are replays
 

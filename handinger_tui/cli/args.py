@@ -245,7 +245,7 @@ def suggestion(words: Sequence[str]) -> str | None:
         actions = _ACTIONS.get(name, ())
         if len(pieces) > 3 or not any(is_near(_normalize(pieces[1]), action) for action in actions):
             return None
-    # As the first word, the parser would have accepted it: here it stands after options.
+    # A subcommand as the first word would have been accepted: this one follows options.
     order_hint = " Options go after the command." if pieces[0] in SUBCOMMANDS and len(pieces) == 1 else ""
     return _ADVICE[name] + order_hint
 

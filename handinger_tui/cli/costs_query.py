@@ -126,7 +126,7 @@ def unique_id(cost_rows: CostRows, what: str, prefix: str | None) -> str | None:
 
 
 def run_query(cost_rows: CostRows, query: CostsQuery) -> CostsResult:
-    """Run the query; the total is computed from the days and what no turn explains."""
+    """Run the query; the total is computed from the days and the suspense."""
     days = cost_rows.buckets(GroupBy.DAY, query.filter)
     groups: list[Bucket] = []
     if query.by is not GroupBy.TURN:

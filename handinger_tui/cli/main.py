@@ -199,7 +199,7 @@ def _check_time_zone() -> None:
 
 
 def screen_options(words: list[str]) -> argparse.Namespace:
-    """Return what the parser returns for `SCREEN_OPTIONS`, without what has a default where it is read."""
+    """Return the namespace for `SCREEN_OPTIONS`, without the members that are read with a default."""
     from types import SimpleNamespace  # not before the early prompt
 
     given = {SCREEN_OPTIONS[word]: True for word in words}

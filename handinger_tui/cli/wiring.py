@@ -159,7 +159,7 @@ async def opened_replay(
 
 
 def new_clock() -> ReplayClock:
-    """A clock that shows the time of what is played."""
+    """A clock that shows the time of a replay."""
     return ReplayClock(SystemClock())
 
 
@@ -228,7 +228,7 @@ def _working_folder() -> str | None:
 
 
 async def _started(ledger: Ledger, settings: Settings) -> Ledger:
-    """Give the ledger what it needs of the settings, and start it. Raises LedgerError."""
+    """Apply the settings to the ledger, and start it. Raises LedgerError."""
     ledger.limits.rules = limit_rules(settings)
     ledger.apply(settings.tag_rules)
     ledger.run = ledger.run._replace(profile=settings.profile, folder=_working_folder())
@@ -327,7 +327,7 @@ SETTLE_S: Final = 30.0
 
 
 def settle_open_turns() -> None:
-    """Read the workers of the service in the settings, and report on stderr what is still open.
+    """Read the workers of the service in the settings, and report on stderr which turns are still open.
 
     Raises:
         SettingsError: no key is set.

@@ -48,7 +48,7 @@ class StoredWorkerLog(Protocol):
         ...
 
     async def keep(self, base_url: str, worker: StoredWorker) -> None:
-        """Store what was read of a worker."""
+        """Store a reading of a worker."""
         ...
 
 
@@ -61,7 +61,7 @@ class SessionList(Protocol):
 
 
 class Gallery:
-    """The stored workers of one service. What a request returns of a worker is kept in the history.
+    """The stored workers of one service. Every worker that a request returns is kept in the history.
 
     Raises (all): ApiError, LedgerError.
     """
@@ -128,7 +128,7 @@ class Gallery:
         return done
 
     async def archive(self, task_id: str) -> bool | None:
-        """Archive a task; its session stays here. Returns as `delete`."""
+        """Archive a task; its session stays here. Returns whether it was archived, as `delete` does."""
         return await self._api.archive(task_id)
 
     async def _stored(self, worker_id: str) -> StoredWorker | None:

@@ -1,4 +1,4 @@
-"""Replay: the stored frames of a session go once more through fold and session store, at their pace.
+"""Replay: plays the stored frames of a session again, at their pace, through fold and session store.
 
 Nothing is sent, read from a service, or written: `ReplayLog` refuses to store and `NoService` every request.
 """
@@ -250,7 +250,7 @@ class Replay:
     async def _begin(self, actor: SessionActor, turn: Turn, frames: Sequence[Frame]) -> None:
         actor.store.put(Turn(turn.order))
         record = actor.store.new_record(turn.turn_id)
-        # It takes what is stored, and stores nothing.
+        # Not ours: it shows the stored frames and writes none.
         record.is_ours = False
         actor.runs.launch(record, self._play(frames, record))
 

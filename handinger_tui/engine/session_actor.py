@@ -361,37 +361,40 @@ class SessionActor:
             LimitReached: a limit forbids `only`, which stays queued as the next one.
             LedgerError
         """
-        return await self._resume(self.queue.stops, start, only)
+        stops = self.queue.stops
+        return await (self._resume(stops, start) if only is None else self._send_first(only, stops, start))
 
     @request
-    async def _resume(self, stops: int, start: StartPolicy, only: str | None) -> Hold | None:
+    async def _resume(self, stops: int, start: StartPolicy) -> Hold | None:
         queue = self.queue
-        if only is not None:
-            ids = queue.moved(only, 0)
-            await self.runs.ending()
-            await self._settler.close_ended()
-            await self.store.move_to_end(*ids)
-            queue.ids = ids
-            self.store.publish()
         if stops != queue.stops:
             # Stopped again since the user asked to continue.
             return queue.hold
         if not self.running and queue.waits_for(self.session.sent):
-            if only is None:
-                await self._watch(None, stops)
-                return None
-            return queue.hold
-        if only is not None:
-            past = queue.hold
-            await self._limits.check()
-            if stops == queue.stops:
-                await self._start_next(start, past=past)
-            return queue.hold
+            await self._watch(None, stops)
+            return None
         hold = await self._limits.hold() if queue.ids else None
         if stops == queue.stops:
             queue.hold = hold
             self.store.publish()
             await self._start_next(start)
+        return queue.hold
+
+    @request
+    async def _send_first(self, turn_id: str, stops: int, start: StartPolicy) -> Hold | None:
+        """Make a queued turn the next one, and start it despite the hold unless a turn runs."""
+        queue = self.queue
+        ids = queue.moved(turn_id, 0)
+        await self.runs.ending()
+        await self._settler.close_ended()
+        await self.store.move_to_end(*ids)
+        queue.ids = ids
+        self.store.publish()
+        if stops == queue.stops and (self.running or not queue.waits_for(self.session.sent)):
+            past = queue.hold
+            await self._limits.check()
+            if stops == queue.stops:
+                await self._start_next(start, past=past)
         return queue.hold
 
     async def _start_next(self, start: StartPolicy = StartPolicy.MEASURED, past: Hold | None = None) -> None:

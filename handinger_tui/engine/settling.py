@@ -73,7 +73,7 @@ def adopted_turns(session: Session, body: WorkerBody, now_ms: int, ids: Ids) -> 
     worker_id = session.worker_id or snapshot.worker_id
     groups = _groups(list(snapshot.messages))
     if not groups:
-        # Without messages, the number of turns before it stands for its position.
+        # Without messages, the position of the turn is the number of turns before it.
         before = len(session.turns)
         order = TurnRequest(
             ids.new("turn"), "", now_ms, worker_id, seen_before=before, trigger=Trigger.ELSEWHERE

@@ -703,7 +703,7 @@ class Recovery:
         await self._clock.sleep(wait)
 
     async def _wait_or_settle(self) -> None:
-        """Pause until the next read; at the end of the window, settle with what is known so far."""
+        """Pause until the next read; at the end of the window, settle by the readings so far."""
         record = self._record
         if self._remaining_s > 0:
             self._attempt += 1

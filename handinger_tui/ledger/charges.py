@@ -134,7 +134,7 @@ class ConfirmedTurns:
         return max((self._index.newest_ms, *own, *rulings), default=0)
 
     def rises(self) -> tuple[Iterable[str], Sequence[Rise]] | None:
-        """The workers of the session, and what no turn on them explains; None where that was confirmed."""
+        """The workers of the session, and the suspense on them; None where that was confirmed."""
         results = self._index.results
         if results is self._confirmed_results:
             return None

@@ -130,7 +130,7 @@ def _newest_charge(connection: sqlite3.Connection) -> int:
 
 
 def _decide(connection: sqlite3.Connection, base_url: str, ruling: Ruling, reason: str) -> None:
-    """Store a ruling, and correct what it changes of all turns on its worker."""
+    """Store a ruling, and correct the amounts of all turns on its worker that it changes."""
     earlier = rulings_on(connection, base_url, ruling.worker_id)
     # The clock may have been set back; the newest ruling is in force.
     at_ms = max([ruling.at_ms, *(one.at_ms for one in earlier)])

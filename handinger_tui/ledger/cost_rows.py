@@ -125,7 +125,7 @@ class CostRows:
             return restatements(self._connection, which)
 
     def suspense(self, which: ChargeFilter) -> list[Bucket]:
-        """A group without turns for each worker whose figures rose by what no turn explains."""
+        """A group without turns for each worker with suspense."""
         with translated(reading=True):
             return suspense_buckets(rises(self._connection, which))
 

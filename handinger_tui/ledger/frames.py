@@ -323,14 +323,14 @@ class WorkerNames:
 
 
 class FrameWriter:
-    """Commits the frames of turns. It remembers what a batch needs of those before it. For one thread."""
+    """Commits the frames of turns; holds the state that a batch needs from earlier ones. For one thread."""
 
     def __init__(self) -> None:
         self._names = WorkerNames()
         self._numbers = FrameNumbers()
 
     def __call__(self, connection: sqlite3.Connection, frames: Sequence[TurnFrame]) -> None:
-        """Commit frames in order, and in the same transaction what they change in the rows of their turns.
+        """Commit frames in order; the same transaction updates the rows of their turns.
 
         A turn whose request may leave is no longer queued, and gets its position among the worker's messages.
         The id of a new worker is stored with the turn and its session at the first frame that names it.

@@ -471,7 +471,7 @@ class ChargeQueries:
         return await self._read(which, lambda db: turn_charges(db, which, limit, offset))
 
     async def suspense(self, which: ChargeFilter = EVERYTHING) -> list[Bucket]:
-        """A group without turns for each worker whose figures rose by what no turn explains."""
+        """A group without turns for each worker with suspense."""
         return await self._read(which, lambda db: suspense_buckets(rises(db, which)))
 
     async def assigned(self, which: ChargeFilter = EVERYTHING) -> list[AssignedRise]:

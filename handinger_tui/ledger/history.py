@@ -306,7 +306,7 @@ class StoredWorkers:
         return [_worker_of(row) for row in rows]
 
     async def keep(self, base_url: str, worker: StoredWorker) -> None:
-        """Store what was read of a worker."""
+        """Store a reading of a worker."""
         members = {name: getattr(worker, name) for name in (*_TEXT_MEMBERS, "schema", "is_public")}
         cells = pack(base_url), pack(worker.worker_id), dump(members), worker.read_ms, int(worker.is_missing)
 

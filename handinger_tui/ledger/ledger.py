@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 
 
 _TO_INDEX: Final = 20
-"""Entries that are put into the index of the search after a turn; usually there is one."""
+"""Maximum entries that are added to the index of the search after a turn; usually there is one."""
 
 
 class FileAccess(Enum):
@@ -112,7 +112,7 @@ class Ledger:
         self.stored_workers = StoredWorkers(self.database)
 
     def apply(self, rules: TagRules) -> None:
-        """Assign tags and projects to what is read by these rules."""
+        """Set the rules that give sessions their tags and projects when they are read."""
         self.history.tag_rules = self.charges.tag_rules = rules
 
     def allow_unrecorded(self) -> None:
@@ -291,6 +291,6 @@ class Ledger:
 
 
 def _index(connection: sqlite3.Connection) -> None:
-    """Put what was stored into the index of the search. Its failure does not affect what was stored."""
+    """Add new entries to the index of the search. A failure does not affect what was stored."""
     with suppress(sqlite3.Error):
         index_entries(connection, _TO_INDEX)

@@ -34,7 +34,7 @@ from handinger_tui.core.money.limits import (
     gauges,
 )
 from handinger_tui.core.money.spending import LOCAL, ChargeFilter, SpendingSums, midnight_ms
-from handinger_tui.core.money.typical_cost import ENOUGH, Spread
+from handinger_tui.core.money.typical_cost import ENOUGH
 from handinger_tui.core.turns.session import Session
 from handinger_tui.core.turns.turn import TurnRequest, TurnStatus
 from handinger_tui.ledger.charges import PLACES, amount_in, rises
@@ -47,43 +47,12 @@ if TYPE_CHECKING:
     from handinger_tui.ledger.database import Database
 
 # -- reservations ------------------------------------------------------------------------
-Needed = Mapping[Unit, Decimal | None]
-"""What a turn reserves in each unit; None where it has no cost history."""
-
 DOUBT_MS: Final = 3_600_000
 """A turn in doubt keeps its reservation for an hour only: its end may never be found out."""
 
 
-def needed(connection: sqlite3.Connection, session: Session, order: TurnRequest) -> Needed:
-    """What a turn that starts now reserves."""
-    # The local worker ends with its program: its next turn is that of a new worker.
-    worker_id = order.worker_id or session.worker_id
-    typical = typical_cost(connection, worker_id, order.budget or "", simulated=session.base_url == LOCAL)
-    spreads = {Unit.USD: typical.usd, Unit.CREDITS: typical.credits}
-    if not typical.everywhere:
-        return {unit: one.p90 for unit, one in spreads.items()}
-    return {unit: _of_others(one) if worker_id is None else None for unit, one in spreads.items()}
-
-
-def _of_others(spread: Spread) -> Decimal | None:
-    return spread.p90 if spread.counted >= ENOUGH else None
-
-
-def reserve(connection: sqlite3.Connection, turn_id: str, amounts: Needed) -> None:
-    """Store the reservation of a turn, inside the transaction that checked the limits."""
-    cells = pack(turn_id), pico_usd(amounts[Unit.USD]), micro_credits(amounts[Unit.CREDITS])
-    connection.execute(
-        "INSERT OR REPLACE INTO reservations (turn_id, reserved_pico, reserved_micro) VALUES (?, ?, ?)", cells
-    )
-
-
-def release(connection: sqlite3.Connection, turn_id: str) -> None:
-    """Delete the reservation of a turn."""
-    connection.execute("DELETE FROM reservations WHERE turn_id = ?", (pack(turn_id),))
-
-
-class Reserved(Struct, frozen=True):
-    """What one turn under way has reserved beyond its cost so far; None: all that remains."""
+class Reservation(Struct, frozen=True):
+    """What a turn reserves beyond its cost so far; None: all that remains of a limit."""
 
     usd: Decimal | None
     credits: Decimal | None
@@ -97,7 +66,32 @@ class Reserved(Struct, frozen=True):
         return self.usd
 
 
-def reserved(connection: sqlite3.Connection, which: ChargeFilter, now_ms: int) -> list[Reserved]:
+def reservation_of(connection: sqlite3.Connection, session: Session, order: TurnRequest) -> Reservation:
+    """What a turn that starts now reserves: None in a unit in which it has no cost history."""
+    # The local worker ends with its program: its next turn is that of a new worker.
+    worker_id = order.worker_id or session.worker_id
+    typical = typical_cost(connection, worker_id, order.budget or "", simulated=session.base_url == LOCAL)
+    spreads = (typical.usd, typical.credits)
+    if not typical.everywhere:
+        return Reservation(*(one.p90 for one in spreads))
+    is_new = worker_id is None
+    return Reservation(*(one.p90 if is_new and one.counted >= ENOUGH else None for one in spreads))
+
+
+def reserve(connection: sqlite3.Connection, turn_id: str, amounts: Reservation) -> None:
+    """Store the reservation of a turn, inside the transaction that checked the limits."""
+    cells = pack(turn_id), pico_usd(amounts.usd), micro_credits(amounts.credits)
+    connection.execute(
+        "INSERT OR REPLACE INTO reservations (turn_id, reserved_pico, reserved_micro) VALUES (?, ?, ?)", cells
+    )
+
+
+def release(connection: sqlite3.Connection, turn_id: str) -> None:
+    """Delete the reservation of a turn."""
+    connection.execute("DELETE FROM reservations WHERE turn_id = ?", (pack(turn_id),))
+
+
+def reserved(connection: sqlite3.Connection, which: ChargeFilter, now_ms: int) -> list[Reservation]:
     """The reservations at `now_ms` of the turns that match `which`."""
     where, cells = condition(which)
     # CROSS JOIN keeps this order: few turns have a reservation, and a month may have very many turns.
@@ -108,7 +102,7 @@ def reserved(connection: sqlite3.Connection, which: ChargeFilter, now_ms: int) -
     )
     cells["doubted_since_ms"] = now_ms - DOUBT_MS
     return [
-        Reserved(
+        Reservation(
             _remaining(row, "reserved_pico", "usd_pico"), _remaining(row, "reserved_micro", "micro_credits")
         )
         for row in connection.execute(sql, cells)
@@ -122,7 +116,7 @@ def _remaining(row: Row, column: str, spent_column: str) -> Decimal | None:
     return max(Decimal(0), EXACT.subtract(reserved_amount, spent or Decimal(0)))
 
 
-def with_reservations(gauge: Gauge, turns: Iterable[Reserved], credit_usd: Decimal | None) -> Gauge:
+def with_reservations(gauge: Gauge, turns: Iterable[Reservation], credit_usd: Decimal | None) -> Gauge:
     """`gauge` with what `turns` have reserved."""
     unit, by_price = gauge.limit.unit, False
     sum_reserved, running, unmeasured = Decimal(0), 0, 0
@@ -144,7 +138,7 @@ def with_reservations(gauge: Gauge, turns: Iterable[Reserved], credit_usd: Decim
 # -- which units a service reports -------------------------------------------------------
 NEWEST: Final = 5
 """How many of the newest ended turns of a service show which units it reports."""
-# A turn that failed may have no figures in any unit, which says nothing of the service.
+# A turn that failed may have no figures in any unit, whichever units the service reports.
 _REPORTED: Final = f"""
     SELECT told FROM turn_totals
      WHERE base_url = ? AND (status = '{TurnStatus.COMPLETED}'
@@ -533,15 +527,14 @@ class LimitService:
 
     def check_start(
         self, connection: sqlite3.Connection, session: Session, order: TurnRequest, start: StartPolicy
-    ) -> Needed:
+    ) -> Reservation:
         """What a turn that starts reserves. Call it inside the transaction that stores the reservation.
 
         Raises:
             LimitReached: it may not start; see `core.money.limits.check_start`.
         """
-        amounts = needed(connection, session, order)
-        in_units = Reserved(amounts[Unit.USD], amounts[Unit.CREDITS])
-        priced = {unit: in_units.amount(unit, self.rules.credit_usd) for unit in Unit}
+        amounts = reservation_of(connection, session, order)
+        priced = {unit: amounts.amount(unit, self.rules.credit_usd) for unit in Unit}
         check_start(self._gauges(connection, session), priced, start)
         return amounts
 

@@ -434,8 +434,8 @@ SEVENTH: Final = (
 
 # The eighth migration: what the person decided about the figures of workers.
 # A row of `rulings` has a `meaning` of the figures, or the turn (NULL: none) that owns a rise which no turn
-# explains; the rise is named by the time of the reading that showed it. Rows outlive sessions, as what is
-# known of a worker does. `charges.reason`: why an amount was corrected, NULL: the readings show it.
+# explains; the rise is named by the time of the reading that showed it. Rows are kept
+# when a session is deleted. `charges.reason`: why an amount was corrected, NULL: the readings show it.
 EIGHTH: Final = (
     """
     CREATE TABLE rulings (
@@ -564,7 +564,7 @@ SIXTEENTH: Final = (
 )
 
 
-# The seventeenth migration: what of each turn is searched, see `ledger/search.py`.
+# The seventeenth migration: the searched texts of each turn, see `ledger/search.py`.
 # `texts` is compressed JSON without prompt and answer. Turns without a row get one later. The full text index
 # (`search_words`) is no part of the schema: a SQLite without FTS5 cannot have it. `indexed` is 1 where it has
 # the present texts of the row, else 0; `old` is the other text that it has. An id is never used twice: what

@@ -338,7 +338,7 @@ def _damaged_source(copy: Path) -> sqlite3.Connection:
 def _tolerant(path: Path) -> sqlite3.Connection:
     connection = sqlite3.connect(path, isolation_level=None)
     connection.text_factory = _text_or_bytes
-    # Then a file that lacks its end is read up to it, and a damaged entry of the schema is passed over.
+    # With this, SQLite reads a truncated file up to its end, and ignores damaged entries of the schema.
     connection.execute("PRAGMA writable_schema = ON")
     return connection
 

@@ -83,7 +83,7 @@ def texts_in(row: Row) -> Texts:
 
 
 def removal(row: Row) -> Texts | None:
-    """The texts that the index has of an entry; None where it has none."""
+    """The texts that the index holds for an entry; None where it holds none."""
     return texts_in(row) if row["indexed"] == 1 else unpacked(row["old"])
 
 
@@ -236,7 +236,7 @@ _PUT: Final = """
 
 
 def put(connection: sqlite3.Connection, turn: Turn) -> None:
-    """Store what of a turn is searched, inside the transaction that stores its answer, and before the answer.
+    """Store the searched texts of a turn, inside the transaction that then stores its answer.
 
     `index_entries` puts it into the index; until then, the search compares the entry itself.
     """
@@ -440,8 +440,8 @@ _DELETED_SESSIONS: Final = """
 """
 _ONE_SESSION: Final = f"{_SESSIONS} WHERE session_id = ?"
 CHOSEN: Final = "is_chosen(CAST({} AS BLOB))"
-"""SQL for whether the session of a column is one of those of the last `choose`. As bytes: a damaged id of one
-row must not fail the query."""
+"""SQL that is true for the sessions of the last `choose`. Ids are compared as bytes: a damaged one must not
+fail the query."""
 CHOSEN_WORKER: Final = "is_chosen_worker(CAST(worker_id AS BLOB))"
 
 
@@ -489,7 +489,7 @@ class Labeler:
 def choose(connection: sqlite3.Connection, rules: TagRules, admits: Callable[[Labels], bool]) -> None:
     """Choose the sessions whose labels are admitted, for the queries with `CHOSEN` that follow.
 
-    Of what no turn of a worker explains, that of the workers with such labels.
+    Suspense is selected by the labels of its worker.
     """
     labeler = Labeler(connection, rules)
     sessions = labeler.all()

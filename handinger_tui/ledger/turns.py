@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Callable, Iterable, Sequence
 
-    from handinger_tui.ledger.limits import Needed
+    from handinger_tui.ledger.limits import Reservation
 
 
 def claim(connection: sqlite3.Connection, turn_id: str, run: str, is_alive: Callable[[str], bool]) -> bool:
@@ -171,7 +171,7 @@ _TURN: Final = """
 
 
 class Run(NamedTuple):
-    """One run of the program, as it is stored with what it adds. `folder`: its working directory."""
+    """One run of the program, stored with the turns that it adds. `folder`: its working directory."""
 
     run_id: str
     profile: str | None = None
@@ -184,7 +184,7 @@ def open_turn(
     order: TurnRequest,
     run: Run,
     settles: TurnFrame | None = None,
-    check: Callable[[], Needed] | None = None,
+    check: Callable[[], Reservation] | None = None,
 ) -> None:
     """Commit a turn, with a charge without amounts, before a byte of its request may leave.
 
@@ -204,7 +204,9 @@ def open_turn(
             limits.reserve(connection, order.turn_id, amounts)
 
 
-def start_turn(connection: sqlite3.Connection, turn_id: str, at_ms: int, check: Callable[[], Needed]) -> None:
+def start_turn(
+    connection: sqlite3.Connection, turn_id: str, at_ms: int, check: Callable[[], Reservation]
+) -> None:
     """Reserve for a queued turn that starts now; `check` as for `open_turn`.
 
     A turn belongs to the day on which it is sent, not to that on which it was queued.
@@ -342,7 +344,7 @@ def move_last(connection: sqlite3.Connection, turn_ids: Sequence[str]) -> None:
 
 
 def _put_position(connection: sqlite3.Connection, turn: Turn) -> None:
-    """Store which message of the worker the turn is; remove that where it never reached the worker."""
+    """Store which message of the worker the turn is; a turn that never reached the worker has no entry."""
     worker_id = worker_of(turn)
     if turn.status in FREE:
         worker_turns.release(connection, turn.turn_id)
@@ -353,7 +355,7 @@ def _put_position(connection: sqlite3.Connection, turn: Turn) -> None:
 
 
 def _put_answer(connection: sqlite3.Connection, turn: Turn) -> None:
-    """Store the answer of a turn, and what of the turn is searched."""
+    """Store the answer of a turn and its searched texts."""
     search.put(connection, turn)
     put = "INSERT OR REPLACE INTO answers (turn_id, text) VALUES (?, ?)"
     connection.execute(put, (pack(turn.turn_id), pack(turn.text)))

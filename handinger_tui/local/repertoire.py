@@ -1,6 +1,6 @@
 """The rules of the local worker in the order in which they are matched; the last one matches everything.
 
-To add one, write a `Rule` here or in a module next to this one, and list it in `REPERTOIRE`.
+To add one, write its function here or in a module next to this one, and its line in `REPERTOIRE`.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ from msgspec import Struct
 from handinger_tui.local import prices
 from handinger_tui.local.file_summaries import FILE_SUMMARIES
 from handinger_tui.local.formats import fence, first_word, mentions, number_text, table, words_of
-from handinger_tui.local.turn_context import Rule, TurnContext
+from handinger_tui.local.turn_context import Rule, TurnContext, Work
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
 
 ERROR_TEXT = "This failure was requested: the message asked the local worker to fail."
@@ -32,31 +32,10 @@ async def _fail(context: TurnContext) -> None:
     )
 
 
-FAIL = Rule(
-    name="fail",
-    when="the first word is *fail*",
-    does="It breaks off mid-sentence with an error; usage up to then still counts",
-    example="fail",
-    matches=lambda context: first_word(context.text) == "fail",
-    perform=_fail,
-)
-
-
 async def _echo(context: TurnContext) -> None:
     words = context.text.lstrip()[len("echo") :].strip()
     await context.say(words or "(nothing followed the word echo)")
 
-
-ECHO = Rule(
-    name="echo",
-    when="the first word is *echo*",
-    does="It repeats the text after *echo*",
-    example="echo **bold** text",
-    matches=lambda context: (
-        first_word(context.text) == "echo" and context.text.lstrip().lower().startswith("echo")
-    ),
-    perform=_echo,
-)
 
 USUAL_PARAGRAPHS = 30
 MOST_PARAGRAPHS = 2000
@@ -108,15 +87,6 @@ async def _write_long(context: TurnContext) -> None:
     await context.say(text)
 
 
-LONG = Rule(
-    name="long",
-    when="the first word is *long* or *slow*",
-    does=f"It writes that many paragraphs ({USUAL_PARAGRAPHS} by default, up to {MOST_PARAGRAPHS:,})",
-    example="long 12",
-    matches=lambda context: first_word(context.text) in {"long", "slow"},
-    perform=_write_long,
-)
-
 USUAL_SILENCE = 300
 MOST_SILENCE = 3600
 """Seconds at pace 1."""
@@ -128,59 +98,21 @@ async def _be_silent(context: TurnContext) -> None:
     await context.say(f"I said nothing for {seconds:,} seconds, scaled by the pace of the local worker.")
 
 
-SILENT = Rule(
-    name="silent",
-    when="the first word is *silent*",
-    does=f"It says nothing for that many seconds ({USUAL_SILENCE} by default, up to {MOST_SILENCE:,})",
-    example="",
-    matches=lambda context: first_word(context.text) == "silent",
-    perform=_be_silent,
-)
-
-POINTERS: tuple[tuple[str, str, frozenset[str]], ...] = (
-    (
-        "asyncio: asynchronous I/O",
-        "https://docs.python.org/3/library/asyncio.html",
-        frozenset({"asyncio", "async", "python"}),
-    ),
-    (
-        "csv: CSV file reading and writing",
-        "https://docs.python.org/3/library/csv.html",
-        frozenset({"csv", "table", "python"}),
-    ),
-    (
-        "json: JSON encoder and decoder",
-        "https://docs.python.org/3/library/json.html",
-        frozenset({"json", "python"}),
-    ),
-    (
-        "decimal: decimal arithmetic",
-        "https://docs.python.org/3/library/decimal.html",
-        frozenset({"decimal", "money", "cost", "python"}),
-    ),
-    ("RFC 9110: HTTP Semantics", "https://www.rfc-editor.org/rfc/rfc9110", frozenset({"http", "rfc", "web"})),
-    (
-        "RFC 8259: The JSON Data Interchange Format",
-        "https://www.rfc-editor.org/rfc/rfc8259",
-        frozenset({"json", "rfc"}),
-    ),
-    (
-        "RFC 4180: Common Format for CSV Files",
-        "https://www.rfc-editor.org/rfc/rfc4180",
-        frozenset({"csv", "table", "rfc"}),
-    ),
-    (
-        "RFC 7578: multipart/form-data",
-        "https://www.rfc-editor.org/rfc/rfc7578",
-        frozenset({"upload", "multipart", "rfc"}),
-    ),
-    (
-        "HTML Standard: server-sent events",
-        "https://html.spec.whatwg.org/multipage/server-sent-events.html",
-        frozenset({"sse", "stream", "streaming", "web"}),
-    ),
-    ("CommonMark specification", "https://spec.commonmark.org/", frozenset({"markdown", "commonmark"})),
-    ("PNG specification", "https://www.w3.org/TR/png/", frozenset({"png", "image", "chart"})),
+_PYTHON = "https://docs.python.org/3/library"
+_RFC = "https://www.rfc-editor.org/rfc"
+_EVENTS = "https://html.spec.whatwg.org/multipage/server-sent-events.html"
+POINTERS = (
+    ("asyncio: asynchronous I/O", f"{_PYTHON}/asyncio.html", "asyncio async python"),
+    ("csv: CSV file reading and writing", f"{_PYTHON}/csv.html", "csv table python"),
+    ("json: JSON encoder and decoder", f"{_PYTHON}/json.html", "json python"),
+    ("decimal: decimal arithmetic", f"{_PYTHON}/decimal.html", "decimal money cost python"),
+    ("RFC 9110: HTTP Semantics", f"{_RFC}/rfc9110", "http rfc web"),
+    ("RFC 8259: The JSON Data Interchange Format", f"{_RFC}/rfc8259", "json rfc"),
+    ("RFC 4180: Common Format for CSV Files", f"{_RFC}/rfc4180", "csv table rfc"),
+    ("RFC 7578: multipart/form-data", f"{_RFC}/rfc7578", "upload multipart rfc"),
+    ("HTML Standard: server-sent events", _EVENTS, "sse stream streaming web"),
+    ("CommonMark specification", "https://spec.commonmark.org/", "markdown commonmark"),
+    ("PNG specification", "https://www.w3.org/TR/png/", "png image chart"),
 )
 """Title, URL, and the words that select it."""
 USUAL_COUNT = 5
@@ -188,8 +120,7 @@ USUAL_COUNT = 5
 
 
 async def _cite(context: TurnContext) -> None:
-    words_in_text = set(words_of(context.text))
-    matches = [(title, url) for title, url, words in POINTERS if words & words_in_text]
+    matches = [(title, url) for title, url, words in POINTERS if mentions(context.text, words.split())]
     chosen = matches or [(title, url) for title, url, _ in POINTERS[:USUAL_COUNT]]
     how = "These match your words:" if matches else "None match your words. Here are the first"
     for title, url in chosen:
@@ -200,16 +131,6 @@ async def _cite(context: TurnContext) -> None:
         f"{how} {len(chosen)} of {len(POINTERS)} built-in links. "
         "I did **not** read them; a local worker does not use the network.\n\n" + "\n".join(lines)
     )
-
-
-SOURCES = Rule(
-    name="sources",
-    when="the text has the word *sources*, *source*, *cite*, *citations* or *references*",
-    does="It lists well-known documents as sources without reading them",
-    example="sources about csv and json",
-    matches=lambda context: mentions(context.text, ("sources", "source", "cite", "citations", "references")),
-    perform=_cite,
-)
 
 
 TOUR_WORDS = frozenset({"tour", "start", "help"})
@@ -268,23 +189,11 @@ def _money_text() -> str:
     )
 
 
-async def _perform(context: TurnContext) -> None:
+async def _give_tour(context: TurnContext) -> None:
     await context.say(_opening_text())
     await context.compute("list_rules", {}, lambda: [rule.name for rule in context.setting.rules])
     await context.say(_abilities_text(context))
     await context.say(_program_text(context) + "\n\n" + _money_text())
-
-
-TOUR = Rule(
-    name="tour",
-    when="you say *tour*, *help* or *show me around*",
-    does="It explains what handinger-tui and I can do",
-    example="tour",
-    matches=lambda context: (
-        first_word(context.text) in TOUR_WORDS or any(phrase in context.text.lower() for phrase in PHRASES)
-    ),
-    perform=_perform,
-)
 
 
 async def _answer_shortly(context: TurnContext) -> None:
@@ -293,16 +202,6 @@ async def _answer_shortly(context: TurnContext) -> None:
     await context.say(
         f"{opening} I am a local demo worker that follows a few rules. Try one of these:\n\n{examples}"
     )
-
-
-OTHER = Rule(
-    name="other",
-    when="nothing else matches",
-    does="It lists what you can type",
-    example="",
-    matches=lambda _context: True,
-    perform=_answer_shortly,
-)
 
 
 # -- report on … -------------------------------------------------------------------------------
@@ -407,15 +306,86 @@ def _csv_text(topic: Topic, rows: Rows) -> str:
     return out.getvalue()
 
 
-REPORT = Rule(
-    name="report",
-    when="the text has the word *report*, *file*, *files* or *chart*",
-    does="It computes primes or prices and creates report.md, data.csv and a chart",
-    example="report on primes",
-    matches=lambda context: mentions(context.text, ("report", "file", "files", "chart")),
-    perform=_write_report,
-)
-
-
 # -- all rules ---------------------------------------------------------------------------------
-REPERTOIRE: tuple[Rule, ...] = (FAIL, ECHO, LONG, SILENT, FILE_SUMMARIES, SOURCES, REPORT, TOUR, OTHER)
+def _either(words: Sequence[str]) -> str:
+    *others, last = (f"*{word}*" for word in words)
+    return f"{', '.join(others)} or {last}" if others else last
+
+
+def on_first_word(
+    name: str, words: Sequence[str], does: str, example: str, perform: Callable[[TurnContext], Work]
+) -> Rule:
+    """Return a rule that applies where the first word is one of `words`."""
+    when = f"the first word is {_either(words)}"
+    return Rule(name, when, does, example, lambda context: first_word(context.text) in words, perform)
+
+
+def on_word(
+    name: str, words: Sequence[str], does: str, example: str, perform: Callable[[TurnContext], Work]
+) -> Rule:
+    """Return a rule that applies where the text has one of `words`."""
+    when = f"the text has the word {_either(words)}"
+    return Rule(name, when, does, example, lambda context: mentions(context.text, words), perform)
+
+
+REPERTOIRE: tuple[Rule, ...] = (
+    on_first_word(
+        "fail",
+        ("fail",),
+        "It breaks off mid-sentence with an error; usage up to then still counts",
+        "fail",
+        _fail,
+    ),
+    Rule(
+        "echo",
+        "the first word is *echo*",
+        "It repeats the text after *echo*",
+        "echo **bold** text",
+        # Not where punctuation comes before the word.
+        lambda context: (
+            first_word(context.text) == "echo" and context.text.lstrip().lower().startswith("echo")
+        ),
+        _echo,
+    ),
+    on_first_word(
+        "long",
+        ("long", "slow"),
+        f"It writes that many paragraphs ({USUAL_PARAGRAPHS} by default, up to {MOST_PARAGRAPHS:,})",
+        "long 12",
+        _write_long,
+    ),
+    on_first_word(
+        "silent",
+        ("silent",),
+        f"It says nothing for that many seconds ({USUAL_SILENCE} by default, up to {MOST_SILENCE:,})",
+        "",
+        _be_silent,
+    ),
+    FILE_SUMMARIES,
+    on_word(
+        "sources",
+        ("sources", "source", "cite", "citations", "references"),
+        "It lists well-known documents as sources without reading them",
+        "sources about csv and json",
+        _cite,
+    ),
+    on_word(
+        "report",
+        ("report", "file", "files", "chart"),
+        "It computes primes or prices and creates report.md, data.csv and a chart",
+        "report on primes",
+        _write_report,
+    ),
+    Rule(
+        "tour",
+        "you say *tour*, *help* or *show me around*",
+        "It explains what handinger-tui and I can do",
+        "tour",
+        lambda context: (
+            first_word(context.text) in TOUR_WORDS
+            or any(phrase in context.text.lower() for phrase in PHRASES)
+        ),
+        _give_tour,
+    ),
+    Rule("other", "nothing else matches", "It lists what you can type", "", lambda _: True, _answer_shortly),
+)

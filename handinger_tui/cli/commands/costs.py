@@ -368,7 +368,7 @@ def remarks(cost_rows: CostRows, query: CostsQuery, result: CostsResult) -> list
 
 
 def suspense_lines(suspense: Sequence[Bucket]) -> str:
-    """Return what no turn explains, one line for each rise, the newest last; "" for nothing."""
+    """Return the suspense, one line for each rise, the newest last; "" for nothing."""
     rises = sorted((rise for bucket in suspense for rise in bucket.rises), key=lambda rise: rise.seen_ms)
     if not rises:
         return ""

@@ -113,12 +113,13 @@ def _run_sessions(args: argparse.Namespace) -> int:
         return _compact(args)
     if args.action != "rm":
         return asyncio.run(_run(args))
-    # The question stands outside the event loop, in which Ctrl+C would not end the reading of an answer.
+    # Asked outside the event loop: inside it, Ctrl+C would not end the reading of an answer.
     summary = asyncio.run(_with_history(FileAccess.READ, lambda ledger: _summary_of(ledger, args.id)))
     done = "rm" if args.yes or _is_deletion_confirmed(summary) else None
     if done:
         asyncio.run(_with_history(FileAccess.WRITE, lambda ledger: _delete(ledger, summary.session_id)))
-    text = f"Deleted {_name(summary)}." if done else "Nothing was deleted."
+    name = _name(summary.title, summary.session_id)
+    text = f"Deleted {name}." if done else "Nothing was deleted."
     put_result(args, {"session_id": summary.session_id, "done": done}, text)
     return Exit.OK
 
@@ -187,13 +188,14 @@ def _is_deletion_confirmed(summary: SessionSummary) -> bool:
             "Nothing was deleted: deleting a session needs a confirmation.",
             f"To delete it: handinger-tui sessions rm {summary.session_id} --yes",
         )
+    name = _name(summary.title, summary.session_id)
     kept = (
         "Nothing was charged for it here."
         if summary.only_imported
         else f"Its costs ({_cost_text(summary)}) stay in the history."
     )
     return is_confirmed(
-        f"Delete {_name(summary)} with {plural(summary.turns, 'turn')} from this computer?"
+        f"Delete {name} with {plural(summary.turns, 'turn')} from this computer?"
         f"\n{kept} The worker is not affected.\nDelete?"
     )
 
@@ -293,7 +295,7 @@ def summary_object(summary: SessionSummary) -> JsonObject:
 
 
 def _list_text(summaries: Sequence[SessionSummary]) -> str:
-    """A table; on a terminal it is as wide as that, and ids are cut to what is unique among them."""
+    """A table; on a terminal it has the width of that, and ids are cut to unique prefixes."""
     if not summaries:
         return "No sessions yet. Start one: handinger-tui"
     now = time.time_ns() // 1_000_000
@@ -355,8 +357,8 @@ def _title(summary: SessionSummary) -> str:
     return clean_line(summary.title, 200) or "Untitled"
 
 
-def _name(summary: SessionSummary) -> str:
-    return f"“{clean_line(summary.title, 60) or 'Untitled'}” ({summary.session_id})"
+def _name(title: str, session_id: str) -> str:
+    return f"“{clean_line(title, 60) or 'Untitled'}” ({session_id})"
 
 
 def _cost_text(summary: SessionSummary) -> str:
@@ -470,7 +472,7 @@ def import_session(args: argparse.Namespace) -> int:
     session = file.session
     present = asyncio.run(_with_history(FileAccess.WRITE, lambda ledger: ledger.history.add_imported(file)))
     session_id = present or session.session_id
-    name = f"“{clean_line(session.title, 60) or 'Untitled'}” ({session_id})"
+    name = _name(session.title, session_id)
     text = (
         f"Imported {name}: {plural(len(file.turns), 'turn')}. Imported turns are not charged here.\n"
         f"Open it: handinger-tui --resume {one_word(session_id)}"
