@@ -221,7 +221,9 @@ class Engine:
             LedgerError: something could not be written.
         """
         for actor in self._actors.values():
-            actor.close()
+            # No new request is handled from here on.
+            actor.inbox.close()
+            actor.stop()
         for actor in self._actors.values():
             await actor.settled()
         await self._log.flush()

@@ -517,11 +517,6 @@ class SessionActor:
         self.late.cancel()
         self.detach()
 
-    def close(self) -> None:
-        """Refuse every new request, and stop."""
-        self.inbox.close()
-        self.stop()
-
     # -- reads of the worker -----------------------------------------------------------------
     async def refresh_detached(self) -> bool:
         """Read the worker once for a detached turn; True when the turn has ended and is now complete here.
