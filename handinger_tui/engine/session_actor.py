@@ -71,7 +71,7 @@ LOCAL_ENDED = Fault(
 
 
 def ended_with_program(session: Session) -> Session:
-    """A session of a local worker as an earlier program left it: that worker is gone, and no turn runs.
+    """A session of a local worker of an earlier program: that worker has ended, and no turn runs.
 
     Only the copy in memory says so: another program that still runs owns what it stored.
     """

@@ -488,7 +488,7 @@ class Recovery:
             await self._confirm()
         elif record.worker_id is None:
             if self._doubt is None and failure_text(record.turn) is not None:
-                # The answer ended after an error, and no worker is known that could say more.
+                # The answer ended after an error, and there is no worker to read.
                 record.settle_by_answer(recovered=False)
             else:
                 self._give_up(None)
@@ -575,7 +575,7 @@ class Recovery:
             elif refusal.kind is ErrorKind.RATE_LIMITED or (
                 refusal.kind is ErrorKind.NOT_FOUND and self._begins_target
             ):
-                # A service may take a moment to show the worker that it has just made.
+                # A service may take a moment to show a worker that it has just created.
                 await self._retry_or_give_up(refusal)
             else:
                 self._give_up(refusal)

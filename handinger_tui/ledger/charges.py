@@ -191,7 +191,7 @@ _RETRACTED: Final = (*SUMMED, *(name for name in COUNTS if name not in SUMMED))
 """The numbers of the bits of the column `retracted`."""
 Cells = dict[str, Cell]
 _EMPTY: Final[Cells] = dict.fromkeys((*NUMBERS, "reason", "retracted", "profile"))
-_INSERT: Final = (
+_PUT_CHARGE: Final = (
     f"INSERT INTO charges ({', '.join(_COLUMNS)}) VALUES ({', '.join(f':{name}' for name in _COLUMNS)})"
 )
 
@@ -225,7 +225,7 @@ def write_charges(
     for row in new.charges:
         is_correction = row["kind"] == "correction"
         row["reason"], row["profile"] = (reason, None) if is_correction else (None, pack_optional(profile))
-    connection.executemany(_INSERT, new.charges)
+    connection.executemany(_PUT_CHARGE, new.charges)
     connection.executemany(_PUT_SUSPENSE, new.suspense)
 
 
@@ -234,7 +234,7 @@ def open_charge(
 ) -> None:
     """Write the first row of a turn, without amounts, in the transaction that stores the turn."""
     head: Cells = {"kind": "charge", "at_ms": order.created_ms, "profile": pack_optional(profile)}
-    connection.execute(_INSERT, _row(session, Turn(order), TurnMoney(), head))
+    connection.execute(_PUT_CHARGE, _row(session, Turn(order), TurnMoney(), head))
 
 
 class NewEntries(NamedTuple):
@@ -302,14 +302,14 @@ def _corrections_elsewhere(
         if (recorded.status in FREE and not own.grew) or not (retracted or _is_new(recorded, own, reported)):
             continue
         changes = _differences(recorded, reported, retracted)
-        head: Cells = dict(connection.execute(_HEAD_OF, (pack(turn_id),)).fetchone())
+        head: Cells = dict(connection.execute(_HEAD_OF_TURN, (pack(turn_id),)).fetchone())
         head |= {"kind": "correction", "at_ms": at_ms, "reading": str(own.reading), "final": int(own.final)}
         head |= {"exact": dump(exact_numbers(own.usage, own.costs)), "snapshot": "null"}
         rows.append({**_EMPTY, **head, **_share(own), **changes})
     return rows
 
 
-_HEAD_OF: Final = """
+_HEAD_OF_TURN: Final = """
     SELECT turn_id, session_id, worker_id, base_url, status, budget, started_by, sources, elapsed_ms
       FROM turn_totals WHERE turn_id = ?
 """
@@ -437,9 +437,9 @@ def _sources(turn: Turn) -> int | None:
 
 
 # -- suspense ---------------------------------------------------------------------------
-_KEY: Final = ("base_url", "worker_id", "seen_ms")
-_FACTS: Final = ("last_turn", "refused", "strangers", "doubtful")
-_SUSPENSE_COLUMNS: Final = (*_KEY, "at_ms", *SUMMED, *_FACTS)
+_RISE_KEY: Final = ("base_url", "worker_id", "seen_ms")
+_RISE_FACTS: Final = ("last_turn", "refused", "strangers", "doubtful")
+_SUSPENSE_COLUMNS: Final = (*_RISE_KEY, "at_ms", *SUMMED, *_RISE_FACTS)
 _PUT_SUSPENSE: Final = (
     f"INSERT INTO suspense ({', '.join(_SUSPENSE_COLUMNS)})"
     f" VALUES ({', '.join(f':{name}' for name in _SUSPENSE_COLUMNS)})"
@@ -447,8 +447,9 @@ _PUT_SUSPENSE: Final = (
 # The facts are those of the newest row.
 _RISES: Final = f"""
     SELECT g.*, s.last_turn, s.refused, s.strangers, s.doubtful
-      FROM (SELECT {", ".join(_KEY)}, MIN(id) AS number, MAX(id) AS newest, {", ".join(map(split, SUMMED))}
-              FROM suspense {{where}} GROUP BY {", ".join(_KEY)}) g
+      FROM (SELECT {", ".join(_RISE_KEY)}, MIN(id) AS number, MAX(id) AS newest,
+                   {", ".join(map(split, SUMMED))}
+              FROM suspense {{where}} GROUP BY {", ".join(_RISE_KEY)}) g
       JOIN suspense s ON s.id = g.newest
      ORDER BY g.seen_ms, g.number
 """
@@ -481,7 +482,7 @@ def _suspense_changes(stored: Row | None, rise: Rise | None) -> Cells:
     old = dict.fromkeys(SUMMED) if stored is None else {name: _number(stored, name) for name in SUMMED}
     new = dict.fromkeys(SUMMED) if rise is None else _numbers_of_rise(rise)
     changes: Cells = {name: _difference(old[name], new[name]) for name in SUMMED}
-    before: Cells = {} if stored is None else {name: stored[name] for name in _FACTS}
+    before: Cells = {} if stored is None else {name: stored[name] for name in _RISE_FACTS}
     facts = before if rise is None else _facts_of(rise)
     if not any(changes.values()) and (rise is None or facts == before):
         return {}
@@ -515,7 +516,7 @@ def _facts_of(rise: Rise) -> Cells:
 # -- reading -----------------------------------------------------------------------------
 def rises(connection: sqlite3.Connection, which: ChargeFilter) -> list[Rise]:
     """What no turn explains, in order of time. It belongs to no session, no budget and no profile."""
-    return [rise for rise in _entered(connection, which) if rise.usd or rise.credits or rise.tokens]
+    return [rise for rise in _stored_rises(connection, which) if rise.usd or rise.credits or rise.tokens]
 
 
 def cells_of(which: ChargeFilter, names: Iterable[str]) -> Cells:
@@ -534,7 +535,7 @@ _RISE_CONDITIONS: Final = {
 }
 
 
-def _entered(connection: sqlite3.Connection, which: ChargeFilter) -> list[Rise]:
+def _stored_rises(connection: sqlite3.Connection, which: ChargeFilter) -> list[Rise]:
     """All rises that were ever stored, also those that a turn explains by now."""
     if any(one is not None for one in (which.turn_id, which.session_id, which.budget, which.profile)):
         return []
@@ -547,7 +548,7 @@ def _entered(connection: sqlite3.Connection, which: ChargeFilter) -> list[Rise]:
 
 def rise_numbered(connection: sqlite3.Connection, number: int) -> Rise | None:
     """The rise of a number, also one that a turn explains by now; None where there is none."""
-    return next((rise for rise in _entered(connection, ChargeFilter()) if rise.number == number), None)
+    return next((rise for rise in _stored_rises(connection, ChargeFilter()) if rise.number == number), None)
 
 
 def assigned(connection: sqlite3.Connection, which: ChargeFilter) -> list[AssignedRise]:
@@ -558,7 +559,7 @@ def assigned(connection: sqlite3.Connection, which: ChargeFilter) -> list[Assign
     }
     pairs = [
         (rise, owners.get((rise.base_url, rise.worker_id, rise.seen_ms)))
-        for rise in _entered(connection, which)
+        for rise in _stored_rises(connection, which)
     ]
     return [
         AssignedRise(rise.number, rise.worker_id, turn_id) for rise, turn_id in pairs if turn_id is not None

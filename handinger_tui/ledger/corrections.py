@@ -74,11 +74,11 @@ def _recompute_session(connection: sqlite3.Connection, stored_id: str | bytes, n
             write_charges(connection, session, ChargeCache(), NEW_RULES, now_ms)
 
 
-_PUT: Final = """
+_PUT_RULING: Final = """
     INSERT INTO rulings (base_url, worker_id, at_ms, meaning, seen_ms, turn_id) VALUES (?, ?, ?, ?, ?, ?)
 """
 LISTED: Final = "See: handinger-tui costs"
-_INCOMPLETE: Final = """
+_SESSIONS_WITHOUT_EVENTS: Final = """
     SELECT DISTINCT t.session_id FROM turns t JOIN sessions s USING (session_id)
      WHERE s.base_url = :base_url AND t.worker_id = :worker_id AND t.status <> :queued
        AND t.imported_ms IS NULL
@@ -135,7 +135,7 @@ def _decide(connection: sqlite3.Connection, base_url: str, ruling: Ruling, reaso
     # The clock may have been set back; the newest ruling is in force.
     at_ms = max([ruling.at_ms, *(one.at_ms for one in earlier)])
     cells = (pack(base_url), pack(ruling.worker_id), at_ms, ruling.meaning, ruling.seen_ms)
-    connection.execute(_PUT, (*cells, pack_optional(ruling.turn_id)))
+    connection.execute(_PUT_RULING, (*cells, pack_optional(ruling.turn_id)))
     # What all turns show of the worker is stored: a session without turns sees those of all others.
     everything = Session("", 0, ruling.worker_id, base_url=base_url)
     for session in (*_incomplete_sessions(connection, base_url, ruling.worker_id), everything):
@@ -145,7 +145,7 @@ def _decide(connection: sqlite3.Connection, base_url: str, ruling: Ruling, reaso
 def _incomplete_sessions(connection: sqlite3.Connection, base_url: str, worker_id: str) -> list[Session]:
     """Sessions with turns on the worker that were stored before timelines were."""
     cells = {"base_url": pack(base_url), "worker_id": pack(worker_id), "queued": str(TurnStatus.QUEUED)}
-    rows = connection.execute(_INCOMPLETE, cells).fetchall()
+    rows = connection.execute(_SESSIONS_WITHOUT_EVENTS, cells).fetchall()
     sessions = [turn_store.load(connection, unpack(row["session_id"]), ()) for row in rows]
     return [session for session in sessions if session is not None]
 

@@ -49,16 +49,18 @@ _IS_PACKED: Final = """
     SELECT 1 FROM packed p JOIN gathered g ON g.turn_id = p.turn_id AND g.rule = ?2 AND g.upto = p.upto
      WHERE p.turn_id = ?1 AND p.upto > (SELECT MAX(seq) FROM frames WHERE turn_id = ?1)
 """
-_NOT_KEPT: Final = "DELETE FROM frames WHERE turn_id = ? AND seq < ? AND framing NOT IN ('note', 'json')"
-_EMPTIED: Final = "UPDATE frames SET data = '' WHERE turn_id = ? AND seq < ? AND framing = 'json'"
+_DELETE_STREAMED: Final = (
+    "DELETE FROM frames WHERE turn_id = ? AND seq < ? AND framing NOT IN ('note', 'json')"
+)
+_CLEAR_READINGS: Final = "UPDATE frames SET data = '' WHERE turn_id = ? AND seq < ? AND framing = 'json'"
 _WITH_PACKED: Final = (
     "FROM turns t LEFT JOIN gathered g ON g.turn_id = t.turn_id LEFT JOIN packed p ON p.turn_id = t.turn_id"
 )
-_OF_CLOSED: Final = (
+_COMPACT_OF_SESSION: Final = (
     f"SELECT t.turn_id, g.rule, g.frames, COALESCE(g.upto, p.upto) AS upto {_WITH_PACKED}"
     " WHERE t.session_id = ? AND COALESCE(g.upto, p.upto) IS NOT NULL ORDER BY t.place"
 )
-_LATER: Final = (
+_LATER_OF_SESSION: Final = (
     f"SELECT t.turn_id, {FRAME_COLUMNS} {_WITH_PACKED}"
     " JOIN frames f ON f.turn_id = t.turn_id AND f.seq >= COALESCE(g.upto, p.upto, 0)"
     " WHERE t.session_id = ? ORDER BY t.place, f.seq"
@@ -117,8 +119,8 @@ def store_compact_frames(connection: sqlite3.Connection, turn_id: str) -> None:
         return
     connection.execute(_PUT_GATHERED, (key, COMPACTION_RULE, upto, _blob(compacted(frames))))
     connection.execute(_PUT_PACKED, (key, upto, packed))
-    connection.execute(_NOT_KEPT, (key, upto))
-    connection.execute(_EMPTIED, (key, upto))
+    connection.execute(_DELETE_STREAMED, (key, upto))
+    connection.execute(_CLEAR_READINGS, (key, upto))
 
 
 _NOT_PACKED: Final = f"""
@@ -154,18 +156,18 @@ def frames_of_session(
         sqlite3.Error
     """
     of = (pack(session_id),)
-    for turn_id, rule, blob, upto in connection.execute(_OF_CLOSED, of).fetchall():
+    for turn_id, rule, blob, upto in connection.execute(_COMPACT_OF_SESSION, of).fetchall():
         compact = _frames_in(blob) if rule == COMPACTION_RULE else None
         if compact is None:
             stored = stored_frames(connection, unpack(turn_id))
             compact = [frame for frame in stored if not isinstance(upto, int) or frame.seq < upto]
         yield unpack(turn_id), compact
     # One query for all turns: a query per turn would double the time.
-    for turn_id, rows in groupby(connection.execute(_LATER, of), itemgetter(0)):
+    for turn_id, rows in groupby(connection.execute(_LATER_OF_SESSION, of), itemgetter(0)):
         yield unpack(turn_id), (frame_of(row[1:]) for row in rows)
 
 
-_OLD: Final = """
+_PACKED_BEFORE: Final = """
     SELECT p.turn_id, p.frames AS single, g.frames AS joined
       FROM turns t JOIN packed p ON p.turn_id = t.turn_id
       JOIN gathered g ON g.turn_id = p.turn_id AND g.upto = p.upto
@@ -182,7 +184,7 @@ def drop_some(
     they are damaged. Returns how many were removed, and the id after which to continue; None: no more.
     """
     with transaction(connection):
-        rows = connection.execute(_OLD, (before_ms, pack(after), most)).fetchall()
+        rows = connection.execute(_PACKED_BEFORE, (before_ms, pack(after), most)).fetchall()
         old = [(row["turn_id"],) for row in rows if _is_joined(row["single"], row["joined"])]
         connection.executemany("DELETE FROM packed WHERE turn_id = ?", old)
     return len(old), unpack(rows[-1]["turn_id"]) if len(rows) == most else None
@@ -227,12 +229,12 @@ def _unpacked(connection: sqlite3.Connection, table: str, key: str | bytes) -> l
 
 
 # -- numbers ----------------------------------------------------------------------------------
-_NEWEST: Final = """
+_NEWEST_SEQ: Final = """
     SELECT MAX(seq) FROM (SELECT MAX(seq) AS seq FROM frames WHERE turn_id = ?1
                           UNION ALL SELECT upto - 1 FROM packed WHERE turn_id = ?1
                           UNION ALL SELECT upto - 1 FROM gathered WHERE turn_id = ?1)
 """
-_SAME: Final = f"SELECT {FRAME_COLUMNS} FROM frames WHERE turn_id = ? AND seq = ?"
+_FRAME_AT_SEQ: Final = f"SELECT {FRAME_COLUMNS} FROM frames WHERE turn_id = ? AND seq = ?"
 
 
 class FrameNumbers:
@@ -250,7 +252,7 @@ class FrameNumbers:
         newest: dict[str, int] = {}
         for turn_id, frame in frames:
             if turn_id not in newest:
-                (stored,) = connection.execute(_NEWEST, (pack(turn_id),)).fetchone()
+                (stored,) = connection.execute(_NEWEST_SEQ, (pack(turn_id),)).fetchone()
                 newest[turn_id] = -1 if stored is None else stored
             seq = frame.seq + self._added.get(turn_id, 0)
             item = TurnFrame(turn_id, frame._replace(seq=seq))
@@ -263,7 +265,7 @@ class FrameNumbers:
 
 
 def _is_stored(connection: sqlite3.Connection, item: TurnFrame) -> bool:
-    row = connection.execute(_SAME, (pack(item.turn_id), item.frame.seq)).fetchone()
+    row = connection.execute(_FRAME_AT_SEQ, (pack(item.turn_id), item.frame.seq)).fetchone()
     if row is not None and row[_DATA] != "":
         return tuple(row) == frame_row(item)[1:]
     key = pack(item.turn_id)
@@ -272,14 +274,14 @@ def _is_stored(connection: sqlite3.Connection, item: TurnFrame) -> bool:
 
 # -- writing -----------------------------------------------------------------------------------
 # A frame that is stored already stays as it is: writing again after a doubtful commit repeats nothing.
-_PUT: Final = """
+_PUT_FRAME: Final = """
     INSERT OR IGNORE INTO frames (turn_id, seq, at_ms, framing, event, id, data) VALUES (?, ?, ?, ?, ?, ?, ?)
 """
 
 
 def put_frames(connection: sqlite3.Connection, items: Iterable[TurnFrame]) -> None:
     """Store frames, inside a transaction of the caller."""
-    connection.executemany(_PUT, map(frame_row, items))
+    connection.executemany(_PUT_FRAME, map(frame_row, items))
 
 
 FOLLOWED_TURNS: Final = 64

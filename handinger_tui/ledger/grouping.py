@@ -334,20 +334,20 @@ def turn_charge(row: Row) -> TurnCharge:
 
 
 # -- final amounts that changed ------------------------------------------------------------
-_SUMS: Final = ", ".join(split(name, "before") for name in ("usd_pico", "micro_credits"))
+_SUMS_BEFORE: Final = ", ".join(split(name, "before") for name in ("usd_pico", "micro_credits"))
 _CHANGES: Final = " OR ".join(f"COALESCE(c.{name}, 0) <> 0" for name in AMOUNTS)
-_OPEN: Final = ", ".join(f"'{status}'" for status in sorted(LIVE))
+_OPEN_STATUSES: Final = ", ".join(f"'{status}'" for status in sorted(LIVE))
 # `corrections` does not count the first amount, so most turns are omitted at once. With one MAX in the
 # query, `before.reading` is that of the row with the greatest id.
-_QUERY: Final = f"""
+_RESTATEMENTS: Final = f"""
     SELECT c.id, c.turn_id, c.session_id, c.worker_id, c.at_ms, c.usd_pico, c.micro_credits, c.reading,
-           c.reason, c.retracted, MAX(before.id), before.reading AS old_reading, {_SUMS}
+           c.reason, c.retracted, MAX(before.id), before.reading AS old_reading, {_SUMS_BEFORE}
       FROM (SELECT session_id, turn_id, status FROM turn_totals {{where}} corrections > 0) t
       JOIN charges c ON c.session_id = t.session_id AND c.turn_id = t.turn_id AND c.kind = 'correction'
       JOIN charges before
         ON before.session_id = c.session_id AND before.turn_id = c.turn_id AND before.id < c.id
      WHERE c.id > :after AND ({_CHANGES})
-     GROUP BY c.id HAVING SUM(before.final) OR (c.reason IS NOT NULL AND t.status NOT IN ({_OPEN}))
+     GROUP BY c.id HAVING SUM(before.final) OR (c.reason IS NOT NULL AND t.status NOT IN ({_OPEN_STATUSES}))
      ORDER BY c.id
 """
 _MEANINGS: Final = frozenset((Interpretation.TOTAL, Interpretation.PER_TURN))
@@ -356,7 +356,7 @@ _MEANINGS: Final = frozenset((Interpretation.TOTAL, Interpretation.PER_TURN))
 def restatements(connection: sqlite3.Connection, which: ChargeFilter, after: int = 0) -> list[Restatement]:
     """The restatements of turns that match `which`, with numbers above `after`, oldest first."""
     where, cells = condition(which)
-    query = _QUERY.format(where=f"{where} AND" if where else "WHERE")
+    query = _RESTATEMENTS.format(where=f"{where} AND" if where else "WHERE")
     return [_restatement(row) for row in connection.execute(query, {**cells, "after": after})]
 
 
@@ -389,17 +389,18 @@ def _amounts(row: Row, name: str) -> tuple[Decimal | None, Decimal | None]:
 
 
 # -- what a turn usually costs ---------------------------------------------------------------
-NEWEST: Final = 100
+SAMPLED_TURNS: Final = 100
+"""Maximum number of ended turns, the newest, from which the typical cost is computed."""
 _NOT_TYPICAL: Final = ", ".join(f"'{status}'" for status in sorted(FREE | LIVE))
-_TURNS: Final = f"""
+_TYPICAL_TURNS: Final = f"""
     SELECT usd_pico, micro_credits, told FROM turn_totals
      WHERE budget = :budget AND simulated = :simulated AND shared_with IS NULL
        AND status NOT IN ({_NOT_TYPICAL})
 """
-_NEWEST: Final = f" ORDER BY at_ms DESC, place DESC LIMIT {NEWEST}"
-_OF_TARGET: Final = f"{_TURNS} AND worker_id = :worker {_NEWEST}"
+_SAMPLE: Final = f" ORDER BY at_ms DESC, place DESC LIMIT {SAMPLED_TURNS}"
+_OF_TARGET: Final = f"{_TYPICAL_TURNS} AND worker_id = :worker {_SAMPLE}"
 _OF_TEMPLATE: Final = (
-    f"{_TURNS} AND session_id IN (SELECT session_id FROM sessions WHERE template = :worker) {_NEWEST}"
+    f"{_TYPICAL_TURNS} AND session_id IN (SELECT session_id FROM sessions WHERE template = :worker) {_SAMPLE}"
 )
 """The turns of all sessions with a stored worker."""
 
@@ -419,7 +420,7 @@ def typical_cost(
             rows = rows or connection.execute(own, cells).fetchall()
     everywhere = not rows
     if everywhere:
-        rows = connection.execute(_TURNS + _NEWEST, cells).fetchall()
+        rows = connection.execute(_TYPICAL_TURNS + _SAMPLE, cells).fetchall()
     return TypicalCost(budget, _spread(rows, "usd_pico"), _spread(rows, "micro_credits"), everywhere)
 
 

@@ -54,7 +54,7 @@ _SUMMARIES: Final = f"""
            EXISTS (SELECT 1 FROM turns t WHERE t.session_id = s.session_id AND t.settled_ms IS NULL) AS live,
            COALESCE(i.turns, 0) AS imported, COALESCE(i.uncharged, 0) AS uncharged,
            {split("usd_pico", "m")}, {split("micro_credits", "m")},
-           COALESCE(SUM(m.told & 1), 0) AS usd_known, COALESCE(SUM(m.told >> 1 & 1), 0) AS credits_known,
+           COALESCE(SUM(m.told & 1), 0) AS priced_turns, COALESCE(SUM(m.told >> 1 & 1), 0) AS credited_turns,
            {DOUBTS}
       FROM sessions s LEFT JOIN turn_totals m ON m.session_id = s.session_id
       LEFT JOIN (SELECT t.session_id, COUNT(*) AS turns, SUM(NOT EXISTS (
@@ -63,7 +63,7 @@ _SUMMARIES: Final = f"""
         ON i.session_id = s.session_id
      {{which}} GROUP BY s.session_id ORDER BY s.updated_ms DESC, s.rowid DESC LIMIT ?
 """
-_IDS: Final = """
+_IDS_BY_PREFIX: Final = """
     SELECT session_id, worker_id, template FROM sessions
      WHERE substr(session_id, 1, :n) = :p OR substr(worker_id, 1, :n) = :p OR substr(template, 1, :n) = :p
      ORDER BY updated_ms DESC, rowid DESC
@@ -110,7 +110,7 @@ class SessionHistory:
     async def find(self, prefix: str) -> list[str]:
         """Ids of sessions whose session, worker or task id begins with `prefix`; exact matches win alone."""
         cells = {"p": pack(prefix), "n": len(prefix)}
-        rows = await self._database.run(lambda db: db.execute(_IDS, cells).fetchall())
+        rows = await self._database.run(lambda db: db.execute(_IDS_BY_PREFIX, cells).fetchall())
         exact = [row for row in rows if pack(prefix) in tuple(row)]
         return [unpack(row["session_id"]) for row in exact or rows]
 
@@ -275,7 +275,7 @@ class SessionHistory:
 
 # -- stored workers --------------------------------------------------------------------
 # Those of sessions, and those that were read. The newest used or read one comes first.
-_ALL: Final = """
+_STORED_WORKERS: Final = """
     SELECT ids.worker_id, w.members, w.read_ms, w.gone, COUNT(s.session_id) AS tasks,
            MAX(s.updated_ms) AS used_ms
       FROM (SELECT template AS worker_id FROM sessions WHERE base_url = :url AND template IS NOT NULL
@@ -285,7 +285,7 @@ _ALL: Final = """
      GROUP BY ids.worker_id
      ORDER BY COALESCE(w.gone, 0), MAX(COALESCE(s.updated_ms, 0), COALESCE(w.read_ms, 0)) DESC
 """
-_KEEP: Final = """
+_PUT_WORKER: Final = """
     INSERT OR REPLACE INTO stored_workers (base_url, worker_id, members, read_ms, gone) VALUES (?, ?, ?, ?, ?)
 """
 
@@ -302,7 +302,7 @@ class StoredWorkers:
     async def listed(self, base_url: str) -> list[StoredWorker]:
         """All workers of a service in the history; those that no longer exist come last."""
         cells = {"url": pack(base_url)}
-        rows = await self._database.run(lambda db: db.execute(_ALL, cells).fetchall())
+        rows = await self._database.run(lambda db: db.execute(_STORED_WORKERS, cells).fetchall())
         return [_worker_of(row) for row in rows]
 
     async def keep(self, base_url: str, worker: StoredWorker) -> None:
@@ -312,7 +312,7 @@ class StoredWorkers:
 
         def work(connection: sqlite3.Connection) -> None:
             with transaction(connection):
-                connection.execute(_KEEP, cells)
+                connection.execute(_PUT_WORKER, cells)
 
         await self._database.run(work)
 

@@ -193,7 +193,7 @@ class Ledger:
     async def close_turn(self, session: Session, turn_id: str) -> Elsewhere:
         """Commit status, answer and charge of a turn of `session`, in one transaction after its frames.
 
-        It may be called again when more is known: then corrections are added.
+        It may be called again after further readings: then corrections are added.
         """
 
         def work(connection: sqlite3.Connection) -> Elsewhere:

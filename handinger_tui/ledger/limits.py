@@ -136,14 +136,14 @@ def with_reservations(gauge: Gauge, turns: Iterable[Reservation], credit_usd: De
 
 
 # -- which units a service reports -------------------------------------------------------
-NEWEST: Final = 5
+EXAMINED_TURNS: Final = 5
 """How many of the newest ended turns of a service show which units it reports."""
 # A turn that failed may have no figures in any unit, whichever units the service reports.
 _REPORTED: Final = f"""
     SELECT told FROM turn_totals
      WHERE base_url = ? AND (status = '{TurnStatus.COMPLETED}'
         OR (status IN ('{TurnStatus.INCOMPLETE}', '{TurnStatus.FAILED}') AND told <> 0))
-     ORDER BY at_ms DESC, place DESC LIMIT {NEWEST}
+     ORDER BY at_ms DESC, place DESC LIMIT {EXAMINED_TURNS}
 """
 
 
@@ -185,8 +185,8 @@ class Whose(Struct, frozen=True):
 
 
 # SQLite takes the other columns from the row that holds the MAX.
-_NEWEST: Final = "SELECT MAX(id), amount FROM limits WHERE whose = ? AND scope = ? AND unit = ?"
-_PUT: Final = "INSERT INTO limits (scope, whose, unit, amount, set_ms) VALUES (?, ?, ?, ?, ?)"
+_NEWEST_LIMIT: Final = "SELECT MAX(id), amount FROM limits WHERE whose = ? AND scope = ? AND unit = ?"
+_PUT_LIMIT: Final = "INSERT INTO limits (scope, whose, unit, amount, set_ms) VALUES (?, ?, ?, ?, ?)"
 _PLACES: Final = {Unit.USD: 12, Unit.CREDITS: 6}
 
 
@@ -201,7 +201,7 @@ def typed_limits(connection: sqlite3.Connection, whose: Whose) -> TypedLimits:
     for scope in Scope:
         name = whose.of(scope)
         for unit in Unit if name is not None else ():
-            newest, amount = connection.execute(_NEWEST, (pack(name or ""), scope, unit)).fetchone()
+            newest, amount = connection.execute(_NEWEST_LIMIT, (pack(name or ""), scope, unit)).fetchone()
             value = scaled(0, amount, _PLACES[unit])
             if value is None and amount is not None:
                 raise LedgerError(
@@ -234,7 +234,7 @@ def set_limit(
             "Use an amount above 0 and below 9 million dollars or 9 trillion credits.",
         )
     with transaction(connection, Care.FULL):
-        connection.execute(_PUT, (scope, pack(whose), unit, stored, set_ms))
+        connection.execute(_PUT_LIMIT, (scope, pack(whose), unit, stored, set_ms))
 
 
 NO_TURNS: Final = SpendingSums(0, Total(Decimal(0)), Total(Decimal(0)))

@@ -158,7 +158,7 @@ DAMAGED_NOW: Final = (
     "The history is damaged. This is what can be read of it; handinger-tui doctor --repair saves it."
 )
 DERIVED: Final = "search_entries"
-"""What is searched of a turn: it is made again from its frames."""
+"""The searched texts of turns, which are derived from their frames."""
 TOTALS: Final = "turn_totals"
 HEADER: Final = 24
 """Bytes at the start of a file that are the same in every history, see SQLite, "Database File Format"."""

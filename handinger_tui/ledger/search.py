@@ -143,7 +143,7 @@ def optimize(connection: sqlite3.Connection) -> None:
 
 @contextmanager
 def _or_dropped(connection: sqlite3.Connection) -> Iterator[None]:
-    """Run the body; an index in which it meets damage is dropped, since it can be made again.
+    """Run the body; an index in which it meets damage is dropped, since it can be created again.
 
     Raises:
         sqlite3.DatabaseError: an error of the disk, or a lock.
@@ -227,8 +227,8 @@ def ignore(problem: sqlite3.DatabaseError) -> None:
 
 
 # -- the entries -------------------------------------------------------------------------
-_STORED: Final = f"{_ENTRIES} e.turn_id = ?"
-_PUT: Final = """
+_ENTRY_OF_TURN: Final = f"{_ENTRIES} e.turn_id = ?"
+_PUT_ENTRY: Final = """
     INSERT INTO search_entries (turn_id, indexed, files, sources, texts) VALUES (?, 0, ?, ?, ?)
         ON CONFLICT (turn_id) DO UPDATE
        SET indexed = 0, files = excluded.files, sources = excluded.sources, texts = excluded.texts
@@ -241,11 +241,11 @@ def put(connection: sqlite3.Connection, turn: Turn) -> None:
     `index_entries` puts it into the index; until then, the search compares the entry itself.
     """
     texts, turn_id = texts_of(turn), pack(turn.turn_id)
-    stored = connection.execute(_STORED, (turn_id,)).fetchone()
+    stored = connection.execute(_ENTRY_OF_TURN, (turn_id,)).fetchone()
     if stored is not None and texts_in(stored) == texts:
         return
     files, sources = (len(text.splitlines()) for text in (texts.files, texts.sources))
-    connection.execute(_PUT, (turn_id, files, sources, packed(texts._replace(prompt="", answer=""))))
+    connection.execute(_PUT_ENTRY, (turn_id, files, sources, packed(texts._replace(prompt="", answer=""))))
     old = None if stored is None else removal(stored)
     if old is not None:
         connection.execute("UPDATE search_entries SET old = ? WHERE turn_id = ?", (packed(old), turn_id))
@@ -294,12 +294,12 @@ _COMPARED: Final = """
       LEFT JOIN answers a ON a.turn_id = t.turn_id {sessions}
      WHERE {which} {filters}
 """
-_ALL: Final = """
+_ALL_TURNS: Final = """
     SELECT t.session_id, t.turn_id, t.place
       FROM turns t LEFT JOIN search_entries e ON e.turn_id = t.turn_id {sessions}
      WHERE 1 {filters}
 """
-_TEXTS: Final = """
+_TEXTS_OF_TURN: Final = """
     SELECT t.prompt, a.text AS answer, e.texts,
            (SELECT COUNT(*) FROM turns b WHERE b.session_id = t.session_id AND b.place <= t.place) AS number
       FROM turns t LEFT JOIN search_entries e ON e.turn_id = t.turn_id
@@ -335,7 +335,7 @@ def _hit(
     connection: sqlite3.Connection, query: Query, summary: SessionSummary, match: Match | None
 ) -> SearchHit:
     turn_id, _, count = match or ("", 0, 0)
-    row = connection.execute(_TEXTS, (pack(turn_id),)).fetchone()
+    row = connection.execute(_TEXTS_OF_TURN, (pack(turn_id),)).fetchone()
     if row is None:
         return SearchHit(summary, snippet_of(query, [("title", summary.title)]))
     texts = texts_in(row)
@@ -351,7 +351,7 @@ def _by_title(connection: sqlite3.Connection, query: Query) -> set[str]:
     rows = connection.execute("SELECT session_id, title FROM sessions")
     ids = {unpack(row["session_id"]) for row in rows if query.matches(unpack(row["title"]))}
     if ids and filters:
-        admitted = connection.execute(_ALL.format(filters=filters, sessions=sessions), cells)
+        admitted = connection.execute(_ALL_TURNS.format(filters=filters, sessions=sessions), cells)
         ids &= {unpack(row["session_id"]) for row in admitted}
     return ids
 
@@ -359,7 +359,7 @@ def _by_title(connection: sqlite3.Connection, query: Query) -> set[str]:
 def _rows(connection: sqlite3.Connection, query: Query) -> Iterable[Row]:
     cells, filters, sessions = _filters(query)
     if not query.terms and not query.excluded:
-        return connection.execute(_ALL.format(filters=filters, sessions=sessions), cells).fetchall()
+        return connection.execute(_ALL_TURNS.format(filters=filters, sessions=sessions), cells).fetchall()
     which, rows = "1", []
     if query.terms:
         try:

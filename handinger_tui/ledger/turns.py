@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 def claim(connection: sqlite3.Connection, turn_id: str, run: str, is_alive: Callable[[str], bool]) -> bool:
     """Make an open turn that of `run`; False while another run that `is_alive` has it.
 
-    One whose end is known has no owner: every program may add a reading of its worker.
+    A turn that has ended has no owner: every program may add a reading of its worker.
     """
     with transaction(connection):
         row = connection.execute(_OWNER, (pack(turn_id),)).fetchone()
@@ -149,7 +149,7 @@ def sessions_to_read(connection: sqlite3.Connection, now_ms: int) -> list[tuple[
 
 # `unread` is set at the creation of a session, and later only by mark_read and mark_unread: a session value
 # in memory may be older than what the user has seen.
-_SESSION: Final = """
+_PUT_SESSION: Final = """
     INSERT INTO sessions
         (session_id, generation, base_url, worker_id, template, title, created_ms, updated_ms, unread)
     VALUES
@@ -162,7 +162,7 @@ _SESSION: Final = """
         updated_ms = MAX(updated_ms, excluded.updated_ms)
 """
 
-_TURN: Final = """
+_PUT_TURN: Final = """
     INSERT INTO turns
         (turn_id, session_id, prompt, created_ms, ordered_worker_id, worker_id, budget, attachments,
          seen_before, status, run, started_by, lineage, imported_ms)
@@ -380,7 +380,7 @@ def _put_turn(
         pack_optional(lineage_to_text(order.lineage)),
         order.imported_ms,
     )
-    connection.execute(_TURN, cells)
+    connection.execute(_PUT_TURN, cells)
 
 
 def charge(connection: sqlite3.Connection, session: Session, cache: ChargeCache) -> Elsewhere:
@@ -395,7 +395,7 @@ def charge(connection: sqlite3.Connection, session: Session, cache: ChargeCache)
     return cache.of(connection, session).others
 
 
-_FOLDER: Final = """
+_PUT_FOLDER: Final = """
     INSERT OR IGNORE INTO origins (session_id, folder) SELECT :session_id, :folder
      WHERE :folder IS NOT NULL AND NOT EXISTS (SELECT 1 FROM sessions WHERE session_id = :session_id)
 """
@@ -404,7 +404,7 @@ _FOLDER: Final = """
 def _put_folder(connection: sqlite3.Connection, session: Session, folder: str | None) -> None:
     """Store the folder in which a session begins, before its first turn; a stored session keeps its own."""
     cells = {"session_id": pack(session.session_id), "folder": pack_optional(folder)}
-    connection.execute(_FOLDER, cells)
+    connection.execute(_PUT_FOLDER, cells)
 
 
 def _put_session(connection: sqlite3.Connection, session: Session, updated_ms: int, title: str) -> None:
@@ -419,4 +419,4 @@ def _put_session(connection: sqlite3.Connection, session: Session, updated_ms: i
         "updated_ms": updated_ms,
         "unread": session.unread,
     }
-    connection.execute(_SESSION, cells)
+    connection.execute(_PUT_SESSION, cells)

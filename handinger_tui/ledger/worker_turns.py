@@ -51,19 +51,19 @@ class RemoteEntry(Struct, frozen=True):
     session_id: str | None
 
 
-_SAME: Final = "base_url = :base_url AND worker_id = :worker_id AND asked = :asked"
+_SAME_PROMPT: Final = "base_url = :base_url AND worker_id = :worker_id AND asked = :asked"
 _ENTRY: Final = f"""
     SELECT r.turn_id, (SELECT t.session_id FROM turns t WHERE t.turn_id = r.turn_id) AS session_id
       FROM remote_turns r
-     WHERE {_SAME} AND (times = :times OR message_id = :message_id)
+     WHERE {_SAME_PROMPT} AND (times = :times OR message_id = :message_id)
      ORDER BY times = :times LIMIT 1
 """
-_NAME: Final = f"""
+_SET_MESSAGE_ID: Final = f"""
     UPDATE OR IGNORE remote_turns SET message_id = :message_id
-     WHERE {_SAME} AND times = :times AND message_id IS NULL
+     WHERE {_SAME_PROMPT} AND times = :times AND message_id IS NULL
 """
-_IS_CLAIMED: Final = f"SELECT 1 FROM remote_turns WHERE {_SAME} AND times = :times"
-_FREE: Final = f"SELECT MAX(times) + 1 FROM remote_turns WHERE {_SAME}"
+_IS_CLAIMED: Final = f"SELECT 1 FROM remote_turns WHERE {_SAME_PROMPT} AND times = :times"
+_NEXT_TIMES: Final = f"SELECT MAX(times) + 1 FROM remote_turns WHERE {_SAME_PROMPT}"
 _CLAIM: Final = """
     INSERT OR IGNORE INTO remote_turns (base_url, worker_id, asked, times, message_id, turn_id)
     VALUES (:base_url, :worker_id, :asked, :times, :message_id, :turn_id)
@@ -72,19 +72,19 @@ _CLAIM: Final = """
 
 def entry_of(connection: sqlite3.Connection, session: Session, turn: RemoteTurn) -> RemoteEntry | None:
     """The entry of `turn` in any session of the worker; None where the turn is new."""
-    cells = _cells(session.base_url, turn.order.worker_id or "", turn.order.prompt)
+    cells = _prompt_cells(session.base_url, turn.order.worker_id or "", turn.order.prompt)
     cells |= {"times": turn.order.seen_before or 0, "message_id": pack_optional(turn.message_id)}
     row = connection.execute(_ENTRY, cells).fetchone()
     if row is None:
         return None
     if turn.message_id is not None:
-        connection.execute(_NAME, cells)
+        connection.execute(_SET_MESSAGE_ID, cells)
     return RemoteEntry(unpack(row["turn_id"]), unpack_optional(row["session_id"]))
 
 
 def enter(connection: sqlite3.Connection, session: Session, turn: RemoteTurn, worker_id: str) -> None:
     """Store the entry of a turn; one that `entry_of` finds stays as it is."""
-    cells = _cells(session.base_url, worker_id, turn.order.prompt)
+    cells = _prompt_cells(session.base_url, worker_id, turn.order.prompt)
     cells |= {
         "times": turn.order.seen_before or 0,
         "message_id": pack_optional(turn.message_id),
@@ -106,10 +106,10 @@ def claim(connection: sqlite3.Connection, turn_id: str, worker_id: str, times: i
     ).fetchone()
     if row is None or row["times"] is not None:
         return
-    cells = _cells(unpack(row["base_url"]), worker_id, unpack(row["prompt"]))
+    cells = _prompt_cells(unpack(row["base_url"]), worker_id, unpack(row["prompt"]))
     cells |= {"times": times or 0, "message_id": None, "turn_id": pack(turn_id)}
     if times is None or connection.execute(_IS_CLAIMED, cells).fetchone() is not None:
-        cells["times"] = connection.execute(_FREE, cells).fetchone()[0] or 0
+        cells["times"] = connection.execute(_NEXT_TIMES, cells).fetchone()[0] or 0
     connection.execute(_CLAIM, cells)
 
 
@@ -133,16 +133,16 @@ def stored_prompt_count(connection: sqlite3.Connection, turn_id: str) -> int | N
     return times if isinstance(times, int) else None
 
 
-def _cells(base_url: str, worker_id: str, prompt: str) -> dict[str, Cell]:
+def _prompt_cells(base_url: str, worker_id: str, prompt: str) -> dict[str, Cell]:
     return {"base_url": pack(base_url), "worker_id": pack(worker_id), "asked": prompt_key(prompt)}
 
 
-_PUT: Final = """
+_PUT_EVENTS: Final = """
     INSERT INTO worker_turns (turn_id, base_url, worker_id, session_id, events) VALUES (?, ?, ?, ?, ?)
     ON CONFLICT (turn_id) DO UPDATE SET
         worker_id = excluded.worker_id, session_id = excluded.session_id, events = excluded.events
 """
-_SENDING: Final = """
+_PUT_SENDING: Final = """
     INSERT OR IGNORE INTO worker_turns (turn_id, base_url, worker_id, session_id, events)
     SELECT t.turn_id, s.base_url, :worker_id, s.session_id, :events
       FROM turns t JOIN sessions s ON s.session_id = t.session_id WHERE t.turn_id = :turn_id
@@ -162,9 +162,9 @@ _ROWS: Final = f"""
      ORDER BY w.turn_id
 """
 _OTHER_SESSIONS: Final = _ROWS.format(which="w.base_url = ? AND w.worker_id = ? AND w.session_id <> ?")
-_ONE: Final = _ROWS.format(which="w.turn_id = ?")
-_ENDED: Final = '"ended",false'
-_OF_SESSION: Final = (
+_ONE_TURN: Final = _ROWS.format(which="w.turn_id = ?")
+_ENDED_EVENT: Final = '"ended",false'
+_IDS_OF_SESSION: Final = (
     "SELECT turn_id FROM worker_turns WHERE base_url = ? AND worker_id = ? AND session_id = ?"
 )
 _EVENTS_OF_SESSION: Final = (
@@ -195,13 +195,13 @@ def new_rows(
 
 def write(connection: sqlite3.Connection, rows: Iterable[tuple[Cell, ...]]) -> None:
     """Write the result of `new_rows`, inside a transaction of the caller."""
-    connection.executemany(_PUT, rows)
+    connection.executemany(_PUT_EVENTS, rows)
 
 
 def store_sending(connection: sqlite3.Connection, turn_id: str, worker_id: str, at_ms: int) -> None:
     """Store that a turn is being sent: other sessions must know that it may spend."""
     cells = {"turn_id": pack(turn_id), "worker_id": pack(worker_id), "events": sent_text(at_ms)}
-    connection.execute(_SENDING, cells)
+    connection.execute(_PUT_SENDING, cells)
 
 
 def others(connection: sqlite3.Connection, session: Session, overtaken: Collection[str] = ()) -> Elsewhere:
@@ -220,10 +220,10 @@ def others(connection: sqlite3.Connection, session: Session, overtaken: Collecti
     for worker_id in _workers(session):
         of = (pack(session.base_url), pack(worker_id), pack(session.session_id))
         rows = connection.execute(_OTHER_SESSIONS, of).fetchall()
-        for (stored,) in connection.execute(_OF_SESSION, of).fetchall():
+        for (stored,) in connection.execute(_IDS_OF_SESSION, of).fetchall():
             if (turn_id := unpack(stored)) not in own:
-                ended = connection.execute(_ONE, (stored,)).fetchall()
-                rows += [row for row in ended if turn_id not in running or _ENDED in row["events"]]
+                ended = connection.execute(_ONE_TURN, (stored,)).fetchall()
+                rows += [row for row in ended if turn_id not in running or _ENDED_EVENT in row["events"]]
         turns += [OtherTurn(*map(unpack, row)) for row in rows]
         rulings += rulings_on(connection, session.base_url, worker_id)
     return Elsewhere(tuple(turns), tuple(rulings))

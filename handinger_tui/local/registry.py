@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from handinger_tui.local.triggers import StoredSchedule
-    from handinger_tui.local.turn_context import Setting
+    from handinger_tui.local.turn_context import TurnConfig
 
 _LONGEST_SLEEP = 3600.0
 """Maximum seconds of one sleep: a timer checks the clock again, since the machine may have been suspended."""
@@ -51,9 +51,9 @@ class ScheduleOwner(Protocol):
 class WorkerRegistry:
     """Creates workers, starts turns, and runs schedules."""
 
-    def __init__(self, base_url: str, setting: Setting, limits: RequestLimits) -> None:
+    def __init__(self, base_url: str, config: TurnConfig, limits: RequestLimits) -> None:
         self.base_url = base_url
-        self.setting = setting
+        self.config = config
         self.limits = limits
         self._records: OrderedDict[str, WorkerRecord] = OrderedDict()
         self._accepted: OrderedDict[tuple[str, str], StartedTurn] = OrderedDict()
@@ -97,7 +97,7 @@ class WorkerRegistry:
                 self._accepted.popitem(last=False)
         return StartedTurn(record, turn, repeated=False)
 
-    def holds(self, record_id: str) -> bool:
+    def has_record(self, record_id: str) -> bool:
         """Return whether a record is still stored: an idle one may have been deleted to make room."""
         return record_id in self._records
 
@@ -169,7 +169,7 @@ class WorkerRegistry:
         # Also after an error, which the stream has reported: the turn has a proper end.
         is_complete = True
         try:
-            await turn_context.perform(record, turn, self.setting)
+            await turn_context.perform(record, turn, self.config)
         except asyncio.CancelledError:
             is_complete = False
             raise

@@ -150,8 +150,8 @@ def _opening_text() -> str:
 
 
 def _abilities_text(context: TurnContext) -> str:
-    rows = [(rule.name, rule.when, f"{rule.does}.") for rule in context.setting.rules]
-    examples = "\n".join(rule.example for rule in context.setting.rules if rule.example)
+    rows = [(rule.name, rule.when, f"{rule.does}.") for rule in context.config.rules]
+    examples = "\n".join(rule.example for rule in context.config.rules if rule.example)
     return (
         "## What I understand\n\nThe first matching rule applies.\n\n"
         + table(["rule", "when", "what happens"], rows)
@@ -161,7 +161,7 @@ def _abilities_text(context: TurnContext) -> str:
 
 
 def _program_text(context: TurnContext) -> str:
-    home = context.setting.home
+    home = context.config.home
     place = f"under `{home}`" if home is not None else "in its data folder (`handinger-tui doctor` shows it)"
     return (
         "## Using handinger-tui\n\n"
@@ -191,14 +191,14 @@ def _money_text() -> str:
 
 async def _give_tour(context: TurnContext) -> None:
     await context.say(_opening_text())
-    await context.compute("list_rules", {}, lambda: [rule.name for rule in context.setting.rules])
+    await context.compute("list_rules", {}, lambda: [rule.name for rule in context.config.rules])
     await context.say(_abilities_text(context))
     await context.say(_program_text(context) + "\n\n" + _money_text())
 
 
 async def _answer_shortly(context: TurnContext) -> None:
     opening = "Hello!" if first_word(context.text) in GREETINGS else NOT_UNDERSTOOD
-    examples = " · ".join(f"`{rule.example}`" for rule in context.setting.rules if rule.example)
+    examples = " · ".join(f"`{rule.example}`" for rule in context.config.rules if rule.example)
     await context.say(
         f"{opening} I am a local demo worker that follows a few rules. Try one of these:\n\n{examples}"
     )

@@ -41,7 +41,7 @@ from handinger_tui.local.http import (
 from handinger_tui.local.registry import StartedTurn, WorkerRegistry
 from handinger_tui.local.repertoire import REPERTOIRE
 from handinger_tui.local.tasks import PREFIX, TaskRegistry, task_routes
-from handinger_tui.local.turn_context import Setting
+from handinger_tui.local.turn_context import TurnConfig
 from handinger_tui.local.worker import WorkerRecord, file_response, history_and_live
 
 if TYPE_CHECKING:
@@ -275,15 +275,15 @@ class LocalServer:
     any thread except the server's own.
     """
 
-    def __init__(self, listener: socket.socket, setting: Setting, limits: RequestLimits) -> None:
+    def __init__(self, listener: socket.socket, config: TurnConfig, limits: RequestLimits) -> None:
         self.api_key = f"hdg_local_{secrets.token_urlsafe(24)}"
         self.base_url = f"http://{HOST}:{listener.getsockname()[1]}"
         self._socket = listener
         self.tasks_url = f"{self.base_url}{PREFIX}"
-        workers = WorkerRegistry(self.base_url, setting, limits)
-        tasks = TaskRegistry(WorkerRegistry(self.tasks_url, setting, limits))
+        workers = WorkerRegistry(self.base_url, config, limits)
+        tasks = TaskRegistry(WorkerRegistry(self.tasks_url, config, limits))
         self._listening = threading.Event()
-        config = uvicorn.Config(
+        uvicorn_config = uvicorn.Config(
             build_app(workers, tasks, self.api_key),
             http="h11",
             ws="none",
@@ -293,7 +293,7 @@ class LocalServer:
             access_log=False,
             timeout_graceful_shutdown=1,
         )
-        self._server = _QuietServer(config, (workers, tasks.runs), self._listening)
+        self._server = _QuietServer(uvicorn_config, (workers, tasks.runs), self._listening)
         self._thread = threading.Thread(target=self._run, name="local-worker", daemon=True)
 
     @classmethod
@@ -322,7 +322,7 @@ class LocalServer:
         except (OSError, OverflowError):
             listener.close()
             raise
-        server = cls(listener, Setting(pace, home, REPERTOIRE), limits or RequestLimits())
+        server = cls(listener, TurnConfig(pace, home, REPERTOIRE), limits or RequestLimits())
         server._thread.start()
         if not server._listening.wait(_START_SECONDS):
             server.stop()

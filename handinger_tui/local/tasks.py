@@ -276,7 +276,7 @@ class TaskRegistry:
         template = task.template if task is not None else self._template_for(worker_id, parsed)
         started = self.runs.start(task_id, parsed.instruction, key)
         # Starting a turn may have deleted records to make room; their tasks are deleted, too.
-        self._tasks = {key: value for key, value in self._tasks.items() if self.runs.holds(key)}
+        self._tasks = {key: value for key, value in self._tasks.items() if self.runs.has_record(key)}
         if task is None:
             self._templates[template.id] = template
             task = self._tasks[task_id] = Task(template, started.record, triggered_by)

@@ -68,7 +68,7 @@ class Rule(Struct, frozen=True):
     perform: Callable[[TurnContext], Work]
 
 
-class Setting(Struct, frozen=True):
+class TurnConfig(Struct, frozen=True):
     """What all turns of a server share: pace (0 is without pauses), data folder of the program, rules."""
 
     pace: float
@@ -79,10 +79,10 @@ class Setting(Struct, frozen=True):
 class TurnContext:
     """The context of one turn: what rules read, say and use."""
 
-    def __init__(self, record: WorkerRecord, turn: LocalTurn, setting: Setting) -> None:
+    def __init__(self, record: WorkerRecord, turn: LocalTurn, config: TurnConfig) -> None:
         self.record = record
         self.turn = turn
-        self.setting = setting
+        self.config = config
         self.refused_tools: list[str] = []
         """Names of the tool calls that the budget did not allow."""
         self.tool_errors: list[str] = []
@@ -165,7 +165,7 @@ class TurnContext:
 
     async def wait(self, seconds: float) -> None:
         """Do nothing for that many seconds at pace 1."""
-        await asyncio.sleep(seconds * self.setting.pace)
+        await asyncio.sleep(seconds * self.config.pace)
 
     async def say(self, markdown: str) -> None:
         """Stream a text part; every part but the first begins with a blank line."""
@@ -177,7 +177,7 @@ class TurnContext:
         await self._stream_open_part("text", markdown)
         self.turn.emit({"type": "error", "errorText": error_text})
 
-    async def use(
+    async def call_tool(
         self, tool: str, tool_input: dict[str, object], work: Callable[[], Awaitable[T]]
     ) -> T | None:
         """Call a tool: stream its input, await `work`, stream its output.
@@ -211,11 +211,11 @@ class TurnContext:
 
     async def compute(self, tool: str, tool_input: dict[str, object], work: Callable[[], T]) -> T | None:
         """Call a tool with blocking work in a thread, so that other requests are not delayed."""
-        return await self.use(tool, tool_input, lambda: asyncio.to_thread(work))
+        return await self.call_tool(tool, tool_input, lambda: asyncio.to_thread(work))
 
     async def read(self, file: StoredFile) -> DecodedFile | None:
         """Read a text file with the tool `read_file`; it counts as cache write, then as cache read."""
-        decoded = await self.use(
+        decoded = await self.call_tool(
             "read_file", {"path": file.path}, lambda: asyncio.to_thread(read_text, file.path, file.content)
         )
         if decoded is not None:
@@ -234,7 +234,7 @@ class TurnContext:
                 raise ToolError(f"the workspace has no room for {path}") from full
 
         tool_input: dict[str, object] = {"path": path, "mediaType": media_type, "bytes": len(content)}
-        written = await self.use("write_file", tool_input, work)
+        written = await self.call_tool("write_file", tool_input, work)
         if written is None:
             return None
         file = written.file
@@ -268,18 +268,18 @@ class TurnContext:
         self.show("progress", "progress", {"doing": doing, "done": done, "total": total})
 
 
-async def perform(record: WorkerRecord, turn: LocalTurn, setting: Setting) -> None:
+async def perform(record: WorkerRecord, turn: LocalTurn, config: TurnConfig) -> None:
     """Run one turn from `start` to `finish`.
 
     An exception of a rule is emitted as an error chunk and then raised.
     """
-    context = TurnContext(record, turn, setting)
+    context = TurnContext(record, turn, config)
     metadata = {"workerId": record.id, "turnId": turn.id, "budget": turn.instruction.budget, "local": True}
     turn.emit({"type": "start", "messageId": turn.builder.message_id, "messageMetadata": metadata})
     # A cancelled turn (the server stops) gets no final chunks: its readers must see that it was cut.
     try:
         # The last rule always matches.
-        rule = next(rule for rule in setting.rules if rule.matches(context))
+        rule = next(rule for rule in config.rules if rule.matches(context))
         await context.think(f'The rule "{rule.name}" applies: {rule.when}. {rule.does}.')
         await rule.perform(context)
         if context.refused_tools or context.tool_errors:

@@ -16,7 +16,7 @@ from handinger_tui.local.registry import WorkerRegistry
 from handinger_tui.local.repertoire import REPERTOIRE
 from handinger_tui.local.server import LocalServer
 from handinger_tui.local.tasks import TaskRegistry
-from handinger_tui.local.turn_context import Setting
+from handinger_tui.local.turn_context import TurnConfig
 from handinger_tui.local.worker import LocalTurn
 
 
@@ -97,7 +97,9 @@ async def test_a_repeated_request_has_its_answer_also_after_the_record_was_delet
 
 
 def small_registry() -> TaskRegistry:
-    return TaskRegistry(WorkerRegistry("http://here", Setting(0, None, REPERTOIRE), RequestLimits(workers=1)))
+    return TaskRegistry(
+        WorkerRegistry("http://here", TurnConfig(0, None, REPERTOIRE), RequestLimits(workers=1))
+    )
 
 
 async def ended_task(tasks: TaskRegistry, task_id: str, key: str | None = None) -> LocalTurn:

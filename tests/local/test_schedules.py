@@ -13,7 +13,7 @@ from handinger_tui.local import triggers
 from handinger_tui.local.http import Instruction, RefusedError, RequestLimits
 from handinger_tui.local.registry import WorkerRegistry
 from handinger_tui.local.triggers import StoredSchedule
-from handinger_tui.local.turn_context import Rule, Setting, TurnContext
+from handinger_tui.local.turn_context import Rule, TurnConfig, TurnContext
 
 if TYPE_CHECKING:
     import httpx
@@ -116,7 +116,7 @@ def registry_of(turns: asyncio.Queue[str], **limits: int) -> WorkerRegistry:
 
     GATES[turns] = asyncio.Event()
     rule = Rule("note", "always", "It notes the instruction", "x", lambda _context: True, perform)
-    return WorkerRegistry("http://127.0.0.1:1", Setting(0, None, (rule,)), RequestLimits(**limits))
+    return WorkerRegistry("http://127.0.0.1:1", TurnConfig(0, None, (rule,)), RequestLimits(**limits))
 
 
 GATES: dict[asyncio.Queue[str], asyncio.Event] = {}
@@ -129,46 +129,46 @@ def soon(text: str, following: Callable[[datetime], datetime] | None = None) -> 
 async def test_a_due_schedule_starts_a_turn_and_is_removed() -> None:
     turns: asyncio.Queue[str] = asyncio.Queue()
     registry = registry_of(turns)
-    begun = registry.start("", Instruction("first", "standard"), None)
+    started = registry.start("", Instruction("first", "standard"), None)
     async with asyncio.timeout(10):
-        await begun.turn.ended.wait()
-        registry.add_schedule(begun.record, soon("second"))
+        await started.turn.ended.wait()
+        registry.add_schedule(started.record, soon("second"))
         assert [await turns.get(), await turns.get()] == ["first", "second"]
-    assert begun.record.turn is not None
-    assert begun.record.turn.instruction == Instruction("second", "low")
-    assert begun.record.schedules == {}
+    assert started.record.turn is not None
+    assert started.record.turn.instruction == Instruction("second", "low")
+    assert started.record.schedules == {}
     await registry.close()
 
 
 async def test_an_interval_runs_repeatedly() -> None:
     turns: asyncio.Queue[str] = asyncio.Queue()
     registry = registry_of(turns)
-    begun = registry.start("", Instruction("first", "standard"), None)
+    started = registry.start("", Instruction("first", "standard"), None)
     schedule = soon("tick", lambda moment: moment + SOON)
-    registry.add_schedule(begun.record, schedule)
+    registry.add_schedule(started.record, schedule)
     first_run = schedule.next_run
     async with asyncio.timeout(10):
         assert [await turns.get() for _ in range(4)] == ["first", "tick", "tick", "tick"]
     assert schedule.next_run >= first_run + 3 * SOON
-    assert list(begun.record.schedules) == [schedule.id]
-    registry.cancel_schedule(begun.record, schedule.id)
-    assert begun.record.schedules == {}
+    assert list(started.record.schedules) == [schedule.id]
+    registry.cancel_schedule(started.record, schedule.id)
+    assert started.record.schedules == {}
     await registry.close()
 
 
 async def test_a_due_schedule_waits_for_the_running_turn() -> None:
     turns: asyncio.Queue[str] = asyncio.Queue()
     registry = registry_of(turns)
-    begun = registry.start("", Instruction("wait", "standard"), None)
+    started = registry.start("", Instruction("wait", "standard"), None)
     registry.add_schedule(
-        begun.record, StoredSchedule("delayed", "after", "low", datetime.now(UTC), None, {})
+        started.record, StoredSchedule("delayed", "after", "low", datetime.now(UTC), None, {})
     )
     async with asyncio.timeout(10):
         assert await turns.get() == "wait"
-        assert begun.record.turn is begun.turn
+        assert started.record.turn is started.turn
         GATES[turns].set()
         assert await turns.get() == "after"
-    assert begun.turn.is_complete
+    assert started.turn.is_complete
     await registry.close()
 
 
@@ -176,7 +176,7 @@ async def test_a_run_beyond_the_limit_is_skipped(caplog: pytest.LogCaptureFixtur
     turns: asyncio.Queue[str] = asyncio.Queue()
     registry = registry_of(turns)
     registry.limits = RequestLimits(turns=1)
-    begun = registry.start("", Instruction("first", "standard"), None)
+    started = registry.start("", Instruction("first", "standard"), None)
     runs: asyncio.Queue[datetime] = asyncio.Queue()
 
     def following(moment: datetime) -> datetime:
@@ -184,14 +184,14 @@ async def test_a_run_beyond_the_limit_is_skipped(caplog: pytest.LogCaptureFixtur
         return moment + SOON
 
     schedule = soon("never", following)
-    registry.add_schedule(begun.record, schedule)
+    registry.add_schedule(started.record, schedule)
     async with asyncio.timeout(10):
         assert await turns.get() == "first"
         # The interval continues.
         assert await runs.get() < await runs.get()
-    assert list(begun.record.schedules) == [schedule.id]
-    registry.cancel_schedules(begun.record)
-    assert begun.record.schedules == {}
+    assert list(started.record.schedules) == [schedule.id]
+    registry.cancel_schedules(started.record)
+    assert started.record.schedules == {}
     await registry.close()
     assert turns.empty()
     assert caplog.records == []
@@ -200,11 +200,11 @@ async def test_a_run_beyond_the_limit_is_skipped(caplog: pytest.LogCaptureFixtur
 async def test_a_cancelled_schedule_does_not_run() -> None:
     turns: asyncio.Queue[str] = asyncio.Queue()
     registry = registry_of(turns)
-    begun = registry.start("", Instruction("first", "standard"), None)
+    started = registry.start("", Instruction("first", "standard"), None)
     cancelled, kept = soon("cancelled"), soon("kept")
-    registry.add_schedule(begun.record, cancelled)
-    registry.add_schedule(begun.record, kept)
-    registry.cancel_schedule(begun.record, cancelled.id)
+    registry.add_schedule(started.record, cancelled)
+    registry.add_schedule(started.record, kept)
+    registry.cancel_schedule(started.record, cancelled.id)
     async with asyncio.timeout(10):
         assert [await turns.get(), await turns.get()] == ["first", "kept"]
     await registry.close()
@@ -213,11 +213,11 @@ async def test_a_cancelled_schedule_does_not_run() -> None:
 
 async def test_a_worker_has_a_maximum_number_of_schedules() -> None:
     registry = registry_of(asyncio.Queue(), schedules=1)
-    begun = registry.start("", Instruction("echo first", "standard"), None)
+    started = registry.start("", Instruction("echo first", "standard"), None)
     when = {"type": "delayed", "delayInSeconds": 60}
-    registry.add_schedule(begun.record, triggers.from_when(when, "x", "low", datetime.now(UTC)))
+    registry.add_schedule(started.record, triggers.from_when(when, "x", "low", datetime.now(UTC)))
     with pytest.raises(RefusedError, match="1 schedules") as refused:
-        registry.add_schedule(begun.record, triggers.from_when(when, "x", "low", datetime.now(UTC)))
+        registry.add_schedule(started.record, triggers.from_when(when, "x", "low", datetime.now(UTC)))
     assert refused.value.status == 422
     await registry.close()
 
