@@ -32,6 +32,7 @@ from handinger_tui.core.turns.turn import (
     LineageKind,
     ReasoningPart,
     Rope,
+    TextPart,
     ToolPart,
     ToolState,
     Turn,
@@ -77,6 +78,16 @@ def test_the_origin_of_a_message_cannot_break_out_of_its_line() -> None:
     assert headings(text) == HEADINGS
     read = json.loads(RENDER["json"](session(forked)))["turns"][0]["lineage"]
     assert (read["kind"], read["number"], read["title"]) == ("fork", 3, "*Old* # heading")
+
+
+def test_each_text_of_an_answer_begins_a_paragraph() -> None:
+    tool = ToolPart("call", "search", ToolState.OUTPUT_AVAILABLE)
+    parts = (TextPart(Rope() + "Let me search."), tool, TextPart(Rope() + "# Results\n\nNone.\n"))
+    sample = replace(with_prompt(turn(1)), parts=parts)
+    assert sample.text == "Let me search.# Results\n\nNone.\n"
+    assert "> Let me search.\n>\n> # Results\n>\n> None.\n" in RENDER["md"](session(sample))
+    assert "\nLet me search.\n\n# Results\n\nNone.\n" in RENDER["text"](session(sample))
+    assert "<p>Let me search.</p>\n<h1>Results</h1>\n" in RENDER["html"](session(sample))
 
 
 def test_every_form_has_the_tags_and_the_project() -> None:

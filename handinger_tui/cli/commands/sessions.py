@@ -387,7 +387,7 @@ def _show_text(session: Session) -> str:
     worker_id = clean_line(session.worker_id or "unknown")
     blocks = [f"{title}\nsession {session.session_id} · {session.kind} {worker_id}"]
     for turn in session.turns:
-        answer = clean(turn.text).rstrip() or f"({turn.status})"
+        answer = clean(turn.answer).rstrip() or f"({turn.status})"
         receipt = receipt_line(session, turn, money)
         prompt = clean(turn.order.prompt).rstrip()
         origin = f"\n({lineage_words(turn.order.lineage)})" if turn.order.lineage is not None else ""

@@ -147,7 +147,7 @@ def minute(ms: int) -> str:
 def _passages(turn: Turn, contents: Contents) -> Iterator[Passage]:
     if not (contents.reasoning or contents.tools):
         if turn.text.strip():
-            yield Passage(clean(turn.text).strip("\n"))
+            yield Passage(clean(turn.answer).strip("\n"))
         return
     for part in turn.parts:
         match part:

@@ -480,6 +480,14 @@ class Turn(Struct, frozen=True):
         return "".join(self.texts)
 
     @property
+    def answer(self) -> str:
+        """The text as people read it: each part begins a paragraph, as on the screen."""
+        texts = self.texts
+        if len(texts) == 1:
+            return texts[0]
+        return "\n\n".join(text.strip("\n") for text in texts if text.strip())
+
+    @property
     def draft(self) -> str | None:
         """The prompt if its delivery is not certain, else None."""
         return self.order.prompt if self.status in DRAFT else None

@@ -31,9 +31,9 @@ async def find(context: CommandContext, argument: str) -> None:
 
 async def copy(context: CommandContext, _argument: str) -> None:
     """Copy the newest answer, as the worker wrote it."""
-    answer = next((turn.text for turn in reversed(context.controller.session.turns) if turn.text), "")
-    if answer:
-        context.interaction.copy(answer, "the last answer")
+    turn = next((turn for turn in reversed(context.controller.session.turns) if turn.text), None)
+    if turn is not None:
+        context.interaction.copy(turn.answer, "the answer so far" if turn.live else "the last answer")
     else:
         context.interaction.say("Nothing to copy yet.", "warning")
 

@@ -388,7 +388,7 @@ class Transcript(SelectableRows, can_focus=True):
     def copy_current(self) -> str:
         """Return the source text at the cursor, or else the newest answer."""
         turns = self.session.turns if self.session is not None else ()
-        return self.cursor.text or next((turn.text for turn in reversed(turns) if turn.text), "")
+        return self.cursor.text or next((turn.answer for turn in reversed(turns) if turn.text), "")
 
 
 def _move_bar(bar: ScrollBar, position: int, rows: int, *, fine: bool) -> None:

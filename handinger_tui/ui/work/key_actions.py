@@ -13,7 +13,7 @@ from handinger_tui.core.safety import rows_to_csv
 from handinger_tui.ui.background import run_in_thread
 from handinger_tui.ui.commands.files import show_data
 from handinger_tui.ui.commands.session import edit_turn, fork_turn, retry_turn, turn_at_cursor
-from handinger_tui.ui.commands.view import leave
+from handinger_tui.ui.commands.view import copy, leave
 from handinger_tui.ui.transcript.blocks import tables_in
 from handinger_tui.ui.work.pane import ACKNOWLEDGED_S
 
@@ -184,11 +184,11 @@ class KeyActions:
 
     def _copy_at_cursor(self) -> None:
         """Copy the part at the cursor, else the newest answer."""
-        transcript = self._context.pane.transcript
-        text = transcript.copy_current()
-        if text:
-            what = "this part" if transcript.cursor.text else "the last answer"
-            self._context.interaction.copy(text, what)
+        context = self._context
+        if text := context.pane.transcript.cursor.text:
+            context.interaction.copy(text, "this part")
+        else:
+            context.interaction.run(copy(context, ""))
 
     async def _copy_table(self) -> None:
         """Copy as CSV the next table of the message at the cursor, else of the newest answer, in a cycle."""

@@ -15,6 +15,7 @@ from handinger_tui.ui.themes import DARK, LIGHT
 from handinger_tui.ui.work.session_controller import SessionController
 from tests.engine.fakes import FakeApi, says, sse, worker
 from tests.ui.fakes import PRICED, Desktop, answers, launch
+from tests.ui.screens.test_queue import running
 
 FILES = [
     {"filename": name, "mediaType": "text/csv", "url": f"https://x.test/{name}", "size": 2048}
@@ -125,6 +126,17 @@ async def test_receipt_rename_copy_and_find() -> None:
         await pilot.press("escape")
         await desktop.send(pilot, "/find nowhere")
         await desktop.until(pilot, lambda: "No matches" in desktop.notices())
+
+
+async def test_an_answer_that_is_not_complete_is_copied_as_far_as_it_came() -> None:
+    desktop, gate = running()
+    async with desktop.running() as pilot:
+        await desktop.send(pilot, "first")
+        await desktop.shows(pilot, "Half")
+        await desktop.send(pilot, "/copy")
+        await desktop.until(pilot, lambda: "Copied the answer so far (4 characters" in desktop.notices())
+        assert desktop.app.clipboard == "Half"
+        gate.set()
 
 
 async def test_the_address_of_the_worker_is_shown_and_copied() -> None:
