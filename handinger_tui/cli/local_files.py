@@ -194,16 +194,19 @@ def save_text(target: Path, text: str) -> None:
     _write(target, text.encode("utf-8", "replace"), overwrite=True)
 
 
-def check_new_file(target: Path, *, force: bool) -> None:
-    """Check the file that `save_new_file` will write.
+def new_file(path_text: str, *, force: bool) -> Path:
+    """Return the path of the file that `save_new_file` will write, checked as far as it can be.
 
     Raises:
         SettingsError: a folder, or an existing file without `force`.
     """
-    if target.is_dir():
+    target = expand_path(path_text)
+    # A path does not keep the slash at its end, and the file would have the name of the missing folder.
+    if path_text.endswith(("/", os.sep)) or os.path.isdir(target):
         raise SettingsError(f"{target} is a folder.", "Choose a file.")
     if not force and os.path.lexists(target):
         raise _exists_already(target)
+    return target
 
 
 def save_new_file(target: Path, data: bytes, *, force: bool) -> None:

@@ -97,6 +97,14 @@ def test_a_file_that_exists_stays_unless_forced(home: Path, tmp_path: Path) -> N
     assert target.read_text("utf-8").startswith("# Tea")
 
 
+def test_a_folder_is_no_file_even_where_it_is_missing(home: Path, tmp_path: Path) -> None:
+    for name in (".", "missing/"):
+        ran = run("export", "ses_tea", "-o", f"{tmp_path}/{name}", "--force", home=home)
+        assert (ran.code, ran.out) == (Exit.USAGE, "")
+        assert "is a folder." in ran.err
+    assert not list(tmp_path.iterdir())
+
+
 def test_a_link_to_a_file_is_a_file_that_exists(home: Path, tmp_path: Path) -> None:
     target = tmp_path / "link.md"
     target.symlink_to(tmp_path / "nothing")

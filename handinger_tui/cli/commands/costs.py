@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import sys
 import textwrap
 from datetime import UTC, datetime, timedelta
@@ -28,7 +29,7 @@ from handinger_tui.cli.costs_query import (
     unique_id,
 )
 from handinger_tui.cli.load_settings import limit_rules, settings_for, tag_rules
-from handinger_tui.cli.local_files import check_new_file, default_paths, expand_path, save_new_file
+from handinger_tui.cli.local_files import default_paths, new_file, save_new_file
 from handinger_tui.cli.output import (
     GAP,
     Column,
@@ -162,14 +163,12 @@ def _report_target(args: argparse.Namespace) -> Path | None:
     """
     if args.report is None:
         return None
-    target = expand_path(args.report)
-    if target.suffix.lower() not in REPORTS:
+    if os.path.splitext(args.report)[1].lower() not in REPORTS:
         raise SettingsError(
             f"{args.report!r} is not a supported report format.",
             f"Use a name ending in {', '.join(REPORTS)}.",
         )
-    check_new_file(target, force=args.force)
-    return target
+    return new_file(args.report, force=args.force)
 
 
 def _report(cost_rows: CostRows, query: CostsQuery, result: CostsResult) -> Report:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final, TypeVar
 from handinger_tui.cli.args import Parser, add_json_option, add_session_argument
 from handinger_tui.cli.commands import Implementation
 from handinger_tui.cli.load_settings import settings_for, tag_rules
-from handinger_tui.cli.local_files import check_new_file, default_paths, expand_path, read_file, save_new_file
+from handinger_tui.cli.local_files import default_paths, new_file, read_file, save_new_file
 from handinger_tui.cli.output import (
     PIPED,
     Column,
@@ -425,9 +425,7 @@ def export_session(args: argparse.Namespace) -> int:
         LocalFileError: the file could not be written.
         LedgerError
     """
-    target = None if args.output is None else expand_path(args.output)
-    if target is not None:
-        check_new_file(target, force=args.force)
+    target = None if args.output is None else new_file(args.output, force=args.force)
     exporter = find_exporter(SESSION_EXPORTERS, args.format or args.output or "") or SESSION_EXPORTERS[0]
     frames: dict[str, list[Frame]] = {}
 

@@ -22,7 +22,7 @@ from handinger_tui.ui.dialogs.pickers import HistorySearch, SessionPicker
 from handinger_tui.ui.ledger.screen import LedgerScreen
 from handinger_tui.ui.pages.data import DataScreen
 from handinger_tui.ui.pages.receipt import ReceiptScreen
-from handinger_tui.ui.terminal import driver
+from handinger_tui.ui.terminal import input as terminal_input
 from tests.engine.fakes import DONE, FakeApi, Script, says, sse, worker
 from tests.ui.fakes import PRICED, Desktop, summary, typed_only
 
@@ -348,7 +348,7 @@ async def test_an_enter_held_down_in_a_dialog_does_not_send_what_it_has_put_into
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     now = 100.0
-    monkeypatch.setattr(driver, "monotonic", lambda: now)
+    monkeypatch.setattr(terminal_input, "monotonic", lambda: now)
     parser = typed_only()
     desktop = Desktop()
 
