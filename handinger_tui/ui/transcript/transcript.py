@@ -115,8 +115,6 @@ class Transcript(SelectableRows, can_focus=True):
             self.cursor.clear()
             self.search.clear()
             self.highlight.clear()
-            if self.is_attached and self.text_selection is not None:
-                self.screen.clear_selection()
             # Also where it is not displayed, and has no width: the first screen is in its place.
             self.following, self.new_lines = True, 0
             self._rebuild(None)
@@ -125,8 +123,7 @@ class Transcript(SelectableRows, can_focus=True):
         layout.show(session)
         if len(session.turns) > len(before.turns) and session.turns[-1].live:
             self.following, self.new_lines, position = True, 0, None
-        if position is not None:
-            self.new_lines += max(0, layout.height - height)
+        self.new_lines = 0 if position is None else self.new_lines + max(0, layout.height - height)
         self._return_to(position)
         if position is not None:
             # The line with the pill.
@@ -160,8 +157,13 @@ class Transcript(SelectableRows, can_focus=True):
         self.refresh()
 
     def _reading_position(self) -> ReadingPosition | None:
-        """Return the position of the top row, None while following the end."""
-        return None if self.following else self.transcript_layout.reading_position(self.scroll_offset.y)
+        """Return the position of the top row, None while following the end.
+
+        Text does not move while it is selected.
+        """
+        if self.following and self.text_selection is None:
+            return None
+        return self.transcript_layout.reading_position(self.scroll_offset.y)
 
     def _return_to(self, position: ReadingPosition | None) -> None:
         """Show the rows at a position again, None: the end."""
@@ -311,8 +313,10 @@ class Transcript(SelectableRows, can_focus=True):
             _move_bar(self.vertical_scrollbar, y, layout.height, fine=not self.following)
 
     def follow(self) -> None:
-        """Scroll to the end and follow new text."""
+        """Scroll to the end and follow new text; nothing is selected then."""
         self.following = True
+        if self.text_selection is not None:
+            self.screen.clear_selection()
         if self.new_lines:
             self.new_lines = 0
             self.refresh()

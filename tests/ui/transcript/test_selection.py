@@ -8,7 +8,8 @@ from textual.app import ComposeResult
 from textual.pilot import Pilot
 from textual.widgets import Static
 
-from tests.ui.transcript.screen import Stage, screen_lines, session, text_part, turn
+from handinger_tui.core.turns.turn import TurnStatus
+from tests.ui.transcript.screen import Stage, grown, screen_lines, session, text_part, turn
 
 LINES = "\n\n".join(f"Line {number} of the answer." for number in range(60))
 
@@ -116,6 +117,31 @@ async def test_a_wrapped_line_is_copied_as_one() -> None:
         shown = first.replace("`", "")
         for expected in (shown, f"• {shown}", f"▎ {shown}", address, "First\nsecond", code):
             assert f"\n{expected}\n" in f"{copied}\n"
+
+
+async def test_text_does_not_move_while_it_is_selected_and_follows_again_behind_that() -> None:
+    part = text_part(LINES, open_=True)
+    shown = session(turn(1, part, prompt="Ask", status=TurnStatus.ACCEPTED))
+    app = Framed(shown)
+    app.transcript.styles.height = "1fr"
+    async with app.run_test(size=(60, 15)) as pilot:
+        await pilot.pause()
+        before = screen_lines(app)[:-1]
+        copied = await drag(pilot, (2, 3), (9, 5), (20, 7))
+        app.transcript.show(shown := grown(shown, text_part(f"{LINES}\n\nMore.\n\nAnd more.", open_=True)))
+        await pilot.pause()
+        assert screen_lines(app)[:-1] == before
+        assert "new lines" in screen_lines(app)[-1]
+        assert app.screen.get_selected_text() == copied
+        await pilot.click(offset=(5, 5))
+        app.transcript.show(shown := grown(shown, text_part(f"{LINES}\n\nMore.\n\nAnd the end.", open_=True)))
+        await pilot.pause()
+        assert "  And the end." in screen_lines(app)
+        assert "new lines" not in "".join(screen_lines(app))
+        assert await drag(pilot, (2, 3), (9, 5), (20, 7))
+        app.transcript.follow()
+        await pilot.pause()
+        assert not app.screen.get_selected_text()
 
 
 async def test_the_selection_of_one_session_is_not_that_of_another() -> None:
