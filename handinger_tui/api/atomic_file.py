@@ -212,18 +212,16 @@ def atomic_file(folder: Path) -> Iterator[AtomicFile]:
         file.abort()
 
 
-async def write_atomically(
-    chunks: AsyncIterator[bytes], folder: Path, name: str | None, wanted: int | None = None
-) -> Path:
-    """Write all `chunks` to a new file; `name`, `wanted` and the result are those of `AtomicFile.commit`.
+async def write_atomically(chunks: AsyncIterator[bytes], folder: Path, name: str | None) -> Path:
+    """Write all `chunks` to a new file. `name` and the result: see `AtomicFile.commit`.
 
     Raises:
-        ApiError: kind DISK or INCOMPLETE, and whatever `chunks` raises; then no file remains.
+        ApiError: kind DISK, and whatever `chunks` raises; then no file remains.
     """
     with atomic_file(folder) as file:
         async for chunk in chunks:
             await file.write(chunk)
-        return await file.commit(name, wanted)
+        return await file.commit(name)
 
 
 async def _run_in_thread(work: Callable[..., _T], *args: object) -> _T:

@@ -466,7 +466,7 @@ def file_too_large(limit: int) -> ApiError:
     )
 
 
-def file_incomplete(got: int, wanted: int | None = None) -> ApiError:
+def file_incomplete(got: int, wanted: int | None) -> ApiError:
     """A file ended early, or is larger than announced. `got`, `wanted`: bytes."""
     if wanted is not None and got > wanted:
         return StreamLost(

@@ -1,7 +1,7 @@
-"""JSON documents as trees, whose nodes are created on demand, and records as tables of cleaned cells.
+"""JSON documents as trees, whose nodes are created on demand; records as tables of clean cells.
 
-In a tree, numbers keep their notation, and all members that share a key are kept and marked: an ordinary
-parser loses both. A table (CSV, TSV or JSON records) counts what was read and left out.
+A tree keeps the notation of numbers, and all members with the same key, which it marks. A table counts what
+was read and what was omitted.
 """
 
 from __future__ import annotations
@@ -29,9 +29,9 @@ from handinger_tui.core.safety import clean, clean_line
 # -- trees -------------------------------------------------------------------------------------
 MAX_JSON_BYTES: Final = 16 << 20
 PAGE: Final = 1000
-"""Children that are created at once."""
+"""How many children are created at once."""
 PAUSE: Final = 2000
-"""Numbers and objects that are parsed between two pauses."""
+"""How many numbers and objects are parsed between two pauses."""
 _SHORT: Final = 200
 _NEST: Final = re.compile(r'"(?:[^"\\]|\\.)*+"?|([\[{])|([\]}])', re.DOTALL)
 
@@ -49,10 +49,10 @@ class NodeKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """One line of a tree. `key`: a member's name or a position in an array, cleaned and on one line.
+    """One line of a tree. `key`: the name of a member, or the position in an array, as one clean line.
 
-    `text`: the value, short and cleaned; `children`: their number; `duplicate`: an earlier member has
-    the same key.
+    `text`: the shortened and cleaned value; `children`: their number; `duplicate`: an earlier member has the
+    same key.
     """
 
     key: str
@@ -65,7 +65,7 @@ class Node:
 
 @dataclass(frozen=True, slots=True)
 class TreeModel:
-    """A document. `root` is None when it cannot be shown as a tree; then `notes` say why."""
+    """A document. `root`: None if it cannot be shown as a tree; then `notes` say why."""
 
     root: Node | None
     duplicates: int = 0
@@ -73,9 +73,9 @@ class TreeModel:
 
 
 def tree_of_json(data: bytes, *, pause: Callable[[], None] = lambda: None) -> TreeModel:
-    """The tree of a document. One that is too large, too deep or broken has no root but a note.
+    """The tree of a document; for one that is too large, too deep or invalid, a note instead of a root.
 
-    `pause` is called every `PAUSE` values, so that a thread lets others run; only its exceptions are raised.
+    `pause` is called every `PAUSE` values, so that a thread lets others run. Only its exceptions are raised.
     """
     if len(data) > MAX_JSON_BYTES:
         return TreeModel(None, notes=(f"larger than {MAX_JSON_BYTES >> 20} MiB, shown as text",))
@@ -95,12 +95,12 @@ def tree_of_json(data: bytes, *, pause: Callable[[], None] = lambda: None) -> Tr
 
 
 def tree_of_value(value: Any) -> TreeModel:
-    """The tree of a parsed JSON value: structured output, a data part, a tool's input."""
+    """The tree of a parsed JSON value (structured output, a data part, the input of a tool)."""
     return TreeModel(_node("", value))
 
 
 def children(node: Node, start: int = 0, limit: int = PAGE) -> list[Node]:
-    """The children of a node from `start` on, at most `limit`."""
+    """At most `limit` children of a node, from position `start` on."""
     value = node.value
     if isinstance(value, Members):
         seen = {key for key, _ in islice(value, start)}
@@ -118,7 +118,7 @@ def children(node: Node, start: int = 0, limit: int = PAGE) -> list[Node]:
 
 
 class _Parser:
-    """The parser of one document; it counts repeated keys and invalid constants."""
+    """Parses one document, and counts repeated keys and invalid constants."""
 
     def __init__(self, pause: Callable[[], None]) -> None:
         self.duplicates = self.constants = 0
@@ -137,7 +137,7 @@ class _Parser:
             self._pause()
 
     def _number(self, text: str) -> Number:
-        # A Python function, not the class itself: its call lets the interpreter switch threads.
+        # A Python function instead of the class lets the interpreter switch threads.
         self._count_value()
         return Number(text)
 
@@ -155,7 +155,7 @@ class _Parser:
 
 
 def _depth(text: str) -> int:
-    """The nesting depth of brackets outside strings, computed without recursion."""
+    """The nesting depth of brackets outside of strings, computed without recursion."""
     depth = deepest = 0
     for match in _NEST.finditer(text):
         if match.lastindex == 1:
@@ -195,20 +195,20 @@ Row = tuple[str, ...]
 SortKey = tuple[int, Decimal, str]
 
 NUMBER: Final = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]{1,4})?%?")
-LONGEST_NUMBER: Final = 100
-"""Characters of the longest number; longer cells are sorted as text."""
+MAX_NUMBER: Final = 100
+"""Cells with more characters are not numbers."""
 RUN: Final = 2000
-"""Rows that are sorted in one run, between two pauses."""
+"""How many rows are sorted between two pauses."""
 _SAMPLE: Final = 1000
 _ZERO: Final = Decimal(0)
 
 
 class TableModel(Struct, frozen=True):
-    """A table of cleaned cells.
+    """A table of clean cells.
 
-    `header` names the columns that are stored; a row may be shorter. `total` is the number of rows
-    read; `exact`: these are all rows. `columns` is the width of the widest row. `ragged` is the number
-    of rows with more or fewer cells than the header. `numeric` says which columns hold numbers only.
+    `header`: the names of the stored columns; a row may be shorter. `total`: the number of rows read;
+    `exact`: these are all rows. `columns`: the width of the widest row. `ragged`: the number of rows with
+    more or fewer cells than the header. `numeric`: which columns contain only numbers.
     """
 
     header: Row
@@ -234,7 +234,7 @@ class TableModel(Struct, frozen=True):
 
 
 def numeric_columns(rows: Sequence[Row], columns: int) -> tuple[bool, ...]:
-    """Which columns hold numbers only, judged by their first cells; empty cells are ignored."""
+    """Which columns contain only numbers, judged by their first cells; empty cells are ignored."""
     numeric: list[bool | None] = [None] * columns
     for row in rows[:_SAMPLE]:
         for at, cell in enumerate(row[:columns]):
@@ -244,12 +244,12 @@ def numeric_columns(rows: Sequence[Row], columns: int) -> tuple[bool, ...]:
 
 
 def is_number(cell: str) -> bool:
-    """Whether a cell is a plain number, maybe with "%". Thousands separators are ambiguous: not accepted."""
-    return len(cell) <= LONGEST_NUMBER and NUMBER.fullmatch(cell.strip()) is not None
+    """Whether a cell is a plain number, maybe with "%", without thousands separators, which are ambiguous."""
+    return len(cell) <= MAX_NUMBER and NUMBER.fullmatch(cell.strip()) is not None
 
 
 def sort_key(column: int, *, numeric: bool) -> Callable[[Row], SortKey]:
-    """The sort key of a row by one column. A numeric column sorts numbers by value, then the rest as text."""
+    """The sort key for one column. A numeric column has numbers sorted by value, then other cells as text."""
 
     def key(row: Row) -> SortKey:
         cell = row[column] if column < len(row) else ""
@@ -263,9 +263,9 @@ def sort_key(column: int, *, numeric: bool) -> Callable[[Row], SortKey]:
 def order_of(
     table: TableModel, column: int, *, descending: bool = False, pause: Callable[[], None] = lambda: None
 ) -> list[int]:
-    """Positions of the rows, sorted by a column. Rows with an empty cell come last in both directions.
+    """The positions of the rows, sorted by a column. Rows with an empty cell are last in both directions.
 
-    `pause` is called every few ms, so that a thread lets others run; an exception from it ends the sorting.
+    `pause` is called every few ms, so that a thread lets others run. An exception from it ends the sorting.
     """
     numeric = column < len(table.numeric) and table.numeric[column]
     key = sort_key(column, numeric=numeric)
@@ -278,7 +278,7 @@ def order_of(
                 run.append((key(row), at))
             else:
                 empty.append(at)
-        # One long sort would hold the interpreter lock; short runs, merged, release it in between.
+        # A long sort would hold the interpreter lock, so sort short runs and merge them.
         run.sort(key=itemgetter(0), reverse=descending)
         runs.append(run)
         pause()
@@ -291,22 +291,22 @@ def order_of(
 
 
 KEEP_CELLS: Final = 1_000_000
-"""Cells that are stored; rows after them are only counted."""
+"""How many cells are stored; later rows are only counted."""
 KEEP_COLUMNS: Final = 500
 STEP: Final = 2000
-"""Rows of one step: about 10 ms."""
+"""How many rows are read in one step, which takes about 10 ms."""
 _DELIMITERS: Final = ",;\t|"
 _QUOTED: Final = re.compile(r'"[^"\n]*"')
 _SEP_LINE: Final = re.compile(r"\ufeff?sep=([^\w\"\r\n])[\r\n]")
-"""A first line with which spreadsheets declare the delimiter."""
+"""A first line in which spreadsheets declare the delimiter."""
 _SNIFFED: Final = 65536
 
 
 class TableReader:
-    """Reads a table in steps: `while reader.step(): …`, with `reader.model()` at any time.
+    """Reads a table in steps: `while reader.step(): …`. `reader.model()` may be called at any time.
 
-    `delimiter` None: detect it from the first lines. `complete` False: `data` is only the beginning of the
-    file, so the last row may be cut.
+    `delimiter` None: it is detected from the first lines. `complete` False: `data` is only the beginning of
+    the file, so the last row may be cut.
     """
 
     def __init__(self, data: bytes, delimiter: str | None = None, *, complete: bool = True) -> None:
@@ -333,7 +333,7 @@ class TableReader:
         return self._total
 
     def step(self, rows: int = STEP) -> bool:
-        """Read up to `rows` more rows; True when there may be more. Never raises."""
+        """Read up to `rows` more rows. Returns whether there may be more; never raises."""
         if self._done:
             return False
         count = 0
@@ -371,7 +371,7 @@ class TableReader:
             self._cells += width
 
     def model(self) -> TableModel:
-        """The table as read so far. Its rows are the reader's own list, which grows while it reads on."""
+        """The table as read so far. Its rows are the list of the reader, which may still grow."""
         columns = max(self._width, self._widest)
         header = self._header or ()
         header += tuple(str(at) for at in range(len(header) + 1, min(columns, KEEP_COLUMNS) + 1))
@@ -383,7 +383,7 @@ class TableReader:
 
 
 def _delimiter(text: str) -> str:
-    """The declared delimiter, else the most frequent one, outside quotes, of the first line that has any."""
+    """The declared delimiter, or else the most frequent one outside of quotes in the first line with any."""
     if match := _SEP_LINE.match(text):
         return match[1]
     for line in islice(text.splitlines(), 20):
@@ -400,10 +400,10 @@ _CELL: Final = 500
 
 
 def table_of_value(value: Any) -> TableModel | None:
-    """A JSON value as a table; None when it is not an array of objects or of arrays.
+    """A JSON value as a table; None if it is not an array of objects or of arrays.
 
-    Columns are all keys in order of first appearance. A missing member leaves its cell empty; a null
-    member shows as null. For a document pass `TreeModel.root.value`.
+    The columns are all keys in order of first appearance. The cell of a missing member is empty, that of a
+    null member is "null". For a document pass `TreeModel.root.value`.
     """
     if not isinstance(value, list) or isinstance(value, Members) or not value:
         return None

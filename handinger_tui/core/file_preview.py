@@ -1,7 +1,7 @@
-"""Files: their kind, detected from their first bytes; text, its encoding and what was cut; pictures.
+"""Previews of files: their kind, detected from their first bytes; decoded text; pictures.
 
-Pillow decodes pictures, from bytes in memory, in the formats of `PICTURE_FORMATS` alone and after
-`check_picture` has bounded their size; it is imported when the first picture is looked at.
+Pillow decodes pictures from memory, only in `PICTURE_FORMATS`, and after `check_picture` has limited their
+size. It is imported with the first picture.
 """
 
 from __future__ import annotations
@@ -29,21 +29,21 @@ _MARKS: Final = (
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
-"""Byte order marks and their codecs; of two with a common prefix the longer one comes first."""
+"""Byte order marks and their codecs; of two with a common prefix, the longer one is first."""
 GUESS: Final = "cp1252"
-"""The codec for text that is not UTF-8: as browsers do, with letters where Latin-1 has control characters."""
+"""The codec for text that is not UTF-8, as in browsers: Latin-1 with letters for control characters."""
 _NAMES: Final = {"utf-8-sig": "UTF-8", GUESS: "Windows-1252"}
 GUESSED: Final = "not UTF-8; read as Windows-1252, so some letters may be wrong"
 _CONTROLS: Final = re.compile(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f\x7f]")
 _SAMPLE: Final = 65536
 _FEW: Final = 0.02
-"""Highest share of control characters in text (at least two are allowed); logs have some."""
+"""The maximum share of control characters in text, since logs have some; two are always allowed."""
 _FOREIGN: Final = 0.3
-"""Highest share of non-ASCII bytes in text of an old encoding."""
+"""The maximum share of non-ASCII bytes in text that is not UTF-8."""
 
 
 class Decoded(Struct, frozen=True):
-    """Decoded text. `note` is "" when the encoding is certain."""
+    """Decoded text. `note`: "" if the encoding is certain."""
 
     text: str
     encoding: str
@@ -51,9 +51,9 @@ class Decoded(Struct, frozen=True):
 
 
 def encoding_of(data: bytes, *, complete: bool = True) -> str | None:
-    """The Python codec for `data`; None when it is not text.
+    """The Python codec for `data`; None if it is not text.
 
-    `complete` False: `data` is the beginning of a longer text and may end inside a character.
+    `complete` False: `data` is only the beginning of a text, and may end inside a character.
     """
     for mark, codec in _MARKS:
         if data.startswith(mark):
@@ -65,7 +65,7 @@ def encoding_of(data: bytes, *, complete: bool = True) -> str | None:
         codecs.getincrementaldecoder("utf-8")().decode(data, final=complete)
     except UnicodeDecodeError:
         if b"\0" in data:
-            # Only the beginning is text.
+            # Only its beginning looks like text.
             return None
         foreign = len(sample.translate(None, bytes(range(128))))
         return GUESS if foreign <= _FOREIGN * len(sample) else None
@@ -83,11 +83,11 @@ def decode(data: bytes, *, complete: bool = True) -> Decoded:
 
 MAX_LINES: Final = 5000
 MAX_COLUMNS: Final = 4000
-"""Characters of a line that are shown; the rest is cut."""
+"""Characters of a line that are shown."""
 
 
 class TextModel(Struct, frozen=True):
-    """The cleaned lines to show. `total`: the number of lines read; `exact`: the whole file was read."""
+    """The clean lines to show. `total`: the number of lines read; `exact`: the complete file was read."""
 
     lines: tuple[str, ...]
     total: int
@@ -116,7 +116,7 @@ def read_text(data: bytes, *, complete: bool = True) -> TextModel:
     if "\r" in text:
         text = text.replace("\r\n", "\n").replace("\r", "\n")
     total = text.count("\n") + (1 if text and not text.endswith("\n") else 0)
-    # No regular expression: over megabytes it would hold the interpreter lock and freeze the screen.
+    # A regular expression would hold the interpreter lock for megabytes, and freeze the screen.
     lines = text.split("\n", MAX_LINES)[: min(MAX_LINES, total)]
     long = sum(len(line) > MAX_COLUMNS for line in lines)
     are_cut = f"{plural(long, 'line')} {'is' if long == 1 else 'are'} cut after {MAX_COLUMNS:,} characters"
@@ -125,13 +125,13 @@ def read_text(data: bytes, *, complete: bool = True) -> TextModel:
 
 
 def _line(line: str) -> str:
-    """A cut and cleaned line; a vertical tab or line separator in it must not split it."""
+    """A line, shortened and cleaned; a vertical tab or a line separator in it does not split it."""
     cut = line if len(line) <= MAX_COLUMNS else line[:MAX_COLUMNS] + "…"
     return clean(cut).replace("\n", " ")
 
 
 HEAD: Final = 8192
-"""Bytes that are enough to detect the kind of a file."""
+"""How many bytes are enough to detect the kind of a file."""
 
 
 class Shape(StrEnum):
@@ -152,8 +152,8 @@ class Shape(StrEnum):
 class PreviewKind(Struct, frozen=True):
     """The detected kind of a file.
 
-    `detail`: the language of code, the format of an image or the kind of a binary file; "" when not
-    known. `note`: a sentence on a name that contradicts the content; "" when it does not.
+    `detail`: the language of code, the format of an image or the kind of a binary file; "" if unknown.
+    `note`: a sentence if the name of the file contradicts its content, else "".
     """
 
     shape: Shape
@@ -201,7 +201,7 @@ _LANGUAGES: Final = {
     )
     for extension in extensions.split()
 }  # fmt: skip
-"""File extension, or whole file name → language, as highlighters name it."""
+"""File extension, or file name without one → language, as highlighters name it."""
 _TEXTS: Final = {
     **dict.fromkeys(("md", "markdown", "mdown"), Shape.MARKDOWN),
     **dict.fromkeys(("json", "geojson", "ipynb", "webmanifest"), Shape.JSON),
@@ -275,7 +275,7 @@ def _shape_of_type(media_type: str) -> Shape | None:
 
 
 def _extension(name: str) -> str:
-    """The extension of a file name in lower case; the whole name when it has none."""
+    """The extension of a file name in lower case; the name itself if it has none."""
     last = name.replace("\\", "/").rpartition("/")[2].strip().lower()
     stem, dot, extension = last.rpartition(".")
     return extension if dot and (stem or extension in _LANGUAGES) else last
@@ -289,7 +289,7 @@ _CONTENT_OF_EXTENSIONS: Final = {
 
 
 def _with_note(kind: PreviewKind, extension: str) -> PreviewKind:
-    """`kind`, with a note when the file name promises other content."""
+    """`kind`, with a note if the file name promises other content."""
     promised = _CONTENT_OF_EXTENSIONS.get(extension)
     actual = {Shape.IMAGE: "an image", Shape.PDF: "a PDF", Shape.BINARY: "binary data"}.get(
         kind.shape, "text"
@@ -304,18 +304,18 @@ Pixel = tuple[int, int, int]
 """Red, green, blue, 0 to 255."""
 PixelGrid = Sequence[Sequence[Pixel]]
 Cell = tuple[str, Pixel, Pixel | None]
-"""The character, its color, and the background color; None for no background."""
+"""The character, its color, and the background color or None."""
 UPPER: Final = "▀"
 
 PICTURE_FORMATS: Final = ("png", "jpeg", "gif", "webp", "bmp")
-"""The formats that are decoded. Pillow's other decoders are never asked."""
+"""The only formats that are decoded."""
 MAX_PIXELS: Final = 50_000_000
 SUSPECT_PIXELS: Final = 10_000_000
-"""Size from which `MAX_RATIO` applies; small charts of few colors compress far better than photographs."""
+"""`MAX_RATIO` applies above this size; small charts with few colors compress far better than photographs."""
 MAX_RATIO: Final = 100
 """Pixels per byte of the file."""
 _REDUCIBLE: Final = frozenset({"L", "LA", "RGB", "RGBA", "CMYK"})
-"""Pillow modes whose pixels can be averaged without conversion."""
+"""Modes of Pillow whose pixels can be averaged without conversion."""
 
 
 class NotDrawn(ValueError):
@@ -331,10 +331,12 @@ class Picture(Struct, frozen=True):
     height: int
 
     def grid(self, columns: int, lines: int, ground: Pixel) -> PixelGrid:
-        """The pixels of `columns` × `lines` cells of half blocks; transparency shows `ground`. Takes long.
+        """The pixels for at most `columns` × `lines` cells with half blocks.
+
+        It is slow, so call it in a thread. `ground`: the color behind transparent pixels.
 
         Raises:
-            NotDrawn: the picture is broken.
+            NotDrawn: the picture is damaged.
         """
         width, height = fitting(self.width, self.height, columns, lines)
         flat = self._scaled(width, height, ground).tobytes()
@@ -342,14 +344,14 @@ class Picture(Struct, frozen=True):
         return [pixels[at : at + width] for at in range(0, len(pixels), width)]
 
     def _scaled(self, width: int, height: int, ground: Pixel) -> Image:
-        """The picture in RGB, scaled to `width` × `height` pixels, over the background color."""
+        """The picture in RGB, scaled to `width` × `height` pixels, over the color `ground`."""
         from PIL import Image as Pillow  # 20 MB, 40 ms
 
         try:
             with _open(self.data, self.format) as image:
                 image.draft("RGB", (width * 2, height * 2))
                 factor = min(image.width // width, image.height // height)
-                # Reduce it before the conversion where the mode allows: RGBA takes four bytes per pixel.
+                # If the mode allows it, reduce before the conversion: RGBA takes four bytes per pixel.
                 near = image.reduce(factor) if factor > 1 and image.mode in _REDUCIBLE else image
                 small = _rgba(near).resize((width, height), Pillow.Resampling.BOX)
         except Exception as problem:  # A library may raise anything on untrusted bytes.
@@ -359,7 +361,7 @@ class Picture(Struct, frozen=True):
 
 
 class ImageCheck(Struct, frozen=True):
-    """The result of the header check. `picture` is None where it is not decoded: `why` says the reason."""
+    """The result of the header check. `picture`: None if it must not be decoded; `why`: the reason."""
 
     what: str
     counted: str
@@ -370,7 +372,7 @@ class ImageCheck(Struct, frozen=True):
 def check_picture(data: bytes, name: str, *, complete: bool) -> ImageCheck:
     """Check an image by its header, without decoding it.
 
-    `name`: one of `PICTURE_FORMATS`. `complete`: `data` is the complete file, not only its beginning.
+    `name`: one of `PICTURE_FORMATS`. `complete`: `data` is the complete file.
     """
     what, too_large = f"{name.upper()} image", "too large to show here; save it to open it"
     try:
@@ -389,7 +391,7 @@ def check_picture(data: bytes, name: str, *, complete: bool) -> ImageCheck:
 
 
 def bomb(width: int, height: int, file_bytes: int | None) -> str | None:
-    """Why an image must not be decoded (a decompression bomb); None: it may. `file_bytes` None: unknown."""
+    """Why an image may be a decompression bomb; None if it is not. `file_bytes` None: unknown."""
     text, pixels = f"{width:,} × {height:,} pixels", width * height
     if pixels > MAX_PIXELS:
         return f"{text} is more than {MAX_PIXELS // 1_000_000} million"
@@ -402,20 +404,20 @@ def _open(data: bytes, name: str) -> Image:
     """Read the header. Raises whatever Pillow raises."""
     from PIL import Image as Pillow  # 20 MB, 40 ms
 
-    # `bomb` has a stricter limit, which raises no warning into the terminal and names the size.
+    # `bomb` has a stricter limit and a better message; Pillow would print a warning into the terminal.
     Pillow.MAX_IMAGE_PIXELS = None
     return Pillow.open(io.BytesIO(data), formats=[name.upper()])
 
 
 def _rgba(image: Image) -> Image:
     if image.mode == "I;16":
-        # Pillow cuts these off at 255 instead of dropping the lower byte.
+        # Pillow would clip these values at 255 instead of dropping the lower byte.
         image = image.point(lambda value: value / 256, "L")
     return image.convert("RGBA")
 
 
 def fitting(width: int, height: int, columns: int, lines: int) -> tuple[int, int]:
-    """The size in pixels at which an image fits `columns` × `lines` cells, in proportion, never enlarged."""
+    """The size in pixels at which an image fits `columns` × `lines` cells, in proportion, not enlarged."""
     across, down = max(1, columns), max(1, lines * 2)
     if width <= across and height <= down:
         return max(1, width), max(1, height)
@@ -425,8 +427,8 @@ def fitting(width: int, height: int, columns: int, lines: int) -> tuple[int, int
 
 
 def half_blocks(pixels: PixelGrid) -> list[list[Cell]]:
-    """One line of cells for two rows of pixels; the upper pixel is the color of the character."""
-    # The last line of an odd number has no lower pixels.
+    """One line of cells for each two rows of pixels; the upper pixel is the color of the character."""
+    # With an odd number of rows, the last line has no lower pixels.
     lower: Sequence[Sequence[Pixel | None]] = (*pixels[1::2], [None] * len(pixels[0]) if pixels else [])
     pairs = zip(pixels[::2], lower, strict=False)
     return [[(UPPER, top, low) for top, low in zip(*rows, strict=True)] for rows in pairs]

@@ -1,4 +1,4 @@
-"""The receipt of one turn as labeled rows, as Markdown and as JSON. Text of the service is cleaned here."""
+"""The receipt of one turn as labeled rows, as Markdown and as JSON, with cleaned texts."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ UNKNOWN: Final = "unknown"
 
 
 class ReceiptRow(Struct, frozen=True):
-    """One labeled value; `note` is a remark about the value, or ""."""
+    """One labeled value. `note`: a remark, or ""."""
 
     label: str
     value: str
@@ -84,7 +84,7 @@ RAW: Final = (
 
 
 def sections_of(facts: ReceiptFacts) -> tuple[Section, ...]:
-    """All sections, the most requested first."""
+    """All sections, the most important ones first."""
     sections = {
         "Cost": _cost(facts),
         BY_CATEGORY: _categories(facts),
@@ -99,13 +99,13 @@ def sections_of(facts: ReceiptFacts) -> tuple[Section, ...]:
 
 
 def _at_price(facts: ReceiptFacts) -> Decimal | None:
-    """What the credits cost at the person's price, where no cost in USD is known."""
+    """The cost of the credits at the person's price; None if there is a cost in USD."""
     money = facts.money
     return None if money.usd is not None else at_price(money.usage.credits, facts.session.credit_usd)
 
 
 def _or_missing(facts: ReceiptFacts, text: str | None) -> str:
-    """`text`, or what is shown instead of a missing value."""
+    """`text`, or the words for a missing value."""
     if text is not None:
         return text
     return PENDING if facts.waiting else NOT_REPORTED
@@ -146,7 +146,7 @@ def _cost(facts: ReceiptFacts) -> list[ReceiptRow]:
 
 
 def _read_as(facts: ReceiptFacts) -> list[ReceiptRow]:
-    """The reading in short, which decides every amount."""
+    """How the figures were read, in short."""
     words = reading_words(facts.money.reading, pinned=facts.money.pinned)
     return [ReceiptRow("Read as", words.short, words.sign)] if words.sign and not facts.free else []
 
@@ -294,7 +294,7 @@ def _read(facts: ReceiptFacts) -> list[ReceiptRow]:
 
 
 def _raw(facts: ReceiptFacts) -> list[ReceiptRow]:
-    """Each member that was reported, with its exact values in the reads before and after the turn."""
+    """Each reported figure, with its exact values in the readings before and after the turn."""
     rows = []
     for label, member in RAW:
         values = [(read, raw_text(read, member)) for read in (facts.turn.before, facts.turn.snapshot)]
@@ -305,7 +305,7 @@ def _raw(facts: ReceiptFacts) -> list[ReceiptRow]:
 
 
 def raw_text(read: Snapshot | None, member: str) -> str | None:
-    """A member of a read in plain digits; None where it was not reported."""
+    """A figure of a reading in plain digits; None if it was not reported."""
     if read is None:
         return None
     group = read.usage if hasattr(read.usage, member) else read.costs
@@ -318,7 +318,7 @@ SCHEMA: Final = "handinger-tui/receipt/1"
 
 
 class Receipt(Struct, frozen=True):
-    """A receipt. `title` is the first line of the prompt; `sections` are for display, `facts` for export."""
+    """A receipt. `title`: the first line of the prompt; `sections`: to be shown; `facts`: for JSON."""
 
     title: str
     sections: tuple[Section, ...]
@@ -328,7 +328,7 @@ class Receipt(Struct, frozen=True):
 def receipt_page(
     session: Session, turn: Turn, typical_cost: TypicalCost | None = None, times: Times | None = None
 ) -> Receipt:
-    """The receipt of one turn. `times` is the result of `facts.times_of` for the frames of the turn."""
+    """The receipt of one turn. `times`: the result of `receipts.times_of` for the frames of the turn."""
     facts = facts_of(session, turn, typical_cost, times)
     title = clean_line(title_from(turn.order.prompt), 100) or "a turn without a prompt"
     return Receipt(title, sections_of(facts), facts)
@@ -339,7 +339,7 @@ _MARKS: Final = re.compile(r"([\\`*\[\]<>|~]|(?<![0-9A-Za-z])_|_(?![0-9A-Za-z])|
 
 
 def receipt_markdown(receipt: Receipt) -> str:
-    """The receipt as Markdown lists; values are escaped, so that none becomes a link, a tag or emphasis."""
+    """The receipt as Markdown lists; values are escaped, so that they contain no links, tags or emphasis."""
     lines = [f"# Receipt: {_plain(receipt.title)}", ""]
     for section in receipt.sections:
         lines += [f"## {section.title}", ""]
@@ -356,7 +356,7 @@ def _plain(text: str) -> str:
 
 # -- JSON ------------------------------------------------------------------------------
 def receipt_json(receipt: Receipt) -> JsonObject:
-    """The receipt as JSON: money as exact decimal text, counts as integers, unknown as null, times in UTC."""
+    """The receipt as JSON: money as decimal text, counts as integers, unknown as null, times in UTC."""
     facts = receipt.facts
     session, turn, money, change = facts.session, facts.turn, facts.money, facts.change
     typical_cost = facts.typical_cost
@@ -421,7 +421,7 @@ def receipt_json(receipt: Receipt) -> JsonObject:
 
 
 def _reading_object(read: Snapshot | None) -> JsonObject | None:
-    """Usage and costs as the worker reported them; None where it was not read."""
+    """Usage and costs as the worker reported them; None if it was not read."""
     return (
         None if read is None else {"usage": figures_object(read.usage), "costs": figures_object(read.costs)}
     )

@@ -1,4 +1,4 @@
-"""Receipt facts, everything that is known about the cost of one turn, and the line under an answer."""
+"""Receipt facts: the data about the cost of one turn; the receipt line under an answer."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from handinger_tui.core.turns.turn import FREE, Turn, TurnStatus, level_of
 
 
 class ReadingWords(NamedTuple):
-    """`sign`: for the receipt line, "" where there is nothing to say; `short`: for a panel."""
+    """The words for a reading. `sign`: for the receipt line, may be ""; `short`: for a panel."""
 
     sign: str
     short: str
@@ -79,16 +79,16 @@ _SHOWN: Final = {
     "cache_write_tokens": "cache write tokens",
     "total_tokens": "total tokens",
 }
-"""The figures of a reading that money and tokens are computed from, in the order of the lines."""
+"""The figures that `meaning_lines` explains, in order, and their names."""
 
 
 def worker_of_figures(session: Session) -> str | None:
-    """The worker whose figures `/reading` is about; None before there is one."""
+    """The worker to which `/reading` applies; None if there is none yet."""
     return newest_worker(session.turns) or session.worker_id
 
 
 def meaning_lines(session: Session) -> list[str]:
-    """What the figures of the session's worker mean and why; a line for those of which the same is true."""
+    """What the figures of the session's worker mean, and why; figures with the same answer share a line."""
     index = MoneyIndex()
     index(session.turns, session.elsewhere)
     meters = index.results.get(newest_timeline(session.turns) or session.worker_id, [])
@@ -119,25 +119,25 @@ def _meaning_text(meter: MeterResult) -> str:
 
 
 ENOUGH_EARLIER: Final = 3
-"""Known earlier turns that a comparison with their median needs."""
+"""How many earlier turns a comparison with their median needs."""
 MOST_PERCENT: Final = 999_999
 """A larger percentage is shown as ">+999,999%"."""
 NEWEST: Final = 50
-"""Earlier turns that are compared: a long session must not make every receipt slow."""
+"""How many earlier turns are compared, so that a long session does not make every receipt slow."""
 
 
 class Times(Struct, frozen=True):
-    """When the request left and when the first answer arrived, in Unix milliseconds; None where unknown."""
+    """When the request left, and when the first answer arrived, in Unix milliseconds; None if unknown."""
 
     sent_ms: int | None = None
     answered_ms: int | None = None
 
 
 class MedianComparison(Struct, frozen=True):
-    """This turn compared with the median of `turns` known turns before it in its session.
+    """A turn compared with the median of `turns` earlier turns of its session.
 
-    `percent` is a signed integer; None when there are too few turns, when the amount of this turn is not
-    known, or when the median is 0.
+    `percent`: a signed integer; None if there are too few turns, if the amount of the turn is unknown, or if
+    the median is 0.
     """
 
     percent: int | None = None
@@ -173,7 +173,7 @@ class ReceiptFacts(Struct, frozen=True):
 
     @property
     def level(self) -> str:
-        """The budget of the turn; "" where another program started it and the budget is unknown."""
+        """The budget level of the turn; "" if unknown, since another program started it."""
         return level_of(self.turn.order.budget, self.turn.order.trigger)
 
     @property
@@ -188,7 +188,7 @@ class ReceiptFacts(Struct, frozen=True):
 
     @property
     def submitted_ms(self) -> int | None:
-        """When the user sent the turn; None where another program did."""
+        """When the user sent the turn; None if another program did."""
         order = self.turn.order
         return None if order.trigger.elsewhere else order.created_ms
 
@@ -196,14 +196,14 @@ class ReceiptFacts(Struct, frozen=True):
 def facts_of(
     session: Session, turn: Turn, typical_cost: TypicalCost | None = None, times: Times | None = None
 ) -> ReceiptFacts:
-    """All facts about `turn`; `typical_cost` and `times` come from the history, which is not read here."""
+    """All facts about `turn`. `typical_cost` and `times` come from the history."""
     return ReceiptFacts(
         session, turn, *_money_and_change(session, turn, MoneyIndex()), typical_cost, times or Times()
     )
 
 
 def _money_and_change(session: Session, turn: Turn, index: MoneyIndex) -> tuple[TurnMoney, MedianComparison]:
-    """The money of `turn`, which may be newer than in its session; unknown where it is no turn of it."""
+    """The money of `turn`, which may be newer than in its session; unknown if it is not in the session."""
     at, money = index.with_turn(session, turn)
     if at is None:
         return TurnMoney(), _change(turn, TurnMoney(), ())
@@ -212,7 +212,7 @@ def _money_and_change(session: Session, turn: Turn, index: MoneyIndex) -> tuple[
 
 
 def _change(turn: Turn, own: TurnMoney, earlier: Iterable[tuple[Turn, TurnMoney]]) -> MedianComparison:
-    """A turn compared with turns before it: in USD where it reports USD, else in credits."""
+    """A turn compared with earlier ones: in USD if it reports USD, else in credits."""
     unit = Unit.CREDITS if own.usd is None and own.usage.credits is not None else Unit.USD
     previous = spread(money.amount(unit) for other, money in earlier if _is_own(other, money))
     own_amount = own.amount(unit) if _is_own(turn, own) else None
@@ -226,7 +226,7 @@ def _change(turn: Turn, own: TurnMoney, earlier: Iterable[tuple[Turn, TurnMoney]
 
 
 def _is_own(turn: Turn, money: TurnMoney) -> bool:
-    """Whether the amounts are final and those of the turn alone."""
+    """Whether the amounts are final, and not shared."""
     return turn.status not in FREE and money.final and not money.shared
 
 
@@ -240,7 +240,7 @@ def change_text(percent: int | None) -> str:
 
 
 def times_of(frames: Iterable[Frame]) -> Times:
-    """When the request left and when the first answer arrived, by the frames of a turn."""
+    """When the request left, and when the first answer arrived, by the frames of a turn."""
     sent: int | None = None
     for frame in frames:
         if sent is None:
@@ -262,13 +262,10 @@ def _is_answer(frame: Frame) -> bool:
 def receipt_line(session: Session, turn: Turn, index: MoneyIndex | None = None) -> str:
     """Duration, steps, tokens, credits, USD, budget, sources and files; "" for a running or unsent turn.
 
-    For a turn that was refused only what `_refused_text` says.
-
-    After the amount follow the change against the median of the turns before and the sign of its reading:
-    "Σ" for totals of the worker, "1×" for reports of each turn. A cost that was not reported is
-    named so, never shown as zero. Figures of a worker that is not known to have finished begin with
-    "so far", and a duration by our own clock with "~". `index`: pass one for many lines of a session, so
-    that the money of its turns is computed only once.
+    After the amount follow the change from the median of earlier turns, and the sign of the reading: "Σ" for
+    totals of the worker, "1×" for figures of each turn. A cost that was not reported is never shown as zero.
+    Figures that are not final begin with "so far", a duration by our own clock with "~". Pass `index` for
+    several lines of a session, so that the money of its turns is computed only once.
     """
     if turn.live:
         return ""
@@ -279,7 +276,7 @@ def receipt_line(session: Session, turn: Turn, index: MoneyIndex | None = None) 
 
 
 def _refused_text(money: TurnMoney) -> str:
-    """What a turn cost that never started: "" for nothing, as is usual."""
+    """The line of a turn that never started: usually "", since it cost nothing."""
     if not money.grew:
         return ""
     amount = credits_words(money.usage.credits) if not money.usd else usd_text(money.usd)
@@ -326,7 +323,7 @@ def amount_words(money: TurnMoney, amount: str, unit: Unit = Unit.USD) -> str:
 
 
 def share_text(money: TurnMoney) -> str:
-    """With whom the turn shares its amount; "" where it does not."""
+    """With what the turn shares its amount; "" if it does not."""
     if not money.shared:
         return ""
     return f"shared with {plural(money.others, 'other run')}" if money.others else "with costs from before it"
@@ -339,7 +336,7 @@ def _split_excess(money: TurnMoney) -> Decimal | None:
 
 
 def duration_text(turn: Turn, money: TurnMoney) -> str:
-    """The duration: as reported, else by our own clock ("~12 s"); "" where it is unknown."""
+    """The duration: as reported, else by our own clock ("~12 s"); "" if unknown."""
     if money.final and money.usage.duration_ms is not None:
         return duration(money.usage.duration_ms)
     elapsed = elapsed_ms(turn)

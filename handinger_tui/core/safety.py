@@ -517,7 +517,7 @@ def split_name(name: str) -> tuple[str, str]:
 
 
 # -- HTML -------------------------------------------------------------------------
-def html_page(title: str, style: str, main: str, *, policy: str = "") -> str:
+def html_page(title: str, style: str, main: str, policy: str) -> str:
     """A self-contained HTML page, which runs and loads nothing.
 
     `title`: text; `style`: CSS; `main`: HTML; `policy`: additional rules of the content security policy.

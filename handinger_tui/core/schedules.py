@@ -1,7 +1,7 @@
-"""Schedules of a worker: what a person types, when runs come, and what they will probably cost.
+"""Schedules of a worker: the typed requests, the times of the runs, and their probable cost.
 
-The service decides when a schedule runs. What is computed here is what a rule means; a time that the service
-names comes first. `zone` is the time zone that people read times in; None: that of this machine.
+The service decides when a schedule runs; the times computed here are estimates. `zone`: the time zone in
+which times are typed and shown; None: that of this machine.
 """
 
 from __future__ import annotations
@@ -32,15 +32,17 @@ from handinger_tui.core.money.typical_cost import (
 from handinger_tui.core.safety import clean_line
 
 MAX_SECONDS: Final = 31_536_000
-"""Longest delay and interval: one year."""
+"""The longest delay or interval: one year."""
 MAX_CRON: Final = 200
 """Characters of a cron expression."""
 CRON_FIELDS: Final = 5
+NEXT_RUNS: Final = 3
+"""How many runs of a schedule are shown."""
 MONTH_S: Final = 30 * 86_400
-"""Seconds of the month of a price: 30 days."""
+"""Seconds in the month of a price: 30 days."""
 SAME_TIME: Final = timedelta(minutes=1)
 STANDARD: Final = "standard"
-"""The budget of a schedule that names none."""
+"""The budget of a schedule without one."""
 EXAMPLES: Final = (
     "Examples: every 1d REPORT · in 2h REPORT · at 2027-01-15 09:00 REPORT · cron 0 9 * * 1-5 REPORT"
 )
@@ -51,7 +53,7 @@ UNSTOPPED: Final = "Runs start automatically, even while this program is closed.
 
 
 class At(Struct, frozen=True):
-    """Once, at a moment (which has a time zone)."""
+    """Once, at a moment with a time zone."""
 
     moment: datetime
 
@@ -69,7 +71,7 @@ class Every(Struct, frozen=True):
 
 
 class Cron(Struct, frozen=True):
-    """At the times of a cron expression of five fields, in the time zone of the service."""
+    """At the times of a cron expression with five fields, in the time zone of the service."""
 
     expression: str
 
@@ -78,7 +80,7 @@ Rule = At | After | Every | Cron
 
 
 class NewSchedule(Struct, frozen=True):
-    """A schedule to add: turns that the service starts on its own."""
+    """A schedule to add."""
 
     instruction: str
     rule: Rule
@@ -86,9 +88,9 @@ class NewSchedule(Struct, frozen=True):
 
 
 class Schedule(Struct, frozen=True):
-    """A schedule as the service lists it; what it leaves out is None. Its texts are not clean.
+    """A schedule as the service lists it; missing members are None. Its texts are not clean.
 
-    `kind`: the service's word for the kind of rule; `rule` is None where the rule cannot be read.
+    `kind`: the service's word for the kind of rule. `rule`: None if it cannot be read.
     """
 
     schedule_id: str | None = None
@@ -102,7 +104,7 @@ class Schedule(Struct, frozen=True):
 class ScheduleList(Struct, frozen=True):
     """The schedules of a worker, and the time zone of its cron expressions.
 
-    `zone` is None where the service names none that this machine has: then UTC is assumed.
+    `zone`: None if the service names none, or none that this machine has; then UTC is assumed.
     """
 
     schedules: tuple[Schedule, ...] = ()
@@ -116,7 +118,7 @@ class ScheduleList(Struct, frozen=True):
 
     @property
     def zone_text(self) -> str:
-        """The name of that zone; "UTC (assumed)" where the service names none."""
+        """The name of this zone; "UTC (assumed)" if the service names none."""
         name = clean_line(self.zone_name or "", 60)
         if self.zone is not None:
             return name
@@ -124,13 +126,13 @@ class ScheduleList(Struct, frozen=True):
 
 
 class Added(Struct, frozen=True):
-    """A schedule that was added. `from_list`: the answer was lost, and the list of schedules shows it."""
+    """A schedule that was added. `from_list`: the answer was lost, but the list shows the schedule."""
 
     schedule: Schedule
     from_list: bool = False
 
 
-# -- reading what a person types -------------------------------------------------------------
+# -- typed requests --------------------------------------------------------------------------
 _UNITS: Final = {"w": 604_800, "d": 86_400, "h": 3600, "m": 60, "s": 1}
 _SPAN: Final = re.compile("".join(f"(?:([0-9]{{1,9}}){letter})?" for letter in _UNITS))
 _NAMED: Final = {"minute": 60, "hour": 3600, "day": 86_400, "week": 604_800}
@@ -143,7 +145,7 @@ _TIME: Final = re.compile(r"[0-9]{1,2}:[0-9]{2}\S*")
 
 
 def read_span(text: str) -> int:
-    """Seconds: "90", "90s", "15m", "1h30m", "1d", "hour". Raises SettingsError."""
+    """The seconds of a duration: "90", "90s", "15m", "1h30m", "1d", "hour". Raises SettingsError."""
     word = text.strip().lower()
     match = _SPAN.fullmatch(word)
     if word in _NAMED:
@@ -167,10 +169,10 @@ def read_span(text: str) -> int:
 
 
 def read_moment(text: str, now: datetime, zone: tzinfo | None) -> datetime:
-    """A date and time ("2027-01-15 09:00", also with "Z" or "+01:00"), or the next "09:00".
+    """The moment of a date and time ("2027-01-15 09:00", also with "Z" or "+01:00"), or the next "09:00".
 
     Raises:
-        SettingsError: also for a time in the past.
+        SettingsError: not a time, or a time in the past.
     """
     match = _MOMENT.fullmatch(text.strip())
     try:
@@ -203,12 +205,12 @@ def read_moment(text: str, now: datetime, zone: tzinfo | None) -> datetime:
 
 
 def _localized(moment: datetime, zone: tzinfo | None) -> datetime:
-    """A moment without a time zone, as one in `zone`."""
+    """A naive time as a time in `zone`."""
     return moment.astimezone() if zone is None else moment.replace(tzinfo=zone)
 
 
 def read_cron(text: str, now: datetime) -> str:
-    """A cron expression of five fields that comes true some day. Raises SettingsError."""
+    """A cron expression with five fields and at least one run. Raises SettingsError."""
     expression = " ".join(text.split())
     if not any(_cron_runs(expression, now)):
         raise SettingsError(
@@ -219,7 +221,7 @@ def read_cron(text: str, now: datetime) -> str:
 
 
 def read_request(text: str, now: datetime, zone: tzinfo | None) -> tuple[Rule, str]:
-    """The rule and the instruction of "every 1d REPORT", "cron 0 9 * * 1-5 REPORT" and the like.
+    """The rule and the instruction of a request like "every 1d REPORT" or "cron 0 9 * * 1-5 REPORT".
 
     Raises:
         SettingsError
@@ -247,7 +249,7 @@ def read_request(text: str, now: datetime, zone: tzinfo | None) -> tuple[Rule, s
 
 
 def _split_word(text: str) -> tuple[str, str]:
-    """The first word, and what follows."""
+    """The first word and the remainder."""
     word, *others = text.split(maxsplit=1) or [""]
     return word, others[0] if others else ""
 
@@ -261,7 +263,7 @@ def _split_moment(text: str) -> tuple[str, str]:
 
 
 def _split_cron(text: str) -> tuple[str, str]:
-    """The first five words, or what is quoted, and what follows."""
+    """The first five words, or a quoted expression, and the remainder."""
     if text[:1] in ('"', "'"):
         expression, _, remainder = text[1:].partition(text[0])
         return expression, remainder
@@ -270,8 +272,10 @@ def _split_cron(text: str) -> tuple[str, str]:
 
 
 # -- runs --------------------------------------------------------------------------------------
-def next_runs(rule: Rule | None, now: datetime, cron_zone: tzinfo, count: int = 3) -> tuple[datetime, ...]:
-    """The next runs of a rule that is added now; none where they cannot be computed."""
+def next_runs(
+    rule: Rule | None, now: datetime, cron_zone: tzinfo, count: int = NEXT_RUNS
+) -> tuple[datetime, ...]:
+    """The next runs of a rule that is added now; () if they cannot be computed."""
     match rule:
         case At(moment):
             return (moment,)
@@ -285,30 +289,30 @@ def next_runs(rule: Rule | None, now: datetime, cron_zone: tzinfo, count: int = 
             return ()
 
 
-def runs_of(schedule: Schedule, now: datetime, cron_zone: tzinfo, count: int = 3) -> tuple[datetime, ...]:
-    """The next runs of a schedule: the one that the service names, and what follows from the rule.
+def runs_of(schedule: Schedule, now: datetime, cron_zone: tzinfo) -> tuple[datetime, ...]:
+    """The next runs of a schedule: the one that the service names, then those by the rule.
 
-    Nothing follows where the service computes in another time zone.
+    Only the first one if it does not fit the rule, since the service then uses another time zone.
     """
     first, rule = schedule.next_run, schedule.rule
     if first is None:
-        return next_runs(rule, now, cron_zone, count) if isinstance(rule, Cron) else ()
+        return next_runs(rule, now, cron_zone) if isinstance(rule, Cron) else ()
     if isinstance(rule, Cron):
         before = next_runs(rule, first - SAME_TIME, cron_zone, 1)
         if not before or not is_same_time(before[0], first):
             return (first,)
     elif not isinstance(rule, Every):
         return (first,)
-    return (first, *next_runs(rule, first, cron_zone, count - 1))
+    return (first, *next_runs(rule, first, cron_zone, NEXT_RUNS - 1))
 
 
 def is_same_time(one: datetime, other: datetime) -> bool:
-    """Whether two moments are the same one: services may leave out the seconds."""
+    """Whether two moments are the same, except for the seconds, which services may omit."""
     return abs(one - other) < SAME_TIME
 
 
 def _cron_runs(expression: str, after: datetime) -> Iterator[datetime]:
-    """The moments of an expression after another one; none where it cannot be read."""
+    """The runs of an expression after a moment; none if it cannot be read."""
     if len(expression) > MAX_CRON or len(expression.split()) != CRON_FIELDS:
         return
     try:
@@ -319,7 +323,7 @@ def _cron_runs(expression: str, after: datetime) -> Iterator[datetime]:
 
 @lru_cache(maxsize=64)
 def runs_per_month(rule: Rule | None) -> Decimal | None:
-    """How many runs come in 30 days, on an average of a year; None for one run, or where it is unknown."""
+    """How many runs there are in 30 days, on average over a year; None for a single run, or if unknown."""
     match rule:
         case Every(seconds):
             return Decimal(MONTH_S) / seconds
@@ -328,7 +332,7 @@ def runs_per_month(rule: Rule | None) -> Decimal | None:
                 return None
             minute, hour, *days = expression.split()
             of_day = _count(f"{minute} {hour} * * *", 1)
-            # Four years hold a leap day.
+            # Four years include a leap day.
             spans = ((length, _count(f"0 0 {' '.join(days)}", length)) for length in (365, 1461))
             length, run_days = next(((length, count) for length, count in spans if count), (1, 0))
             return Decimal(of_day * run_days * 30) / length
@@ -337,14 +341,14 @@ def runs_per_month(rule: Rule | None) -> Decimal | None:
 
 
 def _count(expression: str, days: int) -> int:
-    """How many times an expression comes true within some days from a new year on."""
+    """How many runs an expression has in the first `days` days of a year."""
     start = datetime(2027, 1, 1, tzinfo=UTC)
     end = start + timedelta(days=days)
     return sum(1 for _ in takewhile(end.__gt__, _cron_runs(expression, start - timedelta(seconds=1))))
 
 
 def soonest_first(listed: ScheduleList) -> ScheduleList:
-    """The schedules by their next run; those without one last."""
+    """The schedules sorted by their next run; those without one are last."""
     latest = datetime.max.replace(tzinfo=UTC)
     ordered = sorted(listed.schedules, key=lambda one: one.next_run or latest)
     return replace(listed, schedules=tuple(ordered))
@@ -352,9 +356,9 @@ def soonest_first(listed: ScheduleList) -> ScheduleList:
 
 # -- price ---------------------------------------------------------------------------------------
 class Price(Struct, frozen=True):
-    """What a schedule will probably cost. `runs`: runs in 30 days; None for a single run, or unknown.
+    """The probable cost of a schedule. `runs`: in 30 days; None for a single run, or if unknown.
 
-    Every amount is an estimate from earlier turns, and None where there are none.
+    Amounts are estimates from earlier turns; None if there are none.
     """
 
     typical: TypicalCost
@@ -363,22 +367,22 @@ class Price(Struct, frozen=True):
 
     @property
     def unit(self) -> Unit:
-        """USD where it was ever reported, else credits."""
+        """USD if it was ever reported, else credits."""
         return unit_and_spread(self.typical)[0]
 
     @property
     def of_run(self) -> Spread:
-        """What a run costs."""
+        """The distribution of the cost of a run."""
         return unit_and_spread(self.typical)[1]
 
     @property
     def per_month(self) -> Decimal | None:
-        """The median of a run for all runs of 30 days."""
+        """The cost of all runs in 30 days, by the median of a run."""
         median = self.of_run.median
         return None if median is None or self.runs is None else EXACT.multiply(median, self.runs)
 
     def words(self, amount: Decimal) -> str:
-        """An estimate, "~$1.20"; of credits also at the person's price, "~30 credits (~$0.30)"."""
+        """An estimate, "~$1.20"; credits also at the person's price, "~30 credits (~$0.30)"."""
         dollars = self.typical.at_price(self.unit, amount)
         return f"~{rough(amount, self.unit)}" + (f" ({dollars})" if dollars else "")
 
@@ -399,12 +403,12 @@ def price_tag(price: Price) -> str:
 
 
 def short_price_tag(price: Price) -> str:
-    """The part of the tag that matters most: that of the month, where runs repeat."""
+    """The last part of the tag: the price of a month, if runs repeat."""
     return price_tag(price).rpartition(", ")[2]
 
 
 def price_sentences(price: Price) -> str:
-    """The tag with the number of runs and what the estimate rests on."""
+    """The tag with the number of runs and the basis of the estimate."""
     runs = "" if price.runs is None else f" ({runs_text(price.runs)})"
     basis = typical_cost_text(price.typical)
     if price.of_run.median is None:
@@ -413,7 +417,7 @@ def price_sentences(price: Price) -> str:
 
 
 def monthly_text(prices: Sequence[Price]) -> str:
-    """What all repeated runs cost together: "~$3.40 a month + 1 schedule unknown"; "" where none repeats."""
+    """The cost of all repeated runs: "~$3.40 a month + 1 schedule unknown"; "" if none repeats."""
     repeated = [price for price in prices if not price.is_once]
     sums = []
     for unit in Unit:
@@ -429,7 +433,7 @@ def monthly_text(prices: Sequence[Price]) -> str:
 
 
 def runs_text(runs: Decimal) -> str:
-    """How many runs a month: "30 runs a month", "0.5 runs a month"."""
+    """The number of runs in a month: "30 runs a month", "0.5 runs a month"."""
     number = f"{runs:,.0f}" if runs >= 10 else f"{runs:.1f}".removesuffix(".0")
     number = "<0.1" if number == "0" else number
     return f"{number} {'run' if number == '1' else 'runs'} a month"
@@ -450,7 +454,7 @@ def span_text(seconds: int) -> str:
 
 
 def rule_text(rule: Rule | None, kind: str | None = None) -> str:
-    """A rule in a few words: "once", "every 1 d", "cron 0 9 * * 1-5"; else the word of the service."""
+    """A rule in a few words: "once", "every 1 d", "cron 0 9 * * 1-5"; without one, the service's word."""
     match rule:
         case Every(seconds):
             return f"every {span_text(seconds)}"
@@ -463,7 +467,7 @@ def rule_text(rule: Rule | None, kind: str | None = None) -> str:
 
 
 def moment_text(moment: datetime, now: datetime, zone: tzinfo | None) -> str:
-    """A time as people read it: "Sat Nov 28, 09:00", with the year where it is another one."""
+    """A time for people: "Sat Nov 28, 09:00", with the year if it is another one."""
     try:
         local, year = moment.astimezone(zone), now.astimezone(zone).year
     except OverflowError:
@@ -473,7 +477,7 @@ def moment_text(moment: datetime, now: datetime, zone: tzinfo | None) -> str:
 
 
 def until_text(moment: datetime, now: datetime) -> str:
-    """How long until then: "in 45 s", "in 3 h", "in 12 d"; "now" for a time that has come."""
+    """The time until a moment: "in 45 s", "in 3 h", "in 12 d"; "now" for a moment in the past."""
     seconds = int((moment - now).total_seconds())
     if seconds <= 0:
         return "now"
@@ -482,12 +486,12 @@ def until_text(moment: datetime, now: datetime) -> str:
 
 
 def run_text(moment: datetime, now: datetime, zone: tzinfo | None) -> str:
-    """A time and how long until then: "Sat Nov 28, 09:00 (in 3 h)"."""
+    """A moment and the time until it: "Sat Nov 28, 09:00 (in 3 h)"."""
     return f"{moment_text(moment, now, zone)} ({until_text(moment, now)})"
 
 
 def added_text(added: Added, computed: Sequence[datetime], now: datetime, zone: tzinfo | None) -> str:
-    """Sentences on a schedule that was added, and where the service plans another run than was computed."""
+    """Sentences on an added schedule, with a note if the service plans another time than `computed`."""
     lost = "The answer was lost, but the list shows the schedule: it was added once."
     text, run = lost if added.from_list else "Added.", added.schedule.next_run
     if run is None:

@@ -1,7 +1,7 @@
-"""Stored workers (templates): what is known of one, the form in which a person edits it, and its webhook.
+"""Stored workers (templates): their members, the form to edit them, and their webhooks.
 
-A webhook is an address that learns of each task that ended. Its token is a secret that receivers check: it is
-shown only where a person asks for it.
+A webhook is an address that the service calls after each task. Receivers check its secret token, which is
+shown only on request.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from handinger_tui.core.jsontext import JsonObject, NotJson, as_text, dump, json
 from handinger_tui.core.safety import Secret, clean_line, is_loopback
 
 LONGEST: Final = {"title": 200, "summary": 80, "text": 20_000, "prompt": 10_000}
-"""The most characters of each member that the service takes."""
+"""The maximum characters of each member, by the service."""
 _NAMES: Final = {
     "title": "The title has",
     "summary": "The summary has",
@@ -28,11 +28,11 @@ _NAMES: Final = {
 
 
 class StoredWorker(Struct, frozen=True):
-    """A worker as it was read last. A member is None where it is unknown.
+    """A worker as last read. Unknown members are None.
 
-    `text`: its instructions. `read_ms`: when the members were read, None: never, the worker was only used.
-    `is_missing`: the service did not know it at the last reading. `tasks`, `used_ms`: its sessions in the
-    history, and when the newest one changed.
+    `text`: its instructions. `read_ms`: when its members were read; None: never, it was only used.
+    `is_missing`: the last reading got 404. `tasks`, `used_ms`: how many sessions it has in the history, and
+    when the newest one changed.
     """
 
     worker_id: str
@@ -49,7 +49,7 @@ class StoredWorker(Struct, frozen=True):
 
     @property
     def is_read(self) -> bool:
-        """Whether its members are known, so that it has an output schema, or none."""
+        """Whether its members were read, so that `schema` None means that it has none."""
         return self.text is not None
 
     @property
@@ -59,9 +59,9 @@ class StoredWorker(Struct, frozen=True):
 
 
 class WorkerMembers(Struct, frozen=True):
-    """Members of a worker that a request sets; those that are UNSET stay. `schema` None: no schema.
+    """The members of a worker that a request sets; UNSET ones do not change. `schema` None: no schema.
 
-    `prompt`: the service makes the instructions of a new worker from it.
+    `prompt`: for a new worker, from which the service writes the instructions.
     """
 
     title: str | UnsetType = UNSET
@@ -81,7 +81,7 @@ NOTHING: Final = WorkerMembers()
 
 
 class WorkerForm(Struct, frozen=True):
-    """What a person edits. `schema`: JSON text, "" for none. `prompt`: only of a new worker."""
+    """What a person edits. `schema`: JSON text, "" for none. `prompt`: only for a new worker."""
 
     title: str = ""
     summary: str = ""
@@ -92,7 +92,7 @@ class WorkerForm(Struct, frozen=True):
 
 
 def form_of(worker: StoredWorker) -> WorkerForm:
-    """The form of a worker whose members are known."""
+    """The form of a worker whose members were read."""
     return WorkerForm(
         title=worker.title or "",
         summary=worker.summary or "",
@@ -103,7 +103,7 @@ def form_of(worker: StoredWorker) -> WorkerForm:
 
 
 def members_of_new(form: WorkerForm) -> WorkerMembers:
-    """The members of a new worker. Raises SettingsError: something is missing, too long or no JSON schema."""
+    """The members of a new worker. Raises SettingsError: something is missing, too long or not a schema."""
     _check_lengths(form)
     if not (form.prompt.strip() or form.text.strip()):
         raise SettingsError("A worker needs a prompt or instructions.", "Nothing was sent.")
@@ -121,7 +121,7 @@ def changed_members(form: WorkerForm, worker: StoredWorker) -> WorkerMembers:
     """The members in which a form differs from the worker.
 
     Raises:
-        SettingsError: something is too long, no JSON schema, or the title is empty.
+        SettingsError: something is too long, not a JSON schema, or the title is empty.
     """
     _check_lengths(form)
     before = form_of(worker)
@@ -148,7 +148,7 @@ def _check_lengths(form: WorkerForm) -> None:
 
 
 def schema_in(text: str) -> JsonObject | None:
-    """The JSON schema in a text; None for a blank one. Raises SettingsError: it is not a JSON object."""
+    """The JSON schema in a text; None if it is blank. Raises SettingsError: it is not a JSON object."""
     if not text.strip():
         return None
     try:
@@ -166,7 +166,7 @@ def form_to_text(form: WorkerForm) -> str:
 
 
 def form_from_text(text: str) -> WorkerForm | None:
-    """The form of a draft; None where there is none."""
+    """The inverse of `form_to_text`; None for any other text."""
     try:
         value = parse_exact(text)
     except NotJson:
@@ -183,16 +183,16 @@ MAX_ADDRESS: Final = 2048
 
 
 class Webhook(Struct, frozen=True):
-    """The webhook of a worker; both are None where there is none. The address is not clean."""
+    """The webhook of a worker; both members are None if there is none. The address is not clean."""
 
     url: str | None = None
     token: Secret | None = None
 
 
 class Delivery(Struct, frozen=True):
-    """One delivery as the service lists it; what it leaves out is None. Its texts are not clean.
+    """One delivery as the service lists it; missing members are None. Its texts are not clean.
 
-    `is_delivered`: whether the receiver answered with a 2xx. `reason`: why not.
+    `is_delivered`: whether the receiver answered with 2xx. `reason`: why not.
     """
 
     delivery_id: str | None = None
@@ -207,7 +207,7 @@ class Delivery(Struct, frozen=True):
 
 
 class DeliveryPage(Struct, frozen=True):
-    """A page of deliveries, newest first, counted from 1; `pages` and `count` are None where not reported."""
+    """A page of deliveries, newest first. `page`: from 1; `pages`, `count`: None if not reported."""
 
     deliveries: tuple[Delivery, ...] = ()
     page: int = 1
@@ -216,10 +216,10 @@ class DeliveryPage(Struct, frozen=True):
 
 
 def check_address(text: str, *, is_service_local: bool = False) -> str:
-    """The address that a person typed. `is_service_local`: http to this computer is accepted, too.
+    """Check a typed address. `is_service_local`: also accept http to this computer.
 
     Raises:
-        SettingsError: it is not https, not an address or too long; nothing was sent.
+        SettingsError: not https, not an address, or too long; nothing was sent.
     """
     url = text.strip()
     try:
@@ -240,7 +240,7 @@ def check_address(text: str, *, is_service_local: bool = False) -> str:
 
 # -- texts -----------------------------------------------------------------------------------
 def token_text(webhook: Webhook, *, is_shown: bool) -> str:
-    """The token, or that it is hidden."""
+    """The token, or a note that it is hidden."""
     if webhook.token is None:
         return "none"
     if is_shown:
@@ -250,7 +250,7 @@ def token_text(webhook: Webhook, *, is_shown: bool) -> str:
 
 
 def delivery_outcome(delivery: Delivery) -> str:
-    """What became of a delivery: "✓ 200", "✗ 500", "✗ no answer", "not reported"."""
+    """The outcome of a delivery: "✓ 200", "✗ 500", "✗ no answer", "not reported"."""
     mark = {True: "✓ ", False: "✗ ", None: ""}[delivery.is_delivered]
     if delivery.http_status is not None:
         return f"{mark}{delivery.http_status}"
@@ -259,14 +259,14 @@ def delivery_outcome(delivery: Delivery) -> str:
 
 
 def delivery_duration(milliseconds: int | None) -> str:
-    """How long a delivery took: "12 ms", "3.2 s"; "" where that is not reported."""
+    """The duration of a delivery: "12 ms", "3.2 s"; "" if not reported."""
     if milliseconds is None:
         return ""
     return f"{milliseconds} ms" if milliseconds < 1000 else duration(milliseconds)
 
 
 def delivery_reason(delivery: Delivery) -> str:
-    """Why a delivery failed; "" for one that did not."""
+    """Why a delivery failed; "" if it did not fail."""
     if delivery.is_delivered:
         return ""
     reason = clean_line(delivery.reason or "", 400)
@@ -274,7 +274,7 @@ def delivery_reason(delivery: Delivery) -> str:
 
 
 def page_text(page: DeliveryPage) -> str:
-    """How many deliveries there are, and which page this is."""
+    """The number of deliveries, and the number of the page."""
     count = "" if page.count is None else f"{page.count:,} {'delivery' if page.count == 1 else 'deliveries'}"
     at = f"page {page.page:,}" + (f" of {page.pages:,}" if page.pages else "")
     return " · ".join(filter(None, [count, at if page.page > 1 or (page.pages or 0) > 1 else ""]))

@@ -199,7 +199,7 @@ async def test_any_name_becomes_a_regular_file_in_the_folder(names: list[str]) -
         saved: dict[Path, bytes] = {}
         for number, name in enumerate([*names, names[0], unicodedata.normalize("NFD", names[0])]):
             content = str(number).encode()
-            path = await write_atomically(one(content), folder, name, len(content))
+            path = await write_atomically(one(content), folder, name)
             check_saved(path, folder)
             assert path not in saved
             saved[path] = content

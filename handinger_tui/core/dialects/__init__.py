@@ -1,8 +1,7 @@
 """Dialects: decoders of the streaming protocols that the service may use.
 
-The service does not document its stream format, so a body's dialect is recognized
-from the response: by its protocol header first, then event by event. A new dialect is a module
-here and one line in `DIALECTS`.
+The service does not document its stream format, so the dialect of a body is detected: by the protocol header
+of the response, then event by event. To add a dialect, write a module and a line in `DIALECTS`.
 """
 
 from __future__ import annotations
@@ -41,7 +40,7 @@ DIALECTS: Final[tuple[Callable[[], Dialect], ...]] = (
     JsonPieces,
     RawText,
 )
-"""Dialect classes in the order in which they are tried; the weak ones come last."""
+"""The dialects in the order in which they are tried, weak ones last."""
 
 HINTED: Final = {"ai-ui": UiMessage.name, "ai4": Ai4.name}
 """Protocol header (`engine.ports.Reply.encoding`) → dialect."""
@@ -50,10 +49,10 @@ DONE: Final = "[DONE]"
 
 
 class StreamDecoder:
-    """Decodes the frames of one body into events. It never raises, whatever the frames hold."""
+    """Decodes the frames of one body into events. It never raises, whatever the frames contain."""
 
     def __init__(self, encoding: str = "") -> None:
-        """`encoding`: the protocol header of the response, "ai-ui" or "ai4"; "" if there is none."""
+        """`encoding`: "ai-ui" or "ai4" by the protocol header of the response; "" without one."""
         self._dialects = tuple(make() for make in DIALECTS)
         hinted = HINTED.get(encoding)
         self._current: Dialect | None = next((d for d in self._dialects if d.name == hinted), None)
@@ -62,7 +61,7 @@ class StreamDecoder:
 
     @property
     def name(self) -> str | None:
-        """The name of the current dialect; None until one is recognized."""
+        """The name of the current dialect; None until one is detected."""
         if self._is_text:
             return RawText.name
         return self._current.name if self._current is not None else None
@@ -77,10 +76,7 @@ class StreamDecoder:
         return self._text(self._body.take(frame.data)) if framing is Framing.TEXT else NOTHING
 
     def end(self, *, clean: bool) -> Sequence[ev.StreamEvent]:
-        """The events of buffered text when the body ends.
-
-        A plain text body has no terminator except its clean end.
-        """
+        """The events of buffered text at the end of the body. A clean end terminates a plain text body."""
         events = [*self._text(self._body.end())]
         is_plain_text = self._is_text or (self._current is not None and self._current.weak)
         if is_plain_text and clean:
@@ -94,7 +90,7 @@ class StreamDecoder:
         return [event for piece in pieces for event in self._line(piece)]
 
     def _line(self, line: str) -> Events:
-        # A line-delimited body is never plain text.
+        # A line-delimited body is not plain text.
         strong = self._current is None or self._current.weak
         return self._event("", line.removesuffix("\r"), strong=strong)
 
@@ -102,7 +98,7 @@ class StreamDecoder:
         if not raw:
             return (ev.StreamDone(),) if kind == "done" else NOTHING
         if raw.strip() == DONE:
-            # The terminator is not JSON; checking it first avoids the cost of a failed parse.
+            # Checked first, since the terminator is not JSON, and a failed parse takes time.
             return (ev.StreamDone(),)
         try:
             value = parse(raw)
@@ -131,7 +127,7 @@ class StreamDecoder:
         return (ev.Unknown(kind, raw, undecodable=True),)
 
     def _candidates(self) -> list[Dialect]:
-        """Dialects to try: all strong ones; weak ones only until a strong one is recognized."""
+        """The dialects to try: all strong ones; weak ones only until a strong one is detected."""
         current = self._current
         strong = [dialect for dialect in self._dialects if not dialect.weak]
         if current is None:

@@ -1,8 +1,7 @@
-"""Stream events, the meaning of frames in one vocabulary for every dialect; and what a dialect implements.
+"""Stream events: the meaning of frames in one vocabulary for all dialects; the protocol of a dialect.
 
-What no dialect understands becomes `Unknown` and keeps its raw text.
-Names follow the AI SDK UI message stream (see tests/wire/README.md), because
-it is the richest dialect; the others map onto it.
+Names follow the AI SDK UI message stream (see tests/wire/README.md), which is the richest dialect. What no
+dialect understands becomes `Unknown`, with its raw text.
 """
 
 from __future__ import annotations
@@ -18,13 +17,13 @@ from handinger_tui.core.stream import CustomPart, FilePart, Snapshot, SourcePart
 
 # -- text and reasoning ------------------------------------------------------------------------
 class TextStarted(Struct, frozen=True):
-    """A text part opens. `key` is valid only until the part ends, and may be reused later."""
+    """A text part opens. `key` identifies it until it ends, and may be reused later."""
 
     key: str
 
 
 class TextGrew(Struct, frozen=True):
-    """`delta` extends the open text `key`; if none is open, it opens one."""
+    """`delta` extends the open text `key`, or opens it."""
 
     key: str
     delta: str
@@ -37,7 +36,7 @@ class TextEnded(Struct, frozen=True):
 
 
 class TextReplaced(Struct, frozen=True):
-    """The text of the open part `key` is replaced by `text` (for dialects that resend all of it)."""
+    """`text` replaces the text of the open part `key`."""
 
     key: str
     text: str
@@ -79,7 +78,7 @@ class ToolInputGrew(Struct, frozen=True):
 
 
 class ToolInputReady(Struct, frozen=True):
-    """The input is complete. `name` may be empty where the dialect does not repeat it."""
+    """The input is complete. `name` is "" if the dialect does not repeat it."""
 
     call_id: str
     name: str
@@ -96,7 +95,7 @@ class ToolApproval(Struct, frozen=True):
 
 
 class ToolOutput(Struct, frozen=True):
-    """A result of a call. A preliminary one is replaced by the next; the last one counts."""
+    """A result of a call. The next one replaces a preliminary one."""
 
     call_id: str
     output: Json
@@ -104,7 +103,7 @@ class ToolOutput(Struct, frozen=True):
 
 
 class ToolFailed(Struct, frozen=True):
-    """The call failed. `input` is the received input, where the input itself was invalid."""
+    """The call failed. `input`: the received input, if that was invalid (`has_input`)."""
 
     call_id: str
     error: str
@@ -121,7 +120,7 @@ class ToolDenied(Struct, frozen=True):
 
 # -- data --------------------------------------------------------------------------------------
 class DataArrived(Struct, frozen=True):
-    """Structured data. `name` is the type on the wire (data-…). Transient data is never stored as a part."""
+    """Structured data. `name`: the type on the wire (data-…). Transient data does not become a part."""
 
     name: str
     data: Json
@@ -131,14 +130,14 @@ class DataArrived(Struct, frozen=True):
 
 # -- message, step, end ------------------------------------------------------------------------
 class MessageStarted(Struct, frozen=True):
-    """An assistant message begins or continues; `message_id` None keeps the current id."""
+    """An assistant message begins or continues. `message_id` None: the id does not change."""
 
     message_id: str | None = None
     metadata: JsonObject = field(default_factory=dict)
 
 
 class MessageStored(Struct, frozen=True):
-    """A complete stored UIMessage of a replay, as on the wire ({id, role, parts|content})."""
+    """A complete stored message in a replay, as on the wire ({id, role, parts|content})."""
 
     message: JsonObject
 
@@ -156,34 +155,33 @@ class StepReset(Struct, frozen=True):
 
 
 class MetadataMerged(Struct, frozen=True):
-    """Metadata to deep-merge into the message's metadata."""
+    """Metadata to deep-merge into that of the message."""
 
     metadata: JsonObject
 
 
 class UsageReported(Struct, frozen=True):
-    """Token counts found in the stream itself, in the dialect's own spelling.
+    """Token counts in the stream, with the member names of the dialect.
 
-    They describe this turn's model calls, never money, and are shown only
-    where no Worker reports usage.
+    They are kept, but never used as the usage of the turn, which Workers report.
     """
 
     usage: JsonObject
 
 
 class WorkerRead(Struct, frozen=True):
-    """A Worker snapshot inside a stream: it replaces the answer so far."""
+    """A Worker in the stream, which replaces the answer so far."""
 
     snapshot: Snapshot
 
 
 class Finished(Struct, frozen=True):
-    """The message is complete. `reason` is as on the wire. Open parts stay open."""
+    """The message is complete. `reason`: as on the wire. Open parts stay open."""
 
     reason: str | None = None
     metadata: JsonObject = field(default_factory=dict)
     incomplete: str | None = None
-    """The service's own reason why the answer is incomplete."""
+    """Why the answer is incomplete, by the service."""
 
 
 class Aborted(Struct, frozen=True):
@@ -197,16 +195,15 @@ class Failed(Struct, frozen=True):
 
     text: str
     in_message: bool = True
-    """False where the stream itself failed (cf-streams `event: error`): the turn's
-    fault, but no error text of the message."""
+    """False if the stream failed (cf-streams `event: error`), not the message."""
 
 
 class StreamDone(Struct, frozen=True):
-    """The stream's terminator ([DONE], event: done): nothing more follows."""
+    """The terminator of the stream ([DONE], event: done)."""
 
 
 class Unknown(Struct, frozen=True):
-    """An event that no dialect understands; it is skipped. `undecodable` marks text that should be JSON."""
+    """An event that no dialect understands; it is skipped. `undecodable`: it should be JSON, but is not."""
 
     kind: str
     raw: str
@@ -226,22 +223,22 @@ StreamEvent = (
 Events = Sequence[StreamEvent]
 
 NOTHING: tuple[StreamEvent, ...] = ()
-"""The result for an event that is understood and means nothing."""
+"""The result for a known event without a meaning."""
 
 UNNAMED_ERROR: Final = "The service reported an error without details."
 
 
 class Dialect(Protocol):
-    """Decodes the events of one body; an instance may keep state between events.
+    """Decodes the events of one body; an instance may have state.
 
-    Both methods never raise and return None for events of another dialect. `kind` is
-    the SSE event name ("" without one), `raw` the text of the event.
+    The methods never raise, and return None for events of other dialects. `kind`: the SSE event name, or "";
+    `raw`: the text of the event.
     """
 
     name: ClassVar[str]
-    """The name for people and for `encoding` of the headless result; "" keeps the current name."""
+    """`encoding` of the headless result; "": the name of the current dialect does not change."""
     weak: ClassVar[bool] = False
-    """Whether it is used only while no other dialect is recognized in this body."""
+    """Whether it is used only while no other dialect is detected in the body."""
 
     def read(self, kind: str, value: Json, raw: str) -> Events | None:
         """The events of a JSON event."""

@@ -14,7 +14,7 @@ PREFIX: Final = "response."
 
 
 class OpenAiResponses(Dialect):
-    """`{type: "response.…", …}`. Content that only the final response has is added at the end."""
+    """`{type: "response.…", …}`. Content that is only in the final response is added at the end."""
 
     name: ClassVar[str] = "openai-responses"
 
@@ -32,16 +32,16 @@ class OpenAiResponses(Dialect):
         return read_event(self, event) if read_event is not None else None
 
     def grow(self, kind: type[ev.TextGrew | ev.ReasoningGrew], key: str, event: JsonObject) -> Events:
-        """The event of a piece of a text or of a reasoning."""
+        """The event of a piece of text or reasoning."""
         self._grown.add(key)
         return (kind(key, as_text(event.get("delta")) or ""),)
 
     def end_text(self, key: str, piece: JsonObject) -> Events:
-        """The events of a complete text, or of a refusal, which is shown as text too."""
+        """The events of a complete text, or of a refusal, which is shown as text."""
         return self._end(ev.TextGrew, ev.TextEnded, key, _text_in(piece))
 
     def end_reasoning(self, key: str, piece: JsonObject) -> Events:
-        """The events of a complete reasoning, or of its summary."""
+        """The events of complete reasoning, or of its summary."""
         return self._end(ev.ReasoningGrew, ev.ReasoningEnded, key, as_text(piece.get("text")) or "")
 
     def _end(
@@ -51,7 +51,7 @@ class OpenAiResponses(Dialect):
         key: str,
         text: str,
     ) -> Events:
-        """The events of a complete part; where no delta came, `text` is all of it."""
+        """The events of a complete part; `text` is added if there were no deltas."""
         if key in self._ended:
             return NOTHING
         self._ended.add(key)
@@ -111,7 +111,7 @@ def _reasoning_key(event: JsonObject) -> str:
 
 # -- the final response ----------------------------------------------------------
 def _complete(decoder: OpenAiResponses, event: JsonObject) -> Events:
-    """The events of the final response, complete or not: it repeats all items and adds the usage."""
+    """The events of the final response, complete or not, which repeats all items and adds the usage."""
     response = as_object(event.get("response"))
     events: list[ev.StreamEvent] = []
     for item in as_list(response.get("output")):
@@ -123,7 +123,7 @@ def _complete(decoder: OpenAiResponses, event: JsonObject) -> Events:
 
 
 def _fail(_decoder: OpenAiResponses, event: JsonObject) -> Events:
-    """The events of a failed response; text that has come stays."""
+    """The events of a failed response; the received text is kept."""
     response = as_object(event.get("response"))
     reason = reason_text(response.get("error")) or "The service could not finish the response."
     return (*_usage(response), ev.Failed(reason), ev.StreamDone())
@@ -180,14 +180,14 @@ EVENTS: Final[dict[str, Callable[[OpenAiResponses, JsonObject], Events]]] = {
         lambda _decoder, _event: NOTHING,
     ),
 }
-"""Event type without its prefix → its decoder."""
+"""Event type without its prefix → decoder."""
 
 
 # -- tool calls ---------------------------------------------------------------------
 
 SUFFIX: Final = "_call"
 CLIENT_CALLS: Final = frozenset({"function_call", "custom_tool_call", "local_shell_call", "computer_call"})
-"""Calls that the service does not run itself: their completion is not a result."""
+"""Calls that the service does not run itself, so that their completion is not a result."""
 RESULTS: Final = ("output", "results", "outputs", "result")
 
 
@@ -255,7 +255,7 @@ REASONING: Final = "reasoning"
 
 
 class OpenAiChat(Dialect):
-    """`{choices: [{delta}]}`, then `[DONE]`: only the first choice is read, calls go by their index."""
+    """`{choices: [{delta}]}`, then `[DONE]`. Only the first choice is used; calls are identified by index."""
 
     name: ClassVar[str] = "openai-chat"
 
@@ -298,7 +298,7 @@ class OpenAiChat(Dialect):
         return events
 
     def _complete_calls(self) -> list[ev.StreamEvent]:
-        """The completed calls. No chunk marks arguments as complete; the finish reason implies it."""
+        """The completed calls: the finish reason implies that their arguments are complete."""
         events: list[ev.StreamEvent] = [
             ev.ToolInputReady(*self._calls[index], parsed_input("".join(pieces)))
             for index, pieces in self._arguments.items()

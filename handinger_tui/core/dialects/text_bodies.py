@@ -1,7 +1,7 @@
 """Text bodies: lines of AI SDK 4 (`CODE:JSON`, codes: tests/wire/README.md), and plain text.
 
 Plain text is JSON strings, objects with one string, or raw text. These three dialects are weak: they are used
-only where no other one is recognized.
+only if no other one is detected.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ REASONING: Final = "reasoning"
 
 
 class Ai4(Dialect):
-    """One line per event; its first character is the event code."""
+    """One line per event; its first character is a code."""
 
     name: ClassVar[str] = "ai-sdk-4"
 
@@ -48,7 +48,7 @@ def looks_like_ai4(start: str) -> bool | None:
 
 
 MAX_LINE: Final = 65536
-"""Characters of an unfinished first line after which the body is not mistaken for this dialect."""
+"""A body whose unfinished first line has more characters is not in this dialect."""
 _OPENERS: Final = ("", '"', "{", "[")
 
 
@@ -105,22 +105,22 @@ CODES: Final[dict[str, Callable[[Json], Events]]] = {
     "f": _step_start,
     "g": lambda value: (ev.ReasoningGrew(REASONING, value),) if isinstance(value, str) else NOTHING,
     "h": lambda value: (ai4_source(value),),
-    # Signatures and redacted reasoning, which hold no readable text.
+    # Signatures and redacted reasoning, without readable text.
     "i": lambda _value: NOTHING,
     "j": lambda _value: NOTHING,
     "k": _file,
 }
-"""Line code → its decoder."""
+"""Line code → decoder."""
 
 
 # -- plain text --------------------------------------------------------------------------------
 KEY: Final = "text"
-"""The key of the only text part of such a body."""
+"""The key of the only text part."""
 MEMBERS: Final = ("text", "delta", "content")
 TYPES: Final = ("text", "delta", "content", "token", "chunk", None)
-"""Values of `type` in such an object; with any other type, the object is something else."""
+"""Values of `type` in an object with a piece of text."""
 BROKEN: Final = ('{"', "[{", '["', "{}", "[]")
-"""First characters of damaged JSON, which is never shown as an answer."""
+"""The first characters of damaged JSON, which is not shown as an answer."""
 
 
 class JsonStrings(Dialect):
@@ -135,7 +135,7 @@ class JsonStrings(Dialect):
 
 
 class JsonPieces(Dialect):
-    """Every event is an object with the piece under `text`, `delta` or `content`."""
+    """Every event is an object with a piece of text in `text`, `delta` or `content`."""
 
     name: ClassVar[str] = "json-pieces"
     weak: ClassVar[bool] = True
@@ -158,7 +158,7 @@ class RawText(Dialect):
         self._is_confirmed = False
 
     def read(self, kind: str, value: Json, raw: str) -> Events | None:
-        """JSON numbers and booleans as text; any JSON once the body is known to be text."""
+        """JSON numbers and booleans as text; any JSON after the first event that is text."""
         if self._is_confirmed or isinstance(value, int | float):
             return self._append(raw)
         return None
@@ -185,21 +185,21 @@ class BodyShape(Enum):
 
 
 class TextBody:
-    """Splits a body into pieces: complete lines, or prose to append."""
+    """Splits a body into complete lines, or into pieces of prose."""
 
     def __init__(self, *, lines: bool) -> None:
         self.shape = BodyShape.LINES if lines else BodyShape.OPEN
         self._buffer: list[str] = []
 
     def take(self, text: str) -> list[str]:
-        """Add text; return the pieces that are complete now."""
+        """Add text. Returns the lines or pieces that are complete now."""
         self._buffer.append(text)
         if self.shape is BodyShape.OPEN:
             self._buffer = ["".join(self._buffer)]
             self._decide(self._buffer[0])
         if self.shape is BodyShape.PROSE:
             return self._take_buffer()
-        # A line that never ends is not searched again for each piece of it.
+        # Search only the new text: a line may be very long.
         if self.shape is BodyShape.OPEN or "\n" not in text:
             return []
         *lines, last = "".join(self._buffer).split("\n")
@@ -207,7 +207,7 @@ class TextBody:
         return [line.removesuffix("\r") for line in lines]
 
     def end(self) -> list[str]:
-        """What is buffered when the body ends."""
+        """The buffered text at the end of the body."""
         if self.shape is BodyShape.OPEN and any(self._buffer):
             self._decide("".join([*self._buffer, "\n"]))
         return self._take_buffer()

@@ -1,6 +1,6 @@
-"""What a worker sends: UI messages of the AI SDK, stored messages, itself, frames of Cloudflare Agents.
+"""The dialects of workers: UI messages of the AI SDK, stored messages, Worker objects, Cloudflare Agents.
 
-The UI message stream is that of majors 5, 6 and 7 (chunk table: tests/wire/README.md).
+The UI message stream is that of AI SDK 5, 6 and 7 (chunk table: tests/wire/README.md).
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from handinger_tui.core.stream import (
 
 # -- UI message stream -------------------------------------------------------------------------
 class UiMessage(Dialect):
-    """One chunk per event; `type` names its kind."""
+    """One chunk per event, with a `type`."""
 
     name: ClassVar[str] = "ui-message-stream"
 
@@ -57,7 +57,7 @@ def _string(chunk: JsonObject, name: str) -> str:
 
 
 def _id(chunk: JsonObject, name: str = "id") -> str:
-    """An id as text; a number is converted, since it identifies a part as well."""
+    """An id as text; a number is converted, "" for anything else."""
     value = chunk.get(name)
     if isinstance(value, str):
         return value
@@ -66,7 +66,7 @@ def _id(chunk: JsonObject, name: str = "id") -> str:
 
 # -- message and steps -----------------------------------------------------------
 def _usage(metadata: JsonObject) -> tuple[ev.StreamEvent, ...]:
-    """Token counts in metadata as the SDK documents them, {totalUsage: {…}} or {totalTokens: n}."""
+    """Token counts in metadata, as the SDK documents them: {totalUsage: {…}} or {totalTokens: n}."""
     total = metadata.get("totalUsage")
     if isinstance(total, dict) and total:
         return (ev.UsageReported(total),)
@@ -191,7 +191,7 @@ CHUNKS: Final[dict[str, Callable[[JsonObject], Events]]] = {
     "custom": lambda chunk: (CustomPart(_string(chunk, "kind") or "custom", chunk),),
     "steering-message": lambda chunk: (CustomPart(_string(chunk, "kind") or "steering-message", chunk),),
 }
-"""Chunk type → its decoder; `data-…` is matched by prefix."""
+"""Chunk type → decoder; `data-…` is matched by prefix."""
 
 
 # -- stored messages ---------------------------------------------------------------------------
@@ -209,7 +209,7 @@ class StoredMessages(Dialect):
 
 
 def read_messages(value: Json) -> Events | None:
-    """The messages that a value is or contains; None when it is something else."""
+    """The messages that a value is or contains; None if it is something else."""
     if isinstance(value, list):
         return _stored(value)
     if not isinstance(value, dict):
@@ -242,7 +242,7 @@ class WorkerEvents(Dialect):
     name: ClassVar[str] = "worker-snapshots"
 
     def read(self, kind: str, value: Json, raw: str) -> Events | None:
-        """The snapshot, with its amounts read again as exact decimals."""
+        """The snapshot. The text is parsed again, so that its amounts are exact decimals."""
         if not isinstance(value, dict) or worker_in(value) is None:
             return None
         try:
@@ -291,7 +291,7 @@ FRAMES: Final[dict[str, Callable[[JsonObject], Events]]] = {
     "cf_agent_chat_messages": lambda frame: read_messages(frame.get("messages")) or NOTHING,
     "cf_agent_message_updated": lambda frame: read_messages(frame.get("message")) or NOTHING,
 }
-"""Frame type → its decoder."""
+"""Frame type → decoder."""
 
 
 class Controls(Dialect):
@@ -300,7 +300,7 @@ class Controls(Dialect):
     name: ClassVar[str] = ""
 
     def read(self, kind: str, value: Json, raw: str) -> Events | None:
-        """The events of a control event. A bare `{error: …}` object fails the message."""
+        """The events of a control event, or of a bare `{error: …}` object, which fails the message."""
         if kind in CONTROLS:
             return CONTROLS[kind](value)
         is_bare = isinstance(value, dict) and "type" not in value
@@ -317,4 +317,4 @@ CONTROLS: Final[dict[str, Callable[[Json], Events]]] = {
     "done": lambda _value: (ev.StreamDone(),),
     "error": lambda value: (ev.Failed(reason_text(value) or UNNAMED, in_message=False),),
 }
-"""Event name → its decoder."""
+"""Event name → decoder."""

@@ -1,7 +1,7 @@
-"""The forms of a session (Markdown, HTML, JSON, text) and of its sources: a function and a table line each.
+"""The export formats of sessions (Markdown, HTML, JSON, text) and of sources: a function and a line each.
 
-In Markdown, text of the service stands in block quotes: none of it can end a quote, so it cannot pass for a
-heading, a source or a receipt of this program, and a code fence that is never closed ends with it.
+In Markdown, text of the service is in block quotes. It cannot end its quote, so it cannot imitate a heading,
+a source or a receipt of this program; an unclosed code fence ends with the quote.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
 # -- sessions ----------------------------------------------------------------------------------
 def session_json(session: Session, contents: Contents) -> str:
-    """Return the session as one line of JSON that can be imported: always with reasoning and tool calls."""
+    """The session as one line of JSON, which can be imported; always with reasoning and tool calls."""
     frames = contents.frames
     if not contents.costs:
         session, frames = without_costs(session, frames)
@@ -75,7 +75,7 @@ def session_json(session: Session, contents: Contents) -> str:
 
 
 def turn_objects(session: Session) -> list[JsonObject]:
-    """Return each turn with its prompt and its result object."""
+    """Each turn with its prompt and its result object."""
     return [
         {
             "prompt": clean_json(turn.order.prompt),
@@ -89,7 +89,7 @@ def turn_objects(session: Session) -> list[JsonObject]:
 
 
 def lineage_object(lineage: Lineage | None) -> Json:
-    """Return the earlier message that a message was made from; `number` is its position in its session."""
+    """The earlier message from which a message was made. `number`: its position in its session, from 1."""
     if lineage is None:
         return None
     return {
@@ -102,7 +102,7 @@ def lineage_object(lineage: Lineage | None) -> Json:
 
 
 def session_markdown(session: Session, contents: Contents = USUAL) -> str:
-    """Return the session with all its turns but those that were withdrawn before they were sent."""
+    """The session as Markdown."""
     document = session_document(session, contents)
     facts = [f"- {label}: {markdown_text(value)}" for label, value in document.facts]
     facts += [f"- {SIMULATED}"] if document.simulated else []
@@ -148,7 +148,7 @@ def _quote(text: str) -> str:
 
 
 def session_text(session: Session, contents: Contents) -> str:
-    """Return the session as plain text: messages behind "> ", answers as the worker wrote them."""
+    """The session as plain text: messages with the prefix "> ", answers as the worker wrote them."""
     document = session_document(session, contents)
     lines = [document.title, *(f"{label}: {value}" for label, value in document.facts)]
     lines += [SIMULATED] if document.simulated else []
@@ -186,10 +186,10 @@ _SPECIAL: Final = {
     "}": r"\textbraceright{}",
     "~": r"\textasciitilde{}",
     "^": r"\textasciicircum{}",
-    **{sign: f"\\{sign}" for sign in "#$%&_"},
+    **{char: f"\\{char}" for char in "#$%&_"},
 }
 _ESCAPE: Final = str.maketrans(_SPECIAL)
-_NO_KEY: Final = re.compile(r"[^a-z0-9]+")
+_NOT_IN_KEY: Final = re.compile(r"[^a-z0-9]+")
 
 
 def bibtex(sources: Iterable[Source], days: Days) -> str:
@@ -198,7 +198,7 @@ def bibtex(sources: Iterable[Source], days: Days) -> str:
 
 
 def _entry(one: Citable) -> str:
-    key = _NO_KEY.sub("", one.host.removeprefix("www.")) or "source"
+    key = _NOT_IN_KEY.sub("", one.host.removeprefix("www.")) or "source"
     fields = {"title": f"{{{one.title.translate(_ESCAPE)}}}"}
     if one.url is not None:
         fields |= {"howpublished": one.host.translate(_ESCAPE), "url": one.url}
@@ -209,7 +209,7 @@ def _entry(one: Citable) -> str:
 
 
 def csl_json(sources: Iterable[Source], days: Days) -> str:
-    """CSL-JSON: an array of items of type webpage, or document where there is no web address."""
+    """CSL-JSON: an array of items of type webpage, or of type document without a web address."""
     return json.dumps([_item(one) for one in citables(sources, days)], indent=2, ensure_ascii=True) + "\n"
 
 
@@ -228,7 +228,7 @@ _OPENING: Final = re.compile(r"^([-+=]|\d{1,9}(?=[.)]))")
 
 
 def markdown_text(text: str) -> str:
-    """One line of text, escaped so that Markdown shows exactly that text."""
+    """One line of text, escaped so that Markdown shows exactly this text."""
     escaped = _MARKUP.sub(r"\\\g<0>", text)
     opening = _OPENING.match(escaped)
     if opening is None:
@@ -243,7 +243,7 @@ def markdown_list(sources: Iterable[Source], days: Days) -> str:
 
 
 def list_entry(one: Citable) -> str:
-    """One line of `markdown_list`, with its end."""
+    """One line of `markdown_list`, with its line end."""
     title = markdown_text(one.title)
     if one.url is None:
         return f"{one.number}. {title}\n"
@@ -253,7 +253,7 @@ def list_entry(one: Citable) -> str:
 
 # -- the tables -------------------------------------------------------------------------------
 class SourceExporter(Struct, frozen=True):
-    """One form of a source list. `title` is shown to the user; `suffix` ends the file name."""
+    """One format of a source list. `title`: shown to the user; `suffix`: of the file name."""
 
     name: str
     title: str
@@ -266,17 +266,17 @@ class SourceExporter(Struct, frozen=True):
 
 
 class SessionExporter(Struct, frozen=True):
-    """One form of a session. `title` is shown to the user; `suffix` ends the file name."""
+    """One format of a session. `title`: shown to the user; `suffix`: of the file name."""
 
     name: str
     title: str
     suffix: str
     render: Callable[[Session, Contents], str]
     has_frames: bool = False
-    """Whether it contains what arrived, see `Contents.frames`."""
+    """Whether it needs `Contents.frames`."""
 
     def text(self, session: Session, contents: Contents = USUAL) -> str:
-        """The text of a session; usually with costs, without reasoning and tool calls."""
+        """The text of a session; by default with costs, without reasoning and tool calls."""
         return self.render(session, contents)
 
 
@@ -286,7 +286,7 @@ SOURCE_EXPORTERS: Final = (
     SourceExporter("csl", "CSL-JSON", ".json", csl_json),
     SourceExporter("bibtex", "BibTeX", ".bib", bibtex),
 )
-"""All forms in which sources can be copied and saved. Commands and their choices follow from this table."""
+"""The formats in which sources can be copied and saved. Commands derive their choices from this table."""
 
 SESSION_EXPORTERS: Final = (
     SessionExporter("md", "Markdown", ".md", session_markdown),
@@ -294,19 +294,19 @@ SESSION_EXPORTERS: Final = (
     SessionExporter("json", "JSON", ".json", session_json, has_frames=True),
     SessionExporter("text", "Plain text", ".txt", session_text),
 )
-"""All forms of a session; the first is the default. Commands and their choices follow from this table."""
+"""The formats of a session; the first is the default. Commands derive their choices from this table."""
 
 
 ExporterT = TypeVar("ExporterT", SourceExporter, SessionExporter)
 
 
 def find_exporter(exporters: Sequence[ExporterT], text: str) -> ExporterT | None:
-    """The form with that name, else the first whose suffix ends a file name; None where there is none."""
+    """The exporter with this name, or the first one with the suffix of this file name; None without one."""
     word = text.lower()
     named = next((one for one in exporters if one.name == word), None)
     return named or next((one for one in exporters if word.endswith(one.suffix)), None)
 
 
 def export_name(exporter: SourceExporter | SessionExporter, text: str, stem: str) -> str:
-    """The file name that `text` is; where it only names the form, one that begins with `stem`."""
+    """The file name in `text`; if `text` is only the name of the format, a file name with `stem`."""
     return f"{stem}{exporter.suffix}" if text.lower() == exporter.name else text

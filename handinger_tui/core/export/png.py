@@ -29,19 +29,19 @@ from handinger_tui.core.export.scenes import (
 )
 
 SCALE: Final = 2
-"""Everything is drawn larger by this factor and reduced at the end, so that edges are smooth."""
+"""Everything is drawn larger by this factor and reduced at the end, for smooth edges."""
 STRIPE_WIDTH: Final = 2.4
 BOLD: Final = 0.02
-"""Stroke around bold letters, in font sizes: Pillow's own font has one weight."""
+"""The stroke of bold letters, as a share of the font size: the font of Pillow has only one weight."""
 _ANCHORS: Final = {TextAnchor.START: "ls", TextAnchor.MIDDLE: "ms", TextAnchor.END: "rs"}
 _DASHES: Final = str.maketrans("–—", "--")
-"""Pillow's own font has no dashes but the hyphen."""
+"""The font of Pillow has only the hyphen."""
 
 
 def picture(scene: Scene) -> bytes:
     """Render a scene as a PNG file."""
     image = Image.new("RGB", (scene.width * SCALE, scene.height * SCALE), LIGHT[Ink.GROUND])
-    # An RGBA pen on an RGB picture blends the color of an `Area` with what is below it.
+    # An RGBA pen on an RGB image blends the color of an `Area` with the background.
     pen = ImageDraw.Draw(image, "RGBA")
     for mark in scene.marks:
         _draw(image, pen, mark)
@@ -72,7 +72,7 @@ def _scaled(point: Point) -> Point:
 
 def _draw_box(image: Image.Image, pen: ImageDraw.ImageDraw, box: Box) -> None:
     x, y = round(box.x) * SCALE, round(box.y) * SCALE
-    # Pillow's corners belong to the rectangle; a box is at least one pixel wide and high.
+    # In Pillow the right and bottom edges belong to the rectangle; a box has at least one pixel.
     right = max(round(box.x + box.width) * SCALE, x + SCALE) - 1
     bottom = max(round(box.y + box.height) * SCALE, y + SCALE) - 1
     if not box.hatched:
@@ -90,7 +90,7 @@ def _draw_box(image: Image.Image, pen: ImageDraw.ImageDraw, box: Box) -> None:
 
 
 def _dashes(points: tuple[Point, ...]) -> Iterator[tuple[Point, Point]]:
-    """The dashes of a line; their pattern continues around its corners."""
+    """The dashes of a line. The pattern continues at its corners."""
     drawn, period = 0.0, sum(DASH)
     for start, end in pairwise(points):
         length = hypot(end[0] - start[0], end[1] - start[1])
@@ -113,7 +113,7 @@ def _font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
 
 
 def _draw_word(pen: ImageDraw.ImageDraw, word: Word) -> None:
-    # The font has the letters of ASCII: of others their base letter is drawn, else a box.
+    # The font only has ASCII. For other letters the base letter is drawn, or a box.
     text = "".join(
         letter for letter in unicodedata.normalize("NFD", word.text) if not unicodedata.combining(letter)
     )

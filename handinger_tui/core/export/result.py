@@ -1,7 +1,6 @@
-"""The JSON of headless commands: the result object, schema `handinger-tui/result/1`, and a line per event.
+"""The JSON of headless commands: the result object (schema `handinger-tui/result/1`), and a line per event.
 
-A number that was not reported is null, money is decimal text, and text is cleaned as for a terminal
-unless `raw` is requested.
+A number that was not reported is null, money is decimal text, and text is cleaned as for a terminal.
 """
 
 from __future__ import annotations
@@ -31,7 +30,7 @@ SCHEMA: Final = "handinger-tui/result/1"
 def result_object(
     session: Session, turn: Turn, *, raw: bool = False, money: TurnMoney | None = None
 ) -> JsonObject:
-    """The result of `turn`. `money`: what the turn cost, if the caller has it; else from all turns."""
+    """The result of `turn`. `raw`: do not clean texts. `money`: that of the turn, if computed already."""
     money = money_of(session, turn) if money is None else money
     snapshot = turn.snapshot
     result: JsonObject = {
@@ -61,7 +60,7 @@ def result_object(
         "metadata": turn.metadata,
         "aborted": turn.aborted,
         "errors": [*turn.errors, *turn.late_errors],
-        # As the worker reports them: cumulative. Those of the turn follow.
+        # As the worker reports them (usually cumulative); then those of the turn.
         "usage": reported_figures(snapshot.usage) if snapshot else None,
         "costs": reported_figures(snapshot.costs) if snapshot else None,
         "turn_usage": reported_figures(money.usage),
@@ -78,7 +77,7 @@ def result_object(
 
 
 def _tool_object(part: ToolPart) -> JsonObject:
-    """One tool call. The `input` of a call that is still streaming is its JSON text so far."""
+    """One tool call. While its input is streaming, `input` is the JSON text so far."""
     streaming = part.state is ToolState.INPUT_STREAMING
     return {
         "id": part.call_id,
@@ -91,7 +90,7 @@ def _tool_object(part: ToolPart) -> JsonObject:
 
 
 def _source_object(part: SourcePart) -> JsonObject:
-    """One source. A document has no URL; it has a media type and a file name instead."""
+    """One source. A document has a media type and a file name instead of a URL."""
     source: JsonObject = {"id": part.source_id, "title": part.title, "url": part.url}
     if part.url is None:
         source |= {"media_type": part.media_type, "filename": part.filename}
@@ -99,7 +98,7 @@ def _source_object(part: SourcePart) -> JsonObject:
 
 
 def _file_object(part: FilePart) -> JsonObject:
-    """One file. `size` is in bytes, null where it was not reported; `saved_as` is for who saves the file."""
+    """One file. `size`: in bytes, null if not reported. `saved_as`: set by the code that saves the file."""
     return {
         "filename": part.filename,
         "media_type": part.media_type,
@@ -110,7 +109,7 @@ def _file_object(part: FilePart) -> JsonObject:
 
 
 def reported_figures(group: Usage | Costs) -> JsonObject | None:
-    """Usage or costs in JSON; None when nothing was reported."""
+    """Usage or costs in JSON; None if nothing was reported."""
     return figures_object(group) if group.reported else None
 
 
@@ -155,14 +154,14 @@ EVENT_LINES: Final[Mapping[type, tuple[str, Mapping[str, str]]]] = {
     ev.Failed: ("error", {"message": "text"}),
     ev.StreamDone: ("stream-done", {}),
     ev.Unknown: ("unknown", {"kind": "kind", "undecodable": "undecodable"}),
-    # The members of a stored message are read by `event_object`.
+    # `event_object` adds the members of a stored message.
     ev.MessageStored: ("message-stored", {}),
 }
-"""Event class → `type` of its line, and attribute of the event by member. A test checks that all are here."""
+"""Event class → `type` of its line, and member → attribute of the event. A test checks that all are here."""
 
 
 def event_object(event: ev.StreamEvent) -> JsonObject:
-    """One event as {type, …}; the caller adds `seq`."""
+    """One event as {type, …}. The caller adds `seq`."""
     name, members = EVENT_LINES[type(event)]
     line: JsonObject = {"type": name}
     if isinstance(event, ev.MessageStored):

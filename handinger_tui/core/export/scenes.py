@@ -1,4 +1,4 @@
-"""Charts of spending: their data, and lists of simple marks from which SVG and PNG draw the same picture."""
+"""Charts of spending: their data, and scenes of simple marks, which SVG and PNG draw in the same way."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _UNITS: Final = ((Decimal(10) ** 12, "T"), (Decimal(10) ** 9, "B"), (Decimal(10)
 
 
 def ticks(most: Decimal) -> list[Decimal]:
-    """Round amounts from 0 to at least `most`, in about four equal steps."""
+    """Round amounts from 0 to `most` or more, in about four equal steps."""
     if most <= 0:
         return [Decimal(0), Decimal(1)]
     rough = most / 4
@@ -44,7 +44,7 @@ def ticks(most: Decimal) -> list[Decimal]:
 
 
 def tick_text(value: Decimal, step: Decimal) -> str:
-    """The label of a tick, with as many decimals as the step needs: "$0.05", "$20"."""
+    """The label of a tick, with the decimals that the step needs: "$0.05", "$20"."""
     short = _large(value)
     if short:
         return short
@@ -57,7 +57,7 @@ def tick_text(value: Decimal, step: Decimal) -> str:
 
 
 def short_usd(value: Decimal | None) -> str:
-    """The amount at a bar, with the digits of every other place: "$12.35", "$0.0123"; "$3.4M" where large."""
+    """The amount at a bar: "$12.35", "$0.0123", as in other places; "$3.4M" if large."""
     return (_large(value) if value is not None else "") or usd_text(value)
 
 
@@ -69,7 +69,7 @@ def _large(value: Decimal) -> str:
 
 
 class BarSpan(StrEnum):
-    """How much time one bar stands for."""
+    """The period of one bar."""
 
     DAY = "day"
     WEEK = "week"
@@ -79,7 +79,7 @@ class BarSpan(StrEnum):
 MOST_DAYS: Final = 93
 MOST_WEEKS: Final = 93 * 7
 MOST_MONTHS: Final = 1200
-"""Limits a chart after a day with a wrong clock, which would add empty centuries."""
+"""A day with a wrong clock must not add empty centuries to a chart."""
 
 MONTHS: Final = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
@@ -90,7 +90,7 @@ NOT_SPLIT: Final = "not split"
 
 
 class DayPoint(Struct, frozen=True):
-    """One day with turns. `usd` and `cumulative`: None while no cost is known; `gaps` turns are missing."""
+    """One day with turns. `usd`, `cumulative`: None if no cost was reported; `gaps`: turns without a cost."""
 
     day: str
     usd: Decimal | None
@@ -99,7 +99,7 @@ class DayPoint(Struct, frozen=True):
 
 
 def day_points(days: Iterable[Bucket]) -> list[DayPoint]:
-    """A point for each day, in order of time, with the cumulative cost."""
+    """A point for each day, sorted by time, with the cumulative cost."""
     points, so_far = [], NOTHING
     for bucket in days:
         so_far += bucket.usd
@@ -108,7 +108,7 @@ def day_points(days: Iterable[Bucket]) -> list[DayPoint]:
 
 
 class Slot(Struct, frozen=True):
-    """One bar. `usd.value` is 0 for a time without turns, None where turns reported no cost."""
+    """One bar. `usd.value`: 0 without turns, None if no turn reported a cost."""
 
     start: date
     usd: Total
@@ -116,7 +116,7 @@ class Slot(Struct, frozen=True):
 
 
 def slots(days: Sequence[Bucket]) -> tuple[BarSpan, tuple[Slot, ...]]:
-    """Consecutive days, weeks (from Monday) or months: the shortest span that keeps the chart readable."""
+    """Consecutive bars for days, weeks (from Monday) or months, the shortest period that is readable."""
     dated = [(day, bucket) for bucket in days if (day := _date(bucket.key)) is not None]
     if not dated:
         return BarSpan.DAY, ()
@@ -134,10 +134,10 @@ def slots(days: Sequence[Bucket]) -> tuple[BarSpan, tuple[Slot, ...]]:
 
 
 def _starts(days: Iterable[date], span: BarSpan) -> list[date]:
-    """The starts of all bars between the first and the last known one."""
+    """The starts of all bars from the first to the last of `days`."""
     ordered = sorted(days)
     if span is BarSpan.MONTH:
-        # Only months have no upper limit: after a wrong clock, draw no empty months.
+        # After a wrong clock, draw no empty months.
         months = (ordered[-1].year - ordered[0].year) * 12 + ordered[-1].month - ordered[0].month + 1
         if months > MOST_MONTHS:
             return ordered
@@ -156,7 +156,7 @@ def _date(text: str) -> date | None:
 
 def _start(day: date, span: BarSpan) -> date:
     if span is BarSpan.WEEK:
-        # January 1 of year 1 is a Monday, so the result is never before the first date.
+        # January 1 of year 1 is a Monday, so the result is a valid date.
         return day - timedelta(days=day.weekday())
     return day if span is BarSpan.DAY else day.replace(day=1)
 
@@ -174,7 +174,7 @@ def slot_text(slot: Slot, span: BarSpan) -> str:
 
 
 class Share(Struct, frozen=True):
-    """One category. `part` is its share of the whole, 0 to 1; None where its cost is unknown."""
+    """One category. `part`: its share of the total, 0 to 1; None if its cost is unknown."""
 
     name: str
     usd: Decimal | None
@@ -183,7 +183,7 @@ class Share(Struct, frozen=True):
 
 
 def shares(spent: Bucket) -> tuple[Share, ...]:
-    """The shares of the four categories, and of the cost that was reported without a split."""
+    """The shares of the four categories, and of the cost without a category."""
     amounts = {member: getattr(spent, member).value for member in MEMBERS}
     split = Decimal(0)
     for value in amounts.values():
@@ -209,7 +209,7 @@ Point = tuple[float, float]
 
 
 class Ink(StrEnum):
-    """The role of a mark; `LIGHT` and `DARK` map it to a color."""
+    """The role of a mark, which `LIGHT` and `DARK` map to a color."""
 
     GROUND = "ground"
     CARD = "card"
@@ -227,8 +227,8 @@ class Ink(StrEnum):
     INTERNAL = "internal"
 
 
-# Reports are shown outside the terminal, so the themes of the screen are not used. Text has a contrast
-# of 4.5:1 or better on its background.
+# Reports are shown outside the terminal, so they do not use the themes of the screen. Text has a contrast of
+# 4.5:1 or better on its background.
 _COLORS: Final = {
     Ink.GROUND: ("#fcfbf8", "#10141a"),
     Ink.CARD: ("#ffffff", "#171c24"),
@@ -250,7 +250,7 @@ DARK: Final = {ink: dark for ink, (_, dark) in _COLORS.items()}
 
 
 class TextAnchor(StrEnum):
-    """Which point of a text is at its x."""
+    """The point of a text that is at its x."""
 
     START = "start"
     MIDDLE = "middle"
@@ -258,7 +258,7 @@ class TextAnchor(StrEnum):
 
 
 class Box(Struct, frozen=True):
-    """A filled rectangle, or with `hatched` an outline filled with stripes; `corner`: the corner radius."""
+    """A filled rectangle; `hatched`: an outline filled with stripes; `corner`: the corner radius."""
 
     x: float
     y: float
@@ -296,7 +296,7 @@ class Dot(Struct, frozen=True):
 
 
 class Word(Struct, frozen=True):
-    """One line of text, already cleaned, with its baseline at y; `size` is the font size."""
+    """One line of clean text with its baseline at y. `size`: the font size."""
 
     x: float
     y: float
@@ -311,7 +311,7 @@ Mark = Box | Line | Area | Dot | Word
 
 
 class Scene(Struct, frozen=True):
-    """A drawing; `title` describes it in words."""
+    """A drawing. `title`: its description."""
 
     width: int
     height: int
@@ -324,7 +324,7 @@ AREA_STRENGTH: Final = 0.14
 STRIPE: Final = 7
 """Distance between the stripes of a hatched box."""
 DASH: Final = (7, 5)
-"""Lengths of the dashes of a dashed line and of the gaps between them."""
+"""The lengths of a dash and of a gap in a dashed line."""
 
 
 def translate(marks: Iterable[Mark], dx: float, dy: float) -> list[Mark]:
@@ -347,7 +347,7 @@ _RIGHT: Final = 1108.0
 _TOP: Final = 84.0
 _BOTTOM: Final = 316.0
 _CAP: Final = 16.0
-"""Height of the hatched mark of a gap, which shows that something is missing, not how much."""
+"""The height of the hatched cap that shows that an amount is missing, but not how much."""
 
 _INKS: Final = (Ink.MODEL, Ink.TOOL, Ink.SANDBOX, Ink.INTERNAL, Ink.MUTED)
 
@@ -362,7 +362,7 @@ def card(height: int, title: str) -> list[Mark]:
 
 
 def bars(days: Sequence[Bucket]) -> Scene:
-    """Cost per day, week or month; a bar with unknown turns has a hatched cap and "+n"."""
+    """Cost per day, week or month. A bar with turns of unknown cost has a hatched cap and "+n"."""
     span, listed = slots(days)
     gaps = sum(slot.usd.missing_turns for slot in listed)
     title = f"Cost per {span}"
@@ -377,15 +377,15 @@ def bars(days: Sequence[Bucket]) -> Scene:
     wide = (_RIGHT - _LEFT) / max(1, len(listed))
     tallest = max(costs, default=Decimal(0))
     for at, slot in enumerate(listed):
-        labeled = len(listed) <= 14 or (bool(tallest) and slot.usd.value == tallest)
-        marks += _bar(slot, _LEFT + wide * at, wide, steps[-1], labeled)
+        is_labeled = len(listed) <= 14 or (bool(tallest) and slot.usd.value == tallest)
+        marks += _bar(slot, _LEFT + wide * at, wide, steps[-1], is_labeled)
     marks += _days(listed, span)
     return Scene(WIDTH, HEIGHT, tuple(marks), f"{title}, in USD")
 
 
-def _bar(slot: Slot, left: float, wide: float, most: Decimal, labeled: bool) -> list[Mark]:
+def _bar(slot: Slot, start: float, wide: float, most: Decimal, is_labeled: bool) -> list[Mark]:
     thick = max(1.5, min(58.0, wide * 0.72))
-    x, middle = left + (wide - thick) / 2, left + wide / 2
+    x, middle = start + (wide - thick) / 2, start + wide / 2
     usd = slot.usd.value
     top = _height(usd or Decimal(0), most)
     marks: list[Mark] = []
@@ -401,14 +401,14 @@ def _bar(slot: Slot, left: float, wide: float, most: Decimal, labeled: bool) -> 
             count = gap_mark(slot.usd.missing_turns)
             marks.append(Word(middle, top - 5, count, Ink.GAP, 12, TextAnchor.MIDDLE))
             top -= 15
-    if usd and labeled:
+    if usd and is_labeled:
         text = value_text(slot.usd, short_usd)
         marks.append(Word(middle, top - 5, text, Ink.TEXT, 12, TextAnchor.MIDDLE, bold=True))
     return marks
 
 
 def cumulative(days: Sequence[Bucket]) -> Scene:
-    """The cumulative cost; dashed from the first gap on, where it is a lower bound."""
+    """The cumulative cost. From the first gap on it is a lower bound, and dashed."""
     span, listed = slots(days)
     title = "Cumulative cost"
     marks = card(HEIGHT, title)
@@ -445,17 +445,17 @@ def cumulative(days: Sequence[Bucket]) -> Scene:
 
 
 def share_of(spent: Bucket) -> Scene:
-    """The four categories as one bar, with amounts and percentages as text below."""
+    """The four categories as one bar, with amounts and percentages below."""
     parts = shares(spent)
     marks = card(SHARE_HEIGHT, "Cost by category")
-    left, room = 28.0, WIDTH - 56.0
+    margin, room = 28.0, WIDTH - 56.0
     if not any(share.part for share in parts):
         has_costs = any(share.usd is not None for share in parts)
         reason = "Nothing was spent." if has_costs else "No split by category was reported."
-        marks.append(Box(left, 64, room, 44, Ink.MUTED, hatched=not has_costs))
+        marks.append(Box(margin, 64, room, 44, Ink.MUTED, hatched=not has_costs))
         marks.append(Word(WIDTH / 2, 136, reason, Ink.MUTED, 16, TextAnchor.MIDDLE))
         return Scene(WIDTH, SHARE_HEIGHT, tuple(marks), "Cost by category")
-    x = left
+    x = margin
     for share, ink in zip(parts, _INKS, strict=False):
         wide = room * float(share.part or 0)
         if wide > 0:
@@ -463,7 +463,7 @@ def share_of(spent: Bucket) -> Scene:
         x += wide
     column = room / len(parts)
     for at, (share, ink) in enumerate(zip(parts, _INKS, strict=False)):
-        x = left + column * at
+        x = margin + column * at
         amount = short_total_text(Total(share.usd, share.gaps))
         marks += [
             Box(x, 130, 14, 14, ink, hatched=ink is Ink.MUTED, corner=3),

@@ -1,11 +1,11 @@
-"""A session as people read it: what its Markdown, HTML and text forms have in common, and the HTML page.
+"""A session for readers: the common content of its Markdown, HTML and text exports; the HTML page.
 
-All texts are clean: nothing in them moves a cursor. Their markup, if they have any, is that of the worker,
-so each form writes them in a way in which they cannot pass for text of this program.
+All texts are clean. They may contain markup of the worker, so each format writes them in such a way that they
+cannot imitate text of this program.
 
-The page can be printed, is light and dark, and makes no requests. Markdown of the worker becomes HTML with
-raw HTML shown as text and pictures shown as links. A link that is disguised or cannot be opened safely is
-text, with its address behind it.
+The page is printable, has a light and a dark style, and makes no requests. Markdown of the worker becomes
+HTML, in which raw HTML is shown as text and pictures as text with their addresses. A link that is disguised
+or unsafe becomes text, followed by its address.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ SIMULATED: Final = "Simulated: the local worker answered. Nothing was charged."
 
 
 class Contents(Struct, frozen=True):
-    """What a document of a session contains besides messages, answers, sources and files."""
+    """What an export contains in addition to messages, answers, sources and files."""
 
     costs: bool = True
     reasoning: bool = False
@@ -59,28 +59,28 @@ class Contents(Struct, frozen=True):
     labels: Labels = NO_LABELS
     """Tags and project of the session."""
     frames: Mapping[str, Sequence[Frame]] = {}
-    """What arrived for each turn, by turn id: only for the form that can be imported."""
+    """Turn id → frames; only for the format that can be imported."""
 
 
 USUAL: Final = Contents()
 
 
 class Passage(Struct, frozen=True):
-    """A piece of an answer: Markdown of the worker; with a title, reasoning or a tool call as plain text."""
+    """A part of an answer: Markdown of the worker; with a title, plain text of reasoning or a tool call."""
 
     text: str
     title: str = ""
 
 
 class Ending(Struct, frozen=True):
-    """Why an answer is not complete, or that it has no text."""
+    """Why an answer is incomplete, or a note that it has no text."""
 
     status: str
     reason: str = ""
 
 
 class DocumentTurn(Struct, frozen=True):
-    """One message and its answer. `number` counts from 1; `receipt` is "" without a cost to show."""
+    """One message and its answer. `number`: from 1; `receipt`: may be ""."""
 
     number: int
     at: str
@@ -93,12 +93,12 @@ class DocumentTurn(Struct, frozen=True):
     ending: Ending | None
     sources: tuple[Citable, ...]
     files: tuple[tuple[str, ...], ...]
-    """Name, media type and, where known, size of each."""
+    """Name, media type and, if reported, size of each."""
     receipt: str
 
 
 class SessionDocument(Struct, frozen=True):
-    """A session with all its turns but those that were withdrawn before they were sent."""
+    """A session without the turns that were withdrawn before they were sent."""
 
     title: str
     facts: tuple[tuple[str, str], ...]
@@ -108,7 +108,7 @@ class SessionDocument(Struct, frozen=True):
 
 
 def session_document(session: Session, contents: Contents) -> SessionDocument:
-    """Return a session as people read it."""
+    """The document of a session."""
     sources = {source.key: source for source in sources_of(session)}
     money, days = MoneyIndex(), read_days(session)
     sent = [turn for turn in session.turns if not turn.withdrawn]
@@ -139,7 +139,7 @@ def session_document(session: Session, contents: Contents) -> SessionDocument:
 
 
 def minute(ms: int) -> str:
-    """Return a time as "2026-11-25 10:00 UTC"."""
+    """A time as "2026-11-25 10:00 UTC"."""
     text = utc_text(ms)
     return "unknown time" if text is None else f"{text[:10]} {text[11:16]} UTC"
 
@@ -188,18 +188,18 @@ def _files(turn: Turn) -> Iterator[tuple[str, ...]]:
 
 # -- HTML --------------------------------------------------------------------------------------
 POLICY: Final = "base-uri 'none'; form-action 'none'"
-LONGEST_MARKDOWN: Final = 400_000
-"""Characters of a passage that are read as Markdown; a longer one is shown as written."""
+MAX_MARKDOWN: Final = 400_000
+"""A passage with more characters is not rendered, but shown as written."""
 
 
 def session_html(session: Session, contents: Contents) -> str:
-    """Return the session as a page of its own."""
+    """The session as an HTML page."""
     document = session_document(session, contents)
     facts = "".join(f"<dt>{escape(label)}</dt><dd>{escape(value)}</dd>" for label, value in document.facts)
     banner = f'<p class="banner" role="note">{escape(SIMULATED)}</p>\n' if document.simulated else ""
     turns = "\n".join(map(_turn, document.turns))
     head = f'<h1 dir="auto">{escape(document.title)}</h1>\n{banner}<dl>{facts}</dl>'
-    return html_page(document.title, STYLE, f"<header>\n{head}\n</header>\n{turns}", policy=POLICY)
+    return html_page(document.title, STYLE, f"<header>\n{head}\n</header>\n{turns}", POLICY)
 
 
 def _turn(turn: DocumentTurn) -> str:
@@ -249,8 +249,8 @@ def _small(*facts: str) -> str:
 
 # -- Markdown --------------------------------------------------------------------------------
 def markdown_html(text: str) -> str:
-    """Return Markdown as HTML without scripts, forms, pictures or other things that a page would load."""
-    if len(text) > LONGEST_MARKDOWN:
+    """Markdown as HTML without scripts, forms, pictures or anything else that a page would load."""
+    if len(text) > MAX_MARKDOWN:
         return f"<pre>{escape(text)}</pre>\n"
     parser = _parser()
     tokens = parser.parse(text)
@@ -263,16 +263,16 @@ def markdown_html(text: str) -> str:
 
 @lru_cache(1)
 def _parser() -> MarkdownIt:
-    from markdown_it import MarkdownIt  # 40 ms: not before the first page
+    from markdown_it import MarkdownIt  # 40 ms, so not at startup
 
     return MarkdownIt("gfm-like", {"html": False, "linkify": False})
 
 
 def _safe_links(children: Sequence[Token]) -> list[Token]:
-    """Links that are safe keep their address, the others become text, as do pictures."""
+    """Replace unsafe links and all pictures by text."""
     tokens_out: list[Token] = []
     opened: list[str | None] = []
-    """For each open link what follows its text in place of the link; None: it stays a link."""
+    """For each open link the text that follows in place of its end; None: it stays a link."""
     for at, token in enumerate(children):
         if token.type == "image":
             tokens_out.append(
@@ -295,7 +295,7 @@ def _safe_links(children: Sequence[Token]) -> list[Token]:
 
 
 def _text_of(children: Sequence[Token]) -> str:
-    """The text of a link that begins here."""
+    """The text of the link with these first children."""
     texts = []
     for token in children:
         if token.type == "link_close":

@@ -1,7 +1,7 @@
-"""The JSON of a session as a file that can be imported, schema `handinger-tui/session/1`.
+"""The JSON file of a session, which can be imported (schema `handinger-tui/session/1`).
 
-Each turn has a `record`: its request and its frames as they were stored. Everything else in the file is for
-readers: an import computes it again. A file may come from anybody, so nothing in it is believed.
+Each turn has a `record`: its request and its stored frames. Everything else is for readers; an import
+computes it again. A file is untrusted: anybody may have written it.
 """
 
 from __future__ import annotations
@@ -50,14 +50,14 @@ _FAMILY: Final = SCHEMA.rpartition("/")[0]
 
 MOST_BYTES: Final = 200_000_000
 _MOST_MS: Final = 10**14
-"""A later time (year 5138) is none."""
-_DEEPEST: Final = MAX_DEPTH + 20
-"""What a worker sent may be nested as deep as `MAX_DEPTH`, and the file nests it deeper."""
+"""Later times (from the year 5138 on) are invalid."""
+_MAX_DEPTH: Final = MAX_DEPTH + 20
+"""Data of a worker may have the depth `MAX_DEPTH`, and the file adds some levels."""
 
 
 # -- writing ---------------------------------------------------------------------------------
 def record_object(order: TurnRequest, frames: Sequence[Frame] | None) -> Json:
-    """Return what the turn is computed from; null where its frames are not available."""
+    """The record of a turn; null if its frames are not available."""
     if frames is None:
         return None
     rows: list[Json] = [[one.at_ms, str(one.framing), one.event, one.id, one.data] for one in frames]
@@ -72,14 +72,14 @@ def record_object(order: TurnRequest, frames: Sequence[Frame] | None) -> Json:
 def without_costs(
     session: Session, frames: Mapping[str, Sequence[Frame]]
 ) -> tuple[Session, dict[str, list[Frame]]]:
-    """Return a session and its frames as if no figure had ever been reported: unknown, not zero."""
+    """A session and its frames without usage and costs, which are then unknown, not zero."""
     kept = {turn_id: [*map(_without_figures, of_turn)] for turn_id, of_turn in frames.items()}
     turns = tuple(fold(turn.order, kept.get(turn.turn_id, ())) for turn in session.turns)
     return replace(session, turns=turns, elsewhere=NOTHING_ELSEWHERE), kept
 
 
 _CODE: Final = re.compile(r"[0-9a-z]{1,2}:(?=[\[{])")
-"""What a line of AI SDK 4 begins with."""
+"""The start of a line of AI SDK 4."""
 
 
 def _without_figures(frame: Frame) -> Frame:
@@ -97,7 +97,7 @@ def _without_figures(frame: Frame) -> Frame:
 
 # -- reading ---------------------------------------------------------------------------------
 class SessionFile(NamedTuple):
-    """What a file holds: a session without turns, its turns, and its tags."""
+    """The content of a file: a session without turns, its turns, and its tags."""
 
     session: Session
     turns: tuple[RemoteTurn, ...]
@@ -105,19 +105,19 @@ class SessionFile(NamedTuple):
 
 
 def read_session(data: bytes, now_ms: int) -> SessionFile:
-    """Read an exported session, as imported at `now_ms`.
+    """Read an exported session, which is imported at `now_ms`.
 
-    Turns that were under way are closed: what became of them is unknown here.
+    Turns that were under way are closed, since their outcome is unknown.
 
     Raises:
-        SettingsError: it is not such a file, or not all of it can be read.
+        SettingsError: not such a file, or a part of it cannot be read.
     """
     if len(data) > MOST_BYTES:
         raise SettingsError(
             f"The file is larger than {MOST_BYTES // 1_000_000} MB. {_NOTHING}", "Export the session again."
         )
     try:
-        content = parse(data.decode("utf-8-sig"), _DEEPEST)
+        content = parse(data.decode("utf-8-sig"), _MAX_DEPTH)
     except ValueError:
         raise _unreadable("it is not a JSON document, or a part is missing") from None
     head = as_object(content)
@@ -141,7 +141,7 @@ def read_session(data: bytes, now_ms: int) -> SessionFile:
         generation=label,
         base_url=_text(head, "base_url", where, 2_000),
         title=clean_line(_text(head, "title", where, 10_000)),
-        # A clock that was ahead must not keep the session in front of all others.
+        # A clock that was ahead must not keep the session at the top of lists.
         updated_ms=min(_moment(head, "updated_ms", where), now_ms),
     )
     return SessionFile(session, tuple(turns), _tags(head))
@@ -170,7 +170,7 @@ def _unreadable(why: str) -> SettingsError:
 
 
 def _tags(head: JsonObject) -> tuple[str, ...]:
-    # A damaged tag of the history it comes from must not keep the session from being read.
+    # Ignore tags that were damaged in the exporting history.
     texts = [as_text(one) or "" for one in as_list(head.get("tags")) if one != UNREADABLE]
     try:
         return tuple(tag_names(texts))
@@ -206,7 +206,7 @@ def _turn(fields: JsonObject, where: str, now_ms: int) -> RemoteTurn:
     try:
         return RemoteTurn(order, (*frames, *_end(order, frames)))
     except (ValueError, TypeError, ArithmeticError, RecursionError):
-        # A server cannot make a turn fail to be computed, but a forged marker of ours might.
+        # The fold never raises for what servers send, but may do so for a forged marker.
         raise _unreadable(f"the frames of {where} contradict each other") from None
 
 
@@ -214,7 +214,7 @@ _TRIGGERS: Final[dict[Json, Trigger]] = {str(one): one for one in Trigger}
 
 
 def _attachment(fields: JsonObject, where: str) -> Attachment:
-    # Without a path: no file of this machine is ever sent because a file named it.
+    # Without a path, so that an import never causes a file of this machine to be sent.
     name, media_type = (_text(fields, member, where, 1_000) for member in ("name", "media_type"))
     return Attachment("", name, _number(fields, "size", where, INT64_MAX), media_type)
 
@@ -242,11 +242,11 @@ _ENDS: Final = {
     TurnStatus.CHECKING: (TurnStatus.INCOMPLETE, _RAN),
     TurnStatus.RUNNING: (TurnStatus.INCOMPLETE, _RAN),
 }
-"""How a turn that was under way is closed, since what became of it is unknown."""
+"""The status and the reason with which a turn that was under way is closed."""
 
 
 def _end(order: TurnRequest, frames: list[Frame]) -> list[Frame]:
-    """The frame that ends a turn which was under way."""
+    """The frame that closes a turn that was under way; [] for other turns."""
     turn = fold(order, frames)
     if turn.status not in _ENDS:
         return []

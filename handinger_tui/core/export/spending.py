@@ -1,6 +1,6 @@
-"""The spending report as an SVG picture, as a self-contained HTML file without scripts, as CSV and as JSON.
+"""The spending report as SVG, PNG, a self-contained HTML page, CSV and JSON.
 
-CSV and JSON (schema `handinger-tui/costs/1`) have exact decimal text, null or "" if unknown.
+CSV and JSON (schema `handinger-tui/costs/1`) have exact decimal text; unknown amounts are "" and null.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ FONT: Final = "system-ui, -apple-system, 'Segoe UI', 'Noto Sans', Helvetica, Ari
 
 
 def style() -> str:
-    """The style rules for dark; light colors are attributes of the marks, for viewers without CSS."""
+    """The style rules for dark mode. Light colors are attributes of the marks, for viewers without CSS."""
     dark = "".join(f".f-{ink}{{fill:{hue}}}.s-{ink}{{stroke:{hue}}}" for ink, hue in DARK.items())
     return f"@media (prefers-color-scheme:dark){{{dark}}}"
 
@@ -76,7 +76,7 @@ def document(scene: Scene) -> str:
 
 
 def element(scene: Scene, *, styled: bool = False) -> str:
-    """The `svg` element of a scene; `styled`: with its own style rules for dark."""
+    """The `svg` element of a scene. `styled`: with its own style rules for dark mode."""
     hatched = {mark.ink for mark in scene.marks if isinstance(mark, Box) and mark.hatched}
     defs = "".join(_stripes(ink) for ink in sorted(hatched))
     body = "\n".join(_mark(mark) for mark in scene.marks)
@@ -154,7 +154,7 @@ _MARGIN: Final = 32
 
 
 class TotalFigure(Struct, frozen=True):
-    """One large number. `note` says what is missing in it."""
+    """One large number. `note`: what is missing in it."""
 
     name: str
     value: str
@@ -183,7 +183,7 @@ def figures(spent: Bucket) -> tuple[TotalFigure, ...]:
 
 
 def poster(report: Report) -> Scene:
-    """The whole report as one scene."""
+    """The complete report as one scene."""
     side = 2 * _MARGIN
     marks: list[Mark] = [
         Word(0, 34, "Cost report", size=32, bold=True),
@@ -231,14 +231,14 @@ def _size(value: str) -> int:
 
 
 POLICY: Final = "img-src data:"
-"""Besides styles: nothing may be fetched or run, whatever a title or an id contains."""
+"""The page may not fetch or run anything, whatever a title or an id contains."""
 
 
 class Report(Struct, frozen=True):
-    """The content of a report. `heading` names period and filters; `date` is the time of writing.
+    """The content of a report.
 
-    `by` is the word for a group; `omitted` is the number of groups that are not listed. `remarks` are
-    sentences below the table.
+    `heading`: period and filters; `by`: the key of the groups; `date`: when it was written; `omitted`: how
+    many groups are not listed; `remarks`: sentences below the table.
     """
 
     heading: str
@@ -266,9 +266,9 @@ def page(report: Report) -> str:
 {_table(report)}
 {remarks}
 <p class="muted">Written by handinger-tui on {_text(report.date)}. Amounts are as the service reported them;
-what it did not report is counted and never taken for zero.</p>"""
+what it did not report is counted as missing, never as zero.</p>"""
     heading = clean_line(report.heading, 200)
-    return html_page(f"Cost report: {heading}", f"{_style_rules()}{style()}", main, policy=POLICY)
+    return html_page(f"Cost report: {heading}", f"{_style_rules()}{style()}", main, POLICY)
 
 
 def _page_tiles(spent: Bucket) -> str:
@@ -362,7 +362,7 @@ tbody th{{min-width:9em;max-width:26em;overflow-wrap:break-word}}
 """
 
 
-# -- the forms, by the suffix of the file name ----------------------------------------------
+# -- the formats, by the suffix of the file name --------------------------------------------
 def _html(report: Report) -> bytes:
     return page(report).encode("utf-8", "replace")
 
@@ -372,13 +372,13 @@ def _svg(report: Report) -> bytes:
 
 
 def _png(report: Report) -> bytes:
-    from handinger_tui.core.export.png import picture  # Pillow, 30 ms
+    from handinger_tui.core.export.png import picture  # imports Pillow (30 ms)
 
     return picture(poster(report))
 
 
 REPORTS: Final[dict[str, Callable[[Report], bytes]]] = {".html": _html, ".svg": _svg, ".png": _png}
-"""The renderer of each form by its suffix. The option `--report` and its help follow from this table."""
+"""Suffix → renderer. The option `--report` and its help derive from this table."""
 
 
 # -- CSV and JSON ------------------------------------------------------------------------------
@@ -391,8 +391,8 @@ def line(cells: Iterable[Json]) -> str:
 
 
 def cell(value: Json) -> str:
-    """One CSV field. A text is put in one line and cannot act as a spreadsheet formula."""
-    # The frequent types first: a history has millions of cells.
+    """One CSV field. A text becomes one line that spreadsheets do not treat as a formula."""
+    # Frequent types first, since a history has millions of cells.
     if type(value) is int:
         return str(value)
     if value is None:
@@ -405,7 +405,7 @@ def cell(value: Json) -> str:
 
 
 _PLAIN_CELL: Final = re.compile(r"[A-Za-z0-9_.]{0,99}")
-"""A text that is its own field: nearly all of them, and much faster."""
+"""A fast path for nearly all texts: one that needs no changes."""
 
 
 @lru_cache(1024)
@@ -438,13 +438,12 @@ COLUMNS: Final = (
 
 
 def group_object(bucket: Bucket) -> JsonObject:
-    """One group. A group without turns has the amount 0; an amount without any known figure is null.
+    """One group. Amounts of a group without turns are 0; an amount that no turn reported is null.
 
-    `split_excess_usd`: by how much the four categories exceed the cost.
-
-    The members `unpriced_turns` to `unsplit_turns` count the turns that are missing in the cost, in the
-    credits, in the tokens, and in the category with the most gaps. `suspense_usd`: how much of the cost no
-    turn explains. `doubtful`: its cost or credits depend on what the figures of a worker mean.
+    `split_excess_usd`: by how much the four categories exceed the cost. `unpriced_turns` to `unsplit_turns`:
+    how many turns are missing in the cost, in the credits, in the tokens, and in any of the categories.
+    `suspense_usd`: the part of the cost that no turn explains. `doubtful`: the cost or the credits depend on
+    the meaning of a worker's figures.
     """
     tokens = bucket.total("tokens").value
     return {
@@ -469,7 +468,7 @@ def group_object(bucket: Bucket) -> JsonObject:
 
 
 def suspense_object(bucket: Bucket) -> JsonObject:
-    """What no turn of a worker explains: a group without turns, with each rise of its figures."""
+    """The suspense of a worker: a group without turns, with each rise of the worker's figures."""
     return {**group_object(bucket), "rises": [*map(_rise_object, bucket.rises)]}
 
 
@@ -490,12 +489,12 @@ def _rise_object(rise: Rise) -> JsonObject:
 
 
 def assigned_object(one: AssignedRise) -> JsonObject:
-    """Suspense that the person assigned to a turn."""
+    """A rise that the person assigned to a turn."""
     return {"number": one.number, "worker_id": one.worker_id, "turn_id": one.turn_id}
 
 
 def charts_object(days: Sequence[Bucket], total: Bucket) -> JsonObject:
-    """The points of the charts, in order of time: only days with turns."""
+    """The points of the charts, sorted by time; only days with turns."""
     per_day: list[Json] = [
         {
             "day": point.day,
