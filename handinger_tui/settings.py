@@ -127,24 +127,28 @@ def load(
         SettingsError: names the wrong flag, variable or line, and what to do.
     """
     config = _read_file(file_text, file_name)
-    name = flags.profile or _variable(environ, "HANDINGER_PROFILE") or config.get("profile") or "default"
+    name = (
+        flags.profile or environment_value(environ, "HANDINGER_PROFILE") or config.get("profile") or "default"
+    )
     profile = _read_profile(config, name, is_requested=flags.profile is not None, file_name=file_name)
     values = {**{k: v for k, v in config.items() if k in _TOP}, **profile}
     generation = _check_choice(
         flags.generation
-        or _variable(environ, "HANDINGER_GENERATION")
+        or environment_value(environ, "HANDINGER_GENERATION")
         or values.get("generation")
         or "workers",
         GENERATIONS,
         "generation",
     )
     budget = _check_choice(
-        flags.budget or _variable(environ, "HANDINGER_BUDGET") or values.get("budget") or "standard",
+        flags.budget or environment_value(environ, "HANDINGER_BUDGET") or values.get("budget") or "standard",
         BUDGETS,
         "budget",
     )
-    base = flags.base_url or _variable(environ, "HANDINGER_BASE_URL") or values.get("base_url")
-    key = Secret(_check_key(environ.get("HANDINGER_API_KEY") or str(values.get("api_key") or "")))
+    base = flags.base_url or environment_value(environ, "HANDINGER_BASE_URL") or values.get("base_url")
+    key = Secret(
+        _check_key(environment_value(environ, "HANDINGER_API_KEY") or str(values.get("api_key") or ""))
+    )
     local = flags.local or (not key and base is None)
     spending = partial(_read_spending, environ, config.get("spending", {}), file_name)
     if not local and not key:
@@ -196,9 +200,9 @@ def require_key(settings: Settings, flags: Flags) -> None:
         )
 
 
-def _variable(environ: Mapping[str, str], name: str) -> str | None:
-    value = environ.get(name, "").strip()
-    return value or None
+def environment_value(environ: Mapping[str, str], name: str) -> str | None:
+    """The value of a variable without surrounding spaces; None where it is not set, or empty."""
+    return environ.get(name, "").strip() or None
 
 
 # -- the file ------------------------------------------------------------------------
@@ -383,7 +387,8 @@ def _read_limits(
 ) -> Limits:
     values: dict[str, Any] = {}
     for limit in fields(Limits):
-        where, value = f"HANDINGER_{limit.name.upper()}", environ.get(f"HANDINGER_{limit.name.upper()}")
+        where = f"HANDINGER_{limit.name.upper()}"
+        value: Any = environment_value(environ, where)
         if value is None:
             where, value = f"{file_name}, limits.{limit.name}", table.get(limit.name)
         if value is None or value == "":
@@ -401,7 +406,7 @@ def _read_limits(
 
 def _read_pace(environ: Mapping[str, str]) -> float:
     """Return the pace of the local worker from HANDINGER_LOCAL_PACE."""
-    number = _parse_number("HANDINGER_LOCAL_PACE", _variable(environ, "HANDINGER_LOCAL_PACE") or "1")
+    number = _parse_number("HANDINGER_LOCAL_PACE", environment_value(environ, "HANDINGER_LOCAL_PACE") or "1")
     if not 0 <= number <= _MAX_PACE:
         raise SettingsError(
             f"HANDINGER_LOCAL_PACE must be a number from 0 to {_MAX_PACE}.", "Fix or unset it."
@@ -452,7 +457,7 @@ def _read_spending(
     Raises:
         SettingsError: naming the setting.
     """
-    where, value = variable, _variable(environ, variable)
+    where, value = variable, environment_value(environ, variable)
     if value is None:
         where, value = f"{file_name}, spending.{name}", table.get(name)
     if value is None:

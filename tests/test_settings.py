@@ -133,6 +133,16 @@ def test_limits_come_from_environment_then_file() -> None:
     assert settled(file=FILE, HANDINGER_IDLE_TIMEOUT="3").limits.idle_timeout == 3
 
 
+@pytest.mark.parametrize("empty", ["", "  "])
+def test_an_empty_variable_hides_nothing_of_the_file(empty: str) -> None:
+    table = f'api_key = "{KEY}"\n[spending]\nday_usd = 5\n[limits]\nidle_timeout = 7\nmax_wait = 9'
+    names = ("API_KEY", "IDLE_TIMEOUT", "MAX_WAIT", "LIMIT_DAY_USD")
+    settings = load(Flags(), {f"HANDINGER_{name}": empty for name in names}, table)
+    [limit] = settings.spending
+    assert (settings.key.reveal(), settings.limits.idle_timeout, settings.limits.max_wait) == (KEY, 7, 9)
+    assert (limit.scope, limit.amount) == (Scope.DAY, Decimal(5))
+
+
 @pytest.mark.parametrize("value", ["soon", "-1", "0", "nan", "inf", "1e99", "1e-400", "1e999999999"])
 def test_an_invalid_number_names_its_variable(value: str) -> None:
     with pytest.raises(SettingsError, match="HANDINGER_IDLE_TIMEOUT"):

@@ -29,6 +29,14 @@ def test_an_unset_setting_has_its_default(tmp_path: Path) -> None:
     assert named["key"]["origin"] == "HANDINGER_API_KEY"
 
 
+def test_an_empty_variable_is_not_a_source(tmp_path: Path) -> None:
+    (tmp_path / "config.toml").write_text("[limits]\nidle_timeout = 9\n[spending]\nday_usd = 5\n", "utf-8")
+    settings = shown(tmp_path, HANDINGER_IDLE_TIMEOUT="", HANDINGER_LIMIT_DAY_USD=" ", HANDINGER_BUDGET="")
+    assert settings["idle_timeout"] == {"value": 9.0, "origin": "config file"}
+    assert settings["spending.day_usd"] == {"value": "5", "origin": "config file"}
+    assert settings["budget"]["origin"] == "default"
+
+
 def test_the_table_has_no_python_values(tmp_path: Path) -> None:
     ran = run("config", "show", home=tmp_path)
     assert ran.code == 0

@@ -14,7 +14,7 @@ from handinger_tui.cli.local_files import default_paths
 from handinger_tui.cli.output import Exit, put_result
 from handinger_tui.core.amounts import decimal_text
 from handinger_tui.core.money.limits import LimitOrigin, Unit
-from handinger_tui.settings import CREDIT_PRICE, DEFAULT_BASE, LOCAL_BASE, Settings
+from handinger_tui.settings import CREDIT_PRICE, DEFAULT_BASE, LOCAL_BASE, Settings, environment_value
 
 if TYPE_CHECKING:
     import argparse
@@ -86,7 +86,7 @@ def _setting_rows(args: argparse.Namespace, settings: Settings) -> list[tuple[st
     for name, value in asdict(settings.limits).items():
         changed = value != standard[name]
         variable = f"HANDINGER_{name.upper()}"
-        origin = variable if variable in os.environ else ("config file" if changed else "default")
+        origin = variable if _is_set(variable) else ("config file" if changed else "default")
         rows.append((name, value, origin))
     return [*rows, *_spending_rows(settings), *_tag_rows(settings)]
 
@@ -97,12 +97,13 @@ def _spending_rows(settings: Settings) -> list[tuple[str, Any, str]]:
     for limit in settings.spending:
         name = f"{limit.scope}_{limit.unit}"
         variable = f"HANDINGER_LIMIT_{name.upper()}"
-        configured = variable if variable in os.environ else "config file"
+        configured = variable if _is_set(variable) else "config file"
         flag = "--max-cost" if limit.unit is Unit.USD else "--max-credits"
         origin = flag if limit.origin is LimitOrigin.FLAG else configured
         rows.append((f"spending.{name}", decimal_text(limit.amount), origin))
     if settings.credit_usd is not None:
-        origin = "HANDINGER_CREDIT_USD" if "HANDINGER_CREDIT_USD" in os.environ else "config file"
+        variable = f"HANDINGER_{CREDIT_PRICE.upper()}"
+        origin = variable if _is_set(variable) else "config file"
         rows.append((f"spending.{CREDIT_PRICE}", decimal_text(settings.credit_usd), origin))
     return rows
 
@@ -116,11 +117,15 @@ def _tag_rows(settings: Settings) -> list[tuple[str, Any, str]]:
     ]
 
 
+def _is_set(variable: str) -> bool:
+    return environment_value(os.environ, variable) is not None
+
+
 def _origin(args: argparse.Namespace, name: str, *, changed: bool) -> str:
     if getattr(args, name, None):
         return f"--{name.replace('_', '-')}"
     variable = _VARIABLES.get(name)
-    if variable and os.environ.get(variable):
+    if variable and _is_set(variable):
         return variable
     return "config file" if changed and name != "local" else "default"
 
