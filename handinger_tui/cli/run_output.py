@@ -47,7 +47,7 @@ def _encodable_slice(text: str, start: int, end: int) -> str:
 
 
 class Printer(ABC):
-    """One output format."""
+    """Prints the turns of a run in one output format."""
 
     prints_events = False
     """Whether it prints events: `event` is called only then."""
@@ -143,7 +143,7 @@ class EventPrinter(JsonPrinter):
         self._last_usage_and_costs: object = None
 
     def event(self, event: StreamEvent) -> None:
-        """Print the event."""
+        """Print the event as one line of JSON."""
         self._print_event(event_object(event))
 
     def turn(self, turn: Turn) -> None:

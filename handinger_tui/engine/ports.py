@@ -247,7 +247,7 @@ class Clock(Protocol):
 
 
 class Ids(Protocol):
-    """Generates unique ids."""
+    """Generates ids that are unique in every history."""
 
     def new(self, prefix: str) -> str:
         """A new id: `prefix_` and a unique text."""

@@ -84,7 +84,7 @@ class NoService:
     """Implements `engine.ports.WorkerApi`; every request is refused before it leaves."""
 
     def new_target(self, _turn_id: str, /) -> str | None:
-        """None."""
+        """Return None: a replay begins no target."""
         return None
 
     def start_turn(self, *_: object, **__: object) -> NoReturn:
@@ -139,11 +139,11 @@ class ReplayLog:
         return [frame for frame in await self._frames(turn_id) if frame.seq >= since]
 
     async def unsettled(self) -> list[tuple[Session, TurnRequest]]:
-        """None: a replay settles nothing."""
+        """Return nothing: a replay settles no turn."""
         return []
 
     async def sessions_to_read(self, now_ms: int) -> list[Session]:
-        """None."""
+        """Return nothing: a replay reads no worker."""
         del now_ms
         return []
 

@@ -308,14 +308,14 @@ def rig(
     api: FakeApi,
     *,
     worker_id: str | None = "w1",
-    patience: RetryPolicy | None = None,
-    purse: LimitReader | None = None,
+    policy: RetryPolicy | None = None,
+    limits: LimitReader | None = None,
     clock: FakeClock | None = None,
     log: FakeLog | None = None,
 ) -> Rig:
     """An engine on fakes."""
     log, clock = log or FakeLog(), clock or FakeClock()
-    calm = patience or RetryPolicy(money_interval=None)
-    engine = Engine(api, log, clock, FakeIds(), calm, context=ServiceContext(PLACE), limits=purse)
+    policy = policy or RetryPolicy(money_interval=None)
+    engine = Engine(api, log, clock, FakeIds(), policy, context=ServiceContext(PLACE), limits=limits)
     session = engine.new_session(PLACE, worker_id)
     return Rig(api, log, clock, engine, session.session_id)

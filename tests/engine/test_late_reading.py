@@ -44,7 +44,7 @@ def usd(session: Session) -> Decimal | None:
 
 async def test_costs_reported_after_the_end_belong_to_the_turn() -> None:
     box = rig(
-        FakeApi(starts=[says("a1")], workers=[START, priced(0.10), priced(0.10), priced(0.25)]), patience=LATE
+        FakeApi(starts=[says("a1")], workers=[START, priced(0.10), priced(0.10), priced(0.25)]), policy=LATE
     )
     await box.engine.actor(box.session_id).send("q1")
     session = await until(box, lambda session: usd(session) == Decimal("0.25"))
@@ -59,7 +59,7 @@ async def test_a_refused_turn_does_not_claim_to_be_free_after_the_figures_rose()
         FakeApi(
             starts=[refused], workers=[worker("", usage={"costUsd": 1}), worker("", usage={"costUsd": 1.06})]
         ),
-        patience=LATE,
+        policy=LATE,
     )
     await box.engine.actor(box.session_id).send("q1")
     session = await until(
@@ -72,7 +72,7 @@ async def test_a_refused_turn_does_not_claim_to_be_free_after_the_figures_rose()
 async def test_closing_reads_the_worker_immediately() -> None:
     box = rig(
         FakeApi(starts=[says("a1")], workers=[START, priced(0.10), priced(0.25)]),
-        patience=LATE,
+        policy=LATE,
         clock=StillClock(),
     )
     actor = box.engine.actor(box.session_id)
@@ -86,7 +86,7 @@ async def test_closing_reads_the_worker_immediately() -> None:
 
 @pytest.mark.parametrize("policy", [RetryPolicy(money_interval=None)])
 async def test_a_command_without_a_screen_does_not_wait(policy: RetryPolicy) -> None:
-    box = rig(FakeApi(starts=[says("a1")], workers=[START, priced(0.10), priced(0.25)]), patience=policy)
+    box = rig(FakeApi(starts=[says("a1")], workers=[START, priced(0.10), priced(0.25)]), policy=policy)
     await box.engine.actor(box.session_id).send("q1")
     await box.settled()
     await asyncio.sleep(0)

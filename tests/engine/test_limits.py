@@ -70,19 +70,19 @@ def priced(text: str, prompt: str, usd: float, *, busy: bool = False) -> str:
     return worker(text, busy=busy, usage={"costUsd": usd}, messages=messages)
 
 
-def box_with(purse: SessionLimit, *costs: float, patience: RetryPolicy | None = None) -> Rig:
+def box_with(limits: SessionLimit, *costs: float, policy: RetryPolicy | None = None) -> Rig:
     """A worker whose total after each turn "q1", "q2" … is the next of `costs`."""
     starts = [says(f"a{at}") for at in range(1, len(costs) + 1)]
     workers = [START]
     for at, usd in enumerate(costs, 1):
         body = priced(f"a{at}", f"q{at}", usd)
         workers += [body, body]
-    return rig(FakeApi(starts=list(starts), workers=list(workers)), purse=purse, patience=patience)
+    return rig(FakeApi(starts=list(starts), workers=list(workers)), limits=limits, policy=policy)
 
 
 async def test_below_the_limit_everything_is_sent() -> None:
-    purse = SessionLimit()
-    box = box_with(purse, 0.5, 0.9)
+    limits = SessionLimit()
+    box = box_with(limits, 0.5, 0.9)
     for at in (1, 2):
         await box.engine.actor(box.session_id).send(f"q{at}")
         await box.settled()
@@ -92,14 +92,14 @@ async def test_below_the_limit_everything_is_sent() -> None:
 
 
 async def test_at_the_limit_nothing_is_sent_or_stored_until_it_is_raised() -> None:
-    purse = SessionLimit()
-    box = box_with(purse, 1.0, 1.2)
+    limits = SessionLimit()
+    box = box_with(limits, 1.0, 1.2)
     await box.engine.actor(box.session_id).send("q1")
     await box.settled()
     with pytest.raises(LimitReached, match="Session limit reached"):
         await box.engine.actor(box.session_id).send("q2")
     assert (len(box.api.posts), len(box.log.orders)) == (1, 1)
-    purse.amount = Decimal(2)
+    limits.amount = Decimal(2)
     assert await box.engine.actor(box.session_id).resume() is None
     await box.engine.actor(box.session_id).send("q2")
     await box.settled()
@@ -107,12 +107,12 @@ async def test_at_the_limit_nothing_is_sent_or_stored_until_it_is_raised() -> No
 
 
 async def test_a_reached_limit_holds_the_queue_until_it_is_raised() -> None:
-    purse, gate = SessionLimit(), asyncio.Event()
+    limits, gate = SessionLimit(), asyncio.Event()
     first: Script = [*says("a1", end=False), gate, *says("")[3:]]
     api = FakeApi(
         starts=[first, says("a2")], workers=[START, priced("a1", "q1", 1.5), priced("a2", "q2", 1.6)]
     )
-    box = rig(api, purse=purse)
+    box = rig(api, limits=limits)
     await box.engine.actor(box.session_id).send("q1")
     queued = await box.engine.actor(box.session_id).send("q2")
     gate.set()
@@ -124,10 +124,10 @@ async def test_a_reached_limit_holds_the_queue_until_it_is_raised() -> None:
     assert (session.turns[-1].turn_id, session.turns[-1].status) == (queued, TurnStatus.QUEUED)
     assert len(api.posts) == 1
     # Not raised far enough: the hold stays.
-    purse.amount = Decimal("1.5")
+    limits.amount = Decimal("1.5")
     assert await box.engine.actor(box.session_id).resume() is not None
     assert len(api.posts) == 1
-    purse.amount = Decimal(9)
+    limits.amount = Decimal(9)
     assert await box.engine.actor(box.session_id).resume() is None
     session = await box.settled()
     assert session.turns[-1].status is TurnStatus.COMPLETED
@@ -135,10 +135,10 @@ async def test_a_reached_limit_holds_the_queue_until_it_is_raised() -> None:
 
 
 async def test_a_held_message_can_be_withdrawn() -> None:
-    purse, gate = SessionLimit(Decimal("0.1")), asyncio.Event()
+    limits, gate = SessionLimit(Decimal("0.1")), asyncio.Event()
     first: Script = [*says("a1", end=False), gate, *says("")[3:]]
     api = FakeApi(starts=[first], workers=[START, priced("a1", "q1", 1.5)])
-    box = rig(api, purse=purse)
+    box = rig(api, limits=limits)
     await box.engine.actor(box.session_id).send("q1")
     queued = await box.engine.actor(box.session_id).send("q2")
     gate.set()
@@ -148,7 +148,7 @@ async def test_a_held_message_can_be_withdrawn() -> None:
 
 
 async def test_a_running_turn_is_recorded_and_counted() -> None:
-    purse, gate = SessionLimit(), asyncio.Event()
+    limits, gate = SessionLimit(), asyncio.Event()
     script: Script = [
         sse(type="start", messageId="m"),
         gate,
@@ -158,7 +158,7 @@ async def test_a_running_turn_is_recorded_and_counted() -> None:
     growing = [priced("", "q1", usd, busy=True) for usd in (0.1, 0.85, 1.1)]
     api = FakeApi(starts=[script], workers=[START, *growing, priced("a", "q1", 1.2)])
     # There is no poll interval: the limit alone causes polls.
-    box = rig(api, purse=purse, patience=RetryPolicy(money_interval=None))
+    box = rig(api, limits=limits, policy=RetryPolicy(money_interval=None))
     states: list[GaugeState] = []
 
     def changed(_session_id: str) -> None:
@@ -205,18 +205,18 @@ async def test_a_message_stored_as_unsent_is_kept_and_never_sent() -> None:
 
 
 async def test_limits_that_cannot_be_read_send_nothing() -> None:
-    purse = SessionLimit(fails=LedgerError("Cannot read the history."))
-    box = box_with(purse, 0.1)
+    limits = SessionLimit(fails=LedgerError("Cannot read the history."))
+    box = box_with(limits, 0.1)
     with pytest.raises(LedgerError):
         await box.engine.actor(box.session_id).send("q1")
     assert (box.api.posts, box.log.orders) == ([], {})
 
 
 async def test_closing_keeps_the_messages_of_a_held_queue() -> None:
-    purse, gate = SessionLimit(Decimal("0.1")), asyncio.Event()
+    limits, gate = SessionLimit(Decimal("0.1")), asyncio.Event()
     first: Script = [*says("a1", end=False), gate, *says("")[3:]]
     api = FakeApi(starts=[FakeReply(first)], workers=[START, priced("a1", "q1", 1.5)])
-    box = rig(api, purse=purse)
+    box = rig(api, limits=limits)
     await box.engine.actor(box.session_id).send("q1")
     queued = await box.engine.actor(box.session_id).send("q2")
     gate.set()

@@ -71,7 +71,7 @@ def detached_turn(*answers: Script, limits: LimitReader | None = None) -> Rig:
             worker("one two", prompt="first"),
         ],
     )
-    return rig(api, worker_id="w1", purse=limits)
+    return rig(api, worker_id="w1", limits=limits)
 
 
 async def test_detaching_holds_the_queue_and_watching_again_continues_it() -> None:

@@ -142,8 +142,8 @@ def worker_with(*prompts: str, usd: float) -> str:
 
 
 def program(name: str, ledger: Ledger, api: FakeApi, *, later: float = 0.0) -> Engine:
-    clock, patience = FakeClock(1_700_000_000.0 + later), RetryPolicy(money_interval=None)
-    return Engine(api, ledger, clock, FakeIds(program=name), patience, context=ServiceContext(PLACE))
+    clock, policy = FakeClock(1_700_000_000.0 + later), RetryPolicy(money_interval=None)
+    return Engine(api, ledger, clock, FakeIds(program=name), policy, context=ServiceContext(PLACE))
 
 
 async def test_two_programs_that_attach_simultaneously_store_a_turn_once(tmp_path: Path) -> None:

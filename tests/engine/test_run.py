@@ -402,8 +402,8 @@ async def test_a_queued_turn_can_be_withdrawn() -> None:
 async def test_a_turn_beyond_max_wait_is_running() -> None:
     gate = asyncio.Event()
     api = FakeApi(starts=[[*says("so far", end=False), gate]], workers=[NOBODY])
-    patience = RetryPolicy(max_wait=0.05, money_interval=None)
-    turn = await _only(rig(api, patience=patience, clock=StillClock()))
+    policy = RetryPolicy(max_wait=0.05, money_interval=None)
+    turn = await _only(rig(api, policy=policy, clock=StillClock()))
     assert (turn.status, turn.text) == (TurnStatus.RUNNING, "so far")
 
 

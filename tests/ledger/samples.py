@@ -14,7 +14,7 @@ from handinger_tui.core.search import Query, parse_query
 from handinger_tui.core.stream import Frame, Framing, Marker, ReadReason
 from handinger_tui.core.turns.fold import fold
 from handinger_tui.core.turns.session import RemoteTurn, Session, put_turn
-from handinger_tui.core.turns.turn import Turn, TurnRequest
+from handinger_tui.core.turns.turn import TurnRequest
 from handinger_tui.ledger.ledger import Ledger
 from tests.wire.recordings import Tape
 
@@ -114,10 +114,6 @@ def only(restated: list[Restatement] | None) -> Restatement:
 def stored(value: Session) -> Session:
     """The compared members of a session: the ledger sets its dates and title itself."""
     return replace(value, updated_ms=0, title="")
-
-
-def same_turn(first: Turn, second: Turn) -> bool:
-    return first == second and first.text == second.text
 
 
 def names(folder: Path) -> list[str]:

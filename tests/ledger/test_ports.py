@@ -9,7 +9,7 @@ from handinger_tui.engine import ports
 from handinger_tui.engine.ports import TurnLog
 from handinger_tui.ledger.ledger import Ledger
 from handinger_tui.ledger.limits import LimitService
-from handinger_tui.ui import ports as launch
+from handinger_tui.ui import ports as ui_ports
 from handinger_tui.ui.ports import ChargeReader, StoredSessions
 
 AS_LOG: Callable[[Path | None], TurnLog] = Ledger
@@ -19,8 +19,8 @@ def as_ports(ledger: Ledger) -> tuple[StoredSessions, ChargeReader]:
     return ledger.history, ledger.charges
 
 
-def as_limits(purse: LimitService) -> tuple[ports.LimitReader, launch.LimitStore]:
-    return purse, purse
+def as_limits(service: LimitService) -> tuple[ports.LimitReader, ui_ports.LimitStore]:
+    return service, service
 
 
 def test_the_ledger_has_every_method_of_its_ports() -> None:
