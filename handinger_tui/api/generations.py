@@ -90,12 +90,12 @@ def _usable_ids_in(text: str) -> tuple[str, str | None]:
     return worker, task
 
 
-def worker_in(text: str) -> str:
+def worker_id_in(text: str) -> str:
     """The worker of an id or a dashboard URL. Raises SettingsError: no request can name it."""
     return _usable_ids_in(text)[0]
 
 
-def id_in(text: str) -> str:
+def last_id_in(text: str) -> str:
     """The id by which a session is stored: the last one in a dashboard URL; any other text unchanged."""
     worker, task = _ids_in(text)
     return task or worker

@@ -78,7 +78,7 @@ class ScheduleClient:
         before = {one.schedule_id for one in (await self.schedules(worker_id)).schedules}
         headers = {"Accept": JSON, "Content-Type": JSON, "Idempotency-Key": self._new_key()}
         sending = self._client.transport.send(
-            "POST", self._url(worker_id), headers, body_of(schedule), departed=departed
+            "POST", self._url(worker_id), headers, schedule_body(schedule), departed=departed
         )
         try:
             async with sending as response:
@@ -138,7 +138,7 @@ class ScheduleClient:
 
 
 # -- bodies --------------------------------------------------------------------------------
-def body_of(schedule: NewSchedule) -> bytes:
+def schedule_body(schedule: NewSchedule) -> bytes:
     """The body that adds a schedule: compact JSON, with times in UTC."""
     members = {
         "input": encodable(schedule.instruction),
@@ -151,7 +151,7 @@ def body_of(schedule: NewSchedule) -> bytes:
 def _when(rule: Rule) -> JsonObject:
     match rule:
         case At(moment):
-            return {"type": "scheduled", "date": utc_text(moment)}
+            return {"type": "scheduled", "date": utc_seconds_text(moment)}
         case After(seconds):
             return {"type": "delayed", "delayInSeconds": seconds}
         case Every(seconds):
@@ -160,7 +160,7 @@ def _when(rule: Rule) -> JsonObject:
             return {"type": "cron", "cron": expression}
 
 
-def utc_text(moment: datetime) -> str:
+def utc_seconds_text(moment: datetime) -> str:
     """A moment as "2026-12-01T08:00:00Z"."""
     return moment.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
 

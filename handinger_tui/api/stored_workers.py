@@ -19,7 +19,7 @@ from handinger_tui.core.formatting import moment_of
 from handinger_tui.core.jsontext import Json, JsonObject, as_list, as_text, dump, parse_exact
 from handinger_tui.core.safety import Secret, encodable
 from handinger_tui.core.stored_workers import (
-    NOTHING,
+    NO_MEMBERS,
     Delivery,
     DeliveryPage,
     StoredWorker,
@@ -65,7 +65,7 @@ class TemplateClient:
             raise errors.another_worker()
         return self._worker_in(answer, worker_id)
 
-    async def change(self, worker_id: str, members: WorkerMembers = NOTHING) -> StoredWorker:
+    async def change(self, worker_id: str, members: WorkerMembers = NO_MEMBERS) -> StoredWorker:
         """PATCH members of a worker. Without any, nothing changes, and the answer has all members.
 
         Raises:
@@ -98,7 +98,7 @@ class TemplateClient:
     async def _send(
         self, method: str, url: str, members: WorkerMembers, headers: dict[str, str] | None = None
     ) -> JsonObject:
-        body = dump(body_of(members)).encode()
+        body = dump(members_object(members)).encode()
         headers = {"Accept": JSON, "Content-Type": JSON, **(headers or {})}
         async with self._client.transport.send(method, url, headers, body) as response:
             return await self._client.json_object(response, read=parse_exact)
@@ -117,7 +117,7 @@ class TemplateClient:
         )
 
 
-def body_of(members: WorkerMembers) -> JsonObject:
+def members_object(members: WorkerMembers) -> JsonObject:
     """The members of a request; those that are UNSET are omitted."""
     is_public = members.is_public
     values: dict[str, Json | object] = {

@@ -54,8 +54,8 @@ from handinger_tui.core.stream import (
 )
 from handinger_tui.core.turns.turn import ErrorKind, TurnRequest
 
-BUSY: Final = ("pending", "running")
-OVER: Final = ("completed", "error", "aborted")
+_BUSY: Final = ("pending", "running")
+_OVER: Final = ("completed", "error", "aborted")
 _FIGURES: Final = ("credits", "inputTokens", "outputTokens", "durationMs")
 
 
@@ -77,9 +77,9 @@ class TaskReading(Struct, frozen=True):
     def running(self) -> bool | None:
         """Whether the task runs; None if its status is unknown or missing."""
         status = as_text(self.task.get("status"))
-        if status in BUSY:
+        if status in _BUSY:
             return True
-        return False if status in OVER else None
+        return False if status in _OVER else None
 
 
 def turns_in(items: Json) -> tuple[JsonObject, ...]:
@@ -161,7 +161,7 @@ def _messages_of(turn: JsonObject) -> list[JsonObject]:
     messages = []
     if prompt is not None:
         messages.append(_message("user", turn_id, [_text(prompt)]))
-    has_ended = turn.get("completedAt") is not None or turn.get("status") in OVER
+    has_ended = turn.get("completedAt") is not None or turn.get("status") in _OVER
     if not has_ended and not text:
         return messages
     parts: list[Json] = [_text(text)] if isinstance(text, str) and text else []

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from handinger_tui.api.generations import GENERATIONS, id_in
+from handinger_tui.api.generations import GENERATIONS, last_id_in
 from handinger_tui.core.errors import SettingsError
 from handinger_tui.core.safety import clean
 from handinger_tui.core.turns.session import Destination, Service, Session
@@ -25,7 +25,7 @@ async def session_ids(ledger: Ledger, prefix: str) -> list[str]:
     Raises:
         SettingsError: there is none; "" matches none.
     """
-    matches = await ledger.history.find(id_in(prefix)) if prefix else []
+    matches = await ledger.history.find(last_id_in(prefix)) if prefix else []
     if not matches:
         raise SettingsError(f"No session or worker id starts with {clean(prefix)}.", _HINT)
     return matches

@@ -80,8 +80,8 @@ def _canonical(url: str) -> str:
         return text
     if authority is None:
         return text
-    path = _without_dots(percent(parts.path)).rstrip("/")
-    pieces = (percent(piece) for piece in parts.query.split("&"))
+    path = _without_dots(percent_encoded(parts.path)).rstrip("/")
+    pieces = (percent_encoded(piece) for piece in parts.query.split("&"))
     query = [piece for piece in pieces if piece and not _TRACKING.fullmatch(piece.partition("=")[0].lower())]
     return f"https://{authority}{path}" + ("?" + "&".join(query) if query else "")
 
@@ -102,14 +102,16 @@ def _authority(parts: SplitResult, *, default_ports: frozenset[int]) -> str | No
     user, at, _ = parts.netloc.rpartition("@")
     port = parts.port
     bracketed = f"[{host}]" if ":" in host else host
-    return percent(user) + at + bracketed + ("" if port is None or port in default_ports else f":{port}")
+    return (
+        percent_encoded(user) + at + bracketed + ("" if port is None or port in default_ports else f":{port}")
+    )
 
 
 _ENCODE: Final = re.compile(r"%([0-9A-Fa-f]{2})|[^A-Za-z0-9._~!$&'*+,;=:@/?-]")
 _UNRESERVED: Final = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~")
 
 
-def percent(text: str) -> str:
+def percent_encoded(text: str) -> str:
     """Normalize percent-encoding. The result is ASCII, without brackets, quotes, backslashes and blanks."""
     return _ENCODE.sub(_encoded, text)
 
@@ -133,7 +135,7 @@ def _without_dots(path: str) -> str:
     return "".join(f"/{piece}" for piece in pieces)
 
 
-def written_url(url: str | None) -> str | None:
+def document_url(url: str | None) -> str | None:
     """A web address that is safe in a document: ASCII, without characters that end a link, a field or a line.
 
     None for other addresses, and for those that would not be opened.
@@ -146,9 +148,9 @@ def written_url(url: str | None) -> str | None:
     authority = _authority(parts, default_ports=frozenset())
     if authority is None:
         return None
-    tail = percent(parts.path)
-    tail += f"?{percent(parts.query)}" if parts.query else ""
-    tail += f"#{percent(parts.fragment)}" if parts.fragment else ""
+    tail = percent_encoded(parts.path)
+    tail += f"?{percent_encoded(parts.query)}" if parts.query else ""
+    tail += f"#{percent_encoded(parts.fragment)}" if parts.fragment else ""
     return f"{parts.scheme.lower()}://{authority}{tail}"
 
 
@@ -156,7 +158,7 @@ _ORDINARY: Final = re.compile(r"https://([a-z0-9-]+(?:\.[a-z0-9-]+)+)(?:/[!-\[\]
 """The form of nearly all sources, whose host needs no further checks."""
 
 
-def host_at(url: str) -> str:
+def cached_host(url: str) -> str:
     """`safety.host_of` with a cache, since lists are often grouped by host."""
     ordinary = _ORDINARY.fullmatch(url) if len(url) <= _MAX_CACHED else None
     if ordinary is not None and len(ordinary[1]) <= _MAX_SHOWN_HOST:
@@ -263,7 +265,7 @@ class Source(Struct, frozen=True):
     @property
     def host(self) -> str:
         """The host in ASCII; "" for a document or an address without a host."""
-        return host_at(self.part.url) if self.part.url else ""
+        return cached_host(self.part.url) if self.part.url else ""
 
     @property
     def marks(self) -> tuple[str, ...]:
@@ -420,7 +422,7 @@ class SourceIndex:
                 self._by_key[key] = replace(source, part=replace(source.part, title=part.title))
         return keys
 
-    def unread(self, session: Session) -> list[SourcePart]:
+    def new_sources(self, session: Session) -> list[SourcePart]:
         """The streamed sources that the next call will process for the first time."""
         is_same_session = session.session_id == self._session_id
         turns = self._keys_of.stale(session.turns) if is_same_session else session.turns
@@ -446,7 +448,7 @@ def read_days(session: Session) -> dict[str, str]:
 
 
 class Citable(Struct, frozen=True):
-    """A source to be cited, with texts in a single line. `url`: see `written_url`."""
+    """A source to be cited, with texts in a single line. `url`: see `document_url`."""
 
     number: int
     title: str
@@ -458,7 +460,7 @@ class Citable(Struct, frozen=True):
 def citables(sources: Iterable[Source], days: Days) -> Iterator[Citable]:
     """The sources in the form that all citation formats use."""
     for source in sources:
-        url = written_url(source.part.url)
+        url = document_url(source.part.url)
         host = source.host if url is not None else ""
         yield Citable(source.number, title_of(source.part), host, url, days.get(source.turn_id))
 

@@ -130,7 +130,7 @@ def _line(line: str) -> str:
     return clean(cut).replace("\n", " ")
 
 
-HEAD: Final = 8192
+SNIFFED_BYTES: Final = 8192
 """How many bytes are enough to detect the kind of a file."""
 
 
@@ -221,7 +221,7 @@ _JSON: Final = re.compile(r'\s*(?:\{\s*["}]|\[\s*(?:[\[{"\]\-0-9]|true|false|nul
 
 
 def sniff(name: str, media_type: str, head: bytes) -> PreviewKind:
-    """Detect the kind of a file. `head`: its first `HEAD` bytes, or all of a shorter one. Never raises."""
+    """Detect the kind of a file. `head`: its first `SNIFFED_BYTES`, or all of them. Never raises."""
     if not head:
         return PreviewKind(Shape.EMPTY)
     extension = _extension(name)
@@ -231,7 +231,9 @@ def sniff(name: str, media_type: str, head: bytes) -> PreviewKind:
     encoding = encoding_of(head, complete=False)
     if encoding is None:
         return _with_note(PreviewKind(Shape.BINARY), extension)
-    return _text_kind(head[:HEAD].decode(encoding, "replace").lstrip("\ufeff"), extension, media_type)
+    return _text_kind(
+        head[:SNIFFED_BYTES].decode(encoding, "replace").lstrip("\ufeff"), extension, media_type
+    )
 
 
 def _magic(head: bytes) -> PreviewKind | None:

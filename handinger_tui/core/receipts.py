@@ -55,11 +55,13 @@ def reading_words(reading: Interpretation, *, pinned: bool = False) -> ReadingWo
     words = _WORDS[reading]
     if not pinned or not words.sign:
         return words
-    return words._replace(short=f"{words.short}, {PINNED}", sentence=f"{words.sentence} It is {PINNED}.")
+    return words._replace(
+        short=f"{words.short}, {PINNED_BY_YOU}", sentence=f"{words.sentence} It is {PINNED_BY_YOU}."
+    )
 
 
 # -- what each figure of a worker means ----------------------------------------------------
-PINNED: Final = "pinned by you"
+PINNED_BY_YOU: Final = "pinned by you"
 _MEANINGS: Final = {
     Meaning.LIFETIME: "worker totals",
     Meaning.PER_TURN: "figures per turn",
@@ -115,7 +117,7 @@ def _meaning_text(meter: MeterResult) -> str:
         other = "is inconclusive" if is_one else "are inconclusive"
     else:
         other = f"alone {'suggests' if is_one else 'suggest'} {_MEANINGS[meter.shown]}"
-    return f"{_MEANINGS[meter.meaning]}, {PINNED}; {readings} {other}"
+    return f"{_MEANINGS[meter.meaning]}, {PINNED_BY_YOU}; {readings} {other}"
 
 
 ENOUGH_EARLIER: Final = 3

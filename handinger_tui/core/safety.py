@@ -571,7 +571,7 @@ def csv_field(text: str) -> str:
 
 
 # -- opening of files --------------------------------------------------------------
-HEAD: Final = 64
+JUDGED_BYTES: Final = 64
 """The bytes of a file that `judge_file` needs."""
 
 

@@ -74,10 +74,10 @@ class WorkerMembers(Struct, frozen=True):
     @property
     def is_empty(self) -> bool:
         """Whether it sets nothing."""
-        return self == NOTHING
+        return self == NO_MEMBERS
 
 
-NOTHING: Final = WorkerMembers()
+NO_MEMBERS: Final = WorkerMembers()
 
 
 class WorkerForm(Struct, frozen=True):

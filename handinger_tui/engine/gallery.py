@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 from msgspec.structs import replace
 
 from handinger_tui.core.errors import Refused
-from handinger_tui.core.stored_workers import NOTHING, StoredWorker, WorkerMembers
+from handinger_tui.core.stored_workers import NO_MEMBERS, StoredWorker, WorkerMembers
 from handinger_tui.core.turns.turn import ErrorKind
 
 if TYPE_CHECKING:
@@ -110,7 +110,7 @@ class Gallery:
 
     async def read_members(self, worker_id: str) -> StoredWorker:
         """Read its members by an empty change: the service returns them only with the answer to a change."""
-        return await self.change(worker_id, NOTHING)
+        return await self.change(worker_id, NO_MEMBERS)
 
     async def store(self, members: WorkerMembers) -> StoredWorker:
         """Store a new worker, with one request. Nothing runs and nothing is charged."""

@@ -21,7 +21,7 @@ from handinger_tui.core.amounts import EXACT, Total, micro_credits, pico_usd, ti
 from handinger_tui.core.errors import HandingerError, LedgerError
 from handinger_tui.core.money.attribution import Interpretation, MoneyIndex, TurnMoney
 from handinger_tui.core.money.limits import (
-    BY_TIME,
+    CALENDAR_SCOPES,
     Gauge,
     Limit,
     LimitOrigin,
@@ -344,7 +344,7 @@ class LimitUsage:
                 sums[scope] = _or_total_of_worker(sums[scope], session)
         for turn, turn_money in _too_large(session, money):
             affected = {Scope.SESSION, Scope.WORKER}
-            affected |= {scope for scope in BY_TIME if _is_within(turn, filters[scope])}
+            affected |= {scope for scope in CALENDAR_SCOPES if _is_within(turn, filters[scope])}
             affected |= {Scope.TURN} if turn is session.sent else set()
             sums |= {scope: _with_turn(sums[scope], turn_money) for scope in affected & sums.keys()}
         return sums

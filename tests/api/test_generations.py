@@ -7,7 +7,7 @@ import json
 import pytest
 
 from handinger_tui.api.client import WorkerClient
-from handinger_tui.api.generations import GENERATIONS, answering_generation, id_in, worker_in
+from handinger_tui.api.generations import GENERATIONS, answering_generation, last_id_in, worker_id_in
 from handinger_tui.api.tasks import TaskClient
 from handinger_tui.core.errors import BrokenContract, Refused, SettingsError
 from handinger_tui.core.turns.session import Destination
@@ -44,8 +44,8 @@ def test_what_names_a_target() -> None:
     assert [tasks.target_in(text) for text in ("x", TASK_URL)] == ["x", "tsk_1"]
     with pytest.raises(SettingsError, match="names a worker"):
         tasks.target_in(WORKER_URL)
-    assert [worker_in(text) for text in ("x", WORKER_URL, TASK_URL)] == ["x", "wrk_1", "wrk_1"]
-    assert [id_in(text) for text in ("x", WORKER_URL, TASK_URL)] == ["x", "wrk_1", "tsk_1"]
+    assert [worker_id_in(text) for text in ("x", WORKER_URL, TASK_URL)] == ["x", "wrk_1", "wrk_1"]
+    assert [last_id_in(text) for text in ("x", WORKER_URL, TASK_URL)] == ["x", "wrk_1", "tsk_1"]
 
 
 TEMPLATE = {"id": "wrk_1", "instructions": "x", "visibility": "private", "title": "X"}

@@ -1,4 +1,4 @@
-"""The links and files of the lab, each with its expected end: verdict and reason, or name and folder.
+"""Hostile links and files, each with its expected outcome: verdict and reason, or name and folder.
 
 Real HTTP on loopback and a real folder. `data/payload_ends.json` has the ends: for a
 link the verdict and words of its reason, for a file the saved name, or the kind of the

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from handinger_tui.api.schedules import ScheduleClient, body_of
+from handinger_tui.api.schedules import ScheduleClient, schedule_body
 from handinger_tui.core.errors import ApiError, BrokenContract, Doubtful, Refused
 from handinger_tui.core.schedules import After, At, Cron, Every, NewSchedule, Rule, Schedule
 from tests.api.server import Peer, Script, Server, as_json, head, raw, respond
@@ -92,7 +92,11 @@ async def test_an_empty_list_and_no_time_zone(server: Server, schedules: Schedul
     ],
 )
 def test_rules_on_the_wire(rule: Rule, when: dict[str, Any]) -> None:
-    assert json.loads(body_of(NewSchedule("x", rule))) == {"input": "x", "when": when, "budget": "standard"}
+    assert json.loads(schedule_body(NewSchedule("x", rule))) == {
+        "input": "x",
+        "when": when,
+        "budget": "standard",
+    }
 
 
 async def test_adding_sends_one_post(server: Server, schedules: ScheduleClient) -> None:

@@ -1,4 +1,4 @@
-"""Files mentioned in a prompt, completed names, pasted paths, folded texts."""
+"""Files mentioned in a prompt, completed names, pasted paths, chips of pasted texts."""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
-from handinger_tui.core.evidence import address_marks, canonical_url, host_at, written_url
+from handinger_tui.core.evidence import address_marks, cached_host, canonical_url, document_url
 from handinger_tui.core.safety import (
     ALWAYS_REMOVED,
     MARKS,
@@ -413,6 +413,6 @@ def test_an_address_of_megabytes_is_judged_quickly(url: str) -> None:
     start = time.process_time()
     assert canonical_url(canonical_url(url)) == canonical_url(url)
     assert address_marks(url) == ("not opened",)
-    assert written_url(url) is None
-    assert len(host_at(url)) <= 120
+    assert document_url(url) is None
+    assert len(cached_host(url)) <= 120
     assert time.process_time() - start < 2

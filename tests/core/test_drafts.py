@@ -1,4 +1,4 @@
-"""Drafts: stored and restored, with their folded texts."""
+"""Drafts: stored and restored, with their pasted texts."""
 
 from __future__ import annotations
 

@@ -2,7 +2,7 @@
 
 Random sequences of snapshots as text (members missing, null, of a wrong type,
 falling, huge, of 17 digits) go through the whole core; beside it the same text
-is read here with fractions, by the rules of product.md section 5 alone.
+is read here with fractions, by the rules of docs/money.md alone.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class SampleTurn:
     status: TurnStatus
 
 
-# -- making up ------------------------------------------------------------------------
+# -- samples --------------------------------------------------------------------------
 WIDE = Context(prec=500)
 SEVENTEEN = st.builds(
     lambda digits, places: Decimal(digits).scaleb(places),
@@ -107,7 +107,7 @@ def session_turns(samples: list[SampleTurn]) -> list[Turn]:
     return turns
 
 
-# -- the rules once more, with fractions ------------------------------------------------
+# -- the rules in fractions --------------------------------------------------------------
 def numbers(text: str | None) -> Numbers:
     """The reported numbers of a worker, without missing ones."""
     if text is None:

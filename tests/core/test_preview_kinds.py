@@ -6,7 +6,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from handinger_tui.core.file_preview import HEAD, MAX_COLUMNS, PreviewKind, Shape, decode, read_text, sniff
+from handinger_tui.core.file_preview import (
+    MAX_COLUMNS,
+    SNIFFED_BYTES,
+    PreviewKind,
+    Shape,
+    decode,
+    read_text,
+    sniff,
+)
 
 PNG = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR"
 
@@ -48,7 +56,7 @@ PNG = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR"
         ("a.txt", "", "Gr\xfc\xdfe aus K\xf6ln\n".encode("latin-1"), Shape.TEXT, ""),
         ("a.log", "", b"\x1b[31mred\x1b[0m\n" * 20, Shape.TEXT, ""),
         ("a.txt", "", b"", Shape.EMPTY, ""),
-        ("a.txt", "", ("é" * HEAD).encode()[: HEAD + 1], Shape.TEXT, ""),
+        ("a.txt", "", ("é" * SNIFFED_BYTES).encode()[: SNIFFED_BYTES + 1], Shape.TEXT, ""),
     ],
 )
 def test_the_content_decides(name: str, media_type: str, head: bytes, shape: Shape, detail: str) -> None:

@@ -12,13 +12,13 @@ from msgspec.structs import replace
 from handinger_tui.core.evidence import (
     SourceIndex,
     address_marks,
+    cached_host,
     canonical_url,
+    document_url,
     files_of_turn,
-    host_at,
     host_marks,
     sources_of,
     unicode_host,
-    written_url,
 )
 from handinger_tui.core.safety import judge_link
 from handinger_tui.core.stream import FilePart, Snapshot
@@ -118,19 +118,19 @@ def test_a_canonical_address_is_its_own(url: str) -> None:
 @settings(max_examples=100, deadline=None)
 @given(URLS)
 def test_a_written_address_ends_no_link_and_no_field(url: str) -> None:
-    written = written_url(url)
+    written = document_url(url)
     if written is not None:
         assert written.isascii()
         assert not set(written.partition("://")[2]) & set(' \n\\<>"(){}|`^')
         assert written.startswith(("http://", "https://"))
-        assert written_url(written) == written
+        assert document_url(written) == written
     assert isinstance(address_marks(url), tuple)
 
 
 def test_a_refused_address_is_not_exported() -> None:
-    assert written_url("javascript:alert(1)") is None
-    assert written_url("mailto:a@example.com") is None
-    assert written_url("https://exa\u202emple.com/") is None
+    assert document_url("javascript:alert(1)") is None
+    assert document_url("mailto:a@example.com") is None
+    assert document_url("https://exa\u202emple.com/") is None
 
 
 @pytest.mark.parametrize(
@@ -248,11 +248,11 @@ def test_one_more_source_reads_one_turn() -> None:
 
 def test_only_new_sources_are_unread() -> None:
     index, one = SourceIndex(), turn(1, web("https://a.example/"))
-    assert index.unread(session(one)) == list(one.parts)
+    assert index.new_sources(session(one)) == list(one.parts)
     index(session(one))
     grown = turn(1, web("https://a.example/"), web("https://b.example/"))
-    assert index.unread(session(grown)) == [web("https://b.example/")]
-    assert index.unread(session(one, session_id="ses_2")) == list(one.parts)
+    assert index.new_sources(session(grown)) == [web("https://b.example/")]
+    assert index.new_sources(session(one, session_id="ses_2")) == list(one.parts)
 
 
 def test_marks_agree_with_the_link_policy() -> None:
@@ -268,7 +268,7 @@ def test_marks_agree_with_the_link_policy() -> None:
 def test_the_fast_path_of_ordinary_addresses_equals_the_general_one(host: str, remainder: str) -> None:
     short, long = f"https://{host}/{remainder}", f"HTTPS://{host}/{remainder}"
     assert address_marks(short) == address_marks(long)
-    assert host_at(short) == host_at(long)
+    assert cached_host(short) == cached_host(long)
 
 
 # -- files -----------------------------------------------------------------------------------

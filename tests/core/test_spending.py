@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from handinger_tui.core.amounts import Total
-from handinger_tui.core.money.spending import NOTHING, SUMS, Bucket, sum_buckets, sum_text
+from handinger_tui.core.money.spending import EMPTY_TOTAL, SUMS, Bucket, sum_buckets, sum_text
 
 amounts = st.decimals(min_value=0, max_value=10**30, places=17)
 sums = st.builds(Total, st.none() | amounts, st.integers(0, 5))
@@ -31,8 +31,8 @@ buckets = st.builds(
 
 @given(st.lists(sums, max_size=8))
 def test_a_sum_is_exact_in_any_order(listed: list[Total]) -> None:
-    added = reduce(add, listed, NOTHING)
-    assert reduce(add, listed[::-1], NOTHING) == added
+    added = reduce(add, listed, EMPTY_TOTAL)
+    assert reduce(add, listed[::-1], EMPTY_TOTAL) == added
     amounts = [one.value for one in listed if one.value is not None]
     assert (added.value is None) == (not amounts)
     assert added.missing_turns == sum(one.missing_turns for one in listed)
@@ -43,7 +43,7 @@ def test_a_sum_is_exact_in_any_order(listed: list[Total]) -> None:
 @given(sums, sums, sums)
 def test_sums_may_be_grouped_in_any_way(one: Total, two: Total, three: Total) -> None:
     assert (one + two) + three == one + (two + three)
-    assert one + NOTHING == NOTHING + one == one
+    assert one + EMPTY_TOTAL == EMPTY_TOTAL + one == one
 
 
 def test_an_unknown_amount_adds_a_gap_and_no_zero() -> None:

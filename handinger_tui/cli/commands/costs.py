@@ -63,12 +63,12 @@ from handinger_tui.core.amounts import (
 from handinger_tui.core.bars import horizontal_bar
 from handinger_tui.core.errors import SettingsError
 from handinger_tui.core.export import spending
-from handinger_tui.core.export.scenes import SIMULATED, shares
+from handinger_tui.core.export.scenes import SIMULATED_REPORT, shares
 from handinger_tui.core.export.spending import REPORTS, Report
 from handinger_tui.core.formatting import middle_cut, number, percent_text
 from handinger_tui.core.jsontext import JsonObject, dump
 from handinger_tui.core.money.forecast import WINDOW, daily, forecast, forecast_text
-from handinger_tui.core.money.limits import BY_TIME, Scope, spent_text
+from handinger_tui.core.money.limits import CALENDAR_SCOPES, Scope, spent_text
 from handinger_tui.core.money.reconciliation import (
     SUSPENSE,
     SUSPENSE_EXPLAINED,
@@ -413,7 +413,7 @@ def forecast_line(cost_rows: CostRows, query: CostsQuery) -> str:
 
 def limits_line(cost_rows: CostRows, query: CostsQuery, session: Session | None) -> str:
     """Return the limits of the present day, week and month, and those of the selected session or worker."""
-    scopes = {*BY_TIME}
+    scopes = {*CALENDAR_SCOPES}
     scopes |= {Scope.SESSION} if query.filter.session_id else set()
     scopes |= {Scope.WORKER} if query.filter.worker_id else set()
     gauges = cost_rows.gauges(session, replace(query.rules, flags=(), simulated=query.simulated))
@@ -508,7 +508,7 @@ def put_text(cost_rows: CostRows, query: CostsQuery, result: CostsResult) -> Non
         put(_no_costs_text(query))
         return
     width = output_width(80)
-    put(heading(query) + (f"\n{SIMULATED}" if query.simulated else "") + "\n")
+    put(heading(query) + (f"\n{SIMULATED_REPORT}" if query.simulated else "") + "\n")
     if query.by is GroupBy.TURN:
         put_turns(cost_rows, query, result, width)
     else:

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Final
 
 from msgspec.structs import replace
 
-from handinger_tui.api.generations import worker_in
-from handinger_tui.api.schedules import utc_text
+from handinger_tui.api.generations import worker_id_in
+from handinger_tui.api.schedules import utc_seconds_text
 from handinger_tui.api.stored_workers import WebhookClient
 from handinger_tui.cli.args import BUDGETS, add_connection_options, add_json_option, add_worker_argument
 from handinger_tui.cli.commands import SUBCOMMANDS, Implementation
@@ -81,7 +81,7 @@ def show_email(args: argparse.Namespace) -> int:
     """Print the address."""
 
     async def print_address(services: Services) -> int:
-        worker_id = worker_in(args.worker)
+        worker_id = worker_id_in(args.worker)
         address = clean_line(await services.client.email(worker_id))
         put_result(args, {"worker_id": worker_id, "email": address}, address)
         return Exit.OK
@@ -124,7 +124,7 @@ def _run_schedules(args: argparse.Namespace) -> int:
 
 # -- list ------------------------------------------------------------------------------------
 async def _list(args: argparse.Namespace, services: Services) -> int:
-    worker_id = worker_in(args.worker)
+    worker_id = worker_id_in(args.worker)
     listed = soonest_first(await schedule_client(services.client).schedules(worker_id))
     now = datetime.now(UTC)
     prices = [await _price(services, worker_id, one.rule, one.budget or STANDARD) for one in listed.schedules]
@@ -166,7 +166,7 @@ async def _cancel(args: argparse.Namespace, services: Services) -> int:
     if not args.schedule:
         raise SettingsError("Which schedule?", "Use: handinger-tui schedules cancel WORKER SCHEDULE")
     try:
-        cancelled = await schedule_client(services.client).cancel(worker_in(args.worker), args.schedule)
+        cancelled = await schedule_client(services.client).cancel(worker_id_in(args.worker), args.schedule)
     except Doubtful as problem:
         return _report_doubt(args, "cancelled", problem)
     texts = {
@@ -180,7 +180,7 @@ async def _cancel(args: argparse.Namespace, services: Services) -> int:
 
 # -- add -------------------------------------------------------------------------------------
 async def _add(args: argparse.Namespace, services: Services) -> int:
-    client, worker_id = schedule_client(services.client), worker_in(args.worker)
+    client, worker_id = schedule_client(services.client), worker_id_in(args.worker)
     now = datetime.now(UTC)
     schedule = NewSchedule(args.schedule or "", _rule_of(args, now), args.budget or STANDARD)
     listed = await client.schedules(worker_id)
@@ -189,7 +189,7 @@ async def _add(args: argparse.Namespace, services: Services) -> int:
     if not args.yes:
         value: JsonObject = {
             "added": False,
-            "next_runs": [utc_text(run) for run in runs],
+            "next_runs": [utc_seconds_text(run) for run in runs],
             "price": _price_object(price),
         }
         put_result(args, value, _offer_text(schedule, price, listed, now))
@@ -253,7 +253,7 @@ def _report_doubt(args: argparse.Namespace, name: str, problem: Doubtful) -> int
 # -- JSON ------------------------------------------------------------------------------------
 def _schedule_object(schedule: Schedule, price: Price, listed: ScheduleList, now: datetime) -> JsonObject:
     rule = schedule.rule
-    runs: list[Json] = [utc_text(run) for run in runs_of(schedule, now, listed.cron_zone)]
+    runs: list[Json] = [utc_seconds_text(run) for run in runs_of(schedule, now, listed.cron_zone)]
     return {
         "id": schedule.schedule_id,
         "input": schedule.instruction,
@@ -262,7 +262,7 @@ def _schedule_object(schedule: Schedule, price: Price, listed: ScheduleList, now
         "cron": rule.expression if isinstance(rule, Cron) else None,
         "interval_seconds": rule.seconds if isinstance(rule, Every) else None,
         "delay_seconds": rule.seconds if isinstance(rule, After) else None,
-        "next_run_at": None if schedule.next_run is None else utc_text(schedule.next_run),
+        "next_run_at": None if schedule.next_run is None else utc_seconds_text(schedule.next_run),
         "next_runs": runs,
         "price": _price_object(price),
     }
@@ -320,7 +320,7 @@ def _run_webhook(args: argparse.Namespace) -> int:
 
 async def _webhook(args: argparse.Namespace, services: Services) -> int:
     require_tasks(services.settings, "Webhooks")
-    client, worker_id = WebhookClient(services.client), worker_in(args.worker)
+    client, worker_id = WebhookClient(services.client), worker_id_in(args.worker)
     if args.action == "deliveries":
         page = await client.deliveries(worker_id, args.page)
         put_result(args, _page_object(worker_id, page), _page_lines(page))
@@ -378,7 +378,7 @@ def _page_object(worker_id: str, page: DeliveryPage) -> JsonObject:
     rows: list[Json] = [
         {
             "id": one.delivery_id,
-            "created_at": None if one.moment is None else utc_text(one.moment),
+            "created_at": None if one.moment is None else utc_seconds_text(one.moment),
             "delivered": one.is_delivered,
             "http_status": one.http_status,
             "duration_ms": one.duration_ms,

@@ -14,7 +14,7 @@ from msgspec.structs import replace
 
 from handinger_tui.api.download import save
 from handinger_tui.api.file_urls import refresher
-from handinger_tui.api.generations import id_in, worker_in
+from handinger_tui.api.generations import last_id_in, worker_id_in
 from handinger_tui.cli.args import Parser, add_connection_options, add_json_option, add_worker_argument
 from handinger_tui.cli.commands import SUBCOMMANDS, Implementation
 from handinger_tui.cli.local_files import expand_path, read_file
@@ -38,7 +38,7 @@ from handinger_tui.core.formatting import plural, size, utc_text
 from handinger_tui.core.jsontext import Json, JsonObject, as_object, json_text
 from handinger_tui.core.safety import clean, clean_line
 from handinger_tui.core.stored_workers import (
-    NOTHING,
+    NO_MEMBERS,
     StoredWorker,
     WorkerForm,
     changed_members,
@@ -126,7 +126,7 @@ def _run_workers(args: argparse.Namespace) -> int:
             raise SettingsError("Nothing was changed: this needs a confirmation.", "Add --yes.")
         what, kept = ("Delete worker", "Its tasks") if action == "rm" else ("Archive task", "Its turns")
         if not is_confirmed(f"{what} {clean_line(args.id, 200)}? {kept} stay."):
-            put_result(args, {"id": id_in(args.id), "done": None}, "Nothing was changed.")
+            put_result(args, {"id": last_id_in(args.id), "done": None}, "Nothing was changed.")
             return Exit.OK
     form = _form(args) if action in ("new", "edit") else None
 
@@ -147,14 +147,14 @@ def _run_workers(args: argparse.Namespace) -> int:
 async def _one(args: argparse.Namespace, gallery: Gallery, form: WorkerForm | None) -> None:
     """Show a worker, after it was stored or changed where the action says so."""
     if args.action == "show" or form is None:
-        worker = await gallery.read(worker_in(args.id))
+        worker = await gallery.read(worker_id_in(args.id))
     elif args.action == "new":
         worker = await gallery.store(members_of_new(form))
     else:
         # The present members: they may have been changed elsewhere since they were read here.
-        worker = await gallery.read_members(worker_in(args.id))
+        worker = await gallery.read_members(worker_id_in(args.id))
         members = changed_members(_edited(form_of(worker), args), worker)
-        if members != NOTHING:
+        if members != NO_MEMBERS:
             worker = await gallery.change(worker.worker_id, members)
     tasks = (await gallery.tasks()).get(worker.worker_id, [])
     listed: JsonObject = {
@@ -171,7 +171,7 @@ async def _one(args: argparse.Namespace, gallery: Gallery, form: WorkerForm | No
 
 async def _remove(args: argparse.Namespace, gallery: Gallery) -> Exit:
     removed = args.action == "rm"
-    named = worker_in(args.id) if removed else id_in(args.id)
+    named = worker_id_in(args.id) if removed else last_id_in(args.id)
     done = await (gallery.delete(named) if removed else gallery.archive(named))
     words = {
         True: "Deleted." if removed else "Archived.",

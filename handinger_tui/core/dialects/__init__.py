@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 from handinger_tui.core.dialects import events as ev
-from handinger_tui.core.dialects.events import NOTHING, Dialect, Events
+from handinger_tui.core.dialects.events import NO_EVENTS, Dialect, Events
 from handinger_tui.core.dialects.openai import OpenAiChat, OpenAiResponses
 from handinger_tui.core.dialects.text_bodies import (
     KEY,
@@ -73,7 +73,7 @@ class StreamDecoder:
             return self._event(frame.event, frame.data)
         if framing is Framing.LINES:
             return self._line(frame.data)
-        return self._text(self._body.take(frame.data)) if framing is Framing.TEXT else NOTHING
+        return self._text(self._body.take(frame.data)) if framing is Framing.TEXT else NO_EVENTS
 
     def end(self, *, clean: bool) -> Sequence[ev.StreamEvent]:
         """The events of buffered text at the end of the body. A clean end terminates a plain text body."""
@@ -96,7 +96,7 @@ class StreamDecoder:
 
     def _event(self, kind: str, raw: str, *, strong: bool = False) -> Events:
         if not raw:
-            return (ev.StreamDone(),) if kind == "done" else NOTHING
+            return (ev.StreamDone(),) if kind == "done" else NO_EVENTS
         if raw.strip() == DONE:
             # Checked first, since the terminator is not JSON, and a failed parse takes time.
             return (ev.StreamDone(),)

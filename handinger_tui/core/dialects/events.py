@@ -222,7 +222,7 @@ StreamEvent = (
 # -- dialects ----------------------------------------------------------------------------------
 Events = Sequence[StreamEvent]
 
-NOTHING: tuple[StreamEvent, ...] = ()
+NO_EVENTS: tuple[StreamEvent, ...] = ()
 """The result for a known event without a meaning."""
 
 UNNAMED_ERROR: Final = "The service reported an error without details."

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import ClassVar, Final
 
 from handinger_tui.core.dialects import events as ev
-from handinger_tui.core.dialects.events import NOTHING, Dialect, Events
+from handinger_tui.core.dialects.events import NO_EVENTS, Dialect, Events
 from handinger_tui.core.jsontext import Json, JsonObject, as_list, as_object, as_text, parsed_input
 from handinger_tui.core.stream import SourcePart, reason_text
 
@@ -53,7 +53,7 @@ class OpenAiResponses(Dialect):
     ) -> Events:
         """The events of a complete part; `text` is added if there were no deltas."""
         if key in self._ended:
-            return NOTHING
+            return NO_EVENTS
         self._ended.add(key)
         is_new = key not in self._grown and text
         return (grown(key, text), ended(key)) if is_new else (ended(key),)
@@ -62,10 +62,10 @@ class OpenAiResponses(Dialect):
         """The event of a citation, once per position in the text."""
         url = as_text(annotation.get("url"))
         if annotation.get("type") != "url_citation" or url is None:
-            return NOTHING
+            return NO_EVENTS
         position = (key, url, str(annotation.get("start_index")), str(annotation.get("end_index")))
         if position in self._cited:
-            return NOTHING
+            return NO_EVENTS
         self._cited.add(position)
         return (SourcePart(url, url, as_text(annotation.get("title"))),)
 
@@ -131,7 +131,7 @@ def _fail(_decoder: OpenAiResponses, event: JsonObject) -> Events:
 
 def _usage(response: JsonObject) -> Events:
     usage = as_object(response.get("usage"))
-    return (ev.UsageReported(usage),) if usage else NOTHING
+    return (ev.UsageReported(usage),) if usage else NO_EVENTS
 
 
 EVENTS: Final[dict[str, Callable[[OpenAiResponses, JsonObject], Events]]] = {
@@ -177,7 +177,7 @@ EVENTS: Final[dict[str, Callable[[OpenAiResponses, JsonObject], Events]]] = {
             *("queued", "in_progress", "content_part.added", "content_part.done"),
             *("reasoning_summary_part.added", "reasoning_summary_part.done"),
         ),
-        lambda _decoder, _event: NOTHING,
+        lambda _decoder, _event: NO_EVENTS,
     ),
 }
 """Event type without its prefix → decoder."""
@@ -203,7 +203,7 @@ class Calls:
         """The events of a new output item; NOTHING unless it is a call."""
         kind = as_text(item.get("type")) or ""
         if not kind.endswith(SUFFIX):
-            return NOTHING
+            return NO_EVENTS
         item_id = as_text(item.get("id")) or ""
         call_id = as_text(item.get("call_id")) or item_id
         self._call_of_item[item_id] = call_id
@@ -226,7 +226,7 @@ class Calls:
         if kind.endswith("_call_output"):
             return (ev.ToolOutput(call_id, item.get("output")),)
         if not kind.endswith(SUFFIX) or call_id in self._closed:
-            return NOTHING
+            return NO_EVENTS
         opened = () if call_id in self._opened else self.open(item)
         self._closed.add(call_id)
         arguments, value = as_text(item.get("arguments")), item.get("action", item.get("input"))
@@ -245,7 +245,7 @@ def _end(item: JsonObject, call_id: str) -> Events:
         return (ev.ToolFailed(call_id, error),)
     result = next((item[member] for member in RESULTS if member in item), None)
     if result is None and as_text(item.get("type")) in CLIENT_CALLS:
-        return NOTHING
+        return NO_EVENTS
     return (ev.ToolOutput(call_id, result),)
 
 

@@ -11,7 +11,7 @@ from enum import Enum, auto
 from typing import ClassVar, Final
 
 from handinger_tui.core.dialects import events as ev
-from handinger_tui.core.dialects.events import NOTHING, UNNAMED_ERROR, Dialect, Events
+from handinger_tui.core.dialects.events import NO_EVENTS, UNNAMED_ERROR, Dialect, Events
 from handinger_tui.core.jsontext import Json, NotJson, as_list, as_object, as_text, parse
 from handinger_tui.core.stream import FilePart, SourcePart, reason_text
 
@@ -92,7 +92,7 @@ def _file(value: Json) -> Events:
 
 
 CODES: Final[dict[str, Callable[[Json], Events]]] = {
-    "0": lambda value: (ev.TextGrew(TEXT, value),) if isinstance(value, str) else NOTHING,
+    "0": lambda value: (ev.TextGrew(TEXT, value),) if isinstance(value, str) else NO_EVENTS,
     "2": lambda value: tuple(ev.DataArrived("data", item) for item in as_list(value)),
     "3": lambda value: (ev.Failed(reason_text(value) or UNNAMED_ERROR),),
     "8": lambda value: tuple(ev.DataArrived("annotation", item) for item in as_list(value)),
@@ -103,11 +103,11 @@ CODES: Final[dict[str, Callable[[Json], Events]]] = {
     "d": _finish,
     "e": _step_finish,
     "f": _step_start,
-    "g": lambda value: (ev.ReasoningGrew(REASONING, value),) if isinstance(value, str) else NOTHING,
+    "g": lambda value: (ev.ReasoningGrew(REASONING, value),) if isinstance(value, str) else NO_EVENTS,
     "h": lambda value: (ai4_source(value),),
     # Signatures and redacted reasoning, without readable text.
-    "i": lambda _value: NOTHING,
-    "j": lambda _value: NOTHING,
+    "i": lambda _value: NO_EVENTS,
+    "j": lambda _value: NO_EVENTS,
     "k": _file,
 }
 """Line code → decoder."""
@@ -116,7 +116,7 @@ CODES: Final[dict[str, Callable[[Json], Events]]] = {
 # -- plain text --------------------------------------------------------------------------------
 KEY: Final = "text"
 """The key of the only text part."""
-MEMBERS: Final = ("text", "delta", "content")
+TEXT_MEMBERS: Final = ("text", "delta", "content")
 TYPES: Final = ("text", "delta", "content", "token", "chunk", None)
 """Values of `type` in an object with a piece of text."""
 BROKEN: Final = ('{"', "[{", '["', "{}", "[]")
@@ -144,7 +144,7 @@ class JsonPieces(Dialect):
         """The piece as a text delta; None for any other value."""
         if not isinstance(value, dict) or value.get("type") not in TYPES:
             return None
-        piece = next((p for member in MEMBERS if isinstance(p := value.get(member), str)), None)
+        piece = next((p for member in TEXT_MEMBERS if isinstance(p := value.get(member), str)), None)
         return (ev.TextGrew(KEY, piece),) if piece is not None else None
 
 

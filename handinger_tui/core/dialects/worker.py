@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import ClassVar, Final
 
 from handinger_tui.core.dialects import events as ev
-from handinger_tui.core.dialects.events import NOTHING, UNNAMED_ERROR, Dialect, Events
+from handinger_tui.core.dialects.events import NO_EVENTS, UNNAMED_ERROR, Dialect, Events
 from handinger_tui.core.jsontext import (
     Json,
     JsonObject,
@@ -86,7 +86,7 @@ def _finish(chunk: JsonObject) -> Events:
 
 def _metadata(chunk: JsonObject) -> Events:
     metadata = as_object(chunk.get("messageMetadata"))
-    return (ev.MetadataMerged(metadata), *_usage(metadata)) if metadata else NOTHING
+    return (ev.MetadataMerged(metadata), *_usage(metadata)) if metadata else NO_EVENTS
 
 
 def _error(chunk: JsonObject) -> Events:
@@ -277,7 +277,7 @@ def _response(frame: JsonObject) -> Events:
 
 def _chunk(body: str) -> Events:
     if not body.strip():
-        return NOTHING
+        return NO_EVENTS
     try:
         value = parse(body)
     except NotJson:
@@ -288,8 +288,8 @@ def _chunk(body: str) -> Events:
 
 FRAMES: Final[dict[str, Callable[[JsonObject], Events]]] = {
     "cf_agent_use_chat_response": _response,
-    "cf_agent_chat_messages": lambda frame: read_messages(frame.get("messages")) or NOTHING,
-    "cf_agent_message_updated": lambda frame: read_messages(frame.get("message")) or NOTHING,
+    "cf_agent_chat_messages": lambda frame: read_messages(frame.get("messages")) or NO_EVENTS,
+    "cf_agent_message_updated": lambda frame: read_messages(frame.get("message")) or NO_EVENTS,
 }
 """Frame type → decoder."""
 
@@ -313,7 +313,7 @@ class Controls(Dialect):
 
 
 CONTROLS: Final[dict[str, Callable[[Json], Events]]] = {
-    **dict.fromkeys(("up-to-date", "ping", "heartbeat", "keep-alive", "keepalive"), lambda _value: NOTHING),
+    **dict.fromkeys(("up-to-date", "ping", "heartbeat", "keep-alive", "keepalive"), lambda _value: NO_EVENTS),
     "done": lambda _value: (ev.StreamDone(),),
     "error": lambda value: (ev.Failed(reason_text(value) or UNNAMED, in_message=False),),
 }

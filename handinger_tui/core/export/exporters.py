@@ -16,7 +16,7 @@ from msgspec import Struct
 from handinger_tui.core.evidence import Citable, Days, Source, citables, read_days
 from handinger_tui.core.export.result import result_object
 from handinger_tui.core.export.session_document import (
-    SIMULATED,
+    SIMULATED_SESSION,
     USUAL,
     Contents,
     DocumentTurn,
@@ -105,7 +105,7 @@ def session_markdown(session: Session, contents: Contents = USUAL) -> str:
     """The session as Markdown."""
     document = session_document(session, contents)
     facts = [f"- {label}: {markdown_text(value)}" for label, value in document.facts]
-    facts += [f"- {SIMULATED}"] if document.simulated else []
+    facts += [f"- {SIMULATED_SESSION}"] if document.simulated else []
     blocks = [f"# {markdown_text(document.title)}", "\n".join(facts)]
     for turn in document.turns:
         blocks += [f"## {turn.number}. {turn.at}", *_request(turn), *_answer(turn)]
@@ -151,7 +151,7 @@ def session_text(session: Session, contents: Contents) -> str:
     """The session as plain text: messages with the prefix "> ", answers as the worker wrote them."""
     document = session_document(session, contents)
     lines = [document.title, *(f"{label}: {value}" for label, value in document.facts)]
-    lines += [SIMULATED] if document.simulated else []
+    lines += [SIMULATED_SESSION] if document.simulated else []
     for turn in document.turns:
         lines += ["", f"── {turn.number}. {turn.at} ──", *([f"({turn.origin})"] if turn.origin else [])]
         lines += [f"> {line}" for line in turn.prompt.split("\n")]

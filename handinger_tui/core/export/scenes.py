@@ -21,7 +21,7 @@ from handinger_tui.core.amounts import (
     value_text,
 )
 from handinger_tui.core.formatting import percent_text
-from handinger_tui.core.money.spending import NOTHING, Bucket
+from handinger_tui.core.money.spending import EMPTY_TOTAL, Bucket
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -83,9 +83,9 @@ MOST_MONTHS: Final = 1200
 
 MONTHS: Final = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
-SIMULATED: Final = "Simulated: the local worker does not charge real money."
+SIMULATED_REPORT: Final = "Simulated: the local worker does not charge real money."
 
-MEMBERS: Final = ("model_usd", "tool_usd", "sandbox_usd", "internal_usd")
+CATEGORY_MEMBERS: Final = ("model_usd", "tool_usd", "sandbox_usd", "internal_usd")
 NOT_SPLIT: Final = "not split"
 
 
@@ -100,7 +100,7 @@ class DayPoint(Struct, frozen=True):
 
 def day_points(days: Iterable[Bucket]) -> list[DayPoint]:
     """A point for each day, sorted by time, with the cumulative cost."""
-    points, so_far = [], NOTHING
+    points, so_far = [], EMPTY_TOTAL
     for bucket in days:
         so_far += bucket.usd
         points.append(DayPoint(bucket.key, bucket.usd.value, so_far.value, bucket.usd.missing_turns))
@@ -184,7 +184,7 @@ class Share(Struct, frozen=True):
 
 def shares(spent: Bucket) -> tuple[Share, ...]:
     """The shares of the four categories, and of the cost without a category."""
-    amounts = {member: getattr(spent, member).value for member in MEMBERS}
+    amounts = {member: getattr(spent, member).value for member in CATEGORY_MEMBERS}
     split = Decimal(0)
     for value in amounts.values():
         split = EXACT.add(split, value or Decimal(0))
@@ -327,7 +327,7 @@ DASH: Final = (7, 5)
 """The lengths of a dash and of a gap in a dashed line."""
 
 
-def translate(marks: Iterable[Mark], dx: float, dy: float) -> list[Mark]:
+def move_marks(marks: Iterable[Mark], dx: float, dy: float) -> list[Mark]:
     """The same marks, moved right by `dx` and down by `dy`."""
     moved: list[Mark] = []
     for mark in marks:
@@ -412,7 +412,7 @@ def cumulative(days: Sequence[Bucket]) -> Scene:
     span, listed = slots(days)
     title = "Cumulative cost"
     marks = card(HEIGHT, title)
-    so_far, sums = NOTHING, []
+    so_far, sums = EMPTY_TOTAL, []
     for slot in listed:
         so_far += slot.usd
         sums.append(so_far)

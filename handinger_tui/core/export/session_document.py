@@ -47,7 +47,7 @@ if TYPE_CHECKING:
     from handinger_tui.core.turns.session import Session
 
 
-SIMULATED: Final = "Simulated: the local worker answered. Nothing was charged."
+SIMULATED_SESSION: Final = "Simulated: the local worker answered. Nothing was charged."
 
 
 class Contents(Struct, frozen=True):
@@ -196,7 +196,7 @@ def session_html(session: Session, contents: Contents) -> str:
     """The session as an HTML page."""
     document = session_document(session, contents)
     facts = "".join(f"<dt>{escape(label)}</dt><dd>{escape(value)}</dd>" for label, value in document.facts)
-    banner = f'<p class="banner" role="note">{escape(SIMULATED)}</p>\n' if document.simulated else ""
+    banner = f'<p class="banner" role="note">{escape(SIMULATED_SESSION)}</p>\n' if document.simulated else ""
     turns = "\n".join(map(_turn, document.turns))
     head = f'<h1 dir="auto">{escape(document.title)}</h1>\n{banner}<dl>{facts}</dl>'
     return html_page(document.title, STYLE, f"<header>\n{head}\n</header>\n{turns}", POLICY)

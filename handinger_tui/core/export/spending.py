@@ -28,11 +28,11 @@ from handinger_tui.core.amounts import (
 )
 from handinger_tui.core.export.scenes import (
     AREA_STRENGTH,
+    CATEGORY_MEMBERS,
     DARK,
     DASH,
     LIGHT,
-    MEMBERS,
-    SIMULATED,
+    SIMULATED_REPORT,
     STRIPE,
     WIDTH,
     Area,
@@ -47,8 +47,8 @@ from handinger_tui.core.export.scenes import (
     bars,
     cumulative,
     day_points,
+    move_marks,
     share_of,
-    translate,
 )
 from handinger_tui.core.formatting import NOT_REPORTED, number, percent_text, plural
 from handinger_tui.core.money.reconciliation import AssignedRise, owners_text
@@ -194,17 +194,17 @@ def poster(report: Report) -> Scene:
         marks += [
             Box(0, y, WIDTH, 36, Ink.WARN, hatched=True, corner=8),
             Box(10, y + 4, WIDTH - 20, 28, Ink.GROUND, corner=6),
-            Word(WIDTH / 2, y + 23, SIMULATED, Ink.WARN, 15, TextAnchor.MIDDLE, bold=True),
+            Word(WIDTH / 2, y + 23, SIMULATED_REPORT, Ink.WARN, 15, TextAnchor.MIDDLE, bold=True),
         ]
         y += 36 + _GAP
-    marks += translate(_tiles(report.total), 0, y)
+    marks += move_marks(_tiles(report.total), 0, y)
     y += 112 + _GAP
     for scene in (bars(report.days), share_of(report.total), cumulative(report.days)):
-        marks += translate(scene.marks, 0, y)
+        marks += move_marks(scene.marks, 0, y)
         y += scene.height + _GAP
     marks.append(Word(0, y + 6, "USD as reported. Hatched or dashed: not reported.", Ink.MUTED, 13))
     height = y + 16
-    shifted = translate(marks, _MARGIN, _MARGIN)
+    shifted = move_marks(marks, _MARGIN, _MARGIN)
     ground = Box(0, 0, WIDTH + side, height + side, Ink.GROUND)
     return Scene(WIDTH + side, height + side, (ground, *shifted), "Cost report")
 
@@ -256,7 +256,7 @@ def page(report: Report) -> str:
     """The HTML document of a report."""
     scenes = (bars(report.days), share_of(report.total), cumulative(report.days))
     charts = "\n".join(f"<figure>{element(scene)}</figure>" for scene in scenes)
-    banner = f'<p class="banner" role="note">{escape(SIMULATED)}</p>' if report.simulated else ""
+    banner = f'<p class="banner" role="note">{escape(SIMULATED_REPORT)}</p>' if report.simulated else ""
     remarks = "".join(f"<p>{_text(remark, 400)}</p>" for remark in report.remarks)
     main = f"""<h1>Cost report</h1>
 <p class="muted">{_text(report.heading)}</p>
@@ -318,7 +318,7 @@ def _row(bucket: Bucket, name: str) -> str:
         _amount(bucket.total("usd"), usd_text),
         _amount(bucket.total("credits"), credits_text),
         _amount(bucket.total("tokens"), number),
-        *(_amount(bucket.total(member), usd_text) for member in MEMBERS),
+        *(_amount(bucket.total(member), usd_text) for member in CATEGORY_MEMBERS),
         number(bucket.incomplete),
     )
     columns = "".join(f'<td class="n">{cell}</td>' for cell in cells)
@@ -423,7 +423,7 @@ COLUMNS: Final = (
     "cost_usd",
     "credits",
     "tokens",
-    *MEMBERS,
+    *CATEGORY_MEMBERS,
     "split_excess_usd",
     "unpriced_turns",
     "uncredited_turns",
@@ -454,7 +454,7 @@ def group_object(bucket: Bucket) -> JsonObject:
         "cost_usd": _money(bucket, "usd"),
         "credits": _money(bucket, "credits"),
         "tokens": None if tokens is None else int(tokens),
-        **{member: _money(bucket, member) for member in MEMBERS},
+        **{member: _money(bucket, member) for member in CATEGORY_MEMBERS},
         "split_excess_usd": json_amount(bucket.split_excess),
         "unpriced_turns": bucket.usd.missing_turns,
         "uncredited_turns": bucket.credits.missing_turns,
@@ -478,7 +478,7 @@ def _rise_object(rise: Rise) -> JsonObject:
         "seen_ms": rise.seen_ms,
         "cost_usd": json_amount(rise.usd),
         "credits": json_amount(rise.credits),
-        **{member: json_amount(getattr(rise, member)) for member in MEMBERS},
+        **{member: json_amount(getattr(rise, member)) for member in CATEGORY_MEMBERS},
         "tokens": rise.tokens,
         "after_turn_id": rise.after,
         "refused_turn_ids": [*rise.refused],
@@ -504,7 +504,7 @@ def charts_object(days: Sequence[Bucket], total: Bucket) -> JsonObject:
         }
         for point in day_points(days)
     ]
-    return {"per_day": per_day, "categories": {member: _money(total, member) for member in MEMBERS}}
+    return {"per_day": per_day, "categories": {member: _money(total, member) for member in CATEGORY_MEMBERS}}
 
 
 def _money(bucket: Bucket, member: str) -> str | None:

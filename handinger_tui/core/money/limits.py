@@ -62,7 +62,7 @@ class Scope(StrEnum):
 
 
 _ADJECTIVES: Final = {Scope.DAY: "daily", Scope.WEEK: "weekly", Scope.MONTH: "monthly"}
-BY_TIME: Final = (Scope.DAY, Scope.WEEK, Scope.MONTH)
+CALENDAR_SCOPES: Final = (Scope.DAY, Scope.WEEK, Scope.MONTH)
 """Scopes that count every session since a midnight."""
 
 

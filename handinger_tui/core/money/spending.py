@@ -43,7 +43,7 @@ class GroupBy(StrEnum):
     PROJECT = "project"
 
 
-BY_TIME: Final = frozenset({GroupBy.DAY, GroupBy.WEEK, GroupBy.MONTH})
+TIME_GROUPS: Final = frozenset({GroupBy.DAY, GroupBy.WEEK, GroupBy.MONTH})
 """Keys whose groups are sorted by time; others are sorted by cost."""
 _NAMELESS: Final = {GroupBy.TAG: "(no tag)", GroupBy.PROJECT: "(no project)", GroupBy.PROFILE: "(unknown)"}
 OVERLAP: Final = "A session with several tags counts in each of their rows; the total counts it once."
@@ -151,7 +151,7 @@ class Rise(Struct, frozen=True):
     base_url: str = ""
 
 
-NOTHING: Final = Total(None)
+EMPTY_TOTAL: Final = Total(None)
 """The sum of no turns."""
 
 
@@ -164,13 +164,13 @@ class Bucket(Struct, frozen=True):
     key: str
     turns: int = 0
     incomplete: int = 0
-    usd: Total = NOTHING
-    credits: Total = NOTHING
-    model_usd: Total = NOTHING
-    tool_usd: Total = NOTHING
-    sandbox_usd: Total = NOTHING
-    internal_usd: Total = NOTHING
-    tokens: Total = NOTHING
+    usd: Total = EMPTY_TOTAL
+    credits: Total = EMPTY_TOTAL
+    model_usd: Total = EMPTY_TOTAL
+    tool_usd: Total = EMPTY_TOTAL
+    sandbox_usd: Total = EMPTY_TOTAL
+    internal_usd: Total = EMPTY_TOTAL
+    tokens: Total = EMPTY_TOTAL
     first_ms: int | None = None
     last_ms: int | None = None
     title: str = ""
@@ -215,7 +215,7 @@ class Bucket(Struct, frozen=True):
         )
 
 
-SUMS: Final = tuple(f.name for f in fields(Bucket) if f.default is NOTHING)
+SUMS: Final = tuple(f.name for f in fields(Bucket) if f.default is EMPTY_TOTAL)
 
 
 def sum_buckets(buckets: Iterable[Bucket], key: str = "") -> Bucket:

@@ -183,7 +183,7 @@ def _digits(value: Decimal, at_least: int) -> tuple[str, str]:
 
 
 LEVELS: Final = ("low", "standard", "high", "unlimited")
-ENDED: Final = frozenset({TurnStatus.COMPLETED, TurnStatus.INCOMPLETE, TurnStatus.FAILED})
+FINISHED: Final = frozenset({TurnStatus.COMPLETED, TurnStatus.INCOMPLETE, TurnStatus.FAILED})
 """Statuses of turns whose end was seen, so that time and sources are complete."""
 ENOUGH_TO_ADVISE: Final = 8
 """How many costs each of two levels needs before the advice compares them."""
@@ -240,9 +240,9 @@ def _row(level: str, charges: Sequence[TurnCharge]) -> BudgetRow:
         sum(own.status is not TurnStatus.COMPLETED for own in charges),
         usd=spread(own.usd if own.final else None for own in charges),
         credits=spread(own.credits if own.final else None for own in charges),
-        elapsed_ms=_counts(own.elapsed_ms if own.status in ENDED else None for own in charges),
+        elapsed_ms=_counts(own.elapsed_ms if own.status in FINISHED else None for own in charges),
         steps=_counts(own.usage.steps if own.final else None for own in charges),
-        sources=_counts(own.sources if own.status in ENDED else None for own in charges),
+        sources=_counts(own.sources if own.status in FINISHED else None for own in charges),
     )
 
 

@@ -16,7 +16,7 @@ from handinger_tui.core.money.forecast import WINDOW, Forecast, daily, forecast
 from handinger_tui.core.money.limits import Unit
 from handinger_tui.core.money.reconciliation import AssignedRise, Reconciliation, Restatement, reconcile
 from handinger_tui.core.money.spending import (
-    BY_TIME,
+    TIME_GROUPS,
     Bucket,
     ChargeFilter,
     GroupBy,
@@ -355,7 +355,7 @@ class Reader(Struct, frozen=True):
             groups = tuple(reversed(days))
         elif view.by is not GroupBy.TURN:
             groups = tuple(await self.charges.buckets(view.by, charge_filter))
-            groups = groups[::-1] if view.by in BY_TIME else groups
+            groups = groups[::-1] if view.by in TIME_GROUPS else groups
         chart = days_of(days, *view.chart_days(now_ms, self.zone))
         return Figures(
             view,

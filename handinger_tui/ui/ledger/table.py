@@ -27,7 +27,7 @@ from handinger_tui.core.amounts import (
 from handinger_tui.core.bars import horizontal_bar
 from handinger_tui.core.formatting import NOT_REPORTED, duration, middle_cut, number
 from handinger_tui.core.money.reconciliation import SUSPENSE
-from handinger_tui.core.money.spending import BY_TIME, Bucket, GroupBy, Rise, TurnCharge
+from handinger_tui.core.money.spending import TIME_GROUPS, Bucket, GroupBy, Rise, TurnCharge
 from handinger_tui.core.safety import clean_line
 from handinger_tui.core.turns.turn import TurnStatus
 from handinger_tui.ui.keys import Where, bindings
@@ -401,7 +401,7 @@ def columns_of(by: GroupBy) -> tuple[LedgerColumn, ...]:
         LedgerColumn("Turns"),
     )
     last = (LedgerColumn("Last", Align.LEFT, rank=5, style=FAINT),)
-    return (name, turns, *_SUMS, *(() if by in BY_TIME else last), _BAR)
+    return (name, turns, *_SUMS, *(() if by in TIME_GROUPS else last), _BAR)
 
 
 def group_line(bucket: Bucket, by: GroupBy, zone: tzinfo | None, year: int) -> LedgerLine:
@@ -417,7 +417,7 @@ def group_line(bucket: Bucket, by: GroupBy, zone: tzinfo | None, year: int) -> L
         _number(tokens, "" if tokens.value is None else count_within(tokens.value, 9)),
         f"{bucket.incomplete:,}" if bucket.incomplete else "",
     ]
-    if by not in BY_TIME:
+    if by not in TIME_GROUPS:
         cells.append("" if bucket.last_ms is None else day_text(moment(bucket.last_ms, zone), year))
     session = bucket.key if by is GroupBy.SESSION and not bucket.rises else None
     # A worker has a row of its turns, too.

@@ -23,7 +23,7 @@ from textual.widgets import Static
 from handinger_tui.core.data_preview import Node, TableModel, TableReader, table_of_value, tree_of_json
 from handinger_tui.core.errors import HandingerError, LinkExpired
 from handinger_tui.core.file_preview import (
-    HEAD,
+    SNIFFED_BYTES,
     Picture,
     PreviewKind,
     Shape,
@@ -197,7 +197,7 @@ def load(subject: Subject, cancel_token: CancelToken, report_progress: Callable[
     Raises:
         Stopped: `cancel_token` was stopped; nothing else is raised.
     """
-    kind = sniff(subject.name, subject.media_type, subject.data[:HEAD])
+    kind = sniff(subject.name, subject.media_type, subject.data[:SNIFFED_BYTES])
     notes: tuple[str, ...] = () if subject.complete else (_cut_note(subject),)
     notes += (kind.note,) if kind.note else ()
     cancel_token.check()

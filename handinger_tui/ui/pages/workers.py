@@ -18,7 +18,7 @@ from handinger_tui.core.formatting import ago, plural
 from handinger_tui.core.jsontext import json_text
 from handinger_tui.core.safety import clean, clean_line
 from handinger_tui.core.stored_workers import (
-    NOTHING,
+    NO_MEMBERS,
     StoredWorker,
     WorkerForm,
     changed_members,
@@ -573,7 +573,7 @@ class WorkerFormScreen(Modal[StoredWorker | None]):
         worker = self._worker
         if worker is not None:
             members = changed_members(form, worker)
-            return worker if members == NOTHING else await self._gallery.change(worker.worker_id, members)
+            return worker if members == NO_MEMBERS else await self._gallery.change(worker.worker_id, members)
         new = members_of_new(form)
         if self._in_doubt:
             question = yes_or_no("Store it again?", MAYBE_TWO, yes="Store again", no="Cancel")

@@ -89,11 +89,11 @@ class SourceCatalog:
 
     def needs_steps(self, session: Session) -> bool:
         """Whether so many sources are new that they should be prepared in steps."""
-        return len(self._index.unread(session)) > BATCH
+        return len(self._index.new_sources(session)) > BATCH
 
     def prepare(self, session: Session) -> Iterator[None]:
         """Compute URLs and facts in steps of `BATCH` sources."""
-        for count, part in enumerate(self._index.unread(session)):
+        for count, part in enumerate(self._index.new_sources(session)):
             source_key(part)
             if count % BATCH == BATCH - 1:
                 yield

@@ -12,9 +12,9 @@ from textual.content import Content
 
 from handinger_tui.core.evidence import (
     STRUCTURED,
+    cached_host,
     files_by_tool,
     files_of_turn,
-    host_at,
     sources_of_turn,
     structured_of,
 )
@@ -415,7 +415,7 @@ def file_row(part: FilePart, options: RowOptions) -> Row:
 
 def sources_rows(sources: Sources, options: RowOptions) -> list[Row]:
     """Return the number of sources; the sources themselves when unfolded."""
-    hosts = list(dict.fromkeys(filter(None, (host_at(part.url or "") for part in sources.parts))))
+    hosts = list(dict.fromkeys(filter(None, (cached_host(part.url or "") for part in sources.parts))))
     line = fold_line(
         options, styled(f"Sources: {len(sources.parts)}"), styled("  " + ", ".join(hosts[:6]), "faint")
     )

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 from handinger_tui.core.citations import Mention
 from handinger_tui.core.errors import ApiError, LinkExpired
 from handinger_tui.core.formatting import plural
-from handinger_tui.core.safety import HEAD, Verdict, clean_line, judge_file
+from handinger_tui.core.safety import JUDGED_BYTES, Verdict, clean_line, judge_file
 from handinger_tui.ui.panels.files import Downloads, file_name, listed_files
 from handinger_tui.ui.panels.sources import SourcesPanel
 
@@ -139,10 +139,10 @@ class FileActions:
         """
         files, interaction = self._controller.connection.files, self.interaction
         worker_id, path = self.worker_id, self._downloads.path(part)
-        head = await files.read(path, HEAD) if path is not None else None
+        head = await files.read(path, JUDGED_BYTES) if path is not None else None
         if path is None or head is None:
             path = await self._save_one(part, None, worker_id)
-            head = await files.read(path, HEAD)
+            head = await files.read(path, JUDGED_BYTES)
         if head is None:
             interaction.say(f"File not found: {path}", "warning")
             return
