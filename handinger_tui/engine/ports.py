@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from handinger_tui.core.money.limits import Gauge, StartPolicy
     from handinger_tui.core.stream import Frame, RawFrame, StreamRoute, WorkerBody
-    from handinger_tui.core.turns.session import Elsewhere, RemoteTurn, Session
+    from handinger_tui.core.turns.session import RelatedHistory, RemoteTurn, Session
 
 
 class Reply(Protocol):
@@ -144,7 +144,7 @@ class TurnLog(Protocol):
         """
         ...
 
-    async def close_turn(self, session: Session, turn_id: str) -> Elsewhere | None:
+    async def close_turn(self, session: Session, turn_id: str) -> RelatedHistory | None:
         """Write status, last snapshot and the turn's one charge in one transaction.
 
         Returns what other sessions have on the workers of this one now; None where that is unknown.
@@ -159,7 +159,7 @@ class TurnLog(Protocol):
         """
         ...
 
-    async def charge(self, session: Session) -> Elsewhere | None:
+    async def charge(self, session: Session) -> RelatedHistory | None:
         """Write what the turns of the session cost so far, including the running one.
 
         Returns what other sessions have on the workers of this one now; None where that is unknown.

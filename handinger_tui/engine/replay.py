@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from handinger_tui.core.dialects.events import StreamEvent
     from handinger_tui.core.stream import Frame
-    from handinger_tui.core.turns.session import Elsewhere, Session
+    from handinger_tui.core.turns.session import RelatedHistory, Session
     from handinger_tui.core.turns.turn import TurnRequest
     from handinger_tui.engine.ports import Clock, Ids
     from handinger_tui.engine.session_actor import SessionActor
@@ -129,7 +129,7 @@ class ReplayLog:
     async def flush(self) -> None:
         """Do nothing: nothing waits to be written."""
 
-    async def charge(self, session: Session) -> Elsewhere | None:
+    async def charge(self, session: Session) -> RelatedHistory | None:
         """Write nothing: the charges are in the history already."""
         del session
         return None

@@ -20,7 +20,7 @@ from handinger_tui.core.safety import clean_line
 from handinger_tui.core.stream import Frame, Framing, Marker, RawFrame, ReadReason, WorkerBody, body_of
 from handinger_tui.core.turns.fold import Fold
 from handinger_tui.core.turns.session import (
-    Elsewhere,
+    RelatedHistory,
     Session,
     move_to_end,
     put_turn,
@@ -352,7 +352,7 @@ class SessionStore:
         self._changing(before, turn)
         self.publish()
 
-    def set_elsewhere(self, elsewhere: Elsewhere | None) -> None:
+    def set_elsewhere(self, elsewhere: RelatedHistory | None) -> None:
         """Take and publish what other sessions have on the workers of this one; None changes nothing."""
         if elsewhere is not None and elsewhere != self.value.elsewhere:
             self.value = replace(self.value, elsewhere=elsewhere)

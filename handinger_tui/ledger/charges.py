@@ -23,7 +23,7 @@ from handinger_tui.core.money.limits import Unit
 from handinger_tui.core.money.reconciliation import AssignedRise, rises_of
 from handinger_tui.core.money.spending import LOCAL, ChargeFilter, Rise
 from handinger_tui.core.money.turn_events import is_of_file, newest_event_ms, worker_of
-from handinger_tui.core.turns.session import NOTHING_ELSEWHERE, PerTurn, Session
+from handinger_tui.core.turns.session import NO_RELATED_HISTORY, PerTurn, Session
 from handinger_tui.core.turns.turn import FREE, Turn, TurnRequest
 from handinger_tui.ledger import worker_turns
 from handinger_tui.ledger.search import CHOSEN_WORKER
@@ -90,7 +90,7 @@ class ConfirmedTurns:
         self._version: int | None = None
         self._overtaken: set[str] = set()
         """Turns of which another program has stored more than this session holds."""
-        self.others = NOTHING_ELSEWHERE
+        self.others = NO_RELATED_HISTORY
         """What other sessions have on the workers of the session, as of the last `unconfirmed` call."""
 
     def unconfirmed(self, connection: sqlite3.Connection, session: Session) -> list[Pair]:

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from handinger_tui.core.money.reconciliation import Restatement
     from handinger_tui.core.stream import Frame
     from handinger_tui.core.tags import TagRules
-    from handinger_tui.core.turns.session import Elsewhere, RemoteTurn, Session
+    from handinger_tui.core.turns.session import RelatedHistory, RemoteTurn, Session
     from handinger_tui.core.turns.turn import TurnRequest
 
 
@@ -190,13 +190,13 @@ class Ledger:
         """Wait until everything queued is committed."""
         await self.database.run(lambda _db: None, flush=True)
 
-    async def close_turn(self, session: Session, turn_id: str) -> Elsewhere:
+    async def close_turn(self, session: Session, turn_id: str) -> RelatedHistory:
         """Commit status, answer and charge of a turn of `session`, in one transaction after its frames.
 
         It may be called again after further readings: then corrections are added.
         """
 
-        def work(connection: sqlite3.Connection) -> Elsewhere:
+        def work(connection: sqlite3.Connection) -> RelatedHistory:
             turn_store.close_turn(connection, session, turn_id, self._charge_cache, self.database.unwritten)
             _index(connection)
             return worker_turns.others(connection, session)
@@ -207,7 +207,7 @@ class Ledger:
         """Move queued turns to the end of their session, in this order."""
         await self.database.run(lambda db: turn_store.move_last(db, turn_ids))
 
-    async def charge(self, session: Session) -> Elsewhere:
+    async def charge(self, session: Session) -> RelatedHistory:
         """Write what the turns of `session` cost so far, as charges and corrections, where that is new."""
         work = partial(turn_store.charge, session=session, cache=self._charge_cache)
         return await self.database.run(work)

@@ -11,7 +11,7 @@ from handinger_tui.core.money.spending import LOCAL
 from handinger_tui.core.money.turn_events import newest_worker, worker_of
 from handinger_tui.core.prompts import attachments_to_text, lineage_to_text
 from handinger_tui.core.turns.fold import Fold, fold
-from handinger_tui.core.turns.session import Elsewhere, RemoteTurn, Session, put_turn, title_from
+from handinger_tui.core.turns.session import RelatedHistory, RemoteTurn, Session, put_turn, title_from
 from handinger_tui.core.turns.turn import FREE, LIVE, UNDECIDED, Turn, TurnRequest, TurnStatus
 from handinger_tui.ledger import limits, search, worker_turns
 from handinger_tui.ledger.charges import ChargeCache, new_entries, open_charge, write_charges
@@ -383,7 +383,7 @@ def _put_turn(
     connection.execute(_PUT_TURN, cells)
 
 
-def charge(connection: sqlite3.Connection, session: Session, cache: ChargeCache) -> Elsewhere:
+def charge(connection: sqlite3.Connection, session: Session, cache: ChargeCache) -> RelatedHistory:
     """Write what the turns cost so far; returns what other sessions have on the same workers.
 
     Called often, so it takes the write lock only for new charges.

@@ -20,7 +20,7 @@ from handinger_tui.core.money.turn_events import (
 )
 from handinger_tui.core.stream import Marker
 from handinger_tui.core.turns.messages import normalized_prompt
-from handinger_tui.core.turns.session import Elsewhere, OtherTurn, RemoteTurn, Ruling, Session
+from handinger_tui.core.turns.session import OtherTurn, RelatedHistory, RemoteTurn, Ruling, Session
 from handinger_tui.core.turns.turn import Turn, TurnStatus
 from handinger_tui.ledger.sql import (
     Cell,
@@ -204,7 +204,9 @@ def store_sending(connection: sqlite3.Connection, turn_id: str, worker_id: str, 
     connection.execute(_PUT_SENDING, cells)
 
 
-def others(connection: sqlite3.Connection, session: Session, overtaken: Collection[str] = ()) -> Elsewhere:
+def others(
+    connection: sqlite3.Connection, session: Session, overtaken: Collection[str] = ()
+) -> RelatedHistory:
     """The turns on the workers of `session` that it does not hold, and the rulings on these workers.
 
     The turns belong to other sessions, or were added to this one by another program. They include turns of
@@ -226,7 +228,7 @@ def others(connection: sqlite3.Connection, session: Session, overtaken: Collecti
                 rows += [row for row in ended if turn_id not in running or _ENDED_EVENT in row["events"]]
         turns += [OtherTurn(*map(unpack, row)) for row in rows]
         rulings += rulings_on(connection, session.base_url, worker_id)
-    return Elsewhere(tuple(turns), tuple(rulings))
+    return RelatedHistory(tuple(turns), tuple(rulings))
 
 
 def overtaken_turns(

@@ -26,7 +26,7 @@ from handinger_tui.core.money.timeline import Read
 from handinger_tui.core.money.turn_events import TimedEvent, events_of_other, events_text
 from handinger_tui.core.receipts import receipt_line
 from handinger_tui.core.stream import Costs, Snapshot, Usage
-from handinger_tui.core.turns.session import Elsewhere, OtherTurn, Session
+from handinger_tui.core.turns.session import OtherTurn, RelatedHistory, Session
 from handinger_tui.core.turns.turn import FREE, TextPart, Turn, TurnRequest, TurnStatus
 
 if TYPE_CHECKING:
@@ -364,11 +364,11 @@ def test_a_damaged_figure_of_another_session_is_not_known(figure: str) -> None:
 def test_the_incremental_result_with_turns_of_other_sessions_equals_the_full_computation(
     turns: tuple[Turn, ...], changes: Sequence[tuple[tuple[int, Turn | None], tuple[OtherTurn, ...]]]
 ) -> None:
-    index, kept = MoneyIndex(), Elsewhere()
+    index, kept = MoneyIndex(), RelatedHistory()
     for (at, turn), others in changes:
         turns = changed(turns, at, turn)
         # Every second change is within the session alone.
-        kept = kept if at % 2 else Elsewhere(others)
+        kept = kept if at % 2 else RelatedHistory(others)
         walk = MoneyIndex()
         assert index(turns, kept) == walk(turns, kept)
         assert index.money_elsewhere == walk.money_elsewhere

@@ -8,7 +8,7 @@ import pytest
 
 from handinger_tui.core.receipts import meaning_lines
 from handinger_tui.core.stream import Snapshot, Usage
-from handinger_tui.core.turns.session import Elsewhere, Ruling, Session
+from handinger_tui.core.turns.session import RelatedHistory, Ruling, Session
 from handinger_tui.core.turns.turn import Turn, TurnRequest, TurnStatus
 
 
@@ -27,7 +27,7 @@ def ended(number: int) -> Turn:
     ("turns", "words"), [(1, "1 reading is inconclusive"), (2, "2 readings are inconclusive")]
 )
 def test_the_verb_agrees_with_the_number_of_readings(turns: int, words: str) -> None:
-    pinned = Elsewhere(rulings=(Ruling("wrk_1", 5, meaning="per_turn"),))
+    pinned = RelatedHistory(rulings=(Ruling("wrk_1", 5, meaning="per_turn"),))
     sample = Session(
         "ses_1", 0, "wrk_1", turns=tuple(ended(at) for at in range(1, turns + 1)), elsewhere=pinned
     )

@@ -16,7 +16,7 @@ import pytest
 from handinger_tui.core.money.attribution import session_money, turn_money
 from handinger_tui.core.stream import Frame, Framing
 from handinger_tui.core.turns.fold import fold
-from handinger_tui.core.turns.session import NOTHING_ELSEWHERE, put_turn
+from handinger_tui.core.turns.session import NO_RELATED_HISTORY, put_turn
 from handinger_tui.core.turns.turn import TurnStatus
 from handinger_tui.ledger.frames import stored_frames
 from tests.chaos.processes import ended
@@ -149,7 +149,7 @@ async def test_a_program_with_an_older_copy_of_a_turn_removes_nothing(tmp_path: 
         await play(first, session(), order(), frames)
         older = await second.load("ses_1")
         assert older is not None
-        assert await second.charge(older) == NOTHING_ELSEWHERE
+        assert await second.charge(older) == NO_RELATED_HISTORY
         late = frame(len(frames), worker("0.25", messages=messages), Framing.JSON, "after")
         first.append("turn_1", late)
         now = put_turn(session(), fold(order(), [*frames, late]))
@@ -163,8 +163,8 @@ async def test_a_program_with_an_older_copy_of_a_turn_removes_nothing(tmp_path: 
         assert session_money(older.turns, others).usd == session_money(now.turns).usd
         loaded = await second.load("ses_1")
         assert loaded is not None
-        assert (loaded.turns, loaded.elsewhere) == (now.turns, NOTHING_ELSEWHERE)
-        assert await second.charge(loaded) == NOTHING_ELSEWHERE
+        assert (loaded.turns, loaded.elsewhere) == (now.turns, NO_RELATED_HISTORY)
+        assert await second.charge(loaded) == NO_RELATED_HISTORY
 
 
 async def test_an_open_turn_belongs_to_the_program_that_runs_it(tmp_path: Path) -> None:

@@ -31,7 +31,7 @@ from handinger_tui.core.safety import clean_line
 from handinger_tui.core.stream import UNREADABLE, Frame, Framing, Marker, without_figures
 from handinger_tui.core.tags import tag_names
 from handinger_tui.core.turns.fold import fold, is_understood
-from handinger_tui.core.turns.session import NOTHING_ELSEWHERE, TARGETS, RemoteTurn, Session
+from handinger_tui.core.turns.session import NO_RELATED_HISTORY, TARGETS, RemoteTurn, Session
 from handinger_tui.core.turns.turn import (
     Attachment,
     ErrorKind,
@@ -75,7 +75,7 @@ def without_costs(
     """A session and its frames without usage and costs, which are then unknown, not zero."""
     kept = {turn_id: [*map(_without_figures, of_turn)] for turn_id, of_turn in frames.items()}
     turns = tuple(fold(turn.order, kept.get(turn.turn_id, ())) for turn in session.turns)
-    return replace(session, turns=turns, elsewhere=NOTHING_ELSEWHERE), kept
+    return replace(session, turns=turns, elsewhere=NO_RELATED_HISTORY), kept
 
 
 _CODE: Final = re.compile(r"[0-9a-z]{1,2}:(?=[\[{])")

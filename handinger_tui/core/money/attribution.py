@@ -32,7 +32,7 @@ from handinger_tui.core.money.turn_events import (
     timeline_of,
 )
 from handinger_tui.core.stream import NO_COSTS, NO_USAGE, ZERO_COSTS, ZERO_USAGE, Costs, Usage, cost_of
-from handinger_tui.core.turns.session import NOTHING_ELSEWHERE, Elsewhere, PerTurn, Session
+from handinger_tui.core.turns.session import NO_RELATED_HISTORY, PerTurn, RelatedHistory, Session
 from handinger_tui.core.turns.turn import FREE, LIVE, Fault, Turn, TurnStatus
 
 
@@ -121,7 +121,7 @@ NOTHING_SPENT: Final = TurnMoney(ZERO_USAGE, ZERO_COSTS, Interpretation.NONE, fi
 _GREW: Final = TurnMoney(ZERO_USAGE, ZERO_COSTS, Interpretation.NONE, final=True, grew=True)
 
 
-def session_money(turns: Sequence[Turn], elsewhere: Elsewhere = NOTHING_ELSEWHERE) -> SessionMoney:
+def session_money(turns: Sequence[Turn], elsewhere: RelatedHistory = NO_RELATED_HISTORY) -> SessionMoney:
     """The money of each turn, and totals without imported turns. `turns`: in order of sending."""
     index = MoneyIndex()
     all_money = index(turns, elsewhere)
@@ -135,7 +135,9 @@ def money_of(session: Session, turn: Turn, index: MoneyIndex | None = None) -> T
     return TurnMoney() if at is None else money[at]
 
 
-def turn_money(turns: Sequence[Turn], elsewhere: Elsewhere = NOTHING_ELSEWHERE) -> tuple[TurnMoney, ...]:
+def turn_money(
+    turns: Sequence[Turn], elsewhere: RelatedHistory = NO_RELATED_HISTORY
+) -> tuple[TurnMoney, ...]:
     """The money of each turn, in the same order."""
     return MoneyIndex()(turns, elsewhere)
 
@@ -194,7 +196,7 @@ class MoneyIndex:
         self.money_elsewhere: dict[str, TurnMoney] = {}
         """The money of the turns of other sessions, by turn id."""
         self._turns: Sequence[Turn] = ()
-        self._elsewhere = NOTHING_ELSEWHERE
+        self._elsewhere = NO_RELATED_HISTORY
         self._indexed: Sequence[Turn] = ()
         self._positions: dict[str, int] = {}
         """Turn id → position in `_indexed`."""
@@ -214,7 +216,7 @@ class MoneyIndex:
         self._exceptions: set[Key] = set()
 
     def __call__(
-        self, turns: Sequence[Turn], elsewhere: Elsewhere = NOTHING_ELSEWHERE
+        self, turns: Sequence[Turn], elsewhere: RelatedHistory = NO_RELATED_HISTORY
     ) -> tuple[TurnMoney, ...]:
         """The money of each turn, in the same order; the identical tuple while no figure changed.
 
@@ -280,7 +282,7 @@ class MoneyIndex:
         self.money_elsewhere = {}
         self._apply(turns, newest.events, {}, set(range(start, len(turns))))
 
-    def _compute_with(self, turns: Sequence[Turn], elsewhere: Elsewhere, changed: set[int]) -> None:
+    def _compute_with(self, turns: Sequence[Turn], elsewhere: RelatedHistory, changed: set[int]) -> None:
         """Compute what a change affects. Turns of other sessions may be between any turns of this one."""
         events = events_with_others(turns, elsewhere.turns)
         same = equal_prefix(self._events, events)

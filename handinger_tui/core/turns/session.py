@@ -93,7 +93,7 @@ class Ruling(NamedTuple):
     turn_id: str | None = None
 
 
-class Elsewhere(NamedTuple):
+class RelatedHistory(NamedTuple):
     """What the history has about the workers of a session, outside of the session."""
 
     turns: tuple[OtherTurn, ...] = ()
@@ -101,7 +101,7 @@ class Elsewhere(NamedTuple):
     """Sorted by time."""
 
 
-NOTHING_ELSEWHERE: Final = Elsewhere()
+NO_RELATED_HISTORY: Final = RelatedHistory()
 
 
 class Destination(NamedTuple):
@@ -138,7 +138,7 @@ class Session(Struct, frozen=True):
     turns: tuple[Turn, ...] = ()
     updated_ms: int = 0
     unread: bool = False
-    elsewhere: Elsewhere = NOTHING_ELSEWHERE
+    elsewhere: RelatedHistory = NO_RELATED_HISTORY
     """What the history has about the same workers, as last read."""
     credit_usd: Decimal | None = None
     """The person's price of a credit, for texts; it is not stored."""
