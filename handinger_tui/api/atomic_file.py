@@ -21,7 +21,7 @@ Identity = tuple[int, int]
 _CREATE: Final = (
     os.O_CREAT | os.O_EXCL | os.O_WRONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
 )
-# O_PATH, where it exists, needs no permission to list the folder.
+# O_PATH, if it exists, does not need permission to list the folder.
 _OPEN_FOLDER: Final = (
     getattr(os, "O_PATH", os.O_RDONLY) | getattr(os, "O_DIRECTORY", 0) | getattr(os, "O_NOFOLLOW", 0)
 )
@@ -278,7 +278,7 @@ def _give_name(folder: DirectoryFd, part: str, name: str, ours: Identity) -> str
 def _claim_name(folder: DirectoryFd, part: str, name: str) -> bool:
     """Without hard links: create the name exclusively, then replace it, so that nothing is overwritten.
 
-    False where the name exists.
+    Returns False if the name exists.
     """
     try:
         os.close(folder.create(name))

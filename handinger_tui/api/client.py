@@ -204,7 +204,7 @@ class WorkerClient:
         return self.transport.origin
 
     async def __aenter__(self) -> Self:
-        """Build the connection pools; with `late` only where a setting of the machine needs a check.
+        """Build the connection pools; with `late` only if a setting of the machine needs a check.
 
         Raises:
             SettingsError: a proxy or certificate setting of the machine is unusable.
@@ -342,7 +342,7 @@ class WorkerClient:
             return await self.json_object(response, cap, read)
 
     async def delete(self, url: str, member: str) -> bool | None:
-        """DELETE. Returns the boolean `member` of the answer; None where it has none. Raises ApiError."""
+        """DELETE. Returns the boolean `member` of the answer; None if it has none. Raises ApiError."""
         async with self.transport.send("DELETE", url, {"Accept": JSON}) as response:
             if response.status_code == NO_CONTENT:
                 return None

@@ -280,7 +280,7 @@ def error_in(value: dict[str, Json]) -> str | None:
 
 
 class NewWorkerReader:
-    """Reads the answer to a request that creates a worker, by its content where its media type is wrong.
+    """Reads the answer to a request that creates a worker, by its content if its media type is wrong.
 
     This answer may be the only place that names the new worker. Other answers with a wrong media type are
     rejected, since their worker can be read.

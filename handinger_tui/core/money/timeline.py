@@ -17,7 +17,7 @@ from typing import Final, NamedTuple
 
 Amount = Decimal | int
 Key = int | str
-"""What identifies a turn: its position in the session, or its id where it belongs to another session."""
+"""Identifies a turn: by its position in the session, or by its id if it belongs to another session."""
 
 
 class Sent(NamedTuple):

@@ -306,7 +306,7 @@ def _name(row: BudgetRow) -> str:
 
 
 def _sources(pair: _Pair) -> str:
-    """The text about sources, "about as many sources (6 and 7)"; "" where too few turns report them."""
+    """The text about sources, "about as many sources (6 vs. 7)"; "" if too few turns report them."""
     cheap, expensive = pair.cheap.sources, pair.expensive.sources
     if (
         min(cheap.counted, expensive.counted) < ENOUGH_TO_ADVISE

@@ -273,7 +273,7 @@ class RemoteTurn(NamedTuple):
     """A turn to add to the history.
 
     `order.prompt` and `order.seen_before` identify its message among the worker's messages.
-    `message_id` is the service's id of that message; None where it has none.
+    `message_id`: the service's id of that message; None if it has none.
     """
 
     order: TurnRequest
