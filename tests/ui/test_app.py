@@ -14,6 +14,7 @@ from textual.app import App
 from textual.color import Color
 from textual.driver import Driver
 from textual.drivers.headless_driver import HeadlessDriver
+from textual.geometry import Region
 from textual.theme import Theme
 from textual.widgets import Static
 from textual.worker import WorkerFailed
@@ -327,6 +328,27 @@ async def test_the_app_starts_in_the_theme_of_the_settings(theme: Theme) -> None
 )
 def test_the_first_theme(wanted: str | None, environ: dict[str, str], name: str) -> None:
     assert first_theme(wanted, environ) == name
+
+
+async def test_another_theme_changes_all_colors_of_the_prompt_at_once() -> None:
+    desktop = Desktop(launch=launch(theme=DARK.name), paints=True)
+
+    def colors() -> set[object]:
+        # A selection, the cursor and plain text.
+        line = desktop.work.prompt.render_lines(Region(0, 0, 40, 1))[0]
+        return {(str(style.color), str(style.bgcolor)) for _, style, _ in line if style is not None}
+
+    async with desktop.running() as pilot:
+        await desktop.shows(pilot, "Three things to try")
+        await pilot.press(*"abcd", "shift+left", "shift+left")
+        dark = colors()
+        desktop.app.theme = LIGHT.name
+        await desktop.until(pilot, lambda: colors() != dark)
+        light = colors()
+        assert not light & dark
+        desktop.app.theme = DARK.name
+        await desktop.until(pilot, lambda: colors() != light)
+        assert colors() == dark
 
 
 def test_a_theme_that_is_not_ours_has_no_name() -> None:
