@@ -265,7 +265,8 @@ class Sidebar(Rows):
     def _arrange(self) -> None:
         for name, panel in self.panels.items():
             is_empty = not (panel.rows.count if panel.NEEDS_ITEMS else self._has_turns)
-            panel.set_class(is_empty, "-empty")
+            # Mounting styles it.
+            panel.set_class(is_empty, "-empty", update=panel.is_attached)
             panel.display = name == self._tab if self._is_narrow else name == self._requested or not is_empty
         has_some = any(panel.display for panel in self.panels.values())
         self._tabs.display, self._grip.display = self._is_narrow, not self._is_narrow

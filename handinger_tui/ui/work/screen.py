@@ -53,7 +53,7 @@ from handinger_tui.ui.work.session_switcher import FirstScreen, SessionSwitcher
 from handinger_tui.ui.work.startup import Startup
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
 SENDING: Final = ("send", "queue")
 """Prompt actions that send text: they must not run before the person has seen the prompt focused."""
@@ -71,6 +71,12 @@ def sends(active_bindings: dict[str, ActiveBinding], key: str) -> bool:
     """Whether a key would send what is in the prompt."""
     active = active_bindings.get(key)
     return active is not None and active.enabled and active.binding.action in SENDING
+
+
+def classes_of_length(cells: int, breakpoints: Sequence[tuple[int, str]] | None) -> dict[str, bool]:
+    """Whether a screen as wide or as high has each of these classes, in ascending order."""
+    reached = [name for least, name in breakpoints or () if least <= cells]
+    return {name: name in reached[-1:] for _least, name in breakpoints or ()}
 
 
 class WorkScreen(BareContainer, Screen[None], inherit_bindings=False):
@@ -153,11 +159,13 @@ class WorkScreen(BareContainer, Screen[None], inherit_bindings=False):
 
     def compose(self) -> ComposeResult:
         """Lay out the header, the session pane with the panels, and the footer."""
-        wide = self.app.size.width >= WIDE
-        self.sidebar.fit(self.app.size.width)
-        # Textual sets these classes at the first resize, and then styles every widget again: 13 ms.
-        compact = self._options.compact
-        self.update_classes({"-wide": wide, "-narrow": not wide, "-compact": compact}, update=False)
+        size = self.app.size
+        self.sidebar.fit(size.width)
+        # Textual sets those of the size at the first resize, and then styles every widget again: 13 ms.
+        classes = {"-compact": self._options.compact}
+        classes |= classes_of_length(size.width, self.HORIZONTAL_BREAKPOINTS)
+        classes |= classes_of_length(size.height, self.app.VERTICAL_BREAKPOINTS)
+        self.update_classes(classes, update=False)
         yield self._header
         yield self.pane
         yield FooterLine()

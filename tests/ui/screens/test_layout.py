@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 import pytest
+from textual.css.stylesheet import Stylesheet
+from textual.dom import DOMNode
+from textual.widget import Widget
 
 from tests.engine.fakes import FakeApi, worker
 from tests.ui.fakes import PRICED, Desktop, answers
@@ -45,6 +50,25 @@ async def test_another_width_moves_the_panels() -> None:
         await pilot.resize_terminal(80, 24)
         await desktop.until(pilot, lambda: "Usage & cost" not in desktop.text())
         await desktop.shows(pilot, "turn $0.0123")
+
+
+@pytest.mark.parametrize("size", [(40, 8), (80, 24), (130, 40)])
+async def test_each_widget_is_styled_once_at_the_start(
+    size: tuple[int, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    apply, styled = Stylesheet.apply, Counter[Widget]()
+
+    def count(sheet: Stylesheet, node: DOMNode, **options: object) -> None:
+        if isinstance(node, Widget):
+            styled[node] += 1
+        apply(sheet, node, **options)  # type: ignore[arg-type]  # whatever Textual gives
+
+    monkeypatch.setattr(Stylesheet, "apply", count)
+    desktop = Desktop()
+    async with desktop.running(*size):
+        # The prompt gets the focus, which styles it and all around it again.
+        others = set(styled) - set(desktop.work.prompt.ancestors_with_self)
+        assert {styled[one] for one in others} == {1}
 
 
 async def test_panels_are_widened_by_command_and_by_mouse() -> None:
