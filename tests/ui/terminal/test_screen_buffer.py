@@ -81,8 +81,9 @@ def check(app: Bench, what: object) -> None:
 
 
 async def settle(app: Bench, pilot: Pilot[None]) -> None:
-    """Wait until everything is painted."""
+    """Wait until everything is painted: also code, whose colors come from a thread."""
     await pilot.pause()
+    await app.workers.wait_for_complete()
     while app.screen._dirty_widgets or app.screen._compositor._dirty_regions:
         await pilot.pause(0.01)
     await pilot.pause()

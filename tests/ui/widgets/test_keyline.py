@@ -42,6 +42,22 @@ async def test_the_tooltip_of_a_key_explains_it() -> None:
         await desktop.until(pilot, lambda: line.tooltip is None)
 
 
+async def test_a_key_is_complete_or_left_out_at_every_width() -> None:
+    desktop = Desktop()
+    async with desktop.running(120, 24) as pilot:
+        await desktop.shows(pilot, "Enter Send", "^P Commands")
+        line = desktop.work.query_one(FooterLine)
+        width = 120
+        while width >= 20:
+            await pilot.resize_terminal(width, 24)
+            await desktop.until(pilot, lambda: line.size.width == width)  # noqa: B023 - awaited here
+            text = line.render_line(0).text.rstrip()
+            shown, names = text.strip().split("  "), [f"{key.key_text} {key.label}" for key in line.keys]
+            assert [name for name in names if name in shown] == shown, width
+            # The next width with other keys may be that of this text, or one column less.
+            width = min(width - 1, len(text))
+
+
 async def test_typing_lays_nothing_out(monkeypatch: pytest.MonkeyPatch) -> None:
     layouts: list[object] = []
     lay_out = Screen._refresh_layout
