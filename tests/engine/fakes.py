@@ -18,7 +18,7 @@ from handinger_tui.engine.engine import Engine, ServiceContext
 from handinger_tui.engine.ports import LimitReader, RetryPolicy
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
+    from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
 
 Script = list[RawFrame | ApiError | asyncio.Event]
 
@@ -136,6 +136,8 @@ class FakeLog:
     closed: list[str] = field(default_factory=list)
     charged: list[Session] = field(default_factory=list)
     """The arguments of `charge`, oldest first."""
+    before: dict[str, Callable[[], Awaitable[object]]] = field(default_factory=dict)
+    """By method, what is awaited first: it can wait, or raise."""
     refuses: LedgerError | None = None
     forbids: LimitReached | None = None
     """The error of every start of a turn."""
@@ -151,6 +153,7 @@ class FakeLog:
         replaces: tuple[str, Frame] | None = None,
         start: StartPolicy | None = None,
     ) -> None:
+        await self._come_before("open_turn")
         if self.refuses is not None:
             raise self.refuses
         if start is not None:
@@ -165,6 +168,10 @@ class FakeLog:
         if replaces is not None:
             at = turn_ids.index(replaces[0])
             turn_ids[at], turn_ids[-1] = turn_ids[-1], turn_ids[at]
+
+    async def _come_before(self, name: str) -> None:
+        if name in self.before:
+            await self.before[name]()
 
     async def start_turn(self, session: Session, order: TurnRequest, at_ms: int, start: StartPolicy) -> None:
         agreed = start is StartPolicy.UNMEASURED and isinstance(self.forbids, LimitUnmeasured)
@@ -182,6 +189,7 @@ class FakeLog:
         await asyncio.sleep(0)
 
     async def close_turn(self, session: Session, turn_id: str) -> None:
+        await self._come_before("close_turn")
         self.closed.append(turn_id)
         self.sessions[session.session_id] = session
 
@@ -209,6 +217,7 @@ class FakeLog:
         return order.worker_id, order.prompt, order.seen_before or 0
 
     async def frames(self, turn_id: str, since: int = 0) -> list[Frame]:
+        await self._come_before("frames")
         return [frame for frame in self.stored[turn_id] if frame.seq >= since]
 
     async def claim(self, turn_id: str) -> bool:
@@ -242,6 +251,15 @@ class FakeLog:
         for turn_id in self.home[session_id]:
             session = put_turn(session, fold(self.orders[turn_id], self.stored[turn_id]))
         return session
+
+
+def fails(problem: Exception) -> Callable[[], Awaitable[object]]:
+    """For `FakeLog.before`: the method raises this."""
+
+    async def fail() -> None:
+        raise problem
+
+    return fail
 
 
 @dataclass

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import pytest
@@ -23,6 +23,7 @@ from tests.engine.fakes import (
     FakeReply,
     Rig,
     Script,
+    fails,
     rig,
     says,
     worker,
@@ -31,7 +32,7 @@ from tests.engine.fakes import (
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
-    from handinger_tui.core.money.limits import Gauge, StartPolicy
+    from handinger_tui.core.money.limits import Gauge
     from handinger_tui.core.stream import Frame
     from handinger_tui.core.turns.session import Session
     from handinger_tui.engine.ports import LimitReader
@@ -215,83 +216,39 @@ async def test_a_reordered_queue_keeps_its_order_after_a_crash() -> None:
     box.engine.actor(box.session_id).detach()
 
 
-@dataclass
-class BrittleLog(FakeLog):
-    """A history whose named methods fail."""
-
-    fails: dict[str, Exception] = field(default_factory=dict)
-    broken: Exception | None = None
-    """Raised for every frame."""
-
-    def _check(self, name: str) -> None:
-        if name in self.fails:
-            raise self.fails[name]
-
-    def append(self, turn_id: str, frame: Frame) -> None:
-        if self.broken is not None:
-            raise self.broken
-        super().append(turn_id, frame)
-
-    async def close_turn(self, session: Session, turn_id: str) -> None:
-        self._check("close_turn")
-        await super().close_turn(session, turn_id)
-
-    async def frames(self, turn_id: str, since: int = 0) -> list[Frame]:
-        self._check("frames")
-        return await super().frames(turn_id, since)
-
-    async def open_turn(
-        self,
-        session: Session,
-        order: TurnRequest,
-        replaces: tuple[str, Frame] | None = None,
-        start: StartPolicy | None = None,
-    ) -> None:
-        self._check("open_turn")
-        await super().open_turn(session, order, replaces, start)
-
-
-def brittle(api: FakeApi) -> tuple[Rig, BrittleLog]:
-    log, clock = BrittleLog(), FakeClock()
-    engine = Engine(
-        api, log, clock, FakeIds(), RetryPolicy(money_interval=None), context=ServiceContext(PLACE)
-    )
-    return Rig(api, log, clock, engine, engine.new_session(PLACE, "w1").session_id), log
-
-
 @pytest.mark.parametrize("problem", [Locked("The history is busy."), NoRoom("The disk is full.")])
 async def test_a_history_that_fails_at_the_end_of_a_turn_holds_the_queue(problem: Exception) -> None:
     gate = asyncio.Event()
     api = FakeApi(starts=[[gate, *says("1")], says("4"), says("2")], workers=[worker("x")])
-    box, log = brittle(api)
+    box = rig(api)
     await box.engine.actor(box.session_id).send("one")
     await box.engine.actor(box.session_id).send("two")
-    log.fails["close_turn"] = problem
+    box.log.before["close_turn"] = fails(problem)
     gate.set()
     await box.settled()
     hold = box.engine.actor(box.session_id).queue.hold
     assert hold is not None
     assert (hold.reason, hold.detail) == (HoldReason.UNREADABLE, str(problem))
     # The new message is sent, not the waiting one.
-    log.fails.clear()
+    box.log.before.clear()
     await box.engine.actor(box.session_id).send("four")
     await box.settled()
     assert (prompts(box), queued(box)) == (["one", "four"], ["two"])
     # The turn that could not be closed was closed later.
-    assert len(log.closed) == len(set(log.closed)) == 2
+    assert len(box.log.closed) == len(set(box.log.closed)) == 2
 
 
 async def test_an_unreadable_queued_message_is_held_and_not_lost() -> None:
     gate = asyncio.Event()
     api = FakeApi(starts=[[gate, *says("1")], says("2")], workers=[worker("x")])
-    box, log = brittle(api)
+    box = rig(api)
     await box.engine.actor(box.session_id).send("one")
     await box.engine.actor(box.session_id).send("two")
-    log.fails["frames"] = Locked("The history is busy.")
+    box.log.before["frames"] = fails(Locked("The history is busy."))
     gate.set()
     await box.settled()
     assert (prompts(box), queued(box)) == (["one"], ["two"])
-    log.fails.clear()
+    box.log.before.clear()
     assert await box.engine.actor(box.session_id).resume() is None
     await box.settled()
     assert (prompts(box), queued(box)) == (["one", "two"], [])
@@ -299,21 +256,27 @@ async def test_an_unreadable_queued_message_is_held_and_not_lost() -> None:
 
 async def test_an_edit_that_cannot_be_stored_leaves_the_queued_message() -> None:
     api = FakeApi(starts=[[asyncio.Event()]], workers=[worker("x")])
-    box, log = brittle(api)
+    box = rig(api)
     await box.engine.actor(box.session_id).send("one")
     second = await box.engine.actor(box.session_id).send("two")
-    log.fails["open_turn"] = NoRoom("The disk is full.")
+    box.log.before["open_turn"] = fails(NoRoom("The disk is full."))
     with pytest.raises(NoRoom):
         await box.engine.actor(box.session_id).edit_queued(second, "TWO")
     assert queued(box) == ["two"]
     await box.engine.aclose()
 
 
+@dataclass
+class BrokenLog(FakeLog):
+    """It has a bug, which every frame runs into."""
+
+    def append(self, turn_id: str, frame: Frame) -> None:
+        raise RuntimeError("a bug of ours")
+
+
 async def test_an_internal_error_during_a_turn_ends_it_with_a_status_and_a_message() -> None:
     api = FakeApi(starts=[says("1"), says("2")], workers=[worker("x")])
-    box, log = brittle(api)
-
-    log.broken = RuntimeError("a bug of ours")
+    box = rig(api, log=BrokenLog())
     await box.engine.actor(box.session_id).send("one")
     (turn,) = (await box.settled()).turns
     assert (turn.status, api.posts) == (TurnStatus.UNKNOWN, [])
@@ -323,32 +286,20 @@ async def test_an_internal_error_during_a_turn_ends_it_with_a_status_and_a_messa
 
 # -- closing -----------------------------------------------------------------------------------------
 async def test_a_send_whose_caller_is_cancelled_is_stored_and_never_sent() -> None:
-    stored, go_on = asyncio.Event(), asyncio.Event()
+    storing, go_on = asyncio.Event(), asyncio.Event()
 
-    @dataclass
-    class SlowLog(FakeLog):
-        async def open_turn(
-            self,
-            session: Session,
-            order: TurnRequest,
-            replaces: tuple[str, Frame] | None = None,
-            start: StartPolicy | None = None,
-        ) -> None:
-            await super().open_turn(session, order, replaces, start)
-            stored.set()
-            await go_on.wait()
+    async def wait() -> None:
+        storing.set()
+        await go_on.wait()
 
-    api, log, clock = FakeApi(starts=[says("1")], workers=[worker("x")]), SlowLog(), FakeClock()
-    engine = Engine(
-        api, log, clock, FakeIds(), RetryPolicy(money_interval=None), context=ServiceContext(PLACE)
-    )
-    session_id = engine.new_session(PLACE, "w1").session_id
-    sending = asyncio.create_task(engine.actor(session_id).send("one"))
-    await stored.wait()
+    box = rig(FakeApi(starts=[says("1")], workers=[worker("x")]))
+    box.log.before["open_turn"] = wait
+    sending = asyncio.create_task(box.engine.actor(box.session_id).send("one"))
+    await storing.wait()
     sending.cancel()
     go_on.set()
-    session = await engine.actor(session_id).settled()
-    assert (api.posts, [turn.status for turn in session.turns]) == ([], [TurnStatus.NOT_SENT])
+    session = await box.settled()
+    assert (box.api.posts, [turn.status for turn in session.turns]) == ([], [TurnStatus.NOT_SENT])
     assert session.turns[0].draft == "one"
 
 

@@ -11,10 +11,9 @@ import pytest
 from textual.pilot import Pilot
 
 from handinger_tui.core.errors import ApiError, Locked, NoHistory, StreamLost, Unreachable
-from handinger_tui.core.money.limits import Scope, StartPolicy
+from handinger_tui.core.money.limits import Scope
 from handinger_tui.core.stream import Frame
-from handinger_tui.core.turns.session import Session
-from handinger_tui.core.turns.turn import ErrorKind, TurnRequest, TurnStatus
+from handinger_tui.core.turns.turn import ErrorKind, TurnStatus
 from handinger_tui.ui.dialogs.limits import RaiseLimit
 from handinger_tui.ui.ports import Opening
 from tests.engine.fakes import FakeApi, FakeLog, FakeReply, Script, says, worker
@@ -103,33 +102,22 @@ async def test_a_message_typed_during_a_detached_turn_waits_with_the_others() ->
     assert len(desktop.api.posts) == 1
 
 
-class SlowLog(FakeLog):
-    """Frames are read only once `gate` is set."""
-
-    gate: asyncio.Event | None = None
-
-    async def frames(self, turn_id: str, since: int = 0) -> list[Frame]:
-        if self.gate is not None:
-            await self.gate.wait()
-        return await super().frames(turn_id, since)
-
-
 async def test_enter_pressed_twice_watches_once() -> None:
-    log = SlowLog()
-    desktop, _gate = running(worker("", busy=True, prompt="first"), log=log)
+    desktop, _gate = running(worker("", busy=True, prompt="first"))
     follow: Script = [asyncio.Event()]
     desktop.api.follows[:] = [follow, follow]
     async with desktop.running(height=30) as pilot:
         await queue_up(desktop, pilot)
         await stop_watching(desktop, pilot)
-        log.gate = asyncio.Event()
+        read = asyncio.Event()
+        desktop.log.before["frames"] = read.wait
         await pilot.press("enter", "enter")
-        log.gate.set()
+        read.set()
         await desktop.until(pilot, lambda: desktop.work.controller.running)
         await desktop.settle(pilot)
         tasks = [task for task in asyncio.all_tasks() if task.get_name().startswith("turn:")]
         assert len(tasks) == 1
-        sequence = [frame.seq for frame in log.stored[desktop.session.turns[0].turn_id]]
+        sequence = [frame.seq for frame in desktop.log.stored[desktop.session.turns[0].turn_id]]
         assert len(sequence) == len(set(sequence))
 
 
@@ -435,28 +423,11 @@ async def test_leaving_names_what_was_not_sent() -> None:
     assert f"2 queued messages, kept for handinger-tui --resume {desktop.session.session_id}" in farewell
 
 
-class StrictLog(FakeLog):
-    """A history that cannot be written, which needs consent."""
-
-    agreed = False
-
-    async def open_turn(
-        self,
-        session: Session,
-        order: TurnRequest,
-        replaces: tuple[str, Frame] | None = None,
-        start: StartPolicy | None = None,
-    ) -> None:
-        if not self.agreed:
-            raise NoHistory("There is no history.", "Send without one?")
-        await super().open_turn(session, order, replaces, start)
-
-
 @pytest.mark.parametrize("agree", [True, False])
 async def test_without_a_history_the_first_send_needs_one_confirmation(*, agree: bool) -> None:
-    log = StrictLog()
-    desktop = Desktop(api=FakeApi(starts=[says("One"), says("Two", message_id="b")], workers=[DONE]), log=log)
-    desktop.without_history = lambda: setattr(log, "agreed", True)
+    desktop = Desktop(api=FakeApi(starts=[says("One"), says("Two", message_id="b")], workers=[DONE]))
+    desktop.log.refuses = NoHistory("There is no history.", "Send without one?")
+    desktop.without_history = lambda: setattr(desktop.log, "refuses", None)
     async with desktop.running() as pilot:
         await desktop.send(pilot, "first")
         await desktop.shows(pilot, "Send without history?", "Limits cannot be checked")

@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from handinger_tui.core.errors import ApiError, Doubtful, NoRoom, Refused, ServerFault, Unreachable
-from handinger_tui.core.money.limits import StartPolicy
-from handinger_tui.core.stream import Frame
-from handinger_tui.core.turns.session import Session
-from handinger_tui.core.turns.turn import ErrorKind, TurnRequest, TurnStatus
-from tests.engine.fakes import FakeApi, FakeLog, FakeReply, Script, says, worker
+from handinger_tui.core.turns.turn import ErrorKind, TurnStatus
+from tests.engine.fakes import FakeApi, FakeReply, Script, says, worker
 from tests.ui.disk import Disk
 from tests.ui.fakes import PRICED, Desktop, answers, launch
 
@@ -38,29 +34,15 @@ async def test_a_typed_message_streams_into_the_transcript() -> None:
     assert [order.prompt for order in desktop.api.posts] == ["Hi"]
 
 
-class SlowLog(FakeLog):
-    """Runs a check before a request is stored."""
-
-    def __init__(self, look: Callable[[], None]) -> None:
-        super().__init__()
-        self.look = look
-
-    async def open_turn(
-        self,
-        session: Session,
-        order: TurnRequest,
-        replaces: tuple[str, Frame] | None = None,
-        start: StartPolicy | None = None,
-    ) -> None:
-        await asyncio.sleep(0)
-        self.look()
-        await super().open_turn(session, order, replaces, start)
-
-
 async def test_the_box_is_emptied_only_once_the_order_is_on_disk() -> None:
     typed_while_writing: list[str] = []
-    log = SlowLog(lambda: typed_while_writing.append(desktop.work.prompt.text))
-    desktop = Desktop(api=answers("Hello"), log=log)
+    desktop = Desktop(api=answers("Hello"))
+
+    async def look() -> None:
+        await asyncio.sleep(0)
+        typed_while_writing.append(desktop.work.prompt.text)
+
+    desktop.log.before["open_turn"] = look
     async with desktop.running() as pilot:
         await desktop.send(pilot, "Keep me")
         await desktop.until(pilot, lambda: desktop.session.turns)

@@ -11,20 +11,19 @@ from textual.events import Paste
 from textual.pilot import Pilot
 
 from handinger_tui.core.errors import Doubtful, ServerFault, Unreachable
-from handinger_tui.core.money.limits import Scope, StartPolicy
+from handinger_tui.core.money.limits import Scope
 from handinger_tui.core.prompts import unpack_draft
-from handinger_tui.core.turns.turn import ErrorKind, TurnRequest
+from handinger_tui.core.turns.turn import ErrorKind
 from handinger_tui.ui.ports import Opening
 from handinger_tui.ui.work.session_controller import FRESH_DRAFT
-from tests.engine.fakes import FakeApi, FakeLog, says, worker
+from tests.engine.fakes import FakeApi, says, worker
 from tests.ui.disk import Disk, chips, desktop_with, files_of, posts
 from tests.ui.fakes import PRICED, Desktop, answers, launch, summary
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from handinger_tui.core.stream import Frame, WorkerBody
-    from handinger_tui.core.turns.session import Session
+    from handinger_tui.core.stream import WorkerBody
 
 SEEN = worker("", **PRICED)
 
@@ -300,28 +299,16 @@ async def test_a_session_and_its_draft_come_to_the_screen_in_one_step() -> None:
 
 
 # -- Enter while the former message is being prepared --------------------------------------------
-class SlowLog(FakeLog):
-    """Requests are stored only once `gate` is set."""
-
-    gate: asyncio.Event | None = None
-
-    async def open_turn(
-        self,
-        session: Session,
-        order: TurnRequest,
-        replaces: tuple[str, Frame] | None = None,
-        start: StartPolicy | None = None,
-    ) -> None:
-        if self.gate is not None:
-            await self.gate.wait()
-        await super().open_turn(session, order, replaces, start)
+def slow_to_store(*texts: str) -> tuple[Desktop, asyncio.Event]:
+    """An app whose requests are stored only once the event is set."""
+    desktop, stored = Desktop(api=answers(*texts)), asyncio.Event()
+    desktop.log.before["open_turn"] = stored.wait
+    return desktop, stored
 
 
 @pytest.mark.parametrize("typed_behind", [True, False])
 async def test_another_text_entered_during_a_send_is_sent_next(*, typed_behind: bool) -> None:
-    log = SlowLog()
-    log.gate = asyncio.Event()
-    desktop = Desktop(api=answers("one", "two"), log=log)
+    desktop, stored = slow_to_store("one", "two")
     async with desktop.running() as pilot:
         await desktop.send(pilot, "first")
         await desktop.until(pilot, lambda: desktop.work.send_flow.sending(desktop.session.session_id))
@@ -330,7 +317,7 @@ async def test_another_text_entered_during_a_send_is_sent_next(*, typed_behind: 
         else:
             await desktop.send(pilot, "second")
             await pilot.press("enter")
-        log.gate.set()
+        stored.set()
         await desktop.until(pilot, lambda: len(desktop.api.posts) == 2)
         await desktop.until(pilot, lambda: not desktop.session.busy)
         assert desktop.work.prompt.text == ""
@@ -338,28 +325,24 @@ async def test_another_text_entered_during_a_send_is_sent_next(*, typed_behind: 
 
 
 async def test_the_same_text_entered_again_during_a_send_is_sent_once() -> None:
-    log = SlowLog()
-    log.gate = asyncio.Event()
-    desktop = Desktop(api=answers("one", "two"), log=log)
+    desktop, stored = slow_to_store("one", "two")
     async with desktop.running() as pilot:
         desktop.work.prompt.put("Once")
         await pilot.press("enter", "enter")
         await pilot.press("enter")
-        log.gate.set()
+        stored.set()
         await desktop.until(pilot, lambda: desktop.session.turns and not desktop.session.busy)
         await desktop.settle(pilot)
     assert posts(desktop) == ["Once"]
 
 
 async def test_the_budget_of_a_message_is_that_of_its_enter() -> None:
-    log = SlowLog()
-    log.gate = asyncio.Event()
-    desktop = Desktop(api=answers("one"), log=log)
+    desktop, stored = slow_to_store("one")
     async with desktop.running() as pilot:
         desktop.work.prompt.put("cheap")
         await pilot.press("enter", "shift+tab")
         await desktop.until(pilot, lambda: desktop.work.controller.budget == "high")
-        log.gate.set()
+        stored.set()
         await desktop.until(pilot, lambda: desktop.api.posts)
     assert desktop.api.posts[0].budget == "standard"
 
