@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from itertools import permutations
+from itertools import permutations, product
 from typing import Any
 
 import pytest
@@ -168,19 +168,15 @@ def test_the_hint_names_the_next_step(limit: Limit, holds: str) -> None:
     assert holds in raise_hint(limit)
 
 
-@pytest.mark.parametrize("scope", Scope)
-@pytest.mark.parametrize("unit", Unit)
-@pytest.mark.parametrize("origin", LimitOrigin)
-@pytest.mark.parametrize("spent", [None, "0.8", "1", "3"])
-def test_no_text_claims_that_a_turn_was_stopped(
-    scope: Scope, unit: Unit, origin: LimitOrigin, spent: str | None
-) -> None:
-    sample = gauge(spent, scope=scope, unit=unit, origin=origin, missing=spent is None)
-    refused = LimitReached(sample)
-    for text in (near_text(sample), reached_text(sample), raise_hint(sample.limit), str(refused)):
-        assert not {"stopped", "aborted", "cancelled", "killed"} & set(text.lower().replace(".", "").split())
-    assert "Nothing was sent." in str(refused)
-    assert refused.gauge is sample
+def test_no_text_claims_that_a_turn_was_stopped() -> None:
+    claims = {"stopped", "aborted", "cancelled", "killed"}
+    for scope, unit, origin, spent in product(Scope, Unit, LimitOrigin, [None, "0.8", "1", "3"]):
+        sample = gauge(spent, scope=scope, unit=unit, origin=origin, missing=spent is None)
+        refused = LimitReached(sample)
+        for text in (near_text(sample), reached_text(sample), raise_hint(sample.limit), str(refused)):
+            assert not claims & set(text.lower().replace(".", "").split()), text
+        assert "Nothing was sent." in str(refused)
+        assert refused.gauge is sample
     assert "cannot be stopped" in STILL
 
 

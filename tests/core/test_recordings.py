@@ -13,6 +13,7 @@ from handinger_tui.core.turns.messages import parts_of
 from handinger_tui.core.turns.turn import ToolPart, Turn, TurnRequest, TurnStatus, judge
 from tests.core.projections import (
     CHUNKS,
+    EVERYTHING,
     NAMES,
     ORDER,
     check_message,
@@ -40,26 +41,19 @@ def test_ui_message_streams(recording: Recording) -> None:
     assert turn.finish_reason == expected["finish_reason"]
     assert turn.metadata == (expected["metadata"] or {})
     assert turn.skipped == turn.ignored == 0
+    # Transient data is activity, and not a part.
+    messages = [data["data"]["message"] for data in expected["transient_data"]]
+    assert turn.activity == (messages[-1] if messages else None)
+    if recording.family == "7":
+        assert [part.raw for part in turn.parts if isinstance(part, CustomPart)] == expected["other"]
 
 
-@of("5", "6", "7")
-def test_a_file_name_that_a_server_adds_is_kept(recording: Recording) -> None:
-    if recording.path.stem == "file-https":
-        names = [p.filename for p in folded(recording).parts if isinstance(p, FilePart)]
-        assert "report.csv" in names
-
-
-@of("7")
-def test_custom_parts_keep_everything(recording: Recording) -> None:
-    assert [p.raw for p in folded(recording).parts if isinstance(p, CustomPart)] == recording.expected[
-        "other"
-    ]
-
-
-@of("5", "6", "7")
-def test_transient_data_is_activity_and_not_a_part(recording: Recording) -> None:
-    messages = [data["data"]["message"] for data in recording.expected["transient_data"]]
-    assert folded(recording).activity == (messages[-1] if messages else None)
+def test_a_file_name_that_a_server_adds_is_kept() -> None:
+    files = [one for one in EVERYTHING if one.path.stem == "file-https" and one.family in ("5", "6", "7")]
+    assert files
+    for recording in files:
+        names = [part.filename for part in folded(recording).parts if isinstance(part, FilePart)]
+        assert "report.csv" in names, recording.name
 
 
 def test_token_counts_of_a_stream_are_reported_unchanged() -> None:
@@ -74,15 +68,15 @@ def test_a_broken_control_event_is_the_fault_of_the_stream() -> None:
     assert not turn.finished
 
 
-@every
-def test_the_dialect_is_named(recording: Recording) -> None:
-    turn = folded(recording)
-    if recording.family == "text":
-        assert turn.encoding == ("json-strings" if recording.path.suffix == ".sse" else "text")
-    elif recording.path.stem == "idle-only-stored":
-        assert turn.encoding == "stored-messages"
-    else:
-        assert turn.encoding == NAMES.get(recording.family, "ui-message-stream")
+def test_the_dialect_is_named() -> None:
+    for recording in EVERYTHING:
+        if recording.family == "text":
+            name = "json-strings" if recording.path.suffix == ".sse" else "text"
+        elif recording.path.stem == "idle-only-stored":
+            name = "stored-messages"
+        else:
+            name = NAMES.get(recording.family, "ui-message-stream")
+        assert folded(recording).encoding == name, recording.name
 
 
 @of("text")

@@ -168,11 +168,11 @@ def test_sentences_fit_the_page(width: int) -> None:
         assert line.cell_length <= max(width, table), line.plain
 
 
-@pytest.mark.parametrize("payload", PAYLOADS, ids=lambda payload: payload["id"])
-def test_a_hostile_level_is_harmless(payload: dict[str, Any]) -> None:
-    shown = text(*spent(text_of_payload(payload)[:2000], 3, "0.01"), *spent("low", 3, None))
-    for line in shown.splitlines():
-        assert not BAD.search(line), ascii(line)
+def test_a_hostile_level_is_harmless() -> None:
+    for payload in PAYLOADS:
+        shown = text(*spent(text_of_payload(payload)[:2000], 3, "0.01"), *spent("low", 3, None))
+        for line in shown.splitlines():
+            assert not BAD.search(line), (payload["id"], ascii(line))
 
 
 def test_a_month_in_credits_shows_its_unit() -> None:
