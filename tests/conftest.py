@@ -20,10 +20,12 @@ from typing import Any, Final
 import pytest
 import textual._callback
 import textual.app
+import textual.css.stylesheet
 import textual.pilot
 from hypothesis import HealthCheck, settings
 from textual.css.model import RuleSet
 from textual.css.stylesheet import Stylesheet
+from textual.css.tokenize import tokenize_values
 
 from handinger_tui.ledger import database_file
 from handinger_tui.ledger.database_file import open_database
@@ -97,6 +99,7 @@ def _read_sheets() -> Iterator[None]:
     """The same sheet with the same variables is read once: a quarter of what the start of an app takes."""
     read = Stylesheet._parse_rules
     cache: dict[tuple[object, ...], list[RuleSet]] = {}
+    tokens: dict[tuple[object, ...], object] = {}
 
     def once(sheet: Stylesheet, css: str, *args: Any, **named: Any) -> list[RuleSet]:
         key = (css, *args, *named.items(), *sheet._variables.items())
@@ -104,8 +107,15 @@ def _read_sheets() -> Iterator[None]:
             cache[key] = read(sheet, css, *args, **named)
         return cache[key]
 
+    def tokenized(variables: dict[str, str]) -> object:
+        key = tuple(variables.items())
+        if key not in tokens:
+            tokens[key] = tokenize_values(variables)
+        return tokens[key]
+
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Stylesheet, "_parse_rules", once)
+        patch.setattr(textual.css.stylesheet, "tokenize_values", tokenized)
         # The same hash, computed without a call in Python: each widget compares all rules several times.
         patch.setattr(RuleSet, "__hash__", object.__hash__)
         yield

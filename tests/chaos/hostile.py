@@ -22,7 +22,7 @@ RESERVED: Final = re.compile(r"(con|prn|aux|nul|(com|lpt)[0-9¹²³]|conin\$|con
 TEXT_PAYLOADS: Final = {payload["id"]: payload for payload in read(TEXTS, "payloads")}
 FILE_PAYLOADS: Final = {payload["id"]: payload for payload in loaded("files", "payloads")}
 
-LONG: Final = 200_000
+LONG: Final = 50_000
 SHORT: Final = 2_000
 PIECE: Final = 4_000
 

@@ -134,6 +134,11 @@ class RawTerminal:
         self._size(self._rows - self._spare)
         self._process.send_signal(signal.SIGWINCH)
 
+    def resize(self, rows: int) -> None:
+        """Give the terminal as many rows."""
+        self._rows = rows
+        self.repaint()
+
     def signal(self, number: signal.Signals) -> None:
         """Send the program a signal."""
         self._process.send_signal(number)

@@ -23,9 +23,9 @@ Event = dict[str, Any]
 LENGTH: Final = 100
 """The length of each text: all of them have to fit on one large screen."""
 ROWS: Final = 400
-"""The rows of the terminal: the complete answer fits."""
+"""The rows of the terminal while the answer is shown: it fits."""
 USUAL_ROWS: Final = 120
-"""Those for the harmless texts, which are fewer."""
+"""Those for all other screens, and for the harmless texts, which are fewer."""
 HOSTILE: Final = [text[:LENGTH] for text in PLANTED]
 HARMLESS: Final = [f"K{at:03} harmless words, twice: harmless words" for at in range(20)]
 
@@ -85,6 +85,8 @@ def walk(server: FaultServer, home: Path, texts: list[str], rows: int) -> tuple[
         # A paint comes in pieces, and the end of the answer is not the last of them.
         terminal.drain()
         answer_text = terminal.latest()
+        # Painting as many rows takes a second each time.
+        terminal.resize(USUAL_ROWS)
         # Unfolded, only the end of the turn fits.
         last = f"K{len(texts) - 1:03}"
         for keys, text in (
