@@ -68,7 +68,7 @@ def has_quit(desktop: Desktop) -> bool:
 class KeyRow(NamedTuple):
     """`before` is typed first; then `sent` is pressed, and `holds` must come true.
 
-    `posts`: messages sent. `apart`: what it leaves is not undone by Esc, so it needs an app of its own.
+    `posts`: messages sent. `undo` undoes what Esc does not; with `apart` nothing does, so it has its own app.
     """
 
     name: str
@@ -76,6 +76,7 @@ class KeyRow(NamedTuple):
     sent: str
     holds: Holds
     posts: int = 0
+    undo: str = ""
     apart: bool = False
 
 
@@ -128,7 +129,7 @@ ROWS: Final = (
     ),
     KeyRow("Ctrl+C twice", "", "\x03\x03", has_quit, apart=True),
     KeyRow("Ctrl+D", "", "\x04", has_quit, apart=True),
-    KeyRow("Ctrl+Z", "", "\x1a", lambda desktop: "No shell" in desktop.notices(), apart=True),
+    KeyRow("Ctrl+Z", "", "\x1a", lambda desktop: "No shell" in desktop.notices()),
     KeyRow("Esc", "", "\x1b", browses("answers")),
     KeyRow("Esc, Esc", "\x1b\x1b", "a", text_is("a")),
     KeyRow("Ctrl+Up", "a", "\x1b[1;5A", browses("answers")),
@@ -141,16 +142,16 @@ ROWS: Final = (
     KeyRow("F3", "", "\x1bOR", browses("Sources")),
     KeyRow("F4", "", "\x1bOS", browses("Files")),
     KeyRow("F5", "", "\x1b[15~", shows(DataScreen)),
-    KeyRow("F6", "", "\x1b[17~", panels_away, apart=True),
-    KeyRow("Ctrl+B", "", "\x02", panels_away, apart=True),
-    KeyRow("F7", "", "\x1b[18~", lambda desktop: "No worker is running." in desktop.text(), apart=True),
+    KeyRow("F6", "", "\x1b[17~", panels_away, undo="\x1b[17~"),
+    KeyRow("Ctrl+B", "", "\x02", panels_away, undo="\x02"),
+    KeyRow("F7", "", "\x1b[18~", lambda desktop: "No worker is running." in desktop.text()),
     KeyRow("F9", "", "\x1b[20~", shows(LedgerScreen)),
     KeyRow("Ctrl+F", "a", "\x06", lambda desktop: desktop.work.browsing.is_finding),
     KeyRow("Ctrl+P", "", "\x10", shows(CommandPalette)),
     KeyRow("Ctrl+S", "", "\x13", shows(SessionPicker)),
     KeyRow("Ctrl+N", "", "\x0e", lambda desktop: not desktop.session.turns, apart=True),
     KeyRow("Ctrl+T", "", "\x14", shows(ReceiptScreen)),
-    KeyRow("Ctrl+O", "\x1b[1;5H", "\x0f", lambda desktop: "considered" in desktop.text(), apart=True),
+    KeyRow("Ctrl+O", "\x1b[1;5H", "\x0f", lambda desktop: "considered" in desktop.text(), undo="\x0f"),
     KeyRow("PageUp", "", "\x1b[5~", up_a_page),
     KeyRow("PageDown", "\x1b[5~", "\x1b[6~", scrolled(1)),
     KeyRow("Ctrl+Home", "", "\x1b[1;5H", scrolled(0)),
@@ -233,6 +234,7 @@ async def test_the_bytes_of_keys_do_what_the_contract_says_one_after_the_other()
                 continue
             await press_row(desktop, pilot, row)
             # Back to where each of them begins.
+            await press(desktop, pilot, row.undo)
             await desktop.until(pilot, lambda: desktop.app.screen.is_mounted)
             while desktop.app.screen is not work:
                 desktop.app.pop_screen()
