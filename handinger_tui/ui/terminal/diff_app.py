@@ -21,7 +21,7 @@ import sys
 from collections import Counter
 from itertools import compress, count
 from operator import is_not
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 
 from rich.console import COLOR_SYSTEMS, Console, RenderableType
 from rich.style import Style
@@ -452,6 +452,15 @@ def _is_odd(cell: Cell | None) -> bool:
 
 OSC_52: Final = "OSC 52"
 """The name of the way through the terminal, which does not report whether the text arrived."""
+LONGEST_COPY: Final = 1_000_000
+"""Maximum number of characters copied through the terminal; terminals drop what is too long for them."""
+
+
+def copy_report(text: str, what: str, way: str) -> tuple[str, Literal["information", "warning"]]:
+    """The sentence about a copy of `text`, which `what` names; `way` is "" where none took it."""
+    if way:
+        return f"Copied {what} ({len(text):,} characters, {way}).", "information"
+    return f"Not copied: {len(text):,} characters do not fit through the terminal.", "warning"
 
 
 # -- the compositor and the app ------------------------------------------------------------------
@@ -531,16 +540,18 @@ class DiffApp(App[None]):
     def copy_to_clipboard(self, text: str, copied: Callable[[str], None] | None = None) -> None:
         """Copy cleaned text: its control sequences must not end a bracketed paste into a shell.
 
-        Through the terminal, and with a program of this machine where there is one; `copied` gets the name
-        of the way.
+        Through the terminal unless the text is too long, and with a program of this machine where there is
+        one; `copied` gets the name of the way, "" where none took it.
         """
         text, with_program = clean(text), self.copy_with_program
-        super().copy_to_clipboard(text)
+        terminal = OSC_52 if len(text) <= LONGEST_COPY else ""
+        if terminal:
+            super().copy_to_clipboard(text)
 
         async def copy_also() -> None:
             program = await with_program(text) if with_program is not None else ""
             if copied is not None:
-                copied(program or OSC_52)
+                copied(program or terminal)
 
         self.run_worker(copy_also(), group="copy")
 

@@ -16,12 +16,10 @@ from textual.style import Style
 from textual.visual import Visual
 from textual.widget import Widget
 
-from handinger_tui.ui.terminal.diff_app import OSC_52, DiffApp
+from handinger_tui.ui.terminal.diff_app import OSC_52, DiffApp, copy_report
 
 POINTER: Final = "›"
 """Marks the item under the cursor, so that it is recognizable without color."""
-LONGEST_COPY: Final = 1_000_000
-"""Maximum number of characters copied to the clipboard through the terminal."""
 
 
 class ListRows:
@@ -287,14 +285,11 @@ def _same(one: tuple[Content | None, Style], other: tuple[Content | None, Style]
 
 def copy_from(widget: Widget, text: str, what: str) -> None:
     """Copy `text` to the clipboard and notify the user; `what` names it."""
-    if len(text) > LONGEST_COPY:
-        warning = f"Not copied: {len(text):,} characters do not fit through the terminal."
-        widget.notify(warning, severity="warning", markup=False)
-        return
     app = widget.app
 
     def say(way: str) -> None:
-        widget.notify(f"Copied {what} ({len(text):,} characters, {way}).", markup=False)
+        words, severity = copy_report(text, what, way)
+        widget.notify(words, severity=severity, markup=False)
 
     if isinstance(app, DiffApp):
         app.copy_to_clipboard(text, say)

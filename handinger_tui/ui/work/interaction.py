@@ -11,7 +11,7 @@ from textual.screen import Screen
 
 from handinger_tui.core.errors import HandingerError
 from handinger_tui.core.safety import Verdict, clean_line, judge_link
-from handinger_tui.ui.terminal.diff_app import DiffApp
+from handinger_tui.ui.terminal.diff_app import DiffApp, copy_report
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Sequence
@@ -145,9 +145,12 @@ class Interaction:
 
         The line that says so describes it with `what`, after the sentence `why`, and names the way it took.
         """
-        self.app.copy_to_clipboard(
-            text, lambda way: self.say(f"{why} Copied {what} ({len(text):,} characters, {way}).".lstrip())
-        )
+
+        def report(way: str) -> None:
+            words, severity = copy_report(text, what, way)
+            self.say(f"{why} {words}".lstrip(), severity)
+
+        self.app.copy_to_clipboard(text, report)
 
     async def open_link(self, url: str, shown: str | None = None) -> None:
         """Judge an untrusted link, then open it, ask first, or refuse."""

@@ -139,6 +139,23 @@ async def test_an_answer_that_is_not_complete_is_copied_as_far_as_it_came() -> N
         gate.set()
 
 
+async def test_a_text_that_is_too_long_for_the_terminal_is_copied_by_a_program_or_not_at_all() -> None:
+    async def xclip(_text: str) -> str:
+        return "xclip"
+
+    desktop = Desktop()
+    async with desktop.running() as pilot:
+        for length, program, expected in (
+            (1_000_000, None, "Copied it (1,000,000 characters, OSC 52)."),
+            (1_000_001, None, "Not copied: 1,000,001 characters do not fit through the terminal."),
+            (1_000_002, xclip, "Copied it (1,000,002 characters, xclip)."),
+        ):
+            desktop.app.copy_with_program = program
+            desktop.work.interaction.copy("x" * length, "it")
+            await desktop.until(pilot, lambda: expected in desktop.notices())  # noqa: B023 - awaited here
+        assert len(desktop.app.clipboard) == 1_000_000
+
+
 async def test_the_address_of_the_worker_is_shown_and_copied() -> None:
     desktop = Desktop(api=answers("Hello"))
     async with desktop.running() as pilot:
