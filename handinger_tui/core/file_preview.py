@@ -94,6 +94,8 @@ class TextModel(Struct, frozen=True):
     exact: bool
     encoding: str
     notes: tuple[str, ...] = ()
+    is_cut: bool = False
+    """Whether lines, or ends of lines, are missing."""
 
     @property
     def text(self) -> str:
@@ -121,7 +123,8 @@ def read_text(data: bytes, *, complete: bool = True) -> TextModel:
     long = sum(len(line) > MAX_COLUMNS for line in lines)
     are_cut = f"{plural(long, 'line')} {'is' if long == 1 else 'are'} cut after {MAX_COLUMNS:,} characters"
     notes = tuple(filter(None, (decoded.note, are_cut if long else "")))
-    return TextModel(tuple(map(_line, lines)), total, complete, decoded.encoding, notes)
+    is_cut = long > 0 or len(lines) < total or not complete
+    return TextModel(tuple(map(_line, lines)), total, complete, decoded.encoding, notes, is_cut)
 
 
 def _line(line: str) -> str:

@@ -59,6 +59,8 @@ class TextView(Struct, frozen=True):
     lines: tuple[Row, ...]
     source: str
     markdown: bool = False
+    is_cut: bool = False
+    """Whether the file has more text than `source`."""
 
     def lay_out(self, width: int) -> RowBuffer:
         """Lay out everything for `width` cells. It may take long and needs no widget."""
@@ -95,7 +97,9 @@ def _numbered(contents: Sequence[Content], digits: int | None) -> list[Row]:
         return [Row(content, wrap=False, wide=True) for content in contents]
     indent = Content(" " * (width + 2))
     return [
-        Row(content, first=styled(f"{at:>{width}}  ", "faint"), hanging=indent, wrap=False, wide=True)
+        Row(
+            content, "text", styled(f"{at:>{width}}  ", "faint"), indent, wrap=False, wide=True, numbered=True
+        )
         for at, content in enumerate(contents, 1)
     ]
 
@@ -339,9 +343,11 @@ class PageView(SelectableRows, can_focus=True):
         self.post_message(OpenLink(href, shown))
 
     def action_copy(self) -> None:
-        """Copy the complete source text."""
+        """Copy the source text."""
         if self._rows is not None:
-            copy_from(self, self._rows.source, "the text")
+            copy_from(
+                self, self._rows.source, "what is shown of the text" if self._rows.is_cut else "the text"
+            )
 
 
 class PictureView(Widget, can_focus=True):

@@ -13,6 +13,7 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from msgspec import Struct
+from msgspec.structs import replace
 from textual import on, work
 from textual.app import ComposeResult
 from textual.binding import BindingType
@@ -284,7 +285,7 @@ def hex_rows(data: bytes) -> list[str]:
 
 def _text(task: LoadTask) -> Loaded:
     model = read_text(task.subject.data, complete=task.subject.complete)
-    return Loaded("text", _extent(model), model.notes, (Facet("text", lambda: plain_rows(model.lines)),))
+    return Loaded("text", _extent(model), model.notes, (Facet("text", lambda: _view(model)),))
 
 
 def _markdown(task: LoadTask) -> Loaded:
@@ -293,9 +294,7 @@ def _markdown(task: LoadTask) -> Loaded:
     if len(text) > LONGEST_MARKDOWN:
         notes += (f"longer than {LONGEST_MARKDOWN:,} characters, shown as source",)
         return Loaded("Markdown", _extent(model), notes, (_source(task),))
-    return Loaded(
-        "Markdown", _extent(model), notes, (Facet("page", lambda: markdown_rows(text)), _source(task))
-    )
+    return Loaded("Markdown", _extent(model), notes, (Facet("page", lambda: _page(model)), _source(task)))
 
 
 def _code(task: LoadTask) -> Loaded:
@@ -304,7 +303,7 @@ def _code(task: LoadTask) -> Loaded:
     notes = model.notes
     if language and (len(model.text) > MAX_HIGHLIGHTED or max(map(len, model.lines), default=0) > MAX_LINE):
         notes += ("too long to highlight",)
-    facet = Facet("code", lambda: code_rows_of(model.lines, language))
+    facet = Facet("code", lambda: _view(model, language))
     return Loaded(f"{language} source" if language else "source", _extent(model), notes, (facet,))
 
 
@@ -314,12 +313,17 @@ def _extent(model: TextModel) -> str:
 
 def _source(task: LoadTask, language: str = "") -> Facet:
     """Return the view of the unformatted file text."""
+    subject = task.subject
+    return Facet("source", lambda: _view(read_text(subject.data, complete=subject.complete), language))
 
-    def make_rows() -> TextView:
-        lines = read_text(task.subject.data, complete=task.subject.complete).lines
-        return code_rows_of(lines, language) if language else plain_rows(lines)
 
-    return Facet("source", make_rows)
+def _view(model: TextModel, language: str = "") -> TextView:
+    rows = code_rows_of(model.lines, language) if language else plain_rows(model.lines)
+    return replace(rows, is_cut=model.is_cut)
+
+
+def _page(model: TextModel) -> TextView:
+    return replace(markdown_rows(model.text), is_cut=model.is_cut)
 
 
 def _message(text: str) -> Facet:

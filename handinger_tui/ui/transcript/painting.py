@@ -72,6 +72,8 @@ class Row(Struct, frozen=True, gc=False):
     band: bool = False
     wide: bool = False
     """Whether the row may use the full width instead of the measure of prose."""
+    numbered: bool = False
+    """Whether `first` is the number of the line, which is not copied."""
     code: tuple[str, int] | None = None
     deferred_language: str = ""
     """The language of a code block that is not highlighted yet, "" otherwise; it is not shown itself."""
@@ -348,7 +350,7 @@ def paint(row: Row, width: int, palette: Palette, tone: str | None = None) -> It
         if _inset(row):
             mark_style = (base + palette.style(PREFIX + "code-name")).rich_style
             segments.append(Segment(WRAP_MARK if at else " " * INSET, mark_style))
-        if segments and (at or _inset(row)):
+        if segments and (at or row.numbered or _inset(row)):
             lead, look, _ = segments[-1]
             joint = RichStyle(meta={NO_TEXT: text[end:start] if at else None})
             segments[-1] = Segment(lead, joint if look is None else look + joint)

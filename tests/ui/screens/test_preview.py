@@ -6,6 +6,8 @@ import asyncio
 import time
 from typing import TYPE_CHECKING
 
+import pytest
+
 from handinger_tui.core.errors import Refused
 from handinger_tui.core.stream import FilePart
 from handinger_tui.core.turns.turn import ErrorKind
@@ -177,9 +179,19 @@ async def test_text_is_selected_with_the_mouse_and_copied() -> None:
         await pilot.hover(page_view, offset=(10, 1))
         await pilot.mouse_up(page_view, offset=(10, 1))
         await pilot.press("ctrl+c")
-        await desktop.until(pilot, lambda: desktop.app.clipboard == "first words\n2  second")
+        await desktop.until(pilot, lambda: desktop.app.clipboard == "first words\nsecond")
         await pilot.press("y")
         await desktop.until(pilot, lambda: desktop.app.clipboard == "first words\nsecond words")
+        await desktop.until(pilot, lambda: "Copied the text (24 characters" in desktop.notices())
+
+
+@pytest.mark.parametrize("name", ["a_txt", "a_md", "a_py"])
+async def test_a_copy_of_a_cut_text_is_not_called_the_text(name: str) -> None:
+    desktop = desktop_with(**{name: b"first words\n" + b"x" * 5_000})
+    async with with_files(desktop) as pilot:
+        await shown(desktop, pilot)
+        await pilot.press("y")
+        await desktop.until(pilot, lambda: "Copied what is shown of the text (" in desktop.notices())
 
 
 async def test_a_link_in_a_page_is_judged_first() -> None:
