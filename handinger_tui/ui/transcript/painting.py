@@ -410,6 +410,8 @@ CURSOR: Final = "▌"
 
 def over(strip: Strip, start: int, end: int, style: RichStyle) -> Strip:
     """Apply `style` to the cells from `start` to `end`."""
+    if end <= start:
+        return strip
     segments: list[Segment] = []
     at = 0
     for text, own, control in strip:

@@ -10,6 +10,8 @@ from random import Random
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from rich.segment import Segment
 from rich.style import Style
 from textual.color import Color
@@ -20,16 +22,32 @@ from handinger_tui.core.turns.session import Session, put_turn
 from handinger_tui.core.turns.turn import DataPart, ErrorKind, Fault, ToolPart, ToolState, Turn, TurnStatus
 from handinger_tui.ui.themes import DARK, LIGHT
 from handinger_tui.ui.transcript.layout import MIN_KEPT_TURNS
-from handinger_tui.ui.transcript.painting import MAX_CACHED_ROWS, ControlFilter, width_of
+from handinger_tui.ui.transcript.painting import MAX_CACHED_ROWS, ControlFilter, over, width_of
 from tests.ui.transcript.screen import Stage, grown, session, text_part, turn
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+GRAPHEMES = ("a", " ", "漢", "e\u0301", "👩‍👩‍👧‍👦", "👍🏽", "1️⃣")
+
 PAYLOADS: list[dict[str, Any]] = json.loads(
     (Path(__file__).parents[1] / "data" / "terminal.shown.json").read_text("utf-8")
 )["payloads"]
 BAD = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff\U000e0001]")
+
+
+@given(
+    texts=st.lists(st.lists(st.sampled_from(GRAPHEMES), max_size=6).map("".join), max_size=4),
+    start=st.integers(-2, 20),
+    end=st.integers(-2, 20),
+)
+def test_what_is_drawn_over_a_line_changes_no_character_and_no_width(
+    texts: list[str], start: int, end: int
+) -> None:
+    strip = Strip([Segment(text) for text in texts])
+    marked = over(strip, start, end, Style(bold=True))
+    assert marked.text == strip.text
+    assert sum(width_of(text) for text, _, _ in marked) == strip.cell_length
 
 
 def payload_text(payload: dict[str, Any]) -> str:
