@@ -493,16 +493,18 @@ def source_of(slot: Slot) -> str:
         case TextPart() | ReasoningPart() | Replaced() | ReceiptLine():
             return slot.text
         case Written():
-            return f"{slot.file.url}\n{source_of(slot.tool)}"
+            return f"{source_of(slot.file)}\n{source_of(slot.tool)}"
         case ToolPart():
             fields = {"tool": slot.name, "input": slot.input, "output": slot.output, "error": slot.error}
             return pretty({name: value for name, value in fields.items() if value is not None})
         case DataPart(data=value) | CustomPart(raw=value) | Structured(value=value):
             return pretty(value)
         case FilePart():
-            return slot.url
+            # Pasted into a shell, a line break in an address would be Enter.
+            return clean_line(slot.url, len(slot.url) + 1)
         case Sources():
-            return "\n".join(f"- {part.title or part.source_id}: {part.url or ''}" for part in slot.parts)
+            lines = (f"- {part.title or part.source_id}: {part.url or ''}" for part in slot.parts)
+            return "\n".join(clean_line(line, len(line) + 1) for line in lines)
         case ProgressLine() | Skipped() | TurnEnd():
             return ""
 

@@ -16,6 +16,7 @@ from textual.style import Style
 from textual.visual import Visual
 from textual.widget import Widget
 
+from handinger_tui.core.safety import clean_line
 from handinger_tui.ui.terminal.diff_app import OSC_52, DiffApp, copy_report
 
 POINTER: Final = "›"
@@ -266,9 +267,9 @@ class PickList(VirtualList[ItemRowsT], Generic[ItemRowsT, ItemT]):
         return item
 
     def action_copy(self) -> None:
-        """Copy the full text of the item under the cursor."""
+        """Copy the full text of the item under the cursor, an id of the service, in one line."""
         if self.current is not None:
-            copy_from(self, self.rows.full_text(self.cursor), self.COPIED)
+            copy_from(self, clean_line(self.rows.full_text(self.cursor)), self.COPIED)
 
     def on_click(self, event: events.Click) -> None:
         """Move the cursor to the clicked item."""

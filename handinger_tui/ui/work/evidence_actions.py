@@ -166,7 +166,7 @@ class FileActions:
         elif part.url[:5].lower() == "data:":
             self.interaction.say("This file has no address. Save it first.", "warning")
         else:
-            self.interaction.copy(part.url, "the address")
+            self.interaction.copy_line(part.url, "the address")
 
 
 NumberedMention = tuple[Mention, int, int]

@@ -152,6 +152,10 @@ class Interaction:
 
         self.app.copy_to_clipboard(text, report)
 
+    def copy_line(self, text: str, what: str) -> None:
+        """Copy an address in one line: pasted into a shell, a line break in it would be Enter."""
+        self.copy(clean_line(text, len(text) + 1), what)
+
     async def open_link(self, url: str, shown: str | None = None) -> None:
         """Judge an untrusted link, then open it, ask first, or refuse."""
         link = judge_link(url, shown)

@@ -454,7 +454,7 @@ class WorkScreen(BareContainer, Screen[None], inherit_bindings=False):
             case OpenLink():
                 self.interaction.open(self.interaction.open_link(event.url, event.shown))
             case CopyLink():
-                self.interaction.copy(event.url, "the link")
+                self.interaction.copy_line(event.url, "the link")
             case ShowMention():
                 self._sources.show_mention(event)
             case CopyFootnotes():

@@ -8,12 +8,14 @@ import pkgutil
 
 import pytest
 
+from handinger_tui.core.stream import RawFrame
 from handinger_tui.ui import commands
 from handinger_tui.ui.commands import COMMANDS, command_named, completions, unknown_command_text
 from handinger_tui.ui.commands.command import Command
+from handinger_tui.ui.panels.panel import CopyLink
 from handinger_tui.ui.themes import DARK, LIGHT
 from handinger_tui.ui.work.session_controller import SessionController
-from tests.engine.fakes import FakeApi, says, sse, worker
+from tests.engine.fakes import DONE, FakeApi, says, sse, worker
 from tests.ui.fakes import PRICED, Desktop, answers, launch
 from tests.ui.screens.test_queue import running
 
@@ -154,6 +156,33 @@ async def test_a_text_that_is_too_long_for_the_terminal_is_copied_by_a_program_o
             desktop.work.interaction.copy("x" * length, "it")
             await desktop.until(pilot, lambda: expected in desktop.notices())  # noqa: B023 - awaited here
         assert len(desktop.app.clipboard) == 1_000_000
+
+
+async def test_a_copied_address_has_no_line_break() -> None:
+    address = "https://x.test/a\nrm -rf ~\r\n\u2028"
+    desktop = Desktop(api=FakeApi(starts=[[sse(type="start", messageId="m"), *_hostile(address), DONE]]))
+    async with desktop.running() as pilot:
+        desktop.work.post_message(CopyLink(address))
+        await desktop.until(pilot, lambda: desktop.app.clipboard == "https://x.test/a rm -rf ~")
+        await desktop.send(pilot, "Hi")
+        await desktop.until(pilot, lambda: desktop.session.turns and not desktop.session.busy)
+        await pilot.press("ctrl+up")
+        copies = set()
+        for _ in range(6):
+            await pilot.press("k", "y")
+            await desktop.settle(pilot)
+            copies.add(desktop.app.clipboard)
+        assert {"- A title: https://x.test/a rm -rf ~", "https://x.test/a rm -rf ~"} <= copies
+        assert not any("\nrm" in copied for copied in copies)
+
+
+def _hostile(address: str) -> list[RawFrame]:
+    source = sse(type="source-url", sourceId="s", url=address, title="A\ntitle")
+    return [
+        source,
+        sse(type="file", url=address, mediaType="text/csv"),
+        sse(type="finish", finishReason="stop"),
+    ]
 
 
 async def test_the_address_of_the_worker_is_shown_and_copied() -> None:
