@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from bisect import bisect_left, bisect_right
 from collections import OrderedDict
-from functools import cache
+from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from msgspec import Struct
@@ -326,6 +326,12 @@ class Palette:
         return resolved
 
 
+@lru_cache(64)
+def _joint(text: str | None) -> RichStyle:
+    """The style of the last segment before the text of a line, see `NO_TEXT`."""
+    return RichStyle(meta={NO_TEXT: text})
+
+
 def _paint_room(row: Row, width: int) -> int:
     lead = max(width_of(row.first.plain), width_of(row.hanging.plain))
     room = (width if row.wide or row.band else min(width, MEASURE + MARGIN)) - MARGIN - lead - 1
@@ -352,7 +358,7 @@ def paint(row: Row, width: int, palette: Palette, tone: str | None = None) -> It
             segments.append(Segment(WRAP_MARK if at else " " * INSET, mark_style))
         if segments and (at or row.numbered or _inset(row)):
             lead, look, _ = segments[-1]
-            joint = RichStyle(meta={NO_TEXT: text[end:start] if at else None})
+            joint = _joint(text[end:start] if at else None)
             segments[-1] = Segment(lead, joint if look is None else look + joint)
         segments += _segments(line, base, palette)
         # Blanks at the end of a line cannot be told from those that fill the width.
