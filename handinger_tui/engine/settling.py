@@ -38,6 +38,7 @@ from handinger_tui.core.turns.turn import (
     outcome_object,
 )
 from handinger_tui.core.turns.worker_reconciliation import (
+    ARRIVED,
     Answer,
     answer_to,
     messages_of,
@@ -178,7 +179,7 @@ NEVER_ARRIVED: Final = Fault(
 def unsettled_turns(session: Session, snapshot: Snapshot, *, without: str = "") -> list[tuple[Turn, Answer]]:
     """Turns, except `without`, that are unsettled in the session, with what an idle or later worker shows."""
     open_turns = [turn for turn in session.turns if is_unsettled(turn) and turn.turn_id != without]
-    answers = [(turn, _answer_in(session, turn, snapshot)) for turn in open_turns]
+    answers = _answers_in(session, open_turns, snapshot)
     is_idle = not (snapshot.busy or snapshot.unfinished)
     return [
         (turn, answer)
@@ -187,21 +188,41 @@ def unsettled_turns(session: Session, snapshot: Snapshot, *, without: str = "") 
     ]
 
 
-def _answer_in(session: Session, turn: Turn, snapshot: Snapshot) -> Answer:
-    """`answer_to` a turn in doubt, unless the message that matches it belongs to another turn.
+def _answers_in(session: Session, open_turns: list[Turn], snapshot: Snapshot) -> list[tuple[Turn, Answer]]:
+    """`answer_to` each turn. No message of the worker belongs to two turns.
 
-    A message that never arrived may have been sent again by the person. Then the worker lists one equal
-    message, and both turns have the same number of equal messages before them.
+    A message that never arrived may have been sent again by the person, and only one of both is listed. It
+    belongs to the newest turn that knows how many equal messages came before it.
     """
-    order = turn.order
-    answer = answer_to(order, snapshot, turn.message_id)
-    if not answer.present or order.seen_before is None:
-        return answer
-    key = (normalized_prompt(order.prompt), order.seen_before)
-    others = [one for one in session.turns if not is_unsettled(one) and one.status not in FREE]
-    arrived = sum((normalized_prompt(one.order.prompt), one.order.seen_before) == key for one in others)
-    is_of_another = arrived and prompt_count(snapshot, order.prompt) - order.seen_before <= arrived
-    return Answer(False) if is_of_another else answer
+    has = [one for one in session.turns if one.status in ARRIVED and one not in open_turns]
+    answers: list[tuple[Turn, Answer]] = []
+    newest_first = open_turns[::-1]
+    for turn in sorted(newest_first, key=_doubt):
+        answer = answer_to(turn.order, snapshot, turn.message_id)
+        if answer.present and _is_of_another(turn, has, snapshot, session.turns):
+            answer = Answer(False)
+        elif answer.present:
+            has.append(turn)
+        answers.append((turn, answer))
+    return answers
+
+
+def _doubt(turn: Turn) -> tuple[bool, bool]:
+    return turn.status is TurnStatus.UNKNOWN, turn.order.seen_before is None
+
+
+def _is_of_another(turn: Turn, has: list[Turn], snapshot: Snapshot, turns: tuple[Turn, ...]) -> bool:
+    """Whether all messages that may be that of `turn` are those of the turns in `has`, which arrived."""
+    prompt, before = normalized_prompt(turn.order.prompt), turn.order.seen_before
+    if before is None and turn.status is not TurnStatus.UNKNOWN:
+        return False
+    later = turns[turns.index(turn) + 1 :]
+    matches = 0
+    for one in has:
+        if normalized_prompt(one.order.prompt) == prompt and worker_of(one) == worker_of(turn):
+            at = one.order.seen_before
+            matches += before is None or (one in later if at is None else at >= before)
+    return matches > 0 and prompt_count(snapshot, turn.order.prompt) - (before or 0) <= matches
 
 
 def _has_ended(answer: Answer, snapshot: Snapshot) -> bool:

@@ -318,6 +318,27 @@ async def test_a_lost_message_does_not_take_the_answer_of_the_same_message_sent_
     assert (again.status, again.text) == (TurnStatus.COMPLETED, "two")
 
 
+@pytest.mark.parametrize("first", [EARLIER, ServerFault(ErrorKind.SERVER, "500")], ids=["read", "unread"])
+@pytest.mark.parametrize("second", [EARLIER, ServerFault(ErrorKind.SERVER, "500")], ids=["read", "unread"])
+async def test_one_message_does_not_settle_two_equal_turns_in_doubt(
+    first: str | ServerFault, second: str | ServerFault
+) -> None:
+    unread = ServerFault(ErrorKind.SERVER, "500")
+    box = rig(FakeApi(starts=[RESET, RESET], workers=[first, unread]))
+    await box.engine.actor(box.session_id).send("hello")
+    await box.settled()
+    box.api.workers = [second, unread]
+    await box.engine.actor(box.session_id).send("hello")
+    turns = (await box.settled()).turns
+    assert [turn.status for turn in turns] == [TurnStatus.UNKNOWN] * 2
+    one = json.loads(EARLIER)["messages"] + json.loads(worker("hi", prompt="hello"))["messages"]
+    box.api.workers = [worker("hi", messages=one)]
+    box.clock.seconds += HOURS
+    await box.engine.actor(box.session_id).refresh()
+    turns = (await box.settled()).turns
+    assert [turn.text for turn in turns if turn.status is TurnStatus.COMPLETED] == ["hi"]
+
+
 async def test_two_equal_messages_that_both_arrived_have_two_answers() -> None:
     box = await _lost("earlier", EARLIER)
     one, two = (json.loads(worker(text, prompt="earlier"))["messages"] for text in ("one", "two"))
