@@ -121,6 +121,7 @@ _ENDED: Final = ", ".join(
     f"'{status}'" for status in (TurnStatus.COMPLETED, TurnStatus.INCOMPLETE, TurnStatus.FAILED)
 )
 _UNDECIDED: Final = ", ".join(f"'{status}'" for status in sorted(UNDECIDED))
+_NOT_STARTED: Final = ", ".join(f"'{status}'" for status in sorted({*FREE, TurnStatus.QUEUED}))
 _OWNER: Final = f"""
     SELECT run, settled_ms, settled_ms IS NULL OR status IN ({_UNDECIDED}) AS is_open
       FROM turns WHERE turn_id = ?
@@ -130,7 +131,9 @@ _TO_READ: Final = f"""
      WHERE t.settled_ms IS NOT NULL AND s.worker_id IS NOT NULL AND t.imported_ms IS NULL
        AND (t.status IN ({_UNDECIDED}) OR (
             t.status IN ({_ENDED}) AND t.settled_ms BETWEEN :first_ms AND :last_ms
-            AND NOT EXISTS (SELECT 1 FROM turns n WHERE n.session_id = t.session_id AND n.place > t.place)
+            AND NOT EXISTS (
+                SELECT 1 FROM turns n
+                 WHERE n.session_id = t.session_id AND n.place > t.place AND n.status NOT IN ({_NOT_STARTED}))
             AND (SELECT MAX(at_ms) FROM frames f WHERE f.turn_id = t.turn_id AND f.framing = 'json')
                 < t.settled_ms + {LATE_MS}))
      ORDER BY t.place DESC

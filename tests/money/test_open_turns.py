@@ -44,15 +44,26 @@ def test_costs_settle_reads_running_turns_and_sends_nothing(service: PaidService
     assert "No open turns" in person.run("costs", "--settle").err
 
 
+@pytest.mark.parametrize("waiting", [False, True])
 @pytest.mark.parametrize("by", [("costs", "--settle"), ("-p", "another")])
 def test_costs_reported_after_the_end_are_read_by_the_next_program(
-    service: PaidService, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, by: tuple[str, ...]
+    service: PaidService,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    by: tuple[str, ...],
+    *,
+    waiting: bool,
 ) -> None:
-    """A headless run does not wait for them. They are a correction of the turn, once."""
+    """A headless run does not wait for them. They are a correction of the turn, once.
+
+    A message behind it that was never sent changes nothing.
+    """
     monkeypatch.setattr("handinger_tui.ledger.turns.EARLY_MS", 0)
     person = Person(service, tmp_path)
     service.cost_usd = Decimal("0.10")
     assert person.run("-p", "one").code == 0
+    if waiting:
+        assert person.run("-p", "too much", "-c", "--max-cost", "0.05").code == 5
     service.cost_usd = Decimal("0.25")
     assert person.run(*by).code == 0
     (first, *_) = person.json_of("costs", "--by", "turn")["groups"][::-1]
