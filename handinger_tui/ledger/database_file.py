@@ -231,7 +231,7 @@ def is_there(path: Path) -> bool:
     """Whether there is a file. What cannot be reached must not pass for an empty history.
 
     Raises:
-        OSError: that cannot be known, or it is a link to nothing.
+        OSError: it cannot be reached, or it is a link to a missing file.
     """
     try:
         path.lstat()
@@ -315,7 +315,7 @@ def open_copy(path: Path, patience_s: float) -> Opened:
 
 
 def charges_before(source: sqlite3.Connection, at_ms: int) -> sqlite3.Connection:
-    """A history in memory with what was entered before a time, and the sessions for their titles.
+    """A history in memory with the rows from before a time, and with all sessions for their titles.
 
     The trigger of `charges` derives `turn_totals` from them, so all queries see what was known then.
     """
@@ -423,7 +423,7 @@ def _back_up(connection: sqlite3.Connection, path: Path) -> None:
     try:
         with closing(_connect(str(unnamed), 0.0)) as copy:
             connection.backup(copy)
-            # Else its reader would need to create side files.
+            # Otherwise a reader of the copy would have to create side files.
             copy.execute("PRAGMA journal_mode = DELETE")
         unnamed.replace(backup)
     except BaseException:
@@ -482,7 +482,7 @@ def identity(path: Path) -> tuple[int, int]:
 
 
 def free_name(path: Path, word: str) -> Path:
-    """A name in the folder of `path` with a word and the time, which no file has yet."""
+    """A free name in the folder of `path`, with a word and the time."""
     moment = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
     name, attempt = path.with_name(f"{path.name}.{word}-{moment}"), 1
     while name.exists():

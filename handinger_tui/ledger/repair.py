@@ -152,7 +152,7 @@ class DamagedTable:
 
 # -- a damaged file --------------------------------------------------------------------
 FIRST: Final = ("charges", "turn_totals", "limits", "suspense", "rulings", "reservations", "worker_turns")
-"""What guards money is saved first; then sessions and turns, and the others by name."""
+"""Tables that guard money are saved first, then sessions and turns, then the others by name."""
 THEN: Final = ("remote_turns", "sessions", "turns", "answers", "drafts")
 DAMAGED_NOW: Final = (
     "The history is damaged. This is what can be read of it; handinger-tui doctor --repair saves it."

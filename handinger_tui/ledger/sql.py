@@ -1,4 +1,4 @@
-"""What the whole ledger needs of SQLite: transactions, errors and locks, values of the core in rows."""
+"""SQLite for the ledger: transactions, errors and locks, values of the core in rows."""
 
 from __future__ import annotations
 
@@ -117,7 +117,7 @@ def translated(*, reading: bool = False) -> Iterator[None]:
 
 
 PATIENCE_S: Final = 5.0
-"""How long a lock is waited for, in seconds."""
+"""Seconds to wait for a lock of another process."""
 ATTEMPT_S: Final = 1.0
 """Seconds that SQLite itself waits for a lock; after that `on_wait` is called."""
 
