@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 import zlib
-from collections.abc import AsyncGenerator, Iterable, Iterator, Mapping
+from collections.abc import AsyncGenerator, Iterator, Mapping
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Final, cast
 from urllib.parse import unquote, urlsplit
@@ -46,14 +46,6 @@ _GZIP: Final = 16 + zlib.MAX_WBITS
 _MAGIC: Final = b"\x1f"
 
 
-class BadGzip(ValueError):
-    """The bytes are not gzip. `started`: their beginning was valid."""
-
-    def __init__(self, *, started: bool) -> None:
-        super().__init__("not gzip")
-        self.started = started
-
-
 class Gunzip:
     """Decompresses one gzip body, which may have several members. Padding after the last one is ignored."""
 
@@ -70,8 +62,8 @@ class Gunzip:
         """Decompress more bytes into pieces of at most `PIECE` bytes.
 
         Raises:
-            BadGzip: bytes that are not gzip, or a wrong checksum. Valid data before them in the same chunk is
-                lost, since zlib does not return it.
+            BrokenContract, StreamLost: not gzip, or a wrong checksum. Valid data before it in the same chunk
+                is lost, since zlib does not return it.
         """
         full = False
         while raw or full:
@@ -82,7 +74,7 @@ class Gunzip:
             try:
                 piece = self._inflater.decompress(raw, PIECE)
             except zlib.error:
-                raise BadGzip(started=self._started) from None
+                raise errors.bad_gzip(started=self._started) from None
             # After a full piece, the inflater may hold more data even when it has consumed all input.
             full = len(piece) == PIECE
             raw = self._inflater.unconsumed_tail or self._inflater.unused_data
@@ -130,7 +122,7 @@ async def body_chunks(response: httpx.Response, idle: float, cap: int) -> AsyncG
     async with aclosing(_BodyReader(response, idle)) as reader:
         while (chunk := await reader.take()) is not None:
             arrived += len(chunk)
-            for number, piece in enumerate(_decompress(gunzip, chunk)):
+            for number, piece in enumerate([chunk] if gunzip is None else gunzip.feed(chunk)):
                 yielded += len(piece)
                 if max(arrived, yielded) > cap:
                     raise errors.body_too_large(cap)
@@ -183,7 +175,10 @@ class _BodyReader:
         if not self._task.done():
             self._arrived.clear()
         elif not data:
-            self._raise_error()
+            try:
+                self._task.result()
+            except errors.transport_errors().all as problem:
+                raise errors.translate(problem, errors.Phase.BODY) from problem
             return None
         return data
 
@@ -194,12 +189,6 @@ class _BodyReader:
         if not self._task.cancelled():
             # Mark an error as retrieved: it came after the last bytes that were wanted.
             self._task.exception()
-
-    def _raise_error(self) -> None:
-        try:
-            self._task.result()
-        except errors.transport_errors().all as problem:
-            raise errors.translate(problem, errors.Phase.BODY) from problem
 
     async def _read(self, raw: AsyncGenerator[bytes, None]) -> None:
         pacer = _Pacer()
@@ -262,16 +251,6 @@ class _Pacer:
 
     def _loop_ran(self) -> None:
         self._is_scheduled = False
-
-
-def _decompress(gunzip: Gunzip | None, chunk: bytes) -> Iterable[bytes]:
-    if gunzip is None:
-        yield chunk
-        return
-    try:
-        yield from gunzip.feed(chunk)
-    except BadGzip as problem:
-        raise errors.bad_gzip(started=problem.started) from None
 
 
 async def read_all(response: httpx.Response, idle: float, cap: int) -> bytes:
