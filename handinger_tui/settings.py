@@ -340,7 +340,7 @@ def check_base_url(url: str) -> str:
 
 
 def _read_headers(text: str, from_file: object) -> tuple[tuple[str, str], ...]:
-    """Return headers from the file and from HANDINGER_CUSTOM_HEADERS.
+    """Return headers from HANDINGER_CUSTOM_HEADERS, and from the file those with other names.
 
     The variable has one `Name: value` per line, like in the official clients.
     """
@@ -358,7 +358,7 @@ def _read_headers(text: str, from_file: object) -> tuple[tuple[str, str], ...]:
         if not colon:
             name = ""
         pairs.append(_check_header(name, value, "HANDINGER_CUSTOM_HEADERS"))
-    return tuple(pairs)
+    return tuple({name.lower(): (name, value) for name, value in pairs}.values())
 
 
 def _check_header(name: str, value: str, where: str) -> tuple[str, str]:
@@ -391,7 +391,7 @@ def _read_limits(
         value: Any = environment_value(environ, where)
         if value is None:
             where, value = f"{file_name}, limits.{limit.name}", table.get(limit.name)
-        if value is None or value == "":
+        if value is None:
             continue
         number = _parse_number(where, value)
         is_integer = limit.name.endswith("_bytes")

@@ -222,6 +222,12 @@ def test_custom_headers_are_read_like_by_the_official_clients() -> None:
         settled(HANDINGER_API_KEY=KEY, HANDINGER_CUSTOM_HEADERS="nonsense")
 
 
+def test_a_header_of_the_environment_replaces_that_of_the_file() -> None:
+    file = '[headers]\nX-A = "1"\nX-B = "2"'
+    settings = settled(file=file, HANDINGER_API_KEY=KEY, HANDINGER_CUSTOM_HEADERS="x-a: 3\nX-C: 4")
+    assert sorted(settings.headers) == [("X-B", "2"), ("X-C", "4"), ("x-a", "3")]
+
+
 @pytest.mark.parametrize("line", ["X-A: 1\x00", "X A: 1", ": 1", "X-A: é", "X-\x1bA: 1", "X-A", "X-A: \x7f"])
 def test_a_header_that_http_cannot_carry_is_refused(line: str) -> None:
     with pytest.raises(SettingsError, match="HANDINGER_CUSTOM_HEADERS"):

@@ -58,6 +58,8 @@ def test_the_source_of_each_setting_is_named(tmp_path: Path) -> None:
         HANDINGER_API_KEY=KEY,
         HANDINGER_BUDGET="high",
         HANDINGER_MAX_WAIT="3",
+        HANDINGER_LIMIT_DAY_USD="",
+        HANDINGER_IDLE_TIMEOUT=" ",
     )
     assert {name: setting["origin"] for name, setting in named.items() if setting["origin"] != "default"} == {
         "base_url": "config file",
