@@ -181,6 +181,13 @@ def parse_number(text: str, rule: str, least: float = 0.0) -> float:
     return value
 
 
+def parse_integer(text: str, rule: str, least: int, most: int) -> int:
+    """A whole number of at most nine digits. Raises ArgumentTypeError with `rule` as its text."""
+    if text.isascii() and text.isdecimal() and len(text) <= 9 and least <= int(text) <= most:
+        return int(text)
+    raise argparse.ArgumentTypeError(rule)
+
+
 # -- prompts that look like commands -----------------------------------------------------------
 _ACTIONS: Final = {
     **{command.name: command.actions for command in SUBCOMMANDS.values()},

@@ -429,10 +429,12 @@ def _advice(kind: ErrorKind, session: Session, turn: Turn) -> list[str]:
         if worker_id is None:
             return ["Check the dashboard before you send again."]
         return [f"Check its state before you send again (free): handinger-tui attach {one_word(worker_id)}"]
-    if kind is ErrorKind.NOT_FOUND and turn.order.worker_id is None:
-        return [f"Check the base URL {base}. See: handinger-tui doctor"]
     if kind is ErrorKind.NOT_FOUND:
-        return [f"Check the worker id and the base URL {base}."]
+        # The first message of a task names only the worker.
+        named = session.kind if turn.order.worker_id else "worker" if session.template else None
+        if named is None:
+            return [f"Check the base URL {base}. See: handinger-tui doctor"]
+        return [f"Check the {named} id and the base URL {base}."]
     if kind is ErrorKind.CONNECT:
         return ["Check the network, the base URL and the proxy. See: handinger-tui doctor"]
     if kind is ErrorKind.CONFLICT and turn.status is TurnStatus.REJECTED and worker_id is not None:

@@ -71,3 +71,16 @@ def test_the_workers_generation_has_no_webhooks(server: LocalServer, tmp_path: P
     ran = do(server, tmp_path, "webhook", "show", "w1", generation="workers")
     assert (ran.code, ran.out) == (2, "")
     assert "tasks generation" in ran.err
+
+
+@pytest.mark.parametrize("page", ["x", "0", "-1", "1.5", "9" * 5000, ""])
+def test_an_invalid_page_is_a_usage_error(page: str, tmp_path: Path) -> None:
+    ran = run("webhook", "deliveries", "wrk_1", "--page", page, home=tmp_path)
+    assert (ran.code, "the page must be a number from 1" in ran.err) == (2, True)
+
+
+def test_a_missing_worker_of_a_new_task_is_named(server: LocalServer, tmp_path: Path) -> None:
+    ran = do(server, tmp_path, "-w", "wrk_missing", "-p", "hi")
+    assert (ran.code, "Check the worker id and the base URL" in ran.err) == (3, True)
+    ran = do(server, tmp_path, "--task", "tsk_missing", "-p", "hi")
+    assert (ran.code, "Check the task id and the base URL" in ran.err) == (3, True)

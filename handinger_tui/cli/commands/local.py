@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-import argparse
 import errno
 import json
 import sys
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from handinger_tui.cli.args import add_json_option
+from handinger_tui.cli.args import add_json_option, parse_integer
 from handinger_tui.cli.commands import Implementation
 from handinger_tui.cli.output import say
 from handinger_tui.core.errors import LocalFileError
 from handinger_tui.local.server import serve_foreground
+
+if TYPE_CHECKING:
+    import argparse
 
 PORT_ERRORS: Final = (errno.EADDRINUSE, errno.EACCES, errno.EADDRNOTAVAIL)
 PACES: Final = {"slow": 3.0, "normal": 1.0, "fast": 0.0}
@@ -36,10 +38,7 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _parse_port(text: str) -> int:
-    # No integer of thousands of digits, and no ValueError, of which argparse prints the name of the function.
-    if text.isascii() and text.isdecimal() and len(text) <= 5 and int(text) <= 65535:
-        return int(text)
-    raise argparse.ArgumentTypeError("the port must be a number from 0 to 65535")
+    return parse_integer(text, "the port must be a number from 0 to 65535", 0, 65535)
 
 
 def run(args: argparse.Namespace) -> int:

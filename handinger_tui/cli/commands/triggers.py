@@ -11,7 +11,13 @@ from msgspec.structs import replace
 from handinger_tui.api.generations import worker_id_in
 from handinger_tui.api.schedules import utc_seconds_text
 from handinger_tui.api.stored_workers import WebhookClient
-from handinger_tui.cli.args import BUDGETS, add_connection_options, add_json_option, add_worker_argument
+from handinger_tui.cli.args import (
+    BUDGETS,
+    add_connection_options,
+    add_json_option,
+    add_worker_argument,
+    parse_integer,
+)
 from handinger_tui.cli.commands import SUBCOMMANDS, Implementation
 from handinger_tui.cli.output import Exit, put_result, say
 from handinger_tui.cli.run_output import progress_of
@@ -301,18 +307,20 @@ def _add_webhook_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add_worker_argument(parser)
     parser.add_argument("url", nargs="?", metavar="URL", help="the address, https (set)")
-    parser.add_argument("--page", type=int, default=1, metavar="N", help="page of deliveries, from 1")
+    parser.add_argument("--page", type=_parse_page, default=1, metavar="N", help="page of deliveries, from 1")
     parser.add_argument("--show-token", action="store_true", help="print the token, which is a secret")
     parser.add_argument("-y", "--yes", action="store_true", help="clear, token: actually do it")
     add_json_option(parser)
     add_connection_options(parser)
 
 
+def _parse_page(text: str) -> int:
+    return parse_integer(text, "the page must be a number from 1", 1, 999_999_999)
+
+
 def _run_webhook(args: argparse.Namespace) -> int:
     if args.action == "set" and not args.url:
         raise SettingsError("Which address?", "Use: handinger-tui webhook set WORKER https://…")
-    if args.page < 1:
-        raise SettingsError("Pages are counted from 1.", "Use another --page.")
     if args.action in _BREAKS and not args.yes:
         raise SettingsError(f"Nothing was changed. {_BREAKS[args.action]}", "Add --yes to do it.")
     return run_with_services(args, partial(_webhook, args))
