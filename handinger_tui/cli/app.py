@@ -23,6 +23,7 @@ from handinger_tui.ui.app import HandingerApp
 from handinger_tui.ui.keys import keymap_problems
 from handinger_tui.ui.ports import AppOptions, Connection, EarlyPrompt, Opening
 from handinger_tui.ui.terminal.programs import copy_with_program
+from handinger_tui.ui.themes import by_name, unknown_text
 
 if TYPE_CHECKING:
     import argparse
@@ -39,7 +40,7 @@ def run_app(args: argparse.Namespace, settings: Settings, early: EarlyPrompt | N
 
     Raises:
         SettingsError: stdin or stdout is not a terminal, the terminal cannot show the screen, the
-            key map of the configuration is wrong, or no request can name the worker or task.
+            key map or theme of the configuration is wrong, or no request can name the worker or task.
     """
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         raise SettingsError("Not a terminal.", "Use -p for headless output.")
@@ -49,6 +50,7 @@ def run_app(args: argparse.Namespace, settings: Settings, early: EarlyPrompt | N
         )
     if settings.keys:
         require_keymap(settings)
+    require_theme(settings)
     require_target(args, settings)
     if getattr(args, "no_color", False):
         os.environ["NO_COLOR"] = "1"
@@ -66,6 +68,12 @@ def require_keymap(settings: Settings) -> None:
     """
     if problems := keymap_problems(settings.keys):
         raise SettingsError(" ".join(problems), f"See [keys] in {default_paths().config}.")
+
+
+def require_theme(settings: Settings) -> None:
+    """Refuse a theme that there is not. Raises SettingsError."""
+    if settings.theme and by_name(settings.theme) is None:
+        raise SettingsError(unknown_text(settings.theme), f"See theme in {default_paths().config}.")
 
 
 def require_target(args: argparse.Namespace, settings: Settings) -> None:

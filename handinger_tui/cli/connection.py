@@ -27,7 +27,7 @@ from handinger_tui.cli.wiring import (
     opened_replay,
     schedule_client,
 )
-from handinger_tui.core.errors import ApiError
+from handinger_tui.core.errors import ApiError, SettingsError
 from handinger_tui.core.money.spending import LOCAL
 from handinger_tui.core.safety import Verdict, clean_line, judge_link, without_secrets
 from handinger_tui.core.stream import FilePart
@@ -179,7 +179,12 @@ def connection(services: Services) -> Connection:
 
 
 def _download_folder(settings: Settings) -> Path:
-    return expand_path(settings.download_dir) if settings.download_dir else default_paths().downloads
+    if not settings.download_dir:
+        return default_paths().downloads
+    try:
+        return expand_path(settings.download_dir)
+    except SettingsError as problem:
+        raise SettingsError(f"download_dir: {problem.summary}", "Fix it in the config file.") from None
 
 
 def _worker_of(services: Services) -> Callable[[Session], Awaitable[str | None]]:

@@ -102,10 +102,13 @@ def config_text(path: Path) -> str:
             raise OSError(errno.EFBIG, "larger than a megabyte")
         # Windows editors may write a byte order mark.
         return data.decode("utf-8-sig")
-    except (FileNotFoundError, NotADirectoryError):
-        return ""
     except (OSError, ValueError) as problem:
         reason = problem.strerror if isinstance(problem, OSError) else "not UTF-8 text"
+        if isinstance(problem, FileNotFoundError | NotADirectoryError):
+            if not path.is_symlink():
+                return ""
+            # Its limits must not vanish with a folder that is not mounted.
+            reason = "a link to a missing file"
         raise SettingsError(f"Cannot read {path}: {reason}.", "Fix it or set HANDINGER_TUI_HOME.") from None
 
 

@@ -16,6 +16,8 @@ from textual.color import Color
 from textual.filter import LineFilter
 from textual.theme import Theme
 
+from handinger_tui.core.safety import clean_line
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -220,6 +222,11 @@ def by_name(name: str) -> str | None:
     """The full name of a theme, from a short or a full name; None when it is unknown."""
     short = name.lower().removeprefix(PREFIX)
     return PREFIX + short if short in NAMES else None
+
+
+def unknown_text(name: str) -> str:
+    """What to say of a name that no theme has."""
+    return f"Unknown theme “{clean_line(name, 20)}”. Choose: {', '.join(NAMES)}."
 
 
 def short_name(name: str) -> str:

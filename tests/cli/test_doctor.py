@@ -6,12 +6,15 @@ import asyncio
 import json
 import os
 import sqlite3
-from contextlib import closing
+from contextlib import closing, nullcontext
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from handinger_tui.cli.app import require_theme
+from handinger_tui.cli.load_settings import settings_for
+from handinger_tui.core.errors import SettingsError
 from handinger_tui.local.server import LocalServer
 from tests.cli.program import PLAIN
 from tests.e2e.runner import KEY, run
@@ -90,6 +93,15 @@ def test_an_invalid_key_map_is_a_failure_that_names_it(line: str, named: str, tm
     check = checks(ran.out)["keys"]
     assert (ran.code, check["state"]) == ((2, "fault") if named else (0, "ok"))
     assert named in check["found"]
+
+
+@pytest.mark.parametrize(("theme", "state"), [("Midnight", "ok"), ("midnihgt", "fault")])
+def test_an_unknown_theme_is_named_by_doctor_and_at_the_start(theme: str, state: str, own_home: Path) -> None:
+    (own_home / "config.toml").write_text(f'theme = "{theme}"')
+    check = checks(run("doctor", "--json", home=own_home).out)["theme"]
+    assert (check["state"], theme in check["found"]) == (state, True)
+    with nullcontext() if state == "ok" else pytest.raises(SettingsError, match=r"Choose: .*midnight"):
+        require_theme(settings_for(None))
 
 
 def test_damage_of_a_large_history_is_found_by_doctor_and_costs(tmp_path: Path) -> None:

@@ -48,6 +48,7 @@ CONFIGURATIONS: dict[str, Callable[[Path], object]] = {
     "a pipe": pipe,
     "a device": endless,
     "a folder": Path.mkdir,
+    "a link to a missing file": lambda path: path.symlink_to(path.parent / "missing" / "config.toml"),
     "no UTF-8": text(b'theme = "\xff"'),
     "infinite": text("[limits]\nmax_event_bytes = inf"),
     "no number": text("[limits]\nidle_timeout = nan"),

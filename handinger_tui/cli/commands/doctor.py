@@ -78,7 +78,7 @@ def run(args: argparse.Namespace) -> int:
         checks.append(Check("settings", "fault", problem.summary, problem.hint))
     checks.append(_check_configuration(paths, settings))
     if settings is not None:
-        checks.append(_check_keys(settings))
+        checks += [_check_keys(settings), *_check_theme(settings)]
         checks += asyncio.run(_check_service(settings))
     checks.append(asyncio.run(_check_history(paths)))
     _print_checks(args, checks)
@@ -187,6 +187,16 @@ def _check_keys(settings: Settings) -> Check:
     if problems := keymap_problems(settings.keys):
         return Check("keys", "fault", " ".join(problems), "Fix [keys] in the config file.")
     return Check("keys", "ok", f"{plural(len(settings.keys), 'key')} remapped")
+
+
+def _check_theme(settings: Settings) -> list[Check]:
+    if not settings.theme:
+        return []
+    from handinger_tui.ui.themes import by_name, unknown_text  # few set one; imports Textual
+
+    if by_name(settings.theme) is None:
+        return [Check("theme", "fault", unknown_text(settings.theme), "Fix theme in the config file.")]
+    return [Check("theme", "ok", settings.theme)]
 
 
 def _repair(args: argparse.Namespace, history: Path) -> int:

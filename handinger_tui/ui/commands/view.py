@@ -8,7 +8,7 @@ from typing import Final
 from handinger_tui.core.formatting import plural
 from handinger_tui.core.safety import clean_line
 from handinger_tui.ui.commands.command import Command, CommandContext
-from handinger_tui.ui.themes import NAMES, by_name, short_name
+from handinger_tui.ui.themes import NAMES, by_name, short_name, unknown_text
 
 STEP: Final = 6
 """Cells by which the panels are widened or narrowed."""
@@ -102,8 +102,7 @@ async def theme(context: CommandContext, argument: str) -> None:
         app.theme = name
         await _keep_theme(context, short_name(name))
     elif argument:
-        unknown = clean_line(argument, 20)
-        context.interaction.say(f"Unknown theme “{unknown}”. Choose: {', '.join(NAMES)}.", "warning")
+        context.interaction.say(unknown_text(argument), "warning")
     else:
         context.interaction.say(
             f"Theme: {short_name(app.theme)}. Choose with /theme NAME: {', '.join(NAMES)}."
