@@ -441,11 +441,14 @@ def _refuse_commands(parser: Parser, words: list[str]) -> None:
 
 KEY_PREFIX: Final = "hdg_"
 """How API keys begin: as a prompt, a key would go to a worker, and into the history."""
-_DESTINATIONS: Final = ("-w", "--worker", "--task", "-r", "--resume", "--profile", "--base-url")
+_DESTINATIONS: Final = (
+    *("-w", "--worker", "--task", "-r", "--resume", "--profile", "--base-url"),
+    *("-o", "--output", "--dir"),
+)
 
 
 def _check_empty(parser: Parser, argv: list[str]) -> None:
-    """Exit with an error if an option that says where to send is empty, as from a variable that is not set.
+    """Exit with an error if an option that says where to send or save is empty, as from an unset variable.
 
     Otherwise the message would go to a new worker, to the last session or to another account.
     """
@@ -479,8 +482,6 @@ def _check_conflicts(parser: Parser, args: argparse.Namespace) -> None:
         parser.error("--no-history cannot continue a session; use -w ID")
     if args.headless is not None and args.headless and args.prompt:
         parser.error("two prompts given; put the prompt in quotes")
-    if args.output == "":
-        parser.error("-o needs a file name")
     _check_raw(parser, args)
 
 

@@ -25,7 +25,9 @@ async def session_ids(ledger: Ledger, prefix: str) -> list[str]:
     Raises:
         SettingsError: there is none; "" matches none.
     """
-    matches = await ledger.history.find(last_id_in(prefix)) if prefix else []
+    if not prefix.strip():
+        raise SettingsError("The id is empty.", _HINT)
+    matches = await ledger.history.find(last_id_in(prefix))
     if not matches:
         raise SettingsError(f"No session or worker id starts with {clean(prefix)}.", _HINT)
     return matches

@@ -75,6 +75,8 @@ def test_a_failed_read_of_a_command_without_a_turn_costs_nothing(tmp_path: Path)
         ("-r", ""),
         ("--profile", ""),
         ("--base-url=",),
+        ("-o", ""),
+        ("--output=",),
     ],
 )
 def test_an_empty_place_sends_nothing_anywhere(place: tuple[str, ...], tmp_path: Path) -> None:

@@ -112,10 +112,16 @@ def test_a_link_to_a_file_is_a_file_that_exists(home: Path, tmp_path: Path) -> N
     assert target.is_symlink()
 
 
-def test_a_missing_folder_is_a_local_error(home: Path, tmp_path: Path) -> None:
-    ran = run("export", "ses_tea", "-o", str(tmp_path / "no" / "tea.md"), home=home)
+@pytest.mark.parametrize(
+    ("name", "why"), [("no/tea.md", "No such file or directory."), ("t" * 300, "File name too long.")]
+)
+def test_a_file_that_cannot_be_written_is_a_local_error(
+    name: str, why: str, home: Path, tmp_path: Path
+) -> None:
+    ran = run("export", "ses_tea", "-o", str(tmp_path / name), home=home)
     assert (ran.code, ran.out) == (Exit.LOCAL_IO, "")
-    assert "No such file or directory." in ran.err
+    assert ran.err.startswith("Cannot write ")
+    assert why in ran.err
 
 
 @pytest.mark.parametrize(
@@ -123,7 +129,7 @@ def test_a_missing_folder_is_a_local_error(home: Path, tmp_path: Path) -> None:
     [
         ("ses_none", "No session or worker id starts with ses_none."),
         ("ses_", "2 sessions start with"),
-        ("", "No session or worker id starts with"),
+        ("", "The id is empty."),
     ],
 )
 def test_an_id_that_is_not_one_session_is_refused(home: Path, name: str, words: str) -> None:

@@ -81,7 +81,7 @@ def test_the_access_date_is_the_day_of_the_turn(answered: dict[str, Any], tmp_pa
 
 def test_an_unknown_id_is_a_usage_error(answered: dict[str, Any], tmp_path: Path) -> None:
     del answered
-    for unknown in ("nothing", "", "%"):
+    for unknown in ("nothing", "%"):
         ran = run("sources", unknown, home=tmp_path)
         assert (ran.code, ran.out) == (2, "")
         assert "No session or worker id starts with" in ran.err

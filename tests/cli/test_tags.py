@@ -101,6 +101,7 @@ def test_rules_that_cannot_be_read_are_reported_and_block_nothing(home: Path) ->
     [
         (("tag", "ses_a", "=cmd"), "=cmd cannot be the name of a tag."),
         (("tag", "ses_a", "a,b"), "a,b cannot be the name of a tag."),
+        (("tag", "ses_a", ""), "An empty text cannot be the name of a tag."),
         (("tag", "ses_", "x"), "2 sessions start with ses_."),
         (("tag", "ses_x", "x", "--worker"), "No session or worker id starts with ses_x."),
         (("search", "tag:"), "The filter tag has no value."),
