@@ -391,7 +391,7 @@ def parse(argv: list[str]) -> argparse.Namespace:
         parser = command_parser(argv[0])
         _check_empty(parser, argv)
         args = parser.parse_args(argv[1:])
-        _check_raw(parser, args)
+        _check_common_options(parser, args)
         args.command = argv[0]
         return args
     parser = main_parser()
@@ -482,9 +482,15 @@ def _check_conflicts(parser: Parser, args: argparse.Namespace) -> None:
         parser.error("--no-history cannot continue a session; use -w ID")
     if args.headless is not None and args.headless and args.prompt:
         parser.error("two prompts given; put the prompt in quotes")
-    _check_raw(parser, args)
+    if args.detach and args.output:
+        parser.error("--detach does not wait for the answer, so -o cannot save it")
+    if args.detach and args.local:
+        parser.error("--detach cannot be used with --local: the local worker ends with this program")
+    _check_common_options(parser, args)
 
 
-def _check_raw(parser: argparse.ArgumentParser, args: argparse.Namespace) -> None:
+def _check_common_options(parser: argparse.ArgumentParser, args: argparse.Namespace) -> None:
     if getattr(args, "raw", False) and sys.stdout.isatty():
         parser.error("--raw cannot be used when stdout is a terminal")
+    if getattr(args, "local", False) and getattr(args, "base_url", None):
+        parser.error("--local and --base-url name different services; use only one")

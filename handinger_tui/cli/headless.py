@@ -22,6 +22,7 @@ from handinger_tui.core.formatting import plural
 from handinger_tui.core.money.attribution import MoneyIndex, money_of
 from handinger_tui.core.money.limits import LimitReached, LimitReserved, LimitUnmeasured, StartPolicy
 from handinger_tui.core.money.reconciliation import restatement_text
+from handinger_tui.core.money.spending import LOCAL
 from handinger_tui.core.money.turn_events import worker_of
 from handinger_tui.core.receipts import receipt_line
 from handinger_tui.core.safety import clean, clean_line, encodable, one_word
@@ -429,7 +430,7 @@ def _advice(kind: ErrorKind, session: Session, turn: Turn) -> list[str]:
         if worker_id is None:
             return ["Check the dashboard before you send again."]
         return [f"Check its state before you send again (free): handinger-tui attach {one_word(worker_id)}"]
-    if kind is ErrorKind.NOT_FOUND:
+    if kind is ErrorKind.NOT_FOUND and base != LOCAL:
         # The first message of a task names only the worker.
         named = session.kind if turn.order.worker_id else "worker" if session.template else None
         if named is None:

@@ -106,6 +106,28 @@ def test_the_screen_refuses_them_before_it_is_shown(argv: tuple[str, ...], own_h
         require_target(args, settings_for(args))
 
 
+@pytest.mark.parametrize(
+    ("options", "why"),
+    [
+        (("--detach", "-o", "answer.md"), "-o cannot save it"),
+        (("--detach", "--local"), "--local"),
+        (("--local", "--base-url", "https://example.com"), "different services"),
+    ],
+)
+def test_options_that_exclude_each_other_send_nothing(
+    options: tuple[str, ...], why: str, tmp_path: Path
+) -> None:
+    with service() as (player, url):
+        ran = run("-p", "hi", "--json", *options, home=tmp_path, base_url=url)
+    assert (ran.code, player.requests, why in ran.err) == (2, [], True)
+    assert (ran.result["status"], ran.result["error"]["kind"]) == ("not_sent", "settings")
+
+
+def test_the_local_worker_has_no_base_url_to_check(tmp_path: Path) -> None:
+    ran = run("-p", "hi", "-w", "w1", "--local", home=tmp_path)
+    assert (ran.code, "base URL" in ran.err) == (3, False)
+
+
 def test_a_prompt_may_look_like_an_empty_option(tmp_path: Path) -> None:
     with service() as (player, url):
         ran = run("-p", "--", "-w=", home=tmp_path, base_url=url, key=KEY)
