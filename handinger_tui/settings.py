@@ -132,23 +132,23 @@ def load(
     )
     profile = _read_profile(config, name, is_requested=flags.profile is not None, file_name=file_name)
     values = {**{k: v for k, v in config.items() if k in _TOP}, **profile}
+    source = partial(_source, environ, file_name)
     generation = _check_choice(
         flags.generation
         or environment_value(environ, "HANDINGER_GENERATION")
         or values.get("generation")
         or "workers",
         GENERATIONS,
-        "generation",
+        source("generation"),
     )
     budget = _check_choice(
         flags.budget or environment_value(environ, "HANDINGER_BUDGET") or values.get("budget") or "standard",
         BUDGETS,
-        "budget",
+        source("budget"),
     )
     base = flags.base_url or environment_value(environ, "HANDINGER_BASE_URL") or values.get("base_url")
-    key = Secret(
-        _check_key(environment_value(environ, "HANDINGER_API_KEY") or str(values.get("api_key") or ""))
-    )
+    key_text = environment_value(environ, "HANDINGER_API_KEY") or str(values.get("api_key") or "")
+    key = Secret(_check_key(key_text, source("api_key")))
     local = flags.local or (not key and base is None)
     spending = partial(_read_spending, environ, config.get("spending", {}), file_name)
     if not local and not key:
@@ -165,9 +165,11 @@ def load(
         local=local,
         headers=_read_headers(environ.get("HANDINGER_CUSTOM_HEADERS", ""), values.get("headers")),
         theme=values.get("theme"),
-        density=_check_choice(values.get("density") or "normal", DENSITIES, "density"),
-        print_on_exit=_check_choice(values.get("print_on_exit") or "nothing", PRINTED, "print_on_exit"),
-        keep_frames=_check_days(values.get("keep_frames") or FOREVER),
+        density=_check_choice(values.get("density") or "normal", DENSITIES, f"{file_name}, density"),
+        print_on_exit=_check_choice(
+            values.get("print_on_exit") or "nothing", PRINTED, f"{file_name}, print_on_exit"
+        ),
+        keep_frames=_check_days(values.get("keep_frames") or FOREVER, f"{file_name}, keep_frames"),
         download_dir=str(values.get("download_dir") or ""),
         keys=tuple(sorted((name, str(value)) for name, value in _key_ids(config.get("keys", {})))),
         limits=_read_limits(environ, config.get("limits", {}), file_name, flags.max_wait),
@@ -177,6 +179,12 @@ def load(
         local_pace=_read_pace(environ),
         tag_rules=_read_tag_rules(environ, config, file_name),
     )
+
+
+def _source(environ: Mapping[str, str], file_name: str, name: str) -> str:
+    """Where a setting comes from that is no flag."""
+    variable = f"HANDINGER_{name.upper()}"
+    return variable if environment_value(environ, variable) else f"{file_name}, {name}"
 
 
 def _key_ids(table: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
@@ -268,12 +276,12 @@ def _read_profile(
 
 
 # -- single values ---------------------------------------------------------------------
-def _check_choice(value: object, allowed: tuple[str, ...], what: str) -> str:
+def _check_choice(value: object, allowed: tuple[str, ...], source: str) -> str:
     text = str(value)
     if text not in allowed:
         matches = difflib.get_close_matches(text, allowed, 1)
         hint = f"Did you mean {matches[0]}?" if matches else f"Use one of: {', '.join(allowed)}."
-        raise SettingsError(f"{text!r} is not a valid {what}.", hint)
+        raise SettingsError(f"{source}: {text[:80]!r} is not valid.", hint)
     return text
 
 
@@ -286,26 +294,28 @@ def days_of(keep_frames: str) -> int | None:
     return int(match[1]) if match else None
 
 
-def _check_days(value: str) -> str:
+def _check_days(value: str, source: str) -> str:
     if value != FOREVER and days_of(value) is None:
         raise SettingsError(
-            f"{value!r} is not a valid keep_frames.", 'Use "forever", or a time such as "90 days".'
+            f"{source}: {value[:80]!r} is not valid.", 'Use "forever", or a time such as "90 days".'
         )
     return value
 
 
-def _check_key(text: str) -> str:
+def _check_key(text: str, source: str) -> str:
     """Return a valid key, or "" for none. Errors never show the key, not even a wrong one."""
     key = text.strip()
     if not key:
         return ""
     if not all("!" <= char <= "~" and char not in "\"'" for char in key):
         raise SettingsError(
-            "The API key contains an invalid character (a space, a quote or a line break).",
+            f"{source}: the API key contains an invalid character (a space, a quote or a line break).",
             "Copy only the key.",
         )
     if not 8 <= len(key) <= 512:
-        raise SettingsError("The API key is too short or too long.", "Copy it again from the dashboard.")
+        raise SettingsError(
+            f"{source}: the API key is too short or too long.", "Copy it again from the dashboard."
+        )
     return key
 
 

@@ -185,6 +185,24 @@ def test_a_wrong_key_is_refused_and_never_shown(key: str) -> None:
     assert key not in caught.value.summary + caught.value.hint
 
 
+@pytest.mark.parametrize(
+    ("file", "environ", "source"),
+    [
+        ("", {"HANDINGER_BUDGET": "hihg"}, "HANDINGER_BUDGET: 'hihg'"),
+        ("budget = 'hihg'", {"HANDINGER_GENERATION": "workers"}, "config.toml, budget: 'hihg'"),
+        ("", {"HANDINGER_GENERATION": "task"}, "HANDINGER_GENERATION"),
+        ("density = 'x'", {}, "config.toml, density"),
+        ("keep_frames = '0 days'", {}, "config.toml, keep_frames"),
+        ("api_key = 'tiny'", {}, "config.toml, api_key: the API key"),
+        ("api_key = 'hdg_live_0123456'", {"HANDINGER_API_KEY": "tiny"}, "HANDINGER_API_KEY: the API key"),
+    ],
+)
+def test_an_invalid_value_names_where_it_comes_from(file: str, environ: dict[str, str], source: str) -> None:
+    with pytest.raises(SettingsError) as caught:
+        load(Flags(), environ, file)
+    assert caught.value.summary.startswith(source)
+
+
 def test_white_space_around_a_key_is_removed() -> None:
     assert settled(HANDINGER_API_KEY=f"  {KEY}\n").key.reveal() == KEY
 
