@@ -274,7 +274,7 @@ def end_early(problem: BaseException, words: Sequence[str], args: argparse.Names
         say(f"handinger-tui: {problem.message}")
         say(problem.hint)
         # The SystemExit of argparse propagates. With --raw on a terminal no object is printed.
-        if _is_turn(words) and not ("--raw" in words and sys.stdout.isatty()):
+        if not ("--raw" in words and sys.stdout.isatty()):
             fault = Fault(ErrorKind.SETTINGS, problem.message, may_have_been_charged=False)
             _put_object(words, args, fault)
             sys.stdout.flush()

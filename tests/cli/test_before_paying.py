@@ -285,7 +285,18 @@ def test_a_failed_attach_prints_one_object(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "argv", [("sessions", "show", "none"), ("files", "get", "w1"), ("costs", "--since", "x")]
+    "argv",
+    [
+        ("sessions", "show", "none"),
+        ("files", "get", "w1"),
+        ("costs", "--since", "x"),
+        # Of the command line itself, too.
+        ("sessions", "show"),
+        ("files", "get"),
+        ("costs", "--by", "x"),
+        ("email",),
+        ("replay", "--speed", "x", "ses_1"),
+    ],
 )
 def test_other_commands_report_failures_in_json(argv: tuple[str, ...], tmp_path: Path) -> None:
     ran = run(*argv, "--json", home=tmp_path)
