@@ -124,6 +124,8 @@ def _limit_object(gauge: Gauge) -> JsonObject:
         "reserved": decimal_text(gauge.reserved),
         "free": decimal_text(gauge.free),
         "running": gauge.running,
+        "assumed": decimal_text(gauge.assumed),
+        "unknown": gauge.unknown,
         "unmeasured": gauge.unmeasured,
         "reported": gauge.reported,
         "approximate": gauge.approximate or gauge.spent.doubtful,

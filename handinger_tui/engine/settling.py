@@ -357,9 +357,9 @@ class TurnSettler:
     async def end_without_worker(self, worker_id: str) -> None:
         """End the open turns of a worker that the service does not know, once the recovery window is over.
 
-        They end as unknown: their amounts stay unknown and they reserve nothing, since their end cannot be
-        read. A turn that would have begun the worker, and that the service never accepted, ends as not
-        delivered. A later reading still settles them if the worker exists again.
+        They end as unknown, since their end cannot be read. A turn that would have begun the worker, and that
+        the service never accepted, ends as not delivered. A later reading still settles them if the worker
+        exists again.
 
         Raises:
             LedgerError
@@ -381,8 +381,6 @@ class TurnSettler:
                 record.settle(TurnStatus.UNKNOWN, NO_SUCH_WORKER)
             self._unclosed.add(turn.turn_id)
         await self.close_ended()
-        for turn in missing:
-            await self._log.release_turn(turn.turn_id)
 
     async def take_over(self, orders: Iterable[TurnRequest]) -> dict[str, list[Frame]]:
         """Make turns of programs that have ended our own, except those that another program has claimed.

@@ -2,7 +2,8 @@
 
 Turns under way reserve what they will probably cost, so that several programs share one limit: the 90th
 percentile of what turns of their worker at their budget cost. For a new worker, turns of other workers are
-used if there are enough of them. Otherwise a turn reserves all that remains of each limit.
+used if there are enough of them. Otherwise a turn reserves all that remains of each limit. A turn that ends
+with an unknown amount keeps its reservation until the amount is known.
 """
 
 from __future__ import annotations
@@ -34,28 +35,30 @@ from handinger_tui.core.money.limits import (
     gauges,
 )
 from handinger_tui.core.money.spending import LOCAL, ChargeFilter, SpendingSums, midnight_ms
-from handinger_tui.core.money.typical_cost import ENOUGH
+from handinger_tui.core.money.typical_cost import ENOUGH, TypicalCost
 from handinger_tui.core.turns.session import Session
-from handinger_tui.core.turns.turn import TurnRequest, TurnStatus
+from handinger_tui.core.turns.turn import LIVE, TurnRequest, TurnStatus
 from handinger_tui.ledger.charges import PLACES, amount_in, rises
 from handinger_tui.ledger.grouping import condition, day_at, spent, typical_cost
-from handinger_tui.ledger.sql import Care, Row, one_moment, pack, scaled, split, transaction, unpack
+from handinger_tui.ledger.sql import Care, Cell, Row, one_moment, pack, scaled, split, transaction, unpack
 
 if TYPE_CHECKING:
     from handinger_tui.core.stream import Snapshot, Usage
     from handinger_tui.core.turns.turn import Turn
     from handinger_tui.ledger.database import Database
 
+
 # -- reservations ------------------------------------------------------------------------
-DOUBT_MS: Final = 3_600_000
-"""A turn in doubt keeps its reservation for an hour only: its end may never be found out."""
-
-
 class Reservation(Struct, frozen=True):
-    """What a turn reserves beyond its cost so far; None: all that remains of a limit."""
+    """What a turn reserves beyond its cost so far; None: all that remains of a limit.
+
+    `ended`: it does not run any longer. `reported`: the units in which its amount is known.
+    """
 
     usd: Decimal | None
     credits: Decimal | None
+    ended: bool = False
+    reported: frozenset[Unit] = frozenset()
 
     def amount(self, unit: Unit, credit_usd: Decimal | None) -> Decimal | None:
         """The amount in one unit. `credit_usd`: the price of a credit in USD, where the user set one."""
@@ -65,17 +68,29 @@ class Reservation(Struct, frozen=True):
             return EXACT.multiply(self.credits, credit_usd)
         return self.usd
 
+    def counts(self, unit: Unit, credit_usd: Decimal | None) -> bool:
+        """Whether it reserves anything in a unit: it runs, or its amount is unknown although it is usual."""
+        if not self.ended:
+            return True
+        is_priced = unit is Unit.USD and credit_usd is not None and Unit.CREDITS in self.reported
+        is_usual = not self.reported or self.amount(unit, credit_usd) is not None
+        return is_usual and unit not in self.reported and not is_priced
+
 
 def reservation_of(connection: sqlite3.Connection, session: Session, order: TurnRequest) -> Reservation:
     """What a turn that starts now reserves: None in a unit in which it has no cost history."""
     # The local worker ends with its program: its next turn is that of a new worker.
     worker_id = order.worker_id or session.worker_id
     typical = typical_cost(connection, worker_id, order.budget or "", simulated=session.base_url == LOCAL)
-    spreads = (typical.usd, typical.credits)
     if not typical.everywhere:
-        return Reservation(*(one.p90 for one in spreads))
-    is_new = worker_id is None
-    return Reservation(*(one.p90 if is_new and one.counted >= ENOUGH else None for one in spreads))
+        return Reservation(typical.usd.p90, typical.credits.p90)
+    return _of_others(typical) if worker_id is None else Reservation(None, None)
+
+
+def _of_others(typical: TypicalCost) -> Reservation:
+    """What a turn reserves by the turns of other workers, from `ENOUGH` on."""
+    usd, credited = (one.p90 if one.counted >= ENOUGH else None for one in (typical.usd, typical.credits))
+    return Reservation(usd, credited)
 
 
 def reserve(connection: sqlite3.Connection, turn_id: str, amounts: Reservation) -> None:
@@ -91,22 +106,46 @@ def release(connection: sqlite3.Connection, turn_id: str) -> None:
     connection.execute("DELETE FROM reservations WHERE turn_id = ?", (pack(turn_id),))
 
 
-def reserved(connection: sqlite3.Connection, which: ChargeFilter, now_ms: int) -> list[Reservation]:
-    """The reservations at `now_ms` of the turns that match `which`."""
+_RELEASE_REPORTED: Final = """
+    DELETE FROM reservations WHERE turn_id = :turn_id AND EXISTS (
+        SELECT 1 FROM turn_totals t
+         WHERE t.turn_id = :turn_id AND told & 3
+           AND (told & 1 OR reserved_pico IS NULL) AND (told & 2 OR reserved_micro IS NULL))
+"""
+
+
+def release_reported(connection: sqlite3.Connection, turn_id: str) -> None:
+    """Delete the reservation of a turn if its amounts are known in the units that are usual."""
+    connection.execute(_RELEASE_REPORTED, {"turn_id": pack(turn_id)})
+
+
+_RUNNING: Final = ", ".join(f"'{status}'" for status in sorted({*LIVE, TurnStatus.RUNNING}))
+
+
+def reserved(connection: sqlite3.Connection, which: ChargeFilter) -> list[Reservation]:
+    """The reservations of the turns that match `which`."""
     where, cells = condition(which)
     # CROSS JOIN keeps this order: few turns have a reservation, and a month may have very many turns.
     sql = (
-        "SELECT reserved_pico, reserved_micro, usd_pico, micro_credits"
-        f" FROM reservations CROSS JOIN turn_totals USING (turn_id) {where} {'AND' if where else 'WHERE'}"
-        f" (status <> '{TurnStatus.UNKNOWN}' OR at_ms >= :doubted_since_ms)"
+        "SELECT reserved_pico, reserved_micro, usd_pico, micro_credits, told, budget, simulated,"
+        f" status NOT IN ({_RUNNING}) AS ended"
+        f" FROM reservations CROSS JOIN turn_totals USING (turn_id) {where}"
     )
-    cells["doubted_since_ms"] = now_ms - DOUBT_MS
-    return [
-        Reservation(
-            _remaining(row, "reserved_pico", "usd_pico"), _remaining(row, "reserved_micro", "micro_credits")
-        )
-        for row in connection.execute(sql, cells)
-    ]
+    turns, histories = [], dict[tuple[Cell, Cell], Reservation]()
+    for row in connection.execute(sql, cells).fetchall():
+        reported = frozenset(unit for bit, unit in enumerate(Unit) if row["told"] >> bit & 1)
+        usd = _remaining(row, "reserved_pico", "usd_pico")
+        credited = _remaining(row, "reserved_micro", "micro_credits")
+        turn = Reservation(usd, credited, bool(row["ended"]), reported)
+        if turn.ended and usd is None and credited is None and not reported:
+            # There was no cost history when it started; there may be one by now.
+            level = row["budget"], row["simulated"]
+            if level not in histories:
+                typical = typical_cost(connection, None, unpack(level[0] or ""), simulated=bool(level[1]))
+                histories[level] = replace(_of_others(typical), ended=True)
+            turn = histories[level]
+        turns.append(turn)
+    return turns
 
 
 def _remaining(row: Row, column: str, spent_column: str) -> Decimal | None:
@@ -118,20 +157,26 @@ def _remaining(row: Row, column: str, spent_column: str) -> Decimal | None:
 
 def with_reservations(gauge: Gauge, turns: Iterable[Reservation], credit_usd: Decimal | None) -> Gauge:
     """`gauge` with what `turns` have reserved."""
-    unit, by_price = gauge.limit.unit, False
-    sum_reserved, running, unmeasured = Decimal(0), 0, 0
-    for turn in turns:
-        amount = turn.amount(unit, credit_usd)
-        running += 1
-        unmeasured += amount is None
-        sum_reserved = EXACT.add(sum_reserved, amount or Decimal(0))
-        by_price = by_price or (unit is Unit.USD and turn.usd is None and amount is not None)
+    unit = gauge.limit.unit
+    # A limit of a turn is that of the newest one: what that reserves while it runs does not count.
+    counted = [
+        turn
+        for turn in turns
+        if turn.counts(unit, credit_usd) and (turn.ended or gauge.limit.scope is not Scope.TURN)
+    ]
+    running = [turn.amount(unit, credit_usd) for turn in counted if not turn.ended]
+    unknown = [turn.amount(unit, credit_usd) for turn in counted if turn.ended]
+    is_by_price = unit is Unit.USD and any(
+        turn.usd is None and turn.amount(unit, credit_usd) is not None for turn in counted
+    )
     return replace(
         gauge,
-        reserved=sum_reserved,
-        running=running,
-        unmeasured=unmeasured,
-        approximate=gauge.approximate or by_price,
+        reserved=total(running).value or Decimal(0),
+        running=len(running),
+        unknown=len(unknown),
+        assumed=total(unknown).value or Decimal(0),
+        unmeasured=[*running, *unknown].count(None),
+        approximate=gauge.approximate or is_by_price,
     )
 
 
@@ -306,17 +351,14 @@ class LimitUsage:
         totals = {(scope, Unit.USD): one.usd for scope, one in sums.items()}
         totals |= {(scope, Unit.CREDITS): one.credits for scope, one in sums.items()}
         unreported = unreported_units(connection, session.base_url)
-        # A limit of a turn is that of the newest one: what others reserve does not count there.
-        reserved_by = {
-            scope: reserved(connection, filters[scope], rules.now_ms()) for scope in scopes - {Scope.TURN}
-        }
+        reserved_by = {scope: reserved(connection, filters[scope]) for scope in scopes}
         result = []
         for gauge in gauges(limits, totals):
             scope, unit = gauge.limit.scope, gauge.limit.unit
             price = rules.credit_usd if unit is Unit.USD else None
             priced = gauge if price is None else _with_price(connection, gauge, filters[scope], price)
             is_reported = unit not in unreported or (price is not None and Unit.CREDITS not in unreported)
-            turns = reserved_by.get(scope, ())
+            turns = reserved_by[scope]
             result.append(with_reservations(replace(priced, reported=is_reported), turns, price))
         return tuple(result)
 
@@ -487,7 +529,7 @@ def _worker_total(session: Session) -> tuple[Snapshot, int] | None:
 
 def _larger(ours: Total, reported: Decimal | None, turns_since: int) -> Total:
     """The larger sum. The gaps of the worker's own total are only the turns after it was read."""
-    if reported is None or (ours.value is not None and ours.value > reported):
+    if reported is None or (ours.value is not None and ours.value >= reported):
         return ours
     return Total(reported, turns_since, ours.doubtful)
 

@@ -366,8 +366,8 @@ FOURTH: Final = (
 
 
 # The fifth migration: what turns under way will probably take, and limits of a week and a month.
-# A row of `reservations` exists from the start of a turn until its end is known. NULL: the turn has no cost
-# history in that unit, and reserves all that is left of a limit.
+# A row of `reservations` exists from the start of a turn until its amount is known. NULL: the turn has no
+# cost history in that unit, and reserves all that is left of a limit.
 FIFTH: Final = (
     """
     CREATE TABLE reservations (

@@ -332,10 +332,12 @@ def close_turn(
         _put_position(connection, turn)
         if turn.status not in LIVE:
             store_compact_frames(connection, turn.turn_id)
-            # A local worker ends with its program: the end of a turn that still ran then cannot be read.
-            if turn.status not in UNDECIDED or session.base_url == LOCAL:
+            # A local worker ends with its program: the amount of a turn that still ran then cannot be read.
+            if turn.status in FREE or session.base_url == LOCAL:
                 limits.release(connection, turn.turn_id)
         write_charges(connection, session, cache)
+        if turn.status not in LIVE and turn.status not in UNDECIDED:
+            limits.release_reported(connection, turn.turn_id)
 
 
 def move_last(connection: sqlite3.Connection, turn_ids: Sequence[str]) -> None:

@@ -93,7 +93,8 @@ def test_gaps_change_the_words_and_not_the_state(spent: Decimal, missing: int) -
     assert f" + {plural(missing, 'turn')} unknown of " in spent_text(gappy)
 
 
-def test_an_unknown_amount_is_neither_zero_nor_a_reason_to_block() -> None:
+def test_what_is_unknown_alone_uses_up_no_limit() -> None:
+    """What it may have used up is a matter of reservations."""
     sample = gauge(None, missing=3)
     assert sample.state is GaugeState.BELOW
     assert blocking([sample]) is None
@@ -224,6 +225,14 @@ def in_use(
         (gauge(None, "2", missing=1), "$2.00 of $2.00 left"),
         (replace(gauge(None, "2", missing=1), reported=False), "a limit of $2.00 cannot be enforced"),
         (replace(in_use("0.9", "2", "0.5", 2), approximate=True), "~$0.60 of $2.00 left, 2 running"),
+        (
+            replace(in_use("0.9", "2", "0.5", 2), unknown=1, assumed=Decimal("0.2")),
+            "$0.40 of $2.00 left, 2 running, 1 of unknown cost",
+        ),
+        (
+            replace(in_use("0.9", "2", running=0, unmeasured=1), unknown=1),
+            "none of $2.00 left, 1 of unknown cost without cost history",
+        ),
     ],
 )
 def test_the_free_amount_in_words(sample: Gauge, text: str) -> None:
@@ -248,6 +257,15 @@ UNKNOWN: dict[Unit, Decimal | None] = {Unit.USD: None, Unit.CREDITS: None}
         (in_use("1", "2", "1"), UNKNOWN, LimitReserved),
         (in_use("0", "2", "0", unmeasured=1), USUALLY_1, LimitUnmeasured),
         (replace(gauge("0", "2"), reported=False), USUALLY_1, LimitUnmeasured),
+        # An ended turn of unknown cost leaves room as long as what it usually costs does.
+        (replace(gauge("0.5", "2", missing=1), unknown=1, assumed=Decimal("1.4")), USUALLY_1, None),
+        (
+            replace(gauge("0.5", "2", missing=1), unknown=1, assumed=Decimal("1.5")),
+            USUALLY_1,
+            LimitUnmeasured,
+        ),
+        (replace(gauge("0.5", "2", missing=1), unknown=1, unmeasured=1), USUALLY_1, LimitUnmeasured),
+        (replace(in_use("0", "2", "0.5"), unknown=1, assumed=Decimal(1)), USUALLY_1, LimitReserved),
     ],
 )
 def test_which_turns_may_start(
@@ -263,6 +281,10 @@ def test_which_turns_may_start(
 
 
 def test_consent_to_exceed_one_limit_keeps_the_others() -> None:
+    unknown = replace(in_use("0", "2", "0.5"), unknown=2, assumed=Decimal(9))
+    with pytest.raises(LimitUnmeasured, match="cost of 2 earlier turns is unknown"):
+        check_start([unknown], USUALLY_1)
+    check_start([unknown], USUALLY_1, StartPolicy.UNMEASURED)
     unmeasured = in_use("0", "2", "1.5", 2, 1)
     with pytest.raises(LimitUnmeasured):
         check_start([unmeasured], UNKNOWN)

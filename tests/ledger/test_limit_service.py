@@ -127,6 +127,7 @@ async def test_the_total_of_the_worker_counts_if_it_is_higher(ledger: Ledger) ->
         (snapshot_of(9, points=7), Total(Decimal(9))),
         (snapshot_of(9, busy=True), Total(Decimal(9), 1)),
         (snapshot_of(1), Total(Decimal(2), 1)),
+        (snapshot_of(2), Total(Decimal(2), 1)),
         (snapshot_of(None, points=7), Total(Decimal(2), 1)),
     ):
         assert (await by_scope(service, ours(of(1, snapshot=reported))))["worker"] == expected

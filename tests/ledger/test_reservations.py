@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from handinger_tui.core.amounts import Total
 from handinger_tui.core.errors import LedgerError
@@ -29,7 +30,7 @@ from handinger_tui.core.money.limits import (
 from handinger_tui.core.stream import Frame, Framing, Marker
 from handinger_tui.core.turns.fold import fold
 from handinger_tui.core.turns.session import put_turn
-from handinger_tui.core.turns.turn import Turn
+from handinger_tui.core.turns.turn import Turn, TurnStatus
 from handinger_tui.ledger.ledger import Ledger
 from handinger_tui.ledger.limits import LimitRules
 from tests.ledger.raw_rows import DAY_MS, NOON_MS, cells, old_file, put, put_in
@@ -127,8 +128,8 @@ async def test_the_partial_cost_of_a_running_turn_is_not_counted_twice(tmp_path:
         assert current.free == Decimal("1.5")
 
 
-@pytest.mark.parametrize("status", ["completed", "failed", "running", "unknown"])
-async def test_a_reservation_ends_with_the_settled_turn(tmp_path: Path, status: str) -> None:
+@pytest.mark.parametrize("status", ["completed", "failed", "running", "unknown", "rejected"])
+async def test_a_turn_without_an_amount_keeps_its_reservation(tmp_path: Path, status: str) -> None:
     async with opened(tmp_path / "h.db", zone=UTC) as ledger:
         limited(ledger, DAY)
         kept = session(base_url=HERE)
@@ -144,7 +145,76 @@ async def test_a_reservation_ends_with_the_settled_turn(tmp_path: Path, status: 
         assert loaded is not None
         assert (await gauge(ledger)).running == 1
         await ledger.close_turn(loaded, "turn_1")
-        assert (await gauge(ledger)).running == (status in {"running", "unknown"})
+        now = await gauge(ledger)
+        assert now.running == (status == "running")
+        assert now.unknown == (status not in {"running", "rejected"})
+        if status == "rejected":
+            await start(ledger, 2)
+            return
+        with pytest.raises(LimitUnmeasured):
+            await start(ledger, 2)
+        await start(ledger, 2, StartPolicy.UNMEASURED)
+
+
+async def gap(ledger: Ledger, number: int, **members: Any) -> None:
+    """Start a turn that ends without an amount."""
+    await start(ledger, number, StartPolicy.UNMEASURED)
+    row = cells(f"n{number}", "correction", budget="low", base_url=HERE, **members)
+    await put_in(ledger, {"status": "failed", "final": 0, **row} | members)
+
+
+async def test_an_ended_turn_of_unknown_cost_counts_as_what_it_usually_costs(tmp_path: Path) -> None:
+    """Unknown is not zero: two such turns may have used up what two turns usually cost."""
+    async with opened(tmp_path / "h.db", zone=UTC) as ledger:
+        limited(ledger, DAY)
+        await put_in(ledger, *history(3, 1))
+        for number in (1, 2):
+            await gap(ledger, number)
+        now = await gauge(ledger)
+        assert (now.unknown, now.assumed, now.running, now.spent) == (2, Decimal(2), 0, Total(None, 2))
+        assert free_text(now) == "$0.50 of $2.50 left, 2 of unknown cost"
+        await gap(ledger, 3)
+        message = r"The cost of 3 earlier turns is unknown, so the daily limit of \$2\.50 may be used up"
+        with pytest.raises(LimitUnmeasured, match=message):
+            await start(ledger, 4)
+        # Their amounts become known.
+        for number in (1, 2, 3):
+            figures = {"usd_pico": USD // 10, "status": "completed", "final": 1}
+            await put_in(ledger, cells(f"n{number}", "correction", base_url=HERE, budget="low", **figures))
+        assert (await gauge(ledger)).unknown == 0
+        await start(ledger, 4)
+
+
+async def test_a_gap_without_history_counts_by_what_turns_cost_later(tmp_path: Path) -> None:
+    async with opened(tmp_path / "h.db", zone=UTC) as ledger:
+        limited(ledger, DAY)
+        await gap(ledger, 1)
+        with pytest.raises(LimitUnmeasured, match="cost of 1 earlier turn is unknown"):
+            await start(ledger, 2)
+        await put_in(ledger, *history(5, 1, worker_id="wrk_9"))
+        assert ((await gauge(ledger)).assumed, (await gauge(ledger)).unmeasured) == (Decimal(1), 0)
+        await start(ledger, 2)
+
+
+async def test_a_unit_that_was_never_reported_is_no_gap_of_a_turn_whose_credits_are_known(
+    tmp_path: Path,
+) -> None:
+    async with opened(tmp_path / "h.db", zone=UTC) as ledger:
+        limited(ledger, DAY)
+        await gap(ledger, 1, micro_credits=5, status="completed", final=1)
+        assert (await gauge(ledger)).unknown == 0
+
+
+async def test_a_limit_of_a_turn_asks_where_the_newest_turn_has_no_amount(tmp_path: Path) -> None:
+    async with opened(tmp_path / "h.db", zone=UTC) as ledger:
+        limited(ledger, Limit(Scope.TURN, Unit.USD, Decimal("0.5")))
+        await put_in(ledger, *history(3, 1))
+        await gap(ledger, 1)
+        loaded = await ledger.load("ses_n1")
+        assert loaded is not None
+        ended = replace(Turn(loaded.turns[0].order), status=TurnStatus.FAILED)
+        (now,) = await ledger.limits.gauges(put_turn(loaded, ended))
+        assert (now.unknown, now.assumed, now.free) == (1, Decimal(1), Decimal(0))
 
 
 async def test_every_program_counts_the_reservations_of_the_others(tmp_path: Path) -> None:

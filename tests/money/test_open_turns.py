@@ -76,7 +76,7 @@ LATER = {"HANDINGER_RECOVERY_WINDOW": "0.1"}
 
 
 @pytest.mark.parametrize("killed", [False, True])
-def test_a_worker_that_no_longer_exists_leaves_a_gap_and_blocks_nothing(
+def test_a_worker_that_no_longer_exists_leaves_a_gap_that_limits_count(
     service: PaidService, tmp_path: Path, *, killed: bool
 ) -> None:
     person = Person(service, tmp_path)
@@ -103,8 +103,12 @@ def test_a_worker_that_no_longer_exists_leaves_a_gap_and_blocks_nothing(
     (session,) = [one for one in person.json_of("sessions")["sessions"] if one["worker_id"]]
     assert (session["last_status"], session["unpriced_turns"]) == ("unknown", 1)
     shown = person.json_of("-p", "next", "--dry-run", **LIMIT)
-    assert [(one["running"], one["missing_turns"]) for one in shown["limits"]] == [(0, 1)]
-    assert person.run("-p", "two", **LIMIT).code == 0
+    counts = [(one["running"], one["unknown"], one["missing_turns"]) for one in shown["limits"]]
+    assert counts == [(0, 1, 1)]
+    refused = person.run("-p", "two", **LIMIT)
+    assert (refused.code, len(service.posts)) == (5, 1)
+    assert "The cost of 1 earlier turn is unknown, so the daily limit of $5.00 may be used up." in refused.err
+    assert person.run("-p", "two", "--allow-unmeasured", **LIMIT).code == 0
     # Unknown is not zero: if the worker exists again, its reading counts.
     service.workers |= workers
     service.finish()

@@ -2,7 +2,8 @@
 
 A limit never stops a running turn, since the API has no request for that. The program warns once at 80%; at
 100% it sends nothing until the user raises the limit. Running turns reserve their probable cost, so that
-several programs that start at the same time do not use the same free amount.
+several programs that start at the same time do not use the same free amount. Ended turns of unknown cost keep
+their reservation.
 """
 
 from __future__ import annotations
@@ -109,20 +110,29 @@ class Gauge(Struct, frozen=True):
     """The probable cost of running turns beyond what they have cost so far."""
     running: int = 0
     """How many turns that count for the limit are running, in any program."""
+    unknown: int = 0
+    """How many ended turns of unknown cost count for it."""
+    assumed: Decimal = Decimal(0)
+    """The probable cost of those turns."""
     unmeasured: int = 0
-    """How many of these have no cost history: each of them reserves the complete remainder."""
+    """How many of both have no cost history: each of them reserves the complete remainder."""
     reported: bool = True
     """Whether the service reported this unit in its last turns; otherwise the limit cannot be enforced."""
     approximate: bool = False
-    """A part of `reserved` is credits at the price that the user set."""
+    """A part of `reserved` or `assumed` is credits at the price that the user set."""
 
     @property
     def free(self) -> Decimal:
-        """What a turn may still cost: the limit without what is spent and reserved."""
+        """What a turn may still cost: the limit without what is spent, reserved and assumed."""
         if self.unmeasured:
             return Decimal(0)
         remaining = EXACT.subtract(self.limit.amount, self.spent.value or Decimal(0))
-        return max(Decimal(0), EXACT.subtract(remaining, self.reserved))
+        return max(Decimal(0), EXACT.subtract(remaining, EXACT.add(self.reserved, self.assumed)))
+
+    @property
+    def has_reservations(self) -> bool:
+        """Whether less may be left than what is spent shows."""
+        return bool(self.running or self.unknown)
 
     @property
     def state(self) -> GaugeState:
@@ -156,7 +166,7 @@ class StartPolicy(StrEnum):
     MEASURED = "measured"
     """Only if all limits will probably hold."""
     UNMEASURED = "unmeasured"
-    """Also if that is unknown: a unit is not reported, or a turn without cost history runs."""
+    """Also if that is unknown: a unit is not reported, or turns of unknown cost may have used it up."""
 
 
 class LimitReached(HandingerError):
@@ -199,16 +209,20 @@ def check_start(
     Raises:
         LimitReached: a limit is used up.
         LimitReserved: running turns leave too little.
-        LimitUnmeasured: a unit is not reported, or a turn without cost history runs.
+        LimitUnmeasured: a unit is not reported, a turn without cost history runs, or ended turns of unknown
+            cost may have used a limit up.
     """
     reached = blocking(gauges)
     if reached is not None:
         raise LimitReached(reached)
     for gauge in sorted(gauges, key=_width, reverse=True):
-        if start is StartPolicy.MEASURED and (gauge.unmeasured or not gauge.reported):
+        certain = gauge
+        if start is StartPolicy.UNMEASURED:
+            certain = replace(gauge, unmeasured=0, assumed=Decimal(0))
+        elif not gauge.reported or gauge.unmeasured or (gauge.unknown and not gauge.free):
             raise LimitUnmeasured(gauge)
         if gauge.running:
-            need, free = needed.get(gauge.limit.unit), replace(gauge, unmeasured=0).free
+            need, free = needed.get(gauge.limit.unit), certain.free
             if not free or (need is not None and need > free):
                 raise LimitReserved(gauge, need)
 
@@ -293,17 +307,18 @@ def spent_text(gauge: Gauge) -> str:
 
 
 def free_text(gauge: Gauge) -> str:
-    """Like "$0.60 of $2.00 left, 2 running", "none of $2.00 left, 1 running without cost history"."""
+    """Like "$0.60 of $2.00 left, 2 running, 1 of unknown cost", "none of $2.00 left, 1 running"."""
     unit, limit = gauge.limit.unit, exact_text(gauge.limit.amount, gauge.limit.unit)
     if not gauge.reported:
         return f"a limit of {limit} cannot be enforced"
     about = doubt_mark(gauge.approximate or gauge.spent.doubtful)
     free = f"{about}{amount_text(gauge.free, unit).partition(' ')[0]}" if gauge.free else "none"
+    turns = [(gauge.running, "running"), (gauge.unknown, "of unknown cost")]
+    counts = [f", {count:,} {word}" for count, word in turns if count]
     history = "" if not gauge.unmeasured else f", {gauge.unmeasured:,} of them without cost history"
-    if gauge.unmeasured == gauge.running:
+    if gauge.unmeasured == gauge.running + gauge.unknown:
         history = " without cost history" if gauge.unmeasured else ""
-    running = f", {gauge.running:,} running{history}" if gauge.running else ""
-    return f"{free} of {limit} left{running}"
+    return f"{free} of {limit} left{''.join(counts)}{history}"
 
 
 def unmeasured_text(gauge: Gauge) -> str:
@@ -313,6 +328,9 @@ def unmeasured_text(gauge: Gauge) -> str:
     if not gauge.reported:
         unit = "USD" if limit.unit is Unit.USD else "credits"
         return f"The service did not report {unit} in the last turns, so {name} cannot be enforced."
+    if gauge.unknown:
+        turns = plural(gauge.unknown, "earlier turn")
+        return f"The cost of {turns} is unknown, so {name} may be used up."
     have = "has" if gauge.unmeasured == 1 else "have"
     turns = f"{plural(gauge.unmeasured, 'running turn')} {have} no cost history"
     return f"{turns}, so everything left of {name} is reserved."

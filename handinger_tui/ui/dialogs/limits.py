@@ -240,8 +240,8 @@ class RaiseLimit(Dialog[Decimal]):
             consequence = f"Session: “{self._about}”. Nothing was sent."
         simulated = " Simulated: the local worker does not charge real money." if self._simulated else ""
         hint = "" if self._raisable else f"\n\n{raise_hint(self._gauge.limit)}"
-        # While turns run the gauge says what is left.
-        is_in_meter = self._gauge.state is GaugeState.REACHED or self._gauge.running
+        # Beside reservations the gauge says what is left.
+        is_in_meter = self._gauge.state is GaugeState.REACHED or self._gauge.has_reservations
         free = "" if is_in_meter else f"{free_text(self._gauge)}.\n\n"
         return f"{free}{consequence} {STILL}{simulated}{hint}"
 

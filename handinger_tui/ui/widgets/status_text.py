@@ -53,7 +53,7 @@ def bar(gauge: Gauge, width: int = BAR) -> Content:
 
 
 def gauge_lines(gauge: Gauge) -> Content:
-    """Name, bar and origin of the limit, the amounts, and what is left while turns run, a line each."""
+    """Name, bar and origin of the limit, the amounts, and what is left beside reservations, a line each."""
     limit, style = gauge.limit, STYLE[gauge.state]
     origin = f" · {SET_BY[limit.origin]}" if SET_BY[limit.origin] else ""
     first = Content.assemble(
@@ -63,7 +63,7 @@ def gauge_lines(gauge: Gauge) -> Content:
         (f" {WORD[gauge.state]}".rstrip(), f"bold {style}"),
         (origin, "$text-muted"),
     )
-    amounts = [spent_text(gauge), *([free_text(gauge)] if gauge.running else [])]
+    amounts = [spent_text(gauge), *([free_text(gauge)] if gauge.has_reservations else [])]
     return Content("\n").join([first, *(Content.styled(f"  {text}", "$foreground") for text in amounts)])
 
 

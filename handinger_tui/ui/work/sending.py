@@ -213,7 +213,7 @@ class SendFlow:
         self, submission: Submission, stop: LimitReached, start: StartPolicy, *, first: bool
     ) -> StartPolicy | None:
         """How to send after a limit forbade it; None: not at all."""
-        if first and stop.gauge.running:
+        if first and stop.gauge.has_reservations:
             # The turn in the way may be one of a program that crashed, or of an earlier detach.
             await self._controller.settle_open_turns()
             return start
