@@ -183,16 +183,10 @@ def read_moment(text: str, now: datetime, zone: tzinfo | None) -> datetime:
         moment = datetime.fromisoformat(
             f"{day or local.date()}T{time:0>{8 if time.count(':') > 1 else 5}}{(offset or '').upper()}"
         )
-        if moment.tzinfo is None:
-            moment = _localized(moment, zone)
-        if day is None and moment <= now:
-            moment = (
-                _localized(moment.replace(tzinfo=None) + timedelta(days=1), zone)
-                if offset is None
-                else moment + timedelta(days=1)
-            )
-        moment = moment.astimezone(UTC)
-    except (ValueError, OverflowError):
+        if day is None and _in_utc(moment, zone) <= now:
+            moment += timedelta(days=1)
+        moment = _in_utc(moment, zone)
+    except (ValueError, OverflowError, OSError):
         raise SettingsError(
             f"“{clean_line(text, 40)}” is not a date and time. Nothing was sent.",
             "Use 2027-01-15 09:00 (local time), 2027-01-15T09:00Z, or 09:00.",
@@ -204,9 +198,11 @@ def read_moment(text: str, now: datetime, zone: tzinfo | None) -> datetime:
     return moment
 
 
-def _localized(moment: datetime, zone: tzinfo | None) -> datetime:
-    """A naive time as a time in `zone`."""
-    return moment.astimezone() if zone is None else moment.replace(tzinfo=zone)
+def _in_utc(moment: datetime, zone: tzinfo | None) -> datetime:
+    """A moment in UTC; one without a zone is in `zone`. A time that clocks skip moves on with them."""
+    # Not `astimezone` of a time without a zone: one that clocks skip would move back.
+    local = moment if moment.tzinfo else moment.replace(tzinfo=zone)
+    return datetime.fromtimestamp(local.timestamp(), UTC)
 
 
 def read_cron(text: str, now: datetime) -> str:

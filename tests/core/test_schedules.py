@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+import time
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -26,6 +28,7 @@ from handinger_tui.core.schedules import (
     price_of,
     price_sentences,
     price_tag,
+    read_moment,
     read_request,
     rule_text,
     run_text,
@@ -34,6 +37,9 @@ from handinger_tui.core.schedules import (
     runs_text,
     short_price_tag,
 )
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 BERLIN = ZoneInfo("Europe/Berlin")
 NOW = datetime(2026, 11, 27, 12, 0, tzinfo=UTC)
@@ -195,3 +201,33 @@ def test_texts_of_the_service_are_cleaned() -> None:
     shown = rule_text(None, "\x1b[31mred\u202e\n")
     assert shown.isprintable()
     assert "\x1b" not in rule_text(Cron("\x1b[2J * * * *"))
+
+
+@pytest.fixture(params=["the machine", "a zone"])
+def zone(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[ZoneInfo | None]:
+    """Berlin, as the zone of the machine or by its name."""
+    with monkeypatch.context() as patched:
+        patched.setenv("TZ", BERLIN.key)
+        time.tzset()
+        yield None if request.param == "the machine" else BERLIN
+    time.tzset()
+
+
+@pytest.mark.skipif(not hasattr(time, "tzset"), reason="this system cannot be moved to another zone")
+@pytest.mark.parametrize(
+    ("at", "now", "moment"),
+    [
+        # Clocks skip 02:00 to 03:00 on 2026-03-29.
+        ("2026-03-29 02:30", "2026-03-28T12:00Z", "2026-03-29T01:30Z"),
+        ("02:30", "2026-03-28T12:00Z", "2026-03-29T01:30Z"),
+        ("02:30", "2026-03-29T12:00Z", "2026-03-30T00:30Z"),
+        ("01:30", "2026-03-29T12:00Z", "2026-03-29T23:30Z"),
+        # They show 02:00 to 03:00 twice on 2026-10-25.
+        ("02:30", "2026-10-24T12:00Z", "2026-10-25T00:30Z"),
+        ("02:30", "2026-10-25T12:00Z", "2026-10-26T01:30Z"),
+    ],
+)
+def test_a_time_of_day_where_clocks_change(zone: ZoneInfo | None, at: str, now: str, moment: str) -> None:
+    read = read_moment(at, datetime.fromisoformat(now), zone)
+    assert read == datetime.fromisoformat(moment)
+    assert read.utcoffset() == timedelta(0)
