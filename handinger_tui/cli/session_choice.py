@@ -53,10 +53,10 @@ async def chosen_session_id(ledger: Ledger, prefix: str | None) -> str:
     """
     if prefix:
         return await unique_session_id(ledger, prefix)
-    summaries = await ledger.history.sessions(1)
-    if not summaries:
+    session_id = await ledger.history.last()
+    if session_id is None:
         raise SettingsError("No sessions yet.", _HINT)
-    return summaries[0].session_id
+    return session_id
 
 
 async def load_unique(ledger: Ledger, prefix: str) -> Session:

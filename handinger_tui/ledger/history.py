@@ -68,6 +68,14 @@ _IDS_BY_PREFIX: Final = """
      WHERE substr(session_id, 1, :n) = :p OR substr(worker_id, 1, :n) = :p OR substr(template, 1, :n) = :p
      ORDER BY updated_ms DESC, rowid DESC
 """
+# By the order in which turns were stored: a late reading changes `updated_ms`, and the clock may have gone
+# back. A session that was only imported comes after all others.
+_LAST: Final = """
+    SELECT session_id FROM sessions s
+     ORDER BY (SELECT MAX(place) FROM turns t WHERE t.session_id = s.session_id AND imported_ms IS NULL) DESC,
+              updated_ms DESC, rowid DESC
+     LIMIT 1
+"""
 _PROMPTS: Final = (
     "SELECT prompt FROM turns WHERE prompt <> '' AND imported_ms IS NULL"
     " GROUP BY prompt ORDER BY MAX(place) DESC LIMIT ?"
@@ -106,6 +114,11 @@ class SessionHistory:
         for row in connection.execute(_SUMMARIES.format(which=which), cells):
             labels = labeler.of(row)
             yield summary_of(row, labels.tags, labels.project)
+
+    async def last(self) -> str | None:
+        """The id of the session with the newest message, see `_LAST`; None where there is no session."""
+        row = await self._database.run(lambda db: db.execute(_LAST).fetchone())
+        return None if row is None else unpack(row["session_id"])
 
     async def find(self, prefix: str) -> list[str]:
         """Ids of sessions whose session, worker or task id begins with `prefix`; exact matches win alone."""

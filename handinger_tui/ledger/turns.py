@@ -327,7 +327,8 @@ def close_turn(
             # The turn was deleted in the meantime: only its cost is kept.
             write_charges(connection, session, cache)
             return
-        _put_session(connection, session, max(at_ms, session.updated_ms), "")
+        # A later reading of an ended turn is no use of the session.
+        _put_session(connection, session, at_ms, "")
         _put_answer(connection, turn)
         _put_position(connection, turn)
         if turn.status not in LIVE:

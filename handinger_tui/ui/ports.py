@@ -62,6 +62,10 @@ class StoredSessions(Protocol):
         """The newest sessions, newest first."""
         ...
 
+    async def last(self) -> str | None:
+        """The id of the session with the newest message; None where there is no session."""
+        ...
+
     async def find(self, prefix: str) -> list[str]:
         """Ids of sessions whose own, worker or task id begins with `prefix`, newest first.
 

@@ -136,3 +136,15 @@ async def test_a_deleted_session_leaves_nothing(tmp_path: Path) -> None:
         assert await ledger.history.draft("ses_1") == ""
         assert await ledger.history.search(query("secret")) == []
         assert [summary.session_id for summary in await ledger.history.sessions()] == ["ses_2"]
+
+
+async def test_the_last_session_is_that_of_the_newest_message(tmp_path: Path) -> None:
+    """A clock that went back and a late reading of an earlier turn do not change it."""
+    async with opened(tmp_path / "h.db") as ledger:
+        assert await ledger.history.last() is None
+        first = await play(ledger, session("ses_1"), order("turn_1", created_ms=9_000_000), answered())
+        await play(ledger, session("ses_2"), order("turn_2", created_ms=5_000), answered())
+        await ledger.close_turn(replace(first, updated_ms=99_000_000), "turn_1")
+        assert await ledger.history.last() == "ses_2"
+        (newest, _) = await ledger.history.sessions()
+        assert (newest.session_id, newest.updated_ms) == ("ses_1", 9_000_000)

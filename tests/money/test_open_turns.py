@@ -30,6 +30,19 @@ def test_a_detached_turn_names_its_worker_and_the_next_one_continues_it(
     assert (len(service.posts), len(service.workers)) == (2, 1)
 
 
+def test_the_last_session_is_that_of_the_last_message(service: PaidService, tmp_path: Path) -> None:
+    """Not that of the last reading: a message that goes to another worker costs money for nothing."""
+    person = Person(service, tmp_path)
+    service.late = None
+    assert person.run("-p", "one", "--detach").code == 0
+    service.late = 0.0
+    assert person.run("-p", "two", "--json").result["worker_id"] == "wrk_2"
+    service.finish()
+    assert person.run("costs", "--settle").code == 0
+    again = person.run("-p", "three", "-c", "--json")
+    assert (again.code, again.result["worker_id"]) == (0, "wrk_2")
+
+
 def test_costs_settle_reads_running_turns_and_sends_nothing(service: PaidService, tmp_path: Path) -> None:
     person = Person(service, tmp_path)
     service.late = None

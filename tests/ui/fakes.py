@@ -85,6 +85,9 @@ class FakeShelf:
     async def sessions(self, limit: int = 200) -> list[SessionSummary]:
         return self.rows if limit < 0 else self.rows[:limit]
 
+    async def last(self) -> str | None:
+        return self.rows[0].session_id if self.rows else None
+
     async def find(self, prefix: str) -> list[str]:
         own = [row for row in self.rows if row.session_id.startswith(prefix)]
         others = [row for row in self.rows if (row.worker_id or "").startswith(prefix) and row not in own]

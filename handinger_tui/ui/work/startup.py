@@ -105,8 +105,7 @@ class Startup:
         """The id of the session that was used last, where that is requested; None where there is none."""
         if self._options.opening not in (Opening.LAST, Opening.LAST_OR_FRESH):
             return None
-        rows = await self._controller.connection.history.sessions(1)
-        return rows[0].session_id if rows else None
+        return await self._controller.connection.history.last()
 
     async def _open_requested(self, new_id: str, last_id: str | None) -> InitialSession:
         """Open the session that the command line requests. The screen does not change.
