@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from decimal import Decimal
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import given
@@ -25,9 +25,9 @@ from handinger_tui.core.money.limits import Unit
 from handinger_tui.core.money.timeline import Read
 from handinger_tui.core.money.turn_events import TimedEvent, events_of_other, events_text
 from handinger_tui.core.receipts import receipt_line
-from handinger_tui.core.stream import Costs, Snapshot, Usage
+from handinger_tui.core.stream import NO_COSTS, Costs, Snapshot, Usage
 from handinger_tui.core.turns.session import OtherTurn, RelatedHistory, Session
-from handinger_tui.core.turns.turn import FREE, TextPart, Turn, TurnRequest, TurnStatus
+from handinger_tui.core.turns.turn import FREE, FigureRead, TextPart, Turn, TurnRequest, TurnStatus
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -430,3 +430,34 @@ def test_text_that_arrives_changes_no_figure() -> None:
     money = index((turn,))
     assert index((replace(turn, parts=(TextPart(),)),)) is money
     assert index((replace(turn, status=TurnStatus.COMPLETED),)) is not money
+
+
+HOUR_MS = 3_600_000
+
+
+def timed(number: int, start_ms: int, *, before: str | None, after: str) -> Turn:
+    """A turn of one minute, with a reading in it."""
+    one = turn(number, read(after), before=None if before is None else read(before))
+    half = Decimal(before or 0) + (Decimal(after) - Decimal(before or 0)) / 2
+    reads = [
+        FigureRead(start_ms + at_ms, Usage(cost_usd=usd), NO_COSTS, busy, number)
+        for at_ms, usd, busy in ((30_000, half, True), (60_000, Decimal(after), False))
+    ]
+    times: dict[str, Any] = {"before_ms": start_ms, "sent_ms": start_ms + 1, "read_ms": start_ms + 60_000}
+    return replace(one, reads=tuple(reads), ended_ms=start_ms + 60_001, **times)
+
+
+@pytest.mark.parametrize("back_ms", [0, 90_000, HOUR_MS, 9_000 * HOUR_MS])
+def test_a_clock_that_goes_back_between_turns_makes_them_share_nothing(back_ms: int) -> None:
+    starts = [9_999 * HOUR_MS, 9_999 * HOUR_MS + 70_000 - back_ms, 9_999 * HOUR_MS + 140_000 - back_ms]
+    figures = [(None, "0.5"), ("0.5", "0.8"), ("0.8", "0.9")]
+    turns = [
+        timed(number, start_ms, before=before, after=after)
+        for number, (start_ms, (before, after)) in enumerate(zip(starts, figures, strict=True), 1)
+    ]
+    turns[0] = replace(turns[0], order=replace(turns[0].order, worker_id=None))
+    money = turn_money(turns)
+    assert [one.usd for one in money] == [Decimal("0.5"), Decimal("0.3"), Decimal("0.1")]
+    assert [(one.shared, one.final) for one in money] == [(False, True)] * 3
+    index = MoneyIndex()
+    assert [index(turns[:count])[-1].usd for count in (1, 2, 3)] == [one.usd for one in money]

@@ -201,8 +201,12 @@ def clusters_of(turns: Sequence[Turn], first: int, scan: Scan) -> list[Cluster]:
         if not events:
             continue
         start_ms = events[0].at_ms
-        # If the clock went back, the order of the turns in the session is the right one.
-        late_ms = max(0, (scan.started_ms or start_ms) - start_ms)
+        late_ms = 0
+        if scan.started_ms is not None and start_ms < scan.started_ms:
+            # The clock went back: the order of the turns in the session is the right one, and this one began
+            # after what is known of the others.
+            ends = (scan.started_ms, scan.ended_ms, end_ms)
+            late_ms = 1 + max(moment for moment in ends if moment is not None) - start_ms
         start_ms += late_ms
         scan = replace(scan, started_ms=start_ms)
         if end_ms is not None and start_ms >= end_ms:
