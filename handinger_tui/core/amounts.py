@@ -208,7 +208,7 @@ def _display_text(value: Decimal | None, *, sign: str, at_least: int) -> str:
     if value and places > 15:
         return f"{'-' if value < 0 else ''}<{sign}0.{'0' * 11}1"
     rounded = value.quantize(Decimal(1).scaleb(-places), ROUND_HALF_EVEN, EXACT)
-    units, _, decimals = format(abs(rounded), ",f").partition(".")
+    units, _, decimals = format(rounded.copy_abs(), ",f").partition(".")
     decimals = decimals.rstrip("0").ljust(at_least, "0")
     minus = "-" if rounded < 0 else ""
     return f"{minus}{sign}{units}.{decimals}" if decimals else f"{minus}{sign}{units}"

@@ -223,7 +223,7 @@ def _labeled(
 def _by_cost(bucket: Bucket) -> tuple[bool, Decimal, str]:
     """Sort key: highest cost first, unknown costs last."""
     usd = bucket.usd.value
-    return (True, _NO_MONEY, bucket.key) if usd is None else (False, -usd, bucket.key)
+    return (True, _NO_MONEY, bucket.key) if usd is None else (False, usd.copy_negate(), bucket.key)
 
 
 def _grouped(connection: sqlite3.Connection, by: GroupBy, which: ChargeFilter) -> list[Bucket]:

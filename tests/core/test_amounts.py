@@ -220,3 +220,10 @@ def test_amounts_of_a_column_are_aligned() -> None:
     assert pad_decimals("$0.05", 4, 6) == "$0.05 "
     assert pad_decimals("$1.2k", 4, 9) == "$1.2k"
     assert pad_decimals("<$0.01", 4, 9) == "<$0.01"
+
+
+@given(st.integers(10**27, 10**59), st.sampled_from(["", "-"]))
+def test_a_large_amount_is_shown_with_all_its_digits(units: int, sign: str) -> None:
+    """Also where it has more digits than Python's usual arithmetic keeps."""
+    assert usd_text(Decimal(f"{sign}{units}")) == f"{sign}${units:,}.00"
+    assert credits_text(Decimal(f"{sign}{units}")) == f"{sign}{units:,}"

@@ -107,7 +107,7 @@ def _credits_text(own_total: Decimal, local: Total) -> str:
     difference = EXACT.subtract(own_total, local.value)
     if not difference:
         return f"The local sum of {here} equals the task's own total."
-    off, than = credits_words(abs(difference)), "more" if difference > 0 else "less"
+    off, than = credits_words(difference.copy_abs()), "more" if difference > 0 else "less"
     return f"The task's own total is {credits_words(own_total)}, {off} {than} than the local sum of {here}."
 
 
@@ -151,7 +151,7 @@ def reconciliation_text(result: Reconciliation) -> str:
     if result.difference == 0:
         equal = f"The local sum {local} equals the worker's own total"
         return f"{equal}. {result.reason}" if result.reason else f"{equal}."
-    off, than = usd_text(abs(result.difference)), "more" if result.difference > 0 else "less"
+    off, than = usd_text(result.difference.copy_abs()), "more" if result.difference > 0 else "less"
     return f"The worker's own total is {server}, {off} {than} than the local sum {local}.\n{result.reason}"
 
 
@@ -259,7 +259,7 @@ def _sum_change(restatements: Sequence[Restatement]) -> str:
     credit = [EXACT.subtract(one.new_credits or 0, one.old_credits or 0) for one in restatements]
     write, amounts = (usd_text, usd) if any(usd) else (credits_words, credit)
     change = reduce(EXACT.add, amounts, Decimal(0))
-    return f"{'-' if change < 0 else '+'}{write(abs(change))}"
+    return f"{'-' if change < 0 else '+'}{write(change.copy_abs())}"
 
 
 def restatement_object(restatement: Restatement) -> JsonObject:
