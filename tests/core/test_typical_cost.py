@@ -79,10 +79,10 @@ USUAL = of("0.01", "0.02", "0.04", "0.09", "0.2")
     [
         (TypicalCost("high"), "no cost history at high yet"),
         (TypicalCost("high", of(None, None, None)), "3 turns at high, cost not reported"),
-        (TypicalCost("high", of("0.04213")), "1 turn so far: $0.04213"),
-        (TypicalCost("high", of("0.04", None, None)), "1 turn so far: $0.04, 2 more not reported"),
-        (TypicalCost("high", of("0.02", "0.05", "0.09")), "3 turns so far: $0.02–$0.09"),
-        (TypicalCost("high", of("0.02", "0.02")), "2 turns so far: $0.02"),
+        (TypicalCost("high", of("0.04213")), "so far $0.04213 (1 turn)"),
+        (TypicalCost("high", of("0.04", None, None)), "so far $0.04 (1 turn, 2 more not reported)"),
+        (TypicalCost("high", of("0.02", "0.05", "0.09")), "so far $0.02–$0.09 (3 turns)"),
+        (TypicalCost("high", of("0.02", "0.02")), "so far $0.02 (2 turns)"),
         (TypicalCost("high", USUAL), "usually $0.02–$0.09 (median $0.04, 5 turns)"),
         (
             TypicalCost("high", of("0.01", "0.02", "0.04", "0.09", "0.2", None, None)),
@@ -94,7 +94,7 @@ USUAL = of("0.01", "0.02", "0.04", "0.09", "0.2")
         ),
         (
             TypicalCost("high", of("0.02", "0.09"), everywhere=True),
-            "other workers, 2 turns so far: $0.02–$0.09",
+            "other workers so far $0.02–$0.09 (2 turns)",
         ),
         (
             TypicalCost("high", of(None), everywhere=True),
@@ -108,7 +108,7 @@ USUAL = of("0.01", "0.02", "0.04", "0.09", "0.2")
             TypicalCost("high", of(), of("1", "2", "4", "9", "20"), credit_usd=Decimal("0.01")),
             "usually 2–9 credits (median 4 credits, 5 turns, ~$0.04)",
         ),
-        (TypicalCost("high", of("0.5"), of("1", "2", "4", "9", "20")), "1 turn so far: $0.50"),
+        (TypicalCost("high", of("0.5"), of("1", "2", "4", "9", "20")), "so far $0.50 (1 turn)"),
         (TypicalCost("hi\x1b[31m\ngh"), "no cost history at hi[31m gh yet"),
     ],
 )
@@ -182,4 +182,4 @@ def test_rough_credits() -> None:
     assert rough(Decimal("12.50"), Unit.CREDITS) == "12.5 credits"
     assert rough(Decimal(0), Unit.CREDITS) == "0 credits"
     assert rough(Decimal(1), Unit.CREDITS) == "1 credit"
-    assert typical_cost_text(TypicalCost("high", of(), of("1", "9"))) == "2 turns so far: 1–9 credits"
+    assert typical_cost_text(TypicalCost("high", of(), of("1", "9"))) == "so far 1–9 credits (2 turns)"

@@ -106,16 +106,15 @@ def typical_cost_text(typical: TypicalCost) -> str:
             return f"no cost history at {budget} yet"
         whose = "on other workers " if typical.everywhere else ""
         return f"{whose}{plural(of.unknown, 'turn')} at {budget}, cost not reported"
-    gaps = f"{of.unknown:,} more not reported" if of.unknown else ""
-    gaps = ", ".join(filter(None, [typical.at_price(unit, of.median), gaps]))
-    turns = plural(of.counted, "turn")
+    facts = [plural(of.counted, "turn"), typical.at_price(unit, of.median)]
+    facts += [f"{of.unknown:,} more not reported"] if of.unknown else []
+    whose = "other workers " if typical.everywhere else ""
     if of.counted < ENOUGH:
-        whose = "other workers, " if typical.everywhere else ""
-        amount = amount_text(of.median, unit) if of.counted == 1 else _between(of, unit)
-        return f"{whose}{turns} so far: {amount}" + (f", {gaps}" if gaps else "")
-    whose = "other workers usually" if typical.everywhere else "usually"
-    details = ", ".join(filter(None, [f"median {rough(of.median, unit)}", turns, gaps]))
-    return f"{whose} {_between(of, unit)} ({details})"
+        amount = f"{whose}so far {amount_text(of.median, unit) if of.counted == 1 else _between(of, unit)}"
+    else:
+        amount = f"{whose}usually {_between(of, unit)}"
+        facts.insert(0, f"median {rough(of.median, unit)}")
+    return f"{amount} ({', '.join(filter(None, facts))})"
 
 
 def typical_cost_chip(typical: TypicalCost) -> str:
