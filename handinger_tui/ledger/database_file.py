@@ -314,6 +314,13 @@ def open_copy(path: Path, patience_s: float) -> Opened:
     return Opened(copy)
 
 
+_STARTED_LATER: Final = """
+    SELECT t.at_ms, t.turn_id FROM turn_totals t
+      JOIN charges c ON c.session_id = t.session_id AND c.turn_id = t.turn_id AND c.kind = 'charge'
+     WHERE t.at_ms > c.at_ms AND t.at_ms < ?
+"""
+
+
 def charges_before(source: sqlite3.Connection, at_ms: int) -> sqlite3.Connection:
     """A history in memory with the rows from before a time, and with all sessions for their titles.
 
@@ -327,6 +334,9 @@ def charges_before(source: sqlite3.Connection, at_ms: int) -> sqlite3.Connection
         names, marks = ", ".join(columns), ", ".join("?" * len(columns))
         rows = source.execute(f"SELECT {names} FROM {table} {which}", (at_ms,) if which else ())
         copy.executemany(f"INSERT INTO {table} ({names}) VALUES ({marks})", map(tuple, rows))
+    # A queued turn belongs to the time at which it started.
+    started = source.execute(_STARTED_LATER, (at_ms,))
+    copy.executemany("UPDATE turn_totals SET at_ms = ? WHERE turn_id = ?", map(tuple, started))
     copy.execute("COMMIT")
     return copy
 

@@ -27,10 +27,12 @@ from handinger_tui.core.money.limits import (
     free_text,
     spent_text,
 )
+from handinger_tui.core.money.spending import ChargeFilter, GroupBy
 from handinger_tui.core.stream import Frame, Framing, Marker
 from handinger_tui.core.turns.fold import fold
 from handinger_tui.core.turns.session import put_turn
 from handinger_tui.core.turns.turn import Turn, TurnStatus
+from handinger_tui.ledger import cost_rows
 from handinger_tui.ledger.ledger import Ledger
 from handinger_tui.ledger.limits import LimitRules
 from tests.ledger.raw_rows import DAY_MS, NOON_MS, cells, old_file, put, put_in
@@ -253,6 +255,10 @@ async def test_a_queued_turn_reserves_at_its_start_and_belongs_to_that_day(tmp_p
         assert (await gauge(ledger)).running == 1
         (charge,) = await ledger.charges.turn_charges(ledger.limits.today())
         assert charge.turn_id == "turn_1"
+        for as_of_ms, counted_ms in ((NOON_MS + 1, NOON_MS), (NOON_MS, NOON_MS - DAY_MS)):
+            with cost_rows.opened(tmp_path / "h.db", as_of_ms) as rows:
+                (day,) = rows.buckets(GroupBy.DAY, ChargeFilter())
+                assert day.first_ms == counted_ms
         await ledger.release_turn("turn_1")
         assert (await gauge(ledger)).running == 0
         await start(ledger, 2, StartPolicy.UNMEASURED)
