@@ -6,22 +6,25 @@
 
 from __future__ import annotations
 
+from itertools import takewhile
 from typing import TYPE_CHECKING, Final
 
 from msgspec import Struct
 
 from handinger_tui.core.jsontext import NotJson, as_object, parse
 from handinger_tui.core.money.turn_events import (
+    creates_worker,
     events_text,
     newest_event_ms,
     newest_ms,
     sent_text,
+    timeline_of,
     worker_of,
 )
 from handinger_tui.core.stream import Marker
 from handinger_tui.core.turns.messages import normalized_prompt
 from handinger_tui.core.turns.session import OtherTurn, RelatedHistory, RemoteTurn, Ruling, Session
-from handinger_tui.core.turns.turn import Turn, TurnStatus
+from handinger_tui.core.turns.turn import FREE, Turn, TurnStatus
 from handinger_tui.ledger.sql import (
     Cell,
     int_or_none,
@@ -34,7 +37,7 @@ from handinger_tui.ledger.sql import (
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Collection, Iterable, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Mapping
 
 
 def prompt_key(prompt: object) -> str:
@@ -184,7 +187,7 @@ def new_rows(
     for turn in turns:
         worker_id = worker_of(turn)
         if worker_id is not None and turn.status is not TurnStatus.QUEUED:
-            events = events_text(turn, creates=_creates(session, turn, worker_id))
+            events = events_text(turn, creates=_creates(session, turn))
             name = pack(turn.turn_id)
             stored = connection.execute(_EVENTS, (name,)).fetchone()
             # Another program may have read the worker after this one.
@@ -269,9 +272,6 @@ def rulings_on(connection: sqlite3.Connection, base_url: str, worker_id: str) ->
     ]
 
 
-def _creates(session: Session, turn: Turn, worker_id: str) -> bool:
-    if turn.order.worker_id is not None:
-        return False
-    earlier: Sequence[Turn] = session.turns[: session.turns.index(turn)] if turn in session.turns else ()
-    ours = (other for other in earlier if not other.imported)
-    return all(worker_of(other) not in (None, worker_id) for other in ours)
+def _creates(session: Session, turn: Turn) -> bool:
+    earlier = takewhile(lambda one: one is not turn, session.turns)
+    return creates_worker(turn, [timeline_of(one) for one in earlier if one.status not in FREE])

@@ -145,3 +145,20 @@ async def test_a_turn_in_doubt_that_never_started_gives_back_what_it_shared(
         await write(other, settled if kept is None else kept, later)
         amounts = {one.turn_id: one.usd for one in await other.charges.turn_charges()}
     assert amounts == {"A": Decimal("0.30"), "B": Decimal(0), "C": Decimal("0.15")}
+
+
+@pytest.mark.parametrize("status", [TurnStatus.NOT_SENT, TurnStatus.REJECTED])
+async def test_a_first_message_that_cost_nothing_did_not_create_the_worker(
+    tmp_path: Path, status: TurnStatus
+) -> None:
+    """The next one did, for every session: all that the worker costs from zero on is its cost."""
+    async with opened(tmp_path / "h.db") as ledger:
+        free = replace(Turn(TurnRequest("0", "hello", 10), status), ended_ms=20)
+        first = Turn(
+            TurnRequest("A", "hello", 100), TurnStatus.COMPLETED, worker_id=WORKER, sent_ms=110,
+            reads=(read(150, "0.5", busy=True), read(180, "1.25")), ended_ms=190,
+        )  # fmt: skip
+        await write(ledger, session("ses_a"), free, first)
+        await write(ledger, session("ses_b", worker_id=WORKER), turn("B", read(200, "1.25"), 210))
+        charges = {one.turn_id: one.usd for one in await ledger.charges.turn_charges()}
+        assert charges == {"0": 0, "A": Decimal("1.25"), "B": None}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal, InvalidOperation
 from functools import lru_cache
 from itertools import chain
@@ -195,7 +195,7 @@ def clusters_of(turns: Sequence[Turn], first: int, scan: Scan) -> list[Cluster]:
         if not turn.imported and at and turns[at - 1].imported:
             # The times in a file are not those of our clock.
             scan = replace(scan, started_ms=None)
-        events = events_of_turn(turn, at, creates=_creates(turn, scan))
+        events = events_of_turn(turn, at, creates=creates_worker(turn, scan.workers))
         if turn.status not in FREE and worker not in scan.workers:
             scan = replace(scan, workers=scan.workers | {worker})
         if not events:
@@ -244,12 +244,15 @@ def _created(events: Sequence[WorkerEvent]) -> set[str | None]:
     return {one.worker_id for one in events if isinstance(one.event, Sent) and one.event.creates}
 
 
-def _creates(turn: Turn, scan: Scan) -> bool:
-    """Whether the turn creates its worker. One queued without a worker may get that of an earlier turn."""
+def creates_worker(turn: Turn, timelines: Iterable[str | None]) -> bool:
+    """Whether the turn creates its worker. One queued without a worker may get that of an earlier turn.
+
+    `timelines`: those of the earlier turns of its session, without those that cost nothing (`FREE`).
+    """
     if turn.order.worker_id is not None:
         return False
     own = timeline_of(turn)
-    earlier = [one for one in scan.workers if is_of_file(one) == is_of_file(own)]
+    earlier = [one for one in timelines if is_of_file(one) == is_of_file(own)]
     return not earlier or (turn.worker_id is not None and own not in earlier)
 
 
