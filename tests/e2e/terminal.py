@@ -17,6 +17,7 @@ from handinger_tui.ui.terminal.input import TWICE_S
 
 PATIENCE_S = 30.0
 LOOK_EVERY_S = 0.02
+WITHOUT_ACCOUNT = "env -u HANDINGER_API_KEY -u HANDINGER_BASE_URL"
 
 
 class Client:
@@ -74,18 +75,19 @@ class Terminal:
         pairs = [f"{name}={shlex.quote(value)}" for name, value in variables.items()]
         program = shlex.join([sys.executable, "-m", "handinger_tui", *argv])
         # An outdated size, as a shell may export it: the size of the window itself has to apply.
-        clean = "env -u HANDINGER_API_KEY -u HANDINGER_BASE_URL COLUMNS=47 LINES=11"
+        clean = f"{WITHOUT_ACCOUNT} COLUMNS=47 LINES=11"
         line = f"{clean} {' '.join(pairs)} {program}; echo exit=$?; read -r _"
         self._call("new-session", "-d", "-s", "it", *self._size, *self._place, line)
 
-    def run_in_shell(self, *argv: str, home: Path) -> None:
+    def run_in_shell(self, *argv: str, home: Path, **environ: str) -> None:
         """Start `handinger-tui ARGV` from a shell with job control, whose prompt is `shell>`."""
-        environ = (
-            f"env -u HANDINGER_API_KEY -u HANDINGER_BASE_URL HANDINGER_TUI_HOME={shlex.quote(str(home))}"
-        )
-        variables = "TERM=xterm-256color LANG=C.UTF-8 PS1='shell> '"
+        pairs = {"HANDINGER_TUI_HOME": str(home), "TERM": "xterm-256color", "LANG": "C.UTF-8", **environ}
+        variables = " ".join(f"{name}={shlex.quote(value)}" for name, value in pairs.items())
         self._call(
-            "new-session", "-d", "-s", "it", *self._size, f"{environ} {variables} bash --norc --noprofile -i"
+            "new-session",
+            *("-d", "-s", "it"),
+            *self._size,
+            f"{WITHOUT_ACCOUNT} {variables} PS1='shell> ' bash --norc --noprofile -i",
         )
         self.shows("shell>")
         self.type(shlex.join([sys.executable, "-m", "handinger_tui", *argv]) + "\r")
