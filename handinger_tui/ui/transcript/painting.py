@@ -234,10 +234,20 @@ def broken(text: str) -> str:
 
 
 def _broken_line(line: str) -> str:
-    match = _LEAD.match(line)
-    lead = match[0] if match is not None else ""
-    limit = TABLE_LINE if line[len(lead) : len(lead) + 1] == "|" else LINE
-    return f"\n{lead}".join(pieces(line, limit))
+    # As if the text grew: what is broken off is a line of its own, which begins with the lead.
+    parts: list[str] = []
+    start, lead = 0, ""
+    while True:
+        text = lead + line[start : start + TABLE_LINE + 1]
+        start -= len(lead)
+        match = _LEAD.match(text)
+        lead = match[0] if match is not None else ""
+        limit = TABLE_LINE if text[len(lead) : len(lead) + 1] == "|" else LINE
+        if len(text) <= limit:
+            return "\n".join([*parts, text])
+        end = _cut(text, 0, limit)
+        parts.append(text[:end])
+        start += end
 
 
 def pieces(text: str, limit: int) -> list[str]:
@@ -249,14 +259,18 @@ def pieces(text: str, limit: int) -> list[str]:
     parts = []
     start = 0
     while len(text) - start > limit:
-        end = start + limit
-        while end > start + limit // 2 and not (text[end - 1] == " " and text[end].isalpha()):
-            end -= 1
-        if end == start + limit // 2:
-            end = start + limit
+        end = _cut(text, start, limit)
         parts.append(text[start:end])
         start = end
     return [*parts, text[start:]]
+
+
+def _cut(text: str, start: int, limit: int) -> int:
+    """The end of the piece that begins at `start`."""
+    for end in range(start + limit, start + limit // 2, -1):
+        if text[end - 1] == " " and text[end].isalpha():
+            return end
+    return start + limit
 
 
 MARGIN: Final = 2

@@ -13,6 +13,7 @@ from handinger_tui.core.safety import clean
 from handinger_tui.ui.transcript import blocks, document
 from handinger_tui.ui.transcript.blocks import RowBuilder, parse
 from handinger_tui.ui.transcript.document import LiveMarkdown, render
+from handinger_tui.ui.transcript.painting import broken
 from tests.ui.transcript.documents import DOCUMENTS, LARGE
 from tests.ui.transcript.screen import look
 
@@ -155,6 +156,26 @@ def test_the_limits_for_huge_texts_stream_alike(lines: list[tuple[str, int]], se
             for name, value in limits.items():
                 patch.setattr(module, name, value)
         assert looks(stream(text, random.Random(seed), 9, 40).rows) == looks(render(text, 40))
+
+
+UNITS = ("x", " ", "word ", "> ", "    ", "|", "| a ", "- ", "\t", "漢")
+
+
+@given(
+    units=st.lists(st.tuples(st.sampled_from(UNITS), st.sampled_from((1, 5, 900, 9_000))), max_size=12),
+    seed=st.integers(0, 10**6),
+)
+def test_a_long_line_is_broken_at_the_same_places_while_it_grows(
+    units: list[tuple[str, int]], seed: int
+) -> None:
+    text, dice = "".join(unit * times for unit, times in units), random.Random(seed)
+    grown, at = "", 0
+    while at < len(text):
+        arrived = text[at : at + dice.choice((7, 3_000, 9_000))]
+        at += len(arrived)
+        last = grown.rfind("\n") + 1
+        grown = grown[:last] + broken(grown[last:] + arrived)
+    assert grown == broken(text)
 
 
 LIMITS = {
