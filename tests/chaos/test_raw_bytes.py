@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 Event = dict[str, Any]
 LENGTH: Final = 100
 """The length of each text: all of them have to fit on one large screen."""
-ROWS: Final = 400
-"""The rows of the terminal while the answer is shown: it fits."""
+ROWS: Final = 430
+"""The rows of the terminal while the answer is shown: it fits, and a note below it."""
 USUAL_ROWS: Final = 120
 """Those for all other screens, and for the harmless texts, which are fewer."""
 HOSTILE: Final = [text[:LENGTH] for text in PLANTED]
