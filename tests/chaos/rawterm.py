@@ -50,6 +50,8 @@ class RawTerminal:
         self._fd, inside = os.openpty()
         self._rows, self._columns, self._spare = rows, columns, False
         self._size(rows)
+        self.first_attributes = self.attributes()
+        """The settings before the program."""
         kept = {name: value for name, value in os.environ.items() if not name.startswith("HANDINGER_")}
         variables = {"TERM": "xterm-256color", "LANG": "C.UTF-8", "TEXTUAL_ANIMATIONS": "none"}
         self._process = subprocess.Popen(

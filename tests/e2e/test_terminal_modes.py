@@ -65,14 +65,13 @@ def moving_mouse(terminal: RawTerminal) -> Iterator[None]:
 def test_quitting_at_any_moment_resets_the_modes(tmp_path: Path, moment: str, end: bytes) -> None:
     argv = ("--local", "long 300") if moment == STREAMING else ("--local",)
     with rawterm(*argv, home=tmp_path, in_control=True, HANDINGER_LOCAL_PACE="0.1") as terminal:
-        before = terminal.attributes()
         with moving_mouse(terminal):
             terminal.wait_for(moment)
             terminal.send(end)
             assert terminal.ends() == 0
         assert modes(bytes(terminal.output)) == {CURSOR, WRAP}
         assert terminal.output.count(b"\x1b[<u") >= len(re.findall(rb"\x1b\[>\d+u", terminal.output))
-        assert terminal.attributes() == before
+        assert terminal.attributes() == terminal.first_attributes
         assert b"[<35;" not in terminal.output, "no report is echoed"
 
 
@@ -84,10 +83,9 @@ def test_a_signal_at_any_moment_resets_the_modes(
 ) -> None:
     argv = ("--local", "long 300") if moment == STREAMING else ("--local",)
     with rawterm(*argv, home=tmp_path, in_control=True, HANDINGER_LOCAL_PACE="0.1") as terminal:
-        before = terminal.attributes()
         with moving_mouse(terminal):
             terminal.wait_for(moment)
             terminal.signal(number)
             assert terminal.ends() == code
         assert modes(bytes(terminal.output)) == {CURSOR, WRAP}
-        assert terminal.attributes() == before
+        assert terminal.attributes() == terminal.first_attributes
