@@ -202,7 +202,7 @@ def test_db_locked(used: Place) -> None:
     with closing(sqlite3.connect(used.database, isolation_level=None)) as other:
         other.execute("BEGIN EXCLUSIVE")
         world = used.world(OK)
-        ran = used.run_apart(world, env={"HANDINGER_HISTORY_WAIT": "1.2"})
+        ran = used.run_apart(world, env={"HANDINGER_HISTORY_WAIT": "3"})
         other.execute("ROLLBACK")
     check_not_sent(ran, world, "in use by another process")
     assert ran.err.count("Waiting for the history") == 1
