@@ -6,19 +6,17 @@ are not listed.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from difflib import get_close_matches
 from enum import StrEnum
 from itertools import combinations
 from typing import TYPE_CHECKING, Final
 
 from msgspec import Struct
-from rich.cells import cell_len
 from textual.binding import ActiveBinding, Binding, BindingType
 from textual.keys import KEY_NAME_REPLACEMENTS, Keys, key_to_character
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator
 
 
 class Where(StrEnum):
@@ -362,28 +360,11 @@ def bindings(*places: Where) -> list[BindingType]:
 
 
 _POSITION: Final = {key.id: key.footer for key in KEYS}
-_PADDING: Final = 3
-"""Cells around a key and its label: one between them, and one on each side."""
 
 
-def for_footer(
-    active: Mapping[str, ActiveBinding], width: int, display: Callable[[Binding], str]
-) -> dict[str, ActiveBinding]:
-    """The active bindings in footer order; those that do not fit into `width` cells have `show` off."""
-    ordered = sorted(active.items(), key=lambda item: _POSITION.get(item[1].binding.id or "", 0))
-    free_cells, result = width, {}
-    shown_actions: set[str] = set()
-    for key, entry in ordered:
-        # Of several keys for one action the footer shows the first.
-        if entry.binding.show and entry.binding.action not in shown_actions:
-            cells = cell_len(display(entry.binding)) + cell_len(entry.binding.description) + _PADDING
-            if cells > free_cells:
-                result[key] = entry._replace(binding=replace(entry.binding, show=False))
-                continue
-            free_cells -= cells
-            shown_actions.add(entry.binding.action)
-        result[key] = entry
-    return result
+def in_footer_order(active: Iterable[ActiveBinding]) -> list[ActiveBinding]:
+    """Active bindings in the order of the footer."""
+    return sorted(active, key=lambda entry: _POSITION.get(entry.binding.id or "", 0))
 
 
 _KEY_NAMES: Final = {

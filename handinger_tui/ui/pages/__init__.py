@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final, Generic, TypeVar
 
 from textual import work
 from textual.app import ComposeResult
-from textual.binding import ActiveBinding
 from textual.containers import Vertical
 from textual.content import Content
 from textual.widgets import Static
@@ -15,7 +14,6 @@ from textual.widgets import Static
 from handinger_tui.core.errors import HandingerError
 from handinger_tui.core.safety import clean_line
 from handinger_tui.ui.dialogs import Modal, show_focus
-from handinger_tui.ui.keys import for_footer
 from handinger_tui.ui.widgets.frame import FooterLine
 from handinger_tui.ui.widgets.virtual_list import PickList
 
@@ -49,30 +47,19 @@ class SavingScreen(Modal[None]):
         """Show an error and its hint."""
         self.say(problem.text, failed=True)
 
+    def on_resize(self) -> None:
+        """Keep the focus visible on a smaller screen."""
+        show_focus(self)
+
     def action_close(self) -> None:
         """Close the page."""
         self.dismiss()
 
 
-class FooterScreen(SavingScreen):
-    """A page with a line of the keys that work now, which holds as many as fit."""
-
-    @property
-    def active_bindings(self) -> dict[str, ActiveBinding]:
-        """The active bindings in footer order; those that do not fit are hidden instead of cut."""
-        width = self.query_one(FooterLine).size.width if self.is_mounted else self.size.width
-        return for_footer(super().active_bindings, width, self.app.get_key_display)
-
-    def on_resize(self) -> None:
-        """Rebuild the footer, which depends on the width; keep the focus visible on a smaller screen."""
-        self.refresh_bindings()
-        show_focus(self)
-
-
 ListT = TypeVar("ListT", bound=PickList[Any, Any])
 
 
-class ListScreen(FooterScreen, Generic[ListT]):
+class ListScreen(SavingScreen, Generic[ListT]):
     """A page about a worker: lines above a list, the list, and below it all about the selected item."""
 
     NAME: ClassVar[str]

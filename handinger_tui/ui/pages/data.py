@@ -34,7 +34,7 @@ from handinger_tui.core.jsontext import json_text
 from handinger_tui.core.safety import clean, clean_line, safe_file_name
 from handinger_tui.ui.background import CancelToken, run_in_thread
 from handinger_tui.ui.keys import Where, bindings
-from handinger_tui.ui.pages import FooterScreen
+from handinger_tui.ui.pages import SavingScreen
 from handinger_tui.ui.widgets.frame import FooterLine
 from handinger_tui.ui.widgets.virtual_list import ListRows, VirtualList, copy_from
 
@@ -492,7 +492,7 @@ CHECKS_PER_S: Final = 1.0
 NO_TABLE: Final = "No table here. Tables are arrays of objects or arrays."
 
 
-class DataScreen(FooterScreen):
+class DataScreen(SavingScreen):
     """Shows one dataset at a time. A change of it is announced, and shown only on reload."""
 
     BINDINGS: ClassVar[list[BindingType]] = bindings(Where.DATA, Where.SCREEN)

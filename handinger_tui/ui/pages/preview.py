@@ -38,7 +38,7 @@ from handinger_tui.core.safety import clean, clean_line
 from handinger_tui.ui.background import CancelToken, Stopped, run_in_thread
 from handinger_tui.ui.dialogs import Ask
 from handinger_tui.ui.keys import Where, bindings
-from handinger_tui.ui.pages import FooterScreen
+from handinger_tui.ui.pages import SavingScreen
 from handinger_tui.ui.pages.data import TableView, TreeView
 from handinger_tui.ui.pages.page_view import (
     PageView,
@@ -389,7 +389,7 @@ def _summary(loaded: Loaded, facet: int) -> Content:
     return Content.assemble(line, "   ", *names)
 
 
-class PreviewScreen(FooterScreen):
+class PreviewScreen(SavingScreen):
     """Shows the files of a session one at a time, each with one or more views (`facets`)."""
 
     BINDINGS: ClassVar[list[BindingType]] = bindings(Where.PREVIEW, Where.SCREEN)

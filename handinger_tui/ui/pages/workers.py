@@ -30,7 +30,7 @@ from handinger_tui.core.stored_workers import (
 from handinger_tui.core.turns.turn import ErrorKind
 from handinger_tui.ui.dialogs import Ask, Modal, Question, button, yes_or_no
 from handinger_tui.ui.keys import Where, bindings
-from handinger_tui.ui.pages import MAX_NOTICE_CHARS, FooterScreen
+from handinger_tui.ui.pages import MAX_NOTICE_CHARS, SavingScreen
 from handinger_tui.ui.widgets.frame import FooterLine, StaticReflow
 from handinger_tui.ui.widgets.session_rows import session_details, session_rows
 from handinger_tui.ui.widgets.virtual_list import ItemRows, PickList, VirtualList
@@ -173,7 +173,7 @@ class WorkerDetails(Vertical):
         self.tasks.move_to(0)
 
 
-class WorkersScreen(FooterScreen):
+class WorkersScreen(SavingScreen):
     """The gallery. What it shows was read from the history; requests leave only on a key."""
 
     BINDINGS: ClassVar[list[BindingType]] = bindings(Where.WORKERS, Where.SCREEN)

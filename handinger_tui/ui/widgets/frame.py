@@ -27,6 +27,7 @@ from handinger_tui.core.money.limits import Gauge, Scope, Unit, exact_text
 from handinger_tui.core.money.spending import Bucket
 from handinger_tui.core.safety import clean_line
 from handinger_tui.core.turns.turn import TurnStatus
+from handinger_tui.ui.keys import in_footer_order
 from handinger_tui.ui.widgets.status_text import (
     elapsed,
     limit_mark,
@@ -301,12 +302,11 @@ class FooterLine(Widget):
 
     ALLOW_SELECT = False
     COMPONENT_CLASSES: ClassVar[set[str]] = {"keyline--key", "keyline--label", "keyline--under"}
-    _NONE: Final = -1
 
     def __init__(self) -> None:
         super().__init__()
         self.keys: tuple[FooterKey, ...] = ()
-        self._hovered = self._NONE
+        self._hovered: FooterKey | None = None
 
     def on_mount(self) -> None:
         """Subscribe to changes of the bindings."""
@@ -317,7 +317,7 @@ class FooterLine(Widget):
         self.screen.bindings_updated_signal.unsubscribe(self)
 
     def _handle_bindings_change(self, screen: Screen[object]) -> None:
-        # A terminal without focus changes the bindings; the line keeps those of before.
+        # A terminal without focus changes the bindings; the line keeps the earlier ones.
         if screen.app.app_focus and screen is self.screen:
             self.call_after_refresh(self._update_keys)
 
@@ -326,69 +326,69 @@ class FooterLine(Widget):
         if not self.is_attached or self.screen is not self.app.screen:
             return
         by_action: dict[str, FooterKey] = {}
-        for _node, binding, enabled, tooltip in self.screen.active_bindings.values():
+        for _node, binding, enabled, tooltip in in_footer_order(self.screen.active_bindings.values()):
             if binding.show and binding.action not in by_action:
                 key_text = self.app.get_key_display(binding)
                 key = FooterKey(binding.key, key_text, binding.description, tooltip, enabled)
                 by_action[binding.action] = key
         keys = tuple(by_action.values())
         if keys != self.keys:
-            self.keys, self._hovered = keys, self._NONE
+            self.keys, self._hovered = keys, None
             self.refresh()
 
     @property
-    def shown(self) -> tuple[FooterKey, ...]:
-        """The way out and the first of the other keys, as many as fit: none is cut."""
+    def shown(self) -> list[FooterKey]:
+        """The keys that fit: the way out gets room first, then the others in their order. None is cut."""
         # The space behind the last one may be cut.
-        room, chosen = self.size.width + 1, set[FooterKey]()
-        for one in sorted(self.keys, key=lambda one: one.key != "escape"):
-            room -= one.cells
-            if room < 0:
-                break
-            chosen.add(one)
-        return tuple(one for one in self.keys if one in chosen)
+        room, fitting = self.size.width + 1, set[FooterKey]()
+        for key in sorted(self.keys, key=lambda key: key.key != "escape"):
+            if key.cells <= room:
+                room -= key.cells
+                fitting.add(key)
+        return [key for key in self.keys if key in fitting]
 
     def render(self) -> Content:
         """The line with the keys that fit."""
-        key, label = (self.get_visual_style(f"keyline--{name}") for name in ("key", "label"))
-        hover_style = self.get_visual_style("keyline--under")
+        key_style, label_style, hover_style = (
+            self.get_visual_style(f"keyline--{name}") for name in ("key", "label", "under")
+        )
         pieces = []
-        for at, one in enumerate(self.shown):
-            piece = Content.assemble((f" {one.key_text} ", key), (f"{one.label} ", label))
-            if at == self._hovered:
+        for key in self.shown:
+            piece = Content.assemble((f" {key.key_text} ", key_style), (f"{key.label} ", label_style))
+            if key == self._hovered:
                 piece = piece.stylize(hover_style)
-            pieces.append(piece if one.enabled else piece.stylize("dim"))
+            pieces.append(piece if key.enabled else piece.stylize("dim"))
         return Content("").join(pieces)
 
     # -- the mouse ------------------------------------------------------------------------------
-    def _index_at(self, x: int) -> int:
-        """The position of the key in column `x`, `_NONE` where there is none."""
-        for at, one in enumerate(self.shown):
-            if x < one.cells:
-                return at
-            x -= one.cells
-        return self._NONE
+    def _key_at(self, x: int) -> FooterKey | None:
+        """The key in column `x`; None where there is none."""
+        for key in self.shown:
+            if x < key.cells:
+                return key
+            x -= key.cells
+        return None
 
     def on_mouse_move(self, event: events.MouseMove) -> None:
         """Highlight the key under the mouse and show its tooltip."""
-        self._set_hovered(self._index_at(event.x))
+        self._set_hovered(self._key_at(event.x))
 
     def on_leave(self) -> None:
         """Remove the highlight and the tooltip."""
-        self._set_hovered(self._NONE)
+        self._set_hovered(None)
 
-    def _set_hovered(self, at: int) -> None:
-        if at != self._hovered:
-            self._hovered = at
-            self.tooltip = None if at == self._NONE else self.keys[at].tooltip or None
+    def _set_hovered(self, key: FooterKey | None) -> None:
+        if key != self._hovered:
+            self._hovered = key
+            self.tooltip = key.tooltip or None if key is not None else None
             self.refresh()
 
     def on_mouse_down(self, event: events.MouseDown) -> None:
         """Press the clicked key."""
-        at = self._index_at(event.x)
-        if at == self._NONE:
+        key = self._key_at(event.x)
+        if key is None:
             return
-        if self.keys[at].enabled:
-            self.app.simulate_key(self.keys[at].key)
+        if key.enabled:
+            self.app.simulate_key(key.key)
         else:
             self.app.bell()

@@ -20,7 +20,7 @@ from handinger_tui.ui.background import tidy
 from handinger_tui.ui.commands import COMMANDS, command_named, completions, unknown_command_text
 from handinger_tui.ui.commands.command import CommandContext
 from handinger_tui.ui.commands.files import copy_sources, export_sources, show_preview
-from handinger_tui.ui.keys import Where, bindings, for_footer
+from handinger_tui.ui.keys import Where, bindings
 from handinger_tui.ui.panels import WIDE
 from handinger_tui.ui.panels.files import FilesPanel
 from handinger_tui.ui.panels.panel import (
@@ -291,11 +291,6 @@ class WorkScreen(BareContainer, Screen[None], inherit_bindings=False):
             return False
         self.browsing.return_to_prompt()
         return sends(self.active_bindings, event.key)
-
-    @property
-    def active_bindings(self) -> dict[str, ActiveBinding]:
-        """The active bindings in footer order; those that do not fit are hidden instead of cut."""
-        return for_footer(super().active_bindings, self.size.width, self.app.get_key_display)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Whether an action works now; the footer shows only those."""

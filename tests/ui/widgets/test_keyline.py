@@ -6,8 +6,9 @@ import pytest
 from textual.screen import Screen
 
 from handinger_tui.ui.dialogs.help import HelpScreen
+from handinger_tui.ui.ports import Opening
 from handinger_tui.ui.widgets.frame import FooterLine
-from tests.ui.fakes import Desktop
+from tests.ui.fakes import Desktop, launch, summary
 
 
 def place_of(line: FooterLine, label: str) -> int:
@@ -27,6 +28,19 @@ async def test_a_click_presses_the_key() -> None:
         line = desktop.work.query_one(FooterLine)
         await pilot.click(line, offset=(place_of(line, "Help") + 1, 0))
         await desktop.until(pilot, lambda: isinstance(desktop.app.screen, HelpScreen))
+
+
+async def test_a_click_on_a_narrow_screen_presses_the_key_that_is_drawn_there() -> None:
+    desktop = Desktop(launch=launch(Opening.PICKER))
+    desktop.shelf.rows = [summary("heat"), summary("tea")]
+    async with desktop.running(32, 24) as pilot:
+        await desktop.shows(pilot, "About heat", "Esc Close")
+        picker = desktop.app.screen
+        line = picker.query_one(FooterLine)
+        assert len(line.shown) < len(line.keys)
+        await pilot.click(line, offset=(line.render_line(0).text.index("Close"), 0))
+        await desktop.until(pilot, lambda: desktop.app.screen is desktop.work)
+        assert desktop.shelf.deleted == []
 
 
 async def test_the_tooltip_of_a_key_explains_it() -> None:
