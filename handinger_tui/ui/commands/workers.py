@@ -120,9 +120,9 @@ async def schedule(context: CommandContext, argument: str) -> None:
     if worker_id is None or service is None:
         return
     # Importing the screen takes 15 ms; it is needed only here.
-    from handinger_tui.ui.pages.triggers import SchedulesScreen, Scheduling
+    from handinger_tui.ui.pages.triggers import ScheduleAccess, SchedulesScreen
 
-    scheduling = Scheduling(
+    access = ScheduleAccess(
         controller.connection,
         service(),
         context.interaction,
@@ -132,14 +132,14 @@ async def schedule(context: CommandContext, argument: str) -> None:
         session.credit_usd,
     )
     if argument:
-        chosen = await scheduling.choose(argument)
+        chosen = await access.choose(argument)
         if chosen is None:
             context.interaction.say("Nothing was added.")
             return
         context.interaction.say("Adding…")
-        context.interaction.say(await scheduling.add(*chosen))
+        context.interaction.say(await access.add(*chosen))
     else:
-        await context.interaction.ask(SchedulesScreen(scheduling))
+        await context.interaction.ask(SchedulesScreen(access))
 
 
 async def email(context: CommandContext, _argument: str) -> None:

@@ -1,4 +1,4 @@
-"""Screens over the work screen, and their base classes: with background work, a line of keys, a list."""
+"""Pages over the work screen, and their base classes: a page, a page of text, a page with a list."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final, Generic, TypeVar
 
 from textual import work
 from textual.app import ComposeResult
-from textual.containers import Vertical
+from textual.containers import Vertical, VerticalScroll
 from textual.content import Content
 from textual.widgets import Static
 
 from handinger_tui.core.errors import HandingerError
 from handinger_tui.core.safety import clean_line
 from handinger_tui.ui.dialogs import Modal, show_focus
-from handinger_tui.ui.widgets.frame import FooterLine
+from handinger_tui.ui.widgets.frame import FooterLine, StaticReflow
 from handinger_tui.ui.widgets.virtual_list import PickList
 
 if TYPE_CHECKING:
@@ -26,8 +26,11 @@ MAX_NOTICE_CHARS: Final = 400
 """Longest notification, in characters."""
 
 
-class SavingScreen(Modal[None]):
-    """A page over the work screen that runs background work, such as saving, and shows notifications."""
+class Page(Modal[None]):
+    """A page over the work screen that runs background work and shows notifications."""
+
+    NAME: ClassVar[str]
+    """The id of the page, with which those of its parts begin."""
 
     @work(group="do")
     async def do(self, coroutine: Coroutine[Any, Any, None]) -> None:
@@ -35,7 +38,7 @@ class SavingScreen(Modal[None]):
         try:
             await coroutine
         except HandingerError as problem:
-            self.say_problem(problem)
+            self.say(problem.text, failed=True)
 
     def say(self, text: str, *, failed: bool = False) -> None:
         """Show a notification. The text is never parsed as markup."""
@@ -43,9 +46,9 @@ class SavingScreen(Modal[None]):
             clean_line(text, MAX_NOTICE_CHARS), severity="error" if failed else "information", markup=False
         )
 
-    def say_problem(self, problem: HandingerError) -> None:
-        """Show an error and its hint."""
-        self.say(problem.text, failed=True)
+    def put_title(self, *lines: Content) -> None:
+        """Show these lines at the top."""
+        self.query_one(f"#{self.NAME}-title", Static).update(Content("\n").join(lines))
 
     def on_resize(self) -> None:
         """Keep the focus visible on a smaller screen."""
@@ -56,14 +59,31 @@ class SavingScreen(Modal[None]):
         self.dismiss()
 
 
+class TextPage(Page):
+    """A page with lines of text that scroll below its title."""
+
+    AUTO_FOCUS = "VerticalScroll"
+
+    def compose(self) -> ComposeResult:
+        """Lay out the title, the text and the footer."""
+        with Vertical(id=self.NAME):
+            yield Static(id=f"{self.NAME}-title")
+            with VerticalScroll(id=f"{self.NAME}-body"):
+                yield StaticReflow(id=f"{self.NAME}-text")
+            yield FooterLine()
+
+    @property
+    def text(self) -> StaticReflow:
+        """The widget with the text."""
+        return self.query_one(StaticReflow)
+
+
 ListT = TypeVar("ListT", bound=PickList[Any, Any])
 
 
-class ListScreen(SavingScreen, Generic[ListT]):
+class ListPage(Page, Generic[ListT]):
     """A page about a worker: lines above a list, the list, and below it all about the selected item."""
 
-    NAME: ClassVar[str]
-    """The id of the page, with which those of its parts begin."""
     AUTO_FOCUS = "PickList"
 
     def __init__(self, table: ListT, interaction: Interaction, worker_id: str) -> None:
@@ -72,7 +92,7 @@ class ListScreen(SavingScreen, Generic[ListT]):
         self._interaction = interaction
         self._worker_id = worker_id
         self._note = ""
-        """What was done last; it is shown until something else is done."""
+        """The result of the last change; it is shown until the next one."""
 
     def compose(self) -> ComposeResult:
         """Lay out the lines above, the list, the lines below, and the footer."""
@@ -90,10 +110,10 @@ class ListScreen(SavingScreen, Generic[ListT]):
     def action_reload(self) -> object:
         """Read the list again."""
 
-    def _put_title(self, lines: Iterable[Content]) -> None:
+    def _put_head(self, lines: Iterable[Content]) -> None:
+        """Show the name of the page and the worker, and further lines."""
         worker = (f"   worker {clean_line(self._worker_id, 60)}", "$text-muted")
-        first = Content.assemble((self.NAME.capitalize(), "bold"), worker)
-        self.query_one(f"#{self.NAME}-title", Static).update(Content("\n").join([first, *lines]))
+        self.put_title(Content.assemble((self.NAME.capitalize(), "bold"), worker), *lines)
 
     def _put_foot(self, lines: Iterable[Content]) -> None:
         self.query_one(f"#{self.NAME}-foot", Static).update(Content("\n").join(lines))
@@ -103,9 +123,9 @@ class ListScreen(SavingScreen, Generic[ListT]):
         return [Content.styled(clean_line(self._note, 300), "$text-success")] if self._note else []
 
     def _change(self, change: Awaitable[str | None]) -> None:
-        """Run a change, which returns what to say about it; None: nothing was done.
+        """Run a change, which returns its result as a sentence; None: nothing was sent.
 
-        It continues when the page is closed: the request may have left.
+        It continues when the page is closed: the request may be on its way.
         """
 
         async def run() -> None:

@@ -10,11 +10,8 @@ from typing import TYPE_CHECKING, ClassVar, Final
 from msgspec import Struct
 from msgspec.structs import replace
 from textual import work
-from textual.app import ComposeResult
 from textual.binding import BindingType
-from textual.containers import Vertical, VerticalScroll
 from textual.content import Content
-from textual.widgets import Static
 
 from handinger_tui.core.amounts import credits_words, total_text, usd_text
 from handinger_tui.core.bars import level, scale
@@ -35,8 +32,7 @@ from handinger_tui.core.money.typical_cost import (
 from handinger_tui.core.safety import clean_line
 from handinger_tui.ui.keys import Where, bindings
 from handinger_tui.ui.ledger.query import day_at, first_of_forecast, unit_of
-from handinger_tui.ui.pages import SavingScreen
-from handinger_tui.ui.widgets.frame import FooterLine, StaticReflow
+from handinger_tui.ui.pages import TextPage
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -229,11 +225,11 @@ MAX_TURNS: Final = 10_000
 _DAY_S: Final = 86_400
 
 
-class BudgetsScreen(SavingScreen):
+class BudgetsScreen(TextPage):
     """Shows the comparison for this worker or for all workers; the `a` key switches."""
 
     BINDINGS: ClassVar[list[BindingType]] = bindings(Where.BUDGETS, Where.SCREEN)
-    AUTO_FOCUS = "#budgets-body"
+    NAME = "budgets"
 
     def __init__(
         self, controller: SessionController, now_ms: Callable[[], int], zone: tzinfo | None = None
@@ -247,14 +243,6 @@ class BudgetsScreen(SavingScreen):
         self._zone = zone
         self._only_this_worker = self._session.worker_id is not None
         self.comparison: Comparison | None = None
-
-    def compose(self) -> ComposeResult:
-        """Lay out the title, the text and the footer."""
-        with Vertical(id="budgets"):
-            yield Static(id="budgets-title")
-            with VerticalScroll(id="budgets-body"):
-                yield StaticReflow(id="budgets-text")
-            yield FooterLine()
 
     def on_mount(self) -> None:
         """Start reading."""
@@ -278,18 +266,16 @@ class BudgetsScreen(SavingScreen):
         try:
             self.comparison = await self._compare()
         except HandingerError as problem:
-            message = Content.styled(problem.text, "$error")
             self._set_title("")
-            self.query_one("#budgets-text", StaticReflow).put(lambda width: list(message.wrap(width)))
+            self.text.put_wrapped([Content.styled(problem.text, "$error")])
             return
         comparison = self.comparison
         money = " · simulated money" if comparison.simulated else ""
         self._set_title(f"{comparison.whose}{money}")
-        self.query_one("#budgets-text", StaticReflow).put(lambda width: budget_lines(comparison, width))
+        self.text.put(lambda width: budget_lines(comparison, width))
 
     def _set_title(self, text: str) -> None:
-        title = Content.assemble(("Budget comparison", "bold"), (f"   {text}", "$text-muted"))
-        self.query_one("#budgets-title", Static).update(title)
+        self.put_title(Content.assemble(("Budget comparison", "bold"), (f"   {text}", MUTED)))
 
     # -- reading -------------------------------------------------------------------------
     async def _compare(self) -> Comparison:

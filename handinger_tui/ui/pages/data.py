@@ -34,7 +34,7 @@ from handinger_tui.core.jsontext import json_text
 from handinger_tui.core.safety import clean, clean_line, safe_file_name
 from handinger_tui.ui.background import CancelToken, run_in_thread
 from handinger_tui.ui.keys import Where, bindings
-from handinger_tui.ui.pages import SavingScreen
+from handinger_tui.ui.pages import Page
 from handinger_tui.ui.widgets.frame import FooterLine
 from handinger_tui.ui.widgets.virtual_list import ListRows, VirtualList, copy_from
 
@@ -47,7 +47,7 @@ if TYPE_CHECKING:
 
 # -- the table -----------------------------------------------------------------------------------
 WIDEST: Final = 36
-"""Maximum width of a column in cells; longer text is cut here and complete in `full_text`."""
+"""Maximum width of a column in cells; `full_text` has longer texts uncut."""
 _SAMPLE: Final = 300
 """Number of rows at each end of the table that decide the column widths."""
 _GAP: Final = 2
@@ -55,7 +55,7 @@ _MIN_PARTIAL_WIDTH: Final = 5
 """Minimum width in cells for a partly visible column."""
 _MAX_READ: Final = 200
 """Maximum number of characters read from a cell for drawing."""
-_NO_TABLE: Final = TableModel((), [], 0, True, 0)
+_EMPTY_TABLE: Final = TableModel((), [], 0, True, 0)
 
 Sort = tuple[int, bool]
 """(column, descending)"""
@@ -66,7 +66,7 @@ class TableRows(ListRows):
 
     head_height = 1
 
-    def __init__(self, table: TableModel = _NO_TABLE) -> None:
+    def __init__(self, table: TableModel = _EMPTY_TABLE) -> None:
         self.table = table
         self.order: Sequence[int] = range(len(table.rows))
         self.sorted_by: Sort | None = None
@@ -492,10 +492,11 @@ CHECKS_PER_S: Final = 1.0
 NO_TABLE: Final = "No table here. Tables are arrays of objects or arrays."
 
 
-class DataScreen(SavingScreen):
-    """Shows one dataset at a time. A change of it is announced, and shown only on reload."""
+class DataScreen(Page):
+    """Shows one dataset at a time. When it changes, a line says so; the change is shown on reload."""
 
     BINDINGS: ClassVar[list[BindingType]] = bindings(Where.DATA, Where.SCREEN)
+    NAME = "data"
     AUTO_FOCUS = "#data-tree"
 
     def __init__(self, controller: SessionController, datasets: Sequence[Dataset], index: int) -> None:
@@ -513,7 +514,7 @@ class DataScreen(SavingScreen):
         self._tree, self._rows = TreeView(id="data-tree"), TableView(id="data-table")
 
     def compose(self) -> ComposeResult:
-        """Lay out the title, the two views, the whole value at the cursor, and the footer."""
+        """Lay out the title, the two views, the value at the cursor, and the footer."""
         with Vertical(id="data"):
             yield Static(id="data-title")
             yield self._tree
@@ -565,7 +566,7 @@ class DataScreen(SavingScreen):
             pieces.append(Content.styled(f"tree · Tab: table{place}" if table else "tree", "$text-muted"))
         if self._is_stale:
             pieces.append(Content.styled("The data has changed. Press r to refresh.", "$warning"))
-        self.query_one("#data-title", Static).update(Content("\n").join(pieces))
+        self.put_title(*pieces)
 
     @on(VirtualList.Moved)
     def _handle_cursor_move(self, event: VirtualList.Moved) -> None:
@@ -579,11 +580,10 @@ class DataScreen(SavingScreen):
 
     def _check_changes(self) -> None:
         """Update the count and the stale mark; the dataset that is shown stays as it is."""
-        session = self._controller.session_of(self._session_id)
-        turns = session.turns
-        if turns == self._turns:
+        session, dataset = self._controller.session_of(self._session_id), self.dataset
+        if session.turns == self._turns:
             return
-        self._turns, dataset = turns, self.dataset
+        self._turns = session.turns
         datasets = datasets_of(session)
         index = _index_of(datasets, dataset)
         if index is not None:
@@ -638,7 +638,7 @@ class DataScreen(SavingScreen):
             self._show_view(table)
 
     def action_save(self, kind: str) -> None:
-        """Save to the download folder: the whole dataset as JSON ("json"), or the table as CSV ("csv")."""
+        """Save to the download folder: the dataset as JSON ("json"), or its table as CSV ("csv")."""
         if kind == "json":
             value = self.dataset.value
             self.do(self._save(".json", lambda: json_text(value)))
@@ -658,7 +658,7 @@ class DataScreen(SavingScreen):
         self.say(f"Saved to {path}")
 
     def action_copy_all(self) -> None:
-        """Copy the whole dataset as JSON through the terminal."""
+        """Copy the dataset as JSON."""
         self.do(self._copy(self.dataset.value))
 
     async def _copy(self, value: Json) -> None:
@@ -666,5 +666,5 @@ class DataScreen(SavingScreen):
 
 
 def _index_of(datasets: Sequence[Dataset], dataset: Dataset) -> int | None:
-    """The index of the same part of the same turn, None when it is gone; values are not compared."""
+    """The index of the same part of the same turn; None without it. Values are not compared."""
     return next((index for index, other in enumerate(datasets) if other == dataset), None)

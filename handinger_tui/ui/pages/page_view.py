@@ -63,7 +63,7 @@ class TextView(Struct, frozen=True):
     """Whether the file has more text than `source`."""
 
     def lay_out(self, width: int) -> RowBuffer:
-        """Lay out everything for `width` cells. It may take long and needs no widget."""
+        """Lay out all rows for `width` cells. It may take long, and runs in any thread."""
         buffer = RowBuffer(width)
         buffer.replace(0, render(self.source, width - _GUTTER) if self.markdown else list(self.lines))
         return buffer
@@ -105,8 +105,8 @@ def _numbered(contents: Sequence[Content], digits: int | None) -> list[Row]:
 
 
 # -- search ---------------------------------------------------------------------------
-MOST: Final = 10_000
-"""Maximum number of matches that are kept."""
+MAX_MATCHES: Final = 10_000
+"""Most matches of a search; further ones are dropped."""
 
 
 class Match(NamedTuple):
@@ -174,8 +174,8 @@ class SearchResult:
 def find(rows: Sequence[Row], text: str) -> SearchResult:
     """Search literally for `text`, ignoring case."""
     pattern = re.compile(re.escape(text), re.IGNORECASE)
-    matches = list(islice(_matches(rows, pattern), MOST + 1))
-    return SearchResult(text, matches[:MOST], more=len(matches) > MOST)
+    matches = list(islice(_matches(rows, pattern), MAX_MATCHES + 1))
+    return SearchResult(text, matches[:MAX_MATCHES], more=len(matches) > MAX_MATCHES)
 
 
 def _matches(rows: Sequence[Row], pattern: re.Pattern[str]) -> Iterator[Match]:
@@ -271,7 +271,7 @@ class PageView(SelectableRows, can_focus=True):
                 strip = over(strip, left, right, strip_cache.palette.row(name).rich_style)
         return strip
 
-    # -- finding ---------------------------------------------------------------------------
+    # -- search ---------------------------------------------------------------------------
     @property
     def search_text(self) -> str:
         """The text of the current search, "" without one."""

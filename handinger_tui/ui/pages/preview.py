@@ -1,6 +1,6 @@
 """The preview page: shows one file of any kind.
 
-A thread converts the bytes of the file to what the page shows, in which every text is clean; Esc stops that.
+A thread converts the bytes of the file to what the page shows; all its texts are clean. Esc stops the thread.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ from handinger_tui.core.safety import clean, clean_line
 from handinger_tui.ui.background import CancelToken, Stopped, run_in_thread
 from handinger_tui.ui.dialogs import Ask
 from handinger_tui.ui.keys import Where, bindings
-from handinger_tui.ui.pages import SavingScreen
+from handinger_tui.ui.pages import Page
 from handinger_tui.ui.pages.data import TableView, TreeView
 from handinger_tui.ui.pages.page_view import (
     PageView,
@@ -134,15 +134,15 @@ def _read_with_pypdf(data: bytes, about: str, cancel_token: CancelToken) -> PdfT
 
 
 # -- loading -------------------------------------------------------------------------------------
-MOST: Final = 8 << 20
+MAX_BYTES: Final = 8 << 20
 """Maximum number of bytes of a file that are read for a preview."""
 LONGEST_MARKDOWN: Final = 300_000
 """Maximum number of characters laid out as Markdown: about two seconds."""
 
-ROW: Final = 16
+HEX_BYTES: Final = 16
 """Bytes in a line of a hex dump."""
-ROWS: Final = 64
-"""Lines of a hex dump."""
+HEX_LINES: Final = 64
+"""Most lines of a hex dump."""
 
 Body = TextView | TableModel | Node | Picture
 """What a view shows: text rows, a table, a tree or a picture."""
@@ -238,16 +238,12 @@ def _json(task: LoadTask) -> Loaded:
         source = _code(task)
         return Loaded("JSON", source.counted, (*tree.notes, *source.notes), source.facets)
     facets = [Facet("tree", lambda: root)]
-    if may_be_table(root.value):
+    # A cheap check: a list that begins with an object or a list.
+    if isinstance(root.value, list) and root.value and isinstance(root.value[0], dict | list):
         facets.append(Facet("table", lambda: table_of_value(root.value) or message_rows("Not a table.")))
     return Loaded(
         "JSON", root.text if root.children else root.kind, tree.notes, (*facets, _source(task, "json"))
     )
-
-
-def may_be_table(value: object) -> bool:
-    """Whether a value may be a table: a list that begins with an object or a list. A cheap check."""
-    return isinstance(value, list) and bool(value) and isinstance(value[0], dict | list)
 
 
 def _image(task: LoadTask) -> Loaded:
@@ -267,16 +263,18 @@ def _pdf(task: LoadTask) -> Loaded:
 
 def _binary(task: LoadTask) -> Loaded:
     rows = hex_rows(task.subject.data)
-    extent = f"the first {len(rows) * ROW:,} bytes" if len(task.subject.data) > len(rows) * ROW else ""
+    extent = (
+        f"the first {len(rows) * HEX_BYTES:,} bytes" if len(task.subject.data) > len(rows) * HEX_BYTES else ""
+    )
     bytes_ = Facet("bytes", lambda: plain_rows(rows, 0))
     return Loaded(task.kind.detail or "binary data", extent, (), (bytes_,))
 
 
 def hex_rows(data: bytes) -> list[str]:
-    """Return at most `ROWS` lines: offset, sixteen bytes in hex, and their printable ASCII characters."""
+    """Return at most `HEX_LINES` lines: offset, sixteen bytes in hex, and as printable ASCII characters."""
     rows = []
-    for at in range(0, min(len(data), ROW * ROWS), ROW):
-        piece = data[at : at + ROW]
+    for at in range(0, min(len(data), HEX_BYTES * HEX_LINES), HEX_BYTES):
+        piece = data[at : at + HEX_BYTES]
         halves = "  ".join(" ".join(f"{byte:02x}" for byte in half) for half in (piece[:8], piece[8:]))
         letters = "".join(chr(byte) if 32 <= byte < 127 else "·" for byte in piece)
         rows.append(f"{at:06x}  {halves:<48}  {letters}")
@@ -389,9 +387,10 @@ def _summary(loaded: Loaded, facet: int) -> Content:
     return Content.assemble(line, "   ", *names)
 
 
-class PreviewScreen(SavingScreen):
+class PreviewScreen(Page):
     """Shows the files of a session one at a time, each with one or more views (`facets`)."""
 
+    NAME = "preview"
     BINDINGS: ClassVar[list[BindingType]] = bindings(Where.PREVIEW, Where.SCREEN)
 
     def __init__(self, parts: Sequence[FilePart], index: int, file_actions: FileActions) -> None:
@@ -452,7 +451,7 @@ class PreviewScreen(SavingScreen):
         try:
             await self._show_message("Loading…")
             fetched = await self._file_actions.fetch(
-                part, MOST, self._report_fetch, self._worker_id if renew else None
+                part, MAX_BYTES, self._report_fetch, self._worker_id if renew else None
             )
             self._progress_text, self._from_disk = "reading", fetched.saved
             subject = Subject(
@@ -520,9 +519,7 @@ class PreviewScreen(SavingScreen):
         position = f"{self._index + 1} of {len(self._parts)}" if len(self._parts) > 1 else ""
         notes = [position, "saved copy" if self._from_disk else ""]
         lines = head_lines(self.part, [note for note in notes if note], self.loaded, self._facet)
-        self.query_one("#preview-head", StaticReflow).put(
-            lambda width: [wrapped for line in lines for wrapped in line.wrap(width)]
-        )
+        self.query_one("#preview-head", StaticReflow).put_wrapped(lines)
 
     @on(VirtualList.Moved)
     def _handle_cursor_move(self, event: VirtualList.Moved) -> None:
@@ -588,7 +585,7 @@ class PreviewScreen(SavingScreen):
         self._file_actions.interaction.run(self._file_actions.save([self.part]))
 
     def action_save_into(self) -> None:
-        """Download the file into a folder that the person is asked for."""
+        """Ask for a folder and download the file into it."""
         self._file_actions.interaction.run(self._file_actions.save_into(self.part))
 
     def action_open(self) -> None:

@@ -8,12 +8,10 @@ from typing import TYPE_CHECKING, ClassVar, Final
 from msgspec.structs import replace
 from rich.style import Style
 from textual import work
-from textual.app import ComposeResult
 from textual.binding import BindingType
-from textual.containers import Vertical, VerticalScroll
+from textual.containers import VerticalScroll
 from textual.content import Content
 from textual.renderables.digits import Digits
-from textual.widgets import Static
 
 from handinger_tui.core.amounts import credits_words, decimal_places, pad_decimals, price_text, usd_text
 from handinger_tui.core.bars import BLOCKS, NO_VALUE, stacked_bar
@@ -41,8 +39,7 @@ from handinger_tui.core.receipts import (
 )
 from handinger_tui.core.turns.turn import Turn, TurnStatus, level_of
 from handinger_tui.ui.keys import Where, bindings
-from handinger_tui.ui.pages import SavingScreen
-from handinger_tui.ui.widgets.frame import FooterLine, StaticReflow
+from handinger_tui.ui.pages import TextPage
 from handinger_tui.ui.widgets.status_text import STATUS_WORDS
 from handinger_tui.ui.widgets.virtual_list import copy_from
 
@@ -183,11 +180,11 @@ def sent_turns(session: Session) -> tuple[Turn, ...]:
     return tuple(turn for turn in session.turns if turn.status is not TurnStatus.QUEUED)
 
 
-class ReceiptScreen(SavingScreen):
+class ReceiptScreen(TextPage):
     """Shows the receipt of a turn, and updates it while the turn runs."""
 
     BINDINGS: ClassVar[list[BindingType]] = bindings(Where.RECEIPT, Where.SCREEN)
-    AUTO_FOCUS = "#receipt-body"
+    NAME = "receipt"
 
     def __init__(self, controller: SessionController, turn_id: str) -> None:
         super().__init__()
@@ -198,14 +195,6 @@ class ReceiptScreen(SavingScreen):
         self._typical_cost: TypicalCost | None = None
         self._times = Times()
         self._drawn_state: tuple[object, ...] = ()
-
-    def compose(self) -> ComposeResult:
-        """Lay out the title, the receipt and the footer."""
-        with Vertical(id="receipt"):
-            yield Static(id="receipt-title")
-            with VerticalScroll(id="receipt-body"):
-                yield StaticReflow(id="receipt-text")
-            yield FooterLine()
 
     def on_mount(self) -> None:
         """Draw the turn and start reading its times and typical cost."""
@@ -234,7 +223,7 @@ class ReceiptScreen(SavingScreen):
     def _open(self, turn_id: str) -> None:
         self._turn_id, self._typical_cost, self._times = turn_id, None, Times()
         self._draw()
-        self.query_one("#receipt-body").scroll_home(animate=False)
+        self.query_one(VerticalScroll).scroll_home(animate=False)
         self._read(self._turns[self._index])
 
     @work(group="read", exclusive=True)
@@ -250,7 +239,7 @@ class ReceiptScreen(SavingScreen):
                 )
                 self._typical_cost = replace(usual, credit_usd=self._session.credit_usd)
         except HandingerError as problem:
-            self.say_problem(problem)
+            self.say(problem.text, failed=True)
         self._draw()
 
     def _draw(self) -> None:
@@ -262,9 +251,9 @@ class ReceiptScreen(SavingScreen):
         self._drawn_state = state
         receipt = self.receipt
         count = Content.styled(f"   {index + 1} of {len(turns)}", "$text-muted")
-        title = Content.assemble(("Receipt", "bold"), count, "\n", (f"“{receipt.title}”", "$text-muted"))
-        self.query_one("#receipt-title", Static).update(title)
-        self.query_one("#receipt-text", StaticReflow).put(lambda width: receipt_lines(receipt, width))
+        about = Content.styled(f"“{receipt.title}”", "$text-muted")
+        self.put_title(Content.assemble(("Receipt", "bold"), count), about)
+        self.text.put(lambda width: receipt_lines(receipt, width))
 
     # -- keys ----------------------------------------------------------------------------
     def action_step(self, by: int) -> None:
@@ -277,19 +266,18 @@ class ReceiptScreen(SavingScreen):
 
     def action_copy(self) -> None:
         """Copy the receipt as text."""
-        text = receipt_text(self.receipt)
-        copy_from(self, text, "the receipt")
+        copy_from(self, receipt_text(self.receipt), "the receipt")
 
     def action_save(self, kind: str) -> None:
         """Save the receipt to the download folder, as Markdown ("md") or JSON ("json")."""
         receipt = self.receipt
-        text = receipt_markdown(receipt) if kind == "md" else _json(receipt)
+        text = (
+            receipt_markdown(receipt)
+            if kind == "md"
+            else json.dumps(receipt_json(receipt), indent=2, ensure_ascii=False) + "\n"
+        )
         self.do(self._save(f"receipt-{self._turns[self._index].turn_id}.{kind}", text))
 
     async def _save(self, name: str, text: str) -> None:
         path = await self._controller.connection.save_text(name, text)
         self.say(f"Saved to {path}")
-
-
-def _json(receipt: Receipt) -> str:
-    return json.dumps(receipt_json(receipt), indent=2, ensure_ascii=False) + "\n"

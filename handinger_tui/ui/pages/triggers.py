@@ -58,7 +58,7 @@ from handinger_tui.core.stored_workers import (
 )
 from handinger_tui.ui.dialogs import HINT, Dialog
 from handinger_tui.ui.keys import Where, bindings
-from handinger_tui.ui.pages import ListScreen
+from handinger_tui.ui.pages import ListPage
 from handinger_tui.ui.widgets.virtual_list import ItemRows, PickList, VirtualList, copy_from
 
 if TYPE_CHECKING:
@@ -74,14 +74,14 @@ NO_SCHEDULES: Final = (
     "or repeatedly, and each costs what a turn costs."
 )
 UNLIMITED: Final = "unlimited"
-"""The budget without a bound, which a schedule gets only after this word was typed."""
+"""The budget without a cap, which a schedule gets only after this word was typed."""
 ENDS: Final = "The local worker and its schedules end with this program. Its money is simulated."
 CANCELED: Final = {
     True: "The schedule was canceled.",
     False: "The service did not cancel it.",
     None: "The service did not say whether it was canceled.",
 }
-"""The message after each answer of the service."""
+"""The message by the answer of the service."""
 
 
 class PricedSchedules(Struct, frozen=True):
@@ -93,7 +93,7 @@ class PricedSchedules(Struct, frozen=True):
     now: datetime
 
 
-class Scheduling(Struct, frozen=True):
+class ScheduleAccess(Struct, frozen=True):
     """Reads, adds and cancels the schedules of one worker. `budget`: that of new ones."""
 
     connection: Connection
@@ -116,21 +116,21 @@ class Scheduling(Struct, frozen=True):
         """Read the schedules, and their prices from the history. Raises ApiError, LedgerError."""
         listed = soonest_first(await self.service.schedules(self.worker_id))
         levels = {self.budget, *(one.budget or STANDARD for one in listed.schedules)}
-        typical = {level: await self._usual(level) for level in levels}
+        typical = {level: await self._typical_cost(level) for level in levels}
         prices = tuple(price_of(typical[one.budget or STANDARD], one.rule) for one in listed.schedules)
         return PricedSchedules(listed, prices, typical[self.budget], self.now)
 
-    async def _usual(self, budget: str) -> TypicalCost:
+    async def _typical_cost(self, budget: str) -> TypicalCost:
         simulated = self.connection.limits.simulated
-        usual = await self.connection.charges.typical_cost(self.worker_id, budget, simulated=simulated)
-        return replace(usual, credit_usd=self.credit_usd)
+        cost = await self.connection.charges.typical_cost(self.worker_id, budget, simulated=simulated)
+        return replace(cost, credit_usd=self.credit_usd)
 
     # -- adding --------------------------------------------------------------------------------
     async def choose(self, text: str = "") -> tuple[NewSchedule, ScheduleList] | None:
-        """The schedule that `text` describes, or one that is asked for; None where the person does not agree.
+        """The schedule that `text` describes; "" asks for it. None where the person does not agree.
 
         Raises:
-            SettingsError: the text describes none.
+            SettingsError: the text describes no schedule.
             ApiError, LedgerError
         """
         listing = await self.read()
@@ -143,7 +143,7 @@ class Scheduling(Struct, frozen=True):
         return (schedule, listing.listed) if await self._confirm(schedule, listing) else None
 
     async def add(self, schedule: NewSchedule, listed: ScheduleList) -> str:
-        """Add a schedule that the person agreed to; returns what to say. Raises ApiError."""
+        """Add a schedule that the person agreed to; returns the result as a sentence. Raises ApiError."""
         try:
             added = await self.service.add(self.worker_id, schedule)
         except Doubtful as problem:
@@ -181,7 +181,7 @@ class Scheduling(Struct, frozen=True):
 
     # -- canceling -----------------------------------------------------------------------------
     async def cancel(self, schedule: Schedule, price: Price) -> str | None:
-        """Cancel a schedule after a question. Returns what to say, None when nothing was sent.
+        """Cancel a schedule after a question. Returns the result as a sentence, None when nothing was sent.
 
         Raises:
             ApiError
@@ -200,13 +200,13 @@ class Scheduling(Struct, frozen=True):
 
 
 class ScheduleQuestion(Dialog[str]):
-    """Asks when a worker should do what, and shows the next run and the price while it is typed."""
+    """Asks for a rule and an instruction, and shows the next run and the price while they are typed."""
 
     BOX_CLASSES = "dialog -limits"
 
-    def __init__(self, scheduling: Scheduling, listing: PricedSchedules) -> None:
+    def __init__(self, access: ScheduleAccess, listing: PricedSchedules) -> None:
         super().__init__("Add a schedule")
-        self._scheduling, self._listing = scheduling, listing
+        self._access, self._listing = access, listing
 
     def compose_body(self) -> ComposeResult:
         """The field, the preview and a hint."""
@@ -216,15 +216,15 @@ class ScheduleQuestion(Dialog[str]):
 
     @on(Input.Changed)
     def _show(self, event: Input.Changed) -> None:
-        scheduling, listing = self._scheduling, self._listing
+        access, listing = self._access, self._listing
         preview = Content.styled(EXAMPLES, "$text-muted")
         if event.value.strip():
             try:
-                rule, instruction = read_request(event.value, scheduling.now, scheduling.zone)
+                rule, instruction = read_request(event.value, access.now, access.zone)
             except SettingsError as problem:
                 preview = Content.styled(problem.text, "$text-muted")
             else:
-                plan = scheduling.plan(NewSchedule(instruction, rule), listing.listed)
+                plan = access.plan(NewSchedule(instruction, rule), listing.listed)
                 tag = price_tag(price_of(listing.typical, rule))
                 preview = Content.assemble(plan, "\n", (tag, "$accent"))
         self.query_one("#schedule-preview", Static).update(preview)
@@ -235,7 +235,7 @@ class ScheduleQuestion(Dialog[str]):
             self.dismiss(None)
             return
         try:
-            read_request(event.value, self._scheduling.now, self._scheduling.zone)
+            read_request(event.value, self._access.now, self._access.zone)
         except SettingsError as problem:
             text = Content.styled(problem.text, "$warning")
             self.query_one("#schedule-preview", Static).update(text)
@@ -258,7 +258,7 @@ def _padded(rows: Sequence[tuple[str, ...]], aligns: str) -> list[list[str]]:
 
 
 class ScheduleRows(ItemRows[Schedule]):
-    """Two lines for each schedule: next run, rule and price; then the instruction."""
+    """Two lines for each schedule: next run, rule and price; then budget and instruction."""
 
     item_height = 2
     cursor_height = 2
@@ -267,10 +267,10 @@ class ScheduleRows(ItemRows[Schedule]):
 
     def __init__(self) -> None:
         self._cells: list[tuple[list[str], Price]] = []
-        """When and by what rule, and the price, of each schedule."""
+        """([next run, rule], price) of each schedule."""
 
     def show(self, listing: PricedSchedules, zone: tzinfo | None) -> None:
-        """Show these schedules from now on."""
+        """Show other schedules."""
         self.loaded, self.message = True, NO_SCHEDULES
         self.items = listing.listed.schedules
         rows = [
@@ -283,19 +283,19 @@ class ScheduleRows(ItemRows[Schedule]):
         self._cells = list(zip(_padded(rows, "<<"), listing.prices, strict=True))
 
     def fail(self, text: str) -> None:
-        """Show why nothing was read."""
+        """Show an error in place of schedules."""
         self.loaded, self.message, self.items, self._cells = True, text, (), []
 
     def line(self, at: int, row: int, width: int, *, here: bool) -> Content:
-        """The figures, or the instruction."""
+        """Row 0: next run, rule and price. Row 1: budget and instruction."""
         faint, money = ("", "") if here else ("$text-muted", "$accent")
         if row == 0:
             (when, rule), price = self._cells[at]
-            left = Content.assemble((when, "bold"), GAP, rule, GAP)
+            start = Content.assemble((when, "bold"), GAP, rule, GAP)
             tag = price_tag(price)
-            if left.cell_length + len(tag) > width:
+            if start.cell_length + len(tag) > width:
                 tag = short_price_tag(price)
-            return Content.assemble(left, (tag, money))
+            return Content.assemble(start, (tag, money))
         budget = clean_line(self.items[at].budget or STANDARD, 20)
         text = f"{GAP}{budget} · {clean_line(self.items[at].instruction, 300)}"
         return Content.styled(text, faint)
@@ -312,16 +312,16 @@ class ScheduleTable(PickList[ScheduleRows, Schedule]):
     COPIED = "the id of the schedule"
 
 
-class SchedulesScreen(ListScreen[ScheduleTable]):
+class SchedulesScreen(ListPage[ScheduleTable]):
     """Shows the schedules of a worker, adds and cancels them."""
 
     BINDINGS: ClassVar[list[BindingType]] = bindings(Where.SCHEDULES, Where.SCREEN)
     NAME = "schedules"
 
-    def __init__(self, scheduling: Scheduling) -> None:
+    def __init__(self, access: ScheduleAccess) -> None:
         table = ScheduleTable(ScheduleRows(), id="schedules-list", classes="cursor-lines")
-        super().__init__(table, scheduling.interaction, scheduling.worker_id)
-        self._scheduling = scheduling
+        super().__init__(table, access.interaction, access.worker_id)
+        self._access = access
         self._listing: PricedSchedules | None = None
         self._summary = ""
         self._is_adding = False
@@ -331,15 +331,15 @@ class SchedulesScreen(ListScreen[ScheduleTable]):
         """Read the schedules and their prices."""
         self._draw_title("Reading…")
         try:
-            self._listing = await self._scheduling.read()
+            self._listing = await self._access.read()
         except HandingerError as problem:
             self._listing = None
             self.table.rows.fail(clean_line(problem.text, 600))
             self._draw_title("")
         else:
-            self.table.rows.show(self._listing, self._scheduling.zone)
+            self.table.rows.show(self._listing, self._access.zone)
             prices = self._listing.prices
-            simulated = "simulated money" if self._scheduling.connection.limits.simulated else ""
+            simulated = "simulated money" if self._access.connection.limits.simulated else ""
             counted = plural(len(prices), "schedule") if prices else ""
             times = "local times" if prices else ""
             pieces = [counted, monthly_text(prices), times, simulated]
@@ -348,7 +348,7 @@ class SchedulesScreen(ListScreen[ScheduleTable]):
 
     def _draw_title(self, summary: str) -> None:
         self._summary = summary
-        self._put_title([Content(summary), *self._note_lines])
+        self._put_head([Content(summary), *self._note_lines])
 
     @on(VirtualList.Moved)
     def _show_selected(self) -> None:
@@ -356,7 +356,7 @@ class SchedulesScreen(ListScreen[ScheduleTable]):
         if schedule is None or listing is None:
             self._put_foot(())
             return
-        listed, zone = listing.listed, self._scheduling.zone
+        listed, zone = listing.listed, self._access.zone
         runs = [run_text(run, listing.now, zone) for run in runs_of(schedule, listing.now, listed.cron_zone)]
         in_zone = f", cron in {listed.zone_text}" if isinstance(schedule.rule, Cron) else ""
         self._put_foot(
@@ -376,13 +376,13 @@ class SchedulesScreen(ListScreen[ScheduleTable]):
             self._change(self._add())
 
     async def _add(self) -> str | None:
-        chosen = await self._scheduling.choose()
+        chosen = await self._access.choose()
         if chosen is None:
             return None
         self._is_adding = True
         self._show_note("Adding…")
         try:
-            return await self._scheduling.add(*chosen)
+            return await self._access.add(*chosen)
         finally:
             self._is_adding = False
             self._show_note("")
@@ -396,7 +396,7 @@ class SchedulesScreen(ListScreen[ScheduleTable]):
         """Cancel the selected schedule after a question."""
         schedule, listing = self.table.current, self._listing
         if schedule is not None and listing is not None:
-            self._change(self._scheduling.cancel(schedule, listing.prices[self.table.cursor]))
+            self._change(self._access.cancel(schedule, listing.prices[self.table.cursor]))
 
 
 # -- the webhook ---------------------------------------------------------------------------------
@@ -408,9 +408,9 @@ BREAKS: Final = "Receivers that check the old token refuse deliveries until they
 
 
 class WebhookAccess(Struct, frozen=True):
-    """Reads and changes the webhook of one worker; asks before what breaks receivers.
+    """Reads and changes the webhook of one worker; asks before a change that breaks receivers.
 
-    Each change returns what to say, None when nothing was sent. Raises (all): ApiError.
+    Each change returns its result as a sentence, None when nothing was sent. All methods raise ApiError.
     """
 
     service: Webhooks
@@ -430,10 +430,10 @@ class WebhookAccess(Struct, frozen=True):
         return await self.service.read(self.worker_id)
 
     async def set(self, webhook: Webhook, url: str = "") -> str | None:
-        """Set an address, or the one that is asked for.
+        """Set an address; "" asks for it.
 
         Raises:
-            SettingsError: it is not accepted.
+            SettingsError: the address is not accepted.
         """
         address = url or await self._ask_address(webhook.url or "")
         if not address or address == webhook.url:
@@ -478,7 +478,7 @@ class WebhookAccess(Struct, frozen=True):
 
 
 class DeliveryRows(ItemRows[Delivery]):
-    """A line for each delivery: when, what became of it, how long it took, the task."""
+    """A line for each delivery: time, outcome, duration, task."""
 
     loaded = False
 
@@ -486,7 +486,7 @@ class DeliveryRows(ItemRows[Delivery]):
         self._cells: list[list[str]] = []
 
     def show(self, page: DeliveryPage, message: str, now: datetime, zone: tzinfo | None) -> None:
-        """Show these deliveries from now on; without any, a message."""
+        """Show other deliveries; without any, a message."""
         self.loaded, self.message, self.items = True, message, page.deliveries
         rows = [
             (
@@ -499,12 +499,12 @@ class DeliveryRows(ItemRows[Delivery]):
         self._cells = _padded(rows, "<<>")
 
     def line(self, at: int, row: int, width: int, *, here: bool) -> Content:
-        """The figures and the title of the task."""
-        when, outcome, took = self._cells[at]
+        """Time, outcome, duration and the title of the task."""
+        when, outcome, duration = self._cells[at]
         delivery = self.items[at]
         color = {True: "$text-success", False: "$text-error", None: ""}[delivery.is_delivered]
         title = clean_line(delivery.task_title or delivery.task_id or "", 200)
-        return Content.assemble(when, GAP, (outcome, "" if here else color), GAP, took, GAP, title)
+        return Content.assemble(when, GAP, (outcome, "" if here else color), GAP, duration, GAP, title)
 
 
 class DeliveryTable(PickList[DeliveryRows, Delivery]):
@@ -521,7 +521,7 @@ class DeliveryTable(PickList[DeliveryRows, Delivery]):
             )
 
 
-class WebhookScreen(ListScreen[DeliveryTable]):
+class WebhookScreen(ListPage[DeliveryTable]):
     """Shows the webhook of a worker and its deliveries, and changes it."""
 
     BINDINGS: ClassVar[list[BindingType]] = bindings(Where.WEBHOOK, Where.SCREEN)
@@ -532,7 +532,7 @@ class WebhookScreen(ListScreen[DeliveryTable]):
         super().__init__(table, access.interaction, access.worker_id)
         self._access = access
         self._webhook: Webhook | None = None
-        """None: it was not read."""
+        """None until it is read."""
         self._page = DeliveryPage()
         self._is_token_shown = False
 
@@ -566,7 +566,7 @@ class WebhookScreen(ListScreen[DeliveryTable]):
         lines += self._note_lines
         if pages := page_text(self._page):
             lines.append(Content.styled(f"{pages} · local times", "$text-muted"))
-        self._put_title(lines)
+        self._put_head(lines)
 
     @on(VirtualList.Moved)
     def _show_selected(self) -> None:

@@ -30,7 +30,7 @@ from handinger_tui.core.stored_workers import (
 from handinger_tui.core.turns.turn import ErrorKind
 from handinger_tui.ui.dialogs import Ask, Modal, Question, button, yes_or_no
 from handinger_tui.ui.keys import Where, bindings
-from handinger_tui.ui.pages import MAX_NOTICE_CHARS, SavingScreen
+from handinger_tui.ui.pages import MAX_NOTICE_CHARS, Page
 from handinger_tui.ui.widgets.frame import FooterLine, StaticReflow
 from handinger_tui.ui.widgets.session_rows import session_details, session_rows
 from handinger_tui.ui.widgets.virtual_list import ItemRows, PickList, VirtualList
@@ -63,7 +63,7 @@ NOT_READ: Final = (
 
 
 class WorkerActions(Struct, frozen=True):
-    """What the page asks of the work screen, after it has closed itself."""
+    """What the work screen does for the page, once the page is closed."""
 
     open_session: Callable[[str], None]
     """Show a session by its id."""
@@ -76,14 +76,14 @@ class WorkerActions(Struct, frozen=True):
 
 
 class WorkerRows(ItemRows["StoredWorker"]):
-    """Two lines for each worker: its title and tasks; then who sees it, and its summary."""
+    """Two lines for each worker: title and number of tasks; then visibility and summary."""
 
     item_height = 2
     message = EMPTY
     loaded = False
 
     def line(self, at: int, row: int, width: int, *, here: bool) -> Content:
-        """The title, or the facts."""
+        """Row 0: title and number of tasks. Row 1: visibility and summary."""
         worker = self.items[at]
         if row == 0:
             title = Content.styled(clean_line(worker.title or worker.worker_id, 200), "bold")
@@ -149,7 +149,7 @@ class TasksList(PickList[TaskRows, "SessionSummary"]):
 
 
 class WorkerDetails(Vertical):
-    """The stored members of one worker, and its tasks."""
+    """One worker as the service has it, and its tasks."""
 
     def __init__(self, now_ms: Callable[[], int]) -> None:
         super().__init__(id="workers-details")
@@ -157,26 +157,25 @@ class WorkerDetails(Vertical):
         self.tasks = TasksList(now_ms)
 
     def compose(self) -> ComposeResult:
-        """Lay out the facts, which scroll, and the tasks."""
+        """Lay out the facts, which scroll, and the list of tasks."""
         with VerticalScroll(id="workers-text", can_focus=True):
             yield StaticReflow(id="workers-facts")
         yield self.tasks
 
     def show(self, worker: StoredWorker | None, tasks: Sequence[SessionSummary]) -> None:
-        """Show a worker with its tasks; None: there is none."""
+        """Show a worker with its tasks; None shows nothing."""
         lines = [] if worker is None else worker_lines(worker, self._now_ms())
-        self.query_one("#workers-facts", StaticReflow).put(
-            lambda width: [wrapped for line in lines for wrapped in line.wrap(width)]
-        )
+        self.query_one("#workers-facts", StaticReflow).put_wrapped(lines)
         self.query_one("#workers-text").scroll_home(animate=False)
         self.tasks.rows.show(tasks)
         self.tasks.move_to(0)
 
 
-class WorkersScreen(SavingScreen):
-    """The gallery. What it shows was read from the history; requests leave only on a key."""
+class WorkersScreen(Page):
+    """The gallery. It shows what the history has; only keys cause requests."""
 
     BINDINGS: ClassVar[list[BindingType]] = bindings(Where.WORKERS, Where.SCREEN)
+    NAME = "workers"
     AUTO_FOCUS = "#workers-list"
 
     def __init__(
@@ -188,7 +187,7 @@ class WorkersScreen(SavingScreen):
         now_ms: Callable[[], int],
         chosen: str = "",
     ) -> None:
-        """`chosen`: the id of the worker at the cursor, at first."""
+        """`chosen`: the id of the worker that the cursor starts on."""
         super().__init__()
         self.HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (WIDE, "-wide")]
         self._gallery = gallery
@@ -253,8 +252,7 @@ class WorkersScreen(SavingScreen):
         self._clearing = self.set_timer(self.app.NOTIFICATION_TIMEOUT, self._show_title)
 
     def _show_title(self, words: str = "", style: str = "") -> None:
-        title = Content.assemble(("Workers", "bold"), (f"   {words}" if words else "", style))
-        self.query_one("#workers-title", Static).update(title)
+        self.put_title(Content.assemble(("Workers", "bold"), (f"   {words}" if words else "", style)))
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Disable what needs a worker where there is none."""
@@ -317,7 +315,7 @@ class WorkersScreen(SavingScreen):
             await self._gallery.read(worker.worker_id)
             await _newest(self._gallery, worker)
         finally:
-            # The worker may not exist any more.
+            # The worker may no longer exist.
             await self._reload()
         self.say("Read again.")
 
@@ -337,7 +335,7 @@ class WorkersScreen(SavingScreen):
             await self._finish(await self._gallery.delete(worker.worker_id), "Deleted.")
 
     async def _finish(self, done: bool | None, words: str) -> None:
-        """Report the result of a request, which continues when the page is closed: it may have left."""
+        """Report the result of a request, which continues when the page is closed: it may be on its way."""
         text = _outcome(done, words)
         if self.is_attached:
             await self._reload()
@@ -367,11 +365,11 @@ class WorkersScreen(SavingScreen):
 
 
 async def _newest(gallery: Gallery, worker: StoredWorker) -> StoredWorker:
-    """The worker as it is now: it may have been changed elsewhere. Raises ApiError."""
+    """The worker as the service has it now: it may have been changed elsewhere. Raises ApiError."""
     try:
         return await gallery.read_members(worker.worker_id)
     except Refused as refusal:
-        # A service that refuses an empty change.
+        # Some services refuse the empty change with which the members are read.
         if worker.is_read and refusal.kind is ErrorKind.INVALID:
             return worker
         raise
@@ -393,14 +391,14 @@ def _outcome(done: bool | None, words: str) -> str:
 
 
 def visibility(worker: StoredWorker) -> str:
-    """Who sees the worker, "gone" where it no longer exists, "" where that is unknown."""
+    """Return "public" or "private"; "gone" where the worker no longer exists; "" where that is unknown."""
     if worker.is_missing:
         return "gone"
     return "" if worker.is_public is None else "public" if worker.is_public else "private"
 
 
 def worker_lines(worker: StoredWorker, now_ms: int) -> list[Content]:
-    """What is known of a worker, unwrapped."""
+    """The stored facts about a worker, unwrapped."""
     facts = [clean_line(worker.worker_id, 120), visibility(worker)]
     if worker.read_ms is not None:
         facts.append(f"read {ago(worker.read_ms, now_ms)}")
@@ -441,7 +439,7 @@ _LABELS: Final = {
 
 
 class WorkerFormScreen(Modal[StoredWorker | None]):
-    """Edits a worker, or makes one (`worker` None). The result is the worker as the service has it then."""
+    """Edits a worker, or creates one (`worker` None). The result is the worker as the service stored it."""
 
     BINDINGS: ClassVar[list[BindingType]] = bindings(Where.WORKER_FORM)
 
@@ -450,10 +448,10 @@ class WorkerFormScreen(Modal[StoredWorker | None]):
         self._gallery = gallery
         self._history = history
         self._worker = worker
-        self._began = WorkerForm() if worker is None else form_of(worker)
+        self._initial = WorkerForm() if worker is None else form_of(worker)
         self._is_public = False
         self._saving = False
-        """Whether a request, or the draft, is being written: nothing else may begin."""
+        """Whether a request is under way or the draft is being stored: nothing else may start."""
         self._in_doubt = False
         """Whether a request may have stored the new worker although its answer was lost."""
 
@@ -486,9 +484,9 @@ class WorkerFormScreen(Modal[StoredWorker | None]):
         return field
 
     def on_mount(self) -> None:
-        """Fill in the worker, or what was typed earlier."""
-        self._fill(self._began)
-        # Not `focus()`, which takes effect later: what is typed into a form that is seen must not be lost.
+        """Fill in the worker, then the draft if there is one."""
+        self._fill(self._initial)
+        # `focus()` takes effect later, and keys typed until then would be lost.
         self.set_focus(self.query_one(f"#field-{self._fields[0]}"))
         self._restore()
 
@@ -499,7 +497,7 @@ class WorkerFormScreen(Modal[StoredWorker | None]):
         except HandingerError as problem:
             self._say(problem.text)
             return
-        if draft is not None and draft != self._began == self._typed():
+        if draft is not None and draft != self._initial == self._typed():
             self._fill(draft)
             self._say(KEPT)
 
@@ -513,10 +511,10 @@ class WorkerFormScreen(Modal[StoredWorker | None]):
         self._show_public(form.is_public)
 
     def _typed(self) -> WorkerForm:
-        """The form as it stands. A member that was not touched is as it came, uncleaned."""
+        """The form as filled in. A member that was not changed keeps its original text, uncleaned."""
         texts: dict[str, str] = {}
         for name in self._fields:
-            field, before = self.query_one(f"#field-{name}"), getattr(self._began, name)
+            field, before = self.query_one(f"#field-{name}"), getattr(self._initial, name)
             if isinstance(field, Input):
                 texts[name] = before if field.value == clean_line(before, 400) else field.value
             elif isinstance(field, TextArea):
@@ -538,8 +536,8 @@ class WorkerFormScreen(Modal[StoredWorker | None]):
 
     # -- keys ------------------------------------------------------------------------------
     def action_reset(self) -> None:
-        """Start over: with the worker as it was read, or with an empty form."""
-        self._fill(self._began)
+        """Discard the changes: back to the worker as it was read, or to an empty form."""
+        self._fill(self._initial)
         self._say("")
 
     def action_save(self) -> None:
@@ -553,7 +551,7 @@ class WorkerFormScreen(Modal[StoredWorker | None]):
     async def _save(self) -> None:
         form = self._typed()
         try:
-            # Before the request: what was typed outlives a refusal, and the end of the program.
+            # Before the request: the text survives a refusal and the end of the program.
             await self._history.save_draft(self._draft_name, form_to_text(form))
             saved = await self._request(form)
             if saved is None:
@@ -569,7 +567,7 @@ class WorkerFormScreen(Modal[StoredWorker | None]):
             self._saving = False
 
     async def _request(self, form: WorkerForm) -> StoredWorker | None:
-        """Send the one request; None where the person did not agree to a second one."""
+        """Send the one request; None where the person does not agree to a second one."""
         worker = self._worker
         if worker is not None:
             members = changed_members(form, worker)
@@ -582,7 +580,7 @@ class WorkerFormScreen(Modal[StoredWorker | None]):
         return await self._gallery.store(new)
 
     def action_close(self) -> None:
-        """Close; what was typed is kept for the next time."""
+        """Close; the text is kept as a draft."""
         if not self._saving:
             self._saving = True
             self._leave()
@@ -592,7 +590,7 @@ class WorkerFormScreen(Modal[StoredWorker | None]):
         form = self._typed()
         try:
             await self._history.save_draft(
-                self._draft_name, "" if form == self._began else form_to_text(form)
+                self._draft_name, "" if form == self._initial else form_to_text(form)
             )
         except HandingerError as problem:
             self._saving = False

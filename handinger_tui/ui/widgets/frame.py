@@ -84,6 +84,10 @@ class StaticReflow(Static):
         self._lines = lines
         self.refresh(layout=True)
 
+    def put_wrapped(self, lines: Sequence[Content]) -> None:
+        """Show these lines, wrapped to the width, from now on."""
+        self.put(lambda width: [wrapped for line in lines for wrapped in line.wrap(width)])
+
     def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
         """The number of lines at `width`."""
         return len(self._lines_at(width))

@@ -39,10 +39,10 @@ from handinger_tui.ui.pages.preview import PreviewScreen
 from handinger_tui.ui.pages.receipt import ReceiptScreen
 from handinger_tui.ui.pages.triggers import (
     DeliveryTable,
+    ScheduleAccess,
     ScheduleQuestion,
     SchedulesScreen,
     ScheduleTable,
-    Scheduling,
     WebhookAccess,
     WebhookScreen,
 )
@@ -335,7 +335,7 @@ async def schedules(eye: Eye) -> None:
         PLANTED[0],
     )
     work = eye.desktop.work
-    scheduling = Scheduling(
+    scheduling = ScheduleAccess(
         work.controller.connection, eye.desktop.schedules, work.interaction, PLANTED[1], "low", lambda: NOW_MS
     )
     screen = SchedulesScreen(scheduling)

@@ -10,7 +10,7 @@ from textual.pilot import Pilot
 from textual.widgets import Input
 
 from handinger_tui.ui.dialogs import Ask
-from handinger_tui.ui.pages.page_view import MOST, PageView, find, plain_rows
+from handinger_tui.ui.pages.page_view import MAX_MATCHES, PageView, find, plain_rows
 from handinger_tui.ui.pages.preview import PreviewScreen
 from handinger_tui.ui.transcript.painting import RowBuffer
 from handinger_tui.ui.work.screen import WorkScreen
@@ -122,5 +122,5 @@ def test_every_match_is_located_and_painted_in_place(lines: list[str], text: str
 
 def test_the_number_of_matches_is_bounded() -> None:
     result = find(plain_rows(["e" * 1000] * 11).lines, "e")
-    assert (len(result.matches), result.more) == (MOST, True)
+    assert (len(result.matches), result.more) == (MAX_MATCHES, True)
     assert result.status == "“e” · 1 of 10,000+"
