@@ -226,7 +226,7 @@ SENTENCES = frozenset(
     }
 )
 """Functions and classes whose literal arguments are sentences for people."""
-LABELS = {"button": 1, "Ask": 0, "ask_text": 0, "confirm": 0, "yes_or_no": 0, "Question": 0}
+LABELS = {"button": 1, "TextQuestion": 0, "ask_text": 0, "confirm": 0, "yes_or_no": 0, "Question": 0}
 """Functions and classes with a label, and its position among the arguments."""
 LABEL_KEYWORDS = frozenset({"yes", "no", "placeholder", "BORDER_TITLE"})
 

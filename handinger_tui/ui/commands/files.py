@@ -12,7 +12,7 @@ from handinger_tui.core.prompts import named_paths
 from handinger_tui.core.safety import clean_line
 from handinger_tui.ui.background import run_in_thread
 from handinger_tui.ui.commands.command import Command, CommandContext, number_in
-from handinger_tui.ui.panels.files import Listed, listed_files, matching_files
+from handinger_tui.ui.panels.files import ListedFile, listed_files, matching_files
 from handinger_tui.ui.panels.panel import turn_in_view
 
 if TYPE_CHECKING:
@@ -77,8 +77,8 @@ async def show_preview(context: CommandContext, part: FilePart) -> None:
 
 
 def _select_file(
-    context: CommandContext, listed: tuple[Listed, ...], argument: str, command: str
-) -> list[Listed]:
+    context: CommandContext, listed: tuple[ListedFile, ...], argument: str, command: str
+) -> list[ListedFile]:
     """The files that the argument selects, or the only file there is; else show the syntax."""
     if not listed:
         context.interaction.say("This session has no files.", "warning")

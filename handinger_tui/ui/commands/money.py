@@ -75,17 +75,22 @@ async def highest_cost(controller: SessionController) -> str:
 
 async def limit(context: CommandContext, argument: str) -> None:
     """Set or lift a limit; without an argument, show the page of all limits."""
-    from handinger_tui.ui.dialogs.limits import LimitsPage, Wish, apply_limit, read_wish  # on first use
+    from handinger_tui.ui.dialogs.limits import (  # on first use
+        LimitChange,
+        LimitsPage,
+        apply_limit,
+        parse_limit_change,
+    )
 
     controller, interaction, session = context.controller, context.interaction, context.controller.session
-    wish: Wish | None
+    change: LimitChange | None
     if argument:
-        wish = read_wish(argument)
+        change = parse_limit_change(argument)
     else:
         gauges = await controller.engine.actor(session.session_id).recount()
-        wish = await interaction.ask(LimitsPage(gauges, simulated=controller.connection.limits.simulated))
-    if wish is not None:
-        await apply_limit(controller, interaction, session, wish)
+        change = await interaction.ask(LimitsPage(gauges, simulated=controller.connection.limits.simulated))
+    if change is not None:
+        await apply_limit(controller, interaction, session, change)
 
 
 async def reading(context: CommandContext, argument: str) -> None:

@@ -32,8 +32,8 @@ Answer = TypeVar("Answer")
 class Modal(ModalScreen[Answer]):
     """A screen over others that closes once, with an answer.
 
-    Textual's `dismiss` closes the screen on top, whichever it is, as often as it is called: the second of two
-    clicks, or a request that ends below another dialog, would close that one or end the program.
+    Textual's `dismiss` closes the top screen each time it is called: the second of two clicks, or a request
+    that ends below another dialog, would close another screen or end the program.
     """
 
     _is_dismissed = False
@@ -46,7 +46,7 @@ class Modal(ModalScreen[Answer]):
             self.waiting_answer = self.waiting_answer or (result,)
             return AwaitComplete()
         self._is_dismissed = True
-        # Its work would end with it a moment later, in which its widgets are gone already.
+        # Textual would end the work of the screen only after its widgets are removed.
         self.app.workers.cancel_node(self)
         closed = super().dismiss(result)
         below = self.app.screen
@@ -131,7 +131,7 @@ class Question(Dialog[Answer]):
                 yield button(f"answer-{at}", label, disabled=needs_word)
 
     def on_mount(self) -> None:
-        """Focus the safe answer, so that an accidental Enter changes nothing."""
+        """Focus the safe answer, or the field: an accidental Enter changes nothing."""
         self.set_focus(self.query_one("#typed" if self._typed else "#answer-0"))
 
     def _is_word(self, text: str) -> bool:
@@ -163,7 +163,7 @@ def yes_or_no(title: str, body: str, *, yes: str, no: str, typed: str = "") -> Q
     return Question(title, body, [(no, False), (yes, True)], typed=typed)
 
 
-class Ask(Dialog[str]):
+class TextQuestion(Dialog[str]):
     """Asks for one line of text. The result is None when closed."""
 
     def __init__(self, title: str, value: str = "", placeholder: str = "") -> None:

@@ -54,15 +54,15 @@ class NotAnAmount(HandingerError):
     """The typed text is not a limit or amount; nothing was set."""
 
 
-class Wish(Struct, frozen=True):
-    """A limit to set. `amount` None removes it; then `unit` None removes it in both units."""
+class LimitChange(Struct, frozen=True):
+    """A limit to set. `amount` None removes it, with `unit` None in both units."""
 
     scope: Scope
     unit: Unit | None
     amount: Decimal | None
 
 
-def read_wish(text: str) -> Wish:
+def parse_limit_change(text: str) -> LimitChange:
     """Parse the argument of `/limit`: "day 5", "session 20 credits", "worker $3", "day off".
 
     Raises:
@@ -73,14 +73,14 @@ def read_wish(text: str) -> Wish:
         raise NotAnAmount(f"Unknown limit {clean_line(name, 20)}. Use one of: {_SCOPES}.", USAGE)
     scope, words = Scope(name), amount_text.split()
     if words and words[0] in OFF:
-        return Wish(scope, _removed_unit(words[1:]), None)
+        return LimitChange(scope, _removed_unit(words[1:]), None)
     if not words:
         raise NotAnAmount(f"The {scope.limit} needs an amount.", USAGE)
-    amount, unit = read_amount(amount_text)
-    return Wish(scope, unit, amount)
+    amount, unit = parse_amount(amount_text)
+    return LimitChange(scope, unit, amount)
 
 
-def read_amount(text: str, expected: Unit = Unit.USD) -> tuple[Decimal, Unit]:
+def parse_amount(text: str, expected: Unit = Unit.USD) -> tuple[Decimal, Unit]:
     """Parse an amount: "5", "$0.50", "20 credits"; without sign or word its unit is `expected`.
 
     Raises:
@@ -105,13 +105,13 @@ def read_amount(text: str, expected: Unit = Unit.USD) -> tuple[Decimal, Unit]:
         raise NotAnAmount(f"{reason[:1].upper()}{reason[1:]}.", USAGE) from None
 
 
-def read_raise(text: str, gauge: Gauge) -> Decimal:
+def parse_raised_amount(text: str, gauge: Gauge) -> Decimal:
     """Parse a new amount for a limit that is reached.
 
     Raises:
-        NotAnAmount: as for `read_amount`, in another unit than the limit, or not above what is spent.
+        NotAnAmount: as for `parse_amount`, in another unit than the limit, or not above what is spent.
     """
-    amount, unit = read_amount(text, gauge.limit.unit)
+    amount, unit = parse_amount(text, gauge.limit.unit)
     if unit is not gauge.limit.unit:
         unit_name = "dollars" if gauge.limit.unit is Unit.USD else "credits"
         raise NotAnAmount(f"This limit is in {unit_name}.")
@@ -136,7 +136,7 @@ def _removed_unit(words: list[str]) -> Unit | None:
 
 
 async def apply_limit(
-    controller: SessionController, interaction: Interaction, session: Session, wish: Wish
+    controller: SessionController, interaction: Interaction, session: Session, change: LimitChange
 ) -> None:
     """Set or lift a limit of `session`, show the one in force, and resume a queue that no limit blocks.
 
@@ -148,45 +148,47 @@ async def apply_limit(
     before = await store.limits(session)
     # The message below reports the state of the limit, so no warning is shown for it.
     with controller.warned.held():
-        for unit in [wish.unit] if wish.unit else list(Unit):
-            await store.set_limit(session, wish.scope, unit, wish.amount)
+        for unit in [change.unit] if change.unit else list(Unit):
+            await store.set_limit(session, change.scope, unit, change.amount)
         now = await controller.limits_changed(session_id)
         for gauge in now:
-            if _applies_to(wish, gauge.limit.scope, gauge.limit.unit):
+            if _applies_to(change, gauge.limit.scope, gauge.limit.unit):
                 controller.warned.mark_shown(session_id, gauge)
-    interaction.say(*_format_result(wish, before, now))
+    interaction.say(*_format_result(change, before, now))
 
 
-def _format_result(wish: Wish, before: Sequence[Limit], now: Sequence[Gauge]) -> tuple[str, SeverityLevel]:
+def _format_result(
+    change: LimitChange, before: Sequence[Limit], now: Sequence[Gauge]
+) -> tuple[str, SeverityLevel]:
     """The message about a changed limit, and its severity."""
-    in_force = [gauge for gauge in now if _applies_to(wish, gauge.limit.scope, gauge.limit.unit)]
-    if wish.amount is None:
-        return _format_lifted(wish, before, [gauge.limit for gauge in in_force])
-    gauge = next((gauge for gauge in in_force if gauge.limit.amount == wish.amount), None)
-    unit = wish.unit or Unit.USD
+    in_force = [gauge for gauge in now if _applies_to(change, gauge.limit.scope, gauge.limit.unit)]
+    if change.amount is None:
+        return _format_lifted(change, before, [gauge.limit for gauge in in_force])
+    gauge = next((gauge for gauge in in_force if gauge.limit.amount == change.amount), None)
+    unit = change.unit or Unit.USD
     if gauge is None:
         overriding = ", ".join(_describe_limit(gauge.limit) for gauge in in_force)
-        stored = f"The {wish.scope.limit} of {exact_text(wish.amount, unit)} is saved"
+        stored = f"The {change.scope.limit} of {exact_text(change.amount, unit)} is saved"
         return (f"{stored}, but {overriding} overrides it." if overriding else f"{stored}."), "warning"
     if gauge.state is GaugeState.REACHED:
         return f"{reached_text(gauge)} {UNTIL_RAISED}", "error"
     used = "" if gauge.percent is None else f" ({gauge.percent_text} used)"
     severity: SeverityLevel = "warning" if gauge.state is GaugeState.NEAR else "information"
-    return f"{wish.scope.limit.capitalize()} set to {exact_text(wish.amount, unit)}{used}.", severity
+    return f"{change.scope.limit.capitalize()} set to {exact_text(change.amount, unit)}{used}.", severity
 
 
 def _format_lifted(
-    wish: Wish, before: Sequence[Limit], in_force: Sequence[Limit]
+    change: LimitChange, before: Sequence[Limit], in_force: Sequence[Limit]
 ) -> tuple[str, SeverityLevel]:
     if in_force:
         return f"Still in force: {', '.join(map(_describe_limit, in_force))}.", "warning"
-    if not any(_applies_to(wish, limit.scope, limit.unit) for limit in before):
-        return f"There was no {wish.scope.limit}.", "information"
-    return f"The {wish.scope.limit} was removed.", "information"
+    if not any(_applies_to(change, limit.scope, limit.unit) for limit in before):
+        return f"There was no {change.scope.limit}.", "information"
+    return f"The {change.scope.limit} was removed.", "information"
 
 
-def _applies_to(wish: Wish, scope: Scope, unit: Unit) -> bool:
-    return scope is wish.scope and wish.unit in (None, unit)
+def _applies_to(change: LimitChange, scope: Scope, unit: Unit) -> bool:
+    return scope is change.scope and change.unit in (None, unit)
 
 
 def _describe_limit(limit: Limit) -> str:
@@ -196,7 +198,7 @@ def _describe_limit(limit: Limit) -> str:
 
 NOT_SENT: Final = "Nothing was sent. Your text is still in the prompt."
 QUEUE_HELD: Final = "The queue is held."
-NONE_YET: Final = "No limits set. Only the budget caps what a turn may cost."
+NO_LIMITS: Final = "No limits set. Only the budget caps what a turn may cost."
 EXAMPLES: Final = ("day 5", "worker 3", "session 20 credits", "turn 0.50", "day off")
 SCROLLS: Final = {"up": -2, "down": 2, "pageup": -8, "pagedown": 8}
 """Lines scrolled by each key; a meter has two lines."""
@@ -204,10 +206,7 @@ RULE: Final = "Warns at 80%; blocks new messages at 100%."
 
 
 class RaiseLimit(Dialog[Decimal]):
-    """Asks for a higher amount of a reached limit.
-
-    Esc or an empty field leaves it; the result is None then.
-    """
+    """Asks for a higher amount of a reached limit; the result is None when canceled."""
 
     def __init__(self, gauge: Gauge, *, sending: bool, simulated: bool = False, about: str = "") -> None:
         """`sending`: the limit blocks a new message, and not only the queue.
@@ -218,7 +217,7 @@ class RaiseLimit(Dialog[Decimal]):
         super().__init__(f"{gauge.limit.scope.limit.capitalize()} {state}")
         self._about = about
         self._gauge, self._sending, self._simulated = gauge, sending, simulated
-        # A limit set by a command line flag overrides any amount that is typed here.
+        # A limit from the command line overrides any amount that is typed here.
         self._raisable = gauge.limit.origin is not LimitOrigin.FLAG
 
     def compose_body(self) -> ComposeResult:
@@ -240,7 +239,7 @@ class RaiseLimit(Dialog[Decimal]):
             consequence = f"Session: “{self._about}”. Nothing was sent."
         simulated = " Simulated: the local worker does not charge real money." if self._simulated else ""
         hint = "" if self._raisable else f"\n\n{raise_hint(self._gauge.limit)}"
-        # Beside reservations the gauge says what is left.
+        # Beside reservations the meter has the free amount.
         is_in_meter = self._gauge.state is GaugeState.REACHED or self._gauge.has_reservations
         free = "" if is_in_meter else f"{free_text(self._gauge)}.\n\n"
         return f"{free}{consequence} {STILL}{simulated}{hint}"
@@ -261,7 +260,7 @@ class RaiseLimit(Dialog[Decimal]):
         """Parse the amount and show an error below the field; None for an empty or invalid text."""
         amount, problem = None, ""
         try:
-            amount = read_raise(text, self._gauge) if text.strip() else None
+            amount = parse_raised_amount(text, self._gauge) if text.strip() else None
         except NotAnAmount as why:
             problem = why.summary
         self.query_one("#raise", Button).disabled = amount is None
@@ -282,7 +281,7 @@ class RaiseLimit(Dialog[Decimal]):
             self.dismiss(None)
 
 
-class LimitsPage(Dialog[Wish]):
+class LimitsPage(Dialog[LimitChange]):
     """Shows the meter of every limit in force, and a field with the syntax of `/limit`.
 
     The result is the limit to set or lift, None when closed.
@@ -297,22 +296,14 @@ class LimitsPage(Dialog[Wish]):
 
     def compose_body(self) -> ComposeResult:
         """The meters, the examples and the field."""
+        meters = Content("\n").join([gauge_lines(gauge) for gauge in self._gauges])
         with VerticalScroll(id="limit-meters", can_focus=False):
-            yield Static(self._meters())
-        yield Static(self._examples(), id="limit-examples")
+            yield Static(meters or Content(NO_LIMITS))
+        separator = Content.styled(" · ", "$text-muted")
+        examples = separator.join([Content.styled(text, "$accent") for text in EXAMPLES])
+        yield Static(Content.assemble((RULE, "$text-muted"), "\n", examples), id="limit-examples")
         yield Input(placeholder="For example: day 5", id="typed")
         yield Static("", id="limit-problem")
-
-    def _meters(self) -> Content:
-        if not self._gauges:
-            return Content(NONE_YET)
-        return Content("\n").join([gauge_lines(gauge) for gauge in self._gauges])
-
-    def _examples(self) -> Content:
-        examples = Content.styled(" · ", "$text-muted").join(
-            Content.styled(text, "$accent") for text in EXAMPLES
-        )
-        return Content("\n").join([Content.styled(RULE, "$text-muted"), examples])
 
     def on_mount(self) -> None:
         """Focus the field."""
@@ -331,7 +322,7 @@ class LimitsPage(Dialog[Wish]):
             self.dismiss(None)
             return
         try:
-            self.dismiss(read_wish(event.value))
+            self.dismiss(parse_limit_change(event.value))
         except NotAnAmount as why:
             self._show_problem(why.text)
 
@@ -340,6 +331,6 @@ class LimitsPage(Dialog[Wish]):
         self._show_problem("")
 
     def _show_problem(self, text: str) -> None:
-        # The error also explains the syntax, and a small screen has no room for the examples too.
+        # The error explains the syntax, and a small screen has no room for both.
         self.query_one("#limit-examples").display = not text
         self.query_one("#limit-problem", Static).update(Content.styled(text, "$warning"))

@@ -21,7 +21,7 @@ from handinger_tui.core.money.spending import LOCAL
 from handinger_tui.core.safety import clean_line
 from handinger_tui.core.search import parse_query
 from handinger_tui.core.turns.turn import TurnStatus
-from handinger_tui.ui.dialogs import Ask, Modal, yes_or_no
+from handinger_tui.ui.dialogs import Modal, TextQuestion, yes_or_no
 from handinger_tui.ui.keys import Where, bindings
 from handinger_tui.ui.ledger.query import moment
 from handinger_tui.ui.widgets.frame import FooterLine
@@ -91,7 +91,7 @@ class Picker(Modal[str]):
         self.dismiss(None)
 
 
-def _nothing(message: str) -> Option:
+def _message(message: str) -> Option:
     return Option(Content.styled(message, "$text-muted"), disabled=True)
 
 
@@ -130,7 +130,7 @@ class SessionPicker(Picker):
         self._rows: Sequence[SessionSummary] = ()
         self._hits: Sequence[SearchHit] = ()
         self._searched = ""
-        """What `_hits` and `_problem` belong to."""
+        """The typed text that `_hits` and `_problem` belong to."""
         self._problem = ""
 
     def foot(self) -> Sequence[Widget]:
@@ -138,13 +138,13 @@ class SessionPicker(Picker):
         return Static(id="details"), FooterLine()
 
     def on_mount(self) -> None:
-        """Read the sessions, and prepare those of an earlier version for the search."""
+        """Read the sessions, and index those of an earlier version for the search."""
         self._do(self._read())
-        self._prepare()
+        self._index()
 
-    @work(group="prepare")
-    async def _prepare(self) -> None:
-        # What is not prepared yet is found by its prompts and answers: a failure here changes nothing.
+    @work(group="index")
+    async def _index(self) -> None:
+        # Without it a session is still found by its prompts and answers, so a failure is harmless.
         with suppress(HandingerError):
             while await self._history.index_some():
                 pass
@@ -178,7 +178,7 @@ class SessionPicker(Picker):
 
     def reload(self) -> None:
         """Read the changed history again; the highlight stays on its session."""
-        # Without rows, the first read has not finished yet, or there is nothing to update.
+        # Without rows the first read is under way, or there is nothing to update.
         if self._rows:
             self._do(self._read(self._highlighted))
 
@@ -209,10 +209,10 @@ class SessionPicker(Picker):
         is_searched = bool(words) and query == self._searched
         hits = [hit for hit in self._hits if is_searched and hit.summary.session_id not in shown]
         if is_searched and self._problem and not rows:
-            return [_nothing(self._problem)]
+            return [_message(self._problem)]
         if not rows and not hits:
             none = "No matches." if self._rows else "No sessions yet. Your first message starts one."
-            return [_nothing("No worker is running." if self._running_only and not words else none)]
+            return [_message("No worker is running." if self._running_only and not words else none)]
         listed = [*rows, *(hit.summary for hit in hits)]
         lines = session_rows(listed, opened, self._now_ms(), width, self._current())
         snippets = [None] * len(rows) + [_snippet_line(hit, width) for hit in hits]
@@ -246,7 +246,7 @@ class SessionPicker(Picker):
         return super().check_action(action, parameters)
 
     def match_in(self, session_id: str) -> str:
-        """The text that was found in the texts of a session, as it is written there; "" without one."""
+        """The first match in the texts of a session, as it is written there; "" without one."""
         hit = next((hit for hit in self._hits if hit.summary.session_id == session_id and hit.turn_id), None)
         return "" if hit is None or not hit.snippet.marks else hit.snippet.text[slice(*hit.snippet.marks[0])]
 
@@ -267,7 +267,7 @@ class SessionPicker(Picker):
         row = self._highlighted
         if row is None:
             return
-        title = await self.app.push_screen_wait(Ask("Rename the session", clean_line(row.title)))
+        title = await self.app.push_screen_wait(TextQuestion("Rename the session", clean_line(row.title)))
         if title:
             await self._rename_session(row.session_id, title)
             await self._read()
@@ -288,7 +288,7 @@ class SessionPicker(Picker):
             no="Cancel",
         )
         is_agreed = row.session_id == self._current() or await self.app.push_screen_wait(question)
-        # During the question, another session may have come to the work screen.
+        # The session may have been opened during the question.
         if row.session_id == self._current():
             self.notify("This session is open. Open another one first.", markup=False)
         elif is_agreed:
@@ -315,7 +315,7 @@ def _matches(row: SessionSummary, words: Sequence[str]) -> bool:
 
 
 def _is_running(row: SessionSummary, opened: Session | None) -> bool:
-    """Whether a turn of the session runs, as far as is known; queued messages alone do not count."""
+    """Whether a turn of the session runs, as last read; queued messages alone do not count."""
     if opened is None:
         # A local worker ended with the program that started it.
         return row.base_url != LOCAL and (row.live or row.last_status is TurnStatus.RUNNING)
@@ -346,7 +346,7 @@ class HistorySearch(Picker):
         """The messages that have the typed text."""
         self._rows = [text for text in self._past if query in text.lower()][:MAX_ROWS]
         none = "No matches." if self._past else "No earlier prompts yet."
-        return [Option(Content(clean_line(text, 300))) for text in self._rows] or [_nothing(none)]
+        return [Option(Content(clean_line(text, 300))) for text in self._rows] or [_message(none)]
 
     def on_mount(self) -> None:
         """List all messages before anything is typed."""

@@ -6,6 +6,7 @@ import textwrap
 from collections.abc import Sequence
 from decimal import Decimal
 from functools import lru_cache, partial
+from itertools import zip_longest
 from typing import Final
 
 from msgspec import Struct
@@ -71,8 +72,8 @@ def _amount_text(days: Days, amount: Decimal) -> str:
 # -- charts: bars --------------------------------------------------------------------------------
 def per_day(days: Days, width: int, height: int) -> list[Content]:
     """Cost per day as vertical bars in `height` lines (at least 6): caption, bars, axis, dates."""
-    left = _LABEL + 1
-    columns = max(4, width - left)
+    margin = _LABEL + 1
+    columns = max(4, width - margin)
     span = next((days_each for days_each in _SPANS if len(days.buckets) <= days_each * columns), None)
     span = span or -(-len(days.buckets) // columns)
     bars = _merge_days(days.buckets, span)
@@ -88,16 +89,15 @@ def per_day(days: Days, width: int, height: int) -> list[Content]:
         cells = [_cell(column[row], thick, gap) for column in drawn]
         lines.append(Content.assemble((f"{label:>{_LABEL}}{'┤' if label else '│'}", FAINT), *cells))
     lines.append(Content.styled(f"{'0':>{_LABEL}}└{'─' * (step * len(bars))}", FAINT))
-    lines.append(_dates(days, left, step * len(bars), columns))
+    lines.append(_dates(days, margin, step * len(bars), columns))
     return [line.truncate(width) for line in lines]
 
 
 def _merge_days(buckets: Sequence[Bucket], span: int) -> list[Bucket]:
     """Merge every `span` days into one bucket, counted back from the last day."""
-    odd = len(buckets) % span
-    starts = [0, *range(odd, len(buckets), span)] if odd else range(0, len(buckets), span)
-    ends = [*list(starts)[1:], len(buckets)]
-    return [sum_buckets(buckets[a:b], buckets[a].key) for a, b in zip(starts, ends, strict=True)]
+    first = len(buckets) % span or span
+    groups = [buckets[:first], *(buckets[at : at + span] for at in range(first, len(buckets), span))]
+    return [sum_buckets(group, group[0].key) for group in groups]
 
 
 def _column(amount: Total, highest: Decimal, rows: int) -> str:
@@ -133,14 +133,14 @@ def caption(title: tuple[str, str], note: str, width: int) -> Content:
     return Content.assemble(title, (f"{note:>{room}}" if len(note) < room else "", FAINT))
 
 
-def _dates(days: Days, left: int, drawn: int, columns: int) -> Content:
+def _dates(days: Days, margin: int, drawn: int, columns: int) -> Content:
     """The first and the last day under their bars."""
     spans_years = days.first.year != days.last.year
     first, last = (day_text(day, 0 if spans_years else day.year).strip() for day in (days.first, days.last))
     if days.first == days.last:
-        return Content.styled(" " * left + first, FAINT)
+        return Content.styled(" " * margin + first, FAINT)
     room = max(drawn, min(columns, len(first) + len(last) + 3))
-    return Content.styled(f"{'':{left}}{first}{last:>{max(1, room - len(first))}}", FAINT)
+    return Content.styled(f"{'':{margin}}{first}{last:>{max(1, room - len(first))}}", FAINT)
 
 
 # -- charts: shares ------------------------------------------------------------------------------
@@ -182,15 +182,15 @@ def _amounts(parts: Sequence[Decimal | None]) -> list[str]:
 # -- charts: a line ------------------------------------------------------------------------------
 def cumulative(days: Days, width: int, height: int) -> list[Content]:
     """The cost up to each day as a line of dots, in `height` lines (at least 5)."""
-    left, rows = _LABEL + 1, max(2, height - 3)
-    columns = max(4, width - left)
+    margin, rows = _LABEL + 1, max(2, height - 3)
+    columns = max(4, width - margin)
     running = [Decimal(0)]
     for bucket in days.buckets:
         running.append(EXACT.add(running[-1], days.spent(bucket).value or Decimal(0)))
     top, total = running[-1], days.spent(sum_buckets(days.buckets))
     lines = [caption(("Cumulative", STRONG), gap_text(total.missing_turns), width)]
     if total.value is None:
-        # A line at the bottom would mean that nothing was spent.
+        # A line along the axis would mean that nothing was spent.
         blank = Content("")
         return [*lines, Content.styled("No cost was reported.", FAINT), *[blank] * (rows + 1)]
     for row, text in enumerate(rising_line(running, columns, rows)):
@@ -198,7 +198,7 @@ def cumulative(days: Days, width: int, height: int) -> list[Content]:
         edge = (f"{label:>{_LABEL}}{'┤' if label else '│'}", FAINT)
         lines.append(Content.assemble(edge, (text, BAR)))
     lines.append(Content.styled(f"{'0':>{_LABEL}}└{'─' * columns}", FAINT))
-    lines.append(_dates(days, left, columns, columns))
+    lines.append(_dates(days, margin, columns, columns))
     return [line.truncate(width) for line in lines]
 
 
@@ -232,9 +232,7 @@ def _one_column(days: Days, spent: Bucket, width: int, height: int) -> list[Cont
 
 
 def _join_columns(left: Sequence[Content], right: Sequence[Content], second_at: int) -> list[Content]:
-    blank = Content("")
-    tall = max(len(left), len(right))
-    pairs = zip([*left, *[blank] * (tall - len(left))], [*right, *[blank] * (tall - len(right))], strict=True)
+    pairs = zip_longest(left, right, fillvalue=Content(""))
     return [Content.assemble(one.truncate(second_at, pad=True), other) for one, other in pairs]
 
 
@@ -244,7 +242,7 @@ CLICK: Final = "ledger"
 """Key of the style metadata that marks clickable text. Not `@click`: Textual draws that as a link."""
 PERIOD: Final = "period"
 WIDEN: Final = "widen"
-PRETEND: Final = "simulated: not real money"
+SIMULATED: Final = "simulated: not real money"
 NO_LIMITS: Final = "No limits set. Use /limit day 5 to cap spending at $5 a day."
 
 
@@ -255,7 +253,7 @@ class HeadData(Struct, frozen=True):
     total: Bucket | None = None
     """All charges of the view; None: not read yet, or unreadable."""
     gauges: tuple[Gauge, ...] | None = None
-    """The spending limits; None: not known."""
+    """The spending limits; None: not read yet, or unreadable."""
     failed: bool = False
 
 
@@ -263,7 +261,7 @@ def head_lines(data: HeadData, width: int, *, short: bool) -> list[Content]:
     """Title, totals, limits, groupings, filters, each cut to `width`. `short`: as few lines as possible."""
     lines = [_title(data, width), *_totals(data, width)]
     if data.gauges is not None:
-        lines += gauge_lines(data.gauges, width, 2 if short else 3)
+        lines += _limits(data.gauges, width, 2 if short else 3)
     lines += [*([] if short else [Content("")]), *_groups(data.view, width)]
     if data.view.narrowed:
         lines.append(_filters(data.view))
@@ -271,12 +269,12 @@ def head_lines(data: HeadData, width: int, *, short: bool) -> list[Content]:
 
 
 def _title(data: HeadData, width: int) -> Content:
-    left = Content.assemble(("Ledger", "bold"), (f" · {data.view.period}", FAINT))
+    title = Content.assemble(("Ledger", "bold"), (f" · {data.view.period}", FAINT))
     if not data.view.simulated:
-        return left
-    badge = PRETEND if width >= left.cell_length + len(PRETEND) + 4 else "simulated"
-    room = width - left.cell_length - len(badge) - 2
-    return Content.assemble(left, " " * max(1, room), (f" {badge} ", "$background on $accent"))
+        return title
+    badge = SIMULATED if width >= title.cell_length + len(SIMULATED) + 4 else "simulated"
+    room = width - title.cell_length - len(badge) - 2
+    return Content.assemble(title, " " * max(1, room), (f" {badge} ", "$background on $accent"))
 
 
 def _totals(data: HeadData, width: int) -> list[Content]:
@@ -302,7 +300,7 @@ def _totals(data: HeadData, width: int) -> list[Content]:
 _COLORS: Final = {GaugeState.BELOW: "$primary", GaugeState.NEAR: "$warning", GaugeState.REACHED: "$error"}
 
 
-def gauge_lines(gauges: Sequence[Gauge], width: int, most: int) -> list[Content]:
+def _limits(gauges: Sequence[Gauge], width: int, most: int) -> list[Content]:
     """Limits and their use in at most `most` lines, the fullest first; "and n more" where not all fit."""
     if not gauges:
         return [Content.styled(NO_LIMITS, FAINT)]
@@ -340,7 +338,7 @@ def _gauge(gauge: Gauge) -> Content:
 def _groups(view: View, width: int) -> list[Content]:
     """Every grouping with its key, the current one in brackets; the period at the right edge.
 
-    As many lines as `width` needs. Of the groupings with one key, the current or first one is shown.
+    In as many lines as needed. Of the groupings with the same key, the current or first one is shown.
     """
     shown = {key: by for by, (key, _) in reversed([*GROUPS.items()])} | {GROUPS[view.by][0]: view.by}
     pieces: list[Content] = []

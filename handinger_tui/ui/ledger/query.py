@@ -61,7 +61,7 @@ GROUPS: Final = MappingProxyType(
         GroupBy.TURN: ("t", "Turn"),
     }
 )
-"""(key, caption) of each grouping, in the order of the screen. Those with the same key take turns."""
+"""(key, caption) of each grouping, in the order of the screen. A shared key switches between them."""
 DRILL_DOWN: Final = MappingProxyType(
     {
         GroupBy.DAY: GroupBy.SESSION,
@@ -76,7 +76,7 @@ DRILL_DOWN: Final = MappingProxyType(
         GroupBy.TURN: GroupBy.TURN,
     }
 )
-"""The grouping inside a row that was narrowed to. Charges cannot be filtered by trigger."""
+"""The grouping of the charges of one row. Charges cannot be filtered by trigger."""
 
 
 class Narrowing(Struct, frozen=True):
@@ -104,7 +104,7 @@ class Narrowing(Struct, frozen=True):
 
 
 class View(Struct, frozen=True):
-    """Everything that decides which charges are shown and how they are grouped."""
+    """Which charges are shown, and how they are grouped."""
 
     by: GroupBy = GroupBy.DAY
     period: Period = Period.ALL
@@ -130,20 +130,21 @@ class View(Struct, frozen=True):
         return replace(self, by=inside, narrowed=(*others, Narrowing(by, key, name, self.by, key)))
 
     def grouped(self, by: GroupBy) -> View:
-        """The view grouped by `by`, or by the next grouping with its key where it has that key already."""
+        """The view grouped by `by`; from a grouping with the same key, by the next one with that key."""
         same = [one for one in GROUPS if GROUPS[one][0] == GROUPS[by][0]]
         at = same.index(self.by) + 1 if self.by in same else 0
         return replace(self, by=same[at % len(same)])
 
     def widen(self) -> View:
-        """The view without the last narrowing, in the grouping where it was made."""
+        """The view before the last narrowing, in the grouping of that time."""
         if not self.narrowed:
             return self
         return replace(self, by=self.narrowed[-1].previous_by, narrowed=self.narrowed[:-1])
 
     def charge_filter(self, now_ms: int, zone: tzinfo | None = None) -> ChargeFilter:
         """The charges of this view; days and months are those of `zone`, None: the local time zone."""
-        since, until = self.first_ms(now_ms, zone), None
+        first_day, until = self.first_day(now_ms, zone), None
+        since = None if first_day is None else midnight_ms(first_day, zone)
         for first, last in self._periods:
             begin, end = midnight_ms(first, zone), midnight_ms(last + timedelta(days=1), zone)
             since = begin if since is None else max(begin, since)
@@ -154,11 +155,6 @@ class View(Struct, frozen=True):
     @property
     def _periods(self) -> list[tuple[date, date]]:
         return [one.days for one in self.narrowed if one.days is not None]
-
-    def first_ms(self, now_ms: int, zone: tzinfo | None = None) -> int | None:
-        """The start of the period in ms; None: it has no start."""
-        first = self.first_day(now_ms, zone)
-        return None if first is None else midnight_ms(first, zone)
 
     def first_day(self, now_ms: int, zone: tzinfo | None = None) -> date | None:
         """The first day of the period; None: it has no start."""
@@ -229,7 +225,7 @@ def row_name(by: GroupBy, key: str, title: str, year: int) -> str:
 
 
 MOST_DAYS: Final = 3660
-"""Limits a chart after a day with a wrong clock; older days are added to the first one."""
+"""Most days of a chart: a wrong clock may have dated charges far back. Older days are added to the first."""
 
 
 class Days(Struct, frozen=True):
@@ -270,7 +266,7 @@ def days_of(buckets: Sequence[Bucket], first: date | None = None, last: date | N
 
 
 def unit_of(buckets: Iterable[Bucket]) -> Unit:
-    """US dollars; credits where they are all that was reported."""
+    """US dollars; credits where only credits were reported."""
     listed = list(buckets)
     has_usd = any(bucket.usd.value is not None for bucket in listed)
     has_credits = any(bucket.credits.value is not None for bucket in listed)
@@ -288,9 +284,9 @@ _DAY_MS = Decimal(86_400_000)
 
 
 class Figures(Struct, frozen=True):
-    """Everything read for one view. `groups` is None for single turns, which are read page by page.
+    """All that is read for one view. `groups` is None for single turns, which are read page by page.
 
-    `suspense`: a group without turns for each worker; `assigned`: what of it the person assigned to turns.
+    `suspense`: a group without turns for each worker; `assigned`: the part that the person assigned to turns.
     `restated`: the final amounts that changed, oldest first.
     """
 
@@ -318,7 +314,7 @@ class Figures(Struct, frozen=True):
         return groups + len(self.suspense)
 
 
-class Reader(Struct, frozen=True):
+class FigureReader(Struct, frozen=True):
     """Reads the figures of a view. `open_session` returns the newest value of the open session."""
 
     charges: ChargeReader
@@ -341,7 +337,7 @@ class Reader(Struct, frozen=True):
         return replace(view, simulated=bool(days) or self.limits.simulated), days
 
     async def read(self, view: View, now_ms: int, days: list[Bucket] | None = None) -> Figures:
-        """Read groups, days, limits, forecast and comparison. Pass `days` if they are known already.
+        """Read groups, days, limits, forecast and comparison. `days`: those of the view, if already read.
 
         Raises:
             LedgerError
@@ -351,7 +347,7 @@ class Reader(Struct, frozen=True):
             days = await self.charges.buckets(GroupBy.DAY, charge_filter)
         groups: tuple[Bucket, ...] | None = None
         if view.by is GroupBy.DAY:
-            # The newest day first: it is the one that people look for.
+            # The newest day first: people look for it most.
             groups = tuple(reversed(days))
         elif view.by is not GroupBy.TURN:
             groups = tuple(await self.charges.buckets(view.by, charge_filter))

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, Any, ClassVar, Final, TypeVar
+from typing import TYPE_CHECKING, ClassVar, Final, TypeVar
 
-from msgspec import Struct
 from msgspec.structs import replace
 from textual import events, on, work
-from textual.app import App, ComposeResult
+from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Horizontal, Vertical
 from textual.content import Content
@@ -22,7 +21,7 @@ from handinger_tui.ui.dialogs import Choice, Modal
 from handinger_tui.ui.keys import Where, bindings
 from handinger_tui.ui.ledger import head
 from handinger_tui.ui.ledger.head import Charts, Foot, Head
-from handinger_tui.ui.ledger.query import GROUPS, Figures, Reader, View, moment
+from handinger_tui.ui.ledger.query import GROUPS, FigureReader, Figures, View, moment
 from handinger_tui.ui.ledger.table import (
     PAGE,
     LedgerLine,
@@ -44,14 +43,14 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-TURNS: Final = 100
-"""So many of the newest turns of a worker are offered as owners."""
-_TAKE_BACK: Final = "-"
-"""Prefix of the name of a choice that takes back what was assigned."""
+MAX_OWNERS: Final = 100
+"""Most turns of a worker, the newest ones, that are offered as owners of suspense."""
+_UNDO: Final = "-"
+"""Prefix of the name of a choice that undoes an assignment."""
 
 
 def suspense_texts(figures: Figures) -> tuple[str, ...]:
-    """The lines below the table."""
+    """The lines on suspense below the table."""
     rises = _rises(figures)
     texts = [_rise_line(rise) for rise in rises[-1:]]
     if len(rises) > 1:
@@ -69,50 +68,6 @@ def _rise_line(rise: Rise) -> str:
 
 def _assigned_line(one: AssignedRise) -> str:
     return clean_line(f"{one.number} was assigned to {one.turn_id}. Press a to undo.")
-
-
-class Asking(Struct, frozen=True):
-    """Asks what belongs to which turn, and stores it."""
-
-    app: App[Any]
-    reader: Reader
-    rulings: RulingStore
-    now_ms: Callable[[], int]
-
-    async def assign(self, figures: Figures, rises: Sequence[Rise]) -> bool:
-        """Assign one of `rises` (none: of all in the view), or take one back; False: a question was closed.
-
-        Raises:
-            LedgerError, SettingsError
-        """
-        rise = rises[0] if len(rises) == 1 else None
-        if rise is None:
-            offered = {str(one.number): one for one in rises or _rises(figures)}
-            choices = [(number, _rise_line(one)) for number, one in offered.items()]
-            assignments = figures.assigned if not rises else ()
-            choices += [(f"{_TAKE_BACK}{one.number}", _assigned_line(one)) for one in assignments]
-            chosen = await self.app.push_screen_wait(Choice("Suspense", choices))
-            if chosen is None:
-                return False
-            if chosen.startswith(_TAKE_BACK):
-                await self.rulings.assign(int(chosen.removeprefix(_TAKE_BACK)), None, self.now_ms())
-                return True
-            rise = offered[chosen]
-        turn_id = await self._owner(rise, simulated=figures.view.simulated)
-        if turn_id is not None:
-            await self.rulings.assign(rise.number, turn_id, self.now_ms())
-        return turn_id is not None
-
-    async def _owner(self, rise: Rise, *, simulated: bool) -> str | None:
-        """Ask for one of the newest turns of the worker."""
-        which = ChargeFilter(worker_id=rise.worker_id, simulated=simulated)
-        zone = self.reader.zone
-        year = moment(self.now_ms(), zone).year
-        rows = []
-        for turn in await self.reader.charges.turn_charges(which, TURNS):
-            when, session, *others = turn_line(turn, zone, year).cells
-            rows.append((turn.turn_id, f"{when}  {others[-2]}  {session}  {turn.turn_id}"))
-        return await self.app.push_screen_wait(Choice(f"Which turn cost {rise_text(rise)}?", rows))
 
 
 WIDE: Final = 110
@@ -148,15 +103,15 @@ class LedgerScreen(Modal[str]):
         super().__init__()
         self.HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (WIDE, "-wide")]
         self.VERTICAL_BREAKPOINTS = [(0, "-low"), (18, "-high")]
-        self._reader = Reader(charges, limits, open_session, zone)
+        self._reader = FigureReader(charges, limits, open_session, zone)
         self._now_ms = now_ms
         self._rulings = rulings
         self._view = View(simulated=limits.simulated)
         self._money_is_chosen = False
-        """The user chose real or simulated money; else the screen chooses."""
+        """Whether the user chose real or simulated money; else the screen chooses."""
         self._figures: Figures | None = None
         self._cursor_key: str | None = None
-        """Key of the row for the cursor, once the figures are read."""
+        """Key of the row that the cursor moves to once the figures are read."""
 
     def compose(self) -> ComposeResult:
         """Totals, table and charts, forecast and comparison, keys."""
@@ -182,7 +137,7 @@ class LedgerScreen(Modal[str]):
     @on(events.ScreenResume)
     @work(group="read", exclusive=True)
     async def action_reload(self) -> None:
-        """Read the history: at first, on request, and when a screen above is closed."""
+        """Read the history: when opened, on request, and when a screen above is closed."""
         await self._show_when_read(self._read_figures(), self._show)
 
     async def _show_when_read(self, reading: Awaitable[T], show: Callable[[T], None]) -> None:
@@ -254,12 +209,12 @@ class LedgerScreen(Modal[str]):
     async def _load_turns(self, figures: Figures, page: int) -> None:
         def show(charges: Sequence[TurnCharge]) -> None:
             if figures is not self._figures:
-                # These rows do not belong to the view that was opened during the read.
+                # Another view was opened during the read.
                 return
             zone = self._reader.zone
             year = moment(self._now_ms(), zone).year
             lines = [turn_line(charge, zone, year) for charge in charges]
-            # The rows of suspense are behind those of all turns.
+            # The rows of suspense follow those of the turns.
             first = max(0, page * PAGE - (figures.rows - len(figures.suspense)))
             more = figures.suspense[first : first + PAGE - len(lines)]
             lines += [suspense_turn_line(bucket, zone, year) for bucket in more]
@@ -319,11 +274,11 @@ class LedgerScreen(Modal[str]):
             self.action_group(event.action)
 
     def action_group(self, by: str) -> None:
-        """Group the same charges by `by`, the value of a `GroupBy`; by day, then by week, then by month."""
+        """Group by `by`, the value of a `GroupBy`; again: by the next grouping with the same key."""
         self._go(self._view.grouped(GroupBy(by)))
 
     def action_period(self) -> None:
-        """Switch to the next period; charts that are shown stay shown."""
+        """Switch to the next period; charts stay open."""
         charts = self.has_class("-charts")
         self._go(self._view.next_period())
         if charts:
@@ -338,7 +293,7 @@ class LedgerScreen(Modal[str]):
         if line.rises:
             self.action_assign()
             return
-        # The row belongs to the view of the figures; the newest view may still be read.
+        # The row belongs to the view of the figures; those of a newer view may not be read yet.
         key = line.key if figures.view.by is not GroupBy.TURN else line.session_id or ""
         view = figures.view.narrow(key, line.name)
         if view is None:
@@ -372,16 +327,49 @@ class LedgerScreen(Modal[str]):
 
     @work(group="assign", exclusive=True)
     async def action_assign(self) -> None:
-        """Assign suspense to a turn, or take it back: that of the row, else that of the view."""
+        """Assign suspense to a turn, or undo that: the suspense of the row, else that of the view."""
         figures, line = self._figures, self.table.current
         if figures is None:
             return
-        asking = Asking(self.app, self._reader, self._rulings, self._now_ms)
         try:
-            if await asking.assign(figures, line.rises if line is not None else ()):
+            assignment = await self._choose_assignment(figures, line.rises if line is not None else ())
+            if assignment is not None:
+                await self._rulings.assign(*assignment, self._now_ms())
                 self.action_reload()
         except HandingerError as problem:
             self.notify(clean_line(problem.text), severity="error", markup=False)
+
+    async def _choose_assignment(
+        self, figures: Figures, rises: Sequence[Rise]
+    ) -> tuple[int, str | None] | None:
+        """Ask for one of `rises` (none: of all in the view) and its turn; None: a question was closed.
+
+        Returns the number of the rise and the id of the turn, None as the id to undo an assignment.
+        """
+        if len(rises) == 1:
+            rise = rises[0]
+        else:
+            offered = {str(one.number): one for one in rises or _rises(figures)}
+            choices = [(number, _rise_line(one)) for number, one in offered.items()]
+            assignments = figures.assigned if not rises else ()
+            choices += [(f"{_UNDO}{one.number}", _assigned_line(one)) for one in assignments]
+            chosen = await self.app.push_screen_wait(Choice("Suspense", choices))
+            if chosen is None:
+                return None
+            if chosen.startswith(_UNDO):
+                return int(chosen.removeprefix(_UNDO)), None
+            rise = offered[chosen]
+        which = ChargeFilter(worker_id=rise.worker_id, simulated=figures.view.simulated)
+        zone = self._reader.zone
+        year = moment(self._now_ms(), zone).year
+        rows = []
+        for turn in await self._reader.charges.turn_charges(which, MAX_OWNERS):
+            when, session, *others = turn_line(turn, zone, year).cells
+            rows.append((turn.turn_id, f"{when}  {others[-2]}  {session}  {turn.turn_id}"))
+        turn_id = await self.app.push_screen_wait(Choice(f"Which turn cost {rise_text(rise)}?", rows))
+        if turn_id is None:
+            return None
+        return rise.number, turn_id
 
     def action_open(self) -> None:
         """Open the session of the row under the cursor."""

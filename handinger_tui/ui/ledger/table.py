@@ -75,7 +75,7 @@ class LedgerColumn(Struct, frozen=True):
 
 
 class LedgerLine(Struct, frozen=True):
-    """One row: its key, one text for each column, the session it can be opened as, and its name."""
+    """One row: its key, one text for each column, the session that Open shows, and its name."""
 
     key: str
     cells: tuple[str, ...]
@@ -83,7 +83,7 @@ class LedgerLine(Struct, frozen=True):
     name: str
     amount: Decimal | None = None
     rises: tuple[Rise, ...] = ()
-    """Those of a row of suspense."""
+    """The rises of a row of suspense; none in any other row."""
 
 
 class Measure(Struct, frozen=True):
@@ -210,12 +210,12 @@ def _aligned(text: str, align: Align, cells: int) -> Content:
 
 PAGE: Final = 200
 """Rows that are read at once."""
-KEPT: Final = 20
-"""Pages that stay in memory; the one read longest ago is dropped first."""
+MAX_PAGES: Final = 20
+"""Most pages in memory; the one read longest ago is dropped first."""
 
 
 class LedgerRows(ListRows):
-    """Rows of which only pages are in memory. `request` asks for page n; `add_page` takes its rows."""
+    """Rows of which only some pages are in memory. `request` requests a page; `add_page` takes its rows."""
 
     head_height = 1
 
@@ -250,7 +250,7 @@ class LedgerRows(ListRows):
         self._stale_pages.pop(page, None)
         self._pages[page] = lines
         self._pages.move_to_end(page)
-        if len(self._pages) > KEPT:
+        if len(self._pages) > MAX_PAGES:
             self._pages.popitem(last=False)
         if page * PAGE + len(lines) < min(self._count, (page + 1) * PAGE):
             self._count = page * PAGE + len(lines)
@@ -304,7 +304,7 @@ class LedgerTable(VirtualList[LedgerRows]):
     def __init__(self) -> None:
         super().__init__(LedgerRows(self._request_page), id="ledger-table")
         self._cursor_key: str | None = None
-        """Key of the row for the cursor, until the page of that row is read."""
+        """Key of the row that the cursor moves to once the page of that row is read."""
 
     def _request_page(self, page: int) -> None:
         self.post_message(self.PageRequested(page))
@@ -333,14 +333,14 @@ class LedgerTable(VirtualList[LedgerRows]):
         self.rows.add_page(page, lines)
         self.cursor = min(self.cursor, max(0, self.rows.count - 1))
         at = next((at for at, line in enumerate(lines) if line.key == self._cursor_key), None)
-        # "" is no row to go to: the row without a name has that key.
+        # "" stands for no row here, although the row without a name has that key.
         if self._cursor_key and at is not None:
             self.call_after_refresh(self.move_to, page * PAGE + at)
         self.update()
         self.refresh_bindings()
 
     def move_to(self, at: int) -> None:
-        """Move the cursor; it no longer waits for the row that it was to move to."""
+        """Move the cursor; a pending move to another row is dropped."""
         self._cursor_key = None
         super().move_to(at)
 
@@ -405,7 +405,7 @@ def columns_of(by: GroupBy) -> tuple[LedgerColumn, ...]:
 
 
 def group_line(bucket: Bucket, by: GroupBy, zone: tzinfo | None, year: int) -> LedgerLine:
-    """The row of a group. `year`: the present one, which dates leave out."""
+    """The row of a group. Dates omit `year`, the present one."""
     usd, credit, tokens = (bucket.total(member) for member in ("usd", "credits", "tokens"))
     name = suspense_name(bucket) if bucket.rises else row_name(by, bucket.key, bucket.title, year)
     cells = [
@@ -420,7 +420,7 @@ def group_line(bucket: Bucket, by: GroupBy, zone: tzinfo | None, year: int) -> L
     if by not in TIME_GROUPS:
         cells.append("" if bucket.last_ms is None else day_text(moment(bucket.last_ms, zone), year))
     session = bucket.key if by is GroupBy.SESSION and not bucket.rises else None
-    # A worker has a row of its turns, too.
+    # The key of the worker belongs to the row of its turns.
     key = name if bucket.rises else bucket.key
     return LedgerLine(key, (*cells, ""), session, name, usd.value, bucket.rises)
 
@@ -473,7 +473,7 @@ def turn_line(charge: TurnCharge, zone: tzinfo | None, year: int) -> LedgerLine:
 
 
 def _gaps(total: Total) -> str:
-    """The number of turns missing in a sum, "+2"; "" when nothing is known, which the sum itself says."""
+    """The number of turns missing in a sum, "+2"; "" without a sum, whose text says that itself."""
     return "" if total.value is None else gap_mark(total.missing_turns)
 
 

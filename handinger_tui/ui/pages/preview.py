@@ -36,7 +36,7 @@ from handinger_tui.core.file_preview import (
 from handinger_tui.core.formatting import plural, size
 from handinger_tui.core.safety import clean, clean_line
 from handinger_tui.ui.background import CancelToken, Stopped, run_in_thread
-from handinger_tui.ui.dialogs import Ask
+from handinger_tui.ui.dialogs import TextQuestion
 from handinger_tui.ui.keys import Where, bindings
 from handinger_tui.ui.pages import Page
 from handinger_tui.ui.pages.data import TableView, TreeView
@@ -204,7 +204,7 @@ def load(subject: Subject, cancel_token: CancelToken, report_progress: Callable[
     cancel_token.check()
     loaded = KINDS[kind.shape](LoadTask(subject, kind, cancel_token, report_progress))
     total = len(subject.data) if subject.complete else subject.total
-    return Loaded(loaded.what, loaded.counted, (*notes, *loaded.notes), loaded.facets, total)
+    return replace(loaded, notes=(*notes, *loaded.notes), size=total)
 
 
 def _cut_note(subject: Subject) -> str:
@@ -228,22 +228,24 @@ def _table(task: LoadTask) -> Loaded:
 
 
 def _json(task: LoadTask) -> Loaded:
-    if not task.subject.complete:
-        source = _code(task)
-        return Loaded("JSON", source.counted, ("truncated JSON, shown as text", *source.notes), source.facets)
-    task.report_progress("reading the document")
-    tree = tree_of_json(task.subject.data, pause=task.cancel_token.check)
-    root = tree.root
-    if root is None:
-        source = _code(task)
-        return Loaded("JSON", source.counted, (*tree.notes, *source.notes), source.facets)
+    notes: tuple[str, ...] = ("truncated JSON, shown as text",)
+    if task.subject.complete:
+        task.report_progress("reading the document")
+        tree = tree_of_json(task.subject.data, pause=task.cancel_token.check)
+        if (root := tree.root) is not None:
+            return _json_tree(task, root, tree.notes)
+        notes = tree.notes
+    source = _code(task)
+    return replace(source, what="JSON", notes=(*notes, *source.notes))
+
+
+def _json_tree(task: LoadTask, root: Node, notes: tuple[str, ...]) -> Loaded:
     facets = [Facet("tree", lambda: root)]
     # A cheap check: a list that begins with an object or a list.
     if isinstance(root.value, list) and root.value and isinstance(root.value[0], dict | list):
         facets.append(Facet("table", lambda: table_of_value(root.value) or message_rows("Not a table.")))
-    return Loaded(
-        "JSON", root.text if root.children else root.kind, tree.notes, (*facets, _source(task, "json"))
-    )
+    extent = root.text if root.children else root.kind
+    return Loaded("JSON", extent, notes, (*facets, _source(task, "json")))
 
 
 def _image(task: LoadTask) -> Loaded:
@@ -263,9 +265,8 @@ def _pdf(task: LoadTask) -> Loaded:
 
 def _binary(task: LoadTask) -> Loaded:
     rows = hex_rows(task.subject.data)
-    extent = (
-        f"the first {len(rows) * HEX_BYTES:,} bytes" if len(task.subject.data) > len(rows) * HEX_BYTES else ""
-    )
+    count = len(rows) * HEX_BYTES
+    extent = f"the first {count:,} bytes" if len(task.subject.data) > count else ""
     bytes_ = Facet("bytes", lambda: plain_rows(rows, 0))
     return Loaded(task.kind.detail or "binary data", extent, (), (bytes_,))
 
@@ -541,7 +542,7 @@ class PreviewScreen(Page):
     @work(group="find", exclusive=True)
     async def _search(self, event: PageView.SearchRequested) -> None:
         view = event.view
-        text = await self.app.push_screen_wait(Ask("Find in this text", view.search_text))
+        text = await self.app.push_screen_wait(TextQuestion("Find in this text", view.search_text))
         if text and view.is_attached:
             await view.find(text)
 

@@ -28,7 +28,7 @@ from handinger_tui.core.stored_workers import (
     members_of_new,
 )
 from handinger_tui.core.turns.turn import ErrorKind
-from handinger_tui.ui.dialogs import Ask, Modal, Question, button, yes_or_no
+from handinger_tui.ui.dialogs import Modal, Question, TextQuestion, button, yes_or_no
 from handinger_tui.ui.keys import Where, bindings
 from handinger_tui.ui.pages import MAX_NOTICE_CHARS, Page
 from handinger_tui.ui.widgets.frame import FooterLine, StaticReflow
@@ -297,7 +297,7 @@ class WorkersScreen(Page):
 
     async def _add(self, what: str) -> None:
         title = "Add a worker" if what == "worker" else "Open a task"
-        text = await self.app.push_screen_wait(Ask(title, "", "id or dashboard address"))
+        text = await self.app.push_screen_wait(TextQuestion(title, "", "id or dashboard address"))
         if text and what == "worker":
             worker = await self._gallery.read(self._actions.worker_in(text))
             await self._reload(worker.worker_id)

@@ -137,8 +137,8 @@ class TabBar(Widget):
 class Sidebar(Rows):
     """Holds one widget per entry of `PANELS` and passes the newest session to them while visible.
 
-    On a wide screen it is a column of the panels that have something to show. On a narrow one it is closed
-    until it is asked for; then one panel takes the place of the transcript.
+    On a wide screen it is a column of the panels that have something to show. On a narrow screen it is closed
+    until the person opens it; then one panel replaces the transcript.
     """
 
     def __init__(
@@ -227,7 +227,7 @@ class Sidebar(Rows):
         return self.panels[name]
 
     def neighbor(self, by: int) -> str:
-        """The name of the panel `by` places after the one asked for last."""
+        """The name of the panel `by` places after the last requested one."""
         names = [name for name, panel in self.panels.items() if self._is_narrow or panel.display]
         return names[(names.index(self._tab) + by) % len(names)] if self._tab in names else self._tab
 
@@ -244,7 +244,7 @@ class Sidebar(Rows):
             self._arrange()
 
     def peek(self) -> bool:
-        """Show some rows of the transcript below the panel of a narrow screen; whether they were hidden."""
+        """Show rows of the transcript below the panel of a narrow screen; return whether they were hidden."""
         was_hidden = self.in_front is not None
         if was_hidden:
             self._is_peeking = True
@@ -256,7 +256,7 @@ class Sidebar(Rows):
         if self._is_narrow:
             self._is_open, self._is_peeking = not self._is_open, False
         elif self.display:
-            # Without turns the column was not there by itself, and comes with the first one.
+            # Without turns the person opened it; it opens again with the first turn.
             self._is_hidden, self._requested = self._has_turns, None
         else:
             self._is_hidden, self._requested = False, None if self._has_turns else self._tab
@@ -303,7 +303,7 @@ class Sidebar(Rows):
         self._arrange()
 
     def show_turns(self, has_turns: bool) -> None:
-        """Whether the session has turns; without any the column is hidden."""
+        """Set whether the session has turns; without any the column is hidden."""
         if has_turns is not self._has_turns:
             self._has_turns = has_turns
             self._arrange()

@@ -54,7 +54,7 @@ class DownloadState(Struct, frozen=True):
 
 
 class Downloads:
-    """Downloads, saved paths and known sizes by file URL, for one session or many.
+    """Downloads, saved paths and measured sizes by file URL, for one session or many.
 
     `changed` is called after each change.
     """
@@ -101,7 +101,7 @@ class Downloads:
         return self._paths.get(part.url)
 
 
-class Listed(Struct, frozen=True):
+class ListedFile(Struct, frozen=True):
     """One file of the panel. `turn` counts from 1; `changed`: an earlier turn created a different version."""
 
     part: FilePart
@@ -110,9 +110,9 @@ class Listed(Struct, frozen=True):
     changed: bool = False
 
 
-def listed_files(session: Session) -> tuple[Listed, ...]:
+def listed_files(session: Session) -> tuple[ListedFile, ...]:
     """Every file of the session once per URL, the newest last."""
-    by_url: dict[str, Listed] = {}
+    by_url: dict[str, ListedFile] = {}
     # Under each name and path: the newest file so far, with the number of its turn.
     last_versions: dict[tuple[str, str], tuple[int, FilePart]] = {}
     for number, turn in enumerate(session.turns, 1):
@@ -122,7 +122,7 @@ def listed_files(session: Session) -> tuple[Listed, ...]:
             changed = any(last < number and _differs(former, part) for last, former in versions)
             # Removed first, so that the file moves to the end.
             by_url.pop(part.url, None)
-            by_url[part.url] = Listed(part, turn.turn_id, number, changed)
+            by_url[part.url] = ListedFile(part, turn.turn_id, number, changed)
             last_versions |= dict.fromkeys(identities, (number, part))
     return tuple(by_url.values())
 
@@ -155,7 +155,7 @@ def _differs(old: FilePart, new: FilePart) -> bool:
     return not signed_again
 
 
-def matching_files(files: tuple[Listed, ...], wanted: str) -> list[Listed]:
+def matching_files(files: tuple[ListedFile, ...], wanted: str) -> list[ListedFile]:
     """Files matching `wanted`: a number (from 1, as listed), a name, or an unambiguous prefix of a name.
 
     Of several files with that name the newest is returned.
@@ -173,7 +173,7 @@ def matching_files(files: tuple[Listed, ...], wanted: str) -> list[Listed]:
 
 
 # -- the panel -----------------------------------------------------------------------------
-class FileRows(ItemRows[Listed]):
+class FileRows(ItemRows[ListedFile]):
     """Files with type, size and turn, and the state of their downloads."""
 
     item_height = 3
@@ -186,7 +186,7 @@ class FileRows(ItemRows[Listed]):
         self.turn_id: str | None = None
         """The turn whose files are new."""
 
-    def is_new(self, item: Listed) -> bool:
+    def is_new(self, item: ListedFile) -> bool:
         """Whether the turn in view created the newest version of the file."""
         return item.turn_id == self.turn_id
 
@@ -205,8 +205,8 @@ class FileRows(ItemRows[Listed]):
             return Content(content.plain) if here else content
         return self._download_line(entry.part, width)
 
-    def _facts(self, entry: Listed, width: int) -> Content:
-        """Size, type and turn. Where they do not fit, the type is shortened, then left out."""
+    def _facts(self, entry: ListedFile, width: int) -> Content:
+        """Size, type and turn. Where they do not fit, the type is shortened, then omitted."""
         kind = clean_line(entry.part.media_type, 300)
         size_text, turn = size(self.downloads.size(entry.part)), f"turn {entry.turn}"
         room = width - len(self._change(entry)) - 1
@@ -214,7 +214,7 @@ class FileRows(ItemRows[Listed]):
         text = next((text for text in choices if cell_len(text) <= room), choices[-1])
         return Content.styled(text, FAINT)
 
-    def _change(self, entry: Listed) -> str:
+    def _change(self, entry: ListedFile) -> str:
         if entry.changed:
             return "changed"
         return "new" if self.is_new(entry) else ""
@@ -249,7 +249,7 @@ def _joined(*facts: str) -> str:
 
 
 class FilesPanel(Panel[FileRows]):
-    """The files of the session. The screen reports to `downloads` what becomes of them."""
+    """The files of the session. The screen records their downloads in `downloads`."""
 
     BORDER_TITLE = "Files"
     BINDINGS: ClassVar[list[BindingType]] = bindings(Where.PANELS, Where.PANEL, Where.FILES)
@@ -273,7 +273,7 @@ class FilesPanel(Panel[FileRows]):
         self.update()
 
     @property
-    def current(self) -> Listed | None:
+    def current(self) -> ListedFile | None:
         """The file under the cursor; None in an empty list."""
         return self.rows.item(self.cursor)
 

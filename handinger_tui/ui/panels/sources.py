@@ -65,7 +65,7 @@ class SourceCatalog:
         self._facts: dict[int, tuple[SourcePart, SourceFacts]] = {}
 
     def set_session(self, session: Session) -> bool:
-        """Drop what belongs to another session, whose numbers denote other sources; whether it is another."""
+        """Drop the facts of another session, whose numbers denote other sources; return whether it is new."""
         other = self._session_id != session.session_id
         if other:
             self._session_id = session.session_id
@@ -73,7 +73,7 @@ class SourceCatalog:
         return other
 
     def sources(self, session: Session) -> tuple[Source, ...]:
-        """Every distinct source, in order of the numbers; the same object while there are no others."""
+        """Every distinct source, in order of the numbers; the same object until there are new ones."""
         return self._index(session)
 
     def mentions(self, session: Session, sources: tuple[Source, ...]) -> Mentions:
@@ -81,7 +81,7 @@ class SourceCatalog:
         return self._mentions(session, sources) if sources else NO_MENTIONS
 
     def facts(self, source: Source) -> SourceFacts:
-        """The facts of a source; checking thousands of URLs takes longer than a paint may."""
+        """The facts of a source, cached: checking thousands of URLs takes longer than a paint may."""
         cached = self._facts.get(source.number)
         if cached is None or cached[0] is not source.part:
             cached = self._facts[source.number] = (source.part, facts_of(source))

@@ -85,7 +85,7 @@ def milliseconds(value: Amount, width: int) -> str:
 
 
 def seconds(value: Amount, width: int) -> str:
-    """A running duration in ms: whole seconds below a minute without decimals, else as `milliseconds`."""
+    """A running duration in ms: whole seconds below a minute, else as `milliseconds`."""
     ms = int(value)
     return f"{ms // 1000} s" if ms % 1000 == 0 and ms < 60_000 else milliseconds(value, width)
 
@@ -113,14 +113,14 @@ WORK_ROWS: Final[tuple[Row, ...]] = (
     ("elapsed", "elapsed", "elapsed", seconds),
 )
 ALWAYS_SHOWN: Final = frozenset({"cost", "elapsed"})
-"""Rows that are shown also without a value; all others would only repeat that nothing is known."""
+"""Rows that are shown even without a value; others would only repeat “not reported”."""
 
 SIGN_WIDTH: Final = 28
 """Width from which the title has room for the sign of the amount."""
 WIDE_LABEL: Final = 12
 """Width of the full labels, in cells, with a space after them."""
 MOST_DIGITS: Final = 12
-"""Cells of an amount of money that a column may take from others."""
+"""Most cells of an amount of money for which a column takes room from the others."""
 LEAST_COLUMN: Final = 8
 """Width of a column for the word "pending"."""
 NARROW_LABEL: Final = 9
@@ -232,7 +232,7 @@ def _headline(table: _Table) -> list[Content]:
         cost = figure.sign + usd_within(figure.value, width)
         line = Content.assemble((cost, STRONG), (f" · {credit_text}" if credit_text else "", FAINT))
     elif credit_text:
-        # What a service reports comes first.
+        # Reported figures come before computed ones.
         missing = f"cost {PENDING if figure.pending else NOT_REPORTED}"
         priced = price_text(decimal_or_none(credited.value), view.credit_usd)
         line = Content.assemble((credit_text, STRONG), (f" · {priced or missing}", FAINT))
@@ -262,7 +262,7 @@ def _rows(table: _Table, rows: Sequence[Row]) -> list[Content]:
 
 def _is_shown(table: _Table, name: str) -> bool:
     if name == "cost" and all(one.value is None and not one.pending for one in table.pair(name)):
-        # Credits stand in its place where they alone are reported.
+        # Credits replace the cost where only credits are reported.
         return not _is_shown(table, "credits")
     return name in ALWAYS_SHOWN or (
         (name in AT or name in table.clocked) and any(one.value is not None for one in table.pair(name))
@@ -279,7 +279,7 @@ def _row(table: _Table, name: str, title: Content, write: Write) -> Content:
     )
     of_turn, of_worker = table.pair(name)
     gaps = gap_mark(_missing(of_worker))
-    # A figure without a gap may use the cells of the mark, but for the last one.
+    # A figure without a gap may use the cells of the mark, except the last one.
     rooms = (table.turn - 1, table.worker - 1 - (table.mark if gaps else 1))
     if write is usd_within:
         places = _places(table)
@@ -470,7 +470,7 @@ def _spent(gauge: Gauge) -> str:
 
 
 WIDEST: Final = 64
-"""Cells of the lines of figures, in a wider panel, too: figures far from their names are hard to read."""
+"""Most cells of a line of figures: figures far from their names are hard to read."""
 
 
 class UsageRows(ListRows):
@@ -541,7 +541,7 @@ class UsagePanel(Panel[UsageRows]):
             self.rows.view = view
             self.update()
 
-    def gauges(self, gauges: Sequence[Gauge]) -> None:
+    def show_limits(self, gauges: Sequence[Gauge]) -> None:
         """Show these limits and how far each is used."""
         if tuple(gauges) != self.rows.gauges:
             self.rows.gauges = tuple(gauges)
@@ -591,7 +591,7 @@ def _turn_pieces(view: UsageView) -> list[str]:
     cost, credit, tokens = (view.this_turn(name) for name in ("cost", "credits", "total"))
     credited = [] if credit.value is None else [credit.sign + credits_words(Decimal(credit.value))]
     if cost.value is None and credited:
-        # What a service reports stands for what it does not.
+        # Reported credits replace a cost that is not reported.
         priced = price_text(decimal_or_none(credit.value), view.credit_usd)
         pieces = [f"turn {credited[0]} {priced}".rstrip()]
     else:

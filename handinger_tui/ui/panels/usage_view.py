@@ -55,14 +55,14 @@ AT: Final = {member.name: at for at, member in enumerate(MEMBERS)}
 
 
 SHORTEST_MS: Final = 30_000
-"""The shortest time for which a rate is computed: that of a few seconds is chance, and frightens."""
+"""The shortest time for which a rate is computed: the rate of a few seconds is misleading."""
 _MINUTE_MS: Final = 60_000
 
 
 class SpendingPace(Struct, frozen=True):
     """Durations of turns, and amounts with the time in which they were spent.
 
-    `ms`: the time of all turns. `usd_ms` and `credits_ms`: the time of the turns whose amount is known.
+    `ms`: the time of all turns. `usd_ms` and `credits_ms`: the time of the turns whose amount is reported.
     `untimed`: the number of turns whose duration is unknown.
     """
 
@@ -86,12 +86,12 @@ class SpendingPace(Struct, frozen=True):
 
     @property
     def usd_a_minute(self) -> Decimal | None:
-        """US dollars per minute; None when no cost is known, or less than `SHORTEST_MS` of time."""
+        """US dollars per minute; None without a cost, or with less than `SHORTEST_MS` of time."""
         return _a_minute(self.usd, self.usd_ms)
 
     @property
     def credits_a_minute(self) -> Decimal | None:
-        """Credits per minute; None when no credits are known, or less than `SHORTEST_MS` of time."""
+        """Credits per minute; None without credits, or with less than `SHORTEST_MS` of time."""
         return _a_minute(self.credits, self.credits_ms)
 
 
@@ -159,7 +159,7 @@ def _sums_of(index: MoneyIndex, turns: Sequence[Turn], money: Sequence[TurnMoney
         sums.turns += 1
         sums.doubtful |= of_turn.doubts
         if is_free:
-            # That a turn which was never sent cost nothing says nothing of the others: it makes no sum known.
+            # The zero of a turn that was never sent must not make the sum of the others look reported.
             continue
         pairs = zip(sums.members, MEMBERS, strict=True)
         sums.members = [add(so_far, member, turn, of_turn) for so_far, member in pairs]
@@ -179,7 +179,7 @@ def _add_turn(so_far: Sum, member: Member, _turn: Turn, money: TurnMoney) -> Sum
 
 
 def _newest_total(so_far: Sum, member: Member, turn: Turn, _money: TurnMoney) -> Sum:
-    """The worker's running total. The newest reading includes every earlier turn, also those of others."""
+    """The worker's running total. The newest reading includes all earlier turns, even those of others."""
     after = _read(member, turn.snapshot)
     if after is not None and turn.snapshot is not None:
         return Sum(after, int(turn.snapshot.busy or unfinished(turn)), has_values=True)
@@ -223,7 +223,7 @@ class Figure(Struct, frozen=True):
     sign: str = ""
     """"≤": shared with others, "~": depends on how the worker counts, which is not certain yet."""
     hidden: bool = False
-    """Without a value, which is omitted."""
+    """The cell stays empty: a missing value is not marked."""
 
 
 Pair = tuple[Figure, Figure]
@@ -279,7 +279,7 @@ class UsageView(Struct, frozen=True):
         return self.this_turn(name), self.this_worker(name)
 
     def elapsed(self, now_ms: int | None) -> Pair:
-        """Time from sending to the end, or to now, by the local clock; `now_ms` None: not known yet."""
+        """Time from sending to the end, or to now, by the local clock; `now_ms` None: the time is unknown."""
         own = self._own_pace(now_ms)
         total_ms, missing = own.ms + self.others.ms, self.others.untimed + own.untimed
         waiting = self.so_far and bool(own.untimed)
@@ -289,10 +289,10 @@ class UsageView(Struct, frozen=True):
         return turn, Figure(total_ms, missing=missing, running=waiting, estimate=True)
 
     def rate(self) -> tuple[str, Pair]:
-        """The cost per minute: "rate" in USD, "credit_rate" where only credits are known, else "".
+        """The cost per minute: "rate" in USD, "credit_rate" where only credits are reported, else "".
 
         For a running turn it is the cost at the last reading of the worker, divided by the time until
-        that reading: between two readings nothing is known.
+        that reading: between two readings no costs are reported.
         """
         own = self._own_pace(self.read_ms)
         total = own + self.others
@@ -361,7 +361,7 @@ def _of_turn(member: Member, money: TurnMoney, turn: Turn) -> Figure:
         most = member.read(*money.most)
         return Figure(most, sign="≤")
     sign = doubt_mark(UNITS.get(member.name) in money.doubts and value is not None)
-    # Of a service that reports each turn, nothing else is to come.
+    # A service that reports each turn by itself reports nothing later.
     is_pending = value is None and turn.own_usage is None and unfinished(turn)
     return Figure(value, pending=is_pending, sign=sign)
 

@@ -57,7 +57,7 @@ class Suggestions(Static):
     def show(self, rows: Sequence[tuple[str, str]]) -> None:
         """Show (name, summary) rows; an empty sequence hides the list."""
         if list(rows) == list(self.rows):
-            # Called with every letter; drawing would lay out the whole screen.
+            # Called for every letter; drawing would lay out the screen.
             return
         self.rows, self.at = list(rows), 0
         self.display = bool(self.rows)
@@ -77,7 +77,7 @@ class Suggestions(Static):
 
     def _draw(self) -> None:
         count = max_rows(self)
-        # With room for it, the row behind the marked one is in sight.
+        # Where there is room, the row after the marked one is visible.
         first = max(0, min(self.at - count + min(count, 2), len(self.rows) - count))
         lines = []
         for at, (name, summary) in enumerate(self.rows[first : first + count], first):
@@ -125,7 +125,7 @@ class Completion:
         self._typing = None
         if text.startswith("/") and len(text) < 40 and "\n" not in text:
             rows = self._commands(text)
-            # Without a match behind the space, the argument may be the name of a file.
+            # An argument that matches nothing may be the name of a file.
             if rows or " " not in text:
                 self._show([] if [name for name, _ in rows] == [text] else rows)
                 return

@@ -36,7 +36,7 @@ class FindBar(Horizontal):
         """The text that is searched."""
         self._is_counting = False
         self._steps: list[int] = []
-        """Steps that wait for the end of the counting: before it the first match is unknown."""
+        """Steps to be taken once the matches are counted: until then the first match is unknown."""
 
     def compose(self) -> ComposeResult:
         """The field, and the count at the right."""

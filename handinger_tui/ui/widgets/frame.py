@@ -80,12 +80,12 @@ class StaticReflow(Static):
         self._lines: Lines = lambda _width: []
 
     def put(self, lines: Lines) -> None:
-        """Show these lines from now on."""
+        """Show other lines."""
         self._lines = lines
         self.refresh(layout=True)
 
     def put_wrapped(self, lines: Sequence[Content]) -> None:
-        """Show these lines, wrapped to the width, from now on."""
+        """Show other lines, wrapped to the width."""
         self.put(lambda width: [wrapped for line in lines for wrapped in line.wrap(width)])
 
     def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
@@ -103,9 +103,9 @@ class StaticReflow(Static):
 # -- the header ----------------------------------------------------------------------------------
 NO_TURNS: Final = Bucket("")
 TITLE_CELLS: Final = 24
-"""Cells of the title that the money leaves to it."""
+"""Cells of the title before the money gets room."""
 SHORT_TITLE_CELLS: Final = 8
-"""Cells of the title that nothing takes from it."""
+"""Cells of the title before anything else gets room."""
 NO_OTHERS: Final = (0, Total(None))
 SPINNER: Final = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
 
@@ -129,22 +129,22 @@ class HeaderLine(Widget):
         self._is_held = False
         self._others = NO_OTHERS
 
-    def account(self, badge: Account) -> None:
-        """Set the account that pays, which is known once connected."""
+    def set_account(self, badge: Account) -> None:
+        """Set the account that pays, once connected."""
         self._badge = badge
         self._draw()
 
-    def limits(self, gauges: Sequence[Gauge], *, held: bool) -> None:
+    def set_limits(self, gauges: Sequence[Gauge], *, held: bool) -> None:
         """Set the use of the limits, shown at the next `show`. `held`: a limit holds the queue."""
         self._limit_mark, self._gauges, self._is_held = limit_mark(gauges), gauges, held
 
-    def money(self, today: Bucket, session: Bucket) -> None:
+    def set_money(self, today: Bucket, session: Bucket) -> None:
         """Set what was spent today, and in the session."""
         self._today, self._spent = today, session
         self._draw()
 
-    def others(self, runs: int, spent: Total) -> None:
-        """Set how many runs other sessions have, and what these took so far in USD."""
+    def set_others(self, runs: int, spent: Total) -> None:
+        """Set how many runs other sessions have, and their cost so far in USD."""
         self._others = runs, spent
         self._draw()
 
@@ -267,7 +267,7 @@ class HeaderLine(Widget):
 
 
 def _spent_text(spent: Bucket, credit_usd: Decimal | None) -> str:
-    """What some turns cost, in credits where no amount of money is known; "" where nothing is known.
+    """What some turns cost, in credits where no USD are reported; "" where neither is.
 
     `credit_usd`: the person's price of a credit, "8 credits ~$0.08".
     """
@@ -278,11 +278,11 @@ def _spent_text(spent: Bucket, credit_usd: Decimal | None) -> str:
 
 
 def _in_credits(spent: Bucket) -> bool:
-    """Whether credits are known and no amount of money: 0 with gaps is that of messages never sent."""
+    """Whether only credits are reported. A zero in USD with gaps is that of messages never sent."""
     if spent.usd.value == 0 and spent.credits.value == 0:
         return False
-    says_nothing = spent.usd.value is None or (spent.usd.value == 0 and not spent.usd.complete)
-    return says_nothing and spent.credits.value is not None
+    is_without_usd = spent.usd.value is None or (spent.usd.value == 0 and not spent.usd.complete)
+    return is_without_usd and spent.credits.value is not None
 
 
 # -- the line of keys ----------------------------------------------------------------------------

@@ -64,7 +64,7 @@ class PastedTexts:
 
 
 class PromptHistory:
-    """The messages sent before, and where the prompt is among them."""
+    """The earlier messages, and the position of the prompt among them."""
 
     def __init__(self) -> None:
         self.texts: list[str] = []
@@ -75,7 +75,7 @@ class PromptHistory:
         """The text typed before walking into the history."""
 
     def add(self, *texts: str, older: bool = False) -> None:
-        """Add texts, the newest last; `older`: before the texts that are here already."""
+        """Add texts, the newest last; `older`: before the present ones."""
         newer: list[str] = []
         if older:
             newer, self.texts = self.texts, newer
@@ -85,12 +85,12 @@ class PromptHistory:
         self.leave()
 
     def leave(self) -> None:
-        """Begin at the newest text again."""
+        """Return to the end of the history."""
         self._at = None
 
     @property
     def current(self) -> str | None:
-        """The message that was put into the prompt last, None outside the history."""
+        """The message of the history that is in the prompt; None outside the history."""
         return None if self._at is None else self.texts[self._at]
 
     def step(self, by: int, text: str) -> str | None:
@@ -490,7 +490,7 @@ MUTED: Final = "$text-muted"
 
 
 class Card(Static):
-    """What can be done now about a turn that went wrong; hidden when there is no advice."""
+    """Advice on a turn that failed; hidden without one."""
 
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)

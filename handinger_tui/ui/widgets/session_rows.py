@@ -119,7 +119,7 @@ def cost_words(row: SessionSummary) -> str:
 
 
 def _cost(row: SessionSummary, write: Callable[..., str], simulated: str = "simulated") -> str:
-    """The cost of a session, in credits where no USD are known. `write` writes a sum."""
+    """The cost of a session, in credits where no USD are reported. `write` formats a sum."""
     if row.only_imported:
         return "imported"
     if row.usd.value is None and row.credits.value is None:
@@ -156,7 +156,7 @@ def _status(row: SessionSummary, opened: Session | None, now_ms: int) -> tuple[t
     if row.last_status is TurnStatus.RUNNING and row.base_url == LOCAL:
         return ("◌", "$warning"), STATUS_WORDS[TurnStatus.INCOMPLETE], ""
     if row.last_status is TurnStatus.RUNNING:
-        # The worker was not read since: the turn may have ended long ago.
+        # The last reading of the worker may be old.
         return ("◌", "$warning"), "was running", ""
     style, sign = style_and_sign(row.last_status)
     if row.last_status is TurnStatus.COMPLETED:

@@ -53,7 +53,7 @@ def bar(gauge: Gauge, width: int = BAR) -> Content:
 
 
 def gauge_lines(gauge: Gauge) -> Content:
-    """Name, bar and origin of the limit, the amounts, and what is left beside reservations, a line each."""
+    """Lines: name, bar and origin of the limit; the amounts; beside reservations, the free amount."""
     limit, style = gauge.limit, STYLE[gauge.state]
     origin = f" · {SET_BY[limit.origin]}" if SET_BY[limit.origin] else ""
     first = Content.assemble(
@@ -67,18 +67,16 @@ def gauge_lines(gauge: Gauge) -> Content:
     return Content("\n").join([first, *(Content.styled(f"  {text}", "$foreground") for text in amounts)])
 
 
-def most_pressing(gauges: Sequence[Gauge]) -> Gauge | None:
-    """The most pressing limit: reached before near, then the widest scope; None when all are below."""
-    pressing = [gauge for gauge in gauges if gauge.state is not GaugeState.BELOW]
-    scopes = list(Scope)
-    return max(pressing, key=lambda one: (one.state, scopes.index(one.limit.scope)), default=None)
-
-
 def limit_mark(gauges: Sequence[Gauge]) -> Content:
-    """The mark for the header: "▲ daily limit 85%", "■ daily limit reached"; empty when all are below."""
-    gauge = most_pressing(gauges)
-    if gauge is None:
+    """The mark for the header: "▲ daily limit 85%", "■ daily limit reached"; empty when all are below.
+
+    It is that of the most pressing limit: a reached one before a near one, then the widest scope.
+    """
+    pressing = [gauge for gauge in gauges if gauge.state is not GaugeState.BELOW]
+    if not pressing:
         return Content("")
+    scopes = list(Scope)
+    gauge = max(pressing, key=lambda one: (one.state, scopes.index(one.limit.scope)))
     state = "reached" if gauge.state is GaugeState.REACHED else gauge.percent_text
     style = f"bold {STYLE[gauge.state]}"
     return Content.styled(f"{SHAPE[gauge.state]} {gauge.limit.scope.limit} {state}", style)
@@ -101,10 +99,8 @@ STATUS_WORDS: Final = {
 CUT_OFF: Final = "outcome unknown"
 """The status of a turn whose answer began and whose end is unknown."""
 WORKED_ON: Final = LIVE - {TurnStatus.QUEUED}
-_QUEUED: Final = frozenset({TurnStatus.QUEUED})
 _NOT_SENT: Final = frozenset({TurnStatus.NOT_SENT})
-GOOD: Final = frozenset({TurnStatus.COMPLETED})
-BAD: Final = frozenset({TurnStatus.FAILED, TurnStatus.REJECTED, TurnStatus.UNKNOWN})
+_BAD: Final = frozenset({TurnStatus.FAILED, TurnStatus.REJECTED, TurnStatus.UNKNOWN})
 _UNFINISHED: Final = frozenset(
     {
         TurnStatus.QUEUED,
@@ -117,10 +113,9 @@ _UNFINISHED: Final = frozenset(
 
 
 def under_way(session: Session) -> Turn | None:
-    """The turn that status and cost refer to: the running one, else the newest that the worker knows of.
+    """The turn that status and cost refer to: the running one, else the newest that reached the worker.
 
-    A refused, withdrawn or queued message says nothing about the worker; it is returned only when there
-    is no other turn.
+    A refused, withdrawn or queued message is returned only when there is no other turn.
     """
     busy = next(with_status(session.turns, WORKED_ON), None)
     return busy or unwatched(session) or session.sent or newest_shown(session) or session.current
@@ -128,9 +123,8 @@ def under_way(session: Session) -> Turn | None:
 
 def newest_shown(session: Session) -> Turn | None:
     """The newest turn that is neither queued nor withdrawn."""
-    return next(
-        (turn for turn in reversed(session.turns) if not turn.withdrawn and turn.status not in _QUEUED), None
-    )
+    shown = (turn for turn in reversed(session.turns) if not turn.withdrawn)
+    return next((turn for turn in shown if turn.status is not TurnStatus.QUEUED), None)
 
 
 def is_newest_message(session: Session | None, text: str) -> bool:
@@ -174,9 +168,9 @@ def status_words(session: Session) -> str:
 
 def style_and_sign(status: TurnStatus) -> tuple[str, str]:
     """Style and sign of a status; the sign tells the status without color."""
-    if status in GOOD:
+    if status is TurnStatus.COMPLETED:
         return "$success", "✓"
-    if status in BAD:
+    if status in _BAD:
         return "$error", "✗"
     if status in _UNFINISHED:
         return "$warning", "◌"
@@ -188,7 +182,7 @@ def retry_words(session: Session, now_ms: int) -> str:
     turn = under_way(session)
     if turn is None or turn.retry is None:
         return ""
-    # A clock that went back makes no wait longer.
+    # A clock that was set back must not prolong the wait.
     passed_ms = max(0, now_ms - turn.retry.at_ms)
     wait_s = -((passed_ms - turn.retry.wait_ms) // 1000)
     return f"retry {turn.retry.number}" + (f" in {wait_s} s" if wait_s > 0 else "")
@@ -248,7 +242,7 @@ _BEFORE_RESENDING: Final = {
     ErrorKind.UNSAFE_URL: "Check the base URL (handinger-tui config shows it), restart, then ",
     ErrorKind.DISK: "Free some disk space, then ",
 }
-"""What to do first, by the kind of the failure; a text that ends a sentence stands alone."""
+"""What to do first, by the kind of the failure; a complete sentence is not continued."""
 _CHECK_ADDRESS: Final = "Check the base URL (handinger-tui doctor), restart, then "
 _CHANGED_FIRST: Final = frozenset({ErrorKind.INVALID, ErrorKind.TOO_LARGE})
 """Failures after which the same message would fail again."""
@@ -275,7 +269,7 @@ def next_step(session: Session, turn: Turn, *, is_text_back: bool) -> str:
     else:
         resend = f"/retry {number} to resend"
     if kind is ErrorKind.NOT_FOUND and worker_of(turn) is None:
-        # There was no worker to be missing: the service does not know the address.
+        # Without a worker it is the address that the service does not have.
         return f"{_CHECK_ADDRESS}{resend}."
     first = _BEFORE_RESENDING.get(kind, "") if kind is not None else ""
     return first if first.endswith(".") else f"{first}{resend}."
@@ -293,7 +287,7 @@ def advice(session: Session, *, running: bool, now_ms: int = 0) -> Advice | None
     if fault is None or fault.retry_after_s is None or turn.ended_ms is None or turn.status not in FREE:
         return None
     until_ms = turn.ended_ms + int(min(max(fault.retry_after_s, 0), 3600) * 1000)
-    # Where the clock went back there is no pause: a message that comes too early is refused for free.
+    # After the clock was set back there is no pause: a message that is too early is refused for free.
     return Advice("warning", PAUSE, until_ms) if turn.ended_ms <= now_ms < until_ms else None
 
 

@@ -25,13 +25,13 @@ if TYPE_CHECKING:
 
 
 def max_rows(widget: Widget) -> int:
-    """Most rows that the style sheet gives to a list above the prompt: fewer on a low screen."""
+    """Most rows of a list above the prompt, as the style sheet has them: fewer on a low screen."""
     height = widget.styles.max_height
     return 1 if height is None else max(1, int(height.value))
 
 
 def limit_rows(widget: Widget, rows: int | None) -> None:
-    """Give a widget at most `rows` rows in place of those of the style sheet; None gives these back."""
+    """Give a widget at most `rows` rows; None restores the number of the style sheet."""
     set_before = widget.styles.inline.max_height
     if (None if set_before is None else int(set_before.value)) != rows:
         widget.styles.max_height = rows
@@ -94,7 +94,7 @@ class QueueStrip(Static):
         """The id of the turn whose message is in the prompt."""
         self._marked: str | None = None
         self._clicked = False
-        """The focus came by the mouse: then letters are text for the prompt, not keys of the strip."""
+        """Whether the mouse set the focus: then letters are text for the prompt, not keys of the strip."""
         self._first = 0
         self._drawn_key: tuple[object, ...] = ()
 
@@ -219,7 +219,7 @@ class QueueStrip(Static):
         """Move the marked message by `by` positions in the queue."""
         queue, position = list(self.queue), self._marked_at
         if queue:
-            # What is shown may be older than the queue: only the owner of the queue knows its ends.
+            # The strip may be behind the queue: only the owner of the queue knows its ends.
             self.post_message(self.Reordered(queue[position], by))
             queue.insert(max(0, position + by), queue.pop(position))
             self.show(queue, self.editing)

@@ -37,7 +37,7 @@ class ListRows:
     """Lines above the items, which never scroll: 0 or 1."""
     message = ""
     loaded = True
-    """False: nothing was read yet, and all lines are blank."""
+    """False until something is read: all lines are blank."""
 
     @property
     def count(self) -> int:
@@ -45,7 +45,7 @@ class ListRows:
         return 0
 
     def line(self, at: int, row: int, width: int, *, here: bool) -> Content:
-        """Line `row` of item `at`, in at most `width` cells, which follow that of the pointer.
+        """Line `row` of item `at`, in at most `width` cells after the pointer.
 
         `here`: the line has the cursor's background. Faint or colored text would not contrast with it.
         """
@@ -258,7 +258,7 @@ class PickList(VirtualList[ItemRowsT], Generic[ItemRowsT, ItemT]):
     """A list of items whose cursor goes where it is clicked."""
 
     COPIED: ClassVar[str] = ""
-    """What the key for copying copies: the full text of the item under the cursor."""
+    """Names the full text of an item in the message after copying: "the id of the worker"."""
 
     @property
     def current(self) -> ItemT | None:

@@ -39,7 +39,7 @@ MOST_RECENT: Final = 5
 WIDTH: Final = 96
 """Most cells of the list of sessions."""
 NARROW: Final = 75
-"""Cells below which the text on the local worker is shortened."""
+"""Width in cells below which the text on the local worker is shortened."""
 LOW: Final = 15
 """Rows below which the hand is omitted."""
 ITEM: Final = "item"
@@ -85,12 +85,14 @@ class Welcome(Static):
         self._shown = 0
         """How many sessions have room."""
 
-    def account(self, badge: Account) -> None:
+    def set_account(self, badge: Account) -> None:
         """Show the account, once connected."""
         self._badge, self._local = badge, badge.local
         self._draw()
 
-    def recent(self, sessions: Sequence[SessionSummary], opened: Mapping[str, Session], now_ms: int) -> None:
+    def show_recent(
+        self, sessions: Sequence[SessionSummary], opened: Mapping[str, Session], now_ms: int
+    ) -> None:
         """Show the newest sessions below all else, as many as there is room for.
 
         `opened`: sessions in memory, by id, whose state is newer. The order stays while the sessions are the

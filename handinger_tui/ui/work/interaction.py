@@ -123,9 +123,9 @@ class Interaction:
 
     async def ask_text(self, title: str, value: str = "", placeholder: str = "") -> str | None:
         """Ask for one line of text."""
-        from handinger_tui.ui.dialogs import Ask  # once there is a question
+        from handinger_tui.ui.dialogs import TextQuestion  # once there is a question
 
-        return await self.ask(Ask(title, value, placeholder))
+        return await self.ask(TextQuestion(title, value, placeholder))
 
     async def choose(self, title: str, rows: Sequence[tuple[str, str]]) -> str | None:
         """Ask to choose one of `rows`, each a name and its text; returns the name."""

@@ -80,7 +80,7 @@ class LimitWatcher:
             if turn is not None and session.session_id != self._controller.session_id:
                 money = money_of(session, turn)
                 runs.append(Total(money.usd, int(money.usd is None), Unit.USD in money.doubts))
-        self._header.others(len(runs), reduce(add, runs, Total(None)))
+        self._header.set_others(len(runs), reduce(add, runs, Total(None)))
 
     def check_soon(self) -> None:
         """Count again if any program has written charges or limits, and reload the open screens then.
@@ -189,4 +189,4 @@ class LimitWatcher:
         session = await connection.charges.buckets(GroupBy.SESSION, own)
         if key == self._money_for:
             self._pane.show_typical_cost(typical_cost_chip(typical_cost))
-            self._header.money(sum_buckets(today), sum_buckets(session))
+            self._header.set_money(sum_buckets(today), sum_buckets(session))

@@ -191,8 +191,8 @@ class WorkScreen(BareContainer, Screen[None], inherit_bindings=False):
         """Take the connection, then open the requested session and send the message of the command line."""
         new_id = self.controller.connect(connection)
         self._unsubscribe = connection.engine.subscribe(self._changes.handle)
-        self._header.account(connection.badge)
-        self.pane.welcome.account(connection.badge)
+        self._header.set_account(connection.badge)
+        self.pane.welcome.set_account(connection.badge)
         for warning in connection.warnings:
             self.interaction.announce(warning, "warning")
         self.interaction.run(self._start(new_id))
@@ -242,14 +242,14 @@ class WorkScreen(BareContainer, Screen[None], inherit_bindings=False):
                 self.interaction.announce(notice, "warning")
         # A detached worker or a failed turn says more than waiting messages: the header keeps its status.
         is_stuck = hold is not None and hold.reason in STUCK and not running
-        self._header.limits(gauges, held=is_stuck)
+        self._header.set_limits(gauges, held=is_stuck)
         self._header.show(session, now_ms)
         elsewhere = next((clean_line(other.title, 40) for other in controller.running_elsewhere), None)
         replay = replay_hint(controller.connection.replay)
         state = PaneState(running, queued, hold, self.queue_editor.turn_id, gauges, elsewhere, replay)
         self.pane.show(session, state, now_ms)
         self.scheduler.panels.show(session)
-        self.sidebar.panel(UsagePanel).gauges(gauges)
+        self.sidebar.panel(UsagePanel).show_limits(gauges)
         self._limits.show(gauges)
         self.scheduler.clock.set_running(running or self.pane.card.waiting_s(now_ms) > 0)
         self._renew_keys()

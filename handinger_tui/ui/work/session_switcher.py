@@ -195,7 +195,7 @@ class FirstScreen:
 
     async def _read(self) -> None:
         opened = {session.session_id: session for session in self._controller.opened_sessions}
-        self._pane.welcome.recent(await self._controller.recent(MOST_RECENT), opened, self._now_ms())
+        self._pane.welcome.show_recent(await self._controller.recent(MOST_RECENT), opened, self._now_ms())
 
     def handle(self, event: PromptBox.FirstScreenEntered | Welcome.WelcomeRequest) -> None:
         """Browse the first screen, leave it, or use what was chosen. Nothing is sent, no text is lost."""

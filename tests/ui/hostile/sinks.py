@@ -25,7 +25,7 @@ from handinger_tui.core.stored_workers import Delivery, DeliveryPage, StoredWork
 from handinger_tui.core.stream import FilePart
 from handinger_tui.core.turns.turn import Attachment
 from handinger_tui.engine.gallery import Gallery
-from handinger_tui.ui.dialogs import Ask, Choice, Problem, Question, yes_or_no
+from handinger_tui.ui.dialogs import Choice, Problem, Question, TextQuestion, yes_or_no
 from handinger_tui.ui.dialogs.help import HelpScreen
 from handinger_tui.ui.dialogs.limits import LimitsPage, RaiseLimit
 from handinger_tui.ui.dialogs.pickers import CommandPicker, HistorySearch, SessionPicker
@@ -115,7 +115,7 @@ async def header(eye: Eye) -> None:
     for at, text in enumerate(PLANTED):
         busy = turn(at, text)
         for title in (text, ""):
-            line.account(Account(text, text, "f00d", local=False))
+            line.set_account(Account(text, text, "f00d", local=False))
             line.show(replace(session([text]), title=title, turns=(busy,)), NOW_MS)
             lines_of(eye, line)
     await eye.look()
@@ -134,8 +134,8 @@ async def around_the_prompt(eye: Eye) -> None:
             screen.query_one(Card).show(Advice("error", text[:200]), NOW_MS)
             screen.query_one(Suggestions).show([(text, text)])
             screen.query_one(HintLine).show(text, text)
-            screen.query_one(Welcome).account(Account(text, text, "f00d", local=False))
-            screen.query_one(Welcome).recent([summary("x", title=text)], {}, NOW_MS)
+            screen.query_one(Welcome).set_account(Account(text, text, "f00d", local=False))
+            screen.query_one(Welcome).show_recent([summary("x", title=text)], {}, NOW_MS)
         await eye.look()
 
 
@@ -184,7 +184,7 @@ async def dialogs(eye: Eye) -> None:
         await shown(eye, Problem(body, word))
         await shown(eye, Question(word, body, [(word, None)]))
     for text in PLANTED[::24]:
-        await shown(eye, Ask(text[:60], text[:200], text[:200]))
+        await shown(eye, TextQuestion(text[:60], text[:200], text[:200]))
 
 
 async def links(eye: Eye) -> None:
@@ -420,7 +420,7 @@ SINKS: Final = {
     "find bar": Sink(find_bar, (FindBar,), all_visible=False),
     "prompt": Sink(prompt, (PromptBox,), all_visible=False),
     "passing lines": Sink(passing_lines, ()),
-    "dialogs": Sink(dialogs, (Question, Choice, Problem, Ask), all_visible=False),
+    "dialogs": Sink(dialogs, (Question, Choice, Problem, TextQuestion), all_visible=False),
     "links": Sink(links, (), all_visible=False),
     "session list": Sink(session_list, (SessionPicker,)),
     "history": Sink(history, (HistorySearch,)),

@@ -285,10 +285,10 @@ async def test_limits_stand_above_the_figures_with_bar_and_word(columns: int) ->
     async with app.run_test(size=(columns, 50)) as pilot:
         panel.show(running())
         panel.tick(running().turns[1].order.created_ms + 90_000)
-        panel.gauges(limits())
+        panel.show_limits(limits())
         await pilot.pause()
         check(f"usage-limits-{columns}", text_of(app))
-        panel.gauges(())
+        panel.show_limits(())
         await pilot.pause()
         assert "of $1.00" not in text_of(app)
 

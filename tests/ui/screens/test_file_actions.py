@@ -8,7 +8,7 @@ from textual.widgets import Input
 
 from handinger_tui.core.errors import Refused
 from handinger_tui.core.turns.turn import ErrorKind
-from handinger_tui.ui.dialogs import Ask, Question
+from handinger_tui.ui.dialogs import Question, TextQuestion
 from handinger_tui.ui.pages.preview import PreviewScreen
 from handinger_tui.ui.work.screen import WorkScreen
 from tests.ui.screens.preview_files import desktop_with, shown, with_files
@@ -47,12 +47,12 @@ async def test_one_file_is_saved_into_a_folder_that_is_typed_and_offered_again()
         await pilot.press("enter")
         await desktop.shows(pilot, "1 of 2", "1  one")
         await pilot.press("D")
-        await desktop.until(pilot, lambda: isinstance(desktop.app.screen, Ask))
+        await desktop.until(pilot, lambda: isinstance(desktop.app.screen, TextQuestion))
         desktop.app.screen.query_one(Input).value = "/elsewhere"
         await pilot.press("enter")
         await desktop.until(pilot, lambda: "Saved a.txt to /elsewhere/a.txt" in desktop.notices())
         await pilot.press("D")
-        await desktop.until(pilot, lambda: isinstance(desktop.app.screen, Ask))
+        await desktop.until(pilot, lambda: isinstance(desktop.app.screen, TextQuestion))
         assert desktop.app.screen.query_one(Input).value == "/elsewhere"
         await pilot.press("escape")
         # All others are saved to the usual folder.

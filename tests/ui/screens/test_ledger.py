@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from handinger_tui.core.money.limits import Scope, Unit
 from handinger_tui.core.money.spending import ChargeFilter, GroupBy
 from handinger_tui.ui.ledger.query import Period, View
-from handinger_tui.ui.ledger.table import KEPT, PAGE
+from handinger_tui.ui.ledger.table import MAX_PAGES, PAGE
 from tests.ui.fake_money import NOW_MS, FakeBooks
 from tests.ui.screens.ledger_samples import DAY_MS, Counted, Endless, desktop_with, opened, some, turn
 
@@ -139,7 +139,7 @@ async def test_a_hundred_thousand_turns_open_with_one_call_and_come_page_by_page
         assert books.paged[1:] == [(PAGE, 100_000 - PAGE)], "what lies between was never asked for"
         await pilot.press("up")
         assert screen.table.cursor == 99_998
-        for row in range(0, PAGE * (KEPT + 5), PAGE):
+        for row in range(0, PAGE * (MAX_PAGES + 5), PAGE):
             screen.table.move_to(row)
             await desktop.shows(pilot, f"Number {row}")
         screen.table.move_to(0)

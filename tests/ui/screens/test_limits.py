@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from handinger_tui.core.money.limits import Gauge, LimitOrigin, Scope, Unit
 from handinger_tui.core.money.reconciliation import Restatement
-from handinger_tui.ui.dialogs.limits import NotAnAmount, Wish, read_wish
+from handinger_tui.ui.dialogs.limits import LimitChange, NotAnAmount, parse_limit_change
 from handinger_tui.ui.work import screen
 from handinger_tui.ui.work.session_controller import SessionController
 from tests.ui.fake_money import NOW_MS
@@ -22,22 +22,22 @@ USD, CREDITS = Unit.USD, Unit.CREDITS
 
 # -- what is typed -------------------------------------------------------------------------
 @pytest.mark.parametrize(
-    ("text", "wish"),
+    ("text", "change"),
     [
-        ("day 5", Wish(Scope.DAY, USD, Decimal(5))),
-        ("turn 0.50", Wish(Scope.TURN, USD, Decimal("0.50"))),
-        ("Session 20 Credits", Wish(Scope.SESSION, CREDITS, Decimal(20))),
-        ("worker $3", Wish(Scope.WORKER, USD, Decimal(3))),
-        ("worker $ .25", Wish(Scope.WORKER, USD, Decimal("0.25"))),
-        ("day 0.000000000001", Wish(Scope.DAY, USD, Decimal("1E-12"))),
-        ("day 0.000001 credits", Wish(Scope.DAY, CREDITS, Decimal("0.000001"))),
-        ("day\t5", Wish(Scope.DAY, USD, Decimal(5))),
-        ("day off", Wish(Scope.DAY, None, None)),
-        ("day off credits", Wish(Scope.DAY, CREDITS, None)),
+        ("day 5", LimitChange(Scope.DAY, USD, Decimal(5))),
+        ("turn 0.50", LimitChange(Scope.TURN, USD, Decimal("0.50"))),
+        ("Session 20 Credits", LimitChange(Scope.SESSION, CREDITS, Decimal(20))),
+        ("worker $3", LimitChange(Scope.WORKER, USD, Decimal(3))),
+        ("worker $ .25", LimitChange(Scope.WORKER, USD, Decimal("0.25"))),
+        ("day 0.000000000001", LimitChange(Scope.DAY, USD, Decimal("1E-12"))),
+        ("day 0.000001 credits", LimitChange(Scope.DAY, CREDITS, Decimal("0.000001"))),
+        ("day\t5", LimitChange(Scope.DAY, USD, Decimal(5))),
+        ("day off", LimitChange(Scope.DAY, None, None)),
+        ("day off credits", LimitChange(Scope.DAY, CREDITS, None)),
     ],
 )
-def test_a_limit_is_read_exactly(text: str, wish: Wish) -> None:
-    assert read_wish(text) == wish
+def test_a_limit_is_read_exactly(text: str, change: LimitChange) -> None:
+    assert parse_limit_change(text) == change
 
 
 REFUSED = [
@@ -66,7 +66,7 @@ REFUSED = [
 @pytest.mark.parametrize("text", REFUSED)
 def test_everything_else_is_refused(text: str) -> None:
     with pytest.raises(NotAnAmount):
-        read_wish(text)
+        parse_limit_change(text)
 
 
 # -- the command ---------------------------------------------------------------------------
@@ -78,8 +78,8 @@ async def test_limits_are_set_for_every_scope_and_unit() -> None:
         await desktop.send(pilot, "Hi")
         await desktop.shows(pilot, "✓ completed")
         desktop.purse.spend(Scope.DAY, "1")
-        for wish in ("day 5", "turn 0.50", "session 20 credits", "worker $3"):
-            await desktop.send(pilot, f"/limit {wish}")
+        for change in ("day 5", "turn 0.50", "session 20 credits", "worker $3"):
+            await desktop.send(pilot, f"/limit {change}")
         await desktop.until(pilot, lambda: "Worker limit set to $3.00 (0% used)." in desktop.notices())
         assert "Daily limit set to $5.00 (20% used)." in desktop.notices()
         assert "Session limit set to 20 credits" in desktop.notices()

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from textual.pilot import Pilot
 from textual.widgets import Input
 
-from handinger_tui.ui.dialogs import Ask
+from handinger_tui.ui.dialogs import TextQuestion
 from handinger_tui.ui.pages.page_view import MAX_MATCHES, PageView, find, plain_rows
 from handinger_tui.ui.pages.preview import PreviewScreen
 from handinger_tui.ui.transcript.painting import RowBuffer
@@ -29,7 +29,7 @@ PROSE = "# Pumps\n\n" + "Many words stand here before the pump is named and afte
 async def ask(desktop: Desktop, pilot: Pilot[None], text: str) -> None:
     """Type a search text over the content of the field."""
     await pilot.press("slash")
-    await desktop.until(pilot, lambda: isinstance(desktop.app.screen, Ask))
+    await desktop.until(pilot, lambda: isinstance(desktop.app.screen, TextQuestion))
     desktop.app.screen.query_one(Input).value = text
     await pilot.press("enter")
     await desktop.until(pilot, lambda: isinstance(desktop.app.screen, PreviewScreen))
@@ -86,7 +86,7 @@ async def test_a_missing_text_is_reported_and_esc_in_the_question_changes_nothin
         await ask(desktop, pilot, "three")
         await desktop.shows(pilot, "“three”.")
         await pilot.press("slash")
-        await desktop.until(pilot, lambda: isinstance(desktop.app.screen, Ask))
+        await desktop.until(pilot, lambda: isinstance(desktop.app.screen, TextQuestion))
         assert desktop.app.screen.query_one(Input).value == "three"
         await pilot.press("escape")
         await desktop.until(pilot, lambda: isinstance(desktop.app.screen, PreviewScreen))

@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from handinger_tui.core.amounts import Total
 from handinger_tui.core.turns.turn import TurnStatus
-from handinger_tui.ui.dialogs import Ask
+from handinger_tui.ui.dialogs import TextQuestion
 from handinger_tui.ui.panels.usage import UsagePanel
 from handinger_tui.ui.ports import Account, Opening
 from handinger_tui.ui.widgets.session_rows import cost_words, session_details
@@ -480,7 +480,7 @@ async def test_a_new_title_from_the_list_is_also_that_of_the_open_session() -> N
         await pilot.press("ctrl+s")
         await desktop.shows(pilot, "About x")
         await pilot.press("f2")
-        await desktop.until(pilot, lambda: isinstance(desktop.app.screen, Ask))
+        await desktop.until(pilot, lambda: isinstance(desktop.app.screen, TextQuestion))
         await pilot.press(*"Better", "enter")
         await desktop.shows(pilot, "Better")
         await pilot.press("escape")
