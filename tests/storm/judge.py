@@ -55,7 +55,11 @@ def check_posts(proxy: Proxy, book: Book) -> Iterator[str]:
     for turn_id, count in Counter(one.turn_id for one in turns).items():
         if count > 1:
             yield f"{turn_id} was sent {count} times"
-    sent = Counter(name for one in turns for name in set(NAME.findall(one.body.decode("utf-8", "replace"))))
+    # A fork carries all earlier messages in one.
+    bodies = [
+        one.body.decode("utf-8", "replace") for one in turns if b"conversation with another" not in one.body
+    ]
+    sent = Counter(name for body in bodies for name in set(NAME.findall(body)))
     more = [f"{name} {count} times" for name, count in sent.items() if count > book.entered[name]]
     if sum(sent[one.split()[0]] - book.entered[one.split()[0]] for one in more) > book.blind:
         yield f"sent more often than entered: {more}"
@@ -183,15 +187,15 @@ def is_wrong(turn: Stored, request: Exchange | None, worker: dict[str, Any] | No
         return "stuck"
     if ended and not forwarded:
         return "never arrived"
-    if request is not None and request.started and turn.status in FREE and worker is not None:
+    started = request is not None and request.started
+    if started and turn.status in FREE and worker is not None:
         return "arrived"
-    if worker is not None and (turn.status == "running" or (turn.status == "unknown" and forwarded)):
+    if worker is not None and (turn.status == "running" or (turn.status == "unknown" and started)):
         return "could be known"
     if worker is not None and turn.status == "completed":
         answers = answers_of(worker).get(turn.prompt, [])
         if (turn.text or "").split() not in map(str.split, answers):
             return f"another text: {turn.text!r}"
-        return "" if turn.final else "no final amount"
     return ""
 
 
