@@ -85,10 +85,10 @@ async def _write(seed: Seed, database: Path, base_url: str) -> None:
         session = Session(SESSION, BEGAN_MS, worker_id=WORKER, base_url=base_url)
         for number in range(seed.turns):
             turn_id = f"turn_{number:06}"
-            order = TurnRequest(
+            request = TurnRequest(
                 turn_id, f"Question {number} of many", BEGAN_MS + number * 60_000, worker_id=WORKER
             )
-            await ledger.open_turn(session, order)
+            await ledger.open_turn(session, request)
             for frame in frames(seed, number):
                 ledger.append(turn_id, frame)
             await ledger.close_turn(session, turn_id)

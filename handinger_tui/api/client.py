@@ -47,12 +47,12 @@ Members = dict[str, str | bool]
 """The members of a request body, in order."""
 
 
-def turn_members(order: TurnRequest, **others: str | bool | None) -> Members:
+def turn_members(request: TurnRequest, **others: str | bool | None) -> Members:
     """The members of the request of a turn, without those that are None.
 
     This is not a pydantic model: our own values need no validation, and pydantic takes 10 MB.
     """
-    members = {"input": encodable(order.prompt), "budget": order.budget, **others}
+    members = {"input": encodable(request.prompt), "budget": request.budget, **others}
     return {name: value for name, value in members.items() if value is not None}
 
 
@@ -228,7 +228,7 @@ class WorkerClient:
 
     @asynccontextmanager
     async def start_turn(
-        self, order: TurnRequest, departed: Callable[[], None] = lambda: None
+        self, request: TurnRequest, departed: Callable[[], None] = lambda: None
     ) -> AsyncIterator[HttpReply]:
         """POST the turn once; it is never repeated after a byte may have left.
 
@@ -238,9 +238,9 @@ class WorkerClient:
             AttachmentProblem: a file has changed or cannot be read; nothing was sent.
             Unreachable, Refused, Doubtful, ServerFault, BrokenContract
         """
-        url, members = self.turn_request(order)
+        url, members = self.turn_request(request)
         async with AsyncExitStack() as stack:
-            content, headers = await turn_content(stack, members, order)
+            content, headers = await turn_content(stack, members, request)
             headers["Accept"] = STREAM_OR_JSON
             sending = self.transport.send("POST", url, headers, content, departed=departed)
             try:
@@ -251,16 +251,20 @@ class WorkerClient:
                         refusal.summary, "tasks", refusal.http_status, refusal.retry_after_s
                     ) from None
                 raise
-            yield HttpReply(response, StreamRoute.POST, self.limits, names_worker=order.worker_id is None)
+            yield HttpReply(response, StreamRoute.POST, self.limits, names_worker=request.worker_id is None)
 
-    def turn_request(self, order: TurnRequest) -> tuple[str, Members]:
+    def turn_request(self, request: TurnRequest) -> tuple[str, Members]:
         """The URL and the members of the request of a turn, without its attachments.
 
         Raises:
             Refused: the worker's id cannot be used in a path.
         """
-        url = f"{self.base_url}/api/workers" if order.worker_id is None else self.worker_url(order.worker_id)
-        return url, turn_members(order, stream=True)
+        url = (
+            f"{self.base_url}/api/workers"
+            if request.worker_id is None
+            else self.worker_url(request.worker_id)
+        )
+        return url, turn_members(request, stream=True)
 
     @asynccontextmanager
     async def follow(self, worker_id: str, via: StreamRoute) -> AsyncIterator[HttpReply]:
@@ -351,17 +355,17 @@ class WorkerClient:
 
 
 async def turn_content(
-    stack: AsyncExitStack, members: Members, order: TurnRequest
+    stack: AsyncExitStack, members: Members, request: TurnRequest
 ) -> tuple[bytes | Content, dict[str, str]]:
     """The content of the request of a turn, and its headers. Files stay open until `stack` is closed.
 
     Raises:
         AttachmentProblem: a file has changed or cannot be read.
     """
-    headers = {"Content-Type": JSON, "Idempotency-Key": order.turn_id}
-    if not order.attachments:
+    headers = {"Content-Type": JSON, "Idempotency-Key": request.turn_id}
+    if not request.attachments:
         return json.dumps(members, ensure_ascii=False, separators=(",", ":")).encode(), headers
-    multipart = await asyncio.to_thread(stack.enter_context, upload(members, order.attachments))
+    multipart = await asyncio.to_thread(stack.enter_context, upload(members, request.attachments))
     headers |= {"Content-Type": multipart.content_type, "Content-Length": str(multipart.length)}
     return multipart.stream, headers
 

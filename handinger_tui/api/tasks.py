@@ -446,26 +446,26 @@ class TaskClient:
         return worker_id
 
     # -- turns ---------------------------------------------------------------------------
-    def turn_request(self, order: TurnRequest) -> tuple[str, Members]:
+    def turn_request(self, request: TurnRequest) -> tuple[str, Members]:
         """The URL and the members of the request of a turn, without its attachments."""
-        target = order.worker_id or self.new_target(order.turn_id) or ""
+        target = request.worker_id or self.new_target(request.turn_id) or ""
         before = self._newest.get(target)
-        worker_id = (before.worker_id if before is not None else None) or order.template
-        return f"{self.client.base_url}/api/tasks", turn_members(order, taskId=target, workerId=worker_id)
+        worker_id = (before.worker_id if before is not None else None) or request.template
+        return f"{self.client.base_url}/api/tasks", turn_members(request, taskId=target, workerId=worker_id)
 
     @asynccontextmanager
     async def start_turn(
-        self, order: TurnRequest, departed: Callable[[], None] = lambda: None
+        self, request: TurnRequest, departed: Callable[[], None] = lambda: None
     ) -> AsyncIterator[TaskReply]:
         """POST the turn once, and read the task until the response arrives. `departed`: see `WorkerClient`.
 
         Raises:
             AttachmentProblem, Unreachable, Refused, Doubtful, ServerFault, BrokenContract, StreamLost
         """
-        start = await self._start_of(order)
-        url, members = self.turn_request(order)
+        start = await self._start_of(request)
+        url, members = self.turn_request(request)
         async with AsyncExitStack() as stack:
-            content, headers = await turn_content(stack, members, order)
+            content, headers = await turn_content(stack, members, request)
             headers["Accept"] = JSON
 
             def send(depart: Callable[[], None]) -> Coroutine[None, None, PostResponse]:
@@ -484,7 +484,7 @@ class TaskClient:
             )
             yield await stack.enter_async_context(pending.open())
 
-    async def _start_of(self, order: TurnRequest) -> TaskStart:
+    async def _start_of(self, request: TurnRequest) -> TaskStart:
         """Read the state of the task before the turn, unless a reading is fresh.
 
         A task that does not exist is refused here, since the POST would create it.
@@ -492,10 +492,10 @@ class TaskClient:
         Raises:
             Refused, Unreachable: nothing was sent.
         """
-        target = order.worker_id
+        target = request.worker_id
         if target is None:
             return TaskStart(
-                self.new_target(order.turn_id) or "", order.prompt, is_new=True, template=order.template
+                self.new_target(request.turn_id) or "", request.prompt, is_new=True, template=request.template
             )
         now, before = asyncio.get_running_loop().time(), self._newest.get(target)
         if before is None or now - before.read_at > FRESH_S:
@@ -507,7 +507,7 @@ class TaskClient:
                 summary = f"The task could not be read before sending. {error.summary}"
                 raise Unreachable(error.kind, summary, error.hint) from None
         before = self._newest[target]
-        return TaskStart(target, order.prompt, False, before.turns, before.running is True)
+        return TaskStart(target, request.prompt, False, before.turns, before.running is True)
 
     async def _post(
         self,

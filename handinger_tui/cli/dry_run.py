@@ -52,13 +52,13 @@ async def _run(
         # A local worker ends with its program, so the next message starts a new worker.
         worker_id = None if settings.local else session.worker_id
         template = session.template
-        order = TurnRequest("turn_…", prompt, 0, worker_id, settings.budget, files, template=template)
+        turn_request = TurnRequest("turn_…", prompt, 0, worker_id, settings.budget, files, template=template)
         start = StartPolicy.UNMEASURED if args.allow_unmeasured else StartPolicy.MEASURED
-        reached = await ledger.limits.refusal(session, order, start)
+        reached = await ledger.limits.refusal(session, turn_request, start)
         refusal = ledger.no_history or reached
     finally:
         await ledger.aclose()
-    request = _request_object(settings, order)
+    request = _request_object(settings, turn_request)
     if args.output_format in ("json", "stream-json"):
         put(dump(clean_json(_result_object(request, typical_cost, gauges, refusal))))
     else:
@@ -80,13 +80,14 @@ async def _target_session(ledger: Ledger, args: argparse.Namespace, settings: Se
     return session or Session("", 0, target, template, settings.generation, settings.base_url)
 
 
-def _request_object(settings: Settings, order: TurnRequest) -> JsonObject:
+def _request_object(settings: Settings, turn_request: TurnRequest) -> JsonObject:
     """Return route and body as the client would send them, without the key itself."""
     address = "http://127.0.0.1" if settings.local else settings.base_url
     client = client_of(settings, address, settings.key.reveal() or "local-worker")
-    url, members = turn_client_of(settings, client).turn_request(order)
+    url, members = turn_client_of(settings, client).turn_request(turn_request)
     files: list[Json] = [
-        {"name": file.name, "size": file.size, "media_type": file.media_type} for file in order.attachments
+        {"name": file.name, "size": file.size, "media_type": file.media_type}
+        for file in turn_request.attachments
     ]
     return {
         "method": "POST",

@@ -150,7 +150,7 @@ class EventPrinter(JsonPrinter):
         """Print a changed status, and changed usage or costs."""
         if turn.status is not self._status:
             self._status = turn.status
-            ids: JsonObject = {"worker_id": turn.worker_id or turn.order.worker_id, "turn_id": turn.turn_id}
+            ids: JsonObject = {"worker_id": turn.worker_id or turn.request.worker_id, "turn_id": turn.turn_id}
             self._print_event({"type": "status", "status": str(turn.status), **ids})
         usage_and_costs = (turn.snapshot.usage, turn.snapshot.costs) if turn.snapshot else None
         if usage_and_costs is not None and usage_and_costs != self._last_usage_and_costs:
@@ -375,8 +375,8 @@ def _result_without_turn(
     if fault is not None:
         # A failed read may claim that it cannot know, and an error of the disk that nothing was sent.
         fault = replace(fault, may_have_been_charged=is_sent)
-    order = TurnRequest(progress.turn_id or "", progress.draft or "", 0, worker_id)
+    request = TurnRequest(progress.turn_id or "", progress.draft or "", 0, worker_id)
     status = TurnStatus.UNKNOWN if is_sent else TurnStatus.NOT_SENT
-    turn = Turn(order, status, fault=fault, posts=1 if is_sent else 0)
+    turn = Turn(request, status, fault=fault, posts=1 if is_sent else 0)
     value = result_object(Session(progress.session_id or "", 0, worker_id, turns=(turn,)), turn)
     return {**value, "draft": value["draft"] or None}

@@ -443,7 +443,9 @@ Days = Mapping[str, str]
 
 def read_days(session: Session) -> dict[str, str]:
     """The day on which each turn was sent, in local time."""
-    moments = {one.turn_id: datetime.fromtimestamp(one.order.created_ms / 1000, UTC) for one in session.turns}
+    moments = {
+        one.turn_id: datetime.fromtimestamp(one.request.created_ms / 1000, UTC) for one in session.turns
+    }
     return {turn_id: moment.astimezone().date().isoformat() for turn_id, moment in moments.items()}
 
 

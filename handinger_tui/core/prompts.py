@@ -542,7 +542,7 @@ def fork_text(session: Session, last: Turn) -> str:
 
 
 def _piece(turn: Turn) -> str:
-    paragraphs = [f"## User\n\n{turn.order.prompt.strip()}"]
+    paragraphs = [f"## User\n\n{turn.request.prompt.strip()}"]
     if turn.text.strip():
         paragraphs.append(f"## Worker\n\n{turn.answer.strip()}")
     sources = [part for part in turn.parts if isinstance(part, SourcePart) and part.url]

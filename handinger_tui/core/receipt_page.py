@@ -191,7 +191,7 @@ def _change(facts: ReceiptFacts) -> tuple[str, str]:
 def _budget(facts: ReceiptFacts) -> ReceiptRow:
     if not facts.level:
         return ReceiptRow("Budget", UNKNOWN, "started elsewhere")
-    return ReceiptRow("Budget", clean_line(facts.level, 40), "" if facts.turn.order.budget else "default")
+    return ReceiptRow("Budget", clean_line(facts.level, 40), "" if facts.turn.request.budget else "default")
 
 
 def _categories(facts: ReceiptFacts) -> list[ReceiptRow]:
@@ -257,7 +257,7 @@ def _evidence(facts: ReceiptFacts) -> list[ReceiptRow]:
 def _identity(facts: ReceiptFacts) -> list[ReceiptRow]:
     session, turn = facts.session, facts.turn
     ids = (
-        (session.kind.capitalize(), turn.worker_id or turn.order.worker_id),
+        (session.kind.capitalize(), turn.worker_id or turn.request.worker_id),
         ("Session", session.session_id),
         ("Turn", turn.turn_id),
         ("Message", turn.message_id),
@@ -267,7 +267,7 @@ def _identity(facts: ReceiptFacts) -> list[ReceiptRow]:
         ReceiptRow("Status", str(turn.status).replace("_", " ")),
         *problem,
         *(ReceiptRow(label, clean_line(value) if value else UNKNOWN) for label, value in ids),
-        ReceiptRow("Started by", str(turn.order.trigger)),
+        ReceiptRow("Started by", str(turn.request.trigger)),
         ReceiptRow("Requests sent", number(turn.posts), "that could have started this turn"),
     ]
 
@@ -330,7 +330,7 @@ def receipt_page(
 ) -> Receipt:
     """The receipt of one turn. `times`: the result of `receipts.times_of` for the frames of the turn."""
     facts = facts_of(session, turn, typical_cost, times)
-    title = clean_line(title_from(turn.order.prompt), 100) or "a turn without a prompt"
+    title = clean_line(title_from(turn.request.prompt), 100) or "a turn without a prompt"
     return Receipt(title, sections_of(facts), facts)
 
 
@@ -366,12 +366,12 @@ def receipt_json(receipt: Receipt) -> JsonObject:
         "simulated": facts.simulated,
         "imported": turn.imported,
         "status": str(turn.status),
-        **ids_of(session, turn.worker_id or turn.order.worker_id),
+        **ids_of(session, turn.worker_id or turn.request.worker_id),
         "session_id": session.session_id,
         "turn_id": turn.turn_id,
         "message_id": turn.message_id,
-        "budget": turn.order.budget,
-        "trigger": str(turn.order.trigger),
+        "budget": turn.request.budget,
+        "trigger": str(turn.request.trigger),
         "posts_sent": turn.posts,
         "cost_usd": json_amount(money.usd),
         "credits": json_amount(money.usage.credits),

@@ -176,7 +176,7 @@ class ReceiptFacts(Struct, frozen=True):
     @property
     def level(self) -> str:
         """The budget level of the turn; "" if unknown, since another program started it."""
-        return level_of(self.turn.order.budget, self.turn.order.trigger)
+        return level_of(self.turn.request.budget, self.turn.request.trigger)
 
     @property
     def elapsed_ms(self) -> int | None:
@@ -191,8 +191,8 @@ class ReceiptFacts(Struct, frozen=True):
     @property
     def submitted_ms(self) -> int | None:
         """When the user sent the turn; None if another program did."""
-        order = self.turn.order
-        return None if order.trigger.elsewhere else order.created_ms
+        request = self.turn.request
+        return None if request.trigger.elsewhere else request.created_ms
 
 
 def facts_of(
@@ -311,7 +311,7 @@ def _line(
     if turn.imported:
         pieces.append("imported")
     pieces.append(excess_text(_split_excess(money)))
-    pieces.append(clean_line(level_of(turn.order.budget, turn.order.trigger), 40))
+    pieces.append(clean_line(level_of(turn.request.budget, turn.request.trigger), 40))
     sources, files = len(sources_of_turn(turn)), len(files_of_turn(turn))
     pieces += [plural(sources, "source") if sources else "", plural(files, "file") if files else ""]
     line = " · ".join(piece for piece in pieces if piece)

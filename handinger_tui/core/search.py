@@ -81,7 +81,7 @@ MAX_TOOL_TEXT: Final = 65_536
 def texts_of(turn: Turn) -> Texts:
     """The searched texts of a turn."""
     sources = (text for part in sources_of_turn(turn) for text in (part.title, part.url, part.filename))
-    attached = [one.name for one in turn.order.attachments]
+    attached = [one.name for one in turn.request.attachments]
     created = [part.filename for part in files_of_turn(turn) if part.filename]
     tools = []
     room = MAX_TOOL_TEXT
@@ -91,7 +91,7 @@ def texts_of(turn: Turn) -> Texts:
             room -= len(text)
             tools.append(text)
     return Texts(
-        turn.order.prompt,
+        turn.request.prompt,
         turn.text,
         "\n".join(text for text in sources if text),
         "\n".join((*attached, *created)),

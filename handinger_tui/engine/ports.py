@@ -63,7 +63,7 @@ class WorkerApi(Protocol):
         ...
 
     def start_turn(
-        self, order: TurnRequest, departed: Callable[[], None] = ...
+        self, request: TurnRequest, departed: Callable[[], None] = ...
     ) -> AbstractAsyncContextManager[Reply]:
         """POST a turn: one request, never repeated once a byte of it may have left.
 
@@ -103,7 +103,7 @@ class TurnLog(Protocol):
     async def open_turn(
         self,
         session: Session,
-        order: TurnRequest,
+        request: TurnRequest,
         replaces: tuple[str, Frame] | None = None,
         start: StartPolicy | None = None,
     ) -> None:
@@ -119,7 +119,9 @@ class TurnLog(Protocol):
         """
         ...
 
-    async def start_turn(self, session: Session, order: TurnRequest, at_ms: int, start: StartPolicy) -> None:
+    async def start_turn(
+        self, session: Session, request: TurnRequest, at_ms: int, start: StartPolicy
+    ) -> None:
         """Check the limits for a queued turn that starts at `at_ms`, and reserve, in one transaction.
 
         Raises:

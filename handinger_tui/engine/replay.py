@@ -228,8 +228,8 @@ class Replay:
             self.on_change()
             frames = await self._log.frames(stored.turn_id)
             # Another program may have stored more of a running turn since the session was read.
-            turn = fold(stored.order, frames) if stored.live else stored
-            await self._wait_until(turn.order.created_ms)
+            turn = fold(stored.request, frames) if stored.live else stored
+            await self._wait_until(turn.request.created_ms)
             # In the compact form of a turn, one frame stands for a run of them.
             is_complete = all(frame.seq == number for number, frame in enumerate(frames))
             self._is_skipped = False
@@ -248,7 +248,7 @@ class Replay:
         self.on_change()
 
     async def _begin(self, actor: SessionActor, turn: Turn, frames: Sequence[Frame]) -> None:
-        actor.store.put(Turn(turn.order))
+        actor.store.put(Turn(turn.request))
         record = actor.store.new_record(turn.turn_id)
         # Not ours: it shows the stored frames and writes none.
         record.is_ours = False

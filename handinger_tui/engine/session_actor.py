@@ -134,7 +134,7 @@ class EngineDeps(Struct, frozen=True):
     on_change: Callable[[str], None]
     """Called with the session id after every change."""
 
-    def new_order(
+    def new_request(
         self,
         prompt: str,
         budget: str | None,
@@ -242,14 +242,14 @@ class SessionActor:
         """
         ticket = SendTicket(self.queue.stops, self.queue.hold is not None, start)
         try:
-            order = self._deps.new_order(prompt, budget, attachments, lineage)
-            return await self._send(order, ticket)
+            turn_request = self._deps.new_request(prompt, budget, attachments, lineage)
+            return await self._send(turn_request, ticket)
         except CancelledError:
             ticket.cancelled = True
             raise
 
     @request
-    async def _send(self, order: TurnRequest, ticket: SendTicket) -> str:
+    async def _send(self, turn_request: TurnRequest, ticket: SendTicket) -> str:
         if self.session.service != self._deps.context.service:
             raise Elsewhere(self.session, self._deps.context)
         if (problem := self._log.no_history) is not None:
@@ -263,24 +263,24 @@ class SessionActor:
             queue.ids and (not ticket.saw_hold or queue.waits_for(self.session.sent))
         )
         await self._limits.check()
-        await self.store.store(order, start=None if waits else ticket.start)
+        await self.store.store(turn_request, start=None if waits else ticket.start)
         is_stopped = ticket.stops != queue.stops
         if self._is_stopping or ticket.cancelled:
             await self._settler.close(
-                self.store.turn(order.turn_id).order, [], TurnStatus.NOT_SENT, WITHDRAWN
+                self.store.turn(turn_request.turn_id).request, [], TurnStatus.NOT_SENT, WITHDRAWN
             )
         elif waits or is_stopped:
             # The turn that it waits for may have ended by now; `_after_run` then starts the queue.
-            queue.add(order.turn_id, queue.stopped_by if is_stopped else None)
+            queue.add(turn_request.turn_id, queue.stopped_by if is_stopped else None)
             if not waits:
                 # The message is queued whatever becomes of its reservation, which its start replaces.
                 with suppress(LedgerError):
-                    await self._log.release_turn(order.turn_id)
+                    await self._log.release_turn(turn_request.turn_id)
         else:
             # A held queue stays held: the user sent this message knowingly, and did not resume the queue.
-            self._launch(self.store.new_record(order.turn_id), TurnRun.send)
+            self._launch(self.store.new_record(turn_request.turn_id), TurnRun.send)
         self.store.publish()
-        return order.turn_id
+        return turn_request.turn_id
 
     @request
     async def store_unsent(
@@ -291,10 +291,10 @@ class SessionActor:
         Raises:
             LedgerError
         """
-        order = self._deps.new_order(prompt, budget, attachments)
-        await self.store.store(order)
-        await self._settler.close(self.store.turn(order.turn_id).order, [], TurnStatus.NOT_SENT, why)
-        return order.turn_id
+        turn_request = self._deps.new_request(prompt, budget, attachments)
+        await self.store.store(turn_request)
+        await self._settler.close(self.store.turn(turn_request.turn_id).request, [], TurnStatus.NOT_SENT, why)
+        return turn_request.turn_id
 
     # -- the queue -------------------------------------------------------------------------
     @request
@@ -307,11 +307,11 @@ class SessionActor:
         """
         self.queue.position(turn_id)
         frames = await self._log.frames(turn_id)
-        order = self.store.turn(turn_id).order
+        turn_request = self.store.turn(turn_id).request
         self.queue.remove(turn_id)
-        await self._settler.close(order, frames, TurnStatus.NOT_SENT, WITHDRAWN)
+        await self._settler.close(turn_request, frames, TurnStatus.NOT_SENT, WITHDRAWN)
         self.store.publish()
-        return order.prompt
+        return turn_request.prompt
 
     @request
     async def edit_queued(
@@ -328,15 +328,15 @@ class SessionActor:
             LedgerError: the old one stays as it was.
         """
         self.queue.position(turn_id)
-        old = self.store.turn(turn_id).order
-        order = self._deps.new_order(prompt, budget, attachments, old.lineage)
+        old = self.store.turn(turn_id).request
+        turn_request = self._deps.new_request(prompt, budget, attachments, old.lineage)
         frames = await self._log.frames(turn_id)
         withdrawn = self._settler.settled_frame(len(frames), TurnStatus.NOT_SENT, WITHDRAWN)
-        await self.store.store(order, replaces=(turn_id, withdrawn))
-        self.queue.replace(turn_id, order.turn_id)
-        self.store.value = move_to_place_of(self.session, order.turn_id, turn_id)
+        await self.store.store(turn_request, replaces=(turn_id, withdrawn))
+        self.queue.replace(turn_id, turn_request.turn_id)
+        self.store.value = move_to_place_of(self.session, turn_request.turn_id, turn_id)
         await self._settler.close_settled(old, [*frames, withdrawn])
-        return order.turn_id
+        return turn_request.turn_id
 
     @request
     async def move_queued(self, turn_id: str, by: int) -> None:
@@ -412,7 +412,7 @@ class SessionActor:
             # A turn restored after a crash may have the frame of the read that was made before its request.
             record = await self.store.record_of(turn_id)
             now_ms = self._deps.run_deps.clock.now_ms()
-            await self._log.start_turn(self.session, record.order, now_ms, start)
+            await self._log.start_turn(self.session, record.request, now_ms, start)
             if queue.hold is not past or queue.stops != stops or self._is_stopping:
                 await self._log.release_turn(turn_id)
                 return
@@ -540,7 +540,7 @@ class SessionActor:
             ApiError, LedgerError
         """
         turn = self.session.sent
-        worker_id = (turn.worker_id or turn.order.worker_id) if turn is not None else None
+        worker_id = (turn.worker_id or turn.request.worker_id) if turn is not None else None
         if turn is None or turn.imported or worker_id is None or self.running:
             return False
         try:
@@ -605,7 +605,7 @@ class SessionActor:
 
     # -- after a crash -----------------------------------------------------------------------
     @request
-    async def recover(self, orders: list[TurnRequest], *, watch: bool) -> list[str]:
+    async def recover(self, turn_requests: list[TurnRequest], *, watch: bool) -> list[str]:
         """Recover turns that a crash left open; returns the ids of those whose request may have left.
 
         With `watch`, the newest of these is watched, and turns that were not sent are queued again and
@@ -615,24 +615,30 @@ class SessionActor:
             LedgerError
         """
         ours = self.store.own_ids | {*self.queue.ids}
-        frames = await self._settler.take_over(order for order in orders if order.turn_id not in ours)
+        frames = await self._settler.take_over(
+            turn_request for turn_request in turn_requests if turn_request.turn_id not in ours
+        )
         departed: list[str] = []
-        for order in (order for order in orders if order.turn_id in frames):
-            if may_have_departed(order, frames[order.turn_id]):
-                departed.append(order.turn_id)
+        for turn_request in (
+            turn_request for turn_request in turn_requests if turn_request.turn_id in frames
+        ):
+            if may_have_departed(turn_request, frames[turn_request.turn_id]):
+                departed.append(turn_request.turn_id)
                 if self._deps.context.forgetful:
                     await self._settler.close(
-                        order, frames[order.turn_id], TurnStatus.INCOMPLETE, LOCAL_ENDED
+                        turn_request, frames[turn_request.turn_id], TurnStatus.INCOMPLETE, LOCAL_ENDED
                     )
-            elif order.trigger is Trigger.HEADLESS:
-                await self._settler.close(order, frames[order.turn_id], TurnStatus.NOT_SENT, NOT_YET_SENT)
+            elif turn_request.trigger is Trigger.HEADLESS:
+                await self._settler.close(
+                    turn_request, frames[turn_request.turn_id], TurnStatus.NOT_SENT, NOT_YET_SENT
+                )
             else:
                 # It has a reservation where the program ended between its start and its first byte.
-                await self._log.release_turn(order.turn_id)
+                await self._log.release_turn(turn_request.turn_id)
                 if watch:
-                    self.queue.add(order.turn_id)
+                    self.queue.add(turn_request.turn_id)
                     # Ours from now on: a second recovery must not queue a turn that this one has started.
-                    self.store.own_ids.add(order.turn_id)
+                    self.store.own_ids.add(turn_request.turn_id)
                     self.queue.stop(Hold(HoldReason.RESTORED))
         self.store.publish()
         if self._deps.context.forgetful:

@@ -66,14 +66,14 @@ class RunDeps(Struct, frozen=True):
     tap: Callable[[StreamEvent], None] | None = None
 
 
-def may_have_departed(order: TurnRequest, frames: Iterable[Frame]) -> bool:
+def may_have_departed(request: TurnRequest, frames: Iterable[Frame]) -> bool:
     """Whether, by its stored frames, a byte of the request of the turn may have left.
 
     A turn adopted from the worker was never sent by us, but its request did leave. Its
     `seen_before` is set; that of a turn of ours is None until it is being sent.
     """
     was_sent = any(frame.event == Marker.SENDING or frame.event in ANSWERED for frame in frames)
-    return was_sent or order.seen_before is not None
+    return was_sent or request.seen_before is not None
 
 
 MAX_UNCOMMITTED: Final = 4 << 20
@@ -85,7 +85,7 @@ class TurnRecord:
 
     def __init__(
         self,
-        order: TurnRequest,
+        request: TurnRequest,
         session: Session,
         deps: RunDeps,
         publish: Callable[[Turn], None],
@@ -93,14 +93,14 @@ class TurnRecord:
     ) -> None:
         """`frames`: those stored already; they are only folded."""
         # A queued turn is stored before its worker is known.
-        worker_id = order.worker_id or session.worker_id
-        self.order = replace(order, worker_id=worker_id, template=session.template)
+        worker_id = request.worker_id or session.worker_id
+        self.request = replace(request, worker_id=worker_id, template=session.template)
         self.earlier = session.turns
         """The turns of the session when this one was begun."""
         self._log = deps.log
         self._clock = deps.clock
         self._publish = publish
-        self._fold = Fold(order, tap=deps.tap)
+        self._fold = Fold(request, tap=deps.tap)
         self._scheduled: asyncio.Handle | None = None
         self._seq = 0
         self.accepted = False
@@ -111,7 +111,7 @@ class TurnRecord:
         """This program writes the turn. Otherwise it only shows what another one stores of it."""
         self.last_body: WorkerBody | None = None
         """The newest reading of the worker by which the turn was to be settled."""
-        self._worker_committed = self.order.worker_id is not None
+        self._worker_committed = self.request.worker_id is not None
         self._uncommitted = 0
         """Characters of the frames since the stream last waited for the disk."""
         for frame in frames:
@@ -120,7 +120,7 @@ class TurnRecord:
     @property
     def turn_id(self) -> str:
         """The id of the turn."""
-        return self.order.turn_id
+        return self.request.turn_id
 
     @property
     def turn(self) -> Turn:
@@ -130,7 +130,7 @@ class TurnRecord:
     @property
     def worker_id(self) -> str | None:
         """The id of the worker, None while it is unknown."""
-        return self.turn.worker_id or self.order.worker_id
+        return self.turn.worker_id or self.request.worker_id
 
     @property
     def misdirected(self) -> bool:
@@ -150,7 +150,7 @@ class TurnRecord:
         if frame.event == Marker.SENDING:
             # The worker it was sent to is the one to read. None means a new worker, not the session's.
             sent_to = as_text(as_object(parse(frame.data)).get("worker_id"))
-            self.order = replace(self.order, worker_id=sent_to)
+            self.request = replace(self.request, worker_id=sent_to)
         self.departed = self.departed or frame.event == Marker.SENDING or frame.event in ANSWERED
 
     # -- frames ------------------------------------------------------------------------
@@ -195,8 +195,8 @@ class TurnRecord:
         self.feed(Framing.JSON, self._slim(body, messages=messages), reason)
 
     def _slim(self, body: WorkerBody, *, messages: bool = True) -> str:
-        # Which of several equal messages is ours stands in the order of the turn alone.
-        return slim_worker(body, self.turn.order, self.turn.message_id, messages=messages)
+        # Only the request of the turn knows which of several equal messages is ours.
+        return slim_worker(body, self.turn.request, self.turn.message_id, messages=messages)
 
     def note(self, marker: Marker, **fields: Json) -> None:
         """Store and fold a marker of our own, with `fields` as its JSON content."""
@@ -258,7 +258,7 @@ class TurnRecord:
             self.feed_worker(body, ReadReason.AFTER)
             return False
         observation = observe(self.turn, body.snapshot, accepted=self.accepted)
-        is_listed = answer_to(self.turn.order, body.snapshot).present or self.order.worker_id is None
+        is_listed = answer_to(self.turn.request, body.snapshot).present or self.request.worker_id is None
         may_run = observation is WorkerObservation.BUSY and (is_listed or self.accepted)
         if not (self.accepted or may_run or observation is WorkerObservation.DONE):
             return False
@@ -376,7 +376,7 @@ class SessionStore:
 
     async def store(
         self,
-        order: TurnRequest,
+        request: TurnRequest,
         replaces: tuple[str, Frame] | None = None,
         start: StartPolicy | None = None,
     ) -> None:
@@ -386,11 +386,11 @@ class SessionStore:
             LimitReached, LedgerError
         """
         if not self.value.title:
-            self.value = replace(self.value, title=title_from(order.prompt))
-        order = replace(order, worker_id=order.worker_id or self.value.worker_id)
-        self.own_ids.add(order.turn_id)
-        await self._log.open_turn(self.value, order, replaces, start)
-        self.put(Turn(order))
+            self.value = replace(self.value, title=title_from(request.prompt))
+        request = replace(request, worker_id=request.worker_id or self.value.worker_id)
+        self.own_ids.add(request.turn_id)
+        await self._log.open_turn(self.value, request, replaces, start)
+        self.put(Turn(request))
 
     async def move_to_end(self, *turn_ids: str) -> None:
         """Move turns to the end: the turns of a session are in the order in which they start.
@@ -406,8 +406,8 @@ class SessionStore:
     async def record_of(self, turn_id: str) -> TurnRecord:
         """The record of a stored turn, to be continued. Raises LedgerError."""
         frames = await self._log.frames(turn_id)
-        return TurnRecord(self.turn(turn_id).order, self.value, self._deps, self.put, frames)
+        return TurnRecord(self.turn(turn_id).request, self.value, self._deps, self.put, frames)
 
     def new_record(self, turn_id: str) -> TurnRecord:
         """The record of a turn that was stored just now."""
-        return TurnRecord(self.turn(turn_id).order, self.value, self._deps, self.put)
+        return TurnRecord(self.turn(turn_id).request, self.value, self._deps, self.put)

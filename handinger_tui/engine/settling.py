@@ -76,10 +76,10 @@ def adopted_turns(session: Session, body: WorkerBody, now_ms: int, ids: Ids) -> 
     if not groups:
         # Without messages, the position of the turn is the number of turns before it.
         before = len(session.turns)
-        order = TurnRequest(
+        request = TurnRequest(
             ids.new("turn"), "", now_ms, worker_id, seen_before=before, trigger=Trigger.ELSEWHERE
         )
-        return _turn_without_messages(session, worker, snapshot, order)
+        return _turn_without_messages(session, worker, snapshot, request)
     own_turns = _turn_keys(session)
     message_ids = Counter(id_of(group[0]) for group in groups)
     adopted: list[RemoteTurn] = []
@@ -95,24 +95,26 @@ def adopted_turns(session: Session, body: WorkerBody, now_ms: int, ids: Ids) -> 
             continue
         last = at == len(groups) - 1
         trigger = _TRIGGERS.get(snapshot.trigger, Trigger.ELSEWHERE) if at == 0 else Trigger.ELSEWHERE
-        order = TurnRequest(ids.new("turn"), prompt, now_ms, worker_id, seen_before=times, trigger=trigger)
+        request = TurnRequest(ids.new("turn"), prompt, now_ms, worker_id, seen_before=times, trigger=trigger)
         worker_then = _worker_at_turn(worker, group, times, snapshot.prompts, last=last)
         message_id = id_of(group[0])
         # An id that several messages share identifies none of them.
         unique_id = message_id if message_ids[message_id] == 1 else None
-        adopted.append(RemoteTurn(order, _frames(order, worker_then, busy=last and snapshot.busy), unique_id))
+        adopted.append(
+            RemoteTurn(request, _frames(request, worker_then, busy=last and snapshot.busy), unique_id)
+        )
     return adopted
 
 
 def _turn_without_messages(
-    session: Session, worker: JsonObject, snapshot: Snapshot, order: TurnRequest
+    session: Session, worker: JsonObject, snapshot: Snapshot, request: TurnRequest
 ) -> list[RemoteTurn]:
     """The newest turn of a Worker without messages; none where the session may already hold it."""
     if any(turn.live or turn.status is TurnStatus.RUNNING for turn in session.turns):
         return []
     is_running = snapshot.busy and snapshot.running_flag is not False and not snapshot.silent
     has_ended = not snapshot.busy and not session.turns and (bool(snapshot.output_text) or snapshot.failed)
-    return [RemoteTurn(order, _frames(order, worker, busy=is_running))] if is_running or has_ended else []
+    return [RemoteTurn(request, _frames(request, worker, busy=is_running))] if is_running or has_ended else []
 
 
 def _turn_keys(session: Session) -> set[tuple[str, int]]:
@@ -123,8 +125,8 @@ def _turn_keys(session: Session) -> set[tuple[str, int]]:
         if turn.status in FREE:
             # Its message never reached the worker.
             continue
-        prompt = normalized_prompt(turn.order.prompt)
-        times = max(counts.get(prompt, 0), turn.order.seen_before or 0)
+        prompt = normalized_prompt(turn.request.prompt)
+        times = max(counts.get(prompt, 0), turn.request.seen_before or 0)
         counts[prompt] = times + 1
         keys.add((prompt, times))
     return keys
@@ -150,11 +152,11 @@ def _worker_at_turn(
     return reduced if last else without_newest(reduced)
 
 
-def _frames(order: TurnRequest, worker: JsonObject, *, busy: bool) -> tuple[Frame, ...]:
+def _frames(request: TurnRequest, worker: JsonObject, *, busy: bool) -> tuple[Frame, ...]:
     """The frames of an adopted turn: one read of the worker, and how the turn ended by it."""
-    now_ms = order.created_ms
+    now_ms = request.created_ms
     read = Frame(0, now_ms, Framing.JSON, dump(worker), ReadReason.DURING if busy else ReadReason.AFTER)
-    status, fault = (TurnStatus.RUNNING, None) if busy else judge(fold(order, [read]))
+    status, fault = (TurnStatus.RUNNING, None) if busy else judge(fold(request, [read]))
     return read, Frame(1, now_ms, Framing.NOTE, dump(outcome_object(status, fault)), Marker.SETTLED)
 
 
@@ -198,7 +200,7 @@ def _answers_in(session: Session, open_turns: list[Turn], snapshot: Snapshot) ->
     answers: list[tuple[Turn, Answer]] = []
     newest_first = open_turns[::-1]
     for turn in sorted(newest_first, key=_doubt):
-        answer = answer_to(turn.order, snapshot, turn.message_id)
+        answer = answer_to(turn.request, snapshot, turn.message_id)
         if answer.present and _is_of_another(turn, has, snapshot, session.turns):
             answer = Answer(False)
         elif answer.present:
@@ -208,21 +210,21 @@ def _answers_in(session: Session, open_turns: list[Turn], snapshot: Snapshot) ->
 
 
 def _doubt(turn: Turn) -> tuple[bool, bool]:
-    return turn.status is TurnStatus.UNKNOWN, turn.order.seen_before is None
+    return turn.status is TurnStatus.UNKNOWN, turn.request.seen_before is None
 
 
 def _is_of_another(turn: Turn, has: list[Turn], snapshot: Snapshot, turns: tuple[Turn, ...]) -> bool:
     """Whether all messages that may be that of `turn` are those of the turns in `has`, which arrived."""
-    prompt, before = normalized_prompt(turn.order.prompt), turn.order.seen_before
+    prompt, before = normalized_prompt(turn.request.prompt), turn.request.seen_before
     if before is None and turn.status is not TurnStatus.UNKNOWN:
         return False
     later = turns[turns.index(turn) + 1 :]
     matches = 0
     for one in has:
-        if normalized_prompt(one.order.prompt) == prompt and worker_of(one) == worker_of(turn):
-            at = one.order.seen_before
+        if normalized_prompt(one.request.prompt) == prompt and worker_of(one) == worker_of(turn):
+            at = one.request.seen_before
             matches += before is None or (one in later if at is None else at >= before)
-    return matches > 0 and prompt_count(snapshot, turn.order.prompt) - (before or 0) <= matches
+    return matches > 0 and prompt_count(snapshot, turn.request.prompt) - (before or 0) <= matches
 
 
 def _has_ended(answer: Answer, snapshot: Snapshot) -> bool:
@@ -239,7 +241,7 @@ def _is_missing(turn: Turn, answer: Answer, snapshot: Snapshot) -> bool:
 
 
 def _last_ms(turn: Turn) -> int:
-    return turn.ended_ms or turn.sent_ms or turn.order.created_ms
+    return turn.ended_ms or turn.sent_ms or turn.request.created_ms
 
 
 def own_part(turn: Turn, body: WorkerBody) -> str:
@@ -248,8 +250,8 @@ def own_part(turn: Turn, body: WorkerBody) -> str:
     Usage and costs are omitted where a later turn exists: they include that turn.
     """
     worker: JsonObject = dict(worker_in(body.wire) or body.wire)
-    answer = answer_to(turn.order, body.snapshot, turn.message_id)
-    worker["messages"] = messages_of(turn.order, answer)
+    answer = answer_to(turn.request, body.snapshot, turn.message_id)
+    worker["messages"] = messages_of(turn.request, answer)
     if body.snapshot.prompts is not None:
         worker[PROMPTS] = body.snapshot.prompts
     return dump(worker if answer.last else without_newest(worker))
@@ -287,16 +289,18 @@ class TurnSettler:
         if failure is not None:
             raise failure
 
-    async def close(self, order: TurnRequest, frames: list[Frame], status: TurnStatus, fault: Fault) -> None:
+    async def close(
+        self, request: TurnRequest, frames: list[Frame], status: TurnStatus, fault: Fault
+    ) -> None:
         """Settle a turn that was not sent; where the history cannot be written, that is retried later."""
         last = self.settled_frame(len(frames), status, fault)
-        self._log.append(order.turn_id, last)
-        await self.close_settled(order, [*frames, last])
+        self._log.append(request.turn_id, last)
+        await self.close_settled(request, [*frames, last])
 
-    async def close_settled(self, order: TurnRequest, frames: list[Frame]) -> None:
+    async def close_settled(self, request: TurnRequest, frames: list[Frame]) -> None:
         """Publish and close a turn whose frames, with that of its end, are stored."""
-        self._store.put(fold(order, frames))
-        self._unclosed.add(order.turn_id)
+        self._store.put(fold(request, frames))
+        self._unclosed.add(request.turn_id)
         with suppress(LedgerError):
             await self.close_ended()
 
@@ -375,14 +379,14 @@ class TurnSettler:
         ]
         for turn in missing:
             record = await self._store.record_of(turn.turn_id)
-            if record.order.worker_id is None and not record.accepted:
+            if record.request.worker_id is None and not record.accepted:
                 record.settle(TurnStatus.NOT_DELIVERED, NEVER_ARRIVED, recovered=True)
             elif record.turn.status is not TurnStatus.UNKNOWN:
                 record.settle(TurnStatus.UNKNOWN, NO_SUCH_WORKER)
             self._unclosed.add(turn.turn_id)
         await self.close_ended()
 
-    async def take_over(self, orders: Iterable[TurnRequest]) -> dict[str, list[Frame]]:
+    async def take_over(self, requests: Iterable[TurnRequest]) -> dict[str, list[Frame]]:
         """Make turns of programs that have ended our own, except those that another program has claimed.
 
         Those that have ended by their frames are closed. Returns the frames of the others, by turn id.
@@ -391,16 +395,16 @@ class TurnSettler:
             LedgerError
         """
         still_open: dict[str, list[Frame]] = {}
-        for order in orders:
-            if not await self._log.claim(order.turn_id):
+        for request in requests:
+            if not await self._log.claim(request.turn_id):
                 continue
-            frames = await self._log.frames(order.turn_id)
-            turn = fold(order, frames)
+            frames = await self._log.frames(request.turn_id)
+            turn = fold(request, frames)
             if turn.live:
-                still_open[order.turn_id] = frames
+                still_open[request.turn_id] = frames
             else:
                 self._store.put(turn)
-                self._unclosed.add(order.turn_id)
+                self._unclosed.add(request.turn_id)
         await self.close_ended()
         return still_open
 
@@ -465,7 +469,7 @@ class LateReader:
 
     async def _read(self) -> None:
         turn = self._turn()
-        worker_id = None if turn is None else turn.worker_id or turn.order.worker_id
+        worker_id = None if turn is None else turn.worker_id or turn.request.worker_id
         if worker_id is None:
             return
         # An error is ignored: the reading is optional, and the next turn reads the worker as well.

@@ -117,12 +117,12 @@ class TurnRun:
     async def _send(self) -> None:
         record = self.record
         await self._read_before()
-        worker_id = record.order.worker_id
+        worker_id = record.request.worker_id
         begun = self._api.new_target(record.turn_id) if worker_id is None else None
         record.note(Marker.SENDING, worker_id=worker_id, **({} if begun is None else {"begun": begun}))
         await self._deps.log.flush()
         try:
-            async with self._api.start_turn(record.order, self._depart) as reply:
+            async with self._api.start_turn(record.request, self._depart) as reply:
                 await read_reply(record, reply, self._deps)
         except Unreachable as trouble:
             record.settle(TurnStatus.NOT_SENT, trouble.fault())
@@ -160,17 +160,17 @@ class TurnRun:
     async def _read_before(self) -> None:
         """Read the worker before the POST. Free and optional: an error or a timeout is ignored."""
         record = self.record
-        if record.order.worker_id is None:
+        if record.request.worker_id is None:
             return
         body = None
         with suppress(ApiError, TimeoutError):
             async with asyncio.timeout(self._deps.policy.before_timeout):
-                body = await self._api.read_worker(record.order.worker_id)
+                body = await self._api.read_worker(record.request.worker_id)
         if body is not None and body.wire:
             record.feed_worker(body, ReadReason.BEFORE, messages=False)
         if body is not None and body.wire and not names_another(body.snapshot.worker_id, record.worker_id):
-            record.note(Marker.ASKED, times=prompt_count(body.snapshot, record.order.prompt))
-        elif times := equal_before(record.order, record.earlier):
+            record.note(Marker.ASKED, times=prompt_count(body.snapshot, record.request.prompt))
+        elif times := equal_before(record.request, record.earlier):
             # The answer to an equal earlier message must not be taken for that of this one.
             record.note(Marker.ASKED, times=times)
 
@@ -182,7 +182,7 @@ class TurnRun:
         it: an equal earlier message could be mistaken for ours. An error or a timeout is ignored.
         """
         record = self.record
-        begins = record.order.worker_id is None
+        begins = record.request.worker_id is None
         if record.worker_id is None or (record.turn.before is None and not begins):
             return False
         try:
@@ -191,7 +191,7 @@ class TurnRun:
         except (ApiError, TimeoutError):
             return False
         record.feed_worker(body, ReadReason.MONEY, messages=False)
-        answer = answer_to(record.turn.order, body.snapshot)
+        answer = answer_to(record.turn.request, body.snapshot)
         return answer.present is True and (bool(answer.parts) or not answer.last or body.snapshot.busy)
 
     async def _watch_money(self) -> None:
@@ -552,7 +552,7 @@ class Recovery:
     @property
     def _begins_target(self) -> bool:
         """Whether the turn begins the target that is read: if that exists, our message arrived."""
-        return self._record.order.worker_id is None
+        return self._record.request.worker_id is None
 
     @property
     def _remaining_s(self) -> float:
@@ -595,7 +595,7 @@ class Recovery:
         record = self._record
         record.last_body = body
         seen_before = self._message_seen
-        is_listed = answer_to(record.turn.order, body.snapshot).present is True
+        is_listed = answer_to(record.turn.request, body.snapshot).present is True
         self._message_seen = seen_before or self._begins_target or is_listed
         observation = observe(record.turn, body.snapshot, accepted=self._accepted)
         if observation is WorkerObservation.DONE:

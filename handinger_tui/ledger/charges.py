@@ -230,11 +230,11 @@ def write_charges(
 
 
 def open_charge(
-    connection: sqlite3.Connection, session: Session, order: TurnRequest, profile: str | None = None
+    connection: sqlite3.Connection, session: Session, request: TurnRequest, profile: str | None = None
 ) -> None:
     """Write the first row of a turn, without amounts, in the transaction that stores the turn."""
-    head: Cells = {"kind": "charge", "at_ms": order.created_ms, "profile": pack_optional(profile)}
-    connection.execute(_PUT_CHARGE, _row(session, Turn(order), TurnMoney(), head))
+    head: Cells = {"kind": "charge", "at_ms": request.created_ms, "profile": pack_optional(profile)}
+    connection.execute(_PUT_CHARGE, _row(session, Turn(request), TurnMoney(), head))
 
 
 class NewEntries(NamedTuple):
@@ -317,7 +317,7 @@ _HEAD_OF_TURN: Final = """
 
 def _moment(turn: Turn) -> int:
     """The time of a row in Unix milliseconds: when the turn ended, else was last read, else was requested."""
-    moments = (turn.ended_ms, turn.read_ms, turn.order.created_ms)
+    moments = (turn.ended_ms, turn.read_ms, turn.request.created_ms)
     return next(moment for moment in moments if moment is not None)
 
 
@@ -409,8 +409,8 @@ def _row(session: Session, turn: Turn, money: TurnMoney, cells: Cells) -> Cells:
         "worker_id": pack_optional(worker_of(turn)),
         "base_url": pack(session.base_url),
         "status": str(turn.status),
-        "budget": pack_optional(turn.order.budget),
-        "started_by": str(turn.order.trigger),
+        "budget": pack_optional(turn.request.budget),
+        "started_by": str(turn.request.trigger),
         "reading": str(money.reading),
         "final": int(money.final),
         "sources": _sources(turn),

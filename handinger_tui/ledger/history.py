@@ -179,7 +179,7 @@ class SessionHistory:
             with transaction(connection, Care.FULL):
                 for which, table, ids in (
                     ("session_id", "sessions", [file.session.session_id]),
-                    ("turn_id", "turns", [turn.order.turn_id for turn in file.turns]),
+                    ("turn_id", "turns", [turn.request.turn_id for turn in file.turns]),
                 ):
                     sql = f"SELECT session_id FROM {table} WHERE {which} = ?"
                     for one in ids:

@@ -155,7 +155,7 @@ class Ledger:
     async def open_turn(
         self,
         session: Session,
-        order: TurnRequest,
+        request: TurnRequest,
         replaces: tuple[str, Frame] | None = None,
         start: StartPolicy | None = None,
     ) -> None:
@@ -164,17 +164,19 @@ class Ledger:
         rule = self.limits.check_start
 
         def work(connection: sqlite3.Connection) -> None:
-            check = None if start is None else partial(rule, connection, session, order, start)
-            turn_store.open_turn(connection, session, order, self.run, settles, check)
+            check = None if start is None else partial(rule, connection, session, request, start)
+            turn_store.open_turn(connection, session, request, self.run, settles, check)
 
         await self.database.run(work)
 
-    async def start_turn(self, session: Session, order: TurnRequest, at_ms: int, start: StartPolicy) -> None:
+    async def start_turn(
+        self, session: Session, request: TurnRequest, at_ms: int, start: StartPolicy
+    ) -> None:
         """Check the limits for a queued turn that starts now, and store its reservation."""
 
         def work(connection: sqlite3.Connection) -> None:
-            check = partial(self.limits.check_start, connection, session, order, start)
-            turn_store.start_turn(connection, order.turn_id, at_ms, check)
+            check = partial(self.limits.check_start, connection, session, request, start)
+            turn_store.start_turn(connection, request.turn_id, at_ms, check)
 
         await self.database.run(work)
 
@@ -253,7 +255,7 @@ class Ledger:
     async def unsettled(self) -> list[tuple[Session, TurnRequest]]:
         """Turns that a crash left open, oldest first, without those of another running program."""
         open_turns = await self.database.run(turn_store.unsettled)
-        return [(session, order) for run, session, order in open_turns if not self._is_alive(run)]
+        return [(session, request) for run, session, request in open_turns if not self._is_alive(run)]
 
     async def sessions_to_read(self, now_ms: int) -> list[Session]:
         """Sessions (without turns) whose worker may have news, newest first; not of live runs."""

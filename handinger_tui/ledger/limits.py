@@ -77,11 +77,11 @@ class Reservation(Struct, frozen=True):
         return is_usual and unit not in self.reported and not is_priced
 
 
-def reservation_of(connection: sqlite3.Connection, session: Session, order: TurnRequest) -> Reservation:
+def reservation_of(connection: sqlite3.Connection, session: Session, request: TurnRequest) -> Reservation:
     """What a turn that starts now reserves: None in a unit in which it has no cost history."""
     # The local worker ends with its program: its next turn is that of a new worker.
-    worker_id = order.worker_id or session.worker_id
-    typical = typical_cost(connection, worker_id, order.budget or "", simulated=session.base_url == LOCAL)
+    worker_id = request.worker_id or session.worker_id
+    typical = typical_cost(connection, worker_id, request.budget or "", simulated=session.base_url == LOCAL)
     if not typical.everywhere:
         return Reservation(typical.usd.p90, typical.credits.p90)
     return _of_others(typical) if worker_id is None else Reservation(None, None)
@@ -429,7 +429,7 @@ def _filters(session: Session, periods: Periods, *, simulated: bool) -> dict[Sco
 
 
 def _is_within(turn: Turn, which: ChargeFilter) -> bool:
-    return turn.live or which.since_ms is None or turn.order.created_ms >= which.since_ms
+    return turn.live or which.since_ms is None or turn.request.created_ms >= which.since_ms
 
 
 def _charged(connection: sqlite3.Connection, session: Session) -> set[str]:
@@ -568,25 +568,27 @@ class LimitService:
         return await self._database.run(work)
 
     def check_start(
-        self, connection: sqlite3.Connection, session: Session, order: TurnRequest, start: StartPolicy
+        self, connection: sqlite3.Connection, session: Session, request: TurnRequest, start: StartPolicy
     ) -> Reservation:
         """What a turn that starts reserves. Call it inside the transaction that stores the reservation.
 
         Raises:
             LimitReached: it may not start; see `core.money.limits.check_start`.
         """
-        amounts = reservation_of(connection, session, order)
+        amounts = reservation_of(connection, session, request)
         priced = {unit: amounts.amount(unit, self.rules.credit_usd) for unit in Unit}
         check_start(self._gauges(connection, session), priced, start)
         return amounts
 
-    async def refusal(self, session: Session, order: TurnRequest, start: StartPolicy) -> LimitReached | None:
+    async def refusal(
+        self, session: Session, request: TurnRequest, start: StartPolicy
+    ) -> LimitReached | None:
         """Why a turn may not start now; None where it may. Nothing is reserved."""
 
         def work(connection: sqlite3.Connection) -> LimitReached | None:
             with one_moment(connection):
                 try:
-                    self.check_start(connection, session, order, start)
+                    self.check_start(connection, session, request, start)
                 except LimitReached as problem:
                     return problem
             return None

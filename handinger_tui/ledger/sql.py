@@ -276,7 +276,7 @@ _FRAMINGS: Final = {str(framing): framing for framing in Framing}
 _CHECKED: Final = frozenset({Framing.NOTE, Framing.JSON})
 
 
-def order_of(row: Row) -> TurnRequest:
+def request_of(row: Row) -> TurnRequest:
     """The turn request of a row of `turns`."""
     return TurnRequest(
         turn_id=unpack(row["turn_id"]),

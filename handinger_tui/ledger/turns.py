@@ -20,9 +20,9 @@ from handinger_tui.ledger.sql import (
     Care,
     TurnFrame,
     int64_or_none,
-    order_of,
     pack,
     pack_optional,
+    request_of,
     session_of,
     transaction,
 )
@@ -56,7 +56,7 @@ def load_turn(connection: sqlite3.Connection, turn_id: str, waiting: Iterable[Tu
     row = connection.execute("SELECT * FROM turns WHERE turn_id = ?", (pack(turn_id),)).fetchone()
     if row is None:
         return None
-    folding = Fold(order_of(row))
+    folding = Fold(request_of(row))
     for frame in frames(connection, turn_id, waiting):
         folding.take(frame)
     return folding.turn
@@ -72,7 +72,7 @@ def load(connection: sqlite3.Connection, session_id: str, waiting: Sequence[Turn
     if row is None:
         return None
     rows = connection.execute("SELECT * FROM turns WHERE session_id = ? ORDER BY place", key)
-    folds = {order.turn_id: Fold(order) for order in map(order_of, rows)}
+    folds = {request.turn_id: Fold(request) for request in map(request_of, rows)}
     queued = ((item.turn_id, [item.frame]) for item in waiting)
     for turn_id, turn_frames in chain(frames_of_session(connection, session_id), queued):
         folding = folds.get(turn_id)
@@ -108,7 +108,7 @@ def unsettled(connection: sqlite3.Connection) -> list[tuple[str, Session, TurnRe
         owner = connection.execute(
             "SELECT * FROM sessions WHERE session_id = ?", (row["session_id"],)
         ).fetchone()
-        open_turns.append((str(row["run"]), session_of(owner), order_of(row)))
+        open_turns.append((str(row["run"]), session_of(owner), request_of(row)))
     return open_turns
 
 
@@ -184,7 +184,7 @@ class Run(NamedTuple):
 def open_turn(
     connection: sqlite3.Connection,
     session: Session,
-    order: TurnRequest,
+    request: TurnRequest,
     run: Run,
     settles: TurnFrame | None = None,
     check: Callable[[], Reservation] | None = None,
@@ -198,13 +198,13 @@ def open_turn(
         amounts = None if check is None else check()
         place = None if settles is None else _settle_replaced(connection, settles)
         _put_folder(connection, session, run.folder)
-        _put_session(connection, session, order.created_ms, title_from(order.prompt))
-        _put_turn(connection, session, order, run.run_id, TurnStatus.QUEUED)
-        open_charge(connection, session, order, run.profile)
+        _put_session(connection, session, request.created_ms, title_from(request.prompt))
+        _put_turn(connection, session, request, run.run_id, TurnStatus.QUEUED)
+        open_charge(connection, session, request, run.profile)
         if place is not None:
-            connection.execute("UPDATE turns SET place = ? WHERE turn_id = ?", (place, pack(order.turn_id)))
+            connection.execute("UPDATE turns SET place = ? WHERE turn_id = ?", (place, pack(request.turn_id)))
         if amounts is not None:
-            limits.reserve(connection, order.turn_id, amounts)
+            limits.reserve(connection, request.turn_id, amounts)
 
 
 def start_turn(
@@ -256,8 +256,8 @@ def adopt(
                 entered.append(turn)
             elif entry.session_id is None:
                 # Its session was removed; its cost is already recorded under the turn id of this entry.
-                order = replace(turn.order, turn_id=entry.turn_id)
-                entered.append(turn._replace(order=order))
+                request = replace(turn.request, turn_id=entry.turn_id)
+                entered.append(turn._replace(request=request))
             elif entry.session_id == session.session_id:
                 # The turns of a session are in order: one before a stored turn can no longer be inserted.
                 entered.clear()
@@ -275,24 +275,24 @@ def adopt(
 
 def enter_turn(connection: sqlite3.Connection, session: Session, turn: RemoteTurn, run: str) -> None:
     """Store a turn that this program did not send, with its frames and its entry in `remote_turns`."""
-    order = turn.order
-    folded = fold(order, turn.frames)
+    request = turn.request
+    folded = fold(request, turn.frames)
     is_open = folded.live or folded.status is TurnStatus.RUNNING
-    updated_ms = order.created_ms if order.imported_ms is None else session.updated_ms
-    _put_session(connection, session, updated_ms, title_from(order.prompt))
-    _put_turn(connection, session, order, run, folded.status)
-    put_frames(connection, [TurnFrame(order.turn_id, one) for one in turn.frames])
+    updated_ms = request.created_ms if request.imported_ms is None else session.updated_ms
+    _put_session(connection, session, updated_ms, title_from(request.prompt))
+    _put_turn(connection, session, request, run, folded.status)
+    put_frames(connection, [TurnFrame(request.turn_id, one) for one in turn.frames])
     worker_id = worker_of(folded)
     if worker_id is not None and folded.status not in FREE:
         worker_turns.enter(connection, session, turn, worker_id)
     if not is_open:
-        ended_ms = order.created_ms if folded.ended_ms is None else folded.ended_ms
+        ended_ms = request.created_ms if folded.ended_ms is None else folded.ended_ms
         connection.execute(
             "UPDATE turns SET settled_ms = ?, worker_id = ? WHERE turn_id = ?",
-            (ended_ms, pack_optional(worker_id), pack(order.turn_id)),
+            (ended_ms, pack_optional(worker_id), pack(request.turn_id)),
         )
         _put_answer(connection, folded)
-        store_compact_frames(connection, order.turn_id)
+        store_compact_frames(connection, request.turn_id)
 
 
 def close_turn(
@@ -309,7 +309,7 @@ def close_turn(
         if turn is None:
             return
         session = put_turn(session, turn)
-    at_ms = turn.ended_ms if turn.ended_ms is not None else turn.order.created_ms
+    at_ms = turn.ended_ms if turn.ended_ms is not None else turn.request.created_ms
     with transaction(connection, Care.FULL):
         updated = connection.execute(
             "UPDATE turns SET status = ?, settled_ms = ?, worker_id = COALESCE(?, worker_id),"
@@ -318,8 +318,8 @@ def close_turn(
                 str(turn.status),
                 None if turn.status in LIVE else at_ms,
                 pack_optional(turn.worker_id),
-                pack_optional(turn.order.worker_id),
-                int64_or_none(turn.order.seen_before),
+                pack_optional(turn.request.worker_id),
+                int64_or_none(turn.request.seen_before),
                 pack(turn.turn_id),
             ),
         )
@@ -356,7 +356,7 @@ def _put_position(connection: sqlite3.Connection, turn: Turn) -> None:
         worker_turns.release(connection, turn.turn_id)
     elif worker_id is not None and turn.status is not TurnStatus.QUEUED:
         # The turn that creates a worker is the first message of that worker.
-        times = 0 if turn.order.worker_id is None else turn.order.seen_before
+        times = 0 if turn.request.worker_id is None else turn.request.seen_before
         worker_turns.claim(connection, turn.turn_id, worker_id, times)
 
 
@@ -368,23 +368,23 @@ def _put_answer(connection: sqlite3.Connection, turn: Turn) -> None:
 
 
 def _put_turn(
-    connection: sqlite3.Connection, session: Session, order: TurnRequest, run: str, status: TurnStatus
+    connection: sqlite3.Connection, session: Session, request: TurnRequest, run: str, status: TurnStatus
 ) -> None:
     cells = (
-        pack(order.turn_id),
+        pack(request.turn_id),
         pack(session.session_id),
-        pack(order.prompt),
-        order.created_ms,
-        pack_optional(order.worker_id),
-        pack_optional(order.worker_id),
-        pack_optional(order.budget),
-        attachments_to_text(order.attachments),
-        order.seen_before,
+        pack(request.prompt),
+        request.created_ms,
+        pack_optional(request.worker_id),
+        pack_optional(request.worker_id),
+        pack_optional(request.budget),
+        attachments_to_text(request.attachments),
+        request.seen_before,
         str(status),
         run,
-        str(order.trigger),
-        pack_optional(lineage_to_text(order.lineage)),
-        order.imported_ms,
+        str(request.trigger),
+        pack_optional(lineage_to_text(request.lineage)),
+        request.imported_ms,
     )
     connection.execute(_PUT_TURN, cells)
 

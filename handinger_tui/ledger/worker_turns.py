@@ -75,8 +75,8 @@ _CLAIM: Final = """
 
 def entry_of(connection: sqlite3.Connection, session: Session, turn: RemoteTurn) -> RemoteEntry | None:
     """The entry of `turn` in any session of the worker; None where the turn is new."""
-    cells = _prompt_cells(session.base_url, turn.order.worker_id or "", turn.order.prompt)
-    cells |= {"times": turn.order.seen_before or 0, "message_id": pack_optional(turn.message_id)}
+    cells = _prompt_cells(session.base_url, turn.request.worker_id or "", turn.request.prompt)
+    cells |= {"times": turn.request.seen_before or 0, "message_id": pack_optional(turn.message_id)}
     row = connection.execute(_ENTRY, cells).fetchone()
     if row is None:
         return None
@@ -87,11 +87,11 @@ def entry_of(connection: sqlite3.Connection, session: Session, turn: RemoteTurn)
 
 def enter(connection: sqlite3.Connection, session: Session, turn: RemoteTurn, worker_id: str) -> None:
     """Store the entry of a turn; one that `entry_of` finds stays as it is."""
-    cells = _prompt_cells(session.base_url, worker_id, turn.order.prompt)
+    cells = _prompt_cells(session.base_url, worker_id, turn.request.prompt)
     cells |= {
-        "times": turn.order.seen_before or 0,
+        "times": turn.request.seen_before or 0,
         "message_id": pack_optional(turn.message_id),
-        "turn_id": pack(turn.order.turn_id),
+        "turn_id": pack(turn.request.turn_id),
     }
     connection.execute(_CLAIM, cells)
 

@@ -26,12 +26,12 @@ class ReceivedReply:
 
 
 async def receive_reply(
-    client: WorkerApi, server: Server, script: Script, order: TurnRequest = ORDER
+    client: WorkerApi, server: Server, script: Script, request: TurnRequest = ORDER
 ) -> ReceivedReply:
     server.answer(script)
     received = ReceivedReply()
     try:
-        async with client.start_turn(order) as reply:
+        async with client.start_turn(request) as reply:
             received.reply = reply
             async for piece in reply.pieces():
                 received.pieces.append(piece)
@@ -42,12 +42,12 @@ async def receive_reply(
     return received
 
 
-async def posted(client: WorkerApi, order: TurnRequest = ORDER) -> list[str]:
-    async with client.start_turn(order) as reply:
+async def posted(client: WorkerApi, request: TurnRequest = ORDER) -> list[str]:
+    async with client.start_turn(request) as reply:
         return [piece.data async for piece in reply.pieces()]
 
 
-async def failure(client: WorkerApi, order: TurnRequest = ORDER) -> ApiError:
+async def failure(client: WorkerApi, request: TurnRequest = ORDER) -> ApiError:
     with pytest.raises(ApiError) as caught:
-        await posted(client, order)
+        await posted(client, request)
     return caught.value

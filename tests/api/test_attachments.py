@@ -27,7 +27,7 @@ def attached(path: Path, content: bytes, name: str = "", media_type: str = "text
     )
 
 
-def order(*files: Attachment, prompt: str = "ping", budget: str | None = "low") -> TurnRequest:
+def turn_request(*files: Attachment, prompt: str = "ping", budget: str | None = "low") -> TurnRequest:
     return TurnRequest("turn_1", prompt, 0, worker_id="w1", budget=budget, attachments=files)
 
 
@@ -54,7 +54,7 @@ def parts(request: Request) -> list[tuple[str, str | None, str, bytes]]:
 async def test_one_file(server: Server, client: WorkerApi, tmp_path: Path) -> None:
     server.answer(as_json(WORKER))
     content = bytes(range(256)) * 3000
-    await post(client, order(attached(tmp_path / "data.csv", content), prompt="héllo"))
+    await post(client, turn_request(attached(tmp_path / "data.csv", content), prompt="héllo"))
     [request] = server.requests
     assert len(content) > BLOCK
     assert request.header("content-length") == str(len(request.body))
@@ -81,7 +81,7 @@ async def test_several_files(server: Server, client: WorkerApi, tmp_path: Path) 
         attached(tmp_path / "a", b"A", "a.txt", "text/plain"),
         attached(tmp_path / "b", b"", "b", "no type\r\nX: y"),
     )
-    await post(client, order(*files, budget=None))
+    await post(client, turn_request(*files, budget=None))
     assert parts(server.requests[0]) == [
         ("input", None, "text/plain", b"ping"),
         ("stream", None, "text/plain", b"true"),
@@ -105,7 +105,7 @@ async def test_names_on_the_wire(
     server: Server, client: WorkerApi, tmp_path: Path, name: str, sent: bytes
 ) -> None:
     server.answer(as_json(WORKER))
-    await post(client, order(attached(tmp_path / "f", b"x", name)))
+    await post(client, turn_request(attached(tmp_path / "f", b"x", name)))
     assert sent + b"\r\nContent-Type: text/csv\r\n\r\nx\r\n" in server.requests[0].body
 
 
@@ -148,14 +148,14 @@ async def test_a_file_that_changed_is_refused_before_anything_is_sent(
     assert callable(change)
     file = change(attached(tmp_path / "data.csv", b"a,b\n"))
     with pytest.raises(AttachmentProblem) as caught:
-        await post(client, order(file))
+        await post(client, turn_request(file))
     assert "Nothing was sent" in caught.value.summary
     assert server.requests == []
 
 
 async def test_without_a_digest_size_decides(server: Server, client: WorkerApi, tmp_path: Path) -> None:
     server.answer(as_json(WORKER))
-    await post(client, order(replace(attached(tmp_path / "f", b"abc"), sha256="")))
+    await post(client, turn_request(replace(attached(tmp_path / "f", b"abc"), sha256="")))
     assert parts(server.requests[0])[-1][3] == b"abc"
 
 
@@ -185,6 +185,6 @@ async def test_a_file_that_changes_on_the_way_tears_the_request(
 
     monkeypatch.setattr(client.transport, "send", send)  # type: ignore[attr-defined]  # as above
     with pytest.raises(Doubtful, match="changed while it was being sent"):
-        await post(client, order(file))
+        await post(client, turn_request(file))
     assert server.requests == []
     assert blocks == 2

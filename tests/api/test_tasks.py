@@ -83,8 +83,8 @@ async def test_a_task_that_cannot_be_read_gets_no_turn(tasks: TaskClient, servic
 async def test_files_are_sent_as_parts(tasks: TaskClient, service: TaskService, tmp_path: Path) -> None:
     file = tmp_path / "a.csv"
     file.write_text("x,y")
-    order = TurnRequest("turn_1", "ping", 0, attachments=(Attachment(str(file), "a.csv", 3, "text/csv"),))
-    await posted(tasks, order)
+    request = TurnRequest("turn_1", "ping", 0, attachments=(Attachment(str(file), "a.csv", 3, "text/csv"),))
+    await posted(tasks, request)
     body = service.posts[0].body
     assert [name for name in (b"input", b"taskId", b"files", b"stream") if b'name="%s"' % name in body] == [
         b"input",

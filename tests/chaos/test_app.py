@@ -73,10 +73,12 @@ async def through_the_screen(world: World, base_url: str) -> tuple[list[str], st
                 app.work.prompt.text = prompt_for(world)
                 await pilot.press("enter")
                 engine, session_id = app.work.controller.engine, app.work.controller.session_id
-                while not any(t.order.prompt == prompt_for(world) for t in engine.session(session_id).turns):
+                while not any(
+                    t.request.prompt == prompt_for(world) for t in engine.session(session_id).turns
+                ):
                     await pilot.pause()
                 session = await engine.actor(app.work.controller.session_id).settled()
-                turn = next(t for t in session.turns if t.order.prompt == prompt_for(world))
+                turn = next(t for t in session.turns if t.request.prompt == prompt_for(world))
                 seconds = time.monotonic() - begun
                 while not app.work.scheduler.is_idle or (turn.status in DRAFT and not app.work.prompt.text):
                     await pilot.pause()

@@ -114,7 +114,7 @@ async def test_counters_move_on_the_screen_and_the_limit_holds(
             await pilot.press("enter")
             # A notice disappears after a while: each is collected as it appears.
             notices: dict[str, str] = {}
-            while not any(turn.order.prompt == "go" for turn in desk.session.turns) or desk.session.busy:
+            while not any(turn.request.prompt == "go" for turn in desk.session.turns) or desk.session.busy:
                 await pilot.pause()
                 notices |= {note.identity: note.message for note in app._notifications}
             assert len(set(figures)) >= 3, set(figures)

@@ -25,7 +25,7 @@ from handinger_tui.core.turns.session import put_turn
 from handinger_tui.core.turns.turn import Trigger
 from tests.e2e.runner import run
 from tests.house.test_imports import NETWORK, SCREEN, loaded_by
-from tests.ledger.samples import answered, opened, order, play, session
+from tests.ledger.samples import answered, opened, play, session, turn_request
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -55,7 +55,7 @@ async def spend(home: Path, name: str, *amounts: str, base_url: str = REAL, **me
     async with opened(home / "history.db") as ledger:
         for at, usd in enumerate(amounts):
             into = session(f"ses_{name}{at}", base_url=base_url, title=members.get("title", ""))
-            what = order(
+            what = turn_request(
                 f"turn_{name}{at}", budget=members.get("budget"), trigger=members.get("trigger", Trigger.APP)
             )
             await play(ledger, into, what, answered(usd))
@@ -63,8 +63,8 @@ async def spend(home: Path, name: str, *amounts: str, base_url: str = REAL, **me
 
 async def test_restatements_are_listed_and_amounts_can_be_read_as_of_a_time(home: Path) -> None:
     async with opened(home / "history.db") as ledger:
-        now = await play(ledger, session(base_url=REAL), order(), answered("0.5"))
-        turn = replace(fold(order(), answered("0.75")), ended_ms=200_000_000)
+        now = await play(ledger, session(base_url=REAL), turn_request(), answered("0.5"))
+        turn = replace(fold(turn_request(), answered("0.75")), ended_ms=200_000_000)
         await ledger.close_turn(put_turn(now, turn), "turn_1")
     (listed,) = costs_json(home)["restatements"]
     assert (listed["turn_id"], listed["old_usd"], listed["new_usd"]) == ("turn_1", "0.5", "0.75")

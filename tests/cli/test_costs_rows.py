@@ -32,7 +32,7 @@ from handinger_tui.ledger.cost_rows import opened
 from handinger_tui.ledger.database_file import NEWER
 from tests.e2e.runner import run
 from tests.ledger.raw_rows import NOON_MS, cells, put_in
-from tests.ledger.samples import answered, order, play, session
+from tests.ledger.samples import answered, play, session, turn_request
 from tests.ledger.samples import opened as ledger_at
 
 LARGEST: Final = 2**63 - 1
@@ -67,8 +67,10 @@ async def test_a_record_agrees_with_the_group_of_its_turn(tmp_path: Path) -> Non
     path = tmp_path / "history.db"
     async with ledger_at(path) as ledger:
         for at, usd in enumerate(("0.5", "null", "-0.000001", "123456.789")):
-            await play(ledger, session(f"ses_{at}", title=f"Tea {at}"), order(f"turn_{at}"), answered(usd))
-        await play(ledger, session("ses_open"), order("turn_open"), answered("0.25", status="failed"))
+            await play(
+                ledger, session(f"ses_{at}", title=f"Tea {at}"), turn_request(f"turn_{at}"), answered(usd)
+            )
+        await play(ledger, session("ses_open"), turn_request("turn_open"), answered("0.25", status="failed"))
     with opened(path) as book:
         groups = {bucket.key: group_object(bucket) for bucket in book.buckets(GroupBy.TURN, ChargeFilter())}
         titles, labels = book.titles(), book.labels()
@@ -80,7 +82,7 @@ async def test_a_record_agrees_with_the_group_of_its_turn(tmp_path: Path) -> Non
 
 async def test_a_turn_has_the_members_of_a_group_first(own_home: Path) -> None:
     async with ledger_at(own_home / "history.db") as ledger:
-        await play(ledger, session(base_url="https://worker.example"), order(), answered("null"))
+        await play(ledger, session(base_url="https://worker.example"), turn_request(), answered("null"))
     groups = json.loads(run("costs", "--by", "turn", "--json", home=own_home).out)["groups"]
     assert [list(row) for row in groups] == [list(COLUMNS)]
     assert COLUMNS[: len(spending_json.COLUMNS)] == spending_json.COLUMNS
@@ -92,7 +94,9 @@ async def test_a_turn_has_the_members_of_a_group_first(own_home: Path) -> None:
 async def test_ids_that_are_not_utf_8_are_cleaned(own_home: Path) -> None:
     odd = 'turn_"\ud800,\x1b'
     async with ledger_at(own_home / "history.db") as ledger:
-        await play(ledger, session("ses_\ud800", base_url="https://worker.example"), order(odd), answered())
+        await play(
+            ledger, session("ses_\ud800", base_url="https://worker.example"), turn_request(odd), answered()
+        )
     (row,) = json.loads(run("costs", "--by", "turn", "--json", home=own_home).out)["groups"]
     assert (row["turn_id"], row["session_id"]) == ('turn_"\ufffd,', "ses_\ufffd")
     for by in ("turn", "session"):
@@ -102,10 +106,10 @@ async def test_ids_that_are_not_utf_8_are_cleaned(own_home: Path) -> None:
 async def test_one_report_is_of_one_moment(tmp_path: Path) -> None:
     path = tmp_path / "history.db"
     async with ledger_at(path) as ledger:
-        await play(ledger, session("ses_1"), order("turn_1"), answered())
+        await play(ledger, session("ses_1"), turn_request("turn_1"), answered())
         with opened(path) as book:
             assert len(list(book.turns(ChargeFilter()))) == 1
-            await play(ledger, session("ses_2"), order("turn_2"), answered())
+            await play(ledger, session("ses_2"), turn_request("turn_2"), answered())
             assert len(list(book.turns(ChargeFilter()))) == 1
             assert book.ids("session_id", "ses") == ["ses_1"]
         with opened(path) as book:
@@ -115,8 +119,8 @@ async def test_one_report_is_of_one_moment(tmp_path: Path) -> None:
 async def test_a_reader_that_closes_the_pipe_early_causes_no_error(tmp_path: Path) -> None:
     path = tmp_path / "history.db"
     async with ledger_at(path) as ledger:
-        await play(ledger, session("ses_1"), order("turn_1"), answered())
-        await play(ledger, session("ses_2"), order("turn_2"), answered())
+        await play(ledger, session("ses_1"), turn_request("turn_1"), answered())
+        await play(ledger, session("ses_2"), turn_request("turn_2"), answered())
     with opened(path) as book:
         rows = book.turns(ChargeFilter())
         assert next(rows)["turn_id"] == "turn_2"
@@ -139,7 +143,7 @@ def test_a_full_disk_is_reported_in_one_line(own_home: Path, form: str) -> None:
 async def test_a_history_is_read_while_others_write_it(own_home: Path) -> None:
     path = own_home / "history.db"
     async with ledger_at(path) as ledger:
-        await play(ledger, session(base_url="https://worker.example"), order(), answered("0.5"))
+        await play(ledger, session(base_url="https://worker.example"), turn_request(), answered("0.5"))
     with closing(sqlite3.connect(path, isolation_level=None)) as connection:
         connection.execute("BEGIN EXCLUSIVE")
         ran = run("costs", "--json", home=own_home)

@@ -12,7 +12,7 @@ from handinger_tui.cli.output import Exit
 from tests.e2e.runner import run
 from tests.house.test_imports import NETWORK, SCREEN, loaded_by
 from tests.ledger.damage import create_history, damaged
-from tests.ledger.samples import answered, opened, order, play, session
+from tests.ledger.samples import answered, opened, play, session, turn_request
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 async def home(own_home: Path) -> Path:
     async with opened(own_home / "history.db") as ledger:
         into = session("ses_tea", title="Tea", base_url="https://worker.example")
-        await play(ledger, into, order("turn_1", "Which tea?"), answered("null", "Green.\x1b[2J"))
-        await play(ledger, session("ses_two"), order("turn_2"), answered())
+        await play(ledger, into, turn_request("turn_1", "Which tea?"), answered("null", "Green.\x1b[2J"))
+        await play(ledger, session("ses_two"), turn_request("turn_2"), answered())
     return own_home
 
 

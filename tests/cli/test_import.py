@@ -19,7 +19,7 @@ from handinger_tui.cli.output import Exit
 from handinger_tui.local.server import LocalServer
 from tests.e2e.runner import run
 from tests.house.test_imports import NETWORK, SCREEN, loaded_by
-from tests.ledger.samples import answered, look, opened, order, play, session
+from tests.ledger.samples import answered, look, opened, play, session, turn_request
 from tests.ledger.test_imports import exported_file
 
 URL = "https://worker.example"
@@ -74,7 +74,7 @@ def test_a_second_import_reports_that_the_session_exists(own_home: Path, file: P
 async def own_tea(own_home: Path) -> Path:
     """A history with the session itself."""
     async with opened(own_home / "history.db") as ledger:
-        await play(ledger, session("ses_tea", base_url=URL), order(), answered(2))
+        await play(ledger, session("ses_tea", base_url=URL), turn_request(), answered(2))
     return own_home
 
 

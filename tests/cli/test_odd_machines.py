@@ -17,7 +17,7 @@ from handinger_tui.cli.local_files import default_paths
 from handinger_tui.core.errors import SettingsError
 from tests.cli.program import PLAIN, environ, service, start
 from tests.e2e.runner import run
-from tests.ledger.samples import answered, opened, order, play, session
+from tests.ledger.samples import answered, opened, play, session, turn_request
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -252,7 +252,7 @@ def nothing_fits() -> None:
 
 async def test_a_history_on_a_full_disk_is_read(own_home: Path) -> None:
     async with opened(own_home / "history.db") as ledger:
-        await play(ledger, session(title="A tea"), order(), answered())
+        await play(ledger, session(title="A tea"), turn_request(), answered())
     # The first of them leaves side files behind.
     for _ in range(2):
         code, out, err = start_and_end(own_home, "sessions", "--json")

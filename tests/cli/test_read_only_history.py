@@ -11,7 +11,7 @@ from handinger_tui.cli.wiring import open_ledger
 from handinger_tui.core.safety import Secret
 from handinger_tui.core.tags import TAG_KINDS, TagRules, rules_in
 from handinger_tui.settings import Settings
-from tests.ledger.samples import answered, opened, order, play, session
+from tests.ledger.samples import answered, opened, play, session, turn_request
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -27,8 +27,8 @@ async def test_earlier_sessions_are_shown_and_nothing_is_written(
 ) -> None:
     paths = Paths(tmp_path / "config.toml", tmp_path / "h.db", tmp_path)
     async with opened(paths.database) as ledger:
-        now = await play(ledger, session(), order("turn_1", "first"), answered(text="An answer"))
-        await ledger.open_turn(now, order("turn_2", "waits in a queue"))
+        now = await play(ledger, session(), turn_request("turn_1", "first"), answered(text="An answer"))
+        await ledger.open_turn(now, turn_request("turn_2", "waits in a queue"))
     stored = paths.database.read_bytes()
     _make_read_only(tmp_path, monkeypatch)
 
@@ -42,7 +42,7 @@ async def test_earlier_sessions_are_shown_and_nothing_is_written(
         assert loaded is not None
         assert [turn.text for turn in loaded.turns] == ["An answer"], "another program may send what waits"
         copy.allow_unrecorded()
-        await play(copy, loaded, order("turn_3", "third"), answered(text="Another"))
+        await play(copy, loaded, turn_request("turn_3", "third"), answered(text="Another"))
         after = await copy.load("ses_1")
         assert after is not None
         assert [turn.text for turn in after.turns] == ["An answer", "Another"]

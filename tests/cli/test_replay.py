@@ -20,7 +20,7 @@ from handinger_tui.ledger.ledger import FileAccess
 from tests.cli.program import environ, start
 from tests.e2e.runner import run
 from tests.ledger.damage import create_history, damaged
-from tests.ledger.samples import answered, frame, opened, order, play, session
+from tests.ledger.samples import answered, frame, opened, play, session, turn_request
 from tests.ledger.test_search import filled, streamed
 from tests.wire.recordings import Recording, Tape, recordings
 
@@ -64,9 +64,9 @@ async def test_replayed_turns_equal_the_stored_ones(tmp_path: Path) -> None:
     async with opened(path) as ledger:
         now = session()
         for number, recording in enumerate(recordings()):
-            now = await play(ledger, now, order(f"turn_{number}", recording.name), of(recording))
-        now = await play(ledger, now, order("turn_answered"), answered())
-        await play(ledger, now, order("turn_failed"), answered(status="failed"))
+            now = await play(ledger, now, turn_request(f"turn_{number}", recording.name), of(recording))
+        now = await play(ledger, now, turn_request("turn_answered"), answered())
+        await play(ledger, now, turn_request("turn_failed"), answered(status="failed"))
     stored, replay = await replayed(path, "ses_1", Pace(0))
     assert len(stored.turns) > 10
     shown = replay.engine.session("ses_1")
@@ -81,9 +81,9 @@ async def test_a_turn_without_frames_is_shown_as_stored_with_a_note(own_home: Pa
     events: list[dict[str, object]] = [json.loads(_delta(f"word {at} ")) for at in range(60)]
     async with opened(path) as ledger:
         now = await play(
-            ledger, session(), order("turn_1"), streamed({"type": "text-start", "id": "t"}, *events)
+            ledger, session(), turn_request("turn_1"), streamed({"type": "text-start", "id": "t"}, *events)
         )
-        await play(ledger, now, order("turn_2"), answered())
+        await play(ledger, now, turn_request("turn_2"), answered())
     with closing(sqlite3.connect(path, isolation_level=None)) as connection:
         connection.execute("DELETE FROM packed")
     stored, replay = await replayed(path, "ses_1", Pace(0))
@@ -100,7 +100,7 @@ async def test_a_turn_that_another_program_is_storing_is_played_up_to_its_last_f
 ) -> None:
     async with opened(tmp_path / "h.db") as ledger:
         begun = [*Tape().note(Marker.SENDING).frames, frame(1, '{"type": "text-start", "id": "t"}')]
-        await ledger.open_turn(session(), order("turn_1"))
+        await ledger.open_turn(session(), turn_request("turn_1"))
         for one in begun:
             ledger.append("turn_1", one)
         stored = await ledger.load("ses_1")
@@ -128,7 +128,9 @@ def test_the_json_of_many_turns_takes_linear_time(own_home: Path, monkeypatch: p
             now = session()
             for number in range(count):
                 frames = [one._replace(at_ms=one.at_ms + number * 10_000) for one in answered(number)]
-                now = await play(ledger, now, order(f"turn_{number}", created_ms=number * 10_000), frames)
+                now = await play(
+                    ledger, now, turn_request(f"turn_{number}", created_ms=number * 10_000), frames
+                )
 
     asyncio.run(fill())
     monkeypatch.setattr(turn_events, "events_of_turn", counted)
@@ -168,7 +170,7 @@ async def test_frames_follow_each_other_at_the_pace_of_the_original(
         Frame(at, time, Framing.SSE, text) for at, (time, text) in enumerate(zip(times, deltas, strict=True))
     ]
     async with opened(tmp_path / "h.db") as ledger:
-        await play(ledger, session(), order(created_ms=5_000), frames)
+        await play(ledger, session(), turn_request(created_ms=5_000), frames)
         stored = await ledger.load("ses_1")
         assert stored is not None
         clock = Sleepless()
@@ -190,8 +192,8 @@ async def test_a_pause_holds_the_replay_and_a_skip_ends_the_turn_immediately(tmp
         events = [frame(at, _delta(f"{at} ")) for at in range(1, 20)]
         frames = [frame(0, '{"type": "text-start", "id": "t"}'), *events]
         slow = [one._replace(at_ms=5_000 + one.seq * 1_000_000) for one in frames]
-        now = await play(ledger, session(), order("turn_1", created_ms=5_000), slow)
-        await play(ledger, now, order("turn_2"), answered())
+        now = await play(ledger, session(), turn_request("turn_1", created_ms=5_000), slow)
+        await play(ledger, now, turn_request("turn_2"), answered())
         stored = await ledger.load("ses_1")
         assert stored is not None
         replay = Replay(stored, ledger.frames, Pace(1.0, full_pauses=True), new_clock(), RandomIds())
@@ -262,7 +264,7 @@ def test_a_replay_opens_no_socket_and_writes_nothing(own_home: Path, monkeypatch
 async def test_hostile_text_is_as_harmless_as_live(own_home: Path) -> None:
     async with opened(own_home / "history.db") as ledger:
         events: list[dict[str, object]] = [{"type": "text-start", "id": "t"}, json.loads(_delta(HOSTILE))]
-        await play(ledger, session(title=HOSTILE), order(prompt=HOSTILE), streamed(*events))
+        await play(ledger, session(title=HOSTILE), turn_request(prompt=HOSTILE), streamed(*events))
     for form in ("text", "json", "stream-json"):
         ran = await asyncio.to_thread(
             run, "replay", "ses_1", "--output-format", form, "--speed", "0", home=own_home

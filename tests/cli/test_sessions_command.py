@@ -18,7 +18,7 @@ from handinger_tui.cli.output import Exit
 from handinger_tui.core.turns.turn import Lineage, LineageKind
 from tests.cli.program import MAIN, environ
 from tests.e2e.runner import run
-from tests.ledger.samples import answered, opened, order, play, session
+from tests.ledger.samples import answered, opened, play, session, turn_request
 from tests.ledger.size import fill
 from tests.ledger.test_search import filled
 
@@ -34,10 +34,10 @@ FORKED = Lineage(LineageKind.FORK, "ses_01KB00000000AAAA", "turn_2", 2, "Tea")
 async def home(own_home: Path) -> Path:
     async with opened(own_home / "history.db") as ledger:
         tea = session("ses_01KB00000000AAAA", title="Tea " * 20)
-        tea = await play(ledger, tea, order("turn_1", "Which tea?"), answered("null"))
-        await play(ledger, tea, order("turn_2", "Which green tea?", lineage=EDITED), answered())
+        tea = await play(ledger, tea, turn_request("turn_1", "Which tea?"), answered("null"))
+        await play(ledger, tea, turn_request("turn_2", "Which green tea?", lineage=EDITED), answered())
         fork = session("ses_01KB00000000BBBB", title="Fork of tea")
-        await play(ledger, fork, order("turn_3", "Go on", lineage=FORKED), answered())
+        await play(ledger, fork, turn_request("turn_3", "Go on", lineage=FORKED), answered())
     return own_home
 
 

@@ -12,7 +12,7 @@ import pytest
 
 from handinger_tui.core.export.exporters import SOURCE_EXPORTERS
 from tests.e2e.runner import run
-from tests.ledger.samples import frame, opened, order, session
+from tests.ledger.samples import frame, opened, session, turn_request
 
 FORMS = tuple(exporter.name for exporter in SOURCE_EXPORTERS)
 
@@ -122,7 +122,7 @@ HOSTILE = (
 async def store(path: Path) -> None:
     """A stored turn with hostile sources in its stream."""
     async with opened(path) as ledger:
-        await ledger.open_turn(session("ses_hostile"), order())
+        await ledger.open_turn(session("ses_hostile"), turn_request())
         for seq, chunk in enumerate(HOSTILE):
             ledger.append("turn_1", frame(seq, json.dumps(chunk)))
         await ledger.flush()

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 import pytest
 
 from tests.e2e.runner import run
-from tests.ledger.samples import WORKER, answered, opened, order, play, session
+from tests.ledger.samples import WORKER, answered, opened, play, session, turn_request
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -24,9 +24,9 @@ REAL: Final = "https://worker.example"
 async def home(own_home: Path) -> Path:
     async with opened(own_home / "history.db") as ledger:
         ledger.run = ledger.run._replace(profile="default", folder="/srv/acme")
-        await play(ledger, session("ses_a1", title="Green tea"), order("t1", "Which?"), answered())
+        await play(ledger, session("ses_a1", title="Green tea"), turn_request("t1", "Which?"), answered())
         ledger.run = ledger.run._replace(folder="/elsewhere")
-        await play(ledger, session("ses_b2", title="Black tea"), order("t2", "Which?"), answered())
+        await play(ledger, session("ses_b2", title="Black tea"), turn_request("t2", "Which?"), answered())
     return own_home
 
 
@@ -121,10 +121,12 @@ async def spent(own_home: Path) -> Path:
     """Two sessions, one of them with two tags, an old one without tags, and a turn of unknown cost."""
     async with opened(own_home / "history.db") as ledger:
         ledger.run = ledger.run._replace(profile="work", folder="/acme")
-        one = await play(ledger, session("ses_1", title="=1+1", base_url=REAL), order("t1"), answered("0.5"))
-        await play(ledger, one, order("t2"), answered("null"))
+        one = await play(
+            ledger, session("ses_1", title="=1+1", base_url=REAL), turn_request("t1"), answered("0.5")
+        )
+        await play(ledger, one, turn_request("t2"), answered("null"))
         ledger.run = ledger.run._replace(profile=None, folder=None)
-        await play(ledger, session("ses_2", base_url=REAL), order("t3"), answered("0.25"))
+        await play(ledger, session("ses_2", base_url=REAL), turn_request("t3"), answered("0.25"))
         await ledger.history.tag("session", "ses_1", ["a", "b"])
     (own_home / "config.toml").write_text('[projects]\nacme = "folder:/acme"\n')
     return own_home

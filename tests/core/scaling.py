@@ -36,7 +36,7 @@ from handinger_tui.ui.transcript.layout import TranscriptLayout
 from tests.core.test_reducer import KINDS, frames
 from tests.engine.fakes import FakeIds
 from tests.engine.test_adopt import scheduled
-from tests.ledger.samples import answered, order
+from tests.ledger.samples import answered, turn_request
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -238,7 +238,7 @@ def overlapping(number: int, *, every: int = 1) -> Callable[[], object]:
 def many_turns(number: int) -> Session:
     turns = []
     for at in range(number):
-        request = order(f"turn_{at}", f"prompt {at}", worker_id="wrk_1", created_ms=at * 10_000)
+        request = turn_request(f"turn_{at}", f"prompt {at}", worker_id="wrk_1", created_ms=at * 10_000)
         frames = answered(usd=(at + 1) * 0.25, text="An answer.\n\n" * 20)
         turns.append(fold(request, [one._replace(at_ms=one.at_ms + at * 10_000) for one in frames]))
     return Session("ses_1", 0, "wrk_1", turns=tuple(turns))

@@ -54,8 +54,8 @@ def turn(
     worker_id: str | None = WORKER,
     status: TurnStatus = TurnStatus.COMPLETED,
 ) -> Turn:
-    order = TurnRequest(f"turn_{number}", "hi", number, worker_id=worker_id)
-    return Turn(order, status=status, snapshot=snapshot, before=before, worker_id=WORKER)
+    request = TurnRequest(f"turn_{number}", "hi", number, worker_id=worker_id)
+    return Turn(request, status=status, snapshot=snapshot, before=before, worker_id=WORKER)
 
 
 def usd(money: tuple[TurnMoney, ...]) -> list[str | None]:
@@ -240,7 +240,7 @@ def test_a_new_worker_that_starts_at_zero_is_not_a_decrease() -> None:
     assert usd(turn_money(turns)) == ["0.5", "0.2", "0.1"]
     later = [
         *turns,
-        replace(turn(4, read("0.3", 5)), worker_id="wrk_2", order=TurnRequest("t4", "", 4, "wrk_2")),
+        replace(turn(4, read("0.3", 5)), worker_id="wrk_2", request=TurnRequest("t4", "", 4, "wrk_2")),
     ]
     assert usd(turn_money(later)) == ["0.5", "0.2", "0.1", "0.2"]
 
@@ -455,7 +455,7 @@ def test_a_clock_that_goes_back_between_turns_makes_them_share_nothing(back_ms: 
         timed(number, start_ms, before=before, after=after)
         for number, (start_ms, (before, after)) in enumerate(zip(starts, figures, strict=True), 1)
     ]
-    turns[0] = replace(turns[0], order=replace(turns[0].order, worker_id=None))
+    turns[0] = replace(turns[0], request=replace(turns[0].request, worker_id=None))
     money = turn_money(turns)
     assert [one.usd for one in money] == [Decimal("0.5"), Decimal("0.3"), Decimal("0.1")]
     assert [(one.shared, one.final) for one in money] == [(False, True)] * 3

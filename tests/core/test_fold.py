@@ -56,8 +56,8 @@ def look(tape: Tape, kind: ReadReason, **members: Any) -> Tape:
     return tape.take(RawFrame(Framing.JSON, worker(**members), kind))
 
 
-def folded(tape: Tape, order: TurnRequest = ORDER) -> Turn:
-    return fold(order, tape.frames)
+def folded(tape: Tape, request: TurnRequest = ORDER) -> Turn:
+    return fold(request, tape.frames)
 
 
 # -- asking again -----------------------------------------------------------------------
@@ -156,8 +156,8 @@ def test_equal_prompts_are_distinguished_by_their_number_before_the_turn(
     seen_before: int | None, text: str
 ) -> None:
     history = [user("Why?"), answer("First.", "m1"), user("Why?", "u2"), answer("Second.", "m2")]
-    order = TurnRequest("turn_1", "Why?", 0, seen_before=seen_before)
-    assert folded(stream(*history, via="replay"), order).text == text
+    request = TurnRequest("turn_1", "Why?", 0, seen_before=seen_before)
+    assert folded(stream(*history, via="replay"), request).text == text
 
 
 def test_the_number_of_equal_prompts_may_come_from_a_marker() -> None:

@@ -39,7 +39,7 @@ REST = [
 ]
 
 
-def played(*bodies: tuple[str, list[RawFrame]], order: TurnRequest = ORDER) -> Turn:
+def played(*bodies: tuple[str, list[RawFrame]], request: TurnRequest = ORDER) -> Turn:
     """The turn of several responses, each with its route."""
     taped = Tape()
     for via, pieces in bodies:
@@ -47,10 +47,10 @@ def played(*bodies: tuple[str, list[RawFrame]], order: TurnRequest = ORDER) -> T
         for piece in pieces:
             taped.take(piece)
         taped.note(Marker.CLOSED, clean=True)
-    live = Fold(order)
+    live = Fold(request)
     for frame in taped.frames:
         turn_after(live, frame)
-    assert fold(order, taped.frames) == live.turn
+    assert fold(request, taped.frames) == live.turn
     return live.turn
 
 
@@ -134,7 +134,7 @@ def test_a_message_that_is_sent_again_is_not_doubled() -> None:
 
 def test_another_message_receives_only_the_call() -> None:
     begun = [RawFrame(Framing.SSE, json.dumps(STORED)), chunk(type="start", messageId="m2"), OUTPUT, *REST]
-    turn = played(("replay", begun), order=TurnRequest("turn_1", "", 0, "w1"))
+    turn = played(("replay", begun), request=TurnRequest("turn_1", "", 0, "w1"))
     assert calls(turn) == [("search", {"query": "bees"}, ToolState.OUTPUT_AVAILABLE)]
     assert turn.text == " Done."
 

@@ -182,8 +182,8 @@ def test_folding_is_total(frames: list[Frame], via: str, prompt: str) -> None:
     for look in ReadReason:
         tape.frames += [Frame(0, 0, Framing.JSON, one.data, look) for one in frames]
     tape.note(Marker.CLOSED, clean=True).note(Marker.SETTLED, status="completed", recovered=False, fault=None)
-    order = TurnRequest("turn_1", prompt, 0, seen_before=0)
-    assert fold(order, tape.frames).status == "completed"
+    request = TurnRequest("turn_1", prompt, 0, seen_before=0)
+    assert fold(request, tape.frames).status == "completed"
 
 
 # -- folding ----------------------------------------------------------------------

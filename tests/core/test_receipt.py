@@ -55,7 +55,7 @@ def test_the_change_is_in_credits_where_only_those_are_reported() -> None:
 
 def test_the_budget_of_an_imported_turn_cannot_begin_another_line() -> None:
     own = turn(0, after=reading("0.02"))
-    forged = replace(own, order=replace(own.order, budget="high\n\x1b[2J$0.00"))
+    forged = replace(own, request=replace(own.request, budget="high\n\x1b[2J$0.00"))
     assert receipt_line(session(forged), forged) == "~12 s · $0.02 Σ · high [2J$0.00"
 
 
@@ -77,7 +77,7 @@ def test_the_cost_of_a_running_turn_is_pending() -> None:
 
 def test_a_turn_of_another_client_has_neither_time_nor_budget() -> None:
     own = turn(0, after=reading("0.02"))
-    adopted = replace(own, order=replace(own.order, trigger=Trigger.ELSEWHERE))
+    adopted = replace(own, request=replace(own.request, trigger=Trigger.ELSEWHERE))
     assert receipt_line(session(adopted), adopted) == "$0.02 Σ"
 
 

@@ -59,8 +59,8 @@ def turn(
     *,
     status: TurnStatus = TurnStatus.COMPLETED,
 ) -> Turn:
-    order = TurnRequest(f"turn_{number}", "hi", AT, None if number == 1 else "wrk_1")
-    return Turn(order, status=status, snapshot=after, before=before, worker_id="wrk_1")
+    request = TurnRequest(f"turn_{number}", "hi", AT, None if number == 1 else "wrk_1")
+    return Turn(request, status=status, snapshot=after, before=before, worker_id="wrk_1")
 
 
 def chat(*costs: str | None) -> Session:
@@ -294,7 +294,7 @@ HOSTILE = "\x1b]0;x\x07[click](javascript:x) <b> \u202eevil\n# big *bold* `code`
 def test_remote_text_is_cleaned() -> None:
     own = replace(
         FULL,
-        order=replace(FULL.order, prompt=HOSTILE, budget=HOSTILE, trigger=Trigger.APP),
+        request=replace(FULL.request, prompt=HOSTILE, budget=HOSTILE, trigger=Trigger.APP),
         parts=(SourcePart("s", HOSTILE, HOSTILE),),
         message_id=HOSTILE,
         worker_id=HOSTILE,

@@ -34,8 +34,8 @@ def turn(
     new: bool = False,
     status: TurnStatus = TurnStatus.COMPLETED,
 ) -> Turn:
-    order = TurnRequest(f"turn_{number}", "hi", number, worker_id=None if new else "wrk_1")
-    return Turn(order, status=status, snapshot=after, before=before, worker_id="wrk_1")
+    request = TurnRequest(f"turn_{number}", "hi", number, worker_id=None if new else "wrk_1")
+    return Turn(request, status=status, snapshot=after, before=before, worker_id="wrk_1")
 
 
 def reconciled(*turns: Turn) -> Reconciliation:

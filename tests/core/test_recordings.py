@@ -185,15 +185,15 @@ def test_a_replay_matches_the_turn_by_its_prompt(recording: Recording) -> None:
     messages = recording.expected["messages"]
     for question, answer in pairwise(messages):
         if question["role"] == "user":
-            order = TurnRequest("turn_1", question["text"], 0, seen_before=0)
-            check_message(fold(order, Tape().body(recording, via="replay").frames), answer)
+            request = TurnRequest("turn_1", question["text"], 0, seen_before=0)
+            check_message(fold(request, Tape().body(recording, via="replay").frames), answer)
 
 
 @of("replay")
 def test_a_replay_without_our_turn_adds_nothing(recording: Recording) -> None:
     if recording.expected["messages"][0]["role"] == "user":
-        order = TurnRequest("turn_1", "Never asked", 0, seen_before=0)
-        assert fold(order, Tape().body(recording, via="replay").frames).parts == ()
+        request = TurnRequest("turn_1", "Never asked", 0, seen_before=0)
+        assert fold(request, Tape().body(recording, via="replay").frames).parts == ()
 
 
 def content(turn: Turn) -> tuple[Any, ...]:

@@ -55,8 +55,8 @@ HEADINGS = [
 
 
 def with_prompt(base: Turn, prompt: str = "Why?", **members: Any) -> Turn:
-    order = replace(base.order, prompt=prompt, created_ms=1_795_600_800_000, budget="standard")
-    return replace(base, order=order, **{"status": TurnStatus.COMPLETED, **members})
+    request = replace(base.request, prompt=prompt, created_ms=1_795_600_800_000, budget="standard")
+    return replace(base, request=request, **{"status": TurnStatus.COMPLETED, **members})
 
 
 def headings(text: str) -> list[str]:
@@ -72,7 +72,7 @@ def headings(text: str) -> list[str]:
 def test_the_origin_of_a_message_cannot_break_out_of_its_line() -> None:
     lineage = Lineage(LineageKind.FORK, "ses_0", "turn_0", 3, "*Old*\n# heading")
     sample = with_prompt(turn(1, "Because."))
-    forked = replace(sample, order=replace(sample.order, lineage=lineage))
+    forked = replace(sample, request=replace(sample.request, lineage=lineage))
     text = RENDER["md"](session(forked))
     assert "\n*forked from “\\*Old\\* \\# heading”, message 3*\n" in text
     assert headings(text) == HEADINGS
@@ -110,7 +110,7 @@ def test_a_session_in_markdown() -> None:
     file = FilePart("https://files.example/secret", "text/csv", "prices.csv", 2048)
     first = with_prompt(turn(1, "Because.\n\n- one\n- two", source, file), "Why?\nSay it.")
     attachment = Attachment("/home/me/in.csv", "in.csv", 10, "text/csv", "")
-    first = replace(first, order=replace(first.order, attachments=(attachment,)))
+    first = replace(first, request=replace(first.request, attachments=(attachment,)))
     fault = Fault(ErrorKind.STREAM_ERROR, "The worker fell over", may_have_been_charged=True)
     second = with_prompt(turn(2, web("https://a.example/x")), "Again", status=TurnStatus.FAILED, fault=fault)
     text = RENDER["md"](replace(session(first, second), title="Heat pumps", worker_id="wrk_1"))

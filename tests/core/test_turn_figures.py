@@ -47,15 +47,15 @@ def task(*turns: tuple[str, str, int], busy: bool = False, pad: int = 0) -> str:
 def turn_of(
     prompt: str, *reads: tuple[str, ReadReason], slim: bool = False, seen_before: int | None = None
 ) -> Turn:
-    order = TurnRequest(prompt, prompt, 0, "t1", seen_before=seen_before)
+    request = TurnRequest(prompt, prompt, 0, "t1", seen_before=seen_before)
     frames = [Frame(0, 0, Framing.NOTE, json.dumps({"worker_id": "t1"}), Marker.SENDING)]
     for at, (text, reason) in enumerate(reads, 1):
         is_money = reason is ReadReason.MONEY
-        stored = slim_worker(body_of(text), order, messages=not is_money) if slim else text
+        stored = slim_worker(body_of(text), request, messages=not is_money) if slim else text
         frames.append(Frame(at, at, Framing.JSON, stored, reason))
     ended = json.dumps({"status": "completed", "recovered": False, "fault": None})
     frames.append(Frame(len(frames), 100, Framing.NOTE, ended, Marker.SETTLED))
-    return fold(order, frames)
+    return fold(request, frames)
 
 
 def credits_of(*turns: Turn) -> list[Decimal | None]:
@@ -81,10 +81,10 @@ def test_each_turn_has_its_reported_figures(slim: bool, pad: int) -> None:
 @pytest.mark.parametrize("pad", [0, 10_000])
 def test_figures_grow_while_the_turn_runs_and_are_final_when_it_has_ended(pad: int) -> None:
     running = task(("one", "a", 2), busy=True, pad=pad)
-    order = TurnRequest("one", "one", 0, "t1")
-    stored = slim_worker(body_of(running), order, messages=False)
+    request = TurnRequest("one", "one", 0, "t1")
+    stored = slim_worker(body_of(running), request, messages=False)
     sending = Frame(0, 0, Framing.NOTE, json.dumps({"worker_id": "t1"}), Marker.SENDING)
-    polled = fold(order, [sending, Frame(1, 1, Framing.JSON, stored, ReadReason.MONEY)])
+    polled = fold(request, [sending, Frame(1, 1, Framing.JSON, stored, ReadReason.MONEY)])
     assert polled.status is TurnStatus.SENDING
     assert credits_of(polled) == [2]
     assert not session_money((polled,)).turns[0].final

@@ -76,7 +76,7 @@ ALL_AT_ONCE: list[Json] = [
 
 def ran_with_others(at: int, streamed: str, reason: ReadReason, padding: int) -> Turn:
     """Turn `at` of three at once: its stream brings `streamed`, then the worker is read."""
-    order = replace(ORDER, prompt=f"prompt {at}", seen_before=0)
+    request = replace(ORDER, prompt=f"prompt {at}", seen_before=0)
     start, delta = (
         dump({"type": "start", "messageId": f"a{at}"}),
         dump({"type": "text-delta", "delta": streamed}),
@@ -87,10 +87,10 @@ def ran_with_others(at: int, streamed: str, reason: ReadReason, padding: int) ->
     tape.append(Frame(3, 3, Framing.NOTE, '{"clean": false}', Marker.CLOSED))
     worker = {"id": "w1", "status": "completed", "messages": ALL_AT_ONCE, "metadata": {"x": "y" * padding}}
     body = body_of(dump(worker))
-    streamed_turn = fold(order, tape)
-    slim = slim_worker(body, order, streamed_turn.message_id)
+    streamed_turn = fold(request, tape)
+    slim = slim_worker(body, request, streamed_turn.message_id)
     tape.append(Frame(4, 4, Framing.JSON, slim, reason))
-    return fold(order, tape)
+    return fold(request, tape)
 
 
 @pytest.mark.parametrize("at", [1, 2, 3])

@@ -112,15 +112,15 @@ class SessionWriter:
 
     async def turn(self, scripted: ScriptedTurn, text: str | None, at_ms: int) -> None:
         """Write request, frames and settlement of a turn; `text` is the worker that was read after it."""
-        order = TurnRequest(
+        request = TurnRequest(
             scripted.turn_id, "hello", at_ms - 60_000, None if scripted.starts_worker else self.worker,
             scripted.budget, trigger=Trigger(scripted.trigger),
         )  # fmt: skip
         # A turn belongs to the day on which it was sent.
-        scripted.charged_ms = order.created_ms
-        await self._ledger.open_turn(self.session, order)
+        scripted.charged_ms = request.created_ms
+        await self._ledger.open_turn(self.session, request)
         frames = [] if scripted.before is None else [_json(scripted.before, ReadReason.BEFORE)]
-        frames += [_note(Marker.SENDING, {"worker_id": order.worker_id})]
+        frames += [_note(Marker.SENDING, {"worker_id": request.worker_id})]
         if text is not None:
             scripted.reads.append(text)
             opened = {"via": "post", "status": 200, "content_type": "application/json"}
@@ -129,7 +129,7 @@ class SessionWriter:
                 _json(text, ReadReason.AFTER),
             ]
             frames.append(_note(Marker.CLOSED, {"clean": True}))
-        await self._close(order, [*frames, _settled(scripted.status)], at_ms)
+        await self._close(request, [*frames, _settled(scripted.status)], at_ms)
 
     async def finish(self, scripted: ScriptedTurn, text: str, at_ms: int) -> None:
         """Watch a detached turn to its end."""
@@ -138,21 +138,21 @@ class SessionWriter:
         turn = next(turn for turn in self.session.turns if turn.turn_id == scripted.turn_id)
         old = await self._ledger.frames(scripted.turn_id)
         await self._close(
-            turn.order,
+            turn.request,
             [_note(Marker.WATCHING, {}), _json(text, ReadReason.AFTER), _settled("completed")],
             at_ms,
             old,
         )
 
     async def _close(
-        self, order: TurnRequest, new: list[Frame], at_ms: int, old: list[Frame] | None = None
+        self, request: TurnRequest, new: list[Frame], at_ms: int, old: list[Frame] | None = None
     ) -> None:
         first = len(old or ())
         dated = [frame._replace(seq=first + at, at_ms=at_ms) for at, frame in enumerate(new)]
         for frame in dated:
-            self._ledger.append(order.turn_id, frame)
-        self.session = put_turn(self.session, fold(order, [*(old or ()), *dated]))
-        await self._ledger.close_turn(self.session, order.turn_id)
+            self._ledger.append(request.turn_id, frame)
+        self.session = put_turn(self.session, fold(request, [*(old or ()), *dated]))
+        await self._ledger.close_turn(self.session, request.turn_id)
 
 
 def _json(text: str, look: ReadReason) -> Frame:

@@ -85,8 +85,8 @@ async def test_the_fold_of_stored_frames_is_the_live_turn(settings: Settings, tm
         live = await sent(parts, "report on primes", "cite sources about python")
         for turn in live.turns:
             stored = await parts.ledger.frames(turn.turn_id)
-            order = replace(turn.order, worker_id=live.turns[0].order.worker_id, seen_before=None)
-            assert replace(fold(order, stored), order=turn.order) == turn
+            request = replace(turn.request, worker_id=live.turns[0].request.worker_id, seen_before=None)
+            assert replace(fold(request, stored), request=turn.request) == turn
 
 
 async def test_a_turn_watched_by_another_program_is_the_same(settings: Settings, tmp_path: Path) -> None:

@@ -91,7 +91,7 @@ class FakeApi:
     workers: list[str | ApiError] = field(default_factory=list)
     posts: list[TurnRequest] = field(default_factory=list)
     reads: int = 0
-    on_post: Callable[[TurnRequest], None] = lambda _order: None
+    on_post: Callable[[TurnRequest], None] = lambda _request: None
     target: str | None = None
     """The target that a first message creates, if it is known before the POST."""
 
@@ -100,11 +100,11 @@ class FakeApi:
 
     @asynccontextmanager
     async def start_turn(
-        self, order: TurnRequest, departed: Callable[[], None] = lambda: None
+        self, request: TurnRequest, departed: Callable[[], None] = lambda: None
     ) -> AsyncIterator[FakeReply]:
         departed()
-        self.posts.append(order)
-        self.on_post(order)
+        self.posts.append(request)
+        self.on_post(request)
         step = self.starts.pop(0)
         if isinstance(step, ApiError):
             raise step
@@ -130,7 +130,7 @@ class FakeApi:
 class FakeLog:
     """A log in memory that can refuse to write."""
 
-    orders: dict[str, TurnRequest] = field(default_factory=dict)
+    requests: dict[str, TurnRequest] = field(default_factory=dict)
     stored: dict[str, list[Frame]] = field(default_factory=dict)
     sessions: dict[str, Session] = field(default_factory=dict)
     closed: list[str] = field(default_factory=list)
@@ -149,7 +149,7 @@ class FakeLog:
     async def open_turn(
         self,
         session: Session,
-        order: TurnRequest,
+        request: TurnRequest,
         replaces: tuple[str, Frame] | None = None,
         start: StartPolicy | None = None,
     ) -> None:
@@ -157,14 +157,14 @@ class FakeLog:
         if self.refuses is not None:
             raise self.refuses
         if start is not None:
-            await self.start_turn(session, order, order.created_ms, start)
+            await self.start_turn(session, request, request.created_ms, start)
         if replaces is not None:
             self.stored[replaces[0]].append(replaces[1])
-        self.orders[order.turn_id] = order
-        self.stored.setdefault(order.turn_id, [])
+        self.requests[request.turn_id] = request
+        self.stored.setdefault(request.turn_id, [])
         self.sessions[session.session_id] = session
         turn_ids = self.home.setdefault(session.session_id, [])
-        turn_ids.append(order.turn_id)
+        turn_ids.append(request.turn_id)
         if replaces is not None:
             at = turn_ids.index(replaces[0])
             turn_ids[at], turn_ids[-1] = turn_ids[-1], turn_ids[at]
@@ -173,11 +173,13 @@ class FakeLog:
         if name in self.before:
             await self.before[name]()
 
-    async def start_turn(self, session: Session, order: TurnRequest, at_ms: int, start: StartPolicy) -> None:
+    async def start_turn(
+        self, session: Session, request: TurnRequest, at_ms: int, start: StartPolicy
+    ) -> None:
         agreed = start is StartPolicy.UNMEASURED and isinstance(self.forbids, LimitUnmeasured)
         if self.forbids is not None and not agreed:
             raise self.forbids
-        self.started.append(order.turn_id)
+        self.started.append(request.turn_id)
 
     async def release_turn(self, turn_id: str) -> None:
         self.released.append(turn_id)
@@ -202,19 +204,19 @@ class FakeLog:
         self.charged.append(session)
 
     async def adopt(self, session: Session, turns: Sequence[RemoteTurn]) -> Session:
-        entries = {self.place_of(order) for order in self.orders.values()}
+        entries = {self.place_of(request) for request in self.requests.values()}
         for turn in turns:
-            if self.place_of(turn.order) in entries:
+            if self.place_of(turn.request) in entries:
                 continue
-            await self.open_turn(session, turn.order)
-            self.stored[turn.order.turn_id] = list(turn.frames)
-            if fold(turn.order, turn.frames).status is not TurnStatus.RUNNING:
-                self.closed.append(turn.order.turn_id)
+            await self.open_turn(session, turn.request)
+            self.stored[turn.request.turn_id] = list(turn.frames)
+            if fold(turn.request, turn.frames).status is not TurnStatus.RUNNING:
+                self.closed.append(turn.request.turn_id)
         return await self.load(session.session_id) or session
 
-    def place_of(self, order: TurnRequest) -> tuple[str | None, str, int]:
+    def place_of(self, request: TurnRequest) -> tuple[str | None, str, int]:
         """The worker and the position of a request's message."""
-        return order.worker_id, order.prompt, order.seen_before or 0
+        return request.worker_id, request.prompt, request.seen_before or 0
 
     async def frames(self, turn_id: str, since: int = 0) -> list[Frame]:
         await self._come_before("frames")
@@ -225,7 +227,7 @@ class FakeLog:
 
     async def unsettled(self) -> list[tuple[Session, TurnRequest]]:
         return [
-            (self.sessions[session_id], self.orders[turn_id])
+            (self.sessions[session_id], self.requests[turn_id])
             for session_id, turn_ids in self.home.items()
             for turn_id in turn_ids
             if turn_id not in self.closed
@@ -236,7 +238,7 @@ class FakeLog:
             self.sessions[session_id]
             for session_id, turn_ids in self.home.items()
             if any(
-                fold(self.orders[turn_id], self.stored[turn_id]).status is TurnStatus.RUNNING
+                fold(self.requests[turn_id], self.stored[turn_id]).status is TurnStatus.RUNNING
                 for turn_id in turn_ids
             )
         ]
@@ -249,7 +251,7 @@ class FakeLog:
             session_id, kept.created_ms, kept.worker_id, base_url=kept.base_url, title=kept.title
         )
         for turn_id in self.home[session_id]:
-            session = put_turn(session, fold(self.orders[turn_id], self.stored[turn_id]))
+            session = put_turn(session, fold(self.requests[turn_id], self.stored[turn_id]))
         return session
 
 

@@ -46,7 +46,7 @@ def discard(world: World) -> None:
 
 
 def _go_on(world: World) -> None:
-    world.wallet.state, world.order = Limits.BELOW, OldestFirst()
+    world.wallet.state, world.request = Limits.BELOW, OldestFirst()
     for _ in range(3):
         waiting = [session_id for session_id in world.sessions if world.queued(session_id)]
         for session_id in waiting:
@@ -70,7 +70,7 @@ def _check_quiet(world: World) -> None:
 
 def _check_queue(world: World) -> None:
     for session_id in [own for own in world.sessions if own not in world.stopped]:
-        stuck = [turn.order.prompt for turn in world.queued(session_id)]
+        stuck = [turn.request.prompt for turn in world.queued(session_id)]
         world.watchman.expect(Promise.QUEUE, not stuck, f"{stuck}")
 
 
@@ -82,17 +82,17 @@ def _check_messages(world: World) -> None:
         turns = [
             turn
             for turn in world.session(message.session_id).turns
-            if turn.order.prompt in message.texts[message.sure :]
+            if turn.request.prompt in message.texts[message.sure :]
         ]
         if message.fate is Fate.RETURNED and not message.given_back:
             world.watchman.expect(Promise.KEPT, turns, f"{message.texts}")
         for turn in turns:
-            unsent = turn.status in NEVER_LEFT and turn.order.prompt in arrived
-            world.watchman.expect(Promise.TRUE, not unsent, f"{turn.order.prompt!r} is {turn.status}")
+            unsent = turn.status in NEVER_LEFT and turn.request.prompt in arrived
+            world.watchman.expect(Promise.TRUE, not unsent, f"{turn.request.prompt!r} is {turn.status}")
 
 
 def _check_history(world: World) -> None:
-    prompts = [order.prompt for order in world.history.orders.values()]
+    prompts = [request.prompt for request in world.history.requests.values()]
     for prompt in dict.fromkeys(prompts):
         world.watchman.expect(Promise.BOOKED, prompts.count(prompt) == 1, f"{prompt!r} is stored twice")
     for session_id in world.sessions:

@@ -23,7 +23,7 @@ from tests.engine.doors import Door, Doors
 class Witness(Protocol):
     """Observes all reads and writes."""
 
-    def storing(self, session: Session, order: TurnRequest) -> None: ...
+    def storing(self, session: Session, request: TurnRequest) -> None: ...
     def appending(self, turn_id: str, frame: Frame, expected: int | None) -> None: ...
     def ending(self, turn_id: str) -> None: ...
     def measured(self, session_id: str, requested_at: int, *, allowed: bool) -> None: ...
@@ -38,7 +38,7 @@ class History:
 
     doors: Doors
     witness: Witness
-    orders: dict[str, TurnRequest] = field(default_factory=dict)
+    requests: dict[str, TurnRequest] = field(default_factory=dict)
     stored: dict[str, list[Frame]] = field(default_factory=dict)
     sessions: dict[str, Session] = field(default_factory=dict)
     turns: dict[str, list[str]] = field(default_factory=dict)
@@ -58,7 +58,7 @@ class History:
         return History(
             doors,
             self.witness,
-            {**self.orders},
+            {**self.requests},
             kept,
             {**self.sessions},
             turns,
@@ -70,36 +70,38 @@ class History:
     async def open_turn(
         self,
         session: Session,
-        order: TurnRequest,
+        request: TurnRequest,
         replaces: tuple[str, Frame] | None = None,
         start: StartPolicy | None = None,
     ) -> None:
         await self.doors.go_through(Door.OPEN_TURN)
         if start is not None:
-            self._reserve(order, start)
+            self._reserve(request, start)
         if replaces is not None:
             turn_id, frame = replaces
             self.append(turn_id, frame)
             self.safe[turn_id] = len(self.stored[turn_id])
-        self.witness.storing(session, order)
-        if order.turn_id not in self.orders:
+        self.witness.storing(session, request)
+        if request.turn_id not in self.requests:
             turn_ids = self.turns.setdefault(session.session_id, [])
-            turn_ids.append(order.turn_id)
+            turn_ids.append(request.turn_id)
             if replaces is not None:
                 at = turn_ids.index(replaces[0])
                 turn_ids[at], turn_ids[-1] = turn_ids[-1], turn_ids[at]
-        self.orders[order.turn_id] = order
-        self.stored.setdefault(order.turn_id, [])
+        self.requests[request.turn_id] = request
+        self.stored.setdefault(request.turn_id, [])
         self.sessions[session.session_id] = session
 
-    async def start_turn(self, session: Session, order: TurnRequest, at_ms: int, start: StartPolicy) -> None:
+    async def start_turn(
+        self, session: Session, request: TurnRequest, at_ms: int, start: StartPolicy
+    ) -> None:
         await self.doors.go_through(Door.START_TURN)
-        self._reserve(order, start)
+        self._reserve(request, start)
 
-    def _reserve(self, order: TurnRequest, start: StartPolicy) -> None:
+    def _reserve(self, request: TurnRequest, start: StartPolicy) -> None:
         if self.wallet is not None:
             self.wallet.check_start(start)
-        self.witness.reserving(order.turn_id)
+        self.witness.reserving(request.turn_id)
 
     async def release_turn(self, turn_id: str) -> None:
         await self.doors.go_through(Door.RELEASE_TURN)
@@ -149,26 +151,26 @@ class History:
         """
         await self.doors.go_through(Door.ADOPT)
         entered: list[tuple[TurnRequest, tuple[Frame, ...]]] = []
-        for order, frames, _name in turns:
-            if any(own.prompt == order.prompt for own in self.orders.values()):
+        for request, frames, _name in turns:
+            if any(own.prompt == request.prompt for own in self.requests.values()):
                 entered.clear()
             else:
-                entered.append((order, frames))
-        for order, frames in entered:
-            self.witness.storing(session, order)
-            self.enter(session, order, frames)
+                entered.append((request, frames))
+        for request, frames in entered:
+            self.witness.storing(session, request)
+            self.enter(session, request, frames)
         return self._loaded(session.session_id) or session
 
-    def enter(self, session: Session, order: TurnRequest, frames: Sequence[Frame]) -> None:
+    def enter(self, session: Session, request: TurnRequest, frames: Sequence[Frame]) -> None:
         """A complete turn of another client."""
         self.sessions.setdefault(session.session_id, session)
-        self.turns.setdefault(session.session_id, []).append(order.turn_id)
-        self.orders[order.turn_id] = order
-        self.stored[order.turn_id] = list(frames)
-        self.safe[order.turn_id] = len(frames)
-        if fold(order, frames).status is not TurnStatus.RUNNING:
-            self.witness.ending(order.turn_id)
-            self.closed.add(order.turn_id)
+        self.turns.setdefault(session.session_id, []).append(request.turn_id)
+        self.requests[request.turn_id] = request
+        self.stored[request.turn_id] = list(frames)
+        self.safe[request.turn_id] = len(frames)
+        if fold(request, frames).status is not TurnStatus.RUNNING:
+            self.witness.ending(request.turn_id)
+            self.closed.add(request.turn_id)
 
     async def frames(self, turn_id: str, since: int = 0) -> list[Frame]:
         await self.doors.go_through(Door.FRAMES)
@@ -176,14 +178,14 @@ class History:
 
     async def claim(self, turn_id: str) -> bool:
         await self.doors.go_through(Door.CLAIM)
-        if fold(self.orders[turn_id], self.stored[turn_id]).status in UNDECIDED:
+        if fold(self.requests[turn_id], self.stored[turn_id]).status in UNDECIDED:
             self.closed.discard(turn_id)
         return True
 
     async def unsettled(self) -> list[tuple[Session, TurnRequest]]:
         await self.doors.go_through(Door.UNSETTLED)
         return [
-            (replace(self.sessions[session_id], turns=()), self.orders[turn_id])
+            (replace(self.sessions[session_id], turns=()), self.requests[turn_id])
             for session_id, turn_ids in self.turns.items()
             for turn_id in turn_ids
             if turn_id not in self.closed
@@ -195,7 +197,7 @@ class History:
             replace(self.sessions[session_id], turns=())
             for session_id, turn_ids in self.turns.items()
             if any(
-                fold(self.orders[turn_id], self.stored[turn_id]).status is TurnStatus.RUNNING
+                fold(self.requests[turn_id], self.stored[turn_id]).status is TurnStatus.RUNNING
                 for turn_id in turn_ids
             )
         ]
@@ -210,7 +212,7 @@ class History:
             return None
         session = replace(kept, turns=())
         for turn_id in self.turns[session_id]:
-            session = put_turn(session, fold(self.orders[turn_id], self.stored[turn_id]))
+            session = put_turn(session, fold(self.requests[turn_id], self.stored[turn_id]))
         return session
 
 

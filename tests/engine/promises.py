@@ -219,14 +219,14 @@ class Watchman:
         return pending or self._shown(session_id).busy
 
     # -- what the history sees -----------------------------------------------------------
-    def storing(self, session: Session, order: TurnRequest) -> None:
+    def storing(self, session: Session, request: TurnRequest) -> None:
         """An order is written."""
-        self.note("stored", f"{order.turn_id} {order.prompt!r}")
+        self.note("stored", f"{request.turn_id} {request.prompt!r}")
         for message in self.messages:
-            if order.prompt in message.texts:
-                message.turn_id = order.turn_id
-                self.by_turn[order.turn_id] = message
-        self.expect(Promise.CLOSED, not self._closed, f"{order.prompt!r} was stored")
+            if request.prompt in message.texts:
+                message.turn_id = request.turn_id
+                self.by_turn[request.turn_id] = message
+        self.expect(Promise.CLOSED, not self._closed, f"{request.prompt!r} was stored")
 
     def appending(self, turn_id: str, frame: Frame, expected: int | None) -> None:
         """A frame is written."""
@@ -255,48 +255,48 @@ class Watchman:
         """The room is given back."""
         self.reserved.discard(turn_id)
 
-    def posting(self, order: TurnRequest, begun: str | None = None) -> None:
+    def posting(self, request: TurnRequest, begun: str | None = None) -> None:
         """A POST is sent. `begun`: the id of the new worker, if the caller chooses it."""
-        at = self.note("POST", f"{order.turn_id} {order.prompt!r} to {order.worker_id}")
-        self.posts.append(order.prompt)
-        message = self.by_turn.get(order.turn_id)
-        self.expect(Promise.STORED, message, f"{order.prompt!r}")
+        at = self.note("POST", f"{request.turn_id} {request.prompt!r} to {request.worker_id}")
+        self.posts.append(request.prompt)
+        message = self.by_turn.get(request.turn_id)
+        self.expect(Promise.STORED, message, f"{request.prompt!r}")
         if message is None:
             return
-        detail = repr(order.prompt)
+        detail = repr(request.prompt)
         self.expect(Promise.ONCE, message.posted_at is None, detail)
         self.expect(Promise.REFUSED, message.fate is not Fate.RAISED, detail)
         self.expect(Promise.WITHDRAWN, not message.given_back, detail)
-        self.expect(Promise.TEXT, order.prompt in message.texts[message.sure :], detail)
+        self.expect(Promise.TEXT, request.prompt in message.texts[message.sure :], detail)
         self.expect(Promise.CLOSED, not self._closing, f"{detail} was POSTed")
-        self.expect(Promise.RESERVED, order.turn_id in self.reserved, detail)
-        self._check_target(message, order, begun)
-        self._check_order(message, order)
-        self._check_approval(message, order)
+        self.expect(Promise.RESERVED, request.turn_id in self.reserved, detail)
+        self._check_target(message, request, begun)
+        self._check_order(message, request)
+        self._check_approval(message, request)
         message.posted_at = at
 
-    def _check_target(self, message: Message, order: TurnRequest, begun: str | None) -> None:
-        shown, target = self._shown(message.session_id).worker_id, order.worker_id or begun
+    def _check_target(self, message: Message, request: TurnRequest, begun: str | None) -> None:
+        shown, target = self._shown(message.session_id).worker_id, request.worker_id or begun
         kept = target == shown and message.worker_id in {None, target}
-        detail = f"{order.prompt!r} to {order.worker_id}; showed {message.worker_id}, shows {shown}"
+        detail = f"{request.prompt!r} to {request.worker_id}; showed {message.worker_id}, shows {shown}"
         self.expect(Promise.TARGET, kept, detail)
 
-    def _check_order(self, message: Message, order: TurnRequest) -> None:
+    def _check_order(self, message: Message, request: TurnRequest) -> None:
         for other in self.messages:
             late = other.session_id == message.session_id and other.sent_at > message.sent_at
             holds = self.talk(message.session_id).holds
             held = any(message.sent_at < at < other.sent_at for at in holds)
             may = held or other.past_held or other.moved or message.moved
             overtook = late and other.posted_at is not None and not may
-            self.expect(Promise.ORDER, not overtook, f"{other.texts[-1]!r} before {order.prompt!r}")
+            self.expect(Promise.ORDER, not overtook, f"{other.texts[-1]!r} before {request.prompt!r}")
 
-    def _check_approval(self, message: Message, order: TurnRequest) -> None:
+    def _check_approval(self, message: Message, request: TurnRequest) -> None:
         talk = self.talk(message.session_id)
         approved = any(at > talk.held_at for at in (message.sent_at, *message.approvals, *talk.approvals))
-        self.expect(Promise.HELD, approved, f"{order.prompt!r} was held by {talk.held_by}")
+        self.expect(Promise.HELD, approved, f"{request.prompt!r} was held by {talk.held_by}")
         if self.measures:
             since = max(message.sent_at, talk.ended_at)
-            detail = f"{order.prompt!r}: allowed by a reading of {talk.allowed_at}, due since {since}"
+            detail = f"{request.prompt!r}: allowed by a reading of {talk.allowed_at}, due since {since}"
             self.expect(Promise.LIMIT, talk.allowed_at > since, detail)
 
     def opening(self, worker_id: str | None, turn_id: str = "") -> str:

@@ -130,7 +130,7 @@ class Reply:
 class Witness(Protocol):
     """Observes requests. `closing` receives the result of `opening`."""
 
-    def posting(self, order: TurnRequest, begun: str | None) -> None: ...
+    def posting(self, request: TurnRequest, begun: str | None) -> None: ...
     def opening(self, worker_id: str | None, turn_id: str = "") -> str: ...
     def closing(self, session_id: str) -> None: ...
 
@@ -183,15 +183,15 @@ class Service:
         """The worker of that id; made where there is none."""
         return self.workers.setdefault(worker_id, RemoteWorker(worker_id))
 
-    async def _take(self, order: TurnRequest, departed: Callable[[], None]) -> Reply:
+    async def _take(self, request: TurnRequest, departed: Callable[[], None]) -> Reply:
         """A POST on its way to the worker, and the beginning of the answer."""
         await self.doors.go_through(Door.CONNECT)
         departed()
-        self.witness.posting(order, self.new_target(order.turn_id))
+        self.witness.posting(request, self.new_target(request.turn_id))
         await self.doors.go_through(Door.START)
-        begun = self.new_target(order.turn_id) or f"new{len(self.workers) + 1}"
-        worker = self.worker(order.worker_id or begun)
-        job = worker.ask(order.prompt)
+        begun = self.new_target(request.turn_id) or f"new{len(self.workers) + 1}"
+        worker = self.worker(request.worker_id or begun)
+        job = worker.ask(request.prompt)
         await self.doors.go_through(Door.ANSWER)
         if self._streams:
             return Reply(StreamRoute.POST, Body(self.doors, job, streamed(job)), worker.worker_id)
@@ -207,8 +207,8 @@ class Service:
     def new_target(self, turn_id: str, /) -> str | None:
         return f"t_{turn_id}" if self._begins else None
 
-    def start_turn(self, order: TurnRequest, departed: Callable[[], None] = lambda: None) -> Opening:
-        return Opening(self, partial(self._take, order, departed), (order.worker_id, order.turn_id))
+    def start_turn(self, request: TurnRequest, departed: Callable[[], None] = lambda: None) -> Opening:
+        return Opening(self, partial(self._take, request, departed), (request.worker_id, request.turn_id))
 
     def follow(self, worker_id: str, via: StreamRoute) -> Opening:
         return Opening(self, partial(self._show, worker_id, via), (worker_id, ""))

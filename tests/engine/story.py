@@ -83,8 +83,8 @@ class Story:
 
     def __init__(self, seed: int) -> None:
         self.random = Random(seed)
-        order = Chance(self.random, self.random.choice((0.0, 0.0, 0.5, 0.8)), self.random.random() < 0.4)
-        self.world = World(order, setting_of(self.random))
+        request = Chance(self.random, self.random.choice((0.0, 0.0, 0.5, 0.8)), self.random.random() < 0.4)
+        self.world = World(request, setting_of(self.random))
 
     def play(self) -> World:
         """Run the complete story; stop at a broken promise."""
@@ -178,9 +178,9 @@ class Story:
         while not job.done:
             job.work()
         if ours:
-            order = TurnRequest(f"other_{text}", text, 0, worker.worker_id, seen_before=0)
+            request = TurnRequest(f"other_{text}", text, 0, worker.worker_id, seen_before=0)
             end = dump({"status": TurnStatus.COMPLETED, "recovered": False, "fault": None})
             look = Frame(0, 0, Framing.JSON, worker.body(), ReadReason.AFTER)
-            world.history.enter(session, order, (look, Frame(1, 0, Framing.NOTE, end, Marker.SETTLED)))
+            world.history.enter(session, request, (look, Frame(1, 0, Framing.NOTE, end, Marker.SETTLED)))
         for _ in range(self.random.randint(0, 2)):
             world.act("adopt", session_id)

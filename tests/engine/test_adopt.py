@@ -49,7 +49,7 @@ def test_the_storage_of_a_schedule_grows_linearly_with_its_runs() -> None:
 
 def test_each_of_many_equal_prompts_has_its_own_answer() -> None:
     turns = adopted_turns(Session("s", 0, "w1"), body_of(scheduled(30)), 0, FakeIds())
-    texts = [fold(turn.order, turn.frames).text for turn in turns]
+    texts = [fold(turn.request, turn.frames).text for turn in turns]
     assert texts == [f"answer {at}" for at in range(30)]
     assert [turn.message_id for turn in turns] == [f"u{at}" for at in range(30)]
 
@@ -73,34 +73,36 @@ def task(*outputs: Any, trigger: str = "schedule") -> WorkerBody:
 
 def test_each_adopted_turn_has_its_own_structured_output() -> None:
     adopted = adopted_turns(Session("s", 0, "w1"), task({"n": 1}, None, {"n": 3}, {"n": 3}), 0, FakeIds())
-    turns = [fold(turn.order, turn.frames) for turn in adopted]
+    turns = [fold(turn.request, turn.frames) for turn in adopted]
     assert [structured_of(turn) for turn in turns] == [{"n": 1}, None, {"n": 3}, {"n": 3}]
     # A reading after later turns assigns none of their outputs to an earlier one.
     read = adopted[1].frames[0]._replace(seq=2, data=task({"n": 1}, None, {"n": 3}).text)
-    again = fold(adopted[1].order, [*adopted[1].frames, read])
+    again = fold(adopted[1].request, [*adopted[1].frames, read])
     assert structured_of(again) is None
 
 
 def test_an_adopted_turn_names_its_trigger_if_the_service_does() -> None:
     first, second = adopted_turns(Session("s", 0, "w1"), task(None, None), 0, FakeIds())
-    assert (first.order.trigger, second.order.trigger) == (Trigger.SCHEDULE, Trigger.ELSEWHERE)
+    assert (first.request.trigger, second.request.trigger) == (Trigger.SCHEDULE, Trigger.ELSEWHERE)
     [unknown] = adopted_turns(Session("s", 0, "w1"), task(None, trigger="moon"), 0, FakeIds())
-    assert unknown.order.trigger is Trigger.ELSEWHERE
+    assert unknown.request.trigger is Trigger.ELSEWHERE
     [worker] = adopted_turns(Session("s", 0, "w1"), body_of(scheduled(1, trigger="schedule")), 0, FakeIds())
-    assert worker.order.trigger is Trigger.ELSEWHERE
+    assert worker.request.trigger is Trigger.ELSEWHERE
 
 
 def test_a_reading_of_one_of_many_equal_prompts_is_stored_with_one() -> None:
     body = body_of(scheduled(200))
-    order = TurnRequest("t", LONG, 0, "w1", seen_before=150)
-    stored = slim_worker(body, order)
+    request = TurnRequest("t", LONG, 0, "w1", seen_before=150)
+    stored = slim_worker(body, request)
     assert len(stored) < 2 * len(LONG)
-    assert fold(order, [Frame(0, 0, Framing.JSON, stored, ReadReason.AFTER)]).text == "answer 150"
+    assert fold(request, [Frame(0, 0, Framing.JSON, stored, ReadReason.AFTER)]).text == "answer 150"
     # Older versions stored a copy of the body for each.
     older = json.loads(stored)
     prompt = {"role": "user", "parts": [{"type": "text", "text": LONG}]}
     older["messages"][:1] = [prompt] * 151
-    assert fold(order, [Frame(0, 0, Framing.JSON, json.dumps(older), ReadReason.AFTER)]).text == "answer 150"
+    assert (
+        fold(request, [Frame(0, 0, Framing.JSON, json.dumps(older), ReadReason.AFTER)]).text == "answer 150"
+    )
 
 
 def test_an_id_that_all_messages_share_is_ignored() -> None:

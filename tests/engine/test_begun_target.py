@@ -32,9 +32,9 @@ async def test_the_target_is_stored_before_the_post() -> None:
     box = begun(MISSING)
     stored: list[list[str]] = []
 
-    def look(order: TurnRequest) -> None:
-        assert order.worker_id is None
-        frames = box.log.stored[order.turn_id]
+    def look(request: TurnRequest) -> None:
+        assert request.worker_id is None
+        frames = box.log.stored[request.turn_id]
         stored.append([json.loads(frame.data)["begun"] for frame in frames if frame.event == Marker.SENDING])
 
     box.api.on_post = look
@@ -105,7 +105,7 @@ async def test_a_killed_start_is_settled_by_its_stored_target(
     trigger: Trigger, reads: list[str | ApiError], status: TurnStatus
 ) -> None:
     log, api = FakeLog(), FakeApi(follows=[MISSING] * 2, workers=list(reads), target="t1")
-    order = TurnRequest("turn_a", "hello", 1000, trigger=trigger)
+    request = TurnRequest("turn_a", "hello", 1000, trigger=trigger)
 
     def engine_of() -> Engine:
         policy = RetryPolicy(money_interval=None)
@@ -113,7 +113,7 @@ async def test_a_killed_start_is_settled_by_its_stored_target(
         return Engine(api, log, FakeClock(), FakeIds(), policy, context=context)
 
     session = engine_of().new_session(PLACE)
-    await log.open_turn(session, order)
+    await log.open_turn(session, request)
     log.append("turn_a", note(0, Marker.SENDING, worker_id=None, begun="t1"))
     engine = engine_of()
     await engine.recover()
@@ -130,14 +130,14 @@ async def test_one_read_long_after_the_kill_proves_that_nothing_arrived(
 ) -> None:
     log, clock = FakeLog(), FakeClock()
     api = FakeApi(workers=[MISSING], target="t1")
-    order = TurnRequest("turn_a", "hello", clock.now_ms(), trigger=Trigger.HEADLESS)
+    request = TurnRequest("turn_a", "hello", clock.now_ms(), trigger=Trigger.HEADLESS)
 
     def engine_of() -> Engine:
         context = ServiceContext(PLACE, generation="tasks")
         return Engine(api, log, clock, FakeIds(), RetryPolicy(money_interval=None), context=context)
 
     session = engine_of().new_session(PLACE)
-    await log.open_turn(session, order)
+    await log.open_turn(session, request)
     sending = note(0, Marker.SENDING, worker_id=None, begun="t1")
     log.append("turn_a", sending._replace(at_ms=clock.now_ms()))
     clock.seconds += later_s
@@ -154,7 +154,7 @@ async def test_a_second_message_goes_to_the_target_of_the_first() -> None:
     box.api.starts.append(LOST)
     await box.engine.actor(box.session_id).send("more")
     await box.settled()
-    assert [order.worker_id for order in box.api.posts] == [None, "t1"]
+    assert [request.worker_id for request in box.api.posts] == [None, "t1"]
 
 
 # -- the failed answer names the new worker ---------------------------------------------------
@@ -182,7 +182,7 @@ async def test_a_worker_that_only_a_failed_answer_names_is_read(trouble: ApiErro
     (turn,) = session.turns
     assert (turn.status, turn.text, turn.recovered) == (TurnStatus.COMPLETED, "there", True)
     assert (session.worker_id, len(box.api.posts)) == ("w7", 1)
-    assert fold(turn.order, box.log.stored[turn.turn_id]).worker_id == "w7"
+    assert fold(turn.request, box.log.stored[turn.turn_id]).worker_id == "w7"
 
 
 async def test_a_worker_that_a_failed_answer_names_and_that_never_appears_is_unknown() -> None:

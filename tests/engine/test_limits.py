@@ -98,7 +98,7 @@ async def test_at_the_limit_nothing_is_sent_or_stored_until_it_is_raised() -> No
     await box.settled()
     with pytest.raises(LimitReached, match="Session limit reached"):
         await box.engine.actor(box.session_id).send("q2")
-    assert (len(box.api.posts), len(box.log.orders)) == (1, 1)
+    assert (len(box.api.posts), len(box.log.requests)) == (1, 1)
     limits.amount = Decimal(2)
     assert await box.engine.actor(box.session_id).resume() is None
     await box.engine.actor(box.session_id).send("q2")
@@ -209,7 +209,7 @@ async def test_limits_that_cannot_be_read_send_nothing() -> None:
     box = box_with(limits, 0.1)
     with pytest.raises(LedgerError):
         await box.engine.actor(box.session_id).send("q1")
-    assert (box.api.posts, box.log.orders) == ([], {})
+    assert (box.api.posts, box.log.requests) == ([], {})
 
 
 async def test_closing_keeps_the_messages_of_a_held_queue() -> None:
@@ -243,7 +243,7 @@ async def test_nothing_is_sent_when_another_turn_has_reserved_the_remainder() ->
     actor = box.engine.actor(box.session_id)
     with pytest.raises(LimitUnmeasured, match="1 running turn has no cost history"):
         await actor.send("q1")
-    assert (box.api.posts, box.log.orders, box.engine.session(box.session_id).turns) == ([], {}, ())
+    assert (box.api.posts, box.log.requests, box.engine.session(box.session_id).turns) == ([], {}, ())
     await actor.send("q1", start=StartPolicy.UNMEASURED)
     await box.settled()
     assert len(box.api.posts) == 1

@@ -26,33 +26,33 @@ def calm_world(*, limited: bool = False) -> World:
 
 
 def written(world: World) -> tuple[Message, TurnRequest]:
-    """A message that is stored and not yet POSTed, and its order."""
+    """A message that is stored and not yet POSTed, and its request."""
     at = world.watchman.acting("send", world.sessions[0])
     text = world.new_text()
     message = world.watchman.sending(world.sessions[0], text, at, held=False)
-    order = TurnRequest(f"turn of {text}", text, 0, "w0")
-    world.watchman.storing(world.session(world.sessions[0]), order)
-    world.watchman.reserving(order.turn_id)
+    request = TurnRequest(f"turn of {text}", text, 0, "w0")
+    world.watchman.storing(world.session(world.sessions[0]), request)
+    world.watchman.reserving(request.turn_id)
     message.fate = Fate.RETURNED
-    return message, order
+    return message, request
 
 
 def post_twice(world: World) -> None:
-    _, order = written(world)
-    world.watchman.posting(order)
-    world.watchman.posting(order)
+    _, request = written(world)
+    world.watchman.posting(request)
+    world.watchman.posting(request)
 
 
 def post_what_was_refused(world: World) -> None:
-    message, order = written(world)
+    message, request = written(world)
     message.fate = Fate.RAISED
-    world.watchman.posting(order)
+    world.watchman.posting(request)
 
 
 def post_a_withdrawn_message(world: World) -> None:
-    message, order = written(world)
+    message, request = written(world)
     message.given_back = 1
-    world.watchman.posting(order)
+    world.watchman.posting(request)
 
 
 def post_what_is_not_stored(world: World) -> None:
@@ -60,13 +60,13 @@ def post_what_is_not_stored(world: World) -> None:
 
 
 def post_to_another_worker(world: World) -> None:
-    _, order = written(world)
-    world.watchman.posting(TurnRequest(order.turn_id, order.prompt, 0, "w7"))
+    _, request = written(world)
+    world.watchman.posting(TurnRequest(request.turn_id, request.prompt, 0, "w7"))
 
 
 def post_another_text(world: World) -> None:
-    _, order = written(world)
-    world.watchman.posting(TurnRequest(order.turn_id, "another text", 0, "w0"))
+    _, request = written(world)
+    world.watchman.posting(TurnRequest(request.turn_id, "another text", 0, "w0"))
 
 
 def post_the_later_one_first(world: World) -> None:
@@ -77,33 +77,33 @@ def post_the_later_one_first(world: World) -> None:
 
 
 def post_after_leaving(world: World) -> None:
-    _, order = written(world)
+    _, request = written(world)
     world.watchman.talk(world.sessions[0]).held_at = world.watchman.now()
-    world.watchman.posting(order)
+    world.watchman.posting(request)
 
 
 def post_without_a_reading(world: World) -> None:
-    _, order = written(world)
-    world.watchman.posting(order)
+    _, request = written(world)
+    world.watchman.posting(request)
 
 
 def post_after_an_old_reading(world: World) -> None:
     world.watchman.measured(world.sessions[0], world.watchman.now(), allowed=True)
-    _, order = written(world)
+    _, request = written(world)
     world.watchman.measured(world.sessions[0], world.watchman.now(), allowed=False)
-    world.watchman.posting(order)
+    world.watchman.posting(request)
 
 
 def post_without_a_reservation(world: World) -> None:
-    _, order = written(world)
-    world.watchman.releasing(order.turn_id)
-    world.watchman.posting(order)
+    _, request = written(world)
+    world.watchman.releasing(request.turn_id)
+    world.watchman.posting(request)
 
 
 def post_while_closing(world: World) -> None:
-    _, order = written(world)
+    _, request = written(world)
     world.watchman.acting("aclose", "")
-    world.watchman.posting(order)
+    world.watchman.posting(request)
 
 
 def listen_twice(world: World) -> None:
@@ -157,25 +157,25 @@ def lose_a_message(world: World) -> None:
 
 
 def call_it_unsent(world: World) -> None:
-    message, order = written(world)
+    message, request = written(world)
     world.service.worker("w0").ask(message.texts[0])
-    world.watchman.ended.add(order.turn_id)
-    replace_session(world, Turn(order, TurnStatus.NOT_SENT))
+    world.watchman.ended.add(request.turn_id)
+    replace_session(world, Turn(request, TurnStatus.NOT_SENT))
 
 
 def never_end(world: World) -> None:
-    _, order = written(world)
-    replace_session(world, Turn(order, TurnStatus.ACCEPTED))
+    _, request = written(world)
+    replace_session(world, Turn(request, TurnStatus.ACCEPTED))
 
 
 def queue_for_ever(world: World) -> None:
-    _, order = written(world)
-    replace_session(world, Turn(order, TurnStatus.QUEUED))
+    _, request = written(world)
+    replace_session(world, Turn(request, TurnStatus.QUEUED))
 
 
 def end_without_closing(world: World) -> None:
-    _, order = written(world)
-    replace_session(world, Turn(order, TurnStatus.COMPLETED))
+    _, request = written(world)
+    replace_session(world, Turn(request, TurnStatus.COMPLETED))
 
 
 def store_it_twice(world: World) -> None:
@@ -244,8 +244,8 @@ async def give_back(turn_id: str) -> str:
 def test_a_release_that_is_refused_takes_back_no_other_release(monkeypatch: pytest.MonkeyPatch) -> None:
     world = calm_world()
     (session_id, *_) = world.sessions
-    message, order = written(world)
-    world.watchman.by_turn[order.turn_id] = message
+    message, request = written(world)
+    world.watchman.by_turn[request.turn_id] = message
     world.watchman.talk(session_id).held_at = world.watchman.now()
     results = iter([None, Busy("This message is already being sent.")])
 
@@ -255,9 +255,9 @@ def test_a_release_that_is_refused_takes_back_no_other_release(monkeypatch: pyte
 
     monkeypatch.setattr(world.engine.actor(session_id), "resume", resume)
     for _ in range(2):
-        world.send_queued(session_id, Turn(order))
+        world.send_queued(session_id, Turn(request))
     world.run(5)
-    world.watchman.posting(order)
+    world.watchman.posting(request)
     assert world.watchman.broken == []
 
 

@@ -40,11 +40,11 @@ if TYPE_CHECKING:
 
 
 def prompts(box: Rig) -> list[str]:
-    return [order.prompt for order in box.api.posts]
+    return [request.prompt for request in box.api.posts]
 
 
 def queued(box: Rig) -> list[str]:
-    turns = {turn.turn_id: turn.order.prompt for turn in box.engine.session(box.session_id).turns}
+    turns = {turn.turn_id: turn.request.prompt for turn in box.engine.session(box.session_id).turns}
     return [turns[turn_id] for turn_id in box.engine.actor(box.session_id).queue.ids]
 
 
@@ -122,7 +122,7 @@ async def test_queued_messages_can_be_edited_moved_and_withdrawn() -> None:
     gate.set()
     session = await box.settled()
     assert prompts(box) == ["one", "THREE", "four"]
-    sent = [turn.order.prompt for turn in session.turns if turn.status is TurnStatus.COMPLETED]
+    sent = [turn.request.prompt for turn in session.turns if turn.status is TurnStatus.COMPLETED]
     assert sent == ["one", "THREE", "four"]
     with pytest.raises(Busy):
         await box.engine.actor(box.session_id).edit_queued(edited, "too late")
@@ -310,7 +310,7 @@ async def test_stopping_while_the_request_connects_depends_on_whether_a_byte_was
     class Connecting(FakeApi):
         @asynccontextmanager
         async def start_turn(
-            self, order: TurnRequest, leaves: Callable[[], None] = lambda: None
+            self, request: TurnRequest, leaves: Callable[[], None] = lambda: None
         ) -> AsyncIterator[FakeReply]:
             if departed:
                 leaves()

@@ -125,7 +125,7 @@ def test_a_limit_that_cannot_be_read_holds_the_queue() -> None:
     world.wallet.state = Limits.UNREADABLE
     world.run_until_idle()
     assert world.watchman.posts == ["message 1"]
-    assert [turn.order.prompt for turn in world.queued(session_id)] == ["message 2"]
+    assert [turn.request.prompt for turn in world.queued(session_id)] == ["message 2"]
     assert_kept(world)
     assert world.watchman.posts == ["message 1", "message 2"]
 

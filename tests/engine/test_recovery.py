@@ -33,7 +33,7 @@ def crashed(*frames: Frame, base_url: str = PLACE) -> FakeLog:
     log = FakeLog()
     log.sessions["ses_a"] = Session("ses_a", 1000, "w1", base_url=base_url)
     log.home["ses_a"] = [ORDER.turn_id]
-    log.orders[ORDER.turn_id] = ORDER
+    log.requests[ORDER.turn_id] = ORDER
     log.stored[ORDER.turn_id] = list(frames)
     return log
 
@@ -65,7 +65,7 @@ async def test_a_message_killed_before_the_request_is_queued_and_held() -> None:
 
 async def test_a_message_of_a_script_killed_before_the_request_is_not_sent() -> None:
     log, api = crashed(), FakeApi(workers=[worker()])
-    log.orders["turn_a"] = replace(ORDER, trigger=Trigger.HEADLESS)
+    log.requests["turn_a"] = replace(ORDER, trigger=Trigger.HEADLESS)
     engine = engine_on(log, api)
     await engine.recover()
     turn = (await engine.actor("ses_a").settled()).turns[0]
@@ -134,7 +134,7 @@ async def test_a_queued_turn_of_another_program_is_never_sent_here() -> None:
     ours = await engine.actor("ses_a").send("ours please")
     await engine.actor("ses_a").settled()
     await engine.aclose()
-    assert [order.turn_id for order in api.posts] == [ours]
+    assert [request.turn_id for request in api.posts] == [ours]
     assert log.stored["turn_a"] == []
 
 
@@ -178,7 +178,7 @@ async def test_a_turn_that_still_runs_keeps_its_partial_answer() -> None:
 
 async def test_a_turn_of_another_client_without_frames_is_not_our_draft() -> None:
     log, api = crashed(), FakeApi(workers=[worker("theirs", prompt="hello")])
-    log.orders["turn_a"] = replace(ORDER, seen_before=0)
+    log.requests["turn_a"] = replace(ORDER, seen_before=0)
     engine = engine_on(log, api)
     await engine.recover()
     turn = (await engine.actor("ses_a").settled()).turns[0]
@@ -208,7 +208,7 @@ class StaleLog(FakeLog):
 
 async def test_two_simultaneous_recoveries_send_a_restored_message_once() -> None:
     before = crashed()
-    log = StaleLog(before.orders, before.stored, before.sessions, home=before.home)
+    log = StaleLog(before.requests, before.stored, before.sessions, home=before.home)
     api = FakeApi(starts=[says("hi"), says("again")], workers=[worker(), worker("hi", prompt="hello")])
     engine = engine_on(log, api)
     await engine.recover()
@@ -223,7 +223,7 @@ async def test_two_simultaneous_recoveries_send_a_restored_message_once() -> Non
 async def test_a_worker_is_read_although_messages_wait_behind_its_turn() -> None:
     log, _ = await detached_turn()
     waiting = replace(ORDER, turn_id="turn_b", prompt="later")
-    log.orders["turn_b"], log.stored["turn_b"] = waiting, []
+    log.requests["turn_b"], log.stored["turn_b"] = waiting, []
     log.home["ses_a"].append("turn_b")
     api = FakeApi(workers=[worker("all of it", prompt="hello")])
     engine = engine_on(log, api)

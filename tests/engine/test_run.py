@@ -43,7 +43,7 @@ async def test_the_request_is_stored_before_it_is_sent() -> None:
     api = FakeApi(starts=[says("hi")], workers=[NOBODY, worker("hi", prompt="hello")])
     box = rig(api)
     on_disk: list[bool] = []
-    api.on_post = lambda order: on_disk.append(order.turn_id in box.log.orders)
+    api.on_post = lambda request: on_disk.append(request.turn_id in box.log.requests)
     turn = await _only(box)
     assert on_disk == [True]
     assert (turn.status, turn.text, turn.posts) == (TurnStatus.COMPLETED, "hi", 1)
@@ -80,7 +80,7 @@ async def test_a_long_worker_is_parsed_once(
         monkeypatch.setattr(f"handinger_tui.{at}.parse_exact", reading, raising=False)
     api.starts, api.workers, api.reads = [says("hi")], [before, after], 0
     turn = await _only(box)
-    assert (turn.status, turn.text, turn.order.seen_before) == (TurnStatus.COMPLETED, "hi", 0)
+    assert (turn.status, turn.text, turn.request.seen_before) == (TurnStatus.COMPLETED, "hi", 0)
     assert len([length for length in lengths if length > SLIM_ABOVE]) == api.reads == 2
 
 
@@ -347,7 +347,7 @@ async def test_live_and_reloaded_turns_are_equal() -> None:
     )
     box = rig(api)
     turn = await _only(box)
-    assert fold(box.log.orders[turn.turn_id], box.log.stored[turn.turn_id]) == turn
+    assert fold(box.log.requests[turn.turn_id], box.log.stored[turn.turn_id]) == turn
     notes = [frame.event for frame in box.log.stored[turn.turn_id] if frame.event in set(Marker)]
     assert notes.count(Marker.SENDING) == 1
     assert notes[-1] == Marker.SETTLED
@@ -363,7 +363,7 @@ async def test_a_queued_turn_waits_and_is_then_sent() -> None:
     gate.set()
     await box.idle()
     assert [turn.status for turn in box.engine.session(box.session_id).turns] == [TurnStatus.COMPLETED] * 2
-    assert [order.worker_id for order in api.posts] == [None, "w1"]
+    assert [request.worker_id for request in api.posts] == [None, "w1"]
 
 
 async def test_a_failed_turn_holds_the_queue_even_after_a_new_message() -> None:
@@ -379,12 +379,12 @@ async def test_a_failed_turn_holds_the_queue_even_after_a_new_message() -> None:
     assert box.engine.actor(box.session_id).queue.hold == Hold(HoldReason.UNFINISHED)
     await box.engine.actor(box.session_id).send("three")
     await box.settled()
-    assert [order.prompt for order in api.posts] == ["one", "three"]
+    assert [request.prompt for request in api.posts] == ["one", "three"]
     assert box.engine.actor(box.session_id).queue.ids == (queued,)
     assert await box.engine.actor(box.session_id).resume() is None
     session = await box.settled()
-    assert [order.prompt for order in api.posts] == ["one", "three", "two"]
-    assert [turn.order.prompt for turn in session.turns] == ["one", "three", "two"]
+    assert [request.prompt for request in api.posts] == ["one", "three", "two"]
+    assert [turn.request.prompt for turn in session.turns] == ["one", "three", "two"]
 
 
 async def test_a_queued_turn_can_be_withdrawn() -> None:
@@ -428,4 +428,4 @@ async def test_a_session_of_another_service_is_not_sent_here() -> None:
     other = box.engine.new_session("https://other.test", "w9")
     with pytest.raises(Elsewhere):
         await box.engine.actor(other.session_id).send("hello")
-    assert (api.posts, box.log.orders) == ([], {})
+    assert (api.posts, box.log.requests) == ([], {})

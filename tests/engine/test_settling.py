@@ -116,7 +116,7 @@ async def _settled(
     await box.engine.actor(box.session_id).send("hello")
     turn = (await box.settled()).turns[-1]
     assert len(api.posts) == 1
-    assert fold(box.log.orders[turn.turn_id], box.log.stored[turn.turn_id]) == turn
+    assert fold(box.log.requests[turn.turn_id], box.log.stored[turn.turn_id]) == turn
     return turn, api.reads, box.clock.monotonic() - began
 
 

@@ -75,7 +75,7 @@ class LoopClock:
 class Nobody:
     """The observer of a killed program: records nothing."""
 
-    def storing(self, session: Session, order: TurnRequest) -> None: ...
+    def storing(self, session: Session, request: TurnRequest) -> None: ...
     def appending(self, turn_id: str, frame: Frame, expected: int | None) -> None: ...
     def ending(self, turn_id: str) -> None: ...
     def measured(self, session_id: str, requested_at: int, *, allowed: bool) -> None: ...
@@ -84,7 +84,7 @@ class Nobody:
     def now(self) -> int:
         return 0
 
-    def posting(self, order: TurnRequest, begun: str | None) -> None: ...
+    def posting(self, request: TurnRequest, begun: str | None) -> None: ...
     def opening(self, worker_id: str | None, turn_id: str = "") -> str:
         return ""
 
@@ -94,8 +94,8 @@ class Nobody:
 class World:
     """One engine and everything around it."""
 
-    def __init__(self, order: StepOrder, setting: Setting) -> None:
-        self.order, self.setting = order, setting
+    def __init__(self, request: StepOrder, setting: Setting) -> None:
+        self.request, self.setting = request, setting
         self.watchman = Watchman(self.session)
         self.watchman.measures = setting.limited
         self.closing, self.recovered = False, True
@@ -328,7 +328,7 @@ class World:
                     return
 
     def _step(self) -> bool:
-        moved = self.loop.step(self.order)
+        moved = self.loop.step(self.request)
         self.watchman.look()
         return moved
 

@@ -24,7 +24,7 @@ from handinger_tui.ledger.database_file import SMALL_BYTES
 from handinger_tui.ledger.ledger import FileAccess
 from handinger_tui.ledger.repair import DERIVED, ERRORS, TOTALS, repair
 from handinger_tui.ledger.sql import unpack
-from tests.ledger.samples import answered, opened, order, play, session
+from tests.ledger.samples import answered, opened, play, session, turn_request
 
 PAGE: Final = 4096
 KINDS: Final = ("flips", "page", "pages", "cut", "header", "zeroed log", "flipped log")
@@ -39,7 +39,9 @@ async def create_history(path: Path, sessions: int = 4, turns: int = 5) -> None:
             now = session(f"ses_{at}", title=f"title {at}")
             for turn in range(turns):
                 text = f"answer {at} {turn} " * (40 * (turn + 1))
-                request = order(f"turn_{at}_{turn}", f"prompt {at} {turn}", created_ms=at * 100_000 + turn)
+                request = turn_request(
+                    f"turn_{at}_{turn}", f"prompt {at} {turn}", created_ms=at * 100_000 + turn
+                )
                 now = await play(ledger, now, request, answered(usd=turn + 1, text=text))
 
 

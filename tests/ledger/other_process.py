@@ -14,7 +14,7 @@ from handinger_tui.core.money.spending import ChargeFilter, GroupBy
 from handinger_tui.ledger.cost_rows import opened as costs_of
 from handinger_tui.ledger.ledger import FileAccess, Ledger
 from handinger_tui.ledger.worker_turns import prompt_key
-from tests.ledger.samples import WORKER, answered, frame, opened, order, play, remote_turns, session
+from tests.ledger.samples import WORKER, answered, frame, opened, play, remote_turns, session, turn_request
 
 ORDINARY = 65534
 """The user and group `nobody`."""
@@ -29,7 +29,7 @@ async def hang(path: Path) -> None:
     """Write a turn and frames to the disk, print a line, and wait to be killed."""
     ledger = Ledger(path)
     await ledger.start()
-    await ledger.open_turn(session("ses_hung"), order("turn_hung", "the prompt"))
+    await ledger.open_turn(session("ses_hung"), turn_request("turn_hung", "the prompt"))
     for seq in range(500):
         ledger.append("turn_hung", frame(seq, f"delta {seq}"))
     await ledger.flush()
@@ -45,7 +45,9 @@ async def write(path: Path, name: str, turns: str) -> None:
         await asyncio.get_running_loop().run_in_executor(None, sys.stdin.readline)
         now = session(name)
         for number in range(int(turns)):
-            now = await play(ledger, now, order(f"{name}_{number}", f"{name} {number}"), answered(number + 1))
+            now = await play(
+                ledger, now, turn_request(f"{name}_{number}", f"{name} {number}"), answered(number + 1)
+            )
     say("done")
 
 
@@ -53,7 +55,7 @@ async def full(path: Path) -> None:
     """Use a full disk, then one with space again."""
     ledger = Ledger(path)
     await ledger.start()
-    await ledger.open_turn(session(), order())
+    await ledger.open_turn(session(), turn_request())
     ledger.append("turn_1", frame(0, "before"))
     await ledger.flush()
     _, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
@@ -65,7 +67,7 @@ async def full(path: Path) -> None:
     for attempt in (
         ledger.flush,
         ledger.flush,
-        lambda: ledger.open_turn(session(), order("t2", "y" * 90_000)),
+        lambda: ledger.open_turn(session(), turn_request("t2", "y" * 90_000)),
     ):
         try:
             await attempt()
@@ -123,7 +125,7 @@ async def lost(path: Path) -> None:
     """Close on a full disk."""
     ledger = Ledger(path)
     await ledger.start()
-    await ledger.open_turn(session(), order())
+    await ledger.open_turn(session(), turn_request())
     _, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     used = path.with_name(path.name + "-wal").stat().st_size
     resource.setrlimit(resource.RLIMIT_FSIZE, (used + 10_000, hard))

@@ -88,7 +88,7 @@ class Maker:
             title=dice.choice(("", "Tea", "T\x1b[2J", "x" * 500)),
         )
 
-    def order(self, at: int) -> TurnRequest:
+    def request(self, at: int) -> TurnRequest:
         dice = self.dice
         files = [
             Attachment(f"/home/me/{name}", name, dice.randrange(10**6), "text/csv", "5e")
@@ -123,15 +123,15 @@ class Maker:
         for name, most in (("costUsd", 10**6), ("credits", 50), ("totalTokens", 9000), ("inputTokens", 500)):
             self.figures[name] += self.dice.randrange(most)
 
-    def frames(self, order: TurnRequest) -> list[Frame]:
+    def frames(self, request: TurnRequest) -> list[Frame]:
         """The frames of one turn, mostly to its end."""
         dice, tape = self.dice, Tape()
-        if order.worker_id is not None and dice.random() < 0.8:
+        if request.worker_id is not None and dice.random() < 0.8:
             if dice.random() < 0.1:
                 self.rise()
             tape._add(Framing.JSON, self.reading(), ReadReason.BEFORE)
             tape.note(Marker.ASKED, times=dice.randrange(3))
-        tape.note(Marker.SENDING, worker_id=order.worker_id)
+        tape.note(Marker.SENDING, worker_id=request.worker_id)
         if dice.random() < 0.1:
             end = dice.choice(("rejected", "not_delivered", "unknown"))
             fault = {"kind": "network", "message": "broke\x1b"}
@@ -165,19 +165,19 @@ class Maker:
         """Store the turns; the last one may be running."""
         turns = self.dice.randrange(1, 7)
         for at in range(turns):
-            order = self.order(at)
-            frames = self.frames(order)
+            request = self.request(at)
+            frames = self.frames(request)
             if at == turns - 1 and self.dice.random() < 0.2:
                 frames = frames[: self.dice.randrange(len(frames))]
-            await ledger.open_turn(self.session, order)
+            await ledger.open_turn(self.session, request)
             for one in frames:
-                ledger.append(order.turn_id, one)
-            turn = fold(order, frames)
+                ledger.append(request.turn_id, one)
+            turn = fold(request, frames)
             self.session = put_turn(self.session, turn)
             if turn.live:
                 await ledger.flush()
             else:
-                others = await ledger.close_turn(self.session, order.turn_id)
+                others = await ledger.close_turn(self.session, request.turn_id)
                 self.session = replace(self.session, elsewhere=others)
             self.at_ms += self.dice.randrange(1, 10**7)
         tags = self.dice.sample(("tea", "日本", "a/b-c.d"), self.dice.choice((0, 0, 1, 3)))
@@ -197,15 +197,17 @@ async def exported(ledger: Ledger, session: Session, *, costs: bool = True) -> s
 # -- what must be the same -------------------------------------------------------------------
 def as_in_a_file(turn: Turn) -> Turn:
     """A turn without the members that a file lacks: paths, and control characters."""
-    order = turn.order
+    request = turn.request
     files = []
-    for file in order.attachments:
+    for file in request.attachments:
         name = str(clean_json(file.name))
         files.append(replace(file, path="", name=name, sha256=""))
-    lineage = order.lineage
+    lineage = request.lineage
     if lineage is not None:
         lineage = replace(lineage, title=clean_line(lineage.title))
-    return replace(turn, order=replace(order, attachments=tuple(files), lineage=lineage, imported_ms=None))
+    return replace(
+        turn, request=replace(request, attachments=tuple(files), lineage=lineage, imported_ms=None)
+    )
 
 
 def assert_same(before: Session, after: Session) -> None:
@@ -220,7 +222,11 @@ def assert_same(before: Session, after: Session) -> None:
         if old.status in LIVE or old.status is TurnStatus.RUNNING:
             is_open = True
             assert new.status in (TurnStatus.INCOMPLETE, TurnStatus.UNKNOWN, TurnStatus.NOT_SENT)
-            assert (new.text, new.order.prompt, new.snapshot) == (old.text, old.order.prompt, old.snapshot)
+            assert (new.text, new.request.prompt, new.snapshot) == (
+                old.text,
+                old.request.prompt,
+                old.snapshot,
+            )
         else:
             assert as_in_a_file(old) == as_in_a_file(new)
     if not is_open:
@@ -271,7 +277,7 @@ async def check_session(seed: int, number: int, mine: Ledger) -> str:
         assert list(summary.tags) == json.loads(text)["tags"]
         assert (summary.imported, summary.usd) == (len(turns), Total(None))
     both = [read_session(bare.encode(), NOW).turns, turns]
-    figures = [[usage_of(fold(one.order, one.frames)) for one in of] for of in both]
+    figures = [[usage_of(fold(one.request, one.frames)) for one in of] for of in both]
     assert not any(figures[0]), "what was left out is unknown"
     assert await mine.history.add_imported(file) is None
     return text

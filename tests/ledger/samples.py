@@ -41,7 +41,7 @@ def session(name: str = "ses_1", **members: Any) -> Session:
     return Session(name, 1_000, **members)
 
 
-def order(turn_id: str = "turn_1", prompt: str = "hello", **members: Any) -> TurnRequest:
+def turn_request(turn_id: str = "turn_1", prompt: str = "hello", **members: Any) -> TurnRequest:
     return TurnRequest(turn_id, prompt, members.pop("created_ms", 2_000), **members)
 
 
@@ -90,7 +90,7 @@ def remote_turns(maker: str, number: int, **members: Any) -> list[RemoteTurn]:
     """The first turns of a worker as one program reads them; `maker` is part of its ids."""
     turns = []
     for at in range(number):
-        what = order(f"turn_{maker}_{at}", f"prompt {at}", worker_id=WORKER, seen_before=0, **members)
+        what = turn_request(f"turn_{maker}_{at}", f"prompt {at}", worker_id=WORKER, seen_before=0, **members)
         body = worker(text=f"answer {at}", messages=[{"role": "user", "parts": [text_part(what.prompt)]}])
         look = Frame(0, 2_000, Framing.JSON, body, ReadReason.AFTER)
         end = json.dumps({"status": "completed", "recovered": False, "fault": None})

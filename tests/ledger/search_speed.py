@@ -16,7 +16,7 @@ from tempfile import TemporaryDirectory
 from typing import Final
 
 from handinger_tui.ledger.ledger import Ledger
-from tests.ledger.samples import order, query, session
+from tests.ledger.samples import query, session, turn_request
 
 SESSIONS: Final = 1_000
 TURNS: Final = 6
@@ -68,7 +68,7 @@ async def measure(path: Path) -> None:
     """Print the milliseconds of each query, and those of a bare FTS5 query for the same turns."""
     ledger = Ledger(path)
     await ledger.start()
-    await ledger.open_turn(session("ses_first"), order("turn_first"))
+    await ledger.open_turn(session("ses_first"), turn_request("turn_first"))
     size = fill(path)
     begin, longest = time.perf_counter(), 0.0
     while True:

@@ -117,7 +117,7 @@ def test_only_some_sessions_are_remembered(database: sqlite3.Connection) -> None
     compared = ChargeCache()
     for number in range(CACHED_SESSIONS + 1):
         own = replace(long(1), session_id=f"ses_{number}")
-        turn = replace(own.turns[0], order=replace(own.turns[0].order, turn_id=f"turn_of_{number}"))
+        turn = replace(own.turns[0], request=replace(own.turns[0].request, turn_id=f"turn_of_{number}"))
         own = replace(own, turns=(turn,))
         for _ in range(2):
             writes.charge(database, own, compared)

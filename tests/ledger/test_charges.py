@@ -22,13 +22,13 @@ from handinger_tui.core.turns.session import Session, put_turn
 from handinger_tui.core.turns.turn import TurnStatus
 from handinger_tui.ledger.ledger import Ledger
 from tests.ledger.charge_rows import charges, spent
-from tests.ledger.samples import WORKER, answered, look, opened, order, play, session
+from tests.ledger.samples import WORKER, answered, look, opened, play, session, turn_request
 from tests.wire.recordings import Tape
 
 
 async def test_a_completed_turn_has_one_exact_charge(tmp_path: Path) -> None:
     async with opened(tmp_path / "h.db") as ledger:
-        await play(ledger, session(), order(budget="high"), answered("0.012345678901234567"))
+        await play(ledger, session(), turn_request(budget="high"), answered("0.012345678901234567"))
         ordered, charge = await charges(ledger)
     assert (ordered.usd, ordered.credits, ordered.final, ordered.status) == (
         None,
@@ -58,7 +58,7 @@ async def test_a_completed_turn_has_one_exact_charge(tmp_path: Path) -> None:
 
 async def test_closing_again_with_nothing_new_adds_nothing(tmp_path: Path) -> None:
     async with opened(tmp_path / "h.db") as ledger:
-        now = await play(ledger, session(), order(), answered())
+        now = await play(ledger, session(), turn_request(), answered())
         await ledger.close_turn(now, "turn_1")
         await ledger.close_turn(now, "turn_1")
         assert len(await charges(ledger)) == 2
@@ -66,12 +66,12 @@ async def test_closing_again_with_nothing_new_adds_nothing(tmp_path: Path) -> No
 
 async def test_a_later_amount_is_a_correction(tmp_path: Path) -> None:
     async with opened(tmp_path / "h.db") as ledger:
-        unknown = fold(order(), answered("null", status="unknown"))
-        await ledger.open_turn(session(), order())
+        unknown = fold(turn_request(), answered("null", status="unknown"))
+        await ledger.open_turn(session(), turn_request())
         await ledger.close_turn(put_turn(session(), replace(unknown, snapshot=None, reads=())), "turn_1")
         assert await spent(ledger) == SpendingSums(1, Total(None, 1), Total(None, 1))
         for usd in ("0.5", "0.75"):
-            await ledger.close_turn(put_turn(session(), fold(order(), answered(usd))), "turn_1")
+            await ledger.close_turn(put_turn(session(), fold(turn_request(), answered(usd))), "turn_1")
         rows = await charges(ledger)
         assert [row.correction for row in rows] == [False, True, True, True]
         assert [row.usd for row in rows] == [None, None, Decimal("0.5"), Decimal("0.25")]
@@ -81,7 +81,7 @@ async def test_a_later_amount_is_a_correction(tmp_path: Path) -> None:
 
 async def test_a_later_unknown_amount_removes_nothing(tmp_path: Path) -> None:
     async with opened(tmp_path / "h.db") as ledger:
-        now = await play(ledger, session(), order(), answered("0.5"))
+        now = await play(ledger, session(), turn_request(), answered("0.5"))
         await ledger.close_turn(put_turn(now, replace(now.turns[0], snapshot=None)), "turn_1")
         assert await spent(ledger) == SpendingSums(1, Total(Decimal("0.5")), Total(Decimal(8)))
 
@@ -93,7 +93,7 @@ async def test_a_decided_meaning_corrects_the_earlier_turns(tmp_path: Path) -> N
         now = session()
         for number, usd in enumerate(ends, 1):
             worker_id = WORKER if number > 1 else None
-            now = await play(ledger, now, order(f"turn_{number}", worker_id=worker_id), answered(usd))
+            now = await play(ledger, now, turn_request(f"turn_{number}", worker_id=worker_id), answered(usd))
             if number == 2:
                 assert (await spent(ledger)).usd == Total(Decimal("0.75"), doubtful=True)
         in_all = await spent(ledger)
@@ -112,18 +112,18 @@ async def test_a_decided_meaning_corrects_the_earlier_turns(tmp_path: Path) -> N
 async def test_a_running_turn_is_not_final(tmp_path: Path) -> None:
     async with opened(tmp_path / "h.db") as ledger:
         busy = answered("0.5", status="running")
-        await play(ledger, session(), order(), busy)
+        await play(ledger, session(), turn_request(), busy)
         await ledger.close_turn(session(), "turn_1")
         rows = await charges(ledger)
         assert rows[-1].final
         busy = [one._replace(data=one.data.replace('"running": false', '"running": true')) for one in busy]
-        await play(ledger, session("ses_2"), order("turn_2"), busy)
+        await play(ledger, session("ses_2"), turn_request("turn_2"), busy)
         assert await spent(ledger, ChargeFilter(session_id="ses_2")) == SpendingSums(
             1, Total(Decimal("0.5"), 1), Total(Decimal(8), 1)
         )
         (summary, _) = await ledger.history.sessions()
         assert (summary.usd, summary.credits.missing_turns) == (Total(Decimal("0.5"), 1), 1)
-        same = fold(order("turn_2"), answered("0.5"))
+        same = fold(turn_request("turn_2"), answered("0.5"))
         await ledger.close_turn(put_turn(session("ses_2"), same), "turn_2")
         assert await spent(ledger, ChargeFilter(session_id="ses_2")) == SpendingSums(
             1, Total(Decimal("0.5")), Total(Decimal(8))
@@ -133,8 +133,8 @@ async def test_a_running_turn_is_not_final(tmp_path: Path) -> None:
 @pytest.mark.parametrize("status", ["rejected", "not_sent", "not_delivered"])
 async def test_a_turn_that_never_started_costs_zero(tmp_path: Path, status: str) -> None:
     async with opened(tmp_path / "h.db") as ledger:
-        turn = replace(fold(order(), []), status=TurnStatus(status))
-        await ledger.open_turn(session(), order())
+        turn = replace(fold(turn_request(), []), status=TurnStatus(status))
+        await ledger.open_turn(session(), turn_request())
         await ledger.close_turn(put_turn(session(), turn), "turn_1")
         assert await spent(ledger) == SpendingSums(1, Total(Decimal(0)), Total(Decimal(0)))
 
@@ -142,7 +142,7 @@ async def test_a_turn_that_never_started_costs_zero(tmp_path: Path, status: str)
 @pytest.mark.parametrize("usd", ["null", '"0.5"', "-1", "true", "NaN", "Infinity", "1e400", "[1]"])
 async def test_an_invalid_amount_is_unknown(tmp_path: Path, usd: str) -> None:
     async with opened(tmp_path / "h.db") as ledger:
-        await play(ledger, session(), order(), answered(usd))
+        await play(ledger, session(), turn_request(), answered(usd))
         assert (await spent(ledger)).usd == Total(None, 1)
     assert look(tmp_path / "h.db", "SELECT usd_pico FROM charges") == [(None,)] * 2
 
@@ -150,7 +150,7 @@ async def test_an_invalid_amount_is_unknown(tmp_path: Path, usd: str) -> None:
 async def test_an_amount_beyond_64_bits_is_exact_only_in_the_text(tmp_path: Path) -> None:
     huge = "123456789012345678901234567890.5"
     async with opened(tmp_path / "h.db") as ledger:
-        await play(ledger, session(), order(), answered(huge))
+        await play(ledger, session(), turn_request(), answered(huge))
         _, charge = await charges(ledger)
         assert charge.usd is None
         assert charge.usage.cost_usd == Decimal(huge)
@@ -161,7 +161,7 @@ async def test_sums_of_the_largest_amounts_do_not_overflow(tmp_path: Path) -> No
     edge = "9223372.036854775807"
     async with opened(tmp_path / "h.db") as ledger:
         for number in range(3):
-            await play(ledger, session(f"ses_{number}"), order(f"turn_{number}"), answered(edge))
+            await play(ledger, session(f"ses_{number}"), turn_request(f"turn_{number}"), answered(edge))
         assert (await spent(ledger)).usd == Total(3 * Decimal(edge))
         assert [summary.usd.value for summary in await ledger.history.sessions()] == [Decimal(edge)] * 3
 
@@ -169,7 +169,7 @@ async def test_sums_of_the_largest_amounts_do_not_overflow(tmp_path: Path) -> No
 async def test_charges_are_never_changed_deleted_or_doubled(tmp_path: Path) -> None:
     path = tmp_path / "h.db"
     async with opened(path) as ledger:
-        await play(ledger, session(), order(), answered())
+        await play(ledger, session(), turn_request(), answered())
     columns = "kind, turn_id, session_id, at_ms, status, reading, final, exact, snapshot"
     for sql in (
         "UPDATE charges SET usd_pico = 0",
@@ -183,7 +183,7 @@ async def test_charges_are_never_changed_deleted_or_doubled(tmp_path: Path) -> N
 
 async def test_charges_stay_after_a_session_is_deleted(tmp_path: Path) -> None:
     async with opened(tmp_path / "h.db") as ledger:
-        await play(ledger, session(), order(), answered("0.5"))
+        await play(ledger, session(), turn_request(), answered("0.5"))
         await ledger.history.delete("ses_1")
         assert await ledger.history.sessions() == []
         assert (await spent(ledger)).usd == Total(Decimal("0.5"))
@@ -192,12 +192,12 @@ async def test_charges_stay_after_a_session_is_deleted(tmp_path: Path) -> None:
 
 async def test_a_turn_deleted_while_it_ran_is_still_charged(tmp_path: Path) -> None:
     async with opened(tmp_path / "h.db") as ledger:
-        await ledger.open_turn(session(), order())
+        await ledger.open_turn(session(), turn_request())
         await ledger.history.delete("ses_1")
         frames = answered("0.5")
         for one in frames:
             ledger.append("turn_1", one)
-        await ledger.close_turn(put_turn(session(), fold(order(), frames)), "turn_1")
+        await ledger.close_turn(put_turn(session(), fold(turn_request(), frames)), "turn_1")
         assert await ledger.history.sessions() == []
         assert (await spent(ledger)).usd == Total(Decimal("0.5"))
 
@@ -205,7 +205,7 @@ async def test_a_turn_deleted_while_it_ran_is_still_charged(tmp_path: Path) -> N
 async def test_charges_are_filtered_by_time_session_and_worker(tmp_path: Path) -> None:
     async with opened(tmp_path / "h.db") as ledger:
         for number in (1, 2):
-            what = order(f"turn_{number}", created_ms=number * 100)
+            what = turn_request(f"turn_{number}", created_ms=number * 100)
             turn = replace(fold(what, answered(number)), ended_ms=number * 100, worker_id=f"wrk_{number}")
             await ledger.open_turn(session(f"ses_{number}"), what)
             await ledger.close_turn(put_turn(session(f"ses_{number}"), turn), what.turn_id)
@@ -231,7 +231,7 @@ async def test_the_sum_is_always_that_of_the_newest_amounts(histories: list[list
     async with opened(None) as ledger:
         newest: list[Decimal | None] = []
         for number, history in enumerate(histories):
-            what = order(f"turn_{number}")
+            what = turn_request(f"turn_{number}")
             await ledger.open_turn(session(f"ses_{number}"), what)
             for usd in history:
                 await _close(
@@ -251,7 +251,7 @@ async def _close(ledger: Ledger, into: Session, what: Any, usd: str) -> None:
 
 async def test_exact_numbers_are_json(tmp_path: Path) -> None:
     async with opened(tmp_path / "h.db") as ledger:
-        await play(ledger, session(), order(), answered("1e-7"))
+        await play(ledger, session(), turn_request(), answered("1e-7"))
     ((exact,),) = look(tmp_path / "h.db", "SELECT exact FROM charges WHERE final")
     numbers = parse(exact)
     assert isinstance(numbers, dict)
@@ -263,8 +263,8 @@ async def test_exact_numbers_are_json(tmp_path: Path) -> None:
 async def test_a_turn_without_a_worker_is_not_a_turn_of_the_next_worker(tmp_path: Path) -> None:
     async with opened(tmp_path / "h.db") as ledger:
         lost = Tape().note(Marker.SENDING).note(Marker.SETTLED, status="unknown", recovered=False, fault=None)
-        now = await play(ledger, session(), order(), lost.frames)
-        await play(ledger, replace(now, worker_id=WORKER), order("turn_2"), answered("0.5"))
+        now = await play(ledger, session(), turn_request(), lost.frames)
+        await play(ledger, replace(now, worker_id=WORKER), turn_request("turn_2"), answered("0.5"))
         await ledger.close_turn(replace(now, worker_id=WORKER), "turn_1")
         workers = {row.turn_id: row.worker_id for row in await ledger.charges.turn_charges()}
         assert workers == {"turn_1": None, "turn_2": WORKER}

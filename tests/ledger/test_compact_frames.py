@@ -17,7 +17,7 @@ from handinger_tui.ledger import turns as reads
 from handinger_tui.ledger.database_file import open_database
 from handinger_tui.ledger.frames import store_compact_frames
 from handinger_tui.ledger.sql import TurnFrame, frame_row
-from tests.ledger.samples import frame, look, opened, order, play, session, worker
+from tests.ledger.samples import frame, look, opened, play, session, turn_request, worker
 from tests.ledger.size import bytes_of, fill
 
 if TYPE_CHECKING:
@@ -56,10 +56,10 @@ def rows_read(path: Path) -> tuple[int, str]:
 async def test_a_closed_turn_opens_without_its_frames_and_is_the_same(tmp_path: Path) -> None:
     path = tmp_path / "h.db"
     async with opened(path) as ledger:
-        value = await play(ledger, session(), order(), FRAMES)
+        value = await play(ledger, session(), turn_request(), FRAMES)
         again = await ledger.load("ses_1")
     assert again is not None
-    assert again.turns == value.turns == (fold(order(), FRAMES),)
+    assert again.turns == value.turns == (fold(turn_request(), FRAMES),)
     assert rows_read(path) == (0, value.turns[0].text)
     assert look(path, "SELECT framing, event FROM frames") == [("note", "settled")]
 
@@ -71,7 +71,7 @@ async def test_a_session_is_opened_with_four_queries(tmp_path: Path) -> None:
         async with opened(path) as ledger:
             value = session()
             for number in range(many):
-                value = await play(ledger, value, order(f"turn_{number}"), FRAMES[-3:])
+                value = await play(ledger, value, turn_request(f"turn_{number}"), FRAMES[-3:])
         connection = open_database(path, 5).connection
         with closing(connection):
             queries: list[str] = []
@@ -90,12 +90,12 @@ async def test_frames_after_the_end_are_read_too(tmp_path: Path) -> None:
         frame(402, json.dumps({"type": "text-delta", "id": "t", "delta": "and more"})),
     ]
     async with opened(path) as ledger:
-        await play(ledger, session(), order(), FRAMES)
+        await play(ledger, session(), turn_request(), FRAMES)
         for one in late:
             ledger.append("turn_1", one)
         again = await ledger.load("ses_1")
     assert again is not None
-    assert again.turns == (fold(order(), [*FRAMES, *late]),)
+    assert again.turns == (fold(turn_request(), [*FRAMES, *late]),)
     assert rows_read(path)[0] == 2
 
 
@@ -111,30 +111,30 @@ async def test_a_turn_that_is_compacted_during_a_read_is_complete(
         return plain(statement)
 
     async with opened(path) as ledger:
-        value = await play(ledger, session(), order("turn_1"), FRAMES)
-        await play(ledger, value, order("turn_2"), FRAMES)
+        value = await play(ledger, session(), turn_request("turn_1"), FRAMES)
+        await play(ledger, value, turn_request("turn_2"), FRAMES)
         with closing(sqlite3.connect(path)) as other, other:
             other.execute("DELETE FROM gathered WHERE turn_id = 'turn_2'")
         monkeypatch.setattr(json, "loads", meanwhile)
         again = await ledger.load("ses_1")
     assert look(path, "SELECT COUNT(*) FROM gathered") == [(2,)]
     assert again is not None
-    assert [turn.text for turn in again.turns] == [fold(order(), FRAMES).text] * 2
+    assert [turn.text for turn in again.turns] == [fold(turn_request(), FRAMES).text] * 2
 
 
 async def test_a_compact_form_of_another_version_is_not_read(tmp_path: Path) -> None:
     path = tmp_path / "h.db"
     async with opened(path) as ledger:
-        await play(ledger, session(), order(), FRAMES)
+        await play(ledger, session(), turn_request(), FRAMES)
     with closing(sqlite3.connect(path)) as connection, connection:
         connection.execute("UPDATE gathered SET rule = 0, frames = '[]'")
-    assert rows_read(path) == (1, fold(order(), FRAMES).text)
+    assert rows_read(path) == (1, fold(turn_request(), FRAMES).text)
 
 
 async def test_a_deleted_session_has_no_compact_form(tmp_path: Path) -> None:
     path = tmp_path / "h.db"
     async with opened(path) as ledger:
-        await play(ledger, session(), order(), FRAMES)
+        await play(ledger, session(), turn_request(), FRAMES)
         await ledger.history.delete("ses_1")
     assert look(path, "SELECT COUNT(*) FROM gathered") == [(0,)]
 
@@ -149,7 +149,7 @@ async def test_frames_are_returned_unchanged(tmp_path: Path) -> None:
     odd = json.dumps({"type": "text-delta", "id": "t", "delta": "half \ud83d"})
     frames = [*READ_TOO[:399], frame(399, odd), *READ_TOO[400:]]
     async with opened(path) as ledger:
-        value = await play(ledger, session(), order(), frames)
+        value = await play(ledger, session(), turn_request(), frames)
         assert await ledger.frames("turn_1") == frames
         assert await ledger.frames("turn_1", 300) == frames[300:]
         ledger.append("turn_1", LATE)
@@ -158,12 +158,12 @@ async def test_frames_are_returned_unchanged(tmp_path: Path) -> None:
         assert await ledger.frames("turn_1") == [*frames, LATE]
         loaded = await ledger.load("ses_1")
         assert loaded is not None
-        assert loaded.turns == (fold(order(), [*frames, LATE]),)
+        assert loaded.turns == (fold(turn_request(), [*frames, LATE]),)
         await ledger.close_turn(loaded, "turn_1")
         assert await ledger.frames("turn_1") == [*frames, LATE]
     assert look(path, "SELECT upto FROM packed") == [(403,)]
     assert look(path, "SELECT seq, data FROM frames WHERE framing = 'json'") == [(400, ""), (402, "")]
-    assert value.turns[0].text == fold(order(), frames).text
+    assert value.turns[0].text == fold(turn_request(), frames).text
 
 
 @pytest.mark.parametrize(
@@ -180,7 +180,7 @@ async def test_frames_are_returned_unchanged(tmp_path: Path) -> None:
 async def test_either_packed_form_replaces_the_other(tmp_path: Path, damage: str, is_exact: bool) -> None:
     path = tmp_path / "h.db"
     async with opened(path) as ledger:
-        await play(ledger, session(), order(), READ_TOO)
+        await play(ledger, session(), turn_request(), READ_TOO)
     with closing(sqlite3.connect(path)) as connection, connection:
         connection.execute(damage)
     async with opened(path) as ledger:
@@ -188,13 +188,13 @@ async def test_either_packed_form_replaces_the_other(tmp_path: Path, damage: str
         loaded = await ledger.load("ses_1")
     assert frames == (READ_TOO if is_exact else compacted(READ_TOO))
     assert loaded is not None
-    assert loaded.turns == (fold(order(), READ_TOO),)
+    assert loaded.turns == (fold(turn_request(), READ_TOO),)
 
 
 async def test_without_both_forms_the_last_reading_is_unreadable(tmp_path: Path) -> None:
     path = tmp_path / "h.db"
     async with opened(path) as ledger:
-        await play(ledger, session(), order(), READ_TOO)
+        await play(ledger, session(), turn_request(), READ_TOO)
     with closing(sqlite3.connect(path)) as connection, connection:
         connection.execute("UPDATE packed SET frames = x'00'")
         connection.execute("UPDATE gathered SET frames = x'00'")
@@ -206,7 +206,7 @@ async def test_without_both_forms_the_last_reading_is_unreadable(tmp_path: Path)
 
 async def test_a_frame_that_is_packed_already_is_not_stored_twice(tmp_path: Path) -> None:
     async with opened(tmp_path / "h.db") as ledger:
-        value = await play(ledger, session(), order(), READ_TOO)
+        value = await play(ledger, session(), turn_request(), READ_TOO)
         for one in (READ_TOO[7], READ):
             ledger.append("turn_1", one)
         await ledger.flush()
@@ -219,13 +219,13 @@ async def test_a_frame_that_is_packed_already_is_not_stored_twice(tmp_path: Path
 async def test_a_damaged_frame_keeps_its_turn_from_being_packed(tmp_path: Path) -> None:
     path = tmp_path / "h.db"
     async with opened(path) as ledger:
-        await ledger.open_turn(session(), order())
+        await ledger.open_turn(session(), turn_request())
         for one in FRAMES:
             ledger.append("turn_1", one)
         await ledger.flush()
         with closing(sqlite3.connect(path)) as connection, connection:
             connection.execute("UPDATE frames SET framing = 'sSe' WHERE seq = 5")
-        await ledger.close_turn(put_turn(session(), fold(order(), FRAMES)), "turn_1")
+        await ledger.close_turn(put_turn(session(), fold(turn_request(), FRAMES)), "turn_1")
     assert look(path, "SELECT COUNT(*) FROM packed") == [(0,)]
     assert look(path, "SELECT COUNT(*) FROM frames") == [(401,)]
 
@@ -254,7 +254,7 @@ def unpack_all(path: Path, frames: list[Frame]) -> None:
 async def test_turns_of_earlier_versions_are_read_and_can_be_packed(tmp_path: Path) -> None:
     path = tmp_path / "h.db"
     async with opened(path) as ledger:
-        value = await play(ledger, session(), order(), READ_TOO)
+        value = await play(ledger, session(), turn_request(), READ_TOO)
     unpack_all(path, READ_TOO)
     assert rows_read(path) == (0, value.turns[0].text)
     async with opened(path) as ledger:
@@ -283,7 +283,7 @@ async def test_the_space_of_deleted_sessions_is_released(tmp_path: Path) -> None
 async def test_the_history_is_not_compacted_while_another_program_reads_it(tmp_path: Path) -> None:
     path = tmp_path / "h.db"
     async with opened(path) as ledger:
-        await play(ledger, session(), order(), READ_TOO)
+        await play(ledger, session(), turn_request(), READ_TOO)
         with closing(sqlite3.connect(path)) as other:
             other.execute("BEGIN")
             other.execute("SELECT COUNT(*) FROM turns").fetchone()
@@ -295,7 +295,7 @@ async def test_the_history_is_not_compacted_while_another_program_reads_it(tmp_p
 async def test_a_turn_that_is_closed_again_without_new_frames_is_not_packed_again(tmp_path: Path) -> None:
     path = tmp_path / "h.db"
     async with opened(path) as ledger:
-        value = await play(ledger, session(), order(), READ_TOO)
+        value = await play(ledger, session(), turn_request(), READ_TOO)
         ((blob,),) = look(path, "SELECT frames FROM packed")
         other = zlib.compress(zlib.decompress(blob), 1)
         assert other != blob
@@ -310,7 +310,7 @@ async def test_a_turn_that_is_closed_again_without_new_frames_is_not_packed_agai
 async def test_old_frames_are_removed_and_the_session_is_unchanged(tmp_path: Path) -> None:
     path = tmp_path / "h.db"
     async with opened(path) as ledger:
-        value = await play(ledger, session(), order(), FRAMES)
+        value = await play(ledger, session(), turn_request(), FRAMES)
         charges = look(path, "SELECT * FROM charges")
         with closing(sqlite3.connect(path)) as other:
             (settled_ms,) = other.execute("SELECT settled_ms FROM turns").fetchone()
@@ -331,7 +331,7 @@ async def test_a_turn_without_its_old_frames_accepts_new_ones(tmp_path: Path) ->
     path = tmp_path / "h.db"
     late = Frame(len(FRAMES), 1_500, Framing.JSON, worker(0.75, "more"), ReadReason.AFTER)
     async with opened(path) as ledger:
-        value = await play(ledger, session(), order(), FRAMES)
+        value = await play(ledger, session(), turn_request(), FRAMES)
         await ledger.history.compact(2**62)
         for one in (FRAMES[7], FRAMES[-1], late):
             ledger.append("turn_1", one)
@@ -347,7 +347,7 @@ async def test_a_turn_without_its_old_frames_accepts_new_ones(tmp_path: Path) ->
 async def test_frames_whose_joined_form_is_damaged_are_never_removed(tmp_path: Path) -> None:
     path = tmp_path / "h.db"
     async with opened(path) as ledger:
-        value = await play(ledger, session(), order(), FRAMES)
+        value = await play(ledger, session(), turn_request(), FRAMES)
         with closing(sqlite3.connect(path)) as other, other:
             other.execute("UPDATE gathered SET frames = x'00'")
         assert await ledger.history.compact(2**62) == 0
@@ -359,7 +359,7 @@ async def test_frames_whose_joined_form_is_damaged_are_never_removed(tmp_path: P
 async def test_a_turn_that_has_not_ended_keeps_its_frames(tmp_path: Path) -> None:
     path = tmp_path / "h.db"
     async with opened(path) as ledger:
-        await play(ledger, session(), order(), FRAMES)
+        await play(ledger, session(), turn_request(), FRAMES)
         with closing(sqlite3.connect(path)) as other, other:
             other.execute("UPDATE turns SET settled_ms = NULL")
         assert await ledger.history.compact(2**62) == 0

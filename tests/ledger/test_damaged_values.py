@@ -22,7 +22,7 @@ from handinger_tui.core.turns.turn import TurnStatus
 from handinger_tui.ledger.cost_rows import opened as costs_of
 from handinger_tui.ledger.ledger import FileAccess, Ledger
 from tests.ledger.charge_rows import charges
-from tests.ledger.samples import answered, frame, opened, order, play, query, session
+from tests.ledger.samples import answered, frame, opened, play, query, session, turn_request
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -64,8 +64,10 @@ async def fill(path: Path) -> None:
         for name in ("1", "2"):
             now = session(f"ses_{name}", title=f"title {name}")
             for turn in ("a", "b"):
-                now = await play(ledger, now, order(f"turn_{name}{turn}", f"prompt {name}"), answered())
-            now = await play(ledger, now, order(f"turn_{name}c", f"prompt {name}"), streamed())
+                now = await play(
+                    ledger, now, turn_request(f"turn_{name}{turn}", f"prompt {name}"), answered()
+                )
+            now = await play(ledger, now, turn_request(f"turn_{name}c", f"prompt {name}"), streamed())
             await ledger.history.save_draft(f"ses_{name}", "typing")
 
 
@@ -158,7 +160,7 @@ async def test_a_long_text_keeps_its_readable_part(path: Path) -> None:
     async with opened(path) as ledger:
         loaded = await ledger.load("ses_1")
     assert loaded is not None
-    assert loaded.turns[0].order.prompt == "word " * 100 + "caff\ufffd"
+    assert loaded.turns[0].request.prompt == "word " * 100 + "caff\ufffd"
 
 
 def flip_bits(path: Path, seed: int) -> None:
@@ -189,5 +191,5 @@ async def test_the_app_opens_a_damaged_history(path: Path) -> None:
     (summary, _) = await ledger.history.sessions()
     loaded = await ledger.load(summary.session_id)
     assert loaded is not None
-    assert [turn.order.prompt for turn in loaded.turns] == [UNREADABLE] * 3
+    assert [turn.request.prompt for turn in loaded.turns] == [UNREADABLE] * 3
     await ledger.aclose()

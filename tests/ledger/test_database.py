@@ -16,7 +16,7 @@ from handinger_tui.ledger.database_file import open_database
 from handinger_tui.ledger.frames import FrameWriter
 from handinger_tui.ledger.sql import TurnFrame
 from handinger_tui.ledger.turns import Run, open_turn
-from tests.ledger.samples import frame, look, order, session
+from tests.ledger.samples import frame, look, session, turn_request
 
 if TYPE_CHECKING:
     import sqlite3
@@ -55,7 +55,7 @@ class Writer:
 async def started(path: Path, writer: Writer) -> AsyncIterator[Database]:
     database = Database(lambda: open_database(path, 5), writer)
     await database.start()
-    await database.run(lambda db: open_turn(db, session(), order(), Run("run")))
+    await database.run(lambda db: open_turn(db, session(), turn_request(), Run("run")))
     async with asyncio.timeout(DEADLINE_S):
         yield database
     await database.close()
@@ -194,7 +194,7 @@ async def test_a_cancelled_job_is_not_done(tmp_path: Path) -> None:
     async with started(tmp_path / "h.db", Writer()) as database:
         held = asyncio.create_task(database.run(lambda _db: gate.wait(DEADLINE_S)))
         given_up = asyncio.create_task(
-            database.run(lambda db: open_turn(db, session(), order("turn_2"), Run("run")))
+            database.run(lambda db: open_turn(db, session(), turn_request("turn_2"), Run("run")))
         )
         await asyncio.sleep(0)
         database.append(item(0))
@@ -210,7 +210,7 @@ async def test_a_cancelled_close_writes_the_last_frames(tmp_path: Path) -> None:
     gate = Event()
     database = Database(lambda: open_database(tmp_path / "h.db", 5), Writer())
     await database.start()
-    await database.run(lambda db: open_turn(db, session(), order(), Run("run")))
+    await database.run(lambda db: open_turn(db, session(), turn_request(), Run("run")))
     held = asyncio.create_task(database.run(lambda _db: gate.wait(DEADLINE_S)))
     await asyncio.sleep(0)
     database.append(item(0))

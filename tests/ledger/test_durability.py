@@ -17,7 +17,7 @@ from handinger_tui.ledger.database_file import open_database
 from handinger_tui.ledger.frames import FrameWriter
 from handinger_tui.ledger.sql import TurnFrame, translate
 from handinger_tui.ledger.turns import Run
-from tests.ledger.samples import answered, frame, order, session
+from tests.ledger.samples import answered, frame, session, turn_request
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -44,9 +44,9 @@ def commit_settings(statements: list[str]) -> list[str]:
 def test_starts_and_ends_of_turns_survive_a_power_cut_and_frames_a_kill(tmp_path: Path) -> None:
     connection = open_database(tmp_path / "h.db", 5).connection
     statements = trace_statements(connection)
-    turns.open_turn(connection, session(), order(), Run("run"))
+    turns.open_turn(connection, session(), turn_request(), Run("run"))
     FrameWriter()(connection, [TurnFrame("turn_1", frame(0, "x"))])
-    turn = fold(order(), answered())
+    turn = fold(turn_request(), answered())
     turns.close_turn(connection, put_turn(session(), turn), "turn_1", ChargeCache())
     connection.close()
     assert commit_settings(statements) == ["FULL", "NORMAL", "FULL"]
@@ -54,9 +54,9 @@ def test_starts_and_ends_of_turns_survive_a_power_cut_and_frames_a_kill(tmp_path
 
 def test_a_failed_transaction_leaves_nothing_behind(tmp_path: Path) -> None:
     connection = open_database(tmp_path / "h.db", 5).connection
-    turns.open_turn(connection, session(), order(), Run("run"))
+    turns.open_turn(connection, session(), turn_request(), Run("run"))
     with pytest.raises(sqlite3.IntegrityError):
-        turns.open_turn(connection, session("ses_2"), order(), Run("run"))
+        turns.open_turn(connection, session("ses_2"), turn_request(), Run("run"))
     assert [row["session_id"] for row in connection.execute("SELECT session_id FROM sessions")] == ["ses_1"]
     assert not connection.in_transaction
     connection.close()
@@ -64,7 +64,7 @@ def test_a_failed_transaction_leaves_nothing_behind(tmp_path: Path) -> None:
 
 def test_writing_a_batch_again_repeats_nothing(tmp_path: Path) -> None:
     connection = open_database(tmp_path / "h.db", 5).connection
-    turns.open_turn(connection, session(), order(), Run("run"))
+    turns.open_turn(connection, session(), turn_request(), Run("run"))
     frames = [TurnFrame("turn_1", frame(seq, f"{seq}")) for seq in range(3)]
     FrameWriter()(connection, frames[:2])
     FrameWriter()(connection, frames)

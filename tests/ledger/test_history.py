@@ -10,16 +10,18 @@ from msgspec.structs import replace
 from handinger_tui.core.amounts import Total
 from handinger_tui.core.turns.session import SessionSummary
 from handinger_tui.core.turns.turn import TurnStatus
-from tests.ledger.samples import WORKER, answered, frame, opened, order, play, query, session
+from tests.ledger.samples import WORKER, answered, frame, opened, play, query, session, turn_request
 
 
 async def test_sessions_are_listed_without_their_frames(tmp_path: Path) -> None:
     async with opened(tmp_path / "h.db") as ledger:
-        old = await play(ledger, session("ses_old"), order("turn_1", "first words\nmore"), answered("0.5"))
-        await play(ledger, old, order("turn_2", "again", worker_id=WORKER), answered("null"))
+        old = await play(
+            ledger, session("ses_old"), turn_request("turn_1", "first words\nmore"), answered("0.5")
+        )
+        await play(ledger, old, turn_request("turn_2", "again", worker_id=WORKER), answered("null"))
         await ledger.open_turn(
             session("ses_new", title="A title", unread=True, base_url="https://a.example"),
-            order("turn_3", created_ms=9_000),
+            turn_request("turn_3", created_ms=9_000),
         )
         assert await ledger.history.sessions() == [
             SessionSummary(
@@ -37,9 +39,9 @@ async def test_sessions_are_listed_without_their_frames(tmp_path: Path) -> None:
 
 async def test_an_id_may_be_abbreviated(tmp_path: Path) -> None:
     async with opened(tmp_path / "h.db") as ledger:
-        await ledger.open_turn(session("ses_abc", worker_id="wrk_1"), order("turn_1", created_ms=1))
-        await ledger.open_turn(session("ses_abd", worker_id="wrk_12"), order("turn_2", created_ms=2))
-        await ledger.open_turn(session("ses_x", template="task_7"), order("turn_3", created_ms=3))
+        await ledger.open_turn(session("ses_abc", worker_id="wrk_1"), turn_request("turn_1", created_ms=1))
+        await ledger.open_turn(session("ses_abd", worker_id="wrk_12"), turn_request("turn_2", created_ms=2))
+        await ledger.open_turn(session("ses_x", template="task_7"), turn_request("turn_3", created_ms=3))
         assert await ledger.history.find("ses_ab") == ["ses_abd", "ses_abc"]
         assert await ledger.history.find("ses_abc") == ["ses_abc"]
         assert await ledger.history.find("wrk_12") == ["ses_abd"]
@@ -53,7 +55,7 @@ async def test_an_id_may_be_abbreviated(tmp_path: Path) -> None:
 async def test_prompts_are_listed_once_with_the_newest_last(tmp_path: Path) -> None:
     async with opened(tmp_path / "h.db") as ledger:
         for number, prompt in enumerate(["a", "b", "a", "", "c \ud800", "b"]):
-            await ledger.open_turn(session(), order(f"turn_{number}", prompt))
+            await ledger.open_turn(session(), turn_request(f"turn_{number}", prompt))
         assert await ledger.history.prompts() == ["a", "c \ud800", "b"]
         assert await ledger.history.prompts(limit=2) == ["c \ud800", "b"]
 
@@ -61,12 +63,20 @@ async def test_prompts_are_listed_once_with_the_newest_last(tmp_path: Path) -> N
 async def test_search_finds_prompts_and_answers_in_every_script(tmp_path: Path) -> None:
     async with opened(tmp_path / "h.db") as ledger:
         await play(
-            ledger, session("ses_1"), order("turn_1", "Größe der Stadt"), answered(text="100% von Zürich")
+            ledger,
+            session("ses_1"),
+            turn_request("turn_1", "Größe der Stadt"),
+            answered(text="100% von Zürich"),
         )
         await play(
-            ledger, session("ses_2"), order("turn_2", "東京の天気"), answered(text="x" * 100 + " needle " * 3)
+            ledger,
+            session("ses_2"),
+            turn_request("turn_2", "東京の天気"),
+            answered(text="x" * 100 + " needle " * 3),
         )
-        await ledger.open_turn(session("ses_3", title="Kept title"), order("turn_3", "half \ud83d a pair"))
+        await ledger.open_turn(
+            session("ses_3", title="Kept title"), turn_request("turn_3", "half \ud83d a pair")
+        )
 
         async def ids_of(text: str) -> list[str]:
             return [hit.summary.session_id for hit in await ledger.history.search(query(text))]
@@ -87,27 +97,27 @@ async def test_search_finds_prompts_and_answers_in_every_script(tmp_path: Path) 
 
 async def test_a_title_set_by_the_user_stays(tmp_path: Path) -> None:
     async with opened(tmp_path / "h.db") as ledger:
-        now = await play(ledger, session(title="from the program"), order(), answered())
+        now = await play(ledger, session(title="from the program"), turn_request(), answered())
         await ledger.history.rename("ses_1", "mine \udc80")
-        await play(ledger, now, order("turn_2"), answered())
+        await play(ledger, now, turn_request("turn_2"), answered())
         assert [summary.title for summary in await ledger.history.sessions()] == ["mine \udc80"]
 
 
 async def test_a_session_is_unread_until_it_is_read(tmp_path: Path) -> None:
     async with opened(tmp_path / "h.db") as ledger:
-        await ledger.open_turn(session(unread=True), order())
+        await ledger.open_turn(session(unread=True), turn_request())
         await ledger.history.mark_read("ses_1")
         assert [summary.unread for summary in await ledger.history.sessions()] == [False]
 
 
 async def test_only_marking_changes_unread(tmp_path: Path) -> None:
     async with opened(tmp_path / "h.db") as ledger:
-        now = await play(ledger, session(), order(), answered())
+        now = await play(ledger, session(), turn_request(), answered())
         await ledger.history.mark_unread("ses_1")
-        await play(ledger, now, order("turn_2"), answered())
+        await play(ledger, now, turn_request("turn_2"), answered())
         assert [summary.unread for summary in await ledger.history.sessions()] == [True]
         await ledger.history.mark_read("ses_1")
-        await play(ledger, replace(now, unread=True), order("turn_3"), answered())
+        await play(ledger, replace(now, unread=True), turn_request("turn_3"), answered())
         assert [summary.unread for summary in await ledger.history.sessions()] == [False]
 
 
@@ -124,8 +134,8 @@ async def test_drafts_are_kept_before_there_is_a_session(tmp_path: Path) -> None
 
 async def test_a_deleted_session_leaves_nothing(tmp_path: Path) -> None:
     async with opened(tmp_path / "h.db") as ledger:
-        await play(ledger, session("ses_1"), order("turn_1", "secret"), answered(text="secret"))
-        await play(ledger, session("ses_2"), order("turn_2", "kept"), answered(text="kept"))
+        await play(ledger, session("ses_1"), turn_request("turn_1", "secret"), answered(text="secret"))
+        await play(ledger, session("ses_2"), turn_request("turn_2", "kept"), answered(text="kept"))
         await ledger.history.save_draft("ses_1", "secret")
         ledger.append("turn_1", frame(9, "late"))
         await ledger.history.delete("ses_1")
@@ -142,8 +152,8 @@ async def test_the_last_session_is_that_of_the_newest_message(tmp_path: Path) ->
     """A clock that went back and a late reading of an earlier turn do not change it."""
     async with opened(tmp_path / "h.db") as ledger:
         assert await ledger.history.last() is None
-        first = await play(ledger, session("ses_1"), order("turn_1", created_ms=9_000_000), answered())
-        await play(ledger, session("ses_2"), order("turn_2", created_ms=5_000), answered())
+        first = await play(ledger, session("ses_1"), turn_request("turn_1", created_ms=9_000_000), answered())
+        await play(ledger, session("ses_2"), turn_request("turn_2", created_ms=5_000), answered())
         await ledger.close_turn(replace(first, updated_ms=99_000_000), "turn_1")
         assert await ledger.history.last() == "ses_2"
         (newest, _) = await ledger.history.sessions()

@@ -28,11 +28,11 @@ from tests.ledger.samples import (
     answered,
     frame,
     opened,
-    order,
     play,
     remote_turns,
     session,
     text_part,
+    turn_request,
     worker,
 )
 from tests.wire.recordings import Tape
@@ -60,7 +60,7 @@ async def exported_file(*usd: Any, name: str = "ses_1", base_url: str = "https:/
     async with opened(None) as ledger:
         now = session(name, base_url=base_url, worker_id=WORKER)
         for at, cost in enumerate(usd):
-            request = order(f"turn_{name}_{at}", f"prompt {at}", worker_id=WORKER, seen_before=0)
+            request = turn_request(f"turn_{name}_{at}", f"prompt {at}", worker_id=WORKER, seen_before=0)
             now = await play(ledger, now, request, answered(cost, f"answer {at}"))
         loaded = await ledger.load(name)
         assert loaded is not None
@@ -118,7 +118,7 @@ async def test_a_later_message_costs_the_later_increase_of_the_worker() -> None:
     async with opened(None) as ledger:
         now = await imported(ledger, await exported_file(1, 3))
         assert await spent(ledger) == {}
-        now = await play(ledger, now, order("turn_new", "more", worker_id=WORKER), looked(3.0, 3.5))
+        now = await play(ledger, now, turn_request("turn_new", "more", worker_id=WORKER), looked(3.0, 3.5))
         assert await spent(ledger) == {"turn_new": Decimal("0.5")}
         assert session_money(now.turns, now.elsewhere).usd.value == Decimal("0.5")
         (row,) = await ledger.history.sessions()
@@ -130,7 +130,7 @@ async def test_a_later_message_costs_the_later_increase_of_the_worker() -> None:
 async def test_a_message_without_a_reading_before_it_does_not_get_the_cost_of_imported_turns() -> None:
     async with opened(None) as ledger:
         now = await imported(ledger, await exported_file(1, 3))
-        await play(ledger, now, order("turn_new", "more", worker_id=WORKER), looked(3.5, None))
+        await play(ledger, now, turn_request("turn_new", "more", worker_id=WORKER), looked(3.5, None))
         assert await spent(ledger) == {"turn_new": None}, "unknown, not 3.5 and not zero"
 
 
@@ -150,7 +150,7 @@ async def test_attaching_stores_only_the_later_turns_of_the_worker() -> None:
 async def test_another_session_of_the_worker_does_not_get_the_imported_turns_either() -> None:
     async with opened(None) as ledger:
         mine = session("ses_mine", worker_id=WORKER, base_url="https://worker.example")
-        mine = await play(ledger, mine, order("turn_mine", "mine", worker_id=WORKER), looked(0.5, 1.0))
+        mine = await play(ledger, mine, turn_request("turn_mine", "mine", worker_id=WORKER), looked(0.5, 1.0))
         before = await totals(ledger)
         await imported(ledger, await exported_file(2, 3))
         assert await totals(ledger) == before
@@ -161,7 +161,7 @@ async def test_another_session_of_the_worker_does_not_get_the_imported_turns_eit
 async def test_an_imported_session_that_was_deleted_here_keeps_its_charges_once() -> None:
     async with opened(None) as ledger:
         now = session("ses_1", base_url="https://worker.example")
-        now = await play(ledger, now, order("turn_1"), answered(2))
+        now = await play(ledger, now, turn_request("turn_1"), answered(2))
         text = await exported(ledger, now)
         before = await totals(ledger)
         await ledger.history.delete("ses_1")
@@ -206,7 +206,7 @@ OPENED = {"via": "post", "status": 200, "content_type": "", "encoding": "", "wor
 async def test_an_imported_running_turn_has_ended_and_is_not_watched(tape: Tape, status: TurnStatus) -> None:
     async with opened(None) as ledger:
         now = session(worker_id=WORKER)
-        await ledger.open_turn(now, order())
+        await ledger.open_turn(now, turn_request())
         for one in tape.frames:
             ledger.append("turn_1", one)
         await ledger.flush()
@@ -226,7 +226,7 @@ async def test_an_imported_running_turn_has_ended_and_is_not_watched(tape: Tape,
 # -- costs left out --------------------------------------------------------------------------
 async def test_the_costs_of_a_file_without_costs_are_unknown() -> None:
     async with opened(None) as ledger:
-        now = await play(ledger, session(), order(), answered(2))
+        now = await play(ledger, session(), turn_request(), answered(2))
         text = await exported(ledger, now, costs=False)
         assert session_money(now.turns).turns[0].usd == Decimal(2)
     file = json.loads(text)
@@ -319,7 +319,7 @@ async def test_two_turns_of_the_same_id_are_refused() -> None:
 async def test_a_file_cannot_name_files_of_this_machine() -> None:
     one = {"name": "../../etc/passwd", "path": "/etc/passwd", "size": 1, "media_type": "text/plain"}
     (turn,) = read_turns(await edited(turn={"attachments": [one]}))
-    assert turn.order.attachments[0].path == ""
+    assert turn.request.attachments[0].path == ""
 
 
 async def test_values_of_the_greatest_allowed_depth_are_exported_and_imported() -> None:
@@ -328,7 +328,7 @@ async def test_values_of_the_greatest_allowed_depth_are_exported_and_imported() 
     start = '{"type":"tool-input-available","toolCallId":"c","toolName":"t","input":{}}'
     async with opened(None) as ledger:
         frames = [frame(0, start), frame(1, event)]
-        now = await play(ledger, session(), order(), frames)
+        now = await play(ledger, session(), turn_request(), frames)
         text = await exported(ledger, now)
     (turn,) = read_turns(text)
     assert turn.frames[:2] == tuple(frames)
@@ -366,8 +366,12 @@ async def test_amounts_of_a_file_are_those_of_its_own_turns() -> None:
         first, second = (
             session(f"ses_{one}", base_url="https://worker.example", worker_id=WORKER) for one in "ab"
         )
-        await play(ledger, first, order("turn_a", "one", worker_id=WORKER, seen_before=0), answered(1, "x"))
-        await play(ledger, second, order("turn_b", "two", worker_id=WORKER, seen_before=0), answered(3, "y"))
+        await play(
+            ledger, first, turn_request("turn_a", "one", worker_id=WORKER, seen_before=0), answered(1, "x")
+        )
+        await play(
+            ledger, second, turn_request("turn_b", "two", worker_id=WORKER, seen_before=0), answered(3, "y")
+        )
         original = await ledger.load("ses_b")
         assert original is not None
         assert session_money(original.turns, original.elsewhere).usd.value == Decimal(2)

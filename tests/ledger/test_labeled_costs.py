@@ -21,7 +21,7 @@ from handinger_tui.core.money.spending import (
 )
 from handinger_tui.core.tags import PROJECT_KINDS, TAG_KINDS, TagRules, rules_in
 from tests.ledger.raw_rows import DAY_MS, NOON_MS, cells, put_in
-from tests.ledger.samples import answered, opened, order, play, session
+from tests.ledger.samples import answered, opened, play, session, turn_request
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -118,8 +118,8 @@ def test_a_day_is_within_its_week_and_its_month(day: date) -> None:
 async def test_costs_keep_their_tags_when_a_session_is_deleted(tmp_path: Path) -> None:
     async with opened(tmp_path / "h.db") as ledger:
         ledger.run = ledger.run._replace(profile="work", folder="/acme")
-        await play(ledger, session("ses_1"), order("t1"), answered("0.5"))
-        await play(ledger, session("ses_2"), order("t2"), answered("0.25"))
+        await play(ledger, session("ses_1"), turn_request("t1"), answered("0.5"))
+        await play(ledger, session("ses_2"), turn_request("t2"), answered("0.25"))
         await ledger.history.tag("session", "ses_1", ["a"])
         ledger.apply(TagRules(projects=rules_in({"acme": "folder:/acme"}, "projects", PROJECT_KINDS, "/")))
 

@@ -19,7 +19,7 @@ from handinger_tui.core.turns.turn import Turn, TurnStatus
 from handinger_tui.ledger.limits import LimitRules, LimitService
 from tests.ledger.charge_rows import spent
 from tests.ledger.raw_rows import DAY_MS, NOON_MS, cells, put_in
-from tests.ledger.samples import look, opened, order, session
+from tests.ledger.samples import look, opened, session, turn_request
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable
@@ -47,7 +47,7 @@ async def ledger() -> AsyncIterator[Ledger]:
 
 
 def of(number: int, status: TurnStatus = TurnStatus.COMPLETED, **members: Any) -> Turn:
-    what = order(f"t{number}", worker_id="wrk_1", created_ms=NOON_MS)
+    what = turn_request(f"t{number}", worker_id="wrk_1", created_ms=NOON_MS)
     return replace(Turn(what), status=status, worker_id="wrk_1", **members)
 
 

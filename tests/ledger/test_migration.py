@@ -10,7 +10,7 @@ from handinger_tui.core.money.spending import ChargeFilter, GroupBy, SpendingSum
 from handinger_tui.core.turns.turn import Trigger, TurnStatus
 from tests.ledger.charge_rows import charges, spent
 from tests.ledger.raw_rows import cells, old_file, put
-from tests.ledger.samples import WORKER, answered, look, opened, order, play
+from tests.ledger.samples import WORKER, answered, look, opened, play, turn_request
 
 NEW = ("base_url", "started_by")
 
@@ -79,12 +79,12 @@ async def test_an_old_session_can_be_continued(tmp_path: Path) -> None:
     async with opened(path) as ledger:
         loaded = await ledger.load("ses_1")
         assert loaded is not None
-        assert loaded.turns[0].order.trigger is Trigger.UNKNOWN
-        new = order("t9", worker_id=WORKER, trigger=Trigger.APP)
+        assert loaded.turns[0].request.trigger is Trigger.UNKNOWN
+        new = turn_request("t9", worker_id=WORKER, trigger=Trigger.APP)
         await play(ledger, loaded, new, answered("0.5"))
         again = await ledger.load("ses_1")
         assert again is not None
-        assert [turn.order.trigger for turn in again.turns] == [Trigger.UNKNOWN, Trigger.APP]
+        assert [turn.request.trigger for turn in again.turns] == [Trigger.UNKNOWN, Trigger.APP]
         groups = {bucket.key: bucket.turns for bucket in await ledger.charges.buckets(GroupBy.TRIGGER)}
         assert groups == {"app": 1, "unknown": 3}
     assert look(path, "SELECT name FROM sqlite_schema WHERE type = 'view'") == []

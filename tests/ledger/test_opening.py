@@ -12,7 +12,7 @@ from handinger_tui.core.errors import Locked, NoRoom, TooNew
 from handinger_tui.ledger.database_file import SMALL_BYTES, SUSPECT, mark_suspect, set_aside
 from handinger_tui.ledger.ledger import Ledger
 from handinger_tui.ledger.migrations import MIGRATIONS
-from tests.ledger.samples import answered, frame, look, names, opened, order, play, session
+from tests.ledger.samples import answered, frame, look, names, opened, play, session, turn_request
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -23,13 +23,15 @@ async def filled(path: Path, turns: int = 3) -> None:
     async with opened(path) as ledger:
         now = session()
         for number in range(turns):
-            now = await play(ledger, now, order(f"turn_{number}", f"p{number}"), answered(text="a" * 5000))
+            now = await play(
+                ledger, now, turn_request(f"turn_{number}", f"p{number}"), answered(text="a" * 5000)
+            )
 
 
 async def test_folder_and_files_are_private(tmp_path: Path) -> None:
     path = tmp_path / "data" / "deeper" / "h.db"
     async with opened(path) as ledger:
-        await ledger.open_turn(session(), order())
+        await ledger.open_turn(session(), turn_request())
         assert path.parent.stat().st_mode & 0o777 == 0o700
         modes = {entry.name: entry.stat().st_mode & 0o777 for entry in path.parent.iterdir()}
         assert {"h.db", "h.db-wal", "h.db-shm"} <= modes.keys()
@@ -86,7 +88,7 @@ async def test_a_damaged_file_is_set_aside(tmp_path: Path, damage: str) -> None:
         (copy,) = [name for name in names(tmp_path) if ".damaged-" in name]
         assert copy in ledger.problem
         assert await ledger.history.sessions() == []
-        await play(ledger, session(), order(), answered())
+        await play(ledger, session(), turn_request(), answered())
     assert (tmp_path / copy).read_bytes() == broken
     async with opened(path) as ledger:
         assert ledger.problem is None
@@ -124,7 +126,7 @@ async def test_two_damaged_files_in_one_second_have_two_names(tmp_path: Path) ->
 async def test_a_large_file_is_checked_after_the_first_damage(tmp_path: Path) -> None:
     path = tmp_path / "h.db"
     async with opened(path) as ledger:
-        await ledger.open_turn(session(), order())
+        await ledger.open_turn(session(), turn_request())
         for seq in range(20):
             ledger.append("turn_1", frame(seq, "x" * 2**20))
     size = path.stat().st_size
@@ -148,7 +150,7 @@ async def test_a_truncated_log_loses_only_its_end(tmp_path: Path, kept: int) -> 
     copy.mkdir()
     await filled(source / "h.db")
     async with opened(source / "h.db") as ledger:
-        await ledger.open_turn(session("ses_2"), order("turn_x", "late"))
+        await ledger.open_turn(session("ses_2"), turn_request("turn_x", "late"))
         for name in ("h.db", "h.db-wal"):
             (copy / name).write_bytes((source / name).read_bytes())
     wal = copy / "h.db-wal"
@@ -183,7 +185,7 @@ async def test_another_writer_is_awaited_and_then_reported(tmp_path: Path) -> No
         other = sqlite3.connect(path, isolation_level=None)
         other.execute("BEGIN IMMEDIATE")
         with pytest.raises(Locked):
-            await ledger.open_turn(session(), order())
+            await ledger.open_turn(session(), turn_request())
         late = Ledger(path, patience_s=0.05)
         with pytest.raises(Locked):
             await late.start()
@@ -191,7 +193,7 @@ async def test_another_writer_is_awaited_and_then_reported(tmp_path: Path) -> No
         assert await ledger.history.sessions() == []
         other.execute("COMMIT")
         other.close()
-        await ledger.open_turn(session(), order())
+        await ledger.open_turn(session(), turn_request())
         assert len(await ledger.history.sessions()) == 1
 
 
@@ -199,7 +201,7 @@ async def test_frames_wait_in_memory_while_another_process_writes(tmp_path: Path
     path = tmp_path / "h.db"
     frames = answered()
     async with opened(path, patience_s=0.05) as ledger:
-        await ledger.open_turn(session(), order())
+        await ledger.open_turn(session(), turn_request())
         other = sqlite3.connect(path, isolation_level=None)
         other.execute("BEGIN IMMEDIATE")
         for one in frames:

@@ -83,7 +83,7 @@ async def test_two_processes_write_into_one_file(tmp_path: Path) -> None:
         for name in ("ses_a", "ses_b"):
             loaded = await ledger.load(name)
             assert loaded is not None
-            assert [turn.order.prompt for turn in loaded.turns] == [f"{name} {n}" for n in range(turns)]
+            assert [turn.request.prompt for turn in loaded.turns] == [f"{name} {n}" for n in range(turns)]
             assert [turn.text for turn in loaded.turns] == ["an answer"] * turns
         assert [row.correction for row in await charges(ledger)].count(False) == 2 * turns
         assert await ledger.unsettled() == []

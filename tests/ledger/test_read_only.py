@@ -16,7 +16,7 @@ from handinger_tui.core.errors import Damaged, LedgerError, Locked, TooNew
 from handinger_tui.ledger.database_file import NEWER, ONLY_READ
 from handinger_tui.ledger.ledger import FileAccess, Ledger
 from handinger_tui.ledger.migrations import MIGRATIONS
-from tests.ledger.samples import answered, names, opened, order, play, session
+from tests.ledger.samples import answered, names, opened, play, session, turn_request
 from tests.ledger.test_processes import other, read_line
 from tests.ledger.test_remote_turns import older_file
 
@@ -32,7 +32,7 @@ async def titles(path: Path, **options: float) -> tuple[list[str], str | None]:
 
 async def filled(path: Path) -> None:
     async with opened(path) as ledger:
-        await play(ledger, session(title="a title"), order(), answered())
+        await play(ledger, session(title="a title"), turn_request(), answered())
 
 
 @pytest.fixture
@@ -63,7 +63,7 @@ async def test_a_history_on_a_read_only_medium_is_read(folder: Path, tmp_path: P
         await filled(path)
     else:
         async with opened(tmp_path / "h.db") as ledger:
-            await play(ledger, session(title="a title"), order(), answered())
+            await play(ledger, session(title="a title"), turn_request(), answered())
             for name in ("h.db", "h.db-wal"):
                 shutil.copyfile(tmp_path / name, folder / name)
     before = locked_up(folder)

@@ -24,10 +24,10 @@ from tests.ledger.samples import (
     frame,
     look,
     opened,
-    order,
     play,
     remote_turns,
     session,
+    turn_request,
 )
 from tests.ledger.test_processes import other, read_line, send_line
 
@@ -72,8 +72,8 @@ async def test_programs_that_attach_simultaneously_store_each_turn_once(tmp_path
 async def test_a_turn_that_another_program_sent_is_not_stored_again(tmp_path: Path) -> None:
     path = tmp_path / "h.db"
     async with opened(path) as app, opened(path) as script:
-        now = await play(app, session(worker_id=WORKER), order("turn_1", "prompt 0"), answered())
-        sent = order("turn_2", "prompt 1", worker_id=WORKER)
+        now = await play(app, session(worker_id=WORKER), turn_request("turn_1", "prompt 0"), answered())
+        sent = turn_request("turn_2", "prompt 1", worker_id=WORKER)
         await script.open_turn(session(worker_id=WORKER), sent)
         script.append("turn_2", note(0, Marker.ASKED, times=0))  # type: ignore[arg-type]  # a frame
         script.append("turn_2", note(1, Marker.SENDING, worker_id=WORKER))  # type: ignore[arg-type]  # a frame
@@ -81,7 +81,7 @@ async def test_a_turn_that_another_program_sent_is_not_stored_again(tmp_path: Pa
         # It is running and not closed: its position is in use already.
         after = await app.adopt(now, remote_turns("app", 3))
         assert await ids(app) == ["turn_1", "turn_2", "turn_app_2"]
-        assert [turn.order.prompt for turn in after.turns] == ["prompt 0", "prompt 1", "prompt 2"]
+        assert [turn.request.prompt for turn in after.turns] == ["prompt 0", "prompt 1", "prompt 2"]
         again = await app.adopt(after, remote_turns("app", 3))
         assert again == after
 
@@ -89,7 +89,9 @@ async def test_a_turn_that_another_program_sent_is_not_stored_again(tmp_path: Pa
 async def test_the_same_prompt_twice_is_two_turns(tmp_path: Path) -> None:
     async with opened(tmp_path / "h.db") as ledger:
         (first,) = remote_turns("a", 1)
-        second = first._replace(order=replace(first.order, turn_id="turn_a_1", seen_before=1), message_id="m")
+        second = first._replace(
+            request=replace(first.request, turn_id="turn_a_1", seen_before=1), message_id="m"
+        )
         now = await ledger.adopt(session(worker_id=WORKER), [first])
         now = await ledger.adopt(now, [first, second])
         assert await ids(ledger) == ["turn_a_0", "turn_a_1"]
@@ -100,9 +102,9 @@ async def test_a_message_is_recognized_by_its_id_at_any_position(tmp_path: Path)
     """A service that omits old messages shifts the others."""
     async with opened(tmp_path / "h.db") as ledger:
         (turn,) = remote_turns("a", 1)
-        later = turn._replace(order=replace(turn.order, seen_before=4))
+        later = turn._replace(request=replace(turn.request, seen_before=4))
         now = await ledger.adopt(session(worker_id=WORKER), [later])
-        moved = turn._replace(order=replace(turn.order, turn_id="turn_b"))
+        moved = turn._replace(request=replace(turn.request, turn_id="turn_b"))
         await ledger.adopt(now, [moved])
         assert await ids(ledger) == ["turn_a_0"]
 
@@ -127,7 +129,7 @@ async def test_a_removed_session_is_restored_with_its_entries(tmp_path: Path) ->
 async def test_an_undelivered_message_frees_its_position(tmp_path: Path) -> None:
     path = tmp_path / "h.db"
     async with opened(path) as ledger:
-        what = order("turn_lost", "prompt 0", worker_id=WORKER)
+        what = turn_request("turn_lost", "prompt 0", worker_id=WORKER)
         await ledger.open_turn(session(worker_id=WORKER), what)
         sent = note(0, Marker.SENDING, worker_id=WORKER)
         ledger.append("turn_lost", sent)  # type: ignore[arg-type]  # a frame
@@ -144,7 +146,7 @@ async def test_two_equal_running_messages_have_two_positions(tmp_path: Path) -> 
     path = tmp_path / "h.db"
     async with opened(path) as ledger:
         for name in ("turn_1", "turn_2"):
-            await ledger.open_turn(session(worker_id=WORKER), order(name, "same", worker_id=WORKER))
+            await ledger.open_turn(session(worker_id=WORKER), turn_request(name, "same", worker_id=WORKER))
             ledger.append(name, note(0, Marker.ASKED, times=3))  # type: ignore[arg-type]  # a frame
             ledger.append(name, note(1, Marker.SENDING, worker_id=WORKER))  # type: ignore[arg-type]  # a frame
         await ledger.flush()
@@ -158,7 +160,7 @@ async def test_adopting_is_all_or_nothing(tmp_path: Path) -> None:
     path = tmp_path / "h.db"
     async with opened(path) as ledger:
         good, bad = remote_turns("a", 2)
-        twice = RemoteTurn(replace(bad.order, turn_id=good.order.turn_id), bad.frames)
+        twice = RemoteTurn(replace(bad.request, turn_id=good.request.turn_id), bad.frames)
         with pytest.raises(Exception, match="already contains"):
             await ledger.adopt(session(worker_id=WORKER), [good, twice])
     assert look(path, "SELECT COUNT(*) FROM turns") == [(0,)]

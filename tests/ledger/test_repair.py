@@ -16,7 +16,7 @@ from handinger_tui.ledger.ledger import Ledger
 from handinger_tui.ledger.migrations import MIGRATIONS, begin_at
 from handinger_tui.ledger.repair import adopt, damaged_file, may_replace, repair
 from tests.ledger.damage import KINDS, create_history, damage_large, damaged, readable_rows, rows_of
-from tests.ledger.samples import look, names, opened, order, session
+from tests.ledger.samples import look, names, opened, session, turn_request
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -131,7 +131,7 @@ async def test_a_copy_is_created_before_a_migration(tmp_path: Path) -> None:
         begin_at(connection, len(MIGRATIONS) - 1)
     old = path.read_bytes()
     async with opened(path) as ledger:
-        await ledger.open_turn(session(), order())
+        await ledger.open_turn(session(), turn_request())
     copy = path.with_name(path.name + BACKUP)
     assert copy.stat().st_mode & 0o777 == 0o600
     assert look(copy, "PRAGMA user_version") == [(len(MIGRATIONS) - 1,)]

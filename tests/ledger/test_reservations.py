@@ -36,7 +36,7 @@ from handinger_tui.ledger import cost_rows
 from handinger_tui.ledger.ledger import Ledger
 from handinger_tui.ledger.limits import LimitRules
 from tests.ledger.raw_rows import DAY_MS, NOON_MS, cells, old_file, put, put_in
-from tests.ledger.samples import answered, look, opened, order, play, session
+from tests.ledger.samples import answered, look, opened, play, session, turn_request
 
 USD = 10**12
 HERE = "https://one.example"
@@ -52,7 +52,7 @@ async def start(
     ledger: Ledger, number: int, how: StartPolicy = StartPolicy.MEASURED, *, worker_id: str | None = "wrk_1"
 ) -> None:
     """Start a turn in a new session."""
-    turn = order(f"n{number}", worker_id=worker_id, budget="low", created_ms=NOON_MS)
+    turn = turn_request(f"n{number}", worker_id=worker_id, budget="low", created_ms=NOON_MS)
     await ledger.open_turn(session(f"ses_n{number}", worker_id=worker_id, base_url=HERE), turn, start=how)
 
 
@@ -135,7 +135,7 @@ async def test_a_turn_without_an_amount_keeps_its_reservation(tmp_path: Path, st
     async with opened(tmp_path / "h.db", zone=UTC) as ledger:
         limited(ledger, DAY)
         kept = session(base_url=HERE)
-        await ledger.open_turn(kept, order(created_ms=NOON_MS), start=StartPolicy.MEASURED)
+        await ledger.open_turn(kept, turn_request(created_ms=NOON_MS), start=StartPolicy.MEASURED)
         frames = [
             Frame(0, NOON_MS, Framing.NOTE, "{}", Marker.SENDING),
             Frame(1, NOON_MS, Framing.NOTE, f'{{"status": "{status}"}}', Marker.SETTLED),
@@ -214,7 +214,7 @@ async def test_a_limit_of_a_turn_asks_where_the_newest_turn_has_no_amount(tmp_pa
         await gap(ledger, 1)
         loaded = await ledger.load("ses_n1")
         assert loaded is not None
-        ended = replace(Turn(loaded.turns[0].order), status=TurnStatus.FAILED)
+        ended = replace(Turn(loaded.turns[0].request), status=TurnStatus.FAILED)
         (now,) = await ledger.limits.gauges(put_turn(loaded, ended))
         assert (now.unknown, now.assumed, now.free) == (1, Decimal(1), Decimal(0))
 
@@ -247,7 +247,7 @@ async def test_a_killed_program_keeps_its_reservation(tmp_path: Path) -> None:
 async def test_a_queued_turn_reserves_at_its_start_and_belongs_to_that_day(tmp_path: Path) -> None:
     async with opened(tmp_path / "h.db", zone=UTC) as ledger:
         limited(ledger, DAY)
-        kept, queued = session(base_url=HERE), order(created_ms=NOON_MS - DAY_MS)
+        kept, queued = session(base_url=HERE), turn_request(created_ms=NOON_MS - DAY_MS)
         await ledger.open_turn(kept, queued)
         assert (await gauge(ledger)).running == 0
         kept = put_turn(kept, Turn(queued))
@@ -276,7 +276,7 @@ async def test_a_turn_belongs_to_the_day_on_which_it_was_sent(
     midnight_ms = NOON_MS - DAY_MS // 2
     async with opened(tmp_path / "h.db", zone=UTC) as ledger:
         limited(ledger, *limits, now_ms=midnight_ms + 5_000)
-        kept, what = session(base_url=HERE), order(created_ms=midnight_ms - 1_000)
+        kept, what = session(base_url=HERE), turn_request(created_ms=midnight_ms - 1_000)
         await ledger.open_turn(kept, what, start=StartPolicy.MEASURED)
         frames = [one._replace(at_ms=midnight_ms + 2_000) for one in answered("0.5")]
         for at, one in enumerate(frames):
@@ -394,7 +394,7 @@ async def test_weeks_begin_on_monday_and_months_on_the_first(
 async def test_a_complete_turn_leaves_no_reservation(tmp_path: Path) -> None:
     async with opened(tmp_path / "h.db", zone=UTC) as ledger:
         limited(ledger, DAY)
-        await play(ledger, session(base_url=HERE), order(), answered("0.5"))
+        await play(ledger, session(base_url=HERE), turn_request(), answered("0.5"))
         assert look(tmp_path / "h.db", "SELECT * FROM reservations") == []
 
 

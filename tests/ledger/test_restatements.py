@@ -12,7 +12,7 @@ from handinger_tui.core.money.spending import ChargeFilter, GroupBy
 from handinger_tui.core.turns.fold import fold
 from handinger_tui.core.turns.session import Session, put_turn
 from handinger_tui.ledger.cost_rows import opened as opened_rows
-from tests.ledger.samples import WORKER, answered, only, opened, order, play, session
+from tests.ledger.samples import WORKER, answered, only, opened, play, session, turn_request
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 async def restate(ledger: Ledger, now: Session, usd: str, at_ms: int = 10_000) -> Session:
     """The worker reports another amount for the first turn after its end."""
-    turn = replace(fold(order(), answered(usd)), ended_ms=at_ms)
+    turn = replace(fold(turn_request(), answered(usd)), ended_ms=at_ms)
     now = put_turn(now, turn)
     await ledger.close_turn(now, "turn_1")
     return now
@@ -31,7 +31,7 @@ async def restate(ledger: Ledger, now: Session, usd: str, at_ms: int = 10_000) -
 async def test_increases_and_decreases_are_reported_once_with_their_amounts(tmp_path: Path) -> None:
     async with opened(tmp_path / "h.db") as ledger:
         assert not await ledger.charges.news()
-        now = await play(ledger, session(), order(), answered("0.5"))
+        now = await play(ledger, session(), turn_request(), answered("0.5"))
         assert not await ledger.charges.news()
         now = await restate(ledger, now, "0.75")
         more = only(await ledger.charges.news())
@@ -54,7 +54,7 @@ async def test_the_first_amount_of_a_turn_restates_nothing(tmp_path: Path) -> No
         await ledger.charges.news()
         frames = answered(status="running")
         busy = [one._replace(data=one.data.replace('"running": false', '"running": true')) for one in frames]
-        await play(ledger, session(), order(), busy)
+        await play(ledger, session(), turn_request(), busy)
         await restate(ledger, session(), "0.75")
         assert not await ledger.charges.news()
 
@@ -65,7 +65,7 @@ async def test_a_new_meaning_restates_the_earlier_turns(tmp_path: Path) -> None:
         now = session()
         for number, usd in enumerate(("0.5", "0.75", "0.25", "0.2", "0.1"), 1):
             worker_id = WORKER if number > 1 else None
-            now = await play(ledger, now, order(f"turn_{number}", worker_id=worker_id), answered(usd))
+            now = await play(ledger, now, turn_request(f"turn_{number}", worker_id=worker_id), answered(usd))
         restated = await ledger.charges.news() or []
         total = (await ledger.charges.buckets(GroupBy.SESSION))[0].usd.value
     changed = [one for one in restated if one.turn_id == "turn_2"]
@@ -78,9 +78,9 @@ async def test_a_new_meaning_restates_the_earlier_turns(tmp_path: Path) -> None:
 async def test_a_past_date_shows_the_amounts_of_that_time(tmp_path: Path) -> None:
     path = tmp_path / "h.db"
     async with opened(path) as ledger:
-        now = await play(ledger, session(title="Heat"), order(), answered("0.5"))
+        now = await play(ledger, session(title="Heat"), turn_request(), answered("0.5"))
         await restate(ledger, now, "0.75", at_ms=10_000)
-        later = order("turn_2", created_ms=20_000)
+        later = turn_request("turn_2", created_ms=20_000)
         await ledger.open_turn(session("ses_2"), later)
         turn = replace(fold(later, answered("2")), ended_ms=21_000)
         await ledger.close_turn(put_turn(session("ses_2"), turn), "turn_2")
@@ -98,7 +98,7 @@ async def test_amounts_at_the_edge_of_64_bits_do_not_overflow(tmp_path: Path) ->
     edge = Decimal("9223372.036854775807")
     async with opened(tmp_path / "h.db") as ledger:
         await ledger.charges.news()
-        now = await play(ledger, session(), order(), answered(str(edge)))
+        now = await play(ledger, session(), turn_request(), answered(str(edge)))
         now = await restate(ledger, now, "0")
         await restate(ledger, now, str(edge))
         restated = await ledger.charges.news() or []

@@ -13,7 +13,7 @@ from handinger_tui.core.stream import NO_COSTS, Snapshot, SourcePart, Usage
 from handinger_tui.core.turns.session import Session, put_turn
 from handinger_tui.core.turns.turn import FigureRead, Trigger, Turn, TurnStatus
 from tests.ledger.charge_rows import charges, spent
-from tests.ledger.samples import look, opened, order, session
+from tests.ledger.samples import look, opened, session, turn_request
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -25,7 +25,7 @@ def running(usd: str | None, read_ms: int = 3_000, **members: Any) -> Turn:
     snapshot = None if usage is None else Snapshot("wrk_1", "running", running_flag=True, usage=usage)
     given: dict[str, Any] = {"status": TurnStatus.ACCEPTED, "worker_id": "wrk_1"}
     given |= {"read_ms": read_ms, "snapshot": snapshot}
-    what = order(budget="high", trigger=Trigger.HEADLESS)
+    what = turn_request(budget="high", trigger=Trigger.HEADLESS)
     return replace(Turn(what), **(given | members))
 
 
@@ -36,7 +36,7 @@ def within(turn: Turn) -> Session:
 async def test_a_running_turn_is_charged_and_corrected(tmp_path: Path) -> None:
     path = tmp_path / "h.db"
     async with opened(path) as ledger:
-        await ledger.open_turn(session(base_url="https://one.example"), order())
+        await ledger.open_turn(session(base_url="https://one.example"), turn_request())
         await ledger.charge(within(running(None)))
         assert await spent(ledger) == SpendingSums(1, Total(None, 1), Total(None, 1))
         for usd in ("0.1", "0.1", "0.3"):
@@ -100,9 +100,11 @@ async def test_the_end_of_a_turn_is_written_even_without_a_new_amount(tmp_path: 
 
 async def test_an_unmeasured_turn_is_unknown(tmp_path: Path) -> None:
     async with opened(tmp_path / "h.db") as ledger:
-        lost = replace(Turn(order("turn_1")), status=TurnStatus.UNKNOWN, ended_ms=1)
+        lost = replace(Turn(turn_request("turn_1")), status=TurnStatus.UNKNOWN, ended_ms=1)
         unmeasured = replace(
-            Turn(order("turn_2", trigger=Trigger.ELSEWHERE)), status=TurnStatus.COMPLETED, ended_ms=2_000
+            Turn(turn_request("turn_2", trigger=Trigger.ELSEWHERE)),
+            status=TurnStatus.COMPLETED,
+            ended_ms=2_000,
         )
         await ledger.charge(replace(session(), turns=(lost, unmeasured)))
         for charge in await ledger.charges.turn_charges():
@@ -125,5 +127,5 @@ async def test_two_programs_on_one_file_write_one_charge_and_see_each_other(tmp_
         await ours.history.save_draft("ses_1", "typing")
         assert await theirs.charges.news() is None
         # A new turn is a gap in every sum.
-        await ours.open_turn(session("ses_2"), order("turn_2"))
+        await ours.open_turn(session("ses_2"), turn_request("turn_2"))
         assert await theirs.charges.news() is not None

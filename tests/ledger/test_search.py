@@ -20,7 +20,7 @@ from handinger_tui.core.turns.session import put_turn
 from handinger_tui.core.turns.turn import Attachment
 from handinger_tui.ledger import search
 from handinger_tui.ledger.ledger import FileAccess, Ledger
-from tests.ledger.samples import WORKER, answered, look, opened, order, play, query, session
+from tests.ledger.samples import WORKER, answered, look, opened, play, query, session, turn_request
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -54,22 +54,25 @@ def streamed(*events: dict[str, object]) -> list[Frame]:
 async def filled(path: Path) -> None:
     async with opened(path) as ledger:
         first = await play(
-            ledger, session("ses_1"), order("turn_1", "Rivers of Europe"), answered("0.75", "Danube")
+            ledger, session("ses_1"), turn_request("turn_1", "Rivers of Europe"), answered("0.75", "Danube")
         )
         await play(
-            ledger, first, order("turn_2", "And the longest?"), answered("1.5", "the Volga, not the Danube")
+            ledger,
+            first,
+            turn_request("turn_2", "And the longest?"),
+            answered("1.5", "the Volga, not the Danube"),
         )
         attached = (Attachment("/tmp/x", "quarter report.csv", 3, "text/csv"),)  # only a name
         await play(
             ledger,
             session("ses_2"),
-            order("turn_3", "Sum", attachments=attached, budget="low"),
+            turn_request("turn_3", "Sum", attachments=attached, budget="low"),
             answered("0.1", "42"),
         )
         await play(
             ledger,
             session("ses_3"),
-            order("turn_4", "Look it up"),
+            turn_request("turn_4", "Look it up"),
             streamed(
                 {
                     "type": "source-url",
@@ -140,7 +143,7 @@ async def test_without_its_index_the_search_finds_the_same(tmp_path: Path, sql: 
     async with opened(path) as ledger:
         assert ledger.problem is None
         # Turns are stored, and sessions deleted, nevertheless.
-        await play(ledger, session("ses_9"), order("turn_9", "The Rhine"), answered())
+        await play(ledger, session("ses_9"), turn_request("turn_9", "The Rhine"), answered())
         await ledger.history.delete("ses_1")
         assert await ids(ledger, "rhine") == ["ses_9"]
         assert await ids(ledger, "danube") == []
@@ -171,8 +174,8 @@ async def test_a_deleted_session_is_removed_from_the_index(tmp_path: Path) -> No
 
 async def test_the_index_holds_only_the_new_answer_of_a_turn_that_is_closed_again(tmp_path: Path) -> None:
     async with opened(tmp_path / "h.db") as ledger:
-        now = await play(ledger, session(), order(), answered(text="the Danube"))
-        await ledger.close_turn(put_turn(now, fold(order(), answered(text="the Elbe"))), "turn_1")
+        now = await play(ledger, session(), turn_request(), answered(text="the Danube"))
+        await ledger.close_turn(put_turn(now, fold(turn_request(), answered(text="the Elbe"))), "turn_1")
         assert await ids(ledger, "danube") == []
         assert await ids(ledger, "elbe") == ["ses_1"]
 

@@ -7,7 +7,17 @@ from typing import TYPE_CHECKING
 from handinger_tui.core.tags import PROJECT_KINDS, TAG_KINDS, Labels, TagRules, rules_in
 from handinger_tui.ledger.repair import repair
 from tests.ledger.raw_rows import old_file
-from tests.ledger.samples import WORKER, answered, look, opened, order, play, query, remote_turns, session
+from tests.ledger.samples import (
+    WORKER,
+    answered,
+    look,
+    opened,
+    play,
+    query,
+    remote_turns,
+    session,
+    turn_request,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -22,9 +32,9 @@ RULES = TagRules(
 
 async def fill(ledger: Ledger) -> None:
     ledger.run = ledger.run._replace(profile="work", folder="/srv/acme")
-    await play(ledger, session("ses_1", title="Green tea"), order("t1", "Which?"), answered())
+    await play(ledger, session("ses_1", title="Green tea"), turn_request("t1", "Which?"), answered())
     ledger.run = ledger.run._replace(profile="home", folder="/elsewhere")
-    await play(ledger, session("ses_2", title="Black tea"), order("t2", "Which?"), answered())
+    await play(ledger, session("ses_2", title="Black tea"), turn_request("t2", "Which?"), answered())
 
 
 async def test_tags_of_a_session_and_of_its_worker(tmp_path: Path) -> None:
@@ -65,7 +75,7 @@ async def test_a_session_keeps_its_starting_folder(tmp_path: Path) -> None:
         await fill(ledger)
         again = await ledger.load("ses_1")
         assert again is not None
-        await play(ledger, again, order("t3", "More?", worker_id=WORKER), answered())
+        await play(ledger, again, turn_request("t3", "More?", worker_id=WORKER), answered())
     assert look(path, "SELECT * FROM origins") == [("ses_1", "/srv/acme"), ("ses_2", "/elsewhere")]
     assert look(path, "SELECT turn_id, profile FROM turn_totals ORDER BY turn_id") == [
         *(("t1", "work"), ("t2", "home"), ("t3", "home")),
@@ -110,7 +120,7 @@ async def test_an_old_history_has_no_tags_and_unknown_origins(tmp_path: Path) ->
         loaded = await ledger.load("ses_1")
         assert loaded is not None
         # It was started elsewhere, in an unknown folder.
-        await play(ledger, loaded, order("t2"), answered())
+        await play(ledger, loaded, turn_request("t2"), answered())
         assert await ledger.history.labels("ses_1") == Labels(rules=("green",))
     assert look(path, "SELECT turn_id, profile FROM turn_totals ORDER BY turn_id") == [
         ("t1", None),

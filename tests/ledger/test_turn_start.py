@@ -13,7 +13,7 @@ from handinger_tui.core.stream import Frame, Framing, Marker
 from handinger_tui.core.turns.turn import TurnStatus
 from handinger_tui.ledger.cost_rows import opened as costs_of
 from tests.ledger.charge_rows import spent
-from tests.ledger.samples import answered, frame, look, opened, order, play, session, worker
+from tests.ledger.samples import answered, frame, look, opened, play, session, turn_request, worker
 from tests.ledger.test_processes import other, read_line
 
 GAP = SpendingSums(1, Total(None, 1), Total(None, 1))
@@ -37,24 +37,24 @@ async def test_an_interrupted_turn_is_a_gap_immediately(tmp_path: Path) -> None:
 async def test_the_request_and_its_charge_are_one_transaction(tmp_path: Path) -> None:
     path = tmp_path / "h.db"
     async with opened(path) as ledger:
-        await ledger.open_turn(session(), order())
+        await ledger.open_turn(session(), turn_request())
         with pytest.raises(Exception, match="already contains"):
-            await ledger.open_turn(session("ses_2"), order())
+            await ledger.open_turn(session("ses_2"), turn_request())
         assert await spent(ledger) == GAP
     assert look(path, "SELECT COUNT(*) FROM charges") == [(1,)]
 
 
 async def test_a_turn_counts_once_and_has_no_correction_when_it_simply_ends(tmp_path: Path) -> None:
     async with opened(tmp_path / "h.db") as ledger:
-        await play(ledger, session(), order(), answered("0.5"))
+        await play(ledger, session(), turn_request(), answered("0.5"))
         (charge,) = await ledger.charges.turn_charges()
         assert (charge.corrections, str(charge.usd)) == (0, "0.500000000000")
 
 
 async def test_a_sent_turn_is_not_queued(tmp_path: Path) -> None:
     async with opened(tmp_path / "h.db") as ledger:
-        await ledger.open_turn(session(), order("turn_1"))
-        await ledger.open_turn(session(), order("turn_2"))
+        await ledger.open_turn(session(), turn_request("turn_1"))
+        await ledger.open_turn(session(), turn_request("turn_2"))
         ledger.append("turn_2", frame(0, "{}", Framing.NOTE, Marker.SENDING))
         await ledger.flush()
         (summary,) = await ledger.history.sessions()
@@ -85,7 +85,7 @@ async def test_a_new_worker_is_in_the_row_with_the_frame_that_names_it(
     path = tmp_path / "h.db"
     steps: list[tuple[Framing, object, str]] = [(Framing.NOTE, {}, Marker.SENDING), *NAMES[place]]
     async with opened(path) as ledger:
-        await ledger.open_turn(session(), order())
+        await ledger.open_turn(session(), turn_request())
         for seq, (framing, content, event) in enumerate(steps):
             ledger.append("turn_1", Frame(seq, 1_000, framing, json.dumps(content), event))
             if not together:
@@ -100,7 +100,7 @@ async def test_a_worker_that_only_the_frames_name_is_stored(tmp_path: Path) -> N
     """The state of a version that crashed before it stored the worker in the row."""
     path = tmp_path / "h.db"
     async with opened(path) as ledger:
-        await ledger.open_turn(session(), order())
+        await ledger.open_turn(session(), turn_request())
         ledger.append(
             "turn_1", frame(0, json.dumps(OPENED | {"worker_id": "w"}), Framing.NOTE, Marker.OPENED)
         )

@@ -17,7 +17,7 @@ from handinger_tui.core.turns.session import put_turn
 from handinger_tui.core.turns.turn import Attachment, Lineage, LineageKind, TurnStatus
 from handinger_tui.ledger.ledger import Ledger
 from tests.ledger.charge_rows import charges
-from tests.ledger.samples import WORKER, answered, frame, names, opened, order, play, session, stored
+from tests.ledger.samples import WORKER, answered, frame, names, opened, play, session, stored, turn_request
 from tests.wire.recordings import Recording, Tape, recordings
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ any_text = st.text(st.characters(codec=None), max_size=200)
 async def test_a_loaded_recording_is_the_folded_one(recording: Recording, tmp_path: Path) -> None:
     frames = Tape().note(Marker.SENDING).body(recording).frames
     async with opened(tmp_path / "h.db") as ledger:
-        await ledger.open_turn(session(), order())
+        await ledger.open_turn(session(), turn_request())
         for one in frames:
             ledger.append("turn_1", one)
         assert await ledger.frames("turn_1") == frames
@@ -41,7 +41,7 @@ async def test_a_loaded_recording_is_the_folded_one(recording: Recording, tmp_pa
         assert await ledger.frames("turn_1") == frames
         loaded = await ledger.load("ses_1")
         assert loaded is not None
-        assert loaded.turns == (fold(order(), frames),)
+        assert loaded.turns == (fold(turn_request(), frames),)
 
 
 @pytest.mark.parametrize("recording", recordings("6", "worker", "ai4"), ids=lambda recording: recording.name)
@@ -52,7 +52,7 @@ async def test_a_cut_and_replayed_recording_loads_as_it_was_received(
     tape.note(Marker.RETRYING, attempt=1, wait_ms=500, reason="lost").body(recording, via="replay")
     frames = tape.note(Marker.SETTLED, status="completed", recovered=True, fault=None).frames
     async with opened(tmp_path / "h.db") as ledger:
-        live = await play(ledger, session(), order(), frames)
+        live = await play(ledger, session(), turn_request(), frames)
     async with opened(tmp_path / "h.db") as ledger:
         loaded = await ledger.load("ses_1")
         assert loaded is not None
@@ -68,7 +68,7 @@ async def test_every_member_of_a_session_and_a_request_is_stored(tmp_path: Path)
         title=ODD,
         unread=True,
     )
-    what = order(
+    what = turn_request(
         "turn_" + ODD,
         ODD,
         worker_id=ODD,
@@ -82,7 +82,7 @@ async def test_every_member_of_a_session_and_a_request_is_stored(tmp_path: Path)
     async with opened(tmp_path / "h.db") as ledger:
         loaded = await ledger.load("ses_1")
         assert loaded is not None
-        assert loaded.turns[0].order == what
+        assert loaded.turns[0].request == what
         assert replace(loaded, turns=(), updated_ms=0) == full
 
 
@@ -92,14 +92,14 @@ async def test_any_text_is_stored_unchanged(
     memory: Ledger, data: str, event: str, name: str | None, framing: Framing
 ) -> None:
     turn_id = f"turn_{len(await memory.history.prompts(10_000)) + 1}"
-    await memory.open_turn(session(), order(turn_id, f"{turn_id} {data}"))
+    await memory.open_turn(session(), turn_request(turn_id, f"{turn_id} {data}"))
     sent = Frame(0, 1, framing, data, event, name)
     memory.append(turn_id, sent)
     await memory.flush()
     assert await memory.frames(turn_id) == [sent]
     loaded = await memory.load("ses_1")
     assert loaded is not None
-    assert loaded.turns[-1].order.prompt == f"{turn_id} {data}"
+    assert loaded.turns[-1].request.prompt == f"{turn_id} {data}"
 
 
 @pytest.fixture
@@ -119,7 +119,7 @@ async def test_turns_are_loaded_in_order(tmp_path: Path) -> None:
     async with opened(tmp_path / "h.db") as ledger:
         for number in range(5):
             frames = answered(number, f"answer {number}")
-            now = await play(ledger, now, order(f"turn_{9 - number}", f"prompt {number}"), frames)
+            now = await play(ledger, now, turn_request(f"turn_{9 - number}", f"prompt {number}"), frames)
     async with opened(tmp_path / "h.db") as ledger:
         loaded = await ledger.load("ses_1")
         assert loaded is not None
@@ -135,22 +135,22 @@ async def test_an_unknown_session_does_not_exist(tmp_path: Path) -> None:
 
 async def test_one_turn_is_opened_once(tmp_path: Path) -> None:
     async with opened(tmp_path / "h.db") as ledger:
-        await ledger.open_turn(session(), order())
+        await ledger.open_turn(session(), turn_request())
         with pytest.raises(LedgerError):
-            await ledger.open_turn(session("ses_2"), order())
+            await ledger.open_turn(session("ses_2"), turn_request())
         assert await ledger.load("ses_2") is None
 
 
 async def test_a_turn_that_was_never_closed_is_unsettled(tmp_path: Path) -> None:
     async with opened(tmp_path / "h.db") as ledger:
-        await play(ledger, session(), order("turn_1"), answered())
-        await ledger.open_turn(session("ses_2"), order("turn_2", worker_id=WORKER))
+        await play(ledger, session(), turn_request("turn_1"), answered())
+        await ledger.open_turn(session("ses_2"), turn_request("turn_2", worker_id=WORKER))
     async with opened(tmp_path / "h.db") as ledger:
         ((owner, what),) = await ledger.unsettled()
         assert (owner.session_id, owner.worker_id, what) == (
             "ses_2",
             None,
-            order("turn_2", worker_id=WORKER),
+            turn_request("turn_2", worker_id=WORKER),
         )
         assert [summary.live for summary in await ledger.history.sessions()] == [True, False]
         settled = await ledger.load("ses_2")
@@ -162,7 +162,7 @@ async def test_a_turn_that_was_never_closed_is_unsettled(tmp_path: Path) -> None
 
 async def test_a_turn_that_is_watched_again_is_unsettled_again(tmp_path: Path) -> None:
     async with opened(tmp_path / "h.db") as ledger:
-        now = await play(ledger, session(), order(), answered(status="running"))
+        now = await play(ledger, session(), turn_request(), answered(status="running"))
         assert await ledger.unsettled() == []
         assert await ledger.claim("turn_1")
         assert [what.turn_id for _, what in await ledger.unsettled()] == ["turn_1"]
@@ -173,17 +173,17 @@ async def test_a_turn_that_is_watched_again_is_unsettled_again(tmp_path: Path) -
 async def test_a_request_for_a_new_worker_stays_one(tmp_path: Path) -> None:
     """A worker that is created later must not look like an existing one."""
     async with opened(tmp_path / "h.db") as ledger:
-        await ledger.open_turn(session(), order())
+        await ledger.open_turn(session(), turn_request())
         ledger.append("turn_1", Tape().note(Marker.OPENED, worker_id=WORKER).frames[0])
         loaded = await ledger.load("ses_1")
         assert loaded is not None
         assert loaded.worker_id == WORKER
-        assert loaded.turns[0].order.worker_id is None
+        assert loaded.turns[0].request.worker_id is None
 
 
 async def test_closing_folds_a_turn_that_is_not_in_memory(tmp_path: Path) -> None:
     async with opened(tmp_path / "h.db") as ledger:
-        await ledger.open_turn(session(), order())
+        await ledger.open_turn(session(), turn_request())
         for one in answered(0.25):
             ledger.append("turn_1", one)
         await ledger.close_turn(session(), "turn_1")
@@ -196,7 +196,7 @@ async def test_a_ledger_in_memory_works_the_same_and_reports_it() -> None:
     async with opened(None) as ledger:
         assert ledger.problem is not None
         assert "memory" in ledger.problem
-        now = await play(ledger, session(), order(), answered())
+        now = await play(ledger, session(), turn_request(), answered())
         loaded = await ledger.load("ses_1")
         assert loaded is not None
         assert stored(loaded) == stored(now)
@@ -222,14 +222,14 @@ async def test_a_ledger_that_was_never_started_can_be_closed(tmp_path: Path) -> 
 async def test_an_edited_queued_turn_replaces_the_old_one(tmp_path: Path) -> None:
     async with opened(tmp_path / "history.db") as ledger:
         for name in ("turn_1", "turn_2", "turn_3"):
-            await ledger.open_turn(session(), order(name, prompt=name))
+            await ledger.open_turn(session(), turn_request(name, prompt=name))
         withdrawn = Frame(0, 5, Framing.NOTE, '{"status":"not_sent","recovered":false}', Marker.SETTLED)
-        await ledger.open_turn(session(), order("turn_4", prompt="edited"), ("turn_2", withdrawn))
+        await ledger.open_turn(session(), turn_request("turn_4", prompt="edited"), ("turn_2", withdrawn))
         await ledger.move_last(["turn_1"])
     async with opened(tmp_path / "history.db") as ledger:
         loaded = await ledger.load("ses_1")
         assert loaded is not None
-        assert [(turn.order.prompt, turn.status) for turn in loaded.turns] == [
+        assert [(turn.request.prompt, turn.status) for turn in loaded.turns] == [
             ("edited", TurnStatus.QUEUED),
             ("turn_3", TurnStatus.QUEUED),
             ("turn_2", TurnStatus.NOT_SENT),

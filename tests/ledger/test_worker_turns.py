@@ -31,11 +31,11 @@ def turn(
     name: str, before: FigureRead, sent_ms: int, *reads: FigureRead, ended_ms: int | None = None
 ) -> Turn:
     """A turn with the reading before it and the later ones."""
-    order = TurnRequest(name, "hello", before.at_ms, worker_id=WORKER)
+    request = TurnRequest(name, "hello", before.at_ms, worker_id=WORKER)
     look = Snapshot(WORKER, running_flag=before.busy, usage=before.usage)
     status = TurnStatus.ACCEPTED if ended_ms is None else TurnStatus.COMPLETED
     return Turn(
-        order, status, worker_id=WORKER, before=look, before_ms=before.at_ms, sent_ms=sent_ms, reads=reads,
+        request, status, worker_id=WORKER, before=look, before_ms=before.at_ms, sent_ms=sent_ms, reads=reads,
         ended_ms=ended_ms,
     )  # fmt: skip
 
@@ -44,7 +44,7 @@ async def write(ledger: Ledger, of: Session, *turns: Turn) -> Session:
     """Store turns, close those that have ended, and charge the others so far."""
     for one in turns:
         if all(one.turn_id != stored.turn_id for stored in of.turns):
-            await ledger.open_turn(of, one.order)
+            await ledger.open_turn(of, one.request)
         of = put_turn(of, one)
         if one.live:
             await ledger.charge(of)

@@ -77,9 +77,9 @@ def steps_of(history: History) -> list[Step]:
 
 
 def _sent(event: Sent, at_ms: int, look: FigureRead | None) -> Turn:
-    order = TurnRequest(f"turn_{event.turn}", "hello", at_ms, worker_id=None if event.creates else WORKER)
+    request = TurnRequest(f"turn_{event.turn}", "hello", at_ms, worker_id=None if event.creates else WORKER)
     before = None if look is None else _snapshot(look)
-    turn = Turn(order, TurnStatus.ACCEPTED, worker_id=WORKER, before=before, sent_ms=at_ms)
+    turn = Turn(request, TurnStatus.ACCEPTED, worker_id=WORKER, before=before, sent_ms=at_ms)
     if look is not None:
         turn = replace(turn, before_ms=look.at_ms)
     return replace(turn, status=TurnStatus.REJECTED, ended_ms=at_ms) if event.refused else turn
@@ -131,7 +131,7 @@ class Played:
         session = self.sessions[at]
         ledger = self.ledgers[at]
         if all(stored.turn_id != turn.turn_id for stored in session.turns):
-            await ledger.open_turn(session, turn.order)
+            await ledger.open_turn(session, turn.request)
         session = put_turn(session, turn)
         if turn.live:
             await ledger.charge(session)

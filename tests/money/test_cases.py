@@ -146,7 +146,7 @@ async def run_app(case: Case, service: ScriptedService, person: Person, patch: p
 
 
 def has_ended(opened: OpenedApp, prompt: str) -> bool:
-    turn = next((turn for turn in opened.session.turns if turn.order.prompt == prompt), None)
+    turn = next((turn for turn in opened.session.turns if turn.request.prompt == prompt), None)
     return turn is not None and not turn.live and turn.status is not TurnStatus.QUEUED
 
 

@@ -105,7 +105,7 @@ async def test_a_script_on_the_same_worker_leaves_the_turn_of_the_app_to_the_app
             assert [turn.status for turn in stored.turns if turn.turn_id == turn_id] == [TurnStatus.ACCEPTED]
             scripted.go_on()
             session = await actor.settled()
-            assert [turn.order.prompt for turn in session.turns] == ["first", "ours", "script"]
+            assert [turn.request.prompt for turn in session.turns] == ["first", "ours", "script"]
             assert session.turns[1] == await app.ledger.database.run(
                 lambda connection: load_turn(connection, turn_id, ())
             )

@@ -20,7 +20,7 @@ from handinger_tui.core.turns.session import NO_RELATED_HISTORY, put_turn
 from handinger_tui.core.turns.turn import TurnStatus
 from handinger_tui.ledger.frames import stored_frames
 from tests.chaos.processes import ended
-from tests.ledger.samples import answered, frame, opened, order, play, session, worker
+from tests.ledger.samples import answered, frame, opened, play, session, turn_request, worker
 from tests.money.opened_app import opened_app
 from tests.money.paid_service import WORDS, PaidService, paid_service
 from tests.money.programs import Person
@@ -127,7 +127,7 @@ async def test_frames_that_two_programs_store_of_one_turn_are_all_kept(tmp_path:
     """Both have read the end of the turn, and add a reading of the worker."""
     path = tmp_path / "h.db"
     async with opened(path) as first, opened(path) as second:
-        await play(first, session(), order(), answered())
+        await play(first, session(), turn_request(), answered())
         count = len(await first.frames("turn_1"))
         for ledger, text in ((first, '{"id": "a"}'), (second, '{"id": "b"}'), (first, '{"id": "c"}')):
             number = count + (text == '{"id": "c"}')
@@ -146,13 +146,13 @@ async def test_a_program_with_an_older_copy_of_a_turn_removes_nothing(tmp_path: 
     ]
     async with opened(path) as first, opened(path) as second:
         frames = answered("0.10", messages=messages)
-        await play(first, session(), order(), frames)
+        await play(first, session(), turn_request(), frames)
         older = await second.load("ses_1")
         assert older is not None
         assert await second.charge(older) == NO_RELATED_HISTORY
         late = frame(len(frames), worker("0.25", messages=messages), Framing.JSON, "after")
         first.append("turn_1", late)
-        now = put_turn(session(), fold(order(), [*frames, late]))
+        now = put_turn(session(), fold(turn_request(), [*frames, late]))
         await first.close_turn(now, "turn_1")
 
         others = await second.charge(older)
@@ -171,13 +171,13 @@ async def test_an_open_turn_belongs_to_the_program_that_runs_it(tmp_path: Path) 
     path = tmp_path / "h.db"
     async with opened(path) as first:
         async with opened(path) as second:
-            await first.open_turn(session(), order())
+            await first.open_turn(session(), turn_request())
             assert [await ledger.claim("turn_1") for ledger in (second, first, second)] == [
                 False,
                 True,
                 False,
             ]
-            running = await play(second, session("ses_2"), order("turn_2"), answered(status="running"))
+            running = await play(second, session("ses_2"), turn_request("turn_2"), answered(status="running"))
             assert running.turns[0].status is TurnStatus.RUNNING
             # No program watches it: the first that claims it gets it.
             assert [await ledger.claim("turn_2") for ledger in (first, second)] == [True, False]

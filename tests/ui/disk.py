@@ -48,7 +48,7 @@ def chips(desktop: Desktop) -> list[str]:
 
 
 def posts(desktop: Desktop) -> list[str]:
-    return [order.prompt for order in desktop.api.posts]
+    return [request.prompt for request in desktop.api.posts]
 
 
 def count_is(what: Callable[[Desktop], list[str]], desktop: Desktop, count: int) -> bool:

@@ -389,8 +389,8 @@ def _show_text(session: Session) -> str:
     for turn in session.turns:
         answer = clean(turn.answer).rstrip() or f"({turn.status})"
         receipt = receipt_line(session, turn, money)
-        prompt = clean(turn.order.prompt).rstrip()
-        origin = f"\n({lineage_words(turn.order.lineage)})" if turn.order.lineage is not None else ""
+        prompt = clean(turn.request.prompt).rstrip()
+        origin = f"\n({lineage_words(turn.request.lineage)})" if turn.request.lineage is not None else ""
         blocks.append(f"> {prompt}{origin}\n\n{answer}\n\n{receipt}".rstrip())
     return "\n\n".join(blocks)
 

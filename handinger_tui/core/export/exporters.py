@@ -61,13 +61,13 @@ def session_json(session: Session, contents: Contents) -> str:
     turns: list[Json] = [
         {
             **answered,
-            "budget": turn.order.budget,
-            "trigger": str(turn.order.trigger),
+            "budget": turn.request.budget,
+            "trigger": str(turn.request.trigger),
             "attachments": [
                 clean_json({"name": file.name, "size": file.size, "media_type": file.media_type})
-                for file in turn.order.attachments
+                for file in turn.request.attachments
             ],
-            "record": record_object(turn.order, frames.get(turn.turn_id)),
+            "record": record_object(turn.request, frames.get(turn.turn_id)),
         }
         for turn, answered in zip(session.turns, turn_objects(session), strict=True)
     ]
@@ -78,9 +78,9 @@ def turn_objects(session: Session) -> list[JsonObject]:
     """Each turn with its prompt and its result object."""
     return [
         {
-            "prompt": clean_json(turn.order.prompt),
-            "created_ms": turn.order.created_ms,
-            "lineage": lineage_object(turn.order.lineage),
+            "prompt": clean_json(turn.request.prompt),
+            "created_ms": turn.request.created_ms,
+            "lineage": lineage_object(turn.request.lineage),
             "imported": turn.imported,
             **result_object(session, turn, money=money),
         }

@@ -36,7 +36,7 @@ def result_object(
     result: JsonObject = {
         "schema": SCHEMA,
         "generation": session.generation,
-        **ids_of(session, turn.worker_id or turn.order.worker_id),
+        **ids_of(session, turn.worker_id or turn.request.worker_id),
         # "": not stored, or not sent.
         "session_id": session.session_id or None,
         "turn_id": turn.turn_id or None,

@@ -122,10 +122,10 @@ def session_document(session: Session, contents: Contents) -> SessionDocument:
     turns = tuple(
         DocumentTurn(
             number,
-            minute(turn.order.created_ms),
-            clean(turn.order.prompt).strip("\n"),
-            lineage_words(turn.order.lineage) if turn.order.lineage is not None else "",
-            tuple((clean_line(file.name), size(file.size)) for file in turn.order.attachments),
+            minute(turn.request.created_ms),
+            clean(turn.request.prompt).strip("\n"),
+            lineage_words(turn.request.lineage) if turn.request.lineage is not None else "",
+            tuple((clean_line(file.name), size(file.size)) for file in turn.request.attachments),
             tuple(_passages(turn, contents)),
             _ending(turn),
             _cited(turn, sources, days),

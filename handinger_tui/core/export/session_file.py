@@ -56,15 +56,15 @@ _MAX_DEPTH: Final = MAX_DEPTH + 20
 
 
 # -- writing ---------------------------------------------------------------------------------
-def record_object(order: TurnRequest, frames: Sequence[Frame] | None) -> Json:
+def record_object(turn_request: TurnRequest, frames: Sequence[Frame] | None) -> Json:
     """The record of a turn; null if its frames are not available."""
     if frames is None:
         return None
     rows: list[Json] = [[one.at_ms, str(one.framing), one.event, one.id, one.data] for one in frames]
     return {
-        "prompt": order.prompt,
-        "target": order.worker_id,
-        "seen_before": order.seen_before,
+        "prompt": turn_request.prompt,
+        "target": turn_request.worker_id,
+        "seen_before": turn_request.seen_before,
         "frames": rows,
     }
 
@@ -74,7 +74,7 @@ def without_costs(
 ) -> tuple[Session, dict[str, list[Frame]]]:
     """A session and its frames without usage and costs, which are then unknown, not zero."""
     kept = {turn_id: [*map(_without_figures, of_turn)] for turn_id, of_turn in frames.items()}
-    turns = tuple(fold(turn.order, kept.get(turn.turn_id, ())) for turn in session.turns)
+    turns = tuple(fold(turn.request, kept.get(turn.turn_id, ())) for turn in session.turns)
     return replace(session, turns=turns, elsewhere=NO_RELATED_HISTORY), kept
 
 
@@ -129,7 +129,7 @@ def read_session(data: bytes, now_ms: int) -> SessionFile:
     turns: list[RemoteTurn] = []
     for number, item in enumerate(as_list(head.get("turns")), 1):
         turns.append(_turn(as_object(item), f"turn {number}", now_ms))
-    ids = {turn.order.turn_id for turn in turns}
+    ids = {turn.request.turn_id for turn in turns}
     if not turns or len(ids) < len(turns):
         raise _unreadable("it has no turns" if not turns else "two of its turns have the same id")
     folded = [fold(*turn[:2]) for turn in turns]
@@ -187,7 +187,7 @@ def _turn(fields: JsonObject, where: str, now_ms: int) -> RemoteTurn:
         )
     request = as_object(record)
     seen_before = request.get("seen_before")
-    order = TurnRequest(
+    turn_request = TurnRequest(
         turn_id=_name(fields, "turn_id", where),
         prompt=_text(request, "prompt", where, MOST_BYTES),
         created_ms=_moment(fields, "created_ms", where),
@@ -204,7 +204,7 @@ def _turn(fields: JsonObject, where: str, now_ms: int) -> RemoteTurn:
         raise _unreadable(f"{where} has no frames")
     frames = [_frame(at, row, where) for at, row in enumerate(rows)]
     try:
-        return RemoteTurn(order, (*frames, *_end(order, frames)))
+        return RemoteTurn(turn_request, (*frames, *_end(turn_request, frames)))
     except (ValueError, TypeError, ArithmeticError, RecursionError):
         # The fold never raises for what servers send, but may do so for a forged marker.
         raise _unreadable(f"the frames of {where} contradict each other") from None
@@ -245,14 +245,14 @@ _ENDS: Final = {
 """The status and the reason with which a turn that was under way is closed."""
 
 
-def _end(order: TurnRequest, frames: list[Frame]) -> list[Frame]:
+def _end(turn_request: TurnRequest, frames: list[Frame]) -> list[Frame]:
     """The frame that closes a turn that was under way; [] for other turns."""
-    turn = fold(order, frames)
+    turn = fold(turn_request, frames)
     if turn.status not in _ENDS:
         return []
     status, words = _ENDS[turn.status]
     fault = Fault(ErrorKind.INCOMPLETE, words, may_have_been_charged=status is not TurnStatus.NOT_SENT)
-    at_ms = frames[-1].at_ms if frames else order.created_ms
+    at_ms = frames[-1].at_ms if frames else turn_request.created_ms
     return [Frame(len(frames), at_ms, Framing.NOTE, dump(outcome_object(status, fault)), Marker.SETTLED)]
 
 

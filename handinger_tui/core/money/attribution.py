@@ -153,9 +153,9 @@ def elapsed_ms(turn: Turn) -> int | None:
 
     None while the turn runs, if the clock went back, and for a turn that another program started.
     """
-    if turn.ended_ms is None or turn.live or turn.order.trigger.elsewhere:
+    if turn.ended_ms is None or turn.live or turn.request.trigger.elsewhere:
         return None
-    milliseconds = turn.ended_ms - turn.order.created_ms
+    milliseconds = turn.ended_ms - turn.request.created_ms
     return milliseconds if milliseconds >= 0 else None
 
 
@@ -373,7 +373,7 @@ def equal_prefix(old: Sequence[object], new: Sequence[object]) -> int:
 def _figures(turn: Turn) -> tuple[object, ...]:
     """Everything that the money of a turn is computed from."""
     return (
-        *(turn.reads, turn.before, turn.snapshot, turn.status, turn.worker_id, turn.order.worker_id),
+        *(turn.reads, turn.before, turn.snapshot, turn.status, turn.worker_id, turn.request.worker_id),
         *(turn.before_ms, turn.sent_ms, turn.ended_ms, turn.own_usage),
     )
 

@@ -52,7 +52,7 @@ def decisions_by(rulings: Sequence[Ruling], keys: Mapping[str, Key]) -> dict[str
 
 def worker_of(turn: Turn) -> str | None:
     """The id of the worker of a turn; None while it is unknown."""
-    return turn.worker_id or turn.order.worker_id
+    return turn.worker_id or turn.request.worker_id
 
 
 def newest_worker(turns: Sequence[Turn]) -> str | None:
@@ -100,7 +100,7 @@ def events_of_turn(turn: Turn, key: Key, *, creates: bool) -> list[TimedEvent]:
     events: list[TimedEvent] = []
 
     def add(at_ms: int | None, event: Event) -> None:
-        latest = events[-1].at_ms if events else turn.order.created_ms
+        latest = events[-1].at_ms if events else turn.request.created_ms
         events.append(TimedEvent(latest if at_ms is None else max(at_ms, latest), event))
 
     read_before = turn.before is not None and (turn.before.usage.reported or turn.before.costs.reported)
@@ -134,7 +134,7 @@ def only_read(turn: Turn) -> tuple[FigureRead, ...]:
     """The newest snapshot as the only reading, for a turn without stored readings."""
     if turn.snapshot is None:
         return ()
-    moments = (turn.read_ms, turn.ended_ms, turn.sent_ms, turn.order.created_ms)
+    moments = (turn.read_ms, turn.ended_ms, turn.sent_ms, turn.request.created_ms)
     read = _figures_of(turn.snapshot, next(moment for moment in moments if moment is not None))
     return (read,) if read.reported else ()
 
@@ -249,7 +249,7 @@ def creates_worker(turn: Turn, timelines: Iterable[str | None]) -> bool:
 
     `timelines`: those of the earlier turns of its session, without those that cost nothing (`FREE`).
     """
-    if turn.order.worker_id is not None:
+    if turn.request.worker_id is not None:
         return False
     own = timeline_of(turn)
     earlier = [one for one in timelines if is_of_file(one) == is_of_file(own)]

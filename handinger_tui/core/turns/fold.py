@@ -53,9 +53,9 @@ _Growth = ev.TextGrew | ev.ReasoningGrew | ev.ToolInputGrew
 _GROWTH = (ev.TextGrew, ev.ReasoningGrew, ev.ToolInputGrew)
 
 
-def fold(order: TurnRequest, frames: Iterable[Frame]) -> Turn:
+def fold(request: TurnRequest, frames: Iterable[Frame]) -> Turn:
     """The turn that results from these frames."""
-    folding = Fold(order)
+    folding = Fold(request)
     for frame in frames:
         folding.take(frame)
     return folding.turn
@@ -86,8 +86,8 @@ class Fold:
     `tap` is called with each decoded event of a stream.
     """
 
-    def __init__(self, order: TurnRequest, tap: Callable[[ev.StreamEvent], None] | None = None) -> None:
-        self._frozen = Turn(order)
+    def __init__(self, request: TurnRequest, tap: Callable[[ev.StreamEvent], None] | None = None) -> None:
+        self._frozen = Turn(request)
         self._builder: AnswerBuilder | None = None
         """Extends the answer while events arrive; None: the answer is `_frozen`."""
         self._previous: Turn | None = None
@@ -104,7 +104,7 @@ class Fold:
         self._is_settled = False
         self.misdirected = False
         """The newest body belongs to another worker, and is ignored."""
-        self._matcher = MessageMatcher(order)
+        self._matcher = MessageMatcher(request)
         self._tap = tap
         self._pending_deltas: list[str] = []
         self._pending_key: tuple[type[_Growth], str] = (ev.TextGrew, "")
@@ -192,11 +192,11 @@ class Fold:
             case Marker.ASKED:
                 self._set_seen_before(fields)
             case Marker.SENDING:
-                order = self._answer.order
-                order = replace(order, worker_id=as_text(fields.get("worker_id")) or order.worker_id)
+                request = self._answer.request
+                request = replace(request, worker_id=as_text(fields.get("worker_id")) or request.worker_id)
                 self._answer = replace(
                     self._answer,
-                    order=order,
+                    request=request,
                     worker_id=as_text(fields.get("begun")) or self._answer.worker_id,
                     status=TurnStatus.SENDING,
                     posts=self._answer.posts + 1,
@@ -218,9 +218,9 @@ class Fold:
 
     def _set_seen_before(self, fields: JsonObject) -> None:
         times = fields.get("times")
-        order = replace(self._answer.order, seen_before=times if isinstance(times, int) else None)
-        self._answer = replace(self._answer, order=order)
-        self._matcher = MessageMatcher(order)
+        request = replace(self._answer.request, seen_before=times if isinstance(times, int) else None)
+        self._answer = replace(self._answer, request=request)
+        self._matcher = MessageMatcher(request)
 
     def _open_body(self, fields: JsonObject) -> None:
         self._via = StreamRoute(as_text(fields.get("via")) or StreamRoute.POST)
@@ -278,8 +278,8 @@ class Fold:
         If our POST creates a worker, the first Worker object in its answer has the id.
         """
         turn = self._head
-        if turn.order.worker_id is not None:
-            return turn.order.worker_id
+        if turn.request.worker_id is not None:
+            return turn.request.worker_id
         return None if self._via is StreamRoute.POST and turn.snapshot is None else turn.worker_id
 
     def _mark_misdirected(self) -> None:
@@ -316,7 +316,7 @@ class Fold:
             if read_reason in (ReadReason.ANSWER, ReadReason.BEFORE)
             else self._answer.worker_id
         )
-        if names_another(snapshot.worker_id, self._answer.order.worker_id or expected):
+        if names_another(snapshot.worker_id, self._answer.request.worker_id or expected):
             if read_reason is ReadReason.ANSWER:
                 self._mark_misdirected()
             return

@@ -224,8 +224,8 @@ class MessageMatcher:
     new message replaces a finished one: history comes first, the live answer last.
     """
 
-    def __init__(self, order: TurnRequest) -> None:
-        self._order = order
+    def __init__(self, request: TurnRequest) -> None:
+        self._request = request
         self.restart()
 
     def restart(self) -> None:
@@ -253,7 +253,7 @@ class MessageMatcher:
     @property
     def lacks_our_turn(self) -> bool:
         """Whether the body has user messages without our prompt."""
-        can_tell = bool(self._order.prompt) and self._order.seen_before is not None
+        can_tell = bool(self._request.prompt) and self._request.seen_before is not None
         return can_tell and self._users > 0 and not self._has_our_prompt
 
     def mark_content(self) -> None:
@@ -286,10 +286,10 @@ class MessageMatcher:
     def _take_user_message(self, turn: Turn, message: JsonObject) -> Turn:
         self._users += 1
         self._stored_last = False
-        if not self._order.prompt or find_prompt((message,), self._order.prompt):
+        if not self._request.prompt or find_prompt((message,), self._request.prompt):
             self._matching_users += 1
-            if self._matching_users > (self._order.seen_before or 0):
-                if self._has_our_prompt and self._order.seen_before is not None:
+            if self._matching_users > (self._request.seen_before or 0):
+                if self._has_our_prompt and self._request.seen_before is not None:
                     return self._end_turn(turn)
                 self._has_our_prompt, self.is_past_our_turn = True, False
         elif self._has_our_prompt:

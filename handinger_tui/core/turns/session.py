@@ -276,6 +276,6 @@ class RemoteTurn(NamedTuple):
     `message_id`: the service's id of that message; None if it has none.
     """
 
-    order: TurnRequest
+    request: TurnRequest
     frames: tuple[Frame, ...]
     message_id: str | None = None

@@ -391,7 +391,7 @@ def _has_fallen(earlier: FigureRead, later: FigureRead) -> bool:
 class Turn(Struct, frozen=True):
     """One turn, computed from its request and its frames."""
 
-    order: TurnRequest
+    request: TurnRequest
     status: TurnStatus = TurnStatus.QUEUED
     parts: tuple[Part, ...] = ()
     message_id: str | None = None
@@ -447,12 +447,12 @@ class Turn(Struct, frozen=True):
     @property
     def turn_id(self) -> str:
         """The id of the turn, created here."""
-        return self.order.turn_id
+        return self.request.turn_id
 
     @property
     def imported(self) -> bool:
         """Whether it was imported from a file: then it is charged nowhere, and never read or resumed."""
-        return self.order.imported_ms is not None
+        return self.request.imported_ms is not None
 
     @property
     def may_spend(self) -> bool:
@@ -490,7 +490,7 @@ class Turn(Struct, frozen=True):
     @property
     def draft(self) -> str | None:
         """The prompt if its delivery is not certain, else None."""
-        return self.order.prompt if self.status in DRAFT else None
+        return self.request.prompt if self.status in DRAFT else None
 
 
 CUT_SHORT: Final = frozenset(

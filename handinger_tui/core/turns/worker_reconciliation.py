@@ -87,17 +87,17 @@ ARRIVED: Final = frozenset(
 """Statuses of turns whose message the worker has."""
 
 
-def equal_before(order: TurnRequest, turns: Iterable[Turn]) -> int:
+def equal_before(request: TurnRequest, turns: Iterable[Turn]) -> int:
     """How many messages with this prompt the worker has, at least; by earlier turns."""
-    prompt, times = normalized_prompt(order.prompt), 0
+    prompt, times = normalized_prompt(request.prompt), 0
     for turn in turns:
-        is_listed = turn.status in ARRIVED and turn.worker_id == order.worker_id and not turn.imported
-        if is_listed and normalized_prompt(turn.order.prompt) == prompt:
-            times = max(times, turn.order.seen_before or 0) + 1
+        is_listed = turn.status in ARRIVED and turn.worker_id == request.worker_id and not turn.imported
+        if is_listed and normalized_prompt(turn.request.prompt) == prompt:
+            times = max(times, turn.request.seen_before or 0) + 1
     return times
 
 
-def answer_to(order: TurnRequest, snapshot: Snapshot, message_id: str | None = None) -> Answer:
+def answer_to(request: TurnRequest, snapshot: Snapshot, message_id: str | None = None) -> Answer:
     """Find our turn in the messages of a worker. A request without a prompt means the last turn.
 
     `message_id`: of the answer in our stream; it decides if several messages ran at the same time.
@@ -108,14 +108,14 @@ def answer_to(order: TurnRequest, snapshot: Snapshot, message_id: str | None = N
     last = next((at for at in newest_first if role_of(messages[at]) == "user"), None)
     if last is None:
         return CANNOT_TELL
-    if not order.prompt:
+    if not request.prompt:
         return _answer_after(snapshot, last, message_id)
-    ours = find_prompt(messages, order.prompt)
+    ours = find_prompt(messages, request.prompt)
     if not ours:
         return Answer(False)
-    if order.seen_before is None:
+    if request.seen_before is None:
         return _answer_after(snapshot, ours[-1], message_id)
-    index = order.seen_before - (count(messages[ours[0]].get(EQUAL_BEFORE)) or 0)
+    index = request.seen_before - (count(messages[ours[0]].get(EQUAL_BEFORE)) or 0)
     return _answer_after(snapshot, ours[index], message_id) if 0 <= index < len(ours) else Answer(False)
 
 
@@ -154,7 +154,7 @@ class WorkerObservation(Enum):
 
 def observe(turn: Turn, snapshot: Snapshot, *, accepted: bool) -> WorkerObservation:
     """Judge a snapshot. `accepted`: the service had begun to answer our POST."""
-    answer = answer_to(turn.order, snapshot, turn.message_id)
+    answer = answer_to(turn.request, snapshot, turn.message_id)
     if answer.present is None:
         return _observe_without_messages(turn, snapshot, accepted=accepted)
     if not answer.present:
@@ -215,7 +215,7 @@ def _ends_with(texts: tuple[str, ...], text: str | None) -> bool:
 def settle_with(turn: Turn, snapshot: Snapshot) -> Turn:
     """The turn after the snapshot that settles it. The text of the Worker wins, if it has one."""
     turn = with_snapshot(turn, snapshot)
-    answer = answer_to(turn.order, snapshot, turn.message_id)
+    answer = answer_to(turn.request, snapshot, turn.message_id)
     text = _final_text(turn, snapshot, answer)
     parts = turn.parts or answer.parts
     if not snapshot.busy:
@@ -233,7 +233,7 @@ def settle_with(turn: Turn, snapshot: Snapshot) -> Turn:
 def show_progress(turn: Turn, snapshot: Snapshot) -> Turn:
     """The turn after a poll: a longer answer of the worker replaces ours."""
     turn = with_snapshot(turn, snapshot)
-    answer = answer_to(turn.order, snapshot, turn.message_id)
+    answer = answer_to(turn.request, snapshot, turn.message_id)
     text = _final_text(turn, snapshot, answer)
     if text is None or text == turn.text or len(text) < len(turn.text):
         return turn
@@ -252,7 +252,7 @@ def read_stream_snapshot(turn: Turn, snapshot: Snapshot) -> Turn:
         latest.busy or before is None or latest.output_text != before.output_text
     )
     turn = with_snapshot(turn, snapshot)
-    answer = answer_to(turn.order, snapshot, turn.message_id)
+    answer = answer_to(turn.request, snapshot, turn.message_id)
     text = snapshot.output_text if answer.last else answer.text
     if before is not None and text and text == before.output_text and not answer.text:
         if not answer.present and not has_moved:
@@ -277,13 +277,13 @@ def with_snapshot(turn: Turn, snapshot: Snapshot) -> Turn:
     old = turn.snapshot
     answer = CANNOT_TELL
     if snapshot.by_turn or snapshot.structured_output is not None:
-        answer = answer_to(turn.order, snapshot, turn.message_id)
+        answer = answer_to(turn.request, snapshot, turn.message_id)
         snapshot = replace(snapshot, structured_output=_structured(answer, snapshot))
     merged = snapshot if old is None else _merged(old, snapshot)
     own = (snapshot.own_usage or answer.own_usage) if snapshot.by_turn else None
     # The id of a new worker is certain only after the first snapshot.
     earlier_id = turn.worker_id if old is not None else None
-    worker_id = turn.order.worker_id or earlier_id or snapshot.worker_id or turn.worker_id
+    worker_id = turn.request.worker_id or earlier_id or snapshot.worker_id or turn.worker_id
     return replace(turn, snapshot=merged, own_usage=own or turn.own_usage, worker_id=worker_id)
 
 
@@ -348,7 +348,7 @@ MAX_UNMATCHED_BODY: Final = 1 << 20
 
 
 def slim_worker(
-    body: WorkerBody, order: TurnRequest, message_id: str | None = None, *, messages: bool = True
+    body: WorkerBody, request: TurnRequest, message_id: str | None = None, *, messages: bool = True
 ) -> str:
     """The body of a Worker to store, without the messages of other turns; numbers keep their exact text.
 
@@ -359,13 +359,15 @@ def slim_worker(
     worker = dict(worker_in(body.wire) or body.wire)
     if body.snapshot.prompts is not None:
         worker[PROMPTS] = body.snapshot.prompts
-    answer = answer_to(order, body.snapshot, message_id) if messages or body.snapshot.by_turn else CANNOT_TELL
+    answer = (
+        answer_to(request, body.snapshot, message_id) if messages or body.snapshot.by_turn else CANNOT_TELL
+    )
     if answer.own_usage is not None:
         worker[OWN_USAGE] = answer.messages[-1]["usage"]
     if not messages:
         worker.pop("messages", None)
     elif answer.present:
-        worker["messages"] = messages_of(order, answer)
+        worker["messages"] = messages_of(request, answer)
     elif len(body.text) > MAX_UNMATCHED_BODY:
         worker.pop("messages", None)
     if isinstance(worker.get("output_text"), str):
@@ -377,12 +379,12 @@ MIXED: Final = "handinger_tui_mixed"
 """A member that we store in a user message: see `Answer.mixed`."""
 
 
-def messages_of(order: TurnRequest, answer: Answer) -> list[Json]:
+def messages_of(request: TurnRequest, answer: Answer) -> list[Json]:
     """The messages of a Worker reduced to one turn: prompt, answer, and a placeholder for later turns."""
-    prompt: JsonObject = {"role": "user", "parts": [{"type": "text", "text": order.prompt}]}
-    if order.seen_before:
+    prompt: JsonObject = {"role": "user", "parts": [{"type": "text", "text": request.prompt}]}
+    if request.seen_before:
         # One message represents all equal ones, since a schedule repeats its prompt.
-        prompt[EQUAL_BEFORE] = order.seen_before
+        prompt[EQUAL_BEFORE] = request.seen_before
     if answer.mixed:
         prompt[MIXED] = True
     after: list[Json] = [] if answer.last else [{"role": "user", "parts": []}]

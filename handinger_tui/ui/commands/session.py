@@ -93,7 +93,7 @@ async def attach(context: CommandContext, argument: str) -> None:
     elif sent is not None and sent.status is TurnStatus.UNKNOWN and not sent.imported:
         # Clear the prompt, so that another Enter cannot send it again. If it never arrived, the
         # text comes back.
-        if context.pane.prompt.text.strip() == sent.order.prompt.strip():
+        if context.pane.prompt.text.strip() == sent.request.prompt.strip():
             context.composer.replace_text("")
             context.composer.clear_files()
         await actor.watch()
@@ -244,7 +244,7 @@ def _offered_messages(controller: SessionController) -> list[tuple[str, str]]:
     if not controller.session_id:
         return []
     numbered = list(enumerate(_messages(controller.session), 1))[-MOST_LISTED:]
-    return [(str(number), clean_line(turn.order.prompt, 200)) for number, turn in reversed(numbered)]
+    return [(str(number), clean_line(turn.request.prompt, 200)) for number, turn in reversed(numbered)]
 
 
 def _select(context: CommandContext, argument: str, command: str) -> Turn | None:
@@ -284,7 +284,7 @@ async def edit(context: CommandContext, argument: str) -> None:
     if argument or len(messages) < 2:
         turn = _select(context, argument, "edit")
     else:
-        rows = [(turn.turn_id, clean_line(turn.order.prompt, 200)) for turn in reversed(messages)]
+        rows = [(turn.turn_id, clean_line(turn.request.prompt, 200)) for turn in reversed(messages)]
         chosen = await context.interaction.choose("Edit and send again", rows[:MOST_LISTED])
         turn = next((turn for turn in messages if turn.turn_id == chosen), None)
     if turn is None:
@@ -299,7 +299,7 @@ def edit_turn(context: CommandContext, session: Session, turn: Turn) -> None:
     """Put a message of a session into the prompt; Enter sends it as a new one."""
     lineage = _lineage(session, turn, LineageKind.EDIT)
     context.queue_editor.cancel()
-    context.composer.start_from(draft_of_request(turn.order), lineage)
+    context.composer.start_from(draft_of_request(turn.request), lineage)
 
 
 # -- retry --------------------------------------------------------------------------------
@@ -321,7 +321,7 @@ async def retry_turn(context: CommandContext, turn: Turn, budget: str) -> None:
         return
     usual = typical_cost_text(await typical_cost_of(controller, budget))
     body = (
-        f"“{clean_line(turn.order.prompt, 200)}”\n\n{_first_cost(session, turn)} "
+        f"“{clean_line(turn.request.prompt, 200)}”\n\n{_first_cost(session, turn)} "
         f"Trying again costs as much as a new message. Budget {budget}: {usual}."
     )
     if controller.engine.actor(session.session_id).running:

@@ -231,11 +231,11 @@ class ReceiptScreen(TextPage):
         """Read the times and the typical cost from the history, then draw again."""
         try:
             self._times = times_of(await self._controller.engine.frames(turn.turn_id))
-            level = level_of(turn.order.budget, turn.order.trigger)
+            level = level_of(turn.request.budget, turn.request.trigger)
             if level:
                 connection = self._controller.connection
                 usual = await connection.charges.typical_cost(
-                    turn.worker_id or turn.order.worker_id, level, simulated=connection.limits.simulated
+                    turn.worker_id or turn.request.worker_id, level, simulated=connection.limits.simulated
                 )
                 self._typical_cost = replace(usual, credit_usd=self._session.credit_usd)
         except HandingerError as problem:

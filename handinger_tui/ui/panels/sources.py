@@ -146,7 +146,9 @@ def grouped_by_turn(session: Session, sources: Sequence[Source]) -> list[Group]:
     for source in sources:
         by_turn.setdefault(source.turn_id, []).append(source)
     return [
-        Group(f"Turn {at} · {clean_line(turn.order.prompt, 300) or 'no text'}", tuple(by_turn[turn.turn_id]))
+        Group(
+            f"Turn {at} · {clean_line(turn.request.prompt, 300) or 'no text'}", tuple(by_turn[turn.turn_id])
+        )
         for at, turn in reversed([*enumerate(session.turns, 1)])
         if turn.turn_id in by_turn
     ]

@@ -567,7 +567,7 @@ class TranscriptLayout:
 
 def estimate(turn: Turn, width: int) -> int:
     """Estimate the height of a turn in rows. An error of a few rows is harmless until it is visible."""
-    rows = 6 + turn.order.prompt.count("\n") + len(turn.order.prompt) // width
+    rows = 6 + turn.request.prompt.count("\n") + len(turn.request.prompt) // width
     sample = turn.parts[-SAMPLED_PARTS:]
     of_sample = sum(
         1 + (_rope_rows(part.body, min(width, 100)) if isinstance(part, TextPart) else 0) for part in sample

@@ -156,7 +156,7 @@ def slots_of(turn: Turn, receipt: str, next_step: str = "") -> list[Slot]:
 
     `next_step`: how a message that did not arrive is sent again.
     """
-    slots: list[Slot] = [turn.order, *_part_slots(turn)]
+    slots: list[Slot] = [turn.request, *_part_slots(turn)]
     if turn.replaced_text:
         slots.append(Replaced(turn.replaced_text))
     output = structured_of(turn)
@@ -346,9 +346,9 @@ FOLDED_CHARS: Final = 600
 """Characters shown of each end."""
 
 
-def is_long_prompt(order: TurnRequest) -> bool:
+def is_long_prompt(request: TurnRequest) -> bool:
     """Whether the prompt is folded unless it is unfolded."""
-    return order.prompt.count("\n") >= LONG_PROMPT_LINES or len(order.prompt) > LONG_PROMPT_CHARS
+    return request.prompt.count("\n") >= LONG_PROMPT_LINES or len(request.prompt) > LONG_PROMPT_CHARS
 
 
 def _prompt_row(line: str, *, first: bool = False) -> Row:
@@ -371,19 +371,19 @@ def _folded_prompt(text: str) -> list[Row]:
     return rows + [_prompt_row(line) for line in tail_text.split("\n") if tail]
 
 
-def prompt_rows(order: TurnRequest, options: RowOptions) -> list[Row]:
+def prompt_rows(request: TurnRequest, options: RowOptions) -> list[Row]:
     """Return the rows of the prompt, the message that it was made from, and its attachments."""
-    text = clean(order.prompt)
-    if is_long_prompt(order) and not options.unfolded:
+    text = clean(request.prompt)
+    if is_long_prompt(request) and not options.unfolded:
         rows = _folded_prompt(text)
     else:
         rows = [_prompt_row(line, first=not at) for at, line in enumerate(text.split("\n"))]
     notes = []
-    if order.lineage is not None:
-        notes.append(f"{LINEAGE_MARK}{lineage_words(order.lineage)}")
-    if order.trigger.elsewhere:
-        notes.append(f"{LINEAGE_MARK}{TRIGGER_WORDS[order.trigger]}")
-    notes += [f"+ {clean_line(file.name)}  {size(file.size)}" for file in order.attachments]
+    if request.lineage is not None:
+        notes.append(f"{LINEAGE_MARK}{lineage_words(request.lineage)}")
+    if request.trigger.elsewhere:
+        notes.append(f"{LINEAGE_MARK}{TRIGGER_WORDS[request.trigger]}")
+    notes += [f"+ {clean_line(file.name)}  {size(file.size)}" for file in request.attachments]
     faint = (styled(note, "faint", NOT_BOLD) for note in notes)
     return rows + [Row(note, "prompt", INDENT, INDENT, band=True) for note in faint]
 

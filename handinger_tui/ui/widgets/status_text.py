@@ -133,7 +133,7 @@ def is_newest_message(session: Session | None, text: str) -> bool:
     first = text.split(maxsplit=1)[:1]
     if turn is None or not first:
         return False
-    return first[0].startswith(_CHIP) or turn.order.prompt.split(maxsplit=1)[:1] == first
+    return first[0].startswith(_CHIP) or turn.request.prompt.split(maxsplit=1)[:1] == first
 
 
 def unwatched(session: Session) -> Turn | None:
@@ -194,14 +194,14 @@ def elapsed(session: Session, now_ms: int) -> str:
     if turn is None or turn.status is TurnStatus.QUEUED or turn.status in FREE:
         return ""
     if turn.live:
-        seconds = max(0, now_ms - turn.order.created_ms) // 1000
+        seconds = max(0, now_ms - turn.request.created_ms) // 1000
         return f"{seconds} s" if seconds < 60 else duration(seconds * 1000)
-    return duration(turn.ended_ms - turn.order.created_ms) if turn.ended_ms is not None else ""
+    return duration(turn.ended_ms - turn.request.created_ms) if turn.ended_ms is not None else ""
 
 
 def running_for(turn: Turn, now_ms: int) -> str:
     """How long a run has been running, watched or not, in one unit: "40 s", "4 m", "2 h"."""
-    seconds = max(0, now_ms - turn.order.created_ms) // 1000
+    seconds = max(0, now_ms - turn.request.created_ms) // 1000
     units = (("d", 86400), ("h", 3600), ("m", 60), ("s", 1))
     return next(f"{seconds // length} {unit}" for unit, length in units if seconds >= length or length == 1)
 

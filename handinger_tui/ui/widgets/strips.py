@@ -162,12 +162,12 @@ class QueueStrip(Static):
         self.update(Content("\n").join(row.truncate(width, ellipsis=True) for row in rows))
 
     def _draw_row(self, position: int, turn: Turn, *, marked: bool) -> Content:
-        files = ", ".join(clean_line(file.name, NAME_CELLS) for file in turn.order.attachments)
+        files = ", ".join(clean_line(file.name, NAME_CELLS) for file in turn.request.attachments)
         state = "  editing" if turn.turn_id == self.editing else ""
         number = "$background on $primary" if marked else "$background on $text-muted"
         return Content.assemble(
             (f" {position + 1} ", number),
-            (f" {clean_line(turn.order.prompt, 200)} ", "reverse" if marked else ""),
+            (f" {clean_line(turn.request.prompt, 200)} ", "reverse" if marked else ""),
             (f" + {files}" if files else "", "$text-muted"),
             (state, "$warning"),
         )

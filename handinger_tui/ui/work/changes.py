@@ -254,7 +254,7 @@ class FinishedTurns:
 
 def undelivered(ended: list[Turn]) -> list[Draft]:
     """The messages of the ended turns that may not have been delivered, oldest first."""
-    return [draft_of_request(turn.order) for turn in ended if turn.draft]
+    return [draft_of_request(turn.request) for turn in ended if turn.draft]
 
 
 def facts_of(session: Session, turn: Turn) -> str:
@@ -269,7 +269,7 @@ def facts_of(session: Session, turn: Turn) -> str:
     is_complete = turn.status is TurnStatus.COMPLETED
     how = "finished" if is_complete else f"ended ({STATUS_WORDS[turn.status]})"
     if turn.ended_ms is not None:
-        how += f" {'in' if is_complete else 'after'} {duration(turn.ended_ms - turn.order.created_ms)}"
+        how += f" {'in' if is_complete else 'after'} {duration(turn.ended_ms - turn.request.created_ms)}"
     return ", ".join([how, *filter(None, facts)])
 
 

@@ -248,13 +248,13 @@ class Composer:
         files = [*mentioned_files, *(check for check in checks if isinstance(check, Attachment))]
         return Message(resolved, tuple({file.path: file for file in files}.values()))
 
-    async def message_again(self, order: TurnRequest) -> Message:
+    async def message_again(self, request: TurnRequest) -> Message:
         """An earlier message as it was, independent of the prompt.
 
         Raises:
             AttachmentProblem: a file cannot be sent or has changed since then.
         """
-        return Message(order.prompt, tuple([await self._recheck(file) for file in order.attachments]))
+        return Message(request.prompt, tuple([await self._recheck(file) for file in request.attachments]))
 
     async def _recheck(self, file: Attachment) -> Attachment:
         now = await self._check_file(file.path)
@@ -514,7 +514,7 @@ class QueueEditor:
         """Put a queued message into the prompt for editing."""
         self.cancel()
         self.edit = QueueEdit(turn, self._composer.draft())
-        self._composer.restore(draft_of_request(turn.order))
+        self._composer.restore(draft_of_request(turn.request))
         self._composer.prompt.focus()
 
     def cancel(self) -> None:
@@ -522,7 +522,7 @@ class QueueEditor:
         if self.edit is not None:
             edit, self.edit = self.edit, None
             snapshot = self._composer.snapshot()
-            if snapshot.text != edit.turn.order.prompt:
+            if snapshot.text != edit.turn.request.prompt:
                 self._composer.remember(snapshot)
             self._composer.restore(edit.aside)
 
@@ -539,7 +539,7 @@ class QueueEditor:
         if self.edit is None or self.edit.turn.turn_id in queue:
             return ""
         edit, self.edit = self.edit, None
-        if self._composer.snapshot().text == edit.turn.order.prompt:
+        if self._composer.snapshot().text == edit.turn.request.prompt:
             self._composer.restore(edit.aside)
             return "The message you were editing was just sent."
         if edit.aside.text or edit.aside.files:
@@ -557,5 +557,5 @@ class QueueEditor:
         await self._controller.engine.actor(session_id).withdraw(turn.turn_id)
         if self.turn_id == turn.turn_id:
             self.cancel()
-        self._composer.remember(PromptSnapshot(turn.order.prompt, turn.order.attachments))
+        self._composer.remember(PromptSnapshot(turn.request.prompt, turn.request.attachments))
         self._interaction.say("Withdrawn. Press ↑ to bring the text back.")

@@ -258,7 +258,7 @@ class SendFlow:
         if (
             turn is None
             or turn.status is not TurnStatus.UNKNOWN
-            or turn.order.prompt.strip() != message.text.strip()
+            or turn.request.prompt.strip() != message.text.strip()
         ):
             return True
         from handinger_tui.ui.dialogs import Question  # few are in doubt
@@ -293,9 +293,9 @@ class SendFlow:
         Raises:
             Elsewhere: the session belongs to another service.
         """
-        snapshot = PromptSnapshot(turn.order.prompt, turn.order.attachments, lineage=lineage)
+        snapshot = PromptSnapshot(turn.request.prompt, turn.request.attachments, lineage=lineage)
         name = self._drafts.name_of(session_id)
-        submission = Submission(session_id, name, budget, snapshot, text=snapshot.text, again=turn.order)
+        submission = Submission(session_id, name, budget, snapshot, text=snapshot.text, again=turn.request)
         return await self.send(submission)
 
     async def send_queued(self, session_id: str, turn: Turn) -> None:
@@ -308,15 +308,15 @@ class SendFlow:
             LedgerError: it stays queued.
         """
         actor, say = self._controller.engine.actor(session_id), self._interaction.say
-        budget = turn.order.budget or self._controller.budget
+        budget = turn.request.budget or self._controller.budget
         if not (actor.running or actor.queue.waits_for(actor.session.sent)):
             usual = typical_cost_text(await typical_cost_of(self._controller, budget))
             waiting = len(actor.queue.ids) - 1
             stay = f"\n\n{waiting_words(waiting)} until you send them." if waiting else ""
-            text = f"“{clean_line(turn.order.prompt, 200)}”\n\nBudget {budget}: {usual}.{stay}"
+            text = f"“{clean_line(turn.request.prompt, 200)}”\n\nBudget {budget}: {usual}.{stay}"
             if not await self._interaction.confirm("Send now?", text, yes="Send", no="Cancel"):
                 return
-        snapshot = PromptSnapshot(turn.order.prompt, turn.order.attachments)
+        snapshot = PromptSnapshot(turn.request.prompt, turn.request.attachments)
         name = self._drafts.name_of(session_id)
         submission = Submission(session_id, name, budget, snapshot, released=turn.turn_id)
         agreed = await self._start(submission, partial(actor.resume, only=turn.turn_id))
@@ -407,7 +407,7 @@ class Submitter:
             return None
         budget = self._controller.budget
         if edit is not None:
-            budget = edit.turn.order.budget or budget
+            budget = edit.turn.request.budget or budget
         name, snapshot = self._drafts.name_of(session_id), self._composer.snapshot()
         return Submission(session_id, name, budget, snapshot, self._queue_editor.turn_id)
 

@@ -174,7 +174,7 @@ class SessionController:
         self._recovered.discard(session_id)
         turns = [turn for turn in self.session.turns if turn.status is not TurnStatus.QUEUED]
         return [
-            draft_of_request(turn.order)
+            draft_of_request(turn.request)
             for turn in turns[-1:]
             if turn.status is TurnStatus.NOT_SENT and not turn.withdrawn
         ]
@@ -325,7 +325,7 @@ class SessionController:
 
 
 def _newest_created_ms(session: Session) -> int:
-    return session.current.order.created_ms if session.current is not None else 0
+    return session.current.request.created_ms if session.current is not None else 0
 
 
 class LimitNotices:

@@ -51,7 +51,7 @@ def parts(text: str) -> Iterator[Part]:
 
 def turn(at: int, text: str, **members: object) -> Turn:
     """Turn number `at`, failed, with the text in each of its places."""
-    order = TurnRequest(
+    request = TurnRequest(
         f"turn_{at}", text, NOW_MS, worker_id=text, attachments=(Attachment(text, text, 3, text),)
     )
     snapshot = Snapshot(
@@ -61,7 +61,7 @@ def turn(at: int, text: str, **members: object) -> Turn:
         sources=(SourcePart(text, "https://w.example/s" + text, text),),
     )
     result = Turn(
-        order, status=TurnStatus.FAILED, parts=tuple(parts(text)), worker_id=text, snapshot=snapshot,
+        request, status=TurnStatus.FAILED, parts=tuple(parts(text)), worker_id=text, snapshot=snapshot,
         fault=Fault(ErrorKind.SERVER, text, 500), errors=(text,), replaced_text=text, activity=text,
         ended_ms=NOW_MS, finish_reason=text, read_ms=NOW_MS,
     )  # fmt: skip

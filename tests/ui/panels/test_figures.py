@@ -60,7 +60,7 @@ def test_numbers_of_a_running_turn_are_so_far_and_leave_a_gap_in_the_sum() -> No
 
 def test_this_worker_is_the_one_of_the_newest_turn_alone() -> None:
     own = turn(1, after=reading("0.01", credit="1"))
-    new = replace(own, worker_id="another", order=replace(own.order, worker_id=None))
+    new = replace(own, worker_id="another", request=replace(own.request, worker_id=None))
     view = usage_view(session(turn(0, after=SECOND), new))
     assert (view.reading, view.history) == (Interpretation.TOTAL, (Decimal("0.0500"), Decimal("0.01")))
     assert view.this_worker("cost") == view.this_turn("cost") == Figure(Decimal("0.01"))
@@ -71,7 +71,7 @@ def test_this_worker_is_the_one_of_the_newest_turn_alone() -> None:
 def test_no_time_and_no_pace_is_claimed_for_what_others_started(status: TurnStatus) -> None:
     busy = replace(SECOND, running_flag=status is TurnStatus.CHECKING)
     own = turn(1, status=status, before=FIRST, after=busy)
-    adopted = replace(own, order=replace(own.order, trigger=Trigger.ELSEWHERE))
+    adopted = replace(own, request=replace(own.request, trigger=Trigger.ELSEWHERE))
     view = usage_view(session(turn(0, after=FIRST, seconds=None), adopted))
     assert view.elapsed(NOON + 60_000)[0] == Figure(pending=status is TurnStatus.CHECKING)
     assert view.rate()[1][0].value is None
@@ -130,9 +130,9 @@ def test_the_time_of_a_running_turn_counts_from_the_moment_it_was_sent() -> None
     view = usage_view(session(turn(0, after=FIRST), running))
     assert view.elapsed(None)[0] == Figure(pending=True)
     assert view.elapsed(None)[1] == Figure(12_000, missing=1, running=True, estimate=True)
-    own, worker = view.elapsed(running.order.created_ms + 5_000)
+    own, worker = view.elapsed(running.request.created_ms + 5_000)
     assert (own.value, worker.value) == (5_000, 17_000)
-    assert view.elapsed(running.order.created_ms - 5_000)[0].value == 0
+    assert view.elapsed(running.request.created_ms - 5_000)[0].value == 0
 
 
 @pytest.mark.parametrize("status", [TurnStatus.RUNNING, TurnStatus.COMPLETED])
@@ -151,7 +151,7 @@ def test_a_rate_is_an_estimate_from_the_newest_reading() -> None:
     running = turn(1, status=TurnStatus.ACCEPTED, before=FIRST, after=busy, seconds=None)
 
     def rate(read_after_ms: int | None) -> tuple[str, tuple[Figure, Figure]]:
-        at = None if read_after_ms is None else running.order.created_ms + read_after_ms
+        at = None if read_after_ms is None else running.request.created_ms + read_after_ms
         return usage_view(
             session(replace(turn(0, after=FIRST), read_ms=None), replace(running, read_ms=at))
         ).rate()

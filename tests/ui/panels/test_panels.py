@@ -65,7 +65,7 @@ class PromptsPanel(Panel[ItemRows[str]]):
 
     def show(self, session: Session) -> None:
         """Show every prompt."""
-        self.rows.items = [turn.order.prompt for turn in session.turns]
+        self.rows.items = [turn.request.prompt for turn in session.turns]
         self.update()
 
 

@@ -36,9 +36,9 @@ def test_a_clock_counts_full_seconds(value: int, text: str) -> None:
 
 def test_credits_come_first_where_no_usd_are_reported() -> None:
     snapshot = Snapshot("t1", running_flag=False, by_turn=True)
-    order = TurnRequest("turn_1", "hi", 0, "t1")
+    request = TurnRequest("turn_1", "hi", 0, "t1")
     own = Usage(credits=Decimal(95), input_tokens=209)
-    turn = Turn(order, status=TurnStatus.COMPLETED, snapshot=snapshot, worker_id="t1", own_usage=own)
+    turn = Turn(request, status=TurnStatus.COMPLETED, snapshot=snapshot, worker_id="t1", own_usage=own)
     view = usage_view(Session("ses_1", 0, "t1", turns=(turn,)))
     lines = [line.plain.strip() for line in usage_lines(view, 36)]
     assert "95 credits · cost not reported" in lines
@@ -55,7 +55,7 @@ def test_an_unsent_message_shows_no_cost(place: int) -> None:
         TurnRequest("turn_1", "hi", 0, "t1"), status=TurnStatus.COMPLETED, snapshot=snapshot, own_usage=own
     )
     dropped = Turn(TurnRequest("turn_2", "no", 0, "t1"), status=TurnStatus.NOT_SENT)
-    turns = [done, replace(done, order=replace(done.order, turn_id="turn_3"))]
+    turns = [done, replace(done, request=replace(done.request, turn_id="turn_3"))]
     turns.insert(place, dropped)
     lines = [
         line.plain.strip()

@@ -221,14 +221,14 @@ async def test_text_that_streams_draws_nothing(monkeypatch: pytest.MonkeyPatch) 
 def running(seconds_read: int = 2) -> Session:
     busy = replace(SECOND, running_flag=True)
     now = turn(1, status=TurnStatus.ACCEPTED, before=FIRST, after=busy, seconds=None)
-    return session(turn(0, after=FIRST), replace(now, read_ms=now.order.created_ms + seconds_read * 1000))
+    return session(turn(0, after=FIRST), replace(now, read_ms=now.request.created_ms + seconds_read * 1000))
 
 
 async def test_the_clock_moves_once_a_second_and_only_its_own_lines(monkeypatch: pytest.MonkeyPatch) -> None:
     panel = UsagePanel(UTC)
     app = Stage(panel)
     shown = running()
-    began = shown.turns[1].order.created_ms
+    began = shown.turns[1].request.created_ms
     async with app.run_test(size=(34, 40)) as pilot:
         panel.show(shown)
         await pilot.pause()
@@ -284,7 +284,7 @@ async def test_limits_stand_above_the_figures_with_bar_and_word(columns: int) ->
     app = Stage(panel, columns=columns)
     async with app.run_test(size=(columns, 50)) as pilot:
         panel.show(running())
-        panel.tick(running().turns[1].order.created_ms + 90_000)
+        panel.tick(running().turns[1].request.created_ms + 90_000)
         panel.show_limits(limits())
         await pilot.pause()
         check(f"usage-limits-{columns}", text_of(app))

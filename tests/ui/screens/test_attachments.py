@@ -176,7 +176,7 @@ async def test_a_message_that_cannot_be_sent_is_reported_and_kept(folder: Path) 
             await pilot.press("escape")
             await desktop.until(pilot, lambda: not desktop.work.pane.card.display)
     assert not desktop.api.posts
-    assert not desktop.log.orders
+    assert not desktop.log.requests
 
 
 @pytest.mark.parametrize("named", [True, False], ids=["named", "chosen"])

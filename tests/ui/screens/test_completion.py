@@ -27,9 +27,9 @@ async def test_a_name_is_completed_from_the_folder_and_folders_go_on(folder: Pat
         await pilot.press("u", "p", "enter")
         await desktop.until(pilot, lambda: desktop.api.posts)
         await desktop.until(pilot, lambda: not chips(desktop))
-    order = desktop.api.posts[0]
-    assert (order.prompt, files_of(desktop)) == ("sum q3.md up", ["q3.md"])
-    assert order.attachments[0].path == str(folder / "reports" / "q3.md")
+    request = desktop.api.posts[0]
+    assert (request.prompt, files_of(desktop)) == ("sum q3.md up", ["q3.md"])
+    assert request.attachments[0].path == str(folder / "reports" / "q3.md")
 
 
 @pytest.mark.usefixtures("folder")

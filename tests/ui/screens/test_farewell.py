@@ -126,7 +126,7 @@ def test_a_queued_message_is_not_a_gap() -> None:
 def test_imported_turns_are_named_without_a_cost() -> None:
     own = turn(1, before=reading("0.02", credit="1"), after=reading("0.05", credit="3"))
     came = turn(0, after=reading("0.02", credit="1"))
-    came = replace(came, order=replace(came.order, imported_ms=1))
+    came = replace(came, request=replace(came.request, imported_ms=1))
     assert money_line(session(came)) == "1 turn imported, not charged here"
     assert money_line(session(came, own)) == (
         "~$0.03 · ~2 credits · 1 turn · 1 turn imported, not charged here"

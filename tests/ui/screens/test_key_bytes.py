@@ -497,7 +497,7 @@ async def test_keys_behind_a_switch_go_to_the_other_session_and_send_nothing_tha
         await desktop.settle(pilot)
         if sent:
             await desktop.until(pilot, lambda: desktop.work.prompt.text == "." and desktop.session.turns)
-            assert [turn.order.prompt for turn in desktop.session.turns] == [sent]
+            assert [turn.request.prompt for turn in desktop.session.turns] == [sent]
         else:
             assert len(desktop.api.posts) == posts
             # The next Enter, behind what was seen, sends.

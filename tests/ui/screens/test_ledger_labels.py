@@ -13,7 +13,7 @@ from handinger_tui.core.money.spending import Bucket, ChargeFilter, GroupBy, Tur
 from handinger_tui.core.tags import PROJECT_KINDS, TagRules, rules_in
 from handinger_tui.ledger.grouping import ChargeQueries
 from handinger_tui.ledger.ledger import Ledger
-from tests.ledger.samples import answered, order, play, session
+from tests.ledger.samples import answered, play, session, turn_request
 from tests.ui.fake_money import NOW_MS, FakeBooks
 from tests.ui.fakes import Desktop
 from tests.ui.screens.ledger_samples import DAY_MS, desktop_with, opened
@@ -42,7 +42,9 @@ async def running(width: int) -> AsyncIterator[tuple[Desktop, Pilot[None]]]:
         ledger.run = ledger.run._replace(profile="work", folder="/acme")
         for at, usd in enumerate(("0.5", "null", "0.25")):
             into = session(f"ses_{at}", title=f"About tea {at}", base_url="https://worker.example")
-            await play(ledger, into, order(f"t{at}", created_ms=NOW_MS - 10 * at * DAY_MS), answered(usd))
+            await play(
+                ledger, into, turn_request(f"t{at}", created_ms=NOW_MS - 10 * at * DAY_MS), answered(usd)
+            )
             ledger.run = ledger.run._replace(profile=None, folder=None)
         await ledger.history.tag("session", "ses_0", ["client-a", "q4"])
         await ledger.history.tag("session", "ses_1", ["client-a"])

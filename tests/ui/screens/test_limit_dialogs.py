@@ -56,7 +56,7 @@ async def test_a_typed_amount_raises_the_limit_and_sends_once() -> None:
         await pilot.press(*["backspace"] * 9, *"7", "enter", "enter")
         await desktop.shows(pilot, "❯ Keep me", "✓ completed")
         assert desktop.work.prompt.text == ""
-    assert [order.prompt for order in desktop.api.posts] == ["Keep me"]
+    assert [request.prompt for request in desktop.api.posts] == ["Keep me"]
     assert desktop.purse.sets == [(Scope.DAY, USD, Decimal(7))]
 
 
@@ -149,7 +149,7 @@ async def test_a_held_queue_continues_once_the_limit_is_raised(how: str) -> None
         await desktop.until(pilot, lambda: not desktop.session.busy and not desktop.queued)
         await desktop.until(pilot, lambda: "Queue held" not in desktop.text())
     wanted = ["first", "second", "third"] if how == "send" else ["first", "second"]
-    assert [order.prompt for order in desktop.api.posts] == wanted
+    assert [request.prompt for request in desktop.api.posts] == wanted
 
 
 async def test_a_held_message_is_dropped_and_the_card_goes() -> None:

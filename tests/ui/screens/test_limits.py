@@ -89,7 +89,7 @@ async def test_limits_are_set_for_every_scope_and_unit() -> None:
         (Scope.SESSION, CREDITS, Decimal(20)),
         (Scope.WORKER, USD, Decimal(3)),
     ]
-    assert [order.prompt for order in desktop.api.posts] == ["Hi"]
+    assert [request.prompt for request in desktop.api.posts] == ["Hi"]
 
 
 async def test_an_invalid_amount_sets_nothing_and_shows_an_example() -> None:

@@ -31,7 +31,7 @@ async def test_a_long_prompt_is_folded_and_unfolded(prompt: str, shown: str, hid
         # The search matches it although it is folded.
         await desktop.send(pilot, f"/find {hidden}")
         await desktop.shows(pilot, hidden)
-        assert [order.prompt for order in desktop.api.posts] == [prompt]
+        assert [request.prompt for request in desktop.api.posts] == [prompt]
 
 
 async def test_a_prompt_of_twelve_lines_is_shown_completely() -> None:

@@ -24,7 +24,7 @@ async def test_fast_corrections_keep_their_order() -> None:
         for key in (*"abcdef", *["backspace"] * 4, *"xyz", "left", "left", "1", "home", "0", "enter"):
             desktop.app.post_message(Key(key, key if len(key) == 1 else None))
         await desktop.shows(pilot, "✓ completed")
-    assert [order.prompt for order in desktop.api.posts] == ["0abx1yz"]
+    assert [request.prompt for request in desktop.api.posts] == ["0abx1yz"]
 
 
 async def test_up_and_down_walk_through_the_history_and_keep_the_draft() -> None:

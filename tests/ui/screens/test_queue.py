@@ -54,7 +54,7 @@ def shows_chips(desktop: Desktop, count: int) -> bool:
 
 
 def queued(desktop: Desktop) -> list[str]:
-    return [turn.order.prompt for turn in desktop.queued]
+    return [turn.request.prompt for turn in desktop.queued]
 
 
 async def stop_watching(desktop: Desktop, pilot: Pilot[None]) -> None:

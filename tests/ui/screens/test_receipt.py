@@ -196,9 +196,9 @@ def test_hostile_text_reaches_neither_screen_nor_clipboard() -> None:
     usual = turn(0, after=FIRST)
     for payload in PAYLOADS:
         text = text_of_payload(payload)[:4000]
-        order = replace(usual.order, prompt=text, budget=text)
+        request = replace(usual.request, prompt=text, budget=text)
         fault = Fault(ErrorKind.SERVER, text)
-        own = replace(usual, order=order, worker_id=text, message_id=text, fault=fault)
+        own = replace(usual, request=request, worker_id=text, message_id=text, fault=fault)
         page = receipt_page(session(own), own)
         for line in (*(line.plain for line in receipt_lines(page, 72)), *receipt_text(page).splitlines()):
             assert not BAD.search(line), (payload["id"], ascii(line))

@@ -50,9 +50,9 @@ async def test_an_earlier_message_is_edited_and_sent_as_a_new_one() -> None:
         await pilot.press(*" more", "enter")
         await desktop.until(pilot, lambda: len(desktop.api.posts) == 3)
         await desktop.shows(pilot, "❯ one more", "↳ edited from message 1", "✓ completed")
-        order = desktop.session.turns[-1].order
-        assert order.lineage == Lineage(LineageKind.EDIT, desktop.session.session_id, first.turn_id, 1)
-        assert (desktop.session.turns[0].order.prompt, order.prompt) == ("one", "one more")
+        request = desktop.session.turns[-1].request
+        assert request.lineage == Lineage(LineageKind.EDIT, desktop.session.session_id, first.turn_id, 1)
+        assert (desktop.session.turns[0].request.prompt, request.prompt) == ("one", "one more")
 
 
 async def test_a_message_chosen_when_another_session_is_open_leaves_the_prompt_as_it_is() -> None:
@@ -96,7 +96,7 @@ async def test_a_new_text_has_no_lineage() -> None:
         await desktop.until(pilot, lambda: desktop.work.prompt.text == "one")
         await pilot.press("ctrl+u", *"new", "enter")
         await desktop.until(pilot, lambda: len(desktop.api.posts) == 2)
-        assert desktop.session.turns[-1].order.lineage is None
+        assert desktop.session.turns[-1].request.lineage is None
 
 
 async def test_the_key_edits_the_message_at_the_cursor_and_keeps_what_is_typed() -> None:
@@ -122,7 +122,7 @@ async def test_the_lineage_of_a_draft_survives_another_session() -> None:
         await desktop.until(pilot, lambda: desktop.work.prompt.text == "one")
         await pilot.press("!", "enter")
         await desktop.until(pilot, lambda: len(desktop.api.posts) == 2)
-        lineage = desktop.session.turns[-1].order.lineage
+        lineage = desktop.session.turns[-1].request.lineage
         assert lineage is not None
         assert lineage.kind is LineageKind.EDIT
 
@@ -141,7 +141,7 @@ async def test_a_message_is_tried_again_only_after_its_price_and_a_yes() -> None
         await pilot.press("right", "enter")
         await desktop.until(pilot, lambda: len(desktop.api.posts) == 2)
         await desktop.shows(pilot, "↳ message 1 again", "✓ completed")
-        assert [order.prompt for order in desktop.api.posts] == ["one", "one"]
+        assert [request.prompt for request in desktop.api.posts] == ["one", "one"]
         assert desktop.work.prompt.text == "half a thought"
 
 
@@ -157,7 +157,7 @@ async def test_a_refused_message_is_retried_at_another_budget_and_leaves_the_pro
         assert "Budget high:" in desktop.text()
         await pilot.press("right", "enter")
         await desktop.shows(pilot, "Yes", "✓ completed")
-        assert [(order.prompt, order.budget) for order in desktop.api.posts] == [
+        assert [(request.prompt, request.budget) for request in desktop.api.posts] == [
             ("one", "standard"),
             ("one", "high"),
         ]
@@ -207,7 +207,7 @@ async def test_a_word_that_looks_like_a_file_is_not_attached_by_a_retry(tmp_path
         await open_retry(desktop, pilot)
         await pilot.press("right", "enter")
         await desktop.until(pilot, lambda: len(desktop.api.posts) == 2)
-        assert [(order.prompt, order.attachments) for order in desktop.api.posts] == [
+        assert [(request.prompt, request.attachments) for request in desktop.api.posts] == [
             (f"read @{secret}", ()),
             (f"read @{secret}", ()),
         ]
@@ -223,12 +223,12 @@ async def test_a_fork_carries_the_conversation_to_a_new_worker_once_it_is_sent()
         await pilot.press(*"go on", "enter")
         await desktop.until(pilot, lambda: len(desktop.api.posts) == 4)
         await desktop.shows(pilot, "↳ forked from “one”, message 2", "✓ completed")
-        order = desktop.api.posts[-1]
-        assert order.worker_id is None
-        assert all(text in order.prompt for text in ("one", "To one", "two", "To two"))
-        assert "three" not in order.prompt
-        assert order.prompt.endswith("go on")
-        assert order.lineage == Lineage(
+        request = desktop.api.posts[-1]
+        assert request.worker_id is None
+        assert all(text in request.prompt for text in ("one", "To one", "two", "To two"))
+        assert "three" not in request.prompt
+        assert request.prompt.endswith("go on")
+        assert request.lineage == Lineage(
             LineageKind.FORK, parent.session_id, parent.turns[1].turn_id, 2, title="one"
         )
         assert desktop.session.title == "Fork of one"

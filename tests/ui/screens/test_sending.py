@@ -31,7 +31,7 @@ async def test_a_typed_message_streams_into_the_transcript() -> None:
         assert desktop.work.prompt.text == ""
         gate.set()
         await desktop.shows(pilot, "✓ completed", "$0.0123")
-    assert [order.prompt for order in desktop.api.posts] == ["Hi"]
+    assert [request.prompt for request in desktop.api.posts] == ["Hi"]
 
 
 async def test_the_box_is_emptied_only_once_the_order_is_on_disk() -> None:
@@ -89,7 +89,7 @@ async def test_messages_typed_during_a_turn_are_queued_shown_and_sent_in_order()
         gate.set()
         await desktop.until(pilot, lambda: not desktop.session.busy)
         await desktop.until(pilot, lambda: not desktop.work.pane.queue.display)
-    assert [order.prompt for order in desktop.api.posts] == ["first", "second", "third"]
+    assert [request.prompt for request in desktop.api.posts] == ["first", "second", "third"]
 
 
 async def test_a_queued_message_is_reached_by_up_and_dropped() -> None:
@@ -271,8 +271,8 @@ async def test_the_prompt_given_at_the_start_is_sent_immediately(tmp_path: Path)
     desktop = Desktop(api=answers("Hello"), launch=given)
     async with desktop.running() as pilot:
         await desktop.shows(pilot, "❯ From outside", "✓ completed")
-    order = desktop.api.posts[0]
-    assert (order.prompt, order.budget, [file.path for file in order.attachments]) == (
+    request = desktop.api.posts[0]
+    assert (request.prompt, request.budget, [file.path for file in request.attachments]) == (
         "From outside",
         "high",
         [str(file)],

@@ -336,7 +336,9 @@ def test_an_imported_session_is_marked_and_has_only_the_cost_of_its_own_turns() 
 
 async def test_an_imported_session_is_marked_and_sends_no_request() -> None:
     desktop = await stored(Opening.FRESH)
-    desktop.log.orders = {name: replace(order, imported_ms=1) for name, order in desktop.log.orders.items()}
+    desktop.log.requests = {
+        name: replace(request, imported_ms=1) for name, request in desktop.log.requests.items()
+    }
     async with desktop.running() as pilot:
         await pilot.press("ctrl+s")
         await desktop.shows(pilot, "About x")

@@ -84,7 +84,7 @@ async def test_a_new_session_while_a_file_is_hashed_gets_neither_message_nor_fil
         assert not desktop.session.turns
         assert unpack_draft(desktop.shelf.drafts[a]).text == ""
         assert not unpack_draft(desktop.shelf.drafts[a]).files
-    assert [turn.order.prompt for turn in desktop.engine.session(a).turns] == ["first of A", "secret for A"]
+    assert [turn.request.prompt for turn in desktop.engine.session(a).turns] == ["first of A", "secret for A"]
     assert desktop.api.posts[1].worker_id == "w1"
     assert files_of(desktop, 1) == ["sales.csv"]
 
@@ -102,7 +102,7 @@ async def test_the_first_message_of_a_session_is_not_a_draft_of_the_next_one(fol
         await desktop.until(pilot, lambda: desktop.api.posts)
         await desktop.until(pilot, lambda: not desktop.work.send_flow.sending(a))
         assert desktop.shelf.drafts[FRESH_DRAFT] == ""
-    assert [turn.order.prompt for turn in desktop.engine.session(a).turns] == ["secret for A"]
+    assert [turn.request.prompt for turn in desktop.engine.session(a).turns] == ["secret for A"]
 
 
 async def test_enter_and_ctrl_n_in_one_burst(folder: Path) -> None:
@@ -116,7 +116,7 @@ async def test_enter_and_ctrl_n_in_one_burst(folder: Path) -> None:
         disk.go()
         await desktop.until(pilot, lambda: desktop.session.session_id != a)
         await desktop.until(pilot, lambda: len(desktop.api.posts) == 2)
-    assert [turn.order.prompt for turn in desktop.engine.session(a).turns][1:] == ["secret for A"]
+    assert [turn.request.prompt for turn in desktop.engine.session(a).turns][1:] == ["secret for A"]
 
 
 async def test_a_sent_message_is_removed_from_the_prompt_of_its_session(folder: Path) -> None:

@@ -40,8 +40,8 @@ def text_part(text: str, *, open_: bool = False) -> TextPart:
 
 
 def turn(number: int, *parts: Part, prompt: str = "A question?", **members: Any) -> Turn:
-    order = TurnRequest(f"turn-{number}", prompt, created_ms=number)
-    return Turn(order, **{"status": TurnStatus.COMPLETED, "parts": tuple(parts), **members})
+    request = TurnRequest(f"turn-{number}", prompt, created_ms=number)
+    return Turn(request, **{"status": TurnStatus.COMPLETED, "parts": tuple(parts), **members})
 
 
 def session(*turns: Turn) -> Session:

@@ -300,7 +300,7 @@ async def journey(seed: int, steps: int) -> str:
         await typist.go(steps)
         seconds = time.monotonic() - began
         tokens = sum(flood.tokens for flood in floods) - before
-        assert [order.prompt for order in desktop.api.posts] == ["idle", "one", "two"], typist.account()
+        assert [request.prompt for request in desktop.api.posts] == ["idle", "one", "two"], typist.account()
         assert not any((desktop.files.saved, desktop.files.opened, desktop.opened, desktop.written))
         assert (desktop.work.controller.budget, desktop.app.clipboard) == ("standard", ""), typist.account()
         for session_id in typist.typed:

@@ -99,10 +99,10 @@ class MonkeyApi(FakeApi):
 
     @asynccontextmanager
     async def start_turn(
-        self, order: TurnRequest, departed: Callable[[], None] = lambda: None
+        self, request: TurnRequest, departed: Callable[[], None] = lambda: None
     ) -> AsyncIterator[FakeReply]:
         kind, step = self.random.random(), None
-        self.posts.append(order)
+        self.posts.append(request)
         departed()
         if kind < 0.2:
             raise Refused(ErrorKind.INVALID, "No.", http_status=422)
@@ -110,11 +110,11 @@ class MonkeyApi(FakeApi):
             raise ApiError(ErrorKind.NETWORK, "The line was cut.")
         if kind < 0.5:
             script: Script = says("Short \x1b[31m answer. ", TEXT, message_id=f"msg_{len(self.posts)}")
-            yield FakeReply(script, worker_id=order.worker_id or f"w{len(self.posts)}")
+            yield FakeReply(script, worker_id=request.worker_id or f"w{len(self.posts)}")
             return
         ends = ApiError(ErrorKind.NETWORK, "cut") if kind < 0.6 else None
         step = Slow(len(self.posts), ends)
-        step.worker_id = order.worker_id or step.worker_id
+        step.worker_id = request.worker_id or step.worker_id
         self.replies.append(step)
         yield step
 
@@ -142,7 +142,9 @@ class Monkey:
         prompt = desktop.work.prompt
         edit = desktop.work.queue_editor.edit
         queued = [
-            turn.order.prompt for session in desktop.work.controller.opened_sessions for turn in session.turns
+            turn.request.prompt
+            for session in desktop.work.controller.opened_sessions
+            for turn in session.turns
         ]
         aside = [] if edit is None else [edit.aside.text]
         return "\n".join(

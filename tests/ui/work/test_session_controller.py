@@ -40,7 +40,7 @@ async def test_a_message_goes_to_its_own_session_whatever_is_on_the_screen() -> 
     await desktop.engine.actor(first).settled()
     assert controller.session.turns == ()
     (turn,) = controller.session_of(first).turns
-    assert (turn.order.prompt, turn.order.budget) == ("for the first", "low")
+    assert (turn.request.prompt, turn.request.budget) == ("for the first", "low")
     await desktop.engine.aclose()
 
 
