@@ -161,7 +161,8 @@ class Transcript(SelectableRows, can_focus=True):
 
         Text does not move while it is selected.
         """
-        if self.following and self.text_selection is None:
+        # A last paint may come when the screen is gone; only an attached widget can ask for its selection.
+        if self.following and not (self.is_attached and self.text_selection):
             return None
         return self.transcript_layout.reading_position(self.scroll_offset.y)
 
@@ -315,7 +316,7 @@ class Transcript(SelectableRows, can_focus=True):
     def follow(self) -> None:
         """Scroll to the end and follow new text; nothing is selected then."""
         self.following = True
-        if self.text_selection is not None:
+        if self.is_attached and self.text_selection:
             self.screen.clear_selection()
         if self.new_lines:
             self.new_lines = 0
