@@ -386,7 +386,7 @@ def _can_detach(turn: Turn) -> bool:
     if not turn.live:
         return True
     is_accepted = turn.status not in (TurnStatus.QUEUED, TurnStatus.SENDING)
-    return is_accepted and (turn.worker_id or turn.request.worker_id) is not None
+    return is_accepted and worker_of(turn) is not None
 
 
 def _outcome_remarks(session: Session, turn: Turn) -> list[str]:

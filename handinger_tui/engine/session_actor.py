@@ -19,6 +19,7 @@ from msgspec.structs import replace
 
 from handinger_tui.core.errors import HandingerError, LedgerError, Refused
 from handinger_tui.core.money.limits import Gauge, LimitReached, StartPolicy
+from handinger_tui.core.money.turn_events import worker_of
 from handinger_tui.core.turns.session import (
     Service,
     Session,
@@ -540,7 +541,7 @@ class SessionActor:
             ApiError, LedgerError
         """
         turn = self.session.sent
-        worker_id = (turn.worker_id or turn.request.worker_id) if turn is not None else None
+        worker_id = worker_of(turn) if turn is not None else None
         if turn is None or turn.imported or worker_id is None or self.running:
             return False
         try:

@@ -469,7 +469,7 @@ class LateReader:
 
     async def _read(self) -> None:
         turn = self._turn()
-        worker_id = None if turn is None else turn.worker_id or turn.request.worker_id
+        worker_id = None if turn is None else worker_of(turn)
         if worker_id is None:
             return
         # An error is ignored: the reading is optional, and the next turn reads the worker as well.

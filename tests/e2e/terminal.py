@@ -141,6 +141,17 @@ class Terminal:
         return {name for name, on in zip(names, values.strip().split(","), strict=True) if on == "1"}
 
     @property
+    def wraps_lines(self) -> bool:
+        """Whether long lines continue in the next row, as shells want it and this program does not."""
+        return self._call("display-message", "-p", "-t", "it", "#{wrap_flag}").strip() == "1"
+
+    def wrap_lines(self) -> None:
+        """Set that mode, as a shell does while the program is stopped."""
+        tty = self._call("display-message", "-p", "-t", "it", "#{pane_tty}").strip()
+        Path(tty).write_text("\x1b[?7h")
+        self.until(lambda _screen: self.wraps_lines, "wrapped lines")
+
+    @property
     def cursor(self) -> tuple[int, int]:
         """Column and row of the terminal's own cursor."""
         x, y = self._call("display-message", "-p", "-t", "it", "#{cursor_x},#{cursor_y}").split(",")

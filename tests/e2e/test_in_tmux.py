@@ -21,10 +21,9 @@ def caret(window: Terminal) -> str:
     """The text left of the cursor in its row; a wide character takes two cells."""
     x, y = window.cursor
     line = window.screen.split("\n")[y]
-    text = ""
-    while cell_len(text) < x:
-        text = line[: len(text) + 1]
-    return text
+    # The row may be shorter: it was read after the cursor had moved on.
+    length = next((at for at in range(len(line)) if cell_len(line[:at]) >= x), len(line))
+    return line[:length]
 
 
 def test_the_cursor_of_the_terminal_is_at_the_caret(tmux: str, tmp_path: Path) -> None:

@@ -18,6 +18,7 @@ from handinger_tui.core.bars import BLOCKS, NO_VALUE, stacked_bar
 from handinger_tui.core.errors import HandingerError
 from handinger_tui.core.formatting import NOT_REPORTED, PENDING, plural
 from handinger_tui.core.money.limits import Unit
+from handinger_tui.core.money.turn_events import worker_of
 from handinger_tui.core.receipt_page import (
     BY_CATEGORY,
     CATEGORIES,
@@ -235,7 +236,7 @@ class ReceiptScreen(TextPage):
             if level:
                 connection = self._controller.connection
                 usual = await connection.charges.typical_cost(
-                    turn.worker_id or turn.request.worker_id, level, simulated=connection.limits.simulated
+                    worker_of(turn), level, simulated=connection.limits.simulated
                 )
                 self._typical_cost = replace(usual, credit_usd=self._session.credit_usd)
         except HandingerError as problem:
