@@ -20,9 +20,9 @@ from handinger_tui.ledger.charges import assigned, rises
 from handinger_tui.ledger.corrections import recompute
 from handinger_tui.ledger.database_file import charges_before
 from handinger_tui.ledger.grouping import buckets, condition, restatements
+from handinger_tui.ledger.labels import Labeler, choose
 from handinger_tui.ledger.limits import LimitRules, LimitUsage, periods_at
 from handinger_tui.ledger.repair import open_or_salvage
-from handinger_tui.ledger.search import Labeler, choose
 from handinger_tui.ledger.sql import PATIENCE_S, LockPatience, Row, pack, readable, translated, unpack
 
 if TYPE_CHECKING:

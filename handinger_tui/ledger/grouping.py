@@ -39,7 +39,7 @@ from handinger_tui.ledger.charges import (
     cells_of,
     rises,
 )
-from handinger_tui.ledger.search import CHOSEN, Labeler, choose
+from handinger_tui.ledger.labels import CHOSEN, Labeler, choose
 from handinger_tui.ledger.sql import (
     Cell,
     Row,
@@ -101,7 +101,7 @@ def condition(which: ChargeFilter, *, by_time: bool = False) -> tuple[str, Cells
     """The WHERE clause over `turn_totals` ("" for all) and its parameters.
 
     `by_time` makes the query planner use the index of times, for queries that go day by day. Where `which`
-    depends on tags or projects, `search.choose` comes before the query.
+    depends on tags or projects, `labels.choose` comes before the query.
     """
     parameters = cells_of(which, _CONDITIONS)
     # SQLite uses no index for a column with a unary plus before it.

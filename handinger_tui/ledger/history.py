@@ -15,7 +15,8 @@ from handinger_tui.core.tags import NO_RULES
 from handinger_tui.ledger import search
 from handinger_tui.ledger.frames import drop_some, pack_some
 from handinger_tui.ledger.grouping import DOUBTS
-from handinger_tui.ledger.search import Labeler, change_tags, choose, optimize, remove_session
+from handinger_tui.ledger.labels import Labeler, change_tags, choose
+from handinger_tui.ledger.search import optimize, remove_session
 from handinger_tui.ledger.sql import (
     Care,
     Cell,

@@ -1,4 +1,4 @@
-"""The search in the database, and the labels of sessions, by which it and the costs are filtered.
+"""The search in the database.
 
 Each turn has one entry. Where SQLite has FTS5, a full text index of their words makes the search faster.
 Entries that are not in the index, and all of them where it is missing or damaged, are compared one by one.
@@ -15,9 +15,8 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Final
 
-from handinger_tui.core.safety import clean_line
 from handinger_tui.core.search import SearchHit, Texts, folded, snippet_of, texts_of
-from handinger_tui.core.tags import MAX_NAME, Labels, SessionFacts, TagRules
+from handinger_tui.ledger.labels import CHOSEN
 from handinger_tui.ledger.sql import Row, int_or_zero, pack, transaction, unpack
 
 if TYPE_CHECKING:
@@ -426,88 +425,3 @@ def _filters(query: Query) -> tuple[dict[str, str | bytes | int], str, str]:
         conditions.append("COALESCE(e.sources, 0) > 0")
     sessions = "JOIN sessions s ON s.session_id = t.session_id" if query.workers else ""
     return cells, "".join(f" AND {one}" for one in conditions), sessions
-
-
-# -- labels ------------------------------------------------------------------------------
-# Charges of a deleted session stay; its title does not.
-_FACTS: Final = "session_id, worker_id, template, title, folder"
-_SESSIONS: Final = f"SELECT {_FACTS} FROM sessions LEFT JOIN origins USING (session_id)"
-_DELETED_SESSIONS: Final = """
-    SELECT session_id, '' AS title, NULL AS template, folder,
-           (SELECT MAX(worker_id) FROM turn_totals t WHERE t.session_id = d.session_id) AS worker_id
-      FROM (SELECT DISTINCT session_id FROM turn_totals) d LEFT JOIN origins USING (session_id)
-     WHERE session_id NOT IN (SELECT session_id FROM sessions)
-"""
-_ONE_SESSION: Final = f"{_SESSIONS} WHERE session_id = ?"
-CHOSEN: Final = "is_chosen(CAST({} AS BLOB))"
-"""SQL that is true for the sessions of the last `choose`. Ids are compared as bytes: a damaged one must not
-fail the query."""
-CHOSEN_WORKER: Final = "is_chosen_worker(CAST(worker_id AS BLOB))"
-
-
-class Labeler:
-    """Labels sessions by the tags that are stored at the moment of its creation, and by rules."""
-
-    def __init__(self, connection: sqlite3.Connection, rules: TagRules) -> None:
-        self._connection = connection
-        self._rules = rules
-        self._stored: dict[tuple[str, str], list[str]] = {}
-        for row in connection.execute("SELECT kind, id, name FROM tags"):
-            name = clean_line(unpack(row["name"]), MAX_NAME)
-            self._stored.setdefault((unpack(row["kind"]), unpack(row["id"])), []).append(name)
-
-    def of(self, row: Row) -> Labels:
-        """The labels of a row with the columns of `_FACTS`."""
-        workers = tuple(unpack(row[name]) for name in ("worker_id", "template") if row[name] is not None)
-        facts = SessionFacts(workers, unpack(row["folder"] or ""), unpack(row["title"]))
-        of_workers = sorted({name for one in workers for name in self._stored.get(("worker", one), ())})
-        own = self._stored.get(("session", unpack(row["session_id"])), ())
-        return self._rules.labels(facts, tuple(own), tuple(of_workers))
-
-    def of_session(self, session_id: str) -> Labels:
-        """The labels of one session; of one that is not stored, those that it has by itself."""
-        row = self._connection.execute(_ONE_SESSION, (pack(session_id),)).fetchone()
-        return Labels(tuple(self._stored.get(("session", session_id), ()))) if row is None else self.of(row)
-
-    def all(self) -> Iterator[tuple[str | bytes, Labels]]:
-        """The id, as stored, and the labels of each session that has turns or charges."""
-        for query in (_SESSIONS, _DELETED_SESSIONS):
-            for row in self._connection.execute(query):
-                yield row["session_id"], self.of(row)
-
-    def of_worker(self, worker_id: str) -> Labels:
-        """The labels that every session of a worker has."""
-        stored = self._stored.get(("worker", worker_id), ())
-        return self._rules.labels(SessionFacts((worker_id,)), (), tuple(stored))
-
-    def names(self) -> list[str]:
-        """Every tag that is stored or that a rule assigns, in order of the alphabet."""
-        stored = (name for names in self._stored.values() for name in names)
-        return sorted({*stored, *(name for name, _ in self._rules.tags)})
-
-
-def choose(connection: sqlite3.Connection, rules: TagRules, admits: Callable[[Labels], bool]) -> None:
-    """Choose the sessions whose labels are admitted, for the queries with `CHOSEN` that follow.
-
-    Suspense is selected by the labels of its worker.
-    """
-    labeler = Labeler(connection, rules)
-    sessions = labeler.all()
-    ids = {
-        session if isinstance(session, bytes) else session.encode()
-        for session, own in sessions
-        if admits(own)
-    }
-    connection.create_function("is_chosen", 1, ids.__contains__)
-    connection.create_function("is_chosen_worker", 1, lambda one: admits(labeler.of_worker(unpack(one))))
-
-
-def change_tags(
-    connection: sqlite3.Connection, kind: str, whose: str, add: Iterable[str], remove: Iterable[str]
-) -> None:
-    """Add and remove tags of a session or worker, inside a transaction of the caller."""
-    for sql, names in (
-        ("INSERT OR IGNORE INTO tags (kind, id, name) VALUES (?, ?, ?)", add),
-        ("DELETE FROM tags WHERE kind = ? AND id = ? AND name = ?", remove),
-    ):
-        connection.executemany(sql, [(kind, pack(whose), pack(name)) for name in names])
