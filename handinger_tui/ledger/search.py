@@ -2,8 +2,8 @@
 
 Each turn has one entry. Where SQLite has FTS5, a full text index of their words makes the search faster.
 Entries that are not in the index, and all of them where it is missing or damaged, are compared one by one.
-It is written after the entries, in transactions of its own: SQLite writes its pages at the commit, so a
-damaged index would fail whatever is stored with it. A damaged one is dropped, and created again.
+The index is written after the entries, in transactions of its own: SQLite writes its pages at the commit,
+so a damaged index would fail whatever is stored with it. A damaged one is dropped, and created again.
 """
 
 from __future__ import annotations
