@@ -169,11 +169,13 @@ class View(Struct, frozen=True):
             case Period.TODAY:
                 return today
 
-    def chart_days(self, now_ms: int, zone: tzinfo | None = None) -> tuple[date | None, date | None]:
-        """The first and last day of the charts; None: the first or last day with charges."""
+    def chart_days(self, now_ms: int, zone: tzinfo | None = None) -> tuple[date | None, date | None, date]:
+        """The first and last day of the charts, None: those with charges; and the latest possible day."""
         if self._periods:
-            return max(first for first, _ in self._periods), min(last for _, last in self._periods)
-        return self.first_day(now_ms, zone), None if self.narrowed else day_at(now_ms, zone)
+            last = min(last for _, last in self._periods)
+            return max(first for first, _ in self._periods), last, last
+        today = day_at(now_ms, zone)
+        return self.first_day(now_ms, zone), None if self.narrowed else today, today
 
 
 _MEMBERS: Final = {
@@ -245,24 +247,32 @@ class Days(Struct, frozen=True):
         return bucket.total(self.unit.value)
 
 
-def days_of(buckets: Sequence[Bucket], first: date | None = None, last: date | None = None) -> Days | None:
+def days_of(
+    buckets: Sequence[Bucket], first: date | None = None, last: date | None = None, latest: date = date.max
+) -> Days | None:
     """Every day from `first` (None: the first with charges) to `last` (None: the last with charges).
 
-    In USD, or in credits when no cost at all was reported. None when there is no day.
+    Days after `latest` have a wrong clock: they are added to it. In USD, or in credits when no cost at all
+    was reported. None when there is no day.
     """
-    by_day = {day: bucket for bucket in buckets if (day := _day(bucket.key)) is not None}
-    charged = sorted(by_day)
-    if not charged:
+    dated = [(min(day, latest), bucket) for bucket in buckets if (day := _day(bucket.key)) is not None]
+    if not dated:
         return None
+    charged = sorted(day for day, _ in dated)
     begin = charged[0] if first is None else min(first, charged[0])
     end = charged[-1] if last is None else max(last, charged[-1])
     begin = max(begin, end - timedelta(days=MOST_DAYS - 1))
-    older = [by_day.pop(day) for day in charged if day < begin]
-    if older:
-        by_day[begin] = sum_buckets([by_day.get(begin, Bucket("")), *older], begin.isoformat())
+    by_day: dict[date, Bucket] = {}
+    for day, bucket in dated:
+        shown = max(day, begin)
+        is_moved = shown in by_day or bucket.key != shown.isoformat()
+        by_day[shown] = (
+            sum_buckets([by_day.get(shown, Bucket("")), bucket], shown.isoformat()) if is_moved else bucket
+        )
     days = [begin + timedelta(days=at) for at in range((end - begin).days + 1)]
-    shown = tuple(by_day.get(day, Bucket(day.isoformat())) for day in days)
-    return Days(begin, shown, unit_of(by_day.values()))
+    return Days(
+        begin, tuple(by_day.get(day, Bucket(day.isoformat())) for day in days), unit_of(by_day.values())
+    )
 
 
 def unit_of(buckets: Iterable[Bucket]) -> Unit:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, timedelta
+from datetime import UTC, date, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -11,10 +11,11 @@ from textual.content import Content
 
 from handinger_tui.core.amounts import Total
 from handinger_tui.core.money.limits import Unit
-from handinger_tui.core.money.spending import Bucket
+from handinger_tui.core.money.spending import Bucket, GroupBy, midnight_ms
 from handinger_tui.ui.ledger.head import charts, cumulative, per_day, shares
-from handinger_tui.ui.ledger.query import MOST_DAYS, Days, days_of
+from handinger_tui.ui.ledger.query import MOST_DAYS, Days, View, days_of
 
+TODAY = date(2026, 11, 5)
 LEFT = 10
 """Cells before the bars: an amount and the axis."""
 
@@ -50,6 +51,28 @@ def test_a_clock_that_was_wrong_once_makes_no_centuries_and_loses_no_money() -> 
     assert days is not None
     assert len(days.buckets) == MOST_DAYS
     assert sum(bucket.usd.value or 0 for bucket in days.buckets) == 7
+
+
+@pytest.mark.parametrize("last", [None, TODAY])
+def test_days_after_today_are_those_of_a_wrong_clock_and_count_for_today(last: date | None) -> None:
+    buckets = [day("2026-11-03", "1"), day("2026-11-05", "2"), day("2099-01-01", "4"), day("9987-01-01", "8")]
+    days = days_of(buckets, None, last, latest=TODAY)
+    assert days is not None
+    assert (days.first, days.last) == (date(2026, 11, 3), TODAY)
+    assert [bucket.usd.value for bucket in days.buckets] == [1, None, 14]
+    later = days_of(buckets[2:], latest=TODAY)
+    assert later is not None
+    assert [(one.key, one.turns) for one in later.buckets] == [("2026-11-05", 4)]
+    assert later.buckets[0].usd == Total(Decimal(12))
+
+
+@pytest.mark.parametrize("narrowed", [GroupBy.SESSION, None, GroupBy.DAY])
+def test_only_a_view_of_a_later_period_has_charts_of_it(narrowed: GroupBy | None) -> None:
+    now_ms = midnight_ms(TODAY, UTC) + 1
+    view = View() if narrowed is None else View(narrowed).narrow("2099-01-01", "a row")
+    assert view is not None
+    last = {GroupBy.DAY: date(2099, 1, 1), GroupBy.SESSION: None, None: TODAY}[narrowed]
+    assert view.chart_days(now_ms, UTC)[1:] == (last, last or TODAY)
 
 
 def test_bars_are_proportional_and_every_cost_is_visible() -> None:
