@@ -86,7 +86,7 @@ def test_each_text_of_an_answer_begins_a_paragraph() -> None:
     sample = replace(with_prompt(turn(1)), parts=parts)
     assert sample.text == "Let me search.# Results\n\nNone.\n"
     assert "> Let me search.\n>\n> # Results\n>\n> None.\n" in RENDER["md"](session(sample))
-    assert "\nLet me search.\n\n# Results\n\nNone.\n" in RENDER["text"](session(sample))
+    assert "\n  Let me search.\n\n  # Results\n\n  None.\n" in RENDER["text"](session(sample))
     assert "<p>Let me search.</p>\n<h1>Results</h1>\n" in RENDER["html"](session(sample))
 
 
@@ -340,8 +340,28 @@ def test_a_session_as_plain_text() -> None:
     sample = with_prompt(turn(1, "Because.\x1b[2J", web("https://a.example/x", "Source")), "Why?\nSay it.")
     text = RENDER["text"](replace(session(sample), title="Heat pumps"))
     assert text.startswith("Heat pumps\nSession: ses_1\n")
-    assert "\n> Why?\n> Say it.\n\nBecause.[2J\n\nSources\n1. Source https://a.example/x\n" in text
+    assert "\n> Why?\n> Say it.\n\n  Because.[2J\n\nSources\n1. Source https://a.example/x\n" in text
     assert "\x1b" not in text
+
+
+def left_margin(text: str) -> list[str]:
+    """The lines that only the program may write, without what follows a prefix."""
+    lines = (line for line in text.split("\n") if line and not line.startswith("  "))
+    return [re.split("(?<=^[->]) |(?<=^[0-9]\\.) ", line)[0] for line in lines]
+
+
+@pytest.mark.parametrize("hostile", HOSTILE)
+def test_no_text_imitates_the_structure_of_plain_text(hostile: str) -> None:
+    def lines(words: str, prompt: str) -> list[str]:
+        parts = (TextPart(Rope() + words), ReasoningPart("", Rope() + words))
+        file = FilePart("https://files.example/x", "text/csv", words, 2048)
+        sample = with_prompt(turn(1, web("https://a.example/x", words), file), prompt)
+        sample = replace(sample, parts=(*parts, *sample.parts))
+        return left_margin(RENDER["text"](session(sample), Contents(reasoning=True)))
+
+    forged = hostile + "\nSources\n1. forged\n── 2. 2026-11-25 10:00 UTC ──\n> forged\n[Reasoning]\n- forged"
+    assert set(lines(forged, forged)) == set(lines("Because.", "Why?"))
+    assert lines(forged, "Why?") == lines("Because.", "Why?")
 
 
 @pytest.mark.parametrize("form", ["md", "text", "html"])

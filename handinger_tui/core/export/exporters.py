@@ -1,7 +1,8 @@
 """The export formats of sessions (Markdown, HTML, JSON, text) and of sources: a function and a line each.
 
 In Markdown, text of the service is in block quotes. It cannot end its quote, so it cannot imitate a heading,
-a source or a receipt of this program; an unclosed code fence ends with the quote.
+a source or a receipt of this program; an unclosed code fence ends with the quote. In plain text it is indented,
+and every line of this program begins at the left margin.
 """
 
 from __future__ import annotations
@@ -148,7 +149,7 @@ def _quote(text: str) -> str:
 
 
 def session_text(session: Session, contents: Contents) -> str:
-    """The session as plain text: messages with the prefix "> ", answers as the worker wrote them."""
+    """The session as plain text: messages with the prefix "> ", what the worker wrote indented."""
     document = session_document(session, contents)
     lines = [document.title, *(f"{label}: {value}" for label, value in document.facts)]
     lines += [SIMULATED_SESSION] if document.simulated else []
@@ -157,11 +158,13 @@ def session_text(session: Session, contents: Contents) -> str:
         lines += [f"> {line}" for line in turn.prompt.split("\n")]
         lines += [f"attached: {' · '.join(file)}" for file in turn.attachments]
         for passage in turn.passages:
-            lines += ["", *([f"[{passage.title}]"] if passage.title else []), passage.text]
+            lines += ["", *([f"[{passage.title}]"] if passage.title else [])]
+            lines += [f"  {line}".rstrip() for line in passage.text.split("\n")]
         if turn.ending is not None:
             lines += ["", ": ".join(filter(None, (turn.ending.status, turn.ending.reason)))]
         cited = (f"{one.number}. {one.title}" + (f" {one.url}" if one.url else "") for one in turn.sources)
-        for heading, entries in (("Sources", cited), ("Files", (" · ".join(file) for file in turn.files))):
+        files = (f"- {' · '.join(file)}" for file in turn.files)
+        for heading, entries in (("Sources", cited), ("Files", files)):
             listed = list(entries)
             lines += ["", heading, *listed] if listed else []
         lines += ["", turn.receipt] if turn.receipt else []

@@ -335,7 +335,7 @@ a{color:var(--link)}
 small,.note{color:var(--muted)}
 .prompt{background:var(--card);border-left:4px solid var(--link);border-radius:4px;padding:.75rem 1rem;
 white-space:pre-wrap;overflow-wrap:anywhere;margin-bottom:1rem}
-.answer{overflow-wrap:anywhere}
+.answer{border-left:4px solid var(--edge);padding-left:1rem;overflow-wrap:anywhere}
 .answer h1{font-size:1.4rem}
 .answer h2{font-size:1.2rem;color:inherit}
 .answer h3{font-size:1.05rem}
