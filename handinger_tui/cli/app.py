@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 from msgspec.structs import replace
 
 from handinger_tui.cli.local_files import DiskFiles, default_paths, keep_theme, kept_theme
-from handinger_tui.cli.output import Exit
+from handinger_tui.cli.output import Exit, has_colors
 from handinger_tui.cli.signals import CODES
 from handinger_tui.core.errors import SettingsError
 from handinger_tui.core.money.limits import StartPolicy
@@ -52,7 +52,7 @@ def run_app(args: argparse.Namespace, settings: Settings, early: EarlyPrompt | N
         require_keymap(settings)
     require_theme(settings)
     require_target(args, settings)
-    if getattr(args, "no_color", False):
+    if getattr(args, "no_color", False) or not has_colors(os.environ):
         os.environ["NO_COLOR"] = "1"
     _drop_stale_size()
     # Input and painting use threads: neither should wait long for the interpreter lock.

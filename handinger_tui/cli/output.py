@@ -17,7 +17,7 @@ from handinger_tui.core.turns.turn import ErrorKind, Turn, TurnStatus
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
 
 class Exit(IntEnum):
@@ -146,6 +146,21 @@ def _split_at_point(number: str) -> tuple[str, str]:
         return "", ""
     units, point, decimals = number.partition(".")
     return units, point + decimals
+
+
+def has_colors(environ: Mapping[str, str]) -> bool:
+    """Whether the terminal has colors, by COLORTERM and its entry in terminfo; one without an entry has."""
+    if environ.get("COLORTERM"):
+        return True
+    try:
+        import curses  # not on Windows
+    except ImportError:
+        return True
+    try:
+        curses.setupterm(environ.get("TERM"), 1)
+    except curses.error:
+        return True
+    return curses.tigetnum("colors") > 1
 
 
 # -- widths ---------------------------------------------------------------------------

@@ -10,7 +10,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from rich.console import RenderableType
+from rich.color import ColorSystem
+from rich.console import COLOR_SYSTEMS, RenderableType
 from textual import work
 from textual.binding import Binding
 from textual.driver import Driver
@@ -24,7 +25,15 @@ from handinger_tui.ui.commands import CommandProvider
 from handinger_tui.ui.commands.view import leave, show_help
 from handinger_tui.ui.keys import format_key
 from handinger_tui.ui.terminal.diff_app import DiffApp, ask_background
-from handinger_tui.ui.themes import DARK, LIGHT, THEMES, PlainStyles, first_theme
+from handinger_tui.ui.themes import (
+    DARK,
+    LIGHT,
+    THEMES,
+    PlainStyles,
+    first_theme,
+    has_light_background,
+    legible_styles,
+)
 from handinger_tui.ui.transcript.painting import ControlFilter
 from handinger_tui.ui.type_ahead import TypeAhead
 from handinger_tui.ui.work.screen import WorkScreen
@@ -87,6 +96,7 @@ class HandingerApp(DiffApp, inherit_bindings=False):
         self._first_theme = DARK.name if self.no_color else first_theme(options.theme, os.environ)
         self.theme = self._first_theme
         self._plain_styles = PlainStyles(DARK)
+        self._is_light = has_light_background(os.environ)
         self.set_keymap(dict(options.keys))
 
     def get_default_screen(self) -> Screen[None]:
@@ -95,9 +105,13 @@ class HandingerApp(DiffApp, inherit_bindings=False):
 
     def get_line_filters(self) -> Sequence[LineFilter]:
         """Filter control characters, and with NO_COLOR all colors, out of everything that widgets draw."""
-        if not self.no_color:
-            return [*super().get_line_filters(), self._control_filter]
-        return [self._plain_styles, self._control_filter]
+        if self.no_color:
+            return [self._plain_styles, self._control_filter]
+        filters = [*super().get_line_filters(), self._control_filter]
+        system = COLOR_SYSTEMS.get(self.console.color_system or "", ColorSystem.TRUECOLOR)
+        if system is not ColorSystem.TRUECOLOR or self.current_theme.ansi:
+            filters.append(legible_styles(system, is_light=self._is_light))
+        return filters
 
     def refresh_css(self, animate: bool = True) -> None:
         """Without a screen yet, set only the theme's variables: the style sheet is parsed later."""
@@ -148,17 +162,19 @@ class HandingerApp(DiffApp, inherit_bindings=False):
         """Start to connect after the first frame."""
         if not self.is_headless:
             collect_from_now_on()
-        # A chosen theme does not depend on the terminal's background.
-        if self._options.theme is None and not self.no_color:
+        if not self.no_color:
             ask_background(self)
         self.work.set_focus(self.work.prompt)
         await self._type_ahead.pass_next()
         self._connect()
 
     def on_terminal_background(self, message: TerminalBackground) -> None:
-        """Show the theme for the terminal's background, unless the person has chosen another one by now."""
-        if self.theme == self._first_theme:
+        """Show the theme for the terminal's background, unless the person has chosen another one."""
+        self._is_light = message.is_light
+        if self._options.theme is None and self.theme == self._first_theme:
             self.theme = LIGHT.name if message.is_light else DARK.name
+        elif self.current_theme.ansi:
+            self.refresh_css(animate=False)
 
     @work(group="connect", exclusive=True)
     async def _connect(self) -> None:

@@ -1,4 +1,4 @@
-"""The themes, which one the app starts with, and styles without any color (NO_COLOR).
+"""The themes, which one the app starts with, and styles for few colors and for none (NO_COLOR).
 
 Every text color has a contrast of at least 4.5:1 on every background used, 7:1 in the two themes of high
 contrast. The colors of `TERMINAL` are the terminal's own sixteen.
@@ -6,10 +6,12 @@ contrast. The colors of `TERMINAL` are the terminal's own sixteen.
 
 from __future__ import annotations
 
+import re
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from rich.color import Color as RichColor
+from rich.color import ColorSystem
 from rich.segment import Segment
 from rich.style import Style
 from textual.color import Color
@@ -103,7 +105,7 @@ def _theme(name: str, colors: ThemeColors, *, dark: bool, ansi: bool = False) ->
 DARK: Final = _theme(
     "dark",
     ThemeColors(
-        text="#e4e8ee", muted="#9aa6b6", disabled="#8390a0",
+        text="#e4e8ee", muted="#9aa6b6", disabled="#97a3b3",
         background="#10141a", surface="#171c24", panel="#1f2630",
         border="#394454", hover="#242d38", current_row="#2a3a3f", selection="#2f5d55",
         focus="#6fd6bb", heading="#dcb8f5",
@@ -115,7 +117,7 @@ DARK: Final = _theme(
 LIGHT: Final = _theme(
     "light",
     ThemeColors(
-        text="#20262f", muted="#57606d", disabled="#5f6874",
+        text="#20262f", muted="#57606d", disabled="#5a6370",
         background="#fcfbf8", surface="#f4f2ed", panel="#ebe8e1",
         border="#cbc6bb", hover="#e4e0d7", current_row="#d9e6e1", selection="#bfe0d8",
         focus="#0b665a", heading="#6a3593",
@@ -127,7 +129,7 @@ LIGHT: Final = _theme(
 MIDNIGHT: Final = _theme(
     "midnight",
     ThemeColors(
-        text="#dfe6f5", muted="#9aa8c7", disabled="#8593b6",
+        text="#dfe6f5", muted="#9aa8c7", disabled="#909ebf",
         background="#0b1020", surface="#121a30", panel="#1a2340",
         border="#38456b", hover="#212c4d", current_row="#25335a", selection="#2d4a7c",
         focus="#7dcfff", heading="#f2a9d8",
@@ -139,7 +141,7 @@ MIDNIGHT: Final = _theme(
 EMBER: Final = _theme(
     "ember",
     ThemeColors(
-        text="#ece3d2", muted="#b5a892", disabled="#a09480",
+        text="#ece3d2", muted="#b5a892", disabled="#b0a48e",
         background="#1d1b18", surface="#25221e", panel="#2f2b26",
         border="#574e43", hover="#38332d", current_row="#40392f", selection="#5a4a2f",
         focus="#8fc98a", heading="#dba6c6",
@@ -151,7 +153,7 @@ EMBER: Final = _theme(
 PAPER: Final = _theme(
     "paper",
     ThemeColors(
-        text="#2a241b", muted="#5c503e", disabled="#665a48",
+        text="#2a241b", muted="#5c503e", disabled="#625644",
         background="#f7f0e2", surface="#efe6d4", panel="#e6dbc5",
         border="#c9b99a", hover="#dccfb5", current_row="#d5dcc6", selection="#bcd9cf",
         focus="#0b5a5e", heading="#5f3478",
@@ -163,7 +165,7 @@ PAPER: Final = _theme(
 CONTRAST: Final = _theme(
     "contrast",
     ThemeColors(
-        text="#ffffff", muted="#d0d0d0", disabled="#b8b8b8",
+        text="#ffffff", muted="#d0d0d0", disabled="#bebebe",
         background="#000000", surface="#0a0a0a", panel="#141414",
         border="#8a8a8a", hover="#262626", current_row="#303030", selection="#00527a",
         focus="#5cffd6", heading="#ffb8ff",
@@ -212,10 +214,12 @@ def first_theme(requested: str | None, environ: Mapping[str, str]) -> str:
     COLORFGBG ("15;0": foreground; background) is set by many terminals and costs no query.
     """
     name = by_name(requested) if requested else None
-    if name is not None:
-        return name
-    background = environ.get("COLORFGBG", "").rpartition(";")[2]
-    return LIGHT.name if background in _LIGHT_BACKGROUNDS else DARK.name
+    return name or (LIGHT.name if has_light_background(environ) else DARK.name)
+
+
+def has_light_background(environ: Mapping[str, str]) -> bool:
+    """Whether COLORFGBG names a light background."""
+    return environ.get("COLORFGBG", "").rpartition(";")[2] in _LIGHT_BACKGROUNDS
 
 
 def by_name(name: str) -> str | None:
@@ -278,6 +282,79 @@ def plain_style(style: Style, app_background: Color) -> Style:
     ):
         plain += _DIM
     return plain
+
+
+# -- few colors --------------------------------------------------------------------------------
+LEAST_CONTRAST: Final = 3.0
+"""A text with less contrast among few colors is drawn in black, white or the terminal's own color."""
+_LUMINANCES: Final = (
+    (0.0, 0.0), (0.09, 0.14), (0.25, 0.44), (0.15, 0.57), (0.03, 0.13), (0.08, 0.21), (0.25, 0.48),
+    (0.4, 0.78), (0.09, 0.23), (0.2, 0.28), (0.41, 0.74), (0.78, 0.93), (0.12, 0.33), (0.12, 0.35),
+    (0.55, 0.81), (0.83, 1.0),
+)  # fmt: skip
+"""Lowest and highest luminance of each of sixteen colors: xterm, VGA, GNOME, PuTTY, macOS, Windows."""
+_LETTERS: Final = re.compile("[^\\s\u2500-\u259f\u2800-\u28ff]")
+"""Anything but lines, blocks and dots, of which pictures and charts consist."""
+_BLACK: Final = RichColor.from_ansi(0)
+_WHITE: Final = RichColor.from_ansi(15)
+
+
+class LegibleStyles(LineFilter):
+    """Replaces colors of letters that are near their background where a terminal has only few colors.
+
+    `App.get_line_filters` must always return the same object, see `legible_styles`.
+    """
+
+    def __init__(self, system: ColorSystem, *, is_light: bool) -> None:
+        """`is_light`: the terminal's own background is light."""
+        super().__init__()
+        self._system: Final = system
+        self._is_light: Final = is_light
+
+    def apply(self, segments: list[Segment], background: Color) -> list[Segment]:
+        """Return the segments with legible styles."""
+        return [
+            Segment(text, legible_style(style, self._system, is_light=self._is_light), control)
+            if style and _LETTERS.search(text)
+            else Segment(text, style, control)
+            for text, style, control in segments
+        ]
+
+
+legible_styles: Final = lru_cache(LegibleStyles)
+"""The filter with these arguments, always the same object."""
+
+
+@lru_cache(4096)
+def legible_style(style: Style, system: ColorSystem, *, is_light: bool) -> Style:
+    """`style` with a text that its background does not swallow in a terminal with these colors."""
+    text, behind = (style.bgcolor, style.color) if style.reverse else (style.color, style.bgcolor)
+    own = (_LUMINANCES[0], _LUMINANCES[15])
+    under = _luminances(behind, system) or own[is_light]
+    if _least_contrast(_luminances(text, system) or own[not is_light], under) >= LEAST_CONTRAST:
+        return style
+    if behind is None or behind.is_default:
+        instead = RichColor.default()
+    else:
+        black, white = (_least_contrast(_LUMINANCES[number], under) for number in (0, 15))
+        instead = _WHITE if white > black else _BLACK
+    return style + (Style(bgcolor=instead) if style.reverse else Style(color=instead))
+
+
+def _luminances(color: RichColor | None, system: ColorSystem) -> tuple[float, float] | None:
+    """Lowest and highest luminance of a color as a terminal shows it; None for the terminal's own."""
+    if color is None or color.is_default:
+        return None
+    shown = color.downgrade(system)
+    if shown.number is not None and shown.number < len(_LUMINANCES):
+        return _LUMINANCES[shown.number]
+    exact = _luminance(Color.from_rich_color(shown))
+    return exact, exact
+
+
+def _least_contrast(one: tuple[float, float], other: tuple[float, float]) -> float:
+    low, high = sorted((one, other))
+    return (high[0] + 0.05) / (low[1] + 0.05)
 
 
 def contrast(one: Color, other: Color) -> float:

@@ -5,6 +5,7 @@ What belongs to a process, its limits, its locale, its locks, is tried in one of
 from __future__ import annotations
 
 import os
+import re
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
@@ -51,6 +52,14 @@ def test_a_terminal_that_is_closed_while_it_is_too_slow_ends_the_program_in_orde
     (database,) = tmp_path.rglob("*.db")
     with closing(sqlite3.connect(database)) as history:
         assert history.execute("SELECT count(*) FROM turns").fetchone() == (1,)
+
+
+@pytest.mark.parametrize(("term", "colored"), [("vt100", False), ("linux", True), ("no-such-terminal", True)])
+def test_a_terminal_without_colors_gets_none(tmp_path: Path, term: str, colored: bool) -> None:
+    with rawterm("--local", "hello", home=tmp_path, TERM=term, COLORTERM="") as terminal:
+        terminal.shows("completed")
+        numbers = re.findall(rb"\x1b\[([\d;]*)m", bytes(terminal.output))
+        assert any(re.search(rb"(^|;)([349][0-7]|10[0-7])", number) for number in numbers) is colored
 
 
 # -- the disk ----------------------------------------------------------------------------------

@@ -353,7 +353,7 @@ def left_margin(text: str) -> list[str]:
 @pytest.mark.parametrize("hostile", HOSTILE)
 def test_no_text_imitates_the_structure_of_plain_text(hostile: str) -> None:
     def lines(words: str, prompt: str) -> list[str]:
-        parts = (TextPart(Rope() + words), ReasoningPart("", Rope() + words))
+        parts = (TextPart(Rope() + words), ReasoningPart(Rope() + words))
         file = FilePart("https://files.example/x", "text/csv", words, 2048)
         sample = with_prompt(turn(1, web("https://a.example/x", words), file), prompt)
         sample = replace(sample, parts=(*parts, *sample.parts))

@@ -17,7 +17,7 @@ from handinger_tui.cli.args import add_connection_options, add_json_option
 from handinger_tui.cli.commands import Implementation
 from handinger_tui.cli.load_settings import key_warning, settings_for
 from handinger_tui.cli.local_files import Paths, default_paths, expand_path
-from handinger_tui.cli.output import Exit, can_ask, is_confirmed, put_result, say
+from handinger_tui.cli.output import Exit, can_ask, has_colors, is_confirmed, put_result, say
 from handinger_tui.cli.wiring import client_of
 from handinger_tui.core.errors import Damaged, HandingerError, LocalFileError, Refused
 from handinger_tui.core.formatting import plural
@@ -124,6 +124,8 @@ def _check_terminal() -> Check:
 def _check_color() -> Check:
     if os.environ.get("NO_COLOR"):
         return Check("color", "note", "off (NO_COLOR is set)")
+    if not has_colors(os.environ):
+        return Check("color", "note", "off (this terminal has none)")
     depth = os.environ.get("COLORTERM", "")
     return Check("color", "ok", depth or "detected from TERM")
 

@@ -1,8 +1,8 @@
 """The export formats of sessions (Markdown, HTML, JSON, text) and of sources: a function and a line each.
 
 In Markdown, text of the service is in block quotes. It cannot end its quote, so it cannot imitate a heading,
-a source or a receipt of this program; an unclosed code fence ends with the quote. In plain text it is indented,
-and every line of this program begins at the left margin.
+a source or a receipt of this program; an unclosed code fence ends with the quote. In plain text it is
+indented, and every line of this program begins at the left margin.
 """
 
 from __future__ import annotations

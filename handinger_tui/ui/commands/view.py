@@ -97,7 +97,7 @@ async def theme(context: CommandContext, argument: str) -> None:
     app = context.interaction.app
     name = by_name(argument) if argument else None
     if app.no_color:
-        context.interaction.say("Colors are off (NO_COLOR).")
+        context.interaction.say("Colors are off (NO_COLOR, or a terminal without colors).")
     elif name is not None:
         app.theme = name
         await _keep_theme(context, short_name(name))
