@@ -35,14 +35,40 @@ class UsageExit(SystemExit):
         self.hint = hint
 
 
+class _Noted(argparse.Action):
+    """Adds each value of an option to those that the parser was given."""
+
+    def __call__(self, parser: Any, namespace: Any, values: Any, option_string: str | None = None) -> None:
+        """Store the value."""
+        super().__call__(parser, namespace, values, option_string)
+        if option_string is not None:
+            parser.given.setdefault(self.dest, {})[getattr(namespace, self.dest)] = option_string
+
+
+class _StoreNoted(_Noted, argparse._StoreAction):
+    pass
+
+
+class _StoreConstNoted(_Noted, argparse._StoreConstAction):
+    pass
+
+
 class Parser(argparse.ArgumentParser):
     """An argparse parser with our exit code, and a short hint instead of the whole usage.
 
-    Abbreviated options are rejected: a new option could make them ambiguous and break scripts.
+    Abbreviated options are rejected: a new option could make them ambiguous and break scripts. So are two
+    values for one option, of which the first would be lost.
     """
+
+    consequence = ""
+    """A sentence that follows each error."""
 
     def __init__(self, **settings: Any) -> None:
         super().__init__(**{"allow_abbrev": False, **settings})
+        self.register("action", None, _StoreNoted)
+        self.register("action", "store_const", _StoreConstNoted)
+        self.given: dict[str, dict[Any, str]] = {}
+        """The values of each option in their order, and how it was spelled. A parser parses once."""
 
     def parse_known_args(  # type: ignore[override]  # argparse has overloads for other namespaces
         self, args: Sequence[str] | None = None, namespace: argparse.Namespace | None = None
@@ -67,7 +93,7 @@ class Parser(argparse.ArgumentParser):
     def parse_args(  # type: ignore[override]  # as above
         self, args: Sequence[str] | None = None, namespace: argparse.Namespace | None = None
     ) -> argparse.Namespace:
-        """Parse, and refuse what is left over."""
+        """Parse, and refuse what is left over, or would be lost."""
         parsed, extras = self.parse_known_args(args, namespace)
         if extras:
             are_words = not any(word.startswith("-") for word in extras)
@@ -75,6 +101,10 @@ class Parser(argparse.ArgumentParser):
                 f"unrecognized arguments: {' '.join(extras)}",
                 "A text of several words needs quotes." if are_words else "",
             )
+        for options in self.given.values():
+            if len(options) > 1:
+                names = " and ".join(dict.fromkeys(options.values()))
+                self.error(f"two different values for {names}", "Use the option once.")
         return parsed
 
     def error(self, message: str, hint: str = "") -> NoReturn:
@@ -82,7 +112,19 @@ class Parser(argparse.ArgumentParser):
         # argparse quotes the typed text, which may hold unprintable characters.
         message = message.encode("utf-8", "replace").decode()
         printable = "".join(char if char.isprintable() else "?" for char in message)
+        if self.consequence:
+            printable = f"{printable.removesuffix('.')}. {self.consequence}"
         raise UsageExit(printable, hint or f"Try: {self.prog} --help")
+
+    def _print_message(self, message: str, file: Any = None) -> None:
+        """Print the help or the version. argparse itself ignores a full disk.
+
+        Raises:
+            OSError
+        """
+        out = file or sys.stderr
+        out.write(message)
+        out.flush()
 
 
 def add_json_option(parser: argparse._ActionsContainer, words: str = "JSON on stdout") -> None:
@@ -330,6 +372,7 @@ def main_parser() -> Parser:
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
+    parser.consequence = "Nothing was sent."
     parser.add_argument("prompt", nargs="?", metavar="PROMPT", help="message to send right away")
     parser.add_argument("--version", action="version", version=f"handinger-tui {__version__}")
     session = parser.add_argument_group("session")
@@ -401,10 +444,36 @@ def parse(argv: list[str]) -> argparse.Namespace:
     args.command = ""
     args.prompt, args.headless = (_text_of(parser, typed) for typed in (args.prompt, args.headless))
     literal = argv[argv.index("--") + 1 :] if "--" in argv else []
-    if args.prompt and not args.headless and args.prompt not in literal:
+    if args.headless == STANDARD_STREAM or (args.prompt == STANDARD_STREAM and not literal):
+        # Standard input is always read by a run without a screen.
+        args.headless, args.prompt = "", args.prompt if args.headless else None
+    if args.headless:
+        _refuse_key(parser, [args.headless])
+    elif args.prompt and args.prompt not in literal:
         _refuse_commands(parser, [args.prompt])
     _check_conflicts(parser, args)
     return args
+
+
+def typed_prompt(argv: list[str]) -> str | None:
+    """Return the prompt on a command line that is not valid: all words that are no option; None for none.
+
+    An API key that was typed as a prompt is not returned.
+    """
+    if argv and argv[0] in SUBCOMMANDS:
+        return None
+    parser = main_parser()
+    for action in parser._actions:
+        if action.option_strings and action.nargs is None:
+            action.nargs = "?"
+        action.choices = action.type = None
+    try:
+        args, extras = parser.parse_known_args(argv)
+    except SystemExit:
+        return None
+    words = [*parser.given.get("headless", ()), args.prompt, *extras]
+    text = " ".join(word for word in words if word and not word.startswith("-"))
+    return None if KEY_PREFIX in text else text or None
 
 
 def shows_screen(args: argparse.Namespace) -> bool:
@@ -428,19 +497,23 @@ def _refuse_commands(parser: Parser, words: list[str]) -> None:
     """Exit with an error if the words are, or resemble, a command: sent as a prompt they would cost money."""
     if any(word.startswith("-") for word in words):
         return
-    if any(word.strip().startswith(KEY_PREFIX) for word in words):
-        parser.error("this looks like an API key. Nothing was sent.", "Set it with HANDINGER_API_KEY.")
+    _refuse_key(parser, words)
     advice = suggestion(words)
     if advice is not None:
         typed = " ".join(words)
         send = f'handinger-tui -- "{typed}"' if " " in typed else f"handinger-tui -- {typed}"
-        parser.error(
-            f"{typed!r} looks like a command. Nothing was sent.", f"{advice} To send it as a message: {send}"
-        )
+        parser.error(f"{typed!r} looks like a command", f"{advice} To send it as a message: {send}")
+
+
+def _refuse_key(parser: Parser, words: list[str]) -> None:
+    if any(word.strip().startswith(KEY_PREFIX) for word in words):
+        parser.error("this looks like an API key", "Set it with HANDINGER_API_KEY.")
 
 
 KEY_PREFIX: Final = "hdg_"
 """How API keys begin: as a prompt, a key would go to a worker, and into the history."""
+STANDARD_STREAM: Final = "-"
+"""What is typed for standard input or output in place of a text or a file."""
 _DESTINATIONS: Final = (
     *("-w", "--worker", "--task", "-r", "--resume", "--profile", "--base-url"),
     *("-o", "--output", "--dir"),
@@ -456,7 +529,7 @@ def _check_empty(parser: Parser, argv: list[str]) -> None:
     for word, after in zip(words, [*words[1:], "-"], strict=False):
         option, sign, value = word.partition("=")
         if option in _DESTINATIONS and not (value if sign else after).strip():
-            parser.error(f"the value of {option} is empty. Nothing was sent.")
+            parser.error(f"the value of {option} is empty")
 
 
 def _text_of(parser: Parser, typed: str | None) -> str | None:
@@ -469,7 +542,7 @@ def _text_of(parser: Parser, typed: str | None) -> str | None:
     except UnicodeEncodeError:
         with suppress(UnicodeError):
             return os.fsencode(typed or "").decode()
-        parser.error("the prompt is not UTF-8 text. Nothing was sent.", "Attach it as a file: -f FILE")
+        parser.error("the prompt is not UTF-8 text", "Attach it as a file: -f FILE")
     return typed
 
 
@@ -489,8 +562,18 @@ def _check_conflicts(parser: Parser, args: argparse.Namespace) -> None:
     _check_common_options(parser, args)
 
 
-def _check_common_options(parser: argparse.ArgumentParser, args: argparse.Namespace) -> None:
+def _check_common_options(parser: Parser, args: argparse.Namespace) -> None:
     if getattr(args, "raw", False) and sys.stdout.isatty():
         parser.error("--raw cannot be used when stdout is a terminal")
     if getattr(args, "local", False) and getattr(args, "base_url", None):
         parser.error("--local and --base-url name different services; use only one")
+    if getattr(args, "output", None) == STANDARD_STREAM:
+        _print_only(parser, args)
+
+
+def _print_only(parser: Parser, args: argparse.Namespace) -> None:
+    """Let `-o -` mean standard output, where the answer goes without -o, too."""
+    output_format = getattr(args, "output_format", None) or "text"
+    if output_format != "text":
+        parser.error("-o - and JSON output would both print to stdout", "Omit -o -: the JSON has the answer.")
+    args.output, args.output_format = None, output_format

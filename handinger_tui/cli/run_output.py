@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final, TextIO
 from msgspec.structs import replace
 
 from handinger_tui.cli import signals
-from handinger_tui.cli.args import UsageExit, parse
+from handinger_tui.cli.args import UsageExit, parse, typed_prompt
 from handinger_tui.cli.commands import SUBCOMMANDS
 from handinger_tui.cli.output import Exit, discard, exit_of_kind, say, sentence
 from handinger_tui.core.errors import ApiError, HandingerError, LedgerError, LocalFileError
@@ -239,10 +239,8 @@ class RunProgress:
     """What a command without a turn may have done already that can cost money; "" for nothing."""
 
 
-def progress_of(args: argparse.Namespace | None) -> RunProgress:
+def progress_of(args: argparse.Namespace) -> RunProgress:
     """Return the progress object of a run; a new one holds the typed prompt as draft."""
-    if args is None:
-        return RunProgress()
     if not hasattr(args, "progress"):
         typed = (getattr(args, name, None) for name in ("headless", "prompt"))
         args.progress = RunProgress(next((text for text in typed if text and isinstance(text, str)), None))
@@ -264,7 +262,7 @@ def end_early(problem: BaseException, words: Sequence[str], args: argparse.Names
             with suppress(SystemExit):
                 args = parse(list(words))
         code = problem.code if isinstance(problem, signals.Interrupted) else Exit.INTERRUPTED
-        progress = progress_of(args)
+        progress = RunProgress() if args is None else progress_of(args)
         may_cost = bool(progress.doubt or progress.turn_id)
         fault = Fault(
             ErrorKind.INTERRUPTED, f"Interrupted. {progress.doubt}".rstrip(), may_have_been_charged=may_cost
@@ -274,11 +272,7 @@ def end_early(problem: BaseException, words: Sequence[str], args: argparse.Names
     if isinstance(problem, UsageExit):
         say(f"handinger-tui: {problem.message}")
         say(problem.hint)
-        # The SystemExit of argparse propagates. With --raw on a terminal no object is printed.
-        if not ("--raw" in words and sys.stdout.isatty()):
-            fault = Fault(ErrorKind.SETTINGS, problem.message, may_have_been_charged=False)
-            _put_object(words, args, fault)
-            sys.stdout.flush()
+        fault, code = Fault(ErrorKind.SETTINGS, problem.message, may_have_been_charged=False), Exit.USAGE
     elif isinstance(problem, HandingerError):
         fault, code = _fault_of(problem), report(problem)
     elif isinstance(problem, OSError) and problem.errno in DESCRIPTOR_ERRORS:
@@ -287,7 +281,12 @@ def end_early(problem: BaseException, words: Sequence[str], args: argparse.Names
         )
         fault, code = _fault_of(descriptor_error), report(descriptor_error)
     if code is not None:
-        _put_object(words, args, fault)
+        try:
+            _put_object(words, args, fault)
+            sys.stdout.flush()
+        except OSError:
+            # What happened is on stderr; the exit code stays that of it.
+            discard(sys.stdout)
     return code
 
 
@@ -301,7 +300,12 @@ def end_output(problem: OSError, words: Sequence[str]) -> int:
     discard(sys.stdout)
     command = SUBCOMMANDS.get(words[0]) if words else None
     lists = command is not None and (command.only_lists or list(words[1:2]) == ["list"])
-    return Exit.OK if is_closed and lists else Exit.LOCAL_IO
+    is_help = not HELP.isdisjoint(words)
+    return Exit.OK if is_closed and (lists or is_help) else Exit.LOCAL_IO
+
+
+HELP: Final = frozenset({"-h", "--help", "--version"})
+"""Options that print a text and do nothing else: a reader that closes the pipe early is then no error."""
 
 
 def report(problem: HandingerError) -> int:
@@ -350,8 +354,9 @@ def _is_turn(words: Sequence[str]) -> bool:
 def _put_object(words: Sequence[str], args: argparse.Namespace | None, fault: Fault | None) -> None:
     """Print the JSON object of a run with JSON output, unless it has been printed already."""
     output_format = json_format(words)
-    progress = progress_of(args)
-    if output_format is None or progress.reported:
+    progress = RunProgress(typed_prompt([*words])) if args is None else progress_of(args)
+    is_raw_terminal = "--raw" in words and sys.stdout.isatty()
+    if output_format is None or progress.reported or is_raw_terminal:
         return
     if _is_turn(words):
         progress.reported = True

@@ -1,0 +1,143 @@
+"""A command line that is not valid: nothing is sent, and what was typed is not lost."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.cli.program import PLAIN, environ, service, start
+from tests.e2e.runner import run
+
+if TYPE_CHECKING:
+    from tests.e2e.runner import Ran
+
+WRONG = (
+    (("-p", "hi", "--nonsense"), "hi"),
+    (("--nonsense", "hi there"), "hi there"),
+    (("-p", "hi", "-b", "lots"), "hi"),
+    # The error comes before the prompt, or is that the prompt has no quotes.
+    (("--max-cost", "much", "-p", "hi"), "hi"),
+    (("-b", "-p", "hi"), "hi"),
+    (("hi", "there"), "hi there"),
+    (("-p", "hi", "there"), "hi there"),
+    (("-p", "one", "-p", "two"), "one two"),
+    (("-p", "caf\udce9", "--nonsense"), "caf\ufffd"),
+    (("sesions",), "sesions"),
+    (("--nonsense",), None),
+    # A key is never printed.
+    (("hdg_live_0123456789",), None),
+    (("-p", "hdg_live_0123456789"), None),
+    (("--nonsense", "hdg_live_0123456789"), None),
+    (("attach",), None),
+)
+
+
+def refused(tmp_path: Path, *argv: str) -> Ran:
+    """A run that is refused before any request."""
+    with service() as (player, url):
+        ran = run(*argv, home=tmp_path, base_url=url)
+    assert (ran.code, player.requests) == (2, [])
+    assert not (tmp_path / "history.db").exists()
+    return ran
+
+
+@pytest.mark.parametrize(("argv", "draft"), WRONG)
+def test_the_result_of_a_usage_error_has_the_prompt(
+    argv: tuple[str, ...], draft: str | None, tmp_path: Path
+) -> None:
+    ran = refused(tmp_path, *argv, "--json")
+    assert (ran.result["status"], ran.result["draft"]) == ("not_sent", draft)
+    assert "hdg_" not in ran.out + ran.err
+    if argv[0] != "attach":
+        assert ran.err.count("Nothing was sent.") == 1
+
+
+@pytest.mark.parametrize(
+    "argv",
+    [
+        ("-p", "one", "-p", "two"),
+        ("-p", "hi", "-p"),
+        ("-p", "hi", "-w", "w1", "--worker", "w2"),
+        ("-p", "hi", "--task=t1", "--task=t2"),
+        ("-p", "hi", "-b", "low", "-b", "high"),
+        ("-p", "hi", "--max-cost", "1", "--max-cost", "100"),
+        ("-p", "hi", "-o", "a", "-o", "b"),
+        ("-p", "hi", "--timeout", "1", "--timeout", "2"),
+        ("-p", "hi", "--profile", "a", "--profile", "b"),
+        ("-p", "hi", "--json", "--output-format", "text"),
+        ("attach", "w1", "--max-cost", "1", "--max-cost", "2"),
+        ("schedules", "add", "w1", "hi", "--every", "1d", "--every", "2d"),
+        ("files", "get", "w1", "--all", "--dir", "a", "--dir", "b"),
+        ("costs", "--worker", "w1", "--worker", "w2"),
+    ],
+    ids=" ".join,
+)
+def test_two_values_for_one_option_are_refused(argv: tuple[str, ...], tmp_path: Path) -> None:
+    assert "two different values for -" in refused(tmp_path, *argv).err
+
+
+def test_an_option_that_is_repeated_with_its_value_is_one(tmp_path: Path) -> None:
+    argv = ("-p", "hi", "-b", "low", "-b", "low", "--json", "--output-format", "json", "-p", "hi")
+    with service() as (player, url):
+        ran = run(*argv, home=tmp_path, base_url=url)
+    assert (ran.code, player.posts, ran.result["text"]) == (0, 1, PLAIN.expected["text"])
+
+
+def test_a_key_is_not_sent_as_a_prompt(tmp_path: Path) -> None:
+    assert "looks like an API key" in refused(tmp_path, "-p", "hdg_live_0123456789").err
+
+
+# -- a dash --------------------------------------------------------------------------------------
+@pytest.mark.parametrize("argv", [("-p", "-"), ("-", "--json"), ("-",)])
+def test_a_dash_is_standard_input(argv: tuple[str, ...], tmp_path: Path) -> None:
+    assert "The prompt is empty. Nothing was sent." in refused(tmp_path, *argv).err
+    with service() as (player, url):
+        run(*argv, home=tmp_path, base_url=url, stdin="from a pipe")
+    assert [body["input"] for method, _, body in player.requests if method == "POST"] == ["from a pipe"]
+
+
+@pytest.mark.parametrize("argv", [("-p", "hi", "-o", "-"), ("hi there", "--output=-")])
+def test_the_output_file_dash_is_standard_output(
+    argv: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with service() as (player, url):
+        ran = run(*argv, home=tmp_path / "home", base_url=url)
+        exported = run("export", ran.err.split()[-1], "-o", "-", home=tmp_path / "home")
+    assert (ran.code, ran.out.strip(), player.posts) == (0, PLAIN.expected["text"].strip(), 1)
+    assert (exported.code, PLAIN.expected["text"] in exported.out) == (0, True)
+    assert os.listdir(tmp_path) == ["home"]
+
+
+def test_the_answer_and_json_do_not_both_go_to_standard_output(tmp_path: Path) -> None:
+    assert "-o -" in refused(tmp_path, "-p", "hi", "--json", "-o", "-").err
+
+
+# -- help and errors without a reader ----------------------------------------------------------------
+TEXTS = (("--help",), ("-p", "--help"), ("costs", "-h"), ("sessions", "rm", "--help"), ("-p", "--version"))
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is always full")
+@pytest.mark.parametrize("argv", TEXTS, ids=" ".join)
+def test_a_help_that_cannot_be_printed_is_an_error(argv: tuple[str, ...], tmp_path: Path) -> None:
+    with Path("/dev/full").open("wb") as full:
+        command = start(environ(tmp_path), *argv, stdout=full.fileno())
+        _, err = command.communicate(timeout=60)
+    assert (command.returncode, err) == (10, "Cannot write the output: No space left on device.\n")
+
+
+@pytest.mark.parametrize(
+    ("argv", "code"),
+    [*((argv, 0) for argv in TEXTS), (("sessions", "--json", "--nonsense"), 2), (("hi", "ho", "--json"), 2)],
+)
+def test_a_closed_pipe_changes_no_exit_code(argv: tuple[str, ...], code: int, tmp_path: Path) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    command = start(environ(tmp_path), *argv, stdout=writing)
+    os.close(writing)
+    _, err = command.communicate(timeout=60)
+    assert command.returncode == code
+    assert len(err.splitlines()) == code
