@@ -124,10 +124,10 @@ def test_a_limit_set_in_the_app_applies_here_too(user: User) -> None:
     async def type_limit() -> None:
         ledger = Ledger(user.database)
         await ledger.start()
-        purse = ledger.limits
+        limits = ledger.limits
         (row,) = await ledger.history.sessions(1)
         session = await ledger.load(row.session_id) or Session("", 0)
-        await purse.set_limit(session, Scope.WORKER, Unit.USD, Decimal("0.0001"))
+        await limits.set_limit(session, Scope.WORKER, Unit.USD, Decimal("0.0001"))
         await ledger.aclose()
 
     asyncio.run(type_limit())

@@ -55,8 +55,8 @@ def charge(turn_id: str, usd: str | None = None, **members: Any) -> TurnCharge:
 
 
 @dataclass
-class FakeBooks:
-    """Sums over `charges`; `write` is a charge by some program, told by the next `changed`."""
+class FakeLedger:
+    """The charges of turns, and sums over them. `write` adds charges of some program, see `news`."""
 
     charges: list[TurnCharge] = field(default_factory=list)
     simulated: bool = False
@@ -65,11 +65,11 @@ class FakeBooks:
     requests: list[tuple[str | None, str]] = field(default_factory=list)
     """The arguments of `typical_cost`: worker and budget."""
     looks: int = 0
-    """The number of calls of `changed`."""
+    """The number of calls of `news`."""
     restatements: list[Restatement] = field(default_factory=list)
+    """The final amounts that the next call of `news` returns."""
     changed: list[Restatement] = field(default_factory=list)
     """All final amounts that ever changed."""
-    """What the next call of `restated` returns."""
     pins: list[tuple[str, str]] = field(default_factory=list)
     """Workers, and the pinned meaning of their figures."""
     rises: list[Rise] = field(default_factory=list)
@@ -156,7 +156,7 @@ class FakeBooks:
 
 
 @dataclass
-class FakePurse:
+class FakeLimits:
     """Stored limits over `spent`: the spending of a scope and unit, 0 by default."""
 
     simulated: bool = False

@@ -31,7 +31,7 @@ from handinger_tui.ui.app import HandingerApp
 from handinger_tui.ui.ports import Account, AppOptions, Connection, Fetched, Opening, Progress
 from handinger_tui.ui.terminal.input import InputParser
 from tests.engine.fakes import PLACE, FakeApi, FakeClock, FakeIds, FakeLog, Script, says, worker
-from tests.ui.fake_money import NOW_MS, FakeBooks, FakePurse, charge
+from tests.ui.fake_money import NOW_MS, FakeLedger, FakeLimits, charge
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -67,7 +67,7 @@ class StillClock(FakeClock):
 
 
 @dataclass
-class FakeShelf:
+class FakeHistory:
     """The history without turns, in memory."""
 
     log: FakeLog
@@ -288,9 +288,9 @@ class Desktop:
     warnings: tuple[str, ...] = ()
     without_history: Callable[[], None] | None = None
     now_ms: int = NOW_MS
-    patience: RetryPolicy = CALM
-    books: FakeBooks = field(default_factory=FakeBooks)
-    purse: FakePurse = field(default_factory=FakePurse)
+    retry_policy: RetryPolicy = CALM
+    ledger: FakeLedger = field(default_factory=FakeLedger)
+    limits: FakeLimits = field(default_factory=FakeLimits)
     schedules: FakeSchedules = field(default_factory=FakeSchedules)
     webhooks: FakeWebhooks | None = None
     gallery: Gallery | None = None
@@ -299,7 +299,7 @@ class Desktop:
 
     def __post_init__(self) -> None:
         if self.badge.local:
-            self.books.simulated = self.purse.simulated = True
+            self.ledger.simulated = self.limits.simulated = True
         self.clock = StillClock(NOW_MS / 1000)
         home = ServiceContext(PLACE)
         self.engine = Engine(
@@ -307,11 +307,11 @@ class Desktop:
             self.log,
             self.clock,
             FakeIds(100 * len(self.log.sessions)),
-            self.patience,
+            self.retry_policy,
             context=home,
-            limits=self.purse,
+            limits=self.limits,
         )
-        self.shelf = FakeShelf(self.log)
+        self.history = FakeHistory(self.log)
         given = self.launch or AppOptions(self.connect)
         self.app = HandingerApp(replace(given, connect=self.connect), now_ms=lambda: self.now_ms)
         self.lines: list[str] = []
@@ -327,15 +327,15 @@ class Desktop:
             raise self.fails.pop(0)
         return Connection(
             self.engine,
-            self.shelf,
+            self.history,
             self.badge,
             PLACE,
             self.files,
             self._open,
             self._email,
-            self.books,
-            self.purse,
-            self.books,
+            self.ledger,
+            self.limits,
+            self.ledger,
             self._save_text,
             self.warnings,
             self.without_history,
@@ -519,8 +519,8 @@ __all__ = [
     "NOW_MS",
     "Decimal",
     "Desktop",
-    "FakeBooks",
-    "FakePurse",
+    "FakeLedger",
+    "FakeLimits",
     "Iterable",
     "answers",
     "charge",

@@ -21,7 +21,7 @@ async def test_tags_are_added_shown_removed_and_offered() -> None:
         await desktop.settle(pilot)
         await desktop.send(pilot, "/tag Client-A #q4")
         await desktop.until(pilot, lambda: "Tags: client-a, q4." in desktop.notices())
-        assert desktop.shelf.tagged[desktop.work.controller.session_id] == {"client-a", "q4"}
+        assert desktop.history.tagged[desktop.work.controller.session_id] == {"client-a", "q4"}
         # Every argument is completed, not only the first one.
         desktop.work.prompt.put("/untag q4 cl")
         await desktop.shows(pilot, "/untag q4 client-a")
@@ -29,7 +29,7 @@ async def test_tags_are_added_shown_removed_and_offered() -> None:
         await desktop.until(pilot, lambda: "Tags: none." in desktop.notices())
         await desktop.send(pilot, "/tag --worker w")
         worker_id = desktop.work.controller.session.worker_id
-        await desktop.until(pilot, lambda: desktop.shelf.tagged.get(str(worker_id)) == {"w"})
+        await desktop.until(pilot, lambda: desktop.history.tagged.get(str(worker_id)) == {"w"})
     assert len(desktop.api.posts) == 1
 
 
@@ -41,7 +41,7 @@ async def test_a_hostile_name_is_refused(name: str) -> None:
         await desktop.shows(pilot, "Hello")
         await desktop.send(pilot, f"/tag {name}")
         await desktop.until(pilot, lambda: "cannot be the name of a tag" in desktop.notices())
-        assert desktop.shelf.tagged == {}
+        assert desktop.history.tagged == {}
         assert "\x1b" not in desktop.notices()
 
 
@@ -65,7 +65,7 @@ def test_tags_are_in_the_list_only_where_there_is_room() -> None:
 
 async def test_the_session_list_finds_tags() -> None:
     desktop = Desktop()
-    desktop.shelf.rows = [row(tags=("client-a",)), summary("2", title="Black tea")]
+    desktop.history.rows = [row(tags=("client-a",)), summary("2", title="Black tea")]
     async with desktop.running(60, 24) as pilot:
         await pilot.press("ctrl+s")
         await desktop.shows(pilot, "Green tea", "Black tea")

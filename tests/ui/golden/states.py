@@ -19,7 +19,7 @@ from handinger_tui.ui.dialogs import Question
 from handinger_tui.ui.dialogs.limits import RaiseLimit
 from handinger_tui.ui.ports import Opening
 from tests.engine.fakes import DONE, FakeApi, Script, says, sse, worker
-from tests.ui.fake_money import FakeBooks, charge
+from tests.ui.fake_money import FakeLedger, charge
 from tests.ui.fakes import LOCAL, Desktop, answers, launch, summary
 from tests.ui.screens import preview_files
 from tests.ui.screens.ledger_samples import some
@@ -139,7 +139,7 @@ def connecting() -> Desktop:
 def listed(**members: object) -> Desktop:
     """A history of three sessions."""
     desktop = Desktop(launch=launch(Opening.FRESH), **members)  # type: ignore[arg-type]  # members under their own names
-    desktop.shelf.rows = [
+    desktop.history.rows = [
         summary("heat", unread=True, usd=Total(Decimal("0.0123")), last_status=TurnStatus.COMPLETED),
         summary("pumps", last_status=TurnStatus.RUNNING),
         summary("tea", last_status=TurnStatus.UNKNOWN, usd=Total(Decimal("1.2"), 2)),
@@ -230,8 +230,8 @@ def answers_twice() -> Desktop:
 def limited() -> Desktop:
     """A day with spending above its limit."""
     desktop = Desktop(api=answers("It moves heat.", "Yes."))
-    desktop.purse.limit(Scope.DAY, "5")
-    desktop.purse.spend(Scope.DAY, "5.02")
+    desktop.limits.limit(Scope.DAY, "5")
+    desktop.limits.spend(Scope.DAY, "5.02")
     return desktop
 
 
@@ -252,26 +252,26 @@ async def idle(desktop: Desktop, pilot: Pilot[None]) -> None:
 
 def bookkept() -> Desktop:
     """A ledger of ten days with two limits, both far from reached."""
-    desktop = Desktop(books=FakeBooks(some()))
-    desktop.purse.limit(Scope.DAY, "5")
-    desktop.purse.spend(Scope.DAY, "3.5")
-    desktop.purse.limit(Scope.SESSION, "20", Unit.CREDITS)
-    desktop.purse.spend(Scope.SESSION, "4", Unit.CREDITS, missing=1)
+    desktop = Desktop(ledger=FakeLedger(some()))
+    desktop.limits.limit(Scope.DAY, "5")
+    desktop.limits.spend(Scope.DAY, "3.5")
+    desktop.limits.limit(Scope.SESSION, "20", Unit.CREDITS)
+    desktop.limits.spend(Scope.SESSION, "4", Unit.CREDITS, missing=1)
     return desktop
 
 
 def with_earlier_turns() -> Desktop:
     """An answer that can be compared with seven before it."""
     desktop = researcher()
-    desktop.books.charges = [charge(f"t{at}", f"0.0{at}") for at in range(1, 8)]
+    desktop.ledger.charges = [charge(f"t{at}", f"0.0{at}") for at in range(1, 8)]
     return desktop
 
 
 def with_levels() -> Desktop:
     """Turns at every budget."""
     desktop = Desktop(api=answers("It moves heat."))
-    desktop.books.charges = history()
-    desktop.purse.limit(Scope.DAY, "5")
+    desktop.ledger.charges = history()
+    desktop.limits.limit(Scope.DAY, "5")
     return desktop
 
 

@@ -37,8 +37,8 @@ class Sink:
     def desktop(self) -> Desktop:
         """An app whose history is hostile."""
         desktop = Desktop(log=HostileLog(hostile=session(self.turns)), launch=self.launch)
-        desktop.shelf.rows = [summary("h", session_id="ses_h", title=PLANTED[0])]
-        desktop.books.charges = charges(PLANTED)
+        desktop.history.rows = [summary("h", session_id="ses_h", title=PLANTED[0])]
+        desktop.ledger.charges = charges(PLANTED)
         return desktop
 
 

@@ -203,11 +203,11 @@ async def links(eye: Eye) -> None:
 
 async def session_list(eye: Eye) -> None:
     """Titles and workers."""
-    eye.desktop.shelf.rows = [
+    eye.desktop.history.rows = [
         summary(f"s{at}", session_id=text, worker_id=text, title=text) for at, text in enumerate(PLANTED)
     ]
     await listed(
-        eye, SessionPicker(eye.desktop.shelf, lambda: NOW_MS, lambda: "", tuple, eye.desktop.shelf.rename)
+        eye, SessionPicker(eye.desktop.history, lambda: NOW_MS, lambda: "", tuple, eye.desktop.history.rename)
     )
 
 
@@ -287,20 +287,20 @@ async def stored_workers(eye: Eye) -> None:
     """Every member of a stored worker, its tasks, and the form of it."""
     desktop = eye.desktop
     kept = FakeTemplates({})
-    gallery = Gallery(kept, kept, desktop.shelf, FakeIds(), PLACE)
+    gallery = Gallery(kept, kept, desktop.history, FakeIds(), PLACE)
     actions = WorkerActions(lambda _: None, lambda _: None, lambda _: None, str)
     text = "\n".join(PLANTED)
     schema: JsonObject = {one: one for one in PLANTED}
     first = StoredWorker("wrk_1" + PLANTED[0], text, text, text, schema, True, text, NOW_MS)
     others = [StoredWorker(f"wrk_{one}", one, one) for one in PLANTED]
     kept.kept = {one.worker_id: one for one in (first, *others)}
-    desktop.shelf.rows = [
+    desktop.history.rows = [
         summary(f"x{at}", title=one, template=first.worker_id, base_url=PLACE)
         for at, one in enumerate(PLANTED)
     ]
     for screen in (
-        WorkersScreen(gallery, desktop.shelf, actions, desktop.work.interaction, lambda: NOW_MS),
-        WorkerFormScreen(gallery, desktop.shelf, first),
+        WorkersScreen(gallery, desktop.history, actions, desktop.work.interaction, lambda: NOW_MS),
+        WorkerFormScreen(gallery, desktop.history, first),
     ):
         desktop.app.push_screen(screen)
         await eye.look()

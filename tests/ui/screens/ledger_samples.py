@@ -15,7 +15,7 @@ from handinger_tui.core.money.spending import Bucket, ChargeFilter, GroupBy, Tur
 from handinger_tui.core.stream import Costs, Usage
 from handinger_tui.core.turns.turn import Trigger, TurnStatus
 from handinger_tui.ui.ledger.screen import LedgerScreen
-from tests.ui.fake_money import NOW_MS, FakeBooks, charge
+from tests.ui.fake_money import NOW_MS, FakeLedger, charge
 from tests.ui.fakes import Desktop
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ DAY_MS = 86_400_000
 
 
 @dataclass
-class Counted(FakeBooks):
+class Counted(FakeLedger):
     """Charges that record their queries."""
 
     grouped: list[tuple[GroupBy, ChargeFilter]] = field(default_factory=list)
@@ -92,8 +92,8 @@ def some() -> list[TurnCharge]:
     ]
 
 
-def desktop_with(books: FakeBooks, **members: Any) -> Desktop:
-    return Desktop(books=books, **members)
+def desktop_with(ledger: FakeLedger, **members: Any) -> Desktop:
+    return Desktop(ledger=ledger, **members)
 
 
 async def opened(desktop: Desktop, pilot: Pilot[None], *words: str) -> LedgerScreen:

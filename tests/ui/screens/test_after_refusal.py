@@ -62,7 +62,7 @@ async def test_a_restart_gives_no_advice_about_a_removed_text() -> None:
     async with refused() as (desktop, _pilot):
         session_id = desktop.session.session_id
     again = Desktop(log=desktop.log, launch=launch(Opening.CHOSEN, session=session_id))
-    again.shelf.rows = [summary("x", session_id=session_id, worker_id="w1")]
+    again.history.rows = [summary("x", session_id=session_id, worker_id="w1")]
     async with again.running(120, 40) as pilot:
         await again.shows(pilot, "It moves heat.")
         await again.settle(pilot)

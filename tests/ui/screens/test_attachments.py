@@ -278,15 +278,15 @@ async def test_files_stay_with_the_draft_of_their_session_and_over_a_restart() -
         await desktop.until(pilot, lambda: not chips(desktop) and not desktop.work.prompt.text)
         desktop.app.post_message(Paste("long\n" * 30))
         await desktop.until(pilot, lambda: chips(desktop))
-        desktop.shelf.rows = [summary("first", session_id=first)]
+        desktop.history.rows = [summary("first", session_id=first)]
         desktop.work.run_command("sessions", first)
         await desktop.until(pilot, lambda: chips(desktop) == ["sales.csv 22 B CSV"])
         assert desktop.work.prompt.text == "for later"
         desktop.work.run_command("quit")
         await desktop.until(pilot, lambda: desktop.app._exit)
     again = desktop_with("Done")
-    again.shelf.drafts = desktop.shelf.drafts
-    assert set(again.shelf.drafts) == {first, FRESH_DRAFT}
+    again.history.drafts = desktop.history.drafts
+    assert set(again.history.drafts) == {first, FRESH_DRAFT}
     async with again.running() as pilot:
         assert chips(again) == ["pasted text 1 150 characters, 31 lines"]
         await pilot.press("enter")

@@ -60,7 +60,7 @@ async def opened(desktop: Desktop, pilot: Any, *, turns: bool = True) -> None:
 
 async def test_all_workers_are_one_key_away() -> None:
     desktop = Desktop(api=answers("Hello"))
-    desktop.books.charges = history()
+    desktop.ledger.charges = history()
     async with desktop.running(120, 40) as pilot:
         await opened(desktop, pilot)
         assert "this worker" in desktop.text()
@@ -75,9 +75,9 @@ async def test_all_workers_are_one_key_away() -> None:
 
 async def test_advice_and_forecast_and_days_to_a_limit() -> None:
     desktop = Desktop(api=answers("Hello"))
-    desktop.books.charges = history()
-    desktop.purse.limit(Scope.WORKER, "5")
-    desktop.purse.spend(Scope.WORKER, "1")
+    desktop.ledger.charges = history()
+    desktop.limits.limit(Scope.WORKER, "5")
+    desktop.limits.spend(Scope.WORKER, "1")
     async with desktop.running(120, 40) as pilot:
         await opened(desktop, pilot)
         await desktop.shows(pilot, "So far, low costs a median", "by month end", "(~$")
@@ -96,7 +96,7 @@ async def test_without_a_worker_all_turns_are_shown_and_an_empty_page_explains_i
 
 async def test_a_worker_without_history_points_to_the_others() -> None:
     desktop = Desktop(api=answers("Hello"))
-    desktop.books.charges = spent("low", 3, "0.01", worker_id="w2")
+    desktop.ledger.charges = spent("low", 3, "0.01", worker_id="w2")
     async with desktop.running() as pilot:
         await opened(desktop, pilot)
         await desktop.shows(pilot, "No finished turns of this worker yet.", "Press a for all workers")
@@ -106,8 +106,8 @@ async def test_a_worker_without_history_points_to_the_others() -> None:
 
 async def test_simulated_money_is_separate_and_marked() -> None:
     desktop = Desktop(api=answers("Hello"))
-    desktop.books.charges = spent("low", 3, "0.01")
-    desktop.books.simulated = True
+    desktop.ledger.charges = spent("low", 3, "0.01")
+    desktop.ledger.simulated = True
     async with desktop.running() as pilot:
         await opened(desktop, pilot)
         await desktop.shows(pilot, "this worker · simulated money")
@@ -116,7 +116,7 @@ async def test_simulated_money_is_separate_and_marked() -> None:
 async def test_an_unreadable_history_is_reported() -> None:
     desktop = Desktop(api=answers("Hello"))
     async with desktop.running() as pilot:
-        desktop.books.fails = LedgerError("Cannot read the history.", "Look at the disk.")
+        desktop.ledger.fails = LedgerError("Cannot read the history.", "Look at the disk.")
         await desktop.send(pilot, "/budgets")
         await desktop.shows(pilot, "Cannot read the history. Look at the disk.")
 

@@ -33,8 +33,8 @@ async def burst(desktop: Desktop, pilot: Pilot[None], *keys: str) -> None:
 )
 async def test_a_list_takes_typed_keys_in_order(key: str, keys: list[str], text: str) -> None:
     desktop = Desktop()
-    desktop.shelf.rows = [summary("heat"), summary("tea")]
-    desktop.shelf.texts = ["one", "two"]
+    desktop.history.rows = [summary("heat"), summary("tea")]
+    desktop.history.texts = ["one", "two"]
     async with desktop.running() as pilot:
         await pilot.press(key)
         await desktop.until(pilot, lambda: isinstance(desktop.app.screen, Picker))
@@ -53,7 +53,7 @@ async def test_enter_opens_the_session_that_was_typed_before_it(monkeypatch: pyt
 
     monkeypatch.setattr(FakeLog, "load", load)
     desktop = Desktop(launch=launch(Opening.FRESH))
-    desktop.shelf.rows = [summary("heat"), summary("tea")]
+    desktop.history.rows = [summary("heat"), summary("tea")]
     async with desktop.running() as pilot:
         await pilot.press("ctrl+s")
         await desktop.shows(pilot, "About heat")

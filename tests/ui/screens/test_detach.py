@@ -111,7 +111,7 @@ async def test_a_visible_answer_is_marked_read() -> None:
     desktop = Desktop(api=answers("Hello"))
     async with desktop.running() as pilot:
         await desktop.send(pilot, "Hi")
-        await desktop.until(pilot, lambda: desktop.session.session_id in desktop.shelf.read)
+        await desktop.until(pilot, lambda: desktop.session.session_id in desktop.history.read)
 
 
 async def test_esc_closes_the_card_and_the_next_detached_turn_shows_it_again() -> None:
@@ -142,7 +142,7 @@ async def test_a_retry_is_shown_with_number_wait_reason_and_the_key_that_stops(
     silent = Unreachable(ErrorKind.CONNECT, "Cannot reach the service.")
     done = worker("Whole", prompt="Do it", **PRICED)
     api = FakeApi(starts=[[*says("Half", end=False), lost]], workers=[silent, done])
-    desktop = Desktop(api=api, patience=replace(CALM, recovery_window=60.0, poll_interval=4.0))
+    desktop = Desktop(api=api, retry_policy=replace(CALM, recovery_window=60.0, poll_interval=4.0))
 
     async def wait(_seconds: float) -> None:
         await gate.wait()

@@ -25,7 +25,7 @@ from tests.ui.fakes import (
     PRICED,
     REMOTE,
     Desktop,
-    FakeShelf,
+    FakeHistory,
     FakeWebhooks,
     answers,
     launch,
@@ -34,7 +34,7 @@ from tests.ui.fakes import (
 from tests.ui.screens.test_sending import held
 
 
-class LockedShelf(FakeShelf):
+class LockedHistory(FakeHistory):
     """A history that another process holds."""
 
     async def rename(self, session_id: str, title: str) -> None:
@@ -49,7 +49,7 @@ class LockedDesktop(Desktop):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        self.shelf = LockedShelf(self.log)
+        self.history = LockedHistory(self.log)
 
 
 async def test_without_an_editor_the_message_names_the_setting() -> None:
@@ -98,7 +98,7 @@ async def test_a_locked_history_is_reported_at_the_start_and_the_given_prompt_is
 
 async def test_a_locked_history_does_not_end_the_session_list() -> None:
     desktop = LockedDesktop(launch=launch(Opening.FRESH))
-    desktop.shelf.rows = [summary("heat")]
+    desktop.history.rows = [summary("heat")]
     async with desktop.running() as pilot:
         await pilot.press("ctrl+s")
         await desktop.shows(pilot, "About heat")
@@ -128,7 +128,7 @@ async def test_a_session_of_another_service_is_shown_but_gets_nothing_sent() -> 
         await first.until(pilot, lambda: first.session.turns and not first.session.busy)
     log = ForeignLog(**vars(first.log))
     desktop = Desktop(log=log, launch=launch(Opening.LAST), api=answers("Never"))
-    desktop.shelf.rows = [row_of(first)]
+    desktop.history.rows = [row_of(first)]
     async with desktop.running() as pilot:
         await desktop.shows(pilot, "An answer")
         await desktop.send(pilot, "More")
@@ -164,7 +164,7 @@ async def test_open_turns_of_a_killed_run_are_settled_by_reading_and_never_resen
         as_killed = deepcopy(first.log)
     done = worker("Half and whole", prompt="Do it", **PRICED)
     desktop = Desktop(log=as_killed, launch=launch(Opening.LAST), api=FakeApi(workers=[done]))
-    desktop.shelf.rows = [row_of(first)]
+    desktop.history.rows = [row_of(first)]
     async with desktop.running() as pilot:
         await desktop.until(
             pilot, lambda: "1 message was interrupted last time; checking…" in desktop.notices()

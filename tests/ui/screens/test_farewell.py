@@ -16,7 +16,7 @@ from handinger_tui.ui.ports import Opening
 from handinger_tui.ui.work import farewell as leaving
 from handinger_tui.ui.work.farewell import day_line, money_line
 from tests.engine.fakes import FakeApi, Script, says, worker
-from tests.ui.fakes import LOCAL, NOW_MS, PRICED, Desktop, FakeBooks, answers, charge, launch
+from tests.ui.fakes import LOCAL, NOW_MS, PRICED, Desktop, FakeLedger, answers, charge, launch
 from tests.ui.panels.stage import reading, session, turn
 from tests.ui.screens.test_running_turns import BUSY, Past
 from tests.ui.screens.test_sending import held
@@ -145,7 +145,7 @@ DAY_MS = 86_400_000
 
 async def test_the_day_is_the_sum_of_all_sessions_with_gaps_and_without_yesterday() -> None:
     desktop = Desktop(api=answers("Hello"))
-    desktop.books.charges += [
+    desktop.ledger.charges += [
         charge("a", "0.25"),
         charge("b", "1.10", session_id="another"),
         charge("c"),
@@ -163,7 +163,7 @@ async def test_the_day_is_the_sum_of_all_sessions_with_gaps_and_without_yesterda
 
 async def test_simulated_money_of_the_day_is_marked() -> None:
     desktop = Desktop(api=answers("Hello"), badge=LOCAL)
-    desktop.books.charges.append(charge("a", "0.25"))
+    desktop.ledger.charges.append(charge("a", "0.25"))
     async with desktop.running() as pilot:
         await pilot.press("ctrl+d")
         await desktop.until(pilot, lambda: desktop.work.controller.day)
@@ -172,14 +172,14 @@ async def test_simulated_money_of_the_day_is_marked() -> None:
 
 async def test_a_day_without_any_figure_is_not_zero() -> None:
     desktop = Desktop()
-    desktop.books.charges.append(charge("a"))
+    desktop.ledger.charges.append(charge("a"))
     async with desktop.running() as pilot:
         await pilot.press("ctrl+d")
         await desktop.until(pilot, lambda: desktop.work.controller.day)
         assert desktop.app.farewell == ["Today:                cost not reported · 1 turn"]
 
 
-class SlowBooks(FakeBooks):
+class SlowLedger(FakeLedger):
     """Never answers."""
 
     async def buckets(self, by: GroupBy, which: ChargeFilter) -> list[Bucket]:
@@ -190,8 +190,8 @@ class SlowBooks(FakeBooks):
 @pytest.mark.parametrize("trouble", ["slow", "locked"])
 async def test_leaving_waits_for_no_figure(monkeypatch: pytest.MonkeyPatch, trouble: str) -> None:
     monkeypatch.setattr(leaving, "DAY_TIMEOUT_S", 0.05)
-    books = SlowBooks() if trouble == "slow" else FakeBooks(fails=Locked("Held by another program."))
-    desktop = Desktop(api=answers("Hello"), books=books)
+    ledger = SlowLedger() if trouble == "slow" else FakeLedger(fails=Locked("Held by another program."))
+    desktop = Desktop(api=answers("Hello"), ledger=ledger)
     async with desktop.running() as pilot:
         await desktop.send(pilot, "Hi")
         await desktop.shows(pilot, "✓ completed")

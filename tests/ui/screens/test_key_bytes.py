@@ -294,7 +294,7 @@ async def test_ctrl_l_repaints_the_complete_screen(monkeypatch: pytest.MonkeyPat
 @pytest.mark.parametrize("enter", ["\x1b[B", "\x1b", "\x1b[1;5A"], ids=["Down", "Esc", "Ctrl+Up"])
 async def test_the_bytes_of_keys_choose_from_the_first_screen(enter: str) -> None:
     desktop = Desktop()
-    desktop.shelf.rows = [summary("heat")]
+    desktop.history.rows = [summary("heat")]
     async with desktop.running() as pilot:
         await desktop.shows(pilot, "Recent sessions", "About heat")
         welcome = desktop.work.pane.welcome
@@ -451,7 +451,7 @@ async def other_sessions(desktop: Desktop, pilot: Pilot[None]) -> str:
     await desktop.until(pilot, lambda: desktop.work.prompt.text == "a draft")
     await press(desktop, pilot, "\x0e")
     await desktop.until(pilot, lambda: desktop.session.session_id != first)
-    desktop.shelf.rows = [summary("a", session_id=first)]
+    desktop.history.rows = [summary("a", session_id=first)]
     await desktop.settle(pilot)
     return first
 
@@ -504,7 +504,7 @@ async def test_keys_behind_a_switch_go_to_the_other_session_and_send_nothing_tha
             await press(desktop, pilot, "\r")
             await desktop.until(pilot, lambda: len(desktop.api.posts) == posts + 1)
         assert desktop.session.session_id != before
-        assert desktop.shelf.drafts.get(first, "a draft") in ("", "a draft")
+        assert desktop.history.drafts.get(first, "a draft") in ("", "a draft")
 
 
 async def test_keys_behind_the_enter_of_the_session_list_are_typed_into_the_chosen_session() -> None:
@@ -522,13 +522,13 @@ async def test_keys_behind_the_enter_of_the_session_list_are_typed_into_the_chos
 
 async def test_keys_wait_for_a_question_that_needs_to_read_first(monkeypatch: pytest.MonkeyPatch) -> None:
     async with answered() as (desktop, pilot):
-        gate, usual = asyncio.Event(), desktop.books.typical_cost
+        gate, usual = asyncio.Event(), desktop.ledger.typical_cost
 
         async def slow_typical_cost(worker_id: str | None, budget: str, *, simulated: bool) -> TypicalCost:
             await gate.wait()
             return await usual(worker_id, budget, simulated=simulated)
 
-        monkeypatch.setattr(desktop.books, "typical_cost", slow_typical_cost)
+        monkeypatch.setattr(desktop.ledger, "typical_cost", slow_typical_cost)
         await press(desktop, pilot, "a draft\x1b[1;5A")
         await desktop.until(pilot, lambda: desktop.work.browsing.browsed is desktop.work.transcript)
         await press(desktop, pilot, "r\r\r\r")

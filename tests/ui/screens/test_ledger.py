@@ -11,7 +11,7 @@ from handinger_tui.core.money.limits import Scope, Unit
 from handinger_tui.core.money.spending import ChargeFilter, GroupBy
 from handinger_tui.ui.ledger.query import Period, View
 from handinger_tui.ui.ledger.table import MAX_PAGES, PAGE
-from tests.ui.fake_money import NOW_MS, FakeBooks
+from tests.ui.fake_money import NOW_MS, FakeLedger
 from tests.ui.screens.ledger_samples import DAY_MS, Counted, Endless, desktop_with, opened, some, turn
 
 pytestmark = pytest.mark.usefixtures("greenwich")
@@ -20,11 +20,11 @@ TODAY_MS = 1_699_920_000_000
 
 
 async def test_it_opens_with_days_totals_gaps_and_limits() -> None:
-    desktop = desktop_with(FakeBooks(some()))
-    desktop.purse.limit(Scope.DAY, "5")
-    desktop.purse.spend(Scope.DAY, "4.5")
-    desktop.purse.limit(Scope.SESSION, "20", Unit.CREDITS)
-    desktop.purse.spend(Scope.SESSION, None, Unit.CREDITS)
+    desktop = desktop_with(FakeLedger(some()))
+    desktop.limits.limit(Scope.DAY, "5")
+    desktop.limits.spend(Scope.DAY, "4.5")
+    desktop.limits.limit(Scope.SESSION, "20", Unit.CREDITS)
+    desktop.limits.spend(Scope.SESSION, None, Unit.CREDITS)
     async with desktop.running(100, 30) as pilot:
         await opened(desktop, pilot, "$4.2623 + 2 turns unknown", "7 turns", "2 incomplete", "Tue 14 Nov")
         text = desktop.text()
@@ -39,7 +39,7 @@ async def test_it_opens_with_days_totals_gaps_and_limits() -> None:
 
 
 async def test_every_grouping_has_its_key_and_the_active_one_is_shown() -> None:
-    desktop = desktop_with(FakeBooks(some()))
+    desktop = desktop_with(FakeLedger(some()))
     async with desktop.running() as pilot:
         await opened(desktop, pilot, "[d Day]")
         await pilot.press("w")
@@ -57,7 +57,7 @@ async def test_every_grouping_has_its_key_and_the_active_one_is_shown() -> None:
 
 
 async def test_a_row_is_narrowed_to_and_given_back_with_the_cursor_on_it() -> None:
-    desktop = desktop_with(FakeBooks(some()))
+    desktop = desktop_with(FakeLedger(some()))
     async with desktop.running() as pilot:
         screen = await opened(desktop, pilot)
         await pilot.press("w")
@@ -82,19 +82,19 @@ async def test_a_row_is_narrowed_to_and_given_back_with_the_cursor_on_it() -> No
 
 
 async def test_a_day_is_narrowed_to_its_own_hours() -> None:
-    books = Counted(some())
-    desktop = desktop_with(books)
+    ledger = Counted(some())
+    desktop = desktop_with(ledger)
     async with desktop.running() as pilot:
         await opened(desktop, pilot, "›Tue 14 Nov")
         await pilot.press("down", "enter")
         await desktop.shows(pilot, "only day Mon 13 Nov ×", "$0.0123", "1 turn")
-        charge_filter = [one for by, one in books.grouped if by is GroupBy.SESSION][-1]
+        charge_filter = [one for by, one in ledger.grouped if by is GroupBy.SESSION][-1]
         assert charge_filter.until_ms == TODAY_MS
         assert charge_filter.since_ms == TODAY_MS - DAY_MS
 
 
 async def test_what_cannot_be_narrowed_to_is_not_offered_or_refused() -> None:
-    desktop = desktop_with(FakeBooks([turn("t1", 1, "1", worker_id=None)]))
+    desktop = desktop_with(FakeLedger([turn("t1", 1, "1", worker_id=None)]))
     async with desktop.running() as pilot:
         await opened(desktop, pilot, "Drill in")
         await pilot.press("g")
@@ -108,7 +108,7 @@ async def test_what_cannot_be_narrowed_to_is_not_offered_or_refused() -> None:
 
 
 async def test_periods_go_round_and_the_forecast_stays_that_of_the_month() -> None:
-    desktop = desktop_with(FakeBooks(some()))
+    desktop = desktop_with(FakeLedger(some()))
     async with desktop.running() as pilot:
         await opened(desktop, pilot, "all time", "by month end")
         await pilot.press("p")
@@ -122,21 +122,21 @@ async def test_periods_go_round_and_the_forecast_stays_that_of_the_month() -> No
 
 
 async def test_a_hundred_thousand_turns_open_with_one_call_and_come_page_by_page() -> None:
-    books = Endless()
-    desktop = desktop_with(books)
+    ledger = Endless()
+    desktop = desktop_with(ledger)
     async with desktop.running() as pilot:
         # What the header read.
-        books.grouped.clear()
+        ledger.grouped.clear()
         screen = await opened(desktop, pilot, "100,000 turns", "›Tue 14 Nov")
-        assert [by for by, _ in books.grouped] == [GroupBy.DAY]
-        assert books.paged == []
+        assert [by for by, _ in ledger.grouped] == [GroupBy.DAY]
+        assert ledger.paged == []
         await pilot.press("t")
         await desktop.shows(pilot, "Number 0", "Number 5")
-        assert books.paged == [(PAGE, 0)]
-        assert [by for by, _ in books.grouped] == [GroupBy.DAY, GroupBy.DAY]
+        assert ledger.paged == [(PAGE, 0)]
+        assert [by for by, _ in ledger.grouped] == [GroupBy.DAY, GroupBy.DAY]
         await pilot.press("end")
         await desktop.shows(pilot, "›", "Number 99999")
-        assert books.paged[1:] == [(PAGE, 100_000 - PAGE)], "what lies between was never asked for"
+        assert ledger.paged[1:] == [(PAGE, 100_000 - PAGE)], "what lies between was never asked for"
         await pilot.press("up")
         assert screen.table.cursor == 99_998
         for row in range(0, PAGE * (MAX_PAGES + 5), PAGE):
@@ -144,12 +144,12 @@ async def test_a_hundred_thousand_turns_open_with_one_call_and_come_page_by_page
             await desktop.shows(pilot, f"Number {row}")
         screen.table.move_to(0)
         await desktop.shows(pilot, "Number 0")
-        assert books.paged.count((PAGE, 0)) == 2
+        assert ledger.paged.count((PAGE, 0)) == 2
 
 
 async def test_a_ledger_that_became_shorter_moves_the_cursor_to_its_end() -> None:
-    books = Counted(some())
-    desktop = desktop_with(books)
+    ledger = Counted(some())
+    desktop = desktop_with(ledger)
     async with desktop.running() as pilot:
         screen = await opened(desktop, pilot, "7 turns")
         screen.table.show(screen.table.rows.columns, 9)

@@ -15,7 +15,7 @@ from handinger_tui.core.money.reconciliation import DifferenceParts, Reconciliat
 from handinger_tui.core.money.spending import Bucket, ChargeFilter, GroupBy
 from handinger_tui.ui.ledger.head import foot_lines
 from handinger_tui.ui.ledger.table import Layout, Measure, columns_of, group_line
-from tests.ui.fake_money import FakeBooks
+from tests.ui.fake_money import FakeLedger
 from tests.ui.fakes import LOCAL, Desktop, answers
 from tests.ui.screens.ledger_samples import Endless, desktop_with, opened, some, turn
 
@@ -24,8 +24,8 @@ pytestmark = pytest.mark.usefixtures("greenwich")
 
 async def test_hostile_names_are_shown_as_text() -> None:
     evil = "[b]bold[/] [/] \x1b]0;title\x07\u202eevil\nnext"
-    books = FakeBooks([turn("t1", 0, "1", title=evil, worker_id="[@click=app.quit]w\x1b[2J", budget="[/]")])
-    desktop = desktop_with(books)
+    ledger = FakeLedger([turn("t1", 0, "1", title=evil, worker_id="[@click=app.quit]w\x1b[2J", budget="[/]")])
+    desktop = desktop_with(ledger)
     async with desktop.running() as pilot:
         await opened(desktop, pilot)
         await pilot.press("s")
@@ -51,7 +51,7 @@ class Unmounted(Widget):
         self._event.set()
 
 
-class LateBooks(FakeBooks):
+class LateLedger(FakeLedger):
     """Answers after an event, if there is one."""
 
     event: asyncio.Event | None = None
@@ -63,12 +63,12 @@ class LateBooks(FakeBooks):
 
 
 async def test_an_answer_that_comes_while_the_ledger_closes_is_dropped() -> None:
-    books = LateBooks(some())
-    desktop = desktop_with(books)
+    ledger = LateLedger(some())
+    desktop = desktop_with(ledger)
     async with desktop.running() as pilot:
         await opened(desktop, pilot)
-        books.event = asyncio.Event()
-        await desktop.app.screen.mount(Unmounted(books.event))
+        ledger.event = asyncio.Event()
+        await desktop.app.screen.mount(Unmounted(ledger.event))
         await pilot.press("s", "escape")
         await desktop.until(pilot, lambda: desktop.app.screen is desktop.work)
         await pilot.press("a")
@@ -86,31 +86,31 @@ async def test_an_empty_ledger_explains_itself() -> None:
 
 
 async def test_an_unreadable_ledger_is_reported_and_reloaded_by_key() -> None:
-    books = FakeBooks(some(), fails=LedgerError("The history is [locked].", "Close the other program."))
-    desktop = desktop_with(books)
+    ledger = FakeLedger(some(), fails=LedgerError("The history is [locked].", "Close the other program."))
+    desktop = desktop_with(ledger)
     async with desktop.running() as pilot:
         await opened(desktop, pilot, "Cannot read the ledger", "The history is [locked].", "cost unknown")
         await pilot.press("t", "enter", "o")
-        books.fails = None
+        ledger.fails = None
         await pilot.press("r")
         await desktop.shows(pilot, "7 turns", "$0.0123")
-        desktop.purse.fails = LedgerError("Limits are gone.")
+        desktop.limits.fails = LedgerError("Limits are gone.")
         await pilot.press("r")
         await desktop.shows(pilot, "Limits are gone.")
 
 
 async def test_an_unreadable_page_is_reported() -> None:
-    books = Endless()
-    desktop = desktop_with(books)
+    ledger = Endless()
+    desktop = desktop_with(ledger)
     async with desktop.running() as pilot:
         await opened(desktop, pilot, "100,000 turns")
-        books.page_fails = LedgerError("The disk went away.")
+        ledger.page_fails = LedgerError("The disk went away.")
         await pilot.press("t")
         await desktop.shows(pilot, "The disk went away.")
 
 
 async def test_simulated_money_is_shown_only_without_real_money_and_marked() -> None:
-    desktop = desktop_with(FakeBooks(some()), badge=LOCAL)
+    desktop = desktop_with(FakeLedger(some()), badge=LOCAL)
     async with desktop.running() as pilot:
         await opened(desktop, pilot, "simulated: not real money", "$4.2623")
         await pilot.press("m")
@@ -118,8 +118,8 @@ async def test_simulated_money_is_shown_only_without_real_money_and_marked() -> 
         await desktop.shows(pilot, "0 turns")
         await pilot.press("m")
         await desktop.shows(pilot, "simulated", "7 turns")
-    real = desktop_with(FakeBooks(some()), badge=LOCAL)
-    real.books.simulated = False
+    real = desktop_with(FakeLedger(some()), badge=LOCAL)
+    real.ledger.simulated = False
     async with real.running() as pilot:
         await opened(real, pilot, "$4.2623")
         assert "simulated" not in real.text()
@@ -133,7 +133,7 @@ async def test_the_session_of_a_row_is_opened() -> None:
         first = desktop.session.session_id
         await pilot.press("ctrl+n")
         await desktop.until(pilot, lambda: desktop.session.session_id != first)
-        desktop.books.charges = [turn("t1", 0, "1", session_id=first)]
+        desktop.ledger.charges = [turn("t1", 0, "1", session_id=first)]
         await opened(desktop, pilot, "›Tue 14 Nov")
         assert "Open session" not in desktop.text(), "a day is no session"
         await pilot.press("t")
@@ -144,30 +144,30 @@ async def test_the_session_of_a_row_is_opened() -> None:
 
 
 async def test_reload_keeps_the_cursor_on_its_row() -> None:
-    books = FakeBooks(some())
-    desktop = desktop_with(books)
+    ledger = FakeLedger(some())
+    desktop = desktop_with(ledger)
     async with desktop.running() as pilot:
         screen = await opened(desktop, pilot, "7 turns")
         await pilot.press("s")
         await desktop.shows(pilot, "›About pumps")
         await pilot.press("down")
         await desktop.shows(pilot, "›About tea")
-        books.charges.append(turn("t9", 0, "9", session="new"))
+        ledger.charges.append(turn("t9", 0, "9", session="new"))
         screen.reload()
         await desktop.shows(pilot, "8 turns", "›About tea", " About new")
 
 
 async def test_spending_of_another_program_appears_automatically() -> None:
-    books = FakeBooks(some())
-    desktop = desktop_with(books)
+    ledger = FakeLedger(some())
+    desktop = desktop_with(ledger)
     async with desktop.running() as pilot:
         await opened(desktop, pilot, "7 turns")
-        books.write(turn("t9", 0, "9", session="new"))
+        ledger.write(turn("t9", 0, "9", session="new"))
         await desktop.shows(pilot, "8 turns", "$13.2623")
 
 
 async def test_charts_are_next_to_the_table_if_they_fit_and_otherwise_opened_by_key() -> None:
-    desktop = desktop_with(FakeBooks(some()))
+    desktop = desktop_with(FakeLedger(some()))
     async with desktop.running(120, 40) as pilot:
         await opened(desktop, pilot, "Cost per day", "Where the cost went", "Cumulative", "Tue 14 Nov")
         assert "c Charts" not in desktop.text()
@@ -188,7 +188,7 @@ async def test_charts_are_next_to_the_table_if_they_fit_and_otherwise_opened_by_
 
 
 async def test_clicks_do_what_keys_do() -> None:
-    desktop = desktop_with(FakeBooks(some()))
+    desktop = desktop_with(FakeLedger(some()))
     async with desktop.running() as pilot:
         await opened(desktop, pilot, "[d Day]  w Worker")
         row = next(at for at, line in enumerate(desktop.text().splitlines()) if "w Worker" in line)
@@ -228,19 +228,19 @@ def test_workers_whose_ids_begin_alike_stay_apart() -> None:
 
 
 async def test_a_row_is_narrowed_to_as_it_stands_while_another_grouping_is_read() -> None:
-    books = LateBooks(some())
-    desktop = desktop_with(books)
+    ledger = LateLedger(some())
+    desktop = desktop_with(ledger)
     async with desktop.running() as pilot:
         await opened(desktop, pilot, "›Tue 14 Nov")
-        books.event = asyncio.Event()
+        ledger.event = asyncio.Event()
         # By week: the rows of days stand until the weeks are read.
         await pilot.press("d", "enter")
-        books.event.set()
+        ledger.event.set()
         await desktop.shows(pilot, "only day Tue 14 Nov")
 
 
 async def test_on_a_low_screen_rows_come_before_the_forecast() -> None:
-    desktop = desktop_with(FakeBooks(some()))
+    desktop = desktop_with(FakeLedger(some()))
     async with desktop.running(80, 24) as pilot:
         await opened(desktop, pilot, "›Tue 14 Nov", "Forecast")
         await pilot.resize_terminal(40, 12)

@@ -14,7 +14,7 @@ from handinger_tui.core.tags import PROJECT_KINDS, TagRules, rules_in
 from handinger_tui.ledger.grouping import ChargeQueries
 from handinger_tui.ledger.ledger import Ledger
 from tests.ledger.samples import answered, play, session, turn_request
-from tests.ui.fake_money import NOW_MS, FakeBooks
+from tests.ui.fake_money import NOW_MS, FakeLedger
 from tests.ui.fakes import Desktop
 from tests.ui.screens.ledger_samples import DAY_MS, desktop_with, opened
 
@@ -22,7 +22,7 @@ pytestmark = pytest.mark.usefixtures("greenwich")
 
 
 @dataclass
-class Stored(FakeBooks):
+class Stored(FakeLedger):
     """The charges of a history."""
 
     stored: ChargeQueries = field(kw_only=True)

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from handinger_tui.core.money.reconciliation import Restatement
 from handinger_tui.core.money.spending import Rise
-from tests.ui.fake_money import NOW_MS, FakeBooks
+from tests.ui.fake_money import NOW_MS, FakeLedger
 from tests.ui.screens.ledger_samples import desktop_with, opened, some
 
 pytestmark = pytest.mark.usefixtures("greenwich")
@@ -21,7 +21,7 @@ def rise(number: int = 1, worker_id: str = "wrk_tea", usd: str = "0.5", stranger
 
 @pytest.mark.parametrize("by", ["d", "w", "s", "b", "g", "t"])
 async def test_it_has_a_row_of_its_own_in_every_grouping(by: str) -> None:
-    desktop = desktop_with(FakeBooks(some(), rises=[rise(), rise(2, "wrk_heat", "0.25")]))
+    desktop = desktop_with(FakeLedger(some(), rises=[rise(), rise(2, "wrk_heat", "0.25")]))
     async with desktop.running(100, 40) as pilot:
         await opened(desktop, pilot, "$5.0123", "7 turns")
         await pilot.press(by)
@@ -32,7 +32,7 @@ async def test_it_has_a_row_of_its_own_in_every_grouping(by: str) -> None:
 
 
 async def test_it_is_narrowed_to_with_its_worker_and_belongs_to_no_session() -> None:
-    desktop = desktop_with(FakeBooks(some(), rises=[rise()]))
+    desktop = desktop_with(FakeLedger(some(), rises=[rise()]))
     async with desktop.running(100, 40) as pilot:
         await opened(desktop, pilot, "suspense wrk_tea")
         await pilot.press("w", "down")
@@ -45,8 +45,8 @@ async def test_it_is_narrowed_to_with_its_worker_and_belongs_to_no_session() -> 
 
 
 async def test_enter_on_its_row_assigns_it_and_a_unassigns_it() -> None:
-    books = FakeBooks(some(), rises=[rise()])
-    desktop = desktop_with(books)
+    ledger = FakeLedger(some(), rises=[rise()])
+    desktop = desktop_with(ledger)
     async with desktop.running(100, 40) as pilot:
         await opened(desktop, pilot, "suspense wrk_tea")
         await pilot.press("end", "enter")
@@ -54,28 +54,28 @@ async def test_enter_on_its_row_assigns_it_and_a_unassigns_it() -> None:
         assert "t7" not in desktop.text(), "a turn of another worker"
         await pilot.press("down", "enter")
         await desktop.shows(pilot, "1 was assigned to t4. Press a to undo.")
-        assert [(one.number, one.turn_id) for one in books.owners] == [(1, "t4")]
+        assert [(one.number, one.turn_id) for one in ledger.owners] == [(1, "t4")]
         await pilot.press("a")
         await desktop.shows(pilot, "1 was assigned to t4. Press a to undo.")
         await pilot.press("enter")
         await desktop.shows(pilot, "suspense wrk_tea")
-        assert books.owners == []
+        assert ledger.owners == []
 
 
 async def test_a_key_asks_which_one_where_there_are_several() -> None:
-    books = FakeBooks(some(), rises=[rise(), rise(2, "wrk_heat", "0.25", None)])
-    desktop = desktop_with(books)
+    ledger = FakeLedger(some(), rises=[rise(), rise(2, "wrk_heat", "0.25", None)])
+    desktop = desktop_with(ledger)
     async with desktop.running(100, 40) as pilot:
         await opened(desktop, pilot, "suspense wrk_tea")
         await pilot.press("a")
         await desktop.shows(pilot, "1: $0.50, wrk_tea", "2: $0.25, wrk_heat: perhaps messages")
         await pilot.press("escape")
         await desktop.until(pilot, lambda: "2: $0.25, wrk_heat: perhaps messages" not in desktop.text())
-        assert books.owners == []
+        assert ledger.owners == []
 
 
 async def test_the_key_is_offered_only_where_there_is_suspense() -> None:
-    desktop = desktop_with(FakeBooks(some()))
+    desktop = desktop_with(FakeLedger(some()))
     async with desktop.running(120, 40) as pilot:
         await opened(desktop, pilot, "Tue 14 Nov")
         assert "Assign" not in desktop.text()
@@ -87,7 +87,7 @@ async def test_the_key_is_offered_only_where_there_is_suspense() -> None:
 async def test_a_closed_amount_that_changed_is_named_below_the_table() -> None:
     amounts = (Decimal("0.1"), Decimal("0.3"), None, None)
     older = Restatement(7, "t1", "ses_1", "wrk_tea", NOW_MS, *amounts, new_meaning=False)
-    desktop = desktop_with(FakeBooks(some(), changed=[older, replace(older, number=9, turn_id="t2")]))
+    desktop = desktop_with(FakeLedger(some(), changed=[older, replace(older, number=9, turn_id="t2")]))
     async with desktop.running(100, 40) as pilot:
         await opened(desktop, pilot, "Restated")
         await desktop.shows(

@@ -22,8 +22,8 @@ USD, CREDITS = Unit.USD, Unit.CREDITS
 def full(api: FakeApi | None = None, origin: LimitOrigin = LimitOrigin.CONFIG, **members: Any) -> Desktop:
     """A day limit of $5 that is used up."""
     desktop = Desktop(api=api or answers("Hello", "Again"), **members)
-    desktop.purse.limit(Scope.DAY, "5", origin=origin)
-    desktop.purse.spend(Scope.DAY, "5.02")
+    desktop.limits.limit(Scope.DAY, "5", origin=origin)
+    desktop.limits.spend(Scope.DAY, "5.02")
     return desktop
 
 
@@ -40,7 +40,7 @@ async def test_a_send_at_the_limit_leaves_the_text_and_sends_nothing(way_out: li
         assert desktop.work.prompt.text == "Keep me"
         assert not desktop.session.turns
     assert desktop.api.posts == []
-    assert desktop.purse.sets == []
+    assert desktop.limits.sets == []
 
 
 async def test_a_typed_amount_raises_the_limit_and_sends_once() -> None:
@@ -52,12 +52,12 @@ async def test_a_typed_amount_raises_the_limit_and_sends_once() -> None:
         await desktop.shows(pilot, "The limit must be above what is already spent ($5.02).")
         await pilot.press(*["backspace"] * 4, *"6 credits", "enter")
         await desktop.shows(pilot, "This limit is in dollars.")
-        assert desktop.purse.sets == []
+        assert desktop.limits.sets == []
         await pilot.press(*["backspace"] * 9, *"7", "enter", "enter")
         await desktop.shows(pilot, "❯ Keep me", "✓ completed")
         assert desktop.work.prompt.text == ""
     assert [request.prompt for request in desktop.api.posts] == ["Keep me"]
-    assert desktop.purse.sets == [(Scope.DAY, USD, Decimal(7))]
+    assert desktop.limits.sets == [(Scope.DAY, USD, Decimal(7))]
 
 
 async def test_an_amount_typed_very_fast_is_complete() -> None:
@@ -68,13 +68,13 @@ async def test_an_amount_typed_very_fast_is_complete() -> None:
         for key in (*"99.99", *["backspace"] * 5, *"7.5", "left", "left", "1", "enter", *"00 letters"):
             desktop.app.post_message(Key(key, key if len(key) == 1 else None))
         await desktop.shows(pilot, "✓ completed")
-    assert desktop.purse.sets == [(Scope.DAY, USD, Decimal("71.5"))]
+    assert desktop.limits.sets == [(Scope.DAY, USD, Decimal("71.5"))]
 
 
 async def test_every_used_up_limit_needs_consent() -> None:
     desktop = full()
-    desktop.purse.limit(Scope.TURN, "10", CREDITS)
-    desktop.purse.spend(Scope.TURN, "12.5", CREDITS)
+    desktop.limits.limit(Scope.TURN, "10", CREDITS)
+    desktop.limits.spend(Scope.TURN, "12.5", CREDITS)
     async with desktop.running() as pilot:
         await desktop.send(pilot, "Keep me")
         await desktop.shows(pilot, "Daily limit reached")
@@ -84,7 +84,7 @@ async def test_every_used_up_limit_needs_consent() -> None:
         await pilot.press(*"20", "enter")
         await desktop.shows(pilot, "✓ completed")
     assert len(desktop.api.posts) == 1
-    assert desktop.purse.sets[-1] == (Scope.TURN, CREDITS, Decimal(20))
+    assert desktop.limits.sets[-1] == (Scope.TURN, CREDITS, Decimal(20))
 
 
 async def test_a_limit_of_the_command_line_cannot_be_raised_here() -> None:
@@ -112,7 +112,7 @@ def queueing() -> tuple[Desktop, asyncio.Event]:
     script, gate = held("One")
     starts: list[Script] = [script, says("Two", message_id="b")]
     desktop = Desktop(api=FakeApi(starts=[*starts], workers=[worker("", **PRICED)]))
-    desktop.purse.limit(Scope.DAY, "5")
+    desktop.limits.limit(Scope.DAY, "5")
     return desktop, gate
 
 
@@ -122,7 +122,7 @@ async def hold(desktop: Desktop, pilot: Any, gate: asyncio.Event) -> None:
     await desktop.shows(pilot, "One")
     await desktop.send(pilot, "second")
     await desktop.shows(pilot, " 1  second")
-    desktop.purse.spend(Scope.DAY, "5.02")
+    desktop.limits.spend(Scope.DAY, "5.02")
     gate.set()
     await desktop.shows(pilot, "Queue held: daily limit reached", "■ queue held", "/limit day AMOUNT")
     # The card says it: a notification would cover the queue.
@@ -166,21 +166,21 @@ async def test_a_limit_raised_by_another_program_lets_the_queue_go_on_a_fall_doe
     async with desktop.running() as pilot:
         await hold(desktop, pilot, gate)
         # As after midnight: the new day has no spending.
-        desktop.purse.spend(Scope.DAY, "0")
-        desktop.books.write(charge("other", "0.1"))
+        desktop.limits.spend(Scope.DAY, "0")
+        desktop.ledger.write(charge("other", "0.1"))
         await desktop.until(pilot, lambda: "daily limit reached" not in desktop.text().splitlines()[0])
-        looks = desktop.books.looks
-        await desktop.until(pilot, lambda: desktop.books.looks > looks)
+        looks = desktop.ledger.looks
+        await desktop.until(pilot, lambda: desktop.ledger.looks > looks)
         assert len(desktop.api.posts) == 1
-        desktop.purse.limit(Scope.DAY, "50", origin=LimitOrigin.TYPED)
-        desktop.books.write(charge("another", "0.1"))
+        desktop.limits.limit(Scope.DAY, "50", origin=LimitOrigin.TYPED)
+        desktop.ledger.write(charge("another", "0.1"))
         await desktop.until(pilot, lambda: len(desktop.api.posts) == 2)
 
 
 async def test_on_a_low_screen_what_is_typed_is_in_sight() -> None:
     desktop = Desktop(api=answers("Hello"))
-    desktop.purse.limit(Scope.DAY, "1")
-    desktop.purse.spend(Scope.DAY, "1.50", missing=6)
+    desktop.limits.limit(Scope.DAY, "1")
+    desktop.limits.spend(Scope.DAY, "1.50", missing=6)
     async with desktop.running(44, 16) as pilot:
         await desktop.send(pilot, "Hi")
         await desktop.until(pilot, lambda: isinstance(desktop.app.screen, RaiseLimit))
@@ -199,5 +199,5 @@ async def test_a_limit_is_that_of_the_session_for_which_the_page_was_opened() ->
         desktop.work.run_command("new")
         await desktop.until(pilot, lambda: desktop.session.session_id != first)
         await pilot.press(*"session 20", "enter")
-        await desktop.until(pilot, lambda: desktop.purse.sets)
-        assert desktop.purse.set_for == [first]
+        await desktop.until(pilot, lambda: desktop.limits.sets)
+        assert desktop.limits.set_for == [first]

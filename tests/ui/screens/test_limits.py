@@ -77,13 +77,13 @@ async def test_limits_are_set_for_every_scope_and_unit() -> None:
         await desktop.until(pilot, lambda: "No worker yet." in desktop.notices())
         await desktop.send(pilot, "Hi")
         await desktop.shows(pilot, "✓ completed")
-        desktop.purse.spend(Scope.DAY, "1")
+        desktop.limits.spend(Scope.DAY, "1")
         for change in ("day 5", "turn 0.50", "session 20 credits", "worker $3"):
             await desktop.send(pilot, f"/limit {change}")
         await desktop.until(pilot, lambda: "Worker limit set to $3.00 (0% used)." in desktop.notices())
         assert "Daily limit set to $5.00 (20% used)." in desktop.notices()
         assert "Session limit set to 20 credits" in desktop.notices()
-    assert desktop.purse.sets == [
+    assert desktop.limits.sets == [
         (Scope.DAY, USD, Decimal(5)),
         (Scope.TURN, USD, Decimal("0.5")),
         (Scope.SESSION, CREDITS, Decimal(20)),
@@ -100,12 +100,12 @@ async def test_an_invalid_amount_sets_nothing_and_shows_an_example() -> None:
         assert "/limit turn 0.50" in desktop.notices()
         await desktop.send(pilot, "/limit year 5")
         await desktop.until(pilot, lambda: "Unknown limit year" in desktop.notices())
-    assert desktop.purse.sets == []
+    assert desktop.limits.sets == []
 
 
 async def test_a_limit_is_removed_and_the_remaining_one_is_named() -> None:
     desktop = Desktop()
-    desktop.purse.limit(Scope.TURN, "2")
+    desktop.limits.limit(Scope.TURN, "2")
     async with desktop.running() as pilot:
         await desktop.send(pilot, "/limit day off")
         await desktop.until(pilot, lambda: "There was no daily limit." in desktop.notices())
@@ -116,7 +116,7 @@ async def test_a_limit_is_removed_and_the_remaining_one_is_named() -> None:
         await desktop.until(pilot, lambda: "Turn limit set to $3.00" in desktop.notices())
         await desktop.send(pilot, "/limit turn off")
         await desktop.until(pilot, lambda: "The turn limit was removed." in desktop.notices())
-        desktop.purse.limit(Scope.TURN, "1", origin=LimitOrigin.FLAG)
+        desktop.limits.limit(Scope.TURN, "1", origin=LimitOrigin.FLAG)
         await desktop.send(pilot, "/limit turn off")
         await desktop.until(
             pilot,
@@ -126,7 +126,7 @@ async def test_a_limit_is_removed_and_the_remaining_one_is_named() -> None:
 
 async def test_a_command_line_limit_overrides_a_stored_one() -> None:
     desktop = Desktop()
-    desktop.purse.limit(Scope.DAY, "1", origin=LimitOrigin.FLAG)
+    desktop.limits.limit(Scope.DAY, "1", origin=LimitOrigin.FLAG)
     async with desktop.running() as pilot:
         await desktop.send(pilot, "/limit day 5")
         await desktop.until(
@@ -138,12 +138,12 @@ async def test_a_command_line_limit_overrides_a_stored_one() -> None:
 @pytest.mark.parametrize("size", [(80, 24), (120, 40)])
 async def test_the_page_shows_every_limit_and_accepts_a_new_one(size: tuple[int, int]) -> None:
     desktop = Desktop()
-    desktop.purse.limit(Scope.DAY, "5")
-    desktop.purse.spend(Scope.DAY, "4.25", missing=2)
-    desktop.purse.limit(Scope.SESSION, "20", CREDITS, LimitOrigin.TYPED)
-    desktop.purse.spend(Scope.SESSION, None, CREDITS)
-    desktop.purse.limit(Scope.TURN, "1", origin=LimitOrigin.TYPED)
-    desktop.purse.spend(Scope.TURN, "1.50")
+    desktop.limits.limit(Scope.DAY, "5")
+    desktop.limits.spend(Scope.DAY, "4.25", missing=2)
+    desktop.limits.limit(Scope.SESSION, "20", CREDITS, LimitOrigin.TYPED)
+    desktop.limits.spend(Scope.SESSION, None, CREDITS)
+    desktop.limits.limit(Scope.TURN, "1", origin=LimitOrigin.TYPED)
+    desktop.limits.spend(Scope.TURN, "1.50")
     async with desktop.running(*size) as pilot:
         await desktop.send(pilot, "/limit")
         await desktop.shows(pilot, "■ Turn", "█ reached", "$1.50 of $1.00 (150%)")
@@ -160,14 +160,14 @@ async def test_the_page_shows_every_limit_and_accepts_a_new_one(size: tuple[int,
         await desktop.shows(pilot, "Limits")
         await pilot.press("enter")
         await desktop.until(pilot, lambda: "● Day" not in desktop.text())
-    assert desktop.purse.sets == [(Scope.DAY, USD, Decimal(9))]
+    assert desktop.limits.sets == [(Scope.DAY, USD, Decimal(9))]
 
 
 async def test_every_limit_is_visible_on_a_small_screen() -> None:
     desktop = Desktop()
     for scope in Scope:
         for unit in Unit:
-            desktop.purse.limit(scope, "5", unit)
+            desktop.limits.limit(scope, "5", unit)
     async with desktop.running(80, 24) as pilot:
         await desktop.send(pilot, "/limit")
         await desktop.shows(pilot, "Turn", "For example: day 5")
@@ -206,12 +206,12 @@ async def test_a_restatement_is_reported_once_in_its_session() -> None:
             *(Decimal("0.1"), Decimal("0.3"), None, None),
             new_meaning=False,
         )
-        desktop.books.restatements += [
+        desktop.ledger.restatements += [
             one,
             replace(one, number=8, turn_id=newest),
             replace(one, number=9, session_id="ses_other"),
         ]
-        desktop.books.write()
+        desktop.ledger.write()
         await desktop.until(pilot, lambda: "Restatement 7: turn 1 $0.10 → $0.30" in desktop.notices())
         assert "Restatements" not in desktop.notices()
 
@@ -219,12 +219,12 @@ async def test_a_restatement_is_reported_once_in_its_session() -> None:
 # -- warnings ------------------------------------------------------------------------------
 async def test_each_limit_warns_once_at_80_and_once_at_100_percent_and_again_after_a_raise() -> None:
     desktop = Desktop()
-    desktop.purse.limit(Scope.DAY, "5")
+    desktop.limits.limit(Scope.DAY, "5")
     near, reached = "Daily limit near", "Daily limit reached"
     async with desktop.running() as pilot:
 
         async def spent(amount: str, mark: str) -> None:
-            desktop.purse.spend(Scope.DAY, amount)
+            desktop.limits.spend(Scope.DAY, amount)
             await desktop.work.controller.engine.actor(desktop.session.session_id).recount()
             await desktop.until(pilot, lambda: mark in desktop.text().splitlines()[0])
 
@@ -251,7 +251,7 @@ async def test_each_limit_warns_once_at_80_and_once_at_100_percent_and_again_aft
 async def test_a_changed_limit_is_reported_by_the_command_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     """The screen may be painted between the change of the limit and the answer of the command."""
     desktop = Desktop()
-    desktop.purse.spend(Scope.DAY, "6")
+    desktop.limits.spend(Scope.DAY, "6")
     async with desktop.running() as pilot:
         change = SessionController.limits_changed
 
@@ -271,14 +271,14 @@ async def test_a_changed_limit_is_reported_by_the_command_alone(monkeypatch: pyt
 # -- others spend --------------------------------------------------------------------------
 async def test_the_spending_of_another_program_appears_within_a_second() -> None:
     desktop = Desktop()
-    desktop.purse.limit(Scope.DAY, "5")
+    desktop.limits.limit(Scope.DAY, "5")
     async with desktop.running() as pilot:
         assert "limit" not in desktop.text()
-        desktop.purse.spend(Scope.DAY, "4.5")
-        desktop.books.write(charge("theirs", "4.5"))
-        looks = desktop.books.looks
+        desktop.limits.spend(Scope.DAY, "4.5")
+        desktop.ledger.write(charge("theirs", "4.5"))
+        looks = desktop.ledger.looks
         await desktop.until(pilot, lambda: "▲ daily limit 90%" in desktop.text())
-        assert desktop.books.looks <= looks + 1
+        assert desktop.ledger.looks <= looks + 1
         await desktop.shows(pilot, "standard · ~$4.50 (other workers)")
 
 
@@ -286,20 +286,20 @@ async def test_polling_paints_nothing_without_new_charges(monkeypatch: pytest.Mo
     monkeypatch.setattr(screen, "CHECKS_PER_S", 50)
     desktop = Desktop()
     async with desktop.running() as pilot:
-        await desktop.until(pilot, lambda: desktop.work.scheduler.asleep and desktop.books.looks > 2)
+        await desktop.until(pilot, lambda: desktop.work.scheduler.asleep and desktop.ledger.looks > 2)
         painted: list[object] = []
         monkeypatch.setattr(desktop.app, "_display", lambda _screen, what: painted.append(what))
-        reads, queries, looks = desktop.purse.reads, len(desktop.books.requests), desktop.books.looks
-        await desktop.until(pilot, lambda: desktop.books.looks > looks + 10)
+        reads, queries, looks = desktop.limits.reads, len(desktop.ledger.requests), desktop.ledger.looks
+        await desktop.until(pilot, lambda: desktop.ledger.looks > looks + 10)
         assert [what for what in painted if what is not None] == []
-        assert (desktop.purse.reads, len(desktop.books.requests)) == (reads, queries)
+        assert (desktop.limits.reads, len(desktop.ledger.requests)) == (reads, queries)
         assert desktop.work.scheduler.asleep
 
 
 # -- the chip ------------------------------------------------------------------------------
 async def test_the_chip_shows_the_typical_cost_of_this_worker_at_this_budget() -> None:
     desktop = Desktop(api=answers("Hello"))
-    desktop.books.charges += [
+    desktop.ledger.charges += [
         charge(f"t{at}", f"0.0{at}", worker_id="w1" if at < 6 else "w2") for at in range(1, 9)
     ]
     async with desktop.running() as pilot:
@@ -307,13 +307,13 @@ async def test_the_chip_shows_the_typical_cost_of_this_worker_at_this_budget() -
         await desktop.shows(pilot, "standard · ~$0.045 (other workers)")
         await desktop.send(pilot, "Hi")
         await desktop.shows(pilot, "standard · ~$0.03 ($0.02–0.04)")
-        queries = len(desktop.books.requests)
+        queries = len(desktop.ledger.requests)
         await desktop.send(pilot, "/help")
         await pilot.press("escape")
-        assert len(desktop.books.requests) == queries
+        assert len(desktop.ledger.requests) == queries
         await pilot.press("shift+tab")
         await desktop.shows(pilot, "high · no cost history yet")
-        assert desktop.books.requests[-1] == ("w1", "high")
+        assert desktop.ledger.requests[-1] == ("w1", "high")
 
 
 async def test_the_confirmation_of_unlimited_shows_the_most_expensive_turn() -> None:
@@ -322,11 +322,11 @@ async def test_the_confirmation_of_unlimited_shows_the_most_expensive_turn() -> 
         await desktop.send(pilot, "/budget unlimited")
         await desktop.shows(pilot, "No cost history yet.")
         await pilot.press("escape")
-        desktop.books.charges += [charge("a", "0.40", budget="high"), charge("b", "0.10")]
+        desktop.ledger.charges += [charge("a", "0.40", budget="high"), charge("b", "0.10")]
         await desktop.send(pilot, "/budget unlimited")
         await desktop.shows(pilot, "No cost history at unlimited yet.", "at high: $0.40")
         await pilot.press("escape")
-        desktop.books.charges.append(charge("c", "0.25", budget="unlimited"))
+        desktop.ledger.charges.append(charge("c", "0.25", budget="unlimited"))
         await desktop.send(pilot, "/budget unlimited")
         await desktop.shows(pilot, "Most expensive turn so far at unlimited: $0.25")
         assert "No cost history" not in desktop.text()

@@ -29,7 +29,7 @@ async def test_fast_corrections_keep_their_order() -> None:
 
 async def test_up_and_down_walk_through_the_history_and_keep_the_draft() -> None:
     desktop = Desktop()
-    desktop.shelf.texts = ["older", "newer"]
+    desktop.history.texts = ["older", "newer"]
     async with desktop.running() as pilot:
         prompt = desktop.work.prompt
         prompt.put("being written")
@@ -42,7 +42,7 @@ async def test_up_and_down_walk_through_the_history_and_keep_the_draft() -> None
 
 async def test_up_stays_in_a_text_of_several_lines_until_its_first() -> None:
     desktop = Desktop()
-    desktop.shelf.texts = ["older"]
+    desktop.history.texts = ["older"]
     async with desktop.running() as pilot:
         desktop.work.prompt.put("one\ntwo")
         await pilot.press("up")
@@ -53,7 +53,7 @@ async def test_up_stays_in_a_text_of_several_lines_until_its_first() -> None:
 
 async def test_history_search_puts_the_chosen_text_into_the_prompt() -> None:
     desktop = Desktop()
-    desktop.shelf.texts = ["a heat pump", "a kettle", "a teapot"]
+    desktop.history.texts = ["a heat pump", "a kettle", "a teapot"]
     async with desktop.running() as pilot:
         await pilot.press("ctrl+r")
         await desktop.shows(pilot, "Prompt history", "a teapot")
@@ -131,9 +131,9 @@ async def test_leaving_keeps_what_was_typed_and_the_next_start_brings_it_back() 
         desktop.work.prompt.put("unsent")
         desktop.work.run_command("quit")
         await desktop.until(pilot, lambda: desktop.app._exit)
-    assert desktop.shelf.drafts[FRESH_DRAFT] == "unsent"
+    assert desktop.history.drafts[FRESH_DRAFT] == "unsent"
     again = Desktop()
-    again.shelf.drafts = desktop.shelf.drafts
+    again.history.drafts = desktop.history.drafts
     async with again.running():
         assert again.work.prompt.text == "unsent"
 
@@ -142,9 +142,9 @@ async def test_typing_is_kept_on_disk_after_a_pause_and_forgotten_once_sent() ->
     desktop = Desktop(api=answers("Hello"))
     async with desktop.running() as pilot:
         await pilot.press("h", "i")
-        await desktop.until(pilot, lambda: desktop.shelf.drafts.get(FRESH_DRAFT) == "hi")
+        await desktop.until(pilot, lambda: desktop.history.drafts.get(FRESH_DRAFT) == "hi")
         await pilot.press("enter")
-        await desktop.until(pilot, lambda: desktop.shelf.drafts.get(FRESH_DRAFT) == "")
+        await desktop.until(pilot, lambda: desktop.history.drafts.get(FRESH_DRAFT) == "")
 
 
 async def test_every_session_has_its_own_draft() -> None:
@@ -160,7 +160,7 @@ async def test_every_session_has_its_own_draft() -> None:
         desktop.work.prompt.put("for a new one")
         await pilot.press("ctrl+n")
         await desktop.until(pilot, lambda: desktop.work.prompt.text == "for a new one")
-    assert desktop.shelf.drafts[first.session_id] == "for the first"
+    assert desktop.history.drafts[first.session_id] == "for the first"
 
 
 async def test_a_paste_loses_its_control_characters() -> None:

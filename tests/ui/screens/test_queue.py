@@ -198,7 +198,7 @@ async def restored(*texts: str) -> Desktop:
     body = worker("Half and whole", prompt="first", **PRICED)
     api = FakeApi(starts=[says("Two", message_id="b"), says("Three", message_id="c")], workers=[body])
     desktop = Desktop(api=api, log=as_killed, launch=launch(Opening.LAST))
-    desktop.shelf.rows = [summary("x", session_id=session_id, worker_id="w1")]
+    desktop.history.rows = [summary("x", session_id=session_id, worker_id="w1")]
     return desktop
 
 
@@ -221,7 +221,7 @@ async def test_after_a_crash_the_queue_is_there_again_and_held() -> None:
 
 async def test_a_queue_of_another_session_is_named_at_the_start() -> None:
     desktop = await restored("second", "third")
-    desktop.shelf.rows = []
+    desktop.history.rows = []
     async with desktop.running() as pilot:
         await desktop.until(
             pilot,
@@ -499,8 +499,8 @@ async def test_a_reached_limit_needs_consent_for_each_message() -> None:
         gate.set()
         await desktop.until(pilot, lambda: desktop.hold)
         await desktop.settle(pilot)
-        desktop.purse.limit(Scope.DAY, "5")
-        desktop.purse.spend(Scope.DAY, "5.02")
+        desktop.limits.limit(Scope.DAY, "5")
+        desktop.limits.spend(Scope.DAY, "5.02")
         await pilot.press("up", "s")
         await desktop.until(pilot, lambda: "Send now?" in plain(desktop))
         await pilot.press("right", "enter")

@@ -143,7 +143,7 @@ async def test_an_unreadable_history_keeps_the_page_open() -> None:
     async with desktop.running() as pilot:
         await desktop.send(pilot, "Hi")
         await desktop.until(pilot, lambda: desktop.session.turns and not desktop.session.busy)
-        desktop.books.fails = LedgerError("Cannot read the history.", "Look at the disk.")
+        desktop.ledger.fails = LedgerError("Cannot read the history.", "Look at the disk.")
         await pilot.press("ctrl+t")
         await desktop.until(pilot, lambda: "Cannot read the history." in desktop.notices())
         assert "$0.0123" in desktop.text()

@@ -11,7 +11,7 @@ from handinger_tui.core.money.limits import Gauge, Limit, LimitReserved, LimitUn
 from handinger_tui.core.turns.session import Session
 from handinger_tui.core.turns.turn import TurnStatus
 from tests.engine.fakes import FakeApi, says, worker
-from tests.ui.fake_money import FakePurse
+from tests.ui.fake_money import FakeLimits
 from tests.ui.fakes import Desktop, answers
 from tests.ui.screens.test_sending import held
 
@@ -20,7 +20,7 @@ TWO_RUN = Gauge(DAY, Total(Decimal("0.9")), Decimal("0.5"), running=2)
 UNMEASURED = Gauge(DAY, Total(Decimal("0.9")), running=1, unmeasured=1)
 
 
-class SharedPurse(FakePurse):
+class SharedLimits(FakeLimits):
     """A day limit under which turns of other programs run."""
 
     async def gauges(self, session: Session) -> tuple[Gauge, ...]:
@@ -28,14 +28,14 @@ class SharedPurse(FakePurse):
 
 
 async def test_the_chip_shows_the_free_amount() -> None:
-    desktop = Desktop(api=answers("Hello"), purse=SharedPurse())
+    desktop = Desktop(api=answers("Hello"), limits=SharedLimits())
     async with desktop.running() as pilot:
         await desktop.send(pilot, "Hi")
         await desktop.shows(pilot, "✓ completed", "$0.60 of $2.00 left, 2 running ─╯")
 
 
 async def test_the_page_of_limits_shows_the_free_amounts() -> None:
-    desktop = Desktop(purse=SharedPurse())
+    desktop = Desktop(limits=SharedLimits())
     async with desktop.running() as pilot:
         await desktop.send(pilot, "/limit")
         await desktop.shows(pilot, "$0.90 of $2.00 (45%)", "  $0.60 of $2.00 left, 2 running")

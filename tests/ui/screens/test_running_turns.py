@@ -57,7 +57,7 @@ class Past:
         """The next program, four minutes later."""
         log = deepcopy(self.log)
         desktop = Desktop(api=api, log=log, launch=launch(opening, **members), badge=badge)
-        desktop.shelf.rows = list(self.rows)
+        desktop.history.rows = list(self.rows)
         desktop.now_ms = NOW_MS + FOUR_MINUTES
         return desktop
 
@@ -109,14 +109,14 @@ async def test_runs_that_ended_elsewhere_are_fetched_marked_unread_and_reported_
     desktop = past.next(FakeApi(workers=[DONE]))
     async with desktop.running() as pilot:
         await desktop.until(pilot, lambda: "2 sessions finished. Press ^S" in desktop.notices())
-        assert sorted(desktop.shelf.unread) == sorted([first, second])
+        assert sorted(desktop.history.unread) == sorted([first, second])
         assert desktop.notices().count("finished") == 1
-        desktop.shelf.rows = desktop.shelf.rows[:1]
+        desktop.history.rows = desktop.history.rows[:1]
         await pilot.press("ctrl+s")
         await desktop.shows(pilot, "● Do it")
         await pilot.press("enter")
         await desktop.shows(pilot, "Half and whole", "✓ completed")
-        assert desktop.shelf.read == [second]
+        assert desktop.history.read == [second]
     assert desktop.api.posts == []
 
 
@@ -126,7 +126,7 @@ async def test_a_run_that_ended_in_the_open_session_is_shown_and_not_marked() ->
     desktop = past.next(FakeApi(workers=[DONE]), Opening.LAST)
     async with desktop.running() as pilot:
         await desktop.shows(pilot, "Half and whole", "✓ completed")
-        assert desktop.shelf.unread == []
+        assert desktop.history.unread == []
 
 
 async def test_an_unreachable_service_shows_no_notice_and_does_not_block_the_prompt() -> None:
@@ -195,7 +195,7 @@ async def test_a_session_that_ends_out_of_sight_is_marked_unread() -> None:
         await pilot.press("ctrl+n")
         await desktop.shows(pilot, "New session")
         gate.set()
-        await desktop.until(pilot, lambda: desktop.shelf.unread == [session_id])
+        await desktop.until(pilot, lambda: desktop.history.unread == [session_id])
 
 
 async def test_a_new_session_follows_its_end_wherever_the_one_before_stood() -> None:

@@ -26,7 +26,7 @@ def desktop_with(*schedules: Schedule, zone: str | None = None) -> Desktop:
     desktop = Desktop(api=answers("Hello"))
     listed = ScheduleList(schedules, zone, ZoneInfo(zone) if zone else None)
     desktop.schedules = FakeSchedules(listed)
-    desktop.books.charges = [charge(f"t{at}", "0.04") for at in range(5)]
+    desktop.ledger.charges = [charge(f"t{at}", "0.04") for at in range(5)]
     return desktop
 
 
@@ -104,7 +104,7 @@ async def test_a_schedule_is_canceled_after_a_question_and_hostile_text_stays_te
 
 async def test_an_argument_adds_a_schedule_and_a_doubt_is_shown_until_closed() -> None:
     desktop = desktop_with()
-    desktop.books.charges = []
+    desktop.ledger.charges = []
     desktop.schedules.trouble = Doubtful(
         ErrorKind.NETWORK, "The connection was lost.", "It may still be added."
     )

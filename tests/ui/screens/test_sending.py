@@ -234,9 +234,14 @@ async def test_a_typed_text_is_not_overwritten_by_a_restored_one() -> None:
         assert desktop.work.prompt.text == "New text"
 
 
+def rate_limited() -> Desktop:
+    """A service that refuses the first message and asks for a pause of 30 seconds."""
+    refusal = Refused(ErrorKind.RATE_LIMITED, "Too many requests.", http_status=429, retry_after_s=30)
+    return Desktop(api=FakeApi(starts=[refusal, says("Hello")], workers=[worker("", **PRICED)]))
+
+
 async def test_a_wait_named_by_the_service_is_counted_down_and_enter_waits_for_it() -> None:
-    limited = Refused(ErrorKind.RATE_LIMITED, "Too many requests.", http_status=429, retry_after_s=30)
-    desktop = Desktop(api=FakeApi(starts=[limited, says("Hello")], workers=[worker("", **PRICED)]))
+    desktop = rate_limited()
     async with desktop.running() as pilot:
         await desktop.send(pilot, "Do it")
         await desktop.shows(pilot, "resend in 30 s.")
@@ -253,8 +258,7 @@ async def test_a_wait_named_by_the_service_is_counted_down_and_enter_waits_for_i
 
 
 async def test_a_clock_that_is_set_back_does_not_prolong_a_wait() -> None:
-    limited = Refused(ErrorKind.RATE_LIMITED, "Too many requests.", http_status=429, retry_after_s=30)
-    desktop = Desktop(api=FakeApi(starts=[limited, says("Hello")], workers=[worker("", **PRICED)]))
+    desktop = rate_limited()
     async with desktop.running() as pilot:
         await desktop.send(pilot, "Do it")
         await desktop.shows(pilot, "resend in 30 s.")

@@ -32,7 +32,7 @@ TEA = summary("tea", last_status=TurnStatus.UNKNOWN, usd=Total(Decimal("1.2"), 2
 
 def listed(**members: object) -> Desktop:
     desktop = Desktop(**members)  # type: ignore[arg-type]  # members under their own names
-    desktop.shelf.rows = [HEAT, PUMPS, TEA]
+    desktop.history.rows = [HEAT, PUMPS, TEA]
     return desktop
 
 
@@ -43,7 +43,7 @@ async def stored(opening: Opening, session: str | None = None, badge: Account | 
         await first.send(pilot, "A question from before")
         await first.until(pilot, lambda: first.session.turns and not first.session.busy)
     again = Desktop(log=first.log, launch=launch(opening, session=session), badge=badge or first.badge)
-    again.shelf.rows = [summary("x", session_id=first.session.session_id, worker_id="w1")]
+    again.history.rows = [summary("x", session_id=first.session.session_id, worker_id="w1")]
     return again
 
 
@@ -72,7 +72,7 @@ async def test_ids_and_the_exact_cost_are_shown_for_the_highlighted_session_only
 async def test_similar_rows_are_distinguished_by_the_ends_of_their_ids() -> None:
     desktop = Desktop(launch=launch(Opening.PICKER))
     twins = [summary("x", session_id=f"ses_01KB00000000{end}") for end in ("AAAA11", "BBBB22")]
-    desktop.shelf.rows = [*twins, summary("other", session_id="ses_01KB00000000CCCC33")]
+    desktop.history.rows = [*twins, summary("other", session_id="ses_01KB00000000CCCC33")]
     async with desktop.running() as pilot:
         await desktop.shows(pilot, "About x …AAAA11", "About x …BBBB22", "About other")
         assert "About other …" not in desktop.text()
@@ -84,7 +84,7 @@ async def test_similar_rows_are_distinguished_by_the_ends_of_their_ids() -> None
 async def test_every_row_of_the_list_is_one_line_with_title_cost_and_age(width: int) -> None:
     desktop = Desktop(launch=launch(Opening.PICKER))
     wide = summary("x", title="漢字 " * 40, last_status=TurnStatus.COMPLETED, usd=Total(Decimal("0.0123")))
-    desktop.shelf.rows = [wide, TEA]
+    desktop.history.rows = [wide, TEA]
     async with desktop.running(width, 20) as pilot:
         await desktop.shows(pilot, "About tea")
         first, second, third = desktop.text_of("#rows").split("\n")[:3]
@@ -142,7 +142,7 @@ async def test_the_first_screen_follows_the_history_and_keeps_its_order() -> Non
     async with desktop.running() as pilot:
         await desktop.shows(pilot, "About pumps", "◌ was running")
         done = summary("pumps", last_status=TurnStatus.COMPLETED, usd=Total(Decimal("0.0456")))
-        desktop.shelf.rows = [done, HEAT, TEA]
+        desktop.history.rows = [done, HEAT, TEA]
         desktop.work.reload()
         await desktop.shows(pilot, "$0.0456")
         rows = [row.split()[1] for row in desktop.text().split("\n") if "About" in row.split()[:1]]
@@ -165,7 +165,7 @@ async def test_a_letter_typed_on_the_first_screen_goes_to_the_prompt_and_esc_ret
 async def test_without_sessions_of_this_service_the_first_screen_lists_none() -> None:
     desktop = Desktop(launch=launch(Opening.FRESH))
     elsewhere = summary("elsewhere", base_url="https://other.test")
-    desktop.shelf.rows = [elsewhere, summary("empty", turns=0)]
+    desktop.history.rows = [elsewhere, summary("empty", turns=0)]
     async with desktop.running() as pilot:
         await desktop.shows(pilot, "Three things to try")
         assert "Recent sessions" not in desktop.text()
@@ -173,7 +173,7 @@ async def test_without_sessions_of_this_service_the_first_screen_lists_none() ->
 
 async def test_the_first_screen_lists_at_most_five_and_nothing_above_them_moves() -> None:
     desktop = Desktop(launch=launch(Opening.FRESH), gate=asyncio.Event())
-    desktop.shelf.rows = [summary(f"s{number}") for number in range(9)]
+    desktop.history.rows = [summary(f"s{number}") for number in range(9)]
     async with desktop.running(120, 40) as pilot:
         await desktop.shows(pilot, "Connecting…")
         before = desktop.text().split("\n")
@@ -193,7 +193,7 @@ async def test_a_session_deleted_in_the_list_is_removed_from_the_first_screen() 
         await pilot.press("ctrl+s", *"tea", "ctrl+x")
         await desktop.shows(pilot, "Delete this session?")
         await pilot.press("right", "enter")
-        await desktop.until(pilot, lambda: desktop.shelf.deleted == ["ses_tea"])
+        await desktop.until(pilot, lambda: desktop.history.deleted == ["ses_tea"])
         await pilot.press("escape")
         await desktop.until(pilot, lambda: desktop.text().count("About heat") == 1)
         assert "About tea" not in desktop.text()
@@ -208,9 +208,9 @@ async def test_typing_filters_and_a_session_is_deleted_after_a_confirmation() ->
         await desktop.until(pilot, lambda: "About heat" not in desktop.text())
         await pilot.press("ctrl+x")
         await desktop.shows(pilot, "Delete this session?", "charges are not affected")
-        assert desktop.shelf.deleted == []
+        assert desktop.history.deleted == []
         await pilot.press("right", "enter")
-        await desktop.until(pilot, lambda: desktop.shelf.deleted == ["ses_tea"])
+        await desktop.until(pilot, lambda: desktop.history.deleted == ["ses_tea"])
         await desktop.shows(pilot, "No matches.")
 
 
@@ -227,7 +227,7 @@ async def test_a_session_is_renamed_in_the_list() -> None:
 
 async def test_hostile_titles_are_shown_as_text() -> None:
     desktop = Desktop(launch=launch(Opening.PICKER))
-    desktop.shelf.rows = [summary("x", title="[b]bold[/] [/] \x1b]0;title\x07\u202eevil")]
+    desktop.history.rows = [summary("x", title="[b]bold[/] [/] \x1b]0;title\x07\u202eevil")]
     async with desktop.running() as pilot:
         await desktop.shows(pilot, "[b]bold[/] [/] ]0;titleevil")
 
@@ -273,7 +273,7 @@ async def test_what_was_opened_does_not_wait_for_older_prompts_and_they_stay_old
         await released.wait()
         return ["older"]
 
-    monkeypatch.setattr(desktop.shelf, "prompts", prompts)
+    monkeypatch.setattr(desktop.history, "prompts", prompts)
     async with desktop.running() as pilot:
         await desktop.shows(pilot, "An answer from before")
         desktop.work.prompt.message_history.add("newer")
@@ -355,7 +355,7 @@ async def test_an_imported_session_is_marked_and_sends_no_request() -> None:
 
 async def test_the_list_also_searches_what_was_answered() -> None:
     desktop = listed(launch=launch(Opening.PICKER))
-    desktop.shelf.answers["ses_pumps"] = "The largest of them is in Friuli."
+    desktop.history.answers["ses_pumps"] = "The largest of them is in Friuli."
     async with desktop.running() as pilot:
         await desktop.shows(pilot, "About heat", "About tea")
         await pilot.press(*"friu")
@@ -374,7 +374,7 @@ async def test_a_filter_that_does_not_exist_is_named_in_the_list() -> None:
 
 async def test_enter_goes_to_the_match_in_the_transcript() -> None:
     desktop = await stored(Opening.FRESH)
-    desktop.shelf.answers[desktop.shelf.rows[0].session_id] = "An answer from before"
+    desktop.history.answers[desktop.history.rows[0].session_id] = "An answer from before"
     async with desktop.running() as pilot:
         await pilot.press("ctrl+s")
         await desktop.shows(pilot, "About x")
@@ -420,11 +420,11 @@ async def test_a_session_that_came_to_the_screen_during_the_question_is_not_dele
         await desktop.shows(pilot, "About x")
         await pilot.press("ctrl+x")
         await desktop.shows(pilot, "Delete this session?")
-        desktop.work.run_command("sessions", desktop.shelf.rows[0].session_id)
+        desktop.work.run_command("sessions", desktop.history.rows[0].session_id)
         await desktop.until(pilot, lambda: desktop.session.turns)
         await pilot.press("right", "enter")
         await desktop.shows(pilot, "This session is open")
-        assert desktop.shelf.deleted == []
+        assert desktop.history.deleted == []
 
 
 async def test_a_list_that_is_closed_while_charges_are_read_is_not_read_again(
@@ -441,7 +441,7 @@ async def test_a_list_that_is_closed_while_charges_are_read_is_not_read_again(
     async with desktop.running() as pilot:
         await pilot.press("ctrl+s")
         await desktop.shows(pilot, "About pumps")
-        monkeypatch.setattr(desktop.books, "news", news)
+        monkeypatch.setattr(desktop.ledger, "news", news)
         await desktop.until(pilot, reading.is_set)
         await pilot.press("escape")
         await desktop.until(pilot, lambda: desktop.app.screen is desktop.work)
@@ -466,7 +466,7 @@ async def test_a_search_ends_with_its_list_and_not_after_its_rows_are_gone(
         return []
 
     async with desktop.running() as pilot:
-        monkeypatch.setattr(desktop.shelf, "search", search)
+        monkeypatch.setattr(desktop.history, "search", search)
         await pilot.press("ctrl+s", "p")
         picker = desktop.app.screen
         await desktop.until(pilot, searching.is_set)

@@ -82,8 +82,8 @@ async def test_a_new_session_while_a_file_is_hashed_gets_neither_message_nor_fil
         await desktop.until(pilot, lambda: not desktop.work.send_flow.sending(a))
         assert typed(desktop) == "own"
         assert not desktop.session.turns
-        assert unpack_draft(desktop.shelf.drafts[a]).text == ""
-        assert not unpack_draft(desktop.shelf.drafts[a]).files
+        assert unpack_draft(desktop.history.drafts[a]).text == ""
+        assert not unpack_draft(desktop.history.drafts[a]).files
     assert [turn.request.prompt for turn in desktop.engine.session(a).turns] == ["first of A", "secret for A"]
     assert desktop.api.posts[1].worker_id == "w1"
     assert files_of(desktop, 1) == ["sales.csv"]
@@ -101,7 +101,7 @@ async def test_the_first_message_of_a_session_is_not_a_draft_of_the_next_one(fol
         disk.go()
         await desktop.until(pilot, lambda: desktop.api.posts)
         await desktop.until(pilot, lambda: not desktop.work.send_flow.sending(a))
-        assert desktop.shelf.drafts[FRESH_DRAFT] == ""
+        assert desktop.history.drafts[FRESH_DRAFT] == ""
     assert [turn.request.prompt for turn in desktop.engine.session(a).turns] == ["secret for A"]
 
 
@@ -123,7 +123,7 @@ async def test_a_sent_message_is_removed_from_the_prompt_of_its_session(folder: 
     desktop, disk = slow_desktop("one", "two")
     async with desktop.running() as pilot:
         a = await in_a_session(desktop, pilot)
-        desktop.shelf.rows = [summary("a", session_id=a)]
+        desktop.history.rows = [summary("a", session_id=a)]
         await attach_and_enter(desktop, pilot, disk, folder)
         await pilot.press("ctrl+n")
         await desktop.until(pilot, lambda: desktop.session.session_id != a)
@@ -150,7 +150,7 @@ async def test_a_background_message_that_cannot_be_sent_is_reported_by_name_and_
         await desktop.until(pilot, lambda: "Your message to “first of A” was not sent" in desktop.notices())
         assert not desktop.work.pane.card.display
         assert not desktop.work.prompt.text
-        kept = unpack_draft(desktop.shelf.drafts[a])
+        kept = unpack_draft(desktop.history.drafts[a])
         assert (kept.text, [file.name for file in kept.files]) == ("secret for A", ["sales.csv"])
     assert len(desktop.api.posts) == 1
 
@@ -223,7 +223,7 @@ async def test_while_a_worker_is_being_read_enter_sends_to_the_session_on_the_sc
         await desktop.until(pilot, lambda: desktop.session.worker_id == "w_slow")
         assert desktop.work.prompt.text == ""
         assert "Attaching" not in desktop.text_of("#hint")
-        await desktop.until(pilot, lambda: desktop.shelf.drafts.get(a) == "still A's")
+        await desktop.until(pilot, lambda: desktop.history.drafts.get(a) == "still A's")
 
 
 async def test_of_two_requested_sessions_the_last_one_is_shown() -> None:
@@ -264,24 +264,24 @@ async def test_a_worker_named_at_the_start_that_cannot_be_read_still_gets_the_ne
     assert desktop.api.posts[0].worker_id == "w9"
 
 
-class SlowShelfDesktop(Desktop):
+class SlowHistoryDesktop(Desktop):
     """Drafts are read only once `read` is set."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
         self.read = asyncio.Event()
         self.read.set()
-        kept = self.shelf.draft
+        kept = self.history.draft
 
         async def draft(session_id: str) -> str:
             await self.read.wait()
             return await kept(session_id)
 
-        self.shelf.draft = draft  # type: ignore[method-assign]  # a slow disk
+        self.history.draft = draft  # type: ignore[method-assign]  # a slow disk
 
 
 async def test_a_session_and_its_draft_come_to_the_screen_in_one_step() -> None:
-    desktop = SlowShelfDesktop(api=answers("one", "two"), launch=launch(Opening.FRESH))
+    desktop = SlowHistoryDesktop(api=answers("one", "two"), launch=launch(Opening.FRESH))
     async with desktop.running() as pilot:
         a = await in_a_session(desktop, pilot)
         desktop.read.clear()
@@ -352,8 +352,8 @@ async def test_a_limit_in_the_way_of_another_session_names_it(folder: Path) -> N
     desktop, disk = slow_desktop("one", "two")
     async with desktop.running() as pilot:
         a = await in_a_session(desktop, pilot)
-        desktop.purse.limit(Scope.DAY, "5")
-        desktop.purse.spend(Scope.DAY, "5.02")
+        desktop.limits.limit(Scope.DAY, "5")
+        desktop.limits.spend(Scope.DAY, "5.02")
         await attach_and_enter(desktop, pilot, disk, folder)
         await pilot.press("ctrl+n")
         await desktop.until(pilot, lambda: desktop.session.session_id != a)

@@ -20,8 +20,8 @@ def head(desktop: Desktop) -> str:
 
 async def test_the_header_shows_today_and_the_session_and_follows_other_programs() -> None:
     desktop = Desktop(api=answers("Hello"))
-    desktop.purse.limit(Scope.DAY, "2")
-    desktop.books.charges += [
+    desktop.limits.limit(Scope.DAY, "2")
+    desktop.ledger.charges += [
         charge("a", "1.10", session_id="another"),
         charge("b", "50", session_id="another", at_ms=NOW_MS - DAY_MS),
     ]
@@ -30,7 +30,7 @@ async def test_the_header_shows_today_and_the_session_and_follows_other_programs
         assert "· session" not in head(desktop), "nothing was spent in it"
         await desktop.send(pilot, "Hi")
         await desktop.shows(pilot, "✓ completed")
-        desktop.books.write(charge("c", "0.25", session_id=desktop.session.session_id), charge("d"))
+        desktop.ledger.write(charge("c", "0.25", session_id=desktop.session.session_id), charge("d"))
         await desktop.until(pilot, lambda: "today $1.35 +1 of $2.00 · session $0.25 " in head(desktop))
 
 
@@ -46,12 +46,12 @@ async def test_the_header_shows_today_and_the_session_and_follows_other_programs
 )
 async def test_the_money_in_the_header_leaves_room_for_the_title(width: int, shown_money: str) -> None:
     desktop = Desktop(api=answers("Hello"))
-    desktop.purse.limit(Scope.DAY, "2")
+    desktop.limits.limit(Scope.DAY, "2")
     async with desktop.running(width, 24) as pilot:
         await desktop.send(pilot, "What is a heat pump and what is it not?")
         await desktop.shows(pilot, "✓ completed")
         own = charge("c", "0.25", session_id=desktop.session.session_id)
-        desktop.books.write(own, charge("a", "1.10", session_id="another"))
+        desktop.ledger.write(own, charge("a", "1.10", session_id="another"))
         await desktop.until(pilot, lambda: desktop.work._header._spent.turns == 1)
         await desktop.settle(pilot)
         assert shown_money in head(desktop)
@@ -61,9 +61,9 @@ async def test_the_money_in_the_header_leaves_room_for_the_title(width: int, sho
 
 async def test_the_header_shows_credits_if_no_cost_is_reported() -> None:
     desktop = Desktop()
-    desktop.purse.limit(Scope.DAY, "2")
-    desktop.purse.limit(Scope.DAY, "20", CREDITS)
-    desktop.books.charges.append(charge("a", credits=Decimal(8), final=True))
+    desktop.limits.limit(Scope.DAY, "2")
+    desktop.limits.limit(Scope.DAY, "20", CREDITS)
+    desktop.ledger.charges.append(charge("a", credits=Decimal(8), final=True))
     async with desktop.running(120, 40) as pilot:
         await desktop.until(pilot, lambda: "today 8 credits of 20 credits " in head(desktop))
 
@@ -96,7 +96,7 @@ async def test_passing_lines_cover_no_amount(size: tuple[int, int]) -> None:
 
 async def test_a_first_turn_without_figures_is_counted_in_dollars() -> None:
     desktop = Desktop(api=answers("Hi"))
-    desktop.books.charges = [
+    desktop.ledger.charges = [
         charge("a", "0", credits=Decimal(0), final=True),
         charge("b", final=False),
     ]
@@ -106,7 +106,7 @@ async def test_a_first_turn_without_figures_is_counted_in_dollars() -> None:
 
 async def test_a_message_that_was_never_sent_does_not_hide_the_credits() -> None:
     desktop = Desktop()
-    desktop.books.charges += [
+    desktop.ledger.charges += [
         charge("a", credits=Decimal(8), final=True),
         charge("b", "0", credits=Decimal(0), final=True),
     ]

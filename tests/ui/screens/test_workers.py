@@ -86,7 +86,7 @@ def desktop_with(*workers: StoredWorker) -> tuple[Desktop, FakeTemplates]:
     desktop, templates = Desktop(), FakeTemplates()
     templates.there = {one.worker_id: one for one in workers}
     templates.kept = {one.worker_id: one for one in workers}
-    desktop.gallery = Gallery(templates, templates, desktop.shelf, FakeIds(), PLACE)
+    desktop.gallery = Gallery(templates, templates, desktop.history, FakeIds(), PLACE)
     return desktop, templates
 
 
@@ -94,7 +94,7 @@ async def test_the_gallery_shows_workers_and_their_tasks_and_starts_one() -> Non
     desktop, templates = desktop_with(WATCH, USED)
     task = summary("x", template="wrk_used", base_url=PLACE, trigger=Trigger.SCHEDULE, generation="tasks")
     async with desktop.running(120, 40) as pilot:
-        desktop.shelf.rows = [replace(task, last_status=TurnStatus.COMPLETED)]
+        desktop.history.rows = [replace(task, last_status=TurnStatus.COMPLETED)]
         await desktop.send(pilot, "/workers")
         await desktop.shows(pilot, "Price watch", "private · Three shops", '"a": 1', "No tasks here yet")
         assert "\x1b" not in desktop.text()
@@ -112,7 +112,7 @@ async def test_the_gallery_shows_workers_and_their_tasks_and_starts_one() -> Non
 
 async def test_a_reading_does_not_undo_a_concurrent_change() -> None:
     templates = FakeTemplates(there={"wrk_watch": WATCH}, kept={"wrk_watch": WATCH}, gate=asyncio.Event())
-    gallery = Gallery(templates, templates, Desktop().shelf, FakeIds(), PLACE)
+    gallery = Gallery(templates, templates, Desktop().history, FakeIds(), PLACE)
     reading = asyncio.create_task(gallery.read("wrk_watch"))
     async with asyncio.timeout(10):
         await templates.reached.wait()
@@ -141,15 +141,15 @@ async def test_a_tab_right_behind_a_paste_leads_to_the_next_field() -> None:
 
 async def test_an_earlier_draft_that_comes_late_does_not_replace_what_was_typed() -> None:
     desktop, _ = desktop_with()
-    gate, read = asyncio.Event(), desktop.shelf.draft
+    gate, read = asyncio.Event(), desktop.history.draft
 
     async def slow_draft(session_id: str) -> str:
         if session_id == "worker:new":
             await gate.wait()
         return await read(session_id)
 
-    desktop.shelf.draft = slow_draft  # type: ignore[method-assign]  # a slow disk
-    desktop.shelf.drafts["worker:new"] = form_to_text(WorkerForm(prompt="Earlier"))
+    desktop.history.draft = slow_draft  # type: ignore[method-assign]  # a slow disk
+    desktop.history.drafts["worker:new"] = form_to_text(WorkerForm(prompt="Earlier"))
     async with desktop.running(120, 40) as pilot:
         await desktop.send(pilot, "/workers")
         await desktop.shows(pilot, "No workers yet")
@@ -188,7 +188,7 @@ async def test_a_worker_is_created_with_one_post_and_a_draft_survives_a_refusal(
         await desktop.shows(pilot, "Stored: wrk_new", "Made from the prompt")
         assert [what for what, _ in templates.sent] == ["store", "store"]
         assert templates.sent[-1][1] == WorkerMembers(prompt="Watch", is_public=False)
-        assert desktop.shelf.drafts["worker:new"] == ""
+        assert desktop.history.drafts["worker:new"] == ""
 
 
 async def test_a_store_in_doubt_needs_a_confirmation_before_a_resend() -> None:
@@ -233,7 +233,7 @@ async def test_an_edit_sends_only_what_changed_and_clears_the_schema() -> None:
 async def test_deleting_and_archiving_ask_first() -> None:
     desktop, templates = desktop_with(WATCH)
     async with desktop.running() as pilot:
-        desktop.shelf.rows = [summary("x", template="wrk_watch", base_url=PLACE)]
+        desktop.history.rows = [summary("x", template="wrk_watch", base_url=PLACE)]
         await desktop.send(pilot, "/workers")
         await desktop.shows(pilot, "Price watch", "About x")
         await pilot.press("tab", "tab", "A")
@@ -287,13 +287,13 @@ async def test_esc_pressed_twice_closes_the_form_alone(monkeypatch: pytest.Monke
         await desktop.shows(pilot, "Price watch")
         await pilot.press("n")
         await desktop.shows(pilot, "New worker", "What is it for?")
-        gate, save = asyncio.Event(), desktop.shelf.save_draft
+        gate, save = asyncio.Event(), desktop.history.save_draft
 
         async def save_slowly(session_id: str, text: str) -> None:
             await gate.wait()
             await save(session_id, text)
 
-        monkeypatch.setattr(desktop.shelf, "save_draft", save_slowly)
+        monkeypatch.setattr(desktop.history, "save_draft", save_slowly)
         await pilot.press("escape", "escape")
         gate.set()
         await desktop.until(pilot, lambda: isinstance(desktop.app.screen, WorkersScreen))

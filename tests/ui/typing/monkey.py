@@ -148,7 +148,7 @@ class Monkey:
         ]
         aside = [] if edit is None else [edit.aside.text]
         return "\n".join(
-            [prompt.text, *prompt.message_history.texts, *desktop.shelf.drafts.values(), *queued, *aside]
+            [prompt.text, *prompt.message_history.texts, *desktop.history.drafts.values(), *queued, *aside]
         )
 
     async def look(self) -> None:
@@ -288,14 +288,14 @@ async def monkey(seed: int, steps: int) -> str:
     desktop = Desktop(api=api, launch=launch(Opening.FRESH, compact=random.random() < 0.2))
     if random.random() < 0.5:
         desktop.webhooks = FakeWebhooks(pages=[DeliveryPage()] * 9)
-        desktop.gallery = Gallery(templates, templates, desktop.shelf, FakeIds(), PLACE)
+        desktop.gallery = Gallery(templates, templates, desktop.history, FakeIds(), PLACE)
     if random.random() < 0.5:
         desktop.schedules.listed = ScheduleList(
             (Schedule("sch_1", "Do", "low", None, Cron("0 9 * * 1")),), "UTC"
         )
     if random.random() < 0.3:
         desktop.disk_trouble = LedgerError("The disk is full.", "Free some space.")
-    desktop.shelf.rows = [summary(f"row{number}") for number in range(random.choice((0, 3, 60)))]
+    desktop.history.rows = [summary(f"row{number}") for number in range(random.choice((0, 3, 60)))]
     desktop.files.bodies = {f["url"]: b"a,b\n1,2\n" for f in FILES}
     began = time.monotonic()
     async with desktop.running(*random.choice(SIZES)) as pilot:

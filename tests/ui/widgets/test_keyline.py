@@ -32,7 +32,7 @@ async def test_a_click_presses_the_key() -> None:
 
 async def test_a_click_on_a_narrow_screen_presses_the_key_that_is_drawn_there() -> None:
     desktop = Desktop(launch=launch(Opening.PICKER))
-    desktop.shelf.rows = [summary("heat"), summary("tea")]
+    desktop.history.rows = [summary("heat"), summary("tea")]
     async with desktop.running(32, 24) as pilot:
         await desktop.shows(pilot, "About heat", "Esc Close")
         picker = desktop.app.screen
@@ -40,7 +40,7 @@ async def test_a_click_on_a_narrow_screen_presses_the_key_that_is_drawn_there() 
         assert len(line.shown) < len(line.keys)
         await pilot.click(line, offset=(line.render_line(0).text.index("Close"), 0))
         await desktop.until(pilot, lambda: desktop.app.screen is desktop.work)
-        assert desktop.shelf.deleted == []
+        assert desktop.history.deleted == []
 
 
 async def test_the_tooltip_of_a_key_explains_it() -> None:

@@ -47,7 +47,7 @@ async def test_a_message_goes_to_its_own_session_whatever_is_on_the_screen() -> 
 async def test_an_id_that_fits_none_or_several_opens_nothing() -> None:
     desktop = Desktop()
     controller, _ = await connected(desktop)
-    desktop.shelf.rows = [summary("ab"), summary("ac")]
+    desktop.history.rows = [summary("ab"), summary("ac")]
     assert await controller.find("ses_ab") == "ses_ab"
     for prefix, words in (("ses_a", "2 sessions start"), ("ses_x", "No session starts")):
         with pytest.raises(NoSuchSession, match=words):
@@ -75,4 +75,4 @@ async def test_a_new_task_of_a_stored_worker_costs_what_its_worker_costs() -> No
     controller, _ = await connected(desktop)
     controller.show(controller.new_session(template="wrk_9"))
     await typical_cost_of(controller, "high")
-    assert desktop.books.requests == [("wrk_9", "high")]
+    assert desktop.ledger.requests == [("wrk_9", "high")]
