@@ -6,6 +6,7 @@ import asyncio
 import gc
 import os
 import shutil
+import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator
@@ -32,9 +33,16 @@ from handinger_tui.ledger.database_file import open_database
 
 # How long one example takes says how busy the machine is, and nothing about the code.
 settings.register_profile(
-    "busy machine", max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+    "new examples", max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow]
 )
-settings.load_profile("busy machine")
+# The same examples in every run: what a new one shows is not the fault of the change that is checked.
+settings.register_profile("every run alike", settings.get_profile("new examples"), derandomize=True)
+settings.load_profile("every run alike")
+
+# A shell ignores these signals for what it starts in the background, and our programs would inherit that.
+for ignored in (signal.SIGINT, signal.SIGQUIT):
+    if signal.getsignal(ignored) is signal.SIG_IGN:
+        signal.signal(ignored, signal.default_int_handler if ignored is signal.SIGINT else signal.SIG_DFL)
 
 TESTS: Final = Path(__file__).parent
 

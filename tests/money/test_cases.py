@@ -72,7 +72,13 @@ def test_by_scripts(case: Case, tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
         ran = run_scripts(case, service, person)
     results = {number: printed(case, one.result) for number, one in enumerate(ran)}
     if not case.together:
-        assert results == {number: case.printed.get(number, paid) for number, paid in enumerate(case.turns)}
+        for number, paid in enumerate(case.turns):
+            # A reading of the running turn may arrive after its end; then it is not used.
+            is_read_while_running = case.steps[number].during is not None
+            assert results[number] in (
+                case.printed.get(number, paid),
+                *([paid] if is_read_while_running else []),
+            )
     for step, one in zip(case.steps, ran, strict=False):
         assert one.err.count("the worker's figures rose") == step.refused
         assert not step.refused or one.result["error"]["may_have_been_charged"]
