@@ -222,7 +222,7 @@ class WorkerClient:
         """None: the service assigns the id of a new worker."""
         return None
 
-    async def worker_of(self, target: str) -> str:
+    async def worker_of_target(self, target: str) -> str:
         """The worker of a target: the target itself."""
         return target
 

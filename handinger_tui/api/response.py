@@ -279,11 +279,11 @@ async def read_refusal(response: httpx.Response, idle: float) -> ApiError:
     problem = errors.refusal(response.status_code, headers, bytes(raw))
     if response.status_code == _SEE_OTHER and response.request.method != "GET":
         problem = errors.in_doubt(problem, errors.MAY_COST)
-    problem.worker_id = _worker_id(headers) or _worker_of(bytes(raw))
+    problem.worker_id = _worker_id(headers) or _worker_id_in(bytes(raw))
     return problem
 
 
-def _worker_of(body: bytes) -> str | None:
+def _worker_id_in(body: bytes) -> str | None:
     """The id of the Worker in an error body."""
     try:
         worker = worker_in(as_object(parse(body.decode("utf-8", "replace"))))

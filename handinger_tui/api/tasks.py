@@ -437,7 +437,7 @@ class TaskClient:
         """The id of the task that a turn creates, derived from the id of the turn, which is stored first."""
         return f"{TASK_PREFIX}_{turn_id.rpartition('_')[2]}"
 
-    async def worker_of(self, target: str) -> str:
+    async def worker_of_target(self, target: str) -> str:
         """The stored worker of a task. Raises ApiError."""
         source = self._newest.get(target) or await self._task(target)
         worker_id = source.worker_id
@@ -549,7 +549,7 @@ class TaskClient:
         """
         if via is not StreamRoute.REPLAY:
             raise errors.unexpected_content("")
-        url = self._state_url(await self.worker_of(target), target)
+        url = self._state_url(await self.worker_of_target(target), target)
         async with self.client.transport.get(f"{url}&stream=true", STREAM_OR_JSON) as response:
             if media_type(response) != EVENT_STREAM:
                 raise errors.unexpected_content(media_type(response))

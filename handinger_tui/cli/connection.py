@@ -165,7 +165,7 @@ def connection(services: Services) -> Connection:
         email=services.client.email,
         destination_of=generation.destination_of,
         target_in=generation.target_in,
-        worker_of=_worker_of(services),
+        worker_of_session=_worker_of_session(services),
         schedules=partial(schedule_client, services.client),
         webhooks=WebhookClient(services.client) if generation.has_tasks else None,
         gallery=gallery_of(services) if generation.has_tasks else None,
@@ -187,13 +187,13 @@ def _download_folder(settings: Settings) -> Path:
         raise SettingsError(f"download_dir: {problem.summary}", "Fix it in the config file.") from None
 
 
-def _worker_of(services: Services) -> Callable[[Session], Awaitable[str | None]]:
-    async def worker_of(session: Session) -> str | None:
+def _worker_of_session(services: Services) -> Callable[[Session], Awaitable[str | None]]:
+    async def worker_of_session(session: Session) -> str | None:
         if session.template is not None or session.worker_id is None:
             return session.template
-        return await services.turns.worker_of(session.worker_id)
+        return await services.turns.worker_of_target(session.worker_id)
 
-    return worker_of
+    return worker_of_session
 
 
 def text_saver(folder: Path) -> Callable[[str, str], Awaitable[str]]:

@@ -23,7 +23,6 @@ from handinger_tui.core.money.attribution import MoneyIndex, money_of
 from handinger_tui.core.money.limits import LimitReached, LimitReserved, LimitUnmeasured, StartPolicy
 from handinger_tui.core.money.reconciliation import restatement_text
 from handinger_tui.core.money.spending import LOCAL
-from handinger_tui.core.money.turn_events import worker_of
 from handinger_tui.core.receipts import receipt_line
 from handinger_tui.core.safety import clean, clean_line, encodable, one_word
 from handinger_tui.core.turns.session import Service, Session
@@ -330,7 +329,7 @@ class Headless:
 
     def _print_outcome(self, session: Session, turn: Turn) -> int:
         """Print receipt, remarks and ids to stderr and return the exit code."""
-        worker_id = worker_of(turn)
+        worker_id = turn.target
         line = receipt_line(session, turn)
         if line:
             say(line)
@@ -386,7 +385,7 @@ def _can_detach(turn: Turn) -> bool:
     if not turn.live:
         return True
     is_accepted = turn.status not in (TurnStatus.QUEUED, TurnStatus.SENDING)
-    return is_accepted and worker_of(turn) is not None
+    return is_accepted and turn.target is not None
 
 
 def _outcome_remarks(session: Session, turn: Turn) -> list[str]:
@@ -425,7 +424,7 @@ _FIRST: Final = {
 
 def _advice(kind: ErrorKind, session: Session, turn: Turn) -> list[str]:
     """Return what to do or check first."""
-    base, worker_id = session.base_url, worker_of(turn)
+    base, worker_id = session.base_url, turn.target
     if turn.status is TurnStatus.UNKNOWN:
         if worker_id is None:
             return ["Check the dashboard before you send again."]

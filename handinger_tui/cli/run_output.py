@@ -31,7 +31,6 @@ from handinger_tui.core.money.limits import (
     raise_hint,
     reached_text,
 )
-from handinger_tui.core.money.turn_events import worker_of
 from handinger_tui.core.safety import clean_json, clean_slice, cleanable_length, encodable
 from handinger_tui.core.turns.session import Session
 from handinger_tui.core.turns.turn import ErrorKind, Fault, Turn, TurnRequest, TurnStatus, fault_object
@@ -151,7 +150,7 @@ class EventPrinter(JsonPrinter):
         """Print a changed status, and changed usage or costs."""
         if turn.status is not self._status:
             self._status = turn.status
-            ids: JsonObject = {"worker_id": worker_of(turn), "turn_id": turn.turn_id}
+            ids: JsonObject = {"worker_id": turn.target, "turn_id": turn.turn_id}
             self._print_event({"type": "status", "status": str(turn.status), **ids})
         usage_and_costs = (turn.snapshot.usage, turn.snapshot.costs) if turn.snapshot else None
         if usage_and_costs is not None and usage_and_costs != self._last_usage_and_costs:

@@ -24,7 +24,6 @@ from handinger_tui.core.formatting import NOT_REPORTED, PENDING, duration, numbe
 from handinger_tui.core.jsontext import JsonObject
 from handinger_tui.core.money.attribution import Interpretation, TurnMoney, fault_in
 from handinger_tui.core.money.limits import Unit, amount_text
-from handinger_tui.core.money.turn_events import worker_of
 from handinger_tui.core.money.typical_cost import TypicalCost, spread_object, typical_cost_text
 from handinger_tui.core.receipts import (
     ENOUGH_EARLIER,
@@ -258,7 +257,7 @@ def _evidence(facts: ReceiptFacts) -> list[ReceiptRow]:
 def _identity(facts: ReceiptFacts) -> list[ReceiptRow]:
     session, turn = facts.session, facts.turn
     ids = (
-        (session.kind.capitalize(), worker_of(turn)),
+        (session.kind.capitalize(), turn.target),
         ("Session", session.session_id),
         ("Turn", turn.turn_id),
         ("Message", turn.message_id),
@@ -367,7 +366,7 @@ def receipt_json(receipt: Receipt) -> JsonObject:
         "simulated": facts.simulated,
         "imported": turn.imported,
         "status": str(turn.status),
-        **ids_of(session, worker_of(turn)),
+        **ids_of(session, turn.target),
         "session_id": session.session_id,
         "turn_id": turn.turn_id,
         "message_id": turn.message_id,

@@ -23,11 +23,11 @@ from handinger_tui.core.money.attribution import METERS, Interpretation, MoneyIn
 from handinger_tui.core.money.limits import Unit
 from handinger_tui.core.money.spending import LOCAL
 from handinger_tui.core.money.timeline import Meaning, MeterResult
-from handinger_tui.core.money.turn_events import newest_timeline, newest_worker
+from handinger_tui.core.money.turn_events import newest_timeline
 from handinger_tui.core.money.typical_cost import TypicalCost, spread
 from handinger_tui.core.safety import clean_line
 from handinger_tui.core.stream import Frame, Framing, Marker, ReadReason, cost_of
-from handinger_tui.core.turns.session import Session
+from handinger_tui.core.turns.session import Session, newest_target
 from handinger_tui.core.turns.turn import FREE, Turn, TurnStatus, level_of
 
 
@@ -86,7 +86,7 @@ _SHOWN: Final = {
 
 def worker_of_figures(session: Session) -> str | None:
     """The worker to which `/reading` applies; None if there is none yet."""
-    return newest_worker(session.turns) or session.worker_id
+    return newest_target(session.turns) or session.worker_id
 
 
 def meaning_lines(session: Session) -> list[str]:

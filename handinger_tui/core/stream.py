@@ -327,7 +327,6 @@ class FilePart(Struct, frozen=True):
     filename: str | None = None
     size: int | None = None
     """Bytes."""
-    in_reasoning: bool = False
 
 
 class SourcePart(Struct, frozen=True):

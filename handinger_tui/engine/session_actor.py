@@ -19,7 +19,6 @@ from msgspec.structs import replace
 
 from handinger_tui.core.errors import HandingerError, LedgerError, Refused
 from handinger_tui.core.money.limits import Gauge, LimitReached, StartPolicy
-from handinger_tui.core.money.turn_events import worker_of
 from handinger_tui.core.turns.session import (
     Service,
     Session,
@@ -541,7 +540,7 @@ class SessionActor:
             ApiError, LedgerError
         """
         turn = self.session.sent
-        worker_id = worker_of(turn) if turn is not None else None
+        worker_id = turn.target if turn is not None else None
         if turn is None or turn.imported or worker_id is None or self.running:
             return False
         try:

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Final
 
 from handinger_tui.core.errors import HandingerError, LedgerError
 from handinger_tui.core.jsontext import JsonObject, dump
-from handinger_tui.core.money.turn_events import worker_of
 from handinger_tui.core.stream import (
     PROMPTS,
     Frame,
@@ -221,7 +220,7 @@ def _is_of_another(turn: Turn, has: list[Turn], snapshot: Snapshot, turns: tuple
     later = turns[turns.index(turn) + 1 :]
     matches = 0
     for one in has:
-        if normalized_prompt(one.request.prompt) == prompt and worker_of(one) == worker_of(turn):
+        if normalized_prompt(one.request.prompt) == prompt and one.target == turn.target:
             at = one.request.seen_before
             matches += before is None or (one in later if at is None else at >= before)
     return matches > 0 and prompt_count(snapshot, turn.request.prompt) - (before or 0) <= matches
@@ -373,7 +372,7 @@ class TurnSettler:
             turn
             for turn in self._store.value.turns
             if is_unsettled(turn)
-            and worker_of(turn) == worker_id
+            and turn.target == worker_id
             and _last_ms(turn) <= latest_ms
             and await self._log.claim(turn.turn_id)
         ]
@@ -469,7 +468,7 @@ class LateReader:
 
     async def _read(self) -> None:
         turn = self._turn()
-        worker_id = None if turn is None else worker_of(turn)
+        worker_id = None if turn is None else turn.target
         if worker_id is None:
             return
         # An error is ignored: the reading is optional, and the next turn reads the worker as well.

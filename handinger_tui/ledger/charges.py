@@ -22,7 +22,7 @@ from handinger_tui.core.money.attribution import Interpretation, MoneyIndex, Tur
 from handinger_tui.core.money.limits import Unit
 from handinger_tui.core.money.reconciliation import AssignedRise, rises_of
 from handinger_tui.core.money.spending import LOCAL, ChargeFilter, Rise
-from handinger_tui.core.money.turn_events import is_of_file, newest_event_ms, worker_of
+from handinger_tui.core.money.turn_events import is_of_file, newest_event_ms
 from handinger_tui.core.turns.session import NO_RELATED_HISTORY, PerTurn, Session
 from handinger_tui.core.turns.turn import FREE, Turn, TurnRequest
 from handinger_tui.ledger import worker_turns
@@ -406,7 +406,7 @@ def _row(session: Session, turn: Turn, money: TurnMoney, cells: Cells) -> Cells:
     head: Cells = {
         "turn_id": pack(turn.turn_id),
         "session_id": pack(session.session_id),
-        "worker_id": pack_optional(worker_of(turn)),
+        "worker_id": pack_optional(turn.target),
         "base_url": pack(session.base_url),
         "status": str(turn.status),
         "budget": pack_optional(turn.request.budget),

@@ -317,7 +317,7 @@ class StoredWorkers:
         """All workers of a service in the history; those that no longer exist come last."""
         cells = {"url": pack(base_url)}
         rows = await self._database.run(lambda db: db.execute(_STORED_WORKERS, cells).fetchall())
-        return [_worker_of(row) for row in rows]
+        return [_stored_worker(row) for row in rows]
 
     async def keep(self, base_url: str, worker: StoredWorker) -> None:
         """Store a reading of a worker."""
@@ -331,7 +331,7 @@ class StoredWorkers:
         await self._database.run(work)
 
 
-def _worker_of(row: Row) -> StoredWorker:
+def _stored_worker(row: Row) -> StoredWorker:
     worker = StoredWorker(
         unpack(row["worker_id"]), tasks=int_or_zero(row["tasks"]), used_ms=int_or_none(row["used_ms"])
     )

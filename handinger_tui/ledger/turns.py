@@ -8,10 +8,16 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from msgspec.structs import replace
 
 from handinger_tui.core.money.spending import LOCAL
-from handinger_tui.core.money.turn_events import newest_worker, worker_of
 from handinger_tui.core.prompts import attachments_to_text, lineage_to_text
 from handinger_tui.core.turns.fold import Fold, fold
-from handinger_tui.core.turns.session import RelatedHistory, RemoteTurn, Session, put_turn, title_from
+from handinger_tui.core.turns.session import (
+    RelatedHistory,
+    RemoteTurn,
+    Session,
+    newest_target,
+    put_turn,
+    title_from,
+)
 from handinger_tui.core.turns.turn import FREE, LIVE, UNDECIDED, Turn, TurnRequest, TurnStatus
 from handinger_tui.ledger import limits, search, worker_turns
 from handinger_tui.ledger.charges import ChargeCache, new_entries, open_charge, write_charges
@@ -81,7 +87,7 @@ def load(connection: sqlite3.Connection, session_id: str, waiting: Sequence[Turn
                 folding.take(frame)
     session, turns = session_of(row), tuple(folding.turn for folding in folds.values())
     # A program that crashed may have stored the id of the worker in the frames only.
-    session = replace(session, turns=turns, worker_id=session.worker_id or newest_worker(turns))
+    session = replace(session, turns=turns, worker_id=session.worker_id or newest_target(turns))
     return replace(session, elsewhere=worker_turns.others(connection, session))
 
 
@@ -282,7 +288,7 @@ def enter_turn(connection: sqlite3.Connection, session: Session, turn: RemoteTur
     _put_session(connection, session, updated_ms, title_from(request.prompt))
     _put_turn(connection, session, request, run, folded.status)
     put_frames(connection, [TurnFrame(request.turn_id, one) for one in turn.frames])
-    worker_id = worker_of(folded)
+    worker_id = folded.target
     if worker_id is not None and folded.status not in FREE:
         worker_turns.enter(connection, session, turn, worker_id)
     if not is_open:
@@ -351,7 +357,7 @@ def move_last(connection: sqlite3.Connection, turn_ids: Sequence[str]) -> None:
 
 def _put_position(connection: sqlite3.Connection, turn: Turn) -> None:
     """Store which message of the worker the turn is; a turn that never reached the worker has no entry."""
-    worker_id = worker_of(turn)
+    worker_id = turn.target
     if turn.status in FREE:
         worker_turns.release(connection, turn.turn_id)
     elif worker_id is not None and turn.status is not TurnStatus.QUEUED:

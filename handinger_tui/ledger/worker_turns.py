@@ -19,7 +19,6 @@ from handinger_tui.core.money.turn_events import (
     newest_ms,
     sent_text,
     timeline_of,
-    worker_of,
 )
 from handinger_tui.core.stream import Marker
 from handinger_tui.core.turns.messages import normalized_prompt
@@ -185,7 +184,7 @@ def new_rows(
     """Rows to write: what `turns` of the session show of their workers, where that is not stored yet."""
     rows: list[tuple[Cell, ...]] = []
     for turn in turns:
-        worker_id = worker_of(turn)
+        worker_id = turn.target
         if worker_id is not None and turn.status is not TurnStatus.QUEUED:
             events = events_text(turn, creates=_creates(session, turn))
             name = pack(turn.turn_id)
@@ -255,7 +254,7 @@ def overtaken_turns(
 
 
 def _workers(session: Session) -> Iterable[str]:
-    return dict.fromkeys(filter(None, (*map(worker_of, session.turns), session.worker_id)))
+    return dict.fromkeys(filter(None, (*(turn.target for turn in session.turns), session.worker_id)))
 
 
 def rulings_on(connection: sqlite3.Connection, base_url: str, worker_id: str) -> list[Ruling]:

@@ -402,7 +402,7 @@ class Connection(Struct, frozen=True):
     """Target and template of messages for the worker that a text names: `core.turns.session.Destination`."""
     target_in: Callable[[str], str] = str
     """The target that a text names, to be watched. Raises SettingsError."""
-    worker_of: Callable[[Session], Awaitable[str | None]] = own_target
+    worker_of_session: Callable[[Session], Awaitable[str | None]] = own_target
     """The worker of a session, whose schedules these are; None where there is none yet. Raises ApiError."""
     schedules: Callable[[], Schedules] | None = None
     webhooks: Webhooks | None = None

@@ -414,8 +414,8 @@ async def test_only_an_event_stream_is_followed(
 
 async def test_the_worker_of_a_task(tasks: TaskClient, service: TaskService) -> None:
     service.show("completed")
-    assert await tasks.worker_of(TASK) == WORKER
+    assert await tasks.worker_of_target(TASK) == WORKER
     service.task = NO_TASK
-    assert await tasks.worker_of(TASK) == WORKER
+    assert await tasks.worker_of_target(TASK) == WORKER
     with pytest.raises(Refused):
-        await tasks.worker_of("tsk_2")
+        await tasks.worker_of_target("tsk_2")

@@ -94,7 +94,6 @@ def final(recording: Recording, tape: Tape) -> tuple[Any, ...]:
         turn.finish_reason,
         turn.finished,
         turn.errors,
-        turn.stream_usage,
     )
 
 

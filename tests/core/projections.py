@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from handinger_tui.core.dialects import events as ev
+from handinger_tui.core.jsontext import JsonObject
 from handinger_tui.core.stream import CustomPart, FilePart, Frame, SourcePart
 from handinger_tui.core.turns.fold import Fold
 from handinger_tui.core.turns.reducer import AnswerBuilder
@@ -55,6 +56,25 @@ def turn_after(folding: Fold, frame: Frame) -> Turn:
     return folding.turn
 
 
+def events_of(recording: Recording) -> list[ev.StreamEvent]:
+    """The events of a stream, as they are decoded."""
+    events: list[ev.StreamEvent] = []
+    folding = Fold(ORDER, tap=events.append)
+    for frame in Tape().body(recording).frames:
+        folding.take(frame)
+    return events
+
+
+def reported_usage(recording: Recording) -> list[JsonObject]:
+    """The token counts that a stream reports."""
+    return [event.usage for event in events_of(recording) if isinstance(event, ev.UsageReported)]
+
+
+def unknown_events(recording: Recording) -> list[ev.StreamEvent]:
+    """The events that no dialect understands."""
+    return [event for event in events_of(recording) if isinstance(event, ev.Unknown)]
+
+
 def folded(recording: Recording, tape: Tape | None = None) -> Turn:
     folding = Fold(ORDER)
     for frame in (tape or Tape().body(recording)).frames:
@@ -71,7 +91,7 @@ def part_type(part: Part) -> str:
         case ToolPart():
             return "tool"
         case FilePart():
-            return "reasoning-file" if part.in_reasoning else "file"
+            return "file"
         case SourcePart():
             return "source-url" if part.url is not None else "source-document"
         case DataPart():
@@ -83,8 +103,10 @@ def part_type(part: Part) -> str:
 
 
 def plain_type(name: str) -> str:
-    """A part type of the reference; static and dynamic tools are equal."""
-    return "tool" if name.startswith("tool-") or name == "dynamic-tool" else name
+    """A part type of the reference; static and dynamic tools are equal, and so are files anywhere."""
+    if name.startswith("tool-") or name == "dynamic-tool":
+        return "tool"
+    return "file" if name == "reasoning-file" else name
 
 
 def tools(turn: Turn) -> list[dict[str, Any]]:

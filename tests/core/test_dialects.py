@@ -259,7 +259,7 @@ def test_chat_completions() -> None:
     )
     assert (turn.text, turn.encoding, turn.finish_reason) == ("Hello", "openai-chat", "tool_calls")
     assert turn.parts[-1] == ToolPart("c1", "search", ToolState.INPUT_AVAILABLE, input={"q": "x"})
-    assert turn.stream_usage == {"total_tokens": 3}
+    assert read_line({"choices": [], "usage": {"total_tokens": 3}}) == [ev.UsageReported({"total_tokens": 3})]
 
 
 def test_an_incomplete_response_has_a_reason() -> None:

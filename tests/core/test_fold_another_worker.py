@@ -65,7 +65,7 @@ def streamed(taped: Tape, pieces: list[RawFrame], via: str = "post", worker_id: 
 
 
 def content(turn: Turn) -> tuple[Any, ...]:
-    return turn.worker_id or turn.request.worker_id, turn.parts, turn.finished, turn.snapshot, turn.metadata
+    return turn.target, turn.parts, turn.finished, turn.snapshot, turn.metadata
 
 
 @pytest.mark.parametrize("via", ["post", "replay", "subscribe"])

@@ -142,7 +142,7 @@ def test_the_worker_of_a_session_is_the_stored_one(server: LocalServer, tmp_path
     async def workers() -> list[str | None]:
         paths = Paths(tmp_path, tmp_path / "history.db", tmp_path)
         async with open_services(settings, paths, keep_history=False) as services:
-            worker_of = connection(services).worker_of
+            worker_of = connection(services).worker_of_session
             return [await worker_of(session) for session in sessions]
 
     assert asyncio.run(workers()) == [None, "wrk_new", stored["id"]]

@@ -265,7 +265,7 @@ async def test_the_client_drives_a_conversation(server: LocalServer) -> None:
         read = (await client.read_worker(target)).snapshot
         assert (read.busy, read.failed, read.prompts) == (False, False, 2)
         assert read.sources
-        assert await connection.email(await client.worker_of(target)) == (
+        assert await connection.email(await client.worker_of_target(target)) == (
             f"{(read.template or '').lower()}@local.invalid"
         )
 

@@ -163,7 +163,7 @@ class MetadataMerged(Struct, frozen=True):
 class UsageReported(Struct, frozen=True):
     """Token counts in the stream, with the member names of the dialect.
 
-    They are kept, but never used as the usage of the turn, which Workers report.
+    They are never used as the usage of the turn, which Workers report.
     """
 
     usage: JsonObject

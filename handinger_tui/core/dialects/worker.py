@@ -145,7 +145,6 @@ def file_part(item: JsonObject) -> FilePart:
         media_type or "application/octet-stream",
         as_text(item.get("filename")),
         count(item.get("size")),
-        in_reasoning=item.get("type") == "reasoning-file",
     )
 
 

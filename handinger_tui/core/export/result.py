@@ -12,7 +12,6 @@ from handinger_tui.core.amounts import json_amount
 from handinger_tui.core.dialects import events as ev
 from handinger_tui.core.evidence import files_of_turn, sources_of_turn
 from handinger_tui.core.money.attribution import TurnMoney, elapsed_ms, fault_in, money_of
-from handinger_tui.core.money.turn_events import worker_of
 from handinger_tui.core.safety import clean_json
 from handinger_tui.core.stream import CustomPart, FilePart, SourcePart, figures_object
 from handinger_tui.core.turns.messages import id_of, role_of, text_of
@@ -37,7 +36,7 @@ def result_object(
     result: JsonObject = {
         "schema": SCHEMA,
         "generation": session.generation,
-        **ids_of(session, worker_of(turn)),
+        **ids_of(session, turn.target),
         # "": not stored, or not sent.
         "session_id": session.session_id or None,
         "turn_id": turn.turn_id or None,

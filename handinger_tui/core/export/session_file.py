@@ -25,13 +25,12 @@ from handinger_tui.core.jsontext import (
     parse,
     parse_exact,
 )
-from handinger_tui.core.money.turn_events import newest_worker
 from handinger_tui.core.prompts import lineage_of
 from handinger_tui.core.safety import clean_line
 from handinger_tui.core.stream import UNREADABLE, Frame, Framing, Marker, without_figures
 from handinger_tui.core.tags import tag_names
 from handinger_tui.core.turns.fold import fold, is_understood
-from handinger_tui.core.turns.session import NO_RELATED_HISTORY, TARGETS, RemoteTurn, Session
+from handinger_tui.core.turns.session import NO_RELATED_HISTORY, TARGETS, RemoteTurn, Session, newest_target
 from handinger_tui.core.turns.turn import (
     Attachment,
     ErrorKind,
@@ -136,7 +135,7 @@ def read_session(data: bytes, now_ms: int) -> SessionFile:
     session = Session(
         session_id=_name(head, "session_id", where),
         created_ms=_moment(head, "created_ms", where),
-        worker_id=_optional(head, "target", where, 1_000) or newest_worker(folded),
+        worker_id=_optional(head, "target", where, 1_000) or newest_target(folded),
         template=_optional(head, "template", where, 1_000),
         generation=label,
         base_url=_text(head, "base_url", where, 2_000),

@@ -40,9 +40,9 @@ from handinger_tui.core.money.attribution import (
 )
 from handinger_tui.core.money.spending import Bucket, Rise
 from handinger_tui.core.money.timeline import Amount, Key, Meaning, MeterResult, Suspense
-from handinger_tui.core.money.turn_events import is_of_file, newest_worker, worker_of
+from handinger_tui.core.money.turn_events import is_of_file
 from handinger_tui.core.stream import cost_of
-from handinger_tui.core.turns.session import Session
+from handinger_tui.core.turns.session import Session, newest_target
 from handinger_tui.core.turns.turn import FREE, Turn, TurnStatus
 
 ZERO: Final = Decimal(0)
@@ -78,11 +78,11 @@ class Reconciliation(Struct, frozen=True):
 
 def reconcile(session: Session) -> Reconciliation:
     """Compare the sum of the session's turns on its newest worker with the newest total of that worker."""
-    worker_ids = (None, newest_worker(session.turns))
+    worker_ids = (None, newest_target(session.turns))
     turns = [
         turn
         for turn in session.turns
-        if turn.status is not TurnStatus.QUEUED and worker_of(turn) in worker_ids and not turn.imported
+        if turn.status is not TurnStatus.QUEUED and turn.target in worker_ids and not turn.imported
     ]
     money = session_money(turns, session.elsewhere)
     server = _newest(turns) if money.reading is Interpretation.TOTAL else None

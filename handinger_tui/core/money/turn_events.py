@@ -50,23 +50,13 @@ def decisions_by(rulings: Sequence[Ruling], keys: Mapping[str, Key]) -> dict[str
     }
 
 
-def worker_of(turn: Turn) -> str | None:
-    """The id of the worker of a turn; None while it is unknown."""
-    return turn.worker_id or turn.request.worker_id
-
-
-def newest_worker(turns: Sequence[Turn]) -> str | None:
-    """The worker of the newest turn that has one; the local worker gets a new id at each start."""
-    return next((worker_id for turn in reversed(turns) if (worker_id := worker_of(turn)) is not None), None)
-
-
 def timeline_of(turn: Turn) -> str | None:
     """The key of the timeline of a turn: its worker.
 
     Imported turns have separate timelines: what a file says about a worker must not change an amount of this
     history.
     """
-    worker = worker_of(turn)
+    worker = turn.target
     return worker if not turn.imported else f"{IMPORTED}{worker or ''}"
 
 
@@ -81,7 +71,7 @@ def is_of_file(timeline: str | None) -> bool:
 
 def newest_timeline(turns: Sequence[Turn]) -> str | None:
     """The key of the timeline of the newest turn that has a worker."""
-    return next((timeline_of(turn) for turn in reversed(turns) if worker_of(turn) is not None), None)
+    return next((timeline_of(turn) for turn in reversed(turns) if turn.target is not None), None)
 
 
 class TimedEvent(NamedTuple):

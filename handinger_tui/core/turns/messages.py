@@ -193,7 +193,6 @@ NO_ANSWER: Final[dict[str, Any]] = {
     "errors": (),
     "late_errors": (),
     "stream_fault": None,
-    "stream_usage": {},
 }
 """The members of a turn that are its answer, with their initial values."""
 

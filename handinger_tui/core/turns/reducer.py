@@ -170,8 +170,8 @@ class AnswerBuilder:
         """Its parts and open texts may be outdated; all other members are up to date."""
         self._set_parts(turn.parts, turn.open_text, turn.open_reasoning)
         self._has_grown = False
-        self._own_objects: set[str] = set()
-        """Members of the turn whose objects are in no value that was read, so that they can be changed."""
+        self._owns_metadata = False
+        """The metadata of the turn are in no value that was read, so that they can be changed."""
 
     def _set_parts(
         self, parts: tuple[Part, ...], open_text: OpenParts = (), open_reasoning: OpenParts = ()
@@ -184,7 +184,7 @@ class AnswerBuilder:
     @property
     def turn(self) -> Turn:
         """The turn as an immutable value; the same object until the next event."""
-        self._own_objects.clear()
+        self._owns_metadata = False
         if self._has_grown:
             self._has_grown = False
             self._turn = replace(
@@ -209,14 +209,14 @@ class AnswerBuilder:
         """Change members of the turn that are neither parts nor open texts."""
         self._turn = replace(self._turn, **members)
 
-    def merge(self, member: str, new: JsonObject) -> None:
-        """Deep-merge an object into `metadata` or `stream_usage`; arrays, scalars and null replace."""
+    def merge_metadata(self, new: JsonObject) -> None:
+        """Deep-merge an object into the metadata; arrays, scalars and null replace."""
         if new:
-            if member not in self._own_objects:
+            if not self._owns_metadata:
                 # Copy the object only for the first of many events.
-                self._own_objects.add(member)
-                self.set(**{member: _merged({}, getattr(self._turn, member))})
-            _merged(getattr(self._turn, member), new)
+                self._owns_metadata = True
+                self.set(metadata=_merged({}, self._turn.metadata))
+            _merged(self._turn.metadata, new)
 
     def add(self, part: Part) -> None:
         """Append a part."""
@@ -373,12 +373,12 @@ def _start_message(answer: AnswerBuilder, event: ev.MessageStarted) -> None:
     head = answer.head
     message_id = event.message_id if event.message_id is not None else head.message_id
     answer.set(message_id=message_id, finished=False)
-    answer.merge("metadata", event.metadata)
+    answer.merge_metadata(event.metadata)
 
 
 def _merge_metadata(answer: AnswerBuilder, event: ev.MetadataMerged) -> None:
     answer.set_worker_of(event)
-    answer.merge("metadata", event.metadata)
+    answer.merge_metadata(event.metadata)
 
 
 def _finish(answer: AnswerBuilder, event: ev.Finished) -> None:
@@ -389,7 +389,7 @@ def _finish(answer: AnswerBuilder, event: ev.Finished) -> None:
         finish_reason=event.reason if event.reason is not None else head.finish_reason,
         incomplete=event.incomplete or head.incomplete,
     )
-    answer.merge("metadata", event.metadata)
+    answer.merge_metadata(event.metadata)
 
 
 def _abort(answer: AnswerBuilder, event: ev.Aborted) -> None:
@@ -410,8 +410,8 @@ def _fail(answer: AnswerBuilder, event: ev.Failed) -> None:
 
 
 def _skip(answer: AnswerBuilder, event: ev.Unknown) -> None:
-    counter = "skipped" if event.undecodable else "ignored"
-    answer.set(**{counter: getattr(answer.head, counter) + 1})
+    if event.undecodable:
+        answer.set(skipped=answer.head.skipped + 1)
 
 
 def _merged(target: JsonObject, new: JsonObject) -> JsonObject:
@@ -449,7 +449,7 @@ HANDLERS: Final[dict[type[ev.StreamEvent], Callable[[AnswerBuilder, Any], object
     ev.DataArrived: _take_data,
     ev.MessageStarted: _start_message,
     ev.MetadataMerged: _merge_metadata,
-    ev.UsageReported: lambda answer, event: answer.merge("stream_usage", event.usage),
+    ev.UsageReported: _ignore,
     ev.StepStarted: lambda answer, _event: answer.add(StepPart()),
     # AI SDK 5 and 6 close open texts here, 7 keeps them open. Keeping them open works for all three, since a
     # repeated id opens a new part anyway.

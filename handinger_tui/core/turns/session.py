@@ -66,6 +66,11 @@ def any_with_status(turns: Sequence[Turn], statuses: frozenset[TurnStatus]) -> b
     return not statuses.isdisjoint(map(_STATUS, reversed(turns)))
 
 
+def newest_target(turns: Sequence[Turn]) -> str | None:
+    """The target of the newest turn that has one; the local worker gets a new id at each start."""
+    return next((target for turn in reversed(turns) if (target := turn.target) is not None), None)
+
+
 class OtherTurn(NamedTuple):
     """A turn of another session on the same worker.
 
@@ -272,7 +277,7 @@ class SessionSummary(Struct, frozen=True):
 class RemoteTurn(NamedTuple):
     """A turn to add to the history.
 
-    `order.prompt` and `order.seen_before` identify its message among the worker's messages.
+    `request.prompt` and `request.seen_before` identify its message among the worker's messages.
     `message_id`: the service's id of that message; None if it has none.
     """
 

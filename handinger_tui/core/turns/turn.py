@@ -424,7 +424,6 @@ class Turn(Struct, frozen=True):
     """The newest snapshot of the worker since this turn began."""
     read_ms: int | None = None
     """When `snapshot` was read, in Unix milliseconds."""
-    stream_usage: JsonObject = field(default_factory=dict)
     encoding: str | None = None
     """The dialect of the stream: `encoding` of the headless result."""
     activity: str | None = None
@@ -435,8 +434,6 @@ class Turn(Struct, frozen=True):
     """Streamed text that is missing in the service's final text."""
     skipped: int = 0
     """How many events could not be decoded."""
-    ignored: int = 0
-    """How many events were of unknown type."""
     posts: int = 0
     """How many POSTs may have started this turn."""
     ended_ms: int | None = None
@@ -448,6 +445,11 @@ class Turn(Struct, frozen=True):
     def turn_id(self) -> str:
         """The id of the turn, created here."""
         return self.request.turn_id
+
+    @property
+    def target(self) -> str | None:
+        """The target (see `TurnRequest`): the one that answered, else the requested one; None: unknown."""
+        return self.worker_id or self.request.worker_id
 
     @property
     def imported(self) -> bool:

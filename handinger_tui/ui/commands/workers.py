@@ -90,7 +90,7 @@ NO_WEBHOOKS: Final = (
 NO_WORKER: Final = "This session has no worker yet. The first message creates one."
 
 
-async def _worker_of(context: CommandContext, session: Session, what: str) -> str | None:
+async def _available_worker(context: CommandContext, session: Session, what: str) -> str | None:
     """The worker of a session; None after a word to the person, which names `what` is not available.
 
     Raises:
@@ -101,7 +101,7 @@ async def _worker_of(context: CommandContext, session: Session, what: str) -> st
             f"This session belongs to another service, so {what} not available here.", "warning"
         )
         return None
-    worker_id = await context.controller.connection.worker_of(session)
+    worker_id = await context.controller.connection.worker_of_session(session)
     if worker_id is None:
         context.interaction.say(NO_WORKER, "warning")
     return worker_id
@@ -116,7 +116,7 @@ async def schedule(context: CommandContext, argument: str) -> None:
     """
     controller = context.controller
     service, budget, session = controller.connection.schedules, controller.budget, controller.session
-    worker_id = await _worker_of(context, session, "its schedules are")
+    worker_id = await _available_worker(context, session, "its schedules are")
     if worker_id is None or service is None:
         return
     # Importing the screen takes 15 ms; it is needed only here.
@@ -144,7 +144,7 @@ async def schedule(context: CommandContext, argument: str) -> None:
 
 async def email(context: CommandContext, _argument: str) -> None:
     """Show and copy the email address of this session's worker."""
-    worker_id = await _worker_of(context, context.controller.session, "its email address is")
+    worker_id = await _available_worker(context, context.controller.session, "its email address is")
     if worker_id is not None:
         address = clean_line(await context.controller.connection.email(worker_id))
         context.interaction.copy(address, "the worker's email address")
@@ -162,7 +162,7 @@ async def webhook(context: CommandContext, argument: str) -> None:
     if service is None:
         context.interaction.say(NO_WEBHOOKS, "warning")
         return
-    worker_id = await _worker_of(context, controller.session, "its webhook is")
+    worker_id = await _available_worker(context, controller.session, "its webhook is")
     if worker_id is None:
         return
     # Importing the screen takes 15 ms; it is needed only here.

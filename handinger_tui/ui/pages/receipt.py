@@ -18,7 +18,6 @@ from handinger_tui.core.bars import BLOCKS, NO_VALUE, stacked_bar
 from handinger_tui.core.errors import HandingerError
 from handinger_tui.core.formatting import NOT_REPORTED, PENDING, plural
 from handinger_tui.core.money.limits import Unit
-from handinger_tui.core.money.turn_events import worker_of
 from handinger_tui.core.receipt_page import (
     BY_CATEGORY,
     CATEGORIES,
@@ -236,7 +235,7 @@ class ReceiptScreen(TextPage):
             if level:
                 connection = self._controller.connection
                 usual = await connection.charges.typical_cost(
-                    worker_of(turn), level, simulated=connection.limits.simulated
+                    turn.target, level, simulated=connection.limits.simulated
                 )
                 self._typical_cost = replace(usual, credit_usd=self._session.credit_usd)
         except HandingerError as problem:

@@ -11,10 +11,9 @@ from msgspec import Struct
 from handinger_tui.core.amounts import EXACT, at_price, doubt_mark, tidy
 from handinger_tui.core.money.attribution import Interpretation, MoneyIndex, TurnMoney, elapsed_ms
 from handinger_tui.core.money.limits import Unit
-from handinger_tui.core.money.turn_events import newest_worker, worker_of
 from handinger_tui.core.receipts import share_text
 from handinger_tui.core.stream import Costs, Snapshot, Usage, cost_of
-from handinger_tui.core.turns.session import Session
+from handinger_tui.core.turns.session import Session, newest_target
 from handinger_tui.core.turns.turn import FREE, Turn, TurnStatus
 from handinger_tui.ui.panels.panel import turn_in_view
 
@@ -146,13 +145,13 @@ class Sums:
 
 def _sums_of(index: MoneyIndex, turns: Sequence[Turn], money: Sequence[TurnMoney], at: int) -> Sums:
     """The sums over all turns; `at`: the position of the one in view."""
-    sums, worker = Sums(), newest_worker(turns)
+    sums, worker = Sums(), newest_target(turns)
     add = _add_turn if index.reading is Interpretation.PER_TURN else _newest_total
     for position, (turn, of_turn) in enumerate(zip(turns, money, strict=True)):
         is_free = turn.status in FREE
         if not is_free:
             sums.history.append(of_turn.usd)
-        if worker_of(turn) not in (None, worker):
+        if turn.target not in (None, worker):
             continue
         if unfinished(turn):
             sums.open = sums.turns

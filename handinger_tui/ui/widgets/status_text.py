@@ -23,7 +23,6 @@ from handinger_tui.core.money.limits import (
     spent_text,
 )
 from handinger_tui.core.money.spending import LOCAL
-from handinger_tui.core.money.turn_events import worker_of
 from handinger_tui.core.safety import clean_line
 from handinger_tui.core.turns.session import Session, any_with_status, with_status
 from handinger_tui.core.turns.turn import DRAFT, FREE, LIVE, ErrorKind, Turn, TurnStatus
@@ -257,7 +256,7 @@ def next_step(session: Session, turn: Turn, *, is_text_back: bool) -> str:
         return ""
     is_text_back = is_text_back and turn.turn_id == session.turns[-1].turn_id
     if turn.status is TurnStatus.UNKNOWN:
-        check = "Check the dashboard" if worker_of(turn) is None else "Check with /attach"
+        check = "Check the dashboard" if turn.target is None else "Check with /attach"
         key = " (Enter)" if is_text_back else ""
         return f"{check} before you resend it{key}: you may be charged twice."
     number = 1 + next((at for at, one in enumerate(session.turns) if one.turn_id == turn.turn_id), 0)
@@ -268,7 +267,7 @@ def next_step(session: Session, turn: Turn, *, is_text_back: bool) -> str:
         return f"/edit {number} to change it."
     else:
         resend = f"/retry {number} to resend"
-    if kind is ErrorKind.NOT_FOUND and worker_of(turn) is None:
+    if kind is ErrorKind.NOT_FOUND and turn.target is None:
         # Without a worker it is the address that the service does not have.
         return f"{_CHECK_ADDRESS}{resend}."
     first = _BEFORE_RESENDING.get(kind, "") if kind is not None else ""
