@@ -42,6 +42,7 @@ from handinger_tui.core.turns.worker_reconciliation import (
     answer_to,
     messages_of,
     prompt_count,
+    with_snapshot,
     without_newest,
 )
 from handinger_tui.engine.turn_run import figures_differ
@@ -239,6 +240,35 @@ def _is_missing(turn: Turn, answer: Answer, snapshot: Snapshot) -> bool:
     return answer.present is False and turn.posts > 0 and is_complete
 
 
+def has_other_figures(turn: Turn, snapshot: Snapshot) -> bool:
+    """Whether a reading shows other figures than the turn has."""
+    if not snapshot.by_turn:
+        return figures_differ(turn.snapshot or turn.before, snapshot)
+    now = with_snapshot(turn, snapshot)
+    return (now.own_usage, now.own_usage_is_partial) != (turn.own_usage, turn.own_usage_is_partial)
+
+
+def outdated_turns(session: Session, snapshot: Snapshot, *, without: str = "") -> list[Turn]:
+    """Ended turns of a task, except `without`, that have other figures of their own in a later reading.
+
+    Those of a turn may be missing, or from before its end, if the service could not be read after it. Those
+    of the turn before the newest may have grown after the newest was sent. The figures of other turns are not
+    compared: a task may have hundreds of turns.
+    """
+    if not snapshot.by_turn:
+        return []
+    ended = [
+        turn for turn in session.turns if turn.status in ARRIVED and not (is_unsettled(turn) or turn.imported)
+    ]
+    return [
+        turn
+        for turn in ended
+        if (turn.own_usage is None or turn.own_usage_is_partial or turn in ended[-2:])
+        and turn.turn_id != without
+        and has_other_figures(turn, snapshot)
+    ]
+
+
 def _last_ms(turn: Turn) -> int:
     return turn.ended_ms or turn.sent_ms or turn.request.created_ms
 
@@ -326,7 +356,7 @@ class TurnSettler:
         return has_ended
 
     async def settle_older(self, body: WorkerBody, *, without: str = "") -> None:
-        """Settle open turns, except `without`: one read of the worker holds the answers of all its turns.
+        """Settle open turns, except `without`, and update figures of ended ones: one read has all turns.
 
         An idle worker without an answer proves something only after the recovery window: then a message that
         it does not list never arrived, and one that the service had accepted has an unknown end.
@@ -355,6 +385,11 @@ class TurnSettler:
             else:
                 continue
             self._unclosed.add(turn.turn_id)
+        for turn in outdated_turns(self._store.value, body.snapshot, without=without):
+            if await self._log.claim(turn.turn_id):
+                record = await self._store.record_of(turn.turn_id)
+                record.feed(Framing.JSON, own_part(turn, body), ReadReason.AFTER)
+                self._unclosed.add(turn.turn_id)
         await self.close_ended()
 
     async def end_without_worker(self, worker_id: str) -> None:
@@ -478,7 +513,7 @@ class LateReader:
 
     async def _apply(self, body: WorkerBody) -> None:
         turn = self._turn()
-        if turn is not None and figures_differ(turn.snapshot or turn.before, body.snapshot):
+        if turn is not None and has_other_figures(turn, body.snapshot):
             await self._settler.apply_reading(turn.turn_id, body)
             self._store.publish()
 

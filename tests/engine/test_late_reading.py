@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from handinger_tui.core.errors import Refused
+from handinger_tui.core.errors import Refused, ServerFault
 from handinger_tui.core.money.attribution import session_money
+from handinger_tui.core.stream import Framing, RawFrame
 from handinger_tui.core.turns.turn import ErrorKind, TurnStatus
 from handinger_tui.engine.ports import RetryPolicy
 from tests.engine.fakes import FakeApi, Rig, StillClock, rig, says, worker
@@ -36,6 +37,21 @@ async def until(box: Rig, holds: Callable[[Session], bool]) -> Session:
             changed.clear()
             await changed.wait()
     return await box.settled()
+
+
+def task(*amounts: int, busy: bool = False) -> str:
+    """A task whose first turn had the prompt "q1" and the first of these amounts, and so on."""
+    messages = [
+        {"id": f"{role}{at}", "role": role, "parts": [{"type": "text", "text": f"{text}{at}"}], **figures}
+        for at, amount in enumerate(amounts, 1)
+        for role, text, figures in (("user", "q", {}), ("assistant", "a", {"usage": {"credits": amount}}))
+    ]
+    return worker(f"a{len(amounts)}", busy=busy, messages=messages, totals={"credits": sum(amounts)})
+
+
+def spent(session: Session) -> list[tuple[Decimal | None, bool]]:
+    """The credits of each turn, and whether they are final."""
+    return [(money.usage.credits, money.final) for money in session_money(session.turns).turns]
 
 
 def usd(session: Session) -> Decimal | None:
@@ -91,3 +107,36 @@ async def test_a_command_without_a_screen_does_not_wait(policy: RetryPolicy) -> 
     await box.settled()
     await asyncio.sleep(0)
     assert box.api.reads == 2
+
+
+async def test_credits_of_a_task_reported_late_belong_to_the_turn() -> None:
+    box = rig(FakeApi(starts=[says("a1")], workers=[task(), task(1), task(1), task(3)]), policy=LATE)
+    await box.engine.actor(box.session_id).send("q1")
+    await until(box, lambda session: spent(session) == [(Decimal(3), True)])
+    assert box.api.reads == 4
+
+
+async def test_a_reading_after_a_later_turn_brings_the_credits_of_earlier_ones() -> None:
+    # After each turn the service still shows an older state, or an amount that is not complete.
+    readings = [task(), task(), task(), task(3, 1), task(3, 1), task(3, 2, 5)]
+    box = rig(FakeApi(starts=[says(f"a{at}") for at in (1, 2, 3)], workers=[*readings]))
+    actor = box.engine.actor(box.session_id)
+    for prompt in ("q1", "q2", "q3"):
+        await actor.send(prompt)
+        await box.settled()
+    session = actor.session
+    assert spent(session) == [(Decimal(3), True), (Decimal(2), True), (Decimal(5), True)]
+    closed = [box.log.closed.count(turn.turn_id) for turn in session.turns]
+    # Nothing is stored again of a turn about which there is nothing new.
+    await actor.refresh()
+    assert [box.log.closed.count(turn.turn_id) for turn in session.turns][:2] == closed[:2]
+
+
+async def test_credits_read_while_a_turn_runs_are_not_final_after_its_end() -> None:
+    running, answer = RawFrame(Framing.JSON, task(2, busy=True)), RawFrame(Framing.JSON, worker("a1"))
+    fault = ServerFault(ErrorKind.SERVER, "500")
+    box = rig(FakeApi(starts=[[running, answer]], workers=[task(), fault]))
+    await box.engine.actor(box.session_id).send("q1")
+    session = await box.settled()
+    assert session.turns[0].status is TurnStatus.COMPLETED
+    assert spent(session) == [(Decimal(2), False)]

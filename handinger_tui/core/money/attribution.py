@@ -374,7 +374,8 @@ def _figures(turn: Turn) -> tuple[object, ...]:
     """Everything that the money of a turn is computed from."""
     return (
         *(turn.reads, turn.before, turn.snapshot, turn.status, turn.worker_id, turn.request.worker_id),
-        *(turn.before_ms, turn.sent_ms, turn.ended_ms, turn.own_usage),
+        *(turn.before_ms, turn.sent_ms, turn.ended_ms),
+        *(turn.own_usage, turn.own_usage_is_partial),
     )
 
 
@@ -386,7 +387,7 @@ def _money(
     if turn.status in FREE:
         return _money_of_refused(at, meters)
     if turn.own_usage is not None:
-        is_over = turn.snapshot is not None and not turn.snapshot.busy and turn.status not in LIVE
+        is_over = not turn.own_usage_is_partial and turn.status not in LIVE
         return TurnMoney(turn.own_usage, reading=Interpretation.PER_TURN, final=is_over)
     if not meters:
         return TurnMoney()

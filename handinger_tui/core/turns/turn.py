@@ -420,6 +420,8 @@ class Turn(Struct, frozen=True):
     """The readings since this turn began with other figures than the previous one."""
     own_usage: Usage | None = None
     """What the service reports for this turn alone; None: it reports figures of the worker."""
+    own_usage_is_partial: bool = False
+    """`own_usage` was read while the turn ran."""
     snapshot: Snapshot | None = None
     """The newest snapshot of the worker since this turn began."""
     read_ms: int | None = None

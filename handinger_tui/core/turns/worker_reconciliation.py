@@ -280,11 +280,16 @@ def with_snapshot(turn: Turn, snapshot: Snapshot) -> Turn:
         answer = answer_to(turn.request, snapshot, turn.message_id)
         snapshot = replace(snapshot, structured_output=_structured(answer, snapshot))
     merged = snapshot if old is None else _merged(old, snapshot)
-    own = (snapshot.own_usage or answer.own_usage) if snapshot.by_turn else None
+    own, is_partial = turn.own_usage, turn.own_usage_is_partial
+    reported = (snapshot.own_usage or answer.own_usage) if snapshot.by_turn else None
+    is_running = snapshot.busy and answer.last
+    # A reading from before the end that arrives late replaces no complete figures.
+    if reported is not None and (own is None or is_partial or not is_running):
+        own, is_partial = reported, is_running
     # The id of a new worker is certain only after the first snapshot.
     earlier_id = turn.worker_id if old is not None else None
     worker_id = turn.request.worker_id or earlier_id or snapshot.worker_id or turn.worker_id
-    return replace(turn, snapshot=merged, own_usage=own or turn.own_usage, worker_id=worker_id)
+    return replace(turn, snapshot=merged, own_usage=own, own_usage_is_partial=is_partial, worker_id=worker_id)
 
 
 def _structured(answer: Answer, snapshot: Snapshot) -> Json:
