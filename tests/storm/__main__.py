@@ -1,6 +1,6 @@
 """Random people in a random network, for some minutes.
 
-python -m tests.storm --minutes 5 --seed 0 [--people 2]
+python -m tests.storm --minutes 5 --seed 0 [--people 2] [--generation tasks]
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from pathlib import Path
 from random import Random
 from typing import Final
 
+from tests.e2e.accounts import GENERATIONS
 from tests.e2e.runner import KEY, run
 from tests.storm.judge import (
     KEPT_S,
@@ -39,13 +40,14 @@ class Storm:
     """One run: people, their history, the network."""
 
     def __init__(self, seed: int, home: Path, args: argparse.Namespace) -> None:
-        self.lose = args.lose
+        self.lose, self.generation = args.lose, args.generation
         self.home, self.random, self.book = home, Random(seed), Book()
         self.history = History(home)
         self.wrong: list[str] = []
-        self.proxy = Proxy(seed, args.pace, self._arrived)
+        self.proxy = Proxy(seed, args.pace, args.stale, args.generation == "tasks", self._arrived)
         self.proxy.is_shared = args.people > 1
         environ = {"HANDINGER_BASE_URL": self.proxy.url, "HANDINGER_API_KEY": KEY, **TIMES}
+        environ["HANDINGER_GENERATION"] = args.generation
         if args.preload:
             environ["LD_PRELOAD"] = str(args.preload)
         self.people = [
@@ -90,7 +92,7 @@ class Storm:
             self.book.note(person.screen)
             person.close()
         time.sleep(1)
-        environ = {**TIMES, "HANDINGER_HISTORY_WAIT": "20"}
+        environ = {**TIMES, "HANDINGER_HISTORY_WAIT": "20", "HANDINGER_GENERATION": self.generation}
         for _ in range(2):
             ran = run("costs", "--settle", "--json", home=self.home, base_url=self.proxy.url, **environ)
             if ran.code or "Traceback" in ran.err:
@@ -129,6 +131,8 @@ def main() -> int:
     parser.add_argument("--people", type=int, default=2, help="programs at the same time on one history")
     parser.add_argument("--pace", type=float, default=0.1, help="of the local worker")
     parser.add_argument("--lose", type=float, default=0.0, help="how likely an act loses the service's state")
+    parser.add_argument("--generation", choices=GENERATIONS, default="workers")
+    parser.add_argument("--stale", type=int, default=0, help="how likely a reading is an earlier one")
     parser.add_argument("--preload", type=Path, help="a library for the programs, such as one of a slow disk")
     args = parser.parse_args()
     broken = []

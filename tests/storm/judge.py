@@ -103,17 +103,31 @@ def first_stream(frames: list[Any]) -> list[str]:
     return data
 
 
-def worker_of(proxy: Proxy, worker_id: str) -> dict[str, Any] | None:
-    """The worker as the local worker shows it; None where it does not exist."""
+def worker_of(proxy: Proxy, target: str) -> dict[str, Any] | None:
+    """A worker as the local worker shows it, or a task with its `turns`; None where it does not exist."""
     key = {"Authorization": f"Bearer {proxy.server.api_key}"}
-    answer = httpx.get(f"{proxy.server.base_url}/api/workers/{worker_id}", headers=key, timeout=20)
+    server = proxy.server
+    url = (
+        f"{server.tasks_url}/api/tasks/{target}"
+        if proxy.has_tasks
+        else f"{server.base_url}/api/workers/{target}"
+    )
+    answer = httpx.get(url, headers=key, timeout=20)
     body: dict[str, Any] = answer.json()
-    return body if answer.status_code == 200 else None
+    if answer.status_code != 200:
+        return None
+    if proxy.has_tasks:
+        return {"id": target, "running": body["task"]["status"] == "running", "turns": body["turns"]}
+    return body
 
 
 def answers_of(worker: dict[str, Any]) -> dict[str, list[str]]:
     """The texts of the answers to each prompt."""
     answers: dict[str, list[str]] = defaultdict(list)
+    if "turns" in worker:
+        for turn in worker["turns"]:
+            answers[turn["input"]].append(turn["outputText"])
+        return answers
     prompt = ""
     for message in worker["messages"]:
         text = "\n\n".join(part.get("text", "") for part in message["parts"] if part["type"] == "text")
@@ -145,11 +159,13 @@ class Stored(NamedTuple):
     worker_id: str | None
     text: str | None
     pico_usd: int | None
+    micro_credits: int | None
     final: bool
 
 
 TURNS: Final = """
-    SELECT t.turn_id, t.prompt, t.status, t.worker_id, a.text, m.usd_pico, m.final FROM turns t
+    SELECT t.turn_id, t.prompt, t.status, t.worker_id, a.text, m.usd_pico, m.micro_credits, m.final
+      FROM turns t
       LEFT JOIN answers a USING (turn_id) LEFT JOIN turn_totals m USING (turn_id) ORDER BY t.place
 """
 
@@ -169,7 +185,9 @@ def check_truth(history: History, proxy: Proxy) -> Iterator[str]:
             what = is_wrong(turn, sent.get(turn.turn_id), worker)
             if what:
                 yield f"{what}: {turn[:4]} {sent.get(turn.turn_id) and sent[turn.turn_id].fault}"
-        if worker is not None and not proxy.is_lost:
+        if worker is not None and "turns" in worker:
+            yield from check_credits(worker, own)
+        elif worker is not None and not proxy.is_lost:
             yield from check_amounts(history, proxy, worker, own)
 
 
@@ -211,3 +229,25 @@ def check_amounts(
     # Answers to two programs may overtake each other: then more may be entered than was charged.
     if (entered > true and not proxy.is_shared) or (entered < true and not has_gaps):
         yield f"{worker['id']}: {entered} entered, {true} charged, {[one[2:] for one in turns]}"
+
+
+def check_credits(task: dict[str, Any], turns: list[Stored]) -> Iterator[str]:
+    """Each turn of a task has the credits of its own, or none."""
+    true = defaultdict(list)
+    for turn in task["turns"]:
+        true[turn["input"]].append(turn["credits"] * 1_000_000)
+    for turn in turns:
+        amounts = true[turn.prompt]
+        if turn.status in FREE:
+            if turn.micro_credits:
+                yield f"{turn.turn_id} is {turn.status} and has {turn.micro_credits}"
+        elif turn.micro_credits in amounts:
+            amounts.remove(turn.micro_credits)
+        elif turn.micro_credits is not None and turn.final:
+            yield f"{turn.turn_id}: {turn.micro_credits} entered, {amounts} charged, {turn}"
+        elif turn.status == "completed":
+            yield f"{turn.turn_id} has no amount: {turn}"
+    if not any(turn.status == "unknown" for turn in turns) and (
+        missing := [one for one in true.values() if one]
+    ):
+        yield f"{task['id']}: {missing} charged, and not entered"

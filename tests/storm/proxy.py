@@ -8,6 +8,7 @@ import socket
 import struct
 import threading
 import time
+from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -16,6 +17,7 @@ from random import Random
 from typing import Final
 
 from handinger_tui.local.server import HOST, LocalServer
+from handinger_tui.local.tasks import PREFIX
 
 END: Final = b"\r\n\r\n"
 LENGTH: Final = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
@@ -24,7 +26,7 @@ LAST_CHUNK: Final = b"0\r\n\r\n"
 CHUNKED: Final = re.compile(rb"\r\ntransfer-encoding: *chunked", re.IGNORECASE)
 KEY_HEADER: Final = re.compile(rb"\r\nauthorization:[^\r]*", re.IGNORECASE)
 TURN: Final = re.compile(rb"\r\nidempotency-key: *([^\r]*)", re.IGNORECASE)
-PLAIN_TURN: Final = re.compile(r"/(api/workers(/[^/]+)?|tasks/api/tasks(/[^/]+/turns)?)$")
+PLAIN_TURN: Final = re.compile(rf"(/api/workers(/[^/]+)?|{PREFIX}/api/tasks)$")
 PLACES: Final = (0, 1, 5, 20, 100)
 """Before which piece an answer breaks; 0 is the head."""
 SLOW_PIECES: Final = 40
@@ -41,8 +43,10 @@ FAULTS: Final = {
     "none": 30, "reset before": 4, "close before": 3, "reset after": 4, "close after": 3, "never": 2,
     "late": 3, "cut": 8, "reset in": 8, "stall": 4, "pause": 5, "slow": 3, "twice": 3, "refused": 5,
     "trouble": 4, "trouble after": 4, "redirect": 2, "page": 2, "page after": 2,
+    "reset while waiting": 4,
 }  # fmt: skip
-"""How likely each is. "before" and "after": before and after the local worker has the request."""
+"""How likely each is. "before": before the local worker has the request; "after": after it began to answer;
+"while waiting": at some time after it has the request. "stale" repeats an earlier answer to the same GET."""
 
 LATER: Final = frozenset({"trouble after", "reset after", "close after", "page after", "never", "late"})
 ODD: Final = frozenset({"refused", "trouble", "trouble after", "redirect", "page", "page after"})
@@ -104,9 +108,16 @@ class Exchange:
 class Proxy:
     """Listens on loopback; `calm` lets everything pass."""
 
-    def __init__(self, seed: int, pace: float, arrived: Callable[[Exchange], None]) -> None:
-        """`arrived(exchange)` is called for each request before anything is done with it."""
+    def __init__(
+        self, seed: int, pace: float, stale: int, has_tasks: bool, arrived: Callable[[Exchange], None]
+    ) -> None:
+        """`stale`: how likely an answer to a GET is an earlier one, as the numbers in `FAULTS`.
+
+        `arrived(exchange)` is called for each request before anything is done with it.
+        """
         self.seed = seed
+        self.faults = {**FAULTS, "stale": stale}
+        self.has_tasks = has_tasks
         self.random = Random(seed)
         self.pace = pace
         self.calm = False
@@ -117,9 +128,11 @@ class Proxy:
         self.is_lost = False
         """Whether the state of an earlier local worker was lost."""
         self._arrived = arrived
+        self._earlier: dict[str, list[bytes]] = defaultdict(list)
+        """The complete answers to each GET so far."""
         self._open: set[socket.socket] = set()
         self._listener = socket.create_server((HOST, 0), backlog=64)
-        self.url = f"http://{HOST}:{self._listener.getsockname()[1]}"
+        self.url = f"http://{HOST}:{self._listener.getsockname()[1]}{PREFIX if has_tasks else ''}"
         threading.Thread(target=self._serve, name="proxy", daemon=True).start()
 
     def restart(self) -> None:
@@ -170,9 +183,9 @@ class Proxy:
         """Answer one request, broken in a random way; False when the connection ends."""
         method, path, _ = head.decode("latin-1").split(" ", 2)
         key = TURN.search(head)
-        names, weights = [*FAULTS], [*FAULTS.values()]
+        names, weights = [*self.faults], [*self.faults.values()]
         # A new worker whose id is lost says nothing more.
-        spared = self.calm or (path.endswith(("/workers", "/tasks")) and self.random.random() < 0.7)
+        spared = self.calm or (path.endswith("/workers") and self.random.random() < 0.7)
         fault = "none" if spared else self.random.choices(names, weights)[0]
         turn_id = key[1].decode() if key else ""
         exchange = Exchange(method, path, turn_id, body, fault, time.monotonic())
@@ -190,10 +203,20 @@ class Proxy:
             return False
         if fault in {"close before", "close after"}:
             return False
+        if fault == "reset while waiting":
+            next(answer)
+            answer = chain([b""], answer)
+            threading.Timer(self.random.uniform(0, 3), _reset, (client,)).start()
+        if fault == "stale" and (earlier := self._earlier[path]):
+            client.sendall(self.random.choice(earlier))
+            return True
         if fault in ODD:
             client.sendall(self._odd_answer(exchange))
             return self.random.random() < 0.5
-        return self._relay(client, exchange, answer)
+        is_open = self._relay(client, exchange, answer)
+        if method == "GET" and fault == "none" and not exchange.is_stream:
+            self._earlier[path].append(bytes(exchange.sent))
+        return is_open
 
     def _odd_answer(self, exchange: Exchange) -> bytes:
         fault, more, page = exchange.fault, b"", json.dumps({"error": "No, thank you."}).encode()
