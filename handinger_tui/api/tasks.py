@@ -12,7 +12,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager
-from datetime import datetime
 from typing import Final
 
 from msgspec import Struct, field
@@ -107,7 +106,6 @@ def worker_object(reading: TaskReading, pending: str | None = None) -> JsonObjec
     worker: JsonObject = {
         "id": reading.task_id,
         "object": "worker",
-        "created_at": _milliseconds(task.get("createdAt")),
         "status": status,
         "error": state.get("error"),
         "messages": list(messages),
@@ -116,7 +114,6 @@ def worker_object(reading: TaskReading, pending: str | None = None) -> JsonObjec
         "sources": state.get("sources"),
         "structured_output": newest.get("structuredOutput") or state.get("structured_output"),
         "title": as_text(task.get("title")),
-        "url": as_text(task.get("url")),
         "template": reading.worker_id,
         "totals": as_object(task.get("totals")),
         "trigger": as_text(task.get("triggeredBy")),
@@ -180,15 +177,6 @@ def _message(role: str, message_id: str | None, parts: list[Json]) -> JsonObject
 
 def _text(text: str) -> Json:
     return {"type": "text", "text": text}
-
-
-def _milliseconds(value: Json) -> int | None:
-    """Unix milliseconds of a time like "2026-05-11T09:14:22.000Z"; None for anything else."""
-    try:
-        moment = datetime.fromisoformat(as_text(value) or "")
-    except ValueError:
-        return None
-    return int(moment.timestamp() * 1000) if moment.tzinfo is not None else None
 
 
 # -- the POST of a turn ------------------------------------------------------------------

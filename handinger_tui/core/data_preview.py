@@ -68,7 +68,6 @@ class TreeModel:
     """A document. `root`: None if it cannot be shown as a tree; then `notes` say why."""
 
     root: Node | None
-    duplicates: int = 0
     notes: tuple[str, ...] = ()
 
 
@@ -78,20 +77,20 @@ def tree_of_json(data: bytes, *, pause: Callable[[], None] = lambda: None) -> Tr
     `pause` is called every `PAUSE` values, so that a thread lets others run. Only its exceptions are raised.
     """
     if len(data) > MAX_JSON_BYTES:
-        return TreeModel(None, notes=(f"larger than {MAX_JSON_BYTES >> 20} MiB, shown as text",))
+        return TreeModel(None, (f"larger than {MAX_JSON_BYTES >> 20} MiB, shown as text",))
     decoded = decode(data)
     text = decoded.text
     if text.count("[") + text.count("{") > MAX_DEPTH and _depth(text) > MAX_DEPTH:
-        return TreeModel(None, notes=(f"nested deeper than {MAX_DEPTH} levels, shown as text",))
+        return TreeModel(None, (f"nested deeper than {MAX_DEPTH} levels, shown as text",))
     parser = _Parser(pause)
     try:
         value = parser.parse(text)
     except (ValueError, RecursionError) as problem:
-        return TreeModel(None, notes=(f"not valid JSON: {clean_line(str(problem), 120)}",))
+        return TreeModel(None, (f"not valid JSON: {clean_line(str(problem), 120)}",))
     notes = [decoded.note] if decoded.note else []
     notes += [f"{plural(parser.duplicates, 'duplicate key')}"] if parser.duplicates else []
     notes += ["NaN and Infinity are not valid JSON; shown as written"] if parser.constants else []
-    return TreeModel(_node("", value), parser.duplicates, tuple(notes))
+    return TreeModel(_node("", value), tuple(notes))
 
 
 def tree_of_value(value: Any) -> TreeModel:

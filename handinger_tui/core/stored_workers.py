@@ -71,11 +71,6 @@ class WorkerMembers(Struct, frozen=True):
     schema: JsonObject | UnsetType | None = UNSET
     is_public: bool | UnsetType = UNSET
 
-    @property
-    def is_empty(self) -> bool:
-        """Whether it sets nothing."""
-        return self == NO_MEMBERS
-
 
 NO_MEMBERS: Final = WorkerMembers()
 

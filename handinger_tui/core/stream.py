@@ -18,7 +18,7 @@ from decimal import Decimal, localcontext
 from enum import StrEnum
 from typing import Any, Final, NamedTuple, Self
 
-from msgspec import Struct, field
+from msgspec import Struct
 from msgspec.structs import astuple
 
 from handinger_tui.core.amounts import EXACT, PLACES, json_amount, tidy
@@ -356,7 +356,6 @@ class Snapshot(Struct, frozen=True):
     error: str | None = None
     incomplete: str | None = None
     title: str | None = None
-    url: str | None = None
     template: str | None = None
     """The stored worker from which it was created (tasks generation)."""
     trigger: str | None = None
@@ -376,9 +375,6 @@ class Snapshot(Struct, frozen=True):
     """Whether the service reports the usage of each turn, and `totals` for all of them."""
     totals: Usage = NO_USAGE
     structured_output: Json = None
-    metadata: JsonObject = field(default_factory=dict)
-    created_at: int | None = None
-    """Unix milliseconds; on the wire, numbers below 1e11 are seconds."""
 
     @property
     def busy(self) -> bool:
@@ -493,7 +489,6 @@ def snapshot_of(answer: JsonObject) -> Snapshot:
         error=reason_text(wire.get("error")),
         incomplete=reason_text(wire.get("incomplete_details")),
         title=as_text(wire.get("title")),
-        url=as_text(wire.get("url")),
         template=as_text(wire.get("template")),
         trigger=as_text(wire.get("trigger")) if "totals" in wire else None,
         messages=tuple(item for item in as_list(wire.get("messages")) if isinstance(item, dict)),
@@ -507,8 +502,6 @@ def snapshot_of(answer: JsonObject) -> Snapshot:
         by_turn="totals" in wire,
         totals=usage_of(as_object(wire.get("totals"))),
         structured_output=wire.get("structured_output"),
-        metadata=as_object(wire.get("metadata")),
-        created_at=_milliseconds(wire.get("created_at")),
     )
 
 
@@ -600,10 +593,3 @@ def _issue_text(issue: Json) -> str | None:
     path = as_list(as_object(issue).get("path")) or as_list(as_object(issue).get("loc"))
     location = ".".join(str(step) for step in path)
     return f"{location}: {text}" if location and text else text
-
-
-def _milliseconds(value: Json) -> int | None:
-    number = count(value)
-    if number is None or number > 10**15:
-        return None
-    return number if number >= 10**11 else number * 1000

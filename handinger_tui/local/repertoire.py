@@ -160,16 +160,15 @@ def _abilities_text(context: TurnContext) -> str:
     )
 
 
-def _program_text(context: TurnContext) -> str:
-    home = context.config.home
-    place = f"under `{home}`" if home is not None else "in its data folder (`handinger-tui doctor` shows it)"
+def _program_text() -> str:
     return (
         "## Using handinger-tui\n\n"
         "- **Enter** sends, **Ctrl+J** adds a line, **F1** shows all keys, **Ctrl+P** lists all commands.\n"
         "- **Shift+Tab** changes the budget of the next turn, **Ctrl+O** shows reasoning and tool details.\n"
         "- Attach a CSV or text file with `@` or `-f PATH`. Save the files I create from the Files panel.\n"
         "- **Esc** while I work offers to stop *watching*. I keep running; the API cannot stop a run.\n"
-        f"- handinger-tui keeps your sessions {place}. My own data is gone when I stop.\n\n"
+        "- handinger-tui keeps your sessions in its data folder (`handinger-tui doctor` shows it). "
+        "My own data is gone when I stop.\n\n"
         "To use the real service, set a key and restart:\n\n"
         + fence("export HANDINGER_API_KEY=hdg_live_...\nhandinger-tui")
     )
@@ -193,7 +192,7 @@ async def _give_tour(context: TurnContext) -> None:
     await context.say(_opening_text())
     await context.compute("list_rules", {}, lambda: [rule.name for rule in context.config.rules])
     await context.say(_abilities_text(context))
-    await context.say(_program_text(context) + "\n\n" + _money_text())
+    await context.say(_program_text() + "\n\n" + _money_text())
 
 
 async def _answer_shortly(context: TurnContext) -> None:

@@ -46,7 +46,6 @@ from handinger_tui.local.worker import WorkerRecord, file_response, history_and_
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
     from types import FrameType
 
     from starlette.requests import Request
@@ -297,15 +296,12 @@ class LocalServer:
         self._thread = threading.Thread(target=self._run, name="local-worker", daemon=True)
 
     @classmethod
-    def start(
-        cls, port: int = 0, pace: float = 1.0, home: Path | None = None, limits: RequestLimits | None = None
-    ) -> Self:
+    def start(cls, port: int = 0, pace: float = 1.0, limits: RequestLimits | None = None) -> Self:
         """Start a server and return when it accepts requests.
 
         Args:
             port: the port on 127.0.0.1; 0 lets the system choose.
             pace: factor of all pauses; 1 is natural, 0 as fast as possible.
-            home: the data folder of the program, mentioned by the tour; nothing is read or written there.
             limits: limits other than the defaults.
 
         Raises:
@@ -322,7 +318,7 @@ class LocalServer:
         except (OSError, OverflowError):
             listener.close()
             raise
-        server = cls(listener, TurnConfig(pace, home, REPERTOIRE), limits or RequestLimits())
+        server = cls(listener, TurnConfig(pace, REPERTOIRE), limits or RequestLimits())
         server._thread.start()
         if not server._listening.wait(_START_SECONDS):
             server.stop()

@@ -20,7 +20,6 @@ from handinger_tui.local.worker import LocalTurn, StoredFile, WorkerRecord, Work
 
 if TYPE_CHECKING:
     from decimal import Decimal
-    from pathlib import Path
 
 
 T = TypeVar("T")
@@ -69,10 +68,9 @@ class Rule(Struct, frozen=True):
 
 
 class TurnConfig(Struct, frozen=True):
-    """What all turns of a server share: pace (0 is without pauses), data folder of the program, rules."""
+    """What all turns of a server share: pace (0 is without pauses), and rules."""
 
     pace: float
-    home: Path | None
     rules: tuple[Rule, ...]
 
 

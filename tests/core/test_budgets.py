@@ -9,7 +9,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from handinger_tui.core.money.attribution import Interpretation
 from handinger_tui.core.money.spending import LOCAL, TurnCharge
 from handinger_tui.core.money.typical_cost import ENOUGH_TO_ADVISE, BudgetRow, Spread, advice, compare
 from handinger_tui.core.stream import NO_COSTS, Usage
@@ -39,7 +38,6 @@ def charge(
         status=status,
         budget=budget,
         trigger=Trigger.APP,
-        reading=Interpretation.TOTAL,
         final=final,
         corrections=0,
         usd=None if usd is None else Decimal(usd),

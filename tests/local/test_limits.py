@@ -97,9 +97,7 @@ async def test_a_repeated_request_has_its_answer_also_after_the_record_was_delet
 
 
 def small_registry() -> TaskRegistry:
-    return TaskRegistry(
-        WorkerRegistry("http://here", TurnConfig(0, None, REPERTOIRE), RequestLimits(workers=1))
-    )
+    return TaskRegistry(WorkerRegistry("http://here", TurnConfig(0, REPERTOIRE), RequestLimits(workers=1)))
 
 
 async def ended_task(tasks: TaskRegistry, task_id: str, key: str | None = None) -> LocalTurn:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def registry_of(rule: Rule) -> WorkerRegistry:
-    return WorkerRegistry("http://127.0.0.1:1", TurnConfig(0, None, (rule,)), RequestLimits())
+    return WorkerRegistry("http://127.0.0.1:1", TurnConfig(0, (rule,)), RequestLimits())
 
 
 async def followed(turn: LocalTurn) -> str:

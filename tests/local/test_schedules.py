@@ -116,7 +116,7 @@ def registry_of(turns: asyncio.Queue[str], **limits: int) -> WorkerRegistry:
 
     GATES[turns] = asyncio.Event()
     rule = Rule("note", "always", "It notes the instruction", "x", lambda _context: True, perform)
-    return WorkerRegistry("http://127.0.0.1:1", TurnConfig(0, None, (rule,)), RequestLimits(**limits))
+    return WorkerRegistry("http://127.0.0.1:1", TurnConfig(0, (rule,)), RequestLimits(**limits))
 
 
 GATES: dict[asyncio.Queue[str], asyncio.Event] = {}

@@ -85,18 +85,6 @@ def test_nothing_of_a_request_is_logged(server: LocalServer, caplog: pytest.LogC
     assert server.api_key not in caplog.text
 
 
-def test_the_tour_names_the_data_folder(tmp_path: Path) -> None:
-    with LocalServer.start(pace=0, home=tmp_path) as server:
-        headers = {"authorization": f"Bearer {server.api_key}"}
-        body = {"input": "tour", "stream": True}
-        answer = httpx.post(f"{server.base_url}/api/workers", json=body, headers=headers, trust_env=False)
-        worker = httpx.get(
-            server.base_url + answer.headers["location"], headers=headers, trust_env=False
-        ).json()
-    assert str(tmp_path) in worker["output_text"]
-    assert list(tmp_path.iterdir()) == []
-
-
 def test_signal_handlers_are_unchanged() -> None:
     before = signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)
     with LocalServer.start(pace=0):

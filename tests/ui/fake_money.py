@@ -11,7 +11,6 @@ from msgspec.structs import replace
 
 from handinger_tui.core.amounts import Total
 from handinger_tui.core.errors import HandingerError, LedgerError
-from handinger_tui.core.money.attribution import Interpretation
 from handinger_tui.core.money.limits import Gauge, Limit, LimitOrigin, Scope, Unit, effective
 from handinger_tui.core.money.limits import gauges as gauges_of
 from handinger_tui.core.money.reconciliation import AssignedRise, Restatement, suspense_buckets
@@ -43,7 +42,6 @@ def charge(turn_id: str, usd: str | None = None, **members: Any) -> TurnCharge:
         status=TurnStatus.COMPLETED,
         budget="standard",
         trigger=Trigger.APP,
-        reading=Interpretation.TOTAL,
         final=amount is not None,
         corrections=0,
         usd=amount,

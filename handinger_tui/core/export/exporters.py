@@ -269,10 +269,9 @@ class SourceExporter(Struct, frozen=True):
 
 
 class SessionExporter(Struct, frozen=True):
-    """One format of a session. `title`: shown to the user; `suffix`: of the file name."""
+    """One format of a session. `suffix`: of the file name."""
 
     name: str
-    title: str
     suffix: str
     render: Callable[[Session, Contents], str]
     has_frames: bool = False
@@ -292,10 +291,10 @@ SOURCE_EXPORTERS: Final = (
 """The formats in which sources can be copied and saved. Commands derive their choices from this table."""
 
 SESSION_EXPORTERS: Final = (
-    SessionExporter("md", "Markdown", ".md", session_markdown),
-    SessionExporter("html", "HTML page", ".html", session_html),
-    SessionExporter("json", "JSON", ".json", session_json, has_frames=True),
-    SessionExporter("text", "Plain text", ".txt", session_text),
+    SessionExporter("md", ".md", session_markdown),
+    SessionExporter("html", ".html", session_html),
+    SessionExporter("json", ".json", session_json, has_frames=True),
+    SessionExporter("text", ".txt", session_text),
 )
 """The formats of a session; the first is the default. Commands derive their choices from this table."""
 

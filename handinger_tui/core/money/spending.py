@@ -17,7 +17,6 @@ from handinger_tui.core.errors import SettingsError
 from handinger_tui.core.formatting import plural
 
 if TYPE_CHECKING:
-    from handinger_tui.core.money.attribution import Interpretation
     from handinger_tui.core.stream import Costs, Usage
     from handinger_tui.core.tags import Labels
     from handinger_tui.core.turns.turn import Trigger, TurnStatus
@@ -105,7 +104,6 @@ class TurnCharge(Struct, frozen=True):
     status: TurnStatus
     budget: str | None
     trigger: Trigger
-    reading: Interpretation
     final: bool
     corrections: int
     usd: Decimal | None
@@ -116,10 +114,8 @@ class TurnCharge(Struct, frozen=True):
     elapsed_ms: int | None = None
     title: str = ""
     """The title of its session; "" when that was deleted."""
-    shared_with: int | None = None
-    """How many other runs may own a part of its amounts; None: they are not shared."""
     most_usd: Decimal | None = None
-    """The maximum, if shared."""
+    """The maximum, if it shares its amounts."""
     most_credits: Decimal | None = None
     doubtful: bool = False
     credits_doubtful: bool = False
