@@ -171,6 +171,35 @@ def test_a_broken_file_is_refused_and_named(file: str) -> None:
         settled(file=file)
 
 
+@pytest.mark.parametrize(
+    ("line", "reason"),
+    [
+        ("api_key = hdg_live_0123456789", "text without quotes"),
+        ("api_key =", "value is missing"),
+        ("api_key: 'hdg_live_0123456789'", "name = value"),
+        ("= 'hdg_live_0123456789'", "name = value"),
+        ("budget = 'high'", "a second time"),
+        ("[limits]\n[limits]", "a second time"),
+        ('api_key = "hdg_live_0123456789', "no closing quote"),
+        ("api_key = 'hdg_live_0123456789", "no closing quote"),
+        (r'download_dir = "C:\Users"', "single quotes"),
+        ("x = [1, 2", "bracket"),
+        ("[limits", "bracket"),
+        ('theme = "\x07"', "not allowed"),
+        ('theme = "a" "b"', "does not belong"),
+    ],
+)
+def test_what_is_no_toml_is_explained_with_its_line(line: str, reason: str) -> None:
+    text = f'budget = "low"\n\n{line}'
+    for file in (text, f"{text}\n", f"{text}\n\n"):
+        with pytest.raises(SettingsError) as caught:
+            settled(file=file)
+        assert f"config.toml, line {3 + line.count(chr(10))}: " in caught.value.summary
+        assert reason in caught.value.summary
+        assert "hdg_" not in caught.value.text
+        assert "(at " not in caught.value.text
+
+
 def test_an_unknown_profile_is_refused() -> None:
     with pytest.raises(SettingsError, match="home"):
         settled(Flags(profile="home"), FILE)
