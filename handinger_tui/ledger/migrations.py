@@ -5,14 +5,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+import sqlite3
+from contextlib import closing
+from itertools import chain
+from typing import Final
 
 from handinger_tui.core.errors import TooNew
 from handinger_tui.ledger.sql import damaged, transaction
 from handinger_tui.ledger.worker_turns import prompt_key
-
-if TYPE_CHECKING:
-    import sqlite3
 
 
 def _append_only(table: str, be: str = "are") -> tuple[str, str]:
@@ -657,10 +657,12 @@ def check_version(connection: sqlite3.Connection) -> int:
 
     Raises:
         TooNew: there are more than this program has.
-        Damaged: there are none, but tables; the migrations would fail on them.
+        Damaged: the tables are not those of that version; the migrations would fail on them.
     """
     version = version_of(connection)
     if version < 1 and connection.execute("SELECT 1 FROM sqlite_schema WHERE name = 'charges'").fetchone():
+        raise damaged()
+    if 1 <= version < len(MIGRATIONS) and fitting_version(connection, version) != version:
         raise damaged()
     if version > len(MIGRATIONS):
         raise TooNew(
@@ -668,6 +670,37 @@ def check_version(connection: sqlite3.Connection) -> int:
             "Update handinger-tui, or name another folder with HANDINGER_TUI_HOME.",
         )
     return version
+
+
+def fitting_version(connection: sqlite3.Connection, version: int) -> int:
+    """The version whose columns are most like those of the file.
+
+    `version`, that of its header, is preferred to others that are as like. Each migration adds columns or
+    tables. The call takes some tens of milliseconds.
+    """
+    schemas: list[dict[str, set[str]]] = []
+    with closing(sqlite3.connect(":memory:", isolation_level=None)) as ours:
+        for at in range(len(MIGRATIONS)):
+            _run(ours, at, at + 1)
+            tables = ours.execute("SELECT name FROM sqlite_schema WHERE type = 'table'").fetchall()
+            schemas.append({name: _columns(ours, name) for (name,) in tables})
+    theirs = {name: _columns(connection, name) for name in {*chain.from_iterable(schemas)}}
+
+    def difference(at: int) -> tuple[int, int, bool, int]:
+        # A missing table may be a damaged entry of the schema, so it counts last.
+        schema = schemas[at - 1]
+        columns = sum(len(own ^ schema.get(name, set())) for name, own in theirs.items() if own)
+        return columns, sum(not theirs[name] for name in schema), at != version, -at
+
+    return min(range(1, len(MIGRATIONS) + 1), key=difference)
+
+
+def _columns(connection: sqlite3.Connection, table: str) -> set[str]:
+    """The columns of a table; none where there is no such table, or its entry is damaged."""
+    try:
+        return {row[1] for row in connection.execute(f"PRAGMA table_info({table})")}
+    except (sqlite3.DatabaseError, UnicodeDecodeError):
+        return set()
 
 
 def begin_at(connection: sqlite3.Connection, version: int) -> None:

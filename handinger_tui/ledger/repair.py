@@ -32,7 +32,7 @@ from handinger_tui.ledger.database_file import (
     open_to_read,
     set_aside,
 )
-from handinger_tui.ledger.migrations import MIGRATIONS, begin_at, migrate
+from handinger_tui.ledger.migrations import MIGRATIONS, begin_at, fitting_version, migrate, version_of
 from handinger_tui.ledger.sql import PATIENCE_S, translated
 
 if TYPE_CHECKING:
@@ -283,7 +283,9 @@ def damaged_file(history: Path) -> Path | None:
 def _is_damaged(path: Path) -> bool:
     try:
         with closing(open_to_read(path, PATIENCE_S).connection) as connection, translated(reading=True):
-            return not is_intact(connection)
+            version = version_of(connection)
+            fits = version > len(MIGRATIONS) or fitting_version(connection, version) == version
+            return not (fits and is_intact(connection))
     except Damaged:
         return True
 
@@ -387,16 +389,16 @@ def _copy_tables(source: sqlite3.Connection, into: sqlite3.Connection) -> Salvag
 
 
 def _version(source: sqlite3.Connection) -> int:
-    """The version of the file; where that is damaged, the one of this program."""
+    """The version of the file, by its columns: that in its header may be damaged. Raises TooNew."""
     try:
-        version = int(source.execute("PRAGMA user_version").fetchone()[0])
+        version = version_of(source)
     except ERRORS:
-        return len(MIGRATIONS)
+        version = 0
     if len(MIGRATIONS) < version < len(MIGRATIONS) + 100:
         raise TooNew(
             "Cannot repair the history: it is from a newer version of handinger-tui.", "Update handinger-tui."
         )
-    return version if 1 <= version <= len(MIGRATIONS) else len(MIGRATIONS)
+    return fitting_version(source, version)
 
 
 def _copy_table(

@@ -12,8 +12,8 @@ from handinger_tui.core.errors import Damaged, Locked
 from handinger_tui.core.money.spending import ChargeFilter, GroupBy
 from handinger_tui.ledger.cost_rows import opened as costs_of
 from handinger_tui.ledger.database_file import BACKUP
-from handinger_tui.ledger.ledger import Ledger
-from handinger_tui.ledger.migrations import MIGRATIONS, begin_at
+from handinger_tui.ledger.ledger import FileAccess, Ledger
+from handinger_tui.ledger.migrations import MIGRATIONS, begin_at, fitting_version
 from handinger_tui.ledger.repair import adopt, damaged_file, may_replace, repair
 from tests.ledger.damage import KINDS, create_history, damage_large, damaged, readable_rows, rows_of
 from tests.ledger.samples import look, names, opened, session, turn_request
@@ -33,6 +33,37 @@ async def test_an_intact_history_is_equal_after_repair(tmp_path: Path) -> None:
     assert path.read_bytes() == before
     assert look(saved.path, "PRAGMA quick_check") == [("ok",)]
     assert saved.path.stat().st_mode & 0o777 == 0o600
+
+
+VERSIONS = range(1, len(MIGRATIONS) + 1)
+
+
+@pytest.mark.parametrize("version", [1, 6, 13, len(MIGRATIONS) - 1, len(MIGRATIONS)])
+async def test_a_wrong_version_in_the_header_loses_no_column(tmp_path: Path, version: int) -> None:
+    path = tmp_path / "h.db"
+    await create_history(path)
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute(f"PRAGMA user_version = {version}")
+    is_right = version == len(MIGRATIONS)
+    assert damaged_file(path) == (None if is_right else path)
+    if not is_right:
+        with pytest.raises(Damaged):
+            await Ledger(path, access=FileAccess.WRITE).start()
+    saved = repair(path)
+    assert not saved.lost
+    assert saved.path is not None
+    assert rows_of(saved.path) == rows_of(path)
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_a_version_is_recognized_by_its_columns(tmp_path: Path, version: int) -> None:
+    path = tmp_path / "h.db"
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        begin_at(connection, version)
+        assert {fitting_version(connection, header) for header in (0, 1, 10, len(MIGRATIONS))} == {version}
+        connection.execute(f"PRAGMA user_version = {len(MIGRATIONS)}")
+    assert damaged_file(path) == (None if version == len(MIGRATIONS) else path)
+    assert not repair(path).lost
 
 
 @pytest.mark.parametrize("kind", KINDS)
