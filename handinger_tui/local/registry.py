@@ -202,16 +202,18 @@ class WorkerRegistry:
 
     def start_background(self, work: Coroutine[object, object, None]) -> asyncio.Task[None]:
         """Run work concurrently with requests until it ends or the server stops."""
-        task = asyncio.create_task(work)
+        task = asyncio.create_task(_logged(work))
         self._tasks.add(task)
-        task.add_done_callback(self._on_task_done)
+        task.add_done_callback(self._tasks.discard)
         return task
 
-    def _on_task_done(self, task: asyncio.Task[None]) -> None:
-        self._tasks.discard(task)
-        if not task.cancelled() and (fault := task.exception()) is not None:
-            # Only the exception type: its message may contain text of the user.
-            _log.error("a task of the local worker failed: %s", type(fault).__name__)
+
+async def _logged(work: Coroutine[object, object, None]) -> None:
+    try:
+        await work
+    except Exception as fault:  # noqa: BLE001 - nobody awaits the work
+        # Only the exception type: its message may contain text of the user.
+        _log.error("a task of the local worker failed: %s", type(fault).__name__)
 
 
 async def _sleep_until(moment: datetime) -> None:
