@@ -144,7 +144,7 @@ def add_session_argument(parser: argparse.ArgumentParser) -> None:
 
 def add_connection_options(parser: argparse.ArgumentParser) -> None:
     """Add the options that choose the service."""
-    group = parser.add_argument_group("where")
+    group = parser.add_argument_group("service")
     group.add_argument("--base-url", metavar="URL", help="base URL of the service (or HANDINGER_BASE_URL)")
     group.add_argument(
         "--generation", choices=("workers", "tasks"), help="API generation: workers (default) or tasks"

@@ -32,9 +32,9 @@ def tag_name(text: str) -> str:
     """
     name = normalize("NFKC", normalize("NFKC", text.strip().removeprefix("#")).casefold())
     if not 0 < len(name) <= MAX_NAME or not name[0].isalnum() or not all(map(_is_allowed, name)):
-        raise SettingsError(
-            f"{clean_line(text, 60) or 'An empty text'} cannot be the name of a tag.", _NAME_HINT
-        )
+        shown = clean_line(text, 60)
+        problem = f"“{shown}” cannot name a tag or project." if shown else "A tag or project needs a name."
+        raise SettingsError(problem, _NAME_HINT)
     return name
 
 

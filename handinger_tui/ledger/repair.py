@@ -333,7 +333,7 @@ def _damaged_source(copy: Path) -> sqlite3.Connection:
     connection = _tolerant(copy)
     if not _tables(connection):
         connection.close()
-        raise Damaged("Nothing of the history can be read.")
+        raise Damaged("Nothing in the history can be read.")
     return connection
 
 

@@ -99,9 +99,9 @@ def test_rules_that_cannot_be_read_are_reported_and_block_nothing(home: Path) ->
 @pytest.mark.parametrize(
     ("argv", "problem"),
     [
-        (("tag", "ses_a", "=cmd"), "=cmd cannot be the name of a tag."),
-        (("tag", "ses_a", "a,b"), "a,b cannot be the name of a tag."),
-        (("tag", "ses_a", ""), "An empty text cannot be the name of a tag."),
+        (("tag", "ses_a", "=cmd"), "“=cmd” cannot name a tag or project."),
+        (("tag", "ses_a", "a,b"), "“a,b” cannot name a tag or project."),
+        (("tag", "ses_a", ""), "A tag or project needs a name."),
         (("tag", "ses_", "x"), "2 sessions start with ses_."),
         (("tag", "ses_x", "x", "--worker"), "No session or worker id starts with ses_x."),
         (("search", "tag:"), "The filter tag has no value."),

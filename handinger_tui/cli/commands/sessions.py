@@ -78,8 +78,8 @@ _MIN_ID: Final = 12
 _MOST_ROWS: Final = 500
 """Sessions in a table; JSON has all."""
 _ACTIONS: Final = (
-    ("list", "newest first (default)", ()),
-    ("show", "one session as text", ("id",)),
+    ("list", "list sessions, newest first (default)", ()),
+    ("show", "show a session as text", ("id",)),
     ("search", "find sessions by what was asked, answered, cited or done", ("query",)),
     ("rename", "rename a session", ("id", "title")),
     ("tag", "tag a session, or show its tags", ("id", "tag")),

@@ -117,7 +117,7 @@ def _add_schedules_arguments(parser: argparse.ArgumentParser) -> None:
     when.add_argument("--cron", metavar="CRON", help="cron expression, in the time zone of the service")
     parser.add_argument("-b", "--budget", choices=BUDGETS, help="budget of each run (default: standard)")
     parser.add_argument(
-        "--yes", action="store_true", help="add: actually add it (otherwise only show the price)"
+        "--yes", action="store_true", help="with add: add it, instead of only showing its price"
     )
     add_json_option(parser)
     add_connection_options(parser)
@@ -309,7 +309,7 @@ def _add_webhook_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("url", nargs="?", metavar="URL", help="the address, https (set)")
     parser.add_argument("--page", type=_parse_page, default=1, metavar="N", help="page of deliveries, from 1")
     parser.add_argument("--show-token", action="store_true", help="print the token, which is a secret")
-    parser.add_argument("-y", "--yes", action="store_true", help="clear, token: actually do it")
+    parser.add_argument("-y", "--yes", action="store_true", help="with clear and token: confirm")
     add_json_option(parser)
     add_connection_options(parser)
 

@@ -55,7 +55,7 @@ def attach(args: argparse.Namespace) -> int:
 
 # -- replay ------------------------------------------------------------------------------------
 REPLAY: Final = (
-    "Play a session again as it came: on the screen, in a pipe as text."
+    "Play a session again as it came: on the screen, or as text in a pipe."
     " Nothing is sent or stored (no key or network needed)."
 )
 

@@ -40,7 +40,7 @@ async def test_a_hostile_name_is_refused(name: str) -> None:
         await desktop.send(pilot, "Hi")
         await desktop.shows(pilot, "Hello")
         await desktop.send(pilot, f"/tag {name}")
-        await desktop.until(pilot, lambda: "cannot be the name of a tag" in desktop.notices())
+        await desktop.until(pilot, lambda: "cannot name a tag" in desktop.notices())
         assert desktop.history.tagged == {}
         assert "\x1b" not in desktop.notices()
 
