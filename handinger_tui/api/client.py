@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, BinaryIO, Final, Self
 from msgspec import Struct
 
 from handinger_tui.api import errors
+from handinger_tui.api.deadline import Deadline
 from handinger_tui.api.errors import ChangedWhileSending
 from handinger_tui.api.frame_readers import error_in, is_json, parsed_answer
 from handinger_tui.api.response import HttpReply, ResponseLimits, media_type, read_all
@@ -326,7 +327,7 @@ class WorkerClient:
         # The idle timeout alone would let a slow sender keep the request open forever.
         seconds = self.limits.first_byte_timeout + self.limits.idle_timeout
         try:
-            async with asyncio.timeout(seconds):
+            async with Deadline(seconds):
                 raw = await read_all(response, self.limits.idle_timeout, cap)
         except TimeoutError:
             raise errors.read_timeout(seconds) from None

@@ -13,6 +13,7 @@ from urllib.parse import unquote, urlsplit
 from msgspec import Struct
 
 from handinger_tui.api import errors
+from handinger_tui.api.deadline import Deadline
 from handinger_tui.api.frame_readers import JsonReader, NewWorkerReader, reader_for
 from handinger_tui.core.errors import ApiError, BrokenContract, StreamLost
 from handinger_tui.core.jsontext import NotJson, as_object, as_text, parse
@@ -164,7 +165,7 @@ class _BodyReader:
         """
         if not self._arrived.is_set():
             try:
-                async with asyncio.timeout(self._idle):
+                async with Deadline(self._idle):
                     await self._arrived.wait()
             except TimeoutError:
                 raise errors.idle_timeout(self._idle) from None
@@ -269,10 +270,10 @@ async def read_refusal(response: httpx.Response, idle: float) -> ApiError:
     """The error for a response outside 2xx. Its body is read within limits of size and time."""
     raw = bytearray()
     try:
-        async with asyncio.timeout(min(idle, _ERROR_SECONDS)):
-            async with aclosing(body_chunks(response, idle, _ERROR_BODY)) as chunks:
-                async for chunk in chunks:
-                    raw += chunk
+        chunks = body_chunks(response, idle, _ERROR_BODY)
+        async with Deadline(min(idle, _ERROR_SECONDS)), aclosing(chunks):
+            async for chunk in chunks:
+                raw += chunk
     except (ApiError, TimeoutError):
         pass  # The body only adds a reason to the status.
     headers = {**response.headers, "location": location_of(response)}

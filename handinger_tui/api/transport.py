@@ -23,6 +23,7 @@ from msgspec import Struct
 
 from handinger_tui import __version__
 from handinger_tui.api import errors
+from handinger_tui.api.deadline import Deadline
 from handinger_tui.api.response import read_refusal
 from handinger_tui.core.errors import ApiError, SettingsError
 from handinger_tui.core.safety import Secret, is_loopback
@@ -206,7 +207,7 @@ class SendTrace:
     httpcore calls it (extension `trace`). A CONNECT to a proxy is not our request.
     """
 
-    def __init__(self, deadline: asyncio.Timeout, seconds: float) -> None:
+    def __init__(self, deadline: Deadline, seconds: float) -> None:
         self.sent = False
         self.departed: Callable[[], None] = _ignore
         """Is called once, when the first byte may leave."""
@@ -224,8 +225,7 @@ class SendTrace:
 
     def progress(self) -> None:
         """Restart the deadline: a block of the body is being sent."""
-        if not self._deadline.expired():
-            self._deadline.reschedule(asyncio.get_running_loop().time() + self._seconds)
+        self._deadline.restart(self._seconds)
 
 
 MakeRequest = Callable[[SendTrace], "httpx.Request"]
@@ -257,7 +257,7 @@ async def _send_once(
     trace: SendTrace | None = None
     try:
         # Until the request leaves: one connect timeout for TCP, one for TLS.
-        async with asyncio.timeout(2 * policy.connect) as deadline:
+        async with Deadline(2 * policy.connect) as deadline:
             trace = SendTrace(deadline, policy.first_byte)
             return await client.send(request(trace), stream=True)
     except TimeoutError as problem:

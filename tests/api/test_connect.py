@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import socket
+import time
+from contextlib import closing
 from types import SimpleNamespace
 
 import httpx
 import pytest
 
+from handinger_tui.api.deadline import LATE_S, Deadline
 from handinger_tui.api.response import ResponseLimits
 from handinger_tui.api.transport import ConnectPolicy, SendTrace, send_with_connect_retry
 from handinger_tui.core.errors import Doubtful, Unreachable
@@ -22,32 +26,57 @@ def info(method: bytes) -> dict[str, object]:
 
 
 async def test_a_request_counts_as_sent_with_its_own_headers() -> None:
-    async with asyncio.timeout(5) as deadline:
+    async with Deadline(5) as deadline:
         departure = SendTrace(deadline, 60)
-        before = deadline.when()
+        before = deadline.when
         await departure("connection.connect_tcp.complete", {})
         await departure(STARTED, info(b"CONNECT"))
-        assert (departure.sent, deadline.when()) == (False, before)
+        assert (departure.sent, deadline.when) == (False, before)
         await departure(STARTED, info(b"POST"))
         assert departure.sent
-        assert before is not None
-        assert (deadline.when() or 0) > before + 50
+        assert deadline.when > before + 50
 
 
 async def test_every_sent_block_restarts_the_deadline() -> None:
-    async with asyncio.timeout(60) as deadline:
+    async with Deadline(60) as deadline:
         departure = SendTrace(deadline, 5)
         await departure("connection.connect_tcp.started", {})
         departure.progress()
-        assert (deadline.when() or 0) <= asyncio.get_running_loop().time() + 5
+        assert deadline.when <= asyncio.get_running_loop().time() + 5
 
 
 async def test_progress_after_the_end_is_ignored() -> None:
     with pytest.raises(TimeoutError):
-        async with asyncio.timeout(0) as deadline:
+        async with Deadline(0) as deadline:
             await asyncio.Event().wait()
+    before = deadline.when
     SendTrace(deadline, 5).progress()
-    assert deadline.expired()
+    assert deadline.when == before
+
+
+async def test_what_arrived_while_the_program_was_stopped_comes_before_the_deadline() -> None:
+    ours, theirs = socket.socketpair()
+    reader, writer = await asyncio.open_connection(sock=ours)
+    with closing(theirs):
+        async with Deadline(0.01):
+            answer = asyncio.create_task(reader.readline())
+            await asyncio.sleep(0)
+            theirs.send(b"answer\n")
+            # Nothing of the program runs meanwhile.
+            time.sleep(2 * LATE_S)  # noqa: ASYNC251 - the program is stopped
+            assert await answer == b"answer\n"
+        writer.close()
+
+
+async def test_after_a_stop_without_an_answer_the_deadline_ends_the_wait() -> None:
+    async def wait() -> None:
+        async with Deadline(0.01):
+            await asyncio.sleep(0)
+            time.sleep(2 * LATE_S)  # noqa: ASYNC251 - the program is stopped
+            await asyncio.Event().wait()
+
+    with pytest.raises(TimeoutError):
+        await wait()
 
 
 class Transport(httpx.AsyncBaseTransport):

@@ -7,6 +7,7 @@ import gc
 import json
 import logging
 import socket
+import time
 import weakref
 
 import pytest
@@ -186,6 +187,19 @@ async def test_headers_have_one_deadline(server: Server, connect: Clients, scrip
     assert isinstance(trouble, Doubtful)
     assert trouble.kind is ErrorKind.TIMEOUT
     assert len(server.requests) == 1
+
+
+async def test_an_answer_is_read_although_the_program_was_stopped_for_longer_than_the_deadline(
+    server: Server, connect: Clients
+) -> None:
+    async def script(peer: Peer) -> None:
+        # Ctrl+Z and fg: nothing of the program runs meanwhile.
+        time.sleep(0.6)  # noqa: ASYNC251 - the program is stopped
+        await respond(200, b'{"id":1}', {"Content-Type": "application/json"})(peer)
+
+    client = await connect(server.url, ResponseLimits(first_byte_timeout=0.1))
+    server.answer(script)
+    assert await posted(client) == ['{"id":1}']
 
 
 async def test_interim_answers_are_ignored(server: Server, client: WorkerApi) -> None:
