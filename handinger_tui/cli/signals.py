@@ -109,18 +109,25 @@ def hand_over(loop: AbstractEventLoop, stop: Callable[[int], object]) -> None:
     import asyncio  # 60 ms, already loaded
 
     for number, code in CODES.items():
-        if signal.getsignal(number) is signal.SIG_IGN:
-            continue
-        handler = partial(_record_and_stop, loop, stop, code)
-        try:
-            loop.add_signal_handler(number, handler)
-        except NotImplementedError:
-            # On Windows event loops have no signal handlers, so Python's own are used.
-            former = signal.signal(number, partial(_call_in_loop, loop, handler))
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            # Not `loop.add_signal_handler`: removing such a handler restores the default for a moment, in
+            # which a second signal kills the program.
+            former = signal.signal(number, partial(_record_and_stop, loop, stop, code))
             _former_handlers.setdefault(number, former)
+    _wake_up_for_signals(loop)
     if _received:
-        _ignore_in(loop)
+        ignore()
         raise asyncio.CancelledError
+
+
+def _wake_up_for_signals(loop: AbstractEventLoop) -> None:
+    """Make every signal end the wait of the loop: Python runs handlers only after it."""
+    from contextlib import suppress  # loaded with asyncio
+
+    # A loop with one handler of its own wakes up for all signals; nobody sends this one. On Windows there is
+    # none, and loops wake up anyway.
+    with suppress(NotImplementedError, AttributeError):
+        loop.add_signal_handler(signal.SIGURG, int)
 
 
 def release() -> None:
@@ -153,25 +160,12 @@ def _record(number: int, _frame: FrameType | None) -> None:
         check()
 
 
-def _record_and_stop(loop: AbstractEventLoop, stop: Callable[[int], object], code: int) -> None:
+def _record_and_stop(
+    loop: AbstractEventLoop, stop: Callable[[int], object], code: int, *_signal: object
+) -> None:
     # Two signals may have been queued.
     if not _received:
         _received.append(code)
-        _ignore_in(loop)
-        stop(code)
-
-
-def _ignore_in(loop: AbstractEventLoop) -> None:
-    """Ignore signals; a loop that closes would restore the default for those that it handles."""
-    from contextlib import suppress  # loaded with asyncio
-
-    for number in CODES:
-        # On Windows it handles none.
-        with suppress(NotImplementedError):
-            loop.remove_signal_handler(number)
-    ignore()
-
-
-def _call_in_loop(loop: AbstractEventLoop, handler: Callable[[], object], *_signal: object) -> None:
-    if not loop.is_closed():
-        loop.call_soon_threadsafe(handler)
+        ignore()
+        if not loop.is_closed():
+            loop.call_soon_threadsafe(stop, code)
