@@ -703,15 +703,20 @@ class Recovery:
         await self._clock.sleep(wait)
 
     async def _wait_or_settle(self) -> None:
-        """Pause until the next read; at the end of the window, settle by the readings so far."""
+        """Pause until the next read; at the end of the window, settle by the readings so far.
+
+        Reads that began to prove an absence go on: a service that came back late, or a program that was
+        stopped, must not leave in doubt what seconds decide.
+        """
         record = self._record
-        if self._remaining_s > 0:
+        is_proving = self._idle.reads > 0 and not self._delivered
+        if self._remaining_s > 0 or is_proving:
             self._attempt += 1
             pause = self._policy.pause(self._attempt)
             if not self._delivered:
                 # Short enough that a small window has room for the reads that prove an absence.
                 pause = min(pause, self._policy.absence_span / max(self._policy.absence_reads - 1, 1))
-            await self._clock.sleep(min(pause, max(self._remaining_s, 0.05)))
+            await self._clock.sleep(pause if is_proving else min(pause, max(self._remaining_s, 0.05)))
         elif self._delivered:
             record.settle(TurnStatus.RUNNING, None)
         else:

@@ -17,7 +17,7 @@ from handinger_tui.core.stream import Framing, RawFrame, StreamRoute, WorkerBody
 from handinger_tui.core.turns.fold import fold
 from handinger_tui.core.turns.turn import ErrorKind, Turn, TurnStatus
 from handinger_tui.engine.ports import RetryPolicy
-from tests.engine.fakes import FakeApi, FakeReply, Rig, Script, StillClock, rig, says, worker
+from tests.engine.fakes import FakeApi, FakeClock, FakeReply, Rig, Script, StillClock, rig, says, worker
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -161,6 +161,22 @@ async def test_an_absence_counts_from_the_last_time_that_the_worker_ran() -> Non
     assert turn.status is TurnStatus.NOT_DELIVERED
     began = sum(RetryPolicy(poll_interval=1.5).pause(at) for at in (1, 2, 3))
     assert seconds >= began + 15
+
+
+@dataclass
+class StoppedClock(FakeClock):
+    """The program is stopped (Ctrl+Z) during each pause, for longer than the window."""
+
+    async def sleep(self, seconds: float) -> None:
+        await super().sleep(seconds + WINDOW)
+
+
+async def test_a_program_that_was_stopped_for_longer_than_the_window_still_proves_an_absence() -> None:
+    box = rig(RoundApi(starts=[RESET], answers=[ANSWERS["idle"]]), clock=StoppedClock())
+    await box.engine.actor(box.session_id).send("hello")
+    turn = (await box.settled()).turns[-1]
+    assert (turn.status, turn.draft) == (TurnStatus.NOT_DELIVERED, "hello")
+    assert box.api.reads == 1 + RetryPolicy().absence_reads
 
 
 @pytest.mark.parametrize("name", ["busy with another", "busy without messages"])
