@@ -153,6 +153,11 @@ class RawTerminal:
             before = waiting
             time.sleep(0.5)
 
+    @property
+    def has_read_all(self) -> bool:
+        """Whether the program has written nothing that was not read."""
+        return not select.select([self._fd], [], [], 0)[0]
+
     def _waiting_bytes(self) -> int:
         size: int = struct.unpack("i", fcntl.ioctl(self._fd, termios.FIONREAD, bytes(4)))[0]
         return size

@@ -38,14 +38,18 @@ def modes(data: bytes) -> set[int]:
 
 @contextmanager
 def moving_mouse(terminal: RawTerminal) -> Iterator[None]:
-    """A mouse that moves as long as mouse reports are enabled."""
+    """A mouse that moves as long as mouse reports are enabled.
+
+    A terminal reports nothing before it has processed what the program wrote, however slow it is.
+    """
     ended = threading.Event()
 
     def move() -> None:
         for at in count():
             if ended.wait(0.005):
                 return
-            if terminal.output.rfind(MOUSE_ON) > terminal.output.rfind(MOUSE_OFF):
+            is_on = terminal.output.rfind(MOUSE_ON) > terminal.output.rfind(MOUSE_OFF)
+            if is_on and terminal.has_read_all:
                 terminal.send(b"\x1b[<35;%d;%dM" % (at % 100 + 1, at % 30 + 1))
 
     thread = threading.Thread(target=move)
