@@ -20,7 +20,11 @@ ROOT: Final = Path(__file__).resolve().parents[2]
 
 @dataclass(frozen=True)
 class Client:
-    """The result of one operation. `megabytes` is the peak memory of a separate process, else None."""
+    """The result of one operation.
+
+    `seconds` elapsed; for a separate process those of the processor, which a busy machine does not
+    multiply. `megabytes`: its peak memory, else None.
+    """
 
     code: int
     outcome: dict[str, Any]
@@ -61,14 +65,14 @@ LAUNCHER: Final = """
 import os, pathlib, subprocess, sys
 process = subprocess.Popen(sys.argv[2:])
 _, status, usage = os.wait4(process.pid, 0)
-pathlib.Path(sys.argv[1]).write_text(str(usage.ru_maxrss))
+pathlib.Path(sys.argv[1]).write_text(f"{usage.ru_maxrss} {usage.ru_utime + usage.ru_stime}")
 sys.exit(os.waitstatus_to_exitcode(status))
 """
 """A small process between us and the measured one: a child's peak begins with its parent's size."""
 
 
 def apart(operation: Operation, home: Path, base_url: str) -> Client:
-    """Perform the operation in a separate process and measure its memory."""
+    """Perform the operation in a separate process and measure its memory and processor time."""
     argv = [
         "--base",
         base_url,
@@ -80,10 +84,9 @@ def apart(operation: Operation, home: Path, base_url: str) -> Client:
         operation.prompt,
     ]
     argv += ["--dir", operation.folder, "--attach", operation.attach]
-    begun = time.monotonic()
     with (home / "out").open("w+b") as out, (home / "err").open("w+b") as err:
         process = subprocess.Popen(
-            [sys.executable, "-c", LAUNCHER, "peak", sys.executable, "-m", "tests.chaos.adapter", *argv],
+            [sys.executable, "-c", LAUNCHER, "used", sys.executable, "-m", "tests.chaos.adapter", *argv],
             env=environ(home, base_url, **operation.environ),
             cwd=home,
             stdin=subprocess.DEVNULL,
@@ -91,14 +94,14 @@ def apart(operation: Operation, home: Path, base_url: str) -> Client:
             stderr=err,
         )
         process.wait()
-    seconds = time.monotonic() - begun
+    peak, seconds = (home / "used").read_text().split()
     outcome = json.loads((home / "out").read_text().splitlines()[-1])
     return Client(
         process.returncode,
         outcome,
         (home / "err").read_text(),
-        seconds,
-        _megabytes(int((home / "peak").read_text())),
+        float(seconds),
+        _megabytes(int(peak)),
     )
 
 

@@ -10,8 +10,10 @@ from tests.chaos.server import wait_until
 from tests.chaos.world import Scenario, World
 
 ENDED_WELL = ("completed", "recovered", "saved")
-CLOSE_S = 5.0
+CLOSE_S = 30.0
 """How long the server may take to notice that the client has gone."""
+BUSY = 3
+"""A busy machine takes so many times as long; a client that misses a limit takes longer still."""
 
 
 def broken(world: World, outcome: Outcome, seconds: float, live_looks: int = 0) -> list[str]:
@@ -25,7 +27,7 @@ def broken(world: World, outcome: Outcome, seconds: float, live_looks: int = 0) 
     failures += _server(world, expect, live_looks)
     if expect.get("draft_preserved") and outcome.get("draft") != prompt_for(world):
         failures.append(f"the draft is {outcome.get('draft')!r}")
-    if seconds > expect.get("max_seconds", 25):
+    if seconds > BUSY * expect.get("max_seconds", 25):
         failures.append(f"took {seconds:.1f} s")
     return failures
 

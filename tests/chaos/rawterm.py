@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-PATIENCE_S = 40.0
+PATIENCE_S = 60.0
 FULL_BYTES = 4000
 """A pseudo-terminal whose output is not read holds somewhat more."""
 QUIET = 5

@@ -159,7 +159,7 @@ def _script(world: World, exchange: Exchange, number: int) -> list[Step]:
     return list(script)
 
 
-def wait_until(world: World, reached: Callable[[], bool], deadline_s: float = 20.0) -> bool:
+def wait_until(world: World, reached: Callable[[], bool], deadline_s: float = 60.0) -> bool:
     """Wait until the world's server has reached a state; False when the deadline passed first."""
     end = time.monotonic() + deadline_s
     with world.changed:
@@ -199,7 +199,7 @@ def lab(escape: str = os.devnull) -> Iterator[FaultServer]:
         server.closed_url = f"http://{HOST}:{closed.getsockname()[1]}"
         thread = threading.Thread(target=loop.run_until_complete, args=(serve(),), daemon=True)
         thread.start()
-        assert up.wait(10)
+        assert up.wait(60)
         try:
             yield server
         finally:

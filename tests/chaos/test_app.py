@@ -27,7 +27,7 @@ from tests.chaos.world import World
 from tests.e2e.runner import KEY
 from tests.ui.fakes import unpainted
 
-PATIENCE_S = 40.0
+PATIENCE_S = 90.0
 HEAVY = ("endless-stream", "gzip-bomb", "huge-event-50mb", "huge-json-body", "many-tiny-deltas")
 """Their limits are measured in a separate process, without a screen."""
 READ_ALIKE = (

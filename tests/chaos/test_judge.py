@@ -66,7 +66,7 @@ def test_a_correct_outcome_has_no_failures() -> None:
         {"text": "The <html"},
         {"cost_usd": "0.0000"},
         {"draft": None},
-        {"seconds": 6},
+        {"seconds": 16},
     ],
 )
 def test_a_wrong_value_in_the_outcome_is_reported(outcome: dict[str, Any]) -> None:

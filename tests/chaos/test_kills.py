@@ -276,7 +276,7 @@ def test_killed_right_after_a_new_worker_has_sent_its_id(server: FaultServer, tm
     assert world.posts == 1
 
 
-def wait_for_rows(place: Place, query: str, deadline_s: float = 5.0) -> bool:
+def wait_for_rows(place: Place, query: str, deadline_s: float = 30.0) -> bool:
     end = time.monotonic() + deadline_s
     while time.monotonic() < end:
         if rows(place.database, query):

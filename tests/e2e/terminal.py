@@ -15,7 +15,7 @@ from pathlib import Path
 
 from handinger_tui.ui.terminal.input import TWICE_S
 
-PATIENCE_S = 30.0
+PATIENCE_S = 60.0
 LOOK_EVERY_S = 0.02
 WITHOUT_ACCOUNT = "env -u HANDINGER_API_KEY -u HANDINGER_BASE_URL"
 
@@ -94,7 +94,7 @@ class Terminal:
 
     def _call(self, *words: str) -> str:
         return subprocess.run(
-            [*self._tmux, *words], check=True, capture_output=True, text=True, timeout=20
+            [*self._tmux, *words], check=True, capture_output=True, text=True, timeout=60
         ).stdout
 
     def _ask(self, command: str) -> str:

@@ -15,7 +15,7 @@ from tests.e2e.terminal import terminal
 if TYPE_CHECKING:
     from pathlib import Path
 
-pytestmark = [pytest.mark.terminal, pytest.mark.timeout(180)]
+pytestmark = pytest.mark.terminal
 
 SALES = b"day,units\nmon,4\ntue,6\n"
 

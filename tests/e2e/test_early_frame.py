@@ -13,7 +13,7 @@ import pytest
 from tests.e2e.runner import KEY
 from tests.e2e.terminal import Terminal, terminal
 
-pytestmark = [pytest.mark.terminal, pytest.mark.timeout(120)]
+pytestmark = pytest.mark.terminal
 PROMPT = "Ask a worker…"
 APP = "Commands"
 """A text in the footer of the app that the early frame lacks."""

@@ -9,7 +9,7 @@ import pytest
 
 from tests.e2e.terminal import Terminal, terminal
 
-pytestmark = [pytest.mark.terminal, pytest.mark.timeout(180)]
+pytestmark = pytest.mark.terminal
 TEXT = "half a thought"
 HANGS = "tail -f"
 """An editor that shows the text and never ends by itself."""

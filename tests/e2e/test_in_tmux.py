@@ -9,7 +9,7 @@ from rich.cells import cell_len
 
 from tests.e2e.terminal import Terminal, terminal
 
-pytestmark = [pytest.mark.terminal, pytest.mark.timeout(180)]
+pytestmark = pytest.mark.terminal
 
 
 def start(window: Terminal, home: Path, *argv: str) -> None:

@@ -13,7 +13,7 @@ import pytest
 from tests.e2e.runner import run
 from tests.e2e.terminal import Terminal, terminal
 
-pytestmark = [pytest.mark.terminal, pytest.mark.timeout(180)]
+pytestmark = pytest.mark.terminal
 
 
 def start(window: Terminal, home: Path) -> None:

@@ -11,7 +11,7 @@ from tests.e2e.terminal import Terminal, terminal
 if TYPE_CHECKING:
     from pathlib import Path
 
-pytestmark = [pytest.mark.terminal, pytest.mark.timeout(180)]
+pytestmark = pytest.mark.terminal
 TABS = "Usage & cost F2   Sources"
 
 

@@ -13,7 +13,7 @@ from tests.e2e.terminal import Terminal, terminal
 if TYPE_CHECKING:
     from pathlib import Path
 
-pytestmark = [pytest.mark.terminal, pytest.mark.timeout(180)]
+pytestmark = pytest.mark.terminal
 # Screen and engine have no branch on a generation (tests/house/test_generations.py): one by default.
 sizes = pytest.mark.parametrize(
     ("columns", "rows", "generation"),

@@ -13,7 +13,7 @@ from tests.e2e.terminal import terminal
 if TYPE_CHECKING:
     from pathlib import Path
 
-pytestmark = [pytest.mark.terminal, pytest.mark.timeout(180)]
+pytestmark = pytest.mark.terminal
 
 
 def test_a_replay_is_paused_skipped_and_closed(tmux: str, own_home: Path) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from tests.e2e.terminal import Terminal, terminal
 
-pytestmark = [pytest.mark.terminal, pytest.mark.timeout(180)]
+pytestmark = pytest.mark.terminal
 
 ANSWER = "I am a local demo worker"
 

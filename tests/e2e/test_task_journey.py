@@ -15,7 +15,7 @@ from tests.e2e.terminal import terminal
 if TYPE_CHECKING:
     from pathlib import Path
 
-pytestmark = [pytest.mark.terminal, pytest.mark.timeout(240)]
+pytestmark = pytest.mark.terminal
 
 
 def test_from_a_new_worker_to_the_deliveries_of_its_webhook(tmux: str, tmp_path: Path) -> None:

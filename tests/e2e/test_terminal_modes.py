@@ -18,7 +18,6 @@ from tests.chaos.rawterm import RawTerminal, rawterm
 
 pytestmark = [
     pytest.mark.terminal,
-    pytest.mark.timeout(120),
     pytest.mark.skipif(sys.platform != "linux", reason="setsid --ctty is of Linux"),
 ]
 MODE: Final = re.compile(rb"\x1b\[\?(\d+)([hl])")

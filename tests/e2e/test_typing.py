@@ -16,7 +16,7 @@ from tests.e2e.terminal import PATIENCE_S, Terminal, terminal
 if TYPE_CHECKING:
     from pathlib import Path
 
-pytestmark = [pytest.mark.terminal, pytest.mark.timeout(240)]
+pytestmark = pytest.mark.terminal
 
 PACE = 0.04
 """The pace of the local worker: about 1,000 tokens per second."""

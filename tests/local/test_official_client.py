@@ -9,7 +9,7 @@ import pytest
 from handinger_tui.local.server import LocalServer
 from tests.local.official import FOLDER, journey, python_with
 
-pytestmark = [pytest.mark.official_client, pytest.mark.timeout(300)]
+pytestmark = pytest.mark.official_client
 
 
 @pytest.fixture(scope="module", params=["0.2.2", "0.6.0"])

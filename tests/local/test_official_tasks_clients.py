@@ -12,7 +12,7 @@ from handinger_tui.local.server import LocalServer
 from tests.local.official import FOLDER, journey, npm_with, python_with
 from tests.local.receiver import receiving
 
-pytestmark = [pytest.mark.official_client, pytest.mark.timeout(300)]
+pytestmark = pytest.mark.official_client
 
 CLIENTS = {
     "python-sync": ("0.18.0", 16),

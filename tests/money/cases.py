@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from tests.money.paid_service import PaidService, RemoteWorker
 
-WAIT_S: Final = 20.0
+WAIT_S: Final = 60.0
 Figures = dict[str, Any]
 
 

@@ -22,7 +22,7 @@ from tests.ui.fakes import unpainted
 
 SIZE: Final = (140, 52)
 """Wide and high enough that every place shows its amounts in full."""
-WITHIN_S: Final = 20.0
+WITHIN_S: Final = 60.0
 
 
 @dataclass(frozen=True)

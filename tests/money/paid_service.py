@@ -90,12 +90,12 @@ class PaidService:
                 one.running = 0
             self.changed.notify_all()
 
-    def wait_for_posts(self, count: int, seconds: float = 20.0) -> bool:
+    def wait_for_posts(self, count: int, seconds: float = 60.0) -> bool:
         """Wait until this many turns were started; False when the time passed first."""
         with self.changed:
             return self.changed.wait_for(lambda: len(self.posts) >= count, seconds)
 
-    def wait_for_reads(self, count: int, seconds: float = 20.0) -> bool:
+    def wait_for_reads(self, count: int, seconds: float = 60.0) -> bool:
         """Wait until workers were read this many times; False when the time passed first."""
         with self.changed:
             return self.changed.wait_for(lambda: self.reads >= count, seconds)

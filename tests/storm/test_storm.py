@@ -12,7 +12,6 @@ from tests.storm.__main__ import main
 
 @pytest.mark.slow
 @pytest.mark.terminal
-@pytest.mark.timeout(300)
 @pytest.mark.skipif(shutil.which("tmux") is None, reason="needs tmux")
 def test_a_short_storm(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "argv", ["storm", "--minutes", "0.3", "--seed", "1"])

@@ -428,7 +428,7 @@ class Desktop:
                 self.text()
                 await self.engine.aclose()
 
-    async def until(self, pilot: Pilot[None], done: Callable[[], object], within_s: float = 30.0) -> None:
+    async def until(self, pilot: Pilot[None], done: Callable[[], object], within_s: float = 60.0) -> None:
         """Let the app run until a condition holds."""
         end = time.monotonic() + within_s
         delay = None

@@ -35,8 +35,6 @@ from handinger_tui.ui.terminal.driver import (
 from handinger_tui.ui.terminal.input import PASTE_QUERY
 from tests.ui.fakes import launch
 
-pytestmark = pytest.mark.timeout(60)
-
 
 @dataclass
 class Wire:

@@ -7,8 +7,6 @@ import pytest
 from tests.ui.typing.journey import journey
 from tests.ui.typing.monkey import monkey
 
-pytestmark = pytest.mark.timeout(120)
-
 
 @pytest.mark.parametrize("seed", [0, pytest.param(1, marks=pytest.mark.slow)])
 async def test_every_letter_arrives_in_order_and_nothing_is_sent_unasked(seed: int) -> None:
