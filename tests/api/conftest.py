@@ -11,7 +11,6 @@ from handinger_tui.core.safety import Secret
 from tests.api.server import Server
 
 KEY = "hdg_live_0123456789abcdef"
-QUICK = ResponseLimits(connect_timeout=2, first_byte_timeout=2, idle_timeout=2)
 
 MakeClient = Callable[..., "object"]
 
@@ -58,7 +57,7 @@ class Clients:
     async def __call__(
         self,
         url: str,
-        limits: ResponseLimits = QUICK,
+        limits: ResponseLimits = ResponseLimits(),  # noqa: B008 - never changes
         headers: dict[str, str] | None = None,
     ) -> WorkerClient:
         client = WorkerClient(url, Secret(KEY), limits, headers, pause=self._pauses)

@@ -292,7 +292,7 @@ def test_an_opened_program_outlives_us(opener: Path, monkeypatch: pytest.MonkeyP
     monkeypatch.setattr("handinger_tui.cli.connection._PATIENCE_S", 0.1)
     (opener / "bin" / "xdg-open").write_text(f'#!/bin/sh\necho $$ > "{opener}/pid"\nexec sleep 60\n')
     assert asyncio.run(open_link("https://e.example/"))
-    end = time.monotonic() + 20
+    end = time.monotonic() + 60
     while not (opener / "pid").exists() or not (opener / "pid").read_text().strip():
         assert time.monotonic() < end, "it never began"
     process = int((opener / "pid").read_text())

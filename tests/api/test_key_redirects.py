@@ -9,9 +9,10 @@ from urllib.parse import urlsplit
 import pytest
 
 from handinger_tui.api.download import save
+from handinger_tui.api.response import ResponseLimits
 from handinger_tui.core.errors import ApiError
 from handinger_tui.core.turns.turn import ErrorKind
-from tests.api.conftest import KEY
+from tests.api.conftest import KEY, Clients
 from tests.api.server import Request, Script, Server, respond
 
 if TYPE_CHECKING:
@@ -139,7 +140,9 @@ async def test_redirects_that_are_not_followed(
     assert os.listdir(tmp_path) == []
 
 
-async def test_another_scheme_is_another_origin(server: Server, client: WorkerClient, tmp_path: Path) -> None:
+async def test_another_scheme_is_another_origin(server: Server, connect: Clients, tmp_path: Path) -> None:
+    # A server without TLS never answers a TLS handshake.
+    client = await connect(server.url, ResponseLimits(connect_timeout=0.5))
     secure = server.url.replace("http:", "https:")
     assert not client.transport.authorized(f"{secure}/x")
     server.answer(respond(302, b"", {"Location": f"{secure}/x"}))

@@ -8,11 +8,12 @@ from urllib.parse import urlsplit
 import pytest
 
 from handinger_tui.api.client import WorkerClient
+from handinger_tui.api.response import ResponseLimits
 from handinger_tui.core.errors import ApiError, SettingsError
 from handinger_tui.core.safety import Secret
 from handinger_tui.core.turns.turn import TurnRequest
 from handinger_tui.settings import check_base_url
-from tests.api.conftest import KEY, QUICK
+from tests.api.conftest import KEY
 from tests.api.server import Server, as_json
 
 if TYPE_CHECKING:
@@ -62,7 +63,7 @@ async def server() -> AsyncIterator[Server]:
 async def outcomes(base_url: str, *, late: bool) -> list[str]:
     """The outcome of every request of a client to `base_url`."""
     ends = []
-    async with WorkerClient(check_base_url(base_url), Secret(KEY), QUICK, late=late) as client:
+    async with WorkerClient(check_base_url(base_url), Secret(KEY), ResponseLimits(), late=late) as client:
         for number in range(2):
             try:
                 if number:
@@ -113,7 +114,7 @@ def test_the_client_accepts_the_same_addresses_as_the_settings(host: str) -> Non
 
 
 async def test_other_machines_are_still_reached_by_the_proxy(proxied: Server) -> None:
-    async with WorkerClient("https://service.invalid", Secret(KEY), QUICK) as client:
+    async with WorkerClient("https://service.invalid", Secret(KEY), ResponseLimits()) as client:
         with pytest.raises(ApiError):
             await client.read_worker("w1")
     assert [request.method for request in proxied.requests] == ["CONNECT"]

@@ -48,13 +48,16 @@ def slow_turn(*readings: list[dict[str, Any]], before: list[dict[str, Any]] | No
     return {"id": "slow", "op": "continue", "server": {"continue": [stream + ends], **looks}}
 
 
-def headless(world: World, server: FaultServer, home: Path, *argv: str) -> Ran:
-    return run("-w", world.worker_id, "-p", "go", *argv, home=home, base_url=server.base_of(world), **POLL)
+def headless(world: World, server: FaultServer, home: Path, *argv: str, **environ: str) -> Ran:
+    base_url = server.base_of(world)
+    return run("-w", world.worker_id, "-p", "go", *argv, home=home, base_url=base_url, **POLL | environ)
 
 
 def test_a_cost_limit_is_reported_while_the_turn_runs(server: FaultServer, tmp_path: Path) -> None:
     world = server.begin(slow_turn(reading(0.2), reading(0.5), reading(0.85), reading(1.1), reading(1.2)))
-    ran = headless(world, server, tmp_path, "--output-format", "stream-json", "--max-cost", "1")
+    # Longer than output waits: each reading is printed before the next one, on a slow machine too.
+    rarely = {"HANDINGER_POLL_INTERVAL": "0.2"}
+    ran = headless(world, server, tmp_path, "--output-format", "stream-json", "--max-cost", "1", **rarely)
     lines = [line["type"] for line in ran.lines]
     costs = [
         line["usage"]["cost_usd"] for line in ran.lines[: lines.index("finish")] if line["type"] == "usage"

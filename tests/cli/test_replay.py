@@ -216,7 +216,7 @@ async def test_a_pause_holds_the_replay_and_a_skip_ends_the_turn_immediately(tmp
         await until(lambda: replay.number == 2)
         assert actor.session.turns == stored.turns[:1]
         replay.toggle()
-        await asyncio.wait_for(playing, 10)
+        await asyncio.wait_for(playing, 60)
         assert actor.session.turns == stored.turns
 
 

@@ -54,9 +54,9 @@ class Account:
         """GET an address of the service."""
         headers = {"Authorization": f"Bearer {self.key}"}
         url = path if "://" in path else self.base_url + path
-        return httpx.get(url, headers=headers, trust_env=False, timeout=20)
+        return httpx.get(url, headers=headers, trust_env=False, timeout=60)
 
     def post(self, path: str, members: dict[str, Any]) -> httpx.Response:
         """POST an object to an address of the service."""
         headers = {"Authorization": f"Bearer {self.key}"}
-        return httpx.post(self.base_url + path, json=members, headers=headers, trust_env=False, timeout=20)
+        return httpx.post(self.base_url + path, json=members, headers=headers, trust_env=False, timeout=60)

@@ -208,7 +208,7 @@ class Terminal:
         """Close the window and every process in it."""
         if self._client is not None:
             self._client.close()
-        subprocess.run([*self._tmux, "kill-server"], check=False, capture_output=True, timeout=20)
+        subprocess.run([*self._tmux, "kill-server"], check=False, capture_output=True, timeout=60)
 
 
 @contextmanager

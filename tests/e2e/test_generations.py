@@ -38,7 +38,7 @@ def do(server: LocalServer, home: Path, *argv: str, setting: str = "tasks", serv
 def store(server: LocalServer, **members: Any) -> dict[str, Any]:
     headers = {"Authorization": f"Bearer {server.api_key}"}
     answer = httpx.post(
-        f"{server.tasks_url}/api/workers", json=members, headers=headers, trust_env=False, timeout=20
+        f"{server.tasks_url}/api/workers", json=members, headers=headers, trust_env=False, timeout=60
     )
     return dict(answer.json())
 
@@ -105,7 +105,7 @@ def test_a_task_that_does_not_exist_is_not_started(server: LocalServer, tmp_path
     assert (ran.code, ran.result["status"]) == (3, "rejected")
     headers = {"Authorization": f"Bearer {server.api_key}"}
     url = f"{server.tasks_url}/api/tasks/tsk_none"
-    assert httpx.get(url, headers=headers, trust_env=False, timeout=20).status_code == 404
+    assert httpx.get(url, headers=headers, trust_env=False, timeout=60).status_code == 404
 
 
 def test_a_session_of_one_generation_is_not_continued_in_the_other(

@@ -32,7 +32,7 @@ async def until(box: Rig, holds: Callable[[Session], bool]) -> Session:
     """Wait for a value of the session."""
     changed = asyncio.Event()
     box.engine.subscribe(lambda _: changed.set())
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         while not holds(box.engine.session(box.session_id)):
             changed.clear()
             await changed.wait()

@@ -19,7 +19,7 @@ Json = dict[str, Any]
 def connect(server: LocalServer) -> httpx.Client:
     """Return a client with the server's key that ignores the environment's proxies."""
     headers = {"Authorization": f"Bearer {server.api_key}"}
-    return httpx.Client(base_url=server.base_url, headers=headers, trust_env=False, timeout=20)
+    return httpx.Client(base_url=server.base_url, headers=headers, trust_env=False, timeout=60)
 
 
 @pytest.fixture(scope="module")

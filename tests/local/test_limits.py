@@ -70,7 +70,7 @@ def test_a_refusal_reaches_a_client_that_is_still_sending(server: LocalServer) -
     port = int(server.base_url.rpartition(":")[2])
     head = f"POST /api/workers HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: {8 * MIB}\r\n\r\n"
     answer = b""
-    with socket.create_connection(("127.0.0.1", port), timeout=20) as line:
+    with socket.create_connection(("127.0.0.1", port), timeout=60) as line:
         line.sendall(head.encode() + b"x" * (8 * MIB))
         while piece := line.recv(65536):
             answer += piece

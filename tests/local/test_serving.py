@@ -22,7 +22,7 @@ import handinger_tui.local
 from handinger_tui.local.server import LocalServer
 
 Events = Callable[[Iterable[str]], Iterator[Any]]
-QUICK_SECONDS = 2.0
+QUICK_SECONDS = 30.0
 
 
 def test_start_listens_on_loopback_only(server: LocalServer) -> None:

@@ -29,7 +29,7 @@ def receiver() -> Iterator[Receiver]:
 @pytest.fixture(scope="module")
 def tasks(server: LocalServer) -> Iterator[httpx.Client]:
     headers = {"Authorization": f"Bearer {server.api_key}"}
-    with httpx.Client(base_url=server.tasks_url, headers=headers, trust_env=False, timeout=20) as connected:
+    with httpx.Client(base_url=server.tasks_url, headers=headers, trust_env=False, timeout=60) as connected:
         yield connected
 
 
@@ -43,7 +43,7 @@ def stored(tasks: httpx.Client, url: str | None = None) -> str:
 
 def executions(tasks: httpx.Client, worker: str, count: int) -> list[Json]:
     """Wait until that many deliveries are listed."""
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     while True:
         listed = tasks.get(f"/api/workers/{worker}/webhook/executions").json()
         if listed["totalCount"] >= count:
@@ -111,7 +111,7 @@ def test_each_turn_that_ends_is_delivered_with_the_token(tasks: httpx.Client, re
     run(tasks, worker, "tsk_hook")
     run(tasks, worker, "tsk_hook", "fail")
     for seq, status in ((0, "completed"), (1, "error")):
-        path, headers, body = receiver.deliveries.get(timeout=20)
+        path, headers, body = receiver.deliveries.get(timeout=60)
         assert path == "/hook?a=1"
         assert headers["X-Handinger-Token"] == token
         assert "Authorization" not in headers
@@ -224,7 +224,7 @@ def test_a_task_of_a_schedule_is_delivered_with_its_trigger(tasks: httpx.Client,
     worker = stored(tasks, receiver.url)
     when = {"type": "delayed", "delayInSeconds": 1}
     tasks.post(f"/api/workers/{worker}/schedules", json={"input": "echo later", "when": when})
-    body = receiver.deliveries.get(timeout=20)[2]
+    body = receiver.deliveries.get(timeout=60)[2]
     assert (body["task"]["triggeredBy"], body["turn"]["outputText"]) == ("schedule", "later")
     [execution] = executions(tasks, worker, 1)
     task = tasks.get(f"/api/tasks/{execution['taskId']}").json()["task"]
@@ -234,9 +234,9 @@ def test_a_task_of_a_schedule_is_delivered_with_its_trigger(tasks: httpx.Client,
 def test_a_worker_that_was_deleted_delivers_nothing(tasks: httpx.Client, receiver: Receiver) -> None:
     worker = stored(tasks, receiver.url)
     run(tasks, worker, "tsk_gone")
-    receiver.deliveries.get(timeout=20)
+    receiver.deliveries.get(timeout=60)
     tasks.delete(f"/api/workers/{worker}")
     run(tasks, worker, "tsk_gone")
     other = stored(tasks, receiver.url)
     run(tasks, other, "tsk_after")
-    assert receiver.deliveries.get(timeout=20)[2]["task"]["id"] == "tsk_after"
+    assert receiver.deliveries.get(timeout=60)[2]["task"]["id"] == "tsk_after"

@@ -114,7 +114,7 @@ async def test_a_reading_does_not_undo_a_concurrent_change() -> None:
     templates = FakeTemplates(there={"wrk_watch": WATCH}, kept={"wrk_watch": WATCH}, gate=asyncio.Event())
     gallery = Gallery(templates, templates, Desktop().history, FakeIds(), PLACE)
     reading = asyncio.create_task(gallery.read("wrk_watch"))
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         await templates.reached.wait()
     gate, templates.gate = templates.gate, None
     assert gate is not None

@@ -119,7 +119,7 @@ class Typist:
         return f"\x1b[<{button};{x + 1};{y + 1}{'m' if up else 'M'}"
 
     async def until(self, holds: Callable[[], object]) -> None:
-        end = time.monotonic() + 20
+        end = time.monotonic() + 60
         while not holds():
             if time.monotonic() > end:
                 raise AssertionError(self.account())

@@ -176,7 +176,7 @@ class Monkey:
         for word in self.words:
             if word not in places:
                 try:
-                    await desktop.until(self.pilot, lambda: word in self.places(), within_s=3)  # noqa: B023 - awaited here
+                    await desktop.until(self.pilot, lambda: word in self.places())  # noqa: B023 - awaited here
                 except AssertionError:
                     raise AssertionError(self.account(f"lost {word}")) from None
 
