@@ -20,7 +20,7 @@ from msgspec.structs import fields
 from handinger_tui.core.errors import SettingsError
 from handinger_tui.core.money.limits import Limit, LimitOrigin, Scope, Unit, amount_of
 from handinger_tui.core.safety import Secret, is_loopback
-from handinger_tui.core.tags import NO_RULES, PROJECT_KINDS, TAG_KINDS, TagRules, rules_in
+from handinger_tui.core.tags import NO_TAG_RULES, PROJECT_KINDS, TAG_KINDS, TagRules, rules_in
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -78,7 +78,7 @@ class Settings(Struct, frozen=True):
     """The price of a credit in USD, at which credits count for limits in USD; None: not set."""
     keep_frames: str = FOREVER
     """How long frames are kept as they arrived, "90 days" or `FOREVER`; see `days_of`."""
-    tag_rules: TagRules = NO_RULES
+    tag_rules: TagRules = NO_TAG_RULES
     key_in_file: bool = False
     """Whether the config file has an API key, even if another one is used."""
     local_pace: float = 1.0

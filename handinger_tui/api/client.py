@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
     from handinger_tui.core.turns.turn import Attachment, TurnRequest
 
-BLOCK: Final = 256 << 10
+UPLOAD_BLOCK: Final = 256 << 10
 _MEDIA_TYPE: Final = re.compile(
     r"[a-zA-Z0-9!#$&^_.+-]{1,64}/[a-zA-Z0-9!#$&^_.+-]{1,64}(; ?[a-z]+=[a-zA-Z0-9-]+)?"
 )
@@ -88,7 +88,7 @@ class Upload(Struct, frozen=True):
             await asyncio.to_thread(part.file.seek, 0)
             remaining = part.size
             while remaining:
-                block = await asyncio.to_thread(part.file.read, min(BLOCK, remaining))
+                block = await asyncio.to_thread(part.file.read, min(UPLOAD_BLOCK, remaining))
                 remaining -= len(block)
                 status = os.fstat(part.file.fileno())
                 if not block or (status.st_size, status.st_mtime_ns) != (part.size, part.mtime_ns):

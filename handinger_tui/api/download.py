@@ -222,7 +222,7 @@ MIN_PROGRESS: Final = 64 << 10
 """Bytes per request that count as progress."""
 MAX_RESTARTS: Final = 2
 """Restarts from the first byte after which the download fails."""
-LONGEST_PAUSE: Final = 60.0
+LONGEST_RETRY_PAUSE: Final = 60.0
 """Seconds."""
 
 
@@ -241,9 +241,9 @@ class RetryBudget:
         self._last_size = got
         if self._fruitless > MAX_FRUITLESS or self.restarts > MAX_RESTARTS:
             return False
-        pause = min(1.5 ** max(self._fruitless - 1, 0), LONGEST_PAUSE)
+        pause = min(1.5 ** max(self._fruitless - 1, 0), LONGEST_RETRY_PAUSE)
         pause_with_jitter = pause * random.uniform(0.75, 1.0)  # noqa: S311 - jitter, no secret
-        await self._pause(max(pause_with_jitter, min(error.retry_after_s or 0.0, LONGEST_PAUSE)))
+        await self._pause(max(pause_with_jitter, min(error.retry_after_s or 0.0, LONGEST_RETRY_PAUSE)))
         return True
 
 

@@ -20,7 +20,7 @@ from handinger_tui.core.money.spending import Bucket, ChargeFilter, GroupBy, per
 from handinger_tui.core.safety import clean_line
 from handinger_tui.core.tags import NO_LABELS, Labels, tag_name
 from handinger_tui.core.turns.turn import Trigger
-from handinger_tui.ledger.charges import PLACES
+from handinger_tui.ledger.charges import COST_BITS, COST_COLUMNS, DECIMALS
 from handinger_tui.ledger.cost_rows import CostRows
 from handinger_tui.ledger.limits import LimitRules
 from handinger_tui.ledger.sql import int_or_zero, scaled, unpack
@@ -138,13 +138,9 @@ def run_query(cost_rows: CostRows, query: CostsQuery) -> CostsResult:
 _AMOUNTS: Final = {
     "cost_usd": "usd_pico",
     "credits": "micro_credits",
-    "model_usd": "model_pico",
-    "tool_usd": "tool_pico",
-    "sandbox_usd": "sandbox_pico",
-    "internal_usd": "internal_pico",
+    **{column.replace("_pico", "_usd"): column for column in COST_COLUMNS},
 }
 """The members that are amounts, and their columns in `turn_totals`."""
-_SPLIT: Final = ("model_pico", "tool_pico", "sandbox_pico", "internal_pico")
 _COUNTS: Final = (
     *("input_tokens", "output_tokens", "reasoning_tokens", "cache_read_tokens", "cache_write_tokens"),
     *("total_tokens", "steps", "duration_ms", "sources", "elapsed_ms"),
@@ -160,8 +156,6 @@ COLUMNS: Final = (
     *("profile", "tags", "project"),
 )
 """The members of a record, and the columns in CSV."""
-_CATEGORIES: Final = 0b1111
-"""The bits of the four cost categories in the column `told`, from bit 2 on."""
 
 
 def turn_record(
@@ -191,11 +185,11 @@ def turn_record(
         "tool_usd": amounts["tool_usd"],
         "sandbox_usd": amounts["sandbox_usd"],
         "internal_usd": amounts["internal_usd"],
-        "split_excess_usd": _excess_text(numbers["usd_pico"], [numbers[name] for name in _SPLIT]),
+        "split_excess_usd": _excess_text(numbers["usd_pico"], [numbers[name] for name in COST_COLUMNS]),
         "unpriced_turns": 1 - (reported & 1),
         "uncredited_turns": 1 - (reported >> 1 & 1),
         "uncounted_turns": 1 - (reported >> 6 & 1),
-        "unsplit_turns": int(reported >> 2 & _CATEGORIES != _CATEGORIES),
+        "unsplit_turns": int(reported & COST_BITS != COST_BITS),
         "first_ms": at_ms,
         "last_ms": at_ms,
         "suspense_usd": "0",
@@ -221,7 +215,7 @@ def turn_record(
 
 
 def _amount_text(number: int | None, column: str) -> str | None:
-    return None if number is None else scaled_text(number, PLACES[column])
+    return None if number is None else scaled_text(number, DECIMALS[column])
 
 
 def _excess_text(usd: int | None, parts: Sequence[int | None]) -> str | None:
@@ -232,7 +226,7 @@ def _excess_text(usd: int | None, parts: Sequence[int | None]) -> str | None:
     if sum(reported) <= usd:
         # Nearly always.
         return "0"
-    places = PLACES["usd_pico"]
+    places = DECIMALS["usd_pico"]
     return json_amount(split_excess(scaled(0, usd, places), [scaled(0, part, places) for part in reported]))
 
 

@@ -10,7 +10,7 @@ from handinger_tui.cli.local_files import config_text, default_paths, is_open_to
 from handinger_tui.cli.output import say
 from handinger_tui.core.errors import SettingsError
 from handinger_tui.core.money.limits import LimitOrigin, Scope
-from handinger_tui.core.tags import NO_RULES, TagRules
+from handinger_tui.core.tags import NO_TAG_RULES, TagRules
 from handinger_tui.settings import Flags, Settings, load, require_key
 
 if TYPE_CHECKING:
@@ -77,7 +77,7 @@ def tag_rules() -> TagRules:
         return settings_for(None).tag_rules
     except SettingsError as problem:
         say(f"Rules for tags and projects are not applied: {problem.summary}")
-        return NO_RULES
+        return NO_TAG_RULES
 
 
 def limit_rules(settings: Settings) -> LimitRules:

@@ -27,10 +27,11 @@ from handinger_tui.core.formatting import plural
 from handinger_tui.core.money.reconciliation import restatement_text
 from handinger_tui.core.safety import Secret
 from handinger_tui.core.turns.turn import Trigger, TurnStatus
-from handinger_tui.engine.engine import Engine, ServiceContext
+from handinger_tui.engine.engine import Engine
 from handinger_tui.engine.gallery import Gallery
 from handinger_tui.engine.ports import RetryPolicy
 from handinger_tui.engine.replay import Pace, Replay, ReplayClock
+from handinger_tui.engine.session_actor import ServiceContext
 from handinger_tui.ledger.ledger import FileAccess, Ledger
 
 if TYPE_CHECKING:

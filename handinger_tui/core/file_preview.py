@@ -1,7 +1,7 @@
 """Previews of files: their kind, detected from their first bytes; decoded text; pictures.
 
-Pillow decodes pictures from memory, only in `PICTURE_FORMATS`, and after `check_picture` has limited their
-size. It is imported with the first picture.
+Pillow decodes pictures from memory, only in the format of their first bytes, and after `check_picture` has
+limited their size. It is imported with the first picture.
 """
 
 from __future__ import annotations
@@ -308,12 +308,10 @@ def _with_note(kind: PreviewKind, extension: str) -> PreviewKind:
 Pixel = tuple[int, int, int]
 """Red, green, blue, 0 to 255."""
 PixelGrid = Sequence[Sequence[Pixel]]
-Cell = tuple[str, Pixel, Pixel | None]
+PixelCell = tuple[str, Pixel, Pixel | None]
 """The character, its color, and the background color or None."""
 UPPER: Final = "▀"
 
-PICTURE_FORMATS: Final = ("png", "jpeg", "gif", "webp", "bmp")
-"""The only formats that are decoded."""
 MAX_PIXELS: Final = 50_000_000
 SUSPECT_PIXELS: Final = 10_000_000
 """`MAX_RATIO` applies above this size; small charts with few colors compress far better than photographs."""
@@ -377,7 +375,7 @@ class ImageCheck(Struct, frozen=True):
 def check_picture(data: bytes, name: str, *, complete: bool) -> ImageCheck:
     """Check an image by its header, without decoding it.
 
-    `name`: one of `PICTURE_FORMATS`. `complete`: `data` is the complete file.
+    `name`: the format that its first bytes show. `complete`: `data` is the complete file.
     """
     what, too_large = f"{name.upper()} image", "too large to show here; save it to open it"
     try:
@@ -431,7 +429,7 @@ def fitting(width: int, height: int, columns: int, lines: int) -> tuple[int, int
     return max(1, min(across, round(width * down / height))), down
 
 
-def half_blocks(pixels: PixelGrid) -> list[list[Cell]]:
+def half_blocks(pixels: PixelGrid) -> list[list[PixelCell]]:
     """One line of cells for each two rows of pixels; the upper pixel is the color of the character."""
     # With an odd number of rows, the last line has no lower pixels.
     lower: Sequence[Sequence[Pixel | None]] = (*pixels[1::2], [None] * len(pixels[0]) if pixels else [])

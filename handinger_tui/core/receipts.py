@@ -122,7 +122,7 @@ def _meaning_text(meter: MeterResult) -> str:
 
 ENOUGH_EARLIER: Final = 3
 """How many earlier turns a comparison with their median needs."""
-MOST_PERCENT: Final = 999_999
+MOST_CHANGE_PERCENT: Final = 999_999
 """A larger percentage is shown as ">+999,999%"."""
 NEWEST: Final = 50
 """How many earlier turns are compared, so that a long session does not make every receipt slow."""
@@ -236,8 +236,8 @@ def change_text(percent: int | None) -> str:
     """A change in percent with its sign: "+35%", "±0%", ">+999,999%"; "" for None."""
     if percent is None:
         return ""
-    if percent > MOST_PERCENT:
-        return f">{MOST_PERCENT:+,}%"
+    if percent > MOST_CHANGE_PERCENT:
+        return f">{MOST_CHANGE_PERCENT:+,}%"
     return f"{percent:+,}%" if percent else "±0%"
 
 

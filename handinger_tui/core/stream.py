@@ -51,6 +51,11 @@ class Framing(StrEnum):
     """A frame of our own; `event` is a `Marker`, `data` a JSON object."""
 
 
+FRAMINGS: Final = {str(framing): framing for framing in Framing}
+STREAMED: Final = frozenset({Framing.SSE, Framing.LINES, Framing.TEXT})
+"""Pieces of a body that arrives bit by bit. The others are complete JSON values."""
+
+
 class StreamRoute(StrEnum):
     """The request to which a stream or body is the response."""
 
@@ -314,7 +319,6 @@ def costs_of(wire: Mapping[str, Json]) -> Costs:
     )
 
 
-BUSY: Final = frozenset({"running", "pending", "queued", "in_progress", "starting"})
 FAILED: Final = frozenset({"error", "failed", "aborted", "cancelled", "canceled"})
 ENDED: Final = FAILED | {"completed", "incomplete"}
 

@@ -129,7 +129,7 @@ class TagRules(Struct, frozen=True):
         return Labels(own, worker, by_rules, next(projects, ""))
 
 
-NO_RULES: Final = TagRules()
+NO_TAG_RULES: Final = TagRules()
 
 
 def _any_matches(rules: tuple[TagRule, ...], facts: SessionFacts, tags: set[str]) -> bool:

@@ -35,8 +35,6 @@ if TYPE_CHECKING:
     from handinger_tui.core.stream import Frame
     from handinger_tui.core.turns.turn import TurnRequest
 
-__all__ = ["Engine", "ServiceContext"]
-
 Listener = Callable[[str], None]
 
 

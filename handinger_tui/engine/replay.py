@@ -13,11 +13,12 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from handinger_tui.core.errors import LedgerError, NoHistory, Unreachable
+from handinger_tui.core.stream import STREAMED
 from handinger_tui.core.turns.fold import fold
 from handinger_tui.core.turns.turn import ErrorKind, Turn
-from handinger_tui.engine.engine import Engine, ServiceContext
+from handinger_tui.engine.engine import Engine
 from handinger_tui.engine.ports import RetryPolicy
-from handinger_tui.engine.session_store import STREAMED
+from handinger_tui.engine.session_actor import ServiceContext
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator, Sequence
@@ -35,7 +36,7 @@ LONGEST_PAUSE_S: Final = 3.0
 """Longer pauses of the original are shortened to this, before the speed is applied."""
 MIN_WAIT_S: Final = 0.01
 """Frames that follow each other faster are shown together."""
-AT_ONCE: Final = 100
+FRAMES_AT_ONCE: Final = 100
 """Most frames that are shown together: the screen handles keys in between."""
 
 
@@ -268,7 +269,7 @@ class Replay:
         batch: list[Frame] = []
         for frame in frames:
             if batch and (
-                len(batch) == AT_ONCE
+                len(batch) == FRAMES_AT_ONCE
                 or {batch[-1].framing, frame.framing} - STREAMED
                 or self._pace.wait_s(batch[0].at_ms, frame.at_ms) >= MIN_WAIT_S
             ):

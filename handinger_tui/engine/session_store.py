@@ -17,7 +17,16 @@ from handinger_tui.core.jsontext import Json, NotJson, as_object, as_text, dump,
 from handinger_tui.core.money.limits import StartPolicy
 from handinger_tui.core.money.turn_events import has_ended
 from handinger_tui.core.safety import clean_line
-from handinger_tui.core.stream import Frame, Framing, Marker, RawFrame, ReadReason, WorkerBody, body_of
+from handinger_tui.core.stream import (
+    STREAMED,
+    Frame,
+    Framing,
+    Marker,
+    RawFrame,
+    ReadReason,
+    WorkerBody,
+    body_of,
+)
 from handinger_tui.core.turns.fold import Fold
 from handinger_tui.core.turns.session import (
     RelatedHistory,
@@ -52,7 +61,6 @@ if TYPE_CHECKING:
 
 ANSWERED = frozenset({Marker.OPENED, ReadReason.ANSWER, ReadReason.DURING, ReadReason.AFTER})
 """Events of frames that exist only when the service has accepted the turn."""
-STREAMED = frozenset({Framing.SSE, Framing.LINES, Framing.TEXT})
 LEFT = Fault(ErrorKind.NETWORK, "Watching stopped before the service answered. The message may have arrived.")
 
 

@@ -163,12 +163,15 @@ COUNTS: Final = (
     "steps",
     "duration_ms",
 )
-AMOUNTS: Final = ("usd_pico", "micro_credits", "model_pico", "tool_pico", "sandbox_pico", "internal_pico")
-NUMBERS: Final = (*AMOUNTS, *COUNTS)
+COST_COLUMNS: Final = ("model_pico", "tool_pico", "sandbox_pico", "internal_pico")
+AMOUNT_COLUMNS: Final = ("usd_pico", "micro_credits", *COST_COLUMNS)
+NUMBERS: Final = (*AMOUNT_COLUMNS, *COUNTS)
 
-SUMMED: Final = (*AMOUNTS, "total_tokens")
+SUMMED: Final = (*AMOUNT_COLUMNS, "total_tokens")
 """The numbers that are summed. Bit n of `turn_totals.told`: a finished worker reported the n-th of them."""
-PLACES: Final = {
+COST_BITS: Final = sum(1 << SUMMED.index(name) for name in COST_COLUMNS)
+"""The bits of `turn_totals.told` for the four cost categories."""
+DECIMALS: Final = {
     column: 12 if column.endswith("_pico") else 6 if "micro" in column else 0
     for column in (*SUMMED, "most_pico", "most_micro", "reserved_pico", "reserved_micro")
 }
@@ -177,7 +180,7 @@ PLACES: Final = {
 
 def amount_in(row: Row, column: str) -> Decimal | None:
     """The amount in a column of `turn_totals` or `reservations`; None where it is unknown."""
-    return scaled(0, row[column], PLACES[column])
+    return scaled(0, row[column], DECIMALS[column])
 
 
 _HEAD: Final = (
@@ -519,7 +522,7 @@ def rises(connection: sqlite3.Connection, which: ChargeFilter) -> list[Rise]:
     return [rise for rise in _stored_rises(connection, which) if rise.usd or rise.credits or rise.tokens]
 
 
-def cells_of(which: ChargeFilter, names: Iterable[str]) -> Cells:
+def condition_cells(which: ChargeFilter, names: Iterable[str]) -> Cells:
     """Those members of a filter that are set, as the parameters of a query."""
     values = ((name, getattr(which, name)) for name in names)
     return {
@@ -539,7 +542,7 @@ def _stored_rises(connection: sqlite3.Connection, which: ChargeFilter) -> list[R
     """All rises that were ever stored, also those that a turn explains by now."""
     if any(one is not None for one in (which.turn_id, which.session_id, which.budget, which.profile)):
         return []
-    cells = cells_of(which, _RISE_CONDITIONS)
+    cells = condition_cells(which, _RISE_CONDITIONS)
     terms = [_RISE_CONDITIONS[name] for name in cells]
     terms += [CHOSEN_WORKER] if which.by_labels else []
     where = f"WHERE {' AND '.join(terms)}" if terms else ""
@@ -568,7 +571,7 @@ def assigned(connection: sqlite3.Connection, which: ChargeFilter) -> list[Assign
 
 def _rise_of(row: Row) -> Rise:
     usd, credited, model, tool, sandbox, internal, tokens = (
-        scaled(row[f"{name}_high"], row[f"{name}_low"], PLACES[name]) for name in SUMMED
+        scaled(row[f"{name}_high"], row[f"{name}_low"], DECIMALS[name]) for name in SUMMED
     )
     return Rise(
         unpack(row["worker_id"]),

@@ -13,7 +13,7 @@ from itertools import chain
 from typing import TYPE_CHECKING, Final
 
 from handinger_tui.core.money.reconciliation import AssignedRise, Restatement, suspense_buckets
-from handinger_tui.core.tags import NO_RULES
+from handinger_tui.core.tags import NO_TAG_RULES
 from handinger_tui.core.turns.session import Session
 from handinger_tui.ledger import turns as turn_store
 from handinger_tui.ledger.charges import assigned, rises
@@ -142,7 +142,7 @@ class CostRows:
 
 
 @contextmanager
-def opened(path: Path, as_of_ms: int | None = None, tag_rules: TagRules = NO_RULES) -> Iterator[CostRows]:
+def opened(path: Path, as_of_ms: int | None = None, tag_rules: TagRules = NO_TAG_RULES) -> Iterator[CostRows]:
     """Open the history for reading; it is empty where there is no file yet.
 
     `as_of_ms`: read a copy in memory with only the charges from before this time. `tag_rules`: assign tags

@@ -11,19 +11,18 @@ from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from time import monotonic, sleep
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import TYPE_CHECKING, Final
 
 from msgspec import Struct
 
 from handinger_tui.core.errors import Damaged, Locked, NoRoom, TooNew
 from handinger_tui.ledger.migrations import MIGRATIONS, check_version, migrate, version_of
 from handinger_tui.ledger.search import drop_index
-from handinger_tui.ledger.sql import DAMAGED, damaged, transaction, translated
+from handinger_tui.ledger.sql import DAMAGE_CODES, damaged, locked, transaction, translated
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-T = TypeVar("T")
 
 if sys.platform != "win32":
     import fcntl
@@ -60,7 +59,7 @@ def _take_lock(fd: int, deadline: float) -> None:
             fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             if monotonic() >= deadline:
-                raise Locked("The history is in use by another process.", "Try again in a moment.") from None
+                raise locked() from None
             sleep(RETRY_S)
         except OSError:
             # The file system has no such locks.
@@ -154,10 +153,10 @@ SMALL_BYTES: Final = 16 * 2**20
 """Up to this size every page is checked at the start, which takes some tens of milliseconds."""
 BACKUP: Final = ".before-update"
 """Suffix of the copy that is made before an older history is migrated."""
-SUSPECT: Final = ".suspect"
+SUSPECT_SUFFIX: Final = ".suspect"
 """Suffix of an empty marker file: damage was found, so the next start checks every page."""
 
-ONLY_READ: Final = "The history is read-only here."
+READ_ONLY: Final = "The history is read-only here."
 MEMORY_ONLY: Final = "No history is kept. This session is in memory only."
 NEWER: Final = "The history is from a newer version of handinger-tui. New data is not shown."
 _TABLES: Final = (
@@ -219,7 +218,7 @@ def open_to_read(path: Path, patience_s: float) -> Opened:
         try:
             opened = open_database(path, patience_s, replace_damaged=False)
         except (NoRoom, Locked):
-            opened = Opened(_ready(_copy_to_memory(connection)), ONLY_READ)
+            opened = Opened(_ready(_copy_to_memory(connection)), READ_ONLY)
     except BaseException:
         connection.close()
         raise
@@ -385,7 +384,7 @@ def _open_or_replace(path: Path, patience_s: float, *, replace_damaged: bool) ->
 def mark_suspect(path: Path) -> None:
     """Create the marker file that makes the next start check every page."""
     with translated():
-        path.with_name(path.name + SUSPECT).touch(mode=0o600)
+        path.with_name(path.name + SUSPECT_SUFFIX).touch(mode=0o600)
 
 
 def _connect(name: str, patience_s: float) -> sqlite3.Connection:
@@ -403,7 +402,7 @@ def _ready(connection: sqlite3.Connection) -> sqlite3.Connection:
 
 
 def _open_file(path: Path, patience_s: float) -> sqlite3.Connection:
-    suspect = path.with_name(path.name + SUSPECT)
+    suspect = path.with_name(path.name + SUSPECT_SUFFIX)
     with translated():
         connection = _connect(str(path), patience_s)
         try:
@@ -466,7 +465,8 @@ def is_intact(connection: sqlite3.Connection, tables: Iterable[str] = ()) -> boo
         return all(check.fetchone()[0] == "ok" for check in checks)
     except sqlite3.DatabaseError as problem:
         # SQLITE_ERROR: the full text index is so damaged that it cannot be opened.
-        if problem.sqlite_errorcode & 0xFF in DAMAGED or problem.sqlite_errorcode == sqlite3.SQLITE_ERROR:
+        code = problem.sqlite_errorcode
+        if code & 0xFF in DAMAGE_CODES or code == sqlite3.SQLITE_ERROR:
             return False
         raise
 
@@ -516,5 +516,5 @@ def set_aside(path: Path, file_id: tuple[int, int]) -> Path | None:
         if side_file.exists():
             side_file.rename(copy.with_name(copy.name + side))
     path.rename(copy)
-    path.with_name(path.name + SUSPECT).unlink(missing_ok=True)
+    path.with_name(path.name + SUSPECT_SUFFIX).unlink(missing_ok=True)
     return copy

@@ -26,17 +26,18 @@ from handinger_tui.core.money.spending import (
 )
 from handinger_tui.core.money.typical_cost import Spread, TypicalCost, spread
 from handinger_tui.core.stream import Costs, Usage
-from handinger_tui.core.tags import NO_LABELS, NO_RULES, TagRules
+from handinger_tui.core.tags import NO_LABELS, NO_TAG_RULES, TagRules
 from handinger_tui.core.turns.turn import FREE, LIVE, Trigger
 from handinger_tui.ledger.charges import (
-    AMOUNTS,
+    AMOUNT_COLUMNS,
+    COST_BITS,
     COUNTS,
-    PLACES,
+    DECIMALS,
     SUMMED,
     Cells,
     amount_in,
     assigned,
-    cells_of,
+    condition_cells,
     rises,
 )
 from handinger_tui.ledger.labels import CHOSEN, Labeler, choose
@@ -103,7 +104,7 @@ def condition(which: ChargeFilter, *, by_time: bool = False) -> tuple[str, Cells
     `by_time` makes the query planner use the index of times, for queries that go day by day. Where `which`
     depends on tags or projects, `labels.choose` comes before the query.
     """
-    parameters = cells_of(which, _CONDITIONS)
+    parameters = condition_cells(which, _CONDITIONS)
     # SQLite uses no index for a column with a unary plus before it.
     prefixes = {name: "+" if by_time and not name.endswith("_ms") else "" for name in parameters}
     terms = [prefixes[name] + _CONDITIONS[name] for name in parameters]
@@ -140,11 +141,11 @@ def spent(connection: sqlite3.Connection, which: ChargeFilter) -> SpendingSums:
 def _total(row: Row, name: str) -> Total:
     if not row["turns"]:
         return Total(Decimal(0))
-    value = scaled(row[f"{name}_high"], row[f"{name}_low"], PLACES[name])
+    value = scaled(row[f"{name}_high"], row[f"{name}_low"], DECIMALS[name])
     return Total(value, row[f"{name}_gaps"], bool(row[f"{name}_doubtful"]))
 
 
-_SCALES: Final = tuple(PLACES[name] for name in SUMMED)
+_SCALES: Final = tuple(DECIMALS[name] for name in SUMMED)
 _ALL_REPORTED: Final = (1 << len(SUMMED)) - 1
 
 _HEAD: Final = f"""
@@ -156,8 +157,7 @@ _SAFE: Final = f"{_HEAD}, {', '.join(map(split, SUMMED))}"
 """The same sums in a form that cannot overflow; it takes twice as long."""
 _PLACES_OF_SUMS: Final = range(8, 8 + 2 * len(SUMMED), 2)
 """Indexes of the sums (high, low) in a row that holds a key, `_HEAD` and the sums."""
-_SPLIT: Final = sum(1 << SUMMED.index(f"{name}_pico") for name in ("model", "tool", "sandbox", "internal"))
-_GAPS: Final = f"{', '.join(map(gaps, SUMMED))}, SUM(told & {_SPLIT} <> {_SPLIT}) AS unsplit"
+_GAPS: Final = f"{', '.join(map(gaps, SUMMED))}, SUM(told & {COST_BITS} <> {COST_BITS}) AS unsplit"
 _KEYS: Final = {
     GroupBy.TURN: "turn_id",
     GroupBy.SESSION: "session_id",
@@ -181,7 +181,7 @@ def buckets(
     by: GroupBy,
     which: ChargeFilter,
     zone: tzinfo | None = None,
-    rules: TagRules = NO_RULES,
+    rules: TagRules = NO_TAG_RULES,
 ) -> list[Bucket]:
     """Groups of turns: periods in order of time, other groups by cost, highest first, unknown costs last.
 
@@ -305,7 +305,7 @@ def turn_charges(
 
 def turn_charge(row: Row) -> TurnCharge:
     """The value of a row of `turn_totals` with the title of its session."""
-    usd, credited, *costs = (amount_in(row, name) for name in AMOUNTS)
+    usd, credited, *costs = (amount_in(row, name) for name in AMOUNT_COLUMNS)
     return TurnCharge(
         turn_id=unpack(row["turn_id"]),
         session_id=unpack(row["session_id"]),
@@ -333,7 +333,7 @@ def turn_charge(row: Row) -> TurnCharge:
 
 # -- final amounts that changed ------------------------------------------------------------
 _SUMS_BEFORE: Final = ", ".join(split(name, "before") for name in ("usd_pico", "micro_credits"))
-_CHANGES: Final = " OR ".join(f"COALESCE(c.{name}, 0) <> 0" for name in AMOUNTS)
+_CHANGES: Final = " OR ".join(f"COALESCE(c.{name}, 0) <> 0" for name in AMOUNT_COLUMNS)
 _OPEN_STATUSES: Final = ", ".join(f"'{status}'" for status in sorted(LIVE))
 # `corrections` does not count the first amount, so most turns are omitted at once. With one MAX in the
 # query, `before.reading` is that of the row with the greatest id.
@@ -379,7 +379,7 @@ def _restatement(row: Row) -> Restatement:
 
 def _amounts(row: Row, name: str) -> tuple[Decimal | None, Decimal | None]:
     """The amount before and after the correction, whose row holds the difference."""
-    old = scaled(row[f"{name}_high"], row[f"{name}_low"], PLACES[name])
+    old = scaled(row[f"{name}_high"], row[f"{name}_low"], DECIMALS[name])
     change = amount_in(row, name)
     if int_or_zero(row["retracted"]) >> SUMMED.index(name) & 1:
         return old, None
@@ -444,7 +444,7 @@ class ChargeQueries:
     def __init__(self, database: Database, zone: tzinfo | None = None) -> None:
         self._database = database
         self._zone = zone
-        self.tag_rules = NO_RULES
+        self.tag_rules = NO_TAG_RULES
         self._newest_ids: tuple[int | None, ...] = (None,)
         """The newest ids of charges, suspense, limits and rulings at the last call of `news`."""
 

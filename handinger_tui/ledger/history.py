@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from handinger_tui.core.jsontext import NotJson, as_object, as_text, dump, parse_exact
 from handinger_tui.core.stored_workers import StoredWorker
-from handinger_tui.core.tags import NO_RULES
+from handinger_tui.core.tags import NO_TAG_RULES
 from handinger_tui.ledger import search
 from handinger_tui.ledger.frames import drop_some, pack_some
 from handinger_tui.ledger.grouping import DOUBTS
@@ -102,7 +102,7 @@ class SessionHistory:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self.tag_rules = NO_RULES
+        self.tag_rules = NO_TAG_RULES
 
     async def sessions(self, limit: int = 200) -> list[SessionSummary]:
         """Summaries of the newest sessions, newest first; reads no frames. `limit` -1: all."""

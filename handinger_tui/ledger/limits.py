@@ -38,7 +38,7 @@ from handinger_tui.core.money.spending import LOCAL, ChargeFilter, SpendingSums,
 from handinger_tui.core.money.typical_cost import ENOUGH, TypicalCost
 from handinger_tui.core.turns.session import Session
 from handinger_tui.core.turns.turn import LIVE, TurnRequest, TurnStatus
-from handinger_tui.ledger.charges import PLACES, amount_in, rises
+from handinger_tui.ledger.charges import DECIMALS, amount_in, rises
 from handinger_tui.ledger.grouping import condition, day_at, spent, typical_cost
 from handinger_tui.ledger.sql import Care, Cell, Row, one_moment, pack, scaled, split, transaction, unpack
 
@@ -282,7 +282,7 @@ def set_limit(
         connection.execute(_PUT_LIMIT, (scope, pack(whose), unit, stored, set_ms))
 
 
-NO_TURNS: Final = SpendingSums(0, Total(Decimal(0)), Total(Decimal(0)))
+NOTHING_SPENT: Final = SpendingSums(0, Total(Decimal(0)), Total(Decimal(0)))
 
 
 def _system_ms() -> int:
@@ -308,7 +308,7 @@ class LimitRules(Struct, frozen=True):
         return effective((*self.flags, *typed.limits, *configured))
 
 
-NO_RULES: Final = LimitRules()
+NO_LIMIT_RULES: Final = LimitRules()
 
 
 # -- what is spent -----------------------------------------------------------------------
@@ -403,7 +403,7 @@ def _with_price(
         " usd_pico IS NULL AND micro_credits IS NOT NULL"
     )
     row = connection.execute(sql, cells).fetchone()
-    of_turns = scaled(row["micro_credits_high"], row["micro_credits_low"], PLACES["micro_credits"])
+    of_turns = scaled(row["micro_credits_high"], row["micro_credits_low"], DECIMALS["micro_credits"])
     suspense = rises(connection, which)
     of_no_turn = total(rise.credits for rise in suspense if rise.usd is None and rise.credits).value
     if of_turns is None and not of_no_turn:
@@ -445,7 +445,7 @@ def _spent_by_turn(connection: sqlite3.Connection, turn: Turn) -> SpendingSums:
 def _spent_by_newest(connection: sqlite3.Connection, session: Session) -> SpendingSums:
     turn = session.sent
     if turn is None:
-        return NO_TURNS
+        return NOTHING_SPENT
     sums = _spent_by_turn(connection, turn)
     return sums if sums.turns else _with_missing(sums, [turn])
 
@@ -542,7 +542,9 @@ class LimitService:
     machine.
     """
 
-    def __init__(self, database: Database, rules: LimitRules = NO_RULES, zone: tzinfo | None = None) -> None:
+    def __init__(
+        self, database: Database, rules: LimitRules = NO_LIMIT_RULES, zone: tzinfo | None = None
+    ) -> None:
         self.rules = rules
         self._database = database
         self._usage = LimitUsage()

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Final
 from msgspec import Struct
 from msgspec.structs import replace
 
-from handinger_tui.core.errors import Damaged, Locked, TooNew
+from handinger_tui.core.errors import Damaged, TooNew
 from handinger_tui.core.stream import UNREADABLE
 from handinger_tui.ledger.database_file import (
     SIDE_FILES,
@@ -33,15 +33,15 @@ from handinger_tui.ledger.database_file import (
     set_aside,
 )
 from handinger_tui.ledger.migrations import MIGRATIONS, begin_at, fitting_version, migrate, version_of
-from handinger_tui.ledger.sql import PATIENCE_S, translated
+from handinger_tui.ledger.sql import PATIENCE_S, locked, translated
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
 
 # -- a damaged table -------------------------------------------------------------------
-Cells = tuple[Any, ...]
+RowValues = tuple[Any, ...]
 MAX_ROWID: Final = 2**63 - 1
-REACH: Final = 10_000
+TRIED_AFTER_LAST: Final = 10_000
 """Row numbers tried after the last readable row, where no index says which is the last."""
 MAX_TRIES: Final = 20_000
 """Rows of one table that are tried one by one. After that, larger and larger steps are taken."""
@@ -62,7 +62,7 @@ class DamagedTable:
         self.lost: int | None = 0
         """How many row numbers could not be read; None: unknown."""
 
-    def by_rowid(self) -> Iterator[Cells]:
+    def by_rowid(self) -> Iterator[RowValues]:
         """All rows with numbers, in their order; damaged pages are skipped."""
         low, _, complete = yield from self._run("rowid >= ? ORDER BY rowid", -MAX_ROWID)
         if complete:
@@ -70,7 +70,7 @@ class DamagedTable:
         at = 0 if low is None else low + 1
         end = self._first_behind(at)
         self.lost = 0 if end is not None else None
-        limit = end if end is not None else max(self._last_in_indexes(), at + REACH)
+        limit = end if end is not None else max(self._last_in_indexes(), at + TRIED_AFTER_LAST)
         tries, step = 0, 1
         while at <= limit:
             # The module of Python reads one row ahead, and loses the row before one that cannot be read.
@@ -79,7 +79,7 @@ class DamagedTable:
                 number, _, complete = yield from self._run("rowid > ? ORDER BY rowid", last)
                 # Never back: pages that refer to each other give the same rows again and again.
                 at = max(at, last, at if number is None else number) + 1
-                limit = max(limit, at + (REACH if end is None else 0))
+                limit = max(limit, at + (TRIED_AFTER_LAST if end is None else 0))
             else:
                 tries += 1
                 step = 1 if tries < MAX_TRIES else step * 2
@@ -98,7 +98,7 @@ class DamagedTable:
                 number: int | None = end.value[0]
                 return number
 
-    def by_key(self) -> Iterator[Cells]:
+    def by_key(self) -> Iterator[RowValues]:
         """All rows of a table without row numbers: from both ends up to the damage."""
         keys = [
             row[1]
@@ -115,7 +115,7 @@ class DamagedTable:
             yield from self._run(f"{ordered} LIMIT 1 OFFSET {count}", 0)
         self.lost = None
 
-    def _run(self, which: str, cell: int) -> Generator[Cells, None, tuple[int | None, int, bool]]:
+    def _run(self, which: str, cell: int) -> Generator[RowValues, None, tuple[int | None, int, bool]]:
         """Yield rows until one cannot be read.
 
         Returns the first cell of the last one, how many there were, and whether that is the end.
@@ -302,7 +302,7 @@ def may_replace(source: Path, history: Path) -> bool:
         return connection.execute("SELECT 1 FROM charges LIMIT 1").fetchone() is None
 
 
-def adopt(repaired: Path, path: Path) -> Path | None:
+def replace_history(repaired: Path, path: Path) -> Path | None:
     """Make a repaired file the history; returns the new name of the one before, None where there was none.
 
     Raises:
@@ -311,7 +311,7 @@ def adopt(repaired: Path, path: Path) -> Path | None:
     """
     with translated(), alone_in(path.parent, PATIENCE_S):
         if in_use(path):
-            raise Locked("The history is in use by another process.", "Close the app and other runs first.")
+            raise locked("Close the app and other runs first.")
         before = set_aside(path, identity(path)) if path.exists() else None
         repaired.rename(path)
         return before

@@ -14,7 +14,7 @@ from handinger_tui.core.amounts import EXACT, INT64_MAX, Total
 from handinger_tui.core.errors import Damaged, LedgerError, Locked, NoRoom
 from handinger_tui.core.money.attribution import Interpretation
 from handinger_tui.core.prompts import attachments_from_text, lineage_from_text
-from handinger_tui.core.stream import UNREADABLE, Frame, Framing
+from handinger_tui.core.stream import FRAMINGS, UNREADABLE, Frame, Framing
 from handinger_tui.core.turns.fold import is_understood
 from handinger_tui.core.turns.session import Session, SessionSummary
 from handinger_tui.core.turns.turn import Trigger, TurnRequest, TurnStatus
@@ -57,9 +57,9 @@ def one_moment(connection: sqlite3.Connection) -> Iterator[sqlite3.Connection]:
 
 
 # -- errors and locks --------------------------------------------------------------------
-BUSY: Final = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_PROTOCOL})
-DAMAGED: Final = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_FORMAT})
-READING: Final = frozenset(
+BUSY_CODES: Final = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_PROTOCOL})
+DAMAGE_CODES: Final = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_FORMAT})
+READ_ERROR_CODES: Final = frozenset(
     {
         sqlite3.SQLITE_IOERR_READ,
         sqlite3.SQLITE_IOERR_SHORT_READ,
@@ -82,17 +82,22 @@ def translate(problem: sqlite3.Error | OSError, *, reading: bool = False) -> Led
             return LedgerError(f"{CANNOT_READ}: {reason}.", hint)
         return NoRoom(f"Cannot write the history: {reason}.", hint)
     extended = getattr(problem, "sqlite_errorcode", sqlite3.SQLITE_ERROR)
-    # The low byte is the primary result code; the rest is its extension (SQLite, "Result and Error Codes").
+    # The low byte is the primary result code, the other bytes extend it (SQLite, "Result and Error Codes").
     code = extended & 0xFF
-    if code in BUSY:
-        return Locked("The history is in use by another process.", "Try again in a moment.")
-    if code in DAMAGED:
+    if code in BUSY_CODES:
+        return locked()
+    if code in DAMAGE_CODES:
         return damaged()
     if code == sqlite3.SQLITE_CONSTRAINT:
         return LedgerError("The history already contains this entry or lacks its parent.")
-    if reading or code == sqlite3.SQLITE_ERROR or extended in READING:
+    if reading or code == sqlite3.SQLITE_ERROR or extended in READ_ERROR_CODES:
         return LedgerError(f"{CANNOT_READ}.", "Check the disk and the file's owner.")
     return NoRoom("Cannot write the history.", "Check for free disk space and the folder's owner.")
+
+
+def locked(hint: str = "Try again in a moment.") -> Locked:
+    """The error for a history that another process has locked."""
+    return Locked("The history is in use by another process.", hint)
 
 
 def damaged() -> Damaged:
@@ -125,7 +130,7 @@ ATTEMPT_S: Final = 1.0
 class LockPatience:
     """Repeats an attempt that met a lock, for `total_s` seconds at most. For one thread.
 
-    `on_wait()` is called after each attempt that met a lock and will be repeated. Once the whole time
+    `on_wait()` is called after each attempt that met a lock and will be repeated. Once that time
     has passed without success, later attempts are made only once, until something is written again: a
     program that closes must not wait again for each of its last writes.
     """
@@ -194,7 +199,7 @@ def pack_optional(text: str | None) -> str | bytes | None:
 
 
 _SHORT: Final = 200
-"""Up to this many bytes a damaged text is a name or a title, and is replaced as a whole."""
+"""Up to this many bytes a damaged text is a name or a title, and is replaced entirely."""
 
 
 def readable(data: bytes) -> str:
@@ -258,7 +263,7 @@ def frame_of(row: Iterable[Any]) -> Frame:
     """The frame of a row of `FRAME_COLUMNS`. A damaged row becomes a JSON frame that the fold skips."""
     # Read by position and without a call for each text: an answer may have fifty thousand frames.
     seq, at_ms, framing_text, event, frame_id, data = row
-    framing = _FRAMINGS.get(framing_text)
+    framing = FRAMINGS.get(framing_text)
     frame = Frame(
         seq,
         at_ms,
@@ -267,13 +272,9 @@ def frame_of(row: Iterable[Any]) -> Frame:
         event if isinstance(event, str) else unpack(event),
         frame_id if isinstance(frame_id, str) else unpack_optional(frame_id),
     )
-    if framing is None or not isinstance(at_ms, int) or (framing in _CHECKED and not is_understood(frame)):
+    if framing is None or not isinstance(at_ms, int) or not is_understood(frame):
         return Frame(int_or_zero(seq), int_or_zero(at_ms), Framing.JSON, UNREADABLE)
     return frame
-
-
-_FRAMINGS: Final = {str(framing): framing for framing in Framing}
-_CHECKED: Final = frozenset({Framing.NOTE, Framing.JSON})
 
 
 def request_of(row: Row) -> TurnRequest:
@@ -367,7 +368,7 @@ def _total_in(row: Row, name: str, places: int, missing: int) -> Total:
 
 
 def split(name: str, table: str = "") -> str:
-    """SQL for a sum in millions and rest: SUM raises on overflow, and hostile amounts reach 2^63.
+    """SQL for a sum in millions and remainder: SUM raises on overflow, and hostile amounts reach 2^63.
 
     `table`: the alias of its table, where the query has several.
     """
@@ -376,7 +377,7 @@ def split(name: str, table: str = "") -> str:
 
 
 def scaled(high: int | None, low: int | None, places: int) -> Decimal | None:
-    """Millions and rest (see `split`) as an exact amount with `places` decimals."""
+    """Millions and remainder (see `split`) as an exact amount with `places` decimals."""
     if not isinstance(high, int) or not isinstance(low, int):
         # NULL is unknown, and a damaged value counts as unknown.
         return None

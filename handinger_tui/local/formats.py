@@ -120,7 +120,7 @@ def looks_binary(content: bytes) -> bool:
     return b"\x00" in content[:_PROBE_BYTES] and not content.startswith(_UTF16_MARKS)
 
 
-def read_text(path: str, content: bytes) -> DecodedFile:
+def decode_file(path: str, content: bytes) -> DecodedFile:
     """Decode a file.
 
     UTF-16 is recognized by its byte order mark. All else is decoded as UTF-8, or as Windows-1252 with
@@ -153,7 +153,7 @@ def first_word(text: str) -> str:
     return match.group().lower() if match else ""
 
 
-def mentions(text: str, wanted: Iterable[str]) -> bool:
+def has_word(text: str, wanted: Iterable[str]) -> bool:
     """Return whether the text has one of the wanted words as a whole word."""
     return not set(wanted).isdisjoint(words_of(text))
 

@@ -70,7 +70,7 @@ class Counts:
         return sum(getattr(self, f"{kind}_tokens") for kind in TOKEN_KINDS)
 
 
-def costs_of(counts: Counts) -> dict[str, Decimal]:
+def usd_by_category(counts: Counts) -> dict[str, Decimal]:
     """Return the exact costs of usage in US dollars by category."""
     costs: dict[str, Decimal] = defaultdict(Decimal)
     for price in PRICES:
@@ -80,7 +80,7 @@ def costs_of(counts: Counts) -> dict[str, Decimal]:
 
 def credits_of(counts: Counts) -> int:
     """Return the costs of usage in credits, rounded up."""
-    usd = sum(costs_of(counts).values(), Decimal(0))
+    usd = sum(usd_by_category(counts).values(), Decimal(0))
     return int((usd / USD_PER_CREDIT).to_integral_value(rounding=ROUND_CEILING))
 
 
@@ -89,7 +89,7 @@ def usage_members(counts: Counts) -> dict[str, object]:
     return {
         "cacheReadTokens": counts.cache_read_tokens,
         "cacheWriteTokens": counts.cache_write_tokens,
-        "costUsd": sum(costs_of(counts).values(), Decimal(0)),
+        "costUsd": sum(usd_by_category(counts).values(), Decimal(0)),
         "inputTokens": counts.input_tokens,
         "outputTokens": counts.output_tokens,
         "reasoningTokens": counts.reasoning_tokens,
@@ -102,4 +102,4 @@ def usage_members(counts: Counts) -> dict[str, object]:
 
 def costs_members(counts: Counts) -> dict[str, object]:
     """Return `Worker.costs`: exact US dollars of the four categories."""
-    return {f"{category}CostUsd": usd for category, usd in costs_of(counts).items()}
+    return {f"{category}CostUsd": usd for category, usd in usd_by_category(counts).items()}

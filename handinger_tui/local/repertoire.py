@@ -15,7 +15,7 @@ from msgspec import Struct
 
 from handinger_tui.local import prices
 from handinger_tui.local.file_summaries import FILE_SUMMARIES
-from handinger_tui.local.formats import fence, first_word, mentions, number_text, table, words_of
+from handinger_tui.local.formats import fence, first_word, has_word, number_text, table, words_of
 from handinger_tui.local.turn_context import Rule, TurnContext, Work
 
 if TYPE_CHECKING:
@@ -120,7 +120,7 @@ USUAL_COUNT = 5
 
 
 async def _cite(context: TurnContext) -> None:
-    matches = [(title, url) for title, url, words in POINTERS if mentions(context.text, words.split())]
+    matches = [(title, url) for title, url, words in POINTERS if has_word(context.text, words.split())]
     chosen = matches or [(title, url) for title, url, _ in POINTERS[:USUAL_COUNT]]
     how = "These match your words:" if matches else "None match your words. Here are the first"
     for title, url in chosen:
@@ -264,7 +264,7 @@ TOPICS = (
 
 
 async def _write_report(context: TurnContext) -> None:
-    topic = next((topic for topic in TOPICS if mentions(context.text, topic.words)), None)
+    topic = next((topic for topic in TOPICS if has_word(context.text, topic.words)), None)
     if topic is None:
         titles = "; ".join(f"*{topic.title}*" for topic in TOPICS)
         await context.say(f"I can only report on what I can compute: {titles}. Here is the first.")
@@ -324,7 +324,7 @@ def on_word(
 ) -> Rule:
     """Return a rule that applies where the text has one of `words`."""
     when = f"the text has the word {_either(words)}"
-    return Rule(name, when, does, example, lambda context: mentions(context.text, words), perform)
+    return Rule(name, when, does, example, lambda context: has_word(context.text, words), perform)
 
 
 REPERTOIRE: tuple[Rule, ...] = (

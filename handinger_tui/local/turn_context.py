@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, TypeAlias, TypeVar
 from msgspec import Struct
 
 from handinger_tui.local import formats, prices, stream
-from handinger_tui.local.formats import DecodedFile, ToolResult, names_path, read_text
+from handinger_tui.local.formats import DecodedFile, ToolResult, decode_file, names_path
 from handinger_tui.local.worker import LocalTurn, StoredFile, WorkerRecord, WorkspaceFullError
 
 if TYPE_CHECKING:
@@ -214,7 +214,7 @@ class TurnContext:
     async def read(self, file: StoredFile) -> DecodedFile | None:
         """Read a text file with the tool `read_file`; it counts as cache write, then as cache read."""
         decoded = await self.call_tool(
-            "read_file", {"path": file.path}, lambda: asyncio.to_thread(read_text, file.path, file.content)
+            "read_file", {"path": file.path}, lambda: asyncio.to_thread(decode_file, file.path, file.content)
         )
         if decoded is not None:
             was_read_before = file.digest in self.record.read_digests

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from handinger_tui.api.client import BLOCK
+from handinger_tui.api.client import UPLOAD_BLOCK
 from handinger_tui.core.errors import AttachmentProblem, Doubtful
 from handinger_tui.core.turns.turn import Attachment, TurnRequest
 from handinger_tui.engine.ports import WorkerApi
@@ -56,7 +56,7 @@ async def test_one_file(server: Server, client: WorkerApi, tmp_path: Path) -> No
     content = bytes(range(256)) * 3000
     await post(client, turn_request(attached(tmp_path / "data.csv", content), prompt="héllo"))
     [request] = server.requests
-    assert len(content) > BLOCK
+    assert len(content) > UPLOAD_BLOCK
     assert request.header("content-length") == str(len(request.body))
     assert request.header("transfer-encoding") is None
     assert request.header("idempotency-key") == "turn_1"
@@ -163,7 +163,7 @@ async def test_a_file_that_changes_on_the_way_tears_the_request(
     server: Server, client: WorkerApi, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     server.answer(as_json(WORKER))
-    file = attached(tmp_path / "f", b"x" * (3 * BLOCK))
+    file = attached(tmp_path / "f", b"x" * (3 * UPLOAD_BLOCK))
     blocks = 0
     progress_of = client.transport.send  # type: ignore[attr-defined]  # the seam between client and transport
 

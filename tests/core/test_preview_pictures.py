@@ -14,7 +14,6 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from handinger_tui.core.file_preview import (
-    PICTURE_FORMATS,
     NotDrawn,
     Picture,
     Pixel,
@@ -26,6 +25,7 @@ from handinger_tui.core.file_preview import (
 from handinger_tui.local import formats
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
+PICTURE_FORMATS = ("png", "jpeg", "gif", "webp", "bmp")
 
 
 def chunk(kind: bytes, body: bytes) -> bytes:

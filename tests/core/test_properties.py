@@ -28,7 +28,7 @@ from handinger_tui.core.stream import (
     snapshot_of,
 )
 from handinger_tui.core.turns.fold import Fold, fold
-from handinger_tui.core.turns.messages import find_prompt, parts_of, text_of
+from handinger_tui.core.turns.messages import find_prompt, message_parts, text_of
 from handinger_tui.core.turns.reducer import HANDLERS
 from handinger_tui.core.turns.turn import SEAL, Rope, TextPart, Turn, TurnRequest, join_all
 from tests.core.projections import advance, turn_after
@@ -297,14 +297,14 @@ def test_workers_and_messages_of_any_shape_can_be_read(value: Any) -> None:
     )
     snapshot_of(wire)
     snapshot_of({**wire, "messages": [wire], "files": [wire], "sources": [wire], "usage": wire})
-    parts_of(
+    message_parts(
         {
             "role": value,
             "parts": [value, {"type": value}, {"type": "tool-x", "state": value}],
             "content": value,
         }
     )
-    parts_of({"content": value, "toolInvocations": [value, {"args": value}]})
+    message_parts({"content": value, "toolInvocations": [value, {"args": value}]})
 
 
 @fast

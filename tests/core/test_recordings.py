@@ -9,7 +9,7 @@ import pytest
 
 from handinger_tui.core.stream import CustomPart, FilePart, Marker, costs_of, reason_text, usage_of
 from handinger_tui.core.turns.fold import Fold, fold
-from handinger_tui.core.turns.messages import parts_of
+from handinger_tui.core.turns.messages import message_parts
 from handinger_tui.core.turns.turn import ToolPart, Turn, TurnRequest, TurnStatus, judge
 from tests.core.projections import (
     CHUNKS,
@@ -159,7 +159,7 @@ def test_worker_snapshots(recording: Recording) -> None:
     assert [(s.source_id, s.title, s.url) for s in turn.snapshot.sources] == [
         (s["id"], s["title"], s["url"]) for s in expected["sources"]
     ]
-    assert turn.parts == parts_of(expected["messages"][-1])
+    assert turn.parts == message_parts(expected["messages"][-1])
     assert judge(turn)[0] is (TurnStatus.FAILED if expected["error"] else TurnStatus.COMPLETED)
 
 

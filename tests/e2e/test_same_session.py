@@ -16,7 +16,8 @@ from handinger_tui.core.export.result import result_object
 from handinger_tui.core.turns.fold import fold
 from handinger_tui.core.turns.session import Session
 from handinger_tui.core.turns.turn import Turn, TurnStatus
-from handinger_tui.engine.engine import Engine, ServiceContext
+from handinger_tui.engine.engine import Engine
+from handinger_tui.engine.session_actor import ServiceContext
 from handinger_tui.ledger.ledger import Ledger
 from handinger_tui.settings import Flags, Settings, load
 from tests.e2e.accounts import GENERATIONS

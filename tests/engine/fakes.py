@@ -14,8 +14,9 @@ from handinger_tui.core.stream import Frame, Framing, RawFrame, StreamRoute, Wor
 from handinger_tui.core.turns.fold import fold
 from handinger_tui.core.turns.session import RemoteTurn, Session, put_turn
 from handinger_tui.core.turns.turn import TurnRequest, TurnStatus
-from handinger_tui.engine.engine import Engine, ServiceContext
+from handinger_tui.engine.engine import Engine
 from handinger_tui.engine.ports import LimitReader, RetryPolicy
+from handinger_tui.engine.session_actor import ServiceContext
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence

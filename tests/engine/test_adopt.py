@@ -13,8 +13,9 @@ from handinger_tui.core.turns.messages import normalized_prompt
 from handinger_tui.core.turns.session import Session
 from handinger_tui.core.turns.turn import Trigger, TurnRequest
 from handinger_tui.core.turns.worker_reconciliation import slim_worker
-from handinger_tui.engine.engine import Engine, ServiceContext
+from handinger_tui.engine.engine import Engine
 from handinger_tui.engine.ports import RetryPolicy
+from handinger_tui.engine.session_actor import ServiceContext
 from handinger_tui.engine.settling import adopted_turns
 from handinger_tui.ledger.ledger import Ledger
 from tests.engine.fakes import PLACE, FakeApi, FakeClock, FakeIds, says

@@ -10,8 +10,9 @@ from handinger_tui.core.errors import ApiError, BrokenContract, Doubtful, Refuse
 from handinger_tui.core.stream import Framing, Marker, RawFrame
 from handinger_tui.core.turns.fold import fold
 from handinger_tui.core.turns.turn import ErrorKind, Trigger, TurnRequest, TurnStatus
-from handinger_tui.engine.engine import Engine, ServiceContext
+from handinger_tui.engine.engine import Engine
 from handinger_tui.engine.ports import RetryPolicy
+from handinger_tui.engine.session_actor import ServiceContext
 from tests.engine.fakes import PLACE, FakeApi, FakeClock, FakeIds, FakeLog, FakeReply, Rig, rig, worker
 from tests.engine.test_recovery import note
 

@@ -11,9 +11,10 @@ import pytest
 
 from handinger_tui.core.errors import Locked, NoRoom
 from handinger_tui.core.turns.turn import TurnRequest, TurnStatus
-from handinger_tui.engine.engine import Engine, ServiceContext
+from handinger_tui.engine.engine import Engine
 from handinger_tui.engine.ports import RetryPolicy
 from handinger_tui.engine.queues import Busy, Hold, HoldReason
+from handinger_tui.engine.session_actor import ServiceContext
 from tests.engine.fakes import (
     PLACE,
     FakeApi,

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 
 from handinger_tui.core.errors import Refused
 from handinger_tui.core.turns.turn import ErrorKind, TurnStatus
-from handinger_tui.engine.engine import Engine, ServiceContext
+from handinger_tui.engine.engine import Engine
 from handinger_tui.engine.ports import RetryPolicy
+from handinger_tui.engine.session_actor import ServiceContext
 from handinger_tui.ledger.ledger import Ledger
 from tests.engine.doors import Door
 from tests.engine.fakes import PLACE, FakeApi, FakeClock, FakeIds, says

@@ -9,8 +9,9 @@ import pytest
 
 from handinger_tui.core.errors import StreamLost
 from handinger_tui.core.turns.turn import TurnStatus
-from handinger_tui.engine.engine import Engine, ServiceContext
+from handinger_tui.engine.engine import Engine
 from handinger_tui.engine.ports import RetryPolicy
+from handinger_tui.engine.session_actor import ServiceContext
 from handinger_tui.engine.turn_run import sleep_guard
 from tests.engine.fakes import PLACE, FakeApi, FakeClock, FakeIds, FakeLog, says, worker
 

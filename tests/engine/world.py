@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Any, Final
 from handinger_tui.core.errors import HandingerError
 from handinger_tui.core.money.limits import StartPolicy
 from handinger_tui.core.turns.turn import Turn, TurnRequest, TurnStatus
-from handinger_tui.engine.engine import Engine, ServiceContext
+from handinger_tui.engine.engine import Engine
 from handinger_tui.engine.ports import RetryPolicy
+from handinger_tui.engine.session_actor import ServiceContext
 from tests.engine.doors import Door, Doors
 from tests.engine.fakes import PLACE, FakeIds
 from tests.engine.history import History, Wallet

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from handinger_tui.core.errors import Locked, NoRoom, TooNew
-from handinger_tui.ledger.database_file import SMALL_BYTES, SUSPECT, mark_suspect, set_aside
+from handinger_tui.ledger.database_file import SMALL_BYTES, SUSPECT_SUFFIX, mark_suspect, set_aside
 from handinger_tui.ledger.ledger import Ledger
 from handinger_tui.ledger.migrations import MIGRATIONS
 from tests.ledger.samples import answered, frame, look, names, opened, play, session, turn_request
@@ -140,7 +140,7 @@ async def test_a_large_file_is_checked_after_the_first_damage(tmp_path: Path) ->
     async with opened(path) as ledger:
         assert ledger.problem is not None
         assert "damaged" in ledger.problem
-    assert f"h.db{SUSPECT}" not in names(tmp_path)
+    assert f"h.db{SUSPECT_SUFFIX}" not in names(tmp_path)
 
 
 @pytest.mark.parametrize("kept", [0, 20, 32, 5000, -1])

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from handinger_tui.core.errors import Damaged, LedgerError, Locked, TooNew
-from handinger_tui.ledger.database_file import NEWER, ONLY_READ
+from handinger_tui.ledger.database_file import NEWER, READ_ONLY
 from handinger_tui.ledger.ledger import FileAccess, Ledger
 from handinger_tui.ledger.migrations import MIGRATIONS
 from tests.ledger.samples import answered, names, opened, play, session, turn_request
@@ -131,7 +131,7 @@ async def test_an_older_locked_file_is_read_from_a_copy(tmp_path: Path) -> None:
         connection.execute("PRAGMA journal_mode = WAL")
     async with other("hold", str(path)) as process:
         assert await read_line(process) == "held"
-        assert await titles(path, patience_s=0.05) == (["a title"], ONLY_READ)
+        assert await titles(path, patience_s=0.05) == (["a title"], READ_ONLY)
 
 
 async def test_a_missing_history_is_empty_and_is_not_created(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from handinger_tui.ledger.cost_rows import opened as costs_of
 from handinger_tui.ledger.database_file import BACKUP
 from handinger_tui.ledger.ledger import FileAccess, Ledger
 from handinger_tui.ledger.migrations import MIGRATIONS, begin_at, fitting_version
-from handinger_tui.ledger.repair import adopt, damaged_file, may_replace, repair
+from handinger_tui.ledger.repair import damaged_file, may_replace, repair, replace_history
 from tests.ledger.damage import KINDS, create_history, damage_large, damaged, readable_rows, rows_of
 from tests.ledger.samples import look, names, opened, session, turn_request
 
@@ -99,7 +99,7 @@ async def test_the_repaired_file_becomes_the_history_and_the_old_one_is_kept(tmp
     saved = repair(path)
     assert saved.path is not None
     assert may_replace(path, path)
-    kept = adopt(saved.path, path)
+    kept = replace_history(saved.path, path)
     assert kept is not None
     assert kept.read_bytes() == broken
     assert damaged_file(path) == kept
@@ -115,7 +115,7 @@ async def test_a_history_that_a_program_uses_is_not_replaced(tmp_path: Path) -> 
     assert saved.path is not None
     async with opened(path):
         with pytest.raises(Locked):
-            adopt(saved.path, path)
+            replace_history(saved.path, path)
     assert saved.path.exists()
 
 

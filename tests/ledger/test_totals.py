@@ -19,7 +19,7 @@ from msgspec.structs import fields
 from handinger_tui.core.amounts import Total
 from handinger_tui.core.money.spending import SUMS, Bucket, ChargeFilter, GroupBy, sum_buckets
 from handinger_tui.core.turns.turn import TurnStatus
-from handinger_tui.ledger.charges import NUMBERS, PLACES, SUMMED
+from handinger_tui.ledger.charges import DECIMALS, NUMBERS, SUMMED
 from handinger_tui.ledger.ledger import Ledger
 from tests.ledger.charge_rows import charges, spent
 from tests.ledger.raw_rows import DAY_MS, NOON_MS, cells, put, put_in
@@ -69,7 +69,7 @@ def added_up(turns: list[list[dict[str, Any]]]) -> Bucket:
         if name in ("model_pico", "tool_pico", "sandbox_pico", "internal_pico"):
             unsplit.update(at for at, complete in enumerate(is_complete) if not complete)
         reported = [sum(each) for each in amounts if each]
-        exact = Decimal(sum(reported)).scaleb(-PLACES[name]) if reported else None
+        exact = Decimal(sum(reported)).scaleb(-DECIMALS[name]) if reported else None
         sums.append(Total(exact, is_complete.count(False)))
     ends = [rows[0]["status"] for rows in turns]
     moments = [rows[0]["at_ms"] for rows in turns]

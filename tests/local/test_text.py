@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from handinger_tui.local import stream
-from handinger_tui.local.formats import MAX_READ_BYTES, cell, fence, names_path, read_text, table
+from handinger_tui.local.formats import MAX_READ_BYTES, cell, decode_file, fence, names_path, table
 from handinger_tui.local.repertoire import MOST_PARAGRAPHS, REPERTOIRE, USUAL_PARAGRAPHS, number_in
 
 
@@ -91,11 +91,11 @@ def test_every_rule_is_named_once_and_the_last_matches_everything() -> None:
     ],
 )
 def test_encodings(content: bytes, text: str, encoding: str) -> None:
-    read = read_text("x", content)
+    read = decode_file("x", content)
     assert (read.text, read.encoding) == (text, encoding)
 
 
 def test_a_cut_inside_a_character_is_accepted() -> None:
     content = b"a" + "é".encode() * (MAX_READ_BYTES // 2)
-    read = read_text("x", content)
+    read = decode_file("x", content)
     assert (read.encoding, read.cut, len(read.text)) == ("UTF-8", True, MAX_READ_BYTES // 2)

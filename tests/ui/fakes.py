@@ -25,8 +25,9 @@ from handinger_tui.core.stream import FilePart
 from handinger_tui.core.tags import Labels
 from handinger_tui.core.turns.session import Session, SessionSummary
 from handinger_tui.core.turns.turn import ErrorKind, Turn
-from handinger_tui.engine.engine import Engine, ServiceContext
+from handinger_tui.engine.engine import Engine
 from handinger_tui.engine.ports import RetryPolicy
+from handinger_tui.engine.session_actor import ServiceContext
 from handinger_tui.ui.app import HandingerApp
 from handinger_tui.ui.ports import Account, AppOptions, Connection, Fetched, Opening, Progress
 from handinger_tui.ui.terminal.input import InputParser

@@ -215,7 +215,7 @@ def _repair(args: argparse.Namespace, history: Path) -> int:
     before = None
     adopted = repair.may_replace(source, history) and (args.yes or _is_replacement_confirmed(saved.path))
     if adopted:
-        before = repair.adopt(saved.path, history)
+        before = repair.replace_history(saved.path, history)
     now = history if adopted else saved.path
     put_result(
         args,

@@ -27,7 +27,7 @@ from handinger_tui.core.jsontext import (
 )
 from handinger_tui.core.prompts import lineage_of
 from handinger_tui.core.safety import clean_line
-from handinger_tui.core.stream import UNREADABLE, Frame, Framing, Marker, without_figures
+from handinger_tui.core.stream import FRAMINGS, UNREADABLE, Frame, Framing, Marker, without_figures
 from handinger_tui.core.tags import tag_names
 from handinger_tui.core.turns.fold import fold, is_understood
 from handinger_tui.core.turns.session import NO_RELATED_HISTORY, TARGETS, RemoteTurn, Session, newest_target
@@ -221,17 +221,13 @@ def _attachment(fields: JsonObject, where: str) -> Attachment:
 def _frame(seq: int, row: Json, where: str) -> Frame:
     match row:
         case [int(at_ms), str(framing), str(event), str() | None as frame_id, str(data)] if (
-            not isinstance(at_ms, bool) and 0 <= at_ms <= _MOST_MS and framing in _FRAMINGS
+            not isinstance(at_ms, bool) and 0 <= at_ms <= _MOST_MS and framing in FRAMINGS
         ):
-            frame = Frame(seq, at_ms, _FRAMINGS[framing], data, event, frame_id)
+            frame = Frame(seq, at_ms, FRAMINGS[framing], data, event, frame_id)
             is_damaged = frame.framing is Framing.JSON and data == UNREADABLE
-            if frame.framing not in _CHECKED or is_damaged or is_understood(frame):
+            if is_damaged or is_understood(frame):
                 return frame
     raise _unreadable(f"frame {seq + 1} of {where} is not a frame")
-
-
-_FRAMINGS: Final = {str(framing): framing for framing in Framing}
-_CHECKED: Final = frozenset({Framing.NOTE, Framing.JSON})
 
 
 _ENDS: Final = {

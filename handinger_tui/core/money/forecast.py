@@ -30,7 +30,7 @@ WINDOW: Final = 28
 _ROOTS: Final = Context(prec=60, rounding=ROUND_HALF_EVEN)
 _FINEST: Final = Decimal(1).scaleb(-12)
 
-Days = Sequence[tuple[date, Total]]
+DailyTotals = Sequence[tuple[date, Total]]
 
 
 class Forecast(Struct, frozen=True):
@@ -63,7 +63,7 @@ def daily(buckets: Iterable[Bucket], unit: Unit = Unit.USD) -> list[tuple[date, 
     return days
 
 
-def forecast(days: Days, today: date, share_of_today: Decimal, unit: Unit = Unit.USD) -> Forecast:
+def forecast(days: DailyTotals, today: date, share_of_today: Decimal, unit: Unit = Unit.USD) -> Forecast:
     """The forecast for the month of `today`.
 
     `days`: days with turns, in any order, from the first of the month or from `WINDOW` days ago, whichever is
@@ -97,7 +97,7 @@ def forecast(days: Days, today: date, share_of_today: Decimal, unit: Unit = Unit
     )
 
 
-def _by_day(days: Days) -> dict[date, Total]:
+def _by_day(days: DailyTotals) -> dict[date, Total]:
     by_day: dict[date, Total] = {}
     for day, amount in days:
         by_day[day] = by_day[day] + amount if day in by_day else amount
@@ -152,13 +152,13 @@ def days_to_limit(gauge: Gauge, per_day: Decimal | None) -> int | None:
     return int(EXACT.divide(remaining, per_day).to_integral_value(ROUND_CEILING, EXACT))
 
 
-def days_over(days: Days, today: date, amount: Decimal) -> tuple[int, int]:
+def days_over(days: DailyTotals, today: date, amount: Decimal) -> tuple[int, int]:
     """On how many days before today at least `amount` was spent, and of how many days the amount is known."""
     costs = [one.value for one in _before(_by_day(days), today) if one.value is not None]
     return sum(value >= amount for value in costs), len(costs)
 
 
-def limit_outlook(gauge: Gauge, days: Days, today: date) -> str:
+def limit_outlook(gauge: Gauge, days: DailyTotals, today: date) -> str:
     """One sentence about a limit, given these days; "" if there is nothing to say.
 
     `days`: for a limit of a session or worker, only those of that session or worker.

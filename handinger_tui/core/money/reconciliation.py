@@ -304,7 +304,7 @@ def owners_text(rise: Rise) -> str:
     return "; ".join(reasons) or "before the first turn here"
 
 
-AMOUNTS: Final = ("usd", "credits", "model_usd", "tool_usd", "sandbox_usd", "internal_usd")
+AMOUNT_FIELDS: Final = ("usd", "credits", "model_usd", "tool_usd", "sandbox_usd", "internal_usd")
 """The amounts of a rise, which a bucket has as well."""
 
 
@@ -380,7 +380,7 @@ def suspense_buckets(rises: Sequence[Rise]) -> list[Bucket]:
 
 def _bucket(worker_id: str, rises: Sequence[Rise]) -> Bucket:
     tokens = [None if rise.tokens is None else Decimal(rise.tokens) for rise in rises]
-    sums: dict[str, Any] = {member: _total([getattr(rise, member) for rise in rises]) for member in AMOUNTS}
+    sums: dict[str, Any] = {name: _total([getattr(rise, name) for rise in rises]) for name in AMOUNT_FIELDS}
     for member in ("usd", "credits"):
         is_doubtful = any(rise.doubtful and getattr(rise, member) for rise in rises)
         sums[member] = replace(sums[member], doubtful=is_doubtful)

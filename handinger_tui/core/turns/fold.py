@@ -17,6 +17,7 @@ from handinger_tui.core.dialects import events as ev
 from handinger_tui.core.jsontext import JsonObject, NotJson, as_object, as_text, parse, parse_exact
 from handinger_tui.core.stream import (
     ANOTHER_WORKER,
+    STREAMED,
     Frame,
     Framing,
     Marker,
@@ -62,7 +63,9 @@ def fold(request: TurnRequest, frames: Iterable[Frame]) -> Turn:
 
 
 def is_understood(frame: Frame) -> bool:
-    """Whether the fold can process a marker or JSON frame without an exception."""
+    """Whether the fold can process a frame without an exception."""
+    if frame.framing in STREAMED:
+        return True
     if frame.framing is Framing.JSON:
         return frame.event in _READ_REASONS
     try:

@@ -51,7 +51,7 @@ def text_of(message: JsonObject) -> str:
             return text
         case _:
             pass
-    return "".join(part.text for part in parts_of(message) if isinstance(part, TextPart))
+    return "".join(part.text for part in message_parts(message) if isinstance(part, TextPart))
 
 
 # Cached: all messages are compared with the same prompt, and the runs of a schedule have the same one.
@@ -79,7 +79,7 @@ def find_prompt(messages: Sequence[JsonObject], prompt: str) -> list[int]:
     return [at for at, message in users if normalized_prompt(text_of(message)) == normalized]
 
 
-def parts_of(message: JsonObject) -> tuple[Part, ...]:
+def message_parts(message: JsonObject) -> tuple[Part, ...]:
     """The parts of a message; one of unknown type becomes a `CustomPart`."""
     if isinstance(message.get("parts"), list):
         return _parts(message["parts"])
@@ -278,7 +278,7 @@ class MessageMatcher:
             base = turn if self._has_our_prompt and turn.parts else without_answer(turn)
         self._stored_last, self._stored_id, self._base = True, message_id, base
         self._replaced_parts = ()
-        parts = (*base.parts, *parts_of(message))
+        parts = (*base.parts, *message_parts(message))
         metadata = as_object(message.get("metadata"))
         return replace(base, parts=parts, message_id=message_id, metadata={**base.metadata, **metadata})
 

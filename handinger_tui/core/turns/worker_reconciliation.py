@@ -29,8 +29,8 @@ from handinger_tui.core.turns.messages import (
     EQUAL_BEFORE,
     find_prompt,
     id_of,
+    message_parts,
     normalized_prompt,
-    parts_of,
     role_of,
 )
 from handinger_tui.core.turns.turn import (
@@ -60,7 +60,7 @@ class Answer(Struct, frozen=True):
     @property
     def parts(self) -> tuple[Part, ...]:
         """All parts of the answer, in order."""
-        return tuple(part for message in self.messages for part in parts_of(message))
+        return tuple(part for message in self.messages for part in message_parts(message))
 
     @property
     def own_usage(self) -> Usage | None:

@@ -24,7 +24,7 @@ from textual.selection import Selection
 from textual.strip import Strip
 from textual.widget import Widget
 
-from handinger_tui.core.file_preview import Cell, NotDrawn, Picture, Pixel, half_blocks
+from handinger_tui.core.file_preview import NotDrawn, Picture, Pixel, PixelCell, half_blocks
 from handinger_tui.ui.background import run_in_thread
 from handinger_tui.ui.keys import Where, bindings
 from handinger_tui.ui.panels.panel import OpenLink
@@ -358,7 +358,7 @@ class PictureView(Widget, can_focus=True):
     def __init__(self) -> None:
         super().__init__(classes="picture-view")
         self._picture: Picture | None = None
-        self._cells: list[list[Cell]] = []
+        self._cells: list[list[PixelCell]] = []
         self.trouble = ""
         """Why no picture is shown, "" if one is."""
 
@@ -405,7 +405,7 @@ class PictureView(Widget, can_focus=True):
         return Strip(line).adjust_cell_length(width, ground)
 
 
-def _segments(cells: Sequence[Cell], below: RichColor | None) -> list[Segment]:
+def _segments(cells: Sequence[PixelCell], below: RichColor | None) -> list[Segment]:
     """Merge neighboring cells of the same colors; `below` is the color where there is no pixel."""
     segments = []
     for (sign, upper, under), group in groupby(cells):
