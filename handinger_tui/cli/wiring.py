@@ -18,6 +18,7 @@ from handinger_tui.api.generations import GENERATIONS, Generation
 from handinger_tui.api.response import ResponseLimits
 from handinger_tui.api.stored_workers import TemplateClient
 from handinger_tui.api.tasks import TaskClient
+from handinger_tui.cli import signals
 from handinger_tui.cli.load_settings import limit_rules, service_settings
 from handinger_tui.cli.local_files import Paths, default_paths
 from handinger_tui.cli.output import say
@@ -178,7 +179,7 @@ def run_with_services(
         async with open_services(settings, default_paths()) as services:
             return await work(services)
 
-    return asyncio.run(run())
+    return signals.run(run)
 
 
 async def open_ledger(

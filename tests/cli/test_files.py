@@ -6,7 +6,8 @@ import io
 import json
 import signal
 import threading
-from contextlib import contextmanager
+import time
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
@@ -15,6 +16,7 @@ import pytest
 from rich.cells import cell_len
 
 from handinger_tui.api.file_urls import find_current_url
+from handinger_tui.cli import signals
 from handinger_tui.cli.commands.workers import DownloadProgress
 from handinger_tui.core.stream import FilePart
 from tests.cli.program import environ, start
@@ -48,6 +50,10 @@ class Host:
             {"object": "worker", "id": "w1", "status": "completed", "files": files}
         ).encode()
 
+    def pieces(self, _target: str, body: bytes) -> Iterator[bytes]:
+        """The pieces in which a body is sent."""
+        yield body
+
 
 @contextmanager
 def serving(host: Host) -> Iterator[Host]:
@@ -59,7 +65,9 @@ def serving(host: Host) -> Iterator[Host]:
             self.send_header("Content-Type", "application/json")
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
-            self.wfile.write(body)
+            for piece in host.pieces(self.path, body):
+                with suppress(OSError):
+                    self.wfile.write(piece)
 
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the name is the library's
             pass
@@ -124,28 +132,34 @@ def test_a_list_of_nothing(tmp_path: Path) -> None:
 # -- get, interrupted ---------------------------------------------------------------------
 @dataclass
 class Slow(Host):
-    """A service whose file `/slow` does not come before `is_over`."""
+    """A service whose file `/slow` is not complete before `is_over`."""
 
-    has_begun: threading.Event = field(default_factory=threading.Event)
     is_over: threading.Event = field(default_factory=threading.Event)
 
-    def answer(self, target: str) -> tuple[int, bytes]:
+    def pieces(self, target: str, body: bytes) -> Iterator[bytes]:
+        yield body[:1]
         if target == "/slow":
-            self.has_begun.set()
             self.is_over.wait(60)
-        return super().answer(target)
+        yield body[1:]
 
 
-def test_an_interrupt_names_the_files_that_are_saved_already(tmp_path: Path) -> None:
-    host = Slow([[listed("a.csv", "data:,one", 3), listed("b.csv", "/slow")]])
+@pytest.mark.parametrize("number", signals.CODES)
+def test_a_signal_leaves_no_part_of_a_file_and_names_those_that_are_saved(
+    number: signal.Signals, tmp_path: Path
+) -> None:
+    host, folder = Slow([[listed("a.csv", "data:,one", 3), listed("b.csv", "/slow")]]), tmp_path / "saved"
+    host.bodies["/slow"] = b"two"
     with serving(host):
-        words = ("files", "get", "w1", "--all", "--json", "--dir", str(tmp_path / "saved"))
+        words = ("files", "get", "w1", "--all", "--json", "--dir", str(folder))
         program = start(environ(tmp_path / "home", host.url), *words)
-        assert host.has_begun.wait(60)
-        program.send_signal(signal.SIGINT)
+        while not (folder / "a.csv").exists() or len([*folder.iterdir()]) < 2:
+            assert program.poll() is None
+            time.sleep(0.01)
+        program.send_signal(number)
         out, _err = program.communicate(timeout=60)
         host.is_over.set()
-    assert program.returncode == 130
+    assert program.returncode == signals.CODES[number]
+    assert [path.name for path in folder.iterdir()] == ["a.csv"]
     result = json.loads(out)
     assert [one["filename"] for one in result["files"]] == ["a.csv"]
     assert result["files"][0]["saved_as"] == str(tmp_path / "saved" / "a.csv")

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 import pytest
 
+from handinger_tui.cli import signals
 from handinger_tui.local.server import LocalServer
 from tests.cli.program import environ, start
 from tests.e2e.runner import KEY, Ran, run
@@ -145,14 +146,16 @@ def serving(handler: type[Silent]) -> Iterator[str]:
         http.shutdown()
 
 
-def interrupted(handler: type[Silent], home: Path, *argv: str) -> tuple[str, str]:
+def interrupted(
+    handler: type[Silent], home: Path, *argv: str, by: signal.Signals = signal.SIGINT
+) -> tuple[str, str]:
     """What a command prints that is interrupted while the service is silent."""
     with serving(handler) as url:
         program = start(environ(home, url), *argv)
         assert Silent.has_posted.wait(60)
-        program.send_signal(signal.SIGINT)
+        program.send_signal(by)
         out, err = program.communicate(timeout=60)
-    assert program.returncode == 130
+    assert program.returncode == signals.CODES[by]
     return out, err
 
 
@@ -160,8 +163,9 @@ ADD: Final = ("schedules", "add", "w1", "x", "--in", "2h", "--yes")
 DOUBT: Final = "The schedule may have been added: list the schedules before you add it again."
 
 
-def test_an_interrupt_says_that_the_schedule_may_have_been_added(tmp_path: Path) -> None:
-    out, err = interrupted(Silent, tmp_path, *ADD)
+@pytest.mark.parametrize("by", signals.CODES)
+def test_an_interrupt_says_that_the_schedule_may_have_been_added(by: signal.Signals, tmp_path: Path) -> None:
+    out, err = interrupted(Silent, tmp_path, *ADD, by=by)
     assert out == ""
     assert err.count(DOUBT) == 1
 
