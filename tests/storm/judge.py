@@ -179,6 +179,10 @@ def check_truth(history: History, proxy: Proxy) -> Iterator[str]:
     yield from (
         f"{one} was sent, and is not in the history" for one in {*sent} - {one.turn_id for one in turns}
     )
+    for turn in turns:
+        numbers = [frame.seq for frame in history.frames(turn.turn_id)]
+        if numbers != list(range(len(numbers))):
+            yield f"{turn.turn_id}: numbers {numbers}"
     for worker_id, group in groupby(sorted(turns, key=_worker_id), key=_worker_id):
         worker, own = worker_of(proxy, worker_id) if worker_id else None, [*group]
         for turn in own:

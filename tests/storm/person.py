@@ -30,7 +30,10 @@ WALK: Final = (
     "F2", "F3", "F4", "F5", "F6", "F7", "F8", "F9", "F1", "C-s", "C-t", "C-o", "C-f", "C-p", "C-r", "C-l",
     "Up", "Down", "PPage", "NPage", "Tab", "BTab", "Left", "Right", "Home", "End", "C-Up", "?",
 )  # fmt: skip
-COMMANDS: Final = ("/attach", "/detach", "/runs", "/reading", "/receipt", "/costs", "/ledger", "/details")
+COMMANDS: Final = (
+    *("/attach", "/detach", "/runs", "/reading", "/receipt", "/costs", "/ledger", "/details"),
+    *("/budget low", "/budget high", "/archive", "/pin", "/rename storm", "/workers"),
+)
 START: Final = (("-c",), ("-c",), ("-c",), (), ("-r",))
 BAD: Final = ("Traceback (most recent call last)", "handinger-tui failed", "unexpected error")
 
@@ -281,8 +284,9 @@ class Person:
 
     def command(self) -> None:
         self.press("C-u")
-        self.type(self.random.choice(COMMANDS))
-        self.enter("command")
+        command = self.random.choice(COMMANDS)
+        self.type(command)
+        self.enter(command)
         time.sleep(0.3)
         self.press("Escape")
 
