@@ -643,12 +643,13 @@ class SessionActor:
         self.store.publish()
         if self._deps.context.forgetful:
             return []
-        if departed and watch:
-            # The newest turn only: its reads settle the others as well.
-            watched = self.runs.turn_id or departed[-1]
-            for turn_id in departed:
-                if turn_id != watched:
-                    await self._settler.detach(turn_id)
+        # The newest turn only is watched: its reads settle the others as well.
+        watched = (self.runs.turn_id or departed[-1]) if departed and watch else ""
+        for turn_id in departed:
+            # No read will ever end a turn whose worker is unknown.
+            if turn_id != watched and (watch or self.store.turn(turn_id).target is None):
+                await self._settler.detach(turn_id)
+        if watched:
             await self._watch(watched, None)
         return departed
 

@@ -45,6 +45,7 @@ from handinger_tui.core.turns.worker_reconciliation import (
     with_snapshot,
     without_newest,
 )
+from handinger_tui.engine.session_store import LEFT
 from handinger_tui.engine.turn_run import figures_differ
 
 if TYPE_CHECKING:
@@ -359,7 +360,7 @@ class TurnSettler:
         """Settle open turns, except `without`, and update figures of ended ones: one read has all turns.
 
         An idle worker without an answer proves something only after the recovery window: then a message that
-        it does not list never arrived, and one that the service had accepted has an unknown end.
+        it does not list never arrived, if it lists all earlier ones; any other has an unknown end.
         A turn that another running program has claimed is skipped: that program writes its frames.
 
         Raises:
@@ -380,8 +381,8 @@ class TurnSettler:
                 record.settle_by_reading(own_part(turn, body))
             elif not record.accepted and _is_missing(turn, answer, body.snapshot):
                 record.settle(TurnStatus.NOT_DELIVERED, NEVER_ARRIVED, recovered=True)
-            elif record.accepted and status is not TurnStatus.UNKNOWN:
-                record.settle(TurnStatus.UNKNOWN, NO_END)
+            elif status is not TurnStatus.UNKNOWN:
+                record.settle(TurnStatus.UNKNOWN, NO_END if record.accepted else LEFT)
             else:
                 continue
             self._unclosed.add(turn.turn_id)

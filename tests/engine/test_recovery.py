@@ -92,6 +92,36 @@ async def test_killed_before_any_answer_and_missing_at_the_worker_is_not_deliver
     assert api.posts == []
 
 
+async def test_a_message_of_which_no_reading_shows_whether_it_arrived_is_in_doubt() -> None:
+    # Its worker was not read before it was sent, so that the worker does not list it proves nothing.
+    log = crashed(SENDING)
+    api = FakeApi(workers=[worker("one", prompt="earlier")])
+    engine = engine_on(log, api)
+    await engine.settle_open_turns(5)
+    (turn,) = engine.session("ses_a").turns
+    assert turn.status is TurnStatus.UNKNOWN
+    assert turn.fault is not None
+    assert turn.fault.may_have_been_charged
+    api.workers = [worker("hi", prompt="hello")]
+    await engine.actor("ses_a").refresh()
+    (turn,) = engine.session("ses_a").turns
+    assert (turn.status, turn.text, api.posts) == (TurnStatus.COMPLETED, "hi", [])
+
+
+async def test_a_message_to_a_new_worker_whose_id_is_lost_is_in_doubt_without_a_request() -> None:
+    log = crashed(note(0, Marker.SENDING, worker_id=None))
+    log.sessions["ses_a"] = replace(log.sessions["ses_a"], worker_id=None)
+    log.requests[ORDER.turn_id] = replace(ORDER, worker_id=None)
+    api = FakeApi()
+    engine = engine_on(log, api)
+    await engine.settle_open_turns(5)
+    (turn,) = engine.session("ses_a").turns
+    assert turn.status is TurnStatus.UNKNOWN
+    assert turn.fault is not None
+    assert turn.fault.may_have_been_charged
+    assert (api.posts, api.reads, log.closed) == ([], 0, [ORDER.turn_id])
+
+
 async def test_killed_in_the_stream_is_watched_to_its_end() -> None:
     streamed = [
         Frame(2 + at, 1100 + at, piece.framing, piece.data, piece.event)
