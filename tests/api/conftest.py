@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack
+from pathlib import Path
 
 import pytest
 
@@ -45,6 +46,17 @@ async def other() -> AsyncIterator[Server]:
     await running.start()
     yield running
     await running.stop()
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """The folder of downloads, which does not exist yet."""
+    return tmp_path / "downloads"
+
+
+def listing(folder: Path) -> list[str]:
+    """The names in a folder; none if it does not exist."""
+    return sorted(item.name for item in folder.iterdir()) if folder.exists() else []
 
 
 class Clients:

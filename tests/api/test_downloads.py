@@ -21,7 +21,7 @@ from handinger_tui.api.response import ResponseLimits
 from handinger_tui.core.errors import ApiError
 from handinger_tui.core.safety import Secret
 from handinger_tui.core.turns.turn import ErrorKind
-from tests.api.conftest import KEY, Clients
+from tests.api.conftest import KEY, Clients, listing
 from tests.api.server import Script, Server, head, raw, respond
 
 if TYPE_CHECKING:
@@ -36,17 +36,8 @@ def occupied(folder: Path, *files: str) -> None:
         (folder / name).write_text("mine")
 
 
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    return tmp_path / "downloads"
-
-
 def content(body: bytes = b"file body\n", headers: dict[str, str] | None = None) -> Script:
     return respond(200, body, {"Content-Type": "application/octet-stream", **(headers or {})})
-
-
-def listing(folder: Path) -> list[str]:
-    return sorted(item.name for item in folder.iterdir()) if folder.exists() else []
 
 
 async def refused(client: WorkerClient, url: str, folder: Path, name: str | None = None) -> ApiError:

@@ -13,7 +13,7 @@ from handinger_tui.api.atomic_file import write_atomically
 from handinger_tui.api.download import save
 from handinger_tui.core.errors import ApiError, LinkExpired
 from handinger_tui.core.turns.turn import ErrorKind
-from tests.api.conftest import KEY, Clients
+from tests.api.conftest import KEY, Clients, listing
 from tests.api.server import Server, respond
 
 if TYPE_CHECKING:
@@ -25,15 +25,6 @@ if TYPE_CHECKING:
 ROUTE = "/api/workers/w1/files/report.txt"
 BODY = b"file body\n"
 PRECIOUS = "mine\n"
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    return tmp_path / "downloads"
-
-
-def listing(folder: Path) -> list[str]:
-    return sorted(item.name for item in folder.iterdir()) if folder.exists() else []
 
 
 # -- expired links ------------------------------------------------------------------------

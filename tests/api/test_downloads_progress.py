@@ -22,11 +22,6 @@ if TYPE_CHECKING:
     from tests.api.conftest import Clients
 
 
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    return tmp_path / "downloads"
-
-
 # -- sizes -----------------------------------------------------------------------------------
 async def test_a_size_beyond_the_limit_is_refused_unread(
     server: Server, connect: Clients, folder: Path

@@ -12,6 +12,7 @@ from handinger_tui.api.atomic_file import BLOCK, write_atomically
 from handinger_tui.api.download import save
 from handinger_tui.core.errors import ApiError
 from handinger_tui.core.turns.turn import ErrorKind
+from tests.api.conftest import listing
 from tests.api.server import Peer, Server, head
 
 if TYPE_CHECKING:
@@ -38,16 +39,12 @@ def precious(tmp_path: Path) -> Path:
     return path
 
 
-def names(folder: Path) -> list[str]:
-    return sorted(path.name for path in folder.iterdir())
-
-
 def untouched(precious: Path) -> bool:
-    return names(precious.parent) == ["precious"] and precious.read_text() == PRECIOUS
+    return listing(precious.parent) == ["precious"] and precious.read_text() == PRECIOUS
 
 
 def until_something_lies_in(folder: Path) -> None:
-    while not names(folder):
+    while not listing(folder):
         pass
 
 
@@ -80,7 +77,7 @@ async def test_a_folder_swapped_while_the_bytes_arrive(
         await save(client, "/api/workers/w1/files/report.txt", folder)
     assert caught.value.kind is ErrorKind.DISK
     assert untouched(precious)
-    assert names(moved) == []
+    assert listing(moved) == []
 
 
 async def test_a_name_that_is_a_hard_link_to_something_precious(folder: Path, precious: Path) -> None:
@@ -100,7 +97,7 @@ async def test_our_temporary_file_swapped_for_a_hard_link(folder: Path, precious
         await write_atomically(arriving(swapped), folder, "report.txt")
     assert caught.value.kind is ErrorKind.DISK
     assert untouched(precious)
-    assert names(folder) == []
+    assert listing(folder) == []
 
 
 async def test_names_that_differ_in_case_are_two_files_on_any_disk(folder: Path) -> None:
@@ -108,4 +105,4 @@ async def test_names_that_differ_in_case_are_two_files_on_any_disk(folder: Path)
         await write_atomically(arriving(), folder, name) for name in ("Report.TXT", "report.txt")
     ]
     assert first != second
-    assert len(names(folder)) == 2
+    assert len(listing(folder)) == 2

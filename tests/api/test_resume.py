@@ -21,7 +21,7 @@ from handinger_tui.api.download import (
 from handinger_tui.api.response import ResponseLimits
 from handinger_tui.core.errors import ApiError, LinkExpired
 from handinger_tui.core.turns.turn import ErrorKind
-from tests.api.conftest import KEY, Clients, Pauses
+from tests.api.conftest import KEY, Clients, Pauses, listing
 from tests.api.server import Peer, Script, Server, chunk, head, raw, respond
 
 if TYPE_CHECKING:
@@ -35,15 +35,6 @@ TAG = '"v1"'
 RANGES = {"Accept-Ranges": "bytes", "ETag": TAG}
 CHANGED = {"Last-Modified": "Tue, 01 Sep 2026 10:00:00 GMT"}
 LATER = {"Date": "Tue, 01 Sep 2026 10:00:01 GMT"}
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    return tmp_path / "downloads"
-
-
-def listing(folder: Path) -> list[str]:
-    return sorted(item.name for item in folder.iterdir()) if folder.exists() else []
 
 
 def cut(at: int, headers: dict[str, str] | None = None, body: bytes = BODY) -> Script:

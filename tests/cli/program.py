@@ -10,7 +10,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from tests.e2e.runner import KEY
+from handinger_tui.local.server import LocalServer
+from tests.e2e.runner import KEY, Ran, run
 from tests.wire.recordings import recordings
 from tests.wire.replay import Player, playing
 
@@ -24,6 +25,12 @@ def service() -> Iterator[tuple[Player, str]]:
     player = Player(PLAIN)
     with playing(player) as url:
         yield player, url
+
+
+def run_on(server: LocalServer, home: Path, *argv: str, generation: str = "tasks") -> Ran:
+    """`handinger-tui ARGV` with a local worker as its service."""
+    url = server.tasks_url if generation == "tasks" else server.base_url
+    return run(*argv, home=home, base_url=url, key=server.api_key, HANDINGER_GENERATION=generation)
 
 
 def environ(home: Path, base_url: str | None = None, **more: str | None) -> dict[str, str]:

@@ -13,7 +13,7 @@ import pytest
 
 from handinger_tui.cli import signals
 from handinger_tui.local.server import LocalServer
-from tests.cli.program import environ, start
+from tests.cli.program import environ, run_on, start
 from tests.e2e.runner import KEY, Ran, run
 
 if TYPE_CHECKING:
@@ -21,25 +21,14 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-@pytest.fixture
-def server() -> Iterator[LocalServer]:
-    with LocalServer.start(pace=0) as running:
-        yield running
-
-
-def do(server: LocalServer, home: Path, *argv: str, generation: str) -> Ran:
-    url = server.tasks_url if generation == "tasks" else server.base_url
-    return run(*argv, home=home, base_url=url, key=server.api_key, HANDINGER_GENERATION=generation)
-
-
 @pytest.mark.parametrize(("generation", "unit"), [("workers", "usd"), ("tasks", "credits")])
 def test_a_price_comes_first_and_only_yes_adds(
     server: LocalServer, tmp_path: Path, generation: str, unit: str
 ) -> None:
     def schedules(*argv: str) -> Ran:
-        return do(server, tmp_path, "schedules", *argv, generation=generation)
+        return run_on(server, tmp_path, "schedules", *argv, generation=generation)
 
-    worker = do(server, tmp_path, "-p", "sources", "--json", generation=generation).result["worker_id"]
+    worker = run_on(server, tmp_path, "-p", "sources", "--json", generation=generation).result["worker_id"]
     address = f"https://v3.handinger.com/worker/{worker}"
     offer = schedules("add", address, "Report", "--cron", "0 9 * * 1-5", "--json")
     assert (offer.code, offer.result["added"]) == (2, False)
@@ -66,9 +55,11 @@ def test_a_price_comes_first_and_only_yes_adds(
 
 def test_without_history_the_price_is_unknown(server: LocalServer, tmp_path: Path) -> None:
     def elsewhere(*argv: str) -> Ran:
-        return do(server, tmp_path / "b", *argv, generation="workers")
+        return run_on(server, tmp_path / "b", *argv, generation="workers")
 
-    worker = do(server, tmp_path / "a", "-p", "echo x", "--json", generation="workers").result["worker_id"]
+    worker = run_on(server, tmp_path / "a", "-p", "echo x", "--json", generation="workers").result[
+        "worker_id"
+    ]
     offer = elsewhere("schedules", "add", worker, "Report", "--in", "2h")
     assert "Cost unknown: no cost history at standard yet." in offer.out
     price = elsewhere("schedules", "add", worker, "Report", "--in", "2h", "--json").result["price"]
@@ -88,16 +79,18 @@ def test_without_history_the_price_is_unknown(server: LocalServer, tmp_path: Pat
 def test_an_invalid_schedule_sends_nothing(
     server: LocalServer, tmp_path: Path, argv: tuple[str, ...], why: str
 ) -> None:
-    ran = do(server, tmp_path, "schedules", "add", "wrk_none", *argv, "--yes", generation="workers")
+    ran = run_on(server, tmp_path, "schedules", "add", "wrk_none", *argv, "--yes", generation="workers")
     assert (ran.code, ran.out) == (2, "")
     assert why in ran.err
 
 
 def test_a_worker_that_does_not_exist(server: LocalServer, tmp_path: Path) -> None:
-    ran = do(server, tmp_path, "schedules", "add", "wrk_none", "x", "--in", "1h", "--yes", generation="tasks")
+    ran = run_on(
+        server, tmp_path, "schedules", "add", "wrk_none", "x", "--in", "1h", "--yes", generation="tasks"
+    )
     assert (ran.code, ran.out) == (3, "")
     assert "Nothing was charged" in ran.err
-    assert json.loads(do(server, tmp_path, "costs", "--json", generation="tasks").out)["groups"] == []
+    assert json.loads(run_on(server, tmp_path, "costs", "--json", generation="tasks").out)["groups"] == []
 
 
 class Silent(BaseHTTPRequestHandler):

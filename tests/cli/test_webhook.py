@@ -7,23 +7,12 @@ from typing import TYPE_CHECKING
 import pytest
 
 from handinger_tui.local.server import LocalServer
+from tests.cli.program import run_on
 from tests.e2e.receiver import receiving
 from tests.e2e.runner import Ran, run
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
-
-
-@pytest.fixture
-def server() -> Iterator[LocalServer]:
-    with LocalServer.start(pace=0) as running:
-        yield running
-
-
-def do(server: LocalServer, home: Path, *argv: str, generation: str = "tasks") -> Ran:
-    url = server.tasks_url if generation == "tasks" else server.base_url
-    return run(*argv, home=home, base_url=url, key=server.api_key, HANDINGER_GENERATION=generation)
 
 
 def test_deliveries_have_reasons_and_the_token_is_a_secret(server: LocalServer, tmp_path: Path) -> None:
@@ -32,10 +21,10 @@ def test_deliveries_have_reasons_and_the_token_is_a_secret(server: LocalServer, 
 
 
 def check(server: LocalServer, tmp_path: Path, address: str, tokens: list[str]) -> None:
-    worker = do(server, tmp_path, "-p", "echo one", "--json").result["worker_id"]
+    worker = run_on(server, tmp_path, "-p", "echo one", "--json").result["worker_id"]
 
     def webhook(action: str, *argv: str) -> Ran:
-        return do(server, tmp_path, "webhook", action, f"https://handinger.com/worker/{worker}", *argv)
+        return run_on(server, tmp_path, "webhook", action, f"https://handinger.com/worker/{worker}", *argv)
 
     assert webhook("show").out == "No webhook.\n"
     for bad in ("http://receiver.example", "https://x.example/" + "y" * 2048):
@@ -48,7 +37,7 @@ def check(server: LocalServer, tmp_path: Path, address: str, tokens: list[str]) 
     assert shown["token"] not in first.out + first.err
 
     for prompt in ("echo two", "echo three"):
-        do(server, tmp_path, "-p", prompt, "-w", worker)
+        run_on(server, tmp_path, "-p", prompt, "-w", worker)
     page = webhook("deliveries", "--json").result
     while page["count"] < 2:
         page = webhook("deliveries", "--json").result
@@ -68,7 +57,7 @@ def check(server: LocalServer, tmp_path: Path, address: str, tokens: list[str]) 
 
 
 def test_the_workers_generation_has_no_webhooks(server: LocalServer, tmp_path: Path) -> None:
-    ran = do(server, tmp_path, "webhook", "show", "w1", generation="workers")
+    ran = run_on(server, tmp_path, "webhook", "show", "w1", generation="workers")
     assert (ran.code, ran.out) == (2, "")
     assert "tasks generation" in ran.err
 
@@ -80,7 +69,7 @@ def test_an_invalid_page_is_a_usage_error(page: str, tmp_path: Path) -> None:
 
 
 def test_a_missing_worker_of_a_new_task_is_named(server: LocalServer, tmp_path: Path) -> None:
-    ran = do(server, tmp_path, "-w", "wrk_missing", "-p", "hi")
+    ran = run_on(server, tmp_path, "-w", "wrk_missing", "-p", "hi")
     assert (ran.code, "Check the worker id and the base URL" in ran.err) == (3, True)
-    ran = do(server, tmp_path, "--task", "tsk_missing", "-p", "hi")
+    ran = run_on(server, tmp_path, "--task", "tsk_missing", "-p", "hi")
     assert (ran.code, "Check the task id and the base URL" in ran.err) == (3, True)

@@ -10,28 +10,16 @@ from typing import TYPE_CHECKING
 import pytest
 
 from handinger_tui.local.server import LocalServer
+from tests.cli.program import run_on
 from tests.e2e.runner import KEY, Ran, run
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
-
-
-@pytest.fixture
-def server() -> Iterator[LocalServer]:
-    with LocalServer.start(pace=0) as running:
-        yield running
 
 
 def test_a_worker_is_created_used_changed_and_deleted(server: LocalServer, tmp_path: Path) -> None:
     def do(*argv: str, home: str = "a") -> Ran:
-        return run(
-            *argv,
-            home=tmp_path / home,
-            base_url=server.tasks_url,
-            key=server.api_key,
-            HANDINGER_GENERATION="tasks",
-        )
+        return run_on(server, tmp_path / home, *argv)
 
     schema = tmp_path / "schema.json"
     schema.write_text('{"properties": {"answer": {"type": "string"}}}')

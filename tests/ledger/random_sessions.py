@@ -129,7 +129,7 @@ class Maker:
         if request.worker_id is not None and dice.random() < 0.8:
             if dice.random() < 0.1:
                 self.rise()
-            tape._add(Framing.JSON, self.reading(), ReadReason.BEFORE)
+            tape.add(Framing.JSON, self.reading(), ReadReason.BEFORE)
             tape.note(Marker.ASKED, times=dice.randrange(3))
         tape.note(Marker.SENDING, worker_id=request.worker_id)
         if dice.random() < 0.1:
@@ -144,13 +144,13 @@ class Maker:
             tape.note(Marker.OPENED, **opening, worker_id=self.worker)
             kind = dice.choice(tuple(KINDS.values()))
             for event in [event for at in range(dice.randrange(1, 60)) for event in kind(at)]:
-                tape._add(Framing.SSE, json.dumps(event))
-            tape._add(Framing.SSE, json.dumps({"type": "text-delta", "id": "t", "delta": dice.choice(WORDS)}))
+                tape.add(Framing.SSE, json.dumps(event))
+            tape.add(Framing.SSE, json.dumps({"type": "text-delta", "id": "t", "delta": dice.choice(WORDS)}))
             if dice.random() < 0.3:
-                tape._add(Framing.JSON, self.reading(busy=True), ReadReason.MONEY)
+                tape.add(Framing.JSON, self.reading(busy=True), ReadReason.MONEY)
             tape.note(Marker.CLOSED, clean=True)
         if dice.random() < 0.9:
-            tape._add(Framing.JSON, self.reading(text=dice.choice(WORDS)), ReadReason.AFTER)
+            tape.add(Framing.JSON, self.reading(text=dice.choice(WORDS)), ReadReason.AFTER)
         end = dice.choice(("completed", "completed", "completed", "failed", "incomplete", "running"))
         return self.timed(tape.note(Marker.SETTLED, status=end, recovered=dice.random() < 0.2, fault=None))
 

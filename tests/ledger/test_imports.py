@@ -91,9 +91,9 @@ def looked(usd: float, after: float | None) -> list[Frame]:
     """A turn with the worker's total before it, `usd`, and `after` it; None: it was not read."""
     tape = Tape()
     if after is not None:
-        tape._add(Framing.JSON, worker(usd), ReadReason.BEFORE)
+        tape.add(Framing.JSON, worker(usd), ReadReason.BEFORE)
     tape.note(Marker.SENDING, worker_id=WORKER)
-    tape._add(Framing.JSON, worker(usd if after is None else after), ReadReason.AFTER)
+    tape.add(Framing.JSON, worker(usd if after is None else after), ReadReason.AFTER)
     tape.note(Marker.SETTLED, status="completed", recovered=False, fault=None)
     return [one._replace(at_ms=NOW + one.seq) for one in tape.frames]
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import gc
 import io
 import json
@@ -102,5 +101,5 @@ def small_registry() -> TaskRegistry:
 
 async def ended_task(tasks: TaskRegistry, task_id: str, key: str | None = None) -> LocalTurn:
     _, started = tasks.start(ParsedRequest(Instruction("echo x", "low"), None, {"taskId": task_id}), key)
-    await asyncio.gather(*tasks.runs._tasks)
+    await started.turn.ended.wait()
     return started.turn

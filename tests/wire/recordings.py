@@ -97,10 +97,10 @@ class Tape:
         self.frames: list[Frame] = []
 
     def note(self, note: Marker, **data: Any) -> Tape:
-        return self._add(Framing.NOTE, json.dumps(data), note)
+        return self.add(Framing.NOTE, json.dumps(data), note)
 
     def take(self, piece: RawFrame) -> Tape:
-        return self._add(piece.framing, piece.data, piece.event, piece.id)
+        return self.add(piece.framing, piece.data, piece.event, piece.id)
 
     def body(self, recording: Recording, *, until: int | None = None, via: str = "post") -> Tape:
         """A complete response, or one that was cut after `until` pieces."""
@@ -109,7 +109,7 @@ class Tape:
             self.take(piece)
         return self.note(Marker.CLOSED, clean=until is None)
 
-    def _add(self, framing: Framing, data: str, event: str = "", frame_id: str | None = None) -> Tape:
+    def add(self, framing: Framing, data: str, event: str = "", frame_id: str | None = None) -> Tape:
         self.frames.append(Frame(len(self.frames), 1000 + len(self.frames), framing, data, event, frame_id))
         return self
 

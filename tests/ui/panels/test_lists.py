@@ -12,7 +12,7 @@ from handinger_tui.ui.panels.files import FILES, FilesPanel
 from handinger_tui.ui.panels.panel import FileRequest, cut_left
 from handinger_tui.ui.panels.sources import SOURCES, SourcesPanel
 from handinger_tui.ui.panels.usage import USAGE
-from tests.ui.panels.golden import check
+from tests.ui.golden.stored import check
 from tests.ui.panels.stage import Stage, count_drawn, file, reading, session, source, text_of, turn
 
 
@@ -43,7 +43,7 @@ async def test_files(columns: int) -> None:
         panel.downloads.mark_saved(saved, "/home/ada/Downloads/handinger/rainfall-by-month.csv")
         panel.downloads.mark_saving(panel.rows.items[2].part)
         await pilot.pause()
-        check(f"files-{columns}", text_of(app))
+        check(f"panels/files-{columns}", text_of(app))
 
 
 async def test_empty_lists_say_what_they_are_for() -> None:

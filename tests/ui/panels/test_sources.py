@@ -13,7 +13,7 @@ from handinger_tui.core.stream import SourcePart
 from handinger_tui.core.turns.turn import TextPart, Turn, TurnStatus
 from handinger_tui.ui.panels.panel import CopyFootnotes, CopyLink, ExportSources, OpenLink, ShowMention
 from handinger_tui.ui.panels.sources import SourcesPanel, count_words, mention_words, place_of
-from tests.ui.panels.golden import check
+from tests.ui.golden.stored import check
 from tests.ui.panels.stage import Stage, count_drawn, says, session, source, text_of, turn
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ async def test_by_turn_the_newest_comes_first(columns: int) -> None:
     async with app.run_test(size=(columns, 18)) as pilot:
         await put(panel, pilot, researched())
         await pilot.press("down", "down", "down")
-        check(f"sources-{columns}", text_of(app))
+        check(f"panels/sources-{columns}", text_of(app))
 
 
 async def test_by_host_and_back() -> None:
@@ -69,7 +69,7 @@ async def test_by_host_and_back() -> None:
         await pilot.press("down", "g")
         assert panel.current is not None
         assert panel.current.number == 4, "the cursor stays on its source"
-        check("sources-hosts-34", text_of(app))
+        check("panels/sources-hosts-34", text_of(app))
         assert titles(panel) == [1, 2, 3, 4, 5]
         await pilot.press("g")
         assert titles(panel) == [3, 4, 5, 1, 2]

@@ -15,7 +15,7 @@ from handinger_tui.core.stream import Snapshot, Usage
 from handinger_tui.core.turns.turn import TextPart, TurnStatus
 from handinger_tui.ui.panels.usage import STATUS, UsagePanel, gauge_lines, usage_lines
 from handinger_tui.ui.panels.usage_view import usage_view
-from tests.ui.panels.golden import check
+from tests.ui.golden.stored import check
 from tests.ui.panels.stage import (
     FIRST,
     NOON,
@@ -48,7 +48,7 @@ async def test_finished_turn(columns: int) -> None:
     async with app.run_test(size=(columns, 40)) as pilot:
         panel.show(two_turns())
         await pilot.pause()
-        check(f"usage-finished-{columns}", text_of(app))
+        check(f"panels/usage-finished-{columns}", text_of(app))
 
 
 @pytest.mark.parametrize("columns", [30, 34, 44])
@@ -59,7 +59,7 @@ async def test_running_turn_after_gaps(columns: int) -> None:
     async with app.run_test(size=(columns, 40)) as pilot:
         panel.show(session(turn(0, after=reading("0.0377", credit="23")), turn(1), turn(2), running))
         await pilot.pause()
-        check(f"usage-running-{columns}", text_of(app))
+        check(f"panels/usage-running-{columns}", text_of(app))
 
 
 async def test_values_appear_and_change() -> None:
@@ -287,7 +287,7 @@ async def test_limits_stand_above_the_figures_with_bar_and_word(columns: int) ->
         panel.tick(running().turns[1].request.created_ms + 90_000)
         panel.show_limits(limits())
         await pilot.pause()
-        check(f"usage-limits-{columns}", text_of(app))
+        check(f"panels/usage-limits-{columns}", text_of(app))
         panel.show_limits(())
         await pilot.pause()
         assert "of $1.00" not in text_of(app)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -15,6 +14,7 @@ from handinger_tui.core.jsontext import MAX_DEPTH
 from handinger_tui.ui.pages.data import DataScreen, TableView
 from tests.engine.fakes import DONE, FakeApi, Script, sse, worker
 from tests.ui.fakes import PRICED, Desktop
+from tests.ui.golden.stored import check
 from tests.ui.panels.stage import BAD
 from tests.ui.panels.test_panels import PAYLOADS, text_of_payload
 
@@ -48,9 +48,7 @@ def page(desktop: Desktop) -> DataScreen:
 
 
 @pytest.mark.parametrize(("width", "height"), [(80, 24), (120, 40)])
-async def test_tree_and_table_of_structured_output(
-    width: int, height: int, golden: Callable[[str, str], None]
-) -> None:
+async def test_tree_and_table_of_structured_output(width: int, height: int) -> None:
     desktop = given(("data-chart", {"kind": "bar", "series": [1, 2.5]}), ("data-odd", "text"), output=OUTPUT)
     async with desktop.running(width, height) as pilot:
         await answered_data(desktop, pilot)
@@ -58,10 +56,10 @@ async def test_tree_and_table_of_structured_output(
         await pilot.press("f5")
         await desktop.shows(pilot, "3 of 3", "tree · Tab: table of rows")
         await pilot.press("down", "down", "right")
-        golden(f"data-tree-{width}x{height}", desktop.text_of("#data"))
+        check(f"data-tree-{width}x{height}", desktop.text_of("#data"))
         await pilot.press("t")
         await desktop.shows(pilot, "3 rows × 2 columns")
-        golden(f"data-table-{width}x{height}", desktop.text_of("#data"))
+        check(f"data-table-{width}x{height}", desktop.text_of("#data"))
         await pilot.press("t", "escape")
         await desktop.until(pilot, lambda: desktop.work.prompt.has_focus)
 

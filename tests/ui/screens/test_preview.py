@@ -16,6 +16,7 @@ from handinger_tui.ui.pages.data import TableView, TreeView
 from handinger_tui.ui.pages.page_view import PageView, PictureView
 from handinger_tui.ui.pages.preview import PreviewScreen
 from handinger_tui.ui.work.screen import WorkScreen
+from tests.ui.golden.stored import check
 from tests.ui.panels.stage import BAD
 from tests.ui.screens import preview_files
 from tests.ui.screens.preview_files import desktop_with, page, shown, view, with_files
@@ -63,7 +64,7 @@ async def test_every_kind_has_its_view_and_a_key_leads_to_the_next() -> None:
         await desktop.shows(pilot, f"{len(KINDS)} of {len(KINDS)}")
 
 
-async def test_the_screen_as_people_see_it(golden: Callable[[str, str], None]) -> None:
+async def test_the_screen_as_people_see_it() -> None:
     desktop = desktop_with(
         some_csv=preview_files.large_csv(4000),
         some_json=preview_files.large_json(2000),
@@ -73,7 +74,7 @@ async def test_the_screen_as_people_see_it(golden: Callable[[str, str], None]) -
         await shown(desktop, pilot)
         for name in ("csv", "json", "md"):
             await desktop.settle(pilot)
-            golden(f"preview-{name}", desktop.text())
+            check(f"preview-{name}", desktop.text())
             await pilot.press("n")
             await preview_files.arrived(desktop, pilot)
 
