@@ -20,7 +20,7 @@ from handinger_tui.api.client import JSON, WorkerClient
 from handinger_tui.api.transport import segment
 from handinger_tui.core.errors import ApiError, Refused, Unreachable
 from handinger_tui.core.formatting import moment_of
-from handinger_tui.core.jsontext import Json, JsonObject, as_list, as_object, as_text
+from handinger_tui.core.jsontext import JsonObject, as_list, as_object, as_text
 from handinger_tui.core.safety import encodable
 from handinger_tui.core.schedules import (
     Added,
@@ -172,13 +172,9 @@ def _seconds(value: object) -> int | None:
     return int(value) if 1 <= value <= 10**9 and int(value) == value else None
 
 
-def _moment(value: Json) -> datetime | None:
-    return moment_of(as_text(value))
-
-
 Text = Annotated[str | None, BeforeValidator(as_text)]
 Seconds = Annotated[int | None, BeforeValidator(_seconds)]
-Moment = Annotated[datetime | None, BeforeValidator(_moment)]
+Moment = Annotated[datetime | None, BeforeValidator(lambda value: moment_of(as_text(value)))]
 
 
 class ScheduleBody(BaseModel):

@@ -92,8 +92,8 @@ def sections_of(facts: ReceiptFacts) -> tuple[Section, ...]:
         "Time": _time(facts),
         "Sources and files": _evidence(facts),
         "Identity": _identity(facts),
-        "How costs were attributed": _read(facts),
-        "As reported by the worker": _raw(facts),
+        "How costs were attributed": _attribution(facts),
+        "As reported by the worker": _reported(facts),
     }
     return tuple(Section(title, tuple(rows)) for title, rows in sections.items())
 
@@ -272,7 +272,7 @@ def _identity(facts: ReceiptFacts) -> list[ReceiptRow]:
     ]
 
 
-def _read(facts: ReceiptFacts) -> list[ReceiptRow]:
+def _attribution(facts: ReceiptFacts) -> list[ReceiptRow]:
     if facts.free:
         return [ReceiptRow("Reading", "Not needed. The turn never started.")]
     money = facts.money
@@ -293,7 +293,7 @@ def _read(facts: ReceiptFacts) -> list[ReceiptRow]:
     return rows
 
 
-def _raw(facts: ReceiptFacts) -> list[ReceiptRow]:
+def _reported(facts: ReceiptFacts) -> list[ReceiptRow]:
     """Each reported figure, with its exact values in the readings before and after the turn."""
     rows = []
     for label, member in RAW:

@@ -64,7 +64,6 @@ class StreamRoute(StrEnum):
     """GET …?stream=true"""
     SUBSCRIBE = "subscribe"
     """GET …/stream"""
-    GET = "get"
 
 
 class ReadReason(StrEnum):

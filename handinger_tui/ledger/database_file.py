@@ -21,7 +21,7 @@ from handinger_tui.ledger.search import drop_index
 from handinger_tui.ledger.sql import DAMAGE_CODES, damaged, locked, transaction, translated
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator, Sequence
 
 
 if sys.platform != "win32":
@@ -458,7 +458,7 @@ def _check_pages(connection: sqlite3.Connection) -> None:
         raise damaged() from problem
 
 
-def is_intact(connection: sqlite3.Connection, tables: Iterable[str] = ()) -> bool:
+def is_intact(connection: sqlite3.Connection, tables: Sequence[str] = ()) -> bool:
     """Whether every page of the file can be read, or of these tables and their indexes."""
     try:
         checks = (connection.execute(f"PRAGMA quick_check({which})") for which in tables or (1,))

@@ -236,7 +236,7 @@ class Fold:
             self._answer, status=TurnStatus.ACCEPTED, worker_id=worker_id, activity=None, retry=None
         )
         self._is_settled = self.misdirected = self._has_text = False
-        if self._via in (StreamRoute.REPLAY, StreamRoute.SUBSCRIBE):
+        if self._via is not StreamRoute.POST:
             self._previous = self.turn
             self._answer = without_answer(self._answer)
             self._matcher.restart()

@@ -238,7 +238,7 @@ class AnswerBuilder:
         self.text, self.reasoning = (OpenTexts(self.parts, kind, ()) for kind in (TextPart, ReasoningPart))
         self._has_grown = True
 
-    def set_worker_of(self, event: ev.StreamEvent) -> None:
+    def set_worker_from(self, event: ev.StreamEvent) -> None:
         """Set the worker from an event that names it, unless there is one."""
         if self._turn.worker_id is None and self._turn.request.worker_id is None:
             self.set(worker_id=named_worker(event))
@@ -326,7 +326,7 @@ def _deny_tool(answer: AnswerBuilder, event: ev.ToolDenied) -> None:
 
 # -- data and workers ----------------------------------------------------------------
 def _take_data(answer: AnswerBuilder, event: ev.DataArrived) -> None:
-    answer.set_worker_of(event)
+    answer.set_worker_from(event)
     if event.transient:
         answer.set(activity=_activity(event.data) or answer.head.activity)
         return
@@ -369,7 +369,7 @@ def _text_in(fields: JsonObject, keys: tuple[str, ...]) -> str | None:
 
 # -- message, step and end -----------------------------------------------------------
 def _start_message(answer: AnswerBuilder, event: ev.MessageStarted) -> None:
-    answer.set_worker_of(event)
+    answer.set_worker_from(event)
     head = answer.head
     message_id = event.message_id if event.message_id is not None else head.message_id
     answer.set(message_id=message_id, finished=False)
@@ -377,12 +377,12 @@ def _start_message(answer: AnswerBuilder, event: ev.MessageStarted) -> None:
 
 
 def _merge_metadata(answer: AnswerBuilder, event: ev.MetadataMerged) -> None:
-    answer.set_worker_of(event)
+    answer.set_worker_from(event)
     answer.merge_metadata(event.metadata)
 
 
 def _finish(answer: AnswerBuilder, event: ev.Finished) -> None:
-    answer.set_worker_of(event)
+    answer.set_worker_from(event)
     head = answer.head
     answer.set(
         finished=True,
