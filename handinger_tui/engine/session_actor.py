@@ -533,15 +533,18 @@ class SessionActor:
     async def refresh(self) -> bool:
         """Read the worker once to update the newest sent turn; True when the turn has ended by that.
 
-        The read is dropped where the turn is watched by then, or is no longer the newest. Where the service
-        does not know the worker, its open turns end as unknown after some time.
+        The read is dropped where the turn is watched by then, or is no longer the newest. Where the worker is
+        not known, here or to the service, its open turns end as unknown after some time.
 
         Raises:
             ApiError, LedgerError
         """
         turn = self.session.sent
-        worker_id = turn.target if turn is not None else None
-        if turn is None or turn.imported or worker_id is None or self.running:
+        if turn is None or turn.imported or self.running:
+            return False
+        worker_id = turn.target
+        if worker_id is None:
+            await self.inbox.request(partial(self._settler.end_without_worker, None))
             return False
         try:
             body = await self._deps.run_deps.api.read_worker(worker_id)
@@ -643,13 +646,12 @@ class SessionActor:
         self.store.publish()
         if self._deps.context.forgetful:
             return []
-        # The newest turn only is watched: its reads settle the others as well.
-        watched = (self.runs.turn_id or departed[-1]) if departed and watch else ""
-        for turn_id in departed:
-            # No read will ever end a turn whose worker is unknown.
-            if turn_id != watched and (watch or self.store.turn(turn_id).target is None):
-                await self._settler.detach(turn_id)
-        if watched:
+        if departed and watch:
+            # The newest turn only: its reads settle the others as well.
+            watched = self.runs.turn_id or departed[-1]
+            for turn_id in departed:
+                if turn_id != watched:
+                    await self._settler.detach(turn_id)
             await self._watch(watched, None)
         return departed
 

@@ -173,6 +173,9 @@ def is_unsettled(turn: Turn) -> bool:
 NO_SUCH_WORKER: Final = Fault(
     ErrorKind.NOT_FOUND, "The service does not know this worker, so the cost of the turn cannot be read.", 404
 )
+NOT_NAMED: Final = Fault(
+    ErrorKind.INCOMPLETE, "The service did not name the new worker, so the end of the turn cannot be read."
+)
 NO_END: Final = Fault(ErrorKind.INCOMPLETE, "The answer was never finished, and the worker is not running.")
 NEVER_ARRIVED: Final = Fault(
     ErrorKind.NOT_FOUND, "The service never received this message.", may_have_been_charged=False
@@ -393,8 +396,10 @@ class TurnSettler:
                 self._unclosed.add(turn.turn_id)
         await self.close_ended()
 
-    async def end_without_worker(self, worker_id: str) -> None:
+    async def end_without_worker(self, worker_id: str | None) -> None:
         """End the open turns of a worker that the service does not know, once the recovery window is over.
+
+        `worker_id` None: those whose worker the service never named.
 
         They end as unknown, since their end cannot be read. A turn that would have begun the worker, and that
         the service never accepted, ends as not delivered. A later reading still settles them if the worker
@@ -414,10 +419,10 @@ class TurnSettler:
         ]
         for turn in missing:
             record = await self._store.record_of(turn.turn_id)
-            if record.request.worker_id is None and not record.accepted:
+            if worker_id is not None and record.request.worker_id is None and not record.accepted:
                 record.settle(TurnStatus.NOT_DELIVERED, NEVER_ARRIVED, recovered=True)
             elif record.turn.status is not TurnStatus.UNKNOWN:
-                record.settle(TurnStatus.UNKNOWN, NO_SUCH_WORKER)
+                record.settle(TurnStatus.UNKNOWN, NOT_NAMED if worker_id is None else NO_SUCH_WORKER)
             self._unclosed.add(turn.turn_id)
         await self.close_ended()
 

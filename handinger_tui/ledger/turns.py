@@ -134,7 +134,8 @@ _OWNER: Final = f"""
 """
 _TO_READ: Final = f"""
     SELECT t.run AS run_id, s.* FROM turns t JOIN sessions s USING (session_id)
-     WHERE t.settled_ms IS NOT NULL AND s.worker_id IS NOT NULL AND t.imported_ms IS NULL
+     WHERE t.settled_ms IS NOT NULL AND t.imported_ms IS NULL
+       AND (s.worker_id IS NOT NULL OR t.status = '{TurnStatus.RUNNING}')
        AND (t.status IN ({_UNDECIDED}) OR (
             t.status IN ({_ENDED}) AND t.settled_ms BETWEEN :first_ms AND :last_ms
             AND NOT EXISTS (
@@ -150,6 +151,7 @@ def sessions_to_read(connection: sqlite3.Connection, now_ms: int) -> list[tuple[
     """Sessions (without turns) whose worker may have news, newest first, each with the run that had the turn.
 
     Their turn still ran or was in doubt when it was closed, or its worker was last read right after its end.
+    A worker that was never named cannot be read: only a turn that ran there can have an end by now.
     """
     times = {"first_ms": now_ms - DAY_MS, "last_ms": now_ms - EARLY_MS}
     rows = connection.execute(_TO_READ, times)

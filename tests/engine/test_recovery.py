@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import pytest
 from msgspec.structs import replace
 
 from handinger_tui.core.jsontext import dump
@@ -108,10 +109,15 @@ async def test_a_message_of_which_no_reading_shows_whether_it_arrived_is_in_doub
     assert (turn.status, turn.text, api.posts) == (TurnStatus.COMPLETED, "hi", [])
 
 
-async def test_a_message_to_a_new_worker_whose_id_is_lost_is_in_doubt_without_a_request() -> None:
-    log = crashed(note(0, Marker.SENDING, worker_id=None))
+@pytest.mark.parametrize("is_accepted", [False, True])
+async def test_a_turn_of_a_new_worker_that_was_never_named_does_not_run_for_ever(is_accepted: bool) -> None:
+    sending = note(0, Marker.SENDING, worker_id=None)
+    settled = note(2, Marker.SETTLED, status="running", recovered=False, fault=None)
+    log = crashed(*([sending, OPENED, settled] if is_accepted else [sending]))
     log.sessions["ses_a"] = replace(log.sessions["ses_a"], worker_id=None)
     log.requests[ORDER.turn_id] = replace(ORDER, worker_id=None)
+    if is_accepted:
+        log.closed.append(ORDER.turn_id)
     api = FakeApi()
     engine = engine_on(log, api)
     await engine.settle_open_turns(5)
@@ -119,7 +125,7 @@ async def test_a_message_to_a_new_worker_whose_id_is_lost_is_in_doubt_without_a_
     assert turn.status is TurnStatus.UNKNOWN
     assert turn.fault is not None
     assert turn.fault.may_have_been_charged
-    assert (api.posts, api.reads, log.closed) == ([], 0, [ORDER.turn_id])
+    assert (api.posts, api.reads, log.closed[-1]) == ([], 0, ORDER.turn_id)
 
 
 async def test_killed_in_the_stream_is_watched_to_its_end() -> None:

@@ -237,3 +237,15 @@ async def test_an_edited_queued_turn_replaces_the_old_one(tmp_path: Path) -> Non
         ]
         # It has ended by its frames; after a crash the next program only closes it, with its charge.
         assert [one.prompt for _, one in await ledger.unsettled()] == ["edited", "turn_3", "turn_2", "turn_1"]
+
+
+@pytest.mark.parametrize("status", ["running", "unknown"])
+async def test_a_turn_that_ran_in_a_worker_without_a_name_is_looked_at_again(status: str) -> None:
+    sent = turn_request()
+    tape = Tape().note(Marker.SENDING).note(Marker.OPENED, via="post", status=200, content_type="text/plain")
+    tape.note(Marker.SETTLED, status=status, recovered=False, fault=None)
+    async with opened(None) as ledger:
+        await play(ledger, session(), sent, tape.frames)
+        read = [one.session_id for one in await ledger.sessions_to_read(sent.created_ms)]
+        # One in doubt stays so: nothing could be read.
+        assert read == (["ses_1"] if status == "running" else [])
