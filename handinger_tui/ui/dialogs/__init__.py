@@ -19,6 +19,7 @@ from textual.widgets.option_list import Option
 
 from handinger_tui.core.safety import clean, clean_line
 from handinger_tui.ui.keys import Where, bindings
+from handinger_tui.ui.widgets.frame import BaseScreen
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -29,7 +30,7 @@ HINT: Final = Content.styled("Enter to confirm · Esc to cancel", "$text-muted")
 Answer = TypeVar("Answer")
 
 
-class Modal(ModalScreen[Answer]):
+class Modal(BaseScreen, ModalScreen[Answer]):
     """A screen over others that closes once, with an answer.
 
     Textual's `dismiss` closes the top screen each time it is called: the second of two clicks, or a request

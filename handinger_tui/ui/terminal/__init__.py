@@ -8,8 +8,8 @@ The classes below are private in Textual; without them Textual's own behavior re
 `App._display` and `App._fatal_error`, which `DiffApp` overrides; `App._driver`, which is asked for the
 background; `LinuxDriver._file`, which `driver` replaces; `Screen._compositor`, `Compositor._get_renders`
 and `Compositor._dirty_regions`, which `ClippedCompositor` replaces or reads; `Screen._select_state` and
-`Screen._selecting`, by which a selection goes on while its text scrolls. Each has a test;
-`pyproject.toml` bounds Textual to the minor version in which they were tested.
+`Screen._selecting`, by which a selection goes on while its text scrolls, and stays in one widget. Each has
+a test; `pyproject.toml` bounds Textual to the minor version in which they were tested.
 """
 
 from __future__ import annotations
