@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from itertools import zip_longest
 from typing import TYPE_CHECKING, ClassVar, Final
 
 from msgspec.structs import replace
@@ -116,11 +117,10 @@ def _head(facts: ReceiptFacts, width: int) -> list[Content]:
         # Without large digits, or without room for both, the summary goes below the amount.
         return [line for piece in (Content.styled(text, "bold"), *summary) for line in piece.wrap(width)]
     rows = large_digits(text)
-    room = width - cells - 3
-    summary = [line.truncate(room, ellipsis=True) for line in summary] + [Content("")] * 3
+    beside = [line for piece in summary for line in piece.wrap(width - cells - 3)]
     return [
-        Content.assemble((f"{row:<{cells}}", "$accent"), "   ", line)
-        for row, line in zip(rows, summary, strict=False)
+        Content.assemble((f"{row or '':<{cells}}", "$accent"), "   ", line or "")
+        for row, line in zip_longest(rows, beside)
     ]
 
 

@@ -192,6 +192,15 @@ def test_no_line_is_wider_than_the_page(width: int) -> None:
         assert line.cell_length <= width, line.plain
 
 
+@pytest.mark.parametrize("width", range(36, 100))
+def test_no_fact_beside_the_amount_is_cut(width: int) -> None:
+    shown = two_turns()
+    head = lines(shown, shown.turns[1], width).partition("Cost\n")[0]
+    assert "…" not in head
+    for word in ("completed", "8 credits", "1,576 tokens", "3 steps", "12 s"):
+        assert all(piece in head for piece in word.split())
+
+
 def test_hostile_text_reaches_neither_screen_nor_clipboard() -> None:
     usual = turn(0, after=FIRST)
     for payload in PAYLOADS:
