@@ -15,7 +15,7 @@ from functools import lru_cache
 from ipaddress import ip_address
 from itertools import islice
 from typing import Final
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import SplitResult, unquote, urlsplit
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -434,6 +434,13 @@ def title_of(part: SourcePart) -> str:
     """The title to show: cleaned, in one line, and never empty."""
     candidates = (part.title, part.filename, part.url, part.source_id)
     return next((text for name in candidates if name and (text := clean_line(name, 300))), "untitled")
+
+
+def file_name(part: FilePart) -> str:
+    """The file name to show, else the last part of its address: cleaned, in one line, and never empty."""
+    address = "" if part.url.startswith("data:") else re.split("[?#]", part.url, maxsplit=1)[0]
+    candidates = (part.filename, unquote(address.rpartition("/")[2]))
+    return next((text for name in candidates if name and (text := clean_line(name, 300))), "unnamed file")
 
 
 # -- sources to be cited ---------------------------------------------------------------------

@@ -15,6 +15,7 @@ from handinger_tui.core.evidence import (
     cached_host,
     canonical_url,
     document_url,
+    file_name,
     files_of_turn,
     host_marks,
     sources_of,
@@ -299,3 +300,18 @@ def test_files_with_different_addresses_or_names_are_two(url: str, name: str) ->
     worker = Snapshot(files=(FilePart(url, "text/csv", name),))
     shown = replace(turn(1), parts=(FilePart(ABSOLUTE, "text/csv", "a.csv"),), snapshot=worker)
     assert [file.url for file in files_of_turn(shown)] == [ABSOLUTE, url]
+
+
+@pytest.mark.parametrize(
+    ("name", "url", "shown"),
+    [
+        ("a.csv", "/files/b.csv", "a.csv"),
+        ("a\x1b[2J\n.csv", "/files/b.csv", "a[2J .csv"),
+        (None, "https://files.example/charts/%E6%BC%A2.png?sign=x/y#z", "漢.png"),
+        ("\u200b", "/files/b.csv", "b.csv"),
+        ("", "data:text/csv;base64,AAAA/BBBB", "unnamed file"),
+        (None, "https://files.example/", "unnamed file"),
+    ],
+)
+def test_a_file_without_a_name_is_named_by_its_address(name: str | None, url: str, shown: str) -> None:
+    assert file_name(FilePart(url, "text/csv", name)) == shown

@@ -21,6 +21,7 @@ from handinger_tui.core.evidence import (
     Days,
     Source,
     citables,
+    file_name,
     files_of_turn,
     read_days,
     source_key,
@@ -182,7 +183,7 @@ def _cited(turn: Turn, sources: dict[str, Source], days: Days) -> tuple[Citable,
 
 def _files(turn: Turn) -> Iterator[tuple[str, ...]]:
     for file in files_of_turn(turn):
-        facts = (clean_line(file.filename or "unnamed"), clean_line(file.media_type or "unknown type"))
+        facts = (file_name(file), clean_line(file.media_type or "unknown type"))
         yield tuple(fact for fact in (*facts, size(file.size)) if fact)
 
 

@@ -23,6 +23,7 @@ from textual.widgets import Static
 
 from handinger_tui.core.data_preview import Node, TableModel, TableReader, table_of_value, tree_of_json
 from handinger_tui.core.errors import HandingerError, LinkExpired
+from handinger_tui.core.evidence import file_name
 from handinger_tui.core.file_preview import (
     SNIFFED_BYTES,
     Picture,
@@ -49,7 +50,6 @@ from handinger_tui.ui.pages.page_view import (
     message_rows,
     plain_rows,
 )
-from handinger_tui.ui.panels.files import file_name
 from handinger_tui.ui.panels.panel import OpenLink
 from handinger_tui.ui.transcript.code import MAX_HIGHLIGHTED, MAX_LINE
 from handinger_tui.ui.widgets.frame import FooterLine, StaticReflow

@@ -11,7 +11,7 @@ from textual import events
 from textual.binding import BindingType
 from textual.content import Content
 
-from handinger_tui.core.evidence import files_of_turn
+from handinger_tui.core.evidence import file_name, files_of_turn
 from handinger_tui.core.formatting import size
 from handinger_tui.core.safety import clean_line
 from handinger_tui.core.stream import FilePart
@@ -310,11 +310,6 @@ class FilesPanel(Panel[FileRows]):
         self.move_to(at)
         if event.chain == 2:
             self.action_request("preview")
-
-
-def file_name(part: FilePart) -> str:
-    """The file name to show: cleaned, on one line, never empty."""
-    return clean_line(part.filename or "", 300) or "unnamed file"
 
 
 def short_type(media_type: str) -> str:

@@ -13,6 +13,7 @@ from textual.content import Content
 from handinger_tui.core.evidence import (
     STRUCTURED,
     cached_host,
+    file_name,
     files_by_tool,
     files_of_turn,
     sources_of_turn,
@@ -400,11 +401,10 @@ def reasoning_line(part: ReasoningPart, options: RowOptions) -> Row:
 
 def _file_content(part: FilePart) -> Content:
     """Return the name of a file, a link, and its size and type."""
-    name = clean_line(part.filename or part.url.split("?")[0].rsplit("/", 1)[-1], 120) or "file"
     details = clean_line(part.media_type, 60)
     if part.size is not None:
         details = f"{size(part.size)}  {details}"
-    return joined((styled(name, "link", link_style(part.url)), styled("  " + details, "faint")))
+    return joined((styled(file_name(part), "link", link_style(part.url)), styled("  " + details, "faint")))
 
 
 def file_row(part: FilePart, options: RowOptions) -> Row:

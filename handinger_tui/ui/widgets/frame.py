@@ -82,8 +82,8 @@ class BaseScreen(_NoScreen):
         widget = next(rows, state.start.content_widget)
         return {widget: selections[widget]} if widget is not None and widget in selections else {}
 
-    def on_resize(self) -> None:
-        """Hide the tooltip: what it is about may be elsewhere."""
+    async def _on_resize(self, _event: events.Resize) -> None:
+        """Hide the tooltip: what it is about may be elsewhere. Textual calls the handlers of all bases."""
         for tooltip in self.query(Tooltip):
             tooltip.display = False
 
