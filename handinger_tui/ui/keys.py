@@ -62,7 +62,7 @@ class Where(StrEnum):
 
 
 _FIRST: Final = frozenset(
-    {Where.PROMPT, Where.ANYWHERE, Where.REPLAY, Where.SESSIONS, Where.HISTORY, Where.WORKER_FORM}
+    {Where.PROMPT, Where.ANYWHERE, Where.REPLAY, Where.SESSIONS, Where.HISTORY, Where.WORKER_FORM, Where.FIND}
 )
 """Places whose keys come before those of the focused widget, such as the keys of a text area or an input."""
 
@@ -177,7 +177,7 @@ KEYS: Final = (
     Key("work.leave", "ctrl+d", "key('leave_if_empty')", "Quit", "Quit (from an empty prompt)", _A),
     Key("work.suspend", "ctrl+z", "key('suspend')", "Suspend", "Suspend (fg to return)", _A),
     Key("find.next", "down,enter", "step(1)", "Next", "Next match", Where.FIND, 1),
-    Key("find.previous", "up,shift+enter", "step(-1)", "Previous", "Previous match", Where.FIND, 1),
+    Key("find.previous", "up,shift+enter", "step(-1)", "Previous", "Previous match", Where.FIND, 2),
     Key("transcript.next", "j", "key('next')", "Next", "Next message or code block", _T, 1),
     Key("transcript.previous", "k", "key('previous')", "Previous", "Previous message or code block", _T, 1),
     Key("transcript.match", "n", "key('match')", "Next match", "Next match", _T, 2),

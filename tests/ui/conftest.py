@@ -12,6 +12,7 @@ import pytest
 def _calm(monkeypatch: pytest.MonkeyPatch) -> None:
     """Ignore the color and theme settings of the machine."""
     monkeypatch.setenv("TEXTUAL_ANIMATIONS", "none")
+    monkeypatch.setenv("COLORTERM", "truecolor")
     for name in ("NO_COLOR", "COLORFGBG", "EDITOR", "VISUAL"):
         monkeypatch.delenv(name, raising=False)
 

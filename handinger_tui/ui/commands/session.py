@@ -89,7 +89,7 @@ async def attach(context: CommandContext, argument: str) -> None:
     if actor.running:
         say("You are already watching this worker.")
     elif session.worker_id is None:
-        say("This session has no worker yet. Use /attach ID to watch any worker.", "warning")
+        say("This session has no worker. Use /attach ID to watch any worker.", "warning")
     elif sent is not None and sent.status is TurnStatus.UNKNOWN and not sent.imported:
         # Clear the prompt, so that another Enter cannot send it again. If it never arrived, the
         # text comes back.
@@ -171,7 +171,7 @@ async def _change_tags(context: CommandContext, argument: str, *, removes: bool)
     if not session.turns:
         say("Nothing to tag yet. Send a message first.", "warning")
     elif _WORKER in words and worker is None:
-        say("This session has no worker yet.", "warning")
+        say("This session has no worker.", "warning")
     else:
         whose = ("worker", worker) if _WORKER in words and worker else ("session", session.session_id)
         add, remove = ([], names) if removes else (names, [])

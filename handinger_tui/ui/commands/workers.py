@@ -87,7 +87,7 @@ NO_WEBHOOKS: Final = (
     "This account uses the workers generation of the API, which has no webhooks. Stored workers of the tasks "
     "generation have them."
 )
-NO_WORKER: Final = "This session has no worker yet. The first message creates one."
+NO_WORKER: Final = "This session has no worker. The next message creates one."
 
 
 async def _available_worker(context: CommandContext, session: Session, what: str) -> str | None:

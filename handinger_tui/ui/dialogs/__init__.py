@@ -19,7 +19,7 @@ from textual.widgets.option_list import Option
 
 from handinger_tui.core.safety import clean, clean_line
 from handinger_tui.ui.keys import Where, bindings
-from handinger_tui.ui.widgets.frame import BaseScreen
+from handinger_tui.ui.transcript.selection import one_selection
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -30,13 +30,14 @@ HINT: Final = Content.styled("Enter to confirm · Esc to cancel", "$text-muted")
 Answer = TypeVar("Answer")
 
 
-class Modal(BaseScreen, ModalScreen[Answer]):
+class Modal(ModalScreen[Answer]):
     """A screen over others that closes once, with an answer.
 
     Textual's `dismiss` closes the top screen each time it is called: the second of two clicks, or a request
     that ends below another dialog, would close another screen or end the program.
     """
 
+    validate_selections = one_selection
     _is_dismissed = False
     waiting_answer: tuple[Answer | None, ...] = ()
     """The answer that waits until the screen above is closed."""

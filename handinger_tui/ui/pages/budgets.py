@@ -251,7 +251,7 @@ class BudgetsScreen(TextPage):
     def action_other(self) -> None:
         """Switch between this worker and all workers."""
         if self._session.worker_id is None:
-            self.say("This session has no worker yet. Showing all workers.")
+            self.say("This session has no worker. Showing all workers.")
             return
         self._only_this_worker = not self._only_this_worker
         self._read()

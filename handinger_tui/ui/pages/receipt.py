@@ -117,10 +117,10 @@ def _head(facts: ReceiptFacts, width: int) -> list[Content]:
         # Without large digits, or without room for both, the summary goes below the amount.
         return [line for piece in (Content.styled(text, "bold"), *summary) for line in piece.wrap(width)]
     rows = large_digits(text)
-    beside = [line for piece in summary for line in piece.wrap(width - cells - 3)]
+    facts_lines = [line for piece in summary for line in piece.wrap(width - cells - 3)]
     return [
         Content.assemble((f"{row or '':<{cells}}", "$accent"), "   ", line or "")
-        for row, line in zip_longest(rows, beside)
+        for row, line in zip_longest(rows, facts_lines)
     ]
 
 

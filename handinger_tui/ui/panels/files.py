@@ -156,20 +156,20 @@ def _differs(old: FilePart, new: FilePart) -> bool:
 
 
 def matching_files(files: tuple[ListedFile, ...], wanted: str) -> list[ListedFile]:
-    """Files matching `wanted`: a number (from 1, as listed), a name, or an unambiguous prefix of a name.
+    """Files matching `wanted`: a number (from 1, as listed), a shown name, or an unambiguous prefix of one.
 
     Of several files with that name the newest is returned.
     """
     text = wanted.strip()
-    exact = [file for file in files if file.part.filename == text]
+    names = [file_name(file.part) for file in files]
+    exact = [file for file, name in zip(files, names, strict=True) if name == text]
     if exact:
         return exact[-1:]
     if text.isascii() and text.isdecimal():
         number = int(text[:9])
         return list(files[number - 1 : number]) if number else []
-    prefixed = [file for file in files if (file.part.filename or "").casefold().startswith(text.casefold())]
-    names = {file.part.filename for file in prefixed}
-    return prefixed[-1:] if text and len(names) == 1 else []
+    prefixed = [at for at, name in enumerate(names) if name.casefold().startswith(text.casefold())]
+    return [files[prefixed[-1]]] if text and len({names[at] for at in prefixed}) == 1 else []
 
 
 # -- the panel -----------------------------------------------------------------------------

@@ -32,6 +32,7 @@ from textual.geometry import Region
 from textual.screen import Screen
 from textual.strip import Strip
 from textual.widget import Widget
+from textual.widgets import Tooltip
 
 from handinger_tui.core.safety import clean
 from handinger_tui.ui.terminal import (
@@ -590,6 +591,9 @@ class DiffApp(App[None]):
     # -- painting again --------------------------------------------------------------------------
     def on_resize(self, _event: events.Resize) -> None:
         """Redraw after a resize: terminals rearrange their content, each in its own way."""
+        # What a tooltip is about may be elsewhere now.
+        for tooltip in self.screen.query(Tooltip):
+            tooltip.display = False
         self.redraw()
 
     def redraw(self) -> None:

@@ -213,7 +213,7 @@ class InputParser:
         if piece.kind == "paste":
             return [Paste(piece.text.replace("\x00", ""))]
         if piece.kind == "typed":
-            return self._parser.feed(piece.text)
+            return map(_as_text, self._parser.feed(piece.text))
         return _background_in(piece.text) if piece.kind == "reply" else self._sequence(piece.text)
 
     def _sequence(self, sequence: str) -> Iterable[Message]:
@@ -240,6 +240,26 @@ class InputParser:
         if is_report and len(sequence) > len("\x1b[x"):
             return []
         return [Key("escape", ESC), *self._parser.feed(sequence[1:])]
+
+
+JOINERS: Final = "\u200c\u200d"
+"""They are inside words, of Persian and of scripts of India, and of emoji; keyboards type them."""
+
+
+class _Joiner(str):
+    """A joiner as text, for which Python and so every field of Textual does not take it."""
+
+    __slots__ = ()
+
+    def isprintable(self) -> bool:
+        return True
+
+
+def _as_text(message: Message) -> Message:
+    """The message of a typed character; a joiner is text like the letters around it."""
+    if isinstance(message, Key) and message.character and message.character in JOINERS:
+        return Key(message.key, _Joiner(message.character))
+    return message
 
 
 class TerminalBackground(Message):

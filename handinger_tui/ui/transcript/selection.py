@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from rich.segment import Segment
 from rich.style import Style as RichStyle
@@ -16,6 +16,7 @@ from handinger_tui.ui.transcript.painting import MARGIN, NO_TEXT, graphemes, ove
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from textual.screen import Screen
     from textual.widget import Widget
 
 MAX_LEAD: Final = 80
@@ -32,6 +33,19 @@ class SelectableRows(ScrollView):
         if pinned is not None and pinned != selection:
             self.screen.selections = {self: pinned}
         self.refresh()
+
+
+def one_selection(screen: Screen[Any], selections: dict[Widget, Selection]) -> dict[Widget, Selection]:
+    """Of these that of the rows which the mouse has touched, else that of the text where it was pressed.
+
+    Textual selects all texts between both ends, of the header and the footer as well.
+    """
+    state = getattr(screen, "_select_state", None)
+    if state is None:
+        return selections
+    rows = (widget for widget in selections if isinstance(widget, SelectableRows))
+    widget = next(rows, state.start.content_widget)
+    return {widget: selections[widget]} if widget is not None and widget in selections else {}
 
 
 def _pinned(selection: Selection, view: SelectableRows) -> Selection:

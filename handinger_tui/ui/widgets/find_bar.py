@@ -84,11 +84,6 @@ class FindBar(Horizontal):
         self._steps.clear()
         self._show_count()
 
-    @on(Input.Submitted)
-    def _submit(self, event: Input.Submitted) -> None:
-        event.stop()
-        self.action_step(1)
-
     def action_step(self, by: int) -> None:
         """Go to the next match below (1) or above (-1)."""
         if self.field.value != self._searched:

@@ -1,4 +1,4 @@
-"""The frame of a screen: what all screens share, bare containers, the header line, the line of keys.
+"""The frame of a screen: containers that draw only their background, the header line, the line of keys.
 
 Textual creates a strip with its own caches for each line of each container, and its `Footer` a widget for
 each key, again whenever one changes: both take time and memory at the start and while a turn runs. The lines
@@ -8,7 +8,7 @@ here are one widget each.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, ClassVar, Final, NamedTuple
+from typing import TYPE_CHECKING, ClassVar, Final, NamedTuple
 
 from rich.cells import cell_len
 from rich.style import Style
@@ -19,7 +19,7 @@ from textual.geometry import Size
 from textual.screen import Screen
 from textual.strip import Strip
 from textual.widget import Widget
-from textual.widgets import Static, Tooltip
+from textual.widgets import Static
 
 from handinger_tui.core.amounts import Total, credits_words, price_text, short_total_text
 from handinger_tui.core.formatting import plural
@@ -28,7 +28,6 @@ from handinger_tui.core.money.spending import Bucket
 from handinger_tui.core.safety import clean_line
 from handinger_tui.core.turns.turn import TurnStatus
 from handinger_tui.ui.keys import in_footer_order
-from handinger_tui.ui.transcript.selection import SelectableRows
 from handinger_tui.ui.widgets.status_text import (
     elapsed,
     limit_mark,
@@ -43,16 +42,14 @@ if TYPE_CHECKING:
     from decimal import Decimal
 
     from textual.geometry import Region
-    from textual.selection import Selection
 
     from handinger_tui.core.turns.session import Session
     from handinger_tui.ui.ports import Account
 
     _NoWidget = Widget
-    _NoScreen = Screen[Any]
 else:
     # Textual takes the default CSS of a widget from its first base that is one: the mixin must not be.
-    _NoWidget = _NoScreen = object
+    _NoWidget = object
 
 
 class BareContainer(_NoWidget):
@@ -65,27 +62,6 @@ class BareContainer(_NoWidget):
         for line_filter in self.get_line_filters():
             strip = strip.apply_filter(line_filter, background)
         return [strip] * crop.height
-
-
-class BaseScreen(_NoScreen):
-    """A mixin, placed first, for every screen: selections are in one widget, a resize hides the tooltip."""
-
-    def validate_selections(self, selections: dict[Widget, Selection]) -> dict[Widget, Selection]:
-        """Keep that of the rows which the mouse has touched, else of the text in which it was pressed.
-
-        Textual selects all texts between both ends, of the header and the footer as well.
-        """
-        state = getattr(self, "_select_state", None)
-        if state is None:
-            return selections
-        rows = (widget for widget in selections if isinstance(widget, SelectableRows))
-        widget = next(rows, state.start.content_widget)
-        return {widget: selections[widget]} if widget is not None and widget in selections else {}
-
-    async def _on_resize(self, _event: events.Resize) -> None:
-        """Hide the tooltip: what it is about may be elsewhere. Textual calls the handlers of all bases."""
-        for tooltip in self.query(Tooltip):
-            tooltip.display = False
 
 
 class Rows(BareContainer, Vertical):

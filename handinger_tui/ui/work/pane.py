@@ -239,7 +239,8 @@ class SessionPane(Rows):
             if self._find_bar is not None:
                 self._find_bar.follow()
         self.queue.show(state.queued, state.editing)
-        self.prompt.busy, self.prompt.waiting = state.running, bool(state.queued)
+        # A replay queues nothing.
+        self.prompt.busy, self.prompt.waiting = state.running and not state.replay, bool(state.queued)
         self.prompt.ideas = not self.has_answers
         self.advise(now_ms)
         self._handle_panels()

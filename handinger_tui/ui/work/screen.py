@@ -34,8 +34,9 @@ from handinger_tui.ui.panels.panel import (
 from handinger_tui.ui.panels.usage import UsagePanel
 from handinger_tui.ui.ports import AppOptions, Connection, Opening
 from handinger_tui.ui.terminal.diff_app import clip_paints
+from handinger_tui.ui.transcript.selection import one_selection
 from handinger_tui.ui.transcript.transcript import Transcript
-from handinger_tui.ui.widgets.frame import BareContainer, BaseScreen, FooterLine, HeaderLine
+from handinger_tui.ui.widgets.frame import BareContainer, FooterLine, HeaderLine
 from handinger_tui.ui.widgets.prompt import PromptBox
 from handinger_tui.ui.widgets.strips import Chips, QueueStrip
 from handinger_tui.ui.widgets.welcome import Welcome
@@ -79,13 +80,14 @@ def classes_of_length(cells: int, breakpoints: Sequence[tuple[int, str]] | None)
     return {name: name in reached[-1:] for _least, name in breakpoints or ()}
 
 
-class WorkScreen(BaseScreen, BareContainer, Screen[None], inherit_bindings=False):
+class WorkScreen(BareContainer, Screen[None], inherit_bindings=False):
     """Lays out header, session pane, panels and footer, and paints them when the engine reports a change.
 
     Textual's own bindings are omitted: its Tab would move the focus.
     """
 
     AUTO_FOCUS = "#prompt"
+    validate_selections = one_selection
     BINDINGS: ClassVar[list[BindingType]] = bindings(Where.ANYWHERE, Where.TRANSCRIPT)
 
     def __init__(self, options: AppOptions, now_ms: Callable[[], int]) -> None:

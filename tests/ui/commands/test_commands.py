@@ -189,7 +189,7 @@ async def test_the_address_of_the_worker_is_shown_and_copied() -> None:
     desktop = Desktop(api=answers("Hello"))
     async with desktop.running() as pilot:
         await desktop.send(pilot, "/email")
-        await desktop.until(pilot, lambda: "has no worker yet" in desktop.notices())
+        await desktop.until(pilot, lambda: "has no worker." in desktop.notices())
         assert desktop.requests == []
         await desktop.send(pilot, "Hi")
         await desktop.shows(pilot, "✓ completed")

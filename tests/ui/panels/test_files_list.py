@@ -11,7 +11,7 @@ from tests.ui.panels.stage import session, turn
 PLACE = "https://files.example/w1/report.csv"
 
 
-def part(url: str = PLACE, name: str = "report.csv", size: int | None = 10) -> FilePart:
+def part(url: str = PLACE, name: str | None = "report.csv", size: int | None = 10) -> FilePart:
     return FilePart(url, "text/csv", name, size)
 
 
@@ -52,9 +52,13 @@ def test_two_of_a_name_in_one_turn_are_two_files() -> None:
         ("x", []),
         ("3", ["3"]),
         ("c", []),
+        ("dgnp.exe", ["d\u202egnp.exe"]),
+        ("last", [None]),
     ],
 )
-def test_a_file_is_named_by_number_name_or_beginning(wanted: str, names: list[str]) -> None:
-    parts = [part(f"https://x.test/{name}", name) for name in ("a.csv", "b.csv", "3", "c1", "c2")]
+def test_a_file_is_named_by_number_name_or_beginning(wanted: str, names: list[str | None]) -> None:
+    names_of_files = ("a.csv", "b.csv", "3", "c1", "c2", "d\u202egnp.exe")
+    parts = [part(f"https://x.test/{name}", name) for name in names_of_files]
+    parts.append(part("https://x.test/last.csv", None))
     listed = listed_files(session(turn(0, parts=tuple(parts))))
     assert [file.part.filename for file in matching_files(listed, wanted)] == names

@@ -91,7 +91,7 @@ async def test_without_a_worker_all_turns_are_shown_and_an_empty_page_explains_i
         await opened(desktop, pilot, turns=False)
         await desktop.shows(pilot, "No finished turns yet.", "No forecast yet")
         await pilot.press("a")
-        await desktop.until(pilot, lambda: "has no worker yet" in desktop.notices())
+        await desktop.until(pilot, lambda: "has no worker." in desktop.notices())
 
 
 async def test_a_worker_without_history_points_to_the_others() -> None:

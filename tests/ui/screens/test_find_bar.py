@@ -42,7 +42,7 @@ async def test_matches_are_counted_while_typing_and_enter_moves_to_the_next() ->
     async with finding() as (desktop, pilot):
         await pilot.press(*"broken")
         await desktop.until(pilot, lambda: desktop.text_of("#find-count").strip() == "4 of 4")
-        await desktop.shows(pilot, "Pump 40 is broken.", "Enter for the next match")
+        await desktop.shows(pilot, "Pump 40 is broken.", "Enter for the next match", "↓ Next  ↑ Previous")
         for key, number, pump in (("enter", 1, 10), ("down", 2, 20), ("up", 1, 10), ("shift+enter", 4, 40)):
             await pilot.press(key)
             await desktop.until(pilot, lambda: desktop.text_of("#find-count").strip() == f"{number} of 4")  # noqa: B023 - awaited here

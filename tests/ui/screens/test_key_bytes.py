@@ -553,3 +553,17 @@ async def test_a_key_waits_until_the_screen_that_is_opening_has_its_widgets() ->
         unhandled._set_forwarded()
         await desktop.app.on_event(unhandled)
         await desktop.until(pilot, lambda: any(text.scroll_offset.y for text in screen.query("#help-text")))
+
+
+async def test_joiners_are_typed_like_the_letters_around_them() -> None:
+    text = "می\u200cخواهم 👩\u200d👩\u200d👧"
+    desktop = Desktop()
+    async with desktop.running() as pilot:
+        for message in typed_only().feed(text):
+            desktop.app.post_message(message)
+        await desktop.until(pilot, lambda: desktop.work.prompt.text == text)
+        await pilot.press("ctrl+s")
+        await desktop.until(pilot, lambda: isinstance(desktop.app.screen, SessionPicker))
+        for message in typed_only().feed(text):
+            desktop.app.post_message(message)
+        await desktop.until(pilot, lambda: desktop.app.screen.query_one(Input).value == text)

@@ -193,7 +193,7 @@ def test_no_line_is_wider_than_the_page(width: int) -> None:
 
 
 @pytest.mark.parametrize("width", range(36, 100))
-def test_no_fact_beside_the_amount_is_cut(width: int) -> None:
+def test_no_fact_next_to_the_amount_is_cut(width: int) -> None:
     shown = two_turns()
     head = lines(shown, shown.turns[1], width).partition("Cost\n")[0]
     assert "…" not in head

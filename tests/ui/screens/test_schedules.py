@@ -129,7 +129,7 @@ async def test_an_unlimited_budget_needs_a_typed_word_and_a_session_a_worker() -
     desktop = desktop_with()
     async with desktop.running(80, 24) as pilot:
         await desktop.send(pilot, "/schedule")
-        await desktop.until(pilot, lambda: "has no worker yet" in desktop.notices())
+        await desktop.until(pilot, lambda: "has no worker." in desktop.notices())
         desktop.work.controller.budget = "unlimited"
         await opened(desktop, pilot, "/schedule in 2h Report")
         await desktop.shows(pilot, "Type unlimited to confirm")

@@ -1,15 +1,14 @@
-"""What all screens share: a selection in one widget, and no tooltip after a resize."""
+"""Every screen: a selection is in one widget, and a resize hides the tooltip."""
 
 from __future__ import annotations
 
 import pytest
-from textual.app import App, ComposeResult
+from textual.app import ComposeResult
 from textual.pilot import Pilot
-from textual.screen import Screen
 from textual.widgets import Static, Tooltip
 
+from handinger_tui.ui.terminal.diff_app import DiffApp
 from handinger_tui.ui.transcript.selection import SelectableRows
-from handinger_tui.ui.widgets.frame import BaseScreen
 from tests.ui.fakes import Desktop, answers
 
 
@@ -41,7 +40,7 @@ async def test_a_selection_stays_in_the_text_where_it_began(key: str) -> None:
                 assert len(screen.selections) <= 1
 
 
-class Hovered(BaseScreen, Screen[None]):
+class Hovered(DiffApp):
     def compose(self) -> ComposeResult:
         text = Static("text")
         text.tooltip = "About the text"
@@ -49,9 +48,8 @@ class Hovered(BaseScreen, Screen[None]):
 
 
 async def test_a_resize_hides_the_tooltip() -> None:
-    app = App[None]()
+    app = Hovered()
     async with app.run_test(size=(40, 12), tooltips=True) as pilot:
-        await app.push_screen(Hovered())
         tooltip = app.screen.query_one(Tooltip)
         await pilot.hover(Static, offset=(1, 0))
         while not tooltip.display:
