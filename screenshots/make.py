@@ -193,7 +193,7 @@ def picture(svg: str, target: Path) -> None:
 
 async def main(word: str) -> None:
     """Make every picture whose name holds `word`."""
-    os.environ["TEXTUAL_ANIMATIONS"] = "none"
+    os.environ |= {"TEXTUAL_ANIMATIONS": "none", "COLORTERM": "truecolor"}
     for name in [name for name in os.environ if name.startswith("HANDINGER_")]:
         del os.environ[name]
     for scene, steps in SCENES.items():
