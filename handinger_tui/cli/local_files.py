@@ -50,11 +50,14 @@ def default_paths() -> Paths:
     Downloads go to `~/Downloads` with HANDINGER_TUI_HOME too, if there is a home folder.
 
     Raises:
-        SettingsError: the user has no home folder.
+        SettingsError: the user has no home folder, or HANDINGER_TUI_HOME names that of an unknown user.
     """
     home = os.environ.get("HANDINGER_TUI_HOME", "").strip()
     if home:
-        root = expand_path(home)
+        try:
+            root = expand_path(home)
+        except SettingsError as problem:
+            raise SettingsError(f"HANDINGER_TUI_HOME: {problem.summary}", "Set it to a folder.") from None
         return Paths(root / "config.toml", root / "history.db", _home_downloads() or root / "Downloads")
     import platformdirs  # 10 ms, needed only here
 

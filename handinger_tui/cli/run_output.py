@@ -274,11 +274,8 @@ def end_early(problem: BaseException, words: Sequence[str], args: argparse.Names
         fault, code = Fault(ErrorKind.SETTINGS, problem.message, may_have_been_charged=False), Exit.USAGE
     elif isinstance(problem, HandingerError):
         fault, code = _fault_of(problem), report(problem)
-    elif isinstance(problem, OSError) and problem.errno in DESCRIPTOR_ERRORS:
-        descriptor_error = LocalFileError(
-            "Too few open files allowed (ulimit -n).", "Raise the limit: ulimit -n 256"
-        )
-        fault, code = _fault_of(descriptor_error), report(descriptor_error)
+    elif (limit_error := _limit_error(problem)) is not None:
+        fault, code = _fault_of(limit_error), report(limit_error)
     if code is not None:
         try:
             _put_object(words, args, fault)
@@ -287,6 +284,18 @@ def end_early(problem: BaseException, words: Sequence[str], args: argparse.Names
             # What happened is on stderr; the exit code stays that of it.
             discard(sys.stdout)
     return code
+
+
+def _limit_error(problem: BaseException) -> LocalFileError | None:
+    """The error to show where the system allows too few open files or threads, else None."""
+    if isinstance(problem, OSError) and problem.errno in DESCRIPTOR_ERRORS:
+        return LocalFileError("Too few open files allowed (ulimit -n).", "Raise the limit: ulimit -n 256")
+    # The text of Python; the exception has no type or number of its own.
+    if isinstance(problem, RuntimeError) and str(problem) == "can't start new thread":
+        return LocalFileError(
+            "Too few threads allowed (ulimit -u, or the limit of the container).", "Raise the limit."
+        )
+    return None
 
 
 def end_output(problem: OSError, words: Sequence[str]) -> int:

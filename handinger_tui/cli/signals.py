@@ -85,17 +85,24 @@ def run(work: Callable[[], Coroutine[None, None, T]]) -> T:
     """
     import asyncio  # 60 ms, already loaded
 
-    async def guarded() -> T:
+    results: list[T] = []
+
+    async def guarded() -> None:
         task = asyncio.current_task()
         if task is not None:
             hand_over(asyncio.get_running_loop(), lambda _code: task.cancel())
-        return await work()
+        results.append(await work())
 
     try:
-        return asyncio.run(guarded())
+        asyncio.run(guarded())
     except asyncio.CancelledError:
         check()
         raise
+    except RuntimeError:
+        # The loop starts a thread when it closes, and cannot where no more threads are allowed.
+        if not results:
+            raise
+    return results[0]
 
 
 def hand_over(loop: AbstractEventLoop, stop: Callable[[int], object]) -> None:

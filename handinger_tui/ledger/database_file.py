@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import sqlite3
@@ -472,10 +473,17 @@ def is_intact(connection: sqlite3.Connection, tables: Sequence[str] = ()) -> boo
 
 
 def _make_folder(folder: Path) -> None:
-    """Create the folder with mode 0700; an existing folder keeps its mode."""
+    """Create the folder with mode 0700; an existing folder keeps its mode.
+
+    Raises:
+        OSError: NotADirectoryError for a file in its place.
+    """
     if not folder.is_dir():
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        folder.mkdir(mode=0o700, exist_ok=True)
+        try:
+            folder.parent.mkdir(parents=True, exist_ok=True)
+            folder.mkdir(mode=0o700, exist_ok=True)
+        except FileExistsError:
+            raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR)) from None
 
 
 def _make_private(path: Path) -> None:

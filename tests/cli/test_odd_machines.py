@@ -149,6 +149,34 @@ def test_too_few_file_descriptors_are_reported(argv: tuple[str, ...], count: int
     assert len(out.splitlines()) == ("--json" in argv)
 
 
+THREADS = """
+import sys, threading
+from handinger_tui.cli.main import main
+most, start = int(sys.argv.pop(1)), threading._start_new_thread
+def limited(*arguments):
+    if threading.active_count() >= most:
+        raise RuntimeError("can't start new thread")
+    return start(*arguments)
+threading._start_new_thread = limited
+raise SystemExit(main())
+"""
+"""The program where no more than a number of threads is allowed."""
+
+
+@pytest.mark.parametrize("argv", [("-p", "hi", "--json"), ("-p", "hi", "--json", "--no-history")])
+def test_too_few_threads_are_reported_and_cost_no_answer(argv: tuple[str, ...], tmp_path: Path) -> None:
+    posts = set()
+    for most in range(1, 6):
+        with service() as (player, url):
+            code, out, err = ended(start(environ(tmp_path, url), str(most), *argv, code=THREADS))
+        result = json.loads(out)
+        # Either nothing is sent, or the answer is complete: also where the loop cannot start a thread to end.
+        assert (code, result["status"]) == (0, "completed") if player.posts else code in (7, 10)
+        assert player.posts or "thread" in err
+        posts.add(player.posts)
+    assert posts == {0, 1}
+
+
 def test_an_invalid_port_is_a_usage_error(tmp_path: Path) -> None:
     for port in ("99999", "-1", "x", "1.5", "9" * 5000, ""):
         ran = run("local", "--port", port, home=tmp_path)
@@ -243,6 +271,13 @@ def test_a_file_in_place_of_the_folder_is_no_empty_history(tmp_path: Path) -> No
     (tmp_path / "home").write_text("")
     ran = run("costs", "--json", home=tmp_path / "home")
     assert (ran.code, ran.result["error"]["kind"]) == (10, "disk")
+    unsent = run("-p", "hi", "--local", home=tmp_path / "home")
+    assert (unsent.code, "Cannot write the history: Not a directory." in unsent.err) == (10, True)
+
+
+def test_the_folder_of_an_unknown_user_names_the_variable(tmp_path: Path) -> None:
+    ran = run("-p", "hi", "--local", home=Path("~no such user/home"))
+    assert (ran.code, ran.err.startswith("HANDINGER_TUI_HOME: No home folder for ~no such")) == (2, True)
 
 
 def nothing_fits() -> None:

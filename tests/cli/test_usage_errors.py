@@ -90,6 +90,12 @@ def test_a_key_is_not_sent_as_a_prompt(tmp_path: Path) -> None:
     assert "looks like an API key" in refused(tmp_path, "-p", "hdg_live_0123456789").err
 
 
+@pytest.mark.parametrize("argv", [("config", "set", "{}"), ("sessions", "{}"), ("costs", "--by", "{}")])
+def test_a_key_in_the_wrong_place_is_not_shown(argv: tuple[str, ...], tmp_path: Path) -> None:
+    ran = refused(tmp_path, *(word.format("hdg_live_0123456789") for word in argv), "--json")
+    assert "0123456789" not in ran.out + ran.err
+
+
 # -- a dash --------------------------------------------------------------------------------------
 @pytest.mark.parametrize("argv", [("-p", "-"), ("-", "--json"), ("-",)])
 def test_a_dash_is_standard_input(argv: tuple[str, ...], tmp_path: Path) -> None:
