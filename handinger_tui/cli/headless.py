@@ -27,6 +27,8 @@ from handinger_tui.core.receipts import receipt_line
 from handinger_tui.core.safety import clean, clean_line, encodable, one_word
 from handinger_tui.core.turns.session import Service, Session
 from handinger_tui.core.turns.turn import FREE, UNDECIDED, Attachment, ErrorKind, Turn, TurnStatus
+from handinger_tui.engine.queues import HoldReason
+from handinger_tui.ledger.database import UNWRITTEN
 
 if TYPE_CHECKING:
     import argparse
@@ -186,6 +188,10 @@ class Headless:
         except LimitReached as reached:
             self._limit_messages.mark_reached(reached.gauge)
             return await actor.store_unsent(*message, refusal(reached))
+        except NoHistory:
+            raise
+        except LedgerError as problem:
+            raise NoHistory(problem.summary, NO_HISTORY_HINT) from None
 
     async def _settle_earlier(self, services: Services) -> None:
         """Settle turns of earlier runs by GETs for a limited time; the next run settles what stays open."""
@@ -315,6 +321,16 @@ class Headless:
         self._progress.reported = True
         self._print(lambda: self._printer.result(session, turn))
         code = self._save_answer(turn, self._print_outcome(session, turn))
+        hold = services.engine.actor(self._session_id).queue.stopped_by
+        # What the database could not write itself is reported when it is closed.
+        if (
+            hold is not None
+            and hold.reason is HoldReason.UNREADABLE
+            and turn.may_spend
+            and services.ledger.database.problem is None
+        ):
+            say(f"{hold.detail} {UNWRITTEN}")
+            code = code or Exit.LOCAL_IO
         if self._signal is not None:
             return code
         with suppress(LedgerError):

@@ -300,6 +300,7 @@ class TurnRecord:
         else:
             message, kind = "Stopped before it was sent.", ErrorKind.INTERRUPTED
         if not self.departed:
+            message += " Nothing was sent." if problem is not None else ""
             self.settle(TurnStatus.NOT_SENT, Fault(kind, message, may_have_been_charged=False))
         elif self.accepted or self.turn.message_id is not None:
             self.settle(TurnStatus.RUNNING, None)

@@ -7,7 +7,9 @@ import os
 import pwd
 import resource
 import socket
+import sqlite3
 import subprocess
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -313,3 +315,21 @@ def test_an_answer_that_cannot_be_printed_is_in_the_history(tmp_path: Path) -> N
     assert err.count("Cannot write the output: No space left on device.") == 1
     (show,) = [line.partition(": ")[2] for line in err.splitlines() if "handinger-tui export" in line]
     assert PLAIN.expected["text"] in run(*show.split()[1:], home=tmp_path).out
+
+
+@pytest.mark.parametrize(("table", "posts"), [("turns", 0), ("answers", 1)])
+def test_what_the_history_refuses_is_reported_with_what_it_costs(
+    table: str, posts: int, tmp_path: Path
+) -> None:
+    with service() as (player, url):
+        run("-p", "first", home=tmp_path, base_url=url)
+        with closing(sqlite3.connect(tmp_path / "history.db")) as history:
+            # As on a disk that is full from this write on.
+            history.execute(
+                f"CREATE TRIGGER full BEFORE INSERT ON {table} BEGIN SELECT RAISE(ABORT, ''); END"
+            )
+        ran = run("-p", "hi", "--json", home=tmp_path, base_url=url)
+    assert (ran.code, player.posts) == (10, 1 + posts)
+    assert ran.result["status"] == ("completed" if posts else "not_sent")
+    assert ran.err.count("Nothing was sent.") == 1 - posts
+    assert ran.err.count("costs --settle") == posts
