@@ -461,3 +461,26 @@ def test_a_clock_that_goes_back_between_turns_makes_them_share_nothing(back_ms: 
     assert [(one.shared, one.final) for one in money] == [(False, True)] * 3
     index = MoneyIndex()
     assert [index(turns[:count])[-1].usd for count in (1, 2, 3)] == [one.usd for one in money]
+
+
+def test_an_earlier_turn_of_another_session_that_is_read_later_changes_the_amounts() -> None:
+    """Its events precede those that were processed already."""
+
+    def other(turn_id: str, one: Turn) -> OtherTurn:
+        return OtherTurn(turn_id, WORKER, events_text(one, creates=False), "ses_2")
+
+    early = other("other_1", timed(8, 0, before="0", after="0.3"))
+    late = other("other_2", timed(9, HOUR_MS, before="0.3", after="0.6"))
+    first = timed(1, 2 * HOUR_MS, before="0.1", after="1")
+    second = timed(2, 3 * HOUR_MS, before="1", after="1.5")
+    index = MoneyIndex()
+    for turns, others in (
+        ((first,), (late,)),
+        ((first, second), (late,)),
+        ((first, second), (early, late)),
+    ):
+        elsewhere = RelatedHistory(others)
+        fresh = MoneyIndex()
+        assert index(turns, elsewhere) == fresh(turns, elsewhere)
+        assert index.money_elsewhere == fresh.money_elsewhere
+        assert index.results == fresh.results

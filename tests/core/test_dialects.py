@@ -12,6 +12,7 @@ from handinger_tui.core.dialects import events as ev
 from handinger_tui.core.dialects.events import StreamEvent
 from handinger_tui.core.stream import FilePart, Frame, Framing, Marker
 from handinger_tui.core.turns.fold import fold
+from handinger_tui.core.turns.messages import message_parts
 from handinger_tui.core.turns.turn import ReasoningPart, ToolPart, ToolState, Turn, TurnRequest
 from tests.wire.recordings import Tape, recordings
 
@@ -287,6 +288,14 @@ def test_a_response_sent_only_at_its_end_is_read_once() -> None:
     assert turn.parts[0] == ToolPart("w", "web_search", ToolState.OUTPUT_AVAILABLE, input={"query": "bees"})
 
 
+def test_a_call_that_failed_at_the_service_has_its_error() -> None:
+    call = {"type": "mcp_call", "id": "c", "name": "lookup", "arguments": "{}", "error": "No key"}
+    turn = turn_of({"type": "response.output_item.done", "item": call})
+    (part,) = turn.parts
+    assert isinstance(part, ToolPart)
+    assert (part.state, part.error, part.input) == (ToolState.OUTPUT_ERROR, "No key", {})
+
+
 def test_a_bare_error_of_the_responses_api() -> None:
     events = read_line(
         {"type": "response.created", "response": {"id": "r"}}, {"type": "error", "message": "Overloaded"}
@@ -311,6 +320,16 @@ STORED: dict[str, Any] = {"id": "m1", "role": "assistant", "parts": [{"type": "t
 )
 def test_layouts_of_stored_messages(event: Any) -> None:
     assert read_line(event) == [ev.MessageStored(STORED)]
+
+
+def test_calls_and_results_of_a_model_message() -> None:
+    names = {"toolCallId": "c", "toolName": "lookup"}
+    call = {"type": "tool-call", **names, "input": {"a": 1}}
+    result = {"type": "tool-result", **names, "output": {"type": "json", "value": [2]}}
+    assert message_parts({"role": "assistant", "content": [call, result]}) == (
+        ToolPart("c", "lookup", ToolState.INPUT_AVAILABLE, input={"a": 1}),
+        ToolPart("c", "lookup", ToolState.OUTPUT_AVAILABLE, output=[2]),
+    )
 
 
 @pytest.mark.parametrize("wrapper", ["worker", "data", ""])
