@@ -18,6 +18,7 @@ from handinger_tui.core.errors import SettingsError
 from handinger_tui.core.export import spending
 from handinger_tui.core.money.spending import Bucket, ChargeFilter, GroupBy, period_ms, sum_buckets
 from handinger_tui.core.safety import clean_line
+from handinger_tui.core.stream import COST_MEMBERS
 from handinger_tui.core.tags import NO_LABELS, Labels, tag_name
 from handinger_tui.core.turns.turn import Trigger
 from handinger_tui.ledger.charges import COST_BITS, COST_COLUMNS, DECIMALS
@@ -138,7 +139,7 @@ def run_query(cost_rows: CostRows, query: CostsQuery) -> CostsResult:
 _AMOUNTS: Final = {
     "cost_usd": "usd_pico",
     "credits": "micro_credits",
-    **{column.replace("_pico", "_usd"): column for column in COST_COLUMNS},
+    **dict(zip(COST_MEMBERS, COST_COLUMNS, strict=True)),
 }
 """The members that are amounts, and their columns in `turn_totals`."""
 _COUNTS: Final = (
@@ -181,10 +182,7 @@ def turn_record(
         "cost_usd": amounts["cost_usd"],
         "credits": amounts["credits"],
         "tokens": numbers["total_tokens"],
-        "model_usd": amounts["model_usd"],
-        "tool_usd": amounts["tool_usd"],
-        "sandbox_usd": amounts["sandbox_usd"],
-        "internal_usd": amounts["internal_usd"],
+        **{name: amounts[name] for name in COST_MEMBERS},
         "split_excess_usd": _excess_text(numbers["usd_pico"], [numbers[name] for name in COST_COLUMNS]),
         "unpriced_turns": 1 - (reported & 1),
         "uncredited_turns": 1 - (reported >> 1 & 1),

@@ -333,8 +333,7 @@ def share_text(money: TurnMoney) -> str:
 
 def _split_excess(money: TurnMoney) -> Decimal | None:
     usage, costs = money.most if money.shared else (money.usage, money.costs)
-    parts = (costs.model_usd, costs.tool_usd, costs.sandbox_usd, costs.internal_usd)
-    return split_excess(cost_of(usage, costs), parts)
+    return split_excess(cost_of(usage, costs), costs.members)
 
 
 def duration_text(turn: Turn, money: TurnMoney) -> str:

@@ -273,6 +273,9 @@ class Costs(_Numbers, frozen=True):
         return EXACT.add(EXACT.add(model, tool), EXACT.add(sandbox, internal))
 
 
+COST_MEMBERS: Final = Costs.__struct_fields__
+
+
 def cost_of(usage: Usage, costs: Costs) -> Decimal | None:
     """The cost in USD: as reported, or else the sum of the four categories."""
     return usage.cost_usd if usage.cost_usd is not None else costs.total()

@@ -23,6 +23,7 @@ from handinger_tui.core.money.limits import Unit
 from handinger_tui.core.money.reconciliation import AssignedRise, rises_of
 from handinger_tui.core.money.spending import LOCAL, ChargeFilter, Rise
 from handinger_tui.core.money.turn_events import is_of_file, newest_event_ms
+from handinger_tui.core.stream import COST_MEMBERS
 from handinger_tui.core.turns.session import NO_RELATED_HISTORY, PerTurn, Session
 from handinger_tui.core.turns.turn import FREE, Turn, TurnRequest
 from handinger_tui.ledger import worker_turns
@@ -369,10 +370,7 @@ def numbers_of(money: TurnMoney) -> dict[str, int | None]:
     amounts = {
         "usd_pico": pico_usd(money.usd),
         "micro_credits": micro_credits(money.usage.credits),
-        "model_pico": pico_usd(money.costs.model_usd),
-        "tool_pico": pico_usd(money.costs.tool_usd),
-        "sandbox_pico": pico_usd(money.costs.sandbox_usd),
-        "internal_pico": pico_usd(money.costs.internal_usd),
+        **dict(zip(COST_COLUMNS, map(pico_usd, money.costs.members), strict=True)),
     }
     return amounts | {name: int64_or_none(getattr(money.usage, name)) for name in COUNTS}
 
@@ -502,8 +500,8 @@ def _number(row: Row, name: str) -> int | None:
 
 
 def _numbers_of_rise(rise: Rise) -> dict[str, int | None]:
-    categories = (rise.model_usd, rise.tool_usd, rise.sandbox_usd, rise.internal_usd)
-    amounts = (pico_usd(rise.usd), micro_credits(rise.credits), *map(pico_usd, categories))
+    categories = (pico_usd(getattr(rise, name)) for name in COST_MEMBERS)
+    amounts = (pico_usd(rise.usd), micro_credits(rise.credits), *categories)
     return dict(zip(SUMMED, (*amounts, int64_or_none(rise.tokens)), strict=True))
 
 

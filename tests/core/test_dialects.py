@@ -324,8 +324,8 @@ def test_layouts_of_stored_messages(event: Any) -> None:
 
 def test_calls_and_results_of_a_model_message() -> None:
     names = {"toolCallId": "c", "toolName": "lookup"}
-    call = {"type": "tool-call", **names, "input": {"a": 1}}
-    result = {"type": "tool-result", **names, "output": {"type": "json", "value": [2]}}
+    call: dict[str, Any] = {"type": "tool-call", **names, "input": {"a": 1}}
+    result: dict[str, Any] = {"type": "tool-result", **names, "output": {"type": "json", "value": [2]}}
     assert message_parts({"role": "assistant", "content": [call, result]}) == (
         ToolPart("c", "lookup", ToolState.INPUT_AVAILABLE, input={"a": 1}),
         ToolPart("c", "lookup", ToolState.OUTPUT_AVAILABLE, output=[2]),

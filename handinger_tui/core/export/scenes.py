@@ -22,6 +22,7 @@ from handinger_tui.core.amounts import (
 )
 from handinger_tui.core.formatting import percent_text
 from handinger_tui.core.money.spending import EMPTY_TOTAL, Bucket
+from handinger_tui.core.stream import COST_MEMBERS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -85,7 +86,6 @@ MONTHS: Final = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", 
 
 SIMULATED_REPORT: Final = "Simulated: the local worker does not charge real money."
 
-CATEGORY_MEMBERS: Final = ("model_usd", "tool_usd", "sandbox_usd", "internal_usd")
 NOT_SPLIT: Final = "not split"
 
 
@@ -184,7 +184,7 @@ class Share(Struct, frozen=True):
 
 def shares(spent: Bucket) -> tuple[Share, ...]:
     """The shares of the four categories, and of the cost without a category."""
-    amounts = {member: getattr(spent, member).value for member in CATEGORY_MEMBERS}
+    amounts = {member: getattr(spent, member).value for member in COST_MEMBERS}
     split = Decimal(0)
     for value in amounts.values():
         split = EXACT.add(split, value or Decimal(0))

@@ -28,7 +28,6 @@ from handinger_tui.core.amounts import (
 )
 from handinger_tui.core.export.scenes import (
     AREA_STRENGTH,
-    CATEGORY_MEMBERS,
     DARK,
     DASH,
     LIGHT,
@@ -54,6 +53,7 @@ from handinger_tui.core.formatting import NOT_REPORTED, number, percent_text, pl
 from handinger_tui.core.money.reconciliation import AssignedRise, owners_text
 from handinger_tui.core.money.spending import SUMS, Bucket, GroupBy, Rise, empty_key_name
 from handinger_tui.core.safety import clean_line, csv_field, html_page
+from handinger_tui.core.stream import COST_MEMBERS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -318,7 +318,7 @@ def _row(bucket: Bucket, name: str) -> str:
         _amount(bucket.total("usd"), usd_text),
         _amount(bucket.total("credits"), credits_text),
         _amount(bucket.total("tokens"), number),
-        *(_amount(bucket.total(member), usd_text) for member in CATEGORY_MEMBERS),
+        *(_amount(bucket.total(member), usd_text) for member in COST_MEMBERS),
         number(bucket.incomplete),
     )
     columns = "".join(f'<td class="n">{cell}</td>' for cell in cells)
@@ -423,7 +423,7 @@ COLUMNS: Final = (
     "cost_usd",
     "credits",
     "tokens",
-    *CATEGORY_MEMBERS,
+    *COST_MEMBERS,
     "split_excess_usd",
     "unpriced_turns",
     "uncredited_turns",
@@ -454,7 +454,7 @@ def group_object(bucket: Bucket) -> JsonObject:
         "cost_usd": _money(bucket, "usd"),
         "credits": _money(bucket, "credits"),
         "tokens": None if tokens is None else int(tokens),
-        **{member: _money(bucket, member) for member in CATEGORY_MEMBERS},
+        **{member: _money(bucket, member) for member in COST_MEMBERS},
         "split_excess_usd": json_amount(bucket.split_excess),
         "unpriced_turns": bucket.usd.missing_turns,
         "uncredited_turns": bucket.credits.missing_turns,
@@ -478,7 +478,7 @@ def _rise_object(rise: Rise) -> JsonObject:
         "seen_ms": rise.seen_ms,
         "cost_usd": json_amount(rise.usd),
         "credits": json_amount(rise.credits),
-        **{member: json_amount(getattr(rise, member)) for member in CATEGORY_MEMBERS},
+        **{member: json_amount(getattr(rise, member)) for member in COST_MEMBERS},
         "tokens": rise.tokens,
         "after_turn_id": rise.after,
         "refused_turn_ids": [*rise.refused],
@@ -504,7 +504,7 @@ def charts_object(days: Sequence[Bucket], total: Bucket) -> JsonObject:
         }
         for point in day_points(days)
     ]
-    return {"per_day": per_day, "categories": {member: _money(total, member) for member in CATEGORY_MEMBERS}}
+    return {"per_day": per_day, "categories": {member: _money(total, member) for member in COST_MEMBERS}}
 
 
 def _money(bucket: Bucket, member: str) -> str | None:

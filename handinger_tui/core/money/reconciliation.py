@@ -41,7 +41,7 @@ from handinger_tui.core.money.attribution import (
 from handinger_tui.core.money.spending import Bucket, Rise
 from handinger_tui.core.money.timeline import Amount, Key, Meaning, MeterResult, Suspense
 from handinger_tui.core.money.turn_events import is_of_file
-from handinger_tui.core.stream import cost_of
+from handinger_tui.core.stream import COST_MEMBERS, cost_of
 from handinger_tui.core.turns.session import Session, newest_target
 from handinger_tui.core.turns.turn import FREE, Turn, TurnStatus
 
@@ -304,7 +304,7 @@ def owners_text(rise: Rise) -> str:
     return "; ".join(reasons) or "before the first turn here"
 
 
-AMOUNT_FIELDS: Final = ("usd", "credits", "model_usd", "tool_usd", "sandbox_usd", "internal_usd")
+AMOUNT_FIELDS: Final = ("usd", "credits", *COST_MEMBERS)
 """The amounts of a rise, which a bucket has as well."""
 
 

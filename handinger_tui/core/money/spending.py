@@ -15,6 +15,7 @@ from msgspec.structs import fields, replace
 from handinger_tui.core.amounts import Total, credits_words, price_text, split_excess, total, total_text
 from handinger_tui.core.errors import SettingsError
 from handinger_tui.core.formatting import plural
+from handinger_tui.core.stream import COST_MEMBERS
 
 if TYPE_CHECKING:
     from handinger_tui.core.stream import Costs, Usage
@@ -190,8 +191,7 @@ class Bucket(Struct, frozen=True):
     @property
     def split_excess(self) -> Decimal | None:
         """By how much the four categories exceed the cost, see `amounts.split_excess`."""
-        categories = (self.model_usd, self.tool_usd, self.sandbox_usd, self.internal_usd)
-        return split_excess(self.total("usd").value, [category.value for category in categories])
+        return split_excess(self.total("usd").value, [getattr(self, name).value for name in COST_MEMBERS])
 
     def merged(self, other: Bucket) -> Bucket:
         """The sum of both groups, with the key of this one."""
