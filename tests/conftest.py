@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import os
+import re
 import shutil
 import signal
 import sys
@@ -51,7 +52,16 @@ gc.disable()
 
 # Without compiled files, each of the thousand programs that the tests start would compile the package anew.
 sys.dont_write_bytecode = False
-os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+
+OF_THE_MACHINE: Final = re.compile(
+    r"PYTHONDONTWRITEBYTECODE|(NO_|FORCE_)COLOR|COLOR(TERM|FGBG)|TERM_PROGRAM.*|TMUX.*|STY|ZELLIJ.*|SSH_.*"
+    r"|(WAYLAND_)?DISPLAY|VISUAL|EDITOR|PAGER|BROWSER|XDG_.*|LANG(UAGE)?|LC_.*|COLUMNS|LINES|ESCDELAY"
+    r"|TEXTUAL.*|SSL_CERT_.*"
+)
+"""Variables of the person and the terminal that run the tests; nothing that they decide is tested."""
+for name in filter(OF_THE_MACHINE.fullmatch, list(os.environ)):
+    del os.environ[name]
+os.environ |= {"LANG": "C.UTF-8", "TERM": "xterm-256color"}
 
 if find_spec("sniffio") is None:
     # httpcore asks for it with every request, and Python would look through all folders each time.
@@ -91,10 +101,14 @@ _numbers = count()
 
 
 @pytest.fixture(autouse=True)
-def own_home(monkeypatch: pytest.MonkeyPatch, homes: Path) -> Path:
-    """An empty data folder; a key in the environment could make a test pay for a turn."""
+def own_home(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, homes: Path) -> Path:
+    """An empty data folder; a key in the environment could make a test pay for a turn.
+
+    Proxies are for the package managers that the tests of the vendor's clients start.
+    """
+    proxies = () if request.node.get_closest_marker("official_client") else ("_PROXY",)
     for name in list(os.environ):
-        if name.startswith("HANDINGER_") or name in {"NO_COLOR", "FORCE_COLOR", "TEXTUAL"}:
+        if name.startswith("HANDINGER_") or name.upper().endswith(proxies):
             monkeypatch.delenv(name)
     home = homes / str(next(_numbers))
     home.mkdir()

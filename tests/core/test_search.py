@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from decimal import Decimal
 
 import pytest
@@ -17,7 +17,8 @@ from handinger_tui.core.search import CostBound, Query, Term, folded, parse_quer
 from handinger_tui.core.tags import NO_LABELS, Labels
 from handinger_tui.core.turns.session import SessionSummary
 
-NOW = datetime(2026, 11, 27, 12, tzinfo=UTC).astimezone()
+NOW = datetime.fromisoformat("2026-11-27T12:00").astimezone()
+"""Noon wherever the tests run."""
 
 
 def parsed(text: str, *, typing: bool = False) -> Query:
