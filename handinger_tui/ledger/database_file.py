@@ -110,7 +110,9 @@ class ProcessLocks:
                 self._marker.unlink(missing_ok=True)
 
     def elsewhere(self, run: str) -> bool:
-        """Whether `run` is another run than this one, and is alive."""
+        """Whether `run` is another run than this one, and is alive; False for what is no id of a run."""
+        if not run.isalnum():
+            return False
         marker = self._marker_of(run)
         return marker != self._marker and _is_alive(marker)
 

@@ -83,7 +83,11 @@ _PROMPTS: Final = (
 )
 _AT_ONCE: Final = 200
 """Sessions whose summaries one query reads; SQLite limits the number of values of a query."""
+# The key of a draft is the id of its session, "@" and the id of the run of the program that saved it: two
+# programs on one session have a draft each. Earlier versions saved it under the id of the session alone.
 _SAVE_DRAFT: Final = "INSERT OR REPLACE INTO drafts (session_id, text) VALUES (?, ?)"
+_DELETE_DRAFT: Final = "DELETE FROM drafts WHERE session_id = ?"
+_OF_SESSION: Final = "session_id = ?1 OR substr(session_id, 1, length(?1) + 1) = ?1 || '@'"
 
 
 PACKED_AT_ONCE: Final = 20
@@ -100,8 +104,13 @@ def _shrink(connection: sqlite3.Connection) -> None:
 class SessionHistory:
     """Implements the UI's port for sessions. Every method raises LedgerError."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, run: str, is_alive: Callable[[str], bool]) -> None:
+        """`run`: the id of this run of the program; `is_alive(run)`: whether another one still runs."""
         self._database = database
+        self._run = run
+        self._is_alive = is_alive
+        self._continued: dict[str, str] = {}
+        """Session id → the key of a draft of an ended program that the person continues here."""
         self.tag_rules = NO_TAG_RULES
 
     async def sessions(self, limit: int = 200) -> list[SessionSummary]:
@@ -220,8 +229,8 @@ class SessionHistory:
         def work(connection: sqlite3.Connection) -> None:
             remove_session(connection, session_id)
             with transaction(connection):
-                for table in ("sessions", "drafts"):
-                    connection.execute(f"DELETE FROM {table} WHERE session_id = ?", (pack(session_id),))
+                connection.execute("DELETE FROM sessions WHERE session_id = ?", (pack(session_id),))
+                connection.execute(f"DELETE FROM drafts WHERE {_OF_SESSION}", (pack(session_id),))
 
         await self._database.run(work)
 
@@ -267,17 +276,34 @@ class SessionHistory:
         await self._change("UPDATE sessions SET unread = 1 WHERE session_id = ?", session_id)
 
     async def draft(self, session_id: str) -> str:
-        """The saved draft of a session; "" when there is none."""
-        sql = "SELECT text FROM drafts WHERE session_id = ?"
-        row = await self._database.run(lambda db: db.execute(sql, (pack(session_id),)).fetchone())
-        return "" if row is None else unpack(row["text"])
+        """The draft of this program in a session, else the newest one of programs that ended; "" for none."""
+        sql = f"SELECT session_id, text FROM drafts WHERE {_OF_SESSION} ORDER BY rowid DESC"
+        rows = await self._database.run(lambda db: db.execute(sql, (pack(session_id),)).fetchall())
+        drafts = {unpack(row["session_id"]): unpack(row["text"]) for row in rows}
+        if (own := drafts.get(self._draft_key(session_id))) is not None:
+            return own
+        for key, text in drafts.items():
+            if not self._is_alive(key.removeprefix(session_id)[1:]):
+                self._continued[session_id] = key
+                return text
+        return ""
+
+    def _draft_key(self, session_id: str) -> str:
+        return f"{session_id}@{self._run}"
 
     async def save_draft(self, session_id: str, text: str) -> None:
         """Save the draft of a session, which need not be stored itself yet; "" deletes it."""
-        if text:
-            await self._change(_SAVE_DRAFT, session_id, text)
-        else:
-            await self._change("DELETE FROM drafts WHERE session_id = ?", session_id)
+        own, continued = self._draft_key(session_id), self._continued.pop(session_id, None)
+
+        def work(connection: sqlite3.Connection) -> None:
+            with transaction(connection):
+                for key in (own, continued):
+                    if key is not None:
+                        connection.execute(_DELETE_DRAFT, (pack(key),))
+                if text:
+                    connection.execute(_SAVE_DRAFT, (pack(own), pack(text)))
+
+        await self._database.run(work)
 
     async def _change(self, sql: str, *texts: str) -> None:
         def work(connection: sqlite3.Connection) -> None:

@@ -105,7 +105,7 @@ class Ledger:
             partial(mark_suspect, written) if written is not None else lambda: None,
             partial(opened_in_memory, path) if path is not None and written is None else None,
         )
-        self.history = SessionHistory(self.database)
+        self.history = SessionHistory(self.database, self.run.run_id, self._is_alive)
         self.charges = ChargeQueries(self.database, zone)
         self.limits = LimitService(self.database, zone=zone)
         self.rulings = Rulings(self.database)

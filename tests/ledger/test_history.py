@@ -121,6 +121,40 @@ async def test_only_marking_changes_unread(tmp_path: Path) -> None:
         assert [summary.unread for summary in await ledger.history.sessions()] == [False]
 
 
+async def test_programs_on_one_session_have_a_draft_each(tmp_path: Path) -> None:
+    path, session_id = tmp_path / "h.db", "ses_1"
+    async with opened(path) as one, opened(path) as other:
+        await one.history.save_draft(session_id, "of one")
+        assert await other.history.draft(session_id) == "", "the draft of a program that runs is its own"
+        await other.history.save_draft(session_id, "of the other")
+        await other.history.save_draft(session_id, "")
+        await other.history.save_draft(session_id, "of the other, again")
+        assert await one.history.draft(session_id) == "of one"
+    left = set()
+    for _ in range(2):
+        async with opened(path) as later:
+            assert await later.history.draft("ses") == ""
+            left.add(await later.history.draft(session_id))
+            # Typed on, and killed: it is still one draft.
+            await later.history.save_draft(session_id, await later.history.draft(session_id) + "!")
+        async with opened(path) as later:
+            left.add(await later.history.draft(session_id))
+            await later.history.save_draft(session_id, "")
+    assert left == {"of one", "of one!", "of the other, again", "of the other, again!"}
+    async with opened(path) as later:
+        assert await later.history.draft(session_id) == ""
+
+
+async def test_a_deleted_session_leaves_no_draft_of_any_program(tmp_path: Path) -> None:
+    async with opened(tmp_path / "h.db") as one, opened(tmp_path / "h.db") as other:
+        for ledger in (one, other):
+            await ledger.history.save_draft("ses_1", "secret")
+            await ledger.history.save_draft("ses_10", "kept")
+        await one.history.delete("ses_1")
+        rows = await one.database.run(lambda db: db.execute("SELECT text FROM drafts").fetchall())
+        assert [row["text"] for row in rows] == ["kept", "kept"]
+
+
 async def test_drafts_are_kept_before_there_is_a_session(tmp_path: Path) -> None:
     async with opened(tmp_path / "h.db") as ledger:
         await ledger.history.save_draft("ses_1", "half a thought")
