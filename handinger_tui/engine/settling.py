@@ -35,6 +35,7 @@ from handinger_tui.core.turns.turn import (
     TurnStatus,
     judge,
     outcome_object,
+    shows_no_cost,
 )
 from handinger_tui.core.turns.worker_reconciliation import (
     ARRIVED,
@@ -519,7 +520,7 @@ class LateReader:
 
     async def _apply(self, body: WorkerBody) -> None:
         turn = self._turn()
-        if turn is not None and has_other_figures(turn, body.snapshot):
+        if turn is not None and (has_other_figures(turn, body.snapshot) or shows_no_cost(turn)):
             await self._settler.apply_reading(turn.turn_id, body)
             self._store.publish()
 

@@ -183,9 +183,10 @@ def with_reservations(gauge: Gauge, turns: Iterable[Reservation], credit_usd: De
 # -- which units a service reports -------------------------------------------------------
 EXAMINED_TURNS: Final = 5
 """How many of the newest ended turns of a service show which units it reports."""
-# A turn that failed may have no figures in any unit, whichever units the service reports.
+# A turn that failed may have no figures in any unit, whichever units the service reports. An amount that is
+# not final is reported, too.
 _REPORTED: Final = f"""
-    SELECT told FROM turn_totals
+    SELECT told | (usd_pico IS NOT NULL) | ((micro_credits IS NOT NULL) << 1) AS told FROM turn_totals
      WHERE base_url = ? AND (status = '{TurnStatus.COMPLETED}'
         OR (status IN ('{TurnStatus.INCOMPLETE}', '{TurnStatus.FAILED}') AND told <> 0))
      ORDER BY at_ms DESC, place DESC LIMIT {EXAMINED_TURNS}

@@ -27,7 +27,7 @@ from handinger_tui.core.money.turn_events import TimedEvent, events_of_other, ev
 from handinger_tui.core.receipts import receipt_line
 from handinger_tui.core.stream import NO_COSTS, Costs, Snapshot, Usage
 from handinger_tui.core.turns.session import OtherTurn, RelatedHistory, Session
-from handinger_tui.core.turns.turn import FREE, FigureRead, TextPart, Turn, TurnRequest, TurnStatus
+from handinger_tui.core.turns.turn import FREE, FigureRead, TextPart, Turn, TurnRequest, TurnStatus, with_read
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -88,6 +88,28 @@ def test_no_rise_is_no_zero_where_it_is_unknown_whether_the_message_arrived(
     # Once it is settled, the same figures are certain.
     settled = turn_money([first, replace(doubt, status=TurnStatus.COMPLETED)])
     assert usd(settled) == ["0.5", cost or "0"]
+
+
+@pytest.mark.parametrize("before", [None, "0.5"])
+@pytest.mark.parametrize("own_credits", [None, Decimal(0)])
+def test_no_cost_is_final_only_when_a_second_reading_shows_it(
+    before: str | None, own_credits: Decimal | None
+) -> None:
+    """Right after the end, the service may not have counted the turn."""
+    first = turn(1, None, before=None if before is None else read(before), worker_id=before and WORKER)
+    own_usage = None if own_credits is None else Usage(credits=own_credits)
+    early = FigureRead(2, Usage(cost_usd=Decimal(before or 0)), NO_COSTS, busy=False, prompts=1)
+    first = replace(first, own_usage=own_usage, snapshot=read(before or "0"), ended_ms=3)
+    once = replace(first, reads=with_read(first, early))
+    money = session_money([once])
+    assert (money.turns[0].final, money.usd.missing_turns, money.credits.missing_turns) == (False, 1, 1)
+    twice = replace(once, reads=with_read(once, early._replace(at_ms=9)))
+    assert session_money([twice]).turns[0].final
+    assert with_read(twice, early._replace(at_ms=20)) is twice.reads
+    # So does the reading before the next turn; and a cost is final at once.
+    later = turn(10, read("0.7"), before=read(before or "0"))
+    assert session_money([once, later]).turns[0].final
+    assert session_money([once, later]).turns[1].final
 
 
 def test_totals_give_differences() -> None:
@@ -223,8 +245,10 @@ def test_differences_are_exact_and_gaps_are_counted(totals: list[Decimal | None]
             # The turns without a reading share the rise of this one; it is charged once.
             assert money.turns[at].shared == bool(amount)
             assert [one.usd for one in money.turns[at - unread : at]] == [Decimal(0)] * unread
+        early = 0 if amount else 1 + unread
         unread = 0
-    assert money.usd.missing_turns == unread
+    # No rise at the newest reading may mean that it came too early.
+    assert money.usd.missing_turns == unread or early
     assert money.usd.value == (spent if unread < len(totals) else None)
 
 

@@ -69,6 +69,24 @@ async def test_costs_reported_after_the_end_belong_to_the_turn() -> None:
     assert box.log.closed.count(session.turns[0].turn_id) == 2
 
 
+async def test_a_cost_of_zero_is_not_final_before_a_late_reading_shows_it_again() -> None:
+    free = priced(0)
+    box = rig(FakeApi(starts=[says("a1")], workers=[START, free, free, free]), policy=LATE)
+    seen: list[tuple[int, bool]] = []
+    box.engine.subscribe(lambda event: seen.append(_zero_in(box.engine.session(box.session_id))))
+    await box.engine.actor(box.session_id).send("q1")
+    session = await until(box, lambda session: _zero_in(session) == (2, True))
+    assert (1, False) in seen
+    assert usd(session) == 0
+    assert box.log.closed.count(session.turns[0].turn_id) == 2
+
+
+def _zero_in(session: Session) -> tuple[int, bool]:
+    """How many readings the newest turn has, and whether its amount is final."""
+    turns = session.turns
+    return (len(turns[-1].reads), session_money(turns).turns[-1].final) if turns else (0, False)
+
+
 async def test_a_refused_turn_does_not_claim_to_be_free_after_the_figures_rose() -> None:
     refused = Refused(ErrorKind.PAYMENT, "402")
     box = rig(

@@ -66,7 +66,7 @@ def steps_of(history: History) -> list[Step]:
             if key is not None:
                 before = turns[key]
                 turns[key] = replace(
-                    before, reads=with_read(before.reads, read), snapshot=_snapshot(read), read_ms=at_ms
+                    before, reads=with_read(before, read), snapshot=_snapshot(read), read_ms=at_ms
                 )
         else:
             key = event.turn

@@ -88,6 +88,26 @@ LATER = {"HANDINGER_RECOVERY_WINDOW": "0.1"}
 """Act as if the recovery window had passed."""
 
 
+def test_a_cost_of_zero_right_after_the_end_is_a_gap_that_limits_count(
+    service: PaidService, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The service may not have counted the turn yet, so it is no reason to let the next one start."""
+    person = Person(service, tmp_path)
+    service.cost_usd = Decimal(0)
+    sent = [person.run("-p", "one", "--json") for _ in range(2)]
+    assert [one.err.startswith("so far: ") for one in sent] == [True, True]
+    amounts = [(one.result["turn_usage"]["cost_usd"], one.result["turn_cost_usd_at_most"]) for one in sent]
+    assert amounts == [("0", None)] * 2
+    assert person.json_of("costs")["total"]["unpriced_turns"] == 2
+    refused = person.run("-p", "two", **LIMIT)
+    assert (refused.code, len(service.posts)) == (5, 2)
+    assert "The cost of 2 earlier turns is unknown" in refused.err
+    monkeypatch.setattr("handinger_tui.ledger.turns.EARLY_MS", 0)
+    assert person.run("-p", "three", **LIMIT).code == 0
+    total = person.json_of("costs")["total"]
+    assert (total["cost_usd"], total["unpriced_turns"]) == ("0", 1)
+
+
 @pytest.mark.parametrize("killed", [False, True])
 def test_a_worker_that_no_longer_exists_leaves_a_gap_that_limits_count(
     service: PaidService, tmp_path: Path, *, killed: bool

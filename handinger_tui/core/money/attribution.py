@@ -388,7 +388,8 @@ def _money(
         return _money_of_refused(at, meters)
     if turn.own_usage is not None:
         is_over = not turn.own_usage_is_partial and turn.status not in LIVE
-        return TurnMoney(turn.own_usage, reading=Interpretation.PER_TURN, final=is_over)
+        money = TurnMoney(turn.own_usage, reading=Interpretation.PER_TURN, final=is_over)
+        return _unless_early(money, at, timelines[timeline_of(turn)]) if meters else money
     if not meters:
         return TurnMoney()
     money = _money_of_key(at, meters, timelines[timeline_of(turn)], plain=at not in exceptions)
@@ -427,7 +428,13 @@ def _money_of_key(
     money = TurnMoney(
         *usage_and_costs(values), _reading(meters), final=key in timeline.final, pinned=is_pinned
     )
-    return money if plain else _with_exceptions(money, entries)
+    return _unless_early(money if plain else _with_exceptions(money, entries), key, timeline)
+
+
+def _unless_early(money: TurnMoney, key: Key, timeline: Timeline) -> TurnMoney:
+    """`money`; not final if it is zero and was read once: the service may not have counted the turn yet."""
+    is_zero = not (money.most_usd or money.most_credits)
+    return replace(money, final=False) if is_zero and key in timeline.unrepeated else money
 
 
 def _with_exceptions(money: TurnMoney, entries: Sequence[Entry]) -> TurnMoney:

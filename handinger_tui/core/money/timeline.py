@@ -548,6 +548,8 @@ class Timeline:
         """The turn that ended last."""
         self.final: set[Key] = set()
         """Turns that have ended, with an idle reading since."""
+        self.unrepeated: set[Key] = set()
+        """The part of `final` without an idle reading after the one at their end."""
         self.readings = 0
         self.read_turn: Key | None = None
         """The turn that the newest reading describes if the meters count per turn."""
@@ -583,6 +585,7 @@ class Timeline:
         other._meters = [meter.copy() for meter in self._meters]
         other._windows, other.under_way = self._windows.copy(), self.under_way.copy()
         other.final, other.touched = self.final.copy(), self.touched.copy()
+        other.unrepeated = self.unrepeated.copy()
         other._unconfirmed = self._unconfirmed.copy()
         return other
 
@@ -661,10 +664,11 @@ class Timeline:
         self._window = window if is_fewer else _Window(tuple(self.under_way), counted=False)
         self._is_idle = not read.busy
         if self._is_idle:
+            self.touched |= self.unrepeated
+            self.unrepeated.clear()
             for turn in [*compress(self.under_way, self.under_way.values())]:
                 self._leave(turn)
-            self.final |= self._unconfirmed
-            self.touched |= self._unconfirmed
+            self._set_final(self._unconfirmed)
             self._unconfirmed.clear()
 
     def _choose_read_turn(self, prompts: int | None) -> None:
@@ -694,12 +698,17 @@ class Timeline:
         if not self._is_idle:
             self._unconfirmed.add(turn)
             return
-        self.final.add(turn)
+        self._set_final({turn})
         # It ran before the newest reading, not after it.
         turns = self._window.turns
         if turn in turns:
             at = turns.index(turn)
             self._window = self._window._replace(turns=(*turns[:at], *turns[at + 1 :]))
+
+    def _set_final(self, turns: set[Key]) -> None:
+        self.final |= turns
+        self.unrepeated |= turns
+        self.touched |= turns
 
     def _count_strangers(self, read: Read) -> tuple[int | None, bool, bool]:
         """How many messages of others arrived (None: unknown); is one of ours missing; is the reading stale.

@@ -335,7 +335,7 @@ class Fold:
         """Set the turn after a Worker was read, with time and figures of the reading."""
         at_ms = self._moment()
         read = FigureRead(at_ms, snapshot.usage, snapshot.costs, snapshot.busy, snapshot.prompts)
-        self._answer = replace(turn, read_ms=at_ms, reads=with_read(turn.reads, read))
+        self._answer = replace(turn, read_ms=at_ms, reads=with_read(turn, read))
 
     # -- streams -------------------------------------------------------------------
     def _take_stream_frame(self, frame: Frame) -> None:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar, cast
 from msgspec import Struct, field
 
 from handinger_tui.core.jsontext import Json, JsonObject, as_text
-from handinger_tui.core.stream import CustomPart, FilePart, SourcePart
+from handinger_tui.core.stream import CustomPart, FilePart, SourcePart, cost_of
 
 if TYPE_CHECKING:
     from handinger_tui.core.stream import Costs, Snapshot, Usage
@@ -370,24 +370,6 @@ MOST_READS: Final = 64
 """How many readings of a turn are kept; beyond that, a new one replaces the newest."""
 
 
-def with_read(reads: tuple[FigureRead, ...], read: FigureRead) -> tuple[FigureRead, ...]:
-    """`reads` with one more; the same object if it brings nothing new.
-
-    Figures that have fallen are kept twice: the second reading shows that they do not come from a lagging
-    replica.
-    """
-    is_same = bool(reads) and reads[-1][1:] == read[1:]
-    if not read.reported or (is_same and not (len(reads) > 1 and _has_fallen(*reads[-2:]))):
-        return reads
-    return (*reads[: MOST_READS - 1], read)
-
-
-def _has_fallen(earlier: FigureRead, later: FigureRead) -> bool:
-    pairs = ((earlier.usage, later.usage), (earlier.costs, later.costs))
-    figures = (both for one, other in pairs for both in zip(one.members, other.members, strict=True))
-    return any(old is not None and new is not None and new < old for old, new in figures)
-
-
 class Turn(Struct, frozen=True):
     """One turn, computed from its request and its frames."""
 
@@ -501,6 +483,38 @@ CUT_SHORT: Final = frozenset(
     {"length", "content-filter", "interrupted", "max_output_tokens", "content_filter"}
 )
 """Finish reasons of an incomplete answer."""
+
+
+# -- readings ----------------------------------------------------------------------------
+def with_read(turn: Turn, read: FigureRead) -> tuple[FigureRead, ...]:
+    """The readings of `turn` with one more; the same object if it brings nothing new.
+
+    Figures that have fallen are kept twice: the second reading shows that they do not come from a lagging
+    replica. So are those without a cost: the first reading may have come before the turn was counted.
+    """
+    reads = turn.reads
+    is_same = bool(reads) and reads[-1][1:] == read[1:]
+    has_fallen = len(reads) > 1 and _has_fallen(*reads[-2:])
+    is_once = len(reads) == 1 or (is_same and reads[-2][1:] != read[1:])
+    if not read.reported or (is_same and not has_fallen and not (is_once and shows_no_cost(turn))):
+        return reads
+    return (*reads[: MOST_READS - 1], read)
+
+
+def _has_fallen(earlier: FigureRead, later: FigureRead) -> bool:
+    pairs = ((earlier.usage, later.usage), (earlier.costs, later.costs))
+    figures = (both for one, other in pairs for both in zip(one.members, other.members, strict=True))
+    return any(old is not None and new is not None and new < old for old, new in figures)
+
+
+def shows_no_cost(turn: Turn) -> bool:
+    """Whether the worker was idle at the newest reading, with the amounts from before the turn."""
+    if not turn.reads or turn.reads[-1].busy:
+        return False
+    newest, before = turn.reads[-1], turn.before
+    earlier = (None, None) if before is None else (before.cost_usd, before.usage.credits)
+    pairs = zip((cost_of(newest.usage, newest.costs), newest.usage.credits), earlier, strict=True)
+    return all(not now or now == then for now, then in pairs)
 
 
 def judge(turn: Turn) -> tuple[TurnStatus, Fault | None]:
