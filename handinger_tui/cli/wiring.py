@@ -53,16 +53,41 @@ WITHOUT_HISTORY: Final = (
 )
 
 
+SLOW_PACE: Final = 0.9
+"""The pace of our clock while the machine's clock is behind it."""
+MOST_SET_BACK_MS: Final = 86_400_000
+
+
 class SystemClock:
-    """The system clock; implements `engine.ports.Clock`."""
+    """The system clock; implements `engine.ports.Clock`.
+
+    Its time does not go back, since events are put in order by it: where the machine's clock is set back by
+    up to a day, it runs slower until that has caught up. After a larger step it follows: the time before
+    was wrong.
+    """
+
+    def __init__(
+        self,
+        newest_ms: int = 0,
+        wall_ns: Callable[[], int] = time.time_ns,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """`newest_ms`: a time that has passed, by the history."""
+        self._wall_ns, self._monotonic = wall_ns, monotonic
+        self._newest_ms, self._newest_s = newest_ms, monotonic()
 
     def now_ms(self) -> int:
         """Return Unix time in milliseconds."""
-        return time.time_ns() // 1_000_000
+        wall_ms, now_s = self._wall_ns() // 1_000_000, self._monotonic()
+        earliest_ms = self._newest_ms + int((now_s - self._newest_s) * 1000 * SLOW_PACE)
+        if wall_ms < earliest_ms <= wall_ms + MOST_SET_BACK_MS:
+            return earliest_ms
+        self._newest_ms, self._newest_s = wall_ms, now_s
+        return wall_ms
 
     def monotonic(self) -> float:
         """Return monotonic time in seconds."""
-        return time.monotonic()
+        return self._monotonic()
 
     async def sleep(self, seconds: float) -> None:
         """Sleep for that many seconds."""
@@ -132,7 +157,8 @@ async def open_services(
             money_interval=poll_interval if in_app else None,
             late_reads=LATE_READS if in_app else (),
         )
-        engine = Engine(turns, ledger, SystemClock(), RandomIds(), retry_policy, tap, context, ledger.limits)
+        clock = SystemClock(ledger.newest_ms)
+        engine = Engine(turns, ledger, clock, RandomIds(), retry_policy, tap, context, ledger.limits)
         stack.push_async_callback(engine.aclose)
         yield Services(settings, client, turns, ledger, engine, urlsplit(address).netloc, warning)
 

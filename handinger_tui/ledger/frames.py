@@ -229,6 +229,12 @@ def _unpacked(connection: sqlite3.Connection, table: str, key: str | bytes) -> l
 
 
 # -- numbers ----------------------------------------------------------------------------------
+def newest_frame_ms(connection: sqlite3.Connection) -> int:
+    """The time of the frame that was stored last; 0 without one."""
+    row = connection.execute("SELECT at_ms FROM frames ORDER BY rowid DESC LIMIT 1").fetchone()
+    return 0 if row is None else int_or_zero(row["at_ms"])
+
+
 _NEWEST_SEQ: Final = """
     SELECT MAX(seq) FROM (SELECT MAX(seq) AS seq FROM frames WHERE turn_id = ?1
                           UNION ALL SELECT upto - 1 FROM packed WHERE turn_id = ?1

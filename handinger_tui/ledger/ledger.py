@@ -17,7 +17,7 @@ from handinger_tui.ledger.charges import ChargeCache
 from handinger_tui.ledger.corrections import Rulings, recompute
 from handinger_tui.ledger.database import Database
 from handinger_tui.ledger.database_file import Opened, ProcessLocks, mark_suspect, open_copy, open_database
-from handinger_tui.ledger.frames import FrameWriter
+from handinger_tui.ledger.frames import FrameWriter, newest_frame_ms
 from handinger_tui.ledger.grouping import ChargeQueries
 from handinger_tui.ledger.history import SessionHistory, StoredWorkers
 from handinger_tui.ledger.limits import LimitService
@@ -96,6 +96,8 @@ class Ledger:
         """Why nothing may be sent: there is no record of what was spent. None once the user agreed to it."""
         self.recomputed: Sequence[Restatement] = ()
         """Final amounts of an earlier version of the program that changed when the file was opened."""
+        self.newest_ms = 0
+        """The time of the frame that was stored last when the file was opened; 0 without one."""
         self._charge_cache = ChargeCache()
         self._patience = LockPatience(patience_s, on_wait)
         self.database = Database(
@@ -281,6 +283,7 @@ class Ledger:
         self.recomputed = recompute(opened.connection, self.limits.rules.now_ms())
         with suppress(sqlite3.Error):
             self.charges.begin(opened.connection)
+            self.newest_ms = newest_frame_ms(opened.connection)
         if opened.is_replacement:
             self.no_history = no_history(f"{opened.problem} Earlier spending and limits are not in it.")
         try:

@@ -226,7 +226,7 @@ steps = st.lists(st.none() | st.decimals(min_value=0, max_value=10**20, places=2
 @given(steps)
 def test_differences_are_exact_and_gaps_are_counted(totals: list[Decimal | None]) -> None:
     """Totals that only grow; None: the worker was not read after that turn."""
-    spent, turns = Decimal(0), []
+    spent, turns, early = Decimal(0), [], 0
     for number, amount in enumerate(totals):
         if amount is None:
             turns.append(turn(number, None, worker_id=None if number == 0 else WORKER))
