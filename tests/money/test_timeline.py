@@ -237,6 +237,27 @@ def test_a_running_figure_that_is_corrected_at_the_end_is_not_the_total_once_mor
     assert after.total == Decimal("2.7") == entered(after)
 
 
+@pytest.mark.parametrize("first", [True, False])
+@pytest.mark.parametrize("delayed", [("1.2", "1.3"), ("1.3", "1.2")])
+def test_two_delayed_readings_are_no_new_count(*, first: bool, delayed: tuple[str, str]) -> None:
+    """Two programs read the worker, and both answers arrive after a newer one."""
+    start = [Sent(2, creates=True)] if first else [*turn(1, None, ".7"), read(".7"), Sent(2)]
+    late = [read(usd, busy=True) for usd in ("1.5", *delayed)]
+    waiting = result([*start, *late])
+    assert (waiting.entry(2).open, entered(waiting)) == (True, waiting.total)
+    meter = result([*start, *late, read("1.6", busy=True), read("1.7"), Ended(2)])
+    assert meter.entry(2).amount == (Decimal("1.7") if first else Decimal(1))
+    assert entered(meter) == meter.total == Decimal("1.7")
+
+
+def test_a_third_value_below_the_figures_before_shows_a_correction() -> None:
+    """A service that estimates while a turn runs, and takes $0.30 back."""
+    estimates = [read(usd, busy=True) for usd in ("2.5", "2.2", "2.3", "2.4")]
+    meter = result([*LIFETIME, read("2"), Sent(3), *estimates, read("2.4"), Ended(3)])
+    assert meter.entry(3) == Entry(Decimal("0.4"))
+    assert entered(meter) == meter.total == Decimal("2.4")
+
+
 def test_a_correction_while_two_turns_run_is_nobodys() -> None:
     events: list[Event] = [read("2"), Sent("A"), read("2.3", busy=True), Sent("B"), read("2.5", busy=True)]
     meter = result([*LIFETIME, *events, read("2.4"), Ended("A"), Ended("B"), read("2.4")])

@@ -153,7 +153,8 @@ class _Fall(NamedTuple):
     `window`: the time before it; `since`: the time after it in which it was read again. `idle`: no turn of
     ours was under way in `window`. `may_lag`: it may come from a replica that lags behind. `restart`: its
     weight as evidence that the meter counts per turn. `started`: the number of the turn in which it fell;
-    `start`: the level when that turn was sent. `seen`: the value was read before.
+    `start`: the level when that turn was sent. `seen`: the value was read before. `later`: another value
+    below the level, read after it, and the time before that.
     """
 
     value: Amount
@@ -165,6 +166,12 @@ class _Fall(NamedTuple):
     start: Amount
     seen: bool
     since: _Window = _Window()
+    later: tuple[Amount, _Window] | None = None
+
+    @property
+    def windows(self) -> tuple[_Window, ...]:
+        """All times since the value before the fall."""
+        return self.window, self.since, *([] if self.later is None else [self.later[1]])
 
 
 REMOVED_AFTER: Final = 3
@@ -310,9 +317,9 @@ class _Meter:
     ) -> None:
         """Decide by the next value whether a fall came from a lagging replica or was a reset."""
         level = self.level or self.zero
-        for earlier in (fall.window, fall.since):
+        for earlier in fall.windows:
             timeline.touched.update(earlier.turns, earlier.refused)
-        if value == fall.value:
+        if value == fall.value and fall.later is None:
             self.fall = fall._replace(since=_joined(fall.since, window))
             if not fall.idle and not window.turns:
                 # The same value after the end of the turn does not come from a lagging replica.
@@ -325,10 +332,18 @@ class _Meter:
             elif not fall.idle and not fall.seen and value > fall.value < fall.start:
                 # The value is new, and small enough to be that of the turn alone.
                 self.restarts, self.restart = self.restarts + fall.restart, 0
-            self._compare(value, _joined(fall.window, fall.since, window), timeline, busy=busy)
+            self._compare(value, _joined(*fall.windows, window), timeline, busy=busy)
+        elif busy and fall.later is None and min(value, fall.value) >= self.start:
+            # Readings of two programs may be delayed.
+            self.fall = fall._replace(later=(value, window))
         else:
             self._reset(fall, timeline)
-            self._compare(value, window, timeline, busy=busy)
+            if fall.later is not None:
+                self._compare(*fall.later, timeline, busy=True)
+            if self.fall is None:
+                self._compare(value, window, timeline, busy=busy)
+            else:
+                self._settle_fall(self.fall, value, window, timeline, busy=busy)
 
     def _reset(self, fall: _Fall, timeline: Timeline) -> None:
         """Start a new segment after a fall: at zero if the meter restarted inside a turn, else at its value.
@@ -386,8 +401,8 @@ class _Meter:
     # -- results -----------------------------------------------------------------------
     def result(self, timeline: Timeline, decisions: Decisions = NO_DECISIONS) -> MeterResult:
         """What the meter shows now. A fall in the newest reading is a reset, unless a replica may lag."""
-        waiting = () if self.fall is None else _joined(self.fall.window, self.fall.since).turns
-        if self.fall is not None and not self.fall.may_lag:
+        waiting = () if self.fall is None else _joined(*self.fall.windows).turns
+        if self.fall is not None and not self.fall.may_lag and self.fall.later is None:
             other = self.copy()
             other._reset(self.fall, timeline)
             return other.result(timeline, decisions)._replace(waiting=frozenset(waiting))
