@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from msgspec import Struct
 from msgspec.structs import fields
 
-from handinger_tui.core.amounts import decimal_text, micro_credits, pico_usd, tidy
+from handinger_tui.core.amounts import INT64_MAX, decimal_text, micro_credits, pico_usd, tidy
 from handinger_tui.core.evidence import sources_of_turn
 from handinger_tui.core.jsontext import NotJson, as_list, dump, parse
 from handinger_tui.core.money.attribution import Interpretation, MoneyIndex, TurnMoney, elapsed_ms
@@ -307,7 +307,12 @@ def _corrections_elsewhere(
             continue
         changes = _differences(recorded, reported, retracted)
         head: Cells = dict(connection.execute(_HEAD_OF_TURN, (pack(turn_id),)).fetchone())
-        head |= {"kind": "correction", "at_ms": at_ms, "reading": str(own.reading), "final": int(own.final)}
+        head |= {
+            "kind": "correction",
+            "at_ms": at_ms,
+            "reading": str(own.reading),
+            "final": int(is_final(own)),
+        }
         head |= {"exact": dump(exact_numbers(own.usage, own.costs)), "snapshot": "null"}
         rows.append({**_EMPTY, **head, **_share(own), **changes})
     return rows
@@ -358,21 +363,37 @@ def _is_new(recorded: _Recorded, money: TurnMoney, reported: Mapping[str, int]) 
         recorded.numbers[name] != value for name, value in reported.items()
     ):
         return True
-    return money.final and bool(not recorded.final or _bits(reported) & ~recorded.reported)
+    return is_final(money) and bool(not recorded.final or _bits(reported) & ~recorded.reported)
 
 
 def _bits(reported: Mapping[str, int]) -> int:
     return sum(1 << bit for bit, name in enumerate(SUMMED) if name in reported)
 
 
+def _amounts_of(money: TurnMoney) -> dict[str, Decimal | None]:
+    return dict(zip(AMOUNT_COLUMNS, (money.usd, money.usage.credits, *money.costs.members), strict=True))
+
+
+def _units(name: str, amount: Decimal | None) -> int | None:
+    return micro_credits(amount) if name == "micro_credits" else pico_usd(amount)
+
+
+def _bounded(name: str, amount: Decimal | None) -> int | None:
+    """An amount in the units of a column; the largest integer for one beyond 64 bits."""
+    units = _units(name, amount)
+    return INT64_MAX if units is None and tidy(amount) is not None else units
+
+
 def numbers_of(money: TurnMoney) -> dict[str, int | None]:
-    """Values of the INTEGER columns; None where unknown or beyond 64 bits (`exact` still holds those)."""
-    amounts = {
-        "usd_pico": pico_usd(money.usd),
-        "micro_credits": micro_credits(money.usage.credits),
-        **dict(zip(COST_COLUMNS, map(pico_usd, money.costs.members), strict=True)),
-    }
+    """Values of the INTEGER columns, None where unknown. `exact` has amounts beyond 64 bits."""
+    amounts = {name: _bounded(name, amount) for name, amount in _amounts_of(money).items()}
     return amounts | {name: int64_or_none(getattr(money.usage, name)) for name in COUNTS}
+
+
+def is_final(money: TurnMoney) -> bool:
+    """Whether the numbers are final. Those of an amount beyond 64 bits are lower bounds."""
+    amounts = _amounts_of(money).items()
+    return money.final and all(_units(name, one) is not None or tidy(one) is None for name, one in amounts)
 
 
 def exact_numbers(usage: Usage, costs: Costs) -> dict[str, str | None]:
@@ -413,7 +434,7 @@ def _row(session: Session, turn: Turn, money: TurnMoney, cells: Cells) -> Cells:
         "budget": pack_optional(turn.request.budget),
         "started_by": str(turn.request.trigger),
         "reading": str(money.reading),
-        "final": int(money.final),
+        "final": int(is_final(money)),
         "sources": _sources(turn),
         "elapsed_ms": elapsed_ms(turn),
         "exact": dump(exact_numbers(money.usage, money.costs)),
@@ -500,8 +521,8 @@ def _number(row: Row, name: str) -> int | None:
 
 
 def _numbers_of_rise(rise: Rise) -> dict[str, int | None]:
-    categories = (pico_usd(getattr(rise, name)) for name in COST_MEMBERS)
-    amounts = (pico_usd(rise.usd), micro_credits(rise.credits), *categories)
+    categories = (getattr(rise, name) for name in COST_MEMBERS)
+    amounts = map(_bounded, AMOUNT_COLUMNS, (rise.usd, rise.credits, *categories))
     return dict(zip(SUMMED, (*amounts, int64_or_none(rise.tokens)), strict=True))
 
 

@@ -20,9 +20,8 @@ from msgspec.structs import replace
 
 from handinger_tui.core.amounts import EXACT, Total, micro_credits, pico_usd, tidy, total
 from handinger_tui.core.errors import HandingerError, LedgerError
-from handinger_tui.core.money.attribution import Interpretation, MoneyIndex, TurnMoney
+from handinger_tui.core.money.attribution import Interpretation, MoneyIndex
 from handinger_tui.core.money.limits import (
-    CALENDAR_SCOPES,
     Gauge,
     Limit,
     LimitOrigin,
@@ -43,7 +42,7 @@ from handinger_tui.ledger.grouping import condition, day_at, spent, typical_cost
 from handinger_tui.ledger.sql import Care, Cell, Row, one_moment, pack, scaled, split, transaction, unpack
 
 if TYPE_CHECKING:
-    from handinger_tui.core.stream import Snapshot, Usage
+    from handinger_tui.core.stream import Snapshot
     from handinger_tui.core.turns.turn import Turn
     from handinger_tui.ledger.database import Database
 
@@ -374,7 +373,7 @@ class LimitUsage:
         uncharged = [turn for turn in session.turns if turn.turn_id not in charged and turn.may_spend]
         # A turn may be charged under another session that stored it earlier.
         missing = [turn for turn in uncharged if not _spent_by_turn(connection, turn).turns]
-        money = self._index(session.turns, session.elsewhere)
+        self._index(session.turns, session.elsewhere)
         sums: dict[Scope, SpendingSums] = {}
         for scope in scopes:
             if scope is Scope.TURN:
@@ -385,11 +384,6 @@ class LimitUsage:
             is_of_worker = scope is Scope.WORKER and session.worker_id is not None
             if is_of_worker and self._index.reading is Interpretation.TOTAL:
                 sums[scope] = _or_total_of_worker(sums[scope], session)
-        for turn, turn_money in _too_large(session, money):
-            affected = {Scope.SESSION, Scope.WORKER}
-            affected |= {scope for scope in CALENDAR_SCOPES if _is_within(turn, filters[scope])}
-            affected |= {Scope.TURN} if turn is session.sent else set()
-            sums |= {scope: _with_turn(sums[scope], turn_money) for scope in affected & sums.keys()}
         return sums
 
 
@@ -464,43 +458,6 @@ def _with_missing(sums: SpendingSums, missing: Sequence[Turn]) -> SpendingSums:
         for total in (sums.usd, sums.credits)
     )
     return SpendingSums(sums.turns + len(missing), *totals)
-
-
-# -- amounts beyond 64 bits, which no table holds ----------------------------------------
-def _too_large(session: Session, money: Sequence[TurnMoney]) -> list[tuple[Turn, TurnMoney]]:
-    """Turns with an amount beyond 64 bits: unknown in the ledger, but it has to count for the limits."""
-    if not any(_exceeds_int64(turn.snapshot.usage) for turn in session.turns if turn.snapshot is not None):
-        return []
-    pairs = zip(session.turns, money, strict=True)
-    return [(turn, own) for turn, own in pairs if _exceeds_int64(replace(own.usage, cost_usd=own.usd))]
-
-
-def _exceeds_int64(usage: Usage) -> bool:
-    # Called for every turn: an amount below a million needs no exact check.
-    if not any(amount is not None and amount.adjusted() >= 6 for amount in (usage.cost_usd, usage.credits)):
-        return False
-    usd, credited = tidy(usage.cost_usd), tidy(usage.credits)
-    return (usd is not None and pico_usd(usd) is None) or (
-        credited is not None and micro_credits(credited) is None
-    )
-
-
-def _with_turn(sums: SpendingSums, money: TurnMoney) -> SpendingSums:
-    """`sums` with the amounts of a turn that are beyond 64 bits."""
-    usd, credited = tidy(money.usd), tidy(money.usage.credits)
-    usd = usd if pico_usd(usd) is None else None
-    credited = credited if micro_credits(credited) is None else None
-    return replace(
-        sums, usd=_with_amount(sums.usd, usd, money), credits=_with_amount(sums.credits, credited, money)
-    )
-
-
-def _with_amount(total: Total, amount: Decimal | None, money: TurnMoney) -> Total:
-    """`total` plus `amount`, unless it includes the amount already, as a worker's own total does."""
-    if amount is None or (total.value is not None and total.value >= amount):
-        return total
-    value, gaps = EXACT.add(total.value or Decimal(0), amount), max(0, total.missing_turns - money.final)
-    return replace(total, value=value, missing_turns=gaps)
 
 
 # -- the worker ------------------------------------------------------------------------

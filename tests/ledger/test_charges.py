@@ -147,14 +147,22 @@ async def test_an_invalid_amount_is_unknown(tmp_path: Path, usd: str) -> None:
     assert look(tmp_path / "h.db", "SELECT usd_pico FROM charges") == [(None,)] * 2
 
 
-async def test_an_amount_beyond_64_bits_is_exact_only_in_the_text(tmp_path: Path) -> None:
-    huge = "123456789012345678901234567890.5"
+async def test_an_amount_beyond_64_bits_is_exact_only_in_the_text_and_a_lower_bound_elsewhere(
+    tmp_path: Path,
+) -> None:
+    huge, largest = "123456789012345678901234567890.5", Decimal("9223372.036854775807")
     async with opened(tmp_path / "h.db") as ledger:
-        await play(ledger, session(), turn_request(), answered(huge))
+        now = await play(ledger, session(), turn_request(), answered(huge))
         _, charge = await charges(ledger)
-        assert charge.usd is None
+        assert (charge.usd, charge.final) == (largest, False)
         assert charge.usage.cost_usd == Decimal(huge)
-        assert (await spent(ledger)).usd == Total(None, 1)
+        assert (await spent(ledger)).usd == Total(largest, 1)
+        # Nothing is written again, and a smaller amount that is read later is a correction.
+        await ledger.charge(now)
+        assert len(await charges(ledger)) == 2
+        turn = replace(fold(turn_request(), answered("2")), ended_ms=10_000)
+        await ledger.close_turn(put_turn(now, turn), "turn_1")
+        assert (await spent(ledger)).usd == Total(Decimal(2))
 
 
 async def test_sums_of_the_largest_amounts_do_not_overflow(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from handinger_tui.core.amounts import Total
 from handinger_tui.core.errors import HandingerError
-from handinger_tui.core.money.limits import Limit, LimitOrigin, Scope, Unit
+from handinger_tui.core.money.limits import LARGEST, GaugeState, Limit, LimitOrigin, Scope, Unit
 from handinger_tui.core.money.spending import ChargeFilter
 from handinger_tui.core.stream import Snapshot, Usage
 from handinger_tui.core.turns.turn import Turn, TurnStatus
@@ -139,25 +139,30 @@ async def test_the_total_of_the_worker_counts_if_it_is_higher(ledger: Ledger) ->
     assert (await by_scope(service, after))["worker"] == Total(Decimal(9), 1)
 
 
-async def test_an_amount_beyond_what_the_ledger_holds_uses_up_every_limit(ledger: Ledger) -> None:
-    await put_in(ledger, cells("t1", usd_pico=2 * USD, micro_credits=3), cells("t2"))
-    service = service_on(ledger, *LIMITS)
+@pytest.mark.parametrize("unit", Unit)
+async def test_an_amount_beyond_what_the_ledger_holds_uses_up_every_limit(ledger: Ledger, unit: Unit) -> None:
+    """Also the limits of other sessions, and those of other workers that count it."""
     most = 10**17
-    spent = await by_scope(
-        service, ours(of(1, snapshot=snapshot_of(2)), of(2, snapshot=snapshot_of(most + 2)))
-    )
-    assert spent == {
-        "turn": Total(Decimal(most)),
-        "session": Total(Decimal(most + 2)),
-        "worker": Total(Decimal(most + 2)),
-        **dict.fromkeys(("day", "week", "month"), Total(Decimal(most + 2))),
+    snapshot = snapshot_of(most) if unit is Unit.USD else snapshot_of(0, points=most)
+    huge = of(1, before=snapshot_of(0, points=0), snapshot=snapshot, ended_ms=NOON_MS)
+    await ledger.open_turn(ours(), huge.request)
+    await ledger.close_turn(ours(huge), "t1")
+    service = service_on(ledger, *[Limit(scope, unit, LARGEST) for scope in Scope])
+    whose = {"this": ours(huge), "same worker": ours(name="ses_2"), "other": session("ses_3")}
+    reached = {
+        name: {
+            str(gauge.limit.scope)
+            for gauge in await service.gauges(into)
+            if gauge.state is GaugeState.REACHED
+        }
+        for name, into in whose.items()
     }
-    running = await by_scope(
-        service, ours(of(1, snapshot=snapshot_of(2)), of(2, snapshot=snapshot_of(most + 2, busy=True)))
-    )
-    assert running["day"] == Total(Decimal(most + 2), 1), "so far"
-    snapshots = ours(of(1, snapshot=snapshot_of(2, points=0)), of(2, snapshot=snapshot_of(3, points=most)))
-    assert (await by_scope(service, snapshots, Unit.CREDITS))["turn"].value == Decimal(most)
+    times = {"day", "week", "month"}
+    assert reached == {
+        "this": times | {"turn", "session", "worker"},
+        "same worker": times | {"worker"},
+        "other": times,
+    }
 
 
 async def test_a_stored_limit_overrides_a_configured_one_and_a_flag_overrides_both(ledger: Ledger) -> None:
