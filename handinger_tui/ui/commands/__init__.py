@@ -83,19 +83,14 @@ class CommandProvider(Provider):
             )
 
     async def search(self, query: str) -> Hits:
-        """The commands whose summary or name matches the query."""
+        """The commands whose summary or names match the query."""
         matcher = self.matcher(query)
         for command in COMMANDS:
-            text = f"{command.summary} /{command.name}"
-            score = matcher.match(text)
+            names = _format_names(command)
+            score = matcher.match(f"{command.summary} {names}")
             if score > 0:
-                yield Hit(
-                    score,
-                    matcher.highlight(text),
-                    self._runner(command),
-                    text=text,
-                    help=_format_names(command),
-                )
+                summary = matcher.highlight(command.summary)
+                yield Hit(score, summary, self._runner(command), text=command.summary, help=names)
 
     def _runner(self, command: Command) -> partial[bool]:
         return partial(self.app.call_later, self.screen.run_action, f"command({command.name!r})")

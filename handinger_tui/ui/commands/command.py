@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from msgspec import Struct
 
@@ -18,6 +18,14 @@ if TYPE_CHECKING:
     from handinger_tui.ui.work.pane import SessionPane
     from handinger_tui.ui.work.session_controller import SessionController
     from handinger_tui.ui.work.session_switcher import SessionSwitcher
+
+
+HAS_FOLDER: Final = "Use a name without a folder: the file is saved in your download folder."
+
+
+def has_folder(name: str) -> bool:
+    """Whether a typed file name has a folder, which would be dropped."""
+    return not {"/", "\\"}.isdisjoint(name)
 
 
 def number_in(argument: str, count: int) -> int | None:

@@ -11,7 +11,7 @@ from handinger_tui.core.formatting import plural
 from handinger_tui.core.prompts import named_paths
 from handinger_tui.core.safety import clean_line
 from handinger_tui.ui.background import run_in_thread
-from handinger_tui.ui.commands.command import Command, CommandContext, number_in
+from handinger_tui.ui.commands.command import HAS_FOLDER, Command, CommandContext, has_folder, number_in
 from handinger_tui.ui.panels.files import ListedFile, listed_files, matching_files
 from handinger_tui.ui.panels.panel import turn_in_view
 
@@ -211,6 +211,9 @@ async def export_sources(context: CommandContext, listed: Sequence[Source], name
         interaction.say(
             f"Unknown format {clean_line(name, 40)}. Use one of: {', '.join(forms())}.", "warning"
         )
+        return
+    if has_folder(name):
+        interaction.say(HAS_FOLDER, "warning")
         return
     text = form.text(listed, session)
     file_name = export_name(form, name, f"sources-{session.session_id}")

@@ -14,7 +14,7 @@ from handinger_tui.core.prompts import draft_of_request, fork_text
 from handinger_tui.core.safety import clean_line
 from handinger_tui.core.tags import labels_text, tag_names
 from handinger_tui.core.turns.turn import FREE, Lineage, LineageKind, Turn, TurnStatus
-from handinger_tui.ui.commands.command import Command, CommandContext, number_in
+from handinger_tui.ui.commands.command import HAS_FOLDER, Command, CommandContext, has_folder, number_in
 from handinger_tui.ui.commands.money import BUDGETS
 from handinger_tui.ui.widgets.status_text import waiting_words
 from handinger_tui.ui.work.limit_watcher import typical_cost_of
@@ -202,6 +202,8 @@ async def export(context: CommandContext, argument: str) -> None:
     if exporter is None:
         names = ", ".join(candidate.name for candidate in SESSION_EXPORTERS)
         say(f"Unknown format {clean_line(name, 40)}. Use one of: {names}.", "warning")
+    elif has_folder(name):
+        say(HAS_FOLDER, "warning")
     elif not controller.session.turns:
         say("Nothing to export yet.", "warning")
     else:

@@ -208,6 +208,8 @@ async def test_a_session_is_exported_in_a_form_that_exists() -> None:
         await desktop.shows(pilot, "✓ completed")
         await desktop.send(pilot, "/export word")
         await desktop.until(pilot, lambda: "word. Use one of: md, html, json, text." in desktop.notices())
+        await desktop.send(pilot, "/export ~/notes/tea.md")
+        await desktop.until(pilot, lambda: "Use a name without a folder" in desktop.notices())
         assert desktop.written == []
         await desktop.send(pilot, "/export")
         await desktop.until(pilot, lambda: len(desktop.written) == 1)
@@ -378,3 +380,17 @@ async def test_arguments_that_nothing_begins_with_are_not_offered() -> None:
         await pilot.press(*"/theme x")
         await desktop.settle(pilot)
         assert not desktop.work.pane.completion.open
+
+
+async def test_the_palette_finds_a_command_by_each_name_and_shows_its_names_once() -> None:
+    desktop = Desktop()
+    async with desktop.running(100, 40) as pilot:
+        for typed, summary, names in (
+            ("receipt", "Show the receipt of the last turn, or of turn N", "/receipt"),
+            ("usage", "Show usage and cost of this session", "/costs  /cost  /usage  /stats"),
+        ):
+            await pilot.press("ctrl+p", *typed)
+            await desktop.shows(pilot, f"  {summary}\n", f"  {names}\n")
+            assert desktop.text().count(names) == 1
+            await pilot.press("escape", "escape")
+            await desktop.until(pilot, lambda: desktop.app.screen is desktop.work)
