@@ -124,10 +124,16 @@ async def test_a_killed_start_is_settled_by_its_stored_target(
 
 
 @pytest.mark.parametrize(
-    ("later_s", "status"), [(1.0, TurnStatus.SENDING), (200.0, TurnStatus.NOT_DELIVERED)]
+    ("later_s", "accepted", "status"),
+    [
+        (1.0, False, TurnStatus.SENDING),
+        (200.0, False, TurnStatus.NOT_DELIVERED),
+        (1.0, True, TurnStatus.ACCEPTED),
+        (200.0, True, TurnStatus.UNKNOWN),
+    ],
 )
-async def test_one_read_long_after_the_kill_proves_that_nothing_arrived(
-    later_s: float, status: TurnStatus
+async def test_one_read_long_after_the_kill_proves_that_nothing_arrived_unless_it_was_accepted(
+    later_s: float, accepted: bool, status: TurnStatus
 ) -> None:
     log, clock = FakeLog(), FakeClock()
     api = FakeApi(workers=[MISSING], target="t1")
@@ -139,13 +145,16 @@ async def test_one_read_long_after_the_kill_proves_that_nothing_arrived(
 
     session = engine_of().new_session(PLACE)
     await log.open_turn(session, request)
-    sending = note(0, Marker.SENDING, worker_id=None, begun="t1")
-    log.append("turn_a", sending._replace(at_ms=clock.now_ms()))
+    frames = [note(0, Marker.SENDING, worker_id=None, begun="t1"), note(1, Marker.OPENED, status=200)]
+    for frame in frames[: 1 + accepted]:
+        log.append("turn_a", frame._replace(at_ms=clock.now_ms()))
     clock.seconds += later_s
     engine = engine_of()
     await engine.settle_open_turns(5)
     (turn,) = engine.session(session.session_id).turns
     assert (turn.status, api.posts) == (status, [])
+    if turn.fault is not None:
+        assert turn.fault.may_have_been_charged is accepted
 
 
 async def test_a_second_message_goes_to_the_target_of_the_first() -> None:
