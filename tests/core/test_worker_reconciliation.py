@@ -13,7 +13,12 @@ from handinger_tui.core.jsontext import Json, JsonObject, dump
 from handinger_tui.core.stream import Frame, Framing, Marker, ReadReason, body_of
 from handinger_tui.core.turns.fold import fold
 from handinger_tui.core.turns.turn import Turn, TurnRequest
-from handinger_tui.core.turns.worker_reconciliation import SLIM_ABOVE, slim_worker
+from handinger_tui.core.turns.worker_reconciliation import (
+    SLIM_ABOVE,
+    WorkerObservation,
+    observe,
+    slim_worker,
+)
 
 ORDER = TurnRequest("turn_1", "hello", 0, "w1")
 FIRST = {
@@ -106,3 +111,34 @@ def test_of_messages_at_once_each_gets_the_answer_of_its_stream(
 def test_of_messages_at_once_a_reading_alone_names_no_answer_as_ours(padding: int) -> None:
     turn = ran_with_others(3, "", ReadReason.DURING, padding)
     assert (turn.message_id, turn.text) == (None, "answer 2. answer 3. answer 1. ")
+
+
+# -- a worker without a list of messages --------------------------------------------------------
+IDLE = {"output_text": "an earlier answer", "usage": {"credits": 2}}
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "accepted", "expected"),
+    [
+        (IDLE, IDLE, False, WorkerObservation.ABSENT),
+        (IDLE, {**IDLE, "running": True}, False, WorkerObservation.BUSY),
+        (IDLE, {**IDLE, "status": "pending"}, False, WorkerObservation.UNSURE),
+        (IDLE, {**IDLE, "output_text": "a new answer"}, False, WorkerObservation.DONE),
+        (IDLE, {"usage": {"credits": 3}}, False, WorkerObservation.UNSURE),
+        (None, IDLE, False, WorkerObservation.UNSURE),
+        (IDLE, IDLE, True, WorkerObservation.EMPTY),
+        (IDLE, {**IDLE, "output_text": "a new answer"}, True, WorkerObservation.DONE),
+        (None, IDLE, True, WorkerObservation.DONE),
+    ],
+)
+def test_what_a_worker_without_messages_shows_of_a_message(
+    before: JsonObject | None, after: JsonObject, accepted: bool, expected: WorkerObservation
+) -> None:
+    """Only an unchanged worker proves that nothing arrived."""
+    earlier, later = (
+        None if one is None else body_of(dump({"id": "w1", "status": "completed", "running": False, **one}))
+        for one in (before, after)
+    )
+    assert later is not None
+    turn = Turn(ORDER, before=None if earlier is None else earlier.snapshot)
+    assert observe(turn, later.snapshot, accepted=accepted) is expected
