@@ -71,6 +71,11 @@ class RefusedError(Exception):
         self.headers = dict(headers or {})
 
 
+def no_such(what: str) -> RefusedError:
+    """404: this server has none with the id; an earlier one may have had it."""
+    return RefusedError(404, f"No {what} has this id. The local worker's data is lost when it stops.")
+
+
 _JSON = "application/json"
 _FORM = "multipart/form-data"
 _LONGEST_KEY = 255

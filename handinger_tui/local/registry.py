@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Protocol
 from msgspec import Struct
 
 from handinger_tui.local import formats, triggers, turn_context
-from handinger_tui.local.http import Instruction, RefusedError, RequestLimits
+from handinger_tui.local.http import Instruction, RefusedError, RequestLimits, no_such
 from handinger_tui.local.worker import LocalTurn, WorkerRecord, Workspace
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ class WorkerRegistry:
         """Return a worker. Raises RefusedError: 404 if it does not exist."""
         record = self._records.get(worker_id)
         if record is None:
-            raise RefusedError(404, "No worker has this id. The local worker's data is gone when it stops.")
+            raise no_such("worker")
         return record
 
     def start(self, record_id: str, instruction: Instruction, key: str | None) -> StartedTurn:
@@ -117,7 +117,7 @@ class WorkerRegistry:
         if begin is None:
             begin = partial(self._begin_when_idle, self.record(owner.id))
         owner.schedules[schedule.id] = schedule
-        self._timers[schedule.id] = self.start_background(self._run_schedule(owner, schedule, begin))
+        self._timers[schedule.id] = self.start_background(self._run_schedule, owner, schedule, begin)
 
     def cancel_schedule(self, record: ScheduleOwner, schedule_id: str) -> None:
         """Delete a schedule; a turn that it has started continues.
@@ -153,7 +153,7 @@ class WorkerRegistry:
         attachments = tuple(record.workspace.attach(name, content) for name, content in instruction.uploads)
         turn = LocalTurn(instruction, attachments)
         record.begin(turn)
-        self.start_background(self._run_turn(record, turn))
+        self.start_background(self._run_turn, record, turn)
         return turn
 
     def _evict_idle_worker(self) -> None:
@@ -200,17 +200,20 @@ class WorkerRegistry:
         self._timers.pop(schedule.id)
         owner.schedules.pop(schedule.id)
 
-    def start_background(self, work: Coroutine[object, object, None]) -> asyncio.Task[None]:
-        """Run work concurrently with requests until it ends or the server stops."""
-        task = asyncio.create_task(_logged(work))
+    def start_background(
+        self, work: Callable[..., Coroutine[object, object, None]], *args: object
+    ) -> asyncio.Task[None]:
+        """Run `work(*args)` concurrently with requests until it ends or the server stops."""
+        task = asyncio.create_task(_logged(work, *args))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         return task
 
 
-async def _logged(work: Coroutine[object, object, None]) -> None:
+async def _logged(work: Callable[..., Coroutine[object, object, None]], *args: object) -> None:
     try:
-        await work
+        # Called here: a task that is cancelled before its first step would leave a coroutine that never ran.
+        await work(*args)
     except Exception as fault:  # noqa: BLE001 - nobody awaits the work
         # Only the exception type: its message may contain text of the user.
         _log.error("a task of the local worker failed: %s", type(fault).__name__)

@@ -168,7 +168,7 @@ def _program_text() -> str:
         "- Attach a CSV or text file with `@` or `-f PATH`. Save the files I create from the Files panel.\n"
         "- **Esc** while I work offers to stop *watching*. I keep running; the API cannot stop a run.\n"
         "- handinger-tui keeps your sessions in its data folder (`handinger-tui doctor` shows it). "
-        "My own data is gone when I stop.\n\n"
+        "My own data is lost when I stop.\n\n"
         "To use the real service, set a key and restart:\n\n"
         + fence("export HANDINGER_API_KEY=hdg_live_...\nhandinger-tui")
     )

@@ -83,7 +83,7 @@ class BearerAuth:
 
 
 class DrainBody:
-    """ASGI middleware that reads and discards the rest of a body before an error response is sent.
+    """ASGI middleware that reads and discards the remainder of a body before an error response is sent.
 
     It stops after `_DRAIN_SECONDS` or `_MAX_DRAINED_BYTES`. If the connection were closed while the client
     is still sending, the client would see a reset instead of the error.

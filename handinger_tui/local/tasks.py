@@ -237,7 +237,7 @@ class TaskRegistry:
         """Return a stored worker. Raises RefusedError: 404 if it does not exist, or was deleted."""
         template = self._templates.get(worker_id)
         if template is None or template.is_deleted:
-            raise RefusedError(404, "No worker has this id. The local worker's data is gone when it stops.")
+            raise http.no_such("worker")
         return template
 
     def store(self, members: Mapping[str, object]) -> Template:
@@ -253,7 +253,7 @@ class TaskRegistry:
         """Return a task. Raises RefusedError: 404 if it does not exist."""
         task = self._tasks.get(task_id)
         if task is None:
-            raise RefusedError(404, "No task has this id. The local worker's data is gone when it stops.")
+            raise http.no_such("task")
         return task
 
     def newest(self, template: Template) -> Task | None:
@@ -283,7 +283,7 @@ class TaskRegistry:
         if not started.repeated or not task.turns:
             task.turns.append(started.turn)
         if not started.repeated:
-            self.runs.start_background(self._deliver(task, started.turn))
+            self.runs.start_background(self._deliver, task, started.turn)
         return task, started
 
     async def _deliver(self, task: Task, turn: LocalTurn) -> None:
