@@ -25,7 +25,7 @@ from handinger_tui import __version__
 from handinger_tui.api import errors
 from handinger_tui.api.deadline import Deadline
 from handinger_tui.api.response import read_refusal
-from handinger_tui.core.errors import ApiError, SettingsError
+from handinger_tui.core.errors import ApiError, SettingsError, StreamLost
 from handinger_tui.core.safety import Secret, is_loopback
 
 if TYPE_CHECKING:
@@ -541,6 +541,7 @@ def _as_read_errors() -> Iterator[None]:
     try:
         yield
     except ApiError as problem:
-        if problem.hint == errors.MAY_COST:
+        # Those of an answer that is cut speak of a message: that its part is saved, and its worker goes on.
+        if problem.hint == errors.MAY_COST or isinstance(problem, StreamLost):
             problem.hint = errors.ONLY_READ
         raise

@@ -6,6 +6,7 @@ import asyncio
 
 import pytest
 
+from handinger_tui.api import errors
 from handinger_tui.api.response import ResponseLimits
 from handinger_tui.core.errors import ApiError, BrokenContract, Doubtful, Refused, ServerFault, StreamLost
 from handinger_tui.core.stream import body_of
@@ -122,6 +123,7 @@ async def test_a_worker_is_requested_once(
     assert isinstance(caught.value, family)
     assert caught.value.kind is kind
     assert "may cost" not in caught.value.hint
+    assert family is not StreamLost or caught.value.hint == errors.ONLY_READ
     assert len(server.requests) == 1
 
 
@@ -138,3 +140,4 @@ async def test_a_slow_reading_has_a_deadline(server: Server, connect: Clients) -
     with pytest.raises(StreamLost) as caught:
         await client.read_worker("w1")
     assert caught.value.kind in {ErrorKind.TIMEOUT, ErrorKind.IDLE_TIMEOUT}
+    assert caught.value.hint == errors.ONLY_READ
