@@ -10,6 +10,7 @@ import pytest
 from handinger_tui.core.errors import (
     BrokenContract,
     Doubtful,
+    NoHistory,
     NoRoom,
     Refused,
     ServerFault,
@@ -420,6 +421,19 @@ async def test_closing_the_engine_detaches_and_stores() -> None:
     await box.engine.aclose()
     assert len(box.log.closed) == 1
     assert box.engine.session(box.session_id).turns[-1].status is TurnStatus.RUNNING
+
+
+async def test_without_a_history_nothing_is_sent() -> None:
+    api = FakeApi(starts=[says("hello")], workers=[NOBODY])
+    box = rig(api)
+    box.log.no_history = NoHistory("The history cannot be written.")
+    with pytest.raises(NoHistory):
+        await box.engine.actor(box.session_id).send("hello")
+    assert (api.posts, box.log.requests) == ([], {})
+    box.log.no_history = None
+    await box.engine.actor(box.session_id).send("hello")
+    await box.settled()
+    assert len(api.posts) == 1
 
 
 async def test_a_session_of_another_service_is_not_sent_here() -> None:
