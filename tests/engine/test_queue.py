@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from handinger_tui.core.errors import Locked, NoRoom
+from handinger_tui.core.errors import Locked, NoHistory, NoRoom
 from handinger_tui.core.turns.turn import TurnRequest, TurnStatus
 from handinger_tui.engine.engine import Engine
 from handinger_tui.engine.ports import RetryPolicy
@@ -237,6 +237,23 @@ async def test_a_history_that_fails_at_the_end_of_a_turn_holds_the_queue(problem
     assert (prompts(box), queued(box)) == (["one", "four"], ["two"])
     # The turn that could not be closed was closed later.
     assert len(box.log.closed) == len(set(box.log.closed)) == 2
+
+
+async def test_a_history_that_is_lost_while_a_turn_runs_holds_the_queue() -> None:
+    gate = asyncio.Event()
+    box = rig(FakeApi(starts=[[gate, *says("1")], says("2")], workers=[worker("x")]))
+    actor = box.engine.actor(box.session_id)
+    await actor.send("one")
+    await actor.send("two")
+    box.log.no_history = NoHistory("The history was damaged.")
+    gate.set()
+    await box.settled()
+    assert actor.queue.hold == Hold(HoldReason.UNREADABLE, detail="The history was damaged.")
+    assert (prompts(box), queued(box)) == (["one"], ["two"])
+    box.log.no_history = None
+    await actor.resume()
+    await box.settled()
+    assert prompts(box) == ["one", "two"]
 
 
 async def test_an_unreadable_queued_message_is_held_and_not_lost() -> None:
