@@ -141,6 +141,8 @@ class TurnRun:
         except StreamLost as doubt:
             await self._recover(doubt, accepted=True)
         except HandingerError as problem:
+            if record.departed:
+                raise
             # An error on our side before anything was sent: an unreadable attachment, a bad setting.
             fault = Fault(ErrorKind.SETTINGS, problem.summary, may_have_been_charged=False)
             record.settle(TurnStatus.NOT_SENT, fault)

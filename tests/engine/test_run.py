@@ -8,6 +8,7 @@ import json
 import pytest
 
 from handinger_tui.core.errors import (
+    AttachmentProblem,
     BrokenContract,
     Doubtful,
     NoHistory,
@@ -20,7 +21,7 @@ from handinger_tui.core.errors import (
 from handinger_tui.core.jsontext import Json, parse_exact
 from handinger_tui.core.stream import Frame, Framing, Marker, RawFrame
 from handinger_tui.core.turns.fold import fold
-from handinger_tui.core.turns.turn import ErrorKind, Turn, TurnStatus
+from handinger_tui.core.turns.turn import ErrorKind, Turn, TurnRequest, TurnStatus
 from handinger_tui.core.turns.worker_reconciliation import SLIM_ABOVE
 from handinger_tui.engine.ports import RetryPolicy
 from handinger_tui.engine.queues import Hold, HoldReason
@@ -421,6 +422,19 @@ async def test_closing_the_engine_detaches_and_stores() -> None:
     await box.engine.aclose()
     assert len(box.log.closed) == 1
     assert box.engine.session(box.session_id).turns[-1].status is TurnStatus.RUNNING
+
+
+async def test_an_error_of_ours_after_the_first_byte_leaves_the_turn_in_doubt() -> None:
+    box = rig(FakeApi(workers=[NOBODY]))
+
+    def fail(_request: TurnRequest) -> None:
+        raise AttachmentProblem("data.csv changed since it was attached.")
+
+    box.api.on_post = fail
+    turn = await _only(box)
+    assert turn.status is TurnStatus.UNKNOWN
+    assert turn.fault is not None
+    assert turn.fault.may_have_been_charged
 
 
 async def test_without_a_history_nothing_is_sent() -> None:
