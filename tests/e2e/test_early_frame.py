@@ -165,15 +165,15 @@ def test_a_dumb_terminal_gets_no_early_frame(tmux: str, tmp_path: Path) -> None:
 TELLS_OF_THE_COLLECTOR = """
 import atexit, gc, os, pathlib
 
-atexit.register(lambda: pathlib.Path(os.environ["TOLD"]).write_text(str(gc.isenabled())))
+atexit.register(lambda: pathlib.Path(os.environ["REPORT"]).write_text(str(gc.isenabled())))
 """
 
 
 def test_garbage_collection_is_off_during_the_start_and_on_afterwards(tmux: str, tmp_path: Path) -> None:
     (tmp_path / "sitecustomize.py").write_text(TELLS_OF_THE_COLLECTOR)
-    report = tmp_path / "told"
+    report = tmp_path / "report"
     with terminal(tmux, 120, 30) as window:
-        window.run(home=tmp_path, PYTHONPATH=str(tmp_path), TOLD=str(report))
+        window.run(home=tmp_path, PYTHONPATH=str(tmp_path), REPORT=str(report))
         window.shows("Three things to try")
         window.press("C-c", "C-c")
         window.shows("exit=0")

@@ -16,10 +16,13 @@ if TYPE_CHECKING:
 Json = dict[str, Any]
 
 
-def connect(server: LocalServer) -> httpx.Client:
-    """Return a client with the server's key that ignores the environment's proxies."""
+def connect(server: LocalServer, url: str | None = None) -> httpx.Client:
+    """Return a client with the server's key that ignores the environment's proxies.
+
+    `url`: of a generation, by default of workers.
+    """
     headers = {"Authorization": f"Bearer {server.api_key}"}
-    return httpx.Client(base_url=server.base_url, headers=headers, trust_env=False, timeout=60)
+    return httpx.Client(base_url=url or server.base_url, headers=headers, trust_env=False, timeout=60)
 
 
 @pytest.fixture(scope="module")
@@ -31,6 +34,13 @@ def server() -> Iterator[LocalServer]:
 @pytest.fixture(scope="module")
 def client(server: LocalServer) -> Iterator[httpx.Client]:
     with connect(server) as connected:
+        yield connected
+
+
+@pytest.fixture(scope="module")
+def tasks(server: LocalServer) -> Iterator[httpx.Client]:
+    """A client of the tasks generation."""
+    with connect(server, server.tasks_url) as connected:
         yield connected
 
 

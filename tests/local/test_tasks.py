@@ -6,7 +6,7 @@ import asyncio
 import json
 import time
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import httpx
 import pytest
@@ -17,22 +17,9 @@ from handinger_tui.core.safety import Secret
 from handinger_tui.core.stream import StreamRoute, body_of
 from handinger_tui.core.turns.turn import TurnRequest
 from handinger_tui.local.server import LocalServer
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
+from tests.local.conftest import connect
 
 Json = dict[str, Any]
-
-
-@pytest.fixture(scope="module")
-def tasks(server: LocalServer) -> Iterator[httpx.Client]:
-    with connect(server) as connected:
-        yield connected
-
-
-def connect(server: LocalServer) -> httpx.Client:
-    headers = {"Authorization": f"Bearer {server.api_key}"}
-    return httpx.Client(base_url=server.tasks_url, headers=headers, trust_env=False, timeout=60)
 
 
 def run(tasks: httpx.Client, text: str, **members: Any) -> Json:
@@ -203,7 +190,7 @@ def test_the_same_idempotency_key_is_the_same_turn(tasks: httpx.Client) -> None:
 
 def test_a_running_task_refuses_a_second_turn_and_can_be_streamed(slow_server: LocalServer) -> None:
     with (
-        connect(slow_server) as slow,
+        connect(slow_server, slow_server.tasks_url) as slow,
         slow.stream("POST", "/api/tasks", json={"input": "long 400", "taskId": "t", "stream": True}) as one,
     ):
         assert one.headers["content-type"].startswith("text/event-stream")
@@ -220,7 +207,7 @@ def test_a_silent_turn_shows_nothing_until_it_ends(tasks: httpx.Client, slow_ser
     assert run(tasks, "silent", taskId="tsk_silent")["output_text"].startswith(
         "I said nothing for 300 seconds"
     )
-    with connect(slow_server) as slow, ThreadPoolExecutor() as pool:
+    with connect(slow_server, slow_server.tasks_url) as slow, ThreadPoolExecutor() as pool:
         # The turn would end in an hour: the server stops before.
         body = {"input": "silent 3600", "taskId": "t"}
         posted = pool.submit(slow.post, "/api/tasks", json=body, timeout=60)

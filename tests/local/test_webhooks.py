@@ -26,13 +26,6 @@ def receiver() -> Iterator[Receiver]:
         yield running
 
 
-@pytest.fixture(scope="module")
-def tasks(server: LocalServer) -> Iterator[httpx.Client]:
-    headers = {"Authorization": f"Bearer {server.api_key}"}
-    with httpx.Client(base_url=server.tasks_url, headers=headers, trust_env=False, timeout=60) as connected:
-        yield connected
-
-
 def stored(tasks: httpx.Client, url: str | None = None) -> str:
     """Store a worker, with a webhook if there is an address, and return its id."""
     worker = str(tasks.post("/api/workers", json={"title": "Reports"}).json()["id"])
