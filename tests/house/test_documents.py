@@ -1,0 +1,52 @@
+"""The documents name only files, modules and links that exist."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.house.project import ROOT, project_files
+
+DOCUMENTS = [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")]
+FILES = {f"/{path.relative_to(ROOT).as_posix()}" for path in project_files()}
+HAS_PICTURES = (ROOT / "screenshots").is_dir()
+"""Source distributions are without the pictures."""
+
+
+def missing(document: Path) -> list[str]:
+    """What a document names and the repository does not have."""
+    text = document.read_text("utf-8")
+    files = re.findall(r"`([\w/.-]+\.(?:py|md|toml|tcss|sql|txt))`", text)
+    modules = re.findall(r"`(ui\.\w+(?:\.\w+)?)`", text)
+    commands = re.findall(r"python -m ((?:tests|benchmarks)[\w.]*)", text)
+    links = re.findall(r"\]\((?!https?:)([^)#]+)\)", text)
+    paths = [f"handinger_tui/{name.replace('.', '/')}.py" for name in modules]
+    paths += [f"{name.replace('.', '/')}.py" for name in commands]
+    if not HAS_PICTURES:
+        links = [link for link in links if not link.startswith("screenshots/")]
+    return [
+        *(name for name in files if not any(path.endswith(f"/{name}") for path in FILES)),
+        *(path for path in paths if not is_module(ROOT / path)),
+        *(link for link in links if not (document.parent / link).exists()),
+    ]
+
+
+def is_module(path: Path) -> bool:
+    return path.is_file() or path.with_suffix("").is_dir()
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda document: document.stem)
+def test_what_a_document_names_exists(document: Path) -> None:
+    assert missing(document) == []
+
+
+def test_a_stale_name_is_noticed(tmp_path: Path) -> None:
+    document = tmp_path / "stale.md"
+    document.write_text(
+        "`engine/turn_run.py` calls `engine/desks.py` and `ui.work.beside`, see [there](gone.md) and "
+        "`.venv/bin/python -m tests.gone`; `ui.work.screen` and `python -m tests.storm` exist"
+    )
+    gone = ["engine/desks.py", "handinger_tui/ui/work/beside.py", "tests/gone.py", "gone.md"]
+    assert missing(document) == gone
