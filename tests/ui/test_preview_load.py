@@ -95,7 +95,7 @@ def test_a_pdf_is_read_with_the_extra_only(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr("handinger_tui.ui.pages.preview.find_spec", lambda _: None)
     without = loaded("a.pdf", preview_files.pdf("Hello pages"))
     assert without.counted == "version 1.4 · at least 1 page"
-    assert "handinger-tui[pdf]" in text_of(without)
+    assert "install pypdf" in text_of(without)
 
 
 @pytest.mark.parametrize("name", ["a.csv", "a.json", "a.pdf"])
