@@ -56,7 +56,7 @@ async def test_the_first_amount_of_a_turn_restates_nothing(tmp_path: Path) -> No
         busy = [one._replace(data=one.data.replace('"running": false', '"running": true')) for one in frames]
         await play(ledger, session(), turn_request(), busy)
         await restate(ledger, session(), "0.75")
-        assert not await ledger.charges.news()
+        assert await ledger.charges.news() == [], "None: nothing was charged at all"
 
 
 async def test_a_new_meaning_restates_the_earlier_turns(tmp_path: Path) -> None:

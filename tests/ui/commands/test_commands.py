@@ -377,9 +377,10 @@ async def test_an_offered_budget_is_set_only_by_enter_and_as_it_is_typed() -> No
 async def test_arguments_that_nothing_begins_with_are_not_offered() -> None:
     desktop = Desktop()
     async with desktop.running() as pilot:
-        await pilot.press(*"/theme x")
-        await desktop.settle(pilot)
-        assert not desktop.work.pane.completion.open
+        await pilot.press(*"/theme ")
+        await desktop.until(pilot, lambda: desktop.work.pane.completion.open)
+        await pilot.press("x")
+        await desktop.until(pilot, lambda: not desktop.work.pane.completion.open)
 
 
 async def test_the_palette_finds_a_command_by_each_name_and_shows_its_names_once() -> None:
