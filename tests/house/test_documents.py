@@ -48,5 +48,5 @@ def test_a_stale_name_is_noticed(tmp_path: Path) -> None:
         "`engine/turn_run.py` calls `engine/desks.py` and `ui.work.beside`, see [there](gone.md) and "
         "`.venv/bin/python -m tests.gone`; `ui.work.screen` and `python -m tests.storm` exist"
     )
-    gone = ["engine/desks.py", "handinger_tui/ui/work/beside.py", "tests/gone.py", "gone.md"]
-    assert missing(document) == gone
+    expected = ["engine/desks.py", "handinger_tui/ui/work/beside.py", "tests/gone.py", "gone.md"]
+    assert missing(document) == expected
