@@ -216,7 +216,7 @@ def read_cron(text: str, now: datetime) -> str:
     return expression
 
 
-def read_request(text: str, now: datetime, zone: tzinfo | None) -> tuple[Rule, str]:
+def read_request(text: str, now: datetime, zone: tzinfo | None = None) -> tuple[Rule, str]:
     """The rule and the instruction of a request like "every 1d REPORT" or "cron 0 9 * * 1-5 REPORT".
 
     Raises:
@@ -462,7 +462,7 @@ def rule_text(rule: Rule | None, kind: str | None = None) -> str:
             return clean_line(kind or "", 20) or "unknown rule"
 
 
-def moment_text(moment: datetime, now: datetime, zone: tzinfo | None) -> str:
+def moment_text(moment: datetime, now: datetime, zone: tzinfo | None = None) -> str:
     """A time for people: "Sat Nov 28, 09:00", with the year if it is another one."""
     try:
         local, year = moment.astimezone(zone), now.astimezone(zone).year
@@ -481,12 +481,12 @@ def until_text(moment: datetime, now: datetime) -> str:
     return f"in {seconds // size} {name}"
 
 
-def run_text(moment: datetime, now: datetime, zone: tzinfo | None) -> str:
+def run_text(moment: datetime, now: datetime, zone: tzinfo | None = None) -> str:
     """A moment and the time until it: "Sat Nov 28, 09:00 (in 3 h)"."""
     return f"{moment_text(moment, now, zone)} ({until_text(moment, now)})"
 
 
-def added_text(added: Added, computed: Sequence[datetime], now: datetime, zone: tzinfo | None) -> str:
+def added_text(added: Added, computed: Sequence[datetime], now: datetime, zone: tzinfo | None = None) -> str:
     """Sentences on an added schedule, with a note if the service plans another time than `computed`."""
     lost = "The answer was lost, but the list shows the schedule: it was added once."
     text, run = lost if added.from_list else "Added.", added.schedule.next_run

@@ -183,9 +183,9 @@ class HandingerApp(DiffApp, inherit_bindings=False):
             try:
                 connection = await self._options.connect()
             except HandingerError as problem:
-                from handinger_tui.ui.dialogs import Problem  # only after a failure
+                from handinger_tui.ui.dialogs import ConnectionProblem  # only after a failure
 
-                if not await self.push_screen_wait(Problem(problem.summary, problem.hint)):
+                if not await self.push_screen_wait(ConnectionProblem(problem.summary, problem.hint)):
                     self.exit(return_code=1)
                     return
             else:

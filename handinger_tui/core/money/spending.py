@@ -242,7 +242,7 @@ _BACK: Final = re.compile(r"([0-9]{1,5})([dh])", re.ASCII)
 _DAY: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", re.ASCII)
 
 
-def midnight_ms(day: date, zone: tzinfo | None) -> int:
+def midnight_ms(day: date, zone: tzinfo | None = None) -> int:
     """The start of a local day in Unix milliseconds."""
     # If clocks go forward at midnight, that time does not exist: `timestamp` then gives the start of the day,
     # but `astimezone` of a naive time gives an hour before it.

@@ -199,7 +199,7 @@ class Choice(Dialog[str]):
         self.dismiss(self._rows[event.option_index][0])
 
 
-class Problem(Question[bool], inherit_bindings=False):
+class ConnectionProblem(Question[bool], inherit_bindings=False):
     """Shows why the app could not connect and what to do. The result is True to try again."""
 
     BINDINGS: ClassVar[list[BindingType]] = bindings(Where.PROBLEM)

@@ -23,7 +23,7 @@ from handinger_tui.core.search import parse_query
 from handinger_tui.core.turns.turn import TurnStatus
 from handinger_tui.ui.dialogs import Modal, TextQuestion, yes_or_no
 from handinger_tui.ui.keys import Where, bindings
-from handinger_tui.ui.ledger.query import moment
+from handinger_tui.ui.ledger.query import local_time
 from handinger_tui.ui.widgets.frame import FooterLine
 from handinger_tui.ui.widgets.session_rows import session_details, session_rows
 from handinger_tui.ui.widgets.status_text import WORKED_ON, under_way
@@ -168,7 +168,7 @@ class SessionPicker(Picker):
         hits: Sequence[SearchHit] = ()
         problem = ""
         try:
-            query = parse_query(typed, moment(self._now_ms(), None).astimezone(), typing=True)
+            query = parse_query(typed, local_time(self._now_ms()), typing=True)
             hits = await self._history.search(query, MAX_HITS)
         except HandingerError as error:
             problem = error.text

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime, timedelta, tzinfo
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
 from types import MappingProxyType
@@ -12,6 +12,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from handinger_tui.core.amounts import Total
+from handinger_tui.core.formatting import moment_at
 from handinger_tui.core.money.forecast import WINDOW, Forecast, daily, forecast
 from handinger_tui.core.money.limits import Unit
 from handinger_tui.core.money.reconciliation import AssignedRise, Reconciliation, Restatement, reconcile
@@ -141,12 +142,12 @@ class View(Struct, frozen=True):
             return self
         return replace(self, by=self.narrowed[-1].previous_by, narrowed=self.narrowed[:-1])
 
-    def charge_filter(self, now_ms: int, zone: tzinfo | None = None) -> ChargeFilter:
-        """The charges of this view; days and months are those of `zone`, None: the local time zone."""
-        first_day, until = self.first_day(now_ms, zone), None
-        since = None if first_day is None else midnight_ms(first_day, zone)
+    def charge_filter(self, now_ms: int) -> ChargeFilter:
+        """The charges of this view; days and months are local ones."""
+        first_day, until = self.first_day(now_ms), None
+        since = None if first_day is None else midnight_ms(first_day)
         for first, last in self._periods:
-            begin, end = midnight_ms(first, zone), midnight_ms(last + timedelta(days=1), zone)
+            begin, end = midnight_ms(first), midnight_ms(last + timedelta(days=1))
             since = begin if since is None else max(begin, since)
             until = end if until is None else min(end, until)
         names = {_MEMBERS[one.by]: one.key for one in self.narrowed if one.by in _MEMBERS}
@@ -156,9 +157,9 @@ class View(Struct, frozen=True):
     def _periods(self) -> list[tuple[date, date]]:
         return [one.days for one in self.narrowed if one.days is not None]
 
-    def first_day(self, now_ms: int, zone: tzinfo | None = None) -> date | None:
+    def first_day(self, now_ms: int) -> date | None:
         """The first day of the period; None: it has no start."""
-        today = day_at(now_ms, zone)
+        today = local_time(now_ms).date()
         match self.period:
             case Period.ALL:
                 return None
@@ -169,13 +170,13 @@ class View(Struct, frozen=True):
             case Period.TODAY:
                 return today
 
-    def chart_days(self, now_ms: int, zone: tzinfo | None = None) -> tuple[date | None, date | None, date]:
+    def chart_days(self, now_ms: int) -> tuple[date | None, date | None, date]:
         """The first and last day of the charts, None: those with charges; and the latest possible day."""
         if self._periods:
             last = min(last for _, last in self._periods)
             return max(first for first, _ in self._periods), last, last
-        today = day_at(now_ms, zone)
-        return self.first_day(now_ms, zone), None if self.narrowed else today, today
+        today = local_time(now_ms).date()
+        return self.first_day(now_ms), None if self.narrowed else today, today
 
 
 _MEMBERS: Final = {
@@ -186,14 +187,18 @@ _MEMBERS: Final = {
 """The members of a filter by the groupings whose rows they select."""
 
 
-def moment(at_ms: int, zone: tzinfo | None) -> datetime:
-    """A time in `zone`; None: the local time zone."""
-    return datetime.fromtimestamp(at_ms / 1000, tz=zone)
+_DAY_MS: Final = Decimal(86_400_000)
 
 
-def day_at(at_ms: int, zone: tzinfo | None) -> date:
-    """The day of a time in `zone`."""
-    return moment(at_ms, zone).date()
+def local_time(at_ms: int) -> datetime:
+    """A time in the local time zone."""
+    return moment_at(at_ms).astimezone()
+
+
+def local_day(at_ms: int) -> tuple[date, Decimal]:
+    """The local day of a time, and the share of it that has passed, at most 1."""
+    day = local_time(at_ms).date()
+    return day, min(Decimal(1), (Decimal(at_ms) - midnight_ms(day)) / _DAY_MS)
 
 
 def day_text(day: date, year: int) -> str:
@@ -290,9 +295,6 @@ def _day(key: str) -> date | None:
         return None
 
 
-_DAY_MS = Decimal(86_400_000)
-
-
 class Figures(Struct, frozen=True):
     """All that is read for one view. `groups` is None for single turns, which are read page by page.
 
@@ -330,7 +332,6 @@ class FigureReader(Struct, frozen=True):
     charges: ChargeReader
     limits: LimitStore
     open_session: Callable[[], Session]
-    zone: tzinfo | None = None
 
     async def choose_money(self, view: View, now_ms: int) -> tuple[View, list[Bucket]]:
         """The view with real money if there is any, else with simulated money; and its days.
@@ -339,11 +340,11 @@ class FigureReader(Struct, frozen=True):
             LedgerError
         """
         real = replace(view, simulated=False)
-        days = await self.charges.buckets(GroupBy.DAY, real.charge_filter(now_ms, self.zone))
+        days = await self.charges.buckets(GroupBy.DAY, real.charge_filter(now_ms))
         if days:
             return real, days
         simulated = replace(view, simulated=True)
-        days = await self.charges.buckets(GroupBy.DAY, simulated.charge_filter(now_ms, self.zone))
+        days = await self.charges.buckets(GroupBy.DAY, simulated.charge_filter(now_ms))
         return replace(view, simulated=bool(days) or self.limits.simulated), days
 
     async def read(self, view: View, now_ms: int, days: list[Bucket] | None = None) -> Figures:
@@ -352,7 +353,7 @@ class FigureReader(Struct, frozen=True):
         Raises:
             LedgerError
         """
-        charge_filter, session = view.charge_filter(now_ms, self.zone), self.open_session()
+        charge_filter, session = view.charge_filter(now_ms), self.open_session()
         if days is None:
             days = await self.charges.buckets(GroupBy.DAY, charge_filter)
         groups: tuple[Bucket, ...] | None = None
@@ -362,7 +363,7 @@ class FigureReader(Struct, frozen=True):
         elif view.by is not GroupBy.TURN:
             groups = tuple(await self.charges.buckets(view.by, charge_filter))
             groups = groups[::-1] if view.by in TIME_GROUPS else groups
-        chart = days_of(days, *view.chart_days(now_ms, self.zone))
+        chart = days_of(days, *view.chart_days(now_ms))
         return Figures(
             view,
             charge_filter,
@@ -381,17 +382,16 @@ class FigureReader(Struct, frozen=True):
         self, view: View, days: list[Bucket], chart: Days | None, now_ms: int
     ) -> Forecast | None:
         """The forecast for the view's worker, session and budget, whatever its period and day."""
-        today = day_at(now_ms, self.zone)
+        today, elapsed_today = local_day(now_ms)
         narrowed = tuple(one for one in view.narrowed if one.days is None)
         if view.period is not Period.ALL or len(narrowed) < len(view.narrowed):
-            wider = replace(view, period=Period.ALL, narrowed=narrowed).charge_filter(now_ms, self.zone)
-            since = midnight_ms(first_of_forecast(today), self.zone)
+            wider = replace(view, period=Period.ALL, narrowed=narrowed).charge_filter(now_ms)
+            since = midnight_ms(first_of_forecast(today))
             days = await self.charges.buckets(GroupBy.DAY, replace(wider, since_ms=since))
         if not days or chart is None:
             return None
         first = first_of_forecast(today)
         recent = [one for one in daily(days, chart.unit) if first <= one[0] <= today]
-        elapsed_today = (Decimal(now_ms) - midnight_ms(today, self.zone)) / _DAY_MS
         return forecast(recent, today, elapsed_today, chart.unit)
 
 

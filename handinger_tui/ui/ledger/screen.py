@@ -21,7 +21,7 @@ from handinger_tui.ui.dialogs import Choice, Modal
 from handinger_tui.ui.keys import Where, bindings
 from handinger_tui.ui.ledger import head
 from handinger_tui.ui.ledger.head import Charts, Foot, Head
-from handinger_tui.ui.ledger.query import GROUPS, FigureReader, Figures, View, moment
+from handinger_tui.ui.ledger.query import GROUPS, FigureReader, Figures, View, local_time
 from handinger_tui.ui.ledger.table import (
     PAGE,
     LedgerLine,
@@ -35,7 +35,6 @@ from handinger_tui.ui.widgets.frame import FooterLine
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
-    from datetime import tzinfo
 
     from handinger_tui.core.money.spending import TurnCharge
     from handinger_tui.core.turns.session import Session
@@ -94,16 +93,12 @@ class LedgerScreen(Modal[str]):
         open_session: Callable[[], Session],
         now_ms: Callable[[], int],
         rulings: RulingStore,
-        zone: tzinfo | None = None,
     ) -> None:
-        """`open_session` returns the newest value of the open session.
-
-        `zone`: the time zone of days; None: the local one.
-        """
+        """`open_session` returns the newest value of the open session."""
         super().__init__()
         self.HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (WIDE, "-wide")]
         self.VERTICAL_BREAKPOINTS = [(0, "-low"), (18, "-high")]
-        self._reader = FigureReader(charges, limits, open_session, zone)
+        self._reader = FigureReader(charges, limits, open_session)
         self._now_ms = now_ms
         self._rulings = rulings
         self._view = View(simulated=limits.simulated)
@@ -201,9 +196,13 @@ class LedgerScreen(Modal[str]):
             self._load_turns(figures, event.page)
             return
         groups = (*figures.groups, *figures.suspense)[event.page * PAGE : (event.page + 1) * PAGE]
-        by, zone = figures.view.by, self._reader.zone
-        year = moment(self._now_ms(), zone).year
-        self.table.add_page(event.page, [group_line(bucket, by, zone, year) for bucket in groups])
+        by, year = figures.view.by, self._year
+        self.table.add_page(event.page, [group_line(bucket, by, year) for bucket in groups])
+
+    @property
+    def _year(self) -> int:
+        """The present year, which dates omit."""
+        return local_time(self._now_ms()).year
 
     @work(group="turns")
     async def _load_turns(self, figures: Figures, page: int) -> None:
@@ -211,13 +210,11 @@ class LedgerScreen(Modal[str]):
             if figures is not self._figures:
                 # Another view was opened during the read.
                 return
-            zone = self._reader.zone
-            year = moment(self._now_ms(), zone).year
-            lines = [turn_line(charge, zone, year) for charge in charges]
+            lines = [turn_line(charge, self._year) for charge in charges]
             # The rows of suspense follow those of the turns.
             first = max(0, page * PAGE - (figures.rows - len(figures.suspense)))
             more = figures.suspense[first : first + PAGE - len(lines)]
-            lines += [suspense_turn_line(bucket, zone, year) for bucket in more]
+            lines += [suspense_turn_line(bucket, self._year) for bucket in more]
             self.table.add_page(page, lines)
 
         charges = self._reader.charges.turn_charges(figures.charge_filter, PAGE, page * PAGE)
@@ -360,11 +357,9 @@ class LedgerScreen(Modal[str]):
                 return int(chosen.removeprefix(_UNDO)), None
             rise = offered[chosen]
         which = ChargeFilter(worker_id=rise.worker_id, simulated=figures.view.simulated)
-        zone = self._reader.zone
-        year = moment(self._now_ms(), zone).year
         rows = []
         for turn in await self._reader.charges.turn_charges(which, MAX_OWNERS):
-            when, session, *others = turn_line(turn, zone, year).cells
+            when, session, *others = turn_line(turn, self._year).cells
             rows.append((turn.turn_id, f"{when}  {others[-2]}  {session}  {turn.turn_id}"))
         turn_id = await self.app.push_screen_wait(Choice(f"Which turn cost {rise_text(rise)}?", rows))
         if turn_id is None:

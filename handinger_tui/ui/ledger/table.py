@@ -32,13 +32,12 @@ from handinger_tui.core.safety import clean_line
 from handinger_tui.core.turns.turn import TurnStatus
 from handinger_tui.ui.keys import Where, bindings
 from handinger_tui.ui.ledger.head import BAR, FAINT, MARK, STRONG
-from handinger_tui.ui.ledger.query import GROUPS, day_text, moment, row_name
+from handinger_tui.ui.ledger.query import GROUPS, day_text, local_time, row_name
 from handinger_tui.ui.widgets.status_text import STATUS_WORDS
 from handinger_tui.ui.widgets.virtual_list import ListRows, VirtualList
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
-    from datetime import tzinfo
 
 COMFORT: Final = 24
 """Cells that a name gets before columns of rank `IDLE` and above get any."""
@@ -404,7 +403,7 @@ def columns_of(by: GroupBy) -> tuple[LedgerColumn, ...]:
     return (name, turns, *_SUMS, *(() if by in TIME_GROUPS else last), _BAR)
 
 
-def group_line(bucket: Bucket, by: GroupBy, zone: tzinfo | None, year: int) -> LedgerLine:
+def group_line(bucket: Bucket, by: GroupBy, year: int) -> LedgerLine:
     """The row of a group. Dates omit `year`, the present one."""
     usd, credit, tokens = (bucket.total(member) for member in ("usd", "credits", "tokens"))
     name = suspense_name(bucket) if bucket.rises else row_name(by, bucket.key, bucket.title, year)
@@ -418,7 +417,7 @@ def group_line(bucket: Bucket, by: GroupBy, zone: tzinfo | None, year: int) -> L
         f"{bucket.incomplete:,}" if bucket.incomplete else "",
     ]
     if by not in TIME_GROUPS:
-        cells.append("" if bucket.last_ms is None else day_text(moment(bucket.last_ms, zone), year))
+        cells.append("" if bucket.last_ms is None else day_text(local_time(bucket.last_ms), year))
     session = bucket.key if by is GroupBy.SESSION and not bucket.rises else None
     # The key of the worker belongs to the row of its turns.
     key = name if bucket.rises else bucket.key
@@ -430,10 +429,10 @@ def suspense_name(bucket: Bucket) -> str:
     return f"{SUSPENSE} {clean_line(bucket.key, 40)}"
 
 
-def suspense_turn_line(bucket: Bucket, zone: tzinfo | None, year: int) -> LedgerLine:
+def suspense_turn_line(bucket: Bucket, year: int) -> LedgerLine:
     """The row of suspense among those of turns."""
     name = suspense_name(bucket)
-    when = None if bucket.last_ms is None else moment(bucket.last_ms, zone)
+    when = None if bucket.last_ms is None else local_time(bucket.last_ms)
     usd, credit, tokens = (bucket.total(member) for member in ("usd", "credits", "tokens"))
     cells = {
         "When": "" if when is None else f"{day_text(when, year)} {when:%H:%M}",
@@ -446,9 +445,9 @@ def suspense_turn_line(bucket: Bucket, zone: tzinfo | None, year: int) -> Ledger
     return LedgerLine(name, shown, None, name, usd.value, bucket.rises)
 
 
-def turn_line(charge: TurnCharge, zone: tzinfo | None, year: int) -> LedgerLine:
+def turn_line(charge: TurnCharge, year: int) -> LedgerLine:
     """The row of a turn; figures that may still grow are marked "+1". `year`: the present one."""
-    when = moment(charge.at_ms, zone)
+    when = local_time(charge.at_ms)
     title = row_name(GroupBy.SESSION, charge.session_id, charge.title, year)
     so_far = charge.usd is not None and not charge.final
     credit = Total(charge.credits, int(not charge.final))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime, time, tzinfo
+from datetime import date
 from decimal import Decimal
 from itertools import accumulate
 from typing import TYPE_CHECKING, ClassVar, Final
@@ -31,7 +31,7 @@ from handinger_tui.core.money.typical_cost import (
 )
 from handinger_tui.core.safety import clean_line
 from handinger_tui.ui.keys import Where, bindings
-from handinger_tui.ui.ledger.query import day_at, first_of_forecast, unit_of
+from handinger_tui.ui.ledger.query import first_of_forecast, local_day, unit_of
 from handinger_tui.ui.pages import TextPage
 
 if TYPE_CHECKING:
@@ -222,7 +222,6 @@ def _wrapped(text: str, width: int, style: str = "") -> list[Content]:
 
 MAX_TURNS: Final = 10_000
 """Most turns that are compared, the newest first."""
-_DAY_S: Final = 86_400
 
 
 class BudgetsScreen(TextPage):
@@ -231,16 +230,12 @@ class BudgetsScreen(TextPage):
     BINDINGS: ClassVar[list[BindingType]] = bindings(Where.BUDGETS, Where.SCREEN)
     NAME = "budgets"
 
-    def __init__(
-        self, controller: SessionController, now_ms: Callable[[], int], zone: tzinfo | None = None
-    ) -> None:
-        """`zone`: the time zone that separates days; None: the local one."""
+    def __init__(self, controller: SessionController, now_ms: Callable[[], int]) -> None:
         super().__init__()
         self._controller = controller
         self._session = controller.session
         """While this page is open, another session may come to the work screen."""
         self._now_ms = now_ms
-        self._zone = zone
         self._only_this_worker = self._session.worker_id is not None
         self.comparison: Comparison | None = None
 
@@ -288,7 +283,7 @@ class BudgetsScreen(TextPage):
             which = replace(which, simulated=True)
             charges = await reader.turn_charges(which, limit=MAX_TURNS)
         days = await self._read_days(which)
-        today, share = self._today()
+        today, share = local_day(self._now_ms())
         unit = unit_of(days)
         return Comparison(
             "this worker" if self._only_this_worker else "all workers",
@@ -309,15 +304,9 @@ class BudgetsScreen(TextPage):
 
     async def _read_days(self, which: ChargeFilter) -> list[Bucket]:
         """The charges per day, as far back as a forecast needs them."""
-        first = first_of_forecast(day_at(self._now_ms(), self._zone))
-        since = replace(which, since_ms=midnight_ms(first, self._zone))
+        first = first_of_forecast(local_day(self._now_ms())[0])
+        since = replace(which, since_ms=midnight_ms(first))
         return await self._controller.connection.charges.buckets(GroupBy.DAY, since)
-
-    def _today(self) -> tuple[date, Decimal]:
-        """The present day, and the share of it that has passed."""
-        now = datetime.fromtimestamp(self._now_ms() / 1000, self._zone)
-        passed = now - datetime.combine(now.date(), time.min, tzinfo=now.tzinfo)
-        return now.date(), min(Decimal(1), Decimal(int(passed.total_seconds())) / _DAY_S)
 
 
 def _filter_of(gauge: Gauge, session_id: str, worker_id: str | None, simulated: bool) -> ChargeFilter:

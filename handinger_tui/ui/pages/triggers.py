@@ -6,7 +6,7 @@ The webhook is the address that is notified when a task ends; its page shows the
 
 from __future__ import annotations
 
-from datetime import datetime, tzinfo
+from datetime import datetime
 from typing import TYPE_CHECKING, ClassVar, Final
 
 from msgspec import Struct
@@ -104,8 +104,6 @@ class ScheduleAccess(Struct, frozen=True):
     now_ms: Callable[[], int]
     credit_usd: Decimal | None = None
     """The person's price of a credit."""
-    zone: tzinfo | None = None
-    """The time zone that times are shown in; None: that of this machine."""
 
     @property
     def now(self) -> datetime:
@@ -138,7 +136,7 @@ class ScheduleAccess(Struct, frozen=True):
             text = await self.interaction.ask(ScheduleQuestion(self, listing)) or ""
             if not text:
                 return None
-        rule, instruction = read_request(text, self.now, self.zone)
+        rule, instruction = read_request(text, self.now)
         schedule = NewSchedule(instruction, rule, self.budget)
         return (schedule, listing.listed) if await self._confirm(schedule, listing) else None
 
@@ -150,7 +148,7 @@ class ScheduleAccess(Struct, frozen=True):
             await self.interaction.notice("Was it added?", f"{problem.summary}\n\n{problem.hint}")
             return problem.summary
         computed = next_runs(schedule.rule, self.now, listed.cron_zone, 1)
-        return added_text(added, computed, self.now, self.zone)
+        return added_text(added, computed, self.now)
 
     async def _confirm(self, schedule: NewSchedule, listing: PricedSchedules) -> bool:
         price = price_of(listing.typical, schedule.rule)
@@ -176,7 +174,7 @@ class ScheduleAccess(Struct, frozen=True):
         runs = next_runs(schedule.rule, now, listed.cron_zone, 1)
         rule = rule_text(schedule.rule)
         zone = f" in {listed.zone_text}" if isinstance(schedule.rule, Cron) else ""
-        shown = run_text(runs[0], now, self.zone) if runs else "unknown"
+        shown = run_text(runs[0], now) if runs else "unknown"
         return f"{rule[:1].upper()}{rule[1:]}{zone}. Next run: {shown}, local time."
 
     # -- canceling -----------------------------------------------------------------------------
@@ -220,7 +218,7 @@ class ScheduleQuestion(Dialog[str]):
         preview = Content.styled(EXAMPLES, "$text-muted")
         if event.value.strip():
             try:
-                rule, instruction = read_request(event.value, access.now, access.zone)
+                rule, instruction = read_request(event.value, access.now)
             except SettingsError as problem:
                 preview = Content.styled(problem.text, "$text-muted")
             else:
@@ -235,7 +233,7 @@ class ScheduleQuestion(Dialog[str]):
             self.dismiss(None)
             return
         try:
-            read_request(event.value, self._access.now, self._access.zone)
+            read_request(event.value, self._access.now)
         except SettingsError as problem:
             text = Content.styled(problem.text, "$warning")
             self.query_one("#schedule-preview", Static).update(text)
@@ -269,13 +267,13 @@ class ScheduleRows(ItemRows[Schedule]):
         self._cells: list[tuple[list[str], Price]] = []
         """([next run, rule], price) of each schedule."""
 
-    def show(self, listing: PricedSchedules, zone: tzinfo | None) -> None:
+    def show(self, listing: PricedSchedules) -> None:
         """Show other schedules."""
         self.loaded, self.message = True, NO_SCHEDULES
         self.items = listing.listed.schedules
         rows = [
             (
-                "not known" if one.next_run is None else moment_text(one.next_run, listing.now, zone),
+                "not known" if one.next_run is None else moment_text(one.next_run, listing.now),
                 rule_text(one.rule, one.kind)[:MAX_RULE],
             )
             for one in self.items
@@ -337,7 +335,7 @@ class SchedulesScreen(ListPage[ScheduleTable]):
             self.table.rows.fail(clean_line(problem.text, 600))
             self._draw_title("")
         else:
-            self.table.rows.show(self._listing, self._access.zone)
+            self.table.rows.show(self._listing)
             prices = self._listing.prices
             simulated = "simulated money" if self._access.connection.limits.simulated else ""
             counted = plural(len(prices), "schedule") if prices else ""
@@ -356,8 +354,8 @@ class SchedulesScreen(ListPage[ScheduleTable]):
         if schedule is None or listing is None:
             self._put_foot(())
             return
-        listed, zone = listing.listed, self._access.zone
-        runs = [run_text(run, listing.now, zone) for run in runs_of(schedule, listing.now, listed.cron_zone)]
+        listed = listing.listed
+        runs = [run_text(run, listing.now) for run in runs_of(schedule, listing.now, listed.cron_zone)]
         in_zone = f", cron in {listed.zone_text}" if isinstance(schedule.rule, Cron) else ""
         self._put_foot(
             (
@@ -417,8 +415,6 @@ class WebhookAccess(Struct, frozen=True):
     interaction: Interaction
     worker_id: str
     now_ms: Callable[[], int]
-    zone: tzinfo | None = None
-    """The time zone that times are shown in; None: that of this machine."""
 
     @property
     def now(self) -> datetime:
@@ -485,12 +481,12 @@ class DeliveryRows(ItemRows[Delivery]):
     def __init__(self) -> None:
         self._cells: list[list[str]] = []
 
-    def show(self, page: DeliveryPage, message: str, now: datetime, zone: tzinfo | None) -> None:
+    def show(self, page: DeliveryPage, message: str, now: datetime) -> None:
         """Show other deliveries; without any, a message."""
         self.loaded, self.message, self.items = True, message, page.deliveries
         rows = [
             (
-                "not known" if one.moment is None else moment_text(one.moment, now, zone),
+                "not known" if one.moment is None else moment_text(one.moment, now),
                 delivery_outcome(one),
                 delivery_duration(one.duration_ms),
             )
@@ -551,7 +547,7 @@ class WebhookScreen(ListPage[DeliveryTable]):
             self._page, message = DeliveryPage(page=self._page.page), clean_line(problem.text, 600)
         else:
             message = NO_WEBHOOK if self._webhook.url is None else NO_DELIVERIES
-        self.table.rows.show(self._page, message, access.now, access.zone)
+        self.table.rows.show(self._page, message, access.now)
         self._draw_title()
         self.table.move_to(0)
 

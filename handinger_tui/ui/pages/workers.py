@@ -424,7 +424,7 @@ def worker_lines(worker: StoredWorker, now_ms: int) -> list[Content]:
 # -- the form ------------------------------------------------------------------------------------
 NEW: Final = "new"
 SAVING: Final = "Saving…"
-KEPT: Final = "This was typed earlier and not saved. Press ^R to discard it."
+UNSAVED_DRAFT: Final = "This was typed earlier and not saved. Press ^R to discard it."
 MAYBE_TWO: Final = (
     "The last attempt may have stored the worker. If it did, there will be two. "
     "Look for it in the dashboard first."
@@ -499,7 +499,7 @@ class WorkerFormScreen(Modal[StoredWorker | None]):
             return
         if draft is not None and draft != self._initial == self._typed():
             self._fill(draft)
-            self._say(KEPT)
+            self._say(UNSAVED_DRAFT)
 
     def _fill(self, form: WorkerForm) -> None:
         for name in self._fields:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime, tzinfo
 from decimal import Decimal
 from typing import TYPE_CHECKING, ClassVar, Final
 
@@ -30,7 +29,7 @@ from handinger_tui.core.amounts import (
     usd_within,
 )
 from handinger_tui.core.bars import BLOCKS, NO_VALUE, percent_level, sparkline, stacked_bar
-from handinger_tui.core.formatting import NOT_REPORTED, PENDING, duration, number
+from handinger_tui.core.formatting import NOT_REPORTED, PENDING, duration, moment_at, number
 from handinger_tui.core.money.attribution import MoneyIndex
 from handinger_tui.core.money.limits import Gauge, GaugeState, Scope, amount_text, exact_text
 from handinger_tui.core.money.spending import LOCAL
@@ -192,7 +191,6 @@ def _least(column: Sequence[Figure]) -> int:
 def usage_lines(
     view: UsageView,
     width: int,
-    zone: tzinfo | None = None,
     now_ms: int | None = None,
     gauges: Sequence[Gauge] = (),
 ) -> list[Content]:
@@ -207,7 +205,7 @@ def usage_lines(
         _captioned("tokens", _rows(table, TOKEN_ROWS)),
         _rows(table, WORK_ROWS),
         _history(view, width),
-        _remarks(table, zone, gauges),
+        _remarks(table, gauges),
     )
     lines = [line for block in blocks if block for line in (BLANK, *block)]
     return lines[1:]
@@ -389,7 +387,7 @@ def _history(view: UsageView, width: int) -> list[Content]:
 
 
 # -- where the figures come from ------------------------------------------------------------
-def _remarks(table: _Table, zone: tzinfo | None, gauges: Sequence[Gauge]) -> list[Content]:
+def _remarks(table: _Table, gauges: Sequence[Gauge]) -> list[Content]:
     """Notes on gaps, source and time of the figures, and on the signs that the panel uses."""
     view, width = table.view, table.width
     gauged = any(gauge.spent.value is not None and gauge.spent.missing_turns for gauge in gauges)
@@ -400,8 +398,7 @@ def _remarks(table: _Table, zone: tzinfo | None, gauges: Sequence[Gauge]) -> lis
         f"{reading.sign} {reading.short}".lstrip(),
     ]
     if view.read_ms is not None:
-        moment = datetime.fromtimestamp(view.read_ms / 1000, tz=zone).astimezone(zone)
-        texts.append(f"as of {moment:%d %b %H:%M:%S}")
+        texts.append(f"as of {moment_at(view.read_ms).astimezone():%d %b %H:%M:%S}")
     names = (*(row[0] for row in (*MONEY_ROWS, *TOKEN_ROWS, *WORK_ROWS)), *CATEGORIES)
     figures = [
         figure for name in names if name != "priced" and _is_shown(table, name) for figure in table.pair(name)
@@ -474,13 +471,9 @@ WIDEST: Final = 64
 
 
 class UsageRows(ListRows):
-    """Lines without items: figures, charts and notes, computed again when the figures or the width change.
+    """Lines without items: figures, charts and notes, computed again when the figures or the width change."""
 
-    `zone`: the time zone of "as of"; None is the local one.
-    """
-
-    def __init__(self, zone: tzinfo | None) -> None:
-        self._zone = zone
+    def __init__(self) -> None:
         self.view: UsageView | None = None
         self.gauges: tuple[Gauge, ...] = ()
         self.now_ms: int | None = None
@@ -495,7 +488,7 @@ class UsageRows(ListRows):
         width = min(width, WIDEST)
         key = (self.view, width, self.now_ms, self.gauges)
         if key != self._lines_key:
-            self._lines = usage_lines(self.view, width, self._zone, self.now_ms, self.gauges)
+            self._lines = usage_lines(self.view, width, self.now_ms, self.gauges)
             self._lines_key = key
         return self._lines
 
@@ -523,9 +516,8 @@ class UsagePanel(Panel[UsageRows]):
     COMPONENT_CLASSES: ClassVar[set[str]] = {f"usage--{name}" for name in (*CATEGORIES, "rest", "reached")}
     BINDINGS: ClassVar[list[BindingType]] = bindings(Where.PANELS, Where.USAGE)
 
-    def __init__(self, zone: tzinfo | None = None) -> None:
-        """`zone`: as for `UsageRows`."""
-        super().__init__(UsageRows(zone), id="panel-usage")
+    def __init__(self) -> None:
+        super().__init__(UsageRows(), id="panel-usage")
         self.tooltip = "Figures come from the service. Unreported values are never shown as zero."
         self.money = MoneyIndex()
         """The money of each turn, which others may share."""

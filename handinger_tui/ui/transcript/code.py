@@ -18,7 +18,7 @@ MAX_HIGHLIGHTED: Final = 40_000
 """Characters above which a block stays plain: highlighting takes 0.1 s for this many."""
 AT_ONCE: Final = 6_000
 """Characters (10 ms) above which a block of an answer is highlighted in a thread after it is shown."""
-KEPT: Final = 64
+MAX_CACHED_BLOCKS: Final = 64
 """Maximum number of blocks whose highlighted lines are cached."""
 MAX_LINE: Final = 2_000
 """Maximum line length in characters. A longer line is data, not code, and can make a lexer slow."""
@@ -57,7 +57,7 @@ def highlighted_lines(text: str, language: str) -> Sequence[Content]:
     if lines is None:
         lines = _highlighted[text, language] = _highlight(text.expandtabs(4), language)
         _loaded_languages.add(language)
-        for oldest in list(_highlighted)[:-KEPT]:
+        for oldest in list(_highlighted)[:-MAX_CACHED_BLOCKS]:
             _highlighted.pop(oldest, None)
     return lines
 

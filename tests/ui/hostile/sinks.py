@@ -25,7 +25,7 @@ from handinger_tui.core.stored_workers import Delivery, DeliveryPage, StoredWork
 from handinger_tui.core.stream import FilePart
 from handinger_tui.core.turns.turn import Attachment
 from handinger_tui.engine.gallery import Gallery
-from handinger_tui.ui.dialogs import Choice, Problem, Question, TextQuestion, yes_or_no
+from handinger_tui.ui.dialogs import Choice, ConnectionProblem, Question, TextQuestion, yes_or_no
 from handinger_tui.ui.dialogs.help import HelpScreen
 from handinger_tui.ui.dialogs.limits import LimitsPage, RaiseLimit
 from handinger_tui.ui.dialogs.pickers import CommandPicker, HistorySearch, SessionPicker
@@ -181,7 +181,7 @@ async def dialogs(eye: Eye) -> None:
         word, body = texts[0][:60], "\n".join(text[:60] for text in texts)
         await shown(eye, yes_or_no(word, body, yes=word, no=word, typed="x"))
         await shown(eye, Choice(word, [(text, text[:60]) for text in texts]))
-        await shown(eye, Problem(body, word))
+        await shown(eye, ConnectionProblem(body, word))
         await shown(eye, Question(word, body, [(word, None)]))
     for text in PLANTED[::24]:
         await shown(eye, TextQuestion(text[:60], text[:200], text[:200]))
@@ -420,7 +420,7 @@ SINKS: Final = {
     "find bar": Sink(find_bar, (FindBar,), all_visible=False),
     "prompt": Sink(prompt, (PromptBox,), all_visible=False),
     "passing lines": Sink(passing_lines, ()),
-    "dialogs": Sink(dialogs, (Question, Choice, Problem, TextQuestion), all_visible=False),
+    "dialogs": Sink(dialogs, (Question, Choice, ConnectionProblem, TextQuestion), all_visible=False),
     "links": Sink(links, (), all_visible=False),
     "session list": Sink(session_list, (SessionPicker,)),
     "history": Sink(history, (HistorySearch,)),

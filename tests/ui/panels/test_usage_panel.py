@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
@@ -32,9 +31,11 @@ from tests.ui.panels.stage import (
 if TYPE_CHECKING:
     from handinger_tui.core.turns.session import Session
 
+pytestmark = pytest.mark.usefixtures("greenwich")
+
 
 def lines(shown: Session, width: int) -> list[str]:
-    return [line.plain.rstrip() for line in usage_lines(usage_view(shown), width, UTC)]
+    return [line.plain.rstrip() for line in usage_lines(usage_view(shown), width)]
 
 
 def row(text: str, label: str) -> str:
@@ -43,7 +44,7 @@ def row(text: str, label: str) -> str:
 
 @pytest.mark.parametrize("columns", [30, 34, 44])
 async def test_finished_turn(columns: int) -> None:
-    panel = UsagePanel(UTC)
+    panel = UsagePanel()
     app = Stage(panel, columns=columns)
     async with app.run_test(size=(columns, 40)) as pilot:
         panel.show(two_turns())
@@ -53,7 +54,7 @@ async def test_finished_turn(columns: int) -> None:
 
 @pytest.mark.parametrize("columns", [30, 34, 44])
 async def test_running_turn_after_gaps(columns: int) -> None:
-    panel = UsagePanel(UTC)
+    panel = UsagePanel()
     app = Stage(panel, columns=columns)
     running = turn(3, status=TurnStatus.ACCEPTED, seconds=None)
     async with app.run_test(size=(columns, 40)) as pilot:
@@ -63,7 +64,7 @@ async def test_running_turn_after_gaps(columns: int) -> None:
 
 
 async def test_values_appear_and_change() -> None:
-    panel = UsagePanel(UTC)
+    panel = UsagePanel()
     app = Stage(panel)
     async with app.run_test(size=(34, 40)) as pilot:
         panel.show(session())
@@ -195,12 +196,12 @@ def test_no_line_is_wider_than_the_panel(width: int) -> None:
     huge = Usage(tokens, tokens, tokens, tokens, tokens, tokens, tokens, money, money, tokens)
     doubtful = session(turn(0, after=FIRST), turn(1, before=FIRST, after=SECOND))
     for shown in (two_turns(), doubtful, session(turn(0, after=Snapshot(running_flag=False, usage=huge)))):
-        for line in usage_lines(usage_view(shown), width, UTC):
+        for line in usage_lines(usage_view(shown), width):
             assert line.cell_length <= width, line.plain
 
 
 async def test_text_that_streams_draws_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    panel = UsagePanel(UTC)
+    panel = UsagePanel()
     app = Stage(panel)
     shown = two_turns()
     async with app.run_test(size=(34, 40)) as pilot:
@@ -225,7 +226,7 @@ def running(seconds_read: int = 2) -> Session:
 
 
 async def test_the_clock_moves_once_a_second_and_only_its_own_lines(monkeypatch: pytest.MonkeyPatch) -> None:
-    panel = UsagePanel(UTC)
+    panel = UsagePanel()
     app = Stage(panel)
     shown = running()
     began = shown.turns[1].request.created_ms
@@ -247,7 +248,7 @@ async def test_the_clock_moves_once_a_second_and_only_its_own_lines(monkeypatch:
 
 
 async def test_the_bar_moves_while_the_turn_runs_and_the_clock_stops_with_it() -> None:
-    panel = UsagePanel(UTC)
+    panel = UsagePanel()
     app = Stage(panel)
     bars = []
     async with app.run_test(size=(34, 44)) as pilot:
@@ -280,7 +281,7 @@ def limits() -> tuple[Gauge, ...]:
 
 @pytest.mark.parametrize("columns", [30, 38])
 async def test_limits_stand_above_the_figures_with_bar_and_word(columns: int) -> None:
-    panel = UsagePanel(UTC)
+    panel = UsagePanel()
     app = Stage(panel, columns=columns)
     async with app.run_test(size=(columns, 50)) as pilot:
         panel.show(running())
@@ -294,12 +295,12 @@ async def test_limits_stand_above_the_figures_with_bar_and_word(columns: int) ->
 
 
 def test_limits_are_shown_before_the_first_turn_too() -> None:
-    text = "\n".join(line.plain for line in usage_lines(usage_view(session()), 34, UTC, None, limits()))
+    text = "\n".join(line.plain for line in usage_lines(usage_view(session()), 34, None, limits()))
     assert "session $0.85 +2 of $1.00" in text
     assert "not reported of $1.00" in text
     assert "worker  25 of 20 credits" in text
     task = replace(session(), generation="tasks")
-    text = "\n".join(line.plain for line in usage_lines(usage_view(task), 34, UTC, None, limits()))
+    text = "\n".join(line.plain for line in usage_lines(usage_view(task), 34, None, limits()))
     assert "task    25 of 20 credits" in text
     assert "this worker" not in text
 

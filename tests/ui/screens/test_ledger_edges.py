@@ -220,7 +220,7 @@ def test_an_amount_at_the_end_of_a_line_is_never_cut() -> None:
 def test_workers_whose_ids_begin_alike_stay_apart() -> None:
     columns = columns_of(GroupBy.WORKER)
     groups = [Bucket(f"t_org_123_w_01HZY2ZJQ8G7K42W2D7WF6V4G{end}", 1, usd=Total(Decimal(1))) for end in "AB"]
-    lines = [group_line(group, GroupBy.WORKER, None, 2026) for group in groups]
+    lines = [group_line(group, GroupBy.WORKER, 2026) for group in groups]
     layout = Layout.fit(columns, Measure.of(columns).with_lines(columns, lines), 70)
     rows = [layout.line(line).plain for line in lines]
     assert rows[0] != rows[1]
