@@ -33,7 +33,7 @@ from handinger_tui.core.money.limits import (
 )
 from handinger_tui.core.safety import clean_line
 from handinger_tui.ui.dialogs import Dialog, button
-from handinger_tui.ui.widgets.status_text import SET_BY, gauge_lines
+from handinger_tui.ui.widgets.status_text import SET_BY, limit_meter
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -222,7 +222,7 @@ class RaiseLimit(Dialog[Decimal]):
 
     def compose_body(self) -> ComposeResult:
         """The meter, the consequence, the field and two buttons."""
-        yield Static(gauge_lines(self._gauge), classes="dialog-body")
+        yield Static(limit_meter(self._gauge), classes="dialog-body")
         yield Static(Content(self._explanation()), classes="dialog-body")
         if self._raisable:
             yield Input(placeholder=self._placeholder(), id="typed")
@@ -296,7 +296,7 @@ class LimitsPage(Dialog[LimitChange]):
 
     def compose_body(self) -> ComposeResult:
         """The meters, the examples and the field."""
-        meters = Content("\n").join([gauge_lines(gauge) for gauge in self._gauges])
+        meters = Content("\n").join([limit_meter(gauge) for gauge in self._gauges])
         with VerticalScroll(id="limit-meters", can_focus=False):
             yield Static(meters or Content(NO_LIMITS))
         separator = Content.styled(" · ", "$text-muted")

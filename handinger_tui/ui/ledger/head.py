@@ -36,13 +36,13 @@ from handinger_tui.core.amounts import (
 from handinger_tui.core.bars import BLOCKS, NO_VALUE, percent_level, rising_line, stacked_bar, vertical_bar
 from handinger_tui.core.formatting import NOT_REPORTED, percent_text, plural
 from handinger_tui.core.money.forecast import Forecast, forecast_text
-from handinger_tui.core.money.limits import Gauge, GaugeState, Unit, exact_text
+from handinger_tui.core.money.limits import Gauge, Unit, exact_text
 from handinger_tui.core.money.reconciliation import Reconciliation, Restatement, reconciliation_text
 from handinger_tui.core.money.spending import Bucket, sum_buckets
 from handinger_tui.core.safety import clean_line
 from handinger_tui.ui.ledger.query import GROUPS, Days, View, day_text
 from handinger_tui.ui.widgets.frame import StaticReflow
-from handinger_tui.ui.widgets.status_text import WORD
+from handinger_tui.ui.widgets.status_text import STYLE, WORD
 
 MORE: Final = "+"
 UNKNOWN: Final = "?"
@@ -297,14 +297,11 @@ def _totals(data: HeadData, width: int) -> list[Content]:
 
 
 # -- limits ---------------------------------------------------------------------------
-_COLORS: Final = {GaugeState.BELOW: "$primary", GaugeState.NEAR: "$warning", GaugeState.REACHED: "$error"}
-
-
 def _limits(gauges: Sequence[Gauge], width: int, most: int) -> list[Content]:
     """Limits and their use in at most `most` lines, the fullest first; "and n more" where not all fit."""
     if not gauges:
         return [Content.styled(NO_LIMITS, FAINT)]
-    pieces = [_gauge(gauge) for gauge in sorted(gauges, key=lambda gauge: -(gauge.percent or 0))]
+    pieces = [_limit(gauge) for gauge in sorted(gauges, key=lambda gauge: -(gauge.percent or 0))]
     lines: list[list[Content]] = [[]]
     for at, piece in enumerate(pieces):
         is_last_line = len(lines) == most
@@ -320,8 +317,8 @@ def _limits(gauges: Sequence[Gauge], width: int, most: int) -> list[Content]:
     return [Content("   ").join(line) for line in lines]
 
 
-def _gauge(gauge: Gauge) -> Content:
-    color = _COLORS[gauge.state]
+def _limit(gauge: Gauge) -> Content:
+    color = STYLE[gauge.state]
     used = "not reported" if gauge.percent is None else gauge.percent_text
     gaps = "" if gauge.percent is None else gap_mark(gauge.spent.missing_turns)
     return Content.assemble(

@@ -27,7 +27,6 @@ from textual.widget import Widget
 from handinger_tui.core.file_preview import NotDrawn, Picture, Pixel, PixelCell, half_blocks
 from handinger_tui.ui.background import run_in_thread
 from handinger_tui.ui.keys import Where, bindings
-from handinger_tui.ui.panels.panel import OpenLink
 from handinger_tui.ui.terminal.diff_app import select_to_pointer
 from handinger_tui.ui.transcript.code import highlighted_lines
 from handinger_tui.ui.transcript.document import render
@@ -337,10 +336,6 @@ class PageView(SelectableRows, can_focus=True):
         if self._buffer is None:
             return None
         return selected_text(selection, self._buffer.height, self._line), "\n"
-
-    def action_link(self, href: str, shown: str = "") -> None:
-        """Post `OpenLink`; the receiver decides whether the link is opened."""
-        self.post_message(OpenLink(href, shown))
 
     def action_copy(self) -> None:
         """Copy the source text."""

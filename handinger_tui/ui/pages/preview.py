@@ -50,8 +50,8 @@ from handinger_tui.ui.pages.page_view import (
     message_rows,
     plain_rows,
 )
-from handinger_tui.ui.panels.panel import OpenLink
 from handinger_tui.ui.transcript.code import MAX_HIGHLIGHTED, MAX_LINE
+from handinger_tui.ui.transcript.selection import SelectableRows
 from handinger_tui.ui.widgets.frame import FooterLine, StaticReflow
 from handinger_tui.ui.widgets.virtual_list import VirtualList
 from handinger_tui.ui.work.changes import ThrottledTimer
@@ -528,10 +528,10 @@ class PreviewScreen(Page):
         text = clean_line(event.view.rows.full_text(event.view.cursor), max(20, 2 * self.size.width - 8))
         self.query_one("#preview-foot", Static).update(Content(text))
 
-    @on(OpenLink)
-    def _open_link(self, event: OpenLink) -> None:
+    @on(SelectableRows.LinkClicked)
+    def _open_link(self, event: SelectableRows.LinkClicked) -> None:
         interaction = self._file_actions.interaction
-        interaction.run(interaction.open_link(event.url, event.shown))
+        interaction.run(interaction.open_link(event.href, event.shown))
 
     # -- search ------------------------------------------------------------------------
     @on(PageView.MatchChanged)

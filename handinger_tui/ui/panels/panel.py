@@ -159,19 +159,15 @@ class ShowMention(Message):
         self.at = at
 
 
-class CopyFootnotes(Message):
-    """Copy these sources to the clipboard as footnotes."""
+SourcesAction = Literal["footnotes", "export"]
 
-    def __init__(self, sources: Sequence[Source]) -> None:
+
+class SourcesRequest(Message):
+    """Copy all sources as footnotes ("footnotes"), or save them in a form that the person chooses."""
+
+    def __init__(self, action: SourcesAction, sources: Sequence[Source]) -> None:
         super().__init__()
-        self.sources = sources
-
-
-class ExportSources(Message):
-    """Save these sources in a format that the user chooses."""
-
-    def __init__(self, sources: Sequence[Source]) -> None:
-        super().__init__()
+        self.action = action
         self.sources = sources
 
 

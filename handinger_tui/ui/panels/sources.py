@@ -20,13 +20,13 @@ from handinger_tui.ui.panels.panel import (
     FAINT,
     MARK,
     STRONG,
-    CopyFootnotes,
     CopyLink,
-    ExportSources,
     OpenLink,
     Panel,
     PanelEntry,
     ShowMention,
+    SourcesAction,
+    SourcesRequest,
     cut_left,
     turn_in_view,
     with_right,
@@ -445,9 +445,9 @@ class SourcesPanel(Panel[SourceRows]):
                 CopyLink(url) if name == "copy" else OpenLink(url, self.rows.facts(source).title)
             )
 
-    def action_request_all(self, name: str) -> None:
-        """Ask the screen to copy all sources as footnotes ("footnotes"), or to save them ("export")."""
-        self.post_message((CopyFootnotes if name == "footnotes" else ExportSources)(self.sources))
+    def action_request_all(self, name: SourcesAction) -> None:
+        """Post a `SourcesRequest`."""
+        self.post_message(SourcesRequest(name, self.sources))
 
     def action_mention(self, by: int) -> None:
         """Ask the screen to show the next (1) or previous (-1) mention in the answers, in a cycle."""

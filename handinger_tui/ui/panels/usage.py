@@ -195,7 +195,7 @@ def usage_lines(
     gauges: Sequence[Gauge] = (),
 ) -> list[Content]:
     """All lines of the panel at `width` cells. `now_ms`: the present time, for locally measured figures."""
-    limits = gauge_lines(gauges, width, view.kind)
+    limits = limit_lines(gauges, width, view.kind)
     if view.status is None:
         return [*_wrap(EMPTY, width), *limits]
     table = _table_of(view, width, now_ms)
@@ -435,20 +435,20 @@ STATE_STYLES: Final = {
 }
 
 
-def gauge_lines(gauges: Sequence[Gauge], width: int, kind: str = "worker") -> list[Content]:
+def limit_lines(gauges: Sequence[Gauge], width: int, kind: str = "worker") -> list[Content]:
     """An empty line, then two lines for each limit; no lines without a limit. `kind`: see `Session.kind`."""
-    lines = [line for gauge in gauges for line in _gauge_lines(gauge, width, kind)]
-    return [Content(""), *lines] if lines else []
+    lines = [line for gauge in gauges for line in _two_lines(gauge, width, kind)]
+    return [BLANK, *lines] if lines else []
 
 
-def gauge_words(gauge: Gauge, kind: str = "worker") -> str:
+def limit_words(gauge: Gauge, kind: str = "worker") -> str:
     """The limit in a few words: "daily limit 85%, near"."""
     word = WORD[gauge.state]
     name = f"{kind} limit" if gauge.limit.scope is Scope.WORKER else gauge.limit.scope.limit
     return f"{name} {gauge.percent_text}" + (f", {word}" if word else "")
 
 
-def _gauge_lines(gauge: Gauge, width: int, kind: str) -> tuple[Content, Content]:
+def _two_lines(gauge: Gauge, width: int, kind: str) -> tuple[Content, Content]:
     style = STATE_STYLES[gauge.state]
     words = " ".join(word for word in (gauge.percent_text, WORD[gauge.state]) if word)
     bar = percent_level(gauge.percent, max(4, width - len(words) - 2))
@@ -571,7 +571,7 @@ def compact_line(
         turn, worker = [], f"cost {PENDING}"
     nearest = max(gauges, key=lambda gauge: (gauge.state, gauge.percent or 0), default=None)
     if nearest is not None:
-        longer = " · ".join([*turn, worker, gauge_words(nearest, view.kind)])
+        longer = " · ".join([*turn, worker, limit_words(nearest, view.kind)])
         if room is None or len(longer) <= room:
             return longer
     choices = ([*turn, worker], [*turn[:-1], worker], [*turn[:1], worker])

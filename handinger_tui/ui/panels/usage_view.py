@@ -97,8 +97,8 @@ class SpendingPace(Struct, frozen=True):
 NO_PACE: Final = SpendingPace()
 
 
-def pace_of(ms: int | None, usd: Decimal | None, credit: Decimal | None) -> SpendingPace:
-    """The pace of one turn. `ms` None: its duration is unknown, so its amounts are omitted."""
+def pace_in(ms: int | None, usd: Decimal | None, credit: Decimal | None) -> SpendingPace:
+    """The pace of a turn that took `ms`; None: its duration is unknown, so its amounts are omitted."""
     if ms is None:
         return SpendingPace(untimed=1)
     return SpendingPace(ms, usd, 0 if usd is None else ms, credit, 0 if credit is None else ms)
@@ -163,7 +163,7 @@ def _sums_of(index: MoneyIndex, turns: Sequence[Turn], money: Sequence[TurnMoney
         pairs = zip(sums.members, MEMBERS, strict=True)
         sums.members = [add(so_far, member, turn, of_turn) for so_far, member in pairs]
         if position != at and not turn.live:
-            sums.pace += pace(turn, of_turn)
+            sums.pace += pace_of(turn, of_turn)
     return sums
 
 
@@ -197,9 +197,9 @@ def unfinished(turn: Turn) -> bool:
     return turn.live or turn.status is TurnStatus.RUNNING
 
 
-def pace(turn: Turn, money: TurnMoney) -> SpendingPace:
+def pace_of(turn: Turn, money: TurnMoney) -> SpendingPace:
     """The pace of a turn; an unfinished one counts as untimed."""
-    return pace_of(None if unfinished(turn) else elapsed_ms(turn), money.usd, money.usage.credits)
+    return pace_in(None if unfinished(turn) else elapsed_ms(turn), money.usd, money.usage.credits)
 
 
 def decimal_or_none(value: Amount | None) -> Decimal | None:
@@ -307,7 +307,7 @@ class UsageView(Struct, frozen=True):
             return self.own
         duration_ms = None if at_ms is None else max(0, at_ms - self.began_ms)
         cost, credit = (self.this_turn(name).value for name in ("cost", "credits"))
-        return pace_of(duration_ms, decimal_or_none(cost), decimal_or_none(credit))
+        return pace_in(duration_ms, decimal_or_none(cost), decimal_or_none(credit))
 
 
 def usage_view(session: Session, index: MoneyIndex | None = None) -> UsageView:
@@ -347,7 +347,7 @@ def usage_view(session: Session, index: MoneyIndex | None = None) -> UsageView:
         read_ms=next((turn.read_ms for turn in reversed(turns) if turn.read_ms is not None), None),
         history=tuple(sums.history),
         began_ms=began_ms,
-        own=NO_PACE if began_ms is not None else pace(turn, money),
+        own=NO_PACE if began_ms is not None else pace_of(turn, money),
         others=sums.pace,
         credit_usd=session.credit_usd,
         kind=session.kind,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 from rich.segment import Segment
 from rich.style import Style as RichStyle
 from textual.geometry import Offset
+from textual.message import Message
 from textual.scroll_view import ScrollView
 from textual.selection import Selection
 from textual.strip import Strip
@@ -25,6 +26,21 @@ MAX_LEAD: Final = 80
 
 class SelectableRows(ScrollView):
     """A view of rows. A selection that touches it has both ends in it, among the rows that are visible."""
+
+    class LinkClicked(Message):
+        """A link was clicked.
+
+        `href` is the unchecked address, `shown` the text that hides it. Check both before opening.
+        """
+
+        def __init__(self, href: str, shown: str) -> None:
+            super().__init__()
+            self.href = href
+            self.shown = shown
+
+    def action_link(self, href: str, shown: str = "") -> None:
+        """Post `LinkClicked`; the receiver decides whether the link is opened."""
+        self.post_message(self.LinkClicked(href, shown))
 
     def selection_updated(self, selection: Selection | None) -> None:
         """Draw again with the new selection."""

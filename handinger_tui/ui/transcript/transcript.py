@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final, Self
 from textual import events
 from textual.color import Color
 from textual.geometry import Offset, Region, Size
-from textual.message import Message
 from textual.reactive import Reactive
 from textual.scrollbar import ScrollBar
 from textual.selection import Selection
@@ -63,17 +62,6 @@ class Transcript(SelectableRows, can_focus=True):
     COMPONENT_CLASSES: ClassVar[set[str]] = COMPONENTS
     # The stylesheet always shows the scrollbar, nothing else depends on this size, and `place` repaints.
     virtual_size: Reactive[Size] = Reactive(Size(0, 0), layout=False, repaint=False)
-
-    class LinkClicked(Message):
-        """A link was clicked.
-
-        `href` is the unchecked address, `shown` the text that hides it. Check both before opening.
-        """
-
-        def __init__(self, href: str, shown: str = "") -> None:
-            super().__init__()
-            self.href = href
-            self.shown = shown
 
     def __init__(
         self,
@@ -161,10 +149,14 @@ class Transcript(SelectableRows, can_focus=True):
 
         Text does not move while it is selected.
         """
-        # A last paint may come when the screen is gone; only an attached widget can ask for its selection.
-        if self.following and not (self.is_attached and self.text_selection):
+        if self.following and not self._has_selection:
             return None
         return self.transcript_layout.reading_position(self.scroll_offset.y)
+
+    @property
+    def _has_selection(self) -> bool:
+        """Whether text is selected. A widget without a screen, as at the last paint, has no selection."""
+        return self.is_attached and self.text_selection is not None
 
     def _return_to(self, position: ReadingPosition | None) -> None:
         """Show the rows at a position again, None: the end."""
@@ -316,7 +308,7 @@ class Transcript(SelectableRows, can_focus=True):
     def follow(self) -> None:
         """Scroll to the end and follow new text; nothing is selected then."""
         self.following = True
-        if self.is_attached and self.text_selection:
+        if self._has_selection:
             self.screen.clear_selection()
         if self.new_lines:
             self.new_lines = 0
@@ -367,10 +359,6 @@ class Transcript(SelectableRows, can_focus=True):
             return
         if place.block.is_fold_row(place.row):
             self._toggle_fold(place.turn, place.at)
-
-    def action_link(self, href: str, shown: str = "") -> None:
-        """Post `LinkClicked`; the receiver decides whether the link is opened."""
-        self.post_message(self.LinkClicked(href, shown))
 
     def get_selection(self, selection: Selection) -> tuple[str, str] | None:
         """Return the selected text as shown on the screen, without the margin."""

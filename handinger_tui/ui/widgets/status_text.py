@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from textual.content import Content
 
 from handinger_tui.core.amounts import credits_words, usd_text
-from handinger_tui.core.bars import percent_cells
+from handinger_tui.core.bars import percent_level
 from handinger_tui.core.formatting import duration, plural
 from handinger_tui.core.money.attribution import money_of
 from handinger_tui.core.money.limits import (
@@ -42,23 +42,18 @@ SET_BY: Final = {
     LimitOrigin.TYPED: "",
     LimitOrigin.CONFIG: "from the config file",
 }
-BAR: Final = 16
+METER_CELLS: Final = 16
+"""Cells of the bar of a limit in a dialog."""
 
 
-def bar(gauge: Gauge, width: int = BAR) -> Content:
-    """A bar of full cells for the spent part; no cell is full while the amount is unknown."""
-    full = percent_cells(gauge.percent or 0, width)
-    return Content.assemble(("█" * full, STYLE[gauge.state]), ("░" * (width - full), "$text-muted"))
-
-
-def gauge_lines(gauge: Gauge) -> Content:
-    """Lines: name, bar and origin of the limit; the amounts; beside reservations, the free amount."""
+def limit_meter(gauge: Gauge) -> Content:
+    """A limit in a dialog: its name, bar and origin; the amounts; with reservations also the free amount."""
     limit, style = gauge.limit, STYLE[gauge.state]
     origin = f" · {SET_BY[limit.origin]}" if SET_BY[limit.origin] else ""
     first = Content.assemble(
         (f"{SHAPE[gauge.state]} ", style),
         (f"{limit.scope.capitalize():<8}", "bold $foreground"),
-        bar(gauge),
+        (percent_level(gauge.percent, METER_CELLS), style),
         (f" {WORD[gauge.state]}".rstrip(), f"bold {style}"),
         (origin, "$text-muted"),
     )

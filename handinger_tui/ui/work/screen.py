@@ -24,18 +24,16 @@ from handinger_tui.ui.keys import Where, bindings
 from handinger_tui.ui.panels import WIDE
 from handinger_tui.ui.panels.files import FilesPanel
 from handinger_tui.ui.panels.panel import (
-    CopyFootnotes,
     CopyLink,
-    ExportSources,
     FileRequest,
     OpenLink,
     ShowMention,
+    SourcesRequest,
 )
 from handinger_tui.ui.panels.usage import UsagePanel
 from handinger_tui.ui.ports import AppOptions, Connection, Opening
 from handinger_tui.ui.terminal.diff_app import clip_paints
-from handinger_tui.ui.transcript.selection import one_selection
-from handinger_tui.ui.transcript.transcript import Transcript
+from handinger_tui.ui.transcript.selection import SelectableRows, one_selection
 from handinger_tui.ui.widgets.frame import BareContainer, FooterLine, HeaderLine
 from handinger_tui.ui.widgets.prompt import PromptBox
 from handinger_tui.ui.widgets.strips import Chips, QueueStrip
@@ -65,7 +63,7 @@ STUCK: Final = frozenset({"limit", "unmeasured", "unreadable"})
 DRAFT_PAUSE_S: Final = 0.5
 """Seconds without typing after which the draft is saved to disk."""
 
-LinkEvent = Transcript.LinkClicked | OpenLink | CopyLink | ShowMention | CopyFootnotes | ExportSources
+LinkEvent = SelectableRows.LinkClicked | OpenLink | CopyLink | ShowMention | SourcesRequest
 
 
 def sends(active_bindings: dict[str, ActiveBinding], key: str) -> bool:
@@ -433,15 +431,14 @@ class WorkScreen(BareContainer, Screen[None], inherit_bindings=False):
                 self.browsing.browse(self.pane.queue)
 
     # -- links, files and sources ------------------------------------------------------------------
-    @on(Transcript.LinkClicked)
+    @on(SelectableRows.LinkClicked)
     @on(OpenLink)
     @on(CopyLink)
     @on(ShowMention)
-    @on(CopyFootnotes)
-    @on(ExportSources)
+    @on(SourcesRequest)
     def _handle_link(self, event: LinkEvent) -> None:
         match event:
-            case Transcript.LinkClicked():
+            case SelectableRows.LinkClicked():
                 # A browser would request a file without the API key, and cannot resolve a relative URL.
                 part = next((part for part in self.files.listed if part.url == event.href), None)
                 if part is not None:
@@ -454,9 +451,9 @@ class WorkScreen(BareContainer, Screen[None], inherit_bindings=False):
                 self.interaction.copy_line(event.url, "the link")
             case ShowMention():
                 self._sources.show_mention(event)
-            case CopyFootnotes():
+            case SourcesRequest(action="footnotes"):
                 copy_sources(self.context, event.sources)
-            case ExportSources():
+            case SourcesRequest():
                 self.interaction.open(export_sources(self.context, event.sources))
 
     @on(FileRequest)

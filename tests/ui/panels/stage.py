@@ -19,14 +19,7 @@ from handinger_tui.core.turns.turn import FigureRead, Part, Rope, TextPart, Turn
 from handinger_tui.ui.themes import THEMES
 
 if TYPE_CHECKING:
-    from handinger_tui.ui.panels.panel import (
-        CopyFootnotes,
-        CopyLink,
-        ExportSources,
-        FileRequest,
-        OpenLink,
-        ShowMention,
-    )
+    from handinger_tui.ui.panels.panel import CopyLink, FileRequest, OpenLink, ShowMention, SourcesRequest
     from handinger_tui.ui.widgets.virtual_list import VirtualList
 
 SHEET = Path(__file__).parents[3] / "styles.tcss"
@@ -82,10 +75,7 @@ class Stage(App[None]):
     def on_show_mention(self, message: ShowMention) -> None:
         self.requests.append(message)
 
-    def on_copy_footnotes(self, message: CopyFootnotes) -> None:
-        self.requests.append(message)
-
-    def on_export_sources(self, message: ExportSources) -> None:
+    def on_sources_request(self, message: SourcesRequest) -> None:
         self.requests.append(message)
 
     def on_file_request(self, message: FileRequest) -> None:

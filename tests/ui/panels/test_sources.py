@@ -11,7 +11,7 @@ from textual.pilot import Pilot
 from handinger_tui.core.evidence import title_of
 from handinger_tui.core.stream import SourcePart
 from handinger_tui.core.turns.turn import TextPart, Turn, TurnStatus
-from handinger_tui.ui.panels.panel import CopyFootnotes, CopyLink, ExportSources, OpenLink, ShowMention
+from handinger_tui.ui.panels.panel import CopyLink, OpenLink, ShowMention, SourcesRequest
 from handinger_tui.ui.panels.sources import SourcesPanel, count_words, mention_words, place_of
 from tests.ui.golden.stored import check
 from tests.ui.panels.stage import Stage, count_drawn, says, session, source, text_of, turn
@@ -229,10 +229,9 @@ async def test_all_of_them_are_copied_and_saved_in_order_of_their_numbers() -> N
     async with app.run_test(size=(34, 20)) as pilot:
         await put(panel, pilot, researched())
         await pilot.press("f", "e")
-        footnotes, saved = app.requests
-        assert isinstance(footnotes, CopyFootnotes)
-        assert isinstance(saved, ExportSources)
-        for request in (footnotes, saved):
+        requests = [ask for ask in app.requests if isinstance(ask, SourcesRequest)]
+        assert [ask.action for ask in requests] == ["footnotes", "export"]
+        for request in requests:
             assert [one.number for one in request.sources] == [1, 2, 3, 4, 5]
 
 

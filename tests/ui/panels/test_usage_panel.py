@@ -12,7 +12,7 @@ from handinger_tui.core.amounts import Total
 from handinger_tui.core.money.limits import Gauge, Limit, Scope, Unit
 from handinger_tui.core.stream import Snapshot, Usage
 from handinger_tui.core.turns.turn import TextPart, TurnStatus
-from handinger_tui.ui.panels.usage import STATUS, UsagePanel, gauge_lines, usage_lines
+from handinger_tui.ui.panels.usage import STATUS, UsagePanel, limit_lines, usage_lines
 from handinger_tui.ui.panels.usage_view import usage_view
 from tests.ui.golden.stored import check
 from tests.ui.panels.stage import (
@@ -308,5 +308,5 @@ def test_limits_are_shown_before_the_first_turn_too() -> None:
 @pytest.mark.parametrize("width", [22, 26, 34, 80])
 def test_no_limit_is_wider_than_the_panel(width: int) -> None:
     huge = Gauge(Limit(Scope.SESSION, Unit.USD, Decimal("0.0001")), Total(Decimal(10) ** 50, 3))
-    for line in gauge_lines((*limits(), huge), width):
+    for line in limit_lines((*limits(), huge), width):
         assert line.cell_length <= width, line.plain

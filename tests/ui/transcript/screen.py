@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from msgspec.structs import replace
+from textual import on
 from textual.app import App, ComposeResult
 from textual.filter import LineFilter
 
@@ -80,7 +81,8 @@ class Stage(App[None]):
     def get_line_filters(self) -> Sequence[LineFilter]:
         return [*super().get_line_filters(), self.guard]
 
-    def on_transcript_link_clicked(self, message: Transcript.LinkClicked) -> None:
+    @on(Transcript.LinkClicked)
+    def _handle_link(self, message: Transcript.LinkClicked) -> None:
         self.links.append((message.href, message.shown))
 
 
