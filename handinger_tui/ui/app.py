@@ -34,6 +34,7 @@ from handinger_tui.ui.themes import (
     has_light_background,
     legible_styles,
 )
+from handinger_tui.ui.transcript.document import load_parser
 from handinger_tui.ui.transcript.painting import ControlFilter
 from handinger_tui.ui.type_ahead import TypeAhead
 from handinger_tui.ui.work.screen import WorkScreen
@@ -183,7 +184,7 @@ class HandingerApp(DiffApp, inherit_bindings=False):
             try:
                 connection = await self._options.connect()
             except HandingerError as problem:
-                from handinger_tui.ui.dialogs import ConnectionProblem  # only after a failure
+                from handinger_tui.ui.dialogs import ConnectionProblem  # 4 ms, only after a failure
 
                 if not await self.push_screen_wait(ConnectionProblem(problem.summary, problem.hint)):
                     self.exit(return_code=1)
@@ -191,7 +192,7 @@ class HandingerApp(DiffApp, inherit_bindings=False):
             else:
                 await self.work.connected(connection)
         if not self.is_headless:
-            await warm()
+            await warm(load_parser)
 
     def interrupt(self, return_code: int) -> None:
         """End because of SIGINT, unless it was a Ctrl+C for a program that has the terminal."""
@@ -224,17 +225,14 @@ class HandingerApp(DiffApp, inherit_bindings=False):
     @property
     def farewell(self) -> list[str]:
         """Lines for the terminal after the app has ended: a crash report's path, and how to resume."""
-        from handinger_tui.ui.work.farewell import farewell  # at the very end
+        from handinger_tui.ui.work.farewell import farewell  # not needed before
 
         crash = [] if self._report is None else [f"{CRASHED} Report: {self._report}"]
         return [*crash, *(farewell(self.work.controller) if self.work.controller.connected else [])]
 
     def report_crash(self, error: BaseException | None) -> RenderableType | None:
         """Write a report to a file if possible, else return the traceback. Neither shows values."""
-        from handinger_tui.ui.crash import (  # traceback, 10 ms, needed only here
-            concealed_traceback,
-            write_report,
-        )
+        from handinger_tui.ui.crash import concealed_traceback, write_report  # 50 ms
 
         folder = self._options.crash_folder
         if error is not None and folder is not None:

@@ -95,20 +95,14 @@ def collect_from_now_on() -> None:
     gc.enable()
 
 
-async def warm() -> None:
-    """Import the Markdown parser in a thread, then exclude all imported objects from collection."""
-    await asyncio.to_thread(_load)
+async def warm(load: Callable[[], None]) -> None:
+    """Call `load`, which imports modules, in a thread; then exclude all objects from collections."""
+    await asyncio.to_thread(load)
     # Collections over the imported modules would be the longest pauses.
     gc.unfreeze()
     gc.collect()
     gc.freeze()
     gc.set_threshold(*THRESHOLDS)
-
-
-def _load() -> None:
-    from handinger_tui.ui.transcript.document import warm_up  # not before the first frame
-
-    warm_up()
 
 
 def tidy() -> bool:

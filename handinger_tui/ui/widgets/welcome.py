@@ -195,8 +195,7 @@ class Welcome(Static):
         return [*([Content.styled(*title[0])] if low else head), Content(""), heading]
 
     def _session_lines(self, width: int) -> list[Content]:
-        # Needed only once there are sessions; the first frame does not wait for the import.
-        from handinger_tui.ui.widgets.session_rows import session_rows  # start-up time
+        from handinger_tui.ui.widgets.session_rows import session_rows  # not before the first frame
 
         rows = session_rows(self._sessions[: self._shown], self._opened, self._now_ms, width - 2)
         return [

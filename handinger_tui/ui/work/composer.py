@@ -142,9 +142,7 @@ class Composer:
         """
         checks = [await self._check_file(path) for path in paths]
         self.choose(check for check in checks if isinstance(check, Attachment))
-        for check in checks:
-            if isinstance(check, AttachmentProblem):
-                raise check
+        _attachments(checks)
 
     def remove(self, chip: Chip) -> None:
         """Remove what a chip stands for: an attachment, a mention or a pasted text."""
@@ -241,11 +239,7 @@ class Composer:
             AttachmentProblem: a file cannot be sent.
         """
         resolved, mentioned_files = await self._mentions.resolve(text, (), {})
-        checks = [await self._check_file(path) for path in paths]
-        for check in checks:
-            if isinstance(check, AttachmentProblem):
-                raise check
-        files = [*mentioned_files, *(check for check in checks if isinstance(check, Attachment))]
+        files = [*mentioned_files, *_attachments([await self._check_file(path) for path in paths])]
         return Message(resolved, tuple({file.path: file for file in files}.values()))
 
     async def message_again(self, request: TurnRequest) -> Message:
@@ -310,7 +304,7 @@ class Composer:
         Raises:
             EditorProblem: the editor failed; the text is unchanged.
         """
-        from handinger_tui.ui.work.external_editor import edit  # few use an editor
+        from handinger_tui.ui.work.external_editor import edit  # tempfile, and few use an editor
 
         if self._is_editing:
             return
@@ -361,6 +355,14 @@ class Composer:
         pasted = self.prompt.pasted.texts
         numbers = dict.fromkeys(fold.number for fold in chips_in(self.prompt.text, pasted))
         return [text_chip(number, pasted[number - 1]) for number in numbers]
+
+
+def _attachments(checks: Sequence[FileCheck]) -> list[Attachment]:
+    """The checked files. Raises the first AttachmentProblem among them."""
+    for check in checks:
+        if isinstance(check, AttachmentProblem):
+            raise check
+    return [check for check in checks if isinstance(check, Attachment)]
 
 
 MAX_LOOKUP_CHARS: Final = 20_000

@@ -68,7 +68,7 @@ def printed_text(controller: SessionController, what: str) -> str:
     if what == "answer":
         return next((turn.answer for turn in reversed(session.turns) if turn.text), "")
     if what == "transcript":
-        from handinger_tui.core.export.exporters import session_markdown  # few print it
+        from handinger_tui.core.export.exporters import session_markdown  # 20 ms
 
         return session_markdown(session)
     return ""

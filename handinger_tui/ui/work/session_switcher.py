@@ -52,11 +52,9 @@ class SessionSwitcher:
         """Number of switches requested so far: only the newest one takes effect."""
 
     def refuse_in_replay(self) -> None:
-        """Raise Busy in a replay, which has no other sessions."""
+        """Raise HandingerError in a replay, which has no other sessions."""
         if self._controller.connection.replay is not None:
-            from handinger_tui.engine.queues import Busy  # comes with a connection
-
-            raise Busy("A replay shows one session.", "Press ^C twice to quit it.")
+            raise HandingerError("A replay shows one session.", "Press ^C twice to quit it.")
 
     async def switch(self, opening: Callable[[], Awaitable[str]], doing: str = "") -> str:
         """Show the session whose id `opening` returns, with its draft.
