@@ -72,7 +72,7 @@ def test_only_a_view_of_a_later_period_has_charts_of_it(narrowed: GroupBy | None
     view = View() if narrowed is None else View(narrowed).narrow("2099-01-01", "a row")
     assert view is not None
     last = {GroupBy.DAY: date(2099, 1, 1), GroupBy.SESSION: None, None: TODAY}[narrowed]
-    assert view.chart_days(now_ms, UTC)[1:] == (last, last or TODAY)
+    assert view.chart_days(now_ms)[1:] == (last, last or TODAY)
 
 
 def test_bars_are_proportional_and_every_cost_is_visible() -> None:
