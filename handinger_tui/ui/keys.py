@@ -453,7 +453,7 @@ _TYPING: Final = frozenset(
         Where.WORKER_FORM,
     }
 )
-"""Places with a text field: a key that types a character there must not be taken from it."""
+"""Places with a text field: no other key may use a key that types a character there."""
 EDITING_KEYS: Final = frozenset(
     {
         *("backspace", "delete", "left", "right", "home", "space"),

@@ -11,12 +11,10 @@ from collections.abc import Awaitable, Callable, Sequence
 from enum import Enum, auto
 from typing import TYPE_CHECKING, Any, Protocol
 
-from msgspec import Struct, field
+from msgspec import Struct
 from msgspec.structs import replace
 
-from handinger_tui.core.errors import NoSuchFile
 from handinger_tui.core.money.limits import Gauge, Limit, Scope, StartPolicy, Unit
-from handinger_tui.core.safety import clean_line
 
 if TYPE_CHECKING:
     # Importing the engine takes 40 ms; it is needed only with a connection.
@@ -219,7 +217,7 @@ Progress = Callable[[int, int | None], None]
 
 
 class Fetched(Struct, frozen=True):
-    """The first bytes of a file. `complete`: these are all bytes; `total`: the size of the file, if known.
+    """The first bytes of a file. `complete`: these are all bytes; `total`: the size of the file, if reported.
 
     `saved`: the bytes were read from the saved copy on disk.
     """
@@ -349,18 +347,6 @@ class LocalFiles(Protocol):
         ...
 
 
-class NoFiles:
-    """A `LocalFiles` without any files."""
-
-    def attachment(self, path: str) -> Attachment:
-        """Raise `NoSuchFile`."""
-        raise NoSuchFile(f"There is no file {clean_line(path, 200)}.")
-
-    def listing(self, folder: str, prefix: str, *, hidden: bool) -> tuple[str, ...]:
-        """No names."""
-        return ()
-
-
 class Account(Struct, frozen=True):
     """The account that pays. `key_tail`: the last four characters of the API key, "" without one."""
 
@@ -440,15 +426,12 @@ class EarlyPrompt(Protocol):
         ...
 
 
-def keep_nothing(_name: str) -> None:
-    """Keep nothing for the next start."""
-
-
 class AppOptions(Struct, frozen=True):
     """Options for the start of the app."""
 
     connect: Callable[[], Awaitable[Connection]]
     """Raises SettingsError, LedgerError; called once, after the first frame."""
+    disk: LocalFiles
     opening: Opening = Opening.LAST_OR_FRESH
     session: str | None = None
     worker: str | None = None
@@ -461,7 +444,6 @@ class AppOptions(Struct, frozen=True):
     """How that message starts under limits."""
     attachments: tuple[str, ...] = ()
     """Paths of files to attach to the first message."""
-    disk: LocalFiles = field(default_factory=NoFiles)
     budget: str = "standard"
     local: bool = False
     """Whether the local worker is used; the first frame shows it before connecting."""
@@ -469,7 +451,7 @@ class AppOptions(Struct, frozen=True):
     """The theme of the configuration, or the one chosen last; None: as the terminal's background."""
     compact: bool = False
     """Whether the screen leaves out empty rows and boxes."""
-    keep_theme: Callable[[str], None] = keep_nothing
+    keep_theme: Callable[[str], None] = lambda _name: None
     """Keeps the short name of a chosen theme for the next start. Raises OSError; called in a thread."""
     keys: tuple[tuple[str, str], ...] = ()
     """Remapped keys: (binding id, key), from the config file."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from handinger_tui.cli import app as wiring
+from handinger_tui.cli.local_files import DiskFiles
 from handinger_tui.core.errors import NoRoom
 from handinger_tui.core.safety import Secret
 from handinger_tui.settings import Settings
@@ -40,7 +41,7 @@ def launch_on_a_full_disk(_options: object, _settings: object, stack: AsyncExitS
         raise AssertionError
 
     stack.push_async_callback(close)
-    return AppOptions(connect)
+    return AppOptions(connect, DiskFiles())
 
 
 async def test_the_resume_command_is_shown_although_the_history_cannot_be_closed(

@@ -16,7 +16,7 @@ import pytest
 from msgspec.structs import replace
 from textual._compositor import Compositor
 
-from handinger_tui.core.errors import ApiError, HandingerError, LedgerError, LinkExpired
+from handinger_tui.core.errors import ApiError, HandingerError, LedgerError, LinkExpired, NoSuchFile
 from handinger_tui.core.safety import Secret, clean_line
 from handinger_tui.core.schedules import Added, NewSchedule, Schedule, ScheduleList, next_runs
 from handinger_tui.core.search import Query, SearchHit, snippet_of
@@ -24,7 +24,7 @@ from handinger_tui.core.stored_workers import DeliveryPage, Webhook, check_addre
 from handinger_tui.core.stream import FilePart
 from handinger_tui.core.tags import Labels
 from handinger_tui.core.turns.session import Session, SessionSummary
-from handinger_tui.core.turns.turn import ErrorKind, Turn
+from handinger_tui.core.turns.turn import Attachment, ErrorKind, Turn
 from handinger_tui.engine.engine import Engine
 from handinger_tui.engine.ports import RetryPolicy
 from handinger_tui.engine.session_actor import ServiceContext
@@ -136,6 +136,16 @@ class FakeHistory:
     async def mark_unread(self, session_id: str) -> None:
         self.unread.append(session_id)
         self.rows = [replace(row, unread=True) if row.session_id == session_id else row for row in self.rows]
+
+
+class NoFiles:
+    """A disk without files."""
+
+    def attachment(self, path: str) -> Attachment:
+        raise NoSuchFile(f"There is no file {clean_line(path, 200)}.")
+
+    def listing(self, folder: str, prefix: str, *, hidden: bool) -> tuple[str, ...]:
+        return ()
 
 
 @dataclass
@@ -313,7 +323,7 @@ class Desktop:
             limits=self.limits,
         )
         self.history = FakeHistory(self.log)
-        given = self.launch or AppOptions(self.connect)
+        given = self.launch or AppOptions(self.connect, NoFiles())
         self.app = HandingerApp(replace(given, connect=self.connect), now_ms=lambda: self.now_ms)
         self.lines: list[str] = []
         self._skipped_paints: Callable[[], int] | None = None
@@ -512,7 +522,7 @@ def launch(opening: Opening = Opening.LAST_OR_FRESH, **members: object) -> AppOp
     async def never() -> Connection:
         raise AssertionError
 
-    return replace(AppOptions(never, opening), **members)
+    return replace(AppOptions(never, NoFiles(), opening), **members)
 
 
 __all__ = [

@@ -1,6 +1,6 @@
 """Commands about sessions, and those that start from an earlier message.
 
-Each new message knows the one that it was made from (`Lineage`).
+Each new message refers to its origin (`Lineage`).
 """
 
 from __future__ import annotations

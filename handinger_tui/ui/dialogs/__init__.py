@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar, Final, TypeVar
 
-from textual import on
+from textual import on, work
 from textual.app import ComposeResult
 from textual.await_complete import AwaitComplete
 from textual.binding import BindingType
@@ -17,21 +17,26 @@ from textual.screen import ModalScreen, Screen
 from textual.widgets import Button, Input, OptionList, Static
 from textual.widgets.option_list import Option
 
+from handinger_tui.core.errors import HandingerError
 from handinger_tui.core.safety import clean, clean_line
 from handinger_tui.ui.keys import Where, bindings
 from handinger_tui.ui.transcript.selection import one_selection
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Coroutine, Sequence
+
+    from textual.notifications import SeverityLevel
 
 LONG_BODY: Final = 600
 """Length in characters from which a text may not fit the screen and gets the focus for scrolling."""
 HINT: Final = Content.styled("Enter to confirm · Esc to cancel", "$text-muted")
+MAX_NOTICE_CHARS: Final = 400
+"""Longest notification, in characters."""
 Answer = TypeVar("Answer")
 
 
 class Modal(ModalScreen[Answer]):
-    """A screen over others that closes once, with an answer.
+    """A screen over others that closes once, with an answer; it may run work that fails.
 
     Textual's `dismiss` closes the top screen each time it is called: the second of two clicks, or a request
     that ends below another dialog, would close another screen or end the program.
@@ -41,6 +46,19 @@ class Modal(ModalScreen[Answer]):
     _is_dismissed = False
     waiting_answer: tuple[Answer | None, ...] = ()
     """The answer that waits until the screen above is closed."""
+
+    @work(group="do")
+    async def do(self, coroutine: Coroutine[Any, Any, None]) -> None:
+        """Await a coroutine and show its error."""
+        try:
+            await coroutine
+        except HandingerError as problem:
+            self.say(problem.text, failed=True)
+
+    def say(self, text: str, *, failed: bool = False) -> None:
+        """Show a notification. The text is never parsed as markup."""
+        severity: SeverityLevel = "error" if failed else "information"
+        self.notify(clean_line(text, MAX_NOTICE_CHARS), severity=severity, markup=False)
 
     def dismiss(self, result: Answer | None = None) -> AwaitComplete:
         """Close with an answer, once; below another screen, as soon as that is closed."""

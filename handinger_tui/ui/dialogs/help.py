@@ -69,7 +69,7 @@ class HelpScreen(Modal[None]):
 
     def compose(self) -> ComposeResult:
         """Lay out the search field, the scrollable text and a hint."""
-        with Vertical(id="help"):
+        with Vertical(id="help", classes="page -flat"):
             field = Input(placeholder="Search keys and commands")
             field.border_title = "Help"
             yield field
@@ -78,7 +78,7 @@ class HelpScreen(Modal[None]):
             yield Static(id="help-hint", classes="dialog-hint")
 
     def on_mount(self) -> None:
-        """Show the whole text."""
+        """Show all rows."""
         self._show()
 
     @on(Input.Changed)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, ClassVar, Final
+from typing import TYPE_CHECKING, ClassVar, Final
 
 from textual import on, work
 from textual.app import ComposeResult
@@ -29,7 +29,7 @@ from handinger_tui.ui.widgets.session_rows import session_details, session_rows
 from handinger_tui.ui.widgets.status_text import WORKED_ON, under_way
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
+    from collections.abc import Awaitable, Callable, Iterable, Sequence
 
     from handinger_tui.core.search import SearchHit
     from handinger_tui.core.turns.session import Session, SessionSummary
@@ -47,7 +47,7 @@ class Picker(Modal[str]):
 
     def compose(self) -> ComposeResult:
         """Lay out the title, the field and the list."""
-        with Vertical(id="picker"):
+        with Vertical(id="picker", classes="page"):
             yield Static(Content.styled(self._title, "bold"), classes="dialog-title")
             yield Input(placeholder=self._placeholder)
             rows = OptionList(id="rows")
@@ -139,7 +139,7 @@ class SessionPicker(Picker):
 
     def on_mount(self) -> None:
         """Read the sessions, and index those of an earlier version for the search."""
-        self._do(self._read())
+        self.do(self._read())
         self._index()
 
     @work(group="index")
@@ -148,14 +148,6 @@ class SessionPicker(Picker):
         with suppress(HandingerError):
             while await self._history.index_some():
                 pass
-
-    @work(group="do")
-    async def _do(self, coroutine: Coroutine[Any, Any, None]) -> None:
-        """Await a coroutine and show its error; the list stays."""
-        try:
-            await coroutine
-        except HandingerError as problem:
-            self.notify(problem.text, severity="error", markup=False)
 
     @on(Input.Changed)
     def _search_texts(self, event: Input.Changed) -> None:
@@ -180,7 +172,7 @@ class SessionPicker(Picker):
         """Read the changed history again; the highlight stays on its session."""
         # Without rows the first read is under way, or there is nothing to update.
         if self._rows:
-            self._do(self._read(self._highlighted))
+            self.do(self._read(self._highlighted))
 
     async def _read(self, highlighted: SessionSummary | None = None) -> None:
         self._rows = await self._history.sessions()
@@ -261,7 +253,7 @@ class SessionPicker(Picker):
 
     def action_rename(self) -> None:
         """Ask for a new title."""
-        self._do(self._rename())
+        self.do(self._rename())
 
     async def _rename(self) -> None:
         row = self._highlighted
@@ -274,7 +266,7 @@ class SessionPicker(Picker):
 
     def action_delete(self) -> None:
         """Ask for confirmation, then delete the local copy of the session."""
-        self._do(self._delete())
+        self.do(self._delete())
 
     async def _delete(self) -> None:
         row = self._highlighted
@@ -290,7 +282,7 @@ class SessionPicker(Picker):
         is_agreed = row.session_id == self._current() or await self.app.push_screen_wait(question)
         # The session may have been opened during the question.
         if row.session_id == self._current():
-            self.notify("This session is open. Open another one first.", markup=False)
+            self.say("This session is open. Open another one first.")
         elif is_agreed:
             await self._history.delete(row.session_id)
             await self._read()

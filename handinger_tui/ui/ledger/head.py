@@ -432,7 +432,7 @@ class Head(StaticReflow):
             self.action = action
 
     def __init__(self, view: View) -> None:
-        super().__init__(id="ledger-head")
+        super().__init__(id="ledger-head", classes="page-head")
         self._data = HeadData(view)
 
     def on_mount(self) -> None:
@@ -474,7 +474,7 @@ class Charts(VerticalScroll):
     """The charts, in a pane that scrolls where they do not fit."""
 
     def __init__(self) -> None:
-        super().__init__(id="ledger-charts")
+        super().__init__(id="ledger-charts", classes="page-list")
         self.border_title = "charts"
         self._drawing = StaticReflow()
 

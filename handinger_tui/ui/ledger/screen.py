@@ -115,7 +115,7 @@ class LedgerScreen(Modal[str]):
             with Horizontal(id="ledger-body"):
                 yield LedgerTable()
                 yield Charts()
-            yield Foot(id="ledger-foot")
+            yield Foot(id="ledger-foot", classes="page-bottom")
             yield FooterLine()
 
     @property
@@ -334,7 +334,7 @@ class LedgerScreen(Modal[str]):
                 await self._rulings.assign(*assignment, self._now_ms())
                 self.action_reload()
         except HandingerError as problem:
-            self.notify(clean_line(problem.text), severity="error", markup=False)
+            self.say(problem.text, failed=True)
 
     async def _choose_assignment(
         self, figures: Figures, rises: Sequence[Rise]

@@ -300,7 +300,7 @@ class LedgerTable(VirtualList[LedgerRows]):
         """The row under the cursor was clicked again."""
 
     def __init__(self) -> None:
-        super().__init__(LedgerRows(self._request_page), id="ledger-table")
+        super().__init__(LedgerRows(self._request_page), id="ledger-table", classes="page-list")
         self._cursor_key: str | None = None
         """Key of the row that the cursor moves to once the page of that row is read."""
 

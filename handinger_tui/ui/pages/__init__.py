@@ -3,48 +3,30 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import TYPE_CHECKING, Any, ClassVar, Final, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
-from textual import work
 from textual.app import ComposeResult
 from textual.containers import Vertical, VerticalScroll
 from textual.content import Content
 from textual.widgets import Static
 
-from handinger_tui.core.errors import HandingerError
 from handinger_tui.core.safety import clean_line
 from handinger_tui.ui.dialogs import Modal, show_focus
 from handinger_tui.ui.widgets.frame import FooterLine, StaticReflow
 from handinger_tui.ui.widgets.virtual_list import PickList
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Coroutine, Iterable
+    from collections.abc import Awaitable, Iterable
 
     from handinger_tui.ui.work.interaction import Interaction
 
-MAX_NOTICE_CHARS: Final = 400
-"""Longest notification, in characters."""
-
 
 class Page(Modal[None]):
-    """A page over the work screen that runs background work and shows notifications."""
+    """A page over the work screen."""
 
     NAME: ClassVar[str]
     """The id of the page, with which those of its parts begin."""
-
-    @work(group="do")
-    async def do(self, coroutine: Coroutine[Any, Any, None]) -> None:
-        """Await a coroutine and show its error."""
-        try:
-            await coroutine
-        except HandingerError as problem:
-            self.say(problem.text, failed=True)
-
-    def say(self, text: str, *, failed: bool = False) -> None:
-        """Show a notification. The text is never parsed as markup."""
-        self.notify(
-            clean_line(text, MAX_NOTICE_CHARS), severity="error" if failed else "information", markup=False
-        )
+    BOX_CLASSES: ClassVar[str] = "page"
 
     def put_title(self, *lines: Content) -> None:
         """Show these lines at the top."""
@@ -66,8 +48,8 @@ class TextPage(Page):
 
     def compose(self) -> ComposeResult:
         """Lay out the title, the text and the footer."""
-        with Vertical(id=self.NAME):
-            yield Static(id=f"{self.NAME}-title")
+        with Vertical(id=self.NAME, classes=self.BOX_CLASSES):
+            yield Static(id=f"{self.NAME}-title", classes="page-title")
             with VerticalScroll(id=f"{self.NAME}-body"):
                 yield StaticReflow(id=f"{self.NAME}-text")
             yield FooterLine()
@@ -85,6 +67,7 @@ class ListPage(Page, Generic[ListT]):
     """A page about a worker: lines above a list, the list, and below it all about the selected item."""
 
     AUTO_FOCUS = "PickList"
+    BOX_CLASSES = "page -broad"
 
     def __init__(self, table: ListT, interaction: Interaction, worker_id: str) -> None:
         super().__init__()
@@ -96,10 +79,10 @@ class ListPage(Page, Generic[ListT]):
 
     def compose(self) -> ComposeResult:
         """Lay out the lines above, the list, the lines below, and the footer."""
-        with Vertical(id=self.NAME):
-            yield Static(id=f"{self.NAME}-title")
+        with Vertical(id=self.NAME, classes=self.BOX_CLASSES):
+            yield Static(id=f"{self.NAME}-title", classes="page-title")
             yield self.table
-            yield Static(id=f"{self.NAME}-foot")
+            yield Static(id=f"{self.NAME}-foot", classes="page-foot")
             yield FooterLine()
 
     def on_mount(self) -> None:

@@ -63,7 +63,7 @@ class Comparison(Struct, frozen=True):
 
 
 def budget_lines(comparison: Comparison, width: int) -> list[Content]:
-    """The lines of the whole screen at a width in cells."""
+    """All lines of the page at a width in cells."""
     lines = [*_table(comparison, width), Content("")] if comparison.rows else _empty(comparison, width)
     if comparison.rows:
         lines += [Content.styled("Advice", HEADING), *_wrapped(_advice(comparison.rows), width), Content("")]
@@ -229,6 +229,7 @@ class BudgetsScreen(TextPage):
 
     BINDINGS: ClassVar[list[BindingType]] = bindings(Where.BUDGETS, Where.SCREEN)
     NAME = "budgets"
+    BOX_CLASSES = "page -broad"
 
     def __init__(self, controller: SessionController, now_ms: Callable[[], int]) -> None:
         super().__init__()
@@ -237,7 +238,6 @@ class BudgetsScreen(TextPage):
         """While this page is open, another session may come to the work screen."""
         self._now_ms = now_ms
         self._only_this_worker = self._session.worker_id is not None
-        self.comparison: Comparison | None = None
 
     def on_mount(self) -> None:
         """Start reading."""
@@ -259,12 +259,11 @@ class BudgetsScreen(TextPage):
         """
         self._set_title("Reading the history…")
         try:
-            self.comparison = await self._compare()
+            comparison = await self._compare()
         except HandingerError as problem:
             self._set_title("")
             self.text.put_wrapped([Content.styled(problem.text, "$error")])
             return
-        comparison = self.comparison
         money = " · simulated money" if comparison.simulated else ""
         self._set_title(f"{comparison.whose}{money}")
         self.text.put(lambda width: budget_lines(comparison, width))

@@ -509,11 +509,11 @@ class DataScreen(Page):
 
     def compose(self) -> ComposeResult:
         """Lay out the title, the two views, the value at the cursor, and the footer."""
-        with Vertical(id="data"):
-            yield Static(id="data-title")
+        with Vertical(id="data", classes="page -broad"):
+            yield Static(id="data-title", classes="page-title")
             yield self._tree
             yield self._rows
-            yield Static(id="data-value")
+            yield Static(id="data-value", classes="page-foot")
             yield FooterLine()
 
     def on_mount(self) -> None:

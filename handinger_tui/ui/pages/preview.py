@@ -404,9 +404,9 @@ class PreviewScreen(Page):
     def compose(self) -> ComposeResult:
         """Lay out the head, the file, the foot with the value at the cursor, and the footer."""
         with Vertical(id="preview"):
-            yield StaticReflow(id="preview-head")
+            yield StaticReflow(id="preview-head", classes="page-head")
             yield Vertical(id="preview-body")
-            yield Static(id="preview-foot")
+            yield Static(id="preview-foot", classes="page-bottom")
             yield FooterLine()
 
     def on_mount(self) -> None:

@@ -28,9 +28,9 @@ from handinger_tui.core.stored_workers import (
     members_of_new,
 )
 from handinger_tui.core.turns.turn import ErrorKind
-from handinger_tui.ui.dialogs import Modal, Question, TextQuestion, button, yes_or_no
+from handinger_tui.ui.dialogs import MAX_NOTICE_CHARS, Modal, Question, TextQuestion, button, yes_or_no
 from handinger_tui.ui.keys import Where, bindings
-from handinger_tui.ui.pages import MAX_NOTICE_CHARS, Page
+from handinger_tui.ui.pages import Page
 from handinger_tui.ui.widgets.frame import FooterLine, StaticReflow
 from handinger_tui.ui.widgets.session_rows import session_details, session_rows
 from handinger_tui.ui.widgets.virtual_list import ItemRows, PickList, VirtualList
@@ -132,7 +132,7 @@ class WorkersList(PickList[WorkerRows, "StoredWorker"]):
     COPIED = "the id of the worker"
 
     def __init__(self) -> None:
-        super().__init__(WorkerRows(), id="workers-list", classes="cursor-lines")
+        super().__init__(WorkerRows(), id="workers-list", classes="cursor-lines page-list")
         self.border_title = "Stored workers"
 
 
@@ -144,7 +144,7 @@ class TasksList(PickList[TaskRows, "SessionSummary"]):
     CURSOR_WITHOUT_FOCUS = False
 
     def __init__(self, now_ms: Callable[[], int]) -> None:
-        super().__init__(TaskRows(now_ms), id="workers-tasks", classes="cursor-lines")
+        super().__init__(TaskRows(now_ms), id="workers-tasks", classes="cursor-lines page-list")
         self.border_title = "Tasks"
 
 
@@ -158,7 +158,7 @@ class WorkerDetails(Vertical):
 
     def compose(self) -> ComposeResult:
         """Lay out the facts, which scroll, and the list of tasks."""
-        with VerticalScroll(id="workers-text", can_focus=True):
+        with VerticalScroll(id="workers-text", classes="page-list", can_focus=True):
             yield StaticReflow(id="workers-facts")
         yield self.tasks
 
@@ -205,11 +205,11 @@ class WorkersScreen(Page):
     def compose(self) -> ComposeResult:
         """Lay out the list, the details with the tasks, a line about the item at the cursor, the keys."""
         with Vertical(id="workers"):
-            yield Static(id="workers-title")
+            yield Static(id="workers-title", classes="page-head")
             with Horizontal(id="workers-body"):
                 yield self._list
                 yield self._details
-            yield Static(id="workers-foot")
+            yield Static(id="workers-foot", classes="page-bottom")
             yield FooterLine()
 
     def on_mount(self) -> None:
@@ -463,11 +463,11 @@ class WorkerFormScreen(Modal[StoredWorker | None]):
         """Lay out the fields, the line for problems and the keys."""
         title = "New worker" if self._worker is None else f"Edit {clean_line(self._worker.name, 80)}"
         with Vertical(id="worker-form"):
-            yield Static(Content.styled(title, "bold"), id="worker-form-title")
+            yield Static(Content.styled(title, "bold"), id="worker-form-title", classes="page-head")
             with VerticalScroll(can_focus=False):
                 yield from map(self._field, self._fields)
                 yield button("field-public", "")
-            yield Static(id="worker-form-problem")
+            yield Static(id="worker-form-problem", classes="page-bottom")
             yield FooterLine()
 
     @property

@@ -368,7 +368,7 @@ def _bar(column: Sequence[Figure], width: int) -> list[Content]:
     values = {name: column[AT[name]].value for name in ("cost", *CATEGORIES)}
     pieces = stacked_bar([values[name] for name in CATEGORIES], values["cost"], width)
     blocks = (*BLOCKS, NO_VALUE)
-    colors = (*(f".usage--{name}" for name in CATEGORIES), ".usage--rest")
+    colors = (*(f".usage--{name}" for name in CATEGORIES), ".usage--unsplit")
     return [Content.assemble(*((blocks[at] * cells, colors[at]) for at, cells in pieces))] if pieces else []
 
 
@@ -513,7 +513,7 @@ class UsagePanel(Panel[UsageRows]):
 
     BORDER_TITLE = "Usage & cost"
     NEEDS_ITEMS = False
-    COMPONENT_CLASSES: ClassVar[set[str]] = {f"usage--{name}" for name in (*CATEGORIES, "rest", "reached")}
+    COMPONENT_CLASSES: ClassVar[set[str]] = {f"usage--{name}" for name in (*CATEGORIES, "unsplit", "reached")}
     BINDINGS: ClassVar[list[BindingType]] = bindings(Where.PANELS, Where.USAGE)
 
     def __init__(self) -> None:

@@ -205,7 +205,7 @@ class Move(NamedTuple):
 
 
 class ScreenBuffer:
-    """The content of the terminal's screen, as far as it is known."""
+    """The content of the terminal's screen; None for a cell that another program may have written."""
 
     def __init__(self) -> None:
         self.scrolls = 0

@@ -131,7 +131,7 @@ class InputParser:
         self._cutter = Cutter()
         self._burst = Burst(monotonic())
         self._marks_pastes = marks_pastes
-        """Whether the terminal is known to mark pastes; all other text is typed then, however fast."""
+        """Whether the terminal has shown that it marks pastes; all other text is typed then, however fast."""
         self._held_since = 0.0
         self._is_torn = False
         """Whether the held ESC is probably the beginning of a report."""

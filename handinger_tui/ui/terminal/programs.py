@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 # -- a program that copies -----------------------------------------------------------------------
 TIMEOUT_S: Final = 2.0
-"""Seconds that a program may take; a clipboard of a display that is gone would never answer."""
+"""Seconds that a program may take; the clipboard of a display that no longer exists would never answer."""
 _REMOTE: Final = ("SSH_CONNECTION", "SSH_TTY", "SSH_CLIENT")
 """Variables of a session on another machine, whose clipboard is not that of the person."""
 

@@ -34,7 +34,6 @@ from handinger_tui.ui.transcript.painting import (
     STRIKE,
     Row,
     indented,
-    joined,
     link_style,
     longest_unit,
     pieces,
@@ -101,7 +100,7 @@ def with_ends(text: str) -> str:
     """Return a text that is still arriving with the ends of its open emphasis, code and link.
 
     A mark or an address that has only begun is omitted. Otherwise both would be shown as they are
-    written until the end arrives. Underscores are left alone: they are more often a part of a name.
+    written until the end arrives. Underscores are not ended: they are more often a part of a name.
     """
     ended = _OPEN_LINK.sub(r"\1", text.rstrip())
     stack: list[tuple[str, int]] = []
@@ -117,7 +116,7 @@ def with_ends(text: str) -> str:
             while stack.pop()[0] != mark:
                 pass
         elif not after and (stack or not before.isalnum()):
-            # It is not known yet what the last mark is.
+            # Its next character may make it another mark.
             ended = ended[:start].rstrip()
         elif mark[0] == "`" or (after.strip() and not before.isalnum()):
             stack.append((mark, start))
@@ -291,7 +290,7 @@ def _fit_widths(natural: Sequence[int], least: Sequence[int], room: int) -> list
     """Shrink the widest columns until the sum fits, none below its least width."""
     widths = list(least)
     remaining = room - sum(widths)
-    # Those with the smallest need first: what they do not use is left to the others.
+    # Those with the smallest need first: the others get what they do not use.
     by_need = sorted(range(len(natural)), key=lambda at: natural[at] - least[at])
     for place, at in enumerate(by_need):
         extra = min(natural[at] - least[at], remaining // (len(natural) - place))
@@ -318,7 +317,7 @@ def body_rows(shape: TableLayout, cells: Cells, *, first: bool) -> list[Row]:
         return _grid_rows(shape, cells)
     rows = [] if first else [Row()]
     for name, cell in zip(shape.head, cells, strict=True):
-        label = joined((name.stylize(BOLD), Content(": "))) if name.plain else EMPTY
+        label = EMPTY.join((name.stylize(BOLD), Content(": "))) if name.plain else EMPTY
         rows.append(Row(cell, first=label, hanging=Content("  ")))
     return rows
 
@@ -510,7 +509,9 @@ class RowBuilder:
     def unit_rows(self, unit: LayoutUnit) -> list[Row]:
         """Return the rows of one unit."""
         if max(token.level for token in unit.tokens) >= MAX_NESTING - 1:
-            return text_rows("\n".join(self.lines[unit.start : unit.end]))
+            # Nested too deep: its source text.
+            source = "\n".join(self.lines[unit.start : unit.end]).rstrip("\n")
+            return [Row(Content(line.expandtabs(4))) for line in source.split("\n")]
         if unit.kind == "list_item_open":
             mark = BULLETS[0] + " " if unit.number is None else f"{unit.number}. "
             return self._item(unit.tokens, mark, self.width, 0)
@@ -615,11 +616,6 @@ def code_name(info: str) -> str:
     """Return the language of a code block, "" if it names none."""
     word = _LANGUAGE.match(info.strip())
     return word.group() if word else ""
-
-
-def text_rows(text: str) -> list[Row]:
-    """Return source text unformatted, for blocks that are nested too deep."""
-    return [Row(Content(line.expandtabs(4))) for line in text.rstrip("\n").split("\n")]
 
 
 def siblings(tokens: list[Token]) -> Iterator[list[Token]]:

@@ -47,7 +47,7 @@ _highlighted: Final[dict[tuple[str, str], Sequence[Content]]] = {}
 
 
 def highlighted_lines(text: str, language: str) -> Sequence[Content]:
-    """Return the lines of code, highlighted if the language is known and the block is not huge.
+    """Return the lines of code, highlighted if a language is named and the block is not huge.
 
     Any thread may call this.
     """

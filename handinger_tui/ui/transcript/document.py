@@ -1,4 +1,4 @@
-"""Incremental Markdown: the rows of the finished part are built once, only the rest is rebuilt.
+"""Incremental Markdown: the rows of the finished part are built once, only what follows it is rebuilt.
 
 `LiveMarkdown` keeps the source from its last stable boundary on. A boundary is the start of a
 top-level block, of an item of a top-level list, or of a row of a long table, as soon as that line

@@ -168,7 +168,7 @@ Slots = Iterator[tuple[Hit, Slot]]
 
 
 class MatchCounts(NamedTuple):
-    """The matches in those of `slots` that were counted; `is_complete`: none is left to count."""
+    """The matches in those of `slots` that were counted; `is_complete`: these are all."""
 
     slots: Slots
     """Only those of the present search: the patterns of two searches for one text are the same object."""
@@ -205,7 +205,7 @@ class TranscriptSearch:
         """The value of the session that is counted."""
         self._todo: Slots = iter(())
         self._is_complete = True
-        """Whether nothing of `_todo` is left."""
+        """Whether all of `_todo` is counted."""
         self._here: Hit | None = None
         """The slot of the current match; None before the first one."""
         self._row = 0
@@ -441,7 +441,7 @@ class MentionHighlight:
 
 
 class Anchor(NamedTuple):
-    """Characters `start` to `end` of row number `row`. With `end` 0 only the row is known."""
+    """Characters `start` to `end` of row number `row`. `end` 0: somewhere in that row."""
 
     row: int
     start: int = 0

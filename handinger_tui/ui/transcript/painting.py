@@ -88,11 +88,6 @@ def styled(text: str, name: str | None = None, *more: Style) -> Content:
     return Content(text, [*spans, *(Span(0, len(text), style) for style in more)])
 
 
-def joined(pieces: Iterable[Content]) -> Content:
-    """Concatenate contents."""
-    return EMPTY.join(pieces)
-
-
 def link_style(href: str, shown: str = "") -> Style:
     """Return the style of a link: a click posts the unchecked `href` and the link text `shown`.
 
@@ -375,7 +370,7 @@ def paint(row: Row, width: int, palette: Palette, tone: str | None = None) -> It
             joint = _joint(text[end:start] if at else None)
             segments[-1] = Segment(lead, joint if look is None else look + joint)
         segments += _segments(line, base, palette)
-        # Blanks at the end of a line cannot be told from those that fill the width.
+        # Blanks at the end of a line look like those that fill the width.
         end = start + len(line.plain.rstrip())
         yield _to_width(segments, width, (base if row.band else plain).rich_style)
 

@@ -44,11 +44,11 @@ from handinger_tui.ui.transcript.code import code_rows, highlighted_lines
 from handinger_tui.ui.transcript.document import render
 from handinger_tui.ui.transcript.painting import (
     BOLD,
+    EMPTY,
     INDENT,
     NOT_BOLD,
     Row,
     indented,
-    joined,
     link_style,
     styled,
     width_of,
@@ -236,7 +236,7 @@ def one_line(value: object) -> str:
 FOLDED: Final = "▸ "
 UNFOLDED: Final = "▾ "
 SHOWN_CHARS: Final = 20_000
-"""Maximum number of characters shown of a tool's input or output; the rest is only counted."""
+"""Maximum number of characters shown of a tool's input or output; characters after them are only counted."""
 
 
 class RowOptions(Struct, frozen=True):
@@ -256,7 +256,7 @@ def truncated(content: Content, width: int) -> Content:
 def fold_line(options: RowOptions, *pieces: Content) -> Row:
     """Return the one-line form of a foldable slot; a click on it toggles the folding."""
     mark = styled(UNFOLDED if options.unfolded else FOLDED, "faint")
-    return Row(truncated(joined(pieces), options.width - 2), "tool", mark, INDENT, wide=True)
+    return Row(truncated(EMPTY.join(pieces), options.width - 2), "tool", mark, INDENT, wide=True)
 
 
 _TOOL_STATES: Final = {
@@ -404,7 +404,7 @@ def _file_content(part: FilePart) -> Content:
     details = clean_line(part.media_type, 60)
     if part.size is not None:
         details = f"{size(part.size)}  {details}"
-    return joined((styled(file_name(part), "link", link_style(part.url)), styled("  " + details, "faint")))
+    return EMPTY.join((styled(file_name(part), "link", link_style(part.url)), styled("  " + details, "faint")))
 
 
 def file_row(part: FilePart, options: RowOptions) -> Row:
@@ -430,7 +430,7 @@ def _source_row(number: int, part: SourcePart) -> Row:
     title = clean_line(part.title or part.filename or host or part.source_id, 200) or "source"
     name = styled(title, "link", link_style(part.url)) if part.url else styled(title)
     tail = styled(f"  {host}" if host and host != title else "", "faint")
-    return Row(joined((name, tail)), first=styled(f"{number}. ", "bullet"), hanging=Content("   "))
+    return Row(EMPTY.join((name, tail)), first=styled(f"{number}. ", "bullet"), hanging=Content("   "))
 
 
 FOLDABLE: Final = (ReasoningPart, ToolPart, Written, DataPart, CustomPart, Sources, Structured, Replaced)
@@ -560,10 +560,10 @@ def ending_rows(ending: TurnEnd, width: int) -> list[Row]:
     cost = ending.cost or (_COSTS.get(status, "") if is_charged else "")
     text = " ".join(filter(None, (*_reasons(ending), cost, ending.next_step)))
     tail = styled(f": {text}" if text else ".")
-    lines = [joined((styled(title, "error-title"), tail))]
+    lines = [EMPTY.join((styled(title, "error-title"), tail))]
     if status in _ARRIVED and not cost:
         # Left out where it would take one row more.
-        lines.append(joined((styled(title + _NOT_CHARGED, "error-title"), tail)))
+        lines.append(EMPTY.join((styled(title + _NOT_CHARGED, "error-title"), tail)))
     room = max(1, width - len(mark))
     line = min(reversed(lines), key=lambda one: len(wrapped(one, room)))
     return [Row(line, "error", styled(mark, color), Content("  "))]

@@ -67,7 +67,7 @@ def one_selection(screen: Screen[Any], selections: dict[Widget, Selection]) -> d
 def _pinned(selection: Selection, view: SelectableRows) -> Selection:
     """The selection with an open end where the mouse is, or at the edge where it came in."""
     if selection.start is selection.end is None and len(view.screen.selections) == 1:
-        # Not made by moving the mouse.
+        # Set by the program or a double click, not by moving the mouse.
         return selection
     region, mouse = view.scrollable_content_region, view.app.mouse_position
     (width, height), (x, y) = region.size, mouse - region.offset

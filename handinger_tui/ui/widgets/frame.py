@@ -75,8 +75,8 @@ Lines = Callable[[int], list[Content]]
 class StaticReflow(Static):
     """A widget as high as its lines, which are computed for its width; `put` sets them."""
 
-    def __init__(self, *, id: str | None = None) -> None:
-        super().__init__(id=id)
+    def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:
+        super().__init__(id=id, classes=classes)
         self._lines: Lines = lambda _width: []
 
     def put(self, lines: Lines) -> None:

@@ -166,7 +166,7 @@ class VirtualList(ScrollView, Generic[RowsT], can_focus=True):
             self.refresh(*(Region(0, y, width, 1) for y in changed))
 
     def on_mount(self) -> None:
-        """Measure as soon as the width is known."""
+        """Measure, if the width is set already."""
         self.update()
 
     def on_resize(self, _event: events.Resize) -> None:

@@ -55,7 +55,7 @@ class ThrottledTimer:
                 self._timer.resume()
 
     def stop(self) -> None:
-        """Pause the periodic calls; no wake-up of the event loop is left."""
+        """Pause the periodic calls; they no longer wake the event loop."""
         if self.running and self._timer is not None:
             self.running = False
             self._timer.pause()
@@ -141,7 +141,7 @@ class IdleWork:
 
     @property
     def running(self) -> bool:
-        """Whether idle work may be left."""
+        """Whether there may be idle work to do."""
         return self._timer.running
 
     def hold(self) -> None:

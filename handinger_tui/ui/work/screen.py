@@ -394,7 +394,7 @@ class WorkScreen(BareContainer, Screen[None], inherit_bindings=False):
             case PromptBox.Dropped():
                 self.composer.dropped(event.paths, event.text)
             case _:
-                # The last chip is gone.
+                # The last chip was removed.
                 self.prompt.focus()
 
     @on(PromptBox.FirstScreenEntered)

@@ -52,7 +52,7 @@ class SessionController:
         self.session_id = ""
         """The id of the session on the screen; "" before the first one is shown."""
         self.tags: list[str] = []
-        """Every known tag, for the completion of commands."""
+        """Every tag of the history, for the completion of commands."""
         self.titles: dict[str, str] = {}
         """Titles set by `rename`; the engine keeps the one it loaded."""
         self.checking: set[str] = set()

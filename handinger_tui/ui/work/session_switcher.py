@@ -162,7 +162,7 @@ class SessionSwitcher:
         try:
             await self._drafts.save(name, snapshot.draft)
         except HandingerError:
-            # The text is gone from the screen: the prompt history is the last place for it.
+            # The text is no longer on the screen: it is kept in the prompt history.
             self._composer.remember(snapshot)
             raise
 
