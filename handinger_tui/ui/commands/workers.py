@@ -116,7 +116,7 @@ async def schedule(context: CommandContext, argument: str) -> None:
     worker_id = await _available_worker(context, session, "its schedules are")
     if worker_id is None or service is None:
         return
-    from handinger_tui.ui.pages.triggers import ScheduleAccess, SchedulesScreen  # 20 ms
+    from handinger_tui.ui.pages.schedules import ScheduleAccess, SchedulesScreen  # 20 ms
 
     access = ScheduleAccess(
         controller.connection,
@@ -161,7 +161,7 @@ async def webhook(context: CommandContext, argument: str) -> None:
     worker_id = await _available_worker(context, controller.session, "its webhook is")
     if worker_id is None:
         return
-    from handinger_tui.ui.pages.triggers import WebhookAccess, WebhookScreen  # 20 ms
+    from handinger_tui.ui.pages.webhook import WebhookAccess, WebhookScreen  # 20 ms
 
     access = WebhookAccess(service, context.interaction, worker_id, context.now_ms)
     if argument:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Generic, TypeVar
 
 from textual.app import ComposeResult
 from textual.containers import Vertical, VerticalScroll
@@ -16,7 +16,7 @@ from handinger_tui.ui.widgets.frame import FooterLine, StaticReflow
 from handinger_tui.ui.widgets.virtual_list import PickList
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Iterable
+    from collections.abc import Awaitable, Iterable, Sequence
 
     from handinger_tui.ui.work.interaction import Interaction
 
@@ -58,6 +58,19 @@ class TextPage(Page):
     def text(self) -> StaticReflow:
         """The widget with the text."""
         return self.query_one(StaticReflow)
+
+
+GAP: Final = "  "
+"""Between two columns."""
+
+
+def padded_columns(rows: Sequence[tuple[str, ...]], aligns: str) -> list[list[str]]:
+    """The texts of a table, each as wide as the widest of its column. `aligns`: a sign for each column."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return [
+        [f"{text:{align}{width}}" for text, align, width in zip(row, aligns, widths, strict=True)]
+        for row in rows
+    ]
 
 
 ListT = TypeVar("ListT", bound=PickList[Any, Any])

@@ -39,7 +39,6 @@ from handinger_tui.ui.background import CancelToken, Stopped, run_in_thread
 from handinger_tui.ui.dialogs import TextQuestion
 from handinger_tui.ui.keys import Where, bindings
 from handinger_tui.ui.pages import Page
-from handinger_tui.ui.pages.data import TableView, TreeView
 from handinger_tui.ui.pages.page_view import (
     PageView,
     PictureView,
@@ -52,6 +51,7 @@ from handinger_tui.ui.pages.page_view import (
 from handinger_tui.ui.transcript.code import MAX_HIGHLIGHTED, MAX_LINE
 from handinger_tui.ui.transcript.selection import SelectableRows
 from handinger_tui.ui.widgets.frame import FooterLine, StaticReflow
+from handinger_tui.ui.widgets.tables_and_trees import TableView, TreeView
 from handinger_tui.ui.widgets.virtual_list import VirtualList
 from handinger_tui.ui.work.changes import ThrottledTimer
 

@@ -33,19 +33,17 @@ from handinger_tui.ui.ledger.head import Charts, Foot, Head
 from handinger_tui.ui.ledger.screen import LedgerScreen
 from handinger_tui.ui.ledger.table import LedgerTable
 from handinger_tui.ui.pages.budgets import BudgetsScreen
-from handinger_tui.ui.pages.data import DataScreen, TableView, TreeView
+from handinger_tui.ui.pages.data import DataScreen
 from handinger_tui.ui.pages.page_view import PageView, PictureView
 from handinger_tui.ui.pages.preview import PreviewScreen
 from handinger_tui.ui.pages.receipt import ReceiptScreen
-from handinger_tui.ui.pages.triggers import (
-    DeliveryTable,
+from handinger_tui.ui.pages.schedules import (
     ScheduleAccess,
     ScheduleQuestion,
     SchedulesScreen,
     ScheduleTable,
-    WebhookAccess,
-    WebhookScreen,
 )
+from handinger_tui.ui.pages.webhook import DeliveryTable, WebhookAccess, WebhookScreen
 from handinger_tui.ui.pages.workers import (
     TasksList,
     WorkerActions,
@@ -64,6 +62,7 @@ from handinger_tui.ui.widgets.frame import FooterLine, HeaderLine, StaticReflow
 from handinger_tui.ui.widgets.prompt import Card, HintLine, PromptBox
 from handinger_tui.ui.widgets.status_text import Advice
 from handinger_tui.ui.widgets.strips import Chip, ChipKind, Chips, QueueStrip, file_chip
+from handinger_tui.ui.widgets.tables_and_trees import TableView, TreeView
 from handinger_tui.ui.widgets.welcome import Welcome
 from handinger_tui.ui.work.pane import SessionPane
 from handinger_tui.ui.work.screen import WorkScreen

@@ -12,9 +12,9 @@ from textual.driver import Driver
 from textual.pilot import Pilot
 from textual.widgets import Static
 
-from handinger_tui.ui.pages.data import TableView, TreeView
 from handinger_tui.ui.pages.page_view import PageView, PictureView
 from handinger_tui.ui.pages.preview import PreviewScreen, View
+from handinger_tui.ui.widgets.tables_and_trees import TableView, TreeView
 from tests.engine.fakes import FakeApi, says, worker
 from tests.ui.fakes import PRICED, Desktop, FakeFiles
 

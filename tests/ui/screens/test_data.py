@@ -11,7 +11,8 @@ from textual.pilot import Pilot
 
 from handinger_tui.core.errors import LedgerError
 from handinger_tui.core.jsontext import MAX_DEPTH
-from handinger_tui.ui.pages.data import DataScreen, TableView
+from handinger_tui.ui.pages.data import DataScreen
+from handinger_tui.ui.widgets.tables_and_trees import TableView
 from tests.engine.fakes import DONE, FakeApi, Script, sse, worker
 from tests.ui.fakes import PRICED, Desktop
 from tests.ui.golden.stored import check

@@ -12,9 +12,9 @@ from handinger_tui.core.errors import Refused
 from handinger_tui.core.stream import FilePart
 from handinger_tui.core.turns.turn import ErrorKind
 from handinger_tui.ui.dialogs import Question
-from handinger_tui.ui.pages.data import TableView, TreeView
 from handinger_tui.ui.pages.page_view import PageView, PictureView
 from handinger_tui.ui.pages.preview import PreviewScreen
+from handinger_tui.ui.widgets.tables_and_trees import TableView, TreeView
 from handinger_tui.ui.work.screen import WorkScreen
 from tests.ui.golden.stored import check
 from tests.ui.panels.stage import BAD
