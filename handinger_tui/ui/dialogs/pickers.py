@@ -150,15 +150,13 @@ class SessionPicker(Picker):
                 pass
 
     @on(Input.Changed)
-    def _search_texts(self, event: Input.Changed) -> None:
-        """Search the texts of all sessions for what was typed; the list shows titles that match at once."""
-        if not self._running_only:
-            self._search(event.value)
-
     @work(group="search", exclusive=True)
-    async def _search(self, typed: str) -> None:
+    async def _search(self, event: Input.Changed) -> None:
+        """Search the texts of all sessions for what was typed; the list shows titles that match at once."""
+        if self._running_only:
+            return
         hits: Sequence[SearchHit] = ()
-        problem = ""
+        typed, problem = event.value, ""
         try:
             query = parse_query(typed, local_time(self._now_ms()), typing=True)
             hits = await self._history.search(query, MAX_HITS)

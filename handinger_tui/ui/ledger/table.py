@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, ClassVar, Final
 
 from msgspec import Struct
 from rich.cells import cell_len
+from textual import events
 from textual.binding import BindingType
 from textual.content import Content
 from textual.message import Message
@@ -347,9 +348,13 @@ class LedgerTable(VirtualList[LedgerRows]):
         """The row under the cursor; None until it is read."""
         return self.rows.line_at(self.cursor)
 
-    def activate(self) -> None:
-        """Select the row under the cursor."""
-        self.post_message(self.Selected())
+    def on_click(self, event: events.Click) -> None:
+        """Move the cursor to the clicked row; a click on the row of the cursor selects it."""
+        row = self.item_at(event)
+        if row == self.cursor:
+            self.post_message(self.Selected())
+        elif row is not None:
+            self.move_to(row)
 
 
 _GAPS: Final = LedgerColumn("", Align.LEFT, style=MARK, close=True)

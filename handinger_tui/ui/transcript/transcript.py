@@ -149,14 +149,9 @@ class Transcript(SelectableRows, can_focus=True):
 
         Text does not move while it is selected.
         """
-        if self.following and not self._has_selection:
+        if self.following and not _has_selection(self):
             return None
         return self.transcript_layout.reading_position(self.scroll_offset.y)
-
-    @property
-    def _has_selection(self) -> bool:
-        """Whether text is selected. A widget without a screen, as at the last paint, has no selection."""
-        return self.is_attached and self.text_selection is not None
 
     def _return_to(self, position: ReadingPosition | None) -> None:
         """Show the rows at a position again, None: the end."""
@@ -308,7 +303,7 @@ class Transcript(SelectableRows, can_focus=True):
     def follow(self) -> None:
         """Scroll to the end and follow new text; nothing is selected then."""
         self.following = True
-        if self._has_selection:
+        if _has_selection(self):
             self.screen.clear_selection()
         if self.new_lines:
             self.new_lines = 0
@@ -382,6 +377,11 @@ class Transcript(SelectableRows, can_focus=True):
         """Return the source text at the cursor, or else the newest answer."""
         turns = self.session.turns if self.session is not None else ()
         return self.cursor.text or next((turn.answer for turn in reversed(turns) if turn.text), "")
+
+
+def _has_selection(widget: Widget) -> bool:
+    """Whether text of a widget is selected. One without a screen, as at the last paint, has no selection."""
+    return widget.is_attached and widget.text_selection is not None
 
 
 def _move_bar(bar: ScrollBar, position: int, rows: int, *, fine: bool) -> None:

@@ -420,9 +420,13 @@ class TreeView(VirtualList[TreeRows]):
         elif (parent := self.rows.parent_of(self.cursor)) is not None:
             self.move_to(parent)
 
-    def activate(self) -> None:
-        """Open or close the node under the cursor."""
-        self.action_unfold()
+    def on_click(self, event: events.Click) -> None:
+        """Move the cursor to the clicked line, or open or close the line at the cursor."""
+        row = self.item_at(event)
+        if row == self.cursor:
+            self.action_unfold()
+        elif row is not None:
+            self.move_to(row)
 
     def action_copy(self) -> None:
         """Copy a text unchanged, any other value as JSON."""

@@ -243,19 +243,6 @@ class VirtualList(ScrollView, Generic[RowsT], can_focus=True):
         place = self.rows.place_of(offset.y - self.rows.head + self.scroll_offset.y)
         return place[0] if place is not None else None
 
-    def on_click(self, event: events.Click) -> None:
-        """Move the cursor to the clicked item; a click on the item of the cursor activates it."""
-        at = self.item_at(event)
-        if at is None:
-            return
-        if at == self.cursor:
-            self.activate()
-        else:
-            self.move_to(at)
-
-    def activate(self) -> None:
-        """Use the item under the cursor; the keys of most lists do that only."""
-
     def on_mouse_move(self, event: events.MouseMove) -> None:
         """Show the facts about the item under the mouse as a tooltip."""
         at = self.item_at(event)
@@ -268,7 +255,7 @@ ItemRowsT = TypeVar("ItemRowsT", bound=ItemRows[Any])
 
 
 class PickList(VirtualList[ItemRowsT], Generic[ItemRowsT, ItemT]):
-    """A list of items from which one is picked, and whose texts are copied."""
+    """A list of items whose cursor goes where it is clicked."""
 
     COPIED: ClassVar[str] = ""
     """Names the full text of an item in the message after copying: "the id of the worker"."""
@@ -283,6 +270,12 @@ class PickList(VirtualList[ItemRowsT], Generic[ItemRowsT, ItemT]):
         """Copy the full text of the item under the cursor, an id of the service, in one line."""
         if self.current is not None:
             copy_from(self, clean_line(self.rows.full_text(self.cursor)), self.COPIED)
+
+    def on_click(self, event: events.Click) -> None:
+        """Move the cursor to the clicked item."""
+        at = self.item_at(event)
+        if at is not None:
+            self.move_to(at)
 
 
 def _same(one: tuple[Content | None, Style], other: tuple[Content | None, Style]) -> bool:
