@@ -148,22 +148,18 @@ async def rename(context: CommandContext, argument: str) -> None:
 _WORKER: Final = "--worker"
 
 
-async def tag(context: CommandContext, argument: str) -> None:
+async def untag(context: CommandContext, argument: str) -> None:
+    """Remove tags, see `tag`."""
+    await tag(context, argument, removes=True)
+
+
+async def tag(context: CommandContext, argument: str, *, removes: bool = False) -> None:
     """Add tags to this session or, with --worker, to all sessions of its worker; show those it has.
 
     Raises:
         SettingsError: a word cannot be a tag.
         LedgerError
     """
-    await _change_tags(context, argument, removes=False)
-
-
-async def untag(context: CommandContext, argument: str) -> None:
-    """Remove tags of this session or, with --worker, of its worker. Raises as `tag`."""
-    await _change_tags(context, argument, removes=True)
-
-
-async def _change_tags(context: CommandContext, argument: str, *, removes: bool) -> None:
     controller, say = context.controller, context.interaction.say
     session, words = controller.session, argument.split()
     names = tag_names(word for word in words if word != _WORKER)
