@@ -158,7 +158,7 @@ def connection(services: Services) -> Connection:
     return Connection(
         engine=services.engine,
         history=services.ledger.history,
-        badge=Account(settings.profile, services.host, settings.key.tail(), settings.local),
+        account=Account(settings.profile, services.host, settings.key.tail(), settings.local),
         base_url=settings.base_url,
         files=WorkerFiles(services.client, folder, services.turns),
         open_link=open_link,
@@ -317,7 +317,7 @@ async def connect_replay(
     return Connection(
         engine=replay.engine,
         history=memory.history,
-        badge=Account("", "replay", "", replay.base_url == LOCAL),
+        account=Account("", "replay", "", replay.base_url == LOCAL),
         base_url=replay.base_url,
         files=WorkerFiles(None, folder),
         open_link=open_link,

@@ -366,7 +366,7 @@ class Connection(Struct, frozen=True):
 
     engine: Engine
     history: StoredSessions
-    badge: Account
+    account: Account
     base_url: str
     files: Files
     open_link: Callable[[str], Awaitable[bool]]

@@ -126,7 +126,7 @@ async def detach(context: CommandContext, _argument: str) -> None:
     if controller.connection.replay is not None:
         actor.detach()
         return
-    body = STOP_WATCHING_LOCAL if controller.connection.badge.local else STOP_WATCHING
+    body = STOP_WATCHING_LOCAL if controller.connection.account.local else STOP_WATCHING
     waiting = len(controller.queue_of(actor.session.session_id))
     queued = f"\n\n{waiting_words(waiting)} until you come back." if waiting else ""
     if await interaction.confirm("Stop watching?", body + queued, yes="Stop watching", no="Keep watching"):

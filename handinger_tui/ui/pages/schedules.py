@@ -138,7 +138,7 @@ class ScheduleAccess(Struct, frozen=True):
             f"“{clean_line(schedule.instruction, 400)}”",
             " ".join((self.plan(schedule, listing.listed), "The service decides when it runs.")),
             price_sentences(price),
-            ENDS if self.connection.badge.local else UNSTOPPED,
+            ENDS if self.connection.account.local else UNSTOPPED,
         ]
         if schedule.budget == UNLIMITED:
             pieces.append(UNBOUNDED)

@@ -118,7 +118,7 @@ class HeaderLine(Widget):
     def __init__(self, *, local: bool, id: str | None = None) -> None:
         super().__init__(id=id)
         self._session: Session | None = None
-        self._badge: Account | None = None
+        self._account: Account | None = None
         self._local = local
         self._now_ms = 0
         self._beats = 0
@@ -129,9 +129,9 @@ class HeaderLine(Widget):
         self._is_held = False
         self._others = NO_OTHERS
 
-    def set_account(self, badge: Account) -> None:
+    def set_account(self, account: Account) -> None:
         """Set the account that pays, once connected."""
-        self._badge = badge
+        self._account = account
         self._draw()
 
     def set_limits(self, gauges: Sequence[Gauge], *, held: bool) -> None:
@@ -178,9 +178,9 @@ class HeaderLine(Widget):
         state = self._state()
         right = self._limit_mark
         used = min(cell_len(self._title()), SHORT_TITLE_CELLS) + state.cell_length + right.cell_length
-        for badge in self._account_contents(narrow=width < 90):
-            if used + (2 if right else 1) + badge.cell_length <= width:
-                right = Content.assemble(right, "  " if right else "", badge)
+        for text in self._account_contents(narrow=width < 90):
+            if used + (2 if right else 1) + text.cell_length <= width:
+                right = Content.assemble(right, "  " if right else "", text)
                 break
         for others in self._others_texts():
             if cell_len(others) + right.cell_length + state.cell_length + TITLE_CELLS <= width:
@@ -208,7 +208,7 @@ class HeaderLine(Widget):
         limit = next(of_day, None)
         of_limit = "" if limit is None else f" of {exact_text(limit.amount, limit.unit)}"
         of_session = f" · session {session}" if session and session != today else ""
-        is_local = self._local if self._badge is None else self._badge.local
+        is_local = self._local if self._account is None else self._account.local
         label = "simulated today " if is_local else "today "
         for text in dict.fromkeys(
             (f"{today}{of_limit}{of_session}", f"{today}{of_session}", f"{today}{of_limit}", today)
@@ -252,16 +252,16 @@ class HeaderLine(Widget):
 
     def _account_contents(self, *, narrow: bool) -> Iterator[Content]:
         """The account, the longest form first; the line has none where no form fits."""
-        badge = self._badge
-        if self._local if badge is None else badge.local:
+        account = self._account
+        if self._local if account is None else account.local:
             local = Content.styled(" LOCAL ", "bold $background on $accent")
-            if badge is not None and not narrow:
+            if account is not None and not narrow:
                 yield Content.assemble(("no key set ", "$text-muted"), local)
             yield local
-        elif badge is not None:
-            tail = f" …{badge.key_tail}" if badge.key_tail else ""
-            host = "" if narrow and badge.profile else clean_line(badge.host, 60)
-            names = " · ".join(name for name in (clean_line(badge.profile, 30), host) if name)
+        elif account is not None:
+            tail = f" …{account.key_tail}" if account.key_tail else ""
+            host = "" if narrow and account.profile else clean_line(account.host, 60)
+            names = " · ".join(name for name in (clean_line(account.profile, 30), host) if name)
             for text in (names + tail, names, tail.lstrip()):
                 yield Content.styled(text, "$text-muted")
 

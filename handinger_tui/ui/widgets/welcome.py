@@ -75,7 +75,7 @@ class Welcome(Static):
     def __init__(self, *, local: bool, id: str | None = None) -> None:
         super().__init__(id=id)
         self._local = local
-        self._badge: Account | None = None
+        self._account: Account | None = None
         self._next = 0
         self._marked = 0
         self._sessions: Sequence[SessionSummary] = ()
@@ -85,9 +85,9 @@ class Welcome(Static):
         self._shown = 0
         """How many sessions have room."""
 
-    def set_account(self, badge: Account) -> None:
+    def set_account(self, account: Account) -> None:
         """Show the account, once connected."""
-        self._badge, self._local = badge, badge.local
+        self._account, self._local = account, account.local
         self._draw()
 
     def show_recent(
@@ -210,10 +210,10 @@ class Welcome(Static):
         return row.stylize(Style.from_meta({ITEM: item})).stylize("reverse" if is_marked else "")
 
     def _account_lines(self) -> list[Content]:
-        badge = self._badge
-        if badge is None:
+        account = self._account
+        if account is None:
             return [Content.styled("Connecting… you can start typing.", "$text-muted")]
-        if badge.local:
+        if account.local:
             is_narrow = self.content_size.width < NARROW
             reason = (
                 "a demo worker answers, free." if is_narrow else "a demo worker on this computer answers."
@@ -230,13 +230,13 @@ class Welcome(Static):
                     (" and restart.", "$text-muted"),
                 ),
             ]
-        account = " · ".join(
-            name for name in (clean_line(badge.profile, 30), clean_line(badge.host, 60)) if name
+        names = " · ".join(
+            name for name in (clean_line(account.profile, 30), clean_line(account.host, 60)) if name
         )
         return [
             Content.assemble(
                 ("Connected to ", "$text-muted"),
-                (account, "$foreground"),
+                (names, "$foreground"),
                 (".", "$text-muted"),
             )
         ]

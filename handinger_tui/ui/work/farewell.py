@@ -43,7 +43,7 @@ async def read_day(controller: SessionController) -> None:
 def farewell(controller: SessionController) -> list[str]:
     """How to resume the session, its cost, the cost of the day, queued messages and turns still running."""
     session = controller.session if controller.session_id else None
-    local = controller.connection.badge.local
+    local = controller.connection.account.local
     simulated = " · simulated" if local else ""
     lines = []
     if session is not None and session.turns:

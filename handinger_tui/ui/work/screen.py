@@ -191,8 +191,8 @@ class WorkScreen(BareContainer, Screen[None], inherit_bindings=False):
         """Take the connection, then open the requested session and send the message of the command line."""
         new_id = self.controller.connect(connection)
         self._unsubscribe = connection.engine.subscribe(self._changes.handle)
-        self._header.set_account(connection.badge)
-        self.pane.welcome.set_account(connection.badge)
+        self._header.set_account(connection.account)
+        self.pane.welcome.set_account(connection.account)
         for warning in connection.warnings:
             self.interaction.announce(warning, "warning")
         self.interaction.run(self._start(new_id))

@@ -229,7 +229,7 @@ class SessionController:
 
     async def recent(self, most: int) -> list[SessionSummary]:
         """The newest stored sessions of this service, except the one on the screen. Raises LedgerError."""
-        here = (LOCAL,) if self.connection.badge.local else ("", self.connection.base_url)
+        here = (LOCAL,) if self.connection.account.local else ("", self.connection.base_url)
         rows = await self.connection.history.sessions()
         own = (row for row in rows if row.base_url in here and row.turns)
         return [row for row in own if row.session_id != self.session_id][:most]
@@ -287,7 +287,7 @@ class SessionController:
         """
         actor = self.engine.actor(session_id)
         turn, sent = unwatched(actor.session), actor.session.sent
-        if turn is None and sent is not None and sent.live and not self.connection.badge.local:
+        if turn is None and sent is not None and sent.live and not self.connection.account.local:
             turn = sent
         if turn is None or actor.running:
             return False

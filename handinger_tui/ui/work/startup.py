@@ -140,7 +140,7 @@ class Startup:
                 return InitialSession(await controller.open(last_id))
             case Opening.LAST_OR_FRESH:
                 # The local worker forgets its workers when it ends, and would refuse to continue a session.
-                if last_id is None or controller.connection.badge.local:
+                if last_id is None or controller.connection.account.local:
                     return InitialSession(new_id)
                 await controller.open(last_id)
                 return InitialSession(
@@ -218,7 +218,7 @@ async def check_running_sessions(controller: SessionController) -> tuple[list[Se
     ended_sessions: list[Session] = []
     running: list[Session] = []
     # The local worker ends with the program, and its turns with it.
-    if connection.badge.local:
+    if connection.account.local:
         return [], []
     rows = [row for row in await connection.history.sessions() if row.last_status is TurnStatus.RUNNING]
     for row in [row for row in rows if row.base_url in ("", connection.base_url)][:MAX_CHECKED]:
