@@ -301,7 +301,7 @@ class WorkScreen(BareContainer, Screen[None], inherit_bindings=False):
             return is_replaying and not self.prompt.text
         if action == "key" and parameters == ("skip",):
             return is_replaying and self.controller.running and not self.browsing.something_open
-        if action == "key" and f"key('{parameters[0]}')" in WHILE_BROWSING:
+        if action == "key" and f"key({parameters[0]!r})" in WHILE_BROWSING:
             return self.browsing.browsed is self.transcript
         if action == "key" and parameters == ("back",):
             return self.browsing.something_open
