@@ -404,7 +404,8 @@ def _file_content(part: FilePart) -> Content:
     details = clean_line(part.media_type, 60)
     if part.size is not None:
         details = f"{size(part.size)}  {details}"
-    return EMPTY.join((styled(file_name(part), "link", link_style(part.url)), styled("  " + details, "faint")))
+    name = styled(file_name(part), "link", link_style(part.url))
+    return EMPTY.join((name, styled("  " + details, "faint")))
 
 
 def file_row(part: FilePart, options: RowOptions) -> Row:
