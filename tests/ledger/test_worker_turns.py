@@ -14,7 +14,7 @@ from handinger_tui.core.money.spending import ChargeFilter
 from handinger_tui.core.stream import NO_COSTS, Snapshot, Usage
 from handinger_tui.core.turns.session import Session, put_turn
 from handinger_tui.core.turns.turn import FigureRead, Turn, TurnRequest, TurnStatus
-from tests.ledger.charge_rows import spent
+from tests.ledger.charge_rows import charges, spent
 from tests.ledger.samples import WORKER, opened, session
 
 if TYPE_CHECKING:
@@ -125,6 +125,23 @@ async def test_a_shared_amount_is_marked_as_a_maximum(
         assert (rows["A"].most_usd, rows["B"].most_usd) == (Decimal("0.30"), Decimal("0.25"))
         # A shared amount is not an example of a typical cost.
         assert (await ledger.charges.typical_cost(WORKER, "standard", simulated=False)).usd.counted == 0
+
+
+async def test_a_turn_in_doubt_stays_unknown_whichever_session_reads_the_worker(tmp_path: Path) -> None:
+    """No rise is no zero for a message that may have arrived, also not by the readings of another session."""
+    doubt = replace(turn("A", read(100, "10"), 110, read(180, "10"), ended_ms=190), status=TurnStatus.UNKNOWN)
+    later = turn("B", read(200, "10"), 210, read(260, "10.25"), ended_ms=270)
+    async with opened(tmp_path / "h.db") as ledger:
+        first, second = session("ses_a", worker_id=WORKER), session("ses_b", worker_id=WORKER)
+        first = await write(ledger, first, doubt)
+        second = await write(ledger, second, later)
+        total = (await spent(ledger)).usd
+        assert (total.value, total.missing_turns) == (Decimal("0.25"), 1)
+        rows = await charges(ledger)
+        for one in (first, second) * 3:
+            await ledger.charge(one)
+        assert await charges(ledger) == rows
+        assert [one.usd for one in rows if one.turn_id == "A"] == [None] * 2
 
 
 @pytest.mark.parametrize("fate", [TurnStatus.NOT_DELIVERED, TurnStatus.REJECTED, TurnStatus.NOT_SENT])

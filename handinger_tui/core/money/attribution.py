@@ -33,7 +33,7 @@ from handinger_tui.core.money.turn_events import (
 )
 from handinger_tui.core.stream import NO_COSTS, NO_USAGE, ZERO_COSTS, ZERO_USAGE, Costs, Usage, cost_of
 from handinger_tui.core.turns.session import NO_RELATED_HISTORY, PerTurn, RelatedHistory, Session
-from handinger_tui.core.turns.turn import FREE, LIVE, Fault, Turn, TurnStatus
+from handinger_tui.core.turns.turn import FREE, LIVE, Fault, Turn
 
 
 class Interpretation(StrEnum):
@@ -395,9 +395,6 @@ def _money(
     money = _money_of_key(at, meters, timelines[timeline_of(turn)], plain=at not in exceptions)
     if money.reading is Interpretation.NONE and (turn.reads or only_read(turn)):
         return replace(money, reading=Interpretation.TOTAL)
-    if turn.status is TurnStatus.UNKNOWN and not (money.usd or money.usage.credits):
-        # It may have arrived, with costs that the worker does not show yet.
-        return TurnMoney(reading=money.reading)
     return replace(money, final=False) if money.final and turn.status in LIVE else money
 
 
@@ -428,6 +425,9 @@ def _money_of_key(
     money = TurnMoney(
         *usage_and_costs(values), _reading(meters), final=key in timeline.final, pinned=is_pinned
     )
+    if key in timeline.in_doubt and not (money.usd or money.usage.credits):
+        # It may have arrived, with costs that the worker does not show yet.
+        return TurnMoney(reading=money.reading)
     return _unless_early(money if plain else _with_exceptions(money, entries), key, timeline)
 
 

@@ -565,6 +565,8 @@ class Timeline:
         """Turns that have ended, with an idle reading since."""
         self.unrepeated: set[Key] = set()
         """The part of `final` without an idle reading after the one at their end."""
+        self.in_doubt: set[Key] = set()
+        """Turns that may not have arrived."""
         self.readings = 0
         self.read_turn: Key | None = None
         """The turn that the newest reading describes if the meters count per turn."""
@@ -588,10 +590,8 @@ class Timeline:
         """How many messages of the worker are not ours."""
         self._fewer: tuple[int, ...] = ()
         """Smaller numbers of these messages in the newest readings of the idle worker."""
-        self._sent = 0
-        """How many messages of the worker are ours."""
-        self._at_ms = 0
-        """The time of the newest event."""
+        self._sent = self._at_ms = 0
+        """How many messages of the worker are ours; and the time of the newest event."""
 
     def copy(self) -> Timeline:
         """An independent copy."""
@@ -600,7 +600,7 @@ class Timeline:
         other._meters = [meter.copy() for meter in self._meters]
         other._windows, other.under_way = self._windows.copy(), self.under_way.copy()
         other.final, other.touched = self.final.copy(), self.touched.copy()
-        other.unrepeated = self.unrepeated.copy()
+        other.unrepeated, other.in_doubt = self.unrepeated.copy(), self.in_doubt.copy()
         other._unconfirmed = self._unconfirmed.copy()
         return other
 
@@ -656,6 +656,8 @@ class Timeline:
         self.under_way[sent.turn] = self._is_idle = False
         self._newest = sent.turn, self._strangers
         self._sent += sent.counted
+        if not sent.counted:
+            self.in_doubt.add(sent.turn)
 
     def _read(self, read: Read) -> None:
         came, is_fewer, is_stale = self._count_strangers(read)
