@@ -40,8 +40,8 @@ settings.register_profile(
 settings.register_profile("every run alike", settings.get_profile("new examples"), derandomize=True)
 settings.load_profile("every run alike")
 
-# A shell ignores these signals for what it starts in the background, and our programs would inherit that.
-for ignored in (signal.SIGINT, signal.SIGQUIT):
+# A shell in the background and nohup let programs ignore these signals, and ours would inherit that.
+for ignored in (signal.SIGINT, signal.SIGQUIT, signal.SIGHUP):
     if signal.getsignal(ignored) is signal.SIG_IGN:
         signal.signal(ignored, signal.default_int_handler if ignored is signal.SIGINT else signal.SIG_DFL)
 
