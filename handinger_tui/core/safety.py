@@ -49,6 +49,9 @@ STRAY_JOINER: Final = re.compile(
 )
 """Finds a joiner that joins no emoji (where a line was cut), with what Rich measures together with it."""
 
+LONE_JOINER: Final = re.compile(f"(?<![{_PICTURES}\ufe0f{_SKIN_TONES}])\u200d|\u200d(?![{_PICTURES}])")
+"""Finds a joiner that joins no emoji. Rich does not measure the letter behind it."""
+
 _LINE_ENDS: Final = re.compile("\r\n|\r|[\x0b\x0c\x85\u2028\u2029]")
 _REMOVED: Final = re.compile(f"[{CONTROLS}{DIRECTIONS}{INVISIBLE}]")
 _REPLACED: Final = re.compile(f"[{SURROGATES}{NONCHARACTERS}]")

@@ -143,8 +143,9 @@ async def email(context: CommandContext, _argument: str) -> None:
     worker_id = await _available_worker(context, context.controller.session, "its email address is")
     if worker_id is not None:
         address = clean_line(await context.controller.connection.email(worker_id))
-        context.interaction.copy(address, "the worker's email address")
         await context.interaction.notice("Email this worker", f"{address}\n\n{MAIL_COSTS}")
+        # The report of it would cover what messages cost.
+        context.interaction.copy(address, "the worker's email address")
 
 
 async def webhook(context: CommandContext, argument: str) -> None:

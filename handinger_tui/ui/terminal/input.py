@@ -20,6 +20,7 @@ from textual.color import Color
 from textual.events import Key, Paste
 from textual.message import Message
 
+from handinger_tui.core.safety import LONE_JOINER
 from handinger_tui.ui.terminal import XTermParser
 
 ESC: Final = "\x1b"
@@ -213,7 +214,7 @@ class InputParser:
         if piece.kind == "paste":
             return [Paste(piece.text.replace("\x00", ""))]
         if piece.kind == "typed":
-            return map(_as_text, self._parser.feed(piece.text))
+            return map(_as_text, self._parser.feed(LONE_JOINER.sub("", piece.text)))
         return _background_in(piece.text) if piece.kind == "reply" else self._sequence(piece.text)
 
     def _sequence(self, sequence: str) -> Iterable[Message]:
@@ -243,7 +244,7 @@ class InputParser:
 
 
 JOINERS: Final = "\u200c\u200d"
-"""They are inside words, of Persian and of scripts of India, and of emoji; keyboards type them."""
+"""The first is inside words, as of Persian, the second inside emoji; keyboards and pickers type them."""
 
 
 class _Joiner(str):

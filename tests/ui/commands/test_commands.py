@@ -195,6 +195,9 @@ async def test_the_address_of_the_worker_is_shown_and_copied() -> None:
         await desktop.shows(pilot, "✓ completed")
         await desktop.send(pilot, "/email")
         await desktop.shows(pilot, "Email this worker", "w1@mail.test", "may cost")
+        assert not desktop.notices()
+        await pilot.press("enter")
+        await desktop.shows(pilot, "Copied the worker's email address")
         assert desktop.app.clipboard == "w1@mail.test"
         assert desktop.requests == ["w1"]
 
