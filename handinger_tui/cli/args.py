@@ -8,6 +8,7 @@ import os
 import re
 import sys
 from contextlib import suppress
+from functools import partial
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
@@ -64,12 +65,16 @@ class Parser(argparse.ArgumentParser):
     consequence = ""
     """A sentence that follows each error."""
 
-    def __init__(self, **settings: Any) -> None:
+    def __init__(self, *, given: dict[str, dict[Any, str]] | None = None, **settings: Any) -> None:
         super().__init__(**{"allow_abbrev": False, **settings})
         self.register("action", None, _StoreNoted)
         self.register("action", "store_const", _StoreConstNoted)
-        self.given: dict[str, dict[Any, str]] = {}
+        self.given: dict[str, dict[Any, str]] = {} if given is None else given
         """The values of each option in their order, and how it was spelled. A parser parses once."""
+
+    def add_subparsers(self, **settings: Any) -> Any:
+        """Add parsers of actions, before and after which an option may stand, but not both."""
+        return super().add_subparsers(**{**settings, "parser_class": partial(Parser, given=self.given)})
 
     def parse_known_args(  # type: ignore[override]  # argparse has overloads for other namespaces
         self, args: Sequence[str] | None = None, namespace: argparse.Namespace | None = None

@@ -72,6 +72,8 @@ def test_the_result_of_a_usage_error_has_the_prompt(
         ("schedules", "add", "w1", "hi", "--every", "1d", "--every", "2d"),
         ("files", "get", "w1", "--all", "--dir", "a", "--dir", "b"),
         ("costs", "--worker", "w1", "--worker", "w2"),
+        # Before and after the action.
+        ("workers", "--profile", "a", "rm", "w1", "--yes", "--profile", "b"),
     ],
     ids=" ".join,
 )

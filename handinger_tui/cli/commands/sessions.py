@@ -10,7 +10,7 @@ import time
 from datetime import datetime
 from typing import TYPE_CHECKING, Final, TypeVar
 
-from handinger_tui.cli.args import Parser, add_json_option, add_session_argument
+from handinger_tui.cli.args import add_json_option, add_session_argument
 from handinger_tui.cli.commands import Implementation
 from handinger_tui.cli.load_settings import settings_for, tag_rules
 from handinger_tui.cli.local_files import default_paths, new_file, read_file, save_new_file
@@ -93,9 +93,7 @@ _TAGGING: Final = ("tag", "untag")
 
 def _add_sessions_arguments(parser: argparse.ArgumentParser) -> None:
     add_json_option(parser)
-    actions = parser.add_subparsers(
-        dest="action", metavar="ACTION", parser_class=Parser, help="what to do (default: list)"
-    )
+    actions = parser.add_subparsers(dest="action", metavar="ACTION", help="what to do (default: list)")
     for name, words, arguments in _ACTIONS:
         action = actions.add_parser(name, help=words, description=f"{words[0].upper()}{words[1:]}.")
         for argument in arguments:

@@ -15,7 +15,7 @@ from msgspec.structs import replace
 from handinger_tui.api.download import save
 from handinger_tui.api.file_urls import refresher
 from handinger_tui.api.generations import last_id_in, worker_id_in
-from handinger_tui.cli.args import Parser, add_connection_options, add_json_option, add_worker_argument
+from handinger_tui.cli.args import add_connection_options, add_json_option, add_worker_argument
 from handinger_tui.cli.commands import SUBCOMMANDS, Implementation
 from handinger_tui.cli.local_files import expand_path, read_file
 from handinger_tui.cli.output import (
@@ -81,9 +81,7 @@ def _add_workers_arguments(parser: argparse.ArgumentParser) -> None:
     add_connection_options(parser)
     # Options may stand before or after the action: those of an action have no defaults of their own.
     parser.set_defaults(**_DEFAULTS)
-    actions = parser.add_subparsers(
-        dest="action", metavar="ACTION", parser_class=Parser, help="what to do (default: list)"
-    )
+    actions = parser.add_subparsers(dest="action", metavar="ACTION", help="what to do (default: list)")
     for name in SUBCOMMANDS["workers"].actions:
         words = _HELP[name]
         description = f"{words[0].upper()}{words[1:]}."
