@@ -67,7 +67,7 @@ if TYPE_CHECKING:
 PDF_PAGES: Final = 20
 PDF_SECONDS: Final = 20.0
 """Time limit in seconds after which no further page is read."""
-PDF_EXTRA: Final = "to read its text here, install pypdf where handinger-tui is installed"
+PDF_EXTRA: Final = "to read its text here, install pypdf in the environment of handinger-tui"
 _VERSION: Final = re.compile(rb"%PDF-(\d\.\d)")
 _PAGE: Final = re.compile(rb"/Type\s*/Page(?![a-zA-Z])")
 
