@@ -25,7 +25,7 @@ from handinger_tui.core.money.spending import LOCAL, ChargeFilter, Rise
 from handinger_tui.core.money.turn_events import is_of_file, newest_event_ms
 from handinger_tui.core.stream import COST_MEMBERS
 from handinger_tui.core.turns.session import NO_RELATED_HISTORY, PerTurn, Session
-from handinger_tui.core.turns.turn import FREE, Turn, TurnRequest
+from handinger_tui.core.turns.turn import FREE, Turn, TurnRequest, TurnStatus
 from handinger_tui.ledger import worker_turns
 from handinger_tui.ledger.labels import CHOSEN_WORKER
 from handinger_tui.ledger.sql import (
@@ -302,7 +302,8 @@ def _corrections_elsewhere(
         own = money[turn_id]
         reported = {name: value for name, value in numbers_of(own).items() if value is not None}
         # A refused turn has only the cost that the person assigned to it.
-        retracted = _retracted_names(recorded, own, reported) if retracts else ()
+        is_in_doubt = recorded.status == TurnStatus.UNKNOWN
+        retracted = _retracted_names(recorded, own, reported) if retracts or is_in_doubt else ()
         if (recorded.status in FREE and not own.grew) or not (retracted or _is_new(recorded, own, reported)):
             continue
         changes = _differences(recorded, reported, retracted)
@@ -334,7 +335,8 @@ def _changes(
     recorded: _Recorded, turn: Turn, money: TurnMoney, reported: Mapping[str, int], *, retracts: bool
 ) -> Cells | None:
     """The differences that a correction adds; None when no correction is needed."""
-    retracted = _retracted_names(recorded, money, reported) if retracts else ()
+    is_in_doubt = turn.status is TurnStatus.UNKNOWN
+    retracted = _retracted_names(recorded, money, reported) if retracts or is_in_doubt else ()
     has_ended = not turn.live and recorded.status != turn.status
     is_needed = has_ended or retracted or _is_new(recorded, money, reported)
     return _differences(recorded, reported, retracted) if is_needed else None
