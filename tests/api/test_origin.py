@@ -9,7 +9,7 @@ import ssl
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from handinger_tui.api.client import WorkerClient
@@ -228,6 +228,8 @@ def test_loopback(host: str, loopback: bool) -> None:
     assert is_loopback(host) is loopback
 
 
+@example(".")
+@example("..")
 @given(st.text(min_size=1, alphabet=st.characters(exclude_categories=["Cs"])))
 def test_a_segment_never_changes_the_path_around_it(text: str) -> None:
     try:

@@ -199,9 +199,7 @@ def test_the_local_workers_charts_are_drawn() -> None:
 )
 def test_a_broken_picture_is_refused_with_a_message(data: bytes) -> None:
     checked = check_picture(data, "png", complete=True)
-    if checked.picture is None:
-        assert "header is damaged" in checked.why
-        return
+    assert checked.picture is not None
     with pytest.raises(NotDrawn, match="the PNG is damaged"):
         checked.picture.grid(10, 5, (0, 0, 0))
 
