@@ -396,3 +396,34 @@ async def test_an_accepted_turn_does_not_run_on_in_an_idle_worker(
     await box.engine.actor(box.session_id).refresh()
     (turn,) = (await box.settled()).turns
     assert (turn.status, turn.text) == (TurnStatus.COMPLETED, "so far")
+
+
+FAILED = worker("one", prompt="earlier", status="failed", error="boom")
+LISTED = [*json.loads(FAILED)["messages"], *json.loads(worker("hi", prompt="hello"))["messages"]]
+
+
+@pytest.mark.parametrize("lists", [True, False], ids=["with messages", "without messages"])
+@pytest.mark.parametrize(
+    ("now", "status"),
+    [
+        pytest.param(worker("hi", messages=LISTED), TurnStatus.COMPLETED, id="completed"),
+        pytest.param(FAILED, TurnStatus.UNKNOWN, id="as before"),
+        pytest.param(
+            worker("hi", messages=LISTED, status="failed", error="boom"), TurnStatus.FAILED, id="failed again"
+        ),
+    ],
+)
+async def test_the_failure_of_an_earlier_turn_is_not_that_of_ours(
+    now: str, status: TurnStatus, lists: bool
+) -> None:
+    def shown(body: str) -> str:
+        return json.dumps(
+            {name: value for name, value in json.loads(body).items() if lists or name != "messages"}
+        )
+
+    # The service answers before it has begun, with the worker as it was.
+    answer = FakeReply([RawFrame(Framing.JSON, shown(FAILED))], content_type="application/json")
+    box = rig(FakeApi(starts=[answer], workers=[shown(FAILED), shown(FAILED), shown(now)]))
+    await box.engine.actor(box.session_id).send("hello")
+    (turn,) = (await box.settled()).turns
+    assert (turn.status, turn.text) == (status, "" if now is FAILED else "hi")

@@ -207,7 +207,7 @@ class Proxy:
             next(answer)
             answer = chain([b""], answer)
             threading.Timer(self.random.uniform(0, 3), _reset, (client,)).start()
-        if fault == "stale" and (earlier := self._earlier[path]):
+        if fault == "stale" and method == "GET" and (earlier := self._earlier[path]):
             client.sendall(self.random.choice(earlier))
             return True
         if fault in ODD:

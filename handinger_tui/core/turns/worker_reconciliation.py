@@ -169,12 +169,7 @@ def observe(turn: Turn, snapshot: Snapshot, *, accepted: bool) -> WorkerObservat
 def _observe_without_messages(turn: Turn, snapshot: Snapshot, *, accepted: bool) -> WorkerObservation:
     if snapshot.busy:
         return WorkerObservation.BUSY
-    before = turn.before
-    changed = before is not None and (
-        snapshot.output_text != before.output_text
-        or snapshot.usage != before.usage
-        or snapshot.error != before.error
-    )
+    before, changed = turn.before, _has_changed(turn, snapshot)
     shows_end = bool(snapshot.output_text) or snapshot.failed
     if accepted:
         is_done = shows_end and (before is None or changed)
@@ -186,6 +181,16 @@ def _observe_without_messages(turn: Turn, snapshot: Snapshot, *, accepted: bool)
     # A worker without a list of messages that has become pending may have our message.
     has_begun = before is not None and snapshot.unfinished and snapshot.status != before.status
     return WorkerObservation.UNSURE if before is None or has_begun else WorkerObservation.ABSENT
+
+
+def _has_changed(turn: Turn, snapshot: Snapshot) -> bool:
+    """Whether the worker has other results than before our turn, as far as those are known."""
+    before = turn.before
+    return before is not None and (
+        snapshot.output_text != before.output_text
+        or snapshot.usage != before.usage
+        or snapshot.error not in (None, before.error)
+    )
 
 
 def _final_text(turn: Turn, snapshot: Snapshot, answer: Answer) -> str | None:
@@ -276,8 +281,13 @@ def with_snapshot(turn: Turn, snapshot: Snapshot) -> Turn:
     """
     old = turn.snapshot
     answer = CANNOT_TELL
-    if snapshot.by_turn or snapshot.structured_output is not None:
+    ends_badly = snapshot.failed or snapshot.incomplete is not None
+    if snapshot.by_turn or ends_badly or snapshot.structured_output is not None:
         answer = answer_to(turn.request, snapshot, turn.message_id)
+    if ends_badly and turn.before is not None and not answer.present and not _has_changed(turn, snapshot):
+        # An earlier turn ended so: the worker is still as it was before ours.
+        snapshot = replace(snapshot, status=None, error=None, incomplete=None)
+    if snapshot.by_turn or snapshot.structured_output is not None:
         snapshot = replace(snapshot, structured_output=_structured(answer, snapshot))
     merged = snapshot if old is None else _merged(old, snapshot)
     own, is_partial = turn.own_usage, turn.own_usage_is_partial
