@@ -64,7 +64,7 @@ async def spend(home: Path, name: str, *amounts: str, base_url: str = REAL, **me
 async def test_restatements_are_listed_and_amounts_can_be_read_as_of_a_time(home: Path) -> None:
     async with opened(home / "history.db") as ledger:
         now = await play(ledger, session(base_url=REAL), turn_request(), answered("0.5"))
-        turn = replace(fold(turn_request(), answered("0.75")), ended_ms=200_000_000)
+        turn = replace(fold(turn_request(), answered("0.75")), ended_ms=300_000_000)
         await ledger.close_turn(put_turn(now, turn), "turn_1")
     (listed,) = costs_json(home)["restatements"]
     assert (listed["turn_id"], listed["old_usd"], listed["new_usd"]) == ("turn_1", "0.5", "0.75")

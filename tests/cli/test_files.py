@@ -6,7 +6,6 @@ import io
 import json
 import signal
 import threading
-import time
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -134,11 +133,14 @@ def test_a_list_of_nothing(tmp_path: Path) -> None:
 class Slow(Host):
     """A service whose file `/slow` is not complete before `is_over`."""
 
+    has_begun: threading.Event = field(default_factory=threading.Event)
+    """That file was requested."""
     is_over: threading.Event = field(default_factory=threading.Event)
 
     def pieces(self, target: str, body: bytes) -> Iterator[bytes]:
         yield body[:1]
         if target == "/slow":
+            self.has_begun.set()
             self.is_over.wait(60)
         yield body[1:]
 
@@ -152,9 +154,7 @@ def test_a_signal_leaves_no_part_of_a_file_and_names_those_that_are_saved(
     with serving(host):
         words = ("files", "get", "w1", "--all", "--json", "--dir", str(folder))
         program = start(environ(tmp_path / "home", host.url), *words)
-        while not (folder / "a.csv").exists() or len([*folder.iterdir()]) < 2:
-            assert program.poll() is None
-            time.sleep(0.01)
+        assert host.has_begun.wait(60)
         program.send_signal(number)
         out, _err = program.communicate(timeout=60)
         host.is_over.set()

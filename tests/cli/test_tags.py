@@ -116,17 +116,26 @@ def test_wrong_values_change_nothing(home: Path, argv: tuple[str, ...], problem:
 
 
 # -- costs ---------------------------------------------------------------------------------
+MS = 216_000_000
+"""3 January 1970 in every time zone."""
+
+
 @pytest.fixture
 async def spent(own_home: Path) -> Path:
     """Two sessions, one of them with two tags, an old one without tags, and a turn of unknown cost."""
     async with opened(own_home / "history.db") as ledger:
         ledger.run = ledger.run._replace(profile="work", folder="/acme")
         one = await play(
-            ledger, session("ses_1", title="=1+1", base_url=REAL), turn_request("t1"), answered("0.5")
+            ledger,
+            session("ses_1", title="=1+1", base_url=REAL),
+            turn_request("t1", created_ms=MS),
+            answered("0.5"),
         )
-        await play(ledger, one, turn_request("t2"), answered("null"))
+        await play(ledger, one, turn_request("t2", created_ms=MS), answered("null"))
         ledger.run = ledger.run._replace(profile=None, folder=None)
-        await play(ledger, session("ses_2", base_url=REAL), turn_request("t3"), answered("0.25"))
+        await play(
+            ledger, session("ses_2", base_url=REAL), turn_request("t3", created_ms=MS), answered("0.25")
+        )
         await ledger.history.tag("session", "ses_1", ["a", "b"])
     (own_home / "config.toml").write_text('[projects]\nacme = "folder:/acme"\n')
     return own_home
@@ -166,7 +175,7 @@ def test_filters_by_tag_project_and_profile(spent: Path) -> None:
     assert groups(spent, "--by", "worker", "--profile", "work", "--tag", "b")[1] == "0.5"
     assert "project acme" in printed(spent, "costs", "--project", "acme").splitlines()[0]
     assert printed(spent, "costs", "--tag", "a", "--since", "1d") == "No costs in this selection."
-    as_of = groups(spent, "--by", "project", "--tag", "a", "--as-of", "1970-01-02")
+    as_of = groups(spent, "--by", "project", "--tag", "a", "--as-of", "1970-01-04")
     assert as_of == ([("acme", "0.5", 1)], "0.5")
     for name in ("tag", "project", "profile"):
         ran = run("costs", f"--{name}", "none", home=spent)
