@@ -152,7 +152,8 @@ async def test_a_file_has_its_expected_end(
         assert (str(caught.value.kind), reason in caught.value.summary) == (kind, True)
         assert clean(caught.value.summary) == caught.value.summary
         assert place.added() == []
-        assert (server.requests, other.requests) == ([], [])
+        # That a folder has no room or no rights shows only when the answer is there.
+        assert (server.requests, other.requests) == ([], []) or kind == "disk"
     for request in other.requests:
         assert KEY not in repr(request)
         assert request.header("authorization") is None
