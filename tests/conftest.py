@@ -61,7 +61,7 @@ OF_THE_MACHINE: Final = re.compile(
 """Variables of the person and the terminal that run the tests; nothing that they decide is tested."""
 for name in filter(OF_THE_MACHINE.fullmatch, list(os.environ)):
     del os.environ[name]
-os.environ |= {"LANG": "C.UTF-8", "TERM": "xterm-256color"}
+os.environ |= {"LANG": "C.UTF-8", "SHELL": "/bin/sh", "TERM": "xterm-256color"}
 
 if find_spec("sniffio") is None:
     # httpcore asks for it with every request, and Python would look through all folders each time.
