@@ -125,6 +125,8 @@ class AtomicFile:
         self._pending = bytearray()
         self._folder: DirectoryFd | None = None
         self._file: BinaryIO | None = None
+        self._final_name: str | None = None
+        """The name that the complete file has, until `commit` has returned its path."""
 
     async def write(self, chunk: bytes) -> None:
         """Write more bytes; the first call creates the folder if it is missing.
@@ -153,7 +155,7 @@ class AtomicFile:
     async def commit(self, name: str | None, wanted: int | None = None) -> Path:
         """Give the file a safe and unused name based on `name`; return its path.
 
-        `wanted`: the announced size in bytes; None: none was announced.
+        `wanted`: the announced size in bytes; None: none was announced. If it is cancelled, no file remains.
 
         Raises:
             ApiError: kind INCOMPLETE or DISK.
@@ -161,7 +163,9 @@ class AtomicFile:
         if wanted is not None and self.got != wanted:
             raise errors.file_incomplete(self.got, wanted)
         await self.write(b"")
-        return await _run_in_thread(self._commit, safe_file_name(name))
+        path = await _run_in_thread(self._commit, safe_file_name(name))
+        self._final_name = None
+        return path
 
     def abort(self) -> None:
         """Close the file, and remove it unless it was committed."""
@@ -170,6 +174,8 @@ class AtomicFile:
                 self._file.close()
         if self._folder is not None:
             self._folder.remove(self._part)
+            if self._final_name is not None:
+                self._folder.remove(self._final_name)
             self._folder.close()
 
     # -- in a thread -----------------------------------------------------------------------
@@ -196,8 +202,8 @@ class AtomicFile:
         # Windows cannot rename or remove an open file.
         file.close()
         final_name = _give_name(folder, self._part, name, (status.st_dev, status.st_ino))
+        self._final_name = final_name
         if not folder.is_in_place():
-            folder.remove(final_name)
             raise FileNotFoundError(errno.ENOENT, "the folder was replaced while saving")
         return self._path / final_name
 

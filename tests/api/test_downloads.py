@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import errno
 import gzip
@@ -9,7 +10,8 @@ import os
 import re
 import socket
 import stat
-from typing import TYPE_CHECKING
+import threading
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -307,6 +309,28 @@ async def test_a_full_disk(
     trouble = await refused(client, ROUTE, folder)
     assert trouble.kind is ErrorKind.DISK
     assert "No space left" in trouble.summary
+    assert listing(folder) == []
+
+
+async def test_a_download_that_is_cancelled_while_it_gets_its_name_leaves_no_file(
+    server: Server, client: WorkerClient, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    is_naming, go_on = threading.Event(), threading.Event()
+    link = os.link
+
+    def slow_link(*args: Any, **named: Any) -> None:
+        link(*args, **named)
+        is_naming.set()
+        go_on.wait()
+
+    monkeypatch.setattr(os, "link", slow_link)
+    server.answer(content())
+    download = asyncio.create_task(save(client, ROUTE, folder))
+    await asyncio.to_thread(is_naming.wait)
+    download.cancel()
+    go_on.set()
+    with pytest.raises(asyncio.CancelledError):
+        await download
     assert listing(folder) == []
 
 
