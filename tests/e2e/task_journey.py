@@ -56,6 +56,7 @@ def say(window: Terminal, text: str) -> None:
     """Type a line into the empty prompt, and press Enter."""
     window.shows("Ask a worker…")
     window.type(text)
+    window.shows(text)
     window.press("Enter")
 
 
