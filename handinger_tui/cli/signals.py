@@ -131,7 +131,7 @@ def _wake_up_for_signals(loop: AbstractEventLoop) -> None:
     """Make every signal end the wait of the loop: Python runs handlers only after it."""
     from contextlib import suppress  # loaded with asyncio
 
-    # A loop with one handler of its own wakes up for all signals; nobody sends this one. On Windows there is
+    # A loop with one handler of its own wakes up for all signals; this one is never sent. On Windows there is
     # none, and loops wake up anyway.
     with suppress(NotImplementedError, AttributeError):
         loop.add_signal_handler(signal.SIGURG, int)

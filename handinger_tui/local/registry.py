@@ -214,7 +214,7 @@ async def _logged(work: Callable[..., Coroutine[object, object, None]], *args: o
     try:
         # Called here: a task that is cancelled before its first step would leave a coroutine that never ran.
         await work(*args)
-    except Exception as fault:  # noqa: BLE001 - nobody awaits the work
+    except Exception as fault:  # noqa: BLE001 - the work is never awaited
         # Only the exception type: its message may contain text of the user.
         _log.error("a task of the local worker failed: %s", type(fault).__name__)
 

@@ -51,6 +51,15 @@ def engine_on(log: FakeLog, api: FakeApi, *, forgetful: bool = False) -> Engine:
     )
 
 
+async def settle_as_doubtful(engine: Engine) -> None:
+    """Settle the open turns: the only turn is in doubt then, and may have been charged."""
+    await engine.settle_open_turns(5)
+    (turn,) = engine.session("ses_a").turns
+    assert turn.status is TurnStatus.UNKNOWN
+    assert turn.fault is not None
+    assert turn.fault.may_have_been_charged
+
+
 async def test_a_message_killed_before_the_request_is_queued_and_held() -> None:
     log = crashed()
     api = FakeApi(starts=[says("hi")], workers=[worker(), worker("hi", prompt="hello")])
@@ -98,11 +107,7 @@ async def test_a_message_of_which_no_reading_shows_whether_it_arrived_is_in_doub
     log = crashed(SENDING)
     api = FakeApi(workers=[worker("one", prompt="earlier")])
     engine = engine_on(log, api)
-    await engine.settle_open_turns(5)
-    (turn,) = engine.session("ses_a").turns
-    assert turn.status is TurnStatus.UNKNOWN
-    assert turn.fault is not None
-    assert turn.fault.may_have_been_charged
+    await settle_as_doubtful(engine)
     api.workers = [worker("hi", prompt="hello")]
     await engine.actor("ses_a").refresh()
     (turn,) = engine.session("ses_a").turns
@@ -120,11 +125,7 @@ async def test_a_turn_of_a_new_worker_that_was_never_named_does_not_run_for_ever
         log.closed.append(ORDER.turn_id)
     api = FakeApi()
     engine = engine_on(log, api)
-    await engine.settle_open_turns(5)
-    (turn,) = engine.session("ses_a").turns
-    assert turn.status is TurnStatus.UNKNOWN
-    assert turn.fault is not None
-    assert turn.fault.may_have_been_charged
+    await settle_as_doubtful(engine)
     assert (api.posts, api.reads, log.closed[-1]) == ([], 0, ORDER.turn_id)
 
 

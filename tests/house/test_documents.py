@@ -45,8 +45,8 @@ def test_what_a_document_names_exists(document: Path) -> None:
 def test_a_stale_name_is_noticed(tmp_path: Path) -> None:
     document = tmp_path / "stale.md"
     document.write_text(
-        "`engine/turn_run.py` calls `engine/desks.py` and `ui.work.beside`, see [there](gone.md) and "
+        "`engine/turn_run.py` calls `engine/desks.py` and `ui.panels.beside`, see [there](gone.md) and "
         "`.venv/bin/python -m tests.gone`; `ui.work.screen` and `python -m tests.storm` exist"
     )
-    expected = ["engine/desks.py", "handinger_tui/ui/work/beside.py", "tests/gone.py", "gone.md"]
+    expected = ["engine/desks.py", "handinger_tui/ui/panels/beside.py", "tests/gone.py", "gone.md"]
     assert missing(document) == expected

@@ -66,9 +66,8 @@ def result_object(
         "turn_usage": reported_figures(money.usage),
         "turn_costs": reported_figures(money.costs),
         "turn_shared_with": money.others if money.shared else None,
-        # An amount that may still grow has no maximum.
-        "turn_cost_usd_at_most": json_amount(money.most_usd) if money.final else None,
-        "turn_credits_at_most": json_amount(money.most_credits) if money.final else None,
+        "turn_cost_usd_at_most": json_amount(money.final_most_usd),
+        "turn_credits_at_most": json_amount(money.final_most_credits),
         "turn_doubtful": bool(money.doubts),
         "duration_ms": elapsed_ms(turn),
         "posts_sent": turn.posts,

@@ -96,6 +96,16 @@ class TurnMoney(Struct, frozen=True):
         """The maximum number of credits; those of the turn if they are not shared."""
         return self.most[0].credits if self.shared else self.usage.credits
 
+    @property
+    def final_most_usd(self) -> Decimal | None:
+        """`most_usd`; None while the amount may still grow, and so has no maximum."""
+        return self.most_usd if self.final else None
+
+    @property
+    def final_most_credits(self) -> Decimal | None:
+        """`most_credits`; None while the amount may still grow, and so has no maximum."""
+        return self.most_credits if self.final else None
+
 
 class SessionMoney(Struct, frozen=True):
     """The money of all turns of a session, in order, and their sums."""

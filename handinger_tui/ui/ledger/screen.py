@@ -210,11 +210,12 @@ class LedgerScreen(Modal[str]):
             if figures is not self._figures:
                 # Another view was opened during the read.
                 return
-            lines = [turn_line(charge, self._year) for charge in charges]
+            year = self._year
+            lines = [turn_line(charge, year) for charge in charges]
             # The rows of suspense follow those of the turns.
             first = max(0, page * PAGE - (figures.rows - len(figures.suspense)))
             more = figures.suspense[first : first + PAGE - len(lines)]
-            lines += [suspense_turn_line(bucket, self._year) for bucket in more]
+            lines += [suspense_turn_line(bucket, year) for bucket in more]
             self.table.add_page(page, lines)
 
         charges = self._reader.charges.turn_charges(figures.charge_filter, PAGE, page * PAGE)
