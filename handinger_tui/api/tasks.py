@@ -51,6 +51,7 @@ from handinger_tui.core.stream import (
     is_worker,
     names_another,
 )
+from handinger_tui.core.turns.messages import normalized_prompt
 from handinger_tui.core.turns.turn import ErrorKind, TurnRequest
 
 _BUSY: Final = ("pending", "running")
@@ -209,13 +210,20 @@ class TaskStart(Struct, frozen=True):
     """The stored worker of a new task."""
 
     def lists(self, reading: TaskReading) -> bool:
-        """Whether a reading lists the turn."""
-        return len(reading.turns) > self.turns
+        """Whether a reading lists the turn. Another program may have added turns at the same time."""
+        added = reading.turns[self.turns :]
+        if self.is_new:
+            return bool(added)
+        prompt = normalized_prompt(self.prompt)
+        return any(normalized_prompt(as_text(turn.get("input")) or "") == prompt for turn in added)
 
     def is_in(self, reading: TaskReading) -> bool:
-        """Whether a reading shows that the service has the turn."""
-        has_begun = reading.running is True and not self.was_running
-        return self.is_new or self.lists(reading) or has_begun
+        """Whether a reading proves that the service has the turn."""
+        return self.is_new or self.lists(reading)
+
+    def may_run(self, reading: TaskReading) -> bool:
+        """Whether the task has begun to run: with this turn, or with that of another program."""
+        return reading.running is True and not self.was_running
 
     def is_over(self, reading: TaskReading) -> bool:
         """Whether a reading shows that the turn has ended."""
@@ -272,6 +280,9 @@ class PendingPost:
             reading = await self._read_once()
             if reading is not None and self.start.is_in(reading):
                 return reading
+            if reading is not None and self.start.may_run(reading):
+                # A service that lists a turn only at its end may take long to respond.
+                continue
             if self._loop.time() - self._departed_at >= timeout_s and not self._post.done():
                 raise errors.response_timeout(timeout_s)
         return None

@@ -252,6 +252,71 @@ async def test_a_turn_of_another_program_is_not_ours(
     assert isinstance(await failure(tasks, NEXT), Doubtful)
 
 
+@pytest.mark.parametrize(
+    ("status", "added"),
+    [
+        ("running", {}),
+        ("pending", {}),
+        ("running", {"prompt": "other", "completedAt": None, "status": "running"}),
+        ("completed", {"prompt": "other"}),
+    ],
+    ids=["runs", "waits", "runs and is listed", "has ended"],
+)
+async def test_a_turn_that_another_program_adds_meanwhile_is_not_ours(
+    tasks: TaskClient, service: TaskService, status: str, added: dict[str, Any]
+) -> None:
+    """The connection is lost after the task has changed, but nothing of it names our message."""
+    service.show("completed", turn())
+
+    async def lose(peer: Peer) -> None:
+        service.show(status, turn(), *([turn(1, **added)] if added else []))
+        seen = service.reads
+        while service.reads < seen + 2:
+            await asyncio.sleep(0.001)
+        await fin(peer)
+
+    service.post = lose
+    assert isinstance(await failure(tasks, NEXT), Doubtful)
+    assert len(service.posts) == 1
+
+
+async def test_a_running_task_that_lists_no_running_turn_delays_the_deadline(
+    server: Server, connect: Clients, service: TaskService
+) -> None:
+    limits = ResponseLimits(turn_timeout=0.05, first_byte_timeout=2)
+    tasks = TaskClient(await connect(server.url, limits), poll_s=0.01)
+    service.show("completed", turn())
+    clock = asyncio.get_running_loop().time
+
+    async def late(peer: Peer) -> None:
+        service.show("running", turn())
+        begun = clock()
+        while clock() - begun < 0.2:
+            await asyncio.sleep(0.01)
+        await json_reply(worker("again pong"))(peer)
+
+    service.post = late
+    [answer] = snapshots(await posted(tasks, NEXT))
+    assert answer.output_text == "again pong"
+
+
+async def test_a_later_turn_is_followed_once_it_is_listed(tasks: TaskClient, service: TaskService) -> None:
+    service.show("completed", turn())
+    release = asyncio.Event()
+
+    async def late(peer: Peer) -> None:
+        service.show("running", turn(), turn(1, " again\r\n", "", completedAt=None, status="running"))
+        await release.wait()
+        await json_reply(worker("again pong"))(peer)
+
+    service.post = late
+    async with tasks.start_turn(NEXT) as reply:
+        assert reply.http_status == 202
+        release.set()
+        texts = [piece.data async for piece in reply.pieces()]
+    assert snapshots(texts)[-1].output_text == "again pong"
+
+
 async def test_detaching_closes_the_connection_of_the_post(tasks: TaskClient, service: TaskService) -> None:
     closed = asyncio.Event()
 
