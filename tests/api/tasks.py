@@ -83,6 +83,7 @@ class TaskService:
         self.posts: list[Request] = []
         self.reads = 0
         self.posted = asyncio.Event()
+        self._read = asyncio.Condition()
         server.answer(self._serve)
 
     def show(self, status: str, *turns: dict[str, Any], inside: bool = False, state: Any = None) -> None:
@@ -95,6 +96,12 @@ class TaskService:
         if state is not None:
             self.worker = json_reply(state)
 
+    async def read_again(self, times: int) -> None:
+        """Wait until the task has been read this often from now on."""
+        end = self.reads + times
+        async with self._read:
+            await self._read.wait_for(lambda: self.reads >= end)
+
     async def _serve(self, peer: Peer) -> None:
         request = peer.request
         if request.method == "POST":
@@ -104,7 +111,9 @@ class TaskService:
         elif request.target.endswith("/turns"):
             await self.turns(peer)
         elif request.target.startswith("/api/tasks/"):
-            self.reads += 1
+            async with self._read:
+                self.reads += 1
+                self._read.notify_all()
             await self.task(peer)
         else:
             await self.worker(peer)

@@ -270,9 +270,7 @@ async def test_a_turn_that_another_program_adds_meanwhile_is_not_ours(
 
     async def lose(peer: Peer) -> None:
         service.show(status, turn(), *([turn(1, **added)] if added else []))
-        seen = service.reads
-        while service.reads < seen + 2:
-            await asyncio.sleep(0.001)
+        await service.read_again(2)
         await fin(peer)
 
     service.post = lose
@@ -286,13 +284,11 @@ async def test_a_running_task_that_lists_no_running_turn_delays_the_deadline(
     limits = ResponseLimits(turn_timeout=0.05, first_byte_timeout=2)
     tasks = TaskClient(await connect(server.url, limits), poll_s=0.01)
     service.show("completed", turn())
-    clock = asyncio.get_running_loop().time
 
     async def late(peer: Peer) -> None:
         service.show("running", turn())
-        begun = clock()
-        while clock() - begun < 0.2:
-            await asyncio.sleep(0.01)
+        # At growing intervals, which together are longer than the deadline.
+        await service.read_again(6)
         await json_reply(worker("again pong"))(peer)
 
     service.post = late
