@@ -262,7 +262,7 @@ async def test_a_turn_of_another_program_is_not_ours(
     ],
     ids=["runs", "waits", "runs and is listed", "has ended"],
 )
-async def test_a_turn_that_another_program_adds_meanwhile_is_not_ours(
+async def test_a_turn_that_another_program_adds_during_the_post_is_not_ours(
     tasks: TaskClient, service: TaskService, status: str, added: dict[str, Any]
 ) -> None:
     """The connection is lost after the task has changed, but nothing of it names our message."""
