@@ -324,6 +324,20 @@ def amount_words(money: TurnMoney, amount: str, unit: Unit = Unit.USD) -> str:
     return f"up to {amount}" if money.shared else doubt_mark(unit in money.doubts) + amount
 
 
+def cost_words(money: TurnMoney, credit_usd: Decimal | None) -> str:
+    """The cost in one amount with its marks: in USD, else in credits and their price; "" if unknown.
+
+    `credit_usd`: the price of a credit in USD, if the person gave one.
+    """
+    if money.usd is not None:
+        return amount_words(money, usd_text(money.most_usd))
+    if money.usage.credits is None:
+        return ""
+    priced = price_text(money.most_credits, credit_usd)
+    words = amount_words(money, credits_words(money.most_credits), Unit.CREDITS)
+    return f"{words} ({priced})" if priced else words
+
+
 def share_text(money: TurnMoney) -> str:
     """With what the turn shares its amount; "" if it does not."""
     if not money.shared:

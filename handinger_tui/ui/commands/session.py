@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from handinger_tui.core.amounts import credits_words, price_text, usd_text
 from handinger_tui.core.money.attribution import money_of
 from handinger_tui.core.money.typical_cost import typical_cost_text
 from handinger_tui.core.prompts import draft_of_request, fork_text
+from handinger_tui.core.receipts import cost_words
 from handinger_tui.core.safety import clean_line
 from handinger_tui.core.tags import labels_text, tag_names
 from handinger_tui.core.turns.turn import FREE, Lineage, LineageKind, Turn, TurnStatus
@@ -20,6 +20,9 @@ from handinger_tui.ui.widgets.status_text import waiting_words
 from handinger_tui.ui.work.limit_watcher import typical_cost_of
 
 if TYPE_CHECKING:
+    from decimal import Decimal
+
+    from handinger_tui.core.money.attribution import TurnMoney
     from handinger_tui.core.turns.session import Session
     from handinger_tui.ui.work.session_controller import SessionController
 
@@ -318,8 +321,9 @@ async def retry_turn(context: CommandContext, turn: Turn, budget: str) -> None:
         interaction.say("The worker is still working on this message. Nothing was sent.", "warning")
         return
     usual = typical_cost_text(await typical_cost_of(controller, budget))
+    first = first_cost(turn, money_of(session, turn), session.credit_usd)
     body = (
-        f"“{clean_line(turn.request.prompt, 200)}”\n\n{_first_cost(session, turn)} "
+        f"“{clean_line(turn.request.prompt, 200)}”\n\n{first} "
         f"Trying again costs as much as a new message. Budget {budget}: {usual}."
     )
     if controller.engine.actor(session.session_id).running:
@@ -329,18 +333,14 @@ async def retry_turn(context: CommandContext, turn: Turn, budget: str) -> None:
         await context.send_again(session.session_id, turn, budget, lineage)
 
 
-def _first_cost(session: Session, turn: Turn) -> str:
-    """What the earlier try cost."""
+def first_cost(turn: Turn, money: TurnMoney, credit_usd: Decimal | None) -> str:
+    """What the earlier try cost. `credit_usd`: the price of a credit, if the person gave one."""
     if turn.status in FREE:
         return "Nothing was charged for the first try."
-    money = money_of(session, turn)
-    if money.usd is not None:
-        return f"The first try cost {usd_text(money.usd)}."
-    if money.usage.credits is not None:
-        priced = price_text(money.usage.credits, session.credit_usd)
-        words = credits_words(money.usage.credits)
-        return f"The first try cost {words}{f' ({priced})' if priced else ''}."
-    return "The cost of the first try was not reported."
+    amount = cost_words(money, credit_usd)
+    if not amount:
+        return "The cost of the first try was not reported."
+    return f"The first try cost {amount}." if money.final else f"The first try has cost {amount} so far."
 
 
 # -- fork ---------------------------------------------------------------------------------

@@ -8,7 +8,6 @@ from msgspec import Struct
 from msgspec.structs import replace
 from textual.content import Content
 
-from handinger_tui.core.amounts import credits_words, usd_text
 from handinger_tui.core.bars import percent_level
 from handinger_tui.core.formatting import duration, plural
 from handinger_tui.core.money.attribution import money_of
@@ -23,6 +22,7 @@ from handinger_tui.core.money.limits import (
     spent_text,
 )
 from handinger_tui.core.money.spending import LOCAL
+from handinger_tui.core.receipts import cost_words
 from handinger_tui.core.safety import clean_line
 from handinger_tui.core.turns.session import Session, any_with_status, with_status
 from handinger_tui.core.turns.turn import DRAFT, FREE, LIVE, ErrorKind, Turn, TurnStatus
@@ -201,11 +201,9 @@ def running_for(turn: Turn, now_ms: int) -> str:
 
 
 def so_far(session: Session, turn: Turn) -> str:
-    """The cost of a run at its last reading: "12 credits so far"."""
-    money = money_of(session, turn)
-    if money.usage.credits is not None:
-        return f"{credits_words(money.usage.credits)} so far"
-    return f"{usd_text(money.usd)} so far" if money.usd is not None else "cost not reported yet"
+    """The cost of a run at its last reading: "$0.12 so far"."""
+    cost = cost_words(money_of(session, turn), session.credit_usd)
+    return f"{cost} so far" if cost else "cost not reported yet"
 
 
 class Advice(Struct, frozen=True):

@@ -5,6 +5,7 @@ and never sent without consent.
 from __future__ import annotations
 
 from contextlib import asynccontextmanager
+from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,7 +13,10 @@ import pytest
 from textual.pilot import Pilot
 
 from handinger_tui.core.errors import Doubtful, Refused
-from handinger_tui.core.turns.turn import ErrorKind, Lineage, LineageKind, TurnStatus
+from handinger_tui.core.money.attribution import TurnMoney
+from handinger_tui.core.stream import Costs, Usage
+from handinger_tui.core.turns.turn import ErrorKind, Lineage, LineageKind, Turn, TurnRequest, TurnStatus
+from handinger_tui.ui.commands.session import first_cost
 from handinger_tui.ui.dialogs import Choice, Question
 from tests.engine.fakes import FakeApi, says, worker
 from tests.ui.disk import desktop_with
@@ -143,6 +147,32 @@ async def test_a_message_is_tried_again_only_after_its_price_and_a_yes() -> None
         await desktop.shows(pilot, "↳ message 1 again", "✓ completed")
         assert [request.prompt for request in desktop.api.posts] == ["one", "one"]
         assert desktop.work.prompt.text == "half a thought"
+
+
+@pytest.mark.parametrize(
+    ("money", "text"),
+    [
+        (TurnMoney(Usage(cost_usd=Decimal("0.2")), final=True), "The first try cost $0.20."),
+        (TurnMoney(Usage(cost_usd=Decimal("0.2"))), "The first try has cost $0.20 so far."),
+        (
+            TurnMoney(
+                Usage(cost_usd=Decimal(0)),
+                final=True,
+                shared=True,
+                most=(Usage(cost_usd=Decimal("0.2")), Costs()),
+            ),
+            "The first try cost up to $0.20.",
+        ),
+        (
+            TurnMoney(Usage(credits=Decimal(2)), final=True, credits_doubtful=True),
+            "The first try cost ~2 credits (~$0.02).",
+        ),
+        (TurnMoney(), "The cost of the first try was not reported."),
+    ],
+)
+def test_the_question_says_what_the_first_try_cost_and_how_sure_that_is(money: TurnMoney, text: str) -> None:
+    turn = Turn(TurnRequest("turn_1", "one", 0), TurnStatus.COMPLETED)
+    assert first_cost(turn, money, Decimal("0.01")) == text
 
 
 async def test_a_refused_message_is_retried_at_another_budget_and_leaves_the_prompt() -> None:
