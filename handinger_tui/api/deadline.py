@@ -11,7 +11,7 @@ LATE_S: Final = 0.25
 
 
 class Deadline:
-    """Ends a block like `asyncio.timeout`, with TimeoutError; `when` is the time of the loop.
+    """Ends a block like `asyncio.timeout`, with TimeoutError.
 
     A program that was stopped for longer than its limits finds the timer and the answer due at once. The
     answer comes first: it may name a worker that nothing else names.
@@ -39,11 +39,11 @@ class Deadline:
             self._start(seconds)
 
     def _start(self, seconds: float) -> None:
-        self.when = self._loop.time() + seconds
-        self._timer = self._loop.call_at(self.when, self._end)
+        self._end_at = self._loop.time() + seconds
+        self._timer = self._loop.call_at(self._end_at, self._end)
 
     def _end(self) -> None:
-        if self._loop.time() - self.when > LATE_S:
+        if self._loop.time() - self._end_at > LATE_S:
             self._start(LATE_S)
         else:
-            self._limit.reschedule(self.when)
+            self._limit.reschedule(self._end_at)

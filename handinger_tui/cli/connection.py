@@ -46,7 +46,7 @@ if TYPE_CHECKING:
     from handinger_tui.core.turns.session import Session
     from handinger_tui.settings import Settings
 
-_PATIENCE_S: Final = 2.0
+_OPENER_WAIT_S: Final = 2.0
 """An opener that has not failed after this many seconds counts as successful."""
 _POLLS: Final = 40
 _OPENERS: Final[Sequence[Sequence[str]]] = (("xdg-open",), ("gio", "open", "--"), ("wslview",))
@@ -109,7 +109,7 @@ async def _run_opener(argv: Sequence[str]) -> bool:
     for _ in range(_POLLS):
         if process.poll() is not None:
             return process.returncode == 0
-        await sleep(_PATIENCE_S / _POLLS)
+        await sleep(_OPENER_WAIT_S / _POLLS)
     _running.append(process)
     return True
 

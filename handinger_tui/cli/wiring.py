@@ -219,12 +219,12 @@ async def open_ledger(
     if not keep_history:
         return await _started(Ledger(None), settings), WITHOUT_HISTORY
     if in_app:
-        patience_s = min(settings.limits.history_wait, APP_WAIT_S)
-        ledger = Ledger(paths.database, patience_s=patience_s)
+        lock_wait_s = min(settings.limits.history_wait, APP_WAIT_S)
+        ledger = Ledger(paths.database, lock_wait_s=lock_wait_s)
     else:
         ledger = Ledger(
             paths.database,
-            patience_s=min(settings.limits.history_wait, settings.limits.max_wait or inf),
+            lock_wait_s=min(settings.limits.history_wait, settings.limits.max_wait or inf),
             access=FileAccess.WRITE,
             # The cache prints it once.
             on_wait=cache(partial(say, WAITING)),

@@ -50,7 +50,7 @@ class Decoded(Struct, frozen=True):
     note: str = ""
 
 
-def encoding_of(data: bytes, *, complete: bool = True) -> str | None:
+def encoding_of(data: bytes, *, complete: bool) -> str | None:
     """The Python codec for `data`; None if it is not text.
 
     `complete` False: `data` is only the beginning of a text, and may end inside a character.

@@ -253,7 +253,7 @@ def has_other_figures(turn: Turn, snapshot: Snapshot) -> bool:
     return (now.own_usage, now.own_usage_is_partial) != (turn.own_usage, turn.own_usage_is_partial)
 
 
-def outdated_turns(session: Session, snapshot: Snapshot, *, without: str = "") -> list[Turn]:
+def outdated_turns(session: Session, snapshot: Snapshot, *, without: str) -> list[Turn]:
     """Ended turns of a task, except `without`, that have other figures of their own in a later reading.
 
     Those of a turn may be missing, or from before its end, if the service could not be read after it. Those

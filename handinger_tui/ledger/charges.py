@@ -200,6 +200,16 @@ _PUT_CHARGE: Final = (
 )
 
 
+class _Reported(Struct, frozen=True):
+    """The numbers of the INTEGER columns that the readings of a turn show, and whether they are final.
+
+    The number of an amount beyond 64 bits is a lower bound, and never final; the column `exact` has it.
+    """
+
+    numbers: dict[str, int]
+    final: bool
+
+
 class _Recorded(Struct, frozen=True):
     """The sum of the recorded rows of a turn. `reported`: bits of reported numbers, see `SUMMED`."""
 
@@ -234,11 +244,12 @@ def write_charges(
 
 
 def open_charge(
-    connection: sqlite3.Connection, session: Session, request: TurnRequest, profile: str | None = None
+    connection: sqlite3.Connection, session: Session, request: TurnRequest, profile: str | None
 ) -> None:
     """Write the first row of a turn, without amounts, in the transaction that stores the turn."""
-    head: Cells = {"kind": "charge", "at_ms": request.created_ms, "profile": pack_optional(profile)}
-    connection.execute(_PUT_CHARGE, _row(session, Turn(request), TurnMoney(), head))
+    head: Cells = {"kind": "charge", "at_ms": request.created_ms, "final": 0}
+    row = _row(session, Turn(request), TurnMoney(), head | {"profile": pack_optional(profile)})
+    connection.execute(_PUT_CHARGE, row)
 
 
 class NewEntries(NamedTuple):
@@ -273,16 +284,16 @@ def new_entries(
     recorded_turns = _recorded(connection, [turn.turn_id for turn, _ in unconfirmed])
     rows: list[Cells] = []
     for turn, money in unconfirmed:
-        reported = {name: value for name, value in numbers_of(money).items() if value is not None}
+        reported = _reported(money)
         recorded = recorded_turns.get(turn.turn_id)
         if recorded is None:
-            if reported or not turn.live:
-                first: Cells = {"kind": "charge", "at_ms": _moment(turn), **reported}
-                rows.append(_row(session, turn, money, first))
+            if reported.numbers or not turn.live:
+                first: Cells = {"kind": "charge", "at_ms": _moment(turn), **reported.numbers}
+                rows.append(_row(session, turn, money, first | {"final": int(reported.final)}))
             continue
         changes = _changes(recorded, turn, money, reported, retracts=retracts)
         if changes is not None:
-            head: Cells = {"kind": "correction", "at_ms": newest_ms}
+            head: Cells = {"kind": "correction", "at_ms": newest_ms, "final": int(reported.final)}
             rows.append(_row(session, turn, money, head | changes))
     rows += _corrections_elsewhere(connection, confirmed.elsewhere(), newest_ms, retracts=retracts)
     computed = confirmed.rises()
@@ -300,7 +311,7 @@ def _corrections_elsewhere(
     rows: list[Cells] = []
     for turn_id, recorded in _recorded(connection, [*money]).items():
         own = money[turn_id]
-        reported = {name: value for name, value in numbers_of(own).items() if value is not None}
+        reported = _reported(own)
         # A refused turn has only the cost that the person assigned to it.
         is_in_doubt = recorded.status == TurnStatus.UNKNOWN
         retracted = _retracted_names(recorded, own, reported) if retracts or is_in_doubt else ()
@@ -312,7 +323,7 @@ def _corrections_elsewhere(
             "kind": "correction",
             "at_ms": at_ms,
             "reading": str(own.reading),
-            "final": int(is_final(own)),
+            "final": int(reported.final),
         }
         head |= {"exact": dump(exact_numbers(own.usage, own.costs)), "snapshot": "null"}
         rows.append({**_EMPTY, **head, **_share(own), **changes})
@@ -332,7 +343,7 @@ def _moment(turn: Turn) -> int:
 
 
 def _changes(
-    recorded: _Recorded, turn: Turn, money: TurnMoney, reported: Mapping[str, int], *, retracts: bool
+    recorded: _Recorded, turn: Turn, money: TurnMoney, reported: _Reported, *, retracts: bool
 ) -> Cells | None:
     """The differences that a correction adds; None when no correction is needed."""
     is_in_doubt = turn.status is TurnStatus.UNKNOWN
@@ -342,15 +353,15 @@ def _changes(
     return _differences(recorded, reported, retracted) if is_needed else None
 
 
-def _retracted_names(recorded: _Recorded, money: TurnMoney, reported: Mapping[str, int]) -> Sequence[str]:
+def _retracted_names(recorded: _Recorded, money: TurnMoney, reported: _Reported) -> Sequence[str]:
     """The recorded numbers that the readings of the turn no longer show."""
     if money.reading is Interpretation.NONE:
         return ()
-    return [name for name in NUMBERS if recorded.numbers[name] is not None and name not in reported]
+    return [name for name in NUMBERS if recorded.numbers[name] is not None and name not in reported.numbers]
 
 
-def _differences(recorded: _Recorded, reported: Mapping[str, int], retracted: Sequence[str]) -> Cells:
-    now = {**reported, **dict.fromkeys(retracted, 0)}
+def _differences(recorded: _Recorded, reported: _Reported, retracted: Sequence[str]) -> Cells:
+    now = {**reported.numbers, **dict.fromkeys(retracted, 0)}
     changes: Cells = {
         name: int64_or_none(value - (recorded.numbers[name] or 0)) for name, value in now.items()
     }
@@ -359,43 +370,33 @@ def _differences(recorded: _Recorded, reported: Mapping[str, int], retracted: Se
     return changes
 
 
-def _is_new(recorded: _Recorded, money: TurnMoney, reported: Mapping[str, int]) -> bool:
+def _is_new(recorded: _Recorded, money: TurnMoney, reported: _Reported) -> bool:
     """Whether the readings show more of the cost than is recorded."""
     if recorded.share != _share(money) or any(
-        recorded.numbers[name] != value for name, value in reported.items()
+        recorded.numbers[name] != value for name, value in reported.numbers.items()
     ):
         return True
-    return is_final(money) and bool(not recorded.final or _bits(reported) & ~recorded.reported)
-
-
-def _bits(reported: Mapping[str, int]) -> int:
-    return sum(1 << bit for bit, name in enumerate(SUMMED) if name in reported)
+    bits = sum(1 << bit for bit, name in enumerate(SUMMED) if name in reported.numbers)
+    return reported.final and bool(not recorded.final or bits & ~recorded.reported)
 
 
 def _amounts_of(money: TurnMoney) -> dict[str, Decimal | None]:
     return dict(zip(AMOUNT_COLUMNS, (money.usd, money.usage.credits, *money.costs.members), strict=True))
 
 
-def _units(name: str, amount: Decimal | None) -> int | None:
-    return micro_credits(amount) if name == "micro_credits" else pico_usd(amount)
+def _bounded(name: str, amount: Decimal | None) -> tuple[int | None, bool]:
+    """An amount in the units of a column, True; for one beyond 64 bits the largest integer, False."""
+    units = micro_credits(amount) if name == "micro_credits" else pico_usd(amount)
+    return (INT64_MAX, False) if units is None and tidy(amount) is not None else (units, True)
 
 
-def _bounded(name: str, amount: Decimal | None) -> int | None:
-    """An amount in the units of a column; the largest integer for one beyond 64 bits."""
-    units = _units(name, amount)
-    return INT64_MAX if units is None and tidy(amount) is not None else units
-
-
-def numbers_of(money: TurnMoney) -> dict[str, int | None]:
-    """Values of the INTEGER columns, None where unknown. `exact` has amounts beyond 64 bits."""
-    amounts = {name: _bounded(name, amount) for name, amount in _amounts_of(money).items()}
-    return amounts | {name: int64_or_none(getattr(money.usage, name)) for name in COUNTS}
-
-
-def is_final(money: TurnMoney) -> bool:
-    """Whether the numbers are final. Those of an amount beyond 64 bits are lower bounds."""
-    amounts = _amounts_of(money).items()
-    return money.final and all(_units(name, one) is not None or tidy(one) is None for name, one in amounts)
+def _reported(money: TurnMoney) -> _Reported:
+    values = {name: int64_or_none(getattr(money.usage, name)) for name in COUNTS}
+    is_final = money.final
+    for name, amount in _amounts_of(money).items():
+        values[name], is_exact = _bounded(name, amount)
+        is_final = is_final and is_exact
+    return _Reported({name: value for name, value in values.items() if value is not None}, is_final)
 
 
 def exact_numbers(usage: Usage, costs: Costs) -> dict[str, str | None]:
@@ -436,7 +437,6 @@ def _row(session: Session, turn: Turn, money: TurnMoney, cells: Cells) -> Cells:
         "budget": pack_optional(turn.request.budget),
         "started_by": str(turn.request.trigger),
         "reading": str(money.reading),
-        "final": int(is_final(money)),
         "sources": _sources(turn),
         "elapsed_ms": elapsed_ms(turn),
         "exact": dump(exact_numbers(money.usage, money.costs)),
@@ -524,7 +524,8 @@ def _number(row: Row, name: str) -> int | None:
 
 def _numbers_of_rise(rise: Rise) -> dict[str, int | None]:
     categories = (getattr(rise, name) for name in COST_MEMBERS)
-    amounts = map(_bounded, AMOUNT_COLUMNS, (rise.usd, rise.credits, *categories))
+    values = zip(AMOUNT_COLUMNS, (rise.usd, rise.credits, *categories), strict=True)
+    amounts = (_bounded(name, amount)[0] for name, amount in values)
     return dict(zip(SUMMED, (*amounts, int64_or_none(rise.tokens)), strict=True))
 
 

@@ -21,9 +21,9 @@ from handinger_tui.ledger.charges import ChargeCache, assigned, rise_numbered, w
 from handinger_tui.ledger.database_file import open_database
 from handinger_tui.ledger.grouping import EVERYTHING, restatements
 from handinger_tui.ledger.sql import (
-    PATIENCE_S,
+    LOCK_WAIT_S,
     Care,
-    LockPatience,
+    LockRetries,
     pack,
     pack_optional,
     transaction,
@@ -158,16 +158,16 @@ def decide_in(path: Path, decide: Callable[[sqlite3.Connection], None]) -> list[
     Raises:
         LedgerError
     """
-    patience = LockPatience(PATIENCE_S)
+    lock_retries = LockRetries(LOCK_WAIT_S)
 
     def attempt() -> list[Restatement]:
-        opened = open_database(path, patience.attempt_s, replace_damaged=False)
+        opened = open_database(path, lock_retries.attempt_s, replace_damaged=False)
         with closing(opened.connection) as connection, translated():
             newest = _newest_charge(connection)
             decide(connection)
             return restatements(connection, EVERYTHING, newest)
 
-    return patience.run(attempt)
+    return lock_retries.run(attempt)
 
 
 class Rulings:

@@ -23,7 +23,7 @@ from handinger_tui.ledger.grouping import buckets, condition, restatements
 from handinger_tui.ledger.labels import Labeler, choose
 from handinger_tui.ledger.limits import LimitRules, LimitUsage, periods_at
 from handinger_tui.ledger.repair import open_or_salvage
-from handinger_tui.ledger.sql import PATIENCE_S, LockPatience, Row, pack, readable, translated, unpack
+from handinger_tui.ledger.sql import LOCK_WAIT_S, LockRetries, Row, pack, readable, translated, unpack
 
 if TYPE_CHECKING:
     import sqlite3
@@ -151,8 +151,8 @@ def opened(path: Path, as_of_ms: int | None = None, tag_rules: TagRules = NO_TAG
     Raises:
         LedgerError
     """
-    patience = LockPatience(PATIENCE_S)
-    source = patience.run(partial(open_or_salvage, path, patience.attempt_s, check=True))
+    lock_retries = LockRetries(LOCK_WAIT_S)
+    source = lock_retries.run(partial(open_or_salvage, path, lock_retries.attempt_s, check=True))
     connection = source.connection
     if not connection.execute("PRAGMA query_only").fetchone()[0]:
         # It was migrated just now.

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final, TypeVar
 
 from handinger_tui.core.errors import Damaged, LedgerError, NoRoom
 from handinger_tui.ledger.database_file import Opened
-from handinger_tui.ledger.sql import LockPatience, TurnFrame, readable, translated
+from handinger_tui.ledger.sql import LockRetries, TurnFrame, readable, translated
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -33,7 +33,7 @@ class Database:
     """Runs jobs and writes frames, strictly in the order in which they were queued.
 
     Its methods are called on one event loop; what they queue runs in the thread. A job that meets a lock
-    of another process is repeated as long as `patience` lasts, so it has to be repeatable up to the
+    of another process is repeated as long as `lock_retries` lasts, so it has to be repeatable up to the
     transaction it commits. One that meets damage is repeated with what `open_readable()` opens, if that is
     given. Called in the thread: `write_frames(connection, frames)` commits a batch, and `on_damage()` is
     called when the file is damaged.
@@ -43,13 +43,13 @@ class Database:
         self,
         open_database: Callable[[], Opened],
         write_frames: Callable[[sqlite3.Connection, Sequence[TurnFrame]], None],
-        patience: LockPatience | None = None,
+        lock_retries: LockRetries | None = None,
         on_damage: Callable[[], None] = lambda: None,
         open_readable: Callable[[], Opened] | None = None,
     ) -> None:
         self._open_database = open_database
         self._write_frames = write_frames
-        self._patience = patience or LockPatience(0.0)
+        self._lock_retries = lock_retries or LockRetries(0.0)
         self._on_damage = on_damage
         self._open_readable = open_readable
         self._executor = ThreadPoolExecutor(1, "ledger")
@@ -145,7 +145,7 @@ class Database:
         self.unwritten = []
         self._retry_at = 0
         self.problem = None
-        self._patience.wrote()
+        self._lock_retries.wrote()
 
     def _perform(self, work: Callable[[sqlite3.Connection], T], flush: bool) -> T:
         connection = self._connection
@@ -153,7 +153,7 @@ class Database:
             raise LedgerError(_CLOSED)
         changes = connection.total_changes
         try:
-            result = self._patience.run(lambda: self._attempt(connection, work, flush))
+            result = self._lock_retries.run(lambda: self._attempt(connection, work, flush))
         except Damaged as problem:
             self._report_damage(problem)
             if self._open_readable is None:
@@ -164,7 +164,7 @@ class Database:
             self._connection, self.problem = opened.connection, opened.problem
             return self._perform(work, flush)
         if connection.total_changes != changes:
-            self._patience.wrote()
+            self._lock_retries.wrote()
         return result
 
     def _attempt(
@@ -190,7 +190,7 @@ class Database:
         if connection is None:
             return
         with closing(connection), suppress(LedgerError):
-            self._patience.run(lambda: self._write(connection))
+            self._lock_retries.run(lambda: self._write(connection))
         if self.unwritten:
             raise NoRoom(self.problem or _CLOSED, UNWRITTEN)
 

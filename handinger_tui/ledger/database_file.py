@@ -34,21 +34,21 @@ RETRY_S: Final = 0.02
 
 
 @contextmanager
-def alone_in(folder: Path, patience_s: float) -> Iterator[None]:
+def alone_in(folder: Path, lock_wait_s: float) -> Iterator[None]:
     """Lock a folder, so that only one process at a time opens its database, or sets a damaged one aside.
 
     The lock is on the folder itself, so no lock file is left behind. Windows and some network file
     systems have no such lock: there the block runs unprotected.
 
     Raises:
-        Locked: another process held the lock for longer than `patience_s`.
+        Locked: another process held the lock for longer than `lock_wait_s`.
     """
     if sys.platform == "win32":
         yield
         return
     fd = os.open(folder, os.O_RDONLY)
     try:
-        _take_lock(fd, monotonic() + patience_s)
+        _take_lock(fd, monotonic() + lock_wait_s)
         yield
     finally:
         os.close(fd)
@@ -178,10 +178,10 @@ class Opened(Struct, frozen=True):
     """A damaged file was set aside, so this one lacks the earlier charges and limits."""
 
 
-def open_database(path: Path | None, patience_s: float, *, replace_damaged: bool = True) -> Opened:
+def open_database(path: Path | None, lock_wait_s: float, *, replace_damaged: bool = True) -> Opened:
     """Open or create the database; `path` None: a database in memory.
 
-    `patience_s`: how many seconds to wait for a lock of another process. `replace_damaged`: set a damaged
+    `lock_wait_s`: how many seconds to wait for a lock of another process. `replace_damaged`: set a damaged
     file aside and create a new one.
 
     Raises:
@@ -190,13 +190,13 @@ def open_database(path: Path | None, patience_s: float, *, replace_damaged: bool
     """
     with translated():
         if path is None:
-            return Opened(_ready(_connect(":memory:", patience_s)), MEMORY_ONLY)
+            return Opened(_ready(_connect(":memory:", lock_wait_s)), MEMORY_ONLY)
         _make_folder(path.parent)
-        with alone_in(path.parent, patience_s):
-            return _open_or_replace(path, patience_s, replace_damaged=replace_damaged)
+        with alone_in(path.parent, lock_wait_s):
+            return _open_or_replace(path, lock_wait_s, replace_damaged=replace_damaged)
 
 
-def open_to_read(path: Path, patience_s: float) -> Opened:
+def open_to_read(path: Path, lock_wait_s: float) -> Opened:
     """Open the history for reading only. No file is created, and a damaged one is not set aside.
 
     A file of an older version is migrated where that is possible, else a copy of it in memory. Works on
@@ -209,8 +209,8 @@ def open_to_read(path: Path, patience_s: float) -> Opened:
     """
     with translated(reading=True):
         if not is_there(path):
-            return Opened(_ready(_connect(":memory:", patience_s)))
-        connection = _reader(path, patience_s)
+            return Opened(_ready(_connect(":memory:", lock_wait_s)))
+        connection = _reader(path, lock_wait_s)
     try:
         version = version_of(connection)
         if version == len(MIGRATIONS):
@@ -219,7 +219,7 @@ def open_to_read(path: Path, patience_s: float) -> Opened:
             _check_columns(connection)
             return Opened(connection, NEWER)
         try:
-            opened = open_database(path, patience_s, replace_damaged=False)
+            opened = open_database(path, lock_wait_s, replace_damaged=False)
         except (NoRoom, Locked):
             opened = Opened(_ready(_copy_to_memory(connection)), READ_ONLY)
     except BaseException:
@@ -252,7 +252,7 @@ _UNWRITABLE: Final = {
 """Errors of SQLite where it cannot create the side files: on read-only media, and on a full disk."""
 
 
-def _reader(path: Path, patience_s: float) -> sqlite3.Connection:
+def _reader(path: Path, lock_wait_s: float) -> sqlite3.Connection:
     """A read-only connection: an ordinary one where possible, else one to an immutable file or a copy."""
     address = path.absolute().as_uri()
     log = path.with_name(path.name + SIDE_FILES[0])
@@ -261,26 +261,26 @@ def _reader(path: Path, patience_s: float) -> sqlite3.Connection:
         is_unused = not is_there(log) or not log.stat().st_size
         try:
             # Not "ro": only a connection that may write removes the side files when it closes.
-            return _connect_readonly(f"{address}?mode=rw", patience_s)
+            return _connect_readonly(f"{address}?mode=rw", lock_wait_s)
         except sqlite3.OperationalError as problem:
             if problem.sqlite_errorcode & 0xFF not in _UNWRITABLE:
                 raise
         if is_unused:
-            return _connect_readonly(f"{address}?mode=ro&immutable=1", patience_s)
+            return _connect_readonly(f"{address}?mode=ro&immutable=1", lock_wait_s)
         with TemporaryDirectory() as folder:
             # A log on read-only media cannot be read in place: SQLite has to create an index file for it.
             for name in (path.name, path.name + SIDE_FILES[0]):
                 shutil.copyfile(path.with_name(name), Path(folder, name))
-            source = _connect_readonly(f"{Path(folder, path.name).as_uri()}?mode=rw", patience_s)
+            source = _connect_readonly(f"{Path(folder, path.name).as_uri()}?mode=rw", lock_wait_s)
             try:
                 return _copy_to_memory(source)
             finally:
                 source.close()
 
 
-def _connect_readonly(address: str, patience_s: float) -> sqlite3.Connection:
+def _connect_readonly(address: str, lock_wait_s: float) -> sqlite3.Connection:
     """Connect for queries only; the first query shows whether the file can be read."""
-    connection = sqlite3.connect(address, timeout=patience_s, isolation_level=None, uri=True)
+    connection = sqlite3.connect(address, timeout=lock_wait_s, isolation_level=None, uri=True)
     try:
         connection.row_factory = sqlite3.Row
         connection.execute("PRAGMA query_only = ON")
@@ -297,7 +297,7 @@ def _copy_to_memory(source: sqlite3.Connection) -> sqlite3.Connection:
     return copy
 
 
-def open_copy(path: Path, patience_s: float) -> Opened:
+def open_copy(path: Path, lock_wait_s: float) -> Opened:
     """A copy of the history in memory, to be shown where the file cannot be written.
 
     It lacks the messages that wait in queues: another program may still send them.
@@ -306,7 +306,7 @@ def open_copy(path: Path, patience_s: float) -> Opened:
         TooNew, Locked, Damaged
         LedgerError: the file cannot be read.
     """
-    source = open_to_read(path, patience_s).connection
+    source = open_to_read(path, lock_wait_s).connection
     try:
         with translated(reading=True):
             copy = _ready(_copy_to_memory(source))
@@ -365,23 +365,23 @@ def _columns(connection: sqlite3.Connection, table: str) -> set[str]:
     return {row["name"] for row in connection.execute(f"PRAGMA table_info({table})")}
 
 
-def _open_or_replace(path: Path, patience_s: float, *, replace_damaged: bool) -> Opened:
+def _open_or_replace(path: Path, lock_wait_s: float, *, replace_damaged: bool) -> Opened:
     _make_private(path)
     file_id = identity(path)
     try:
-        return Opened(_open_file(path, patience_s))
+        return Opened(_open_file(path, lock_wait_s))
     except Damaged:
         if not replace_damaged:
             raise
         copy = set_aside(path, file_id)
     _make_private(path)
     if copy is None:
-        return Opened(_open_file(path, patience_s))
+        return Opened(_open_file(path, lock_wait_s))
     problem = (
         f"The history was damaged and is kept as {copy.name}. A new one was created."
         " To save what can be read of the old one: handinger-tui doctor --repair."
     )
-    return Opened(_open_file(path, patience_s), problem, is_replacement=True)
+    return Opened(_open_file(path, lock_wait_s), problem, is_replacement=True)
 
 
 def mark_suspect(path: Path) -> None:
@@ -390,9 +390,9 @@ def mark_suspect(path: Path) -> None:
         path.with_name(path.name + SUSPECT_SUFFIX).touch(mode=0o600)
 
 
-def _connect(name: str, patience_s: float) -> sqlite3.Connection:
+def _connect(name: str, lock_wait_s: float) -> sqlite3.Connection:
     # With 128 cached statements, the default, those of the migrations would stay in memory: 0.3 to 0.6 MB.
-    connection = sqlite3.connect(name, timeout=patience_s, isolation_level=None, cached_statements=24)
+    connection = sqlite3.connect(name, timeout=lock_wait_s, isolation_level=None, cached_statements=24)
     connection.row_factory = sqlite3.Row
     return connection
 
@@ -404,10 +404,10 @@ def _ready(connection: sqlite3.Connection) -> sqlite3.Connection:
     return connection
 
 
-def _open_file(path: Path, patience_s: float) -> sqlite3.Connection:
+def _open_file(path: Path, lock_wait_s: float) -> sqlite3.Connection:
     suspect = path.with_name(path.name + SUSPECT_SUFFIX)
     with translated():
-        connection = _connect(str(path), patience_s)
+        connection = _connect(str(path), lock_wait_s)
         try:
             # Nothing is written before the version is checked: a newer file must not be changed.
             check_version(connection)

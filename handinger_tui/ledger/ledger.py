@@ -23,7 +23,7 @@ from handinger_tui.ledger.history import SessionHistory, StoredWorkers
 from handinger_tui.ledger.limits import LimitService
 from handinger_tui.ledger.repair import open_or_salvage, opened_in_memory
 from handinger_tui.ledger.search import index_entries
-from handinger_tui.ledger.sql import PATIENCE_S, LockPatience, TurnFrame, one_moment, translated
+from handinger_tui.ledger.sql import LOCK_WAIT_S, LockRetries, TurnFrame, one_moment, translated
 from handinger_tui.ledger.turns import Run
 
 if TYPE_CHECKING:
@@ -71,7 +71,7 @@ class Ledger:
     which it is in memory, where the user did not choose that; then `no_history` forbids to send until the
     user agrees. `zone`: the time zone of days; None: that of the machine.
 
-    `access`: how the file may be used. `patience_s`: how many seconds to wait for a lock of another
+    `access`: how the file may be used. `lock_wait_s`: how many seconds to wait for a lock of another
     process; `on_wait()` is called about once a second during the wait, in the database thread.
     """
 
@@ -79,7 +79,7 @@ class Ledger:
         self,
         path: Path | None,
         *,
-        patience_s: float = PATIENCE_S,
+        lock_wait_s: float = LOCK_WAIT_S,
         zone: tzinfo | None = None,
         instead_of: LedgerError | None = None,
         access: FileAccess = FileAccess.REPLACE_DAMAGED,
@@ -99,11 +99,11 @@ class Ledger:
         self.newest_ms = 0
         """The time of the frame that was stored last when the file was opened; 0 without one."""
         self._charge_cache = ChargeCache()
-        self._patience = LockPatience(patience_s, on_wait)
+        self._lock_retries = LockRetries(lock_wait_s, on_wait)
         self.database = Database(
             self._open,
             FrameWriter(),
-            self._patience,
+            self._lock_retries,
             partial(mark_suspect, written) if written is not None else lambda: None,
             partial(opened_in_memory, path) if path is not None and written is None else None,
         )
@@ -128,14 +128,14 @@ class Ledger:
 
     def give_up_waiting(self) -> None:
         """Stop waiting for locks of other processes, because the program is closing."""
-        self._patience.give_up()
+        self._lock_retries.give_up()
 
     async def start(self) -> None:
         """Open the database. A damaged file is renamed, and `problem` then gives its new name.
 
         Raises:
             TooNew: a newer version of the program wrote it; it is not changed.
-            Locked: another process held it for longer than `patience_s`.
+            Locked: another process held it for longer than `lock_wait_s`.
             NoRoom: it cannot be created or written.
             Damaged: `access` does not allow to set it aside.
         """
@@ -270,14 +270,14 @@ class Ledger:
 
     # -- inside the database thread ----------------------------------------------------
     def _open(self) -> Opened:
-        path, attempt_s = self._path, self._patience.attempt_s
+        path, attempt_s = self._path, self._lock_retries.attempt_s
         replace_damaged = self._access is FileAccess.REPLACE_DAMAGED
         attempt = partial(open_database, path, attempt_s, replace_damaged=replace_damaged)
         if path is not None and self._access is FileAccess.READ:
             attempt = partial(open_or_salvage, path, attempt_s)
         elif path is not None and self._access is FileAccess.COPY:
             attempt = partial(open_copy, path, attempt_s)
-        opened = self._patience.run(attempt)
+        opened = self._lock_retries.run(attempt)
         if self._process_locks is None:
             return opened
         self.recomputed = recompute(opened.connection, self.limits.rules.now_ms())

@@ -33,7 +33,7 @@ from handinger_tui.ledger.database_file import (
     set_aside,
 )
 from handinger_tui.ledger.migrations import MIGRATIONS, begin_at, fitting_version, migrate, version_of
-from handinger_tui.ledger.sql import PATIENCE_S, locked, translated
+from handinger_tui.ledger.sql import LOCK_WAIT_S, locked, translated
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
@@ -245,7 +245,7 @@ def opened_in_memory(source: Path) -> Opened:
     return Opened(into, DAMAGED_NOW if saved.lost else f"{DAMAGED_NOW} No row is lost.")
 
 
-def open_or_salvage(path: Path, patience_s: float, *, check: bool = False) -> Opened:
+def open_or_salvage(path: Path, lock_wait_s: float, *, check: bool = False) -> Opened:
     """Open a history for reading; of a damaged one, what can be read. `check`: look for damage first.
 
     In a large file only the tables that guard money are checked: 5 ms for 1,000 turns.
@@ -256,7 +256,7 @@ def open_or_salvage(path: Path, patience_s: float, *, check: bool = False) -> Op
         LedgerError
     """
     try:
-        opened = open_to_read(path, patience_s)
+        opened = open_to_read(path, lock_wait_s)
         if check and is_there(path):
             with translated(reading=True):
                 is_complete = is_intact(
@@ -282,7 +282,7 @@ def damaged_file(history: Path) -> Path | None:
 
 def _is_damaged(path: Path) -> bool:
     try:
-        with closing(open_to_read(path, PATIENCE_S).connection) as connection, translated(reading=True):
+        with closing(open_to_read(path, LOCK_WAIT_S).connection) as connection, translated(reading=True):
             version = version_of(connection)
             fits = version > len(MIGRATIONS) or fitting_version(connection, version) == version
             return not (fits and is_intact(connection))
@@ -298,7 +298,7 @@ def may_replace(source: Path, history: Path) -> bool:
     """
     if source == history or not history.exists():
         return True
-    with closing(open_to_read(history, PATIENCE_S).connection) as connection, translated(reading=True):
+    with closing(open_to_read(history, LOCK_WAIT_S).connection) as connection, translated(reading=True):
         return connection.execute("SELECT 1 FROM charges LIMIT 1").fetchone() is None
 
 
@@ -309,7 +309,7 @@ def replace_history(repaired: Path, path: Path) -> Path | None:
         Locked: a program uses the history.
         LedgerError
     """
-    with translated(), alone_in(path.parent, PATIENCE_S):
+    with translated(), alone_in(path.parent, LOCK_WAIT_S):
         if in_use(path):
             raise locked("Close the app and other runs first.")
         before = set_aside(path, identity(path)) if path.exists() else None

@@ -121,13 +121,13 @@ def translated(*, reading: bool = False) -> Iterator[None]:
         raise damaged() from problem
 
 
-PATIENCE_S: Final = 5.0
+LOCK_WAIT_S: Final = 5.0
 """Seconds to wait for a lock of another process."""
 ATTEMPT_S: Final = 1.0
 """Seconds that SQLite itself waits for a lock; after that `on_wait` is called."""
 
 
-class LockPatience:
+class LockRetries:
     """Repeats an attempt that met a lock, for `total_s` seconds at most. For one thread.
 
     `on_wait()` is called after each attempt that met a lock and will be repeated. Once that time

@@ -349,7 +349,7 @@ class LocalServer:
             asyncio.run(self._server.serve(sockets=[self._socket]))
 
 
-def serve_foreground(port: int, announce: Callable[[str, str, str], None], pace: float = 1.0) -> int:
+def serve_foreground(port: int, announce: Callable[[str, str, str], None], pace: float) -> int:
     """Serve until SIGINT or SIGTERM, then stop and return 0; return 1 if the server ended on its own.
 
     `pace`: as for `LocalServer.start`. `announce` is called with the base URLs of both generations and the

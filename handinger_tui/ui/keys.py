@@ -454,14 +454,26 @@ _TYPING: Final = frozenset(
     }
 )
 """Places with a text field: no other key may use a key that types a character there."""
-EDITING_KEYS: Final = frozenset(
-    {
-        *("backspace", "delete", "left", "right", "home", "space"),
-        *("ctrl+a", "ctrl+e", "ctrl+k", "ctrl+u", "ctrl+w", "ctrl+x", "ctrl+left", "ctrl+right"),
-        *("ctrl+backspace", "alt+backspace", "alt+b", "alt+d", "alt+f", "alt+left", "alt+right"),
-    }
-)
-"""Keys that edit the text of the prompt and are not in the key table."""
+CUTTING_KEYS: Final = {
+    **dict.fromkeys(("ctrl+w", "ctrl+backspace", "alt+backspace"), "delete_word_left"),
+    "ctrl+u": "delete_to_start_of_line",
+    "ctrl+k": "delete_to_end_of_line",
+    "alt+d": "delete_word_right",
+    "ctrl+x": "cut",
+}
+"""Keys that cut text of the prompt, with their actions in a text area; not in the key table."""
+EDITING_KEYS: Final = {
+    "backspace": "delete_left",
+    "delete": "delete_right",
+    "left": "cursor_left",
+    "right": "cursor_right",
+    **dict.fromkeys(("ctrl+left", "alt+left", "alt+b"), "cursor_word_left"),
+    **dict.fromkeys(("ctrl+right", "alt+right", "alt+f"), "cursor_word_right"),
+    **dict.fromkeys(("home", "ctrl+a"), "cursor_line_start"),
+    "ctrl+e": "cursor_line_end",
+}
+"""Other keys that edit the prompt, in the same form."""
+_PROMPT_KEYS: Final = frozenset({"space", *CUTTING_KEYS, *EDITING_KEYS})
 _MODIFIERS: Final = frozenset({"ctrl", "shift", "alt", "super", "hyper", "meta"})
 _NAMES: Final = frozenset(key.value for key in Keys)
 _UNICODE_NAMES: Final = {short: full for full, short in KEY_NAME_REPLACEMENTS.items()}
@@ -507,7 +519,7 @@ def _own_problems(key: Key, names: frozenset[str]) -> Iterator[str]:
             yield f"“{key.id}”: most terminals send {format_key(_SENT_AS[name])} for {format_key(name)}."
         elif key.where in _TYPING and types and set(modifiers) <= {"shift"}:
             yield f"“{key.id}”: {format_key(name)} types a character here."
-        elif key.where in (Where.PROMPT, Where.ANYWHERE) and name in EDITING_KEYS:
+        elif key.where in (Where.PROMPT, Where.ANYWHERE) and name in _PROMPT_KEYS:
             yield f"“{key.id}”: {format_key(name)} edits the text of the prompt."
 
 

@@ -250,8 +250,10 @@ class _Meter:
         """The number of that turn."""
         self.restart = 0
         """The weight of a fall as evidence; 0: values are no evidence now."""
-        self.restarts = self.rises = 0
-        """The evidence for PER_TURN, and for LIFETIME."""
+        self.restarts = 0
+        """The evidence for PER_TURN."""
+        self.rises = 0
+        """The evidence for LIFETIME."""
 
     def copy(self) -> _Meter:
         """An independent copy."""
@@ -590,8 +592,8 @@ class Timeline:
         """How many messages of the worker are not ours."""
         self._fewer: tuple[int, ...] = ()
         """Smaller numbers of these messages in the newest readings of the idle worker."""
-        self._sent = self._at_ms = 0
-        """How many messages of the worker are ours; and the time of the newest event."""
+        self._own = 0
+        """How many messages of the worker are ours."""
 
     def copy(self) -> Timeline:
         """An independent copy."""
@@ -606,9 +608,8 @@ class Timeline:
 
     def take(self, event: Event, at_ms: int = 0) -> None:
         """Process the next event, received at `at_ms`."""
-        self._at_ms = at_ms
         if isinstance(event, Read):
-            self._read(event)
+            self._read(event, at_ms)
         elif isinstance(event, Sent):
             self._begin(event)
         else:
@@ -639,7 +640,7 @@ class Timeline:
                 self._overwrite(self._newest[0])
                 self._newest = None
             return
-        if sent.creates and not self._sent:
+        if sent.creates and not self._own:
             self._strangers = 0
             for meter in self._meters:
                 if meter.level is None:
@@ -655,11 +656,11 @@ class Timeline:
             self._overwrite(self._newest[0])
         self.under_way[sent.turn] = self._is_idle = False
         self._newest = sent.turn, self._strangers
-        self._sent += sent.counted
+        self._own += sent.counted
         if not sent.counted:
             self.in_doubt.add(sent.turn)
 
-    def _read(self, read: Read) -> None:
+    def _read(self, read: Read, at_ms: int) -> None:
         came, is_fewer, is_stale = self._count_strangers(read)
         self._is_fresh = not is_stale
         if is_stale:
@@ -667,7 +668,7 @@ class Timeline:
         stranger_ran, self._stranger_runs = self._stranger_runs, read.busy and not self.under_way
         if stranger_ran or self._stranger_runs:
             came = max(came or 0, 1)
-        window = self._window._replace(strangers=came or 0, counted=came is not None, at_ms=self._at_ms)
+        window = self._window._replace(strangers=came or 0, counted=came is not None, at_ms=at_ms)
         self._windows.append(window)
         self.touched.update(window.turns, window.refused)
         self._choose_read_turn(read.prompts)
@@ -735,7 +736,7 @@ class Timeline:
         """
         if read.prompts is None:
             return None, False, False
-        before, count = self._strangers, read.prompts - self._sent
+        before, count = self._strangers, read.prompts - self._own
         is_fewer = before is not None and count < before
         if not read.busy:
             self._fewer = (*self._fewer[1 - REMOVED_AFTER :], count) if is_fewer else ()

@@ -14,7 +14,7 @@ from handinger_tui.ui.commands.files import ATTACHING, FILES, SOURCES
 from handinger_tui.ui.commands.money import MONEY
 from handinger_tui.ui.commands.session import AGAIN, SESSION
 from handinger_tui.ui.commands.view import VIEW
-from handinger_tui.ui.commands.workers import TRIGGERS, WORKERS
+from handinger_tui.ui.commands.workers import AUTOMATION, WORKERS
 
 if TYPE_CHECKING:
     from handinger_tui.ui.work.session_controller import SessionController
@@ -23,7 +23,7 @@ COMMANDS: Final[tuple[Command, ...]] = (
     *SESSION,
     *WORKERS,
     *AGAIN,
-    *TRIGGERS,
+    *AUTOMATION,
     *ATTACHING,
     *MONEY,
     *SOURCES,

@@ -111,7 +111,7 @@ async def data(context: CommandContext, argument: str) -> None:
     await show_data(context, None if number is None else number - 1)
 
 
-async def show_data(context: CommandContext, at: int | PartPosition | None = None) -> None:
+async def show_data(context: CommandContext, at: int | PartPosition | None) -> None:
     """Show the data page, at a dataset by its index or its place in the transcript; else at the newest."""
     from handinger_tui.ui.pages.data import DataScreen  # 20 ms
 

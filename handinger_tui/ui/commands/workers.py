@@ -171,7 +171,7 @@ async def webhook(context: CommandContext, argument: str) -> None:
         await context.interaction.ask(WebhookScreen(access))
 
 
-TRIGGERS: Final = (
+AUTOMATION: Final = (
     Command(
         "schedule",
         "Show a worker's schedules, or add one",

@@ -347,7 +347,7 @@ class FigureReader(Struct, frozen=True):
         days = await self.charges.buckets(GroupBy.DAY, simulated.charge_filter(now_ms))
         return replace(view, simulated=bool(days) or self.limits.simulated), days
 
-    async def read(self, view: View, now_ms: int, days: list[Bucket] | None = None) -> Figures:
+    async def read(self, view: View, now_ms: int, days: list[Bucket] | None) -> Figures:
         """Read groups, days, limits, forecast and comparison. `days`: those of the view, if already read.
 
         Raises:

@@ -441,7 +441,7 @@ def limit_lines(gauges: Sequence[Gauge], width: int, kind: str = "worker") -> li
     return [BLANK, *lines] if lines else []
 
 
-def limit_words(gauge: Gauge, kind: str = "worker") -> str:
+def limit_words(gauge: Gauge, kind: str) -> str:
     """The limit in a few words: "daily limit 85%, near"."""
     word = WORD[gauge.state]
     name = f"{kind} limit" if gauge.limit.scope is Scope.WORKER else gauge.limit.scope.limit

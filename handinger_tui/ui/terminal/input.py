@@ -183,8 +183,8 @@ class InputParser:
         is_report = self._cutter.is_report
         # No key that is pressed sends ESC [ alone: more will follow, on a slow line later.
         is_torn = self._is_torn or self._cutter.held == CONTROL_SEQUENCE
-        patience_s = LATE_REPORT_S if is_torn else constants.ESCAPE_DELAY
-        if now - self._held_since < (INCOMPLETE_REPORT_S if is_report else patience_s):
+        wait_s = LATE_REPORT_S if is_torn else constants.ESCAPE_DELAY
+        if now - self._held_since < (INCOMPLETE_REPORT_S if is_report else wait_s):
             return
         held = self._cutter.release()
         if not is_report:

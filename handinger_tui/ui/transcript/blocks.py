@@ -416,7 +416,7 @@ def complete_code(text: str, shown: str) -> str:
     return next((code for code in codes if "".join(code.split()).startswith(start)), shown)
 
 
-def last_definition(text: str, before: int, *, inside: bool = False) -> int:
+def last_definition(text: str, before: int, *, inside: bool) -> int:
     """Return the last line before `before` at which a link reference definition begins, else -1."""
     env: dict[str, Any] = {INSIDE: inside}
     _block_parser().parse(text, env)

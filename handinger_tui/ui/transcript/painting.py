@@ -351,7 +351,7 @@ def _inset(row: Row) -> bool:
     return row.band and row.style == "code"
 
 
-def paint(row: Row, width: int, palette: Palette, tone: str | None = None) -> Iterator[Strip]:
+def paint(row: Row, width: int, palette: Palette, tone: str | None) -> Iterator[Strip]:
     """Yield the strips of one row, each `width` cells wide. `tone` replaces the style "text"."""
     style = tone if tone is not None and row.style == "text" else row.style
     base, plain = palette.row(style), palette.base

@@ -308,7 +308,7 @@ def _value_rows(label: str, value: object) -> list[Row]:
     return code_rows(text.rstrip("\n"), label, highlighted_lines(visible_text, language)) + _cut_note(text)
 
 
-def plain_rows(text: str, style: str = "text") -> list[Row]:
+def plain_rows(text: str, style: str) -> list[Row]:
     """Return external text unformatted in one style, cut after `SHOWN_CHARS` characters."""
     rows = [Row(Content(line.expandtabs(4)), style) for line in clean(text[:SHOWN_CHARS]).split("\n")]
     return rows + _cut_note(text)

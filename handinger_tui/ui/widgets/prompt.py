@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import wraps
-from typing import TYPE_CHECKING, ClassVar, Final, NamedTuple
+from typing import TYPE_CHECKING, ClassVar, Final
 
 from rich.cells import cell_len
 from textual.binding import Binding, BindingType
@@ -28,10 +28,10 @@ from handinger_tui.core.prompts import (
     renumbered,
 )
 from handinger_tui.core.safety import clean
-from handinger_tui.ui.keys import Where, bindings
+from handinger_tui.ui.keys import CUTTING_KEYS, EDITING_KEYS, Where, bindings
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
     from handinger_tui.ui.widgets.status_text import Advice
 
@@ -108,35 +108,8 @@ class PromptHistory:
         return self._unsent_text if target == end else self.texts[target]
 
 
-class Cut(NamedTuple):
-    """The action of a cutting key; `forward`: it cuts the text after the cursor."""
-
-    act: Callable[[TextArea], None]
-    forward: bool = False
-
-
-_WORD_LEFT: Final = Cut(TextArea.action_delete_word_left)
-_CUTS: Final[Mapping[str, Cut]] = {
-    "ctrl+w": _WORD_LEFT,
-    "ctrl+backspace": _WORD_LEFT,
-    "alt+backspace": _WORD_LEFT,
-    "ctrl+u": Cut(TextArea.action_delete_to_start_of_line),
-    "ctrl+k": Cut(TextArea.action_delete_to_end_of_line, forward=True),
-    "alt+d": Cut(TextArea.action_delete_word_right, forward=True),
-    "ctrl+x": Cut(TextArea.action_cut),
-}
-# Textual resolves these keys only after they have bubbled to the app, after letters and Enter of the
-# same burst: the text would be sent without the correction.
-_EDITING_KEYS: Final[Mapping[str, Callable[[TextArea], None]]] = {
-    "backspace": TextArea.action_delete_left,
-    "delete": TextArea.action_delete_right,
-    "left": TextArea.action_cursor_left,
-    "right": TextArea.action_cursor_right,
-    **dict.fromkeys(("ctrl+left", "alt+left", "alt+b"), TextArea.action_cursor_word_left),
-    **dict.fromkeys(("ctrl+right", "alt+right", "alt+f"), TextArea.action_cursor_word_right),
-    **dict.fromkeys(("home", "ctrl+a"), TextArea.action_cursor_line_start),
-    "ctrl+e": TextArea.action_cursor_line_end,
-}
+_FORWARD_CUTS: Final = ("delete_to_end_of_line", "delete_word_right")
+"""Actions that cut the text after the cursor."""
 _REMOVED_KEYS: Final = ("f6", "f7")
 """Keys with which Textual selects the line or all the text; the next letter would replace it."""
 
@@ -311,24 +284,26 @@ class PromptBox(TextArea, inherit_bindings=False):
             if chord and not self._has_chord_begun:
                 self.call_later(self.run_action, "screen.command('editor')")
             return
-        cut, act = _CUTS.get(event.key), _EDITING_KEYS.get(event.key)
-        if cut is not None or act is not None:
+        # Textual resolves these keys only after they have bubbled to the app, after letters and Enter of the
+        # same burst: the text would be sent without the correction.
+        cut, edit = CUTTING_KEYS.get(event.key), EDITING_KEYS.get(event.key)
+        if cut or edit:
             event.stop()
             event.prevent_default()
-        if cut is not None:
+        if cut:
             self._cut(cut)
             return
         self._last_key_cut = False
-        if act is not None:
-            act(self)
+        if edit:
+            getattr(self, f"action_{edit}")()
 
-    def _cut(self, cut: Cut) -> None:
+    def _cut(self, action: str) -> None:
         before, self._removed_text = self.text, ""
-        cut.act(self)
+        getattr(self, f"action_{action}")()
         if not self._removed_text:
             return
         buffer, removed = self._kill_buffer if self._last_key_cut else "", self._removed_text
-        self._kill_buffer = buffer + removed if cut.forward else removed + buffer
+        self._kill_buffer = buffer + removed if action in _FORWARD_CUTS else removed + buffer
         self._last_key_cut = True
         if not self.text:
             self.message_history.add(before)

@@ -283,7 +283,7 @@ def advice(session: Session, *, running: bool, now_ms: int = 0) -> Advice | None
     return Advice("warning", PAUSE, until_ms) if turn.ended_ms <= now_ms < until_ms else None
 
 
-def hold_advice(session: Session, hold: Hold, count: int, now_ms: int = 0) -> Advice:
+def hold_advice(session: Session, hold: Hold, count: int, now_ms: int) -> Advice:
     """Why the queue of `count` messages is held. The hint below the prompt says what Enter does."""
     messages = waiting_words(count)
     turn_advice = advice(session, running=False, now_ms=now_ms)

@@ -121,7 +121,7 @@ class Interaction:
         answer = await self.ask(yes_or_no(title, body, yes=yes, no=no, typed=typed))
         return bool(answer)
 
-    async def ask_text(self, title: str, value: str = "", placeholder: str = "") -> str | None:
+    async def ask_text(self, title: str, value: str, placeholder: str = "") -> str | None:
         """Ask for one line of text."""
         from handinger_tui.ui.dialogs import TextQuestion  # 4 ms, at the first question
 
@@ -156,7 +156,7 @@ class Interaction:
         """Copy an address in one line: pasted into a shell, a line break in it would be Enter."""
         self.copy(clean_line(text, len(text) + 1), what)
 
-    async def open_link(self, url: str, shown: str | None = None) -> None:
+    async def open_link(self, url: str, shown: str | None) -> None:
         """Judge an untrusted link, then open it, ask first, or refuse."""
         link = judge_link(url, shown)
         if link.verdict is Verdict.REFUSE:

@@ -437,9 +437,7 @@ def replay_hint(replay: Replay | None) -> str:
     return f"Replay, {turn} · Space to pause · Esc to skip the turn"
 
 
-def enter_hint(
-    text: str, session: Session | None, state: PaneState, *, opening: str = "", has_chips: bool
-) -> str:
+def enter_hint(text: str, session: Session | None, state: PaneState, *, opening: str, has_chips: bool) -> str:
     """What Enter does with `text` in the prompt; `opening`: the session that is being opened, "" for none."""
     if text.startswith("/") and not text.startswith("//"):
         return "Enter to run the command · // to send a message that starts with a slash"
