@@ -288,8 +288,7 @@ async def test_the_output_of_an_opener_is_discarded(opener: Path, capfd: pytest.
     assert capfd.readouterr() == ("", "")
 
 
-def test_an_opened_program_outlives_us(opener: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("handinger_tui.cli.connection._PATIENCE_S", 0.1)
+def test_an_opened_program_outlives_us(opener: Path) -> None:
     (opener / "bin" / "xdg-open").write_text(f'#!/bin/sh\necho $$ > "{opener}/pid"\nexec sleep 60\n')
     assert asyncio.run(open_link("https://e.example/"))
     end = time.monotonic() + 60

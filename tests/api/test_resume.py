@@ -263,13 +263,16 @@ async def test_the_first_request_is_sent_once(server: Server, client: WorkerClie
 
 
 async def test_a_download_that_is_cancelled_leaves_nothing(
-    server: Server, client: WorkerClient, folder: Path, monkeypatch: pytest.MonkeyPatch
+    server: Server, client: WorkerClient, folder: Path
 ) -> None:
-    monkeypatch.setattr("handinger_tui.api.download._ProgressReporter._SECONDS", 0)
     under_way = asyncio.Event()
 
     async def endless(peer: Peer) -> None:
         await peer.send(head(200, {"Content-Length": "9000000", **RANGES}) + b"x" * 600_000)
+        while not under_way.is_set():
+            # The progress is reported with what comes, ten times a second at most.
+            await asyncio.sleep(0.02)
+            await peer.send(b"x")
         await peer.wait_for_close()
 
     server.answer(endless)

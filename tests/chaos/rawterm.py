@@ -154,6 +154,11 @@ class RawTerminal:
             time.sleep(0.5)
 
     @property
+    def process_id(self) -> int:
+        """The id of the program."""
+        return self._process.pid
+
+    @property
     def has_read_all(self) -> bool:
         """Whether the program has written nothing that was not read."""
         return not select.select([self._fd], [], [], 0)[0]

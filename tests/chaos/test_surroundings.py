@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import os
 import re
+import resource
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
@@ -75,6 +76,18 @@ def test_disk_full_history(place: Place, size: int) -> None:
         assert ran.err.strip()
     if place.database.exists() and place.database.stat().st_size:
         assert place.rows("SELECT 1") == [(1,)]
+
+
+def test_the_resume_command_is_printed_although_the_history_cannot_be_closed(tmp_path: Path) -> None:
+    with rawterm("--local", "long 400", home=tmp_path, HANDINGER_LOCAL_PACE="0.1") as terminal:
+        terminal.shows("Paragraph 2")
+        written = (tmp_path / "history.db-wal").stat().st_size
+        resource.prlimit(terminal.process_id, resource.RLIMIT_FSIZE, (written + 4_096, -1))
+        terminal.shows("Paragraph 20")
+        assert terminal.leave("\x04") == 10
+        output = terminal.output.decode()
+        assert "Resume this session" in output
+        assert "Cannot write the history" in output
 
 
 def check_not_sent(ran: Ran, world: World, reason: str) -> None:

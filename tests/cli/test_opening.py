@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from handinger_tui.cli import connection
 from handinger_tui.cli.connection import open_link
 from handinger_tui.core.safety import without_secrets
 
@@ -66,4 +65,3 @@ async def test_a_missing_or_failing_browser_counts_as_no_browser(
     }
     monkeypatch.setenv("BROWSER", named.get(browser, browser))
     assert not await open_link(URL)
-    assert connection._running == []

@@ -16,6 +16,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from datetime import UTC, datetime
 from decimal import Decimal, localcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
@@ -25,6 +26,7 @@ from handinger_tui.core.citations import mentions
 from handinger_tui.core.dialects import StreamDecoder
 from handinger_tui.core.export.exporters import SESSION_EXPORTERS
 from handinger_tui.core.money.timeline import Ended, Event, Read, Sent, Timeline
+from handinger_tui.core.search import parse_query, snippet_of
 from handinger_tui.core.stream import Frame, Framing, SourcePart, WorkerBody, body_of
 from handinger_tui.core.turns.fold import fold
 from handinger_tui.core.turns.session import Session
@@ -112,6 +114,13 @@ def citing(number: int) -> Callable[[], object]:
     ]
     turns = tuple(Turn(TurnRequest(f"turn_{at}", "", 0), parts=own) for at, own in enumerate(parts))
     return lambda: mentions(Session("ses_1", 0, turns=turns))
+
+
+def searching(number: int) -> Callable[[], object]:
+    """A snippet at the end of a long text, whose words differ from their folded ones."""
+    query = parse_query("nadel 東京", datetime.now(UTC))
+    text = "größer Nadel 東京 " * number
+    return lambda: snippet_of(query, [("answer", text)])
 
 
 def reading_line(number: int) -> Callable[[], object]:
@@ -259,6 +268,7 @@ WORKS: Final = (
     Work("fold calls", 10_000, folding("calls")),
     Work("fold one input", 20_000, folding_input),
     Work("citations", 1_000, citing),
+    Work("search, matches at the end", 10_000, searching),
     Work("read a line that does not end", 50_000, reading_line),
     *(Work(f"fold {kind}", 10_000, folding_flood(kind)) for kind in FLOODS),
     Work("lay out texts", 5_000, laying_out("texts")),

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.house.project import PACKAGE, ROOT, python_files, tree
+from tests.house.project import PACKAGE, ROOT, TESTS, python_files, tree, where
 
 FILES_IN_A_FOLDER = 18
 """The maximum number of files in a folder."""
@@ -108,3 +108,47 @@ def test_methods_of_base_classes_count() -> None:
         if isinstance(node, ast.ClassDef) and node.name == "FilesPanel"
         for item in node.body
     )
+
+
+PRIVATE_OF_LIBRARIES = frozenset(
+    {"_actions", "_compositor", "_display", "_file", "_get_renders", "_server", "_task"}
+)
+"""Private names of argparse, Textual and asyncio that tests need, and that the package has, too."""
+
+
+def private_names(module: ast.Module) -> set[str]:
+    """The private names that a module gives to functions, classes, variables and attributes."""
+    names = set()
+    for node in ast.walk(module):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            names.add(node.name)
+        elif isinstance(node, ast.Name | ast.Attribute) and isinstance(node.ctx, ast.Store):
+            names.add(node.id if isinstance(node, ast.Name) else node.attr)
+    return {name for name in names if name.startswith("_") and not name.startswith("__") and name != "_"}
+
+
+def used_private_names(module: ast.Module) -> Iterator[str]:
+    """Private names of other modules that a test uses, and those that it replaces by their path."""
+    for node in ast.walk(module):
+        if isinstance(node, ast.Attribute) and not (
+            isinstance(node.value, ast.Name) and node.value.id == "self"
+        ):
+            yield node.attr
+        elif isinstance(node, ast.ImportFrom) and (node.module or "").startswith("handinger_tui"):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.Constant) and str(node.value).startswith("handinger_tui."):
+            yield str(node.value).rpartition(".")[2]
+
+
+def test_no_test_uses_private_members_of_the_package() -> None:
+    private = (
+        set[str]().union(*(private_names(tree(path)) for path in MODULES.values())) - PRIVATE_OF_LIBRARIES
+    )
+    used = [
+        f"{where(path)}: {name}"
+        for path in python_files(TESTS)
+        # It makes the start of every test faster, and replaces no behavior.
+        if path != TESTS / "conftest.py"
+        for name in sorted({*used_private_names(tree(path))} & private - private_names(tree(path)))
+    ]
+    assert used == []

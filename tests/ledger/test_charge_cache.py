@@ -115,11 +115,16 @@ def test_another_database_holds_none_of_it(database: sqlite3.Connection, tmp_pat
 
 def test_only_some_sessions_are_remembered(database: sqlite3.Connection) -> None:
     compared = ChargeCache()
+    entries = []
     for number in range(CACHED_SESSIONS + 1):
         own = replace(long(1), session_id=f"ses_{number}")
         turn = replace(own.turns[0], request=replace(own.turns[0].request, turn_id=f"turn_of_{number}"))
         own = replace(own, turns=(turn,))
         for _ in range(2):
             writes.charge(database, own, compared)
-    assert len(compared._sessions) == CACHED_SESSIONS
+        entries.append((own, compared.of(database, own)))
+    *_, (newest, of_newest) = entries
+    (oldest, of_oldest), *_ = entries
+    assert compared.of(database, newest) is of_newest
+    assert compared.of(database, oldest) is not of_oldest
     assert usd(database) == Decimal("0.01") * (CACHED_SESSIONS + 1)

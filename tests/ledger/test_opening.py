@@ -181,12 +181,12 @@ async def test_a_folder_instead_of_the_file_cannot_be_written(tmp_path: Path) ->
 
 async def test_another_writer_is_awaited_and_then_reported(tmp_path: Path) -> None:
     path = tmp_path / "h.db"
-    async with opened(path, patience_s=0.05) as ledger:
+    async with opened(path, lock_wait_s=0.05) as ledger:
         other = sqlite3.connect(path, isolation_level=None)
         other.execute("BEGIN IMMEDIATE")
         with pytest.raises(Locked):
             await ledger.open_turn(session(), turn_request())
-        late = Ledger(path, patience_s=0.05)
+        late = Ledger(path, lock_wait_s=0.05)
         with pytest.raises(Locked):
             await late.start()
         await late.aclose()
@@ -200,7 +200,7 @@ async def test_another_writer_is_awaited_and_then_reported(tmp_path: Path) -> No
 async def test_frames_wait_in_memory_while_another_process_writes(tmp_path: Path) -> None:
     path = tmp_path / "h.db"
     frames = answered()
-    async with opened(path, patience_s=0.05) as ledger:
+    async with opened(path, lock_wait_s=0.05) as ledger:
         await ledger.open_turn(session(), turn_request())
         other = sqlite3.connect(path, isolation_level=None)
         other.execute("BEGIN IMMEDIATE")

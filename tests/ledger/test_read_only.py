@@ -78,7 +78,7 @@ async def test_a_history_is_read_while_another_process_writes(tmp_path: Path) ->
     await filled(path)
     async with other("hold", str(path)) as process:
         assert await read_line(process) == "held"
-        assert await titles(path, patience_s=0.05) == (["a title"], None)
+        assert await titles(path, lock_wait_s=0.05) == (["a title"], None)
 
 
 async def test_a_file_locked_by_another_process_is_busy(tmp_path: Path) -> None:
@@ -89,7 +89,7 @@ async def test_a_file_locked_by_another_process_is_busy(tmp_path: Path) -> None:
         owner.execute("BEGIN IMMEDIATE")
         owner.execute("UPDATE sessions SET title = 'other'")
         with pytest.raises(Locked, match="in use"):
-            await titles(path, patience_s=0.05)
+            await titles(path, lock_wait_s=0.05)
         owner.execute("ROLLBACK")
 
 
@@ -131,7 +131,7 @@ async def test_an_older_locked_file_is_read_from_a_copy(tmp_path: Path) -> None:
         connection.execute("PRAGMA journal_mode = WAL")
     async with other("hold", str(path)) as process:
         assert await read_line(process) == "held"
-        assert await titles(path, patience_s=0.05) == (["a title"], READ_ONLY)
+        assert await titles(path, lock_wait_s=0.05) == (["a title"], READ_ONLY)
 
 
 async def test_a_missing_history_is_empty_and_is_not_created(tmp_path: Path) -> None:

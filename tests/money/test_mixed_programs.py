@@ -19,21 +19,15 @@ from handinger_tui.settings import Settings
 from tests.chaos.processes import ended
 from tests.e2e.runner import KEY
 from tests.money.cases import ScriptedService, Step, usd
-from tests.money.paid_service import PaidService, paid_service, serving
+from tests.money.paid_service import PaidService, serving
 from tests.money.programs import Person
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator
+    from collections.abc import AsyncIterator
     from pathlib import Path
 
 DAY: Final = Limit(Scope.DAY, Unit.USD, Decimal(5))
 SCRIPT: Final = {"HANDINGER_LIMIT_DAY_USD": "5"}
-
-
-@pytest.fixture
-def service() -> Iterator[PaidService]:
-    with paid_service(late=None) as serving:
-        yield serving
 
 
 @asynccontextmanager
@@ -48,6 +42,7 @@ async def app_on(person: Person) -> AsyncIterator[Services]:
 async def test_a_script_does_not_spend_the_reservation_of_the_app(
     service: PaidService, tmp_path: Path
 ) -> None:
+    service.late = None
     person = Person(service, tmp_path)
     async with app_on(person) as app:
         session_id = app.engine.new_session(app.settings.base_url).session_id
@@ -69,6 +64,7 @@ async def test_a_script_does_not_spend_the_reservation_of_the_app(
 async def test_the_app_asks_before_it_spends_the_reservation_of_a_script(
     service: PaidService, tmp_path: Path
 ) -> None:
+    service.late = None
     person = Person(service, tmp_path)
     script = person.start("-p", "script", "--json", **SCRIPT)
     assert await asyncio.to_thread(service.wait_for_posts, 1)

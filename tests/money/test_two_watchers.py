@@ -6,7 +6,6 @@ import asyncio
 import os
 import sqlite3
 import subprocess
-from collections.abc import Iterator
 from contextlib import closing
 from decimal import Decimal
 from pathlib import Path
@@ -22,19 +21,12 @@ from handinger_tui.ledger.frames import stored_frames
 from tests.chaos.processes import ended
 from tests.ledger.samples import answered, frame, opened, play, session, turn_request, worker
 from tests.money.opened_app import opened_app
-from tests.money.paid_service import WORDS, PaidService, paid_service
+from tests.money.paid_service import WORDS, PaidService
 from tests.money.programs import Person
 
 ANSWER = "".join(WORDS)
 HALF = "".join(WORDS[:5])
 """The text that is printed at least of an answer without an end."""
-
-
-@pytest.fixture
-def service() -> Iterator[PaidService]:
-    """A service that streams all words of a turn immediately, and ends it on request."""
-    with paid_service(late=None) as serving:
-        yield serving
 
 
 def until_printed(process: subprocess.Popen[str], text: str) -> str:
@@ -68,6 +60,7 @@ def streamed(history: Path) -> int:
 def test_a_turn_that_another_program_watches_is_shown_and_stored_once(
     service: PaidService, tmp_path: Path
 ) -> None:
+    service.late = None
     person, history = Person(service, tmp_path), tmp_path / "history.db"
     sender = person.start("-p", "hello")
     printed = until_printed(sender, HALF)
@@ -89,6 +82,7 @@ def test_a_turn_that_another_program_watches_is_shown_and_stored_once(
 def test_a_program_that_shows_the_turn_of_another_continues_it_after_a_kill(
     service: PaidService, tmp_path: Path
 ) -> None:
+    service.late = None
     person = Person(service, tmp_path)
     sender = person.start("-p", "hello")
     until_printed(sender, HALF)
@@ -108,6 +102,7 @@ def test_a_program_that_shows_the_turn_of_another_continues_it_after_a_kill(
 async def test_the_app_shows_a_turn_that_a_script_sends(
     service: PaidService, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    service.late = None
     person = Person(service, tmp_path)
     script = person.start("-p", "hello")
     assert await asyncio.to_thread(until_printed, script, HALF)

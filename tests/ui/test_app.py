@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import pytest
@@ -15,7 +17,9 @@ from textual.color import Color
 from textual.driver import Driver
 from textual.drivers.headless_driver import HeadlessDriver
 from textual.geometry import Region
+from textual.message_pump import MessagePump
 from textual.theme import Theme
+from textual.timer import Timer
 from textual.widgets import Static
 from textual.worker import WorkerFailed
 
@@ -30,8 +34,7 @@ from handinger_tui.ui.themes import DARK, LIGHT, MIDNIGHT, THEMES, by_name, firs
 from handinger_tui.ui.widgets.prompt import PromptBox
 from handinger_tui.ui.widgets.welcome import Welcome
 from handinger_tui.ui.work import screen as footing
-from handinger_tui.ui.work.changes import ThrottledTimer
-from handinger_tui.ui.work.screen import WorkScreen
+from handinger_tui.ui.work.changes import PAINTS_PER_S
 from tests.ui.fakes import LOCAL, Desktop, answers, launch
 
 
@@ -410,27 +413,38 @@ async def test_without_colour_the_state_can_still_be_read(monkeypatch: pytest.Mo
         await desktop.shows(pilot, "✓ completed", "LOCAL")
 
 
-def no_more_ticks(work: WorkScreen) -> None:
-    """From here on it paints only immediate changes."""
-    scheduler = work.scheduler
-    scheduler._tick.stop()
-    scheduler._tick = ThrottledTimer(work, 1 / 3600, scheduler._paint_if_dirty)
+@pytest.fixture
+def stop_ticks(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
+    """Stops the periodic paints, so that from then on only immediate changes are painted."""
+    set_interval, stopped = MessagePump.set_interval, Event()
+
+    def stoppable(pump: MessagePump, interval: float, callback: Callable[[], None], **named: Any) -> Timer:
+        def paint() -> None:
+            if not stopped.is_set():
+                callback()
+
+        return set_interval(pump, interval, paint if interval == 1 / PAINTS_PER_S else callback, **named)
+
+    monkeypatch.setattr(MessagePump, "set_interval", stoppable)
+    return stopped.set
 
 
-async def test_the_last_words_are_painted_without_waiting_for_a_tick() -> None:
+async def test_the_last_words_are_painted_without_waiting_for_a_tick(stop_ticks: Callable[[], None]) -> None:
     desktop = Desktop(api=answers("The very last words"))
     async with desktop.running() as pilot:
-        no_more_ticks(desktop.work)
+        stop_ticks()
         await desktop.send(pilot, "Hi")
         await desktop.shows(pilot, "The very last words")
 
 
-async def test_a_text_that_ends_is_painted_immediately_during_its_turn() -> None:
+async def test_a_text_that_ends_is_painted_immediately_during_its_turn(
+    stop_ticks: Callable[[], None],
+) -> None:
     desktop = Desktop()
     async with desktop.running() as pilot:
         work = desktop.work
         actor = work.controller.engine.actor(work.controller.session_id)
-        no_more_ticks(work)
+        stop_ticks()
         part = TextPart(Rope() + "The very last words", open=True)
         request = TurnRequest("turn_1", "Hi", created_ms=1)
         running = Turn(request, status=TurnStatus.ACCEPTED, parts=(part,), open_text=(("t", 0),))

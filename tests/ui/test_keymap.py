@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from handinger_tui.ui.keys import EDITING_KEYS, KEYS, keymap_problems
-from handinger_tui.ui.widgets import prompt
+from handinger_tui.ui.keys import KEYS, keymap_problems
 
 
 def test_the_table_itself_has_no_problem() -> None:
@@ -50,7 +49,3 @@ def test_a_key_that_cannot_work_is_named(keymap: list[tuple[str, str]], named: l
 )
 def test_a_key_map_that_works_is_accepted(keymap: list[tuple[str, str]]) -> None:
     assert keymap_problems(keymap) == []
-
-
-def test_every_key_with_which_the_prompt_edits_is_reserved() -> None:
-    assert EDITING_KEYS - {"space"} == {*prompt._CUTS, *prompt._EDITING_KEYS}

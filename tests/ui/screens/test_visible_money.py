@@ -47,12 +47,13 @@ async def test_the_header_shows_today_and_the_session_and_follows_other_programs
 async def test_the_money_in_the_header_leaves_room_for_the_title(width: int, shown_money: str) -> None:
     desktop = Desktop(api=answers("Hello"))
     desktop.limits.limit(Scope.DAY, "2")
-    async with desktop.running(width, 24) as pilot:
+    async with desktop.running(120, 24) as pilot:
         await desktop.send(pilot, "What is a heat pump and what is it not?")
         await desktop.shows(pilot, "✓ completed")
         own = charge("c", "0.25", session_id=desktop.session.session_id)
         desktop.ledger.write(own, charge("a", "1.10", session_id="another"))
-        await desktop.until(pilot, lambda: desktop.work._header._spent.turns == 1)
+        await desktop.until(pilot, lambda: "session $0.25 " in head(desktop))
+        await pilot.resize_terminal(width, 24)
         await desktop.settle(pilot)
         assert shown_money in head(desktop)
         assert ("today" in head(desktop)) is bool(shown_money)
