@@ -222,14 +222,11 @@ class Headless:
         engine, changed = services.engine, asyncio.Event()
         unsubscribe = engine.subscribe(lambda _session_id: changed.set())
         try:
-            while (turn := self._find_turn(engine.session(self._session_id))) and not _can_detach(turn):
+            while (turn := engine.session(self._session_id).find(self._turn_id)) and not _can_detach(turn):
                 changed.clear()
                 await changed.wait()
         finally:
             unsubscribe()
-
-    def _find_turn(self, session: Session) -> Turn | None:
-        return next((turn for turn in session.turns if turn.turn_id == self._turn_id), None)
 
     # -- signals -----------------------------------------------------------------------
     def _install_signal_handlers(self) -> None:
@@ -277,7 +274,7 @@ class Headless:
         if self._progress.reported:
             return
         # None: the turn is still being stored. Earlier turns of the session are not printed.
-        turn = self._find_turn(services.engine.session(self._session_id))
+        turn = services.engine.session(self._session_id).find(self._turn_id)
         if turn is not None:
             self._print(lambda: self._printer.turn(turn))
             self._limit_messages.update(services.engine.actor(self._session_id).gauges, running=turn.live)
@@ -308,7 +305,7 @@ class Headless:
             async with asyncio.timeout(None if self._signal is None else SIGNAL_GRACE_S):
                 await services.engine.actor(self._session_id).settled()
         session = services.engine.session(self._session_id)
-        turn = self._find_turn(session)
+        turn = session.find(self._turn_id)
         if turn is None:
             # A signal may have arrived after the turn was stored and before its id was returned.
             turn = next((new for new in session.turns if new.turn_id not in self._earlier_turn_ids), None)

@@ -335,17 +335,13 @@ class SessionStore:
         self._changing = changing
         self._on_change = on_change
 
-    def find(self, turn_id: str) -> Turn | None:
-        """A turn of the session."""
-        return next((turn for turn in reversed(self.value.turns) if turn.turn_id == turn_id), None)
-
     def turn(self, turn_id: str) -> Turn:
         """A turn of the session.
 
         Raises:
             KeyError: there is no such turn.
         """
-        turn = self.find(turn_id)
+        turn = self.value.find(turn_id)
         if turn is None:
             raise KeyError(turn_id)
         return turn
@@ -356,7 +352,7 @@ class SessionStore:
 
     def put(self, turn: Turn) -> None:
         """Add a turn, or replace it by a newer value, and publish."""
-        before = self.find(turn.turn_id)
+        before = self.value.find(turn.turn_id)
         self.value = replace(put_turn(self.value, turn), updated_ms=self._deps.clock.now_ms())
         self._changing(before, turn)
         self.publish()

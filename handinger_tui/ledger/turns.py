@@ -311,7 +311,7 @@ def close_turn(
     waiting: Iterable[TurnFrame] = (),
 ) -> None:
     """Store status, answer and charge of a turn of `session`, or of one that another program added to it."""
-    turn = next((turn for turn in reversed(session.turns) if turn.turn_id == turn_id), None)
+    turn = session.find(turn_id)
     if turn is None:
         turn = load_turn(connection, turn_id, waiting)
         if turn is None:

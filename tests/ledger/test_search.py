@@ -196,7 +196,7 @@ QUERIES = st.lists(
 )
 
 
-@settings(max_examples=15)
+@settings(max_examples=8)
 @given(st.lists(TEXT, min_size=12, max_size=12), st.lists(QUERIES.map(" ".join) | TEXT, min_size=12))
 async def test_the_index_agrees_with_a_plain_comparison(texts: list[str], queries: list[str]) -> None:
     ledger = Ledger(None)

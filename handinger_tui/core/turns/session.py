@@ -150,7 +150,7 @@ class Session(Struct, frozen=True):
 
     @property
     def service(self) -> Service:
-        """Its service."""
+        """The service to which its messages go."""
         return Service(self.base_url, self.generation)
 
     @property
@@ -176,9 +176,18 @@ class Session(Struct, frozen=True):
         return next((turn for turn in reversed(self.turns) if turn.may_spend), None)
 
     @property
+    def answered(self) -> Turn | None:
+        """The newest turn whose answer has text."""
+        return next((turn for turn in reversed(self.turns) if turn.text), None)
+
+    @property
     def busy(self) -> bool:
         """Whether this program is working on a turn of the session."""
         return any_with_status(self.turns, LIVE)
+
+    def find(self, turn_id: str) -> Turn | None:
+        """The turn with this id; None if the session has none. The newest turns are checked first."""
+        return next((turn for turn in reversed(self.turns) if turn.turn_id == turn_id), None)
 
 
 def ids_of(session: Session | SessionSummary, target: str | None) -> JsonObject:

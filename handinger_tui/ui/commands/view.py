@@ -31,7 +31,7 @@ async def find(context: CommandContext, argument: str) -> None:
 
 async def copy(context: CommandContext, _argument: str) -> None:
     """Copy the newest answer, as the worker wrote it."""
-    turn = next((turn for turn in reversed(context.controller.session.turns) if turn.text), None)
+    turn = context.controller.session.answered
     if turn is not None:
         context.interaction.copy(turn.answer, "the answer so far" if turn.live else "the last answer")
     else:

@@ -375,8 +375,8 @@ class Transcript(SelectableRows, can_focus=True):
 
     def copy_current(self) -> str:
         """Return the source text at the cursor, or else the newest answer."""
-        turns = self.session.turns if self.session is not None else ()
-        return self.cursor.text or next((turn.answer for turn in reversed(turns) if turn.text), "")
+        turn = self.session.answered if self.session is not None else None
+        return self.cursor.text or ("" if turn is None else turn.answer)
 
 
 def _has_selection(widget: Widget) -> bool:

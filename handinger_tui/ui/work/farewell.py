@@ -66,7 +66,7 @@ def printed_text(controller: SessionController, what: str) -> str:
     if session is None or not session.turns:
         return ""
     if what == "answer":
-        return next((turn.answer for turn in reversed(session.turns) if turn.text), "")
+        return "" if session.answered is None else session.answered.answer
     if what == "transcript":
         from handinger_tui.core.export.exporters import session_markdown  # 20 ms
 
