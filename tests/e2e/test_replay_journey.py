@@ -17,12 +17,12 @@ pytestmark = pytest.mark.terminal
 
 
 def test_a_replay_is_paused_skipped_and_closed(tmux: str, own_home: Path) -> None:
-    first = run("--local", "-p", "tour", "--output-format", "json", home=own_home)
+    first = run("--local", "-p", "tour", "--output-format", "json", home=own_home, HANDINGER_LOCAL_PACE="0.1")
     session_id = first.result["session_id"]
     before = contents(own_home)
     with terminal(tmux, 80, 24) as window:
         # So slow that no machine reaches the end before the keys.
-        window.run("replay", session_id, "--speed", "0.05", "--print-on-exit", "answer", home=own_home)
+        window.run("replay", session_id, "--speed", "0.005", "--print-on-exit", "answer", home=own_home)
         window.shows("Replay, turn 1 of 1 · Space to pause · Esc to skip the turn")
         assert "Queue" not in window.shows("Replay: nothing is sent")
         window.press("Space")
