@@ -12,6 +12,7 @@ import re
 from bisect import bisect_left, bisect_right
 from collections import OrderedDict
 from functools import cache, lru_cache
+from itertools import takewhile
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from msgspec import Struct
@@ -77,6 +78,15 @@ class Row(Struct, frozen=True, gc=False):
     code: tuple[str, int] | None = None
     deferred_language: str = ""
     """The language of a code block that is not highlighted yet, "" otherwise; it is not shown itself."""
+
+    def is_same(self, other: Row) -> bool:
+        """Whether both are painted alike. `==` does not compare the styles in their contents."""
+        return (
+            self == other
+            and self.content.is_same(other.content)
+            and self.first.is_same(other.first)
+            and self.hanging.is_same(other.hanging)
+        )
 
 
 GAP: Final = Row()
@@ -554,7 +564,14 @@ class RowBuffer:
         return [self.rows[at] for at in self._heads if self.rows[at].deferred_language]
 
     def replace(self, keep: int, fresh: Sequence[Row]) -> int:
-        """Keep the first `keep` rows and append `fresh`. Returns the first changed screen row."""
+        """Keep the first `keep` rows and append `fresh`. Returns the first changed screen row.
+
+        Rows that `fresh` repeats are kept, too, with their strips: a block that grows is built again each
+        time.
+        """
+        pairs = zip(self.rows[keep:], fresh, strict=False)
+        repeated = sum(1 for _ in takewhile(lambda pair: pair[0].is_same(pair[1]), pairs))
+        keep, fresh = keep + repeated, fresh[repeated:]
         if keep < len(self.rows):
             self.height = self._starts[keep]
             del self.rows[keep:], self._starts[keep:], self._heads[bisect_left(self._heads, keep) :]

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from rich.segment import Segment
 from rich.style import Style
 from textual.color import Color
+from textual.content import Content
 from textual.strip import Strip
 
 from handinger_tui.core.stream import FilePart, SourcePart
@@ -22,7 +23,15 @@ from handinger_tui.core.turns.session import Session, put_turn
 from handinger_tui.core.turns.turn import DataPart, ErrorKind, Fault, ToolPart, ToolState, Turn, TurnStatus
 from handinger_tui.ui.themes import DARK, LIGHT
 from handinger_tui.ui.transcript.layout import MIN_KEPT_TURNS
-from handinger_tui.ui.transcript.painting import MAX_CACHED_ROWS, ControlFilter, over, width_of
+from handinger_tui.ui.transcript.painting import (
+    MAX_CACHED_ROWS,
+    ControlFilter,
+    Row,
+    RowBuffer,
+    over,
+    styled,
+    width_of,
+)
 from tests.ui.transcript.screen import Stage, grown, session, text_part, turn
 
 if TYPE_CHECKING:
@@ -185,6 +194,31 @@ async def test_a_delta_lays_out_one_page_and_paints_few_rows() -> None:
         assert strip_cache.painted - painted <= 20
         # Two scrolls of 20 lines, and the grown line with those below it for every other delta.
         assert app.transcript.lines_drawn <= 2 * 20 + 8 * 5
+
+
+async def test_a_block_that_grows_paints_only_its_new_rows() -> None:
+    text = "| City | Price |\n|---|---|\n" + "| Rome | 10 |\n" * 3
+    shown = session(turn(1, text_part(text, open_=True), status=TurnStatus.ACCEPTED))
+    app = Stage(shown)
+    async with app.run_test(size=(80, 30)) as pilot:
+        await pilot.pause()
+        painted = app.transcript.strip_cache.painted
+        for _ in range(10):
+            text += "| Rome | 10 |\n"
+            shown = grown(shown, text_part(text, open_=True))
+            app.transcript.show(shown)
+            await pilot.pause()
+        assert app.transcript.strip_cache.painted - painted == 10
+
+
+def test_a_row_of_which_only_the_style_of_a_word_changed_is_another_one() -> None:
+    rows = RowBuffer(40)
+    first, plain, code = Row(Content("first")), Row(Content("word")), Row(styled("word", "code-span"))
+    assert rows.replace(0, [first, plain]) == 0
+    assert rows.replace(0, [first, code]) == 1
+    assert rows.rows[1] is code
+    assert rows.replace(0, [Row(Content("first")), Row(styled("word", "code-span"))]) == 2
+    assert rows.rows == [first, code]
 
 
 async def test_another_theme_paints_the_same_text_in_other_colours() -> None:
