@@ -62,20 +62,17 @@ LIMIT: Final = 2_000
 References = dict[str, Any]
 
 
-def new_parser() -> MarkdownIt:
-    """Return a parser of Markdown. HTML is disabled and shown as text."""
+@lru_cache(1)
+def _parser() -> MarkdownIt:
+    """Return the parser of Markdown. HTML is disabled and shown as text."""
     from markdown_it import MarkdownIt  # 20 ms: see `load_parser`
 
     parser = MarkdownIt("gfm-like", {"html": False})
     if parser.linkify is not None:
         # Otherwise every "setup.py" and "README.md" becomes a link: both end like a country domain.
         parser.linkify.set({"fuzzy_link": False})
+    parser.block.ruler.at("table", _table, {"alt": ["paragraph", "reference"]})
     return parser
-
-
-@lru_cache(1)
-def _parser() -> MarkdownIt:
-    return new_parser()
 
 
 def inline(text: str, references: References | None = None) -> Content:
@@ -359,13 +356,11 @@ CODE: Final = ("fence", "code_block")
 """The tokens of code blocks."""
 
 
-@lru_cache(1)
-def _block_parser() -> MarkdownIt:
-    """Return a parser for blocks only: inline text is parsed in pieces, as parsing much of it is slow."""
-    parser = new_parser()
-    parser.core.ruler.disable(["inline", "linkify", "replacements", "smartquotes", "text_join"])
-    parser.block.ruler.at("table", _table, {"alt": ["paragraph", "reference"]})
-    return parser
+def _blocks(text: str, env: dict[str, Any]) -> list[Token]:
+    """Parse clean text into blocks only: inline text is parsed in pieces, as parsing much of it is slow."""
+    tokens: list[Token] = []
+    _parser().block.parse(text, _parser(), env, tokens)
+    return tokens
 
 
 def _table(state: StateBlock, start: int, end: int, silent: bool) -> bool:
@@ -385,7 +380,7 @@ def parse(text: str, *, inside: bool = False) -> tuple[list[Token], References]:
     `inside` means that the text begins with an item of a list that began before it.
     """
     env: dict[str, object] = {INSIDE: inside}
-    tokens = _block_parser().parse(text, env)
+    tokens = _blocks(text, env)
     references = env.get("references")
     return tokens, references if isinstance(references, dict) else {}
 
@@ -419,7 +414,7 @@ def complete_code(text: str, shown: str) -> str:
 def last_definition(text: str, before: int, *, inside: bool) -> int:
     """Return the last line before `before` at which a link reference definition begins, else -1."""
     env: dict[str, Any] = {INSIDE: inside}
-    _block_parser().parse(text, env)
+    _blocks(text, env)
     definitions = [*env.get("references", {}).values(), *env.get("duplicate_refs", ())]
     return max((one["map"][0] for one in definitions if one["map"][0] < before), default=-1)
 
