@@ -41,7 +41,10 @@ from handinger_tui.core.turns.worker_reconciliation import (
     ARRIVED,
     Answer,
     answer_to,
+    is_over,
+    may_be_unlisted,
     messages_of,
+    new_prompts,
     prompt_count,
     with_snapshot,
     without_newest,
@@ -191,7 +194,7 @@ def unsettled_turns(session: Session, snapshot: Snapshot, *, without: str = "") 
     return [
         (turn, answer)
         for turn, answer in answers
-        if _has_ended(answer, snapshot) or (is_idle and answer.present is not None)
+        if is_over(answer, snapshot) or (is_idle and answer.present is not None)
     ]
 
 
@@ -232,17 +235,10 @@ def _is_of_another(turn: Turn, has: list[Turn], snapshot: Snapshot, turns: tuple
     return matches > 0 and prompt_count(snapshot, turn.request.prompt) - (before or 0) <= matches
 
 
-def _has_ended(answer: Answer, snapshot: Snapshot) -> bool:
-    if not answer.present:
-        return False
-    return not answer.last or (not snapshot.busy and (bool(answer.parts) or snapshot.failed))
-
-
 def _is_missing(turn: Turn, answer: Answer, snapshot: Snapshot) -> bool:
     """Whether the worker lacks a message of ours, although it has all messages from before it."""
-    before = turn.before.prompts if turn.before is not None else None
-    is_complete = before is not None and snapshot.prompts is not None and snapshot.prompts >= before
-    return answer.present is False and turn.posts > 0 and is_complete
+    is_absent = answer.present is False and not may_be_unlisted(turn, snapshot)
+    return is_absent and turn.posts > 0 and new_prompts(turn, snapshot) is not None
 
 
 def has_other_figures(turn: Turn, snapshot: Snapshot) -> bool:
@@ -372,7 +368,7 @@ class TurnSettler:
         """
         latest_ms = self._clock.now_ms() - self._window_ms
         for turn, answer in unsettled_turns(self._store.value, body.snapshot, without=without):
-            has_ended = _has_ended(answer, body.snapshot)
+            has_ended = is_over(answer, body.snapshot)
             is_due = has_ended or _last_ms(turn) <= latest_ms
             if not is_due or not await self._log.claim(turn.turn_id):
                 continue

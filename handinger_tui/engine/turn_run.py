@@ -45,6 +45,7 @@ from handinger_tui.core.turns.worker_reconciliation import (
     WorkerObservation,
     answer_to,
     equal_before,
+    may_run_another,
     observe,
     prompt_count,
 )
@@ -630,6 +631,10 @@ class Recovery:
             self._flapping = False
         if not self._flapping:
             self._last_progress = now
+        if not record.turn.parts and may_run_another(record.turn, body.snapshot):
+            # A stream would bring the answer to another message.
+            await self._wait_or_settle()
+            return
         while self._routes:
             via = self._routes[0]
             if await self._follow(via):

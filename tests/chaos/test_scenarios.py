@@ -29,8 +29,11 @@ ALSO: Final = {
     "doubt-then-pending-for-ever": ("unknown",),
 }
 """Further correct outcomes with tasks, by operation or name."""
-ELSEWHERE: Final = ("worker-error-object", "drop-then-replays-that-grow", "many-tiny-deltas")
-"""Scenarios of features that tasks lack: error messages, and streams."""
+ELSEWHERE: Final = (
+    *("worker-error-object", "drop-then-replays-that-grow", "many-tiny-deltas", "worker-lags-in-the-stream"),
+    *("ours-waits-behind-another", "another-waits-behind-ours"),
+)
+"""Scenarios of features that tasks lack: error messages, streams, and messages at once."""
 CASES: Final = [
     pytest.param(name, tasks, id=f"{name}-tasks" if tasks else name)
     for name in SCENARIOS

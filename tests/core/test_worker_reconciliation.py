@@ -10,7 +10,7 @@ import pytest
 from msgspec.structs import replace
 
 from handinger_tui.core.jsontext import Json, JsonObject, dump
-from handinger_tui.core.stream import Frame, Framing, Marker, ReadReason, body_of
+from handinger_tui.core.stream import Frame, Framing, Marker, ReadReason, Snapshot, body_of
 from handinger_tui.core.turns.fold import fold
 from handinger_tui.core.turns.turn import Turn, TurnRequest
 from handinger_tui.core.turns.worker_reconciliation import (
@@ -111,6 +111,110 @@ def test_of_messages_at_once_each_gets_the_answer_of_its_stream(
 def test_of_messages_at_once_a_reading_alone_names_no_answer_as_ours(padding: int) -> None:
     turn = ran_with_others(3, "", ReadReason.DURING, padding)
     assert (turn.message_id, turn.text) == (None, "answer 2. answer 3. answer 1. ")
+
+
+def of(name: str, *texts: str) -> list[Json]:
+    """Messages of one client: prompts and answers take turns."""
+    roles = ("user", "assistant")
+    return [message(roles[at % 2], f"{name}{at}", text) for at, text in enumerate(texts)]
+
+
+EARLIER = of("e", "before", "old")
+BUSY, DONE, UNSURE, ABSENT = (
+    WorkerObservation.BUSY,
+    WorkerObservation.DONE,
+    WorkerObservation.UNSURE,
+    WorkerObservation.ABSENT,
+)
+
+
+def seen(messages: list[Json], text: str = "old", **members: Json) -> Snapshot:
+    worker = {"id": "w1", "status": "completed", "running": False, "output_text": text} | members
+    return body_of(dump({**worker, "messages": messages})).snapshot
+
+
+@pytest.mark.parametrize(
+    ("messages", "running", "idle"),
+    [
+        pytest.param([*of("o", "hello"), *of("x", "theirs")], BUSY, DONE, id="theirs waits behind ours"),
+        pytest.param(
+            [*of("o", "hello"), *of("x", "theirs"), message("assistant", "o1", "hal")],
+            BUSY,
+            DONE,
+            id="ours is being answered",
+        ),
+        pytest.param([*of("x", "theirs"), *of("o", "hello")], BUSY, WorkerObservation.EMPTY, id="ours waits"),
+        pytest.param([*of("o", "hello", "hi"), *of("x", "theirs")], DONE, DONE, id="theirs runs after ours"),
+    ],
+)
+def test_a_message_of_several_has_not_ended_while_the_worker_may_answer_it(
+    messages: list[Json], running: WorkerObservation, idle: WorkerObservation
+) -> None:
+    turn = Turn(replace(ORDER, seen_before=0), message_id="o1", before=seen(EARLIER))
+    for is_running, expected in ((True, running), (False, idle)):
+        now = seen([*EARLIER, *messages], running=is_running)
+        assert observe(turn, now, accepted=False) is expected
+
+
+def test_the_answer_to_another_client_is_not_shown_as_ours() -> None:
+    """The worker still works on an earlier message, and ours waits."""
+    waiting = {"messages": [*EARLIER, *of("x", "theirs", "to them"), *of("o", "hello")]}
+    bodies: list[dict[str, Any]] = [
+        {"messages": EARLIER, "output_text": "old"},
+        {**waiting, "output_text": "to them", "running": True},
+    ]
+    turn = read(*bodies, looks=(ReadReason.BEFORE, ReadReason.DURING))
+    assert turn.text == ""
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "expected"),
+    [
+        (EARLIER, EARLIER, ABSENT),
+        (EARLIER, [*EARLIER, *of("x", "theirs", "to them")], ABSENT),
+        (of("e", "say hello", "old"), of("e", "say hello", "old"), ABSENT),
+        (EARLIER, [*EARLIER, *of("o", "[2 May] hello", "hi")], UNSURE),
+        (EARLIER, [*EARLIER, *of("o", "hell", "hi")], UNSURE),
+        (None, [*EARLIER, *of("o", "hello, with a.txt", "hi")], UNSURE),
+        (of("e", "a", "b", "c", "old"), of("s", "a summary", "a summary"), UNSURE),
+    ],
+)
+def test_only_a_complete_list_without_a_similar_message_shows_that_ours_never_arrived(
+    before: list[Json] | None, after: list[Json], expected: WorkerObservation
+) -> None:
+    turn = Turn(replace(ORDER, seen_before=0), before=None if before is None else seen(before))
+    text = "old" if before == after else "hi"
+    assert observe(turn, seen(after, text), accepted=False) is expected
+
+
+def test_a_list_of_the_newest_messages_may_have_lost_an_equal_one() -> None:
+    """The worker lists its two newest turns, all with the same prompt, and has another answer than before."""
+    turn = Turn(replace(ORDER, seen_before=2), before=seen(of("a", "hello", "one", "hello", "old")))
+    after = of("b", "hello", "old", "hello", "hi")
+    assert observe(turn, seen(after, "hi"), accepted=False) is UNSURE
+
+
+# -- a Worker inside a stream of text -----------------------------------------------------------
+@pytest.mark.parametrize(
+    ("shown", "expected"),
+    [
+        ({"running": True, "output_text": ""}, "The quick fox"),
+        ({"running": True, "output_text": None}, "The quick fox"),
+        ({"running": True, "output_text": "The"}, "The quick fox"),
+        ({"running": True, "output_text": "Another step"}, "Another step fox"),
+        ({"running": False, "output_text": None}, "The quick fox"),
+        ({"running": False, "output_text": "The"}, "The fox"),
+    ],
+)
+def test_a_worker_that_shows_less_than_the_stream_removes_nothing(shown: JsonObject, expected: str) -> None:
+    events: list[JsonObject] = [
+        {"type": "text-delta", "id": "t", "delta": "The quick"},
+        {"object": "worker", "id": "w1", "status": "running", **shown},
+        {"type": "text-delta", "id": "t", "delta": " fox"},
+    ]
+    tape = [Frame(at, at, Framing.SSE, dump(event)) for at, event in enumerate(events, 1)]
+    turn = fold(ORDER, [Frame(0, 0, Framing.NOTE, "{}", Marker.OPENED), *tape])
+    assert turn.text == expected
 
 
 # -- a worker without a list of messages --------------------------------------------------------

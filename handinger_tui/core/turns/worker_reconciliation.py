@@ -32,6 +32,7 @@ from handinger_tui.core.turns.messages import (
     message_parts,
     normalized_prompt,
     role_of,
+    text_of,
 )
 from handinger_tui.core.turns.turn import (
     Part,
@@ -55,7 +56,7 @@ class Answer(Struct, frozen=True):
     last: bool = True
     """No later turn follows, so `output_text` belongs to this answer."""
     mixed: bool = False
-    """Other messages ran at the same time, so it is not certain which answer is ours."""
+    """Other messages ran at the same time: only the id of the message names the answer that is ours."""
 
     @property
     def parts(self) -> tuple[Part, ...]:
@@ -133,7 +134,7 @@ def _answer_after(snapshot: Snapshot, user_at: int, message_id: str | None) -> A
     if mixed and message_id is not None:
         own = tuple(one for one in later if id_of(one) == message_id and role_of(one) == "assistant")
         if own:
-            return Answer(True, own, is_last)
+            return Answer(True, own, is_last, mixed)
     return Answer(True, answers, is_last, mixed)
 
 
@@ -158,12 +159,57 @@ def observe(turn: Turn, snapshot: Snapshot, *, accepted: bool) -> WorkerObservat
     if answer.present is None:
         return _observe_without_messages(turn, snapshot, accepted=accepted)
     if not answer.present:
-        return WorkerObservation.BUSY if snapshot.busy else WorkerObservation.ABSENT
-    if not answer.last:
+        if snapshot.busy:
+            return WorkerObservation.BUSY
+        return WorkerObservation.UNSURE if may_be_unlisted(turn, snapshot) else WorkerObservation.ABSENT
+    if is_over(answer, snapshot):
         return WorkerObservation.DONE
-    if snapshot.busy:
-        return WorkerObservation.BUSY
-    return WorkerObservation.DONE if answer.parts or snapshot.failed else WorkerObservation.EMPTY
+    return WorkerObservation.BUSY if snapshot.busy else WorkerObservation.EMPTY
+
+
+def is_over(answer: Answer, snapshot: Snapshot) -> bool:
+    """Whether our turn is listed and has ended. Of messages at once, a busy worker may still answer each."""
+    if not answer.present or (snapshot.busy and (answer.last or answer.mixed)):
+        return False
+    return not answer.last or bool(answer.parts) or snapshot.failed
+
+
+def new_prompts(turn: Turn, snapshot: Snapshot) -> int | None:
+    """How many more user messages the worker has than before the turn; None: unknown."""
+    if turn.before is None or turn.before.prompts is None or snapshot.prompts is None:
+        return None
+    return snapshot.prompts - turn.before.prompts
+
+
+def may_run_another(turn: Turn, snapshot: Snapshot) -> bool:
+    """Whether a running worker may answer a message of another client instead of ours.
+
+    It ran when ours was sent, or more messages than ours have come since then.
+    """
+    was_busy = turn.before is not None and turn.before.busy
+    return was_busy or (new_prompts(turn, snapshot) or 0) > 1
+
+
+def may_be_unlisted(turn: Turn, snapshot: Snapshot) -> bool:
+    """Whether our prompt may have arrived although no message of an idle worker equals it.
+
+    A service may list only its newest messages, or store a prompt shortened or with more text.
+    """
+    before, prompt = turn.before, normalized_prompt(turn.request.prompt)
+    prompts = [text_of(message) for message in snapshot.messages if role_of(message) == "user"]
+    later_prompts = prompts[(before.prompts or 0) if before is not None else 0 :]
+    if any(_is_similar(prompt, normalized_prompt(text)) for text in later_prompts):
+        return True
+    new = new_prompts(turn, snapshot)
+    if before is None or new is None or new > 0:
+        return False
+    texts = before.output_text, snapshot.output_text
+    return new < 0 or (not before.busy and None not in texts and texts[0] != texts[1])
+
+
+def _is_similar(prompt: str, text: str) -> bool:
+    """Whether one of two texts contains the other, but is not equal to it."""
+    return bool(text) and prompt != text and (prompt in text or text in prompt)
 
 
 def _observe_without_messages(turn: Turn, snapshot: Snapshot, *, accepted: bool) -> WorkerObservation:
@@ -198,6 +244,8 @@ def _final_text(turn: Turn, snapshot: Snapshot, answer: Answer) -> str | None:
     if answer.text:
         return answer.text
     if answer.present is False or not answer.last:
+        return None
+    if answer.present and not answer.messages and may_run_another(turn, snapshot):
         return None
     if answer.present is None and _ends_with(turn.texts, snapshot.output_text):
         return None  # `output_text` is only that of the last step; the stream has brought all steps.
@@ -265,13 +313,23 @@ def read_stream_snapshot(turn: Turn, snapshot: Snapshot) -> Turn:
         text = "" if snapshot.busy else text
     answers = [message for message in snapshot.messages if role_of(message) == "assistant"]
     current = answer if answer.present else Answer(None, tuple(answers[-1:]))
+    finished = turn.finished or not snapshot.busy
+    if turn.text and (not text or _lags(turn, snapshot, text)):
+        # The stream has brought more than this Worker shows.
+        return replace(
+            turn, parts=turn.parts if snapshot.busy else close_parts(turn.parts), finished=finished
+        )
     parts: tuple[Part, ...] = current.parts if current.text == (text or "") else _swap_text((), text or "")
     if not snapshot.busy:
         parts = close_parts(parts)
-    finished = turn.finished or not snapshot.busy
     return replace(
         turn, parts=keep_equal(turn.parts, parts), finished=finished, open_text=(), open_reasoning=()
     )
+
+
+def _lags(turn: Turn, snapshot: Snapshot, text: str) -> bool:
+    """Whether the text of a busy worker is only the beginning of what the turn has."""
+    return snapshot.busy and len(text) < len(turn.text) and turn.text.startswith(text)
 
 
 def with_snapshot(turn: Turn, snapshot: Snapshot) -> Turn:
