@@ -20,7 +20,7 @@ from textual.filter import LineFilter
 from textual.screen import Screen
 
 from handinger_tui.core.errors import HandingerError
-from handinger_tui.ui.background import collect_from_now_on, warm
+from handinger_tui.ui.background import collect_from_now_on
 from handinger_tui.ui.commands import CommandProvider
 from handinger_tui.ui.commands.view import leave, show_help
 from handinger_tui.ui.keys import format_key
@@ -179,7 +179,7 @@ class HandingerApp(DiffApp, inherit_bindings=False):
 
     @work(group="connect", exclusive=True)
     async def _connect(self) -> None:
-        """Connect; a failure is shown with a hint and can be retried."""
+        """Connect; a failure is shown with a hint and can be retried. Then load what answers need."""
         while not self.work.controller.connected:
             try:
                 connection = await self._options.connect()
@@ -192,7 +192,11 @@ class HandingerApp(DiffApp, inherit_bindings=False):
             else:
                 await self.work.connected(connection)
         if not self.is_headless:
-            await warm(load_parser)
+            collect_from_now_on()
+            await self.work.transcript.begun.wait()
+            await asyncio.to_thread(load_parser)
+            # The request has its own imports at the same time.
+            collect_from_now_on()
 
     def interrupt(self, return_code: int) -> None:
         """End because of SIGINT, unless it was a Ctrl+C for a program that has the terminal."""

@@ -86,23 +86,15 @@ generation and stay.
 
 
 def collect_from_now_on() -> None:
-    """Enable the collector after the first frame, with all imported objects excluded.
+    """Collect the garbage that is new, exclude all other objects from collections, and enable them.
 
-    The garbage of the start is collected first: 1 MB that would otherwise never be used again.
+    Called whenever many modules have been imported: collections over them would be the longest pauses. Their
+    garbage is 1 MB after the first frame, which would otherwise never be used again.
     """
     gc.collect()
     gc.freeze()
-    gc.enable()
-
-
-async def warm(load: Callable[[], None]) -> None:
-    """Call `load`, which imports modules, in a thread; then exclude all objects from collections."""
-    await asyncio.to_thread(load)
-    # Collections over the imported modules would be the longest pauses.
-    gc.unfreeze()
-    gc.collect()
-    gc.freeze()
     gc.set_threshold(*THRESHOLDS)
+    gc.enable()
 
 
 def tidy() -> bool:

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from functools import partial
 from math import ceil
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Self
@@ -77,6 +78,8 @@ class Transcript(SelectableRows, can_focus=True):
         """Number of lines drawn so far; tests use it to measure the cost of a change."""
         super().__init__(id=id)
         self.session: Session | None = None
+        self.begun = asyncio.Event()
+        """Set when a session with turns is shown for the first time."""
         self.following = True
         """Whether the view scrolls with new text."""
         self.new_lines = 0
@@ -99,6 +102,8 @@ class Transcript(SelectableRows, can_focus=True):
         layout = self.transcript_layout
         if session is before:
             return
+        if session.turns:
+            self.begun.set()
         if before is None or before.session_id != session.session_id or not layout.width:
             self.cursor.clear()
             self.search.clear()

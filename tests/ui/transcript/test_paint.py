@@ -161,6 +161,15 @@ def test_the_guard_hands_clean_segments_on_as_they_are() -> None:
     assert ControlFilter().apply(clean, Color(0, 0, 0)) is clean
 
 
+async def test_it_has_begun_once_there_is_a_turn_to_show() -> None:
+    """The Markdown parser, with 2.5 MB, is loaded then."""
+    app = Stage(session())
+    async with app.run_test(size=(80, 20)):
+        assert not app.transcript.begun.is_set()
+        app.transcript.show(session(turn(1)))
+        assert app.transcript.begun.is_set()
+
+
 async def test_showing_the_same_again_paints_nothing() -> None:
     shown = session(turn(1, text_part("Some text.\n\n" * 30)))
     app = Stage(shown)
