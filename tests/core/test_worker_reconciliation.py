@@ -174,7 +174,7 @@ def test_the_answer_to_another_client_is_not_shown_as_ours() -> None:
         (EARLIER, [*EARLIER, *of("x", "theirs", "to them")], ABSENT),
         (of("e", "say hello", "old"), of("e", "say hello", "old"), ABSENT),
         (EARLIER, [*EARLIER, *of("o", "[2 May] hello", "hi")], UNSURE),
-        (EARLIER, [*EARLIER, *of("o", "hell", "hi")], UNSURE),
+        (EARLIER, [*EARLIER, *of("x", "hell", "to them")], ABSENT),
         (None, [*EARLIER, *of("o", "hello, with a.txt", "hi")], UNSURE),
         (of("e", "a", "b", "c", "old"), of("s", "a summary", "a summary"), UNSURE),
     ],
@@ -185,6 +185,13 @@ def test_only_a_complete_list_without_a_similar_message_shows_that_ours_never_ar
     turn = Turn(replace(ORDER, seen_before=0), before=None if before is None else seen(before))
     text = "old" if before == after else "hi"
     assert observe(turn, seen(after, text), accepted=False) is expected
+
+
+def test_a_long_prompt_may_be_listed_shortened() -> None:
+    long = "a long text " * 100
+    turn = Turn(replace(ORDER, prompt=long, seen_before=0), before=seen(EARLIER))
+    for text in (long[:500], f"{long[:500]}…"):
+        assert observe(turn, seen([*EARLIER, *of("o", text, "hi")], "hi"), accepted=False) is UNSURE
 
 
 def test_a_list_of_the_newest_messages_may_have_lost_an_equal_one() -> None:

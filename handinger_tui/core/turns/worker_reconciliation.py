@@ -207,9 +207,14 @@ def may_be_unlisted(turn: Turn, snapshot: Snapshot) -> bool:
     return new < 0 or (not before.busy and None not in texts and texts[0] != texts[1])
 
 
+SHORTENED: Final = 200
+"""Characters: a service shortens only a longer prompt."""
+
+
 def _is_similar(prompt: str, text: str) -> bool:
-    """Whether one of two texts contains the other, but is not equal to it."""
-    return bool(text) and prompt != text and (prompt in text or text in prompt)
+    """Whether `text` may be the prompt with more text, or the beginning of it."""
+    is_beginning = len(text) >= SHORTENED and prompt.startswith(text.rstrip(".… "))
+    return text != prompt and (prompt in text or is_beginning)
 
 
 def _observe_without_messages(turn: Turn, snapshot: Snapshot, *, accepted: bool) -> WorkerObservation:
