@@ -105,9 +105,9 @@ def adopted_turns(session: Session, body: WorkerBody, now_ms: int, ids: Ids) -> 
         message_id = id_of(group[0])
         # An id that several messages share identifies none of them.
         unique_id = message_id if message_ids[message_id] == 1 else None
-        adopted.append(
-            RemoteTurn(request, _frames(request, worker_then, busy=last and snapshot.busy), unique_id)
-        )
+        # A busy worker may still answer each of the last messages that have no answer.
+        is_running = snapshot.busy and all(len(later) == 1 for later in groups[at:-1])
+        adopted.append(RemoteTurn(request, _frames(request, worker_then, busy=is_running), unique_id))
     return adopted
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -99,3 +100,25 @@ def test_an_unsent_turn_does_not_claim_the_same_message_of_another_client(
     assert ask("-p", OURS, "-w", world.worker_id, "--json").code == 3
     world.prompts.append(OURS)
     assert answered(ask, world).code == 0
+
+
+def test_two_messages_that_wait_at_once_have_their_answers_later(server: FaultServer, tmp_path: Path) -> None:
+    """The first one is not over because a second one waits behind it."""
+
+    def reading(*texts: tuple[str, str], **members: Any) -> list[dict[str, Any]]:
+        messages = [
+            {"id": f"m{at}", "role": role, "parts": [{"type": "text", "text": text}]}
+            for at, (role, text) in enumerate(texts)
+        ]
+        return [{"worker": {"messages": messages, "output_text": texts[-1][1], **members}}]
+
+    first, second = ("user", "first"), ("user", "second")
+    done = [first, ("assistant", "one"), second, ("assistant", "two")]
+    busy, no_stream = {"status": "running", "running": True}, [[{"json": {"error": "no"}, "status": 404}]]
+    readings = [reading(first, second, **busy), reading(*done[:3], **busy), reading(*done)]
+    scripts = {"get": readings, "subscribe": no_stream, "replay": no_stream}
+    world = server.begin({"id": "waiting", "op": "attach", "server": scripts})
+    ran = run("attach", world.worker_id, "--json", home=tmp_path, base_url=server.base_of(world), **SHORT)
+    assert (ran.code, ran.result["text"]) == (0, "two")
+    transcript = shown(partial(run, home=tmp_path), ran.result["session_id"])
+    assert transcript.index("first") < transcript.index("one") < transcript.index("second")
