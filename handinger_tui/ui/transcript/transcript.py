@@ -119,8 +119,8 @@ class Transcript(SelectableRows, can_focus=True):
         self.new_lines = 0 if position is None else self.new_lines + max(0, layout.height - height)
         self._return_to(position)
         if position is not None:
-            # The line with the pill.
-            super().refresh(Region(0, self.size.height - 1, self.size.width, 1))
+            # The line with the pill, which may be cached without it.
+            self.refresh(Region(0, self.size.height - 1, self.size.width, 1))
 
     def _lay_out_more(self) -> None:
         """Lay out the next piece of a very long turn; the top row stays."""

@@ -87,6 +87,5 @@ class Stage(App[None]):
 
 
 def screen_lines(app: Stage) -> list[str]:
-    """The text of the screen, line by line."""
-    size = app.transcript.size
-    return [app.transcript.render_line(y).text.rstrip() for y in range(size.height)]
+    """The text of the screen, line by line, as it is painted: lines that did not change come from a cache."""
+    return [strip.text.rstrip() for strip in app.transcript.render_lines(app.transcript.size.region)]
