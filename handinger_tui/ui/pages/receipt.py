@@ -252,8 +252,13 @@ class ReceiptScreen(TextPage):
         about = Content.styled(f"“{receipt.title}”", "$text-muted")
         self.put_title(Content.assemble(("Receipt", "bold"), count), about)
         self.text.put(lambda width: receipt_lines(receipt, width))
+        self.refresh_bindings()
 
     # -- keys ----------------------------------------------------------------------------
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """A session with one turn has no other receipt."""
+        return action != "step" or len(self._turns) > 1
+
     def action_step(self, by: int) -> None:
         """Show the receipt of the turn `by` steps on."""
         turns, index = self._turns, self._index + by

@@ -338,6 +338,10 @@ class SchedulesScreen(ListPage[ScheduleTable]):
         )
 
     # -- keys ----------------------------------------------------------------------------------
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Without a schedule there is nothing to cancel."""
+        return action != "cancel" or self.table.current is not None
+
     def action_add(self) -> None:
         """Ask for a schedule and add it."""
         if self._is_adding:

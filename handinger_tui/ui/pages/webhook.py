@@ -215,6 +215,18 @@ class WebhookScreen(ListPage[DeliveryTable]):
         self._put_foot(line for line in lines if line.plain)
 
     # -- keys ----------------------------------------------------------------------------------
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Offer only keys that have an effect now."""
+        webhook, page = self._webhook, self._page
+        match action:
+            case "set":
+                return webhook is not None
+            case "show" | "copy_token" | "renew" | "clear":
+                return webhook is not None and webhook.url is not None
+            case "turn":
+                return page.page > 1 or (bool(page.deliveries) if page.pages is None else page.pages > 1)
+        return True
+
     def action_turn(self, by: int) -> None:
         """Show the page of deliveries `by` pages on."""
         number, pages = self._page.page + by, self._page.pages

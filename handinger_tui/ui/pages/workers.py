@@ -255,9 +255,11 @@ class WorkersScreen(Page):
         self.put_title(Content.assemble(("Workers", "bold"), (f"   {words}" if words else "", style)))
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Disable what needs a worker where there is none."""
-        if action in ("edit", "delete", "read"):
+        """Disable what needs a worker, or a task, where there is none."""
+        if action in ("begin", "edit", "delete", "read"):
             return self.is_mounted and self._list.current is not None
+        if action in ("open", "archive"):
+            return self.is_mounted and self._tasks.current is not None
         return True
 
     # -- workers ---------------------------------------------------------------------------
