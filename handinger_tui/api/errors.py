@@ -171,7 +171,13 @@ def _unreachable(problem: Exception, origin: str) -> ApiError:
     if isinstance(problem, transport_errors().unusable_request):
         return Unreachable(ErrorKind.CONNECT, "The request could not be built. Nothing was sent.", hint)
     is_timeout = isinstance(problem, (transport_errors().timeout, TimeoutError))
-    why = "no answer in time" if is_timeout else _connect_reason(problem)
+    if is_timeout:
+        why = "no answer in time"
+    elif _invalid_http(problem):
+        # Only a proxy speaks HTTP before the request; the exception quotes its bytes.
+        why = "the proxy sent an invalid HTTP response"
+    else:
+        why = _connect_reason(problem)
     return Unreachable(ErrorKind.CONNECT, f"Cannot reach {origin} ({why}). Nothing was sent.", hint)
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import math
 import os
-import re
 import sys
 from contextlib import suppress
 from functools import partial
@@ -118,7 +117,6 @@ class Parser(argparse.ArgumentParser):
         # argparse quotes the typed text, which may hold unprintable characters.
         message = message.encode("utf-8", "replace").decode()
         printable = "".join(char if char.isprintable() else "?" for char in message)
-        printable = re.sub(rf"{KEY_PREFIX}[^\s'\"]+", f"{KEY_PREFIX}…", printable)
         if self.consequence:
             printable = f"{printable.removesuffix('.')}. {self.consequence}"
         raise UsageExit(printable, hint or f"Try: {self.prog} --help")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import sys
 import unicodedata
@@ -11,6 +12,7 @@ from enum import IntEnum
 from itertools import accumulate, takewhile
 from typing import TYPE_CHECKING, Final, TextIO
 
+from handinger_tui.cli.args import KEY_PREFIX
 from handinger_tui.core.jsontext import JsonObject, dump
 from handinger_tui.core.safety import clean, clean_json
 from handinger_tui.core.turns.turn import ErrorKind, Turn, TurnStatus
@@ -199,10 +201,15 @@ def output_width(piped: int) -> int:
     return max(30, shutil.get_terminal_size((80, 24)).columns) if sys.stdout.isatty() else piped
 
 
+def conceal_keys(text: str) -> str:
+    """Shorten everything that looks like an API key: errors quote what was typed."""
+    return re.sub(rf"{KEY_PREFIX}[\w-]+", f"{KEY_PREFIX}…", text)
+
+
 def say(text: str) -> None:
-    """Print a line to stderr, with control characters removed; after a failure stderr is discarded."""
+    """Print a line to stderr, without control characters and API keys; after a failure stderr is discarded."""
     try:
-        sys.stderr.write(clean(text) + "\n")
+        sys.stderr.write(conceal_keys(clean(text)) + "\n")
         sys.stderr.flush()
     except OSError:
         # The answer, its file and the exit code matter more.

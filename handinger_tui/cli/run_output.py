@@ -14,7 +14,7 @@ from msgspec.structs import replace
 from handinger_tui.cli import signals
 from handinger_tui.cli.args import UsageExit, parse, typed_prompt
 from handinger_tui.cli.commands import SUBCOMMANDS
-from handinger_tui.cli.output import Exit, discard, exit_of_kind, say, sentence
+from handinger_tui.cli.output import Exit, conceal_keys, discard, exit_of_kind, say, sentence
 from handinger_tui.core.errors import ApiError, HandingerError, LedgerError, LocalFileError
 from handinger_tui.core.export.result import event_object, reported_figures, result_object
 from handinger_tui.core.jsontext import Json, JsonObject, dump
@@ -276,7 +276,12 @@ def end_early(problem: BaseException, words: Sequence[str], args: argparse.Names
         fault, code = _fault_of(problem), report(problem)
     elif (limit_error := _limit_error(problem)) is not None:
         fault, code = _fault_of(limit_error), report(limit_error)
-    if code is not None:
+    elif code is None and isinstance(problem, Exception) and not isinstance(problem, OSError):
+        # A defect of ours. Its traceback follows on stderr; whoever reads JSON gets an object all the same.
+        fault = Fault(
+            ErrorKind.INTERNAL, f"handinger-tui crashed: {type(problem).__name__}. Details: stderr."
+        )
+    if fault is not None:
         try:
             _put_object(words, args, fault)
             sys.stdout.flush()
@@ -366,6 +371,8 @@ def _put_object(words: Sequence[str], args: argparse.Namespace | None, fault: Fa
     is_raw_terminal = "--raw" in words and sys.stdout.isatty()
     if output_format is None or progress.reported or is_raw_terminal:
         return
+    if fault is not None:
+        fault = replace(fault, message=conceal_keys(fault.message))
     if _is_turn(words):
         progress.reported = True
         printer = (EventPrinter if output_format == "stream-json" else JsonPrinter)(sys.stdout, raw=False)

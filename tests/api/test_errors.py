@@ -194,6 +194,13 @@ def test_a_refused_header_value_is_not_repeated() -> None:
         assert "secret" not in error.summary + error.hint
 
 
+def test_a_proxy_that_answers_garbage_is_not_quoted() -> None:
+    garbage = httpx.RemoteProtocolError("illegal status line: bytearray(b'SSH-2.0\\x1b')")
+    error = translate(garbage, Phase.CONNECTING, "https://one.example")
+    why = "the proxy sent an invalid HTTP response"
+    assert error.summary == f"Cannot reach https://one.example ({why}). Nothing was sent."
+
+
 def test_invalid_http_is_distinguished_from_an_early_end() -> None:
     ended = httpx.RemoteProtocolError("Server disconnected without sending a response.")
     assert "invalid HTTP" not in translate(ended, Phase.SENT).summary

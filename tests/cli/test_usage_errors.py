@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
+from handinger_tui.cli.run_output import end_early
 from tests.cli.program import PLAIN, environ, service, start
 from tests.e2e.runner import run
 
@@ -86,6 +88,25 @@ def test_an_option_that_is_repeated_with_its_value_is_one(tmp_path: Path) -> Non
     with service() as (player, url):
         ran = run(*argv, home=tmp_path, base_url=url)
     assert (ran.code, player.posts, ran.result["text"]) == (0, 1, PLAIN.expected["text"])
+
+
+@pytest.mark.parametrize(
+    "argv", [("sessions", "show"), ("sources",), ("export",), ("costs", "--since"), ("-p", "hi", "-f")]
+)
+@pytest.mark.parametrize("json_option", [(), ("--json",)])
+def test_no_error_repeats_a_key(argv: tuple[str, ...], json_option: tuple[str, ...], tmp_path: Path) -> None:
+    with service() as (_, url):
+        ran = run(*argv, "hdg_live_0123456789", *json_option, home=tmp_path, base_url=url)
+    assert ran.code
+    assert "hdg_live" not in ran.out + ran.err
+
+
+def test_a_defect_of_ours_is_reported_in_json_too(capsys: pytest.CaptureFixture[str]) -> None:
+    # None: the exception is raised, for its traceback.
+    assert end_early(ValueError("hdg_live_0123456789"), ["costs", "--json"], None) is None
+    error = json.loads(capsys.readouterr().out)["error"]
+    assert (error["kind"], error["may_have_been_charged"]) == ("internal", False)
+    assert "ValueError" in error["message"]
 
 
 def test_a_key_is_not_sent_as_a_prompt(tmp_path: Path) -> None:

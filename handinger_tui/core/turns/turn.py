@@ -142,6 +142,7 @@ class ErrorKind(StrEnum):
     COST_LIMIT = "cost_limit"
     SETTINGS = "settings"
     INTERRUPTED = "interrupted"
+    INTERNAL = "internal"
 
 
 class Fault(Struct, frozen=True):
