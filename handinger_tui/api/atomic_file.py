@@ -5,6 +5,9 @@ from __future__ import annotations
 import asyncio
 import errno
 import os
+import re
+import stat
+import time
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, BinaryIO, Final, TypeVar
 
@@ -26,6 +29,11 @@ _OPEN_FOLDER: Final = (
     getattr(os, "O_PATH", os.O_RDONLY) | getattr(os, "O_DIRECTORY", 0) | getattr(os, "O_NOFOLLOW", 0)
 )
 _HAS_DIR_FD: Final = {os.open, os.link, os.rename, os.unlink, os.stat} <= os.supports_dir_fd
+
+
+_PART_NAME: Final = re.compile(r"\.handinger-[0-9a-f]{16}\.part")
+STALE_S: Final = 7 * 86_400
+"""Seconds without a change after which no program still receives a file."""
 
 
 class DirectoryFd:
@@ -79,6 +87,16 @@ class DirectoryFd:
         with suppress(OSError):
             os.unlink(self._at(name), dir_fd=self._descriptor)
 
+    def remove_stale_parts(self) -> None:
+        """Remove what killed downloads left: old regular files of this user with a name of ours."""
+        with suppress(OSError):
+            for name in filter(_PART_NAME.fullmatch, os.listdir(self._real)):
+                status = os.stat(self._at(name), dir_fd=self._descriptor, follow_symlinks=False)
+                # A running download changes its file all the time.
+                is_old = time.time() - status.st_mtime > STALE_S
+                if stat.S_ISREG(status.st_mode) and is_old and status.st_uid == _own_id():
+                    self.remove(name)
+
     def identity(self, name: str) -> Identity | None:
         """The identity of the name itself, without following links; None when it does not exist."""
         try:
@@ -103,6 +121,11 @@ class DirectoryFd:
             with suppress(OSError):
                 os.close(self._descriptor)
             self._descriptor = None
+
+
+def _own_id() -> int:
+    """The id of the user; on Windows all files have 0."""
+    return os.getuid() if hasattr(os, "getuid") else 0
 
 
 BLOCK: Final = 256 << 10
@@ -181,6 +204,7 @@ class AtomicFile:
     # -- in a thread -----------------------------------------------------------------------
     def _open(self) -> None:
         self._folder = DirectoryFd(self._path)
+        self._folder.remove_stale_parts()
         self._file = os.fdopen(self._folder.create(self._part), "wb", buffering=0)
 
     def _flush(self) -> None:

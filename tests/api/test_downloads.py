@@ -49,6 +49,29 @@ async def refused(client: WorkerClient, url: str, folder: Path, name: str | None
     return caught.value
 
 
+async def test_what_a_killed_download_left_is_removed_a_week_later(
+    server: Server, client: WorkerClient, folder: Path
+) -> None:
+    old = f".handinger-{'a' * 16}.part"
+    kept = (f".handinger-{'b' * 16}.part", f".handinger-{'c' * 15}.part", "x.part", f"x{old}")
+    occupied(folder, old, *kept)
+    for name in (old, *kept):
+        if name != kept[0]:
+            os.utime(folder / name, (0, 0))
+    target = folder.parent / "elsewhere"
+    target.write_text("mine")
+    os.utime(target, (0, 0))
+    link, subfolder = (folder / f".handinger-{letter * 16}.part" for letter in "de")
+    link.symlink_to(target)
+    os.utime(link, (0, 0), follow_symlinks=False)
+    subfolder.mkdir()
+    os.utime(subfolder, (0, 0))
+    server.answer(content())
+    await save(client, ROUTE, folder, wanted=10)
+    assert listing(folder) == sorted([*kept, link.name, subfolder.name, "report.txt"])
+    assert target.read_text() == "mine"
+
+
 async def test_a_file_is_saved(server: Server, client: WorkerClient, folder: Path) -> None:
     server.answer(content())
     path = await save(client, ROUTE, folder, wanted=10)
