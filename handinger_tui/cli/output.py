@@ -207,7 +207,7 @@ def conceal_keys(text: str) -> str:
 
 
 def say(text: str) -> None:
-    """Print a line to stderr, without control characters and API keys; after a failure stderr is discarded."""
+    """Print a line to stderr, without control characters or API keys; it is discarded after a failure."""
     try:
         sys.stderr.write(conceal_keys(clean(text)) + "\n")
         sys.stderr.flush()

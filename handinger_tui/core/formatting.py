@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Final
 
@@ -76,6 +76,11 @@ def ago(then_ms: int, now_ms: int) -> str:
         if seconds >= length:
             return f"{seconds // length} {unit} ago"
     return "just now"
+
+
+def day_text(day: date, year: int) -> str:
+    """A date for people: "Nov 4", with the year if it is not `year`: "Nov 14 2025"."""
+    return f"{day:%b} {day.day}" + (f" {day.year}" if day.year != year else "")
 
 
 EARLIEST: Final = datetime(1970, 1, 2, tzinfo=UTC)

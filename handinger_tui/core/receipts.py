@@ -91,6 +91,8 @@ def worker_of_figures(session: Session) -> str | None:
 
 def meaning_lines(session: Session) -> list[str]:
     """What the figures of the session's worker mean, and why; figures with the same answer share a line."""
+    if any(turn.own_usage is not None for turn in session.turns):
+        return ["The service reports the figures of each turn by themselves: there is nothing to decide."]
     index = MoneyIndex()
     index(session.turns, session.elsewhere)
     meters = index.results.get(newest_timeline(session.turns) or session.worker_id, [])

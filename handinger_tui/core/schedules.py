@@ -20,7 +20,7 @@ from msgspec.structs import replace
 
 from handinger_tui.core.amounts import EXACT, total
 from handinger_tui.core.errors import SettingsError
-from handinger_tui.core.formatting import plural
+from handinger_tui.core.formatting import day_text, plural
 from handinger_tui.core.money.limits import Unit
 from handinger_tui.core.money.typical_cost import (
     Spread,
@@ -468,8 +468,7 @@ def moment_text(moment: datetime, now: datetime, zone: tzinfo | None = None) -> 
         local, year = moment.astimezone(zone), now.astimezone(zone).year
     except OverflowError:
         return f"{moment:%Y-%m-%d}"
-    day = f"{local:%a %b} {local.day}" + (f" {local.year}" if local.year != year else "")
-    return f"{day}, {local:%H:%M}"
+    return f"{local:%a} {day_text(local, year)}, {local:%H:%M}"
 
 
 def until_text(moment: datetime, now: datetime) -> str:

@@ -60,7 +60,7 @@ def test_days_between_are_shown_with_zero() -> None:
 
 @pytest.mark.parametrize(
     ("last", "span", "count", "label"),
-    [(92, BarSpan.DAY, 93, "1 Jan"), (93, BarSpan.WEEK, 14, "29 Dec"), (2000, BarSpan.MONTH, 66, "Jan 2026")],
+    [(92, BarSpan.DAY, 93, "Jan 1"), (93, BarSpan.WEEK, 14, "Dec 29"), (2000, BarSpan.MONTH, 66, "Jan 2026")],
 )
 def test_long_periods_are_shown_by_week_and_month(last: int, span: BarSpan, count: int, label: str) -> None:
     actual, filled = slots([day(0, "1"), day(last, "2", 1)])

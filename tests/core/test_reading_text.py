@@ -32,3 +32,9 @@ def test_the_verb_agrees_with_the_number_of_readings(turns: int, words: str) -> 
         "ses_1", 0, "wrk_1", turns=tuple(ended(at) for at in range(1, turns + 1)), elsewhere=pinned
     )
     assert any(words in line for line in meaning_lines(sample)), meaning_lines(sample)
+
+
+def test_figures_that_the_service_reports_for_each_turn_need_no_decision() -> None:
+    own = Turn(TurnRequest("turn_1", "hi", 1), own_usage=Usage(credits=Decimal(16)))
+    [line] = meaning_lines(Session("ses_1", 0, None, turns=(own,)))
+    assert "figures of each turn" in line

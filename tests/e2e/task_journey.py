@@ -69,7 +69,7 @@ def _nothing(_name: str) -> None:
 
 def travel(window: Terminal, account: Account, home: Path, hook: str, photo: Photo = _nothing) -> None:
     """Make the complete journey; `photo(name)` is called at every page worth a picture."""
-    window.shows("Connected to")
+    window.shows("Messages go to")
     _make_worker(window, photo)
     _talk(window, hook, photo)
     _look_at_triggers(window, photo)

@@ -20,7 +20,7 @@ from handinger_tui.core.amounts import (
     usd_text,
     value_text,
 )
-from handinger_tui.core.formatting import percent_text
+from handinger_tui.core.formatting import day_text, percent_text
 from handinger_tui.core.money.spending import EMPTY_TOTAL, Bucket
 from handinger_tui.core.stream import COST_MEMBERS
 
@@ -81,8 +81,6 @@ MOST_DAYS: Final = 93
 MOST_WEEKS: Final = 93 * 7
 MOST_MONTHS: Final = 1200
 """A day with a wrong clock must not add empty centuries to a chart."""
-
-MONTHS: Final = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 SIMULATED_REPORT: Final = "Simulated: the local worker does not charge real money."
 
@@ -168,9 +166,9 @@ def _next(start: date, span: BarSpan) -> date:
 
 
 def slot_text(slot: Slot, span: BarSpan) -> str:
-    """The label below a bar: "25 Nov", "Nov 2026"."""
-    month = MONTHS[slot.start.month - 1]
-    return f"{month} {slot.start.year}" if span is BarSpan.MONTH else f"{slot.start.day} {month}"
+    """The label below a bar: "Nov 25", "Nov 2026"."""
+    start = slot.start
+    return f"{start:%b} {start.year}" if span is BarSpan.MONTH else day_text(start, start.year)
 
 
 class Share(Struct, frozen=True):

@@ -34,13 +34,13 @@ from handinger_tui.core.amounts import (
     usd_within,
 )
 from handinger_tui.core.bars import BLOCKS, NO_VALUE, percent_level, rising_line, stacked_bar, vertical_bar
-from handinger_tui.core.formatting import NOT_REPORTED, percent_text, plural
+from handinger_tui.core.formatting import NOT_REPORTED, day_text, percent_text, plural
 from handinger_tui.core.money.forecast import Forecast, forecast_text
 from handinger_tui.core.money.limits import Gauge, Unit, exact_text
 from handinger_tui.core.money.reconciliation import Reconciliation, Restatement, reconciliation_text
 from handinger_tui.core.money.spending import Bucket, sum_buckets
 from handinger_tui.core.safety import clean_line
-from handinger_tui.ui.ledger.query import GROUPS, Days, View, day_text
+from handinger_tui.ui.ledger.query import GROUPS, Days, View
 from handinger_tui.ui.widgets.frame import StaticReflow
 from handinger_tui.ui.widgets.status_text import STYLE, WORD
 
@@ -136,7 +136,7 @@ def caption(title: tuple[str, str], note: str, width: int) -> Content:
 def _dates(days: Days, margin: int, drawn: int, columns: int) -> Content:
     """The first and the last day under their bars."""
     spans_years = days.first.year != days.last.year
-    first, last = (day_text(day, 0 if spans_years else day.year).strip() for day in (days.first, days.last))
+    first, last = (day_text(day, 0 if spans_years else day.year) for day in (days.first, days.last))
     if days.first == days.last:
         return Content.styled(" " * margin + first, FAINT)
     room = max(drawn, min(columns, len(first) + len(last) + 3))

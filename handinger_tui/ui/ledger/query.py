@@ -12,7 +12,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from handinger_tui.core.amounts import Total
-from handinger_tui.core.formatting import moment_at
+from handinger_tui.core.formatting import day_text, moment_at
 from handinger_tui.core.money.forecast import WINDOW, Forecast, daily, forecast
 from handinger_tui.core.money.limits import Unit
 from handinger_tui.core.money.reconciliation import AssignedRise, Reconciliation, Restatement, reconcile
@@ -201,11 +201,6 @@ def local_day(at_ms: int) -> tuple[date, Decimal]:
     return day, min(Decimal(1), (Decimal(at_ms) - midnight_ms(day)) / _DAY_MS)
 
 
-def day_text(day: date, year: int) -> str:
-    """A date for people: " 4 Nov", with the year when it is not `year`: "14 Nov 2025"."""
-    return f"{day.day:2} {day:%b}" if day.year == year else f"{day.day:2} {day:%b %Y}"
-
-
 _LONGEST_NAME: Final = 200
 """Characters of the name of a row."""
 
@@ -220,7 +215,7 @@ def row_name(by: GroupBy, key: str, title: str, year: int) -> str:
                 return clean_line(key, _LONGEST_NAME) or "no day"
             return f"{day:%a} {day_text(day, year)}"
         case GroupBy.WEEK:
-            return " – ".join(day_text(day, year).strip() for day in week_days(key))
+            return " – ".join(day_text(day, year) for day in week_days(key))
         case GroupBy.MONTH:
             return f"{month_days(key)[0]:%B %Y}"
         case GroupBy.SESSION:

@@ -25,19 +25,20 @@ from handinger_tui.core.amounts import (
     value_text,
 )
 from handinger_tui.core.bars import horizontal_bar
-from handinger_tui.core.formatting import NOT_REPORTED, duration, middle_cut, number
+from handinger_tui.core.formatting import NOT_REPORTED, day_text, duration, middle_cut, number
 from handinger_tui.core.money.reconciliation import SUSPENSE
 from handinger_tui.core.money.spending import TIME_GROUPS, Bucket, GroupBy, Rise, TurnCharge
 from handinger_tui.core.safety import clean_line
 from handinger_tui.core.turns.turn import TurnStatus
 from handinger_tui.ui.keys import Where, bindings
 from handinger_tui.ui.ledger.head import BAR, FAINT, MARK, STRONG
-from handinger_tui.ui.ledger.query import GROUPS, day_text, local_time, row_name
+from handinger_tui.ui.ledger.query import GROUPS, local_time, row_name
 from handinger_tui.ui.widgets.status_text import STATUS_WORDS
 from handinger_tui.ui.widgets.virtual_list import ListRows, VirtualList
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
+    from datetime import datetime
 
 COMFORT: Final = 24
 """Cells that a name gets before columns of rank `IDLE` and above get any."""
@@ -427,13 +428,18 @@ def suspense_name(bucket: Bucket) -> str:
     return f"{SUSPENSE} {clean_line(bucket.key, 40)}"
 
 
+def _when(when: datetime, year: int) -> str:
+    """The times of one year stand in line: "Nov 4  09:00", "Nov 14 09:00"."""
+    return f"{day_text(when, year):6} {when:%H:%M}"
+
+
 def suspense_turn_line(bucket: Bucket, year: int) -> LedgerLine:
     """The row of suspense among those of turns."""
     name = suspense_name(bucket)
     when = None if bucket.last_ms is None else local_time(bucket.last_ms)
     usd, credit, tokens = (bucket.total(member) for member in ("usd", "credits", "tokens"))
     cells = {
-        "When": "" if when is None else f"{day_text(when, year)} {when:%H:%M}",
+        "When": "" if when is None else _when(when, year),
         "Session": name,
         "Tokens": "" if tokens.value is None else count_within(tokens.value, 9),
         "Credits": value_text(credit, credits_text),
@@ -450,7 +456,7 @@ def turn_line(charge: TurnCharge, year: int) -> LedgerLine:
     so_far = charge.usd is not None and not charge.final
     credit = Total(charge.credits, int(not charge.final))
     cells = (
-        f"{day_text(when, year)} {when:%H:%M}",
+        _when(when, year),
         title,
         _STATUS.get(charge.status, STATUS_WORDS[charge.status]),
         clean_line(charge.budget or "", 20),

@@ -225,7 +225,8 @@ class WebhookScreen(ListPage[DeliveryTable]):
                 return webhook is not None and webhook.url is not None
             case "turn":
                 return page.page > 1 or (bool(page.deliveries) if page.pages is None else page.pages > 1)
-        return True
+            case _:
+                return True
 
     def action_turn(self, by: int) -> None:
         """Show the page of deliveries `by` pages on."""

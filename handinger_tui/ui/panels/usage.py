@@ -29,7 +29,7 @@ from handinger_tui.core.amounts import (
     usd_within,
 )
 from handinger_tui.core.bars import BLOCKS, NO_VALUE, percent_level, sparkline, stacked_bar
-from handinger_tui.core.formatting import NOT_REPORTED, PENDING, duration, moment_at, number
+from handinger_tui.core.formatting import NOT_REPORTED, PENDING, day_text, duration, moment_at, number
 from handinger_tui.core.money.attribution import MoneyIndex
 from handinger_tui.core.money.limits import Gauge, GaugeState, Scope, amount_text, exact_text
 from handinger_tui.core.money.spending import LOCAL
@@ -398,7 +398,8 @@ def _remarks(table: _Table, gauges: Sequence[Gauge]) -> list[Content]:
         f"{reading.sign} {reading.short}".lstrip(),
     ]
     if view.read_ms is not None:
-        texts.append(f"as of {moment_at(view.read_ms).astimezone():%d %b %H:%M:%S}")
+        when = moment_at(view.read_ms).astimezone()
+        texts.append(f"as of {day_text(when, when.year)} {when:%H:%M:%S}")
     names = (*(row[0] for row in (*MONEY_ROWS, *TOKEN_ROWS, *WORK_ROWS)), *CATEGORIES)
     figures = [
         figure for name in names if name != "priced" and _is_shown(table, name) for figure in table.pair(name)

@@ -120,6 +120,7 @@ class HeaderLine(Widget):
         self._session: Session | None = None
         self._account: Account | None = None
         self._local = local
+        self._took = ""
         self._now_ms = 0
         self._beats = 0
         self._drawn = Content("")
@@ -148,9 +149,9 @@ class HeaderLine(Widget):
         self._others = runs, spent
         self._draw()
 
-    def show(self, session: Session, now_ms: int) -> None:
-        """Show the newest value of the session."""
-        self._session, self._now_ms = session, now_ms
+    def show(self, session: Session, now_ms: int, took: str) -> None:
+        """Show the newest value of the session. `took`: the duration of its turn once that has ended."""
+        self._session, self._now_ms, self._took = session, now_ms, took
         self._draw()
 
     def beat(self, now_ms: int) -> None:
@@ -245,7 +246,7 @@ class HeaderLine(Widget):
         style, sign = style_and_sign(turn.status)
         if turn.live and turn.status is not TurnStatus.QUEUED:
             sign = SPINNER[self._beats % len(SPINNER)]
-        duration = elapsed(self._session, self._now_ms)
+        duration = elapsed(self._session, self._now_ms, self._took)
         status = retry_words(self._session, self._now_ms) or status_words(self._session)
         words = f"  {sign} {status}" if status else ""
         return Content.assemble((words, style), (f" · {duration}" if duration else "", "$text-muted"))
@@ -256,7 +257,7 @@ class HeaderLine(Widget):
         if self._local if account is None else account.local:
             local = Content.styled(" LOCAL ", "bold $background on $accent")
             if account is not None and not narrow:
-                yield Content.assemble(("no key set ", "$text-muted"), local)
+                yield Content.assemble(("demo worker ", "$text-muted"), local)
             yield local
         elif account is not None:
             tail = f" …{account.key_tail}" if account.key_tail else ""

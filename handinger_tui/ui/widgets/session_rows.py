@@ -114,11 +114,11 @@ def session_details(row: SessionSummary, opened: Session | None, now_ms: int, wi
 
 
 def cost_words(row: SessionSummary) -> str:
-    """The cost of a session with its gaps: "$1.20", "$1.20 + 2 turns unknown", "not reported"."""
-    return _cost(row, total_text)
+    """The cost of a session with its gaps: "$1.20", "$1.20 + 2 turns unknown (simulated)", "not reported"."""
+    return _cost(row, total_text, "(simulated)")
 
 
-def _cost(row: SessionSummary, write: Callable[..., str], simulated: str = "simulated") -> str:
+def _cost(row: SessionSummary, write: Callable[..., str], simulated: str) -> str:
     """The cost of a session, in credits where no USD are reported. `write` formats a sum."""
     if row.only_imported:
         return "imported"

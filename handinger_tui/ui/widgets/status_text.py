@@ -10,7 +10,7 @@ from textual.content import Content
 
 from handinger_tui.core.bars import percent_level
 from handinger_tui.core.formatting import duration, plural
-from handinger_tui.core.money.attribution import money_of
+from handinger_tui.core.money.attribution import MoneyIndex, money_of
 from handinger_tui.core.money.limits import (
     Gauge,
     GaugeState,
@@ -22,7 +22,7 @@ from handinger_tui.core.money.limits import (
     spent_text,
 )
 from handinger_tui.core.money.spending import LOCAL
-from handinger_tui.core.receipts import cost_words
+from handinger_tui.core.receipts import cost_words, duration_text
 from handinger_tui.core.safety import clean_line
 from handinger_tui.core.turns.session import Session, any_with_status, with_status
 from handinger_tui.core.turns.turn import DRAFT, FREE, LIVE, ErrorKind, Turn, TurnStatus
@@ -182,15 +182,21 @@ def retry_words(session: Session, now_ms: int) -> str:
     return f"retry {turn.retry.number}" + (f" in {wait_s} s" if wait_s > 0 else "")
 
 
-def elapsed(session: Session, now_ms: int) -> str:
-    """How long the turn has been running, or took; "" when it is queued or its end is unknown."""
+def elapsed(session: Session, now_ms: int, took: str) -> str:
+    """How long the turn has been running, or `took`; "" when it is queued or its end is unknown."""
     turn = under_way(session)
     if turn is None or turn.status is TurnStatus.QUEUED or turn.status in FREE:
         return ""
     if turn.live:
         seconds = max(0, now_ms - turn.request.created_ms) // 1000
         return f"{seconds} s" if seconds < 60 else duration(seconds * 1000)
-    return duration(turn.ended_ms - turn.request.created_ms) if turn.ended_ms is not None else ""
+    return took
+
+
+def took_text(session: Session, index: MoneyIndex) -> str:
+    """How long the turn of the status took, as its receipt says; "" while it runs or if it is unknown."""
+    turn = under_way(session)
+    return "" if turn is None or turn.live else duration_text(turn, money_of(session, turn, index))
 
 
 def running_for(turn: Turn, now_ms: int) -> str:

@@ -215,19 +215,14 @@ class Welcome(Static):
             return [Content.styled("Connecting… you can start typing.", "$text-muted")]
         if account.local:
             is_narrow = self.content_size.width < NARROW
-            reason = (
-                "a demo worker answers, free." if is_narrow else "a demo worker on this computer answers."
-            )
-            setting = "Real workers: " if is_narrow else "It costs nothing. For real workers: "
+            who = "A demo worker answers, free." if is_narrow else "A demo worker on this computer answers."
+            setting = "Real workers: set " if is_narrow else "It costs nothing. For real workers, set "
             return [
-                Content.assemble(
-                    (" LOCAL ", "bold $background on $accent"),
-                    (f" No API key is set: {reason}", "$foreground"),
-                ),
+                Content.assemble((" LOCAL ", "bold $background on $accent"), (f" {who}", "$foreground")),
                 Content.assemble(
                     (setting, "$text-muted"),
-                    ("export HANDINGER_API_KEY=…", "bold $foreground"),
-                    (" and restart.", "$text-muted"),
+                    ("HANDINGER_API_KEY", "bold $foreground"),
+                    (" and restart without --local.", "$text-muted"),
                 ),
             ]
         names = " · ".join(
@@ -235,7 +230,7 @@ class Welcome(Static):
         )
         return [
             Content.assemble(
-                ("Connected to ", "$text-muted"),
+                ("Messages go to ", "$text-muted"),
                 (names, "$foreground"),
                 (".", "$text-muted"),
             )

@@ -36,6 +36,7 @@ from handinger_tui.ui.terminal.diff_app import clip_paints
 from handinger_tui.ui.transcript.selection import SelectableRows, one_selection
 from handinger_tui.ui.widgets.frame import BareContainer, FooterLine, HeaderLine
 from handinger_tui.ui.widgets.prompt import PromptBox
+from handinger_tui.ui.widgets.status_text import took_text
 from handinger_tui.ui.widgets.strips import Chips, QueueStrip
 from handinger_tui.ui.widgets.welcome import Welcome
 from handinger_tui.ui.work.browsing import Browsing
@@ -243,7 +244,7 @@ class WorkScreen(BareContainer, Screen[None], inherit_bindings=False):
         # A detached worker or a failed turn says more than waiting messages: the header keeps its status.
         is_stuck = hold is not None and hold.reason in STUCK and not running
         self._header.set_limits(gauges, held=is_stuck)
-        self._header.show(session, now_ms)
+        self._header.show(session, now_ms, took_text(session, self.pane.money))
         elsewhere = next((clean_line(other.title, 40) for other in controller.running_elsewhere), None)
         replay = replay_hint(controller.connection.replay)
         state = PaneState(running, queued, hold, self.queue_editor.turn_id, gauges, elsewhere, replay)

@@ -481,6 +481,8 @@ class Submitter:
                 "This is your last session. Press Enter to send your message here, or ^N to start a new one."
             )
         else:
+            # In place of the line that it will be sent.
+            self._interaction.say("Connected. Sending your message.")
             self.submit(replace(target, snapshot=replace(target.snapshot, text=text)), text)
 
     # -- messages --------------------------------------------------------------------------

@@ -115,7 +115,7 @@ async def header(eye: Eye) -> None:
         busy = turn(at, text)
         for title in (text, ""):
             line.set_account(Account(text, text, "f00d", local=False))
-            line.show(replace(session([text]), title=title, turns=(busy,)), NOW_MS)
+            line.show(replace(session([text]), title=title, turns=(busy,)), NOW_MS, "")
             lines_of(eye, line)
     await eye.look()
 

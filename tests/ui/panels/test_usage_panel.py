@@ -174,7 +174,7 @@ def test_the_bar_shows_the_worker_where_the_turn_has_no_split() -> None:
 
 def test_the_source_of_the_figures_is_shown() -> None:
     assert "Σ worker totals" in lines(two_turns(), 30)
-    assert "as of 25 Nov 12:01:12" in lines(two_turns(), 30)
+    assert "as of Nov 25 12:01:12" in lines(two_turns(), 30)
     fallen = session(turn(0, after=reading("0.05")), turn(1, after=reading("0.02")))
     assert "1× reported per turn" in lines(fallen, 30)
     assert "nothing reported" in lines(session(turn(0)), 30)

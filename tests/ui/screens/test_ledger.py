@@ -26,15 +26,15 @@ async def test_it_opens_with_days_totals_gaps_and_limits() -> None:
     desktop.limits.limit(Scope.SESSION, "20", Unit.CREDITS)
     desktop.limits.spend(Scope.SESSION, None, Unit.CREDITS)
     async with desktop.running(100, 30) as pilot:
-        await opened(desktop, pilot, "$4.2623 + 2 turns unknown", "7 turns", "2 incomplete", "Tue 14 Nov")
+        await opened(desktop, pilot, "$4.2623 + 2 turns unknown", "7 turns", "2 incomplete", "Tue Nov 14")
         text = desktop.text()
         assert "90% of $5.00 near" in text
         assert "not reported of 20 credits" in text
         assert "$1.50   +1" in text, "a sum with gaps wears the number of turns missing"
-        row = next(line for line in text.splitlines() if "Sun 12 Nov" in line)
+        row = next(line for line in text.splitlines() if "Sun Nov 12" in line)
         assert "not reported" in row, "a day of which nothing is known"
         assert "$0.00" not in text
-        assert text.index("Tue 14 Nov") < text.index("Sun  5 Nov"), "the newest first"
+        assert text.index("Tue Nov 14") < text.index("Sun Nov 5"), "the newest first"
         assert "simulated" not in text
 
 
@@ -51,9 +51,9 @@ async def test_every_grouping_has_its_key_and_the_active_one_is_shown() -> None:
         await pilot.press("g")
         await desktop.shows(pilot, "[g Trigger]", "headless", "app")
         await pilot.press("t")
-        await desktop.shows(pilot, "[t Turn]", "14 Nov 22:13", "delivery unknown"[9:], "$0.0123")
+        await desktop.shows(pilot, "[t Turn]", "Nov 14 22:13", "delivery unknown"[9:], "$0.0123")
         await pilot.press("d")
-        await desktop.shows(pilot, "[d Day]", "Tue 14 Nov")
+        await desktop.shows(pilot, "[d Day]", "Tue Nov 14")
 
 
 async def test_a_row_is_narrowed_to_and_given_back_with_the_cursor_on_it() -> None:
@@ -85,9 +85,9 @@ async def test_a_day_is_narrowed_to_its_own_hours() -> None:
     ledger = Counted(some())
     desktop = desktop_with(ledger)
     async with desktop.running() as pilot:
-        await opened(desktop, pilot, "›Tue 14 Nov")
+        await opened(desktop, pilot, "›Tue Nov 14")
         await pilot.press("down", "enter")
-        await desktop.shows(pilot, "only day Mon 13 Nov ×", "$0.0123", "1 turn")
+        await desktop.shows(pilot, "only day Mon Nov 13 ×", "$0.0123", "1 turn")
         charge_filter = [one for by, one in ledger.grouped if by is GroupBy.SESSION][-1]
         assert charge_filter.until_ms == TODAY_MS
         assert charge_filter.since_ms == TODAY_MS - DAY_MS
@@ -127,7 +127,7 @@ async def test_a_hundred_thousand_turns_open_with_one_call_and_come_page_by_page
     async with desktop.running() as pilot:
         # What the header read.
         ledger.grouped.clear()
-        screen = await opened(desktop, pilot, "100,000 turns", "›Tue 14 Nov")
+        screen = await opened(desktop, pilot, "100,000 turns", "›Tue Nov 14")
         assert [by for by, _ in ledger.grouped] == [GroupBy.DAY]
         assert ledger.paged == []
         await pilot.press("t")

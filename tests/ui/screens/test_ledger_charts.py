@@ -102,7 +102,7 @@ def test_more_days_than_cells_are_combined() -> None:
     assert lines[0].startswith("Cost per 2 days")
     assert lines[-2] == f"        0└{'─' * 50}"
     assert plain(per_day(days, LEFT + 16, 10))[0].startswith("Cost per week")
-    assert "1 Jan" in lines[-1]
+    assert "Jan 1" in lines[-1]
     assert "10 Apr" in lines[-1]
 
 

@@ -134,7 +134,7 @@ async def test_the_session_of_a_row_is_opened() -> None:
         await pilot.press("ctrl+n")
         await desktop.until(pilot, lambda: desktop.session.session_id != first)
         desktop.ledger.charges = [turn("t1", 0, "1", session_id=first)]
-        await opened(desktop, pilot, "›Tue 14 Nov")
+        await opened(desktop, pilot, "›Tue Nov 14")
         assert "Open session" not in desktop.text(), "a day is no session"
         await pilot.press("t")
         await desktop.shows(pilot, "About heat", "Open session")
@@ -169,16 +169,16 @@ async def test_spending_of_another_program_appears_automatically() -> None:
 async def test_charts_are_next_to_the_table_if_they_fit_and_otherwise_opened_by_key() -> None:
     desktop = desktop_with(FakeLedger(some()))
     async with desktop.running(120, 40) as pilot:
-        await opened(desktop, pilot, "Cost per day", "Where the cost went", "Cumulative", "Tue 14 Nov")
+        await opened(desktop, pilot, "Cost per day", "Where the cost went", "Cumulative", "Tue Nov 14")
         assert "c Charts" not in desktop.text()
         await pilot.resize_terminal(80, 24)
         await desktop.until(pilot, lambda: "Cost per day" not in desktop.text())
-        await desktop.shows(pilot, "c Charts", "Tue 14 Nov")
+        await desktop.shows(pilot, "c Charts", "Tue Nov 14")
         await pilot.press("c")
         await desktop.shows(pilot, "Cost per day", "Where the cost went", "Cumulative", "+ part, ?")
-        assert "Tue 14 Nov" not in desktop.text()
+        assert "Tue Nov 14" not in desktop.text()
         await pilot.press("escape")
-        await desktop.shows(pilot, "›Tue 14 Nov")
+        await desktop.shows(pilot, "›Tue Nov 14")
         await pilot.press("c")
         await desktop.shows(pilot, "Cost per day")
         await pilot.press("w")
@@ -231,18 +231,18 @@ async def test_a_row_is_narrowed_to_as_it_stands_while_another_grouping_is_read(
     ledger = LateLedger(some())
     desktop = desktop_with(ledger)
     async with desktop.running() as pilot:
-        await opened(desktop, pilot, "›Tue 14 Nov")
+        await opened(desktop, pilot, "›Tue Nov 14")
         ledger.event = asyncio.Event()
         # By week: the rows of days stand until the weeks are read.
         await pilot.press("d", "enter")
         ledger.event.set()
-        await desktop.shows(pilot, "only day Tue 14 Nov")
+        await desktop.shows(pilot, "only day Tue Nov 14")
 
 
 async def test_on_a_low_screen_rows_come_before_the_forecast() -> None:
     desktop = desktop_with(FakeLedger(some()))
     async with desktop.running(80, 24) as pilot:
-        await opened(desktop, pilot, "›Tue 14 Nov", "Forecast")
+        await opened(desktop, pilot, "›Tue Nov 14", "Forecast")
         await pilot.resize_terminal(40, 12)
         await desktop.until(pilot, lambda: "Forecast" not in desktop.text())
-        await desktop.shows(pilot, "›Tue 14 Nov")
+        await desktop.shows(pilot, "›Tue Nov 14")

@@ -81,13 +81,13 @@ async def test_rows_of_tags_overlap_and_the_total_does_not(width: int) -> None:
 async def test_the_key_of_days_cycles_to_weeks_and_months() -> None:
     async with running(80) as (desktop, pilot):
         await pilot.press("d")
-        await desktop.shows(pilot, "[d Week]", "13 Nov – 19 Nov", "23 Oct – 29 Oct")
+        await desktop.shows(pilot, "[d Week]", "Nov 13 – Nov 19", "Oct 23 – Oct 29")
         await pilot.press("d")
         await desktop.shows(pilot, "[d Month]", "November 2023", "October 2023")
         await pilot.press("down", "enter")
-        await desktop.shows(pilot, "only month October 2023", "[d Day]", "$0.25", "Wed 25 Oct")
+        await desktop.shows(pilot, "only month October 2023", "[d Day]", "$0.25", "Wed Oct 25")
         await pilot.press("enter")
-        await desktop.shows(pilot, "only month October 2023", "day Wed 25 Oct", "About tea 2")
+        await desktop.shows(pilot, "only month October 2023", "day Wed Oct 25", "About tea 2")
         await pilot.press("backspace", "backspace")
         await desktop.shows(pilot, "[d Month]", "$0.75 + 1 turn unknown")
         await pilot.press("d")

@@ -77,7 +77,7 @@ async def test_a_key_asks_which_one_where_there_are_several() -> None:
 async def test_the_key_is_offered_only_where_there_is_suspense() -> None:
     desktop = desktop_with(FakeLedger(some()))
     async with desktop.running(120, 40) as pilot:
-        await opened(desktop, pilot, "Tue 14 Nov")
+        await opened(desktop, pilot, "Tue Nov 14")
         assert "Assign" not in desktop.text()
         await pilot.press("a")
         await desktop.settle(pilot)

@@ -54,6 +54,15 @@ def test_the_amounts_of_the_categories_stand_in_line() -> None:
     assert len({line.index(".") for line in amounts}) == 1
 
 
+async def test_the_header_and_the_receipt_name_one_duration() -> None:
+    reported: dict[str, Json] = {"durationMs": 3800, "costUsd": 0.0123}
+    api = FakeApi(starts=[says("Answer")], workers=[worker("", messages=None, usage=reported)])
+    desktop = Desktop(api=api)
+    async with desktop.running(120, 40) as pilot:
+        await desktop.send(pilot, "Hi")
+        await desktop.shows(pilot, "✓ completed · 3.8 s", "  3.8 s · ")
+
+
 @pytest.mark.parametrize(("key", "title"), [("ctrl+t", "1 of 1"), ("f9", "Ledger")])
 async def test_no_passing_line_covers_the_figures(key: str, title: str) -> None:
     desktop = answered_desktop()

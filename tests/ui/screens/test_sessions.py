@@ -11,6 +11,7 @@ import pytest
 from msgspec.structs import replace
 
 from handinger_tui.core.amounts import Total
+from handinger_tui.core.money.spending import LOCAL as SIMULATED
 from handinger_tui.core.turns.turn import TurnStatus
 from handinger_tui.ui.dialogs import TextQuestion
 from handinger_tui.ui.panels.usage import UsagePanel
@@ -303,7 +304,7 @@ async def test_an_unknown_or_ambiguous_prefix_is_reported() -> None:
 async def test_the_local_worker_begins_fresh_since_it_has_forgotten_its_workers() -> None:
     desktop = await stored(Opening.LAST_OR_FRESH, badge=LOCAL)
     async with desktop.running() as pilot:
-        await desktop.shows(pilot, "Three things to try", "No API key is set")
+        await desktop.shows(pilot, "Three things to try", "A demo worker on this computer")
 
 
 async def test_enter_in_the_list_opens_the_session() -> None:
@@ -319,6 +320,7 @@ def test_costs_with_gaps_say_so_and_unknown_is_not_zero() -> None:
     assert cost_words(HEAT) == "$0.0123"
     assert cost_words(PUMPS) == "not reported"
     assert cost_words(TEA) == "$1.20 + 2 turns unknown"
+    assert cost_words(replace(TEA, base_url=SIMULATED)) == "$1.20 + 2 turns unknown (simulated)"
     assert cost_words(summary("new", turns=0)) == ""
 
 
