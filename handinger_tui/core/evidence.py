@@ -342,6 +342,11 @@ _WRITING: Final = re.compile(r"write|create|save|edit|export|generate|make|store
 """Names of tools that write files. Tools that only read files must not match."""
 
 
+MAX_PATH: Final = 1024
+"""Characters of a path: longer values are contents."""
+MAX_FOLDERS: Final = 32
+
+
 def files_by_tool(parts: Sequence[Part], files: Sequence[FilePart]) -> dict[int, FilePart]:
     """Position of a tool call → the file that it wrote; of several calls for a file, the last one.
 
@@ -368,7 +373,9 @@ def _written_by(tool: ToolPart) -> set[str]:
         return set()
     members = (members for members in (tool.input, tool.output) if isinstance(members, dict))
     values = (value for each in members for value in each.values() if isinstance(value, str))
-    return {value.rpartition("/")[2] for value in values} - {""}
+    # The service may name the file of "a/b/c" as "a/b/c", "b/c" or "c".
+    paths = (value.split("/")[-MAX_FOLDERS:] for value in values if len(value) <= MAX_PATH)
+    return {"/".join(path[at:]) for path in paths for at in range(len(path))} - {""}
 
 
 def source_key(part: SourcePart) -> str:

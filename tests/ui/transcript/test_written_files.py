@@ -31,6 +31,15 @@ def test_the_call_and_its_file_are_one_row() -> None:
     assert written == ["▸ ● write_file  report.md  2.6 kB  text/markdown"]
 
 
+def test_files_of_one_name_in_two_folders_belong_to_their_calls() -> None:
+    files = [replace(REPORT, filename=f"{name}/report.md", url=f"https://files.test/{name}") for name in "ab"]
+    calls = [call("write_file", path=f"/work/{name}/report.md") for name in "ab"]
+    assert [line.partition("  ")[2].partition("  ")[0] for line in rows(*calls, *files)] == [
+        "a/report.md",
+        "b/report.md",
+    ]
+
+
 def test_of_several_calls_the_last_one_has_the_file() -> None:
     first, last = rows(call("write_file", path="report.md"), call("edit_file", file="report.md"), REPORT)
     assert first == "▸ ● write_file  report.md"
