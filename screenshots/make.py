@@ -10,6 +10,7 @@ that draws box lines, wide characters and bold right.
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import os
 import re
@@ -207,4 +208,6 @@ async def main(word: str) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(main(sys.argv[1] if len(sys.argv) > 1 else ""))
+    parser = argparse.ArgumentParser(description="Make the pictures of the README anew.")
+    parser.add_argument("word", nargs="?", default="", help="only those whose file name contains it")
+    asyncio.run(main(parser.parse_args().word))

@@ -196,7 +196,9 @@ def elapsed(session: Session, now_ms: int, took: str) -> str:
 def took_text(session: Session, index: MoneyIndex) -> str:
     """How long the turn of the status took, as its receipt says; "" while it runs or if it is unknown."""
     turn = under_way(session)
-    return "" if turn is None or turn.live else duration_text(turn, money_of(session, turn, index))
+    if turn is None or turn.live or turn.status is TurnStatus.RUNNING:
+        return ""
+    return duration_text(turn, money_of(session, turn, index))
 
 
 def running_for(turn: Turn, now_ms: int) -> str:

@@ -103,7 +103,7 @@ def test_more_days_than_cells_are_combined() -> None:
     assert lines[-2] == f"        0└{'─' * 50}"
     assert plain(per_day(days, LEFT + 16, 10))[0].startswith("Cost per week")
     assert "Jan 1" in lines[-1]
-    assert "10 Apr" in lines[-1]
+    assert "Apr 10" in lines[-1]
 
 
 def test_credits_are_drawn_where_no_cost_was_reported() -> None:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from textual.widgets import OptionList
 
 from handinger_tui.core.errors import Refused, Unreachable
+from handinger_tui.core.jsontext import Json
 from handinger_tui.core.stream import WorkerBody
 from handinger_tui.core.turns.session import SessionSummary
 from handinger_tui.core.turns.turn import ErrorKind, TurnStatus
@@ -85,6 +86,15 @@ async def test_the_list_shows_duration_and_cost_of_a_running_turn() -> None:
         await desktop.until(pilot, lambda: "Still running: “" in desktop.notices())
         await pilot.press("ctrl+s")
         await desktop.shows(pilot, "still running · 4 m · 1 turn · 12 credits so far")
+
+
+async def test_the_list_compares_costs_in_one_unit() -> None:
+    past = Past()
+    await past.leave()
+    both: Json = {"credits": 12, "costUsd": 0.0123}
+    desktop = past.next(FakeApi(workers=[worker("Half", prompt="Do it", busy=True, usage=both)]))
+    async with desktop.running() as pilot:
+        await desktop.until(pilot, lambda: "$0.0123 so far" in desktop.notices())
 
 
 async def test_a_list_that_is_open_already_is_read_again_and_keeps_its_mark() -> None:
