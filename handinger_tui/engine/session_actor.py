@@ -490,9 +490,8 @@ class SessionActor:
     async def _watch(self, turn_id: str | None, stops: int | None) -> None:
         """Watch a turn. `stops`: `queue.stops` when the user asked for it; None where the program did."""
         turn = self.session.sent if turn_id is None else self.store.turn(turn_id)
-        if turn is None or self.running or turn.turn_id in self.queue.ids or self._is_stopping:
-            return
-        if turn.imported:
+        is_busy = self.running or self._is_stopping
+        if turn is None or turn.imported or turn.turn_id in self.queue.ids or is_busy:
             return
         is_ours = await self._log.claim(turn.turn_id)
         record = await self.store.record_of(turn.turn_id)
@@ -618,23 +617,15 @@ class SessionActor:
             LedgerError
         """
         ours = self.store.own_ids | {*self.queue.ids}
-        frames = await self._settler.take_over(
-            turn_request for turn_request in turn_requests if turn_request.turn_id not in ours
-        )
+        others = [turn_request for turn_request in turn_requests if turn_request.turn_id not in ours]
         departed: list[str] = []
-        for turn_request in (
-            turn_request for turn_request in turn_requests if turn_request.turn_id in frames
-        ):
-            if may_have_departed(turn_request, frames[turn_request.turn_id]):
+        for turn_request, frames in await self._settler.take_over(others):
+            if may_have_departed(turn_request, frames):
                 departed.append(turn_request.turn_id)
                 if self._deps.context.forgetful:
-                    await self._settler.close(
-                        turn_request, frames[turn_request.turn_id], TurnStatus.INCOMPLETE, LOCAL_ENDED
-                    )
+                    await self._settler.close(turn_request, frames, TurnStatus.INCOMPLETE, LOCAL_ENDED)
             elif turn_request.trigger is Trigger.HEADLESS:
-                await self._settler.close(
-                    turn_request, frames[turn_request.turn_id], TurnStatus.NOT_SENT, NOT_YET_SENT
-                )
+                await self._settler.close(turn_request, frames, TurnStatus.NOT_SENT, NOT_YET_SENT)
             else:
                 # It has a reservation where the program ended between its start and its first byte.
                 await self._log.release_turn(turn_request.turn_id)

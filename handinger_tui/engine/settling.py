@@ -423,22 +423,22 @@ class TurnSettler:
             self._unclosed.add(turn.turn_id)
         await self.close_ended()
 
-    async def take_over(self, requests: Iterable[TurnRequest]) -> dict[str, list[Frame]]:
+    async def take_over(self, requests: Iterable[TurnRequest]) -> list[tuple[TurnRequest, list[Frame]]]:
         """Make turns of programs that have ended our own, except those that another program has claimed.
 
-        Those that have ended by their frames are closed. Returns the frames of the others, by turn id.
+        Those that have ended by their frames are closed. Returns the others with their frames.
 
         Raises:
             LedgerError
         """
-        still_open: dict[str, list[Frame]] = {}
+        still_open: list[tuple[TurnRequest, list[Frame]]] = []
         for request in requests:
             if not await self._log.claim(request.turn_id):
                 continue
             frames = await self._log.frames(request.turn_id)
             turn = fold(request, frames)
             if turn.live:
-                still_open[request.turn_id] = frames
+                still_open.append((request, frames))
             else:
                 self._store.put(turn)
                 self._unclosed.add(request.turn_id)
@@ -522,8 +522,7 @@ class LateReader:
 
     def _turn(self) -> Turn | None:
         """The turn, while it is the newest one and none runs."""
-        turns = reversed(self._store.value.turns)
-        turn = next((one for one in turns if one.status is not TurnStatus.QUEUED), None)
+        turn = self._store.value.started
         if turn is None or turn.turn_id != self._turn_id or self._is_running():
             return None
         return None if turn.live or turn.status is TurnStatus.RUNNING else turn

@@ -102,9 +102,7 @@ class TurnRun:
         try:
             async with asyncio.timeout(self._deps.policy.max_wait):
                 await body()
-        except TimeoutError:
-            self.record.leave()
-        except asyncio.CancelledError:
+        except (TimeoutError, asyncio.CancelledError):
             self.record.leave()
         except Exception as problem:  # noqa: BLE001 - a defect of ours must not leave the turn without a status
             self.record.leave(problem)

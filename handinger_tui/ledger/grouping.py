@@ -46,6 +46,7 @@ from handinger_tui.ledger.sql import (
     Row,
     int_or_none,
     int_or_zero,
+    listed,
     one_moment,
     pack,
     reading_of,
@@ -98,8 +99,8 @@ _CONDITIONS: Final = {
 }
 
 
-def condition(which: ChargeFilter, *, by_time: bool = False) -> tuple[str, Cells]:
-    """The WHERE clause over `turn_totals` ("" for all) and its parameters.
+def condition(which: ChargeFilter, *more: str, by_time: bool = False) -> tuple[str, Cells]:
+    """The WHERE clause over `turn_totals` ("" for all) and its parameters. `more`: further conditions.
 
     `by_time` makes the query planner use the index of times, for queries that go day by day. Where `which`
     depends on tags or projects, `labels.choose` comes before the query.
@@ -109,6 +110,7 @@ def condition(which: ChargeFilter, *, by_time: bool = False) -> tuple[str, Cells
     prefixes = {name: "+" if by_time and not name.endswith("_ms") else "" for name in parameters}
     terms = [prefixes[name] + _CONDITIONS[name] for name in parameters]
     terms += [CHOSEN.format("session_id")] if which.by_labels else []
+    terms += more
     return ("WHERE " + " AND ".join(terms) if terms else ""), parameters
 
 
@@ -233,8 +235,8 @@ def _grouped(connection: sqlite3.Connection, by: GroupBy, which: ChargeFilter) -
     gappy: dict[str | bytes | None, Sequence[int]] = {}
     if any(row["gappy"] for row in rows):
         # In a query of its own: turns with gaps are few, and there is an index of them.
-        prefix = f"{where} AND" if where else "WHERE"
-        sql = f"SELECT {_GAPS}, {key} AS key FROM turn_totals {prefix} told <> {_ALL_REPORTED} GROUP BY {key}"
+        where, cells = condition(which, f"told <> {_ALL_REPORTED}")
+        sql = f"SELECT {_GAPS}, {key} AS key FROM turn_totals {where} GROUP BY {key}"
         gappy = {row["key"]: row for row in connection.execute(sql, cells)}
     titles = {row[0]: unpack(row[1]) for row in connection.execute(_TITLES[by])} if by in _TITLES else {}
     return [
@@ -255,10 +257,9 @@ def _summed(connection: sqlite3.Connection, sql: str, cells: Cells) -> list[sqli
 def _days(connection: sqlite3.Connection, which: ChargeFilter, zone: tzinfo | None) -> Iterator[Bucket]:
     """One group per local day, along the index of times; days are exact at clock changes of `zone`."""
     # The planner uses one lower bound with the index: it has to be the one that moves from day to day.
-    where, cells = condition(replace(which, since_ms=None, until_ms=None), by_time=True)
     # A damaged time belongs to no day.
-    is_time = "typeof(at_ms) = 'integer'"
-    within = f"{where} {'AND' if where else 'WHERE'} at_ms >= :start AND at_ms < :end AND {is_time}"
+    in_span = "at_ms >= :start AND at_ms < :end AND typeof(at_ms) = 'integer'"
+    within, cells = condition(replace(which, since_ms=None, until_ms=None), in_span, by_time=True)
     next_one = f"SELECT at_ms FROM turn_totals {within} ORDER BY at_ms LIMIT 1"
     sums = f"SELECT NULL, %s FROM turn_totals {within}"
     missing = f"SELECT {_GAPS} FROM turn_totals {within} AND told <> {_ALL_REPORTED}"
@@ -334,18 +335,17 @@ def turn_charge(row: Row) -> TurnCharge:
 # -- final amounts that changed ------------------------------------------------------------
 _SUMS_BEFORE: Final = ", ".join(split(name, "before") for name in ("usd_pico", "micro_credits"))
 _CHANGES: Final = " OR ".join(f"COALESCE(c.{name}, 0) <> 0" for name in AMOUNT_COLUMNS)
-_OPEN_STATUSES: Final = ", ".join(f"'{status}'" for status in sorted(LIVE))
 # `corrections` does not count the first amount, so most turns are omitted at once. With one MAX in the
 # query, `before.reading` is that of the row with the greatest id.
 _RESTATEMENTS: Final = f"""
     SELECT c.id, c.turn_id, c.session_id, c.worker_id, c.at_ms, c.usd_pico, c.micro_credits, c.reading,
            c.reason, c.retracted, MAX(before.id), before.reading AS old_reading, {_SUMS_BEFORE}
-      FROM (SELECT session_id, turn_id, status FROM turn_totals {{where}} corrections > 0) t
+      FROM (SELECT session_id, turn_id, status FROM turn_totals {{where}}) t
       JOIN charges c ON c.session_id = t.session_id AND c.turn_id = t.turn_id AND c.kind = 'correction'
       JOIN charges before
         ON before.session_id = c.session_id AND before.turn_id = c.turn_id AND before.id < c.id
      WHERE c.id > :after AND ({_CHANGES})
-     GROUP BY c.id HAVING SUM(before.final) OR (c.reason IS NOT NULL AND t.status NOT IN ({_OPEN_STATUSES}))
+     GROUP BY c.id HAVING SUM(before.final) OR (c.reason IS NOT NULL AND t.status NOT IN ({listed(LIVE)}))
      ORDER BY c.id
 """
 _MEANINGS: Final = frozenset((Interpretation.TOTAL, Interpretation.PER_TURN))
@@ -353,8 +353,8 @@ _MEANINGS: Final = frozenset((Interpretation.TOTAL, Interpretation.PER_TURN))
 
 def restatements(connection: sqlite3.Connection, which: ChargeFilter, after: int = 0) -> list[Restatement]:
     """The restatements of turns that match `which`, with numbers above `after`, oldest first."""
-    where, cells = condition(which)
-    query = _RESTATEMENTS.format(where=f"{where} AND" if where else "WHERE")
+    where, cells = condition(which, "corrections > 0")
+    query = _RESTATEMENTS.format(where=where)
     return [_restatement(row) for row in connection.execute(query, {**cells, "after": after})]
 
 
@@ -389,11 +389,10 @@ def _amounts(row: Row, name: str) -> tuple[Decimal | None, Decimal | None]:
 # -- what a turn usually costs ---------------------------------------------------------------
 SAMPLED_TURNS: Final = 100
 """Maximum number of ended turns, the newest, from which the typical cost is computed."""
-_NOT_TYPICAL: Final = ", ".join(f"'{status}'" for status in sorted(FREE | LIVE))
 _TYPICAL_TURNS: Final = f"""
     SELECT usd_pico, micro_credits, told FROM turn_totals
      WHERE budget = :budget AND simulated = :simulated AND shared_with IS NULL
-       AND status NOT IN ({_NOT_TYPICAL})
+       AND status NOT IN ({listed(FREE | LIVE)})
 """
 _SAMPLE: Final = f" ORDER BY at_ms DESC, place DESC LIMIT {SAMPLED_TURNS}"
 _OF_TARGET: Final = f"{_TYPICAL_TURNS} AND worker_id = :worker {_SAMPLE}"

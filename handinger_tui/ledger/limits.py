@@ -39,7 +39,18 @@ from handinger_tui.core.turns.session import Session
 from handinger_tui.core.turns.turn import LIVE, TurnRequest, TurnStatus
 from handinger_tui.ledger.charges import DECIMALS, amount_in, rises
 from handinger_tui.ledger.grouping import condition, day_at, spent, typical_cost
-from handinger_tui.ledger.sql import Care, Cell, Row, one_moment, pack, scaled, split, transaction, unpack
+from handinger_tui.ledger.sql import (
+    Care,
+    Cell,
+    Row,
+    listed,
+    one_moment,
+    pack,
+    scaled,
+    split,
+    transaction,
+    unpack,
+)
 
 if TYPE_CHECKING:
     from handinger_tui.core.stream import Snapshot
@@ -118,7 +129,7 @@ def release_reported(connection: sqlite3.Connection, turn_id: str) -> None:
     connection.execute(_RELEASE_REPORTED, {"turn_id": pack(turn_id)})
 
 
-_RUNNING: Final = ", ".join(f"'{status}'" for status in sorted({*LIVE, TurnStatus.RUNNING}))
+_RUNNING: Final = listed({*LIVE, TurnStatus.RUNNING})
 
 
 def reserved(connection: sqlite3.Connection, which: ChargeFilter) -> list[Reservation]:
@@ -391,12 +402,9 @@ def _with_price(
     connection: sqlite3.Connection, gauge: Gauge, which: ChargeFilter, credit_usd: Decimal
 ) -> Gauge:
     """`gauge` with the credits that have no amount in USD, at the price that the user set."""
-    where, cells = condition(which)
-    sql = (
-        f"SELECT COUNT(*) AS turns, {split('micro_credits')}, SUM(told >> 1 & 1) AS ended"
-        f" FROM turn_totals {where} {'AND' if where else 'WHERE'}"
-        " usd_pico IS NULL AND micro_credits IS NOT NULL"
-    )
+    where, cells = condition(which, "usd_pico IS NULL", "micro_credits IS NOT NULL")
+    sums = f"COUNT(*) AS turns, {split('micro_credits')}, SUM(told >> 1 & 1) AS ended"
+    sql = f"SELECT {sums} FROM turn_totals {where}"
     row = connection.execute(sql, cells).fetchone()
     of_turns = scaled(row["micro_credits_high"], row["micro_credits_low"], DECIMALS["micro_credits"])
     suspense = rises(connection, which)

@@ -301,6 +301,11 @@ def _parsed(read: Callable[[str], T], stored: object, damaged: T) -> T:
         return damaged
 
 
+def listed(statuses: Iterable[TurnStatus]) -> str:
+    """Statuses as the list of an IN in SQL."""
+    return ", ".join(f"'{status}'" for status in sorted(statuses))
+
+
 def trigger_of(stored: object) -> Trigger:
     """What started a turn; UNKNOWN for a turn stored before this was recorded."""
     return _TRIGGERS.get(stored, Trigger.UNKNOWN)

@@ -26,6 +26,7 @@ from handinger_tui.ledger.sql import (
     Care,
     TurnFrame,
     int64_or_none,
+    listed,
     pack,
     pack_optional,
     request_of,
@@ -123,11 +124,9 @@ LATE_MS: Final = 30_000
 """A service may report costs some seconds after the end of a turn: a turn is read again when `EARLY_MS` have
 passed since its end, until a reading is `LATE_MS` younger than the end."""
 DAY_MS: Final = 86_400_000
-_ENDED: Final = ", ".join(
-    f"'{status}'" for status in (TurnStatus.COMPLETED, TurnStatus.INCOMPLETE, TurnStatus.FAILED)
-)
-_UNDECIDED: Final = ", ".join(f"'{status}'" for status in sorted(UNDECIDED))
-_NOT_STARTED: Final = ", ".join(f"'{status}'" for status in sorted({*FREE, TurnStatus.QUEUED}))
+_ENDED: Final = listed((TurnStatus.COMPLETED, TurnStatus.INCOMPLETE, TurnStatus.FAILED))
+_UNDECIDED: Final = listed(UNDECIDED)
+_NOT_STARTED: Final = listed({*FREE, TurnStatus.QUEUED})
 _OWNER: Final = f"""
     SELECT run, settled_ms, settled_ms IS NULL OR status IN ({_UNDECIDED}) AS is_open
       FROM turns WHERE turn_id = ?

@@ -176,6 +176,11 @@ class Session(Struct, frozen=True):
         return next((turn for turn in reversed(self.turns) if turn.may_spend), None)
 
     @property
+    def started(self) -> Turn | None:
+        """The newest turn that does not wait in a queue."""
+        return next((turn for turn in reversed(self.turns) if turn.status is not TurnStatus.QUEUED), None)
+
+    @property
     def answered(self) -> Turn | None:
         """The newest turn whose answer has text."""
         return next((turn for turn in reversed(self.turns) if turn.text), None)

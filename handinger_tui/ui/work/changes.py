@@ -289,7 +289,7 @@ class SessionChanges:
         """Handle a change of a session. Nothing is computed here: a stream calls it for every piece."""
         controller = self._controller
         if session_id == controller.session_id:
-            before, now = self._running_state, _running_state(_newest_started(controller.session))
+            before, now = self._running_state, _running_state(controller.session.started)
             self._running_state = now
             # The end of a text or turn is painted without waiting for the next tick.
             self._scheduler.request(
@@ -308,10 +308,6 @@ class SessionChanges:
             facts = facts_of(session, ended[-1])
             self._interaction.announce(f"“{clean_line(session.title, 60)}” {facts}. Press ^S to open it.")
             self._interaction.run(self._controller.connection.history.mark_unread(session.session_id))
-
-
-def _newest_started(session: Session) -> Turn | None:
-    return next((turn for turn in reversed(session.turns) if turn.status is not TurnStatus.QUEUED), None)
 
 
 def _running_state(turn: Turn | None) -> tuple[bool, bool]:
