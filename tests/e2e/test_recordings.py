@@ -63,7 +63,7 @@ BOTH = [(worker, pace) for pace in PACES for worker in (NEW, CONTINUED)]
 CREATED = [*((NEW, pace) for pace in PACES), (TASK, "events")]
 
 
-@every(*CHUNKS, ways=[(NEW, "whole"), (CONTINUED, "events"), (NEW, "bytes"), (TASK, "splits")])
+@every(*CHUNKS, ways=[(NEW, "whole"), (TASK, "splits"), (NEW, "bytes"), (CONTINUED, "events")])
 def test_ui_chunks(recording: Recording, pace: str, worker: tuple[str, ...], tmp_path: Path) -> None:
     result, expected = played(recording, pace, tmp_path, *worker), recording.expected
     assert result["text"] == expected["text"]
