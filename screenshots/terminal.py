@@ -60,7 +60,7 @@ def main() -> None:
         Path(home, "config.toml").write_text(settings, encoding="utf-8")
         account = Account(server, "tasks")
         window.run(home=Path(home), COLORTERM="truecolor", HANDINGER_POLL_INTERVAL="0.2", **account.environ)
-        travel(window, account, Path(home), hook, photo)
+        travel(window, account, Path(home), hook.url, photo)
 
 
 if __name__ == "__main__":

@@ -6,9 +6,8 @@ import io
 import json
 import signal
 import threading
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -20,6 +19,7 @@ from handinger_tui.cli.commands.workers import DownloadProgress
 from handinger_tui.core.stream import FilePart
 from tests.cli.program import environ, start
 from tests.e2e.runner import Ran, run
+from tests.web import Handler, serving
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -55,32 +55,15 @@ class Host:
 
 
 @contextmanager
-def serving(host: Host) -> Iterator[Host]:
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
+def hosted(host: Host) -> Iterator[Host]:
+    class Hosting(Handler):
+        def answer(self) -> None:
             host.requests.append((self.path, "authorization" in self.headers))
             status, body = host.answer(self.path)
-            self.send_response(status)
-            self.send_header("Content-Type", "application/json")
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            for piece in host.pieces(self.path, body):
-                with suppress(OSError):
-                    self.wfile.write(piece)
+            self.reply(status, body, pieces=host.pieces(self.path, body))
 
-        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the name is the library's
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-    thread.start()
-    host.url = f"http://127.0.0.1:{server.server_address[1]}"
-    try:
+    with serving(Hosting) as host.url:
         yield host
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
 
 
 def listed(name: str | None, url: str, size: int | None = None) -> dict[str, Any]:
@@ -88,7 +71,7 @@ def listed(name: str | None, url: str, size: int | None = None) -> dict[str, Any
 
 
 def ask(host: Host, home: Path, *argv: str) -> Ran:
-    with serving(host):
+    with hosted(host):
         return run("files", argv[0], "w1", *argv[1:], home=home / "home", base_url=host.url)
 
 
@@ -151,7 +134,7 @@ def test_a_signal_leaves_no_part_of_a_file_and_names_those_that_are_saved(
 ) -> None:
     host, folder = Slow([[listed("a.csv", "data:,one", 3), listed("b.csv", "/slow")]]), tmp_path / "saved"
     host.bodies["/slow"] = b"two"
-    with serving(host):
+    with hosted(host):
         words = ("files", "get", "w1", "--all", "--json", "--dir", str(folder))
         program = start(environ(tmp_path / "home", host.url), *words)
         assert host.has_begun.wait(60)
@@ -296,7 +279,7 @@ def test_a_link_that_stays_expired_is_reported(tmp_path: Path, now: list[dict[st
 
 
 def test_another_host_never_sees_the_key(tmp_path: Path) -> None:
-    with serving(Host([[]], {"/a.csv?sig=1": b"body"})) as other:
+    with hosted(Host([[]], {"/a.csv?sig=1": b"body"})) as other:
         host = Host([[listed("a.csv", f"{other.url}/a.csv?sig=1")]])
         assert ask(host, tmp_path, "get", "1", "--dir", str(tmp_path / "dl")).code == 0
     assert other.requests == [("/a.csv?sig=1", False)]

@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 import signal
 import threading
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Final
 
 import pytest
@@ -15,9 +13,9 @@ from handinger_tui.cli import signals
 from handinger_tui.local.server import LocalServer
 from tests.cli.program import environ, run_on, start
 from tests.e2e.runner import KEY, Ran, run
+from tests.web import Handler, serving
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
 
@@ -93,61 +91,49 @@ def test_a_worker_that_does_not_exist(server: LocalServer, tmp_path: Path) -> No
     assert json.loads(run_on(server, tmp_path, "costs", "--json", generation="tasks").out)["groups"] == []
 
 
-class Silent(BaseHTTPRequestHandler):
+class Silent(Handler):
     """A service that lists no schedules and never answers a POST."""
 
     has_posted = threading.Event()
     is_over = threading.Event()
 
-    def do_GET(self) -> None:
-        self.send_response(200)
-        self.send_header("Content-Type", "application/json")
-        self.end_headers()
-        self.wfile.write(b'{"schedules": []}')
+    def answer(self) -> None:
+        if self.command == "GET":
+            self.reply(200, b'{"schedules": []}')
+        else:
+            self.wait()
 
-    def do_POST(self) -> None:
+    def wait(self) -> None:
         self.has_posted.set()
         self.is_over.wait(60)
-
-    def log_message(self, *_: object) -> None:
-        """Write no log."""
 
 
 class Mute(Silent):
     """A service that answers nothing."""
 
-    def do_GET(self) -> None:
-        self.do_POST()
+    def answer(self) -> None:
+        self.wait()
 
 
 class Lost(Silent):
     """A service that closes the connection after a POST, and lists no schedules."""
 
-    def do_POST(self) -> None:
+    def wait(self) -> None:
         self.close_connection = True
-
-
-@contextmanager
-def serving(handler: type[Silent]) -> Iterator[str]:
-    """The address of a service with one of these handlers; it ends with the block."""
-    Silent.has_posted.clear()
-    Silent.is_over.clear()
-    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as http:
-        threading.Thread(target=http.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{http.server_address[1]}"
-        Silent.is_over.set()
-        http.shutdown()
 
 
 def interrupted(
     handler: type[Silent], home: Path, *argv: str, by: signal.Signals = signal.SIGINT
 ) -> tuple[str, str]:
     """What a command prints that is interrupted while the service is silent."""
+    Silent.has_posted.clear()
+    Silent.is_over.clear()
     with serving(handler) as url:
         program = start(environ(home, url), *argv)
         assert Silent.has_posted.wait(60)
         program.send_signal(by)
         out, err = program.communicate(timeout=60)
+        Silent.is_over.set()
     assert program.returncode == signals.CODES[by]
     return out, err
 

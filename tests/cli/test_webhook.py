@@ -8,16 +8,16 @@ import pytest
 
 from handinger_tui.local.server import LocalServer
 from tests.cli.program import run_on
-from tests.e2e.receiver import receiving
 from tests.e2e.runner import Ran, run
+from tests.web import receiving
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 
 def test_deliveries_have_reasons_and_the_token_is_a_secret(server: LocalServer, tmp_path: Path) -> None:
-    with receiving() as (address, tokens):
-        check(server, tmp_path, address, tokens)
+    with receiving(500, 204) as receiver:
+        check(server, tmp_path, receiver.url, receiver.tokens)
 
 
 def check(server: LocalServer, tmp_path: Path, address: str, tokens: list[str]) -> None:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING
 
 import pytest
@@ -12,6 +10,7 @@ import pytest
 from handinger_tui.local.server import LocalServer
 from tests.cli.program import run_on
 from tests.e2e.runner import KEY, Ran, run
+from tests.web import Handler, serving
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -75,27 +74,16 @@ def test_an_invalid_worker_sends_nothing(
     assert why in ran.err
 
 
-class Refusing(BaseHTTPRequestHandler):
+class Refusing(Handler):
     """A service that deletes nothing, and says so."""
 
-    def do_DELETE(self) -> None:
-        body = b'{"deleted": false, "archived": false}'
-        self.send_response(200)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, *_: object) -> None:
-        """Write no log."""
+    def answer(self) -> None:
+        self.reply(200, b'{"deleted": false, "archived": false}')
 
 
 @pytest.mark.parametrize("action", ["rm", "archive"])
 def test_what_the_service_did_not_do_is_a_failure(action: str, tmp_path: Path) -> None:
-    with ThreadingHTTPServer(("127.0.0.1", 0), Refusing) as http:
-        threading.Thread(target=http.serve_forever, daemon=True).start()
-        url = f"http://127.0.0.1:{http.server_address[1]}"
+    with serving(Refusing) as url:
         words = ("workers", action, "x1", "--yes")
         ran = run(*words, home=tmp_path, base_url=url, key=KEY, HANDINGER_GENERATION="tasks")
-        http.shutdown()
     assert (ran.code, ran.out) == (1, "The service did not do it.\n")

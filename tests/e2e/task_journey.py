@@ -5,18 +5,16 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Callable
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import TYPE_CHECKING, Any, Final
+from contextlib import AbstractContextManager
+from typing import TYPE_CHECKING, Final
 
 from tests.e2e.runner import run
 from tests.e2e.terminal import PATIENCE_S
+from tests.web import Receiver, receiving
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
     from tests.e2e.accounts import Account
@@ -27,29 +25,9 @@ SILENCE_S: Final = 300
 """Seconds at pace 1."""
 
 
-@contextmanager
-def listener() -> Iterator[str]:
-    """The address of a webhook that accepts every delivery but the second."""
-    numbers = iter(range(1_000))
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            self.rfile.read(int(self.headers.get("content-length", 0)))
-            self.send_response(503 if next(numbers) == 1 else 204)
-            self.end_headers()
-
-        def log_message(self, *_: Any) -> None:
-            """Do nothing."""
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    try:
-        yield f"http://localhost:{server.server_port}/handinger"
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
+def listener() -> AbstractContextManager[Receiver]:
+    """A webhook that accepts every delivery but the second."""
+    return receiving(204, 503, path="/handinger")
 
 
 def say(window: Terminal, text: str) -> None:

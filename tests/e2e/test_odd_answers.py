@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from collections.abc import Mapping
 from pathlib import Path
-from threading import Thread
 from typing import Any
 
 import pytest
 
 from tests.e2e.runner import Ran, run
+from tests.web import Handler, serving
 
 Reply = tuple[int, str, bytes]
 """Status, content type, body."""
@@ -71,37 +69,16 @@ class Service:
         return given.pop(0) if len(given) > 1 else given[0]
 
 
-@contextmanager
-def serving(service: Service) -> Iterator[str]:
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            self.rfile.read(int(self.headers.get("content-length", "0")))
-            status, kind, body = service.reply(self.command, self.path)
-            self.send_response(status)
-            self.send_header("content-type", kind)
-            self.send_header("content-length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-
-        do_POST = do_GET  # noqa: N815 - the name is the library's
-
-        def log_request(self, code: object = "-", size: object = "-") -> None:
-            """Write no log."""
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = Thread(target=server.serve_forever, args=(0.02,), daemon=True)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}"
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join(5)
-
-
 def ask(home: Path, *argv: str, **answers: list[Reply]) -> tuple[Ran, Service]:
     service = Service(answers)
-    with serving(service) as url:
+
+    class Answering(Handler):
+        def answer(self) -> None:
+            self.body()
+            status, kind, body = service.reply(self.command, self.path)
+            self.reply(status, body, kind)
+
+    with serving(Answering) as url:
         return run(*(argv or ("-p", "hi", "-w", "w1", "--json")), home=home, base_url=url, **QUICK), service
 
 

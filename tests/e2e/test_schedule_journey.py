@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.e2e.receiver import receiving
 from tests.e2e.terminal import Terminal, terminal
+from tests.web import receiving
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -70,10 +70,10 @@ def look_at_deliveries(window: Terminal, address: str, tokens: list[str]) -> Non
 
 
 def test_a_schedule_and_a_webhook(tmux: str, tmp_path: Path) -> None:
-    with receiving() as (address, tokens), terminal(tmux, 100, 32) as window:
+    with receiving(500) as receiver, terminal(tmux, 100, 32) as window:
         window.run("--local", home=tmp_path, HANDINGER_GENERATION="tasks", HANDINGER_LOCAL_PACE="0")
         window.shows("LOCAL")
         send(window, "echo one")
         window.until(lambda screen: "completed" in screen and "1 turn" in screen, "the answer and its price")
         add_a_schedule(window)
-        look_at_deliveries(window, address, tokens)
+        look_at_deliveries(window, receiver.url, receiver.tokens)

@@ -22,7 +22,7 @@ def test_from_a_new_worker_to_the_deliveries_of_its_webhook(tmux: str, tmp_path:
     with LocalServer.start(pace=0.01) as server, listener() as hook, terminal(tmux, 120, 40) as window:
         account = Account(server, "tasks")
         window.run(home=tmp_path, HANDINGER_POLL_INTERVAL="0.2", **account.environ)
-        travel(window, account, tmp_path, hook)
+        travel(window, account, tmp_path, hook.url)
         window.press("C-d")
         window.shows("exit=0")
         # One turn for each message, despite the silence.

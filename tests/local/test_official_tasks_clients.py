@@ -10,7 +10,7 @@ import pytest
 
 from handinger_tui.local.server import LocalServer
 from tests.local.official import FOLDER, journey, npm_with, python_with
-from tests.local.receiver import receiving
+from tests.web import receiving
 
 pytestmark = pytest.mark.official_client
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +13,7 @@ import pytest
 from handinger_tui.local.http import RequestLimits
 from handinger_tui.local.server import LocalServer
 from handinger_tui.local.triggers import PAGE_SIZE, LocalWebhook
-from tests.local.receiver import Receiver, receiving
+from tests.web import Receiver, receiving
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,7 +23,7 @@ Json = dict[str, Any]
 
 @pytest.fixture
 def receiver() -> Iterator[Receiver]:
-    with receiving() as running:
+    with receiving(path="/hook?a=1") as running:
         yield running
 
 
@@ -184,13 +185,12 @@ async def test_without_a_receiver_the_reason_is_recorded() -> None:
     assert all(str(one["errorMessage"]).startswith("The delivery failed:") for one in webhook.executions)
 
 
-def test_a_receiver_that_does_not_respond_ends_with_the_time_limit(receiver: Receiver) -> None:
-    receiver.server.shutdown()
+def test_a_receiver_that_does_not_respond_ends_with_the_time_limit() -> None:
     limits = RequestLimits(delivery_seconds=0.2)
-    with LocalServer.start(pace=0, limits=limits) as quick:
+    with LocalServer.start(pace=0, limits=limits) as quick, socket.create_server(("127.0.0.1", 0)) as silent:
         headers = {"Authorization": f"Bearer {quick.api_key}"}
         with httpx.Client(base_url=quick.tasks_url, headers=headers, trust_env=False) as client:
-            worker = stored(client, receiver.url)
+            worker = stored(client, f"http://localhost:{silent.getsockname()[1]}")
             run(client, worker, "tsk_late")
             [execution] = executions(client, worker, 1)
     assert execution["errorMessage"] == "No response within 0.2 seconds."
