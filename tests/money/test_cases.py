@@ -166,7 +166,7 @@ async def check_pages(case: Case, opened: OpenedApp) -> None:
     ledger = await opened.read_page("/ledger", "t", words="completed  standard")
     unit = "credits" if case.credits else ""
     assert f"  {doubt_of(case)}{texts_of(case, case.altogether)[0]} {unit}".rstrip() in ledger
-    shown = re.findall(r"│ [ ›]\d.*?(?: standard) .*?│", ledger)
+    shown = re.findall(r"│ [ ›][A-Z][a-z]+ +\d.*?(?: standard) .*?│", ledger)
     amounts = [line.rstrip("│").split()[-3 if case.credits else -1] for line in reversed(shown)]
     assert len(amounts) == len(case.turns)
     for paid, amount in zip(case.turns, amounts, strict=True):
