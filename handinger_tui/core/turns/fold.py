@@ -7,7 +7,7 @@ a new answer, which replaces the partial one as soon as it is as long.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Final, assert_never
+from typing import Any, Final, assert_never
 
 from msgspec.structs import replace
 
@@ -136,6 +136,9 @@ class Fold:
     def _answer(self, turn: Turn) -> None:
         self._frozen, self._builder = turn, None
 
+    def _set(self, **members: Any) -> None:
+        self._answer = replace(self._answer, **members)
+
     @property
     def _head(self) -> Turn:
         """The turn so far; its parts may be outdated."""
@@ -184,21 +187,18 @@ class Fold:
                 # Events above the size limit, which were only counted.
                 skipped = self._answer.skipped + (count(fields.get("dropped")) or 0)
                 worker_id = self._answer.worker_id or as_text(fields.get("worker_id"))
-                self._answer = replace(self._answer, skipped=skipped, worker_id=worker_id)
+                self._set(skipped=skipped, worker_id=worker_id)
             case Marker.RETRYING:
                 self._set_retry(fields)
             case Marker.WATCHING:
                 self._is_settled = False
-                self._answer = replace(
-                    self._answer, status=TurnStatus.CHECKING, fault=None, ended_ms=None, retry=None
-                )
+                self._set(status=TurnStatus.CHECKING, fault=None, ended_ms=None, retry=None)
             case Marker.ASKED:
                 self._set_seen_before(fields)
             case Marker.SENDING:
                 request = self._answer.request
                 request = replace(request, worker_id=as_text(fields.get("worker_id")) or request.worker_id)
-                self._answer = replace(
-                    self._answer,
+                self._set(
                     request=request,
                     worker_id=as_text(fields.get("begun")) or self._answer.worker_id,
                     status=TurnStatus.SENDING,
@@ -217,12 +217,12 @@ class Fold:
             self._at_ms,
             as_text(fields.get("reason")) or "",
         )
-        self._answer = replace(self._answer, status=TurnStatus.CHECKING, activity=None, retry=retry)
+        self._set(status=TurnStatus.CHECKING, activity=None, retry=retry)
 
     def _set_seen_before(self, fields: JsonObject) -> None:
         times = fields.get("times")
         request = replace(self._answer.request, seen_before=times if isinstance(times, int) else None)
-        self._answer = replace(self._answer, request=request)
+        self._set(request=request)
         self._matcher = MessageMatcher(request)
 
     def _open_body(self, fields: JsonObject) -> None:
@@ -232,9 +232,7 @@ class Fold:
         worker, expected = as_text(fields.get("worker_id")), self._expected_worker()
         is_another = names_another(worker, expected)
         worker_id = (None if is_another else worker) or self._answer.worker_id
-        self._answer = replace(
-            self._answer, status=TurnStatus.ACCEPTED, worker_id=worker_id, activity=None, retry=None
-        )
+        self._set(status=TurnStatus.ACCEPTED, worker_id=worker_id, activity=None, retry=None)
         self._is_settled = self.misdirected = self._has_text = False
         if self._via is not StreamRoute.POST:
             self._previous = self.turn
@@ -253,7 +251,7 @@ class Fold:
         if self._matcher.lacks_our_turn and self._via is not StreamRoute.POST:
             self._answer = without_answer(self._answer)
         elif clean and self._matcher.ends_with_complete_answer(self._answer):
-            self._answer = replace(self._answer, finished=True)
+            self._set(finished=True)
         self._answer, self._previous, self._decoder = self.turn, None, None
 
     def _settle(self, fields: JsonObject) -> None:
@@ -262,8 +260,7 @@ class Fold:
         status = TurnStatus(as_text(fields.get("status")) or TurnStatus.UNKNOWN)
         self._is_settled = status not in UNDECIDED
         parts = close_parts(self._answer.parts) if status is not TurnStatus.RUNNING else self._answer.parts
-        self._answer = replace(
-            self._answer,
+        self._set(
             status=status,
             parts=keep_equal(self._answer.parts, parts),
             recovered=fields.get("recovered") is True,
@@ -307,11 +304,11 @@ class Fold:
     # -- Worker objects ------------------------------------------------------------
     def _take_snapshot(self, frame: Frame) -> None:
         if self._answer.retry is not None:
-            self._answer = replace(self._answer, retry=None)
+            self._set(retry=None)
         try:
             snapshot = snapshot_of(as_object(parse_exact(frame.data)))
         except NotJson:
-            self._answer = replace(self._answer, skipped=self._answer.skipped + 1)
+            self._set(skipped=self._answer.skipped + 1)
             return
         read_reason = ReadReason(frame.event)
         expected = (
@@ -326,7 +323,7 @@ class Fold:
         if self._is_settled or read_reason is ReadReason.MONEY:
             self._set_read(with_snapshot(self._answer, snapshot), snapshot)
         elif read_reason is ReadReason.BEFORE:
-            self._answer = replace(self._answer, before=snapshot, before_ms=self._moment())
+            self._set(before=snapshot, before_ms=self._moment())
         else:
             add = settle_with if read_reason is ReadReason.AFTER else show_progress
             self._set_read(add(self._answer, snapshot), snapshot)
