@@ -629,7 +629,7 @@ class Recovery:
             self._flapping = False
         if not self._flapping:
             self._last_progress = now
-        if not record.turn.parts and may_run_another(record.turn, body.snapshot):
+        if not record.turn.text and may_run_another(record.turn, body.snapshot):
             # A stream would bring the answer to another message.
             await self._wait_or_settle()
             return

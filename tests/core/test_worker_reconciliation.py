@@ -16,6 +16,7 @@ from handinger_tui.core.turns.turn import Turn, TurnRequest
 from handinger_tui.core.turns.worker_reconciliation import (
     SLIM_ABOVE,
     WorkerObservation,
+    may_run_another,
     observe,
     slim_worker,
 )
@@ -144,7 +145,10 @@ def seen(messages: list[Json], text: str = "old", **members: Json) -> Snapshot:
             id="ours is being answered",
         ),
         pytest.param([*of("x", "theirs"), *of("o", "hello")], BUSY, WorkerObservation.EMPTY, id="ours waits"),
-        pytest.param([*of("o", "hello", "hi"), *of("x", "theirs")], DONE, DONE, id="theirs runs after ours"),
+        pytest.param([*of("o", "hello", "h"), *of("x", "theirs")], BUSY, DONE, id="theirs waits or runs"),
+        pytest.param(
+            [*of("o", "hello", "hi"), *of("x", "q", "t")], DONE, DONE, id="theirs is being answered"
+        ),
     ],
 )
 def test_a_message_of_several_has_not_ended_while_the_worker_may_answer_it(
@@ -154,6 +158,25 @@ def test_a_message_of_several_has_not_ended_while_the_worker_may_answer_it(
     for is_running, expected in ((True, running), (False, idle)):
         now = seen([*EARLIER, *messages], running=is_running)
         assert observe(turn, now, accepted=False) is expected
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "expected"),
+    [
+        (seen(EARLIER), seen([*EARLIER, *of("o", "hello")]), False),
+        (seen(EARLIER), seen(EARLIER), False),
+        (seen(EARLIER), seen([*EARLIER, *of("o", "[2 May] hello")]), False),
+        (seen(EARLIER, running=True), seen([*EARLIER, *of("o", "hello")]), True),
+        (seen(EARLIER), seen([*EARLIER, *of("x", "theirs")]), True),
+        (seen(EARLIER), seen([*EARLIER, *of("x", "theirs", "to them"), *of("o", "hello")]), True),
+        (None, seen([*EARLIER, *of("x", "theirs"), *of("o", "hello")]), True),
+        (None, seen([*EARLIER, *of("o", "hello")]), False),
+    ],
+)
+def test_a_worker_may_run_the_message_of_another_client(
+    before: Snapshot | None, now: Snapshot, expected: bool
+) -> None:
+    assert may_run_another(Turn(replace(ORDER, seen_before=0), before=before), now) is expected
 
 
 def test_the_answer_to_another_client_is_not_shown_as_ours() -> None:

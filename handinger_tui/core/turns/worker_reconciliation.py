@@ -55,6 +55,8 @@ class Answer(Struct, frozen=True):
     """The assistant messages that answer it."""
     last: bool = True
     """No later turn follows, so `output_text` belongs to this answer."""
+    followed: bool = False
+    """A later turn has an answer, so this one has ended, unless they are mixed."""
     mixed: bool = False
     """Other messages ran at the same time: only the id of the message names the answer that is ours."""
 
@@ -129,13 +131,14 @@ def _answer_after(snapshot: Snapshot, user_at: int, message_id: str | None) -> A
     ours = [*takewhile(lambda message: role_of(message) != "user", later)]
     answers = tuple(message for message in ours if role_of(message) == "assistant")
     is_last = len(ours) == len(later)
+    is_followed = any(role_of(message) == "assistant" for message in later[len(ours) :])
     neighbors = (*before[-1:], *later[:1])
     mixed = prompt.get(MIXED) is True or any(role_of(message) == "user" for message in neighbors)
     if mixed and message_id is not None:
         own = tuple(one for one in later if id_of(one) == message_id and role_of(one) == "assistant")
         if own:
-            return Answer(True, own, is_last, mixed)
-    return Answer(True, answers, is_last, mixed)
+            return Answer(True, own, is_last, is_followed, mixed)
+    return Answer(True, answers, is_last, is_followed, mixed)
 
 
 class WorkerObservation(Enum):
@@ -168,8 +171,8 @@ def observe(turn: Turn, snapshot: Snapshot, *, accepted: bool) -> WorkerObservat
 
 
 def is_over(answer: Answer, snapshot: Snapshot) -> bool:
-    """Whether our turn is listed and has ended. Of messages at once, a busy worker may still answer each."""
-    if not answer.present or (snapshot.busy and (answer.last or answer.mixed)):
+    """Whether our turn is listed and has ended: a busy worker may still work on it while later ones wait."""
+    if not answer.present or (snapshot.busy and (answer.mixed or not answer.followed)):
         return False
     return not answer.last or bool(answer.parts) or snapshot.failed
 
@@ -184,10 +187,12 @@ def new_prompts(turn: Turn, snapshot: Snapshot) -> int | None:
 def may_run_another(turn: Turn, snapshot: Snapshot) -> bool:
     """Whether a running worker may answer a message of another client instead of ours.
 
-    It ran when ours was sent, or more messages than ours have come since then.
+    It ran when ours was sent, or messages other than ours have come since then.
     """
     was_busy = turn.before is not None and turn.before.busy
-    return was_busy or (new_prompts(turn, snapshot) or 0) > 1
+    answer = answer_to(turn.request, snapshot, turn.message_id)
+    is_listed = answer.present is True or may_be_unlisted(turn, snapshot)
+    return was_busy or answer.mixed or (new_prompts(turn, snapshot) or 0) > is_listed
 
 
 def may_be_unlisted(turn: Turn, snapshot: Snapshot) -> bool:
@@ -466,6 +471,8 @@ def messages_of(request: TurnRequest, answer: Answer) -> list[Json]:
     if answer.mixed:
         prompt[MIXED] = True
     after: list[Json] = [] if answer.last else [{"role": "user", "parts": []}]
+    if answer.followed:
+        after.append({"role": "assistant", "parts": []})
     return [prompt, *answer.messages, *after]
 
 
