@@ -17,6 +17,7 @@ from handinger_tui.local.server import LocalServer
 from handinger_tui.local.tasks import TaskRegistry
 from handinger_tui.local.turn_context import TurnConfig
 from handinger_tui.local.worker import LocalTurn
+from tests.local.conftest import connect
 
 
 def test_a_body_that_is_too_large_is_413_and_not_a_broken_pipe() -> None:
@@ -33,9 +34,7 @@ def test_a_body_that_is_too_large_is_413_and_not_a_broken_pipe() -> None:
 def test_the_oldest_idle_worker_makes_room() -> None:
     with (
         LocalServer.start(pace=0, limits=RequestLimits(workers=2)) as small,
-        httpx.Client(
-            base_url=small.base_url, headers={"authorization": f"Bearer {small.api_key}"}, trust_env=False
-        ) as client,
+        connect(small) as client,
     ):
         answers = [client.post("/api/workers", json={"input": "echo x", "stream": True}) for _ in range(3)]
         ids = [answer.headers["x-worker-id"] for answer in answers]

@@ -20,6 +20,7 @@ import pytest
 
 import handinger_tui.local
 from handinger_tui.local.server import LocalServer
+from tests.local.conftest import connect
 
 Events = Callable[[Iterable[str]], Iterator[Any]]
 QUICK_SECONDS = 30.0
@@ -163,8 +164,7 @@ def test_the_local_worker_imports_only_allowed_modules() -> None:
 
 def test_answers_do_not_wait_for_acknowledgements(server: LocalServer) -> None:
     # Nagle's algorithm would delay each of them by 40 ms; the fastest of many is independent of load.
-    headers = {"authorization": f"Bearer {server.api_key}"}
-    with httpx.Client(base_url=server.base_url, headers=headers, trust_env=False) as client:
+    with connect(server) as client:
         path = client.post("/api/workers", json={"input": "echo x"}).headers["location"]
         seconds = []
         for _ in range(20):

@@ -11,6 +11,7 @@ import pytest
 
 from handinger_tui.local.http import RequestLimits
 from handinger_tui.local.server import LocalServer
+from tests.local.conftest import connect
 
 Run = Callable[..., tuple[dict[str, Any], list[Any]]]
 Events = Callable[[Iterable[str]], Iterator[Any]]
@@ -43,13 +44,8 @@ def test_text_arrives_before_the_turn_ends(slow_client: httpx.Client, events_of:
 def test_a_turn_continues_when_its_reader_disconnects(events_of: Events) -> None:
     # The pace is slow enough that the turn is surely unfinished after its first word.
     with (
-        LocalServer.start(pace=0.05) as server,
-        httpx.Client(
-            base_url=server.base_url,
-            headers={"authorization": f"Bearer {server.api_key}"},
-            trust_env=False,
-            timeout=30,
-        ) as client,
+        LocalServer.start(pace=0.03) as server,
+        connect(server) as client,
     ):
         with client.stream("POST", "/api/workers", json={"input": LONG, "stream": True}) as answer:
             until_text(events_of(answer.iter_lines()))
@@ -75,12 +71,7 @@ def test_a_late_reader_gets_the_running_turn_from_its_beginning(
 ) -> None:
     with (
         LocalServer.start(pace=0.02) as server,
-        httpx.Client(
-            base_url=server.base_url,
-            headers={"authorization": f"Bearer {server.api_key}"},
-            trust_env=False,
-            timeout=30,
-        ) as client,
+        connect(server) as client,
         client.stream("POST", "/api/workers", json={"input": LONG, "stream": True}) as first,
     ):
         first_events = events_of(first.iter_lines())

@@ -13,6 +13,7 @@ import pytest
 from handinger_tui.local.http import RequestLimits
 from handinger_tui.local.server import LocalServer
 from handinger_tui.local.triggers import PAGE_SIZE, LocalWebhook
+from tests.local.conftest import connect
 from tests.web import Receiver, receiving
 
 if TYPE_CHECKING:
@@ -187,12 +188,14 @@ async def test_without_a_receiver_the_reason_is_recorded() -> None:
 
 def test_a_receiver_that_does_not_respond_ends_with_the_time_limit() -> None:
     limits = RequestLimits(delivery_seconds=0.2)
-    with LocalServer.start(pace=0, limits=limits) as quick, socket.create_server(("127.0.0.1", 0)) as silent:
-        headers = {"Authorization": f"Bearer {quick.api_key}"}
-        with httpx.Client(base_url=quick.tasks_url, headers=headers, trust_env=False) as client:
-            worker = stored(client, f"http://localhost:{silent.getsockname()[1]}")
-            run(client, worker, "tsk_late")
-            [execution] = executions(client, worker, 1)
+    with (
+        LocalServer.start(pace=0, limits=limits) as quick,
+        connect(quick, quick.tasks_url) as client,
+        socket.create_server(("127.0.0.1", 0)) as silent,
+    ):
+        worker = stored(client, f"http://localhost:{silent.getsockname()[1]}")
+        run(client, worker, "tsk_late")
+        [execution] = executions(client, worker, 1)
     assert execution["errorMessage"] == "No response within 0.2 seconds."
     assert execution["durationMs"] >= 200
 
