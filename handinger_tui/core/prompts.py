@@ -253,10 +253,9 @@ def base_name(path: str) -> str:
 
 # -- completion ----------------------------------------------------------------------------
 class PartialMention(Struct, frozen=True):
-    """A mention that is being typed: `prompt[start:end]`, with the `@`. `path`: the path so far."""
+    """A mention that is being typed, from its `@` at `start` up to the cursor. `path`: the path so far."""
 
     start: int
-    end: int
     path: str
 
     @property
@@ -279,13 +278,13 @@ class PartialMention(Struct, frozen=True):
 def partial_mention_at(prompt: str, cursor: int) -> PartialMention | None:
     """The mention that ends at the cursor, or None. A single `@` counts as one."""
     if cursor and prompt[cursor - 1] == "@" and _TOKEN.match(f"{prompt[:cursor]}x", cursor - 1):
-        return PartialMention(cursor - 1, cursor, "")
+        return PartialMention(cursor - 1, "")
     if prompt[:cursor].endswith('@"') and _TOKEN.match(f"{prompt[:cursor]}x", cursor - 2):
-        return PartialMention(cursor - 2, cursor, "")
+        return PartialMention(cursor - 2, "")
     for token in _TOKEN.finditer(prompt[:cursor]):
         if token.end() == cursor and not token["escaped"] and not token["end"]:
             text = token["quoted"] or token["bare"]
-            return PartialMention(token.start(), cursor, _ESCAPED.sub(r"\1", text))
+            return PartialMention(token.start(), _ESCAPED.sub(r"\1", text))
     return None
 
 

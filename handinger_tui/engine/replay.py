@@ -65,7 +65,7 @@ class ReplayClock:
         self._at_ms: int | None = None
 
     def set(self, at_ms: int) -> None:
-        """Show this time."""
+        """Show `at_ms`, that of the newest frame, from now on."""
         self._at_ms = at_ms
 
     def now_ms(self) -> int:

@@ -85,7 +85,7 @@ class Key(Struct, frozen=True):
     last: bool = False
 
     def binding(self) -> BindingType:
-        """The Textual binding."""
+        """The binding of Textual, whose keys the key map of the person may replace."""
         return Binding(
             self.keys,
             self.action,

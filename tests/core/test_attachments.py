@@ -113,14 +113,14 @@ def test_a_path_written_as_a_token_is_read_back(path: str, after: str) -> None:
 @pytest.mark.parametrize(
     ("before", "expected"),
     [
-        ("@", PartialMention(0, 1, "")),
-        ("see @", PartialMention(4, 5, "")),
-        ("see @da", PartialMention(4, 7, "da")),
-        ("see @./sub/da", PartialMention(4, 13, "./sub/da")),
-        (r"see @my\ fi", PartialMention(4, 11, "my fi")),
-        ('see @"', PartialMention(4, 6, "")),
-        ('see @"my fi', PartialMention(4, 11, "my fi")),
-        ("@a.csv and @b", PartialMention(11, 13, "b")),
+        ("@", PartialMention(0, "")),
+        ("see @", PartialMention(4, "")),
+        ("see @da", PartialMention(4, "da")),
+        ("see @./sub/da", PartialMention(4, "./sub/da")),
+        (r"see @my\ fi", PartialMention(4, "my fi")),
+        ('see @"', PartialMention(4, "")),
+        ('see @"my fi', PartialMention(4, "my fi")),
+        ("@a.csv and @b", PartialMention(11, "b")),
         ('see @"my file.csv"', None),
         ("me@", None),
         ("me@x", None),
@@ -137,11 +137,11 @@ def test_the_token_under_the_cursor(before: str, expected: PartialMention | None
 
 
 def test_the_folder_of_completions() -> None:
-    deep = PartialMention(0, 9, "sub/dir/.en")
+    deep = PartialMention(0, "sub/dir/.en")
     assert (deep.folder, deep.prefix, deep.hidden) == ("sub/dir/", ".en", True)
-    flat = PartialMention(0, 3, "da")
+    flat = PartialMention(0, "da")
     assert (flat.folder, flat.prefix, flat.hidden) == ("", "da", False)
-    assert PartialMention(0, 2, "/").folder == "/"
+    assert PartialMention(0, "/").folder == "/"
 
 
 def test_candidates() -> None:

@@ -66,7 +66,7 @@ class Picker(Modal[str]):
 
     @property
     def option_list(self) -> OptionList:
-        """The list."""
+        """The list of the options that match what was typed."""
         return self.query_one("#rows", OptionList)
 
     @on(Input.Changed)
@@ -329,7 +329,7 @@ class HistorySearch(Picker):
         self._rows: list[str] = []
 
     def foot(self) -> Sequence[Widget]:
-        """A hint."""
+        """The keys, below the list."""
         return (Static(Content.styled("Enter to use · Esc to close", "$text-muted")),)
 
     def options(self, query: str) -> Sequence[Option]:

@@ -440,7 +440,7 @@ class Head(StaticReflow):
         self.show(self._data)
 
     def show(self, data: HeadData) -> None:
-        """Show these values."""
+        """Show other figures, laid out for the width of the widget."""
         self._data = data
         self.put(lambda width: head_lines(data, width, short=is_low(self)))
 

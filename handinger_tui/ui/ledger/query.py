@@ -239,7 +239,7 @@ class Days(Struct, frozen=True):
 
     @property
     def last(self) -> date:
-        """The last day."""
+        """The last day of the charts."""
         return self.first + timedelta(days=len(self.buckets) - 1)
 
     def spent(self, bucket: Bucket) -> Total:

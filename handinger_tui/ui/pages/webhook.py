@@ -59,7 +59,7 @@ class WebhookAccess(Struct, frozen=True):
         return moment_at(self.now_ms())
 
     async def read(self) -> Webhook:
-        """The webhook."""
+        """Read the webhook of the worker from the service."""
         return await self.service.read(self.worker_id)
 
     async def set(self, webhook: Webhook, url: str = "") -> str | None:

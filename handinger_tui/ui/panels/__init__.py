@@ -76,7 +76,7 @@ class Tab(Struct, frozen=True):
 
     @property
     def text(self) -> str:
-        """Title and count."""
+        """What the tab shows: the title, and the number of items if there are any."""
         return f"{self.title} {self.count:,}" if self.count else self.title
 
 
@@ -285,7 +285,7 @@ class Sidebar(Rows):
         self._tabs.add_class("-focus")
 
     def on_descendant_blur(self) -> None:
-        """Remove the mark."""
+        """Remove the mark of the tab: the panel no longer takes keys."""
         self._tabs.remove_class("-focus")
 
     def on_tab_bar_chosen(self, event: TabBar.Chosen) -> None:

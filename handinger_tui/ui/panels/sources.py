@@ -251,7 +251,7 @@ class SourceRows(ItemRows[Source]):
         return self._groups[at] if at >= 0 and self._headings[at] == y else None
 
     def other_line(self, y: int, width: int) -> Content:
-        """A heading."""
+        """The heading of a group of sources, with their number."""
         group = self._heading_at(y)
         if group is None:
             return super().other_line(y, width)
@@ -446,7 +446,7 @@ class SourcesPanel(Panel[SourceRows]):
             )
 
     def action_request_all(self, name: SourcesAction) -> None:
-        """Post a `SourcesRequest`."""
+        """Ask the screen to do `name` with all sources of the list."""
         self.post_message(SourcesRequest(name, self.sources))
 
     def action_mention(self, by: int) -> None:

@@ -385,7 +385,7 @@ class MentionHighlight:
         """Rows and height for which `_cells` is valid: finding a mention reads the entire answer."""
 
     def clear(self) -> None:
-        """Remove the highlight."""
+        """Remove the highlight of the mention that was shown."""
         self.mention = None
         self._repaint()
 

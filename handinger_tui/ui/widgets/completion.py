@@ -149,7 +149,7 @@ class Completion:
         row, column = self._prompt.cursor_location
         line = self._prompt.document.get_line(row)
         if row == 0 and line.startswith(COMMAND) and column >= len(COMMAND):
-            return PartialMention(len(COMMAND), column, line[len(COMMAND) : column])
+            return PartialMention(len(COMMAND), line[len(COMMAND) : column])
         return partial_mention_at(line, column)
 
     def _offer_files(self, typing: PartialMention) -> None:

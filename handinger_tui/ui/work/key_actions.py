@@ -75,7 +75,7 @@ class KeyActions:
         }
 
     def run(self, name: str) -> None:
-        """Run an action."""
+        """Run the action that a key of the screen names."""
         self._actions[name]()
 
     def _in_front(self) -> ScrollView:
