@@ -111,6 +111,7 @@ _X, _Y, _Z = Where.WORKER_ROWS, Where.WORKERS, Where.TASK_ROWS
 # fmt: off
 KEYS: Final = (
     Key("prompt.send", "enter", "send", "Send", "Send, or run a slash command", _P, 1),
+    Key("prompt.run", "enter", "run", "Run", "In a replay: run a slash command; nothing is sent", _P, 1),
     Key("prompt.newline", "ctrl+j,shift+enter,alt+enter", "newline", "New line",
         "New line; also \\ at the end of a line", _P),
     Key("prompt.queue", "tab", "queue", "Queue", "Queue the message while a turn runs", _P, 3),

@@ -217,3 +217,11 @@ def test_a_row_of_a_damaged_history_may_lack_every_column() -> None:
     row = turn_record({}, {}, {})
     assert [*row] == [*COLUMNS]
     assert (row["final"], row["cost_usd"], row["unpriced_turns"]) == (False, None, 1)
+
+
+def test_a_status_is_in_words_for_people_and_a_name_for_programs(own_home: Path) -> None:
+    # Nothing listens on this port.
+    assert run("-p", "hi", home=own_home, base_url="http://127.0.0.1:9").code == Exit.NOT_SENT
+    assert "  not sent  " in run("costs", "--by", "turn", home=own_home).out
+    assert '"not_sent"' in run("costs", "--by", "turn", "--json", home=own_home).out
+    assert "(not sent)" in run("sessions", "show", "ses_", home=own_home).out

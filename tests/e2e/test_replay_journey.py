@@ -24,7 +24,10 @@ def test_a_replay_is_paused_skipped_and_closed(tmux: str, own_home: Path) -> Non
         # So slow that no machine reaches the end before the keys.
         window.run("replay", session_id, "--speed", "0.005", "--print-on-exit", "answer", home=own_home)
         window.shows("Replay, turn 1 of 1 · Space to pause · Esc to skip the turn")
-        assert "Queue" not in window.shows("Replay: nothing is sent")
+        window.shows("Replay: nothing is sent")
+        screen = window.shows("Enter Run")
+        assert "Queue" not in screen
+        assert "Enter Send" not in screen
         window.press("Space")
         window.shows("Replay paused, turn 1 of 1 · Space to continue · ^C twice to quit")
         window.press("Space")

@@ -448,7 +448,7 @@ def put_turns(cost_rows: CostRows, query: CostsQuery, result: CostsResult, width
             Column("cost", align_amounts([_cost(row) for row in page])),
             Column("credits", align_amounts([_credits(row) for row in page]), spare=3),
             Column("tokens", [number(row["total_tokens"]) for row in page], spare=4),
-            Column("status", [_text(row["status"]) for row in page], align_left=True),
+            Column("status", [_text(row["status"]).replace("_", " ") for row in page], align_left=True),
             Column("budget", [_text(row["budget"]) or "not set" for row in page], align_left=True, spare=2),
             Column("turn", [_text(row["turn_id"]) for row in page], align_left=True, spare=1),
             Column("", [_title(titles.get(row["session_id"], "")) for row in page], align_left=True, spare=5),

@@ -385,7 +385,7 @@ def _show_text(session: Session) -> str:
     worker_id = clean_line(session.worker_id or "unknown")
     blocks = [f"{title}\nsession {session.session_id} · {session.kind} {worker_id}"]
     for turn in session.turns:
-        answer = clean(turn.answer).rstrip() or f"({turn.status})"
+        answer = clean(turn.answer).rstrip() or f"({turn.status})".replace("_", " ")
         receipt = receipt_line(session, turn, money)
         prompt = clean(turn.request.prompt).rstrip()
         origin = f"\n({lineage_words(turn.request.lineage)})" if turn.request.lineage is not None else ""

@@ -133,6 +133,8 @@ async def detach(context: CommandContext, _argument: str) -> None:
     waiting = len(controller.queue_of(actor.session.session_id))
     queued = f"\n\n{waiting_words(waiting)} until you come back." if waiting else ""
     if await interaction.confirm("Stop watching?", body + queued, yes="Stop watching", no="Keep watching"):
+        if not actor.running:
+            interaction.say("The turn has already ended.")
         actor.detach()
 
 

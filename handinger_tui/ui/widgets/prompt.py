@@ -207,6 +207,8 @@ class PromptBox(TextArea, inherit_bindings=False):
         """Enter accepts the marked suggestion."""
         self.busy = False
         """A turn runs: Tab queues."""
+        self.replays = False
+        """A replay is shown: Enter sends nothing."""
         self.ideas = True
         """Tab on an empty prompt inserts an idea."""
         self.waiting = False
@@ -337,10 +339,15 @@ class PromptBox(TextArea, inherit_bindings=False):
 
     # -- actions of the key table --------------------------------------------------------
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Offer Tab either as "queue" or as "complete", depending on the state."""
+        """Offer Tab either as "queue" or as "complete", and Enter as "send" or as "run"."""
         queues = self.busy and not self.offering
         # Tab belongs to the prompt even when it does nothing: it must not move the focus.
-        return {"queue": queues, "complete": not queues}.get(action, True)
+        offers = {"queue": queues, "complete": not queues, "run": self.replays, "send": not self.replays}
+        return offers.get(action, True)
+
+    def action_run(self) -> None:
+        """Run the command of a replay, which explains that it sends no message."""
+        self.action_send()
 
     @_after_typed_keys
     def action_send(self) -> None:

@@ -91,7 +91,9 @@ class Startup:
         Raises:
             LedgerError: the history cannot be read.
         """
-        self._composer.prompt.placeholder = "Replay: nothing is sent"
+        prompt = self._composer.prompt
+        prompt.placeholder, prompt.replays = "Replay: nothing is sent", True
+        prompt.refresh_bindings()
         replay.on_change = self._context.repaint
         self._announce(replay.pop_notice())
         await replay.run(lambda _turn: self._announce(replay.pop_notice()))

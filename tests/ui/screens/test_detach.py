@@ -107,6 +107,21 @@ async def test_a_session_that_ends_in_the_background_is_reported() -> None:
         assert "Half" not in desktop.text()
 
 
+async def test_a_turn_that_ends_behind_the_question_is_reported_as_ended() -> None:
+    api, gate = held("Half")
+    desktop = Desktop(api=FakeApi(starts=[api], workers=[worker("Half and whole", prompt="Do it", **PRICED)]))
+    async with desktop.running() as pilot:
+        await desktop.send(pilot, "Do it")
+        await desktop.shows(pilot, "Half")
+        await pilot.press("escape")
+        await desktop.shows(pilot, "Stop watching?")
+        gate.set()
+        await desktop.until(pilot, lambda: not desktop.session.busy)
+        await pilot.press("right", "enter")
+        await desktop.until(pilot, lambda: "The turn has already ended." in desktop.notices())
+        await desktop.shows(pilot, "✓ completed")
+
+
 async def test_a_visible_answer_is_marked_read() -> None:
     desktop = Desktop(api=answers("Hello"))
     async with desktop.running() as pilot:
