@@ -34,6 +34,11 @@ def number_in(argument: str, count: int) -> int | None:
     return number if 0 < number <= count else None
 
 
+def numbers_to(count: int) -> str:
+    """The numbers that `number_in` takes, in words."""
+    return "1" if count == 1 else f"a number from 1 to {count}"
+
+
 class Command(Struct, frozen=True):
     """A slash command.
 

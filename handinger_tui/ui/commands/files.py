@@ -11,7 +11,14 @@ from handinger_tui.core.formatting import plural
 from handinger_tui.core.prompts import named_paths
 from handinger_tui.core.safety import clean_line
 from handinger_tui.ui.background import run_in_thread
-from handinger_tui.ui.commands.command import HAS_FOLDER, Command, CommandContext, has_folder, number_in
+from handinger_tui.ui.commands.command import (
+    HAS_FOLDER,
+    Command,
+    CommandContext,
+    has_folder,
+    number_in,
+    numbers_to,
+)
 from handinger_tui.ui.panels.files import ListedFile, listed_files, matching_files
 from handinger_tui.ui.panels.panel import turn_in_view
 
@@ -89,9 +96,7 @@ def _select_file(
     if not selected:
         missing = f"File not found: {clean_line(argument, 60)}. " if argument.strip() else ""
         more = ", a name, new, or all" if command == "download" else " or a name"
-        context.interaction.say(
-            f"{missing}Use /{command} with a number from 1 to {len(listed)}{more}.", "warning"
-        )
+        context.interaction.say(f"{missing}Use /{command} with {numbers_to(len(listed))}{more}.", "warning")
     return selected
 
 
@@ -105,7 +110,7 @@ async def data(context: CommandContext, argument: str) -> None:
     text = argument.strip()
     number = number_in(text, count)
     if text and number is None:
-        expected = f"Use a number from 1 to {count}." if count else "This session has no data."
+        expected = f"Use {numbers_to(count)}." if count else "This session has no data."
         context.interaction.say(f"No data item {clean_line(text, 20)}. {expected}", "warning")
         return
     await show_data(context, None if number is None else number - 1)

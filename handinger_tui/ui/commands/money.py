@@ -10,7 +10,7 @@ from handinger_tui.core.money.limits import Scope
 from handinger_tui.core.money.turn_events import MEANING_ANSWERS, MEANING_WORDS
 from handinger_tui.core.receipts import meaning_lines, worker_of_figures
 from handinger_tui.core.safety import clean_line
-from handinger_tui.ui.commands.command import Command, CommandContext, number_in
+from handinger_tui.ui.commands.command import Command, CommandContext, number_in, numbers_to
 from handinger_tui.ui.work.limit_watcher import typical_cost_of
 
 if TYPE_CHECKING:
@@ -138,9 +138,7 @@ async def receipt(context: CommandContext, argument: str) -> None:
         turn = turns[at - 1]
     else:
         shown = clean_line(argument, 20)
-        context.interaction.say(
-            f"No receipt {shown}. Use a number from 1 to {len(turns)}, or last.", "warning"
-        )
+        context.interaction.say(f"No receipt {shown}. Use {numbers_to(len(turns))}, or last.", "warning")
         return
     await context.interaction.ask(ReceiptScreen(context.controller, turn.turn_id))
 

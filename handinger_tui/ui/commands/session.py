@@ -14,7 +14,14 @@ from handinger_tui.core.receipts import cost_words
 from handinger_tui.core.safety import clean_line
 from handinger_tui.core.tags import labels_text, tag_names
 from handinger_tui.core.turns.turn import FREE, Lineage, LineageKind, Turn, TurnStatus
-from handinger_tui.ui.commands.command import HAS_FOLDER, Command, CommandContext, has_folder, number_in
+from handinger_tui.ui.commands.command import (
+    HAS_FOLDER,
+    Command,
+    CommandContext,
+    has_folder,
+    number_in,
+    numbers_to,
+)
 from handinger_tui.ui.commands.money import BUDGETS
 from handinger_tui.ui.widgets.status_text import waiting_words
 from handinger_tui.ui.work.limit_watcher import typical_cost_of
@@ -262,7 +269,7 @@ def _select(context: CommandContext, argument: str, command: str) -> Turn | None
         return messages[number - 1]
     shown = clean_line(argument, 20)
     context.interaction.say(
-        f"No message {shown}. Use /{command} with a number from 1 to {len(messages)}, or last.", "warning"
+        f"No message {shown}. Use /{command} with {numbers_to(len(messages))}, or last.", "warning"
     )
     return None
 

@@ -345,10 +345,6 @@ class PromptBox(TextArea, inherit_bindings=False):
         offers = {"queue": queues, "complete": not queues, "run": self.replays, "send": not self.replays}
         return offers.get(action, True)
 
-    def action_run(self) -> None:
-        """Run the command of a replay, which explains that it sends no message."""
-        self.action_send()
-
     @_after_typed_keys
     def action_send(self) -> None:
         """Send the text, or break the line after a backslash."""
@@ -360,6 +356,9 @@ class PromptBox(TextArea, inherit_bindings=False):
             self.post_message(self.Completing(entered=True))
         else:
             self.submit()
+
+    # The name of Enter in a replay, which runs commands and sends nothing.
+    action_run = action_send
 
     def submit(self) -> None:
         """Post the text with its target: another session may be shown when the message is handled."""

@@ -305,7 +305,9 @@ class SessionPane(Rows):
         self._refresh_lines()
         return True
 
+    @on(PromptBox.Submitted)
     def _end_acknowledgment(self) -> None:
+        """Show the hint again. With the next Enter the line would be read as an answer to that."""
         self._acknowledged = None
         self._refresh_lines()
 

@@ -66,6 +66,19 @@ async def test_a_mistyped_command_is_not_sent_and_stays_in_the_prompt() -> None:
     assert desktop.api.posts == []
 
 
+async def test_the_next_enter_ends_the_line_about_the_one_before() -> None:
+    desktop = Desktop(api=answers("Hello"))
+    async with desktop.running() as pilot:
+        await desktop.send(pilot, "Hi")
+        await desktop.shows(pilot, "✓ completed")
+        await desktop.send(pilot, "/retry 9")
+        await desktop.shows(pilot, "No message 9. Use /retry with 1, or last.")
+        await desktop.send(pilot, "/edit")
+        await desktop.until(pilot, lambda: desktop.work.prompt.text == "Hi")
+        await desktop.settle(pilot)
+        assert "No message 9" not in desktop.text()
+
+
 async def test_two_slashes_send_a_text_that_begins_with_one() -> None:
     desktop = Desktop(api=answers("Hello"))
     async with desktop.running() as pilot:
