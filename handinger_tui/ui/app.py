@@ -139,9 +139,9 @@ class HandingerApp(DiffApp, inherit_bindings=False):
         return TerminalDriver if chosen is LinuxDriver else chosen
 
     async def on_event(self, event: Event) -> None:
-        """Hold keys back until the prompt has the focus, and delay idle work while keys arrive."""
+        """Hold keys back until the prompt has the focus, and delay other work while keys arrive."""
         if isinstance(event, InputEvent | Paste):
-            self.work.scheduler.idle.hold()
+            self.work.scheduler.hold()
         await self._type_ahead.take(event)
 
     async def _pass_on(self, event: Event) -> None:

@@ -163,6 +163,8 @@ class IdleWork:
 PAINTS_PER_S: Final = 8
 """Repaints per second while something changes. One takes 6 ms. The end of a text or turn paints at once."""
 CLOCK_TICKS_PER_S: Final = 4
+KEY_FIRST_S: Final = 0.008
+"""Seconds in which a key gets on the screen. Content that is painted in between delays it by up to 15 ms."""
 
 
 class PaintScheduler:
@@ -176,10 +178,14 @@ class PaintScheduler:
         show_panels: Callable[[Session], None],
         idle_step: Callable[[], bool],
     ) -> None:
+        self._owner: Final = owner
         self._paint: Final = paint
         self._advance_clock: Final = advance_clock
         self._is_dirty = False
         self._is_clock_due = False
+        self._key_at = 0.0
+        """When the newest key came, in monotonic seconds."""
+        self._is_postponed = False
         self._tick = ThrottledTimer(owner, PAINTS_PER_S, self._paint_if_dirty)
         self.clock: Final = ThrottledTimer(owner, CLOCK_TICKS_PER_S, self._tick_clock)
         self.panels: Final = DeferredPanels(owner, show_panels, self.request)
@@ -192,15 +198,23 @@ class PaintScheduler:
         if at_once:
             self._tick.at_once()
 
+    def hold(self) -> None:
+        """Let a key get on the screen first: paint content a moment later, and delay idle work."""
+        self._key_at = monotonic()
+        self.idle.hold()
+
     def _paint_if_dirty(self) -> None:
-        if self._is_dirty:
-            self._is_dirty = False
+        if not self._is_dirty:
+            self._tick.stop()
+        elif not self._is_postponed and monotonic() - self._key_at < KEY_FIRST_S:
+            self._is_postponed = True
+            self._owner.set_timer(KEY_FIRST_S, self._paint_if_dirty)
+        else:
+            self._is_dirty = self._is_postponed = False
             self._paint()
             if self._is_clock_due:
                 self._is_clock_due = False
                 self._advance_clock()
-        else:
-            self._tick.stop()
 
     def _tick_clock(self) -> None:
         """Advance the clock, together with the next paint if one is due, which saves a paint."""

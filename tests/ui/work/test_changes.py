@@ -8,7 +8,7 @@ from time import monotonic
 
 from textual.app import App
 
-from handinger_tui.ui.work.changes import MAX_IMMEDIATE_PER_S, PaintScheduler, ThrottledTimer
+from handinger_tui.ui.work.changes import KEY_FIRST_S, MAX_IMMEDIATE_PER_S, PaintScheduler, ThrottledTimer
 
 
 async def test_the_first_beat_is_immediate_and_later_ones_are_throttled() -> None:
@@ -66,3 +66,20 @@ async def test_a_clock_tick_waits_for_a_paint_that_is_due() -> None:
         assert "clock" in paints
         assert all(before == "paint" for before, call in pairwise(paints) if call == "clock")
         assert await calls.get() == "clock"
+
+
+async def test_a_key_gets_on_the_screen_before_content_and_many_keys_do_not_stop_it() -> None:
+    app = App[None]()
+    async with app.run_test():
+        paints = asyncio.Queue[float]()
+        scheduler = PaintScheduler(
+            app, lambda: paints.put_nowait(monotonic()), lambda: None, lambda _session: None, lambda: False
+        )
+        scheduler.hold()
+        typed = monotonic()
+        scheduler.request(at_once=True)
+        assert await paints.get() - typed >= KEY_FIRST_S * 0.9
+        scheduler.request(at_once=True)
+        while paints.empty():
+            scheduler.hold()
+            await asyncio.sleep(0)
