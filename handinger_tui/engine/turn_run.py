@@ -486,7 +486,7 @@ class Recovery:
         """Settle the turn."""
         record = self._record
         if record.turn.finished or self._is_answered_in_full():
-            await self._confirm()
+            await self._confirm(recovered=False)
         elif record.worker_id is None:
             if self._doubt is None and failure_text(record.turn) is not None:
                 # The answer ended after an error, and there is no worker to read.
@@ -519,7 +519,7 @@ class Recovery:
         self._record.feed_worker(body, ReadReason.AFTER)
         return not body.snapshot.busy
 
-    async def _confirm(self) -> None:
+    async def _confirm(self, *, recovered: bool) -> None:
         """Settle a complete answer: one GET brings costs, files and the final text.
 
         Plain text has no end of its own, and may be a page of a network in between: where its worker cannot
@@ -542,7 +542,7 @@ class Recovery:
         if trouble is not None and record.turn.encoding == RawText.name:
             self._give_up(trouble)
         else:
-            record.settle_by_answer(recovered=False)
+            record.settle_by_answer(recovered=recovered)
 
     # -- the window ------------------------------------------------------------------
     @property
@@ -656,9 +656,7 @@ class Recovery:
         except ApiError:
             return False
         if record.turn.finished:
-            with suppress(ApiError):
-                await self._read_final_state()
-            record.settle_by_answer(recovered=self._doubt is not None)
+            await self._confirm(recovered=self._doubt is not None)
             return True
         if len(record.turn.text) <= length_before:
             # The route exists but sent no new text; another route would send no more, so poll instead.
