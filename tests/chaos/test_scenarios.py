@@ -31,7 +31,7 @@ ALSO: Final = {
 """Further correct outcomes with tasks, by operation or name."""
 ELSEWHERE: Final = (
     *("worker-error-object", "drop-then-replays-that-grow", "many-tiny-deltas", "worker-lags-in-the-stream"),
-    *("ours-waits-behind-another", "another-waits-behind-ours"),
+    *("ours-waits-behind-another", "another-waits-behind-ours", "cut-then-stream-then-500"),
 )
 """Scenarios of features that tasks lack: error messages, streams, and messages at once."""
 CASES: Final = [
