@@ -29,7 +29,9 @@ def of(*families: str) -> list[Recording]:
 def played(recording: Recording, pace: str, home: Path, *argv: str) -> dict[str, Any]:
     player = Player(recording, pace, tasks=argv == TASK)
     with playing(player) as url:
-        ran = run("-p", "hello", "--json", *argv, home=home, base_url=url)
+        # A task that is read between the end of the POST and its arrival would be what is shown.
+        pause = {"HANDINGER_POLL_INTERVAL": "2"} if player.tasks else {}
+        ran = run("-p", "hello", "--json", *argv, home=home, base_url=url, **pause)
     assert player.posts == 1
     return ran.result
 
