@@ -111,7 +111,6 @@ _X, _Y, _Z = Where.WORKER_ROWS, Where.WORKERS, Where.TASK_ROWS
 # fmt: off
 KEYS: Final = (
     Key("prompt.send", "enter", "send", "Send", "Send, or run a slash command", _P, 1),
-    Key("prompt.run", "enter", "run", "Run", "In a replay: run a slash command; nothing is sent", _P, 1),
     Key("prompt.newline", "ctrl+j,shift+enter,alt+enter", "newline", "New line",
         "New line; also \\ at the end of a line", _P),
     Key("prompt.queue", "tab", "queue", "Queue", "Queue the message while a turn runs", _P, 3),
@@ -345,6 +344,7 @@ KEYS: Final = (
     Key("palette.last", "ctrl+end", "command_list('last')", "Last", "Last command", Where.PALETTE),
     Key("palette.close", "escape", "escape", "Close", "Clear the search, then close", Where.PALETTE),
     Key("palette.help", "f1", "app.help", "Help", "Keys that work here", Where.PALETTE),
+    Key("prompt.run", "enter", "run", "Run", "In a replay: run a slash command; nothing is sent", _P, 1),
     Key("replay.pause", "space", "screen.key('pause')", "Pause",
         "Pause or continue (from an empty prompt)", Where.REPLAY, 2),
     Key("replay.skip", "escape", "screen.key('skip')", "Skip",
