@@ -20,7 +20,8 @@ from handinger_tui.core.safety import clean_line
 from handinger_tui.ui.dialogs import Choice, Modal
 from handinger_tui.ui.keys import Where, bindings
 from handinger_tui.ui.ledger import head
-from handinger_tui.ui.ledger.head import Charts, Foot, Head
+from handinger_tui.ui.ledger.charts import Charts
+from handinger_tui.ui.ledger.head import Foot, Head
 from handinger_tui.ui.ledger.query import GROUPS, FigureReader, Figures, View, local_time
 from handinger_tui.ui.ledger.table import (
     PAGE,

@@ -31,7 +31,7 @@ from handinger_tui.core.money.spending import TIME_GROUPS, Bucket, GroupBy, Rise
 from handinger_tui.core.safety import clean_line
 from handinger_tui.core.turns.turn import TurnStatus
 from handinger_tui.ui.keys import Where, bindings
-from handinger_tui.ui.ledger.head import BAR, FAINT, MARK, STRONG
+from handinger_tui.ui.ledger.charts import BAR, FAINT, MARK, STRONG
 from handinger_tui.ui.ledger.query import GROUPS, local_time, row_name
 from handinger_tui.ui.widgets.status_text import STATUS_WORDS
 from handinger_tui.ui.widgets.virtual_list import ListRows, VirtualList

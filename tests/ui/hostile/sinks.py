@@ -29,7 +29,8 @@ from handinger_tui.ui.dialogs import Choice, ConnectionProblem, Question, TextQu
 from handinger_tui.ui.dialogs.help import HelpScreen
 from handinger_tui.ui.dialogs.limits import LimitsPage, RaiseLimit
 from handinger_tui.ui.dialogs.pickers import CommandPicker, HistorySearch, SessionPicker
-from handinger_tui.ui.ledger.head import Charts, Foot, Head
+from handinger_tui.ui.ledger.charts import Charts
+from handinger_tui.ui.ledger.head import Foot, Head
 from handinger_tui.ui.ledger.screen import LedgerScreen
 from handinger_tui.ui.ledger.table import LedgerTable
 from handinger_tui.ui.pages.budgets import BudgetsScreen

@@ -12,7 +12,7 @@ from textual.content import Content
 from handinger_tui.core.amounts import Total
 from handinger_tui.core.money.limits import Unit
 from handinger_tui.core.money.spending import Bucket, GroupBy, midnight_ms
-from handinger_tui.ui.ledger.head import charts, cumulative, per_day, shares
+from handinger_tui.ui.ledger.charts import charts, cumulative, per_day, shares
 from handinger_tui.ui.ledger.query import MOST_DAYS, Days, View, days_of
 
 TODAY = date(2026, 11, 5)
