@@ -401,13 +401,12 @@ def visibility(worker: StoredWorker) -> str:
 
 def worker_lines(worker: StoredWorker, now_ms: int) -> list[Content]:
     """The stored facts about a worker, unwrapped."""
-    facts = [clean_line(worker.worker_id, 120), visibility(worker)]
+    # Without a title the id is the name.
+    facts = [clean_line(worker.worker_id, 120) if worker.title else "", visibility(worker)]
     if worker.read_ms is not None:
         facts.append(f"read {ago(worker.read_ms, now_ms)}")
-    lines = [
-        Content.styled(clean_line(worker.name, 200), "bold"),
-        Content.styled(" · ".join(filter(None, facts)), MUTED),
-    ]
+    lines = [Content.styled(clean_line(worker.name, 200), "bold")]
+    lines += [Content.styled(" · ".join(filter(None, facts)), MUTED)] if any(facts) else []
     link = [Content(""), Content.styled(clean_line(worker.url, 300), MUTED)] if worker.url else []
     lines += [Content(clean_line(worker.summary, 200))] if worker.summary else []
     if worker.is_missing:

@@ -16,7 +16,7 @@ from handinger_tui.core.errors import ApiError, Doubtful, Refused
 from handinger_tui.core.stored_workers import StoredWorker, WorkerForm, WorkerMembers, form_to_text
 from handinger_tui.core.turns.turn import ErrorKind, Trigger, TurnStatus
 from handinger_tui.engine.gallery import Gallery
-from handinger_tui.ui.pages.workers import WorkersScreen
+from handinger_tui.ui.pages.workers import WorkersScreen, worker_lines
 from tests.engine.fakes import PLACE, FakeIds
 from tests.ui.fakes import NOW_MS, Desktop, summary
 
@@ -88,6 +88,12 @@ def desktop_with(*workers: StoredWorker) -> tuple[Desktop, FakeTemplates]:
     templates.kept = {one.worker_id: one for one in workers}
     desktop.gallery = Gallery(templates, templates, desktop.history, FakeIds(), PLACE)
     return desktop, templates
+
+
+def test_a_worker_without_a_title_is_named_once_by_its_id() -> None:
+    for worker, times in ((StoredWorker("wrk_7"), 1), (StoredWorker("wrk_7", "Prices", read_ms=NOW_MS), 1)):
+        text = "\n".join(line.plain for line in worker_lines(worker, NOW_MS))
+        assert text.count("wrk_7") == times, text
 
 
 async def test_the_gallery_shows_workers_and_their_tasks_and_starts_one() -> None:
