@@ -245,8 +245,8 @@ async def test_pages_scroll_the_panel_in_front() -> None:
     async with answered(60, 20) as (desktop, pilot):
         await pilot.press("ctrl+b")
         panel = desktop.work.sidebar.panels["usage"]
-        # A hidden panel is filled once it is shown.
-        await desktop.until(pilot, lambda: column(desktop) == ["usage"] and panel.max_scroll_y > 0)
+        # A hidden panel is filled once it is shown, and scrolls once it has its bar.
+        await desktop.until(pilot, lambda: column(desktop) == ["usage"] and panel.allow_vertical_scroll)
         await pilot.press("pagedown")
         await desktop.until(pilot, lambda: panel.scroll_offset.y > 0)
         await pilot.press("ctrl+home")
