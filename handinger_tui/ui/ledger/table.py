@@ -335,9 +335,14 @@ class LedgerTable(VirtualList[LedgerRows]):
         at = next((at for at, line in enumerate(lines) if line.key == self._cursor_key), None)
         # "" stands for no row here, although the row without a name has that key.
         if self._cursor_key and at is not None:
-            self.call_after_refresh(self.move_to, page * PAGE + at)
+            self.call_after_refresh(self._move_to_key, self._cursor_key, page * PAGE + at)
         self.update()
         self.refresh_bindings()
+
+    def _move_to_key(self, key: str, at: int) -> None:
+        """Move the cursor to a row that was read, unless another view or a key came before."""
+        if key == self._cursor_key:
+            self.move_to(at)
 
     def move_to(self, at: int) -> None:
         """Move the cursor; a pending move to another row is dropped."""

@@ -81,6 +81,20 @@ async def test_a_row_is_narrowed_to_and_given_back_with_the_cursor_on_it() -> No
         await desktop.until(pilot, lambda: desktop.app.screen is not screen)
 
 
+async def test_the_cursor_of_an_earlier_view_does_not_take_that_of_the_next() -> None:
+    desktop = desktop_with(FakeLedger(some()))
+    async with desktop.running() as pilot:
+        table = (await opened(desktop, pilot)).table
+        await pilot.press("w")
+        await desktop.shows(pilot, "›wrk_pumps", "wrk_heat")
+        columns, lines = table.rows.columns, [table.rows.line_at(at) for at in range(3)]
+        table.show(columns, 3, cursor_key="wrk_heat")
+        table.add_page(0, [line for line in lines if line is not None])
+        table.show(columns, 3, cursor_key="wrk_tea")
+        await pilot.pause()
+        await desktop.shows(pilot, "›wrk_tea")
+
+
 async def test_a_day_is_narrowed_to_its_own_hours() -> None:
     ledger = Counted(some())
     desktop = desktop_with(ledger)
