@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from typing import TYPE_CHECKING, ClassVar, Final
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from textual import on, work
 from textual.app import ComposeResult
@@ -15,6 +15,7 @@ from textual.events import Click
 from textual.widget import Widget
 from textual.widgets import Input, OptionList, Static
 from textual.widgets.option_list import Option
+from textual.worker import Worker
 
 from handinger_tui.core.errors import HandingerError
 from handinger_tui.core.money.spending import LOCAL
@@ -356,6 +357,10 @@ class CommandPicker(CommandPalette, Modal[None]):
     """Lists all commands: Textual's palette, with keys of the key table, so that the help shows them."""
 
     BINDINGS: ClassVar[list[BindingType]] = bindings(Where.PALETTE)
+
+    def run_worker(self, *arguments: Any, **options: Any) -> Worker[Any]:
+        """Run the search; one that still runs while the screen closes fails, which must not end the app."""
+        return super().run_worker(*arguments, **{**options, "exit_on_error": False})
 
     def on_click(self, event: Click) -> None:
         """A click outside closes, in place of Textual's handler, which fails for a place outside the screen.

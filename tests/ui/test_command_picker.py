@@ -1,0 +1,40 @@
+"""The list of commands: its search may still run while the screen is closed."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import ClassVar
+
+from textual.app import App
+from textual.command import CommandList, Hit, Hits, Provider
+
+from handinger_tui.ui.dialogs.pickers import CommandPicker
+
+
+class SlowCommands(Provider):
+    """One command, which is found when the test says so."""
+
+    reached: ClassVar[asyncio.Event]
+    released: ClassVar[asyncio.Event]
+
+    async def search(self, query: str) -> Hits:
+        self.reached.set()
+        await self.released.wait()
+        yield Hit(1, query, lambda: None, query)
+
+
+async def test_a_search_that_is_late_for_the_closing_screen_does_not_end_the_app() -> None:
+    SlowCommands.reached, SlowCommands.released = asyncio.Event(), asyncio.Event()
+    app = App[None]()
+    async with app.run_test() as pilot:
+        picker = CommandPicker(providers=[SlowCommands])
+        await app.push_screen(picker)
+        await pilot.press("z")
+        await asyncio.wait_for(SlowCommands.reached.wait(), 60)
+        # As while the screen is closed: its widgets go before its workers do.
+        await picker.query_one(CommandList).remove()
+        (search,) = app.workers
+        SlowCommands.released.set()
+        while not search.is_finished:
+            await pilot.pause()
+        assert app.is_running
