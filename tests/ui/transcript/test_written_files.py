@@ -33,7 +33,7 @@ def test_the_call_and_its_file_are_one_row() -> None:
 
 def test_files_of_one_name_in_two_folders_belong_to_their_calls() -> None:
     files = [replace(REPORT, filename=f"{name}/report.md", url=f"https://files.test/{name}") for name in "ab"]
-    calls = [call("write_file", path=f"/work/{name}/report.md") for name in "ab"]
+    calls = [call("write_file", path=f"/reports/{name}/report.md") for name in "ab"]
     assert [line.partition("  ")[2].partition("  ")[0] for line in rows(*calls, *files)] == [
         "a/report.md",
         "b/report.md",
