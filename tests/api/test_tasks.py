@@ -37,6 +37,13 @@ async def tasks(server: Server, connect: Clients, service: TaskService) -> TaskC
     return TaskClient(await connect(server.url, LIMITS), poll_s=0.01)
 
 
+@pytest.fixture
+async def hasty(server: Server, connect: Clients, service: TaskService) -> TaskClient:
+    """It waits 50 ms for the response to a POST."""
+    limits = ResponseLimits(turn_timeout=0.05, first_byte_timeout=2)
+    return TaskClient(await connect(server.url, limits), poll_s=0.01)
+
+
 def snapshots(texts: list[str]) -> list[Snapshot]:
     return [body_of(text).snapshot for text in texts]
 
@@ -175,13 +182,9 @@ async def test_a_turn_whose_task_has_ended_ends_without_the_response(
     assert (shown.output_text, shown.busy) == ("pong", False)
 
 
-async def test_silence_of_service_and_task_is_in_doubt(
-    server: Server, connect: Clients, service: TaskService
-) -> None:
-    limits = ResponseLimits(turn_timeout=0.05, first_byte_timeout=2)
-    tasks = TaskClient(await connect(server.url, limits), poll_s=0.01)
+async def test_silence_of_service_and_task_is_in_doubt(hasty: TaskClient, service: TaskService) -> None:
     service.post = Peer.wait_for_close
-    trouble = await failure(tasks, NEW)
+    trouble = await failure(hasty, NEW)
     assert isinstance(trouble, Doubtful)
     assert trouble.kind is ErrorKind.TIMEOUT
     assert len(service.posts) == 1
@@ -241,15 +244,11 @@ async def test_a_used_id_is_in_doubt_and_a_busy_task_is_a_refusal(
     assert len(service.posts) == 2
 
 
-async def test_a_turn_of_another_program_is_not_ours(
-    server: Server, connect: Clients, service: TaskService
-) -> None:
+async def test_a_turn_of_another_program_is_not_ours(hasty: TaskClient, service: TaskService) -> None:
     """The task was running before: that it still runs proves nothing about our message."""
-    limits = ResponseLimits(turn_timeout=0.05, first_byte_timeout=2)
-    tasks = TaskClient(await connect(server.url, limits), poll_s=0.01)
     service.show("running", turn(completedAt=None, status="running"))
     service.post = Peer.wait_for_close
-    assert isinstance(await failure(tasks, NEXT), Doubtful)
+    assert isinstance(await failure(hasty, NEXT), Doubtful)
 
 
 @pytest.mark.parametrize(
@@ -279,10 +278,8 @@ async def test_a_turn_that_another_program_adds_during_the_post_is_not_ours(
 
 
 async def test_a_running_task_that_lists_no_running_turn_delays_the_deadline(
-    server: Server, connect: Clients, service: TaskService
+    hasty: TaskClient, service: TaskService
 ) -> None:
-    limits = ResponseLimits(turn_timeout=0.05, first_byte_timeout=2)
-    tasks = TaskClient(await connect(server.url, limits), poll_s=0.01)
     service.show("completed", turn())
 
     async def late(peer: Peer) -> None:
@@ -292,7 +289,7 @@ async def test_a_running_task_that_lists_no_running_turn_delays_the_deadline(
         await json_reply(worker("again pong"))(peer)
 
     service.post = late
-    [answer] = snapshots(await posted(tasks, NEXT))
+    [answer] = snapshots(await posted(hasty, NEXT))
     assert answer.output_text == "again pong"
 
 
