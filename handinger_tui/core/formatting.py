@@ -78,6 +78,11 @@ def ago(then_ms: int, now_ms: int) -> str:
     return "just now"
 
 
+def spaced(name: str) -> str:
+    """A name in words: "not_delivered" as "not delivered"."""
+    return name.replace("_", " ")
+
+
 def day_text(day: date, year: int) -> str:
     """A date for people: "Nov 4", with the year if it is not `year`: "Nov 14 2025"."""
     return f"{day:%b} {day.day}" + (f" {day.year}" if day.year != year else "")

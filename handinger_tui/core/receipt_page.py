@@ -20,7 +20,16 @@ from handinger_tui.core.amounts import (
     usd_text,
 )
 from handinger_tui.core.evidence import files_of_turn, sources_of_turn
-from handinger_tui.core.formatting import NOT_REPORTED, PENDING, duration, number, plural, size, utc_text
+from handinger_tui.core.formatting import (
+    NOT_REPORTED,
+    PENDING,
+    duration,
+    number,
+    plural,
+    size,
+    spaced,
+    utc_text,
+)
 from handinger_tui.core.jsontext import JsonObject
 from handinger_tui.core.money.attribution import Interpretation, TurnMoney, fault_in
 from handinger_tui.core.money.limits import Unit, amount_text
@@ -264,7 +273,7 @@ def _identity(facts: ReceiptFacts) -> list[ReceiptRow]:
     )
     problem = [ReceiptRow("Problem", clean_line(turn.fault.message))] if turn.fault is not None else []
     return [
-        ReceiptRow("Status", str(turn.status).replace("_", " ")),
+        ReceiptRow("Status", spaced(turn.status)),
         *problem,
         *(ReceiptRow(label, clean_line(value) if value else UNKNOWN) for label, value in ids),
         ReceiptRow("Started by", str(turn.request.trigger)),

@@ -65,7 +65,7 @@ from handinger_tui.core.errors import SettingsError
 from handinger_tui.core.export import spending
 from handinger_tui.core.export.scenes import SIMULATED_REPORT, shares
 from handinger_tui.core.export.spending import REPORTS, Report
-from handinger_tui.core.formatting import middle_cut, number, percent_text
+from handinger_tui.core.formatting import middle_cut, number, percent_text, spaced
 from handinger_tui.core.jsontext import JsonObject, dump
 from handinger_tui.core.money.forecast import WINDOW, daily, forecast, forecast_text
 from handinger_tui.core.money.limits import CALENDAR_SCOPES, Scope, spent_text
@@ -448,7 +448,7 @@ def put_turns(cost_rows: CostRows, query: CostsQuery, result: CostsResult, width
             Column("cost", align_amounts([_cost(row) for row in page])),
             Column("credits", align_amounts([_credits(row) for row in page]), spare=3),
             Column("tokens", [number(row["total_tokens"]) for row in page], spare=4),
-            Column("status", [_text(row["status"]).replace("_", " ") for row in page], align_left=True),
+            Column("status", [spaced(_text(row["status"])) for row in page], align_left=True),
             Column("budget", [_text(row["budget"]) or "not set" for row in page], align_left=True, spare=2),
             Column("turn", [_text(row["turn_id"]) for row in page], align_left=True, spare=1),
             Column("", [_title(titles.get(row["session_id"], "")) for row in page], align_left=True, spare=5),

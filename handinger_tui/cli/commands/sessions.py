@@ -44,7 +44,7 @@ from handinger_tui.core.export.exporters import (
 )
 from handinger_tui.core.export.session_document import Contents
 from handinger_tui.core.export.session_file import MOST_BYTES, read_session
-from handinger_tui.core.formatting import ago, plural, size
+from handinger_tui.core.formatting import ago, plural, size, spaced
 from handinger_tui.core.jsontext import Json, JsonObject, dump
 from handinger_tui.core.money.attribution import MoneyIndex
 from handinger_tui.core.money.spending import LOCAL
@@ -301,7 +301,7 @@ def _list_text(summaries: Sequence[SessionSummary]) -> str:
     columns = [
         Column(
             "Status",
-            [str(one.last_status or "empty").replace("_", " ") for one in summaries],
+            [spaced(str(one.last_status or "empty")) for one in summaries],
             align_left=True,
         ),
         Column("Turns", [f"{one.turns:,}" for one in summaries], spare=1),
@@ -385,7 +385,7 @@ def _show_text(session: Session) -> str:
     worker_id = clean_line(session.worker_id or "unknown")
     blocks = [f"{title}\nsession {session.session_id} · {session.kind} {worker_id}"]
     for turn in session.turns:
-        answer = clean(turn.answer).rstrip() or f"({turn.status})".replace("_", " ")
+        answer = clean(turn.answer).rstrip() or f"({spaced(turn.status)})"
         receipt = receipt_line(session, turn, money)
         prompt = clean(turn.request.prompt).rstrip()
         origin = f"\n({lineage_words(turn.request.lineage)})" if turn.request.lineage is not None else ""

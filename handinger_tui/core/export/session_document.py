@@ -28,7 +28,7 @@ from handinger_tui.core.evidence import (
     sources_of,
     sources_of_turn,
 )
-from handinger_tui.core.formatting import plural, size, utc_text
+from handinger_tui.core.formatting import plural, size, spaced, utc_text
 from handinger_tui.core.jsontext import Json, dump
 from handinger_tui.core.money.attribution import MoneyIndex
 from handinger_tui.core.money.spending import LOCAL
@@ -172,7 +172,7 @@ def _tool_text(tool: ToolPart) -> str:
 def _ending(turn: Turn) -> Ending | None:
     if turn.status is not TurnStatus.COMPLETED:
         reason = clean_line(turn.fault.message) if turn.fault is not None else ""
-        return Ending(str(turn.status).replace("_", " "), reason)
+        return Ending(spaced(turn.status), reason)
     return None if turn.text.strip() else Ending("no text")
 
 
