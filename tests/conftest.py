@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from importlib import import_module
 from importlib.util import find_spec
+from inspect import iscoroutinefunction
 from itertools import count
 from pathlib import Path
 from time import monotonic
@@ -114,6 +115,23 @@ def own_home(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, ho
     home.mkdir()
     monkeypatch.setenv("HANDINGER_TUI_HOME", str(home))
     return home
+
+
+@pytest.fixture
+async def _task_factory_of_textual() -> None:
+    """Tasks begin as in the app: at once, from Python 3.12 on."""
+    if sys.version_info >= (3, 12):
+        asyncio.get_running_loop().set_task_factory(asyncio.eager_task_factory)
+
+
+@pytest.fixture(autouse=True)
+def _tasks_as_in_the_app(request: pytest.FixtureRequest) -> None:
+    """What a test awaits runs under the task factory that the app has on this Python, not only the screen.
+
+    Programs without a screen keep asyncio's own: the tests that start them in a process run under it.
+    """
+    if iscoroutinefunction(getattr(request.node, "obj", None)):
+        request.getfixturevalue("_task_factory_of_textual")
 
 
 @pytest.fixture(scope="session", autouse=True)

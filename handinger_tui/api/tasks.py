@@ -249,6 +249,7 @@ class PendingPost:
         self._loop = asyncio.get_running_loop()
         self._departed_at: float | None = None
         """When the first byte of the request may have left (loop time)."""
+        # Last: an eager task may have sent the request before this line ends.
         self._post = asyncio.create_task(send(self._depart), name=f"post:{start.task_id}")
 
     def _depart(self) -> None:
