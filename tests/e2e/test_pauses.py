@@ -116,7 +116,7 @@ def test_three_messages_and_all_that_may_come_between(
             window.press("Enter")
             window.shows("Paragraph ")
             window.press("Escape")
-            window.shows("Stop watching")
+            window.shows("Stop watching?")
             window.press("Right", "Enter")
             window.shows("still running")
             window.press("Enter")
