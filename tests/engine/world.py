@@ -284,6 +284,8 @@ class World:
 
         def failed(problem: BaseException) -> None:
             if not isinstance(problem, asyncio.CancelledError):
+                # The caller of a later edit may have been told of its success before.
+                message.sure -= message.texts.index(text) < message.sure
                 message.texts.remove(text)
 
         self.act("edit_queued", session_id, turn.turn_id, text, done=done, failed=failed)
