@@ -519,10 +519,12 @@ class HintLine(Static):
     def render(self) -> Content:
         """The line for the present width; where both ends do not fit, the left one is cut unless firm."""
         (left_text, right_text, firm, style), width = self._shown, self.content_size.width
-        if firm and cell_len(left_text) + cell_len(right_text) + 2 > width:
-            return Content.styled(left_text, style).truncate(width, ellipsis=True)
-        right = Content.styled(right_text, "$foreground").truncate(max(0, width - 1), ellipsis=True)
         pieces = left_text.split(" · ")
+        if firm and cell_len(left_text) + cell_len(right_text) + 2 > width:
+            while len(pieces) > 1 and cell_len(" · ".join(pieces)) > width:
+                pieces.pop()
+            return Content.styled(" · ".join(pieces), style).truncate(width, ellipsis=True)
+        right = Content.styled(right_text, "$foreground").truncate(max(0, width - 1), ellipsis=True)
         while pieces and len(" · ".join(pieces)) > width - right.cell_length - 2:
             pieces.pop()
         left = Content.styled(" · ".join(pieces), style)
