@@ -468,6 +468,8 @@ def _location(text: str, index: int) -> Location:
 
 
 MUTED: Final = "$text-muted"
+LEAST_CELLS: Final = 8
+"""The right end of the line is not cut to fewer cells, but dropped."""
 
 
 class Card(Static):
@@ -517,13 +519,18 @@ class HintLine(Static):
             self.refresh()
 
     def render(self) -> Content:
-        """The line for the present width; where both ends do not fit, the left one is cut unless firm."""
+        """The line for the present width; where both ends do not fit, the left one is cut unless firm.
+
+        Its first part always stays: it says what Enter does, or what the letters do.
+        """
         (left_text, right_text, firm, style), width = self._shown, self.content_size.width
         if firm and cell_len(left_text) + cell_len(right_text) + 2 > width:
             return Content.styled(left_text, style).truncate(width, ellipsis=True)
-        right = Content.styled(right_text, "$foreground").truncate(max(0, width - 1), ellipsis=True)
         pieces = left_text.split(" · ")
-        while pieces and len(" · ".join(pieces)) > width - right.cell_length - 2:
+        room = max(0, width - cell_len(pieces[0]) - 2)
+        right = Content.styled(right_text if room >= LEAST_CELLS else "", "$foreground")
+        right = right.truncate(room, ellipsis=True)
+        while len(pieces) > 1 and cell_len(" · ".join(pieces)) > width - right.cell_length - 2:
             pieces.pop()
-        left = Content.styled(" · ".join(pieces), style)
+        left = Content.styled(" · ".join(pieces), style).truncate(width, ellipsis=True)
         return Content.assemble(left, " " * max(1, width - left.cell_length - right.cell_length), right)
