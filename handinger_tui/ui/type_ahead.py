@@ -14,12 +14,28 @@ from handinger_tui.ui.letter_run import LetterRun
 from handinger_tui.ui.work.screen import WorkScreen, sends
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Sequence
+    from collections.abc import Awaitable, Callable, Iterator, Sequence
 
 FRACTION_S: Final = 0.01
 """Seconds by which a timer may come too early."""
+LINE_BREAK: Final = "\n"
 LOOK_AGAIN_S: Final = 0.01
 """Seconds between two looks at whether a screen is open."""
+
+
+def _in_lines(keys: Sequence[Key | Paste], sends: Callable[[Key | Paste], bool]) -> Iterator[Key | Paste]:
+    """The keys with a line break in place of each one that would send and stands between others.
+
+    What was typed before and after it must not become one line.
+    """
+    last = max((at for at, key in enumerate(keys) if not sends(key)), default=-1)
+    has_text = False
+    for at, key in enumerate(keys):
+        if not sends(key):
+            has_text = has_text or isinstance(key, Paste) or key.is_printable
+            yield key
+        elif has_text and at < last:
+            yield Paste(LINE_BREAK)
 
 
 class TypeAhead:
@@ -82,7 +98,7 @@ class TypeAhead:
             is_typed = all(isinstance(one, Paste) or one.is_printable for one in others)
             is_other = self._app.screen is work and self._session_id != work.controller.session_id
             if not (is_other and is_typed and held[:1] == others[:1] and not work.prompt.text):
-                self._held = others
+                self._held = [*_in_lines(held, self._sends)] if self._app.screen is work else others
             self._note_screen()
             if self._app.screen is not work:
                 # Behind what gives the new screen its focus.

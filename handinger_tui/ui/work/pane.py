@@ -139,6 +139,9 @@ class SessionPane(Rows):
         self._session: Session | None = None
         self._budget = "standard"
         self._trouble: Advice | None = None
+        self._waiting: Advice | None = None
+        self.take_back: Callable[[], None] = lambda: None
+        """Takes back the last of the waiting lines."""
         self._dismissed: Advice | None = None
         self._browsed = ""
         self._state = PaneState()
@@ -263,7 +266,7 @@ class SessionPane(Rows):
     def advise(self, now_ms: int) -> None:
         """Update the card: a failure to send first, else advice on the newest turn or the held queue."""
         self._now_ms = now_ms
-        newest = self._trouble or self._advice()
+        newest = self._trouble or self._waiting or self._advice()
         if newest is None:
             self._dismissed = None
         self.card.show(None if newest == self._dismissed else newest, now_ms)
@@ -285,6 +288,11 @@ class SessionPane(Rows):
     def trouble(self, text: str | None) -> None:
         """Show that a message was not sent and why, until the next message; None removes it."""
         self._trouble = Advice("error", text) if text else None
+        self.advise(self._now_ms)
+
+    def wait(self, text: str) -> None:
+        """Show the lines that wait for the connection; "" when none do."""
+        self._waiting = Advice("info", text) if text else None
         self.advise(self._now_ms)
 
     def acknowledge(self, text: str, severity: SeverityLevel) -> bool:
@@ -344,6 +352,8 @@ class SessionPane(Rows):
             self._refresh_lines()
         elif self._trouble is not None:
             self.trouble(None)
+        elif self._waiting is not None:
+            self.take_back()
         else:
             self._dismissed = self.card.advice
             self.card.show(None, 0)
@@ -477,7 +487,7 @@ def _idle_hint(session: Session | None, state: PaneState, *, typed: bool, has_ch
         enter = "Enter to send" if typed else "Add a message, then Enter"
         return f"{enter} · F8 attachments"
     if typed:
-        return "Enter to send · ^J new line"
+        return f"Enter to send{'' if session is not None else ' once connected'} · ^J new line"
     if session is not None and unwatched(session) is not None:
         return "Enter to watch the worker"
     if session is not None and (newest := newest_shown(session)) is not None and newest.status in UNFINISHED:

@@ -62,8 +62,8 @@ OTHERS_EVERY_S: Final = 1.0
 """Seconds between two looks at what runs in other sessions."""
 STUCK: Final = frozenset({"limit", "unmeasured", "unreadable"})
 """Reasons of a hold that the header shows in place of the status of the worker."""
-DRAFT_PAUSE_S: Final = 0.5
-"""Seconds without typing after which the draft is saved to disk."""
+SAVE_DRAFT_WITHIN_S: Final = 0.15
+"""Seconds after a key within which the draft begins to be saved to disk, also while keys go on coming."""
 
 LinkEvent = SelectableRows.LinkClicked | OpenLink | CopyLink | ShowMention | SourcesRequest
 
@@ -385,14 +385,17 @@ class WorkScreen(BareContainer, Screen[None], inherit_bindings=False):
             self._save_draft_soon()
 
     def _save_draft_soon(self) -> None:
-        """Restart the pause after which the draft is saved to disk: its text or its attachments changed."""
-        if self._draft_timer is not None:
-            self._draft_timer.stop()
-        self._draft_timer = self.set_timer(
-            DRAFT_PAUSE_S, lambda: self.interaction.run(self.switcher.save_draft())
-        )
+        """Save the draft to disk soon: its text or its attachments changed."""
+        if self._draft_timer is None:
+            self._draft_timer = self.set_timer(SAVE_DRAFT_WITHIN_S, self._save_draft)
         # Typing changes nothing of the session: no repaint, which would walk up to 2,000 turns per letter.
         self._renew_keys()
+
+    def _save_draft(self) -> None:
+        self._draft_timer = None
+        # While the app ends, the draft was saved before, and nothing would run to its end any more.
+        if self.app.is_running:
+            self.interaction.run(self.switcher.save_draft())
 
     @on(Chips.ChipsRequest)
     @on(PromptBox.Dropped)
