@@ -15,6 +15,8 @@ from msgspec import Struct
 from textual.binding import ActiveBinding, Binding, BindingType
 from textual.keys import KEY_NAME_REPLACEMENTS, Keys, key_to_character
 
+from handinger_tui.core.acts import RULES, Act
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
@@ -110,10 +112,10 @@ _X, _Y, _Z = Where.WORKER_ROWS, Where.WORKERS, Where.TASK_ROWS
 # One key is one line, or two.
 # fmt: off
 KEYS: Final = (
-    Key("prompt.send", "enter", "send", "Send", "Send, or run a slash command", _P, 1),
+    Key("prompt.send", "enter", "send", "Send", RULES[Act.SEND].help, _P, 1),
     Key("prompt.newline", "ctrl+j,shift+enter,alt+enter", "newline", "New line",
         "New line; also \\ at the end of a line", _P),
-    Key("prompt.queue", "tab", "queue", "Queue", "Queue the message while a turn runs", _P, 3),
+    Key("prompt.queue", "tab", "queue", "Queue", RULES[Act.QUEUE].help, _P, 3),
     Key("prompt.complete", "tab", "complete", "Complete",
         "Complete a command, an argument or a file name", _P),
     Key("prompt.yank", "ctrl+y", "yank", "Yank", "Paste what ^U, ^W or ^K cut", _P),
@@ -135,17 +137,17 @@ KEYS: Final = (
     Key("chips.unfold", "enter", "unfold", "Expand", "Expand the pasted text in the prompt", _C, 3),
     Key("queue.up", "up", "mark(-1)", "Previous", "Previous queued message", _Q),
     Key("queue.down", "down", "mark(1)", "Next", "Next queued message, then the prompt", _Q),
-    Key("queue.edit", "enter", "edit", "Edit", "Edit in the prompt; Enter puts it back", _Q, 1),
+    Key("queue.edit", "enter", "edit", "Edit", RULES[Act.EDIT_QUEUED].help, _Q, 1),
     Key("queue.drop", "delete,backspace", "drop", "Remove", "Remove from the queue", _Q, 2),
     Key("queue.drop_letter", "x", "drop_by_letter", "Remove", "Remove from the queue", _Q),
-    Key("queue.send", "s", "send_now", "Send now", "Send before the others (asks first)", _Q, 3),
+    Key("queue.send", "s", "send_now", "Send now", RULES[Act.SEND_ONE].help, _Q, 3),
     Key("queue.move_up", "alt+up", "move(-1)", "Move up", "Send earlier", _Q, 3),
     Key("queue.move_down", "alt+down", "move(1)", "Move down", "Send later", _Q, 3),
     Key("welcome.up", "up", "mark(-1)", "Previous", "Previous prompt or session, then the prompt", _M),
     Key("welcome.down", "down", "mark(1)", "Next", "Next prompt or session, then the prompt", _M),
     Key("welcome.choose", "enter", "choose", "Choose", "Try the prompt, or open the session", _M, 1),
     Key("work.detach", "escape", "command('detach')", "Stop watching",
-        "Stop watching (the worker keeps running)", _A, 2),
+        RULES[Act.DETACH].help, _A, 2),
     Key("work.back", "escape", "key('back')", "Back", "Close whatever is open", _A, 2),
     Key("work.browse", "ctrl+up", "key('browse')", "Browse",
         "Browse the answers with single keys; also a click on a message", _A),
@@ -202,7 +204,7 @@ KEYS: Final = (
         "Save all sources: Markdown, CSL-JSON, BibTeX", _O, 3),
     Key("sessions.open", "enter", "open", "Open", "Open the selected session", _S, 1),
     Key("sessions.rename", "f2", "rename", "Rename", "Rename the session", _S, 2),
-    Key("sessions.delete", "ctrl+x", "delete", "Delete", "Delete the session from this computer", _S, 3),
+    Key("sessions.delete", "ctrl+x", "delete", "Delete", RULES[Act.DELETE].help, _S, 3),
     Key("sessions.down", "down", "move(1)", "Down", "Next session", _S),
     Key("sessions.up", "up", "move(-1)", "Up", "Previous session", _S),
     Key("history.down", "down", "move(1)", "Down", "Next prompt", _H),
@@ -240,7 +242,7 @@ KEYS: Final = (
     Key("receipt.close", "escape,q", "close", "Close", "Close the receipt", _R, 6),
     Key("budgets.all", "a", "other", "Scope", "Switch between all workers and this one", _B, 1),
     Key("budgets.close", "escape,q", "close", "Close", "Close the comparison", _B, 2),
-    Key("schedules.add", "a", "add", "Add", "Add a schedule (shows its price and asks first)", _SC, 1),
+    Key("schedules.add", "a", "add", "Add", RULES[Act.ADD_SCHEDULE].help, _SC, 1),
     Key("schedules.cancel", "x,delete", "cancel", "Cancel it", "Cancel the selected schedule", _SC, 2),
     Key("schedules.reload", "r", "reload", "Refresh", "Read the schedules again (free)", _SC, 3),
     Key("webhook.set", "s", "set", "Set", "Set or replace the address", _WH, 1),
@@ -307,7 +309,7 @@ KEYS: Final = (
     Key("tree.toggle", "enter,space", "unfold", "Expand", "Expand or collapse", _E, 1),
     Key("tree.right", "right,l", "right", "Expand", "Expand, then go to the first item inside", _E),
     Key("tree.left", "left,h", "left", "Collapse", "Collapse, then go to the parent", _E),
-    Key("workers.begin", "enter", "screen.begin", "New task", "Start a task with your first message", _X, 1),
+    Key("workers.begin", "enter", "screen.begin", "New task", RULES[Act.NEW_TASK].help, _X, 1),
     Key("workers.add", "a", "screen.add('worker')", "Add by id", "Add a worker by id or address", _X, 4),
     Key("workers.new", "n", "new", "New worker", "Create a worker from a prompt (free)", _Y, 2),
     Key("workers.edit", "e", "edit", "Edit", "Edit instructions and output schema", _Y, 3),

@@ -177,6 +177,7 @@ class FakeLog:
     async def start_turn(
         self, session: Session, request: TurnRequest, at_ms: int, start: StartPolicy
     ) -> None:
+        await self._come_before("start_turn")
         agreed = start is StartPolicy.UNMEASURED and isinstance(self.forbids, LimitUnmeasured)
         if self.forbids is not None and not agreed:
             raise self.forbids

@@ -39,8 +39,8 @@ if TYPE_CHECKING:
 
     from textual.driver import Driver
 
+    from handinger_tui.core.acts import Hold
     from handinger_tui.engine.gallery import Gallery
-    from handinger_tui.engine.queues import Hold
     from handinger_tui.ui.work.screen import WorkScreen
 from textual.pilot import Pilot
 

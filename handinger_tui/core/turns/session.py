@@ -176,6 +176,12 @@ class Session(Struct, frozen=True):
         return next((turn for turn in reversed(self.turns) if turn.may_spend), None)
 
     @property
+    def unwatched(self) -> Turn | None:
+        """The turn that still runs on the server unwatched; None when a later one may have cost something."""
+        sent = self.sent
+        return sent if sent is not None and sent.status is TurnStatus.RUNNING else None
+
+    @property
     def started(self) -> Turn | None:
         """The newest turn that does not wait in a queue."""
         return next((turn for turn in reversed(self.turns) if turn.status is not TurnStatus.QUEUED), None)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from handinger_tui.core.acts import RULES, Act, waiting_words
 from handinger_tui.core.money.attribution import money_of
 from handinger_tui.core.money.typical_cost import typical_cost_text
 from handinger_tui.core.prompts import draft_of_request, fork_text
@@ -23,7 +24,6 @@ from handinger_tui.ui.commands.command import (
     numbers_to,
 )
 from handinger_tui.ui.commands.money import BUDGETS
-from handinger_tui.ui.widgets.status_text import waiting_words
 from handinger_tui.ui.work.limit_watcher import typical_cost_of
 
 if TYPE_CHECKING:
@@ -138,7 +138,7 @@ async def detach(context: CommandContext, _argument: str) -> None:
         return
     body = STOP_WATCHING_LOCAL if controller.connection.account.local else STOP_WATCHING
     waiting = len(controller.queue_of(actor.session.session_id))
-    queued = f"\n\n{waiting_words(waiting)} until you come back." if waiting else ""
+    queued = f"\n\n{waiting_words(waiting)} until you send them." if waiting else ""
     if await interaction.confirm("Stop watching?", body + queued, yes="Stop watching", no="Keep watching"):
         if not actor.running:
             interaction.say("The turn has already ended.")
@@ -227,9 +227,9 @@ async def export(context: CommandContext, argument: str) -> None:
 
 SESSION: Final = (
     Command("new", "Start a new session", new, ("clear",), opens=True),
-    Command("sessions", "Open another session", sessions, ("resume", "continue"), "[ID]", opens=True),
+    Command("sessions", RULES[Act.OPEN].help, sessions, ("resume", "continue"), "[ID]", opens=True),
     Command("runs", "List sessions with a running worker", runs, opens=True),
-    Command("attach", "Watch a running worker", attach, takes="[ID]"),
+    Command("attach", RULES[Act.ATTACH].help, attach, takes="[ID]"),
     Command("detach", "Stop watching; the worker keeps running", detach, opens=True),
     Command("rename", "Rename this session", rename, takes="[TITLE]", opens=True),
     Command(

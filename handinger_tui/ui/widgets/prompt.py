@@ -524,9 +524,11 @@ class HintLine(Static):
         Its first part stays where it says what Enter does, or what the letters do.
         """
         (left_text, right_text, firm, style), width = self._shown, self.content_size.width
-        if firm and cell_len(left_text) + cell_len(right_text) + 2 > width:
-            return Content.styled(left_text, style).truncate(width, ellipsis=True)
         pieces = left_text.split(" · ")
+        if firm and cell_len(left_text) + cell_len(right_text) + 2 > width:
+            while len(pieces) > 1 and cell_len(" · ".join(pieces)) > width:
+                pieces.pop()
+            return Content.styled(" · ".join(pieces), style).truncate(width, ellipsis=True)
         least = 1 if left_text.startswith(ACTING) else 0
         room = max(0, width - (cell_len(pieces[0]) + 2 if least else 1))
         # An amount is not cut where a shorter text is possible.

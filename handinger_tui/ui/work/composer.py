@@ -27,7 +27,7 @@ from handinger_tui.core.turns.turn import Attachment, Lineage, Turn, TurnRequest
 from handinger_tui.ui.widgets.strips import Chip, ChipKind, Chips, file_chip, text_chip, wrong_chip
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Collection, Coroutine, Iterable, Mapping, Sequence
+    from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
 
     from handinger_tui.ui.ports import LocalFiles
     from handinger_tui.ui.terminal.diff_app import DiffApp
@@ -512,6 +512,7 @@ class QueueEdit(Struct, frozen=True):
     `aside`: the draft that was in the prompt before; it is restored afterwards.
     """
 
+    session_id: str
     turn: Turn
     aside: Draft
 
@@ -519,7 +520,7 @@ class QueueEdit(Struct, frozen=True):
 class QueueEditor:
     """Tracks the edit of a queued message.
 
-    The queue keeps the old message until the changed one is stored.
+    The queue keeps the old message until the changed one is stored; it and all behind it wait meanwhile.
     """
 
     def __init__(self, controller: SessionController, interaction: Interaction, composer: Composer) -> None:
@@ -534,15 +535,32 @@ class QueueEditor:
         """The id of the queued turn that is being edited."""
         return None if self.edit is None else self.edit.turn.turn_id
 
-    def begin(self, turn: Turn) -> None:
-        """Put a queued message into the prompt for editing."""
-        self.cancel()
-        self.edit = QueueEdit(turn, self._composer.draft())
+    def begin(self, session_id: str, turn: Turn) -> None:
+        """Put a queued message into the prompt for editing.
+
+        Raises:
+            Busy: it is being sent already.
+        """
+        self._controller.engine.actor(session_id).begin_edit(turn.turn_id)
+        if self.turn_id == turn.turn_id:
+            self._composer.prompt.focus()
+            return
+        self._put_aside()
+        self.edit = QueueEdit(session_id, turn, self._composer.draft())
         self._composer.restore(draft_of_request(turn.request))
         self._composer.prompt.focus()
 
     def cancel(self) -> None:
-        """Cancel the edit: the queued message stays, and a changed text goes to the prompt history."""
+        """Cancel the edit: the queued message stays, and a changed text goes to the prompt history.
+
+        A queue that waited for the edit is held: nothing is sent by that.
+        """
+        if self.edit is not None:
+            self._controller.engine.actor(self.edit.session_id).end_edit()
+        self._put_aside()
+
+    def _put_aside(self) -> None:
+        """Take the edited message out of the prompt, which gets the earlier draft back."""
         if self.edit is not None:
             edit, self.edit = self.edit, None
             snapshot = self._composer.snapshot()
@@ -557,18 +575,6 @@ class QueueEditor:
             typed_after = self._composer.draft()
             if not typed_after.text.strip() and not typed_after.files:
                 self._composer.restore(edit.aside)
-
-    def follow(self, queue: Collection[str]) -> str:
-        """End the edit if its message has left the queue; returns the notice to show, else ""."""
-        if self.edit is None or self.edit.turn.turn_id in queue:
-            return ""
-        edit, self.edit = self.edit, None
-        if self._composer.snapshot().text == edit.turn.request.prompt:
-            self._composer.restore(edit.aside)
-            return "The message you were editing was just sent."
-        if edit.aside.text or edit.aside.files:
-            self._composer.return_drafts([edit.aside])
-        return "The message you were editing was sent unchanged. Press Enter to send this as a new message."
 
     def draft(self) -> Draft:
         """The draft to save: during an edit the one set aside, since the queued message is on disk."""

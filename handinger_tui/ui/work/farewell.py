@@ -12,7 +12,6 @@ from handinger_tui.core.money.attribution import session_money
 from handinger_tui.core.money.spending import Bucket, GroupBy, sum_buckets, sum_text
 from handinger_tui.core.safety import one_word
 from handinger_tui.core.turns.turn import TurnStatus
-from handinger_tui.ui.widgets.status_text import unwatched
 
 if TYPE_CHECKING:
     from decimal import Decimal
@@ -121,7 +120,7 @@ def _still_running_lines(controller: SessionController) -> list[str]:
 
 def _is_running(session: Session) -> bool:
     is_watched = any(turn.live and turn.status is not TurnStatus.QUEUED for turn in session.turns)
-    return is_watched or unwatched(session) is not None
+    return is_watched or session.unwatched is not None
 
 
 def _watch_command(session: Session) -> str:

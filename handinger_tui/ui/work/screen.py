@@ -15,6 +15,7 @@ from textual.timer import Timer
 from textual.widget import Widget
 from textual.widgets import TextArea
 
+from handinger_tui.core.errors import HandingerError
 from handinger_tui.core.safety import clean_line
 from handinger_tui.ui.background import tidy
 from handinger_tui.ui.commands import COMMANDS, command_named, completions, unknown_command_text
@@ -55,6 +56,8 @@ from handinger_tui.ui.work.startup import Startup
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+
+    from handinger_tui.core.turns.turn import Turn
 
 SENDING: Final = ("send", "queue")
 """Prompt actions that send text: they must not run before the person has seen the prompt focused."""
@@ -238,17 +241,14 @@ class WorkScreen(BareContainer, Screen[None], inherit_bindings=False):
             self.interaction.run(controller.connection.history.mark_read(session.session_id))
         queued, hold = controller.queue_of(session.session_id), controller.hold_of(session.session_id)
         running, gauges = actor.running, actor.gauges
-        if not self.send_flow.sending(session.session_id):
-            notice = self.queue_editor.follow({turn.turn_id for turn in queued})
-            if notice:
-                self.interaction.announce(notice, "warning")
         # A detached worker or a failed turn says more than waiting messages: the header keeps its status.
         is_stuck = hold is not None and hold.reason in STUCK and not running
         self._header.set_limits(gauges, held=is_stuck)
         self._header.show(session, now_ms, took_text(session, self.pane.money))
         elsewhere = next((clean_line(other.title, 40) for other in controller.running_elsewhere), None)
         replay = replay_hint(controller.connection.replay)
-        state = PaneState(running, queued, hold, self.queue_editor.turn_id, gauges, elsewhere, replay)
+        editing = self.queue_editor.turn_id
+        state = PaneState(True, actor.state, queued, editing, gauges, elsewhere, replay)
         self.pane.show(session, state, now_ms)
         self.scheduler.panels.show(session)
         self.sidebar.panel(UsagePanel).show_limits(gauges)
@@ -431,8 +431,7 @@ class WorkScreen(BareContainer, Screen[None], inherit_bindings=False):
                 if event.typed:
                     self.prompt.insert(event.typed)
             case QueueStrip.Edited():
-                self.queue_editor.begin(event.turn)
-                self.scheduler.request()
+                self._edit_queued(event.turn)
             case QueueStrip.Withdrawn():
                 self.interaction.run(self.queue_editor.withdraw(session_id, event.turn))
             case QueueStrip.SentNow():
@@ -443,6 +442,14 @@ class WorkScreen(BareContainer, Screen[None], inherit_bindings=False):
             case _:
                 # A message was clicked.
                 self.browsing.browse(self.pane.queue)
+
+    def _edit_queued(self, turn: Turn) -> None:
+        try:
+            self.queue_editor.begin(self.controller.session_id, turn)
+        except HandingerError as problem:
+            # It was sent in this moment.
+            self.interaction.say(problem.text, "warning")
+        self.scheduler.request()
 
     # -- links, files and sources ------------------------------------------------------------------
     @on(Transcript.MessageClicked)

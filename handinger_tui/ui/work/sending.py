@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from functools import partial
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from msgspec import Struct
 from msgspec.structs import replace
 
+from handinger_tui.core.acts import Act, HoldReason, Offer, Typed, enter, waiting_words
 from handinger_tui.core.errors import AttachmentProblem, HandingerError, LedgerError, NoHistory
 from handinger_tui.core.money.limits import Gauge, LimitReached, LimitUnmeasured, StartPolicy
 from handinger_tui.core.money.typical_cost import typical_cost_text
@@ -17,14 +18,13 @@ from handinger_tui.core.safety import clean_line
 from handinger_tui.core.turns.turn import Lineage, Turn, TurnRequest, TurnStatus
 from handinger_tui.ui.commands import command_named, unknown_command_text
 from handinger_tui.ui.commands.command import CommandContext
-from handinger_tui.ui.widgets.status_text import waiting_words
 from handinger_tui.ui.work.composer import Composer, Message, PromptSnapshot
 from handinger_tui.ui.work.early_lines import EarlyLine, EarlyLines
 from handinger_tui.ui.work.limit_watcher import typical_cost_of
 from handinger_tui.ui.work.session_controller import SessionController
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Coroutine
     from decimal import Decimal
 
     from handinger_tui.ui.work.interaction import Interaction
@@ -84,6 +84,8 @@ class Submission(Struct, frozen=True):
     """The snapshot of the prompt at Enter."""
     replaces: str | None = None
     """The id of the queued turn that the prompt holds for editing."""
+    offer: Offer | None = None
+    """What Enter did at that moment, as the line below the prompt said."""
     text: str = ""
     """The text to send, before its mentions are resolved to files."""
     released: str | None = None
@@ -229,15 +231,11 @@ class SendFlow:
     async def _raise_limit(self, submission: Submission, stop: LimitReached) -> bool:
         """Ask for a higher amount of a limit, and set it; False when the person leaves it."""
         # Several limits may be reached: each is asked for, and nothing is sent before the last is raised.
+        # A queue that this limit held stays held.
         session_id, about = submission.session_id, self._about(submission)
-        if not await raise_limit(
+        return await raise_limit(
             self._controller, self._interaction, session_id, stop.gauge, sending=True, about=about
-        ):
-            return False
-        if submission.released is None:
-            # A queue that this limit held is sent first.
-            await self._controller.limits_changed(session_id)
-        return True
+        )
 
     async def _agree_to_no_history(self, submission: Submission) -> bool:
         agree = self._controller.connection.without_history
@@ -313,7 +311,7 @@ class SendFlow:
         """
         actor, say = self._controller.engine.actor(session_id), self._interaction.say
         budget = turn.request.budget or self._controller.budget
-        if not (actor.running or actor.queue.waits_for(actor.session.sent)):
+        if not (actor.state.running or actor.state.busy):
             usual = typical_cost_text(await typical_cost_of(self._controller, budget))
             waiting = len(actor.queue.ids) - 1
             stay = f"\n\n{waiting_words(waiting)} until you send them." if waiting else ""
@@ -325,7 +323,8 @@ class SendFlow:
         submission = Submission(session_id, name, budget, snapshot, released=turn.turn_id)
         agreed = await self._start(submission, partial(actor.resume, only=turn.turn_id))
         if agreed and turn.turn_id in actor.queue.ids:
-            say("Next in the queue: it is sent when the running turn ends.")
+            held = actor.queue.hold is not None
+            say(f"Next in the queue{', which stays held' if held else ': it is sent when the turn ends'}.")
 
     # -- after sending -------------------------------------------------------------------
     async def _clear(self, submission: Submission, message: Message) -> None:
@@ -415,7 +414,9 @@ class Submitter:
         if edit is not None:
             budget = edit.turn.request.budget or budget
         name, snapshot = self._drafts.name_of(session_id), self._composer.snapshot()
-        return Submission(session_id, name, budget, snapshot, self._queue_editor.turn_id)
+        return Submission(
+            session_id, name, budget, snapshot, self._queue_editor.turn_id, offer=self._pane.offer
+        )
 
     def submit(self, target: Submission | None, text: str) -> None:
         """Act on Enter; `text` is all there is of a message without a target."""
@@ -540,48 +541,71 @@ class Submitter:
 
     # -- Enter on an empty prompt ------------------------------------------------------------
     def _submit_empty(self, target: Submission) -> None:
-        """Resume the held queue, or watch the running turn: of this session, else of another one."""
-        session_id = target.session_id
-        if target.snapshot.files:
-            self._interaction.say("Add a message to go with the attachment.", "warning")
-        elif target.replaces is not None:
-            self._queue_editor.cancel()
-        elif self._controller.hold_of(session_id) is not None:
-            # Enter pressed twice resumes once, and not at all behind a message: while that leaves or runs,
-            # nothing on the screen offers it.
-            is_busy = self._send_flow.sending(session_id) or self._controller.engine.actor(session_id).running
-            if session_id not in self._resuming and not is_busy and not self._must_wait(session_id):
-                self._resuming.add(session_id)
-                self._interaction.run(self._resume(session_id))
-        else:
-            self._interaction.run(self._watch(session_id))
+        """Do what the line below the prompt offers: send what is held, or watch a running turn.
 
-    async def _resume(self, session_id: str) -> None:
-        """Resume a held queue.
-
-        For every limit that blocks it, ask for a higher amount; stop when one is declined.
+        The state may have changed since the line was painted: what it did not offer is not done.
         """
-        controller, interaction = self._controller, self._interaction
+        session_id, shown = target.session_id, target.offer
+        if session_id != self._controller.session_id:
+            return
+        state = replace(
+            self._pane.prompt_state,
+            typed=Typed.NOTHING,
+            session=self._controller.state_of(session_id),
+            files=bool(target.snapshot.files),
+        )
+        now = enter(state)
+        if shown is None or not shown.permits(now):
+            return
+        match now.act:
+            case Act.ADD_TEXT:
+                self._interaction.say("Add a message to go with the attachment.", "warning")
+            case Act.KEEP_QUEUED:
+                self._queue_editor.cancel()
+            case Act.WATCH | Act.WATCH_OTHER | Act.NOTHING:
+                self._interaction.run(self._watch(session_id))
+            case Act.RAISE_LIMIT:
+                self._do_once(session_id, self._raise_limit(session_id))
+            case _:
+                self._do_once(session_id, self._resume(session_id))
+
+    def _do_once(self, session_id: str, work: Coroutine[Any, Any, None]) -> None:
+        """Do what concerns a held queue, unless that is being done, or a message of the session leaves."""
+        is_busy = session_id in self._resuming or self._send_flow.sending(session_id)
+        if is_busy or self._must_wait(session_id):
+            work.close()
+            return
+        self._resuming.add(session_id)
+        self._interaction.run(self._finish_resuming(session_id, work))
+
+    async def _finish_resuming(self, session_id: str, work: Coroutine[Any, Any, None]) -> None:
         try:
-            while (hold := controller.hold_of(session_id)) is not None:
-                start = StartPolicy.MEASURED
-                if hold.reason == "unmeasured":
-                    if not await interaction.confirm(
-                        "Send anyway?", hold.detail, yes="Send anyway", no="Cancel"
-                    ):
-                        return
-                    start = StartPolicy.UNMEASURED
-                elif hold.gauge is not None and not await raise_limit(
-                    controller, interaction, session_id, hold.gauge, sending=False
-                ):
-                    return
-                still = await controller.engine.actor(session_id).resume(start)
-                if still is not None and still.gauge is None:
-                    interaction.say(f"Queue still held. {still.detail}".strip(), "warning")
-                if still is None or still.gauge is None:
-                    return
+            await work
         finally:
             self._resuming.discard(session_id)
+
+    async def _raise_limit(self, session_id: str) -> None:
+        """Ask for a higher amount of the limit that holds the queue, which stays held."""
+        controller, hold = self._controller, self._controller.hold_of(session_id)
+        gauge = None if hold is None else hold.gauge
+        if gauge is not None and await raise_limit(
+            controller, self._interaction, session_id, gauge, sending=False
+        ):
+            await controller.engine.actor(session_id).recount()
+
+    async def _resume(self, session_id: str) -> None:
+        """Send what is held. Where that may exceed a limit, ask first; a reached limit holds it again."""
+        controller, interaction = self._controller, self._interaction
+        hold, start = controller.hold_of(session_id), StartPolicy.MEASURED
+        if hold is None:
+            return
+        if hold.reason is HoldReason.UNMEASURED:
+            if not await interaction.confirm("Send anyway?", hold.detail, yes="Send anyway", no="Cancel"):
+                return
+            start = StartPolicy.UNMEASURED
+        still = await controller.engine.actor(session_id).resume(start)
+        if still is not None and still.gauge is None:
+            interaction.say(f"Queue still held. {still.detail}".strip(), "warning")
 
     async def _watch(self, session_id: str) -> None:
         controller = self._controller

@@ -12,7 +12,7 @@ from handinger_tui.core.formatting import plural
 from handinger_tui.core.safety import clean_line
 from handinger_tui.core.turns.turn import TurnStatus
 from handinger_tui.ui.ports import Opening
-from handinger_tui.ui.widgets.status_text import running_for, so_far, unwatched
+from handinger_tui.ui.widgets.status_text import running_for, so_far
 from handinger_tui.ui.work.limit_watcher import reload
 from handinger_tui.ui.work.sending import Submitter
 from handinger_tui.ui.work.session_controller import NoSuchSession, SessionController
@@ -251,7 +251,7 @@ async def check_running_sessions(controller: SessionController) -> tuple[list[Se
             ended_sessions.append(actor.session)
             if row.session_id != controller.session_id:
                 await connection.history.mark_unread(row.session_id)
-        elif not actor.running and unwatched(actor.session) is not None:
+        elif not actor.running and actor.session.unwatched is not None:
             running.append(actor.session)
     return ended_sessions, running
 
@@ -269,7 +269,7 @@ def format_check(ended: Sequence[Session], running: Sequence[Session], now_ms: i
 
 
 def _format_running(sessions: Sequence[Session], now_ms: int) -> str:
-    turn = unwatched(sessions[0])
+    turn = sessions[0].unwatched
     if turn is None:
         return ""
     title = clean_line(sessions[0].title or sessions[0].worker_id or "Untitled", 60)

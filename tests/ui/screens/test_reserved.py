@@ -83,7 +83,7 @@ async def test_a_queue_that_waits_for_a_turn_without_history_asks_too() -> None:
         desktop.log.forbids = LimitUnmeasured(UNMEASURED)
         gate.set()
         await desktop.shows(pilot, "Queue held: 1 running turn has no cost history", "1 queued message waits")
-        await desktop.shows(pilot, "Enter to send anyway (asks first)")
+        await desktop.shows(pilot, "Enter to send 1 queued message anyway (asks first)")
         await pilot.press("enter")
         await desktop.shows(pilot, "Send anyway?")
         await pilot.press("tab", "enter")
