@@ -244,7 +244,7 @@ MOST_LISTED: Final = 200
 """Earlier messages that are offered for editing; older ones are found with the search of the history."""
 
 
-def _messages(session: Session) -> list[Turn]:
+def messages_of(session: Session) -> list[Turn]:
     """The messages of a session as they are numbered: without queued and withdrawn ones."""
     return [turn for turn in session.turns if turn.status is not TurnStatus.QUEUED and not turn.withdrawn]
 
@@ -253,13 +253,13 @@ def _offered_messages(controller: SessionController) -> list[tuple[str, str]]:
     """Number and text of the messages of the session on the screen, the newest first."""
     if not controller.session_id:
         return []
-    numbered = list(enumerate(_messages(controller.session), 1))[-MOST_LISTED:]
+    numbered = list(enumerate(messages_of(controller.session), 1))[-MOST_LISTED:]
     return [(str(number), clean_line(turn.request.prompt, 200)) for number, turn in reversed(numbered)]
 
 
 def _select(context: CommandContext, argument: str, command: str) -> Turn | None:
     """The message with this number, or the last one; None after a word to the person."""
-    messages = _messages(context.controller.session)
+    messages = messages_of(context.controller.session)
     if not messages:
         context.interaction.say("There is no earlier message in this session.", "warning")
         return None
@@ -275,22 +275,15 @@ def _select(context: CommandContext, argument: str, command: str) -> Turn | None
 
 
 def _lineage(session: Session, turn: Turn, kind: LineageKind, *, title: str = "") -> Lineage:
-    number = next(at for at, one in enumerate(_messages(session), 1) if one.turn_id == turn.turn_id)
+    number = next(at for at, one in enumerate(messages_of(session), 1) if one.turn_id == turn.turn_id)
     return Lineage(kind, session.session_id, turn.turn_id, number, title)
-
-
-def turn_at_cursor(context: CommandContext) -> Turn | None:
-    """The turn at the cursor of the transcript, else the newest one; None in an empty session."""
-    messages, part = _messages(context.controller.session), context.pane.transcript.cursor.part
-    at_cursor = (turn for turn in messages if part is not None and turn.turn_id == part[0])
-    return next(at_cursor, messages[-1] if messages else None)
 
 
 # -- edit ---------------------------------------------------------------------------------
 async def edit(context: CommandContext, argument: str) -> None:
     """Put an earlier message into the prompt: the one with a number, the last, or one from a list."""
     session = context.controller.session
-    messages = _messages(session)
+    messages = messages_of(session)
     if argument or len(messages) < 2:
         turn = _select(context, argument, "edit")
     else:

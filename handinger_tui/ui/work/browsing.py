@@ -80,21 +80,23 @@ class Browsing:
             before, self.browsed, widget = self.browsed, None, self._pane.prompt
             if isinstance(before, Panel):
                 self._sidebar.release()
+            elif before is self._pane.transcript:
+                # The mark would look as if Enter still acted on it.
+                self._pane.transcript.end_cursor()
         self._pane.browse(_name_of(self.browsed))
         return widget
 
-    def browse_transcript(self, *, only_if_empty: bool) -> None:
-        """Browse the answers or the first screen, after the keys of the same burst, meant for the prompt.
+    def browse_soon(self) -> None:
+        """Browse the answers or the first screen, after the keys of the same burst, meant for the prompt."""
+        self._screen.app.call_later(self._pane.prompt.call_later, self.browse_answers)
 
-        `only_if_empty`: not when the prompt has text by then.
-        """
-        prompt, transcript = self._pane.prompt, self._pane.transcript
-
-        def browse() -> None:
-            if not (only_if_empty and prompt.text):
-                self.browse(transcript if self._pane.has_answers else self._pane.welcome)
-
-        self._screen.app.call_later(prompt.call_later, browse)
+    def browse_answers(self) -> None:
+        """Browse the answers, with the cursor on one; before there are any, the first screen."""
+        if self._pane.has_answers:
+            self.browse(self._pane.transcript)
+            self._pane.transcript.begin_cursor()
+        else:
+            self.browse(self._pane.welcome)
 
     async def find(self) -> None:
         """Open the find bar, and give it the keys until Esc."""

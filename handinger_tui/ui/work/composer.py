@@ -103,6 +103,9 @@ class Composer:
         """The earlier message that the text is made from; None once the prompt is empty."""
         self._is_editing = False
         """Whether the person's own editor is open."""
+        self._aside: Draft | None = None
+        self._restored_text = ""
+        """The text of the draft that was put into the prompt last."""
 
     async def _check_file(self, path: str) -> FileCheck:
         try:
@@ -314,6 +317,18 @@ class Composer:
         finally:
             self._is_editing = False
 
+    def set_aside(self, draft: Draft) -> None:
+        """Keep the draft of the first session, in whose place something was typed, until that is sent."""
+        if not draft.text.strip() and not draft.files:
+            return
+        self._aside = draft
+        self.prompt.message_history.add(history_entry(self.prompt.pasted.add_draft(draft), draft.files))
+
+    def restore_aside(self) -> None:
+        """Put that draft into the prompt, if it is empty."""
+        if self._aside is not None and not self.prompt.text and not self._chosen:
+            self.restore(self._aside)
+
     def remember(self, snapshot: PromptSnapshot) -> None:
         """Add the message to the prompt history."""
         self.prompt.message_history.add(history_entry(snapshot.text, snapshot.files))
@@ -328,9 +343,16 @@ class Composer:
         self._drops.clear()
         self._chosen = {file.path: file for file in draft.files}
         self._problems.clear()
-        self.prompt.put(self.prompt.pasted.add_draft(draft))
+        self._aside = None
+        self._restored_text = self.prompt.pasted.add_draft(draft)
+        self.prompt.put(self._restored_text)
         self._lineage = draft.lineage
         self._show()
+
+    @property
+    def is_restored(self) -> bool:
+        """Whether a saved draft is in the prompt, unchanged."""
+        return bool(self.prompt.text) and self.prompt.text == self._restored_text
 
     def return_drafts(self, drafts: Sequence[Draft]) -> None:
         """Return possibly undelivered messages: all to the history, the oldest also to an empty prompt."""

@@ -97,6 +97,10 @@ class PaneState(Struct, frozen=True):
 class SessionPane(Rows):
     """Shows one session. It only displays: the screen acts on what the prompt submits."""
 
+    _waiting: Advice | None = None
+    take_back: Callable[[], None] = staticmethod(lambda: None)
+    """Takes back the last of the lines that wait."""
+
     def __init__(
         self,
         commands: Callable[[str], list[tuple[str, str]]],
@@ -263,7 +267,7 @@ class SessionPane(Rows):
     def advise(self, now_ms: int) -> None:
         """Update the card: a failure to send first, else advice on the newest turn or the held queue."""
         self._now_ms = now_ms
-        newest = self._trouble or self._advice()
+        newest = self._trouble or self._waiting or self._advice()
         if newest is None:
             self._dismissed = None
         self.card.show(None if newest == self._dismissed else newest, now_ms)
@@ -286,6 +290,11 @@ class SessionPane(Rows):
     def trouble(self, text: str | None) -> None:
         """Show that a message was not sent and why, until the next message; None removes it."""
         self._trouble = Advice("error", text) if text else None
+        self.advise(self._now_ms)
+
+    def wait(self, text: str) -> None:
+        """Show the lines that wait for the connection; "" when none do."""
+        self._waiting = Advice("info", text) if text else None
         self.advise(self._now_ms)
 
     def acknowledge(self, text: str, severity: SeverityLevel) -> bool:
@@ -345,6 +354,8 @@ class SessionPane(Rows):
             self._refresh_lines()
         elif self._trouble is not None:
             self.trouble(None)
+        elif self._waiting is not None:
+            self.take_back()
         else:
             self._dismissed = self.card.advice
             self.card.show(None, 0)

@@ -35,6 +35,7 @@ from handinger_tui.ui.panels.usage import UsagePanel
 from handinger_tui.ui.ports import AppOptions, Connection, Opening
 from handinger_tui.ui.terminal.diff_app import clip_paints
 from handinger_tui.ui.transcript.selection import SelectableRows, one_selection
+from handinger_tui.ui.transcript.transcript import Transcript
 from handinger_tui.ui.widgets.frame import BareContainer, FooterLine, HeaderLine
 from handinger_tui.ui.widgets.prompt import PromptBox
 from handinger_tui.ui.widgets.status_text import took_text
@@ -64,8 +65,8 @@ OTHERS_EVERY_S: Final = 1.0
 """Seconds between two looks at what runs in other sessions."""
 STUCK: Final = frozenset({"limit", "unmeasured", "unreadable"})
 """Reasons of a hold that the header shows in place of the status of the worker."""
-DRAFT_PAUSE_S: Final = 0.5
-"""Seconds without typing after which the draft is saved to disk."""
+SAVE_DRAFT_WITHIN_S: Final = 0.15
+"""Seconds after a key within which the draft begins to be saved to disk, also while keys go on coming."""
 
 LinkEvent = SelectableRows.LinkClicked | OpenLink | CopyLink | ShowMention | SourcesRequest
 
@@ -277,13 +278,24 @@ class WorkScreen(BareContainer, Screen[None], inherit_bindings=False):
         super().set_focus(widget, scroll_visible, from_app_focus)
         self._renew_keys()
 
+    @property
+    def is_browsing(self) -> bool:
+        """Whether letters may be commands: neither the prompt nor a field has the focus."""
+        return self.focused is not self.prompt and not self.browsing.is_finding
+
+    def type_from_browsing(self, letters: str) -> None:
+        """Leave what is browsed and type the letters of a word, the rest of which follows as keys."""
+        self.browsing.return_to_prompt()
+        if letters:
+            self.prompt.insert(letters)
+
     def leads_to_prompt(self, event: Key | Paste) -> bool:
         """Focus the prompt before an event is dispatched: for a paste, or a key without an active binding.
 
         True: the event does nothing else and is dropped. That holds for keys that would send, because the
         person has not seen yet what Enter would send.
         """
-        if self.focused is self.prompt or self.browsing.is_finding:
+        if not self.is_browsing:
             return False
         if isinstance(event, Paste):
             self.browsing.return_to_prompt()
@@ -303,11 +315,9 @@ class WorkScreen(BareContainer, Screen[None], inherit_bindings=False):
         if action == "key" and parameters == ("skip",):
             return is_replaying and self.controller.running and not self.browsing.something_open
         if action == "key" and f"key({parameters[0]!r})" in WHILE_BROWSING:
-            return self.browsing.browsed is self.transcript
+            return self.browsing.browsed is self.transcript and self._key_actions.has_meaning(parameters[0])
         if action == "key" and parameters == ("back",):
             return self.browsing.something_open
-        if action == "key" and parameters == ("read",):
-            return not (self.controller.running or self.browsing.something_open)
         if action == "command" and parameters == ("detach",):
             is_watching = self.controller.running and not is_replaying
             return is_watching and not self.browsing.something_open
@@ -375,14 +385,17 @@ class WorkScreen(BareContainer, Screen[None], inherit_bindings=False):
             self._save_draft_soon()
 
     def _save_draft_soon(self) -> None:
-        """Restart the pause after which the draft is saved to disk: its text or its attachments changed."""
-        if self._draft_timer is not None:
-            self._draft_timer.stop()
-        self._draft_timer = self.set_timer(
-            DRAFT_PAUSE_S, lambda: self.interaction.run(self.switcher.save_draft())
-        )
+        """Save the draft to disk soon: its text or its attachments changed."""
+        if self._draft_timer is None:
+            self._draft_timer = self.set_timer(SAVE_DRAFT_WITHIN_S, self._save_draft)
         # Typing changes nothing of the session: no repaint, which would walk up to 2,000 turns per letter.
         self._renew_keys()
+
+    def _save_draft(self) -> None:
+        self._draft_timer = None
+        # While the app ends, the draft was saved before, and nothing would run to its end any more.
+        if self.app.is_running:
+            self.interaction.run(self.switcher.save_draft())
 
     @on(Chips.ChipsRequest)
     @on(PromptBox.Dropped)
@@ -439,6 +452,10 @@ class WorkScreen(BareContainer, Screen[None], inherit_bindings=False):
         self.scheduler.request()
 
     # -- links, files and sources ------------------------------------------------------------------
+    @on(Transcript.MessageClicked)
+    def _handle_message_click(self) -> None:
+        self.browsing.browse_answers()
+
     @on(SelectableRows.LinkClicked)
     @on(OpenLink)
     @on(CopyLink)

@@ -16,10 +16,10 @@ from handinger_tui.core.money.typical_cost import typical_cost_text
 from handinger_tui.core.prompts import SIGNS, CommandLine, Draft, Empty, Prompt, classify
 from handinger_tui.core.safety import clean_line
 from handinger_tui.core.turns.turn import Lineage, Turn, TurnRequest, TurnStatus
-from handinger_tui.ui.commands import command_named
+from handinger_tui.ui.commands import command_named, unknown_command_text
 from handinger_tui.ui.commands.command import CommandContext
-from handinger_tui.ui.ports import Opening
 from handinger_tui.ui.work.composer import Composer, Message, PromptSnapshot
+from handinger_tui.ui.work.early_lines import EarlyLine, EarlyLines
 from handinger_tui.ui.work.limit_watcher import typical_cost_of
 from handinger_tui.ui.work.session_controller import SessionController
 
@@ -92,6 +92,8 @@ class Submission(Struct, frozen=True):
     """The id of the queued turn that is sent before the others; the prompt is not involved."""
     again: TurnRequest | None = None
     """The earlier message that is sent again as it was; the prompt is not involved."""
+    is_early: bool = False
+    """Whether it was entered before the session was on the screen; it is not in the prompt any more."""
 
 
 class SendFlow:
@@ -120,6 +122,8 @@ class SendFlow:
         """
         text, files = snapshot.text, snapshot.files
         for earlier in self._under_way.get(session_id, []):
+            if earlier.is_early:
+                continue
             text = text.removeprefix(earlier.snapshot.text)
             files = tuple(file for file in files if file not in earlier.snapshot.files)
         if text == snapshot.text:
@@ -338,7 +342,8 @@ class SendFlow:
         if not self._is_on_screen(submission):
             return
         self._pane.trouble(None)
-        self._composer.clear_sent(snapshot, message.files)
+        if not submission.is_early:
+            self._composer.clear_sent(snapshot, message.files)
         if submission.replaces is None:
             # An edit stays registered until `send` returns: else its turn would look as if it
             # had left the queue.
@@ -362,7 +367,9 @@ class SendFlow:
     def _keep_unsent(self, submission: Submission) -> None:
         """Keep a message that was not sent: in the prompt, else in the prompt history."""
         snapshot = submission.snapshot
-        if self._is_on_screen(submission):
+        if submission.is_early and self._is_on_screen(submission):
+            self._composer.return_drafts([snapshot.draft])
+        elif self._is_on_screen(submission):
             if snapshot.text not in self._composer.snapshot().text:
                 self._composer.remember(snapshot)
         elif not self._controller.session_of(submission.session_id).turns:
@@ -386,13 +393,12 @@ class Submitter:
         self._queue_editor = context.queue_editor
         self._switcher = context.switcher
         self._now_ms = context.now_ms
-        self._opening = context.options.opening
+        self._context = context
         self._send_flow = send_flow
         self._run_command = run_command
-        self._early_text = ""
-        """The message submitted before there was a session to send it to."""
-        self._has_started = False
-        """Whether the first session is on the screen."""
+        self.early = EarlyLines(
+            context.interaction, context.pane, context.composer, self._finish_command, self._send_early
+        )
         self._resuming: set[str] = set()
         """Sessions whose held queue is being resumed."""
         self._confirmed_signs: set[str] = set()
@@ -414,8 +420,11 @@ class Submitter:
 
     def submit(self, target: Submission | None, text: str) -> None:
         """Act on Enter; `text` is all there is of a message without a target."""
-        if target is None:
-            self._submit_early(text)
+        if target is None or self.early.is_open:
+            self.early.add(text, self._controller.budget)
+        elif self.early.waiting and not target.snapshot.text.strip():
+            # Looked at again: the next line comes into the prompt.
+            self._interaction.run(self.early.work_through())
         elif target.snapshot.drops:
             # Enter was pressed right after a drop: its files are attached first.
             self._interaction.run(self._submit_with_drops(target))
@@ -436,15 +445,9 @@ class Submitter:
             case Empty():
                 self._submit_empty(target)
             case CommandLine(name, argument):
-                if target.session_id != self._controller.session_id:
-                    # The command was meant for a session that is no longer on the screen.
-                    return
-                if command_named(name) is not None:
-                    self._composer.clear_sent(snapshot, ())
-                    if argument:
-                        # A command that is refused for what it says can be corrected.
-                        self._composer.remember(snapshot)
-                self._run_command(name, argument)
+                # Else the command was meant for a session that is no longer on the screen.
+                if target.session_id == self._controller.session_id:
+                    self._submit_command(snapshot, name, argument)
             case Prompt(text, sign):
                 submission = replace(target, snapshot=snapshot, text=text)
                 if not sign or sign in self._confirmed_signs:
@@ -452,39 +455,46 @@ class Submitter:
                 else:
                     self._interaction.run(self._send_if_confirmed(submission, sign))
 
-    def _submit_early(self, text: str) -> None:
-        match classify(text):
-            case Empty():
-                return
-            case CommandLine(name, argument):
-                if command_named(name) is not None:
-                    self._composer.prompt.clear_sent(text)
-                self._run_command(name, argument)
-            case Prompt():
-                self._early_text = text
-                if self._has_started:
-                    # Enter was pressed before the first session was shown, and is handled after it.
-                    self.send_early()
-                else:
-                    self._interaction.say("Still connecting. Your message will be sent once connected.")
+    def _submit_command(self, snapshot: PromptSnapshot, name: str, argument: str) -> None:
+        if command_named(name) is not None:
+            self._composer.clear_sent(snapshot, ())
+            if argument:
+                # A command that is refused for what it says can be corrected.
+                self._composer.remember(snapshot)
+        self._run_command(name, argument)
+        if self.early.waiting:
+            self._interaction.run(self.early.work_through())
 
-    def send_early(self) -> None:
-        """The first session is on the screen: send the message submitted before, if it is still typed."""
-        self._has_started = True
-        text, self._early_text = self._early_text, ""
-        target = self.target()
-        if not text or target is None or not self._composer.prompt.text.startswith(text):
-            return
-        if self._controller.session.turns and self._opening is Opening.LAST_OR_FRESH:
-            # The session was chosen by default: a message that costs money goes there only once
-            # the person saw it.
-            self._interaction.say(
-                "This is your last session. Press Enter to send your message here, or ^N to start a new one."
-            )
+    # -- entered before the first session was on the screen -----------------------------------
+    async def _finish_command(self, name: str, argument: str) -> None:
+        command = command_named(name)
+        if command is None:
+            self._interaction.say(unknown_command_text(name), "warning")
         else:
-            # In place of the line that it will be sent.
-            self._interaction.say("Connected. Sending your message.")
-            self.submit(replace(target, snapshot=replace(target.snapshot, text=text)), text)
+            await self._interaction.finish(command.run(self._context, argument), opens=command.opens)
+
+    async def _send_early(self, line: EarlyLine, typed: Prompt) -> None:
+        """Send a message to the session on the screen, as if Enter were pressed now."""
+        session_id, snapshot = self._controller.session_id, line.snapshot
+        if (
+            typed.sign
+            and typed.sign not in self._confirmed_signs
+            and not await self._confirm_sign(typed.sign)
+        ):
+            self._composer.return_drafts([snapshot.draft])
+            return
+        snapshot = await self._composer.with_drops(snapshot)
+        submission = Submission(
+            session_id,
+            self._drafts.name_of(session_id),
+            line.budget or self._controller.budget,
+            snapshot,
+            text=typed.text,
+            is_early=True,
+        )
+        self._send_flow.accept(submission)
+        self._pane.sidebar.close()
+        await self._interaction.finish(self._send_flow.send(submission), opens=False)
 
     # -- messages --------------------------------------------------------------------------
     async def _send_if_confirmed(self, submission: Submission, sign: str) -> None:
@@ -516,8 +526,10 @@ class Submitter:
         self._interaction.run(self._send_accepted(submission))
 
     async def _send_accepted(self, submission: Submission) -> None:
-        if await self._send_flow.send(submission) and submission.replaces is not None:
-            self._queue_editor.stored(submission.replaces)
+        if await self._send_flow.send(submission):
+            if submission.replaces is not None:
+                self._queue_editor.stored(submission.replaces)
+            await self.early.work_through()
 
     def _must_wait(self, session_id: str) -> bool:
         """Whether the service asked for a pause that is not over; if so, say how long it lasts."""
