@@ -17,6 +17,7 @@ from handinger_tui.core.money.attribution import (
     Interpretation,
     MoneyIndex,
     TurnMoney,
+    elapsed_ms,
     money_of,
     session_money,
     turn_money,
@@ -68,6 +69,13 @@ def test_a_new_worker_had_used_nothing_before() -> None:
     assert money.usage.total_tokens == 10
     assert money.reading is Interpretation.TOTAL
     assert money.final
+
+
+def test_the_duration_is_measured_from_sending_and_not_from_the_queue() -> None:
+    ended = replace(turn(1_000, read("0.5")), sent_ms=61_000, ended_ms=69_000)
+    assert elapsed_ms(ended) == 8_000
+    assert elapsed_ms(replace(ended, sent_ms=None)) == 68_000, "sent at once, by an earlier version"
+    assert elapsed_ms(replace(ended, sent_ms=None, status=TurnStatus.NOT_SENT)) is None
 
 
 def test_an_older_worker_without_a_reading_before_is_unknown() -> None:

@@ -33,7 +33,7 @@ from handinger_tui.core.money.turn_events import (
 )
 from handinger_tui.core.stream import NO_COSTS, NO_USAGE, ZERO_COSTS, ZERO_USAGE, Costs, Usage, cost_of
 from handinger_tui.core.turns.session import NO_RELATED_HISTORY, PerTurn, RelatedHistory, Session
-from handinger_tui.core.turns.turn import FREE, LIVE, Fault, Turn
+from handinger_tui.core.turns.turn import FREE, LIVE, Fault, Turn, TurnStatus
 
 
 class Interpretation(StrEnum):
@@ -161,11 +161,14 @@ def fault_in(turn: Turn, money: TurnMoney) -> Fault | None:
 def elapsed_ms(turn: Turn) -> int | None:
     """Milliseconds from sending to the end, by our own clock.
 
-    None while the turn runs, if the clock went back, and for a turn that another program started.
+    None while the turn runs, if it was never sent, if the clock went back, and for a turn that another program
+    started.
     """
     if turn.ended_ms is None or turn.live or turn.request.trigger.elsewhere:
         return None
-    milliseconds = turn.ended_ms - turn.request.created_ms
+    if turn.sent_ms is None and turn.status is TurnStatus.NOT_SENT:
+        return None
+    milliseconds = turn.ended_ms - turn.began_ms
     return milliseconds if milliseconds >= 0 else None
 
 

@@ -447,6 +447,14 @@ class Turn(Struct, frozen=True):
         return self.status not in FREE and self.status is not TurnStatus.QUEUED
 
     @property
+    def began_ms(self) -> int:
+        """When it was sent; until then, and for a turn that another program started, when it was stored.
+
+        A queued message may wait for hours before it is sent.
+        """
+        return self.request.created_ms if self.sent_ms is None else self.sent_ms
+
+    @property
     def withdrawn(self) -> bool:
         """Whether the person withdrew it before it was sent; such a turn is not listed."""
         return self.status is TurnStatus.NOT_SENT and self.fault == WITHDRAWN
