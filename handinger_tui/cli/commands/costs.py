@@ -201,7 +201,7 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--since", metavar="WHEN", help=f"start: {TIMES}")
     parser.add_argument("--until", metavar="WHEN", help="end; includes the whole day or month")
-    parser.add_argument("--as-of", metavar="WHEN", help="amounts as known at that time (or at the end of that day or month)")
+    parser.add_argument("--as-of", metavar="WHEN", help="amounts as known at that time")
     parser.add_argument("--worker", metavar="ID", help="one worker (a unique prefix is enough)")
     parser.add_argument("--session", metavar="ID", help="one session (a unique prefix is enough)")
     parser.add_argument("--budget", choices=BUDGETS, help="turns at one budget level")

@@ -161,8 +161,8 @@ def fault_in(turn: Turn, money: TurnMoney) -> Fault | None:
 def elapsed_ms(turn: Turn) -> int | None:
     """Milliseconds from sending to the end, by our own clock.
 
-    None while the turn runs, if it was never sent, if the clock went back, and for a turn that another program
-    started.
+    None while the turn runs, if it was never sent, if the clock went back, and for a turn that another
+    program started.
     """
     if turn.ended_ms is None or turn.live or turn.request.trigger.elsewhere:
         return None

@@ -263,9 +263,9 @@ def midnight(day: date) -> datetime:
 def period_ms(text: str, flag: str, now: datetime) -> tuple[int, int]:
     """The start and the exclusive end of a time word, in Unix milliseconds.
 
-    A day or a month is complete. `7d` means today and the six days before it. It, `24h` and a time of a day are
-    moments, whose end is their start, so that `--since 14d --until 7d` and `--since 7d` are adjacent and do not
-    overlap.
+    A day or a month is complete. `7d` means today and the six days before it. It, `24h` and a time of a day
+    are moments, whose end is their start, so that `--since 14d --until 7d` and `--since 7d` are adjacent and
+    do not overlap.
 
     Raises:
         SettingsError: `text` is not a time word; `flag` names its option.
