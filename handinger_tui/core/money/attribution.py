@@ -70,6 +70,8 @@ class TurnMoney(Struct, frozen=True):
     """The person decided what the figures mean."""
     grew: bool = False
     """The turn was refused and has no amount, but the worker's figures rose at that time."""
+    free: bool = False
+    """The turn never started: it is in no sum unless the person assigned an amount to it."""
 
     @property
     def usd(self) -> Decimal | None:
@@ -126,16 +128,17 @@ _CATEGORIES: Final = tuple(range(_USAGES, len(METERS)))
 MONEY: Final = (_COST, *_CATEGORIES, _CREDITS)
 """Only these meters decide whether an amount is final, shared or doubtful."""
 _RANKED: Final = (*MONEY, *(at for at in range(_USAGES) if at not in MONEY))
-NOTHING_SPENT: Final = TurnMoney(ZERO_USAGE, ZERO_COSTS, Interpretation.NONE, final=True)
+NOTHING_SPENT: Final = TurnMoney(ZERO_USAGE, ZERO_COSTS, Interpretation.NONE, final=True, free=True)
 """The money of a turn that never started: zero, not unknown."""
-_GREW: Final = TurnMoney(ZERO_USAGE, ZERO_COSTS, Interpretation.NONE, final=True, grew=True)
+_GREW: Final = replace(NOTHING_SPENT, grew=True)
 
 
 def session_money(turns: Sequence[Turn], elsewhere: RelatedHistory = NO_RELATED_HISTORY) -> SessionMoney:
     """The money of each turn, and totals without imported turns. `turns`: in order of sending."""
     index = MoneyIndex()
     all_money = index(turns, elsewhere)
-    charged = [money for turn, money in zip(turns, all_money, strict=True) if not turn.imported]
+    pairs = zip(turns, all_money, strict=True)
+    charged = [money for turn, money in pairs if not (turn.imported or turn.unsent)]
     return SessionMoney(all_money, index.reading, _total(charged, Unit.USD), _total(charged, Unit.CREDITS))
 
 
@@ -173,7 +176,11 @@ def elapsed_ms(turn: Turn) -> int | None:
 
 
 def _total(all_money: Sequence[TurnMoney], unit: Unit) -> Total:
-    """The total of the reported amounts. The turn of an amount that is not final counts as missing."""
+    """The total of the reported amounts. The turn of an amount that is not final counts as missing.
+
+    Zero of a turn that never started is in no total: it must not look as if the unit were reported.
+    """
+    all_money = [money for money in all_money if money.amount(unit) or not money.free]
     amounts = [money.amount(unit) for money in all_money]
     summed = total(amounts)
     unfinished = sum(
@@ -417,7 +424,7 @@ def _money_of_refused(key: Key, meters: Sequence[MeterResult]) -> TurnMoney:
     grew = any(key in meters[meter].refused for meter in MONEY if meters)
     if not any(values):
         return _GREW if grew else NOTHING_SPENT
-    return TurnMoney(*usage_and_costs(values), _reading(meters), final=True, grew=grew)
+    return TurnMoney(*usage_and_costs(values), _reading(meters), final=True, grew=grew, free=True)
 
 
 def _money_of_key(

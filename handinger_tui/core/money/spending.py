@@ -178,9 +178,9 @@ class Bucket(Struct, frozen=True):
     """Turns for which at least one of the four categories was not reported."""
 
     def total(self, member: str) -> Total:
-        """The total of one member; for a group without turns it is 0, not unknown."""
+        """The total of one member; for a group without turns, or of free ones only, it is 0, not unknown."""
         amount: Total = getattr(self, member)
-        is_empty = not self.turns and not self.rises
+        is_empty = amount.value is None and not amount.missing_turns and not self.rises
         return Total(Decimal(0)) if is_empty else amount
 
     @property

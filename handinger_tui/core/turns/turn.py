@@ -110,8 +110,12 @@ DRAFT: Final = frozenset(
     {TurnStatus.REJECTED, TurnStatus.NOT_SENT, TurnStatus.NOT_DELIVERED, TurnStatus.UNKNOWN}
 )
 """Statuses in which delivery is not certain: the prompt can be edited and sent again."""
-FREE: Final = frozenset({TurnStatus.REJECTED, TurnStatus.NOT_SENT, TurnStatus.NOT_DELIVERED})
+REFUSED: Final = frozenset({TurnStatus.REJECTED, TurnStatus.NOT_DELIVERED})
+"""Statuses of turns whose request left, although nothing of it can have been charged."""
+FREE: Final = REFUSED | {TurnStatus.NOT_SENT}
 """Statuses in which nothing can have been charged."""
+UNSENT: Final = frozenset({TurnStatus.QUEUED, TurnStatus.NOT_SENT})
+"""Statuses of messages that were not sent: they are no turns in any count, sum, limit or forecast."""
 
 
 class ErrorKind(StrEnum):
@@ -339,6 +343,11 @@ class TurnRequest(Struct, frozen=True):
 
     It is stored with the session, not with the turn.
     """
+    begins: bool = False
+    """Nothing that was sent to the target before has arrived, so this request may have to begin it.
+
+    It is computed when the turn is sent, and not stored.
+    """
     imported_ms: int | None = None
     """When the turn was imported from a file; None: it was not. See `Turn.imported`."""
 
@@ -445,6 +454,14 @@ class Turn(Struct, frozen=True):
     def may_spend(self) -> bool:
         """Whether the request may have left, so that the turn may be charged."""
         return self.status not in FREE and self.status is not TurnStatus.QUEUED
+
+    @property
+    def unsent(self) -> bool:
+        """Whether its request cannot have left; see `UNSENT`.
+
+        The request of a turn that was started elsewhere has left, whatever is stored of that turn here.
+        """
+        return self.status in UNSENT and not self.request.trigger.elsewhere and not self.reads
 
     @property
     def began_ms(self) -> int:
