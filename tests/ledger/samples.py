@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec.structs import replace
 
+from handinger_tui.core.money.limits import StartPolicy
 from handinger_tui.core.search import Query, parse_query
 from handinger_tui.core.stream import Frame, Framing, Marker, ReadReason
 from handinger_tui.core.turns.fold import fold
@@ -101,7 +102,7 @@ def answered(
 
 async def play(ledger: Ledger, into: Session, what: TurnRequest, frames: Iterable[Frame]) -> Session:
     """Open a turn, append its frames, close it; returns the session in memory."""
-    await ledger.open_turn(into, what)
+    await ledger.open_turn(into, what, start=StartPolicy.UNMEASURED)
     stored = list(frames)
     for one in stored:
         ledger.append(what.turn_id, one)
