@@ -405,15 +405,16 @@ class SessionActor:
             LedgerError
         """
         stops = self.queue.stops
-        return await (self._resume(stops, start) if only is None else self._send_first(only, stops, start))
+        if only is not None:
+            return await self._send_first(only, stops, start)
+        # A queue that nothing holds goes on by itself; the user did not see what holds it by then.
+        return await self._resume(stops, start) if self.queue.hold is not None else None
 
     @request
     async def _resume(self, stops: int, start: StartPolicy) -> Hold | None:
         queue = self.queue
-        if stops != queue.stops:
-            # Stopped again since the user asked to continue.
-            return queue.hold
-        if self.state.busy:
+        if stops != queue.stops or self.state.busy:
+            # Stopped again since the user asked to continue, or the worker would refuse it.
             return queue.hold
         hold = await self._limits.hold() if queue.ids else None
         if stops == queue.stops:
