@@ -155,6 +155,7 @@ class _BodyReader:
         self._has_room = asyncio.Event()
         # Not aiter_bytes: it decompresses without a limit, and passes unknown encodings through.
         raw = cast("AsyncGenerator[bytes, None]", response.aiter_raw())
+        # Last: an eager task reads what has arrived before this line ends.
         self._task = asyncio.create_task(self._read(raw))
 
     async def take(self) -> bytes | None:

@@ -249,6 +249,7 @@ class PendingPost:
         self._loop = asyncio.get_running_loop()
         self._departed_at: float | None = None
         """When the first byte of the request may have left (loop time)."""
+        # Last: an eager task may have sent the request before this line ends.
         self._post = asyncio.create_task(send(self._depart), name=f"post:{start.task_id}")
 
     def _depart(self) -> None:
@@ -486,7 +487,8 @@ class TaskClient:
     async def _start_of(self, request: TurnRequest) -> TaskStart:
         """Read the state of the task before the turn, unless a reading is fresh.
 
-        A task that does not exist is refused here, since the POST would create it.
+        A task that does not exist is refused here, since the POST would create it, unless no message of ours
+        to it has arrived: then the person sends the first one again.
 
         Raises:
             Refused, Unreachable: nothing was sent.
@@ -500,7 +502,9 @@ class TaskClient:
         if before is None or now - before.read_at > FRESH_S:
             try:
                 await self._task(target)
-            except Refused:
+            except Refused as refusal:
+                if request.begins and refusal.kind is ErrorKind.NOT_FOUND:
+                    return TaskStart(target, request.prompt, is_new=False, template=request.template)
                 raise
             except ApiError as error:
                 summary = f"The task could not be read before sending. {error.summary}"
@@ -534,10 +538,21 @@ class TaskClient:
                 raise errors.other_generation(
                     refusal.summary, "workers", refusal.http_status, refusal.retry_after_s
                 ) from None
-            if start.is_new and refusal.kind is ErrorKind.CONFLICT:
+            is_used = start.is_new and refusal.kind is ErrorKind.CONFLICT
+            if is_used and not await self._is_missing(start.task_id):
                 # Only this turn uses the id of the task: if the task exists, the turn may be running.
                 raise Doubtful(refusal.kind, refusal.summary, http_status=refusal.http_status) from None
             raise
+
+    async def _is_missing(self, target: str) -> bool:
+        """Whether the service says that there is no such task; False if it cannot be read."""
+        try:
+            await self._task(target)
+        except Refused as refusal:
+            return refusal.kind is ErrorKind.NOT_FOUND
+        except ApiError:
+            return False
+        return False
 
     @asynccontextmanager
     async def follow(self, target: str, via: StreamRoute) -> AsyncIterator[HttpReply]:

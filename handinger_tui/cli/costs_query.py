@@ -20,8 +20,8 @@ from handinger_tui.core.money.spending import Bucket, ChargeFilter, GroupBy, per
 from handinger_tui.core.safety import clean_line
 from handinger_tui.core.stream import COST_MEMBERS
 from handinger_tui.core.tags import NO_LABELS, Labels, tag_name
-from handinger_tui.core.turns.turn import Trigger
-from handinger_tui.ledger.charges import COST_BITS, COST_COLUMNS, DECIMALS
+from handinger_tui.core.turns.turn import FREE, Trigger
+from handinger_tui.ledger.charges import COST_BITS, COST_COLUMNS, DECIMALS, NUMBERS
 from handinger_tui.ledger.cost_rows import CostRows
 from handinger_tui.ledger.limits import LimitRules
 from handinger_tui.ledger.sql import int_or_zero, scaled, unpack
@@ -168,6 +168,9 @@ def turn_record(
     """
     stored = [(name, cells.get(name)) for name in _NUMBERS]
     numbers = {name: number if isinstance(number, int) else None for name, number in stored}
+    if cells.get("status") in FREE:
+        # The row leaves out zeros, so that they are in no sum.
+        numbers |= {name: numbers.get(name) or 0 for name in NUMBERS}
     amounts = {name: _amount_text(numbers[column], column) for name, column in _AMOUNTS.items()}
     reported = int_or_zero(cells.get("told"))
     turn_id, session_id = cell_text(cells.get("turn_id")), cells.get("session_id")

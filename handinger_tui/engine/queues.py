@@ -15,6 +15,7 @@ from handinger_tui.core.acts import Hold, HoldReason
 from handinger_tui.core.errors import HandingerError, LedgerError
 from handinger_tui.core.money.limits import Gauge, LimitReached, LimitUnmeasured, blocking, unmeasured_text
 from handinger_tui.core.turns.turn import Turn, TurnStatus
+from handinger_tui.engine.tasks import start
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
@@ -72,12 +73,12 @@ class Inbox:
         self._closed = True
 
     def _add(self, handle: Callable[[], Awaitable[T]]) -> asyncio.Future[T]:
-        loop = asyncio.get_running_loop()
-        result: asyncio.Future[T] = loop.create_future()
+        result: asyncio.Future[T] = asyncio.get_running_loop().create_future()
         self._requests.append((handle, result))
         self.idle.clear()
-        if self._worker is None:
-            self._worker = loop.create_task(self._work(), name="inbox")
+        # The task itself says whether it still handles requests: no second record could disagree with it.
+        if self._worker is None or self._worker.done():
+            self._worker = start(self._work, "inbox")
         return result
 
     async def _work(self) -> None:
@@ -90,7 +91,6 @@ class Inbox:
             for _, result in self._requests:
                 result.cancel()
             self._requests.clear()
-            self._worker = None
             self.idle.set()
 
 

@@ -253,11 +253,12 @@ class Replay:
         record = actor.store.new_record(turn.turn_id)
         # Not ours: it shows the stored frames and writes none.
         record.is_ours = False
-        actor.runs.launch(record, self._play(frames, record))
+        # Until all of it was shown; the person may skip it before its first step.
+        self._is_skipped = True
+        actor.runs.launch(record, partial(self._play, frames, record))
 
     async def _play(self, frames: Sequence[Frame], record: TurnRecord) -> None:
         """Hand the frames to the record. Cancelled, it is a turn that the person skips."""
-        self._is_skipped = True
         for batch in self._batches(frames):
             await self._wait_until(batch[0].at_ms)
             self.clock.set(batch[-1].at_ms)

@@ -497,7 +497,7 @@ class SessionActor:
             policy = replace(deps.policy, money_interval=deps.policy.poll_interval)
             deps = replace(deps, policy=policy)
         self.late.cancel()
-        self.runs.launch(record, body(TurnRun(record, deps)))
+        self.runs.launch(record, partial(body, TurnRun(record, deps)))
 
     def _turn_changing(self, before: Turn | None, now: Turn) -> None:
         is_running = self.runs.turn_id == now.turn_id

@@ -50,6 +50,7 @@ from handinger_tui.core.turns.worker_reconciliation import (
     without_newest,
 )
 from handinger_tui.engine.session_store import LEFT
+from handinger_tui.engine.tasks import start
 from handinger_tui.engine.turn_run import figures_differ
 
 if TYPE_CHECKING:
@@ -485,7 +486,7 @@ class LateReader:
         self.cancel()
         if self._deps.policy.late_reads:
             self._turn_id = turn_id
-            self._task = asyncio.get_running_loop().create_task(self._read_often(), name=f"late:{turn_id}")
+            self._task = start(self._read_often, f"late:{turn_id}")
 
     def cancel(self) -> None:
         """Cancel the readings that are still to come."""

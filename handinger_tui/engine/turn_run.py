@@ -49,6 +49,7 @@ from handinger_tui.core.turns.worker_reconciliation import (
     observe,
     prompt_count,
 )
+from handinger_tui.engine.tasks import start
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
@@ -98,7 +99,7 @@ class TurnRun:
 
     async def _guarded(self, body: Callable[[], Awaitable[None]]) -> None:
         """Run `body`; whatever it raises, the turn ends with a status."""
-        money = asyncio.create_task(self._watch_money(), name=f"money:{self.record.turn_id}")
+        money = start(self._watch_money, f"money:{self.record.turn_id}")
         try:
             async with asyncio.timeout(self._deps.policy.max_wait):
                 await body()
@@ -246,11 +247,11 @@ class RunSlot:
         """The id of the turn under way; "" when there is none."""
         return "" if self.record is None else self.record.turn_id
 
-    def launch(self, record: TurnRecord, body: Coroutine[None, None, None]) -> None:
-        """Run `body`, which writes `record`."""
+    def launch(self, record: TurnRecord, body: Callable[[], Coroutine[None, None, None]]) -> None:
+        """Run `body()`, which writes `record`."""
         self.free.clear()
         self.record = record
-        self._task = asyncio.get_running_loop().create_task(body, name=f"turn:{record.turn_id}")
+        self._task = start(body, f"turn:{record.turn_id}")
         self._task.add_done_callback(partial(self._done, record))
 
     def cancel(self) -> None:
@@ -299,7 +300,7 @@ async def _ended_by(
 
     try:
         async with asyncio.timeout(None) as limit:
-            watcher = asyncio.create_task(watch(limit), name=name)
+            watcher = start(partial(watch, limit), name)
             try:
                 yield
             finally:
@@ -571,11 +572,11 @@ class Recovery:
             self._give_up(None)
             return
         except Refused as refusal:
-            if refusal.kind is ErrorKind.NOT_FOUND and self._begins_target and not self._delivered:
+            may_be_missing = self._begins_target or record.request.begins
+            is_missing = refusal.kind is ErrorKind.NOT_FOUND and may_be_missing
+            if is_missing and not self._delivered:
                 await self._handle_missing()
-            elif refusal.kind is ErrorKind.RATE_LIMITED or (
-                refusal.kind is ErrorKind.NOT_FOUND and self._begins_target
-            ):
+            elif refusal.kind is ErrorKind.RATE_LIMITED or is_missing:
                 # A service may take a moment to show a worker that it has just created.
                 await self._retry_or_give_up(refusal)
             else:

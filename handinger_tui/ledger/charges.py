@@ -23,9 +23,9 @@ from handinger_tui.core.money.limits import Unit
 from handinger_tui.core.money.reconciliation import AssignedRise, rises_of
 from handinger_tui.core.money.spending import LOCAL, ChargeFilter, Rise
 from handinger_tui.core.money.turn_events import is_of_file, newest_event_ms
-from handinger_tui.core.stream import COST_MEMBERS
+from handinger_tui.core.stream import COST_MEMBERS, NO_COSTS, NO_USAGE
 from handinger_tui.core.turns.session import NO_RELATED_HISTORY, PerTurn, Session
-from handinger_tui.core.turns.turn import FREE, Turn, TurnRequest, TurnStatus
+from handinger_tui.core.turns.turn import FREE, Turn, TurnStatus
 from handinger_tui.ledger import worker_turns
 from handinger_tui.ledger.labels import CHOSEN_WORKER
 from handinger_tui.ledger.sql import (
@@ -211,7 +211,10 @@ class _Reported(Struct, frozen=True):
 
 
 class _Recorded(Struct, frozen=True):
-    """The sum of the recorded rows of a turn. `reported`: bits of reported numbers, see `SUMMED`."""
+    """The sum of the recorded rows of a turn. `reported`: bits of reported numbers, see `SUMMED`.
+
+    `turn_totals` leaves out zeros of turns that cost nothing; here they are zero.
+    """
 
     status: str
     final: bool
@@ -243,13 +246,43 @@ def write_charges(
     connection.executemany(_PUT_SUSPENSE, new.suspense)
 
 
-def open_charge(
-    connection: sqlite3.Connection, session: Session, request: TurnRequest, profile: str | None
-) -> None:
-    """Write the first row of a turn, without amounts, in the transaction that stores the turn."""
-    head: Cells = {"kind": "charge", "at_ms": request.created_ms, "final": 0}
-    row = _row(session, Turn(request), TurnMoney(), head | {"profile": pack_optional(profile)})
-    connection.execute(_PUT_CHARGE, row)
+# A turn that was queued by an earlier version, or that went back to the queue, has a row already.
+_KIND: Final = """
+    SELECT CASE WHEN EXISTS (SELECT 1 FROM charges WHERE turn_id = ? AND kind = 'charge')
+           THEN 'correction' ELSE 'charge' END
+"""
+_OPEN_CHARGE: Final = """
+    INSERT INTO charges
+        (kind, turn_id, session_id, worker_id, base_url, at_ms, status, budget, started_by, reading, final,
+         exact, snapshot, profile)
+    SELECT :kind, t.turn_id, t.session_id, COALESCE(t.worker_id, t.ordered_worker_id), s.base_url, :at_ms,
+           t.status, t.budget, t.started_by, 'none', 0, :exact, 'null', :profile
+      FROM turns t JOIN sessions s ON s.session_id = t.session_id
+     WHERE t.turn_id = :turn_id AND t.imported_ms IS NULL
+       AND NOT EXISTS (SELECT 1 FROM turn_totals m WHERE m.turn_id = t.turn_id)
+"""
+
+
+def open_charge(connection: sqlite3.Connection, turn_id: str, at_ms: int, profile: str | None = None) -> None:
+    """Write the first row of a stored turn, without amounts, before its request may leave.
+
+    From then on it is a turn in every sum. Without effect where it is one already.
+    """
+    cells: Cells = {"turn_id": pack(turn_id), "at_ms": at_ms, "profile": pack_optional(profile)}
+    cells |= {"kind": _kind(connection, turn_id), "exact": dump(exact_numbers(NO_USAGE, NO_COSTS))}
+    connection.execute(_OPEN_CHARGE, cells)
+
+
+def take_back(connection: sqlite3.Connection, turn_id: str) -> None:
+    """Take a turn that does not start after all out of all sums; its row stays."""
+    sql = "DELETE FROM turn_totals WHERE turn_id = ? AND status = ?"
+    connection.execute(sql, (pack(turn_id), str(TurnStatus.QUEUED)))
+
+
+def _kind(connection: sqlite3.Connection, turn_id: str) -> str:
+    """The kind of the next row of a turn that is in no sum yet."""
+    kind: str = connection.execute(_KIND, (pack(turn_id),)).fetchone()[0]
+    return kind
 
 
 class NewEntries(NamedTuple):
@@ -287,8 +320,9 @@ def new_entries(
         reported = _reported(money)
         recorded = recorded_turns.get(turn.turn_id)
         if recorded is None:
-            if reported.numbers or not turn.live:
-                first: Cells = {"kind": "charge", "at_ms": _moment(turn), **reported.numbers}
+            if not turn.unsent and (reported.numbers or not turn.live):
+                kind = _kind(connection, turn.turn_id)
+                first: Cells = {"kind": kind, "at_ms": _moment(turn), **reported.numbers}
                 rows.append(_row(session, turn, money, first | {"final": int(reported.final)}))
             continue
         changes = _changes(recorded, turn, money, reported, retracts=retracts)
@@ -418,7 +452,7 @@ def _recorded(connection: sqlite3.Connection, turn_ids: list[str]) -> dict[str, 
             row["status"],
             bool(row["final"]),
             row["told"],
-            {name: row[name] for name in NUMBERS},
+            {name: 0 if row[name] is None and row["status"] in FREE else row[name] for name in NUMBERS},
             {name: row[name] for name in _SHARE},
         )
         for one, row in rows

@@ -144,6 +144,9 @@ def _total(row: Row, name: str) -> Total:
     if not row["turns"]:
         return Total(Decimal(0))
     value = scaled(row[f"{name}_high"], row[f"{name}_low"], DECIMALS[name])
+    if value is None and not row[f"{name}_gaps"]:
+        # Every turn was free.
+        return Total(Decimal(0))
     return Total(value, row[f"{name}_gaps"], bool(row[f"{name}_doubtful"]))
 
 
@@ -307,6 +310,9 @@ def turn_charges(
 def turn_charge(row: Row) -> TurnCharge:
     """The value of a row of `turn_totals` with the title of its session."""
     usd, credited, *costs = (amount_in(row, name) for name in AMOUNT_COLUMNS)
+    if row["status"] in FREE:
+        # The row leaves out zeros, so that they are in no sum.
+        usd, credited = usd or _NO_MONEY, credited or _NO_MONEY
     return TurnCharge(
         turn_id=unpack(row["turn_id"]),
         session_id=unpack(row["session_id"]),

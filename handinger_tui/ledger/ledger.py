@@ -178,7 +178,7 @@ class Ledger:
 
         def work(connection: sqlite3.Connection) -> None:
             check = partial(self.limits.check_start, connection, session, request, start)
-            turn_store.start_turn(connection, request.turn_id, at_ms, check)
+            turn_store.start_turn(connection, request.turn_id, at_ms, check, self.run.profile)
 
         await self.database.run(work)
 

@@ -304,13 +304,14 @@ class LimitRules(Struct, frozen=True):
     """The limits of the settings, and how they are applied.
 
     Limits from `flags` win over typed ones, and those over `configured` ones. `credit_usd`: the price of a
-    credit in USD, None where the user set none.
+    credit in USD, None where the user set none. `never_reported`: the units that the service does not have.
     """
 
     configured: Sequence[Limit] = ()
     flags: Sequence[Limit] = ()
     simulated: bool = False
     credit_usd: Decimal | None = None
+    never_reported: frozenset[Unit] = frozenset()
     now_ms: Callable[[], int] = _system_ms
 
     def in_force(self, typed: TypedLimits) -> tuple[Limit, ...]:
@@ -361,7 +362,7 @@ class LimitUsage:
         sums = self._spent(connection, session, scopes, filters)
         totals = {(scope, Unit.USD): one.usd for scope, one in sums.items()}
         totals |= {(scope, Unit.CREDITS): one.credits for scope, one in sums.items()}
-        unreported = unreported_units(connection, session.base_url)
+        unreported = unreported_units(connection, session.base_url) | rules.never_reported
         reserved_by = {scope: reserved(connection, filters[scope]) for scope in scopes}
         result = []
         for gauge in gauges(limits, totals):
@@ -370,7 +371,9 @@ class LimitUsage:
             priced = gauge if price is None else _with_price(connection, gauge, filters[scope], price)
             is_reported = unit not in unreported or (price is not None and Unit.CREDITS not in unreported)
             turns = reserved_by[scope]
-            result.append(with_reservations(replace(priced, reported=is_reported), turns, price))
+            is_never = not is_reported and unit in rules.never_reported
+            known = replace(priced, reported=is_reported, never_reported=is_never)
+            result.append(with_reservations(known, turns, price))
         return tuple(result)
 
     def _spent(

@@ -639,10 +639,51 @@ TWENTIETH: Final = (
 )
 
 
+# The twenty-first migration: what was not sent is no turn, and what is free is in no sum.
+# `turn_totals` has a row for each turn whose request may have left: from the start of a turn on, not while it
+# waits in a queue. In the row of a turn that was refused, numbers that are zero are NULL and none is missing.
+# `turns.service_ms`: when the service says that the turn of another program began; the least integer where
+# that is unknown and the turn was over when its worker was first seen: it belongs to no day. NULL: the time
+# at which it was sent or stored is right.
+_NOTHING: Final = " AND ".join(f"COALESCE({name}, 0) = 0" for name in _NUMBERS)
+_NEUTRAL: Final = ", ".join(f"{name} = NULLIF({name}, 0)" for name in _NUMBERS)
+
+TWENTY_FIRST: Final = (
+    "ALTER TABLE turns ADD COLUMN service_ms INTEGER",
+    "CREATE INDEX turns_unsent ON turns (session_id) WHERE status IN ('not_sent', 'queued')",
+    f"""
+    DELETE FROM turn_totals WHERE status = 'queued' AND {_NOTHING}
+       AND NOT EXISTS (SELECT 1 FROM worker_turns w WHERE w.turn_id = turn_totals.turn_id)
+       AND NOT EXISTS (SELECT 1 FROM reservations r WHERE r.turn_id = turn_totals.turn_id)
+       AND NOT EXISTS (SELECT 1 FROM turns t WHERE t.turn_id = turn_totals.turn_id
+                          AND (t.status <> 'queued' OR t.seen_before IS NOT NULL))
+    """,
+    f"DELETE FROM turn_totals WHERE status = 'not_sent' AND {_NOTHING}",
+    f"UPDATE turn_totals SET told = 127, {_NEUTRAL} WHERE status IN ('rejected', 'not_delivered')",
+    "DROP TRIGGER charges_are_totalled",
+    _extended(
+        _extended(
+            _extended(
+                TWENTIETH[-1],
+                f"""
+    DELETE FROM turn_totals WHERE turn_id = NEW.turn_id AND status = 'not_sent' AND {_NOTHING}""",
+            ),
+            f"""
+    UPDATE turn_totals SET told = 127, {_NEUTRAL}
+     WHERE turn_id = NEW.turn_id AND status IN ('rejected', 'not_delivered')""",
+        ),
+        """
+    UPDATE turn_totals SET at_ms = (SELECT t.service_ms FROM turns t WHERE t.turn_id = NEW.turn_id)
+     WHERE turn_id = NEW.turn_id
+       AND EXISTS (SELECT 1 FROM turns t WHERE t.turn_id = NEW.turn_id AND t.service_ms IS NOT NULL)""",
+    ),
+)
+
+
 MIGRATIONS: Final[tuple[tuple[str, ...], ...]] = (
     *(_FIRST, SECOND, THIRD, FOURTH, FIFTH, SIXTH, SEVENTH, EIGHTH, NINTH, TENTH, ELEVENTH, TWELFTH),
     *(THIRTEENTH, FOURTEENTH, FIFTEENTH, SIXTEENTH, SEVENTEENTH, EIGHTEENTH, NINETEENTH),
-    TWENTIETH,
+    *(TWENTIETH, TWENTY_FIRST),
 )
 
 

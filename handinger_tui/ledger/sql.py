@@ -343,7 +343,7 @@ def session_of(row: Row) -> Session:
 
 def summary_of(row: Row, tags: tuple[str, ...], project: str) -> SessionSummary:
     """The summary of a row of the session list, a query of `history`."""
-    status, charged = row["last_status"], row["turns"] - row["uncharged"]
+    status, charged = row["last_status"], row["charged"] + row["uncharged"]
     return SessionSummary(
         session_id=unpack(row["session_id"]),
         worker_id=unpack_optional(row["worker_id"]),
@@ -369,6 +369,9 @@ def summary_of(row: Row, tags: tuple[str, ...], project: str) -> SessionSummary:
 
 def _total_in(row: Row, name: str, places: int, missing: int) -> Total:
     value = scaled(row[f"{name}_high"], row[f"{name}_low"], places)
+    if value is None and not missing and row["charged"]:
+        # Every turn was free.
+        value = Decimal(0)
     return Total(value, missing, bool(row[f"{name}_doubtful"]))
 
 

@@ -20,7 +20,7 @@ from handinger_tui.core.turns.session import (
 )
 from handinger_tui.core.turns.turn import FREE, LIVE, UNDECIDED, Turn, TurnRequest, TurnStatus
 from handinger_tui.ledger import limits, search, worker_turns
-from handinger_tui.ledger.charges import ChargeCache, new_entries, open_charge, write_charges
+from handinger_tui.ledger.charges import ChargeCache, new_entries, open_charge, take_back, write_charges
 from handinger_tui.ledger.frames import frames, frames_of_session, put_frames, store_compact_frames
 from handinger_tui.ledger.sql import (
     Care,
@@ -196,10 +196,11 @@ def open_turn(
     settles: TurnFrame | None = None,
     check: Callable[[], Reservation] | None = None,
 ) -> None:
-    """Commit a turn, with a charge without amounts, before a byte of its request may leave.
+    """Commit a turn before a byte of its request may leave.
 
-    `settles`: the last frame of a queued turn whose place this one takes. `check`: the turn starts at once;
-    returns what it reserves, or raises where a limit forbids it, and then nothing is stored.
+    `settles`: the last frame of a queued turn whose place this one takes. `check`: the turn starts at once
+    and gets a charge without amounts; returns what it reserves, or raises where a limit forbids it, and then
+    nothing is stored. Without it the turn waits in a queue, and is no turn in any sum.
     """
     with transaction(connection, Care.FULL):
         amounts = None if check is None else check()
@@ -207,29 +208,34 @@ def open_turn(
         _put_folder(connection, session, run.folder)
         _put_session(connection, session, request.created_ms, title_from(request.prompt))
         _put_turn(connection, session, request, run.run_id, TurnStatus.QUEUED)
-        open_charge(connection, session, request, run.profile)
         if place is not None:
             connection.execute("UPDATE turns SET place = ? WHERE turn_id = ?", (place, pack(request.turn_id)))
         if amounts is not None:
+            open_charge(connection, request.turn_id, request.created_ms, run.profile)
             limits.reserve(connection, request.turn_id, amounts)
 
 
 def start_turn(
-    connection: sqlite3.Connection, turn_id: str, at_ms: int, check: Callable[[], Reservation]
+    connection: sqlite3.Connection,
+    turn_id: str,
+    at_ms: int,
+    check: Callable[[], Reservation],
+    profile: str | None = None,
 ) -> None:
-    """Reserve for a queued turn that starts now; `check` as for `open_turn`.
+    """Charge and reserve for a queued turn that starts now; `check` as for `open_turn`.
 
     A turn belongs to the day on which it is sent, not to that on which it was queued.
     """
     with transaction(connection, Care.FULL):
         limits.reserve(connection, turn_id, check())
-        connection.execute("UPDATE turn_totals SET at_ms = ? WHERE turn_id = ?", (at_ms, pack(turn_id)))
+        open_charge(connection, turn_id, at_ms, profile)
 
 
 def release_turn(connection: sqlite3.Connection, turn_id: str) -> None:
-    """Delete the reservation of a turn that does not start after all."""
+    """Delete the reservation of a turn that does not start after all, and take it out of all sums."""
     with transaction(connection):
         limits.release(connection, turn_id)
+        take_back(connection, turn_id)
 
 
 def _settle_replaced(connection: sqlite3.Connection, settles: TurnFrame) -> int | None:

@@ -203,7 +203,10 @@ class WorkerRegistry:
     def start_background(
         self, work: Callable[..., Coroutine[object, object, None]], *args: object
     ) -> asyncio.Task[None]:
-        """Run `work(*args)` concurrently with requests until it ends or the server stops."""
+        """Run `work(*args)` concurrently with requests until it ends or the server stops.
+
+        None of it runs before this returns, also where the loop runs new tasks at once.
+        """
         task = asyncio.create_task(_logged(work, *args))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
@@ -211,6 +214,7 @@ class WorkerRegistry:
 
 
 async def _logged(work: Callable[..., Coroutine[object, object, None]], *args: object) -> None:
+    await asyncio.sleep(0)
     try:
         # Called here: a task that is cancelled before its first step would leave a coroutine that never ran.
         await work(*args)

@@ -7,15 +7,30 @@ or when the order says so, as if all tasks were slow. The same choices give the 
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from contextvars import Context, copy_context
+from enum import StrEnum
 from functools import partial
 from heapq import heappop, heappush
 from itertools import count
 from typing import Any, Protocol, TypeVar
 
 T = TypeVar("T")
+
+
+class Factory(StrEnum):
+    """When a new task runs its first step. Textual makes its tasks eager from Python 3.12 on."""
+
+    LAZY = "lazy"
+    """In a step of the loop, after the line that makes the task."""
+    EAGER = "eager"
+    """At once, up to its first suspension, inside the line that makes the task."""
+
+
+FACTORIES = tuple(Factory) if sys.version_info >= (3, 12) else (Factory.LAZY,)
+"""Those of this Python."""
 
 
 class StepOrder(Protocol):
@@ -76,7 +91,8 @@ class NumberedTask(asyncio.Task[T]):
 class Loop(asyncio.AbstractEventLoop):
     """The loop. `problems` holds the failures that no caller observed."""
 
-    def __init__(self) -> None:
+    def __init__(self, factory: Factory) -> None:
+        self.factory = factory
         self.problems: list[dict[str, Any]] = []
         self.steps = 0
         self._now = 0.0
@@ -108,9 +124,12 @@ class Loop(asyncio.AbstractEventLoop):
             self._run(self._ready.pop(place))
         return True
 
-    def step_newest(self) -> None:
-        """Run the step that became ready last, so that an action of a person starts immediately."""
-        self._run(self._ready.pop())
+    def start(self, coro: Coroutine[Any, Any, T], name: str) -> NumberedTask[T]:
+        """Make a task whose first step runs immediately, as an action of a person."""
+        task = self.create_task(coro, name=name)
+        if self.factory is Factory.LAZY:
+            self._run(self._ready.pop())
+        return task
 
     def unfinished(self) -> list[NumberedTask[Any]]:
         """The tasks that have not ended, oldest first."""
@@ -181,7 +200,8 @@ class Loop(asyncio.AbstractEventLoop):
         self, coro: Coroutine[Any, Any, T], *, name: str | None = None, context: Context | None = None
     ) -> NumberedTask[T]:
         number = next(self._numbers)
-        task = NumberedTask(number, coro, loop=self, name=name or f"task {number}", context=context)
+        eager = {"eager_start": True} if self.factory is Factory.EAGER else {}
+        task = NumberedTask(number, coro, loop=self, name=name or f"task {number}", context=context, **eager)
         self._tasks.append(task)
         return task
 
@@ -201,7 +221,7 @@ class Loop(asyncio.AbstractEventLoop):
         self._closed = True
 
 
-def new_loop() -> Loop:
+def new_loop(factory: Factory = Factory.LAZY) -> Loop:
     """A new loop without tasks."""
     # Every method of a loop is abstract in the type stubs; those that the engine does not use are omitted.
-    return Loop()  # type: ignore[abstract]
+    return Loop(factory)  # type: ignore[abstract]

@@ -1,4 +1,4 @@
-"""Story: one schedule generated from a number. The same number gives the same story."""
+"""Story: one schedule generated from a number. The same number and task factory give the same story."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from handinger_tui.core.turns.turn import TurnRequest, TurnStatus
 from tests.engine.doors import FAULTS, Door
 from tests.engine.final_checks import discard, finish
 from tests.engine.history import Limits
+from tests.engine.scheduler import Factory
 from tests.engine.world import Setting, World
 
 MOVES: dict[str, int] = {
@@ -65,9 +66,10 @@ class Chance:
         return int(self.random.random() * ready)
 
 
-def setting_of(random: Random) -> Setting:
+def setting_of(random: Random, factory: Factory) -> Setting:
     """The initial state of the world of this story."""
     return Setting(
+        factory=factory,
         worker=random.random() < 0.6,
         sessions=1 if random.random() < 0.85 else 2,
         limited=random.random() < 0.4,
@@ -81,10 +83,10 @@ def setting_of(random: Random) -> Setting:
 class Story:
     """Performs random events in a world."""
 
-    def __init__(self, seed: int) -> None:
+    def __init__(self, seed: int, factory: Factory) -> None:
         self.random = Random(seed)
         request = Chance(self.random, self.random.choice((0.0, 0.0, 0.5, 0.8)), self.random.random() < 0.4)
-        self.world = World(request, setting_of(self.random))
+        self.world = World(request, setting_of(self.random, factory))
 
     def play(self) -> World:
         """Run the complete story; stop at a broken promise."""

@@ -16,6 +16,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from tests.engine.doors import FAULTS, Door
 from tests.engine.final_checks import discard, finish
 from tests.engine.history import Limits
+from tests.engine.scheduler import FACTORIES, Factory
 from tests.engine.soak import report, tell
 from tests.engine.world import Setting, World
 
@@ -23,12 +24,13 @@ SCHEDULES = 1000
 PARTS = 4
 
 
+@pytest.mark.parametrize("factory", FACTORIES)
 @pytest.mark.parametrize("part", range(PARTS))
-def test_a_thousand_schedules_keep_every_promise(part: int) -> None:
+def test_a_thousand_schedules_keep_every_promise(part: int, factory: Factory) -> None:
     for seed in range(part, SCHEDULES, PARTS):
-        world = tell(seed)
+        world = tell(seed, factory)
         if world.watchman.broken:
-            pytest.fail(report(seed, world), pytrace=False)
+            pytest.fail(report(seed, factory, world), pytrace=False)
 
 
 class Drawn:
@@ -57,6 +59,7 @@ class Overlap(RuleBasedStateMachine):
             streams=st.booleans(),
             money_interval=st.sampled_from((None, 1.0)),
             max_wait=st.sampled_from((None, 20.0)),
+            factory=st.sampled_from(FACTORIES),
         )
     )
     def begin(self, setting: Setting) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.engine.scheduler import Loop, OldestFirst, new_loop
+from tests.engine.scheduler import FACTORIES, Factory, Loop, OldestFirst, new_loop
 from tests.engine.soak import tell
 
 
@@ -47,6 +47,21 @@ def test_the_order_decides_which_task_runs_next(order: OldestFirst | Newest, exp
     exhaust(loop, order)
     assert trace == expected
     assert loop.unfinished() == []
+
+
+@pytest.mark.parametrize("factory", FACTORIES)
+def test_the_factory_decides_when_a_task_begins(factory: Factory) -> None:
+    loop, trace = new_loop(factory), ""
+
+    async def say() -> None:
+        nonlocal trace
+        trace += "task "
+
+    with loop.entered():
+        loop.create_task(say())
+        trace += "line "
+    exhaust(loop, OldestFirst())
+    assert trace == ("line task " if factory is Factory.LAZY else "task line ")
 
 
 def test_time_moves_only_if_nothing_is_ready_or_the_order_requests_it() -> None:
@@ -121,9 +136,10 @@ def test_an_abandoned_loop_has_no_tasks() -> None:
     assert (trace, loop.unfinished(), loop.problems) == (["cleaned up"], [], [])
 
 
-def test_the_same_number_gives_the_same_schedule() -> None:
+@pytest.mark.parametrize("factory", FACTORIES)
+def test_the_same_number_gives_the_same_schedule(factory: Factory) -> None:
     for seed in range(40):
-        assert tell(seed).watchman.diary == tell(seed).watchman.diary
+        assert tell(seed, factory).watchman.diary == tell(seed, factory).watchman.diary
 
 
 def test_a_schedule_is_the_same_in_every_process() -> None:

@@ -21,7 +21,7 @@ from tests.engine.doors import Door, Doors
 from tests.engine.fakes import PLACE, FakeIds
 from tests.engine.history import History, Wallet
 from tests.engine.promises import Fate, Promise, Watchman
-from tests.engine.scheduler import Loop, NumberedTask, StepOrder, new_loop
+from tests.engine.scheduler import Factory, Loop, NumberedTask, StepOrder, new_loop
 from tests.engine.service import Service
 
 if TYPE_CHECKING:
@@ -54,6 +54,8 @@ class Setting:
     """The id of a new worker is chosen by the request that creates it."""
     money_interval: float | None = None
     max_wait: float | None = None
+    factory: Factory = Factory.LAZY
+    """When a new task runs its first step."""
 
 
 class LoopClock:
@@ -123,7 +125,7 @@ class World:
 
     def _program(self) -> Engine:
         """The program starts."""
-        self.lives.append(new_loop())
+        self.lives.append(new_loop(self.setting.factory))
         engine = Engine(
             self.service,
             self.history,
@@ -209,8 +211,7 @@ class World:
     def start(self, body: Coroutine[Any, Any, None], name: str) -> None:
         """Begin an action immediately."""
         with self.loop.entered():
-            self.actions.append(self.loop.create_task(body, name=f"action {name}"))
-            self.loop.step_newest()
+            self.actions.append(self.loop.start(body, f"action {name}"))
         self.watchman.look()
 
     async def _perform(
@@ -283,6 +284,8 @@ class World:
 
         def failed(problem: BaseException) -> None:
             if not isinstance(problem, asyncio.CancelledError):
+                # The caller of a later edit may have been told of its success before.
+                message.sure -= message.texts.index(text) < message.sure
                 message.texts.remove(text)
 
         self.act("edit_queued", session_id, turn.turn_id, text, done=done, failed=failed)

@@ -147,8 +147,6 @@ def test_no_test_uses_private_members_of_the_package() -> None:
     used = [
         f"{where(path)}: {name}"
         for path in python_files(TESTS)
-        # It makes the start of every test faster, and replaces no behavior.
-        if path != TESTS / "conftest.py"
         for name in sorted({*used_private_names(tree(path))} & private - private_names(tree(path)))
     ]
     assert used == []

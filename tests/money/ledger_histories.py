@@ -16,6 +16,7 @@ from msgspec.structs import replace
 
 from handinger_tui.core.errors import SettingsError
 from handinger_tui.core.money.attribution import METERS, MoneyIndex, session_money
+from handinger_tui.core.money.limits import StartPolicy
 from handinger_tui.core.money.spending import ChargeFilter, GroupBy, sum_buckets
 from handinger_tui.core.money.timeline import Meaning, Read, Sent
 from handinger_tui.core.money.turn_events import MEANING_WORDS
@@ -138,7 +139,7 @@ class Played:
         session = self.sessions[at]
         ledger = self.ledgers[at]
         if all(stored.turn_id != turn.turn_id for stored in session.turns):
-            await ledger.open_turn(session, turn.request)
+            await ledger.open_turn(session, turn.request, start=StartPolicy.UNMEASURED)
         session = put_turn(session, turn)
         if turn.live:
             await ledger.charge(session)

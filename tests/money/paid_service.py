@@ -24,6 +24,8 @@ class RemoteWorker:
     prompts: list[str] = field(default_factory=list)
     running: int = 0
     """How many of its turns have not ended."""
+    started: list[float] = field(default_factory=list)
+    """When each prompt arrived (monotonic, in seconds)."""
 
 
 @dataclass
@@ -42,6 +44,8 @@ class PaidService:
     silent: bool = False
     pause: float = 0.0
     """Seconds between two words of a stream."""
+    figures_after: float = 0.0
+    """Seconds after its arrival at which the figures contain a turn."""
     tasks: bool = False
     """The service has the tasks generation: a worker is a task, whose id comes with the request."""
     refusal: int | None = None
@@ -74,6 +78,7 @@ class PaidService:
             name = worker_id or f"wrk_{len(self.workers) + 1}"
             worker = self.workers.setdefault(name, RemoteWorker(name))
             worker.prompts.append(prompt)
+            worker.started.append(time.monotonic())
             worker.running += 1
             self.posts.append(prompt)
             self.changed.notify_all()
@@ -147,7 +152,7 @@ class PaidService:
                 "outputText": "" if runs else "".join(WORDS),
                 "status": "running" if runs else "completed",
                 "completedAt": None if runs else "2026-05-11T09:14:22.000Z",
-                "credits": self.credits,
+                "credits": self.credits if self.is_counted(worker, number) else None,
             }
             for number, prompt in enumerate(worker.prompts)
             for runs in (bool(worker.running) and number == len(worker.prompts) - 1,)
@@ -156,9 +161,13 @@ class PaidService:
         task = {"id": worker.worker_id, "status": status, "workerId": f"of_{worker.worker_id}"}
         return {"task": task, "turns": turns}
 
+    def is_counted(self, worker: RemoteWorker, number: int) -> bool:
+        """Whether the figures contain a turn, 0 for the first one."""
+        return time.monotonic() - worker.started[number] >= self.figures_after
+
     def usage_of(self, worker: RemoteWorker) -> dict[str, Any]:
         """The figures that the worker reports."""
-        turns = len(worker.prompts)
+        turns = sum(self.is_counted(worker, number) for number in range(len(worker.prompts)))
         usage: dict[str, Any] = {"totalTokens": 10 * turns}
         if self.cost_usd is not None:
             usage["costUsd"] = float(self.cost_usd * turns)

@@ -115,7 +115,7 @@ def session_document(session: Session, contents: Contents) -> SessionDocument:
     sent = [turn for turn in session.turns if not turn.withdrawn]
     facts = [("Session", clean_line(session.session_id))]
     facts += [(session.kind.capitalize(), clean_line(session.worker_id))] if session.worker_id else []
-    facts += [("Started", minute(session.created_ms)), ("Turns", str(len(sent)))]
+    facts += [("Started", minute(session.created_ms)), ("Turns", str(sum(not turn.unsent for turn in sent)))]
     facts += [("Tags", ", ".join(contents.labels.tags))] if contents.labels.tags else []
     facts += [("Project", contents.labels.project)] if contents.labels.project else []
     imported = len(session.turns) - len(session.ours)

@@ -178,9 +178,9 @@ class Bucket(Struct, frozen=True):
     """Turns for which at least one of the four categories was not reported."""
 
     def total(self, member: str) -> Total:
-        """The total of one member; for a group without turns it is 0, not unknown."""
+        """The total of one member; for a group without turns, or of free ones only, it is 0, not unknown."""
         amount: Total = getattr(self, member)
-        is_empty = not self.turns and not self.rises
+        is_empty = amount.value is None and not amount.missing_turns and not self.rises
         return Total(Decimal(0)) if is_empty else amount
 
     @property
@@ -237,9 +237,14 @@ def sum_text(usd: Total, credit_total: Total, turns: int, credit_usd: Decimal | 
 
 
 # -- periods -----------------------------------------------------------------------------------
-TIMES: Final = "a day (2026-11-25), today, yesterday, month, 7d (whole days) or 24h"
+TIMES: Final = (
+    "a day (2026-11-25), a month (2026-11), a time (2026-11-25T18:00, with Z or +01:00 for another zone),"
+    " today, yesterday, month, 7d (whole days) or 24h"
+)
 _BACK: Final = re.compile(r"([0-9]{1,5})([dh])", re.ASCII)
 _DAY: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", re.ASCII)
+_MONTH: Final = re.compile(r"[0-9]{4}-[0-9]{2}", re.ASCII)
+_MOMENT: Final = re.compile(rf"{_DAY.pattern}[t ][0-9]{{2}}:[0-9]{{2}}.{{0,30}}", re.ASCII)
 
 
 def midnight_ms(day: date, zone: tzinfo | None = None) -> int:
@@ -258,8 +263,9 @@ def midnight(day: date) -> datetime:
 def period_ms(text: str, flag: str, now: datetime) -> tuple[int, int]:
     """The start and the exclusive end of a time word, in Unix milliseconds.
 
-    A day or a month is complete. `7d` means today and the six days before it. It and `24h` are moments, whose
-    end is their start, so that `--since 14d --until 7d` and `--since 7d` are adjacent and do not overlap.
+    A day or a month is complete. `7d` means today and the six days before it. It, `24h` and a time of a day
+    are moments, whose end is their start, so that `--since 14d --until 7d` and `--since 7d` are adjacent and
+    do not overlap.
 
     Raises:
         SettingsError: `text` is not a time word; `flag` names its option.
@@ -280,6 +286,13 @@ def _period(word: str, now: datetime) -> tuple[datetime, datetime]:
     if back and int(back[1]):
         count = int(back[1])
         moment = now - timedelta(hours=count) if back[2] == "h" else midnight(today - timedelta(count - 1))
+        return moment, moment
+    if _MONTH.fullmatch(word):
+        first, last = month_days(word)
+        return midnight(first), midnight(last + day)
+    if _MOMENT.fullmatch(word):
+        # Without an offset it is a local time.
+        moment = datetime.fromisoformat(word.upper()).astimezone()
         return moment, moment
     if _DAY.fullmatch(word):
         first = date.fromisoformat(word)

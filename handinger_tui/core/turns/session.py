@@ -219,6 +219,13 @@ def put_turn(session: Session, turn: Turn) -> Session:
     return replace(session, turns=turns, worker_id=worker_id, template=template)
 
 
+def was_never_begun(turns: Sequence[Turn], target: str | None) -> bool:
+    """Whether a target with an id of ours does not exist as far as is known: no message to it has arrived."""
+    of_target = [turn for turn in turns if target is not None and turn.target == target]
+    is_ours = any(turn.request.worker_id is None and turn.worker_id == target for turn in of_target)
+    return is_ours and not any(turn.may_spend for turn in of_target)
+
+
 def was_overtaken(session: Session, turn_id: str) -> bool:
     """Whether a later turn of the session has started before this queued one."""
     later = takewhile(lambda turn: turn.turn_id != turn_id, reversed(session.turns))

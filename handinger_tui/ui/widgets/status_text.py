@@ -177,7 +177,7 @@ def elapsed(session: Session, now_ms: int, took: str) -> str:
     if turn is None or turn.status is TurnStatus.QUEUED or turn.status in FREE:
         return ""
     if turn.live:
-        seconds = max(0, now_ms - turn.request.created_ms) // 1000
+        seconds = max(0, now_ms - turn.began_ms) // 1000
         return f"{seconds} s" if seconds < 60 else duration(seconds * 1000)
     return took
 
@@ -192,7 +192,7 @@ def took_text(session: Session, index: MoneyIndex) -> str:
 
 def running_for(turn: Turn, now_ms: int) -> str:
     """How long a run has been running, watched or not, in one unit: "40 s", "4 m", "2 h"."""
-    seconds = max(0, now_ms - turn.request.created_ms) // 1000
+    seconds = max(0, now_ms - turn.began_ms) // 1000
     units = (("d", 86400), ("h", 3600), ("m", 60), ("s", 1))
     return next(f"{seconds // length} {unit}" for unit, length in units if seconds >= length or length == 1)
 

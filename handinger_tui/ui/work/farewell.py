@@ -76,9 +76,9 @@ def printed_text(controller: SessionController, what: str) -> str:
 def money_line(session: Session) -> str:
     """The cost of the session with gaps: "$1.23 + 2 turns unknown · 12 credits · 3 turns in all".
 
-    Queued messages cost nothing yet, so they are not gaps; imported turns are named without a cost.
+    Messages that were not sent are no turns; imported turns are named without a cost.
     """
-    turns = [turn for turn in session.ours if turn.status is not TurnStatus.QUEUED]
+    turns = [turn for turn in session.ours if not turn.unsent]
     money = session_money(turns, session.elsewhere)
     text = sum_text(money.usd, money.credits, len(turns), session.credit_usd)
     imported = len(session.turns) - len(session.ours)
