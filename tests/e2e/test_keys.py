@@ -244,7 +244,7 @@ def test_an_earlier_message_is_resent_edited_and_forked_and_this_survives_a_rest
         window.until(lambda screen: "✓ completed" in screen.splitlines()[0], "the edited one")
         window.type("/fork")
         window.press("Enter")
-        window.shows("pasted text 1")
+        window.shows("conversation so far 1")
         assert turns(tmp_path) == 3
         window.press("M-Up")
         window.shows("❯ echo one more")

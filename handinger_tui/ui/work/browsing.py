@@ -11,7 +11,7 @@ from textual.widgets import Input
 from handinger_tui.ui.panels.panel import Panel
 from handinger_tui.ui.widgets.strips import Chips, QueueStrip
 from handinger_tui.ui.widgets.welcome import Welcome
-from handinger_tui.ui.work.composer import QueueEditor
+from handinger_tui.ui.work.composer import Composer, QueueEditor
 from handinger_tui.ui.work.pane import FINDING, FIRST_SCREEN, SessionPane
 from handinger_tui.ui.work.session_controller import SessionController
 
@@ -24,6 +24,7 @@ class Browsing:
         screen: Screen[None],
         controller: SessionController,
         pane: SessionPane,
+        composer: Composer,
         queue_editor: QueueEditor,
         repaint: Callable[[], None],
     ) -> None:
@@ -31,6 +32,7 @@ class Browsing:
         self._controller = controller
         self._pane = pane
         self._sidebar = pane.sidebar
+        self._composer = composer
         self._queue_editor = queue_editor
         self._repaint = repaint
         self.browsed: Widget | None = None
@@ -136,11 +138,17 @@ class Browsing:
             return self._end_finding
         if self._sidebar.is_over:
             return self._close_sidebar
-        if self.browsed is None and self._queue_editor.edit is not None:
-            return self._queue_editor.cancel
+        if self.browsed is None and (cancel := self._edit_canceler()) is not None:
+            return cancel
         if self.browsed is not None or transcript.highlight.mention is not None:
             return self._end_browsing
         return self._pane.close_one if self._pane.open else None
+
+    def _edit_canceler(self) -> Callable[[], None] | None:
+        """The function that cancels the editing of a queued or an earlier message, None without one."""
+        if self._queue_editor.edit is not None:
+            return self._queue_editor.cancel
+        return None if self._composer.origin is None else self._composer.cancel_edit
 
     def _end_finding(self) -> None:
         self._pane.transcript.search.clear()

@@ -23,7 +23,7 @@ from handinger_tui.core.prompts import (
     without_mention,
 )
 from handinger_tui.core.safety import clean_line
-from handinger_tui.core.turns.turn import Attachment, Lineage, Turn, TurnRequest
+from handinger_tui.core.turns.turn import Attachment, Lineage, LineageKind, Turn, TurnRequest
 from handinger_tui.ui.widgets.strips import Chip, ChipKind, Chips, file_chip, text_chip, wrong_chip
 
 if TYPE_CHECKING:
@@ -104,6 +104,8 @@ class Composer:
         self._is_editing = False
         """Whether the person's own editor is open."""
         self._aside: Draft | None = None
+        self._before: Draft | None = None
+        """The draft that was in the prompt before an earlier message was put there."""
         self._restored_text = ""
         """The text of the draft that was put into the prompt last."""
 
@@ -116,7 +118,7 @@ class Composer:
     def typed(self) -> None:
         """Update mentions and chips after the text or the cursor changed."""
         if not self.prompt.text:
-            self._lineage = None
+            self._lineage = self._before = None
         self._mentions.typed()
         self._show()
 
@@ -269,8 +271,11 @@ class Composer:
         return now
 
     def clear_sent(self, snapshot: PromptSnapshot, sent: Sequence[Attachment]) -> None:
-        """Remove a stored message from the prompt; what was typed and attached after it stays."""
-        self._lineage = None
+        """Remove a stored message from the prompt; what was typed and attached after it stays.
+
+        Behind an earlier message that was edited, the draft from before it comes back.
+        """
+        before, self._lineage, self._before = self._before, None, None
         self._chosen = {file.path: file for file in self.chosen if file not in sent}
         text = self.prompt.text
         if not text.startswith(snapshot.text) and text.endswith(snapshot.text):
@@ -278,6 +283,8 @@ class Composer:
             self.prompt.put(text[: len(text) - len(snapshot.text)])
         else:
             self.prompt.clear_sent(snapshot.text)
+        if before is not None and not self.prompt.text and not self._chosen:
+            self.restore(before)
         self._show()
 
     def replace_text(self, text: str) -> None:
@@ -290,9 +297,23 @@ class Composer:
 
     def start_from(self, draft: Draft, lineage: Lineage) -> None:
         """Replace the contents of the prompt with an earlier message; the old text goes to the history."""
+        before = self.draft() if self.origin is None else self._before
         if self.prompt.text.strip():
             self.remember(self.snapshot())
         self.restore(replace(draft, lineage=lineage))
+        self._before = before
+        self.prompt.focus()
+
+    @property
+    def origin(self) -> Lineage | None:
+        """The earlier message that is being edited in the prompt; None for none."""
+        return self._lineage if self._lineage is not None and self._lineage.kind is LineageKind.EDIT else None
+
+    def cancel_edit(self) -> None:
+        """Put the draft from before an earlier message back; what was made of it goes to the history."""
+        before = self._before or Draft()
+        self.remember(self.snapshot())
+        self.restore(before)
         self.prompt.focus()
 
     def carry(self, text: str, lineage: Lineage) -> None:
@@ -343,7 +364,7 @@ class Composer:
         self._drops.clear()
         self._chosen = {file.path: file for file in draft.files}
         self._problems.clear()
-        self._aside = None
+        self._aside = self._before = None
         self._restored_text = self.prompt.pasted.add_draft(draft)
         self.prompt.put(self._restored_text)
         self._lineage = draft.lineage

@@ -39,7 +39,7 @@ class KeyActions:
         """The text with the table that was copied last, and the number of the table in it, from 1."""
         prompt, transcript, sources = context.pane.prompt, context.pane.transcript, context.sources
         self._actions: dict[str, Callable[[], object]] = {
-            "back": self._back,
+            "back": self._back_soon,
             "browse": context.browsing.browse_soon,
             # Behind the letters that the prompt has not processed yet.
             "clear": partial(prompt.call_later, self._clear),
@@ -83,6 +83,14 @@ class KeyActions:
     def _in_front(self) -> ScrollView:
         """The transcript, or the panel that a narrow screen shows in its place."""
         return self._context.pane.sidebar.in_front or self._context.pane.transcript
+
+    def _back_soon(self) -> None:
+        """Close the topmost open thing, behind the letters that the prompt has not processed yet."""
+        prompt = self._context.pane.prompt
+        if prompt.has_focus:
+            prompt.call_later(self._back)
+        else:
+            self._back()
 
     def _back(self) -> None:
         """Close the topmost open thing."""

@@ -14,13 +14,14 @@ from textual.notifications import SeverityLevel
 from textual.timer import Timer
 from textual.widgets import TextArea
 
-from handinger_tui.core.acts import PromptState, SessionState, about, enter, typed_in
+from handinger_tui.core.acts import PromptState, SessionState, Typed, about, enter, typed_in
 from handinger_tui.core.money.attribution import MoneyIndex
 from handinger_tui.core.money.limits import Gauge, free_text, tightest
 from handinger_tui.core.money.typical_cost import TypicalCost, typical_cost_chip
+from handinger_tui.core.prompts import is_only_carried
 from handinger_tui.core.receipts import receipt_line
 from handinger_tui.core.turns.session import Session, identical_prefix, same_readings
-from handinger_tui.core.turns.turn import Turn, TurnStatus
+from handinger_tui.core.turns.turn import Lineage, Turn, TurnStatus
 from handinger_tui.ui.panels import Sidebar
 from handinger_tui.ui.panels.usage import UsagePanel, compact_line
 from handinger_tui.ui.transcript.transcript import Transcript
@@ -88,6 +89,8 @@ class PaneState(Struct, frozen=True):
     """The id of the queued turn whose message is in the prompt."""
     gauges: tuple[Gauge, ...] = ()
     """The limits and how far each is used."""
+    budget: str = "standard"
+    """The level of the next turn of the session."""
     elsewhere: str | None = None
     """Title of the newest run in another session that continues unwatched."""
     replay: str = ""
@@ -100,6 +103,8 @@ class SessionPane(Rows):
     _waiting: Advice | None = None
     take_back: Callable[[], None] = staticmethod(lambda: None)
     """Takes back the last of the lines that wait."""
+    origin: Callable[[], Lineage | None] = staticmethod(lambda: None)
+    """The earlier message that is edited in the prompt."""
 
     def __init__(
         self,
@@ -242,6 +247,7 @@ class SessionPane(Rows):
             if self._find_bar is not None:
                 self._find_bar.follow()
         self.queue.show(state.queued, state.editing)
+        self.budget(state.budget)
         # A replay queues nothing.
         running = state.state.running
         self.prompt.busy, self.prompt.waiting = running and not state.replay, bool(state.queued)
@@ -423,15 +429,18 @@ class SessionPane(Rows):
         """Whether the hint comes before the cost: what Enter does with a queue may cost money."""
         state = self._state.state
         is_held = state.hold is not None and bool(state.waiting) and not state.running
-        return bool(self._opening_text or is_held or state.edited is not None)
+        is_editing = state.edited is not None or self.origin() is not None
+        return bool(self._opening_text or is_held or is_editing)
 
     @property
     def prompt_state(self) -> PromptState:
         """What decides what Enter does, as it is shown."""
         state, session = self._state, self._session
         newest = None if session is None else newest_shown(session)
+        # What a fork carries over is no message.
+        is_empty = is_only_carried(self.prompt.text, self.prompt.pasted.texts)
         return PromptState(
-            typed_in(self.prompt.text),
+            Typed.NOTHING if is_empty else typed_in(self.prompt.text),
             state.state,
             files=self.chips.display,
             is_connected=state.is_connected,
@@ -454,7 +463,10 @@ class SessionPane(Rows):
             return "Enter to attach · ↑↓ to choose · Esc to close"
         if self._state.replay and not self.prompt.text.startswith("/"):
             return self._state.replay
-        return " · ".join(filter(None, (self._opening_text, self.offer.hint)))
+        hint = self.offer.hint
+        if (origin := self.origin()) is not None:
+            hint = f"Editing message {origin.number} · {hint.partition(' · ')[0]} · Esc to cancel"
+        return " · ".join(filter(None, (self._opening_text, hint)))
 
 
 def replay_hint(replay: Replay | None) -> str:

@@ -119,12 +119,13 @@ class WorkScreen(BareContainer, Screen[None], inherit_bindings=False):
         self.composer = composer = Composer(
             options.disk, pane.prompt, pane.chips, interaction.run, self._save_draft_soon
         )
+        pane.origin = lambda: composer.origin
         self.queue_editor = queue_editor = QueueEditor(controller, interaction, composer)
         self.send_flow = send_flow = SendFlow(controller, interaction, pane, composer)
         self.switcher = switcher = SessionSwitcher(
             controller, interaction, pane, composer, queue_editor, send_flow.sending, self._handle_shown
         )
-        self.browsing = Browsing(self, controller, pane, queue_editor, self.scheduler.request)
+        self.browsing = Browsing(self, controller, pane, composer, queue_editor, self.scheduler.request)
         self._first_screen = FirstScreen(
             controller,
             interaction,
@@ -248,7 +249,7 @@ class WorkScreen(BareContainer, Screen[None], inherit_bindings=False):
         elsewhere = next((clean_line(other.title, 40) for other in controller.running_elsewhere), None)
         replay = replay_hint(controller.connection.replay)
         editing = self.queue_editor.turn_id
-        state = PaneState(True, actor.state, queued, editing, gauges, elsewhere, replay)
+        state = PaneState(True, actor.state, queued, editing, gauges, controller.budget, elsewhere, replay)
         self.pane.show(session, state, now_ms)
         self.scheduler.panels.show(session)
         self.sidebar.panel(UsagePanel).show_limits(gauges)

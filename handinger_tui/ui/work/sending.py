@@ -13,7 +13,7 @@ from handinger_tui.core.acts import Act, HoldReason, Offer, Typed, enter, waitin
 from handinger_tui.core.errors import AttachmentProblem, HandingerError, LedgerError, NoHistory
 from handinger_tui.core.money.limits import Gauge, LimitReached, LimitUnmeasured, StartPolicy
 from handinger_tui.core.money.typical_cost import typical_cost_text
-from handinger_tui.core.prompts import SIGNS, CommandLine, Draft, Empty, Prompt, classify
+from handinger_tui.core.prompts import SIGNS, CommandLine, Draft, Empty, Prompt, classify, is_only_carried
 from handinger_tui.core.safety import clean_line
 from handinger_tui.core.turns.turn import Lineage, Turn, TurnRequest, TurnStatus
 from handinger_tui.ui.commands import command_named, unknown_command_text
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from handinger_tui.ui.work.interaction import Interaction
     from handinger_tui.ui.work.pane import SessionPane
 
+ADD_TO_FORK: Final = "Add a message to go with the conversation so far."
 TEXT_KEPT: Final = "Your text is still in the prompt."
 NO_HISTORY: Final = (
     "This conversation will not be saved: neither the answers nor what they cost. "
@@ -451,6 +452,8 @@ class Submitter:
                 # Else the command was meant for a session that is no longer on the screen.
                 if target.session_id == self._controller.session_id:
                     self._submit_command(snapshot, name, argument)
+            case Prompt() if is_only_carried(snapshot.text, snapshot.pasted):
+                self._interaction.say(ADD_TO_FORK, "warning")
             case Prompt(text, sign):
                 submission = replace(target, snapshot=snapshot, text=text)
                 if not sign or sign in self._confirmed_signs:

@@ -46,8 +46,9 @@ class SessionController:
     """
 
     def __init__(self, budget: str) -> None:
-        self.budget = budget
-        """The budget level of the next turn."""
+        self._default_budget = budget
+        self._budgets: dict[str, str] = {}
+        """The level that was chosen in a session, by its id; "" before the first one is shown."""
         self.session_id = ""
         """The id of the session on the screen; "" before the first one is shown."""
         self.tags: list[str] = []
@@ -65,6 +66,15 @@ class SessionController:
         self._opened_ids: set[str] = set()
         self._shown_ids: list[str] = []
         """Sessions that were on the screen, in the order in which they were first."""
+
+    @property
+    def budget(self) -> str:
+        """The budget level of the next turn of the session on the screen."""
+        return self._budgets.get(self.session_id, self._default_budget)
+
+    @budget.setter
+    def budget(self, level: str) -> None:
+        self._budgets[self.session_id] = level
 
     # -- the connection ----------------------------------------------------------------
     def connect(self, connection: Connection) -> str:
@@ -168,6 +178,9 @@ class SessionController:
     # -- opening -----------------------------------------------------------------------
     def show(self, session_id: str) -> list[Draft]:
         """Make an opened session the one on the screen; returns messages that a crashed run never sent."""
+        if not self.session_id and "" in self._budgets:
+            # Chosen while the app was connecting.
+            self._budgets[session_id] = self._budgets.pop("")
         self.session_id = session_id
         self._opened_ids.add(session_id)
         if session_id not in self._shown_ids:

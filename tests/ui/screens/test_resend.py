@@ -263,7 +263,7 @@ async def test_a_fork_carries_the_conversation_to_a_new_worker_once_it_is_sent()
     async with answered("one", "two", "three") as (desktop, pilot):
         parent = desktop.session
         await desktop.send(pilot, "/fork 2")
-        await desktop.shows(pilot, "Fork of one", "pasted text 1")
+        await desktop.shows(pilot, "Fork of one", "conversation so far 1")
         assert len(desktop.api.posts) == 3
         await pilot.press(*"go on", "enter")
         await desktop.until(pilot, lambda: len(desktop.api.posts) == 4)
