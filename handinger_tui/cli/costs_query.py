@@ -20,7 +20,7 @@ from handinger_tui.core.money.spending import Bucket, ChargeFilter, GroupBy, per
 from handinger_tui.core.safety import clean_line
 from handinger_tui.core.stream import COST_MEMBERS
 from handinger_tui.core.tags import NO_LABELS, Labels, tag_name
-from handinger_tui.core.turns.turn import FREE, Trigger
+from handinger_tui.core.turns.turn import FREE, NO_DAY, Trigger
 from handinger_tui.ledger.charges import COST_BITS, COST_COLUMNS, DECIMALS, NUMBERS
 from handinger_tui.ledger.cost_rows import CostRows
 from handinger_tui.ledger.limits import LimitRules
@@ -175,7 +175,7 @@ def turn_record(
     reported = int_or_zero(cells.get("told"))
     turn_id, session_id = cell_text(cells.get("turn_id")), cells.get("session_id")
     own = labels.get(session_id or "", NO_LABELS)
-    at_ms = numbers["at_ms"]
+    at_ms = None if numbers["at_ms"] == NO_DAY else numbers["at_ms"]
     # In the order of `COLUMNS`.
     return {
         "key": turn_id,

@@ -21,7 +21,14 @@ from handinger_tui.core.stream import (
     worker_in,
 )
 from handinger_tui.core.turns.fold import fold
-from handinger_tui.core.turns.messages import EQUAL_BEFORE, id_of, normalized_prompt, role_of, text_of
+from handinger_tui.core.turns.messages import (
+    EQUAL_BEFORE,
+    began_ms,
+    id_of,
+    normalized_prompt,
+    role_of,
+    text_of,
+)
 from handinger_tui.core.turns.session import RemoteTurn, Session
 from handinger_tui.core.turns.turn import (
     FREE,
@@ -100,7 +107,17 @@ def adopted_turns(session: Session, body: WorkerBody, now_ms: int, ids: Ids) -> 
             continue
         last = at == len(groups) - 1
         trigger = _TRIGGERS.get(snapshot.trigger, Trigger.ELSEWHERE) if at == 0 else Trigger.ELSEWHERE
-        request = TurnRequest(ids.new("turn"), prompt, now_ms, worker_id, seen_before=times, trigger=trigger)
+        # The first message came when the worker was created. A clock that is ahead must not reach tomorrow.
+        moment = began_ms(group[0]) or (snapshot.created_ms if at == 0 else None)
+        request = TurnRequest(
+            ids.new("turn"),
+            prompt,
+            now_ms,
+            worker_id,
+            seen_before=times,
+            trigger=trigger,
+            service_ms=None if moment is None else min(moment, now_ms),
+        )
         worker_then = _worker_at_turn(worker, group, times, snapshot.prompts, last=last)
         message_id = id_of(group[0])
         # An id that several messages share identifies none of them.

@@ -645,12 +645,16 @@ TWENTIETH: Final = (
 # `turns.service_ms`: when the service says that the turn of another program began; the least integer where
 # that is unknown and the turn was over when its worker was first seen: it belongs to no day. NULL: the time
 # at which it was sent or stored is right.
-_NOTHING: Final = " AND ".join(f"COALESCE({name}, 0) = 0" for name in _NUMBERS)
-_NEUTRAL: Final = ", ".join(f"{name} = NULLIF({name}, 0)" for name in _NUMBERS)
+_NOTHING: Final = "NOT (COALESCE(usd_pico, 0) OR COALESCE(micro_credits, 0) OR COALESCE(total_tokens, 0))"
+_NEUTRAL: Final = ", ".join(f"{name} = NULLIF({name}, 0)" for name in _SUMMED)
 
 TWENTY_FIRST: Final = (
     "ALTER TABLE turns ADD COLUMN service_ms INTEGER",
-    "CREATE INDEX turns_unsent ON turns (session_id) WHERE status IN ('not_sent', 'queued')",
+    # What the service says of the target as JSON, see `session.About`; NULL: nothing.
+    "ALTER TABLE sessions ADD COLUMN about TEXT",
+    # With the status, so that turns are counted without reading their rows.
+    "DROP INDEX turns_by_session",
+    "CREATE INDEX turns_by_session ON turns (session_id, place, status)",
     f"""
     DELETE FROM turn_totals WHERE status = 'queued' AND {_NOTHING}
        AND NOT EXISTS (SELECT 1 FROM worker_turns w WHERE w.turn_id = turn_totals.turn_id)
@@ -662,20 +666,14 @@ TWENTY_FIRST: Final = (
     f"UPDATE turn_totals SET told = 127, {_NEUTRAL} WHERE status IN ('rejected', 'not_delivered')",
     "DROP TRIGGER charges_are_totalled",
     _extended(
-        _extended(
-            _extended(
-                TWENTIETH[-1],
-                f"""
-    DELETE FROM turn_totals WHERE turn_id = NEW.turn_id AND status = 'not_sent' AND {_NOTHING}""",
-            ),
-            f"""
+        TWENTIETH[-1],
+        f"""
+    DELETE FROM turn_totals WHERE turn_id = NEW.turn_id AND status = 'not_sent' AND {_NOTHING};
     UPDATE turn_totals SET told = 127, {_NEUTRAL}
-     WHERE turn_id = NEW.turn_id AND status IN ('rejected', 'not_delivered')""",
-        ),
-        """
-    UPDATE turn_totals SET at_ms = (SELECT t.service_ms FROM turns t WHERE t.turn_id = NEW.turn_id)
+     WHERE turn_id = NEW.turn_id AND status IN ('rejected', 'not_delivered');
+    UPDATE turn_totals SET at_ms = (SELECT service_ms FROM turns WHERE turn_id = NEW.turn_id)
      WHERE turn_id = NEW.turn_id
-       AND EXISTS (SELECT 1 FROM turns t WHERE t.turn_id = NEW.turn_id AND t.service_ms IS NOT NULL)""",
+       AND EXISTS (SELECT 1 FROM turns WHERE turn_id = NEW.turn_id AND service_ms IS NOT NULL)""",
     ),
 )
 

@@ -11,20 +11,23 @@ from handinger_tui.core.money.spending import LOCAL
 from handinger_tui.core.prompts import attachments_to_text, lineage_to_text
 from handinger_tui.core.turns.fold import Fold, fold
 from handinger_tui.core.turns.session import (
+    NOTHING_SAID,
     RelatedHistory,
     RemoteTurn,
     Session,
+    about,
     newest_target,
     put_turn,
     title_from,
 )
-from handinger_tui.core.turns.turn import FREE, LIVE, UNDECIDED, Turn, TurnRequest, TurnStatus
+from handinger_tui.core.turns.turn import FREE, LIVE, NO_DAY, UNDECIDED, Turn, TurnRequest, TurnStatus
 from handinger_tui.ledger import limits, search, worker_turns
 from handinger_tui.ledger.charges import ChargeCache, new_entries, open_charge, take_back, write_charges
 from handinger_tui.ledger.frames import frames, frames_of_session, put_frames, store_compact_frames
 from handinger_tui.ledger.sql import (
     Care,
     TurnFrame,
+    about_to_text,
     int64_or_none,
     listed,
     pack,
@@ -175,8 +178,8 @@ _PUT_SESSION: Final = """
 _PUT_TURN: Final = """
     INSERT INTO turns
         (turn_id, session_id, prompt, created_ms, ordered_worker_id, worker_id, budget, attachments,
-         seen_before, status, run, started_by, lineage, imported_ms)
-    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+         seen_before, status, run, started_by, lineage, service_ms, imported_ms)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 """
 
 
@@ -263,13 +266,14 @@ def adopt(
     with transaction(connection, Care.FULL):
         session = stored_session(connection, session)
         entered: list[RemoteTurn] = []
+        is_seen = worker_turns.is_seen(connection, session.base_url, [turn.request for turn in turns])
         for turn in turns:
             entry = worker_turns.entry_of(connection, session, turn)
             if entry is None:
-                entered.append(turn)
+                entered.append(turn if is_seen else _without_day(turn))
             elif entry.session_id is None:
                 # Its session was removed; its cost is already recorded under the turn id of this entry.
-                request = replace(turn.request, turn_id=entry.turn_id)
+                request = replace(turn.request, turn_id=entry.turn_id, service_ms=None)
                 entered.append(turn._replace(request=request))
             elif entry.session_id == session.session_id:
                 # The turns of a session are in order: one before a stored turn can no longer be inserted.
@@ -282,15 +286,29 @@ def adopt(
         if loaded is None:
             return session
         if entered:
+            _put_about(connection, loaded)
             write_charges(connection, loaded, cache, profile=run.profile)
         return loaded
+
+
+def _without_day(turn: RemoteTurn) -> RemoteTurn:
+    """`turn` of a worker that this history did not know, without a day if it was over and has no time."""
+    request = turn.request
+    if request.service_ms is not None or _is_open(fold(request, turn.frames)):
+        return turn
+    return turn._replace(request=replace(request, service_ms=NO_DAY))
+
+
+def _is_open(turn: Turn) -> bool:
+    """Whether it may still run."""
+    return turn.live or turn.status is TurnStatus.RUNNING
 
 
 def enter_turn(connection: sqlite3.Connection, session: Session, turn: RemoteTurn, run: str) -> None:
     """Store a turn that this program did not send, with its frames and its entry in `remote_turns`."""
     request = turn.request
     folded = fold(request, turn.frames)
-    is_open = folded.live or folded.status is TurnStatus.RUNNING
+    is_open = _is_open(folded)
     updated_ms = request.created_ms if request.imported_ms is None else session.updated_ms
     _put_session(connection, session, updated_ms, title_from(request.prompt))
     _put_turn(connection, session, request, run, folded.status)
@@ -342,6 +360,7 @@ def close_turn(
             return
         # A later reading of an ended turn is no use of the session.
         _put_session(connection, session, at_ms, "")
+        _put_about(connection, session)
         _put_answer(connection, turn)
         _put_position(connection, turn)
         if turn.status not in LIVE:
@@ -397,6 +416,7 @@ def _put_turn(
         run,
         str(request.trigger),
         pack_optional(lineage_to_text(request.lineage)),
+        request.service_ms,
         request.imported_ms,
     )
     connection.execute(_PUT_TURN, cells)
@@ -424,6 +444,16 @@ def _put_folder(connection: sqlite3.Connection, session: Session, folder: str | 
     """Store the folder in which a session begins, before its first turn; a stored session keeps its own."""
     cells = {"session_id": pack(session.session_id), "folder": pack_optional(folder)}
     connection.execute(_PUT_FOLDER, cells)
+
+
+_PUT_ABOUT: Final = "UPDATE sessions SET about = ?1 WHERE session_id = ?2 AND about IS NOT ?1"
+
+
+def _put_about(connection: sqlite3.Connection, session: Session) -> None:
+    """Store what the service says of the target of a session, for lists."""
+    target_info = about(session.turns)
+    if target_info != NOTHING_SAID:
+        connection.execute(_PUT_ABOUT, (pack(about_to_text(target_info)), pack(session.session_id)))
 
 
 def _put_session(connection: sqlite3.Connection, session: Session, updated_ms: int, title: str) -> None:

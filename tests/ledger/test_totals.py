@@ -85,6 +85,7 @@ def added_up(turns: list[list[dict[str, Any]]]) -> Bucket:
         first_ms=min(moments, default=None),
         last_ms=max(moments, default=None),
         unsplit=len(unsplit),
+        free=ends.count("rejected"),
     )
 
 

@@ -321,6 +321,13 @@ class Lineage(Struct, frozen=True):
     title: str = ""
 
 
+NO_DAY: Final = -(2**63)
+"""The time of a turn that was over when this history first saw its worker, and whose time is not known.
+
+It counts in totals, and in no day, week or month.
+"""
+
+
 class TurnRequest(Struct, frozen=True):
     """What the person wants to send.
 
@@ -348,6 +355,8 @@ class TurnRequest(Struct, frozen=True):
 
     It is computed when the turn is sent, and not stored.
     """
+    service_ms: int | None = None
+    """When the service says that a turn of others began, or `NO_DAY`; None: `created_ms` is right."""
     imported_ms: int | None = None
     """When the turn was imported from a file; None: it was not. See `Turn.imported`."""
 
@@ -476,11 +485,13 @@ class Turn(Struct, frozen=True):
 
     @property
     def began_ms(self) -> int:
-        """When it was sent; until then, and for a turn that another program started, when it was stored.
+        """When it was sent, or began by the service's clock; if neither is known, when it was stored.
 
         A queued message may wait for hours before it is sent.
         """
-        return self.request.created_ms if self.sent_ms is None else self.sent_ms
+        request = self.request
+        stored_ms = request.created_ms if request.service_ms in (None, NO_DAY) else request.service_ms
+        return stored_ms if self.sent_ms is None else self.sent_ms
 
     @property
     def withdrawn(self) -> bool:
