@@ -639,10 +639,48 @@ TWENTIETH: Final = (
 )
 
 
+# The twenty-first migration: amounts that a later reading has confirmed, and states that are taken back.
+# `confirmed` is 1 where the figures of the idle worker stood still after the end of the turn, else NULL: its
+# worker is to be read again. `final` is that of the newest row: new readings and decisions of the person may
+# take it back; then no number of the turn is complete (`told`). A row that only confirms is no correction.
+# Of turns before the migration, those are to be read that are the newest of their worker. `late_reads`: when
+# the worker of a session was last tried for the sake of such turns.
+_UNCHANGED: Final = " AND ".join(f"COALESCE(NEW.{name}, 0) = 0" for name in _NUMBERS)
+_STATES: Final = f"""
+    UPDATE turn_totals SET final = NEW.final, confirmed = NEW.confirmed,
+           told = CASE WHEN NEW.final THEN told ELSE 0 END,
+           corrections = MAX(0, corrections - (NEW.confirmed IS NOT NULL AND NEW.kind = 'correction'
+                                               AND NEW.retracted IS NULL AND {_UNCHANGED}))
+     WHERE turn_id = NEW.turn_id"""
+
+TWENTY_FIRST: Final = (
+    *(
+        f"ALTER TABLE {table} ADD COLUMN confirmed INTEGER CHECK (confirmed IS NULL OR confirmed = 1)"
+        for table in ("charges", "turn_totals")
+    ),
+    """
+    UPDATE turn_totals SET confirmed = 1
+     WHERE final AND (worker_id IS NULL OR EXISTS (
+        SELECT 1 FROM turn_totals n
+         WHERE n.worker_id = turn_totals.worker_id AND n.base_url = turn_totals.base_url
+           AND n.place > turn_totals.place AND n.status NOT IN ('queued', 'not_sent')))
+    """,
+    "CREATE INDEX totals_unconfirmed ON turn_totals (turn_id) WHERE confirmed IS NULL",
+    """
+    CREATE TABLE late_reads (
+        session_id TEXT NOT NULL PRIMARY KEY REFERENCES sessions (session_id) ON DELETE CASCADE,
+        tried_ms INTEGER NOT NULL
+    ) WITHOUT ROWID
+    """,
+    "DROP TRIGGER charges_are_totalled",
+    _extended(TWENTIETH[-1], _STATES),
+)
+
+
 MIGRATIONS: Final[tuple[tuple[str, ...], ...]] = (
     *(_FIRST, SECOND, THIRD, FOURTH, FIFTH, SIXTH, SEVENTH, EIGHTH, NINTH, TENTH, ELEVENTH, TWELFTH),
     *(THIRTEENTH, FOURTEENTH, FIFTEENTH, SIXTEENTH, SEVENTEENTH, EIGHTEENTH, NINETEENTH),
-    TWENTIETH,
+    *(TWENTIETH, TWENTY_FIRST),
 )
 
 

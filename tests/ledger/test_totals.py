@@ -7,6 +7,8 @@ from collections import defaultdict
 from collections.abc import Callable
 from datetime import UTC, datetime
 from decimal import Decimal
+from itertools import takewhile
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -65,7 +67,11 @@ def added_up(turns: list[list[dict[str, Any]]]) -> Bucket:
     sums, unsplit = [], set[int]()
     for name in SUMMED:
         amounts = [[row[name] for row in rows if row.get(name) is not None] for rows in turns]
-        is_complete = [any(row["final"] and row.get(name) is not None for row in rows) for rows in turns]
+        is_complete = [
+            # What is final is taken back by a later row that is not.
+            any(row.get(name) is not None for row in takewhile(itemgetter("final"), reversed(rows)))
+            for rows in turns
+        ]
         if name in ("model_pico", "tool_pico", "sandbox_pico", "internal_pico"):
             unsplit.update(at for at, complete in enumerate(is_complete) if not complete)
         reported = [sum(each) for each in amounts if each]
