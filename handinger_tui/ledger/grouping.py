@@ -350,6 +350,7 @@ def turn_charge(row: Row) -> TurnCharge:
         budget=unpack_optional(row["budget"]),
         trigger=trigger_of(row["started_by"]),
         final=bool(row["final"]),
+        confirmed=bool(row["confirmed"]),
         corrections=int_or_zero(row["corrections"]),
         usd=usd,
         credits=credited,

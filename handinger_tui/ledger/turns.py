@@ -122,42 +122,46 @@ def unsettled(connection: sqlite3.Connection) -> list[tuple[str, Session, TurnRe
     return open_turns
 
 
-EARLY_MS: Final = 5_000
-LATE_MS: Final = 30_000
-"""A service may report costs some seconds after the end of a turn: a turn is read again when `EARLY_MS` have
-passed since its end, until a reading is `LATE_MS` younger than the end."""
 DAY_MS: Final = 86_400_000
 _ENDED: Final = listed((TurnStatus.COMPLETED, TurnStatus.INCOMPLETE, TurnStatus.FAILED))
 _UNDECIDED: Final = listed(UNDECIDED)
-_NOT_STARTED: Final = listed({*FREE, TurnStatus.QUEUED})
 _OWNER: Final = f"""
     SELECT run, settled_ms, settled_ms IS NULL OR status IN ({_UNDECIDED}) AS is_open
       FROM turns WHERE turn_id = ?
 """
 _TO_READ: Final = f"""
     SELECT t.run AS run_id, s.* FROM turns t JOIN sessions s USING (session_id)
+      LEFT JOIN late_reads l USING (session_id)
      WHERE t.settled_ms IS NOT NULL AND t.imported_ms IS NULL
        AND (s.worker_id IS NOT NULL OR t.status = '{TurnStatus.RUNNING}')
        AND (t.status IN ({_UNDECIDED}) OR (
-            t.status IN ({_ENDED}) AND t.settled_ms BETWEEN :first_ms AND :last_ms
-            AND NOT EXISTS (
-                SELECT 1 FROM turns n
-                 WHERE n.session_id = t.session_id AND n.place > t.place AND n.status NOT IN ({_NOT_STARTED}))
-            AND (SELECT MAX(at_ms) FROM frames f WHERE f.turn_id = t.turn_id AND f.framing = 'json')
-                < t.settled_ms + {LATE_MS}))
-     ORDER BY t.place DESC
+            t.status IN ({_ENDED}) AND t.settled_ms >= :first_ms
+            AND COALESCE(t.worker_id, s.worker_id) = s.worker_id
+            AND t.turn_id IN (SELECT m.turn_id FROM turn_totals m WHERE m.confirmed IS NULL)))
+     ORDER BY COALESCE(l.tried_ms, 0), t.place
+"""
+_PUT_LATE_READ: Final = """
+    INSERT INTO late_reads (session_id, tried_ms) VALUES (?, ?)
+    ON CONFLICT (session_id) DO UPDATE SET tried_ms = excluded.tried_ms
 """
 
 
-def sessions_to_read(connection: sqlite3.Connection, now_ms: int) -> list[tuple[str, Session]]:
-    """Sessions (without turns) whose worker may have news, newest first, each with the run that had the turn.
+def sessions_to_read(connection: sqlite3.Connection, first_ms: int) -> list[tuple[str, Session]]:
+    """Sessions (without turns) whose worker may have news, each with the run that had the turn.
 
-    Their turn still ran or was in doubt when it was closed, or its worker was last read right after its end.
-    A worker that was never named cannot be read: only a turn that ran there can have an end by now.
+    Their turn still ran or was in doubt when it was closed; or it ended at `first_ms` or later, and no later
+    reading of its worker has confirmed its amount. Those that were not tried for the longest time come first,
+    then the oldest. A worker that was never named cannot be read: only a turn that ran there can have an end
+    by now.
     """
-    times = {"first_ms": now_ms - DAY_MS, "last_ms": now_ms - EARLY_MS}
-    rows = connection.execute(_TO_READ, times)
+    rows = connection.execute(_TO_READ, {"first_ms": first_ms})
     return [(str(row["run_id"]), session_of(row)) for row in rows]
+
+
+def note_late_read(connection: sqlite3.Connection, session_id: str, at_ms: int) -> None:
+    """Store when the worker of a session was read, or when that was tried: others come first next time."""
+    with transaction(connection):
+        connection.execute(_PUT_LATE_READ, (pack(session_id), at_ms))
 
 
 # `unread` is set at the creation of a session, and later only by mark_read and mark_unread: a session value

@@ -15,12 +15,14 @@ from msgspec.structs import fields, replace
 from handinger_tui.core.amounts import Total, credits_words, price_text, split_excess, total, total_text
 from handinger_tui.core.errors import SettingsError
 from handinger_tui.core.formatting import plural
+from handinger_tui.core.money.amount_state import AmountState, state_of
 from handinger_tui.core.stream import COST_MEMBERS
+from handinger_tui.core.turns.turn import LIVE, TurnStatus
 
 if TYPE_CHECKING:
     from handinger_tui.core.stream import Costs, Usage
     from handinger_tui.core.tags import Labels
-    from handinger_tui.core.turns.turn import Trigger, TurnStatus
+    from handinger_tui.core.turns.turn import Trigger
 
 
 LOCAL: Final = "local"
@@ -94,8 +96,9 @@ class SpendingSums(Struct, frozen=True):
 class TurnCharge(Struct, frozen=True):
     """The current cost of one turn: its charge with all corrections.
 
-    `final`: the worker had finished; otherwise the figures are "so far", and the turn is missing in sums.
-    `elapsed_ms`: from sending to the end, by our own clock. `at_ms`: `NO_DAY`: its day is not known.
+    `final`: the worker had finished; otherwise the turn is missing in sums. `confirmed`: its figures stood
+    still after that. `elapsed_ms`: from sending to the end, by our own clock. `at_ms`: `NO_DAY` if its day is
+    not known.
     """
 
     turn_id: str
@@ -122,6 +125,19 @@ class TurnCharge(Struct, frozen=True):
     doubtful: bool = False
     credits_doubtful: bool = False
     """The amount depends on the meaning of the worker's figures, which is undecided."""
+    confirmed: bool = False
+
+    @property
+    def state(self) -> AmountState:
+        """How far the amounts can be relied on; "so far" until they are settled."""
+        return stored_state(self.status, final=self.final, confirmed=self.confirmed)
+
+
+def stored_state(status: TurnStatus, *, final: bool, confirmed: bool) -> AmountState:
+    """The state of the amounts of a stored turn."""
+    # A turn that was left running has ended if its worker was idle.
+    is_over = status not in LIVE and (final or status is not TurnStatus.RUNNING)
+    return state_of(ended=is_over, complete=final, confirmed=confirmed)
 
 
 class Rise(Struct, frozen=True):

@@ -387,8 +387,8 @@ class FigureRead(NamedTuple):
 
 SETTLE_MS: Final = 30_000
 """How long the figures of an idle worker must stand still until the amounts before it are settled."""
-OWN_SETTLE_MS: Final = 5_000
-"""The same for figures that a service reports of one turn alone, after its end."""
+EARLY_MS: Final = 5_000
+"""The same for figures that a service reports of one turn alone, and for a cost of zero."""
 MOST_READS: Final = 64
 """How many readings of a turn are kept; beyond that, a new one replaces the newest."""
 
@@ -468,7 +468,7 @@ class Turn(Struct, frozen=True):
     @property
     def own_usage_is_confirmed(self) -> bool:
         """Whether a later reading had the same figures of this turn alone."""
-        return bool(self.own_reads) and self.own_reads[-1] - self.own_reads[0] >= OWN_SETTLE_MS
+        return bool(self.own_reads) and self.own_reads[-1] - self.own_reads[0] >= EARLY_MS
 
     @property
     def may_spend(self) -> bool:
