@@ -59,7 +59,7 @@ _SUMMARIES: Final = f"""
            (SELECT lineage FROM turns t WHERE t.session_id = s.session_id
              ORDER BY place LIMIT 1) AS lineage,
            (SELECT started_by FROM turns t WHERE t.session_id = s.session_id
-             ORDER BY place LIMIT 1) AS started_by, s.generation, s.template,
+             ORDER BY place LIMIT 1) AS started_by, s.generation, s.template, s.about,
            (SELECT folder FROM origins o WHERE o.session_id = s.session_id) AS folder,
            EXISTS (SELECT 1 FROM turns t WHERE t.session_id = s.session_id AND t.settled_ms IS NULL
                       AND {_STARTED}) AS live,
@@ -342,6 +342,7 @@ _PUT_WORKER: Final = """
 
 
 _TEXT_MEMBERS: Final = ("title", "summary", "text", "url")
+_TIME_MEMBERS: Final = ("created_ms", "updated_ms")
 
 
 class StoredWorkers:
@@ -358,7 +359,9 @@ class StoredWorkers:
 
     async def keep(self, base_url: str, worker: StoredWorker) -> None:
         """Store a reading of a worker."""
-        members = {name: getattr(worker, name) for name in (*_TEXT_MEMBERS, "schema", "is_public")}
+        members = {
+            name: getattr(worker, name) for name in (*_TEXT_MEMBERS, *_TIME_MEMBERS, "schema", "is_public")
+        }
         cells = pack(base_url), pack(worker.worker_id), dump(members), worker.read_ms, int(worker.is_missing)
 
         def work(connection: sqlite3.Connection) -> None:
@@ -383,6 +386,7 @@ def _stored_worker(row: Row) -> StoredWorker:
     return replace(
         worker,
         **{name: as_text(members.get(name)) for name in _TEXT_MEMBERS},
+        **{name: int_or_none(members.get(name)) for name in _TIME_MEMBERS},
         schema=schema if isinstance(schema, dict) else None,
         is_public=is_public if isinstance(is_public, bool) else None,
         read_ms=int_or_none(row["read_ms"]),

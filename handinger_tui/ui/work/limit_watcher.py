@@ -17,6 +17,7 @@ from handinger_tui.core.money.typical_cost import TypicalCost
 from handinger_tui.core.turns.session import with_status
 from handinger_tui.core.turns.turn import TurnStatus
 from handinger_tui.ui.widgets.status_text import WORKED_ON
+from handinger_tui.ui.work.session_controller import SETTLE_S
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -28,8 +29,10 @@ if TYPE_CHECKING:
 
 CHECKS_PER_S: Final = 1.0
 """How often per second the screen checks whether charges or limits were written."""
-READ_DETACHED_EVERY_S: Final = 60.0
-"""Seconds between two reads of the workers of detached turns."""
+READ_WORKERS_EVERY_S: Final = 60.0
+"""Seconds between two readings of all workers with detached turns or amounts that are not settled."""
+READ_WORKERS_AFTER_S: Final = 5.0
+"""Seconds from the start to the first of them."""
 
 
 @runtime_checkable
@@ -125,8 +128,10 @@ class LimitWatcher:
             names = {turn.turn_id: f"turn {number}" for number, turn in numbered}
             self._interaction.announce(restatement_text(shown, names), "warning")
 
-    async def read_detached(self) -> None:
-        """Read the workers of detached turns: the end of a turn frees what it has reserved.
+    async def read_workers(self) -> None:
+        """Read the workers of detached turns, and of turns whose amount is not settled.
+
+        The end of a turn frees what it has reserved; a service may report costs some time after the end.
 
         Raises:
             LedgerError
@@ -135,6 +140,7 @@ class LimitWatcher:
             # A worker that cannot be read now is read the next time.
             with suppress(ApiError):
                 await self._controller.engine.actor(session.session_id).refresh_detached()
+        await self._controller.engine.settle_open_turns(SETTLE_S)
 
     async def count(self) -> None:
         """Read the limits of the open session. A queue that one of them held stays held, and says so.
