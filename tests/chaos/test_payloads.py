@@ -32,7 +32,7 @@ TEXTS: Final = (
     *("c1-raw-byte", "nul", "cr-overwrite", "bidi-rlo", "tag-characters", "lone-surrogate", "line-1mb"),
     *("markup-action", "csv-formula", "jsonl-newline"),
 )
-"""One of each kind. All are cleaned alike: `tests/core/test_cleaning.py`; on the screen `tests/ui/hostile`."""
+"""One of each kind. All are cleaned alike: `tests/core/test_cleaning.py`; in widgets, `tests/ui/hostile`."""
 FILES: Final = (
     *("name-up-3", "name-abs-posix", "name-nul", "name-esc", "name-con", "name-long-4096", "name-surrogate"),
     *("name-rlo", "url-dot-segments", "url-other-origin", "url-userinfo", "disp-star", "disp-star-esc"),
