@@ -191,8 +191,9 @@ class Person:
         """Wait until what was typed is handled."""
         end = time.monotonic() + seconds
         await self.pilot.pause()
-        while time.monotonic() < end and not self.says()[0]:
-            await asyncio.sleep(0.01)  # noqa: ASYNC110 - no event tells that nothing is under way
+        # No event tells that nothing is under way.
+        while time.monotonic() < end and not self.says()[0]:  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
         await self.pilot.pause()
 
     def new_mark(self) -> str:
