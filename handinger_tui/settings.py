@@ -30,6 +30,8 @@ GENERATIONS: Final = ("workers", "tasks")
 DENSITIES: Final = ("normal", "compact")
 FOREVER: Final = "forever"
 PRINTED: Final = ("nothing", "answer", "transcript")
+NEVER_REPORTED: Final = {"tasks": frozenset({Unit.USD})}
+"""The units in which the services of a generation report no amount, not even for a first turn."""
 DEFAULT_BASE: Final = {"workers": "https://v3.handinger.com", "tasks": "https://handinger.com"}
 LOCAL_BASE: Final = "local"
 """The stored base URL of the local worker, since its port changes at every start."""

@@ -9,29 +9,16 @@ import re
 import shutil
 import signal
 import sys
-import threading
-from collections.abc import Callable, Iterator
 from contextlib import suppress
 from importlib import import_module
 from importlib.util import find_spec
 from inspect import iscoroutinefunction
 from itertools import count
 from pathlib import Path
-from time import monotonic
 from typing import Any, Final
 
 import pytest
-import textual._callback
-import textual.app
-import textual.css.stylesheet
-import textual.pilot
 from hypothesis import HealthCheck, settings
-from textual.css.model import RuleSet
-from textual.css.stylesheet import Stylesheet
-from textual.css.tokenize import tokenize_values
-
-from handinger_tui.ledger import database_file
-from handinger_tui.ledger.database_file import open_database
 
 # How long one example takes says how busy the machine is, and nothing about the code.
 settings.register_profile(
@@ -132,125 +119,6 @@ def _tasks_as_in_the_app(request: pytest.FixtureRequest) -> None:
     """
     if iscoroutinefunction(getattr(request.node, "obj", None)):
         request.getfixturevalue("_task_factory_of_textual")
-
-
-@pytest.fixture(scope="session", autouse=True)
-def _read_sheets() -> Iterator[None]:
-    """The same sheet with the same variables is read once: a quarter of what the start of an app takes."""
-    read = Stylesheet._parse_rules
-    cache: dict[tuple[object, ...], list[RuleSet]] = {}
-    tokens: dict[tuple[object, ...], object] = {}
-
-    def once(sheet: Stylesheet, css: str, *args: Any, **named: Any) -> list[RuleSet]:
-        key = (css, *args, *named.items(), *sheet._variables.items())
-        if key not in cache:
-            cache[key] = read(sheet, css, *args, **named)
-        return cache[key]
-
-    def tokenized(variables: dict[str, str]) -> object:
-        key = tuple(variables.items())
-        if key not in tokens:
-            tokens[key] = tokenize_values(variables)
-        return tokens[key]
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Stylesheet, "_parse_rules", once)
-        patch.setattr(textual.css.stylesheet, "tokenize_values", tokenized)
-        # The same hash, computed without a call in Python: each widget compares all rules several times.
-        patch.setattr(RuleSet, "__hash__", object.__hash__)
-        yield
-
-
-@pytest.fixture(scope="session", autouse=True)
-def _count_parameters_once() -> Iterator[None]:
-    """Textual counts the parameters of each function that a partial calls, with each call."""
-    count_them = textual._callback._count_parameters
-    counts: dict[object, int] = {}
-
-    def once(function: Callable[..., object]) -> int:
-        code = getattr(function, "__code__", None)
-        if code is None or hasattr(function, "__wrapped__"):
-            return count_them(function)
-        key = (code, hasattr(function, "__self__"))
-        if key not in counts:
-            counts[key] = count_them(function)
-        return counts[key]
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(textual._callback, "_count_parameters", once)
-        yield
-
-
-SOON_S: Final = 0.02
-"""An app is not idle before the timers that are due within this time: Textual takes it each time."""
-THREADS_S: Final = 0.1
-"""Threads that work are waited for as long, since some of them wait for the test."""
-TURN_S: Final = 0.01
-"""A turn of the loop counts for no longer: a machine that is busy does not shorten what is waited for."""
-
-
-async def nothing_to_do(_min_s: float = 0.0, max_s: float = 1.0) -> None:
-    """Wait until neither the event loop nor a thread of it has work.
-
-    Textual's own way compares clocks: at least 20 ms after each key and each pause, in which nothing happens.
-    """
-    loop: Any = asyncio.get_running_loop()
-    begin = turned = monotonic()
-    rounds = 0
-    while rounds < 3 and turned - begin < max_s:
-        await asyncio.sleep(0)
-        now = monotonic()
-        begin += max(0.0, now - turned - TURN_S)
-        turned = now
-        due = begin + SOON_S
-        timers = [timer.when() for timer in loop._scheduled if not timer.cancelled() and timer.when() <= due]
-        if loop._ready:
-            rounds = 0
-        elif timers or (now - begin < THREADS_S and at_work(loop._default_executor)):
-            rounds = 0
-            await asyncio.sleep(0.001)
-        else:
-            rounds += 1
-
-
-def at_work(pool: Any) -> bool:
-    """Whether a thread of the pool has something to do."""
-    return pool is not None and (
-        pool._work_queue.qsize() > 0 or len(pool._threads) > pool._idle_semaphore._value
-    )
-
-
-@pytest.fixture(scope="session", autouse=True)
-def _idle_is_no_time() -> Iterator[None]:
-    """An app is idle when nothing remains to be done, not after a time: half of the time of tests of it."""
-    with pytest.MonkeyPatch.context() as patch:
-        for module in (textual.app, textual.pilot):
-            patch.setattr(module, "wait_for_idle", nothing_to_do)
-        yield
-
-
-@pytest.fixture(scope="session", autouse=True)
-def _migrate_once(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """A history that begins is a copy of an empty one: nineteen migrations took four fifths of its opening.
-
-    That they lead to this schema is what `tests/ledger/test_opening.py` and the tests of migrations prove;
-    programs that run in a process of their own migrate, too.
-    """
-    make, lock = database_file._make_private, threading.Lock()
-    path = tmp_path_factory.mktemp("empty") / "history.db"
-    open_database(path, 0.0).connection.close()
-    empty = path.read_bytes()
-
-    def begin(path: Path) -> None:
-        with lock:
-            make(path)
-            if path.is_file() and not path.stat().st_size:
-                with suppress(OSError):
-                    path.write_bytes(empty)
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(database_file, "_make_private", begin)
-        yield
 
 
 @pytest.fixture(scope="session")

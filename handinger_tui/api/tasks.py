@@ -115,6 +115,10 @@ def worker_object(reading: TaskReading, pending: str | None = None) -> JsonObjec
         "sources": state.get("sources"),
         "structured_output": newest.get("structuredOutput") or state.get("structured_output"),
         "title": as_text(task.get("title")),
+        "url": as_text(task.get("url")),
+        "created_at": as_text(task.get("createdAt")),
+        "completed_at": as_text(task.get("completedAt")),
+        "metadata": as_object(reading.worker.get("metadata")),
         "template": reading.worker_id,
         "totals": as_object(task.get("totals")),
         "trigger": as_text(task.get("triggeredBy")),
@@ -158,7 +162,9 @@ def _messages_of(turn: JsonObject) -> list[JsonObject]:
     turn_id, prompt, text = as_text(turn.get("id")), as_text(turn.get("input")), turn.get("outputText")
     messages = []
     if prompt is not None:
-        messages.append(_message("user", turn_id, [_text(prompt)]))
+        sent = _message("user", turn_id, [_text(prompt)])
+        began_at = as_text(turn.get("startedAt")) or as_text(turn.get("completedAt"))
+        messages.append(sent if began_at is None else {**sent, "created_at": began_at})
     has_ended = turn.get("completedAt") is not None or turn.get("status") in _OVER
     if not has_ended and not text:
         return messages
@@ -487,7 +493,8 @@ class TaskClient:
     async def _start_of(self, request: TurnRequest) -> TaskStart:
         """Read the state of the task before the turn, unless a reading is fresh.
 
-        A task that does not exist is refused here, since the POST would create it.
+        A task that does not exist is refused here, since the POST would create it, unless no message of ours
+        to it has arrived: then the person sends the first one again.
 
         Raises:
             Refused, Unreachable: nothing was sent.
@@ -501,7 +508,9 @@ class TaskClient:
         if before is None or now - before.read_at > FRESH_S:
             try:
                 await self._task(target)
-            except Refused:
+            except Refused as refusal:
+                if request.begins and refusal.kind is ErrorKind.NOT_FOUND:
+                    return TaskStart(target, request.prompt, is_new=False, template=request.template)
                 raise
             except ApiError as error:
                 summary = f"The task could not be read before sending. {error.summary}"
@@ -535,10 +544,21 @@ class TaskClient:
                 raise errors.other_generation(
                     refusal.summary, "workers", refusal.http_status, refusal.retry_after_s
                 ) from None
-            if start.is_new and refusal.kind is ErrorKind.CONFLICT:
+            is_used = start.is_new and refusal.kind is ErrorKind.CONFLICT
+            if is_used and not await self._is_missing(start.task_id):
                 # Only this turn uses the id of the task: if the task exists, the turn may be running.
                 raise Doubtful(refusal.kind, refusal.summary, http_status=refusal.http_status) from None
             raise
+
+    async def _is_missing(self, target: str) -> bool:
+        """Whether the service says that there is no such task; False if it cannot be read."""
+        try:
+            await self._task(target)
+        except Refused as refusal:
+            return refusal.kind is ErrorKind.NOT_FOUND
+        except ApiError:
+            return False
+        return False
 
     @asynccontextmanager
     async def follow(self, target: str, via: StreamRoute) -> AsyncIterator[HttpReply]:

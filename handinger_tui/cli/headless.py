@@ -17,6 +17,7 @@ from handinger_tui.cli.output import Exit, discard, exit_of, say, sentence
 from handinger_tui.cli.run_output import PRINTERS, LimitMessages, Printer, progress_of, refusal
 from handinger_tui.cli.session_choice import chosen_session_id, destination_of, find_target_session
 from handinger_tui.cli.wiring import Services, generation_of, new_clock, open_services, opened_replay
+from handinger_tui.core.acts import HoldReason
 from handinger_tui.core.errors import HandingerError, LedgerError, NoHistory, SettingsError
 from handinger_tui.core.formatting import plural
 from handinger_tui.core.money.attribution import MoneyIndex, money_of
@@ -27,7 +28,6 @@ from handinger_tui.core.receipts import receipt_line
 from handinger_tui.core.safety import clean, clean_line, encodable, one_word
 from handinger_tui.core.turns.session import Service, Session
 from handinger_tui.core.turns.turn import FREE, UNDECIDED, Attachment, ErrorKind, Turn, TurnStatus
-from handinger_tui.engine.queues import HoldReason
 from handinger_tui.ledger.database import UNWRITTEN
 
 if TYPE_CHECKING:

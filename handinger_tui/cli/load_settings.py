@@ -11,7 +11,7 @@ from handinger_tui.cli.output import say
 from handinger_tui.core.errors import SettingsError
 from handinger_tui.core.money.limits import LimitOrigin, Scope
 from handinger_tui.core.tags import NO_TAG_RULES, TagRules
-from handinger_tui.settings import Flags, Settings, load, require_key
+from handinger_tui.settings import NEVER_REPORTED, Flags, Settings, load, require_key
 
 if TYPE_CHECKING:
     import argparse
@@ -86,4 +86,10 @@ def limit_rules(settings: Settings) -> LimitRules:
 
     flags = [limit for limit in settings.spending if limit.origin is LimitOrigin.FLAG]
     configured = [limit for limit in settings.spending if limit.origin is not LimitOrigin.FLAG]
-    return LimitRules(configured, flags, simulated=settings.local, credit_usd=settings.credit_usd)
+    return LimitRules(
+        configured,
+        flags,
+        settings.local,
+        settings.credit_usd,
+        NEVER_REPORTED.get(settings.generation, frozenset()),
+    )

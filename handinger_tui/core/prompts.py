@@ -312,7 +312,9 @@ def as_mention(path: str) -> str:
 # -- pasted texts ------------------------------------------------------------------------------
 LONG_PASTE_CHARACTERS: Final = 2_000
 LONG_PASTE_LINES: Final = 20
-_CHIP: Final = re.compile(r"\[pasted text ([0-9]{1,6}): [0-9,]{1,20} characters\]")
+CARRIED: Final = "This is a conversation with another worker. Continue from here."
+"""The beginning of a conversation that a fork carries over."""
+_CHIP: Final = re.compile(r"\[(?:pasted text|conversation so far) ([0-9]{1,6}): [0-9,]{1,20} characters\]")
 
 
 def is_long_paste(text: str) -> bool:
@@ -320,9 +322,26 @@ def is_long_paste(text: str) -> bool:
     return len(text) > LONG_PASTE_CHARACTERS or text.count("\n") >= LONG_PASTE_LINES
 
 
+def chip_name(text: str, number: int) -> str:
+    """The name of the pasted text `number` (from 1)."""
+    return f"{'conversation so far' if text.startswith(CARRIED) else 'pasted text'} {number}"
+
+
 def chip_text(text: str, number: int) -> str:
     """The chip for the pasted text `number` (from 1)."""
-    return f"[pasted text {number}: {len(text):,} characters]"
+    return f"[{chip_name(text, number)}: {len(text):,} characters]"
+
+
+def is_only_carried(prompt: str, pasted: Sequence[str]) -> bool:
+    """Whether a message is nothing but the conversation that a fork carries over, as a chip or unfolded."""
+    carried = [text for text in pasted if text.startswith(CARRIED)]
+    if not carried:
+        return False
+    text = expand_chips(prompt, pasted)
+    rest = text
+    for one in carried:
+        rest = rest.replace(one, "")
+    return rest != text and not rest.strip()
 
 
 def expand_chips(prompt: str, pasted: Sequence[str]) -> str:
@@ -358,7 +377,7 @@ class PasteChip(Struct, frozen=True):
 
 def chips_in(prompt: str, pasted: Sequence[str]) -> tuple[PasteChip, ...]:
     """The chips of a prompt, in order."""
-    if not pasted or "[pasted text " not in prompt:
+    if not pasted or "[" not in prompt:
         return ()
     chips = (PasteChip(*match.span(), int(match[1])) for match in _CHIP.finditer(prompt))
     return tuple(
@@ -534,7 +553,7 @@ def fork_text(session: Session, last: Turn) -> str:
     if not pieces:
         return ""
     omitted = len(delivered) - len(pieces)
-    head = "This is a conversation with another worker. Continue from here."
+    head = CARRIED
     if omitted:
         head += f" The first {omitted} of {len(delivered)} messages are left out."
     return "\n\n".join([head, *reversed(pieces)])

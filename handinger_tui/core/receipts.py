@@ -192,7 +192,7 @@ class ReceiptFacts(Struct, frozen=True):
 
     @property
     def submitted_ms(self) -> int | None:
-        """When the user sent the turn; None if another program did."""
+        """When the user wrote it, which may have waited in a queue; None if another program did."""
         request = self.turn.request
         return None if request.trigger.elsewhere else request.created_ms
 

@@ -11,7 +11,7 @@ import asyncio
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from msgspec.structs import replace
 
@@ -36,6 +36,9 @@ if TYPE_CHECKING:
     from handinger_tui.core.turns.turn import TurnRequest
 
 Listener = Callable[[str], None]
+RECENT_DAYS: Final = 30.0
+"""Turns that ended this many days ago are read again only when the person asks for it."""
+DAY_MS: Final = 86_400_000
 
 
 class Engine:
@@ -170,10 +173,11 @@ class Engine:
             await self._actors[session_id].recover(requests, watch=True)
         return list(unsettled)
 
-    async def settle_open_turns(self, seconds: float) -> list[str]:
-        """Read the workers of turns left open or running, or whose end is fresh, for `seconds` at most.
+    async def settle_open_turns(self, seconds: float, days: float | None = RECENT_DAYS) -> list[str]:
+        """Read the workers of turns left open or running, or whose amount is not settled.
 
-        Each worker is read once; nothing is watched or queued. A turn that cannot be settled stays open
+        This takes `seconds` at most. Of turns that have ended only those of the last `days` are due; None:
+        all. Each worker is read once; nothing is watched or queued. A turn that cannot be settled stays so
         for the next program. Returns the ids of the sessions whose worker was to be read.
 
         Raises:
@@ -189,10 +193,13 @@ class Engine:
                         await self._refresh(session_id)
                 # What a local worker ran ended together with its program.
                 now_ms = self._deps.run_deps.clock.now_ms()
-                open_sessions = [] if self._context.forgetful else await self._log.sessions_to_read(now_ms)
-                for session in open_sessions:
+                first_ms = 0 if days is None else now_ms - int(days * DAY_MS)
+                due = [] if self._context.forgetful else await self._log.sessions_to_read(first_ms)
+                for session in due:
                     session_id = session.session_id
                     if session.service == self._context.service and session_id not in session_ids:
+                        # Before the reading: one that takes all of the time is not the first again.
+                        await self._log.note_late_read(session_id, now_ms)
                         await self.open(session_id)
                         session_ids.append(session_id)
                         await self._refresh(session_id)
@@ -201,7 +208,7 @@ class Engine:
     async def _refresh(self, session_id: str) -> None:
         # A worker that cannot be read now is read by the next program.
         with suppress(ApiError):
-            await self._actors[session_id].refresh()
+            await self._actors[session_id].refresh(late=True)
 
     async def _unsettled(self) -> dict[str, list[TurnRequest]]:
         """The requests without a settled turn at this service, by session id."""

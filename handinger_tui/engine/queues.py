@@ -9,18 +9,16 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from contextlib import suppress
-from enum import StrEnum, auto
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from msgspec import Struct
-
+from handinger_tui.core.acts import Hold, HoldReason
 from handinger_tui.core.errors import HandingerError, LedgerError
 from handinger_tui.core.money.limits import Gauge, LimitReached, LimitUnmeasured, blocking, unmeasured_text
 from handinger_tui.core.turns.turn import Turn, TurnStatus
 from handinger_tui.engine.tasks import start
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Sequence
 
     from handinger_tui.engine.ports import LimitReader, TurnLog
     from handinger_tui.engine.session_store import SessionStore
@@ -115,34 +113,6 @@ CONTINUABLE = frozenset({TurnStatus.COMPLETED, TurnStatus.INCOMPLETE})
 """Statuses of an ended turn after which the next queued one may start on its own."""
 
 
-class HoldReason(StrEnum):
-    """What stopped the queue. It ends when the user resumes the queue, or watches the detached turn again."""
-
-    LIMIT = auto()
-    """A spending limit is reached, or reserved by running turns."""
-    UNMEASURED = auto()
-    """Whether a spending limit will hold is unknown; the user may decide to send anyway."""
-    UNREADABLE = auto()
-    """The history could not be read or written, so it is unknown whether a limit is reached."""
-    DETACHED = auto()
-    """The user stopped watching the running turn."""
-    UNFINISHED = auto()
-    """The previous turn did not complete."""
-    RESTORED = auto()
-    """The program ended before these messages were sent."""
-
-
-class Hold(Struct, frozen=True):
-    """Why the queue does not continue.
-
-    `gauge`: the limit that is reached. `detail`: a sentence about the cause, or "".
-    """
-
-    reason: HoldReason
-    gauge: Gauge | None = None
-    detail: str = ""
-
-
 def hold_after(status: TurnStatus) -> Hold | None:
     """The hold that follows from the end of a turn; None where the queue may continue."""
     if status in CONTINUABLE:
@@ -162,6 +132,8 @@ class TurnQueue:
         """The ids of the queued turns, the next one to send first."""
         self.hold: Hold | None = None
         """Why the queue does not continue; None while nothing holds it."""
+        self.edited: str | None = None
+        """The id of the turn whose message is being edited: it is not started, nor is any behind it."""
         self.stops = 0
         """How often a turn that did not complete, or the user, has stopped the queue. A message that was
         sent before such a stop and is handled after it is queued."""
@@ -169,13 +141,9 @@ class TurnQueue:
         """The hold of the newest stop."""
 
     @property
-    def detached(self) -> bool:
-        """Whether it is held because the user stopped watching a turn."""
-        return self.hold is not None and self.hold.reason is HoldReason.DETACHED
-
-    def waits_for(self, sent: Turn | None) -> bool:
-        """Whether the worker still runs the detached turn: messages queued behind it keep their order."""
-        return self.detached and sent is not None and sent.status is TurnStatus.RUNNING
+    def edited_at(self) -> int | None:
+        """The index of the turn that is being edited; None when none is."""
+        return None if self.edited is None else self.ids.index(self.edited)
 
     def position(self, turn_id: str) -> int:
         """The index of a turn; 0 is the next to start.
@@ -195,12 +163,16 @@ class TurnQueue:
     def remove(self, turn_id: str) -> None:
         """Take a turn out of the queue. An empty queue has nothing to hold."""
         self.ids = tuple(one for one in self.ids if one != turn_id)
+        if self.edited == turn_id:
+            self.edited = None
         if not self.ids:
             self.hold = None
 
     def replace(self, turn_id: str, new_id: str) -> None:
-        """Put another turn in the place of one."""
+        """Put another turn in the place of one, whose edit is over."""
         self.ids = tuple(new_id if one == turn_id else one for one in self.ids)
+        if self.edited == turn_id:
+            self.edited = None
 
     def moved(self, turn_id: str, to: int) -> tuple[str, ...]:
         """The ids with one turn moved to index `to`.
@@ -217,9 +189,19 @@ class TurnQueue:
         """Hold the queue: messages sent before this need an explicit `resume` of the user."""
         self.stops += 1
         self.stopped_by = hold
-        # A detach is the only hold that coming back ends: a stronger reason takes its place.
-        if self.ids and (self.hold is None or self.detached):
+        # Why a turn was left says least once it has ended: a later reason takes its place.
+        if self.ids and (self.hold is None or self.hold.reason is HoldReason.DETACHED):
             self.hold = hold
+
+    def measure(self, gauges: Sequence[Gauge]) -> None:
+        """Note which limit holds the queue by now. Where none does, it stays held for the person to send."""
+        if self.hold is None or self.hold.gauge is None:
+            return
+        is_same = self.hold.gauge.limit in [gauge.limit for gauge in gauges]
+        if (reached := blocking(gauges)) is not None:
+            self.hold = limit_hold(LimitReached(reached))
+        elif self.hold.reason is HoldReason.LIMIT or not is_same:
+            self.hold = Hold(HoldReason.LIFTED)
 
 
 # -- limits ------------------------------------------------------------------------------

@@ -3,7 +3,9 @@
 Requests go through one inbox and are handled one at a time, so nothing can change between a check
 and the action that relies on it. A request waits for the history but never for the network: the
 answer of a slow service is applied by a later request, which checks the session again. Methods
-without an await (`detach`, `stop`) need no request.
+without an await (`detach`, `stop`, `begin_edit`, `end_edit`) need no request.
+
+Whether a message leaves now, waits or is held is decided by `core/acts.py`, which also words the hint.
 """
 
 from __future__ import annotations
@@ -17,6 +19,7 @@ from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeVar
 from msgspec import Struct
 from msgspec.structs import replace
 
+from handinger_tui.core.acts import Hold, HoldReason, SessionState
 from handinger_tui.core.errors import HandingerError, LedgerError, Refused
 from handinger_tui.core.money.limits import Gauge, LimitReached, StartPolicy
 from handinger_tui.core.turns.session import (
@@ -37,15 +40,7 @@ from handinger_tui.core.turns.turn import (
     TurnRequest,
     TurnStatus,
 )
-from handinger_tui.engine.queues import (
-    Hold,
-    HoldReason,
-    Inbox,
-    SessionLimits,
-    TurnQueue,
-    hold_after,
-    limit_hold,
-)
+from handinger_tui.engine.queues import Busy, Inbox, SessionLimits, TurnQueue, hold_after, limit_hold
 from handinger_tui.engine.session_store import RunDeps, SessionStore, TurnRecord, may_have_departed
 from handinger_tui.engine.settling import LateReader, TurnSettler, adopted_turns
 from handinger_tui.engine.turn_run import RunSlot, TurnRun
@@ -211,6 +206,14 @@ class SessionActor:
         """The limits that apply with what is spent of them, as of the last read."""
         return self._limits.gauges
 
+    @property
+    def state(self) -> SessionState:
+        """What decides whether a message leaves now, waits, or is held."""
+        queue, is_unwatched = self.queue, self.session.unwatched is not None
+        return SessionState(
+            self.running, is_unwatched and not self.running, len(queue.ids), queue.hold, queue.edited_at
+        )
+
     async def settled(self) -> Session:
         """Wait until the session has no running turn and no pending request; returns its value."""
         while self.running or not self.inbox.idle.is_set():
@@ -230,7 +233,8 @@ class SessionActor:
     ) -> str:
         """Store a turn and start it, or queue it behind the running one; returns its id.
 
-        A held queue stays held: a message sent now does not wait for it. When the caller is
+        A held queue stays held: a message sent now does not wait for it. While a turn runs at the worker
+        unwatched, the message is queued and held, since the service would refuse it. When the caller is
         cancelled (or `stop` is called) before the turn starts, the turn is kept as not sent.
 
         Raises:
@@ -259,9 +263,7 @@ class SessionActor:
         await self._settler.close_ended()
         queue = self.queue
         # Decided before the limits are read: a turn that ends during the read may use one up.
-        waits = self.running or bool(
-            queue.ids and (not ticket.saw_hold or queue.waits_for(self.session.sent))
-        )
+        waits, is_busy = self.state.queues(saw_hold=ticket.saw_hold), self.state.busy
         await self._limits.check()
         await self.store.store(turn_request, start=None if waits else ticket.start)
         is_stopped = ticket.stops != queue.stops
@@ -271,7 +273,8 @@ class SessionActor:
             )
         elif waits or is_stopped:
             # The turn that it waits for may have ended by now; `_after_run` then starts the queue.
-            queue.add(turn_request.turn_id, queue.stopped_by if is_stopped else None)
+            hold = Hold(HoldReason.DETACHED) if is_busy else None
+            queue.add(turn_request.turn_id, queue.stopped_by if is_stopped else hold)
             if not waits:
                 # The message is queued whatever becomes of its reservation, which its start replaces.
                 with suppress(LedgerError):
@@ -308,10 +311,40 @@ class SessionActor:
         self.queue.position(turn_id)
         frames = await self._log.frames(turn_id)
         turn_request = self.store.turn(turn_id).request
+        waited = self.state.waits_at_edit
         self.queue.remove(turn_id)
+        self._hold_after_edit(waited=waited)
         await self._settler.close(turn_request, frames, TurnStatus.NOT_SENT, WITHDRAWN)
         self.store.publish()
         return turn_request.prompt
+
+    def begin_edit(self, turn_id: str) -> None:
+        """Keep a queued turn, and all behind it, from being started while its message is edited.
+
+        `edit_queued` and `withdraw` end the edit; so does `end_edit`.
+
+        Raises:
+            Busy: it is no longer queued.
+        """
+        self.queue.position(turn_id)
+        if self.queue.edited == turn_id:
+            return
+        self.end_edit()
+        self.queue.edited = turn_id
+        self.store.publish()
+
+    def end_edit(self) -> None:
+        """Keep the edited turn as it was; a queue that waited for the edit is held."""
+        if self.queue.edited is not None:
+            waited = self.state.waits_at_edit
+            self.queue.edited = None
+            self._hold_after_edit(waited=waited)
+            self.store.publish()
+
+    def _hold_after_edit(self, *, waited: bool) -> None:
+        """Hold a queue that `waited` for an edit and does not any more: only the person sends it."""
+        if waited and self.queue.ids and self.state.starts_next:
+            self.queue.hold = Hold(HoldReason.EDITED)
 
     @request
     async def edit_queued(
@@ -323,11 +356,14 @@ class SessionActor:
     ) -> str:
         """Replace a queued message by another one in the same place; returns the new id.
 
+        That ends its edit: where the queue waited for it, it goes on.
+
         Raises:
             Busy: it is no longer queued.
             LedgerError: the old one stays as it was.
         """
         self.queue.position(turn_id)
+        was_edited = self.queue.edited == turn_id
         old = self.store.turn(turn_id).request
         turn_request = self._deps.new_request(prompt, budget, attachments, old.lineage)
         frames = await self._log.frames(turn_id)
@@ -336,6 +372,8 @@ class SessionActor:
         self.queue.replace(turn_id, turn_request.turn_id)
         self.store.value = move_to_place_of(self.session, turn_request.turn_id, turn_id)
         await self._settler.close_settled(old, [*frames, withdrawn])
+        if was_edited and not self.running:
+            await self._continue()
         return turn_request.turn_id
 
     @request
@@ -348,31 +386,36 @@ class SessionActor:
         """
         ids = self.queue.moved(turn_id, self.queue.position(turn_id) + by)
         await self.store.move_to_end(*ids)
+        waited = self.state.waits_at_edit
         self.queue.ids = ids
+        self._hold_after_edit(waited=waited)
+        self.store.publish()
 
     async def resume(self, start: StartPolicy = StartPolicy.MEASURED, only: str | None = None) -> Hold | None:
         """Continue a held queue; returns what still holds it, None when it continues.
+
+        Nothing is sent to a worker whose turn runs unwatched: watch it first.
 
         `start` applies to the next turn only. `only`: the id of a queued turn that is sent before the
         others, which stay held; while a turn runs, watched or not, it becomes the next one.
 
         Raises:
-            Busy: `only` is no longer queued.
+            Busy: `only` is no longer queued, or is being edited.
             LimitReached: a limit forbids `only`, which stays queued as the next one.
             LedgerError
         """
         stops = self.queue.stops
-        return await (self._resume(stops, start) if only is None else self._send_first(only, stops, start))
+        if only is not None:
+            return await self._send_first(only, stops, start)
+        # A queue that nothing holds goes on by itself; the user did not see what holds it by then.
+        return await self._resume(stops, start) if self.queue.hold is not None else None
 
     @request
     async def _resume(self, stops: int, start: StartPolicy) -> Hold | None:
         queue = self.queue
-        if stops != queue.stops:
-            # Stopped again since the user asked to continue.
+        if stops != queue.stops or self.state.busy:
+            # Stopped again since the user asked to continue, or the worker would refuse it.
             return queue.hold
-        if not self.running and queue.waits_for(self.session.sent):
-            await self._watch(None, stops)
-            return None
         hold = await self._limits.hold() if queue.ids else None
         if stops == queue.stops:
             queue.hold = hold
@@ -385,25 +428,31 @@ class SessionActor:
         """Make a queued turn the next one, and start it despite the hold unless a turn runs."""
         queue = self.queue
         ids = queue.moved(turn_id, 0)
+        if queue.edited == turn_id:
+            raise Busy("This message is being edited. Put it back in the queue first.")
         await self.runs.ending()
         await self._settler.close_ended()
         await self.store.move_to_end(*ids)
+        waited = self.state.waits_at_edit
         queue.ids = ids
         self.store.publish()
-        if stops == queue.stops and (self.running or not queue.waits_for(self.session.sent)):
-            past = queue.hold
-            await self._limits.check()
-            if stops == queue.stops:
-                await self._start_next(start, past=past)
+        try:
+            if stops == queue.stops and not self.state.busy:
+                past = queue.hold
+                await self._limits.check()
+                if stops == queue.stops:
+                    await self._start_next(start, past=past)
+        finally:
+            self._hold_after_edit(waited=waited)
         return queue.hold
 
     async def _start_next(self, start: StartPolicy = StartPolicy.MEASURED, past: Hold | None = None) -> None:
-        """Start the oldest queued turn, unless a turn runs, the queue is held, or a limit forbids it.
+        """Start the oldest queued turn, unless a turn runs, the queue waits or is held, or there is no room.
 
         `past`: the hold that does not apply to this turn; with it, a failure to start is raised.
         """
         queue = self.queue
-        if self.running or not queue.ids or queue.hold is not past or self._is_stopping:
+        if not self._may_start(past):
             return
         turn_id, stops = queue.ids[0], queue.stops
         try:
@@ -413,7 +462,7 @@ class SessionActor:
             record = await self.store.record_of(turn_id)
             now_ms = self._deps.run_deps.clock.now_ms()
             await self._log.start_turn(self.session, record.request, now_ms, start)
-            if queue.hold is not past or queue.stops != stops or self._is_stopping:
+            if queue.stops != stops or not self._may_start(past):
                 await self._log.release_turn(turn_id)
                 return
         except (LedgerError, LimitReached) as problem:
@@ -427,6 +476,19 @@ class SessionActor:
             return
         queue.remove(turn_id)
         self._launch(record, TurnRun.send)
+
+    def _may_start(self, past: Hold | None) -> bool:
+        is_past = self.queue.hold is past and not self._is_stopping
+        return is_past and replace(self.state, hold=None).starts_next
+
+    async def _continue(self) -> None:
+        """Go on with the queue as after a run, where nothing runs: the limits are read first."""
+        await self.runs.ending()
+        await self._settler.close_ended()
+        if self.queue.ids and (limit := await self._limits.hold()) is not None:
+            self.queue.stop(limit)
+        self.store.publish()
+        await self._start_next()
 
     # -- runs ------------------------------------------------------------------------------
     def _launch(self, record: TurnRecord, body: Callable[[TurnRun], Coroutine[None, None, None]]) -> None:
@@ -479,7 +541,7 @@ class SessionActor:
     async def watch(self, turn_id: str | None = None) -> None:
         """Watch a turn again (default: the newest that was sent). Free: it only makes GET requests.
 
-        Watching a detached turn ends its hold: the queue continues after the turn.
+        A held queue stays held, also when the turn has ended.
 
         Raises:
             LedgerError
@@ -499,8 +561,6 @@ class SessionActor:
         if stops is not None and stops != self.queue.stops:
             # The user detached again after asking for it.
             return
-        if stops is not None and self.queue.detached:
-            self.queue.hold = None
         self._launch(record, TurnRun.watch)
 
     def detach(self) -> None:
@@ -529,8 +589,10 @@ class SessionActor:
             return False
         return await self.refresh()
 
-    async def refresh(self) -> bool:
+    async def refresh(self, *, late: bool = False) -> bool:
         """Read the worker once to update the newest sent turn; True when the turn has ended by that.
+
+        `late`: a reading of a turn that has ended is stored only if it brings or confirms figures.
 
         The read is dropped where the turn is watched by then, or is no longer the newest. Where the worker is
         not known, here or to the service, its open turns end as unknown after some time.
@@ -551,12 +613,15 @@ class SessionActor:
             if refusal.kind is ErrorKind.NOT_FOUND:
                 await self.inbox.request(partial(self._settler.end_without_worker, worker_id))
             raise
-        return await self._apply_reading(turn.turn_id, body)
+        return await self._apply_reading(turn.turn_id, body, late=late)
 
     @request
-    async def _apply_reading(self, turn_id: str, body: WorkerBody) -> bool:
+    async def _apply_reading(self, turn_id: str, body: WorkerBody, *, late: bool) -> bool:
         turn = self.session.sent
         if turn is None or turn.turn_id != turn_id or self.running:
+            return False
+        if late and not self._settler.brings_news(turn, body):
+            await self._settler.settle_older(body, without=turn_id)
             return False
         return await self._settler.apply_reading(turn_id, body)
 
@@ -595,7 +660,8 @@ class SessionActor:
     async def recount(self) -> tuple[Gauge, ...]:
         """Write what the turns cost so far, and read the limits again.
 
-        Other programs may have spent money or raised a limit since the last read.
+        Other programs may have spent money or raised a limit since the last read. A queue that a limit held
+        stays held; its hold says that the limit no longer does.
 
         Raises:
             LedgerError
@@ -603,6 +669,10 @@ class SessionActor:
         await self._limits.count()
         if not self.running:
             await self.store.take_added()
+        before = self.queue.hold
+        self.queue.measure(self.gauges)
+        if self.queue.hold != before:
+            self.store.publish()
         return self.gauges
 
     # -- after a crash -----------------------------------------------------------------------

@@ -34,6 +34,7 @@ from handinger_tui.core.turns.session import (
     move_to_end,
     put_turn,
     title_from,
+    was_never_begun,
     with_kept_turns,
 )
 from handinger_tui.core.turns.turn import (
@@ -102,7 +103,8 @@ class TurnRecord:
         """`frames`: those stored already; they are only folded."""
         # A queued turn is stored before its worker is known.
         worker_id = request.worker_id or session.worker_id
-        self.request = replace(request, worker_id=worker_id, template=session.template)
+        begins = was_never_begun(session.turns, worker_id)
+        self.request = replace(request, worker_id=worker_id, template=session.template, begins=begins)
         self.earlier = session.turns
         """The turns of the session when this one was begun."""
         self._log = deps.log

@@ -572,11 +572,11 @@ class Recovery:
             self._give_up(None)
             return
         except Refused as refusal:
-            if refusal.kind is ErrorKind.NOT_FOUND and self._begins_target and not self._delivered:
+            may_be_missing = self._begins_target or record.request.begins
+            is_missing = refusal.kind is ErrorKind.NOT_FOUND and may_be_missing
+            if is_missing and not self._delivered:
                 await self._handle_missing()
-            elif refusal.kind is ErrorKind.RATE_LIMITED or (
-                refusal.kind is ErrorKind.NOT_FOUND and self._begins_target
-            ):
+            elif refusal.kind is ErrorKind.RATE_LIMITED or is_missing:
                 # A service may take a moment to show a worker that it has just created.
                 await self._retry_or_give_up(refusal)
             else:

@@ -316,11 +316,7 @@ def open_copy(path: Path, lock_wait_s: float) -> Opened:
     return Opened(copy)
 
 
-_STARTED_LATER: Final = """
-    SELECT t.at_ms, t.turn_id FROM turn_totals t
-      JOIN charges c ON c.session_id = t.session_id AND c.turn_id = t.turn_id AND c.kind = 'charge'
-     WHERE t.at_ms > c.at_ms AND t.at_ms < ?
-"""
+_COUNTED: Final = "SELECT at_ms, turn_id FROM turn_totals WHERE at_ms < ?"
 
 
 def charges_before(source: sqlite3.Connection, at_ms: int) -> sqlite3.Connection:
@@ -336,9 +332,14 @@ def charges_before(source: sqlite3.Connection, at_ms: int) -> sqlite3.Connection
         names, marks = ", ".join(columns), ", ".join("?" * len(columns))
         rows = source.execute(f"SELECT {names} FROM {table} {which}", (at_ms,) if which else ())
         copy.executemany(f"INSERT INTO {table} ({names}) VALUES ({marks})", map(tuple, rows))
-    # A queued turn belongs to the time at which it started.
-    started = source.execute(_STARTED_LATER, (at_ms,))
-    copy.executemany("UPDATE turn_totals SET at_ms = ? WHERE turn_id = ?", map(tuple, started))
+    # A queued turn counts from its start on, and one that was never sent at no time.
+    copy.execute("CREATE TEMP TABLE counted (at_ms INTEGER, turn_id TEXT PRIMARY KEY)")
+    counted = map(tuple, source.execute(_COUNTED, (at_ms,)))
+    copy.executemany("INSERT INTO counted VALUES (?, ?)", counted)
+    copy.execute("DELETE FROM turn_totals WHERE turn_id NOT IN (SELECT turn_id FROM counted)")
+    copy.execute(
+        "UPDATE turn_totals SET at_ms = (SELECT at_ms FROM counted c WHERE c.turn_id = turn_totals.turn_id)"
+    )
     copy.execute("COMMIT")
     return copy
 

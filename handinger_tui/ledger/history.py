@@ -12,6 +12,7 @@ from msgspec.structs import replace
 from handinger_tui.core.jsontext import NotJson, as_object, as_text, dump, parse_exact
 from handinger_tui.core.stored_workers import StoredWorker
 from handinger_tui.core.tags import NO_TAG_RULES
+from handinger_tui.core.turns.turn import UNSENT, TurnStatus
 from handinger_tui.ledger import search
 from handinger_tui.ledger.frames import drop_some, pack_some
 from handinger_tui.ledger.grouping import DOUBTS
@@ -23,6 +24,7 @@ from handinger_tui.ledger.sql import (
     Row,
     int_or_none,
     int_or_zero,
+    listed,
     one_moment,
     pack,
     split,
@@ -41,27 +43,36 @@ if TYPE_CHECKING:
     from handinger_tui.core.turns.session import SessionSummary
     from handinger_tui.ledger.database import Database
 
-# Of `turn_totals.told`, bit 0 says that USD were reported, bit 1 that credits were.
+# Of `turn_totals.told`, bit 0 says that USD were reported, bit 1 that credits were. A turn without a row
+# waits in a queue, was not sent or was imported; or it was read from the worker and has no figures yet.
+_COUNTED: Final = "EXISTS (SELECT 1 FROM turn_totals c WHERE c.turn_id = t.turn_id)"
+_STARTED: Final = f"(t.status <> '{TurnStatus.QUEUED}' OR {_COUNTED})"
 _SUMMARIES: Final = f"""
     SELECT s.session_id, s.worker_id, s.base_url, s.title, s.created_ms, s.updated_ms, s.unread,
-           (SELECT COUNT(*) FROM turns t WHERE t.session_id = s.session_id) AS turns,
-           (SELECT status FROM turns t WHERE t.session_id = s.session_id
-             ORDER BY place DESC LIMIT 1) AS last_status,
+           (SELECT COUNT(*) FROM turns t WHERE t.session_id = s.session_id)
+             - (SELECT COUNT(*) FROM turns t WHERE t.session_id = s.session_id
+                   AND t.status IN ({listed(UNSENT)}) AND NOT {_COUNTED}) AS turns,
+           COALESCE(
+               (SELECT status FROM turns t WHERE t.session_id = s.session_id AND {_STARTED}
+                 ORDER BY place DESC LIMIT 1),
+               (SELECT status FROM turns t WHERE t.session_id = s.session_id LIMIT 1)) AS last_status,
            (SELECT lineage FROM turns t WHERE t.session_id = s.session_id
              ORDER BY place LIMIT 1) AS lineage,
            (SELECT started_by FROM turns t WHERE t.session_id = s.session_id
-             ORDER BY place LIMIT 1) AS started_by, s.generation, s.template,
+             ORDER BY place LIMIT 1) AS started_by, s.generation, s.template, s.about,
            (SELECT folder FROM origins o WHERE o.session_id = s.session_id) AS folder,
-           EXISTS (SELECT 1 FROM turns t WHERE t.session_id = s.session_id AND t.settled_ms IS NULL) AS live,
-           COALESCE(i.turns, 0) AS imported, COALESCE(i.uncharged, 0) AS uncharged,
-           {split("usd_pico", "m")}, {split("micro_credits", "m")},
+           EXISTS (SELECT 1 FROM turns t WHERE t.session_id = s.session_id AND t.settled_ms IS NULL
+                      AND {_STARTED}) AS live,
+           (SELECT COUNT(*) FROM turns t WHERE t.session_id = s.session_id AND t.settled_ms IS NULL
+               AND t.status <> '{TurnStatus.QUEUED}' AND NOT {_COUNTED}) AS uncharged,
+           COALESCE(i.turns, 0) AS imported,
+           {split("usd_pico", "m")}, {split("micro_credits", "m")}, COUNT(m.turn_id) AS charged,
            COALESCE(SUM(m.told & 1), 0) AS priced_turns, COALESCE(SUM(m.told >> 1 & 1), 0) AS credited_turns,
            {DOUBTS}
       FROM sessions s LEFT JOIN turn_totals m ON m.session_id = s.session_id
-      LEFT JOIN (SELECT t.session_id, COUNT(*) AS turns, SUM(NOT EXISTS (
-                     SELECT 1 FROM turn_totals c WHERE c.turn_id = t.turn_id)) AS uncharged
-                   FROM turns t WHERE t.imported_ms IS NOT NULL GROUP BY t.session_id) i
-        ON i.session_id = s.session_id
+      LEFT JOIN (SELECT t.session_id, COUNT(*) AS turns FROM turns t
+                  WHERE t.imported_ms IS NOT NULL AND t.status <> '{TurnStatus.NOT_SENT}'
+                  GROUP BY t.session_id) i ON i.session_id = s.session_id
      {{which}} GROUP BY s.session_id ORDER BY s.updated_ms DESC, s.rowid DESC LIMIT ?
 """
 _IDS_BY_PREFIX: Final = """
@@ -331,6 +342,7 @@ _PUT_WORKER: Final = """
 
 
 _TEXT_MEMBERS: Final = ("title", "summary", "text", "url")
+_TIME_MEMBERS: Final = ("created_ms", "updated_ms")
 
 
 class StoredWorkers:
@@ -347,7 +359,9 @@ class StoredWorkers:
 
     async def keep(self, base_url: str, worker: StoredWorker) -> None:
         """Store a reading of a worker."""
-        members = {name: getattr(worker, name) for name in (*_TEXT_MEMBERS, "schema", "is_public")}
+        members = {
+            name: getattr(worker, name) for name in (*_TEXT_MEMBERS, *_TIME_MEMBERS, "schema", "is_public")
+        }
         cells = pack(base_url), pack(worker.worker_id), dump(members), worker.read_ms, int(worker.is_missing)
 
         def work(connection: sqlite3.Connection) -> None:
@@ -372,6 +386,7 @@ def _stored_worker(row: Row) -> StoredWorker:
     return replace(
         worker,
         **{name: as_text(members.get(name)) for name in _TEXT_MEMBERS},
+        **{name: int_or_none(members.get(name)) for name in _TIME_MEMBERS},
         schema=schema if isinstance(schema, dict) else None,
         is_public=is_public if isinstance(is_public, bool) else None,
         read_ms=int_or_none(row["read_ms"]),

@@ -36,7 +36,7 @@ from handinger_tui.core.money.limits import (
 from handinger_tui.core.money.spending import LOCAL, ChargeFilter, SpendingSums, midnight_ms
 from handinger_tui.core.money.typical_cost import ENOUGH, TypicalCost
 from handinger_tui.core.turns.session import Session
-from handinger_tui.core.turns.turn import LIVE, TurnRequest, TurnStatus
+from handinger_tui.core.turns.turn import LIVE, NO_DAY, TurnRequest, TurnStatus
 from handinger_tui.ledger.charges import DECIMALS, amount_in, rises
 from handinger_tui.ledger.grouping import condition, day_at, spent, typical_cost
 from handinger_tui.ledger.sql import (
@@ -304,13 +304,14 @@ class LimitRules(Struct, frozen=True):
     """The limits of the settings, and how they are applied.
 
     Limits from `flags` win over typed ones, and those over `configured` ones. `credit_usd`: the price of a
-    credit in USD, None where the user set none.
+    credit in USD, None where the user set none. `never_reported`: the units that the service does not have.
     """
 
     configured: Sequence[Limit] = ()
     flags: Sequence[Limit] = ()
     simulated: bool = False
     credit_usd: Decimal | None = None
+    never_reported: frozenset[Unit] = frozenset()
     now_ms: Callable[[], int] = _system_ms
 
     def in_force(self, typed: TypedLimits) -> tuple[Limit, ...]:
@@ -361,7 +362,7 @@ class LimitUsage:
         sums = self._spent(connection, session, scopes, filters)
         totals = {(scope, Unit.USD): one.usd for scope, one in sums.items()}
         totals |= {(scope, Unit.CREDITS): one.credits for scope, one in sums.items()}
-        unreported = unreported_units(connection, session.base_url)
+        unreported = unreported_units(connection, session.base_url) | rules.never_reported
         reserved_by = {scope: reserved(connection, filters[scope]) for scope in scopes}
         result = []
         for gauge in gauges(limits, totals):
@@ -370,7 +371,9 @@ class LimitUsage:
             priced = gauge if price is None else _with_price(connection, gauge, filters[scope], price)
             is_reported = unit not in unreported or (price is not None and Unit.CREDITS not in unreported)
             turns = reserved_by[scope]
-            result.append(with_reservations(replace(priced, reported=is_reported), turns, price))
+            is_never = not is_reported and unit in rules.never_reported
+            shown = replace(priced, reported=is_reported, never_reported=is_never)
+            result.append(with_reservations(shown, turns, price))
         return tuple(result)
 
     def _spent(
@@ -432,7 +435,9 @@ def _filters(session: Session, periods: Periods, *, simulated: bool) -> dict[Sco
 
 
 def _is_within(turn: Turn, which: ChargeFilter) -> bool:
-    return turn.live or which.since_ms is None or turn.request.created_ms >= which.since_ms
+    if which.since_ms is None:
+        return True
+    return turn.live or (turn.request.service_ms != NO_DAY and turn.began_ms >= which.since_ms)
 
 
 def _charged(connection: sqlite3.Connection, session: Session) -> set[str]:

@@ -15,6 +15,8 @@ from msgspec import Struct
 from textual.binding import ActiveBinding, Binding, BindingType
 from textual.keys import KEY_NAME_REPLACEMENTS, Keys, key_to_character
 
+from handinger_tui.core.acts import RULES, Act
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
@@ -110,10 +112,10 @@ _X, _Y, _Z = Where.WORKER_ROWS, Where.WORKERS, Where.TASK_ROWS
 # One key is one line, or two.
 # fmt: off
 KEYS: Final = (
-    Key("prompt.send", "enter", "send", "Send", "Send, or run a slash command", _P, 1),
+    Key("prompt.send", "enter", "send", "Send", RULES[Act.SEND].help, _P, 1),
     Key("prompt.newline", "ctrl+j,shift+enter,alt+enter", "newline", "New line",
         "New line; also \\ at the end of a line", _P),
-    Key("prompt.queue", "tab", "queue", "Queue", "Queue the message while a turn runs", _P, 3),
+    Key("prompt.queue", "tab", "queue", "Queue", RULES[Act.QUEUE].help, _P, 3),
     Key("prompt.complete", "tab", "complete", "Complete",
         "Complete a command, an argument or a file name", _P),
     Key("prompt.yank", "ctrl+y", "yank", "Yank", "Paste what ^U, ^W or ^K cut", _P),
@@ -135,20 +137,20 @@ KEYS: Final = (
     Key("chips.unfold", "enter", "unfold", "Expand", "Expand the pasted text in the prompt", _C, 3),
     Key("queue.up", "up", "mark(-1)", "Previous", "Previous queued message", _Q),
     Key("queue.down", "down", "mark(1)", "Next", "Next queued message, then the prompt", _Q),
-    Key("queue.edit", "enter", "edit", "Edit", "Edit in the prompt; Enter puts it back", _Q, 1),
+    Key("queue.edit", "enter", "edit", "Edit", RULES[Act.EDIT_QUEUED].help, _Q, 1),
     Key("queue.drop", "delete,backspace", "drop", "Remove", "Remove from the queue", _Q, 2),
     Key("queue.drop_letter", "x", "drop_by_letter", "Remove", "Remove from the queue", _Q),
-    Key("queue.send", "s", "send_now", "Send now", "Send before the others (asks first)", _Q, 3),
+    Key("queue.send", "s", "send_now", "Send now", RULES[Act.SEND_ONE].help, _Q, 3),
     Key("queue.move_up", "alt+up", "move(-1)", "Move up", "Send earlier", _Q, 3),
     Key("queue.move_down", "alt+down", "move(1)", "Move down", "Send later", _Q, 3),
     Key("welcome.up", "up", "mark(-1)", "Previous", "Previous prompt or session, then the prompt", _M),
     Key("welcome.down", "down", "mark(1)", "Next", "Next prompt or session, then the prompt", _M),
     Key("welcome.choose", "enter", "choose", "Choose", "Try the prompt, or open the session", _M, 1),
     Key("work.detach", "escape", "command('detach')", "Stop watching",
-        "Stop watching (the worker keeps running)", _A, 2),
+        RULES[Act.DETACH].help, _A, 2),
     Key("work.back", "escape", "key('back')", "Back", "Close whatever is open", _A, 2),
-    Key("work.read", "escape", "key('read')", "Browse", "With an empty prompt: browse the answers", _A),
-    Key("work.browse", "ctrl+up", "key('browse')", "Browse", "Browse the answers with single keys", _A),
+    Key("work.browse", "ctrl+up", "key('browse')", "Browse",
+        "Browse the answers with single keys; also a click on a message", _A),
     Key("work.help", "f1", "command('help')", "Help", "Keys and commands", _A, 5),
     Key("work.sessions", "ctrl+s", "command('sessions')", "Sessions", "Open another session", _A, 6),
     Key("work.new", "ctrl+n", "command('new')", "New", "Start a new session", _A, 7),
@@ -178,6 +180,8 @@ KEYS: Final = (
     Key("work.suspend", "ctrl+z", "key('suspend')", "Suspend", "Suspend (fg to return)", _A),
     Key("find.next", "down,enter", "step(1)", "Next", "Next match", Where.FIND, 1),
     Key("find.previous", "up,shift+enter", "step(-1)", "Previous", "Previous match", Where.FIND, 2),
+    Key("transcript.actions", "enter", "key('actions')", "Actions",
+        "Copy, edit, retry or fork this message; nothing is sent yet", _T, 1),
     Key("transcript.next", "j", "key('next')", "Next", "Next message or code block", _T, 1),
     Key("transcript.previous", "k", "key('previous')", "Previous", "Previous message or code block", _T, 1),
     Key("transcript.match", "n", "key('match')", "Next match", "Next match", _T, 4),
@@ -188,10 +192,7 @@ KEYS: Final = (
     Key("transcript.mention_up", "M", "key('mention_up')", "Previous mention",
         "Previous mention of a source", _T),
     Key("transcript.source", "s", "key('source')", "Source", "Go to the source mentioned here", _T, 3),
-    Key("transcript.data", "d", "key('data')", "Data", "View the data here as a tree or table", _T, 4),
-    Key("transcript.edit", "e", "key('edit')", "Edit", "Edit this message and send it as a new one", _T, 2),
-    Key("transcript.retry", "r", "key('retry')", "Retry", "Send this message again (asks first)", _T, 2),
-    Key("transcript.fork", "f", "key('fork')", "Fork", "Continue from here with a new worker", _T, 2),
+    Key("transcript.unfold", "o", "key('unfold')", "Unfold", "Show or hide the details here", _T, 2),
     Key("sources.open", "enter", "request('open')", "Open", "Open the source in the browser", _O, 1),
     Key("sources.mention", "m", "mention(1)", "Mentioned", "Go to the next mention", _O, 1),
     Key("sources.mention_up", "M", "mention(-1)", "Previous mention", "Go to the previous mention", _O),
@@ -203,7 +204,7 @@ KEYS: Final = (
         "Save all sources: Markdown, CSL-JSON, BibTeX", _O, 3),
     Key("sessions.open", "enter", "open", "Open", "Open the selected session", _S, 1),
     Key("sessions.rename", "f2", "rename", "Rename", "Rename the session", _S, 2),
-    Key("sessions.delete", "ctrl+x", "delete", "Delete", "Delete the session from this computer", _S, 3),
+    Key("sessions.delete", "ctrl+x", "delete", "Delete", RULES[Act.DELETE].help, _S, 3),
     Key("sessions.down", "down", "move(1)", "Down", "Next session", _S),
     Key("sessions.up", "up", "move(-1)", "Up", "Previous session", _S),
     Key("history.down", "down", "move(1)", "Down", "Next prompt", _H),
@@ -241,7 +242,7 @@ KEYS: Final = (
     Key("receipt.close", "escape,q", "close", "Close", "Close the receipt", _R, 6),
     Key("budgets.all", "a", "other", "Scope", "Switch between all workers and this one", _B, 1),
     Key("budgets.close", "escape,q", "close", "Close", "Close the comparison", _B, 2),
-    Key("schedules.add", "a", "add", "Add", "Add a schedule (shows its price and asks first)", _SC, 1),
+    Key("schedules.add", "a", "add", "Add", RULES[Act.ADD_SCHEDULE].help, _SC, 1),
     Key("schedules.cancel", "x,delete", "cancel", "Cancel it", "Cancel the selected schedule", _SC, 2),
     Key("schedules.reload", "r", "reload", "Refresh", "Read the schedules again (free)", _SC, 3),
     Key("webhook.set", "s", "set", "Set", "Set or replace the address", _WH, 1),
@@ -308,7 +309,7 @@ KEYS: Final = (
     Key("tree.toggle", "enter,space", "unfold", "Expand", "Expand or collapse", _E, 1),
     Key("tree.right", "right,l", "right", "Expand", "Expand, then go to the first item inside", _E),
     Key("tree.left", "left,h", "left", "Collapse", "Collapse, then go to the parent", _E),
-    Key("workers.begin", "enter", "screen.begin", "New task", "Start a task with your first message", _X, 1),
+    Key("workers.begin", "enter", "screen.begin", "New task", RULES[Act.NEW_TASK].help, _X, 1),
     Key("workers.add", "a", "screen.add('worker')", "Add by id", "Add a worker by id or address", _X, 4),
     Key("workers.new", "n", "new", "New worker", "Create a worker from a prompt (free)", _Y, 2),
     Key("workers.edit", "e", "edit", "Edit", "Edit instructions and output schema", _Y, 3),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from time import monotonic
 from typing import TYPE_CHECKING, Final
 
 from textual.app import App
@@ -9,13 +10,32 @@ from textual.events import Event, Key, Paste
 from textual.message_pump import MessagePump
 from textual.screen import Screen
 
+from handinger_tui.ui.letter_run import LetterRun
 from handinger_tui.ui.work.screen import WorkScreen, sends
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Sequence
+    from collections.abc import Awaitable, Callable, Iterator, Sequence
 
+FRACTION_S: Final = 0.01
+"""Seconds by which a timer may come too early."""
+LINE_BREAK: Final = "\n"
 LOOK_AGAIN_S: Final = 0.01
 """Seconds between two looks at whether a screen is open."""
+
+
+def _in_lines(keys: Sequence[Key | Paste], sends: Callable[[Key | Paste], bool]) -> Iterator[Key | Paste]:
+    """The keys with a line break in place of each one that would send and stands between others.
+
+    What was typed before and after it must not become one line.
+    """
+    last = max((at for at, key in enumerate(keys) if not sends(key)), default=-1)
+    has_text = False
+    for at, key in enumerate(keys):
+        if not sends(key):
+            has_text = has_text or isinstance(key, Paste) or key.is_printable
+            yield key
+        elif has_text and at < last:
+            yield Paste(LINE_BREAK)
 
 
 class TypeAhead:
@@ -37,6 +57,9 @@ class TypeAhead:
         """How often something has opened, as of the last key that was passed on."""
         self._session_id = ""
         """The session on the screen at that time."""
+        self._letters = LetterRun(monotonic)
+        self._decided: set[int] = set()
+        """Letters (by `id`) that are commands: no word followed."""
 
     async def take(self, event: Event) -> None:
         """Pass an event on, or hold it back."""
@@ -75,7 +98,7 @@ class TypeAhead:
             is_typed = all(isinstance(one, Paste) or one.is_printable for one in others)
             is_other = self._app.screen is work and self._session_id != work.controller.session_id
             if not (is_other and is_typed and held[:1] == others[:1] and not work.prompt.text):
-                self._held = others
+                self._held = [*_in_lines(held, self._sends)] if self._app.screen is work else others
             self._note_screen()
             if self._app.screen is not work:
                 # Behind what gives the new screen its focus.
@@ -102,6 +125,10 @@ class TypeAhead:
         )
 
     async def _pass(self, event: Key | Paste) -> None:
+        if self._app.screen is self._work and await self._waits_for_word(event):
+            if self._held is not None:
+                self._app.call_later(self.pass_next)
+            return
         screen, queues = self._app.screen, (self._app.focused or self._app.screen).ancestors_with_self
         # A text area takes the focus, later, when something is pasted into it.
         is_last = isinstance(event, Paste) or self._may_move(event)
@@ -112,6 +139,42 @@ class TypeAhead:
             queues = queues * 2
         if self._held is not None:
             self._continue_behind(queues)
+
+    # -- letters while something is browsed ----------------------------------------------------
+    async def _waits_for_word(self, event: Key | Paste) -> bool:
+        """Whether an event waits: letters that may be the beginning of a word, or what comes behind them."""
+        work, letters = self._work, self._letters
+        if id(event) in self._decided:
+            self._decided.discard(id(event))
+            return False
+        if not work.is_browsing or not (isinstance(event, Key) and event.is_printable):
+            commands = letters.take_commands()
+            if commands:
+                self._carry_out([*commands, event])
+            return bool(commands)
+        active = work.active_bindings.get(event.key)
+        if active is None or not active.enabled:
+            work.type_from_browsing(letters.take_word())
+            return False
+        waits = letters.waits(event, active.binding.id)
+        if waits:
+            self._app.set_timer(letters.pause_s, self._end_run)
+        return waits
+
+    async def _end_run(self) -> None:
+        """Carry out the letters of a run that has ended; another one may have begun or gone on."""
+        if self._letters.pause_s > FRACTION_S:
+            return
+        if commands := self._letters.take_commands():
+            is_idle = self._held is None
+            self._carry_out(commands)
+            if is_idle:
+                await self.pass_next()
+
+    def _carry_out(self, events: Sequence[Key | Paste]) -> None:
+        """Put events, which were decided to be commands, before all that are held."""
+        self._decided.update(map(id, events))
+        self._held = [*events, *(self._held or [])]
 
     def _may_move(self, event: Key) -> bool:
         """Whether the keys behind this one may be meant for another screen or widget."""

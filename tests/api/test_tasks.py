@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from handinger_tui.api.client import WorkerClient
 from handinger_tui.api.response import ResponseLimits
@@ -237,11 +238,26 @@ async def test_the_received_part_of_a_broken_response_is_kept(
 async def test_a_used_id_is_in_doubt_and_a_busy_task_is_a_refusal(
     tasks: TaskClient, service: TaskService
 ) -> None:
+    """A conflict is a refusal, unless a task with its id exists: then the turn may be running."""
     service.post = json_reply({"error": "This task runs."}, 409)
-    assert isinstance(await failure(tasks, NEW), Doubtful)
+    assert isinstance(await failure(tasks, NEW), Refused)
     service.show("running", turn())
+    assert isinstance(await failure(tasks, NEW), Doubtful)
     assert isinstance(await failure(tasks, NEXT), Refused)
-    assert len(service.posts) == 2
+    assert len(service.posts) == 3
+
+
+async def test_a_task_of_which_no_message_has_arrived_is_begun_by_the_next_one(
+    tasks: TaskClient, service: TaskService
+) -> None:
+    """A task with another history is not: it may have been deleted, or its id be wrong."""
+    refused = await failure(tasks, NEXT)
+    assert (type(refused), refused.kind, service.posts) == (Refused, ErrorKind.NOT_FOUND, [])
+    async with tasks.start_turn(replace(NEXT, begins=True, template="w9")) as reply:
+        assert [piece async for piece in reply.pieces()]
+    (post,) = service.posts
+    body = json.loads(post.body)
+    assert (body["taskId"], body["workerId"]) == (NEXT.worker_id, "w9")
 
 
 async def test_a_turn_of_another_program_is_not_ours(hasty: TaskClient, service: TaskService) -> None:

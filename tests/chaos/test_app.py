@@ -26,6 +26,7 @@ from tests.chaos.server import FaultServer
 from tests.chaos.world import World
 from tests.e2e.runner import KEY
 from tests.ui.fakes import unpainted
+from tests.ui.pilot import running
 
 PATIENCE_S = 90.0
 HEAVY = ("endless-stream", "gzip-bomb", "huge-event-50mb", "huge-json-body", "many-tiny-deltas")
@@ -65,7 +66,7 @@ async def through_the_screen(world: World, base_url: str) -> tuple[list[str], st
     async with AsyncExitStack() as stack:
         app = HandingerApp(app_options(args, settings_for(args), stack))
         stack.enter_context(unpainted())
-        async with app.run_test(size=(100, 60)) as pilot:
+        async with running(app, size=(100, 60)) as pilot:
             begun = time.monotonic()
             async with asyncio.timeout(PATIENCE_S):
                 while not app.work.controller.session_id:

@@ -15,6 +15,7 @@ from handinger_tui.ui.app import HandingerApp
 from handinger_tui.ui.panels.usage_view import usage_view
 from tests.chaos.test_app import service
 from tests.e2e.runner import Ran, run
+from tests.ui.pilot import running
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -101,7 +102,7 @@ async def test_counters_move_on_the_screen_and_the_limit_holds(
     args = parse(["-w", world.worker_id])
     async with AsyncExitStack() as stack:
         app = HandingerApp(app_options(args, settings_for(args), stack))
-        async with app.run_test(size=(120, 40), notifications=True) as pilot:
+        async with running(app, size=(120, 40), notifications=True) as pilot:
             while not app.work.controller.session_id:
                 await pilot.pause()
             desk = app.work.controller

@@ -31,7 +31,7 @@ from handinger_tui.ledger.charges import NUMBERS
 from handinger_tui.ledger.cost_rows import opened
 from handinger_tui.ledger.database_file import NEWER
 from tests.e2e.runner import run
-from tests.ledger.raw_rows import NOON_MS, cells, put_in
+from tests.ledger.raw_rows import NOON_MS, cells, put, put_in
 from tests.ledger.samples import answered, play, session, turn_request
 from tests.ledger.samples import opened as ledger_at
 
@@ -222,6 +222,9 @@ def test_a_row_of_a_damaged_history_may_lack_every_column() -> None:
 def test_a_status_is_in_words_for_people_and_a_name_for_programs(own_home: Path) -> None:
     # Nothing listens on this port.
     assert run("-p", "hi", home=own_home, base_url="http://127.0.0.1:9").code == Exit.NOT_SENT
-    assert "  not sent  " in run("costs", "--by", "turn", home=own_home).out
-    assert '"not_sent"' in run("costs", "--by", "turn", "--json", home=own_home).out
     assert "(not sent)" in run("sessions", "show", "ses_", home=own_home).out
+    assert run("costs", "--by", "turn", home=own_home).out.startswith("No costs yet."), "it is no turn"
+    with closing(sqlite3.connect(own_home / "history.db")) as file, file:
+        put(file, cells("turn_1", status="not_delivered"))
+    assert "  not delivered  " in run("costs", "--by", "turn", home=own_home).out
+    assert '"not_delivered"' in run("costs", "--by", "turn", "--json", home=own_home).out

@@ -28,6 +28,12 @@ def moment(year: int, month: int, day: int, hour: int = 0, minute: int = 0) -> i
         ("today", moment(2026, 11, 25), moment(2026, 11, 26)),
         ("yesterday", moment(2026, 11, 24), moment(2026, 11, 25)),
         ("Month", moment(2026, 11, 1), moment(2026, 12, 1)),
+        ("2026-10", moment(2026, 10, 1), moment(2026, 11, 1)),
+        ("2026-12", moment(2026, 12, 1), moment(2027, 1, 1)),
+        ("2026-11-03T18:05", moment(2026, 11, 3, 18, 5), moment(2026, 11, 3, 18, 5)),
+        ("2026-11-03 18:05", moment(2026, 11, 3, 18, 5), moment(2026, 11, 3, 18, 5)),
+        ("2026-11-03T18:05:07.25Z", 1793729107250, 1793729107250),
+        ("2026-11-03t19:05:07+01:00", 1793729107000, 1793729107000),
         ("1d", moment(2026, 11, 25), moment(2026, 11, 25)),
         ("7d", moment(2026, 11, 19), moment(2026, 11, 19)),
         ("24h", moment(2026, 11, 24, 13, 30), moment(2026, 11, 24, 13, 30)),
@@ -37,7 +43,13 @@ def test_times_in_words(word: str, since: int, until: int) -> None:
     assert period_ms(word, "--since", NOW) == (since, until)
 
 
-@pytest.mark.parametrize("word", ["", "7", "d", "-7d", "123456d", "0h", "2026-13-01", "٧d", "10000-01-01"])
+@pytest.mark.parametrize(
+    "word",
+    [
+        *("", "7", "d", "-7d", "123456d", "0h", "2026-13-01", "٧d", "10000-01-01", "2026-13", "2026-00"),
+        *("2026-11-03T25:00", "2026-11-03T18", "2026-11-31T18:00", "2026-11-03T18:00 or so", "0001-01"),
+    ],
+)
 def test_an_invalid_time_is_refused(word: str) -> None:
     with pytest.raises(SettingsError):
         period_ms(word, "--since", NOW)

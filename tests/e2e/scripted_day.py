@@ -13,6 +13,7 @@ from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
 
+from handinger_tui.core.money.limits import StartPolicy
 from handinger_tui.core.stream import Frame, Framing, Marker, ReadReason
 from handinger_tui.core.turns.fold import fold
 from handinger_tui.core.turns.session import Session, put_turn
@@ -118,7 +119,7 @@ class SessionWriter:
         )  # fmt: skip
         # A turn belongs to the day on which it was sent.
         scripted.charged_ms = request.created_ms
-        await self._ledger.open_turn(self.session, request)
+        await self._ledger.open_turn(self.session, request, start=StartPolicy.UNMEASURED)
         frames = [] if scripted.before is None else [_json(scripted.before, ReadReason.BEFORE)]
         frames += [_note(Marker.SENDING, {"worker_id": request.worker_id})]
         if text is not None:

@@ -225,10 +225,12 @@ def test_an_earlier_message_is_resent_edited_and_forked_and_this_survives_a_rest
         window.press("Escape")
         window.until(lambda screen: "Try again?" not in screen, "the question is closed")
         assert turns(tmp_path) == 1
-        # Browsing, by bytes: Ctrl+Up, then the letter.
+        # Browsing, by bytes: Ctrl+Up, then the actions of the message.
         window.press("C-Up")
         window.shows("Browsing: answers")
-        window.type("r")
+        window.press("Enter")
+        window.shows("Copy this part")
+        window.press("Down", "Down", "Enter")
         window.shows("Try again?")
         window.press("Right", "Enter")
         window.shows("↳ message 1 again")
@@ -242,7 +244,7 @@ def test_an_earlier_message_is_resent_edited_and_forked_and_this_survives_a_rest
         window.until(lambda screen: "✓ completed" in screen.splitlines()[0], "the edited one")
         window.type("/fork")
         window.press("Enter")
-        window.shows("pasted text 1")
+        window.shows("conversation so far 1")
         assert turns(tmp_path) == 3
         window.press("M-Up")
         window.shows("❯ echo one more")

@@ -79,6 +79,23 @@ async def test_a_target_that_stays_unknown_proves_that_nothing_arrived() -> None
     assert box.api.reads >= RetryPolicy().absence_reads
 
 
+async def test_a_message_to_a_target_that_never_existed_may_begin_it() -> None:
+    """The person sends again: the same target, with leave to begin it; once it has a turn, without."""
+    box = begun(MISSING)
+    actor = box.engine.actor(box.session_id)
+    await actor.send("hello")
+    (turn,) = (await box.settled()).turns
+    assert turn.status is TurnStatus.NOT_DELIVERED
+    box.api.workers, box.api.starts = [MISSING, task("there", prompt="again")], [LOST]
+    await actor.send("again")
+    assert (await box.settled()).turns[-1].status is TurnStatus.COMPLETED
+    box.api.starts = [LOST]
+    await actor.send("more")
+    await box.settled()
+    sent = [(post.worker_id, post.begins) for post in box.api.posts]
+    assert sent == [(None, False), ("t1", True), ("t1", False)]
+
+
 async def test_a_target_that_exists_proves_that_the_message_arrived_even_without_a_listed_turn() -> None:
     """A service may list a turn when it has ended; until then it is watched, however long it takes."""
     busy = [task(prompt=None, busy=True)] * 40

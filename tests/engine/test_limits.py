@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from handinger_tui.core.acts import Hold, HoldReason
 from handinger_tui.core.amounts import Total
 from handinger_tui.core.errors import LedgerError
 from handinger_tui.core.money.attribution import session_money
@@ -26,7 +27,6 @@ from handinger_tui.core.money.limits import (
 )
 from handinger_tui.core.turns.turn import ErrorKind, Fault, TurnStatus
 from handinger_tui.engine.ports import RetryPolicy
-from handinger_tui.engine.queues import Hold, HoldReason
 from tests.engine.fakes import DONE, FakeApi, FakeReply, Rig, Script, StillClock, rig, says, sse, worker
 
 if TYPE_CHECKING:

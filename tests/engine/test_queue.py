@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from handinger_tui.core.acts import Hold, HoldReason, SessionState
 from handinger_tui.core.errors import Locked, NoHistory, NoRoom
 from handinger_tui.core.turns.turn import TurnRequest, TurnStatus
 from handinger_tui.engine.engine import Engine
 from handinger_tui.engine.ports import RetryPolicy
-from handinger_tui.engine.queues import Busy, Hold, HoldReason
+from handinger_tui.engine.queues import Busy
 from handinger_tui.engine.session_actor import ServiceContext
 from tests.engine.fakes import (
     PLACE,
@@ -76,7 +77,7 @@ def detached_turn(*answers: Script, limits: LimitReader | None = None) -> Rig:
     return rig(api, worker_id="w1", limits=limits)
 
 
-async def test_detaching_holds_the_queue_and_watching_again_continues_it() -> None:
+async def test_a_detached_turn_that_is_watched_again_leaves_the_queue_held() -> None:
     box = detached_turn(says("2"), says("3"))
     await running(box, "first")
     for prompt in ("second", "third"):
@@ -89,9 +90,26 @@ async def test_detaching_holds_the_queue_and_watching_again_continues_it() -> No
         ["second", "third"],
     )
     await box.engine.actor(box.session_id).watch()
+    session = await box.settled()
+    assert session.turns[0].status is TurnStatus.COMPLETED
+    assert (prompts(box), queued(box)) == (["first"], ["second", "third"])
+    assert box.engine.actor(box.session_id).queue.hold == Hold(HoldReason.DETACHED)
+    assert await box.engine.actor(box.session_id).resume() is None
     await box.settled()
     assert prompts(box) == ["first", "second", "third"]
-    assert box.engine.actor(box.session_id).queue.hold is None
+
+
+async def test_a_message_to_a_worker_whose_turn_runs_unwatched_is_queued_and_held() -> None:
+    """The service would refuse it with 409."""
+    box = detached_turn(says("2"))
+    await running(box, "first")
+    actor = box.engine.actor(box.session_id)
+    actor.detach()
+    await box.settled()
+    await actor.send("second")
+    await box.settled()
+    assert (prompts(box), queued(box)) == (["first"], ["second"])
+    assert actor.state == SessionState(busy=True, waiting=1, hold=Hold(HoldReason.DETACHED))
 
 
 async def test_a_message_behind_a_detached_turn_with_a_queue_keeps_its_place() -> None:
@@ -103,10 +121,101 @@ async def test_a_message_behind_a_detached_turn_with_a_queue_keeps_its_place() -
     await box.engine.actor(box.session_id).send("third")
     await box.settled()
     assert (prompts(box), queued(box)) == (["first"], ["second", "third"])
-    # Resuming first watches the running turn.
+    # Resuming sends nothing to a busy worker.
+    assert await box.engine.actor(box.session_id).resume() == Hold(HoldReason.DETACHED)
+    await box.settled()
+    assert prompts(box) == ["first"]
+    await box.engine.actor(box.session_id).watch()
+    await box.settled()
     assert await box.engine.actor(box.session_id).resume() is None
     await box.settled()
     assert prompts(box) == ["first", "second", "third"]
+
+
+# -- a message that is being edited -----------------------------------------------------------
+@asynccontextmanager
+async def editing(*behind: str, which: int = 0) -> AsyncIterator[tuple[Rig, SessionActor, str]]:
+    """A queue whose turn has come while one of its messages is edited; and the id of that message."""
+    gate = asyncio.Event()
+    more = [says(text) for text in ("2", "3", "4")]
+    box = rig(
+        FakeApi(starts=[[*says("1", end=False), gate, *says(end=True)[2:]], *more], workers=[worker("x")])
+    )
+    await running(box, "first")
+    actor = box.engine.actor(box.session_id)
+    ids = [await actor.send(prompt) for prompt in behind]
+    actor.begin_edit(ids[which])
+    gate.set()
+    await box.settled()
+    yield box, actor, ids[which]
+    await box.engine.aclose()
+
+
+async def test_the_queue_waits_at_the_message_that_is_edited_and_all_behind_it() -> None:
+    async with editing("second", "third", "fourth", which=1) as (box, actor, third):
+        assert (prompts(box), queued(box)) == (["first", "second"], ["third", "fourth"])
+        assert actor.state.waits_at_edit
+        await actor.edit_queued(third, "THIRD")
+        await box.settled()
+        assert prompts(box) == ["first", "second", "THIRD", "fourth"]
+
+
+async def test_a_canceled_edit_sends_nothing() -> None:
+    async with editing("second", "third") as (box, actor, _second):
+        actor.end_edit()
+        await box.settled()
+        assert (prompts(box), queued(box)) == (["first"], ["second", "third"])
+        assert actor.queue.hold == Hold(HoldReason.EDITED)
+        assert await actor.resume() is None
+        await box.settled()
+        assert prompts(box) == ["first", "second", "third"]
+
+
+@pytest.mark.parametrize("how", ["withdraw", "move", "edit another"])
+async def test_nothing_but_its_return_sends_what_waits_for_an_edit(how: str) -> None:
+    async with editing("second", "third") as (box, actor, second):
+        if how == "withdraw":
+            await actor.withdraw(second)
+        elif how == "move":
+            await actor.move_queued(second, 1)
+        else:
+            actor.begin_edit(actor.queue.ids[1])
+        await box.settled()
+        assert prompts(box) == ["first"]
+        assert actor.queue.hold == Hold(HoldReason.EDITED)
+
+
+async def test_an_edited_message_cannot_be_sent_before_the_others_but_another_one_can() -> None:
+    async with editing("second", "third") as (box, actor, second):
+        with pytest.raises(Busy):
+            await actor.resume(only=second)
+        await actor.resume(only=actor.queue.ids[1])
+        await box.settled()
+        assert (prompts(box), queued(box)) == (["first", "third"], ["second"])
+        assert actor.state.waits_at_edit
+
+
+async def test_an_edit_that_begins_while_the_message_starts_keeps_it_back() -> None:
+    gate = asyncio.Event()
+    api = FakeApi(
+        starts=[[*says("1", end=False), gate, *says(end=True)[2:]], says("2")], workers=[worker("x")]
+    )
+    box = rig(api)
+    await running(box, "first")
+    actor = box.engine.actor(box.session_id)
+    second = await actor.send("second")
+
+    async def edit() -> None:
+        actor.begin_edit(second)
+
+    box.log.before["start_turn"] = edit
+    gate.set()
+    await box.settled()
+    assert (prompts(box), queued(box)) == (["first"], ["second"])
+    box.log.before.clear()
+    await actor.edit_queued(second, "SECOND")
+    await box.settled()
+    assert prompts(box) == ["first", "SECOND"]
 
 
 async def test_queued_messages_can_be_edited_moved_and_withdrawn() -> None:
@@ -378,6 +487,12 @@ async def test_one_reading_settles_every_open_turn() -> None:
     box.engine.actor(box.session_id).detach()
     await box.settled()
     await box.engine.actor(box.session_id).send("second")
+    await box.settled()
+    assert len(api.posts) == 1, "the worker is busy"
+    # It is idle by now.
+    api.workers[:] = [worker("first answer", prompt="first"), both]
+    assert await box.engine.actor(box.session_id).refresh()
+    await box.engine.actor(box.session_id).resume()
     session = await box.settled()
     first, second = session.turns
     assert (first.status, first.text) == (TurnStatus.COMPLETED, "first answer")

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 import pytest
 from msgspec.structs import replace
 
+from handinger_tui.core.acts import Hold, HoldReason
 from handinger_tui.core.jsontext import dump
 from handinger_tui.core.stream import Frame, Framing, Marker, RawFrame
 from handinger_tui.core.turns.session import Session
 from handinger_tui.core.turns.turn import Trigger, TurnRequest, TurnStatus
 from handinger_tui.engine.engine import Engine
 from handinger_tui.engine.ports import RetryPolicy
-from handinger_tui.engine.queues import Hold, HoldReason
 from handinger_tui.engine.session_actor import ServiceContext
 from tests.engine.fakes import PLACE, FakeApi, FakeClock, FakeIds, FakeLog, says, worker
 

@@ -7,6 +7,7 @@ import json
 
 import pytest
 
+from handinger_tui.core.acts import Hold, HoldReason
 from handinger_tui.core.errors import (
     AttachmentProblem,
     BrokenContract,
@@ -24,7 +25,6 @@ from handinger_tui.core.turns.fold import fold
 from handinger_tui.core.turns.turn import ErrorKind, Turn, TurnRequest, TurnStatus
 from handinger_tui.core.turns.worker_reconciliation import SLIM_ABOVE
 from handinger_tui.engine.ports import RetryPolicy
-from handinger_tui.engine.queues import Hold, HoldReason
 from handinger_tui.engine.session_actor import Elsewhere
 from handinger_tui.engine.session_store import MAX_UNCOMMITTED
 from tests.engine.fakes import FakeApi, FakeLog, FakeReply, Rig, Script, StillClock, rig, says, sse, worker

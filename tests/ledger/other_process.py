@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 from handinger_tui.core.errors import NoRoom
+from handinger_tui.core.money.limits import StartPolicy
 from handinger_tui.core.money.spending import ChargeFilter, GroupBy
 from handinger_tui.ledger.cost_rows import opened as costs_of
 from handinger_tui.ledger.ledger import FileAccess, Ledger
@@ -29,7 +30,9 @@ async def hang(path: Path) -> None:
     """Write a turn and frames to the disk, print a line, and wait to be killed."""
     ledger = Ledger(path)
     await ledger.start()
-    await ledger.open_turn(session("ses_hung"), turn_request("turn_hung", "the prompt"))
+    await ledger.open_turn(
+        session("ses_hung"), turn_request("turn_hung", "the prompt"), start=StartPolicy.UNMEASURED
+    )
     for seq in range(500):
         ledger.append("turn_hung", frame(seq, f"delta {seq}"))
     await ledger.flush()

@@ -23,6 +23,7 @@ from handinger_tui.core.export.exporters import SESSION_EXPORTERS
 from handinger_tui.core.export.session_document import Contents
 from handinger_tui.core.export.session_file import SessionFile, read_session
 from handinger_tui.core.money.attribution import MoneyIndex
+from handinger_tui.core.money.limits import StartPolicy
 from handinger_tui.core.money.spending import ChargeFilter, GroupBy
 from handinger_tui.core.receipts import receipt_line
 from handinger_tui.core.safety import clean_json, clean_line
@@ -169,7 +170,7 @@ class Maker:
             frames = self.frames(request)
             if at == turns - 1 and self.dice.random() < 0.2:
                 frames = frames[: self.dice.randrange(len(frames))]
-            await ledger.open_turn(self.session, request)
+            await ledger.open_turn(self.session, request, start=StartPolicy.UNMEASURED)
             for one in frames:
                 ledger.append(request.turn_id, one)
             turn = fold(request, frames)

@@ -15,7 +15,8 @@ from msgspec.structs import replace
 from handinger_tui.core.amounts import Total
 from handinger_tui.core.jsontext import parse
 from handinger_tui.core.money.attribution import Interpretation
-from handinger_tui.core.money.spending import ChargeFilter, SpendingSums
+from handinger_tui.core.money.limits import StartPolicy
+from handinger_tui.core.money.spending import SUMS, ChargeFilter, GroupBy, SpendingSums
 from handinger_tui.core.stream import Marker
 from handinger_tui.core.turns.fold import fold
 from handinger_tui.core.turns.session import Session, put_turn
@@ -67,7 +68,7 @@ async def test_closing_again_with_nothing_new_adds_nothing(tmp_path: Path) -> No
 async def test_a_later_amount_is_a_correction(tmp_path: Path) -> None:
     async with opened(tmp_path / "h.db") as ledger:
         unknown = fold(turn_request(), answered("null", status="unknown"))
-        await ledger.open_turn(session(), turn_request())
+        await ledger.open_turn(session(), turn_request(), start=StartPolicy.UNMEASURED)
         await ledger.close_turn(put_turn(session(), replace(unknown, snapshot=None, reads=())), "turn_1")
         assert await spent(ledger) == SpendingSums(1, Total(None, 1), Total(None, 1))
         for usd in ("0.5", "0.75"):
@@ -132,11 +133,44 @@ async def test_a_running_turn_is_not_final(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("status", ["rejected", "not_sent", "not_delivered"])
 async def test_a_turn_that_never_started_costs_zero(tmp_path: Path, status: str) -> None:
+    """One that was not sent is no turn at all."""
     async with opened(tmp_path / "h.db") as ledger:
         turn = replace(fold(turn_request(), []), status=TurnStatus(status))
-        await ledger.open_turn(session(), turn_request())
+        await ledger.open_turn(session(), turn_request(), start=StartPolicy.UNMEASURED)
         await ledger.close_turn(put_turn(session(), turn), "turn_1")
-        assert await spent(ledger) == SpendingSums(1, Total(Decimal(0)), Total(Decimal(0)))
+        turns = int(status != "not_sent")
+        assert await spent(ledger) == SpendingSums(turns, Total(Decimal(0)), Total(Decimal(0)))
+        assert [one.usd for one in await ledger.charges.turn_charges()] == [Decimal(0)] * turns
+        (summary,) = await ledger.history.sessions()
+        assert (summary.turns, summary.usd) == (turns, Total(Decimal(0) if turns else None))
+
+
+@pytest.mark.parametrize("status", ["rejected", "not_sent", "not_delivered"])
+async def test_a_free_turn_makes_no_unit_reported(tmp_path: Path, status: str) -> None:
+    """Of a service that reports credits only, the cost in USD stays unknown in every sum, and not $0.00."""
+    async with opened(tmp_path / "h.db") as ledger:
+        now = await play(ledger, session(), turn_request(), answered("null"))
+        before = await _sums(ledger)
+        (listed,) = await ledger.history.sessions()
+        assert (await spent(ledger)).usd == Total(None, 1)
+        free = turn_request("turn_2", worker_id=WORKER)
+        await ledger.open_turn(now, free, start=StartPolicy.UNMEASURED)
+        refused = replace(fold(free, []), status=TurnStatus(status))
+        await ledger.close_turn(put_turn(now, refused), "turn_2")
+        assert await _sums(ledger) == before
+        (now_listed,) = await ledger.history.sessions()
+        assert (now_listed.usd, now_listed.credits) == (listed.usd, listed.credits)
+        rows = await charges(ledger)
+        await ledger.charge(put_turn(now, refused))
+        assert await charges(ledger) == rows, "nothing is corrected again"
+
+
+async def _sums(ledger: Ledger) -> list[Any]:
+    """All sums of every grouping, without the numbers of turns."""
+    total = await spent(ledger)
+    groups = [await ledger.charges.buckets(by) for by in GroupBy if by is not GroupBy.TURN]
+    members = [[(one.key, [getattr(one, name) for name in SUMS]) for one in each] for each in groups]
+    return [total.usd, total.credits, *members]
 
 
 @pytest.mark.parametrize("usd", ["null", '"0.5"', "-1", "true", "NaN", "Infinity", "1e400", "[1]"])
@@ -200,7 +234,7 @@ async def test_charges_stay_after_a_session_is_deleted(tmp_path: Path) -> None:
 
 async def test_a_turn_deleted_while_it_ran_is_still_charged(tmp_path: Path) -> None:
     async with opened(tmp_path / "h.db") as ledger:
-        await ledger.open_turn(session(), turn_request())
+        await ledger.open_turn(session(), turn_request(), start=StartPolicy.UNMEASURED)
         await ledger.history.delete("ses_1")
         frames = answered("0.5")
         for one in frames:
@@ -215,7 +249,7 @@ async def test_charges_are_filtered_by_time_session_and_worker(tmp_path: Path) -
         for number in (1, 2):
             what = turn_request(f"turn_{number}", created_ms=number * 100)
             turn = replace(fold(what, answered(number)), ended_ms=number * 100, worker_id=f"wrk_{number}")
-            await ledger.open_turn(session(f"ses_{number}"), what)
+            await ledger.open_turn(session(f"ses_{number}"), what, start=StartPolicy.UNMEASURED)
             await ledger.close_turn(put_turn(session(f"ses_{number}"), turn), what.turn_id)
         for which in (
             ChargeFilter(since_ms=200),
@@ -240,7 +274,7 @@ async def test_the_sum_is_always_that_of_the_newest_amounts(histories: list[list
         newest: list[Decimal | None] = []
         for number, history in enumerate(histories):
             what = turn_request(f"turn_{number}")
-            await ledger.open_turn(session(f"ses_{number}"), what)
+            await ledger.open_turn(session(f"ses_{number}"), what, start=StartPolicy.UNMEASURED)
             for usd in history:
                 await _close(
                     ledger, session(f"ses_{number}"), what, "null" if usd is None else format(usd, "f")

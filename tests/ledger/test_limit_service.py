@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from handinger_tui.core.amounts import Total
 from handinger_tui.core.errors import HandingerError
-from handinger_tui.core.money.limits import LARGEST, GaugeState, Limit, LimitOrigin, Scope, Unit
+from handinger_tui.core.money.limits import LARGEST, GaugeState, Limit, LimitOrigin, Scope, StartPolicy, Unit
 from handinger_tui.core.money.spending import ChargeFilter
 from handinger_tui.core.stream import Snapshot, Usage
 from handinger_tui.core.turns.turn import Turn, TurnStatus
@@ -145,7 +145,7 @@ async def test_an_amount_beyond_what_the_ledger_holds_uses_up_every_limit(ledger
     most = 10**17
     snapshot = snapshot_of(most) if unit is Unit.USD else snapshot_of(0, points=most)
     huge = of(1, before=snapshot_of(0, points=0), snapshot=snapshot, ended_ms=NOON_MS)
-    await ledger.open_turn(ours(), huge.request)
+    await ledger.open_turn(ours(), huge.request, start=StartPolicy.UNMEASURED)
     await ledger.close_turn(ours(huge), "t1")
     service = service_on(ledger, *[Limit(scope, unit, LARGEST) for scope in Scope])
     whose = {"this": ours(huge), "same worker": ours(name="ses_2"), "other": session("ses_3")}

@@ -255,10 +255,9 @@ async def test_a_queued_turn_reserves_at_its_start_and_belongs_to_that_day(tmp_p
         assert (await gauge(ledger)).running == 1
         (charge,) = await ledger.charges.turn_charges(ledger.limits.today())
         assert charge.turn_id == "turn_1"
-        for as_of_ms, counted_ms in ((NOON_MS + 1, NOON_MS), (NOON_MS, NOON_MS - DAY_MS)):
+        for as_of_ms, counted in ((NOON_MS + 1, [NOON_MS]), (NOON_MS, [])):
             with cost_rows.opened(tmp_path / "h.db", as_of_ms) as rows:
-                (day,) = rows.buckets(GroupBy.DAY, ChargeFilter())
-                assert day.first_ms == counted_ms
+                assert [day.first_ms for day in rows.buckets(GroupBy.DAY, ChargeFilter())] == counted
         await ledger.release_turn("turn_1")
         assert (await gauge(ledger)).running == 0
         await start(ledger, 2, StartPolicy.UNMEASURED)

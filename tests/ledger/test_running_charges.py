@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from msgspec.structs import replace
 
 from handinger_tui.core.amounts import Total
+from handinger_tui.core.money.limits import StartPolicy
 from handinger_tui.core.money.spending import SpendingSums
 from handinger_tui.core.stream import NO_COSTS, Snapshot, SourcePart, Usage
 from handinger_tui.core.turns.session import Session, put_turn
@@ -36,7 +37,9 @@ def within(turn: Turn) -> Session:
 async def test_a_running_turn_is_charged_and_corrected(tmp_path: Path) -> None:
     path = tmp_path / "h.db"
     async with opened(path) as ledger:
-        await ledger.open_turn(session(base_url="https://one.example"), turn_request())
+        await ledger.open_turn(
+            session(base_url="https://one.example"), turn_request(), start=StartPolicy.UNMEASURED
+        )
         await ledger.charge(within(running(None)))
         assert await spent(ledger) == SpendingSums(1, Total(None, 1), Total(None, 1))
         for usd in ("0.1", "0.1", "0.3"):
@@ -127,5 +130,5 @@ async def test_two_programs_on_one_file_write_one_charge_and_see_each_other(tmp_
         await ours.history.save_draft("ses_1", "typing")
         assert await theirs.charges.news() is None
         # A new turn is a gap in every sum.
-        await ours.open_turn(session("ses_2"), turn_request("turn_2"))
+        await ours.open_turn(session("ses_2"), turn_request("turn_2"), start=StartPolicy.UNMEASURED)
         assert await theirs.charges.news() is not None

@@ -7,6 +7,8 @@ from collections import defaultdict
 from collections.abc import Callable
 from datetime import UTC, datetime
 from decimal import Decimal
+from itertools import takewhile
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -65,10 +67,18 @@ def added_up(turns: list[list[dict[str, Any]]]) -> Bucket:
     sums, unsplit = [], set[int]()
     for name in SUMMED:
         amounts = [[row[name] for row in rows if row.get(name) is not None] for rows in turns]
-        is_complete = [any(row["final"] and row.get(name) is not None for row in rows) for rows in turns]
+        is_complete = [
+            # What is final is taken back by a later row that is not.
+            any(row.get(name) is not None for row in takewhile(itemgetter("final"), reversed(rows)))
+            for rows in turns
+        ]
+        # Zero of a turn that was refused is in no sum, and nothing is missing of it.
+        refused = [rows[0]["status"] == "rejected" for rows in turns]
+        is_complete = [one or free for one, free in zip(is_complete, refused, strict=True)]
         if name in ("model_pico", "tool_pico", "sandbox_pico", "internal_pico"):
             unsplit.update(at for at, complete in enumerate(is_complete) if not complete)
-        reported = [sum(each) for each in amounts if each]
+        each_sum = [(sum(each), free) for each, free in zip(amounts, refused, strict=True) if each]
+        reported = [one for one, free in each_sum if one or not free]
         exact = Decimal(sum(reported)).scaleb(-DECIMALS[name]) if reported else None
         sums.append(Total(exact, is_complete.count(False)))
     ends = [rows[0]["status"] for rows in turns]
@@ -81,6 +91,7 @@ def added_up(turns: list[list[dict[str, Any]]]) -> Bucket:
         first_ms=min(moments, default=None),
         last_ms=max(moments, default=None),
         unsplit=len(unsplit),
+        free=ends.count("rejected"),
     )
 
 
@@ -135,7 +146,8 @@ async def test_every_grouping_is_the_sum_of_the_raw_rows(
         for one in each:
             rows = turns[int(one.turn_id.removeprefix("turn_"))]
             assert one.corrections == len(rows) - 1
-            assert one.usd == added_up([rows]).usd.value
+            expected_usd = added_up([rows]).usd
+            assert one.usd == (expected_usd.value if expected_usd.missing_turns else expected_usd.value or 0)
             counted = [row["steps"] for row in rows if row.get("steps") is not None]
             assert one.usage.steps == (sum(counted) if counted else None)
 

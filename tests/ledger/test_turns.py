@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from handinger_tui.core.errors import LedgerError
+from handinger_tui.core.money.limits import StartPolicy
 from handinger_tui.core.prompts import attachments_from_text, attachments_to_text
 from handinger_tui.core.stream import Frame, Framing, Marker
 from handinger_tui.core.turns.fold import fold
@@ -144,14 +145,11 @@ async def test_one_turn_is_opened_once(tmp_path: Path) -> None:
 async def test_a_turn_that_was_never_closed_is_unsettled(tmp_path: Path) -> None:
     async with opened(tmp_path / "h.db") as ledger:
         await play(ledger, session(), turn_request("turn_1"), answered())
-        await ledger.open_turn(session("ses_2"), turn_request("turn_2", worker_id=WORKER))
+        what = turn_request("turn_2", worker_id=WORKER)
+        await ledger.open_turn(session("ses_2"), what, start=StartPolicy.UNMEASURED)
     async with opened(tmp_path / "h.db") as ledger:
-        ((owner, what),) = await ledger.unsettled()
-        assert (owner.session_id, owner.worker_id, what) == (
-            "ses_2",
-            None,
-            turn_request("turn_2", worker_id=WORKER),
-        )
+        ((owner, unsettled),) = await ledger.unsettled()
+        assert (owner.session_id, owner.worker_id, unsettled) == ("ses_2", None, what)
         assert [summary.live for summary in await ledger.history.sessions()] == [True, False]
         settled = await ledger.load("ses_2")
         assert settled is not None

@@ -19,6 +19,7 @@ from handinger_tui.ui.app import HandingerApp
 from tests.e2e.runner import KEY
 from tests.money.programs import TIMES, Person
 from tests.ui.fakes import unpainted
+from tests.ui.pilot import running
 
 SIZE: Final = (140, 52)
 """Wide and high enough that every place shows its amounts in full."""
@@ -105,7 +106,7 @@ async def opened_app(person: Person, patch: pytest.MonkeyPatch, *argv: str) -> A
     async with AsyncExitStack() as stack:
         app = HandingerApp(app_options(args, settings_for(args), stack))
         stack.enter_context(unpainted())
-        async with app.run_test(size=SIZE) as pilot:
+        async with running(app, size=SIZE) as pilot:
             opened = OpenedApp(app, pilot)
             await opened.until(lambda: app.work.controller.connected and app.work.controller.session_id)
             yield opened

@@ -13,7 +13,7 @@ import pytest
 
 from tests.chaos.processes import ended
 from tests.e2e.runner import Ran
-from tests.money.paid_service import PaidService
+from tests.money.paid_service import PaidService, paid_service
 from tests.money.programs import Person
 
 WARM_TURNS: Final = 5
@@ -98,6 +98,23 @@ def test_a_detached_turn_counts_until_its_end_is_read(service: PaidService, tmp_
     service.finish()
     assert person.run("-p", "next", **limit).code == 0
     assert len(service.posts) == 2
+
+
+def test_a_unit_that_the_generation_never_reports_is_refused_for_the_first_turn(tmp_path: Path) -> None:
+    with paid_service(tasks=True, cost_usd=None, credits=600) as service:
+        person, limit = Person(service, tmp_path), {"HANDINGER_LIMIT_DAY_USD": "0.01"}
+        refused = person.run("-p", "one", "--json", **limit)
+        assert (refused.code, refused.result["status"], service.posts) == (5, "not_sent", [])
+        reason = "This service never reports USD, so the daily limit of $0.01 cannot be enforced."
+        assert refused.result["error"]["message"].startswith(reason)
+        assert "Set credit_usd, the price of a credit, or use --allow-unmeasured" in refused.err
+        assert person.run("-p", "one", "--max-cost", "5").code == 5
+        assert person.json_of("-p", "one", "--dry-run", **limit)["would_send"] is False
+        assert service.posts == []
+        # At a price credits count, and so does what is sent knowingly.
+        assert person.run("-p", "one", HANDINGER_CREDIT_USD="0.00001", **limit).code == 0
+        assert person.run("-p", "one", "--allow-unmeasured", HANDINGER_LIMIT_DAY_USD="9").code == 0
+        assert len(service.posts) == 2
 
 
 def test_a_unit_that_is_not_reported_is_refused_before_sending(service: PaidService, tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from handinger_tui.core.money.attribution import session_money, turn_money
+from handinger_tui.core.money.limits import StartPolicy
 from handinger_tui.core.stream import Frame, Framing
 from handinger_tui.core.turns.fold import fold
 from handinger_tui.core.turns.session import NO_RELATED_HISTORY, put_turn
@@ -166,7 +167,7 @@ async def test_an_open_turn_belongs_to_the_program_that_runs_it(tmp_path: Path) 
     path = tmp_path / "h.db"
     async with opened(path) as first:
         async with opened(path) as second:
-            await first.open_turn(session(), turn_request())
+            await first.open_turn(session(), turn_request(), start=StartPolicy.UNMEASURED)
             assert [await ledger.claim("turn_1") for ledger in (second, first, second)] == [
                 False,
                 True,

@@ -33,14 +33,15 @@ from handinger_tui.ui.ports import Account, AppOptions, Connection, Fetched, Ope
 from handinger_tui.ui.terminal.input import InputParser
 from tests.engine.fakes import PLACE, FakeApi, FakeClock, FakeIds, FakeLog, Script, says, worker
 from tests.ui.fake_money import NOW_MS, FakeLedger, FakeLimits, charge
+from tests.ui.pilot import running
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from textual.driver import Driver
 
+    from handinger_tui.core.acts import Hold
     from handinger_tui.engine.gallery import Gallery
-    from handinger_tui.engine.queues import Hold
     from handinger_tui.ui.work.screen import WorkScreen
 from textual.pilot import Pilot
 
@@ -429,8 +430,8 @@ class Desktop:
         self.app.driver_class = driver or self.app.driver_class
         at_once = self.gate is None and not self.fails
         with nullcontext() if driver is not None or self.paints else unpainted() as self._skipped_paints:
-            async with self.app.run_test(
-                headless=driver is None, size=(width, height), notifications=True
+            async with running(
+                self.app, headless=driver is None, size=(width, height), notifications=True
             ) as pilot:
                 if at_once:
                     await self.until(pilot, lambda: self.work.controller.session_id)

@@ -31,7 +31,6 @@ from handinger_tui.ui.keys import KEYS
 from handinger_tui.ui.terminal.driver import TerminalDriver
 from handinger_tui.ui.terminal.input import BACKGROUND_QUERY, TerminalBackground
 from handinger_tui.ui.themes import DARK, LIGHT, MIDNIGHT, THEMES, by_name, first_theme
-from handinger_tui.ui.widgets.prompt import PromptBox
 from handinger_tui.ui.widgets.welcome import Welcome
 from handinger_tui.ui.work import screen as footing
 from handinger_tui.ui.work.changes import PAINTS_PER_S
@@ -53,29 +52,6 @@ async def test_the_first_frame_is_painted_before_the_connection() -> None:
 def test_the_welcome_text_does_not_wait_for_the_first_resize_event() -> None:
     # That event comes 60 ms after the first paint.
     assert "Three things to try" in Welcome(local=True).render().plain
-
-
-async def test_enter_while_connecting_keeps_the_text() -> None:
-    desktop = Desktop(gate=asyncio.Event())
-    async with desktop.running() as pilot:
-        await desktop.send(pilot, "too early")
-        await desktop.until(pilot, lambda: "Still connecting" in desktop.notices())
-        assert desktop.work.prompt.text == "too early"
-        assert desktop.api.posts == []
-
-
-async def test_enter_pressed_just_before_the_session_is_shown_sends_the_message_once() -> None:
-    desktop = Desktop(answers("Here."))
-    async with desktop.running() as pilot:
-        await desktop.until(pilot, lambda: desktop.work.controller.session_id)
-        await desktop.shows(pilot, "New session")
-        prompt = desktop.work.prompt
-        prompt.put("just in time")
-        # As if posted before there was a session; the start has checked for it earlier.
-        prompt.post_message(PromptBox.Submitted("just in time", None))
-        await desktop.shows(pilot, "Here.")
-        assert prompt.text == ""
-        assert len(desktop.api.posts) == 1
 
 
 async def test_a_failed_start_has_a_reason_and_a_hint_and_can_be_retried() -> None:

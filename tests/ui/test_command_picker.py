@@ -9,6 +9,7 @@ from textual.app import App
 from textual.command import CommandList, Hit, Hits, Provider
 
 from handinger_tui.ui.dialogs.pickers import CommandPicker
+from tests.ui.pilot import running
 
 
 class SlowCommands(Provider):
@@ -26,7 +27,7 @@ class SlowCommands(Provider):
 async def test_a_search_that_is_late_for_the_closing_screen_does_not_end_the_app() -> None:
     SlowCommands.reached, SlowCommands.released = asyncio.Event(), asyncio.Event()
     app = App[None]()
-    async with app.run_test() as pilot:
+    async with running(app) as pilot:
         picker = CommandPicker(providers=[SlowCommands])
         await app.push_screen(picker)
         await pilot.press("z")

@@ -11,6 +11,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from handinger_tui.core.amounts import EXACT, Total, total
+from handinger_tui.core.money.amount_state import AmountState, state_of
 from handinger_tui.core.money.limits import Unit
 from handinger_tui.core.money.timeline import (
     NO_DECISIONS,
@@ -33,7 +34,7 @@ from handinger_tui.core.money.turn_events import (
 )
 from handinger_tui.core.stream import NO_COSTS, NO_USAGE, ZERO_COSTS, ZERO_USAGE, Costs, Usage, cost_of
 from handinger_tui.core.turns.session import NO_RELATED_HISTORY, PerTurn, RelatedHistory, Session
-from handinger_tui.core.turns.turn import FREE, LIVE, Fault, Turn
+from handinger_tui.core.turns.turn import FREE, LIVE, Fault, Turn, TurnStatus
 
 
 class Interpretation(StrEnum):
@@ -54,7 +55,12 @@ class TurnMoney(Struct, frozen=True):
     costs: Costs = NO_COSTS
     reading: Interpretation = Interpretation.NONE
     final: bool = False
-    """The worker had finished. Otherwise the amounts are "so far", and the turn is missing in totals."""
+    """The worker had finished, and no part of the amounts is unknown. Otherwise the turn counts as missing in
+    totals. A final amount may still grow until its `state` is settled."""
+    ended: bool = False
+    """The turn is no longer under way."""
+    confirmed: bool = False
+    """The figures of the idle worker stood still after its end; see `state_of`."""
     shared: bool = False
     """A part may belong to others. To keep sums exact, it is entered for one turn only: `usage` and `costs`
     are what is entered for this one."""
@@ -70,6 +76,13 @@ class TurnMoney(Struct, frozen=True):
     """The person decided what the figures mean."""
     grew: bool = False
     """The turn was refused and has no amount, but the worker's figures rose at that time."""
+    free: bool = False
+    """The turn never started: it is in no sum unless the person assigned an amount to it."""
+
+    @property
+    def state(self) -> AmountState:
+        """How far the amounts can be relied on."""
+        return state_of(ended=self.ended, complete=self.final, confirmed=self.confirmed)
 
     @property
     def usd(self) -> Decimal | None:
@@ -125,17 +138,22 @@ _COST: Final = METERS.index("cost_usd")
 _CATEGORIES: Final = tuple(range(_USAGES, len(METERS)))
 MONEY: Final = (_COST, *_CATEGORIES, _CREDITS)
 """Only these meters decide whether an amount is final, shared or doubtful."""
+STANDING: Final = tuple(at for at, name in enumerate(METERS) if name not in ("steps", "duration_ms"))
+"""The meters that stand still when amounts are confirmed. Steps and durations decide nothing about money."""
 _RANKED: Final = (*MONEY, *(at for at in range(_USAGES) if at not in MONEY))
-NOTHING_SPENT: Final = TurnMoney(ZERO_USAGE, ZERO_COSTS, Interpretation.NONE, final=True)
+NOTHING_SPENT: Final = TurnMoney(
+    ZERO_USAGE, ZERO_COSTS, Interpretation.NONE, final=True, ended=True, confirmed=True, free=True
+)
 """The money of a turn that never started: zero, not unknown."""
-_GREW: Final = TurnMoney(ZERO_USAGE, ZERO_COSTS, Interpretation.NONE, final=True, grew=True)
+_GREW: Final = replace(NOTHING_SPENT, grew=True)
 
 
 def session_money(turns: Sequence[Turn], elsewhere: RelatedHistory = NO_RELATED_HISTORY) -> SessionMoney:
     """The money of each turn, and totals without imported turns. `turns`: in order of sending."""
     index = MoneyIndex()
     all_money = index(turns, elsewhere)
-    charged = [money for turn, money in zip(turns, all_money, strict=True) if not turn.imported]
+    pairs = zip(turns, all_money, strict=True)
+    charged = [money for turn, money in pairs if not (turn.imported or turn.unsent)]
     return SessionMoney(all_money, index.reading, _total(charged, Unit.USD), _total(charged, Unit.CREDITS))
 
 
@@ -161,16 +179,23 @@ def fault_in(turn: Turn, money: TurnMoney) -> Fault | None:
 def elapsed_ms(turn: Turn) -> int | None:
     """Milliseconds from sending to the end, by our own clock.
 
-    None while the turn runs, if the clock went back, and for a turn that another program started.
+    None while the turn runs, if it was never sent, if the clock went back, and for a turn that another
+    program started.
     """
     if turn.ended_ms is None or turn.live or turn.request.trigger.elsewhere:
         return None
-    milliseconds = turn.ended_ms - turn.request.created_ms
+    if turn.sent_ms is None and turn.status is TurnStatus.NOT_SENT:
+        return None
+    milliseconds = turn.ended_ms - turn.began_ms
     return milliseconds if milliseconds >= 0 else None
 
 
 def _total(all_money: Sequence[TurnMoney], unit: Unit) -> Total:
-    """The total of the reported amounts. The turn of an amount that is not final counts as missing."""
+    """The total of the reported amounts. The turn of an amount that is not final counts as missing.
+
+    Zero of a turn that never started is in no total: it must not look as if the unit were reported.
+    """
+    all_money = [money for money in all_money if money.amount(unit) or not money.free]
     amounts = [money.amount(unit) for money in all_money]
     summed = total(amounts)
     unfinished = sum(
@@ -356,7 +381,11 @@ class MoneyIndex:
         self.money_elsewhere = {
             turn_id: before[turn_id]
             if turn_id in before and turn_id not in affected
-            else _money_of_key(turn_id, results[worker_id], timelines[worker_id])
+            else _with_state(
+                _money_of_key(turn_id, results[worker_id], timelines[worker_id]),
+                turn_id,
+                timelines[worker_id],
+            )
             for turn_id, worker_id in others.items()
             if worker_id in results
         }
@@ -368,7 +397,7 @@ class MoneyIndex:
     def _take(self, timelines: _Timelines, events: Sequence[WorkerEvent]) -> None:
         for at_ms, worker, event, _ in events:
             if worker not in timelines:
-                timelines[worker] = Timeline(ZEROS)
+                timelines[worker] = Timeline(ZEROS, STANDING)
             timelines[worker].take(event, at_ms)
             if not is_of_file(worker):
                 self.newest_ms = max(self.newest_ms, at_ms)
@@ -385,7 +414,7 @@ def _figures(turn: Turn) -> tuple[object, ...]:
     return (
         *(turn.reads, turn.before, turn.snapshot, turn.status, turn.worker_id, turn.request.worker_id),
         *(turn.before_ms, turn.sent_ms, turn.ended_ms),
-        *(turn.own_usage, turn.own_usage_is_partial),
+        *(turn.own_usage, turn.own_usage_is_partial, turn.own_reads),
     )
 
 
@@ -393,6 +422,33 @@ def _money(
     turn: Turn, at: int, timelines: _Timelines, results: _Results, exceptions: Collection[Key]
 ) -> TurnMoney:
     """The money of the turn at position `at`."""
+    money = _amounts(turn, at, timelines, results, exceptions)
+    if turn.status in FREE:
+        return money
+    timeline = timelines.get(timeline_of(turn))
+    # A turn that was left running is under way until its worker is idle.
+    is_over = turn.status not in LIVE and (timeline is not None or turn.status is not TurnStatus.RUNNING)
+    return _with_state(money, at, timeline, ended=is_over, confirmed=turn.own_usage_is_confirmed)
+
+
+def _with_state(
+    money: TurnMoney, key: Key, timeline: Timeline | None, *, ended: bool = True, confirmed: bool = False
+) -> TurnMoney:
+    """`money` with its state. `confirmed`: by figures of this turn alone."""
+    if money.confirmed:
+        # It was refused.
+        return money
+    if timeline is not None:
+        # Nobody knows whether one in doubt is under way.
+        ended = ended and (key not in timeline.under_way or key in timeline.in_doubt)
+        confirmed = confirmed or key in timeline.stillness.confirmed
+    return replace(money, ended=ended, confirmed=ended and confirmed)
+
+
+def _amounts(
+    turn: Turn, at: int, timelines: _Timelines, results: _Results, exceptions: Collection[Key]
+) -> TurnMoney:
+    """The money of the turn at position `at`, without its state."""
     meters = results.get(timeline_of(turn), [])
     if turn.status in FREE:
         return _money_of_refused(at, meters)
@@ -414,7 +470,8 @@ def _money_of_refused(key: Key, meters: Sequence[MeterResult]) -> TurnMoney:
     grew = any(key in meters[meter].refused for meter in MONEY if meters)
     if not any(values):
         return _GREW if grew else NOTHING_SPENT
-    return TurnMoney(*usage_and_costs(values), _reading(meters), final=True, grew=grew)
+    money = TurnMoney(*usage_and_costs(values), _reading(meters), final=True, ended=True, confirmed=True)
+    return replace(money, grew=grew, free=True)
 
 
 def _money_of_key(

@@ -118,6 +118,8 @@ class Gauge(Struct, frozen=True):
     """How many of both have no cost history: each of them reserves the complete remainder."""
     reported: bool = True
     """Whether the service reported this unit in its last turns; otherwise the limit cannot be enforced."""
+    never_reported: bool = False
+    """The service never reports this unit, also not for a first turn."""
     approximate: bool = False
     """A part of `reserved` or `assumed` is credits at the price that the user set."""
 
@@ -195,7 +197,9 @@ class LimitUnmeasured(LimitReached):
     """Nothing was sent: it is unknown whether a limit will hold. The user may decide to send anyway."""
 
     def __init__(self, gauge: Gauge) -> None:
-        super().__init__(gauge, unmeasured_text(gauge), "Use --allow-unmeasured to send anyway.")
+        has_price = gauge.never_reported and gauge.limit.unit is Unit.USD
+        price = "Set credit_usd, the price of a credit, or use" if has_price else "Use"
+        super().__init__(gauge, unmeasured_text(gauge), f"{price} --allow-unmeasured to send anyway.")
 
 
 def check_start(
@@ -327,6 +331,8 @@ def unmeasured_text(gauge: Gauge) -> str:
     name = f"the {limit.scope.limit} of {exact_text(limit.amount, limit.unit)}"
     if not gauge.reported:
         unit = "USD" if limit.unit is Unit.USD else "credits"
+        if gauge.never_reported:
+            return f"This service never reports {unit}, so {name} cannot be enforced."
         return f"The service did not report {unit} in the last turns, so {name} cannot be enforced."
     if gauge.unknown:
         turns = plural(gauge.unknown, "earlier turn")

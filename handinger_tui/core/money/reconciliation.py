@@ -43,7 +43,7 @@ from handinger_tui.core.money.timeline import Amount, Key, Meaning, MeterResult,
 from handinger_tui.core.money.turn_events import is_of_file
 from handinger_tui.core.stream import COST_MEMBERS, cost_of
 from handinger_tui.core.turns.session import Session, newest_target
-from handinger_tui.core.turns.turn import FREE, Turn, TurnStatus
+from handinger_tui.core.turns.turn import FREE, Turn
 
 ZERO: Final = Decimal(0)
 
@@ -80,9 +80,7 @@ def reconcile(session: Session) -> Reconciliation:
     """Compare the sum of the session's turns on its newest worker with the newest total of that worker."""
     worker_ids = (None, newest_target(session.turns))
     turns = [
-        turn
-        for turn in session.turns
-        if turn.status is not TurnStatus.QUEUED and turn.target in worker_ids and not turn.imported
+        turn for turn in session.turns if not turn.unsent and turn.target in worker_ids and not turn.imported
     ]
     money = session_money(turns, session.elsewhere)
     server = _newest(turns) if money.reading is Interpretation.TOTAL else None

@@ -9,11 +9,14 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Mapping, Sequence
+from copy import copy
 from decimal import Decimal
 from enum import StrEnum
 from itertools import accumulate, chain, compress
 from types import MappingProxyType
 from typing import Final, NamedTuple
+
+from handinger_tui.core.turns.turn import EARLY_MS, SETTLE_MS
 
 Amount = Decimal | int
 Key = int | str
@@ -202,6 +205,12 @@ def is_rounding(level: Amount, value: Amount) -> bool:
     finest = min(_exponent(level), _exponent(value))
     unit = Decimal(1).scaleb(finest)
     return finest < 0 and fall <= unit and unit * ROUNDING_UNITS <= level
+
+
+def _is_equal(one: Amount | None, other: Amount | None) -> bool:
+    if one is None or other is None:
+        return one is other
+    return one == other or is_rounding(max(one, other), min(one, other))
 
 
 def _exponent(number: Amount) -> int:
@@ -396,6 +405,7 @@ class _Meter:
             # A rise without a new message belongs to the last turn.
             self.lifetime[last] = self.lifetime.get(last, self.zero) + rise
             timeline.touched.add(last)
+            timeline.stillness.reopen(last)
         else:
             came = strangers if window.counted else None
             self.suspense.append(Suspense(rise, last, window.refused, came, window.at_ms))
@@ -548,15 +558,57 @@ class MeterResult(NamedTuple):
         )
 
 
+class Stillness:
+    """Since when the figures of an idle worker stand still, and which amounts that has confirmed.
+
+    `standing`: the meters that have to stand still.
+    """
+
+    def __init__(self, standing: Sequence[int]) -> None:
+        self._standing = standing
+        self._first: Read | None = None
+        """The first of the newest readings with the same figures; None: the worker may be at work."""
+        self._since_ms = self._newest_ms = 0
+        self.confirmed: frozenset[Key] = frozenset()
+        """Turns that had ended when the figures had stood still for `SETTLE_MS`."""
+
+    def read(self, read: Read, at_ms: int, ended: set[Key]) -> frozenset[Key]:
+        """Process a reading of the idle worker; returns the turns that it confirms, of those that `ended`."""
+        before = self.confirmed
+        self._newest_ms = at_ms
+        if self._first is None or not self._is_same(self._first, read):
+            self._first, self._since_ms = read, at_ms
+        elif at_ms - self._since_ms >= SETTLE_MS:
+            self.confirmed = before.union(ended)
+        return self.confirmed - before
+
+    def reopen(self, turn: Key) -> None:
+        """The amount of a turn has changed after its end."""
+        self.confirmed -= {turn}
+
+    def end(self) -> None:
+        """The worker works, or may."""
+        self._first = None
+
+    def begin_again(self) -> None:
+        """A turn has ended: only what stands still from now on confirms its amount."""
+        self._since_ms = self._newest_ms
+
+    def _is_same(self, one: Read, other: Read) -> bool:
+        has_more = one.prompts is not None and other.prompts is not None and one.prompts != other.prompts
+        return not has_more and all(_is_equal(one.meters[at], other.meters[at]) for at in self._standing)
+
+
 class Timeline:
     """All readings of one worker. Call `take` with events in order of receipt, `results` at any time.
 
     The caller sets a decimal context that does not round (`amounts.EXACT`).
     """
 
-    def __init__(self, zeros: Sequence[Amount]) -> None:
-        """`zeros`: for each meter its zero, int or Decimal."""
+    def __init__(self, zeros: Sequence[Amount], standing: Sequence[int] | None = None) -> None:
+        """`zeros`: for each meter its zero, int or Decimal. `standing`: see `Stillness`; None: all meters."""
         self._meters = [_Meter(zero) for zero in zeros]
+        self.stillness = Stillness(range(len(zeros)) if standing is None else standing)
         self.under_way: dict[Key, bool] = {}
         """Our turns under way, in order of sending. True: no longer watched, until the worker is idle."""
         self._unconfirmed: set[Key] = set()
@@ -565,8 +617,11 @@ class Timeline:
         """The turn that ended last."""
         self.final: set[Key] = set()
         """Turns that have ended, with an idle reading since."""
-        self.unrepeated: set[Key] = set()
-        """The part of `final` without an idle reading after the one at their end."""
+        self.unrepeated: dict[Key, int] = {}
+        """The part of `final` without an idle reading after that at their end, by the number of that one.
+
+        It has to come `EARLY_MS` later, or to be the one before another turn, to which later costs belong.
+        """
         self.in_doubt: set[Key] = set()
         """Turns that may not have arrived."""
         self.readings = 0
@@ -603,6 +658,7 @@ class Timeline:
         other._windows, other.under_way = self._windows.copy(), self.under_way.copy()
         other.final, other.touched = self.final.copy(), self.touched.copy()
         other.unrepeated, other.in_doubt = self.unrepeated.copy(), self.in_doubt.copy()
+        other.stillness = copy(self.stillness)
         other._unconfirmed = self._unconfirmed.copy()
         return other
 
@@ -649,12 +705,15 @@ class Timeline:
         is_unread = window.unread or not (is_read_before or sent.creates)
         self._window = window._replace(turns=(*window.turns, sent.turn), unread=is_unread)
         self.restart = 0
+        if is_read_before and self._windows:
+            self._repeat(self._windows[-1].at_ms)
         if not self.under_way:
             self.starts += 1
             self.restart = RESTART_WEIGHT if is_read_before else 1
         if self._newest is not None:
             self._overwrite(self._newest[0])
         self.under_way[sent.turn] = self._is_idle = False
+        self.stillness.end()
         self._newest = sent.turn, self._strangers
         self._own += sent.counted
         if not sent.counted:
@@ -681,9 +740,11 @@ class Timeline:
         # A reading without one of our messages may be older than it seems.
         self._window = window if is_fewer else _Window(tuple(self.under_way), counted=False)
         self._is_idle = not read.busy
-        if self._is_idle:
-            self.touched |= self.unrepeated
-            self.unrepeated.clear()
+        if read.busy:
+            self.stillness.end()
+        else:
+            self.touched |= self.stillness.read(read, at_ms, self.final)
+            self._repeat(at_ms - EARLY_MS)
             for turn in [*compress(self.under_way, self.under_way.values())]:
                 self._leave(turn)
             self._set_final(self._unconfirmed)
@@ -717,15 +778,23 @@ class Timeline:
             self._unconfirmed.add(turn)
             return
         self._set_final({turn})
+        self.stillness.begin_again()
         # It ran before the newest reading, not after it.
         turns = self._window.turns
         if turn in turns:
             at = turns.index(turn)
             self._window = self._window._replace(turns=(*turns[:at], *turns[at + 1 :]))
 
+    def _repeat(self, latest_ms: int) -> None:
+        """Note turns that ended at an earlier reading than the newest one, at `latest_ms` at the latest."""
+        ends, newest = self.unrepeated, len(self._windows) - 1
+        repeated = {key for key, at in ends.items() if at < newest and self._windows[at].at_ms <= latest_ms}
+        self.touched |= repeated
+        self.unrepeated = {key: at for key, at in ends.items() if key not in repeated}
+
     def _set_final(self, turns: set[Key]) -> None:
         self.final |= turns
-        self.unrepeated |= turns
+        self.unrepeated |= dict.fromkeys(turns, len(self._windows) - 1)
         self.touched |= turns
 
     def _count_strangers(self, read: Read) -> tuple[int | None, bool, bool]:

@@ -18,7 +18,7 @@ from handinger_tui.core.jsontext import Json, NotJson, as_list, dump, parse
 from handinger_tui.core.money.timeline import Amount, Decisions, Ended, Event, Key, Meaning, Read, Sent
 from handinger_tui.core.stream import Snapshot, amount, count
 from handinger_tui.core.turns.session import OtherTurn, Ruling
-from handinger_tui.core.turns.turn import FREE, LIVE, UNDECIDED, FigureRead, Turn, TurnStatus
+from handinger_tui.core.turns.turn import FREE, LIVE, REFUSED, UNDECIDED, FigureRead, Turn, TurnStatus
 
 AUTO: Final = "auto"
 """The meaning in a ruling that removes a pin: the readings decide again."""
@@ -81,10 +81,6 @@ class TimedEvent(NamedTuple):
     event: Event
 
 
-_REFUSED: Final = (TurnStatus.REJECTED, TurnStatus.NOT_DELIVERED)
-"""Statuses of turns whose request left, although nothing of it can have been charged."""
-
-
 def events_of_turn(turn: Turn, key: Key, *, creates: bool) -> list[TimedEvent]:
     """The events of a turn on the timeline of its worker, in order of receipt. `creates`: see `Sent`."""
     events: list[TimedEvent] = []
@@ -99,7 +95,7 @@ def events_of_turn(turn: Turn, key: Key, *, creates: bool) -> list[TimedEvent]:
     reads = turn.reads or only_read(turn)
     if turn.status is TurnStatus.QUEUED and not reads:
         return events
-    if turn.status in _REFUSED:
+    if turn.status in REFUSED:
         add(turn.sent_ms, Sent(key, refused=True))
     elif turn.status is not TurnStatus.NOT_SENT:
         # A turn that another program sent needs no reading before it.

@@ -39,6 +39,7 @@ from handinger_tui.core.turns.turn import (
     TurnStatus,
     fault_of,
     join_all,
+    own_reads,
     with_read,
 )
 from handinger_tui.core.turns.worker_reconciliation import (
@@ -332,7 +333,8 @@ class Fold:
         """Set the turn after a Worker was read, with time and figures of the reading."""
         at_ms = self._moment()
         read = FigureRead(at_ms, snapshot.usage, snapshot.costs, snapshot.busy, snapshot.prompts)
-        self._answer = replace(turn, read_ms=at_ms, reads=with_read(turn, read))
+        own = own_reads(self._answer, turn, at_ms)
+        self._answer = replace(turn, read_ms=at_ms, reads=with_read(turn, read), own_reads=own)
 
     # -- streams -------------------------------------------------------------------
     def _take_stream_frame(self, frame: Frame) -> None:

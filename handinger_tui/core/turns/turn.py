@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from enum import StrEnum
 from functools import reduce
-from itertools import compress, repeat
+from itertools import compress, repeat, takewhile
 from operator import is_
 from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar, cast
 
@@ -110,8 +110,12 @@ DRAFT: Final = frozenset(
     {TurnStatus.REJECTED, TurnStatus.NOT_SENT, TurnStatus.NOT_DELIVERED, TurnStatus.UNKNOWN}
 )
 """Statuses in which delivery is not certain: the prompt can be edited and sent again."""
-FREE: Final = frozenset({TurnStatus.REJECTED, TurnStatus.NOT_SENT, TurnStatus.NOT_DELIVERED})
+REFUSED: Final = frozenset({TurnStatus.REJECTED, TurnStatus.NOT_DELIVERED})
+"""Statuses of turns whose request left, although nothing of it can have been charged."""
+FREE: Final = REFUSED | {TurnStatus.NOT_SENT}
 """Statuses in which nothing can have been charged."""
+UNSENT: Final = frozenset({TurnStatus.QUEUED, TurnStatus.NOT_SENT})
+"""Statuses of messages that were not sent: they are no turns in any count, sum, limit or forecast."""
 
 
 class ErrorKind(StrEnum):
@@ -317,6 +321,13 @@ class Lineage(Struct, frozen=True):
     title: str = ""
 
 
+NO_DAY: Final = -(2**63)
+"""The time of a turn that was over when this history first saw its worker, and whose time is not known.
+
+It counts in totals, and in no day, week or month.
+"""
+
+
 class TurnRequest(Struct, frozen=True):
     """What the person wants to send.
 
@@ -339,6 +350,13 @@ class TurnRequest(Struct, frozen=True):
 
     It is stored with the session, not with the turn.
     """
+    begins: bool = False
+    """Nothing that was sent to the target before has arrived, so this request may have to begin it.
+
+    It is computed when the turn is sent, and not stored.
+    """
+    service_ms: int | None = None
+    """When the service says that a turn of others began, or `NO_DAY`; None: `created_ms` is right."""
     imported_ms: int | None = None
     """When the turn was imported from a file; None: it was not. See `Turn.imported`."""
 
@@ -367,6 +385,10 @@ class FigureRead(NamedTuple):
         return self.usage.reported or self.costs.reported
 
 
+SETTLE_MS: Final = 30_000
+"""How long the figures of an idle worker must stand still until the amounts before it are settled."""
+EARLY_MS: Final = 5_000
+"""The same for figures that a service reports of one turn alone, and for a cost of zero."""
 MOST_READS: Final = 64
 """How many readings of a turn are kept; beyond that, a new one replaces the newest."""
 
@@ -405,6 +427,8 @@ class Turn(Struct, frozen=True):
     """What the service reports for this turn alone; None: it reports figures of the worker."""
     own_usage_is_partial: bool = False
     """`own_usage` was read while the turn ran."""
+    own_reads: tuple[int, ...] = ()
+    """The times of the first and the newest reading after the end that showed `own_usage` as it is."""
     snapshot: Snapshot | None = None
     """The newest snapshot of the worker since this turn began."""
     read_ms: int | None = None
@@ -442,9 +466,32 @@ class Turn(Struct, frozen=True):
         return self.request.imported_ms is not None
 
     @property
+    def own_usage_is_confirmed(self) -> bool:
+        """Whether a later reading had the same figures of this turn alone."""
+        return bool(self.own_reads) and self.own_reads[-1] - self.own_reads[0] >= EARLY_MS
+
+    @property
     def may_spend(self) -> bool:
         """Whether the request may have left, so that the turn may be charged."""
         return self.status not in FREE and self.status is not TurnStatus.QUEUED
+
+    @property
+    def unsent(self) -> bool:
+        """Whether its request cannot have left; see `UNSENT`.
+
+        The request of a turn that was started elsewhere has left, whatever is stored of that turn here.
+        """
+        return self.status in UNSENT and not self.request.trigger.elsewhere and not self.reads
+
+    @property
+    def began_ms(self) -> int:
+        """When it was sent, or began by the service's clock; if neither is known, when it was stored.
+
+        A queued message may wait for hours before it is sent.
+        """
+        request = self.request
+        stored_ms = request.created_ms if request.service_ms in (None, NO_DAY) else request.service_ms
+        return stored_ms if self.sent_ms is None else self.sent_ms
 
     @property
     def withdrawn(self) -> bool:
@@ -490,16 +537,30 @@ CUT_SHORT: Final = frozenset(
 def with_read(turn: Turn, read: FigureRead) -> tuple[FigureRead, ...]:
     """The readings of `turn` with one more; the same object if it brings nothing new.
 
-    Figures that have fallen are kept twice: the second reading shows that they do not come from a lagging
-    replica. So are those without a cost: the first reading may have come before the turn was counted.
+    Of readings with the same figures the first and one more are kept: the second shows that fallen figures do
+    not come from a lagging replica, and that those of an idle worker stand still, so it is replaced until it
+    is `SETTLE_MS` younger than the first.
     """
     reads = turn.reads
-    is_same = bool(reads) and reads[-1][1:] == read[1:]
-    has_fallen = len(reads) > 1 and _has_fallen(*reads[-2:])
-    is_once = len(reads) == 1 or (is_same and reads[-2][1:] != read[1:])
-    if not read.reported or (is_same and not has_fallen and not (is_once and shows_no_cost(turn))):
+    if not read.reported:
         return reads
-    return (*reads[: MOST_READS - 1], read)
+    equal = len([*takewhile(lambda one: one[1:] == read[1:], reversed(reads))])
+    if equal == 0 or (equal == 1 and (not read.busy or (len(reads) > 1 and _has_fallen(*reads[-2:])))):
+        return (*reads[: MOST_READS - 1], read)
+    if read.busy or equal == 1 or reads[-1].at_ms - reads[-equal].at_ms >= SETTLE_MS:
+        return reads
+    return (*reads[:-1], read)
+
+
+def own_reads(before: Turn, now: Turn, at_ms: int) -> tuple[int, ...]:
+    """`Turn.own_reads` of `now`, which is `before` with one more reading at `at_ms`."""
+    if now.own_usage is None or now.own_usage_is_partial:
+        return ()
+    if now.own_usage is before.own_usage:
+        # The reading says nothing about this turn.
+        return before.own_reads
+    is_repeated = bool(before.own_reads) and now.own_usage == before.own_usage
+    return (before.own_reads[0], at_ms) if is_repeated else (at_ms, at_ms)
 
 
 def _has_fallen(earlier: FigureRead, later: FigureRead) -> bool:

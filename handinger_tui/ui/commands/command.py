@@ -56,6 +56,8 @@ class Command(Struct, frozen=True):
     """Words with their meaning that the prompt offers, instead of `choices`."""
     repeats: bool = False
     """Whether every argument is one of those words, not only the first."""
+    early: bool = False
+    """Whether it works without a connection, and changes nothing of the lines that wait for one."""
     opens: bool = False
     """Whether it shows a screen, a question, the find bar or a session: keys behind it wait for that."""
 

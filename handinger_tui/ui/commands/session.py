@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from handinger_tui.core.acts import RULES, Act, waiting_words
 from handinger_tui.core.money.attribution import money_of
 from handinger_tui.core.money.typical_cost import typical_cost_text
 from handinger_tui.core.prompts import draft_of_request, fork_text
@@ -23,7 +24,6 @@ from handinger_tui.ui.commands.command import (
     numbers_to,
 )
 from handinger_tui.ui.commands.money import BUDGETS
-from handinger_tui.ui.widgets.status_text import waiting_words
 from handinger_tui.ui.work.limit_watcher import typical_cost_of
 
 if TYPE_CHECKING:
@@ -138,7 +138,7 @@ async def detach(context: CommandContext, _argument: str) -> None:
         return
     body = STOP_WATCHING_LOCAL if controller.connection.account.local else STOP_WATCHING
     waiting = len(controller.queue_of(actor.session.session_id))
-    queued = f"\n\n{waiting_words(waiting)} until you come back." if waiting else ""
+    queued = f"\n\n{waiting_words(waiting)} until you send them." if waiting else ""
     if await interaction.confirm("Stop watching?", body + queued, yes="Stop watching", no="Keep watching"):
         if not actor.running:
             interaction.say("The turn has already ended.")
@@ -227,9 +227,9 @@ async def export(context: CommandContext, argument: str) -> None:
 
 SESSION: Final = (
     Command("new", "Start a new session", new, ("clear",), opens=True),
-    Command("sessions", "Open another session", sessions, ("resume", "continue"), "[ID]", opens=True),
+    Command("sessions", RULES[Act.OPEN].help, sessions, ("resume", "continue"), "[ID]", opens=True),
     Command("runs", "List sessions with a running worker", runs, opens=True),
-    Command("attach", "Watch a running worker", attach, takes="[ID]"),
+    Command("attach", RULES[Act.ATTACH].help, attach, takes="[ID]"),
     Command("detach", "Stop watching; the worker keeps running", detach, opens=True),
     Command("rename", "Rename this session", rename, takes="[TITLE]", opens=True),
     Command(
@@ -244,7 +244,7 @@ MOST_LISTED: Final = 200
 """Earlier messages that are offered for editing; older ones are found with the search of the history."""
 
 
-def _messages(session: Session) -> list[Turn]:
+def messages_of(session: Session) -> list[Turn]:
     """The messages of a session as they are numbered: without queued and withdrawn ones."""
     return [turn for turn in session.turns if turn.status is not TurnStatus.QUEUED and not turn.withdrawn]
 
@@ -253,13 +253,13 @@ def _offered_messages(controller: SessionController) -> list[tuple[str, str]]:
     """Number and text of the messages of the session on the screen, the newest first."""
     if not controller.session_id:
         return []
-    numbered = list(enumerate(_messages(controller.session), 1))[-MOST_LISTED:]
+    numbered = list(enumerate(messages_of(controller.session), 1))[-MOST_LISTED:]
     return [(str(number), clean_line(turn.request.prompt, 200)) for number, turn in reversed(numbered)]
 
 
 def _select(context: CommandContext, argument: str, command: str) -> Turn | None:
     """The message with this number, or the last one; None after a word to the person."""
-    messages = _messages(context.controller.session)
+    messages = messages_of(context.controller.session)
     if not messages:
         context.interaction.say("There is no earlier message in this session.", "warning")
         return None
@@ -275,22 +275,15 @@ def _select(context: CommandContext, argument: str, command: str) -> Turn | None
 
 
 def _lineage(session: Session, turn: Turn, kind: LineageKind, *, title: str = "") -> Lineage:
-    number = next(at for at, one in enumerate(_messages(session), 1) if one.turn_id == turn.turn_id)
+    number = next(at for at, one in enumerate(messages_of(session), 1) if one.turn_id == turn.turn_id)
     return Lineage(kind, session.session_id, turn.turn_id, number, title)
-
-
-def turn_at_cursor(context: CommandContext) -> Turn | None:
-    """The turn at the cursor of the transcript, else the newest one; None in an empty session."""
-    messages, part = _messages(context.controller.session), context.pane.transcript.cursor.part
-    at_cursor = (turn for turn in messages if part is not None and turn.turn_id == part[0])
-    return next(at_cursor, messages[-1] if messages else None)
 
 
 # -- edit ---------------------------------------------------------------------------------
 async def edit(context: CommandContext, argument: str) -> None:
     """Put an earlier message into the prompt: the one with a number, the last, or one from a list."""
     session = context.controller.session
-    messages = _messages(session)
+    messages = messages_of(session)
     if argument or len(messages) < 2:
         turn = _select(context, argument, "edit")
     else:

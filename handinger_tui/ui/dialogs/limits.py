@@ -138,7 +138,7 @@ def _removed_unit(words: list[str]) -> Unit | None:
 async def apply_limit(
     controller: SessionController, interaction: Interaction, session: Session, change: LimitChange
 ) -> None:
-    """Set or lift a limit of `session`, show the one in force, and resume a queue that no limit blocks.
+    """Set or lift a limit of `session`, and show the one in force. A held queue stays held.
 
     Raises:
         HandingerError: a worker limit in a session without a worker.
@@ -150,7 +150,7 @@ async def apply_limit(
     with controller.warned.held():
         for unit in [change.unit] if change.unit else list(Unit):
             await store.set_limit(session, change.scope, unit, change.amount)
-        now = await controller.limits_changed(session_id)
+        now = await controller.engine.actor(session_id).recount()
         for gauge in now:
             if _applies_to(change, gauge.limit.scope, gauge.limit.unit):
                 controller.warned.mark_shown(session_id, gauge)
@@ -230,7 +230,7 @@ class RaiseLimit(Dialog[Decimal]):
         with Horizontal(classes="dialog-buttons"):
             yield button("leave", "Cancel")
             if self._raisable:
-                label = "Raise limit and send" if self._sending else "Raise limit and continue"
+                label = "Raise limit and send" if self._sending else "Raise limit"
                 yield button("raise", label, disabled=True)
 
     def _explanation(self) -> str:

@@ -326,7 +326,7 @@ def usage_view(session: Session, index: MoneyIndex | None = None) -> UsageView:
     money, sums = all_money[at], _sums_of(index, turns, all_money, at)
     # A turn started elsewhere began before this program knew of it.
     ours = turn.live and not turn.request.trigger.elsewhere
-    began_ms = turn.request.created_ms if ours else None
+    began_ms = turn.began_ms if ours else None
     members = sums.members
     if index.reading is Interpretation.TOTAL:
         of_worker = index.of_worker

@@ -77,6 +77,27 @@ class TranscriptCursor:
         """Remove the cursor; the caller repaints."""
         self._place = None
 
+    @property
+    def place(self) -> CursorPlace | None:
+        """The place of the cursor; None without one."""
+        return self._place
+
+    def put(self, place: CursorPlace) -> None:
+        """Put the cursor on a place without scrolling; the caller repaints."""
+        self._place = place
+
+    def begin(self, default_turn: int) -> None:
+        """Without a cursor, put one on the answer of `default_turn`, else on its last stop; do not scroll."""
+        stops = self._stops(default_turn)
+        if self._place is None and stops:
+            blocks = self._layout.turns[default_turn].blocks
+            texts = [
+                stop
+                for stop in stops
+                if stop.place.code < 0 and isinstance(blocks[stop.place.block].slot, TextPart)
+            ]
+            self._place = (texts or stops)[-1].place
+
     def move(self, step: int, default_turn: int) -> None:
         """Move to the next (`step` 1) or previous (-1) stop; at first to the last one of `default_turn`."""
         stop = self._neighbor(step, default_turn)

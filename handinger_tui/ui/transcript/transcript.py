@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final, Self
 from textual import events
 from textual.color import Color
 from textual.geometry import Offset, Region, Size
+from textual.message import Message
 from textual.reactive import Reactive
 from textual.scrollbar import ScrollBar
 from textual.selection import Selection
@@ -26,6 +27,7 @@ from handinger_tui.ui.transcript.code import highlighted_lines
 from handinger_tui.ui.transcript.layout import ReadingPosition, ReceiptOf, TranscriptLayout, no_text
 from handinger_tui.ui.transcript.navigation import (
     Canvas,
+    CursorPlace,
     MentionHighlight,
     TranscriptCursor,
     TranscriptSearch,
@@ -59,6 +61,9 @@ MAX_CACHED_LINES: Final = 400
 
 class Transcript(SelectableRows, can_focus=True):
     """The conversation widget. `show` a session; then read, select, copy and search it."""
+
+    class MessageClicked(Message):
+        """A message or a part of one was clicked; the cursor is on it."""
 
     COMPONENT_CLASSES: ClassVar[set[str]] = COMPONENTS
     # The stylesheet always shows the scrollbar, nothing else depends on this size, and `place` repaints.
@@ -359,6 +364,10 @@ class Transcript(SelectableRows, can_focus=True):
             return
         if place.block.is_fold_row(place.row):
             self._toggle_fold(place.turn, place.at)
+        elif not place.is_empty:
+            self.cursor.put(CursorPlace(place.turn, place.at))
+            self.refresh()
+            self.post_message(self.MessageClicked())
 
     def get_selection(self, selection: Selection) -> tuple[str, str] | None:
         """Return the selected text as shown on the screen, without the margin."""
@@ -373,10 +382,35 @@ class Transcript(SelectableRows, can_focus=True):
             self.screen.selections = {self: Selection(Offset(0, start), end)}
 
     # -- cursor ---------------------------------------------------------
+    def begin_cursor(self) -> None:
+        """Without a cursor, put one on the last part in view. The view stays."""
+        self.cursor.begin(self._last_turn_in_view())
+        self.refresh()
+
+    def end_cursor(self) -> None:
+        """Remove the cursor."""
+        self.cursor.clear()
+        self.refresh()
+
     def move_cursor(self, step: int) -> None:
         """Move the cursor to the next (1) or previous (-1) message or code block."""
-        last = self.transcript_layout.turn_at(self.scroll_offset.y + self.size.height - 1)
-        self.cursor.move(step, last)
+        self.cursor.move(step, self._last_turn_in_view())
+
+    def _last_turn_in_view(self) -> int:
+        return self.transcript_layout.turn_at(self.scroll_offset.y + self.size.height - 1)
+
+    @property
+    def can_unfold(self) -> bool:
+        """Whether there is something to unfold or fold at the cursor."""
+        place, turns = self.cursor.place, self.transcript_layout.turns
+        if place is None or place.turn >= len(turns) or place.block >= len(turns[place.turn].blocks):
+            return False
+        return turns[place.turn].blocks[place.block].foldable
+
+    def unfold_at_cursor(self) -> None:
+        """Toggle the folding of the part at the cursor."""
+        if self.can_unfold and (place := self.cursor.place) is not None:
+            self._toggle_fold(place.turn, place.block)
 
     def copy_current(self) -> str:
         """Return the source text at the cursor, or else the newest answer."""

@@ -468,6 +468,8 @@ def _location(text: str, index: int) -> Location:
 
 
 MUTED: Final = "$text-muted"
+ACTING: Final = ("Enter", "Browsing")
+"""Beginnings of a line that says what Enter does, which may cost money, or what letters do."""
 
 
 class Card(Static):
@@ -517,13 +519,24 @@ class HintLine(Static):
             self.refresh()
 
     def render(self) -> Content:
-        """The line for the present width; where both ends do not fit, the left one is cut unless firm."""
+        """The line for the present width; where both ends do not fit, the left one is cut unless firm.
+
+        Its first part stays where it says what Enter does, or what the letters do.
+        """
         (left_text, right_text, firm, style), width = self._shown, self.content_size.width
-        if firm and cell_len(left_text) + cell_len(right_text) + 2 > width:
-            return Content.styled(left_text, style).truncate(width, ellipsis=True)
-        right = Content.styled(right_text, "$foreground").truncate(max(0, width - 1), ellipsis=True)
         pieces = left_text.split(" · ")
-        while pieces and len(" · ".join(pieces)) > width - right.cell_length - 2:
+        if firm and cell_len(left_text) + cell_len(right_text) + 2 > width:
+            while len(pieces) > 1 and cell_len(" · ".join(pieces)) > width:
+                pieces.pop()
+            return Content.styled(" · ".join(pieces), style).truncate(width, ellipsis=True)
+        least = 1 if left_text.startswith(ACTING) else 0
+        room = max(0, width - (cell_len(pieces[0]) + 2 if least else 1))
+        # An amount is not cut where a shorter text is possible.
+        amounts = right_text.split(" · ")
+        while amounts and least and cell_len(" · ".join(amounts)) > room:
+            amounts.pop()
+        right = Content.styled(" · ".join(amounts), "$foreground").truncate(room, ellipsis=True)
+        while len(pieces) > least and cell_len(" · ".join(pieces)) > width - right.cell_length - 2:
             pieces.pop()
-        left = Content.styled(" · ".join(pieces), style)
+        left = Content.styled(" · ".join(pieces), style).truncate(width, ellipsis=True)
         return Content.assemble(left, " " * max(1, width - left.cell_length - right.cell_length), right)

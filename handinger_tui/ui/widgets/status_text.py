@@ -8,6 +8,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 from textual.content import Content
 
+from handinger_tui.core.acts import Hold, waiting_words
 from handinger_tui.core.bars import percent_level
 from handinger_tui.core.formatting import duration, plural
 from handinger_tui.core.money.attribution import MoneyIndex, money_of
@@ -29,8 +30,6 @@ from handinger_tui.core.turns.turn import DRAFT, FREE, LIVE, ErrorKind, Turn, Tu
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
-
-    from handinger_tui.engine.queues import Hold
 
 
 STYLE: Final = {GaugeState.BELOW: "$success", GaugeState.NEAR: "$warning", GaugeState.REACHED: "$error"}
@@ -112,7 +111,7 @@ def under_way(session: Session) -> Turn | None:
     A refused, withdrawn or queued message is returned only when there is no other turn.
     """
     busy = next(with_status(session.turns, WORKED_ON), None)
-    return busy or unwatched(session) or session.sent or newest_shown(session) or session.current
+    return busy or session.unwatched or session.sent or newest_shown(session) or session.current
 
 
 def newest_shown(session: Session) -> Turn | None:
@@ -128,16 +127,6 @@ def is_newest_message(session: Session | None, text: str) -> bool:
     if turn is None or not first:
         return False
     return first[0].startswith(_CHIP) or turn.request.prompt.split(maxsplit=1)[:1] == first
-
-
-def unwatched(session: Session) -> Turn | None:
-    """The turn that still runs on the server unwatched; None when a later one may have cost something."""
-    for turn in reversed(session.turns):
-        if turn.status is TurnStatus.RUNNING:
-            return turn
-        if turn.may_spend:
-            return None
-    return None
 
 
 def shown_turns(session: Session, queue: Collection[Turn]) -> Session:
@@ -188,7 +177,7 @@ def elapsed(session: Session, now_ms: int, took: str) -> str:
     if turn is None or turn.status is TurnStatus.QUEUED or turn.status in FREE:
         return ""
     if turn.live:
-        seconds = max(0, now_ms - turn.request.created_ms) // 1000
+        seconds = max(0, now_ms - turn.began_ms) // 1000
         return f"{seconds} s" if seconds < 60 else duration(seconds * 1000)
     return took
 
@@ -203,7 +192,7 @@ def took_text(session: Session, index: MoneyIndex) -> str:
 
 def running_for(turn: Turn, now_ms: int) -> str:
     """How long a run has been running, watched or not, in one unit: "40 s", "4 m", "2 h"."""
-    seconds = max(0, now_ms - turn.request.created_ms) // 1000
+    seconds = max(0, now_ms - turn.began_ms) // 1000
     units = (("d", 86400), ("h", 3600), ("m", 60), ("s", 1))
     return next(f"{seconds // length} {unit}" for unit, length in units if seconds >= length or length == 1)
 
@@ -280,7 +269,7 @@ def advice(session: Session, *, running: bool, now_ms: int = 0) -> Advice | None
     turn = newest_shown(session)
     if turn is None or running or turn.status is TurnStatus.UNKNOWN:
         return None
-    if unwatched(session) is not None:
+    if session.unwatched is not None:
         is_local = session.base_url == LOCAL
         return Advice("info", f"The local worker is still running. {WATCH}" if is_local else STILL_RUNNING)
     fault = turn.fault
@@ -298,40 +287,23 @@ def hold_advice(session: Session, hold: Hold, count: int, now_ms: int) -> Advice
     match hold.reason:
         case "limit" if hold.gauge is not None:
             return Advice("warning", _limit_text(hold.gauge))
+        case "lifted":
+            return Advice("warning", f"Queue held; the limit no longer stops it. {messages}.")
         case "unreadable" | "unmeasured":
             return Advice("warning", f"Queue held: {hold.detail} {messages}.")
         case "restored":
             reason = f"{plural(count, 'message')} from last time {'was' if count == 1 else 'were'} not sent."
-        case "detached" if unwatched(session) is not None:
-            reason = f"{messages} until you come back."
+        case "detached" if session.unwatched is not None:
+            reason = f"{messages} until you send them."
         case "detached":
             reason = f"{messages}. The turn you stopped watching has finished."
+        case "edited":
+            reason = f"{messages}. The turn before them ended while you were editing the next one."
         case _:
             reason = f"{messages}. The previous turn did not finish."
     if turn_advice is None:
         return Advice("warning", reason)
     return Advice(turn_advice.severity, f"{turn_advice.text} {reason}", turn_advice.wait_until_ms)
-
-
-def resume_hint(session: Session, hold: Hold, count: int) -> str:
-    """What Enter on an empty prompt does with a held queue, and whether that may cost money."""
-    messages = "the queued message" if count == 1 else f"the {count} queued messages"
-    match hold.reason:
-        case "limit":
-            return "Enter to raise the limit"
-        case "unmeasured":
-            return "Enter to send anyway (asks first)"
-        case "unreadable":
-            return f"Enter to try again and send {messages} (may cost money)"
-        case "detached" if unwatched(session) is not None:
-            return f"Enter to watch, then send {messages} (may cost money)"
-        case _:
-            return f"Enter to send {messages} (may cost money)"
-
-
-def waiting_words(count: int) -> str:
-    """The number of queued messages: "2 queued messages wait"."""
-    return f"{plural(count, 'queued message')} {'waits' if count == 1 else 'wait'}"
 
 
 def _limit_text(gauge: Gauge) -> str:

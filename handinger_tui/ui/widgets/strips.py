@@ -15,6 +15,7 @@ from textual.widgets import Static
 
 from handinger_tui.core.errors import AttachmentProblem, NoSuchFile
 from handinger_tui.core.formatting import plural, size
+from handinger_tui.core.prompts import chip_name
 from handinger_tui.core.safety import clean_line
 from handinger_tui.ui.keys import Where, bindings
 
@@ -151,7 +152,7 @@ class QueueStrip(Static):
         at = self._position_of(self.editing) if marked is None else marked
         self._first = max(0, min(max(self._first, at - count + 1), at, len(self.queue) - count))
         rows = [
-            self._draw_row(position, turn, marked=position == marked)
+            self._draw_row(position, turn, width, marked=position == marked)
             for position, turn in list(enumerate(self.queue))[self._first : self._first + count]
         ]
         more = len(self.queue) - len(rows)
@@ -161,16 +162,18 @@ class QueueStrip(Static):
             rows[-1] = Content.assemble(rows[-1].truncate(room, ellipsis=True), note)
         self.update(Content("\n").join(row.truncate(width, ellipsis=True) for row in rows))
 
-    def _draw_row(self, position: int, turn: Turn, *, marked: bool) -> Content:
+    def _draw_row(self, position: int, turn: Turn, width: int, *, marked: bool) -> Content:
         files = ", ".join(clean_line(file.name, NAME_CELLS) for file in turn.request.attachments)
         state = "  editing" if turn.turn_id == self.editing else ""
         number = "$background on $primary" if marked else "$background on $text-muted"
-        return Content.assemble(
+        # The budget stays in sight behind a long message.
+        budget = Content.styled(f" {clean_line(turn.request.budget or '', 20)}{state}", "$text-muted")
+        message = Content.assemble(
             (f" {position + 1} ", number),
             (f" {clean_line(turn.request.prompt, 200)} ", "reverse" if marked else ""),
             (f" + {files}" if files else "", "$text-muted"),
-            (state, "$warning"),
-        )
+        ).truncate(max(8, width - budget.cell_length), ellipsis=True)
+        return Content.assemble(message, budget)
 
     # -- keys and mouse --------------------------------------------------------------------
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
@@ -275,7 +278,7 @@ def text_chip(number: int, text: str) -> Chip:
     """The chip of a pasted text: "3,412 characters, 40 lines"."""
     lines = text.count("\n") + 1
     facts = f"{len(text):,} characters" + (f", {plural(lines, 'line')}" if lines > 1 else "")
-    return Chip(ChipKind.TEXT, str(number), f"pasted text {number}", facts)
+    return Chip(ChipKind.TEXT, str(number), chip_name(text, number), facts)
 
 
 _WORDS: Final = {

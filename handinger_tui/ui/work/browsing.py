@@ -11,7 +11,7 @@ from textual.widgets import Input
 from handinger_tui.ui.panels.panel import Panel
 from handinger_tui.ui.widgets.strips import Chips, QueueStrip
 from handinger_tui.ui.widgets.welcome import Welcome
-from handinger_tui.ui.work.composer import QueueEditor
+from handinger_tui.ui.work.composer import Composer, QueueEditor
 from handinger_tui.ui.work.pane import FINDING, FIRST_SCREEN, SessionPane
 from handinger_tui.ui.work.session_controller import SessionController
 
@@ -24,6 +24,7 @@ class Browsing:
         screen: Screen[None],
         controller: SessionController,
         pane: SessionPane,
+        composer: Composer,
         queue_editor: QueueEditor,
         repaint: Callable[[], None],
     ) -> None:
@@ -31,6 +32,7 @@ class Browsing:
         self._controller = controller
         self._pane = pane
         self._sidebar = pane.sidebar
+        self._composer = composer
         self._queue_editor = queue_editor
         self._repaint = repaint
         self.browsed: Widget | None = None
@@ -80,21 +82,23 @@ class Browsing:
             before, self.browsed, widget = self.browsed, None, self._pane.prompt
             if isinstance(before, Panel):
                 self._sidebar.release()
+            elif before is self._pane.transcript:
+                # The mark would look as if Enter still acted on it.
+                self._pane.transcript.end_cursor()
         self._pane.browse(_name_of(self.browsed))
         return widget
 
-    def browse_transcript(self, *, only_if_empty: bool) -> None:
-        """Browse the answers or the first screen, after the keys of the same burst, meant for the prompt.
+    def browse_soon(self) -> None:
+        """Browse the answers or the first screen, after the keys of the same burst, meant for the prompt."""
+        self._screen.app.call_later(self._pane.prompt.call_later, self.browse_answers)
 
-        `only_if_empty`: not when the prompt has text by then.
-        """
-        prompt, transcript = self._pane.prompt, self._pane.transcript
-
-        def browse() -> None:
-            if not (only_if_empty and prompt.text):
-                self.browse(transcript if self._pane.has_answers else self._pane.welcome)
-
-        self._screen.app.call_later(prompt.call_later, browse)
+    def browse_answers(self) -> None:
+        """Browse the answers, with the cursor on one; before there are any, the first screen."""
+        if self._pane.has_answers:
+            self.browse(self._pane.transcript)
+            self._pane.transcript.begin_cursor()
+        else:
+            self.browse(self._pane.welcome)
 
     async def find(self) -> None:
         """Open the find bar, and give it the keys until Esc."""
@@ -134,11 +138,17 @@ class Browsing:
             return self._end_finding
         if self._sidebar.is_over:
             return self._close_sidebar
-        if self.browsed is None and self._queue_editor.edit is not None:
-            return self._queue_editor.cancel
+        if self.browsed is None and (cancel := self._edit_canceler()) is not None:
+            return cancel
         if self.browsed is not None or transcript.highlight.mention is not None:
             return self._end_browsing
         return self._pane.close_one if self._pane.open else None
+
+    def _edit_canceler(self) -> Callable[[], None] | None:
+        """The function that cancels the editing of a queued or an earlier message, None without one."""
+        if self._queue_editor.edit is not None:
+            return self._queue_editor.cancel
+        return None if self._composer.origin is None else self._composer.cancel_edit
 
     def _end_finding(self) -> None:
         self._pane.transcript.search.clear()

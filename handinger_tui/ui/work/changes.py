@@ -283,7 +283,7 @@ def facts_of(session: Session, turn: Turn) -> str:
     is_complete = turn.status is TurnStatus.COMPLETED
     how = "finished" if is_complete else f"ended ({STATUS_WORDS[turn.status]})"
     if turn.ended_ms is not None:
-        how += f" {'in' if is_complete else 'after'} {duration(turn.ended_ms - turn.request.created_ms)}"
+        how += f" {'in' if is_complete else 'after'} {duration(turn.ended_ms - turn.began_ms)}"
     return ", ".join([how, *filter(None, facts)])
 
 

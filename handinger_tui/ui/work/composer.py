@@ -23,11 +23,11 @@ from handinger_tui.core.prompts import (
     without_mention,
 )
 from handinger_tui.core.safety import clean_line
-from handinger_tui.core.turns.turn import Attachment, Lineage, Turn, TurnRequest
+from handinger_tui.core.turns.turn import Attachment, Lineage, LineageKind, Turn, TurnRequest
 from handinger_tui.ui.widgets.strips import Chip, ChipKind, Chips, file_chip, text_chip, wrong_chip
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Collection, Coroutine, Iterable, Mapping, Sequence
+    from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
 
     from handinger_tui.ui.ports import LocalFiles
     from handinger_tui.ui.terminal.diff_app import DiffApp
@@ -103,6 +103,11 @@ class Composer:
         """The earlier message that the text is made from; None once the prompt is empty."""
         self._is_editing = False
         """Whether the person's own editor is open."""
+        self._aside: Draft | None = None
+        self._before: Draft | None = None
+        """The draft that was in the prompt before an earlier message was put there."""
+        self._restored_text = ""
+        """The text of the draft that was put into the prompt last."""
 
     async def _check_file(self, path: str) -> FileCheck:
         try:
@@ -113,7 +118,7 @@ class Composer:
     def typed(self) -> None:
         """Update mentions and chips after the text or the cursor changed."""
         if not self.prompt.text:
-            self._lineage = None
+            self._lineage = self._before = None
         self._mentions.typed()
         self._show()
 
@@ -266,8 +271,11 @@ class Composer:
         return now
 
     def clear_sent(self, snapshot: PromptSnapshot, sent: Sequence[Attachment]) -> None:
-        """Remove a stored message from the prompt; what was typed and attached after it stays."""
-        self._lineage = None
+        """Remove a stored message from the prompt; what was typed and attached after it stays.
+
+        Behind an earlier message that was edited, the draft from before it comes back.
+        """
+        before, self._lineage, self._before = self._before, None, None
         self._chosen = {file.path: file for file in self.chosen if file not in sent}
         text = self.prompt.text
         if not text.startswith(snapshot.text) and text.endswith(snapshot.text):
@@ -275,6 +283,8 @@ class Composer:
             self.prompt.put(text[: len(text) - len(snapshot.text)])
         else:
             self.prompt.clear_sent(snapshot.text)
+        if before is not None and not self.prompt.text and not self._chosen:
+            self.restore(before)
         self._show()
 
     def replace_text(self, text: str) -> None:
@@ -287,9 +297,23 @@ class Composer:
 
     def start_from(self, draft: Draft, lineage: Lineage) -> None:
         """Replace the contents of the prompt with an earlier message; the old text goes to the history."""
+        before = self.draft() if self.origin is None else self._before
         if self.prompt.text.strip():
             self.remember(self.snapshot())
         self.restore(replace(draft, lineage=lineage))
+        self._before = before
+        self.prompt.focus()
+
+    @property
+    def origin(self) -> Lineage | None:
+        """The earlier message that is being edited in the prompt; None for none."""
+        return self._lineage if self._lineage is not None and self._lineage.kind is LineageKind.EDIT else None
+
+    def cancel_edit(self) -> None:
+        """Put the draft from before an earlier message back; what was made of it goes to the history."""
+        before = self._before or Draft()
+        self.remember(self.snapshot())
+        self.restore(before)
         self.prompt.focus()
 
     def carry(self, text: str, lineage: Lineage) -> None:
@@ -314,6 +338,18 @@ class Composer:
         finally:
             self._is_editing = False
 
+    def set_aside(self, draft: Draft) -> None:
+        """Keep the draft of the first session, in whose place something was typed, until that is sent."""
+        if not draft.text.strip() and not draft.files:
+            return
+        self._aside = draft
+        self.prompt.message_history.add(history_entry(self.prompt.pasted.add_draft(draft), draft.files))
+
+    def restore_aside(self) -> None:
+        """Put that draft into the prompt, if it is empty."""
+        if self._aside is not None and not self.prompt.text and not self._chosen:
+            self.restore(self._aside)
+
     def remember(self, snapshot: PromptSnapshot) -> None:
         """Add the message to the prompt history."""
         self.prompt.message_history.add(history_entry(snapshot.text, snapshot.files))
@@ -328,9 +364,16 @@ class Composer:
         self._drops.clear()
         self._chosen = {file.path: file for file in draft.files}
         self._problems.clear()
-        self.prompt.put(self.prompt.pasted.add_draft(draft))
+        self._aside = self._before = None
+        self._restored_text = self.prompt.pasted.add_draft(draft)
+        self.prompt.put(self._restored_text)
         self._lineage = draft.lineage
         self._show()
+
+    @property
+    def is_restored(self) -> bool:
+        """Whether a saved draft is in the prompt, unchanged."""
+        return bool(self.prompt.text) and self.prompt.text == self._restored_text
 
     def return_drafts(self, drafts: Sequence[Draft]) -> None:
         """Return possibly undelivered messages: all to the history, the oldest also to an empty prompt."""
@@ -490,6 +533,7 @@ class QueueEdit(Struct, frozen=True):
     `aside`: the draft that was in the prompt before; it is restored afterwards.
     """
 
+    session_id: str
     turn: Turn
     aside: Draft
 
@@ -497,7 +541,7 @@ class QueueEdit(Struct, frozen=True):
 class QueueEditor:
     """Tracks the edit of a queued message.
 
-    The queue keeps the old message until the changed one is stored.
+    The queue keeps the old message until the changed one is stored; it and all behind it wait meanwhile.
     """
 
     def __init__(self, controller: SessionController, interaction: Interaction, composer: Composer) -> None:
@@ -512,15 +556,32 @@ class QueueEditor:
         """The id of the queued turn that is being edited."""
         return None if self.edit is None else self.edit.turn.turn_id
 
-    def begin(self, turn: Turn) -> None:
-        """Put a queued message into the prompt for editing."""
-        self.cancel()
-        self.edit = QueueEdit(turn, self._composer.draft())
+    def begin(self, session_id: str, turn: Turn) -> None:
+        """Put a queued message into the prompt for editing.
+
+        Raises:
+            Busy: it is being sent already.
+        """
+        self._controller.engine.actor(session_id).begin_edit(turn.turn_id)
+        if self.turn_id == turn.turn_id:
+            self._composer.prompt.focus()
+            return
+        self._put_aside()
+        self.edit = QueueEdit(session_id, turn, self._composer.draft())
         self._composer.restore(draft_of_request(turn.request))
         self._composer.prompt.focus()
 
     def cancel(self) -> None:
-        """Cancel the edit: the queued message stays, and a changed text goes to the prompt history."""
+        """Cancel the edit: the queued message stays, and a changed text goes to the prompt history.
+
+        A queue that waited for the edit is held: nothing is sent by that.
+        """
+        if self.edit is not None:
+            self._controller.engine.actor(self.edit.session_id).end_edit()
+        self._put_aside()
+
+    def _put_aside(self) -> None:
+        """Take the edited message out of the prompt, which gets the earlier draft back."""
         if self.edit is not None:
             edit, self.edit = self.edit, None
             snapshot = self._composer.snapshot()
@@ -535,18 +596,6 @@ class QueueEditor:
             typed_after = self._composer.draft()
             if not typed_after.text.strip() and not typed_after.files:
                 self._composer.restore(edit.aside)
-
-    def follow(self, queue: Collection[str]) -> str:
-        """End the edit if its message has left the queue; returns the notice to show, else ""."""
-        if self.edit is None or self.edit.turn.turn_id in queue:
-            return ""
-        edit, self.edit = self.edit, None
-        if self._composer.snapshot().text == edit.turn.request.prompt:
-            self._composer.restore(edit.aside)
-            return "The message you were editing was just sent."
-        if edit.aside.text or edit.aside.files:
-            self._composer.return_drafts([edit.aside])
-        return "The message you were editing was sent unchanged. Press Enter to send this as a new message."
 
     def draft(self) -> Draft:
         """The draft to save: during an edit the one set aside, since the queued message is on disk."""

@@ -12,7 +12,6 @@ from handinger_tui.core.money.attribution import session_money
 from handinger_tui.core.money.spending import Bucket, GroupBy, sum_buckets, sum_text
 from handinger_tui.core.safety import one_word
 from handinger_tui.core.turns.turn import TurnStatus
-from handinger_tui.ui.widgets.status_text import unwatched
 
 if TYPE_CHECKING:
     from decimal import Decimal
@@ -77,9 +76,9 @@ def printed_text(controller: SessionController, what: str) -> str:
 def money_line(session: Session) -> str:
     """The cost of the session with gaps: "$1.23 + 2 turns unknown · 12 credits · 3 turns in all".
 
-    Queued messages cost nothing yet, so they are not gaps; imported turns are named without a cost.
+    Messages that were not sent are no turns; imported turns are named without a cost.
     """
-    turns = [turn for turn in session.ours if turn.status is not TurnStatus.QUEUED]
+    turns = [turn for turn in session.ours if not turn.unsent]
     money = session_money(turns, session.elsewhere)
     text = sum_text(money.usd, money.credits, len(turns), session.credit_usd)
     imported = len(session.turns) - len(session.ours)
@@ -121,7 +120,7 @@ def _still_running_lines(controller: SessionController) -> list[str]:
 
 def _is_running(session: Session) -> bool:
     is_watched = any(turn.live and turn.status is not TurnStatus.QUEUED for turn in session.turns)
-    return is_watched or unwatched(session) is not None
+    return is_watched or session.unwatched is not None
 
 
 def _watch_command(session: Session) -> str:

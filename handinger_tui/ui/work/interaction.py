@@ -61,6 +61,12 @@ class Interaction:
         self.hold_keys()
         self.run(self._open(coroutine))
 
+    async def finish(self, coroutine: Coroutine[Any, Any, object], *, opens: bool) -> None:
+        """As `run`, or as `open`, and wait for the end."""
+        if opens:
+            self.hold_keys()
+        await self._show_error(self._open(coroutine) if opens else coroutine)
+
     async def _open(self, coroutine: Coroutine[Any, Any, object]) -> None:
         try:
             await coroutine

@@ -11,9 +11,8 @@ from textual.scroll_view import ScrollView
 
 from handinger_tui.core.safety import rows_to_csv
 from handinger_tui.ui.background import run_in_thread
-from handinger_tui.ui.commands.files import show_data
-from handinger_tui.ui.commands.session import edit_turn, fork_turn, retry_turn, turn_at_cursor
-from handinger_tui.ui.commands.view import copy, leave
+from handinger_tui.ui.commands.message_actions import act_on, copy_at_cursor, turn_at_cursor
+from handinger_tui.ui.commands.view import leave
 from handinger_tui.ui.keys import KEYS, Where
 from handinger_tui.ui.transcript.blocks import tables_in
 from handinger_tui.ui.work.pane import ACKNOWLEDGED_S
@@ -21,7 +20,6 @@ from handinger_tui.ui.work.pane import ACKNOWLEDGED_S
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from handinger_tui.core.turns.turn import Turn
     from handinger_tui.ui.commands.command import CommandContext
 
 LEAVE_WITHIN_MS: Final = round(ACKNOWLEDGED_S * 1000)
@@ -41,9 +39,8 @@ class KeyActions:
         """The text with the table that was copied last, and the number of the table in it, from 1."""
         prompt, transcript, sources = context.pane.prompt, context.pane.transcript, context.sources
         self._actions: dict[str, Callable[[], object]] = {
-            "back": self._back,
-            "read": partial(context.browsing.browse_transcript, only_if_empty=True),
-            "browse": partial(context.browsing.browse_transcript, only_if_empty=False),
+            "back": self._back_soon,
+            "browse": context.browsing.browse_soon,
             # Behind the letters that the prompt has not processed yet.
             "clear": partial(prompt.call_later, self._clear),
             "leave_if_empty": partial(prompt.call_later, self._leave_if_empty),
@@ -63,24 +60,37 @@ class KeyActions:
             "previous": partial(transcript.move_cursor, -1),
             "match": partial(transcript.search.step, 1),
             "match_up": partial(transcript.search.step, -1),
-            "copy": self._copy_at_cursor,
+            "copy": partial(copy_at_cursor, context),
             "table": lambda: context.interaction.run(self._copy_table()),
             "mention": partial(sources.go_to_mention, 1),
             "mention_up": partial(sources.go_to_mention, -1),
             "source": sources.show_source,
-            "data": self._show_data,
-            "edit": partial(self._at_cursor, self._edit),
-            "retry": partial(self._at_cursor, self._retry),
-            "fork": partial(self._at_cursor, self._fork),
+            "unfold": transcript.unfold_at_cursor,
+            "actions": self._choose_action,
         }
 
     def run(self, name: str) -> None:
         """Run the action that a key of the screen names."""
         self._actions[name]()
 
+    def has_meaning(self, name: object) -> bool:
+        """Whether a letter that browses has a meaning now; without one it is typed into the prompt."""
+        transcript = self._context.pane.transcript
+        if name in ("match", "match_up"):
+            return transcript.search.active
+        return name != "unfold" or transcript.can_unfold
+
     def _in_front(self) -> ScrollView:
         """The transcript, or the panel that a narrow screen shows in its place."""
         return self._context.pane.sidebar.in_front or self._context.pane.transcript
+
+    def _back_soon(self) -> None:
+        """Close the topmost open thing, behind the letters that the prompt has not processed yet."""
+        prompt = self._context.pane.prompt
+        if prompt.has_focus:
+            prompt.call_later(self._back)
+        else:
+            self._back()
 
     def _back(self) -> None:
         """Close the topmost open thing."""
@@ -176,14 +186,6 @@ class KeyActions:
         controller = self._context.controller
         controller.engine.actor(controller.session_id).detach()
 
-    def _copy_at_cursor(self) -> None:
-        """Copy the part at the cursor, else the newest answer."""
-        context = self._context
-        if text := context.pane.transcript.cursor.text:
-            context.interaction.copy(text, "this part")
-        else:
-            context.interaction.run(copy(context, ""))
-
     async def _copy_table(self) -> None:
         """Copy as CSV the next table of the message at the cursor, else of the newest answer, in a cycle."""
         text = self._context.pane.transcript.copy_current()
@@ -199,20 +201,9 @@ class KeyActions:
         # What is copied has line feeds alone: pasted into a shell, a carriage return is Enter.
         self._context.interaction.copy(rows_to_csv(head, rows).replace("\r\n", "\n"), f"{what} as CSV")
 
-    def _at_cursor(self, act: Callable[[Turn], None]) -> None:
-        """Act on the message at the cursor, if there is one."""
+    def _choose_action(self) -> None:
+        """Ask what to do with the message at the cursor; where it is none that was sent, say so."""
         if (turn := turn_at_cursor(self._context)) is not None:
-            act(turn)
-
-    def _edit(self, turn: Turn) -> None:
-        edit_turn(self._context, self._context.controller.session, turn)
-
-    def _retry(self, turn: Turn) -> None:
-        self._context.interaction.open(retry_turn(self._context, turn, self._context.controller.budget))
-
-    def _fork(self, turn: Turn) -> None:
-        self._context.interaction.run(fork_turn(self._context, turn))
-
-    def _show_data(self) -> None:
-        """Show the data at the cursor, else the newest."""
-        self._context.interaction.open(show_data(self._context, self._context.pane.transcript.cursor.part))
+            self._context.interaction.open(act_on(self._context, turn))
+        else:
+            self._context.interaction.say("Nothing to do here: this message was not sent.", "warning")

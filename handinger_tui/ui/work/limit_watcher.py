@@ -13,10 +13,11 @@ from handinger_tui.core.money.attribution import money_of
 from handinger_tui.core.money.limits import UNTIL_RAISED, Gauge, GaugeState, Unit, near_text, reached_text
 from handinger_tui.core.money.reconciliation import MORE, Restatement, restatement_text
 from handinger_tui.core.money.spending import ChargeFilter, GroupBy, sum_buckets
-from handinger_tui.core.money.typical_cost import TypicalCost, typical_cost_chip
+from handinger_tui.core.money.typical_cost import TypicalCost
 from handinger_tui.core.turns.session import with_status
 from handinger_tui.core.turns.turn import TurnStatus
-from handinger_tui.ui.widgets.status_text import WORKED_ON, unwatched
+from handinger_tui.ui.widgets.status_text import WORKED_ON
+from handinger_tui.ui.work.session_controller import SETTLE_S
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -28,8 +29,10 @@ if TYPE_CHECKING:
 
 CHECKS_PER_S: Final = 1.0
 """How often per second the screen checks whether charges or limits were written."""
-READ_DETACHED_EVERY_S: Final = 60.0
-"""Seconds between two reads of the workers of detached turns."""
+READ_WORKERS_EVERY_S: Final = 60.0
+"""Seconds between two readings of all workers with detached turns or amounts that are not settled."""
+READ_WORKERS_AFTER_S: Final = 5.0
+"""Seconds from the start to the first of them."""
 
 
 @runtime_checkable
@@ -73,7 +76,7 @@ class LimitWatcher:
         """Show how many other sessions run, watched or not, and what they took so far."""
         runs = []
         for session in self._controller.opened_sessions:
-            turn = next(with_status(session.turns, WORKED_ON), None) or unwatched(session)
+            turn = next(with_status(session.turns, WORKED_ON), None) or session.unwatched
             if turn is not None and session.session_id != self._controller.session_id:
                 money = money_of(session, turn)
                 runs.append(Total(money.usd, int(money.usd is None), Unit.USD in money.doubts))
@@ -125,8 +128,10 @@ class LimitWatcher:
             names = {turn.turn_id: f"turn {number}" for number, turn in numbered}
             self._interaction.announce(restatement_text(shown, names), "warning")
 
-    async def read_detached(self) -> None:
-        """Read the workers of detached turns: the end of a turn frees what it has reserved.
+    async def read_workers(self) -> None:
+        """Read the workers of detached turns, and of turns whose amount is not settled.
+
+        The end of a turn frees what it has reserved; a service may report costs some time after the end.
 
         Raises:
             LedgerError
@@ -135,20 +140,15 @@ class LimitWatcher:
             # A worker that cannot be read now is read the next time.
             with suppress(ApiError):
                 await self._controller.engine.actor(session.session_id).refresh_detached()
+        await self._controller.engine.settle_open_turns(SETTLE_S)
 
     async def count(self) -> None:
-        """Read the limits of the open session, and resume a queue whose limit was raised by another program.
+        """Read the limits of the open session. A queue that one of them held stays held, and says so.
 
         Raises:
             LedgerError
         """
-        session_id = self._controller.session_id
-        actor, hold = self._controller.engine.actor(session_id), self._controller.hold_of(session_id)
-        now = await actor.recount()
-        # Only a changed limit resumes the queue. Usage that drops by itself, as at midnight, does not.
-        reached = None if hold is None else hold.gauge
-        if reached is not None and reached.limit not in [gauge.limit for gauge in now]:
-            await actor.resume()
+        await self._controller.engine.actor(self._controller.session_id).recount()
 
     def show(self, gauges: Sequence[Gauge]) -> None:
         """Show a warning for each limit, once at 80% and once at 100%, and renew stale amounts."""
@@ -165,25 +165,31 @@ class LimitWatcher:
             self._interaction.run(self._refresh_money())
 
     def _money_key(self) -> tuple[object, ...]:
-        """What the amounts depend on besides the charges: session, worker, budget and day."""
+        """What the amounts depend on besides the charges: session, worker, budgets and day."""
         controller = self._controller
         today = controller.connection.limits.today()
-        return controller.session_id, controller.session.worker_id, controller.budget, today
+        return controller.session_id, controller.session.worker_id, self._budgets(), today
+
+    def _budgets(self) -> frozenset[str]:
+        """The budgets of the next message and of the queued ones."""
+        controller = self._controller
+        queued = (turn.request.budget for turn in controller.queue_of(controller.session_id))
+        return frozenset({controller.budget, *filter(None, queued)})
 
     async def _refresh_money(self) -> None:
-        """Show the typical cost of a turn of this worker at this budget, and what today and the session cost.
+        """Show the typical costs of turns of this worker, and what today and the session cost.
 
         Raises:
             LedgerError
         """
         key = self._money_for = self._money_key()
         connection, session_id = self._controller.connection, self._controller.session_id
-        typical_cost = await typical_cost_of(self._controller, self._controller.budget)
+        costs = {budget: await typical_cost_of(self._controller, budget) for budget in self._budgets()}
         own = ChargeFilter(session_id=session_id, simulated=connection.limits.simulated)
         of_today = connection.limits.today()
         today = await connection.charges.buckets(GroupBy.DAY, of_today)
         today += await connection.charges.suspense(of_today)
         session = await connection.charges.buckets(GroupBy.SESSION, own)
         if key == self._money_for:
-            self._pane.show_typical_cost(typical_cost_chip(typical_cost))
+            self._pane.show_typical_costs(costs)
             self._header.set_money(sum_buckets(today), sum_buckets(session))

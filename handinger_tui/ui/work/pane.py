@@ -14,12 +14,14 @@ from textual.notifications import SeverityLevel
 from textual.timer import Timer
 from textual.widgets import TextArea
 
+from handinger_tui.core.acts import PromptState, SessionState, Typed, about, enter, typed_in
 from handinger_tui.core.money.attribution import MoneyIndex
 from handinger_tui.core.money.limits import Gauge, free_text, tightest
-from handinger_tui.core.prompts import is_quit_word
+from handinger_tui.core.money.typical_cost import TypicalCost, typical_cost_chip
+from handinger_tui.core.prompts import is_only_carried
 from handinger_tui.core.receipts import receipt_line
 from handinger_tui.core.turns.session import Session, identical_prefix, same_readings
-from handinger_tui.core.turns.turn import Turn, TurnStatus
+from handinger_tui.core.turns.turn import Lineage, Turn, TurnStatus
 from handinger_tui.ui.panels import Sidebar
 from handinger_tui.ui.panels.usage import UsagePanel, compact_line
 from handinger_tui.ui.transcript.transcript import Transcript
@@ -33,20 +35,17 @@ from handinger_tui.ui.widgets.status_text import (
     is_newest_message,
     newest_shown,
     next_step,
-    resume_hint,
     shown_turns,
-    unwatched,
 )
 from handinger_tui.ui.widgets.strips import Chips, QueueStrip, limit_rows
 from handinger_tui.ui.widgets.welcome import Welcome
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine, Sequence
+    from collections.abc import Callable, Coroutine, Mapping, Sequence
 
     from textual.layout import Layout
     from textual.widget import Widget
 
-    from handinger_tui.engine.queues import Hold
     from handinger_tui.engine.replay import Replay
     from handinger_tui.ui.ports import LocalFiles
     from handinger_tui.ui.widgets.find_bar import FindBar
@@ -83,15 +82,15 @@ def share_rows(room: int, wanted: Sequence[int]) -> list[int]:
 class PaneState(Struct, frozen=True):
     """What the session pane shows besides the session itself."""
 
-    running: bool = False
-    """A turn is being sent or watched."""
+    is_connected: bool = False
+    state: SessionState = SessionState()
     queued: tuple[Turn, ...] = ()
-    hold: Hold | None = None
-    """The reason why the queue is held; None when it is not."""
     editing: str | None = None
     """The id of the queued turn whose message is in the prompt."""
     gauges: tuple[Gauge, ...] = ()
     """The limits and how far each is used."""
+    budget: str = "standard"
+    """The level of the next turn of the session."""
     elsewhere: str | None = None
     """Title of the newest run in another session that continues unwatched."""
     replay: str = ""
@@ -100,6 +99,12 @@ class PaneState(Struct, frozen=True):
 
 class SessionPane(Rows):
     """Shows one session. It only displays: the screen acts on what the prompt submits."""
+
+    _waiting: Advice | None = None
+    take_back: Callable[[], None] = staticmethod(lambda: None)
+    """Takes back the last of the lines that wait."""
+    origin: Callable[[], Lineage | None] = staticmethod(lambda: None)
+    """The earlier message that is edited in the prompt."""
 
     def __init__(
         self,
@@ -146,7 +151,11 @@ class SessionPane(Rows):
         self._acknowledged: tuple[str, str] | None = None
         """A line that answers an action, in place of the hint for a short time, and its style."""
         self._acknowledgment_timer: Timer | None = None
-        self._cost_text = self._typical_cost = ""
+        self._cost_text = ""
+        self._typical_costs: Mapping[str, TypicalCost] = {}
+        """What turns of this worker usually cost, by budget; those of other budgets are not known."""
+        self.offer = enter(PromptState())
+        """What Enter does, as the line below the prompt says at this moment."""
         self._subtitle = Content("")
         self._cost_key: tuple[object, ...] = ()
         self._cost_turns: tuple[Turn, ...] = ()
@@ -218,13 +227,12 @@ class SessionPane(Rows):
     def budget(self, name: str) -> None:
         """Show the budget of the next turn."""
         if name != self._budget:
-            # The typical cost of another level must not be shown with this one.
-            self._budget, self._typical_cost = name, ""
+            self._budget = name
         self._refresh_lines()
 
-    def show_typical_cost(self, text: str) -> None:
-        """Show the typical cost of a turn at this budget, or that it is unknown."""
-        self._typical_cost = text
+    def show_typical_costs(self, costs: Mapping[str, TypicalCost]) -> None:
+        """Show what a turn at this budget, and the queued messages, usually cost, by budget."""
+        self._typical_costs = costs
         self._refresh_lines()
 
     def show(self, session: Session, state: PaneState, now_ms: int) -> None:
@@ -239,8 +247,10 @@ class SessionPane(Rows):
             if self._find_bar is not None:
                 self._find_bar.follow()
         self.queue.show(state.queued, state.editing)
+        self.budget(state.budget)
         # A replay queues nothing.
-        self.prompt.busy, self.prompt.waiting = state.running and not state.replay, bool(state.queued)
+        running = state.state.running
+        self.prompt.busy, self.prompt.waiting = running and not state.replay, bool(state.queued)
         self.prompt.ideas = not self.has_answers
         self.advise(now_ms)
         self._handle_panels()
@@ -263,7 +273,7 @@ class SessionPane(Rows):
     def advise(self, now_ms: int) -> None:
         """Update the card: a failure to send first, else advice on the newest turn or the held queue."""
         self._now_ms = now_ms
-        newest = self._trouble or self._advice()
+        newest = self._trouble or self._waiting or self._advice()
         if newest is None:
             self._dismissed = None
         self.card.show(None if newest == self._dismissed else newest, now_ms)
@@ -273,9 +283,10 @@ class SessionPane(Rows):
         if self._session is None or self._state.replay:
             return None
         state = self._state
-        if state.hold is not None and not state.running:
-            return hold_advice(self._session, state.hold, len(state.queued), self._now_ms)
-        return advice(self._session, running=state.running, now_ms=self._now_ms)
+        hold, running = state.state.hold, state.state.running
+        if hold is not None and state.queued and not running:
+            return hold_advice(self._session, hold, len(state.queued), self._now_ms)
+        return advice(self._session, running=running, now_ms=self._now_ms)
 
     def opening(self, text: str) -> None:
         """Show which session is being opened; "" when it is open."""
@@ -285,6 +296,11 @@ class SessionPane(Rows):
     def trouble(self, text: str | None) -> None:
         """Show that a message was not sent and why, until the next message; None removes it."""
         self._trouble = Advice("error", text) if text else None
+        self.advise(self._now_ms)
+
+    def wait(self, text: str) -> None:
+        """Show the lines that wait for the connection; "" when none do."""
+        self._waiting = Advice("info", text) if text else None
         self.advise(self._now_ms)
 
     def acknowledge(self, text: str, severity: SeverityLevel) -> bool:
@@ -344,6 +360,8 @@ class SessionPane(Rows):
             self._refresh_lines()
         elif self._trouble is not None:
             self.trouble(None)
+        elif self._waiting is not None:
+            self.take_back()
         else:
             self._dismissed = self.card.advice
             self.card.show(None, 0)
@@ -357,6 +375,9 @@ class SessionPane(Rows):
             # Enter sends the newest message again only while its text is in the prompt: its line says so.
             self._is_text_back = is_text_back
             self.transcript.update_texts()
+        if self.prompt.text:
+            # What Enter does with a text that was just typed must stand below it.
+            self._acknowledged = None
         self._refresh_lines()
 
     @on(TextArea.SelectionChanged, "#prompt")
@@ -383,7 +404,8 @@ class SessionPane(Rows):
     def _refresh_lines(self) -> None:
         unlimited = self._budget == "unlimited"
         chip = Content.assemble((self._budget, "bold $background on $warning" if unlimited else "$accent"))
-        usual = self._typical_cost
+        known = self._typical_costs.get(self._budget)
+        usual = "" if known is None else typical_cost_chip(known)
         subtitle = Content.assemble(chip, (f" · {usual}", "$text-muted")) if usual else chip
         if (limiting := tightest(self._state.gauges)) is not None:
             subtitle = Content.assemble(subtitle, (f" · {free_text(limiting)}", "$text-muted"))
@@ -394,6 +416,7 @@ class SessionPane(Rows):
                 self._entry.border_title = Content.assemble(" ", subtitle, " ")
             else:
                 self._entry.border_subtitle = subtitle
+        self.offer = enter(self.prompt_state)
         if self._acknowledged is not None and not self._is_hint_firm:
             text, style = self._acknowledged
             self._hint.show(text, self._cost_text, firm=True, style=style)
@@ -403,9 +426,31 @@ class SessionPane(Rows):
 
     @property
     def _is_hint_firm(self) -> bool:
-        """Whether the hint is never cut: what Enter does with a queue may cost money."""
-        state = self._state
-        return bool(self._opening_text or state.editing or (state.hold is not None and not state.running))
+        """Whether the hint comes before the cost: what Enter does with a queue may cost money."""
+        state = self._state.state
+        is_held = state.hold is not None and bool(state.waiting) and not state.running
+        is_editing = state.edited is not None or self.origin() is not None
+        return bool(self._opening_text or is_held or is_editing)
+
+    @property
+    def prompt_state(self) -> PromptState:
+        """What decides what Enter does, as it is shown."""
+        state, session = self._state, self._session
+        newest = None if session is None else newest_shown(session)
+        # What a fork carries over is no message.
+        is_empty = is_only_carried(self.prompt.text, self.prompt.pasted.texts)
+        return PromptState(
+            Typed.NOTHING if is_empty else typed_in(self.prompt.text),
+            state.state,
+            files=self.chips.display,
+            is_connected=state.is_connected,
+            is_doubtful=self._is_text_back and newest is not None and newest.status is TurnStatus.UNKNOWN,
+            is_unfinished=newest is not None and newest.status in UNFINISHED,
+            elsewhere=state.elsewhere or "",
+            queue_cost=about(
+                self._typical_costs.get(turn.request.budget or self._budget) for turn in state.queued
+            ),
+        )
 
     def _hint_for_keys(self) -> str:
         if self._browsed == FINDING:
@@ -418,13 +463,10 @@ class SessionPane(Rows):
             return "Enter to attach · ↑↓ to choose · Esc to close"
         if self._state.replay and not self.prompt.text.startswith("/"):
             return self._state.replay
-        return enter_hint(
-            self.prompt.text,
-            self._session,
-            self._state,
-            opening=self._opening_text,
-            has_chips=self.chips.display,
-        )
+        hint = self.offer.hint
+        if (origin := self.origin()) is not None:
+            hint = f"Editing message {origin.number} · {hint.partition(' · ')[0]} · Esc to cancel"
+        return " · ".join(filter(None, (self._opening_text, hint)))
 
 
 def replay_hint(replay: Replay | None) -> str:
@@ -437,51 +479,3 @@ def replay_hint(replay: Replay | None) -> str:
     if replay.is_paused:
         return f"Replay paused, {turn} · Space to continue · ^C twice to quit"
     return f"Replay, {turn} · Space to pause · Esc to skip the turn"
-
-
-def enter_hint(text: str, session: Session | None, state: PaneState, *, opening: str, has_chips: bool) -> str:
-    """What Enter does with `text` in the prompt; `opening`: the session that is being opened, "" for none."""
-    if text.startswith("/") and not text.startswith("//"):
-        return "Enter to run the command · // to send a message that starts with a slash"
-    if is_quit_word(text):
-        return "Enter to quit"
-    if opening:
-        return opening
-    typed = bool(text.strip())
-    if state.editing is not None:
-        enter = "Enter to put it back in the queue · " if typed else ""
-        return f"{enter}Esc to keep the queued message unchanged"
-    if state.running:
-        queue = "↑ to edit the queue · " if state.queued and not typed else ""
-        return "Enter to queue" if typed else f"{queue}Type ahead: Enter queues it"
-    if state.hold is not None and session is not None:
-        return _hold_hint(session, state.hold, len(state.queued), typed=typed)
-    return _idle_hint(session, state, typed=typed, has_chips=has_chips)
-
-
-def _hold_hint(session: Session, hold: Hold, count: int, *, typed: bool) -> str:
-    if not typed:
-        return f"{resume_hint(session, hold, count)} · ↑ to edit the queue"
-    if hold.reason == "limit":
-        return "Enter to raise the limit, then send (asks first)"
-    if hold.reason == "unmeasured":
-        return "Enter to send anyway (asks first)"
-    if hold.reason == "detached" and unwatched(session) is not None:
-        return "Enter to queue; the queue waits until you come back"
-    queue = "the queued message stays" if count == 1 else f"the {count} queued messages stay"
-    return f"Enter to send this now; {queue} held"
-
-
-def _idle_hint(session: Session | None, state: PaneState, *, typed: bool, has_chips: bool) -> str:
-    if has_chips:
-        enter = "Enter to send" if typed else "Add a message, then Enter"
-        return f"{enter} · F8 attachments"
-    if typed:
-        return "Enter to send · ^J new line"
-    if session is not None and unwatched(session) is not None:
-        return "Enter to watch the worker"
-    if session is not None and (newest := newest_shown(session)) is not None and newest.status in UNFINISHED:
-        return "/retry to resend · asks first · ? help"
-    if state.elsewhere is not None:
-        return f"Enter to watch “{state.elsewhere}” (still running) · ? help"
-    return "? help · / commands · ↑ history"

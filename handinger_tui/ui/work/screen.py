@@ -15,6 +15,7 @@ from textual.timer import Timer
 from textual.widget import Widget
 from textual.widgets import TextArea
 
+from handinger_tui.core.errors import HandingerError
 from handinger_tui.core.safety import clean_line
 from handinger_tui.ui.background import tidy
 from handinger_tui.ui.commands import COMMANDS, command_named, completions, unknown_command_text
@@ -34,6 +35,7 @@ from handinger_tui.ui.panels.usage import UsagePanel
 from handinger_tui.ui.ports import AppOptions, Connection, Opening
 from handinger_tui.ui.terminal.diff_app import clip_paints
 from handinger_tui.ui.transcript.selection import SelectableRows, one_selection
+from handinger_tui.ui.transcript.transcript import Transcript
 from handinger_tui.ui.widgets.frame import BareContainer, FooterLine, HeaderLine
 from handinger_tui.ui.widgets.prompt import PromptBox
 from handinger_tui.ui.widgets.status_text import took_text
@@ -45,7 +47,12 @@ from handinger_tui.ui.work.composer import Composer, QueueEditor
 from handinger_tui.ui.work.evidence_actions import FileActions, SourceNavigation
 from handinger_tui.ui.work.interaction import Interaction
 from handinger_tui.ui.work.key_actions import WHILE_BROWSING, KeyActions
-from handinger_tui.ui.work.limit_watcher import CHECKS_PER_S, READ_DETACHED_EVERY_S, LimitWatcher
+from handinger_tui.ui.work.limit_watcher import (
+    CHECKS_PER_S,
+    READ_WORKERS_AFTER_S,
+    READ_WORKERS_EVERY_S,
+    LimitWatcher,
+)
 from handinger_tui.ui.work.pane import PaneState, SessionPane, replay_hint
 from handinger_tui.ui.work.sending import SendFlow, Submission, Submitter
 from handinger_tui.ui.work.session_controller import SessionController
@@ -55,14 +62,16 @@ from handinger_tui.ui.work.startup import Startup
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from handinger_tui.core.turns.turn import Turn
+
 SENDING: Final = ("send", "queue")
 """Prompt actions that send text: they must not run before the person has seen the prompt focused."""
 OTHERS_EVERY_S: Final = 1.0
 """Seconds between two looks at what runs in other sessions."""
 STUCK: Final = frozenset({"limit", "unmeasured", "unreadable"})
 """Reasons of a hold that the header shows in place of the status of the worker."""
-DRAFT_PAUSE_S: Final = 0.5
-"""Seconds without typing after which the draft is saved to disk."""
+SAVE_DRAFT_WITHIN_S: Final = 0.15
+"""Seconds after a key within which the draft begins to be saved to disk, also while keys go on coming."""
 
 LinkEvent = SelectableRows.LinkClicked | OpenLink | CopyLink | ShowMention | SourcesRequest
 
@@ -115,12 +124,13 @@ class WorkScreen(BareContainer, Screen[None], inherit_bindings=False):
         self.composer = composer = Composer(
             options.disk, pane.prompt, pane.chips, interaction.run, self._save_draft_soon
         )
+        pane.origin = lambda: composer.origin
         self.queue_editor = queue_editor = QueueEditor(controller, interaction, composer)
         self.send_flow = send_flow = SendFlow(controller, interaction, pane, composer)
         self.switcher = switcher = SessionSwitcher(
             controller, interaction, pane, composer, queue_editor, send_flow.sending, self._handle_shown
         )
-        self.browsing = Browsing(self, controller, pane, queue_editor, self.scheduler.request)
+        self.browsing = Browsing(self, controller, pane, composer, queue_editor, self.scheduler.request)
         self._first_screen = FirstScreen(
             controller,
             interaction,
@@ -216,12 +226,14 @@ class WorkScreen(BareContainer, Screen[None], inherit_bindings=False):
             # Another program may spend or raise a limit. A check that finds nothing new paints nothing.
             self.set_interval(1 / CHECKS_PER_S, self._limits.check_soon)
             self.set_interval(OTHERS_EVERY_S, self._limits.show_others)
-            self.set_interval(
-                READ_DETACHED_EVERY_S, lambda: self.interaction.run(self._limits.read_detached())
-            )
+            self.set_timer(READ_WORKERS_AFTER_S, self._read_workers)
+            self.set_interval(READ_WORKERS_EVERY_S, self._read_workers)
         else:
             # At the first session the person may already have focused a panel or the chips.
             self.prompt.focus()
+
+    def _read_workers(self) -> None:
+        self.interaction.run(self._limits.read_workers())
 
     # -- painting ----------------------------------------------------------------------------------
     def _paint(self) -> None:
@@ -237,17 +249,14 @@ class WorkScreen(BareContainer, Screen[None], inherit_bindings=False):
             self.interaction.run(controller.connection.history.mark_read(session.session_id))
         queued, hold = controller.queue_of(session.session_id), controller.hold_of(session.session_id)
         running, gauges = actor.running, actor.gauges
-        if not self.send_flow.sending(session.session_id):
-            notice = self.queue_editor.follow({turn.turn_id for turn in queued})
-            if notice:
-                self.interaction.announce(notice, "warning")
         # A detached worker or a failed turn says more than waiting messages: the header keeps its status.
         is_stuck = hold is not None and hold.reason in STUCK and not running
         self._header.set_limits(gauges, held=is_stuck)
         self._header.show(session, now_ms, took_text(session, self.pane.money))
         elsewhere = next((clean_line(other.title, 40) for other in controller.running_elsewhere), None)
         replay = replay_hint(controller.connection.replay)
-        state = PaneState(running, queued, hold, self.queue_editor.turn_id, gauges, elsewhere, replay)
+        editing = self.queue_editor.turn_id
+        state = PaneState(True, actor.state, queued, editing, gauges, controller.budget, elsewhere, replay)
         self.pane.show(session, state, now_ms)
         self.scheduler.panels.show(session)
         self.sidebar.panel(UsagePanel).show_limits(gauges)
@@ -277,13 +286,24 @@ class WorkScreen(BareContainer, Screen[None], inherit_bindings=False):
         super().set_focus(widget, scroll_visible, from_app_focus)
         self._renew_keys()
 
+    @property
+    def is_browsing(self) -> bool:
+        """Whether letters may be commands: neither the prompt nor a field has the focus."""
+        return self.focused is not self.prompt and not self.browsing.is_finding
+
+    def type_from_browsing(self, letters: str) -> None:
+        """Leave what is browsed and type the letters of a word, the rest of which follows as keys."""
+        self.browsing.return_to_prompt()
+        if letters:
+            self.prompt.insert(letters)
+
     def leads_to_prompt(self, event: Key | Paste) -> bool:
         """Focus the prompt before an event is dispatched: for a paste, or a key without an active binding.
 
         True: the event does nothing else and is dropped. That holds for keys that would send, because the
         person has not seen yet what Enter would send.
         """
-        if self.focused is self.prompt or self.browsing.is_finding:
+        if not self.is_browsing:
             return False
         if isinstance(event, Paste):
             self.browsing.return_to_prompt()
@@ -303,11 +323,9 @@ class WorkScreen(BareContainer, Screen[None], inherit_bindings=False):
         if action == "key" and parameters == ("skip",):
             return is_replaying and self.controller.running and not self.browsing.something_open
         if action == "key" and f"key({parameters[0]!r})" in WHILE_BROWSING:
-            return self.browsing.browsed is self.transcript
+            return self.browsing.browsed is self.transcript and self._key_actions.has_meaning(parameters[0])
         if action == "key" and parameters == ("back",):
             return self.browsing.something_open
-        if action == "key" and parameters == ("read",):
-            return not (self.controller.running or self.browsing.something_open)
         if action == "command" and parameters == ("detach",):
             is_watching = self.controller.running and not is_replaying
             return is_watching and not self.browsing.something_open
@@ -375,14 +393,17 @@ class WorkScreen(BareContainer, Screen[None], inherit_bindings=False):
             self._save_draft_soon()
 
     def _save_draft_soon(self) -> None:
-        """Restart the pause after which the draft is saved to disk: its text or its attachments changed."""
-        if self._draft_timer is not None:
-            self._draft_timer.stop()
-        self._draft_timer = self.set_timer(
-            DRAFT_PAUSE_S, lambda: self.interaction.run(self.switcher.save_draft())
-        )
+        """Save the draft to disk soon: its text or its attachments changed."""
+        if self._draft_timer is None:
+            self._draft_timer = self.set_timer(SAVE_DRAFT_WITHIN_S, self._save_draft)
         # Typing changes nothing of the session: no repaint, which would walk up to 2,000 turns per letter.
         self._renew_keys()
+
+    def _save_draft(self) -> None:
+        self._draft_timer = None
+        # While the app ends, the draft was saved before, and nothing would run to its end any more.
+        if self.app.is_running:
+            self.interaction.run(self.switcher.save_draft())
 
     @on(Chips.ChipsRequest)
     @on(PromptBox.Dropped)
@@ -418,8 +439,7 @@ class WorkScreen(BareContainer, Screen[None], inherit_bindings=False):
                 if event.typed:
                     self.prompt.insert(event.typed)
             case QueueStrip.Edited():
-                self.queue_editor.begin(event.turn)
-                self.scheduler.request()
+                self._edit_queued(event.turn)
             case QueueStrip.Withdrawn():
                 self.interaction.run(self.queue_editor.withdraw(session_id, event.turn))
             case QueueStrip.SentNow():
@@ -431,7 +451,19 @@ class WorkScreen(BareContainer, Screen[None], inherit_bindings=False):
                 # A message was clicked.
                 self.browsing.browse(self.pane.queue)
 
+    def _edit_queued(self, turn: Turn) -> None:
+        try:
+            self.queue_editor.begin(self.controller.session_id, turn)
+        except HandingerError as problem:
+            # It was sent in this moment.
+            self.interaction.say(problem.text, "warning")
+        self.scheduler.request()
+
     # -- links, files and sources ------------------------------------------------------------------
+    @on(Transcript.MessageClicked)
+    def _handle_message_click(self) -> None:
+        self.browsing.browse_answers()
+
     @on(SelectableRows.LinkClicked)
     @on(OpenLink)
     @on(CopyLink)

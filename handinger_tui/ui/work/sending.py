@@ -4,32 +4,33 @@ from __future__ import annotations
 
 import asyncio
 from functools import partial
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from msgspec import Struct
 from msgspec.structs import replace
 
+from handinger_tui.core.acts import Act, HoldReason, Offer, Typed, enter, waiting_words
 from handinger_tui.core.errors import AttachmentProblem, HandingerError, LedgerError, NoHistory
 from handinger_tui.core.money.limits import Gauge, LimitReached, LimitUnmeasured, StartPolicy
 from handinger_tui.core.money.typical_cost import typical_cost_text
-from handinger_tui.core.prompts import SIGNS, CommandLine, Draft, Empty, Prompt, classify
+from handinger_tui.core.prompts import SIGNS, CommandLine, Draft, Empty, Prompt, classify, is_only_carried
 from handinger_tui.core.safety import clean_line
 from handinger_tui.core.turns.turn import Lineage, Turn, TurnRequest, TurnStatus
-from handinger_tui.ui.commands import command_named
+from handinger_tui.ui.commands import command_named, unknown_command_text
 from handinger_tui.ui.commands.command import CommandContext
-from handinger_tui.ui.ports import Opening
-from handinger_tui.ui.widgets.status_text import waiting_words
 from handinger_tui.ui.work.composer import Composer, Message, PromptSnapshot
+from handinger_tui.ui.work.early_lines import EarlyLine, EarlyLines
 from handinger_tui.ui.work.limit_watcher import typical_cost_of
 from handinger_tui.ui.work.session_controller import SessionController
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Coroutine
     from decimal import Decimal
 
     from handinger_tui.ui.work.interaction import Interaction
     from handinger_tui.ui.work.pane import SessionPane
 
+ADD_TO_FORK: Final = "Add a message to go with the conversation so far."
 TEXT_KEPT: Final = "Your text is still in the prompt."
 NO_HISTORY: Final = (
     "This conversation will not be saved: neither the answers nor what they cost. "
@@ -84,12 +85,16 @@ class Submission(Struct, frozen=True):
     """The snapshot of the prompt at Enter."""
     replaces: str | None = None
     """The id of the queued turn that the prompt holds for editing."""
+    offer: Offer | None = None
+    """What Enter did at that moment, as the line below the prompt said."""
     text: str = ""
     """The text to send, before its mentions are resolved to files."""
     released: str | None = None
     """The id of the queued turn that is sent before the others; the prompt is not involved."""
     again: TurnRequest | None = None
     """The earlier message that is sent again as it was; the prompt is not involved."""
+    is_early: bool = False
+    """Whether it was entered before the session was on the screen; it is not in the prompt any more."""
 
 
 class SendFlow:
@@ -118,6 +123,8 @@ class SendFlow:
         """
         text, files = snapshot.text, snapshot.files
         for earlier in self._under_way.get(session_id, []):
+            if earlier.is_early:
+                continue
             text = text.removeprefix(earlier.snapshot.text)
             files = tuple(file for file in files if file not in earlier.snapshot.files)
         if text == snapshot.text:
@@ -230,9 +237,8 @@ class SendFlow:
             self._controller, self._interaction, session_id, stop.gauge, sending=True, about=about
         ):
             return False
-        if submission.released is None:
-            # A queue that this limit held is sent first.
-            await self._controller.limits_changed(session_id)
+        # A queue that this limit held stays held, and says that the limit no longer does.
+        await self._controller.engine.actor(session_id).recount()
         return True
 
     async def _agree_to_no_history(self, submission: Submission) -> bool:
@@ -309,7 +315,7 @@ class SendFlow:
         """
         actor, say = self._controller.engine.actor(session_id), self._interaction.say
         budget = turn.request.budget or self._controller.budget
-        if not (actor.running or actor.queue.waits_for(actor.session.sent)):
+        if not (actor.state.running or actor.state.busy):
             usual = typical_cost_text(await typical_cost_of(self._controller, budget))
             waiting = len(actor.queue.ids) - 1
             stay = f"\n\n{waiting_words(waiting)} until you send them." if waiting else ""
@@ -321,7 +327,8 @@ class SendFlow:
         submission = Submission(session_id, name, budget, snapshot, released=turn.turn_id)
         agreed = await self._start(submission, partial(actor.resume, only=turn.turn_id))
         if agreed and turn.turn_id in actor.queue.ids:
-            say("Next in the queue: it is sent when the running turn ends.")
+            held = actor.queue.hold is not None
+            say(f"Next in the queue{', which stays held' if held else ': it is sent when the turn ends'}.")
 
     # -- after sending -------------------------------------------------------------------
     async def _clear(self, submission: Submission, message: Message) -> None:
@@ -339,7 +346,8 @@ class SendFlow:
         if not self._is_on_screen(submission):
             return
         self._pane.trouble(None)
-        self._composer.clear_sent(snapshot, message.files)
+        if not submission.is_early:
+            self._composer.clear_sent(snapshot, message.files)
         if submission.replaces is None:
             # An edit stays registered until `send` returns: else its turn would look as if it
             # had left the queue.
@@ -363,7 +371,9 @@ class SendFlow:
     def _keep_unsent(self, submission: Submission) -> None:
         """Keep a message that was not sent: in the prompt, else in the prompt history."""
         snapshot = submission.snapshot
-        if self._is_on_screen(submission):
+        if submission.is_early and self._is_on_screen(submission):
+            self._composer.return_drafts([snapshot.draft])
+        elif self._is_on_screen(submission):
             if snapshot.text not in self._composer.snapshot().text:
                 self._composer.remember(snapshot)
         elif not self._controller.session_of(submission.session_id).turns:
@@ -387,13 +397,12 @@ class Submitter:
         self._queue_editor = context.queue_editor
         self._switcher = context.switcher
         self._now_ms = context.now_ms
-        self._opening = context.options.opening
+        self._context = context
         self._send_flow = send_flow
         self._run_command = run_command
-        self._early_text = ""
-        """The message submitted before there was a session to send it to."""
-        self._has_started = False
-        """Whether the first session is on the screen."""
+        self.early = EarlyLines(
+            context.interaction, context.pane, context.composer, self._finish_command, self._send_early
+        )
         self._resuming: set[str] = set()
         """Sessions whose held queue is being resumed."""
         self._confirmed_signs: set[str] = set()
@@ -409,12 +418,17 @@ class Submitter:
         if edit is not None:
             budget = edit.turn.request.budget or budget
         name, snapshot = self._drafts.name_of(session_id), self._composer.snapshot()
-        return Submission(session_id, name, budget, snapshot, self._queue_editor.turn_id)
+        return Submission(
+            session_id, name, budget, snapshot, self._queue_editor.turn_id, offer=self._pane.offer
+        )
 
     def submit(self, target: Submission | None, text: str) -> None:
         """Act on Enter; `text` is all there is of a message without a target."""
-        if target is None:
-            self._submit_early(text)
+        if target is None or self.early.is_open:
+            self.early.add(text, self._controller.budget)
+        elif self.early.waiting and not target.snapshot.text.strip():
+            # Looked at again: the next line comes into the prompt.
+            self._interaction.run(self.early.work_through())
         elif target.snapshot.drops:
             # Enter was pressed right after a drop: its files are attached first.
             self._interaction.run(self._submit_with_drops(target))
@@ -435,15 +449,11 @@ class Submitter:
             case Empty():
                 self._submit_empty(target)
             case CommandLine(name, argument):
-                if target.session_id != self._controller.session_id:
-                    # The command was meant for a session that is no longer on the screen.
-                    return
-                if command_named(name) is not None:
-                    self._composer.clear_sent(snapshot, ())
-                    if argument:
-                        # A command that is refused for what it says can be corrected.
-                        self._composer.remember(snapshot)
-                self._run_command(name, argument)
+                # Else the command was meant for a session that is no longer on the screen.
+                if target.session_id == self._controller.session_id:
+                    self._submit_command(snapshot, name, argument)
+            case Prompt() if is_only_carried(snapshot.text, snapshot.pasted):
+                self._interaction.say(ADD_TO_FORK, "warning")
             case Prompt(text, sign):
                 submission = replace(target, snapshot=snapshot, text=text)
                 if not sign or sign in self._confirmed_signs:
@@ -451,39 +461,46 @@ class Submitter:
                 else:
                     self._interaction.run(self._send_if_confirmed(submission, sign))
 
-    def _submit_early(self, text: str) -> None:
-        match classify(text):
-            case Empty():
-                return
-            case CommandLine(name, argument):
-                if command_named(name) is not None:
-                    self._composer.prompt.clear_sent(text)
-                self._run_command(name, argument)
-            case Prompt():
-                self._early_text = text
-                if self._has_started:
-                    # Enter was pressed before the first session was shown, and is handled after it.
-                    self.send_early()
-                else:
-                    self._interaction.say("Still connecting. Your message will be sent once connected.")
+    def _submit_command(self, snapshot: PromptSnapshot, name: str, argument: str) -> None:
+        if command_named(name) is not None:
+            self._composer.clear_sent(snapshot, ())
+            if argument:
+                # A command that is refused for what it says can be corrected.
+                self._composer.remember(snapshot)
+        self._run_command(name, argument)
+        if self.early.waiting:
+            self._interaction.run(self.early.work_through())
 
-    def send_early(self) -> None:
-        """The first session is on the screen: send the message submitted before, if it is still typed."""
-        self._has_started = True
-        text, self._early_text = self._early_text, ""
-        target = self.target()
-        if not text or target is None or not self._composer.prompt.text.startswith(text):
-            return
-        if self._controller.session.turns and self._opening is Opening.LAST_OR_FRESH:
-            # The session was chosen by default: a message that costs money goes there only once
-            # the person saw it.
-            self._interaction.say(
-                "This is your last session. Press Enter to send your message here, or ^N to start a new one."
-            )
+    # -- entered before the first session was on the screen -----------------------------------
+    async def _finish_command(self, name: str, argument: str) -> None:
+        command = command_named(name)
+        if command is None:
+            self._interaction.say(unknown_command_text(name), "warning")
         else:
-            # In place of the line that it will be sent.
-            self._interaction.say("Connected. Sending your message.")
-            self.submit(replace(target, snapshot=replace(target.snapshot, text=text)), text)
+            await self._interaction.finish(command.run(self._context, argument), opens=command.opens)
+
+    async def _send_early(self, line: EarlyLine, typed: Prompt) -> None:
+        """Send a message to the session on the screen, as if Enter were pressed now."""
+        session_id, snapshot = self._controller.session_id, line.snapshot
+        if (
+            typed.sign
+            and typed.sign not in self._confirmed_signs
+            and not await self._confirm_sign(typed.sign)
+        ):
+            self._composer.return_drafts([snapshot.draft])
+            return
+        snapshot = await self._composer.with_drops(snapshot)
+        submission = Submission(
+            session_id,
+            self._drafts.name_of(session_id),
+            line.budget or self._controller.budget,
+            snapshot,
+            text=typed.text,
+            is_early=True,
+        )
+        self._send_flow.accept(submission)
+        self._pane.sidebar.close()
+        await self._interaction.finish(self._send_flow.send(submission), opens=False)
 
     # -- messages --------------------------------------------------------------------------
     async def _send_if_confirmed(self, submission: Submission, sign: str) -> None:
@@ -515,8 +532,10 @@ class Submitter:
         self._interaction.run(self._send_accepted(submission))
 
     async def _send_accepted(self, submission: Submission) -> None:
-        if await self._send_flow.send(submission) and submission.replaces is not None:
-            self._queue_editor.stored(submission.replaces)
+        if await self._send_flow.send(submission):
+            if submission.replaces is not None:
+                self._queue_editor.stored(submission.replaces)
+            await self.early.work_through()
 
     def _must_wait(self, session_id: str) -> bool:
         """Whether the service asked for a pause that is not over; if so, say how long it lasts."""
@@ -528,48 +547,71 @@ class Submitter:
 
     # -- Enter on an empty prompt ------------------------------------------------------------
     def _submit_empty(self, target: Submission) -> None:
-        """Resume the held queue, or watch the running turn: of this session, else of another one."""
-        session_id = target.session_id
-        if target.snapshot.files:
-            self._interaction.say("Add a message to go with the attachment.", "warning")
-        elif target.replaces is not None:
-            self._queue_editor.cancel()
-        elif self._controller.hold_of(session_id) is not None:
-            # Enter pressed twice resumes once, and not at all behind a message: while that leaves or runs,
-            # nothing on the screen offers it.
-            is_busy = self._send_flow.sending(session_id) or self._controller.engine.actor(session_id).running
-            if session_id not in self._resuming and not is_busy and not self._must_wait(session_id):
-                self._resuming.add(session_id)
-                self._interaction.run(self._resume(session_id))
-        else:
-            self._interaction.run(self._watch(session_id))
+        """Do what the line below the prompt offers: send what is held, or watch a running turn.
 
-    async def _resume(self, session_id: str) -> None:
-        """Resume a held queue.
-
-        For every limit that blocks it, ask for a higher amount; stop when one is declined.
+        The state may have changed since the line was painted: what it did not offer is not done.
         """
-        controller, interaction = self._controller, self._interaction
+        session_id, shown = target.session_id, target.offer
+        if session_id != self._controller.session_id:
+            return
+        state = replace(
+            self._pane.prompt_state,
+            typed=Typed.NOTHING,
+            session=self._controller.state_of(session_id),
+            files=bool(target.snapshot.files),
+        )
+        now = enter(state)
+        if shown is None or not shown.permits(now):
+            return
+        match now.act:
+            case Act.ADD_TEXT:
+                self._interaction.say("Add a message to go with the attachment.", "warning")
+            case Act.KEEP_QUEUED:
+                self._queue_editor.cancel()
+            case Act.WATCH | Act.WATCH_OTHER | Act.NOTHING:
+                self._interaction.run(self._watch(session_id))
+            case Act.RAISE_LIMIT:
+                self._do_once(session_id, self._raise_limit(session_id))
+            case _:
+                self._do_once(session_id, self._resume(session_id))
+
+    def _do_once(self, session_id: str, work: Coroutine[Any, Any, None]) -> None:
+        """Do what concerns a held queue, unless that is being done, or a message of the session leaves."""
+        is_busy = session_id in self._resuming or self._send_flow.sending(session_id)
+        if is_busy or self._must_wait(session_id):
+            work.close()
+            return
+        self._resuming.add(session_id)
+        self._interaction.run(self._finish_resuming(session_id, work))
+
+    async def _finish_resuming(self, session_id: str, work: Coroutine[Any, Any, None]) -> None:
         try:
-            while (hold := controller.hold_of(session_id)) is not None:
-                start = StartPolicy.MEASURED
-                if hold.reason == "unmeasured":
-                    if not await interaction.confirm(
-                        "Send anyway?", hold.detail, yes="Send anyway", no="Cancel"
-                    ):
-                        return
-                    start = StartPolicy.UNMEASURED
-                elif hold.gauge is not None and not await raise_limit(
-                    controller, interaction, session_id, hold.gauge, sending=False
-                ):
-                    return
-                still = await controller.engine.actor(session_id).resume(start)
-                if still is not None and still.gauge is None:
-                    interaction.say(f"Queue still held. {still.detail}".strip(), "warning")
-                if still is None or still.gauge is None:
-                    return
+            await work
         finally:
             self._resuming.discard(session_id)
+
+    async def _raise_limit(self, session_id: str) -> None:
+        """Ask for a higher amount of the limit that holds the queue, which stays held."""
+        controller, hold = self._controller, self._controller.hold_of(session_id)
+        gauge = None if hold is None else hold.gauge
+        if gauge is not None and await raise_limit(
+            controller, self._interaction, session_id, gauge, sending=False
+        ):
+            await controller.engine.actor(session_id).recount()
+
+    async def _resume(self, session_id: str) -> None:
+        """Send what is held. Where that may exceed a limit, ask first; a reached limit holds it again."""
+        controller, interaction = self._controller, self._interaction
+        hold, start = controller.hold_of(session_id), StartPolicy.MEASURED
+        if hold is None:
+            return
+        if hold.reason is HoldReason.UNMEASURED:
+            if not await interaction.confirm("Send anyway?", hold.detail, yes="Send anyway", no="Cancel"):
+                return
+            start = StartPolicy.UNMEASURED
+        still = await controller.engine.actor(session_id).resume(start)
+        if still is not None and still.gauge is None:
+            interaction.say(f"Queue still held. {still.detail}".strip(), "warning")
 
     async def _watch(self, session_id: str) -> None:
         controller = self._controller

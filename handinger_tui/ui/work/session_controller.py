@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Final
 
 from msgspec.structs import replace
 
+from handinger_tui.core.acts import Hold, SessionState
 from handinger_tui.core.errors import HandingerError
 from handinger_tui.core.money.limits import Gauge, GaugeState, Scope, Unit
 from handinger_tui.core.money.spending import LOCAL
 from handinger_tui.core.prompts import Draft, draft_as_typed, draft_of_request, pack_draft, unpack_draft
 from handinger_tui.core.safety import clean_line
 from handinger_tui.core.turns.turn import Turn, TurnStatus
-from handinger_tui.ui.widgets.status_text import unwatched
 
 if TYPE_CHECKING:
     # Importing the engine takes 40 ms; it is needed only with a connection.
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from handinger_tui.core.tags import Labels
     from handinger_tui.core.turns.session import Session, SessionSummary
     from handinger_tui.engine.engine import Engine
-    from handinger_tui.engine.queues import Hold
     from handinger_tui.ui.ports import Connection
 
 
@@ -47,8 +46,9 @@ class SessionController:
     """
 
     def __init__(self, budget: str) -> None:
-        self.budget = budget
-        """The budget level of the next turn."""
+        self._default_budget = budget
+        self._budgets: dict[str, str] = {}
+        """The level that was chosen in a session, by its id; "" before the first one is shown."""
         self.session_id = ""
         """The id of the session on the screen; "" before the first one is shown."""
         self.tags: list[str] = []
@@ -66,6 +66,15 @@ class SessionController:
         self._opened_ids: set[str] = set()
         self._shown_ids: list[str] = []
         """Sessions that were on the screen, in the order in which they were first."""
+
+    @property
+    def budget(self) -> str:
+        """The budget level of the next turn of the session on the screen."""
+        return self._budgets.get(self.session_id, self._default_budget)
+
+    @budget.setter
+    def budget(self, level: str) -> None:
+        self._budgets[self.session_id] = level
 
     # -- the connection ----------------------------------------------------------------
     def connect(self, connection: Connection) -> str:
@@ -133,6 +142,10 @@ class SessionController:
         turns = {turn.turn_id: turn for turn in actor.session.turns}
         return tuple(turns[turn_id] for turn_id in ids if turn_id in turns)
 
+    def state_of(self, session_id: str) -> SessionState:
+        """What decides what an act in a session sends."""
+        return self.engine.actor(session_id).state
+
     def hold_of(self, session_id: str) -> Hold | None:
         """The hold on the queue of a session; None also when the queue is empty."""
         queue = self.engine.actor(session_id).queue
@@ -159,12 +172,15 @@ class SessionController:
         return [
             session
             for session in self.opened_sessions
-            if not self.engine.actor(session.session_id).running and unwatched(session) is not None
+            if not self.engine.actor(session.session_id).running and session.unwatched is not None
         ]
 
     # -- opening -----------------------------------------------------------------------
     def show(self, session_id: str) -> list[Draft]:
         """Make an opened session the one on the screen; returns messages that a crashed run never sent."""
+        if not self.session_id and "" in self._budgets:
+            # Chosen while the app was connecting.
+            self._budgets[session_id] = self._budgets.pop("")
         self.session_id = session_id
         self._opened_ids.add(session_id)
         if session_id not in self._shown_ids:
@@ -286,7 +302,7 @@ class SessionController:
             LedgerError
         """
         actor = self.engine.actor(session_id)
-        turn, sent = unwatched(actor.session), actor.session.sent
+        turn, sent = actor.session.unwatched, actor.session.sent
         if turn is None and sent is not None and sent.live and not self.connection.account.local:
             turn = sent
         if turn is None or actor.running:
@@ -310,18 +326,6 @@ class SessionController:
             self.checking.discard(session_id)
         self._opened_ids.add(session_id)
         return ended
-
-    async def limits_changed(self, session_id: str) -> tuple[Gauge, ...]:
-        """Read the limits again and resume a queue that a limit held; returns the gauges.
-
-        Raises:
-            LedgerError
-        """
-        actor, hold = self.engine.actor(session_id), self.hold_of(session_id)
-        if hold is not None and hold.gauge is not None:
-            await actor.resume()
-            return actor.gauges
-        return await actor.recount()
 
 
 def _newest_created_ms(session: Session) -> int:

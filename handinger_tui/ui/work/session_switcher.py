@@ -120,6 +120,8 @@ class SessionSwitcher:
         has_early_text = not before_id and (self._pane.prompt.text or self._composer.chosen)
         if before_id != session_id and not has_early_text:
             self._composer.restore(draft)
+        elif has_early_text:
+            self._composer.set_aside(draft)
         self._pane.trouble(None)
         self._composer.return_drafts(unsent)
         if self._controller.session.turns:

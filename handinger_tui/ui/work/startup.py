@@ -12,7 +12,7 @@ from handinger_tui.core.formatting import plural
 from handinger_tui.core.safety import clean_line
 from handinger_tui.core.turns.turn import TurnStatus
 from handinger_tui.ui.ports import Opening
-from handinger_tui.ui.widgets.status_text import running_for, so_far, unwatched
+from handinger_tui.ui.widgets.status_text import running_for, so_far
 from handinger_tui.ui.work.limit_watcher import reload
 from handinger_tui.ui.work.sending import Submitter
 from handinger_tui.ui.work.session_controller import NoSuchSession, SessionController
@@ -56,6 +56,23 @@ class Startup:
             HandingerError: the requested session cannot be opened, or the message cannot be sent. The
                 message is in the prompt then, and a session is on the screen.
         """
+        try:
+            initial_id = await self._open_first(new_id)
+        except HandingerError:
+            # What was entered was meant for the session that failed to open: nothing is sent elsewhere.
+            failed_id = self._controller.session_id
+            self._submitter.early.begin(lambda: self._controller.session_id != failed_id)
+            raise
+        session = self._controller.session
+        is_unseen = bool(session.turns) and self._options.opening is Opening.LAST_OR_FRESH
+        # A session that was chosen by default: what costs money goes there only once the person saw it.
+        unseen_id = initial_id if is_unseen or self._controller.connection.replay is not None else ""
+        self._submitter.early.begin(lambda: self._controller.session_id != unseen_id)
+        if (replay := self._controller.connection.replay) is not None:
+            self._interaction.run(self._play(replay))
+
+    async def _open_first(self, new_id: str) -> str:
+        """Show the first session and send the message of the command line; returns its id."""
         controller, prompt = self._controller, self._composer.prompt
         initial = InitialSession(new_id)
         try:
@@ -81,9 +98,7 @@ class Startup:
         if self._options.opening is Opening.WORKER:
             await controller.watch_unwatched(initial.session_id)
         await self._send_first(initial.session_id)
-        self._submitter.send_early()
-        if (replay := controller.connection.replay) is not None:
-            self._interaction.run(self._play(replay))
+        return initial.session_id
 
     async def _play(self, replay: Replay) -> None:
         """Play the session; the prompt says so, and what the keys do.
@@ -236,7 +251,7 @@ async def check_running_sessions(controller: SessionController) -> tuple[list[Se
             ended_sessions.append(actor.session)
             if row.session_id != controller.session_id:
                 await connection.history.mark_unread(row.session_id)
-        elif not actor.running and unwatched(actor.session) is not None:
+        elif not actor.running and actor.session.unwatched is not None:
             running.append(actor.session)
     return ended_sessions, running
 
@@ -254,7 +269,7 @@ def format_check(ended: Sequence[Session], running: Sequence[Session], now_ms: i
 
 
 def _format_running(sessions: Sequence[Session], now_ms: int) -> str:
-    turn = unwatched(sessions[0])
+    turn = sessions[0].unwatched
     if turn is None:
         return ""
     title = clean_line(sessions[0].title or sessions[0].worker_id or "Untitled", 60)

@@ -14,6 +14,7 @@ from handinger_tui.ui.panels.sources import SOURCES, SourcesPanel
 from handinger_tui.ui.panels.usage import USAGE
 from tests.ui.golden.stored import check
 from tests.ui.panels.stage import Stage, count_drawn, file, reading, session, source, text_of, turn
+from tests.ui.pilot import running
 
 
 def evidence() -> Session:
@@ -37,7 +38,7 @@ async def test_files(columns: int) -> None:
     panel = FilesPanel()
     app = Stage(panel, columns=columns)
     shown = evidence()
-    async with app.run_test(size=(columns, 16)) as pilot:
+    async with running(app, size=(columns, 16)) as pilot:
         panel.show(shown)
         saved = panel.rows.items[1].part
         panel.downloads.mark_saved(saved, "/home/ada/Downloads/handinger/rainfall-by-month.csv")
@@ -49,7 +50,7 @@ async def test_files(columns: int) -> None:
 async def test_empty_lists_say_what_they_are_for() -> None:
     sources, files = SourcesPanel(), FilesPanel()
     app = Stage(sources, files)
-    async with app.run_test(size=(68, 12)) as pilot:
+    async with running(app, size=(68, 12)) as pilot:
         for panel in (sources, files):
             panel.show(session())
             panel.focus()
@@ -72,7 +73,7 @@ def file_actions(app: Stage) -> list[tuple[str, list[str | None]]]:
 async def test_save_one_and_save_all_new() -> None:
     panel = FilesPanel()
     app = Stage(panel)
-    async with app.run_test(size=(34, 20)) as pilot:
+    async with running(app, size=(34, 20)) as pilot:
         panel.show(evidence())
         await pilot.press("s", "a")
         assert file_actions(app) == [
@@ -95,7 +96,7 @@ async def test_save_one_and_save_all_new() -> None:
 async def test_a_file_is_shown_opened_and_copied() -> None:
     panel = FilesPanel()
     app = Stage(panel)
-    async with app.run_test(size=(34, 20)) as pilot:
+    async with running(app, size=(34, 20)) as pilot:
         panel.show(evidence())
         await pilot.press("enter", "o", "y")
         assert file_actions(app) == [(name, ["old.csv"]) for name in ("preview", "open", "copy")]
@@ -104,7 +105,7 @@ async def test_a_file_is_shown_opened_and_copied() -> None:
 async def test_how_far_a_download_is() -> None:
     panel = FilesPanel()
     app = Stage(panel)
-    async with app.run_test(size=(34, 20)) as pilot:
+    async with running(app, size=(34, 20)) as pilot:
         panel.show(evidence())
         await pilot.pause()
         part = panel.rows.items[0].part
@@ -120,7 +121,7 @@ async def test_another_file_of_an_earlier_name_is_marked() -> None:
     panel = FilesPanel()
     app = Stage(panel)
     first, second = (FilePart(f"https://x.test/{at}/a.csv", "text/csv", "a.csv", 10) for at in range(2))
-    async with app.run_test(size=(44, 20)) as pilot:
+    async with running(app, size=(44, 20)) as pilot:
         panel.show(session(turn(0, parts=(first,)), turn(1, parts=(second,))))
         await pilot.pause()
         lines = text_of(app).split("\n")
@@ -132,7 +133,7 @@ async def test_another_file_of_an_earlier_name_is_marked() -> None:
 async def test_an_unreported_size_is_shown_after_the_download() -> None:
     panel = FilesPanel()
     app = Stage(panel)
-    async with app.run_test(size=(44, 20)) as pilot:
+    async with running(app, size=(44, 20)) as pilot:
         panel.show(session(turn(0, parts=(FilePart("https://x.test/a", "text/csv", "a.csv"),))))
         await pilot.pause()
         assert "text/csv · turn 1" in text_of(app)
@@ -144,7 +145,7 @@ async def test_an_unreported_size_is_shown_after_the_download() -> None:
 async def test_the_second_click_shows_it() -> None:
     panel = FilesPanel()
     app = Stage(panel)
-    async with app.run_test(size=(34, 20)) as pilot:
+    async with running(app, size=(34, 20)) as pilot:
         panel.show(evidence())
         await pilot.pause()
         await pilot.click(panel, offset=(8, 4))
@@ -161,7 +162,7 @@ async def test_what_only_the_worker_lists_is_shown_too() -> None:
     )
     sources, files = SourcesPanel(), FilesPanel()
     app = Stage(sources, files)
-    async with app.run_test(size=(68, 12)) as pilot:
+    async with running(app, size=(68, 12)) as pilot:
         for panel in (sources, files):
             panel.show(session(turn(0)))
             panel.show(session(turn(0, after=listed)))
@@ -173,7 +174,7 @@ async def test_what_only_the_worker_lists_is_shown_too() -> None:
 async def test_the_cursor_stays_on_its_file_when_the_order_changes() -> None:
     panel = FilesPanel()
     app = Stage(panel)
-    async with app.run_test(size=(34, 20)) as pilot:
+    async with running(app, size=(34, 20)) as pilot:
         shown = evidence()
         panel.show(shown)
         await pilot.press("down")
@@ -188,7 +189,7 @@ async def test_text_that_streams_draws_nothing(monkeypatch: pytest.MonkeyPatch) 
     sources, files = SourcesPanel(), FilesPanel()
     app = Stage(sources, files)
     shown = evidence()
-    async with app.run_test(size=(68, 20)) as pilot:
+    async with running(app, size=(68, 20)) as pilot:
         for panel in (sources, files):
             panel.show(shown)
         await pilot.pause()
@@ -210,7 +211,7 @@ async def test_text_that_streams_draws_nothing(monkeypatch: pytest.MonkeyPatch) 
 async def test_lists_have_one_height_and_leave_most_of_the_room_to_the_figures() -> None:
     usage, sources, files = panels = [entry.make() for entry in (USAGE, SOURCES, FILES)]
     app = Stage(*panels, columns=38, stacked=True)
-    async with app.run_test(size=(38, 40)) as pilot:
+    async with running(app, size=(38, 40)) as pilot:
         heights = set()
         for count in (1, 2, 40):
             for panel in panels:

@@ -21,6 +21,7 @@ from handinger_tui.ui.panels.sources import SourcesPanel
 from handinger_tui.ui.themes import THEMES
 from handinger_tui.ui.widgets.virtual_list import ItemRows
 from tests.ui.panels.stage import BAD, SECOND, Stage, file, session, source, text_of, turn, two_turns
+from tests.ui.pilot import running
 
 PAYLOADS: list[dict[str, Any]] = json.loads(
     (Path(__file__).parents[1] / "data" / "terminal.shown.json").read_text("utf-8")
@@ -77,7 +78,7 @@ async def test_a_panel_without_a_summary_reports_its_first_item_and_the_loss_of_
             counts.append(panel.rows.count)
 
     panel = PromptsPanel()
-    async with Column(panel).run_test() as pilot:
+    async with running(Column(panel)) as pilot:
         for shown in (session(), two_turns(), two_turns(), session()):
             panel.show(shown)
             await pilot.pause()
@@ -90,7 +91,7 @@ async def test_hostile_text_shows_no_control_character_and_runs_nothing(entry: P
     app = Stage(panel, columns=60)
     texts = [text_of_payload(payload) for payload in PAYLOADS]
     shown = hostile(texts)
-    async with app.run_test(size=(60, 30), tooltips=True) as pilot:
+    async with running(app, size=(60, 30), tooltips=True) as pilot:
         panel.show(shown)
         if isinstance(panel, FilesPanel):
             for item in panel.rows.items:
@@ -135,7 +136,7 @@ async def test_tooltips_of_hostile_items_are_clean_and_carry_no_action() -> None
 async def test_the_tooltip_of_an_item_has_all_its_facts() -> None:
     panel = SourcesPanel()
     app = Stage(panel)
-    async with app.run_test(size=(34, 20), tooltips=True) as pilot:
+    async with running(app, size=(34, 20), tooltips=True) as pilot:
         panel.show(session(turn(0, parts=(source(1), source(2)))))
         await pilot.pause()
         await pilot.hover(panel, offset=(6, 4))
@@ -165,7 +166,7 @@ def test_every_panel_names_itself_and_explains_its_keys(entry: PanelEntry) -> No
 async def test_the_cursor_is_visible_in_every_theme(theme: str) -> None:
     panel = SourcesPanel()
     app = Stage(panel)
-    async with app.run_test(size=(34, 12)) as pilot:
+    async with running(app, size=(34, 12)) as pilot:
         app.theme = theme
         panel.show(session(turn(0, parts=(source(1), source(2)))))
         await pilot.pause()
@@ -184,7 +185,7 @@ async def test_without_colour_everything_still_reads(monkeypatch: pytest.MonkeyP
     panels = [entry.make() for entry in PANELS]
     app = Stage(*panels)
     assert app.no_color
-    async with app.run_test(size=(102, 40)) as pilot:
+    async with running(app, size=(102, 40)) as pilot:
         shown = two_turns()
         for panel in panels:
             panel.show(
@@ -205,7 +206,7 @@ async def test_a_panel_that_is_updated_before_its_layout_shows_everything_later(
     panel = entry.make()
     panel.show(session(turn(0, after=SECOND, parts=(source(1), file("a.csv")))))
     app = Stage(panel)
-    async with app.run_test(size=(34, 40)) as pilot:
+    async with running(app, size=(34, 40)) as pilot:
         await pilot.pause()
         expected = {"usage": "10,302", "sources": "Page number 1", "files": "a.csv"}[entry.name]
         assert expected in text_of(app)

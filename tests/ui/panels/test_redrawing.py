@@ -12,6 +12,7 @@ from textual.geometry import Region
 
 from handinger_tui.ui.widgets.virtual_list import ListRows, VirtualList
 from tests.ui.panels.stage import Stage, count_drawn
+from tests.ui.pilot import running
 
 STYLES = ("", "bold", "underline")
 
@@ -52,7 +53,7 @@ def looks(app: App[None]) -> list[list[Segment]]:
 async def test_one_changed_line_is_one_drawn_line(monkeypatch: pytest.MonkeyPatch) -> None:
     panel = WordList()
     app = Stage(panel)
-    async with app.run_test(size=(34, 20)) as pilot:
+    async with running(app, size=(34, 20)) as pilot:
         panel.tell(("one", ""), ("two", ""), ("three", ""))
         await pilot.pause()
         drawn = count_drawn(panel, monkeypatch)
@@ -70,7 +71,7 @@ async def test_one_changed_line_is_one_drawn_line(monkeypatch: pytest.MonkeyPatc
 
 async def test_only_a_list_that_does_not_fit_lays_out_the_screen(monkeypatch: pytest.MonkeyPatch) -> None:
     panel = WordList()
-    async with Stage(panel).run_test(size=(34, 12)) as pilot:
+    async with running(Stage(panel), size=(34, 12)) as pilot:
         await pilot.pause()
         layouts, refresh = [], panel.refresh
 
@@ -97,7 +98,7 @@ async def test_only_a_list_that_does_not_fit_lays_out_the_screen(monkeypatch: py
 async def test_rows_that_are_not_redrawn_are_correct(seed: int) -> None:
     dice, panel = Random(seed), WordList()
     app = Stage(panel)
-    async with app.run_test(size=(34, 12)) as pilot:
+    async with running(app, size=(34, 12)) as pilot:
         for _ in range(40):
             lines = list(panel.rows.lines)
             match dice.randrange(7):

@@ -15,6 +15,7 @@ from handinger_tui.ui.panels.panel import CopyLink, OpenLink, ShowMention, Sourc
 from handinger_tui.ui.panels.sources import SourcesPanel, count_words, mention_words, place_of
 from tests.ui.golden.stored import check
 from tests.ui.panels.stage import Stage, count_drawn, says, session, source, text_of, turn
+from tests.ui.pilot import running
 
 if TYPE_CHECKING:
     from handinger_tui.core.turns.session import Session
@@ -55,7 +56,7 @@ async def put(panel: SourcesPanel, pilot: Pilot[None], shown: Session) -> None:
 async def test_by_turn_the_newest_comes_first(columns: int) -> None:
     panel = SourcesPanel()
     app = Stage(panel, columns=columns)
-    async with app.run_test(size=(columns, 18)) as pilot:
+    async with running(app, size=(columns, 18)) as pilot:
         await put(panel, pilot, researched())
         await pilot.press("down", "down", "down")
         check(f"panels/sources-{columns}", text_of(app))
@@ -64,7 +65,7 @@ async def test_by_turn_the_newest_comes_first(columns: int) -> None:
 async def test_by_host_and_back() -> None:
     panel = SourcesPanel()
     app = Stage(panel)
-    async with app.run_test(size=(34, 19)) as pilot:
+    async with running(app, size=(34, 19)) as pilot:
         await put(panel, pilot, researched())
         await pilot.press("down", "g")
         assert panel.current is not None
@@ -90,7 +91,7 @@ ODD = (
 async def test_what_is_odd_about_an_address_has_a_line_of_its_own() -> None:
     panel = SourcesPanel()
     app = Stage(panel, columns=70)
-    async with app.run_test(size=(70, 30)) as pilot:
+    async with running(app, size=(70, 30)) as pilot:
         parts = [source(at, url=url, title=title) for at, (url, title, _, _) in enumerate(ODD)]
         await put(panel, pilot, session(turn(0, parts=(*parts, source(9)))))
         lines = [line.strip("│› ") for line in text_of(app).split("\n")]
@@ -107,7 +108,7 @@ async def test_of_a_long_host_the_end_is_shown() -> None:
     panel = SourcesPanel()
     app = Stage(panel)
     url = f"https://www.bank.example.{'login.' * 9}evil.example/"
-    async with app.run_test(size=(34, 12)) as pilot:
+    async with running(app, size=(34, 12)) as pilot:
         await put(panel, pilot, session(turn(0, parts=(source(1, url=url, title="My bank"),))))
         assert "login.evil.example" in text_of(app)
 
@@ -142,7 +143,7 @@ def test_words_that_fit() -> None:
 async def test_only_the_newest_turn_that_was_sent_has_new_items() -> None:
     panel = SourcesPanel()
     app = Stage(panel)
-    async with app.run_test(size=(34, 24)) as pilot:
+    async with running(app, size=(34, 24)) as pilot:
         shown = researched()
         await put(panel, pilot, shown)
         assert [item.number for item in panel.rows.items if panel.rows.is_new(item)] == [3, 4, 5]
@@ -155,7 +156,7 @@ async def test_only_the_newest_turn_that_was_sent_has_new_items() -> None:
 async def test_one_address_in_two_spellings_is_one_source() -> None:
     panel = SourcesPanel()
     app = Stage(panel)
-    async with app.run_test(size=(34, 12)) as pilot:
+    async with running(app, size=(34, 12)) as pilot:
         again = source(9, url="HTTP://WWW.example.org:80/page/./1/?utm_source=x#part")
         await put(panel, pilot, session(turn(0, parts=(source(1), again))))
         assert titles(panel) == [1]
@@ -164,7 +165,7 @@ async def test_one_address_in_two_spellings_is_one_source() -> None:
 async def test_sources_that_no_answer_names_are_counted() -> None:
     panel = SourcesPanel()
     app = Stage(panel)
-    async with app.run_test(size=(34, 24)) as pilot:
+    async with running(app, size=(34, 24)) as pilot:
         shown = researched()
         await put(panel, pilot, shown)
         assert "5 · 3 new · 2 not mentioned" in text_of(app)
@@ -176,7 +177,7 @@ async def test_sources_that_no_answer_names_are_counted() -> None:
 async def test_open_and_copy_hand_over_the_address_as_it_came() -> None:
     panel = SourcesPanel()
     app = Stage(panel)
-    async with app.run_test(size=(34, 20)) as pilot:
+    async with running(app, size=(34, 20)) as pilot:
         await put(panel, pilot, researched())
         await pilot.press("down", "enter", "y", "down", "enter", "y")
         opened, copied = app.requests
@@ -192,7 +193,7 @@ async def test_open_and_copy_hand_over_the_address_as_it_came() -> None:
 async def test_a_click_opens_the_source_under_the_mouse() -> None:
     panel = SourcesPanel()
     app = Stage(panel)
-    async with app.run_test(size=(34, 20)) as pilot:
+    async with running(app, size=(34, 20)) as pilot:
         await put(panel, pilot, session(turn(0, parts=(source(1), source(2)))))
         await pilot.click(panel, offset=(8, 1))
         assert not app.requests, "a heading is no source"
@@ -206,7 +207,7 @@ async def test_a_click_opens_the_source_under_the_mouse() -> None:
 async def test_the_same_key_goes_from_mention_to_mention() -> None:
     panel = SourcesPanel()
     app = Stage(panel)
-    async with app.run_test(size=(34, 20)) as pilot:
+    async with running(app, size=(34, 20)) as pilot:
         shown = researched()
         await put(panel, pilot, shown)
         await pilot.press("end", "up", "m", "m", "m", "M", "M")
@@ -226,7 +227,7 @@ async def test_the_same_key_goes_from_mention_to_mention() -> None:
 async def test_all_of_them_are_copied_and_saved_in_order_of_their_numbers() -> None:
     panel = SourcesPanel()
     app = Stage(panel)
-    async with app.run_test(size=(34, 20)) as pilot:
+    async with running(app, size=(34, 20)) as pilot:
         await put(panel, pilot, researched())
         await pilot.press("f", "e")
         requests = [ask for ask in app.requests if isinstance(ask, SourcesRequest)]
@@ -243,7 +244,7 @@ def line_with(app: Stage, words: str) -> int:
 async def test_the_newest_rows_are_visible_when_the_list_is_idle() -> None:
     panel = SourcesPanel()
     app = Stage(panel)
-    async with app.run_test(size=(34, 9)) as pilot:
+    async with running(app, size=(34, 9)) as pilot:
         app.set_focus(None)
         await put(panel, pilot, session(turn(0, parts=tuple(map(source, range(20))))))
         assert "Page number 0" in text_of(app)
@@ -264,7 +265,7 @@ async def test_what_is_in_sight_stays_while_sources_come_above_it(focused: bool)
     app = Stage(panel)
     old = turn(0, parts=tuple(map(source, range(30))))
     shown = session(old, turn(1, parts=(source(50),)))
-    async with app.run_test(size=(34, 12)) as pilot:
+    async with running(app, size=(34, 12)) as pilot:
         await put(panel, pilot, shown)
         await pilot.press(*["down"] * 12)
         held = panel.current
@@ -284,7 +285,7 @@ async def test_below_what_is_in_sight_nothing_moves_it() -> None:
     panel = SourcesPanel()
     app = Stage(panel)
     shown = session(turn(0, parts=tuple(map(source, range(12)))))
-    async with app.run_test(size=(34, 12)) as pilot:
+    async with running(app, size=(34, 12)) as pilot:
         await put(panel, pilot, shown)
         await pilot.press("end")
         before = text_of(app)
@@ -297,7 +298,7 @@ async def test_below_what_is_in_sight_nothing_moves_it() -> None:
 async def test_another_session_starts_at_the_top() -> None:
     panel = SourcesPanel()
     app = Stage(panel)
-    async with app.run_test(size=(34, 20)) as pilot:
+    async with running(app, size=(34, 20)) as pilot:
         await put(panel, pilot, researched())
         await pilot.press("end", "m")
         await put(panel, pilot, session(turn(7, parts=(source(1), says("[1]"))), name="other"))
@@ -309,7 +310,7 @@ async def test_ten_thousand_sources_draw_only_visible_rows(monkeypatch: pytest.M
     panel = SourcesPanel()
     app = Stage(panel)
     many = session(turn(0, parts=tuple(map(source, range(10_000)))))
-    async with app.run_test(size=(34, 20)) as pilot:
+    async with running(app, size=(34, 20)) as pilot:
         drawn = count_drawn(panel, monkeypatch)
         await put(panel, pilot, many)
         assert len(panel.rows.items) == 10_000

@@ -11,6 +11,7 @@ from handinger_tui.core.evidence import source_key
 from handinger_tui.ui.panels import sources
 from handinger_tui.ui.panels.sources import BATCH, SourceCatalog, SourcesPanel
 from tests.ui.panels.stage import Stage, session, source, text_of, turn
+from tests.ui.pilot import running
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -57,12 +58,12 @@ def test_no_step_judges_more_than_it_may(monkeypatch: pytest.MonkeyPatch) -> Non
 async def test_the_result_equals_that_of_one_step() -> None:
     soon, at_once = SourcesPanel(), SourcesPanel()
     app = Stage(soon)
-    async with app.run_test(size=(34, 18)) as pilot:
+    async with running(app, size=(34, 18)) as pilot:
         soon.show_soon(flood())
         await until_listed(soon, pilot, MANY)
         text = text_of(app)
     app = Stage(at_once)
-    async with app.run_test(size=(34, 18)) as pilot:
+    async with running(app, size=(34, 18)) as pilot:
         at_once.show(flood())
         await pilot.pause()
         assert text_of(app) == text
@@ -72,7 +73,7 @@ async def test_the_result_equals_that_of_one_step() -> None:
 async def test_changes_during_a_paint_are_shown_together() -> None:
     panel = SourcesPanel()
     app = Stage(panel)
-    async with app.run_test(size=(34, 18)) as pilot:
+    async with running(app, size=(34, 18)) as pilot:
         panel.show_soon(flood())
         panel.show_soon(flood(many=MANY + 1))
         await until_listed(panel, pilot, MANY + 1)

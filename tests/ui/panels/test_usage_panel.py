@@ -27,6 +27,7 @@ from tests.ui.panels.stage import (
     turn,
     two_turns,
 )
+from tests.ui.pilot import running
 
 if TYPE_CHECKING:
     from handinger_tui.core.turns.session import Session
@@ -46,7 +47,7 @@ def row(text: str, label: str) -> str:
 async def test_finished_turn(columns: int) -> None:
     panel = UsagePanel()
     app = Stage(panel, columns=columns)
-    async with app.run_test(size=(columns, 40)) as pilot:
+    async with running(app, size=(columns, 40)) as pilot:
         panel.show(two_turns())
         await pilot.pause()
         check(f"panels/usage-finished-{columns}", text_of(app))
@@ -56,9 +57,9 @@ async def test_finished_turn(columns: int) -> None:
 async def test_running_turn_after_gaps(columns: int) -> None:
     panel = UsagePanel()
     app = Stage(panel, columns=columns)
-    running = turn(3, status=TurnStatus.ACCEPTED, seconds=None)
-    async with app.run_test(size=(columns, 40)) as pilot:
-        panel.show(session(turn(0, after=reading("0.0377", credit="23")), turn(1), turn(2), running))
+    third = turn(3, status=TurnStatus.ACCEPTED, seconds=None)
+    async with running(app, size=(columns, 40)) as pilot:
+        panel.show(session(turn(0, after=reading("0.0377", credit="23")), turn(1), turn(2), third))
         await pilot.pause()
         check(f"panels/usage-running-{columns}", text_of(app))
 
@@ -66,7 +67,7 @@ async def test_running_turn_after_gaps(columns: int) -> None:
 async def test_values_appear_and_change() -> None:
     panel = UsagePanel()
     app = Stage(panel)
-    async with app.run_test(size=(34, 40)) as pilot:
+    async with running(app, size=(34, 40)) as pilot:
         panel.show(session())
         await pilot.pause()
         assert "Nothing spent yet." in text_of(app)
@@ -204,7 +205,7 @@ async def test_text_that_streams_draws_nothing(monkeypatch: pytest.MonkeyPatch) 
     panel = UsagePanel()
     app = Stage(panel)
     shown = two_turns()
-    async with app.run_test(size=(34, 40)) as pilot:
+    async with running(app, size=(34, 40)) as pilot:
         panel.show(shown)
         await pilot.pause()
         drawn = count_drawn(panel, monkeypatch)
@@ -219,7 +220,7 @@ async def test_text_that_streams_draws_nothing(monkeypatch: pytest.MonkeyPatch) 
         assert drawn
 
 
-def running(seconds_read: int = 2) -> Session:
+def still_running(seconds_read: int = 2) -> Session:
     busy = replace(SECOND, running_flag=True)
     now = turn(1, status=TurnStatus.ACCEPTED, before=FIRST, after=busy, seconds=None)
     return session(turn(0, after=FIRST), replace(now, read_ms=now.request.created_ms + seconds_read * 1000))
@@ -228,9 +229,9 @@ def running(seconds_read: int = 2) -> Session:
 async def test_the_clock_moves_once_a_second_and_only_its_own_lines(monkeypatch: pytest.MonkeyPatch) -> None:
     panel = UsagePanel()
     app = Stage(panel)
-    shown = running()
+    shown = still_running()
     began = shown.turns[1].request.created_ms
-    async with app.run_test(size=(34, 40)) as pilot:
+    async with running(app, size=(34, 40)) as pilot:
         panel.show(shown)
         await pilot.pause()
         assert row(text_of(app), "elapsed").split()[2] == "…"
@@ -251,7 +252,7 @@ async def test_the_bar_moves_while_the_turn_runs_and_the_clock_stops_with_it() -
     panel = UsagePanel()
     app = Stage(panel)
     bars = []
-    async with app.run_test(size=(34, 44)) as pilot:
+    async with running(app, size=(34, 44)) as pilot:
         for split in (("0.01", "0", "0", "0"), ("0.01", "0.01", "0", "0"), ("0.01", "0.01", "0.02", "0.01")):
             usd = str(sum(map(Decimal, split)))
             snapshot = reading(usd, costs=split, busy=True)
@@ -283,9 +284,9 @@ def limits() -> tuple[Gauge, ...]:
 async def test_limits_stand_above_the_figures_with_bar_and_word(columns: int) -> None:
     panel = UsagePanel()
     app = Stage(panel, columns=columns)
-    async with app.run_test(size=(columns, 50)) as pilot:
-        panel.show(running())
-        panel.tick(running().turns[1].request.created_ms + 90_000)
+    async with running(app, size=(columns, 50)) as pilot:
+        panel.show(still_running())
+        panel.tick(still_running().turns[1].request.created_ms + 90_000)
         panel.show_limits(limits())
         await pilot.pause()
         check(f"panels/usage-limits-{columns}", text_of(app))

@@ -18,6 +18,7 @@ from tests.ui.fakes import PRICED, Desktop
 from tests.ui.golden.stored import check
 from tests.ui.panels.stage import BAD
 from tests.ui.panels.test_panels import PAYLOADS, text_of_payload
+from tests.ui.screens.test_resend import choose
 
 ROWS = [{"city": "Lyon", "mm": 831.5}, {"city": "Oslo", "mm": 763}, {"city": "=1+1", "mm": None}]
 OUTPUT = {"title": "Rainfall", "rows": ROWS, "tags": []}
@@ -87,18 +88,19 @@ async def test_keys_walk_through_all_of_it_unknown_types_too() -> None:
             await desktop.until(pilot, lambda: "a number from 1 to 2" in desktop.notices())
 
 
-async def test_the_key_of_the_transcript_opens_the_item_under_the_cursor() -> None:
+async def test_the_action_of_the_transcript_opens_the_item_under_the_cursor() -> None:
     desktop = given(("data-one", [1]), ("data-two", [2]), output=OUTPUT)
     async with desktop.running(100, 40) as pilot:
         await answered_data(desktop, pilot)
         desktop.work.browsing.browse(desktop.work.transcript)
-        await pilot.press("d")
+        await choose(desktop, pilot, "View its data")
         await desktop.shows(pilot, "3 of 3")
         await pilot.press("escape")
         desktop.work.browsing.browse(desktop.work.transcript)
         # The receipt, structured output, the second part, the first one.
         for keys, place in (("kk", "3 of 3"), ("k", "2 of 3"), ("k", "1 of 3")):
-            await pilot.press(*keys, "d")
+            await pilot.press(*keys)
+            await choose(desktop, pilot, "View its data")
             await desktop.shows(pilot, place)
             await pilot.press("escape")
             await desktop.until(pilot, lambda: desktop.app.screen is desktop.work)

@@ -143,6 +143,8 @@ async def test_esc_closes_the_card_and_the_next_detached_turn_shows_it_again() -
         await desktop.shows(pilot, "to watch it.")
         await pilot.press("escape")
         await desktop.until(pilot, lambda: "to watch it." not in desktop.text())
+        # Its end is read; then another one can be sent.
+        assert await desktop.engine.actor(desktop.session.session_id).refresh_detached()
         await desktop.send(pilot, "Something else")
         await desktop.shows(pilot, "Again half")
         desktop.engine.actor(desktop.session.session_id).detach()

@@ -15,6 +15,7 @@ from textual.widgets import Static
 from handinger_tui.core.turns.session import put_turn
 from handinger_tui.ui.widgets.find_bar import FindBar
 from tests.ui.fakes import Desktop, answers
+from tests.ui.pilot import running
 from tests.ui.transcript.screen import Stage, screen_lines, session, text_part, turn
 
 if TYPE_CHECKING:
@@ -99,7 +100,7 @@ class Bar(Stage):
 
 async def test_what_arrives_is_counted_and_the_place_stays() -> None:
     app = Bar(session(turn(1, text_part("It is broken. Fine.\n\nIt is broken."))))
-    async with app.run_test(size=(60, 20)) as pilot:
+    async with running(app, size=(60, 20)) as pilot:
         await app.find(pilot, "broken")
         await app.counts(pilot, "2 of 2")
         assert app.shown is not None
@@ -117,7 +118,7 @@ async def test_what_arrives_is_counted_and_the_place_stays() -> None:
 async def test_while_a_long_session_is_counted_keys_are_handled_and_enter_waits() -> None:
     turns = (turn(at, text_part(f"Pump {at} is broken."), prompt="Hi") for at in range(1, 501))
     app = Bar(session(*turns))
-    async with app.run_test(size=(60, 20)) as pilot:
+    async with running(app, size=(60, 20)) as pilot:
         search, go_on = app.transcript.search, Event()
         counting = search.counting
 

@@ -18,6 +18,7 @@ from textual.widgets import Input
 from handinger_tui.core.money.typical_cost import TypicalCost
 from handinger_tui.core.prompts import Draft
 from handinger_tui.core.safety import clean
+from handinger_tui.ui.dialogs import Choice
 from handinger_tui.ui.dialogs.help import HelpScreen
 from handinger_tui.ui.dialogs.pickers import HistorySearch, SessionPicker
 from handinger_tui.ui.ledger.screen import LedgerScreen
@@ -131,8 +132,9 @@ ROWS: Final = (
     KeyRow("Ctrl+C twice", "", "\x03\x03", has_quit, apart=True),
     KeyRow("Ctrl+D", "", "\x04", has_quit, apart=True),
     KeyRow("Ctrl+Z", "", "\x1a", lambda desktop: "No shell" in desktop.notices()),
-    KeyRow("Esc", "", "\x1b", browses("answers")),
     KeyRow("Esc, Esc", "\x1b\x1b", "a", text_is("a")),
+    KeyRow("Ctrl+Up, Esc", "\x1b[1;5A\x1b", "a", text_is("a")),
+    KeyRow("Enter while browsing", "\x1b[1;5A", "\r", shows(Choice)),
     KeyRow("Ctrl+Up", "a", "\x1b[1;5A", browses("answers")),
     KeyRow("a letter while browsing", "\x1b[1;5A", "x", text_is("x")),
     KeyRow("y", "\x1b[1;5A", "y", lambda desktop: desktop.app.clipboard == ANSWER),
@@ -292,7 +294,7 @@ async def test_ctrl_l_repaints_the_complete_screen(monkeypatch: pytest.MonkeyPat
         await desktop.until(pilot, lambda: redrawn)
 
 
-@pytest.mark.parametrize("enter", ["\x1b[B", "\x1b", "\x1b[1;5A"], ids=["Down", "Esc", "Ctrl+Up"])
+@pytest.mark.parametrize("enter", ["\x1b[B", "\x1b[1;5A"], ids=["Down", "Ctrl+Up"])
 async def test_the_bytes_of_keys_choose_from_the_first_screen(enter: str) -> None:
     desktop = Desktop()
     desktop.history.rows = [summary("heat")]
@@ -532,10 +534,10 @@ async def test_keys_wait_for_a_question_that_needs_to_read_first(monkeypatch: py
         monkeypatch.setattr(desktop.ledger, "typical_cost", slow_typical_cost)
         await press(desktop, pilot, "a draft\x1b[1;5A")
         await desktop.until(pilot, lambda: desktop.work.browsing.browsed is desktop.work.transcript)
-        await press(desktop, pilot, "r\r\r\r")
+        await press(desktop, pilot, "\r\r\r\r")
         await desktop.until(pilot, lambda: desktop.work.interaction.is_opening)
         gate.set()
-        await desktop.shows(pilot, "Try again?")
+        await desktop.shows(pilot, "Copy this part")
         await desktop.settle(pilot)
         assert desktop.app.screen is not desktop.work
         assert desktop.work.prompt.text == "a draft"

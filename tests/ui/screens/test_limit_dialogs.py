@@ -130,7 +130,7 @@ async def hold(desktop: Desktop, pilot: Any, gate: asyncio.Event) -> None:
 
 
 @pytest.mark.parametrize("how", ["dialog", "command", "send"])
-async def test_a_held_queue_continues_once_the_limit_is_raised(how: str) -> None:
+async def test_a_raised_limit_leaves_the_queue_held_until_enter_sends_it(how: str) -> None:
     desktop, gate = queueing()
     desktop.api.starts.append(says("Three", message_id="c"))
     async with desktop.running() as pilot:
@@ -146,9 +146,14 @@ async def test_a_held_queue_continues_once_the_limit_is_raised(how: str) -> None
             await pilot.press("enter")
             await desktop.shows(pilot, "New limit (above $5.02")
             await pilot.press(*"9", "enter")
+        await desktop.shows(pilot, "Enter to send 1 queued message (")
+        await desktop.until(pilot, lambda: not desktop.work.controller.running)
+        await desktop.settle(pilot)
+        assert len(desktop.api.posts) == (2 if how == "send" else 1)
+        await pilot.press("enter")
         await desktop.until(pilot, lambda: not desktop.session.busy and not desktop.queued)
         await desktop.until(pilot, lambda: "Queue held" not in desktop.text())
-    wanted = ["first", "second", "third"] if how == "send" else ["first", "second"]
+    wanted = ["first", "third", "second"] if how == "send" else ["first", "second"]
     assert [request.prompt for request in desktop.api.posts] == wanted
 
 
@@ -161,19 +166,25 @@ async def test_a_held_message_is_dropped_and_the_card_goes() -> None:
     assert len(desktop.api.posts) == 1
 
 
-async def test_a_limit_raised_by_another_program_lets_the_queue_go_on_a_fall_does_not() -> None:
+@pytest.mark.parametrize("fall", [False, True])
+async def test_a_limit_raised_by_another_program_is_told_and_the_queue_waits_for_enter(*, fall: bool) -> None:
     desktop, gate = queueing()
     async with desktop.running() as pilot:
         await hold(desktop, pilot, gate)
-        # As after midnight: the new day has no spending.
-        desktop.limits.spend(Scope.DAY, "0")
+        if fall:
+            # As after midnight: the new day has no spending.
+            desktop.limits.spend(Scope.DAY, "0")
+        else:
+            desktop.limits.limit(Scope.DAY, "50", origin=LimitOrigin.TYPED)
         desktop.ledger.write(charge("other", "0.1"))
-        await desktop.until(pilot, lambda: "daily limit reached" not in desktop.text().splitlines()[0])
+        await desktop.shows(
+            pilot, "the limit no longer stops it", "Enter to send 1 queued message (about $0.10)"
+        )
+        await desktop.settle(pilot)
         looks = desktop.ledger.looks
         await desktop.until(pilot, lambda: desktop.ledger.looks > looks)
         assert len(desktop.api.posts) == 1
-        desktop.limits.limit(Scope.DAY, "50", origin=LimitOrigin.TYPED)
-        desktop.ledger.write(charge("another", "0.1"))
+        await pilot.press("enter")
         await desktop.until(pilot, lambda: len(desktop.api.posts) == 2)
 
 

@@ -11,9 +11,9 @@ from msgspec.structs import replace
 
 from handinger_tui.core.money.limits import Gauge, LimitOrigin, Scope, Unit
 from handinger_tui.core.money.reconciliation import Restatement
+from handinger_tui.engine.session_actor import SessionActor
 from handinger_tui.ui.dialogs.limits import LimitChange, NotAnAmount, parse_limit_change
 from handinger_tui.ui.work import screen
-from handinger_tui.ui.work.session_controller import SessionController
 from tests.ui.fake_money import NOW_MS
 from tests.ui.fakes import LOCAL, Desktop, answers, charge
 
@@ -253,15 +253,15 @@ async def test_a_changed_limit_is_reported_by_the_command_alone(monkeypatch: pyt
     desktop = Desktop()
     desktop.limits.spend(Scope.DAY, "6")
     async with desktop.running() as pilot:
-        change = SessionController.limits_changed
+        change = SessionActor.recount
 
-        async def painted(controller: SessionController, session_id: str) -> tuple[Gauge, ...]:
-            gauges = await change(controller, session_id)
+        async def painted(actor: SessionActor) -> tuple[Gauge, ...]:
+            gauges = await change(actor)
             desktop.work.scheduler.request(at_once=True)
             await desktop.shows(pilot, "■ daily limit reached")
             return gauges
 
-        monkeypatch.setattr(SessionController, "limits_changed", painted)
+        monkeypatch.setattr(SessionActor, "recount", painted)
         await desktop.send(pilot, "/limit day 6")
         await desktop.until(pilot, lambda: "Daily limit reached" in desktop.notices())
         await desktop.settle(pilot)

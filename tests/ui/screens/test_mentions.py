@@ -83,13 +83,13 @@ async def test_a_key_walks_through_the_places_that_name_a_source_and_back() -> N
         assert desktop.work.transcript.highlight.mention is not None
         assert marked(desktop) == ["First [1]."]
         await pilot.press("m", "s")
-        assert desktop.app.focused is panel
+        await desktop.until(pilot, lambda: desktop.app.focused is panel)
         assert panel.current is not None
         assert panel.current.number == 2
         assert "1 of 1" in desktop.text()
         desktop.work.browsing.browse(desktop.work.transcript)
         await pilot.press("m", "s")
-        assert panel.current.number == 1
+        await desktop.until(pilot, lambda: panel.current is not None and panel.current.number == 1)
         assert "2 of 2" in desktop.text()
         await pilot.press("escape", "escape")
         assert not marked(desktop)
@@ -105,9 +105,9 @@ async def test_from_the_message_under_the_cursor_to_the_first_source_it_names() 
         await desktop.until(pilot, lambda: "No source is mentioned here." in desktop.notices())
         # The list of sources at its end, then the answer itself.
         await pilot.press("k", "k", "k", "s")
+        await desktop.until(pilot, lambda: desktop.app.focused is panel)
         assert panel.current is not None
         assert panel.current.number == 1
-        assert desktop.app.focused is panel
         assert marked(desktop) == ["First [1]."]
 
 
@@ -183,7 +183,7 @@ async def test_address_and_footnotes_go_to_the_clipboard() -> None:
     async with desktop.running(120, 40) as pilot:
         await answered_sources(desktop, pilot)
         await pilot.press("y")
-        assert desktop.app.clipboard == "https://docs.example/csv"
+        await desktop.until(pilot, lambda: desktop.app.clipboard == "https://docs.example/csv")
         await pilot.press("f")
         await desktop.until(pilot, lambda: "Copied 3 sources as Footnotes" in desktop.notices())
         assert desktop.app.clipboard.startswith(

@@ -10,6 +10,7 @@ from functools import partial
 import pytest
 from textual.pilot import Pilot
 
+from handinger_tui.core.acts import Hold, HoldReason
 from handinger_tui.core.errors import ApiError, Locked, NoHistory, StreamLost, Unreachable
 from handinger_tui.core.money.limits import Scope
 from handinger_tui.core.stream import Frame
@@ -66,23 +67,29 @@ async def stop_watching(desktop: Desktop, pilot: Pilot[None]) -> None:
 
 
 # -- detached and back ---------------------------------------------------------------------------
-async def test_detaching_holds_the_queue_and_watching_again_continues_it() -> None:
+async def test_watching_again_sends_nothing_and_enter_then_sends_what_is_held() -> None:
     busy_worker = worker("", busy=True, prompt="first")
     desktop, _gate = running(busy_worker)
     async with desktop.running(height=30) as pilot:
         await queue_up(desktop, pilot, "second", "third")
         await pilot.press("escape")
-        await desktop.until(pilot, lambda: "2 queued messages wait until you come back." in plain(desktop))
+        await desktop.until(pilot, lambda: "2 queued messages wait until you send them." in plain(desktop))
         await pilot.press("right", "enter")
         await desktop.until(pilot, lambda: not desktop.work.controller.running)
         await desktop.until(pilot, lambda: "still running" in desktop.text().splitlines()[0])
-        await desktop.until(pilot, lambda: "2 queued messages wait until you come back." in plain(desktop))
-        await desktop.shows(pilot, "Enter to watch", " 1  second", " 2  third")
+        await desktop.until(pilot, lambda: "2 queued messages wait until you send them." in plain(desktop))
+        await desktop.shows(
+            pilot, "Enter to watch the worker; 2 queued messages stay held", " 1  second", " 2  third"
+        )
         await desktop.until(pilot, lambda: "Stop watching" not in desktop.text())
         assert desktop.work.prompt.text == ""
         assert queued(desktop) == ["second", "third"]
         assert len(desktop.api.posts) == 1
         desktop.api.workers[:] = [worker("Half and whole", prompt="first", **PRICED), DONE]
+        await pilot.press("enter")
+        await desktop.shows(pilot, "Enter to send 2 queued messages (cost unknown)")
+        await desktop.settle(pilot)
+        assert len(desktop.api.posts) == 1
         await pilot.press("enter", "enter")
         await desktop.until(pilot, lambda: len(desktop.api.posts) == 3)
         await desktop.until(pilot, lambda: not desktop.session.busy)
@@ -96,7 +103,7 @@ async def test_a_message_typed_during_a_detached_turn_waits_with_the_others() ->
         await queue_up(desktop, pilot, "second")
         await stop_watching(desktop, pilot)
         desktop.work.prompt.put("third")
-        await desktop.shows(pilot, "Enter to queue; the queue waits until you come back")
+        await desktop.shows(pilot, "Enter to queue; it waits until you send it")
         await pilot.press("enter")
         await desktop.until(pilot, lambda: queued(desktop) == ["second", "third"])
     assert len(desktop.api.posts) == 1
@@ -138,12 +145,12 @@ async def test_after_a_failed_turn_enter_names_its_message_and_sends_it_once() -
         await queue_up(desktop, pilot, "second", "third")
         gate.set()
         await desktop.until(pilot, lambda: not desktop.work.controller.running)
-        await desktop.shows(pilot, "Enter to send the 2 queued messages (may cost money)")
+        await desktop.shows(pilot, "Enter to send 2 queued messages (cost unknown)")
         await desktop.until(pilot, lambda: "The previous turn did not finish" in plain(desktop))
         assert desktop.work.prompt.text == ""
         assert len(desktop.api.posts) == 1
         desktop.work.prompt.put("another")
-        await desktop.shows(pilot, "Enter to send this now; the 2 queued messages stay held")
+        await desktop.shows(pilot, "Enter to send this now; 2 queued messages stay held")
         desktop.work.prompt.put("")
         await pilot.press("enter", "enter")
         await desktop.until(pilot, lambda: len(desktop.api.posts) == 3)
@@ -181,7 +188,7 @@ async def test_a_second_enter_behind_a_new_message_does_not_send_the_held_ones()
         await desktop.settle(pilot)
         assert queued(desktop) == ["second", "third"]
         # Now it is offered.
-        await desktop.shows(pilot, "Enter to send the 2 queued messages (may cost money)")
+        await desktop.shows(pilot, "Enter to send 2 queued messages (cost unknown)")
         await pilot.press("enter")
         await desktop.until(pilot, lambda: len(desktop.api.posts) == 4)
     assert posts(desktop) == ["first", "another", "second", "third"]
@@ -208,7 +215,7 @@ async def test_after_a_crash_the_queue_is_there_again_and_held() -> None:
         await desktop.until(pilot, lambda: not desktop.work.controller.running)
         await desktop.until(pilot, lambda: "2 messages from last time were not sent." in plain(desktop))
         await desktop.shows(
-            pilot, "Enter to send the 2 queued messages (may cost money)", " 1  second", " 2  third"
+            pilot, "Enter to send 2 queued messages (cost unknown)", " 1  second", " 2  third"
         )
         assert "were not sent last time" not in desktop.notices()
         assert desktop.api.posts == []
@@ -331,17 +338,43 @@ async def test_the_text_of_the_prompt_is_restored_after_an_edit_by_the_mouse() -
         await desktop.until(pilot, lambda: desktop.work.prompt.text == "my own wordsx")
 
 
-async def test_a_message_that_is_sent_during_its_edit_is_sent_once() -> None:
+@pytest.mark.parametrize("typed", ["", "!"])
+async def test_the_queue_waits_at_the_message_that_is_edited(typed: str) -> None:
+    desktop, gate = running()
+    async with desktop.running() as pilot:
+        await queue_up(desktop, pilot, "second", "third")
+        await pilot.press("up", "up", "enter", *typed)
+        await desktop.shows(pilot, " 1  second", "editing", "Enter to put it back in the queue")
+        gate.set()
+        await desktop.shows(pilot, "editing", "Enter to send it and 1 more (cost unknown)")
+        await desktop.settle(pilot)
+        assert desktop.work.prompt.text == f"second{typed}"
+        assert len(desktop.api.posts) == 1
+        await pilot.press("enter")
+        await desktop.until(pilot, lambda: len(desktop.api.posts) == 3 and not desktop.session.busy)
+        assert desktop.work.prompt.text == ""
+    assert posts(desktop) == ["first", f"second{typed}", "third"]
+
+
+@pytest.mark.parametrize("leave", [["escape"], ["ctrl+u", "enter"], ["ctrl+c"], ["ctrl+n"]])
+async def test_leaving_an_edit_for_which_the_queue_waits_sends_nothing(leave: Sequence[str]) -> None:
     desktop, gate = running()
     async with desktop.running() as pilot:
         await queue_up(desktop, pilot, "second")
+        actor = desktop.engine.actor(desktop.session.session_id)
         await pilot.press("up", "enter", "!")
-        await desktop.until(pilot, lambda: desktop.work.prompt.text == "second!")
+        await desktop.shows(pilot, "editing")
         gate.set()
-        await desktop.until(pilot, lambda: "was sent unchanged" in desktop.notices())
-        await desktop.until(pilot, lambda: not desktop.session.busy)
-        assert desktop.work.prompt.text == "second!"
-    assert posts(desktop) == ["first", "second"]
+        await desktop.until(pilot, lambda: actor.state.waits_at_edit)
+        await pilot.press(*leave)
+        await desktop.until(pilot, lambda: desktop.work.queue_editor.edit is None)
+        await actor.settled()
+        assert (actor.queue.hold, len(actor.queue.ids)) == (Hold(HoldReason.EDITED), 1)
+        if leave != ["ctrl+n"]:
+            await desktop.shows(pilot, "Enter to send 1 queued message (cost unknown)")
+            assert desktop.work.prompt.text == ""
+        assert "second!" in desktop.work.prompt.message_history.texts
+    assert len(desktop.api.posts) == 1
 
 
 async def test_a_dropped_chip_leaves_no_trace_but_in_the_history_of_the_prompt() -> None:

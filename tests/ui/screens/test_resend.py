@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from textual.pilot import Pilot
+from textual.widgets import OptionList
 
 from handinger_tui.core.errors import Doubtful, Refused
 from handinger_tui.core.money.attribution import TurnMoney
@@ -103,13 +104,23 @@ async def test_a_new_text_has_no_lineage() -> None:
         assert desktop.session.turns[-1].request.lineage is None
 
 
-async def test_the_key_edits_the_message_at_the_cursor_and_keeps_what_is_typed() -> None:
+async def choose(desktop: Desktop, pilot: Pilot[None], act: str) -> None:
+    """Open the actions of the message at the cursor, and choose the one that begins like this."""
+    await pilot.press("enter")
+    await desktop.until(pilot, lambda: isinstance(desktop.app.screen, Choice))
+    rows = desktop.app.screen.query_one(OptionList)
+    await desktop.until(pilot, lambda: rows.option_count)
+    at = next(at for at, option in enumerate(rows.options) if str(option.prompt).startswith(act))
+    await pilot.press(*["down"] * at, "enter")
+
+
+async def test_the_action_edits_the_message_at_the_cursor_and_keeps_what_is_typed() -> None:
     async with answered("one", "two") as (desktop, pilot):
         await pilot.press(*"unsent", "ctrl+up")
-        await desktop.shows(pilot, "Browsing: answers", "e Edit", "r Retry", "f Fork")
+        await desktop.shows(pilot, "Browsing: answers", "Enter Actions")
         for _ in range(12):
             await pilot.press("k")
-        await pilot.press("e")
+        await choose(desktop, pilot, "Edit")
         await desktop.until(pilot, lambda: desktop.work.prompt.text == "one")
         assert desktop.work.prompt.has_focus
         await pilot.press("up")
@@ -135,12 +146,16 @@ async def test_the_lineage_of_a_draft_survives_another_session() -> None:
 async def test_a_message_is_tried_again_only_after_its_price_and_a_yes() -> None:
     async with answered("one") as (desktop, pilot):
         desktop.work.prompt.put("half a thought")
-        await pilot.press("ctrl+up", "r")
+        await pilot.press("ctrl+up")
+        await desktop.shows(pilot, "Browsing: answers")
+        await choose(desktop, pilot, "Retry")
         await desktop.shows(pilot, "Try again?", "The first try cost $0.0123.", "Budget standard:")
         await pilot.press("enter")
         await desktop.until(pilot, lambda: desktop.app.screen is desktop.work)
         assert len(desktop.api.posts) == 1
-        await pilot.press("ctrl+up", "r")
+        await pilot.press("ctrl+up")
+        await desktop.shows(pilot, "Browsing: answers")
+        await choose(desktop, pilot, "Retry")
         await desktop.until(pilot, lambda: isinstance(desktop.app.screen, Question))
         await pilot.press("right", "enter")
         await desktop.until(pilot, lambda: len(desktop.api.posts) == 2)
@@ -248,7 +263,7 @@ async def test_a_fork_carries_the_conversation_to_a_new_worker_once_it_is_sent()
     async with answered("one", "two", "three") as (desktop, pilot):
         parent = desktop.session
         await desktop.send(pilot, "/fork 2")
-        await desktop.shows(pilot, "Fork of one", "pasted text 1")
+        await desktop.shows(pilot, "Fork of one", "conversation so far 1")
         assert len(desktop.api.posts) == 3
         await pilot.press(*"go on", "enter")
         await desktop.until(pilot, lambda: len(desktop.api.posts) == 4)

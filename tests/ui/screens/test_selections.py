@@ -10,6 +10,7 @@ from textual.widgets import Static, Tooltip
 from handinger_tui.ui.terminal.diff_app import DiffApp
 from handinger_tui.ui.transcript.selection import SelectableRows
 from tests.ui.fakes import Desktop, answers
+from tests.ui.pilot import running
 
 
 async def drag(pilot: Pilot[None], start: tuple[int, int], end: tuple[int, int]) -> None:
@@ -49,7 +50,7 @@ class Hovered(DiffApp):
 
 async def test_a_resize_hides_the_tooltip() -> None:
     app = Hovered()
-    async with app.run_test(size=(40, 12), tooltips=True) as pilot:
+    async with running(app, size=(40, 12), tooltips=True) as pilot:
         tooltip = app.screen.query_one(Tooltip)
         await pilot.hover(Static, offset=(1, 0))
         while not tooltip.display:

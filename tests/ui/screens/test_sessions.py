@@ -154,7 +154,7 @@ async def test_a_letter_typed_on_the_first_screen_goes_to_the_prompt_and_esc_ret
     desktop = await stored(Opening.FRESH)
     async with desktop.running() as pilot:
         await desktop.shows(pilot, "Recent sessions")
-        await pilot.press("escape")
+        await pilot.press("down")
         await desktop.shows(pilot, "↑↓ to choose")
         await pilot.press("h", "i")
         await desktop.until(pilot, lambda: desktop.work.prompt.text == "hi")

@@ -286,9 +286,9 @@ async def test_a_session_and_its_draft_come_to_the_screen_in_one_step() -> None:
         a = await in_a_session(desktop, pilot)
         desktop.read.clear()
         await pilot.press("ctrl+n")
-        # After a second, keys do not wait any longer; an Enter among them is dropped.
+        # After a second, keys do not wait any longer; an Enter among them sends nothing, and joins no lines.
         await pilot.press(*"to", "enter", *" A")
-        await desktop.until(pilot, lambda: desktop.work.prompt.text == "to A")
+        await desktop.until(pilot, lambda: desktop.work.prompt.text == "to\n A")
         assert len(desktop.api.posts) == 1
         await pilot.press("enter")
         await desktop.until(pilot, lambda: len(desktop.api.posts) == 2)

@@ -26,6 +26,7 @@ from handinger_tui.core.turns.session import put_turn
 from handinger_tui.core.turns.turn import ToolPart, TurnStatus
 from handinger_tui.ui.terminal.diff_app import TAME, DiffApp, Pen, Pens
 from tests.ui.emulator import EmulatedDriver, cells, driver_of, expected
+from tests.ui.pilot import running
 from tests.ui.transcript.documents import DOCUMENTS
 from tests.ui.transcript.sample import ANSWER, COMPLETE
 from tests.ui.transcript.screen import Stage, grown, session, text_part, transcript_rules, turn
@@ -170,7 +171,7 @@ class Session:
 @pytest.mark.parametrize("seed", range(3))
 async def test_the_terminal_always_shows_what_the_compositor_means(seed: int) -> None:
     app, dice = Bench(), random.Random(seed)
-    async with app.run_test(headless=False, size=(100, 30)) as pilot:
+    async with running(app, headless=False, size=(100, 30)) as pilot:
         acted = Session(app, pilot, dice, TEXTS if seed % 2 else ODD_TEXTS)
         for number in range(25):
             await acted.step()
@@ -181,7 +182,7 @@ async def test_the_terminal_always_shows_what_the_compositor_means(seed: int) ->
 async def test_without_colours_it_is_right_too(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NO_COLOR", "1")
     app, dice = Bench(), random.Random(7)
-    async with app.run_test(headless=False, size=(100, 30)) as pilot:
+    async with running(app, headless=False, size=(100, 30)) as pilot:
         acted = Session(app, pilot, dice, ODD_TEXTS)
         for number in range(15):
             await acted.step()
@@ -192,7 +193,7 @@ async def test_without_colours_it_is_right_too(monkeypatch: pytest.MonkeyPatch) 
 async def streamed(*, lean: bool, side: bool, text: str, step: int = 60) -> tuple[int, Bench]:
     """The bytes for an answer in equal pieces, each of them painted."""
     app = Bench(lean=lean, side=side)
-    async with app.run_test(headless=False, size=(120, 40)) as pilot:
+    async with running(app, headless=False, size=(120, 40)) as pilot:
         await settle(app, pilot)
         before = driver_of(app).bytes
         for end in range(step, len(text) + step, step):
@@ -220,7 +221,7 @@ async def test_a_streamed_answer_takes_few_bytes() -> None:
 
 async def test_an_unchanged_paint_writes_no_cell() -> None:
     app = Bench()
-    async with app.run_test(headless=False, size=(100, 30)) as pilot:
+    async with running(app, headless=False, size=(100, 30)) as pilot:
         await settle(app, pilot)
         driver_of(app).written.clear()
         app.transcript.refresh()
@@ -231,7 +232,7 @@ async def test_an_unchanged_paint_writes_no_cell() -> None:
 
 async def test_what_something_else_wrote_is_painted_over_after_a_redraw_a_resize_and_a_return() -> None:
     app, junk = Bench(), "\x1b[1;1H\x1b[2J" + "junk of another program 東京 " * 20
-    async with app.run_test(headless=False, size=(100, 30)) as pilot:
+    async with running(app, headless=False, size=(100, 30)) as pilot:
 
         async def resize() -> None:
             driver_of(app).resize(90, 30)
@@ -255,7 +256,7 @@ async def test_what_something_else_wrote_is_painted_over_after_a_redraw_a_resize
 
 async def test_a_repaired_widget_is_written_completely() -> None:
     app = Bench()
-    async with app.run_test(size=(100, 30), headless=False) as pilot:
+    async with running(app, size=(100, 30), headless=False) as pilot:
         await settle(app, pilot)
         terminal = driver_of(app)
         terminal.write("\x1b[5;1HJUNK JUNK\x1b[12;40HJUNK")
@@ -271,7 +272,7 @@ async def test_a_repaired_widget_is_written_completely() -> None:
 
 async def test_a_quiet_screen_writes_nothing() -> None:
     app = Bench()
-    async with app.run_test(headless=False, size=(100, 30)) as pilot:
+    async with running(app, headless=False, size=(100, 30)) as pilot:
         await settle(app, pilot)
         driver_of(app).written.clear()
         for _ in range(20):

@@ -36,6 +36,7 @@ from handinger_tui.ui.terminal.diff_app import (
 )
 from handinger_tui.ui.terminal.driver import TerminalDriver, TerminalFile
 from tests.ui.emulator import EmulatedDriver, driver_of
+from tests.ui.pilot import running
 
 
 class Recorder(DiffApp):
@@ -62,7 +63,7 @@ class Recorder(DiffApp):
 async def test_compositor_updates_are_displayed_by_the_app() -> None:
     """`App._display`, `LayoutUpdate`, `ChopsUpdate` and `CompositorUpdate`."""
     app = Recorder()
-    async with app.run_test(headless=False) as pilot:
+    async with running(app, headless=False) as pilot:
         await pilot.pause()
         app.query_one(Static).update("second")
         await pilot.pause(0.1)
@@ -75,7 +76,7 @@ async def test_other_updates_are_handled_by_textual(monkeypatch: pytest.MonkeyPa
     module = "handinger_tui.ui.terminal.diff_app"
     monkeypatch.setattr(f"{module}.ChopsUpdate", Missing)
     monkeypatch.setattr(f"{module}.LayoutUpdate", Missing)
-    async with app.run_test(headless=False) as pilot:
+    async with running(app, headless=False) as pilot:
         await pilot.pause()
         update = next(one for one in app.updates if isinstance(one, CompositorUpdate))
         assert ScreenBuffer().update(update) is update
@@ -85,7 +86,7 @@ async def test_other_updates_are_handled_by_textual(monkeypatch: pytest.MonkeyPa
 async def test_a_selection_that_is_being_made_goes_on_to_where_the_mouse_is() -> None:
     """`Screen._select_state` and `Screen._selecting`."""
     app = Recorder()
-    async with app.run_test() as pilot:
+    async with running(app) as pilot:
         await pilot.mouse_down(offset=(0, 0))
         await pilot.hover(offset=(1, 0))
         app.mouse_position = Offset(3, 0)
@@ -127,7 +128,7 @@ async def test_a_paint_asks_only_the_widgets_that_are_visible_in_it(
 ) -> None:
     """`Screen._compositor` and `Compositor._get_renders`."""
     app = App[None]()
-    async with app.run_test(size=(40, 10)) as pilot:
+    async with running(app, size=(40, 10)) as pilot:
         await app.push_screen(Stack())
         await pilot.pause()
         regions = [region for region, _, _ in app.screen._compositor._get_renders(crop)]
@@ -137,7 +138,7 @@ async def test_a_paint_asks_only_the_widgets_that_are_visible_in_it(
 async def test_between_two_distant_changes_nothing_is_requested(monkeypatch: pytest.MonkeyPatch) -> None:
     """`Compositor._dirty_regions`."""
     app = App[None]()
-    async with app.run_test(size=(40, 10)) as pilot:
+    async with running(app, size=(40, 10)) as pilot:
         await app.push_screen(Stack())
         await pilot.pause()
         queries: list[str | None] = []
@@ -165,7 +166,7 @@ async def test_without_textuals_compositor_the_screen_paints_as_textual_does(
 ) -> None:
     monkeypatch.setattr("handinger_tui.ui.terminal.diff_app.Compositor", Missing)
     app = App[None]()
-    async with app.run_test(size=(40, 10)) as pilot:
+    async with running(app, size=(40, 10)) as pilot:
         await app.push_screen(Stack())
         await pilot.pause()
         assert type(app.screen._compositor) is Compositor
@@ -194,7 +195,7 @@ async def test_a_crash_is_reported_by_the_app(capsys: pytest.CaptureFixture[str]
         raise ValueError(len(secret))
 
     async def run() -> None:
-        async with app.run_test() as pilot:
+        async with running(app) as pilot:
             app.call_later(crash)
             app.call_later(crash)
             await pilot.pause()

@@ -11,6 +11,7 @@ from handinger_tui.core.turns.turn import ToolPart, ToolState, TurnStatus
 from handinger_tui.ui.transcript.code import AT_ONCE, highlighted_lines, is_deferred
 from handinger_tui.ui.transcript.document import render
 from handinger_tui.ui.transcript.painting import COMPONENTS, Row
+from tests.ui.pilot import running
 from tests.ui.transcript.screen import Stage, grown, look, screen_lines, session, text_part, turn
 
 SAMPLES = {
@@ -60,7 +61,7 @@ async def coloured(pilot: Pilot[None], app: Stage) -> None:
 async def test_the_first_block_of_a_language_is_plain_until_its_lexer_is_loaded() -> None:
     source = "```lua\nlocal unseen = 1 -- note\n```\n"
     app = Stage(session(turn(1, text_part(source))))
-    async with app.run_test(size=(80, 20)) as pilot:
+    async with running(app, size=(80, 20)) as pilot:
         await coloured(pilot, app)
         expected = [look(row) for row in render(source, 77)]
         assert [look(row) for row in rows_of(app)][-len(expected) :] == expected
@@ -74,7 +75,7 @@ async def test_a_long_block_is_shown_plain_and_coloured_soon_after() -> None:
     head = source[: source.index("```\n\nEnd")]
     shown = session(turn(1, text_part(head, open_=True), status=TurnStatus.ACCEPTED))
     app = Stage(shown)
-    async with app.run_test(size=(80, 20)) as pilot:
+    async with running(app, size=(80, 20)) as pilot:
         # A long turn is laid out in pieces.
         while app.transcript.transcript_layout.unfinished:
             await pilot.pause(0.01)
@@ -113,7 +114,7 @@ async def test_a_large_block_is_copied_as_it_was_written_and_the_text_behind_it_
     before, lead = IN_TEXT[place]
     block = "\n".join(f"{lead}{line}" for line in f"```text\n{code}\n```".split("\n"))
     app = Stage(session(turn(1, text_part(f"{before}{block}\n\nThe **end**.\n"), prompt="Ask")))
-    async with app.run_test(size=(80, 24)) as pilot:
+    async with running(app, size=(80, 24)) as pilot:
         await pilot.pause()
         while app.transcript.transcript_layout.unfinished:
             await pilot.pause(0.01)
@@ -126,7 +127,7 @@ async def test_a_long_output_of_a_tool_is_copied_completely() -> None:
     output = "".join(f"line {number}\n" for number in range(10_000))
     tool = ToolPart("call", "shell", ToolState.OUTPUT_AVAILABLE, input={"command": "cat"}, output=output)
     app = Stage(session(turn(1, tool, prompt="Ask")))
-    async with app.run_test(size=(80, 24)) as pilot:
+    async with running(app, size=(80, 24)) as pilot:
         app.transcript.toggle_details()
         await pilot.pause()
         app.transcript.move_cursor(-1)

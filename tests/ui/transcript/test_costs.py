@@ -9,6 +9,7 @@ from textual.scrollbar import ScrollBar
 from handinger_tui.core.turns.turn import TurnStatus
 from handinger_tui.ui.transcript.document import LiveMarkdown
 from handinger_tui.ui.work.changes import PAINTS_PER_S
+from tests.ui.pilot import running
 from tests.ui.transcript.screen import Stage, grown, session, text_part, turn
 
 SHAPES = {
@@ -62,7 +63,7 @@ async def test_the_bar_is_painted_less_often_than_the_text(
     text = "".join(f"Paragraph {n} of it.\n\n" for n in range(300))
     shown = session(turn(1, text_part(text, open_=True), status=TurnStatus.ACCEPTED))
     app = Stage(shown)
-    async with app.run_test(size=(80, 20)) as pilot:
+    async with running(app, size=(80, 20)) as pilot:
         await pilot.pause()
         monkeypatch.setattr(ScrollBar, "render", counted)
         for n in range(60):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from handinger_tui.core.turns.session import put_turn
 from handinger_tui.core.turns.turn import TurnStatus
+from tests.ui.pilot import running
 from tests.ui.transcript.screen import Stage, grown, screen_lines, session, text_part, turn
 
 LONG = "".join(f"Paragraph {n} of a long answer.\n\n" for n in range(60))
@@ -15,7 +16,7 @@ def streaming(text: str = LONG) -> Stage:
 
 async def test_follows_at_the_end() -> None:
     app = streaming()
-    async with app.run_test(size=(80, 20)) as pilot:
+    async with running(app, size=(80, 20)) as pilot:
         await pilot.pause()
         assert app.shown is not None
         app.transcript.show(grown(app.shown, text_part(LONG + "The newest line.\n", open_=True)))
@@ -27,7 +28,7 @@ async def test_follows_at_the_end() -> None:
 
 async def test_stays_put_when_scrolled_up_and_counts_new_lines() -> None:
     app = streaming()
-    async with app.run_test(size=(80, 20)) as pilot:
+    async with running(app, size=(80, 20)) as pilot:
         await pilot.pause()
         app.transcript.scroll_to(y=10)
         await pilot.pause()
@@ -44,7 +45,7 @@ async def test_stays_put_when_scrolled_up_and_counts_new_lines() -> None:
 
 async def test_two_rows_from_the_end_still_follows() -> None:
     app = streaming()
-    async with app.run_test(size=(80, 20)) as pilot:
+    async with running(app, size=(80, 20)) as pilot:
         await pilot.pause()
         end = app.transcript.max_scroll_y
         app.transcript.scroll_to(y=end - 2)
@@ -57,7 +58,7 @@ async def test_two_rows_from_the_end_still_follows() -> None:
 
 async def test_end_and_the_pill_return_to_the_end() -> None:
     app = streaming()
-    async with app.run_test(size=(80, 20)) as pilot:
+    async with running(app, size=(80, 20)) as pilot:
         await pilot.pause()
         text = LONG
         for back in ("end", "pill"):
@@ -79,7 +80,7 @@ async def test_end_and_the_pill_return_to_the_end() -> None:
 
 async def test_a_new_prompt_scrolls_to_the_end() -> None:
     app = streaming()
-    async with app.run_test(size=(80, 20)) as pilot:
+    async with running(app, size=(80, 20)) as pilot:
         await pilot.pause()
         app.transcript.scroll_to(y=0)
         await pilot.pause()
@@ -94,7 +95,7 @@ async def test_a_new_prompt_scrolls_to_the_end() -> None:
 async def test_a_change_above_keeps_the_rows_in_sight() -> None:
     turns = [turn(n, text_part(f"Answer {n}.\n\n" * 20)) for n in range(6)]
     app = Stage(session(*turns))
-    async with app.run_test(size=(80, 20)) as pilot:
+    async with running(app, size=(80, 20)) as pilot:
         await pilot.pause()
         app.transcript.scroll_to(y=app.transcript.max_scroll_y - 30)
         await pilot.pause()
@@ -108,7 +109,7 @@ async def test_a_change_above_keeps_the_rows_in_sight() -> None:
 async def test_resize_keeps_the_reading_position() -> None:
     text = "".join(f"Marker {n} " + "and a good many more words that wrap " * 6 + "\n\n" for n in range(80))
     app = Stage(session(turn(1, text_part(text)), turn(2, text_part(text))))
-    async with app.run_test(size=(100, 24)) as pilot:
+    async with running(app, size=(100, 24)) as pilot:
         await pilot.pause()
         app.transcript.scroll_to(y=120)
         await pilot.pause()
@@ -124,7 +125,7 @@ async def test_scrolling_up_into_the_unknown_moves_by_what_was_scrolled() -> Non
         turn(n, text_part(f"Answer {n} " + "- item\n" * (n % 9) + "word " * 40 * (n % 7))) for n in range(80)
     ]
     app = Stage(session(*turns))
-    async with app.run_test(size=(80, 20)) as pilot:
+    async with running(app, size=(80, 20)) as pilot:
         await pilot.pause()
         for _ in range(120):
             before = screen_lines(app)

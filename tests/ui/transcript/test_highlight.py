@@ -8,6 +8,7 @@ from handinger_tui.core.citations import CitationReader, Mention
 from handinger_tui.core.evidence import canonical_url
 from handinger_tui.ui.transcript.document import render
 from handinger_tui.ui.transcript.navigation import Anchor, anchor_of
+from tests.ui.pilot import running
 from tests.ui.transcript.screen import Stage, grown, screen_lines, session, text_part, turn
 
 URL = "https://a.example/x"
@@ -63,7 +64,7 @@ def test_a_mention_that_is_not_shown_leads_to_the_nearest_row() -> None:
 async def test_a_mention_far_away_is_brought_into_sight_and_marked() -> None:
     text = "\n\n".join(f"Paragraph {number} names [{number}]." for number in range(1, 80))
     app = Stage(session(turn(1, text_part(text)), turn(2, text_part("The end."))))
-    async with app.run_test(size=(60, 20)) as pilot:
+    async with running(app, size=(60, 20)) as pilot:
         await pilot.pause()
         view = app.transcript
         start = text.index("[40]")
@@ -88,7 +89,7 @@ async def test_the_mark_stays_on_its_words_while_text_grows_and_the_width_change
     text = f"Some words before it and then [a page with a long name]({URL}) is named here."
     shown_now = session(turn(1, text_part("First.")), turn(2, text_part(text)))
     app = Stage(shown_now)
-    async with app.run_test(size=(70, 20)) as pilot:
+    async with running(app, size=(70, 20)) as pilot:
         await pilot.pause()
         view = app.transcript
         assert view.highlight.show(Mention("turn-2", 0, text.index("["), text.index(")") + 1), KEY)
@@ -108,7 +109,7 @@ async def test_the_mark_stays_on_its_words_while_text_grows_and_the_width_change
 
 async def test_a_place_that_is_not_there_is_refused() -> None:
     app = Stage(session(turn(1, text_part("A text"))))
-    async with app.run_test(size=(60, 12)) as pilot:
+    async with running(app, size=(60, 12)) as pilot:
         await pilot.pause()
         assert not app.transcript.highlight.show(Mention("turn-9", 0, 0, 1), "")
         assert not app.transcript.highlight.show(Mention("turn-1", 7, 0, 1), "")

@@ -32,6 +32,7 @@ from handinger_tui.ui.transcript.painting import (
     styled,
     width_of,
 )
+from tests.ui.pilot import running
 from tests.ui.transcript.screen import Stage, grown, session, text_part, turn
 
 if TYPE_CHECKING:
@@ -92,7 +93,7 @@ def everywhere(text: str) -> Turn:
 @pytest.mark.parametrize("unfold", [pytest.param(False, marks=pytest.mark.slow), True])
 async def test_no_payload_reaches_a_strip(unfold: bool) -> None:
     app = Stage(receipt="receipt")
-    async with app.run_test(size=(60, 100)) as pilot:
+    async with running(app, size=(60, 100)) as pilot:
         if unfold:
             app.transcript.toggle_details()
         for payload in PAYLOADS:
@@ -128,7 +129,7 @@ def check_literal(app: Stage, words: Sequence[str]) -> None:
 async def test_markup_runs_no_action_and_links_are_only_posted() -> None:
     text = "[@click=app.quit]press[/] [link='file:///etc/passwd']x[/link] [here](https://e.example/a%2Fb?s=x%2By)"
     app = Stage(session(turn(1, text_part(text), prompt="hi")))
-    async with app.run_test(size=(110, 10)) as pilot:
+    async with running(app, size=(110, 10)) as pilot:
         await pilot.pause()
         row = next(y for y in range(10) if "press" in app.transcript.line(y).text)
         line = app.transcript.line(row).text
@@ -173,7 +174,7 @@ async def test_it_has_begun_once_there_is_a_turn_to_show() -> None:
 async def test_showing_the_same_again_paints_nothing() -> None:
     shown = session(turn(1, text_part("Some text.\n\n" * 30)))
     app = Stage(shown)
-    async with app.run_test(size=(80, 20)) as pilot:
+    async with running(app, size=(80, 20)) as pilot:
         await pilot.pause()
         app.transcript.lines_drawn = 0
         for value in (shown, session(*shown.turns), put_turn(shown, shown.turns[0])):
@@ -188,7 +189,7 @@ async def test_a_delta_lays_out_one_page_and_paints_few_rows() -> None:
     live = turn(999, text_part(text, open_=True), status=TurnStatus.ACCEPTED)
     shown = session(*turns, live)
     app = Stage(shown)
-    async with app.run_test(size=(80, 20)) as pilot:
+    async with running(app, size=(80, 20)) as pilot:
         await pilot.pause()
         layout, strip_cache = app.transcript.transcript_layout, app.transcript.strip_cache
         assert layout.filled < 10, "only what is in sight is laid out"
@@ -209,7 +210,7 @@ async def test_a_block_that_grows_paints_only_its_new_rows() -> None:
     text = "| City | Price |\n|---|---|\n" + "| Rome | 10 |\n" * 3
     shown = session(turn(1, text_part(text, open_=True), status=TurnStatus.ACCEPTED))
     app = Stage(shown)
-    async with app.run_test(size=(80, 30)) as pilot:
+    async with running(app, size=(80, 30)) as pilot:
         await pilot.pause()
         painted = app.transcript.strip_cache.painted
         for _ in range(10):
@@ -232,7 +233,7 @@ def test_a_row_of_which_only_the_style_of_a_word_changed_is_another_one() -> Non
 
 async def test_another_theme_paints_the_same_text_in_other_colours() -> None:
     app = Stage(session(turn(1, text_part("# Title\n\ntext"))))
-    async with app.run_test(size=(60, 12)) as pilot:
+    async with running(app, size=(60, 12)) as pilot:
         app.theme = DARK.name
         await pilot.pause()
         dark = app.transcript.line(2)
@@ -246,7 +247,7 @@ async def test_another_theme_paints_the_same_text_in_other_colours() -> None:
 async def test_a_long_conversation_opens_without_laying_it_out() -> None:
     turns = [turn(n, text_part("A line of an answer.\n\n" * 100)) for n in range(2_000)]
     app = Stage(session(*turns))
-    async with app.run_test(size=(100, 45)) as pilot:
+    async with running(app, size=(100, 45)) as pilot:
         await pilot.pause()
         layout, _strip_cache = app.transcript.transcript_layout, app.transcript.strip_cache
         assert layout.filled <= 3
@@ -262,7 +263,7 @@ async def test_a_long_conversation_opens_without_laying_it_out() -> None:
 async def test_dropped_rows_come_back_the_same() -> None:
     turns = [turn(n, text_part(f"Answer {n}.\n\n- a\n- b\n")) for n in range(300)]
     app = Stage(session(*turns))
-    async with app.run_test(size=(80, 20)) as pilot:
+    async with running(app, size=(80, 20)) as pilot:
         await pilot.pause()
         before = [app.transcript.line(y + app.transcript.scroll_offset.y).text for y in range(20)]
         app.transcript.scroll_home()
@@ -297,7 +298,7 @@ async def test_lines_that_only_moved_up_are_not_drawn_again_and_are_right(seed: 
     text = "".join(f"Paragraph {n} of it.\n\n" for n in range(40))
     shown = session(*turns, turn(9, text_part(text, open_=True), status=TurnStatus.ACCEPTED))
     app = Stage(shown)
-    async with app.run_test(size=(80, 20)) as pilot:
+    async with running(app, size=(80, 20)) as pilot:
         await pilot.pause()
         scrolled = drawn = 0
         for n in range(30):

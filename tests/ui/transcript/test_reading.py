@@ -10,6 +10,7 @@ from textual.geometry import Offset
 from textual.selection import Selection
 
 from handinger_tui.core.turns.turn import ReasoningPart, Rope, TurnStatus
+from tests.ui.pilot import running
 from tests.ui.transcript.sample import ANSWER, COMPLETE, FAILED, LIVE, RECEIPT
 from tests.ui.transcript.screen import Stage, screen_lines, session, text_part, turn
 
@@ -23,7 +24,7 @@ def everything() -> Stage:
 @pytest.mark.parametrize("width", [80, 120])
 async def test_a_representative_turn_has_its_golden_screen(width: int) -> None:
     app = everything()
-    async with app.run_test(size=(width, 90)) as pilot:
+    async with running(app, size=(width, 90)) as pilot:
         await pilot.pause()
         shown = [app.transcript.line(y).text.rstrip() for y in range(app.transcript.transcript_layout.height)]
     golden = DATA / f"transcript-{width}.txt"
@@ -34,7 +35,7 @@ async def test_a_representative_turn_has_its_golden_screen(width: int) -> None:
 
 async def test_folded_lines_unfold_on_a_click_and_fold_again() -> None:
     app = everything()
-    async with app.run_test(size=(80, 40)) as pilot:
+    async with running(app, size=(80, 40)) as pilot:
         await pilot.pause()
         app.transcript.scroll_to(y=0)
         await pilot.pause()
@@ -52,7 +53,7 @@ async def test_folded_lines_unfold_on_a_click_and_fold_again() -> None:
 
 async def test_details_unfold_and_fold_everything_in_place() -> None:
     app = everything()
-    async with app.run_test(size=(80, 24)) as pilot:
+    async with running(app, size=(80, 24)) as pilot:
         await pilot.pause()
         app.transcript.scroll_to(y=8)
         await pilot.pause()
@@ -72,7 +73,7 @@ async def test_thoughts_stay_one_line_while_they_come() -> None:
         return Stage(session(turn(1, ReasoningPart(Rope() + text), status=TurnStatus.ACCEPTED)))
 
     app = thinking("one\ntwo\nthree")
-    async with app.run_test(size=(60, 12)) as pilot:
+    async with running(app, size=(60, 12)) as pilot:
         await pilot.pause()
         assert "  ▸ thinking… 3 lines" in screen_lines(app)
         grown = turn(1, ReasoningPart(Rope() + "one\ntwo\nthree\nfour"), status=TurnStatus.ACCEPTED)
@@ -83,7 +84,7 @@ async def test_thoughts_stay_one_line_while_they_come() -> None:
 
 async def test_unfolded_thoughts_grow_like_an_answer() -> None:
     app = Stage(session(turn(1, ReasoningPart(Rope() + "First."), status=TurnStatus.ACCEPTED)))
-    async with app.run_test(size=(60, 20)) as pilot:
+    async with running(app, size=(60, 20)) as pilot:
         await pilot.pause()
         app.transcript.toggle_details()
         text = "First."
@@ -101,7 +102,7 @@ async def test_unfolded_thoughts_grow_like_an_answer() -> None:
 
 async def test_the_mouse_selects_over_blocks_and_wide_characters() -> None:
     app = Stage(session(turn(1, text_part("First 東京 line.\n\n- item *one*\n- item two\n"), prompt="Ask")))
-    async with app.run_test(size=(60, 12)) as pilot:
+    async with running(app, size=(60, 12)) as pilot:
         await pilot.pause()
         lines = screen_lines(app)
         top = next(y for y, line in enumerate(lines) if "First" in line)
@@ -122,7 +123,7 @@ async def test_the_mouse_selects_over_blocks_and_wide_characters() -> None:
 
 async def test_selected_text_is_what_is_on_the_screen() -> None:
     app = everything()
-    async with app.run_test(size=(80, 24)) as pilot:
+    async with running(app, size=(80, 24)) as pilot:
         await pilot.pause()
         selected = app.transcript.get_selection(Selection(Offset(2, 0), Offset(7, 1)))
         assert selected is not None
@@ -139,7 +140,7 @@ async def test_wrapped_code_is_marked_and_copied_as_it_was_written() -> None:
         )
     )
     app = Stage(session(turn(1, text_part(source), prompt="Ask")))
-    async with app.run_test(size=(50, 40)) as pilot:
+    async with running(app, size=(50, 40)) as pilot:
         await pilot.pause()
         lines = screen_lines(app)
         assert sum("↳ " in line for line in lines) >= 4
@@ -158,7 +159,7 @@ async def test_wrapped_code_is_marked_and_copied_as_it_was_written() -> None:
 
 async def test_the_cursor_copies_sources() -> None:
     app = Stage(session(turn(1, text_part(ANSWER), prompt="My *question*"), turn(2, text_part("Last."))))
-    async with app.run_test(size=(80, 24)) as pilot:
+    async with running(app, size=(80, 24)) as pilot:
         await pilot.pause()
         view = app.transcript
         assert view.cursor.text is None
@@ -184,7 +185,7 @@ async def test_find_visits_and_marks_all_matches() -> None:
         for n in range(60)
     ]
     app = Stage(session(*turns))
-    async with app.run_test(size=(80, 20)) as pilot:
+    async with running(app, size=(80, 20)) as pilot:
         await pilot.pause()
         view = app.transcript
         assert view.search.find("needle") == 6
@@ -205,7 +206,7 @@ async def test_find_visits_and_marks_all_matches() -> None:
 
 async def test_find_unfolds_what_hides_the_match() -> None:
     app = everything()
-    async with app.run_test(size=(80, 24)) as pilot:
+    async with running(app, size=(80, 24)) as pilot:
         await pilot.pause()
         assert app.transcript.search.find("Late payments") == 1
         await pilot.pause()
@@ -214,7 +215,7 @@ async def test_find_unfolds_what_hides_the_match() -> None:
 
 async def test_matches_of_the_session_before_are_not_counted_in_this_one() -> None:
     app = Stage(session(turn(1, text_part("needle " * 5))))
-    async with app.run_test(size=(80, 24)) as pilot:
+    async with running(app, size=(80, 24)) as pilot:
         await pilot.pause()
         view = app.transcript
         view.search.start("needle")
@@ -231,7 +232,7 @@ async def test_matches_of_the_session_before_are_not_counted_in_this_one() -> No
 
 async def test_another_session_replaces_everything() -> None:
     app = everything()
-    async with app.run_test(size=(80, 24)) as pilot:
+    async with running(app, size=(80, 24)) as pilot:
         await pilot.pause()
         app.transcript.move_cursor(-1)
         other = session(turn(9, text_part("Elsewhere.")))
@@ -244,7 +245,7 @@ async def test_another_session_replaces_everything() -> None:
 
 async def test_fewer_turns_than_before() -> None:
     app = everything()
-    async with app.run_test(size=(80, 24)) as pilot:
+    async with running(app, size=(80, 24)) as pilot:
         await pilot.pause()
         app.transcript.show(session(COMPLETE))
         await pilot.pause()

@@ -30,6 +30,7 @@ from handinger_tui.ui.transcript.rows import (
     slot_rows,
     slots_of,
 )
+from tests.ui.pilot import running
 from tests.ui.transcript.documents import DOCUMENTS
 from tests.ui.transcript.sample import COMPLETE, FAILED, LIVE, RECEIPT
 from tests.ui.transcript.screen import Stage, session, text_part, turn
@@ -184,7 +185,7 @@ def test_long_lines_are_broken_where_there_is_a_space() -> None:
 @pytest.mark.parametrize("width", [24, 60, 140])
 async def test_every_line_fills_the_width_exactly(width: int) -> None:
     app = Stage(session(*(turn(n, text_part(text)) for n, text in enumerate(DOCUMENTS.values()))))
-    async with app.run_test(size=(width, 30)) as pilot:
+    async with running(app, size=(width, 30)) as pilot:
         await pilot.pause()
         layout = app.transcript.transcript_layout
         for number in range(len(layout.turns)):

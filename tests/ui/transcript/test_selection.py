@@ -9,6 +9,7 @@ from textual.pilot import Pilot
 from textual.widgets import Static
 
 from handinger_tui.core.turns.turn import TurnStatus
+from tests.ui.pilot import running
 from tests.ui.transcript.screen import Stage, grown, screen_lines, session, text_part, turn
 
 LINES = "\n\n".join(f"Line {number} of the answer." for number in range(60))
@@ -54,7 +55,7 @@ async def test_a_selection_ends_where_the_mouse_leaves_the_visible_lines(
     start: tuple[int, int], end: tuple[int, int], first: tuple[int, int], last: tuple[int, int]
 ) -> None:
     app = framed(LINES)
-    async with app.run_test(size=(60, 15)) as pilot:
+    async with running(app, size=(60, 15)) as pilot:
         app.transcript.scroll_to(y=40)
         await pilot.pause()
         top = app.transcript.scroll_offset.y
@@ -71,7 +72,7 @@ async def test_a_selection_ends_where_the_mouse_leaves_the_visible_lines(
 @pytest.mark.parametrize("row", [12, 13])
 async def test_a_selection_at_the_edge_scrolls_and_goes_on(row: int) -> None:
     app = framed(LINES)
-    async with app.run_test(size=(60, 15)) as pilot:
+    async with running(app, size=(60, 15)) as pilot:
         app.transcript.scroll_to(y=0)
         await pilot.pause()
         lines = [app.transcript.line(y).text.rstrip()[2:] for y in range(60)]
@@ -93,7 +94,7 @@ async def test_a_selection_at_the_edge_scrolls_and_goes_on(row: int) -> None:
 async def test_the_character_under_the_mouse_begins_and_ends_a_selection() -> None:
     line = "emoji 👩‍👩‍👧‍👦 family, cafe\u0301\u0302 漢字 end"
     app = framed(line)
-    async with app.run_test(size=(60, 15)) as pilot:
+    async with running(app, size=(60, 15)) as pilot:
         await pilot.pause()
         y = next(y for y, text in enumerate(screen_lines(app), 1) if "emoji" in text)
         assert await drag(pilot, (7, y), (9, y), (8, y)) == " 👩‍👩‍👧‍👦"
@@ -111,7 +112,7 @@ async def test_a_wrapped_line_is_copied_as_one() -> None:
     code = "a = '" + "x" * 60 + " " * 20 + "end'"
     text = f"{first}\n\n- {first}\n\n> {first}\n\n{address}\n\nFirst  \nsecond\n\n```\n{code}\n```"
     app = framed(text)
-    async with app.run_test(size=(60, 50)) as pilot:
+    async with running(app, size=(60, 50)) as pilot:
         await pilot.pause()
         copied = await drag(pilot, (2, 1), (20, 20), (30, 49))
         shown = first.replace("`", "")
@@ -124,7 +125,7 @@ async def test_text_does_not_move_while_it_is_selected_and_follows_again_behind_
     shown = session(turn(1, part, prompt="Ask", status=TurnStatus.ACCEPTED))
     app = Framed(shown)
     app.transcript.styles.height = "1fr"
-    async with app.run_test(size=(60, 15)) as pilot:
+    async with running(app, size=(60, 15)) as pilot:
         await pilot.pause()
         before = screen_lines(app)[:-1]
         copied = await drag(pilot, (2, 3), (9, 5), (20, 7))
@@ -146,7 +147,7 @@ async def test_text_does_not_move_while_it_is_selected_and_follows_again_behind_
 
 async def test_the_selection_of_one_session_is_not_that_of_another() -> None:
     app = framed(LINES)
-    async with app.run_test(size=(60, 15)) as pilot:
+    async with running(app, size=(60, 15)) as pilot:
         await pilot.pause()
         assert await drag(pilot, (2, 3), (9, 5), (20, 7))
         shown = session(turn(1, text_part("Something else.\n\n" * 20)))

@@ -10,6 +10,7 @@ from handinger_tui.core.stream import FilePart
 from handinger_tui.core.turns.turn import Part, ToolPart, ToolState
 from handinger_tui.ui.transcript.rows import RowOptions, slot_rows, slots_of
 from tests.ui.panels.stage import session, turn
+from tests.ui.pilot import running
 from tests.ui.transcript.screen import Stage
 
 REPORT = FilePart("https://files.test/1/report.md", "text/markdown", "report.md", 2610)
@@ -71,7 +72,7 @@ def test_an_unfolded_row_still_shows_what_the_call_was_given() -> None:
 
 async def test_a_click_on_the_file_opens_it_and_a_click_elsewhere_unfolds_the_call() -> None:
     app = Stage(session(replace(turn(0), parts=(call("write_file", path="report.md"), REPORT))))
-    async with app.run_test(size=(80, 20)) as pilot:
+    async with running(app, size=(80, 20)) as pilot:
         await pilot.pause()
         layout = app.transcript.transcript_layout
         row = layout.top_of(0, 1)

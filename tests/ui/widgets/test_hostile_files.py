@@ -16,6 +16,7 @@ from handinger_tui.ui.pages.preview import Loaded, Subject, head_lines, load, vi
 from handinger_tui.ui.widgets.virtual_list import VirtualList
 from tests.ui.panels.stage import BAD
 from tests.ui.panels.test_panels import PAYLOADS, text_of_payload
+from tests.ui.pilot import running
 from tests.ui.widgets.stage import Stage, lines, settled
 
 if TYPE_CHECKING:
@@ -56,7 +57,7 @@ def loaded(name: str, data: bytes) -> Loaded:
 async def test_a_file_of_hostile_texts_is_drawn_harmless(name: str, content: Callable[[], bytes]) -> None:
     preview = loaded(name, content())
     view: Widget = view_of(preview.facets[0].make())
-    async with Stage(view).run_test(size=(100, 40)) as pilot:
+    async with running(Stage(view), size=(100, 40)) as pilot:
         # Each view takes the body that it was chosen for.
         view.show(preview.facets[0].make())  # type: ignore[attr-defined]
         await settled(pilot)

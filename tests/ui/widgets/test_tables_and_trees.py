@@ -11,6 +11,7 @@ from textual.strip import Strip
 from handinger_tui.core.data_preview import Node, tree_of_json, tree_of_value
 from handinger_tui.ui.widgets.tables_and_trees import TableView, TreeView
 from tests.core.table_samples import read_table, table_of_rows
+from tests.ui.pilot import running
 from tests.ui.widgets.stage import Stage, lines, settled
 
 FRUIT = read_table(b"name,kg,note\npear,10,\napple,9,x\nfig,,y\nplum,100,z\n")
@@ -30,7 +31,7 @@ def names(view: TableView) -> list[str]:
 
 async def test_a_table_is_sorted_by_value_both_ways_and_back() -> None:
     view = TableView()
-    async with Stage(view).run_test(size=(60, 12)) as pilot:
+    async with running(Stage(view), size=(60, 12)) as pilot:
         view.show(FRUIT)
         await pilot.pause()
         assert names(view) == ["pear", "apple", "fig", "plum"]
@@ -49,7 +50,7 @@ async def test_a_table_is_sorted_by_value_both_ways_and_back() -> None:
 
 async def test_keys_that_are_faster_than_the_sorting_count() -> None:
     view = TableView()
-    async with Stage(view).run_test(size=(60, 12)) as pilot:
+    async with running(Stage(view), size=(60, 12)) as pilot:
         view.show(table_of_rows(["n"], ([str(at * 7919 % 20_000)] for at in range(20_000))))
         for count, first in ((1, "0"), (2, "0"), (3, "0"), (5, "19999")):
             for _ in range(count):
@@ -62,7 +63,7 @@ async def test_keys_that_are_faster_than_the_sorting_count() -> None:
 
 async def test_numbers_lie_right_and_rows_keep_their_numbers() -> None:
     view = TableView()
-    async with Stage(view).run_test(size=(60, 12)) as pilot:
+    async with running(Stage(view), size=(60, 12)) as pilot:
         view.show(FRUIT)
         await pilot.press("s")
         await settled(pilot)
@@ -75,7 +76,7 @@ async def test_numbers_lie_right_and_rows_keep_their_numbers() -> None:
 
 async def test_the_cursor_moves_by_cell_and_the_complete_cell_is_shown() -> None:
     view = TableView()
-    async with Stage(view).run_test(size=(30, 8)) as pilot:
+    async with running(Stage(view), size=(30, 8)) as pilot:
         view.show(table_of_rows([f"c{at}" for at in range(20)], [[f"{at} " * 60 for at in range(20)]]))
         view.to_column(17)
         await pilot.press("right", "right", "right")
@@ -91,7 +92,7 @@ async def test_the_cursor_moves_by_cell_and_the_complete_cell_is_shown() -> None
 
 async def test_a_click_on_a_name_sorts_by_it() -> None:
     view = TableView()
-    async with Stage(view).run_test(size=(60, 12)) as pilot:
+    async with running(Stage(view), size=(60, 12)) as pilot:
         view.show(FRUIT)
         await pilot.click(view, offset=(5, 0))
         await settled(pilot)
@@ -102,7 +103,7 @@ async def test_a_click_on_a_name_sorts_by_it() -> None:
 
 async def test_ragged_odd_and_empty_tables_are_drawn() -> None:
     view = TableView()
-    async with Stage(view).run_test(size=(20, 6)) as pilot:
+    async with running(Stage(view), size=(20, 6)) as pilot:
         for table in (
             read_table(b""),
             read_table(b"a\n"),
@@ -119,7 +120,7 @@ async def test_ragged_odd_and_empty_tables_are_drawn() -> None:
 async def test_a_large_table_draws_only_what_is_in_sight() -> None:
     view = TableView()
     table = table_of_rows(["n", "text"], ([str(at), "x" * 50] for at in range(100_000)))
-    async with Stage(view).run_test(size=(80, 24)) as pilot:
+    async with running(Stage(view), size=(80, 24)) as pilot:
         view.show(table)
         await pilot.press("end")
         began = time.thread_time()
@@ -133,7 +134,7 @@ async def test_a_large_table_draws_only_what_is_in_sight() -> None:
 async def test_a_tree_opens_lazily_and_closes() -> None:
     view = TreeView()
     root = node(b'{"a": {"b": [1, "two", null]}, "n": 12345678901234567890.10, "a b": true}')
-    async with Stage(view).run_test(size=(60, 12)) as pilot:
+    async with running(Stage(view), size=(60, 12)) as pilot:
         view.show(root)
         assert lines(view)[:4] == [
             "›▾ {} 3 members",
@@ -159,7 +160,7 @@ async def test_a_tree_opens_lazily_and_closes() -> None:
 
 async def test_many_children_come_by_pages() -> None:
     view = TreeView()
-    async with Stage(view).run_test(size=(60, 12)) as pilot:
+    async with running(Stage(view), size=(60, 12)) as pilot:
         view.show(tree_of_value(list(range(2500))).root or node(b"0"))
         assert view.rows.count == 1 + 1000 + 1
         await pilot.press("end")
@@ -170,7 +171,7 @@ async def test_many_children_come_by_pages() -> None:
 
 async def test_deep_documents_stay_readable() -> None:
     view = TreeView()
-    async with Stage(view).run_test(size=(40, 24)) as pilot:
+    async with running(Stage(view), size=(40, 24)) as pilot:
         view.show(node(b"[" * 150 + b"7" + b"]" * 150))
         for _ in range(150):
             view.action_right()
@@ -187,7 +188,7 @@ async def test_deep_documents_stay_readable() -> None:
 async def test_a_value_is_copied_completely(keys: tuple[str, ...], copied: str) -> None:
     view = TreeView()
     app = Stage(view)
-    async with app.run_test(size=(60, 12)) as pilot:
+    async with running(app, size=(60, 12)) as pilot:
         view.show(node(b'{"t": "a\\nb", "n": 1.0}'))
         await pilot.press(*keys, "y")
         await settled(pilot)
@@ -197,7 +198,7 @@ async def test_a_value_is_copied_completely(keys: tuple[str, ...], copied: str) 
 async def test_hostile_texts_are_drawn_harmless() -> None:
     evil = "\x1b[31mred\x07\u202e[b]x[/b]"
     view = TreeView()
-    async with Stage(view).run_test(size=(60, 12)) as pilot:
+    async with running(Stage(view), size=(60, 12)) as pilot:
         view.show(node(json.dumps({evil: evil}).encode()))
         await pilot.press("down")
         shown = "".join(lines(view)) + view.rows.full_text(view.cursor)

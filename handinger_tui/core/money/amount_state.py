@@ -1,0 +1,28 @@
+"""The state of an amount: how far it can be relied on. Queued and free turns have no amount, so none."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class AmountState(StrEnum):
+    """How far the amount of a turn is known. Only new readings and decisions of the person lead back."""
+
+    OPEN = "open"
+    """The turn is under way: the amount grows."""
+    PROVISIONAL = "provisional"
+    """The turn has ended, but its amount was read once only, or a part of it is unknown."""
+    SETTLED = "settled"
+    """A later reading of the idle worker has confirmed the amount."""
+
+
+def state_of(*, ended: bool, complete: bool, confirmed: bool) -> AmountState:
+    """The state of the amount of a turn.
+
+    `ended`: the turn is no longer under way. `complete`: the worker was idle since, and no part of the amount
+    is known to be missing. `confirmed`: two readings of the idle worker, `SETTLE_MS` apart, had the same
+    figures; or the service reports figures of this turn alone, and a later reading had the same.
+    """
+    if not ended:
+        return AmountState.OPEN
+    return AmountState.SETTLED if complete and confirmed else AmountState.PROVISIONAL

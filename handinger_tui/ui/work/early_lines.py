@@ -1,0 +1,163 @@
+"""Lines that were entered before the first session was on the screen: they wait, and keep their order."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from handinger_tui.core.formatting import plural
+from handinger_tui.core.prompts import CommandLine, Prompt, classify
+from handinger_tui.core.safety import clean_line
+from handinger_tui.ui.commands import command_named
+from handinger_tui.ui.work.composer import Composer, PromptSnapshot
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Coroutine
+
+    from handinger_tui.ui.work.interaction import Interaction
+    from handinger_tui.ui.work.pane import SessionPane
+
+SHOWN: Final = 3
+"""Waiting lines that are shown; of more than these, the number."""
+ENTER_TOO_EARLY: Final = "Still connecting. Press Enter again once connected."
+SEE_SESSION_FIRST: Final = (
+    "This is your last session. Press Enter to send your message here, or ^N to start a new one."
+)
+
+
+class EarlyLine(Struct, frozen=True):
+    """A line as it was at its Enter."""
+
+    snapshot: PromptSnapshot
+    budget: str | None
+    """The budget level at that time; None: the one that a line before it sets."""
+
+
+class EarlyLines:
+    """Keeps the lines out of the prompt, one for each Enter, and works through them in order.
+
+    A message for a session that the person had not seen is not sent: it comes into the prompt, and what is
+    behind it waits until that was sent.
+    """
+
+    def __init__(
+        self,
+        interaction: Interaction,
+        pane: SessionPane,
+        composer: Composer,
+        run_command: Callable[[str, str], Coroutine[Any, Any, None]],
+        send: Callable[[EarlyLine, Prompt], Awaitable[None]],
+    ) -> None:
+        self._interaction = interaction
+        self._pane = pane
+        self._composer = composer
+        self._run_command = run_command
+        self._send = send
+        self._lines: list[EarlyLine] = []
+        self._may_send: Callable[[], bool] | None = None
+        """Whether messages may go to the session on the screen; None before the first one is there."""
+        self._is_working = False
+        pane.take_back = self.take_back
+
+    @property
+    def is_open(self) -> bool:
+        """Whether a line that is entered now has to wait behind others, or for the first session."""
+        return self._may_send is None or self._is_working
+
+    @property
+    def waiting(self) -> bool:
+        """Whether lines wait until the message in the prompt is sent."""
+        return bool(self._lines)
+
+    def add(self, text: str, budget: str) -> None:
+        """Take a line out of the prompt; an unknown command stays there."""
+        typed = classify(text)
+        if isinstance(typed, CommandLine):
+            command = command_named(typed.name)
+            if command is None or (command.early and not self._is_working):
+                if command is not None:
+                    self._composer.prompt.clear_sent(text)
+                self._interaction.run(self._run_command(typed.name, typed.argument))
+                return
+        elif not isinstance(typed, Prompt):
+            self._interaction.say(
+                ENTER_TOO_EARLY if self._may_send is None else "Still busy with the lines before."
+            )
+            return
+        snapshot = replace(self._composer.snapshot(), text=text)
+        sets_budget = any(_sets_budget(line.snapshot.text) for line in self._lines)
+        if isinstance(typed, CommandLine):
+            # What is attached belongs to the next message.
+            snapshot = replace(snapshot, files=(), drops=())
+        self._lines.append(EarlyLine(snapshot, None if sets_budget else budget))
+        self._composer.clear_sent(snapshot, snapshot.files)
+        self._show()
+        # Enter may have been pressed just before the first session was there, and is handled after it.
+        self._interaction.run(self.work_through())
+
+    def take_back(self) -> None:
+        """Esc: put the newest line back into the prompt; where that has text, into the prompt history."""
+        if self._lines:
+            line = self._lines.pop()
+            self._show()
+            self._composer.return_drafts([line.snapshot.draft])
+
+    def begin(self, may_send: Callable[[], bool]) -> None:
+        """The first session is on the screen: work through the lines.
+
+        `may_send`: whether the person has seen the session on the screen, or asked for it.
+        """
+        self._may_send = may_send
+        self._interaction.run(self.work_through(is_start=True))
+
+    async def work_through(self, *, is_start: bool = False) -> None:
+        """Work through the lines until one has to wait; each is finished before the next begins."""
+        if self._is_working or self._may_send is None:
+            return
+        self._is_working = True
+        try:
+            while self._lines:
+                line = self._lines[0]
+                typed = classify(line.snapshot.text)
+                if isinstance(typed, Prompt) and not self._may_send():
+                    self._offer(line, replaces_draft=is_start)
+                    return
+                del self._lines[0]
+                self._show()
+                if isinstance(typed, CommandLine):
+                    if typed.argument:
+                        self._composer.remember(line.snapshot)
+                    await self._run_command(typed.name, typed.argument)
+                elif isinstance(typed, Prompt):
+                    await self._send(line, typed)
+            self._composer.restore_aside()
+        finally:
+            self._is_working = False
+
+    def _offer(self, line: EarlyLine, *, replaces_draft: bool) -> None:
+        """Put a message into the prompt, if nothing was typed there."""
+        prompt = self._composer.prompt
+        if prompt.text.strip():
+            if not (replaces_draft and self._composer.is_restored):
+                return
+            self._composer.remember(self._composer.snapshot())
+        del self._lines[0]
+        self._show()
+        self._composer.restore(line.snapshot.draft)
+        self._interaction.say(SEE_SESSION_FIRST)
+
+    def _show(self) -> None:
+        """Show the waiting lines above the prompt."""
+        shown = [clean_line(line.snapshot.text, 100) for line in self._lines[:SHOWN]]
+        if len(self._lines) > SHOWN:
+            shown.append(f"and {plural(len(self._lines) - SHOWN, 'more line')}")
+        what = "until you are connected" if self._may_send is None else "for the line before"
+        head = f"Waiting {what} · Esc takes back the last"
+        self._pane.wait("\n".join([head, *shown]) if self._lines else "")
+
+
+def _sets_budget(text: str) -> bool:
+    typed = classify(text)
+    return isinstance(typed, CommandLine) and typed.name == "budget"

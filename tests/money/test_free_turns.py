@@ -1,0 +1,105 @@
+"""Messages that were not sent, refused or lost: they change no sum, in any place that shows one."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.money.opened_app import opened_app
+from tests.money.paid_service import PaidService, paid_service
+from tests.money.programs import Person
+
+PRICE = {"HANDINGER_CREDIT_USD": "0.01"}
+SUMS = ("cost_usd", "credits", "tokens", "unpriced_turns", "uncredited_turns", "model_usd", "tool_usd")
+
+
+def shown(person: Person) -> dict[str, Any]:
+    """What every place says of all turns together, without the numbers of turns."""
+    costs, limits = person.json_of("costs", **PRICE), {"HANDINGER_LIMIT_DAY_USD": "9", **PRICE}
+    sessions = person.json_of("sessions")["sessions"]
+    text = person.run("costs", **PRICE).out
+    csv = [line.split(",") for line in person.run("costs", "--csv", **PRICE).out.splitlines()]
+    report = person.home / "report.html"
+    assert person.run("costs", "--report", str(report), "--force", **PRICE).code == 0
+    return {
+        "total": {name: costs["total"][name] for name in SUMS},
+        "price": costs["total_usd_at_your_price"],
+        "sessions": [(one["cost_usd"], one["credits"]) for one in sessions if one["credits"] != "0"],
+        "csv": [[row[csv[0].index(name)] for name in SUMS] for row in csv[1:]],
+        "limit": [one["spent"] for one in person.json_of("-p", "x", "--dry-run", **limits)["limits"]],
+        "zero dollars": "$0.00" in text or "$0.00" in report.read_text("utf-8"),
+        "at your price": "~$0.16" in text,
+    }
+
+
+@pytest.mark.parametrize("tasks", [False, True])
+@pytest.mark.parametrize("refusal", [402, 404, 409, 429])
+def test_a_refused_message_changes_no_sum(tmp_path: Path, refusal: int, *, tasks: bool) -> None:
+    with paid_service(tasks=tasks, cost_usd=None, credits=8) as service:
+        person = Person(service, tmp_path)
+        assert person.run("-p", "one").code == 0
+        assert person.run("-p", "two", "-c").code == 0
+        before = shown(person)
+        assert (before["price"], before["zero dollars"], before["at your price"]) == ("0.16", False, True)
+        service.refusal = refusal
+        for argv in (("-p", "three", "-c"), ("-p", "three")):
+            assert person.run(*argv).code == (5 if refusal == 402 else 6 if refusal == 429 else 3)
+            assert shown(person) == before
+
+
+def test_a_refused_task_can_be_begun_again(tmp_path: Path) -> None:
+    """Nothing of the first message arrived: the task does not exist, and the next message begins it."""
+    with paid_service(tasks=True, cost_usd=None, credits=8, refusal=409) as service:
+        person = Person(service, tmp_path)
+        refused = person.run("-p", "one", "--json")
+        assert (refused.code, refused.result["status"]) == (3, "rejected")
+        service.refusal = None
+        sent = person.run("-p", "one", "-c", "--json")
+        assert (sent.code, sent.result["status"], service.posts) == (0, "completed", ["one"])
+        assert [*service.workers] == [refused.result["task_id"]] == [sent.result["task_id"]]
+        assert person.json_of("costs")["total"]["credits"] == "8"
+
+
+def test_queued_messages_are_no_turns(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two wait behind a turn under way: only that one counts, also after the program was left."""
+    with paid_service(late=None) as service:
+        person = Person(service, tmp_path)
+        asyncio.run(queue_two(service, person, monkeypatch))
+        service.finish()
+        assert person.run("costs", "--settle").code == 0
+        total, (session,) = person.json_of("costs")["total"], person.json_of("sessions")["sessions"]
+        assert (total["turns"], total["unpriced_turns"], total["cost_usd"]) == (1, 0, "1")
+        assert (session["turns"], session["last_status"]) == (1, "completed")
+        assert len(person.json_of("costs", "--by", "turn")["groups"]) == 1
+        limits = person.json_of("-p", "x", "--dry-run", HANDINGER_LIMIT_DAY_USD="9")["limits"]
+        assert [(one["running"], one["unknown"], one["missing_turns"]) for one in limits] == [(0, 0, 0)]
+
+
+async def queue_two(service: PaidService, person: Person, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with opened_app(person, monkeypatch) as opened:
+        await opened.send("one")
+        assert await asyncio.to_thread(service.wait_for_posts, 1)
+        for text in ("two", "three"):
+            await opened.send(text)
+            await opened.shows(text)
+        await opened.until(lambda: "$1.00" in opened.text_of("#header"))
+        assert "+2" not in opened.text
+        assert "+3" not in opened.text
+        costs = await asyncio.to_thread(json_of, person, "costs", "--json")
+        assert (costs["total"]["turns"], costs["total"]["unpriced_turns"]) == (1, 1)
+        (session,) = (await asyncio.to_thread(json_of, person, "sessions", "--json"))["sessions"]
+        assert (session["turns"], session["unpriced_turns"]) == (1, 1)
+        assert "3 turns" not in await opened.read_page("/ledger", words="1 turn")
+        farewell = "\n".join(await opened.leave())
+        assert "2 queued messages" in farewell
+        assert "3 turns" not in farewell
+
+
+def json_of(person: Person, *argv: str) -> dict[str, Any]:
+    """The JSON of a command in a process of its own, beside the app."""
+    value: dict[str, Any] = json.loads(person.start(*argv).communicate(timeout=60)[0])
+    return value

@@ -1,0 +1,194 @@
+"""Lines entered while the app connects, by raw bytes: worked through in order, or kept for the person."""
+
+from __future__ import annotations
+
+import asyncio
+from decimal import Decimal
+
+import pytest
+
+from handinger_tui.ui.dialogs.help import HelpScreen
+from handinger_tui.ui.ports import Opening
+from tests.engine.fakes import says, worker
+from tests.ui.fakes import PRICED, Desktop, answers, launch
+from tests.ui.screens.test_key_bytes import press
+from tests.ui.screens.test_sessions import stored
+
+SIZES = [(60, 20), (80, 24), (120, 40)]
+
+
+def connecting(*replies: str, opening: Opening = Opening.FRESH) -> Desktop:
+    """A desktop that connects when its gate is opened."""
+    return Desktop(api=answers(*replies), gate=asyncio.Event(), launch=launch(opening))
+
+
+def connect(desktop: Desktop) -> None:
+    assert desktop.gate is not None
+    desktop.gate.set()
+
+
+def sent(desktop: Desktop) -> list[str]:
+    return [post.prompt for post in desktop.api.posts]
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_a_limit_entered_while_connecting_is_set(size: tuple[int, int]) -> None:
+    desktop = connecting()
+    async with desktop.running(*size) as pilot:
+        await press(desktop, pilot, "/limit day 0.02\r")
+        await desktop.shows(pilot, "Waiting until you are connected", "/limit day 0.02")
+        connect(desktop)
+        await desktop.until(pilot, lambda: "limit set to $0.02" in desktop.notices())
+        assert [limit.amount for limit in desktop.limits.kept] == [Decimal("0.02")]
+        assert desktop.work.prompt.text == ""
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_two_early_messages_are_two_messages_in_order(size: tuple[int, int]) -> None:
+    desktop = connecting("First", "Second")
+    async with desktop.running(*size) as pilot:
+        await press(desktop, pilot, "one\rtwo\r")
+        await desktop.shows(pilot, "Waiting until you are connected", "one", "two")
+        await press(desktop, pilot, "thr")
+        connect(desktop)
+        await desktop.until(pilot, lambda: len(desktop.api.posts) == 2)
+        assert sent(desktop) == ["one", "two"]
+        assert desktop.work.prompt.text == "thr"
+        await desktop.until(pilot, lambda: "Waiting until" not in desktop.text())
+
+
+async def test_an_early_budget_counts_for_the_message_behind_it_alone() -> None:
+    desktop = connecting("First")
+    async with desktop.running() as pilot:
+        await press(desktop, pilot, "/budget high\rone\r/budget low\r")
+        await desktop.shows(pilot, "/budget high")
+        connect(desktop)
+        await desktop.until(pilot, lambda: len(desktop.api.posts) == 1)
+        assert desktop.api.posts[0].budget == "high"
+        await desktop.until(pilot, lambda: desktop.work.controller.budget == "low")
+
+
+async def test_enter_on_the_empty_prompt_while_connecting_says_so() -> None:
+    desktop = connecting()
+    async with desktop.running() as pilot:
+        await press(desktop, pilot, "\r")
+        await desktop.until(pilot, lambda: "Press Enter again once connected" in desktop.notices())
+        connect(desktop)
+        await desktop.until(pilot, lambda: desktop.work.controller.session_id)
+        assert sent(desktop) == []
+
+
+async def test_help_and_an_unknown_command_do_not_wait() -> None:
+    desktop = connecting()
+    async with desktop.running() as pilot:
+        await press(desktop, pilot, "/hepl\r")
+        await desktop.until(pilot, lambda: "Unknown command /hepl" in desktop.notices())
+        assert desktop.work.prompt.text == "/hepl"
+        await press(desktop, pilot, "\x15/help\r")
+        await desktop.until(pilot, lambda: isinstance(desktop.app.screen, HelpScreen))
+
+
+async def test_esc_takes_the_last_line_back() -> None:
+    desktop = connecting("First")
+    async with desktop.running() as pilot:
+        await press(desktop, pilot, "one\rtwo\r")
+        await desktop.shows(pilot, "Waiting until you are connected", "two")
+        await press(desktop, pilot, "\x1b")
+        await desktop.until(pilot, lambda: desktop.work.prompt.text == "two")
+        connect(desktop)
+        await desktop.until(pilot, lambda: sent(desktop) == ["one"])
+        await desktop.settle(pilot)
+        assert desktop.work.prompt.text == "two"
+
+
+SEE_FIRST = "This is your last session"
+
+
+async def used(*replies: str, draft: str = "") -> Desktop:
+    """A desktop that opens its last session, chosen by default, once it is connected."""
+    desktop = await stored(Opening.LAST_OR_FRESH)
+    desktop.gate = asyncio.Event()
+    desktop.api.starts += [says(reply) for reply in replies]
+    desktop.api.workers += [worker("", **PRICED)]
+    if draft:
+        desktop.history.drafts[desktop.history.rows[0].session_id] = draft
+    return desktop
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_early_messages_for_a_session_that_was_not_seen_stand_in_the_prompt_one_by_one(
+    size: tuple[int, int],
+) -> None:
+    desktop = await used("First", "Second", draft="kept")
+    async with desktop.running(*size) as pilot:
+        await press(desktop, pilot, "one\rtwo\r")
+        await desktop.shows(pilot, "Waiting until you are connected", "two")
+        connect(desktop)
+        await desktop.until(pilot, lambda: SEE_FIRST in desktop.notices())
+        assert desktop.work.prompt.text == "one"
+        assert sent(desktop) == []
+        assert "kept" in desktop.work.prompt.message_history.texts
+        await press(desktop, pilot, "\r")
+        await desktop.until(pilot, lambda: desktop.work.prompt.text == "two")
+        assert sent(desktop) == ["one"]
+        await desktop.shows(pilot, "✓ completed")
+        await press(desktop, pilot, "\r")
+        await desktop.until(pilot, lambda: sent(desktop) == ["one", "two"])
+
+
+async def test_a_slash_command_and_an_empty_enter_on_a_used_history_have_an_effect() -> None:
+    desktop = await used(draft="kept")
+    async with desktop.running() as pilot:
+        await press(desktop, pilot, "/limit day 0.02\r\r")
+        connect(desktop)
+        await desktop.until(pilot, lambda: "limit set to $0.02" in desktop.notices())
+        assert sent(desktop) == []
+        await desktop.until(pilot, lambda: desktop.work.prompt.text == "kept")
+
+
+async def test_enter_between_the_session_and_its_prompts_waits_and_keeps_its_place(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    desktop, released = connecting("First", "Second"), asyncio.Event()
+
+    async def prompts(_limit: int = 500) -> list[str]:
+        await released.wait()
+        return []
+
+    monkeypatch.setattr(desktop.history, "prompts", prompts)
+    async with desktop.running() as pilot:
+        await press(desktop, pilot, "one\r")
+        connect(desktop)
+        await desktop.until(pilot, lambda: desktop.work.controller.session_id)
+        await press(desktop, pilot, "two\r")
+        await desktop.shows(pilot, "one", "two")
+        assert sent(desktop) == []
+        released.set()
+        await desktop.until(pilot, lambda: sent(desktop) == ["one", "two"])
+
+
+async def test_after_a_session_that_cannot_be_opened_nothing_is_sent_and_enter_works_again() -> None:
+    desktop = Desktop(
+        api=answers("First"), gate=asyncio.Event(), launch=launch(Opening.CHOSEN, session="nothing")
+    )
+    async with desktop.running() as pilot:
+        await press(desktop, pilot, "one\r")
+        await desktop.shows(pilot, "Waiting until you are connected")
+        connect(desktop)
+        await desktop.until(pilot, lambda: "No session starts with nothing" in desktop.notices())
+        await desktop.until(pilot, lambda: desktop.work.prompt.text == "one")
+        assert sent(desktop) == []
+        await press(desktop, pilot, "\r")
+        await desktop.until(pilot, lambda: sent(desktop) == ["one"])
+
+
+async def test_an_enter_that_is_dropped_never_joins_two_lines() -> None:
+    desktop = Desktop(api=answers("First"))
+    async with desktop.running() as pilot:
+        await desktop.settle(pilot)
+        # The help covers the prompt; what is typed behind it was not meant for it.
+        await press(desktop, pilot, "\x0eone\rtwo")
+        await desktop.settle(pilot)
+        await desktop.until(pilot, lambda: sent(desktop) == ["one"] or "one" in desktop.work.prompt.text)
+        assert "onetwo" not in desktop.work.prompt.text
+        assert "onetwo" not in sent(desktop)
