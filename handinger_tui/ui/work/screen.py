@@ -219,6 +219,7 @@ class WorkScreen(BareContainer, Screen[None], inherit_bindings=False):
             # Another program may spend or raise a limit. A check that finds nothing new paints nothing.
             self.set_interval(1 / CHECKS_PER_S, self._limits.check_soon)
             self.set_interval(OTHERS_EVERY_S, self._limits.show_others)
+            self.set_interval(self.controller.engine.poll_interval, self._limits.read_shown_soon)
             self.set_interval(
                 READ_DETACHED_EVERY_S, lambda: self.interaction.run(self._limits.read_detached())
             )
