@@ -167,11 +167,11 @@ class Engine:
 
     async def forget(self, session_id: str) -> None:
         """Close a session that was deleted: nothing is sent or read for it any more."""
-        actor = self._actors.pop(session_id, None)
-        if actor is not None:
-            actor.inbox.close()
-            actor.stop()
-            await actor.settled()
+        actor = self._actors[session_id]
+        actor.inbox.close()
+        actor.stop()
+        await actor.settled()
+        del self._actors[session_id]
 
     # -- after a crash -----------------------------------------------------------
     async def recover(self) -> list[str]:
