@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Final
 from msgspec.structs import replace
 
 from handinger_tui.core.errors import ApiError
-from handinger_tui.core.turns.session import Session
+from handinger_tui.core.turns.session import Service, Session
 from handinger_tui.engine.ports import (
     READS,
     Clock,
@@ -64,6 +64,16 @@ class Engine:
         self._listeners: list[Listener] = []
 
     # -- queries -----------------------------------------------------------------
+    @property
+    def service(self) -> Service:
+        """The service to which messages go."""
+        return self._context.service
+
+    @property
+    def poll_interval(self) -> float:
+        """Seconds between two readings of a worker that does not stream."""
+        return self._deps.run_deps.policy.poll_interval
+
     def actor(self, session_id: str) -> SessionActor:
         """The owner of an open session: sends, queues, watches, and knows the limits.
 
@@ -157,6 +167,14 @@ class Engine:
             if session.session_id != session_id:
                 return await self.open(session.session_id)
         return actor.session
+
+    async def forget(self, session_id: str) -> None:
+        """Close a session that was deleted: nothing is sent or read for it any more."""
+        actor = self._actors[session_id]
+        actor.inbox.close()
+        actor.stop()
+        await actor.settled()
+        del self._actors[session_id]
 
     # -- after a crash -----------------------------------------------------------
     async def recover(self) -> list[str]:

@@ -33,6 +33,8 @@ READ_WORKERS_EVERY_S: Final = 60.0
 """Seconds between two readings of all workers with detached turns or amounts that are not settled."""
 READ_WORKERS_AFTER_S: Final = 5.0
 """Seconds from the start to the first of them."""
+MOST_FAILURES: Final = 5
+"""After this many failures 32 readings of the turn on the screen are left out: one is made each minute."""
 
 
 @runtime_checkable
@@ -71,9 +73,17 @@ class LimitWatcher:
         self._money_for: tuple[object, ...] | None = None
         """What the money that is shown was read for."""
         self._is_checking = False
+        self._is_reading = False
+        self._failures = self._skips = 0
+        """How many readings of the turn on the screen failed one after the other; how many are left out."""
 
     def show_others(self) -> None:
-        """Show how many other sessions run, watched or not, and what they took so far."""
+        """Show how many other sessions run, watched or not, and what they took so far.
+
+        A session that was to be deleted is deleted once it no longer runs.
+        """
+        if self._controller.deletions.waiting:
+            self._interaction.run(self._controller.deletions.delete_ended())
         runs = []
         for session in self._controller.opened_sessions:
             turn = next(with_status(session.turns, WORKED_ON), None) or session.unwatched
@@ -141,6 +151,33 @@ class LimitWatcher:
             with suppress(ApiError):
                 await self._controller.engine.actor(session.session_id).refresh_detached()
         await self._controller.engine.settle_open_turns(SETTLE_S)
+
+    def read_shown_soon(self) -> None:
+        """Read the worker of the session on the screen while its turn runs unwatched.
+
+        Does nothing while the reading before still runs. After failures fewer are made.
+        """
+        controller = self._controller
+        state = controller.state_of(controller.session_id)
+        if self._is_reading or not state.busy or controller.session.service != controller.engine.service:
+            return
+        if self._skips:
+            self._skips -= 1
+        else:
+            self._interaction.run(self._read_shown())
+
+    async def _read_shown(self) -> None:
+        self._is_reading = True
+        try:
+            # The history is read where it is needed, and reported there.
+            with suppress(LedgerError):
+                await self._controller.engine.actor(self._controller.session_id).refresh_detached()
+            self._failures = 0
+        except ApiError:
+            self._failures = min(self._failures + 1, MOST_FAILURES)
+            self._skips = 2**self._failures
+        finally:
+            self._is_reading = False
 
     async def count(self) -> None:
         """Read the limits of the open session. A queue that one of them held stays held, and says so.

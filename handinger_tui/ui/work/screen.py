@@ -228,6 +228,7 @@ class WorkScreen(BareContainer, Screen[None], inherit_bindings=False):
             self.set_interval(OTHERS_EVERY_S, self._limits.show_others)
             self.set_timer(READ_WORKERS_AFTER_S, self._read_workers)
             self.set_interval(READ_WORKERS_EVERY_S, self._read_workers)
+            self.set_interval(self.controller.engine.poll_interval, self._limits.read_shown_soon)
         else:
             # At the first session the person may already have focused a panel or the chips.
             self.prompt.focus()
