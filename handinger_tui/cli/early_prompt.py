@@ -14,8 +14,10 @@ import select
 import signal
 import sys
 import threading
+import time
 
 if sys.platform != "win32":
+    import fcntl
     import termios
 
 TYPE_CHECKING = False
@@ -31,6 +33,8 @@ ENTER: Final = "\x1b[?1049h\x1b[?2004h\x1b[?25l\x1b[2J"
 LEAVE: Final = "\x1b[?2004l\x1b[?1049l\x1b[?25h"
 DIM, PLAIN = "\x1b[2m", "\x1b[0m"
 BACKSPACE: Final = "\x7f"
+PAUSE_S: Final = 0.1
+"""Seconds without input after which what follows is no part of the same paste."""
 TAIL_S: Final = 0.02
 """Seconds to wait for the rest of an incomplete escape sequence."""
 
@@ -59,10 +63,16 @@ class Typed:
     def __init__(self) -> None:
         self.text = ""
         self.later_bytes = b""
+        self._pauses: list[int] = []
+        """Where in the later bytes a pause was: a paste has none."""
+        self._added_at = 0.0
 
     def add(self, data: bytes) -> None:
         """Add input bytes."""
+        before, self._added_at = self._added_at, time.monotonic()
         if self.later_bytes:
+            if self._added_at - before > PAUSE_S and self.is_complete:
+                self._pauses.append(len(self.later_bytes))
             self.later_bytes += data
             return
         for at, byte in enumerate(data):
@@ -74,6 +84,12 @@ class Typed:
             else:
                 self.later_bytes = data[at:]
                 return
+
+    @property
+    def pieces(self) -> list[bytes]:
+        """The later bytes, cut at the pauses."""
+        ends = [*self._pauses, len(self.later_bytes)]
+        return [self.later_bytes[start:end] for start, end in zip([0, *self._pauses], ends, strict=True)]
 
     @property
     def is_complete(self) -> bool:
@@ -111,20 +127,36 @@ class EarlyFrame:
         mask = signal.pthread_sigmask(signal.SIG_BLOCK, _EXIT_CODES)
         self._signals = {number: signal.signal(number, self._handle_signal) for number in _EXIT_CODES}
         termios.tcsetattr(keys, termios.TCSANOW, raw)
+        self.lines = self._take_blind_lines()
+        """Lines entered before there was anything to see, perhaps pasted: none is sent by itself."""
         self._paint()
         # A shorter switch interval, so that a key does not wait for an import in the main thread.
         sys.setswitchinterval(0.0005)
         self._thread.start()
         signal.pthread_sigmask(signal.SIG_SETMASK, mask)
 
+    def _take_blind_lines(self) -> list[str]:
+        """Read what came before the terminal was raw: it made a line feed of each Enter."""
+        try:
+            count = int.from_bytes(fcntl.ioctl(self._keys, termios.FIONREAD, b"\0" * 4), sys.byteorder)
+            data = os.read(self._keys, count) if count else b""
+        except OSError:
+            return []
+        typed = "".join(one for one in data.decode(errors="replace") if one >= " " or one == "\n")
+        *lines, rest = typed.split("\n")
+        self._typed.add(rest.encode())
+        return lines
+
     # -- handing over ------------------------------------------------------------------------
-    def finish(self) -> tuple[str, bytes]:
+    def finish(self) -> tuple[str, list[bytes]]:
         """Leave the terminal to the app in its current state; return the shown text and the later bytes.
+
+        The bytes are cut at pauses.
 
         The switch interval stays short: for the app, too.
         """
         self._stop_thread()
-        return self._typed.text, self._typed.later_bytes
+        return self._typed.text, self._typed.pieces
 
     def put_back(self) -> None:
         """Restore the terminal, unless the app has taken it over."""

@@ -428,11 +428,13 @@ class EarlyPrompt(Protocol):
 
     attributes: list[Any]
     """The attributes of the terminal before the early prompt, as returned by `termios`."""
+    lines: list[str]
+    """Lines entered before there was anything to see."""
 
-    def finish(self) -> tuple[str, bytes]:
+    def finish(self) -> tuple[str, list[bytes]]:
         """Hand the terminal over in its present state.
 
-        Returns the text typed into the prompt, and the bytes that are still to be processed.
+        Returns the text typed into the prompt, and the bytes that are still to be processed, cut at pauses.
         """
         ...
 

@@ -34,6 +34,8 @@ _MULTIPLEXERS: Final = ("TMUX", "STY", "ZELLIJ")
 EXIT_HANGUP: Final = 143
 """The exit code after the terminal was closed without a signal; SIGHUP uses the same code."""
 READ_BYTES: Final = 1 << 16
+A_PAUSE_S: Final = 1.0
+"""Seconds that decide whatever the parser still holds: a pause came behind it."""
 IDLE_S: Final = 0.1
 """Seconds between checks whether reading should end."""
 WAITING_S: Final = 0.01
@@ -215,9 +217,9 @@ class TerminalDriver(LinuxDriver):
         if not os.environ.get("TERM", "").startswith("linux"):
             self.write(BACKGROUND_QUERY)
 
-    def early_input(self) -> bytes:
-        """Return input that was read before the driver started; subclasses override it."""
-        return b""
+    def early_input(self) -> list[bytes]:
+        """Return input that was read before the driver started, cut at pauses; subclasses override it."""
+        return []
 
     def run_input_thread(self) -> None:
         """Read input until `exit_event` is set. Textual runs this in a thread."""
@@ -233,7 +235,11 @@ class TerminalDriver(LinuxDriver):
         # tmux marks pastes, as the terminals around it do; its reply to the query is that of newer ones only.
         parser = InputParser(debug=self._logs_keys, marks_pastes=bool(os.environ.get("TMUX")))
         decode = getincrementaldecoder("utf-8")("replace").decode
-        data, quiet_at = self.early_input(), 0.0
+        early = self.early_input()
+        for piece in early[:-1]:
+            for message in [*parser.feed(decode(piece)), *parser.tick(monotonic() + A_PAUSE_S)]:
+                self.process_message(message)
+        data, quiet_at = b"".join(early[-1:]), 0.0
         while not self.exit_event.is_set():
             for message in parser.feed(decode(data)) if data else parser.tick(quiet_at):
                 self.process_message(message)
@@ -254,15 +260,18 @@ class TerminalDriver(LinuxDriver):
                     return
 
 
-def driver_for(early: EarlyPrompt, set_text: Callable[[str], None]) -> type[TerminalDriver]:
-    """A driver class that takes over from `early` at its first start, and calls `set_text` with the text."""
+def driver_for(early: EarlyPrompt, set_text: Callable[[str, list[str]], None]) -> type[TerminalDriver]:
+    """A driver class that takes over from `early` at its first start.
+
+    It calls `set_text` with the text, and the lines that were entered before it.
+    """
 
     class EarlyDriver(TerminalDriver):
         """Stays on the alternate screen and in raw mode, and reads the bytes typed before it first."""
 
         def __init__(self, app: App[Any], **settings: Any) -> None:
             super().__init__(app, **settings)
-            self._typed_bytes: bytes | None = None
+            self._typed_bytes: list[bytes] | None = None
             self._is_entering = False
 
         def start_application_mode(self) -> None:
@@ -270,7 +279,7 @@ def driver_for(early: EarlyPrompt, set_text: Callable[[str], None]) -> type[Term
             is_first = self._typed_bytes is None
             if is_first:
                 text, self._typed_bytes = early.finish()
-                set_text(text)
+                set_text(text, early.lines)
                 self._is_entering = True
             super().start_application_mode()
             if is_first:
@@ -285,9 +294,9 @@ def driver_for(early: EarlyPrompt, set_text: Callable[[str], None]) -> type[Term
             else:
                 super().write(data)
 
-        def early_input(self) -> bytes:
-            """The bytes typed before the takeover; empty at every later call."""
-            typed, self._typed_bytes = self._typed_bytes or b"", b""
+        def early_input(self) -> list[bytes]:
+            """The bytes typed before the takeover, cut at pauses; empty at every later call."""
+            typed, self._typed_bytes = self._typed_bytes or [], []
             return typed
 
     return EarlyDriver

@@ -14,7 +14,7 @@ from handinger_tui.ui.commands import command_named
 from handinger_tui.ui.work.composer import Composer, PromptSnapshot
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Coroutine
+    from collections.abc import Awaitable, Callable, Coroutine, Sequence
 
     from handinger_tui.ui.work.interaction import Interaction
     from handinger_tui.ui.work.pane import SessionPane
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 SHOWN: Final = 3
 """Waiting lines that are shown; of more than these, the number."""
 ENTER_TOO_EARLY: Final = "Still connecting. Press Enter again once connected."
+TYPED_BLIND: Final = "Typed before the app was there. Press Enter to send it."
 SEE_SESSION_FIRST: Final = (
     "This is your last session. Press Enter to send your message here, or ^N to start a new one."
 )
@@ -33,6 +34,8 @@ class EarlyLine(Struct, frozen=True):
     snapshot: PromptSnapshot
     budget: str | None
     """The budget level at that time; None: the one that a line before it sets."""
+    is_blind: bool = False
+    """Whether it was entered, or pasted, before there was anything to see: it is not sent by itself."""
 
 
 class EarlyLines:
@@ -97,6 +100,13 @@ class EarlyLines:
         # Enter may have been pressed just before the first session was there, and is handled after it.
         self._interaction.run(self.work_through())
 
+    def add_blind(self, lines: Sequence[str]) -> None:
+        """Add lines that came before the first frame."""
+        self._lines += [
+            EarlyLine(PromptSnapshot(line), None, is_blind=True) for line in lines if line.strip()
+        ]
+        self._show()
+
     def take_back(self) -> None:
         """Esc: put the newest line back into the prompt; where that has text, into the prompt history."""
         if self._lines:
@@ -121,7 +131,7 @@ class EarlyLines:
             while self._lines:
                 line = self._lines[0]
                 typed = classify(line.snapshot.text)
-                if isinstance(typed, Prompt) and not self._may_send():
+                if isinstance(typed, Prompt) and (line.is_blind or not self._may_send()):
                     self._offer(line, replaces_draft=is_start)
                     return
                 del self._lines[0]
@@ -146,7 +156,7 @@ class EarlyLines:
         del self._lines[0]
         self._show()
         self._composer.restore(line.snapshot.draft)
-        self._interaction.say(SEE_SESSION_FIRST)
+        self._interaction.say(TYPED_BLIND if line.is_blind else SEE_SESSION_FIRST)
 
     def _show(self) -> None:
         """Show the waiting lines above the prompt."""

@@ -11,7 +11,6 @@ from textual.scroll_view import ScrollView
 
 from handinger_tui.core.safety import rows_to_csv
 from handinger_tui.ui.background import run_in_thread
-from handinger_tui.ui.commands.message_actions import act_on, copy_at_cursor, turn_at_cursor
 from handinger_tui.ui.commands.view import leave
 from handinger_tui.ui.keys import KEYS, Where
 from handinger_tui.ui.transcript.blocks import tables_in
@@ -60,7 +59,7 @@ class KeyActions:
             "previous": partial(transcript.move_cursor, -1),
             "match": partial(transcript.search.step, 1),
             "match_up": partial(transcript.search.step, -1),
-            "copy": partial(copy_at_cursor, context),
+            "copy": self._copy_at_cursor,
             "table": lambda: context.interaction.run(self._copy_table()),
             "mention": partial(sources.go_to_mention, 1),
             "mention_up": partial(sources.go_to_mention, -1),
@@ -201,8 +200,15 @@ class KeyActions:
         # What is copied has line feeds alone: pasted into a shell, a carriage return is Enter.
         self._context.interaction.copy(rows_to_csv(head, rows).replace("\r\n", "\n"), f"{what} as CSV")
 
+    def _copy_at_cursor(self) -> None:
+        from handinger_tui.ui.commands.message_actions import copy_at_cursor  # not before the first frame
+
+        copy_at_cursor(self._context)
+
     def _choose_action(self) -> None:
         """Ask what to do with the message at the cursor; where it is none that was sent, say so."""
+        from handinger_tui.ui.commands.message_actions import act_on, turn_at_cursor  # as above
+
         if (turn := turn_at_cursor(self._context)) is not None:
             self._context.interaction.open(act_on(self._context, turn))
         else:

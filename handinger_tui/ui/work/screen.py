@@ -104,7 +104,7 @@ class WorkScreen(BareContainer, Screen[None], inherit_bindings=False):
         self.HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (WIDE, "-wide")]
         self._options = options
         self._now_ms = now_ms
-        self._early_text = ""
+        self._early_text, self._blind_lines = "", list[str]()
         self._draft_timer: Timer | None = None
         self._unsubscribe: Callable[[], None] | None = None
         self._keys_for: tuple[object, ...] = ()
@@ -181,13 +181,17 @@ class WorkScreen(BareContainer, Screen[None], inherit_bindings=False):
         yield self.pane
         yield FooterLine()
 
-    def set_early_text(self, text: str) -> None:
-        """Take text that was typed before the prompt existed; mounting puts it into the prompt."""
-        self._early_text = text
+    def set_early_text(self, text: str, lines: list[str]) -> None:
+        """Take text that was typed before the prompt existed; mounting puts it into the prompt.
+
+        `lines`: those that were entered before it, when there was nothing to see yet.
+        """
+        self._early_text, self._blind_lines = text, lines
 
     def on_mount(self) -> None:
         """Show the budget, and the text that was typed before the prompt existed."""
         self.pane.budget(self._options.budget)
+        self._submitter.early.add_blind(self._blind_lines)
         if self._early_text:
             self.prompt.put(self._early_text)
 

@@ -71,8 +71,8 @@ class Reader(TerminalDriver):
         self.messages = asyncio.Queue[Message]()
         self.early = early
 
-    def early_input(self) -> bytes:
-        return self.early
+    def early_input(self) -> list[bytes]:
+        return [self.early]
 
     def process_message(self, message: Message) -> None:
         self.loop.call_soon_threadsafe(self.messages.put_nowait, message)
@@ -220,9 +220,10 @@ class Early:
     """An early prompt in which something was typed."""
 
     attributes: list[object] = []  # noqa: RUF012 - as a terminal would give them
+    lines: list[str] = ["before"]  # noqa: RUF012 - see there
 
-    def finish(self) -> tuple[str, bytes]:
-        return "Hel", b"l\x1b[D"
+    def finish(self) -> tuple[str, list[bytes]]:
+        return "Hel", [b"l\x1b[D", b"o"]
 
 
 async def test_text_and_keys_of_the_early_prompt_are_received_once(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -230,14 +231,15 @@ async def test_text_and_keys_of_the_early_prompt_are_received_once(monkeypatch: 
     monkeypatch.setattr(LinuxDriver, "write", lambda _driver, data: written.append(data))
     monkeypatch.setattr(LinuxDriver, "start_application_mode", lambda driver: driver.write("\x1b[?1049h"))
     monkeypatch.setenv("TMUX", "asks nothing")
-    texts: list[str] = []
-    driver = driver_for(Early(), texts.append)(HandingerApp(launch()))
+    texts: list[tuple[str, list[str]]] = []
+    driver = driver_for(Early(), lambda *text: texts.append(text))(HandingerApp(launch()))
     driver.start_application_mode()
-    assert (texts, driver.early_input(), driver.early_input()) == (["Hel"], b"l\x1b[D", b"")
+    expected = [("Hel", ["before"])]
+    assert (texts, driver.early_input(), driver.early_input()) == (expected, [b"l\x1b[D", b"o"], [])
     # A terminal may clear its alternate screen when it is entered again.
     assert written == []
     driver.start_application_mode()
-    assert (texts, written) == (["Hel"], ["\x1b[?1049h"])
+    assert (texts, written) == (expected, ["\x1b[?1049h"])
 
 
 @pytest.mark.parametrize(
