@@ -390,7 +390,7 @@ def receipt_json(receipt: Receipt) -> JsonObject:
         "cost_usd_at_most": json_amount(money.final_most_usd),
         "credits_at_most": json_amount(money.final_most_credits),
         "doubtful": bool(money.doubts),
-        "reading": str(money.reading),
+        "reading": money.reading.word,
         "reading_pinned": money.pinned,
         "usage": figures_object(money.usage),
         "costs": figures_object(money.costs),
