@@ -113,7 +113,12 @@ def test_a_time_of_the_service(value: Any, expected: int | None) -> None:
 
 
 def test_what_the_service_says_of_a_target_comes_from_the_newest_readings() -> None:
-    wire: dict[str, Any] = {"id": "w1", "title": "Prices", "url": "https://x.example", "created_at": 1_767_345_262}
+    wire: dict[str, Any] = {
+        "id": "w1",
+        "title": "Prices",
+        "url": "https://x.example",
+        "created_at": 1_767_345_262,
+    }
     first = replace(ENDED, worker_id="w1", snapshot=snapshot_of(wire))
     second = replace(ENDED, worker_id="w1", snapshot=snapshot_of({"id": "w1", "completed_at": 1_767_345_999}))
     other = replace(ENDED, worker_id="w0", snapshot=snapshot_of({"id": "w0", "title": "Old"}))

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from handinger_tui.ui.work.pane import SessionPane
 
 ADD_TO_FORK: Final = "Add a message to go with the conversation so far."
+JUST_CHANGED: Final = "Nothing was sent: what Enter does had just changed."
 TEXT_KEPT: Final = "Your text is still in the prompt."
 NO_HISTORY: Final = (
     "This conversation will not be saved: neither the answers nor what they cost. "
@@ -86,7 +87,7 @@ class Submission(Struct, frozen=True):
     replaces: str | None = None
     """The id of the queued turn that the prompt holds for editing."""
     offer: Offer | None = None
-    """What Enter did at that moment, as the line below the prompt said."""
+    """What Enter did at that moment, as the line below the prompt said; None where it had just changed."""
     text: str = ""
     """The text to send, before its mentions are resolved to files."""
     released: str | None = None
@@ -419,7 +420,7 @@ class Submitter:
             budget = edit.turn.request.budget or budget
         name, snapshot = self._drafts.name_of(session_id), self._composer.snapshot()
         return Submission(
-            session_id, name, budget, snapshot, self._queue_editor.turn_id, offer=self._pane.offer
+            session_id, name, budget, snapshot, self._queue_editor.turn_id, offer=self._pane.offer_read
         )
 
     def submit(self, target: Submission | None, text: str) -> None:
@@ -549,7 +550,8 @@ class Submitter:
     def _submit_empty(self, target: Submission) -> None:
         """Do what the line below the prompt offers: send what is held, or watch a running turn.
 
-        The state may have changed since the line was painted: what it did not offer is not done.
+        The state may have changed since the line was painted, or just before Enter was pressed: what it did
+        not offer, or not long enough to be read, is not sent.
         """
         session_id, shown = target.session_id, target.offer
         if session_id != self._controller.session_id:
@@ -561,7 +563,8 @@ class Submitter:
             files=bool(target.snapshot.files),
         )
         now = enter(state)
-        if shown is None or not shown.permits(now):
+        if now.sends and (shown is None or not shown.permits(now)):
+            self._interaction.say(JUST_CHANGED)
             return
         match now.act:
             case Act.ADD_TEXT:
