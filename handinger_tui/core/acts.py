@@ -188,7 +188,7 @@ RULES: Final[Mapping[Act, Rule]] = {
     ),
     Act.RAISE_LIMIT: Rule(_NO, "Enter to raise the limit; {stay}" + _EDIT_QUEUE),
     Act.SEND_ONE: Rule(_ONE, help="Send before the others (asks first)", asks=True),
-    Act.EDIT_QUEUED: Rule(_NO, help="Edit in the prompt; it waits meanwhile, and Enter puts it back"),
+    Act.EDIT_QUEUED: Rule(_NO, help="Edit in the prompt while it waits; Enter puts it back"),
     Act.RETRY: Rule(
         _ONE, "/retry to resend · asks first · ? help", "Send this message again (asks first)", asks=True
     ),

@@ -67,6 +67,7 @@ async def runs(context: CommandContext, _argument: str) -> None:
 
 async def _choose_session(context: CommandContext, *, running_only: bool = False) -> None:
     from handinger_tui.ui.dialogs.pickers import SessionPicker  # 17 ms
+    from handinger_tui.ui.work.deletion import Deletions
 
     context.switcher.refuse_in_replay()
     controller = context.controller
@@ -76,7 +77,7 @@ async def _choose_session(context: CommandContext, *, running_only: bool = False
         lambda: controller.session_id,
         lambda: controller.opened_sessions,
         controller.rename,
-        controller.deletions,
+        Deletions(controller),
         running_only=running_only,
     )
     chosen = await context.interaction.ask(picker)

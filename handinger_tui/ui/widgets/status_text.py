@@ -298,7 +298,7 @@ def hold_advice(session: Session, hold: Hold, count: int, now_ms: int) -> Advice
         case "detached":
             reason = f"{messages}. The turn you stopped watching has finished."
         case "edited":
-            reason = f"{messages}. The turn before them ended while you were editing the next one."
+            reason = f"{messages}. You were editing the next one when the worker was ready for it."
         case _:
             reason = f"{messages}. The previous turn did not finish."
     if turn_advice is None:

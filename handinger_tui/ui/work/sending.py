@@ -315,7 +315,7 @@ class SendFlow:
         """
         actor, say = self._controller.engine.actor(session_id), self._interaction.say
         budget = turn.request.budget or self._controller.budget
-        if not (actor.state.running or actor.state.busy):
+        if not (actor.gate.state.running or actor.gate.state.busy):
             usual = typical_cost_text(await typical_cost_of(self._controller, budget))
             waiting = len(actor.queue.ids) - 1
             stay = f"\n\n{waiting_words(waiting)} until you send them." if waiting else ""
