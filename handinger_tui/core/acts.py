@@ -344,6 +344,11 @@ def waiting_words(count: int) -> str:
     return f"{plural(count, 'queued message')} {'waits' if count == 1 else 'wait'}"
 
 
+def until_sent(count: int) -> str:
+    """What the queue waits for: "2 queued messages wait until you send them"."""
+    return f"{waiting_words(count)} until you send {'it' if count == 1 else 'them'}"
+
+
 def stay_words(count: int) -> str:
     """What becomes of the queue: "2 queued messages stay held"."""
     return f"{plural(count, 'queued message')} {'stays' if count == 1 else 'stay'} held"
