@@ -23,7 +23,7 @@ from handinger_tui.core.formatting import plural
 from handinger_tui.core.money.attribution import MoneyIndex, money_of
 from handinger_tui.core.money.limits import LimitReached, LimitReserved, LimitUnmeasured, StartPolicy
 from handinger_tui.core.money.reconciliation import restatement_text
-from handinger_tui.core.money.spending import LOCAL
+from handinger_tui.core.money.spending import LOCAL, ChargeFilter
 from handinger_tui.core.receipts import receipt_line
 from handinger_tui.core.safety import clean, clean_line, encodable, one_word
 from handinger_tui.core.turns.session import Service, Session
@@ -329,6 +329,10 @@ class Headless:
             turn = next((new for new in session.turns if new.turn_id not in self._earlier_turn_ids), None)
         if turn is None:
             raise asyncio.CancelledError
+        if self._signal is None:
+            with suppress(LedgerError):
+                changed = await services.ledger.charges.restated(ChargeFilter(turn_id=turn.turn_id))
+                session = replace(session, restated=frozenset(one.turn_id for one in changed))
         if not self._is_recorded(services):
             session = replace(session, session_id="")
         # Pending output is printed first: the result must be the last line.
