@@ -205,11 +205,11 @@ class Headless:
     async def _is_worker_busy(self, services: Services) -> bool:
         """Whether an earlier turn of the session still runs, by a GET: the message would be refused."""
         actor = services.engine.actor(self._session_id)
-        if actor.state.busy:
+        if actor.gate.state.busy:
             # A worker that cannot be read counts as busy.
             with suppress(HandingerError):
                 await actor.refresh()
-        return actor.state.busy
+        return actor.gate.state.busy
 
     async def _settle_earlier(self, services: Services) -> None:
         """Settle turns of earlier runs by GETs for a limited time; the next run settles what stays open."""

@@ -188,7 +188,7 @@ RULES: Final[Mapping[Act, Rule]] = {
     ),
     Act.RAISE_LIMIT: Rule(_NO, "Enter to raise the limit; {stay}" + _EDIT_QUEUE),
     Act.SEND_ONE: Rule(_ONE, help="Send before the others (asks first)", asks=True),
-    Act.EDIT_QUEUED: Rule(_NO, help="Edit in the prompt; it waits meanwhile, and Enter puts it back"),
+    Act.EDIT_QUEUED: Rule(_NO, help="Edit in the prompt while it waits; Enter puts it back"),
     Act.RETRY: Rule(
         _ONE, "/retry to resend · asks first · ? help", "Send this message again (asks first)", asks=True
     ),
@@ -342,6 +342,11 @@ def _enter_nothing(state: PromptState) -> Act:
 def waiting_words(count: int) -> str:
     """The number of queued messages: "2 queued messages wait"."""
     return f"{plural(count, 'queued message')} {'waits' if count == 1 else 'wait'}"
+
+
+def until_sent(count: int) -> str:
+    """What the queue waits for: "2 queued messages wait until you send them"."""
+    return f"{waiting_words(count)} until you send {'it' if count == 1 else 'them'}"
 
 
 def stay_words(count: int) -> str:

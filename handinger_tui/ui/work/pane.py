@@ -407,8 +407,8 @@ class SessionPane(Rows):
     def _refresh_lines(self) -> None:
         unlimited = self._budget == "unlimited"
         chip = Content.assemble((self._budget, "bold $background on $warning" if unlimited else "$accent"))
-        known = self._typical_costs.get(self._budget)
-        usual = "" if known is None else typical_cost_chip(known)
+        typical = self._typical_costs.get(self._budget)
+        usual = "" if typical is None else typical_cost_chip(typical)
         subtitle = Content.assemble(chip, (f" · {usual}", "$text-muted")) if usual else chip
         if (limiting := tightest(self._state.gauges)) is not None:
             subtitle = Content.assemble(subtitle, (f" · {free_text(limiting)}", "$text-muted"))
@@ -441,7 +441,7 @@ class SessionPane(Rows):
         state = self._state.state
         is_held = state.hold is not None and bool(state.waiting) and not state.running
         is_editing = state.edited is not None or self.origin() is not None
-        return bool(self._opening_text or is_held or is_editing)
+        return bool(self._opening_text or is_held or is_editing or self.offer.asks)
 
     @property
     def prompt_state(self) -> PromptState:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from msgspec import Struct
 from msgspec.structs import replace
 
-from handinger_tui.core.acts import Act, HoldReason, Offer, Typed, enter, waiting_words
+from handinger_tui.core.acts import Act, HoldReason, Offer, Typed, enter, until_sent
 from handinger_tui.core.errors import AttachmentProblem, HandingerError, LedgerError, NoHistory
 from handinger_tui.core.money.limits import Gauge, LimitReached, LimitUnmeasured, StartPolicy
 from handinger_tui.core.money.typical_cost import typical_cost_text
@@ -316,10 +316,10 @@ class SendFlow:
         """
         actor, say = self._controller.engine.actor(session_id), self._interaction.say
         budget = turn.request.budget or self._controller.budget
-        if not (actor.state.running or actor.state.busy):
+        if not (actor.gate.state.running or actor.gate.state.busy):
             usual = typical_cost_text(await typical_cost_of(self._controller, budget))
             waiting = len(actor.queue.ids) - 1
-            stay = f"\n\n{waiting_words(waiting)} until you send them." if waiting else ""
+            stay = f"\n\n{until_sent(waiting)}." if waiting else ""
             text = f"“{clean_line(turn.request.prompt, 200)}”\n\nBudget {budget}: {usual}.{stay}"
             if not await self._interaction.confirm("Send now?", text, yes="Send", no="Cancel"):
                 return

@@ -366,7 +366,7 @@ async def test_leaving_an_edit_for_which_the_queue_waits_sends_nothing(leave: Se
         await pilot.press("up", "enter", "!")
         await desktop.shows(pilot, "editing")
         gate.set()
-        await desktop.until(pilot, lambda: actor.state.waits_at_edit)
+        await desktop.until(pilot, lambda: actor.gate.state.waits_at_edit)
         await pilot.press(*leave)
         await desktop.until(pilot, lambda: desktop.work.queue_editor.edit is None)
         await actor.settled()
@@ -558,7 +558,7 @@ async def test_f8_leads_to_the_queue_also_from_a_prompt_with_text() -> None:
         await pilot.press(*["up"] * 9, "enter")
         # The strip shows the message that is edited.
         await desktop.until(pilot, lambda: desktop.work.prompt.text == "message 1")
-        await desktop.shows(pilot, " 1  message 1  standard  editing")
+        await desktop.shows(pilot, " 1  message 1", "editing")
         await pilot.press("escape")
         await desktop.until(pilot, lambda: desktop.work.prompt.text == "half")
         gate.set()
