@@ -439,7 +439,7 @@ class SessionPane(Rows):
         return PromptState(
             Typed.NOTHING if is_empty else typed_in(self.prompt.text),
             state.state,
-            files=self.chips.display,
+            files=self.chips.display or is_empty,
             is_connected=state.is_connected,
             is_doubtful=self._is_text_back and newest is not None and newest.status is TurnStatus.UNKNOWN,
             is_unfinished=newest is not None and newest.status in UNFINISHED,

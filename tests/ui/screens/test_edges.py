@@ -194,7 +194,7 @@ async def run_one_and_queue_five(desktop: Desktop, pilot: Pilot[None]) -> None:
     await desktop.until(pilot, lambda: desktop.session.busy)
     for number in range(5):
         await desktop.send(pilot, f"Queued {number}")
-    await desktop.shows(pilot, "Queued 2   +2 more")
+    await desktop.shows(pilot, "Queued 2  standard  +2 more")
 
 
 @pytest.mark.parametrize(

@@ -557,7 +557,7 @@ async def test_f8_leads_to_the_queue_also_from_a_prompt_with_text() -> None:
         await pilot.press(*["up"] * 9, "enter")
         # The strip shows the message that is edited.
         await desktop.until(pilot, lambda: desktop.work.prompt.text == "message 1")
-        await desktop.shows(pilot, " 1  message 1   editing")
+        await desktop.shows(pilot, " 1  message 1  standard  editing")
         await pilot.press("escape")
         await desktop.until(pilot, lambda: desktop.work.prompt.text == "half")
         gate.set()
