@@ -81,6 +81,12 @@ async def chips(scene: Scene) -> None:
         await scene.pilot.pause(0.3)
 
 
+async def summary(scene: Scene) -> None:
+    """The answer, with its tables, tool calls and files."""
+    with folder():
+        await ask_about_table(scene)
+
+
 async def table(scene: Scene) -> None:
     """The table that the worker made."""
     with folder():
@@ -115,6 +121,7 @@ async def sources(scene: Scene) -> None:
 
 
 SCENES = {
+    "summary": summary,
     "journey-1-completion": completing,
     "journey-2-chips": chips,
     "journey-3-table": table,

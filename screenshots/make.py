@@ -1,7 +1,8 @@
-"""Make the pictures of this folder again: the real app against the real local worker.
+"""Make pictures of the program: the real app against the real local worker.
 
-    .venv/bin/python screenshots/make.py            # all of them
+    .venv/bin/python screenshots/make.py            # all, for the eye, into build/pictures (not tracked)
     .venv/bin/python screenshots/make.py answer     # those whose name holds the word
+    .venv/bin/python screenshots/make.py --keep     # those of README and docs, reduced, into this folder
 
 Needs a headless Chromium (package `chromium`) and the fonts Fira Code and Noto
 (`fonts-firacode fonts-noto-cjk fonts-noto-color-emoji`): the only renderer tried
@@ -22,8 +23,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from pathlib import Path
 
-FOLDER = Path(__file__).resolve().parent
-ROOT = FOLDER.parent
+ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from handinger_tui.cli.app import app_options  # noqa: E402 - found only through the line above
@@ -32,6 +32,7 @@ from handinger_tui.cli.load_settings import settings_for  # noqa: E402
 from handinger_tui.core.turns.turn import TurnStatus  # noqa: E402
 from handinger_tui.ui.app import HandingerApp  # noqa: E402
 from screenshots import evidence, files, journey, money, workers  # noqa: E402
+from screenshots.kept import FOLDER, KEPT, MOST_BYTES, Shot, reduce  # noqa: E402
 from screenshots.past import remember  # noqa: E402
 from screenshots.scene import NARROW, Scene  # noqa: E402
 
@@ -40,7 +41,7 @@ ONLY_NARROW = ("panels", "compact", "charts")
 THEMES = ("dark", "light")
 NO_COLOR = "nocolor"
 """As with NO_COLOR set."""
-SAMPLE = ROOT / "screenshots" / "orders.csv"
+FOR_THE_EYE = ROOT / "build" / "pictures"
 
 Steps = Callable[[Scene], Awaitable[None]]
 
@@ -107,7 +108,14 @@ async def leaving(scene: Scene) -> None:
 
 async def sessions(scene: Scene) -> None:
     """The session picker."""
-    for prompt in ("report on primes", "cite sources about python", "hello"):
+    for prompt in (
+        "report on primes",
+        "cite sources about python",
+        "report on tea prices in Oslo",
+        "cite sources about csv and json",
+        "report on rail timetables, with a chart",
+        "hello",
+    ):
         await scene.say(prompt)
         await scene.answered()
         await scene.pilot.press("ctrl+n")
@@ -192,22 +200,43 @@ def picture(svg: str, target: Path) -> None:
         subprocess.run([browser, *flags], check=True, capture_output=True, timeout=120)
 
 
-async def main(word: str) -> None:
-    """Make every picture whose name holds `word`."""
+def all_shots() -> dict[str, Shot]:
+    """Every scene at every size and in every theme, by the name of its picture."""
+    return {
+        f"{scene}-{columns}x{rows}-{theme}": Shot(scene, columns, rows, theme)
+        for scene in SCENES
+        for columns, rows in (NARROW if scene in ONLY_NARROW else SIZES)
+        for theme in ((*THEMES, NO_COLOR) if scene in money.SCENES else THEMES)
+    }
+
+
+async def main(word: str, *, keep: bool) -> None:
+    """Make every picture whose name holds `word`; those to keep replace what is kept now."""
     os.environ |= {"TEXTUAL_ANIMATIONS": "none", "COLORTERM": "truecolor"}
     for name in [name for name in os.environ if name.startswith("HANDINGER_")]:
         del os.environ[name]
-    for scene, steps in SCENES.items():
-        themes = (*THEMES, NO_COLOR) if scene in money.SCENES else THEMES
-        for columns, rows in NARROW if scene in ONLY_NARROW else SIZES:
-            for theme in themes:
-                name = f"{scene}-{columns}x{rows}-{theme}.png"
-                if word in name:
-                    picture(await shoot(steps, (columns, rows), theme), FOLDER / name)
-                    sys.stdout.write(f"{name}\n")
+    folder = FOLDER if keep else FOR_THE_EYE
+    folder.mkdir(parents=True, exist_ok=True)
+    shots = KEPT if keep else all_shots()
+    for name, shot in shots.items():
+        if word not in name:
+            continue
+        target = folder / f"{name}.png"
+        picture(await shoot(SCENES[shot.scene], (shot.columns, shot.rows), shot.theme), target)
+        if keep:
+            reduce(target)
+        sys.stdout.write(f"{target.relative_to(ROOT)}  {target.stat().st_size:,} bytes\n")
+    if keep:
+        for stale in set(FOLDER.glob("*.png")) - {FOLDER / f"{name}.png" for name in KEPT}:
+            stale.unlink()
+        too_large = [path.name for path in FOLDER.glob("*.png") if path.stat().st_size > MOST_BYTES]
+        if too_large:
+            raise SystemExit(f"Over {MOST_BYTES:,} bytes, so take fewer rows: {', '.join(too_large)}")
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description="Make the pictures of the README anew.")
-    parser.add_argument("word", nargs="?", default="", help="only those whose file name contains it")
-    asyncio.run(main(parser.parse_args().word))
+    parser = argparse.ArgumentParser(description="Make pictures of the program.")
+    parser.add_argument("word", nargs="?", default="", help="only those whose name contains it")
+    parser.add_argument("--keep", action="store_true", help="make those of README and docs, reduced")
+    arguments = parser.parse_args()
+    asyncio.run(main(arguments.word, keep=arguments.keep))

@@ -1,6 +1,6 @@
 """Take the pictures of the journey of `tests/e2e/task_journey.py`, in a real terminal (tmux).
 
-.venv/bin/python screenshots/terminal.py
+.venv/bin/python screenshots/terminal.py    # into build/pictures (not tracked)
 """
 
 from __future__ import annotations
@@ -11,18 +11,17 @@ import sys
 import tempfile
 from pathlib import Path
 
-FOLDER = Path(__file__).resolve().parent
-sys.path.insert(0, str(FOLDER.parent))
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from rich.console import Console  # noqa: E402 - found only through the line above
-from rich.terminal_theme import TerminalTheme  # noqa: E402
-from rich.text import Text  # noqa: E402
+from rich.console import Console
+from rich.terminal_theme import TerminalTheme
+from rich.text import Text
 
-from handinger_tui.local.server import LocalServer  # noqa: E402
-from screenshots.make import picture  # noqa: E402
-from tests.e2e.accounts import Account  # noqa: E402
-from tests.e2e.task_journey import listener, travel  # noqa: E402
-from tests.e2e.terminal import Terminal, terminal  # noqa: E402
+from handinger_tui.local.server import LocalServer
+from screenshots.make import FOR_THE_EYE, picture
+from tests.e2e.accounts import Account
+from tests.e2e.task_journey import listener, travel
+from tests.e2e.terminal import Terminal, terminal
 
 COLUMNS, ROWS = 120, 40
 DARK = TerminalTheme(
@@ -52,10 +51,11 @@ def main() -> None:
     ):
 
         def photo(name: str) -> None:
-            target = FOLDER / f"task-journey-{name}-{COLUMNS}x{ROWS}-dark.png"
+            target = FOR_THE_EYE / f"task-journey-{name}-{COLUMNS}x{ROWS}-dark.png"
             picture(svg_of(window), target)
             sys.stdout.write(f"{target.name}\n")
 
+        FOR_THE_EYE.mkdir(parents=True, exist_ok=True)
         settings = 'theme = "handinger-dark"\n[spending]\ncredit_usd = 0.01\n'
         Path(home, "config.toml").write_text(settings, encoding="utf-8")
         account = Account(server, "tasks")

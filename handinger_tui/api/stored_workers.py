@@ -27,7 +27,7 @@ from handinger_tui.core.stored_workers import (
     WorkerMembers,
     check_address,
 )
-from handinger_tui.core.stream import is_worker, names_another
+from handinger_tui.core.stream import is_worker, names_another, time_ms
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -113,6 +113,8 @@ class TemplateClient:
             schema=schema if isinstance(schema, dict) else None,
             is_public=_PUBLIC.get(as_text(answer.get("visibility")) or ""),
             url=as_text(answer.get("url")),
+            created_ms=time_ms(answer.get("createdAt") or answer.get("created_at")),
+            updated_ms=time_ms(answer.get("updatedAt")),
             read_ms=None if text is None else self._now_ms(),
         )
 

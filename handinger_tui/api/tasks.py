@@ -115,6 +115,10 @@ def worker_object(reading: TaskReading, pending: str | None = None) -> JsonObjec
         "sources": state.get("sources"),
         "structured_output": newest.get("structuredOutput") or state.get("structured_output"),
         "title": as_text(task.get("title")),
+        "url": as_text(task.get("url")),
+        "created_at": as_text(task.get("createdAt")),
+        "completed_at": as_text(task.get("completedAt")),
+        "metadata": as_object(reading.worker.get("metadata")),
         "template": reading.worker_id,
         "totals": as_object(task.get("totals")),
         "trigger": as_text(task.get("triggeredBy")),
@@ -158,7 +162,9 @@ def _messages_of(turn: JsonObject) -> list[JsonObject]:
     turn_id, prompt, text = as_text(turn.get("id")), as_text(turn.get("input")), turn.get("outputText")
     messages = []
     if prompt is not None:
-        messages.append(_message("user", turn_id, [_text(prompt)]))
+        sent = _message("user", turn_id, [_text(prompt)])
+        began_at = as_text(turn.get("startedAt")) or as_text(turn.get("completedAt"))
+        messages.append(sent if began_at is None else {**sent, "created_at": began_at})
     has_ended = turn.get("completedAt") is not None or turn.get("status") in _OVER
     if not has_ended and not text:
         return messages

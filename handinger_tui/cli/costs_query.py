@@ -16,15 +16,23 @@ from msgspec.structs import replace
 from handinger_tui.core.amounts import json_amount, scaled_text, split_excess
 from handinger_tui.core.errors import SettingsError
 from handinger_tui.core.export import spending
-from handinger_tui.core.money.spending import Bucket, ChargeFilter, GroupBy, period_ms, sum_buckets
+from handinger_tui.core.money.amount_state import AmountState
+from handinger_tui.core.money.spending import (
+    Bucket,
+    ChargeFilter,
+    GroupBy,
+    period_ms,
+    stored_state,
+    sum_buckets,
+)
 from handinger_tui.core.safety import clean_line
 from handinger_tui.core.stream import COST_MEMBERS
 from handinger_tui.core.tags import NO_LABELS, Labels, tag_name
-from handinger_tui.core.turns.turn import FREE, Trigger
+from handinger_tui.core.turns.turn import FREE, NO_DAY, Trigger
 from handinger_tui.ledger.charges import COST_BITS, COST_COLUMNS, DECIMALS, NUMBERS
 from handinger_tui.ledger.cost_rows import CostRows
 from handinger_tui.ledger.limits import LimitRules
-from handinger_tui.ledger.sql import int_or_zero, scaled, unpack
+from handinger_tui.ledger.sql import int_or_zero, scaled, status_of, unpack
 
 if TYPE_CHECKING:
     import argparse
@@ -150,7 +158,7 @@ _NUMBERS: Final = (*_COUNTS, *_AMOUNTS.values(), "at_ms", "shared_with", "most_p
 COLUMNS: Final = (
     *spending.COLUMNS,
     *("turn_id", "session_id", "worker_id"),
-    *("status", "budget", "trigger", "reading", "final"),
+    *("status", "budget", "trigger", "reading", "final", "state"),
     *("corrections", "at_ms"),
     *_COUNTS,
     *("shared_with", "cost_usd_at_most", "credits_at_most"),
@@ -175,7 +183,9 @@ def turn_record(
     reported = int_or_zero(cells.get("told"))
     turn_id, session_id = cell_text(cells.get("turn_id")), cells.get("session_id")
     own = labels.get(session_id or "", NO_LABELS)
-    at_ms = numbers["at_ms"]
+    at_ms = None if numbers["at_ms"] == NO_DAY else numbers["at_ms"]
+    is_final, is_confirmed = bool(cells.get("final")), bool(cells.get("confirmed"))
+    state = stored_state(status_of(cells.get("status")), final=is_final, confirmed=is_confirmed)
     # In the order of `COLUMNS`.
     return {
         "key": turn_id,
@@ -202,7 +212,8 @@ def turn_record(
         "budget": cell_text(cells.get("budget")),
         "trigger": cell_text(cells.get("started_by") or str(Trigger.UNKNOWN)),
         "reading": cell_text(cells.get("reading")),
-        "final": bool(cells.get("final")),
+        "final": state is AmountState.SETTLED,
+        "state": str(state),
         "corrections": int_or_zero(cells.get("corrections")),
         "at_ms": at_ms,
         **{name: numbers[name] for name in _COUNTS},

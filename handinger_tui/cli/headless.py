@@ -27,7 +27,7 @@ from handinger_tui.core.money.spending import LOCAL
 from handinger_tui.core.receipts import receipt_line
 from handinger_tui.core.safety import clean, clean_line, encodable, one_word
 from handinger_tui.core.turns.session import Service, Session
-from handinger_tui.core.turns.turn import FREE, UNDECIDED, Attachment, ErrorKind, Turn, TurnStatus
+from handinger_tui.core.turns.turn import FREE, UNDECIDED, Attachment, ErrorKind, Fault, Turn, TurnStatus
 from handinger_tui.ledger.database import UNWRITTEN
 
 if TYPE_CHECKING:
@@ -61,6 +61,13 @@ def prompt_of(args: argparse.Namespace, max_input_bytes: int) -> str:
     if not prompt.strip():
         raise SettingsError("The prompt is empty. Nothing was sent.", 'Try: handinger-tui -p "…"')
     return prompt
+
+
+STILL_BUSY: Final = Fault(
+    ErrorKind.CONFLICT,
+    "The worker is still running an earlier message of this session. Nothing was sent.",
+    may_have_been_charged=False,
+)
 
 
 class Headless:
@@ -177,6 +184,8 @@ class Headless:
     ) -> str:
         actor = services.engine.actor(self._session_id)
         message = (prompt, self._settings.budget, attachments)
+        if await self._is_worker_busy(services):
+            return await actor.store_unsent(*message, STILL_BUSY)
         start = StartPolicy.UNMEASURED if self._args.allow_unmeasured else StartPolicy.MEASURED
         try:
             try:
@@ -192,6 +201,15 @@ class Headless:
             raise
         except LedgerError as problem:
             raise NoHistory(problem.summary, NO_HISTORY_HINT) from None
+
+    async def _is_worker_busy(self, services: Services) -> bool:
+        """Whether an earlier turn of the session still runs, by a GET: the message would be refused."""
+        actor = services.engine.actor(self._session_id)
+        if actor.state.busy:
+            # A worker that cannot be read counts as busy.
+            with suppress(HandingerError):
+                await actor.refresh()
+        return actor.state.busy
 
     async def _settle_earlier(self, services: Services) -> None:
         """Settle turns of earlier runs by GETs for a limited time; the next run settles what stays open."""

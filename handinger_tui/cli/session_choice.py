@@ -72,11 +72,8 @@ async def find_target_session(
     ledger: Ledger, load: Callable[[str], Awaitable[Session | None]], target: str, service: Service
 ) -> Session | None:
     """Return the newest stored session of a target of that service, by `load`; None if there is none."""
-    for session_id in await ledger.history.find(target):
-        session = await load(session_id)
-        if session is not None and session.worker_id == target and session.service == service:
-            return session
-    return None
+    session_id = await ledger.history.of_worker(target, service)
+    return None if session_id is None else await load(session_id)
 
 
 def destination_of(args: argparse.Namespace, settings: Settings) -> Destination | None:

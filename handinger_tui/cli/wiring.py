@@ -365,7 +365,7 @@ def settle_open_turns() -> None:
 
 
 async def _settle(services: Services) -> int:
-    session_ids = await services.engine.settle_open_turns(SETTLE_S)
+    session_ids = await services.engine.settle_open_turns(SETTLE_S, days=None)
     turns = [turn for one in session_ids for turn in services.engine.session(one).turns]
     unended = sum(turn.may_spend and (turn.live or turn.status is TurnStatus.RUNNING) for turn in turns)
     unknown = sum(turn.status is TurnStatus.UNKNOWN for turn in turns)

@@ -91,6 +91,7 @@ def day_text(day: date, year: int) -> str:
 EARLIEST: Final = datetime(1970, 1, 2, tzinfo=UTC)
 LATEST: Final = datetime(8999, 12, 31, tzinfo=UTC)
 """Moments between these two can be moved by years without leaving the calendar."""
+LATEST_MS: Final = round(LATEST.timestamp() * 1000)
 
 
 def moment_of(text: str | None) -> datetime | None:

@@ -30,7 +30,8 @@ _NAMES: Final = {
 class StoredWorker(Struct, frozen=True):
     """A worker as last read. Unknown members are None.
 
-    `text`: its instructions. `read_ms`: when its members were read; None: never, it was only used.
+    `text`: its instructions. `created_ms`, `updated_ms`: by the service's clock. `read_ms`: when its members
+    were read; None: never, it was only used.
     `is_missing`: the last reading got 404. `tasks`, `used_ms`: how many sessions it has in the history, and
     when the newest one changed.
     """
@@ -42,6 +43,8 @@ class StoredWorker(Struct, frozen=True):
     schema: JsonObject | None = None
     is_public: bool | None = None
     url: str | None = None
+    created_ms: int | None = None
+    updated_ms: int | None = None
     read_ms: int | None = None
     is_missing: bool = False
     tasks: int = 0

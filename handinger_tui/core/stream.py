@@ -18,10 +18,11 @@ from decimal import Decimal, localcontext
 from enum import StrEnum
 from typing import Any, Final, NamedTuple, Self
 
-from msgspec import Struct
+from msgspec import Struct, field
 from msgspec.structs import astuple
 
 from handinger_tui.core.amounts import EXACT, PLACES, json_amount, tidy
+from handinger_tui.core.formatting import LATEST_MS, moment_of
 from handinger_tui.core.jsontext import (
     Json,
     JsonObject,
@@ -218,6 +219,23 @@ def count(value: Json) -> int | None:
     return int(number) if number is not None and number == number.to_integral_value() else None
 
 
+_FIRST_MS: Final = 946_684_800_000
+"""The year 2000: no service has a time before it."""
+_MILLISECONDS_FROM: Final = 10**11
+"""A number from here on is in milliseconds, a smaller one in seconds."""
+
+
+def time_ms(value: Json) -> int | None:
+    """A reported time (ISO 8601, Unix seconds or milliseconds) in Unix milliseconds; None if it is none."""
+    if isinstance(value, str):
+        moment = moment_of(value)
+        number = None if moment is None else Decimal(round(moment.timestamp() * 1000))
+    else:
+        number = amount(value)
+        number = number * 1000 if number is not None and number < _MILLISECONDS_FROM else number
+    return int(number) if number is not None and _FIRST_MS <= number <= LATEST_MS else None
+
+
 class _Numbers(Struct, frozen=True):
     """Member-wise arithmetic of `Usage` and `Costs`. A difference with None is None."""
 
@@ -362,6 +380,13 @@ class Snapshot(Struct, frozen=True):
     error: str | None = None
     incomplete: str | None = None
     title: str | None = None
+    url: str | None = None
+    """Its address in the dashboard; untrusted."""
+    created_ms: int | None = None
+    """When it was created, by the service's clock; of a task, when that was."""
+    completed_ms: int | None = None
+    """When its newest turn ended, by the service's clock."""
+    metadata: JsonObject = field(default_factory=dict)
     template: str | None = None
     """The stored worker from which it was created (tasks generation)."""
     trigger: str | None = None
@@ -495,6 +520,10 @@ def snapshot_of(answer: JsonObject) -> Snapshot:
         error=reason_text(wire.get("error")),
         incomplete=reason_text(wire.get("incomplete_details")),
         title=as_text(wire.get("title")),
+        url=as_text(wire.get("url")),
+        created_ms=time_ms(wire.get("created_at")),
+        completed_ms=time_ms(wire.get("completed_at")),
+        metadata=as_object(wire.get("metadata")),
         template=as_text(wire.get("template")),
         trigger=as_text(wire.get("trigger")) if "totals" in wire else None,
         messages=tuple(item for item in as_list(wire.get("messages")) if isinstance(item, dict)),

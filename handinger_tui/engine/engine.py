@@ -11,12 +11,12 @@ import asyncio
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from msgspec.structs import replace
 
 from handinger_tui.core.errors import ApiError
-from handinger_tui.core.turns.session import Session
+from handinger_tui.core.turns.session import Service, Session
 from handinger_tui.engine.ports import (
     READS,
     Clock,
@@ -36,6 +36,9 @@ if TYPE_CHECKING:
     from handinger_tui.core.turns.turn import TurnRequest
 
 Listener = Callable[[str], None]
+RECENT_DAYS: Final = 30.0
+"""Turns that ended this many days ago are read again only when the person asks for it."""
+DAY_MS: Final = 86_400_000
 
 
 class Engine:
@@ -61,6 +64,16 @@ class Engine:
         self._listeners: list[Listener] = []
 
     # -- queries -----------------------------------------------------------------
+    @property
+    def service(self) -> Service:
+        """The service to which messages go."""
+        return self._context.service
+
+    @property
+    def poll_interval(self) -> float:
+        """Seconds between two readings of a worker that does not stream."""
+        return self._deps.run_deps.policy.poll_interval
+
     def actor(self, session_id: str) -> SessionActor:
         """The owner of an open session: sends, queues, watches, and knows the limits.
 
@@ -155,6 +168,14 @@ class Engine:
                 return await self.open(session.session_id)
         return actor.session
 
+    async def forget(self, session_id: str) -> None:
+        """Close a session that was deleted: nothing is sent or read for it any more."""
+        actor = self._actors[session_id]
+        actor.inbox.close()
+        actor.stop()
+        await actor.settled()
+        del self._actors[session_id]
+
     # -- after a crash -----------------------------------------------------------
     async def recover(self) -> list[str]:
         """Recover the turns that a crash left open, with GETs alone; returns their session ids.
@@ -170,10 +191,11 @@ class Engine:
             await self._actors[session_id].recover(requests, watch=True)
         return list(unsettled)
 
-    async def settle_open_turns(self, seconds: float) -> list[str]:
-        """Read the workers of turns left open or running, or whose end is fresh, for `seconds` at most.
+    async def settle_open_turns(self, seconds: float, days: float | None = RECENT_DAYS) -> list[str]:
+        """Read the workers of turns left open or running, or whose amount is not settled.
 
-        Each worker is read once; nothing is watched or queued. A turn that cannot be settled stays open
+        This takes `seconds` at most. Of turns that have ended only those of the last `days` are due; None:
+        all. Each worker is read once; nothing is watched or queued. A turn that cannot be settled stays so
         for the next program. Returns the ids of the sessions whose worker was to be read.
 
         Raises:
@@ -189,10 +211,13 @@ class Engine:
                         await self._refresh(session_id)
                 # What a local worker ran ended together with its program.
                 now_ms = self._deps.run_deps.clock.now_ms()
-                open_sessions = [] if self._context.forgetful else await self._log.sessions_to_read(now_ms)
-                for session in open_sessions:
+                first_ms = 0 if days is None else now_ms - int(days * DAY_MS)
+                due = [] if self._context.forgetful else await self._log.sessions_to_read(first_ms)
+                for session in due:
                     session_id = session.session_id
                     if session.service == self._context.service and session_id not in session_ids:
+                        # Before the reading: one that takes all of the time is not the first again.
+                        await self._log.note_late_read(session_id, now_ms)
                         await self.open(session_id)
                         session_ids.append(session_id)
                         await self._refresh(session_id)
@@ -201,7 +226,7 @@ class Engine:
     async def _refresh(self, session_id: str) -> None:
         # A worker that cannot be read now is read by the next program.
         with suppress(ApiError):
-            await self._actors[session_id].refresh()
+            await self._actors[session_id].refresh(late=True)
 
     async def _unsettled(self) -> dict[str, list[TurnRequest]]:
         """The requests without a settled turn at this service, by session id."""

@@ -147,6 +147,12 @@ class Gallery:
             if stored is not None:
                 worker = replace(worker, tasks=stored.tasks, used_ms=stored.used_ms)
                 if not worker.is_read:
-                    worker = replace(stored, is_missing=False, url=worker.url or stored.url)
+                    worker = replace(
+                        stored,
+                        is_missing=False,
+                        url=worker.url or stored.url,
+                        created_ms=worker.created_ms or stored.created_ms,
+                        updated_ms=worker.updated_ms or stored.updated_ms,
+                    )
             await self._log.keep(self._base_url, worker)
             return worker

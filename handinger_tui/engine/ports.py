@@ -204,11 +204,19 @@ class TurnLog(Protocol):
         """
         ...
 
-    async def sessions_to_read(self, now_ms: int) -> list[Session]:
-        """Sessions, without their turns, whose worker may have news; the newest turn comes first.
+    async def sessions_to_read(self, first_ms: int) -> list[Session]:
+        """Sessions, without their turns, whose worker may have news, in the order in which to read them.
 
-        Their turn was left running or in doubt, or its worker was last read right after its end, before
-        late costs could be in the figures. Those that another running program has are omitted.
+        Their turn was left running or in doubt; or it ended at `first_ms` or later, and its amount is not
+        settled. Those that another running program has are omitted.
+
+        Raises:
+            LedgerError
+        """
+        ...
+
+    async def note_late_read(self, session_id: str, at_ms: int) -> None:
+        """Store that the worker of a session was read, or that this was tried: others come first next time.
 
         Raises:
             LedgerError

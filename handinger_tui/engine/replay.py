@@ -143,10 +143,13 @@ class ReplayLog:
         """Return nothing: a replay settles no turn."""
         return []
 
-    async def sessions_to_read(self, now_ms: int) -> list[Session]:
+    async def sessions_to_read(self, first_ms: int) -> list[Session]:
         """Return nothing: a replay reads no worker."""
-        del now_ms
+        del first_ms
         return []
+
+    async def note_late_read(self, session_id: str, at_ms: int) -> None:
+        """Do nothing: a replay reads no worker."""
 
     async def load(self, session_id: str) -> Session | None:
         """The session without turns, which are played."""

@@ -405,15 +405,16 @@ class SessionActor:
             LedgerError
         """
         stops = self.queue.stops
-        return await (self._resume(stops, start) if only is None else self._send_first(only, stops, start))
+        if only is not None:
+            return await self._send_first(only, stops, start)
+        # A queue that nothing holds goes on by itself; the user did not see what holds it by then.
+        return await self._resume(stops, start) if self.queue.hold is not None else None
 
     @request
     async def _resume(self, stops: int, start: StartPolicy) -> Hold | None:
         queue = self.queue
-        if stops != queue.stops:
-            # Stopped again since the user asked to continue.
-            return queue.hold
-        if self.state.busy:
+        if stops != queue.stops or self.state.busy:
+            # Stopped again since the user asked to continue, or the worker would refuse it.
             return queue.hold
         hold = await self._limits.hold() if queue.ids else None
         if stops == queue.stops:
@@ -588,8 +589,10 @@ class SessionActor:
             return False
         return await self.refresh()
 
-    async def refresh(self) -> bool:
+    async def refresh(self, *, late: bool = False) -> bool:
         """Read the worker once to update the newest sent turn; True when the turn has ended by that.
+
+        `late`: a reading of a turn that has ended is stored only if it brings or confirms figures.
 
         The read is dropped where the turn is watched by then, or is no longer the newest. Where the worker is
         not known, here or to the service, its open turns end as unknown after some time.
@@ -610,12 +613,15 @@ class SessionActor:
             if refusal.kind is ErrorKind.NOT_FOUND:
                 await self.inbox.request(partial(self._settler.end_without_worker, worker_id))
             raise
-        return await self._apply_reading(turn.turn_id, body)
+        return await self._apply_reading(turn.turn_id, body, late=late)
 
     @request
-    async def _apply_reading(self, turn_id: str, body: WorkerBody) -> bool:
+    async def _apply_reading(self, turn_id: str, body: WorkerBody, *, late: bool) -> bool:
         turn = self.session.sent
         if turn is None or turn.turn_id != turn_id or self.running:
+            return False
+        if late and not self._settler.brings_news(turn, body):
+            await self._settler.settle_older(body, without=turn_id)
             return False
         return await self._settler.apply_reading(turn_id, body)
 

@@ -6,6 +6,7 @@ import asyncio
 from collections import Counter
 from contextlib import suppress
 from functools import partial
+from itertools import takewhile
 from typing import TYPE_CHECKING, Final
 
 from handinger_tui.core.errors import HandingerError, LedgerError
@@ -21,11 +22,20 @@ from handinger_tui.core.stream import (
     worker_in,
 )
 from handinger_tui.core.turns.fold import fold
-from handinger_tui.core.turns.messages import EQUAL_BEFORE, id_of, normalized_prompt, role_of, text_of
+from handinger_tui.core.turns.messages import (
+    EQUAL_BEFORE,
+    began_ms,
+    id_of,
+    normalized_prompt,
+    role_of,
+    text_of,
+)
 from handinger_tui.core.turns.session import RemoteTurn, Session
 from handinger_tui.core.turns.turn import (
+    EARLY_MS,
     FREE,
     LIVE,
+    SETTLE_MS,
     UNDECIDED,
     ErrorKind,
     Fault,
@@ -101,7 +111,17 @@ def adopted_turns(session: Session, body: WorkerBody, now_ms: int, ids: Ids) -> 
             continue
         last = at == len(groups) - 1
         trigger = _TRIGGERS.get(snapshot.trigger, Trigger.ELSEWHERE) if at == 0 else Trigger.ELSEWHERE
-        request = TurnRequest(ids.new("turn"), prompt, now_ms, worker_id, seen_before=times, trigger=trigger)
+        # The first message came when the worker was created. A clock that is ahead must not reach tomorrow.
+        moment = began_ms(group[0]) or (snapshot.created_ms if at == 0 else None)
+        request = TurnRequest(
+            ids.new("turn"),
+            prompt,
+            now_ms,
+            worker_id,
+            seen_before=times,
+            trigger=trigger,
+            service_ms=None if moment is None else min(moment, now_ms),
+        )
         worker_then = _worker_at_turn(worker, group, times, snapshot.prompts, last=last)
         message_id = id_of(group[0])
         # An id that several messages share identifies none of them.
@@ -250,8 +270,26 @@ def has_other_figures(turn: Turn, snapshot: Snapshot) -> bool:
     return (now.own_usage, now.own_usage_is_partial) != (turn.own_usage, turn.own_usage_is_partial)
 
 
-def outdated_turns(session: Session, snapshot: Snapshot, *, without: str) -> list[Turn]:
-    """Ended turns of a task, except `without`, that have other figures of their own in a later reading.
+def can_confirm(turn: Turn, now_ms: int) -> bool:
+    """Whether a reading with the same figures confirms the amount of a turn that has ended."""
+    if turn.own_usage is not None:
+        own = turn.own_reads
+        return bool(own) and now_ms - own[0] >= EARLY_MS > own[-1] - own[0]
+    if not turn.reads:
+        return False
+    newest = turn.reads[-1]
+    if newest.busy:
+        return True
+    first = [*takewhile(lambda one: one[1:] == newest[1:], reversed(turn.reads))][-1]
+    return now_ms - first.at_ms >= SETTLE_MS > newest.at_ms - first.at_ms
+
+
+MOST_CONFIRMED: Final = 20
+"""One reading of a task confirms at most this many turns: the newest ones."""
+
+
+def outdated_turns(session: Session, snapshot: Snapshot, now_ms: int, *, without: str) -> list[Turn]:
+    """Ended turns of a task, except `without`, whose own figures a later reading changes or confirms.
 
     Those of a turn may be missing, or from before its end, if the service could not be read after it. Those
     of the turn before the newest may have grown after the newest was sent. The figures of other turns are not
@@ -262,13 +300,21 @@ def outdated_turns(session: Session, snapshot: Snapshot, *, without: str) -> lis
     ended = [
         turn for turn in session.turns if turn.status in ARRIVED and not (is_unsettled(turn) or turn.imported)
     ]
-    return [
-        turn
-        for turn in ended
-        if (turn.own_usage is None or turn.own_usage_is_partial or turn in ended[-2:])
-        and turn.turn_id != without
-        and has_other_figures(turn, snapshot)
-    ]
+    newest = {turn.turn_id for turn in ended[-2:]}
+    confirmable = {turn.turn_id for turn in ended[-MOST_CONFIRMED:] if can_confirm(turn, now_ms)}
+
+    def is_outdated(turn: Turn) -> bool:
+        is_compared = turn.own_usage is None or turn.own_usage_is_partial or turn.turn_id in newest
+        if is_compared and has_other_figures(turn, snapshot):
+            return True
+        return turn.turn_id in confirmable and _shows_own_figures(turn, snapshot)
+
+    return [turn for turn in ended if turn.turn_id != without and is_outdated(turn)]
+
+
+def _shows_own_figures(turn: Turn, snapshot: Snapshot) -> bool:
+    now = with_snapshot(turn, snapshot)
+    return now.own_usage is not turn.own_usage and now.own_usage == turn.own_usage
 
 
 def _last_ms(turn: Turn) -> int:
@@ -340,6 +386,15 @@ class TurnSettler:
         content = dump(outcome_object(status, fault))
         return Frame(seq, self._clock.now_ms(), Framing.NOTE, content, Marker.SETTLED)
 
+    def brings_news(self, turn: Turn, body: WorkerBody) -> bool:
+        """Whether a reading changes or confirms a turn; one that has not ended is always due."""
+        return (
+            is_unsettled(turn)
+            or has_other_figures(turn, body.snapshot)
+            or shows_no_cost(turn)
+            or can_confirm(turn, self._clock.now_ms())
+        )
+
     async def apply_reading(self, turn_id: str, body: WorkerBody) -> bool:
         """Apply a read of the worker to its newest turn and to earlier ones; True when the newest has ended.
 
@@ -387,7 +442,7 @@ class TurnSettler:
             else:
                 continue
             self._unclosed.add(turn.turn_id)
-        for turn in outdated_turns(self._store.value, body.snapshot, without=without):
+        for turn in outdated_turns(self._store.value, body.snapshot, self._clock.now_ms(), without=without):
             if await self._log.claim(turn.turn_id):
                 record = await self._store.record_of(turn.turn_id)
                 record.feed(Framing.JSON, own_part(turn, body), ReadReason.AFTER)
@@ -459,6 +514,10 @@ class TurnSettler:
         await self.close_ended()
 
 
+MOST_LATE_READS: Final = 20
+"""How often a worker is read beyond the pauses of the retry policy, while its figures change."""
+
+
 class LateReader:
     """Reads the worker of the newest turn of a session again, at times after the end of that turn.
 
@@ -501,25 +560,37 @@ class LateReader:
             await self._read()
 
     async def _read_often(self) -> None:
+        has_changed = False
         for seconds in self._deps.policy.late_reads:
             await self._deps.clock.sleep(seconds)
-            await self._read()
+            has_changed = await self._read()
+        for _ in range(MOST_LATE_READS):
+            # What has changed last is not settled yet.
+            if not has_changed:
+                break
+            await self._deps.clock.sleep(SETTLE_MS / 1000)
+            has_changed = await self._read()
 
-    async def _read(self) -> None:
+    async def _read(self) -> bool:
+        """Read once; True if that brought other figures."""
         turn = self._turn()
         worker_id = None if turn is None else turn.target
         if worker_id is None:
-            return
+            return False
         # An error is ignored: the reading is optional, and the next turn reads the worker as well.
         with suppress(HandingerError):
             body = await self._deps.api.read_worker(worker_id)
-            await self._inbox.request(partial(self._apply, body))
+            return await self._inbox.request(partial(self._apply, body))
+        return False
 
-    async def _apply(self, body: WorkerBody) -> None:
+    async def _apply(self, body: WorkerBody) -> bool:
         turn = self._turn()
-        if turn is not None and (has_other_figures(turn, body.snapshot) or shows_no_cost(turn)):
-            await self._settler.apply_reading(turn.turn_id, body)
-            self._store.publish()
+        if turn is None or not self._settler.brings_news(turn, body):
+            return False
+        has_changed = has_other_figures(turn, body.snapshot)
+        await self._settler.apply_reading(turn.turn_id, body)
+        self._store.publish()
+        return has_changed
 
     def _turn(self) -> Turn | None:
         """The turn, while it is the newest one and none runs."""

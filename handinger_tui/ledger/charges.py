@@ -13,7 +13,7 @@ from operator import is_not
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from msgspec import Struct
-from msgspec.structs import fields
+from msgspec.structs import fields, replace
 
 from handinger_tui.core.amounts import INT64_MAX, decimal_text, micro_credits, pico_usd, tidy
 from handinger_tui.core.evidence import sources_of_turn
@@ -186,7 +186,7 @@ def amount_in(row: Row, column: str) -> Decimal | None:
 
 _HEAD: Final = (
     *("kind", "turn_id", "session_id", "worker_id", "base_url", "at_ms", "status", "budget"),
-    *("started_by", "reading", "final", "sources", "elapsed_ms"),
+    *("started_by", "reading", "final", "confirmed", "sources", "elapsed_ms"),
 )
 _SHARE: Final = ("shared_with", "most_pico", "most_micro", "doubtful", "credits_doubtful")
 """How many other runs may own a part of the amounts of a turn, what it cost at most, and what is doubtful."""
@@ -194,7 +194,7 @@ _COLUMNS: Final = (*_HEAD, *NUMBERS, *_SHARE, "exact", "snapshot", "reason", "re
 _RETRACTED: Final = (*SUMMED, *(name for name in COUNTS if name not in SUMMED))
 """The numbers of the bits of the column `retracted`."""
 Cells = dict[str, Cell]
-_EMPTY: Final[Cells] = dict.fromkeys((*NUMBERS, "reason", "retracted", "profile"))
+_EMPTY: Final[Cells] = dict.fromkeys((*NUMBERS, "confirmed", "reason", "retracted", "profile"))
 _PUT_CHARGE: Final = (
     f"INSERT INTO charges ({', '.join(_COLUMNS)}) VALUES ({', '.join(f':{name}' for name in _COLUMNS)})"
 )
@@ -204,10 +204,17 @@ class _Reported(Struct, frozen=True):
     """The numbers of the INTEGER columns that the readings of a turn show, and whether they are final.
 
     The number of an amount beyond 64 bits is a lower bound, and never final; the column `exact` has it.
+    `confirmed`: see `TurnMoney`.
     """
 
     numbers: dict[str, int]
     final: bool
+    confirmed: bool
+
+    @property
+    def cells(self) -> Cells:
+        """The state, as cells."""
+        return {"final": int(self.final), "confirmed": 1 if self.confirmed else None}
 
 
 class _Recorded(Struct, frozen=True):
@@ -218,6 +225,7 @@ class _Recorded(Struct, frozen=True):
 
     status: str
     final: bool
+    confirmed: bool
     reported: int
     numbers: Mapping[str, int | None]
     share: Cells
@@ -319,15 +327,17 @@ def new_entries(
     for turn, money in unconfirmed:
         reported = _reported(money)
         recorded = recorded_turns.get(turn.turn_id)
+        if recorded is not None:
+            reported = _kept(recorded, money, reported)
         if recorded is None:
             if not turn.unsent and (reported.numbers or not turn.live):
                 kind = _kind(connection, turn.turn_id)
                 first: Cells = {"kind": kind, "at_ms": _moment(turn), **reported.numbers}
-                rows.append(_row(session, turn, money, first | {"final": int(reported.final)}))
+                rows.append(_row(session, turn, money, first | reported.cells))
             continue
         changes = _changes(recorded, turn, money, reported, retracts=retracts)
         if changes is not None:
-            head: Cells = {"kind": "correction", "at_ms": newest_ms, "final": int(reported.final)}
+            head: Cells = {"kind": "correction", "at_ms": newest_ms, **reported.cells}
             rows.append(_row(session, turn, money, head | changes))
     rows += _corrections_elsewhere(connection, confirmed.elsewhere(), newest_ms, retracts=retracts)
     computed = confirmed.rises()
@@ -345,7 +355,7 @@ def _corrections_elsewhere(
     rows: list[Cells] = []
     for turn_id, recorded in _recorded(connection, [*money]).items():
         own = money[turn_id]
-        reported = _reported(own)
+        reported = _kept(recorded, own, _reported(own))
         # A refused turn has only the cost that the person assigned to it.
         is_in_doubt = recorded.status == TurnStatus.UNKNOWN
         retracted = _retracted_names(recorded, own, reported) if retracts or is_in_doubt else ()
@@ -357,7 +367,7 @@ def _corrections_elsewhere(
             "kind": "correction",
             "at_ms": at_ms,
             "reading": str(own.reading),
-            "final": int(reported.final),
+            **reported.cells,
         }
         head |= {"exact": dump(exact_numbers(own.usage, own.costs)), "snapshot": "null"}
         rows.append({**_EMPTY, **head, **_share(own), **changes})
@@ -410,8 +420,16 @@ def _is_new(recorded: _Recorded, money: TurnMoney, reported: _Reported) -> bool:
         recorded.numbers[name] != value for name, value in reported.numbers.items()
     ):
         return True
+    if (recorded.final, recorded.confirmed) != (reported.final, reported.confirmed):
+        return True
     bits = sum(1 << bit for bit, name in enumerate(SUMMED) if name in reported.numbers)
-    return reported.final and bool(not recorded.final or bits & ~recorded.reported)
+    return reported.final and bool(bits & ~recorded.reported)
+
+
+def _kept(recorded: _Recorded, money: TurnMoney, reported: _Reported) -> _Reported:
+    """`reported`; where the readings show nothing of the turn, its state stays as it is recorded."""
+    is_lost = money.reading is Interpretation.NONE and not reported.final
+    return replace(reported, final=recorded.final, confirmed=recorded.confirmed) if is_lost else reported
 
 
 def _amounts_of(money: TurnMoney) -> dict[str, Decimal | None]:
@@ -430,7 +448,8 @@ def _reported(money: TurnMoney) -> _Reported:
     for name, amount in _amounts_of(money).items():
         values[name], is_exact = _bounded(name, amount)
         is_final = is_final and is_exact
-    return _Reported({name: value for name, value in values.items() if value is not None}, is_final)
+    numbers = {name: value for name, value in values.items() if value is not None}
+    return _Reported(numbers, is_final, money.confirmed)
 
 
 def exact_numbers(usage: Usage, costs: Costs) -> dict[str, str | None]:
@@ -451,6 +470,7 @@ def _recorded(connection: sqlite3.Connection, turn_ids: list[str]) -> dict[str, 
         one: _Recorded(
             row["status"],
             bool(row["final"]),
+            bool(row["confirmed"]),
             row["told"],
             {name: 0 if row[name] is None and row["status"] in FREE else row[name] for name in NUMBERS},
             {name: row[name] for name in _SHARE},

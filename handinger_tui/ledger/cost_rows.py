@@ -19,7 +19,7 @@ from handinger_tui.ledger import turns as turn_store
 from handinger_tui.ledger.charges import assigned, rises
 from handinger_tui.ledger.corrections import recompute
 from handinger_tui.ledger.database_file import charges_before
-from handinger_tui.ledger.grouping import buckets, condition, restatements
+from handinger_tui.ledger.grouping import buckets, condition, restatements, undated
 from handinger_tui.ledger.labels import Labeler, choose
 from handinger_tui.ledger.limits import LimitRules, LimitUsage, periods_at
 from handinger_tui.ledger.repair import open_or_salvage
@@ -51,6 +51,11 @@ class CostRows:
         """Groups of turns: periods in order of time, other groups by cost, highest first, unknown last."""
         with translated(reading=True):
             return buckets(self._connection, by, which, rules=self._tag_rules)
+
+    def undated(self, which: ChargeFilter) -> Bucket:
+        """The sum of the turns without a known day, whatever the period of `which`."""
+        with translated(reading=True):
+            return undated(self._connection, which)
 
     def choose(self, which: ChargeFilter) -> None:
         """Choose the sessions with the tag and project of `which`, for all queries that depend on them."""

@@ -27,7 +27,7 @@ from handinger_tui.core.money.spending import (
 from handinger_tui.core.money.typical_cost import Spread, TypicalCost, spread
 from handinger_tui.core.stream import Costs, Usage
 from handinger_tui.core.tags import NO_LABELS, NO_TAG_RULES, TagRules
-from handinger_tui.core.turns.turn import FREE, LIVE, Trigger
+from handinger_tui.core.turns.turn import FREE, LIVE, NO_DAY, REFUSED, Trigger
 from handinger_tui.ledger.charges import (
     AMOUNT_COLUMNS,
     COST_BITS,
@@ -60,7 +60,7 @@ from handinger_tui.ledger.sql import (
 
 if TYPE_CHECKING:
     # It imports asyncio, which the reading of costs without a thread does not need.
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from handinger_tui.ledger.database import Database
 
@@ -89,7 +89,7 @@ def day_at(at_ms: int, zone: tzinfo | None) -> Day:
 
 _CONDITIONS: Final = {
     "since_ms": "at_ms >= :since_ms",
-    "until_ms": "at_ms < :until_ms",
+    "until_ms": f"at_ms < :until_ms AND at_ms > {NO_DAY}",
     "turn_id": "turn_id = :turn_id",
     "session_id": "session_id = :session_id",
     "worker_id": "worker_id = :worker_id",
@@ -154,13 +154,14 @@ _SCALES: Final = tuple(DECIMALS[name] for name in SUMMED)
 _ALL_REPORTED: Final = (1 << len(SUMMED)) - 1
 
 _HEAD: Final = f"""
-    COUNT(*) AS turns, SUM(incomplete) AS incomplete, MIN(at_ms) AS first_ms, MAX(at_ms) AS last_ms,
-    SUM(told <> {_ALL_REPORTED}) AS gappy, {DOUBTS}
+    COUNT(*) AS turns, SUM(incomplete) AS incomplete, MIN(NULLIF(at_ms, {NO_DAY})) AS first_ms,
+    MAX(NULLIF(at_ms, {NO_DAY})) AS last_ms,
+    SUM(told <> {_ALL_REPORTED}) AS gappy, {DOUBTS}, SUM(status IN ({listed(REFUSED)})) AS free
 """
 _QUICK: Final = f"{_HEAD}, {', '.join(f'0 AS {name}_high, SUM({name}) AS {name}_low' for name in SUMMED)}"
 _SAFE: Final = f"{_HEAD}, {', '.join(map(split, SUMMED))}"
 """The same sums in a form that cannot overflow; it takes twice as long."""
-_PLACES_OF_SUMS: Final = range(8, 8 + 2 * len(SUMMED), 2)
+_PLACES_OF_SUMS: Final = range(9, 9 + 2 * len(SUMMED), 2)
 """Indexes of the sums (high, low) in a row that holds a key, `_HEAD` and the sums."""
 _GAPS: Final = f"{', '.join(map(gaps, SUMMED))}, SUM(told & {COST_BITS} <> {COST_BITS}) AS unsplit"
 _KEYS: Final = {
@@ -177,6 +178,7 @@ _TITLES: Final = {
     GroupBy.TURN: "SELECT t.turn_id, s.title FROM turn_totals t JOIN sessions s USING (session_id)",
 }
 _NO_MONEY: Final = Decimal(0)
+_NO_TITLES: Final[Mapping[str | bytes | None, str]] = {}
 _NO_GAPS: Final = (0,) * (len(SUMMED) + 1)
 _CERTAIN: Final = (False,) * (len(SUMMED) - 2)
 
@@ -196,14 +198,18 @@ def buckets(
     if by is GroupBy.DAY:
         return list(_days(connection, which, zone))
     if by is GroupBy.WEEK:
-        days = _days(connection, which, zone)
-        weeks = _merged((week_name(date.fromisoformat(day.key)), day) for day in days)
-        return [replace(week, title=" to ".join(map(str, week_days(week.key)))) for week in weeks]
+        weeks = _merged((_week_of(day.key), day) for day in _days(connection, which, zone))
+        titles = (" to ".join(map(str, week_days(week.key))) if week.key else "" for week in weeks)
+        return [replace(week, title=title) for week, title in zip(weeks, titles, strict=True)]
     if by is GroupBy.MONTH:
         return _merged((one.key[:-3], one) for one in _days(connection, which, zone))
     if by in (GroupBy.TAG, GroupBy.PROJECT):
         return sorted(_merged(_labeled(connection, by, which, rules)), key=_by_cost)
     return sorted(_grouped(connection, by, which), key=_by_cost)
+
+
+def _week_of(day: str) -> str:
+    return week_name(date.fromisoformat(day)) if day else ""
 
 
 def _merged(parts: Iterable[tuple[str, Bucket]]) -> list[Bucket]:
@@ -232,16 +238,26 @@ def _by_cost(bucket: Bucket) -> tuple[bool, Decimal, str]:
 
 
 def _grouped(connection: sqlite3.Connection, by: GroupBy, which: ChargeFilter) -> list[Bucket]:
-    key = _KEYS[by]
-    where, cells = condition(which)
+    titles = {row[0]: unpack(row[1]) for row in connection.execute(_TITLES[by])} if by in _TITLES else {}
+    return _grouped_by(connection, _KEYS[by], which, titles=titles)
+
+
+def _grouped_by(
+    connection: sqlite3.Connection,
+    key: str,
+    which: ChargeFilter,
+    *more: str,
+    titles: Mapping[str | bytes | None, str] = _NO_TITLES,
+) -> list[Bucket]:
+    """A group for each value of `key`, which is SQL. `more`: further conditions."""
+    where, cells = condition(which, *more)
     rows = _summed(connection, f"SELECT {key} AS key, %s FROM turn_totals {where} GROUP BY {key}", cells)
     gappy: dict[str | bytes | None, Sequence[int]] = {}
     if any(row["gappy"] for row in rows):
         # In a query of its own: turns with gaps are few, and there is an index of them.
-        where, cells = condition(which, f"told <> {_ALL_REPORTED}")
+        where, cells = condition(which, *more, f"told <> {_ALL_REPORTED}")
         sql = f"SELECT {_GAPS}, {key} AS key FROM turn_totals {where} GROUP BY {key}"
         gappy = {row["key"]: row for row in connection.execute(sql, cells)}
-    titles = {row[0]: unpack(row[1]) for row in connection.execute(_TITLES[by])} if by in _TITLES else {}
     return [
         _bucket(unpack(row[0] or ""), row, gappy.get(row[0], _NO_GAPS), titles.get(row[0], ""))
         for row in rows
@@ -258,7 +274,12 @@ def _summed(connection: sqlite3.Connection, sql: str, cells: Cells) -> list[sqli
 
 
 def _days(connection: sqlite3.Connection, which: ChargeFilter, zone: tzinfo | None) -> Iterator[Bucket]:
-    """One group per local day, along the index of times; days are exact at clock changes of `zone`."""
+    """One group per local day, along the index of times; days are exact at clock changes of `zone`.
+
+    The first one, with the key "", has the turns without a known day; they are in no period.
+    """
+    if which.since_ms is None and which.until_ms is None:
+        yield from _grouped_by(connection, "''", which, f"at_ms = {NO_DAY}")
     # The planner uses one lower bound with the index: it has to be the one that moves from day to day.
     # A damaged time belongs to no day.
     in_span = "at_ms >= :start AND at_ms < :end AND typeof(at_ms) = 'integer'"
@@ -277,6 +298,12 @@ def _days(connection: sqlite3.Connection, which: ChargeFilter, zone: tzinfo | No
         start = day.end_ms
 
 
+def undated(connection: sqlite3.Connection, which: ChargeFilter) -> Bucket:
+    """The sum of the turns without a known day, whatever the period of `which`."""
+    which = replace(which, since_ms=None, until_ms=None)
+    return sum_buckets(_grouped_by(connection, "''", which, f"at_ms = {NO_DAY}"))
+
+
 def _bucket(key: str, row: sqlite3.Row, missing: Sequence[int], title: str = "") -> Bucket:
     """The value of a row that holds a key, `_HEAD` and the sums, read by position: faster for many rows."""
     doubts = (bool(row[6]), bool(row[7]), *_CERTAIN)
@@ -288,7 +315,7 @@ def _bucket(key: str, row: sqlite3.Row, missing: Sequence[int], title: str = "")
     first_ms, last_ms = int_or_none(row[3]), int_or_none(row[4])
     return Bucket(
         key, row[1], row[2], usd, credited, model, tool, sandbox, internal, tokens, first_ms, last_ms, title,
-        unsplit=missing[len(SUMMED)],
+        unsplit=missing[len(SUMMED)], free=int_or_zero(row[8]),
     )  # fmt: skip
 
 
@@ -323,6 +350,7 @@ def turn_charge(row: Row) -> TurnCharge:
         budget=unpack_optional(row["budget"]),
         trigger=trigger_of(row["started_by"]),
         final=bool(row["final"]),
+        confirmed=bool(row["confirmed"]),
         corrections=int_or_zero(row["corrections"]),
         usd=usd,
         credits=credited,

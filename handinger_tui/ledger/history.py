@@ -35,12 +35,12 @@ from handinger_tui.ledger.sql import (
 from handinger_tui.ledger.turns import enter_turn, load_turn
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Collection, Iterator, Sequence
 
     from handinger_tui.core.export.session_file import SessionFile
     from handinger_tui.core.search import Query, SearchHit
     from handinger_tui.core.tags import Labels
-    from handinger_tui.core.turns.session import SessionSummary
+    from handinger_tui.core.turns.session import Service, SessionSummary
     from handinger_tui.ledger.database import Database
 
 # Of `turn_totals.told`, bit 0 says that USD were reported, bit 1 that credits were. A turn without a row
@@ -59,7 +59,7 @@ _SUMMARIES: Final = f"""
            (SELECT lineage FROM turns t WHERE t.session_id = s.session_id
              ORDER BY place LIMIT 1) AS lineage,
            (SELECT started_by FROM turns t WHERE t.session_id = s.session_id
-             ORDER BY place LIMIT 1) AS started_by, s.generation, s.template,
+             ORDER BY place LIMIT 1) AS started_by, s.generation, s.template, s.about,
            (SELECT folder FROM origins o WHERE o.session_id = s.session_id) AS folder,
            EXISTS (SELECT 1 FROM turns t WHERE t.session_id = s.session_id AND t.settled_ms IS NULL
                       AND {_STARTED}) AS live,
@@ -74,6 +74,14 @@ _SUMMARIES: Final = f"""
                   WHERE t.imported_ms IS NOT NULL AND t.status <> '{TurnStatus.NOT_SENT}'
                   GROUP BY t.session_id) i ON i.session_id = s.session_id
      {{which}} GROUP BY s.session_id ORDER BY s.updated_ms DESC, s.rowid DESC LIMIT ?
+"""
+_OF_SERVICES: Final = """s.base_url IN ({places})
+    AND EXISTS (SELECT 1 FROM turns t WHERE t.session_id = s.session_id)"""
+_LEFT_RUNNING: Final = f"""(SELECT status FROM turns t WHERE t.session_id = s.session_id AND {_STARTED}
+    ORDER BY place DESC LIMIT 1) = '{TurnStatus.RUNNING}'"""
+_OF_WORKER: Final = """
+    SELECT session_id FROM sessions WHERE worker_id = ? AND base_url = ? AND generation = ?
+     ORDER BY updated_ms DESC, rowid DESC LIMIT 1
 """
 _IDS_BY_PREFIX: Final = """
     SELECT session_id, worker_id, template FROM sessions
@@ -124,9 +132,25 @@ class SessionHistory:
         """Session id → the key of a draft of an ended program that the person continues here."""
         self.tag_rules = NO_TAG_RULES
 
-    async def sessions(self, limit: int = 200) -> list[SessionSummary]:
-        """Summaries of the newest sessions, newest first; reads no frames. `limit` -1: all."""
-        return await self._database.run(lambda db: list(self._summaries(db, "", (limit,))))
+    async def sessions(
+        self, limit: int = -1, *, base_urls: Collection[str] = (), running: bool = False
+    ) -> list[SessionSummary]:
+        """Summaries of sessions, newest first; reads no frames. `limit` -1: all.
+
+        `base_urls`: only those of these services that have a turn. `running`: only those whose newest turn
+        was left running.
+        """
+        wanted = [_OF_SERVICES.format(places=", ".join("?" * len(base_urls)))] if base_urls else []
+        wanted += [_LEFT_RUNNING] if running else []
+        which = f"WHERE {' AND '.join(wanted)}" if wanted else ""
+        cells = (*map(pack, base_urls), limit)
+        return await self._database.run(lambda db: list(self._summaries(db, which, cells)))
+
+    async def of_worker(self, worker_id: str, service: Service) -> str | None:
+        """The id of the newest session of a worker, or task, at this service; None where there is none."""
+        cells = pack(worker_id), pack(service.base_url), pack(service.generation)
+        row = await self._database.run(lambda db: db.execute(_OF_WORKER, cells).fetchone())
+        return None if row is None else unpack(row["session_id"])
 
     def _summaries(
         self, connection: sqlite3.Connection, which: str, cells: Sequence[Cell]
@@ -342,6 +366,7 @@ _PUT_WORKER: Final = """
 
 
 _TEXT_MEMBERS: Final = ("title", "summary", "text", "url")
+_TIME_MEMBERS: Final = ("created_ms", "updated_ms")
 
 
 class StoredWorkers:
@@ -358,7 +383,9 @@ class StoredWorkers:
 
     async def keep(self, base_url: str, worker: StoredWorker) -> None:
         """Store a reading of a worker."""
-        members = {name: getattr(worker, name) for name in (*_TEXT_MEMBERS, "schema", "is_public")}
+        members = {
+            name: getattr(worker, name) for name in (*_TEXT_MEMBERS, *_TIME_MEMBERS, "schema", "is_public")
+        }
         cells = pack(base_url), pack(worker.worker_id), dump(members), worker.read_ms, int(worker.is_missing)
 
         def work(connection: sqlite3.Connection) -> None:
@@ -383,6 +410,7 @@ def _stored_worker(row: Row) -> StoredWorker:
     return replace(
         worker,
         **{name: as_text(members.get(name)) for name in _TEXT_MEMBERS},
+        **{name: int_or_none(members.get(name)) for name in _TIME_MEMBERS},
         schema=schema if isinstance(schema, dict) else None,
         is_public=is_public if isinstance(is_public, bool) else None,
         read_ms=int_or_none(row["read_ms"]),

@@ -36,7 +36,7 @@ from handinger_tui.core.money.limits import (
 from handinger_tui.core.money.spending import LOCAL, ChargeFilter, SpendingSums, midnight_ms
 from handinger_tui.core.money.typical_cost import ENOUGH, TypicalCost
 from handinger_tui.core.turns.session import Session
-from handinger_tui.core.turns.turn import LIVE, TurnRequest, TurnStatus
+from handinger_tui.core.turns.turn import LIVE, NO_DAY, TurnRequest, TurnStatus
 from handinger_tui.ledger.charges import DECIMALS, amount_in, rises
 from handinger_tui.ledger.grouping import condition, day_at, spent, typical_cost
 from handinger_tui.ledger.sql import (
@@ -372,8 +372,8 @@ class LimitUsage:
             is_reported = unit not in unreported or (price is not None and Unit.CREDITS not in unreported)
             turns = reserved_by[scope]
             is_never = not is_reported and unit in rules.never_reported
-            known = replace(priced, reported=is_reported, never_reported=is_never)
-            result.append(with_reservations(known, turns, price))
+            shown = replace(priced, reported=is_reported, never_reported=is_never)
+            result.append(with_reservations(shown, turns, price))
         return tuple(result)
 
     def _spent(
@@ -435,7 +435,9 @@ def _filters(session: Session, periods: Periods, *, simulated: bool) -> dict[Sco
 
 
 def _is_within(turn: Turn, which: ChargeFilter) -> bool:
-    return turn.live or which.since_ms is None or turn.request.created_ms >= which.since_ms
+    if which.since_ms is None:
+        return True
+    return turn.live or (turn.request.service_ms != NO_DAY and turn.began_ms >= which.since_ms)
 
 
 def _charged(connection: sqlite3.Connection, session: Session) -> set[str]:

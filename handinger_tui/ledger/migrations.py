@@ -639,18 +639,60 @@ TWENTIETH: Final = (
 )
 
 
-# The twenty-first migration: what was not sent is no turn, and what is free is in no sum.
+# The twenty-first migration: amounts that a later reading has confirmed, and states that are taken back.
+# `confirmed` is 1 where the figures of the idle worker stood still after the end of the turn, else NULL: its
+# worker is to be read again. `final` is that of the newest row: new readings and decisions of the person may
+# take it back; then no number of the turn is complete (`told`). A row that only confirms is no correction.
+# Of turns before the migration, those are to be read that are the newest of their worker. `late_reads`: when
+# the worker of a session was last tried for the sake of such turns.
+_UNCHANGED: Final = " AND ".join(f"COALESCE(NEW.{name}, 0) = 0" for name in _NUMBERS)
+_STATES: Final = f"""
+    UPDATE turn_totals SET final = NEW.final, confirmed = NEW.confirmed,
+           told = CASE WHEN NEW.final THEN told ELSE 0 END,
+           corrections = MAX(0, corrections - (NEW.confirmed IS NOT NULL AND NEW.kind = 'correction'
+                                               AND NEW.retracted IS NULL AND {_UNCHANGED}))
+     WHERE turn_id = NEW.turn_id"""
+
+TWENTY_FIRST: Final = (
+    *(
+        f"ALTER TABLE {table} ADD COLUMN confirmed INTEGER CHECK (confirmed IS NULL OR confirmed = 1)"
+        for table in ("charges", "turn_totals")
+    ),
+    """
+    UPDATE turn_totals SET confirmed = 1
+     WHERE final AND (worker_id IS NULL OR EXISTS (
+        SELECT 1 FROM turn_totals n
+         WHERE n.worker_id = turn_totals.worker_id AND n.base_url = turn_totals.base_url
+           AND n.place > turn_totals.place AND n.status NOT IN ('queued', 'not_sent')))
+    """,
+    "CREATE INDEX totals_unconfirmed ON turn_totals (turn_id) WHERE confirmed IS NULL",
+    """
+    CREATE TABLE late_reads (
+        session_id TEXT NOT NULL PRIMARY KEY REFERENCES sessions (session_id) ON DELETE CASCADE,
+        tried_ms INTEGER NOT NULL
+    ) WITHOUT ROWID
+    """,
+    "DROP TRIGGER charges_are_totalled",
+    _extended(TWENTIETH[-1], _STATES),
+)
+
+
+# The twenty-second migration: what was not sent is no turn, and what is free is in no sum.
 # `turn_totals` has a row for each turn whose request may have left: from the start of a turn on, not while it
 # waits in a queue. In the row of a turn that was refused, numbers that are zero are NULL and none is missing.
 # `turns.service_ms`: when the service says that the turn of another program began; the least integer where
 # that is unknown and the turn was over when its worker was first seen: it belongs to no day. NULL: the time
 # at which it was sent or stored is right.
-_NOTHING: Final = " AND ".join(f"COALESCE({name}, 0) = 0" for name in _NUMBERS)
-_NEUTRAL: Final = ", ".join(f"{name} = NULLIF({name}, 0)" for name in _NUMBERS)
+_NOTHING: Final = "NOT (COALESCE(usd_pico, 0) OR COALESCE(micro_credits, 0) OR COALESCE(total_tokens, 0))"
+_NEUTRAL: Final = ", ".join(f"{name} = NULLIF({name}, 0)" for name in _SUMMED)
 
-TWENTY_FIRST: Final = (
+TWENTY_SECOND: Final = (
     "ALTER TABLE turns ADD COLUMN service_ms INTEGER",
-    "CREATE INDEX turns_unsent ON turns (session_id) WHERE status IN ('not_sent', 'queued')",
+    # What the service says of the target as JSON, see `session.About`; NULL: nothing.
+    "ALTER TABLE sessions ADD COLUMN about TEXT",
+    # With the status, so that turns are counted without reading their rows.
+    "DROP INDEX turns_by_session",
+    "CREATE INDEX turns_by_session ON turns (session_id, place, status)",
     f"""
     DELETE FROM turn_totals WHERE status = 'queued' AND {_NOTHING}
        AND NOT EXISTS (SELECT 1 FROM worker_turns w WHERE w.turn_id = turn_totals.turn_id)
@@ -662,20 +704,14 @@ TWENTY_FIRST: Final = (
     f"UPDATE turn_totals SET told = 127, {_NEUTRAL} WHERE status IN ('rejected', 'not_delivered')",
     "DROP TRIGGER charges_are_totalled",
     _extended(
-        _extended(
-            _extended(
-                TWENTIETH[-1],
-                f"""
-    DELETE FROM turn_totals WHERE turn_id = NEW.turn_id AND status = 'not_sent' AND {_NOTHING}""",
-            ),
-            f"""
+        TWENTY_FIRST[-1],
+        f"""
+    DELETE FROM turn_totals WHERE turn_id = NEW.turn_id AND status = 'not_sent' AND {_NOTHING};
     UPDATE turn_totals SET told = 127, {_NEUTRAL}
-     WHERE turn_id = NEW.turn_id AND status IN ('rejected', 'not_delivered')""",
-        ),
-        """
-    UPDATE turn_totals SET at_ms = (SELECT t.service_ms FROM turns t WHERE t.turn_id = NEW.turn_id)
+     WHERE turn_id = NEW.turn_id AND status IN ('rejected', 'not_delivered');
+    UPDATE turn_totals SET at_ms = (SELECT service_ms FROM turns WHERE turn_id = NEW.turn_id)
      WHERE turn_id = NEW.turn_id
-       AND EXISTS (SELECT 1 FROM turns t WHERE t.turn_id = NEW.turn_id AND t.service_ms IS NOT NULL)""",
+       AND EXISTS (SELECT 1 FROM turns WHERE turn_id = NEW.turn_id AND service_ms IS NOT NULL)""",
     ),
 )
 
@@ -683,7 +719,7 @@ TWENTY_FIRST: Final = (
 MIGRATIONS: Final[tuple[tuple[str, ...], ...]] = (
     *(_FIRST, SECOND, THIRD, FOURTH, FIFTH, SIXTH, SEVENTH, EIGHTH, NINTH, TENTH, ELEVENTH, TWELFTH),
     *(THIRTEENTH, FOURTEENTH, FIFTEENTH, SIXTEENTH, SEVENTEENTH, EIGHTEENTH, NINETEENTH),
-    *(TWENTIETH, TWENTY_FIRST),
+    *(TWENTIETH, TWENTY_FIRST, TWENTY_SECOND),
 )
 
 

@@ -12,11 +12,12 @@ from typing import Any, Final, NamedTuple, TypeVar
 
 from handinger_tui.core.amounts import EXACT, INT64_MAX, Total
 from handinger_tui.core.errors import Damaged, LedgerError, Locked, NoRoom
+from handinger_tui.core.jsontext import as_object, as_text, dump, parse
 from handinger_tui.core.money.attribution import Interpretation
 from handinger_tui.core.prompts import attachments_from_text, lineage_from_text
 from handinger_tui.core.stream import FRAMINGS, UNREADABLE, Frame, Framing
 from handinger_tui.core.turns.fold import is_understood
-from handinger_tui.core.turns.session import Session, SessionSummary
+from handinger_tui.core.turns.session import NOTHING_SAID, About, Session, SessionSummary
 from handinger_tui.core.turns.turn import Trigger, TurnRequest, TurnStatus
 
 T = TypeVar("T")
@@ -289,6 +290,7 @@ def request_of(row: Row) -> TurnRequest:
         seen_before=int_or_none(row["seen_before"]),
         trigger=trigger_of(row["started_by"]),
         lineage=_parsed(lineage_from_text, row["lineage"], None),
+        service_ms=int_or_none(row["service_ms"]),
         imported_ms=int_or_none(row["imported_ms"]),
     )
 
@@ -364,6 +366,23 @@ def summary_of(row: Row, tags: tuple[str, ...], project: str) -> SessionSummary:
         tags=tags,
         project=project,
         imported=row["imported"],
+        about=_parsed(about_from_text, row["about"], NOTHING_SAID),
+    )
+
+
+def about_to_text(about: About) -> str:
+    """What a service says of a target, as JSON."""
+    return dump({name: getattr(about, name) for name in About.__struct_fields__})
+
+
+def about_from_text(text: str) -> About:
+    """The inverse of `about_to_text`. Raises ValueError: it is damaged."""
+    fields = as_object(parse(text))
+    return About(
+        as_text(fields.get("title")),
+        as_text(fields.get("url")),
+        int_or_none(fields.get("created_ms")),
+        int_or_none(fields.get("completed_ms")),
     )
 
 

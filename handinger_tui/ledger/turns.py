@@ -11,20 +11,23 @@ from handinger_tui.core.money.spending import LOCAL
 from handinger_tui.core.prompts import attachments_to_text, lineage_to_text
 from handinger_tui.core.turns.fold import Fold, fold
 from handinger_tui.core.turns.session import (
+    NOTHING_SAID,
     RelatedHistory,
     RemoteTurn,
     Session,
+    about,
     newest_target,
     put_turn,
     title_from,
 )
-from handinger_tui.core.turns.turn import FREE, LIVE, UNDECIDED, Turn, TurnRequest, TurnStatus
+from handinger_tui.core.turns.turn import FREE, LIVE, NO_DAY, UNDECIDED, Turn, TurnRequest, TurnStatus
 from handinger_tui.ledger import limits, search, worker_turns
 from handinger_tui.ledger.charges import ChargeCache, new_entries, open_charge, take_back, write_charges
 from handinger_tui.ledger.frames import frames, frames_of_session, put_frames, store_compact_frames
 from handinger_tui.ledger.sql import (
     Care,
     TurnFrame,
+    about_to_text,
     int64_or_none,
     listed,
     pack,
@@ -119,42 +122,46 @@ def unsettled(connection: sqlite3.Connection) -> list[tuple[str, Session, TurnRe
     return open_turns
 
 
-EARLY_MS: Final = 5_000
-LATE_MS: Final = 30_000
-"""A service may report costs some seconds after the end of a turn: a turn is read again when `EARLY_MS` have
-passed since its end, until a reading is `LATE_MS` younger than the end."""
 DAY_MS: Final = 86_400_000
 _ENDED: Final = listed((TurnStatus.COMPLETED, TurnStatus.INCOMPLETE, TurnStatus.FAILED))
 _UNDECIDED: Final = listed(UNDECIDED)
-_NOT_STARTED: Final = listed({*FREE, TurnStatus.QUEUED})
 _OWNER: Final = f"""
     SELECT run, settled_ms, settled_ms IS NULL OR status IN ({_UNDECIDED}) AS is_open
       FROM turns WHERE turn_id = ?
 """
 _TO_READ: Final = f"""
     SELECT t.run AS run_id, s.* FROM turns t JOIN sessions s USING (session_id)
+      LEFT JOIN late_reads l USING (session_id)
      WHERE t.settled_ms IS NOT NULL AND t.imported_ms IS NULL
        AND (s.worker_id IS NOT NULL OR t.status = '{TurnStatus.RUNNING}')
        AND (t.status IN ({_UNDECIDED}) OR (
-            t.status IN ({_ENDED}) AND t.settled_ms BETWEEN :first_ms AND :last_ms
-            AND NOT EXISTS (
-                SELECT 1 FROM turns n
-                 WHERE n.session_id = t.session_id AND n.place > t.place AND n.status NOT IN ({_NOT_STARTED}))
-            AND (SELECT MAX(at_ms) FROM frames f WHERE f.turn_id = t.turn_id AND f.framing = 'json')
-                < t.settled_ms + {LATE_MS}))
-     ORDER BY t.place DESC
+            t.status IN ({_ENDED}) AND t.settled_ms >= :first_ms
+            AND COALESCE(t.worker_id, s.worker_id) = s.worker_id
+            AND t.turn_id IN (SELECT m.turn_id FROM turn_totals m WHERE m.confirmed IS NULL)))
+     ORDER BY COALESCE(l.tried_ms, 0), t.place
+"""
+_PUT_LATE_READ: Final = """
+    INSERT INTO late_reads (session_id, tried_ms) VALUES (?, ?)
+    ON CONFLICT (session_id) DO UPDATE SET tried_ms = excluded.tried_ms
 """
 
 
-def sessions_to_read(connection: sqlite3.Connection, now_ms: int) -> list[tuple[str, Session]]:
-    """Sessions (without turns) whose worker may have news, newest first, each with the run that had the turn.
+def sessions_to_read(connection: sqlite3.Connection, first_ms: int) -> list[tuple[str, Session]]:
+    """Sessions (without turns) whose worker may have news, each with the run that had the turn.
 
-    Their turn still ran or was in doubt when it was closed, or its worker was last read right after its end.
-    A worker that was never named cannot be read: only a turn that ran there can have an end by now.
+    Their turn still ran or was in doubt when it was closed; or it ended at `first_ms` or later, and no later
+    reading of its worker has confirmed its amount. Those that were not tried for the longest time come first,
+    then the oldest. A worker that was never named cannot be read: only a turn that ran there can have an end
+    by now.
     """
-    times = {"first_ms": now_ms - DAY_MS, "last_ms": now_ms - EARLY_MS}
-    rows = connection.execute(_TO_READ, times)
+    rows = connection.execute(_TO_READ, {"first_ms": first_ms})
     return [(str(row["run_id"]), session_of(row)) for row in rows]
+
+
+def note_late_read(connection: sqlite3.Connection, session_id: str, at_ms: int) -> None:
+    """Store when the worker of a session was read, or when that was tried: others come first next time."""
+    with transaction(connection):
+        connection.execute(_PUT_LATE_READ, (pack(session_id), at_ms))
 
 
 # `unread` is set at the creation of a session, and later only by mark_read and mark_unread: a session value
@@ -175,8 +182,8 @@ _PUT_SESSION: Final = """
 _PUT_TURN: Final = """
     INSERT INTO turns
         (turn_id, session_id, prompt, created_ms, ordered_worker_id, worker_id, budget, attachments,
-         seen_before, status, run, started_by, lineage, imported_ms)
-    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+         seen_before, status, run, started_by, lineage, service_ms, imported_ms)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 """
 
 
@@ -263,13 +270,14 @@ def adopt(
     with transaction(connection, Care.FULL):
         session = stored_session(connection, session)
         entered: list[RemoteTurn] = []
+        is_seen = worker_turns.is_seen(connection, session.base_url, [turn.request for turn in turns])
         for turn in turns:
             entry = worker_turns.entry_of(connection, session, turn)
             if entry is None:
-                entered.append(turn)
+                entered.append(turn if is_seen else _without_day(turn))
             elif entry.session_id is None:
                 # Its session was removed; its cost is already recorded under the turn id of this entry.
-                request = replace(turn.request, turn_id=entry.turn_id)
+                request = replace(turn.request, turn_id=entry.turn_id, service_ms=None)
                 entered.append(turn._replace(request=request))
             elif entry.session_id == session.session_id:
                 # The turns of a session are in order: one before a stored turn can no longer be inserted.
@@ -282,15 +290,29 @@ def adopt(
         if loaded is None:
             return session
         if entered:
+            _put_about(connection, loaded)
             write_charges(connection, loaded, cache, profile=run.profile)
         return loaded
+
+
+def _without_day(turn: RemoteTurn) -> RemoteTurn:
+    """`turn` of a worker that this history did not know, without a day if it was over and has no time."""
+    request = turn.request
+    if request.service_ms is not None or _is_open(fold(request, turn.frames)):
+        return turn
+    return turn._replace(request=replace(request, service_ms=NO_DAY))
+
+
+def _is_open(turn: Turn) -> bool:
+    """Whether it may still run."""
+    return turn.live or turn.status is TurnStatus.RUNNING
 
 
 def enter_turn(connection: sqlite3.Connection, session: Session, turn: RemoteTurn, run: str) -> None:
     """Store a turn that this program did not send, with its frames and its entry in `remote_turns`."""
     request = turn.request
     folded = fold(request, turn.frames)
-    is_open = folded.live or folded.status is TurnStatus.RUNNING
+    is_open = _is_open(folded)
     updated_ms = request.created_ms if request.imported_ms is None else session.updated_ms
     _put_session(connection, session, updated_ms, title_from(request.prompt))
     _put_turn(connection, session, request, run, folded.status)
@@ -342,6 +364,7 @@ def close_turn(
             return
         # A later reading of an ended turn is no use of the session.
         _put_session(connection, session, at_ms, "")
+        _put_about(connection, session)
         _put_answer(connection, turn)
         _put_position(connection, turn)
         if turn.status not in LIVE:
@@ -397,6 +420,7 @@ def _put_turn(
         run,
         str(request.trigger),
         pack_optional(lineage_to_text(request.lineage)),
+        request.service_ms,
         request.imported_ms,
     )
     connection.execute(_PUT_TURN, cells)
@@ -424,6 +448,16 @@ def _put_folder(connection: sqlite3.Connection, session: Session, folder: str | 
     """Store the folder in which a session begins, before its first turn; a stored session keeps its own."""
     cells = {"session_id": pack(session.session_id), "folder": pack_optional(folder)}
     connection.execute(_PUT_FOLDER, cells)
+
+
+_PUT_ABOUT: Final = "UPDATE sessions SET about = ?1 WHERE session_id = ?2 AND about IS NOT ?1"
+
+
+def _put_about(connection: sqlite3.Connection, session: Session) -> None:
+    """Store what the service says of the target of a session, for lists."""
+    target_info = about(session.turns)
+    if target_info != NOTHING_SAID:
+        connection.execute(_PUT_ABOUT, (pack(about_to_text(target_info)), pack(session.session_id)))
 
 
 def _put_session(connection: sqlite3.Connection, session: Session, updated_ms: int, title: str) -> None:

@@ -23,7 +23,7 @@ from handinger_tui.core.money.turn_events import (
 from handinger_tui.core.stream import Marker
 from handinger_tui.core.turns.messages import normalized_prompt
 from handinger_tui.core.turns.session import OtherTurn, RelatedHistory, RemoteTurn, Ruling, Session
-from handinger_tui.core.turns.turn import FREE, Turn, TurnStatus
+from handinger_tui.core.turns.turn import FREE, Turn, TurnRequest, TurnStatus
 from handinger_tui.ledger.sql import (
     Cell,
     int_or_none,
@@ -70,6 +70,13 @@ _CLAIM: Final = """
     INSERT OR IGNORE INTO remote_turns (base_url, worker_id, asked, times, message_id, turn_id)
     VALUES (:base_url, :worker_id, :asked, :times, :message_id, :turn_id)
 """
+
+
+def is_seen(connection: sqlite3.Connection, base_url: str, requests: Iterable[TurnRequest]) -> bool:
+    """Whether this history has read a worker of one of `requests` before."""
+    sql = "SELECT 1 FROM worker_turns WHERE base_url = ? AND worker_id = ? LIMIT 1"
+    workers = {request.worker_id or "" for request in requests}
+    return any(connection.execute(sql, (pack(base_url), pack(one))).fetchone() for one in workers)
 
 
 def entry_of(connection: sqlite3.Connection, session: Session, turn: RemoteTurn) -> RemoteEntry | None:

@@ -1,4 +1,4 @@
-"""The table of every key binding, from which footer, help and README are made; the person's key map.
+"""The table of every key binding, from which footer, help and docs/keys.md are made; the person's key map.
 
 Widgets and screens take theirs with `bindings`. Keys that a text area or an input of Textual brings along
 are not listed.

@@ -18,6 +18,7 @@ from handinger_tui.core.money.limits import Gauge, Limit, Scope, StartPolicy, Un
 
 if TYPE_CHECKING:
     # Importing the engine takes 40 ms; it is needed only with a connection.
+    from collections.abc import Collection
     from decimal import Decimal
     from pathlib import Path
 
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from handinger_tui.core.stored_workers import DeliveryPage, Webhook
     from handinger_tui.core.stream import FilePart
     from handinger_tui.core.tags import Labels
-    from handinger_tui.core.turns.session import Session, SessionSummary
+    from handinger_tui.core.turns.session import Service, Session, SessionSummary
     from handinger_tui.core.turns.turn import Attachment
     from handinger_tui.engine.engine import Engine
     from handinger_tui.engine.gallery import Gallery
@@ -57,8 +58,18 @@ class StoredSessions(Protocol):
     Raises (all): LedgerError.
     """
 
-    async def sessions(self, limit: int = 200) -> list[SessionSummary]:
-        """The newest sessions, newest first."""
+    async def sessions(
+        self, limit: int = -1, *, base_urls: Collection[str] = (), running: bool = False
+    ) -> list[SessionSummary]:
+        """Sessions, newest first. `limit` -1: all.
+
+        `base_urls`: only those of these services that have a turn. `running`: only those whose newest turn
+        was left running.
+        """
+        ...
+
+    async def of_worker(self, worker_id: str, service: Service) -> str | None:
+        """The id of the newest session of a worker, or task, at this service; None where there is none."""
         ...
 
     async def last(self) -> str | None:

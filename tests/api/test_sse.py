@@ -32,8 +32,8 @@ def read(chunks: list[bytes]) -> tuple[list[RawFrame], SseReader]:
 
 
 def test_the_set_of_cases_is_complete() -> None:
-    assert len(CASES) == 86
-    assert len(BODIES) == 76
+    assert len(CASES) == 85
+    assert len(BODIES) == 75
 
 
 @pytest.mark.parametrize("case", BODIES, ids=lambda case: str(case["id"]))
@@ -46,6 +46,14 @@ def test_events_do_not_depend_on_how_bytes_arrive(case: dict[str, Any]) -> None:
     for chunks in ways:
         pieces, _ = read(chunks)
         assert as_cases(pieces) == case["events"], chunks[:2]
+
+
+@pytest.mark.parametrize("cut", [0, 5, 6, 65_536, 300_005, 300_007])
+def test_a_line_may_be_long(cut: int) -> None:
+    text = "y" * 300_000
+    body = f"data: {text}\n\n".encode()
+    pieces, _ = read([body[:cut], body[cut:]])
+    assert as_cases(pieces) == [{"type": "message", "data": text, "lastEventId": ""}]
 
 
 @pytest.mark.parametrize("case", [c for c in BODIES if "chunks_b64" in c], ids=lambda case: str(case["id"]))

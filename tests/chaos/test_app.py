@@ -29,21 +29,20 @@ from tests.ui.fakes import unpainted
 from tests.ui.pilot import running
 
 PATIENCE_S = 90.0
+ON_SCREEN = (
+    *("ok-stream", "ok-json-running", "two-text-parts", "slow-20-deltas", "lone-surrogate", "negative-costs"),
+    *("null-everywhere", "error-event", "worker-error-object", "422-zod", "429-seconds"),
+    *("503-retry-after-not-accepted", "200-html-captive-portal", "307-cross-origin-post"),
+    *("rst-while-sending-body", "hang-before-headers-accepted", "drop-after-3-deltas", "drop-then-404"),
+    *("drop-then-dead", "drop-then-key-refused", "drop-then-replays-that-grow", "replay-whole-history"),
+    *("stall-worker-keeps-running", "two-turns-only-ours", "ours-waits-behind-another"),
+    *("doubt-then-pending-for-ever", "doubt-then-busy-with-another-for-ever", "doubt-then-another-wording"),
+)
+"""Each kind of end, of error and of doubt that a screen shows. `test_scenarios.py` runs all scenarios."""
 HEAVY = ("endless-stream", "gzip-bomb", "huge-event-50mb", "huge-json-body", "many-tiny-deltas")
 """Their limits are measured in a separate process, without a screen."""
-READ_ALIKE = (
-    *("202-queued", "204-accepted", "400-empty-body", "401-json", "402-json", "403-problem-json"),
-    *("404-message", "408-accepted", "429-date", "500-accepted", "bom-and-crlf"),
-    *("charset-windows-1252", "content-type-case", "drop-mid-event", "duplicate-events"),
-    *("early-hints-103", "gzip-cut", "gzip-stream", "int64-overflow", "invalid-json-event"),
-    *("missing-costs", "multiline-data", "nul-and-controls", "one-byte-chunks"),
-    *("rst-after-3-deltas", "rst-before-headers-accepted", "sse-ids-and-blank-lines"),
-    *("sse-labelled-json", "truncated-close-delimited", "u2028-in-json", "unknown-events"),
-    *("wrong-types",),
-)
-"""Their differences are decided below the screen (`test_scenarios.py`); only a soak runs them here."""
 NAMES = [
-    pytest.param(name, marks=[pytest.mark.slow] if name in READ_ALIKE else [])
+    pytest.param(name, marks=[] if name in ON_SCREEN else [pytest.mark.slow])
     for name, scenario in SCENARIOS.items()
     if scenario["op"] == "continue" and scenario.get("base") != "closed" and name not in HEAVY
 ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -26,6 +26,26 @@ from tests.chaos.judge import broken_files
 from tests.chaos.server import FaultServer
 from tests.chaos.table import Note
 from tests.e2e.runner import Ran, run
+
+TEXTS: Final = (
+    *("csi-clear", "csi-split-across-deltas", "osc-unterminated", "osc52-c1", "dcs-tmux-passthrough"),
+    *("c1-raw-byte", "nul", "cr-overwrite", "bidi-rlo", "tag-characters", "lone-surrogate", "line-1mb"),
+    *("markup-action", "csv-formula", "jsonl-newline"),
+)
+"""One of each kind. All are cleaned alike: `tests/core/test_cleaning.py`; in widgets, `tests/ui/hostile`."""
+FILES: Final = (
+    *("name-up-3", "name-abs-posix", "name-nul", "name-esc", "name-con", "name-long-4096", "name-surrogate"),
+    *("name-rlo", "url-dot-segments", "url-other-origin", "url-userinfo", "disp-star", "disp-star-esc"),
+    *("fs-symlink-final", "fs-exists", "fs-readonly-dir"),
+)
+"""One of each kind. All are saved by the same function: `tests/api/test_payload_cases.py`."""
+
+
+def chosen(names: Iterable[str], usual: Sequence[str]) -> list[Any]:
+    """These names; those that are not the usual ones are slow tests."""
+    assert set(usual) <= {*names}
+    return [pytest.param(name, marks=[] if name in usual else pytest.mark.slow) for name in names]
+
 
 Run = Callable[..., Ran]
 ERROR_LIMIT = 4_000
@@ -61,7 +81,7 @@ def check_output(output_format: str, ran: Ran) -> None:
         assert ran.out.count("\n") == 1
 
 
-@pytest.mark.parametrize("name", TEXT_PAYLOADS)
+@pytest.mark.parametrize("name", chosen(TEXT_PAYLOADS, TEXTS))
 def test_a_hostile_answer(name: str, server: FaultServer, tmp_path: Path) -> None:
     payload = TEXT_PAYLOADS[name]
     for output_format, ran in in_formats(server, tmp_path, everywhere(payload), formats_of(name)):
@@ -85,9 +105,9 @@ def test_a_hostile_answer(name: str, server: FaultServer, tmp_path: Path) -> Non
 
 SAYABLE: Final = [name for name, payload in TEXT_PAYLOADS.items() if "b64" not in payload]
 ERRORS: Final = [
-    pytest.param(name, scenario, status, marks=[] if at % 2 == half else pytest.mark.slow)
+    pytest.param(name, scenario, status, marks=[] if name in TEXTS[half::2] else pytest.mark.slow)
     for half, (scenario, status) in enumerate([(refused, "rejected"), (broken_off, "failed")])
-    for at, name in enumerate(SAYABLE)
+    for name in SAYABLE
 ]
 """The two kinds take turns: the texts of both are cleaned in one place. A soak runs all."""
 
@@ -157,7 +177,7 @@ def allowed(payload: dict[str, Any]) -> set[str]:
     )
 
 
-@pytest.mark.parametrize("name", FILE_PAYLOADS)
+@pytest.mark.parametrize("name", chosen(FILE_PAYLOADS, FILES))
 def test_a_hostile_file(name: str, server: FaultServer, tmp_path: Path, escape: Path, note: Note) -> None:
     payload, folder = FILE_PAYLOADS[name], tmp_path / "a" / "b" / "downloads"
     folder.mkdir(parents=True)

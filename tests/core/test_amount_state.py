@@ -14,7 +14,7 @@ from handinger_tui.core.money.attribution import turn_money
 from handinger_tui.core.stream import Frame, Framing, ReadReason
 from handinger_tui.core.turns.fold import fold
 from handinger_tui.core.turns.turn import (
-    OWN_SETTLE_MS,
+    EARLY_MS,
     SETTLE_MS,
     Turn,
     TurnRequest,
@@ -132,7 +132,7 @@ def test_the_costs_of_others_do_not_lead_back() -> None:
 
 
 def test_figures_of_the_turn_alone_are_confirmed_by_the_next_reading() -> None:
-    reads = [(END + ms, task(4.3)) for ms in (0, 1, OWN_SETTLE_MS)]
+    reads = [(END + ms, task(4.3)) for ms in (0, 1, EARLY_MS)]
     assert states(turn(*reads[:2])) == [AmountState.PROVISIONAL]
     assert states(turn(*reads)) == [AmountState.SETTLED]
     late = [*reads, (END + 9_000, task(12.9))]

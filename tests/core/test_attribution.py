@@ -29,6 +29,7 @@ from handinger_tui.core.receipts import receipt_line
 from handinger_tui.core.stream import NO_COSTS, Costs, Snapshot, Usage
 from handinger_tui.core.turns.session import OtherTurn, RelatedHistory, Session
 from handinger_tui.core.turns.turn import (
+    EARLY_MS,
     FREE,
     SETTLE_MS,
     FigureRead,
@@ -120,14 +121,16 @@ def test_no_cost_is_final_only_when_a_second_reading_shows_it(
     once = replace(first, reads=with_read(first, early))
     money = session_money([once])
     assert (money.turns[0].final, money.usd.missing_turns, money.credits.missing_turns) == (False, 1, 1)
-    twice = replace(once, reads=with_read(once, early._replace(at_ms=9)))
+    soon = replace(once, reads=with_read(once, early._replace(at_ms=9)))
+    assert not session_money([soon]).turns[0].final
+    twice = replace(once, reads=with_read(once, early._replace(at_ms=2 + EARLY_MS)))
     assert session_money([twice]).turns[0].final
     # Two readings are kept, the newest of them until they confirm the amount.
     third = replace(twice, reads=with_read(twice, early._replace(at_ms=SETTLE_MS + 2)))
     assert [one.at_ms for one in third.reads] == [2, SETTLE_MS + 2]
     assert with_read(third, early._replace(at_ms=SETTLE_MS + 20)) is third.reads
     # So does the reading before the next turn; and a cost is final at once.
-    later = turn(10, read("0.7"), before=read(before or "0"))
+    later = turn(3 + EARLY_MS, read("0.7"), before=read(before or "0"))
     assert session_money([once, later]).turns[0].final
     assert session_money([once, later]).turns[1].final
 
@@ -168,7 +171,7 @@ def test_a_single_decrease_starts_a_new_count_and_multiplies_nothing() -> None:
 
 def test_no_numbers_at_all() -> None:
     turns = [turn(1, None), turn(2, read())]
-    assert turn_money(turns) == (TurnMoney(), TurnMoney())
+    assert turn_money(turns) == (TurnMoney(ended=True), TurnMoney(ended=True))
     assert session_money(turns).reading is Interpretation.NONE
     money = session_money(turns)
     assert money.usd.value is None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 import time
 import unicodedata
+from collections.abc import Iterable
 from typing import Final
 
 import pytest
@@ -13,6 +14,7 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 
 from handinger_tui.core.evidence import address_marks, cached_host, canonical_url, document_url
+from handinger_tui.core.jsontext import dump
 from handinger_tui.core.safety import (
     ALWAYS_REMOVED,
     MARKS,
@@ -31,7 +33,7 @@ from handinger_tui.core.safety import (
     one_word,
     safe_file_name,
 )
-from tests.chaos.hostile import CONTROL, wrong_name
+from tests.chaos.hostile import CONTROL, TEXT_PAYLOADS, dangers, dangers_in_lines, pieces_of, wrong_name
 
 # -- text and file names ---------------------------------------------------------------
 ZWJ, SELECTOR, FAMILY = "\u200d", "\ufe0f", "👨\u200d👩\u200d👧"
@@ -90,27 +92,41 @@ def test_the_cells_of_a_text_are_the_sum_of_its_characters(text: str, more: str)
     assert cell_len(words) == sum(map(cell_len, (clean_line(text), "|", clean_line(more))))
 
 
-@settings(max_examples=300, deadline=None)
-@given(pieces=st.lists(TEXTS, max_size=6))
-@example(pieces=["\u0301" * MARKS + ZWJ, "\u200c" * 100, "\u0301\x1b]8;;file:///x\x1b\\"])
-def test_a_growing_text_is_cleaned_like_the_complete_one(pieces: list[str]) -> None:
+def cleaned_as_it_grows(pieces: Iterable[str]) -> str:
+    """The text as it is shown, piece by piece."""
     text, shown, at = "", "", 0
     for piece in pieces:
         text += piece
         if (end := cleanable_length(text)) > at:
             shown, at = shown + clean_slice(text, at, end), end
-    assert shown + clean_slice(text, at, len(text)) == clean(text)
+    return shown + clean_slice(text, at, len(text))
+
+
+@settings(max_examples=300, deadline=None)
+@given(pieces=st.lists(TEXTS, max_size=6))
+@example(pieces=["\u0301" * MARKS + ZWJ, "\u200c" * 100, "\u0301\x1b]8;;file:///x\x1b\\"])
+def test_a_growing_text_is_cleaned_like_the_complete_one(pieces: list[str]) -> None:
+    shown = cleaned_as_it_grows(pieces)
+    assert shown == clean("".join(pieces))
 
 
 @pytest.mark.parametrize("removed", ["\x07", "\u200b", "\x1b\u202e"])
 def test_a_flood_in_pieces_is_removed(removed: str) -> None:
     pieces = ["Z", *["\u0335" * MARKS + removed * 500] * 20, "\n👩", "\u200d" + removed * 300, "👧!"]
-    text, shown, at = "", "", 0
-    for piece in pieces:
-        text += piece
-        if (end := cleanable_length(text)) > at:
-            shown, at = shown + clean_slice(text, at, end), end
-    assert shown + clean_slice(text, at, len(text)) == "Z" + "\u0335" * MARKS + "\n👩\u200d👧!"
+    shown = cleaned_as_it_grows(pieces)
+    assert shown == "Z" + "\u0335" * MARKS + "\n👩\u200d👧!"
+
+
+@pytest.mark.parametrize("name", [name for name, payload in TEXT_PAYLOADS.items() if "b64" not in payload])
+def test_a_hostile_text_is_harmless_and_can_be_read(name: str) -> None:
+    """Every text of the lab; the program prints a few of them in `tests/chaos/test_payloads.py`."""
+    payload = TEXT_PAYLOADS[name]
+    pieces = pieces_of(payload)
+    shown = cleaned_as_it_grows(pieces)
+    assert not dangers(shown)
+    assert all(visible in shown for visible in payload["must"].get("visible", ()))
+    text = "".join(pieces)[:50_000]
+    assert not dangers_in_lines(dump(clean_json({text: [text]})))
 
 
 @settings(max_examples=200, deadline=None)

@@ -1,13 +1,15 @@
-"""Messages queued behind a detached turn: held, edited, removed, and sent after attaching again."""
+"""Queued messages: held, edited, removed, and sent only by the act that says so."""
 
 from __future__ import annotations
 
+import signal
 from typing import TYPE_CHECKING
 
 import pytest
 
 from handinger_tui.local.server import LocalServer
 from tests.e2e.accounts import Account
+from tests.e2e.runner import run
 from tests.e2e.terminal import Terminal, terminal
 
 if TYPE_CHECKING:
@@ -64,11 +66,14 @@ def test_detached_with_three_queued_messages_and_back(
             window.shows(" 2  echo four")
             # Its neighbor is selected already; Down would move to the prompt.
             window.press("Enter")
-            window.shows("put it back in the queue")
+            window.shows("Enter to put it back in the")
             window.type(" changed")
             window.press("Enter")
             window.shows(" 2  echo four changed")
             window.until(lambda screen: "puts it back" not in screen, "the edit is over")
+            assert account.prompts(tmp_path) == ["long 60"]
+            # The end of the turn is read while it is on the screen; the queue waits for its act.
+            window.shows("Enter to send 2 queued messages (about")
             assert account.prompts(tmp_path) == ["long 60"]
             window.press("Enter")
             answered(window, "four changed")
@@ -89,8 +94,119 @@ def test_queued_messages_survive_a_kill(tmux: str, generation: str, tmp_path: Pa
             window.run("-c", home=tmp_path, HANDINGER_POLL_INTERVAL="0.2", **account.environ)
             window.shows(" 3  echo four")
             window.shows("3 messages from last time were not sent.")
-            window.shows("Enter to send the 3 queued messages (may cost money)")
+            window.shows("Enter to send 3 queued messages (")
             assert account.prompts(tmp_path) == ["long 60"]
             window.press("Enter")
             answered(window, "four")
         assert account.prompts(tmp_path) == ["long 60", "echo two", "echo three", "echo four"]
+
+
+three_sizes = pytest.mark.parametrize(
+    ("columns", "rows"), [(60, 20), pytest.param(80, 24, marks=pytest.mark.slow), (120, 40)]
+)
+
+
+@three_sizes
+def test_the_queue_waits_while_its_message_is_edited(
+    tmux: str, columns: int, rows: int, tmp_path: Path
+) -> None:
+    with LocalServer.start(pace=0.1) as server:
+        account = Account(server, "workers")
+        with terminal(tmux, columns, rows) as window:
+            window.run("long 15", home=tmp_path, **account.environ)
+            window.shows("Paragraph ")
+            window.type("echo one")
+            window.press("Enter")
+            window.shows(" 1  echo one")
+            window.press("Up")
+            window.shows("Enter Edit")
+            window.press("Enter")
+            window.shows("Enter to put it back in the queue")
+            window.type(" and more")
+            window.shows("Enter to send it now (")
+            window.shows("editing")
+            assert account.prompts(tmp_path) == ["long 15"]
+            window.press("Enter")
+            answered(window, "one and more")
+        assert account.prompts(tmp_path) == ["long 15", "echo one and more"]
+
+
+@three_sizes
+def test_looking_attaching_and_limits_leave_a_held_queue_held(
+    tmux: str, columns: int, rows: int, tmp_path: Path
+) -> None:
+    with LocalServer.start(pace=0.1) as server:
+        account = Account(server, "workers")
+        with terminal(tmux, columns, rows) as window:
+            window.run("long 40", home=tmp_path, HANDINGER_POLL_INTERVAL="0.2", **account.environ)
+            window.shows("Paragraph ")
+            window.type("echo one")
+            window.press("Enter")
+            window.shows(" 1  echo one")
+            window.press("Escape")
+            window.shows("1 queued message waits until you")
+            window.press("Right", "Enter")
+            window.shows("Enter to watch the worker; 1 queued")
+            window.press("C-n")
+            window.shows("Enter to watch “long 40”")
+            window.press("Enter")
+            window.shows("Enter to send 1 queued message (about")
+            window.type("/limit session 1")
+            window.press("Enter")
+            window.shows("Session limit set to $1.00")
+            window.shows("Enter to send 1 queued message (about")
+            assert account.prompts(tmp_path) == ["long 40"]
+            window.press("Enter")
+            answered(window, "one")
+        assert account.prompts(tmp_path) == ["long 40", "echo one"]
+
+
+@three_sizes
+def test_deleting_a_running_session_with_a_queue_leaves_no_trace_in_the_totals(
+    tmux: str, columns: int, rows: int, tmp_path: Path
+) -> None:
+    with LocalServer.start(pace=0.1) as server:
+        account = Account(server, "workers")
+        with terminal(tmux, columns, rows) as window:
+            window.run("long 80", home=tmp_path, HANDINGER_POLL_INTERVAL="0.2", **account.environ)
+            window.shows("Paragraph ")
+            window.type("echo q")
+            window.press("Enter")
+            window.shows(" 1  echo q")
+            window.press("C-n")
+            window.shows("Ask a worker")
+            window.press("F7")
+            window.shows("long 80")
+            window.press("C-x")
+            window.shows("1 queued message is withdrawn")
+            window.press("Right", "Enter")
+            window.until(lambda screen: "Delete this" not in screen, "the question is answered")
+            window.shows("long 80")
+            window.until(lambda screen: "No worker is running" in screen, "the run has ended")
+            window.press("Escape")
+            window.press("C-d")
+            screen = window.shows("exit=0")
+            assert "unknown" not in screen
+            assert "queued message" not in screen
+        assert run("sessions", "list", "--json", home=tmp_path).result["sessions"] == []
+        assert "unknown" not in run("costs", home=tmp_path).out
+
+
+def test_a_closed_terminal_comes_back_watching_and_enter_queues(tmux: str, tmp_path: Path) -> None:
+    with LocalServer.start(pace=0.1) as server:
+        account = Account(server, "workers")
+        with terminal(tmux, 80, 24) as window:
+            window.run("long 80", home=tmp_path, HANDINGER_POLL_INTERVAL="0.2", **account.environ)
+            window.shows("Paragraph ")
+            window.type("echo later")
+            window.shows("Enter to queue")
+            window.signal(signal.SIGHUP)
+            window.shows("exit=")
+        with terminal(tmux, 80, 24) as window:
+            window.run("-c", home=tmp_path, HANDINGER_POLL_INTERVAL="0.2", **account.environ)
+            window.shows("echo later")
+            window.shows("Enter to queue")
+            window.press("Enter")
+            window.shows(" 1  echo later")
+            answered(window, "later")
+        assert account.prompts(tmp_path) == ["long 80", "echo later"]

@@ -1,8 +1,8 @@
 """Every recording, over real HTTP, through `handinger-tui -p … --json`.
 
-Cuts at every byte are tested at the reader (`tests/api/test_sse.py`) and the fold
-(`tests/core/test_recordings.py`), so each recording goes over HTTP in one way here, and the ways
-alternate. All ways of all recordings: `pytest -m slow`.
+Every recording, also cut at every byte, is tested at the reader (`tests/api/test_sse.py`) and the fold
+(`tests/core/test_recordings.py`), so a few of them go over HTTP here, each in one way, and the ways
+alternate. All recordings in all ways: `pytest -m slow tests/e2e/test_recordings.py`.
 """
 
 from __future__ import annotations
@@ -22,6 +22,17 @@ FRESH = [one for one in recordings() if not one.meta.get("prior_messages")]
 CHUNKS = ("5", "6", "6.0.183", "7", "cf-streams", "ndjson")
 
 
+CHOSEN = (
+    *("5/data-parts", "5/multi-step", "5/plain-text-no-id", "6/error-mid-stream", "6/metadata-usage"),
+    *("6/tool-provider-executed", "6.0.183/tool-approval-request", "7/abort-mid-stream"),
+    *("7/custom-and-reasoning-file", "cf-streams/errored", "cf-streams/replay-then-tail"),
+    *("ndjson/tool-single", "text/json-string-deltas", "replay/several-starts", "ai4/tools"),
+    *("worker/snapshots-error", "worker/snapshots-sources-files", "openai/failed"),
+    *("openai/reasoning-citations",),
+)
+"""Each family, and each kind of part and of end in some family: what the result object shows."""
+
+
 def of(*families: str) -> list[Recording]:
     return [one for one in FRESH if one.family in families]
 
@@ -36,6 +47,12 @@ def played(recording: Recording, pace: str, home: Path, *argv: str) -> dict[str,
     return ran.result
 
 
+def test_each_family_is_chosen() -> None:
+    chosen = [recording for recording in FRESH if recording.name in CHOSEN]
+    assert len(chosen) == len(CHOSEN)
+    assert {recording.family for recording in chosen} == {recording.family for recording in FRESH}
+
+
 PACES = ("whole", "events", "bytes", "splits")
 NEW, CONTINUED, TASK = (), ("-w", "wrk_1"), ("--generation", "tasks")
 """`TASK`: the service streams the answer to the POST, as services before 0.24.0 may."""
@@ -44,7 +61,12 @@ Way = tuple[tuple[str, ...], str]
 
 
 def every(*families: str, ways: Sequence[Way]) -> pytest.MarkDecorator:
-    """Each recording of these families in each way (a worker and a pace); all but one are slow tests."""
+    """Each recording of these families in each way (a worker and a pace).
+
+    All but one way of the chosen recordings are slow tests.
+    """
+    chosen = [recording.name for recording in of(*families) if recording.name in CHOSEN]
+    usual = {name: at % len(ways) for at, name in enumerate(chosen)}
     return pytest.mark.parametrize(
         ("recording", "worker", "pace"),
         [
@@ -53,9 +75,9 @@ def every(*families: str, ways: Sequence[Way]) -> pytest.MarkDecorator:
                 worker,
                 pace,
                 id=f"{NAMES[worker]}-{pace}-{recording.name}",
-                marks=[] if at % len(ways) == turn else [pytest.mark.slow],
+                marks=[] if turn == usual.get(recording.name) else [pytest.mark.slow],
             )
-            for at, recording in enumerate(of(*families))
+            for recording in of(*families)
             for turn, (worker, pace) in enumerate(ways)
         ],
     )

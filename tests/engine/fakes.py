@@ -235,7 +235,7 @@ class FakeLog:
             if turn_id not in self.closed
         ]
 
-    async def sessions_to_read(self, now_ms: int) -> list[Session]:
+    async def sessions_to_read(self, first_ms: int) -> list[Session]:
         return [
             self.sessions[session_id]
             for session_id, turn_ids in self.home.items()
@@ -244,6 +244,9 @@ class FakeLog:
                 for turn_id in turn_ids
             )
         ]
+
+    async def note_late_read(self, session_id: str, at_ms: int) -> None:
+        """The order in which sessions are read is that of their turns."""
 
     async def load(self, session_id: str) -> Session | None:
         if session_id not in self.sessions:

@@ -50,8 +50,9 @@ def _go_on(world: World) -> None:
     for _ in range(3):
         waiting = [session_id for session_id in world.sessions if world.queued(session_id)]
         for session_id in waiting:
-            world.act("resume", session_id)
-            world.run_until_idle()
+            for name in ("end_edit", "watch", "resume"):
+                world.act(name, session_id)
+                world.run_until_idle()
         if not waiting:
             return
 

@@ -191,7 +191,7 @@ class History:
             if turn_id not in self.closed
         ]
 
-    async def sessions_to_read(self, now_ms: int) -> list[Session]:
+    async def sessions_to_read(self, first_ms: int) -> list[Session]:
         await self.doors.go_through(Door.UNSETTLED)
         return [
             replace(self.sessions[session_id], turns=())
@@ -201,6 +201,9 @@ class History:
                 for turn_id in turn_ids
             )
         ]
+
+    async def note_late_read(self, session_id: str, at_ms: int) -> None:
+        """The order in which sessions are read is that of their turns."""
 
     async def load(self, session_id: str) -> Session | None:
         await self.doors.go_through(Door.LOAD)

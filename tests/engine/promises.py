@@ -27,14 +27,18 @@ class Promise(StrEnum):
     TARGET = "A POST goes to the worker that its session shows, and showed when the message was sent."
     TEXT = "A POST carries the text that the person sent, or its newest edit."
     ORDER = "Messages are POSTed in the order of sending, but for one that was sent ahead of a held queue."
-    HELD = "A message sent before a turn failed or was detached waits for a new decision of the person."
+    HELD = "A message sent before a turn failed or was detached waits until the person sends it."
+    RELEASED = "A queue that is held, whatever holds it, goes on only when the person sends it."
+    EDITED = "A queued message is not POSTed while it is edited, nor is one behind it."
     LIMIT = "Before a POST the limits were read again, and allowed it."
     RESERVED = "A turn has reserved its possible cost when it is POSTed."
     CLOSED = "Nothing is POSTed once the engine begins to close, and nothing is written once it has closed."
     ALONE = "A session has at most one running turn and one open request."
     FRAMES = "The frames of a turn are numbered without a gap and without a repetition."
     ENDS = "When the world is idle, every action has ended and no turn is running."
-    QUEUE = "A queued message can always be sent, once there is no error and the person resumes the queue."
+    QUEUE = (
+        "A queued message can be sent once there is no error, nothing runs and the person resumes the queue."
+    )
     GIVEN_BACK = "The text of a withdrawn message is returned once, as it was written."
     KEPT = "A message whose send returned stays in its session until it is withdrawn."
     TRUE = "A message that reached the service is never called unsent."
@@ -72,6 +76,8 @@ class Message:
     approvals: set[int] = field(default_factory=set)
     """When the person released this message alone, without what was refused."""
     given_back: int = 0
+    queue_held_at: int = 0
+    """When the queue that it waits in was held, by whatever reason."""
     posted_at: int | None = None
 
 
@@ -81,8 +87,12 @@ class Talk:
 
     held_at: int = 0
     held_by: str = ""
-    is_detached: bool = False
-    """The queue is held because the turn was detached: watching it again releases the queue."""
+    edited: str = ""
+    """The turn whose message is being edited."""
+    held_turns: tuple[str, ...] = ()
+    """The queued turns that were held at the last step."""
+    queue_held_at: int = 0
+    """When the queue was held, by whatever reason."""
     detached_at: int = 0
     """When the person last detached."""
     ended_at: int = 0
@@ -109,7 +119,10 @@ NEVER_LEFT: Final = frozenset({TurnStatus.QUEUED, TurnStatus.NOT_SENT, TurnStatu
 class Watchman:
     """Observes everything, and records each broken promise."""
 
-    def __init__(self, shown: Callable[[str], Session]) -> None:
+    def __init__(
+        self, shown: Callable[[str], Session], held: Callable[[str], tuple[str, ...]] = lambda _session_id: ()
+    ) -> None:
+        """`shown` returns the session as the screen shows it, `held` its queued turns where they are held."""
         self.broken: list[tuple[Promise, str]] = []
         self.diary: list[tuple[int, str, str]] = []
         self.messages: list[Message] = []
@@ -124,6 +137,7 @@ class Watchman:
         self.measures = False
         """There is a limit."""
         self._shown = shown
+        self._held = held
         self._talks: dict[str, Talk] = {}
         self._status: dict[str, TurnStatus] = {}
         self._started: dict[str, int] = {}
@@ -165,11 +179,13 @@ class Watchman:
         """An action begins."""
         at = self.note(name, f"{session_id} {detail}")
         talk = self.talk(session_id)
-        if name == "resume" or (name == "watch" and talk.is_detached):
+        if name == "resume":
             talk.approvals.append(at)
+        if name in {"begin_edit", "end_edit"}:
+            talk.edited = ""
         if (name == "detach" and self._shown(session_id).busy) or (name == "stop" and self._busy(session_id)):
             talk.hold(at, name)
-            talk.detached_at, talk.is_detached = at, True
+            talk.detached_at = at
         if name == "aclose":
             self._closing = True
         return at
@@ -224,6 +240,9 @@ class Watchman:
         self.note("stored", f"{request.turn_id} {request.prompt!r}")
         for message in self.messages:
             if request.prompt in message.texts:
+                talk = self.talk(message.session_id)
+                if talk.edited == message.turn_id:
+                    talk.edited = ""
                 message.turn_id = request.turn_id
                 self.by_turn[request.turn_id] = message
         self.expect(Promise.CLOSED, not self._closed, f"{request.prompt!r} was stored")
@@ -239,6 +258,8 @@ class Watchman:
         """A turn is closed."""
         self.note("closing", turn_id)
         self.ended.add(turn_id)
+        for talk in self._talks.values():
+            talk.edited = "" if talk.edited == turn_id else talk.edited
 
     def measured(self, session_id: str, requested_at: int, *, allowed: bool) -> None:
         """The limits of a session were read."""
@@ -292,8 +313,17 @@ class Watchman:
 
     def _check_approval(self, message: Message, request: TurnRequest) -> None:
         talk = self.talk(message.session_id)
-        approved = any(at > talk.held_at for at in (message.sent_at, *message.approvals, *talk.approvals))
-        self.expect(Promise.HELD, approved, f"{request.prompt!r} was held by {talk.held_by}")
+        approved_at = max((message.sent_at, *message.approvals, *talk.approvals))
+        self.expect(
+            Promise.HELD, approved_at > talk.held_at, f"{request.prompt!r} was held by {talk.held_by}"
+        )
+        self.expect(Promise.RELEASED, approved_at > message.queue_held_at, repr(request.prompt))
+        edited = self.by_turn.get(talk.edited)
+        passes = message.past_held or message.approvals or message.moved
+        if edited is not None and not edited.moved:
+            is_behind = edited.sent_at < message.sent_at and not passes
+            kept = edited is not message and not is_behind
+            self.expect(Promise.EDITED, kept, f"{request.prompt!r} while {edited.texts} is edited")
         if self.measures:
             since = max(message.sent_at, talk.ended_at)
             detail = f"{request.prompt!r}: allowed by a reading of {talk.allowed_at}, due since {since}"
@@ -337,6 +367,13 @@ class Watchman:
 
     def look(self) -> None:
         """A step of the loop is over: a screen could now paint the sessions."""
+        for session_id, talk in self._talks.items():
+            held = self._held(session_id)
+            if held and not talk.held_turns:
+                talk.queue_held_at = self.note("queue held", session_id)
+            for message in [self.by_turn[turn_id] for turn_id in held if turn_id in self.by_turn]:
+                message.queue_held_at = talk.queue_held_at
+            talk.held_turns = held
         for session_id in self._changed:
             live = [
                 turn.turn_id
@@ -363,4 +400,3 @@ class Watchman:
         # A person who detached and sends another message during the end has decided already.
         if status not in GOES_ON and talk.detached_at <= started:
             talk.hold(at, f"{turn_id} ({status})")
-            talk.is_detached = status is TurnStatus.RUNNING

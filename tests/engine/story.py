@@ -26,6 +26,8 @@ MOVES: dict[str, int] = {
     "recover": 2,
     "settled": 1,
     "edit": 5,
+    "begin edit": 6,
+    "end_edit": 3,
     "move": 3,
     "send queued": 4,
     "resume": 5,
@@ -108,7 +110,7 @@ class Story:
         """Perform one event."""
         world, random = self.world, self.random
         session_id = random.choice(world.sessions)
-        if name in {"withdraw", "edit", "move", "send queued"}:
+        if name in {"withdraw", "edit", "begin edit", "move", "send queued"}:
             self._change_queue(name, session_id)
         elif name == "watch":
             sent = [turn for turn in world.session(session_id).turns if turn.may_spend]
@@ -137,6 +139,8 @@ class Story:
             world.withdraw(session_id, turn)
         elif name == "edit":
             world.edit(session_id, turn)
+        elif name == "begin edit":
+            world.begin_edit(session_id, turn)
         elif name == "send queued":
             world.send_queued(session_id, turn)
         else:

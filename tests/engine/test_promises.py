@@ -82,6 +82,25 @@ def post_after_leaving(world: World) -> None:
     world.watchman.posting(request)
 
 
+def post_from_a_held_queue(world: World) -> None:
+    message, request = written(world)
+    message.queue_held_at = world.watchman.now()
+    world.watchman.posting(request)
+
+
+def post_what_is_edited(world: World) -> None:
+    _, request = written(world)
+    world.watchman.talk(world.sessions[0]).edited = request.turn_id
+    world.watchman.posting(request)
+
+
+def post_past_what_is_edited(world: World) -> None:
+    _, edited = written(world)
+    _, request = written(world)
+    world.watchman.talk(world.sessions[0]).edited = edited.turn_id
+    world.watchman.posting(request)
+
+
 def post_without_a_reading(world: World) -> None:
     _, request = written(world)
     world.watchman.posting(request)
@@ -126,6 +145,9 @@ def number_twice(world: World) -> None:
         (Promise.TEXT, post_another_text),
         (Promise.ORDER, post_the_later_one_first),
         (Promise.HELD, post_after_leaving),
+        (Promise.RELEASED, post_from_a_held_queue),
+        (Promise.EDITED, post_what_is_edited),
+        (Promise.EDITED, post_past_what_is_edited),
         (Promise.LIMIT, post_without_a_reading),
         (Promise.LIMIT, post_after_an_old_reading),
         (Promise.RESERVED, post_without_a_reservation),

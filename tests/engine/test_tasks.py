@@ -96,5 +96,5 @@ def test_a_request_of_a_request_waits_for_the_end_of_it(factory: Factory) -> Non
 def test_the_engine_starts_its_tasks_in_one_way() -> None:
     folder = Path(handinger_tui.engine.__file__).parent
     makes_task = re.compile(r"\b(create_task|ensure_future|TaskGroup)\b")
-    found = [path.name for path in sorted(folder.glob("*.py")) if makes_task.search(path.read_text("utf-8"))]
-    assert found == ["tasks.py"]
+    names = [path.name for path in sorted(folder.glob("*.py")) if makes_task.search(path.read_text("utf-8"))]
+    assert names == ["tasks.py"]

@@ -99,7 +99,7 @@ class World:
 
     def __init__(self, request: StepOrder, setting: Setting) -> None:
         self.request, self.setting = request, setting
-        self.watchman = Watchman(self.session)
+        self.watchman = Watchman(self.session, self._held)
         self.watchman.measures = setting.limited
         self.closing, self.recovered = False, True
         self.stopped: set[str] = set()
@@ -187,6 +187,14 @@ class World:
     def session(self, session_id: str) -> Session:
         """The session as the engine shows it."""
         return self.engine.session(session_id)
+
+    def _held(self, session_id: str) -> tuple[str, ...]:
+        try:
+            queue = self.engine.actor(session_id).queue
+        except KeyError:
+            # After a crash it is not open yet.
+            return ()
+        return queue.ids if queue.hold is not None else ()
 
     def queued(self, session_id: str) -> list[Turn]:
         """The turns that the screen calls queued."""
@@ -289,6 +297,15 @@ class World:
                 message.texts.remove(text)
 
         self.act("edit_queued", session_id, turn.turn_id, text, done=done, failed=failed)
+
+    def begin_edit(self, session_id: str, turn: Turn) -> None:
+        """Take a queued message into the prompt."""
+        talk = self.watchman.talk(session_id)
+
+        def done(_nothing: None) -> None:
+            talk.edited = turn.turn_id
+
+        self.act("begin_edit", session_id, turn.turn_id, done=done)
 
     def move(self, session_id: str, turn: Turn, by: int) -> None:
         """Move a queued message in the queue."""

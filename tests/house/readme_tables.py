@@ -1,9 +1,11 @@
-"""The tables of the README, generated from the program. `python -m tests.house.readme_tables` writes them."""
+"""The tables of `docs/`, generated from the program. `python -m tests.house.readme_tables` writes them."""
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Final
 
 from handinger_tui.cli.args import command_parser, main_parser
 from handinger_tui.cli.commands import SUBCOMMANDS
@@ -11,10 +13,8 @@ from handinger_tui.ui.commands import COMMANDS
 from handinger_tui.ui.keys import KEYS, format_keys
 from tests.house.project import ROOT
 
-README = ROOT / "README.md"
 
-
-def table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
+def table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
     """A Markdown table."""
     lines = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
     lines += ["| " + " | ".join(cell.replace("|", r"\|") for cell in row) + " |" for row in rows]
@@ -32,27 +32,30 @@ def spelled(option: argparse.Action) -> str:
     return f"`{words} [{value}]`" if option.nargs == "?" else f"`{words} {value}`"
 
 
-def _options() -> Iterator[tuple[str, str]]:
+def options() -> str:
+    """The options of a run without a subcommand."""
     # argparse has no public list of its options.
-    for option in main_parser()._actions:
-        if option.option_strings and option.help and option.help != argparse.SUPPRESS:
-            yield spelled(option), option.help
+    rows = [
+        (spelled(option), option.help)
+        for option in main_parser()._actions
+        if option.option_strings and option.help and option.help != argparse.SUPPRESS
+    ]
+    return table(("option", "does"), rows)
 
 
-def _subcommands() -> Iterator[tuple[str, str]]:
-    for name in SUBCOMMANDS:
-        yield f"`handinger-tui {name}`", str(command_parser(name).description)
-
-
-def cli() -> str:
-    """Options, then subcommands."""
-    return table(("option or command", "does"), [*_options(), *_subcommands()])
+def subcommands() -> str:
+    """Every subcommand."""
+    rows = [(f"`handinger-tui {name}`", str(command_parser(name).description)) for name in SUBCOMMANDS]
+    return table(("command", "does"), rows)
 
 
 def keys() -> str:
-    """Every binding, under the place where it works, with the id that `[keys]` in the config file names."""
-    rows = [(str(key.where), format_keys(key), key.tooltip, f"`{key.id}`") for key in KEYS]
-    return table(("where", "key", "does", "id"), [*rows])
+    """Every binding, by the place where it works, with the id that `[keys]` in the config file names."""
+    places: dict[str, list[tuple[str, ...]]] = {}
+    for key in KEYS:
+        places.setdefault(str(key.where), []).append((format_keys(key), key.tooltip, f"`{key.id}`"))
+    head = ("key", "does", "id")
+    return "\n\n".join(f"## {place}\n\n{table(head, rows)}" for place, rows in places.items())
 
 
 def commands() -> str:
@@ -65,19 +68,25 @@ def commands() -> str:
         )
         for one in COMMANDS
     ]
-    return table(("command", "also", "does"), [*rows])
+    return table(("command", "also", "does"), rows)
 
 
-TABLES: dict[str, Callable[[], str]] = {"cli": cli, "keys": keys, "commands": commands}
+DOCS: Final = ROOT / "docs"
+TABLES: Final[Mapping[Path, Mapping[str, Callable[[], str]]]] = {
+    DOCS / "commands.md": {"options": options, "subcommands": subcommands, "commands": commands},
+    DOCS / "keys.md": {"keys": keys},
+}
+"""Documents with generated tables; each stands between `<!-- NAME:begin -->` and `<!-- NAME:end -->`."""
 
 
-def filled(text: str) -> str:
-    """The README with every generated table in its place.
+def filled(document: Path) -> str:
+    """A document with every generated table in its place.
 
     Raises:
         ValueError: a marker is missing.
     """
-    for name, make in TABLES.items():
+    text = document.read_text("utf-8")
+    for name, make in TABLES[document].items():
         begin, end = f"<!-- {name}:begin -->", f"<!-- {name}:end -->"
         start = text.index(begin) + len(begin)
         text = f"{text[:start]}\n{make()}\n{text[text.index(end) :]}"
@@ -85,4 +94,5 @@ def filled(text: str) -> str:
 
 
 if __name__ == "__main__":
-    README.write_text(filled(README.read_text("utf-8")), "utf-8")
+    for document in TABLES:
+        document.write_text(filled(document), "utf-8")

@@ -11,8 +11,6 @@ from tests.house.project import ROOT, project_files
 
 DOCUMENTS = [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")]
 FILES = {f"/{path.relative_to(ROOT).as_posix()}" for path in project_files()}
-HAS_PICTURES = (ROOT / "screenshots").is_dir()
-"""Source distributions are without the pictures."""
 
 
 def missing(document: Path) -> list[str]:
@@ -21,16 +19,27 @@ def missing(document: Path) -> list[str]:
     files = re.findall(r"`([\w/.-]+\.(?:py|md|toml|tcss|sql|txt))`", text)
     modules = re.findall(r"`(ui\.\w+(?:\.\w+)?)`", text)
     commands = re.findall(r"python -m ((?:tests|benchmarks)[\w.]*)", text)
-    links = re.findall(r"\]\((?!https?:)([^)#]+)\)", text)
+    links = re.findall(r"\]\((?!https?:)([^)]+)\)", text)
     paths = [f"handinger_tui/{name.replace('.', '/')}.py" for name in modules]
     paths += [f"{name.replace('.', '/')}.py" for name in commands]
-    if not HAS_PICTURES:
-        links = [link for link in links if not link.startswith("screenshots/")]
     return [
         *(name for name in files if not any(path.endswith(f"/{name}") for path in FILES)),
         *(path for path in paths if not is_module(ROOT / path)),
-        *(link for link in links if not (document.parent / link).exists()),
+        *(link for link in links if not leads_somewhere(document, link)),
     ]
+
+
+def leads_somewhere(document: Path, link: str) -> bool:
+    """Whether the file exists, and its heading, if the link names one."""
+    name, _, heading = link.partition("#")
+    target = document.parent / name if name else document
+    return target.exists() and (not heading or heading in anchors(target.read_text("utf-8")))
+
+
+def anchors(text: str) -> set[str]:
+    """The headings of a document as addresses name them."""
+    headings = re.findall(r"^#+ (.+)$", text, re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", heading).lower().replace(" ", "-") for heading in headings}
 
 
 def is_module(path: Path) -> bool:
@@ -46,7 +55,9 @@ def test_a_stale_name_is_noticed(tmp_path: Path) -> None:
     document = tmp_path / "stale.md"
     document.write_text(
         "`engine/turn_run.py` calls `engine/desks.py` and `ui.panels.beside`, see [there](gone.md) and "
-        "`.venv/bin/python -m tests.gone`; `ui.work.screen` and `python -m tests.storm` exist"
+        "`.venv/bin/python -m tests.gone`; `ui.work.screen` and `python -m tests.storm` exist\n"
+        "## What is kept, and where\n[here](#what-is-kept-and-where), [nowhere](#what-is-lost)"
     )
-    expected = ["engine/desks.py", "handinger_tui/ui/panels/beside.py", "tests/gone.py", "gone.md"]
+    files = ["engine/desks.py", "handinger_tui/ui/panels/beside.py", "tests/gone.py"]
+    expected = [*files, "gone.md", "#what-is-lost"]
     assert missing(document) == expected

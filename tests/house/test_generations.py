@@ -24,7 +24,7 @@ MEMBER: Final = re.compile(r"[a-z]+(?:[A-Z][a-z]+)+")
 """A name as the wire spells it; our own names, also of JSON that we print, have underscores."""
 TASK_MEMBERS: Final = (
     "taskId", "taskTitle", "triggeredBy", "turnCount", "outputText", "structuredOutput", "completedAt",
-    "startedAt", "createdAt", "createdByUserId", "organizationId", "outputSchema", "instructions",
+    "startedAt", "createdByUserId", "organizationId", "outputSchema", "instructions",
     "visibility", "nextRunAt", "requestStatus", "responseStatus", "X-Handinger-Token",
 )  # fmt: skip
 """Members of tasks, turns, stored workers, schedules and webhooks: not even the readers know them."""

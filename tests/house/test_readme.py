@@ -1,21 +1,40 @@
-"""The README agrees with the program."""
+"""The README is short, and it and the documents agree with the program."""
 
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import pytest
 
 from handinger_tui.settings import Flags, load
 from handinger_tui.ui.keys import keymap_problems
 from tests.house.project import ROOT
-from tests.house.readme_tables import README, filled
+from tests.house.readme_tables import DOCS, TABLES, filled
 
-TEXT = README.read_text("utf-8")
+TEXT = (ROOT / "README.md").read_text("utf-8")
+FOR_DEVELOPERS = {"architecture.md", "glossary.md", "money.md", "performance.md"}
+FOR_PEOPLE = [path for path in sorted(DOCS.glob("*.md")) if path.name not in FOR_DEVELOPERS]
 
 
-def test_the_tables_are_the_generated_ones() -> None:
-    assert filled(TEXT) == TEXT, "run: .venv/bin/python -m tests.house.readme_tables"
+@pytest.mark.parametrize("document", TABLES, ids=lambda document: document.stem)
+def test_the_tables_are_the_generated_ones(document: Path) -> None:
+    assert document.read_text("utf-8") == filled(document), (
+        "run: .venv/bin/python -m tests.house.readme_tables"
+    )
+
+
+def test_the_readme_is_one_page() -> None:
+    """All else has a document of its own, to which the README leads."""
+    assert 700 <= len(TEXT.split()) <= 900
+    assert len(set(re.findall(r"screenshots/[\w-]+\.png", TEXT))) <= 8
+    assert set(re.findall(r"\(docs/([\w-]+\.md)\)", TEXT)) >= {path.name for path in FOR_PEOPLE}
+
+
+def test_a_clone_brings_no_old_pictures() -> None:
+    """The history has thousands of them."""
+    (clone,) = re.findall(r"git clone .*", TEXT)
+    assert "--depth 1 " in clone
 
 
 def command(name: str) -> str:
@@ -34,7 +53,8 @@ def test_one_line_sets_up_and_runs(name: str) -> None:
 
 
 def test_the_examples_of_the_config_file_are_valid() -> None:
-    examples = re.findall(r"```toml\n(.+?)```", TEXT, re.DOTALL)
+    text = "".join(document.read_text("utf-8") for document in FOR_PEOPLE)
+    examples = re.findall(r"```toml\n(.+?)```", text, re.DOTALL)
     settings = [load(Flags(local=True), {"HOME": "/home/me"}, example) for example in examples]
     assert any(one.keys for one in settings)
     assert any(one.tag_rules.projects for one in settings)
@@ -44,15 +64,7 @@ def test_the_examples_of_the_config_file_are_valid() -> None:
 def test_ci_runs_the_test_command_of_the_readme() -> None:
     script = (ROOT / ".ci" / "run").read_text("utf-8")
     assert "<!-- test-command -->" in script
-    assert "-m pytest" not in script, "a second spelling of the command could drift"
-
-
-def test_every_link_into_the_project_leads_somewhere() -> None:
-    targets = re.findall(r"\]\(([^)#]+)\)", TEXT)
-    # A source archive comes without the pictures: 20 MB that nobody builds from.
-    carried = [
-        target for target in targets if (ROOT / "screenshots").is_dir() or "screenshots/" not in target
-    ]
-    missing = [target for target in carried if "://" not in target and not (ROOT / target).exists()]
-    assert targets
-    assert not missing
+    assert script.count('bash -c "$test_command') == 2
+    others = [line for line in script.splitlines() if "-m pytest" in line]
+    assert len(others) == 1, "a second spelling of the command could drift"
+    assert others[0].endswith("-m pytest -n 2 tests/house")

@@ -111,7 +111,10 @@ def test_methods_of_base_classes_count() -> None:
 
 
 PRIVATE_OF_LIBRARIES = frozenset(
-    {"_actions", "_compositor", "_display", "_file", "_get_renders", "_server", "_task"}
+    {
+        *("_actions", "_compositor", "_display", "_file", "_get_renders", "_ready", "_scheduled", "_server"),
+        *("_task", "_value"),
+    }
 )
 """Private names of argparse, Textual and asyncio that tests need, and that the package has, too."""
 

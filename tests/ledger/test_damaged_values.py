@@ -7,7 +7,7 @@ import json
 import random
 import sqlite3
 from contextlib import closing, suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -115,12 +115,23 @@ async def read_all(path: Path, access: FileAccess) -> list[str]:
     return [summary.title for summary in summaries]
 
 
-def cases() -> Iterator[tuple[str, str, str, FileAccess]]:
-    """Every column meets both accesses, which read by the same code, each with other values."""
-    for table, columns in COLUMNS.items():
-        for number, column in enumerate(columns):
-            for at, value in enumerate((BAD, f"CAST({BAD} AS TEXT)", "'odd'", "-1", "1.5")):
-                yield table, column, value, (FileAccess.READ, FileAccess.REPLACE_DAMAGED)[(number + at) % 2]
+VALUES = (BAD, f"CAST({BAD} AS TEXT)", "'odd'", "-1", "1.5")
+"""No text, text that is not UTF-8, and values of another kind."""
+
+
+def cases() -> Iterator[Any]:
+    """Every column meets a value that is no text, and every second one a value of another kind.
+
+    All values in all columns are slow tests; random damage is `test_flipped_bits_cause_only_our_own_errors`
+    and `python -m tests.ledger.damage`. Both accesses read by the same code, so they take turns.
+    """
+    numbers = [(table, column) for table, columns in COLUMNS.items() for column in columns]
+    for number, (table, column) in enumerate(numbers):
+        usual = {number % 2} | ({2 + number // 2 % 3} if number % 2 else set())
+        for at, value in enumerate(VALUES):
+            access = (FileAccess.READ, FileAccess.REPLACE_DAMAGED)[(number // 2 + at) % 2]
+            marks = [] if at in usual else [pytest.mark.slow]
+            yield pytest.param(table, column, value, access, marks=marks)
 
 
 @pytest.mark.parametrize(("table", "column", "value", "access"), list(cases()))

@@ -8,7 +8,8 @@ from pathlib import Path
 from msgspec.structs import replace
 
 from handinger_tui.core.amounts import Total
-from handinger_tui.core.turns.session import SessionSummary
+from handinger_tui.core.stream import Framing, Marker
+from handinger_tui.core.turns.session import Service, SessionSummary
 from handinger_tui.core.turns.turn import TurnStatus
 from tests.ledger.samples import WORKER, answered, frame, opened, play, query, session, turn_request
 
@@ -191,3 +192,39 @@ async def test_the_last_session_is_that_of_the_newest_message(tmp_path: Path) ->
         assert await ledger.history.last() == "ses_2"
         (newest, _) = await ledger.history.sessions()
         assert (newest.session_id, newest.updated_ms) == ("ses_1", 9_000_000)
+
+
+async def test_the_session_of_a_worker_is_found_behind_any_number_of_newer_ones_and_by_its_service(
+    tmp_path: Path,
+) -> None:
+    async with opened(tmp_path / "h.db") as ledger:
+        ours, theirs = Service("https://a.example", "workers"), Service("https://b.example", "workers")
+        for name, service, at in (("ses_1", ours, 1), ("ses_2", ours, 2), ("ses_3", theirs, 3)):
+            own = session(name, worker_id=WORKER, base_url=service.base_url)
+            await ledger.open_turn(own, turn_request(f"turn_{name}", created_ms=at))
+        for number in range(250):
+            newer = session(f"ses_new_{number}", worker_id=f"wrk_new_{number}", base_url=ours.base_url)
+            await ledger.open_turn(newer, turn_request(f"turn_new_{number}", created_ms=100 + number))
+        history = ledger.history
+        assert await history.of_worker(WORKER, ours) == "ses_2"
+        assert await history.of_worker(WORKER, theirs) == "ses_3"
+        assert await history.of_worker(WORKER, Service(ours.base_url, "tasks")) is None
+        assert await history.of_worker(WORKER[:-1], ours) is None
+        assert len(await history.sessions()) == 253
+        assert [one.session_id for one in await history.sessions(base_urls=(theirs.base_url,))] == ["ses_3"]
+        assert len(await history.sessions(3, base_urls=(theirs.base_url, ours.base_url))) == 3
+        assert await history.sessions(running=True) == []
+
+
+async def test_sessions_whose_newest_turn_was_left_running_are_listed_however_old(tmp_path: Path) -> None:
+    async with opened(tmp_path / "h.db") as ledger:
+        left = (
+            frame(
+                0, '{"status": "running", "recovered": false, "fault": null}', Framing.NOTE, Marker.SETTLED
+            ),
+        )
+        await play(ledger, session("ses_left"), turn_request("turn_1", created_ms=1), left)
+        for number in range(250):
+            newer = turn_request(f"turn_new_{number}", created_ms=100 + number)
+            await ledger.open_turn(session(f"ses_{number}"), newer)
+        assert [one.session_id for one in await ledger.history.sessions(running=True)] == ["ses_left"]

@@ -361,7 +361,7 @@ async def test_an_import_that_fails_halfway_stores_nothing(tmp_path: Path) -> No
 
 
 async def test_amounts_of_a_file_are_those_of_its_own_turns() -> None:
-    """As the README says: what other sessions of the worker show is not in the file."""
+    """As docs/conversations.md says: what other sessions of the worker show is not in the file."""
     async with opened(None) as ledger:
         first, second = (
             session(f"ses_{one}", base_url="https://worker.example", worker_id=WORKER) for one in "ab"

@@ -7,6 +7,8 @@ from collections import defaultdict
 from collections.abc import Callable
 from datetime import UTC, datetime
 from decimal import Decimal
+from itertools import takewhile
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -65,7 +67,11 @@ def added_up(turns: list[list[dict[str, Any]]]) -> Bucket:
     sums, unsplit = [], set[int]()
     for name in SUMMED:
         amounts = [[row[name] for row in rows if row.get(name) is not None] for rows in turns]
-        is_complete = [any(row["final"] and row.get(name) is not None for row in rows) for rows in turns]
+        is_complete = [
+            # What is final is taken back by a later row that is not.
+            any(row.get(name) is not None for row in takewhile(itemgetter("final"), reversed(rows)))
+            for rows in turns
+        ]
         # Zero of a turn that was refused is in no sum, and nothing is missing of it.
         refused = [rows[0]["status"] == "rejected" for rows in turns]
         is_complete = [one or free for one, free in zip(is_complete, refused, strict=True)]
@@ -85,6 +91,7 @@ def added_up(turns: list[list[dict[str, Any]]]) -> Bucket:
         first_ms=min(moments, default=None),
         last_ms=max(moments, default=None),
         unsplit=len(unsplit),
+        free=ends.count("rejected"),
     )
 
 

@@ -16,7 +16,7 @@ from msgspec.structs import replace
 
 from handinger_tui.core.errors import SettingsError
 from handinger_tui.core.money.attribution import METERS, MoneyIndex, session_money
-from handinger_tui.core.money.limits import StartPolicy
+from handinger_tui.core.money.limits import StartPolicy, Unit
 from handinger_tui.core.money.spending import ChargeFilter, GroupBy, sum_buckets
 from handinger_tui.core.money.timeline import Meaning, Read, Sent
 from handinger_tui.core.money.turn_events import MEANING_WORDS
@@ -30,9 +30,10 @@ from tests.ledger.samples import opened as opened_ledger
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
+    from handinger_tui.core.money.amount_state import AmountState
     from handinger_tui.ledger.ledger import Ledger
     from tests.money.service import History
 
@@ -191,11 +192,23 @@ class Played:
         await self._sessions()
         if await ledger.database.run(_rows) != stored:
             self.faults.append(f"at {at_ms}: the sessions correct each other")
+        for turn in await charges.turn_charges(ON_WORKER, -1):
+            own = next((money for money in self._money() if money[0] == turn.turn_id), None)
+            stored_state = turn.turn_id, turn.state, turn.final, turn.doubtful, turn.usd is None
+            if own != stored_state:
+                self.faults.append(f"at {at_ms}: the ledger has {stored_state}, the session {own}")
         expected = await ledger.database.run(_expected)
         wrong = {place: usd for place, usd in shown.items() if abs((usd or Decimal(0)) - expected) > NOISE}
         if wrong:
             self.faults.append(f"at {at_ms}: {wrong} instead of {expected}")
         self.noted.append((at_ms, shown["rows"] or Decimal(0), unexplained))
+
+    def _money(self) -> Iterator[tuple[str, AmountState, bool, bool, bool]]:
+        """What the receipts show of each turn: its state, whether it is a gap, doubtful, unknown."""
+        for session in self.sessions:
+            shown = session_money(session.turns, session.elsewhere).turns
+            for turn, own in zip(session.turns, shown, strict=True):
+                yield turn.turn_id, own.state, own.final, Unit.USD in own.doubts, own.usd is None
 
     async def _sessions(self) -> Decimal:
         total = Decimal(0)

@@ -48,6 +48,8 @@ class PaidService:
     """Seconds after its arrival at which the figures contain a turn."""
     tasks: bool = False
     """The service has the tasks generation: a worker is a task, whose id comes with the request."""
+    times: dict[str, Any] = field(default_factory=dict)
+    """Members of every turn of a task that has ended, in place of its usual times."""
     refusal: int | None = None
     """The HTTP status with which a request that would start a turn is refused."""
     url: str = ""
@@ -153,6 +155,7 @@ class PaidService:
                 "status": "running" if runs else "completed",
                 "completedAt": None if runs else "2026-05-11T09:14:22.000Z",
                 "credits": self.credits if self.is_counted(worker, number) else None,
+                **({} if runs else self.times),
             }
             for number, prompt in enumerate(worker.prompts)
             for runs in (bool(worker.running) and number == len(worker.prompts) - 1,)

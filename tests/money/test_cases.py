@@ -66,7 +66,6 @@ def printed(case: Case, result: dict[str, Any]) -> Paid:
 
 
 def test_by_scripts(case: Case, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("handinger_tui.ledger.turns.EARLY_MS", 0)
     with serving(ScriptedService()) as service:
         person = Person(service, tmp_path)
         ran = run_scripts(case, service, person)

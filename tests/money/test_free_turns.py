@@ -85,7 +85,7 @@ async def queue_two(service: PaidService, person: Person, monkeypatch: pytest.Mo
         assert await asyncio.to_thread(service.wait_for_posts, 1)
         for text in ("two", "three"):
             await opened.send(text)
-            await opened.until(lambda text=text: text in opened.text_of("#queue"))
+            await opened.shows(text)
         await opened.until(lambda: "$1.00" in opened.text_of("#header"))
         assert "+2" not in opened.text
         assert "+3" not in opened.text

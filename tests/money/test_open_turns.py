@@ -43,7 +43,9 @@ def test_the_last_session_is_that_of_the_last_message(service: PaidService, tmp_
     assert (again.code, again.result["worker_id"]) == (0, "wrk_2")
 
 
-def test_costs_settle_reads_running_turns_and_sends_nothing(service: PaidService, tmp_path: Path) -> None:
+def test_costs_settle_reads_running_turns_and_sends_nothing(
+    service: PaidService, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     person = Person(service, tmp_path)
     service.late = None
     assert person.run("-p", "one", "--detach").code == 0
@@ -54,6 +56,12 @@ def test_costs_settle_reads_running_turns_and_sends_nothing(service: PaidService
     assert "all turns are finished" in settled.err
     total = settled.result["total"]
     assert (Decimal(total["cost_usd"]), total["unpriced_turns"], len(service.posts)) == (Decimal(1), 0, 1)
+    # A service may report costs some time after the end.
+    assert "Read 1 worker" in person.run("costs", "--settle").err
+    # Act as if half a minute had passed.
+    for module in ("core.money.timeline", "core.turns.turn", "engine.settling"):
+        monkeypatch.setattr(f"handinger_tui.{module}.SETTLE_MS", 1)
+    assert "Read 1 worker" in person.run("costs", "--settle").err
     assert "No open turns" in person.run("costs", "--settle").err
 
 
@@ -71,7 +79,6 @@ def test_costs_reported_after_the_end_are_read_by_the_next_program(
 
     A message behind it that was never sent changes nothing.
     """
-    monkeypatch.setattr("handinger_tui.ledger.turns.EARLY_MS", 0)
     person = Person(service, tmp_path)
     service.cost_usd = Decimal("0.10")
     assert person.run("-p", "one").code == 0
@@ -102,7 +109,8 @@ def test_a_cost_of_zero_right_after_the_end_is_a_gap_that_limits_count(
     refused = person.run("-p", "two", **LIMIT)
     assert (refused.code, len(service.posts)) == (5, 2)
     assert "The cost of 2 earlier turns is unknown" in refused.err
-    monkeypatch.setattr("handinger_tui.ledger.turns.EARLY_MS", 0)
+    # Act as if some seconds had passed.
+    monkeypatch.setattr("handinger_tui.core.money.timeline.EARLY_MS", 0)
     assert person.run("-p", "three", **LIMIT).code == 0
     total = person.json_of("costs")["total"]
     assert (total["cost_usd"], total["unpriced_turns"]) == ("0", 1)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -23,8 +23,8 @@ from handinger_tui.core.search import Query, SearchHit, snippet_of
 from handinger_tui.core.stored_workers import DeliveryPage, Webhook, check_address
 from handinger_tui.core.stream import FilePart
 from handinger_tui.core.tags import Labels
-from handinger_tui.core.turns.session import Session, SessionSummary
-from handinger_tui.core.turns.turn import Attachment, ErrorKind, Turn
+from handinger_tui.core.turns.session import Service, Session, SessionSummary
+from handinger_tui.core.turns.turn import Attachment, ErrorKind, Turn, TurnStatus
 from handinger_tui.engine.engine import Engine
 from handinger_tui.engine.ports import RetryPolicy
 from handinger_tui.engine.session_actor import ServiceContext
@@ -84,8 +84,21 @@ class FakeHistory:
     tagged: dict[str, set[str]] = field(default_factory=dict)
     """The tags of sessions and workers, by their ids."""
 
-    async def sessions(self, limit: int = 200) -> list[SessionSummary]:
-        return self.rows if limit < 0 else self.rows[:limit]
+    async def sessions(
+        self, limit: int = -1, *, base_urls: Collection[str] = (), running: bool = False
+    ) -> list[SessionSummary]:
+        rows = [
+            row
+            for row in self.rows
+            if (not base_urls or (row.base_url in base_urls and row.turns))
+            and (not running or row.last_status is TurnStatus.RUNNING)
+        ]
+        return rows if limit < 0 else rows[:limit]
+
+    async def of_worker(self, worker_id: str, service: Service) -> str | None:
+        place = worker_id, service.base_url, service.generation
+        own = (row for row in self.rows if (row.worker_id, row.base_url, row.generation) == place)
+        return next((row.session_id for row in own), None)
 
     async def last(self) -> str | None:
         return self.rows[0].session_id if self.rows else None

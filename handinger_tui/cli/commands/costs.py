@@ -82,6 +82,7 @@ from handinger_tui.core.money.reconciliation import (
     rise_text,
 )
 from handinger_tui.core.money.spending import (
+    NO_KNOWN_DAY,
     OVERLAP,
     TIMES,
     Bucket,
@@ -91,11 +92,13 @@ from handinger_tui.core.money.spending import (
     midnight,
     period_ms,
     sum_text,
+    undated_text,
 )
 from handinger_tui.core.money.turn_events import MEANING_ANSWERS, MEANING_WORDS
 from handinger_tui.core.receipts import meaning_lines
 from handinger_tui.core.safety import clean_line
 from handinger_tui.core.tags import NO_LABELS
+from handinger_tui.core.turns.turn import NO_DAY
 from handinger_tui.ledger.charges import SUMMED, amount_in
 from handinger_tui.ledger.corrections import LISTED, assign, decide_in, pin
 from handinger_tui.ledger.cost_rows import CostRows, opened
@@ -187,9 +190,10 @@ def _report(cost_rows: CostRows, query: CostsQuery, result: CostsResult) -> Repo
 
 
 def _time_span(days: Sequence[Bucket]) -> str:
-    if not days:
-        return "no turns"
-    return days[0].key if len(days) == 1 else f"{days[0].key} to {days[-1].key}"
+    names = [day.key for day in days if day.key]
+    if not names:
+        return "no known day" if days else "no turns"
+    return names[0] if len(names) == 1 else f"{names[0]} to {names[-1]}"
 
 
 DESCRIPTION: Final = "Show what turns cost. Reads the local history; uses the network only with --settle."
@@ -291,6 +295,7 @@ def _put_json(cost_rows: CostRows, query: CostsQuery, result: CostsResult) -> No
         "total_usd_at_your_price": json_amount(
             at_price(total.total("credits").value, price) if total.total("usd").value is None else None
         ),
+        "undated_turns": cost_rows.undated(query.filter).turns,
         "charts": spending.charts_object(result.days, total),
         "suspense": [spending.suspense_object(bucket) for bucket in result.suspense],
         "assigned": [spending.assigned_object(one) for one in cost_rows.assigned(query.filter)],
@@ -346,6 +351,7 @@ def remarks(cost_rows: CostRows, query: CostsQuery, result: CostsResult) -> list
     which = query.filter
     texts = [
         OVERLAP if query.by is GroupBy.TAG else "",
+        undated_text(cost_rows.undated(which), is_in_total=query.since is None and query.until is None),
         suspense_lines(result.suspense),
         assigned_lines(cost_rows.assigned(which)),
         *restatement_lines(cost_rows.restatements(which)),
@@ -464,6 +470,8 @@ def put_turns(cost_rows: CostRows, query: CostsQuery, result: CostsResult, width
 
 def time_text(at_ms: int) -> str:
     """Format a time as local time to the minute; return a time outside the calendar as the stored number."""
+    if at_ms == NO_DAY:
+        return NO_KNOWN_DAY
     try:
         moment = datetime.fromtimestamp(at_ms / 1000, UTC).astimezone()
     except (OverflowError, OSError, ValueError):

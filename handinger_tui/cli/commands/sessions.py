@@ -38,11 +38,12 @@ from handinger_tui.core.evidence import Source, canonical_url, sources_of, title
 from handinger_tui.core.export.exporters import (
     SESSION_EXPORTERS,
     SOURCE_EXPORTERS,
+    about_object,
     find_exporter,
     lineage_object,
     turn_objects,
 )
-from handinger_tui.core.export.session_document import Contents
+from handinger_tui.core.export.session_document import Contents, about_facts
 from handinger_tui.core.export.session_file import MOST_BYTES, read_session
 from handinger_tui.core.formatting import ago, plural, size, spaced
 from handinger_tui.core.jsontext import Json, JsonObject, dump
@@ -53,7 +54,7 @@ from handinger_tui.core.receipts import receipt_line
 from handinger_tui.core.safety import clean, clean_line, one_word
 from handinger_tui.core.search import HELP, SearchHit, parse_query
 from handinger_tui.core.tags import Labels, labels_text, tag_names
-from handinger_tui.core.turns.session import Session, SessionSummary, ids_of
+from handinger_tui.core.turns.session import Session, SessionSummary, about, ids_of
 from handinger_tui.ledger.ledger import FileAccess, Ledger
 from handinger_tui.ledger.turns import DAY_MS
 from handinger_tui.settings import days_of
@@ -273,6 +274,7 @@ def summary_object(summary: SessionSummary) -> JsonObject:
         "session_id": summary.session_id,
         **ids_of(summary, summary.worker_id),
         "title": clean_line(summary.title),
+        "about": about_object(summary.about),
         "created_ms": summary.created_ms,
         "updated_ms": summary.updated_ms,
         "turns": summary.turns,
@@ -352,7 +354,7 @@ def _unique_prefixes(ids: Sequence[str]) -> list[str]:
 
 
 def _title(summary: SessionSummary) -> str:
-    return clean_line(summary.title, 200) or "Untitled"
+    return clean_line(summary.name, 200) or "Untitled"
 
 
 def _name(title: str, session_id: str) -> str:
@@ -376,14 +378,17 @@ def _credits_text(summary: SessionSummary) -> str:
 def _show_json(session: Session) -> str:
     turns: list[Json] = [*turn_objects(session)]
     identity: JsonObject = {"session_id": session.session_id, **ids_of(session, session.worker_id)}
-    return dump({**identity, "title": clean_line(session.title), "turns": turns})
+    about_target = about_object(about(session.turns))
+    return dump({**identity, "title": clean_line(session.title), "about": about_target, "turns": turns})
 
 
 def _show_text(session: Session) -> str:
     title = clean_line(session.title) or "untitled"
     money = MoneyIndex()
     worker_id = clean_line(session.worker_id or "unknown")
-    blocks = [f"{title}\nsession {session.session_id} · {session.kind} {worker_id}"]
+    head = [title, f"session {session.session_id} · {session.kind} {worker_id}"]
+    head += [f"{label}: {value}" for label, value in about_facts(session)]
+    blocks = ["\n".join(head)]
     for turn in session.turns:
         answer = clean(turn.answer).rstrip() or f"({spaced(turn.status)})"
         receipt = receipt_line(session, turn, money)

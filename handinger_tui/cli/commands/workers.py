@@ -232,6 +232,8 @@ def worker_object(worker: StoredWorker) -> JsonObject:
         "output_schema": worker.schema,
         "visibility": visibility,
         "url": worker.url,
+        "created": utc_text(worker.created_ms),
+        "updated": utc_text(worker.updated_ms),
         "read": utc_text(worker.read_ms),
         "gone": worker.is_missing,
         "tasks": worker.tasks,
@@ -266,6 +268,9 @@ def _text_of(worker: StoredWorker) -> str:
     facts.append(plural(worker.tasks, "task"))
     lines = [clean_line(worker.name), clean_line(" · ".join(facts))]
     lines += [clean_line(text) for text in (worker.summary, worker.url) if text]
+    times = (("created", worker.created_ms), ("updated", worker.updated_ms))
+    changes = [f"{word} {utc_text(moment)}" for word, moment in times if moment is not None]
+    lines += [" · ".join(changes)] if changes else []
     if not worker.is_read:
         return "\n".join([*lines, "", NOT_READ])
     lines += [

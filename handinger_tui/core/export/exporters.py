@@ -25,11 +25,13 @@ from handinger_tui.core.export.session_document import (
     session_html,
 )
 from handinger_tui.core.export.session_file import SCHEMA, record_object, without_costs
+from handinger_tui.core.formatting import utc_text
 from handinger_tui.core.jsontext import Json, JsonObject, dump
 from handinger_tui.core.money.attribution import turn_money
 from handinger_tui.core.money.spending import LOCAL
 from handinger_tui.core.safety import clean_json, clean_line
-from handinger_tui.core.turns.session import Session, ids_of
+from handinger_tui.core.turns.session import About, Session, about, ids_of
+from handinger_tui.core.turns.turn import NO_DAY
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -52,6 +54,7 @@ def session_json(session: Session, contents: Contents) -> str:
         "template": session.template,
         "base_url": session.base_url,
         "title": clean_line(session.title),
+        "about": about_object(about(session.turns)),
         "created_ms": session.created_ms,
         "updated_ms": session.updated_ms,
         "simulated": session.base_url == LOCAL,
@@ -81,12 +84,23 @@ def turn_objects(session: Session) -> list[JsonObject]:
         {
             "prompt": clean_json(turn.request.prompt),
             "created_ms": turn.request.created_ms,
+            "began_ms": None if turn.request.service_ms == NO_DAY else turn.began_ms,
             "lineage": lineage_object(turn.request.lineage),
             "imported": turn.imported,
             **result_object(session, turn, money=money),
         }
         for turn, money in zip(session.turns, turn_money(session.turns, session.elsewhere), strict=True)
     ]
+
+
+def about_object(about_target: About) -> JsonObject:
+    """What the service says of a target."""
+    return {
+        "title": clean_line(about_target.title) if about_target.title else None,
+        "url": clean_line(about_target.url) if about_target.url else None,
+        "created": utc_text(about_target.created_ms),
+        "completed": utc_text(about_target.completed_ms),
+    }
 
 
 def lineage_object(lineage: Lineage | None) -> Json:

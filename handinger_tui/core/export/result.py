@@ -57,7 +57,7 @@ def result_object(
             for part in turn.parts
             if isinstance(part, DataPart)
         ],
-        "metadata": turn.metadata,
+        "metadata": {**(snapshot.metadata if snapshot else {}), **turn.metadata},
         "aborted": turn.aborted,
         "errors": [*turn.errors, *turn.late_errors],
         # As the worker reports them (usually cumulative); then those of the turn.

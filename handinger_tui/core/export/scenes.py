@@ -101,6 +101,9 @@ def day_points(days: Iterable[Bucket]) -> list[DayPoint]:
     points, so_far = [], EMPTY_TOTAL
     for bucket in days:
         so_far += bucket.usd
+        if not bucket.key:
+            # The turns without a known day came before all others.
+            continue
         points.append(DayPoint(bucket.key, bucket.usd.value, so_far.value, bucket.usd.missing_turns))
     return points
 

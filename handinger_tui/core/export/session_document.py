@@ -36,7 +36,8 @@ from handinger_tui.core.prompts import lineage_words
 from handinger_tui.core.receipts import receipt_line
 from handinger_tui.core.safety import Verdict, clean, clean_json, clean_line, html_page, judge_link
 from handinger_tui.core.tags import NO_LABELS, Labels
-from handinger_tui.core.turns.turn import ReasoningPart, TextPart, ToolPart, Turn, TurnStatus
+from handinger_tui.core.turns.session import about
+from handinger_tui.core.turns.turn import NO_DAY, ReasoningPart, TextPart, ToolPart, Turn, TurnStatus
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -115,6 +116,7 @@ def session_document(session: Session, contents: Contents) -> SessionDocument:
     sent = [turn for turn in session.turns if not turn.withdrawn]
     facts = [("Session", clean_line(session.session_id))]
     facts += [(session.kind.capitalize(), clean_line(session.worker_id))] if session.worker_id else []
+    facts += about_facts(session)
     facts += [("Started", minute(session.created_ms)), ("Turns", str(sum(not turn.unsent for turn in sent)))]
     facts += [("Tags", ", ".join(contents.labels.tags))] if contents.labels.tags else []
     facts += [("Project", contents.labels.project)] if contents.labels.project else []
@@ -123,7 +125,7 @@ def session_document(session: Session, contents: Contents) -> SessionDocument:
     turns = tuple(
         DocumentTurn(
             number,
-            minute(turn.request.created_ms),
+            "time unknown" if turn.request.service_ms == NO_DAY else minute(turn.began_ms),
             clean(turn.request.prompt).strip("\n"),
             lineage_words(turn.request.lineage) if turn.request.lineage is not None else "",
             tuple((clean_line(file.name), size(file.size)) for file in turn.request.attachments),
@@ -137,6 +139,15 @@ def session_document(session: Session, contents: Contents) -> SessionDocument:
     )
     title = clean_line(session.title) or "Untitled session"
     return SessionDocument(title, tuple(facts), session.base_url == LOCAL, turns)
+
+
+def about_facts(session: Session) -> list[tuple[str, str]]:
+    """What the service says of the target: its title, its address, and when it was created and completed."""
+    target, kind = about(session.turns), session.kind.capitalize()
+    texts = ((f"{kind} title", target.title), (f"{kind} address", target.url))
+    times = ((f"{kind} created", target.created_ms), (f"{kind} completed", target.completed_ms))
+    facts = [(label, clean_line(text)) for label, text in texts if text]
+    return facts + [(label, minute(moment)) for label, moment in times if moment is not None]
 
 
 def minute(ms: int) -> str:

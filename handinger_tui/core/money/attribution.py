@@ -57,7 +57,10 @@ class TurnMoney(Struct, frozen=True):
     final: bool = False
     """The worker had finished, and no part of the amounts is unknown. Otherwise the turn counts as missing in
     totals. A final amount may still grow until its `state` is settled."""
-    state: AmountState = AmountState.PROVISIONAL
+    ended: bool = False
+    """The turn is no longer under way."""
+    confirmed: bool = False
+    """The figures of the idle worker stood still after its end; see `state_of`."""
     shared: bool = False
     """A part may belong to others. To keep sums exact, it is entered for one turn only: `usage` and `costs`
     are what is entered for this one."""
@@ -75,6 +78,11 @@ class TurnMoney(Struct, frozen=True):
     """The turn was refused and has no amount, but the worker's figures rose at that time."""
     free: bool = False
     """The turn never started: it is in no sum unless the person assigned an amount to it."""
+
+    @property
+    def state(self) -> AmountState:
+        """How far the amounts can be relied on."""
+        return state_of(ended=self.ended, complete=self.final, confirmed=self.confirmed)
 
     @property
     def usd(self) -> Decimal | None:
@@ -134,7 +142,7 @@ STANDING: Final = tuple(at for at, name in enumerate(METERS) if name not in ("st
 """The meters that stand still when amounts are confirmed. Steps and durations decide nothing about money."""
 _RANKED: Final = (*MONEY, *(at for at in range(_USAGES) if at not in MONEY))
 NOTHING_SPENT: Final = TurnMoney(
-    ZERO_USAGE, ZERO_COSTS, Interpretation.NONE, final=True, state=AmountState.SETTLED, free=True
+    ZERO_USAGE, ZERO_COSTS, Interpretation.NONE, final=True, ended=True, confirmed=True, free=True
 )
 """The money of a turn that never started: zero, not unknown."""
 _GREW: Final = replace(NOTHING_SPENT, grew=True)
@@ -418,7 +426,8 @@ def _money(
     if turn.status in FREE:
         return money
     timeline = timelines.get(timeline_of(turn))
-    is_over = turn.status not in LIVE and turn.status is not TurnStatus.RUNNING
+    # A turn that was left running is under way until its worker is idle.
+    is_over = turn.status not in LIVE and (timeline is not None or turn.status is not TurnStatus.RUNNING)
     return _with_state(money, at, timeline, ended=is_over, confirmed=turn.own_usage_is_confirmed)
 
 
@@ -426,10 +435,14 @@ def _with_state(
     money: TurnMoney, key: Key, timeline: Timeline | None, *, ended: bool = True, confirmed: bool = False
 ) -> TurnMoney:
     """`money` with its state. `confirmed`: by figures of this turn alone."""
+    if money.confirmed:
+        # It was refused.
+        return money
     if timeline is not None:
-        ended = ended and key not in timeline.under_way
+        # Nobody knows whether one in doubt is under way.
+        ended = ended and (key not in timeline.under_way or key in timeline.in_doubt)
         confirmed = confirmed or key in timeline.stillness.confirmed
-    return replace(money, state=state_of(ended=ended, complete=money.final, confirmed=confirmed))
+    return replace(money, ended=ended, confirmed=ended and confirmed)
 
 
 def _amounts(
@@ -457,7 +470,7 @@ def _money_of_refused(key: Key, meters: Sequence[MeterResult]) -> TurnMoney:
     grew = any(key in meters[meter].refused for meter in MONEY if meters)
     if not any(values):
         return _GREW if grew else NOTHING_SPENT
-    money = TurnMoney(*usage_and_costs(values), _reading(meters), final=True, state=AmountState.SETTLED)
+    money = TurnMoney(*usage_and_costs(values), _reading(meters), final=True, ended=True, confirmed=True)
     return replace(money, grew=grew, free=True)
 
 

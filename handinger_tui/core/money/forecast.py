@@ -52,14 +52,15 @@ class Forecast(Struct, frozen=True):
 
 
 def daily(buckets: Iterable[Bucket], unit: Unit = Unit.USD) -> list[tuple[date, Total]]:
-    """Totals by day for `forecast`; a bucket whose key is not a date is omitted."""
+    """Totals by day for `forecast`; omits a bucket whose key is not a date, and one of free turns only."""
     days = []
     for bucket in buckets:
         try:
             day = date.fromisoformat(bucket.key)
         except ValueError:
             continue
-        days.append((day, bucket.total(str(unit))))
+        if not bucket.turns or bucket.turns > bucket.free:
+            days.append((day, bucket.total(str(unit))))
     return days
 
 

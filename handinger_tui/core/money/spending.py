@@ -15,12 +15,14 @@ from msgspec.structs import fields, replace
 from handinger_tui.core.amounts import Total, credits_words, price_text, split_excess, total, total_text
 from handinger_tui.core.errors import SettingsError
 from handinger_tui.core.formatting import plural
+from handinger_tui.core.money.amount_state import AmountState, state_of
 from handinger_tui.core.stream import COST_MEMBERS
+from handinger_tui.core.turns.turn import LIVE, TurnStatus
 
 if TYPE_CHECKING:
     from handinger_tui.core.stream import Costs, Usage
     from handinger_tui.core.tags import Labels
-    from handinger_tui.core.turns.turn import Trigger, TurnStatus
+    from handinger_tui.core.turns.turn import Trigger
 
 
 LOCAL: Final = "local"
@@ -46,12 +48,13 @@ class GroupBy(StrEnum):
 TIME_GROUPS: Final = frozenset({GroupBy.DAY, GroupBy.WEEK, GroupBy.MONTH})
 """Keys whose groups are sorted by time; others are sorted by cost."""
 _NAMELESS: Final = {GroupBy.TAG: "(no tag)", GroupBy.PROJECT: "(no project)", GroupBy.PROFILE: "(unknown)"}
+NO_KNOWN_DAY: Final = "(no known day)"
 OVERLAP: Final = "A session with several tags counts in each of their rows; the total counts it once."
 
 
 def empty_key_name(by: GroupBy) -> str:
     """The name of the group without a key."""
-    return _NAMELESS.get(by, "unknown")
+    return NO_KNOWN_DAY if by in TIME_GROUPS else _NAMELESS.get(by, "unknown")
 
 
 class ChargeFilter(Struct, frozen=True):
@@ -93,8 +96,9 @@ class SpendingSums(Struct, frozen=True):
 class TurnCharge(Struct, frozen=True):
     """The current cost of one turn: its charge with all corrections.
 
-    `final`: the worker had finished; otherwise the figures are "so far", and the turn is missing in sums.
-    `elapsed_ms`: from sending to the end, by our own clock.
+    `final`: the worker had finished; otherwise the turn is missing in sums. `confirmed`: its figures stood
+    still after that. `elapsed_ms`: from sending to the end, by our own clock. `at_ms`: `NO_DAY` if its day is
+    not known.
     """
 
     turn_id: str
@@ -121,6 +125,19 @@ class TurnCharge(Struct, frozen=True):
     doubtful: bool = False
     credits_doubtful: bool = False
     """The amount depends on the meaning of the worker's figures, which is undecided."""
+    confirmed: bool = False
+
+    @property
+    def state(self) -> AmountState:
+        """How far the amounts can be relied on; "so far" until they are settled."""
+        return stored_state(self.status, final=self.final, confirmed=self.confirmed)
+
+
+def stored_state(status: TurnStatus, *, final: bool, confirmed: bool) -> AmountState:
+    """The state of the amounts of a stored turn."""
+    # A turn that was left running has ended if its worker was idle.
+    is_over = status not in LIVE and (final or status is not TurnStatus.RUNNING)
+    return state_of(ended=is_over, complete=final, confirmed=confirmed)
 
 
 class Rise(Struct, frozen=True):
@@ -176,11 +193,13 @@ class Bucket(Struct, frozen=True):
     """The part of its amounts that belongs to no turn."""
     unsplit: int = 0
     """Turns for which at least one of the four categories was not reported."""
+    free: int = 0
+    """Turns that were refused, and so are in none of the sums."""
 
     def total(self, member: str) -> Total:
         """The total of one member; for a group without turns, or of free ones only, it is 0, not unknown."""
         amount: Total = getattr(self, member)
-        is_empty = amount.value is None and not amount.missing_turns and not self.rises
+        is_empty = self.turns == self.free and not self.rises and amount.value is None
         return Total(Decimal(0)) if is_empty else amount
 
     @property
@@ -208,6 +227,7 @@ class Bucket(Struct, frozen=True):
             title=self.title or other.title,
             rises=(*self.rises, *other.rises),
             unsplit=self.unsplit + other.unsplit,
+            free=self.free + other.free,
         )
 
 
@@ -234,6 +254,18 @@ def sum_text(usd: Total, credit_total: Total, turns: int, credit_usd: Decimal | 
     # After "+ 1 turn unknown", "1 turn" would read as one more.
     in_all = " in all" if any("unknown" in text for text in (cost, *credited)) else ""
     return " · ".join([cost, *credited, plural(turns, "turn") + in_all])
+
+
+def undated_text(undated: Bucket, *, is_in_total: bool) -> str:
+    """The sentence about turns without a known day; "" for none. `is_in_total`: no period was chosen."""
+    if not undated.turns:
+        return ""
+    cost = sum_text(undated.total("usd"), undated.total("credits"), undated.turns)
+    where = "It is in the total, and" if is_in_total else "It is"
+    return (
+        f"Over before this history first saw their workers, with no time of their own: {cost}."
+        f" {where} in no day, week or month, nor in limits of these."
+    )
 
 
 # -- periods -----------------------------------------------------------------------------------

@@ -16,7 +16,7 @@ from itertools import accumulate, chain, compress
 from types import MappingProxyType
 from typing import Final, NamedTuple
 
-from handinger_tui.core.turns.turn import SETTLE_MS
+from handinger_tui.core.turns.turn import EARLY_MS, SETTLE_MS
 
 Amount = Decimal | int
 Key = int | str
@@ -617,8 +617,11 @@ class Timeline:
         """The turn that ended last."""
         self.final: set[Key] = set()
         """Turns that have ended, with an idle reading since."""
-        self.unrepeated: set[Key] = set()
-        """The part of `final` without an idle reading after the one at their end."""
+        self.unrepeated: dict[Key, int] = {}
+        """The part of `final` without an idle reading after that at their end, by the number of that one.
+
+        It has to come `EARLY_MS` later, or to be the one before another turn, to which later costs belong.
+        """
         self.in_doubt: set[Key] = set()
         """Turns that may not have arrived."""
         self.readings = 0
@@ -702,6 +705,8 @@ class Timeline:
         is_unread = window.unread or not (is_read_before or sent.creates)
         self._window = window._replace(turns=(*window.turns, sent.turn), unread=is_unread)
         self.restart = 0
+        if is_read_before and self._windows:
+            self._repeat(self._windows[-1].at_ms)
         if not self.under_way:
             self.starts += 1
             self.restart = RESTART_WEIGHT if is_read_before else 1
@@ -739,8 +744,7 @@ class Timeline:
             self.stillness.end()
         else:
             self.touched |= self.stillness.read(read, at_ms, self.final)
-            self.touched |= self.unrepeated
-            self.unrepeated.clear()
+            self._repeat(at_ms - EARLY_MS)
             for turn in [*compress(self.under_way, self.under_way.values())]:
                 self._leave(turn)
             self._set_final(self._unconfirmed)
@@ -781,9 +785,16 @@ class Timeline:
             at = turns.index(turn)
             self._window = self._window._replace(turns=(*turns[:at], *turns[at + 1 :]))
 
+    def _repeat(self, latest_ms: int) -> None:
+        """Note turns that ended at an earlier reading than the newest one, at `latest_ms` at the latest."""
+        ends, newest = self.unrepeated, len(self._windows) - 1
+        repeated = {key for key, at in ends.items() if at < newest and self._windows[at].at_ms <= latest_ms}
+        self.touched |= repeated
+        self.unrepeated = {key: at for key, at in ends.items() if key not in repeated}
+
     def _set_final(self, turns: set[Key]) -> None:
         self.final |= turns
-        self.unrepeated |= turns
+        self.unrepeated |= dict.fromkeys(turns, len(self._windows) - 1)
         self.touched |= turns
 
     def _count_strangers(self, read: Read) -> tuple[int | None, bool, bool]:

@@ -17,7 +17,7 @@ from handinger_tui.core.dialects import events as ev
 from handinger_tui.core.dialects.text_bodies import ai4_source
 from handinger_tui.core.dialects.worker import file_part, source_part
 from handinger_tui.core.jsontext import Json, JsonObject, as_list, as_object, as_text
-from handinger_tui.core.stream import CustomPart
+from handinger_tui.core.stream import CustomPart, time_ms
 from handinger_tui.core.turns.reducer import AnswerBuilder, PartList
 from handinger_tui.core.turns.turn import (
     DataPart,
@@ -41,6 +41,13 @@ def role_of(message: JsonObject) -> str | None:
 def id_of(message: JsonObject) -> str | None:
     """The id; None if it is missing or not a string."""
     return as_text(message.get("id"))
+
+
+def began_ms(message: JsonObject) -> int | None:
+    """When the service received it; None if it does not say so."""
+    metadata = as_object(message.get("metadata"))
+    times = (one.get(name) for one in (message, metadata) for name in ("created_at", "createdAt"))
+    return next((moment for moment in map(time_ms, times) if moment is not None), None)
 
 
 def text_of(message: JsonObject) -> str:

@@ -116,6 +116,38 @@ class Destination(NamedTuple):
     template: str | None = None
 
 
+class About(Struct, frozen=True):
+    """What the service says of a target, by its own clock; None if it says nothing. Texts are untrusted."""
+
+    title: str | None = None
+    url: str | None = None
+    created_ms: int | None = None
+    completed_ms: int | None = None
+
+
+NOTHING_SAID: Final = About()
+
+
+def about(turns: Sequence[Turn]) -> About:
+    """What the newest readings say of the target of the newest turn."""
+    target, result = newest_target(turns), NOTHING_SAID
+    for turn in reversed(turns):
+        snapshot = turn.snapshot
+        if snapshot is None or turn.target != target:
+            continue
+        if result is NOTHING_SAID:
+            result = replace(result, completed_ms=snapshot.completed_ms)
+        result = replace(
+            result,
+            title=result.title or snapshot.title,
+            url=result.url or snapshot.url,
+            created_ms=result.created_ms or snapshot.created_ms,
+        )
+        if result.title and result.url and result.created_ms:
+            break
+    return result
+
+
 class Service(NamedTuple):
     """The service of a session: its base URL, and the generation of its API."""
 
@@ -289,11 +321,17 @@ class SessionSummary(Struct, frozen=True):
     project: str = ""
     imported: int = 0
     """How many of its turns were imported; these are in no sum."""
+    about: About = NOTHING_SAID
 
     @property
     def only_imported(self) -> bool:
         """Whether all its turns were imported, so that no cost is unknown."""
         return self.imported > 0 and self.usd == self.credits == Total(None)
+
+    @property
+    def name(self) -> str:
+        """Its title, with that of the service where it is another one; "" without any."""
+        return " · ".join(dict.fromkeys(filter(None, (self.title, self.about.title))))
 
     @property
     def kind(self) -> str:
@@ -305,7 +343,8 @@ class RemoteTurn(NamedTuple):
     """A turn to add to the history.
 
     `request.prompt` and `request.seen_before` identify its message among the worker's messages.
-    `message_id`: the service's id of that message; None if it has none.
+    `request.service_ms`: when the service says that it began. `message_id`: the service's id of that message;
+    None if it has none.
     """
 
     request: TurnRequest

@@ -321,6 +321,13 @@ class Lineage(Struct, frozen=True):
     title: str = ""
 
 
+NO_DAY: Final = -(2**63)
+"""The time of a turn that was over when this history first saw its worker, and whose time is not known.
+
+It counts in totals, and in no day, week or month.
+"""
+
+
 class TurnRequest(Struct, frozen=True):
     """What the person wants to send.
 
@@ -348,6 +355,8 @@ class TurnRequest(Struct, frozen=True):
 
     It is computed when the turn is sent, and not stored.
     """
+    service_ms: int | None = None
+    """When the service says that a turn of others began, or `NO_DAY`; None: `created_ms` is right."""
     imported_ms: int | None = None
     """When the turn was imported from a file; None: it was not. See `Turn.imported`."""
 
@@ -378,8 +387,8 @@ class FigureRead(NamedTuple):
 
 SETTLE_MS: Final = 30_000
 """How long the figures of an idle worker must stand still until the amounts before it are settled."""
-OWN_SETTLE_MS: Final = 5_000
-"""The same for figures that a service reports of one turn alone, after its end."""
+EARLY_MS: Final = 5_000
+"""The same for figures that a service reports of one turn alone, and for a cost of zero."""
 MOST_READS: Final = 64
 """How many readings of a turn are kept; beyond that, a new one replaces the newest."""
 
@@ -459,7 +468,7 @@ class Turn(Struct, frozen=True):
     @property
     def own_usage_is_confirmed(self) -> bool:
         """Whether a later reading had the same figures of this turn alone."""
-        return bool(self.own_reads) and self.own_reads[-1] - self.own_reads[0] >= OWN_SETTLE_MS
+        return bool(self.own_reads) and self.own_reads[-1] - self.own_reads[0] >= EARLY_MS
 
     @property
     def may_spend(self) -> bool:
@@ -476,11 +485,13 @@ class Turn(Struct, frozen=True):
 
     @property
     def began_ms(self) -> int:
-        """When it was sent; until then, and for a turn that another program started, when it was stored.
+        """When it was sent, or began by the service's clock; if neither is known, when it was stored.
 
         A queued message may wait for hours before it is sent.
         """
-        return self.request.created_ms if self.sent_ms is None else self.sent_ms
+        request = self.request
+        stored_ms = request.created_ms if request.service_ms in (None, NO_DAY) else request.service_ms
+        return stored_ms if self.sent_ms is None else self.sent_ms
 
     @property
     def withdrawn(self) -> bool:

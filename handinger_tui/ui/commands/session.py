@@ -76,6 +76,7 @@ async def _choose_session(context: CommandContext, *, running_only: bool = False
         lambda: controller.session_id,
         lambda: controller.opened_sessions,
         controller.rename,
+        controller.deletions,
         running_only=running_only,
     )
     chosen = await context.interaction.ask(picker)
@@ -108,7 +109,9 @@ async def attach(context: CommandContext, argument: str) -> None:
             context.composer.clear_files()
         await actor.watch()
     elif not await controller.watch_unwatched(session_id):
-        await controller.engine.adopt(session_id)
+        holder = await controller.adopt(session_id)
+        if holder != session_id and controller.session_id == session_id:
+            await context.switcher.open(holder)
         say("Updated.")
 
 
@@ -117,9 +120,7 @@ async def _attach_worker(context: CommandContext, worker_id: str) -> None:
     controller = context.controller
 
     async def read() -> str:
-        session_id = await controller.open_worker(worker_id)
-        await controller.engine.adopt(session_id)
-        return session_id
+        return await controller.adopt(await controller.open_worker(worker_id))
 
     session_id = await context.switcher.switch(read, f"Attaching {clean_line(worker_id, 40)}…")
     if session_id:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, ClassVar, Final
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Protocol
 
 from textual import on, work
 from textual.app import ComposeResult
@@ -96,25 +96,38 @@ def _message(message: str) -> Option:
     return Option(Content.styled(message, "$text-muted"), disabled=True)
 
 
+class Deletes(Protocol):
+    """Deletes sessions."""
+
+    async def consequences(self, session_id: str) -> str:
+        """What deleting a session does to its queue and its running turn; "" where it has neither."""
+        ...
+
+    async def delete(self, session_id: str) -> str:
+        """Delete a session; returns what to tell the person, "" for nothing."""
+        ...
+
+
 class SessionPicker(Picker):
     """Lists sessions, newest first. The result is the id of the chosen one, None when closed."""
 
     BINDINGS: ClassVar[list[BindingType]] = bindings(Where.SESSIONS)
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what it acts on is all injected, here only
         self,
         history: StoredSessions,
         now_ms: Callable[[], int],
         current: Callable[[], str],
         opened: Callable[[], Iterable[Session]],
         rename: Callable[[str, str], Awaitable[None]],
+        deletions: Deletes,
         *,
         running_only: bool = False,
     ) -> None:
         """`current` returns the id of the session on the work screen.
 
         `opened` returns sessions in memory, whose state is newer than that of their rows on disk. `rename`
-        sets the title of a session, there and on disk.
+        sets the title of a session, there and on disk; `deletions` deletes one.
 
         `running_only`: list only sessions whose worker runs, or was running when it was last read.
         """
@@ -125,6 +138,7 @@ class SessionPicker(Picker):
         self._running_only = running_only
         self._opened = opened
         self._rename_session = rename
+        self._deletions = deletions
         self._history = history
         self._now_ms = now_ms
         self._current = current
@@ -133,6 +147,8 @@ class SessionPicker(Picker):
         self._searched = ""
         """The typed text that `_hits` and `_problem` belong to."""
         self._problem = ""
+        self._most = PAGE
+        """How many sessions are listed; the rest follows at the end of the list."""
 
     def foot(self) -> Sequence[Widget]:
         """Details of the highlighted session, and the keys."""
@@ -149,6 +165,18 @@ class SessionPicker(Picker):
         with suppress(HandingerError):
             while await self._history.index_some():
                 pass
+
+    @on(Input.Changed)
+    def _list_from_start(self) -> None:
+        self._most = PAGE
+
+    @on(OptionList.OptionHighlighted)
+    def _list_more(self, event: OptionList.OptionHighlighted) -> None:
+        """List more sessions when the highlight has come to the end of those that are listed."""
+        if event.option.id == _MORE:
+            self._most += PAGE
+            self.fill()
+            self.option_list.highlighted = event.option_index
 
     @on(Input.Changed)
     @work(group="search", exclusive=True)
@@ -204,13 +232,18 @@ class SessionPicker(Picker):
         if not rows and not hits:
             none = "No matches." if self._rows else "No sessions yet. Your first message starts one."
             return [_message("No worker is running." if self._running_only and not words else none)]
+        rest = len(rows) - self._most
+        if rest > 0:
+            rows, hits = rows[: self._most], []
         listed = [*rows, *(hit.summary for hit in hits)]
         lines = session_rows(listed, opened, self._now_ms(), width, self._current())
         snippets = [None] * len(rows) + [_snippet_line(hit, width) for hit in hits]
-        return [
+        options = [
             Option(line if below is None else Content.assemble(line, "\n", below), row.session_id)
             for line, below, row in zip(lines, snippets, listed, strict=True)
         ]
+        more = [Option(Content.styled(f"{rest:,} more", "$text-muted"), _MORE)] if rest > 0 else []
+        return [*options, *more]
 
     @on(Input.Changed)
     @on(OptionList.OptionHighlighted)
@@ -248,7 +281,8 @@ class SessionPicker(Picker):
 
     @on(OptionList.OptionSelected)
     def _choose(self, event: OptionList.OptionSelected) -> None:
-        self.dismiss(event.option.id)
+        if event.option.id != _MORE:
+            self.dismiss(event.option.id)
 
     def action_rename(self) -> None:
         """Ask for a new title."""
@@ -271,22 +305,35 @@ class SessionPicker(Picker):
         row = self._highlighted
         if row is None:
             return
+        if row.session_id == self._current():
+            self.say(OPEN_HERE)
+            return
+        consequences = await self._deletions.consequences(row.session_id)
+        body = (
+            f"This deletes “{clean_line(row.title or row.session_id, 60)}” from this computer. "
+            "The worker and its charges are not affected."
+        )
         question = yes_or_no(
             "Delete this session?",
-            f"This deletes “{clean_line(row.title or row.session_id, 60)}” from this computer. "
-            "The worker and its charges are not affected.",
+            "\n\n".join(filter(None, (body, consequences))),
             yes="Delete",
             no="Cancel",
         )
-        is_agreed = row.session_id == self._current() or await self.app.push_screen_wait(question)
-        # The session may have been opened during the question.
+        is_agreed = await self.app.push_screen_wait(question)
+        # The session may have been opened during the question, or a turn may have started.
         if row.session_id == self._current():
-            self.say("This session is open. Open another one first.")
+            self.say(OPEN_HERE)
         elif is_agreed:
-            await self._history.delete(row.session_id)
+            if told := await self._deletions.delete(row.session_id):
+                self.say(told)
             await self._read()
 
 
+OPEN_HERE: Final = "This session is open. Open another one first."
+PAGE: Final = 200
+"""Sessions that are listed at once: a row takes 0.1 ms."""
+_MORE: Final = "more"
+"""The id of the row behind which there are more sessions."""
 MAX_HITS: Final = 50
 """Most sessions whose texts are listed below those whose titles match."""
 

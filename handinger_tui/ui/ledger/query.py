@@ -212,8 +212,10 @@ def row_name(by: GroupBy, key: str, title: str, year: int) -> str:
             try:
                 day = date.fromisoformat(key)
             except ValueError:
-                return clean_line(key, _LONGEST_NAME) or "no day"
+                return clean_line(key, _LONGEST_NAME) or empty_key_name(by)
             return f"{day:%a} {day_text(day, year)}"
+        case _ if not key and by in TIME_GROUPS:
+            return empty_key_name(by)
         case GroupBy.WEEK:
             return " – ".join(day_text(day, year) for day in week_days(key))
         case GroupBy.MONTH:

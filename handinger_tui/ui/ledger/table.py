@@ -27,9 +27,9 @@ from handinger_tui.core.amounts import (
 from handinger_tui.core.bars import horizontal_bar
 from handinger_tui.core.formatting import NOT_REPORTED, day_text, duration, middle_cut, number
 from handinger_tui.core.money.reconciliation import SUSPENSE
-from handinger_tui.core.money.spending import TIME_GROUPS, Bucket, GroupBy, Rise, TurnCharge
+from handinger_tui.core.money.spending import NO_KNOWN_DAY, TIME_GROUPS, Bucket, GroupBy, Rise, TurnCharge
 from handinger_tui.core.safety import clean_line
-from handinger_tui.core.turns.turn import TurnStatus
+from handinger_tui.core.turns.turn import NO_DAY, TurnStatus
 from handinger_tui.ui.keys import Where, bindings
 from handinger_tui.ui.ledger.charts import BAR, FAINT, MARK, STRONG
 from handinger_tui.ui.ledger.query import GROUPS, local_time, row_name
@@ -456,12 +456,12 @@ def suspense_turn_line(bucket: Bucket, year: int) -> LedgerLine:
 
 def turn_line(charge: TurnCharge, year: int) -> LedgerLine:
     """The row of a turn; figures that may still grow are marked "+1". `year`: the present one."""
-    when = local_time(charge.at_ms)
+    when = NO_KNOWN_DAY if charge.at_ms == NO_DAY else _when(local_time(charge.at_ms), year)
     title = row_name(GroupBy.SESSION, charge.session_id, charge.title, year)
     so_far = charge.usd is not None and not charge.final
     credit = Total(charge.credits, int(not charge.final))
     cells = (
-        _when(when, year),
+        when,
         title,
         _STATUS.get(charge.status, STATUS_WORDS[charge.status]),
         clean_line(charge.budget or "", 20),

@@ -403,8 +403,8 @@ def worker_lines(worker: StoredWorker, now_ms: int) -> list[Content]:
     """The stored facts about a worker, unwrapped."""
     # Without a title the id is the name.
     facts = [clean_line(worker.worker_id, 120) if worker.title else "", visibility(worker)]
-    if worker.read_ms is not None:
-        facts.append(f"read {ago(worker.read_ms, now_ms)}")
+    times = (("created", worker.created_ms), ("updated", worker.updated_ms), ("read", worker.read_ms))
+    facts += [f"{word} {ago(moment, now_ms)}" for word, moment in times if moment is not None]
     lines = [Content.styled(clean_line(worker.name, 200), "bold")]
     lines += [Content.styled(" · ".join(filter(None, facts)), MUTED)] if any(facts) else []
     link = [Content(""), Content.styled(clean_line(worker.url, 300), MUTED)] if worker.url else []

@@ -133,7 +133,7 @@ def _cost(row: SessionSummary, write: Callable[..., str], simulated: str) -> str
 def _cells(row: SessionSummary, opened: Session | None, now_ms: int, simulated: str) -> _Cells:
     (sign, style), status, cost = _status(row, opened, now_ms)
     return _Cells(
-        clean_line(row.title or "Untitled", 200),
+        clean_line(row.name or "Untitled", 200),
         sign,
         style,
         status,

@@ -56,6 +56,10 @@ def farewell(controller: SessionController) -> list[str]:
         price = None if session is None else session.credit_usd
         lines.append(f"Today:                {day_line(controller.day, price)}{simulated}")
     lines += _queued_lines(controller)
+    lines += [
+        f"Not deleted yet:      {one_word(session.session_id)}, its worker is still running"
+        for session in controller.deletions.waiting_sessions()
+    ]
     return lines if local else [*lines, *_still_running_lines(controller)]
 
 

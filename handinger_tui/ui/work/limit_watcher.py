@@ -17,6 +17,7 @@ from handinger_tui.core.money.typical_cost import TypicalCost
 from handinger_tui.core.turns.session import with_status
 from handinger_tui.core.turns.turn import TurnStatus
 from handinger_tui.ui.widgets.status_text import WORKED_ON
+from handinger_tui.ui.work.session_controller import SETTLE_S
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -28,8 +29,12 @@ if TYPE_CHECKING:
 
 CHECKS_PER_S: Final = 1.0
 """How often per second the screen checks whether charges or limits were written."""
-READ_DETACHED_EVERY_S: Final = 60.0
-"""Seconds between two reads of the workers of detached turns."""
+READ_WORKERS_EVERY_S: Final = 60.0
+"""Seconds between two readings of all workers with detached turns or amounts that are not settled."""
+READ_WORKERS_AFTER_S: Final = 5.0
+"""Seconds from the start to the first of them."""
+MOST_FAILURES: Final = 5
+"""After this many failures 32 readings of the turn on the screen are left out: one is made each minute."""
 
 
 @runtime_checkable
@@ -68,9 +73,17 @@ class LimitWatcher:
         self._money_for: tuple[object, ...] | None = None
         """What the money that is shown was read for."""
         self._is_checking = False
+        self._is_reading = False
+        self._failures = self._skips = 0
+        """How many readings of the turn on the screen failed one after the other; how many are left out."""
 
     def show_others(self) -> None:
-        """Show how many other sessions run, watched or not, and what they took so far."""
+        """Show how many other sessions run, watched or not, and what they took so far.
+
+        A session that was to be deleted is deleted once it no longer runs.
+        """
+        if self._controller.deletions.waiting:
+            self._interaction.run(self._controller.deletions.delete_ended())
         runs = []
         for session in self._controller.opened_sessions:
             turn = next(with_status(session.turns, WORKED_ON), None) or session.unwatched
@@ -125,8 +138,10 @@ class LimitWatcher:
             names = {turn.turn_id: f"turn {number}" for number, turn in numbered}
             self._interaction.announce(restatement_text(shown, names), "warning")
 
-    async def read_detached(self) -> None:
-        """Read the workers of detached turns: the end of a turn frees what it has reserved.
+    async def read_workers(self) -> None:
+        """Read the workers of detached turns, and of turns whose amount is not settled.
+
+        The end of a turn frees what it has reserved; a service may report costs some time after the end.
 
         Raises:
             LedgerError
@@ -135,6 +150,34 @@ class LimitWatcher:
             # A worker that cannot be read now is read the next time.
             with suppress(ApiError):
                 await self._controller.engine.actor(session.session_id).refresh_detached()
+        await self._controller.engine.settle_open_turns(SETTLE_S)
+
+    def read_shown_soon(self) -> None:
+        """Read the worker of the session on the screen while its turn runs unwatched.
+
+        Does nothing while the reading before still runs. After failures fewer are made.
+        """
+        controller = self._controller
+        state = controller.state_of(controller.session_id)
+        if self._is_reading or not state.busy or controller.session.service != controller.engine.service:
+            return
+        if self._skips:
+            self._skips -= 1
+        else:
+            self._interaction.run(self._read_shown())
+
+    async def _read_shown(self) -> None:
+        self._is_reading = True
+        try:
+            # The history is read where it is needed, and reported there.
+            with suppress(LedgerError):
+                await self._controller.engine.actor(self._controller.session_id).refresh_detached()
+            self._failures = 0
+        except ApiError:
+            self._failures = min(self._failures + 1, MOST_FAILURES)
+            self._skips = 2**self._failures
+        finally:
+            self._is_reading = False
 
     async def count(self) -> None:
         """Read the limits of the open session. A queue that one of them held stays held, and says so.

@@ -375,6 +375,9 @@ class SessionPane(Rows):
             # Enter sends the newest message again only while its text is in the prompt: its line says so.
             self._is_text_back = is_text_back
             self.transcript.update_texts()
+        if self.prompt.text:
+            # What Enter does with a text that was just typed must stand below it.
+            self._acknowledged = None
         self._refresh_lines()
 
     @on(TextArea.SelectionChanged, "#prompt")

@@ -47,7 +47,12 @@ from handinger_tui.ui.work.composer import Composer, QueueEditor
 from handinger_tui.ui.work.evidence_actions import FileActions, SourceNavigation
 from handinger_tui.ui.work.interaction import Interaction
 from handinger_tui.ui.work.key_actions import WHILE_BROWSING, KeyActions
-from handinger_tui.ui.work.limit_watcher import CHECKS_PER_S, READ_DETACHED_EVERY_S, LimitWatcher
+from handinger_tui.ui.work.limit_watcher import (
+    CHECKS_PER_S,
+    READ_WORKERS_AFTER_S,
+    READ_WORKERS_EVERY_S,
+    LimitWatcher,
+)
 from handinger_tui.ui.work.pane import PaneState, SessionPane, replay_hint
 from handinger_tui.ui.work.sending import SendFlow, Submission, Submitter
 from handinger_tui.ui.work.session_controller import SessionController
@@ -225,12 +230,15 @@ class WorkScreen(BareContainer, Screen[None], inherit_bindings=False):
             # Another program may spend or raise a limit. A check that finds nothing new paints nothing.
             self.set_interval(1 / CHECKS_PER_S, self._limits.check_soon)
             self.set_interval(OTHERS_EVERY_S, self._limits.show_others)
-            self.set_interval(
-                READ_DETACHED_EVERY_S, lambda: self.interaction.run(self._limits.read_detached())
-            )
+            self.set_timer(READ_WORKERS_AFTER_S, self._read_workers)
+            self.set_interval(READ_WORKERS_EVERY_S, self._read_workers)
+            self.set_interval(self.controller.engine.poll_interval, self._limits.read_shown_soon)
         else:
             # At the first session the person may already have focused a panel or the chips.
             self.prompt.focus()
+
+    def _read_workers(self) -> None:
+        self.interaction.run(self._limits.read_workers())
 
     # -- painting ----------------------------------------------------------------------------------
     def _paint(self) -> None:

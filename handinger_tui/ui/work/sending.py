@@ -232,11 +232,14 @@ class SendFlow:
     async def _raise_limit(self, submission: Submission, stop: LimitReached) -> bool:
         """Ask for a higher amount of a limit, and set it; False when the person leaves it."""
         # Several limits may be reached: each is asked for, and nothing is sent before the last is raised.
-        # A queue that this limit held stays held.
         session_id, about = submission.session_id, self._about(submission)
-        return await raise_limit(
+        if not await raise_limit(
             self._controller, self._interaction, session_id, stop.gauge, sending=True, about=about
-        )
+        ):
+            return False
+        # A queue that this limit held stays held, and says that the limit no longer does.
+        await self._controller.engine.actor(session_id).recount()
+        return True
 
     async def _agree_to_no_history(self, submission: Submission) -> bool:
         agree = self._controller.connection.without_history

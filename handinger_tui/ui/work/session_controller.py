@@ -14,6 +14,7 @@ from handinger_tui.core.money.spending import LOCAL
 from handinger_tui.core.prompts import Draft, draft_as_typed, draft_of_request, pack_draft, unpack_draft
 from handinger_tui.core.safety import clean_line
 from handinger_tui.core.turns.turn import Turn, TurnStatus
+from handinger_tui.ui.work.deletion import Deletions
 
 if TYPE_CHECKING:
     # Importing the engine takes 40 ms; it is needed only with a connection.
@@ -58,6 +59,7 @@ class SessionController:
         self.checking: set[str] = set()
         """Sessions that `check_running` is checking; changes that the engine reports for them are ignored."""
         self.drafts = DraftStore(self)
+        self.deletions = Deletions(self)
         self.warned = LimitNotices()
         self.day: Bucket | None = None
         """The charges of today, read while leaving; None before that."""
@@ -239,16 +241,30 @@ class SessionController:
         return session_id
 
     async def open_worker(self, worker_id: str) -> str:
-        """Load the stored session of a worker, or create one; returns its id. Raises LedgerError."""
-        stored = [row for row in await self.connection.history.sessions() if row.worker_id == worker_id]
-        return await self.open(stored[0].session_id) if stored else self.new_session(worker_id)
+        """Load the stored session of a worker of this service, or create one; returns its id.
+
+        Raises:
+            LedgerError
+        """
+        stored = await self.connection.history.of_worker(worker_id, self.engine.service)
+        return self.new_session(worker_id) if stored is None else await self.open(stored)
+
+    async def adopt(self, session_id: str) -> str:
+        """Read the worker of a session and enter its turns; returns the id of the session that holds them.
+
+        That is another one where another program stored a session of the same worker in the meantime.
+
+        Raises:
+            ApiError: the worker cannot be read.
+            LedgerError
+        """
+        return (await self.engine.adopt(session_id)).session_id
 
     async def recent(self, most: int) -> list[SessionSummary]:
         """The newest stored sessions of this service, except the one on the screen. Raises LedgerError."""
         here = (LOCAL,) if self.connection.account.local else ("", self.connection.base_url)
-        rows = await self.connection.history.sessions()
-        own = (row for row in rows if row.base_url in here and row.turns)
-        return [row for row in own if row.session_id != self.session_id][:most]
+        rows = await self.connection.history.sessions(most + 1, base_urls=here)
+        return [row for row in rows if row.session_id != self.session_id][:most]
 
     async def find(self, prefix: str) -> str:
         """The id of the one session whose own id, or worker id, begins with `prefix`.
@@ -266,6 +282,12 @@ class SessionController:
             f"{len(matches)} sessions start with {prefix}.",
             "Type more of the id, or press Ctrl+S to choose one.",
         )
+
+    async def forget(self, session_id: str) -> None:
+        """Close a session that was deleted."""
+        self._opened_ids.discard(session_id)
+        self._shown_ids = [one for one in self._shown_ids if one != session_id]
+        await self.engine.forget(session_id)
 
     async def rename(self, session_id: str, title: str) -> None:
         """Set the title of a session, on disk and in memory. Raises LedgerError."""
@@ -296,7 +318,7 @@ class SessionController:
     async def watch_unwatched(self, session_id: str) -> bool:
         """Watch the detached turn of a session, by GETs only, or one that another program works on.
 
-        False when there is none.
+        False when there is none, or the session belongs to another service. A held queue stays held.
 
         Raises:
             LedgerError
@@ -305,7 +327,7 @@ class SessionController:
         turn, sent = actor.session.unwatched, actor.session.sent
         if turn is None and sent is not None and sent.live and not self.connection.account.local:
             turn = sent
-        if turn is None or actor.running:
+        if turn is None or actor.running or actor.session.service != self.engine.service:
             return False
         await actor.watch(turn.turn_id)
         return True

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
 from handinger_tui.core.errors import ApiError, AttachmentProblem, HandingerError, Unreachable
 from handinger_tui.core.formatting import plural
 from handinger_tui.core.safety import clean_line
-from handinger_tui.core.turns.turn import TurnStatus
 from handinger_tui.ui.ports import Opening
 from handinger_tui.ui.widgets.status_text import running_for, so_far
 from handinger_tui.ui.work.limit_watcher import reload
@@ -95,8 +94,8 @@ class Startup:
             raise
         if initial.notice:
             self._interaction.announce(initial.notice, "warning")
-        if self._options.opening is Opening.WORKER:
-            await controller.watch_unwatched(initial.session_id)
+        # Free: it was watched when the program ended, or is asked for now.
+        await controller.watch_unwatched(initial.session_id)
         await self._send_first(initial.session_id)
         return initial.session_id
 
@@ -142,7 +141,7 @@ class Startup:
                     else await controller.open_worker(controller.connection.target_in(options.target))
                 )
                 try:
-                    await controller.engine.adopt(session_id)
+                    session_id = await controller.adopt(session_id)
                 except HandingerError as problem:
                     # The session stays: what is typed next is meant for this worker, never for a new one.
                     return InitialSession(session_id, problem=problem)
@@ -218,12 +217,8 @@ class Startup:
         reload(self._interaction.app.screen_stack)
 
 
-MAX_CHECKED: Final = 20
-"""How many sessions are checked at the start, with one GET each."""
-
-
 async def check_running_sessions(controller: SessionController) -> tuple[list[Session], list[Session]]:
-    """Check on the newest turns left running, newest first.
+    """Check on all turns left running, newest first, with one GET each.
 
     Returns the sessions whose turn has ended and was fetched, and those whose turn still runs. Ended ones
     that are not on the screen are marked unread.
@@ -237,8 +232,7 @@ async def check_running_sessions(controller: SessionController) -> tuple[list[Se
     # The local worker ends with the program, and its turns with it.
     if connection.account.local:
         return [], []
-    rows = [row for row in await connection.history.sessions() if row.last_status is TurnStatus.RUNNING]
-    for row in [row for row in rows if row.base_url in ("", connection.base_url)][:MAX_CHECKED]:
+    for row in await connection.history.sessions(base_urls=("", connection.base_url), running=True):
         try:
             ended = await controller.check_running(row.session_id)
         except Unreachable:

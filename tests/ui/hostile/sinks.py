@@ -206,9 +206,12 @@ async def session_list(eye: Eye) -> None:
     eye.desktop.history.rows = [
         summary(f"s{at}", session_id=text, worker_id=text, title=text) for at, text in enumerate(PLANTED)
     ]
-    await listed(
-        eye, SessionPicker(eye.desktop.history, lambda: NOW_MS, lambda: "", tuple, eye.desktop.history.rename)
+    desktop = eye.desktop
+    deletions = desktop.work.controller.deletions
+    picker = SessionPicker(
+        desktop.history, lambda: NOW_MS, lambda: "", tuple, desktop.history.rename, deletions
     )
+    await listed(eye, picker)
 
 
 async def history(eye: Eye) -> None:

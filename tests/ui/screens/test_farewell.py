@@ -91,7 +91,7 @@ async def test_a_running_turn_is_listed_with_its_cost_so_far() -> None:
     priced = worker("Half", prompt="Do it", busy=True, usage={"costUsd": 0.5, "credits": 12})
     desktop = past.next(FakeApi(workers=[priced]), Opening.LAST)
     async with desktop.running() as pilot:
-        await desktop.until(pilot, lambda: "Still running: “" in desktop.notices())
+        await desktop.until(pilot, lambda: desktop.session.turns and desktop.session.turns[0].snapshot)
         assert (
             "Cost:                 $0.50 + 1 turn unknown · 12 credits + 1 turn unknown · 1 turn in all"
             in desktop.app.farewell

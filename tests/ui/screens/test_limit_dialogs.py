@@ -147,7 +147,7 @@ async def test_a_raised_limit_leaves_the_queue_held_until_enter_sends_it(how: st
             await desktop.shows(pilot, "New limit (above $5.02")
             await pilot.press(*"9", "enter")
         await desktop.shows(pilot, "Enter to send 1 queued message (")
-        await desktop.until(pilot, lambda: not desktop.session.turns[-1].live or how != "send")
+        await desktop.until(pilot, lambda: not desktop.work.controller.running)
         await desktop.settle(pilot)
         assert len(desktop.api.posts) == (2 if how == "send" else 1)
         await pilot.press("enter")

@@ -86,7 +86,7 @@ async def test_watching_again_sends_nothing_and_enter_then_sends_what_is_held() 
         assert queued(desktop) == ["second", "third"]
         assert len(desktop.api.posts) == 1
         desktop.api.workers[:] = [worker("Half and whole", prompt="first", **PRICED), DONE]
-        await pilot.press("enter", "enter")
+        await pilot.press("enter")
         await desktop.shows(pilot, "Enter to send 2 queued messages (cost unknown)")
         await desktop.settle(pilot)
         assert len(desktop.api.posts) == 1

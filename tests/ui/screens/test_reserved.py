@@ -92,7 +92,7 @@ async def test_a_queue_that_waits_for_a_turn_without_history_asks_too() -> None:
 
 async def test_the_end_of_a_detached_turn_is_read_without_a_key(monkeypatch: pytest.MonkeyPatch) -> None:
     """Its reservation is released for every program, although no program watches it."""
-    monkeypatch.setattr("handinger_tui.ui.work.screen.READ_DETACHED_EVERY_S", 0.05)
+    monkeypatch.setattr("handinger_tui.ui.work.screen.READ_WORKERS_EVERY_S", 0.05)
     script, _gate = held("Half")
     busy, done = worker("Half", prompt="Do it", busy=True), worker("Half and whole", prompt="Do it")
     desktop = Desktop(api=FakeApi(starts=[script], workers=[busy]))

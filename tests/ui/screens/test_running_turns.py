@@ -8,6 +8,7 @@ import asyncio
 from copy import deepcopy
 from dataclasses import dataclass, field
 
+from msgspec.structs import replace
 from textual.widgets import OptionList
 
 from handinger_tui.core.errors import Refused, Unreachable
@@ -16,8 +17,8 @@ from handinger_tui.core.stream import WorkerBody
 from handinger_tui.core.turns.session import SessionSummary
 from handinger_tui.core.turns.turn import ErrorKind, TurnStatus
 from handinger_tui.ui.ports import Account, Opening
-from tests.engine.fakes import PLACE, FakeApi, FakeLog, worker
-from tests.ui.fakes import LOCAL, NOW_MS, PRICED, REMOTE, Desktop, answers, launch, summary
+from tests.engine.fakes import PLACE, FakeApi, FakeLog, says, worker
+from tests.ui.fakes import CALM, LOCAL, NOW_MS, PRICED, REMOTE, Desktop, answers, launch, summary
 from tests.ui.screens.test_sending import held
 
 BUSY = worker("Half", prompt="Do it", busy=True, usage={"credits": 12}, costs={})
@@ -173,9 +174,11 @@ async def test_a_watcher_during_a_read_gets_every_frame_once() -> None:
     session_id = await past.leave()
     api = SlowApi(workers=[DONE])
     api.may = asyncio.Event()
-    desktop = past.next(api, Opening.LAST)
+    desktop = past.next(api, Opening.FRESH)
     async with desktop.running() as pilot:
         await desktop.until(pilot, lambda: desktop.work.controller.checking == {session_id})
+        await desktop.send(pilot, f"/sessions {session_id}")
+        await desktop.shows(pilot, "Enter to watch the worker")
         await pilot.press("enter")
         await desktop.until(pilot, lambda: desktop.session.busy)
         api.may.set()
@@ -222,3 +225,38 @@ async def test_a_new_session_follows_its_end_wherever_the_one_before_stood() -> 
         await desktop.shows(pilot, "A short answer", "✓ completed")
         assert desktop.work.transcript.following
         assert "new lines" not in desktop.text()
+
+
+async def test_a_program_that_was_killed_comes_back_watching_and_enter_queues() -> None:
+    """Also after SIGHUP: the turn was detached, and its text is in the prompt of nobody."""
+    past = Past()
+    await past.leave()
+    busy = worker("Half", prompt="Do it", busy=True)
+    api = FakeApi(starts=[says("Two", message_id="b")], follows=[[asyncio.Event()]], workers=[busy])
+    desktop = past.next(api, Opening.LAST)
+    async with desktop.running() as pilot:
+        await desktop.until(pilot, lambda: desktop.work.controller.running)
+        await pilot.press(*"next")
+        await desktop.shows(pilot, "Enter to queue")
+        await pilot.press("enter")
+        await desktop.until(pilot, lambda: [turn.request.prompt for turn in desktop.queued] == ["next"])
+    assert desktop.api.posts == []
+
+
+async def test_the_end_of_an_unwatched_turn_on_the_screen_is_read_at_the_poll_interval() -> None:
+    script, _gate = held("Half")
+    busy, done = worker("Half", prompt="Do it", busy=True), worker("Half and whole", prompt="Do it", **PRICED)
+    quick = replace(CALM, poll_interval=0.05)
+    desktop = Desktop(api=FakeApi(starts=[script], workers=[busy]), retry_policy=quick)
+    async with desktop.running() as pilot:
+        await desktop.send(pilot, "Do it")
+        await desktop.shows(pilot, "Half")
+        desktop.engine.actor(desktop.session.session_id).detach()
+        await desktop.shows(pilot, "still running")
+        reads = desktop.api.reads
+        await desktop.until(pilot, lambda: desktop.api.reads > reads + 2)
+        desktop.api.workers = [done]
+        await desktop.shows(pilot, "Half and whole", "✓ completed")
+        reads = desktop.api.reads
+        await pilot.pause(0.3)
+        assert desktop.api.reads == reads, "an ended turn is read no more"

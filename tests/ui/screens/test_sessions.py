@@ -18,6 +18,7 @@ from handinger_tui.ui.panels.usage import UsagePanel
 from handinger_tui.ui.ports import Account, Opening
 from handinger_tui.ui.widgets.session_rows import cost_words, session_details
 from handinger_tui.ui.work.screen import WorkScreen
+from tests.engine.fakes import PLACE, FakeApi, worker
 from tests.ui.fakes import LOCAL, Desktop, answers, launch, summary
 
 if TYPE_CHECKING:
@@ -490,3 +491,34 @@ async def test_a_new_title_from_the_list_is_also_that_of_the_open_session() -> N
         await pilot.press("escape")
         await desktop.until(pilot, lambda: desktop.app.screen is desktop.work)
         await desktop.until(pilot, lambda: "Better" in desktop.text().splitlines()[0])
+
+
+async def test_a_long_list_goes_on_at_its_end_and_nothing_is_left_out() -> None:
+    desktop = Desktop(launch=launch(Opening.PICKER))
+    desktop.history.rows = [summary(f"{number:03}") for number in range(450)]
+    async with desktop.running() as pilot:
+        await desktop.shows(pilot, "About 000")
+        await pilot.press("up")
+        await desktop.shows(pilot, "About 200")
+        await pilot.press(*"449")
+        await desktop.shows(pilot, "About 449")
+        await pilot.press("enter")
+
+
+async def test_a_worker_is_opened_by_its_session_at_this_service_however_old() -> None:
+    first = Desktop(api=answers("An answer from before"))
+    async with first.running() as pilot:
+        await first.send(pilot, "A question from before")
+        await first.until(pilot, lambda: first.session.turns and not first.session.busy)
+    again = Desktop(
+        api=FakeApi(workers=[worker("An answer from before", prompt="A question from before")]),
+        log=first.log,
+        launch=launch(Opening.WORKER, worker="w1"),
+    )
+    elsewhere = summary("other", worker_id="w1", base_url="https://other.example")
+    newer = [summary(f"{number}") for number in range(250)]
+    mine = summary("x", session_id=first.session.session_id, worker_id="w1", base_url=PLACE)
+    again.history.rows = [elsewhere, *newer, mine]
+    async with again.running() as pilot:
+        await again.shows(pilot, "A question from before", "An answer from before")
+        assert again.session.session_id == first.session.session_id

@@ -1,0 +1,117 @@
+"""Deleting sessions: the question names what is queued and what runs, and neither harms the totals."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import TYPE_CHECKING, Final
+
+from handinger_tui.core.errors import ApiError, HandingerError
+from handinger_tui.core.formatting import plural
+
+if TYPE_CHECKING:
+    from handinger_tui.core.turns.session import Session
+    from handinger_tui.engine.session_actor import SessionActor
+    from handinger_tui.ui.work.session_controller import SessionController
+
+STILL_RUNS: Final = (
+    "Its worker is still running and may keep charging. The session stays under Runs (F7) until that has "
+    "ended, so that its cost is known, and is deleted then."
+)
+LATER: Final = "It is deleted once its run has ended. F7 lists it until then."
+
+
+class Deletions:
+    """Deletes sessions of the history; one whose turn runs is deleted when that has ended."""
+
+    def __init__(self, controller: SessionController) -> None:
+        self._controller = controller
+        self.waiting: set[str] = set()
+        """Sessions to delete when their turn has ended."""
+        self._is_deleting = False
+
+    async def consequences(self, session_id: str) -> str:
+        """What deleting a session does to its queue and its running turn; "" where it has neither.
+
+        Raises:
+            LedgerError
+        """
+        actor = await self._opened(session_id)
+        if actor is None:
+            return ""
+        queued = len(actor.queue.ids)
+        messages = f"{plural(queued, 'queued message')} {'is' if queued == 1 else 'are'} withdrawn, not sent."
+        return "\n\n".join([*([messages] if queued else []), *([STILL_RUNS] if _runs(actor) else [])])
+
+    async def delete(self, session_id: str) -> str:
+        """Withdraw what is queued, and delete the session; returns what to tell the person, "" for nothing.
+
+        Raises:
+            HandingerError: another program works on it; nothing was deleted.
+            LedgerError
+        """
+        from handinger_tui.engine.queues import Busy  # with the connection
+
+        actor = await self._opened(session_id)
+        if actor is None:
+            await self._controller.connection.history.delete(session_id)
+            return ""
+        if _works_elsewhere(actor):
+            raise HandingerError("Another program works on this session.", "Nothing was deleted.")
+        for turn_id in reversed(actor.queue.ids):
+            # One that is being sent in this moment is the running turn then.
+            with suppress(Busy):
+                await actor.withdraw(turn_id)
+        if _runs(actor):
+            self.waiting.add(session_id)
+            return LATER
+        await self._delete(actor)
+        return ""
+
+    async def delete_ended(self) -> None:
+        """Delete the sessions that waited for the end of their turn; a session on the screen waits on.
+
+        Raises:
+            LedgerError
+        """
+        if self._is_deleting:
+            return
+        self._is_deleting = True
+        try:
+            for session_id in tuple(self.waiting):
+                actor = self._controller.engine.actor(session_id)
+                if not (_runs(actor) or session_id == self._controller.session_id):
+                    await self._delete(actor)
+        finally:
+            self._is_deleting = False
+
+    async def _opened(self, session_id: str) -> SessionActor | None:
+        """The owner of the session; None where it cannot be loaded, as after damage."""
+        try:
+            await self._controller.engine.open(session_id)
+        except KeyError:
+            return None
+        return self._controller.engine.actor(session_id)
+
+    async def _delete(self, actor: SessionActor) -> None:
+        session_id = actor.session.session_id
+        # The last reading that can still change the amount of its newest turn.
+        with suppress(ApiError):
+            await actor.late.read_now()
+        await actor.settled()
+        await self._controller.connection.history.delete(session_id)
+        self.waiting.discard(session_id)
+        await self._controller.forget(session_id)
+
+    def waiting_sessions(self) -> list[Session]:
+        """The sessions that are not deleted yet."""
+        return [self._controller.engine.session(session_id) for session_id in self.waiting]
+
+
+def _runs(actor: SessionActor) -> bool:
+    return actor.running or actor.session.unwatched is not None
+
+
+def _works_elsewhere(actor: SessionActor) -> bool:
+    """Whether a turn is open that this program neither runs nor has queued."""
+    own = {*actor.queue.ids, *([actor.runs.turn_id] if actor.runs.turn_id else [])}
+    return any(turn.live and turn.turn_id not in own for turn in actor.session.turns)

@@ -1,0 +1,1 @@
+"""Random people at the whole program: what leaves was announced, and what was typed is somewhere."""
