@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
+from handinger_tui.core.acts import RULES, Act, about
 from handinger_tui.core.evidence import datasets_of
-from handinger_tui.core.money.typical_cost import typical_cost_text
 from handinger_tui.core.safety import clean_line
 from handinger_tui.ui.commands.command import CommandContext
 from handinger_tui.ui.commands.files import show_data
@@ -15,6 +15,10 @@ from handinger_tui.ui.work.limit_watcher import typical_cost_of
 
 if TYPE_CHECKING:
     from handinger_tui.core.turns.turn import Turn
+
+
+PAID: Final = (("edit", "Edit", Act.EDIT), ("retry", "Retry", Act.RETRY), ("fork", "Fork", Act.FORK))
+"""Actions that lead to a paid message: name, label and act."""
 
 
 def turn_at_cursor(context: CommandContext) -> Turn | None:
@@ -37,13 +41,9 @@ async def act_on(context: CommandContext, turn: Turn) -> None:
     controller, browsing = context.controller, context.browsing
     session, part = controller.session, context.pane.transcript.cursor.part
     budget = controller.budget
-    usual = typical_cost_text(await typical_cost_of(controller, budget))
-    rows = [
-        ("copy", "Copy this part"),
-        ("edit", f"Edit: puts it into the prompt; Enter then sends it as a new message ({usual})"),
-        ("retry", f"Retry: sends it again, asks first ({usual})"),
-        ("fork", f"Fork: a new worker gets the conversation so far with your next message ({usual})"),
-    ]
+    cost = about([await typical_cost_of(controller, budget)])
+    rows = [("copy", "Copy this part")]
+    rows += [(name, f"{label}: {RULES[act].help} · {cost}") for name, label, act in PAID]
     if any(dataset.turn_id == turn.turn_id for dataset in datasets_of(session)):
         rows.insert(1, ("data", "View its data as a tree or table"))
     title = f"Message: {clean_line(turn.request.prompt, 60)}"

@@ -366,10 +366,7 @@ async def fork_turn(context: CommandContext, turn: Turn) -> None:
     title = controller.title(session.session_id)
     if await context.switcher.begin(title=f"Fork of {title}"):
         context.composer.carry(text, _lineage(session, turn, LineageKind.FORK, title=title))
-        context.interaction.say(
-            "The conversation is carried over as text, without files or the worker's memory. "
-            "Send a message to continue with a new worker."
-        )
+        context.interaction.say("Carried over as text only: no files, no worker memory.")
 
 
 AGAIN: Final = (

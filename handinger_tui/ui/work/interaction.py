@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 Answer = TypeVar("Answer")
 MAX_HOLD_S: Final = 1.0
 """Most seconds for which keys wait: what opens may be read from a slow disk or service."""
+BUSY_AFTER_S: Final = 0.9
+"""Seconds after which the person is told that what a key asked for is still being done."""
 SUSPICIOUS_LINK: Final = "This link may be misleading"
 
 
@@ -39,6 +41,8 @@ class Interaction:
         self._acknowledge = acknowledge
         self._announced: dict[str, float] = {}
         """When each notification that may still be shown appeared, by its text."""
+        self._asking: set[asyncio.Task[Any] | None] = set()
+        """The tasks that wait for an answer of the person."""
         self._hold_until = 0.0
         """The monotonic time until which keys wait for what opens."""
         self.openings = 0
@@ -52,20 +56,38 @@ class Interaction:
             raise TypeError(f"{type(app).__name__} is not a DiffApp")
         return app
 
-    def run(self, coroutine: Coroutine[Any, Any, object]) -> None:
-        """Await a coroutine in the background and show its error."""
-        self._screen.run_worker(self._show_error(coroutine), group="do")
+    def run(self, coroutine: Coroutine[Any, Any, object], doing: str = "") -> None:
+        """Await a coroutine in the background and show its error.
 
-    def open(self, coroutine: Coroutine[Any, Any, object]) -> None:
+        `doing`: what it does for the person, who is told where that takes long; "" for what runs by itself.
+        """
+        work = self._tell_if_long(coroutine, doing) if doing else coroutine
+        self._screen.run_worker(self._show_error(work), group="do")
+
+    def open(self, coroutine: Coroutine[Any, Any, object], doing: str = "") -> None:
         """As `run`, of what shows a screen or a session: keys pressed before it is there wait for it."""
         self.hold_keys()
-        self.run(self._open(coroutine))
+        self.run(self._open(coroutine), doing)
 
-    async def finish(self, coroutine: Coroutine[Any, Any, object], *, opens: bool) -> None:
+    async def _tell_if_long(self, coroutine: Coroutine[Any, Any, object], doing: str) -> None:
+        """Await a coroutine; say so where it has not ended soon, unless it waits for an answer."""
+        task = asyncio.current_task()
+
+        def tell() -> None:
+            if task not in self._asking:
+                self.say(f"Still busy: {doing}…", "warning")
+
+        timer = self._screen.set_timer(BUSY_AFTER_S, tell)
+        try:
+            await coroutine
+        finally:
+            timer.stop()
+
+    async def finish(self, coroutine: Coroutine[Any, Any, object], doing: str, *, opens: bool) -> None:
         """As `run`, or as `open`, and wait for the end."""
         if opens:
             self.hold_keys()
-        await self._show_error(self._open(coroutine) if opens else coroutine)
+        await self._show_error(self._tell_if_long(self._open(coroutine) if opens else coroutine, doing))
 
     async def _open(self, coroutine: Coroutine[Any, Any, object]) -> None:
         try:
@@ -117,8 +139,13 @@ class Interaction:
         self._announced.clear()
         answer = self._screen.app.push_screen(screen, wait_for_dismiss=True)
         self.release_keys()
-        # The end of this task must not end the future of the screen.
-        return await asyncio.shield(answer)
+        task = asyncio.current_task()
+        self._asking.add(task)
+        try:
+            # The end of this task must not end the future of the screen.
+            return await asyncio.shield(answer)
+        finally:
+            self._asking.discard(task)
 
     async def confirm(self, title: str, body: str, *, yes: str, no: str, typed: str = "") -> bool:
         """Ask a yes-or-no question; with `typed`, that word must be typed for a yes."""

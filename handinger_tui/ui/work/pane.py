@@ -315,17 +315,17 @@ class SessionPane(Rows):
             text = f"Browsing: {self._browsed} · {text}"
         if self._is_hint_firm or cell_len(text) > self._hint.content_size.width:
             # The line about an earlier action would be read as one about this.
-            self._end_acknowledgment()
+            self.end_acknowledgment()
             return False
         self._acknowledged = text, "$warning" if severity == "warning" else "$foreground"
         if self._acknowledgment_timer is not None:
             self._acknowledgment_timer.stop()
-        self._acknowledgment_timer = self.set_timer(ACKNOWLEDGED_S, self._end_acknowledgment)
+        self._acknowledgment_timer = self.set_timer(ACKNOWLEDGED_S, self.end_acknowledgment)
         self._refresh_lines()
         return True
 
     @on(PromptBox.Submitted)
-    def _end_acknowledgment(self) -> None:
+    def end_acknowledgment(self) -> None:
         """Show the hint again. With the next Enter the line would be read as an answer to that."""
         self._acknowledged = None
         self._refresh_lines()
@@ -453,7 +453,7 @@ class SessionPane(Rows):
         return PromptState(
             Typed.NOTHING if is_empty else typed_in(self.prompt.text),
             state.state,
-            files=self.chips.display,
+            files=self.chips.display or is_empty,
             is_connected=state.is_connected,
             is_doubtful=self._is_text_back and newest is not None and newest.status is TurnStatus.UNKNOWN,
             is_unfinished=newest is not None and newest.status in UNFINISHED,

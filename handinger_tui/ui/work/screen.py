@@ -68,6 +68,8 @@ SENDING: Final = ("send", "queue")
 """Prompt actions that send text: they must not run before the person has seen the prompt focused."""
 OTHERS_EVERY_S: Final = 1.0
 """Seconds between two looks at what runs in other sessions."""
+LENDING: Final = ("editor", "pager")
+"""Commands that lend the terminal to another program."""
 STUCK: Final = frozenset({"limit", "unmeasured", "unreadable"})
 """Reasons of a hold that the header shows in place of the status of the worker."""
 SAVE_DRAFT_WITHIN_S: Final = 0.15
@@ -385,7 +387,8 @@ class WorkScreen(BareContainer, Screen[None], inherit_bindings=False):
             self.interaction.say(unknown_command_text(name), "warning")
         else:
             run = self.interaction.open if command.opens else self.interaction.run
-            run(command.run(self.context, argument))
+            doing = "" if command.name in LENDING else f"/{command.name}"
+            run(command.run(self.context, argument), doing)
 
     # -- the prompt --------------------------------------------------------------------------------
     @on(PromptBox.Submitted)
@@ -448,12 +451,16 @@ class WorkScreen(BareContainer, Screen[None], inherit_bindings=False):
             case QueueStrip.Edited():
                 self._edit_queued(event.turn)
             case QueueStrip.Withdrawn():
-                self.interaction.run(self.queue_editor.withdraw(session_id, event.turn))
+                self.interaction.run(
+                    self.queue_editor.withdraw(session_id, event.turn), "removing the message"
+                )
             case QueueStrip.SentNow():
-                self.interaction.open(self.send_flow.send_queued(session_id, event.turn))
+                self.interaction.open(
+                    self.send_flow.send_queued(session_id, event.turn), "sending the message"
+                )
             case QueueStrip.Reordered():
                 move = self.controller.engine.actor(session_id).move_queued(event.turn.turn_id, event.by)
-                self.interaction.run(move)
+                self.interaction.run(move, "moving the message")
             case _:
                 # A message was clicked.
                 self.browsing.browse(self.pane.queue)

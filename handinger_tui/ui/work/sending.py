@@ -478,7 +478,9 @@ class Submitter:
         if command is None:
             self._interaction.say(unknown_command_text(name), "warning")
         else:
-            await self._interaction.finish(command.run(self._context, argument), opens=command.opens)
+            await self._interaction.finish(
+                command.run(self._context, argument), f"/{name}", opens=command.opens
+            )
 
     async def _send_early(self, line: EarlyLine, typed: Prompt) -> None:
         """Send a message to the session on the screen, as if Enter were pressed now."""
@@ -501,7 +503,9 @@ class Submitter:
         )
         self._send_flow.accept(submission)
         self._pane.sidebar.close()
-        await self._interaction.finish(self._send_flow.send(submission), opens=False)
+        await self._interaction.finish(
+            self._send_flow.send(submission), "your message is not stored yet", opens=False
+        )
 
     # -- messages --------------------------------------------------------------------------
     async def _send_if_confirmed(self, submission: Submission, sign: str) -> None:
@@ -530,7 +534,7 @@ class Submitter:
         self._send_flow.accept(submission)
         # The message and its answer come into sight.
         self._pane.sidebar.close()
-        self._interaction.run(self._send_accepted(submission))
+        self._interaction.run(self._send_accepted(submission), "your message is not stored yet")
 
     async def _send_accepted(self, submission: Submission) -> None:
         if await self._send_flow.send(submission):
@@ -572,7 +576,7 @@ class Submitter:
             case Act.KEEP_QUEUED:
                 self._queue_editor.cancel()
             case Act.WATCH | Act.WATCH_OTHER | Act.NOTHING:
-                self._interaction.run(self._watch(session_id))
+                self._interaction.run(self._watch(session_id), "reaching the worker")
             case Act.RAISE_LIMIT:
                 self._do_once(session_id, self._raise_limit(session_id))
             case _:
@@ -583,9 +587,11 @@ class Submitter:
         is_busy = session_id in self._resuming or self._send_flow.sending(session_id)
         if is_busy or self._must_wait(session_id):
             work.close()
+            if is_busy:
+                self._interaction.say("Still busy with the Enter before.")
             return
         self._resuming.add(session_id)
-        self._interaction.run(self._finish_resuming(session_id, work))
+        self._interaction.run(self._finish_resuming(session_id, work), "the queue")
 
     async def _finish_resuming(self, session_id: str, work: Coroutine[Any, Any, None]) -> None:
         try:

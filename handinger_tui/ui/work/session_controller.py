@@ -224,6 +224,12 @@ class SessionController:
         """
         recovered = await self.engine.recover()
         self._recovered.update(recovered)
+        newest = (self.engine.session(session_id).current for session_id in recovered)
+        self.drafts.stored_texts.update(
+            turn.request.prompt.strip()
+            for turn in newest
+            if turn is not None and turn.status is not TurnStatus.NOT_SENT
+        )
         self._opened_ids.update(recovered)
         return recovered
 
@@ -403,6 +409,8 @@ class DraftStore:
 
     def __init__(self, controller: SessionController) -> None:
         self._controller = controller
+        self.stored_texts: set[str] = set()
+        """Messages that a killed run had stored as turns, but perhaps not removed from its draft."""
         self._removals = 0
         """Number of `remove_sent` writes; a concurrent `read` reads again when it has changed."""
 
@@ -421,7 +429,10 @@ class DraftStore:
             removals = self._removals
             draft = unpack_draft(await history.draft(self.name_of(session_id)))
             if removals == self._removals:
-                return draft
+                # A message must not stand in the prompt, one Enter away from a second time, as if it had not
+                # left. The prompt history has it.
+                is_stored = not draft.files and draft.text.strip() in self.stored_texts
+                return Draft() if is_stored else draft
 
     async def remove_sent(self, session_id: str, sent: Draft) -> None:
         """Remove a sent message from the saved draft of a session that is not on the screen."""

@@ -123,6 +123,8 @@ class SessionSwitcher:
         elif has_early_text:
             self._composer.set_aside(draft)
         self._pane.trouble(None)
+        # A line about an action in the session before.
+        self._pane.end_acknowledgment()
         self._composer.return_drafts(unsent)
         if self._controller.session.turns:
             self._interaction.run(self._controller.connection.history.mark_read(session_id))

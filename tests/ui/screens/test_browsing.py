@@ -113,7 +113,7 @@ async def test_enter_opens_the_actions_and_sends_nothing(size: tuple[int, int]) 
         await desktop.shows(pilot, BROWSING)
         await press(desktop, pilot, "\r")
         await desktop.until(pilot, lambda: isinstance(desktop.app.screen, Choice))
-        await desktop.shows(pilot, "Copy this part", "Edit", "Retry", "Fork", "so far")
+        await desktop.shows(pilot, "Copy this part", "Edit", "Retry", "Fork", "cost unknown")
         await press(desktop, pilot, "\r")
         await desktop.until(pilot, lambda: desktop.app.clipboard != "")
         assert desktop.work.prompt.text == "draft"

@@ -173,6 +173,26 @@ async def test_open_turns_of_a_killed_run_are_settled_by_reading_and_never_resen
     assert desktop.api.posts == []
 
 
+async def test_a_message_that_a_killed_run_had_sent_is_no_draft_any_more() -> None:
+    script, _gate = held("Half")
+    first = Desktop(api=FakeApi(starts=[script], workers=[worker("", busy=True)]))
+    async with first.running() as pilot:
+        await first.send(pilot, "Do it")
+        await first.shows(pilot, "Half")
+        as_killed = deepcopy(first.log)
+    done = worker("Half and whole", prompt="Do it", **PRICED)
+    desktop = Desktop(log=as_killed, launch=launch(Opening.LAST), api=FakeApi(workers=[done]))
+    desktop.history.rows = [row_of(first)]
+    # Killed before the stored message was removed from the draft of its session, new by then.
+    desktop.history.drafts = {"fresh": "Do it", first.session.session_id: "Do it"}
+    async with desktop.running() as pilot:
+        await desktop.shows(pilot, "Half and whole", "✓ completed")
+        assert desktop.work.prompt.text == ""
+        await pilot.press("ctrl+n")
+        await desktop.until(pilot, lambda: not desktop.session.turns)
+        assert desktop.work.prompt.text == ""
+
+
 @pytest.mark.parametrize(("badge", "forms"), [(REMOTE, "(work )?…f00d|work"), (LOCAL, "LOCAL")])
 async def test_the_header_leaves_out_an_account_that_does_not_fit(badge: Account, forms: str) -> None:
     desktop = Desktop(api=answers("Hi"), badge=badge)
@@ -194,7 +214,7 @@ async def run_one_and_queue_five(desktop: Desktop, pilot: Pilot[None]) -> None:
     await desktop.until(pilot, lambda: desktop.session.busy)
     for number in range(5):
         await desktop.send(pilot, f"Queued {number}")
-    await desktop.shows(pilot, "Queued 2   +2 more")
+    await desktop.shows(pilot, "Queued 2  standard  +2 more")
 
 
 @pytest.mark.parametrize(
