@@ -17,7 +17,6 @@ from handinger_tui.core.money.timeline import (
     NO_DECISIONS,
     Entry,
     Key,
-    Meaning,
     MeterResult,
     Timeline,
 )
@@ -349,7 +348,9 @@ class MoneyIndex:
         basis = (
             decisions,
             {
-                worker: [(meter.meaning, meter.pinned, meter.total is not None) for meter in meters]
+                worker: [
+                    (meter.meaning, meter.by_turn, meter.pinned, meter.total is not None) for meter in meters
+                ]
                 for worker, meters in results.items()
             },
         )
@@ -522,4 +523,4 @@ def _reading(meters: Sequence[MeterResult]) -> Interpretation:
     reported = [meters[at] for at in _RANKED if meters and meters[at].total is not None]
     if not reported:
         return Interpretation.NONE
-    return Interpretation.PER_TURN if reported[0].meaning is Meaning.PER_TURN else Interpretation.TOTAL
+    return Interpretation.PER_TURN if reported[0].by_turn else Interpretation.TOTAL
