@@ -162,15 +162,20 @@ class _Worker:
             self.spend(None, 100)
 
 
-def history(seed: int) -> History:
-    """One random history."""
+LONG = 25
+"""The turns of a long history: enough to decide what the figures mean."""
+
+
+def history(seed: int, *, long: bool = False) -> History:
+    """One random history, of some turns or a long one."""
     random = Random(seed)
     result = History(random.choice(list(Lens)), random.random() < 0.7)
     # A replica that lags by a whole turn shows itself only by the messages.
     result.counted |= result.lens is Lens.LAGGING
     worker = _Worker(random, result)
     worker.turn(1, creates=True)
-    for number in range(2, random.randint(3, 9)):
+    end = random.randint(3, 9)
+    for number in range(2, LONG if long else end):
         choice = random.random()
         by_itself = result.lens is Lens.PER_TURN
         if choice < 0.12 and result.counted and not by_itself:

@@ -17,7 +17,6 @@ from handinger_tui.core.money.timeline import (
     NO_DECISIONS,
     Entry,
     Key,
-    Meaning,
     MeterResult,
     Timeline,
 )
@@ -366,7 +365,9 @@ class MoneyIndex:
         basis = (
             decisions,
             {
-                worker: [(meter.meaning, meter.pinned, meter.total is not None) for meter in meters]
+                worker: [
+                    (meter.meaning, meter.by_turn, meter.pinned, meter.total is not None) for meter in meters
+                ]
                 for worker, meters in results.items()
             },
         )
@@ -539,16 +540,17 @@ def usage_and_costs(values: Sequence[Any]) -> tuple[Usage, Costs]:
 
 def _reading(meters: Sequence[MeterResult]) -> Interpretation:
     """How the figures of a worker are read: the meaning of its cost, or of the next best meter it reports."""
-    meaning = _meaning(meters)
-    if meaning is None:
+    leading = _leading(meters)
+    if leading is None:
         return Interpretation.NONE
-    return Interpretation.PER_TURN if meaning is Meaning.PER_TURN else Interpretation.TOTAL
+    return Interpretation.PER_TURN if leading.by_turn else Interpretation.TOTAL
 
 
 def _is_undecided(meters: Sequence[MeterResult]) -> bool:
-    return _meaning(meters) is Meaning.UNDECIDED
+    leading = _leading(meters)
+    return leading is not None and leading.meaning is Meaning.UNDECIDED
 
 
-def _meaning(meters: Sequence[MeterResult]) -> Meaning | None:
-    reported = (meters[at] for at in _RANKED if meters and meters[at].total is not None)
-    return next((meter.meaning for meter in reported), None)
+def _leading(meters: Sequence[MeterResult]) -> MeterResult | None:
+    """The best meter that the worker reports."""
+    return next((meters[at] for at in _RANKED if meters and meters[at].total is not None), None)
