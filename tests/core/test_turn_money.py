@@ -97,6 +97,9 @@ def test_free_and_unsent_turns_are_in_no_total() -> None:
     assert session_money([elsewhere]).usd == Total(None, 1)
 
 
+NO_TIMES: tuple[Any, ...] = (None, True, "", "soon", 0, -5, 10**18, "1969-01-01T00:00:00Z", [], {})
+
+
 @pytest.mark.parametrize(
     ("value", "expected"),
     [
@@ -105,7 +108,7 @@ def test_free_and_unsent_turns_are_in_no_total() -> None:
         (1_767_345_262, 1_767_345_262_000),
         (1_767_345_262_000, 1_767_345_262_000),
         (Decimal("1767345262.5"), 1_767_345_262_500),
-        *((one, None) for one in (None, True, "", "soon", 0, -5, 10**18, "1969-01-01T00:00:00Z", [], {})),
+        *((one, None) for one in NO_TIMES),
     ],
 )
 def test_a_time_of_the_service(value: Any, expected: int | None) -> None:
@@ -113,12 +116,8 @@ def test_a_time_of_the_service(value: Any, expected: int | None) -> None:
 
 
 def test_what_the_service_says_of_a_target_comes_from_the_newest_readings() -> None:
-    wire: dict[str, Any] = {
-        "id": "w1",
-        "title": "Prices",
-        "url": "https://x.example",
-        "created_at": 1_767_345_262,
-    }
+    wire: dict[str, Any] = {"id": "w1", "title": "Prices", "url": "https://x.example"}
+    wire["created_at"] = 1_767_345_262
     first = replace(ENDED, worker_id="w1", snapshot=snapshot_of(wire))
     second = replace(ENDED, worker_id="w1", snapshot=snapshot_of({"id": "w1", "completed_at": 1_767_345_999}))
     other = replace(ENDED, worker_id="w0", snapshot=snapshot_of({"id": "w0", "title": "Old"}))

@@ -13,6 +13,7 @@ from msgspec.structs import replace
 from handinger_tui.core.amounts import EXACT, Total, total
 from handinger_tui.core.money.amount_state import AmountState, state_of
 from handinger_tui.core.money.limits import Unit
+from handinger_tui.core.money.meaning import Meaning
 from handinger_tui.core.money.timeline import (
     NO_DECISIONS,
     Entry,

@@ -441,7 +441,7 @@ class SessionPane(Rows):
         state = self._state.state
         is_held = state.hold is not None and bool(state.waiting) and not state.running
         is_editing = state.edited is not None or self.origin() is not None
-        return bool(self._opening_text or is_held or is_editing or self.offer.asks)
+        return bool(self._opening_text or is_held or is_editing or self._offer.asks)
 
     @property
     def prompt_state(self) -> PromptState:
