@@ -268,7 +268,7 @@ def undated_text(undated: Bucket, *, is_in_total: bool) -> str:
     """The sentence about turns without a known day; "" for none. `is_in_total`: no period was chosen."""
     if not undated.turns:
         return ""
-    cost = sum_text(undated.total("usd"), undated.total("credits"), undated.turns)
+    cost, _, _ = sum_text(undated.total("usd"), undated.total("credits"), undated.turns).rpartition(" · ")
     was, whose, counts = ("was", "its worker", "It counts") if undated.turns == 1 else _MANY
     where = "in the total, but in" if is_in_total else "in"
     return (
