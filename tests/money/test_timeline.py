@@ -455,3 +455,52 @@ def test_a_fall_behind_a_missing_look_proves_little() -> None:
     look: list[Event] = [read(".5"), Sent(2), read(".9"), Ended(2), Read((None,), busy=False)]
     meter = result([*turn(1, None, ".5"), *look, Sent(3), read(".2", busy=True), read("1.1"), Ended(3)])
     assert meter.meaning is not Meaning.PER_TURN
+
+
+FROZEN: list[Event] = [*LIFETIME, read("2", prompts=4), Sent("A")]
+"""Behind it the figures stand still while the worker is busy, and somebody else sends a message."""
+
+
+@pytest.mark.parametrize("looks", [0, 1, 3])
+def test_whoever_came_while_the_figures_stood_still_is_a_possible_owner(looks: int) -> None:
+    """Ours took $1.31, the stranger's $0.50."""
+    still: list[Event] = [read("2", busy=True, prompts=6)] * looks
+    meter = result([*FROZEN, *still, read("3.81", prompts=6), Ended("A"), read("3.81", prompts=6)])
+    entry = meter.entry("A")
+    assert (entry.amount, entry.most, entry.others) == (Decimal("1.81"), Decimal("1.81"), 1)
+    assert entered(meter) == meter.total == Decimal("3.81")
+
+
+def test_somebody_who_came_is_counted_once() -> None:
+    during = [read(usd, busy=True, prompts=6) for usd in ("2.1", "2.2")]
+    rises: list[Event] = [*during, read("3", prompts=6)]
+    entry = result([*FROZEN, *rises, Ended("A")]).entry("A")
+    assert (entry.most, entry.others) == (Decimal(1), 1)
+
+
+def test_a_look_whose_figures_lag_behind_its_messages_leaves_a_possible_owner() -> None:
+    """The message of somebody else shows at once, and what it took only later."""
+    late: list[Event] = [
+        read("2", prompts=4),
+        read("2.05", busy=True, prompts=5),
+        Sent("A"),
+        read("2.9", prompts=6),
+    ]
+    entry = result([*LIFETIME, *late, Ended("A")]).entry("A")
+    assert (entry.most, entry.others) == (Decimal("0.85"), 1)
+
+
+def test_nobody_who_has_settled_is_a_possible_owner() -> None:
+    others: list[Event] = [
+        read("2", prompts=4),
+        read("2.5", prompts=5),
+        Sent("A"),
+        read("2.9", prompts=6),
+        Ended("A"),
+    ]
+    meter = result([*LIFETIME, *others])
+    assert meter.entry("A") == Entry(Decimal("0.4"))
+    assert [one.amount for one in meter.suspense] == [Decimal("0.5")]
+    # Neither is one of whom the idle worker shows nothing twice.
+    free: list[Event] = [read("2", prompts=4), read("2", prompts=5), read("2", prompts=5), Sent("A")]
+    assert result([*LIFETIME, *free, read("2.4", prompts=6), Ended("A")]).entry("A") == Entry(Decimal("0.4"))

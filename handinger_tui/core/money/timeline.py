@@ -245,6 +245,12 @@ class _Meter:
         self.was_read = False
         """The worker was read just before that turn."""
         self.evidence = NO_EVIDENCE
+        # The value at the newest reading, if the worker was idle.
+        self.idle_value: Amount | None = None
+        # The time in which the meter stood still, since it rose or the worker was idle.
+        self.standstill: _Window | None = None
+        # How many messages of others have all of their costs in the level, and how many are in a share.
+        self.settled = self.shared_with = 0
 
     def copy(self) -> _Meter:
         """An independent copy."""
@@ -289,6 +295,21 @@ class _Meter:
             self._compare(value, window, timeline, busy=busy)
         if value != level:
             self.recent = (*self.recent[1 - RECENT_VALUES :], value)
+        self._settle_strangers(value, level, timeline, busy=busy)
+
+    def _settle_strangers(
+        self, value: Amount, level: Amount | None, timeline: Timeline, *, busy: bool
+    ) -> None:
+        """Note whose costs can no longer come: a meter may stand still while the worker is busy.
+
+        Whoever came stays a possible owner of every rise until the worker is idle and the meter has risen, or
+        stands still.
+        """
+        if not busy and (level is None or value > level or value == self.idle_value):
+            self.settled = timeline.came
+        self.idle_value = None if busy else value
+        if not busy:
+            self.standstill = None
 
     def _compare(self, value: Amount, window: _Window, timeline: Timeline, *, busy: bool) -> None:
         """Process a value that follows the level."""
@@ -378,7 +399,11 @@ class _Meter:
         """Enter the rise from the level to `value`: for its owner or possible owners, or as suspense."""
         rise = value - (self.level or self.zero)
         self.level = value
-        turns, strangers = window.turns, window.strangers
+        if self.standstill is not None:
+            window = _joined(self.standstill, window)
+            timeline.touched.update(window.turns, window.refused)
+        self.standstill = None if rise else window
+        turns, strangers = window.turns, max(window.strangers, timeline.came - self.settled)
         for turn in set(turns).difference(self.lifetime):
             self.lifetime[turn] = self.zero
         if not rise:
@@ -388,7 +413,10 @@ class _Meter:
         if len(turns) == 1 and not strangers and not window.unread and not window.refused:
             self.lifetime[turns[0]] += rise
         elif turns:
-            self.shares.append(_Share(rise, turns, strangers + len(window.refused)))
+            # Each of them is counted once, also where the meter rises several times.
+            new = min(strangers, timeline.came - self.shared_with)
+            self.shared_with = timeline.came
+            self.shares.append(_Share(rise, turns, new + len(window.refused)))
         elif last is not None and window.counted and not strangers and not window.refused:
             # A rise without a new message belongs to the last turn.
             self.lifetime[last] = self.lifetime.get(last, self.zero) + rise
@@ -623,8 +651,8 @@ class Timeline:
         """Turns whose amounts may have changed; the owner of the timeline clears it."""
         self._windows: list[_Window] = []
         """The window before each reading."""
+        # The window since the newest reading.
         self._window = _Window(counted=False)
-        """The window since the newest reading."""
         self._newest: tuple[Key, int | None] | None = None
         """The turn that was sent last, and the number of messages of others at that time."""
         self._is_fresh = True
@@ -635,10 +663,12 @@ class Timeline:
         """At the newest reading the worker was busy, although no turn of ours was under way."""
         self._strangers: int | None = None
         """How many messages of the worker are not ours."""
+        self.came = self._came_idle = 0
+        """How many messages of others came since the first reading, and until the last one while idle."""
         self._fewer: tuple[int, ...] = ()
         """Smaller numbers of these messages in the newest readings of the idle worker."""
+        # How many messages of the worker are ours.
         self._own = 0
-        """How many messages of the worker are ours."""
 
     def copy(self) -> Timeline:
         """An independent copy."""
@@ -714,8 +744,10 @@ class Timeline:
         if is_stale:
             return
         stranger_ran, self._stranger_runs = self._stranger_runs, read.busy and not self.under_way
-        if stranger_ran or self._stranger_runs:
+        if (stranger_ran or self._stranger_runs) and self.came == self._came_idle:
             came = max(came or 0, 1)
+        self.came += came or 0
+        self._came_idle = self._came_idle if read.busy else self.came
         window = self._window._replace(strangers=came or 0, counted=came is not None, at_ms=at_ms)
         self._windows.append(window)
         self.touched.update(window.turns, window.refused)
