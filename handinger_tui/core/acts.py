@@ -82,6 +82,11 @@ class SessionState(Struct, frozen=True):
         return self.running or self.busy or bool(self.waiting and not saw_hold)
 
     @property
+    def can_be_passed(self) -> bool:
+        """Whether a message may be sent past the held queue."""
+        return bool(self.waiting) and self.hold is not None and not (self.running or self.busy)
+
+    @property
     def waits_at_edit(self) -> bool:
         """Whether nothing but the edit keeps the queue from going on."""
         return self.edited == 0 and self.hold is None and not (self.running or self.busy)
@@ -240,6 +245,8 @@ class Offer(Struct, frozen=True):
     sends: int
     asks: bool
     hint: str
+    passes: bool = False
+    """A message sent now goes past a held queue, as the words say."""
 
     def permits(self, now: Offer) -> bool:
         """Whether the person who saw this offer has agreed to what Enter would do `now`.
@@ -280,7 +287,7 @@ def offer(act: Act, state: PromptState) -> Offer:
     )
     if state.files and act in (Act.SEND, Act.ADD_TEXT):
         hint = f"{hint.partition(' · ')[0]} · F8 attachments"
-    return Offer(act, sends, rule.asks, hint or _idle_hint(state))
+    return Offer(act, sends, rule.asks, hint or _idle_hint(state), session.can_be_passed)
 
 
 def _idle_hint(state: PromptState) -> str:

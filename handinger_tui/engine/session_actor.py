@@ -230,11 +230,13 @@ class SessionActor:
         *,
         start: StartPolicy = StartPolicy.MEASURED,
         lineage: Lineage | None = None,
+        past_hold: bool | None = None,
     ) -> str:
         """Store a turn and start it, or queue it behind the running one; returns its id.
 
-        A held queue stays held: a message sent now does not wait for it. While a turn runs at the worker
-        unwatched, the message is queued and held, since the service would refuse it. When the caller is
+        A held queue stays held: a message sent now does not wait for it. `past_hold`: whether the person
+        saw it held and sends past it; None: it is held now. While a turn runs at the worker unwatched, the
+        message is queued and held, since the service would refuse it. When the caller is
         cancelled (or `stop` is called) before the turn starts, the turn is kept as not sent.
 
         Raises:
@@ -244,7 +246,8 @@ class SessionActor:
             NoHistory: turns cannot be recorded, and the user has not agreed to go without.
             LedgerError: the turn could not be stored; nothing was sent.
         """
-        ticket = SendTicket(self.queue.stops, self.queue.hold is not None, start)
+        saw_hold = self.queue.hold is not None if past_hold is None else past_hold
+        ticket = SendTicket(self.queue.stops, saw_hold, start)
         try:
             turn_request = self._deps.new_request(prompt, budget, attachments, lineage)
             return await self._send(turn_request, ticket)

@@ -238,6 +238,22 @@ async def test_queued_messages_can_be_edited_moved_and_withdrawn() -> None:
         await box.engine.actor(box.session_id).edit_queued(edited, "too late")
 
 
+async def test_a_message_that_was_to_be_queued_does_not_pass_a_queue_that_is_held_by_then() -> None:
+    """Enter was pressed when the screen said that it queues: the hold is newer than what was painted."""
+    box = detached_turn(says("2"))
+    await running(box, "first")
+    actor = box.engine.actor(box.session_id)
+    await actor.send("second")
+    actor.detach()
+    await box.settled()
+    box.api.workers[:] = [worker("one two", prompt="first"), worker("x")]
+    assert await actor.refresh()
+    await actor.send("third", past_hold=False)
+    await box.settled()
+    assert (prompts(box), queued(box)) == (["first"], ["second", "third"])
+    assert actor.queue.hold == Hold(HoldReason.DETACHED)
+
+
 async def test_one_held_message_is_sent_before_the_others_which_stay_held() -> None:
     box = detached_turn(says("3"), says("2"))
     await running(box, "first")

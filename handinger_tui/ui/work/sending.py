@@ -195,7 +195,13 @@ class SendFlow:
             if submission.replaces is not None:
                 await actor.edit_queued(submission.replaces, *content)
             else:
-                await actor.send(*content, start=start, lineage=submission.snapshot.lineage)
+                offer = submission.offer
+                await actor.send(
+                    *content,
+                    start=start,
+                    lineage=submission.snapshot.lineage,
+                    past_hold=None if offer is None else offer.passes,
+                )
 
         return await self._start(submission, send)
 

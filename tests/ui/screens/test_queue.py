@@ -163,7 +163,7 @@ async def test_a_new_message_does_not_take_the_held_ones_along() -> None:
     async with desktop.running(height=30) as pilot:
         await queue_up(desktop, pilot, "second", "third")
         gate.set()
-        await desktop.until(pilot, lambda: desktop.hold is not None)
+        await desktop.shows(pilot, "Enter to send 2 queued messages (")
         await desktop.send(pilot, "another")
         await desktop.until(pilot, lambda: len(desktop.api.posts) == 2)
         await desktop.until(pilot, lambda: not desktop.work.controller.running)
@@ -179,7 +179,7 @@ async def test_a_second_enter_behind_a_new_message_does_not_send_the_held_ones()
     async with desktop.running(height=30) as pilot:
         await queue_up(desktop, pilot, "second", "third")
         gate.set()
-        await desktop.until(pilot, lambda: desktop.hold is not None)
+        await desktop.shows(pilot, "Enter to send 2 queued messages (")
         desktop.work.prompt.put("another")
         await pilot.press("enter", "enter")
         await desktop.shows(pilot, "Another answer")
