@@ -47,6 +47,7 @@ if sys.platform != "win32":
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from handinger_tui.ui.dialogs import Question
     from handinger_tui.ui.ports import AppOptions
     from handinger_tui.ui.terminal.input import TerminalBackground
 
@@ -168,6 +169,11 @@ class HandingerApp(DiffApp, inherit_bindings=False):
         self.work.set_focus(self.work.prompt)
         await self._type_ahead.pass_next()
         self._connect()
+
+    def on_question_letter_typed(self, message: Question.LetterTyped) -> None:
+        """What is typed while a question is open over the prompt goes to the prompt; nothing is lost."""
+        if self.screen_stack[-2:-1] == [self.work]:
+            self.work.prompt.insert(message.letter)
 
     def on_terminal_background(self, message: TerminalBackground) -> None:
         """Show the theme for the terminal's background, unless the person has chosen another one."""

@@ -129,6 +129,8 @@ class TypeAhead:
             if self._held is not None:
                 self._app.call_later(self.pass_next)
             return
+        is_text = isinstance(event, Paste) or event.is_printable
+        self._work.interaction.note_key(is_text=is_text and self._app.focused is self._work.prompt)
         screen, queues = self._app.screen, (self._app.focused or self._app.screen).ancestors_with_self
         # A text area takes the focus, later, when something is pasted into it.
         is_last = isinstance(event, Paste) or self._may_move(event)

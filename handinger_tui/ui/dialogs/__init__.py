@@ -13,6 +13,8 @@ from textual.await_complete import AwaitComplete
 from textual.binding import BindingType
 from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.content import Content
+from textual.events import Key
+from textual.message import Message
 from textual.screen import ModalScreen, Screen
 from textual.widgets import Button, Input, OptionList, Static
 from textual.widgets.option_list import Option
@@ -125,6 +127,13 @@ class Question(Dialog[Answer]):
 
     BINDINGS: ClassVar[list[BindingType]] = bindings(Where.QUESTION)
 
+    class LetterTyped(Message):
+        """A letter without a meaning here: the person was typing a message when the question came up."""
+
+        def __init__(self, letter: str) -> None:
+            super().__init__()
+            self.letter = letter
+
     def __init__(
         self,
         title: str | Content,
@@ -153,6 +162,12 @@ class Question(Dialog[Answer]):
     def on_mount(self) -> None:
         """Focus the safe answer, or the field: an accidental Enter changes nothing."""
         self.set_focus(self.query_one("#typed" if self._typed else "#answer-0"))
+
+    def on_key(self, event: Key) -> None:
+        """Pass letters on that nothing here has used."""
+        if event.character is not None and event.is_printable and event.key not in self.active_bindings:
+            event.stop()
+            self.post_message(self.LetterTyped(event.character))
 
     def _is_word(self, text: str) -> bool:
         return text.strip().lower() == self._typed

@@ -8,7 +8,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from handinger_tui.core.formatting import plural
-from handinger_tui.core.prompts import CommandLine, Prompt, classify
+from handinger_tui.core.prompts import CommandLine, Prompt, classify, expand_chips
 from handinger_tui.core.safety import clean_line
 from handinger_tui.ui.commands import command_named
 from handinger_tui.ui.work.composer import Composer, PromptSnapshot
@@ -62,6 +62,10 @@ class EarlyLines:
         self._may_send: Callable[[], bool] | None = None
         """Whether messages may go to the session on the screen; None before the first one is there."""
         self._is_working = False
+        self._leaving: EarlyLine | None = None
+        """The message that is being sent, until it is stored as a turn."""
+        self.changed: Callable[[], None] = lambda: None
+        """Called when other lines wait: they are saved with the draft."""
         pane.take_back = self.take_back
 
     @property
@@ -73,6 +77,12 @@ class EarlyLines:
     def waiting(self) -> bool:
         """Whether lines wait until the message in the prompt is sent."""
         return bool(self._lines)
+
+    @property
+    def texts(self) -> list[str]:
+        """The texts that are neither in the prompt nor stored as a turn."""
+        lines = self._lines if self._leaving is None else [self._leaving, *self._lines]
+        return [expand_chips(line.snapshot.text, line.snapshot.pasted) for line in lines]
 
     def add(self, text: str, budget: str) -> None:
         """Take a line out of the prompt; an unknown command stays there."""
@@ -141,10 +151,13 @@ class EarlyLines:
                         self._composer.remember(line.snapshot)
                     await self._run_command(typed.name, typed.argument)
                 elif isinstance(typed, Prompt):
+                    self._leaving = line
                     await self._send(line, typed)
+                    self._leaving = None
             self._composer.restore_aside()
         finally:
             self._is_working = False
+            self._leaving = None
 
     def _offer(self, line: EarlyLine, *, replaces_draft: bool) -> None:
         """Put a message into the prompt, if nothing was typed there."""
@@ -166,6 +179,7 @@ class EarlyLines:
         what = "until you are connected" if self._may_send is None else "for the line before"
         head = f"Waiting {what} · Esc takes back the last"
         self._pane.wait("\n".join([head, *shown]) if self._lines else "")
+        self.changed()
 
 
 def _sets_budget(text: str) -> bool:

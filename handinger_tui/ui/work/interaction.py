@@ -16,6 +16,8 @@ from handinger_tui.ui.terminal.diff_app import DiffApp, copy_report
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Sequence
 
+    from textual.widget import Widget
+
     from handinger_tui.ui.work.session_controller import SessionController
 
 Answer = TypeVar("Answer")
@@ -23,6 +25,8 @@ MAX_HOLD_S: Final = 1.0
 """Most seconds for which keys wait: what opens may be read from a slow disk or service."""
 BUSY_AFTER_S: Final = 0.9
 """Seconds after which the person is told that what a key asked for is still being done."""
+TYPING_S: Final = 0.6
+"""A question waits until no text was typed for so many seconds: it would swallow the rest of it."""
 SUSPICIOUS_LINK: Final = "This link may be misleading"
 
 
@@ -47,6 +51,10 @@ class Interaction:
         """The monotonic time until which keys wait for what opens."""
         self.openings = 0
         """How often `hold_keys` was called."""
+        self._keys = 0
+        """How many keys were handled."""
+        self._typed_at = 0.0
+        """When text was typed into the prompt (monotonic); 0.0 where another key came behind it."""
 
     @property
     def app(self) -> DiffApp:
@@ -109,6 +117,19 @@ class Interaction:
         """Whether keys wait for a screen or a session that is not there yet."""
         return monotonic() < self._hold_until
 
+    def note_key(self, *, is_text: bool) -> None:
+        """A key is handled. `is_text`: it is typed into the prompt, and asks for nothing."""
+        self._typed_at = monotonic() if is_text else 0.0
+        self._keys += 1
+
+    async def keys_handled(self, widget: Widget) -> None:
+        """Wait until `widget` has handled the keys that were pressed before."""
+        before = -1
+        while before != self._keys:
+            before, done = self._keys, asyncio.Event()
+            self._screen.app.call_later(widget.call_later, done.set)
+            await done.wait()
+
     async def _show_error(self, coroutine: Coroutine[Any, Any, object]) -> None:
         """Await a coroutine. The only place where the work screen catches every `HandingerError`."""
         try:
@@ -134,7 +155,13 @@ class Interaction:
 
     # -- questions: to be awaited within `run` -----------------------------------------------------
     async def ask(self, screen: Screen[Answer]) -> Answer | None:
-        """Show a dialog or page and wait for its result. Notifications that would cover it are removed."""
+        """Show a dialog or page and wait for its result. Notifications that would cover it are removed.
+
+        What comes up while the person types, as that of a message sent before, waits for a pause.
+        """
+        # Each key that is typed makes it later.
+        while (wait_s := self._typed_at + TYPING_S - monotonic()) > 0:  # noqa: ASYNC110
+            await asyncio.sleep(wait_s)
         self.app.clear_notifications()
         self._announced.clear()
         answer = self._screen.app.push_screen(screen, wait_for_dismiss=True)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
+from msgspec.structs import replace
+
 from handinger_tui.core.errors import HandingerError
 from handinger_tui.core.prompts import Draft
 from handinger_tui.ui.widgets.prompt import PromptBox
@@ -12,7 +14,7 @@ from handinger_tui.ui.widgets.welcome import MOST_RECENT, Welcome
 from handinger_tui.ui.work.session_controller import FRESH_DRAFT, SessionController
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Sequence
 
     from handinger_tui.ui.work.browsing import Browsing
     from handinger_tui.ui.work.composer import Composer, PromptSnapshot, QueueEditor
@@ -50,6 +52,8 @@ class SessionSwitcher:
         self._shown = shown
         self._requests = 0
         """Number of switches requested so far: only the newest one takes effect."""
+        self.waiting_texts: Callable[[], Sequence[str]] = tuple
+        """The lines that were entered and wait; they belong to the draft until they are turns."""
 
     def refuse_in_replay(self) -> None:
         """Raise HandingerError in a replay, which has no other sessions."""
@@ -111,7 +115,10 @@ class SessionSwitcher:
 
     async def show_first(self, session_id: str) -> None:
         """Show the first session; the text typed while the app was connecting stays."""
-        self.show(session_id, await self._drafts.read(session_id))
+        draft = await self._drafts.read(session_id)
+        # Keys on their way to the prompt would be typed behind the draft, and Enter send both as one.
+        await self._interaction.keys_handled(self._pane.prompt)
+        self.show(session_id, draft)
 
     def show(self, session_id: str, draft: Draft) -> None:
         """Put a session on the screen with its draft, without an await in between."""
@@ -134,7 +141,9 @@ class SessionSwitcher:
         """Save the draft of the session on the screen to disk."""
         session_id = self._controller.session_id
         if session_id:
-            await self._drafts.save(self._drafts.name_of(session_id), self._queue_editor.draft())
+            draft = self._queue_editor.draft()
+            text = "\n".join(filter(None, [*self.waiting_texts(), draft.text]))
+            await self._drafts.save(self._drafts.name_of(session_id), replace(draft, text=text))
 
     async def _save_leaving_draft(self) -> Draft:
         """Save the draft of the session on the screen before another one is opened; returns the draft."""

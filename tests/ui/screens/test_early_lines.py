@@ -7,11 +7,13 @@ from decimal import Decimal
 
 import pytest
 
+from handinger_tui.core.money.limits import LimitUnmeasured
 from handinger_tui.ui.dialogs.help import HelpScreen
 from handinger_tui.ui.ports import Opening
 from tests.engine.fakes import says, worker
 from tests.ui.fakes import PRICED, Desktop, answers, launch
 from tests.ui.screens.test_key_bytes import press
+from tests.ui.screens.test_reserved import UNMEASURED
 from tests.ui.screens.test_sessions import stored
 
 SIZES = [(60, 20), (80, 24), (120, 40)]
@@ -192,3 +194,48 @@ async def test_an_enter_that_is_dropped_never_joins_two_lines() -> None:
         await desktop.until(pilot, lambda: sent(desktop) == ["one"] or "one" in desktop.work.prompt.text)
         assert "onetwo" not in desktop.work.prompt.text
         assert "onetwo" not in sent(desktop)
+
+
+async def test_lines_that_wait_are_on_the_disk_with_the_draft() -> None:
+    desktop = connecting("One")
+    async with desktop.running() as pilot:
+        await press(desktop, pilot, "two\r")
+        desktop.log.forbids = LimitUnmeasured(UNMEASURED)
+        connect(desktop)
+        # The question names no text: were the program killed now, only the disk would have it.
+        await desktop.shows(pilot, "Send anyway?")
+        await desktop.until(pilot, lambda: "two" in "".join(desktop.history.drafts.values()))
+        await pilot.press("escape")
+        await desktop.until(pilot, lambda: desktop.work.prompt.text == "two")
+    assert sent(desktop) == []
+
+
+async def test_a_question_about_an_earlier_message_waits_for_a_pause_in_typing() -> None:
+    desktop = connecting("One")
+    async with desktop.running() as pilot:
+        await press(desktop, pilot, "two\r")
+        desktop.log.forbids = LimitUnmeasured(UNMEASURED)
+        await press(desktop, pilot, "thr")
+        connect(desktop)
+        await desktop.until(pilot, lambda: "Waiting until" not in desktop.text())
+        await press(desktop, pilot, "ee")
+        assert "Send anyway?" not in desktop.text()
+        await desktop.shows(pilot, "Send anyway?")
+        await pilot.press("escape")
+        await desktop.until(pilot, lambda: "Send anyway?" not in desktop.text())
+        texts = "\n".join([desktop.work.prompt.text, *desktop.work.prompt.message_history.texts])
+        assert "two" in texts
+        assert "three" in texts
+
+
+async def test_what_is_typed_while_a_question_is_open_goes_to_the_prompt() -> None:
+    desktop = Desktop(api=answers("One"))
+    async with desktop.running() as pilot:
+        desktop.log.forbids = LimitUnmeasured(UNMEASURED)
+        await press(desktop, pilot, "one\r")
+        await desktop.shows(pilot, "Send anyway?")
+        await press(desktop, pilot, " and more")
+        await pilot.press("escape")
+        await desktop.until(pilot, lambda: "Send anyway?" not in desktop.text())
+        assert desktop.work.prompt.text == "one and more"
+    assert sent(desktop) == []
