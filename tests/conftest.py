@@ -64,7 +64,9 @@ def pytest_sessionstart(session: pytest.Session) -> None:
     worker: dict[str, Any] | None = getattr(session.config, "workerinput", None)
     if worker is None or [Path(arg).resolve() for arg in session.config.args] != [TESTS]:
         return
-    for path in sorted(TESTS.rglob("test_*.py"))[int(worker["workerid"][2:]) :: worker["workercount"]]:
+    left_out = session.config.getini("norecursedirs")
+    paths = sorted(path for path in TESTS.rglob("test_*.py") if path.parent.name not in left_out)
+    for path in paths[int(worker["workerid"][2:]) :: worker["workercount"]]:
         # What cannot be imported is tried again, and told, by the collection.
         with suppress(Exception, pytest.skip.Exception):
             import_module(".".join(path.relative_to(TESTS.parent).with_suffix("").parts))

@@ -17,6 +17,7 @@ from handinger_tui.core.amounts import json_amount, scaled_text, split_excess
 from handinger_tui.core.errors import SettingsError
 from handinger_tui.core.export import spending
 from handinger_tui.core.money.amount_state import AmountState
+from handinger_tui.core.money.attribution import Interpretation
 from handinger_tui.core.money.spending import (
     Bucket,
     ChargeFilter,
@@ -155,6 +156,8 @@ _COUNTS: Final = (
     *("total_tokens", "steps", "duration_ms", "sources", "elapsed_ms"),
 )
 _NUMBERS: Final = (*_COUNTS, *_AMOUNTS.values(), "at_ms", "shared_with", "most_pico", "most_micro")
+_READING_WORDS: Final[dict[object, str]] = {str(one): one.word for one in Interpretation}
+_FREE: Final = frozenset(map(str, FREE))
 COLUMNS: Final = (
     *spending.COLUMNS,
     *("turn_id", "session_id", "worker_id"),
@@ -176,7 +179,11 @@ def turn_record(
     """
     stored = [(name, cells.get(name)) for name in _NUMBERS]
     numbers = {name: number if isinstance(number, int) else None for name, number in stored}
-    if cells.get("status") in FREE:
+    if numbers["shared_with"] is not None and (numbers["most_pico"] or numbers["most_micro"]):
+        # What it shares is entered for another turn: it is unknown, not 0.
+        numbers |= {name: numbers[name] or None for name in NUMBERS if name in numbers}
+    status = cells.get("status")
+    if status in _FREE:
         # The row leaves out zeros, so that they are in no sum.
         numbers |= {name: numbers.get(name) or 0 for name in NUMBERS}
     amounts = {name: _amount_text(numbers[column], column) for name, column in _AMOUNTS.items()}
@@ -185,7 +192,7 @@ def turn_record(
     own = labels.get(session_id or "", NO_LABELS)
     at_ms = None if numbers["at_ms"] == NO_DAY else numbers["at_ms"]
     is_final, is_confirmed = bool(cells.get("final")), bool(cells.get("confirmed"))
-    state = stored_state(status_of(cells.get("status")), final=is_final, confirmed=is_confirmed)
+    state = stored_state(status_of(status), final=is_final, confirmed=is_confirmed)
     # In the order of `COLUMNS`.
     return {
         "key": turn_id,
@@ -204,14 +211,15 @@ def turn_record(
         "first_ms": at_ms,
         "last_ms": at_ms,
         "suspense_usd": "0",
+        "suspense_credits": "0",
         "doubtful": any(int_or_zero(cells.get(name)) for name in ("doubtful", "credits_doubtful")),
         "turn_id": turn_id,
         "session_id": cell_text(session_id),
         "worker_id": cell_text(cells.get("worker_id")),
-        "status": cell_text(cells.get("status")),
+        "status": cell_text(status),
         "budget": cell_text(cells.get("budget")),
         "trigger": cell_text(cells.get("started_by") or str(Trigger.UNKNOWN)),
-        "reading": cell_text(cells.get("reading")),
+        "reading": _READING_WORDS.get(cells.get("reading")),
         "final": state is AmountState.SETTLED,
         "state": str(state),
         "corrections": int_or_zero(cells.get("corrections")),

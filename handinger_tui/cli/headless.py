@@ -23,7 +23,7 @@ from handinger_tui.core.formatting import plural
 from handinger_tui.core.money.attribution import MoneyIndex, money_of
 from handinger_tui.core.money.limits import LimitReached, LimitReserved, LimitUnmeasured, StartPolicy
 from handinger_tui.core.money.reconciliation import restatement_text
-from handinger_tui.core.money.spending import LOCAL
+from handinger_tui.core.money.spending import LOCAL, ChargeFilter
 from handinger_tui.core.receipts import receipt_line
 from handinger_tui.core.safety import clean, clean_line, encodable, one_word
 from handinger_tui.core.turns.session import Service, Session
@@ -205,11 +205,11 @@ class Headless:
     async def _is_worker_busy(self, services: Services) -> bool:
         """Whether an earlier turn of the session still runs, by a GET: the message would be refused."""
         actor = services.engine.actor(self._session_id)
-        if actor.state.busy:
+        if actor.gate.state.busy:
             # A worker that cannot be read counts as busy.
             with suppress(HandingerError):
                 await actor.refresh()
-        return actor.state.busy
+        return actor.gate.state.busy
 
     async def _settle_earlier(self, services: Services) -> None:
         """Settle turns of earlier runs by GETs for a limited time; the next run settles what stays open."""
@@ -329,6 +329,10 @@ class Headless:
             turn = next((new for new in session.turns if new.turn_id not in self._earlier_turn_ids), None)
         if turn is None:
             raise asyncio.CancelledError
+        if self._signal is None:
+            with suppress(LedgerError):
+                changed = await services.ledger.charges.restated(ChargeFilter(turn_id=turn.turn_id))
+                session = replace(session, restated=frozenset(one.turn_id for one in changed))
         if not self._is_recorded(services):
             session = replace(session, session_id="")
         # Pending output is printed first: the result must be the last line.

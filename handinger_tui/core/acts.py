@@ -82,6 +82,11 @@ class SessionState(Struct, frozen=True):
         return self.running or self.busy or bool(self.waiting and not saw_hold)
 
     @property
+    def can_be_passed(self) -> bool:
+        """Whether a message may be sent past the held queue."""
+        return bool(self.waiting) and self.hold is not None and not (self.running or self.busy)
+
+    @property
     def waits_at_edit(self) -> bool:
         """Whether nothing but the edit keeps the queue from going on."""
         return self.edited == 0 and self.hold is None and not (self.running or self.busy)
@@ -188,7 +193,7 @@ RULES: Final[Mapping[Act, Rule]] = {
     ),
     Act.RAISE_LIMIT: Rule(_NO, "Enter to raise the limit; {stay}" + _EDIT_QUEUE),
     Act.SEND_ONE: Rule(_ONE, help="Send before the others (asks first)", asks=True),
-    Act.EDIT_QUEUED: Rule(_NO, help="Edit in the prompt; it waits meanwhile, and Enter puts it back"),
+    Act.EDIT_QUEUED: Rule(_NO, help="Edit in the prompt while it waits; Enter puts it back"),
     Act.RETRY: Rule(
         _ONE, "/retry to resend · asks first · ? help", "Send this message again (asks first)", asks=True
     ),
@@ -240,6 +245,8 @@ class Offer(Struct, frozen=True):
     sends: int
     asks: bool
     hint: str
+    passes: bool = False
+    """A message sent now goes past a held queue, as the words say."""
 
     def permits(self, now: Offer) -> bool:
         """Whether the person who saw this offer has agreed to what Enter would do `now`.
@@ -280,7 +287,7 @@ def offer(act: Act, state: PromptState) -> Offer:
     )
     if state.files and act in (Act.SEND, Act.ADD_TEXT):
         hint = f"{hint.partition(' · ')[0]} · F8 attachments"
-    return Offer(act, sends, rule.asks, hint or _idle_hint(state))
+    return Offer(act, sends, rule.asks, hint or _idle_hint(state), session.can_be_passed)
 
 
 def _idle_hint(state: PromptState) -> str:
@@ -342,6 +349,11 @@ def _enter_nothing(state: PromptState) -> Act:
 def waiting_words(count: int) -> str:
     """The number of queued messages: "2 queued messages wait"."""
     return f"{plural(count, 'queued message')} {'waits' if count == 1 else 'wait'}"
+
+
+def until_sent(count: int) -> str:
+    """What the queue waits for: "2 queued messages wait until you send them"."""
+    return f"{waiting_words(count)} until you send {'it' if count == 1 else 'them'}"
 
 
 def stay_words(count: int) -> str:

@@ -47,7 +47,7 @@ from handinger_tui.core.receipts import (
 from handinger_tui.core.safety import clean_json, clean_line
 from handinger_tui.core.stream import Snapshot, figures_object
 from handinger_tui.core.turns.session import Session, ids_of, title_from
-from handinger_tui.core.turns.turn import Turn, fault_object
+from handinger_tui.core.turns.turn import NO_DAY, Turn, fault_object
 
 UNKNOWN: Final = "unknown"
 
@@ -246,8 +246,19 @@ def _time(facts: ReceiptFacts) -> list[ReceiptRow]:
     return [
         ReceiptRow("Duration", took, "" if reported is None else "as reported"),
         ReceiptRow("Elapsed", unknown if elapsed is None else f"~{duration(elapsed)}", "local clock"),
+        *_began(turn),
         *(ReceiptRow(label, utc_text(at) or UNKNOWN) for label, at in moments),
     ]
+
+
+def _began(turn: Turn) -> list[ReceiptRow]:
+    """When a turn of others began, by the service."""
+    at_ms = turn.request.service_ms
+    if at_ms is None:
+        return []
+    if at_ms == NO_DAY:
+        return [ReceiptRow("Began", UNKNOWN, "in totals, but in no day, week or month, nor in their limits")]
+    return [ReceiptRow("Began", utc_text(at_ms) or UNKNOWN, "the service's clock")]
 
 
 def _evidence(facts: ReceiptFacts) -> list[ReceiptRow]:
@@ -390,7 +401,7 @@ def receipt_json(receipt: Receipt) -> JsonObject:
         "cost_usd_at_most": json_amount(money.final_most_usd),
         "credits_at_most": json_amount(money.final_most_credits),
         "doubtful": bool(money.doubts),
-        "reading": str(money.reading),
+        "reading": money.reading.word,
         "reading_pinned": money.pinned,
         "usage": figures_object(money.usage),
         "costs": figures_object(money.costs),

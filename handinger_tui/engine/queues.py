@@ -11,7 +11,9 @@ from collections import deque
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from handinger_tui.core.acts import Hold, HoldReason
+from msgspec.structs import replace
+
+from handinger_tui.core.acts import Hold, HoldReason, SessionState
 from handinger_tui.core.errors import HandingerError, LedgerError
 from handinger_tui.core.money.limits import Gauge, LimitReached, LimitUnmeasured, blocking, unmeasured_text
 from handinger_tui.core.turns.turn import Turn, TurnStatus
@@ -202,6 +204,61 @@ class TurnQueue:
             self.hold = limit_hold(LimitReached(reached))
         elif self.hold.reason is HoldReason.LIMIT or not is_same:
             self.hold = Hold(HoldReason.LIFTED)
+
+
+class QueueGate:
+    """Says whether a message leaves now, waits or is held, and keeps back what is being edited.
+
+    Nothing here awaits, so its methods may be called at any moment.
+    """
+
+    def __init__(self, queue: TurnQueue, store: SessionStore, is_running: Callable[[], bool]) -> None:
+        self._queue = queue
+        self._store = store
+        self._is_running = is_running
+        self.is_closed = False
+        """Nothing starts any more."""
+
+    @property
+    def state(self) -> SessionState:
+        """What decides whether a message leaves now, waits, or is held."""
+        queue, is_running = self._queue, self._is_running()
+        is_unwatched = self._store.value.unwatched is not None
+        return SessionState(
+            is_running, is_unwatched and not is_running, len(queue.ids), queue.hold, queue.edited_at
+        )
+
+    def may_start(self, past: Hold | None) -> bool:
+        """Whether the next queued turn may start. `past`: the hold that does not apply to it."""
+        is_past = self._queue.hold is past and not self.is_closed
+        return is_past and replace(self.state, hold=None).starts_next
+
+    def begin_edit(self, turn_id: str) -> None:
+        """Keep a queued turn, and all behind it, from being started while its message is edited.
+
+        `edit_queued` and `withdraw` of the actor end the edit; so does `end_edit`.
+
+        Raises:
+            Busy: it is no longer queued.
+        """
+        self._queue.position(turn_id)
+        if self._queue.edited != turn_id:
+            self.end_edit()
+            self._queue.edited = turn_id
+            self._store.publish()
+
+    def end_edit(self) -> None:
+        """Keep the edited turn as it was; a queue that waited for the edit is held."""
+        if self._queue.edited is not None:
+            waited = self.state.waits_at_edit
+            self._queue.edited = None
+            self.hold_after_edit(waited=waited)
+            self._store.publish()
+
+    def hold_after_edit(self, *, waited: bool) -> None:
+        """Hold a queue that `waited` for an edit and does not any more: only the person sends it."""
+        if waited and self.state.starts_next:
+            self._queue.hold = Hold(HoldReason.EDITED)
 
 
 # -- limits ------------------------------------------------------------------------------

@@ -3,7 +3,7 @@
 Requests go through one inbox and are handled one at a time, so nothing can change between a check
 and the action that relies on it. A request waits for the history but never for the network: the
 answer of a slow service is applied by a later request, which checks the session again. Methods
-without an await (`detach`, `stop`, `begin_edit`, `end_edit`) need no request.
+without an await (`detach`, `stop`, and those of `gate`) need no request.
 
 Whether a message leaves now, waits or is held is decided by `core/acts.py`, which also words the hint.
 """
@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeVar
 from msgspec import Struct
 from msgspec.structs import replace
 
-from handinger_tui.core.acts import Hold, HoldReason, SessionState
+from handinger_tui.core.acts import Hold, HoldReason
 from handinger_tui.core.errors import HandingerError, LedgerError, Refused
 from handinger_tui.core.money.limits import Gauge, LimitReached, StartPolicy
 from handinger_tui.core.turns.session import (
@@ -40,7 +40,15 @@ from handinger_tui.core.turns.turn import (
     TurnRequest,
     TurnStatus,
 )
-from handinger_tui.engine.queues import Busy, Inbox, SessionLimits, TurnQueue, hold_after, limit_hold
+from handinger_tui.engine.queues import (
+    Busy,
+    Inbox,
+    QueueGate,
+    SessionLimits,
+    TurnQueue,
+    hold_after,
+    limit_hold,
+)
 from handinger_tui.engine.session_store import RunDeps, SessionStore, TurnRecord, may_have_departed
 from handinger_tui.engine.settling import LateReader, TurnSettler, adopted_turns
 from handinger_tui.engine.turn_run import RunSlot, TurnRun
@@ -186,10 +194,10 @@ class SessionActor:
         self.queue = TurnQueue()
         self.store = SessionStore(session, deps.run_deps, self._turn_changing, deps.on_change)
         self.runs = RunSlot(self._run_ended)
+        self.gate = QueueGate(self.queue, self.store, lambda: self.running)
         self._limits = SessionLimits(self.store, log, deps.limits, lambda: self.runs.ends, self.inbox.post)
         self._settler = TurnSettler(self.store, log, clock, deps.run_deps.policy.recovery_window)
         self.late = LateReader(deps.run_deps, self.store, self._settler, self.inbox, lambda: self.running)
-        self._is_stopping = False
 
     @property
     def session(self) -> Session:
@@ -205,14 +213,6 @@ class SessionActor:
     def gauges(self) -> tuple[Gauge, ...]:
         """The limits that apply with what is spent of them, as of the last read."""
         return self._limits.gauges
-
-    @property
-    def state(self) -> SessionState:
-        """What decides whether a message leaves now, waits, or is held."""
-        queue, is_unwatched = self.queue, self.session.unwatched is not None
-        return SessionState(
-            self.running, is_unwatched and not self.running, len(queue.ids), queue.hold, queue.edited_at
-        )
 
     async def settled(self) -> Session:
         """Wait until the session has no running turn and no pending request; returns its value."""
@@ -230,11 +230,13 @@ class SessionActor:
         *,
         start: StartPolicy = StartPolicy.MEASURED,
         lineage: Lineage | None = None,
+        past_hold: bool | None = None,
     ) -> str:
         """Store a turn and start it, or queue it behind the running one; returns its id.
 
-        A held queue stays held: a message sent now does not wait for it. While a turn runs at the worker
-        unwatched, the message is queued and held, since the service would refuse it. When the caller is
+        A held queue stays held: a message sent now does not wait for it. `past_hold`: whether the person
+        saw it held and sends past it; None: it is held now. While a turn runs at the worker unwatched, the
+        message is queued and held, since the service would refuse it. When the caller is
         cancelled (or `stop` is called) before the turn starts, the turn is kept as not sent.
 
         Raises:
@@ -244,7 +246,8 @@ class SessionActor:
             NoHistory: turns cannot be recorded, and the user has not agreed to go without.
             LedgerError: the turn could not be stored; nothing was sent.
         """
-        ticket = SendTicket(self.queue.stops, self.queue.hold is not None, start)
+        saw_hold = self.queue.hold is not None if past_hold is None else past_hold
+        ticket = SendTicket(self.queue.stops, saw_hold, start)
         try:
             turn_request = self._deps.new_request(prompt, budget, attachments, lineage)
             return await self._send(turn_request, ticket)
@@ -263,16 +266,16 @@ class SessionActor:
         await self._settler.close_ended()
         queue = self.queue
         # Decided before the limits are read: a turn that ends during the read may use one up.
-        waits, is_busy = self.state.queues(saw_hold=ticket.saw_hold), self.state.busy
+        waits, is_busy = self.gate.state.queues(saw_hold=ticket.saw_hold), self.gate.state.busy
         await self._limits.check()
         await self.store.store(turn_request, start=None if waits else ticket.start)
         is_stopped = ticket.stops != queue.stops
-        if self._is_stopping or ticket.cancelled:
+        if self.gate.is_closed or ticket.cancelled:
             await self._settler.close(
                 self.store.turn(turn_request.turn_id).request, [], TurnStatus.NOT_SENT, WITHDRAWN
             )
         elif waits or is_stopped:
-            # The turn that it waits for may have ended by now; `_after_run` then starts the queue.
+            # The turn that it waits for may have ended by now; `_go_on` then starts the queue.
             hold = Hold(HoldReason.DETACHED) if is_busy else None
             queue.add(turn_request.turn_id, queue.stopped_by if is_stopped else hold)
             if not waits:
@@ -311,40 +314,12 @@ class SessionActor:
         self.queue.position(turn_id)
         frames = await self._log.frames(turn_id)
         turn_request = self.store.turn(turn_id).request
-        waited = self.state.waits_at_edit
+        waited = self.gate.state.waits_at_edit
         self.queue.remove(turn_id)
-        self._hold_after_edit(waited=waited)
+        self.gate.hold_after_edit(waited=waited)
         await self._settler.close(turn_request, frames, TurnStatus.NOT_SENT, WITHDRAWN)
         self.store.publish()
         return turn_request.prompt
-
-    def begin_edit(self, turn_id: str) -> None:
-        """Keep a queued turn, and all behind it, from being started while its message is edited.
-
-        `edit_queued` and `withdraw` end the edit; so does `end_edit`.
-
-        Raises:
-            Busy: it is no longer queued.
-        """
-        self.queue.position(turn_id)
-        if self.queue.edited == turn_id:
-            return
-        self.end_edit()
-        self.queue.edited = turn_id
-        self.store.publish()
-
-    def end_edit(self) -> None:
-        """Keep the edited turn as it was; a queue that waited for the edit is held."""
-        if self.queue.edited is not None:
-            waited = self.state.waits_at_edit
-            self.queue.edited = None
-            self._hold_after_edit(waited=waited)
-            self.store.publish()
-
-    def _hold_after_edit(self, *, waited: bool) -> None:
-        """Hold a queue that `waited` for an edit and does not any more: only the person sends it."""
-        if waited and self.queue.ids and self.state.starts_next:
-            self.queue.hold = Hold(HoldReason.EDITED)
 
     @request
     async def edit_queued(
@@ -372,8 +347,8 @@ class SessionActor:
         self.queue.replace(turn_id, turn_request.turn_id)
         self.store.value = move_to_place_of(self.session, turn_request.turn_id, turn_id)
         await self._settler.close_settled(old, [*frames, withdrawn])
-        if was_edited and not self.running:
-            await self._continue()
+        if was_edited:
+            self.inbox.post(self._go_on)
         return turn_request.turn_id
 
     @request
@@ -386,9 +361,9 @@ class SessionActor:
         """
         ids = self.queue.moved(turn_id, self.queue.position(turn_id) + by)
         await self.store.move_to_end(*ids)
-        waited = self.state.waits_at_edit
+        waited = self.gate.state.waits_at_edit
         self.queue.ids = ids
-        self._hold_after_edit(waited=waited)
+        self.gate.hold_after_edit(waited=waited)
         self.store.publish()
 
     async def resume(self, start: StartPolicy = StartPolicy.MEASURED, only: str | None = None) -> Hold | None:
@@ -413,7 +388,7 @@ class SessionActor:
     @request
     async def _resume(self, stops: int, start: StartPolicy) -> Hold | None:
         queue = self.queue
-        if stops != queue.stops or self.state.busy:
+        if stops != queue.stops or self.gate.state.busy:
             # Stopped again since the user asked to continue, or the worker would refuse it.
             return queue.hold
         hold = await self._limits.hold() if queue.ids else None
@@ -433,17 +408,17 @@ class SessionActor:
         await self.runs.ending()
         await self._settler.close_ended()
         await self.store.move_to_end(*ids)
-        waited = self.state.waits_at_edit
+        waited = self.gate.state.waits_at_edit
         queue.ids = ids
         self.store.publish()
         try:
-            if stops == queue.stops and not self.state.busy:
+            if stops == queue.stops and not self.gate.state.busy:
                 past = queue.hold
                 await self._limits.check()
                 if stops == queue.stops:
                     await self._start_next(start, past=past)
         finally:
-            self._hold_after_edit(waited=waited)
+            self.gate.hold_after_edit(waited=waited)
         return queue.hold
 
     async def _start_next(self, start: StartPolicy = StartPolicy.MEASURED, past: Hold | None = None) -> None:
@@ -452,7 +427,7 @@ class SessionActor:
         `past`: the hold that does not apply to this turn; with it, a failure to start is raised.
         """
         queue = self.queue
-        if not self._may_start(past):
+        if not self.gate.may_start(past):
             return
         turn_id, stops = queue.ids[0], queue.stops
         try:
@@ -462,7 +437,7 @@ class SessionActor:
             record = await self.store.record_of(turn_id)
             now_ms = self._deps.run_deps.clock.now_ms()
             await self._log.start_turn(self.session, record.request, now_ms, start)
-            if queue.stops != stops or not self._may_start(past):
+            if queue.stops != stops or not self.gate.may_start(past):
                 await self._log.release_turn(turn_id)
                 return
         except (LedgerError, LimitReached) as problem:
@@ -476,19 +451,6 @@ class SessionActor:
             return
         queue.remove(turn_id)
         self._launch(record, TurnRun.send)
-
-    def _may_start(self, past: Hold | None) -> bool:
-        is_past = self.queue.hold is past and not self._is_stopping
-        return is_past and replace(self.state, hold=None).starts_next
-
-    async def _continue(self) -> None:
-        """Go on with the queue as after a run, where nothing runs: the limits are read first."""
-        await self.runs.ending()
-        await self._settler.close_ended()
-        if self.queue.ids and (limit := await self._limits.hold()) is not None:
-            self.queue.stop(limit)
-        self.store.publish()
-        await self._start_next()
 
     # -- runs ------------------------------------------------------------------------------
     def _launch(self, record: TurnRecord, body: Callable[[TurnRun], Coroutine[None, None, None]]) -> None:
@@ -508,34 +470,37 @@ class SessionActor:
             if hold is not None:
                 self.queue.stop(hold)
         record = self.runs.record
-        is_written_here = record is not None and record.is_ours and not self._is_stopping
+        is_written_here = record is not None and record.is_ours and not self.gate.is_closed
         self._limits.observe(before, now, running=is_written_here)
 
     def _run_ended(self, record: TurnRecord) -> None:
         if record.is_ours:
             self._settler.ended([record.turn_id])
-        self.inbox.post(partial(self._after_run, record))
+        self.inbox.post(partial(self._go_on, record))
         self.store.publish()
 
-    async def _after_run(self, record: TurnRecord) -> None:
-        """Close the turn, settle older ones by its last read, and continue the queue unless it is held."""
+    async def _go_on(self, record: TurnRecord | None = None) -> None:
+        """Close the turn that has ended, settle older ones by its last read, and continue the queue.
+
+        None: no turn has ended, but what kept the queue back.
+        """
         self._limits.closed()
         try:
             await self._settler.close_ended()
-            if record.last_body is not None:
+            if record is not None and record.last_body is not None:
                 await self._settler.settle_older(record.last_body, without=self.runs.turn_id)
             if not self.running:
                 await self.store.take_added()
         except LedgerError as problem:
             self.queue.stop(Hold(HoldReason.UNREADABLE, detail=problem.summary))
-        if not self._is_stopping:
+        if not self.gate.is_closed:
             # Read also without a queue: the screen shows the new state of the limits.
             limit = await self._limits.hold()
             if limit is not None and self.queue.ids:
                 self.queue.stop(limit)
         self.store.publish()
         await self._start_next()
-        if not (self.running or self._is_stopping or self._deps.context.forgetful):
+        if not (record is None or self.running or self.gate.is_closed or self._deps.context.forgetful):
             self.late.begin(record.turn_id)
 
     async def watch(self, turn_id: str | None = None) -> None:
@@ -552,7 +517,7 @@ class SessionActor:
     async def _watch(self, turn_id: str | None, stops: int | None) -> None:
         """Watch a turn. `stops`: `queue.stops` when the user asked for it; None where the program did."""
         turn = self.session.sent if turn_id is None else self.store.turn(turn_id)
-        is_busy = self.running or self._is_stopping
+        is_busy = self.running or self.gate.is_closed
         if turn is None or turn.imported or turn.turn_id in self.queue.ids or is_busy:
             return
         is_ours = await self._log.claim(turn.turn_id)
@@ -572,7 +537,7 @@ class SessionActor:
 
     def stop(self) -> None:
         """Stop for good: a turn not yet sent is withdrawn, a sent one is detached, and no other starts."""
-        self._is_stopping = True
+        self.gate.is_closed = True
         self.late.cancel()
         self.detach()
 

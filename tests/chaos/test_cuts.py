@@ -31,10 +31,10 @@ STREAMS: Final = [one for one in EVERYTHING if one.family not in ("worker", "rep
 LARGE: Final = 50_000
 """Bytes of a stream that is cut at fewer places: each cut folds all of it."""
 OVER_HTTP: Final = [
-    pytest.param(one, id=one.name, marks=[] if at % 4 == 0 else pytest.mark.slow)
+    pytest.param(one, id=one.name, marks=[] if at % 8 == 0 else pytest.mark.slow)
     for at, one in enumerate(STREAMS)
 ]
-"""A quarter: what a cut does to each of them is proved at the fold, and that each arrives by `tests/e2e`."""
+"""An eighth: what a cut does to each is proved at the fold, here and in `tests/core/test_recordings.py`."""
 PATIENT: Final = SHORT | {
     f"HANDINGER_{name}": "60"
     for name in ("CONNECT_TIMEOUT", "FIRST_BYTE_TIMEOUT", "IDLE_TIMEOUT", "MAX_WAIT", "RECOVERY_WINDOW")

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import pytest
 
 from handinger_tui.cli.output import Exit
+from handinger_tui.core.stream import Frame, Framing, Marker
 from handinger_tui.core.turns.turn import Lineage, LineageKind
 from tests.cli.program import MAIN, environ
 from tests.e2e.runner import run
@@ -213,3 +214,36 @@ def test_compact_reports_sizes_and_removes_old_frames(own_home: Path) -> None:
     later = run("sessions", "compact", "--json", home=own_home).result
     assert later["bytes"] < figures["bytes"]
     assert later["dropped_turns"] == 0
+
+
+LEFT_RUNNING = Frame(
+    4, 1005, Framing.NOTE, '{"status": "running", "recovered": false, "fault": null}', Marker.SETTLED
+)
+
+
+async def left(home: Path, *, running: bool) -> None:
+    """A session whose turn still runs, or that has two messages in its queue."""
+    async with opened(home / "history.db") as ledger:
+        own = session("ses_01KB00000000CCCC", base_url="https://a.example")
+        frames = [*answered()[:4], LEFT_RUNNING] if running else answered()
+        own = await play(ledger, own, turn_request("turn_1", "First"), frames)
+        for number in (2, 3) if not running else ():
+            await ledger.open_turn(own, turn_request(f"turn_{number}", "Queued"))
+
+
+def test_a_session_whose_worker_runs_is_not_deleted(own_home: Path) -> None:
+    asyncio.run(left(own_home, running=True))
+    ran = run("sessions", "rm", "ses_01KB00000000CCCC", "--yes", home=own_home)
+    assert ran.code != 0
+    assert "still running and may keep charging. Nothing was deleted." in ran.err
+    assert ids(own_home) == {"ses_01KB00000000CCCC"}
+
+
+def test_messages_that_were_not_sent_are_withdrawn_with_their_session(own_home: Path) -> None:
+    asyncio.run(left(own_home, running=False))
+    asked = on_a_terminal(own_home, "sessions", "rm", "ses_01KB00000000CCCC", answer="y\r")
+    assert "2 messages of it were not sent, and will not be." in " ".join(asked.text.split())
+    assert ids(own_home) == set()
+    costs = run("costs", home=own_home).out
+    assert "unknown" not in costs
+    assert "0.5" in costs

@@ -52,6 +52,32 @@ def test_a_worker_is_created_used_changed_and_deleted(server: LocalServer, tmp_p
     assert do("workers", "show", created["worker_id"]).code == 3
 
 
+def test_title_address_and_times_of_worker_and_task_are_where_people_look(
+    server: LocalServer, tmp_path: Path
+) -> None:
+    def do(*argv: str) -> Ran:
+        return run_on(server, tmp_path, *argv)
+
+    worker = do("workers", "new", "Read prices.", "--title", "Prices", "--json").result
+    assert (worker["created"][:2], worker["updated"][:2]) == ("20", "20")
+    turn = do("-p", "echo one", "-w", worker["url"], "--json").result
+    text = do("workers", "show", worker["worker_id"]).out
+    assert f"created {worker['created'][:13]}" in text
+    assert worker["url"] in text
+    (listed,) = json.loads(do("sessions", "--json").out)["sessions"]
+    about = listed["about"]
+    assert about["url"].endswith(turn["task_id"])
+    assert about["title"]
+    assert (about["created"][:2], about["completed"][:2]) == ("20", "20")
+    assert about["title"] in do("sessions").out
+    assert json.loads(do("sessions", "show", listed["session_id"], "--json").out)["about"] == about
+    for command in (("sessions", "show"), ("export", "--format", "text"), ("export", "--format", "html")):
+        shown = do(*command, listed["session_id"]).out
+        for value in (about["title"], about["url"], "Task created", "Task completed"):
+            assert value in shown
+    assert json.loads(do("export", "--format", "json", listed["session_id"]).out)["about"] == about
+
+
 @pytest.mark.parametrize(
     ("argv", "why"),
     [

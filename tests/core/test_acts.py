@@ -133,7 +133,7 @@ def test_enter_on_an_empty_prompt(session: SessionState, act: Act, words: str) -
     assert (now.act, now.hint.partition(" · ")[0]) == (act, words)
 
 
-def test_an_older_hint_permits_only_what_it_said() -> None:
+def test_an_older_hint_permits_only_its_own_act() -> None:
     two = enter(PromptState(session=SessionState(waiting=2, hold=HELD)))
     three = enter(PromptState(session=SessionState(waiting=3, hold=HELD)))
     watch = enter(PromptState(session=SessionState(busy=True, waiting=2, hold=HELD)))

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from handinger_tui.core.file_preview import (
+from handinger_tui.core.previews.files import (
     MAX_COLUMNS,
     SNIFFED_BYTES,
     PreviewKind,

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from handinger_tui.core.file_preview import (
+from handinger_tui.core.previews.files import (
     NotDrawn,
     Picture,
     Pixel,

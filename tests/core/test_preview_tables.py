@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from handinger_tui.core.data_preview import (
+from handinger_tui.core.previews.data import (
     KEEP_CELLS,
     KEEP_COLUMNS,
     STEP,

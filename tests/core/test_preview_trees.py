@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from handinger_tui.core.data_preview import (
+from handinger_tui.core.jsontext import MAX_DEPTH, json_text
+from handinger_tui.core.previews.data import (
     MAX_JSON_BYTES,
     Node,
     NodeKind,
@@ -18,7 +19,6 @@ from handinger_tui.core.data_preview import (
     tree_of_json,
     tree_of_value,
 )
-from handinger_tui.core.jsontext import MAX_DEPTH, json_text
 
 
 def root_of(text: str) -> Node:

@@ -99,6 +99,8 @@ class Group:
     """The known amounts in integer picos, and how many are missing or not final."""
 
     turns: int = 0
+    free: int = 0
+    """Turns that were refused: their zeros make no amount known."""
     incomplete: int = 0
     amounts: dict[str, list[int]] = field(default_factory=dict)
     gaps: dict[str, int] = field(default_factory=dict)
@@ -106,6 +108,7 @@ class Group:
 
     def add(self, one: TurnAmounts) -> None:
         self.turns += 1
+        self.free += one.turn.status in FREE
         self.incomplete += one.turn.status in ("failed", "incomplete", "unknown")
         self.moments.append(one.turn.charged_ms)
         amounts = {
@@ -117,12 +120,13 @@ class Group:
         for name, amount in amounts.items():
             kept, gaps = self.amounts.setdefault(name, []), self.gaps.get(name, 0)
             # Each turn is stored in pico-dollars; a half is rounded to even, as Fraction does.
-            kept += [] if amount is None else [round(amount * 10**12)]
+            kept += [] if amount is None or one.turn.status in FREE else [round(amount * 10**12)]
             self.gaps[name] = gaps + (amount is None or not one.final)
 
     def sum(self, name: str) -> Fraction | None:
         kept = self.amounts.get(name, [])
-        return Fraction(sum(kept), 10**12) if kept else None
+        is_empty = self.turns == self.free
+        return Fraction(sum(kept), 10**12) if kept or is_empty else None
 
 
 def day_of(turn: ScriptedTurn) -> str:
@@ -139,10 +143,15 @@ KEYS: dict[str, Callable[[ScriptedTurn], str]] = {
 }
 
 
+def sent(turns: Iterable[TurnAmounts]) -> list[TurnAmounts]:
+    """The turns without messages that were not sent: these are no turns."""
+    return [one for one in turns if one.turn.status != "not_sent"]
+
+
 def grouped(turns: Iterable[TurnAmounts], by: str) -> dict[str, Group]:
     """The groups by their key."""
     groups: dict[str, Group] = {}
-    for one in turns:
+    for one in sent(turns):
         groups.setdefault(KEYS[by](one.turn), Group()).add(one)
     return groups
 
@@ -150,7 +159,7 @@ def grouped(turns: Iterable[TurnAmounts], by: str) -> dict[str, Group]:
 def all_in_one(turns: Iterable[TurnAmounts]) -> Group:
     """One group of all turns."""
     group = Group()
-    for one in turns:
+    for one in sent(turns):
         group.add(one)
     return group
 

@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from handinger_tui.ui.terminal.input import TWICE_S
+from handinger_tui.ui.work.pane import READ_S
 
 PATIENCE_S = 60.0
 LOOK_EVERY_S = 0.02
@@ -173,8 +174,11 @@ class Terminal:
             time.sleep(LOOK_EVERY_S)
 
     def shows(self, text: str) -> str:
-        """Poll until `text` is on the screen."""
-        return self.until(lambda screen: text in screen, text)
+        """Poll until `text` is on the screen; what Enter does there is read before it is pressed."""
+        screen = self.until(lambda screen: text in screen, text)
+        if text.startswith("Enter to "):
+            time.sleep(READ_S)
+        return screen
 
     @property
     def programs(self) -> list[int]:

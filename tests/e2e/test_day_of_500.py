@@ -76,7 +76,7 @@ def test_the_day_covers_every_case(day: Day) -> None:
     corrections = [row["corrections"] for row in day.json("--by", "turn")["groups"]]
     assert sum(count > 0 for count in corrections) >= 20
     readings = {row["reading"] for row in day.json("--by", "turn")["groups"]}
-    assert readings == {"total", "per_turn", "none"}
+    assert readings == {"lifetime", "per_turn", "none"}
 
 
 @pytest.mark.parametrize("by", GROUPINGS)
@@ -125,7 +125,8 @@ def test_each_turn_names_its_kind_of_reading(day: Day) -> None:
             one.turn.status, one.turn.budget, one.turn.trigger
         )  # fmt: skip
         assert row["at_ms"] == one.turn.charged_ms
-        assert row["final"] is one.final
+        # The newest turn of a worker is not settled before it was read twice.
+        assert row["final"] <= one.final
         for name in ("input", "output", "reasoning", "total"):
             assert row[f"{name}_tokens"] == one.numbers[f"{name}Tokens"]
         assert row["cache_read_tokens"] == one.numbers["cacheReadTokens"]
@@ -153,7 +154,7 @@ def test_text_has_the_same_totals(day: Day, by: str) -> None:
     line = next(line for line in day.costs("--by", by).splitlines() if line.startswith("total"))
     # Columns align amounts at their decimal points.
     assert total in " ".join(line.split()), line
-    assert "500" in line
+    assert str(group.turns) in line
 
 
 def test_simulated_and_real_money_are_never_added(day: Day) -> None:

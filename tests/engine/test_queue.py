@@ -109,7 +109,7 @@ async def test_a_message_to_a_worker_whose_turn_runs_unwatched_is_queued_and_hel
     await actor.send("second")
     await box.settled()
     assert (prompts(box), queued(box)) == (["first"], ["second"])
-    assert actor.state == SessionState(busy=True, waiting=1, hold=Hold(HoldReason.DETACHED))
+    assert actor.gate.state == SessionState(busy=True, waiting=1, hold=Hold(HoldReason.DETACHED))
 
 
 async def test_a_message_behind_a_detached_turn_with_a_queue_keeps_its_place() -> None:
@@ -144,7 +144,7 @@ async def editing(*behind: str, which: int = 0) -> AsyncIterator[tuple[Rig, Sess
     await running(box, "first")
     actor = box.engine.actor(box.session_id)
     ids = [await actor.send(prompt) for prompt in behind]
-    actor.begin_edit(ids[which])
+    actor.gate.begin_edit(ids[which])
     gate.set()
     await box.settled()
     yield box, actor, ids[which]
@@ -154,7 +154,7 @@ async def editing(*behind: str, which: int = 0) -> AsyncIterator[tuple[Rig, Sess
 async def test_the_queue_waits_at_the_message_that_is_edited_and_all_behind_it() -> None:
     async with editing("second", "third", "fourth", which=1) as (box, actor, third):
         assert (prompts(box), queued(box)) == (["first", "second"], ["third", "fourth"])
-        assert actor.state.waits_at_edit
+        assert actor.gate.state.waits_at_edit
         await actor.edit_queued(third, "THIRD")
         await box.settled()
         assert prompts(box) == ["first", "second", "THIRD", "fourth"]
@@ -162,7 +162,7 @@ async def test_the_queue_waits_at_the_message_that_is_edited_and_all_behind_it()
 
 async def test_a_canceled_edit_sends_nothing() -> None:
     async with editing("second", "third") as (box, actor, _second):
-        actor.end_edit()
+        actor.gate.end_edit()
         await box.settled()
         assert (prompts(box), queued(box)) == (["first"], ["second", "third"])
         assert actor.queue.hold == Hold(HoldReason.EDITED)
@@ -179,7 +179,7 @@ async def test_nothing_but_its_return_sends_what_waits_for_an_edit(how: str) -> 
         elif how == "move":
             await actor.move_queued(second, 1)
         else:
-            actor.begin_edit(actor.queue.ids[1])
+            actor.gate.begin_edit(actor.queue.ids[1])
         await box.settled()
         assert prompts(box) == ["first"]
         assert actor.queue.hold == Hold(HoldReason.EDITED)
@@ -192,7 +192,7 @@ async def test_an_edited_message_cannot_be_sent_before_the_others_but_another_on
         await actor.resume(only=actor.queue.ids[1])
         await box.settled()
         assert (prompts(box), queued(box)) == (["first", "third"], ["second"])
-        assert actor.state.waits_at_edit
+        assert actor.gate.state.waits_at_edit
 
 
 async def test_an_edit_that_begins_while_the_message_starts_keeps_it_back() -> None:
@@ -206,7 +206,7 @@ async def test_an_edit_that_begins_while_the_message_starts_keeps_it_back() -> N
     second = await actor.send("second")
 
     async def edit() -> None:
-        actor.begin_edit(second)
+        actor.gate.begin_edit(second)
 
     box.log.before["start_turn"] = edit
     gate.set()
@@ -236,6 +236,22 @@ async def test_queued_messages_can_be_edited_moved_and_withdrawn() -> None:
     assert sent == ["one", "THREE", "four"]
     with pytest.raises(Busy):
         await box.engine.actor(box.session_id).edit_queued(edited, "too late")
+
+
+async def test_a_message_that_was_to_be_queued_does_not_pass_a_queue_that_is_held_by_then() -> None:
+    """Enter was pressed when the screen said that it queues: the hold is newer than what was painted."""
+    box = detached_turn(says("2"))
+    await running(box, "first")
+    actor = box.engine.actor(box.session_id)
+    await actor.send("second")
+    actor.detach()
+    await box.settled()
+    box.api.workers[:] = [worker("one two", prompt="first"), worker("x")]
+    assert await actor.refresh()
+    await actor.send("third", past_hold=False)
+    await box.settled()
+    assert (prompts(box), queued(box)) == (["first"], ["second", "third"])
+    assert actor.queue.hold == Hold(HoldReason.DETACHED)
 
 
 async def test_one_held_message_is_sent_before_the_others_which_stay_held() -> None:

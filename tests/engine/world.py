@@ -234,8 +234,7 @@ class World:
         error: BaseException | None = None
         life = self.loop
         try:
-            owner = self.engine if hasattr(self.engine, name) else self.engine.actor(session_id)
-            result = getattr(owner, name)(*given)
+            result = getattr(self._owner(name, session_id), name)(*given)
             value = await result if isawaitable(result) else result
         except BaseException as problem:  # noqa: BLE001 - all of them are judged
             if life is not self.loop:
@@ -249,6 +248,13 @@ class World:
             if done is not None:
                 done(value)
         self.watchman.acted(name, session_id, at, error)
+
+    def _owner(self, name: str, session_id: str) -> object:
+        """What has the method of an action."""
+        if hasattr(self.engine, name):
+            return self.engine
+        actor = self.engine.actor(session_id)
+        return actor.gate if hasattr(actor.gate, name) else actor
 
     def send(self, session_id: str) -> None:
         """Send a new message."""

@@ -1,4 +1,7 @@
-"""Structure: no import cycle, no class that is too large to read, and folders of a readable size."""
+"""Structure: no import cycle, and no test that reaches into what is private.
+
+No count of files, lines or methods is a rule: code was split and merged to meet one, and became worse.
+"""
 
 from __future__ import annotations
 
@@ -7,14 +10,7 @@ from collections.abc import Iterator
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
-import pytest
-
 from tests.house.project import PACKAGE, ROOT, TESTS, python_files, tree, where
-
-FILES_IN_A_FOLDER = 18
-"""The maximum number of files in a folder."""
-METHODS_OF_A_CLASS = 30
-"""Counted along its own base classes: a class cut into a chain of bases is one class."""
 
 
 def module_name(path: Path) -> str:
@@ -53,61 +49,6 @@ def test_no_modules_import_each_other_in_a_ring() -> None:
 
 def test_a_ring_is_reported() -> None:
     assert first_ring({"a": {"b"}, "b": {"c"}, "c": {"a"}})
-
-
-@pytest.mark.parametrize("folder", sorted({path.parent for path in MODULES.values()}), ids=str)
-def test_a_folder_has_a_readable_number_of_files(folder: Path) -> None:
-    modules = [path for path in folder.glob("*.py") if path.name != "__init__.py"]
-    assert len(modules) <= FILES_IN_A_FOLDER, sorted(path.name for path in modules)
-
-
-def methods_along_bases() -> dict[str, int]:
-    """How many methods each class of ours has, those of its base classes of ours included."""
-    methods: dict[str, int] = {}
-    bases: dict[str, list[str]] = {}
-    for name, path in MODULES.items():
-        for node in ast.walk(tree(path)):
-            if isinstance(node, ast.ClassDef):
-                full = f"{name}.{node.name}"
-                methods[full] = sum(isinstance(item, FUNCTIONS) for item in node.body)
-                bases[full] = [resolved(ast.unparse(base).split("[")[0], name) for base in node.bases]
-
-    def total(name: str, visited: set[str]) -> int:
-        if name in visited or name not in methods:
-            return 0
-        visited.add(name)
-        return methods[name] + sum(total(base, visited) for base in bases[name])
-
-    return {name: total(name, set()) for name in methods}
-
-
-FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
-
-
-def resolved(base: str, module: str) -> str:
-    """The full name of a base class as the module names it."""
-    for node in ast.walk(tree(MODULES[module])):
-        if isinstance(node, ast.ImportFrom) and node.module:
-            for alias in node.names:
-                if (alias.asname or alias.name) == base.split(".", maxsplit=1)[0]:
-                    return ".".join([node.module, alias.name, *base.split(".")[1:]])
-    return f"{module}.{base}"
-
-
-def test_no_class_has_too_many_methods() -> None:
-    too_many = {name: count for name, count in methods_along_bases().items() if count > METHODS_OF_A_CLASS}
-    assert not too_many
-
-
-def test_methods_of_base_classes_count() -> None:
-    counts = methods_along_bases()
-    panel = "handinger_tui.ui.panels.files.FilesPanel"
-    assert counts[panel] > sum(
-        isinstance(item, FUNCTIONS)
-        for node in ast.walk(tree(MODULES[panel.rpartition(".")[0]]))
-        if isinstance(node, ast.ClassDef) and node.name == "FilesPanel"
-        for item in node.body
-    )
 
 
 PRIVATE_OF_LIBRARIES = frozenset(

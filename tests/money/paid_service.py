@@ -51,7 +51,7 @@ class PaidService:
     times: dict[str, Any] = field(default_factory=dict)
     """Members of every turn of a task that has ended, in place of its usual times."""
     refusal: int | None = None
-    """The HTTP status with which a request that would start a turn is refused."""
+    """The HTTP status with which a request that would start a turn is refused; 0: it is lost."""
     url: str = ""
     workers: dict[str, RemoteWorker] = field(default_factory=dict)
     posts: list[str] = field(default_factory=list)
@@ -224,6 +224,9 @@ class Handler(BaseHTTPRequestHandler):
         name = self.path.rstrip("/").rpartition("/")[2]
         service = self.server.service
         refusal = service.refuse()
+        if refusal == 0:
+            self.close_connection = True
+            return
         if refusal is not None:
             self._answer(refusal, {"error": "refused"})
             return

@@ -51,17 +51,21 @@ def test_a_refused_message_changes_no_sum(tmp_path: Path, refusal: int, *, tasks
             assert shown(person) == before
 
 
-def test_a_refused_task_can_be_begun_again(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("refusal", "code", "status"), [(409, 3, "rejected"), (402, 5, "rejected"), (0, 7, "not_delivered")]
+)
+def test_a_task_can_be_begun_again(tmp_path: Path, refusal: int, code: int, status: str) -> None:
     """Nothing of the first message arrived: the task does not exist, and the next message begins it."""
-    with paid_service(tasks=True, cost_usd=None, credits=8, refusal=409) as service:
+    with paid_service(tasks=True, cost_usd=None, credits=8, refusal=refusal) as service:
         person = Person(service, tmp_path)
         refused = person.run("-p", "one", "--json")
-        assert (refused.code, refused.result["status"]) == (3, "rejected")
+        assert (refused.code, refused.result["status"]) == (code, status)
         service.refusal = None
         sent = person.run("-p", "one", "-c", "--json")
         assert (sent.code, sent.result["status"], service.posts) == (0, "completed", ["one"])
         assert [*service.workers] == [refused.result["task_id"]] == [sent.result["task_id"]]
-        assert person.json_of("costs")["total"]["credits"] == "8"
+        total = person.json_of("costs")["total"]
+        assert (total["credits"], total["cost_usd"], total["turns"]) == ("8", None, 2)
 
 
 def test_queued_messages_are_no_turns(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

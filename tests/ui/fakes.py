@@ -42,8 +42,11 @@ if TYPE_CHECKING:
 
     from handinger_tui.core.acts import Hold
     from handinger_tui.engine.gallery import Gallery
-    from handinger_tui.ui.work.screen import WorkScreen
+    from handinger_tui.ui.work.pane import READ_S
 from textual.pilot import Pilot
+
+from handinger_tui.ui.work.pane import READ_S
+from handinger_tui.ui.work.screen import WorkScreen
 
 REMOTE = Account("work", "v3.handinger.com", "f00d", local=False)
 LOCAL = Account("", "127.0.0.1:8000", "", local=True)
@@ -469,7 +472,7 @@ class Desktop:
         await pilot.pause()
 
     async def shows(self, pilot: Pilot[None], *words: str) -> None:
-        """Wait until all of `words` are on the screen."""
+        """Wait until all of `words` are on the screen; what Enter does there is read before it is pressed."""
 
         looked_at: int | None = None
 
@@ -484,6 +487,8 @@ class Desktop:
             return all(word in text for word in words)
 
         await self.until(pilot, are_there)
+        if any(word.startswith("Enter to ") for word in words):
+            await asyncio.sleep(READ_S)
 
     async def send(self, pilot: Pilot[None], text: str) -> None:
         """Type a message and press Enter."""

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from handinger_tui.core.file_preview import NotDrawn, Picture, Shape
+from handinger_tui.core.previews.files import NotDrawn, Picture, Shape
 from handinger_tui.ui.background import CancelToken, Stopped
 from handinger_tui.ui.pages.page_view import TextView
 from handinger_tui.ui.pages.preview import KINDS, LONGEST_MARKDOWN, Loaded, Subject, load

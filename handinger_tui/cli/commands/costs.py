@@ -319,7 +319,9 @@ def _put_csv(cost_rows: CostRows, query: CostsQuery, result: CostsResult) -> Non
     labels = ("tags", "project") if query.by is GroupBy.SESSION else ()
     columns = COLUMNS if query.by is GroupBy.TURN else (*spending.COLUMNS, *labels)
     put(spending.line(columns), spending.END)
-    suspense = ({**spending.group_object(one), "worker_id": one.key} for one in result.suspense)
+    # A row of suspense has its amounts in the columns of all rows alone: a sum over both would double them.
+    once = {"suspense_usd": None, "suspense_credits": None}
+    suspense = ({**spending.group_object(one), **once, "worker_id": one.key} for one in result.suspense)
     for row in chain(_rows(cost_rows, query, result), suspense):
         put(spending.line(row.get(name) for name in columns), spending.END)
 
@@ -513,7 +515,8 @@ _LEAST_BAR: Final = 10
 def put_text(cost_rows: CostRows, query: CostsQuery, result: CostsResult) -> None:
     """Print the costs that the query selects, with table, shares and remarks."""
     if not (result.total.turns or result.suspense):
-        put(_no_costs_text(query))
+        missed = undated_text(cost_rows.undated(query.filter), is_in_total=False)
+        put("\n".join(filter(None, (_no_costs_text(query), missed))))
         return
     width = output_width(80)
     put(heading(query) + (f"\n{SIMULATED_REPORT}" if query.simulated else "") + "\n")

@@ -33,7 +33,7 @@ from handinger_tui.cli.session_choice import (
 )
 from handinger_tui.core.amounts import credits_text, json_amount, short_total_text
 from handinger_tui.core.citations import Mentions, mentions, unmentioned
-from handinger_tui.core.errors import SettingsError
+from handinger_tui.core.errors import HandingerError, SettingsError
 from handinger_tui.core.evidence import Source, canonical_url, sources_of, title_of, unicode_host
 from handinger_tui.core.export.exporters import (
     SESSION_EXPORTERS,
@@ -53,8 +53,10 @@ from handinger_tui.core.prompts import lineage_words
 from handinger_tui.core.receipts import receipt_line
 from handinger_tui.core.safety import clean, clean_line, one_word
 from handinger_tui.core.search import HELP, SearchHit, parse_query
+from handinger_tui.core.stream import Frame, Framing, Marker
 from handinger_tui.core.tags import Labels, labels_text, tag_names
 from handinger_tui.core.turns.session import Session, SessionSummary, about, ids_of
+from handinger_tui.core.turns.turn import WITHDRAWN, Turn, TurnStatus, outcome_object
 from handinger_tui.ledger.ledger import FileAccess, Ledger
 from handinger_tui.ledger.turns import DAY_MS
 from handinger_tui.settings import days_of
@@ -62,8 +64,6 @@ from handinger_tui.settings import days_of
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
     from pathlib import Path
-
-    from handinger_tui.core.stream import Frame
 
 
 Value = TypeVar("Value")
@@ -113,8 +113,8 @@ def _run_sessions(args: argparse.Namespace) -> int:
     if args.action != "rm":
         return asyncio.run(_run(args))
     # Asked outside the event loop: inside it, Ctrl+C would not end the reading of an answer.
-    summary = asyncio.run(_with_history(FileAccess.READ, lambda ledger: _summary_of(ledger, args.id)))
-    done = "rm" if args.yes or _is_deletion_confirmed(summary) else None
+    summary, queued = asyncio.run(_with_history(FileAccess.READ, lambda ledger: _deletable(ledger, args.id)))
+    done = "rm" if args.yes or _is_deletion_confirmed(summary, queued) else None
     if done:
         asyncio.run(_with_history(FileAccess.WRITE, lambda ledger: _delete(ledger, summary.session_id)))
     name = _name(summary.title, summary.session_id)
@@ -123,7 +123,50 @@ def _run_sessions(args: argparse.Namespace) -> int:
     return Exit.OK
 
 
+async def _deletable(ledger: Ledger, prefix: str) -> tuple[SessionSummary, int]:
+    """The session to delete, and how many of its messages were not sent.
+
+    Raises:
+        HandingerError: its worker is still running, and only its end tells what it costs.
+    """
+    summary = await _summary_of(ledger, prefix)
+    session = await ledger.load(summary.session_id)
+    turns = () if session is None else session.turns
+    running = [
+        turn for turn in turns if turn.status is TurnStatus.RUNNING or (turn.live and not _waits(turn))
+    ]
+    # The local worker ended with its program.
+    if running and summary.base_url != LOCAL:
+        watch = f" attach {one_word(running[-1].target or '')}" if running[-1].target else ""
+        raise HandingerError(
+            "Its worker is still running and may keep charging. Nothing was deleted.",
+            f"Watch it to its end, then delete it: handinger-tui{watch}",
+        )
+    return summary, sum(map(_waits, turns))
+
+
+def _waits(turn: Turn) -> bool:
+    return turn.status is TurnStatus.QUEUED
+
+
 async def _delete(ledger: Ledger, session_id: str) -> None:
+    """Withdraw what was not sent, so that no total counts it, and delete the session.
+
+    Raises:
+        HandingerError: another program works on the session; nothing was deleted.
+    """
+    session = await ledger.load(session_id)
+    for turn in [] if session is None else filter(_waits, session.turns):
+        if not await ledger.claim(turn.turn_id):
+            raise HandingerError("Another program works on this session. Nothing was deleted.")
+        frames = await ledger.frames(turn.turn_id)
+        end = dump(outcome_object(TurnStatus.NOT_SENT, WITHDRAWN))
+        now_ms = int(time.time() * 1000)
+        ledger.append(turn.turn_id, Frame(len(frames), now_ms, Framing.NOTE, end, Marker.SETTLED))
+        await ledger.flush()
+        withdrawn = await ledger.load(session_id)
+        if withdrawn is not None:
+            await ledger.close_turn(withdrawn, turn.turn_id)
     await ledger.history.delete(session_id)
     await ledger.history.shrink()
 
@@ -180,7 +223,7 @@ async def _summary_of(ledger: Ledger, prefix: str) -> SessionSummary:
     return summary
 
 
-def _is_deletion_confirmed(summary: SessionSummary) -> bool:
+def _is_deletion_confirmed(summary: SessionSummary, queued: int) -> bool:
     """Raises SettingsError: there is no terminal to ask on."""
     if not can_ask():
         raise SettingsError(
@@ -193,9 +236,11 @@ def _is_deletion_confirmed(summary: SessionSummary) -> bool:
         if summary.only_imported
         else f"Its costs ({_cost_text(summary)}) stay in the history."
     )
+    messages = f"{plural(queued, 'message')} of it {'was' if queued == 1 else 'were'} not sent"
+    withdrawn = f"\n{messages}, and will not be." if queued else ""
     return is_confirmed(
         f"Delete {name} with {plural(summary.turns, 'turn')} from this computer?"
-        f"\n{kept} The worker is not affected.\nDelete?"
+        f"\n{kept} The worker is not affected.{withdrawn}\nDelete?"
     )
 
 

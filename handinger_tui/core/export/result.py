@@ -5,24 +5,41 @@ A number that was not reported is null, money is decimal text, and text is clean
 
 from __future__ import annotations
 
+from enum import StrEnum
 from operator import attrgetter
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from handinger_tui.core.amounts import json_amount
 from handinger_tui.core.dialects import events as ev
 from handinger_tui.core.evidence import files_of_turn, sources_of_turn
-from handinger_tui.core.money.attribution import TurnMoney, elapsed_ms, fault_in, money_of
+from handinger_tui.core.money.amount_state import AmountState
+from handinger_tui.core.money.attribution import Interpretation, TurnMoney, elapsed_ms, fault_in, money_of
 from handinger_tui.core.safety import clean_json
-from handinger_tui.core.stream import CustomPart, FilePart, SourcePart, figures_object
+from handinger_tui.core.stream import (
+    Costs,
+    CustomPart,
+    FilePart,
+    SourcePart,
+    Usage,
+    cost_of,
+    figures_object,
+)
 from handinger_tui.core.turns.messages import id_of, role_of, text_of
 from handinger_tui.core.turns.session import Session, ids_of
-from handinger_tui.core.turns.turn import DataPart, ReasoningPart, ToolPart, ToolState, Turn, fault_object
+from handinger_tui.core.turns.turn import (
+    DataPart,
+    ReasoningPart,
+    ToolPart,
+    ToolState,
+    Turn,
+    TurnStatus,
+    fault_object,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from handinger_tui.core.jsontext import JsonObject
-    from handinger_tui.core.stream import Costs, Usage
 
 SCHEMA: Final = "handinger-tui/result/1"
 
@@ -63,8 +80,9 @@ def result_object(
         # As the worker reports them (usually cumulative); then those of the turn.
         "usage": reported_figures(snapshot.usage) if snapshot else None,
         "costs": reported_figures(snapshot.costs) if snapshot else None,
-        "turn_usage": reported_figures(money.usage),
-        "turn_costs": reported_figures(money.costs),
+        "turn_usage": reported_figures(_own_part(money.usage, money.most[0], money)),
+        "turn_costs": reported_figures(_own_part(money.costs, money.most[1], money)),
+        "turn_money": turn_money_object(turn, money, restated=turn.turn_id in session.restated),
         "turn_shared_with": money.others if money.shared else None,
         "turn_cost_usd_at_most": json_amount(money.final_most_usd),
         "turn_credits_at_most": json_amount(money.final_most_credits),
@@ -74,6 +92,62 @@ def result_object(
         "encoding": turn.encoding,
     }
     return result if raw else {key: clean_json(value) for key, value in result.items()}
+
+
+class TurnMoneyState(StrEnum):
+    """How far the amount of a turn can be relied on: `turn_money.state`."""
+
+    EXACT = "exact"
+    APPROXIMATE = "approximate"
+    """It depends on what the worker's figures mean, which is not decided."""
+    SHARED = "shared"
+    """A part may belong to others."""
+    PENDING = "pending"
+    """It may still change: the turn is under way, or its figures were not confirmed yet."""
+    UNKNOWN = "unknown"
+
+
+def turn_money_object(turn: Turn, money: TurnMoney, *, restated: bool) -> JsonObject:
+    """What a turn took, and how far that can be relied on.
+
+    An amount that is shared and entered for another turn is null, never 0. `restated`: a final amount of the
+    turn has changed.
+    """
+    usage = _own_part(money.usage, money.most[0], money)
+    costs = _own_part(money.costs, money.most[1], money)
+    is_undecided = money.reading is Interpretation.NONE or money.undecided or bool(money.doubts)
+    return {
+        "usd": json_amount(cost_of(usage, costs)),
+        "credits": json_amount(usage.credits),
+        "state": str(_state_of(turn, money)),
+        "shared_with": money.others if money.shared else None,
+        "meaning": "undecided" if is_undecided else money.reading.word,
+        "restated": restated,
+    }
+
+
+def _state_of(turn: Turn, money: TurnMoney) -> TurnMoneyState:
+    is_open = turn.live or turn.status is TurnStatus.RUNNING
+    if money.free:
+        return TurnMoneyState.EXACT
+    if is_open or money.usd is None is money.usage.credits:
+        return TurnMoneyState.PENDING if is_open else TurnMoneyState.UNKNOWN
+    if money.shared:
+        return TurnMoneyState.SHARED
+    if money.doubts:
+        return TurnMoneyState.APPROXIMATE
+    return TurnMoneyState.EXACT if money.state is AmountState.SETTLED else TurnMoneyState.PENDING
+
+
+_Figures = TypeVar("_Figures", Usage, Costs)
+
+
+def _own_part(entered: _Figures, most: _Figures, money: TurnMoney) -> _Figures:
+    """The figures of a turn; None for those that it shares and that are entered for another turn."""
+    if not money.shared:
+        return entered
+    pairs = zip(entered.members, most.members, strict=True)
+    return type(entered)(*[None if not own and may_own else own for own, may_own in pairs])
 
 
 def _tool_object(part: ToolPart) -> JsonObject:

@@ -432,6 +432,7 @@ COLUMNS: Final = (
     "first_ms",
     "last_ms",
     "suspense_usd",
+    "suspense_credits",
     "doubtful",
 )
 """The members of a group in JSON, and the columns in CSV."""
@@ -442,8 +443,8 @@ def group_object(bucket: Bucket) -> JsonObject:
 
     `split_excess_usd`: by how much the four categories exceed the cost. `unpriced_turns` to `unsplit_turns`:
     how many turns are missing in the cost, in the credits, in the tokens, and in any of the categories.
-    `suspense_usd`: the part of the cost that no turn explains. `doubtful`: the cost or the credits depend on
-    the meaning of a worker's figures.
+    `suspense_usd`, `suspense_credits`: the part that no turn explains. `doubtful`: the cost or the credits
+    depend on the meaning of a worker's figures.
     """
     tokens = bucket.total("tokens").value
     return {
@@ -463,6 +464,7 @@ def group_object(bucket: Bucket) -> JsonObject:
         "first_ms": bucket.first_ms,
         "last_ms": bucket.last_ms,
         "suspense_usd": decimal_text(bucket.suspense_usd),
+        "suspense_credits": decimal_text(bucket.suspense_credits),
         "doubtful": bucket.usd.doubtful or bucket.credits.doubtful,
     }
 

@@ -13,11 +13,11 @@ from msgspec.structs import replace
 from handinger_tui.core.amounts import EXACT, Total, total
 from handinger_tui.core.money.amount_state import AmountState, state_of
 from handinger_tui.core.money.limits import Unit
+from handinger_tui.core.money.meaning import Meaning
 from handinger_tui.core.money.timeline import (
     NO_DECISIONS,
     Entry,
     Key,
-    Meaning,
     MeterResult,
     Timeline,
 )
@@ -47,6 +47,11 @@ class Interpretation(StrEnum):
     NONE = "none"
     """Nothing was reported."""
 
+    @property
+    def word(self) -> str:
+        """The word for it in JSON and CSV, as in `Meaning`."""
+        return "lifetime" if self is Interpretation.TOTAL else str(self)
+
 
 class TurnMoney(Struct, frozen=True):
     """The usage and costs of one turn; members are None if unknown."""
@@ -72,6 +77,8 @@ class TurnMoney(Struct, frozen=True):
     """The amount in USD depends on the meaning of the worker's figures, which is undecided."""
     credits_doubtful: bool = False
     """The same for credits."""
+    undecided: bool = False
+    """What the figures mean is not decided, even if the amounts are the same either way."""
     pinned: bool = False
     """The person decided what the figures mean."""
     grew: bool = False
@@ -359,7 +366,9 @@ class MoneyIndex:
         basis = (
             decisions,
             {
-                worker: [(meter.meaning, meter.pinned, meter.total is not None) for meter in meters]
+                worker: [
+                    (meter.meaning, meter.by_turn, meter.pinned, meter.total is not None) for meter in meters
+                ]
                 for worker, meters in results.items()
             },
         )
@@ -490,7 +499,11 @@ def _money_of_key(
         return TurnMoney(reading=_reading(meters)) if is_read else TurnMoney()
     is_pinned = any(meter.pinned for meter in meters)
     money = TurnMoney(
-        *usage_and_costs(values), _reading(meters), final=key in timeline.final, pinned=is_pinned
+        *usage_and_costs(values),
+        _reading(meters),
+        final=key in timeline.final,
+        undecided=_is_undecided(meters),
+        pinned=is_pinned,
     )
     if key in timeline.in_doubt and not (money.usd or money.usage.credits):
         # It may have arrived, with costs that the worker does not show yet.
@@ -528,7 +541,17 @@ def usage_and_costs(values: Sequence[Any]) -> tuple[Usage, Costs]:
 
 def _reading(meters: Sequence[MeterResult]) -> Interpretation:
     """How the figures of a worker are read: the meaning of its cost, or of the next best meter it reports."""
-    reported = [meters[at] for at in _RANKED if meters and meters[at].total is not None]
-    if not reported:
+    leading = _leading(meters)
+    if leading is None:
         return Interpretation.NONE
-    return Interpretation.PER_TURN if reported[0].meaning is Meaning.PER_TURN else Interpretation.TOTAL
+    return Interpretation.PER_TURN if leading.by_turn else Interpretation.TOTAL
+
+
+def _is_undecided(meters: Sequence[MeterResult]) -> bool:
+    leading = _leading(meters)
+    return leading is not None and leading.meaning is Meaning.UNDECIDED
+
+
+def _leading(meters: Sequence[MeterResult]) -> MeterResult | None:
+    """The best meter that the worker reports."""
+    return next((meters[at] for at in _RANKED if meters and meters[at].total is not None), None)

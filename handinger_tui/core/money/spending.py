@@ -208,6 +208,11 @@ class Bucket(Struct, frozen=True):
         return total(rise.usd for rise in self.rises if rise.usd is not None).value or Decimal(0)
 
     @property
+    def suspense_credits(self) -> Decimal:
+        """How many of its credits no turn explains."""
+        return total(rise.credits for rise in self.rises if rise.credits is not None).value or Decimal(0)
+
+    @property
     def split_excess(self) -> Decimal | None:
         """By how much the four categories exceed the cost, see `amounts.split_excess`."""
         return split_excess(self.total("usd").value, [getattr(self, name).value for name in COST_MEMBERS])
@@ -256,15 +261,19 @@ def sum_text(usd: Total, credit_total: Total, turns: int, credit_usd: Decimal | 
     return " · ".join([cost, *credited, plural(turns, "turn") + in_all])
 
 
+_MANY: Final = ("were", "their workers", "They count")
+
+
 def undated_text(undated: Bucket, *, is_in_total: bool) -> str:
     """The sentence about turns without a known day; "" for none. `is_in_total`: no period was chosen."""
     if not undated.turns:
         return ""
-    cost = sum_text(undated.total("usd"), undated.total("credits"), undated.turns)
-    where = "It is in the total, and" if is_in_total else "It is"
+    cost, _, _ = sum_text(undated.total("usd"), undated.total("credits"), undated.turns).rpartition(" · ")
+    was, whose, counts = ("was", "its worker", "It counts") if undated.turns == 1 else _MANY
+    where = "in the total, but in" if is_in_total else "in"
     return (
-        f"Over before this history first saw their workers, with no time of their own: {cost}."
-        f" {where} in no day, week or month, nor in limits of these."
+        f"{plural(undated.turns, 'turn')} {was} over before this history first saw {whose}, and the service"
+        f" names no day: {cost}. {counts} {where} no day, week or month, and in none of their limits."
     )
 
 

@@ -179,6 +179,8 @@ class Session(Struct, frozen=True):
     """What the history has about the same workers, as last read."""
     credit_usd: Decimal | None = None
     """The person's price of a credit, for texts; it is not stored."""
+    restated: frozenset[str] = frozenset()
+    """The ids of turns whose final amounts have changed, where a result is printed; it is not stored."""
 
     @property
     def service(self) -> Service:

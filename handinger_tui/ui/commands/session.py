@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from handinger_tui.core.acts import RULES, Act, waiting_words
+from handinger_tui.core.acts import RULES, Act, until_sent
 from handinger_tui.core.money.attribution import money_of
 from handinger_tui.core.money.typical_cost import typical_cost_text
 from handinger_tui.core.prompts import draft_of_request, fork_text
@@ -67,6 +67,7 @@ async def runs(context: CommandContext, _argument: str) -> None:
 
 async def _choose_session(context: CommandContext, *, running_only: bool = False) -> None:
     from handinger_tui.ui.dialogs.pickers import SessionPicker  # 17 ms
+    from handinger_tui.ui.work.deletion import Deletions
 
     context.switcher.refuse_in_replay()
     controller = context.controller
@@ -76,7 +77,7 @@ async def _choose_session(context: CommandContext, *, running_only: bool = False
         lambda: controller.session_id,
         lambda: controller.opened_sessions,
         controller.rename,
-        controller.deletions,
+        Deletions(controller),
         running_only=running_only,
     )
     chosen = await context.interaction.ask(picker)
@@ -139,7 +140,7 @@ async def detach(context: CommandContext, _argument: str) -> None:
         return
     body = STOP_WATCHING_LOCAL if controller.connection.account.local else STOP_WATCHING
     waiting = len(controller.queue_of(actor.session.session_id))
-    queued = f"\n\n{waiting_words(waiting)} until you send them." if waiting else ""
+    queued = f"\n\n{until_sent(waiting)}." if waiting else ""
     if await interaction.confirm("Stop watching?", body + queued, yes="Stop watching", no="Keep watching"):
         if not actor.running:
             interaction.say("The turn has already ended.")

@@ -147,8 +147,8 @@ class SessionPicker(Picker):
         self._searched = ""
         """The typed text that `_hits` and `_problem` belong to."""
         self._problem = ""
-        self._most = PAGE
-        """How many sessions are listed; the rest follows at the end of the list."""
+        self._listed = "", PAGE
+        """The typed text for which sessions are listed, and how many: more follow at the end of the list."""
 
     def foot(self) -> Sequence[Widget]:
         """Details of the highlighted session, and the keys."""
@@ -165,18 +165,6 @@ class SessionPicker(Picker):
         with suppress(HandingerError):
             while await self._history.index_some():
                 pass
-
-    @on(Input.Changed)
-    def _list_from_start(self) -> None:
-        self._most = PAGE
-
-    @on(OptionList.OptionHighlighted)
-    def _list_more(self, event: OptionList.OptionHighlighted) -> None:
-        """List more sessions when the highlight has come to the end of those that are listed."""
-        if event.option.id == _MORE:
-            self._most += PAGE
-            self.fill()
-            self.option_list.highlighted = event.option_index
 
     @on(Input.Changed)
     @work(group="search", exclusive=True)
@@ -232,9 +220,11 @@ class SessionPicker(Picker):
         if not rows and not hits:
             none = "No matches." if self._rows else "No sessions yet. Your first message starts one."
             return [_message("No worker is running." if self._running_only and not words else none)]
-        rest = len(rows) - self._most
-        if rest > 0:
-            rows, hits = rows[: self._most], []
+        if query != self._listed[0]:
+            self._listed = query, PAGE
+        more = len(rows) - self._listed[1]
+        if more > 0:
+            rows, hits = rows[: self._listed[1]], []
         listed = [*rows, *(hit.summary for hit in hits)]
         lines = session_rows(listed, opened, self._now_ms(), width, self._current())
         snippets = [None] * len(rows) + [_snippet_line(hit, width) for hit in hits]
@@ -242,13 +232,20 @@ class SessionPicker(Picker):
             Option(line if below is None else Content.assemble(line, "\n", below), row.session_id)
             for line, below, row in zip(lines, snippets, listed, strict=True)
         ]
-        more = [Option(Content.styled(f"{rest:,} more", "$text-muted"), _MORE)] if rest > 0 else []
-        return [*options, *more]
+        if more > 0:
+            options.append(Option(Content.styled(f"{more:,} more", "$text-muted"), _MORE))
+        return options
 
     @on(Input.Changed)
     @on(OptionList.OptionHighlighted)
     def _show_details(self) -> None:
-        """Show the details of the highlighted session."""
+        """Show the details of the highlighted session; at the end of the list, list more."""
+        at, highlighted = self.option_list.highlighted, self.option_list.highlighted_option
+        if highlighted is not None and highlighted.id == _MORE:
+            query, count = self._listed
+            self._listed = query, count + PAGE
+            self.fill()
+            self.option_list.highlighted = at
         row, details = self._highlighted, self.query_one("#details", Static)
         opened = {session.session_id: session for session in self._opened()}
         if row is None:
@@ -324,8 +321,8 @@ class SessionPicker(Picker):
         if row.session_id == self._current():
             self.say(OPEN_HERE)
         elif is_agreed:
-            if told := await self._deletions.delete(row.session_id):
-                self.say(told)
+            if notice := await self._deletions.delete(row.session_id):
+                self.say(notice)
             await self._read()
 
 

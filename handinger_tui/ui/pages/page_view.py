@@ -24,7 +24,7 @@ from textual.selection import Selection
 from textual.strip import Strip
 from textual.widget import Widget
 
-from handinger_tui.core.file_preview import NotDrawn, Picture, Pixel, PixelCell, half_blocks
+from handinger_tui.core.previews.files import NotDrawn, Picture, Pixel, PixelCell, half_blocks
 from handinger_tui.ui.background import run_in_thread
 from handinger_tui.ui.keys import Where, bindings
 from handinger_tui.ui.terminal.diff_app import select_to_pointer

@@ -20,10 +20,11 @@ from textual.containers import Vertical
 from textual.content import Content
 from textual.widgets import Static
 
-from handinger_tui.core.data_preview import Node, TableModel, TableReader, table_of_value, tree_of_json
 from handinger_tui.core.errors import HandingerError, LinkExpired
 from handinger_tui.core.evidence import file_name
-from handinger_tui.core.file_preview import (
+from handinger_tui.core.formatting import plural, size
+from handinger_tui.core.previews.data import Node, TableModel, TableReader, table_of_value, tree_of_json
+from handinger_tui.core.previews.files import (
     SNIFFED_BYTES,
     Picture,
     PreviewKind,
@@ -33,7 +34,6 @@ from handinger_tui.core.file_preview import (
     read_text,
     sniff,
 )
-from handinger_tui.core.formatting import plural, size
 from handinger_tui.core.safety import clean, clean_line
 from handinger_tui.ui.background import CancelToken, Stopped, run_in_thread
 from handinger_tui.ui.dialogs import TextQuestion

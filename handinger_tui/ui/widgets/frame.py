@@ -279,8 +279,11 @@ def _spent_text(spent: Bucket, credit_usd: Decimal | None) -> str:
 
 
 def _in_credits(spent: Bucket) -> bool:
-    """Whether only credits are reported."""
-    return spent.usd.value is None and spent.credits.value is not None
+    """Whether only credits are reported. A zero in USD with gaps says less than the credits do."""
+    if spent.usd.value == 0 and spent.credits.value == 0:
+        return False
+    is_without_usd = spent.usd.value is None or (spent.usd.value == 0 and not spent.usd.complete)
+    return is_without_usd and spent.credits.value is not None
 
 
 # -- the line of keys ----------------------------------------------------------------------------

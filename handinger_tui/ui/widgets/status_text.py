@@ -8,7 +8,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 from textual.content import Content
 
-from handinger_tui.core.acts import Hold, waiting_words
+from handinger_tui.core.acts import Hold, until_sent, waiting_words
 from handinger_tui.core.bars import percent_level
 from handinger_tui.core.formatting import duration, plural
 from handinger_tui.core.money.attribution import MoneyIndex, money_of
@@ -294,11 +294,11 @@ def hold_advice(session: Session, hold: Hold, count: int, now_ms: int) -> Advice
         case "restored":
             reason = f"{plural(count, 'message')} from last time {'was' if count == 1 else 'were'} not sent."
         case "detached" if session.unwatched is not None:
-            reason = f"{messages} until you send them."
+            reason = f"{until_sent(count)}."
         case "detached":
             reason = f"{messages}. The turn you stopped watching has finished."
         case "edited":
-            reason = f"{messages}. The turn before them ended while you were editing the next one."
+            reason = f"{messages}. You were editing the next one when the worker was ready for it."
         case _:
             reason = f"{messages}. The previous turn did not finish."
     if turn_advice is None:

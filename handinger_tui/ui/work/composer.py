@@ -562,7 +562,7 @@ class QueueEditor:
         Raises:
             Busy: it is being sent already.
         """
-        self._controller.engine.actor(session_id).begin_edit(turn.turn_id)
+        self._controller.engine.actor(session_id).gate.begin_edit(turn.turn_id)
         if self.turn_id == turn.turn_id:
             self._composer.prompt.focus()
             return
@@ -577,7 +577,7 @@ class QueueEditor:
         A queue that waited for the edit is held: nothing is sent by that.
         """
         if self.edit is not None:
-            self._controller.engine.actor(self.edit.session_id).end_edit()
+            self._controller.engine.actor(self.edit.session_id).gate.end_edit()
         self._put_aside()
 
     def _put_aside(self) -> None:

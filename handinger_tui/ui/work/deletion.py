@@ -9,7 +9,6 @@ from handinger_tui.core.errors import ApiError, HandingerError
 from handinger_tui.core.formatting import plural
 
 if TYPE_CHECKING:
-    from handinger_tui.core.turns.session import Session
     from handinger_tui.engine.session_actor import SessionActor
     from handinger_tui.ui.work.session_controller import SessionController
 
@@ -25,9 +24,6 @@ class Deletions:
 
     def __init__(self, controller: SessionController) -> None:
         self._controller = controller
-        self.waiting: set[str] = set()
-        """Sessions to delete when their turn has ended."""
-        self._is_deleting = False
 
     async def consequences(self, session_id: str) -> str:
         """What deleting a session does to its queue and its running turn; "" where it has neither.
@@ -62,7 +58,7 @@ class Deletions:
             with suppress(Busy):
                 await actor.withdraw(turn_id)
         if _runs(actor):
-            self.waiting.add(session_id)
+            self._controller.to_delete.add(session_id)
             return LATER
         await self._delete(actor)
         return ""
@@ -73,16 +69,15 @@ class Deletions:
         Raises:
             LedgerError
         """
-        if self._is_deleting:
-            return
-        self._is_deleting = True
-        try:
-            for session_id in tuple(self.waiting):
-                actor = self._controller.engine.actor(session_id)
-                if not (_runs(actor) or session_id == self._controller.session_id):
-                    await self._delete(actor)
-        finally:
-            self._is_deleting = False
+        controller = self._controller
+        for session_id in tuple(controller.to_delete):
+            actor = controller.engine.actor(session_id)
+            if session_id in controller.to_delete and not (
+                _runs(actor) or session_id == controller.session_id
+            ):
+                # Another call must not delete it a second time.
+                controller.to_delete.discard(session_id)
+                await self._delete(actor)
 
     async def _opened(self, session_id: str) -> SessionActor | None:
         """The owner of the session; None where it cannot be loaded, as after damage."""
@@ -99,12 +94,7 @@ class Deletions:
             await actor.late.read_now()
         await actor.settled()
         await self._controller.connection.history.delete(session_id)
-        self.waiting.discard(session_id)
         await self._controller.forget(session_id)
-
-    def waiting_sessions(self) -> list[Session]:
-        """The sessions that are not deleted yet."""
-        return [self._controller.engine.session(session_id) for session_id in self.waiting]
 
 
 def _runs(actor: SessionActor) -> bool:

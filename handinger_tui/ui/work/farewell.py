@@ -57,8 +57,8 @@ def farewell(controller: SessionController) -> list[str]:
         lines.append(f"Today:                {day_line(controller.day, price)}{simulated}")
     lines += _queued_lines(controller)
     lines += [
-        f"Not deleted yet:      {one_word(session.session_id)}, its worker is still running"
-        for session in controller.deletions.waiting_sessions()
+        f"Not deleted yet:      {one_word(session_id)}, its worker is still running"
+        for session_id in sorted(controller.to_delete)
     ]
     return lines if local else [*lines, *_still_running_lines(controller)]
 

@@ -82,8 +82,10 @@ class LimitWatcher:
 
         A session that was to be deleted is deleted once it no longer runs.
         """
-        if self._controller.deletions.waiting:
-            self._interaction.run(self._controller.deletions.delete_ended())
+        if self._controller.to_delete:
+            from handinger_tui.ui.work.deletion import Deletions  # few are deleted
+
+            self._interaction.run(Deletions(self._controller).delete_ended())
         runs = []
         for session in self._controller.opened_sessions:
             turn = next(with_status(session.turns, WORKED_ON), None) or session.unwatched

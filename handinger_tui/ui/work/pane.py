@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from time import monotonic
 from typing import TYPE_CHECKING, Any, Final
 
 from msgspec import Struct
@@ -14,7 +15,7 @@ from textual.notifications import SeverityLevel
 from textual.timer import Timer
 from textual.widgets import TextArea
 
-from handinger_tui.core.acts import PromptState, SessionState, Typed, about, enter, typed_in
+from handinger_tui.core.acts import Offer, PromptState, SessionState, Typed, about, enter, typed_in
 from handinger_tui.core.money.attribution import MoneyIndex
 from handinger_tui.core.money.limits import Gauge, free_text, tightest
 from handinger_tui.core.money.typical_cost import TypicalCost, typical_cost_chip
@@ -50,6 +51,8 @@ if TYPE_CHECKING:
     from handinger_tui.ui.ports import LocalFiles
     from handinger_tui.ui.widgets.find_bar import FindBar
 
+READ_S: Final = 0.25
+"""Seconds for which the line below the prompt must have said that Enter sends the queue, to be read."""
 HINT_CELLS: Final = 30
 """Cells of the line below the prompt that are reserved for what Enter does, before limits are shown there."""
 UNFINISHED: Final = frozenset({TurnStatus.FAILED, TurnStatus.INCOMPLETE})
@@ -154,8 +157,8 @@ class SessionPane(Rows):
         self._cost_text = ""
         self._typical_costs: Mapping[str, TypicalCost] = {}
         """What turns of this worker usually cost, by budget; those of other budgets are not known."""
-        self.offer = enter(PromptState())
-        """What Enter does, as the line below the prompt says at this moment."""
+        self._offer, self._offered_at = enter(PromptState()), 0.0
+        """What Enter does, as the line below the prompt says, and since when (monotonic, in seconds)."""
         self._subtitle = Content("")
         self._cost_key: tuple[object, ...] = ()
         self._cost_turns: tuple[Turn, ...] = ()
@@ -404,8 +407,8 @@ class SessionPane(Rows):
     def _refresh_lines(self) -> None:
         unlimited = self._budget == "unlimited"
         chip = Content.assemble((self._budget, "bold $background on $warning" if unlimited else "$accent"))
-        known = self._typical_costs.get(self._budget)
-        usual = "" if known is None else typical_cost_chip(known)
+        typical = self._typical_costs.get(self._budget)
+        usual = "" if typical is None else typical_cost_chip(typical)
         subtitle = Content.assemble(chip, (f" · {usual}", "$text-muted")) if usual else chip
         if (limiting := tightest(self._state.gauges)) is not None:
             subtitle = Content.assemble(subtitle, (f" · {free_text(limiting)}", "$text-muted"))
@@ -416,7 +419,10 @@ class SessionPane(Rows):
                 self._entry.border_title = Content.assemble(" ", subtitle, " ")
             else:
                 self._entry.border_subtitle = subtitle
-        self.offer = enter(self.prompt_state)
+        offer = enter(self.prompt_state)
+        if (offer.act, offer.sends) != (self._offer.act, self._offer.sends):
+            self._offered_at = monotonic()
+        self._offer = offer
         if self._acknowledged is not None and not self._is_hint_firm:
             text, style = self._acknowledged
             self._hint.show(text, self._cost_text, firm=True, style=style)
@@ -425,12 +431,17 @@ class SessionPane(Rows):
             self._hint.show(self._hint_for_keys(), self._cost_text, firm=firm)
 
     @property
+    def offer_read(self) -> Offer | None:
+        """What the line below the prompt offers; None where it is so new that nobody can have read it."""
+        return self._offer if monotonic() - self._offered_at >= READ_S else None
+
+    @property
     def _is_hint_firm(self) -> bool:
         """Whether the hint comes before the cost: what Enter does with a queue may cost money."""
         state = self._state.state
         is_held = state.hold is not None and bool(state.waiting) and not state.running
         is_editing = state.edited is not None or self.origin() is not None
-        return bool(self._opening_text or is_held or is_editing)
+        return bool(self._opening_text or is_held or is_editing or self._offer.asks)
 
     @property
     def prompt_state(self) -> PromptState:
@@ -463,7 +474,7 @@ class SessionPane(Rows):
             return "Enter to attach · ↑↓ to choose · Esc to close"
         if self._state.replay and not self.prompt.text.startswith("/"):
             return self._state.replay
-        hint = self.offer.hint
+        hint = self._offer.hint
         if (origin := self.origin()) is not None:
             hint = f"Editing message {origin.number} · {hint.partition(' · ')[0]} · Esc to cancel"
         return " · ".join(filter(None, (self._opening_text, hint)))

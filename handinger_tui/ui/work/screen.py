@@ -263,7 +263,9 @@ class WorkScreen(BareContainer, Screen[None], inherit_bindings=False):
         elsewhere = next((clean_line(other.title, 40) for other in controller.running_elsewhere), None)
         replay = replay_hint(controller.connection.replay)
         editing = self.queue_editor.turn_id
-        state = PaneState(True, actor.state, queued, editing, gauges, controller.budget, elsewhere, replay)
+        state = PaneState(
+            True, actor.gate.state, queued, editing, gauges, controller.budget, elsewhere, replay
+        )
         self.pane.show(session, state, now_ms)
         self.scheduler.panels.show(session)
         self.sidebar.panel(UsagePanel).show_limits(gauges)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from msgspec import Struct
 from msgspec.structs import replace
 
-from handinger_tui.core.acts import Act, HoldReason, Offer, Typed, enter, waiting_words
+from handinger_tui.core.acts import Act, HoldReason, Offer, Typed, enter, until_sent
 from handinger_tui.core.errors import AttachmentProblem, HandingerError, LedgerError, NoHistory
 from handinger_tui.core.money.limits import Gauge, LimitReached, LimitUnmeasured, StartPolicy
 from handinger_tui.core.money.typical_cost import typical_cost_text
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from handinger_tui.ui.work.pane import SessionPane
 
 ADD_TO_FORK: Final = "Add a message to go with the conversation so far."
+JUST_CHANGED: Final = "Nothing was sent: what Enter does had just changed."
 TEXT_KEPT: Final = "Your text is still in the prompt."
 NO_HISTORY: Final = (
     "This conversation will not be saved: neither the answers nor what they cost. "
@@ -86,7 +87,7 @@ class Submission(Struct, frozen=True):
     replaces: str | None = None
     """The id of the queued turn that the prompt holds for editing."""
     offer: Offer | None = None
-    """What Enter did at that moment, as the line below the prompt said."""
+    """What Enter did at that moment, as the line below the prompt said; None where it had just changed."""
     text: str = ""
     """The text to send, before its mentions are resolved to files."""
     released: str | None = None
@@ -194,7 +195,13 @@ class SendFlow:
             if submission.replaces is not None:
                 await actor.edit_queued(submission.replaces, *content)
             else:
-                await actor.send(*content, start=start, lineage=submission.snapshot.lineage)
+                offer = submission.offer
+                await actor.send(
+                    *content,
+                    start=start,
+                    lineage=submission.snapshot.lineage,
+                    past_hold=None if offer is None else offer.passes,
+                )
 
         return await self._start(submission, send)
 
@@ -315,10 +322,10 @@ class SendFlow:
         """
         actor, say = self._controller.engine.actor(session_id), self._interaction.say
         budget = turn.request.budget or self._controller.budget
-        if not (actor.state.running or actor.state.busy):
+        if not (actor.gate.state.running or actor.gate.state.busy):
             usual = typical_cost_text(await typical_cost_of(self._controller, budget))
             waiting = len(actor.queue.ids) - 1
-            stay = f"\n\n{waiting_words(waiting)} until you send them." if waiting else ""
+            stay = f"\n\n{until_sent(waiting)}." if waiting else ""
             text = f"“{clean_line(turn.request.prompt, 200)}”\n\nBudget {budget}: {usual}.{stay}"
             if not await self._interaction.confirm("Send now?", text, yes="Send", no="Cancel"):
                 return
@@ -419,7 +426,7 @@ class Submitter:
             budget = edit.turn.request.budget or budget
         name, snapshot = self._drafts.name_of(session_id), self._composer.snapshot()
         return Submission(
-            session_id, name, budget, snapshot, self._queue_editor.turn_id, offer=self._pane.offer
+            session_id, name, budget, snapshot, self._queue_editor.turn_id, offer=self._pane.offer_read
         )
 
     def submit(self, target: Submission | None, text: str) -> None:
@@ -553,7 +560,8 @@ class Submitter:
     def _submit_empty(self, target: Submission) -> None:
         """Do what the line below the prompt offers: send what is held, or watch a running turn.
 
-        The state may have changed since the line was painted: what it did not offer is not done.
+        The state may have changed since the line was painted, or just before Enter was pressed: what it did
+        not offer, or not long enough to be read, is not sent.
         """
         session_id, shown = target.session_id, target.offer
         if session_id != self._controller.session_id:
@@ -565,8 +573,8 @@ class Submitter:
             files=bool(target.snapshot.files),
         )
         now = enter(state)
-        if shown is None or not shown.permits(now):
-            self._interaction.say("That has just changed. Look at the line below, then press Enter again.")
+        if now.sends and (shown is None or not shown.permits(now)):
+            self._interaction.say(JUST_CHANGED)
             return
         match now.act:
             case Act.ADD_TEXT:

@@ -14,7 +14,6 @@ from handinger_tui.core.money.spending import LOCAL
 from handinger_tui.core.prompts import Draft, draft_as_typed, draft_of_request, pack_draft, unpack_draft
 from handinger_tui.core.safety import clean_line
 from handinger_tui.core.turns.turn import Turn, TurnStatus
-from handinger_tui.ui.work.deletion import Deletions
 
 if TYPE_CHECKING:
     # Importing the engine takes 40 ms; it is needed only with a connection.
@@ -59,7 +58,8 @@ class SessionController:
         self.checking: set[str] = set()
         """Sessions that `check_running` is checking; changes that the engine reports for them are ignored."""
         self.drafts = DraftStore(self)
-        self.deletions = Deletions(self)
+        self.to_delete: set[str] = set()
+        """Sessions that are deleted when their turn has ended."""
         self.warned = LimitNotices()
         self.day: Bucket | None = None
         """The charges of today, read while leaving; None before that."""
@@ -146,7 +146,7 @@ class SessionController:
 
     def state_of(self, session_id: str) -> SessionState:
         """What decides what an act in a session sends."""
-        return self.engine.actor(session_id).state
+        return self.engine.actor(session_id).gate.state
 
     def hold_of(self, session_id: str) -> Hold | None:
         """The hold on the queue of a session; None also when the queue is empty."""

@@ -15,10 +15,10 @@ from textual.screen import Screen
 from textual.widgets import Input
 
 from handinger_tui.core.amounts import Total
-from handinger_tui.core.data_preview import tree_of_value
 from handinger_tui.core.evidence import datasets_of
 from handinger_tui.core.jsontext import JsonObject
 from handinger_tui.core.money.limits import Gauge, Limit, Scope, Unit
+from handinger_tui.core.previews.data import tree_of_value
 from handinger_tui.core.safety import Secret
 from handinger_tui.core.schedules import Cron, Schedule, ScheduleList
 from handinger_tui.core.stored_workers import Delivery, DeliveryPage, StoredWorker, Webhook
@@ -65,6 +65,7 @@ from handinger_tui.ui.widgets.status_text import Advice
 from handinger_tui.ui.widgets.strips import Chip, ChipKind, Chips, QueueStrip, file_chip
 from handinger_tui.ui.widgets.tables_and_trees import TableView, TreeView
 from handinger_tui.ui.widgets.welcome import Welcome
+from handinger_tui.ui.work.deletion import Deletions
 from handinger_tui.ui.work.pane import SessionPane
 from handinger_tui.ui.work.screen import WorkScreen
 from tests.core.table_samples import read_table
@@ -207,7 +208,7 @@ async def session_list(eye: Eye) -> None:
         summary(f"s{at}", session_id=text, worker_id=text, title=text) for at, text in enumerate(PLANTED)
     ]
     desktop = eye.desktop
-    deletions = desktop.work.controller.deletions
+    deletions = Deletions(desktop.work.controller)
     picker = SessionPicker(
         desktop.history, lambda: NOW_MS, lambda: "", tuple, desktop.history.rename, deletions
     )

@@ -73,7 +73,7 @@ async def test_a_detached_session_that_still_runs_at_the_end_is_named_as_not_del
         await stop_watching(desktop, pilot)
         session_id = await left(desktop, pilot)
         await delete(desktop, pilot, "1 queued message is withdrawn, not sent.", "still running")
-        await desktop.until(pilot, lambda: desktop.work.controller.deletions.waiting)
+        await desktop.until(pilot, lambda: desktop.work.controller.to_delete)
         await pilot.press("escape", "ctrl+d")
         await desktop.until(pilot, lambda: desktop.app._exit)
     farewell = "\n".join(desktop.app.farewell)

@@ -152,6 +152,7 @@ async def test_after_a_failed_turn_enter_names_its_message_and_sends_it_once() -
         desktop.work.prompt.put("another")
         await desktop.shows(pilot, "Enter to send this now; 2 queued messages stay held")
         desktop.work.prompt.put("")
+        await desktop.shows(pilot, "Enter to send 2 queued messages")
         await pilot.press("enter", "enter")
         await desktop.until(pilot, lambda: len(desktop.api.posts) == 3)
     assert posts(desktop) == ["first", "second", "third"]
@@ -162,7 +163,7 @@ async def test_a_new_message_does_not_take_the_held_ones_along() -> None:
     async with desktop.running(height=30) as pilot:
         await queue_up(desktop, pilot, "second", "third")
         gate.set()
-        await desktop.until(pilot, lambda: desktop.hold is not None)
+        await desktop.shows(pilot, "Enter to send 2 queued messages (")
         await desktop.send(pilot, "another")
         await desktop.until(pilot, lambda: len(desktop.api.posts) == 2)
         await desktop.until(pilot, lambda: not desktop.work.controller.running)
@@ -178,7 +179,7 @@ async def test_a_second_enter_behind_a_new_message_does_not_send_the_held_ones()
     async with desktop.running(height=30) as pilot:
         await queue_up(desktop, pilot, "second", "third")
         gate.set()
-        await desktop.until(pilot, lambda: desktop.hold is not None)
+        await desktop.shows(pilot, "Enter to send 2 queued messages (")
         desktop.work.prompt.put("another")
         await pilot.press("enter", "enter")
         await desktop.shows(pilot, "Another answer")
@@ -365,7 +366,7 @@ async def test_leaving_an_edit_for_which_the_queue_waits_sends_nothing(leave: Se
         await pilot.press("up", "enter", "!")
         await desktop.shows(pilot, "editing")
         gate.set()
-        await desktop.until(pilot, lambda: actor.state.waits_at_edit)
+        await desktop.until(pilot, lambda: actor.gate.state.waits_at_edit)
         await pilot.press(*leave)
         await desktop.until(pilot, lambda: desktop.work.queue_editor.edit is None)
         await actor.settled()
@@ -557,8 +558,23 @@ async def test_f8_leads_to_the_queue_also_from_a_prompt_with_text() -> None:
         await pilot.press(*["up"] * 9, "enter")
         # The strip shows the message that is edited.
         await desktop.until(pilot, lambda: desktop.work.prompt.text == "message 1")
-        await desktop.shows(pilot, " 1  message 1  standard  editing")
+        await desktop.shows(pilot, " 1  message 1", "editing")
         await pilot.press("escape")
         await desktop.until(pilot, lambda: desktop.work.prompt.text == "half")
         gate.set()
     assert posts(desktop)[0] == "first"
+
+
+async def test_an_enter_that_was_meant_for_another_line_sends_nothing() -> None:
+    desktop, gate = failing()
+    async with desktop.running(height=30) as pilot:
+        await queue_up(desktop, pilot, "second")
+        gate.set()
+        await desktop.until(pilot, lambda: "Enter to send 1 queued message" in desktop.text())
+        # The line has just changed from what it said while the turn ran.
+        await pilot.press("enter")
+        await desktop.until(pilot, lambda: "Nothing was sent" in desktop.notices())
+        assert posts(desktop) == ["first"]
+        await desktop.shows(pilot, "Enter to send 1 queued message")
+        await pilot.press("enter")
+        await desktop.until(pilot, lambda: posts(desktop) == ["first", "second"])

@@ -21,9 +21,9 @@ from typing import Any, Final
 
 from msgspec import Struct
 
-from handinger_tui.core.file_preview import GUESS, GUESSED, decode, encoding_of
 from handinger_tui.core.formatting import plural
 from handinger_tui.core.jsontext import MAX_DEPTH, Members, Number, dump, json_text
+from handinger_tui.core.previews.files import GUESS, GUESSED, decode, encoding_of
 from handinger_tui.core.safety import clean, clean_line
 
 # -- trees -------------------------------------------------------------------------------------

@@ -1,0 +1,1 @@
+"""Previews of files and of structured data, as values that a screen lays out."""

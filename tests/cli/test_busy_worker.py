@@ -1,0 +1,31 @@
+"""A message to a worker that still works on one of the same session: nothing is sent, nothing is paid."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from handinger_tui.local.server import LocalServer
+from tests.e2e.accounts import Account
+from tests.e2e.runner import run
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def test_a_script_sends_nothing_to_a_busy_worker_and_does_so_once_it_is_idle(tmp_path: Path) -> None:
+    with LocalServer.start(pace=0.2) as server:
+        account = Account(server, "workers")
+        url, key = server.base_url, server.api_key
+        first = run("-p", "long 40", "--detach", "--json", home=tmp_path, base_url=url, key=key)
+        assert first.code == 0
+        refused = run("-c", "-p", "echo two", "--json", home=tmp_path, base_url=url, key=key)
+        assert refused.result["status"] == "not_sent"
+        assert refused.result["posts_sent"] == 0
+        assert "still running an earlier message" in refused.result["error"]["message"]
+        assert refused.result["error"]["may_have_been_charged"] is False
+        assert account.prompts(tmp_path) == ["long 40"]
+        watched = run("attach", first.result["worker_id"], "-p", home=tmp_path, base_url=url, key=key)
+        assert watched.code == 0
+        sent = run("-c", "-p", "echo two", "--json", home=tmp_path, base_url=url, key=key)
+        assert sent.result["status"] == "completed"
+        assert account.prompts(tmp_path) == ["long 40", "echo two"]
