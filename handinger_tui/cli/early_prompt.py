@@ -143,8 +143,8 @@ class EarlyFrame:
         except OSError:
             return []
         typed = "".join(one for one in data.decode(errors="replace") if one >= " " or one == "\n")
-        *lines, rest = typed.split("\n")
-        self._typed.add(rest.encode())
+        *lines, last = typed.split("\n")
+        self._typed.add(last.encode())
         return lines
 
     # -- handing over ------------------------------------------------------------------------

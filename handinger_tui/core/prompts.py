@@ -338,10 +338,10 @@ def is_only_carried(prompt: str, pasted: Sequence[str]) -> bool:
     if not carried:
         return False
     text = expand_chips(prompt, pasted)
-    rest = text
+    message = text
     for one in carried:
-        rest = rest.replace(one, "")
-    return rest != text and not rest.strip()
+        message = message.replace(one, "")
+    return message != text and not message.strip()
 
 
 def expand_chips(prompt: str, pasted: Sequence[str]) -> str:

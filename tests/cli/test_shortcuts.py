@@ -26,7 +26,7 @@ def test_options_that_paint_the_early_prompt_show_the_screen() -> None:
         assert {name: value for name, value in vars(parsed).items() if value or name in given} == given
 
 
-def test_lines_entered_before_the_terminal_is_raw_are_told_apart() -> None:
+def test_lines_entered_before_the_terminal_is_raw_are_separate() -> None:
     ours, theirs = pty.openpty()
     interval = sys.getswitchinterval()
     try:

@@ -215,8 +215,8 @@ async def forked(desktop: Desktop, pilot: Pilot[None]) -> None:
     await ask_and_fail(desktop, pilot)
     first = desktop.session.session_id
     await desktop.send(pilot, "/fork")
-    await desktop.shows(pilot, "pasted text 1")
-    await pilot.press("enter")
+    await desktop.shows(pilot, "conversation so far 1")
+    await pilot.press(*"And now?", "enter")
     await desktop.until(pilot, lambda: desktop.session.session_id != first and desktop.session.turns)
     await desktop.until(pilot, lambda: not desktop.session.busy)
 

@@ -231,7 +231,7 @@ async def test_the_prompt_is_in_sight_on_a_low_screen(typed: str) -> None:
             await desktop.settle(pilot)
             edge = "│" if height >= 10 else " "
             assert f"{edge} {typed.splitlines()[-1]}" in desktop.text(), height
-            assert re.search(r"Queued \d   \+\d more", desktop.text()), height
+            assert re.search(r"Queued \d  standard  \+\d more", desktop.text()), height
 
 
 SIZES = ((20, 6), (20, 8), (40, 10), (60, 15), (80, 20), (200, 60))
@@ -278,7 +278,7 @@ async def test_the_prompt_is_visible_at_every_size_with_everything_above_it(
             caret = work.prompt.cursor_screen_offset
             assert work.prompt.region.intersection(work.region).contains_point(caret), (width, height)
             if height >= 24:
-                assert re.search(r"Queued \d   \+2 more", desktop.text())
+                assert re.search(r"Queued \d  standard  \+2 more", desktop.text())
 
 
 PAGES = (

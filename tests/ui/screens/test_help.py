@@ -17,8 +17,9 @@ def helping(desktop: Desktop) -> bool:
 
 def headings(desktop: Desktop) -> list[str]:
     """The headings on the screen whose keys work now."""
-    lines = desktop.text_of("#help-text").split("\n")
-    return [line.strip().removesuffix(" (now)") for line in lines if line.strip().endswith(" (now)")]
+    # A row may end with the thumb of the scroll bar.
+    lines = [line.strip(" ▁▂▃▄▅▆▇█") for line in desktop.text_of("#help-text").split("\n")]
+    return [line.removesuffix(" (now)") for line in lines if line.endswith(" (now)")]
 
 
 PLACES: Final = (
