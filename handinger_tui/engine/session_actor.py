@@ -518,7 +518,8 @@ class SessionActor:
         """Watch a turn. `stops`: `queue.stops` when the user asked for it; None where the program did."""
         turn = self.session.sent if turn_id is None else self.store.turn(turn_id)
         is_busy = self.running or self.gate.is_closed
-        if turn is None or turn.imported or turn.turn_id in self.queue.ids or is_busy:
+        is_elsewhere = self.session.service != self._deps.context.service
+        if turn is None or turn.imported or turn.turn_id in self.queue.ids or is_busy or is_elsewhere:
             return
         is_ours = await self._log.claim(turn.turn_id)
         record = await self.store.record_of(turn.turn_id)
@@ -559,7 +560,8 @@ class SessionActor:
 
         `late`: a reading of a turn that has ended is stored only if it brings or confirms figures.
 
-        The read is dropped where the turn is watched by then, or is no longer the newest. Where the worker is
+        Nothing is read where the session belongs to another service. The read is dropped where the turn is
+        watched by then, or is no longer the newest. Where the worker is
         not known, here or to the service, its open turns end as unknown after some time.
 
         Raises:
@@ -567,6 +569,8 @@ class SessionActor:
         """
         turn = self.session.sent
         if turn is None or turn.imported or self.running:
+            return False
+        if self.session.service != self._deps.context.service:
             return False
         worker_id = turn.target
         if worker_id is None:

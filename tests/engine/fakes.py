@@ -253,7 +253,13 @@ class FakeLog:
             return None
         kept = self.sessions[session_id]
         session = Session(
-            session_id, kept.created_ms, kept.worker_id, base_url=kept.base_url, title=kept.title
+            session_id,
+            kept.created_ms,
+            kept.worker_id,
+            kept.template,
+            kept.generation,
+            base_url=kept.base_url,
+            title=kept.title,
         )
         for turn_id in self.home[session_id]:
             session = put_turn(session, fold(self.requests[turn_id], self.stored[turn_id]))

@@ -516,3 +516,25 @@ async def test_one_reading_settles_every_open_turn() -> None:
     # The total after the second turn is not the cost of the first one.
     assert first.snapshot is None or first.snapshot.usage.cost_usd != 3
     assert len(api.posts) == 2
+
+
+async def test_the_worker_of_another_service_is_neither_read_nor_watched() -> None:
+    """Its id means another worker here, or none, and the turn would be called lost."""
+    box = detached_turn()
+    await running(box, "first")
+    box.engine.actor(box.session_id).detach()
+    await box.settled()
+    elsewhere = Engine(
+        box.api,
+        box.log,
+        FakeClock(),
+        FakeIds(100),
+        RetryPolicy(),
+        context=ServiceContext("https://other.test"),
+    )
+    await elsewhere.open(box.session_id)
+    actor, reads = elsewhere.actor(box.session_id), box.api.reads
+    await actor.watch()
+    assert not await actor.refresh()
+    assert (actor.running, box.api.reads) == (False, reads)
+    assert actor.session.turns[0].status is TurnStatus.RUNNING

@@ -36,7 +36,7 @@ class Deletions:
             return ""
         queued = len(actor.queue.ids)
         messages = f"{plural(queued, 'queued message')} {'is' if queued == 1 else 'are'} withdrawn, not sent."
-        return "\n\n".join([*([messages] if queued else []), *([STILL_RUNS] if _runs(actor) else [])])
+        return "\n\n".join([*([messages] if queued else []), *([STILL_RUNS] if self._runs(actor) else [])])
 
     async def delete(self, session_id: str) -> str:
         """Withdraw what is queued, and delete the session; returns what to tell the person, "" for nothing.
@@ -57,7 +57,7 @@ class Deletions:
             # One that is being sent in this moment is the running turn then.
             with suppress(Busy):
                 await actor.withdraw(turn_id)
-        if _runs(actor):
+        if self._runs(actor):
             self._controller.to_delete.add(session_id)
             return LATER
         await self._delete(actor)
@@ -73,7 +73,7 @@ class Deletions:
         for session_id in tuple(controller.to_delete):
             actor = controller.engine.actor(session_id)
             if session_id in controller.to_delete and not (
-                _runs(actor) or session_id == controller.session_id
+                self._runs(actor) or session_id == controller.session_id
             ):
                 # Another call must not delete it a second time.
                 controller.to_delete.discard(session_id)
@@ -87,6 +87,12 @@ class Deletions:
             return None
         return self._controller.engine.actor(session_id)
 
+    def _runs(self, actor: SessionActor) -> bool:
+        """Whether a turn runs of which the end can be read: that of another service cannot."""
+        session = actor.session
+        is_here = session.service == self._controller.engine.service
+        return actor.running or (is_here and session.unwatched is not None)
+
     async def _delete(self, actor: SessionActor) -> None:
         session_id = actor.session.session_id
         # The last reading that can still change the amount of its newest turn.
@@ -95,10 +101,6 @@ class Deletions:
         await actor.settled()
         await self._controller.connection.history.delete(session_id)
         await self._controller.forget(session_id)
-
-
-def _runs(actor: SessionActor) -> bool:
-    return actor.running or actor.session.unwatched is not None
 
 
 def _works_elsewhere(actor: SessionActor) -> bool:

@@ -333,6 +333,7 @@ class SessionController:
         turn, sent = actor.session.unwatched, actor.session.sent
         if turn is None and sent is not None and sent.live and not self.connection.account.local:
             turn = sent
+        # A worker of another service cannot be read here.
         if turn is None or actor.running or actor.session.service != self.engine.service:
             return False
         await actor.watch(turn.turn_id)
