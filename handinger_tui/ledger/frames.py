@@ -47,8 +47,8 @@ _PACKED: Final = "SELECT frames FROM {table} WHERE turn_id = ?"
 _PUT_GATHERED: Final = "INSERT OR REPLACE INTO gathered (turn_id, rule, upto, frames) VALUES (?, ?, ?, ?)"
 _PUT_PACKED: Final = "INSERT OR REPLACE INTO packed (turn_id, upto, frames) VALUES (?, ?, ?)"
 _IS_PACKED: Final = """
-    SELECT 1 FROM packed p JOIN gathered g ON g.turn_id = p.turn_id AND g.rule = ?2 AND g.upto = p.upto
-     WHERE p.turn_id = ?1 AND p.upto > (SELECT MAX(seq) FROM frames WHERE turn_id = ?1)
+    SELECT 1 FROM packed p JOIN gathered g ON g.turn_id = p.turn_id AND g.rule = :rule AND g.upto = p.upto
+     WHERE p.turn_id = :turn AND p.upto > (SELECT MAX(seq) FROM frames WHERE turn_id = :turn)
 """
 _DELETE_STREAMED: Final = (
     "DELETE FROM frames WHERE turn_id = ? AND seq < ? AND framing NOT IN ('note', 'json')"
@@ -108,7 +108,7 @@ def store_compact_frames(connection: sqlite3.Connection, turn_id: str) -> None:
         sqlite3.Error
     """
     key = pack(turn_id)
-    if connection.execute(_IS_PACKED, (key, COMPACTION_RULE)).fetchone() is not None:
+    if connection.execute(_IS_PACKED, {"turn": key, "rule": COMPACTION_RULE}).fetchone() is not None:
         return
     frames = stored_frames(connection, turn_id)
     upto = len(frames)
@@ -237,9 +237,9 @@ def newest_frame_ms(connection: sqlite3.Connection) -> int:
 
 
 _NEWEST_SEQ: Final = """
-    SELECT MAX(seq) FROM (SELECT MAX(seq) AS seq FROM frames WHERE turn_id = ?1
-                          UNION ALL SELECT upto - 1 FROM packed WHERE turn_id = ?1
-                          UNION ALL SELECT upto - 1 FROM gathered WHERE turn_id = ?1)
+    SELECT MAX(seq) FROM (SELECT MAX(seq) AS seq FROM frames WHERE turn_id = :turn
+                          UNION ALL SELECT upto - 1 FROM packed WHERE turn_id = :turn
+                          UNION ALL SELECT upto - 1 FROM gathered WHERE turn_id = :turn)
 """
 _FRAME_AT_SEQ: Final = f"SELECT {FRAME_COLUMNS} FROM frames WHERE turn_id = ? AND seq = ?"
 
@@ -259,7 +259,7 @@ class FrameNumbers:
         newest: dict[str, int] = {}
         for turn_id, frame in frames:
             if turn_id not in newest:
-                (stored,) = connection.execute(_NEWEST_SEQ, (pack(turn_id),)).fetchone()
+                (stored,) = connection.execute(_NEWEST_SEQ, {"turn": pack(turn_id)}).fetchone()
                 newest[turn_id] = -1 if stored is None else stored
             seq = frame.seq + self._added.get(turn_id, 0)
             item = TurnFrame(turn_id, frame._replace(seq=seq))

@@ -106,7 +106,7 @@ _AT_ONCE: Final = 200
 # programs on one session have a draft each. Earlier versions saved it under the id of the session alone.
 _SAVE_DRAFT: Final = "INSERT OR REPLACE INTO drafts (session_id, text) VALUES (?, ?)"
 _DELETE_DRAFT: Final = "DELETE FROM drafts WHERE session_id = ?"
-_OF_SESSION: Final = "session_id = ?1 OR substr(session_id, 1, length(?1) + 1) = ?1 || '@'"
+_OF_SESSION: Final = "session_id = :session OR substr(session_id, 1, length(:session) + 1) = :session || '@'"
 
 
 PACKED_AT_ONCE: Final = 20
@@ -265,7 +265,7 @@ class SessionHistory:
             remove_session(connection, session_id)
             with transaction(connection):
                 connection.execute("DELETE FROM sessions WHERE session_id = ?", (pack(session_id),))
-                connection.execute(f"DELETE FROM drafts WHERE {_OF_SESSION}", (pack(session_id),))
+                connection.execute(f"DELETE FROM drafts WHERE {_OF_SESSION}", {"session": pack(session_id)})
 
         await self._database.run(work)
 
@@ -313,7 +313,7 @@ class SessionHistory:
     async def draft(self, session_id: str) -> str:
         """The draft of this program in a session, else the newest one of programs that ended; "" for none."""
         sql = f"SELECT session_id, text FROM drafts WHERE {_OF_SESSION} ORDER BY rowid DESC"
-        rows = await self._database.run(lambda db: db.execute(sql, (pack(session_id),)).fetchall())
+        rows = await self._database.run(lambda db: db.execute(sql, {"session": pack(session_id)}).fetchall())
         drafts = {unpack(row["session_id"]): unpack(row["text"]) for row in rows}
         if (own := drafts.get(self._draft_key(session_id))) is not None:
             return own

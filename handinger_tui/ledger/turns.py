@@ -450,14 +450,16 @@ def _put_folder(connection: sqlite3.Connection, session: Session, folder: str | 
     connection.execute(_PUT_FOLDER, cells)
 
 
-_PUT_ABOUT: Final = "UPDATE sessions SET about = ?1 WHERE session_id = ?2 AND about IS NOT ?1"
+_PUT_ABOUT: Final = "UPDATE sessions SET about = :about WHERE session_id = :session AND about IS NOT :about"
 
 
 def _put_about(connection: sqlite3.Connection, session: Session) -> None:
     """Store what the service says of the target of a session, for lists."""
     target_info = about(session.turns)
     if target_info != NOTHING_SAID:
-        connection.execute(_PUT_ABOUT, (pack(about_to_text(target_info)), pack(session.session_id)))
+        connection.execute(
+            _PUT_ABOUT, {"about": pack(about_to_text(target_info)), "session": pack(session.session_id)}
+        )
 
 
 def _put_session(connection: sqlite3.Connection, session: Session, updated_ms: int, title: str) -> None:

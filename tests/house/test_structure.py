@@ -94,3 +94,15 @@ def test_no_test_uses_private_members_of_the_package() -> None:
         for name in sorted({*used_private_names(tree(path))} & private - private_names(tree(path)))
     ]
     assert used == []
+
+
+def test_tests_run_an_app_as_people_do() -> None:
+    """`running` has the task factory of `App.run`; the pilot of `run_test` waits for times."""
+    used = [
+        where(path, node)
+        for path in python_files(TESTS)
+        if path != TESTS / "ui" / "pilot.py"
+        for node in ast.walk(tree(path))
+        if isinstance(node, ast.Attribute) and node.attr == "run_test"
+    ]
+    assert used == []

@@ -34,6 +34,7 @@ from tests.e2e.runner import KEY
 from tests.lives.words import Promise, mark_of, marks, promised
 from tests.money.paid_service import PaidService
 from tests.ui.fakes import typed_only, unpainted
+from tests.ui.pilot import running
 
 SIZES: Final = ((60, 20), (80, 24), (120, 40))
 TIMES: Final = {
@@ -412,7 +413,7 @@ class Life:
 
             app = HandingerApp(replace(options, connect=connect))
             stack.enter_context(unpainted())
-            async with app.run_test(size=self.random.choice(SIZES)) as pilot:
+            async with running(app, size=self.random.choice(SIZES)) as pilot:
                 person = Person(app, pilot, self.random, self.ledger, self.diary)
                 await self._early(person)
                 await self._acts(person, steps)

@@ -93,6 +93,12 @@ class IdlePilot(Pilot[ReturnType]):
 
 @asynccontextmanager
 async def running(app: App[ReturnType], **options: Any) -> AsyncIterator[IdlePilot[ReturnType]]:
-    """The app in a terminal of its own, with the options of `App.run_test`."""
+    """The app in a terminal of its own, with the options of `App.run_test`.
+
+    With the task factory that `App.run` sets where Python has it, from 3.12 on: a task begins in the line
+    that makes it.
+    """
+    if (factory := getattr(asyncio, "eager_task_factory", None)) is not None:
+        asyncio.get_running_loop().set_task_factory(factory)
     async with app.run_test(**options):
         yield IdlePilot(app)

@@ -124,7 +124,7 @@ async def test_tooltips_of_hostile_items_are_clean_and_carry_no_action() -> None
     texts = [text_of_payload(payload) for payload in PAYLOADS]
     panels: list[Panel[Any]] = [SourcesPanel(), FilesPanel()]
     app = Stage(*panels)
-    async with app.run_test(size=(68, 20)):
+    async with running(app, size=(68, 20)):
         for panel in panels:
             panel.show(hostile(texts))
             for at in range(panel.rows.count):

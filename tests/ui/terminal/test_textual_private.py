@@ -175,7 +175,7 @@ async def test_without_textuals_compositor_the_screen_paints_as_textual_does(
 async def test_the_driver_is_asked_for_the_background(monkeypatch: pytest.MonkeyPatch) -> None:
     """`App._driver`."""
     app, queries = Recorder(), [""]
-    async with app.run_test():
+    async with running(app):
         monkeypatch.setattr(app._driver, "ask_background", lambda: queries.append("asked"), raising=False)
         ask_background(app)
         assert queries.pop() == "asked"

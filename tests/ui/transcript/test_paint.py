@@ -165,7 +165,7 @@ def test_the_guard_hands_clean_segments_on_as_they_are() -> None:
 async def test_it_has_begun_once_there_is_a_turn_to_show() -> None:
     """The Markdown parser, with 2.5 MB, is loaded then."""
     app = Stage(session())
-    async with app.run_test(size=(80, 20)):
+    async with running(app, size=(80, 20)):
         assert not app.transcript.begun.is_set()
         app.transcript.show(session(turn(1)))
         assert app.transcript.begun.is_set()
@@ -277,7 +277,7 @@ async def test_dropped_rows_come_back_the_same() -> None:
 async def test_what_is_kept_of_a_long_conversation_is_bounded_by_rows() -> None:
     text = "".join(f"Line {n}.\n\n" for n in range(60))
     app = Stage(session(*(turn(at, text_part(text)) for at in range(1, 101))))
-    async with app.run_test(size=(80, 20)):
+    async with running(app, size=(80, 20)):
         layout, strip_cache = app.transcript.transcript_layout, app.transcript.strip_cache
         for y in range(layout.height):
             app.transcript.line(y)

@@ -158,7 +158,7 @@ async def test_the_selection_of_one_session_is_not_that_of_another() -> None:
 
 async def test_a_session_is_still_shown_and_followed_once_the_screen_is_gone() -> None:
     app = framed(LINES)
-    async with app.run_test(size=(60, 15)):
+    async with running(app, size=(60, 15)):
         pass
     assert not app.transcript.is_attached
     app.transcript.show(session(turn(1, text_part("Done."), prompt="Ask"), turn(2, text_part("Late."))))

@@ -11,6 +11,7 @@ from textual.widget import Widget
 from textual.widgets import Static
 
 from handinger_tui.ui.widgets.frame import Rows
+from tests.ui.pilot import running
 
 
 class Grounds(App[None]):
@@ -29,7 +30,7 @@ def segments(strips: list[Strip]) -> list[list[Segment]]:
 async def test_the_paint_equals_that_of_textual(monkeypatch: pytest.MonkeyPatch, no_color: str) -> None:
     monkeypatch.setenv("NO_COLOR", no_color)
     app = Grounds()
-    async with app.run_test(size=(30, 8)):
+    async with running(app, size=(30, 8)):
         for widget in app.query(Rows):
             assert type(widget).__mro__[2].__name__ in widget._css_type_names
             for crop in (widget.size.region, Region(3, 2, 5, 4)):

@@ -9,11 +9,12 @@ from time import monotonic
 from textual.app import App
 
 from handinger_tui.ui.work.changes import KEY_FIRST_S, MAX_IMMEDIATE_PER_S, PaintScheduler, ThrottledTimer
+from tests.ui.pilot import running
 
 
 async def test_the_first_beat_is_immediate_and_later_ones_are_throttled() -> None:
     app = App[None]()
-    async with app.run_test():
+    async with running(app):
         beats = asyncio.Queue[float]()
         pulse = ThrottledTimer(app, 1 / 3600, lambda: beats.put_nowait(monotonic()))
         first = None
@@ -31,7 +32,7 @@ async def test_the_first_beat_is_immediate_and_later_ones_are_throttled() -> Non
 
 async def test_it_runs_and_sleeps() -> None:
     app = App[None]()
-    async with app.run_test():
+    async with running(app):
         beats = asyncio.Queue[None]()
         pulse = ThrottledTimer(app, 1000, lambda: beats.put_nowait(None))
         assert not pulse.running
@@ -45,7 +46,7 @@ async def test_it_runs_and_sleeps() -> None:
 
 async def test_a_clock_tick_waits_for_a_paint_that_is_due() -> None:
     app = App[None]()
-    async with app.run_test():
+    async with running(app):
         calls = asyncio.Queue[str]()
         scheduler = PaintScheduler(
             app,
@@ -70,7 +71,7 @@ async def test_a_clock_tick_waits_for_a_paint_that_is_due() -> None:
 
 async def test_a_key_gets_on_the_screen_before_content_and_many_keys_do_not_stop_it() -> None:
     app = App[None]()
-    async with app.run_test():
+    async with running(app):
         paints = asyncio.Queue[float]()
         scheduler = PaintScheduler(
             app, lambda: paints.put_nowait(monotonic()), lambda: None, lambda _session: None, lambda: False
