@@ -21,8 +21,11 @@ from handinger_tui.core.evidence import files_of_turn, sources_of_turn
 from handinger_tui.core.formatting import NOT_REPORTED, PENDING, duration, plural
 from handinger_tui.core.money.attribution import METERS, Interpretation, MoneyIndex, TurnMoney, elapsed_ms
 from handinger_tui.core.money.limits import Unit
+from handinger_tui.core.money.meaning import Meaning
 from handinger_tui.core.money.spending import LOCAL
-from handinger_tui.core.money.timeline import Meaning, MeterResult
+from handinger_tui.core.money.timeline import (
+    MeterResult,
+)
 from handinger_tui.core.money.turn_events import newest_timeline
 from handinger_tui.core.money.typical_cost import TypicalCost, spread
 from handinger_tui.core.safety import clean_line
@@ -65,7 +68,6 @@ PINNED_BY_YOU: Final = "pinned by you"
 _MEANINGS: Final = {
     Meaning.LIFETIME: "worker totals",
     Meaning.PER_TURN: "figures per turn",
-    Meaning.UNDECIDED: "undecided, treated as worker totals",
 }
 _SHOWN: Final = {
     "cost_usd": "cost",
@@ -111,9 +113,11 @@ def _meaning_line(names: Sequence[str], text: str) -> str:
 
 def _meaning_text(meter: MeterResult) -> str:
     readings = plural(meter.values, "reading")
+    if not meter.pinned and meter.meaning is Meaning.UNDECIDED:
+        likely = _MEANINGS[Meaning.PER_TURN if meter.by_turn else Meaning.LIFETIME]
+        return f"undecided, treated as {likely}, after {readings}"
     if not meter.pinned:
-        why = f"after {readings}" if meter.meaning is Meaning.UNDECIDED else f"decided from {readings}"
-        return f"{_MEANINGS[meter.meaning]}, {why}"
+        return f"{_MEANINGS[meter.meaning]}, decided from {readings}"
     is_one = meter.values == 1
     if meter.shown is Meaning.UNDECIDED:
         other = "is inconclusive" if is_one else "are inconclusive"

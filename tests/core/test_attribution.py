@@ -156,7 +156,10 @@ def test_figures_that_restart_with_every_turn_are_reported_per_turn() -> None:
     assert usd(money.turns) == ["0.3", "0.1", "0.2"]
     # Each figure has its own meaning: the tokens only increase.
     assert [one.usage.total_tokens for one in money.turns] == [10, 10, 10]
-    assert money.usd == Total(Decimal("0.6"))
+    # One fall decides nothing.
+    assert money.usd == Total(Decimal("0.6"), doubtful=True)
+    fourth = turn(4, read("0.05", 40), before=read("0.2", 30))
+    assert session_money([*turns, fourth]).usd == Total(Decimal("0.65"))
 
 
 def test_a_single_decrease_starts_a_new_count_and_multiplies_nothing() -> None:
@@ -342,7 +345,7 @@ def test_the_incremental_result_equals_the_full_computation(
 
 
 def test_usd_and_credits_are_doubtful_each_by_itself() -> None:
-    """The cost falls inside the second turn, so it is that of each turn; the credits may be totals."""
+    """The cost falls inside two turns, so it is that of each turn; the credits may be totals."""
 
     def turn_of(at: int, *figures: tuple[str, str]) -> Turn:
         before, after = (
@@ -352,11 +355,12 @@ def test_usd_and_credits_are_doubtful_each_by_itself() -> None:
         request = TurnRequest(f"turn_{at}", "hi", at, worker_id="w")
         return Turn(request, worker_id="w", status=TurnStatus.COMPLETED, before=before, snapshot=after)
 
-    session = Session("s", 0, "w", turns=(turn_of(1, ("3", "2"), ("1", "5")),))
-    (money,) = turn_money(session.turns)
+    first = turn_of(1, ("3", "2"), ("2", "2"))
+    session = Session("s", 0, "w", turns=(first, turn_of(2, ("2", "2"), ("1", "5"))))
+    *_, money = turn_money(session.turns)
     assert (money.usd, money.usage.credits) == (Decimal(1), Decimal(3))
     assert money.doubts == frozenset({Unit.CREDITS})
-    line = receipt_line(session, session.turns[0])
+    line = receipt_line(session, session.turns[1])
     assert ("~3 credits" in line, "~$" in line) == (True, False)
 
 

@@ -32,25 +32,25 @@ def totals(*amounts: str | None) -> Session:
 
 def test_the_change_against_the_median_follows_the_amount() -> None:
     shown = totals("0.01", "0.02", "0.03", "0.027")
-    assert receipt_line(shown, shown.turns[3]) == "~12 s · $0.027 (+35%) Σ · standard"
+    assert receipt_line(shown, shown.turns[3]) == "~12 s · ~$0.027 (+35%) Σ · standard"
 
 
 def test_fewer_than_three_earlier_amounts_make_no_change() -> None:
     shown = totals("0.02", "0.01", None, "0.027")
     assert [receipt_line(shown, own) for own in shown.turns] == [
         "~12 s · $0.02 Σ · standard",
-        "~12 s · $0.01 Σ · standard",
-        "~12 s · $0.00 Σ · standard",
-        "~12 s · $0.027 (+170%) Σ · standard",
+        "~12 s · ~$0.01 Σ · standard",
+        "~12 s · ~$0.00 Σ · standard",
+        "~12 s · ~$0.027 (+170%) Σ · standard",
     ]
 
 
 def test_the_change_is_in_credits_where_only_those_are_reported() -> None:
     turns = [turn(at, after=reading(credit=str(credit))) for at, credit in enumerate((10, 30, 60, 70))]
     shown = session(*turns)
-    assert receipt_line(shown, turns[3]) == "~12 s · 10 credits (-50%) Σ · cost not reported · standard"
+    assert receipt_line(shown, turns[3]) == "~12 s · ~10 credits (-50%) Σ · cost not reported · standard"
     priced = replace(shown, credit_usd=Decimal("0.002"))
-    assert receipt_line(priced, turns[3]) == "~12 s · 10 credits (-50%) Σ · ~$0.02 · standard"
+    assert receipt_line(priced, turns[3]) == "~12 s · ~10 credits (-50%) Σ · ~$0.02 · standard"
 
 
 def test_the_budget_of_an_imported_turn_cannot_begin_another_line() -> None:
@@ -88,7 +88,7 @@ def test_one_credit_is_singular() -> None:
 
 def test_an_absurd_change_is_shown_as_a_lower_bound() -> None:
     shown = totals("0.0001", "0.0001", "0.0001", "9")
-    assert receipt_line(shown, shown.turns[3]) == "~12 s · $9.00 (>+999,999%) Σ · standard"
+    assert receipt_line(shown, shown.turns[3]) == "~12 s · ~$9.00 (>+999,999%) Σ · standard"
 
 
 @pytest.mark.parametrize("status", [TurnStatus.ACCEPTED, TurnStatus.REJECTED, TurnStatus.NOT_SENT])

@@ -18,7 +18,10 @@ from handinger_tui.core.errors import SettingsError
 from handinger_tui.core.money.attribution import METERS, MoneyIndex, session_money
 from handinger_tui.core.money.limits import StartPolicy, Unit
 from handinger_tui.core.money.spending import ChargeFilter, GroupBy, sum_buckets
-from handinger_tui.core.money.timeline import Meaning, Read, Sent
+from handinger_tui.core.money.timeline import (
+    Read,
+    Sent,
+)
 from handinger_tui.core.money.turn_events import MEANING_WORDS
 from handinger_tui.core.stream import NO_COSTS, Snapshot, Usage
 from handinger_tui.core.turns.session import Session, put_turn
@@ -233,7 +236,7 @@ def _expected(connection: sqlite3.Connection) -> Decimal:
     meter = index.results[WORKER][COST] if WORKER in index.results else None
     if meter is None:
         return Decimal(0)
-    if meter.meaning is Meaning.PER_TURN:
+    if meter.by_turn:
         return sum(map(Decimal, meter.per_turn.values()), Decimal(0))
     return Decimal(meter.total or 0)
 

@@ -5,12 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 from decimal import Decimal, localcontext
 from fractions import Fraction
+from itertools import pairwise
+from random import Random
 
 from handinger_tui.core.amounts import EXACT
-from handinger_tui.core.money.timeline import Entry, MeterResult, Timeline
+from handinger_tui.core.money.meaning import Meaning
+from handinger_tui.core.money.timeline import Entry, Key, MeterResult, Timeline
 from tests.money.service import UNIT, History, Lens
 
 NOISE = Fraction(1, 10**12)
+EXACT_LENSES = (Lens.FROZEN, Lens.LIFETIME, Lens.MISSING, Lens.NOISY, Lens.PER_TURN, Lens.ZERO_RUNNING)
+"""Lenses that hide nothing for ever: an amount without a mark is right to the last digit."""
 
 
 def play(history: History) -> Iterator[MeterResult]:
@@ -45,6 +50,7 @@ def faults(history: History) -> list[str]:
         return wrong
     entries = {turn: meter.entry(turn) for turn in history.cost}
     wrong += [fault for turn, entry in entries.items() if (fault := _fault(history, turn, entry))]
+    wrong += _flips(history) + _silent_changes(history)
     spent = Fraction(UNIT) * (sum(history.cost.values()) + history.strangers)
     charged = sum((Fraction(entry.amount or 0) for entry in entries.values()), Fraction(0))
     if charged > spent + NOISE:
@@ -65,6 +71,40 @@ def faults(history: History) -> list[str]:
     return wrong
 
 
+def _flips(history: History) -> list[str]:
+    """Decided meanings that were left, and those that are not the right one."""
+    meanings = [meter.meaning for meter in play(history)]
+    pairs = pairwise(meanings)
+    left = [f"{before} → {now}" for before, now in pairs if now is not before is not Meaning.UNDECIDED]
+    right = Meaning.PER_TURN if history.lens is Lens.PER_TURN else Meaning.LIFETIME
+    return left + [f"it counts {right}"] * bool({*meanings} - {right, Meaning.UNDECIDED})
+
+
+def _differs(one: Decimal | int | None, other: Decimal | int | None) -> bool:
+    return abs(Fraction(one or 0) - Fraction(other or 0)) > NOISE
+
+
+def _silent_changes(history: History) -> list[str]:
+    """Amounts that change although they are settled, and stay so."""
+    timeline, pauses = Timeline((Decimal(0),)), Random(len(history.events))
+    at_ms, settled, wrong = 0, dict[Key, tuple[Decimal | int | None, bool]](), list[str]()
+    with localcontext(EXACT):
+        for event in history.events:
+            at_ms += pauses.choice([1, 6_000, 40_000, 3_600_000])
+            timeline.take(event, at_ms)
+            (meter,) = timeline.results()
+            entries = {turn: meter.entry(turn) for turn in timeline.stillness.confirmed}
+            # What belongs to another meaning is told.
+            now = {turn: (one.amount, meter.by_turn) for turn, one in entries.items() if is_plain(one)}
+            wrong += [
+                f"turn {turn}: {amount} became {now[turn][0]} while it was settled"
+                for turn, (amount, by_turn) in settled.items()
+                if turn in now and now[turn][1] is by_turn and _differs(now[turn][0], amount)
+            ]
+            settled = now
+    return wrong
+
+
 def _truth(history: History, turn: int | str) -> Fraction:
     return Fraction(UNIT) * history.cost[turn]
 
@@ -72,6 +112,8 @@ def _truth(history: History, turn: int | str) -> Fraction:
 def _fault(history: History, turn: int | str, entry: Entry) -> str:
     """The fault in the amount of one turn; "" for none."""
     amount, truth = Fraction(entry.amount or 0), _truth(history, turn)
+    if history.lens in EXACT_LENSES and is_plain(entry) and abs(amount - truth) > NOISE:
+        return f"turn {turn}: {float(amount)} without a mark is not {float(truth)}"
     if entry.most is None:
         is_more = amount > truth + NOISE
         return f"turn {turn}: {float(amount)} is more than {float(truth)}" if is_more else ""

@@ -7,7 +7,13 @@ from fractions import Fraction
 from random import Random
 
 from handinger_tui.core.amounts import EXACT
-from handinger_tui.core.money.timeline import Decisions, Key, Meaning, MeterResult, Timeline
+from handinger_tui.core.money.meaning import Meaning
+from handinger_tui.core.money.timeline import (
+    Decisions,
+    Key,
+    MeterResult,
+    Timeline,
+)
 from tests.money.oracle import entered
 from tests.money.service import History
 

@@ -31,6 +31,8 @@ class Lens(StrEnum):
     """Some readings have no figure."""
     ZERO_RUNNING = "zero_running"
     """Zero as long as a turn runs."""
+    FROZEN = "frozen"
+    """The figures stand still as long as a turn runs. A random history has it only on request."""
 
 
 @dataclass
@@ -82,6 +84,8 @@ class _Worker:
             return self.current * UNIT
         if lens is Lens.ZERO_RUNNING and self.running:
             return Decimal(0)
+        if lens is Lens.FROZEN and self.running:
+            return self.history.reported[-1] if self.history.reported else Decimal(0)
         exact = (self.total - self.offset) * UNIT
         if lens is Lens.NOISY and exact:
             return exact + self.random.choice([0, 0, -1, 1]) * Decimal("1e-15")
@@ -162,15 +166,21 @@ class _Worker:
             self.spend(None, 100)
 
 
-def history(seed: int) -> History:
-    """One random history."""
+LONG = 25
+"""The turns of a long history: enough to decide what the figures mean."""
+
+
+def history(seed: int, *, long: bool = False, lens: Lens | None = None) -> History:
+    """One random history, of some turns or a long one. `lens`: instead of a random one."""
     random = Random(seed)
-    result = History(random.choice(list(Lens)), random.random() < 0.7)
+    by_chance = random.choice([one for one in Lens if one is not Lens.FROZEN])
+    result = History(lens or by_chance, random.random() < 0.7)
     # A replica that lags by a whole turn shows itself only by the messages.
-    result.counted |= result.lens is Lens.LAGGING
+    result.counted |= result.lens in (Lens.LAGGING, Lens.FROZEN)
     worker = _Worker(random, result)
     worker.turn(1, creates=True)
-    for number in range(2, random.randint(3, 9)):
+    end = random.randint(3, 9)
+    for number in range(2, LONG if long else end):
         choice = random.random()
         by_itself = result.lens is Lens.PER_TURN
         if choice < 0.12 and result.counted and not by_itself:

@@ -1,6 +1,7 @@
 """Many random histories: `python -m tests.money.soak --histories 20000 --seed 0`.
 
-`--ledger N`: this many of them also through the ledger, with two sessions and a person who pins and assigns.
+`--each N`: instead this many of each way of reporting, every fourth of them a long one. `--ledger N`: this
+many also through the ledger, with two sessions and a person who pins and assigns.
 """
 
 from __future__ import annotations
@@ -8,12 +9,14 @@ from __future__ import annotations
 import argparse
 import sys
 from collections import Counter
+from collections.abc import Iterator
+from itertools import product
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from tests.money import ledger_histories, rulings
 from tests.money.oracle import exact_turns, faults
-from tests.money.service import Lens, history
+from tests.money.service import History, Lens, history
 
 
 def main() -> int:
@@ -21,12 +24,12 @@ def main() -> int:
     parser = argparse.ArgumentParser()
     parser.add_argument("--histories", type=int, default=2000)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--each", type=int, default=0)
     parser.add_argument("--ledger", type=int, default=0)
     chosen = parser.parse_args()
     shares: dict[Lens, Counter[str]] = {lens: Counter() for lens in Lens}
     failed = 0
-    for seed in range(chosen.seed, chosen.seed + chosen.histories):
-        sample = history(seed)
+    for seed, sample in _samples(chosen.seed, chosen.histories, chosen.each):
         wrong = faults(sample) + rulings.faults(sample, seed)
         failed += bool(wrong)
         if wrong and failed <= 20:
@@ -40,6 +43,16 @@ def main() -> int:
             f"marked {counts['marked'] / turns:.1%}, histories with faults {counts['faults']}"
         )
     return 1 if failed + _in_ledger(chosen.ledger, chosen.seed) else 0
+
+
+def _samples(first: int, histories: int, each: int) -> Iterator[tuple[int, History]]:
+    """Seeds and histories: of random lenses, or so many of each lens, every fourth of them a long one."""
+    if each:
+        for lens, seed in product(Lens, range(first, first + each)):
+            yield seed, history(seed, lens=lens, long=seed % 4 == 3)
+    else:
+        for seed in range(first, first + histories):
+            yield seed, history(seed)
 
 
 def _in_ledger(histories: int, first: int) -> int:

@@ -17,6 +17,7 @@ from handinger_tui.core.amounts import (
     Total,
     credits_words,
     decimal_text,
+    doubt_mark,
     short_total_text,
     total,
     total_text,
@@ -187,7 +188,7 @@ def check_costs(person: Person, right: Right) -> None:
                 name: members(right.usd(session), right.credits(session)) for name, session in named.items()
             }
             assert {row["key"]: row["doubtful"] for row in printed["groups"]} == doubts(right, by)
-            assert sum(doubts(right, by).values()) == 1
+            assert {*doubts(right, by).values()} == {True, False}
         assert printed["total"]["doubtful"] is True
     turns = person.json_of("costs", "--by", "turn")["groups"]
     assert {row["turn_id"]: (sums(row), row["cost_usd_at_most"], row["doubtful"]) for row in turns} == {
@@ -257,17 +258,17 @@ def check_app(shown: Shown, right: Right) -> None:
     session = right.sessions[-1]
     *_, exact, shared, pending = right.money.values()
     own, complete = right.usd(session), right.usd()
-    assert re.findall(r"│ cost {4,}(\S+) +(\S+ \+1)", shown.panel) == [
-        (usd_text(pending.usd), short_total_text(own))
-    ]
+    pending_text, most_text = doubt_mark(pending.doubtful) + usd_text(pending.usd), usd_text(shared.most_usd)
+    assert (pending.doubtful, shared.doubtful) == (True, True)
+    assert re.findall(r"│ cost {4,}(\S+) +(\S+ \+1)", shown.panel) == [(pending_text, short_total_text(own))]
     assert f"today {short_total_text(complete)}" in shown.header
     assert f"session {short_total_text(own)} " in shown.header
     assert f"· {usd_text(exact.usd)} Σ ·" in shown.transcript
-    assert f"· up to {usd_text(shared.most_usd)} Σ, shared with 1 other run ·" in shown.transcript
-    assert re.search(rf"│ +Cost +up to {re.escape(usd_text(shared.most_usd))}  shared", shown.receipt)
+    assert f"· up to {most_text} Σ, shared with 1 other run ·" in shown.transcript
+    assert re.search(rf"│ +Cost +up to {re.escape(most_text)}  shared", shown.receipt)
     assert f"  {total_text(complete)} " in shown.ledger
     assert re.search(r" ~2 +~\$0\.20 +││", shown.ledger)
-    for amount in (usd_text(exact.usd), f"≤{usd_text(shared.most_usd)}", usd_text(pending.usd)):
+    for amount in (usd_text(exact.usd), f"≤{most_text}", pending_text):
         assert re.search(rf" {re.escape(amount)}( \+1)? +││", shown.ledger), amount
     assert f"Cost:                 {total_text(own)} · " in shown.farewell
     credits_text = total_text(right.credits(), credits_words)

@@ -8,11 +8,12 @@ from decimal import Decimal, localcontext
 import pytest
 
 from handinger_tui.core.amounts import EXACT
+from handinger_tui.core.money.meaning import Meaning
 from handinger_tui.core.money.timeline import (
     Ended,
     Entry,
     Event,
-    Meaning,
+    Key,
     MeterResult,
     Read,
     Sent,
@@ -26,7 +27,7 @@ def read(usd: str | None, *, busy: bool = False, prompts: int | None = None) -> 
     return Read((None if usd is None else Decimal(usd),), busy, prompts)
 
 
-def turn(number: int, look: str | None, *ends: str, prompts: int | None = None) -> list[Event]:
+def turn(number: Key, look: str | None, *ends: str, prompts: int | None = None) -> list[Event]:
     """A turn with the reading before it, readings while it runs, and the one at its end."""
     before = [] if look is None else [read(look, prompts=prompts)]
     running = [read(usd, busy=True) for usd in ends[:-1]]
@@ -49,8 +50,8 @@ def result(events: Iterable[Event]) -> MeterResult:
 
 
 def amounts(meter: MeterResult) -> dict[object, str]:
-    entries = {turn: meter.entry(turn) for turn in sorted(meter.lifetime, key=str)}
-    return {turn: str(one.amount) + "~" * one.doubtful for turn, one in entries.items()}
+    """The digits of each amount; most are doubtful, as few turns decide nothing."""
+    return {turn: str(meter.entry(turn).amount) for turn in sorted(meter.lifetime, key=str)}
 
 
 def entered(meter: MeterResult) -> Decimal:
@@ -105,10 +106,33 @@ CASES: dict[str, tuple[list[Event], dict[object, str]]] = {
         [*turn(1, None, ".1", ".3"), *turn(2, ".3", ".02", ".3", ".5"), *turn(3, ".5", ".1", ".4", ".9")],
         {1: "0.3", 2: "0.5", 3: "0.9"},
     ),
-    "not decided": ([*turn(1, None, "3"), *turn(2, "3", "5")], {1: "3", 2: "2~"}),
+    "not decided": ([*turn(1, None, "3"), *turn(2, "3", "5")], {1: "3", 2: "2"}),
     "decided later": (
         [*turn(1, None, "3"), *turn(2, "3", "5"), *turn(3, "5", "2"), *turn(4, "2", "1")],
         {1: "3", 2: "5", 3: "2", 4: "1"},
+    ),
+    "a fall, and rises behind it": (
+        [
+            *turn(1, None, ".214"),
+            *turn(2, ".214", "1.51"),
+            *turn(3, "1.51", ".704"),
+            *turn(4, ".704", "1.013"),
+            *turn(5, "1.013", "2.226"),
+            *turn(6, "2.226", "2.945"),
+        ],
+        {1: "0.214", 2: "1.51", 3: "0.704", 4: "1.013", 5: "2.226", 6: "2.945"},
+    ),
+    "an outage at the end of a turn": (
+        [*turn(1, None, "100"), *turn(2, "100", "0"), read("120")],
+        {1: "100", 2: "20"},
+    ),
+    "an outage before a turn": (
+        [*turn(1, None, "100"), *turn(2, "0", "120"), read("120")],
+        {1: "100", 2: "20"},
+    ),
+    "an outage that is read twice": (
+        [*turn(1, None, "100"), *turn(2, "100", "0"), read("0"), read("120"), read("120")],
+        {1: "100", 2: "20"},
     ),
     "late costs of the turn before": (
         [*turn(1, None, ".10", prompts=0), read(".25", prompts=1)],
@@ -217,11 +241,17 @@ def test_rounding(level: str, value: str, expected: bool) -> None:
         assert is_rounding(Decimal(level), Decimal(value)) is expected
 
 
-LIFETIME: list[Event] = [*turn(1, None, "1"), *turn(2, "1", "2")]
+LIFETIME: list[Event] = [
+    *turn(1, None, "1.7"),
+    *turn("b", "1.7", "1.72", "1.8"),
+    *turn("c", "1.8", "1.82", "1.9"),
+    *turn("d", "1.9", "1.92", "2"),
+]
+"""Readings that leave no doubt."""
 BY_TURN: list[Event] = [
-    *turn(1, None, ".3", prompts=0),
-    *turn(2, ".3", ".1", prompts=1),
-    *turn(3, ".1", ".2", prompts=2),
+    *turn(1, None, ".4", prompts=0),
+    *turn(2, ".4", ".3", prompts=1),
+    *turn(3, ".3", ".2", prompts=2),
 ]
 
 
@@ -269,7 +299,7 @@ def test_a_correction_while_two_turns_run_is_nobodys() -> None:
 def test_a_refund_while_a_turn_runs_does_not_charge_it_the_total() -> None:
     """What was refunded is not known, so neither is what the turn took: a gap, and not $1.80."""
     meter = result([*LIFETIME, *turn(3, "2", "1.8"), read("1.8"), *turn(4, "1.8", "2")])
-    assert [meter.entry(at).amount for at in (1, 2, 3, 4)] == [1, 1, None, Decimal("0.2")]
+    assert [meter.entry(at).amount for at in (1, 3, 4)] == [Decimal("1.7"), None, Decimal("0.2")]
     assert entered(meter) == meter.total
 
 
@@ -321,28 +351,88 @@ def test_no_rise_is_as_doubtful_as_one() -> None:
     assert 1 in meter.exceptions
 
 
-def test_the_complete_timeline_decides_the_meaning() -> None:
-    falls = [*turn(1, None, "3"), *turn(2, "3", "1")]
-    assert result(falls).meaning is Meaning.PER_TURN
-    rises = [*turn(3, "1", "1.3"), *turn(4, "1.3", "1.5"), *turn(5, "1.5", "1.8"), *turn(6, "1.8", "2")]
-    assert result([*falls, *rises[:8]]).meaning is Meaning.UNDECIDED
-    assert result([*falls, *rises]).meaning is Meaning.LIFETIME
+def meanings(*turns: list[Event]) -> list[tuple[Meaning, bool]]:
+    """The meaning after each turn, and whether amounts are those of each turn alone."""
+    shown, events = [], list[Event]()
+    for one in turns:
+        events += one
+        meter = result(events)
+        shown.append((meter.meaning, meter.by_turn))
+    return shown
 
 
-def test_two_turns_of_about_the_same_cost_do_not_decide_the_meaning() -> None:
-    """Figures of each turn are often that close, so $0.01 of the second turn is not certain."""
-    meter = result([*turn(1, None, ".10"), *turn(2, ".10", ".11")])
-    assert (meter.meaning, meter.entry(2).doubtful) == (Meaning.UNDECIDED, True)
-    during = result([*turn(1, None, ".10"), *turn(2, ".10", ".105", ".11")])
-    assert (during.meaning, during.entry(2).doubtful) == (Meaning.LIFETIME, False)
+def ends(*values: str, first: int = 1) -> list[list[Event]]:
+    """Turns that are read before and after."""
+    before = [None, *values]
+    return [turn(at, before[at - first], value) for at, value in enumerate(values, first)]
+
+
+UNSURE, SURE = (Meaning.UNDECIDED, False), (Meaning.LIFETIME, False)
+UNSURE_BY_TURN, SURE_BY_TURN = (Meaning.UNDECIDED, True), (Meaning.PER_TURN, True)
+
+
+def test_one_fall_inside_a_turn_decides_nothing_and_two_do() -> None:
+    shown = meanings(*ends(".214", "1.51", ".704", "1.013", "2.226", "2.945", "1"))
+    assert shown == [UNSURE] * 2 + [UNSURE_BY_TURN] * 4 + [SURE_BY_TURN]
+
+
+def test_an_amount_is_doubtful_as_long_as_the_meaning_is_not_decided() -> None:
+    meter = result([event for one in ends(".3", ".1", ".2") for event in one])
+    assert [meter.entry(at).doubtful for at in (1, 2, 3)] == [False, True, True]
+
+
+def test_rises_decide_only_after_many_turns() -> None:
+    """Figures of each turn often rise some times in a row."""
+    shown = meanings(*ends(*map(str, range(1, 13))))
+    assert shown == [UNSURE] * 10 + [SURE] * 2
+
+
+def test_values_close_to_the_one_before_decide_sooner() -> None:
+    during = [turn(at, f"{at}.0", f"{at}.1", f"{at + 1}.0") for at in range(2, 6)]
+    shown = meanings(turn(1, None, "2.0"), *during)
+    assert shown == [UNSURE] * 3 + [SURE] * 2
+    # The same without a reading while the turn runs.
+    assert meanings(turn(1, None, "2.0"), *ends("2.0", "2.1", "2.2", "2.3")[1:])[-1] == UNSURE
+
+
+def test_a_decided_total_is_not_left_for_one_reset() -> None:
+    resets = [turn(9, "2", ".3"), turn(10, ".3", ".31", "1.0"), turn(11, "1.0", "1.1"), turn(12, "1.1", ".2")]
+    assert meanings(LIFETIME, *resets) == [SURE] * 5
+    # Two in a row contradict it.
+    again = turn(9, "2", ".3"), turn(10, ".3", ".2"), turn(11, ".2", ".1")
+    assert meanings(LIFETIME, *again) == [SURE, SURE, UNSURE_BY_TURN, SURE_BY_TURN]
+
+
+def test_decided_figures_of_each_turn_are_left_only_for_what_they_cannot_show() -> None:
+    rises = [turn(at, f"{at}.0", f"{at}.1", f"{at + 1}.0") for at in range(11, 20)]
+    shown = meanings(BY_TURN, turn(10, ".2", "11.0"), *rises)
+    assert shown[:4] == [SURE_BY_TURN] * 4
+    assert shown[-1] == SURE
+
+
+def test_a_meaning_that_was_left_twice_stays_undecided() -> None:
+    rises = [turn(at, f"{at}.0", f"{at}.1", f"{at + 1}.0") for at in range(11, 20)]
+    falls = turn(20, "20.0", "3"), turn(21, "3", "2"), turn(22, "2", "1"), turn(23, "1", ".5")
+    later = ends(*map(str, range(1, 40)), first=30)
+    shown = meanings(BY_TURN, turn(10, ".2", "11.0"), *rises, *falls, *later)
+    after = shown[12:]
+    assert {meaning for meaning, _ in after[2:]} == {Meaning.UNDECIDED}
+
+
+def test_zero_is_no_evidence() -> None:
+    """A service that is out of order may answer with zeros."""
+    outages = [turn(at, str(at), "0", str(at + 1)) for at in range(2, 9)]
+    broken = [*turn(9, "9", "0"), read("10"), *turn(10, "10", "0"), read("11")]
+    shown = meanings(turn(1, None, "2"), *outages, broken)
+    assert shown == [UNSURE] * 9
 
 
 def test_a_new_value_below_that_before_the_turn_shows_figures_of_each_turn() -> None:
     """Also where the end of the turn is above it again: no replica could show a value that never was."""
     meter = result([*turn(1, None, ".3"), *turn(2, ".3", ".1", ".5")])
-    assert (meter.meaning, meter.entry(2).amount) == (Meaning.PER_TURN, Decimal(".5"))
+    assert (meter.by_turn, meter.entry(2).amount) == (True, Decimal(".5"))
     lagging = result([*turn(1, None, ".2", ".3"), *turn(2, ".3", ".2", ".5")])
-    assert lagging.meaning is not Meaning.PER_TURN
+    assert not lagging.by_turn
 
 
 def test_a_first_reading_that_is_missed_counts_for_each_figure_by_itself() -> None:
@@ -365,3 +455,52 @@ def test_a_fall_behind_a_missing_look_proves_little() -> None:
     look: list[Event] = [read(".5"), Sent(2), read(".9"), Ended(2), Read((None,), busy=False)]
     meter = result([*turn(1, None, ".5"), *look, Sent(3), read(".2", busy=True), read("1.1"), Ended(3)])
     assert meter.meaning is not Meaning.PER_TURN
+
+
+FROZEN: list[Event] = [*LIFETIME, read("2", prompts=4), Sent("A")]
+"""Behind it the figures stand still while the worker is busy, and somebody else sends a message."""
+
+
+@pytest.mark.parametrize("looks", [0, 1, 3])
+def test_whoever_came_while_the_figures_stood_still_is_a_possible_owner(looks: int) -> None:
+    """Ours took $1.31, the stranger's $0.50."""
+    still: list[Event] = [read("2", busy=True, prompts=6)] * looks
+    meter = result([*FROZEN, *still, read("3.81", prompts=6), Ended("A"), read("3.81", prompts=6)])
+    entry = meter.entry("A")
+    assert (entry.amount, entry.most, entry.others) == (Decimal("1.81"), Decimal("1.81"), 1)
+    assert entered(meter) == meter.total == Decimal("3.81")
+
+
+def test_somebody_who_came_is_counted_once() -> None:
+    during = [read(usd, busy=True, prompts=6) for usd in ("2.1", "2.2")]
+    rises: list[Event] = [*during, read("3", prompts=6)]
+    entry = result([*FROZEN, *rises, Ended("A")]).entry("A")
+    assert (entry.most, entry.others) == (Decimal(1), 1)
+
+
+def test_a_look_whose_figures_lag_behind_its_messages_leaves_a_possible_owner() -> None:
+    """The message of somebody else shows at once, and what it took only later."""
+    late: list[Event] = [
+        read("2", prompts=4),
+        read("2.05", busy=True, prompts=5),
+        Sent("A"),
+        read("2.9", prompts=6),
+    ]
+    entry = result([*LIFETIME, *late, Ended("A")]).entry("A")
+    assert (entry.most, entry.others) == (Decimal("0.85"), 1)
+
+
+def test_nobody_who_has_settled_is_a_possible_owner() -> None:
+    others: list[Event] = [
+        read("2", prompts=4),
+        read("2.5", prompts=5),
+        Sent("A"),
+        read("2.9", prompts=6),
+        Ended("A"),
+    ]
+    meter = result([*LIFETIME, *others])
+    assert meter.entry("A") == Entry(Decimal("0.4"))
+    assert [one.amount for one in meter.suspense] == [Decimal("0.5")]
+    # Neither is one of whom the idle worker shows nothing twice.
+    free: list[Event] = [read("2", prompts=4), read("2", prompts=5), read("2", prompts=5), Sent("A")]
+    assert result([*LIFETIME, *free, read("2.4", prompts=6), Ended("A")]).entry("A") == Entry(Decimal("0.4"))

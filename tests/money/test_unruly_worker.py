@@ -17,6 +17,7 @@ def test_what_is_stated_as_exact_is_exact(first: int) -> None:
     assert not {seed: what for seed, what in wrong.items() if is_decidable(workers[seed])}
     assert not [what for all_of_one in wrong.values() for what in all_of_one if "entered of" in what]
     # By chance the readings of another cause are the same; a program that marked everything would not help.
-    assert len(wrong) <= len(workers) * 0.04
+    assert len(wrong) <= len(workers) * 0.02
     exact, turns = (sum(getattr(one, name) for one in verdicts.values()) for name in ("exact", "turns"))
-    assert exact >= turns * 0.7
+    # Eight turns at most do not always decide what the figures mean.
+    assert exact >= turns * 0.5

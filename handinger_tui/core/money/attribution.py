@@ -13,11 +13,11 @@ from msgspec.structs import replace
 from handinger_tui.core.amounts import EXACT, Total, total
 from handinger_tui.core.money.amount_state import AmountState, state_of
 from handinger_tui.core.money.limits import Unit
+from handinger_tui.core.money.meaning import Meaning
 from handinger_tui.core.money.timeline import (
     NO_DECISIONS,
     Entry,
     Key,
-    Meaning,
     MeterResult,
     Timeline,
 )
@@ -366,7 +366,9 @@ class MoneyIndex:
         basis = (
             decisions,
             {
-                worker: [(meter.meaning, meter.pinned, meter.total is not None) for meter in meters]
+                worker: [
+                    (meter.meaning, meter.by_turn, meter.pinned, meter.total is not None) for meter in meters
+                ]
                 for worker, meters in results.items()
             },
         )
@@ -539,16 +541,17 @@ def usage_and_costs(values: Sequence[Any]) -> tuple[Usage, Costs]:
 
 def _reading(meters: Sequence[MeterResult]) -> Interpretation:
     """How the figures of a worker are read: the meaning of its cost, or of the next best meter it reports."""
-    meaning = _meaning(meters)
-    if meaning is None:
+    meter = _deciding(meters)
+    if meter is None:
         return Interpretation.NONE
-    return Interpretation.PER_TURN if meaning is Meaning.PER_TURN else Interpretation.TOTAL
+    return Interpretation.PER_TURN if meter.by_turn else Interpretation.TOTAL
 
 
 def _is_undecided(meters: Sequence[MeterResult]) -> bool:
-    return _meaning(meters) is Meaning.UNDECIDED
+    meter = _deciding(meters)
+    return meter is not None and meter.meaning is Meaning.UNDECIDED
 
 
-def _meaning(meters: Sequence[MeterResult]) -> Meaning | None:
-    reported = (meters[at] for at in _RANKED if meters and meters[at].total is not None)
-    return next((meter.meaning for meter in reported), None)
+def _deciding(meters: Sequence[MeterResult]) -> MeterResult | None:
+    """The meter of the cost, or the next best one that is reported."""
+    return next((meters[at] for at in _RANKED if meters and meters[at].total is not None), None)

@@ -38,8 +38,14 @@ from handinger_tui.core.money.attribution import (
     session_money,
     usage_and_costs,
 )
+from handinger_tui.core.money.meaning import Meaning
 from handinger_tui.core.money.spending import Bucket, Rise
-from handinger_tui.core.money.timeline import Amount, Key, Meaning, MeterResult, Suspense
+from handinger_tui.core.money.timeline import (
+    Amount,
+    Key,
+    MeterResult,
+    Suspense,
+)
 from handinger_tui.core.money.turn_events import is_of_file
 from handinger_tui.core.stream import COST_MEMBERS, cost_of
 from handinger_tui.core.turns.session import Session, newest_target
@@ -321,7 +327,7 @@ def _rises_on(worker_id: str, meters: Sequence[MeterResult], turns: Sequence[Tur
     sums: dict[int, dict[int, Amount]] = {}
     facts: dict[int, Suspense] = {}
     # Figures of each turn alone leave nothing unexplained.
-    lifetime = [at for at, meter in enumerate(meters) if meter.meaning is not Meaning.PER_TURN]
+    lifetime = [at for at, meter in enumerate(meters) if not meter.by_turn]
     for at in lifetime:
         for one in meters[at].suspense:
             amounts = sums.setdefault(one.at_ms, {})

@@ -11,11 +11,11 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Mapping, Sequence
 from copy import copy
 from decimal import Decimal
-from enum import StrEnum
 from itertools import accumulate, chain, compress
 from types import MappingProxyType
 from typing import Final, NamedTuple
 
+from handinger_tui.core.money.meaning import NO_EVIDENCE, Meaning
 from handinger_tui.core.turns.turn import EARLY_MS, SETTLE_MS
 
 Amount = Decimal | int
@@ -57,17 +57,6 @@ class Ended(NamedTuple):
 
 
 Event = Sent | Read | Ended
-
-
-class Meaning(StrEnum):
-    """What a meter counts."""
-
-    LIFETIME = "lifetime"
-    """All turns of the worker together."""
-    PER_TURN = "per_turn"
-    """Only the newest turn."""
-    UNDECIDED = "undecided"
-    """Too few or contradictory readings. Amounts are computed as for LIFETIME."""
 
 
 class Decisions(NamedTuple):
@@ -154,17 +143,19 @@ class _Fall(NamedTuple):
     """A value below the level, not yet explained.
 
     `window`: the time before it; `since`: the time after it in which it was read again. `idle`: no turn of
-    ours was under way in `window`. `may_lag`: it may come from a replica that lags behind. `restart`: its
-    weight as evidence that the meter counts per turn. `started`: the number of the turn in which it fell;
-    `start`: the level when that turn was sent. `seen`: the value was read before. `later`: another value
-    below the level, read after it, and the time before that.
+    ours was under way in `window`. `may_lag`: it may come from a replica that lags behind, or the service may
+    be out of order. `shows`: it is evidence that the meter counts per turn; `was_read`: the worker was read
+    before that turn. `started`: the number of the turn in which it fell; `start`: the level when that was
+    sent. `seen`: the value was read before. `later`: another value below the level, read after it, and the
+    time before that.
     """
 
     value: Amount
     window: _Window
     idle: bool
     may_lag: bool
-    restart: int
+    shows: bool
+    was_read: bool
     started: int
     start: Amount
     seen: bool
@@ -185,16 +176,8 @@ ROUNDING_SHARE: Final = Decimal("1e-9")
 """A fall by at most this share of the value is rounding."""
 ROUNDING_UNITS: Final = 100
 """A fall by one unit of the last printed digit is rounding if the value has at least this many units."""
-RESTART_WEIGHT: Final = 3
-"""Weight of a restart inside a turn if the worker was read just before the turn; otherwise it weighs 1."""
-RESTART_MARGIN: Final = 2
-"""By how much the weight of restarts must exceed that of rises to show a meter that counts per turn."""
-CLEAR_WEIGHT: Final = 2
-"""Weight of a rise that only a lifetime meter shows. Others weigh 1: the next turn may have used more."""
 CORRECTION_SHARE: Final = 2
 """A meter that fell to at least 1/2 of its level was corrected; one that fell further was reset."""
-CLOSE_FACTOR: Final = Decimal("1.4")
-"""A rise to at most this multiple during a turn is clear: a per-turn value would rarely be so close."""
 
 
 def is_rounding(level: Amount, value: Amount) -> bool:
@@ -257,12 +240,17 @@ class _Meter:
         """The level when the oldest turn under way was sent."""
         self.started = 0
         """The number of that turn."""
-        self.restart = 0
-        """The weight of a fall as evidence; 0: values are no evidence now."""
-        self.restarts = 0
-        """The evidence for PER_TURN."""
-        self.rises = 0
-        """The evidence for LIFETIME."""
+        self.is_open = False
+        """The next value is evidence: no value of the newest turn was."""
+        self.was_read = False
+        """The worker was read just before that turn."""
+        self.evidence = NO_EVIDENCE
+        # The value at the newest reading, if the worker was idle.
+        self.idle_value: Amount | None = None
+        # The time in which the meter stood still, since it rose or the worker was idle.
+        self.standstill: _Window | None = None
+        # How many messages of others have all of their costs in the level, and how many are in a share.
+        self.settled = self.shared_with = 0
 
     def copy(self) -> _Meter:
         """An independent copy."""
@@ -296,7 +284,8 @@ class _Meter:
             # There was no reading since the turn was sent, so the level is still that of that time.
             self.started, self.start = timeline.starts, level or self.zero
             # A level of zero is no evidence: no value is below it.
-            self.restart = (1 if window.unread else timeline.restart) if level else 0
+            self.is_open = timeline.shows and bool(level)
+            self.was_read = not window.unread
         if level is None:
             self.partial.update(window.turns)
             self.level = self.first = self.base = value
@@ -306,21 +295,36 @@ class _Meter:
             self._compare(value, window, timeline, busy=busy)
         if value != level:
             self.recent = (*self.recent[1 - RECENT_VALUES :], value)
+        self._settle_strangers(value, level, timeline, busy=busy)
+
+    def _settle_strangers(
+        self, value: Amount, level: Amount | None, timeline: Timeline, *, busy: bool
+    ) -> None:
+        """Note whose costs can no longer come: a meter may stand still while the worker is busy.
+
+        Whoever came stays a possible owner of every rise until the worker is idle and the meter has risen, or
+        stands still.
+        """
+        if not busy and (level is None or value > level or value == self.idle_value):
+            self.settled = timeline.came
+        self.idle_value = None if busy else value
+        if not busy:
+            self.standstill = None
 
     def _compare(self, value: Amount, window: _Window, timeline: Timeline, *, busy: bool) -> None:
         """Process a value that follows the level."""
         level = self.level or self.zero
         if value < level and not is_rounding(level, value):
-            may_lag = not window.turns or value in self.recent or value >= self.start > 0
+            # Zero may be the answer of a service that is out of order.
+            may_lag = not window.turns or not value or value in self.recent or value >= self.start > 0
             is_idle, is_seen = not window.turns, bool(value) and value in self.recent
+            shows = self.is_open and bool(value)
             self.fall = _Fall(
-                value, window, is_idle, may_lag, self.restart, self.started, self.start, is_seen
+                value, window, is_idle, may_lag, shows, self.was_read, self.started, self.start, is_seen
             )
             return
-        if self.restart and window.turns and value > self.start:
-            is_clear = busy and value <= self.start * CLOSE_FACTOR
-            self.rises += CLEAR_WEIGHT if is_clear else 1
-            self.restart = 0
+        if self.is_open and window.turns and value > self.start:
+            self.evidence, self.is_open = self.evidence.rose(self.start, value, busy=busy), False
         self._enter(max(value, level), window, timeline)
 
     def _settle_fall(
@@ -332,7 +336,7 @@ class _Meter:
             timeline.touched.update(earlier.turns, earlier.refused)
         if value == fall.value and fall.later is None:
             self.fall = fall._replace(since=_joined(fall.since, window))
-            if not fall.idle and not window.turns:
+            if value and not fall.idle and not window.turns:
                 # The same value after the end of the turn does not come from a lagging replica.
                 self._reset(self.fall, timeline)
         elif value >= level or is_rounding(level, value):
@@ -340,9 +344,9 @@ class _Meter:
             if fall.idle and not fall.seen and value > level:
                 # A reset may be hidden by what these turns used.
                 self.partial.update(window.turns)
-            elif not fall.idle and not fall.seen and value > fall.value < fall.start:
+            elif not fall.idle and not fall.seen and value > fall.value < fall.start and fall.value:
                 # The value is new, and small enough to be that of the turn alone.
-                self.restarts, self.restart = self.restarts + fall.restart, 0
+                self._fell(fall)
             self._compare(value, _joined(*fall.windows, window), timeline, busy=busy)
         elif busy and fall.later is None and min(value, fall.value) >= self.start:
             # Readings of two programs may be delayed.
@@ -365,11 +369,9 @@ class _Meter:
         level, window = self.level or self.zero, fall.window
         self.fall, self.recent = None, (fall.value,)
         if not fall.idle:
-            self.restarts += fall.restart
+            self._fell(fall)
         elif window.counted and not window.strangers:
-            self.rises += CLEAR_WEIGHT
-        if fall.started == self.started:
-            self.restart = 0
+            self.evidence = self.evidence.was_reset_idle()
         is_kept = not fall.idle and fall.value * CORRECTION_SHARE >= level
         is_corrected = is_kept and fall.value >= fall.start and not (window.strangers or window.refused)
         if is_corrected and self.lifetime.get(window.turns[0]) == level - fall.start:
@@ -386,11 +388,22 @@ class _Meter:
                 self._enter(fall.value, window, timeline)
         self._enter(self.level, fall.since, timeline)
 
+    def _fell(self, fall: _Fall) -> None:
+        """Note a value below that before the turn as evidence, once in each turn."""
+        if fall.shows:
+            self.evidence = self.evidence.fell(was_read=fall.was_read)
+        if fall.started == self.started:
+            self.is_open = False
+
     def _enter(self, value: Amount, window: _Window, timeline: Timeline) -> None:
         """Enter the rise from the level to `value`: for its owner or possible owners, or as suspense."""
         rise = value - (self.level or self.zero)
         self.level = value
-        turns, strangers = window.turns, window.strangers
+        if self.standstill is not None:
+            window = _joined(self.standstill, window)
+            timeline.touched.update(window.turns, window.refused)
+        self.standstill = None if rise else window
+        turns, strangers = window.turns, max(window.strangers, timeline.came - self.settled)
         for turn in set(turns).difference(self.lifetime):
             self.lifetime[turn] = self.zero
         if not rise:
@@ -400,7 +413,10 @@ class _Meter:
         if len(turns) == 1 and not strangers and not window.unread and not window.refused:
             self.lifetime[turns[0]] += rise
         elif turns:
-            self.shares.append(_Share(rise, turns, strangers + len(window.refused)))
+            # Each of them is counted once, also where the meter rises several times.
+            new = min(strangers, timeline.came - self.shared_with)
+            self.shared_with = timeline.came
+            self.shares.append(_Share(rise, turns, new + len(window.refused)))
         elif last is not None and window.counted and not strangers and not window.refused:
             # A rise without a new message belongs to the last turn.
             self.lifetime[last] = self.lifetime.get(last, self.zero) + rise
@@ -421,10 +437,11 @@ class _Meter:
         is_reported = self.level is not None and self.read_at
         total = self.closed + (self.level or self.zero) - self.first if is_reported else None
         own, suspense = self._assigned(decisions.owners)
-        shown = self._meaning()
+        shown = self.evidence.decided
+        by_turn = (decisions.meaning or self.evidence.leans) is Meaning.PER_TURN
         return MeterResult(
-            decisions.meaning or shown, own, self._shared(), self.per_turn, self.overwritten, self.partial,
-            self.unconfirmed, self.refused, frozenset(waiting), suspense, total, shown,
+            decisions.meaning or shown, by_turn, own, self._shared(), self.per_turn, self.overwritten,
+            self.partial, self.unconfirmed, self.refused, frozenset(waiting), suspense, total, shown,
             decisions.meaning is not None, self.values, self.base,
         )  # fmt: skip
 
@@ -443,12 +460,6 @@ class _Meter:
             else:
                 others.append(rise)
         return own, others
-
-    def _meaning(self) -> Meaning:
-        if self.restarts >= self.rises + RESTART_MARGIN:
-            return Meaning.PER_TURN
-        is_clear = self.rises >= CLEAR_WEIGHT and self.rises > self.restarts
-        return Meaning.LIFETIME if is_clear else Meaning.UNDECIDED
 
     def _shared(self) -> dict[Key, Shared]:
         """What each turn shares. The shares of a turn are consecutive, from its start to its end."""
@@ -493,12 +504,14 @@ class MeterResult(NamedTuple):
     """What one meter shows; other members are described at `_Meter`.
 
     `shown`: the meaning by its `values` readings. `meaning` is the same, unless the person `pinned` another.
+    `by_turn`: amounts are those of each turn alone; where the meaning is undecided, because that fits better.
     `lifetime`, `shared`: amounts per turn for LIFETIME; `per_turn`: for PER_TURN. `waiting`: turns during
     which the meter fell for a reason that is not known yet. `total`: the sum of all rises, which equals the
     entered amounts plus `suspense`.
     """
 
     meaning: Meaning
+    by_turn: bool
     lifetime: dict[Key, Amount]
     shared: dict[Key, Shared]
     per_turn: dict[Key, Amount]
@@ -517,20 +530,23 @@ class MeterResult(NamedTuple):
     @property
     def of_worker(self) -> Amount | None:
         """What the worker has used in total, also for others; None if nothing was reported."""
-        if self.meaning is Meaning.PER_TURN:
+        if self.by_turn:
             return sum(self.per_turn.values(), type(self.base)(0))
         return None if self.total is None else self.base + self.total
 
     @property
     def amounts(self) -> dict[Key, Amount]:
         """The amounts by turn; for turns in `exceptions`, `entry` has more."""
-        return self.per_turn if self.meaning is Meaning.PER_TURN else self.lifetime
+        return self.per_turn if self.by_turn else self.lifetime
 
     @property
     def exceptions(self) -> set[Key]:
         """Turns whose `entry` has more than an amount."""
         if self.meaning is Meaning.PER_TURN:
             return self.overwritten.union(self.unconfirmed)
+        if self.by_turn:
+            # Each amount may be another one by the other meaning.
+            return self.overwritten.union(self.unconfirmed, self.per_turn, self.lifetime)
         exceptions = self.partial.union(self.waiting, self.shared, self.unconfirmed)
         if self.meaning is Meaning.UNDECIDED:
             exceptions.update(self.overwritten)
@@ -540,8 +556,10 @@ class MeterResult(NamedTuple):
     def entry(self, turn: Key) -> Entry:
         """What the turn used."""
         per_turn, is_open = self.per_turn.get(turn), turn in self.unconfirmed
-        if self.meaning is Meaning.PER_TURN:
-            return Entry(per_turn, open=is_open or turn in self.overwritten)
+        if self.by_turn:
+            is_other = turn in self.partial or turn in self.shared or self.lifetime.get(turn) != per_turn
+            is_doubtful = self.meaning is Meaning.UNDECIDED and per_turn is not None and is_other
+            return Entry(per_turn, doubtful=is_doubtful, open=is_open or turn in self.overwritten)
         own, shared = self.lifetime.get(turn), self.shared.get(turn, NOT_SHARED)
         is_partial = turn in self.partial
         if own is None or (is_partial and not own and not shared.part):
@@ -627,14 +645,14 @@ class Timeline:
         self.readings = 0
         self.read_turn: Key | None = None
         """The turn that the newest reading describes if the meters count per turn."""
-        self.starts = self.restart = 0
-        """How many turns were sent while none was under way, and the weight of a restart in the last one."""
+        self.starts, self.shows = 0, False
+        """How many turns were sent while none was under way, and whether that is so of the newest one."""
         self.touched: set[Key] = set()
         """Turns whose amounts may have changed; the owner of the timeline clears it."""
         self._windows: list[_Window] = []
         """The window before each reading."""
+        # The window since the newest reading.
         self._window = _Window(counted=False)
-        """The window since the newest reading."""
         self._newest: tuple[Key, int | None] | None = None
         """The turn that was sent last, and the number of messages of others at that time."""
         self._is_fresh = True
@@ -645,10 +663,12 @@ class Timeline:
         """At the newest reading the worker was busy, although no turn of ours was under way."""
         self._strangers: int | None = None
         """How many messages of the worker are not ours."""
+        self.came = self._came_idle = 0
+        """How many messages of others came since the first reading, and until the last one while idle."""
         self._fewer: tuple[int, ...] = ()
         """Smaller numbers of these messages in the newest readings of the idle worker."""
+        # How many messages of the worker are ours.
         self._own = 0
-        """How many messages of the worker are ours."""
 
     def copy(self) -> Timeline:
         """An independent copy."""
@@ -704,12 +724,11 @@ class Timeline:
         is_read_before = sent.read_before and self._is_fresh
         is_unread = window.unread or not (is_read_before or sent.creates)
         self._window = window._replace(turns=(*window.turns, sent.turn), unread=is_unread)
-        self.restart = 0
+        self.shows = not self.under_way
         if is_read_before and self._windows:
             self._repeat(self._windows[-1].at_ms)
         if not self.under_way:
             self.starts += 1
-            self.restart = RESTART_WEIGHT if is_read_before else 1
         if self._newest is not None:
             self._overwrite(self._newest[0])
         self.under_way[sent.turn] = self._is_idle = False
@@ -725,8 +744,10 @@ class Timeline:
         if is_stale:
             return
         stranger_ran, self._stranger_runs = self._stranger_runs, read.busy and not self.under_way
-        if stranger_ran or self._stranger_runs:
+        if (stranger_ran or self._stranger_runs) and self.came == self._came_idle:
             came = max(came or 0, 1)
+        self.came += came or 0
+        self._came_idle = self._came_idle if read.busy else self.came
         window = self._window._replace(strangers=came or 0, counted=came is not None, at_ms=at_ms)
         self._windows.append(window)
         self.touched.update(window.turns, window.refused)

@@ -15,7 +15,16 @@ from msgspec.structs import replace
 
 from handinger_tui.core.amounts import INT64_MAX, decimal_text
 from handinger_tui.core.jsontext import Json, NotJson, as_list, dump, parse
-from handinger_tui.core.money.timeline import Amount, Decisions, Ended, Event, Key, Meaning, Read, Sent
+from handinger_tui.core.money.meaning import Meaning
+from handinger_tui.core.money.timeline import (
+    Amount,
+    Decisions,
+    Ended,
+    Event,
+    Key,
+    Read,
+    Sent,
+)
 from handinger_tui.core.stream import Snapshot, amount, count
 from handinger_tui.core.turns.session import OtherTurn, Ruling
 from handinger_tui.core.turns.turn import FREE, LIVE, REFUSED, UNDECIDED, FigureRead, Turn, TurnStatus
