@@ -375,5 +375,9 @@ async def _settle(services: Services) -> int:
         counts = ((unended, "still open"), (unknown, "with unknown outcome"))
         summary = ", ".join(f"{plural(count, 'turn')} {what}" for count, what in counts if count)
         summary = summary or "all turns are finished"
-        say(f"Read {plural(len(session_ids), 'worker')}: {summary}.")
+        due = {session.session_id for session in await services.ledger.sessions_to_read(0)}
+        late = (
+            " Some amounts may still grow: run this again after 30 seconds." if due & {*session_ids} else ""
+        )
+        say(f"Read {plural(len(session_ids), 'worker')}: {summary}.{late}")
     return 0

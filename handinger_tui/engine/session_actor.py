@@ -562,6 +562,8 @@ class SessionActor:
             return False
         if late and not self._settler.brings_news(turn, body):
             await self._settler.settle_older(body, without=turn_id)
+            # A session that an earlier version has stored may show more than its charges.
+            self.store.set_elsewhere(await self._log.charge(self.session))
             return False
         return await self._settler.apply_reading(turn_id, body)
 

@@ -16,6 +16,7 @@ from handinger_tui.core.turns.turn import Turn, TurnRequest
 from handinger_tui.core.turns.worker_reconciliation import (
     SLIM_ABOVE,
     WorkerObservation,
+    answer_to,
     may_run_another,
     observe,
     slim_worker,
@@ -108,10 +109,24 @@ def test_of_messages_at_once_each_gets_the_answer_of_its_stream(
     assert ran_with_others(at, "answer", reason, padding).text == f"answer {at}. "
 
 
+@pytest.mark.parametrize("at", [1, 2, 3])
 @pytest.mark.parametrize("padding", [0, 2 * SLIM_ABOVE])
-def test_of_messages_at_once_a_reading_alone_names_no_answer_as_ours(padding: int) -> None:
-    turn = ran_with_others(3, "", ReadReason.DURING, padding)
+def test_of_messages_at_once_a_reading_alone_names_no_answer_as_ours(at: int, padding: int) -> None:
+    turn = ran_with_others(at, "", ReadReason.DURING, padding)
     assert (turn.message_id, turn.text) == (None, "answer 2. answer 3. answer 1. ")
+
+
+@pytest.mark.parametrize("at", [1, 2])
+def test_of_messages_at_once_with_fewer_answers_ours_may_have_none(at: int) -> None:
+    """Then an answer that stands behind the message of somebody else is not shown as ours."""
+    request = replace(ORDER, prompt=f"prompt {at}", seen_before=0)
+    prompts = [message("user", f"u{number}", f"prompt {number}") for number in (1, 2)]
+    one = seen([*EARLIER, *prompts, message("assistant", "a", "an answer")])
+    assert answer_to(request, one).text == ("an answer" if at == 2 else "")
+    both = seen([*EARLIER, *prompts, *(message("assistant", name, name) for name in "ab")])
+    assert answer_to(request, both).text == "ab"
+    busy = seen([*EARLIER, *prompts, *(message("assistant", name, name) for name in "ab")], running=True)
+    assert answer_to(request, busy).text == ("ab" if at == 2 else "")
 
 
 def of(name: str, *texts: str) -> list[Json]:

@@ -27,7 +27,7 @@ OLD_CASES: Final = {
     "ses_1": "a float is printed with other last digits",
     "ses_3": "one answer has old figures",
     "ses_4": "the service restarts",
-    "ses_5": "the third reading decides",
+    "ses_5": "the third reading fits figures of each turn",
 }
 REMOVED_USD: Final = 30
 """The charges of session 2, which was deleted: without its readings, its charges are not changed."""

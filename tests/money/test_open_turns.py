@@ -57,11 +57,13 @@ def test_costs_settle_reads_running_turns_and_sends_nothing(
     total = settled.result["total"]
     assert (Decimal(total["cost_usd"]), total["unpriced_turns"], len(service.posts)) == (Decimal(1), 0, 1)
     # A service may report costs some time after the end.
-    assert "Read 1 worker" in person.run("costs", "--settle").err
+    assert "Some amounts may still grow" in person.run("costs", "--settle").err
     # Act as if half a minute had passed.
     for module in ("core.money.timeline", "core.turns.turn", "engine.settling"):
         monkeypatch.setattr(f"handinger_tui.{module}.SETTLE_MS", 1)
-    assert "Read 1 worker" in person.run("costs", "--settle").err
+    confirmed = person.run("costs", "--settle").err
+    assert ("Read 1 worker" in confirmed, "may still grow" in confirmed) == (True, False)
+    assert person.json_of("costs", "--by", "turn")["groups"][0]["state"] == "settled"
     assert "No open turns" in person.run("costs", "--settle").err
 
 
@@ -88,6 +90,39 @@ def test_costs_reported_after_the_end_are_read_by_the_next_program(
     assert person.run(*by).code == 0
     (first, *_) = person.json_of("costs", "--by", "turn")["groups"][::-1]
     assert Decimal(first["cost_usd"]) == Decimal("0.25")
+
+
+@pytest.mark.parametrize("tasks", [False, True], ids=["workers", "tasks"])
+@pytest.mark.parametrize("by", [("costs", "--settle"), ("-p", "another"), ("attach", "-p")], ids=" ".join)
+def test_late_costs_are_provisional_until_a_later_reading_confirms_them(
+    service: PaidService, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, by: tuple[str, ...], *, tasks: bool
+) -> None:
+    """4.3 credits at the end, 12.9 a second later, and nobody sends another message."""
+    service.tasks, service.cost_usd = tasks, None
+    person = Person(service, tmp_path)
+
+    def first() -> tuple[str, str]:
+        row = person.json_of("costs", "--by", "turn")["groups"][-1]
+        return row["credits"], row["state"]
+
+    service.credits = 4
+    sent = person.run("-p", "one", "--json")
+    assert first() == ("4", "provisional")
+    service.credits = 13
+    target = sent.result["task_id" if tasks else "worker_id"]
+    program = (*by, target) if by[0] == "attach" else by
+    assert person.run(*program).code == 0
+    assert first() == ("13", "provisional")
+    (restated,) = person.json_of("costs")["restatements"]
+    assert (restated["old_credits"], restated["new_credits"]) == ("4", "13")
+    # Act as if half a minute had passed.
+    for module in ("core.money.timeline", "core.turns.turn", "engine.settling"):
+        for name in ("SETTLE_MS", "EARLY_MS"):
+            monkeypatch.setattr(f"handinger_tui.{module}.{name}", 1)
+    assert person.run("costs", "--settle").code == 0
+    assert first() == ("13", "settled")
+    assert len(person.json_of("costs")["restatements"]) == 1
+    assert len(service.posts) == 1 + (by[0] == "-p")
 
 
 LIMIT = {"HANDINGER_LIMIT_DAY_USD": "5"}

@@ -462,7 +462,7 @@ FROZEN: list[Event] = [*LIFETIME, read("2", prompts=4), Sent("A")]
 
 
 @pytest.mark.parametrize("looks", [0, 1, 3])
-def test_whoever_came_while_the_figures_stood_still_is_a_possible_owner(looks: int) -> None:
+def test_a_stranger_while_the_figures_stand_still_is_a_possible_owner(looks: int) -> None:
     """Ours took $1.31, the stranger's $0.50."""
     still: list[Event] = [read("2", busy=True, prompts=6)] * looks
     meter = result([*FROZEN, *still, read("3.81", prompts=6), Ended("A"), read("3.81", prompts=6)])
@@ -471,7 +471,7 @@ def test_whoever_came_while_the_figures_stood_still_is_a_possible_owner(looks: i
     assert entered(meter) == meter.total == Decimal("3.81")
 
 
-def test_somebody_who_came_is_counted_once() -> None:
+def test_a_stranger_is_counted_once() -> None:
     during = [read(usd, busy=True, prompts=6) for usd in ("2.1", "2.2")]
     rises: list[Event] = [*during, read("3", prompts=6)]
     entry = result([*FROZEN, *rises, Ended("A")]).entry("A")
@@ -490,7 +490,7 @@ def test_a_look_whose_figures_lag_behind_its_messages_leaves_a_possible_owner() 
     assert (entry.most, entry.others) == (Decimal("0.85"), 1)
 
 
-def test_nobody_who_has_settled_is_a_possible_owner() -> None:
+def test_a_stranger_whose_costs_were_read_is_no_possible_owner() -> None:
     others: list[Event] = [
         read("2", prompts=4),
         read("2.5", prompts=5),

@@ -6,7 +6,7 @@ number of such messages before we sent ours; its answer is all assistant message
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from enum import Enum, auto
 from itertools import takewhile
 from typing import Final
@@ -138,7 +138,26 @@ def _answer_after(snapshot: Snapshot, user_at: int, message_id: str | None) -> A
         own = tuple(one for one in later if id_of(one) == message_id and role_of(one) == "assistant")
         if own:
             return Answer(True, own, is_last, is_followed, mixed)
+    if mixed and not answers and not snapshot.busy:
+        answers = _answers_behind(before, later)
     return Answer(True, answers, is_last, is_followed, mixed)
+
+
+def _answers_behind(before: Sequence[JsonObject], later: Sequence[JsonObject]) -> tuple[JsonObject, ...]:
+    """The answers to consecutive messages, one of which is ours, if there is one for each of them.
+
+    Nothing says which of them is ours, so they are its answer together. If there are fewer, ours may be the
+    message without one.
+    """
+    behind = [*takewhile(_is_of_user, later)]
+    prompts = 1 + len(behind) + len([*takewhile(_is_of_user, reversed(before))])
+    group = takewhile(lambda message: not _is_of_user(message), later[len(behind) :])
+    answers = tuple(message for message in group if role_of(message) == "assistant")
+    return answers if len(answers) >= prompts else ()
+
+
+def _is_of_user(message: JsonObject) -> bool:
+    return role_of(message) == "user"
 
 
 class WorkerObservation(Enum):
