@@ -541,17 +541,17 @@ def usage_and_costs(values: Sequence[Any]) -> tuple[Usage, Costs]:
 
 def _reading(meters: Sequence[MeterResult]) -> Interpretation:
     """How the figures of a worker are read: the meaning of its cost, or of the next best meter it reports."""
-    leading = _leading(meters)
-    if leading is None:
+    meter = _deciding(meters)
+    if meter is None:
         return Interpretation.NONE
-    return Interpretation.PER_TURN if leading.by_turn else Interpretation.TOTAL
+    return Interpretation.PER_TURN if meter.by_turn else Interpretation.TOTAL
 
 
 def _is_undecided(meters: Sequence[MeterResult]) -> bool:
-    leading = _leading(meters)
-    return leading is not None and leading.meaning is Meaning.UNDECIDED
+    meter = _deciding(meters)
+    return meter is not None and meter.meaning is Meaning.UNDECIDED
 
 
-def _leading(meters: Sequence[MeterResult]) -> MeterResult | None:
-    """The best meter that the worker reports."""
+def _deciding(meters: Sequence[MeterResult]) -> MeterResult | None:
+    """The meter of the cost, or the next best one that is reported."""
     return next((meters[at] for at in _RANKED if meters and meters[at].total is not None), None)
