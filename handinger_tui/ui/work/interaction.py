@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
@@ -14,7 +15,7 @@ from handinger_tui.core.safety import Verdict, clean_line, judge_link
 from handinger_tui.ui.terminal.diff_app import DiffApp, copy_report
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine, Sequence
+    from collections.abc import Awaitable, Callable, Coroutine, Generator, Sequence
 
     from textual.widget import Widget
 
@@ -28,6 +29,23 @@ BUSY_AFTER_S: Final = 0.9
 TYPING_S: Final = 0.6
 """A question waits until no text was typed for so many seconds: it would swallow the rest of it."""
 SUSPICIOUS_LINK: Final = "This link may be misleading"
+
+
+class _Nested:
+    """Coroutines each of which awaits the one before; to await them is to await the last.
+
+    Those that were never begun, since their worker was cancelled before, are closed.
+    """
+
+    def __init__(self, *coroutines: Coroutine[Any, Any, object]) -> None:
+        self._coroutines = coroutines
+
+    def __await__(self) -> Generator[Any, None, object]:
+        return self._coroutines[-1].__await__()
+
+    def __del__(self) -> None:
+        for coroutine in reversed(self._coroutines):
+            coroutine.close()
 
 
 class Interaction:
@@ -69,13 +87,18 @@ class Interaction:
 
         `doing`: what it does for the person, who is told where that takes long; "" for what runs by itself.
         """
-        work = self._tell_if_long(coroutine, doing) if doing else coroutine
-        self._screen.run_worker(self._show_error(work), group="do")
+        self._begin(doing, coroutine)
 
     def open(self, coroutine: Coroutine[Any, Any, object], doing: str = "") -> None:
         """As `run`, of what shows a screen or a session: keys pressed before it is there wait for it."""
         self.hold_keys()
-        self.run(self._open(coroutine), doing)
+        self._begin(doing, coroutine, self._open(coroutine))
+
+    def _begin(self, doing: str, *nested: Coroutine[Any, Any, object]) -> None:
+        if doing:
+            nested = *nested, self._tell_if_long(nested[-1], doing)
+        # A function: a worker that is cancelled before its first step would leave a coroutine that never ran.
+        self._screen.run_worker(partial(self._show_error, _Nested(*nested)), group="do")
 
     async def _tell_if_long(self, coroutine: Coroutine[Any, Any, object], doing: str) -> None:
         """Await a coroutine; say so where it has not ended soon, unless it waits for an answer."""
@@ -130,7 +153,7 @@ class Interaction:
             self._screen.app.call_later(widget.call_later, done.set)
             await done.wait()
 
-    async def _show_error(self, coroutine: Coroutine[Any, Any, object]) -> None:
+    async def _show_error(self, coroutine: Awaitable[object]) -> None:
         """Await a coroutine. The only place where the work screen catches every `HandingerError`."""
         try:
             await coroutine
