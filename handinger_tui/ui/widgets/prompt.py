@@ -215,6 +215,8 @@ class PromptBox(TextArea, inherit_bindings=False):
         """Messages are queued."""
         self.target: Callable[[], object] = lambda: None
         """Returns the target of a message: where it goes, as the screen shows it now."""
+        self.drops_for_draft: Callable[[bool], bool] = lambda _is_send: False
+        """Called before text is typed, or sent (True); returns whether that is dropped."""
         self._kill_buffer = ""
         """The text to yank: all that consecutive cutting keys removed."""
         self._last_key_cut = False
@@ -266,6 +268,7 @@ class PromptBox(TextArea, inherit_bindings=False):
     # -- keys and pastes -------------------------------------------------------------------
     def on_paste(self, event: Paste) -> None:
         """Clean a pasted text, which is untrusted; fold a long one; report paths of dropped files."""
+        self.drops_for_draft(False)
         paths = pasted_paths(event.text)
         event.text = clean(event.text)
         if paths:
@@ -278,6 +281,8 @@ class PromptBox(TextArea, inherit_bindings=False):
 
     def on_key(self, event: Key) -> None:
         """Handle editing and cutting keys in the order in which they were typed among the letters."""
+        if event.is_printable:
+            self.drops_for_draft(False)
         chord = self._has_chord_begun
         self._has_chord_begun = event.key == "ctrl+x" and self.selection.is_empty
         if self._has_chord_begun or (chord and event.key == "ctrl+e"):
@@ -362,6 +367,8 @@ class PromptBox(TextArea, inherit_bindings=False):
 
     def submit(self) -> None:
         """Post the text with its target: another session may be shown when the message is handled."""
+        if self.drops_for_draft(True):
+            return
         self.post_message(self.Submitted(self.text, self.target()))
 
     @_after_typed_keys

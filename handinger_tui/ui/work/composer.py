@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from contextlib import suppress
 from dataclasses import dataclass
+from time import monotonic
 from typing import TYPE_CHECKING, Any, Final
 
 from msgspec import Struct, field
@@ -35,6 +36,8 @@ if TYPE_CHECKING:
     from handinger_tui.ui.work.interaction import Interaction
     from handinger_tui.ui.work.session_controller import SessionController
 
+SEEN_AFTER_S: Final = 0.7
+"""Seconds after which a person has seen that a draft came into the prompt."""
 DROP_TIMEOUT_S: Final = 10.0
 """Enter waits at most this many seconds for files that were just dropped: a disk may hang."""
 
@@ -104,6 +107,8 @@ class Composer:
         self._is_editing = False
         """Whether the person's own editor is open."""
         self._aside: Draft | None = None
+        self._unseen_until = 0.0
+        """The monotonic time until which the draft of the first session may not have been seen."""
         self._before: Draft | None = None
         """The draft that was in the prompt before an earlier message was put there."""
         self._restored_text = ""
@@ -338,6 +343,22 @@ class Composer:
         finally:
             self._is_editing = False
 
+    def restore_first(self, draft: Draft) -> None:
+        """Restore the draft of the first session: keys may be under way that were not meant for it."""
+        self.restore(draft)
+        self._unseen_until = monotonic() + SEEN_AFTER_S
+
+    @property
+    def is_unseen(self) -> bool:
+        """Whether the draft in the prompt came so short a time ago that it may not have been seen."""
+        return monotonic() < self._unseen_until and self.is_restored
+
+    def give_way(self) -> None:
+        """Something is typed that was not meant to continue the draft: keep it until that is sent."""
+        draft = self.draft()
+        self.restore(Draft())
+        self.set_aside(draft)
+
     def set_aside(self, draft: Draft) -> None:
         """Keep the draft of the first session, in whose place something was typed, until that is sent."""
         if not draft.text.strip() and not draft.files:
@@ -365,6 +386,7 @@ class Composer:
         self._chosen = {file.path: file for file in draft.files}
         self._problems.clear()
         self._aside = self._before = None
+        self._unseen_until = 0.0
         self._restored_text = self.prompt.pasted.add_draft(draft)
         self.prompt.put(self._restored_text)
         self._lineage = draft.lineage

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from functools import partial
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
@@ -97,8 +96,13 @@ class Interaction:
     def _begin(self, doing: str, *nested: Coroutine[Any, Any, object]) -> None:
         if doing:
             nested = *nested, self._tell_if_long(nested[-1], doing)
+        work = _Nested(*nested)
+
         # A function: a worker that is cancelled before its first step would leave a coroutine that never ran.
-        self._screen.run_worker(partial(self._show_error, _Nested(*nested)), group="do")
+        async def run() -> None:
+            await self._show_error(work)
+
+        self._screen.run_worker(run, group="do")
 
     async def _tell_if_long(self, coroutine: Coroutine[Any, Any, object], doing: str) -> None:
         """Await a coroutine; say so where it has not ended soon, unless it waits for an answer."""

@@ -168,6 +168,7 @@ class WorkScreen(BareContainer, Screen[None], inherit_bindings=False):
         self.prompt.target = self._submitter.target
         self._submitter.early.changed = self._save_draft_soon
         switcher.waiting_texts = lambda: self._submitter.early.texts
+        self.prompt.drops_for_draft = self._drops_for_draft
         self._startup = Startup(self.context, self._submitter)
         self._limits = LimitWatcher(controller, interaction, pane, self._header)
         self._changes = SessionChanges(controller, interaction, self.scheduler)
@@ -296,6 +297,19 @@ class WorkScreen(BareContainer, Screen[None], inherit_bindings=False):
             widget = self.browsing.redirect(widget)
         super().set_focus(widget, scroll_visible, from_app_focus)
         self._renew_keys()
+
+    def _drops_for_draft(self, is_send: bool) -> bool:
+        """Whether a key is dropped because it would send a draft that just came into the prompt.
+
+        Text that comes so soon is not joined to that draft, which gives way to it.
+        """
+        if not self.composer.is_unseen:
+            return False
+        if is_send:
+            self.interaction.say("Your draft is back. Press Enter again to send it.")
+        else:
+            self.composer.give_way()
+        return is_send
 
     @property
     def is_browsing(self) -> bool:

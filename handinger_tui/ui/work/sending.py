@@ -475,8 +475,7 @@ class Submitter:
                 # A command that is refused for what it says can be corrected.
                 self._composer.remember(snapshot)
         self._run_command(name, argument)
-        if self.early.waiting:
-            self._interaction.run(self.early.work_through())
+        self._interaction.run(self.early.work_through())
 
     # -- entered before the first session was on the screen -----------------------------------
     async def _finish_command(self, name: str, argument: str) -> None:

@@ -125,8 +125,10 @@ class SessionSwitcher:
         before_id = self._controller.session_id
         unsent = self._controller.show(session_id)
         has_early_text = not before_id and (self._pane.prompt.text or self._composer.chosen)
-        if before_id != session_id and not has_early_text:
+        if before_id and before_id != session_id:
             self._composer.restore(draft)
+        elif not before_id and not has_early_text:
+            self._composer.restore_first(draft)
         elif has_early_text:
             self._composer.set_aside(draft)
         self._pane.trouble(None)

@@ -239,3 +239,16 @@ async def test_what_is_typed_while_a_question_is_open_goes_to_the_prompt() -> No
         await desktop.until(pilot, lambda: "Send anyway?" not in desktop.text())
         assert desktop.work.prompt.text == "one and more"
     assert sent(desktop) == []
+
+
+async def test_what_is_typed_as_a_draft_comes_into_the_prompt_is_not_joined_to_it() -> None:
+    desktop = await used("First", draft="kept")
+    async with desktop.running() as pilot:
+        connect(desktop)
+        await desktop.until(pilot, lambda: desktop.work.prompt.text == "kept")
+        await press(desktop, pilot, "\r")
+        await desktop.until(pilot, lambda: "Your draft is back." in desktop.notices())
+        assert sent(desktop) == []
+        await press(desktop, pilot, "one\r")
+        await desktop.until(pilot, lambda: sent(desktop) == ["one"])
+        await desktop.until(pilot, lambda: desktop.work.prompt.text == "kept")
