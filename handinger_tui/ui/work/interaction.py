@@ -102,7 +102,7 @@ class Interaction:
         async def run() -> None:
             await self._show_error(work)
 
-        self._screen.run_worker(run, group="do")
+        self._screen.run_worker(run, group="do")  # type: ignore[arg-type] # mypy finds none of its three forms
 
     async def _tell_if_long(self, coroutine: Coroutine[Any, Any, object], doing: str) -> None:
         """Await a coroutine; say so where it has not ended soon, unless it waits for an answer."""
