@@ -63,7 +63,8 @@ async def test_a_new_meaning_restates_the_earlier_turns(tmp_path: Path) -> None:
     async with opened(tmp_path / "h.db") as ledger:
         await ledger.charges.news()
         now = session()
-        for number, usd in enumerate(("0.5", "0.75", "0.25", "0.2", "0.1"), 1):
+        ends = ("0.5", "0.75", "0.25", "0.2", "0.1", "0.09", "0.08", "0.07")
+        for number, usd in enumerate(ends, 1):
             worker_id = WORKER if number > 1 else None
             now = await play(ledger, now, turn_request(f"turn_{number}", worker_id=worker_id), answered(usd))
         restated = await ledger.charges.news() or []
@@ -72,7 +73,7 @@ async def test_a_new_meaning_restates_the_earlier_turns(tmp_path: Path) -> None:
     assert [(one.old_usd, one.new_usd, one.reason) for one in changed] == [
         (Decimal("0.25"), Decimal("0.75"), NEW_MEANING)
     ]
-    assert total == Decimal("1.80")
+    assert total == Decimal("2.04")
 
 
 async def test_a_past_date_shows_the_amounts_of_that_time(tmp_path: Path) -> None:

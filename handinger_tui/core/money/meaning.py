@@ -97,7 +97,7 @@ class Evidence(Struct, frozen=True):
             return replace(self, rises=0, falls=falls) if falls < FALLS else self._left(Meaning.PER_TURN)
         may_decide = falls >= FALLS and self.changes < MOST_CHANGES
         decided = Meaning.PER_TURN if may_decide else self.decided
-        leans = Meaning.PER_TURN if falls >= FALL_WEIGHT else self.leans
+        leans = Meaning.PER_TURN if was_read or may_decide else self.leans
         return Evidence(0, falls, leans, decided, self.changes)
 
     def _left(self, leans: Meaning) -> Evidence:

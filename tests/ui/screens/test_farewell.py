@@ -135,7 +135,7 @@ def test_imported_turns_are_named_without_a_cost() -> None:
 
 def test_credits_have_gaps_of_their_own() -> None:
     turns = [turn(0, after=reading("0.02", credit="8")), turn(1, after=reading("0.01"))]
-    assert money_line(session(*turns)) == "$0.03 · 8 credits + 1 turn unknown · 2 turns in all"
+    assert money_line(session(*turns)) == "~$0.03 · 8 credits + 1 turn unknown · 2 turns in all"
     day = Bucket("2026-11-25", 3, usd=Total(Decimal(2)), credits=Total(Decimal(4), 2))
     assert day_line(day) == "$2.00 · 4 credits + 2 turns unknown · 3 turns in all"
 
