@@ -241,8 +241,8 @@ def test_a_session_whose_worker_runs_is_not_deleted(own_home: Path) -> None:
 
 def test_messages_that_were_not_sent_are_withdrawn_with_their_session(own_home: Path) -> None:
     asyncio.run(left(own_home, running=False))
-    asked = on_a_terminal(own_home, "sessions", "rm", "ses_01KB00000000CCCC", answer="y\r")
-    assert "2 messages of it were not sent, and will not be." in " ".join(asked.text.split())
+    output = on_a_terminal(own_home, "sessions", "rm", "ses_01KB00000000CCCC", answer="y\r")
+    assert "2 messages of it were not sent, and will not be." in " ".join(output.text.split())
     assert ids(own_home) == set()
     costs = run("costs", home=own_home).out
     assert "unknown" not in costs

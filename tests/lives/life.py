@@ -21,7 +21,6 @@ from typing import Final
 import pytest
 from msgspec.structs import replace
 from textual.constants import ESCAPE_DELAY
-from textual.pilot import Pilot
 
 from handinger_tui.cli.app import app_options
 from handinger_tui.cli.args import parse
@@ -34,7 +33,7 @@ from tests.e2e.runner import KEY
 from tests.lives.words import Promise, mark_of, marks, promised
 from tests.money.paid_service import PaidService
 from tests.ui.fakes import typed_only, unpainted
-from tests.ui.pilot import running
+from tests.ui.pilot import IdlePilot, running
 
 SIZES: Final = ((60, 20), (80, 24), (120, 40))
 TIMES: Final = {
@@ -103,7 +102,7 @@ class Person:
     """One program on the screen, and the person who uses it."""
 
     def __init__(
-        self, app: HandingerApp, pilot: Pilot[None], random: Random, ledger: Ledger, diary: list[str]
+        self, app: HandingerApp, pilot: IdlePilot[None], random: Random, ledger: Ledger, diary: list[str]
     ) -> None:
         self.app, self.pilot, self.random, self.ledger, self.diary = app, pilot, random, ledger, diary
         self._parser = typed_only()
@@ -180,11 +179,11 @@ class Person:
         elif isinstance(self.app.screen, Modal):
             why = self.text
             # A question names the message, or the session whose newest message it is about.
-            self.ledger.permit(why, *set(marks(why)), *self._asked())
+            self.ledger.permit(why, *set(marks(why)), *self._behind_question())
         self.diary.append(f"reads {why.strip()[:150]!r}")
         await self.press(key)
 
-    def _asked(self) -> set[str]:
+    def _behind_question(self) -> set[str]:
         """The message that stands in the prompt behind a question."""
         return set(marks(self.in_prompt)[-1:])
 
@@ -214,8 +213,7 @@ class Person:
             return
         # Without a look between letters and Enter: what the screen said before must still be so.
         await self.settle(0.3)
-        _, held = self.says()
-        if not held and not marks(self.in_prompt):
+        if not marks(self.in_prompt):
             self.ledger.permit("typed in one go", mark)
         await self.press(f"echo {mark}\r")
 
@@ -328,12 +326,12 @@ class Person:
         await self.press(self.random.choice(("", DOWN)))
         await self.press(CTRL_X)
         await self.settle(0.5)
-        gone = set(marks(self.text)) | set(self.queued)
+        listed = set(marks(self.text)) | set(self.queued)
         if self.random.random() < 0.5:
             await self.press(RIGHT)
             await self.press(ENTER)
-            # What belonged to a session that was deleted may be gone.
-            self.forget(gone, everything=True)
+            # What belonged to a session that was deleted may be listed.
+            self.forget(listed, everything=True)
         await self.settle(0.5)
         await self.press(ESC)
         await self.press(ESC)

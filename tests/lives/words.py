@@ -47,5 +47,5 @@ def mark_of(text: str) -> str:
 
     A text without a mark, such as a suggestion of the first screen, stands for itself.
     """
-    found = marks(text)
-    return found[-1] if found else text.strip()
+    all_marks = marks(text)
+    return all_marks[-1] if all_marks else text.strip()

@@ -167,7 +167,9 @@ async def test_a_held_message_is_dropped_and_the_card_goes() -> None:
 
 
 @pytest.mark.parametrize("fall", [False, True])
-async def test_a_limit_raised_by_another_program_is_told_and_the_queue_waits_for_enter(*, fall: bool) -> None:
+async def test_a_limit_raised_by_another_program_is_reported_and_the_queue_waits_for_enter(
+    *, fall: bool
+) -> None:
     desktop, gate = queueing()
     async with desktop.running() as pilot:
         await hold(desktop, pilot, gate)

@@ -565,7 +565,7 @@ async def test_f8_leads_to_the_queue_also_from_a_prompt_with_text() -> None:
     assert posts(desktop)[0] == "first"
 
 
-async def test_an_enter_that_was_meant_for_another_line_sends_nothing() -> None:
+async def test_an_enter_just_after_the_line_has_changed_sends_nothing() -> None:
     desktop, gate = failing()
     async with desktop.running(height=30) as pilot:
         await queue_up(desktop, pilot, "second")
