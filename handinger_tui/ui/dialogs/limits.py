@@ -252,6 +252,10 @@ class RaiseLimit(Dialog[Decimal]):
         """Focus the field."""
         self.set_focus(self.query_one("#typed" if self._raisable else "#leave"))
 
+    def on_resize(self) -> None:
+        """On a small screen, show the buttons below the field, too."""
+        self.call_after_refresh(self.query_one(".dialog-buttons").scroll_visible, animate=False)
+
     @on(Input.Changed)
     def _handle_change(self, event: Input.Changed) -> None:
         self._read(event.value)

@@ -343,8 +343,8 @@ class Composer:
         finally:
             self._is_editing = False
 
-    def restore_first(self, draft: Draft) -> None:
-        """Restore the draft of the first session: keys may be under way that were not meant for it."""
+    def restore_unseen(self, draft: Draft) -> None:
+        """Restore a draft that nobody asked for now: keys may be under way that were not meant for it."""
         self.restore(draft)
         self._unseen_until = monotonic() + SEEN_AFTER_S
 
@@ -403,6 +403,8 @@ class Composer:
         entries = [history_entry(text, draft.files) for text, draft in zip(texts, drafts, strict=True)]
         self.prompt.message_history.add(*reversed(entries))
         if drafts and not self.prompt.text.strip():
+            self._restored_text = texts[0]
+            self._unseen_until = monotonic() + SEEN_AFTER_S
             self.prompt.put(texts[0])
             self._lineage = drafts[0].lineage
             self.choose(drafts[0].files)

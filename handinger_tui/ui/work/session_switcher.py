@@ -128,7 +128,7 @@ class SessionSwitcher:
         if before_id and before_id != session_id:
             self._composer.restore(draft)
         elif not before_id and not has_early_text:
-            self._composer.restore_first(draft)
+            self._composer.restore_unseen(draft)
         elif has_early_text:
             self._composer.set_aside(draft)
         self._pane.trouble(None)
