@@ -472,7 +472,8 @@ def _advice(kind: ErrorKind, session: Session, turn: Turn) -> list[str]:
         return [f"Check the {named} id and the base URL {base}."]
     if kind is ErrorKind.CONNECT:
         return ["Check the network, the base URL and the proxy. See: handinger-tui doctor"]
-    if kind is ErrorKind.CONFLICT and turn.status is TurnStatus.REJECTED and worker_id is not None:
+    may_be_busy = turn.status is TurnStatus.REJECTED or session.unwatched is not None
+    if kind is ErrorKind.CONFLICT and may_be_busy and worker_id is not None:
         return [f"Watch its running turn, or send later: handinger-tui attach {one_word(worker_id)}"]
     return [_FIRST[kind]] if kind in _FIRST and turn.status is TurnStatus.REJECTED else []
 

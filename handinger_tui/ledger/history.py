@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from handinger_tui.core.jsontext import NotJson, as_object, as_text, dump, parse_exact
 from handinger_tui.core.stored_workers import StoredWorker
 from handinger_tui.core.tags import NO_TAG_RULES
-from handinger_tui.core.turns.turn import UNSENT, TurnStatus
+from handinger_tui.core.turns.turn import FREE, UNSENT, TurnStatus
 from handinger_tui.ledger import search
 from handinger_tui.ledger.frames import drop_some, pack_some
 from handinger_tui.ledger.grouping import DOUBTS
@@ -47,15 +47,18 @@ if TYPE_CHECKING:
 # waits in a queue, was not sent or was imported; or it was read from the worker and has no figures yet.
 _COUNTED: Final = "EXISTS (SELECT 1 FROM turn_totals c WHERE c.turn_id = t.turn_id)"
 _STARTED: Final = f"(t.status <> '{TurnStatus.QUEUED}' OR {_COUNTED})"
+# As `Session.unwatched`: messages that were refused or not sent may stand behind a turn that still runs.
+_LEFT_RUNNING: Final = f"""(SELECT status FROM turns t WHERE t.session_id = s.session_id
+    AND t.status NOT IN ({listed(FREE | UNSENT)}) ORDER BY place DESC LIMIT 1) = '{TurnStatus.RUNNING}'"""
 _SUMMARIES: Final = f"""
     SELECT s.session_id, s.worker_id, s.base_url, s.title, s.created_ms, s.updated_ms, s.unread,
            (SELECT COUNT(*) FROM turns t WHERE t.session_id = s.session_id)
              - (SELECT COUNT(*) FROM turns t WHERE t.session_id = s.session_id
                    AND t.status IN ({listed(UNSENT)}) AND NOT {_COUNTED}) AS turns,
-           COALESCE(
+           CASE WHEN {_LEFT_RUNNING} THEN '{TurnStatus.RUNNING}' ELSE COALESCE(
                (SELECT status FROM turns t WHERE t.session_id = s.session_id AND {_STARTED}
                  ORDER BY place DESC LIMIT 1),
-               (SELECT status FROM turns t WHERE t.session_id = s.session_id LIMIT 1)) AS last_status,
+               (SELECT status FROM turns t WHERE t.session_id = s.session_id LIMIT 1)) END AS last_status,
            (SELECT lineage FROM turns t WHERE t.session_id = s.session_id
              ORDER BY place LIMIT 1) AS lineage,
            (SELECT started_by FROM turns t WHERE t.session_id = s.session_id
@@ -77,8 +80,6 @@ _SUMMARIES: Final = f"""
 """
 _OF_SERVICES: Final = """s.base_url IN ({places})
     AND EXISTS (SELECT 1 FROM turns t WHERE t.session_id = s.session_id)"""
-_LEFT_RUNNING: Final = f"""(SELECT status FROM turns t WHERE t.session_id = s.session_id AND {_STARTED}
-    ORDER BY place DESC LIMIT 1) = '{TurnStatus.RUNNING}'"""
 _OF_WORKER: Final = """
     SELECT session_id FROM sessions WHERE worker_id = ? AND base_url = ? AND generation = ?
      ORDER BY updated_ms DESC, rowid DESC LIMIT 1
@@ -137,8 +138,8 @@ class SessionHistory:
     ) -> list[SessionSummary]:
         """Summaries of sessions, newest first; reads no frames. `limit` -1: all.
 
-        `base_urls`: only those of these services that have a turn. `running`: only those whose newest turn
-        was left running.
+        `base_urls`: only those of these services that have a turn. `running`: only those with a turn
+        that was left running, and none after it that may have been sent.
         """
         wanted = [_OF_SERVICES.format(places=", ".join("?" * len(base_urls)))] if base_urls else []
         wanted += [_LEFT_RUNNING] if running else []

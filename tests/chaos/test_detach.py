@@ -56,8 +56,16 @@ def test_a_detached_new_worker_is_never_lost(place: Place, answer: Steps) -> Non
     world = place.server.begin(scenario("create", create=[answer]))
     detached = place.run(world, *NEW, "--detach")
     assert (detached.code, detached.result["worker_id"]) == (0, world.worker_id), detached.err
-    # The next message of that session goes to the same worker.
+    # The worker still runs: a message would be refused, so that none is sent. The session keeps its worker.
+    early = place.run(world, "-c", "-p", "too early", "--json")
+    assert (early.code, early.result["worker_id"], world.posts) == (7, world.worker_id, 1), early.err
+    assert f"handinger-tui attach {world.worker_id}" in early.err
+    (listed,) = place.run(world, "sessions", "--json").result["sessions"]
+    assert (listed["worker_id"], listed["last_status"]) == (world.worker_id, "running")
+    # Once it is idle, the next message of that session goes to the same worker.
+    world.complete()
     place.run(world, "-c", "-p", "and then", "--json")
+    assert place.turns_of(world)[0] == ("something new", "completed")
     assert [one.request.path[-1] for one in world.exchanges if one.request.method == "POST"] == [
         "workers",
         world.worker_id,

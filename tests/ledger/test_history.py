@@ -5,13 +5,15 @@ from __future__ import annotations
 from decimal import Decimal
 from pathlib import Path
 
+import pytest
 from msgspec.structs import replace
 
 from handinger_tui.core.amounts import Total
 from handinger_tui.core.stream import Framing, Marker
 from handinger_tui.core.turns.session import Service, SessionSummary
-from handinger_tui.core.turns.turn import TurnStatus
+from handinger_tui.core.turns.turn import FREE, UNSENT, TurnStatus
 from tests.ledger.samples import WORKER, answered, frame, opened, play, query, session, turn_request
+from tests.wire.recordings import Tape
 
 
 async def test_sessions_are_listed_without_their_frames(tmp_path: Path) -> None:
@@ -228,3 +230,19 @@ async def test_sessions_whose_newest_turn_was_left_running_are_listed_however_ol
             newer = turn_request(f"turn_new_{number}", created_ms=100 + number)
             await ledger.open_turn(session(f"ses_{number}"), newer)
         assert [one.session_id for one in await ledger.history.sessions(running=True)] == ["ses_left"]
+
+
+@pytest.mark.parametrize("status", sorted(FREE | UNSENT))
+async def test_a_message_that_did_not_start_hides_no_running_turn(tmp_path: Path, status: TurnStatus) -> None:
+    """A worker that still runs is listed, and not only the message that it did not get."""
+    async with opened(tmp_path / "h.db") as ledger:
+        left = Tape().note(Marker.SENDING).note(Marker.SETTLED, status="running", recovered=False, fault=None)
+        played = await play(ledger, session(worker_id=WORKER), turn_request(created_ms=1), left.frames)
+        later = turn_request("turn_2", "and then", created_ms=2)
+        if status is TurnStatus.QUEUED:
+            await ledger.open_turn(played, later)
+        else:
+            ended = Tape().note(Marker.SETTLED, status=str(status), recovered=False, fault=None)
+            assert (await play(ledger, played, later, ended.frames)).turns[1].status is status
+        (listed,) = await ledger.history.sessions(running=True)
+        assert (listed.session_id, listed.last_status) == ("ses_1", TurnStatus.RUNNING)

@@ -298,7 +298,8 @@ class SessionSummary(Struct, frozen=True):
     """One row of a session list, which is read without folding frames.
 
     `usd`, `credits`: the sums of the charges, with the number of turns without a final amount. `last_status`:
-    None without turns. `live`: a turn was never settled, because it runs or because the program died.
+    that of the newest turn, or "running" while `Session.unwatched` is one; None without turns.
+    `live`: a turn was never settled, because it runs or because the program died.
     """
 
     session_id: str

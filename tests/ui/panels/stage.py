@@ -14,8 +14,8 @@ from textual.message import Message
 from textual.strip import Strip
 
 from handinger_tui.core.stream import Costs, FilePart, Snapshot, SourcePart, Usage
-from handinger_tui.core.turns.session import Session
-from handinger_tui.core.turns.turn import FigureRead, Part, Rope, TextPart, Turn, TurnRequest, TurnStatus
+from handinger_tui.core.turns.session import RelatedHistory, Ruling, Session
+from handinger_tui.core.turns.turn import Part, Rope, TextPart, Turn, TurnRequest, TurnStatus
 from handinger_tui.ui.themes import THEMES
 
 if TYPE_CHECKING:
@@ -166,18 +166,14 @@ SECOND = reading(
 )  # fmt: skip
 
 
-_MIDDLE = Usage(8_000, 700, 130, 2_050, 512, 8_900, 9, Decimal(24), Decimal("0.0400"))
+def pinned(sample: Session) -> Session:
+    """The same session, after the person said that the figures are totals: no amount is in doubt."""
+    return replace(sample, elsewhere=RelatedHistory(rulings=(Ruling("w", NOON, meaning="lifetime"),)))
 
 
 def two_turns() -> Session:
-    """A finished second turn of a worker that reports everything, and was read while the turn ran.
-
-    So it is certain that its figures are totals.
-    """
-    second = turn(1, before=FIRST, after=SECOND)
-    reads = [(2_000, replace(SECOND, usage=_MIDDLE, running_flag=True)), (12_000, SECOND)]
-    figures = (FigureRead(NOON + 60_000 + ms, one.usage, one.costs, one.busy) for ms, one in reads)
-    return session(turn(0, after=FIRST), replace(second, reads=tuple(figures)))
+    """A finished second turn of a worker that reports everything."""
+    return pinned(session(turn(0, after=FIRST), turn(1, before=FIRST, after=SECOND)))
 
 
 def source(number: int, **changes: Any) -> SourcePart:

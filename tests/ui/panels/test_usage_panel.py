@@ -21,6 +21,7 @@ from tests.ui.panels.stage import (
     SECOND,
     Stage,
     count_drawn,
+    pinned,
     reading,
     session,
     text_of,
@@ -174,7 +175,8 @@ def test_the_bar_shows_the_worker_where_the_turn_has_no_split() -> None:
 
 
 def test_the_source_of_the_figures_is_shown() -> None:
-    assert "Σ worker totals" in lines(two_turns(), 30)
+    assert "Σ worker totals" in lines(session(*two_turns().turns), 30)
+    assert "Σ worker totals, pinned by you" in lines(two_turns(), 30)
     assert "as of Nov 25 12:01:12" in lines(two_turns(), 30)
     fallen = session(turn(0, after=reading("0.05")), turn(1, after=reading("0.02")))
     assert "1× reported per turn" in lines(fallen, 30)
@@ -211,7 +213,7 @@ async def test_text_that_streams_draws_nothing(monkeypatch: pytest.MonkeyPatch) 
         drawn = count_drawn(panel, monkeypatch)
         for _ in range(5):
             longer = replace(shown.turns[1], parts=(*shown.turns[1].parts, TextPart()))
-            shown = session(shown.turns[0], longer)
+            shown = replace(shown, turns=(shown.turns[0], longer))
             panel.show(shown)
             await pilot.pause()
         assert not drawn
@@ -223,7 +225,8 @@ async def test_text_that_streams_draws_nothing(monkeypatch: pytest.MonkeyPatch) 
 def still_running(seconds_read: int = 2) -> Session:
     busy = replace(SECOND, running_flag=True)
     now = turn(1, status=TurnStatus.ACCEPTED, before=FIRST, after=busy, seconds=None)
-    return session(turn(0, after=FIRST), replace(now, read_ms=now.request.created_ms + seconds_read * 1000))
+    read = replace(now, read_ms=now.request.created_ms + seconds_read * 1000)
+    return pinned(session(turn(0, after=FIRST), read))
 
 
 async def test_the_clock_moves_once_a_second_and_only_its_own_lines(monkeypatch: pytest.MonkeyPatch) -> None:
