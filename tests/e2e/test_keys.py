@@ -26,6 +26,16 @@ def turns(home: Path) -> int:
     return sum(row["turns"] for row in run("sessions", "list", "--json", home=home).result["sessions"])
 
 
+def choose_retry(window: Terminal) -> None:
+    """Open the actions of the message at the cursor, and choose the third."""
+    window.press("Enter")
+    window.shows("Copy this part")
+    window.press("Down", "Down")
+    # An Enter that comes with what it would confirm is dropped.
+    time.sleep(READ_S)
+    window.press("Enter")
+
+
 def test_mistyped_keys_send_nothing_and_lose_nothing(tmux: str, tmp_path: Path) -> None:
     with terminal(tmux, 120, 40) as window:
         start(window, tmp_path)
@@ -229,12 +239,7 @@ def test_an_earlier_message_is_resent_edited_and_forked_and_this_survives_a_rest
         # Browsing, by bytes: Ctrl+Up, then the actions of the message.
         window.press("C-Up")
         window.shows("Browsing: answers")
-        window.press("Enter")
-        window.shows("Copy this part")
-        window.press("Down", "Down")
-        # An Enter that comes with what it would confirm is dropped.
-        time.sleep(READ_S)
-        window.press("Enter")
+        choose_retry(window)
         window.shows("Try again?")
         window.press("Right", "Enter")
         window.shows("↳ message 1 again")

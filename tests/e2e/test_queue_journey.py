@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import signal
+import time
 from typing import TYPE_CHECKING
 
 import pytest
 
 from handinger_tui.local.server import LocalServer
+from handinger_tui.ui.work.composer import SEEN_AFTER_S
 from tests.e2e.accounts import Account
 from tests.e2e.runner import run
 from tests.e2e.terminal import Terminal, terminal
@@ -206,6 +208,8 @@ def test_a_closed_terminal_comes_back_watching_and_enter_queues(tmux: str, tmp_p
             window.run("-c", home=tmp_path, HANDINGER_POLL_INTERVAL="0.2", **account.environ)
             window.shows("echo later")
             window.shows("Enter to queue")
+            # A draft that has just come back is not sent.
+            time.sleep(SEEN_AFTER_S)
             window.press("Enter")
             window.shows(" 1  echo later")
             answered(window, "later")

@@ -487,6 +487,7 @@ class Desktop:
             return all(word in text for word in words)
 
         await self.until(pilot, are_there)
+        await self.until(pilot, lambda: not self.work.composer.is_unseen)
         if any(word.startswith("Enter to ") for word in words):
             await asyncio.sleep(READ_S)
 

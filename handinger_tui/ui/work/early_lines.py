@@ -168,7 +168,7 @@ class EarlyLines:
             self._composer.remember(self._composer.snapshot())
         del self._lines[0]
         self._show()
-        self._composer.restore(line.snapshot.draft)
+        self._composer.restore_unseen(line.snapshot.draft)
         self._interaction.say(TYPED_BLIND if line.is_blind else SEE_SESSION_FIRST)
 
     def _show(self) -> None:

@@ -127,6 +127,7 @@ async def test_early_messages_for_a_session_that_was_not_seen_stand_in_the_promp
         await desktop.shows(pilot, "Waiting until you are connected", "two")
         connect(desktop)
         await desktop.until(pilot, lambda: SEE_FIRST in desktop.notices())
+        await desktop.until(pilot, lambda: not desktop.work.composer.is_unseen)
         assert desktop.work.prompt.text == "one"
         assert sent(desktop) == []
         assert "kept" in desktop.work.prompt.message_history.texts
