@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from typing import Final
 
+from handinger_tui.core.errors import HandingerError
 from handinger_tui.core.formatting import plural
 from handinger_tui.core.safety import clean_line
 from handinger_tui.ui.commands.command import Command, CommandContext
@@ -140,6 +142,11 @@ async def leave(context: CommandContext, _argument: str = "") -> None:
 
     await context.switcher.save_draft()
     if context.controller.connected:
+        if context.controller.to_delete:
+            from handinger_tui.ui.work.deletion import Deletions  # few are deleted
+
+            with suppress(HandingerError):
+                await Deletions(context.controller).delete_ended()
         await read_day(context.controller)
     context.interaction.app.exit()
 

@@ -70,14 +70,13 @@ class Deletions:
             LedgerError
         """
         controller = self._controller
-        for session_id in tuple(controller.to_delete):
-            actor = controller.engine.actor(session_id)
-            if session_id in controller.to_delete and not (
-                self._runs(actor) or session_id == controller.session_id
-            ):
-                # Another call must not delete it a second time.
-                controller.to_delete.discard(session_id)
-                await self._delete(actor)
+        # One call at a time: a program that quits waits for the one before.
+        async with controller.deleting:
+            for session_id in tuple(controller.to_delete):
+                actor = controller.engine.actor(session_id)
+                if not (self._runs(actor) or session_id == controller.session_id):
+                    await self._delete(actor)
+                    controller.to_delete.discard(session_id)
 
     async def _opened(self, session_id: str) -> SessionActor | None:
         """The owner of the session; None where it cannot be loaded, as after damage."""

@@ -82,7 +82,7 @@ class LimitWatcher:
 
         A session that was to be deleted is deleted once it no longer runs.
         """
-        if self._controller.to_delete:
+        if self._controller.to_delete and not self._controller.deleting.locked():
             from handinger_tui.ui.work.deletion import Deletions  # few are deleted
 
             self._interaction.run(Deletions(self._controller).delete_ended())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
@@ -58,6 +59,8 @@ class SessionController:
         self.checking: set[str] = set()
         """Sessions that `check_running` is checking; changes that the engine reports for them are ignored."""
         self.drafts = DraftStore(self)
+        self.deleting = asyncio.Lock()
+        """Held while sessions of `to_delete` are deleted."""
         self.to_delete: set[str] = set()
         """Sessions that are deleted when their turn has ended."""
         self.warned = LimitNotices()

@@ -180,6 +180,7 @@ async def test_after_a_session_that_cannot_be_opened_nothing_is_sent_and_enter_w
         connect(desktop)
         await desktop.until(pilot, lambda: "No session starts with nothing" in desktop.notices())
         await desktop.until(pilot, lambda: desktop.work.prompt.text == "one")
+        await desktop.until(pilot, lambda: not desktop.work.composer.is_unseen)
         assert sent(desktop) == []
         await press(desktop, pilot, "\r")
         await desktop.until(pilot, lambda: sent(desktop) == ["one"])
