@@ -311,13 +311,19 @@ class SessionLimits:
     async def check(self) -> None:
         """Read the limits; return only when a message may be sent.
 
+        They are read again where a turn has ended during the read, as in `hold`.
+
         Raises:
             LimitReached: a limit is used up.
             LedgerError: the limits could not be read.
         """
-        gauge = blocking(await self.read())
-        if gauge is not None:
-            raise LimitReached(gauge)
+        while True:
+            ends = self._ends()
+            gauge = blocking(await self.read())
+            if gauge is not None:
+                raise LimitReached(gauge)
+            if ends == self._ends():
+                return
 
     async def hold(self) -> Hold | None:
         """The hold of a reached limit. One that cannot be read counts as reached; so does a missing history.
