@@ -175,7 +175,7 @@ class Person:
                 self.ledger.permit(why, mark_of(text))
             elif promise is Promise.QUEUE:
                 # During an edit what leaves is the queue with the text in the prompt in its place.
-                self.ledger.permit(why, *{*self.queued, *([mark_of(text)] if text else [])})
+                self.ledger.permit(why, *self.queued, *([mark_of(text)] if text else []))
         elif isinstance(self.app.screen, Modal):
             why = self.text
             # A question names the message, or the session whose newest message it is about.
