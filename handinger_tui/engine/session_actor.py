@@ -165,6 +165,8 @@ class SendTicket:
     saw_hold: bool
     """The queue was held when the user sent the message, so the message need not wait for the hold."""
     start: StartPolicy = StartPolicy.MEASURED
+    held: bool = False
+    """The user was told that the message waits."""
     cancelled: bool = False
 
 
@@ -222,7 +224,7 @@ class SessionActor:
         return self.session
 
     # -- sending ---------------------------------------------------------------------------
-    async def send(
+    async def send(  # noqa: PLR0913 - what is sent, and what the person was told of it
         self,
         prompt: str,
         budget: str | None = None,
@@ -231,13 +233,15 @@ class SessionActor:
         start: StartPolicy = StartPolicy.MEASURED,
         lineage: Lineage | None = None,
         past_hold: bool | None = None,
+        held: bool = False,
     ) -> str:
         """Store a turn and start it, or queue it behind the running one; returns its id.
 
-        A held queue stays held: a message sent now does not wait for it. `past_hold`: whether the person
-        saw it held and sends past it; None: it is held now. While a turn runs at the worker unwatched, the
-        message is queued and held, since the service would refuse it. When the caller is
-        cancelled (or `stop` is called) before the turn starts, the turn is kept as not sent.
+        A held queue stays held: a message sent now does not wait for it. `past_hold`: whether the person saw
+        it held and sends past it; None: it is held now. `held`: the person was told that the message waits
+        until they send it, which is so whatever has changed since. While a turn runs at the worker unwatched,
+        the message is queued and held, since the service would refuse it. When the caller is cancelled (or
+        `stop` is called) before the turn starts, the turn is kept as not sent.
 
         Raises:
             Elsewhere: the session belongs to another service; nothing was sent.
@@ -247,7 +251,7 @@ class SessionActor:
             LedgerError: the turn could not be stored; nothing was sent.
         """
         saw_hold = self.queue.hold is not None if past_hold is None else past_hold
-        ticket = SendTicket(self.queue.stops, saw_hold, start)
+        ticket = SendTicket(self.queue.stops, saw_hold, start, held)
         try:
             turn_request = self._deps.new_request(prompt, budget, attachments, lineage)
             return await self._send(turn_request, ticket)
@@ -266,7 +270,8 @@ class SessionActor:
         await self._settler.close_ended()
         queue = self.queue
         # Decided before the limits are read: a turn that ends during the read may use one up.
-        waits, is_busy = self.gate.state.queues(saw_hold=ticket.saw_hold), self.gate.state.busy
+        state = self.gate.state
+        waits, is_held = ticket.held or state.queues(saw_hold=ticket.saw_hold), ticket.held or state.busy
         await self._limits.check()
         await self.store.store(turn_request, start=None if waits else ticket.start)
         is_stopped = ticket.stops != queue.stops
@@ -276,7 +281,7 @@ class SessionActor:
             )
         elif waits or is_stopped:
             # The turn that it waits for may have ended by now; `_go_on` then starts the queue.
-            hold = Hold(HoldReason.DETACHED) if is_busy else None
+            hold = Hold(HoldReason.DETACHED) if is_held else None
             queue.add(turn_request.turn_id, queue.stopped_by if is_stopped else hold)
             if not waits:
                 # The message is queued whatever becomes of its reservation, which its start replaces.

@@ -538,3 +538,18 @@ async def test_the_worker_of_another_service_is_neither_read_nor_watched() -> No
     assert not await actor.refresh()
     assert (actor.running, box.api.reads) == (False, reads)
     assert actor.session.turns[0].status is TurnStatus.RUNNING
+
+
+async def test_a_message_that_was_said_to_wait_does_so_also_where_its_turn_is_watched_by_then() -> None:
+    box = detached_turn(says("Two", message_id="b"))
+    turn_id = await running(box, "one")
+    actor = box.engine.actor(box.session_id)
+    actor.detach()
+    await actor.settled()
+    # Between Enter and its handling the program comes back to the turn.
+    await actor.watch(turn_id)
+    await actor.send("two", held=True)
+    await actor.settled()
+    assert actor.queue.hold == Hold(HoldReason.DETACHED)
+    assert prompts(box) == ["one"]
+    assert queued(box) == ["two"]

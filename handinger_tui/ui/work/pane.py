@@ -15,7 +15,7 @@ from textual.notifications import SeverityLevel
 from textual.timer import Timer
 from textual.widgets import TextArea
 
-from handinger_tui.core.acts import Offer, PromptState, SessionState, Typed, about, enter, typed_in
+from handinger_tui.core.acts import Act, Offer, PromptState, SessionState, Typed, about, enter, typed_in
 from handinger_tui.core.money.attribution import MoneyIndex
 from handinger_tui.core.money.limits import Gauge, free_text, tightest
 from handinger_tui.core.money.typical_cost import TypicalCost, typical_cost_chip
@@ -429,6 +429,11 @@ class SessionPane(Rows):
         else:
             firm = self._is_hint_firm or bool(self._state.replay)
             self._hint.show(self._hint_for_keys(), self._cost_text, firm=firm)
+
+    @property
+    def offer_shown(self) -> Act:
+        """What the line below the prompt says that Enter does, however new it is."""
+        return self._offer.act
 
     @property
     def offer_read(self) -> Offer | None:

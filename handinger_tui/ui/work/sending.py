@@ -88,6 +88,8 @@ class Submission(Struct, frozen=True):
     """The id of the queued turn that the prompt holds for editing."""
     offer: Offer | None = None
     """What Enter did at that moment, as the line below the prompt said; None where it had just changed."""
+    is_held: bool = False
+    """The line below the prompt said that the message waits until it is sent."""
     text: str = ""
     """The text to send, before its mentions are resolved to files."""
     released: str | None = None
@@ -201,6 +203,7 @@ class SendFlow:
                     start=start,
                     lineage=submission.snapshot.lineage,
                     past_hold=None if offer is None else offer.passes,
+                    held=submission.is_held,
                 )
 
         return await self._start(submission, send)
@@ -426,7 +429,13 @@ class Submitter:
             budget = edit.turn.request.budget or budget
         name, snapshot = self._drafts.name_of(session_id), self._composer.snapshot()
         return Submission(
-            session_id, name, budget, snapshot, self._queue_editor.turn_id, offer=self._pane.offer_read
+            session_id,
+            name,
+            budget,
+            snapshot,
+            self._queue_editor.turn_id,
+            offer=self._pane.offer_read,
+            is_held=self._pane.offer_shown in (Act.QUEUE_BUSY, Act.QUEUE_HELD),
         )
 
     def submit(self, target: Submission | None, text: str) -> None:
