@@ -540,7 +540,7 @@ async def test_the_worker_of_another_service_is_neither_read_nor_watched() -> No
     assert actor.session.turns[0].status is TurnStatus.RUNNING
 
 
-async def test_a_message_that_was_said_to_wait_does_so_also_where_its_turn_is_watched_by_then() -> None:
+async def test_a_message_shown_as_waiting_waits_also_where_its_turn_is_watched_by_then() -> None:
     box = detached_turn(says("Two", message_id="b"))
     turn_id = await running(box, "one")
     actor = box.engine.actor(box.session_id)
