@@ -311,35 +311,34 @@ class SessionLimits:
     async def check(self) -> None:
         """Read the limits; return only when a message may be sent.
 
-        They are read again where a turn has ended during the read, as in `hold`.
-
         Raises:
             LimitReached: a limit is used up.
             LedgerError: the limits could not be read.
         """
-        while True:
-            ends = self._ends()
-            gauge = blocking(await self.read())
-            if gauge is not None:
-                raise LimitReached(gauge)
-            if ends == self._ends():
-                return
+        if (gauge := await self._reached()) is not None:
+            raise LimitReached(gauge)
 
     async def hold(self) -> Hold | None:
-        """The hold of a reached limit. One that cannot be read counts as reached; so does a missing history.
+        """The hold of a reached limit. An unreadable one counts as reached, as does a missing history."""
+        if (missing := self._log.no_history) is not None:
+            return Hold(HoldReason.UNREADABLE, detail=missing.summary)
+        try:
+            reached = await self._reached()
+        except LedgerError as problem:
+            return Hold(HoldReason.UNREADABLE, detail=problem.summary)
+        return None if reached is None else limit_hold(LimitReached(reached))
 
-        The limits are read again where a turn has ended during the read: its cost may have used one up.
+    async def _reached(self) -> Gauge | None:
+        """The limit that is used up. Read again where a turn ended in between: its cost may have used one up.
+
+        Raises:
+            LedgerError
         """
         while True:
             ends = self._ends()
-            if (missing := self._log.no_history) is not None:
-                return Hold(HoldReason.UNREADABLE, detail=missing.summary)
-            try:
-                reached = blocking(await self.read())
-            except LedgerError as problem:
-                return Hold(HoldReason.UNREADABLE, detail=problem.summary)
+            reached = blocking(await self.read())
             if ends == self._ends():
-                return None if reached is None else limit_hold(LimitReached(reached))
+                return reached
 
     # -- what a running turn has cost so far ---------------------------------------------
     def observe(self, before: Turn | None, now: Turn, *, running: bool) -> None:

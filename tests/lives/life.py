@@ -20,7 +20,6 @@ from typing import Final
 
 import pytest
 from msgspec.structs import replace
-from textual.constants import ESCAPE_DELAY
 
 from handinger_tui.cli.app import app_options
 from handinger_tui.cli.args import parse
@@ -32,7 +31,7 @@ from handinger_tui.ui.ports import Connection
 from tests.e2e.runner import KEY
 from tests.lives.words import Promise, mark_of, marks, promised
 from tests.money.paid_service import PaidService
-from tests.ui.fakes import typed_only, unpainted
+from tests.ui.fakes import type_bytes, typed_only, unpainted
 from tests.ui.pilot import IdlePilot, running
 
 SIZES: Final = ((60, 20), (80, 24), (120, 40))
@@ -113,12 +112,7 @@ class Person:
         self.diary.append(f"{type(self.app.screen).__name__} {data!r}")
         driver = self.app._driver
         assert driver is not None
-        for message in self._parser.feed(data):
-            driver.process_message(message)
-        while self._parser.is_waiting:
-            await asyncio.sleep(ESCAPE_DELAY)
-            for message in self._parser.tick():
-                driver.process_message(message)
+        await type_bytes(driver, self._parser, data)
 
     @property
     def text(self) -> str:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 import pytest
 from msgspec.structs import replace
 from textual._compositor import Compositor
+from textual.constants import ESCAPE_DELAY
 
 from handinger_tui.core.errors import ApiError, HandingerError, LedgerError, LinkExpired, NoSuchFile
 from handinger_tui.core.safety import Secret, clean_line
@@ -42,7 +43,6 @@ if TYPE_CHECKING:
 
     from handinger_tui.core.acts import Hold
     from handinger_tui.engine.gallery import Gallery
-    from handinger_tui.ui.work.pane import READ_S
 from textual.pilot import Pilot
 
 from handinger_tui.ui.work.pane import READ_S
@@ -62,6 +62,16 @@ def typed_only() -> InputParser:
     parser = InputParser()
     assert not list(parser.feed("\x1b[?2004;1$y"))
     return parser
+
+
+async def type_bytes(driver: Driver, parser: InputParser, data: str) -> None:
+    """Bytes of one read of the terminal. A lone ESC at its end is a key only after a delay."""
+    for message in parser.feed(data):
+        driver.process_message(message)
+    while parser.is_waiting:
+        await asyncio.sleep(ESCAPE_DELAY)
+        for message in parser.tick():
+            driver.process_message(message)
 
 
 class StillClock(FakeClock):

@@ -14,14 +14,13 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import Final
 
-from textual.constants import ESCAPE_DELAY
 from textual.geometry import Region
 from textual.pilot import Pilot
 
 from handinger_tui.core.stream import RawFrame
 from handinger_tui.ui.terminal.input import InputParser
 from tests.engine.fakes import FakeApi, FakeReply, says, sse, worker
-from tests.ui.fakes import PRICED, Desktop, typed_only
+from tests.ui.fakes import PRICED, Desktop, type_bytes, typed_only
 
 TOKENS_PER_S: Final = 1_000
 AT_ONCE: Final = 50
@@ -107,12 +106,7 @@ class Typist:
         """Bytes of one read of the terminal. A lone ESC at its end is a key only after a delay."""
         driver = self.desktop.app._driver
         assert driver is not None
-        for message in self._parser.feed(data):
-            driver.process_message(message)
-        while self._parser.is_waiting:
-            await asyncio.sleep(ESCAPE_DELAY)
-            for message in self._parser.tick():
-                driver.process_message(message)
+        await type_bytes(driver, self._parser, data)
 
     def mouse(self, button: int, x: int, y: int, *, up: bool = False) -> str:
         """A report of the mouse."""
