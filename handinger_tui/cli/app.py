@@ -143,7 +143,7 @@ def _say_farewell(app: HandingerApp, printed: str, *, replayed: bool) -> None:
     """
     with suppress(OSError):
         if printed != "nothing":
-            from handinger_tui.ui.work.farewell import printed_text  # at the very end
+            from handinger_tui.ui.sessions.farewell import printed_text  # at the very end
 
             if text := printed_text(app.work.controller, printed):
                 sys.stdout.write(clean(text).rstrip() + "\n\n")

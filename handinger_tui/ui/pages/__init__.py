@@ -18,7 +18,7 @@ from handinger_tui.ui.widgets.virtual_list import PickList
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Iterable, Sequence
 
-    from handinger_tui.ui.work.interaction import Interaction
+    from handinger_tui.ui.front import Front
 
 
 class Page(Modal[None]):
@@ -82,7 +82,7 @@ class ListPage(Page, Generic[ListT]):
     AUTO_FOCUS = "PickList"
     BOX_CLASSES = "page -broad"
 
-    def __init__(self, table: ListT, interaction: Interaction, worker_id: str) -> None:
+    def __init__(self, table: ListT, interaction: Front, worker_id: str) -> None:
         super().__init__()
         self.table = table
         self._interaction = interaction

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from handinger_tui.core.jsontext import Json
     from handinger_tui.core.turns.turn import Turn
-    from handinger_tui.ui.work.session_controller import SessionController
+    from handinger_tui.ui.sessions.controller import SessionController
 
 CHECKS_PER_S: Final = 1.0
 """How often per second the page checks whether the data have changed."""

@@ -52,8 +52,8 @@ from handinger_tui.ui.transcript.code import MAX_HIGHLIGHTED, MAX_LINE
 from handinger_tui.ui.transcript.selection import SelectableRows
 from handinger_tui.ui.widgets.frame import FooterLine, StaticReflow
 from handinger_tui.ui.widgets.tables_and_trees import TableView, TreeView
+from handinger_tui.ui.widgets.throttled_timer import ThrottledTimer
 from handinger_tui.ui.widgets.virtual_list import VirtualList
-from handinger_tui.ui.work.changes import ThrottledTimer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -61,7 +61,7 @@ if TYPE_CHECKING:
     from pypdf import PdfReader
 
     from handinger_tui.core.stream import FilePart
-    from handinger_tui.ui.work.evidence_actions import FileActions
+    from handinger_tui.ui.panels.file_actions import FileActions
 
 # -- PDF ---------------------------------------------------------------------------
 PDF_PAGES: Final = 20

@@ -52,8 +52,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from decimal import Decimal
 
+    from handinger_tui.ui.front import Front
     from handinger_tui.ui.ports import Connection, Schedules
-    from handinger_tui.ui.work.interaction import Interaction
 
 NO_SCHEDULES: Final = (
     "No schedules yet. Press a to add one: the service then starts turns of this worker automatically, once "
@@ -84,7 +84,7 @@ class ScheduleAccess(Struct, frozen=True):
 
     connection: Connection
     service: Schedules
-    interaction: Interaction
+    interaction: Front
     worker_id: str
     budget: str
     now_ms: Callable[[], int]

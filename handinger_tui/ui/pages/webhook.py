@@ -32,8 +32,8 @@ from handinger_tui.ui.widgets.virtual_list import ItemRows, PickList, VirtualLis
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from handinger_tui.ui.front import Front
     from handinger_tui.ui.ports import Webhooks
-    from handinger_tui.ui.work.interaction import Interaction
 
 NO_WEBHOOK: Final = (
     "No webhook. Press s to set an address: the service then sends each task there when it ends."
@@ -49,7 +49,7 @@ class WebhookAccess(Struct, frozen=True):
     """
 
     service: Webhooks
-    interaction: Interaction
+    interaction: Front
     worker_id: str
     now_ms: Callable[[], int]
 

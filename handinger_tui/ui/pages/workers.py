@@ -43,8 +43,8 @@ if TYPE_CHECKING:
 
     from handinger_tui.core.turns.session import SessionSummary
     from handinger_tui.engine.gallery import Gallery
+    from handinger_tui.ui.front import Front
     from handinger_tui.ui.ports import StoredSessions
-    from handinger_tui.ui.work.interaction import Interaction
 
 WIDE: Final = 100
 """Width in cells from which the details stand beside the list."""
@@ -183,7 +183,7 @@ class WorkersScreen(Page):
         gallery: Gallery,
         history: StoredSessions,
         actions: WorkerActions,
-        interaction: Interaction,
+        interaction: Front,
         now_ms: Callable[[], int],
         chosen: str = "",
     ) -> None:

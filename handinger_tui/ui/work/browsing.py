@@ -9,11 +9,11 @@ from textual.widget import Widget
 from textual.widgets import Input
 
 from handinger_tui.ui.panels.panel import Panel
+from handinger_tui.ui.sessions.controller import SessionController
 from handinger_tui.ui.widgets.strips import Chips, QueueStrip
 from handinger_tui.ui.widgets.welcome import Welcome
 from handinger_tui.ui.work.composer import Composer, QueueEditor
 from handinger_tui.ui.work.pane import FINDING, FIRST_SCREEN, SessionPane
-from handinger_tui.ui.work.session_controller import SessionController
 
 
 class Browsing:

@@ -30,11 +30,11 @@ from handinger_tui.ui.widgets.strips import Chip, ChipKind, Chips, file_chip, te
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
 
+    from handinger_tui.ui.interaction import Interaction
     from handinger_tui.ui.ports import LocalFiles
+    from handinger_tui.ui.sessions.controller import SessionController
     from handinger_tui.ui.terminal.diff_app import DiffApp
     from handinger_tui.ui.widgets.prompt import PromptBox
-    from handinger_tui.ui.work.interaction import Interaction
-    from handinger_tui.ui.work.session_controller import SessionController
 
 SEEN_AFTER_S: Final = 0.7
 """Seconds after which a person has seen that a draft came into the prompt."""
@@ -89,6 +89,7 @@ class Composer:
         chips: Chips,
         run: Callable[[Coroutine[Any, Any, None]], object],
         changed: Callable[[], None],
+        app: Callable[[], DiffApp],
     ) -> None:
         """`run` runs a coroutine in the background; `changed` is called when the attachments change."""
         self._files = files
@@ -96,6 +97,9 @@ class Composer:
         self._chips = chips
         self._run = run
         self._changed = changed
+        self._app = app
+        self.leave_queue_edit: Callable[[], None] = lambda: None
+        """Takes a queued message that is being edited out of the prompt."""
         self._chosen: dict[str, Attachment] = {}
         """Attached files that the text does not mention, by path."""
         self._problems: dict[str, AttachmentProblem] = {}
@@ -302,6 +306,7 @@ class Composer:
 
     def start_from(self, draft: Draft, lineage: Lineage) -> None:
         """Replace the contents of the prompt with an earlier message; the old text goes to the history."""
+        self.leave_queue_edit()
         before = self.draft() if self.origin is None else self._before
         if self.prompt.text.strip():
             self.remember(self.snapshot())
@@ -327,19 +332,29 @@ class Composer:
         self._lineage = lineage
         self.prompt.focus()
 
-    async def edit_externally(self, app: DiffApp) -> None:
+    @property
+    def text(self) -> str:
+        """The text of the prompt, pasted texts folded."""
+        return self.prompt.text
+
+    @property
+    def earlier_texts(self) -> Sequence[str]:
+        """The prompt history, oldest first."""
+        return self.prompt.message_history.texts
+
+    async def edit_externally(self) -> None:
         """Edit the text in the person's own editor; does nothing while that is open already.
 
         Raises:
             EditorProblem: the editor failed; the text is unchanged.
         """
-        from handinger_tui.ui.work.external_editor import edit  # tempfile, and few use an editor
+        from handinger_tui.ui.terminal.external_editor import edit  # tempfile, and few use an editor
 
         if self._is_editing:
             return
         self._is_editing = True
         try:
-            self.replace_text(await edit(app, self.prompt.text))
+            self.replace_text(await edit(self._app(), self.prompt.text))
         finally:
             self._is_editing = False
 
@@ -571,9 +586,10 @@ class QueueEditor:
     def __init__(self, controller: SessionController, interaction: Interaction, composer: Composer) -> None:
         self._controller = controller
         self._interaction = interaction
-        self._composer = composer
+        self.composer = composer
         self.edit: QueueEdit | None = None
         """The present edit, always of a message of the session on the screen; None when there is none."""
+        composer.leave_queue_edit = self.cancel
 
     @property
     def turn_id(self) -> str | None:
@@ -588,12 +604,12 @@ class QueueEditor:
         """
         self._controller.engine.actor(session_id).gate.begin_edit(turn.turn_id)
         if self.turn_id == turn.turn_id:
-            self._composer.prompt.focus()
+            self.composer.prompt.focus()
             return
         self._put_aside()
-        self.edit = QueueEdit(session_id, turn, self._composer.draft())
-        self._composer.restore(draft_of_request(turn.request))
-        self._composer.prompt.focus()
+        self.edit = QueueEdit(session_id, turn, self.composer.draft())
+        self.composer.restore(draft_of_request(turn.request))
+        self.composer.prompt.focus()
 
     def cancel(self) -> None:
         """Cancel the edit: the queued message stays, and a changed text goes to the prompt history.
@@ -608,29 +624,29 @@ class QueueEditor:
         """Take the edited message out of the prompt, which gets the earlier draft back."""
         if self.edit is not None:
             edit, self.edit = self.edit, None
-            snapshot = self._composer.snapshot()
+            snapshot = self.composer.snapshot()
             if snapshot.text != edit.turn.request.prompt:
-                self._composer.remember(snapshot)
-            self._composer.restore(edit.aside)
+                self.composer.remember(snapshot)
+            self.composer.restore(edit.aside)
 
     def stored(self, turn_id: str) -> None:
         """End the edit after the changed message replaced the queued one."""
         if self.edit is not None and self.edit.turn.turn_id == turn_id:
             edit, self.edit = self.edit, None
-            typed_after = self._composer.draft()
+            typed_after = self.composer.draft()
             if not typed_after.text.strip() and not typed_after.files:
-                self._composer.restore(edit.aside)
+                self.composer.restore(edit.aside)
 
     def draft(self) -> Draft:
         """The draft to save: during an edit the one set aside, since the queued message is on disk."""
         if self.edit is not None and (self.edit.aside.text or self.edit.aside.files):
             return self.edit.aside
-        return self._composer.draft()
+        return self.composer.draft()
 
     async def withdraw(self, session_id: str, turn: Turn) -> None:
         """Remove a message from the queue; its text goes to the prompt history. Raises LedgerError."""
         await self._controller.engine.actor(session_id).withdraw(turn.turn_id)
         if self.turn_id == turn.turn_id:
             self.cancel()
-        self._composer.remember(PromptSnapshot(turn.request.prompt, turn.request.attachments))
+        self.composer.remember(PromptSnapshot(turn.request.prompt, turn.request.attachments))
         self._interaction.say("Withdrawn. Press ↑ to bring the text back.")

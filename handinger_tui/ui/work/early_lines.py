@@ -16,7 +16,7 @@ from handinger_tui.ui.work.composer import Composer, PromptSnapshot
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine, Sequence
 
-    from handinger_tui.ui.work.interaction import Interaction
+    from handinger_tui.ui.interaction import Interaction
     from handinger_tui.ui.work.pane import SessionPane
 
 SHOWN: Final = 3

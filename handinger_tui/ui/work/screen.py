@@ -18,11 +18,13 @@ from textual.widgets import TextArea
 from handinger_tui.core.errors import HandingerError
 from handinger_tui.core.safety import clean_line
 from handinger_tui.ui.background import tidy
-from handinger_tui.ui.commands import COMMANDS, command_named, completions, unknown_command_text
+from handinger_tui.ui.commands import command_named, completions, unknown_command_text
 from handinger_tui.ui.commands.command import CommandContext
 from handinger_tui.ui.commands.files import copy_sources, export_sources, show_preview
+from handinger_tui.ui.interaction import Interaction
 from handinger_tui.ui.keys import Where, bindings
 from handinger_tui.ui.panels import WIDE
+from handinger_tui.ui.panels.file_actions import FileActions
 from handinger_tui.ui.panels.files import FilesPanel
 from handinger_tui.ui.panels.panel import (
     CopyLink,
@@ -33,6 +35,7 @@ from handinger_tui.ui.panels.panel import (
 )
 from handinger_tui.ui.panels.usage import UsagePanel
 from handinger_tui.ui.ports import AppOptions, Connection, Opening
+from handinger_tui.ui.sessions.controller import SessionController
 from handinger_tui.ui.terminal.diff_app import clip_paints
 from handinger_tui.ui.transcript.selection import SelectableRows, one_selection
 from handinger_tui.ui.transcript.transcript import Transcript
@@ -42,22 +45,22 @@ from handinger_tui.ui.widgets.status_text import took_text
 from handinger_tui.ui.widgets.strips import Chips, QueueStrip
 from handinger_tui.ui.widgets.welcome import Welcome
 from handinger_tui.ui.work.browsing import Browsing
-from handinger_tui.ui.work.changes import AFTER_PAINT_S, PaintScheduler, SessionChanges, undelivered
+from handinger_tui.ui.work.changes import SessionChanges, undelivered
 from handinger_tui.ui.work.composer import Composer, QueueEditor
-from handinger_tui.ui.work.evidence_actions import FileActions, SourceNavigation
-from handinger_tui.ui.work.interaction import Interaction
-from handinger_tui.ui.work.key_actions import WHILE_BROWSING, KeyActions
+from handinger_tui.ui.work.key_actions import WHILE_BROWSING, KeyActions, Parts
 from handinger_tui.ui.work.limit_watcher import (
     CHECKS_PER_S,
     READ_WORKERS_AFTER_S,
     READ_WORKERS_EVERY_S,
     LimitWatcher,
 )
+from handinger_tui.ui.work.paint_scheduler import AFTER_PAINT_S, PaintScheduler
 from handinger_tui.ui.work.pane import PaneState, SessionPane, replay_hint
 from handinger_tui.ui.work.sending import SendFlow, Submission, Submitter
-from handinger_tui.ui.work.session_controller import SessionController
 from handinger_tui.ui.work.session_switcher import FirstScreen, SessionSwitcher
+from handinger_tui.ui.work.source_navigation import SourceNavigation
 from handinger_tui.ui.work.startup import Startup
+from handinger_tui.ui.work.view import ScreenView
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -117,14 +120,19 @@ class WorkScreen(BareContainer, Screen[None], inherit_bindings=False):
         self.pane = pane = SessionPane(
             offered, options.disk, options.keys, local=options.local, compact=options.compact, id="pane"
         )
-        self.interaction = interaction = Interaction(self, controller, pane.acknowledge)
+        self.interaction = interaction = Interaction(self, pane.acknowledge, controller.open_link)
         self._header = HeaderLine(local=options.local, id="header")
         self.prompt, self.transcript = pane.prompt, pane.transcript
         self.sidebar = sidebar = pane.sidebar
         self.scheduler = PaintScheduler(self, self._paint, self._advance_clock, sidebar.show, tidy)
 
         self.composer = composer = Composer(
-            options.disk, pane.prompt, pane.chips, interaction.run, self._save_draft_soon
+            options.disk,
+            pane.prompt,
+            pane.chips,
+            interaction.run,
+            self._save_draft_soon,
+            lambda: interaction.app,
         )
         pane.origin = lambda: composer.origin
         self.queue_editor = queue_editor = QueueEditor(controller, interaction, composer)
@@ -147,29 +155,27 @@ class WorkScreen(BareContainer, Screen[None], inherit_bindings=False):
         self._sources = SourceNavigation(
             controller, interaction, pane.transcript, sidebar, self.browsing.show_panel
         )
-        self.context = CommandContext(
-            commands=COMMANDS,
-            options=options,
-            controller=controller,
-            interaction=interaction,
-            pane=pane,
-            composer=composer,
-            queue_editor=queue_editor,
-            switcher=switcher,
-            browsing=self.browsing,
-            files=self.files,
-            sources=self._sources,
-            send_again=send_flow.send_again,
-            repaint=self.scheduler.request,
-            now_ms=now_ms,
+        view = ScreenView(options, interaction, pane, self.browsing, self._sources, self.scheduler.request)
+        self.context = context = CommandContext(
+            options,
+            controller,
+            interaction,
+            composer,
+            switcher,
+            view,
+            self.files,
+            send_flow.send_again,
+            now_ms,
         )
-        self._key_actions = KeyActions(self.context, self)
-        self._submitter = Submitter(self.context, send_flow, self.run_command)
+        self._key_actions = KeyActions(
+            context, Parts(interaction, pane, composer, queue_editor, self.browsing, self._sources), self
+        )
+        self._submitter = Submitter(context, interaction, pane, queue_editor, send_flow, self.run_command)
         self.prompt.target = self._submitter.target
         self._submitter.early.changed = self._save_draft_soon
         switcher.waiting_texts = lambda: self._submitter.early.texts
         self.prompt.drops_for_draft = self._drops_for_draft
-        self._startup = Startup(self.context, self._submitter)
+        self._startup = Startup(context, interaction, pane, switcher, self._submitter)
         self._limits = LimitWatcher(controller, interaction, pane, self._header)
         self._changes = SessionChanges(controller, interaction, self.scheduler)
 

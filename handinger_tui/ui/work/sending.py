@@ -18,16 +18,15 @@ from handinger_tui.core.safety import clean_line
 from handinger_tui.core.turns.turn import Lineage, Turn, TurnRequest, TurnStatus
 from handinger_tui.ui.commands import command_named, unknown_command_text
 from handinger_tui.ui.commands.command import CommandContext
-from handinger_tui.ui.work.composer import Composer, Message, PromptSnapshot
+from handinger_tui.ui.sessions.controller import SessionController
+from handinger_tui.ui.work.composer import Composer, Message, PromptSnapshot, QueueEditor
 from handinger_tui.ui.work.early_lines import EarlyLine, EarlyLines
-from handinger_tui.ui.work.limit_watcher import typical_cost_of
-from handinger_tui.ui.work.session_controller import SessionController
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine
     from decimal import Decimal
 
-    from handinger_tui.ui.work.interaction import Interaction
+    from handinger_tui.ui.interaction import Interaction
     from handinger_tui.ui.work.pane import SessionPane
 
 ADD_TO_FORK: Final = "Add a message to go with the conversation so far."
@@ -326,7 +325,7 @@ class SendFlow:
         actor, say = self._controller.engine.actor(session_id), self._interaction.say
         budget = turn.request.budget or self._controller.budget
         if not (actor.gate.state.running or actor.gate.state.busy):
-            usual = typical_cost_text(await typical_cost_of(self._controller, budget))
+            usual = typical_cost_text(await self._controller.typical_cost(budget))
             waiting = len(actor.queue.ids) - 1
             stay = f"\n\n{until_sent(waiting)}." if waiting else ""
             text = f"“{clean_line(turn.request.prompt, 200)}”\n\nBudget {budget}: {usual}.{stay}"
@@ -397,22 +396,26 @@ class Submitter:
     """Acts on what the prompt submits. The target of a message is fixed the moment Enter is pressed."""
 
     def __init__(
-        self, context: CommandContext, send_flow: SendFlow, run_command: Callable[[str, str], None]
+        self,
+        context: CommandContext,
+        interaction: Interaction,
+        pane: SessionPane,
+        queue_editor: QueueEditor,
+        send_flow: SendFlow,
+        run_command: Callable[[str, str], None],
     ) -> None:
         self._controller = context.controller
         self._drafts = context.controller.drafts
-        self._interaction = context.interaction
-        self._pane = context.pane
-        self._composer = context.composer
-        self._queue_editor = context.queue_editor
+        self._interaction = interaction
+        self._pane = pane
+        self._composer = composer = queue_editor.composer
+        self._queue_editor = queue_editor
         self._switcher = context.switcher
         self._now_ms = context.now_ms
         self._context = context
         self._send_flow = send_flow
         self._run_command = run_command
-        self.early = EarlyLines(
-            context.interaction, context.pane, context.composer, self._finish_command, self._send_early
-        )
+        self.early = EarlyLines(interaction, pane, composer, self._finish_command, self._send_early)
         self._resuming: set[str] = set()
         """Sessions whose held queue is being resumed."""
         self._confirmed_signs: set[str] = set()

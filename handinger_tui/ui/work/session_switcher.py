@@ -9,16 +9,16 @@ from msgspec.structs import replace
 
 from handinger_tui.core.errors import HandingerError
 from handinger_tui.core.prompts import Draft
+from handinger_tui.ui.sessions.controller import FRESH_DRAFT, SessionController
 from handinger_tui.ui.widgets.prompt import PromptBox
 from handinger_tui.ui.widgets.welcome import MOST_RECENT, Welcome
-from handinger_tui.ui.work.session_controller import FRESH_DRAFT, SessionController
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
 
+    from handinger_tui.ui.interaction import Interaction
     from handinger_tui.ui.work.browsing import Browsing
     from handinger_tui.ui.work.composer import Composer, PromptSnapshot, QueueEditor
-    from handinger_tui.ui.work.interaction import Interaction
     from handinger_tui.ui.work.pane import SessionPane
 
 
@@ -46,7 +46,7 @@ class SessionSwitcher:
         self._drafts = controller.drafts
         self._interaction = interaction
         self._pane = pane
-        self._composer = composer
+        self.composer = composer
         self._queue_editor = queue_editor
         self._is_sending = is_sending
         self._shown = shown
@@ -124,17 +124,17 @@ class SessionSwitcher:
         """Put a session on the screen with its draft, without an await in between."""
         before_id = self._controller.session_id
         unsent = self._controller.show(session_id)
-        has_early_text = not before_id and (self._pane.prompt.text or self._composer.chosen)
+        has_early_text = not before_id and (self._pane.prompt.text or self.composer.chosen)
         if before_id and before_id != session_id:
-            self._composer.restore(draft)
+            self.composer.restore(draft)
         elif not before_id and not has_early_text:
-            self._composer.restore_unseen(draft)
+            self.composer.restore_unseen(draft)
         elif has_early_text:
-            self._composer.set_aside(draft)
+            self.composer.set_aside(draft)
         self._pane.trouble(None)
         # A line about an action in the session before.
         self._pane.end_acknowledgment()
-        self._composer.return_drafts(unsent)
+        self.composer.return_drafts(unsent)
         if self._controller.session.turns:
             self._interaction.run(self._controller.connection.history.mark_read(session_id))
         self._shown(not before_id)
@@ -167,7 +167,7 @@ class SessionSwitcher:
         if not session_id:
             return
         self._queue_editor.cancel()
-        snapshot = self._composer.snapshot()
+        snapshot = self.composer.snapshot()
         if snapshot.draft != saved_draft:
             sending = self._is_sending(session_id)
             name = session_id if sending else self._drafts.name_of(session_id)
@@ -178,7 +178,7 @@ class SessionSwitcher:
             await self._drafts.save(name, snapshot.draft)
         except HandingerError:
             # The text is no longer on the screen: it is kept in the prompt history.
-            self._composer.remember(snapshot)
+            self.composer.remember(snapshot)
             raise
 
 

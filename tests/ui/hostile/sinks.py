@@ -25,6 +25,7 @@ from handinger_tui.core.stored_workers import Delivery, DeliveryPage, StoredWork
 from handinger_tui.core.stream import FilePart
 from handinger_tui.core.turns.turn import Attachment
 from handinger_tui.engine.gallery import Gallery
+from handinger_tui.ui.commands import COMMANDS
 from handinger_tui.ui.dialogs import Choice, ConnectionProblem, Question, TextQuestion, yes_or_no
 from handinger_tui.ui.dialogs.help import HelpScreen
 from handinger_tui.ui.dialogs.limits import LimitsPage, RaiseLimit
@@ -56,6 +57,7 @@ from handinger_tui.ui.pages.workers import (
 from handinger_tui.ui.panels import PANELS, Grip, Sidebar, TabBar
 from handinger_tui.ui.panels.files import FilesPanel
 from handinger_tui.ui.ports import Account
+from handinger_tui.ui.sessions.deletion import Deletions
 from handinger_tui.ui.transcript.transcript import Transcript
 from handinger_tui.ui.widgets.completion import Suggestions
 from handinger_tui.ui.widgets.find_bar import FindBar
@@ -65,7 +67,6 @@ from handinger_tui.ui.widgets.status_text import Advice
 from handinger_tui.ui.widgets.strips import Chip, ChipKind, Chips, QueueStrip, file_chip
 from handinger_tui.ui.widgets.tables_and_trees import TableView, TreeView
 from handinger_tui.ui.widgets.welcome import Welcome
-from handinger_tui.ui.work.deletion import Deletions
 from handinger_tui.ui.work.pane import SessionPane
 from handinger_tui.ui.work.screen import WorkScreen
 from tests.core.table_samples import read_table
@@ -224,7 +225,7 @@ async def over_it(eye: Eye) -> None:
     """Our own words over a hostile session: help, palette, questions about money."""
     gauge = Gauge(Limit(Scope.WORKER, Unit.USD, Decimal(1)), Total(Decimal(2)))
     pages: list[Screen[Any]] = [
-        HelpScreen(eye.desktop.work.context.commands, ()),
+        HelpScreen([command.help for command in COMMANDS]),
         RaiseLimit(gauge, sending=True),
         LimitsPage([gauge]),
     ]

@@ -10,7 +10,7 @@ from handinger_tui.core.formatting import plural
 
 if TYPE_CHECKING:
     from handinger_tui.engine.session_actor import SessionActor
-    from handinger_tui.ui.work.session_controller import SessionController
+    from handinger_tui.ui.sessions.controller import SessionController
 
 STILL_RUNS: Final = (
     "Its worker is still running and may keep charging. The session stays under Runs (F7) until that has "

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from decimal import Decimal
 
     from handinger_tui.core.money.spending import Bucket
+    from handinger_tui.core.money.typical_cost import TypicalCost
     from handinger_tui.core.tags import Labels
     from handinger_tui.core.turns.session import Session, SessionSummary
     from handinger_tui.engine.engine import Engine
@@ -98,6 +99,10 @@ class SessionController:
         if self._connection is None:
             raise StillConnecting
         return self._connection
+
+    async def open_link(self, url: str) -> bool:
+        """Open a link in the browser; False where there is none. Raises StillConnecting."""
+        return await self.connection.open_link(url)
 
     @property
     def engine(self) -> Engine:
@@ -316,6 +321,12 @@ class SessionController:
         return await history.labels(session_id)
 
     # -- turns and limits ----------------------------------------------------------------
+    async def typical_cost(self, budget: str) -> TypicalCost:
+        """The typical cost of a turn of the worker of the open session at a budget. Raises LedgerError."""
+        session = self.session
+        worker_id = session.worker_id or session.template
+        return await self.connection.typical_cost(worker_id, budget, session.credit_usd)
+
     async def settle_open_turns(self) -> None:
         """Settle turns that earlier runs left open or running, by GETs, for a few seconds at most.
 
