@@ -13,14 +13,15 @@ from typing import TYPE_CHECKING, Final
 
 from msgspec.structs import replace
 
+from handinger_tui.cli.exit_codes import Exit
 from handinger_tui.cli.local_files import DiskFiles, default_paths, keep_theme, kept_theme
-from handinger_tui.cli.output import Exit, has_colors
+from handinger_tui.cli.output import has_colors
 from handinger_tui.cli.signals import CODES
 from handinger_tui.core.errors import SettingsError
 from handinger_tui.core.money.limits import StartPolicy
 from handinger_tui.core.safety import clean
 from handinger_tui.ui.app import HandingerApp
-from handinger_tui.ui.keys import keymap_problems
+from handinger_tui.ui.key_map import keymap_problems
 from handinger_tui.ui.ports import AppOptions, Connection, EarlyPrompt, Opening
 from handinger_tui.ui.terminal.programs import copy_with_program
 from handinger_tui.ui.themes import by_name, unknown_text

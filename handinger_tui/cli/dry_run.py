@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
+from handinger_tui.cli.exit_codes import Exit
 from handinger_tui.cli.local_files import default_paths
-from handinger_tui.cli.output import Exit, put, say
+from handinger_tui.cli.output import put, say
 from handinger_tui.cli.session_choice import chosen_session_id, destination_of, find_target_session
 from handinger_tui.cli.wiring import client_of, open_ledger, turn_client_of
 from handinger_tui.core.amounts import decimal_text, json_amount

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Final
 from msgspec.structs import replace
 
 from handinger_tui.cli import dry_run, signals
+from handinger_tui.cli.exit_codes import Exit, exit_of
 from handinger_tui.cli.load_settings import service_settings
 from handinger_tui.cli.local_files import attachment, check_answer_file, default_paths, expand_path, save_text
-from handinger_tui.cli.output import Exit, discard, exit_of, say, sentence
+from handinger_tui.cli.output import discard, say, sentence
 from handinger_tui.cli.run_output import PRINTERS, LimitMessages, Printer, progress_of, refusal
 from handinger_tui.cli.session_choice import chosen_session_id, destination_of, find_target_session
 from handinger_tui.cli.wiring import Services, generation_of, new_clock, open_services, opened_replay

@@ -1,4 +1,4 @@
-"""Wiring: creates client, ledger, engine and local worker from the settings; settles open turns by GETs."""
+"""Wiring: client, ledger, engine and local worker, made from the settings."""
 
 from __future__ import annotations
 

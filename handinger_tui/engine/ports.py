@@ -1,4 +1,4 @@
-"""Ports: the dependencies of the engine as Protocols, not their implementations; and its retry policy."""
+"""What the engine depends on, as Protocols, and how patient it is with a service."""
 
 from __future__ import annotations
 

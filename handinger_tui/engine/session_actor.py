@@ -40,15 +40,9 @@ from handinger_tui.core.turns.turn import (
     TurnRequest,
     TurnStatus,
 )
-from handinger_tui.engine.queues import (
-    Busy,
-    Inbox,
-    QueueGate,
-    SessionLimits,
-    TurnQueue,
-    hold_after,
-    limit_hold,
-)
+from handinger_tui.engine.inbox import Busy, Inbox
+from handinger_tui.engine.queues import QueueGate, TurnQueue, hold_after
+from handinger_tui.engine.session_limits import SessionLimits, limit_hold
 from handinger_tui.engine.session_store import RunDeps, SessionStore, TurnRecord, may_have_departed
 from handinger_tui.engine.settling import LateReader, TurnSettler, adopted_turns
 from handinger_tui.engine.turn_run import RunSlot, TurnRun

@@ -66,8 +66,8 @@ from handinger_tui.engine.turn_run import figures_differ
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
+    from handinger_tui.engine.inbox import Inbox
     from handinger_tui.engine.ports import Clock, Ids, TurnLog
-    from handinger_tui.engine.queues import Inbox
     from handinger_tui.engine.session_store import RunDeps, SessionStore
 
 

@@ -28,12 +28,12 @@ from handinger_tui.cli.costs_query import (
     turn_record,
     unique_id,
 )
+from handinger_tui.cli.exit_codes import Exit
 from handinger_tui.cli.load_settings import limit_rules, settings_for, tag_rules
 from handinger_tui.cli.local_files import default_paths, new_file, save_new_file
 from handinger_tui.cli.output import (
     GAP,
     Column,
-    Exit,
     align_amounts,
     cells_of,
     clip,

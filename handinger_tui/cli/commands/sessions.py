@@ -1,4 +1,4 @@
-"""The sessions of the local history: `handinger-tui sessions`, `export`, `import`, `sources`; no network."""
+"""Commands on the sessions of the local history, which need no network."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Final, TypeVar
 
 from handinger_tui.cli.args import add_json_option, add_session_argument
 from handinger_tui.cli.commands import Implementation
+from handinger_tui.cli.exit_codes import Exit
 from handinger_tui.cli.load_settings import settings_for, tag_rules
 from handinger_tui.cli.local_files import default_paths, new_file, read_file, save_new_file
 from handinger_tui.cli.output import (
     PIPED,
     Column,
-    Exit,
     can_ask,
     is_confirmed,
     output_width,

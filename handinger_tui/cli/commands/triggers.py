@@ -19,7 +19,8 @@ from handinger_tui.cli.args import (
     parse_integer,
 )
 from handinger_tui.cli.commands import SUBCOMMANDS, Implementation
-from handinger_tui.cli.output import Exit, put_result, say
+from handinger_tui.cli.exit_codes import Exit
+from handinger_tui.cli.output import put_result, say
 from handinger_tui.cli.run_output import progress_of
 from handinger_tui.cli.wiring import Services, require_tasks, run_with_services, schedule_client
 from handinger_tui.core.amounts import json_amount

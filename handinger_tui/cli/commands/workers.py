@@ -17,13 +17,12 @@ from handinger_tui.api.file_urls import refresher
 from handinger_tui.api.generations import last_id_in, worker_id_in
 from handinger_tui.cli.args import add_connection_options, add_json_option, add_worker_argument
 from handinger_tui.cli.commands import SUBCOMMANDS, Implementation
+from handinger_tui.cli.exit_codes import Exit, exit_of_kind
 from handinger_tui.cli.local_files import expand_path, read_file
 from handinger_tui.cli.output import (
     Column,
-    Exit,
     can_ask,
     cut,
-    exit_of_kind,
     is_confirmed,
     lines_of,
     put_result,

@@ -22,9 +22,9 @@ from handinger_tui.core.export.session_document import (
     Contents,
     DocumentTurn,
     session_document,
-    session_html,
 )
 from handinger_tui.core.export.session_file import SCHEMA, record_object, without_costs
+from handinger_tui.core.export.session_html import session_html
 from handinger_tui.core.formatting import utc_text
 from handinger_tui.core.jsontext import Json, JsonObject, dump
 from handinger_tui.core.money.attribution import turn_money

@@ -1,4 +1,4 @@
-"""Typical cost: that of earlier turns at the same budget; comparison of the budget levels."""
+"""Typical cost: what earlier turns at a budget cost, and the levels beside each other."""
 
 from __future__ import annotations
 

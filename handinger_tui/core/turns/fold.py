@@ -28,7 +28,8 @@ from handinger_tui.core.stream import (
     names_another,
     snapshot_of,
 )
-from handinger_tui.core.turns.messages import MessageMatcher, answer_size, with_answer_of, without_answer
+from handinger_tui.core.turns.message_matching import MessageMatcher
+from handinger_tui.core.turns.messages import answer_size, with_answer_of, without_answer
 from handinger_tui.core.turns.reducer import AnswerBuilder, call_key, named_worker
 from handinger_tui.core.turns.turn import (
     UNDECIDED,

@@ -1,4 +1,4 @@
-"""A turn: one prompt and everything that came back, as an immutable value; and its outcome.
+"""A turn as an immutable value: one prompt, everything that came back, and how it ended.
 
 A part is identified by its position in `Turn.parts`. Ids on the wire may repeat, and are used only while a
 part is open. An unchanged part keeps its identity (`is`) from one turn value to the next, so that views can

@@ -13,7 +13,8 @@ from textual.widgets import Static
 
 from handinger_tui.core.evidence import Dataset, csv_of, datasets_of, is_tabular, table_in
 from handinger_tui.core.jsontext import json_text
-from handinger_tui.core.previews.data import table_of_value, tree_of_value
+from handinger_tui.core.previews.tables import table_of_value
+from handinger_tui.core.previews.trees import tree_of_value
 from handinger_tui.core.safety import clean_line, safe_file_name
 from handinger_tui.ui.background import run_in_thread
 from handinger_tui.ui.keys import Where, bindings

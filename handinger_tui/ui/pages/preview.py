@@ -23,7 +23,6 @@ from textual.widgets import Static
 from handinger_tui.core.errors import HandingerError, LinkExpired
 from handinger_tui.core.evidence import file_name
 from handinger_tui.core.formatting import plural, size
-from handinger_tui.core.previews.data import Node, TableModel, TableReader, table_of_value, tree_of_json
 from handinger_tui.core.previews.files import (
     SNIFFED_BYTES,
     Picture,
@@ -34,6 +33,8 @@ from handinger_tui.core.previews.files import (
     read_text,
     sniff,
 )
+from handinger_tui.core.previews.tables import TableModel, TableReader, table_of_value
+from handinger_tui.core.previews.trees import Node, tree_of_json
 from handinger_tui.core.safety import clean, clean_line
 from handinger_tui.ui.background import CancelToken, Stopped, run_in_thread
 from handinger_tui.ui.dialogs import TextQuestion

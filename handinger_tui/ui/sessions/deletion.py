@@ -45,7 +45,7 @@ class Deletions:
             HandingerError: another program works on it; nothing was deleted.
             LedgerError
         """
-        from handinger_tui.engine.queues import Busy  # with the connection
+        from handinger_tui.engine.inbox import Busy  # with the connection
 
         actor = await self._opened(session_id)
         if actor is None:

@@ -18,7 +18,7 @@ from handinger_tui.core.amounts import Total
 from handinger_tui.core.evidence import datasets_of
 from handinger_tui.core.jsontext import JsonObject
 from handinger_tui.core.money.limits import Gauge, Limit, Scope, Unit
-from handinger_tui.core.previews.data import tree_of_value
+from handinger_tui.core.previews.trees import tree_of_value
 from handinger_tui.core.safety import Secret
 from handinger_tui.core.schedules import Cron, Schedule, ScheduleList
 from handinger_tui.core.stored_workers import Delivery, DeliveryPage, StoredWorker, Webhook
