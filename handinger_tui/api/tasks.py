@@ -454,7 +454,7 @@ class TaskClient:
     # -- turns ---------------------------------------------------------------------------
     def turn_request(self, request: TurnRequest) -> tuple[str, Members]:
         """The URL and the members of the request of a turn, without its attachments."""
-        target = request.worker_id or self.new_target(request.turn_id) or ""
+        target = request.target_id or self.new_target(request.turn_id) or ""
         before = self._newest.get(target)
         worker_id = (before.worker_id if before is not None else None) or request.template
         return f"{self.client.base_url}/api/tasks", turn_members(request, taskId=target, workerId=worker_id)
@@ -499,7 +499,7 @@ class TaskClient:
         Raises:
             Refused, Unreachable: nothing was sent.
         """
-        target = request.worker_id
+        target = request.target_id
         if target is None:
             return TaskStart(
                 self.new_target(request.turn_id) or "", request.prompt, is_new=True, template=request.template

@@ -467,7 +467,7 @@ def _advice(kind: ErrorKind, session: Session, turn: Turn) -> list[str]:
         return [f"Check its state before you send again (free): handinger-tui attach {one_word(worker_id)}"]
     if kind is ErrorKind.NOT_FOUND and base != LOCAL:
         # The first message of a task names only the worker.
-        named = session.kind if turn.request.worker_id else "worker" if session.template else None
+        named = session.kind if turn.request.target_id else "worker" if session.template else None
         if named is None:
             return [f"Check the base URL {base}. See: handinger-tui doctor"]
         return [f"Check the {named} id and the base URL {base}."]

@@ -53,7 +53,7 @@ class Reply(Protocol):
 
 
 class WorkerApi(Protocol):
-    """One generation of the Handinger API. What a target (`TurnRequest.worker_id`) is, only it knows."""
+    """One generation of the Handinger API. What a target (`TurnRequest.target_id`) is, only it knows."""
 
     def new_target(self, turn_id: str, /) -> str | None:
         """The target that a turn begins, where it is known before the POST; None: the service names it.

@@ -90,7 +90,7 @@ class Reservation(Struct, frozen=True):
 def reservation_of(connection: sqlite3.Connection, session: Session, request: TurnRequest) -> Reservation:
     """What a turn that starts now reserves: None in a unit in which it has no cost history."""
     # The local worker ends with its program: its next turn is that of a new worker.
-    worker_id = request.worker_id or session.worker_id
+    worker_id = request.target_id or session.worker_id
     typical = typical_cost(connection, worker_id, request.budget or "", simulated=session.base_url == LOCAL)
     if not typical.everywhere:
         return Reservation(typical.usd.p90, typical.credits.p90)

@@ -284,7 +284,7 @@ def request_of(row: Row) -> TurnRequest:
         turn_id=unpack(row["turn_id"]),
         prompt=unpack(row["prompt"]),
         created_ms=int_or_zero(row["created_ms"]),
-        worker_id=unpack_optional(row["ordered_worker_id"]),
+        target_id=unpack_optional(row["ordered_worker_id"]),
         budget=unpack_optional(row["budget"]),
         attachments=_parsed(attachments_from_text, row["attachments"], ()),
         seen_before=int_or_none(row["seen_before"]),

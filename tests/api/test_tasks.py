@@ -257,7 +257,7 @@ async def test_a_task_of_which_no_message_has_arrived_is_begun_by_the_next_one(
         assert [piece async for piece in reply.pieces()]
     (post,) = service.posts
     body = json.loads(post.body)
-    assert (body["taskId"], body["workerId"]) == (NEXT.worker_id, "w9")
+    assert (body["taskId"], body["workerId"]) == (NEXT.target_id, "w9")
 
 
 async def test_a_turn_of_another_program_is_not_ours(hasty: TaskClient, service: TaskService) -> None:

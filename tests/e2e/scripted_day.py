@@ -121,7 +121,7 @@ class SessionWriter:
         scripted.charged_ms = request.created_ms
         await self._ledger.open_turn(self.session, request, start=StartPolicy.UNMEASURED)
         frames = [] if scripted.before is None else [_json(scripted.before, ReadReason.BEFORE)]
-        frames += [_note(Marker.SENDING, {"worker_id": request.worker_id})]
+        frames += [_note(Marker.SENDING, {"worker_id": request.target_id})]
         if text is not None:
             scripted.reads.append(text)
             opened = {"via": "post", "status": 200, "content_type": "application/json"}

@@ -218,7 +218,7 @@ class FakeLog:
 
     def place_of(self, request: TurnRequest) -> tuple[str | None, str, int]:
         """The worker and the position of a request's message."""
-        return request.worker_id, request.prompt, request.seen_before or 0
+        return request.target_id, request.prompt, request.seen_before or 0
 
     async def frames(self, turn_id: str, since: int = 0) -> list[Frame]:
         await self._come_before("frames")

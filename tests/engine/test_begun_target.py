@@ -34,7 +34,7 @@ async def test_the_target_is_stored_before_the_post() -> None:
     stored: list[list[str]] = []
 
     def look(request: TurnRequest) -> None:
-        assert request.worker_id is None
+        assert request.target_id is None
         frames = box.log.stored[request.turn_id]
         stored.append([json.loads(frame.data)["begun"] for frame in frames if frame.event == Marker.SENDING])
 
@@ -92,7 +92,7 @@ async def test_a_message_to_a_target_that_never_existed_may_begin_it() -> None:
     box.api.starts = [LOST]
     await actor.send("more")
     await box.settled()
-    sent = [(post.worker_id, post.begins) for post in box.api.posts]
+    sent = [(post.target_id, post.begins) for post in box.api.posts]
     assert sent == [(None, False), ("t1", True), ("t1", False)]
 
 
@@ -181,7 +181,7 @@ async def test_a_second_message_goes_to_the_target_of_the_first() -> None:
     box.api.starts.append(LOST)
     await box.engine.actor(box.session_id).send("more")
     await box.settled()
-    assert [request.worker_id for request in box.api.posts] == [None, "t1"]
+    assert [request.target_id for request in box.api.posts] == [None, "t1"]
 
 
 # -- the failed answer names the new worker ---------------------------------------------------

@@ -100,7 +100,7 @@ class Maker:
             f"turn_{self.number:06}_{at}",
             dice.choice(WORDS),
             self.at_ms,
-            worker_id=self.session.worker_id,
+            target_id=self.session.worker_id,
             budget=dice.choice((None, "standard", "low")),
             attachments=tuple(files),
             trigger=dice.choice((Trigger.APP, Trigger.HEADLESS, Trigger.SCHEDULE)),
@@ -127,12 +127,12 @@ class Maker:
     def frames(self, request: TurnRequest) -> list[Frame]:
         """The frames of one turn, mostly to its end."""
         dice, tape = self.dice, Tape()
-        if request.worker_id is not None and dice.random() < 0.8:
+        if request.target_id is not None and dice.random() < 0.8:
             if dice.random() < 0.1:
                 self.rise()
             tape.add(Framing.JSON, self.reading(), ReadReason.BEFORE)
             tape.note(Marker.ASKED, times=dice.randrange(3))
-        tape.note(Marker.SENDING, worker_id=request.worker_id)
+        tape.note(Marker.SENDING, worker_id=request.target_id)
         if dice.random() < 0.1:
             end = dice.choice(("rejected", "not_delivered", "unknown"))
             fault = {"kind": "network", "message": "broke\x1b"}

@@ -176,7 +176,7 @@ async def test_a_request_for_a_new_worker_stays_one(tmp_path: Path) -> None:
         loaded = await ledger.load("ses_1")
         assert loaded is not None
         assert loaded.worker_id == WORKER
-        assert loaded.turns[0].request.worker_id is None
+        assert loaded.turns[0].request.target_id is None
 
 
 async def test_closing_folds_a_turn_that_is_not_in_memory(tmp_path: Path) -> None:

@@ -32,7 +32,7 @@ def turn(
     name: str, before: FigureRead, sent_ms: int, *reads: FigureRead, ended_ms: int | None = None
 ) -> Turn:
     """A turn with the reading before it and the later ones."""
-    request = TurnRequest(name, "hello", before.at_ms, worker_id=WORKER)
+    request = TurnRequest(name, "hello", before.at_ms, target_id=WORKER)
     look = Snapshot(WORKER, running_flag=before.busy, usage=before.usage)
     status = TurnStatus.ACCEPTED if ended_ms is None else TurnStatus.COMPLETED
     return Turn(

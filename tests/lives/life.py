@@ -510,7 +510,7 @@ class Life:
     def _places(self, person: Person) -> str:
         """All texts that a person can bring back, on the screen and on the disk."""
         work = person.app.work
-        edit = work.queue_editor.edit
+        edit = work.composer.queue_edit
         held = [person.in_prompt, *work.prompt.message_history.texts, *(self.service.posts)]
         held += [] if edit is None else [edit.aside.text, *edit.aside.pasted]
         with closing(sqlite3.connect(f"file:{self.home / 'history.db'}?mode=ro", uri=True)) as database:

@@ -82,7 +82,7 @@ def steps_of(history: History) -> list[Step]:
 
 
 def _sent(event: Sent, at_ms: int, look: FigureRead | None) -> Turn:
-    request = TurnRequest(f"turn_{event.turn}", "hello", at_ms, worker_id=None if event.creates else WORKER)
+    request = TurnRequest(f"turn_{event.turn}", "hello", at_ms, target_id=None if event.creates else WORKER)
     before = None if look is None else _snapshot(look)
     turn = Turn(request, TurnStatus.ACCEPTED, worker_id=WORKER, before=before, sent_ms=at_ms)
     if look is not None:

@@ -62,7 +62,7 @@ def record_object(turn_request: TurnRequest, frames: Sequence[Frame] | None) -> 
     rows: list[Json] = [[one.at_ms, str(one.framing), one.event, one.id, one.data] for one in frames]
     return {
         "prompt": turn_request.prompt,
-        "target": turn_request.worker_id,
+        "target": turn_request.target_id,
         "seen_before": turn_request.seen_before,
         "frames": rows,
     }
@@ -190,7 +190,7 @@ def _turn(fields: JsonObject, where: str, now_ms: int) -> RemoteTurn:
         turn_id=_name(fields, "turn_id", where),
         prompt=_text(request, "prompt", where, MOST_BYTES),
         created_ms=_moment(fields, "created_ms", where),
-        worker_id=_optional(request, "target", where, 1_000),
+        target_id=_optional(request, "target", where, 1_000),
         budget=_optional(fields, "budget", where, 100),
         attachments=tuple(_attachment(as_object(one), where) for one in as_list(fields.get("attachments"))),
         seen_before=None if seen_before is None else _number(request, "seen_before", where, INT64_MAX),

@@ -256,7 +256,7 @@ def put_turn(session: Session, turn: Turn) -> Session:
 def was_never_begun(turns: Sequence[Turn], target: str | None) -> bool:
     """Whether a target with an id of ours does not exist as far as is known: no message to it has arrived."""
     of_target = [turn for turn in turns if target is not None and turn.target == target]
-    is_ours = any(turn.request.worker_id is None and turn.worker_id == target for turn in of_target)
+    is_ours = any(turn.request.target_id is None and turn.worker_id == target for turn in of_target)
     return is_ours and not any(turn.may_spend for turn in of_target)
 
 

@@ -331,14 +331,14 @@ It counts in totals, and in no day, week or month.
 class TurnRequest(Struct, frozen=True):
     """What the person wants to send.
 
-    `worker_id`: the *target*, to which the message is sent and from which the answer is read; None: a new
+    `target_id`: the *target*, to which the message is sent and from which the answer is read; None: a new
     one. Only `api` knows what it means, elsewhere it is an opaque text.
     """
 
     turn_id: str
     prompt: str
     created_ms: int
-    worker_id: str | None = None
+    target_id: str | None = None
     budget: str | None = None
     attachments: tuple[Attachment, ...] = ()
     seen_before: int | None = None
@@ -458,7 +458,7 @@ class Turn(Struct, frozen=True):
     @property
     def target(self) -> str | None:
         """The target (see `TurnRequest`): the one that answered, else the requested one; None: unknown."""
-        return self.worker_id or self.request.worker_id
+        return self.worker_id or self.request.target_id
 
     @property
     def imported(self) -> bool:

@@ -70,6 +70,18 @@ PartPosition = tuple[str, int]
 """The id of a turn and the position of a part in it; -1 for a line that belongs to no part."""
 
 
+class MessageFiles(Protocol):
+    """The files that go with a message."""
+
+    async def add(self, paths: Sequence[str]) -> None:
+        """Attach files. Raises AttachmentProblem."""
+        ...
+
+    def clear(self) -> None:
+        """Remove all that the text does not mention."""
+        ...
+
+
 class Message(Protocol):
     """The message that is being written."""
 
@@ -87,12 +99,9 @@ class Message(Protocol):
         """Replace the text; the old one goes to the prompt history."""
         ...
 
-    async def add(self, paths: Sequence[str]) -> None:
-        """Attach files. Raises AttachmentProblem."""
-        ...
-
-    def clear_files(self) -> None:
-        """Remove all attachments that the text does not mention."""
+    @property
+    def attachments(self) -> MessageFiles:
+        """The files that go with it."""
         ...
 
     def start_from(self, draft: Draft, lineage: Lineage) -> None:

@@ -34,7 +34,7 @@ async def file(context: CommandContext, argument: str) -> None:
     """Attach the files with the given paths."""
     paths = named_paths(argument)
     if paths:
-        await context.message.add(paths)
+        await context.message.attachments.add(paths)
     else:
         context.interaction.say(
             "Which file? Use /file PATH, or type @ in your message. F8 shows the attachments."

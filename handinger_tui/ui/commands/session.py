@@ -106,7 +106,7 @@ async def attach(context: CommandContext, argument: str) -> None:
         # text comes back.
         if context.message.text.strip() == sent.request.prompt.strip():
             context.message.replace_text("")
-            context.message.clear_files()
+            context.message.attachments.clear()
         await actor.watch()
     elif not await controller.watch_unwatched(session_id):
         holder = await controller.adopt(session_id)

@@ -613,7 +613,7 @@ def _word(figure: Figure) -> str:
 def _key(turn: Turn) -> Key:
     """The memo key of a turn: everything that its figures depend on, which does not include its text."""
     readings = tuple((read.usage, read.costs, read.busy) for read in (turn.before, turn.snapshot) if read)
-    source = (turn.before is None, turn.snapshot is None, turn.request.worker_id, turn.worker_id)
+    source = (turn.before is None, turn.snapshot is None, turn.request.target_id, turn.worker_id)
     return turn.status, source, readings, turn.read_ms, turn.ended_ms, turn.began_ms
 
 

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from handinger_tui.core.tags import Labels
     from handinger_tui.core.turns.session import Session, SessionSummary
     from handinger_tui.engine.engine import Engine
+    from handinger_tui.engine.session_actor import SessionActor
     from handinger_tui.ui.ports import Connection
 
 
@@ -108,6 +109,10 @@ class SessionController:
     def engine(self) -> Engine:
         """The engine, which owns all turns. Raises StillConnecting."""
         return self.connection.engine
+
+    def actor(self, session_id: str) -> SessionActor:
+        """The owner of a session that was opened here. Raises StillConnecting."""
+        return self.engine.actor(session_id)
 
     # -- the state of sessions -----------------------------------------------------------
     @property

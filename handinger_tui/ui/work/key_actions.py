@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from handinger_tui.ui.commands.command import CommandContext
     from handinger_tui.ui.interaction import Interaction
     from handinger_tui.ui.work.browsing import Browsing
-    from handinger_tui.ui.work.composer import Composer, QueueEditor
+    from handinger_tui.ui.work.composer import Composer
     from handinger_tui.ui.work.pane import SessionPane
     from handinger_tui.ui.work.source_navigation import SourceNavigation
 
@@ -39,7 +39,6 @@ class Parts(Struct, frozen=True):
     interaction: Interaction
     pane: SessionPane
     composer: Composer
-    queue_editor: QueueEditor
     browsing: Browsing
     sources: SourceNavigation
 
@@ -129,15 +128,15 @@ class KeyActions:
             interaction.copy(selected, "the selection")
             self._screen.clear_selection()
             prompt.move_cursor(prompt.cursor_location)
-        elif parts.queue_editor.edit is not None:
-            parts.queue_editor.cancel()
+        elif parts.composer.queue_edit is not None:
+            parts.composer.cancel_queue_edit()
             self._context.view.repaint()
         elif prompt.text:
             prompt.message_history.add(prompt.text)
             prompt.put("")
             interaction.say("Cleared. Press ↑ to bring it back.")
-        elif parts.composer.chosen:
-            parts.composer.clear_files()
+        elif parts.composer.attachments.chosen:
+            parts.composer.attachments.clear()
             interaction.say("All attachments removed.")
         elif self._ctrl_c_ms is not None and 0 <= now_ms - self._ctrl_c_ms <= LEAVE_WITHIN_MS:
             interaction.run(leave(self._context))

@@ -44,9 +44,11 @@ from handinger_tui.ui.widgets.prompt import PromptBox
 from handinger_tui.ui.widgets.status_text import took_text
 from handinger_tui.ui.widgets.strips import Chips, QueueStrip
 from handinger_tui.ui.widgets.welcome import Welcome
+from handinger_tui.ui.work.attachments import Attachments
 from handinger_tui.ui.work.browsing import Browsing
 from handinger_tui.ui.work.changes import SessionChanges, undelivered
-from handinger_tui.ui.work.composer import Composer, QueueEditor
+from handinger_tui.ui.work.composer import Composer
+from handinger_tui.ui.work.entering import Submitter
 from handinger_tui.ui.work.key_actions import WHILE_BROWSING, KeyActions, Parts
 from handinger_tui.ui.work.limit_watcher import (
     CHECKS_PER_S,
@@ -56,7 +58,7 @@ from handinger_tui.ui.work.limit_watcher import (
 )
 from handinger_tui.ui.work.paint_scheduler import AFTER_PAINT_S, PaintScheduler
 from handinger_tui.ui.work.pane import PaneState, SessionPane, replay_hint
-from handinger_tui.ui.work.sending import SendFlow, Submission, Submitter
+from handinger_tui.ui.work.sending import SendFlow
 from handinger_tui.ui.work.session_switcher import FirstScreen, SessionSwitcher
 from handinger_tui.ui.work.source_navigation import SourceNavigation
 from handinger_tui.ui.work.startup import Startup
@@ -126,21 +128,21 @@ class WorkScreen(BareContainer, Screen[None], inherit_bindings=False):
         self.sidebar = sidebar = pane.sidebar
         self.scheduler = PaintScheduler(self, self._paint, self._advance_clock, sidebar.show, tidy)
 
+        attachments = Attachments(
+            options.disk, pane.prompt, pane.chips, interaction.run, self._save_draft_soon
+        )
         self.composer = composer = Composer(
-            options.disk,
             pane.prompt,
-            pane.chips,
-            interaction.run,
-            self._save_draft_soon,
+            attachments,
+            controller.actor,
             lambda: interaction.app,
         )
         pane.origin = lambda: composer.origin
-        self.queue_editor = queue_editor = QueueEditor(controller, interaction, composer)
         self.send_flow = send_flow = SendFlow(controller, interaction, pane, composer)
         self.switcher = switcher = SessionSwitcher(
-            controller, interaction, pane, composer, queue_editor, send_flow.sending, self._handle_shown
+            controller, interaction, pane, composer, self._handle_shown
         )
-        self.browsing = Browsing(self, controller, pane, composer, queue_editor, self.scheduler.request)
+        self.browsing = Browsing(self, controller, pane, composer, self.scheduler.request)
         self._first_screen = FirstScreen(
             controller,
             interaction,
@@ -168,13 +170,13 @@ class WorkScreen(BareContainer, Screen[None], inherit_bindings=False):
             now_ms,
         )
         self._key_actions = KeyActions(
-            context, Parts(interaction, pane, composer, queue_editor, self.browsing, self._sources), self
+            context, Parts(interaction, pane, composer, self.browsing, self._sources), self
         )
-        self._submitter = Submitter(context, interaction, pane, queue_editor, send_flow, self.run_command)
-        self.prompt.target = self._submitter.target
+        self._submitter = Submitter(context, interaction, pane, composer, send_flow, self.run_command)
+        self.prompt.entered = self._submitter.enter
         self._submitter.early.changed = self._save_draft_soon
         switcher.waiting_texts = lambda: self._submitter.early.texts
-        self.prompt.drops_for_draft = self._drops_for_draft
+        self.prompt.before_typing = composer.make_way
         self._startup = Startup(context, interaction, pane, switcher, self._submitter)
         self._limits = LimitWatcher(controller, interaction, pane, self._header)
         self._changes = SessionChanges(controller, interaction, self.scheduler)
@@ -271,7 +273,7 @@ class WorkScreen(BareContainer, Screen[None], inherit_bindings=False):
         self._header.show(session, now_ms, took_text(session, self.pane.money))
         elsewhere = next((clean_line(other.title, 40) for other in controller.running_elsewhere), None)
         replay = replay_hint(controller.connection.replay)
-        editing = self.queue_editor.turn_id
+        editing = self.composer.edited_id
         state = PaneState(
             True, actor.gate.state, queued, editing, gauges, controller.budget, elsewhere, replay
         )
@@ -303,19 +305,6 @@ class WorkScreen(BareContainer, Screen[None], inherit_bindings=False):
             widget = self.browsing.redirect(widget)
         super().set_focus(widget, scroll_visible, from_app_focus)
         self._renew_keys()
-
-    def _drops_for_draft(self, is_send: bool) -> bool:
-        """Whether a key is dropped because it would send a draft that just came into the prompt.
-
-        Text that comes so soon is not joined to that draft, which gives way to it.
-        """
-        if not self.composer.is_unseen:
-            return False
-        if is_send:
-            self.interaction.say("Your draft is back. Press Enter again to send it.")
-        else:
-            self.composer.give_way()
-        return is_send
 
     @property
     def is_browsing(self) -> bool:
@@ -413,10 +402,6 @@ class WorkScreen(BareContainer, Screen[None], inherit_bindings=False):
             run(command.run(self.context, argument), doing)
 
     # -- the prompt --------------------------------------------------------------------------------
-    @on(PromptBox.Submitted)
-    def _handle_submit(self, event: PromptBox.Submitted) -> None:
-        self._submitter.submit(event.target if isinstance(event.target, Submission) else None, event.text)
-
     @on(TextArea.SelectionChanged, "#prompt")
     @on(TextArea.Changed, "#prompt")
     def _handle_typing(self, event: TextArea.SelectionChanged | TextArea.Changed) -> None:
@@ -442,11 +427,11 @@ class WorkScreen(BareContainer, Screen[None], inherit_bindings=False):
     def _handle_chips(self, event: Chips.ChipsRequest | PromptBox.Dropped) -> None:
         match event:
             case Chips.Removed():
-                self.composer.remove(event.chip)
+                self.composer.attachments.remove(event.chip)
             case Chips.Unfolded():
-                self.composer.unfold(event.chip)
+                self.composer.attachments.unfold(event.chip)
             case PromptBox.Dropped():
-                self.composer.dropped(event.paths, event.text)
+                self.composer.attachments.dropped(event.paths, event.text)
             case _:
                 # The last chip was removed.
                 self.prompt.focus()
@@ -473,9 +458,7 @@ class WorkScreen(BareContainer, Screen[None], inherit_bindings=False):
             case QueueStrip.Edited():
                 self._edit_queued(event.turn)
             case QueueStrip.Withdrawn():
-                self.interaction.run(
-                    self.queue_editor.withdraw(session_id, event.turn), "removing the message"
-                )
+                self.interaction.run(self.send_flow.withdraw(session_id, event.turn), "removing the message")
             case QueueStrip.SentNow():
                 self.interaction.open(
                     self.send_flow.send_queued(session_id, event.turn), "sending the message"
@@ -489,7 +472,7 @@ class WorkScreen(BareContainer, Screen[None], inherit_bindings=False):
 
     def _edit_queued(self, turn: Turn) -> None:
         try:
-            self.queue_editor.begin(self.controller.session_id, turn)
+            self.composer.begin_queue_edit(self.controller.session_id, turn)
         except HandingerError as problem:
             # It was sent in this moment.
             self.interaction.say(problem.text, "warning")

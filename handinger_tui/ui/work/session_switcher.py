@@ -17,8 +17,9 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
 
     from handinger_tui.ui.interaction import Interaction
+    from handinger_tui.ui.work.attachments import PromptSnapshot
     from handinger_tui.ui.work.browsing import Browsing
-    from handinger_tui.ui.work.composer import Composer, PromptSnapshot, QueueEditor
+    from handinger_tui.ui.work.composer import Composer
     from handinger_tui.ui.work.pane import SessionPane
 
 
@@ -28,27 +29,20 @@ class SessionSwitcher:
     It also saves the draft of the session on the screen.
     """
 
-    def __init__(  # noqa: PLR0913, PLR0917 - the collaborators are all injected, here only
+    def __init__(
         self,
         controller: SessionController,
         interaction: Interaction,
         pane: SessionPane,
         composer: Composer,
-        queue_editor: QueueEditor,
-        is_sending: Callable[[str], bool],
         shown: Callable[[bool], None],
     ) -> None:
-        """`is_sending`: whether a message of a session is accepted but not yet stored.
-
-        `shown` is called for every session put on the screen, with whether it is the first one.
-        """
+        """`shown` is called for every session put on the screen, with whether it is the first one."""
         self._controller = controller
         self._drafts = controller.drafts
         self._interaction = interaction
         self._pane = pane
         self.composer = composer
-        self._queue_editor = queue_editor
-        self._is_sending = is_sending
         self._shown = shown
         self._requests = 0
         """Number of switches requested so far: only the newest one takes effect."""
@@ -124,7 +118,7 @@ class SessionSwitcher:
         """Put a session on the screen with its draft, without an await in between."""
         before_id = self._controller.session_id
         unsent = self._controller.show(session_id)
-        has_early_text = not before_id and (self._pane.prompt.text or self.composer.chosen)
+        has_early_text = not before_id and (self._pane.prompt.text or self.composer.attachments.chosen)
         if before_id and before_id != session_id:
             self.composer.restore(draft)
         elif not before_id and not has_early_text:
@@ -143,17 +137,17 @@ class SessionSwitcher:
         """Save the draft of the session on the screen to disk."""
         session_id = self._controller.session_id
         if session_id:
-            draft = self._queue_editor.draft()
+            draft = self.composer.draft_to_save()
             text = "\n".join(filter(None, [*self.waiting_texts(), draft.text]))
             await self._drafts.save(self._drafts.name_of(session_id), replace(draft, text=text))
 
     async def _save_leaving_draft(self) -> Draft:
         """Save the draft of the session on the screen before another one is opened; returns the draft."""
-        session_id, draft = self._controller.session_id, self._queue_editor.draft()
+        session_id, draft = self._controller.session_id, self.composer.draft_to_save()
         if not session_id:
             return draft
         name = self._drafts.name_of(session_id)
-        if name == FRESH_DRAFT and self._is_sending(session_id):
+        if name == FRESH_DRAFT and self.composer.sending(session_id):
             # Its first message is being sent: the text must not become the draft of the next new session.
             await self._drafts.save(session_id, draft)
             await self._drafts.save(FRESH_DRAFT, Draft())
@@ -166,10 +160,10 @@ class SessionSwitcher:
         session_id = self._controller.session_id
         if not session_id:
             return
-        self._queue_editor.cancel()
+        self.composer.cancel_queue_edit()
         snapshot = self.composer.snapshot()
         if snapshot.draft != saved_draft:
-            sending = self._is_sending(session_id)
+            sending = self.composer.sending(session_id)
             name = session_id if sending else self._drafts.name_of(session_id)
             self._interaction.run(self._save_snapshot(name, snapshot))
 

@@ -13,8 +13,8 @@ from handinger_tui.core.safety import clean_line
 from handinger_tui.ui.ports import Opening
 from handinger_tui.ui.sessions.controller import NoSuchSession, SessionController
 from handinger_tui.ui.widgets.status_text import running_for, so_far
+from handinger_tui.ui.work.entering import Submitter
 from handinger_tui.ui.work.limit_watcher import reload
-from handinger_tui.ui.work.sending import Submitter
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -199,12 +199,12 @@ class Startup:
         budget = self._controller.budget
         try:
             if prompt:
-                message = await composer.message_with(prompt, paths)
+                message = await composer.attachments.message_with(prompt, paths)
                 actor = self._controller.engine.actor(session_id)
                 await actor.send(message.text, budget, message.files, start=self._options.start)
                 composer.prompt.message_history.add(prompt)
             else:
-                await composer.add(paths)
+                await composer.attachments.add(paths)
         except HandingerError as problem:
             await self._restore_first(prompt or composer.prompt.text)
             if not isinstance(problem, AttachmentProblem):
@@ -215,7 +215,7 @@ class Startup:
         """Put a message that was not sent back into the prompt, and its files on chips."""
         self._composer.prompt.put(prompt)
         with suppress(HandingerError):
-            await self._composer.add(self._options.attachments)
+            await self._composer.attachments.add(self._options.attachments)
 
     # -- later -----------------------------------------------------------------------------
     async def check_left_running(self) -> None:

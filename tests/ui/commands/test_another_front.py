@@ -72,22 +72,29 @@ class PlainFront:
         self.printed.append(f"{shown}: {url}")
 
 
+class LineFiles:
+    """The paths of what is attached."""
+
+    def __init__(self) -> None:
+        self.paths: list[str] = []
+
+    async def add(self, paths: Sequence[str]) -> None:
+        self.paths += paths
+
+    def clear(self) -> None:
+        self.paths.clear()
+
+
 class Line:
     """The message that is written in a line editor."""
 
     def __init__(self) -> None:
-        self.text, self.lineage, self.files = "", None, list[str]()
+        self.text, self.attachments = "", LineFiles()
         self.earlier_texts: list[str] = []
         self.began: list[tuple[Draft, Lineage]] = []
 
     def replace_text(self, text: str) -> None:
         self.text = text
-
-    async def add(self, paths: Sequence[str]) -> None:
-        self.files += paths
-
-    def clear_files(self) -> None:
-        self.files.clear()
 
     def start_from(self, draft: Draft, lineage: Lineage) -> None:
         self.text = draft.text

@@ -34,7 +34,7 @@ def step(
     """How the second of two messages is sent again. `sent_to`: the worker of its request."""
     fault = None if kind is None else Fault(kind, "It broke.", may_have_been_charged=False)
     failed = turn(1, status=status)
-    request = replace(failed.request, worker_id=sent_to)
+    request = replace(failed.request, target_id=sent_to)
     failed = replace(failed, fault=fault, worker_id=worker, request=request)
     return next_step(session(turn(0), failed), failed, is_text_back=back)
 
