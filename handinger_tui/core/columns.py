@@ -65,6 +65,8 @@ class Column(Struct, frozen=True):
     style: str = Tone.PLAIN
     least: int = 0
     most: int = 0
+    fill: bool = False
+    """Takes the room that is left, also more than its texts need."""
     close: bool = False
     """Separated from the column before it by one cell, not two."""
     ids: bool = False
@@ -225,11 +227,11 @@ class Layout(Struct, frozen=True):
             # What is always shown has too little room: the widest texts are cut.
             at = max(shown, key=lambda at: (widths[at], at))
             widths[at], free = widest - 1, free + 1
-        for at in sorted(shown, key=lambda at: (columns[at].align is Align.BAR, columns[at].rank)):
+        for at in sorted(shown, key=lambda at: (columns[at].fill, columns[at].align is Align.BAR)):
             growth = (_LONGEST_BAR if columns[at].align is Align.BAR else full[at]) - widths[at]
-            if growth > free:
+            if growth > free or columns[at].fill:
                 # Shorter texts stand where not all full ones have room.
-                growth = max(0, free) if columns[at].least else 0
+                growth = max(0, free) if columns[at].least or columns[at].fill else 0
             widths[at], free = widths[at] + growth, free - growth
         return cls(measure, tuple((at, widths[at]) for at in shown))
 
