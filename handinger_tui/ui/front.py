@@ -9,6 +9,8 @@ if TYPE_CHECKING:
 
     from textual.screen import Screen
 
+    from handinger_tui.core.acts import Confirmation
+
 Answer = TypeVar("Answer")
 Severity = Literal["information", "warning", "error"]
 
@@ -46,6 +48,10 @@ class Front(Protocol):
 
     async def confirm(self, title: str, body: str, *, yes: str, no: str, typed: str = "") -> bool:
         """Ask a yes-or-no question; with `typed`, that word must be typed for a yes."""
+        ...
+
+    async def agrees(self, question: Confirmation) -> bool:
+        """Ask the question before an act."""
         ...
 
     async def ask_text(self, title: str, value: str, placeholder: str = "") -> str | None:

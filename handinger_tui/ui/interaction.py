@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
     from textual.widget import Widget
 
+    from handinger_tui.core.acts import Confirmation
+
 Answer = TypeVar("Answer")
 MAX_HOLD_S: Final = 1.0
 """Most seconds for which keys wait: what opens may be read from a slow disk or service."""
@@ -205,6 +207,11 @@ class Interaction:
 
         answer = await self.ask(yes_or_no(title, body, yes=yes, no=no, typed=typed))
         return bool(answer)
+
+    async def agrees(self, question: Confirmation) -> bool:
+        """Ask the question before an act."""
+        title, body, typed = question.title, question.body, question.typed
+        return await self.confirm(title, body, yes=question.yes, no=question.no, typed=typed)
 
     async def ask_text(self, title: str, value: str, placeholder: str = "") -> str | None:
         """Ask for one line of text."""

@@ -10,7 +10,7 @@ from textual.keys import KEY_NAME_REPLACEMENTS, Keys, key_to_character
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
-from handinger_tui.ui.keys import KEYS, Key, Where, format_key
+from handinger_tui.ui.keys import CUTTING_KEYS, EDITING_KEYS, KEYS, Key, Where, format_key
 
 _FOCUSED: Final = (
     {Where.PROMPT},
@@ -32,8 +32,8 @@ _TOGETHER: Final[tuple[frozenset[Where], ...]] = (
     frozenset({Where.SCREEN, Where.LEDGER, Where.LEDGER_ROWS}),
     frozenset({Where.SCREEN, Where.RECEIPT}),
     frozenset({Where.SCREEN, Where.BUDGETS}),
-    frozenset({Where.SCREEN, Where.SCHEDULES, Where.LINES}),
-    frozenset({Where.SCREEN, Where.WEBHOOK, Where.LINES}),
+    frozenset({Where.SCREEN, Where.SCHEDULES, Where.LINES, Where.LIST}),
+    frozenset({Where.SCREEN, Where.WEBHOOK, Where.LINES, Where.LIST}),
     frozenset({Where.SCREEN, Where.PREVIEW, Where.PAGE}),
     frozenset({Where.SCREEN, Where.PREVIEW, Where.LINES, Where.TABLE}),
     frozenset({Where.SCREEN, Where.PREVIEW, Where.LINES, Where.TREE}),
@@ -53,25 +53,6 @@ _TYPING: Final = frozenset(
     }
 )
 """Places with a text field: no other key may use a key that types a character there."""
-CUTTING_KEYS: Final = {
-    **dict.fromkeys(("ctrl+w", "ctrl+backspace", "alt+backspace"), "delete_word_left"),
-    "ctrl+u": "delete_to_start_of_line",
-    "ctrl+k": "delete_to_end_of_line",
-    "alt+d": "delete_word_right",
-    "ctrl+x": "cut",
-}
-"""Keys that cut text of the prompt, with their actions in a text area; not in the key table."""
-EDITING_KEYS: Final = {
-    "backspace": "delete_left",
-    "delete": "delete_right",
-    "left": "cursor_left",
-    "right": "cursor_right",
-    **dict.fromkeys(("ctrl+left", "alt+left", "alt+b"), "cursor_word_left"),
-    **dict.fromkeys(("ctrl+right", "alt+right", "alt+f"), "cursor_word_right"),
-    **dict.fromkeys(("home", "ctrl+a"), "cursor_line_start"),
-    "ctrl+e": "cursor_line_end",
-}
-"""Other keys that edit the prompt, in the same form."""
 _PROMPT_KEYS: Final = frozenset({"space", *CUTTING_KEYS, *EDITING_KEYS})
 _MODIFIERS: Final = frozenset({"ctrl", "shift", "alt", "super", "hyper", "meta"})
 _NAMES: Final = frozenset(key.value for key in Keys)

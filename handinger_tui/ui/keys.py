@@ -48,6 +48,7 @@ class Where(StrEnum):
     PAGE = "Text preview"
     DATA = "Data viewer"
     LINES = "Tables and trees"
+    LIST = "Lists"
     TABLE = "Tables"
     TREE = "Trees"
     DIALOG = "Dialogs"
@@ -300,6 +301,9 @@ KEYS: Final = (
     Key("lines.first", "home", "jump(0)", "First", "First line", _N),
     Key("lines.last", "end", "jump(-1)", "Last", "Last line", _N),
     Key("lines.copy", "y", "copy", "Copy", "Copy the cell or value", _N),
+    Key("list.filter", "slash", "filter", "Filter", "Show only rows with some words", Where.LIST, 8),
+    Key("list.sort", "o", "sort(1)", "Sort", "Sort by the next column; or click a head", Where.LIST, 9),
+    Key("list.reverse", "O", "reverse", "Reverse", "Reverse the order", Where.LIST),
     Key("table.left", "left,h", "column(-1)", "Left", "Previous column", _G),
     Key("table.right", "right,l", "column(1)", "Right", "Next column", _G),
     Key("table.sort", "s", "sort", "Sort", "Sort by this column: ascending, descending, off", _G, 1),
@@ -351,6 +355,26 @@ KEYS: Final = (
     Key("problem.leave", "escape,q", "close", "Quit", "Quit", Where.PROBLEM, 1),
 )
 # fmt: on
+
+CUTTING_KEYS: Final = {
+    **dict.fromkeys(("ctrl+w", "ctrl+backspace", "alt+backspace"), "delete_word_left"),
+    "ctrl+u": "delete_to_start_of_line",
+    "ctrl+k": "delete_to_end_of_line",
+    "alt+d": "delete_word_right",
+    "ctrl+x": "cut",
+}
+"""Keys that cut text of the prompt, with their actions in a text area; not in the key table."""
+EDITING_KEYS: Final = {
+    "backspace": "delete_left",
+    "delete": "delete_right",
+    "left": "cursor_left",
+    "right": "cursor_right",
+    **dict.fromkeys(("ctrl+left", "alt+left", "alt+b"), "cursor_word_left"),
+    **dict.fromkeys(("ctrl+right", "alt+right", "alt+f"), "cursor_word_right"),
+    **dict.fromkeys(("home", "ctrl+a"), "cursor_line_start"),
+    "ctrl+e": "cursor_line_end",
+}
+"""Other keys that edit the prompt, in the same form."""
 
 
 def bindings(*places: Where) -> list[BindingType]:

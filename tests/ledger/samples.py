@@ -115,7 +115,7 @@ def remote_turns(maker: str, number: int, **members: Any) -> list[RemoteTurn]:
     """The first turns of a worker as one program reads them; `maker` is part of its ids."""
     turns = []
     for at in range(number):
-        what = turn_request(f"turn_{maker}_{at}", f"prompt {at}", worker_id=WORKER, seen_before=0, **members)
+        what = turn_request(f"turn_{maker}_{at}", f"prompt {at}", target_id=WORKER, seen_before=0, **members)
         body = worker(text=f"answer {at}", messages=[{"role": "user", "parts": [text_part(what.prompt)]}])
         look = Frame(0, 2_000, Framing.JSON, body, ReadReason.AFTER)
         end = json.dumps({"status": "completed", "recovered": False, "fault": None})

@@ -21,7 +21,7 @@ async def test_sessions_are_listed_without_their_frames(tmp_path: Path) -> None:
         old = await play(
             ledger, session("ses_old"), turn_request("turn_1", "first words\nmore"), answered("0.5")
         )
-        await play(ledger, old, turn_request("turn_2", "again", worker_id=WORKER), answered("null"))
+        await play(ledger, old, turn_request("turn_2", "again", target_id=WORKER), answered("null"))
         await ledger.open_turn(
             session("ses_new", title="A title", unread=True, base_url="https://a.example"),
             turn_request("turn_3", created_ms=9_000),

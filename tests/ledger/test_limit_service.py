@@ -47,7 +47,7 @@ async def ledger() -> AsyncIterator[Ledger]:
 
 
 def of(number: int, status: TurnStatus = TurnStatus.COMPLETED, **members: Any) -> Turn:
-    what = turn_request(f"t{number}", worker_id="wrk_1", created_ms=NOON_MS)
+    what = turn_request(f"t{number}", target_id="wrk_1", created_ms=NOON_MS)
     return replace(Turn(what), status=status, worker_id="wrk_1", **members)
 
 

@@ -52,7 +52,7 @@ async def start(
     ledger: Ledger, number: int, how: StartPolicy = StartPolicy.MEASURED, *, worker_id: str | None = "wrk_1"
 ) -> None:
     """Start a turn in a new session."""
-    turn = turn_request(f"n{number}", worker_id=worker_id, budget="low", created_ms=NOON_MS)
+    turn = turn_request(f"n{number}", target_id=worker_id, budget="low", created_ms=NOON_MS)
     await ledger.open_turn(session(f"ses_n{number}", worker_id=worker_id, base_url=HERE), turn, start=how)
 
 

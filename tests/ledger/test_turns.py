@@ -72,7 +72,7 @@ async def test_every_member_of_a_session_and_a_request_is_stored(tmp_path: Path)
     what = turn_request(
         "turn_" + ODD,
         ODD,
-        worker_id=ODD,
+        target_id=ODD,
         budget="high",
         attachments=(Attachment("/a/\udcff", "ü.txt", 2**62, "text/plain", "ab" * 32),),
         seen_before=3,
@@ -145,7 +145,7 @@ async def test_one_turn_is_opened_once(tmp_path: Path) -> None:
 async def test_a_turn_that_was_never_closed_is_unsettled(tmp_path: Path) -> None:
     async with opened(tmp_path / "h.db") as ledger:
         await play(ledger, session(), turn_request("turn_1"), answered())
-        what = turn_request("turn_2", worker_id=WORKER)
+        what = turn_request("turn_2", target_id=WORKER)
         await ledger.open_turn(session("ses_2"), what, start=StartPolicy.UNMEASURED)
     async with opened(tmp_path / "h.db") as ledger:
         ((owner, unsettled),) = await ledger.unsettled()

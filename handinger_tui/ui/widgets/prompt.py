@@ -28,8 +28,7 @@ from handinger_tui.core.prompts import (
     renumbered,
 )
 from handinger_tui.core.safety import clean
-from handinger_tui.ui.key_map import CUTTING_KEYS, EDITING_KEYS
-from handinger_tui.ui.keys import Where, bindings
+from handinger_tui.ui.keys import CUTTING_KEYS, EDITING_KEYS, Where, bindings
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from textual.screen import Screen
 
+    from handinger_tui.core.acts import Confirmation
     from handinger_tui.core.evidence import Source
     from handinger_tui.core.turns.turn import Lineage, Turn
     from handinger_tui.ui.ports import Connection
@@ -56,6 +57,9 @@ class PlainFront:
     async def confirm(self, title: str, body: str, *, yes: str, no: str, typed: str = "") -> bool:
         self.printed.append(f"{title} {body} [{yes}/{no}{typed}]")
         return self.replies.pop(0) == yes
+
+    async def agrees(self, question: Confirmation) -> bool:
+        return await self.confirm(question.title, question.body, yes=question.yes, no=question.no)
 
     async def ask_text(self, title: str, value: str, placeholder: str = "") -> str | None:
         self.printed.append(f"{title} ({value}{placeholder})")
