@@ -22,7 +22,6 @@ from handinger_tui.core.errors import SettingsError
 from handinger_tui.core.money.limits import StartPolicy
 from handinger_tui.core.safety import clean
 from handinger_tui.ui.app import HandingerApp
-from handinger_tui.ui.key_map import keymap_problems
 from handinger_tui.ui.ports import AppOptions, Connection, EarlyPrompt, Opening
 from handinger_tui.ui.terminal.programs import copy_with_program
 from handinger_tui.ui.themes import by_name, unknown_text
@@ -68,6 +67,10 @@ def require_keymap(settings: Settings) -> None:
     Raises:
         SettingsError: names each conflict and unknown id.
     """
+    if not settings.keys:
+        return
+    from handinger_tui.ui.key_map import keymap_problems  # few remap keys
+
     if problems := keymap_problems(settings.keys):
         raise SettingsError(" ".join(problems), f"See [keys] in {default_paths().config}.")
 
