@@ -1,4 +1,4 @@
-"""The sessions of the local history: `handinger-tui sessions`, `export`, `import`, `sources`; no network."""
+"""Commands on the sessions of the local history, which need no network."""
 
 from __future__ import annotations
 
