@@ -482,7 +482,7 @@ class Life:
 
     def _fail(self, person: Person, what: str) -> None:
         acts = "\n".join(f"  {dict(+act.marks)} by {act.why.strip()[:100]!r}" for act in self.ledger.acts)
-        diary = "\n".join(self.diary[-40:])
+        diary = "\n".join(self.diary[-60:])
         raise Broken(f"seed {self.seed}: {what}\nPermitted:\n{acts}\n{diary}\n{person.text}")
 
     async def _look(self, person: Person) -> None:

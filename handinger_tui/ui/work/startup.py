@@ -191,7 +191,7 @@ class Startup:
                 message = await composer.message_with(prompt, paths)
                 actor = self._controller.engine.actor(session_id)
                 await actor.send(message.text, budget, message.files, start=self._options.start)
-                composer.prompt.message_history.add(prompt)
+                composer.prompt.message_history.add(prompt, sent=True)
             else:
                 await composer.add(paths)
         except HandingerError as problem:
