@@ -10,6 +10,7 @@ import pytest
 from handinger_tui.core.money.limits import LimitUnmeasured
 from handinger_tui.ui.dialogs.help import HelpScreen
 from handinger_tui.ui.ports import Opening
+from handinger_tui.ui.work.session_controller import FRESH_DRAFT
 from tests.engine.fakes import says, worker
 from tests.ui.fakes import PRICED, Desktop, answers, launch
 from tests.ui.screens.test_key_bytes import press
@@ -236,6 +237,23 @@ async def test_early_lines_come_back_one_by_one_after_a_kill() -> None:
     async with again.running() as pilot:
         await again.until(pilot, lambda: again.work.prompt.text == "one")
         assert again.work.prompt.message_history.texts[-2:] == ["/limit day 7", "two"]
+
+
+@pytest.mark.parametrize("opening", [Opening.FRESH, Opening.CHOSEN])
+async def test_a_message_of_the_command_line_that_is_not_sent_replaces_no_text(opening: Opening) -> None:
+    desktop = Desktop(gate=asyncio.Event(), launch=launch(opening, session="nothing", prompt="given"))
+    desktop.history.drafts[FRESH_DRAFT] = "kept"
+    desktop.log.forbids = LimitUnmeasured(UNMEASURED)
+    async with desktop.running() as pilot:
+        if opening is Opening.CHOSEN:
+            await press(desktop, pilot, "typed early")
+            await desktop.until(pilot, lambda: desktop.work.prompt.text == "typed early")
+        connect(desktop)
+        await desktop.until(pilot, lambda: desktop.work.prompt.text == "given")
+        await desktop.settle(pilot)
+        texts = desktop.work.prompt.message_history.texts
+        assert ("kept" if opening is Opening.FRESH else "typed early") in texts
+    assert sent(desktop) == []
 
 
 async def test_a_question_about_an_earlier_message_waits_for_a_pause_in_typing() -> None:
