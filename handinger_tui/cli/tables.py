@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from msgspec.structs import replace
+
 from handinger_tui.cli.output import PIPED, output_width
 from handinger_tui.core.columns import Column as ListColumn
 from handinger_tui.core.columns import Row, cells_of, clip, text_lines
@@ -56,7 +58,11 @@ def titled_table(head: str, titles: Sequence[str], columns: Sequence[Column]) ->
 
 
 def list_text(columns: Sequence[ListColumn], rows: Sequence[Row], empty: str) -> str:
-    """Return a list as text in the width of the terminal; without rows, what stands in their place."""
+    """Return a list as text in the width of the terminal; without rows, what stands in their place.
+
+    Ids are always shown: the next command needs one.
+    """
+    columns = [replace(column, rank=0) if column.ids else column for column in columns]
     return "\n".join(text_lines(columns, rows, output_width(PIPED))) if rows else empty
 
 

@@ -35,6 +35,7 @@ class Tone(StrEnum):
     PLAIN = ""
     FAINT = "$text-muted"
     STRONG = "bold"
+    HEADING = "bold $markdown-h1-color"
     MONEY = "$accent"
     BAR = "$primary"
     GOOD = "$text-success"
