@@ -207,15 +207,17 @@ def worker_lines(worker: StoredWorker, when: Callable[[int], str], how_to_read: 
     facts += [f"{word} {when(moment)}" for word, moment in times if moment is not None]
     lines: list[Piece] = [(clean_line(worker.name, 200), Tone.STRONG)]
     lines += [(" · ".join(filter(None, facts)), Tone.FAINT)] if any(facts) else []
-    lines += [(clean_line(text, 300), Tone.FAINT) for text in (worker.summary, worker.url) if text]
+    lines += [(clean_line(worker.summary, 200), Tone.PLAIN)] if worker.summary else []
+    link: list[Piece] = [("", ""), (clean_line(worker.url, 300), Tone.FAINT)] if worker.url else []
     if worker.is_missing:
         lines.append(("The service did not know it at the last reading.", Tone.BAD))
     if not worker.is_read:
-        return [*lines, ("", ""), (f"{NOT_READ} {how_to_read}", Tone.FAINT)]
+        return [*lines, ("", ""), (f"{NOT_READ} {how_to_read}", Tone.FAINT), *link]
     lines += [("", ""), ("Instructions", Tone.HEADING)]
     lines += [(line, "") for line in clean(worker.text or "none").split("\n")]
     schema = "none: answers are text" if worker.schema is None else clean(json_text(worker.schema)).rstrip()
-    return [*lines, ("", ""), ("Output schema", Tone.HEADING), *((line, "") for line in schema.split("\n"))]
+    lines += [("", ""), ("Output schema", Tone.HEADING), *((line, "") for line in schema.split("\n"))]
+    return [*lines, *link]
 
 
 NOT_READ: Final = (
