@@ -8,13 +8,12 @@ from msgspec.structs import replace
 
 from handinger_tui.cli.output import PIPED, output_width
 from handinger_tui.core.columns import Column as ListColumn
-from handinger_tui.core.columns import Row, cells_of, clip, text_lines
+from handinger_tui.core.columns import Row, cells_of, text_lines
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 GAP: Final = "  "
-_MIN_TITLE: Final = 24
 
 
 class Column:
@@ -46,15 +45,6 @@ def fit_columns(columns: Sequence[Column], width: int) -> list[Column]:
             break
         fitting.remove(candidate)
     return fitting
-
-
-def titled_table(head: str, titles: Sequence[str], columns: Sequence[Column]) -> str:
-    """Return a table whose rows begin with titles, which get the room that the other columns leave."""
-    width = output_width(PIPED)
-    columns = fit_columns(columns, width - _MIN_TITLE - len(GAP))
-    room = max(_MIN_TITLE, width - sum(len(GAP) + column.width for column in columns))
-    first = Column(head, [clip(title, room) for title in titles], align_left=True)
-    return "\n".join(line.rstrip() for line in lines_of([first, *columns]))
 
 
 def list_text(columns: Sequence[ListColumn], rows: Sequence[Row], empty: str) -> str:
