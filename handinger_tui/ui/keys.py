@@ -356,26 +356,6 @@ KEYS: Final = (
 )
 # fmt: on
 
-CUTTING_KEYS: Final = {
-    **dict.fromkeys(("ctrl+w", "ctrl+backspace", "alt+backspace"), "delete_word_left"),
-    "ctrl+u": "delete_to_start_of_line",
-    "ctrl+k": "delete_to_end_of_line",
-    "alt+d": "delete_word_right",
-    "ctrl+x": "cut",
-}
-"""Keys that cut text of the prompt, with their actions in a text area; not in the key table."""
-EDITING_KEYS: Final = {
-    "backspace": "delete_left",
-    "delete": "delete_right",
-    "left": "cursor_left",
-    "right": "cursor_right",
-    **dict.fromkeys(("ctrl+left", "alt+left", "alt+b"), "cursor_word_left"),
-    **dict.fromkeys(("ctrl+right", "alt+right", "alt+f"), "cursor_word_right"),
-    **dict.fromkeys(("home", "ctrl+a"), "cursor_line_start"),
-    "ctrl+e": "cursor_line_end",
-}
-"""Other keys that edit the prompt, in the same form."""
-
 
 def bindings(*places: Where) -> list[BindingType]:
     """The bindings of one or more places, in the order of the table."""
@@ -434,3 +414,24 @@ def format_keys(key: Key, remapped: Iterable[tuple[str, str]] = ()) -> str:
     """All keys of a row, or those it is remapped to: "^J, Shift+Enter, Alt+Enter"."""
     keys = dict(remapped).get(key.id, key.keys)
     return ", ".join(format_key(name.strip()) for name in keys.split(","))
+
+
+CUTTING_KEYS: Final = {
+    **dict.fromkeys(("ctrl+w", "ctrl+backspace", "alt+backspace"), "delete_word_left"),
+    "ctrl+u": "delete_to_start_of_line",
+    "ctrl+k": "delete_to_end_of_line",
+    "alt+d": "delete_word_right",
+    "ctrl+x": "cut",
+}
+"""Keys that cut text of the prompt, with their actions in a text area; not in the key table."""
+EDITING_KEYS: Final = {
+    "backspace": "delete_left",
+    "delete": "delete_right",
+    "left": "cursor_left",
+    "right": "cursor_right",
+    **dict.fromkeys(("ctrl+left", "alt+left", "alt+b"), "cursor_word_left"),
+    **dict.fromkeys(("ctrl+right", "alt+right", "alt+f"), "cursor_word_right"),
+    **dict.fromkeys(("home", "ctrl+a"), "cursor_line_start"),
+    "ctrl+e": "cursor_line_end",
+}
+"""Other keys that edit the prompt, in the same form."""

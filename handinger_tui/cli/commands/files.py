@@ -18,9 +18,9 @@ from handinger_tui.cli.exit_codes import Exit, exit_of_kind
 from handinger_tui.cli.local_files import expand_path
 from handinger_tui.cli.output import put_result, say, sentence
 from handinger_tui.cli.run_output import progress_of
-from handinger_tui.cli.tables import Column, lines_of
+from handinger_tui.cli.tables import list_text
 from handinger_tui.cli.wiring import Services, generation_of, run_with_services
-from handinger_tui.core.columns import cut
+from handinger_tui.core.columns import NO_VALUE, Align, Column, Row, cut
 from handinger_tui.core.errors import ApiError, LinkExpired, SettingsError
 from handinger_tui.core.formatting import plural, size
 from handinger_tui.core.jsontext import Json, JsonObject, as_object
@@ -36,6 +36,12 @@ if TYPE_CHECKING:
 _MAX_NAME: Final = 100
 _MAX_TYPE: Final = 50
 """Maximum characters in the text list: one long name must not widen all rows. JSON is not shortened."""
+_FILE_COLUMNS: Final = (
+    Column(align=Align.RIGHT),
+    Column(least=24),
+    Column(rank=1),
+    Column(),
+)
 _NOT_FOUND_HINT: Final = "It may have been removed. See: handinger-tui files list WORKER"
 _REFUSED_KINDS: Final = (ErrorKind.UNSAFE_URL, ErrorKind.TOO_LARGE, ErrorKind.REDIRECT)
 FILES: Final = "List and download a worker's files."
@@ -82,20 +88,24 @@ def _run_list(args: argparse.Namespace, files: Sequence[FilePart]) -> int:
         for number, file in enumerate(files, 1)
     ]
     value: JsonObject = {"worker_id": args.worker, "count": len(files), "size": total, "files": rows}
-    put_result(args, value, "\n".join(_table_lines(files)) or "No files.")
+    put_result(args, value, list_text(_FILE_COLUMNS, _rows(files), "No files."))
     if files and not args.json:
         say(" · ".join(fact for fact in (plural(len(files), "file"), size(total)) if fact))
     return Exit.OK
 
 
-def _table_lines(files: Sequence[FilePart]) -> list[str]:
-    columns = [
-        Column("", [str(number) for number, _ in enumerate(files, 1)]),
-        Column("", [clean_line(_display_name(file), _MAX_NAME) for file in files], align_left=True),
-        Column("", [clean_line(file.media_type, _MAX_TYPE) for file in files], align_left=True),
-        Column("", [size(file.size) or "—" for file in files], align_left=True),
+def _rows(files: Sequence[FilePart]) -> list[Row]:
+    return [
+        Row(
+            (
+                str(number),
+                clean_line(_display_name(file), _MAX_NAME),
+                clean_line(file.media_type, _MAX_TYPE),
+                size(file.size) or NO_VALUE,
+            )
+        )
+        for number, file in enumerate(files, 1)
     ]
-    return [line.rstrip() for line in lines_of(columns)[1:]]
 
 
 def _display_name(file: FilePart) -> str:

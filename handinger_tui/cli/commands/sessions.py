@@ -21,9 +21,10 @@ from handinger_tui.cli.session_choice import (
     session_ids,
     unique_session_id,
 )
-from handinger_tui.cli.tables import Column, titled_table
+from handinger_tui.cli.tables import list_text
 from handinger_tui.core.amounts import credits_text, json_amount, short_total_text
 from handinger_tui.core.citations import Mentions, mentions, unmentioned
+from handinger_tui.core.columns import Align, Column, Row
 from handinger_tui.core.errors import HandingerError, SettingsError
 from handinger_tui.core.evidence import Source, canonical_url, sources_of, title_of, unicode_host
 from handinger_tui.core.export.exporters import (
@@ -330,27 +331,36 @@ def summary_object(summary: SessionSummary) -> JsonObject:
     }
 
 
+_COLUMNS: Final = (
+    Column("  Title", least=24),
+    Column("Status"),
+    Column("Turns", Align.RIGHT, rank=1),
+    Column("Cost", Align.RIGHT),
+    Column("Credits", Align.RIGHT, rank=2),
+    Column("Tags", rank=4),
+    Column("Updated", Align.RIGHT),
+    Column("ID", ids=True),
+)
+
+
 def _list_text(summaries: Sequence[SessionSummary]) -> str:
     """A table; on a terminal it has the width of that, and ids are cut to unique prefixes."""
-    if not summaries:
-        return "No sessions yet. Start one: handinger-tui"
-    now = time.time_ns() // 1_000_000
-    ids, tags = [one.session_id for one in summaries], [" ".join(one.tags) for one in summaries]
-    columns = [
-        Column(
-            "Status",
-            [spaced(str(one.last_status or "empty")) for one in summaries],
-            align_left=True,
-        ),
-        Column("Turns", [f"{one.turns:,}" for one in summaries], spare=1),
-        Column("Cost", [_cost_text(one) for one in summaries]),
-        Column("Credits", [_credits_text(one) for one in summaries], spare=2),
-        *([Column("Tags", tags, align_left=True, spare=3)] if any(tags) else []),
-        Column("Updated", [ago(one.updated_ms, now) for one in summaries]),
-        Column("ID", _unique_prefixes(ids) if sys.stdout.isatty() else ids, align_left=True),
-    ]
-    titles = [f"{'*' if one.unread else ' '} {_title(one)}" for one in summaries]
-    return titled_table("  Title", titles, columns)
+    now, ids = time.time_ns() // 1_000_000, [one.session_id for one in summaries]
+    columns = [one for one in _COLUMNS if one.head != "Tags" or any(row.tags for row in summaries)]
+    rows = []
+    for one, shown_id in zip(summaries, _unique_prefixes(ids) if sys.stdout.isatty() else ids, strict=True):
+        cells = {
+            "  Title": f"{'*' if one.unread else ' '} {_title(one)}",
+            "Status": spaced(str(one.last_status or "empty")),
+            "Turns": f"{one.turns:,}",
+            "Cost": _cost_text(one),
+            "Credits": _credits_text(one),
+            "Tags": " ".join(one.tags),
+            "Updated": ago(one.updated_ms, now),
+            "ID": shown_id,
+        }
+        rows.append(Row(tuple(cells[column.head] for column in columns)))
+    return list_text(columns, rows, "No sessions yet. Start one: handinger-tui")
 
 
 def _hit_object(hit: SearchHit) -> JsonObject:

@@ -9,7 +9,8 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from handinger_tui.core.acts import Offer
-from handinger_tui.core.prompts import Draft, draft_of_request, history_entry
+from handinger_tui.core.errors import HandingerError
+from handinger_tui.core.prompts import Draft, draft_of_request, expand_chips, history_entry
 from handinger_tui.core.turns.turn import Attachment, Lineage, LineageKind, Turn, TurnRequest
 from handinger_tui.ui.work.attachments import Attachments, PromptSnapshot
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from handinger_tui.engine.session_actor import SessionActor
+    from handinger_tui.ui.ports import StoredSessions
     from handinger_tui.ui.terminal.diff_app import DiffApp
     from handinger_tui.ui.widgets.prompt import PromptBox
 
@@ -240,9 +242,20 @@ class Composer:
         if self._aside is not None and not self.prompt.text and not self.attachments.chosen:
             self.restore(self._aside)
 
-    def remember(self, snapshot: PromptSnapshot) -> None:
-        """Add the message to the prompt history."""
-        self.prompt.message_history.add(history_entry(snapshot.text, snapshot.files))
+    def remember(self, snapshot: PromptSnapshot, *, sent: bool = False) -> None:
+        """Add the message to the prompt history; `sent`: it is stored as a turn."""
+        self.prompt.message_history.add(history_entry(snapshot.text, snapshot.files), sent=sent)
+
+    async def save_unsent(self, history: StoredSessions) -> None:
+        """Save the texts of the prompt history that are not sent and not on disk yet. Raises LedgerError."""
+        shown = self.prompt.message_history
+        texts, shown.unsaved = shown.unsaved, []
+        try:
+            if texts:
+                await history.keep_unsent([expand_chips(text, self.prompt.pasted.texts) for text in texts])
+        except HandingerError:
+            shown.unsaved = [*texts, *shown.unsaved]
+            raise
 
     # -- drafts ----------------------------------------------------------------------------------
     def draft(self) -> Draft:
@@ -254,6 +267,7 @@ class Composer:
         self.attachments.restore(draft.files)
         self._aside = self._before = None
         self._unseen_until = 0.0
+        self.prompt.message_history.add(*draft.others)
         self._restored_text = self.prompt.pasted.add_draft(draft)
         self.prompt.put(self._restored_text)
         self._lineage = draft.lineage
@@ -324,7 +338,9 @@ class Composer:
                 self.restore(edit.aside)
 
     def draft_to_save(self) -> Draft:
-        """The draft to save: during an edit the one set aside, since the queued message is on disk."""
+        """The draft to save: during an edit the one set aside, with what was made of the queued message."""
         if self.queue_edit is not None and (self.queue_edit.aside.text or self.queue_edit.aside.files):
-            return self.queue_edit.aside
+            snapshot = self.snapshot()
+            text = history_entry(expand_chips(snapshot.text, snapshot.pasted), snapshot.files)
+            return replace(self.queue_edit.aside, others=(text,))
         return self.draft()

@@ -174,7 +174,7 @@ class WorkScreen(BareContainer, Screen[None], inherit_bindings=False):
         )
         self._submitter = Submitter(context, interaction, pane, composer, send_flow, self.run_command)
         self.prompt.entered = self._submitter.enter
-        self._submitter.early.changed = self._save_draft_soon
+        self._submitter.early.changed = self.prompt.message_history.changed = self._save_draft_soon
         switcher.waiting_texts = lambda: self._submitter.early.texts
         self.prompt.before_typing = composer.make_way
         self._startup = Startup(context, interaction, pane, switcher, self._submitter)
@@ -210,6 +210,7 @@ class WorkScreen(BareContainer, Screen[None], inherit_bindings=False):
 
     def on_unmount(self) -> None:
         """Unsubscribe; the engine continues without a screen."""
+        self.interaction.close()
         if self._unsubscribe is not None:
             self._unsubscribe()
             self._unsubscribe = None

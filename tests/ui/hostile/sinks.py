@@ -46,11 +46,10 @@ from handinger_tui.ui.pages.preview import PreviewScreen
 from handinger_tui.ui.pages.receipt import ReceiptScreen
 from handinger_tui.ui.pages.schedules import ScheduleQuestion, SchedulesScreen
 from handinger_tui.ui.pages.webhook import WebhookScreen
+from handinger_tui.ui.pages.worker_form import WorkerFormScreen
 from handinger_tui.ui.pages.workers import (
     TasksList,
     WorkerActions,
-    WorkerDetails,
-    WorkerFormScreen,
     WorkersList,
     WorkersScreen,
 )
@@ -452,7 +451,7 @@ SINKS: Final = {
     "data": Sink(data, (DataScreen, FooterLine), OPENED, False, FEW),
     "stored workers": Sink(
         stored_workers,
-        (WorkersScreen, WorkersList, TasksList, WorkerDetails, WorkerFormScreen),
+        (WorkersScreen, WorkersList, TasksList, WorkerFormScreen),
         all_visible=False,
     ),
     "tables and trees": Sink(tables_and_trees, (TableView, TreeView)),
