@@ -19,8 +19,8 @@ from handinger_tui.cli.output import has_colors
 from handinger_tui.cli.signals import CODES
 from handinger_tui.cli.trust import new_host, question, remember
 from handinger_tui.core.errors import SettingsError
-from handinger_tui.core.money.limits import StartPolicy
 from handinger_tui.core.safety import clean
+from handinger_tui.core.turns.turn import StartPolicy
 from handinger_tui.ui.app import HandingerApp
 from handinger_tui.ui.ports import AppOptions, Connection, EarlyPrompt, Opening
 from handinger_tui.ui.terminal.programs import copy_with_program

@@ -28,9 +28,9 @@ from handinger_tui.cli.wiring import (
     schedule_client,
 )
 from handinger_tui.core.errors import ApiError, SettingsError
-from handinger_tui.core.money.spending import LOCAL
 from handinger_tui.core.safety import Verdict, clean_line, judge_link, without_secrets
 from handinger_tui.core.stream import FilePart
+from handinger_tui.core.turns.session import LOCAL
 from handinger_tui.core.turns.turn import ErrorKind, Trigger
 from handinger_tui.engine.replay import ReplayClock, unreachable
 from handinger_tui.ledger.ledger import Ledger

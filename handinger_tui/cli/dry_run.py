@@ -15,11 +15,11 @@ from handinger_tui.cli.wiring import client_of, open_ledger, turn_client_of
 from handinger_tui.core.amounts import decimal_text, json_amount
 from handinger_tui.core.formatting import size
 from handinger_tui.core.jsontext import Json, JsonObject, as_object, dump
-from handinger_tui.core.money.limits import Gauge, Limit, LimitReached, StartPolicy, free_text, spent_text
+from handinger_tui.core.money.limits import Gauge, Limit, LimitReached, free_text, spent_text
 from handinger_tui.core.money.typical_cost import TypicalCost, spread_object, typical_cost_text
 from handinger_tui.core.safety import clean, clean_json
 from handinger_tui.core.turns.session import Destination, Service, Session
-from handinger_tui.core.turns.turn import Attachment, TurnRequest
+from handinger_tui.core.turns.turn import Attachment, StartPolicy, TurnRequest
 
 if TYPE_CHECKING:
     import argparse

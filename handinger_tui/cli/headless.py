@@ -22,13 +22,22 @@ from handinger_tui.core.acts import HoldReason
 from handinger_tui.core.errors import HandingerError, LedgerError, NoHistory, SettingsError
 from handinger_tui.core.formatting import plural
 from handinger_tui.core.money.attribution import MoneyIndex, money_of
-from handinger_tui.core.money.limits import LimitReached, LimitReserved, LimitUnmeasured, StartPolicy
+from handinger_tui.core.money.limits import LimitReached, LimitReserved, LimitUnmeasured
 from handinger_tui.core.money.reconciliation import restatement_text
-from handinger_tui.core.money.spending import LOCAL, ChargeFilter
+from handinger_tui.core.money.spending import ChargeFilter
 from handinger_tui.core.receipts import receipt_line
 from handinger_tui.core.safety import clean, clean_line, encodable, one_word
-from handinger_tui.core.turns.session import Service, Session
-from handinger_tui.core.turns.turn import FREE, UNDECIDED, Attachment, ErrorKind, Fault, Turn, TurnStatus
+from handinger_tui.core.turns.session import LOCAL, Service, Session
+from handinger_tui.core.turns.turn import (
+    FREE,
+    UNDECIDED,
+    Attachment,
+    ErrorKind,
+    Fault,
+    StartPolicy,
+    Turn,
+    TurnStatus,
+)
 from handinger_tui.ledger.database import UNWRITTEN
 
 if TYPE_CHECKING:

@@ -14,9 +14,10 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
     from contextlib import AbstractAsyncContextManager
 
-    from handinger_tui.core.money.limits import Gauge, StartPolicy
+    from handinger_tui.core.money.limits import Gauge
     from handinger_tui.core.stream import Frame, RawFrame, StreamRoute, WorkerBody
     from handinger_tui.core.turns.session import RelatedHistory, RemoteTurn, Session
+    from handinger_tui.core.turns.turn import StartPolicy
 
 
 class Reply(Protocol):

@@ -21,10 +21,10 @@ from msgspec.structs import replace
 
 from handinger_tui.core.acts import Hold, HoldReason
 from handinger_tui.core.errors import HandingerError, LedgerError, Refused
-from handinger_tui.core.money.limits import Gauge, LimitReached, StartPolicy
-from handinger_tui.core.money.spending import LOCAL
+from handinger_tui.core.money.limits import Gauge, LimitReached
 from handinger_tui.core.safety import clean_line
 from handinger_tui.core.turns.session import (
+    LOCAL,
     Service,
     Session,
     move_to_place_of,
@@ -37,6 +37,7 @@ from handinger_tui.core.turns.turn import (
     ErrorKind,
     Fault,
     Lineage,
+    StartPolicy,
     Trigger,
     Turn,
     TurnRequest,

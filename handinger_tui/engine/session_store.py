@@ -14,7 +14,6 @@ from msgspec.structs import replace
 
 from handinger_tui.core.errors import ApiError, LedgerError
 from handinger_tui.core.jsontext import Json, NotJson, as_object, as_text, dump, parse
-from handinger_tui.core.money.limits import StartPolicy
 from handinger_tui.core.money.turn_events import has_ended
 from handinger_tui.core.safety import clean_line
 from handinger_tui.core.stream import (
@@ -41,6 +40,7 @@ from handinger_tui.core.turns.turn import (
     UNDECIDED,
     ErrorKind,
     Fault,
+    StartPolicy,
     Turn,
     TurnRequest,
     TurnStatus,

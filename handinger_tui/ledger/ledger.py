@@ -32,12 +32,11 @@ if TYPE_CHECKING:
     from datetime import tzinfo
     from pathlib import Path
 
-    from handinger_tui.core.money.limits import StartPolicy
     from handinger_tui.core.money.reconciliation import Restatement
     from handinger_tui.core.stream import Frame
     from handinger_tui.core.tags import TagRules
     from handinger_tui.core.turns.session import RelatedHistory, RemoteTurn, Session
-    from handinger_tui.core.turns.turn import TurnRequest
+    from handinger_tui.core.turns.turn import StartPolicy, TurnRequest
 
 
 _TO_INDEX: Final = 20

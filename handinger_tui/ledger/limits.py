@@ -27,16 +27,15 @@ from handinger_tui.core.money.limits import (
     LimitOrigin,
     LimitReached,
     Scope,
-    StartPolicy,
     Unit,
     check_start,
     effective,
     gauges,
 )
-from handinger_tui.core.money.spending import LOCAL, ChargeFilter, SpendingSums, midnight_ms
+from handinger_tui.core.money.spending import ChargeFilter, SpendingSums, midnight_ms
 from handinger_tui.core.money.typical_cost import ENOUGH, TypicalCost
-from handinger_tui.core.turns.session import Session
-from handinger_tui.core.turns.turn import LIVE, NO_DAY, TurnRequest, TurnStatus
+from handinger_tui.core.turns.session import LOCAL, Session
+from handinger_tui.core.turns.turn import LIVE, NO_DAY, StartPolicy, TurnRequest, TurnStatus
 from handinger_tui.ledger.charges import DECIMALS, amount_in, rises
 from handinger_tui.ledger.grouping import condition, day_at, spent, typical_cost
 from handinger_tui.ledger.sql import (

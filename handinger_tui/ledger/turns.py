@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from msgspec.structs import replace
 
-from handinger_tui.core.money.spending import LOCAL
 from handinger_tui.core.prompts import attachments_to_text, lineage_to_text
 from handinger_tui.core.turns.fold import Fold, fold
 from handinger_tui.core.turns.session import (
+    LOCAL,
     NOTHING_SAID,
     RelatedHistory,
     RemoteTurn,

@@ -13,11 +13,10 @@ from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
 
-from handinger_tui.core.money.limits import StartPolicy
 from handinger_tui.core.stream import Frame, Framing, Marker, ReadReason
 from handinger_tui.core.turns.fold import fold
 from handinger_tui.core.turns.session import Session, put_turn
-from handinger_tui.core.turns.turn import Trigger, TurnRequest
+from handinger_tui.core.turns.turn import StartPolicy, Trigger, TurnRequest
 from handinger_tui.ledger.ledger import Ledger
 
 BEGIN = int(datetime(2026, 11, 24, 14, 0).astimezone().timestamp() * 1000)

@@ -9,11 +9,11 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from handinger_tui.core.errors import ApiError, LedgerError, NoHistory
-from handinger_tui.core.money.limits import LimitReached, LimitUnmeasured, StartPolicy
+from handinger_tui.core.money.limits import LimitReached, LimitUnmeasured
 from handinger_tui.core.stream import Frame, Framing, RawFrame, StreamRoute, WorkerBody, body_of
 from handinger_tui.core.turns.fold import fold
 from handinger_tui.core.turns.session import RemoteTurn, Session, put_turn
-from handinger_tui.core.turns.turn import TurnRequest, TurnStatus
+from handinger_tui.core.turns.turn import StartPolicy, TurnRequest, TurnStatus
 from handinger_tui.engine.engine import Engine
 from handinger_tui.engine.ports import LimitReader, RetryPolicy
 from handinger_tui.engine.session_actor import ServiceContext

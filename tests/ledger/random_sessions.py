@@ -23,7 +23,6 @@ from handinger_tui.core.export.exporters import SESSION_EXPORTERS
 from handinger_tui.core.export.session_document import Contents
 from handinger_tui.core.export.session_file import SessionFile, read_session
 from handinger_tui.core.money.attribution import MoneyIndex
-from handinger_tui.core.money.limits import StartPolicy
 from handinger_tui.core.money.spending import ChargeFilter, GroupBy
 from handinger_tui.core.receipts import receipt_line
 from handinger_tui.core.safety import clean_json, clean_line
@@ -35,6 +34,7 @@ from handinger_tui.core.turns.turn import (
     Attachment,
     Lineage,
     LineageKind,
+    StartPolicy,
     Trigger,
     Turn,
     TurnRequest,

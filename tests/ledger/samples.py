@@ -13,12 +13,11 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec.structs import replace
 
-from handinger_tui.core.money.limits import StartPolicy
 from handinger_tui.core.search import Query, parse_query
 from handinger_tui.core.stream import Frame, Framing, Marker, ReadReason
 from handinger_tui.core.turns.fold import fold
 from handinger_tui.core.turns.session import RemoteTurn, Session, put_turn
-from handinger_tui.core.turns.turn import TurnRequest
+from handinger_tui.core.turns.turn import StartPolicy, TurnRequest
 from handinger_tui.ledger.database_file import open_database
 from handinger_tui.ledger.ledger import Ledger
 from tests.wire.recordings import Tape

@@ -15,12 +15,11 @@ from msgspec.structs import replace
 from handinger_tui.core.amounts import Total
 from handinger_tui.core.jsontext import parse
 from handinger_tui.core.money.attribution import Interpretation
-from handinger_tui.core.money.limits import StartPolicy
 from handinger_tui.core.money.spending import SUMS, ChargeFilter, GroupBy, SpendingSums
 from handinger_tui.core.stream import Marker
 from handinger_tui.core.turns.fold import fold
 from handinger_tui.core.turns.session import Session, put_turn
-from handinger_tui.core.turns.turn import TurnStatus
+from handinger_tui.core.turns.turn import StartPolicy, TurnStatus
 from handinger_tui.ledger.ledger import Ledger
 from tests.ledger.charge_rows import charges, spent
 from tests.ledger.samples import WORKER, answered, look, opened, play, session, turn_request

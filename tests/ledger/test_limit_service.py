@@ -12,10 +12,10 @@ from msgspec.structs import replace
 
 from handinger_tui.core.amounts import Total
 from handinger_tui.core.errors import HandingerError
-from handinger_tui.core.money.limits import LARGEST, GaugeState, Limit, LimitOrigin, Scope, StartPolicy, Unit
+from handinger_tui.core.money.limits import LARGEST, GaugeState, Limit, LimitOrigin, Scope, Unit
 from handinger_tui.core.money.spending import ChargeFilter
 from handinger_tui.core.stream import Snapshot, Usage
-from handinger_tui.core.turns.turn import Turn, TurnStatus
+from handinger_tui.core.turns.turn import StartPolicy, Turn, TurnStatus
 from handinger_tui.ledger.limits import LimitRules, LimitService
 from tests.ledger.charge_rows import spent
 from tests.ledger.raw_rows import DAY_MS, NOON_MS, cells, put_in

@@ -22,7 +22,6 @@ from handinger_tui.core.money.limits import (
     LimitReserved,
     LimitUnmeasured,
     Scope,
-    StartPolicy,
     Unit,
     free_text,
     spent_text,
@@ -31,7 +30,7 @@ from handinger_tui.core.money.spending import ChargeFilter, GroupBy
 from handinger_tui.core.stream import Frame, Framing, Marker
 from handinger_tui.core.turns.fold import fold
 from handinger_tui.core.turns.session import put_turn
-from handinger_tui.core.turns.turn import Turn, TurnStatus
+from handinger_tui.core.turns.turn import StartPolicy, Turn, TurnStatus
 from handinger_tui.ledger import cost_rows
 from handinger_tui.ledger.ledger import Ledger
 from handinger_tui.ledger.limits import LimitRules

@@ -10,12 +10,11 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from handinger_tui.core.errors import LedgerError
-from handinger_tui.core.money.limits import StartPolicy
 from handinger_tui.core.prompts import attachments_from_text, attachments_to_text
 from handinger_tui.core.stream import Frame, Framing, Marker
 from handinger_tui.core.turns.fold import fold
 from handinger_tui.core.turns.session import put_turn
-from handinger_tui.core.turns.turn import Attachment, Lineage, LineageKind, TurnStatus
+from handinger_tui.core.turns.turn import Attachment, Lineage, LineageKind, StartPolicy, TurnStatus
 from handinger_tui.ledger.ledger import Ledger
 from tests.ledger.charge_rows import charges
 from tests.ledger.samples import WORKER, answered, frame, names, opened, play, session, stored, turn_request

@@ -16,7 +16,7 @@ from msgspec.structs import replace
 
 from handinger_tui.core.errors import SettingsError
 from handinger_tui.core.money.attribution import METERS, MoneyIndex, session_money
-from handinger_tui.core.money.limits import StartPolicy, Unit
+from handinger_tui.core.money.limits import Unit
 from handinger_tui.core.money.spending import ChargeFilter, GroupBy, sum_buckets
 from handinger_tui.core.money.timeline import (
     Read,
@@ -25,7 +25,7 @@ from handinger_tui.core.money.timeline import (
 from handinger_tui.core.money.turn_events import MEANING_WORDS
 from handinger_tui.core.stream import NO_COSTS, Snapshot, Usage
 from handinger_tui.core.turns.session import Session, put_turn
-from handinger_tui.core.turns.turn import FigureRead, Turn, TurnRequest, TurnStatus, with_read
+from handinger_tui.core.turns.turn import FigureRead, StartPolicy, Turn, TurnRequest, TurnStatus, with_read
 from handinger_tui.ledger.cost_rows import opened
 from handinger_tui.ledger.grouping import spent
 from handinger_tui.ledger.worker_turns import others

@@ -40,14 +40,13 @@ from handinger_tui.core.export.session_file import MOST_MB, most_bytes, read_ses
 from handinger_tui.core.formatting import ago, plural, size, spaced
 from handinger_tui.core.jsontext import Json, JsonObject, dump
 from handinger_tui.core.money.attribution import MoneyIndex
-from handinger_tui.core.money.spending import LOCAL
 from handinger_tui.core.prompts import lineage_words
 from handinger_tui.core.receipts import receipt_line
 from handinger_tui.core.safety import clean, clean_line, one_word
 from handinger_tui.core.search import HELP, SearchHit, parse_query
 from handinger_tui.core.stream import Frame, Framing, Marker
 from handinger_tui.core.tags import Labels, labels_text, tag_names
-from handinger_tui.core.turns.session import Session, SessionSummary, about, ids_of
+from handinger_tui.core.turns.session import LOCAL, Session, SessionSummary, about, ids_of
 from handinger_tui.core.turns.turn import WITHDRAWN, Turn, TurnStatus, outcome_object
 from handinger_tui.ledger.ledger import FileAccess, Ledger
 from handinger_tui.ledger.turns import DAY_MS

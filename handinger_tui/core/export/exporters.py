@@ -28,9 +28,8 @@ from handinger_tui.core.export.session_html import session_html
 from handinger_tui.core.formatting import utc_text
 from handinger_tui.core.jsontext import Json, JsonObject, dump
 from handinger_tui.core.money.attribution import turn_money
-from handinger_tui.core.money.spending import LOCAL
 from handinger_tui.core.safety import clean_json, clean_line
-from handinger_tui.core.turns.session import About, Session, about, ids_of
+from handinger_tui.core.turns.session import LOCAL, About, Session, about, ids_of
 from handinger_tui.core.turns.turn import NO_DAY
 
 if TYPE_CHECKING:

@@ -29,12 +29,11 @@ from handinger_tui.core.evidence import (
 from handinger_tui.core.formatting import plural, size, spaced, utc_text
 from handinger_tui.core.jsontext import Json, dump
 from handinger_tui.core.money.attribution import MoneyIndex
-from handinger_tui.core.money.spending import LOCAL
 from handinger_tui.core.prompts import lineage_words
 from handinger_tui.core.receipts import receipt_line
 from handinger_tui.core.safety import clean, clean_json, clean_line
 from handinger_tui.core.tags import NO_LABELS, Labels
-from handinger_tui.core.turns.session import about
+from handinger_tui.core.turns.session import LOCAL, about
 from handinger_tui.core.turns.turn import NO_DAY, ReasoningPart, TextPart, ToolPart, Turn, TurnStatus
 
 if TYPE_CHECKING:

@@ -16,6 +16,10 @@ from handinger_tui.core.jsontext import JsonObject
 from handinger_tui.core.stream import Frame
 from handinger_tui.core.turns.turn import LIVE, Lineage, Trigger, Turn, TurnRequest, TurnStatus
 
+LOCAL: Final = "local"
+"""The base URL of the local worker. Its simulated money is never added to real money."""
+
+
 Value = TypeVar("Value")
 _STATUS: Final = attrgetter("status")
 

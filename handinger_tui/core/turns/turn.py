@@ -22,6 +22,16 @@ from handinger_tui.core.stream import CustomPart, FilePart, SourcePart, cost_of
 if TYPE_CHECKING:
     from handinger_tui.core.stream import Costs, Snapshot, Usage
 
+
+class StartPolicy(StrEnum):
+    """Under which limits a turn may start."""
+
+    MEASURED = "measured"
+    """Only if all limits will probably hold."""
+    UNMEASURED = "unmeasured"
+    """Also if that is unknown: a unit is not reported, or turns of unknown cost may have used it up."""
+
+
 SEAL: Final = 8192
 """The length at which the tail of a `Rope` is sealed. One append never copies more characters."""
 

@@ -19,9 +19,9 @@ from textual.worker import Worker
 
 from handinger_tui.core.errors import HandingerError
 from handinger_tui.core.formatting import moment_at
-from handinger_tui.core.money.spending import LOCAL
 from handinger_tui.core.safety import clean_line
 from handinger_tui.core.search import parse_query
+from handinger_tui.core.turns.session import LOCAL
 from handinger_tui.core.turns.turn import TurnStatus
 from handinger_tui.ui.dialogs import Modal, TextQuestion, yes_or_no
 from handinger_tui.ui.keys import Where, bindings

@@ -32,8 +32,8 @@ from handinger_tui.core.bars import BLOCKS, NO_VALUE, percent_level, sparkline, 
 from handinger_tui.core.formatting import NOT_REPORTED, PENDING, day_text, duration, moment_at, number
 from handinger_tui.core.money.attribution import MoneyIndex
 from handinger_tui.core.money.limits import Gauge, GaugeState, Scope, amount_text, exact_text
-from handinger_tui.core.money.spending import LOCAL
 from handinger_tui.core.receipts import reading_words
+from handinger_tui.core.turns.session import LOCAL
 from handinger_tui.core.turns.turn import Turn, TurnStatus
 from handinger_tui.ui.keys import Where, bindings
 from handinger_tui.ui.panels.panel import (

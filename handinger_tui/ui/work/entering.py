@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any, Final
 from msgspec.structs import replace
 
 from handinger_tui.core.acts import Act, HoldReason, Typed, enter
-from handinger_tui.core.money.limits import StartPolicy
 from handinger_tui.core.prompts import SIGNS, CommandLine, Empty, Prompt, classify, is_only_carried
+from handinger_tui.core.turns.turn import StartPolicy
 from handinger_tui.ui.commands import command_named, unknown_command_text
 from handinger_tui.ui.commands.command import CommandContext
 from handinger_tui.ui.work.composer import Composer, Submission

@@ -10,11 +10,11 @@ from msgspec.structs import replace
 
 from handinger_tui.core.acts import until_sent
 from handinger_tui.core.errors import AttachmentProblem, HandingerError, LedgerError, NoHistory
-from handinger_tui.core.money.limits import Gauge, LimitReached, LimitUnmeasured, StartPolicy
+from handinger_tui.core.money.limits import Gauge, LimitReached, LimitUnmeasured
 from handinger_tui.core.money.typical_cost import typical_cost_text
 from handinger_tui.core.prompts import Draft
 from handinger_tui.core.safety import clean_line
-from handinger_tui.core.turns.turn import Lineage, Turn, TurnStatus
+from handinger_tui.core.turns.turn import Lineage, StartPolicy, Turn, TurnStatus
 from handinger_tui.ui.sessions.controller import SessionController
 from handinger_tui.ui.work.attachments import Message, PromptSnapshot
 from handinger_tui.ui.work.composer import Composer, Submission

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from msgspec.structs import replace
 
-from handinger_tui.core.money.spending import LOCAL
+from handinger_tui.core.turns.session import LOCAL
 from handinger_tui.core.turns.turn import DRAFT, ErrorKind, Fault, Retry, TurnStatus
 from handinger_tui.ui.widgets.status_text import advice, next_step, retry_words
 from tests.ui.panels.stage import session, turn
