@@ -50,6 +50,43 @@ class Submission(Struct, frozen=True):
     """Whether it was entered before the session was on the screen; it is not in the prompt any more."""
 
 
+class Leaving:
+    """What was entered and is not yet stored; its text may still be in the prompt."""
+
+    def __init__(self) -> None:
+        self._messages: dict[str, list[Submission]] = {}
+        """By session."""
+
+    def any(self, session_id: str) -> bool:
+        """Whether a message of the session is accepted but not yet stored on disk."""
+        return bool(self._messages.get(session_id))
+
+    def beyond(self, session_id: str, snapshot: PromptSnapshot) -> PromptSnapshot | None:
+        """The snapshot without the messages that are being sent but are still in the prompt.
+
+        None when nothing remains, as when Enter is pressed twice.
+        """
+        text, files = snapshot.text, snapshot.files
+        for earlier in self._messages.get(session_id, []):
+            if earlier.is_early:
+                continue
+            text = text.removeprefix(earlier.snapshot.text)
+            files = tuple(file for file in files if file not in earlier.snapshot.files)
+        if text == snapshot.text:
+            return replace(snapshot, files=files)
+        return replace(snapshot, text=text, files=files) if text.strip() or files else None
+
+    def accept(self, submission: Submission) -> None:
+        """Register a message when Enter is pressed; `finish` must follow."""
+        self._messages.setdefault(submission.session_id, []).append(submission)
+
+    def finish(self, submission: Submission) -> None:
+        """Unregister a message that left the prompt or was not sent: the same text may be submitted again."""
+        leaving = self._messages.get(submission.session_id, [])
+        if submission in leaving:
+            leaving.remove(submission)
+
+
 class QueueEdit(Struct, frozen=True):
     """A queued turn being edited.
 
@@ -78,8 +115,7 @@ class Composer:
         self.attachments = attachments
         self._actor_of = actor_of
         self._app = app
-        self._leaving: dict[str, list[Submission]] = {}
-        """By session, what was entered and is not yet stored; its text may still be in the prompt."""
+        self.leaving = Leaving()
         self.queue_edit: QueueEdit | None = None
         """The queued message that is edited, always of the session on the screen."""
         self._lineage: Lineage | None = None
@@ -104,35 +140,6 @@ class Composer:
     def snapshot(self) -> PromptSnapshot:
         """A snapshot of what is in the prompt now."""
         return self.attachments.snapshot(self._lineage)
-
-    def sending(self, session_id: str) -> bool:
-        """Whether a message of the session is accepted but not yet stored on disk."""
-        return bool(self._leaving.get(session_id))
-
-    def beyond(self, session_id: str, snapshot: PromptSnapshot) -> PromptSnapshot | None:
-        """The snapshot without the messages that are being sent but are still in the prompt.
-
-        None when nothing remains, as when Enter is pressed twice.
-        """
-        text, files = snapshot.text, snapshot.files
-        for earlier in self._leaving.get(session_id, []):
-            if earlier.is_early:
-                continue
-            text = text.removeprefix(earlier.snapshot.text)
-            files = tuple(file for file in files if file not in earlier.snapshot.files)
-        if text == snapshot.text:
-            return replace(snapshot, files=files)
-        return replace(snapshot, text=text, files=files) if text.strip() or files else None
-
-    def accept(self, submission: Submission) -> None:
-        """Register a message when Enter is pressed; `finish` must follow."""
-        self._leaving.setdefault(submission.session_id, []).append(submission)
-
-    def finish(self, submission: Submission) -> None:
-        """Unregister a message that left the prompt or was not sent: the same text may be submitted again."""
-        leaving = self._leaving.get(submission.session_id, [])
-        if submission in leaving:
-            leaving.remove(submission)
 
     def clear_sent(self, snapshot: PromptSnapshot, sent: Sequence[Attachment]) -> None:
         """Remove a stored message from the prompt; what was typed and attached after it stays.

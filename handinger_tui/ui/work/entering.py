@@ -99,7 +99,7 @@ class Submitter:
     def _submit(self, target: Submission) -> None:
         snapshot = target.snapshot
         if snapshot.text.strip():
-            beyond = self._composer.beyond(target.session_id, snapshot)
+            beyond = self._composer.leaving.beyond(target.session_id, snapshot)
             if beyond is None:
                 return
             snapshot = beyond
@@ -157,7 +157,7 @@ class Submitter:
             text=typed.text,
             is_early=True,
         )
-        self._composer.accept(submission)
+        self._composer.leaving.accept(submission)
         self._pane.sidebar.close()
         await self._interaction.finish(
             self._send_flow.send(submission), "your message is not stored yet", opens=False
@@ -187,7 +187,7 @@ class Submitter:
     def _send(self, submission: Submission) -> None:
         if submission.replaces is None and self._must_wait(submission.session_id):
             return
-        self._composer.accept(submission)
+        self._composer.leaving.accept(submission)
         # The message and its answer come into sight.
         self._pane.sidebar.close()
         self._interaction.run(self._send_accepted(submission), "your message is not stored yet")
@@ -240,7 +240,7 @@ class Submitter:
 
     def _do_once(self, session_id: str, work: Coroutine[Any, Any, None]) -> None:
         """Do what concerns a held queue, unless that is being done, or a message of the session leaves."""
-        is_busy = session_id in self._resuming or self._composer.sending(session_id)
+        is_busy = session_id in self._resuming or self._composer.leaving.any(session_id)
         if is_busy or self._must_wait(session_id):
             work.close()
             if is_busy:

@@ -98,7 +98,7 @@ class SendFlow:
             async with self._locks.setdefault(session_id, asyncio.Lock()):
                 return await self._send(submission)
         finally:
-            self._composer.finish(submission)
+            self._composer.leaving.finish(submission)
 
     def _is_on_screen(self, submission: Submission) -> bool:
         return self._controller.session_id == submission.session_id
@@ -310,7 +310,7 @@ class SendFlow:
         if submission.replaces is None:
             # An edit stays registered until `send` returns: else its turn would look as if it
             # had left the queue.
-            self._composer.finish(submission)
+            self._composer.leaving.finish(submission)
         session_id = submission.session_id
         # The first message of a session changes the name under which its draft is saved.
         if submission.draft_name != self._drafts.name_of(session_id):

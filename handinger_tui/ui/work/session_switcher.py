@@ -150,7 +150,7 @@ class SessionSwitcher:
         if not session_id:
             return draft
         name = self._drafts.name_of(session_id)
-        if name == FRESH_DRAFT and self.composer.sending(session_id):
+        if name == FRESH_DRAFT and self.composer.leaving.any(session_id):
             # Its first message is being sent: the text must not become the draft of the next new session.
             await self._drafts.save(session_id, draft)
             await self._drafts.save(FRESH_DRAFT, Draft())
@@ -166,7 +166,7 @@ class SessionSwitcher:
         self.composer.cancel_queue_edit()
         snapshot = self.composer.snapshot()
         if snapshot.draft != saved_draft:
-            sending = self.composer.sending(session_id)
+            sending = self.composer.leaving.any(session_id)
             name = session_id if sending else self._drafts.name_of(session_id)
             self._interaction.run(self._save_snapshot(name, snapshot))
 
