@@ -46,14 +46,16 @@ async def _run(
             say(warning)
         session = await _target_session(ledger, args, settings)
         typical_cost = await ledger.charges.typical_cost(
-            session.worker_id or session.template, settings.budget, simulated=settings.local
+            session.worker_id or session.stored_worker_id, settings.budget, simulated=settings.local
         )
         typical_cost = replace(typical_cost, credit_usd=settings.credit_usd)
         gauges = await ledger.limits.gauges(session)
         # A local worker ends with its program, so the next message starts a new worker.
         worker_id = None if settings.local else session.worker_id
-        template = session.template
-        turn_request = TurnRequest("turn_…", prompt, 0, worker_id, settings.budget, files, template=template)
+        stored_worker_id = session.stored_worker_id
+        turn_request = TurnRequest(
+            "turn_…", prompt, 0, worker_id, settings.budget, files, stored_worker_id=stored_worker_id
+        )
         start = StartPolicy.UNMEASURED if args.allow_unmeasured else StartPolicy.MEASURED
         reached = await ledger.limits.refusal(session, turn_request, start)
         refusal = ledger.no_history or reached
@@ -77,8 +79,8 @@ async def _target_session(ledger: Ledger, args: argparse.Namespace, settings: Se
         session = await find_target_session(ledger, ledger.load, destination.target, service)
     elif args.last or args.resume is not None:
         session = await ledger.load(await chosen_session_id(ledger, None if args.last else args.resume))
-    target, template = destination or Destination()
-    return session or Session("", 0, target, template, settings.generation, settings.base_url)
+    target, stored_worker_id = destination or Destination()
+    return session or Session("", 0, target, stored_worker_id, settings.generation, settings.base_url)
 
 
 def _request_object(settings: Settings, turn_request: TurnRequest) -> JsonObject:

@@ -172,7 +172,9 @@ class Headless:
     async def _choose_session(self, services: Services) -> Session:
         args, destination = self._args, destination_of(self._args, self._settings)
         if destination is not None and destination.target is None:
-            return services.engine.new_session(self._settings.base_url, template=destination.template)
+            return services.engine.new_session(
+                self._settings.base_url, stored_worker_id=destination.stored_worker_id
+            )
         if destination is not None and destination.target is not None:
             return await self._target_session(services, destination.target)
         if args.last or args.resume is not None:
@@ -476,7 +478,7 @@ def _advice(kind: ErrorKind, session: Session, turn: Turn) -> list[str]:
         return [f"Check its state before you send again (free): handinger-tui attach {one_word(worker_id)}"]
     if kind is ErrorKind.NOT_FOUND and base != LOCAL:
         # The first message of a task names only the worker.
-        named = session.kind if turn.request.target_id else "worker" if session.template else None
+        named = session.kind if turn.request.target_id else "worker" if session.stored_worker_id else None
         if named is None:
             return [f"Check the base URL {base}. See: handinger-tui doctor"]
         return [f"Check the {named} id and the base URL {base}."]

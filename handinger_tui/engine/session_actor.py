@@ -622,7 +622,7 @@ class SessionActor:
         stored = await self._log.load(self.session.session_id)
         # Another program may have stored turns of this session since it was opened here.
         newest = self.session if stored is None else replace(stored, worker_id=self.session.worker_id)
-        newest = replace(newest, template=newest.template or body.snapshot.template)
+        newest = replace(newest, stored_worker_id=newest.stored_worker_id or body.snapshot.stored_worker_id)
         turns = adopted_turns(newest, body, self._deps.run_deps.clock.now_ms(), self._deps.ids)
         entered = await self._log.adopt(newest, turns)
         if entered.session_id != self.session.session_id:
@@ -631,7 +631,7 @@ class SessionActor:
             self.store.value = replace(
                 self.session,
                 turns=with_kept_turns(self.session, entered),
-                template=entered.template,
+                stored_worker_id=entered.stored_worker_id,
                 title=self.session.title or entered.title,
             )
             self.store.publish()

@@ -104,7 +104,9 @@ class TurnRecord:
         # A queued turn is stored before its worker is known.
         worker_id = request.target_id or session.worker_id
         begins = was_never_begun(session.turns, worker_id)
-        self.request = replace(request, target_id=worker_id, template=session.template, begins=begins)
+        self.request = replace(
+            request, target_id=worker_id, stored_worker_id=session.stored_worker_id, begins=begins
+        )
         self.earlier = session.turns
         """The turns of the session when this one was begun."""
         self._log = deps.log

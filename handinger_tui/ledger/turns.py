@@ -468,7 +468,7 @@ def _put_session(connection: sqlite3.Connection, session: Session, updated_ms: i
         "generation": pack(session.generation),
         "base_url": pack(session.base_url),
         "worker_id": pack_optional(session.worker_id),
-        "template": pack_optional(session.template),
+        "template": pack_optional(session.stored_worker_id),
         "title": pack(session.title or title),
         "created_ms": session.created_ms,
         "updated_ms": updated_ms,

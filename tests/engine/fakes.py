@@ -256,7 +256,7 @@ class FakeLog:
             session_id,
             kept.created_ms,
             kept.worker_id,
-            kept.template,
+            kept.stored_worker_id,
             kept.generation,
             base_url=kept.base_url,
             title=kept.title,

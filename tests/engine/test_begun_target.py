@@ -26,7 +26,7 @@ def begun(*workers: str | ApiError) -> Rig:
 
 
 def task(text: str = "", *, prompt: str | None = "hello", busy: bool = False) -> str:
-    return worker(text, prompt=prompt, busy=busy, id="t1", template="w9")
+    return worker(text, prompt=prompt, busy=busy, id="t1", stored_worker_id="w9")
 
 
 async def test_the_target_is_stored_before_the_post() -> None:
@@ -50,7 +50,7 @@ async def test_a_start_in_doubt_is_settled_by_its_target() -> None:
     session = await box.settled()
     (turn,) = session.turns
     assert (turn.status, turn.text, turn.recovered) == (TurnStatus.COMPLETED, "there", True)
-    assert (session.worker_id, session.template, len(box.api.posts)) == ("t1", "w9", 1)
+    assert (session.worker_id, session.stored_worker_id, len(box.api.posts)) == ("t1", "w9", 1)
 
 
 async def test_a_refused_start_is_not_believed_when_its_target_answers() -> None:

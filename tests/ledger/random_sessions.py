@@ -84,7 +84,7 @@ class Maker:
             f"ses_{number:06}",
             self.at_ms,
             generation="tasks" if tasks else "workers",
-            template="tpl_1" if tasks else None,
+            stored_worker_id="tpl_1" if tasks else None,
             base_url=dice.choice(("https://worker.example", "https://worker.example", "local")),
             title=dice.choice(("", "Tea", "T\x1b[2J", "x" * 500)),
         )

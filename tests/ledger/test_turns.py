@@ -62,7 +62,7 @@ async def test_a_cut_and_replayed_recording_loads_as_it_was_received(
 async def test_every_member_of_a_session_and_a_request_is_stored(tmp_path: Path) -> None:
     full = session(
         worker_id=ODD,
-        template="wrk_1",
+        stored_worker_id="wrk_1",
         generation="tasks",
         base_url="https://x.example",
         title=ODD,

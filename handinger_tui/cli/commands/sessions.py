@@ -280,7 +280,7 @@ async def _tag(ledger: Ledger, args: argparse.Namespace) -> None:
     if args.worker:
         ids = await session_ids(ledger, args.id)
         rows = [row for row in await history.sessions(-1) if row.session_id in ids]
-        workers = {worker for row in rows if (worker := row.template or row.worker_id) is not None}
+        workers = {worker for row in rows if (worker := row.stored_worker_id or row.worker_id) is not None}
         if len(workers) != 1:
             raise SettingsError(
                 f"{clean(args.id)} matches {plural(len(workers), 'worker')}.", "Type more of the id."

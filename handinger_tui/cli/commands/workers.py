@@ -14,7 +14,7 @@ from handinger_tui.cli.exit_codes import Exit
 from handinger_tui.cli.local_files import read_file
 from handinger_tui.cli.output import can_ask, is_confirmed, put_result
 from handinger_tui.cli.tables import list_text
-from handinger_tui.cli.wiring import Services, gallery_of, run_with_services
+from handinger_tui.cli.wiring import Services, run_with_services, stored_workers_of
 from handinger_tui.core.errors import LocalFileError, SettingsError
 from handinger_tui.core.formatting import utc_text
 from handinger_tui.core.jsontext import JsonObject
@@ -27,10 +27,10 @@ from handinger_tui.core.stored_workers import (
     worker_lines,
     worker_row,
 )
-from handinger_tui.engine.gallery import archive_question, delete_question, outcome_text
+from handinger_tui.engine.stored_workers import archive_question, delete_question, outcome_text
 
 if TYPE_CHECKING:
-    from handinger_tui.engine.gallery import Gallery
+    from handinger_tui.engine.stored_workers import StoredWorkerCatalog
 
 
 # -- stored workers ----------------------------------------------------------------------------
@@ -105,31 +105,33 @@ def _run_workers(args: argparse.Namespace) -> int:
     form = _form(args) if action in ("new", "edit") else None
 
     async def work(services: Services) -> int:
-        gallery = gallery_of(services)
+        stored_workers = stored_workers_of(services)
         if action == "list":
-            workers = await gallery.listed()
+            workers = await stored_workers.listed()
             text = list_text(COLUMNS, list(map(worker_row, workers)), NO_WORKERS)
             put_result(args, {"workers": [worker_object(one) for one in workers]}, text)
         elif action in ("rm", "archive"):
-            return await _remove(args, gallery)
+            return await _remove(args, stored_workers)
         else:
-            await _one(args, gallery, form)
+            await _one(args, stored_workers, form)
         return Exit.OK
 
     return run_with_services(args, work)
 
 
-async def _one(args: argparse.Namespace, gallery: Gallery, form: WorkerForm | None) -> None:
+async def _one(
+    args: argparse.Namespace, stored_workers: StoredWorkerCatalog, form: WorkerForm | None
+) -> None:
     """Show a worker, after it was stored or changed where the action says so."""
     if args.action == "show" or form is None:
-        worker = await gallery.read(worker_id_in(args.id))
+        worker = await stored_workers.read(worker_id_in(args.id))
     elif args.action == "new":
-        worker = await gallery.save(form, None)
+        worker = await stored_workers.save(form, None)
     else:
         # The present members: they may have been changed elsewhere since they were read here.
-        worker = await gallery.read_members(worker_id_in(args.id))
-        worker = await gallery.save(_edited(form_of(worker), args), worker)
-    tasks = (await gallery.tasks()).get(worker.worker_id, [])
+        worker = await stored_workers.read_members(worker_id_in(args.id))
+        worker = await stored_workers.save(_edited(form_of(worker), args), worker)
+    tasks = (await stored_workers.tasks()).get(worker.worker_id, [])
     listed: JsonObject = {
         **worker_object(worker),
         "task_list": [
@@ -143,10 +145,10 @@ async def _one(args: argparse.Namespace, gallery: Gallery, form: WorkerForm | No
     put_result(args, listed, "\n".join([text, "", "Tasks:", *lines] if lines else [text]))
 
 
-async def _remove(args: argparse.Namespace, gallery: Gallery) -> Exit:
+async def _remove(args: argparse.Namespace, stored_workers: StoredWorkerCatalog) -> Exit:
     removed = args.action == "rm"
     named = worker_id_in(args.id) if removed else last_id_in(args.id)
-    done = await (gallery.delete(named) if removed else gallery.archive(named))
+    done = await (stored_workers.delete(named) if removed else stored_workers.archive(named))
     words = outcome_text(done, "Deleted." if removed else "Archived.")
     put_result(args, {"id": named, "done": done}, words)
     return Exit.FAILED if done is False else Exit.OK

@@ -50,7 +50,7 @@ def session_json(session: Session, contents: Contents) -> str:
         **ids_of(session, session.worker_id),
         "generation": session.generation,
         "target": session.worker_id,
-        "template": session.template,
+        "template": session.stored_worker_id,
         "base_url": session.base_url,
         "title": clean_line(session.title),
         "about": about_object(about(session.turns)),

@@ -355,7 +355,7 @@ class TurnRequest(Struct, frozen=True):
     """How many earlier messages of the worker have exactly this prompt; None: unknown."""
     trigger: Trigger = Trigger.UNKNOWN
     lineage: Lineage | None = None
-    template: str | None = None
+    stored_worker_id: str | None = None
     """The stored worker for a new target; None: the service creates one from the message.
 
     It is stored with the session, not with the turn.

@@ -131,7 +131,7 @@ class Switcher(Protocol):
         """Show a stored session; returns its id, "" when a later call superseded this one."""
         ...
 
-    async def begin(self, *, title: str = "", template: str | None = None) -> str:
+    async def begin(self, *, title: str = "", stored_worker_id: str | None = None) -> str:
         """Show a new session; nothing is sent."""
         ...
 

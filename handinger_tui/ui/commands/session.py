@@ -176,7 +176,7 @@ async def tag(context: CommandContext, argument: str, *, removes: bool = False) 
     controller, say = context.controller, context.interaction.say
     session, words = controller.session, argument.split()
     names = tag_names(word for word in words if word != _WORKER)
-    worker = session.template or session.worker_id
+    worker = session.stored_worker_id or session.worker_id
     if not session.turns:
         say("Nothing to tag yet. Send a message first.", "warning")
     elif _WORKER in words and worker is None:

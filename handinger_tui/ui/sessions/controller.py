@@ -211,14 +211,16 @@ class SessionController:
         ]
 
     def new_session(
-        self, worker_id: str | None = None, *, title: str = "", template: str | None = None
+        self, worker_id: str | None = None, *, title: str = "", stored_worker_id: str | None = None
     ) -> str:
         """Create a session in memory; returns its id. The session on the screen does not change.
 
         `title`: "" for the beginning of its first message.
         """
         base_url = self.connection.base_url
-        return self.engine.new_session(base_url, worker_id, title=title, template=template).session_id
+        return self.engine.new_session(
+            base_url, worker_id, title=title, stored_worker_id=stored_worker_id
+        ).session_id
 
     async def open_place(self, worker: str) -> str:
         """Open the session of the worker that a text names, or create one; returns its id.
@@ -226,8 +228,12 @@ class SessionController:
         Raises:
             LedgerError
         """
-        target, template = self.connection.destination_of(worker)
-        return self.new_session(template=template) if target is None else await self.open_worker(target)
+        target, stored_worker_id = self.connection.destination_of(worker)
+        return (
+            self.new_session(stored_worker_id=stored_worker_id)
+            if target is None
+            else await self.open_worker(target)
+        )
 
     async def recover(self) -> list[str]:
         """Let the engine settle turns that an earlier run left open; returns the ids of their sessions.
@@ -329,7 +335,7 @@ class SessionController:
     async def typical_cost(self, budget: str) -> TypicalCost:
         """The typical cost of a turn of the worker of the open session at a budget. Raises LedgerError."""
         session = self.session
-        worker_id = session.worker_id or session.template
+        worker_id = session.worker_id or session.stored_worker_id
         return await self.connection.typical_cost(worker_id, budget, session.credit_usd)
 
     async def settle_open_turns(self) -> None:

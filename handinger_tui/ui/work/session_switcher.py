@@ -99,11 +99,11 @@ class SessionSwitcher:
         """
         return await self.switch(partial(self._controller.open, session_id))
 
-    async def begin(self, *, title: str = "", template: str | None = None) -> str:
+    async def begin(self, *, title: str = "", stored_worker_id: str | None = None) -> str:
         """Show a new session, see `switch`; nothing is sent."""
 
         async def create() -> str:
-            return self._controller.new_session(title=title, template=template)
+            return self._controller.new_session(title=title, stored_worker_id=stored_worker_id)
 
         return await self.switch(create)
 

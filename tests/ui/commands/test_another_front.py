@@ -132,9 +132,9 @@ class PlainSwitcher:
 
         return await self.switch(same)
 
-    async def begin(self, *, title: str = "", template: str | None = None) -> str:
+    async def begin(self, *, title: str = "", stored_worker_id: str | None = None) -> str:
         async def create() -> str:
-            return self._controller.new_session(title=title, template=template)
+            return self._controller.new_session(title=title, stored_worker_id=stored_worker_id)
 
         return await self.switch(create)
 

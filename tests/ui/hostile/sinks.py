@@ -27,8 +27,8 @@ from handinger_tui.core.stored_workers import StoredWorker
 from handinger_tui.core.stream import FilePart
 from handinger_tui.core.turns.turn import Attachment
 from handinger_tui.core.webhooks import Delivery, DeliveryPage, Webhook
-from handinger_tui.engine.gallery import Gallery
 from handinger_tui.engine.schedules import WorkerSchedules
+from handinger_tui.engine.stored_workers import StoredWorkerCatalog
 from handinger_tui.engine.webhooks import WorkerWebhook
 from handinger_tui.ui.commands import COMMANDS
 from handinger_tui.ui.dialogs import Choice, ConnectionProblem, Question, TextQuestion, yes_or_no
@@ -292,7 +292,7 @@ async def stored_workers(eye: Eye) -> None:
     """Every member of a stored worker, its tasks, and the form of it."""
     desktop = eye.desktop
     kept = FakeTemplates({})
-    gallery = Gallery(kept, kept, desktop.history, FakeIds(), PLACE)
+    stored_workers = StoredWorkerCatalog(kept, kept, desktop.history, FakeIds(), PLACE)
     actions = WorkerActions(lambda _: None, lambda _: None, lambda _: None, str)
     text = "\n".join(PLANTED)
     schema: JsonObject = {one: one for one in PLANTED}
@@ -300,12 +300,12 @@ async def stored_workers(eye: Eye) -> None:
     others = [StoredWorker(f"wrk_{one}", one, one) for one in PLANTED]
     kept.kept = {one.worker_id: one for one in (first, *others)}
     desktop.history.rows = [
-        summary(f"x{at}", title=one, template=first.worker_id, base_url=PLACE)
+        summary(f"x{at}", title=one, stored_worker_id=first.worker_id, base_url=PLACE)
         for at, one in enumerate(PLANTED)
     ]
     for screen in (
-        WorkersScreen(gallery, desktop.history, actions, desktop.work.interaction, lambda: NOW_MS),
-        WorkerFormScreen(gallery, desktop.history, first),
+        WorkersScreen(stored_workers, desktop.history, actions, desktop.work.interaction, lambda: NOW_MS),
+        WorkerFormScreen(stored_workers, desktop.history, first),
     ):
         desktop.app.push_screen(screen)
         await eye.look()

@@ -24,7 +24,7 @@ from handinger_tui.core.schedules import Cron, Schedule, ScheduleList
 from handinger_tui.core.stream import RawFrame
 from handinger_tui.core.turns.turn import ErrorKind, TurnRequest
 from handinger_tui.core.webhooks import DeliveryPage
-from handinger_tui.engine.gallery import Gallery
+from handinger_tui.engine.stored_workers import StoredWorkerCatalog
 from handinger_tui.ui.keys import KEYS as KEY_TABLE
 from handinger_tui.ui.ports import Opening
 from tests.chaos.hostile import CONTROL
@@ -287,7 +287,7 @@ async def monkey(seed: int, steps: int) -> str:
     desktop = Desktop(api=api, launch=launch(Opening.FRESH, compact=random.random() < 0.2))
     if random.random() < 0.5:
         desktop.webhooks = FakeWebhooks(pages=[DeliveryPage()] * 9)
-        desktop.gallery = Gallery(templates, templates, desktop.history, FakeIds(), PLACE)
+        desktop.stored_workers = StoredWorkerCatalog(templates, templates, desktop.history, FakeIds(), PLACE)
     if random.random() < 0.5:
         desktop.schedules.listed = ScheduleList(
             (Schedule("sch_1", "Do", "low", None, Cron("0 9 * * 1")),), "UTC"

@@ -72,6 +72,6 @@ async def test_the_first_turn_changes_the_name_of_a_draft() -> None:
 async def test_a_new_task_of_a_stored_worker_costs_what_its_worker_costs() -> None:
     desktop = Desktop()
     controller, _ = await connected(desktop)
-    controller.show(controller.new_session(template="wrk_9"))
+    controller.show(controller.new_session(stored_worker_id="wrk_9"))
     await controller.typical_cost("high")
     assert desktop.ledger.requests == [("wrk_9", "high")]
