@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from handinger_tui.engine.session_actor import SessionActor
     from handinger_tui.ui.ports import StoredSessions
+    from handinger_tui.ui.sessions.controller import Place
     from handinger_tui.ui.terminal.diff_app import DiffApp
     from handinger_tui.ui.widgets.prompt import PromptBox
 
@@ -29,9 +30,7 @@ SEEN_AFTER_S: Final = 0.7
 class Submission(Struct, frozen=True):
     """A message as it was when Enter was pressed; later changes on the screen do not affect it."""
 
-    session_id: str
-    draft_name: str
-    budget: str
+    place: Place
     snapshot: PromptSnapshot
     """The snapshot of the prompt at Enter."""
     replaces: str | None = None
@@ -78,11 +77,11 @@ class Leaving:
 
     def accept(self, submission: Submission) -> None:
         """Register a message when Enter is pressed; `finish` must follow."""
-        self._messages.setdefault(submission.session_id, []).append(submission)
+        self._messages.setdefault(submission.place.session_id, []).append(submission)
 
     def finish(self, submission: Submission) -> None:
         """Unregister a message that left the prompt or was not sent: the same text may be submitted again."""
-        leaving = self._messages.get(submission.session_id, [])
+        leaving = self._messages.get(submission.place.session_id, [])
         if submission in leaving:
             leaving.remove(submission)
 
@@ -140,6 +139,20 @@ class Composer:
     def snapshot(self) -> PromptSnapshot:
         """A snapshot of what is in the prompt now."""
         return self.attachments.snapshot(self._lineage)
+
+    def submission(self, place: Place, offer: Offer | None, *, is_held: bool) -> Submission | None:
+        """What is entered: all that is in the prompt and not being sent already; None: nothing."""
+        snapshot = self.snapshot()
+        if snapshot.text.strip():
+            beyond = self.leaving.beyond(place.session_id, snapshot)
+            if beyond is None:
+                return None
+            snapshot = beyond
+        if self.queue_edit is None:
+            return Submission(place, snapshot, offer=offer, is_held=is_held)
+        turn = self.queue_edit.turn
+        place = replace(place, budget=turn.request.budget or place.budget)
+        return Submission(place, snapshot, turn.turn_id, offer, is_held)
 
     def clear_sent(self, snapshot: PromptSnapshot, sent: Sequence[Attachment]) -> None:
         """Remove a stored message from the prompt; what was typed and attached after it stays.

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine, Sequence
 
     from handinger_tui.ui.interaction import Interaction
+    from handinger_tui.ui.sessions.controller import SessionController
     from handinger_tui.ui.work.pane import SessionPane
 
 SHOWN: Final = 3
@@ -48,12 +49,14 @@ class EarlyLines:
 
     def __init__(
         self,
+        controller: SessionController,
         interaction: Interaction,
         pane: SessionPane,
         composer: Composer,
         run_command: Callable[[str, str], Coroutine[Any, Any, None]],
         send: Callable[[EarlyLine, Prompt], Awaitable[None]],
     ) -> None:
+        self._controller = controller
         self._interaction = interaction
         self._pane = pane
         self._composer = composer
@@ -69,15 +72,17 @@ class EarlyLines:
         """Called when other lines wait: they are saved with the draft."""
         pane.take_back = self.take_back
 
-    @property
-    def is_open(self) -> bool:
-        """Whether a line that is entered now has to wait behind others, or for the first session."""
-        return self._may_send is None or self._is_working
-
-    @property
-    def waiting(self) -> bool:
-        """Whether lines wait until the message in the prompt is sent."""
-        return bool(self._lines)
+    def takes_enter(self) -> bool:
+        """Whether what is entered now is a line that waits, or asks for the next one of them."""
+        text = self._composer.prompt.text
+        if self._may_send is None or self._is_working:
+            self.add(text, self._controller.budget)
+        elif self._lines and not text.strip():
+            # Looked at again: the next line comes into the prompt.
+            self._interaction.run(self.work_through())
+        else:
+            return False
+        return True
 
     @property
     def texts(self) -> list[str]:
