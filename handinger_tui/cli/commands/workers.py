@@ -36,13 +36,12 @@ from handinger_tui.core.stored_workers import (
     worker_row,
 )
 from handinger_tui.core.turns.turn import ErrorKind
-from handinger_tui.engine.gallery import archive_question, delete_question, outcome_text
+from handinger_tui.engine.gallery import Gallery
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from handinger_tui.core.stream import FilePart
-    from handinger_tui.engine.gallery import Gallery
 
 
 # -- stored workers ----------------------------------------------------------------------------
@@ -110,7 +109,7 @@ def _run_workers(args: argparse.Namespace) -> int:
     if action in ("rm", "archive") and not args.yes:
         if not can_ask():
             raise SettingsError("Nothing was changed: this needs a confirmation.", "Add --yes.")
-        question = delete_question(args.id) if action == "rm" else archive_question(args.id)
+        question = Gallery.delete_question(args.id) if action == "rm" else Gallery.archive_question(args.id)
         if not is_confirmed(f"{question.body}\n{question.title}"):
             put_result(args, {"id": last_id_in(args.id), "done": None}, "Nothing was changed.")
             return Exit.OK
@@ -159,7 +158,7 @@ async def _remove(args: argparse.Namespace, gallery: Gallery) -> Exit:
     removed = args.action == "rm"
     named = worker_id_in(args.id) if removed else last_id_in(args.id)
     done = await (gallery.delete(named) if removed else gallery.archive(named))
-    words = outcome_text(done, "Deleted." if removed else "Archived.")
+    words = Gallery.outcome_text(done, "Deleted." if removed else "Archived.")
     put_result(args, {"id": named, "done": done}, words)
     return Exit.FAILED if done is False else Exit.OK
 
