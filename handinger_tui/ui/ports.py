@@ -92,7 +92,11 @@ class StoredSessions(Protocol):
         ...
 
     async def prompts(self, limit: int = 500) -> list[str]:
-        """Earlier prompts without duplicates, oldest first."""
+        """Earlier prompts and texts that were not sent, without duplicates, oldest first."""
+        ...
+
+    async def keep_unsent(self, texts: Sequence[str]) -> None:
+        """Keep texts that were typed and not sent among the prompts."""
         ...
 
     async def rename(self, session_id: str, title: str) -> None:

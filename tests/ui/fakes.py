@@ -124,6 +124,9 @@ class FakeHistory:
     async def prompts(self, limit: int = 500) -> list[str]:
         return self.texts[-limit:]
 
+    async def keep_unsent(self, texts: Sequence[str]) -> None:
+        self.texts += texts
+
     async def search(self, query: Query, limit: int = 200) -> list[SearchHit]:
         texts = ((row, self.answers.get(row.session_id, "")) for row in self.rows)
         return [
