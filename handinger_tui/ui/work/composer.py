@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from handinger_tui.engine.session_actor import SessionActor
-    from handinger_tui.ui.ports import StoredSessions
+    from handinger_tui.ui.ports import HistoryOfSessions
     from handinger_tui.ui.sessions.controller import Place
     from handinger_tui.ui.terminal.diff_app import DiffApp
     from handinger_tui.ui.widgets.prompt import PromptBox
@@ -266,7 +266,7 @@ class Composer:
         """Add the message to the prompt history; `sent`: it is stored as a turn."""
         self.prompt.message_history.add(history_entry(snapshot.text, snapshot.files), sent=sent)
 
-    async def save_unsent(self, history: StoredSessions) -> None:
+    async def save_unsent(self, history: HistoryOfSessions) -> None:
         """Save the texts of the prompt history that are not sent and not on disk yet. Raises LedgerError."""
         shown = self.prompt.message_history
         texts, shown.unsaved = shown.unsaved, []
