@@ -70,7 +70,7 @@ class TasksList(ColumnList[SessionSummary]):
 
 
 class WorkersScreen(ListPage[StoredWorker]):
-    """The gallery. It shows what the history has; only keys cause requests."""
+    """The stored workers. It shows what the history has; only keys cause requests."""
 
     BINDINGS: ClassVar[list[BindingType]] = bindings(Where.WORKERS, Where.LIST, Where.SCREEN)
     NAME = "workers"
