@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import os
 import sys
 import textwrap
 from datetime import UTC, datetime, timedelta
@@ -63,8 +62,7 @@ from handinger_tui.core.amounts import (
 from handinger_tui.core.bars import horizontal_bar
 from handinger_tui.core.errors import SettingsError
 from handinger_tui.core.export import spending
-from handinger_tui.core.export.scenes import SIMULATED_REPORT, shares
-from handinger_tui.core.export.spending import REPORTS, Report
+from handinger_tui.core.export.chart_data import SIMULATED_REPORT, shares
 from handinger_tui.core.formatting import middle_cut, number, percent_text, spaced
 from handinger_tui.core.jsontext import JsonObject, dump
 from handinger_tui.core.money.forecast import WINDOW, daily, forecast, forecast_text
@@ -166,17 +164,16 @@ def _report_target(args: argparse.Namespace) -> Path | None:
     """
     if args.report is None:
         return None
-    if os.path.splitext(args.report)[1].lower() not in REPORTS:
-        raise SettingsError(
-            f"{args.report!r} is not a supported report format.",
-            f"Use a name ending in {', '.join(REPORTS)}.",
-        )
+    if not args.report.lower().endswith(".html"):
+        raise SettingsError(f"{args.report!r} does not name an HTML page.", "Use a name ending in .html.")
     return new_file(args.report, force=args.force)
 
 
-def _report(cost_rows: CostRows, query: CostsQuery, result: CostsResult) -> Report:
+def _page(cost_rows: CostRows, query: CostsQuery, result: CostsResult) -> str:
+    from handinger_tui.core.export.report_page import Report, page  # `html` has 2,200 names
+
     groups = cost_rows.buckets(GroupBy.TURN, query.filter) if query.by is GroupBy.TURN else result.groups
-    return Report(
+    report = Report(
         heading=" · ".join([heading(query), _time_span(result.days)]),
         by=query.by,
         days=result.days,
@@ -187,6 +184,7 @@ def _report(cost_rows: CostRows, query: CostsQuery, result: CostsResult) -> Repo
         omitted=max(0, len(groups) - MOST_ROWS),
         remarks=remarks(cost_rows, query, result),
     )
+    return page(report)
 
 
 def _time_span(days: Sequence[Bucket]) -> str:
@@ -220,8 +218,7 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
     form = parser.add_mutually_exclusive_group()
     add_json_option(form)
     form.add_argument("--csv", action="store_true", help="CSV on stdout")
-    forms = " or ".join(", ".join(REPORTS).rsplit(", ", 1))
-    parser.add_argument("--report", metavar="FILE", help=f"write charts to FILE: {forms}")
+    parser.add_argument("--report", metavar="FILE", help="write a page with charts to FILE (.html)")
     parser.add_argument("--force", action="store_true", help="overwrite FILE")
 
 
@@ -257,8 +254,8 @@ def run(args: argparse.Namespace) -> int:
         )
         result = run_query(cost_rows, query)
         if target is not None:
-            data = REPORTS[target.suffix.lower()](_report(cost_rows, query, result))
-            save_new_file(target, data, force=args.force)
+            text = _page(cost_rows, query, result)
+            save_new_file(target, text.encode("utf-8", "replace"), force=args.force)
             if not (args.json or args.csv):
                 put(f"Report: {target}")
                 return Exit.OK
