@@ -111,6 +111,14 @@ class StoredSessions(Protocol):
         """Add and remove tags of a session or a worker (`kind`)."""
         ...
 
+    async def projects(self) -> list[str]:
+        """Every project that is stored or that a rule assigns, in order of the alphabet."""
+        ...
+
+    async def set_project(self, session_id: str, name: str | None) -> None:
+        """Set the project of a session, stored or not; None: rules decide."""
+        ...
+
     async def delete(self, session_id: str) -> None:
         """Delete a session from the history; nothing is deleted at the service."""
         ...
@@ -214,7 +222,7 @@ class LimitStore(Protocol):
         """Store a limit for every program that uses this history; None lifts it.
 
         Raises:
-            HandingerError: a worker limit in a session without a worker.
+            HandingerError: a worker limit in a session without a worker, a project limit without a project.
         """
         ...
 

@@ -173,7 +173,7 @@ MONEY: Final = (
     ),
     Command(
         "limit",
-        "Set spending limits per turn, session, worker, day, week or month",
+        "Set spending limits per turn, session, worker, project, day, week or month",
         limit,
         ("limits",),
         opens=True,
