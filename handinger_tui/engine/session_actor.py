@@ -388,13 +388,15 @@ class SessionActor:
         if only is not None:
             return await self._send_first(only, stops, start)
         # A queue that nothing holds goes on by itself; the user did not see what holds it by then.
-        return await self._resume(stops, start) if self.queue.hold is not None else None
+        seen = frozenset(self.queue.ids)
+        return await self._resume(stops, start, seen) if self.queue.hold is not None else None
 
     @request
-    async def _resume(self, stops: int, start: StartPolicy) -> Hold | None:
+    async def _resume(self, stops: int, start: StartPolicy, seen: frozenset[str]) -> Hold | None:
         queue = self.queue
-        if stops != queue.stops or self.gate.state.busy:
-            # Stopped again since the user asked to continue, or the worker would refuse it.
+        if stops != queue.stops or self.gate.state.busy or not seen.issuperset(queue.ids):
+            # Stopped again since the user asked to continue, or the worker would refuse it, or a message that
+            # the user did not see in the queue is held by now.
             return queue.hold
         hold = await self._limits.hold() if queue.ids else None
         if stops == queue.stops:
