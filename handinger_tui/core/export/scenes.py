@@ -20,9 +20,9 @@ from handinger_tui.core.amounts import (
     usd_text,
     value_text,
 )
+from handinger_tui.core.figures import COST_MEMBERS
 from handinger_tui.core.formatting import day_text, percent_text
 from handinger_tui.core.money.spending import EMPTY_TOTAL, Bucket
-from handinger_tui.core.stream import COST_MEMBERS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

@@ -49,11 +49,11 @@ from handinger_tui.core.export.scenes import (
     move_marks,
     share_of,
 )
+from handinger_tui.core.figures import COST_MEMBERS
 from handinger_tui.core.formatting import NOT_REPORTED, number, percent_text, plural
 from handinger_tui.core.money.reconciliation import AssignedRise, owners_text
 from handinger_tui.core.money.spending import SUMS, Bucket, GroupBy, Rise, empty_key_name
 from handinger_tui.core.safety import clean_line, csv_field, html_page
-from handinger_tui.core.stream import COST_MEMBERS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -480,7 +480,7 @@ def _rise_object(rise: Rise) -> JsonObject:
         "seen_ms": rise.seen_ms,
         "cost_usd": json_amount(rise.usd),
         "credits": json_amount(rise.credits),
-        **{member: json_amount(getattr(rise, member)) for member in COST_MEMBERS},
+        **{member: json_amount(getattr(rise.costs, member)) for member in COST_MEMBERS},
         "tokens": rise.tokens,
         "after_turn_id": rise.after,
         "refused_turn_ids": [*rise.refused],
