@@ -16,6 +16,7 @@ from msgspec.structs import replace
 from handinger_tui.core.amounts import json_amount, scaled_text, split_excess
 from handinger_tui.core.errors import SettingsError
 from handinger_tui.core.export import spending
+from handinger_tui.core.figures import COST_MEMBERS, FIGURES
 from handinger_tui.core.money.amount_state import AmountState
 from handinger_tui.core.money.attribution import Interpretation
 from handinger_tui.core.money.spending import (
@@ -27,10 +28,9 @@ from handinger_tui.core.money.spending import (
     sum_buckets,
 )
 from handinger_tui.core.safety import clean_line
-from handinger_tui.core.stream import COST_MEMBERS
 from handinger_tui.core.tags import NO_LABELS, Labels, tag_name
 from handinger_tui.core.turns.turn import FREE, NO_DAY, Trigger
-from handinger_tui.ledger.charges import COST_BITS, COST_COLUMNS, DECIMALS, NUMBERS
+from handinger_tui.ledger.charges import BIT, COST_BITS, COST_COLUMNS, COUNTS, DECIMALS, NUMBERS
 from handinger_tui.ledger.cost_rows import CostRows
 from handinger_tui.ledger.limits import LimitRules
 from handinger_tui.ledger.sql import int_or_zero, scaled, status_of, unpack
@@ -145,16 +145,9 @@ def run_query(cost_rows: CostRows, query: CostsQuery) -> CostsResult:
     return CostsResult(days, groups, suspense, sum_buckets([*days, *suspense], "total"))
 
 
-_AMOUNTS: Final = {
-    "cost_usd": "usd_pico",
-    "credits": "micro_credits",
-    **dict(zip(COST_MEMBERS, COST_COLUMNS, strict=True)),
-}
+_AMOUNTS: Final = {figure.name: figure.column for figure in FIGURES if figure.is_amount}
 """The members that are amounts, and their columns in `turn_totals`."""
-_COUNTS: Final = (
-    *("input_tokens", "output_tokens", "reasoning_tokens", "cache_read_tokens", "cache_write_tokens"),
-    *("total_tokens", "steps", "duration_ms", "sources", "elapsed_ms"),
-)
+_COUNTS: Final = (*COUNTS, "sources", "elapsed_ms")
 _NUMBERS: Final = (*_COUNTS, *_AMOUNTS.values(), "at_ms", "shared_with", "most_pico", "most_micro")
 _READING_WORDS: Final[dict[object, str]] = {str(one): one.word for one in Interpretation}
 _FREE: Final = frozenset(map(str, FREE))
@@ -204,9 +197,9 @@ def turn_record(
         "tokens": numbers["total_tokens"],
         **{name: amounts[name] for name in COST_MEMBERS},
         "split_excess_usd": _excess_text(numbers["usd_pico"], [numbers[name] for name in COST_COLUMNS]),
-        "unpriced_turns": 1 - (reported & 1),
-        "uncredited_turns": 1 - (reported >> 1 & 1),
-        "uncounted_turns": 1 - (reported >> 6 & 1),
+        "unpriced_turns": 1 - (reported >> BIT["usd_pico"] & 1),
+        "uncredited_turns": 1 - (reported >> BIT["micro_credits"] & 1),
+        "uncounted_turns": 1 - (reported >> BIT["total_tokens"] & 1),
         "unsplit_turns": int(reported & COST_BITS != COST_BITS),
         "first_ms": at_ms,
         "last_ms": at_ms,

@@ -11,6 +11,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from handinger_tui.core.amounts import EXACT, INT64_MAX, Total
+from handinger_tui.core.figures import Costs, Usage
 from handinger_tui.core.money.attribution import Interpretation
 from handinger_tui.core.money.reconciliation import AssignedRise, Restatement, suspense_buckets
 from handinger_tui.core.money.spending import (
@@ -25,11 +26,11 @@ from handinger_tui.core.money.spending import (
     week_name,
 )
 from handinger_tui.core.money.typical_cost import Spread, TypicalCost, spread
-from handinger_tui.core.stream import Costs, Usage
 from handinger_tui.core.tags import NO_LABELS, NO_TAG_RULES, TagRules
 from handinger_tui.core.turns.turn import FREE, LIVE, NO_DAY, REFUSED, Trigger
 from handinger_tui.ledger.charges import (
     AMOUNT_COLUMNS,
+    BIT,
     COST_BITS,
     COUNTS,
     DECIMALS,
@@ -116,7 +117,7 @@ def condition(which: ChargeFilter, *more: str, by_time: bool = False) -> tuple[s
 
 def gaps(name: str) -> str:
     """SQL for how many turns of a group lack a final value of one number; NULL over no turns."""
-    return f"SUM(1 - (told >> {SUMMED.index(name)} & 1)) AS {name}_gaps"
+    return f"SUM(1 - (told >> {BIT[name]} & 1)) AS {name}_gaps"
 
 
 DOUBTS: Final = "MAX(doubtful) AS usd_pico_doubtful, MAX(credits_doubtful) AS micro_credits_doubtful"
@@ -151,7 +152,7 @@ def _total(row: Row, name: str) -> Total:
 
 
 _SCALES: Final = tuple(DECIMALS[name] for name in SUMMED)
-_ALL_REPORTED: Final = (1 << len(SUMMED)) - 1
+_ALL_REPORTED: Final = sum(1 << BIT[name] for name in SUMMED)
 
 _HEAD: Final = f"""
     COUNT(*) AS turns, SUM(incomplete) AS incomplete, MIN(NULLIF(at_ms, {NO_DAY})) AS first_ms,
@@ -415,7 +416,7 @@ def _amounts(row: Row, name: str) -> tuple[Decimal | None, Decimal | None]:
     """The amount before and after the correction, whose row holds the difference."""
     old = scaled(row[f"{name}_high"], row[f"{name}_low"], DECIMALS[name])
     change = amount_in(row, name)
-    if int_or_zero(row["retracted"]) >> SUMMED.index(name) & 1:
+    if int_or_zero(row["retracted"]) >> BIT[name] & 1:
         return old, None
     return old, old if change is None else change if old is None else EXACT.add(old, change)
 
@@ -457,7 +458,7 @@ def typical_cost(
 
 def _spread(rows: Iterable[Row], name: str) -> Spread:
     """The spread of one amount. Where no finished worker reported it, it is not a typical cost."""
-    bit = SUMMED.index(name)
+    bit = BIT[name]
     return spread(amount_in(row, name) if row["told"] >> bit & 1 else None for row in rows)
 
 

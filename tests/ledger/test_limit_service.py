@@ -12,9 +12,10 @@ from msgspec.structs import replace
 
 from handinger_tui.core.amounts import Total
 from handinger_tui.core.errors import HandingerError
+from handinger_tui.core.figures import Usage
 from handinger_tui.core.money.limits import LARGEST, GaugeState, Limit, LimitOrigin, Scope, StartPolicy, Unit
 from handinger_tui.core.money.spending import ChargeFilter
-from handinger_tui.core.stream import Snapshot, Usage
+from handinger_tui.core.stream import Snapshot
 from handinger_tui.core.turns.turn import Turn, TurnStatus
 from handinger_tui.ledger.limits import LimitRules, LimitService
 from tests.ledger.charge_rows import spent

@@ -12,10 +12,10 @@ from msgspec.structs import replace
 
 from handinger_tui.core.amounts import Total
 from handinger_tui.core.errors import SettingsError
+from handinger_tui.core.figures import NO_COSTS, Usage
 from handinger_tui.core.money.attribution import session_money
 from handinger_tui.core.money.reconciliation import rise_text
 from handinger_tui.core.money.spending import ChargeFilter, GroupBy, sum_buckets
-from handinger_tui.core.stream import NO_COSTS, Usage
 from handinger_tui.core.turns.session import Session, put_turn
 from handinger_tui.core.turns.turn import FigureRead, TurnStatus
 from handinger_tui.ledger import corrections, sql

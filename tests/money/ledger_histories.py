@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Final
 from msgspec.structs import replace
 
 from handinger_tui.core.errors import SettingsError
-from handinger_tui.core.money.attribution import METERS, MoneyIndex, session_money
+from handinger_tui.core.figures import FIGURE, FIGURES, NO_COSTS, Usage
+from handinger_tui.core.money.attribution import MoneyIndex, session_money
 from handinger_tui.core.money.limits import StartPolicy, Unit
 from handinger_tui.core.money.spending import ChargeFilter, GroupBy, sum_buckets
 from handinger_tui.core.money.timeline import (
@@ -23,7 +24,7 @@ from handinger_tui.core.money.timeline import (
     Sent,
 )
 from handinger_tui.core.money.turn_events import MEANING_WORDS
-from handinger_tui.core.stream import NO_COSTS, Snapshot, Usage
+from handinger_tui.core.stream import Snapshot
 from handinger_tui.core.turns.session import Session, put_turn
 from handinger_tui.core.turns.turn import FigureRead, Turn, TurnRequest, TurnStatus, with_read
 from handinger_tui.ledger.cost_rows import opened
@@ -42,7 +43,7 @@ if TYPE_CHECKING:
 
 WORKER: Final = "wrk_1"
 STEP_MS: Final = 1_000
-COST: Final = METERS.index("cost_usd")
+COST: Final = FIGURES.index(FIGURE["cost_usd"])
 ON_WORKER: Final = ChargeFilter(worker_id=WORKER)
 NOISE: Final = Decimal("1e-10")
 """The ledger has twelve decimal places of each entry."""

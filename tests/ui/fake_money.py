@@ -11,12 +11,12 @@ from msgspec.structs import replace
 
 from handinger_tui.core.amounts import Total
 from handinger_tui.core.errors import HandingerError, LedgerError
+from handinger_tui.core.figures import Costs, Usage
 from handinger_tui.core.money.limits import Gauge, Limit, LimitOrigin, Scope, Unit, effective
 from handinger_tui.core.money.limits import gauges as gauges_of
 from handinger_tui.core.money.reconciliation import AssignedRise, Restatement, suspense_buckets
 from handinger_tui.core.money.spending import Bucket, ChargeFilter, GroupBy, Rise, TurnCharge, week_name
 from handinger_tui.core.money.typical_cost import TypicalCost, spread
-from handinger_tui.core.stream import Costs, Usage
 from handinger_tui.core.turns.turn import Trigger, TurnStatus
 
 if TYPE_CHECKING:

@@ -97,7 +97,7 @@ from handinger_tui.core.receipts import meaning_lines
 from handinger_tui.core.safety import clean_line
 from handinger_tui.core.tags import NO_LABELS
 from handinger_tui.core.turns.turn import NO_DAY
-from handinger_tui.ledger.charges import SUMMED, amount_in
+from handinger_tui.ledger.charges import BIT, amount_in
 from handinger_tui.ledger.corrections import LISTED, assign, decide_in, pin
 from handinger_tui.ledger.cost_rows import CostRows, opened
 from handinger_tui.ledger.limits import LimitRules
@@ -494,7 +494,7 @@ def _credits(row: Row) -> str:
 
 def _amount(row: Row, name: str, write: Callable[[Decimal | None], str]) -> str:
     """Format one amount of a turn; "+1" marks one that no finished worker reported."""
-    is_final = int_or_zero(row["told"]) >> SUMMED.index(name) & 1
+    is_final = int_or_zero(row["told"]) >> BIT[name] & 1
     return short_total_text(Total(amount_in(row, name), 1 - is_final), write)
 
 

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Final
 from msgspec import Struct
 
 from handinger_tui.core.amounts import EXACT, Total, usd_text
+from handinger_tui.core.figures import COST_MEMBERS
 from handinger_tui.core.formatting import day_text
 from handinger_tui.core.money.spending import EMPTY_TOTAL, Bucket
-from handinger_tui.core.stream import COST_MEMBERS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

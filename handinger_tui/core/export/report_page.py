@@ -34,10 +34,10 @@ from handinger_tui.core.export.chart_data import (
     tick_text,
     ticks,
 )
+from handinger_tui.core.figures import COST_MEMBERS
 from handinger_tui.core.formatting import NOT_REPORTED, number, percent_text, plural
 from handinger_tui.core.money.spending import EMPTY_TOTAL, SUMS, Bucket, GroupBy, empty_key_name
 from handinger_tui.core.safety import clean_line, html_page
-from handinger_tui.core.stream import COST_MEMBERS
 
 POLICY: Final = "img-src data:"
 """The page may not fetch or run anything, whatever a title or an id contains."""

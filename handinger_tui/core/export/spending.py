@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Final
 
 from handinger_tui.core.amounts import decimal_text, json_amount
 from handinger_tui.core.export.chart_data import day_points
+from handinger_tui.core.figures import COST_MEMBERS
 from handinger_tui.core.money.reconciliation import AssignedRise, owners_text
 from handinger_tui.core.money.spending import Bucket, Rise
 from handinger_tui.core.safety import clean_line, csv_field
-from handinger_tui.core.stream import COST_MEMBERS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -121,7 +121,7 @@ def _rise_object(rise: Rise) -> JsonObject:
         "seen_ms": rise.seen_ms,
         "cost_usd": json_amount(rise.usd),
         "credits": json_amount(rise.credits),
-        **{member: json_amount(getattr(rise, member)) for member in COST_MEMBERS},
+        **{member: json_amount(getattr(rise.costs, member)) for member in COST_MEMBERS},
         "tokens": rise.tokens,
         "after_turn_id": rise.after,
         "refused_turn_ids": [*rise.refused],

@@ -14,13 +14,12 @@ from msgspec.structs import fields, replace
 
 from handinger_tui.core.amounts import Total, credits_words, price_text, split_excess, total, total_text
 from handinger_tui.core.errors import SettingsError
+from handinger_tui.core.figures import COST_MEMBERS, NO_COSTS, NO_USAGE, Costs, Usage, cost_of
 from handinger_tui.core.formatting import plural
 from handinger_tui.core.money.amount_state import AmountState, state_of
-from handinger_tui.core.stream import COST_MEMBERS
 from handinger_tui.core.turns.turn import LIVE, TurnStatus
 
 if TYPE_CHECKING:
-    from handinger_tui.core.stream import Costs, Usage
     from handinger_tui.core.tags import Labels
     from handinger_tui.core.turns.turn import Trigger
 
@@ -150,19 +149,29 @@ class Rise(Struct, frozen=True):
 
     worker_id: str
     seen_ms: int
-    usd: Decimal | None = None
-    credits: Decimal | None = None
-    model_usd: Decimal | None = None
-    tool_usd: Decimal | None = None
-    sandbox_usd: Decimal | None = None
-    internal_usd: Decimal | None = None
-    tokens: int | None = None
+    usage: Usage = NO_USAGE
+    costs: Costs = NO_COSTS
     after: str | None = None
     refused: tuple[str, ...] = ()
     strangers: int | None = None
     doubtful: bool = False
     number: int = 0
     base_url: str = ""
+
+    @property
+    def usd(self) -> Decimal | None:
+        """Its cost in USD."""
+        return cost_of(self.usage, self.costs)
+
+    @property
+    def credits(self) -> Decimal | None:
+        """Its credits."""
+        return self.usage.credits
+
+    @property
+    def tokens(self) -> int | None:
+        """Its tokens."""
+        return self.usage.total_tokens
 
 
 EMPTY_TOTAL: Final = Total(None)

@@ -11,8 +11,8 @@ from msgspec.structs import replace
 from textual.pilot import Pilot
 
 from handinger_tui.core.amounts import Total
+from handinger_tui.core.figures import Costs, Usage
 from handinger_tui.core.money.spending import Bucket, ChargeFilter, GroupBy, TurnCharge
-from handinger_tui.core.stream import Costs, Usage
 from handinger_tui.core.turns.turn import Trigger, TurnStatus
 from handinger_tui.ui.ledger.screen import LedgerScreen
 from tests.ui.fake_money import NOW_MS, FakeLedger, charge

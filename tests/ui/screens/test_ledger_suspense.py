@@ -7,6 +7,7 @@ from decimal import Decimal
 import pytest
 from msgspec.structs import replace
 
+from handinger_tui.core.figures import Usage
 from handinger_tui.core.money.reconciliation import Restatement
 from handinger_tui.core.money.spending import Rise
 from tests.ui.fake_money import NOW_MS, FakeLedger
@@ -16,7 +17,9 @@ pytestmark = pytest.mark.usefixtures("greenwich")
 
 
 def rise(number: int = 1, worker_id: str = "wrk_tea", usd: str = "0.5", strangers: int | None = 1) -> Rise:
-    return Rise(worker_id, NOW_MS, Decimal(usd), after="t4", strangers=strangers, number=number)
+    return Rise(
+        worker_id, NOW_MS, Usage(cost_usd=Decimal(usd)), after="t4", strangers=strangers, number=number
+    )
 
 
 @pytest.mark.parametrize("by", ["d", "w", "s", "b", "g", "t"])
