@@ -38,10 +38,10 @@ def cell(value: Json) -> str:
         return str(value)
     if value is None:
         return ""
-    if isinstance(value, list):
-        value = " ".join(map(str, value))
     if isinstance(value, str):
         return value if _PLAIN_CELL.fullmatch(value) else _text_cell(value)
+    if isinstance(value, list):
+        return cell(" ".join(map(str, value)))
     return decimal_text(value) if isinstance(value, Decimal) else str(value).lower()
 
 
