@@ -368,15 +368,27 @@ class LimitUsage:
         self._index = MoneyIndex()
 
     def gauges(
-        self, connection: sqlite3.Connection, session: Session, periods: Periods, rules: LimitRules
+        self,
+        connection: sqlite3.Connection,
+        session: Session,
+        periods: Periods,
+        rules: LimitRules,
+        project: str | None = None,
     ) -> tuple[Gauge, ...]:
         """A gauge for each limit that applies, by the current ledger, with the reservations of running turns.
 
         A turn of `session` that may spend and is not in the ledger yet counts as a gap in every scope.
+        `project`: only the limits of this one; None: all of the session.
         """
         session = replace(session, turns=session.ours)
-        whose = rules.whose(connection, session)
+        whose = (
+            rules.whose(connection, session)
+            if project is None
+            else Whose(session.session_id, session.worker_id, project, rules.simulated)
+        )
         limits = rules.in_force(typed_limits(connection, whose), whose)
+        if project is not None:
+            limits = tuple(limit for limit in limits if limit.scope is Scope.PROJECT)
         scopes = {limit.scope for limit in limits}
         if not scopes:
             return ()

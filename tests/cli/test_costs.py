@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from msgspec.structs import replace
 
-from handinger_tui.cli.commands.costs import table
+from handinger_tui.cli.cost_forms import table
 from handinger_tui.core.amounts import Total
 from handinger_tui.core.formatting import middle_cut
 from handinger_tui.core.money.spending import Bucket, GroupBy, sum_buckets
@@ -108,8 +108,8 @@ def test_an_empty_history_is_valid_json_and_csv(home: Path, by: GroupBy) -> None
         (("--by", "colour"), "--help"),
         (("--budget", "huge"), "--help"),
         (("--json", "--csv"), "--help"),
-        (("--report", "costs.svg"), "ending in .html"),
-        (("--report", "."), "ending in .html"),
+        (("--report", "costs.svg"), ".txt, .json, .csv, .html"),
+        (("--report", "."), ".txt, .json, .csv, .html"),
     ],
 )
 def test_wrong_values_exit_with_2_and_a_hint(home: Path, argv: tuple[str, ...], hint: str) -> None:

@@ -7,8 +7,6 @@ from decimal import Decimal
 from html import escape
 from typing import Final
 
-from msgspec import Struct
-
 from handinger_tui.core.amounts import (
     DOUBT_EXPLAINED,
     EXACT,
@@ -35,7 +33,8 @@ from handinger_tui.core.export.chart_data import (
     ticks,
 )
 from handinger_tui.core.figures import COST_MEMBERS
-from handinger_tui.core.formatting import NOT_REPORTED, number, percent_text, plural
+from handinger_tui.core.formatting import NOT_REPORTED, local_time, number, percent_text, plural
+from handinger_tui.core.money.report import Report
 from handinger_tui.core.money.spending import EMPTY_TOTAL, SUMS, Bucket, GroupBy, empty_key_name
 from handinger_tui.core.safety import clean_line, html_page
 
@@ -45,40 +44,27 @@ _LABELED_BARS: Final = 14
 """Up to so many bars have their amount above them; of more, only the highest one has."""
 
 
-class Report(Struct, frozen=True):
-    """The content of a report.
+def page(report: Report, heading: str, groups: Sequence[Bucket], count: int, remarks: Sequence[str]) -> str:
+    """The HTML document of a report.
 
-    `heading`: period and filters; `by`: the key of the groups; `date`: when it was written; `omitted`: how
-    many groups are not listed; `remarks`: sentences below the table.
+    `heading`: period and filters; `groups`: the rows of the table, of `count` groups, and suspense;
+    `remarks`: sentences below the table.
     """
-
-    heading: str
-    by: GroupBy
-    days: Sequence[Bucket]
-    groups: Sequence[Bucket]
-    total: Bucket
-    simulated: bool
-    date: str
-    omitted: int = 0
-    remarks: Sequence[str] = ()
-
-
-def page(report: Report) -> str:
-    """The HTML document of a report."""
-    banner = f'<p class="banner" role="note">{escape(SIMULATED_REPORT)}</p>' if report.simulated else ""
-    remarks = "".join(f"<p>{_text(remark, 400)}</p>" for remark in report.remarks)
+    banner = f'<p class="banner" role="note">{escape(SIMULATED_REPORT)}</p>'
+    below = "".join(f"<p>{_text(remark, 400)}</p>" for remark in remarks)
+    total, omitted = report.total, count + len(report.suspense) - len(groups)
     main = f"""<h1>Cost report</h1>
-<p class="muted">{_text(report.heading)}</p>
-{banner}
-{_tiles(report.total)}
+<p class="muted">{_text(heading)}</p>
+{banner if report.selection.simulated else ""}
+{_tiles(total)}
 {bars(report.days)}
-{share_of(report.total)}
+{share_of(total)}
 {cumulative(report.days)}
-{_table(report)}
-{remarks}
-<p class="muted">Written by handinger-tui on {_text(report.date)}. Amounts are as the service reported them;
-what it did not report is counted as missing, never as zero.</p>"""
-    return html_page(f"Cost report: {clean_line(report.heading, 200)}", _style_rules(), main, POLICY)
+{_table(groups, total, report.selection.by or GroupBy.DAY, omitted)}
+{below}
+<p class="muted">Written by handinger-tui on {local_time(report.at_ms):%Y-%m-%d %H:%M %Z}. Amounts are as the
+service reported them; what it did not report is counted as missing, never as zero.</p>"""
+    return html_page(f"Cost report: {clean_line(heading, 200)}", _style_rules(), main, POLICY)
 
 
 def _tiles(spent: Bucket) -> str:
@@ -222,25 +208,25 @@ def _points(points: Iterable[tuple[Decimal, Decimal]], most: Decimal) -> str:
 HEADS: Final = ("turns", "cost", "credits", "tokens", "model", "tool", "sandbox", "internal", "incomplete")
 
 
-def _table(report: Report) -> str:
+def _table(groups: Sequence[Bucket], total: Bucket, by: GroupBy, omitted: int) -> str:
     heads = "".join(f'<th scope="col" class="n">{head}</th>' for head in HEADS)
-    rows = "\n".join(_row(bucket, _name(bucket, report.by)) for bucket in report.groups)
-    sums = [getattr(report.total, member) for member in SUMS]
+    rows = "\n".join(_row(bucket, _name(bucket, by)) for bucket in groups)
+    sums = [getattr(total, member) for member in SUMS]
     notes = [f"{MARK_EXPLAINED}."] * any(amount.missing_turns for amount in sums)
     notes += [f"{escape(DOUBT_EXPLAINED)}."] * any(amount.doubtful for amount in sums)
     note = "".join(f'<p class="gap">{text}</p>' for text in notes)
     omission = (
-        f"<p>{escape(plural(report.omitted, 'more row'))} not listed here; all are in the total.</p>"
-        if report.omitted
+        f"<p>{escape(plural(omitted, 'more row'))} not listed here; all are in the total.</p>"
+        if omitted
         else ""
     )
-    return f"""<section class="card"><h2>By {escape(report.by)}</h2>
+    return f"""<section class="card"><h2>By {escape(by)}</h2>
 <div class="wide"><table>
-<thead><tr><th scope="col">{escape(report.by)}</th>{heads}</tr></thead>
+<thead><tr><th scope="col">{escape(by)}</th>{heads}</tr></thead>
 <tbody>
 {rows}
 </tbody>
-<tfoot>{_row(report.total, "total")}</tfoot>
+<tfoot>{_row(total, "total")}</tfoot>
 </table></div>{note}{omission}</section>"""
 
 

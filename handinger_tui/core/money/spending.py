@@ -12,7 +12,17 @@ from typing import TYPE_CHECKING, Final
 from msgspec import Struct
 from msgspec.structs import fields, replace
 
-from handinger_tui.core.amounts import Total, credits_words, price_text, split_excess, total, total_text
+from handinger_tui.core.amounts import (
+    Total,
+    credits_text,
+    credits_words,
+    price_text,
+    short_total_text,
+    split_excess,
+    total,
+    total_text,
+    usd_text,
+)
 from handinger_tui.core.errors import SettingsError
 from handinger_tui.core.figures import COST_MEMBERS, NO_COSTS, NO_USAGE, Costs, Usage, cost_of
 from handinger_tui.core.formatting import plural
@@ -125,6 +135,20 @@ class TurnCharge(Struct, frozen=True):
     credits_doubtful: bool = False
     """The amount depends on the meaning of the worker's figures, which is undecided."""
     confirmed: bool = False
+
+    @property
+    def cost_text(self) -> str:
+        """The cost to show: "≤" if it shares what several runs took, "~" if doubtful, "+1" if not final."""
+        if self.most_usd is not None:
+            return f"≤{usd_text(self.most_usd)}"
+        return short_total_text(Total(self.usd, int(not self.final), self.doubtful))
+
+    @property
+    def credits_text(self) -> str:
+        """The credits to show, with the marks of `cost_text`."""
+        if self.most_credits is not None:
+            return f"≤{credits_text(self.most_credits)}"
+        return short_total_text(Total(self.credits, int(not self.final), self.credits_doubtful), credits_text)
 
     @property
     def state(self) -> AmountState:

@@ -11,8 +11,8 @@ from textual.pilot import Pilot
 
 from handinger_tui.core.money.spending import Bucket, ChargeFilter, GroupBy, TurnCharge
 from handinger_tui.core.tags import PROJECT_KINDS, TagRules, rules_in
-from handinger_tui.ledger.grouping import ChargeQueries
 from handinger_tui.ledger.ledger import Ledger
+from handinger_tui.ledger.reports import ChargeQueries
 from tests.ledger.samples import answered, play, session, turn_request
 from tests.ui.fake_money import NOW_MS, FakeLedger
 from tests.ui.fakes import Desktop
