@@ -12,17 +12,8 @@ import msgspec
 from msgspec.structs import replace
 
 from handinger_tui.cli.costs_query import COLUMNS, turn_record
-from handinger_tui.cli.output import (
-    GAP,
-    Column,
-    align_amounts,
-    cells_of,
-    clip,
-    fit_columns,
-    lines_of,
-    output_width,
-    pad,
-)
+from handinger_tui.cli.output import output_width
+from handinger_tui.cli.tables import GAP, Column, align_amounts, fit_columns, lines_of, pad
 from handinger_tui.core.amounts import (
     DOUBT_EXPLAINED,
     EXACT,
@@ -39,6 +30,7 @@ from handinger_tui.core.amounts import (
     value_text,
 )
 from handinger_tui.core.bars import horizontal_bar
+from handinger_tui.core.columns import cells_of, clip
 from handinger_tui.core.export import spending
 from handinger_tui.core.export.chart_data import NOT_SPLIT, SIMULATED_REPORT, shares
 from handinger_tui.core.formatting import local_time, middle_cut, number, percent_text, spaced

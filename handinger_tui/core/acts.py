@@ -210,6 +210,26 @@ RULES: Final[Mapping[Act, Rule]] = {
 """Every act. What is not in here sends nothing."""
 
 
+class Confirmation(Struct, frozen=True):
+    """The question before an act: its words, for a dialog as for a command line.
+
+    `yes`, `no`: the answers. `typed`: a word that must be typed for a yes; "" for none.
+    """
+
+    title: str
+    body: str
+    yes: str
+    no: str = "Cancel"
+    typed: str = ""
+
+
+def outcome_text(done: bool | None, words: str, refused: str = "The service did not do it.") -> str:
+    """What became of a change: its words, or that the service did not do it, or does not say."""
+    if done is None:
+        return f"{words} The service did not say whether it took effect."
+    return words if done else refused
+
+
 # -- what Enter does -------------------------------------------------------------------------------
 class Typed(StrEnum):
     """What stands in the prompt."""

@@ -21,11 +21,11 @@ from handinger_tui.core.errors import ApiError, HandingerError, LedgerError, Lin
 from handinger_tui.core.safety import Secret, clean_line
 from handinger_tui.core.schedules import Added, NewSchedule, Schedule, ScheduleList, next_runs
 from handinger_tui.core.search import Query, SearchHit, snippet_of
-from handinger_tui.core.stored_workers import DeliveryPage, Webhook, check_address
 from handinger_tui.core.stream import FilePart
 from handinger_tui.core.tags import Labels
 from handinger_tui.core.turns.session import Service, Session, SessionSummary
 from handinger_tui.core.turns.turn import Attachment, ErrorKind, Turn, TurnStatus
+from handinger_tui.core.webhooks import DeliveryPage, Webhook, check_address
 from handinger_tui.engine.engine import Engine
 from handinger_tui.engine.ports import RetryPolicy
 from handinger_tui.engine.session_actor import ServiceContext
@@ -260,7 +260,9 @@ class FakeSchedules:
     async def schedules(self, worker_id: str) -> ScheduleList:
         return self.listed
 
-    async def add(self, worker_id: str, schedule: NewSchedule) -> Added:
+    async def add(
+        self, worker_id: str, schedule: NewSchedule, departed: Callable[[], None] = lambda: None
+    ) -> Added:
         self.added.append(schedule)
         if self.gate is not None:
             await self.gate.wait()

@@ -14,23 +14,13 @@ from handinger_tui.cli.args import add_json_option, add_session_argument
 from handinger_tui.cli.commands import Implementation
 from handinger_tui.cli.load_settings import settings_for, tag_rules
 from handinger_tui.cli.local_files import default_paths, new_file, read_file, save_new_file
-from handinger_tui.cli.output import (
-    PIPED,
-    Column,
-    Exit,
-    can_ask,
-    is_confirmed,
-    output_width,
-    put,
-    put_result,
-    say,
-    titled_table,
-)
+from handinger_tui.cli.output import PIPED, Exit, can_ask, is_confirmed, output_width, put, put_result, say
 from handinger_tui.cli.session_choice import (
     load_unique,
     session_ids,
     unique_session_id,
 )
+from handinger_tui.cli.tables import Column, titled_table
 from handinger_tui.core.amounts import credits_text, json_amount, short_total_text
 from handinger_tui.core.citations import Mentions, mentions, unmentioned
 from handinger_tui.core.errors import HandingerError, SettingsError

@@ -18,21 +18,11 @@ from handinger_tui.api.generations import last_id_in, worker_id_in
 from handinger_tui.cli.args import add_connection_options, add_json_option, add_worker_argument
 from handinger_tui.cli.commands import SUBCOMMANDS, Implementation
 from handinger_tui.cli.local_files import expand_path, read_file
-from handinger_tui.cli.output import (
-    Column,
-    Exit,
-    can_ask,
-    cut,
-    exit_of_kind,
-    is_confirmed,
-    lines_of,
-    put_result,
-    say,
-    sentence,
-    titled_table,
-)
+from handinger_tui.cli.output import Exit, can_ask, exit_of_kind, is_confirmed, put_result, say, sentence
 from handinger_tui.cli.run_output import progress_of
+from handinger_tui.cli.tables import Column, lines_of, titled_table
 from handinger_tui.cli.wiring import Services, gallery_of, generation_of, run_with_services
+from handinger_tui.core.columns import cut
 from handinger_tui.core.errors import ApiError, LinkExpired, LocalFileError, SettingsError
 from handinger_tui.core.formatting import plural, size, utc_text
 from handinger_tui.core.jsontext import Json, JsonObject, as_object, json_text

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from textual.widget import Widget
 
+    from handinger_tui.core.acts import Confirmation
     from handinger_tui.ui.work.session_controller import SessionController
 
 Answer = TypeVar("Answer")
@@ -207,6 +208,11 @@ class Interaction:
 
         answer = await self.ask(yes_or_no(title, body, yes=yes, no=no, typed=typed))
         return bool(answer)
+
+    async def agrees(self, question: Confirmation) -> bool:
+        """Ask the question before an act."""
+        title, body, typed = question.title, question.body, question.typed
+        return await self.confirm(title, body, yes=question.yes, no=question.no, typed=typed)
 
     async def ask_text(self, title: str, value: str, placeholder: str = "") -> str | None:
         """Ask for one line of text."""
