@@ -90,9 +90,11 @@ _IDS_BY_PREFIX: Final = """
      ORDER BY updated_ms DESC, rowid DESC
 """
 # By the order in which turns were stored: a late reading changes `updated_ms`, and the clock may have gone
-# back. A session that was only imported comes after all others.
+# back. Never one that was only imported: its file names the service, and anybody may have written it.
 _LAST: Final = """
     SELECT session_id FROM sessions s
+     WHERE EXISTS (SELECT 1 FROM turns t WHERE t.session_id = s.session_id AND imported_ms IS NULL)
+        OR NOT EXISTS (SELECT 1 FROM turns t WHERE t.session_id = s.session_id)
      ORDER BY (SELECT MAX(place) FROM turns t WHERE t.session_id = s.session_id AND imported_ms IS NULL) DESC,
               updated_ms DESC, rowid DESC
      LIMIT 1

@@ -429,3 +429,7 @@ class AppOptions(Struct, frozen=True):
     """Copies a text with a program of this machine; returns its name, "" where there is none."""
     conceal: Callable[[str], str] = str
     """Removes the API key from a text."""
+    host_question: str = ""
+    """What to ask before the API key goes to a host for the first time; "" for a known one."""
+    trust_host: Callable[[], None] = lambda: None
+    """Remembers a yes to that; called in a thread."""

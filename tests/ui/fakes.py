@@ -466,7 +466,8 @@ class Desktop:
         Without one nobody sees what is painted: the screen is rendered when a test reads it, and at the end.
         """
         self.app.driver_class = driver or self.app.driver_class
-        at_once = self.gate is None and not self.fails
+        asks = self.launch is not None and self.launch.host_question
+        at_once = self.gate is None and not self.fails and not asks
         with nullcontext() if driver is not None or self.paints else unpainted() as self._skipped_paints:
             async with running(
                 self.app, headless=driver is None, size=(width, height), notifications=True

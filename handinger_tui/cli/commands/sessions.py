@@ -10,7 +10,7 @@ import time
 from datetime import datetime
 from typing import TYPE_CHECKING, Final, TypeVar
 
-from handinger_tui.cli.args import add_json_option, add_session_argument
+from handinger_tui.cli.args import add_json_option, add_session_argument, parse_integer
 from handinger_tui.cli.commands import Implementation
 from handinger_tui.cli.load_settings import settings_for, tag_rules
 from handinger_tui.cli.local_files import default_paths, new_file, read_file, save_new_file
@@ -34,7 +34,7 @@ from handinger_tui.core.export.exporters import (
     turn_objects,
 )
 from handinger_tui.core.export.session_document import Contents, about_facts
-from handinger_tui.core.export.session_file import MOST_BYTES, read_session
+from handinger_tui.core.export.session_file import MOST_MB, most_bytes, read_session
 from handinger_tui.core.formatting import ago, plural, size, spaced
 from handinger_tui.core.jsontext import Json, JsonObject, dump
 from handinger_tui.core.money.attribution import MoneyIndex
@@ -492,7 +492,18 @@ IMPORT: Final = (
 
 def _add_import_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("file", metavar="FILE", help="the exported JSON file; - reads it from stdin")
+    parser.add_argument(
+        "--max-mb",
+        type=_parse_mb,
+        default=MOST_MB,
+        metavar="MB",
+        help=f"the largest file to read (default: {MOST_MB})",
+    )
     add_json_option(parser)
+
+
+def _parse_mb(text: str) -> int:
+    return parse_integer(text, "the size must be a number of megabytes from 1", 1, 100_000)
 
 
 def import_session(args: argparse.Namespace) -> int:
@@ -504,7 +515,7 @@ def import_session(args: argparse.Namespace) -> int:
         LedgerError
     """
     now_ms = time.time_ns() // 1_000_000
-    file = read_session(read_file(args.file, MOST_BYTES + 1), now_ms)
+    file = read_session(read_file(args.file, most_bytes(args.max_mb) + 1), now_ms, args.max_mb)
     session = file.session
     present = asyncio.run(_with_history(FileAccess.WRITE, lambda ledger: ledger.history.add_imported(file)))
     session_id = present or session.session_id
