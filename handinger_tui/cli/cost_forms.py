@@ -13,32 +13,24 @@ from msgspec.structs import replace
 
 from handinger_tui.cli.costs_query import COLUMNS, turn_record
 from handinger_tui.cli.output import output_width
-from handinger_tui.cli.tables import GAP, Column, align_amounts, fit_columns, lines_of, pad
 from handinger_tui.core.amounts import (
-    DOUBT_EXPLAINED,
-    EXACT,
-    MARK_EXPLAINED,
     Total,
     at_price,
-    credits_text,
     credits_words,
     excess_text,
     json_amount,
     price_text,
-    short_total_text,
     usd_text,
     value_text,
 )
-from handinger_tui.core.bars import horizontal_bar
-from handinger_tui.core.columns import cells_of, clip
+from handinger_tui.core.columns import Align, Column, Row, text_lines
 from handinger_tui.core.export import spending
-from handinger_tui.core.export.chart_data import NOT_SPLIT, SIMULATED_REPORT, shares
-from handinger_tui.core.formatting import local_time, middle_cut, number, percent_text, spaced
+from handinger_tui.core.export.chart_data import SIMULATED_REPORT, shares
+from handinger_tui.core.formatting import percent_text
 from handinger_tui.core.jsontext import JsonObject, dump
 from handinger_tui.core.money.forecast import forecast_text
 from handinger_tui.core.money.limits import CALENDAR_SCOPES, Scope, spent_text
 from handinger_tui.core.money.reconciliation import (
-    SUSPENSE,
     SUSPENSE_EXPLAINED,
     AssignedRise,
     Restatement,
@@ -50,20 +42,27 @@ from handinger_tui.core.money.reconciliation import (
     rise_text,
 )
 from handinger_tui.core.money.report import Report, Selection
+from handinger_tui.core.money.report_rows import (
+    PLAIN_TURN_COLUMNS,
+    cost_cell,
+    legend,
+    plain_columns,
+    plain_row,
+    plain_turn_row,
+    time_text,
+    unassigned_name,
+)
 from handinger_tui.core.money.spending import (
-    NO_KNOWN_DAY,
     OVERLAP,
     Bucket,
     ChargeFilter,
     GroupBy,
-    empty_key_name,
     sum_text,
     undated_text,
 )
 from handinger_tui.core.receipts import meaning_lines
 from handinger_tui.core.safety import clean_line
 from handinger_tui.core.tags import NO_LABELS
-from handinger_tui.core.turns.turn import NO_DAY
 from handinger_tui.ledger.cost_rows import CostRows
 from handinger_tui.ledger.sql import unpack
 
@@ -172,10 +171,9 @@ def _text(report: Report, rows: CostRows) -> Iterator[str]:
     if by is GroupBy.TURN:
         yield from _turns(report, rows, width)
     else:
-        yield table((*(report.groups or ()), *report.suspense), total, by, width) + "\n"
+        yield table((*(report.groups or ()), *report.suspense), total, by, width)
     blocks = (
         _price_line(total, report.credit_usd),
-        _signs_line(total),
         share_lines(total, width),
         *remarks(report),
     )
@@ -217,127 +215,33 @@ def _price_line(overall: Bucket, price: Decimal | None) -> str:
     return f"{credits_words(credited)}: {amount} at your price of {usd_text(price)} a credit."
 
 
-def _signs_line(overall: Bucket) -> str:
-    """Return the explanations of "+n" and "~"; "" when no figure has them."""
-    sums = (overall.usd, overall.credits, overall.tokens)
-    gaps = any(amount.missing_turns for amount in sums if amount.value is not None)
-    doubt = any(amount.doubtful for amount in sums)
-    signs = [f"{MARK_EXPLAINED}."] * gaps + [f"{DOUBT_EXPLAINED}."] * doubt
-    return "\n".join(signs)
-
-
-# -- turn by turn
 PAGE: Final = 500
 """Number of turns per table page; each page has its own column widths."""
 
 
 def _turns(report: Report, rows: CostRows, width: int) -> Iterator[str]:
-    """A table of turns and their total. "+" marks a turn whose final figures are unknown."""
+    """A table of turns and their total."""
     charges = rows.turn_charges(report.selection.which)
     while page := list(islice(charges, PAGE)):
-        columns = [
-            Column("when", [time_text(one.at_ms) for one in page], align_left=True),
-            Column("cost", align_amounts([one.cost_text for one in page])),
-            Column("credits", align_amounts([one.credits_text for one in page]), spare=3),
-            Column("tokens", [number(one.usage.total_tokens) for one in page], spare=4),
-            Column("status", [spaced(one.status) for one in page], align_left=True),
-            Column("budget", [_cell(one.budget or "not set") for one in page], align_left=True, spare=2),
-            Column("turn", [_cell(one.turn_id) for one in page], align_left=True, spare=1),
-            Column("", [clip(_cell(one.title), 30) for one in page], align_left=True, spare=5),
-        ]
-        yield "\n".join(line.rstrip() for line in lines_of(fit_columns(columns, width))) + "\n"
+        yield _table(PLAIN_TURN_COLUMNS, [plain_turn_row(one) for one in page], width)
     for bucket in report.suspense:
         amount = value_text(bucket.usd) if bucket.usd.value else value_text(bucket.credits, credits_words)
-        line = f"{key_of(bucket, GroupBy.TURN)}: {amount}"
+        line = f"{unassigned_name(bucket)}: {amount}"
         yield textwrap.fill(line, width, break_on_hyphens=False) + "\n"
     overall = report.total
     total = sum_text(overall.total("usd"), overall.total("credits"), overall.turns, report.credit_usd)
     yield textwrap.fill(f"total: {total}", width, break_on_hyphens=False) + "\n"
 
 
-def _cell(text: str) -> str:
-    return clip(clean_line(text), 80)
-
-
-def time_text(at_ms: int) -> str:
-    """Format a time as local time to the minute; return a time outside the calendar as the stored number."""
-    if at_ms == NO_DAY:
-        return NO_KNOWN_DAY
-    try:
-        return f"{local_time(at_ms):%Y-%m-%d %H:%M}"
-    except (OverflowError, OSError, ValueError):
-        return str(at_ms)
-
-
-# -- by group
-_LEAST_BAR: Final = 10
-
-
 def table(groups: Sequence[Bucket], overall: Bucket, by: GroupBy, width: int) -> str:
-    """Return one line per group and one for the total.
-
-    The bars are next to the lines; when the width does not suffice, they are a block below.
-    """
-    most = max((bucket.usd.value or Decimal(0) for bucket in groups), default=Decimal(0))
-    titled = [
-        key_of(bucket, by) if bucket.rises else f"{key_of(bucket, by)}  {clean_line(bucket.title)}".rstrip()
-        for bucket in groups
-    ]
-    longest = max(12, width // 2)
-    keys = [clip(middle_cut(key_of(bucket, by), longest), longest) for bucket in groups]
-    for names in (titled, keys):
-        lines = lines_of(_columns(names, groups, overall, by))
-        room = width - cells_of(lines[0]) - len(GAP)
-        if room >= _LEAST_BAR:
-            bars = ["", *(bar(bucket, most, room) for bucket in groups), ""]
-            return "\n".join(
-                f"{line}{GAP}{bar_text}".rstrip() for line, bar_text in zip(lines, bars, strict=True)
-            )
-    lines = lines_of(fit_columns(_columns(keys, groups, overall, by), width))
-    names = [
-        key if bucket.rises else clip(clean_line(bucket.title), longest) or key
-        for bucket, key in zip(groups, keys, strict=True)
-    ]
-    name_width = max(map(cells_of, names))
-    room = width - name_width - len(GAP)
-    bars = [
-        f"{pad(name, name_width)}{GAP}{bar(b, most, room)}" for name, b in zip(names, groups, strict=True)
-    ]
-    return "\n".join([*lines, "", *(line.rstrip() for line in bars)])
+    """Return one line per group and one for the total."""
+    rows = [plain_row(bucket, by) for bucket in groups]
+    # The bar of a total would leave no room for the others.
+    return _table(plain_columns(by), [*rows, replace(plain_row(overall, by), values={})], width)
 
 
-def _columns(names: Sequence[str], groups: Sequence[Bucket], overall: Bucket, by: GroupBy) -> list[Column]:
-    buckets = [*groups, overall]
-    return [
-        Column(str(by), [*names, "total"], align_left=True),
-        Column("turns", [number(bucket.turns) for bucket in buckets]),
-        Column("cost", _amounts(buckets, "usd", usd_text)),
-        Column("credits", _amounts(buckets, "credits", credits_text), spare=2),
-        Column("tokens", _amounts(buckets, "tokens", number), spare=3),
-        Column("incomplete", [incomplete_text(bucket) for bucket in buckets], spare=1),
-    ]
-
-
-def _amounts(buckets: Sequence[Bucket], member: str, write: Callable[[Decimal | None], str]) -> list[str]:
-    return align_amounts([short_total_text(bucket.total(member), write) for bucket in buckets])
-
-
-def key_of(bucket: Bucket, by: GroupBy) -> str:
-    """Return the displayed name of a group."""
-    name = clean_line(bucket.key) or empty_key_name(by)
-    return f"{SUSPENSE} {name}" if bucket.rises else name
-
-
-def incomplete_text(bucket: Bucket) -> str:
-    """Format the number of incomplete turns and their share of all turns: "2 (17%)"."""
-    if not bucket.incomplete:
-        return "0"
-    return f"{bucket.incomplete:,} ({percent_text(EXACT.divide(bucket.incomplete, bucket.turns))})"
-
-
-def bar(bucket: Bucket, most: Decimal, room: int) -> str:
-    """Return a bar of at most `room` cells; "▒" stands for turns of unknown cost."""
-    return horizontal_bar(bucket.usd.value, most, room - 1) + ("▒" if bucket.usd.missing_turns else "")
+def _table(columns: Sequence[Column], rows: Sequence[Row], width: int) -> str:
+    return "\n".join([*text_lines(columns, rows, width), *filter(None, [legend(columns, rows)])]) + "\n"
 
 
 # -- below the table
@@ -346,19 +250,20 @@ def share_lines(overall: Bucket, width: int) -> str:
     categories = shares(overall)
     if not any(share.usd is not None for share in categories):
         return "Cost by category: not reported."
-    amounts = align_amounts([short_total_text(Total(share.usd, share.gaps)) for share in categories])
-    columns = [
-        Column("", [share.name for share in categories], align_left=True),
-        Column("", [percent_text(share.part) for share in categories]),
-        Column("", amounts),
+    columns = (
+        Column(),
+        Column(align=Align.RIGHT),
+        Column(align=Align.POINT),
+        Column(align=Align.BAR, rank=1, least=4),
+    )
+    rows = [
+        Row(
+            (share.name, percent_text(share.part), cost_cell(Total(share.usd, share.gaps)), ""),
+            values={} if share.part is None else {3: share.part},
+        )
+        for share in categories
     ]
-    room = max(4, min(40, width - sum(column.width for column in columns) - 8))
-    bars = []
-    for share in categories:
-        length = round((share.part or Decimal(0)) * room)
-        bars.append(("░" if share.name == NOT_SPLIT else "█") * max(length, 1 if share.part else 0))
-    _, *lines = lines_of([*columns, Column("", bars, align_left=True)])
-    lines = [f"  {line}".rstrip() for line in lines]
+    lines = [f"  {line}" for line in text_lines(columns, rows, width - 2)]
     excess = excess_text(overall.split_excess)
     return "\n".join(["Cost by category:", *lines, *([f"The {excess}."] if excess else [])])
 

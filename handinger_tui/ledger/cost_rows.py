@@ -16,7 +16,7 @@ from handinger_tui.core.tags import NO_TAG_RULES
 from handinger_tui.ledger import turns as turn_store
 from handinger_tui.ledger.corrections import recompute
 from handinger_tui.ledger.database_file import charges_before
-from handinger_tui.ledger.grouping import buckets, condition, turn_charge
+from handinger_tui.ledger.grouping import PROMPT, buckets, condition, turn_charge
 from handinger_tui.ledger.labels import Labeler, choose
 from handinger_tui.ledger.limits import LimitRules
 from handinger_tui.ledger.repair import open_or_salvage
@@ -94,10 +94,14 @@ class CostRows:
             row = self._connection.execute(query, (pack(worker_id),)).fetchone()
         return "" if row is None else unpack(row["base_url"])
 
-    def turns(self, which: ChargeFilter) -> Iterator[Row]:
-        """The rows of `turn_totals`, newest turn first. Texts are as stored: decode with `sql.unpack`."""
+    def turns(self, which: ChargeFilter, more: str = "") -> Iterator[Row]:
+        """The rows of `turn_totals`, newest turn first. Texts are as stored: decode with `sql.unpack`.
+
+        `more`: SQL of one more column.
+        """
         where, cells = condition(which, by_time=True)
-        sql = f"SELECT * FROM turn_totals {where} ORDER BY at_ms DESC, place DESC"
+        columns = f"t.*, {more}" if more else "t.*"
+        sql = f"SELECT {columns} FROM turn_totals t {where} ORDER BY at_ms DESC, place DESC"
         with translated(reading=True):
             cursor = self._connection.execute(sql, cells)
             names = [column[0] for column in cursor.description]
@@ -109,7 +113,7 @@ class CostRows:
     def turn_charges(self, which: ChargeFilter) -> Iterator[TurnCharge]:
         """The turns with their cost, newest first."""
         titles = self.titles()
-        for row in self.turns(which):
+        for row in self.turns(which, PROMPT):
             yield turn_charge({**row, "title": titles.get(row["session_id"], "")})
 
     def titles(self) -> dict[str | bytes, str]:

@@ -319,6 +319,10 @@ def _bucket(key: str, row: sqlite3.Row, missing: Sequence[int], title: str = "")
     )  # fmt: skip
 
 
+PROMPT: Final = "(SELECT substr(prompt, 1, 200) FROM turns WHERE turns.turn_id = t.turn_id) AS prompt"
+"""SQL for the beginning of the message of a turn `t`; NULL when it was deleted."""
+
+
 # -- turn by turn ------------------------------------------------------------------------
 def turn_charges(
     connection: sqlite3.Connection, which: ChargeFilter, limit: int, offset: int
@@ -327,7 +331,7 @@ def turn_charges(
     where, cells = condition(which)
     page = f"SELECT * FROM turn_totals {where} ORDER BY at_ms DESC, place DESC LIMIT :limit OFFSET :offset"
     sql = (
-        f"SELECT t.*, s.title FROM ({page}) t LEFT JOIN sessions s USING (session_id)"
+        f"SELECT t.*, s.title, {PROMPT} FROM ({page}) t LEFT JOIN sessions s USING (session_id)"
         " ORDER BY t.at_ms DESC, t.place DESC"
     )
     rows = connection.execute(sql, cells | {"limit": limit, "offset": offset})
@@ -359,6 +363,7 @@ def turn_charge(row: Row) -> TurnCharge:
         sources=int_or_none(row["sources"]),
         elapsed_ms=int_or_none(row["elapsed_ms"]),
         title=unpack(row["title"] or ""),
+        prompt=unpack(row["prompt"] or ""),
         most_usd=amount_in(row, "most_pico"),
         most_credits=amount_in(row, "most_micro"),
         doubtful=bool(row["doubtful"]),

@@ -12,17 +12,7 @@ from typing import TYPE_CHECKING, Final
 from msgspec import Struct
 from msgspec.structs import fields, replace
 
-from handinger_tui.core.amounts import (
-    Total,
-    credits_text,
-    credits_words,
-    price_text,
-    short_total_text,
-    split_excess,
-    total,
-    total_text,
-    usd_text,
-)
+from handinger_tui.core.amounts import Total, credits_words, price_text, split_excess, total, total_text
 from handinger_tui.core.errors import SettingsError
 from handinger_tui.core.figures import COST_MEMBERS, NO_COSTS, NO_USAGE, Costs, Usage, cost_of
 from handinger_tui.core.formatting import plural
@@ -128,6 +118,8 @@ class TurnCharge(Struct, frozen=True):
     elapsed_ms: int | None = None
     title: str = ""
     """The title of its session; "" when that was deleted."""
+    prompt: str = ""
+    """The beginning of its message; "" when its session was deleted."""
     most_usd: Decimal | None = None
     """The maximum, if it shares its amounts."""
     most_credits: Decimal | None = None
@@ -137,18 +129,18 @@ class TurnCharge(Struct, frozen=True):
     confirmed: bool = False
 
     @property
-    def cost_text(self) -> str:
-        """The cost to show: "≤" if it shares what several runs took, "~" if doubtful, "+1" if not final."""
-        if self.most_usd is not None:
-            return f"≤{usd_text(self.most_usd)}"
-        return short_total_text(Total(self.usd, int(not self.final), self.doubtful))
+    def cost_total(self) -> Total:
+        """The cost to show: the most that it can be where several runs share it, which is not certain."""
+        is_shared = self.most_usd is not None
+        cost = self.most_usd if is_shared else self.usd
+        return Total(cost, int(not self.final), doubtful=self.doubtful or is_shared)
 
     @property
-    def credits_text(self) -> str:
-        """The credits to show, with the marks of `cost_text`."""
-        if self.most_credits is not None:
-            return f"≤{credits_text(self.most_credits)}"
-        return short_total_text(Total(self.credits, int(not self.final), self.credits_doubtful), credits_text)
+    def credit_total(self) -> Total:
+        """The credits to show, see `cost_total`."""
+        is_shared = self.most_credits is not None
+        credit = self.most_credits if is_shared else self.credits
+        return Total(credit, int(not self.final), doubtful=self.credits_doubtful or is_shared)
 
     @property
     def state(self) -> AmountState:
