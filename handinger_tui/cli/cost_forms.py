@@ -44,6 +44,7 @@ from handinger_tui.core.money.reconciliation import (
 from handinger_tui.core.money.report import Report, Selection
 from handinger_tui.core.money.report_rows import (
     PLAIN_TURN_COLUMNS,
+    UNASSIGNED,
     cost_cell,
     legend,
     plain_columns,
@@ -51,6 +52,7 @@ from handinger_tui.core.money.report_rows import (
     plain_turn_row,
     time_text,
     unassigned_name,
+    used_columns,
 )
 from handinger_tui.core.money.spending import (
     OVERLAP,
@@ -241,7 +243,8 @@ def table(groups: Sequence[Bucket], overall: Bucket, by: GroupBy, width: int) ->
 
 
 def _table(columns: Sequence[Column], rows: Sequence[Row], width: int) -> str:
-    return "\n".join([*text_lines(columns, rows, width), *filter(None, [legend(columns, rows)])]) + "\n"
+    lines = text_lines(used_columns(columns, rows), rows, width)
+    return "\n".join([*lines, *filter(None, [legend(columns, rows)])]) + "\n"
 
 
 # -- below the table
@@ -311,7 +314,7 @@ def _assigned_lines(assigned: Sequence[AssignedRise]) -> str:
     """Return which suspense the person assigned, and how to undo that."""
     return "\n".join(
         clean_line(
-            f"Suspense {one.number} belongs to {one.turn_id}, as you decided."
+            f"{UNASSIGNED} {one.number} belongs to {one.turn_id}, as you decided."
             f" To undo: handinger-tui costs --assign {one.number}=none"
         )
         for one in assigned[-_MOST_RISES:]

@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from decimal import Decimal
     from pathlib import Path
 
-    from handinger_tui.core.money.reconciliation import AssignedRise, Restatement
+    from handinger_tui.core.money.reconciliation import Restatement
+    from handinger_tui.core.money.report import Report, Selection
     from handinger_tui.core.money.spending import Bucket, ChargeFilter, GroupBy, TurnCharge
     from handinger_tui.core.money.typical_cost import TypicalCost
     from handinger_tui.core.search import Query, SearchHit
@@ -146,6 +147,10 @@ class ChargeReader(Protocol):
     Raises (all): LedgerError.
     """
 
+    async def report(self, selection: Selection, session: Session | None = None) -> Report:
+        """The report of a selection, with the limits of a session; None: of any session."""
+        ...
+
     async def buckets(self, by: GroupBy, which: ChargeFilter) -> list[Bucket]:
         """Charges in groups: days chronologically, all others by descending cost, unknown costs last."""
         ...
@@ -156,14 +161,6 @@ class ChargeReader(Protocol):
 
     async def suspense(self, which: ChargeFilter) -> list[Bucket]:
         """A group without turns for each worker whose figures rose by what no turn explains."""
-        ...
-
-    async def assigned(self, which: ChargeFilter) -> list[AssignedRise]:
-        """The rises that the person assigned to turns."""
-        ...
-
-    async def restated(self, which: ChargeFilter) -> list[Restatement]:
-        """The final amounts that changed, oldest first."""
         ...
 
     async def typical_cost(self, worker_id: str | None, budget: str, *, simulated: bool) -> TypicalCost:

@@ -350,6 +350,7 @@ class Desktop:
     def __post_init__(self) -> None:
         if self.badge.local:
             self.ledger.simulated = self.limits.simulated = True
+        self.ledger.limits = self.limits
         self.clock = StillClock(NOW_MS / 1000)
         home = ServiceContext(PLACE)
         self.engine = Engine(

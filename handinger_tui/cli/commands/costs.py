@@ -69,7 +69,7 @@ def _pin(text: str, at_ms: int) -> Callable[[sqlite3.Connection], None]:
 def _assignment(text: str, at_ms: int) -> Callable[[sqlite3.Connection], None]:
     number, _, prefix = text.partition("=")
     if not (number.isdecimal() and number.isascii() and prefix):
-        raise SettingsError(f"{_ASSIGN} {text!r} must name a suspense and a turn.", LISTED)
+        raise SettingsError(f"{_ASSIGN} {text!r} must name an unassigned cost and a turn.", LISTED)
     with opened(default_paths().database) as rows:
         turn_id = None if prefix == NONE else unique_id(rows, "turn", prefix)
     return partial(assign, number=int(number[:18]), turn_id=turn_id, at_ms=at_ms)
@@ -118,7 +118,9 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--settle", action="store_true", help="first read workers with open turns (free)")
     meanings = f"first decide what a worker's figures mean: {', '.join(MEANING_WORDS)}"
     parser.add_argument(_READING, metavar="WORKER=MEANING", help=meanings)
-    parser.add_argument(_ASSIGN, metavar="N=TURN", help=f"first assign suspense N to a turn, or to {NONE}")
+    parser.add_argument(
+        _ASSIGN, metavar="N=TURN", help=f"first assign unassigned cost N to a turn, or to {NONE}"
+    )
     form = parser.add_mutually_exclusive_group()
     add_json_option(form)
     form.add_argument("--csv", action="store_true", help="CSV on stdout")

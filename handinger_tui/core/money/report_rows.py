@@ -8,6 +8,7 @@ from types import MappingProxyType
 from typing import Final
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from handinger_tui.core.amounts import Total, count_within, credits_text, usd_text, value_text
 from handinger_tui.core.columns import NO_VALUE, Align, Column, Row, Tone
@@ -44,8 +45,7 @@ _UNKNOWN: Final = Column("Unknown", Align.RIGHT, rank=2, style=Tone.FAINT)
 _CREDITS: Final = Column("Credits", Align.POINT, rank=3)
 _BAR: Final = Column("", Align.BAR, rank=8, style=Tone.BAR, least=12)
 OVERVIEW_COLUMNS: Final = (
-    Column(style=Tone.FAINT),
-    Column(least=14),
+    Column(least=14, ids=True),
     _COST,
     _UNKNOWN,
     Column("Limit", Align.POINT, rank=1),
@@ -68,12 +68,21 @@ TURN_COLUMNS: Final = (
 )
 
 
+def used_columns(columns: Sequence[Column], rows: Sequence[Row]) -> tuple[Column, ...]:
+    """The columns without heads where no row has a text, so that they take no room."""
+    used = {at for row in rows for at, cell in enumerate(row.cells) if cell}
+    return tuple(
+        column if at in used or column.align is Align.BAR else replace(column, head="", least=0)
+        for at, column in enumerate(columns)
+    )
+
+
 class Line(Struct, frozen=True):
     """A row, and what can be done with it.
 
-    `key`: what its charges are filtered by; `by`: by which grouping, None: not at all. `name`: for titles.
-    `session_id`: the session that it is about. `rises`: of a row of unassigned cost. `opens`: the grouping
-    that has the rows which this one stands for.
+    `key`: its own among all rows. `by`: the grouping whose filter selects its charges, None: no filter does.
+    `name`: for titles. `session_id`: the session that it is about. `rises`: of a row of unassigned cost.
+    `opens`: the grouping that has the rows which this one stands for.
     """
 
     row: Row
@@ -177,7 +186,7 @@ def plain_columns(by: GroupBy) -> tuple[Column, ...]:
         _CREDITS,
         Column("Tokens", Align.POINT, rank=5),
         Column(INCOMPLETE, Align.RIGHT, rank=7),
-        Column("Title", rank=6, least=12),
+        Column("Title", rank=1, least=12),
         _BAR,
     )
 
@@ -234,7 +243,7 @@ def turn_line(charge: TurnCharge, year: int) -> Line:
         credits_cell(charge.credit_total, so_far=not charge.final),
         cost_cell(charge.cost_total, so_far=not charge.final),
     )
-    return Line(Row(cells), charge.session_id, title, GroupBy.SESSION, charge.session_id)
+    return Line(Row(cells), charge.turn_id, title, GroupBy.SESSION, charge.session_id)
 
 
 def unassigned_turn_line(bucket: Bucket, year: int) -> Line:
@@ -262,9 +271,12 @@ def day_of(at_ms: int | None, year: int) -> str:
 
 
 # -- the overview ------------------------------------------------------------------------
-def overview_lines(report: Report, overview: Overview) -> list[Line]:
+def overview_lines(report: Report) -> list[Line]:
     """The present day, week and month, each project and worker, and what is unassigned."""
-    lines = []
+    lines: list[Line] = []
+    overview = report.overview
+    if overview is None:
+        return lines
     today = local_time(report.at_ms).date()
     keys = {
         Scope.DAY: (GroupBy.DAY, str(today)),
@@ -273,7 +285,7 @@ def overview_lines(report: Report, overview: Overview) -> list[Line]:
     }
     for period in overview.periods:
         name = _PERIODS[period.scope]
-        head = ("", name, *_spent(period.spent.usd, period.spent.credits), *_limit(period.gauges))
+        head = (name, *_spent(period.spent.usd, period.spent.credits), *_limit(period.gauges))
         by, key = keys[period.scope]
         lines.append(Line(Row((*head, f"{period.spent.turns:,}", "")), key, name, by))
     for by, buckets in ((GroupBy.PROJECT, overview.projects), (GroupBy.WORKER, overview.workers)):
@@ -281,12 +293,12 @@ def overview_lines(report: Report, overview: Overview) -> list[Line]:
             continue
         lines += [_overview_line(bucket, by, overview) for bucket in buckets[:MOST_LISTED]]
         if len(buckets) > MOST_LISTED:
-            name = f"{len(buckets) - MOST_LISTED:,} more"
-            blank = ("",) * (len(OVERVIEW_COLUMNS) - 2)
-            lines.append(Line(Row((str(by), name, *blank)), f"more {by}s", name, opens=by))
+            name = f"{len(buckets) - MOST_LISTED:,} more {by}s"
+            blank = ("",) * (len(OVERVIEW_COLUMNS) - 1)
+            lines.append(Line(Row((name, *blank)), name, name, opens=by))
     for bucket in report.suspense:
         name = unassigned_name(bucket)
-        cells = ("", name, *_spent(bucket.total("usd"), bucket.total("credits")), "", "", "", "")
+        cells = (name, *_spent(bucket.total("usd"), bucket.total("credits")), "", "", "", "")
         lines.append(Line(Row(cells), name, name, rises=bucket.rises))
     return lines
 
@@ -295,7 +307,7 @@ def _overview_line(bucket: Bucket, by: GroupBy, overview: Overview) -> Line:
     name = row_name(by, bucket.key, bucket.title, 0)
     gauges = overview.project_gauges.get(bucket.key, ()) if by is GroupBy.PROJECT else ()
     spent = _spent(bucket.total("usd"), bucket.total("credits"))
-    cells = (str(by), name, *spent, *_limit(gauges), f"{bucket.turns:,}", "")
+    cells = (f"{by} {name}" if bucket.key else name, *spent, *_limit(gauges), f"{bucket.turns:,}", "")
     values = {} if bucket.usd.value is None else {len(cells) - 1: bucket.usd.value}
     return Line(Row(cells, values=values), bucket.key, name, by)
 

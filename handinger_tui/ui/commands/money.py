@@ -1,4 +1,4 @@
-"""Commands about money: budget, limits, costs, receipt, ledger."""
+"""Commands about money: budget, limits, costs, receipt, spending."""
 
 from __future__ import annotations
 
@@ -150,13 +150,17 @@ async def budgets(context: CommandContext, _argument: str) -> None:
     await context.interaction.ask(BudgetsScreen(context.controller, context.now_ms))
 
 
-async def ledger(context: CommandContext, _argument: str) -> None:
-    """Show the ledger of all charges, and open the session chosen there."""
-    from handinger_tui.ui.ledger.screen import LedgerScreen  # 30 ms
+async def spending(context: CommandContext, _argument: str) -> None:
+    """Show all spending, and open the session chosen there."""
+    from handinger_tui.ui.ledger.screen import SpendingScreen  # 30 ms
 
     controller, connection = context.controller, context.controller.connection
-    screen = LedgerScreen(
-        connection.charges, connection.limits, lambda: controller.session, context.now_ms, connection.rulings
+    screen = SpendingScreen(
+        connection.charges,
+        connection.rulings,
+        lambda: controller.session,
+        context.now_ms,
+        simulated=connection.limits.simulated,
     )
     chosen = await context.interaction.ask(screen)
     if chosen is not None and chosen != controller.session_id:
@@ -193,5 +197,5 @@ MONEY: Final = (
         "receipt", "Show the receipt of the last turn, or of turn N", receipt, takes="[N|last]", opens=True
     ),
     Command("budgets", "Compare budget levels; month-end forecast", budgets, opens=True),
-    Command("ledger", "Show spending by day, worker, session and turn", ledger, opens=True),
+    Command("spending", "Show what is spent and left", spending, ("ledger",), opens=True),
 )
