@@ -27,17 +27,16 @@ from handinger_tui.core.money.limits import (
     LimitOrigin,
     LimitReached,
     Scope,
-    StartPolicy,
     Unit,
     check_start,
     effective,
     gauges,
 )
-from handinger_tui.core.money.spending import LOCAL, ChargeFilter, SpendingSums, midnight_ms
+from handinger_tui.core.money.spending import ChargeFilter, SpendingSums, midnight_ms
 from handinger_tui.core.money.typical_cost import ENOUGH, TypicalCost
 from handinger_tui.core.tags import NO_TAG_RULES, SessionFacts, TagRules
-from handinger_tui.core.turns.session import Session
-from handinger_tui.core.turns.turn import LIVE, NO_DAY, TurnRequest, TurnStatus
+from handinger_tui.core.turns.session import LOCAL, Session
+from handinger_tui.core.turns.turn import LIVE, NO_DAY, StartPolicy, TurnRequest, TurnStatus
 from handinger_tui.ledger.charges import DECIMALS, amount_in, rises
 from handinger_tui.ledger.grouping import condition, day_at, spent, typical_cost
 from handinger_tui.ledger.labels import Labeler, choose
@@ -92,7 +91,7 @@ class Reservation(Struct, frozen=True):
 def reservation_of(connection: sqlite3.Connection, session: Session, request: TurnRequest) -> Reservation:
     """What a turn that starts now reserves: None in a unit in which it has no cost history."""
     # The local worker ends with its program: its next turn is that of a new worker.
-    worker_id = request.worker_id or session.worker_id
+    worker_id = request.target_id or session.worker_id
     typical = typical_cost(connection, worker_id, request.budget or "", simulated=session.base_url == LOCAL)
     if not typical.everywhere:
         return Reservation(typical.usd.p90, typical.credits.p90)
@@ -336,7 +335,7 @@ class LimitRules(Struct, frozen=True):
 
     def whose(self, connection: sqlite3.Connection, session: Session) -> Whose:
         """The owners of the limits of a session, by its present project."""
-        workers = tuple(one for one in (session.worker_id, session.template) if one is not None)
+        workers = tuple(one for one in (session.worker_id, session.stored_worker_id) if one is not None)
         facts = SessionFacts(workers, self.folder, session.title)
         project = Labeler(connection, self.tag_rules).of_session(session.session_id, facts).project
         return Whose(session.session_id, session.worker_id, project, self.simulated)

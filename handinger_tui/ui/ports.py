@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 from msgspec import Struct
 from msgspec.structs import replace
 
-from handinger_tui.core.money.limits import Gauge, Limit, Scope, StartPolicy, Unit
+from handinger_tui.core.money.limits import Gauge, Limit, Scope, Unit
+from handinger_tui.core.turns.turn import StartPolicy
 
 if TYPE_CHECKING:
     # Importing the engine takes 40 ms; it is needed only with a connection.
@@ -32,9 +33,9 @@ if TYPE_CHECKING:
     from handinger_tui.core.turns.session import Service, Session, SessionSummary
     from handinger_tui.core.turns.turn import Attachment
     from handinger_tui.engine.engine import Engine
-    from handinger_tui.engine.gallery import Gallery
     from handinger_tui.engine.replay import Replay
     from handinger_tui.engine.schedules import ScheduleApi
+    from handinger_tui.engine.stored_workers import StoredWorkerCatalog
     from handinger_tui.engine.webhooks import WebhookApi
 
 
@@ -93,7 +94,11 @@ class StoredSessions(Protocol):
         ...
 
     async def prompts(self, limit: int = 500) -> list[str]:
-        """Earlier prompts without duplicates, oldest first."""
+        """Earlier prompts and texts that were not sent, without duplicates, oldest first."""
+        ...
+
+    async def keep_unsent(self, texts: Sequence[str]) -> None:
+        """Keep texts that were typed and not sent among the prompts."""
         ...
 
     async def rename(self, session_id: str, title: str) -> None:
@@ -356,7 +361,7 @@ class Connection(Struct, frozen=True):
     schedules: Callable[[], ScheduleApi] | None = None
     webhooks: WebhookApi | None = None
     """None: the service has no webhooks."""
-    gallery: Gallery | None = None
+    stored_workers: StoredWorkerCatalog | None = None
     """The stored workers of the service; None where there are none."""
     replay: Replay | None = None
     """Plays the session on the screen, of which nothing can be sent; None: this is no replay."""

@@ -19,11 +19,11 @@ from handinger_tui.core.money.limits import (
     LimitReached,
     LimitReserved,
     Scope,
-    StartPolicy,
     Unit,
 )
 from handinger_tui.core.money.spending import GroupBy
 from handinger_tui.core.tags import PROJECT_KINDS, TagRules, rules_in
+from handinger_tui.core.turns.turn import StartPolicy
 from handinger_tui.ledger.limits import LimitRules
 from handinger_tui.ledger.migrations import begin_at
 from handinger_tui.ledger.repair import repair
@@ -146,7 +146,7 @@ async def test_two_programs_share_what_a_project_has_left(tmp_path: Path) -> Non
             limited(ledger, Limit(Scope.PROJECT, Unit.USD, Decimal(6)))
             await ledger.history.set_project(f"ses_n{at}", "acme")
         turns = [
-            turn_request(f"n{at}", worker_id="wrk_1", budget="low", created_ms=NOON_MS) for at in range(2)
+            turn_request(f"n{at}", target_id="wrk_1", budget="low", created_ms=NOON_MS) for at in range(2)
         ]
         new = [session(f"ses_n{at}", worker_id="wrk_1", base_url=HERE) for at in range(2)]
         await one.open_turn(new[0], turns[0], start=StartPolicy.MEASURED)

@@ -15,9 +15,10 @@ from handinger_tui.cli.args import BUDGETS, add_json_option
 from handinger_tui.cli.commands import Implementation
 from handinger_tui.cli.cost_forms import FORMS
 from handinger_tui.cli.costs_query import charge_filter, time_filter, unique_id
+from handinger_tui.cli.exit_codes import Exit
 from handinger_tui.cli.load_settings import limit_rules, settings_for, tag_rules
 from handinger_tui.cli.local_files import default_paths, new_file, save_new_file
-from handinger_tui.cli.output import Exit, put, say
+from handinger_tui.cli.output import put, say
 from handinger_tui.core.errors import SettingsError
 from handinger_tui.core.export.spending import END
 from handinger_tui.core.money.reconciliation import restatement_text

@@ -204,8 +204,8 @@ def plain_turn_row(charge: TurnCharge) -> Row:
     return Row(
         (
             time_text(charge.at_ms),
-            cost_cell(charge.cost_total, so_far=not charge.final),
-            credits_cell(charge.credit_total, so_far=not charge.final),
+            cost_cell(charge.cost_total, so_far=charge.so_far),
+            credits_cell(charge.credit_total, so_far=charge.so_far),
             number(charge.usage.total_tokens),
             status_word(charge.status),
             clean_line(charge.budget or "not set", 20),
@@ -240,8 +240,8 @@ def turn_line(charge: TurnCharge, year: int) -> Line:
         "" if charge.usage.steps is None else number(charge.usage.steps),
         "" if charge.usage.total_tokens is None else count_within(charge.usage.total_tokens, _LONGEST_COUNT),
         "" if charge.elapsed_ms is None else duration(charge.elapsed_ms),
-        credits_cell(charge.credit_total, so_far=not charge.final),
-        cost_cell(charge.cost_total, so_far=not charge.final),
+        credits_cell(charge.credit_total, so_far=charge.so_far),
+        cost_cell(charge.cost_total, so_far=charge.so_far),
     )
     return Line(Row(cells), charge.turn_id, title, GroupBy.SESSION, charge.session_id)
 

@@ -24,10 +24,6 @@ if TYPE_CHECKING:
     from handinger_tui.core.turns.turn import Trigger
 
 
-LOCAL: Final = "local"
-"""The base URL of the local worker. Its simulated money is never added to real money."""
-
-
 class GroupBy(StrEnum):
     """The keys by which charges can be grouped."""
 
@@ -141,6 +137,12 @@ class TurnCharge(Struct, frozen=True):
         is_shared = self.most_credits is not None
         credit = self.most_credits if is_shared else self.credits
         return Total(credit, int(not self.final), doubtful=self.credits_doubtful or is_shared)
+
+    @property
+    def so_far(self) -> bool:
+        """Whether its amounts may still grow. What an ended turn did not report is unknown."""
+        is_known = self.usd is not None or self.credits is not None
+        return not self.final and (is_known or self.status in LIVE or self.status is TurnStatus.RUNNING)
 
     @property
     def state(self) -> AmountState:
