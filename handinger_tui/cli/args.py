@@ -248,9 +248,9 @@ _APP_COMMANDS: Final = (
     "archive", "attach", "budget", "budgets", "clear", "config", "continue", "copy", "cost", "costs", "data",
     "detach", "details", "doctor", "download", "edit", "editor", "email", "exit", "export", "file", "files",
     "find", "fork", "help", "history", "keys", "ledger", "limit", "limits", "new", "pager", "palette",
-    "panels", "pin", "preview", "profile", "quit", "reading", "receipt", "redraw", "rename", "resume",
-    "retry", "runs", "schedule", "schedules", "search", "sessions", "sources", "stats", "tag", "theme",
-    "untag", "usage", "webhook",
+    "panels", "pin", "preview", "profile", "project", "quit", "reading", "receipt", "redraw", "rename",
+    "resume", "retry", "runs", "schedule", "schedules", "search", "sessions", "sources", "spending", "stats",
+    "tag", "theme", "untag", "usage", "webhook",
 )  # fmt: skip
 """Commands of the app, including those of other versions."""
 _SYNONYMS: Final = {

@@ -17,7 +17,7 @@ from handinger_tui.core.turns.turn import FREE, UNSENT, TurnStatus
 from handinger_tui.ledger import search
 from handinger_tui.ledger.frames import drop_some, pack_some
 from handinger_tui.ledger.grouping import DOUBTS
-from handinger_tui.ledger.labels import Labeler, change_tags, choose
+from handinger_tui.ledger.labels import Labeler, change_tags, choose, set_project
 from handinger_tui.ledger.search import optimize, remove_session
 from handinger_tui.ledger.sql import (
     Care,
@@ -284,6 +284,19 @@ class SessionHistory:
         def work(connection: sqlite3.Connection) -> None:
             with transaction(connection):
                 change_tags(connection, kind, whose, add, remove)
+
+        await self._database.run(work)
+
+    async def projects(self) -> list[str]:
+        """Every project that is stored or that a rule assigns, in order of the alphabet."""
+        return await self._database.run(lambda db: Labeler(db, self.tag_rules).projects())
+
+    async def set_project(self, session_id: str, name: str | None) -> None:
+        """Set the project of a session, stored or not; None: rules decide."""
+
+        def work(connection: sqlite3.Connection) -> None:
+            with transaction(connection):
+                set_project(connection, session_id, name)
 
         await self._database.run(work)
 

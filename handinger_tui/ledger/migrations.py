@@ -718,10 +718,34 @@ TWENTY_SECOND: Final = (
 )
 
 
+# The twenty-third migration: the projects that the person set, and limits of a project. Like tags, projects
+# are kept when a session is deleted. A CHECK cannot be changed in place: the name of the new scope is the
+# only difference of `limits`. Its `whose` is the name of the project, after "local " for simulated money.
+TWENTY_THIRD: Final = (
+    """
+    CREATE TABLE limits_with_projects (
+        id INTEGER PRIMARY KEY,
+        scope TEXT NOT NULL
+            CHECK (scope IN ('turn', 'session', 'worker', 'project', 'day', 'week', 'month')),
+        whose TEXT NOT NULL,
+        unit TEXT NOT NULL CHECK (unit IN ('usd', 'credits')),
+        amount INTEGER CHECK (amount IS NULL OR (typeof(amount) = 'integer' AND amount > 0)),
+        set_ms INTEGER NOT NULL
+    )
+    """,
+    "INSERT INTO limits_with_projects SELECT id, scope, whose, unit, amount, set_ms FROM limits ORDER BY id",
+    "DROP TABLE limits",
+    "ALTER TABLE limits_with_projects RENAME TO limits",
+    "CREATE INDEX limits_by_whose ON limits (whose, id)",
+    *_append_only("limits"),
+    "CREATE TABLE projects (session_id TEXT NOT NULL PRIMARY KEY, name TEXT NOT NULL) WITHOUT ROWID",
+)
+
+
 MIGRATIONS: Final[tuple[tuple[str, ...], ...]] = (
     *(_FIRST, SECOND, THIRD, FOURTH, FIFTH, SIXTH, SEVENTH, EIGHTH, NINTH, TENTH, ELEVENTH, TWELFTH),
     *(THIRTEENTH, FOURTEENTH, FIFTEENTH, SIXTEENTH, SEVENTEENTH, EIGHTEENTH, NINETEENTH),
-    *(TWENTIETH, TWENTY_FIRST, TWENTY_SECOND),
+    *(TWENTIETH, TWENTY_FIRST, TWENTY_SECOND, TWENTY_THIRD),
 )
 
 

@@ -21,7 +21,7 @@ from textual.worker import Worker
 
 from handinger_tui.core.columns import Column, Row
 from handinger_tui.core.errors import HandingerError
-from handinger_tui.core.formatting import moment_at
+from handinger_tui.core.formatting import local_time
 from handinger_tui.core.safety import clean_line
 from handinger_tui.core.search import parse_query
 from handinger_tui.core.turns.session import LOCAL, SessionSummary
@@ -176,7 +176,7 @@ class SessionPicker(Picker[SessionSummary]):
         hits: Sequence[SearchHit] = ()
         typed, problem = event.value, ""
         try:
-            query = parse_query(typed, moment_at(self._now_ms()).astimezone(), typing=True)
+            query = parse_query(typed, local_time(self._now_ms()), typing=True)
             hits = await self._history.search(query, MAX_HITS)
         except HandingerError as error:
             problem = error.text

@@ -66,6 +66,8 @@ class SessionController:
         """The id of the session on the screen; "" before the first one is shown."""
         self.tags: list[str] = []
         """Every tag of the history, for the completion of commands."""
+        self.projects: list[str] = []
+        """Every project of the history, for the completion of commands."""
         self.titles: dict[str, str] = {}
         """Titles set by `rename`; the engine keeps the one it loaded."""
         self.checking: set[str] = set()
@@ -350,6 +352,17 @@ class SessionController:
             await history.tag(kind, whose, add, remove)
             self.tags = await history.tags()
         return await history.labels(session_id)
+
+    async def set_project(self, session_id: str, name: str | None) -> None:
+        """Set the project of a session, None: rules decide; and read its limits again.
+
+        Raises:
+            LedgerError
+        """
+        history = self.connection.history
+        await history.set_project(session_id, name)
+        self.projects = await history.projects()
+        await self.engine.actor(session_id).recount()
 
     # -- turns and limits ----------------------------------------------------------------
     async def typical_cost(self, budget: str) -> TypicalCost:
