@@ -226,8 +226,8 @@ class PromptBox(TextArea, inherit_bindings=False):
         """Messages are queued."""
         self.target: Callable[[], object] = lambda: None
         """Returns the target of a message: where it goes, as the screen shows it now."""
-        self.drops_for_draft: Callable[[bool], bool] = lambda _is_send: False
-        """Called before text is typed, or sent (True); returns whether that is dropped."""
+        self.drops_for_draft: Callable[[Key | Paste | None], bool] = lambda _typed: False
+        """Called before text is typed, or sent (None); returns whether that is dropped."""
         self._kill_buffer = ""
         """The text to yank: all that consecutive cutting keys removed."""
         self._last_key_cut = False
@@ -279,7 +279,7 @@ class PromptBox(TextArea, inherit_bindings=False):
     # -- keys and pastes -------------------------------------------------------------------
     def on_paste(self, event: Paste) -> None:
         """Clean a pasted text, which is untrusted; fold a long one; report paths of dropped files."""
-        self.drops_for_draft(False)
+        self.drops_for_draft(event)
         paths = pasted_paths(event.text)
         event.text = clean(event.text)
         if paths:
@@ -293,7 +293,7 @@ class PromptBox(TextArea, inherit_bindings=False):
     def on_key(self, event: Key) -> None:
         """Handle editing and cutting keys in the order in which they were typed among the letters."""
         if event.is_printable:
-            self.drops_for_draft(False)
+            self.drops_for_draft(event)
         chord = self._has_chord_begun
         self._has_chord_begun = event.key == "ctrl+x" and self.selection.is_empty
         if self._has_chord_begun or (chord and event.key == "ctrl+e"):
@@ -378,7 +378,7 @@ class PromptBox(TextArea, inherit_bindings=False):
 
     def submit(self) -> None:
         """Post the text with its target: another session may be shown when the message is handled."""
-        if self.drops_for_draft(True):
+        if self.drops_for_draft(None):
             return
         self.post_message(self.Submitted(self.text, self.target()))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from contextlib import suppress
 from dataclasses import dataclass
 from time import monotonic
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 from msgspec import Struct, field
 from msgspec.structs import replace
 
+from handinger_tui.core.attention import SEEN_AFTER_S
 from handinger_tui.core.errors import AttachmentProblem, HandingerError, NoSuchFile
 from handinger_tui.core.prompts import (
     Draft,
@@ -37,8 +39,6 @@ if TYPE_CHECKING:
     from handinger_tui.ui.work.interaction import Interaction
     from handinger_tui.ui.work.session_controller import SessionController
 
-SEEN_AFTER_S: Final = 0.7
-"""Seconds after which a person has seen that a draft came into the prompt."""
 DROP_TIMEOUT_S: Final = 10.0
 """Enter waits at most this many seconds for files that were just dropped: a disk may hang."""
 
@@ -108,8 +108,8 @@ class Composer:
         self._is_editing = False
         """Whether the person's own editor is open."""
         self._aside: Draft | None = None
-        self._unseen_until = 0.0
-        """The monotonic time until which the draft of the first session may not have been seen."""
+        self._came_at = -math.inf
+        """When a draft came into the prompt by itself (monotonic)."""
         self._before: Draft | None = None
         """The draft that was in the prompt before an earlier message was put there."""
         self._restored_text = ""
@@ -347,12 +347,11 @@ class Composer:
     def restore_unseen(self, draft: Draft) -> None:
         """Restore a draft that nobody asked for now: keys may be under way that were not meant for it."""
         self.restore(draft)
-        self._unseen_until = monotonic() + SEEN_AFTER_S
+        self._came_at = monotonic()
 
-    @property
-    def is_unseen(self) -> bool:
-        """Whether the draft in the prompt came so short a time ago that it may not have been seen."""
-        return monotonic() < self._unseen_until and self.is_restored
+    def is_unseen(self, pressed_at: float) -> bool:
+        """Whether a key pressed at this time cannot be meant for the draft in the prompt."""
+        return pressed_at < self._came_at + SEEN_AFTER_S and self.is_restored
 
     def give_way(self) -> None:
         """Something is typed that was not meant to continue the draft: keep it until that is sent."""
@@ -398,7 +397,7 @@ class Composer:
         self._chosen = {file.path: file for file in draft.files}
         self._problems.clear()
         self._aside = self._before = None
-        self._unseen_until = 0.0
+        self._came_at = -math.inf
         self.prompt.message_history.add(*draft.others)
         self._restored_text = self.prompt.pasted.add_draft(draft)
         self.prompt.put(self._restored_text)
@@ -417,7 +416,7 @@ class Composer:
         self.prompt.message_history.add(*reversed(entries))
         if drafts and not self.prompt.text.strip():
             self._restored_text = texts[0]
-            self._unseen_until = monotonic() + SEEN_AFTER_S
+            self._came_at = monotonic()
             self.prompt.put(texts[0])
             self._lineage = drafts[0].lineage
             self.choose(drafts[0].files)

@@ -167,6 +167,7 @@ class WorkScreen(BareContainer, Screen[None], inherit_bindings=False):
         self._submitter = Submitter(self.context, send_flow, self.run_command)
         self.prompt.target = self._submitter.target
         self._submitter.early.changed = self.prompt.message_history.changed = self._save_draft_soon
+        switcher.apart = send_flow.apart
         switcher.waiting_texts = lambda: self._submitter.early.texts
         self.prompt.drops_for_draft = self._drops_for_draft
         self._startup = Startup(self.context, self._submitter)
@@ -299,12 +300,13 @@ class WorkScreen(BareContainer, Screen[None], inherit_bindings=False):
         super().set_focus(widget, scroll_visible, from_app_focus)
         self._renew_keys()
 
-    def _drops_for_draft(self, is_send: bool) -> bool:
-        """Whether a key is dropped because it would send a draft that just came into the prompt.
+    def _drops_for_draft(self, typed: Key | Paste | None) -> bool:
+        """Whether Enter (`typed` is None) is dropped because it would send a draft that was not seen yet.
 
-        Text that comes so soon is not joined to that draft, which gives way to it.
+        Text that was typed so soon is not joined to that draft, which gives way to it.
         """
-        if not self.composer.is_unseen:
+        pressed_at, is_send = self.interaction.pressed_at if typed is None else typed.time, typed is None
+        if not self.composer.is_unseen(pressed_at):
             return False
         if is_send:
             self.interaction.say("Your draft is back. Press Enter again to send it.")

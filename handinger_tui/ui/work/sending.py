@@ -13,7 +13,16 @@ from handinger_tui.core.acts import Act, HoldReason, Offer, Typed, enter, until_
 from handinger_tui.core.errors import AttachmentProblem, HandingerError, LedgerError, NoHistory
 from handinger_tui.core.money.limits import Gauge, LimitReached, LimitUnmeasured, StartPolicy
 from handinger_tui.core.money.typical_cost import typical_cost_text
-from handinger_tui.core.prompts import SIGNS, CommandLine, Draft, Empty, Prompt, classify, is_only_carried
+from handinger_tui.core.prompts import (
+    SIGNS,
+    CommandLine,
+    Draft,
+    Empty,
+    Prompt,
+    classify,
+    expand_chips,
+    is_only_carried,
+)
 from handinger_tui.core.safety import clean_line
 from handinger_tui.core.turns.turn import Lineage, Turn, TurnRequest, TurnStatus
 from handinger_tui.ui.commands import command_named, unknown_command_text
@@ -88,9 +97,9 @@ class Submission(Struct, frozen=True):
     replaces: str | None = None
     """The id of the queued turn that the prompt holds for editing."""
     offer: Offer | None = None
-    """What Enter did at that moment, as the line below the prompt said; None where it had just changed."""
-    is_held: bool = False
-    """The line below the prompt said that the message waits until it is sent."""
+    """What Enter did at that moment, as the line below the prompt said."""
+    is_read: bool = False
+    """Whether that line was there long enough to be read."""
     text: str = ""
     """The text to send, before its mentions are resolved to files."""
     released: str | None = None
@@ -134,6 +143,16 @@ class SendFlow:
         if text == snapshot.text:
             return replace(snapshot, files=files)
         return replace(snapshot, text=text, files=files) if text.strip() or files else None
+
+    def apart(self, session_id: str, draft: Draft) -> Draft:
+        """The draft without the messages that are being sent and still stand before it in the prompt."""
+        others = []
+        for earlier in self._under_way.get(session_id, []):
+            text = earlier.snapshot.text
+            if not earlier.is_early and draft.text != text and draft.text.startswith(text):
+                others.append(expand_chips(text, earlier.snapshot.pasted))
+                draft = replace(draft, text=draft.text[len(text) :])
+        return replace(draft, others=(*others, *draft.others))
 
     def accept(self, submission: Submission) -> None:
         """Register a message when Enter is pressed; the caller must call `send` afterwards."""
@@ -203,8 +222,8 @@ class SendFlow:
                     *content,
                     start=start,
                     lineage=submission.snapshot.lineage,
-                    past_hold=None if offer is None else offer.passes,
-                    held=submission.is_held,
+                    past_hold=offer.passes if offer is not None and submission.is_read else None,
+                    held=offer is not None and offer.holds,
                 )
 
         return await self._start(submission, send)
@@ -436,20 +455,20 @@ class Submitter:
         budget = self._controller.budget
         if edit is not None:
             budget = edit.turn.request.budget or budget
-        name, snapshot = self._drafts.name_of(session_id), self._composer.snapshot()
+        name, snapshot, shown = self._drafts.name_of(session_id), self._composer.snapshot(), self._pane.shown
         return Submission(
             session_id,
             name,
             budget,
             snapshot,
             self._queue_editor.turn_id,
-            offer=self._pane.offer_read,
-            is_held=self._pane.offer_shown in (Act.QUEUE_BUSY, Act.QUEUE_HELD),
+            offer=shown.offer,
+            is_read=shown.was_read(self._interaction.pressed_at),
         )
 
     def submit(self, target: Submission | None, text: str) -> None:
         """Act on Enter; `text` is all there is of a message without a target."""
-        if target is None or self.early.is_open:
+        if target is None or self.early.is_open(self._interaction.pressed_at):
             self.early.add(text, self._controller.budget)
         elif self.early.waiting and not target.snapshot.text.strip():
             # Looked at again: the next line comes into the prompt.
@@ -580,7 +599,7 @@ class Submitter:
         The state may have changed since the line was painted, or just before Enter was pressed: what it did
         not offer, or not long enough to be read, is not sent.
         """
-        session_id, shown = target.session_id, target.offer
+        session_id, shown = target.session_id, target.offer if target.is_read else None
         if session_id != self._controller.session_id:
             return
         state = replace(

@@ -54,6 +54,8 @@ class SessionSwitcher:
         """Number of switches requested so far: only the newest one takes effect."""
         self.waiting_texts: Callable[[], Sequence[str]] = tuple
         """The lines that were entered and wait; they belong to the draft until they are turns."""
+        self.apart: Callable[[str, Draft], Draft] = lambda _session_id, draft: draft
+        """A draft without the messages of its session that are being sent, which it keeps one by one."""
 
     def refuse_in_replay(self) -> None:
         """Raise HandingerError in a replay, which has no other sessions."""
@@ -115,10 +117,7 @@ class SessionSwitcher:
 
     async def show_first(self, session_id: str) -> None:
         """Show the first session; the text typed while the app was connecting stays."""
-        draft = await self._drafts.read(session_id)
-        # Keys on their way to the prompt would be typed behind the draft, and Enter send both as one.
-        await self._interaction.keys_handled(self._pane.prompt)
-        self.show(session_id, draft)
+        self.show(session_id, await self._drafts.read(session_id))
 
     def show(self, session_id: str, draft: Draft) -> None:
         """Put a session on the screen with its draft, without an await in between."""
@@ -143,7 +142,7 @@ class SessionSwitcher:
         """Save the draft of the session on the screen to disk."""
         session_id = self._controller.session_id
         if session_id:
-            draft, waiting = self._queue_editor.draft(), self.waiting_texts()
+            draft, waiting = self.apart(session_id, self._queue_editor.draft()), self.waiting_texts()
             if waiting and not draft.text:
                 draft, waiting = replace(draft, text=waiting[0]), waiting[1:]
             draft = replace(draft, others=(*draft.others, *waiting))

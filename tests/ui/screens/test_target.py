@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from time import monotonic
 from typing import TYPE_CHECKING
 
 import pytest
@@ -377,7 +378,7 @@ async def test_the_question_before_a_second_try_names_a_session_out_of_sight(fol
         await desktop.send(pilot, "secret for A")
         await desktop.until(pilot, lambda: len(desktop.api.posts) == 2 and not desktop.session.busy)
         await desktop.until(pilot, lambda: desktop.work.prompt.text == "secret for A")
-        await desktop.until(pilot, lambda: not desktop.work.composer.is_unseen)
+        await desktop.until(pilot, lambda: not desktop.work.composer.is_unseen(monotonic()))
         disk.slow = True
         await pilot.press("enter")
         await desktop.until(pilot, lambda: desktop.work.send_flow.sending(a))
