@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from msgspec.structs import replace
+
 from handinger_tui.cli.output import PIPED, output_width
 from handinger_tui.core.columns import Column as ListColumn
-from handinger_tui.core.columns import Row, cells_of, clip, text_lines
+from handinger_tui.core.columns import Row, cells_of, text_lines
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 GAP: Final = "  "
-_MIN_TITLE: Final = 24
 
 
 class Column:
@@ -46,17 +47,12 @@ def fit_columns(columns: Sequence[Column], width: int) -> list[Column]:
     return fitting
 
 
-def titled_table(head: str, titles: Sequence[str], columns: Sequence[Column]) -> str:
-    """Return a table whose rows begin with titles, which get the room that the other columns leave."""
-    width = output_width(PIPED)
-    columns = fit_columns(columns, width - _MIN_TITLE - len(GAP))
-    room = max(_MIN_TITLE, width - sum(len(GAP) + column.width for column in columns))
-    first = Column(head, [clip(title, room) for title in titles], align_left=True)
-    return "\n".join(line.rstrip() for line in lines_of([first, *columns]))
-
-
 def list_text(columns: Sequence[ListColumn], rows: Sequence[Row], empty: str) -> str:
-    """Return a list as text in the width of the terminal; without rows, what stands in their place."""
+    """Return a list as text in the width of the terminal; without rows, what stands in their place.
+
+    Ids are always shown: the next command needs one.
+    """
+    columns = [replace(column, rank=0) if column.ids else column for column in columns]
     return "\n".join(text_lines(columns, rows, output_width(PIPED))) if rows else empty
 
 

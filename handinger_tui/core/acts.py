@@ -223,13 +223,6 @@ class Confirmation(Struct, frozen=True):
     typed: str = ""
 
 
-def outcome_text(done: bool | None, words: str, refused: str = "The service did not do it.") -> str:
-    """What became of a change: its words, or that the service did not do it, or does not say."""
-    if done is None:
-        return f"{words} The service did not say whether it took effect."
-    return words if done else refused
-
-
 # -- what Enter does -------------------------------------------------------------------------------
 class Typed(StrEnum):
     """What stands in the prompt."""

@@ -12,12 +12,14 @@ from typing import Final
 from msgspec import Struct
 
 from handinger_tui.core.bars import horizontal_bar
-from handinger_tui.core.formatting import NOT_REPORTED, middle_cut
+from handinger_tui.core.formatting import middle_cut
 
 COMFORT: Final = 24
 """Cells that a column that grows gets before columns of rank `IDLE` and above get any."""
 IDLE: Final = 3
 NO_VALUE: Final = "—"
+_NO_VALUES: Final = frozenset({NO_VALUE, "not reported", "unknown"})
+"""Texts in place of a value, which are faint."""
 _LONGEST_BAR: Final = 40
 _GAP: Final = "  "
 _INDENT: Final = "  "
@@ -35,6 +37,7 @@ class Tone(StrEnum):
     PLAIN = ""
     FAINT = "$text-muted"
     STRONG = "bold"
+    HEADING = "bold $markdown-h1-color"
     MONEY = "$accent"
     BAR = "$primary"
     GOOD = "$text-success"
@@ -269,7 +272,7 @@ class Layout(Struct, frozen=True):
             text = f"{left}{right:<{self.measure.behind[at]}}"
         elif column.ids:
             text = middle_cut(text, width)
-        style = Tone.FAINT if text in (NOT_REPORTED, NO_VALUE) else row.styles.get(at, column.style)
+        style = Tone.FAINT if text in _NO_VALUES else row.styles.get(at, column.style)
         return self._aligned(text, column.align, width), style
 
     def _aligned(self, text: str, align: Align, width: int) -> str:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Final
 
 from msgspec import UNSET, Struct, UnsetType
 
+from handinger_tui.core.columns import Align, Column, Piece, Row, Tone
 from handinger_tui.core.errors import SettingsError
 from handinger_tui.core.jsontext import JsonObject, NotJson, as_text, dump, json_text, parse_exact
+from handinger_tui.core.safety import clean, clean_line
 
 LONGEST: Final = {"title": 200, "summary": 80, "text": 20_000, "prompt": 10_000}
 """The maximum characters of each member, by the service."""
@@ -165,3 +168,58 @@ def form_from_text(text: str) -> WorkerForm | None:
         return None
     texts = {name: as_text(value.get(name)) or "" for name in (*LONGEST, "schema")}
     return WorkerForm(**texts, is_public=value.get("is_public") is True)
+
+
+# -- the list ------------------------------------------------------------------------------------
+COLUMNS: Final = (
+    Column("Worker", least=4, fill=True, style=Tone.STRONG),
+    Column("Tasks", Align.RIGHT, rank=1),
+    Column("ID", rank=5, style=Tone.FAINT, ids=True),
+)
+
+
+def worker_row(worker: StoredWorker) -> Row:
+    """Title, number of tasks and id; below visibility and summary."""
+    facts = [visibility(worker), worker.summary or ("" if worker.is_read else "not read yet")]
+    return Row(
+        (clean_line(worker.name, 200), f"{worker.tasks:,}", clean_line(worker.worker_id, 80)),
+        clean_line(" · ".join(filter(None, facts)), 200),
+        values={1: worker.tasks},
+    )
+
+
+def visibility(worker: StoredWorker) -> str:
+    """Return "public" or "private"; "gone" where the worker no longer exists; "" where that is unknown."""
+    if worker.is_missing:
+        return "gone"
+    return "" if worker.is_public is None else "public" if worker.is_public else "private"
+
+
+def worker_lines(worker: StoredWorker, when: Callable[[int], str], how_to_read: str) -> list[Piece]:
+    """The stored facts about a worker, unwrapped.
+
+    `when` writes a time. `how_to_read`: what reads the members, which the service returns only with the
+    answer to a change.
+    """
+    times = (("created", worker.created_ms), ("updated", worker.updated_ms), ("read", worker.read_ms))
+    # Without a title the id is the name.
+    facts = [clean_line(worker.worker_id, 120) if worker.title else "", visibility(worker)]
+    facts += [f"{word} {when(moment)}" for word, moment in times if moment is not None]
+    lines: list[Piece] = [(clean_line(worker.name, 200), Tone.STRONG)]
+    lines += [(" · ".join(filter(None, facts)), Tone.FAINT)] if any(facts) else []
+    lines += [(clean_line(worker.summary, 200), Tone.PLAIN)] if worker.summary else []
+    link: list[Piece] = [("", ""), (clean_line(worker.url, 300), Tone.FAINT)] if worker.url else []
+    if worker.is_missing:
+        lines.append(("The service did not know it at the last reading.", Tone.BAD))
+    if not worker.is_read:
+        return [*lines, ("", ""), (f"{NOT_READ} {how_to_read}", Tone.FAINT), *link]
+    lines += [("", ""), ("Instructions", Tone.HEADING)]
+    lines += [(line, "") for line in clean(worker.text or "none").split("\n")]
+    schema = "none: answers are text" if worker.schema is None else clean(json_text(worker.schema)).rstrip()
+    lines += [("", ""), ("Output schema", Tone.HEADING), *((line, "") for line in schema.split("\n"))]
+    return [*lines, *link]
+
+
+NOT_READ: Final = (
+    "Title and instructions were not read yet: the service returns them only with the answer to a change."
+)

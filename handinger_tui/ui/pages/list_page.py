@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import TYPE_CHECKING, ClassVar, Generic
+from typing import TYPE_CHECKING, Any, ClassVar, Generic
 
 from textual import on, work
 from textual.app import ComposeResult
@@ -23,7 +23,7 @@ from handinger_tui.ui.widgets.virtual_list import ItemT, VirtualList
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Iterable, Sequence
 
-    from handinger_tui.ui.work.interaction import Interaction
+    from handinger_tui.ui.front import Front
 
 
 class ListPage(Page, Generic[ItemT]):
@@ -36,15 +36,19 @@ class ListPage(Page, Generic[ItemT]):
     AUTO_FOCUS = "ColumnList"
     BOX_CLASSES = "page -broad"
     COLUMNS: ClassVar[Sequence[Column]]
+    LIST: ClassVar[type[ColumnList[Any]]] = ColumnList
+    """A subclass with further keys."""
     NEEDS_ITEM: ClassVar[frozenset[str]] = frozenset()
     """The actions that need a selected item."""
 
-    def __init__(self, interaction: Interaction, about: str = "") -> None:
+    def __init__(self, interaction: Front, about: str = "") -> None:
         """`about`: what the list belongs to, such as "worker w1"; it stands beside the title."""
         super().__init__()
-        self.table: ColumnList[ItemT] = ColumnList(self.COLUMNS, self.copied, id=f"{self.NAME}-list")
+        self.table: ColumnList[ItemT] = self.LIST(self.COLUMNS, self.copied, id=f"{self.NAME}-list")
         self._interaction = interaction
         self._about = about
+        self.chosen = ""
+        """The key of the item that the cursor goes to when the items are read; "": it stays on its item."""
         self._note = ""
         """The result of the last change; it is shown until the next one."""
         self._is_read = False
@@ -71,6 +75,17 @@ class ListPage(Page, Generic[ItemT]):
         """All about the selected item, below the list."""
         return ()
 
+    def key(self, item: ItemT) -> str:
+        """What tells an item from others when the list is read again; "": its place."""
+        return ""
+
+    def show_item(self, item: ItemT | None) -> None:
+        """Show the selected item, where a page shows more of it than the foot."""
+
+    def compose_list(self) -> ComposeResult:
+        """Lay out the list, and what stands beside it."""
+        yield self.table
+
     def copied(self, item: ItemT) -> tuple[str, str]:
         """What `y` copies of an item, and the name of that: ("sch_1", "the id of the schedule")."""
         return "", ""
@@ -80,7 +95,7 @@ class ListPage(Page, Generic[ItemT]):
         """Lay out the lines above, the list, the lines below, and the footer."""
         with Vertical(id=self.NAME, classes=self.BOX_CLASSES):
             yield Static(id=f"{self.NAME}-title", classes="page-title")
-            yield self.table
+            yield from self.compose_list()
             yield Static(id=f"{self.NAME}-foot", classes="page-foot")
             yield FooterLine()
 
@@ -90,8 +105,8 @@ class ListPage(Page, Generic[ItemT]):
 
     @work(group="read", exclusive=True)
     async def action_reload(self) -> None:
-        """Read the list again; the cursor stays in its place."""
-        self._is_read = False
+        """Read the list again; the cursor stays on its item, or in its place."""
+        before, self._is_read = self.table.current, False
         self.draw_title("Reading…")
         try:
             items = await self.read()
@@ -100,7 +115,11 @@ class ListPage(Page, Generic[ItemT]):
             self.draw_title()
             return
         self._is_read = True
+        key, self.chosen = self.chosen or ("" if before is None else self.key(before)), ""
         self.table.show(items, [self.row(item) for item in items], self.empty)
+        at = next((at for at, one in enumerate(self.table.rows.items) if key and self.key(one) == key), None)
+        if at is not None:
+            self.table.move_to(at)
         self.draw_title()
 
     def draw_title(self, doing: str = "") -> None:
@@ -117,8 +136,19 @@ class ListPage(Page, Generic[ItemT]):
             lines.append(Content.styled(f"{counted} · Esc to clear", Tone.FAINT))
         self.put_title(*lines)
 
+    def note(self, text: str) -> None:
+        """Show a sentence below the title."""
+        self._note = text
+        self.draw_title()
+
     @on(VirtualList.Moved)
-    def _show_selected(self) -> None:
+    def _show_selected(self, event: VirtualList.Moved) -> None:
+        if event.view is self.table:
+            self.show_item(self.table.current)
+            self.draw_foot()
+
+    def draw_foot(self) -> None:
+        """Show all about the selected item."""
         item = self.table.current
         lines = [] if item is None else [line for line in map(_content, self.foot(item)) if line.plain]
         self.query_one(f"#{self.NAME}-foot", Static).update(Content("\n").join(lines))

@@ -13,10 +13,9 @@ from textual.content import Content
 from handinger_tui.core.amounts import credits_words, short_total_text, total_text
 from handinger_tui.core.columns import Align, Column, Layout, Measure, Row, Tone
 from handinger_tui.core.formatting import ago, middle_cut, plural
-from handinger_tui.core.money.spending import LOCAL
 from handinger_tui.core.prompts import lineage_words
 from handinger_tui.core.safety import clean_line
-from handinger_tui.core.turns.session import Session, SessionSummary
+from handinger_tui.core.turns.session import LOCAL, Session, SessionSummary
 from handinger_tui.core.turns.turn import TRIGGER_WORDS, TurnStatus
 from handinger_tui.ui.widgets.column_list import content_of
 from handinger_tui.ui.widgets.status_text import (
@@ -43,14 +42,10 @@ COLUMNS: Final = (
 _SHORT: Final = {TurnStatus.RUNNING: "still running", TurnStatus.CHECKING: "checking"}
 
 
-def session_rows(
-    summaries: Sequence[SessionSummary],
-    opened: Mapping[str, Session],
-    now_ms: int,
-    width: int,
-    current: str = "",
-) -> list[Content]:
-    """One line for each session, in columns, at most `width` cells wide.
+def rows_of(
+    summaries: Sequence[SessionSummary], opened: Mapping[str, Session], now_ms: int, current: str = ""
+) -> list[Row]:
+    """One row for each session.
 
     `opened`: sessions in memory, by id; their state is newer. `current`: the id of the one on the screen.
     """
@@ -61,6 +56,18 @@ def session_rows(
             # Two sessions that look the same are distinguished by their ids.
             tail = f"…{one.session_id[-ID_TAIL:]}"
             rows[at] = replace(row, cells=(*row.cells[:2], tail, *row.cells[3:]))
+    return rows
+
+
+def session_rows(
+    summaries: Sequence[SessionSummary],
+    opened: Mapping[str, Session],
+    now_ms: int,
+    width: int,
+    current: str = "",
+) -> list[Content]:
+    """The rows as lines of at most `width` cells."""
+    rows = rows_of(summaries, opened, now_ms, current)
     layout = Layout.fit(Measure.of(COLUMNS, rows, cell_len), width)
     return [content_of(layout.line(row)) for row in rows]
 

@@ -11,7 +11,7 @@ import pytest
 from msgspec.structs import replace
 
 from handinger_tui.core.amounts import Total
-from handinger_tui.core.money.spending import LOCAL as SIMULATED
+from handinger_tui.core.turns.session import LOCAL as SIMULATED
 from handinger_tui.core.turns.turn import TurnStatus
 from handinger_tui.ui.dialogs import TextQuestion
 from handinger_tui.ui.panels.usage import UsagePanel
@@ -90,7 +90,7 @@ async def test_every_row_of_the_list_is_one_line_with_title_cost_and_age(width: 
     async with desktop.running(width, 20) as pilot:
         await desktop.shows(pilot, "About tea")
         first, second, third = desktop.text_of("#rows").split("\n")[:3]
-        assert re.search(r"漢字 *… +✓.* \$0\.0123  1 h ago\b", first)
+        assert re.search(r"漢字? ?… +✓.* \$0\.0123  1 h ago\b", first)
         assert re.search(r"About tea +✗ .* \$1\.20 \+2  1 h ago\b", second)
         assert not third.strip(" │")
 
