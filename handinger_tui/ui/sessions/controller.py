@@ -465,5 +465,6 @@ class DraftStore:
         saved = unpack_draft(await self._controller.connection.history.draft(session_id))
         if saved.text.startswith(sent.text):
             files = [file for file in saved.files if file not in sent.files]
-            await self.save(session_id, draft_as_typed(saved.text[len(sent.text) :], files, saved.pasted))
+            draft = draft_as_typed(saved.text[len(sent.text) :], files, saved.pasted)
+            await self.save(session_id, replace(draft, others=saved.others))
             self._removals += 1
