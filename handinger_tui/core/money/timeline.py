@@ -28,7 +28,8 @@ class Sent(NamedTuple):
 
     `creates`: it creates the worker, whose meters then start at zero. `read_before`: the worker was read just
     before. `refused`: the service refused or never received it, so the turn is free; but a rise in the same
-    window has no certain owner. `counted`: its message is assumed to be among those of the worker.
+    window has no certain owner. `counted`: its message is assumed to be among those of the worker. `adopted`:
+    it was read from the worker, so its message may have been counted as that of a stranger before.
     """
 
     turn: Key
@@ -36,6 +37,7 @@ class Sent(NamedTuple):
     read_before: bool = True
     refused: bool = False
     counted: bool = True
+    adopted: bool = False
 
 
 class Read(NamedTuple):
@@ -667,8 +669,8 @@ class Timeline:
         """How many messages of others came since the first reading, and until the last one while idle."""
         self._fewer: tuple[int, ...] = ()
         """Smaller numbers of these messages in the newest readings of the idle worker."""
-        # How many messages of the worker are ours.
-        self._own = 0
+        # How many messages of the worker are ours, and how many were adopted since messages were counted.
+        self._own = self._adopted = 0
 
     def copy(self) -> Timeline:
         """An independent copy."""
@@ -735,6 +737,7 @@ class Timeline:
         self.stillness.end()
         self._newest = sent.turn, self._strangers
         self._own += sent.counted
+        self._adopted += sent.adopted
         if not sent.counted:
             self.in_doubt.add(sent.turn)
 
@@ -827,6 +830,8 @@ class Timeline:
         if read.prompts is None:
             return None, False, False
         before, count = self._strangers, read.prompts - self._own
+        if before is not None:
+            before, self._adopted = min(before, max(count, before - self._adopted)), 0
         is_fewer = before is not None and count < before
         if not read.busy:
             self._fewer = (*self._fewer[1 - REMOVED_AFTER :], count) if is_fewer else ()
