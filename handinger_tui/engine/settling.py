@@ -19,6 +19,7 @@ from handinger_tui.core.stream import (
     ReadReason,
     Snapshot,
     WorkerBody,
+    figures_differ,
     worker_in,
 )
 from handinger_tui.core.turns.fold import fold
@@ -61,7 +62,6 @@ from handinger_tui.core.turns.worker_reconciliation import (
 )
 from handinger_tui.engine.session_store import LEFT
 from handinger_tui.engine.tasks import start
-from handinger_tui.engine.turn_run import figures_differ
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -448,6 +448,7 @@ class TurnSettler:
             elif has_ended:
                 record.settle_by_reading(own_part(turn, body))
             elif not record.accepted and _is_missing(turn, answer, body.snapshot):
+                record.feed_new_figures(body)
                 record.settle(TurnStatus.NOT_DELIVERED, NEVER_ARRIVED, recovered=True)
             elif status is not TurnStatus.UNKNOWN:
                 record.settle(TurnStatus.UNKNOWN, NO_END if record.accepted else LEFT)

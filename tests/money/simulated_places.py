@@ -104,6 +104,7 @@ class Places:
         database: Any = Direct(self._connection)
         self._history = SessionHistory(database, "", lambda _run: True)
         self._version = -1
+        self._prompts: dict[str, str] = {}
         self._newest_charge = 0
         self._noted: list[tuple[int, Decimal]] = []
         """Times with the total of that time, in the unit that is reported."""
@@ -324,6 +325,7 @@ class Places:
         self, charges: list[TurnCharge], sessions: list[Session], suspense: list[Bucket], *, end: bool = False
     ) -> None:
         turns = {turn.turn_id: turn for session in sessions for turn in session.turns if not turn.imported}
+        self._prompts = {turn_id: turn.request.prompt for turn_id, turn in turns.items()}
         ruled = self._ruled_workers()
         for charge in charges:
             turn = turns[charge.turn_id]
@@ -410,7 +412,11 @@ class Places:
             entered = [amount_of(one, unit) for one in own]
             entered += [rise_amount(one, unit) for one in suspense if one.key == worker.worker_id]
             units = sum((one for one in entered if one is not None), ZERO) / size
-            base = 0 if worker.jobs[0].ours else worker.units(worker.reads[0].at_ms)
+            is_begun_here = worker.jobs[0].ours and not any(
+                one.trigger.elsewhere and self._prompts.get(one.turn_id) == worker.jobs[0].prompt
+                for one in own
+            )
+            base = 0 if is_begun_here else worker.units(worker.reads[0].at_ms)
             figures = {worker.units(one.at_ms) - base for one in worker.reads[-1 if end else -8 :]}
             if units not in figures and not (end is False and units == 0):
                 self._fault(f"{worker.worker_id}: {units} units entered, it reported {figures}")

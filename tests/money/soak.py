@@ -18,7 +18,7 @@ from tempfile import TemporaryDirectory
 from typing import Final
 
 from tests.money import ledger_histories, rulings
-from tests.money.oracle import exact_turns, faults
+from tests.money.oracle import judge
 from tests.money.service import History, Lens, history
 from tests.money.simulated_service import Habit
 from tests.money.simulation import Life
@@ -46,11 +46,12 @@ def main() -> int:
     shares: dict[Lens, Counter[str]] = {lens: Counter() for lens in Lens}
     failed = 0
     for seed, sample in _samples(chosen.seed, chosen.histories, chosen.each):
-        wrong = faults(sample) + rulings.faults(sample, seed)
+        judged = judge(sample)
+        wrong = judged.wrong + rulings.faults(sample, seed)
         failed += bool(wrong)
         if wrong and failed <= 20:
             print(f"seed {seed} ({sample.lens}, counted {sample.counted}): {'; '.join(wrong)}")
-        exact, marked, turns = exact_turns(sample)
+        _, exact, marked, turns = judged
         shares[sample.lens].update(exact=exact, marked=marked, turns=turns, faults=bool(wrong))
     for lens, counts in shares.items():
         turns = counts["turns"] or 1

@@ -1,4 +1,4 @@
-"""Random lives of a history with real engines: every place shows the truth, or says that it does not know it."""
+"""Random lives of a history with real engines: every place shows the truth, or says what it does not know."""
 
 from __future__ import annotations
 
