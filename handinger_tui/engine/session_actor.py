@@ -21,8 +21,10 @@ from msgspec.structs import replace
 
 from handinger_tui.core.acts import Hold, HoldReason
 from handinger_tui.core.errors import HandingerError, LedgerError, Refused
-from handinger_tui.core.money.limits import Gauge, LimitReached, StartPolicy
+from handinger_tui.core.money.limits import Gauge, LimitReached
+from handinger_tui.core.safety import clean_line
 from handinger_tui.core.turns.session import (
+    LOCAL,
     Service,
     Session,
     move_to_place_of,
@@ -35,20 +37,15 @@ from handinger_tui.core.turns.turn import (
     ErrorKind,
     Fault,
     Lineage,
+    StartPolicy,
     Trigger,
     Turn,
     TurnRequest,
     TurnStatus,
 )
-from handinger_tui.engine.queues import (
-    Busy,
-    Inbox,
-    QueueGate,
-    SessionLimits,
-    TurnQueue,
-    hold_after,
-    limit_hold,
-)
+from handinger_tui.engine.inbox import Busy, Inbox
+from handinger_tui.engine.queues import QueueGate, TurnQueue, hold_after
+from handinger_tui.engine.session_limits import SessionLimits, limit_hold
 from handinger_tui.engine.session_store import RunDeps, SessionStore, TurnRecord, may_have_departed
 from handinger_tui.engine.settling import LateReader, TurnSettler, adopted_turns
 from handinger_tui.engine.turn_run import RunSlot, TurnRun
@@ -98,12 +95,19 @@ class Elsewhere(HandingerError):
                 f"Start with --generation {session.generation} to use it.",
             )
             return
-        service = "the local worker" if base_url == "local" else base_url or "another service"
+        if session.turns and session.turns[0].imported:
+            # Anybody may have written the file: its address is no advice, the key would go there.
+            shown = clean_line(base_url, 100)
+            super().__init__(
+                f"This session was imported, and its file names another service: {shown}. Nothing was sent.",
+                "You can read, search and export it here. Send the message in a session of your own.",
+            )
+            return
+        is_local = base_url == LOCAL
+        service = "the local worker" if is_local else base_url or "another service"
         super().__init__(
             f"This session belongs to {service}. Nothing was sent.",
-            "Start with --local to use it."
-            if base_url == "local"
-            else f"Start with --base-url {base_url} to use it.",
+            f"Start with {'--local' if is_local else f'--base-url {base_url}'} to use it.",
         )
 
 
@@ -394,13 +398,15 @@ class SessionActor:
         if only is not None:
             return await self._send_first(only, stops, start)
         # A queue that nothing holds goes on by itself; the user did not see what holds it by then.
-        return await self._resume(stops, start) if self.queue.hold is not None else None
+        seen = frozenset(self.queue.ids)
+        return await self._resume(stops, start, seen) if self.queue.hold is not None else None
 
     @request
-    async def _resume(self, stops: int, start: StartPolicy) -> Hold | None:
+    async def _resume(self, stops: int, start: StartPolicy, seen: frozenset[str]) -> Hold | None:
         queue = self.queue
-        if stops != queue.stops or self.gate.state.busy:
-            # Stopped again since the user asked to continue, or the worker would refuse it.
+        if stops != queue.stops or self.gate.state.busy or not seen.issuperset(queue.ids):
+            # Stopped again since the user asked to continue, or the worker would refuse it, or a message that
+            # the user did not see in the queue is held by now.
             return queue.hold
         hold = await self._limits.hold() if queue.ids else None
         if stops == queue.stops:
@@ -621,7 +627,7 @@ class SessionActor:
         stored = await self._log.load(self.session.session_id)
         # Another program may have stored turns of this session since it was opened here.
         newest = self.session if stored is None else replace(stored, worker_id=self.session.worker_id)
-        newest = replace(newest, template=newest.template or body.snapshot.template)
+        newest = replace(newest, stored_worker_id=newest.stored_worker_id or body.snapshot.stored_worker_id)
         turns = adopted_turns(newest, body, self._deps.run_deps.clock.now_ms(), self._deps.ids)
         entered = await self._log.adopt(newest, turns)
         if entered.session_id != self.session.session_id:
@@ -630,7 +636,7 @@ class SessionActor:
             self.store.value = replace(
                 self.session,
                 turns=with_kept_turns(self.session, entered),
-                template=entered.template,
+                stored_worker_id=entered.stored_worker_id,
                 title=self.session.title or entered.title,
             )
             self.store.publish()

@@ -12,8 +12,7 @@ from inspect import isawaitable
 from typing import TYPE_CHECKING, Any, Final
 
 from handinger_tui.core.errors import HandingerError
-from handinger_tui.core.money.limits import StartPolicy
-from handinger_tui.core.turns.turn import Turn, TurnRequest, TurnStatus
+from handinger_tui.core.turns.turn import StartPolicy, Turn, TurnRequest, TurnStatus
 from handinger_tui.engine.engine import Engine
 from handinger_tui.engine.ports import RetryPolicy
 from handinger_tui.engine.session_actor import ServiceContext
@@ -306,10 +305,9 @@ class World:
 
     def begin_edit(self, session_id: str, turn: Turn) -> None:
         """Take a queued message into the prompt."""
-        talk = self.watchman.talk(session_id)
 
         def done(_nothing: None) -> None:
-            talk.edited = turn.turn_id
+            self.watchman.editing(session_id, turn.turn_id)
 
         self.act("begin_edit", session_id, turn.turn_id, done=done)
 

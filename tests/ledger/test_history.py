@@ -21,7 +21,7 @@ async def test_sessions_are_listed_without_their_frames(tmp_path: Path) -> None:
         old = await play(
             ledger, session("ses_old"), turn_request("turn_1", "first words\nmore"), answered("0.5")
         )
-        await play(ledger, old, turn_request("turn_2", "again", worker_id=WORKER), answered("null"))
+        await play(ledger, old, turn_request("turn_2", "again", target_id=WORKER), answered("null"))
         await ledger.open_turn(
             session("ses_new", title="A title", unread=True, base_url="https://a.example"),
             turn_request("turn_3", created_ms=9_000),
@@ -43,7 +43,9 @@ async def test_an_id_may_be_abbreviated(tmp_path: Path) -> None:
     async with opened(tmp_path / "h.db") as ledger:
         await ledger.open_turn(session("ses_abc", worker_id="wrk_1"), turn_request("turn_1", created_ms=1))
         await ledger.open_turn(session("ses_abd", worker_id="wrk_12"), turn_request("turn_2", created_ms=2))
-        await ledger.open_turn(session("ses_x", template="task_7"), turn_request("turn_3", created_ms=3))
+        await ledger.open_turn(
+            session("ses_x", stored_worker_id="task_7"), turn_request("turn_3", created_ms=3)
+        )
         assert await ledger.history.find("ses_ab") == ["ses_abd", "ses_abc"]
         assert await ledger.history.find("ses_abc") == ["ses_abc"]
         assert await ledger.history.find("wrk_12") == ["ses_abd"]
@@ -166,6 +168,24 @@ async def test_drafts_are_kept_before_there_is_a_session(tmp_path: Path) -> None
         assert await ledger.history.draft("ses_2") == ""
         await ledger.history.save_draft("ses_1", "")
         assert await ledger.history.draft("ses_1") == ""
+
+
+async def test_texts_that_were_not_sent_are_among_the_prompts_in_the_order_of_time(tmp_path: Path) -> None:
+    async with opened(tmp_path / "h.db") as ledger:
+        await play(ledger, session("ses_1"), turn_request("turn_1", "sent"), answered())
+        await ledger.history.keep_unsent(["first", "sent later", "second"])
+        await ledger.history.keep_unsent([f"many {number}" for number in range(198)])
+        await ledger.history.keep_unsent(["\ud800\x00"])
+        assert (await ledger.history.prompts())[:3] == ["sent", "second", "many 0"]
+        newer = turn_request("turn_2", "many 7", created_ms=9_999_999_999_999)
+        await play(ledger, session("ses_2"), newer, answered())
+        await ledger.history.keep_unsent(["many 3"])
+    async with opened(tmp_path / "h.db") as ledger:
+        assert (await ledger.history.prompts())[-3:] == ["\ud800\x00", "many 3", "many 7"]
+        await ledger.history.delete("ses_2")
+        prompts = await ledger.history.prompts()
+        assert prompts[-1] == "many 3"
+        assert "many 7" not in prompts
 
 
 async def test_a_deleted_session_leaves_nothing(tmp_path: Path) -> None:

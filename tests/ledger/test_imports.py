@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import sqlite3
+import tracemalloc
+from contextlib import suppress
 from datetime import UTC
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
@@ -12,7 +14,7 @@ import pytest
 
 from handinger_tui.core.amounts import Total
 from handinger_tui.core.errors import LedgerError, SettingsError
-from handinger_tui.core.export.session_file import MOST_BYTES, read_session
+from handinger_tui.core.export.session_file import most_bytes, read_session
 from handinger_tui.core.jsontext import MAX_DEPTH
 from handinger_tui.core.money.attribution import MoneyIndex, session_money
 from handinger_tui.core.money.limits import Limit, Scope, Unit
@@ -60,7 +62,7 @@ async def exported_file(*usd: Any, name: str = "ses_1", base_url: str = "https:/
     async with opened(None) as ledger:
         now = session(name, base_url=base_url, worker_id=WORKER)
         for at, cost in enumerate(usd):
-            request = turn_request(f"turn_{name}_{at}", f"prompt {at}", worker_id=WORKER, seen_before=0)
+            request = turn_request(f"turn_{name}_{at}", f"prompt {at}", target_id=WORKER, seen_before=0)
             now = await play(ledger, now, request, answered(cost, f"answer {at}"))
         loaded = await ledger.load(name)
         assert loaded is not None
@@ -118,7 +120,7 @@ async def test_a_later_message_costs_the_later_increase_of_the_worker() -> None:
     async with opened(None) as ledger:
         now = await imported(ledger, await exported_file(1, 3))
         assert await spent(ledger) == {}
-        now = await play(ledger, now, turn_request("turn_new", "more", worker_id=WORKER), looked(3.0, 3.5))
+        now = await play(ledger, now, turn_request("turn_new", "more", target_id=WORKER), looked(3.0, 3.5))
         assert await spent(ledger) == {"turn_new": Decimal("0.5")}
         assert session_money(now.turns, now.elsewhere).usd.value == Decimal("0.5")
         (row,) = await ledger.history.sessions()
@@ -130,7 +132,7 @@ async def test_a_later_message_costs_the_later_increase_of_the_worker() -> None:
 async def test_a_message_without_a_reading_before_it_does_not_get_the_cost_of_imported_turns() -> None:
     async with opened(None) as ledger:
         now = await imported(ledger, await exported_file(1, 3))
-        await play(ledger, now, turn_request("turn_new", "more", worker_id=WORKER), looked(3.5, None))
+        await play(ledger, now, turn_request("turn_new", "more", target_id=WORKER), looked(3.5, None))
         assert await spent(ledger) == {"turn_new": None}, "unknown, not 3.5 and not zero"
 
 
@@ -150,7 +152,7 @@ async def test_attaching_stores_only_the_later_turns_of_the_worker() -> None:
 async def test_another_session_of_the_worker_does_not_get_the_imported_turns_either() -> None:
     async with opened(None) as ledger:
         mine = session("ses_mine", worker_id=WORKER, base_url="https://worker.example")
-        mine = await play(ledger, mine, turn_request("turn_mine", "mine", worker_id=WORKER), looked(0.5, 1.0))
+        mine = await play(ledger, mine, turn_request("turn_mine", "mine", target_id=WORKER), looked(0.5, 1.0))
         before = await totals(ledger)
         await imported(ledger, await exported_file(2, 3))
         assert await totals(ledger) == before
@@ -304,9 +306,43 @@ def test_a_file_that_is_not_an_export_is_reported(data: bytes) -> None:
         read_session(data, NOW)
 
 
-def test_a_file_that_is_too_large_is_refused_before_it_is_read() -> None:
-    with pytest.raises(SettingsError, match="larger than 200 MB"):
-        read_session(b" " * (MOST_BYTES + 1), NOW)
+FRAMES = b'{"turns":[{"record":{"frames":[' + b'[0,"sse","",null,""],' * 900_000 + b"null]}}]}"
+
+
+@pytest.mark.parametrize(
+    "data",
+    [b" " * (most_bytes() + 1), b"[" + b"{}," * 6_000_000 + b"1]", FRAMES, b'{"a":"' + b"[" * 9_000_000],
+    ids=["bytes", "objects", "frames", "values of one frame"],
+)
+def test_a_file_that_is_too_large_is_refused_before_it_is_parsed(data: bytes) -> None:
+    tracemalloc.start()
+    try:
+        with pytest.raises(SettingsError, match="larger than 50 MB") as caught:
+            read_session(data, NOW)
+        assert tracemalloc.get_traced_memory()[1] < 1_000_000
+    finally:
+        tracemalloc.stop()
+    assert "--max-mb" in caught.value.hint
+
+
+ODD = json.loads(r'[null, true, -1, 1.5, 1e30, "", "\u0000", "\ud800", [], [[]], [{}], {}, {"kind": []}]')
+
+
+@pytest.mark.parametrize("member", ["turn", "record", "session"])
+async def test_a_member_of_any_other_kind_is_refused_or_read(member: str) -> None:
+    """Whatever stands in a place of the file, it never ends in an exception of another kind."""
+    file = json.loads(await exported_file(1))
+    first = file["turns"][0]
+    first["lineage"] = {"kind": "edit", "session_id": "s", "turn_id": "t", "number": 1, "title": ""}
+    first["attachments"] = [{"name": "x", "size": 1, "media_type": "text/plain"}]
+    place = {"session": file, "turn": first, "record": first["record"]}[member]
+    for name, kept in list(place.items()):
+        for value in ODD:
+            place[name] = value
+            with suppress(SettingsError):
+                read(json.dumps(file))
+        place[name] = kept
+    assert len(read_turns(json.dumps(file))) == 1
 
 
 async def test_two_turns_of_the_same_id_are_refused() -> None:
@@ -367,10 +403,10 @@ async def test_amounts_of_a_file_are_those_of_its_own_turns() -> None:
             session(f"ses_{one}", base_url="https://worker.example", worker_id=WORKER) for one in "ab"
         )
         await play(
-            ledger, first, turn_request("turn_a", "one", worker_id=WORKER, seen_before=0), answered(1, "x")
+            ledger, first, turn_request("turn_a", "one", target_id=WORKER, seen_before=0), answered(1, "x")
         )
         await play(
-            ledger, second, turn_request("turn_b", "two", worker_id=WORKER, seen_before=0), answered(3, "y")
+            ledger, second, turn_request("turn_b", "two", target_id=WORKER, seen_before=0), answered(3, "y")
         )
         original = await ledger.load("ses_b")
         assert original is not None

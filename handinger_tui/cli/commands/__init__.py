@@ -66,16 +66,13 @@ _TABLE: Final = (
     Subcommand(
         "replay", "ID", "play a session again as it came", only_lists=True, has_screen=True, module="watching"
     ),
-    Subcommand("email", "ID", "show the worker's email address", module="triggers"),
-    Subcommand(
-        "schedules", "…", "a worker's schedules", actions=("list", "add", "cancel"), module="triggers"
-    ),
+    Subcommand("email", "ID", "show the worker's email address"),
+    Subcommand("schedules", "…", "a worker's schedules", actions=("list", "add", "cancel")),
     Subcommand(
         "webhook",
         "…",
         "a stored worker's webhook",
         actions=("show", "set", "clear", "token", "deliveries"),
-        module="triggers",
     ),
     Subcommand(
         "workers",
@@ -83,7 +80,7 @@ _TABLE: Final = (
         "stored workers (tasks generation)",
         actions=("list", "show", "new", "edit", "rm", "archive"),
     ),
-    Subcommand("files", "…", "a worker's files", actions=("list", "get"), module="workers"),
+    Subcommand("files", "…", "a worker's files", actions=("list", "get")),
     Subcommand("local", "", "run the local worker in the foreground"),
     Subcommand("config", "…", "the settings and their sources", actions=("path", "show"), only_lists=True),
     Subcommand("doctor", "", "diagnose the setup"),

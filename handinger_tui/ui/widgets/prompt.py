@@ -73,16 +73,26 @@ class PromptHistory:
         """Position of the message in the prompt; None: its text is not from the history."""
         self._unsent_text = ""
         """The text typed before walking into the history."""
+        self.unsaved: list[str] = []
+        """Texts that were typed and not sent, and are not on disk yet."""
+        self.changed: Callable[[], None] = lambda: None
+        """Called when there are other unsaved texts."""
 
-    def add(self, *texts: str, older: bool = False) -> None:
-        """Add texts, the newest last; `older`: before the present ones."""
+    def add(self, *texts: str, older: bool = False, sent: bool = False) -> None:
+        """Add texts, the newest last; `older`: before the present ones; `sent`: they are stored as turns."""
         newer: list[str] = []
         if older:
             newer, self.texts = self.texts, newer
+        elif not sent:
+            self._keep(*texts)
         for text in (*texts, *newer):
             if text.strip() and (not self.texts or self.texts[-1] != text):
                 self.texts.append(text)
         self.leave()
+
+    def _keep(self, *texts: str) -> None:
+        self.unsaved += [text for text in texts if text.strip() and text not in self.texts]
+        self.changed()
 
     def leave(self) -> None:
         """Return to the end of the history."""
@@ -104,6 +114,7 @@ class PromptHistory:
             return None
         if self._at is None:
             self._unsent_text = text
+            self._keep(text)
         self._at = None if target == end else target
         return self._unsent_text if target == end else self.texts[target]
 
@@ -153,14 +164,6 @@ class PromptBox(TextArea, inherit_bindings=False):
         *(one for one in TextArea.BINDINGS if not (isinstance(one, Binding) and one.key in _REMOVED_KEYS)),
         *bindings(Where.PROMPT, Where.REPLAY),
     ]
-
-    class Submitted(Message):
-        """Enter, or Tab while a turn runs. `target`: where the message goes, as shown at that moment."""
-
-        def __init__(self, text: str, target: object = None) -> None:
-            super().__init__()
-            self.text = text
-            self.target = target
 
     class Marked(Message):
         """Up or Down while suggestions are shown: move the mark by `by`."""
@@ -213,10 +216,9 @@ class PromptBox(TextArea, inherit_bindings=False):
         """Tab on an empty prompt inserts an idea."""
         self.waiting = False
         """Messages are queued."""
-        self.target: Callable[[], object] = lambda: None
-        """Returns the target of a message: where it goes, as the screen shows it now."""
-        self.drops_for_draft: Callable[[bool], bool] = lambda _is_send: False
-        """Called before text is typed, or sent (True); returns whether that is dropped."""
+        self.entered: Callable[[], None] = lambda: None
+        """Called at Enter, or Tab while a turn runs: another session may be shown a moment later."""
+        self.before_typing: Callable[[], None] = lambda: None
         self._kill_buffer = ""
         """The text to yank: all that consecutive cutting keys removed."""
         self._last_key_cut = False
@@ -268,7 +270,7 @@ class PromptBox(TextArea, inherit_bindings=False):
     # -- keys and pastes -------------------------------------------------------------------
     def on_paste(self, event: Paste) -> None:
         """Clean a pasted text, which is untrusted; fold a long one; report paths of dropped files."""
-        self.drops_for_draft(False)
+        self.before_typing()
         paths = pasted_paths(event.text)
         event.text = clean(event.text)
         if paths:
@@ -282,7 +284,7 @@ class PromptBox(TextArea, inherit_bindings=False):
     def on_key(self, event: Key) -> None:
         """Handle editing and cutting keys in the order in which they were typed among the letters."""
         if event.is_printable:
-            self.drops_for_draft(False)
+            self.before_typing()
         chord = self._has_chord_begun
         self._has_chord_begun = event.key == "ctrl+x" and self.selection.is_empty
         if self._has_chord_begun or (chord and event.key == "ctrl+e"):
@@ -360,16 +362,10 @@ class PromptBox(TextArea, inherit_bindings=False):
         elif self.choosing:
             self.post_message(self.Completing(entered=True))
         else:
-            self.submit()
+            self.entered()
 
     # The name of Enter in a replay, which runs commands and sends nothing.
     action_run = action_send
-
-    def submit(self) -> None:
-        """Post the text with its target: another session may be shown when the message is handled."""
-        if self.drops_for_draft(True):
-            return
-        self.post_message(self.Submitted(self.text, self.target()))
 
     @_after_typed_keys
     async def action_help(self) -> None:
@@ -406,7 +402,7 @@ class PromptBox(TextArea, inherit_bindings=False):
     def action_queue(self) -> None:
         """Queue the text for the next turn."""
         if self.text.strip():
-            self.submit()
+            self.entered()
 
     @_after_typed_keys
     def action_complete(self) -> None:

@@ -6,6 +6,7 @@ A sink is a function that plants `PLANTED` in the widgets it names and lets an `
 from __future__ import annotations
 
 import json
+from datetime import datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
 
@@ -16,15 +17,20 @@ from textual.widgets import Input
 
 from handinger_tui.core.amounts import Total
 from handinger_tui.core.evidence import datasets_of
+from handinger_tui.core.formatting import moment_at
 from handinger_tui.core.jsontext import JsonObject
 from handinger_tui.core.money.limits import Gauge, Limit, Scope, Unit
-from handinger_tui.core.previews.data import tree_of_value
+from handinger_tui.core.previews.trees import tree_of_value
 from handinger_tui.core.safety import Secret
 from handinger_tui.core.schedules import Cron, Schedule, ScheduleList
-from handinger_tui.core.stored_workers import Delivery, DeliveryPage, StoredWorker, Webhook
+from handinger_tui.core.stored_workers import StoredWorker
 from handinger_tui.core.stream import FilePart
 from handinger_tui.core.turns.turn import Attachment
-from handinger_tui.engine.gallery import Gallery
+from handinger_tui.core.webhooks import Delivery, DeliveryPage, Webhook
+from handinger_tui.engine.schedules import WorkerSchedules
+from handinger_tui.engine.stored_workers import StoredWorkerCatalog
+from handinger_tui.engine.webhooks import WorkerWebhook
+from handinger_tui.ui.commands import COMMANDS
 from handinger_tui.ui.dialogs import Choice, ConnectionProblem, Question, TextQuestion, yes_or_no
 from handinger_tui.ui.dialogs.help import HelpScreen
 from handinger_tui.ui.dialogs.limits import LimitsPage, RaiseLimit
@@ -38,25 +44,21 @@ from handinger_tui.ui.pages.data import DataScreen
 from handinger_tui.ui.pages.page_view import PageView, PictureView
 from handinger_tui.ui.pages.preview import PreviewScreen
 from handinger_tui.ui.pages.receipt import ReceiptScreen
-from handinger_tui.ui.pages.schedules import (
-    ScheduleAccess,
-    ScheduleQuestion,
-    SchedulesScreen,
-    ScheduleTable,
-)
-from handinger_tui.ui.pages.webhook import DeliveryTable, WebhookAccess, WebhookScreen
+from handinger_tui.ui.pages.schedules import ScheduleQuestion, SchedulesScreen
+from handinger_tui.ui.pages.webhook import WebhookScreen
+from handinger_tui.ui.pages.worker_form import WorkerFormScreen
 from handinger_tui.ui.pages.workers import (
     TasksList,
     WorkerActions,
-    WorkerDetails,
-    WorkerFormScreen,
     WorkersList,
     WorkersScreen,
 )
 from handinger_tui.ui.panels import PANELS, Grip, Sidebar, TabBar
 from handinger_tui.ui.panels.files import FilesPanel
 from handinger_tui.ui.ports import Account
+from handinger_tui.ui.sessions.deletion import Deletions
 from handinger_tui.ui.transcript.transcript import Transcript
+from handinger_tui.ui.widgets.column_list import ColumnList
 from handinger_tui.ui.widgets.completion import Suggestions
 from handinger_tui.ui.widgets.find_bar import FindBar
 from handinger_tui.ui.widgets.frame import FooterLine, HeaderLine, StaticReflow
@@ -65,7 +67,6 @@ from handinger_tui.ui.widgets.status_text import Advice
 from handinger_tui.ui.widgets.strips import Chip, ChipKind, Chips, QueueStrip, file_chip
 from handinger_tui.ui.widgets.tables_and_trees import TableView, TreeView
 from handinger_tui.ui.widgets.welcome import Welcome
-from handinger_tui.ui.work.deletion import Deletions
 from handinger_tui.ui.work.pane import SessionPane
 from handinger_tui.ui.work.screen import WorkScreen
 from tests.core.table_samples import read_table
@@ -224,7 +225,7 @@ async def over_it(eye: Eye) -> None:
     """Our own words over a hostile session: help, palette, questions about money."""
     gauge = Gauge(Limit(Scope.WORKER, Unit.USD, Decimal(1)), Total(Decimal(2)))
     pages: list[Screen[Any]] = [
-        HelpScreen(eye.desktop.work.context.commands, ()),
+        HelpScreen([command.help for command in COMMANDS]),
         RaiseLimit(gauge, sending=True),
         LimitsPage([gauge]),
     ]
@@ -291,7 +292,7 @@ async def stored_workers(eye: Eye) -> None:
     """Every member of a stored worker, its tasks, and the form of it."""
     desktop = eye.desktop
     kept = FakeTemplates({})
-    gallery = Gallery(kept, kept, desktop.history, FakeIds(), PLACE)
+    stored_workers = StoredWorkerCatalog(kept, kept, desktop.history, FakeIds(), PLACE)
     actions = WorkerActions(lambda _: None, lambda _: None, lambda _: None, str)
     text = "\n".join(PLANTED)
     schema: JsonObject = {one: one for one in PLANTED}
@@ -299,12 +300,12 @@ async def stored_workers(eye: Eye) -> None:
     others = [StoredWorker(f"wrk_{one}", one, one) for one in PLANTED]
     kept.kept = {one.worker_id: one for one in (first, *others)}
     desktop.history.rows = [
-        summary(f"x{at}", title=one, template=first.worker_id, base_url=PLACE)
+        summary(f"x{at}", title=one, stored_worker_id=first.worker_id, base_url=PLACE)
         for at, one in enumerate(PLANTED)
     ]
     for screen in (
-        WorkersScreen(gallery, desktop.history, actions, desktop.work.interaction, lambda: NOW_MS),
-        WorkerFormScreen(gallery, desktop.history, first),
+        WorkersScreen(stored_workers, desktop.history, actions, desktop.work.interaction, lambda: NOW_MS),
+        WorkerFormScreen(stored_workers, desktop.history, first),
     ):
         desktop.app.push_screen(screen)
         await eye.look()
@@ -339,12 +340,21 @@ async def schedules(eye: Eye) -> None:
         PLANTED[0],
     )
     work = eye.desktop.work
-    scheduling = ScheduleAccess(
-        work.controller.connection, eye.desktop.schedules, work.interaction, PLANTED[1], "low", lambda: NOW_MS
+
+    def now() -> datetime:
+        return moment_at(NOW_MS)
+
+    scheduling = WorkerSchedules(
+        eye.desktop.schedules,
+        PLANTED[1],
+        "low",
+        lambda budget: work.controller.connection.typical_cost(PLANTED[1], budget, None),
+        now,
+        is_local=False,
     )
-    screen = SchedulesScreen(scheduling)
+    screen = SchedulesScreen(scheduling, work.interaction, is_simulated=True)
     eye.desktop.app.push_screen(screen)
-    await eye.desktop.until(eye.pilot, lambda: screen.query(ScheduleTable) and screen.table.rows.loaded)
+    await eye.desktop.until(eye.pilot, lambda: screen.query(ColumnList) and screen.table.rows.loaded)
     await eye.look()
     await paged(eye, screen.table)
     for at in range(0, len(PLANTED), 5):
@@ -369,9 +379,10 @@ async def webhook(eye: Eye) -> None:
         for at, text in enumerate(PLANTED)
     )
     service = FakeWebhooks(Webhook(PLANTED[0], Secret(PLANTED[1])), [DeliveryPage(deliveries, 1, 1, 92)])
-    screen = WebhookScreen(WebhookAccess(service, eye.desktop.work.interaction, PLANTED[2], lambda: NOW_MS))
+    hook = WorkerWebhook(service, PLANTED[2])
+    screen = WebhookScreen(hook, eye.desktop.work.interaction, lambda: moment_at(NOW_MS))
     eye.desktop.app.push_screen(screen)
-    await eye.desktop.until(eye.pilot, lambda: screen.query(DeliveryTable) and screen.table.rows.loaded)
+    await eye.desktop.until(eye.pilot, lambda: screen.query(ColumnList) and screen.table.rows.loaded)
     screen.action_show()
     await eye.look()
     await paged(eye, screen.table)
@@ -434,13 +445,13 @@ SINKS: Final = {
     "ledger": Sink(ledger, (LedgerScreen, LedgerTable, Head, Foot, Charts), OPENED, turns=FEW),
     "receipt": Sink(receipt, (ReceiptScreen, StaticReflow), OPENED, False, FEW),
     "budgets": Sink(budgets, (BudgetsScreen,), OPENED, turns=FEW),
-    "schedules": Sink(schedules, (SchedulesScreen, ScheduleTable, ScheduleQuestion)),
-    "webhook": Sink(webhook, (WebhookScreen, DeliveryTable)),
+    "schedules": Sink(schedules, (SchedulesScreen, ColumnList, ScheduleQuestion)),
+    "webhook": Sink(webhook, (WebhookScreen,)),
     "preview": Sink(preview, (PreviewScreen, PageView, PictureView), all_visible=False),
     "data": Sink(data, (DataScreen, FooterLine), OPENED, False, FEW),
     "stored workers": Sink(
         stored_workers,
-        (WorkersScreen, WorkersList, TasksList, WorkerDetails, WorkerFormScreen),
+        (WorkersScreen, WorkersList, TasksList, WorkerFormScreen),
         all_visible=False,
     ),
     "tables and trees": Sink(tables_and_trees, (TableView, TreeView)),
