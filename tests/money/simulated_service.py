@@ -271,7 +271,7 @@ class Client:
             raise Doubtful(ErrorKind.NETWORK, "The connection was lost.")
         assert request.prompt not in service.jobs, "sent twice"
         begun = self.new_target(request.turn_id) or f"wrk_{len(service.workers) + 1}"
-        worker = service.worker(request.worker_id or begun)
+        worker = service.worker(request.target_id or begun)
         job = service.ask(worker, request.prompt, ours=True)
         await self._pass()
         if reach is Reach.UNANSWERED:

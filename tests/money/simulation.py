@@ -20,10 +20,10 @@ from handinger_tui.core.errors import ApiError, HandingerError
 from handinger_tui.core.export.exporters import session_json
 from handinger_tui.core.export.session_document import Contents
 from handinger_tui.core.export.session_file import read_session
-from handinger_tui.core.money.limits import Limit, Scope, StartPolicy, Unit
+from handinger_tui.core.money.limits import Limit, Scope, Unit
 from handinger_tui.core.money.spending import ChargeFilter
 from handinger_tui.core.money.turn_events import MEANING_WORDS
-from handinger_tui.core.turns.turn import Trigger
+from handinger_tui.core.turns.turn import StartPolicy, Trigger
 from handinger_tui.engine.engine import Engine
 from handinger_tui.engine.ports import RetryPolicy
 from handinger_tui.engine.session_actor import ServiceContext
