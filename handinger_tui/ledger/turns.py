@@ -20,7 +20,16 @@ from handinger_tui.core.turns.session import (
     put_turn,
     title_from,
 )
-from handinger_tui.core.turns.turn import FREE, LIVE, NO_DAY, UNDECIDED, Turn, TurnRequest, TurnStatus
+from handinger_tui.core.turns.turn import (
+    FREE,
+    LIVE,
+    NO_DAY,
+    SETTLE_MS,
+    UNDECIDED,
+    Turn,
+    TurnRequest,
+    TurnStatus,
+)
 from handinger_tui.ledger import limits, search, worker_turns
 from handinger_tui.ledger.charges import ChargeCache, new_entries, open_charge, take_back, write_charges
 from handinger_tui.ledger.frames import frames, frames_of_session, put_frames, store_compact_frames
@@ -139,9 +148,10 @@ _TO_READ: Final = f"""
             AND COALESCE(t.worker_id, s.worker_id) = s.worker_id
             AND t.turn_id IN (SELECT m.turn_id FROM turn_totals m WHERE m.confirmed IS NULL)))
        AND (:due_ms IS NULL OR t.status = '{TurnStatus.RUNNING}' OR COALESCE(l.tried_ms, 0) <= 0
-            OR :due_ms - l.tried_ms >= l.tried_ms - COALESCE(
+            OR l.tried_ms - COALESCE(
                 (SELECT MAX(c.at_ms) FROM charges c
-                  WHERE c.session_id = t.session_id AND c.turn_id = t.turn_id), t.settled_ms))
+                  WHERE c.session_id = t.session_id AND c.turn_id = t.turn_id), t.settled_ms)
+               <= MAX(:due_ms - l.tried_ms, {2 * SETTLE_MS}))
      ORDER BY ABS(COALESCE(l.tried_ms, 0)), t.place DESC
 """
 _PUT_LATE_READ: Final = """
@@ -155,9 +165,9 @@ def sessions_to_read(connection: sqlite3.Connection, due_ms: int | None) -> list
 
     Their turn still ran or was in doubt when it was closed; or it has ended, and no later reading of its
     worker has confirmed its amount. Those that were never tried come first, the newest of them first; then
-    those that were not tried for the longest time. `due_ms`: only those that are due by then, which is when
-    the time since the newest figures of the turn has doubled: a worker that never reports any is read ever
-    more rarely. None: all. A worker that was never named cannot be read: only a turn that ran there can have
+    those that were not tried for the longest time. `due_ms`: only those that are due by then: always in the
+    first minute after the newest figures of the turn, and then when the time since these has doubled, so that
+    a worker that never reports any is read ever more rarely. None: all. A worker that was never named cannot be read: only a turn that ran there can have
     an end by now.
     """
     rows = connection.execute(_TO_READ, {"due_ms": due_ms})
