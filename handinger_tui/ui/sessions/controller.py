@@ -344,7 +344,9 @@ class SessionController:
         Raises:
             LedgerError
         """
-        self._opened_ids.update(await self.engine.settle_open_turns(SETTLE_S))
+        read = await self.engine.settle_open_turns(SETTLE_S)
+        # The others are closed again.
+        self._opened_ids.update(one.session_id for one in read if one.unwatched is not None)
 
     async def watch_unwatched(self, session_id: str) -> bool:
         """Watch the detached turn of a session, by GETs only, or one that another program works on.
