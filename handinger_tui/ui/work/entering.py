@@ -58,15 +58,16 @@ class Submitter:
 
     def enter(self) -> None:
         """Act on Enter, by what is in the prompt and below it at this moment."""
-        composer = self._composer
+        composer, pressed_at = self._composer, self._interaction.pressed_at
         # The line about an earlier action would be read as an answer to this Enter.
         self._pane.end_acknowledgment()
-        if composer.is_unseen:
+        if composer.is_unseen(pressed_at):
             self._interaction.say("Your draft is back. Press Enter again to send it.")
-        elif not self.early.takes_enter():
-            offer, shown = self._pane.offer_read, self._pane.offer_shown
-            is_held = shown in (Act.QUEUE_BUSY, Act.QUEUE_HELD)
-            entered = composer.submission(self._controller.place(), offer, is_held=is_held)
+        elif not self.early.takes_enter(pressed_at):
+            shown = self._pane.shown
+            entered = composer.submission(
+                self._controller.place(), shown.offer, is_read=shown.was_read(pressed_at)
+            )
             if entered is not None and entered.snapshot.drops:
                 # Enter was pressed right after a drop: its files are attached first.
                 self._interaction.run(self._submit_with_drops(entered))
@@ -183,7 +184,7 @@ class Submitter:
         The state may have changed since the line was painted, or just before Enter was pressed: what it did
         not offer, or not long enough to be read, is not sent.
         """
-        session_id, shown = target.place.session_id, target.offer
+        session_id, shown = target.place.session_id, target.offer if target.is_read else None
         if session_id != self._controller.session_id:
             return
         state = replace(
