@@ -24,7 +24,7 @@ _PUBLIC: Final = {"public": True, "private": False}
 _OUTCOMES: Final = {"success": True, "error": False}
 
 
-def _whole(value: Json, least: int, most: int) -> int | None:
+def _integer(value: Json, least: int, most: int) -> int | None:
     if isinstance(value, bool) or not isinstance(value, int | float) or not least <= value <= most:
         return None
     return int(value) if int(value) == value else None
@@ -37,8 +37,8 @@ def _objects(value: Json) -> list[Json]:
 Text = Annotated[str | None, PlainValidator(as_text)]
 Name = Annotated[str | None, PlainValidator(lambda value: as_text(value) or None)]
 """A text that is not empty."""
-Count = Annotated[int | None, PlainValidator(lambda value: _whole(value, 0, 10**12))]
-Seconds = Annotated[int | None, PlainValidator(lambda value: _whole(value, 1, 10**9))]
+Count = Annotated[int | None, PlainValidator(lambda value: _integer(value, 0, 10**12))]
+Seconds = Annotated[int | None, PlainValidator(lambda value: _integer(value, 1, 10**9))]
 """Not more than can be added to a date."""
 Moment = Annotated[datetime | None, PlainValidator(lambda value: moment_of(as_text(value)))]
 TimeMs = Annotated[int | None, PlainValidator(time_ms)]

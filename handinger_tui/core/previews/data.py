@@ -1,13 +1,11 @@
 """JSON documents as trees, whose nodes are created on demand; records as tables of clean cells.
 
-A tree keeps the notation of numbers, and all members with the same key, which it marks. A table counts what
-was read and what was omitted.
+A tree keeps the notation of numbers. A table counts what was read and what was omitted.
 """
 
 from __future__ import annotations
 
 import csv
-import heapq
 import io
 import json
 import re
@@ -16,13 +14,12 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import StrEnum
 from itertools import islice
-from operator import itemgetter
 from typing import Any, Final
 
 from msgspec import Struct
 
 from handinger_tui.core.formatting import plural
-from handinger_tui.core.jsontext import MAX_DEPTH, Members, Number, dump, json_text
+from handinger_tui.core.jsontext import MAX_DEPTH, Number, dump, json_text
 from handinger_tui.core.previews.files import GUESS, GUESSED, decode, encoding_of
 from handinger_tui.core.safety import clean, clean_line
 
@@ -51,15 +48,13 @@ class NodeKind(StrEnum):
 class Node:
     """One line of a tree. `key`: the name of a member, or the position in an array, as one clean line.
 
-    `text`: the shortened and cleaned value; `children`: their number; `duplicate`: an earlier member has the
-    same key.
+    `text`: the shortened and cleaned value; `children`: their number.
     """
 
     key: str
     kind: NodeKind
     text: str
     children: int = 0
-    duplicate: bool = False
     value: Any = field(default=None, repr=False, compare=False)
 
 
@@ -88,7 +83,6 @@ def tree_of_json(data: bytes, *, pause: Callable[[], None] = lambda: None) -> Tr
     except (ValueError, RecursionError) as problem:
         return TreeModel(None, (f"not valid JSON: {clean_line(str(problem), 120)}",))
     notes = [decoded.note] if decoded.note else []
-    notes += [f"{plural(parser.duplicates, 'duplicate key')}"] if parser.duplicates else []
     notes += ["NaN and Infinity are not valid JSON; shown as written"] if parser.constants else []
     return TreeModel(_node("", value), tuple(notes))
 
@@ -101,13 +95,6 @@ def tree_of_value(value: Any) -> TreeModel:
 def children(node: Node, start: int = 0, limit: int = PAGE) -> list[Node]:
     """At most `limit` children of a node, from position `start` on."""
     value = node.value
-    if isinstance(value, Members):
-        seen = {key for key, _ in islice(value, start)}
-        nodes = []
-        for key, item in islice(value, start, start + limit):
-            nodes.append(_node(key, item, key in seen))
-            seen.add(key)
-        return nodes
     if isinstance(value, dict):
         return [_node(str(key), item) for key, item in islice(value.items(), start, start + limit)]
     if isinstance(value, list | tuple):
@@ -117,17 +104,17 @@ def children(node: Node, start: int = 0, limit: int = PAGE) -> list[Node]:
 
 
 class _Parser:
-    """Parses one document, and counts repeated keys and invalid constants."""
+    """Parses one document, and counts invalid constants."""
 
     def __init__(self, pause: Callable[[], None]) -> None:
-        self.duplicates = self.constants = 0
+        self.constants = 0
         self._pause = pause
         self._count = 0
         self.parse = json.JSONDecoder(
             parse_float=self._number,
             parse_int=self._number,
             parse_constant=self._constant,
-            object_pairs_hook=self._members,
+            object_hook=self._object,
         ).decode
 
     def _count_value(self) -> None:
@@ -144,13 +131,9 @@ class _Parser:
         self.constants += 1
         return Number(name)
 
-    def _members(self, pairs: list[tuple[str, Any]]) -> dict[str, Any] | Members:
+    def _object(self, members: dict[str, Any]) -> dict[str, Any]:
         self._count_value()
-        plain = dict(pairs)
-        if len(plain) == len(pairs):
-            return plain
-        self.duplicates += len(pairs) - len(plain)
-        return Members(pairs)
+        return members
 
 
 def _depth(text: str) -> int:
@@ -167,15 +150,15 @@ def _depth(text: str) -> int:
     return deepest
 
 
-def _node(key: str, value: Any, duplicate: bool = False) -> Node:
+def _node(key: str, value: Any) -> Node:
     kind, text, count = _describe(value)
-    return Node(clean_line(key, _SHORT), kind, text, count, duplicate, value)
+    return Node(clean_line(key, _SHORT), kind, text, count, value)
 
 
 def _describe(value: Any) -> tuple[NodeKind, str, int]:
     """Kind, short text and number of children of a value."""
     count = len(value) if isinstance(value, dict | list | tuple) else 0
-    if isinstance(value, dict | Members):
+    if isinstance(value, dict):
         return NodeKind.OBJECT, f"{{}} {plural(count, 'member')}", count
     if isinstance(value, list | tuple):
         return NodeKind.ARRAY, f"[] {plural(count, 'item')}", count
@@ -191,15 +174,11 @@ def _describe(value: Any) -> tuple[NodeKind, str, int]:
 
 # -- tables ------------------------------------------------------------------------------------
 Row = tuple[str, ...]
-SortKey = tuple[int, Decimal, str]
 
 NUMBER: Final = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]{1,4})?%?")
 MAX_NUMBER: Final = 100
 """Cells with more characters are not numbers."""
-RUN: Final = 2000
-"""How many rows are sorted between two pauses."""
 _SAMPLE: Final = 1000
-_ZERO: Final = Decimal(0)
 
 
 class TableModel(Struct, frozen=True):
@@ -245,48 +224,6 @@ def numeric_columns(rows: Sequence[Row], columns: int) -> tuple[bool, ...]:
 def is_number(cell: str) -> bool:
     """Whether a cell is a plain number, maybe with "%", without thousands separators, which are ambiguous."""
     return len(cell) <= MAX_NUMBER and NUMBER.fullmatch(cell.strip()) is not None
-
-
-def sort_key(column: int, *, numeric: bool) -> Callable[[Row], SortKey]:
-    """The sort key for one column. A numeric column has numbers sorted by value, then other cells as text."""
-
-    def key(row: Row) -> SortKey:
-        cell = row[column] if column < len(row) else ""
-        if numeric and is_number(cell):
-            return 0, Decimal(cell.strip().rstrip("%")), ""
-        return 1, _ZERO, cell.casefold()
-
-    return key
-
-
-def order_of(
-    table: TableModel, column: int, *, descending: bool = False, pause: Callable[[], None] = lambda: None
-) -> list[int]:
-    """The positions of the rows, sorted by a column. Rows with an empty cell are last in both directions.
-
-    `pause` is called every few ms, so that a thread lets others run. An exception from it ends the sorting.
-    """
-    numeric = column < len(table.numeric) and table.numeric[column]
-    key = sort_key(column, numeric=numeric)
-    runs: list[list[tuple[SortKey, int]]] = []
-    empty: list[int] = []
-    for start in range(0, len(table.rows), RUN):
-        run: list[tuple[SortKey, int]] = []
-        for at, row in enumerate(table.rows[start : start + RUN], start):
-            if column < len(row) and row[column]:
-                run.append((key(row), at))
-            else:
-                empty.append(at)
-        # A long sort would hold the interpreter lock, so sort short runs and merge them.
-        run.sort(key=itemgetter(0), reverse=descending)
-        runs.append(run)
-        pause()
-    order: list[int] = []
-    for _, at in heapq.merge(*runs, key=itemgetter(0), reverse=descending):
-        order.append(at)
-        if len(order) % RUN == 0:
-            pause()
-    return order + empty
 
 
 KEEP_CELLS: Final = 1_000_000
@@ -404,10 +341,10 @@ def table_of_value(value: Any) -> TableModel | None:
     The columns are all keys in order of first appearance. The cell of a missing member is empty, that of a
     null member is "null". For a document pass `TreeModel.root.value`.
     """
-    if not isinstance(value, list) or isinstance(value, Members) or not value:
+    if not isinstance(value, list) or not value:
         return None
     items = value[:KEEP_ROWS]
-    if all(isinstance(item, dict | Members) for item in items):
+    if all(isinstance(item, dict) for item in items):
         return _of_objects(items, len(value))
     if all(isinstance(item, list) for item in items) and any(items):
         return _of_arrays(items, len(value))
@@ -415,19 +352,14 @@ def table_of_value(value: Any) -> TableModel | None:
 
 
 def _of_objects(items: list[Any], total: int) -> TableModel | None:
-    records = [dict(item) for item in items]
-    columns = list(dict.fromkeys(key for record in records for key in record))
+    columns = list(dict.fromkeys(key for record in items for key in record))
     if not columns:
         return None
     keys = columns[:KEEP_RECORD_COLUMNS]
-    rows = [tuple(_cell(record[key]) if key in record else "" for key in keys) for record in records]
-    ragged = sum(len(record) != len(columns) for record in records)
-    repeated = sum(isinstance(item, Members) for item in items)
-    notes = (f"{plural(repeated, 'row')} with a repeated key; the last value is shown",) if repeated else ()
+    rows = [tuple(_cell(record[key]) if key in record else "" for key in keys) for record in items]
+    ragged = sum(len(record) != len(columns) for record in items)
     header = tuple(clean_line(str(key), _CELL) for key in keys)
-    return TableModel(
-        header, rows, total, True, len(columns), ragged, numeric_columns(rows, len(keys)), notes
-    )
+    return TableModel(header, rows, total, True, len(columns), ragged, numeric_columns(rows, len(keys)))
 
 
 def _of_arrays(items: list[Any], total: int) -> TableModel:
