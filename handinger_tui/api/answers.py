@@ -17,8 +17,9 @@ from handinger_tui.core.formatting import moment_of
 from handinger_tui.core.jsontext import Json, JsonObject, as_list, as_text
 from handinger_tui.core.safety import Secret
 from handinger_tui.core.schedules import After, At, Cron, Every, Rule, Schedule, ScheduleList
-from handinger_tui.core.stored_workers import Delivery, DeliveryPage, StoredWorker, Webhook
+from handinger_tui.core.stored_workers import StoredWorker
 from handinger_tui.core.stream import time_ms
+from handinger_tui.core.webhooks import Delivery, DeliveryPage, Webhook
 
 _PUBLIC: Final = {"public": True, "private": False}
 _OUTCOMES: Final = {"success": True, "error": False}

@@ -17,15 +17,9 @@ from handinger_tui.api.transport import segment
 from handinger_tui.core.errors import ApiError, Doubtful, Refused, Unreachable
 from handinger_tui.core.jsontext import Json, JsonObject, as_text, dump, parse_exact
 from handinger_tui.core.safety import encodable
-from handinger_tui.core.stored_workers import (
-    NO_MEMBERS,
-    DeliveryPage,
-    StoredWorker,
-    Webhook,
-    WorkerMembers,
-    check_address,
-)
+from handinger_tui.core.stored_workers import NO_MEMBERS, StoredWorker, WorkerMembers
 from handinger_tui.core.stream import is_worker, names_another
+from handinger_tui.core.webhooks import DeliveryPage, Webhook, check_address
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -10,7 +10,8 @@ import pytest
 
 from handinger_tui.api import answers
 from handinger_tui.core.schedules import Schedule, ScheduleList
-from handinger_tui.core.stored_workers import DeliveryPage, StoredWorker, Webhook
+from handinger_tui.core.stored_workers import StoredWorker
+from handinger_tui.core.webhooks import DeliveryPage, Webhook
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -197,7 +197,7 @@ async def test_an_edited_message_cannot_be_sent_before_the_others_but_another_on
 
 @asynccontextmanager
 async def at_work(box: Rig, name: str) -> AsyncIterator[None]:
-    """Inside, the session waits for its history in method `name`: what is asked of it waits its turn."""
+    """Inside, the session waits for its history in method `name`: what is request of it waits its turn."""
     go_on = asyncio.Event()
     box.log.before[name] = go_on.wait
     try:
@@ -211,10 +211,10 @@ async def test_a_message_asked_for_before_an_edit_ends_waits_as_the_screen_says_
     async with editing("second", "third") as (box, actor, _second):
         async with at_work(box, "open_turn"):
             other = asyncio.create_task(actor.store_unsent("other", None, (), WITHDRAWN))
-            asked = asyncio.create_task(actor.resume(only=actor.queue.ids[1]))
+            request = asyncio.create_task(actor.resume(only=actor.queue.ids[1]))
             await asyncio.sleep(0)
             actor.gate.end_edit()
-        assert await asked == Hold(HoldReason.EDITED)
+        assert await request == Hold(HoldReason.EDITED)
         await other
         await box.settled()
         assert (prompts(box), queued(box)) == (["first"], ["third", "second"])
@@ -231,9 +231,9 @@ async def test_a_queue_is_released_only_as_the_person_saw_it() -> None:
     await box.settled()
     async with at_work(box, "open_turn"):
         third = asyncio.create_task(actor.send("third", held=True))
-        asked = asyncio.create_task(actor.resume())
+        request = asyncio.create_task(actor.resume())
         await asyncio.sleep(0)
-    assert await asked == Hold(HoldReason.DETACHED)
+    assert await request == Hold(HoldReason.DETACHED)
     await third
     await box.settled()
     assert (prompts(box), queued(box)) == (["first"], ["second", "third"])

@@ -30,20 +30,8 @@ from handinger_tui.cli.costs_query import (
 )
 from handinger_tui.cli.load_settings import limit_rules, settings_for, tag_rules
 from handinger_tui.cli.local_files import default_paths, new_file, save_new_file
-from handinger_tui.cli.output import (
-    GAP,
-    Column,
-    Exit,
-    align_amounts,
-    cells_of,
-    clip,
-    fit_columns,
-    lines_of,
-    output_width,
-    pad,
-    put,
-    say,
-)
+from handinger_tui.cli.output import Exit, output_width, put, say
+from handinger_tui.cli.tables import GAP, Column, align_amounts, fit_columns, lines_of, pad
 from handinger_tui.core.amounts import (
     DOUBT_EXPLAINED,
     EXACT,
@@ -61,6 +49,7 @@ from handinger_tui.core.amounts import (
     value_text,
 )
 from handinger_tui.core.bars import horizontal_bar
+from handinger_tui.core.columns import cells_of, clip
 from handinger_tui.core.errors import SettingsError
 from handinger_tui.core.export import spending
 from handinger_tui.core.export.scenes import SIMULATED_REPORT, shares
