@@ -18,13 +18,13 @@ from textual.widgets.option_list import Option
 from textual.worker import Worker
 
 from handinger_tui.core.errors import HandingerError
-from handinger_tui.core.money.spending import LOCAL
+from handinger_tui.core.formatting import moment_at
 from handinger_tui.core.safety import clean_line
 from handinger_tui.core.search import parse_query
+from handinger_tui.core.turns.session import LOCAL
 from handinger_tui.core.turns.turn import TurnStatus
 from handinger_tui.ui.dialogs import Modal, TextQuestion, yes_or_no
 from handinger_tui.ui.keys import Where, bindings
-from handinger_tui.ui.ledger.query import local_time
 from handinger_tui.ui.widgets.frame import FooterLine
 from handinger_tui.ui.widgets.session_rows import session_details, session_rows
 from handinger_tui.ui.widgets.status_text import WORKED_ON, under_way
@@ -175,7 +175,7 @@ class SessionPicker(Picker):
         hits: Sequence[SearchHit] = ()
         typed, problem = event.value, ""
         try:
-            query = parse_query(typed, local_time(self._now_ms()), typing=True)
+            query = parse_query(typed, moment_at(self._now_ms()).astimezone(), typing=True)
             hits = await self._history.search(query, MAX_HITS)
         except HandingerError as error:
             problem = error.text
