@@ -81,10 +81,10 @@ class Ledger:
     amounts: int = 0
     """How many amounts were typed; each is another one."""
 
-    def new_amount(self, whole: int) -> str:
+    def new_amount(self, dollars: int) -> str:
         """Another amount of a limit, which must be set or stand somewhere."""
         self.amounts += 1
-        self.commands.append(f"{whole}.{self.amounts:03d}")
+        self.commands.append(f"{dollars}.{self.amounts:03d}")
         return self.commands[-1]
 
     def permit(self, why: str, *which: str) -> None:
