@@ -87,6 +87,8 @@ class Row(Struct, frozen=True):
     cells: tuple[str, ...]
     below: str = ""
     """A second line."""
+    marks: tuple[tuple[int, int], ...] = ()
+    """The places of matches of a search in the second line."""
     styles: Mapping[int, str] = {}
     """Styles of single cells, by their column."""
     briefs: Mapping[int, str] = {}

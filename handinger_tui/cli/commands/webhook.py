@@ -33,7 +33,7 @@ from handinger_tui.core.webhooks import (
     page_text,
     token_text,
 )
-from handinger_tui.engine.webhooks import CLEAR, RENEW, WorkerWebhook
+from handinger_tui.engine.webhooks import WorkerWebhook
 
 if TYPE_CHECKING:
     import argparse
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from handinger_tui.core.jsontext import Json, JsonObject
 
 WEBHOOK: Final = "Manage a stored worker's webhook: the address that is notified when a task ends."
-_QUESTIONS: Final = {"clear": CLEAR, "token": RENEW}
+_QUESTIONS: Final = {"clear": WorkerWebhook.CLEAR, "token": WorkerWebhook.RENEW}
 
 
 def _add_webhook_arguments(parser: argparse.ArgumentParser) -> None:

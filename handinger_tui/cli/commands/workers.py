@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from msgspec.structs import replace
 
@@ -27,11 +27,7 @@ from handinger_tui.core.stored_workers import (
     worker_lines,
     worker_row,
 )
-from handinger_tui.engine.stored_workers import archive_question, delete_question, outcome_text
-
-if TYPE_CHECKING:
-    from handinger_tui.engine.stored_workers import StoredWorkerCatalog
-
+from handinger_tui.engine.stored_workers import StoredWorkerCatalog
 
 # -- stored workers ----------------------------------------------------------------------------
 WORKERS: Final = "Manage stored workers: those that you used or created here."
@@ -98,7 +94,8 @@ def _run_workers(args: argparse.Namespace) -> int:
     if action in ("rm", "archive") and not args.yes:
         if not can_ask():
             raise SettingsError("Nothing was changed: this needs a confirmation.", "Add --yes.")
-        question = delete_question(args.id) if action == "rm" else archive_question(args.id)
+        catalog = StoredWorkerCatalog
+        question = catalog.delete_question(args.id) if action == "rm" else catalog.archive_question(args.id)
         if not is_confirmed(f"{question.body}\n{question.title}"):
             put_result(args, {"id": last_id_in(args.id), "done": None}, "Nothing was changed.")
             return Exit.OK
@@ -149,7 +146,7 @@ async def _remove(args: argparse.Namespace, stored_workers: StoredWorkerCatalog)
     removed = args.action == "rm"
     named = worker_id_in(args.id) if removed else last_id_in(args.id)
     done = await (stored_workers.delete(named) if removed else stored_workers.archive(named))
-    words = outcome_text(done, "Deleted." if removed else "Archived.")
+    words = StoredWorkerCatalog.outcome_text(done, "Deleted." if removed else "Archived.")
     put_result(args, {"id": named, "done": done}, words)
     return Exit.FAILED if done is False else Exit.OK
 

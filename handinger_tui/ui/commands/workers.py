@@ -64,16 +64,14 @@ async def begin_task(context: CommandContext, worker: StoredWorker) -> None:
 
 async def archive(context: CommandContext, _argument: str) -> None:
     """Archive the task of this session, after a question."""
-    from handinger_tui.engine.stored_workers import archive_question, outcome_text
-
     stored_workers, session = _stored_workers(context), context.controller.session
     if stored_workers is None:
         return
     if session.worker_id is None or not context.controller.belongs_here(session):
         context.interaction.say("There is no task of this service in this session.", "warning")
-    elif await context.interaction.agrees(archive_question(session.title)):
+    elif await context.interaction.agrees(stored_workers.archive_question(session.title)):
         done = await stored_workers.archive(session.worker_id)
-        context.interaction.say(outcome_text(done, "Archived. This session stays here."))
+        context.interaction.say(stored_workers.outcome_text(done, "Archived. This session stays here."))
 
 
 WORKERS: Final = (

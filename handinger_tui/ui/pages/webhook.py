@@ -21,7 +21,7 @@ from handinger_tui.core.webhooks import (
     page_text,
     token_text,
 )
-from handinger_tui.engine.webhooks import CLEAR, RENEW, WorkerWebhook, replace_question
+from handinger_tui.engine.webhooks import WorkerWebhook
 from handinger_tui.ui.keys import Where, bindings
 from handinger_tui.ui.pages.list_page import ListPage
 from handinger_tui.ui.widgets.virtual_list import copy_from
@@ -50,7 +50,7 @@ async def set_address(webhook: WorkerWebhook, now: Webhook, interaction: Front, 
     address = url or await _ask_address(interaction, now.url or "")
     if not address or address == now.url:
         return None
-    question = replace_question(now)
+    question = webhook.replace_question(now)
     if question is not None and not await interaction.agrees(question):
         return None
     return (await webhook.set(address))[1]
@@ -167,11 +167,11 @@ class WebhookScreen(ListPage[Delivery]):
 
     def action_clear(self) -> None:
         """Remove address and token after a question."""
-        self.change(self._if_agreed(CLEAR, self._service.clear))
+        self.change(self._if_agreed(WorkerWebhook.CLEAR, self._service.clear))
 
     def action_renew(self) -> None:
         """Replace the token after a question."""
-        self.change(self._if_agreed(RENEW, self._service.renew))
+        self.change(self._if_agreed(WorkerWebhook.RENEW, self._service.renew))
 
     async def _if_agreed(
         self, question: Confirmation, act: Callable[[], Awaitable[tuple[Webhook, str]]]

@@ -16,7 +16,6 @@ from handinger_tui.core.formatting import ago
 from handinger_tui.core.safety import clean_line
 from handinger_tui.core.stored_workers import COLUMNS, StoredWorker, worker_lines, worker_row
 from handinger_tui.core.turns.session import SessionSummary
-from handinger_tui.engine.stored_workers import archive_question, delete_question, outcome_text
 from handinger_tui.ui.keys import Where, bindings
 from handinger_tui.ui.pages.list_page import ListPage
 from handinger_tui.ui.pages.worker_form import WorkerFormScreen
@@ -227,7 +226,7 @@ class WorkersScreen(ListPage[StoredWorker]):
         """Delete the worker, after a question."""
         worker = self.table.current
         if worker is not None:
-            question = delete_question(worker.name)
+            question = self._stored_workers.delete_question(worker.name)
             self.change(
                 self._if_agreed(question, lambda: self._stored_workers.delete(worker.worker_id), "Deleted.")
             )
@@ -235,7 +234,11 @@ class WorkersScreen(ListPage[StoredWorker]):
     async def _if_agreed(
         self, question: Confirmation, act: Callable[[], Awaitable[bool | None]], words: str
     ) -> str | None:
-        return outcome_text(await act(), words) if await self._interaction.agrees(question) else None
+        return (
+            self._stored_workers.outcome_text(await act(), words)
+            if await self._interaction.agrees(question)
+            else None
+        )
 
     # -- tasks -----------------------------------------------------------------------------
     def action_open(self) -> None:
@@ -254,7 +257,7 @@ class WorkersScreen(ListPage[StoredWorker]):
         if task_id is None:
             self.note("This task was not sent yet.")
             return
-        question = archive_question(task.title)
+        question = self._stored_workers.archive_question(task.title)
         self.change(self._if_agreed(question, lambda: self._stored_workers.archive(task_id), "Archived."))
 
 

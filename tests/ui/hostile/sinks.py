@@ -361,7 +361,7 @@ async def schedules(eye: Eye) -> None:
         screen.table.move_to(at)
         await eye.pilot.pause(0)
         lines_of(eye, screen.query_one("#schedules-foot"))
-    question = ScheduleQuestion(await scheduling.read(), now)
+    question = ScheduleQuestion(scheduling, await scheduling.read())
     eye.desktop.app.push_screen(question)
     await eye.look()
     for text in FEW:
