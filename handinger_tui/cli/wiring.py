@@ -1,4 +1,4 @@
-"""Wiring: creates client, ledger, engine and local worker from the settings; settles open turns by GETs."""
+"""Wiring: client, ledger, engine and local worker, made from the settings."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ from handinger_tui.core.money.reconciliation import restatement_text
 from handinger_tui.core.safety import Secret
 from handinger_tui.core.turns.turn import Trigger, TurnStatus
 from handinger_tui.engine.engine import Engine
-from handinger_tui.engine.gallery import Gallery
 from handinger_tui.engine.ports import RetryPolicy
 from handinger_tui.engine.replay import Pace, Replay, ReplayClock
 from handinger_tui.engine.session_actor import ServiceContext
+from handinger_tui.engine.stored_workers import StoredWorkerCatalog
 from handinger_tui.ledger.ledger import FileAccess, Ledger
 
 if TYPE_CHECKING:
@@ -335,11 +335,11 @@ def schedule_client(client: WorkerClient) -> ScheduleClient:
     return ScheduleClient(client, partial(RandomIds().new, "sch"))
 
 
-def gallery_of(services: Services) -> Gallery:
+def stored_workers_of(services: Services) -> StoredWorkerCatalog:
     """Return the stored workers of the service. Raises SettingsError: it has none."""
     settings, clock = services.settings, SystemClock()
     require_tasks(settings, "Stored workers")
-    return Gallery(
+    return StoredWorkerCatalog(
         TemplateClient(services.client, clock.now_ms),
         services.ledger.stored_workers,
         services.ledger.history,

@@ -206,7 +206,7 @@ class Measure(Struct, frozen=True):
 
 
 def _split_at_point(text: str) -> tuple[str, str]:
-    """Split a figure at its decimal point: $1.25 → "$1", ".25"; 8 +2 → "8", " +2"; two empty texts for words."""
+    """Split a figure at its decimal point: $1.25 → "$1", ".25"; 8 +2 → "8", " +2"; else two empty texts."""
     if not text or not (text[0].isdigit() or text[0] in "$<-~≤"):
         return "", ""
     at = min((at for at in (text.find("."), text.find(" ")) if at >= 0), default=len(text))

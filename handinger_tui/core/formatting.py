@@ -1,4 +1,4 @@
-"""Formatting of numbers, sizes and times for people; ISO times. None means not reported, never zero."""
+"""Numbers, sizes and times as texts for people. None means not reported, never zero."""
 
 from __future__ import annotations
 

@@ -22,7 +22,6 @@ from handinger_tui.core.formatting import NOT_REPORTED, PENDING, duration, plura
 from handinger_tui.core.money.attribution import METERS, Interpretation, MoneyIndex, TurnMoney, elapsed_ms
 from handinger_tui.core.money.limits import Unit
 from handinger_tui.core.money.meaning import Meaning
-from handinger_tui.core.money.spending import LOCAL
 from handinger_tui.core.money.timeline import (
     MeterResult,
 )
@@ -30,7 +29,7 @@ from handinger_tui.core.money.turn_events import newest_timeline
 from handinger_tui.core.money.typical_cost import TypicalCost, spread
 from handinger_tui.core.safety import clean_line
 from handinger_tui.core.stream import Frame, Framing, Marker, ReadReason, cost_of
-from handinger_tui.core.turns.session import Session, newest_target
+from handinger_tui.core.turns.session import LOCAL, Session, newest_target
 from handinger_tui.core.turns.turn import FREE, Turn, TurnStatus, level_of
 
 

@@ -387,7 +387,7 @@ class Snapshot(Struct, frozen=True):
     completed_ms: int | None = None
     """When its newest turn ended, by the service's clock."""
     metadata: JsonObject = field(default_factory=dict)
-    template: str | None = None
+    stored_worker_id: str | None = None
     """The stored worker from which it was created (tasks generation)."""
     trigger: str | None = None
     """What started its first turn, if the service says so."""
@@ -524,7 +524,7 @@ def snapshot_of(answer: JsonObject) -> Snapshot:
         created_ms=time_ms(wire.get("created_at")),
         completed_ms=time_ms(wire.get("completed_at")),
         metadata=as_object(wire.get("metadata")),
-        template=as_text(wire.get("template")),
+        stored_worker_id=as_text(wire.get("template")),
         trigger=as_text(wire.get("trigger")) if "totals" in wire else None,
         messages=tuple(item for item in as_list(wire.get("messages")) if isinstance(item, dict)),
         lists_messages=isinstance(wire.get("messages"), list),

@@ -110,14 +110,14 @@ class Engine:
         worker_id: str | None = None,
         *,
         title: str = "",
-        template: str | None = None,
+        stored_worker_id: str | None = None,
     ) -> Session:
         """A new session in memory; its first turn stores it."""
         session = Session(
             self._deps.ids.new("ses"),
             self._deps.run_deps.clock.now_ms(),
             worker_id,
-            template,
+            stored_worker_id,
             self._context.generation,
             base_url=base_url,
             title=title,

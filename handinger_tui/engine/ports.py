@@ -1,4 +1,4 @@
-"""Ports: the dependencies of the engine as Protocols, not their implementations; and its retry policy."""
+"""What the engine depends on, as Protocols, and how patient it is with a service."""
 
 from __future__ import annotations
 
@@ -14,9 +14,10 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
     from contextlib import AbstractAsyncContextManager
 
-    from handinger_tui.core.money.limits import Gauge, StartPolicy
+    from handinger_tui.core.money.limits import Gauge
     from handinger_tui.core.stream import Frame, RawFrame, StreamRoute, WorkerBody
     from handinger_tui.core.turns.session import RelatedHistory, RemoteTurn, Session
+    from handinger_tui.core.turns.turn import StartPolicy
 
 
 class Reply(Protocol):
@@ -53,7 +54,7 @@ class Reply(Protocol):
 
 
 class WorkerApi(Protocol):
-    """One generation of the Handinger API. What a target (`TurnRequest.worker_id`) is, only it knows."""
+    """One generation of the Handinger API. What a target (`TurnRequest.target_id`) is, only it knows."""
 
     def new_target(self, turn_id: str, /) -> str | None:
         """The target that a turn begins, where it is known before the POST; None: the service names it.

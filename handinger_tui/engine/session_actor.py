@@ -21,10 +21,10 @@ from msgspec.structs import replace
 
 from handinger_tui.core.acts import Hold, HoldReason
 from handinger_tui.core.errors import HandingerError, LedgerError, Refused
-from handinger_tui.core.money.limits import Gauge, LimitReached, StartPolicy
-from handinger_tui.core.money.spending import LOCAL
+from handinger_tui.core.money.limits import Gauge, LimitReached
 from handinger_tui.core.safety import clean_line
 from handinger_tui.core.turns.session import (
+    LOCAL,
     Service,
     Session,
     move_to_place_of,
@@ -37,20 +37,15 @@ from handinger_tui.core.turns.turn import (
     ErrorKind,
     Fault,
     Lineage,
+    StartPolicy,
     Trigger,
     Turn,
     TurnRequest,
     TurnStatus,
 )
-from handinger_tui.engine.queues import (
-    Busy,
-    Inbox,
-    QueueGate,
-    SessionLimits,
-    TurnQueue,
-    hold_after,
-    limit_hold,
-)
+from handinger_tui.engine.inbox import Busy, Inbox
+from handinger_tui.engine.queues import QueueGate, TurnQueue, hold_after
+from handinger_tui.engine.session_limits import SessionLimits, limit_hold
 from handinger_tui.engine.session_store import RunDeps, SessionStore, TurnRecord, may_have_departed
 from handinger_tui.engine.settling import LateReader, TurnSettler, adopted_turns
 from handinger_tui.engine.turn_run import RunSlot, TurnRun
@@ -627,7 +622,7 @@ class SessionActor:
         stored = await self._log.load(self.session.session_id)
         # Another program may have stored turns of this session since it was opened here.
         newest = self.session if stored is None else replace(stored, worker_id=self.session.worker_id)
-        newest = replace(newest, template=newest.template or body.snapshot.template)
+        newest = replace(newest, stored_worker_id=newest.stored_worker_id or body.snapshot.stored_worker_id)
         turns = adopted_turns(newest, body, self._deps.run_deps.clock.now_ms(), self._deps.ids)
         entered = await self._log.adopt(newest, turns)
         if entered.session_id != self.session.session_id:
@@ -636,7 +631,7 @@ class SessionActor:
             self.store.value = replace(
                 self.session,
                 turns=with_kept_turns(self.session, entered),
-                template=entered.template,
+                stored_worker_id=entered.stored_worker_id,
                 title=self.session.title or entered.title,
             )
             self.store.publish()

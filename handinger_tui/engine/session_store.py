@@ -14,7 +14,6 @@ from msgspec.structs import replace
 
 from handinger_tui.core.errors import ApiError, LedgerError
 from handinger_tui.core.jsontext import Json, NotJson, as_object, as_text, dump, parse
-from handinger_tui.core.money.limits import StartPolicy
 from handinger_tui.core.money.turn_events import has_ended
 from handinger_tui.core.safety import clean_line
 from handinger_tui.core.stream import (
@@ -41,6 +40,7 @@ from handinger_tui.core.turns.turn import (
     UNDECIDED,
     ErrorKind,
     Fault,
+    StartPolicy,
     Turn,
     TurnRequest,
     TurnStatus,
@@ -102,9 +102,11 @@ class TurnRecord:
     ) -> None:
         """`frames`: those stored already; they are only folded."""
         # A queued turn is stored before its worker is known.
-        worker_id = request.worker_id or session.worker_id
+        worker_id = request.target_id or session.worker_id
         begins = was_never_begun(session.turns, worker_id)
-        self.request = replace(request, worker_id=worker_id, template=session.template, begins=begins)
+        self.request = replace(
+            request, target_id=worker_id, stored_worker_id=session.stored_worker_id, begins=begins
+        )
         self.earlier = session.turns
         """The turns of the session when this one was begun."""
         self._log = deps.log
@@ -121,7 +123,7 @@ class TurnRecord:
         """This program writes the turn. Otherwise it only shows what another one stores of it."""
         self.last_body: WorkerBody | None = None
         """The newest reading of the worker by which the turn was to be settled."""
-        self._worker_committed = self.request.worker_id is not None
+        self._worker_committed = self.request.target_id is not None
         self._uncommitted = 0
         """Characters of the frames since the stream last waited for the disk."""
         for frame in frames:
@@ -140,7 +142,7 @@ class TurnRecord:
     @property
     def worker_id(self) -> str | None:
         """The id of the worker, None while it is unknown."""
-        return self.turn.worker_id or self.request.worker_id
+        return self.turn.worker_id or self.request.target_id
 
     @property
     def misdirected(self) -> bool:
@@ -160,7 +162,7 @@ class TurnRecord:
         if frame.event == Marker.SENDING:
             # The worker it was sent to is the one to read. None means a new worker, not the session's.
             sent_to = as_text(as_object(parse(frame.data)).get("worker_id"))
-            self.request = replace(self.request, worker_id=sent_to)
+            self.request = replace(self.request, target_id=sent_to)
         self.departed = self.departed or frame.event == Marker.SENDING or frame.event in ANSWERED
 
     # -- frames ------------------------------------------------------------------------
@@ -268,7 +270,7 @@ class TurnRecord:
             self.feed_worker(body, ReadReason.AFTER)
             return False
         observation = observe(self.turn, body.snapshot, accepted=self.accepted)
-        is_listed = answer_to(self.turn.request, body.snapshot).present or self.request.worker_id is None
+        is_listed = answer_to(self.turn.request, body.snapshot).present or self.request.target_id is None
         may_run = observation is WorkerObservation.BUSY and (is_listed or self.accepted)
         if not (self.accepted or may_run or observation is WorkerObservation.DONE):
             return False
@@ -394,7 +396,7 @@ class SessionStore:
         """
         if not self.value.title:
             self.value = replace(self.value, title=title_from(request.prompt))
-        request = replace(request, worker_id=request.worker_id or self.value.worker_id)
+        request = replace(request, target_id=request.target_id or self.value.worker_id)
         self.own_ids.add(request.turn_id)
         await self._log.open_turn(self.value, request, replaces, start)
         self.put(Turn(request))

@@ -66,8 +66,8 @@ from handinger_tui.engine.turn_run import figures_differ
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
+    from handinger_tui.engine.inbox import Inbox
     from handinger_tui.engine.ports import Clock, Ids, TurnLog
-    from handinger_tui.engine.queues import Inbox
     from handinger_tui.engine.session_store import RunDeps, SessionStore
 
 
@@ -472,7 +472,7 @@ class TurnSettler:
         ]
         for turn in missing:
             record = await self._store.record_of(turn.turn_id)
-            if worker_id is not None and record.request.worker_id is None and not record.accepted:
+            if worker_id is not None and record.request.target_id is None and not record.accepted:
                 record.settle(TurnStatus.NOT_DELIVERED, NEVER_ARRIVED, recovered=True)
             elif record.turn.status is not TurnStatus.UNKNOWN:
                 record.settle(TurnStatus.UNKNOWN, NOT_NAMED if worker_id is None else NO_SUCH_WORKER)

@@ -117,7 +117,7 @@ class TurnRun:
     async def _send(self) -> None:
         record = self.record
         await self._read_before()
-        worker_id = record.request.worker_id
+        worker_id = record.request.target_id
         begun = self._api.new_target(record.turn_id) if worker_id is None else None
         record.note(Marker.SENDING, worker_id=worker_id, **({} if begun is None else {"begun": begun}))
         await self._deps.log.flush()
@@ -162,12 +162,12 @@ class TurnRun:
     async def _read_before(self) -> None:
         """Read the worker before the POST. Free and optional: an error or a timeout is ignored."""
         record = self.record
-        if record.request.worker_id is None:
+        if record.request.target_id is None:
             return
         body = None
         with suppress(ApiError, TimeoutError):
             async with asyncio.timeout(self._deps.policy.before_timeout):
-                body = await self._api.read_worker(record.request.worker_id)
+                body = await self._api.read_worker(record.request.target_id)
         if body is not None and body.wire:
             record.feed_worker(body, ReadReason.BEFORE, messages=False)
         if body is not None and body.wire and not names_another(body.snapshot.worker_id, record.worker_id):
@@ -184,7 +184,7 @@ class TurnRun:
         it: an equal earlier message could be mistaken for ours. An error or a timeout is ignored.
         """
         record = self.record
-        begins = record.request.worker_id is None
+        begins = record.request.target_id is None
         if record.worker_id is None or (record.turn.before is None and not begins):
             return False
         try:
@@ -554,7 +554,7 @@ class Recovery:
     @property
     def _begins_target(self) -> bool:
         """Whether the turn begins the target that is read: if that exists, our message arrived."""
-        return self._record.request.worker_id is None
+        return self._record.request.target_id is None
 
     @property
     def _remaining_s(self) -> float:

@@ -21,10 +21,10 @@ from handinger_tui.core.jsontext import NotJson, as_list, dump, parse
 from handinger_tui.core.money.attribution import Interpretation, MoneyIndex, TurnMoney, elapsed_ms
 from handinger_tui.core.money.limits import Unit
 from handinger_tui.core.money.reconciliation import AssignedRise, rises_of
-from handinger_tui.core.money.spending import LOCAL, ChargeFilter, Rise
+from handinger_tui.core.money.spending import ChargeFilter, Rise
 from handinger_tui.core.money.turn_events import is_of_file, newest_event_ms
 from handinger_tui.core.stream import COST_MEMBERS, NO_COSTS, NO_USAGE
-from handinger_tui.core.turns.session import NO_RELATED_HISTORY, PerTurn, Session
+from handinger_tui.core.turns.session import LOCAL, NO_RELATED_HISTORY, PerTurn, Session
 from handinger_tui.core.turns.turn import FREE, Turn, TurnStatus
 from handinger_tui.ledger import worker_turns
 from handinger_tui.ledger.labels import CHOSEN_WORKER

@@ -16,11 +16,12 @@ from handinger_tui.ledger import worker_turns
 from handinger_tui.ledger.charges import ChargeCache
 from handinger_tui.ledger.corrections import Rulings, recompute
 from handinger_tui.ledger.database import Database
-from handinger_tui.ledger.database_file import Opened, ProcessLocks, mark_suspect, open_copy, open_database
+from handinger_tui.ledger.database_file import Opened, mark_suspect, open_copy, open_database
 from handinger_tui.ledger.frames import FrameWriter, newest_frame_ms
 from handinger_tui.ledger.grouping import ChargeQueries
 from handinger_tui.ledger.history import SessionHistory, StoredWorkers
 from handinger_tui.ledger.limits import LimitService
+from handinger_tui.ledger.locks import ProcessLocks
 from handinger_tui.ledger.repair import open_or_salvage, opened_in_memory
 from handinger_tui.ledger.search import index_entries
 from handinger_tui.ledger.sql import LOCK_WAIT_S, LockRetries, TurnFrame, one_moment, translated
@@ -31,12 +32,11 @@ if TYPE_CHECKING:
     from datetime import tzinfo
     from pathlib import Path
 
-    from handinger_tui.core.money.limits import StartPolicy
     from handinger_tui.core.money.reconciliation import Restatement
     from handinger_tui.core.stream import Frame
     from handinger_tui.core.tags import TagRules
     from handinger_tui.core.turns.session import RelatedHistory, RemoteTurn, Session
-    from handinger_tui.core.turns.turn import TurnRequest
+    from handinger_tui.core.turns.turn import StartPolicy, TurnRequest
 
 
 _TO_INDEX: Final = 20

@@ -27,16 +27,15 @@ from handinger_tui.core.money.limits import (
     LimitOrigin,
     LimitReached,
     Scope,
-    StartPolicy,
     Unit,
     check_start,
     effective,
     gauges,
 )
-from handinger_tui.core.money.spending import LOCAL, ChargeFilter, SpendingSums, midnight_ms
+from handinger_tui.core.money.spending import ChargeFilter, SpendingSums, midnight_ms
 from handinger_tui.core.money.typical_cost import ENOUGH, TypicalCost
-from handinger_tui.core.turns.session import Session
-from handinger_tui.core.turns.turn import LIVE, NO_DAY, TurnRequest, TurnStatus
+from handinger_tui.core.turns.session import LOCAL, Session
+from handinger_tui.core.turns.turn import LIVE, NO_DAY, StartPolicy, TurnRequest, TurnStatus
 from handinger_tui.ledger.charges import DECIMALS, amount_in, rises
 from handinger_tui.ledger.grouping import condition, day_at, spent, typical_cost
 from handinger_tui.ledger.sql import (
@@ -90,7 +89,7 @@ class Reservation(Struct, frozen=True):
 def reservation_of(connection: sqlite3.Connection, session: Session, request: TurnRequest) -> Reservation:
     """What a turn that starts now reserves: None in a unit in which it has no cost history."""
     # The local worker ends with its program: its next turn is that of a new worker.
-    worker_id = request.worker_id or session.worker_id
+    worker_id = request.target_id or session.worker_id
     typical = typical_cost(connection, worker_id, request.budget or "", simulated=session.base_url == LOCAL)
     if not typical.everywhere:
         return Reservation(typical.usd.p90, typical.credits.p90)

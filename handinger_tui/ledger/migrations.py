@@ -1,4 +1,4 @@
-"""Migrations of the database. A released one is never edited; each change of the schema is a new one.
+"""Migrations of the database. A released one is never edited: each change is a new one.
 
 `user_version` of the file counts how many have run.
 """

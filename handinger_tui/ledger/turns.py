@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from msgspec.structs import replace
 
-from handinger_tui.core.money.spending import LOCAL
 from handinger_tui.core.prompts import attachments_to_text, lineage_to_text
 from handinger_tui.core.turns.fold import Fold, fold
 from handinger_tui.core.turns.session import (
+    LOCAL,
     NOTHING_SAID,
     RelatedHistory,
     RemoteTurn,
@@ -353,7 +353,7 @@ def close_turn(
                 str(turn.status),
                 None if turn.status in LIVE else at_ms,
                 pack_optional(turn.worker_id),
-                pack_optional(turn.request.worker_id),
+                pack_optional(turn.request.target_id),
                 int64_or_none(turn.request.seen_before),
                 pack(turn.turn_id),
             ),
@@ -392,7 +392,7 @@ def _put_position(connection: sqlite3.Connection, turn: Turn) -> None:
         worker_turns.release(connection, turn.turn_id)
     elif worker_id is not None and turn.status is not TurnStatus.QUEUED:
         # The turn that creates a worker is the first message of that worker.
-        times = 0 if turn.request.worker_id is None else turn.request.seen_before
+        times = 0 if turn.request.target_id is None else turn.request.seen_before
         worker_turns.claim(connection, turn.turn_id, worker_id, times)
 
 
@@ -411,8 +411,8 @@ def _put_turn(
         pack(session.session_id),
         pack(request.prompt),
         request.created_ms,
-        pack_optional(request.worker_id),
-        pack_optional(request.worker_id),
+        pack_optional(request.target_id),
+        pack_optional(request.target_id),
         pack_optional(request.budget),
         attachments_to_text(request.attachments),
         request.seen_before,
@@ -468,7 +468,7 @@ def _put_session(connection: sqlite3.Connection, session: Session, updated_ms: i
         "generation": pack(session.generation),
         "base_url": pack(session.base_url),
         "worker_id": pack_optional(session.worker_id),
-        "template": pack_optional(session.template),
+        "template": pack_optional(session.stored_worker_id),
         "title": pack(session.title or title),
         "created_ms": session.created_ms,
         "updated_ms": updated_ms,

@@ -75,13 +75,13 @@ _CLAIM: Final = """
 def is_seen(connection: sqlite3.Connection, base_url: str, requests: Iterable[TurnRequest]) -> bool:
     """Whether this history has read a worker of one of `requests` before."""
     sql = "SELECT 1 FROM worker_turns WHERE base_url = ? AND worker_id = ? LIMIT 1"
-    workers = {request.worker_id or "" for request in requests}
+    workers = {request.target_id or "" for request in requests}
     return any(connection.execute(sql, (pack(base_url), pack(one))).fetchone() for one in workers)
 
 
 def entry_of(connection: sqlite3.Connection, session: Session, turn: RemoteTurn) -> RemoteEntry | None:
     """The entry of `turn` in any session of the worker; None where the turn is new."""
-    cells = _prompt_cells(session.base_url, turn.request.worker_id or "", turn.request.prompt)
+    cells = _prompt_cells(session.base_url, turn.request.target_id or "", turn.request.prompt)
     cells |= {"times": turn.request.seen_before or 0, "message_id": pack_optional(turn.message_id)}
     row = connection.execute(_ENTRY, cells).fetchone()
     if row is None:

@@ -1,4 +1,4 @@
-"""The rules of the local worker in the order in which they are matched; the last one matches everything.
+"""The rules of the local worker, in the order in which they are matched, and everything matches the last.
 
 To add one, write its function here or in a module next to this one, and its line in `REPERTOIRE`.
 """

@@ -1,4 +1,4 @@
-"""The rules that compute: summaries of attached files, and reports; their results are real files."""
+"""The rules that compute reports: summaries of attached files and charts, whose results are real files."""
 
 from __future__ import annotations
 

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 from msgspec import Struct
 from msgspec.structs import replace
 
-from handinger_tui.core.money.limits import Gauge, Limit, Scope, StartPolicy, Unit
+from handinger_tui.core.money.limits import Gauge, Limit, Scope, Unit
+from handinger_tui.core.turns.turn import StartPolicy
 
 if TYPE_CHECKING:
     # Importing the engine takes 40 ms; it is needed only with a connection.
@@ -31,9 +32,9 @@ if TYPE_CHECKING:
     from handinger_tui.core.turns.session import Service, Session, SessionSummary
     from handinger_tui.core.turns.turn import Attachment
     from handinger_tui.engine.engine import Engine
-    from handinger_tui.engine.gallery import Gallery
     from handinger_tui.engine.replay import Replay
     from handinger_tui.engine.schedules import ScheduleApi
+    from handinger_tui.engine.stored_workers import StoredWorkerCatalog
     from handinger_tui.engine.webhooks import WebhookApi
 
 
@@ -355,7 +356,7 @@ class Connection(Struct, frozen=True):
     schedules: Callable[[], ScheduleApi] | None = None
     webhooks: WebhookApi | None = None
     """None: the service has no webhooks."""
-    gallery: Gallery | None = None
+    stored_workers: StoredWorkerCatalog | None = None
     """The stored workers of the service; None where there are none."""
     replay: Replay | None = None
     """Plays the session on the screen, of which nothing can be sent; None: this is no replay."""

@@ -23,7 +23,6 @@ from handinger_tui.core.money.limits import (
     LimitReserved,
     LimitUnmeasured,
     Scope,
-    StartPolicy,
     Unit,
     amount_of,
     amount_text,
@@ -38,6 +37,7 @@ from handinger_tui.core.money.limits import (
     spent_text,
     tightest,
 )
+from handinger_tui.core.turns.turn import StartPolicy
 
 amounts = st.decimals(min_value=0, max_value=10**12, places=12)
 

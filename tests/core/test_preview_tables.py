@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from handinger_tui.core.previews.data import (
+from handinger_tui.core.previews.tables import (
     KEEP_CELLS,
     KEEP_COLUMNS,
     STEP,
@@ -16,8 +16,8 @@ from handinger_tui.core.previews.data import (
     order_of,
     sort_key,
     table_of_value,
-    tree_of_json,
 )
+from handinger_tui.core.previews.trees import tree_of_json
 from tests.core.table_samples import read_table, table_of_rows
 
 

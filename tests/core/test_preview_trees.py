@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from handinger_tui.core.jsontext import MAX_DEPTH, json_text
-from handinger_tui.core.previews.data import (
+from handinger_tui.core.previews.trees import (
     MAX_JSON_BYTES,
     Node,
     NodeKind,

@@ -12,11 +12,11 @@ from msgspec.structs import replace
 
 from handinger_tui.core.amounts import Total
 from handinger_tui.core.errors import Damaged
-from handinger_tui.core.money.limits import Gauge, Limit, Scope, StartPolicy, Unit, check_start
+from handinger_tui.core.money.limits import Gauge, Limit, Scope, Unit, check_start
 from handinger_tui.core.stream import Frame
 from handinger_tui.core.turns.fold import fold
 from handinger_tui.core.turns.session import Session, put_turn
-from handinger_tui.core.turns.turn import UNDECIDED, TurnRequest, TurnStatus
+from handinger_tui.core.turns.turn import UNDECIDED, StartPolicy, TurnRequest, TurnStatus
 from tests.engine.doors import Door, Doors
 
 

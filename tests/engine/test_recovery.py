@@ -120,7 +120,7 @@ async def test_a_turn_of_a_new_worker_that_was_never_named_does_not_run_for_ever
     settled = note(2, Marker.SETTLED, status="running", recovered=False, fault=None)
     log = crashed(*([sending, OPENED, settled] if is_accepted else [sending]))
     log.sessions["ses_a"] = replace(log.sessions["ses_a"], worker_id=None)
-    log.requests[ORDER.turn_id] = replace(ORDER, worker_id=None)
+    log.requests[ORDER.turn_id] = replace(ORDER, target_id=None)
     if is_accepted:
         log.closed.append(ORDER.turn_id)
     api = FakeApi()

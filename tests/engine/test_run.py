@@ -365,7 +365,7 @@ async def test_a_queued_turn_waits_and_is_then_sent() -> None:
     gate.set()
     await box.idle()
     assert [turn.status for turn in box.engine.session(box.session_id).turns] == [TurnStatus.COMPLETED] * 2
-    assert [request.worker_id for request in api.posts] == [None, "w1"]
+    assert [request.target_id for request in api.posts] == [None, "w1"]
 
 
 async def test_a_failed_turn_holds_the_queue_even_after_a_new_message() -> None:

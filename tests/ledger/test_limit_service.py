@@ -12,10 +12,10 @@ from msgspec.structs import replace
 
 from handinger_tui.core.amounts import Total
 from handinger_tui.core.errors import HandingerError
-from handinger_tui.core.money.limits import LARGEST, GaugeState, Limit, LimitOrigin, Scope, StartPolicy, Unit
+from handinger_tui.core.money.limits import LARGEST, GaugeState, Limit, LimitOrigin, Scope, Unit
 from handinger_tui.core.money.spending import ChargeFilter
 from handinger_tui.core.stream import Snapshot, Usage
-from handinger_tui.core.turns.turn import Turn, TurnStatus
+from handinger_tui.core.turns.turn import StartPolicy, Turn, TurnStatus
 from handinger_tui.ledger.limits import LimitRules, LimitService
 from tests.ledger.charge_rows import spent
 from tests.ledger.raw_rows import DAY_MS, NOON_MS, cells, put_in
@@ -47,7 +47,7 @@ async def ledger() -> AsyncIterator[Ledger]:
 
 
 def of(number: int, status: TurnStatus = TurnStatus.COMPLETED, **members: Any) -> Turn:
-    what = turn_request(f"t{number}", worker_id="wrk_1", created_ms=NOON_MS)
+    what = turn_request(f"t{number}", target_id="wrk_1", created_ms=NOON_MS)
     return replace(Turn(what), status=status, worker_id="wrk_1", **members)
 
 

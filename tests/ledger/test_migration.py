@@ -80,7 +80,7 @@ async def test_an_old_session_can_be_continued(tmp_path: Path) -> None:
         loaded = await ledger.load("ses_1")
         assert loaded is not None
         assert loaded.turns[0].request.trigger is Trigger.UNKNOWN
-        new = turn_request("t9", worker_id=WORKER, trigger=Trigger.APP)
+        new = turn_request("t9", target_id=WORKER, trigger=Trigger.APP)
         await play(ledger, loaded, new, answered("0.5"))
         again = await ledger.load("ses_1")
         assert again is not None

@@ -66,7 +66,7 @@ async def test_a_new_meaning_restates_the_earlier_turns(tmp_path: Path) -> None:
         ends = ("0.5", "0.75", "0.25", "0.2", "0.1", "0.09", "0.08", "0.07")
         for number, usd in enumerate(ends, 1):
             worker_id = WORKER if number > 1 else None
-            now = await play(ledger, now, turn_request(f"turn_{number}", worker_id=worker_id), answered(usd))
+            now = await play(ledger, now, turn_request(f"turn_{number}", target_id=worker_id), answered(usd))
         restated = await ledger.charges.news() or []
         total = (await ledger.charges.buckets(GroupBy.SESSION))[0].usd.value
     changed = [one for one in restated if one.turn_id == "turn_2"]

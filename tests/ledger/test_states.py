@@ -90,7 +90,7 @@ async def test_a_pin_that_is_removed_leaves_what_would_stand_there_without_it(tm
     path = tmp_path / "h.db"
     async with opened(path) as ledger:
         now = await play(ledger, session(), turn_request(), answered("1.7"))
-        second = turn_request("turn_2", worker_id=WORKER, created_ms=70_000)
+        second = turn_request("turn_2", target_id=WORKER, created_ms=70_000)
         reads = [
             (70_000, ReadReason.BEFORE, worker("1.7")),
             (71_000, ReadReason.DURING, worker("2.1", status="running", running=True)),

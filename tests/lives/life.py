@@ -578,7 +578,7 @@ class Life:
     def _places(self, person: Person, *, on_disk: bool) -> str:
         """All texts that a person can bring back, on the screen and on the disk, or on the disk alone."""
         work = person.app.work
-        edit = work.queue_editor.edit
+        edit = work.composer.queue_edit
         held = [*self.service.posts]
         if not on_disk:
             held += [person.in_prompt, *work.prompt.message_history.texts]

@@ -16,7 +16,7 @@ from msgspec.structs import replace
 
 from handinger_tui.core.errors import SettingsError
 from handinger_tui.core.money.attribution import METERS, MoneyIndex, session_money
-from handinger_tui.core.money.limits import StartPolicy, Unit
+from handinger_tui.core.money.limits import Unit
 from handinger_tui.core.money.spending import ChargeFilter, GroupBy, sum_buckets
 from handinger_tui.core.money.timeline import (
     Read,
@@ -25,7 +25,7 @@ from handinger_tui.core.money.timeline import (
 from handinger_tui.core.money.turn_events import MEANING_WORDS
 from handinger_tui.core.stream import NO_COSTS, Snapshot, Usage
 from handinger_tui.core.turns.session import Session, put_turn
-from handinger_tui.core.turns.turn import FigureRead, Turn, TurnRequest, TurnStatus, with_read
+from handinger_tui.core.turns.turn import FigureRead, StartPolicy, Turn, TurnRequest, TurnStatus, with_read
 from handinger_tui.ledger.cost_rows import opened
 from handinger_tui.ledger.grouping import spent
 from handinger_tui.ledger.worker_turns import others
@@ -82,7 +82,7 @@ def steps_of(history: History) -> list[Step]:
 
 
 def _sent(event: Sent, at_ms: int, look: FigureRead | None) -> Turn:
-    request = TurnRequest(f"turn_{event.turn}", "hello", at_ms, worker_id=None if event.creates else WORKER)
+    request = TurnRequest(f"turn_{event.turn}", "hello", at_ms, target_id=None if event.creates else WORKER)
     before = None if look is None else _snapshot(look)
     turn = Turn(request, TurnStatus.ACCEPTED, worker_id=WORKER, before=before, sent_ms=at_ms)
     if look is not None:

@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from textual.driver import Driver
 
     from handinger_tui.core.acts import Hold
-    from handinger_tui.engine.gallery import Gallery
+    from handinger_tui.engine.stored_workers import StoredWorkerCatalog
 from textual.pilot import Pilot
 
 from handinger_tui.ui.work.pane import READ_S
@@ -336,7 +336,7 @@ class Desktop:
     limits: FakeLimits = field(default_factory=FakeLimits)
     schedules: FakeSchedules = field(default_factory=FakeSchedules)
     webhooks: FakeWebhooks | None = None
-    gallery: Gallery | None = None
+    stored_workers: StoredWorkerCatalog | None = None
     paints: bool = False
     """Whether everything is painted at once, as in a terminal, also where no test looks."""
 
@@ -384,8 +384,8 @@ class Desktop:
             self.without_history,
             schedules=lambda: self.schedules,
             webhooks=self.webhooks,
-            gallery=self.gallery,
-            destination_of=(lambda text: (None, text)) if self.gallery else lambda text: (text, None),
+            stored_workers=self.stored_workers,
+            destination_of=(lambda text: (None, text)) if self.stored_workers else lambda text: (text, None),
         )
 
     async def _save_text(self, name: str, text: str) -> str:

@@ -28,9 +28,10 @@ from handinger_tui.cli.costs_query import (
     turn_record,
     unique_id,
 )
+from handinger_tui.cli.exit_codes import Exit
 from handinger_tui.cli.load_settings import limit_rules, settings_for, tag_rules
 from handinger_tui.cli.local_files import default_paths, new_file, save_new_file
-from handinger_tui.cli.output import Exit, output_width, put, say
+from handinger_tui.cli.output import output_width, put, say
 from handinger_tui.cli.tables import GAP, Column, align_amounts, fit_columns, lines_of, pad
 from handinger_tui.core.amounts import (
     DOUBT_EXPLAINED,

@@ -1,4 +1,4 @@
-"""The sessions of the local history: `handinger-tui sessions`, `export`, `import`, `sources`; no network."""
+"""Commands on the sessions of the local history, which need no network."""
 
 from __future__ import annotations
 
@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Final, TypeVar
 
 from handinger_tui.cli.args import add_json_option, add_session_argument, parse_integer
 from handinger_tui.cli.commands import Implementation
+from handinger_tui.cli.exit_codes import Exit
 from handinger_tui.cli.load_settings import settings_for, tag_rules
 from handinger_tui.cli.local_files import default_paths, new_file, read_file, save_new_file
-from handinger_tui.cli.output import PIPED, Exit, can_ask, is_confirmed, output_width, put, put_result, say
+from handinger_tui.cli.output import PIPED, can_ask, is_confirmed, output_width, put, put_result, say
 from handinger_tui.cli.session_choice import (
     load_unique,
     session_ids,
@@ -39,14 +40,13 @@ from handinger_tui.core.export.session_file import MOST_MB, most_bytes, read_ses
 from handinger_tui.core.formatting import ago, plural, size, spaced
 from handinger_tui.core.jsontext import Json, JsonObject, dump
 from handinger_tui.core.money.attribution import MoneyIndex
-from handinger_tui.core.money.spending import LOCAL
 from handinger_tui.core.prompts import lineage_words
 from handinger_tui.core.receipts import receipt_line
 from handinger_tui.core.safety import clean, clean_line, one_word
 from handinger_tui.core.search import HELP, SearchHit, parse_query
 from handinger_tui.core.stream import Frame, Framing, Marker
 from handinger_tui.core.tags import Labels, labels_text, tag_names
-from handinger_tui.core.turns.session import Session, SessionSummary, about, ids_of
+from handinger_tui.core.turns.session import LOCAL, Session, SessionSummary, about, ids_of
 from handinger_tui.core.turns.turn import WITHDRAWN, Turn, TurnStatus, outcome_object
 from handinger_tui.ledger.ledger import FileAccess, Ledger
 from handinger_tui.ledger.turns import DAY_MS
@@ -280,7 +280,7 @@ async def _tag(ledger: Ledger, args: argparse.Namespace) -> None:
     if args.worker:
         ids = await session_ids(ledger, args.id)
         rows = [row for row in await history.sessions(-1) if row.session_id in ids]
-        workers = {worker for row in rows if (worker := row.template or row.worker_id) is not None}
+        workers = {worker for row in rows if (worker := row.stored_worker_id or row.worker_id) is not None}
         if len(workers) != 1:
             raise SettingsError(
                 f"{clean(args.id)} matches {plural(len(workers), 'worker')}.", "Type more of the id."

@@ -18,7 +18,8 @@ from handinger_tui.cli.args import (
     parse_integer,
 )
 from handinger_tui.cli.commands import SUBCOMMANDS, Implementation
-from handinger_tui.cli.output import Exit, put_result
+from handinger_tui.cli.exit_codes import Exit
+from handinger_tui.cli.output import put_result
 from handinger_tui.cli.tables import list_text
 from handinger_tui.cli.wiring import Services, require_tasks, run_with_services
 from handinger_tui.core.errors import SettingsError

@@ -346,7 +346,7 @@ h1{{font-size:32px;margin:0}}h2{{font-size:20px;margin:0 0 12px}}
 h1+p{{margin:2px 0 20px}}
 .muted{{color:var(--muted)}}.gap{{color:var(--gap)}}
 .banner{{border:2px dashed var(--warn);color:var(--warn);border-radius:10px;padding:8px 16px;font-weight:600}}
-.tiles{{display:grid;grid-template-columns:repeat(auto-fit,minmax(170px,1fr));gap:16px;list-style:none;padding:0;margin:0}}
+.tiles{{display:grid;grid-stored_worker_id-columns:repeat(auto-fit,minmax(170px,1fr));gap:16px;list-style:none;padding:0;margin:0}}
 .tiles li,.card{{background:var(--card);border:1px solid var(--edge);border-radius:12px;padding:16px 20px}}
 .tiles span,.tiles strong{{display:block;font-size:13px;min-height:1.5em;overflow-wrap:anywhere}}
 .tiles strong{{font-size:27px;line-height:1.35}}

@@ -421,7 +421,7 @@ def equal_prefix(old: Sequence[object], new: Sequence[object]) -> int:
 def _figures(turn: Turn) -> tuple[object, ...]:
     """Everything that the money of a turn is computed from."""
     return (
-        *(turn.reads, turn.before, turn.snapshot, turn.status, turn.worker_id, turn.request.worker_id),
+        *(turn.reads, turn.before, turn.snapshot, turn.status, turn.worker_id, turn.request.target_id),
         *(turn.before_ms, turn.sent_ms, turn.ended_ms),
         *(turn.own_usage, turn.own_usage_is_partial, turn.own_reads),
     )

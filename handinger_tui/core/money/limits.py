@@ -28,6 +28,7 @@ from handinger_tui.core.amounts import (
 )
 from handinger_tui.core.errors import HandingerError
 from handinger_tui.core.formatting import plural
+from handinger_tui.core.turns.turn import StartPolicy
 
 WARN_AT: Final = Decimal("0.8")
 """The share of a limit at which the program warns."""
@@ -160,15 +161,6 @@ class Gauge(Struct, frozen=True):
         if self.percent is None:
             return "?"
         return f"{self.percent}%" if self.percent <= MOST_PERCENT else f">{MOST_PERCENT}%"
-
-
-class StartPolicy(StrEnum):
-    """Under which limits a turn may start."""
-
-    MEASURED = "measured"
-    """Only if all limits will probably hold."""
-    UNMEASURED = "unmeasured"
-    """Also if that is unknown: a unit is not reported, or turns of unknown cost may have used it up."""
 
 
 class LimitReached(HandingerError):

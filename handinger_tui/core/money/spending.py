@@ -25,10 +25,6 @@ if TYPE_CHECKING:
     from handinger_tui.core.turns.turn import Trigger
 
 
-LOCAL: Final = "local"
-"""The base URL of the local worker. Its simulated money is never added to real money."""
-
-
 class GroupBy(StrEnum):
     """The keys by which charges can be grouped."""
 

@@ -244,7 +244,7 @@ def creates_worker(turn: Turn, timelines: Iterable[str | None]) -> bool:
 
     `timelines`: those of the earlier turns of its session, without those that cost nothing (`FREE`).
     """
-    if turn.request.worker_id is not None:
+    if turn.request.target_id is not None:
         return False
     own = timeline_of(turn)
     earlier = [one for one in timelines if is_of_file(one) == is_of_file(own)]

@@ -1,4 +1,4 @@
-"""Previews of files: their kind, detected from their first bytes; decoded text; pictures.
+"""Previews of files: of what kind one is by its first bytes, and its text or picture.
 
 Pillow decodes pictures from memory, only in the format of their first bytes, and after `check_picture` has
 limited their size. It is imported with the first picture.

@@ -24,14 +24,13 @@ from handinger_tui.ui.commands.command import (
     numbers_to,
 )
 from handinger_tui.ui.commands.money import BUDGETS
-from handinger_tui.ui.work.limit_watcher import typical_cost_of
 
 if TYPE_CHECKING:
     from decimal import Decimal
 
     from handinger_tui.core.money.attribution import TurnMoney
     from handinger_tui.core.turns.session import Session
-    from handinger_tui.ui.work.session_controller import SessionController
+    from handinger_tui.ui.sessions.controller import SessionController
 
 
 COME_BACK: Final = "To come back, press Enter on an empty prompt or use /attach"
@@ -67,7 +66,7 @@ async def runs(context: CommandContext, _argument: str) -> None:
 
 async def _choose_session(context: CommandContext, *, running_only: bool = False) -> None:
     from handinger_tui.ui.dialogs.pickers import SessionPicker  # 17 ms
-    from handinger_tui.ui.work.deletion import Deletions
+    from handinger_tui.ui.sessions.deletion import Deletions
 
     context.switcher.refuse_in_replay()
     controller = context.controller
@@ -85,7 +84,7 @@ async def _choose_session(context: CommandContext, *, running_only: bool = False
         await context.switcher.open(chosen)
     match = "" if chosen is None else picker.match_in(chosen)
     if chosen is not None and match and controller.session_id == chosen:
-        context.pane.transcript.search.find_in(chosen, match)
+        context.view.find_in(chosen, match)
 
 
 async def attach(context: CommandContext, argument: str) -> None:
@@ -105,9 +104,9 @@ async def attach(context: CommandContext, argument: str) -> None:
     elif sent is not None and sent.status is TurnStatus.UNKNOWN and not sent.imported:
         # Clear the prompt, so that another Enter cannot send it again. If it never arrived, the
         # text comes back.
-        if context.pane.prompt.text.strip() == sent.request.prompt.strip():
-            context.composer.replace_text("")
-            context.composer.clear_files()
+        if context.message.text.strip() == sent.request.prompt.strip():
+            context.message.replace_text("")
+            context.message.attachments.clear()
         await actor.watch()
     elif not await controller.watch_unwatched(session_id):
         holder = await controller.adopt(session_id)
@@ -156,7 +155,7 @@ async def rename(context: CommandContext, argument: str) -> None:
     title = argument or await context.interaction.ask_text("Rename the session", clean_line(session.title))
     if title:
         await context.controller.rename(session.session_id, title)
-        context.repaint()
+        context.view.repaint()
 
 
 _WORKER: Final = "--worker"
@@ -177,7 +176,7 @@ async def tag(context: CommandContext, argument: str, *, removes: bool = False) 
     controller, say = context.controller, context.interaction.say
     session, words = controller.session, argument.split()
     names = tag_names(word for word in words if word != _WORKER)
-    worker = session.template or session.worker_id
+    worker = session.stored_worker_id or session.worker_id
     if not session.turns:
         say("Nothing to tag yet. Send a message first.", "warning")
     elif _WORKER in words and worker is None:
@@ -303,8 +302,7 @@ async def edit(context: CommandContext, argument: str) -> None:
 def edit_turn(context: CommandContext, session: Session, turn: Turn) -> None:
     """Put a message of a session into the prompt; Enter sends it as a new one."""
     lineage = _lineage(session, turn, LineageKind.EDIT)
-    context.queue_editor.cancel()
-    context.composer.start_from(draft_of_request(turn.request), lineage)
+    context.message.start_from(draft_of_request(turn.request), lineage)
 
 
 # -- retry --------------------------------------------------------------------------------
@@ -324,7 +322,7 @@ async def retry_turn(context: CommandContext, turn: Turn, budget: str) -> None:
     if turn.live or turn.status is TurnStatus.RUNNING:
         interaction.say("The worker is still working on this message. Nothing was sent.", "warning")
         return
-    usual = typical_cost_text(await typical_cost_of(controller, budget))
+    usual = typical_cost_text(await controller.typical_cost(budget))
     first = first_cost(turn, money_of(session, turn), session.credit_usd)
     body = (
         f"“{clean_line(turn.request.prompt, 200)}”\n\n{first} "
@@ -365,7 +363,7 @@ async def fork_turn(context: CommandContext, turn: Turn) -> None:
         return
     title = controller.title(session.session_id)
     if await context.switcher.begin(title=f"Fork of {title}"):
-        context.composer.carry(text, _lineage(session, turn, LineageKind.FORK, title=title))
+        context.message.carry(text, _lineage(session, turn, LineageKind.FORK, title=title))
         context.interaction.say("Carried over as text only: no files, no worker memory.")
 
 

@@ -21,14 +21,13 @@ from textual.worker import Worker
 
 from handinger_tui.core.columns import Column, Row
 from handinger_tui.core.errors import HandingerError
-from handinger_tui.core.money.spending import LOCAL
+from handinger_tui.core.formatting import moment_at
 from handinger_tui.core.safety import clean_line
 from handinger_tui.core.search import parse_query
-from handinger_tui.core.turns.session import SessionSummary
+from handinger_tui.core.turns.session import LOCAL, SessionSummary
 from handinger_tui.core.turns.turn import TurnStatus
 from handinger_tui.ui.dialogs import Modal, TextQuestion, yes_or_no
 from handinger_tui.ui.keys import Where, bindings
-from handinger_tui.ui.ledger.query import local_time
 from handinger_tui.ui.widgets import session_rows
 from handinger_tui.ui.widgets.column_list import ColumnList
 from handinger_tui.ui.widgets.frame import FooterLine
@@ -177,7 +176,7 @@ class SessionPicker(Picker[SessionSummary]):
         hits: Sequence[SearchHit] = ()
         typed, problem = event.value, ""
         try:
-            query = parse_query(typed, local_time(self._now_ms()), typing=True)
+            query = parse_query(typed, moment_at(self._now_ms()).astimezone(), typing=True)
             hits = await self._history.search(query, MAX_HITS)
         except HandingerError as error:
             problem = error.text

@@ -38,7 +38,7 @@ from handinger_tui.ui.widgets.column_list import content_of
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from handinger_tui.ui.work.session_controller import SessionController
+    from handinger_tui.ui.sessions.controller import SessionController
 
 MUTED: Final = "$text-muted"
 HEADING: Final = "bold $markdown-h1-color"

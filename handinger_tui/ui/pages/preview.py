@@ -23,7 +23,6 @@ from textual.widgets import Static
 from handinger_tui.core.errors import HandingerError, LinkExpired
 from handinger_tui.core.evidence import file_name
 from handinger_tui.core.formatting import plural, size
-from handinger_tui.core.previews.data import Node, TableModel, TableReader, table_of_value, tree_of_json
 from handinger_tui.core.previews.files import (
     SNIFFED_BYTES,
     Picture,
@@ -34,6 +33,8 @@ from handinger_tui.core.previews.files import (
     read_text,
     sniff,
 )
+from handinger_tui.core.previews.tables import TableModel, TableReader, table_of_value
+from handinger_tui.core.previews.trees import Node, tree_of_json
 from handinger_tui.core.safety import clean, clean_line
 from handinger_tui.ui.background import CancelToken, Stopped, run_in_thread
 from handinger_tui.ui.dialogs import TextQuestion
@@ -52,8 +53,8 @@ from handinger_tui.ui.transcript.code import MAX_HIGHLIGHTED, MAX_LINE
 from handinger_tui.ui.transcript.selection import SelectableRows
 from handinger_tui.ui.widgets.frame import FooterLine, StaticReflow
 from handinger_tui.ui.widgets.tables_and_trees import TableView, TreeView
+from handinger_tui.ui.widgets.throttled_timer import ThrottledTimer
 from handinger_tui.ui.widgets.virtual_list import VirtualList
-from handinger_tui.ui.work.changes import ThrottledTimer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -61,7 +62,7 @@ if TYPE_CHECKING:
     from pypdf import PdfReader
 
     from handinger_tui.core.stream import FilePart
-    from handinger_tui.ui.work.evidence_actions import FileActions
+    from handinger_tui.ui.panels.file_actions import FileActions
 
 # -- PDF ---------------------------------------------------------------------------
 PDF_PAGES: Final = 20

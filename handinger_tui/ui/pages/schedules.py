@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     from handinger_tui.core.columns import Row
-    from handinger_tui.ui.work.interaction import Interaction
+    from handinger_tui.ui.front import Front
 
 NO_SCHEDULES: Final = (
     "No schedules yet. Press a to add one: the service then starts turns of this worker automatically, once "
@@ -46,7 +46,7 @@ NOTHING_ADDED: Final = "Nothing was added."
 
 async def add_schedule(
     schedules: WorkerSchedules,
-    interaction: Interaction,
+    interaction: Front,
     text: str = "",
     begin: Callable[[], None] = lambda: None,
 ) -> str | None:
@@ -128,7 +128,7 @@ class SchedulesScreen(ListPage[PricedSchedule]):
     NEEDS_ITEM = frozenset({"cancel"})
     empty = NO_SCHEDULES
 
-    def __init__(self, schedules: WorkerSchedules, interaction: Interaction, *, is_simulated: bool) -> None:
+    def __init__(self, schedules: WorkerSchedules, interaction: Front, *, is_simulated: bool) -> None:
         super().__init__(interaction, f"worker {schedules.worker_id}")
         self._schedules, self._is_simulated = schedules, is_simulated
         self._listing: PricedSchedules | None = None

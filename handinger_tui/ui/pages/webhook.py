@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
     from handinger_tui.core.acts import Confirmation
     from handinger_tui.core.columns import Row
-    from handinger_tui.ui.work.interaction import Interaction
+    from handinger_tui.ui.front import Front
 
 NO_WEBHOOK: Final = (
     "No webhook. Press s to set an address: the service then sends each task there when it ends."
@@ -40,9 +40,7 @@ NO_WEBHOOK: Final = (
 NO_DELIVERIES: Final = "No deliveries yet. The service sends each task to the address when it ends."
 
 
-async def set_address(
-    webhook: WorkerWebhook, now: Webhook, interaction: Interaction, url: str = ""
-) -> str | None:
+async def set_address(webhook: WorkerWebhook, now: Webhook, interaction: Front, url: str = "") -> str | None:
     """Set an address, "" asks for it; returns the result as a sentence, None where nothing was sent.
 
     Raises:
@@ -58,7 +56,7 @@ async def set_address(
     return (await webhook.set(address))[1]
 
 
-async def _ask_address(interaction: Interaction, text: str) -> str | None:
+async def _ask_address(interaction: Front, text: str) -> str | None:
     """Ask for an address until it is one; what was typed stays in the field."""
     while True:
         address = await interaction.ask_text("Webhook address", text, "https://…")
@@ -77,7 +75,7 @@ class WebhookScreen(ListPage[Delivery]):
     NAME = "webhook"
     COLUMNS = DELIVERY_COLUMNS
 
-    def __init__(self, webhook: WorkerWebhook, interaction: Interaction, now: Callable[[], datetime]) -> None:
+    def __init__(self, webhook: WorkerWebhook, interaction: Front, now: Callable[[], datetime]) -> None:
         super().__init__(interaction, f"worker {webhook.worker_id}")
         self._service, self._now = webhook, now
         self._webhook: Webhook | None = None

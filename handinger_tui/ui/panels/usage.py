@@ -32,8 +32,8 @@ from handinger_tui.core.bars import BLOCKS, NO_VALUE, percent_level, sparkline, 
 from handinger_tui.core.formatting import NOT_REPORTED, PENDING, day_text, duration, moment_at, number
 from handinger_tui.core.money.attribution import MoneyIndex
 from handinger_tui.core.money.limits import Gauge, GaugeState, Scope, amount_text, exact_text
-from handinger_tui.core.money.spending import LOCAL
 from handinger_tui.core.receipts import reading_words
+from handinger_tui.core.turns.session import LOCAL
 from handinger_tui.core.turns.turn import Turn, TurnStatus
 from handinger_tui.ui.keys import Where, bindings
 from handinger_tui.ui.panels.panel import (
@@ -613,7 +613,7 @@ def _word(figure: Figure) -> str:
 def _key(turn: Turn) -> Key:
     """The memo key of a turn: everything that its figures depend on, which does not include its text."""
     readings = tuple((read.usage, read.costs, read.busy) for read in (turn.before, turn.snapshot) if read)
-    source = (turn.before is None, turn.snapshot is None, turn.request.worker_id, turn.worker_id)
+    source = (turn.before is None, turn.snapshot is None, turn.request.target_id, turn.worker_id)
     return turn.status, source, readings, turn.read_ms, turn.ended_ms, turn.began_ms
 
 

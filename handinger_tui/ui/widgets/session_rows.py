@@ -13,10 +13,9 @@ from textual.content import Content
 from handinger_tui.core.amounts import credits_words, short_total_text, total_text
 from handinger_tui.core.columns import Align, Column, Layout, Measure, Row, Tone
 from handinger_tui.core.formatting import ago, middle_cut, plural
-from handinger_tui.core.money.spending import LOCAL
 from handinger_tui.core.prompts import lineage_words
 from handinger_tui.core.safety import clean_line
-from handinger_tui.core.turns.session import Session, SessionSummary
+from handinger_tui.core.turns.session import LOCAL, Session, SessionSummary
 from handinger_tui.core.turns.turn import TRIGGER_WORDS, TurnStatus
 from handinger_tui.ui.widgets.column_list import content_of
 from handinger_tui.ui.widgets.status_text import (

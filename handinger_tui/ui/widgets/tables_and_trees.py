@@ -16,7 +16,8 @@ from textual.binding import BindingType
 from textual.content import Content
 
 from handinger_tui.core.jsontext import json_text
-from handinger_tui.core.previews.data import PAGE, Node, NodeKind, TableModel, children, order_of
+from handinger_tui.core.previews.tables import TableModel, order_of
+from handinger_tui.core.previews.trees import PAGE, Node, NodeKind, children
 from handinger_tui.core.safety import clean
 from handinger_tui.ui.background import CancelToken, run_in_thread
 from handinger_tui.ui.keys import Where, bindings

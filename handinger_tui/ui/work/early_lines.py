@@ -11,12 +11,13 @@ from handinger_tui.core.formatting import plural
 from handinger_tui.core.prompts import CommandLine, Prompt, classify, expand_chips
 from handinger_tui.core.safety import clean_line
 from handinger_tui.ui.commands import command_named
-from handinger_tui.ui.work.composer import Composer, PromptSnapshot
+from handinger_tui.ui.work.attachments import PromptSnapshot
+from handinger_tui.ui.work.composer import Composer
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine, Sequence
 
-    from handinger_tui.ui.work.interaction import Interaction
+    from handinger_tui.ui.interaction import Interaction
     from handinger_tui.ui.work.pane import SessionPane
 
 SHOWN: Final = 3

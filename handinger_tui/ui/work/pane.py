@@ -324,7 +324,6 @@ class SessionPane(Rows):
         self._refresh_lines()
         return True
 
-    @on(PromptBox.Submitted)
     def end_acknowledgment(self) -> None:
         """Show the hint again. With the next Enter the line would be read as an answer to that."""
         self._acknowledged = None
@@ -399,7 +398,7 @@ class SessionPane(Rows):
         # The suggestions may belong to an earlier text.
         self.completion.changed()
         if event.entered and not self.completion.enter_accepts:
-            self.prompt.submit()
+            self.prompt.entered()
         elif not self.completion.accept() and self.welcome.display:
             self.prompt.put(self.welcome.next_idea())
 

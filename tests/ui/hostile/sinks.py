@@ -20,16 +20,17 @@ from handinger_tui.core.evidence import datasets_of
 from handinger_tui.core.formatting import moment_at
 from handinger_tui.core.jsontext import JsonObject
 from handinger_tui.core.money.limits import Gauge, Limit, Scope, Unit
-from handinger_tui.core.previews.data import tree_of_value
+from handinger_tui.core.previews.trees import tree_of_value
 from handinger_tui.core.safety import Secret
 from handinger_tui.core.schedules import Cron, Schedule, ScheduleList
 from handinger_tui.core.stored_workers import StoredWorker
 from handinger_tui.core.stream import FilePart
 from handinger_tui.core.turns.turn import Attachment
 from handinger_tui.core.webhooks import Delivery, DeliveryPage, Webhook
-from handinger_tui.engine.gallery import Gallery
 from handinger_tui.engine.schedules import WorkerSchedules
+from handinger_tui.engine.stored_workers import StoredWorkerCatalog
 from handinger_tui.engine.webhooks import WorkerWebhook
+from handinger_tui.ui.commands import COMMANDS
 from handinger_tui.ui.dialogs import Choice, ConnectionProblem, Question, TextQuestion, yes_or_no
 from handinger_tui.ui.dialogs.help import HelpScreen
 from handinger_tui.ui.dialogs.limits import LimitsPage, RaiseLimit
@@ -55,6 +56,7 @@ from handinger_tui.ui.pages.workers import (
 from handinger_tui.ui.panels import PANELS, Grip, Sidebar, TabBar
 from handinger_tui.ui.panels.files import FilesPanel
 from handinger_tui.ui.ports import Account
+from handinger_tui.ui.sessions.deletion import Deletions
 from handinger_tui.ui.transcript.transcript import Transcript
 from handinger_tui.ui.widgets.column_list import ColumnList
 from handinger_tui.ui.widgets.completion import Suggestions
@@ -65,7 +67,6 @@ from handinger_tui.ui.widgets.status_text import Advice
 from handinger_tui.ui.widgets.strips import Chip, ChipKind, Chips, QueueStrip, file_chip
 from handinger_tui.ui.widgets.tables_and_trees import TableView, TreeView
 from handinger_tui.ui.widgets.welcome import Welcome
-from handinger_tui.ui.work.deletion import Deletions
 from handinger_tui.ui.work.pane import SessionPane
 from handinger_tui.ui.work.screen import WorkScreen
 from tests.core.table_samples import read_table
@@ -224,7 +225,7 @@ async def over_it(eye: Eye) -> None:
     """Our own words over a hostile session: help, palette, questions about money."""
     gauge = Gauge(Limit(Scope.WORKER, Unit.USD, Decimal(1)), Total(Decimal(2)))
     pages: list[Screen[Any]] = [
-        HelpScreen(eye.desktop.work.context.commands, ()),
+        HelpScreen([command.help for command in COMMANDS]),
         RaiseLimit(gauge, sending=True),
         LimitsPage([gauge]),
     ]
@@ -291,7 +292,7 @@ async def stored_workers(eye: Eye) -> None:
     """Every member of a stored worker, its tasks, and the form of it."""
     desktop = eye.desktop
     kept = FakeTemplates({})
-    gallery = Gallery(kept, kept, desktop.history, FakeIds(), PLACE)
+    stored_workers = StoredWorkerCatalog(kept, kept, desktop.history, FakeIds(), PLACE)
     actions = WorkerActions(lambda _: None, lambda _: None, lambda _: None, str)
     text = "\n".join(PLANTED)
     schema: JsonObject = {one: one for one in PLANTED}
@@ -299,12 +300,12 @@ async def stored_workers(eye: Eye) -> None:
     others = [StoredWorker(f"wrk_{one}", one, one) for one in PLANTED]
     kept.kept = {one.worker_id: one for one in (first, *others)}
     desktop.history.rows = [
-        summary(f"x{at}", title=one, template=first.worker_id, base_url=PLACE)
+        summary(f"x{at}", title=one, stored_worker_id=first.worker_id, base_url=PLACE)
         for at, one in enumerate(PLANTED)
     ]
     for screen in (
-        WorkersScreen(gallery, desktop.history, actions, desktop.work.interaction, lambda: NOW_MS),
-        WorkerFormScreen(gallery, desktop.history, first),
+        WorkersScreen(stored_workers, desktop.history, actions, desktop.work.interaction, lambda: NOW_MS),
+        WorkerFormScreen(stored_workers, desktop.history, first),
     ):
         desktop.app.push_screen(screen)
         await eye.look()

@@ -60,7 +60,7 @@ def test_numbers_of_a_running_turn_are_so_far_and_leave_a_gap_in_the_sum() -> No
 
 def test_this_worker_is_the_one_of_the_newest_turn_alone() -> None:
     own = turn(1, after=reading("0.01", credit="1"))
-    new = replace(own, worker_id="another", request=replace(own.request, worker_id=None))
+    new = replace(own, worker_id="another", request=replace(own.request, target_id=None))
     view = usage_view(session(turn(0, after=SECOND), new))
     assert (view.reading, view.history) == (Interpretation.TOTAL, (Decimal("0.0500"), Decimal("0.01")))
     assert view.this_worker("cost") == view.this_turn("cost") == Figure(Decimal("0.01"))

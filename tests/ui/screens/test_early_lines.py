@@ -10,7 +10,7 @@ import pytest
 from handinger_tui.core.money.limits import LimitUnmeasured
 from handinger_tui.ui.dialogs.help import HelpScreen
 from handinger_tui.ui.ports import Opening
-from handinger_tui.ui.work.session_controller import FRESH_DRAFT
+from handinger_tui.ui.sessions.controller import FRESH_DRAFT
 from tests.engine.fakes import says, worker
 from tests.ui.fakes import PRICED, Desktop, answers, launch
 from tests.ui.screens.test_key_bytes import press

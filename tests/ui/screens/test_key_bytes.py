@@ -270,7 +270,7 @@ async def test_the_text_can_be_written_in_an_editor(data: str, monkeypatch: pyte
     async def edit(_app: object, text: str) -> str:
         return f"{text} edited"
 
-    monkeypatch.setattr("handinger_tui.ui.work.external_editor.edit", edit)
+    monkeypatch.setattr("handinger_tui.ui.terminal.external_editor.edit", edit)
     desktop = Desktop()
     async with desktop.running(120, 40) as pilot:
         await press(desktop, pilot, f"typed{data}")

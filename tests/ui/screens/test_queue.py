@@ -313,7 +313,7 @@ async def test_a_cancelled_edit_changes_nothing(leave: Sequence[str]) -> None:
         await pilot.press("up", "enter")
         await desktop.until(pilot, lambda: desktop.work.prompt.text == "fourth")
         await pilot.press("x", *leave)
-        await desktop.until(pilot, lambda: desktop.work.queue_editor.edit is None)
+        await desktop.until(pilot, lambda: desktop.work.composer.queue_edit is None)
         await desktop.settle(pilot)
         assert queued(desktop) == [*NUMBERS]
         assert desktop.work.prompt.text == ""
@@ -368,7 +368,7 @@ async def test_leaving_an_edit_for_which_the_queue_waits_sends_nothing(leave: Se
         gate.set()
         await desktop.until(pilot, lambda: actor.gate.state.waits_at_edit)
         await pilot.press(*leave)
-        await desktop.until(pilot, lambda: desktop.work.queue_editor.edit is None)
+        await desktop.until(pilot, lambda: desktop.work.composer.queue_edit is None)
         await actor.settled()
         assert (actor.queue.hold, len(actor.queue.ids)) == (Hold(HoldReason.EDITED), 1)
         if leave != ["ctrl+n"]:

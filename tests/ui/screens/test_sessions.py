@@ -11,7 +11,7 @@ import pytest
 from msgspec.structs import replace
 
 from handinger_tui.core.amounts import Total
-from handinger_tui.core.money.spending import LOCAL as SIMULATED
+from handinger_tui.core.turns.session import LOCAL as SIMULATED
 from handinger_tui.core.turns.turn import TurnStatus
 from handinger_tui.ui.dialogs import TextQuestion
 from handinger_tui.ui.panels.usage import UsagePanel

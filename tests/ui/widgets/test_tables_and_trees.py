@@ -8,7 +8,7 @@ import time
 import pytest
 from textual.strip import Strip
 
-from handinger_tui.core.previews.data import Node, tree_of_json, tree_of_value
+from handinger_tui.core.previews.trees import Node, tree_of_json, tree_of_value
 from handinger_tui.ui.widgets.tables_and_trees import TableView, TreeView
 from tests.core.table_samples import read_table, table_of_rows
 from tests.ui.pilot import running

@@ -72,7 +72,7 @@ class SessionList(Protocol):
         ...
 
 
-class Gallery:
+class StoredWorkerCatalog:
     """The stored workers of one service. Every worker that a request returns is kept in the history.
 
     Raises (all): ApiError, LedgerError.
@@ -106,8 +106,8 @@ class Gallery:
         """The sessions of each worker in the history, by its id, the newest first."""
         by_worker: dict[str, list[SessionSummary]] = {}
         for one in await self._history.sessions(-1):
-            if one.template is not None and one.base_url == self._base_url:
-                by_worker.setdefault(one.template, []).append(one)
+            if one.stored_worker_id is not None and one.base_url == self._base_url:
+                by_worker.setdefault(one.stored_worker_id, []).append(one)
         return by_worker
 
     async def read(self, worker_id: str) -> StoredWorker:

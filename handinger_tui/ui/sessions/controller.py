@@ -11,9 +11,9 @@ from msgspec.structs import replace
 from handinger_tui.core.acts import Hold, SessionState
 from handinger_tui.core.errors import HandingerError
 from handinger_tui.core.money.limits import Gauge, GaugeState, Scope, Unit
-from handinger_tui.core.money.spending import LOCAL
 from handinger_tui.core.prompts import Draft, draft_as_typed, draft_of_request, pack_draft, unpack_draft
 from handinger_tui.core.safety import clean_line
+from handinger_tui.core.turns.session import LOCAL
 from handinger_tui.core.turns.turn import Turn, TurnStatus
 
 if TYPE_CHECKING:
@@ -22,9 +22,11 @@ if TYPE_CHECKING:
     from decimal import Decimal
 
     from handinger_tui.core.money.spending import Bucket
+    from handinger_tui.core.money.typical_cost import TypicalCost
     from handinger_tui.core.tags import Labels
     from handinger_tui.core.turns.session import Session, SessionSummary
     from handinger_tui.engine.engine import Engine
+    from handinger_tui.engine.session_actor import SessionActor
     from handinger_tui.ui.ports import Connection
 
 
@@ -99,10 +101,18 @@ class SessionController:
             raise StillConnecting
         return self._connection
 
+    async def open_link(self, url: str) -> bool:
+        """Open a link in the browser; False where there is none. Raises StillConnecting."""
+        return await self.connection.open_link(url)
+
     @property
     def engine(self) -> Engine:
         """The engine, which owns all turns. Raises StillConnecting."""
         return self.connection.engine
+
+    def actor(self, session_id: str) -> SessionActor:
+        """The owner of a session that was opened here. Raises StillConnecting."""
+        return self.engine.actor(session_id)
 
     # -- the state of sessions -----------------------------------------------------------
     @property
@@ -201,14 +211,16 @@ class SessionController:
         ]
 
     def new_session(
-        self, worker_id: str | None = None, *, title: str = "", template: str | None = None
+        self, worker_id: str | None = None, *, title: str = "", stored_worker_id: str | None = None
     ) -> str:
         """Create a session in memory; returns its id. The session on the screen does not change.
 
         `title`: "" for the beginning of its first message.
         """
         base_url = self.connection.base_url
-        return self.engine.new_session(base_url, worker_id, title=title, template=template).session_id
+        return self.engine.new_session(
+            base_url, worker_id, title=title, stored_worker_id=stored_worker_id
+        ).session_id
 
     async def open_place(self, worker: str) -> str:
         """Open the session of the worker that a text names, or create one; returns its id.
@@ -216,8 +228,12 @@ class SessionController:
         Raises:
             LedgerError
         """
-        target, template = self.connection.destination_of(worker)
-        return self.new_session(template=template) if target is None else await self.open_worker(target)
+        target, stored_worker_id = self.connection.destination_of(worker)
+        return (
+            self.new_session(stored_worker_id=stored_worker_id)
+            if target is None
+            else await self.open_worker(target)
+        )
 
     async def recover(self) -> list[str]:
         """Let the engine settle turns that an earlier run left open; returns the ids of their sessions.
@@ -316,6 +332,12 @@ class SessionController:
         return await history.labels(session_id)
 
     # -- turns and limits ----------------------------------------------------------------
+    async def typical_cost(self, budget: str) -> TypicalCost:
+        """The typical cost of a turn of the worker of the open session at a budget. Raises LedgerError."""
+        session = self.session
+        worker_id = session.worker_id or session.stored_worker_id
+        return await self.connection.typical_cost(worker_id, budget, session.credit_usd)
+
     async def settle_open_turns(self) -> None:
         """Settle turns that earlier runs left open or running, by GETs, for a few seconds at most.
 

@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from textual.widget import Widget
 
     from handinger_tui.core.acts import Confirmation
-    from handinger_tui.ui.work.session_controller import SessionController
 
 Answer = TypeVar("Answer")
 MAX_HOLD_S: Final = 1.0
@@ -55,13 +54,13 @@ class Interaction:
     def __init__(
         self,
         screen: Screen[None],
-        controller: SessionController,
         acknowledge: Callable[[str, SeverityLevel], bool],
+        open_in_browser: Callable[[str], Awaitable[bool]],
     ) -> None:
-        """`acknowledge` shows a short line near the prompt; False where it cannot."""
+        """`acknowledge` shows a short line near the prompt, `open_in_browser` a link; False: it cannot."""
         self._screen = screen
-        self._controller = controller
         self._acknowledge = acknowledge
+        self._open_in_browser = open_in_browser
         self._announced: dict[str, float] = {}
         """When each notification that may still be shown appeared, by its text."""
         self._asking: set[asyncio.Task[Any] | None] = set()
@@ -293,5 +292,5 @@ class Interaction:
             body = f"{host}Check first: {link.reason}.\n\n{clean_line(link.url, len(link.url) + 1)}"
             if not await self.confirm(SUSPICIOUS_LINK, body, yes="Open", no="Cancel"):
                 return
-        if not await self._controller.connection.open_link(link.url):
+        if not await self._open_in_browser(link.url):
             self.copy(link.url, "the link", "No browser here.")
