@@ -16,7 +16,6 @@ from textual.style import Style
 from textual.visual import Visual
 from textual.widget import Widget
 
-from handinger_tui.core.safety import clean_line
 from handinger_tui.ui.terminal.diff_app import OSC_52, DiffApp, copy_report
 
 POINTER: Final = "›"
@@ -260,33 +259,6 @@ class VirtualList(ScrollView, Generic[RowsT], can_focus=True):
         if at != self._hovered:
             self._hovered = at
             self.tooltip = None if at is None else self.rows.tooltip(at)
-
-
-ItemRowsT = TypeVar("ItemRowsT", bound=ItemRows[Any])
-
-
-class PickList(VirtualList[ItemRowsT], Generic[ItemRowsT, ItemT]):
-    """A list of items whose cursor goes where it is clicked."""
-
-    COPIED: ClassVar[str] = ""
-    """Names the full text of an item in the message after copying: "the id of the worker"."""
-
-    @property
-    def current(self) -> ItemT | None:
-        """The item under the cursor."""
-        item: ItemT | None = self.rows.item(self.cursor)
-        return item
-
-    def action_copy(self) -> None:
-        """Copy the full text of the item under the cursor, an id of the service, in one line."""
-        if self.current is not None:
-            copy_from(self, clean_line(self.rows.full_text(self.cursor)), self.COPIED)
-
-    def on_click(self, event: events.Click) -> None:
-        """Move the cursor to the clicked item."""
-        at = self.item_at(event)
-        if at is not None:
-            self.move_to(at)
 
 
 def _same(one: tuple[Content | None, Style], other: tuple[Content | None, Style]) -> bool:
