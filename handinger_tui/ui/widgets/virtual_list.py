@@ -163,17 +163,18 @@ class VirtualList(ScrollView, Generic[RowsT], can_focus=True):
             self.refresh()
         elif changed := [y for y, old in self._drawn_lines.items() if not _same(old, self._visible_line(y))]:
             self.refresh(*(Region(0, y, width, 1) for y in changed))
-        self._put_terminal_cursor()
 
-    def _put_terminal_cursor(self) -> None:
-        """Put the cursor of the terminal on the marked item: screen readers and input methods follow it."""
-        if self.has_focus and self.rows.count:
-            line = self.rows.lines_of(self.cursor).start + self.rows.head - self.scroll_offset.y
-            self.app.cursor_position = self.content_region.offset + Offset(0, line)
+    @property
+    def terminal_cursor(self) -> Offset | None:
+        """Where the cursor of the terminal stands with the focus here: screen readers follow it.
 
-    def on_focus(self) -> None:
-        """The cursor of the terminal comes here."""
-        self._put_terminal_cursor()
+        None: nowhere, since no item is in sight.
+        """
+        if not self.rows.count:
+            return None
+        line = self.rows.lines_of(self.cursor).start + self.rows.head - self.scroll_offset.y
+        is_visible = self.rows.head <= line < self.scrollable_content_region.height
+        return self.content_region.offset + Offset(0, line) if is_visible else None
 
     def on_mount(self) -> None:
         """Measure, if the width is set already."""
