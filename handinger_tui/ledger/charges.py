@@ -13,7 +13,7 @@ from operator import is_not
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from msgspec import Struct
-from msgspec.structs import fields, replace
+from msgspec.structs import replace
 
 from handinger_tui.core.amounts import INT64_MAX, decimal_text, micro_credits, pico_usd, tidy
 from handinger_tui.core.evidence import sources_of_turn
@@ -131,7 +131,8 @@ class ConfirmedTurns:
     def newest_ms(self) -> int:
         """The time of a correction: that of the newest reading or ruling on any worker of the session."""
         rulings = (ruling.at_ms for ruling in self.others.rulings)
-        own = (_moment(turn) for turn in self._current[0] if not turn.imported)
+        # Figures of single turns are on no timeline.
+        own = (max(_moment(turn), turn.read_ms or 0) for turn in self._current[0] if not turn.imported)
         return max((self._index.newest_ms, *own, *rulings), default=0)
 
     def rises(self) -> tuple[Iterable[str], Sequence[Rise]] | None:
@@ -456,10 +457,9 @@ def exact_numbers(usage: Usage, costs: Costs) -> dict[str, str | None]:
     """Every number as decimal text, None where unknown."""
     texts = {}
     for group in (usage, costs):
-        for field in fields(group):
-            value = getattr(group, field.name)
+        for name, value in zip(group.__struct_fields__, group.members, strict=True):
             amount = None if value is None else tidy(Decimal(value))
-            texts[field.name] = None if amount is None else decimal_text(amount)
+            texts[name] = None if amount is None else decimal_text(amount)
     return texts
 
 

@@ -94,11 +94,8 @@ def _run_workers(args: argparse.Namespace) -> int:
     if action in ("rm", "archive") and not args.yes:
         if not can_ask():
             raise SettingsError("Nothing was changed: this needs a confirmation.", "Add --yes.")
-        question = (
-            StoredWorkerCatalog.delete_question(args.id)
-            if action == "rm"
-            else StoredWorkerCatalog.archive_question(args.id)
-        )
+        catalog = StoredWorkerCatalog
+        question = catalog.delete_question(args.id) if action == "rm" else catalog.archive_question(args.id)
         if not is_confirmed(f"{question.body}\n{question.title}"):
             put_result(args, {"id": last_id_in(args.id), "done": None}, "Nothing was changed.")
             return Exit.OK
