@@ -70,7 +70,7 @@ class Column(Struct, frozen=True):
     least: int = 0
     most: int = 0
     fill: bool = False
-    """Takes the room that is left, also more than its texts need."""
+    """With `least`: takes the room that is left, also more than its texts need."""
     close: bool = False
     """Separated from the column before it by one cell, not two."""
     ids: bool = False
@@ -225,11 +225,9 @@ class Layout(Struct, frozen=True):
         """Choose the columns for `width` cells, by rank, and distribute unused room."""
         columns = measure.columns
         widths = {at: cells for at in range(len(columns)) if (cells := measure.least(at))}
-        comfort = sum(
-            max(0, min(measure.most(at), COMFORT) - widths[at])
-            for at in widths
-            if columns[at].least and columns[at].align is not Align.BAR
-        )
+        wanted = {at: min(measure.most(at), COMFORT) for at in widths if columns[at].least}
+        wanted = {at: cells for at, cells in wanted.items() if columns[at].align is not Align.BAR}
+        comfort = sum(max(0, cells - widths[at]) for at, cells in wanted.items())
         chosen: set[int] = set()
         for at in sorted(widths, key=lambda at: columns[at].rank):
             rank, more = columns[at].rank, [one for one in widths if one in chosen or one == at]
@@ -242,12 +240,15 @@ class Layout(Struct, frozen=True):
             # What is always shown has too little room: the widest texts are cut.
             at = max(shown, key=lambda at: (widths[at], at))
             widths[at], free = widest - 1, free + 1
-        for at in sorted(shown, key=lambda at: (columns[at].fill, columns[at].align is Align.BAR)):
-            growth = measure.most(at) - widths[at]
-            if growth > free or columns[at].fill:
+        last = sorted(shown, key=lambda at: (columns[at].fill, columns[at].align is Align.BAR))
+        wishes = [(at, cells) for at, cells in wanted.items() if at in chosen]
+        wishes += [(at, width if columns[at].fill else measure.most(at)) for at in last]
+        for at, most in wishes:
+            growth = most - widths[at]
+            if growth > free:
                 # Shorter texts stand where not all full ones have room.
-                growth = max(0, free) if columns[at].least or columns[at].fill else 0
-            widths[at], free = widths[at] + growth, free - growth
+                growth = free if columns[at].least else 0
+            widths[at], free = widths[at] + max(0, growth), free - max(0, growth)
         return cls(measure, tuple((at, widths[at]) for at in shown))
 
     def head(self, sorted_by: tuple[int, bool] | None = None) -> list[Piece]:
