@@ -252,14 +252,18 @@ class Layout(Struct, frozen=True):
         return cls(measure, tuple((at, widths[at]) for at in shown))
 
     def head(self, sorted_by: tuple[int, bool] | None = None) -> list[Piece]:
-        """The heads of the columns; `sorted_by` (column, descending) gets an arrow."""
-        heads = []
-        for at, width in self.visible:
-            head, align = self.measure.columns[at].head, self.measure.columns[at].align
-            if sorted_by is not None and sorted_by[0] == at:
-                head = f"{cut(head, width - 2, self.measure.cells)} {'▼' if sorted_by[1] else '▲'}"
-            heads.append((self._aligned(head, align, width), ""))
-        return self._joined(heads)
+        """The heads of the columns; `sorted_by` (column, descending) has an arrow behind it."""
+        columns = self.measure.columns
+        pieces = self._joined(
+            [(self._aligned(columns[at].head, columns[at].align, width), "") for at, width in self.visible]
+        )
+        shown = [at for at, _ in self.visible]
+        if sorted_by is not None and sorted_by[0] in shown:
+            behind = 2 * shown.index(sorted_by[0]) + 1
+            arrow = "▼" if sorted_by[1] else "▲"
+            gap = pieces[behind][0] if behind < len(pieces) else ""
+            pieces[behind : behind + 1] = [(arrow + gap[1:], "")]
+        return pieces
 
     def line(self, row: Row) -> list[Piece]:
         """One row, aligned with the heads."""
