@@ -56,7 +56,7 @@ def test_suspense_is_in_the_total_and_in_its_own_row(service: PaidService, perso
     assert (last["key"], last["title"], last["cost_usd"]) == (WORKER, "suspense", "1")
     assert sum(Decimal(record["cost_usd"]) for record in records) == 2
     text = person.run("costs", "--by", by).out
-    assert "suspense wrk_1" in text
+    assert "Unassigned cost wrk_1" in text
     assert "$3.00" in text
 
 
@@ -152,7 +152,7 @@ async def test_suspense_assigned_in_the_app_is_the_same_everywhere(
     async with opened_app(person, monkeypatch) as opened:
         await opened.shows("$1.00 Σ", "today ~$3.00")
         await opened.pilot.press("f9")
-        await opened.shows("suspense wrk_1", "~$1.00, wrk_1: 1 message from others")
+        await opened.shows("Unassigned cost wrk_1", "~$1.00, wrk_1: 1 message from others")
         await opened.pilot.press("end", "enter")
         await opened.shows("Which turn cost ~$1.00?")
         await opened.pilot.press("enter")

@@ -141,8 +141,8 @@ class TurnCharge(Struct, frozen=True):
     @property
     def so_far(self) -> bool:
         """Whether its amounts may still grow. What an ended turn did not report is unknown."""
-        is_known = self.usd is not None or self.credits is not None
-        return not self.final and (is_known or self.status in LIVE or self.status is TurnStatus.RUNNING)
+        is_reported = self.usd is not None or self.credits is not None
+        return not self.final and (is_reported or self.status in LIVE or self.status is TurnStatus.RUNNING)
 
     @property
     def state(self) -> AmountState:

@@ -28,7 +28,7 @@ from handinger_tui.core.bars import BLOCKS, NO_VALUE, rising_line, stacked_bar, 
 from handinger_tui.core.formatting import NOT_REPORTED, day_text, percent_text
 from handinger_tui.core.money.limits import Unit
 from handinger_tui.core.money.spending import Bucket, sum_buckets
-from handinger_tui.ui.ledger.query import Days
+from handinger_tui.ui.spending.selection import Days
 from handinger_tui.ui.widgets.frame import StaticReflow
 
 MORE: Final = "+"
@@ -227,7 +227,7 @@ class Charts(VerticalScroll):
     """The charts, in a pane that scrolls where they do not fit."""
 
     def __init__(self) -> None:
-        super().__init__(id="ledger-charts", classes="page-list")
+        super().__init__(id="spending-charts", classes="page-list")
         self.border_title = "charts"
         self._drawing = StaticReflow()
 
