@@ -27,6 +27,7 @@ from handinger_tui.core.turns.turn import StartPolicy, Trigger
 from handinger_tui.engine.engine import Engine
 from handinger_tui.engine.ports import RetryPolicy
 from handinger_tui.engine.session_actor import ServiceContext
+from handinger_tui.ledger.charges import assigned
 from handinger_tui.ledger.corrections import Rulings
 from handinger_tui.ledger.database_file import open_database
 from handinger_tui.ledger.frames import FrameWriter
@@ -359,7 +360,7 @@ class Life:
     async def _rule(self, program: Program) -> None:
         random, ledger, now_ms = self.random, program.ledger, self.clock.now_ms()
         buckets = await ledger.charges.suspense(ChargeFilter())
-        assigned = await ledger.charges.assigned(ChargeFilter())
+        owned = await ledger.database.run(lambda db: assigned(db, ChargeFilter()))
         choice = random.random()
         with suppress(HandingerError):
             if choice < 0.4 and self.service.workers:
@@ -370,8 +371,8 @@ class Life:
                 turns = await ledger.charges.turn_charges(ChargeFilter(worker_id=rise.worker_id))
                 if turns:
                     await ledger.rulings.assign(rise.number, random.choice(turns).turn_id, now_ms)
-            elif assigned:
-                await ledger.rulings.assign(random.choice(assigned).number, None, now_ms)
+            elif owned:
+                await ledger.rulings.assign(random.choice(owned).number, None, now_ms)
         await self._check()
 
     async def _settle(self, program: Program) -> None:
