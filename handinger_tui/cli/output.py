@@ -130,26 +130,6 @@ def titled_table(head: str, titles: Sequence[str], columns: Sequence[Column]) ->
     return "\n".join(line.rstrip() for line in lines_of([first, *columns]))
 
 
-def align_amounts(amounts: Sequence[str]) -> list[str]:
-    """Align amounts at their decimal points and at the signs of gaps by padding."""
-    split = [
-        (*_split_at_point(number), more) for number, _, more in (text.partition(" ") for text in amounts)
-    ]
-    units, decimals, more = (max((len(row[at]) for row in split if row[0]), default=0) for at in range(3))
-    return [
-        f"{row[0]:>{units}}{row[1]:<{decimals}}{' ' * bool(more)}{row[2]:<{more}}" if row[0] else text
-        for row, text in zip(split, amounts, strict=True)
-    ]
-
-
-def _split_at_point(number: str) -> tuple[str, str]:
-    """Split a number into "$1" and ".23"; return two empty texts if it is not a number."""
-    if not any(map(str.isdigit, number)):
-        return "", ""
-    units, point, decimals = number.partition(".")
-    return units, point + decimals
-
-
 def has_colors(environ: Mapping[str, str]) -> bool:
     """Whether the terminal has colors, by COLORTERM and its entry in terminfo; one without an entry has."""
     if environ.get("COLORTERM"):

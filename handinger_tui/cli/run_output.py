@@ -15,6 +15,7 @@ from handinger_tui.cli import signals
 from handinger_tui.cli.args import UsageExit, parse, typed_prompt
 from handinger_tui.cli.commands import SUBCOMMANDS
 from handinger_tui.cli.output import Exit, conceal_keys, discard, exit_of_kind, say, sentence
+from handinger_tui.core.amounts import Unit
 from handinger_tui.core.errors import ApiError, HandingerError, LedgerError, LocalFileError
 from handinger_tui.core.export.result import event_object, reported_figures, result_object
 from handinger_tui.core.jsontext import Json, JsonObject, dump
@@ -26,7 +27,6 @@ from handinger_tui.core.money.limits import (
     Limit,
     LimitOrigin,
     LimitReached,
-    Unit,
     near_text,
     raise_hint,
     reached_text,

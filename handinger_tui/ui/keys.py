@@ -213,7 +213,7 @@ KEYS: Final = (
     Key("ledger.narrow", "enter", "narrow", "Drill in", "Drill into the selected row", _L, 1),
     Key("ledger.widen", "backspace", "widen", "Up", "Go up one level", _L, 2),
     Key("ledger.open", "o", "open", "Open session", "Open the session of the selected row", _L, 3),
-    Key("ledger.assign", "a", "assign", "Assign", "Assign suspense to a turn, or undo", _L, 3),
+    Key("ledger.assign", "a", "assign", "Assign", "Assign an unassigned cost to a turn, or undo", _L, 3),
     Key("ledger.period", "p", "period", "Period", "All time, this month, 7 days, today", _L, 4),
     Key("ledger.charts", "c", "charts", "Charts", "Switch table/charts (narrow screens)", _L, 5),
     Key("ledger.back", "escape", "back", "Back", "Go up one level, or close", _L, 6),

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 from msgspec import Struct
 from msgspec.structs import replace
 
-from handinger_tui.core.money.limits import Gauge, Limit, Scope, StartPolicy, Unit
+from handinger_tui.core.amounts import Unit
+from handinger_tui.core.money.limits import Gauge, Limit, Scope, StartPolicy
 
 if TYPE_CHECKING:
     # Importing the engine takes 40 ms; it is needed only with a connection.

@@ -9,26 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from handinger_tui.core.amounts import (
-    INT64_MAX,
-    Total,
-    count_within,
-    credits_text,
-    credits_words,
-    decimal_text,
-    excess_text,
-    micro_credits,
-    pad_decimals,
-    pico_usd,
-    scaled_text,
-    short_total_text,
-    split_excess,
-    tidy,
-    total,
-    total_text,
-    usd_text,
-    usd_within,
-)
+from handinger_tui.core.amounts import INT64_MAX, Total, credits_text, credits_words, decimal_text, excess_text, micro_credits, pad_decimals, pico_usd, scaled_text, short_total_text, split_excess, tidy, total, total_text, usd_text, usd_within
+from handinger_tui.core.money.words import count_within
 
 # -- sums and texts --------------------------------------------------------------------
 amounts = st.decimals(min_value=0, max_value=10**30, allow_nan=False, allow_infinity=False, places=30)

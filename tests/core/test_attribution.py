@@ -23,7 +23,7 @@ from handinger_tui.core.money.attribution import (
     session_money,
     turn_money,
 )
-from handinger_tui.core.money.limits import Unit
+from handinger_tui.core.amounts import Unit
 from handinger_tui.core.money.timeline import Read
 from handinger_tui.core.money.turn_events import TimedEvent, events_of_other, events_text
 from handinger_tui.core.receipts import receipt_line

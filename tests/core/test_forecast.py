@@ -21,7 +21,8 @@ from handinger_tui.core.money.forecast import (
     forecast_text,
     limit_outlook,
 )
-from handinger_tui.core.money.limits import Gauge, Limit, Scope, Unit
+from handinger_tui.core.money.limits import Gauge, Limit, Scope
+from handinger_tui.core.amounts import Unit
 from handinger_tui.core.money.spending import Bucket
 
 TODAY = date(2026, 11, 20)  # ten days of the month follow it

@@ -13,31 +13,9 @@ from msgspec.structs import replace
 
 from handinger_tui.core.amounts import Total
 from handinger_tui.core.formatting import plural
-from handinger_tui.core.money.limits import (
-    STILL,
-    Gauge,
-    GaugeState,
-    Limit,
-    LimitOrigin,
-    LimitReached,
-    LimitReserved,
-    LimitUnmeasured,
-    Scope,
-    StartPolicy,
-    Unit,
-    amount_of,
-    amount_text,
-    blocking,
-    check_start,
-    effective,
-    free_text,
-    gauges,
-    near_text,
-    raise_hint,
-    reached_text,
-    spent_text,
-    tightest,
-)
+from handinger_tui.core.money.limits import STILL, Gauge, GaugeState, Limit, LimitOrigin, LimitReached, LimitReserved, LimitUnmeasured, Scope, StartPolicy, amount_of, blocking, check_start, effective, free_text, gauges, near_text, raise_hint, reached_text, spent_text, tightest
+from handinger_tui.core.amounts import Unit
+from handinger_tui.core.money.words import amount_text
 
 amounts = st.decimals(min_value=0, max_value=10**12, places=12)
 

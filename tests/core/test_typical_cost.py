@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from handinger_tui.core.money.limits import Unit
+from handinger_tui.core.amounts import Unit
 from handinger_tui.core.money.typical_cost import (
     CHIP_CELLS,
     ENOUGH,

@@ -15,18 +15,8 @@ from msgspec.structs import replace
 
 from handinger_tui.core.amounts import Total
 from handinger_tui.core.errors import LedgerError
-from handinger_tui.core.money.limits import (
-    Gauge,
-    Limit,
-    LimitReached,
-    LimitReserved,
-    LimitUnmeasured,
-    Scope,
-    StartPolicy,
-    Unit,
-    free_text,
-    spent_text,
-)
+from handinger_tui.core.money.limits import Gauge, Limit, LimitReached, LimitReserved, LimitUnmeasured, Scope, StartPolicy, free_text, spent_text
+from handinger_tui.core.amounts import Unit
 from handinger_tui.core.money.spending import ChargeFilter, GroupBy
 from handinger_tui.core.stream import Frame, Framing, Marker
 from handinger_tui.core.turns.fold import fold

@@ -13,16 +13,7 @@ from typing import Any
 
 import pytest
 
-from handinger_tui.core.amounts import (
-    Total,
-    credits_words,
-    decimal_text,
-    doubt_mark,
-    short_total_text,
-    total,
-    total_text,
-    usd_text,
-)
+from handinger_tui.core.amounts import Total, credits_words, decimal_text, doubt_mark, short_total_text, total, total_text, usd_text
 from handinger_tui.core.money.attribution import TurnMoney, turn_money
 from handinger_tui.core.receipts import receipt_line
 from handinger_tui.core.turns.session import Session

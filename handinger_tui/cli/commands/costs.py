@@ -6,6 +6,7 @@ import io
 import os
 import sys
 import textwrap
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from functools import partial
@@ -34,7 +35,6 @@ from handinger_tui.cli.output import (
     GAP,
     Column,
     Exit,
-    align_amounts,
     cells_of,
     clip,
     fit_columns,
@@ -44,22 +44,7 @@ from handinger_tui.cli.output import (
     put,
     say,
 )
-from handinger_tui.core.amounts import (
-    DOUBT_EXPLAINED,
-    EXACT,
-    MARK_EXPLAINED,
-    Total,
-    at_price,
-    credits_text,
-    credits_words,
-    doubt_mark,
-    excess_text,
-    json_amount,
-    price_text,
-    short_total_text,
-    usd_text,
-    value_text,
-)
+from handinger_tui.core.amounts import EXACT, Total, Unit, at_price, json_amount
 from handinger_tui.core.bars import horizontal_bar
 from handinger_tui.core.errors import SettingsError
 from handinger_tui.core.export import spending
@@ -67,11 +52,12 @@ from handinger_tui.core.export.scenes import SIMULATED_REPORT, shares
 from handinger_tui.core.export.spending import REPORTS, Report
 from handinger_tui.core.formatting import middle_cut, number, percent_text, spaced
 from handinger_tui.core.jsontext import JsonObject, dump
+from handinger_tui.core.money.amount_state import total_in
 from handinger_tui.core.money.forecast import WINDOW, daily, forecast, forecast_text
 from handinger_tui.core.money.limits import CALENDAR_SCOPES, Scope, spent_text
 from handinger_tui.core.money.reconciliation import (
-    SUSPENSE,
     SUSPENSE_EXPLAINED,
+    UNASSIGNED,
     AssignedRise,
     Restatement,
     owners_text,
@@ -82,6 +68,7 @@ from handinger_tui.core.money.reconciliation import (
     rise_text,
 )
 from handinger_tui.core.money.spending import (
+    EMPTY_TOTAL,
     NO_KNOWN_DAY,
     OVERLAP,
     TIMES,
@@ -91,10 +78,23 @@ from handinger_tui.core.money.spending import (
     empty_key_name,
     midnight,
     period_ms,
+    stored_state,
     sum_text,
     undated_text,
 )
 from handinger_tui.core.money.turn_events import MEANING_ANSWERS, MEANING_WORDS
+from handinger_tui.core.money.words import (
+    Write,
+    aligned,
+    amount_text,
+    bare_text,
+    cost_words,
+    count_text,
+    excess_words,
+    legend,
+    price_words,
+    total_cell,
+)
 from handinger_tui.core.receipts import meaning_lines
 from handinger_tui.core.safety import clean_line
 from handinger_tui.core.tags import NO_LABELS
@@ -103,7 +103,7 @@ from handinger_tui.ledger.charges import BIT, amount_in
 from handinger_tui.ledger.corrections import LISTED, assign, decide_in, pin
 from handinger_tui.ledger.cost_rows import CostRows, opened
 from handinger_tui.ledger.limits import LimitRules
-from handinger_tui.ledger.sql import Row, int_or_zero, unpack
+from handinger_tui.ledger.sql import Row, int_or_zero, status_of, unpack
 
 if TYPE_CHECKING:
     import argparse
@@ -148,7 +148,7 @@ def _pin(text: str, at_ms: int) -> Callable[[sqlite3.Connection], None]:
 def _assignment(text: str, at_ms: int) -> Callable[[sqlite3.Connection], None]:
     number, _, prefix = text.partition("=")
     if not (number.isdecimal() and number.isascii() and prefix):
-        raise SettingsError(f"{_ASSIGN} {text!r} must name a suspense and a turn.", LISTED)
+        raise SettingsError(f"{_ASSIGN} {text!r} must name an unassigned cost and a turn.", LISTED)
     with opened(default_paths().database) as rows:
         turn_id = None if prefix == NONE else unique_id(rows, "turn", prefix)
     return partial(assign, number=int(number[:18]), turn_id=turn_id, at_ms=at_ms)
@@ -216,7 +216,9 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--settle", action="store_true", help="first read workers with open turns (free)")
     meanings = f"first decide what a worker's figures mean: {', '.join(MEANING_WORDS)}"
     parser.add_argument(_READING, metavar="WORKER=MEANING", help=meanings)
-    parser.add_argument(_ASSIGN, metavar="N=TURN", help=f"first assign suspense N to a turn, or to {NONE}")
+    parser.add_argument(
+        _ASSIGN, metavar="N=TURN", help=f"first assign the unassigned cost N to a turn, or to {NONE}"
+    )
     form = parser.add_mutually_exclusive_group()
     add_json_option(form)
     form.add_argument("--csv", action="store_true", help="CSV on stdout")
@@ -392,7 +394,7 @@ def assigned_lines(assigned: Sequence[AssignedRise]) -> str:
     """Return which suspense the person assigned, and how to undo that."""
     return "\n".join(
         clean_line(
-            f"Suspense {one.number} belongs to {one.turn_id}, as you decided."
+            f"{UNASSIGNED} {one.number} belongs to {one.turn_id}, as you decided."
             f" To undo: handinger-tui costs --assign {one.number}=none"
         )
         for one in assigned[-_MOST_RISES:]
@@ -446,15 +448,18 @@ PAGE: Final = 500
 
 
 def put_turns(cost_rows: CostRows, query: CostsQuery, result: CostsResult, width: int) -> None:
-    """Print a table of turns and their total. "+" marks a turn whose final figures are unknown."""
+    """Print a table of turns, its signs and its total."""
     overall = result.total
     titles = cost_rows.titles()
     rows = cost_rows.turns(query.filter)
+    signs: set[str] = set()
     while page := list(islice(rows, PAGE)):
+        usd, credit = ([_total(row, unit) for row in page] for unit in Unit)
+        signs.update(legend((*usd, *credit)).split(" · "))
         columns = [
             Column("when", [time_text(row["at_ms"]) for row in page], align_left=True),
-            Column("cost", align_amounts([_cost(row) for row in page])),
-            Column("credits", align_amounts([_credits(row) for row in page]), spare=3),
+            Column("cost", aligned([*map(total_cell, usd)])),
+            Column("credits", aligned([total_cell(one, Unit.CREDITS) for one in credit]), spare=3),
             Column("tokens", [number(row["total_tokens"]) for row in page], spare=4),
             Column("status", [spaced(_text(row["status"])) for row in page], align_left=True),
             Column("budget", [_text(row["budget"]) or "not set" for row in page], align_left=True, spare=2),
@@ -463,11 +468,13 @@ def put_turns(cost_rows: CostRows, query: CostsQuery, result: CostsResult, width
         ]
         put("\n".join(line.rstrip() for line in lines_of(fit_columns(columns, width))))
     for bucket in result.suspense:
-        amount = value_text(bucket.usd) if bucket.usd.value else value_text(bucket.credits, credits_words)
+        amount = cost_words(bucket.usd if bucket.usd.value else EMPTY_TOTAL, bucket.credits)
         put(textwrap.fill(f"{key_of(bucket, query.by)}: {amount}", width, break_on_hyphens=False))
     total = sum_text(overall.total("usd"), overall.total("credits"), overall.turns, query.rules.credit_usd)
     for line in textwrap.wrap(f"total: {total}", width, break_on_hyphens=False):
         put(line)
+    if any(signs):
+        put(" · ".join(sorted(filter(None, signs))))
 
 
 def time_text(at_ms: int) -> str:
@@ -481,24 +488,20 @@ def time_text(at_ms: int) -> str:
     return moment.strftime("%Y-%m-%d %H:%M")
 
 
-def _cost(row: Row) -> str:
-    """Format the cost of a turn; "≤" marks one that shares what several runs took, "~" a doubtful one."""
-    if row["most_pico"] is not None:
-        return f"≤{usd_text(amount_in(row, 'most_pico'))}"
-    return f"{doubt_mark(row['doubtful'])}{_amount(row, 'usd_pico', usd_text)}"
+def _total(row: Row, unit: Unit) -> Total:
+    """The amount of a turn in a unit, with all that is not certain about it."""
+    column, most, doubtful = _COLUMNS[unit]
+    value = amount_in(row, column if row[most] is None else most)
+    is_final = bool(int_or_zero(row["told"]) >> BIT[column] & 1)
+    state = stored_state(status_of(row["status"]), final=bool(row["final"]), confirmed=bool(row["confirmed"]))
+    is_shared = row[most] is not None
+    return total_in(state, value, final=is_final, doubtful=bool(row[doubtful]), shared=is_shared)
 
 
-def _credits(row: Row) -> str:
-    """Format the credits of a turn, with the marks of `_cost`."""
-    if row["most_micro"] is not None:
-        return f"≤{credits_text(amount_in(row, 'most_micro'))}"
-    return f"{doubt_mark(row['credits_doubtful'])}{_amount(row, 'micro_credits', credits_text)}"
-
-
-def _amount(row: Row, name: str, write: Callable[[Decimal | None], str]) -> str:
-    """Format one amount of a turn; "+1" marks one that no finished worker reported."""
-    is_final = int_or_zero(row["told"]) >> BIT[name] & 1
-    return short_total_text(Total(amount_in(row, name), 1 - is_final), write)
+_COLUMNS: Final = {
+    Unit.USD: ("usd_pico", "most_pico", "doubtful"),
+    Unit.CREDITS: ("micro_credits", "most_micro", "credits_doubtful"),
+}
 
 
 def _text(stored: object) -> str:
@@ -526,7 +529,7 @@ def put_text(cost_rows: CostRows, query: CostsQuery, result: CostsResult) -> Non
         put(table([*result.groups, *result.suspense], result.total, query.by, width))
     blocks = (
         price_line(result.total, query.rules.credit_usd),
-        signs_line(result.total),
+        signs_line((*result.groups, *result.suspense, result.total)),
         share_lines(result.total, width),
         *remarks(cost_rows, query, result),
     )
@@ -540,8 +543,8 @@ def price_line(overall: Bucket, price: Decimal | None) -> str:
     credited = overall.total("credits").value
     if price is None or credited is None or overall.total("usd").value is not None:
         return ""
-    amount = price_text(credited, price)
-    return f"{credits_words(credited)}: {amount} at your price of {usd_text(price)} a credit."
+    amount = price_words(credited, price)
+    return f"{amount_text(credited, Unit.CREDITS)}: {amount} at your price of {amount_text(price)} a credit."
 
 
 def _wrap(line: str, width: int) -> str:
@@ -605,24 +608,28 @@ def table(groups: Sequence[Bucket], overall: Bucket, by: GroupBy, width: int) ->
 
 def _columns(names: Sequence[str], groups: Sequence[Bucket], overall: Bucket, by: GroupBy) -> list[Column]:
     buckets = [*groups, overall]
+    unknown = [f"{turns:,}" if (turns := bucket.usd.unknown_turns) else "" for bucket in buckets]
     return [
         Column(str(by), [*names, "total"], align_left=True),
         Column("turns", [number(bucket.turns) for bucket in buckets]),
-        Column("cost", _amounts(buckets, "usd", usd_text)),
-        Column("credits", _amounts(buckets, "credits", credits_text), spare=2),
-        Column("tokens", _amounts(buckets, "tokens", number), spare=3),
-        Column("incomplete", [incomplete_text(bucket) for bucket in buckets], spare=1),
+        Column("cost", _cells(buckets, "usd")),
+        *([Column("unknown", unknown)] if any(unknown) else []),
+        Column("credits", _cells(buckets, "credits", Unit.CREDITS), spare=2),
+        Column("tokens", _cells(buckets, "tokens", write=count_text), spare=3),
+        Column("failed or incomplete", [incomplete_text(bucket) for bucket in buckets], spare=1),
     ]
 
 
-def _amounts(buckets: Sequence[Bucket], member: str, write: Callable[[Decimal | None], str]) -> list[str]:
-    return align_amounts([short_total_text(bucket.total(member), write) for bucket in buckets])
+def _cells(
+    buckets: Sequence[Bucket], member: str, unit: Unit = Unit.USD, write: Write = bare_text
+) -> list[str]:
+    return aligned([total_cell(bucket.total(member), unit, write) for bucket in buckets])
 
 
 def key_of(bucket: Bucket, by: GroupBy) -> str:
     """Return the displayed name of a group."""
     name = clean_line(bucket.key) or empty_key_name(by)
-    return f"{SUSPENSE} {name}" if bucket.rises else name
+    return f"{UNASSIGNED} {name}" if bucket.rises else name
 
 
 def incomplete_text(bucket: Bucket) -> str:
@@ -638,21 +645,17 @@ def bar(bucket: Bucket, most: Decimal, room: int) -> str:
 
 
 # -- below the table ----------------------------------------------------------------------------
-def signs_line(overall: Bucket) -> str:
-    """Return the explanations of "+n" and "~"; "" when no figure has them."""
-    sums = (overall.usd, overall.credits, overall.tokens)
-    gaps = any(amount.missing_turns for amount in sums if amount.value is not None)
-    doubt = any(amount.doubtful for amount in sums)
-    signs = [f"{MARK_EXPLAINED}."] * gaps + [f"{DOUBT_EXPLAINED}."] * doubt
-    return "\n".join(signs)
+def signs_line(buckets: Iterable[Bucket]) -> str:
+    """Return what the signs in the table mean; "" when it has none."""
+    return legend(bucket.total(member) for bucket in buckets for member in ("usd", "credits", "tokens"))
 
 
 def share_lines(overall: Bucket, width: int) -> str:
     """Return the shares of the four categories, each with percentage, amount and bar."""
     categories = shares(overall)
     if not any(share.usd is not None for share in categories):
-        return "Cost by category: not reported."
-    amounts = align_amounts([short_total_text(Total(share.usd, share.gaps)) for share in categories])
+        return "Cost by category: unknown."
+    amounts = aligned([total_cell(Total(share.usd, share.gaps)) for share in categories])
     columns = [
         Column("", [share.name for share in categories], align_left=True),
         Column("", [percent_text(share.part) for share in categories]),
@@ -665,7 +668,7 @@ def share_lines(overall: Bucket, width: int) -> str:
         bars.append(("░" if share.name == "not split" else "█") * max(length, 1 if share.part else 0))
     _, *lines = lines_of([*columns, Column("", bars, align_left=True)])
     lines = [f"  {line}".rstrip() for line in lines]
-    excess = excess_text(overall.split_excess)
+    excess = excess_words(overall.split_excess)
     return "\n".join(["Cost by category:", *lines, *([f"The {excess}."] if excess else [])])
 
 

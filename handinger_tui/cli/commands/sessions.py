@@ -31,7 +31,7 @@ from handinger_tui.cli.session_choice import (
     session_ids,
     unique_session_id,
 )
-from handinger_tui.core.amounts import credits_text, json_amount, short_total_text
+from handinger_tui.core.amounts import Unit, json_amount
 from handinger_tui.core.citations import Mentions, mentions, unmentioned
 from handinger_tui.core.errors import HandingerError, SettingsError
 from handinger_tui.core.evidence import Source, canonical_url, sources_of, title_of, unicode_host
@@ -49,6 +49,7 @@ from handinger_tui.core.formatting import ago, plural, size, spaced
 from handinger_tui.core.jsontext import Json, JsonObject, dump
 from handinger_tui.core.money.attribution import MoneyIndex
 from handinger_tui.core.money.spending import LOCAL
+from handinger_tui.core.money.words import aligned, total_words
 from handinger_tui.core.prompts import lineage_words
 from handinger_tui.core.receipts import receipt_line
 from handinger_tui.core.safety import clean, clean_line, one_word
@@ -352,8 +353,8 @@ def _list_text(summaries: Sequence[SessionSummary]) -> str:
             align_left=True,
         ),
         Column("Turns", [f"{one.turns:,}" for one in summaries], spare=1),
-        Column("Cost", [_cost_text(one) for one in summaries]),
-        Column("Credits", [_credits_text(one) for one in summaries], spare=2),
+        Column("Cost", aligned([_cost_text(one) for one in summaries])),
+        Column("Credits", aligned([_credits_text(one) for one in summaries]), spare=2),
         *([Column("Tags", tags, align_left=True, spare=3)] if any(tags) else []),
         Column("Updated", [ago(one.updated_ms, now) for one in summaries]),
         Column("ID", _unique_prefixes(ids) if sys.stdout.isatty() else ids, align_left=True),
@@ -409,7 +410,7 @@ def _name(title: str, session_id: str) -> str:
 def _cost_text(summary: SessionSummary) -> str:
     if summary.only_imported:
         return "imported"
-    cost = short_total_text(summary.usd)
+    cost = total_words(summary.usd)
     cost = f"{cost} simulated" if summary.base_url == LOCAL and summary.usd.value is not None else cost
     return f"{cost} + imported" if summary.imported else cost
 
@@ -417,7 +418,7 @@ def _cost_text(summary: SessionSummary) -> str:
 def _credits_text(summary: SessionSummary) -> str:
     if summary.only_imported:
         return ""
-    return short_total_text(summary.credits, credits_text)
+    return total_words(summary.credits, Unit.CREDITS)
 
 
 def _show_json(session: Session) -> str:

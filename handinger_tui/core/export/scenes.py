@@ -10,19 +10,11 @@ from typing import TYPE_CHECKING, Final
 from msgspec import Struct
 from msgspec.structs import replace
 
-from handinger_tui.core.amounts import (
-    EXACT,
-    Total,
-    excess_text,
-    gap_mark,
-    gap_text,
-    short_total_text,
-    usd_text,
-    value_text,
-)
+from handinger_tui.core.amounts import EXACT, Total, Unit
 from handinger_tui.core.figures import COST_MEMBERS
-from handinger_tui.core.formatting import day_text, percent_text
+from handinger_tui.core.formatting import day_text, percent_text, plural
 from handinger_tui.core.money.spending import EMPTY_TOTAL, Bucket
+from handinger_tui.core.money.words import amount_text, excess_words, total_cell, total_words
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -57,9 +49,9 @@ def tick_text(value: Decimal, step: Decimal) -> str:
     return f"${value:,.{places}f}"
 
 
-def short_usd(value: Decimal | None) -> str:
+def short_usd(value: Decimal | None, _unit: Unit = Unit.USD) -> str:
     """The amount at a bar: "$12.35", "$0.0123", as in other places; "$3.4M" if large."""
-    return (_large(value) if value is not None else "") or usd_text(value)
+    return (_large(value) if value is not None else "") or amount_text(value)
 
 
 def _large(value: Decimal) -> str:
@@ -365,11 +357,11 @@ def card(height: int, title: str) -> list[Mark]:
 def bars(days: Sequence[Bucket]) -> Scene:
     """Cost per day, week or month. A bar with turns of unknown cost has a hatched cap and "+n"."""
     span, listed = slots(days)
-    gaps = sum(slot.usd.missing_turns for slot in listed)
+    gaps = sum(slot.usd.unknown_turns for slot in listed)
     title = f"Cost per {span}"
     marks = card(HEIGHT, title)
     if gaps:
-        marks.append(_legend(f"hatched: {gap_text(gaps)}", Ink.GAP))
+        marks.append(_legend(f"hatched: {plural(gaps, 'turn')} of unknown cost", Ink.GAP))
     costs = [slot.usd.value for slot in listed if slot.usd.value is not None]
     steps = ticks(max(costs, default=Decimal(0)))
     marks += _scale(steps)
@@ -394,16 +386,16 @@ def _bar(slot: Slot, start: float, wide: float, most: Decimal, is_labeled: bool)
         # A cost above zero is always visible.
         top = min(top, _BOTTOM - 1.5)
         marks.append(Box(x, top, thick, _BOTTOM - top, Ink.BAR, corner=min(4.0, thick / 4)))
-    if slot.usd.missing_turns:
+    if slot.usd.unknown_turns:
         cap = top - (2 if usd else 0) - _CAP
         marks.append(Box(x, cap, thick, _CAP, Ink.GAP, hatched=True))
         top = cap
         if wide >= 30:
-            count = gap_mark(slot.usd.missing_turns)
+            count = f"+{slot.usd.unknown_turns}"
             marks.append(Word(middle, top - 5, count, Ink.GAP, 12, TextAnchor.MIDDLE))
             top -= 15
     if usd and is_labeled:
-        text = value_text(slot.usd, short_usd)
+        text = total_cell(slot.usd, write=short_usd)
         marks.append(Word(middle, top - 5, text, Ink.TEXT, 12, TextAnchor.MIDDLE, bold=True))
     return marks
 
@@ -437,7 +429,7 @@ def cumulative(days: Sequence[Bucket]) -> Scene:
         marks.append(Line(tuple(points[first_gap:]), Ink.LINE, 3, dashed=True))
         marks.append(_legend("dashed: from the first turn of unknown cost", Ink.MUTED))
     x, y = points[-1]
-    label = short_total_text(so_far, short_usd)
+    label = total_words(so_far, write=short_usd)
     marks += [
         Dot(x, y, 5.5, Ink.LINE),
         Word(min(x, _RIGHT), y - 14, label, Ink.TEXT, 15, TextAnchor.END, bold=True),
@@ -465,13 +457,13 @@ def share_of(spent: Bucket) -> Scene:
     column = room / len(parts)
     for at, (share, ink) in enumerate(zip(parts, _INKS, strict=False)):
         x = margin + column * at
-        amount = short_total_text(Total(share.usd, share.gaps))
+        amount = total_words(Total(share.usd, share.gaps))
         marks += [
             Box(x, 130, 14, 14, ink, hatched=ink is Ink.MUTED, corner=3),
             Word(x + 22, 142, f"{share.name}  {percent_text(share.part)}", size=15, bold=True),
             Word(x + 22, 164, amount if share.usd is not None else "", Ink.MUTED, 13),
         ]
-    excess = excess_text(spent.split_excess)
+    excess = excess_words(spent.split_excess)
     if excess:
         marks.append(_legend(excess, Ink.WARN))
     return Scene(WIDTH, SHARE_HEIGHT, tuple(marks), "Cost by category")

@@ -7,25 +7,13 @@ from __future__ import annotations
 
 import re
 from decimal import Decimal
-from functools import lru_cache
+from functools import lru_cache, partial
 from html import escape
 from typing import TYPE_CHECKING, Final
 
 from msgspec import Struct
 
-from handinger_tui.core.amounts import (
-    DOUBT_EXPLAINED,
-    EXACT,
-    MARK_EXPLAINED,
-    Total,
-    credits_text,
-    decimal_text,
-    gap_mark,
-    gap_text,
-    json_amount,
-    usd_text,
-    value_text,
-)
+from handinger_tui.core.amounts import EXACT, Total, Unit, decimal_text, json_amount
 from handinger_tui.core.export.scenes import (
     AREA_STRENGTH,
     DARK,
@@ -50,9 +38,17 @@ from handinger_tui.core.export.scenes import (
     share_of,
 )
 from handinger_tui.core.figures import COST_MEMBERS
-from handinger_tui.core.formatting import NOT_REPORTED, number, percent_text, plural
+from handinger_tui.core.formatting import UNKNOWN, number, percent_text, plural
 from handinger_tui.core.money.reconciliation import AssignedRise, owners_text
 from handinger_tui.core.money.spending import SUMS, Bucket, GroupBy, Rise, empty_key_name
+from handinger_tui.core.money.words import (
+    about_text,
+    bare_text,
+    count_text,
+    legend,
+    total_cell,
+    unknown_words,
+)
 from handinger_tui.core.safety import clean_line, csv_field, html_page
 
 if TYPE_CHECKING:
@@ -166,12 +162,12 @@ def figures(spent: Bucket) -> tuple[TotalFigure, ...]:
     cost, credit, token = (spent.total(name) for name in ("usd", "credits", "tokens"))
     share = EXACT.divide(spent.incomplete, spent.turns) if spent.turns else None
     return (
-        TotalFigure("cost", value_text(cost), gap_text(cost.missing_turns)),
-        TotalFigure("credits", value_text(credit, credits_text), gap_text(credit.missing_turns)),
+        TotalFigure("cost", about_text(cost), _gaps(cost)),
+        TotalFigure("credits", about_text(credit, Unit.CREDITS, bare_text), _gaps(credit)),
         TotalFigure(
             "tokens",
-            NOT_REPORTED if token.value is None else number(int(token.value)),
-            gap_text(token.missing_turns),
+            UNKNOWN if token.value is None else number(int(token.value)),
+            _gaps(token),
         ),
         TotalFigure("turns", number(spent.turns)),
         TotalFigure(
@@ -180,6 +176,10 @@ def figures(spent: Bucket) -> tuple[TotalFigure, ...]:
             f"{percent_text(share)} of all turns" if spent.turns else "",
         ),
     )
+
+
+def _gaps(amount: Total) -> str:
+    return " ".join(filter(None, ["so far" if amount.so_far else "", unknown_words(amount)]))
 
 
 def poster(report: Report) -> Scene:
@@ -287,9 +287,8 @@ def _table(report: Report) -> str:
     heads = "".join(f'<th scope="col" class="n">{head}</th>' for head in HEADS)
     rows = "\n".join(_row(bucket, _name(bucket, report.by)) for bucket in report.groups)
     sums = [getattr(report.total, member) for member in SUMS]
-    notes = [f"{MARK_EXPLAINED}."] * any(amount.missing_turns for amount in sums)
-    notes += [f"{escape(DOUBT_EXPLAINED)}."] * any(amount.doubtful for amount in sums)
-    note = "".join(f'<p class="gap">{text}</p>' for text in notes)
+    signs = legend([*sums, *(getattr(bucket, member) for bucket in report.groups for member in SUMS)])
+    note = f'<p class="gap">{escape(signs)}</p>' if signs else ""
     omission = (
         f"<p>{escape(plural(report.omitted, 'more row'))} not listed here; all are in the total.</p>"
         if report.omitted
@@ -315,19 +314,19 @@ def _name(bucket: Bucket, by: GroupBy) -> str:
 def _row(bucket: Bucket, name: str) -> str:
     cells = (
         number(bucket.turns),
-        _amount(bucket.total("usd"), usd_text),
-        _amount(bucket.total("credits"), credits_text),
-        _amount(bucket.total("tokens"), number),
-        *(_amount(bucket.total(member), usd_text) for member in COST_MEMBERS),
+        _amount(bucket.total("usd")),
+        _amount(bucket.total("credits"), partial(total_cell, unit=Unit.CREDITS)),
+        _amount(bucket.total("tokens"), partial(total_cell, write=count_text)),
+        *(_amount(bucket.total(member)) for member in COST_MEMBERS),
         number(bucket.incomplete),
     )
     columns = "".join(f'<td class="n">{cell}</td>' for cell in cells)
     return f'<tr><th scope="row">{name}</th>{columns}</tr>'
 
 
-def _amount(amount: Total, write: Callable[[Decimal | None], str]) -> str:
-    text, gaps = escape(value_text(amount, write)), gap_mark(amount.missing_turns)
-    return f'{text} <small class="gap">{gaps}</small>' if gaps and amount.value is not None else text
+def _amount(amount: Total, write: Callable[[Total], str] = total_cell) -> str:
+    text, gaps = escape(write(amount)), unknown_words(amount)
+    return f'{text} <small class="gap">{gaps}</small>' if gaps else text
 
 
 def _text(text: str, limit: int = 200) -> str:

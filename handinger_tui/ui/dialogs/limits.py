@@ -15,6 +15,7 @@ from textual.events import Key
 from textual.notifications import SeverityLevel
 from textual.widgets import Button, Input, Static
 
+from handinger_tui.core.amounts import Unit
 from handinger_tui.core.errors import HandingerError
 from handinger_tui.core.money.limits import (
     STILL,
@@ -24,13 +25,12 @@ from handinger_tui.core.money.limits import (
     Limit,
     LimitOrigin,
     Scope,
-    Unit,
     amount_of,
-    exact_text,
     free_text,
     raise_hint,
     reached_text,
 )
+from handinger_tui.core.money.words import exact_text
 from handinger_tui.core.safety import clean_line
 from handinger_tui.ui.dialogs import Dialog, button
 from handinger_tui.ui.widgets.status_text import SET_BY, limit_meter

@@ -15,13 +15,14 @@ from textual.message import Message
 from textual.style import Style
 from textual.widget import Widget
 
-from handinger_tui.core.amounts import credits_words, gap_mark, total_text
+from handinger_tui.core.amounts import Unit
 from handinger_tui.core.bars import percent_level
-from handinger_tui.core.formatting import plural
+from handinger_tui.core.formatting import UNKNOWN, plural
 from handinger_tui.core.money.forecast import Forecast, forecast_text
-from handinger_tui.core.money.limits import Gauge, exact_text
+from handinger_tui.core.money.limits import Gauge
 from handinger_tui.core.money.reconciliation import Reconciliation, Restatement, reconciliation_text
 from handinger_tui.core.money.spending import Bucket
+from handinger_tui.core.money.words import about_text, exact_text, total_words, unknown_words
 from handinger_tui.core.safety import clean_line
 from handinger_tui.ui.ledger.charts import FAINT, MARK
 from handinger_tui.ui.ledger.query import GROUPS, View
@@ -77,10 +78,11 @@ def _totals(data: HeadData, width: int) -> list[Content]:
     credits_total = spent.total("credits")
     details = [plural(spent.turns, "turn")]
     if credits_total.value is not None and spent.turns:
-        details.insert(0, total_text(credits_total, credits_words))
+        details.insert(0, about_text(credits_total, Unit.CREDITS))
     if spent.incomplete:
-        details.append(f"{spent.incomplete:,} incomplete")
-    cost = "cost not reported" if spent.total("usd").value is None else total_text(spent.total("usd"))
+        details.append(f"{spent.incomplete:,} failed or incomplete")
+    usd = spent.total("usd")
+    cost = "cost unknown" if usd.value is None else total_words(usd)
     line = f"{cost}   {' · '.join(details)}"
     if len(line) <= width:
         return [Content.assemble((cost, "bold $accent"), (line[len(cost) :], FAINT))]
@@ -111,8 +113,8 @@ def _limits(gauges: Sequence[Gauge], width: int, most: int) -> list[Content]:
 
 def _limit(gauge: Gauge) -> Content:
     color = STYLE[gauge.state]
-    used = "not reported" if gauge.percent is None else gauge.percent_text
-    gaps = "" if gauge.percent is None else gap_mark(gauge.spent.missing_turns)
+    used = UNKNOWN if gauge.percent is None else gauge.percent_text
+    gaps = unknown_words(gauge.spent)
     return Content.assemble(
         (f"{gauge.limit.scope} ", FAINT),
         (percent_level(gauge.percent, _GAUGE_CELLS), color),
@@ -187,7 +189,7 @@ def foot_lines(
         first, _, reason = reconciliation_text(worker).partition("\n")
         lines += _wrap_labeled("Compared", first, "" if short else reason, width)
     for text in suspense[:1] if short else suspense:
-        lines += _wrap_labeled("Suspense", text, "", width)
+        lines += _wrap_labeled("Unassigned cost", text, "", width)
     if restated:
         more = "" if len(restated) == 1 else f"{len(restated) - 1} more. See: handinger-tui costs"
         lines += _wrap_labeled("Restated", clean_line(restated[-1].line()), "" if short else more, width)

@@ -11,10 +11,9 @@ from typing import TYPE_CHECKING, Final
 from msgspec import Struct
 from msgspec.structs import replace
 
-from handinger_tui.core.amounts import Total
+from handinger_tui.core.amounts import Total, Unit
 from handinger_tui.core.formatting import day_text, moment_at
 from handinger_tui.core.money.forecast import WINDOW, Forecast, daily, forecast
-from handinger_tui.core.money.limits import Unit
 from handinger_tui.core.money.reconciliation import AssignedRise, Reconciliation, Restatement, reconcile
 from handinger_tui.core.money.spending import (
     TIME_GROUPS,

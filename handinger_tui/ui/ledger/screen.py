@@ -12,7 +12,6 @@ from textual.binding import BindingType
 from textual.containers import Horizontal, Vertical
 from textual.content import Content
 
-from handinger_tui.core.amounts import MARK_EXPLAINED
 from handinger_tui.core.errors import HandingerError
 from handinger_tui.core.money.reconciliation import AssignedRise, owners_text, rise_text
 from handinger_tui.core.money.spending import ChargeFilter, GroupBy, Rise
@@ -72,8 +71,7 @@ def _assigned_line(one: AssignedRise) -> str:
 
 WIDE: Final = 110
 """Least width, in columns, for charts beside the table."""
-SIGNS: Final = f"{MARK_EXPLAINED} · — not reported"
-SIGNS_WITH_DOUBT: Final = "+n: n turns unknown · ~ not certain yet · — not reported"
+SIGNS: Final = "~ about · … so far · — unknown"
 EMPTY: Final = (
     "Nothing spent yet. Each turn appears here with its cost: by day, worker, session, budget and trigger, "
     "and turn by turn, with charts."
@@ -172,9 +170,7 @@ class LedgerScreen(Modal[str]):
         self.query_one(Charts).show(figures.chart)
         self.set_class(figures.chart is None, "-empty")
         table = self.table
-        total = figures.total
-        is_certain = not (total.usd.doubtful or total.credits.doubtful)
-        table.border_subtitle = (SIGNS if is_certain else SIGNS_WITH_DOUBT) if count else None
+        table.border_subtitle = SIGNS if count else None
         by = figures.view.by
         # The sum of the rows of tags may be more than the total.
         overlap = " · sessions count in each of their tags" if by is GroupBy.TAG else ""
@@ -352,7 +348,7 @@ class LedgerScreen(Modal[str]):
             choices = [(number, _rise_line(one)) for number, one in offered.items()]
             assignments = figures.assigned if not rises else ()
             choices += [(f"{_UNDO}{one.number}", _assigned_line(one)) for one in assignments]
-            chosen = await self.app.push_screen_wait(Choice("Suspense", choices))
+            chosen = await self.app.push_screen_wait(Choice("Unassigned cost", choices))
             if chosen is None:
                 return None
             if chosen.startswith(_UNDO):

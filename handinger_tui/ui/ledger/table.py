@@ -15,19 +15,12 @@ from textual.binding import BindingType
 from textual.content import Content
 from textual.message import Message
 
-from handinger_tui.core.amounts import (
-    Total,
-    count_within,
-    credits_text,
-    doubt_mark,
-    gap_mark,
-    usd_text,
-    value_text,
-)
+from handinger_tui.core.amounts import Unit
 from handinger_tui.core.bars import horizontal_bar
-from handinger_tui.core.formatting import NOT_REPORTED, day_text, duration, middle_cut, number
-from handinger_tui.core.money.reconciliation import SUSPENSE
+from handinger_tui.core.formatting import UNKNOWN, day_text, duration, middle_cut, number
+from handinger_tui.core.money.reconciliation import UNASSIGNED
 from handinger_tui.core.money.spending import NO_KNOWN_DAY, TIME_GROUPS, Bucket, GroupBy, Rise, TurnCharge
+from handinger_tui.core.money.words import count_text, count_within, total_cell, unknown_words
 from handinger_tui.core.safety import clean_line
 from handinger_tui.core.turns.turn import NO_DAY, TurnStatus
 from handinger_tui.ui.keys import Where, bindings
@@ -181,7 +174,7 @@ class Layout(Struct, frozen=True):
             text = f"{left}{right:<{self.measure.behind[at]}}"
         elif column.ids:
             text = middle_cut(text, cells)
-        style = FAINT if text in (NOT_REPORTED, "—") else column.style
+        style = FAINT if text in (UNKNOWN, "—") else column.style
         content = _aligned(text, column.align, cells)
         return content.stylize(style) if style else content
 
@@ -369,7 +362,7 @@ _SUMS: Final = (
     _GAPS,
     LedgerColumn("Credits", Align.POINT, rank=2),
     LedgerColumn("Tokens", Align.POINT, rank=4, style=FAINT),
-    LedgerColumn("Incomplete", rank=3, style=FAINT),
+    LedgerColumn("Failed or incomplete", rank=3, style=FAINT),
 )
 _BAR: Final = LedgerColumn("", Align.BAR, rank=7, style=BAR, least=12)
 TURN_COLUMNS: Final = (
@@ -383,7 +376,6 @@ TURN_COLUMNS: Final = (
     LedgerColumn("Time", rank=4, style=FAINT),
     LedgerColumn("Credits", Align.POINT, rank=1),
     LedgerColumn("Cost", Align.POINT, style=STRONG),
-    _GAPS,
 )
 _STATUS: Final = MappingProxyType(
     {
@@ -414,10 +406,10 @@ def group_line(bucket: Bucket, by: GroupBy, year: int) -> LedgerLine:
     cells = [
         name,
         f"{bucket.turns:,}" if bucket.turns else "",
-        value_text(usd),
-        _gaps(usd),
-        _number(credit, value_text(credit, credits_text)),
-        _number(tokens, "" if tokens.value is None else count_within(tokens.value, 9)),
+        total_cell(usd),
+        unknown_words(usd),
+        total_cell(credit, Unit.CREDITS),
+        total_cell(tokens, write=count_text),
         f"{bucket.incomplete:,}" if bucket.incomplete else "",
     ]
     if by not in TIME_GROUPS:
@@ -430,7 +422,7 @@ def group_line(bucket: Bucket, by: GroupBy, year: int) -> LedgerLine:
 
 def suspense_name(bucket: Bucket) -> str:
     """The name of a row of suspense."""
-    return f"{SUSPENSE} {clean_line(bucket.key, 40)}"
+    return f"{UNASSIGNED} {clean_line(bucket.key, 40)}"
 
 
 def _when(when: datetime, year: int) -> str:
@@ -446,20 +438,18 @@ def suspense_turn_line(bucket: Bucket, year: int) -> LedgerLine:
     cells = {
         "When": "" if when is None else _when(when, year),
         "Session": name,
-        "Tokens": "" if tokens.value is None else count_within(tokens.value, 9),
-        "Credits": value_text(credit, credits_text),
-        "Cost": value_text(usd),
+        "Tokens": total_cell(tokens, write=count_text),
+        "Credits": total_cell(credit, Unit.CREDITS),
+        "Cost": total_cell(usd),
     }
     shown = tuple(cells.get(column.head, "") for column in TURN_COLUMNS)
     return LedgerLine(name, shown, None, name, usd.value, bucket.rises)
 
 
 def turn_line(charge: TurnCharge, year: int) -> LedgerLine:
-    """The row of a turn; figures that may still grow are marked "+1". `year`: the present one."""
+    """The row of a turn. `year`: the present one."""
     when = NO_KNOWN_DAY if charge.at_ms == NO_DAY else _when(local_time(charge.at_ms), year)
     title = row_name(GroupBy.SESSION, charge.session_id, charge.title, year)
-    so_far = charge.usd is not None and not charge.final
-    credit = Total(charge.credits, int(not charge.final))
     cells = (
         when,
         title,
@@ -469,22 +459,7 @@ def turn_line(charge: TurnCharge, year: int) -> LedgerLine:
         "" if charge.usage.steps is None else number(charge.usage.steps),
         "" if charge.usage.total_tokens is None else count_within(charge.usage.total_tokens, 9),
         "" if charge.elapsed_ms is None else duration(charge.elapsed_ms),
-        _number(credit, f"{doubt_mark(charge.credits_doubtful)}{credits_text(charge.credits)}")
-        if charge.most_credits is None
-        else f"≤{credits_text(charge.most_credits)}",
-        f"{doubt_mark(charge.doubtful)}{usd_text(charge.usd)}"
-        if charge.most_usd is None
-        else f"≤{usd_text(charge.most_usd)}",
-        gap_mark(1) if so_far else "",
+        total_cell(charge.total(Unit.CREDITS), Unit.CREDITS),
+        total_cell(charge.total(Unit.USD)),
     )
     return LedgerLine(charge.turn_id, cells, charge.session_id, title, charge.usd)
-
-
-def _gaps(total: Total) -> str:
-    """The number of turns missing in a sum, "+2"; "" without a sum, whose text says that itself."""
-    return "" if total.value is None else gap_mark(total.missing_turns)
-
-
-def _number(total: Total, text: str) -> str:
-    """A figure with the number of turns that are missing in it."""
-    return "—" if total.value is None else f"{text} {_gaps(total)}".rstrip()

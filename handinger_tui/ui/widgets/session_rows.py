@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final, NamedTuple
 
 from rich.cells import cell_len, set_cell_size
 from textual.content import Content
 
-from handinger_tui.core.amounts import credits_words, short_total_text, total_text
 from handinger_tui.core.formatting import ago, middle_cut, plural
 from handinger_tui.core.money.spending import LOCAL
+from handinger_tui.core.money.words import cost_words
 from handinger_tui.core.prompts import lineage_words
 from handinger_tui.core.safety import clean_line
 from handinger_tui.core.turns.session import Session, SessionSummary
@@ -94,7 +94,7 @@ def session_details(row: SessionSummary, opened: Session | None, now_ms: int, wi
     """
     _, status, cost = _status(row, opened, now_ms)
     facts = [status, plural(row.turns, "turn")]
-    facts.append(cost or ("" if row.only_imported else cost_words(row)))
+    facts.append(cost or ("" if row.only_imported else session_cost(row)))
     facts += [f"#{name}" for name in row.tags] + ([f"project {row.project}"] if row.project else [])
     if row.imported:
         facts.append(f"{plural(row.imported, 'turn')} imported, not charged here")
@@ -113,20 +113,17 @@ def session_details(row: SessionSummary, opened: Session | None, now_ms: int, wi
     )
 
 
-def cost_words(row: SessionSummary) -> str:
-    """The cost of a session with its gaps: "$1.20", "$1.20 + 2 turns unknown (simulated)", "not reported"."""
-    return _cost(row, total_text, "(simulated)")
+def session_cost(row: SessionSummary) -> str:
+    """The cost of a session: "$1.20 so far", "$1.20 + 2 unknown (simulated)", "unknown", "imported"."""
+    return _cost(row, "(simulated)")
 
 
-def _cost(row: SessionSummary, write: Callable[..., str], simulated: str) -> str:
-    """The cost of a session, in credits where no USD are reported. `write` formats a sum."""
+def _cost(row: SessionSummary, simulated: str) -> str:
     if row.only_imported:
         return "imported"
-    if row.usd.value is None and row.credits.value is None:
-        total = "not reported" if row.turns else ""
-        return f"{total} + imported" if row.imported else total
-    total = write(row.usd) if row.usd.value is not None else write(row.credits, credits_words)
-    total = f"{total} {simulated}" if row.base_url == LOCAL else total
+    total = cost_words(row.usd, row.credits) if row.turns else ""
+    is_known = row.usd.value is not None or row.credits.value is not None
+    total = f"{total} {simulated}" if is_known and row.base_url == LOCAL else total
     return f"{total} + imported" if row.imported else total
 
 
@@ -137,7 +134,7 @@ def _cells(row: SessionSummary, opened: Session | None, now_ms: int, simulated: 
         sign,
         style,
         status,
-        cost or _cost(row, short_total_text, simulated),
+        cost or _cost(row, simulated),
         ago(row.updated_ms or row.created_ms, now_ms),
     )
 

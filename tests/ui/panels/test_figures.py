@@ -10,7 +10,8 @@ from msgspec.structs import replace
 
 from handinger_tui.core.amounts import Total
 from handinger_tui.core.money.attribution import Interpretation
-from handinger_tui.core.money.limits import Gauge, Limit, Scope, Unit
+from handinger_tui.core.money.limits import Gauge, Limit, Scope
+from handinger_tui.core.amounts import Unit
 from handinger_tui.core.turns.turn import Trigger, TurnStatus
 from handinger_tui.ui.panels.usage import compact_line, gap_words
 from handinger_tui.ui.panels.usage_view import MEMBERS, Figure, usage_view

@@ -10,7 +10,8 @@ from msgspec.structs import replace
 
 from handinger_tui.core.amounts import Total
 from handinger_tui.core.figures import Usage
-from handinger_tui.core.money.limits import Gauge, Limit, Scope, Unit
+from handinger_tui.core.money.limits import Gauge, Limit, Scope
+from handinger_tui.core.amounts import Unit
 from handinger_tui.core.stream import Snapshot
 from handinger_tui.core.turns.turn import TextPart, TurnStatus
 from handinger_tui.ui.panels.usage import STATUS, UsagePanel, limit_lines, usage_lines
