@@ -8,8 +8,8 @@ from decimal import Decimal
 import pytest
 
 from handinger_tui.cli.commands.costs import bar, share_lines, table
-from handinger_tui.cli.output import align_amounts, cells_of, clip, fit_columns
-from handinger_tui.core.amounts import Total, short_total_text
+from handinger_tui.cli.output import cells_of, clip, fit_columns
+from handinger_tui.core.amounts import Total
 from handinger_tui.core.errors import SettingsError
 from handinger_tui.core.money.spending import Bucket, GroupBy, period_ms, sum_buckets
 
@@ -70,26 +70,11 @@ def test_a_table_fits_its_width(width: int) -> None:
     assert len([line for line in lines if "2026-11-03" in line]) in (1, 2)
 
 
-def test_decimal_points_and_plus_signs_are_aligned() -> None:
-    amounts = ["$0.05861 +1", "$12.00", "not reported", "1,554 +12", "-$0.5", "<$0.0001"]
-    assert align_amounts(amounts) == [
-        "   $0.05861 +1 ",
-        "  $12.00       ",
-        "not reported",
-        "1,554       +12",
-        "  -$0.5        ",
-        "  <$0.0001     ",
-    ]
-    assert align_amounts([]) == []
-
-
 def test_the_longest_bar_is_the_highest_cost_and_gaps_are_marked() -> None:
     dear, cheap, gap = bucket("a", "8"), bucket("b", "0.0001"), bucket("c", None, 2)
     assert bar(dear, Decimal(8), 21) == "█" * 20
     assert bar(cheap, Decimal(8), 21) == "▏", "a true cost is never drawn as nothing"
     assert bar(gap, Decimal(8), 21) == "▒"
-    assert short_total_text(Total(None, 2)) == "not reported"
-    assert short_total_text(Total(Decimal("1.5"), 2)) == "$1.50 +2"
 
 
 def test_wide_letters_are_counted_and_clipped() -> None:

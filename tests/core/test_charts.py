@@ -108,7 +108,7 @@ def test_the_line_is_dashed_from_the_first_gap_on() -> None:
     assert dashed.dashed
     assert (len(solid.points), len(dashed.points)) == (3, 3)
     assert solid.points[-1] == dashed.points[0]
-    assert "$4.00 +1" in words(scene)
+    assert "$4.00 + 1 unknown" in words(scene)
     assert sum(isinstance(mark, Area) for mark in scene.marks) == 1
 
 
@@ -121,8 +121,8 @@ def test_shares_include_the_unsplit_cost() -> None:
     assert rows == [
         ("model", Decimal(6), "60%"),
         ("tool", Decimal(2), "20%"),
-        ("sandbox", None, "not reported"),
-        ("internal", None, "not reported"),
+        ("sandbox", None, "unknown"),
+        ("internal", None, "unknown"),
         ("not split", Decimal(2), "20%"),
     ]
     assert percent_text(Decimal("0.001")) == "<1%"
@@ -214,7 +214,7 @@ def test_long_numbers_fit_their_tile() -> None:
     words = [one for one in poster(report).marks if isinstance(one, Word)]
     sizes = {one.text: one.size for one in words}
     assert sizes["9"] == 28
-    for text in ("$9,223,372.0369", "100,000,000,000,000,000,000", "1,000,000,000,000,000,000,000"):
+    for text in ("$9,223,372.04", "100,000,000,000,000,000,000", "1,000,000,000,000,000,000,000"):
         assert sizes[text] * len(text) <= 300
 
 

@@ -11,11 +11,19 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from handinger_tui.core.acts import Hold, HoldReason
-from handinger_tui.core.amounts import Total
+from handinger_tui.core.amounts import Total, Unit
 from handinger_tui.core.errors import LedgerError
 from handinger_tui.core.money.attribution import session_money
-from handinger_tui.core.money.limits import Gauge, GaugeState, Limit, LimitReached, LimitReserved, LimitUnmeasured, Scope, StartPolicy
-from handinger_tui.core.amounts import Unit
+from handinger_tui.core.money.limits import (
+    Gauge,
+    GaugeState,
+    Limit,
+    LimitReached,
+    LimitReserved,
+    LimitUnmeasured,
+    Scope,
+    StartPolicy,
+)
 from handinger_tui.core.turns.turn import ErrorKind, Fault, TurnStatus
 from handinger_tui.engine.ports import RetryPolicy
 from tests.engine.fakes import DONE, FakeApi, FakeReply, Rig, Script, StillClock, rig, says, sse, worker

@@ -10,11 +10,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from msgspec.structs import replace
 
-from handinger_tui.core.amounts import Total
+from handinger_tui.core.amounts import Total, Unit
 from handinger_tui.core.errors import HandingerError
 from handinger_tui.core.figures import Usage
 from handinger_tui.core.money.limits import LARGEST, GaugeState, Limit, LimitOrigin, Scope, StartPolicy
-from handinger_tui.core.amounts import Unit
 from handinger_tui.core.money.spending import ChargeFilter
 from handinger_tui.core.stream import Snapshot
 from handinger_tui.core.turns.turn import Turn, TurnStatus

@@ -13,10 +13,19 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from handinger_tui.core.amounts import Total
+from handinger_tui.core.amounts import Total, Unit
 from handinger_tui.core.errors import LedgerError
-from handinger_tui.core.money.limits import Gauge, Limit, LimitReached, LimitReserved, LimitUnmeasured, Scope, StartPolicy, free_text, spent_text
-from handinger_tui.core.amounts import Unit
+from handinger_tui.core.money.limits import (
+    Gauge,
+    Limit,
+    LimitReached,
+    LimitReserved,
+    LimitUnmeasured,
+    Scope,
+    StartPolicy,
+    free_text,
+    spent_text,
+)
 from handinger_tui.core.money.spending import ChargeFilter, GroupBy
 from handinger_tui.core.stream import Frame, Framing, Marker
 from handinger_tui.core.turns.fold import fold

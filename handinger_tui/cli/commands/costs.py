@@ -641,7 +641,7 @@ def incomplete_text(bucket: Bucket) -> str:
 
 def bar(bucket: Bucket, most: Decimal, room: int) -> str:
     """Return a bar of at most `room` cells; "▒" stands for turns of unknown cost."""
-    return horizontal_bar(bucket.usd.value, most, room - 1) + ("▒" if bucket.usd.missing_turns else "")
+    return horizontal_bar(bucket.usd.value, most, room - 1) + ("▒" if bucket.usd.unknown_turns else "")
 
 
 # -- below the table ----------------------------------------------------------------------------

@@ -272,16 +272,20 @@ def _exact(amount: Decimal | None, unit: Unit) -> str:
     return bare_text(None, unit) if amount is None else exact_text(amount, unit).partition(" ")[0]
 
 
-def spent_text(gauge: Gauge) -> str:
-    """Like "$0.85 so far of $1.00 (85%)", "16 + 1 unknown of 20 credits (80%)", "unknown of $1.00"."""
+def used_text(gauge: Gauge) -> str:
+    """Like "$0.85 so far of $1.00", "16 + 1 unknown of 20 credits", "unknown of $1.00"."""
     unit, limit = gauge.limit.unit, exact_text(gauge.limit.amount, gauge.limit.unit)
     write: Write = bare_text
     if gauge.spent.value is not None and gauge.state is not GaugeState.REACHED:
         # $0.99999 of $1.00 must not be shown as "$1.00 of $1.00".
         is_same = amount_text(gauge.spent.value, unit) == limit
         write = _exact if is_same else bare_text
-    spent = total_words(gauge.spent, unit, write)
-    return f"{spent} of {limit}" + (f" ({gauge.percent_text})" if gauge.spent.value is not None else "")
+    return f"{total_words(gauge.spent, unit, write)} of {limit}"
+
+
+def spent_text(gauge: Gauge) -> str:
+    """`used_text` with the percentage: "$0.85 so far of $1.00 (85%)"."""
+    return used_text(gauge) + (f" ({gauge.percent_text})" if gauge.spent.value is not None else "")
 
 
 def free_text(gauge: Gauge) -> str:

@@ -36,7 +36,7 @@ from handinger_tui.core.money.timeline import (
     Suspense,
 )
 from handinger_tui.core.money.turn_events import is_of_file
-from handinger_tui.core.money.words import about_text, amount_text, total_words
+from handinger_tui.core.money.words import about_text, amount_text, unknown_words
 from handinger_tui.core.turns.session import Session, newest_target
 from handinger_tui.core.turns.turn import FREE, Turn
 
@@ -97,7 +97,7 @@ def _credits_text(own_total: Decimal, local: Total) -> str:
         missing = plural(local.missing_turns, "turn")
         unknown = f"The credits of {missing} of ours are unknown."
         return f"The task's own total is {own}. {unknown}"
-    here = total_words(local, Unit.CREDITS)
+    here = f"{about_text(local, Unit.CREDITS)} {unknown_words(local)}".rstrip()
     difference = EXACT.subtract(own_total, local.value)
     if not difference:
         return f"The local sum of {here} equals the task's own total."

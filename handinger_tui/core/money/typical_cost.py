@@ -106,7 +106,7 @@ def typical_cost_text(typical: TypicalCost) -> str:
     facts += [f"{of.unknown:,} more unknown"] if of.unknown else []
     whose = "other workers " if typical.everywhere else ""
     if of.counted < ENOUGH:
-        amount = f"{whose}so far {amount_text(of.median, unit) if of.counted == 1 else _between(of, unit)}"
+        amount = f"{whose}{amount_text(of.median, unit) if of.counted == 1 else _between(of, unit)}"
     else:
         amount = f"{whose}usually {_between(of, unit)}"
         facts.insert(0, f"median {amount_text(of.median, unit)}")

@@ -15,7 +15,7 @@ from handinger_tui.core.bars import BLOCKS, NO_VALUE, percent_level, sparkline, 
 from handinger_tui.core.figures import CATEGORIES, FIGURE, SHOWN, Measure
 from handinger_tui.core.formatting import day_text, duration, moment_at, plural
 from handinger_tui.core.money.attribution import MoneyIndex
-from handinger_tui.core.money.limits import Gauge, GaugeState, Scope, free_text, spent_text
+from handinger_tui.core.money.limits import Gauge, GaugeState, Scope, free_text, used_text
 from handinger_tui.core.money.spending import LOCAL
 from handinger_tui.core.money.words import (
     about_text,
@@ -56,6 +56,8 @@ BLANK: Final = Content("")
 EMPTY: Final = "Nothing spent yet. Costs appear here as the service reports them."
 LABEL: Final = 10
 """Cells of the labels at rest."""
+NAME: Final = 12
+"""Cells of the names in full."""
 MOST_ROWS: Final = 8
 """Rows at rest."""
 _COLORS: Final = (
@@ -81,7 +83,8 @@ def rest_lines(view: UsageView, width: int, gauges: Sequence[Gauge] = ()) -> lis
 
 def _unit(view: UsageView) -> Unit:
     """USD if it is reported or may still come; else credits."""
-    is_usd = any(one.money.usd is not None for one in (view.own, *view.turns))
+    # The zero of a turn that never started does not make USD look reported.
+    is_usd = any(one.money.usd is not None and not one.money.free for one in (view.own, *view.turns))
     return Unit.USD if is_usd or view.session(Unit.CREDITS).value is None else Unit.CREDITS
 
 
@@ -156,12 +159,13 @@ def _nearest_limit(gauges: Sequence[Gauge], kind: str, width: int) -> list[Conte
     gauge = nearest(gauges)
     if gauge is None:
         return []
-    name = f"{_limit_name(gauge, kind)} "
-    left = spent_text(gauge) if gauge.spent.value is None else free_text(gauge)
-    if len(name) + len(left) > width:
-        left = left.partition(",")[0]
+    name = f"{_limit_name(gauge, kind)} ".capitalize()
+    left = used_text(gauge) if gauge.spent.value is None else free_text(gauge)
+    brief = left.partition(",")[0]
+    choices = (left, brief, f"{brief.partition(' of ')[0]} left")
+    text = next((one for one in choices if len(name) + len(one) <= width), brief)
     style = "" if gauge.state is GaugeState.BELOW else STATE_STYLES[gauge.state]
-    return [Content.assemble((f"{name:<{LABEL}}".capitalize(), FAINT), (left, style))]
+    return [Content.assemble((f"{name:<{LABEL}}", FAINT), (text, style))]
 
 
 def nearest(gauges: Sequence[Gauge]) -> Gauge | None:
@@ -195,37 +199,47 @@ def full_lines(
 
 
 def _table(view: UsageView, width: int, now_ms: int | None) -> list[Content]:
-    """Every figure that is known, of this turn and of the session."""
-    room = max(6, (width - LABEL) // 2 - 1)
+    """Every figure that is known, of this turn and of the session; of this turn alone where both do not fit."""
+    room = (width - NAME) // 2 - 1
+    columns = 2 if _widest(view) <= room else 1
+    room = room if columns == 2 else width - NAME - 1
     rows = [*_figures(view, room), *_measured(view, now_ms, room)]
-    label = width - 2 * (room + 1)
-    columns = [aligned([texts[at] for _, texts in rows]) for at in (0, 1)]
-    head = Content.styled(f"{'':{label}}{'This turn':>{room + 1}}{'Session':>{room + 1}}", FAINT)
-    lines = [
-        Content.assemble(
-            Content.styled(title, FAINT).truncate(label, pad=True), f"{one:>{room + 1}}{other:>{room + 1}}"
-        )
-        for (title, _), one, other in zip(rows, *columns, strict=True)
-    ]
-    return [line.truncate(width) for line in (head, *lines)]
+    label = width - columns * (room + 1)
+    lines = []
+    for title, texts in (("", ("This turn", "Session")), *rows):
+        cells = "".join(f"{text:>{room + 1}}" for text in texts[:columns])
+        name = Content.styled(title, FAINT).truncate(label, pad=True)
+        lines.append(Content.assemble(name, (cells, "" if title else FAINT)).truncate(width))
+    return lines
 
 
-def _figures(view: UsageView, room: int) -> list[tuple[str, tuple[str, ...]]]:
-    """The figures that are known: label, and at most `room` cells for this turn and for the session."""
+def _widest(view: UsageView) -> int:
+    """The most cells of an amount with all its digits."""
+    money = [figure for figure in SHOWN if figure.measure in _MONEY]
+    values = [value for figure in money for value in (view.of_turn(figure), view.of_session(figure).value)]
+    return max(len(bare_text(None if value is None else Decimal(value))) for value in values)
+
+
+def _figures(view: UsageView, room: int) -> list[tuple[str, Sequence[str]]]:
+    """The figures that are known: name, and at most `room` cells for this turn and for the session."""
     values = {figure: (view.of_turn(figure), view.of_session(figure).value) for figure in SHOWN}
-    known = {figure: pair for figure, pair in values.items() if pair != (None, None)}
-    rows: list[tuple[str, tuple[str, ...]]] = []
+    rows: list[tuple[str, Sequence[str]]] = []
     for measures in (_MONEY, (Measure.CREDITS,), _COUNTS):
-        of_kind = {figure: pair for figure, pair in known.items() if figure.measure in measures}
+        of_kind = {
+            figure: pair
+            for figure, pair in values.items()
+            if figure.measure in measures and pair != (None, None)
+        }
         amounts = [Decimal(value) for pair in of_kind.values() for value in pair if value is not None]
         if measures is _COUNTS:
             texts = [count_within(amount, room) for amount in amounts]
         else:
             texts = fitted(amounts, room, Unit.USD if measures is _MONEY else Unit.CREDITS)
         written = iter(texts)
-        for figure, pair in of_kind.items():
-            cells = tuple("—" if value is None else next(written) for value in pair)
-            rows.append((figure.title.removesuffix(" tokens"), cells))
+        cells = [["—" if value is None else next(written) for value in pair] for pair in of_kind.values()]
+        columns = [aligned([pair[at] for pair in cells]) for at in (0, 1)]
+        names = (figure.title.removesuffix(" tokens") for figure in of_kind)
+        rows += zip(names, zip(*columns, strict=True), strict=True)
     return rows
 
 
@@ -233,7 +247,7 @@ _MONEY: Final = (Measure.COST, Measure.CATEGORY)
 _COUNTS: Final = (Measure.TOKENS, Measure.STEPS)
 
 
-def _measured(view: UsageView, now_ms: int | None, room: int) -> list[tuple[str, tuple[str, ...]]]:
+def _measured(view: UsageView, now_ms: int | None, room: int) -> list[tuple[str, Sequence[str]]]:
     """Times: as reported, and from sending to the end, or to now; and the cost per minute."""
     reported = (view.of_turn(FIGURE["duration_ms"]), view.of_session(FIGURE["duration_ms"]).value)
     own = elapsed_to(view, now_ms)
@@ -280,8 +294,8 @@ def _limit_lines(gauge: Gauge, width: int, kind: str) -> tuple[Content, Content]
     style = STATE_STYLES[gauge.state]
     words = " ".join(word for word in (gauge.percent_text, WORD[gauge.state]) if word)
     bar = percent_level(gauge.percent, max(4, width - len(words) - 2))
-    name = f"{_limit_name(gauge, kind)} ".capitalize()
-    amounts = Content.assemble((name, FAINT), spent_text(gauge))
+    scope = kind if gauge.limit.scope is Scope.WORKER else gauge.limit.scope
+    amounts = Content.assemble((f"{scope.capitalize():<{LABEL}}", FAINT), used_text(gauge))
     return amounts.truncate(width, ellipsis=True), Content.assemble((bar, style), " ", (words, style))
 
 
@@ -426,7 +440,7 @@ def compact_line(
         return ""
     turn = f"turn {view.cost or total_words(view.own.money.total(Unit.USD))}"
     usd, credit = view.session(Unit.USD), view.session(Unit.CREDITS)
-    pieces = [turn, f"session {cost_words(usd, credit)}"] if len(view.turns) > 1 else [turn]
+    pieces = [turn, f"session {cost_words(usd, credit, view.credit_usd)}"] if len(view.turns) > 1 else [turn]
     gauge = nearest(gauges)
     if gauge is not None:
         word = WORD[gauge.state]

@@ -8,12 +8,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from msgspec.structs import replace
 
-from handinger_tui.core.amounts import Total
+from handinger_tui.core.amounts import Total, Unit
 from handinger_tui.core.errors import LedgerError
 from handinger_tui.core.figures import Usage
 from handinger_tui.core.money.forecast import Forecast
 from handinger_tui.core.money.limits import Scope
-from handinger_tui.core.amounts import Unit
 from handinger_tui.core.money.typical_cost import compare
 from handinger_tui.core.turns.turn import TurnStatus
 from handinger_tui.ui.pages.budgets import Comparison, budget_lines

@@ -7,8 +7,8 @@ import time
 import pytest
 from msgspec.structs import replace
 
-from handinger_tui.core.money.limits import Scope
 from handinger_tui.core.amounts import Unit
+from handinger_tui.core.money.limits import Scope
 from handinger_tui.core.money.spending import ChargeFilter, GroupBy
 from handinger_tui.ui.ledger.query import Period, View
 from handinger_tui.ui.ledger.table import MAX_PAGES, PAGE

@@ -9,8 +9,7 @@ from typing import Any
 import pytest
 from textual.content import Content
 
-from handinger_tui.core.amounts import Total
-from handinger_tui.core.amounts import Unit
+from handinger_tui.core.amounts import Total, Unit
 from handinger_tui.core.money.spending import Bucket, GroupBy, midnight_ms
 from handinger_tui.ui.ledger.charts import charts, cumulative, per_day, shares
 from handinger_tui.ui.ledger.query import MOST_DAYS, Days, View, days_of

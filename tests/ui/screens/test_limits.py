@@ -9,8 +9,8 @@ from decimal import Decimal
 import pytest
 from msgspec.structs import replace
 
-from handinger_tui.core.money.limits import Gauge, LimitOrigin, Scope
 from handinger_tui.core.amounts import Unit
+from handinger_tui.core.money.limits import Gauge, LimitOrigin, Scope
 from handinger_tui.core.money.reconciliation import Restatement
 from handinger_tui.engine.session_actor import SessionActor
 from handinger_tui.ui.dialogs.limits import LimitChange, NotAnAmount, parse_limit_change
