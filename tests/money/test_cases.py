@@ -157,7 +157,7 @@ def has_ended(opened: OpenedApp, prompt: str) -> bool:
 async def check_pages(case: Case, opened: OpenedApp) -> None:
     """The receipt of the newest turn, and the ledger."""
     last = case.turns[-1]
-    page = await opened.read_page("/receipt", words="Cost basis")
+    page = await opened.read_page("/receipt", words="Vs. median")
     row = "Credits" if case.credits else "Cost"
     amount = words_of(case, last).replace(" credits", "")
     assert re.search(rf"│ +{row} +{re.escape(amount)}( so far)? ", page), page

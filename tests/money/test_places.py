@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from handinger_tui.core.amounts import Total, Unit, decimal_text, total
-from handinger_tui.core.money.attribution import TurnMoney, turn_money
+from handinger_tui.core.money.attribution import TurnMoney, total_of, turn_money
 from handinger_tui.core.money.words import about_text, amount_text, total_cell, total_words
 from handinger_tui.core.receipts import receipt_line
 from handinger_tui.core.turns.session import Session
@@ -86,7 +86,7 @@ async def run_app(service: ScriptedService, person: Person, patch: pytest.Monkey
         await opened.until(lambda: "about $1.70 so far" in opened.text_of("#header"))
         shown.panel, shown.header = opened.text_of("#side"), opened.text_of("#header")
         shown.transcript = opened.text
-        shown.receipt = await opened.read_page("/receipt 2", words="Cost basis")
+        shown.receipt = await opened.read_page("/receipt 2", words="Vs. median")
         shown.ledger = await opened.read_page("/ledger", "t", words="~$0.70")
         shown.farewell = "\n".join(await opened.leave())
     return shown

@@ -529,7 +529,7 @@ def put_text(cost_rows: CostRows, query: CostsQuery, result: CostsResult) -> Non
         put(table([*result.groups, *result.suspense], result.total, query.by, width))
     blocks = (
         price_line(result.total, query.rules.credit_usd),
-        signs_line((*result.groups, *result.suspense, result.total)),
+        "" if query.by is GroupBy.TURN else signs_line((*result.groups, *result.suspense, result.total)),
         share_lines(result.total, width),
         *remarks(cost_rows, query, result),
     )
@@ -616,7 +616,7 @@ def _columns(names: Sequence[str], groups: Sequence[Bucket], overall: Bucket, by
         *([Column("unknown", unknown)] if any(unknown) else []),
         Column("credits", _cells(buckets, "credits", Unit.CREDITS), spare=2),
         Column("tokens", _cells(buckets, "tokens", write=count_text), spare=3),
-        Column("failed or incomplete", [incomplete_text(bucket) for bucket in buckets], spare=1),
+        Column("failed or incomplete", [incomplete_text(bucket) for bucket in buckets], spare=4),
     ]
 
 

@@ -199,7 +199,7 @@ def full_lines(
 
 
 def _table(view: UsageView, width: int, now_ms: int | None) -> list[Content]:
-    """Every figure that is known, of this turn and of the session; of this turn alone where both do not fit."""
+    """Every figure that is known, of this turn and the session; of this turn alone where space is short."""
     room = (width - NAME) // 2 - 1
     columns = 2 if _widest(view) <= room else 1
     room = room if columns == 2 else width - NAME - 1
