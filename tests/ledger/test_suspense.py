@@ -87,7 +87,7 @@ async def test_credits_are_suspense_where_the_cost_did_not_rise(tmp_path: Path) 
         await write(ledger, session("ses_a", worker_id=WORKER), first, refused_one)
         (bucket,) = await ledger.charges.suspense()
         assert (bucket.usd.value, bucket.credits.value) == (Decimal(0), Decimal(6))
-        assert rise_text(bucket.rises[0]) == "~6 credits"
+        assert rise_text(bucket.rises[0]) == "about 6 credits"
         await ledger.rulings.assign(1, "A", 1_000)
         assert await ledger.charges.suspense() == []
         charges = {one.turn_id: one.credits for one in await ledger.charges.turn_charges()}

@@ -27,13 +27,13 @@ async def test_it_opens_with_days_totals_gaps_and_limits() -> None:
     desktop.limits.limit(Scope.SESSION, "20", Unit.CREDITS)
     desktop.limits.spend(Scope.SESSION, None, Unit.CREDITS)
     async with desktop.running(100, 30) as pilot:
-        await opened(desktop, pilot, "$4.2623 + 2 turns unknown", "7 turns", "2 incomplete", "Tue Nov 14")
+        await opened(desktop, pilot, "$4.26 + 2 unknown", "7 turns", "2 failed or incomplete", "Tue Nov 14")
         text = desktop.text()
         assert "90% of $5.00 near" in text
-        assert "not reported of 20 credits" in text
-        assert "$1.50   +1" in text, "a sum with gaps wears the number of turns missing"
+        assert "unknown of 20 credits" in text
+        assert "$1.50   + 1 unknown" in text, "a sum with gaps wears the number of turns missing"
         row = next(line for line in text.splitlines() if "Sun Nov 12" in line)
-        assert "not reported" in row, "a day of which nothing is known"
+        assert "—" in row, "a day of which nothing is known"
         assert "$0.00" not in text
         assert text.index("Tue Nov 14") < text.index("Sun Nov 5"), "the newest first"
         assert "simulated" not in text
@@ -67,7 +67,7 @@ async def test_a_row_is_narrowed_to_and_given_back_with_the_cursor_on_it() -> No
         await desktop.shows(pilot, "›wrk_tea")
         await pilot.press("enter")
         await desktop.shows(
-            pilot, "only worker wrk_tea ×", "[s Session]", "About tea", "$1.50 + 1 turn unknown"
+            pilot, "only worker wrk_tea ×", "[s Session]", "About tea", "$1.50 + 1 unknown"
         )
         assert "About pumps" not in desktop.text()
         await pilot.press("enter")

@@ -51,7 +51,7 @@ async def running(width: int) -> AsyncIterator[tuple[Desktop, Pilot[None]]]:
         ledger.apply(TagRules(projects=rules_in({"acme": "folder:/acme"}, "projects", PROJECT_KINDS, "/")))
         desktop = desktop_with(Stored(stored=ledger.charges))
         async with desktop.running(width, 24) as pilot:
-            await opened(desktop, pilot, "$0.75 + 1 turn unknown", "[d Day]")
+            await opened(desktop, pilot, "$0.75 + 1 unknown", "[d Day]")
             yield desktop, pilot
     finally:
         await ledger.aclose()
@@ -67,10 +67,10 @@ async def test_rows_of_tags_overlap_and_the_total_does_not(width: int) -> None:
         assert all(len(row) <= width for row in rows)
         (client,) = (row for row in rows if "client-a" in row)
         assert " 2 " in client
-        assert "$0.50 +1" in client
-        assert "$0.75 + 1 turn unknown" in desktop.text(), "the total counts each turn once"
+        assert "$0.50   + 1 unknown" in client
+        assert "$0.75 + 1 unknown" in desktop.text(), "the total counts each turn once"
         await pilot.press("enter")
-        await desktop.shows(pilot, "only tag client-a", "$0.50 + 1 turn unknown", "About tea 1")
+        await desktop.shows(pilot, "only tag client-a", "$0.50 + 1 unknown", "About tea 1")
         await pilot.press("backspace", "P")
         await desktop.shows(pilot, "[P Project]", "acme", "(no project)")
         await pilot.press("f")
@@ -89,7 +89,7 @@ async def test_the_key_of_days_cycles_to_weeks_and_months() -> None:
         await pilot.press("enter")
         await desktop.shows(pilot, "only month October 2023", "day Wed Oct 25", "About tea 2")
         await pilot.press("backspace", "backspace")
-        await desktop.shows(pilot, "[d Month]", "$0.75 + 1 turn unknown")
+        await desktop.shows(pilot, "[d Month]", "$0.75 + 1 unknown")
         await pilot.press("d")
         await desktop.shows(pilot, "[d Day]")
 

@@ -28,8 +28,8 @@ async def test_it_has_a_row_of_its_own_in_every_grouping(by: str) -> None:
     async with desktop.running(100, 40) as pilot:
         await opened(desktop, pilot, "$5.0123", "7 turns")
         await pilot.press(by)
-        await desktop.shows(pilot, "suspense wrk_heat", "suspense wrk_tea", "$0.25", "1 more. Press a")
-        row = next(line for line in desktop.text().splitlines() if "suspense wrk_tea" in line)
+        await desktop.shows(pilot, "Unassigned cost wrk_heat", "Unassigned cost wrk_tea", "$0.25", "1 more. Press a")
+        row = next(line for line in desktop.text().splitlines() if "Unassigned cost wrk_tea" in line)
         assert "$0.50" in row
         await desktop.shows(pilot, "1: $0.50, wrk_tea: 1 message from others")
 
@@ -37,11 +37,11 @@ async def test_it_has_a_row_of_its_own_in_every_grouping(by: str) -> None:
 async def test_it_is_narrowed_to_with_its_worker_and_belongs_to_no_session() -> None:
     desktop = desktop_with(FakeLedger(some(), rises=[rise()]))
     async with desktop.running(100, 40) as pilot:
-        await opened(desktop, pilot, "suspense wrk_tea")
+        await opened(desktop, pilot, "Unassigned cost wrk_tea")
         await pilot.press("w", "down")
         await desktop.shows(pilot, "›wrk_tea")
         await pilot.press("enter")
-        await desktop.shows(pilot, "only worker wrk_tea", "suspense wrk_tea", "$2.00")
+        await desktop.shows(pilot, "only worker wrk_tea", "Unassigned cost wrk_tea", "$2.00")
         await pilot.press("enter")
         await desktop.shows(pilot, "session About tea")
         await desktop.until(pilot, lambda: "suspense" not in desktop.text())
@@ -51,7 +51,7 @@ async def test_enter_on_its_row_assigns_it_and_a_unassigns_it() -> None:
     ledger = FakeLedger(some(), rises=[rise()])
     desktop = desktop_with(ledger)
     async with desktop.running(100, 40) as pilot:
-        await opened(desktop, pilot, "suspense wrk_tea")
+        await opened(desktop, pilot, "Unassigned cost wrk_tea")
         await pilot.press("end", "enter")
         await desktop.shows(pilot, "Which turn cost $0.50?", "About tea t4", "About tea t5")
         assert "t7" not in desktop.text(), "a turn of another worker"
@@ -61,7 +61,7 @@ async def test_enter_on_its_row_assigns_it_and_a_unassigns_it() -> None:
         await pilot.press("a")
         await desktop.shows(pilot, "1 was assigned to t4. Press a to undo.")
         await pilot.press("enter")
-        await desktop.shows(pilot, "suspense wrk_tea")
+        await desktop.shows(pilot, "Unassigned cost wrk_tea")
         assert ledger.owners == []
 
 
@@ -69,7 +69,7 @@ async def test_a_key_asks_which_one_where_there_are_several() -> None:
     ledger = FakeLedger(some(), rises=[rise(), rise(2, "wrk_heat", "0.25", None)])
     desktop = desktop_with(ledger)
     async with desktop.running(100, 40) as pilot:
-        await opened(desktop, pilot, "suspense wrk_tea")
+        await opened(desktop, pilot, "Unassigned cost wrk_tea")
         await pilot.press("a")
         await desktop.shows(pilot, "1: $0.50, wrk_tea", "2: $0.25, wrk_heat: perhaps messages")
         await pilot.press("escape")
@@ -84,7 +84,7 @@ async def test_the_key_is_offered_only_where_there_is_suspense() -> None:
         assert "Assign" not in desktop.text()
         await pilot.press("a")
         await desktop.settle(pilot)
-        assert "Suspense" not in desktop.text()
+        assert "Unassigned" not in desktop.text()
 
 
 async def test_a_closed_amount_that_changed_is_named_below_the_table() -> None:

@@ -148,9 +148,9 @@ async def test_the_page_shows_every_limit_and_accepts_a_new_one(size: tuple[int,
     async with desktop.running(*size) as pilot:
         await desktop.send(pilot, "/limit")
         await desktop.shows(pilot, "■ Turn", "━ reached", "$1.50 of $1.00 (150%)")
-        await desktop.shows(pilot, "● Session ····", "not reported of 20 credits")
+        await desktop.shows(pilot, "● Session ····", "unknown of 20 credits")
         await desktop.shows(
-            pilot, "▲ Day", "┄ near · from the config file", "$4.25 + 2 turns unknown of $5.00 (85%)"
+            pilot, "▲ Day", "┄ near · from the config file", "$4.25 + 2 unknown of $5.00 (85%)"
         )
         await desktop.shows(pilot, "session 20 credits", "blocks new messages at 100%", "For example: day 5")
         await pilot.press(*"day five", "enter")
