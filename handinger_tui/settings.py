@@ -24,7 +24,7 @@ from handinger_tui.core.safety import Secret, is_loopback
 from handinger_tui.core.tags import NO_TAG_RULES, PROJECT_KINDS, TAG_KINDS, TagRules, rules_in
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
 BUDGETS: Final = ("low", "standard", "high", "unlimited")
 GENERATIONS: Final = ("workers", "tasks")
@@ -119,6 +119,15 @@ SPENDING: Final = {f"{scope}_{unit}": (scope, unit) for scope in Scope for unit 
 environment variable HANDINGER_LIMIT_<NAME>."""
 CREDIT_PRICE: Final = "credit_usd"
 """The other name in [spending]; its environment variable is HANDINGER_CREDIT_USD."""
+_PREFIX: Final = "HANDINGER_"
+_VARIABLES: Final = (
+    *("API_KEY", "BASE_URL", "GENERATION", "BUDGET", "PROFILE", "CUSTOM_HEADERS", "TUI_HOME", "LOCAL_PACE"),
+    *(limit.name.upper() for limit in fields(Limits)),
+    *(f"LIMIT_{name.upper()}" for name in SPENDING),
+    CREDIT_PRICE.upper(),
+    "LOG",  # of the official clients
+)
+"""Behind HANDINGER_. A limit whose name is misspelled must not be no limit."""
 
 
 def load(
@@ -129,6 +138,8 @@ def load(
     Raises:
         SettingsError: names the wrong flag, variable or line, and what to do.
     """
+    given = [name for name, text in environ.items() if name.startswith(_PREFIX) and text.strip()]
+    _check_names([name.removeprefix(_PREFIX) for name in given], _VARIABLES, "The environment", _PREFIX)
     config = _read_file(file_text, file_name)
     name = (
         flags.profile or environment_value(environ, "HANDINGER_PROFILE") or config.get("profile") or "default"
@@ -269,12 +280,12 @@ def _toml_problem(text: str, message: str) -> tuple[str, str]:
     return f", line {number}", reason
 
 
-def _check_names(table: Mapping[str, Any], names: tuple[str, ...], where: str) -> None:
+def _check_names(table: Iterable[str], names: tuple[str, ...], where: str, prefix: str = "") -> None:
     for name in table:
         if name not in names:
-            matches = difflib.get_close_matches(name, names, 1)
-            hint = f"Did you mean {matches[0]!r}?" if matches else f"Use one of: {', '.join(names)}."
-            raise SettingsError(f"{where}: unknown setting {name!r}.", hint)
+            near = difflib.get_close_matches(name, names, 1, 0.5)
+            hint = f"Did you mean {prefix + near[0]!r}?" if near else f"Use one of: {', '.join(names)}."
+            raise SettingsError(f"{where}: unknown setting {prefix + name!r}.", hint)
 
 
 def _check_strings(config: Mapping[str, Any], file_name: str) -> None:

@@ -324,3 +324,26 @@ def test_a_setting_of_an_earlier_version_has_no_effect() -> None:
 def test_ids_of_keys_need_no_quotes_in_the_file() -> None:
     file = '[keys]\nwork.ledger = "f12"\n"work.find" = "f9"\n'
     assert settled(Flags(local=True), file).keys == (("work.find", "f9"), ("work.ledger", "f12"))
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        ("HANDINGER_LIMIT_DAYUSD", "HANDINGER_LIMIT_DAY_USD"),
+        ("HANDINGER_LIMIT_DAYS_USD", "HANDINGER_LIMIT_DAY_USD"),
+        ("HANDINGER_DAY_USD", "HANDINGER_LIMIT_DAY_USD"),
+        ("HANDINGER_KEY", "HANDINGER_API_KEY"),
+        ("HANDINGER_URL", "HANDINGER_BASE_URL"),
+        ("HANDINGER_CREDITS_USD", "HANDINGER_CREDIT_USD"),
+    ],
+)
+def test_a_misspelled_variable_is_refused_so_that_no_limit_vanishes(name: str, meant: str) -> None:
+    with pytest.raises(SettingsError, match=f"unknown setting '{name}'") as caught:
+        load(Flags(), {name: "0.001"})
+    assert meant in caught.value.hint
+
+
+def test_variables_that_are_empty_or_of_others_are_no_settings() -> None:
+    settled(HANDINGER_SOMETHING="", HANDINGER_LOG="debug", HANDINGERS="x", OTHER="y")
+    with pytest.raises(SettingsError, match="unknown setting"):
+        settled(HANDINGER_SOMETHING="x")

@@ -18,16 +18,9 @@ from handinger_tui.core.errors import ApiError, Doubtful, Refused, Unreachable
 from handinger_tui.core.formatting import moment_of
 from handinger_tui.core.jsontext import Json, JsonObject, as_list, as_text, dump, parse_exact
 from handinger_tui.core.safety import Secret, encodable
-from handinger_tui.core.stored_workers import (
-    NO_MEMBERS,
-    Delivery,
-    DeliveryPage,
-    StoredWorker,
-    Webhook,
-    WorkerMembers,
-    check_address,
-)
+from handinger_tui.core.stored_workers import NO_MEMBERS, StoredWorker, WorkerMembers
 from handinger_tui.core.stream import is_worker, names_another, time_ms
+from handinger_tui.core.webhooks import Delivery, DeliveryPage, Webhook, check_address
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -156,6 +156,9 @@ def add_connection_options(parser: argparse.ArgumentParser) -> None:
     )
     group.add_argument("--profile", metavar="NAME", help="profile in the config file")
     group.add_argument("--local", action="store_true", help="use the local worker (no key, no cost)")
+    group.add_argument(
+        "--trust-host", action="store_true", help="let the API key go to this host, and remember that"
+    )
 
 
 def add_output_options(parser: argparse.ArgumentParser) -> None:

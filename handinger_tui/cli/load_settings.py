@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from handinger_tui.cli.local_files import config_text, default_paths, is_open_to_others
 from handinger_tui.cli.output import say
+from handinger_tui.cli.trust import require_trust
 from handinger_tui.core.errors import SettingsError
 from handinger_tui.core.money.limits import LimitOrigin, Scope
 from handinger_tui.core.tags import NO_TAG_RULES, TagRules
@@ -51,9 +52,10 @@ def service_settings(args: argparse.Namespace | None) -> Settings:
     A key file that other users can read is reported on stderr.
 
     Raises:
-        SettingsError: also if no key is set.
+        SettingsError: also if no key is set, or it would go to a host that the person was not asked about.
     """
     settings = settings_for(args, keyless=False)
+    require_trust(args, settings)
     warning = key_warning(settings)
     if warning is not None:
         say(warning)

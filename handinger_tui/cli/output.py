@@ -1,4 +1,4 @@
-"""Output goes to stdout or stderr, all of it cleaned; text tables; exit codes, on which scripts rely."""
+"""Output to stdout and stderr, all of it cleaned, and the exit codes on which scripts rely."""
 
 from __future__ import annotations
 
@@ -6,10 +6,8 @@ import os
 import re
 import shutil
 import sys
-import unicodedata
 from contextlib import suppress
 from enum import IntEnum
-from itertools import accumulate, takewhile
 from typing import TYPE_CHECKING, Final, TextIO
 
 from handinger_tui.cli.args import KEY_PREFIX
@@ -19,7 +17,7 @@ from handinger_tui.core.turns.turn import ErrorKind, Turn, TurnStatus
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
 
 class Exit(IntEnum):
@@ -84,52 +82,6 @@ def exit_of_kind(kind: ErrorKind) -> Exit:
     return BY_KIND.get(kind) or other_codes.get(kind, Exit.FAILED)
 
 
-GAP: Final = "  "
-PIPED: Final = 140
-"""Cells of a row of a table where stdout is not a terminal."""
-_MIN_TITLE: Final = 24
-
-
-class Column:
-    """A column of texts. The column with the highest `spare` is dropped first; 0 is never dropped."""
-
-    def __init__(self, head: str, cells: Sequence[str], *, align_left: bool = False, spare: int = 0) -> None:
-        self.align_left = align_left
-        self.spare = spare
-        self.texts = (head, *cells)
-        self.width = max(map(cells_of, self.texts))
-        """Width of its widest text in cells."""
-
-    def padded(self) -> list[str]:
-        """Return all texts, padded to the width of the column."""
-        return [pad(text, self.width, align_left=self.align_left) for text in self.texts]
-
-
-def lines_of(columns: Sequence[Column]) -> list[str]:
-    """Return the header and the rows as padded lines."""
-    return list(map(GAP.join, zip(*(column.padded() for column in columns), strict=True)))
-
-
-def fit_columns(columns: Sequence[Column], width: int) -> list[Column]:
-    """Return the columns that fit into `width` cells, dropping the most spare ones first."""
-    fitting = list(columns)
-    while sum(column.width for column in fitting) + len(GAP) * (len(fitting) - 1) > width:
-        candidate = max(fitting, key=lambda column: column.spare)
-        if not candidate.spare:
-            break
-        fitting.remove(candidate)
-    return fitting
-
-
-def titled_table(head: str, titles: Sequence[str], columns: Sequence[Column]) -> str:
-    """Return a table whose rows begin with titles, which get the room that the other columns leave."""
-    width = output_width(PIPED)
-    columns = fit_columns(columns, width - _MIN_TITLE - len(GAP))
-    room = max(_MIN_TITLE, width - sum(len(GAP) + column.width for column in columns))
-    first = Column(head, [clip(title, room) for title in titles], align_left=True)
-    return "\n".join(line.rstrip() for line in lines_of([first, *columns]))
-
-
 def has_colors(environ: Mapping[str, str]) -> bool:
     """Whether the terminal has colors, by COLORTERM and its entry in terminfo; one without an entry has."""
     if environ.get("COLORTERM"):
@@ -145,35 +97,8 @@ def has_colors(environ: Mapping[str, str]) -> bool:
     return curses.tigetnum("colors") > 1
 
 
-# -- widths ---------------------------------------------------------------------------
-def cells_of(text: str) -> int:
-    """Return the number of terminal cells of a text."""
-    if text.isascii():
-        return len(text)
-    return sum(_cells(letter) for letter in text)
-
-
-def _cells(letter: str) -> int:
-    if unicodedata.category(letter) in ("Mn", "Me", "Cf"):
-        return 0
-    return 2 if unicodedata.east_asian_width(letter) in "WF" else 1
-
-
-def pad(text: str, width: int, *, align_left: bool = True) -> str:
-    """Pad `text` to `width` cells, aligned left or right."""
-    blank = " " * (width - cells_of(text))
-    return text + blank if align_left else blank + text
-
-
-def cut(text: str, width: int) -> str:
-    """Return the beginning of a text that fits into `width` cells."""
-    used = accumulate(map(_cells, text))
-    return text[: sum(1 for _ in takewhile(lambda cells: cells <= width, used))]
-
-
-def clip(text: str, width: int) -> str:
-    """Shorten a text to at most `width` cells; "…" marks the omission."""
-    return text if cells_of(text) <= width else cut(text, width - 1).rstrip() + "…"
+PIPED: Final = 140
+"""Cells of a row of a table where stdout is not a terminal."""
 
 
 def output_width(piped: int) -> int:

@@ -211,6 +211,19 @@ RULES: Final[Mapping[Act, Rule]] = {
 """Every act. What is not in here sends nothing."""
 
 
+class Confirmation(Struct, frozen=True):
+    """The question before an act: its words, for a dialog as for a command line.
+
+    `yes`, `no`: the answers. `typed`: a word that must be typed for a yes; "" for none.
+    """
+
+    title: str
+    body: str
+    yes: str
+    no: str = "Cancel"
+    typed: str = ""
+
+
 # -- what Enter does -------------------------------------------------------------------------------
 class Typed(StrEnum):
     """What stands in the prompt."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta, tzinfo
 from decimal import Decimal
 from typing import Final
 
@@ -85,6 +85,15 @@ def spaced(name: str) -> str:
 def day_text(day: date, year: int) -> str:
     """A date for people: "Nov 4", with the year if it is not `year`: "Nov 14 2025"."""
     return f"{day:%b} {day.day}" + (f" {day.year}" if day.year != year else "")
+
+
+def moment_text(moment: datetime, now: datetime, zone: tzinfo | None = None) -> str:
+    """A time for people: "Sat Nov 28, 09:00", with the year if it is another one."""
+    try:
+        local, year = moment.astimezone(zone), now.astimezone(zone).year
+    except OverflowError:
+        return f"{moment:%Y-%m-%d}"
+    return f"{local:%a} {day_text(local, year)}, {local:%H:%M}"
 
 
 EARLIEST: Final = datetime(1970, 1, 2, tzinfo=UTC)

@@ -427,6 +427,8 @@ class Draft(Struct, frozen=True):
     files: tuple[Attachment, ...] = ()
     pasted: tuple[str, ...] = ()
     lineage: Lineage | None = None
+    others: tuple[str, ...] = ()
+    """Other texts that were typed and not sent: restored, they are in the prompt history."""
 
 
 def draft_of_request(request: TurnRequest) -> Draft:
@@ -452,11 +454,11 @@ def history_entry(text: str, files: Iterable[Attachment]) -> str:
 
 def pack_draft(draft: Draft) -> str:
     """Serialize a draft into one text."""
-    if not draft.files and not draft.pasted and draft.lineage is None:
+    if draft == Draft(draft.text):
         return draft.text
     lineage = None if draft.lineage is None else asdict(draft.lineage)
     members = {"text": draft.text, "files": _to_json(draft.files), "pasted": draft.pasted, "lineage": lineage}
-    return _JSON_MARK + dump(members)
+    return _JSON_MARK + dump({**members, "others": draft.others})
 
 
 def unpack_draft(text: str) -> Draft:
@@ -467,9 +469,12 @@ def unpack_draft(text: str) -> Draft:
         fields = as_object(parse(text[1:]))
     except NotJson:
         return Draft(text)
-    pasted = tuple(item for item in as_list(fields.get("pasted")) if isinstance(item, str))
+    pasted, others = (
+        tuple(item for item in as_list(fields.get(name)) if isinstance(item, str))
+        for name in ("pasted", "others")
+    )
     lineage = lineage_of(fields.get("lineage"))
-    return Draft(str(fields.get("text") or ""), _from_json(fields.get("files")), pasted, lineage)
+    return Draft(str(fields.get("text") or ""), _from_json(fields.get("files")), pasted, lineage, others)
 
 
 def attachments_to_text(attachments: Iterable[Attachment]) -> str:

@@ -583,12 +583,17 @@ def _extensions(text: str) -> frozenset[str]:
 
 
 _SAFE_EXTENSIONS: Final = _extensions(
-    "txt text log md markdown csv tsv json jsonl ndjson geojson yaml yml toml xml bib tex rst "
+    "txt text log md markdown csv tsv json jsonl ndjson geojson yaml yml toml bib tex rst "
     "pdf png jpg jpeg gif webp bmp tif tiff heic avif ico mp3 wav ogg flac m4a mp4 webm mov mkv avi "
     "docx xlsx pptx odt ods odp rtf epub parquet sqlite db zip gz xz bz2 zst 7z tar ics vcf"
 )
 _ASK_REASONS: Final = {
-    **dict.fromkeys(("html", "htm", "xhtml", "svg", "mht", "mhtml"), "a web page may run scripts"),
+    **dict.fromkeys(
+        ("html", "htm", "xhtml", "xht", "shtml", "svg", "svgz", "mht", "mhtml"), "a web page may run scripts"
+    ),
+    **dict.fromkeys(
+        ("xml", "rss", "atom", "xsl", "xslt", "rdf", "opml"), "a browser may open it as a page with scripts"
+    ),
     **dict.fromkeys(
         ("doc", "xls", "ppt", "docm", "xlsm", "pptm", "xlsb", "odg", "mdb", "accdb"), "it may contain macros"
     ),

@@ -19,8 +19,9 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from handinger_tui.core.amounts import EXACT, Unit, total
+from handinger_tui.core.columns import Column, Row, Tone
 from handinger_tui.core.errors import SettingsError
-from handinger_tui.core.formatting import day_text, plural
+from handinger_tui.core.formatting import moment_text, plural
 from handinger_tui.core.money.typical_cost import (
     Spread,
     TypicalCost,
@@ -47,6 +48,8 @@ EXAMPLES: Final = (
 )
 
 
+UNLIMITED: Final = "unlimited"
+"""The budget without a cap, which a schedule gets only after this word was typed."""
 UNBOUNDED: Final = "There is no spending cap at unlimited that we know of."
 UNSTOPPED: Final = "Runs start automatically, even while this program is closed. Its limits do not stop them."
 
@@ -122,6 +125,32 @@ class ScheduleList(Struct, frozen=True):
         if self.zone is not None:
             return name
         return f"UTC (assumed: {name} is not on this computer)" if name else "UTC (assumed)"
+
+
+class PricedSchedule(Struct, frozen=True):
+    """A schedule and its price."""
+
+    schedule: Schedule
+    price: Price
+
+
+class PricedSchedules(Struct, frozen=True):
+    """The schedules as read at a moment, the next one first; `typical`: a turn at the budget of new ones."""
+
+    listed: ScheduleList
+    priced: tuple[PricedSchedule, ...]
+    typical: TypicalCost
+    now: datetime
+
+    def price_of(self, schedule: NewSchedule) -> Price:
+        """The price of a schedule that is not added yet."""
+        return price_of(self.typical, schedule.rule)
+
+    @property
+    def summary(self) -> str:
+        """How many there are, and what they cost a month."""
+        prices = [one.price for one in self.priced]
+        return " · ".join(filter(None, [plural(len(prices), "schedule"), monthly_text(prices)]))
 
 
 class Added(Struct, frozen=True):
@@ -434,6 +463,33 @@ def runs_text(runs: Decimal) -> str:
     return f"{number} {'run' if number == '1' else 'runs'} a month"
 
 
+# -- the list ------------------------------------------------------------------------------------
+COLUMNS: Final = (
+    Column("Next run", style=Tone.STRONG),
+    Column("Rule", least=9, most=24),
+    Column("Price", style=Tone.MONEY),
+    Column("ID", rank=5, style=Tone.FAINT, ids=True),
+)
+
+
+def schedule_row(priced: PricedSchedule, now: datetime) -> Row:
+    """Next run, rule, price and id; below budget and instruction."""
+    schedule, run = priced.schedule, priced.schedule.next_run
+    budget, instruction = schedule.budget or STANDARD, clean_line(schedule.instruction, 300)
+    price = priced.price
+    return Row(
+        (
+            "not known" if run is None else moment_text(run, now),
+            rule_text(schedule.rule, schedule.kind),
+            price_tag(price),
+            clean_line(schedule.schedule_id or "", 80),
+        ),
+        f"{clean_line(budget, 20)} · {instruction}",
+        briefs={2: short_price_tag(price)},
+        values={} if run is None else {0: int(run.timestamp())},
+    )
+
+
 # -- texts ---------------------------------------------------------------------------------------
 _SPANS: Final = (("d", 86_400), ("h", 3600), ("min", 60), ("s", 1))
 
@@ -459,15 +515,6 @@ def rule_text(rule: Rule | None, kind: str | None = None) -> str:
             return "once"
         case None:
             return clean_line(kind or "", 20) or "unknown rule"
-
-
-def moment_text(moment: datetime, now: datetime, zone: tzinfo | None = None) -> str:
-    """A time for people: "Sat Nov 28, 09:00", with the year if it is another one."""
-    try:
-        local, year = moment.astimezone(zone), now.astimezone(zone).year
-    except OverflowError:
-        return f"{moment:%Y-%m-%d}"
-    return f"{local:%a} {day_text(local, year)}, {local:%H:%M}"
 
 
 def until_text(moment: datetime, now: datetime) -> str:

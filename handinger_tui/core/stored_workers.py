@@ -1,21 +1,16 @@
-"""Stored workers (templates): their members, the form to edit them, and their webhooks.
-
-A webhook is an address that the service calls after each task. Receivers check its secret token, which is
-shown only on request.
-"""
+"""Stored workers (templates): their members, and the form to edit them."""
 
 from __future__ import annotations
 
-from datetime import datetime
+from collections.abc import Callable
 from typing import Final
-from urllib.parse import urlsplit
 
 from msgspec import UNSET, Struct, UnsetType
 
+from handinger_tui.core.columns import Align, Column, Piece, Row, Tone
 from handinger_tui.core.errors import SettingsError
-from handinger_tui.core.formatting import duration
 from handinger_tui.core.jsontext import JsonObject, NotJson, as_text, dump, json_text, parse_exact
-from handinger_tui.core.safety import Secret, clean_line, is_loopback
+from handinger_tui.core.safety import clean, clean_line
 
 LONGEST: Final = {"title": 200, "summary": 80, "text": 20_000, "prompt": 10_000}
 """The maximum characters of each member, by the service."""
@@ -175,104 +170,56 @@ def form_from_text(text: str) -> WorkerForm | None:
     return WorkerForm(**texts, is_public=value.get("is_public") is True)
 
 
-# -- webhooks ----------------------------------------------------------------------------------
-MAX_ADDRESS: Final = 2048
-"""Characters of an address."""
+# -- the list ------------------------------------------------------------------------------------
+COLUMNS: Final = (
+    Column("Worker", least=4, fill=True, style=Tone.STRONG),
+    Column("Tasks", Align.RIGHT, rank=1),
+    Column("ID", rank=5, style=Tone.FAINT, ids=True),
+)
 
 
-class Webhook(Struct, frozen=True):
-    """The webhook of a worker; both members are None if there is none. The address is not clean."""
+def worker_row(worker: StoredWorker) -> Row:
+    """Title, number of tasks and id; below visibility and summary."""
+    facts = [visibility(worker), worker.summary or ("" if worker.is_read else "not read yet")]
+    return Row(
+        (clean_line(worker.name, 200), f"{worker.tasks:,}", clean_line(worker.worker_id, 80)),
+        clean_line(" · ".join(filter(None, facts)), 200),
+        values={1: worker.tasks},
+    )
 
-    url: str | None = None
-    token: Secret | None = None
+
+def visibility(worker: StoredWorker) -> str:
+    """Return "public" or "private"; "gone" where the worker no longer exists; "" where that is unknown."""
+    if worker.is_missing:
+        return "gone"
+    return "" if worker.is_public is None else "public" if worker.is_public else "private"
 
 
-class Delivery(Struct, frozen=True):
-    """One delivery as the service lists it; missing members are None. Its texts are not clean.
+def worker_lines(worker: StoredWorker, when: Callable[[int], str], how_to_read: str) -> list[Piece]:
+    """The stored facts about a worker, unwrapped.
 
-    `is_delivered`: whether the receiver answered with 2xx. `reason`: why not.
+    `when` writes a time. `how_to_read`: what reads the members, which the service returns only with the
+    answer to a change.
     """
-
-    delivery_id: str | None = None
-    moment: datetime | None = None
-    is_delivered: bool | None = None
-    http_status: int | None = None
-    duration_ms: int | None = None
-    reason: str | None = None
-    task_id: str | None = None
-    task_title: str | None = None
-    url: str | None = None
-
-
-class DeliveryPage(Struct, frozen=True):
-    """A page of deliveries, newest first. `page`: from 1; `pages`, `count`: None if not reported."""
-
-    deliveries: tuple[Delivery, ...] = ()
-    page: int = 1
-    pages: int | None = None
-    count: int | None = None
+    times = (("created", worker.created_ms), ("updated", worker.updated_ms), ("read", worker.read_ms))
+    # Without a title the id is the name.
+    facts = [clean_line(worker.worker_id, 120) if worker.title else "", visibility(worker)]
+    facts += [f"{word} {when(moment)}" for word, moment in times if moment is not None]
+    lines: list[Piece] = [(clean_line(worker.name, 200), Tone.STRONG)]
+    lines += [(" · ".join(filter(None, facts)), Tone.FAINT)] if any(facts) else []
+    lines += [(clean_line(worker.summary, 200), Tone.PLAIN)] if worker.summary else []
+    link: list[Piece] = [("", ""), (clean_line(worker.url, 300), Tone.FAINT)] if worker.url else []
+    if worker.is_missing:
+        lines.append(("The service did not know it at the last reading.", Tone.BAD))
+    if not worker.is_read:
+        return [*lines, ("", ""), (f"{NOT_READ} {how_to_read}", Tone.FAINT), *link]
+    lines += [("", ""), ("Instructions", Tone.HEADING)]
+    lines += [(line, "") for line in clean(worker.text or "none").split("\n")]
+    schema = "none: answers are text" if worker.schema is None else clean(json_text(worker.schema)).rstrip()
+    lines += [("", ""), ("Output schema", Tone.HEADING), *((line, "") for line in schema.split("\n"))]
+    return [*lines, *link]
 
 
-def check_address(text: str, *, is_service_local: bool = False) -> str:
-    """Check a typed address. `is_service_local`: also accept http to this computer.
-
-    Raises:
-        SettingsError: not https, not an address, or too long; nothing was sent.
-    """
-    url = text.strip()
-    try:
-        parts = urlsplit(url)
-        scheme, host, is_port_usable = parts.scheme, parts.hostname or "", parts.port != 0
-    except ValueError:
-        scheme, host, is_port_usable = "", "", False
-    if len(url) > MAX_ADDRESS:
-        why = f"The address has {len(url):,} characters, and at most {MAX_ADDRESS:,} are accepted."
-    elif not host or not is_port_usable or not url.isprintable() or " " in url:
-        why = f"“{clean_line(url, 60)}” is not an address."
-    elif scheme == "https" or (scheme == "http" and is_service_local and is_loopback(host)):
-        return url
-    else:
-        why = "A webhook needs an address that starts with https://."
-    raise SettingsError(f"{why} Nothing was sent.", "Use another address.")
-
-
-# -- texts -----------------------------------------------------------------------------------
-def token_text(webhook: Webhook, *, is_shown: bool) -> str:
-    """The token, or a note that it is hidden."""
-    if webhook.token is None:
-        return "none"
-    if is_shown:
-        return clean_line(webhook.token.reveal(), 200)
-    tail = clean_line(webhook.token.tail(), 4)
-    return f"hidden, ends in {tail}" if tail else "hidden"
-
-
-def delivery_outcome(delivery: Delivery) -> str:
-    """The outcome of a delivery: "✓ 200", "✗ 500", "✗ no answer", "not reported"."""
-    mark = {True: "✓ ", False: "✗ ", None: ""}[delivery.is_delivered]
-    if delivery.http_status is not None:
-        return f"{mark}{delivery.http_status}"
-    words = {True: "delivered", False: "no answer", None: "not reported"}
-    return f"{mark}{words[delivery.is_delivered]}"
-
-
-def delivery_duration(milliseconds: int | None) -> str:
-    """The duration of a delivery: "12 ms", "3.2 s"; "" if not reported."""
-    if milliseconds is None:
-        return ""
-    return f"{milliseconds} ms" if milliseconds < 1000 else duration(milliseconds)
-
-
-def delivery_reason(delivery: Delivery) -> str:
-    """Why a delivery failed; "" if it did not fail."""
-    if delivery.is_delivered:
-        return ""
-    reason = clean_line(delivery.reason or "", 400)
-    return reason or "The service gave no reason."
-
-
-def page_text(page: DeliveryPage) -> str:
-    """The number of deliveries, and the number of the page."""
-    count = "" if page.count is None else f"{page.count:,} {'delivery' if page.count == 1 else 'deliveries'}"
-    at = f"page {page.page:,}" + (f" of {page.pages:,}" if page.pages else "")
-    return " · ".join(filter(None, [count, at if page.page > 1 or (page.pages or 0) > 1 else ""]))
+NOT_READ: Final = (
+    "Title and instructions were not read yet: the service returns them only with the answer to a change."
+)

@@ -1,4 +1,7 @@
-"""The gallery: stored workers, with what the history knows of them. Nothing here runs a turn."""
+"""The stored workers of a service, and what the history has of them: read, changed, with the words of each.
+
+Nothing here runs a turn.
+"""
 
 from __future__ import annotations
 
@@ -7,13 +10,47 @@ from typing import TYPE_CHECKING, Protocol
 
 from msgspec.structs import replace
 
+from handinger_tui.core.acts import Confirmation
 from handinger_tui.core.errors import Refused
-from handinger_tui.core.stored_workers import NO_MEMBERS, StoredWorker, WorkerMembers
+from handinger_tui.core.safety import clean_line
+from handinger_tui.core.stored_workers import (
+    NO_MEMBERS,
+    StoredWorker,
+    WorkerForm,
+    WorkerMembers,
+    changed_members,
+    members_of_new,
+)
 from handinger_tui.core.turns.turn import ErrorKind
 
 if TYPE_CHECKING:
     from handinger_tui.core.turns.session import SessionSummary
     from handinger_tui.engine.ports import Ids
+
+
+def delete_question(name: str) -> Confirmation:
+    """The question before a stored worker is deleted."""
+    body = (
+        f"This deletes “{clean_line(name, 200)}” at the service, for everyone who uses it. "
+        "Its tasks and their costs stay, at the service and here."
+    )
+    return Confirmation("Delete this worker?", body, "Delete")
+
+
+def archive_question(name: str) -> Confirmation:
+    """The question before a task is archived."""
+    body = (
+        f"This archives “{clean_line(name or 'Untitled', 200)}” at the service. "
+        "Its turns and files stay there; this computer keeps its copy and its costs."
+    )
+    return Confirmation("Archive this task?", body, "Archive")
+
+
+def outcome_text(done: bool | None, words: str) -> str:
+    """What became of a change, as the service says: "Deleted."."""
+    if done is None:
+        return "Sent. The service did not say whether it took effect."
+    return words if done else "The service did not do it."
 
 
 class TemplateApi(Protocol):
@@ -111,6 +148,27 @@ class Gallery:
     async def read_members(self, worker_id: str) -> StoredWorker:
         """Read its members by an empty change: the service returns them only with the answer to a change."""
         return await self.change(worker_id, NO_MEMBERS)
+
+    async def newest(self, worker: StoredWorker) -> StoredWorker:
+        """The worker as the service has it now: it may have been changed elsewhere."""
+        try:
+            return await self.read_members(worker.worker_id)
+        except Refused as refusal:
+            # Some services refuse the empty change with which the members are read.
+            if worker.is_read and refusal.kind is ErrorKind.INVALID:
+                return worker
+            raise
+
+    async def save(self, form: WorkerForm, worker: StoredWorker | None) -> StoredWorker:
+        """Store a form as a new worker, or change the members of `worker` that differ; one request at most.
+
+        Raises:
+            SettingsError: the form is not complete; nothing was sent.
+        """
+        if worker is None:
+            return await self.store(members_of_new(form))
+        members = changed_members(form, worker)
+        return worker if members == NO_MEMBERS else await self.change(worker.worker_id, members)
 
     async def store(self, members: WorkerMembers) -> StoredWorker:
         """Store a new worker, with one request. Nothing runs and nothing is charged."""

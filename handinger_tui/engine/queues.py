@@ -256,9 +256,12 @@ class QueueGate:
             self._store.publish()
 
     def hold_after_edit(self, *, waited: bool) -> None:
-        """Hold a queue that `waited` for an edit and does not any more: only the person sends it."""
+        """Hold a queue that `waited` for an edit and does not any more: only the person sends it.
+
+        What the person asked to send before the edit ended is not sent either: the screen says that it waits.
+        """
         if waited and self.state.starts_next:
-            self._queue.hold = Hold(HoldReason.EDITED)
+            self._queue.stop(Hold(HoldReason.EDITED))
 
 
 # -- limits ------------------------------------------------------------------------------

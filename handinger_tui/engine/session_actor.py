@@ -22,6 +22,8 @@ from msgspec.structs import replace
 from handinger_tui.core.acts import Hold, HoldReason
 from handinger_tui.core.errors import HandingerError, LedgerError, Refused
 from handinger_tui.core.money.limits import Gauge, LimitReached, StartPolicy
+from handinger_tui.core.money.spending import LOCAL
+from handinger_tui.core.safety import clean_line
 from handinger_tui.core.turns.session import (
     Service,
     Session,
@@ -98,12 +100,19 @@ class Elsewhere(HandingerError):
                 f"Start with --generation {session.generation} to use it.",
             )
             return
-        service = "the local worker" if base_url == "local" else base_url or "another service"
+        if session.turns and session.turns[0].imported:
+            # Anybody may have written the file: its address is no advice, the key would go there.
+            shown = clean_line(base_url, 100)
+            super().__init__(
+                f"This session was imported, and its file names another service: {shown}. Nothing was sent.",
+                "You can read, search and export it here. Send the message in a session of your own.",
+            )
+            return
+        is_local = base_url == LOCAL
+        service = "the local worker" if is_local else base_url or "another service"
         super().__init__(
             f"This session belongs to {service}. Nothing was sent.",
-            "Start with --local to use it."
-            if base_url == "local"
-            else f"Start with --base-url {base_url} to use it.",
+            f"Start with {'--local' if is_local else f'--base-url {base_url}'} to use it.",
         )
 
 
@@ -388,13 +397,15 @@ class SessionActor:
         if only is not None:
             return await self._send_first(only, stops, start)
         # A queue that nothing holds goes on by itself; the user did not see what holds it by then.
-        return await self._resume(stops, start) if self.queue.hold is not None else None
+        seen = frozenset(self.queue.ids)
+        return await self._resume(stops, start, seen) if self.queue.hold is not None else None
 
     @request
-    async def _resume(self, stops: int, start: StartPolicy) -> Hold | None:
+    async def _resume(self, stops: int, start: StartPolicy, seen: frozenset[str]) -> Hold | None:
         queue = self.queue
-        if stops != queue.stops or self.gate.state.busy:
-            # Stopped again since the user asked to continue, or the worker would refuse it.
+        if stops != queue.stops or self.gate.state.busy or not seen.issuperset(queue.ids):
+            # Stopped again since the user asked to continue, or the worker would refuse it, or a message that
+            # the user did not see in the queue is held by now.
             return queue.hold
         hold = await self._limits.hold() if queue.ids else None
         if stops == queue.stops:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import time
 from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Final
@@ -92,16 +93,23 @@ _IDS_BY_PREFIX: Final = """
      ORDER BY updated_ms DESC, rowid DESC
 """
 # By the order in which turns were stored: a late reading changes `updated_ms`, and the clock may have gone
-# back. A session that was only imported comes after all others.
+# back. Never one that was only imported: its file names the service, and anybody may have written it.
 _LAST: Final = """
     SELECT session_id FROM sessions s
+     WHERE EXISTS (SELECT 1 FROM turns t WHERE t.session_id = s.session_id AND imported_ms IS NULL)
+        OR NOT EXISTS (SELECT 1 FROM turns t WHERE t.session_id = s.session_id)
      ORDER BY (SELECT MAX(place) FROM turns t WHERE t.session_id = s.session_id AND imported_ms IS NULL) DESC,
               updated_ms DESC, rowid DESC
      LIMIT 1
 """
+# A text that was typed and not sent has a row among the drafts, under the time of it in 13 digits.
+_UNSENT: Final = "session_id LIKE 'unsent@%'"
+_MOST_UNSENT: Final = 200
 _PROMPTS: Final = (
-    "SELECT prompt FROM turns WHERE prompt <> '' AND imported_ms IS NULL"
-    " GROUP BY prompt ORDER BY MAX(place) DESC LIMIT ?"
+    "SELECT prompt FROM (SELECT prompt, created_ms, place FROM turns"
+    " WHERE prompt <> '' AND imported_ms IS NULL"
+    f" UNION ALL SELECT text, CAST(substr(session_id, 8) AS INTEGER), 0 FROM drafts WHERE {_UNSENT})"
+    " GROUP BY prompt ORDER BY MAX(created_ms) DESC, MAX(place) DESC LIMIT ?"
 )
 _AT_ONCE: Final = 200
 """Sessions whose summaries one query reads; SQLite limits the number of values of a query."""
@@ -213,9 +221,29 @@ class SessionHistory:
         return await self._database.run(work)
 
     async def prompts(self, limit: int = 500) -> list[str]:
-        """Earlier prompts, each once, newest last."""
+        """Earlier prompts and texts that were not sent, each once, newest last."""
         rows = await self._database.run(lambda db: db.execute(_PROMPTS, (limit,)).fetchall())
         return [unpack(row["prompt"]) for row in reversed(rows)]
+
+    async def keep_unsent(self, texts: Sequence[str]) -> None:
+        """Keep texts that were typed and not sent among the prompts: the newest ones, each once."""
+        now_ms = time.time_ns() // 1_000_000
+
+        def work(connection: sqlite3.Connection) -> None:
+            with transaction(connection):
+                newest = f"SELECT MAX(CAST(substr(session_id, 8) AS INTEGER)) FROM drafts WHERE {_UNSENT}"
+                # Several may come in one millisecond, and a clock may go back.
+                first_ms = max(now_ms, 1 + (connection.execute(newest).fetchone()[0] or 0))
+                for at_ms, text in enumerate(texts, first_ms):
+                    connection.execute(f"DELETE FROM drafts WHERE {_UNSENT} AND text = ?", (pack(text),))
+                    connection.execute(_SAVE_DRAFT, (f"unsent@{at_ms:013}", pack(text)))
+                connection.execute(
+                    f"DELETE FROM drafts WHERE {_UNSENT} AND session_id NOT IN"
+                    f" (SELECT session_id FROM drafts WHERE {_UNSENT} ORDER BY session_id DESC LIMIT ?)",
+                    (_MOST_UNSENT,),
+                )
+
+        await self._database.run(work)
 
     async def add_imported(self, file: SessionFile) -> str | None:
         """Store an imported session, all of it or nothing.
@@ -265,6 +293,10 @@ class SessionHistory:
         """Delete a session with its turns, frames and draft; its charges are kept, with its tags."""
 
         def work(connection: sqlite3.Connection) -> None:
+            with transaction(connection):
+                texts = "SELECT prompt FROM turns WHERE session_id = ?"
+                sql = f"DELETE FROM drafts WHERE {_UNSENT} AND text IN ({texts})"
+                connection.execute(sql, (pack(session_id),))
             remove_session(connection, session_id)
             with transaction(connection):
                 connection.execute("DELETE FROM sessions WHERE session_id = ?", (pack(session_id),))

@@ -8,9 +8,7 @@ from decimal import ROUND_CEILING, Decimal
 
 from msgspec import Struct
 
-STANDARD = "standard"
-
-TOOL_CALLS: dict[str, int | None] = {"low": 1, STANDARD: 6, "high": 24, "unlimited": None}
+TOOL_CALLS: dict[str, int | None] = {"low": 1, "standard": 6, "high": 24, "unlimited": None}
 """Maximum tool calls of a turn by budget level; None is unlimited."""
 
 
@@ -60,7 +58,7 @@ class Counts:
     steps: int = 0
     duration_ms: int = 0
 
-    def plus(self, other: Counts) -> Counts:
+    def __add__(self, other: Counts) -> Counts:
         """Return the sum, member by member."""
         return Counts(*(getattr(self, field.name) + getattr(other, field.name) for field in fields(self)))
 

@@ -1,4 +1,4 @@
-"""The worker registry: all workers of one server, with their turns, schedules and asyncio tasks.
+"""All workers and conversations of one generation, with the asyncio tasks of their turns and schedules.
 
 All code here runs on the one event loop of the server and never awaits between a check and the change
 that depends on it, so it needs no locks. A turn belongs to the registry and not to the request that
@@ -9,19 +9,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections import OrderedDict
-from contextlib import suppress
-from functools import partial
-from typing import TYPE_CHECKING, Protocol
-
-from msgspec import Struct
+from typing import TYPE_CHECKING
 
 from handinger_tui.local import formats, triggers, turn_context
 from handinger_tui.local.http import Instruction, RefusedError, RequestLimits, no_such
-from handinger_tui.local.worker import LocalTurn, WorkerRecord, Workspace
+from handinger_tui.local.worker import TITLE, Conversation, LocalTurn, StoredWorker
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Coroutine
+    from collections.abc import Callable, Coroutine
     from datetime import datetime
 
     from handinger_tui.local.triggers import StoredSchedule
@@ -29,178 +24,158 @@ if TYPE_CHECKING:
 
 _LONGEST_SLEEP = 3600.0
 """Maximum seconds of one sleep: a timer checks the clock again, since the machine may have been suspended."""
+_TITLE_CHARACTERS = 60
 
 _log = logging.getLogger(__name__)
 
 
-class StartedTurn(Struct, frozen=True):
-    """The turn of a request. `repeated`: an earlier request with the same idempotency key started it."""
+class Registry:
+    """Stores workers, starts turns, and runs schedules.
 
-    record: WorkerRecord
-    turn: LocalTurn
-    repeated: bool
+    `has_tasks`: of the tasks generation, in which a worker has any number of conversations.
+    """
 
-
-class ScheduleOwner(Protocol):
-    """A worker with its pending schedules, by id."""
-
-    id: str
-    schedules: dict[str, StoredSchedule]
-
-
-class WorkerRegistry:
-    """Creates workers, starts turns, and runs schedules."""
-
-    def __init__(self, base_url: str, config: TurnConfig, limits: RequestLimits) -> None:
+    def __init__(self, base_url: str, config: TurnConfig, limits: RequestLimits, *, has_tasks: bool) -> None:
         self.base_url = base_url
         self.config = config
         self.limits = limits
-        self._records: OrderedDict[str, WorkerRecord] = OrderedDict()
-        self._accepted: OrderedDict[tuple[str, str], StartedTurn] = OrderedDict()
-        self._tasks: set[asyncio.Task[None]] = set()
+        self.has_tasks = has_tasks
+        self._workers: dict[str, StoredWorker] = {}
+        self._conversations: dict[str, Conversation] = {}
+        self._background: set[asyncio.Task[None]] = set()
         self._timers: dict[str, asyncio.Task[None]] = {}
 
-    def record(self, worker_id: str) -> WorkerRecord:
-        """Return a worker. Raises RefusedError: 404 if it does not exist."""
-        record = self._records.get(worker_id)
-        if record is None:
+    def worker(self, worker_id: str) -> StoredWorker:
+        """Return a stored worker. Raises RefusedError: 404 if it does not exist, or was deleted."""
+        worker = self._workers.get(worker_id)
+        if worker is None or worker.is_deleted:
             raise no_such("worker")
-        return record
+        return worker
 
-    def start(self, record_id: str, instruction: Instruction, key: str | None) -> StartedTurn:
-        """Start a turn of a record, which the first turn creates; "" is a new worker each time.
+    def store(self, title: str = TITLE, instructions: str = "") -> StoredWorker:
+        """Store a worker."""
+        prefix = "wrk_" if self.has_tasks else "t_local_w_"
+        worker = StoredWorker(formats.new_id(prefix), title, instructions=instructions)
+        self._workers[worker.id] = worker
+        return worker
 
-        With an idempotency key of an earlier request, return the turn that it started. A record runs one turn
-        at a time and has no queue.
+    def delete(self, worker: StoredWorker) -> None:
+        """Delete a stored worker with its schedules; its conversations stay."""
+        worker.is_deleted = True
+        for schedule_id in list(worker.schedules):
+            self.cancel_schedule(worker, schedule_id)
 
-        Raises:
-            RefusedError: 422 if the key was used with another instruction, 409 while a turn runs, 413 or 429
-                if there is no room.
-        """
-        earlier = self._accepted.get((record_id, key)) if key is not None else None
-        if earlier is not None:
-            if earlier.turn.instruction != instruction:
-                raise RefusedError(
-                    422, "This Idempotency-Key was used with another instruction. Nothing was started."
-                )
-            return earlier
-        record = self._records.get(record_id)
-        if record is None:
-            record = WorkerRecord(self.base_url, Workspace(self.limits.workspace_bytes))
-            record.id = record_id or record.id
-        elif record.running:
-            raise RefusedError(409, "This worker is still running. Nothing was started.")
-        turn = self._begin(record, instruction)
-        if key is not None:
-            self._accepted[record_id, key] = StartedTurn(record, turn, repeated=True)
-            while len(self._accepted) > self.limits.remembered_keys:
-                self._accepted.popitem(last=False)
-        return StartedTurn(record, turn, repeated=False)
+    def conversation(self, conversation_id: str) -> Conversation:
+        """Return a conversation. Raises RefusedError: 404 if it does not exist."""
+        conversation = self._conversations.get(conversation_id)
+        if conversation is None:
+            raise no_such("task" if self.has_tasks else "worker")
+        return conversation
 
-    def has_record(self, record_id: str) -> bool:
-        """Return whether a record is still stored: an idle one may have been deleted to make room."""
-        return record_id in self._records
+    def newest(self, worker: StoredWorker) -> Conversation:
+        """Return the conversation of a worker that was started last; an empty one if it has none."""
+        own = (one for one in reversed(self._conversations.values()) if one.worker is worker)
+        return next(own, Conversation(worker.id, worker, self.base_url, created_at=worker.created_at))
 
-    def add_schedule(
+    def start(
         self,
-        owner: ScheduleOwner,
-        schedule: StoredSchedule,
-        begin: Callable[[Instruction], Awaitable[object]] | None = None,
-    ) -> None:
-        """Store a schedule and start its timer. `begin` starts a turn; None: the next turn of the owner.
+        instruction: Instruction,
+        conversation_id: str = "",
+        worker_id: str = "",
+        triggered_by: str = "api",
+    ) -> tuple[Conversation, LocalTurn]:
+        """Start a turn of a conversation, which the first turn creates; "" is a new one each time.
+
+        A conversation has one turn at a time and no queue.
 
         Raises:
-            RefusedError: 422 if the worker has too many.
+            RefusedError: 404 for an unknown worker, 409 while a turn runs or for a worker of another
+                conversation.
         """
-        if len(owner.schedules) >= self.limits.schedules:
-            raise RefusedError(422, f"A worker can have {self.limits.schedules} schedules; cancel one first.")
-        if begin is None:
-            begin = partial(self._begin_when_idle, self.record(owner.id))
-        owner.schedules[schedule.id] = schedule
-        self._timers[schedule.id] = self.start_background(self._run_schedule, owner, schedule, begin)
+        conversation = self._conversations.get(conversation_id)
+        if conversation is None:
+            conversation = self._open(conversation_id, worker_id, instruction.text, triggered_by)
+        elif worker_id not in ("", conversation.worker.id):
+            raise RefusedError(409, "This task belongs to another worker. Nothing was started.")
+        elif conversation.running_turn is not None:
+            raise RefusedError(409, "This worker is still running. Nothing was started.")
+        return conversation, self._begin(conversation, instruction)
 
-    def cancel_schedule(self, record: ScheduleOwner, schedule_id: str) -> None:
+    def add_schedule(self, worker: StoredWorker, schedule: StoredSchedule) -> None:
+        """Store a schedule and start its timer."""
+        worker.schedules[schedule.id] = schedule
+        self._timers[schedule.id] = self._start_background(self._run_schedule, worker, schedule)
+
+    def cancel_schedule(self, worker: StoredWorker, schedule_id: str) -> None:
         """Delete a schedule; a turn that it has started continues.
 
         Raises:
             RefusedError: 404 if the worker has no such schedule.
         """
-        if record.schedules.pop(schedule_id, None) is None:
-            raise RefusedError(404, "No schedule has this id.")
+        if worker.schedules.pop(schedule_id, None) is None:
+            raise no_such("schedule")
         self._timers.pop(schedule_id).cancel()
-
-    def cancel_schedules(self, owner: ScheduleOwner) -> None:
-        """Delete all schedules of a worker."""
-        for schedule_id in list(owner.schedules):
-            self.cancel_schedule(owner, schedule_id)
 
     async def close(self) -> None:
         """Cancel all turns and timers; the streams of running turns end."""
-        for task in self._tasks:
+        for task in self._background:
             task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.gather(*self._background, return_exceptions=True)
 
-    def _begin(self, record: WorkerRecord, instruction: Instruction) -> LocalTurn:
-        if record.turns_begun >= self.limits.turns:
-            raise RefusedError(
-                409, f"This worker has reached its {self.limits.turns} turns. Start a new one."
-            )
-        if not record.workspace.has_room_for(sum(len(content) for _, content in instruction.uploads)):
-            raise RefusedError(413, "The files do not fit into this worker's workspace.")
-        if record.id not in self._records:
-            self._evict_idle_worker()
-            self._records[record.id] = record
-        attachments = tuple(record.workspace.attach(name, content) for name, content in instruction.uploads)
-        turn = LocalTurn(instruction, attachments)
-        record.begin(turn)
-        self.start_background(self._run_turn, record, turn)
+    def _open(self, conversation_id: str, worker_id: str, text: str, triggered_by: str) -> Conversation:
+        """Create a conversation; without a worker one is made, with the text as its instructions."""
+        if worker_id:
+            worker = self.worker(worker_id)
+        else:
+            worker = self.store(" ".join(text.split())[:_TITLE_CHARACTERS] or TITLE, text)
+        new_id = formats.new_id("tsk_") if self.has_tasks else worker.id
+        conversation = Conversation(conversation_id or new_id, worker, self.base_url, triggered_by)
+        self._conversations[conversation.id] = conversation
+        return conversation
+
+    def _begin(self, conversation: Conversation, instruction: Instruction) -> LocalTurn:
+        turn = conversation.begin(instruction)
+        self._start_background(self._run_turn, conversation, turn)
         return turn
 
-    def _evict_idle_worker(self) -> None:
-        if len(self._records) < self.limits.workers:
-            return
-        idle_record = next((record for record in self._records.values() if not record.running), None)
-        if idle_record is None:
-            raise RefusedError(429, "Too many local workers are running.", {"retry-after": "5"})
-        self.cancel_schedules(idle_record)
-        del self._records[idle_record.id]
-
-    async def _run_turn(self, record: WorkerRecord, turn: LocalTurn) -> None:
+    async def _run_turn(self, conversation: Conversation, turn: LocalTurn) -> None:
         # Also after an error, which the stream has reported: the turn has a proper end.
         is_complete = True
         try:
-            await turn_context.perform(record, turn, self.config)
+            await turn_context.perform(conversation, turn, self.config)
         except asyncio.CancelledError:
             is_complete = False
             raise
         finally:
             turn.close(is_complete=is_complete)
-            record.settle(turn)
+            if is_complete and not conversation.worker.is_deleted:
+                self._start_background(self._deliver, conversation, turn)
 
-    async def _begin_when_idle(self, record: WorkerRecord, instruction: Instruction) -> None:
-        while (turn := record.running_turn) is not None:
-            await turn.ended.wait()
-        self._begin(record, instruction)
+    async def _deliver(self, conversation: Conversation, turn: LocalTurn) -> None:
+        """Notify the webhook of the worker that a turn has ended."""
+        members = next(one for one in conversation.turn_members() if one["id"] == turn.id)
+        webhook = conversation.worker.webhook
+        await webhook.deliver(conversation.as_task(), members, triggers.DELIVERY_SECONDS)
 
-    async def _run_schedule(
-        self,
-        owner: ScheduleOwner,
-        schedule: StoredSchedule,
-        begin: Callable[[Instruction], Awaitable[object]],
-    ) -> None:
+    async def _run_schedule(self, worker: StoredWorker, schedule: StoredSchedule) -> None:
+        instruction = Instruction(schedule.body.input, schedule.body.budget)
         while True:
             await _sleep_until(schedule.next_run)
-            # Without room for a turn this run is omitted; the next one may have it.
-            with suppress(RefusedError):
-                await begin(Instruction(schedule.input, schedule.budget))
-            next_run = triggers.next_after_now(schedule)
-            if next_run is None:
+            if self.has_tasks:
+                self.start(instruction, worker_id=worker.id, triggered_by="schedule")
+            else:
+                await self._begin_when_idle(self.conversation(worker.id), instruction)
+            if not schedule.advance():
                 break
-            schedule.next_run = next_run
         self._timers.pop(schedule.id)
-        owner.schedules.pop(schedule.id)
+        worker.schedules.pop(schedule.id)
 
-    def start_background(
+    async def _begin_when_idle(self, conversation: Conversation, instruction: Instruction) -> None:
+        while (turn := conversation.running_turn) is not None:
+            await turn.ended.wait()
+        self._begin(conversation, instruction)
+
+    def _start_background(
         self, work: Callable[..., Coroutine[object, object, None]], *args: object
     ) -> asyncio.Task[None]:
         """Run `work(*args)` concurrently with requests until it ends or the server stops.
@@ -208,8 +183,8 @@ class WorkerRegistry:
         None of it runs before this returns, also where the loop runs new tasks at once.
         """
         task = asyncio.create_task(_logged(work, *args))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        self._background.add(task)
+        task.add_done_callback(self._background.discard)
         return task
 
 

@@ -5,21 +5,16 @@ To add one, write its function here or in a module next to this one, and its lin
 
 from __future__ import annotations
 
-import csv
-import io
-from decimal import Decimal
 from math import isqrt
 from typing import TYPE_CHECKING
 
-from msgspec import Struct
-
 from handinger_tui.local import prices
-from handinger_tui.local.file_summaries import FILE_SUMMARIES
-from handinger_tui.local.formats import fence, first_word, has_word, number_text, table, words_of
-from handinger_tui.local.turn_context import Rule, TurnContext, Work
+from handinger_tui.local.formats import first_word, has_word, number_text, table, words_of
+from handinger_tui.local.reports import ATTACHMENTS, REPORT
+from handinger_tui.local.turn_context import Rule, TurnContext
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
 
 
 ERROR_TEXT = "This failure was requested: the message asked the local worker to fail."
@@ -69,7 +64,7 @@ def paragraph(number: int) -> str:
     powers = f"Its square is {number**2:,}, its cube {number**3:,}; in binary it is `{number:b}`."
     lines.append(f"Paragraph {number}. The number {number} {nature}. {powers}")
     if number % _CODE_EVERY == 0:
-        lines.append(fence(f"{number} = 0b{number:b}\n{number} = 0x{number:x}"))
+        lines.append(f"```\n{number} = 0b{number:b}\n{number} = 0x{number:x}\n```")
     if number % _TABLE_EVERY == 0:
         lines.append(
             table(
@@ -98,6 +93,7 @@ async def _be_silent(context: TurnContext) -> None:
     await context.say(f"I said nothing for {seconds:,} seconds, scaled by the pace of the local worker.")
 
 
+CITING_WORDS = ("sources", "source", "cite", "citations", "references")
 _PYTHON = "https://docs.python.org/3/library"
 _RFC = "https://www.rfc-editor.org/rfc"
 _EVENTS = "https://html.spec.whatwg.org/multipage/server-sent-events.html"
@@ -139,14 +135,12 @@ GREETINGS = frozenset({"hello", "hi", "hey", "hallo", "hola"})
 NOT_UNDERSTOOD = "I did not understand that."
 
 
-def _opening_text() -> str:
-    return (
-        "# A local demo worker\n\n"
-        "I am a **demo worker built into handinger-tui**. I am not an AI: I follow fixed rules, compute "
-        "what I can and invent nothing. I answer because no API key is set or because `--local` was given. "
-        "Everything goes over real HTTP to a small server on this computer, so what you see is how "
-        "handinger-tui really works."
-    )
+OPENING = """\
+# A local demo worker
+
+I am a **demo worker built into handinger-tui**. I am not an AI: I follow fixed rules, compute what I can \
+and invent nothing. I answer because no API key is set or because `--local` was given. Everything goes over \
+real HTTP to a small server on this computer, so what you see is how handinger-tui really works."""
 
 
 def _abilities_text(context: TurnContext) -> str:
@@ -155,23 +149,26 @@ def _abilities_text(context: TurnContext) -> str:
     return (
         "## What I understand\n\nThe first matching rule applies.\n\n"
         + table(["rule", "when", "what happens"], rows)
-        + "\n\nThings to type:\n\n"
-        + fence(examples)
+        + f"\n\nThings to type:\n\n```\n{examples}\n```"
     )
 
 
-def _program_text() -> str:
-    return (
-        "## Using handinger-tui\n\n"
-        "- **Enter** sends, **Ctrl+J** adds a line, **F1** shows all keys, **Ctrl+P** lists all commands.\n"
-        "- **Shift+Tab** changes the budget of the next turn, **Ctrl+O** shows reasoning and tool details.\n"
-        "- Attach a CSV or text file with `@` or `-f PATH`. Save the files I create from the Files panel.\n"
-        "- **Esc** while I work offers to stop *watching*. I keep running; the API cannot stop a run.\n"
-        "- handinger-tui keeps your sessions in its data folder (`handinger-tui doctor` shows it). "
-        "My own data is lost when I stop.\n\n"
-        "To use the real service, set a key and restart:\n\n"
-        + fence("export HANDINGER_API_KEY=hdg_live_...\nhandinger-tui")
-    )
+PROGRAM = """\
+## Using handinger-tui
+
+- **Enter** sends, **Ctrl+J** adds a line, **F1** shows all keys, **Ctrl+P** lists all commands.
+- **Shift+Tab** changes the budget of the next turn, **Ctrl+O** shows reasoning and tool details.
+- Attach a CSV or text file with `@` or `-f PATH`. Save the files I create from the Files panel.
+- **Esc** while I work offers to stop *watching*. I keep running; the API cannot stop a run.
+- handinger-tui keeps your sessions in its data folder (`handinger-tui doctor` shows it). \
+My own data is lost when I stop.
+
+To use the real service, set a key and restart:
+
+```
+export HANDINGER_API_KEY=hdg_live_...
+handinger-tui
+```"""
 
 
 def _money_text() -> str:
@@ -189,10 +186,11 @@ def _money_text() -> str:
 
 
 async def _give_tour(context: TurnContext) -> None:
-    await context.say(_opening_text())
-    await context.compute("list_rules", {}, lambda: [rule.name for rule in context.config.rules])
+    await context.say(OPENING)
+    names = [rule.name for rule in context.config.rules]
+    await context.compute("list_rules", {}, lambda: names, lambda names: names)
     await context.say(_abilities_text(context))
-    await context.say(_program_text() + "\n\n" + _money_text())
+    await context.say(f"{PROGRAM}\n\n{_money_text()}")
 
 
 async def _answer_shortly(context: TurnContext) -> None:
@@ -203,136 +201,18 @@ async def _answer_shortly(context: TurnContext) -> None:
     )
 
 
-# -- report on … -------------------------------------------------------------------------------
-_PRIME_BLOCK = 1000
-_PRIME_BLOCKS = 12
-
-Rows = list[tuple[str, Decimal]]
-
-
-class Topic(Struct, frozen=True):
-    """What can be computed: one table of rows, each a label and a number."""
-
-    words: frozenset[str]
-    """Those that select it."""
-    title: str
-    row: str
-    """Heading of the labels."""
-    number: str
-    """Heading of the numbers."""
-    method: str
-    """How the rows are computed, as a sentence."""
-    rows: Callable[[], Rows]
-    additive: bool
-    """Whether the sum of the numbers means anything."""
-
-
-def prime_counts() -> Rows:
-    """Return the number of primes in each of the first blocks of a thousand numbers."""
-    size = _PRIME_BLOCK * _PRIME_BLOCKS
-    sieve = bytearray([1]) * size
-    sieve[0:2] = b"\x00\x00"
-    for number in range(2, int(size**0.5) + 1):
-        if sieve[number]:
-            sieve[number * number :: number] = bytes(len(range(number * number, size, number)))
-    return [
-        (f"from {start}", Decimal(sum(sieve[start : start + _PRIME_BLOCK])))
-        for start in range(0, size, _PRIME_BLOCK)
-    ]
-
-
-TOPICS = (
-    Topic(
-        frozenset({"primes", "prime", "numbers"}),
-        f"Primes below {_PRIME_BLOCK * _PRIME_BLOCKS:,}",
-        "block",
-        "primes",
-        "Counted with the sieve of Eratosthenes, in blocks of a thousand.",
-        prime_counts,
-        additive=True,
-    ),
-    Topic(
-        frozenset({"prices", "price", "costs", "cost", "money"}),
-        "Prices of the local worker",
-        "for",
-        "usd",
-        "The price table. The money is simulated.",
-        lambda: [(price.unit, price.usd) for price in prices.PRICES],
-        additive=False,
-    ),
-)
-
-
-async def _write_report(context: TurnContext) -> None:
-    topic = next((topic for topic in TOPICS if has_word(context.text, topic.words)), None)
-    if topic is None:
-        titles = "; ".join(f"*{topic.title}*" for topic in TOPICS)
-        await context.say(f"I can only report on what I can compute: {titles}. Here is the first.")
-        topic = TOPICS[0]
-    rows = await context.compute("compute_table", {"topic": topic.title}, topic.rows)
-    if rows is None:
-        return
-    await context.think(f"{len(rows)} rows computed. Next: a chart and the files.")
-    report = _report(topic, rows)
-    await context.say(report)
-    picture = await context.write_chart("charts/chart.png", topic.title, rows)
-    image = f"\n\n![{topic.title}]({picture.path})" if picture is not None else ""
-    await context.write("report.md", "text/markdown", f"{report}{image}\n".encode())
-    await context.write("data.csv", "text/csv", _csv_text(topic, rows).encode())
-    files = context.record.workspace.files.values()
-    await context.say(
-        "### Files\n\n"
-        + table(["file", "bytes"], [(file.path, len(file.content)) for file in files], numeric=(1,))
-    )
-
-
-def _report(topic: Topic, rows: Rows) -> str:
-    listed = table(
-        [topic.row, topic.number], [(label, number_text(value)) for label, value in rows], numeric=(1,)
-    )
-    closing = f"{len(rows)} rows in different units."
-    if topic.additive:
-        total = number_text(sum((value for _, value in rows), Decimal(0)))
-        closing = f"Total: **{total}** in {len(rows)} rows."
-    return f"# {topic.title}\n\n{topic.method}\n\n{listed}\n\n{closing}"
-
-
-def _csv_text(topic: Topic, rows: Rows) -> str:
-    out = io.StringIO()
-    writer = csv.writer(out)
-    writer.writerow([topic.row, topic.number])
-    writer.writerows((label, number_text(value)) for label, value in rows)
-    return out.getvalue()
-
-
 # -- all rules ---------------------------------------------------------------------------------
-def _either(words: Sequence[str]) -> str:
-    *others, last = (f"*{word}*" for word in words)
-    return f"{', '.join(others)} or {last}" if others else last
-
-
-def on_first_word(
-    name: str, words: Sequence[str], does: str, example: str, perform: Callable[[TurnContext], Work]
-) -> Rule:
-    """Return a rule that applies where the first word is one of `words`."""
-    when = f"the first word is {_either(words)}"
-    return Rule(name, when, does, example, lambda context: first_word(context.text) in words, perform)
-
-
-def on_word(
-    name: str, words: Sequence[str], does: str, example: str, perform: Callable[[TurnContext], Work]
-) -> Rule:
-    """Return a rule that applies where the text has one of `words`."""
-    when = f"the text has the word {_either(words)}"
-    return Rule(name, when, does, example, lambda context: has_word(context.text, words), perform)
+def _starts_with(*words: str) -> Callable[[TurnContext], bool]:
+    return lambda context: first_word(context.text) in words
 
 
 REPERTOIRE: tuple[Rule, ...] = (
-    on_first_word(
+    Rule(
         "fail",
-        ("fail",),
+        "the first word is *fail*",
         "It breaks off mid-sentence with an error; usage up to then still counts",
         "fail",
+        _starts_with("fail"),
         _fail,
     ),
     Rule(
@@ -341,40 +221,35 @@ REPERTOIRE: tuple[Rule, ...] = (
         "It repeats the text after *echo*",
         "echo **bold** text",
         # Not where punctuation comes before the word.
-        lambda context: (
-            first_word(context.text) == "echo" and context.text.lstrip().lower().startswith("echo")
-        ),
+        lambda context: context.text.lower().split(maxsplit=1)[:1] == ["echo"],
         _echo,
     ),
-    on_first_word(
+    Rule(
         "long",
-        ("long", "slow"),
+        "the first word is *long* or *slow*",
         f"It writes that many paragraphs ({USUAL_PARAGRAPHS} by default, up to {MOST_PARAGRAPHS:,})",
         "long 12",
+        _starts_with("long", "slow"),
         _write_long,
     ),
-    on_first_word(
+    Rule(
         "silent",
-        ("silent",),
+        "the first word is *silent*",
         f"It says nothing for that many seconds ({USUAL_SILENCE} by default, up to {MOST_SILENCE:,})",
         "",
+        _starts_with("silent"),
         _be_silent,
     ),
-    FILE_SUMMARIES,
-    on_word(
+    ATTACHMENTS,
+    Rule(
         "sources",
-        ("sources", "source", "cite", "citations", "references"),
+        "the text has a word such as *sources* or *cite*",
         "It lists well-known documents as sources without reading them",
         "sources about csv and json",
+        lambda context: has_word(context.text, CITING_WORDS),
         _cite,
     ),
-    on_word(
-        "report",
-        ("report", "file", "files", "chart"),
-        "It computes primes or prices and creates report.md, data.csv and a chart",
-        "report on primes",
-        _write_report,
-    ),
+    REPORT,
     Rule(
         "tour",
         "you say *tour*, *help* or *show me around*",

@@ -55,14 +55,12 @@ class MessageBuilder:
         self.message_id = message_id
         self.metadata: dict[str, object] = {}
         self.parts: list[Part] = []
-        self.finish_reason: str | None = None
         self.error_text: str | None = None
-        self._open: dict[tuple[str, object], int] = {}
-        """The positions of the open parts by kind and id."""
+        self._places: dict[object, int] = {}
+        """The positions of texts and tool calls by their ids."""
         self._pieces: dict[int, list[str]] = {}
         """The pieces of each text by the position of its part. They are joined when the message is read:
         appending each piece to one string would copy the string each time."""
-        self._tools: dict[object, Part] = {}
 
     def fold(self, chunk: Chunk) -> None:
         """Apply one chunk; kinds that do not affect the message are ignored."""
@@ -74,65 +72,48 @@ class MessageBuilder:
         if name in ("text", "reasoning"):
             self._fold_text(name, step, chunk)
         elif kind == "tool-input-start":
-            part: Part = {
-                "type": f"tool-{chunk['toolName']}",
-                "toolCallId": chunk["toolCallId"],
-                "state": "input-streaming",
-            }
-            self._tools[chunk["toolCallId"]] = part
-            self.parts.append(part)
-        elif kind in _TOOL_STATES:
-            state, member = _TOOL_STATES[kind]
-            self._tools[chunk["toolCallId"]].update({"state": state, member: chunk[member]})
-        elif name == "data":
-            self._put_data(chunk)
+            call_id = chunk["toolCallId"]
+            self._places[call_id] = len(self.parts)
+            self.parts.append(
+                {"type": f"tool-{chunk['toolName']}", "toolCallId": call_id, "state": "input-streaming"}
+            )
+        elif kind in ("tool-input-available", "tool-output-available"):
+            member = step.removesuffix("-available")
+            part = self.parts[self._places[chunk["toolCallId"]]]
+            part.update({"state": step, member: chunk[member]})
         elif kind == "start-step":
             self.parts.append({"type": "step-start"})
-        elif kind in ("source-url", "file"):
+        elif name == "data" or kind in ("source-url", "file"):
             self.parts.append(dict(chunk))
-        elif kind == "finish":
-            self.finish_reason = str(chunk["finishReason"])
         elif kind == "error":
             self.error_text = str(chunk["errorText"])
 
     def message(self) -> dict[str, object]:
         """Return the current message; open parts have the state `streaming`."""
         parts = [
-            dict(part, text="".join(self._pieces[index])) if index in self._pieces else dict(part)
+            dict(part, text=self._text(index)) if index in self._pieces else dict(part)
             for index, part in enumerate(self.parts)
         ]
         return {"id": self.message_id, "role": "assistant", "metadata": dict(self.metadata), "parts": parts}
 
     def texts(self) -> list[str]:
         """Return the text parts so far, in order."""
-        return [
-            "".join(self._pieces[index]) for index, part in enumerate(self.parts) if part["type"] == "text"
-        ]
+        return [self._text(index) for index, part in enumerate(self.parts) if part["type"] == "text"]
+
+    def _text(self, index: int) -> str:
+        """Join the pieces of a part, which are one piece from then on."""
+        text = "".join(self._pieces[index])
+        self._pieces[index] = [text]
+        return text
 
     def _fold_text(self, kind: str, step: str, chunk: Chunk) -> None:
         """Open, extend or close a part of the kind `text` or `reasoning`."""
         if step == "start":
-            part: Part = {"type": kind, "text": "", "state": "streaming"}
-            if kind == "reasoning":
-                part["id"] = chunk["id"]
-            at = self._open[kind, chunk["id"]] = len(self.parts)
-            self._pieces[at] = []
-            self.parts.append(part)
+            place = self._places[chunk["id"]] = len(self.parts)
+            self._pieces[place] = []
+            named = {"id": chunk["id"]} if kind == "reasoning" else {}
+            self.parts.append({"type": kind, "text": "", "state": "streaming", **named})
         elif step == "delta":
-            self._pieces[self._open[kind, chunk["id"]]].append(str(chunk["delta"]))
+            self._pieces[self._places[chunk["id"]]].append(str(chunk["delta"]))
         else:
-            self.parts[self._open.pop((kind, chunk["id"]))]["state"] = "done"
-
-    def _put_data(self, chunk: Chunk) -> None:
-        for part in self.parts:
-            if part["type"] == chunk["type"] and part.get("id") == chunk.get("id"):
-                part["data"] = chunk["data"]
-                return
-        self.parts.append(dict(chunk))
-
-
-_TOOL_STATES = {
-    "tool-input-available": ("input-available", "input"),
-    "tool-output-available": ("output-available", "output"),
-    "tool-output-error": ("output-error", "errorText"),
-}
+            self.parts[self._places[chunk["id"]]]["state"] = "done"

@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING, TypeAlias, TypeVar
 from msgspec import Struct
 
 from handinger_tui.local import formats, prices, stream
-from handinger_tui.local.formats import DecodedFile, ToolResult, decode_file, names_path
-from handinger_tui.local.worker import LocalTurn, StoredFile, WorkerRecord, WorkspaceFullError
 
 if TYPE_CHECKING:
     from decimal import Decimal
+
+    from handinger_tui.local.worker import Conversation, LocalTurn, StoredFile
 
 
 T = TypeVar("T")
@@ -31,26 +31,6 @@ TOKENS_PER_SECOND = 60
 """The speed of text output at pace 1."""
 THINKING_SECONDS = 0.4
 """The pause in seconds before each part and in each tool call at pace 1."""
-
-
-class _Drawing(ToolResult, frozen=True):
-    title: str
-    bars: Sequence[tuple[str, Decimal]]
-    png: bytes
-
-    def as_output(self) -> dict[str, object]:
-        return {"title": self.title, "bars": self.bars, "bytes": len(self.png)}
-
-
-class _WrittenFile(ToolResult, frozen=True):
-    file: StoredFile
-
-    def as_output(self) -> dict[str, object]:
-        return {"path": self.file.path, "bytes": len(self.file.content), "sha256": self.file.digest}
-
-
-class ToolError(Exception):
-    """A tool failed; the message is the reason, for the user."""
 
 
 class Rule(Struct, frozen=True):
@@ -77,13 +57,12 @@ class TurnConfig(Struct, frozen=True):
 class TurnContext:
     """The context of one turn: what rules read, say and use."""
 
-    def __init__(self, record: WorkerRecord, turn: LocalTurn, config: TurnConfig) -> None:
-        self.record = record
+    def __init__(self, conversation: Conversation, turn: LocalTurn, config: TurnConfig) -> None:
+        self.conversation = conversation
         self.turn = turn
         self.config = config
         self.refused_tools: list[str] = []
         """Names of the tool calls that the budget did not allow."""
-        self.tool_errors: list[str] = []
         self._characters = Counter({"input": len(turn.instruction.text)})
         """Characters by the kinds of `prices.Counts`."""
         self._parts = 0
@@ -97,10 +76,11 @@ class TurnContext:
         return self.turn.instruction.text
 
     def requested_files(self) -> list[StoredFile]:
-        """Return the attachments of this turn, else the workspace files that the instruction names."""
-        if self.turn.attachments:
-            return list(self.turn.attachments)
-        return [file for file in self.record.workspace.files.values() if names_path(self.text, file.path)]
+        """Return the attachments of this turn, else the files of the conversation that the text names."""
+        named = (
+            file for file in self.conversation.files.values() if formats.names_path(self.text, file.path)
+        )
+        return list(self.turn.attachments or named)
 
     # -- chunks --------------------------------------------------------------------------------
     def _open_step(self) -> None:
@@ -176,12 +156,15 @@ class TurnContext:
         self.turn.emit({"type": "error", "errorText": error_text})
 
     async def call_tool(
-        self, tool: str, tool_input: dict[str, object], work: Callable[[], Awaitable[T]]
+        self,
+        tool: str,
+        tool_input: dict[str, object],
+        work: Callable[[], Awaitable[T]],
+        output: Callable[[T], object],
     ) -> T | None:
-        """Call a tool: stream its input, await `work`, stream its output.
+        """Call a tool: stream its input, await `work`, stream what `output` makes of the result.
 
-        Returns None if the budget allows no further call or the tool failed; both are
-        recorded for the closing note.
+        Returns None if the budget allows no further call, which the closing note says.
         """
         max_calls = prices.TOOL_CALLS[self.turn.instruction.budget]
         if max_calls is not None and self.turn.counts.tool_calls >= max_calls:
@@ -193,86 +176,77 @@ class TurnContext:
         self.turn.counts.tool_calls += 1
         started = time.monotonic_ns()
         await self.wait(THINKING_SECONDS)
-        try:
-            result = await work()
-        except ToolError as error:
-            self.tool_errors.append(f"{tool}: {error}")
-            self.turn.emit({"type": "tool-output-error", "toolCallId": call_id, "errorText": str(error)})
-            return None
-        finally:
-            self._is_tool_used = True
-            self.turn.counts.sandbox_tenths += -(-(time.monotonic_ns() - started) // _TENTHS_NS)
-        output = result.as_output() if isinstance(result, ToolResult) else result
-        self._count("input", len(formats.dumps(output)))
-        self.turn.emit({"type": "tool-output-available", "toolCallId": call_id, "output": output})
+        result = await work()
+        self._is_tool_used = True
+        self.turn.counts.sandbox_tenths += -(-(time.monotonic_ns() - started) // _TENTHS_NS)
+        shown = output(result)
+        self._count("input", len(formats.dumps(shown)))
+        self.turn.emit({"type": "tool-output-available", "toolCallId": call_id, "output": shown})
         return result
 
-    async def compute(self, tool: str, tool_input: dict[str, object], work: Callable[[], T]) -> T | None:
+    async def compute(
+        self, tool: str, tool_input: dict[str, object], work: Callable[[], T], output: Callable[[T], object]
+    ) -> T | None:
         """Call a tool with blocking work in a thread, so that other requests are not delayed."""
-        return await self.call_tool(tool, tool_input, lambda: asyncio.to_thread(work))
+        return await self.call_tool(tool, tool_input, lambda: asyncio.to_thread(work), output)
 
-    async def read(self, file: StoredFile) -> DecodedFile | None:
-        """Read a text file with the tool `read_file`; it counts as cache write, then as cache read."""
-        decoded = await self.call_tool(
-            "read_file", {"path": file.path}, lambda: asyncio.to_thread(decode_file, file.path, file.content)
-        )
-        if decoded is not None:
-            was_read_before = file.digest in self.record.read_digests
-            self.record.read_digests.add(file.digest)
-            self._count("cache_read" if was_read_before else "cache_write", len(decoded.text))
-        return decoded
+    def count_reading(self, file: StoredFile, characters: int) -> None:
+        """Count what was read from a file: as cache write, and as cache read when it was read before."""
+        digests = self.conversation.read_digests
+        self._count("cache_read" if file.digest in digests else "cache_write", characters)
+        digests.add(file.digest)
 
     async def write(self, path: str, media_type: str, content: bytes) -> StoredFile | None:
         """Publish a file with the tool `write_file` and emit it as a file part."""
 
-        async def work() -> _WrittenFile:
-            try:
-                return _WrittenFile(self.record.workspace.store(path, media_type, content, published=True))
-            except WorkspaceFullError as full:
-                raise ToolError(f"the workspace has no room for {path}") from full
+        async def work() -> StoredFile:
+            return self.conversation.store(path, media_type, content, published=True)
 
         tool_input: dict[str, object] = {"path": path, "mediaType": media_type, "bytes": len(content)}
-        written = await self.call_tool("write_file", tool_input, work)
-        if written is None:
-            return None
-        file = written.file
-        url = self.record.url_of(file)
-        self.turn.emit({"type": "file", "url": url, "mediaType": media_type, "filename": file.path})
+        file = await self.call_tool(
+            "write_file", tool_input, work, lambda file: {"path": file.path, "sha256": file.digest}
+        )
+        if file is not None:
+            url = self.conversation.url_of(file)
+            self.turn.emit({"type": "file", "url": url, "mediaType": media_type, "filename": file.path})
         return file
 
     async def write_chart(
         self, path: str, title: str, bars: Sequence[tuple[str, Decimal]]
     ) -> StoredFile | None:
         """Draw a bar chart with the tool `draw_chart` and publish it as a PNG image."""
-        drawing = await self.compute(
-            "draw_chart", {"title": title}, lambda: _Drawing(title, bars, formats.bar_chart(title, bars))
+        picture = await self.compute(
+            "draw_chart",
+            {"title": title},
+            lambda: formats.bar_chart(title, bars),
+            lambda png: {"title": title, "bars": bars, "bytes": len(png)},
         )
-        return None if drawing is None else await self.write(path, "image/png", drawing.png)
+        return None if picture is None else await self.write(path, "image/png", picture)
 
     def cite(self, title: str, url: str) -> None:
-        """Emit a source and add it to the worker."""
+        """Emit a source."""
         self._open_step()
-        chunk = {"type": "source-url", "sourceId": formats.new_id("src_"), "url": url, "title": title}
-        self.turn.emit(chunk)
-        self.record.cite(chunk)
+        source_id = formats.new_id("src_")
+        self.turn.emit({"type": "source-url", "sourceId": source_id, "url": url, "title": title})
 
     def show(self, kind: str, name: str, value: object) -> None:
         """Emit a value as a persistent data part."""
         self._open_step()
         self.turn.emit({"type": f"data-{kind}", "id": name, "data": value})
 
-    def progress(self, doing: str, done: int, total: int) -> None:
-        """Emit the progress of the work as one data part, replaced in place."""
-        self.show("progress", "progress", {"doing": doing, "done": done, "total": total})
 
-
-async def perform(record: WorkerRecord, turn: LocalTurn, config: TurnConfig) -> None:
+async def perform(conversation: Conversation, turn: LocalTurn, config: TurnConfig) -> None:
     """Run one turn from `start` to `finish`.
 
     An exception of a rule is emitted as an error chunk and then raised.
     """
-    context = TurnContext(record, turn, config)
-    metadata = {"workerId": record.id, "turnId": turn.id, "budget": turn.instruction.budget, "local": True}
+    context = TurnContext(conversation, turn, config)
+    metadata = {
+        "workerId": conversation.id,
+        "turnId": turn.id,
+        "budget": turn.instruction.budget,
+        "local": True,
+    }
     turn.emit({"type": "start", "messageId": turn.builder.message_id, "messageMetadata": metadata})
     # A cancelled turn (the server stops) gets no final chunks: its readers must see that it was cut.
     try:
@@ -280,7 +254,7 @@ async def perform(record: WorkerRecord, turn: LocalTurn, config: TurnConfig) -> 
         rule = next(rule for rule in config.rules if rule.matches(context))
         await context.think(f'The rule "{rule.name}" applies: {rule.when}. {rule.does}.')
         await rule.perform(context)
-        if context.refused_tools or context.tool_errors:
+        if context.refused_tools:
             await context.say(_closing_note(context))
     except Exception as error:
         turn.emit({"type": "error", "errorText": f"The local worker failed ({type(error).__name__})."})
@@ -305,13 +279,7 @@ def _finish(context: TurnContext) -> None:
 
 
 def _closing_note(context: TurnContext) -> str:
-    lines = []
-    if context.refused_tools:
-        calls = ", ".join(f"`{tool}`" for tool in context.refused_tools)
-        budget, count = context.turn.instruction.budget, context.turn.counts.tool_calls
-        allowance = f"`{budget}` allowed {count} tool call{'s' if count > 1 else ''}"
-        lines.append(
-            f"> **Limited by the budget.** {allowance}; not made: {calls}. A higher budget allows more."
-        )
-    lines += [f"> **A tool failed.** {error}." for error in context.tool_errors]
-    return "\n>\n".join(lines)
+    calls = ", ".join(f"`{tool}`" for tool in context.refused_tools)
+    budget, count = context.turn.instruction.budget, context.turn.counts.tool_calls
+    allowance = f"`{budget}` allowed {count} tool call{'s' if count > 1 else ''}"
+    return f"> **Limited by the budget.** {allowance}; not made: {calls}. A higher budget allows more."

@@ -1,4 +1,8 @@
-"""One worker in memory: its files, its turns, and its `Worker` object for responses."""
+"""The one model of both generations: stored workers, their conversations, the turns of these, and files.
+
+In the workers generation a worker is a stored worker with one conversation of the same id; in the tasks
+generation it has any number of them, each of which is a task.
+"""
 
 from __future__ import annotations
 
@@ -9,55 +13,47 @@ import time
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from hashlib import sha256
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from msgspec import Struct
-from starlette.responses import Response
+from msgspec import UNSET, Struct
 
 from handinger_tui.local import formats, prices, stream
-from handinger_tui.local.http import Instruction, RefusedError
+from handinger_tui.local.http import Instruction, StoredWorkerBody
+from handinger_tui.local.triggers import LocalWebhook, StoredSchedule
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Mapping
+    from datetime import datetime
 
-    from handinger_tui.local.stream import Chunk
-    from handinger_tui.local.triggers import StoredSchedule
+Json = dict[str, Any]
 
 
 # -- files -------------------------------------------------------------------------------------
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2066-\u2069\ufeff]")
 _LONGEST_NAME = 200
-_FALLBACK_TYPE = "application/octet-stream"
 _TYPES = {
     ".md": "text/markdown",
     ".csv": "text/csv",
     ".tsv": "text/tab-separated-values",
     ".log": "text/plain",
 }
-_NAMELESS = "attachment"
-
-
-class WorkspaceFullError(Exception):
-    """The file does not fit into the size limit of the workspace."""
 
 
 def clean_name(name: str) -> str:
     """Return the last component of a file name, without control and direction characters; never empty."""
     last = _CONTROL.sub("", re.split(r"[\\/]", name)[-1]).strip()[:_LONGEST_NAME]
-    return _NAMELESS if last.strip(".") == "" else last
+    return "attachment" if last.strip(".") == "" else last
 
 
 def media_type_of(name: str) -> str:
     """Return the media type for the suffix of a name."""
-    for suffix, media_type in _TYPES.items():
-        if name.lower().endswith(suffix):
-            return media_type
-    return mimetypes.guess_type(name)[0] or _FALLBACK_TYPE
+    suffix = f".{name.lower().rpartition('.')[2]}"
+    return _TYPES.get(suffix) or mimetypes.guess_type(name)[0] or "application/octet-stream"
 
 
 class StoredFile(Struct, frozen=True):
-    """A file: path inside the workspace, media type, bytes, and whether the worker created it."""
+    """A file: its path in the conversation, media type, bytes, and whether the worker created it."""
 
     path: str
     media_type: str
@@ -70,55 +66,7 @@ class StoredFile(Struct, frozen=True):
         return sha256(self.content).hexdigest()
 
 
-@dataclass(slots=True)
-class Workspace:
-    """The files of one worker, at most `limit` bytes; a file is never overwritten."""
-
-    limit: int
-    files: dict[str, StoredFile] = field(default_factory=dict)
-    """By path, oldest first."""
-
-    def attach(self, name: str, content: bytes) -> StoredFile:
-        """Store an attachment of the user under its cleaned name.
-
-        Raises:
-            WorkspaceFullError: the bytes do not fit.
-        """
-        path = clean_name(name)
-        return self.store(path, media_type_of(path), content, published=False)
-
-    def store(self, path: str, media_type: str, content: bytes, *, published: bool) -> StoredFile:
-        """Store a file. `published`: the worker created it, so it is listed in `Worker.files`.
-
-        Raises:
-            WorkspaceFullError: the bytes do not fit.
-        """
-        if not self.has_room_for(len(content)):
-            raise WorkspaceFullError(path)
-        path = self._free_path(path)
-        file = self.files[path] = StoredFile(path, media_type, content, published)
-        return file
-
-    def has_room_for(self, size: int) -> bool:
-        """Return whether that many bytes still fit."""
-        return size + sum(len(file.content) for file in self.files.values()) <= self.limit
-
-    def _free_path(self, requested_path: str) -> str:
-        """Return the path, with a number (as in `name-2.txt`) if it exists."""
-        if requested_path not in self.files:
-            return requested_path
-        folder, slash, name = requested_path.rpartition("/")
-        stem, dot, suffix = name.rpartition(".") if "." in name.lstrip(".") else (name, "", "")
-        number = 2
-        while (path := f"{folder}{slash}{stem}-{number}{dot}{suffix}") in self.files:
-            number += 1
-        return path
-
-
 # -- turns -------------------------------------------------------------------------------------
-_NANOSECONDS_PER_MS = 1_000_000
-
-
 class LocalTurn:
     """The log, the growing message and the usage counts of one turn. Used only on the server's event loop.
 
@@ -148,13 +96,11 @@ class LocalTurn:
         self._wake()
 
     def close(self, *, is_complete: bool) -> None:
-        """End the log; a second call changes nothing."""
-        if self.running:
-            self.counts.duration_ms = self._elapsed_ms()
-            self.running = False
-            self.is_complete = is_complete
-            self.ended.set()
-            self._wake()
+        """End the log."""
+        self.counts = self.counts_now()
+        self.running, self.is_complete = False, is_complete
+        self.ended.set()
+        self._wake()
 
     @property
     def status(self) -> str:
@@ -173,8 +119,9 @@ class LocalTurn:
         return formats.iso(self.started_at + timedelta(milliseconds=self.counts.duration_ms))
 
     def counts_now(self) -> prices.Counts:
-        """Return a copy of the counts, with the duration so far."""
-        return replace(self.counts, duration_ms=self._elapsed_ms()) if self.running else replace(self.counts)
+        """Return the counts, with the duration so far while the turn runs."""
+        elapsed_ms = (time.monotonic_ns() - self._started_ns) // 1_000_000
+        return replace(self.counts, duration_ms=elapsed_ms) if self.running else self.counts
 
     async def follow(self, keep_alive_seconds: float) -> AsyncIterator[str]:
         """Yield all logged events and then new ones, until the turn ends.
@@ -204,78 +151,112 @@ class LocalTurn:
         changed, self._changed = self._changed, asyncio.Event()
         changed.set()
 
-    def _elapsed_ms(self) -> int:
-        return (time.monotonic_ns() - self._started_ns) // _NANOSECONDS_PER_MS
+
+# -- stored workers ----------------------------------------------------------------------------
+TITLE = "Local worker"
+ORGANIZATION = "org_local"
+USER = "usr_local"
 
 
-# -- the worker --------------------------------------------------------------------------------
+@dataclass(slots=True)
+class StoredWorker:
+    """A definition with schedules and a webhook. A deleted one keeps its conversations."""
+
+    id: str
+    title: str = TITLE
+    summary: str = ""
+    instructions: str = ""
+    output_schema: Json | None = None
+    visibility: str = "public"
+    created_at: datetime = field(default_factory=formats.now)
+    updated_at: datetime = field(default_factory=formats.now)
+    is_deleted: bool = False
+    schedules: dict[str, StoredSchedule] = field(default_factory=dict)
+    webhook: LocalWebhook = field(default_factory=LocalWebhook)
+
+    def change(self, body: StoredWorkerBody) -> None:
+        """Set what a request sets."""
+        for name in StoredWorkerBody.__struct_fields__:
+            if (value := getattr(body, name)) is not UNSET:
+                setattr(self, name, value)
+        self.updated_at = formats.now()
+
+    def as_members(self, base_url: str) -> Json:
+        """Return the `WorkerTemplate` object."""
+        return {
+            "id": self.id,
+            "createdAt": formats.iso(self.created_at),
+            "instructions": self.instructions,
+            "organizationId": ORGANIZATION,
+            "outputSchema": self.output_schema,
+            "summary": self.summary,
+            "title": self.title,
+            "updatedAt": formats.iso(self.updated_at),
+            "url": f"{base_url}/worker/{self.id}",
+            "userId": USER,
+            "visibility": self.visibility,
+        }
+
+
+# -- conversations -----------------------------------------------------------------------------
 MONEY_NOTE = "Simulated: the local worker does not charge real money. Its prices are in the tour."
 
 
 @dataclass(slots=True)
-class WorkerRecord:
-    """One worker: its messages, files, sources and totals, in memory only.
+class Conversation:
+    """The turns and files of one conversation, in memory only; all else is computed from them."""
 
-    `turn` is the last turn, running or not. Counts of ended turns are in `spent`; those of a
-    running turn are added when the worker is read, so the totals never decrease.
-    """
-
+    id: str
+    worker: StoredWorker
     base_url: str
-    workspace: Workspace
-    id: str = field(default_factory=lambda: formats.new_id("t_local_w_"))
-    created_at: int = field(default_factory=lambda: int(time.time()))
-    messages: list[dict[str, object]] = field(default_factory=list)
-    sources: list[dict[str, object]] = field(default_factory=list)
-    schedules: dict[str, StoredSchedule] = field(default_factory=dict)
+    triggered_by: str = "api"
+    created_at: datetime = field(default_factory=formats.now)
+    turns: list[LocalTurn] = field(default_factory=list)
+    files: dict[str, StoredFile] = field(default_factory=dict)
+    """By path, oldest first; none is ever overwritten."""
     read_digests: set[str] = field(default_factory=set)
-    spent: prices.Counts = field(default_factory=prices.Counts)
-    turns_begun: int = 0
-    turn: LocalTurn | None = None
+    """Of the files that were read: a second time they come from the cache."""
 
     @property
     def running_turn(self) -> LocalTurn | None:
         """The turn that is running, None while the worker is idle."""
-        return self.turn if self.turn is not None and self.turn.running else None
+        return self.turns[-1] if self.turns and self.turns[-1].running else None
 
-    @property
-    def running(self) -> bool:
-        """Whether a turn is running."""
-        return self.running_turn is not None
+    def begin(self, instruction: Instruction) -> LocalTurn:
+        """Add a turn, with its attachments."""
+        attachments = []
+        for name, content in instruction.uploads:
+            path = clean_name(name)
+            attachments.append(self.store(path, media_type_of(path), content, published=False))
+        turn = LocalTurn(instruction, tuple(attachments))
+        self.turns.append(turn)
+        return turn
 
-    def begin(self, turn: LocalTurn) -> None:
-        """Make `turn` the current turn and store its prompt as a message."""
-        parts: list[dict[str, object]] = [{"type": "text", "text": turn.instruction.text}]
-        parts += [
-            {"type": "file", "mediaType": file.media_type, "filename": file.path, "url": self.url_of(file)}
-            for file in turn.attachments
-        ]
-        self.messages.append({"id": formats.new_id("usr_"), "role": "user", "parts": parts})
-        self.turns_begun += 1
-        self.turn = turn
-
-    def settle(self, turn: LocalTurn) -> None:
-        """Store the answer of an ended turn and add its counts to the totals."""
-        self.messages.append(turn.builder.message())
-        self.spent = self.spent.plus(turn.counts)
-
-    def cite(self, chunk: Chunk) -> None:
-        """Add a `source-url` chunk to the sources of the worker, once per URL."""
-        if all(source["url"] != chunk["url"] for source in self.sources):
-            self.sources.append(
-                {"id": chunk["sourceId"], "title": chunk["title"], "type": "url", "url": chunk["url"]}
-            )
-
-    def counts_now(self) -> prices.Counts:
-        """Return the totals including a running turn."""
-        running = self.running_turn
-        return self.spent.plus(running.counts_now()) if running is not None else self.spent
+    def store(self, path: str, media_type: str, content: bytes, *, published: bool) -> StoredFile:
+        """Store a file, under a number (as in `name-2.txt`) if its path is taken."""
+        folder, slash, name = path.rpartition("/")
+        stem, dot, suffix = name.rpartition(".") if "." in name.lstrip(".") else (name, "", "")
+        number = 2
+        while path in self.files:
+            path = f"{folder}{slash}{stem}-{number}{dot}{suffix}"
+            number += 1
+        file = self.files[path] = StoredFile(path, media_type, content, published)
+        return file
 
     def url_of(self, file: StoredFile) -> str:
         """Return the absolute URL of a file on this server."""
         return f"{self.base_url}/api/workers/{self.id}/files/{quote(file.path)}"
 
-    def as_worker(self) -> dict[str, object]:
-        """Return the `Worker` object.
+    def messages(self) -> list[Json]:
+        """Return the messages: of each turn its prompt and its answer, which may still grow."""
+        return [message for turn in self.turns for message in (self._prompt(turn), turn.builder.message())]
+
+    def counts_now(self) -> prices.Counts:
+        """Return the totals of all turns, including a running one."""
+        return sum((turn.counts_now() for turn in self.turns), prices.Counts())
+
+    def as_worker(self) -> Json:
+        """Return the `Worker` object of the workers generation.
 
         Decisions where the published API description is silent: usage and costs are totals of the
         worker; output, output_text and error belong to the last turn; while a turn runs, output is
@@ -283,77 +264,167 @@ class WorkerRecord:
         created, not its attachments; a failed turn has `error` as `{code, message}` with status
         `completed`; the status `pending` is not used, since a turn starts at once.
         """
-        counts, turn, running = self.counts_now(), self.turn, self.running_turn
-        texts = turn.builder.texts() if turn is not None else []
-        error_text = turn.builder.error_text if turn is not None else None
+        counts, running = self.counts_now(), self.running_turn is not None
+        newest = self.turns[-1] if self.turns else None
         return {
-            "id": self.id,
-            "created_at": self.created_at,
-            "error": None if error_text is None else {"code": "turn_failed", "message": error_text},
+            "id": self.worker.id,
+            "created_at": int(self.created_at.timestamp()),
             "files": [
-                {"filename": file.path, "mediaType": file.media_type, "url": self.url_of(file)}
-                for file in self.workspace.files.values()
-                if file.published
+                {name: file[name] for name in ("filename", "mediaType", "url")}
+                for file in self._published().values()
             ],
             "incomplete_details": None,
-            "messages": [*self.messages, *([] if running is None else [running.builder.message()])],
+            "messages": self.messages(),
             "metadata": {
                 "local": True,
                 "money": MONEY_NOTE,
-                "turns": self.turns_begun,
-                "turnId": turn.id if turn else None,
-                "budget": turn.instruction.budget if turn else None,
-                "finishReason": turn.builder.finish_reason if turn else None,
+                "turns": len(self.turns),
+                "turnId": newest.id if newest else None,
+                "budget": newest.instruction.budget if newest else None,
                 "toolCalls": counts.tool_calls,
                 "sandboxTenths": counts.sandbox_tenths,
             },
             "object": "worker",
-            "output": [_message_item(turn.builder.message_id, texts)] if turn and not running else [],
-            "output_text": "".join(texts),
-            "running": running is not None,
-            "sources": list(self.sources),
-            "status": "completed" if running is None else "running",
+            "running": running,
+            "sources": self._sources(),
+            "status": "running" if running else "completed",
             "costs": prices.costs_members(counts),
             "usage": prices.usage_members(counts),
+            **_answer_members(newest),
+        }
+
+    def as_worker_of_task(self) -> Json:
+        """Return the `Worker` object of the tasks generation.
+
+        It has the id of the stored worker, no costs, and the time of the newest turn as its usage.
+        """
+        worker = self.as_worker()
+        del worker["costs"]
+        newest = self.turns[-1] if self.turns else None
+        usage = {} if newest is None else {"usage": {"durationMs": newest.counts_now().duration_ms}}
+        return (
+            worker
+            | usage
+            | {
+                "files": list(self._published().values()),
+                "structured_output": None if newest is None else self._structured(newest),
+                "url": f"{self.base_url}/worker/{self.worker.id}",
+            }
+        )
+
+    def as_task(self) -> Json:
+        """Return the `Task` object."""
+        counts, newest = [turn.counts_now() for turn in self.turns], self.turns[-1]
+        return {
+            "id": self.id,
+            "completedAt": newest.completed_at,
+            "createdAt": formats.iso(self.created_at),
+            "createdByUserId": USER,
+            "organizationId": ORGANIZATION,
+            "status": newest.status,
+            "title": self.worker.title,
+            "totals": {
+                "credits": sum(prices.credits_of(count) for count in counts),
+                "durationMs": sum(count.duration_ms for count in counts),
+                "turnCount": len(counts),
+            },
+            "triggeredBy": self.triggered_by,
+            "url": f"{self.base_url}/worker/{self.worker.id}/task/{self.id}",
+            "workerId": self.worker.id,
+        }
+
+    def turn_members(self) -> list[Json]:
+        """Return the `Turn` objects."""
+        files = self._published()
+        return [self._turn(seq, turn, files) for seq, turn in enumerate(self.turns)]
+
+    def _turn(self, seq: int, turn: LocalTurn, files: Mapping[object, Json]) -> Json:
+        counts = turn.counts_now()
+        return {
+            "id": turn.id,
+            "completedAt": turn.completed_at,
+            "credits": prices.credits_of(counts),
+            "durationMs": counts.duration_ms,
+            "files": [files[part["url"]] for part in turn.builder.parts if part["type"] == "file"],
+            "input": turn.instruction.text,
+            "inputTokens": counts.input_tokens,
+            "outputText": "".join(turn.builder.texts()),
+            "outputTokens": counts.output_tokens,
+            "role": "user",
+            "seq": seq,
+            "startedAt": formats.iso(turn.started_at),
+            "status": turn.status,
+            "structuredOutput": self._structured(turn),
+            "taskId": self.id,
+        }
+
+    def _prompt(self, turn: LocalTurn) -> Json:
+        files = [
+            {"type": "file", "mediaType": file.media_type, "filename": file.path, "url": self.url_of(file)}
+            for file in turn.attachments
+        ]
+        parts = [{"type": "text", "text": turn.instruction.text}, *files]
+        return {"id": f"usr_{turn.id}", "role": "user", "parts": parts}
+
+    def _sources(self) -> list[Json]:
+        """What all turns cited, once per URL."""
+        cited = [part for turn in self.turns for part in turn.builder.parts if part["type"] == "source-url"]
+        return list(
+            {
+                part["url"]: {
+                    "id": part["sourceId"],
+                    "title": part["title"],
+                    "type": "url",
+                    "url": part["url"],
+                }
+                for part in reversed(cited)
+            }.values()
+        )[::-1]
+
+    def _published(self) -> dict[object, Json]:
+        """Return the `File` objects of what the worker created, by URL."""
+        return {
+            (url := self.url_of(file)): {
+                "filename": file.path,
+                "mediaType": file.media_type,
+                "size": len(file.content),
+                "url": url,
+            }
+            for file in self.files.values()
+            if file.published
+        }
+
+    def _structured(self, turn: LocalTurn) -> Json | None:
+        """The answer by the JSON schema of the worker: texts are the answer, numbers its length."""
+        schema = self.worker.output_schema
+        if schema is None or turn.status != "completed":
+            return None
+        text = "".join(turn.builder.texts())
+        properties = schema.get("properties")
+        if not isinstance(properties, dict):
+            return {"text": text}
+        values = {"string": text, "number": len(text), "integer": len(text), "boolean": bool(text)}
+        return {
+            name: values.get(str(kind.get("type"))) if isinstance(kind, dict) else None
+            for name, kind in properties.items()
         }
 
 
-def _message_item(message_id: str, texts: list[str]) -> dict[str, object]:
-    """Return the answer as an item of `Worker.output`."""
-    content = [{"text": text, "type": "output_text"} for text in texts]
-    return {
-        "id": message_id,
-        "content": content,
+def _answer_members(turn: LocalTurn | None) -> Json:
+    """Return the members of `Worker` that belong to its last turn."""
+    if turn is None:
+        return {"error": None, "output": [], "output_text": ""}
+    builder, texts = turn.builder, turn.builder.texts()
+    item = {
+        "id": builder.message_id,
+        "content": [{"text": text, "type": "output_text"} for text in texts],
         "role": "assistant",
         "status": "completed",
         "type": "message",
     }
-
-
-# -- responses -----------------------------------------------------------------------------
-def file_response(record: WorkerRecord, path: str) -> Response:
-    """Return a response with the bytes of a file. Raises RefusedError: 404 if there is none at this path."""
-    file = record.workspace.files.get(path)
-    if file is None:
-        raise RefusedError(404, "There is no file at this path.")
-    name = quote(file.path.rpartition("/")[2], safe="")
-    headers = {
-        "content-disposition": f"attachment; filename*=UTF-8''{name}",
-        "content-type": file.media_type,
-        "x-content-type-options": "nosniff",
-        "etag": f'"{file.digest}"',
+    error = {"code": "turn_failed", "message": builder.error_text}
+    return {
+        "error": None if builder.error_text is None else error,
+        "output": [] if turn.running else [item],
+        "output_text": "".join(texts),
     }
-    return Response(file.content, headers=headers)
-
-
-async def history_and_live(record: WorkerRecord, keep_alive_seconds: float) -> AsyncIterator[str]:
-    """Yield the stored messages, then the running turn from its start, then `[DONE]`."""
-    # Both are read before the first await, so that they are consistent.
-    messages, live = list(record.messages), record.running_turn
-    if messages:
-        yield "".join(map(stream.frame, messages))
-    if live is None:
-        yield stream.DONE
-        return
-    async for text in live.follow(keep_alive_seconds):
-        yield text

@@ -186,6 +186,9 @@ class HandingerApp(DiffApp, inherit_bindings=False):
     @work(group="connect", exclusive=True)
     async def _connect(self) -> None:
         """Connect; a failure is shown with a hint and can be retried. Then load what answers need."""
+        if self._options.host_question and not await self._is_host_trusted():
+            self.exit(return_code=1)
+            return
         while not self.work.controller.connected:
             try:
                 connection = await self._options.connect()
@@ -203,6 +206,14 @@ class HandingerApp(DiffApp, inherit_bindings=False):
             await asyncio.to_thread(load_parser)
             # The request has its own imports at the same time.
             collect_from_now_on()
+
+    async def _is_host_trusted(self) -> bool:
+        """Ask before the API key goes to a host for the first time, and remember a yes."""
+        text = self._options.host_question
+        agreed = await self.work.interaction.confirm("New host", text, yes="Send the key", no="Quit")
+        if agreed:
+            await asyncio.to_thread(self._options.trust_host)
+        return agreed
 
     def interrupt(self, return_code: int) -> None:
         """End because of SIGINT, unless it was a Ctrl+C for a program that has the terminal."""

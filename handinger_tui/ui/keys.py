@@ -51,6 +51,7 @@ class Where(StrEnum):
     PAGE = "Text preview"
     DATA = "Data viewer"
     LINES = "Tables and trees"
+    LIST = "Lists"
     TABLE = "Tables"
     TREE = "Trees"
     DIALOG = "Dialogs"
@@ -303,6 +304,9 @@ KEYS: Final = (
     Key("lines.first", "home", "jump(0)", "First", "First line", _N),
     Key("lines.last", "end", "jump(-1)", "Last", "Last line", _N),
     Key("lines.copy", "y", "copy", "Copy", "Copy the cell or value", _N),
+    Key("list.filter", "slash", "filter", "Filter", "Show only rows with some words", Where.LIST, 8),
+    Key("list.sort", "o", "sort(1)", "Sort", "Sort by the next column; or click a head", Where.LIST, 9),
+    Key("list.reverse", "O", "reverse", "Reverse", "Reverse the order", Where.LIST),
     Key("table.left", "left,h", "column(-1)", "Left", "Previous column", _G),
     Key("table.right", "right,l", "column(1)", "Right", "Next column", _G),
     Key("table.sort", "s", "sort", "Sort", "Sort by this column: ascending, descending, off", _G, 1),
@@ -435,15 +439,15 @@ _TOGETHER: Final[tuple[frozenset[Where], ...]] = (
     frozenset({Where.SCREEN, Where.LEDGER, Where.LEDGER_ROWS}),
     frozenset({Where.SCREEN, Where.RECEIPT}),
     frozenset({Where.SCREEN, Where.BUDGETS}),
-    frozenset({Where.SCREEN, Where.SCHEDULES, Where.LINES}),
-    frozenset({Where.SCREEN, Where.WEBHOOK, Where.LINES}),
+    frozenset({Where.SCREEN, Where.SCHEDULES, Where.LINES, Where.LIST}),
+    frozenset({Where.SCREEN, Where.WEBHOOK, Where.LINES, Where.LIST}),
     frozenset({Where.SCREEN, Where.PREVIEW, Where.PAGE}),
     frozenset({Where.SCREEN, Where.PREVIEW, Where.LINES, Where.TABLE}),
     frozenset({Where.SCREEN, Where.PREVIEW, Where.LINES, Where.TREE}),
     frozenset({Where.SCREEN, Where.DATA, Where.LINES, Where.TABLE}),
     frozenset({Where.SCREEN, Where.DATA, Where.LINES, Where.TREE}),
-    frozenset({Where.SCREEN, Where.WORKERS, Where.LINES, Where.WORKER_ROWS}),
-    frozenset({Where.SCREEN, Where.WORKERS, Where.LINES, Where.TASK_ROWS}),
+    frozenset({Where.SCREEN, Where.WORKERS, Where.LINES, Where.LIST, Where.WORKER_ROWS}),
+    frozenset({Where.SCREEN, Where.WORKERS, Where.LINES, Where.LIST, Where.TASK_ROWS}),
     frozenset({Where.QUESTION, Where.DIALOG}),
     frozenset({Where.HELP, Where.DIALOG}),
     frozenset({Where.PROBLEM, Where.DIALOG}),

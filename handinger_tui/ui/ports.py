@@ -26,9 +26,7 @@ if TYPE_CHECKING:
     from handinger_tui.core.money.reconciliation import AssignedRise, Restatement
     from handinger_tui.core.money.spending import Bucket, ChargeFilter, GroupBy, TurnCharge
     from handinger_tui.core.money.typical_cost import TypicalCost
-    from handinger_tui.core.schedules import Added, NewSchedule, ScheduleList
     from handinger_tui.core.search import Query, SearchHit
-    from handinger_tui.core.stored_workers import DeliveryPage, Webhook
     from handinger_tui.core.stream import FilePart
     from handinger_tui.core.tags import Labels
     from handinger_tui.core.turns.session import Service, Session, SessionSummary
@@ -36,6 +34,8 @@ if TYPE_CHECKING:
     from handinger_tui.engine.engine import Engine
     from handinger_tui.engine.gallery import Gallery
     from handinger_tui.engine.replay import Replay
+    from handinger_tui.engine.schedules import ScheduleApi
+    from handinger_tui.engine.webhooks import WebhookApi
 
 
 class Opening(Enum):
@@ -93,7 +93,11 @@ class StoredSessions(Protocol):
         ...
 
     async def prompts(self, limit: int = 500) -> list[str]:
-        """Earlier prompts without duplicates, oldest first."""
+        """Earlier prompts and texts that were not sent, without duplicates, oldest first."""
+        ...
+
+    async def keep_unsent(self, texts: Sequence[str]) -> None:
+        """Keep texts that were typed and not sent among the prompts."""
         ...
 
     async def rename(self, session_id: str, title: str) -> None:
@@ -283,60 +287,6 @@ class Files(Protocol):
         ...
 
 
-class Schedules(Protocol):
-    """The schedules of workers: turns that the service starts by itself.
-
-    Raises (all): ApiError.
-    """
-
-    async def schedules(self, worker_id: str) -> ScheduleList:
-        """All schedules of a worker."""
-        ...
-
-    async def add(self, worker_id: str, schedule: NewSchedule) -> Added:
-        """Add a schedule with one POST.
-
-        Raises:
-            Doubtful: whether it was added is not clear, also not by the list.
-        """
-        ...
-
-    async def cancel(self, worker_id: str, schedule_id: str) -> bool | None:
-        """Cancel a schedule; None when the service does not say whether it did."""
-        ...
-
-
-class Webhooks(Protocol):
-    """The webhooks of workers. None of the requests costs anything.
-
-    Raises (all): ApiError.
-    """
-
-    async def read(self, worker_id: str) -> Webhook:
-        """The webhook of a worker."""
-        ...
-
-    async def set(self, worker_id: str, url: str) -> Webhook:
-        """Set the address.
-
-        Raises:
-            SettingsError: it is not accepted; nothing was sent.
-        """
-        ...
-
-    async def clear(self, worker_id: str) -> Webhook:
-        """Remove address and token."""
-        ...
-
-    async def renew_token(self, worker_id: str) -> Webhook:
-        """Replace the token."""
-        ...
-
-    async def deliveries(self, worker_id: str, page: int = 1) -> DeliveryPage:
-        """A page of the deliveries, newest first, counted from 1."""
-        ...
-
-
 class LocalFiles(Protocol):
     """Access to files of this computer that may be attached.
 
@@ -403,8 +353,8 @@ class Connection(Struct, frozen=True):
     """The target that a text names, to be watched. Raises SettingsError."""
     worker_of_session: Callable[[Session], Awaitable[str | None]] = own_target
     """The worker of a session, whose schedules these are; None where there is none yet. Raises ApiError."""
-    schedules: Callable[[], Schedules] | None = None
-    webhooks: Webhooks | None = None
+    schedules: Callable[[], ScheduleApi] | None = None
+    webhooks: WebhookApi | None = None
     """None: the service has no webhooks."""
     gallery: Gallery | None = None
     """The stored workers of the service; None where there are none."""
@@ -476,3 +426,7 @@ class AppOptions(Struct, frozen=True):
     """Copies a text with a program of this machine; returns its name, "" where there is none."""
     conceal: Callable[[str], str] = str
     """Removes the API key from a text."""
+    host_question: str = ""
+    """What to ask before the API key goes to a host for the first time; "" for a known one."""
+    trust_host: Callable[[], None] = lambda: None
+    """Remembers a yes to that; called in a thread."""

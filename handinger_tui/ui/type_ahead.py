@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 FRACTION_S: Final = 0.01
 """Seconds by which a timer may come too early."""
 LINE_BREAK: Final = "\n"
+ENTER_TOO_EARLY: Final = "This opened as you pressed Enter. Press it again if you meant this."
 LOOK_AGAIN_S: Final = 0.01
 """Seconds between two looks at whether a screen is open."""
 
@@ -58,6 +59,7 @@ class TypeAhead:
         self._session_id = ""
         """The session on the screen at that time."""
         self._letters = LetterRun(monotonic)
+        work.interaction.keys_wait = lambda: bool(self._held)
         self._decided: set[int] = set()
         """Letters (by `id`) that are commands: no word followed."""
 
@@ -98,6 +100,9 @@ class TypeAhead:
             is_typed = all(isinstance(one, Paste) or one.is_printable for one in others)
             is_other = self._app.screen is work and self._session_id != work.controller.session_id
             if not (is_other and is_typed and held[:1] == others[:1] and not work.prompt.text):
+                # An Enter with nothing typed before it was pressed twice.
+                if others and any(map(self._sends, held[held.index(others[0]) :])):
+                    work.interaction.say(ENTER_TOO_EARLY)
                 self._held = [*_in_lines(held, self._sends)] if self._app.screen is work else others
             self._note_screen()
             if self._app.screen is not work:
@@ -129,8 +134,8 @@ class TypeAhead:
             if self._held is not None:
                 self._app.call_later(self.pass_next)
             return
-        is_text = isinstance(event, Paste) or event.is_printable
-        self._work.interaction.note_key(is_text=is_text and self._app.focused is self._work.prompt)
+        is_typed = isinstance(event, Paste) or event.is_printable or self._sends(event)
+        self._work.interaction.note_key(is_typed=is_typed and self._app.focused is self._work.prompt)
         screen, queues = self._app.screen, (self._app.focused or self._app.screen).ancestors_with_self
         # A text area takes the focus, later, when something is pasted into it.
         is_last = isinstance(event, Paste) or self._may_move(event)

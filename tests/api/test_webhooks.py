@@ -10,7 +10,7 @@ import pytest
 
 from handinger_tui.api.stored_workers import WebhookClient
 from handinger_tui.core.errors import ApiError, BrokenContract, Doubtful, Refused, SettingsError
-from handinger_tui.core.stored_workers import (
+from handinger_tui.core.webhooks import (
     Delivery,
     check_address,
     delivery_outcome,

@@ -27,11 +27,11 @@ def scenario(op: str, **server: list[Steps]) -> dict[str, Any]:
     return {"id": "leaving", "op": op, "history": False, "server": server}
 
 
-# -- detaching ------------------------------------------------------------------------------------
-RUNNING_JSON: Steps = [{"accept": {"complete_after_gets": 2}}, {"worker": {}}]
+# -- detaching: the worker runs until the test ends it, however often a program looks -------------
+RUNNING_JSON: Steps = [{"accept": {}}, {"worker": {}}]
 LATE_ID: Steps = [
     {"head": {"headers": {"Content-Type": "text/event-stream; charset=utf-8"}}},
-    {"accept": {"complete_after_gets": 2}},
+    {"accept": {}},
     {"sse": {"type": "start", "messageId": "m1a"}},
     {"sleep": 300},
     {"sse": {"type": "data-worker", "data": {"id": "{{id}}"}}},
@@ -46,7 +46,7 @@ HEADERS_ALONE: Steps = [
             }
         }
     },
-    {"accept": {"complete_after_gets": 2}},
+    {"accept": {}},
     {"hang": LONG_MS},
 ]
 

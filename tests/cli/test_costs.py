@@ -262,7 +262,14 @@ async def test_an_svg_has_the_three_charts(home: Path, tmp_path: Path) -> None:
     await spend(home, "a", "0.5", "null")
     drawing = ElementTree.fromstring(report(home, tmp_path / "r.svg"))  # noqa: S314 - our own file
     words = [element.text for element in drawing.iter("{http://www.w3.org/2000/svg}text")]
-    for word in ("Cost per day", "Cost by category", "Cumulative cost", "$0.50", "$0.50 so far + 1 unknown", "+1"):
+    for word in (
+        "Cost per day",
+        "Cost by category",
+        "Cumulative cost",
+        "$0.50",
+        "$0.50 so far + 1 unknown",
+        "+1",
+    ):
         assert word in words
     assert any(element.get("fill") == "url(#hatch-gap)" for element in drawing.iter())
 

@@ -8,8 +8,9 @@ from decimal import Decimal
 import pytest
 
 from handinger_tui.cli.commands.costs import bar, share_lines, table
-from handinger_tui.cli.output import cells_of, clip, fit_columns
+from handinger_tui.cli.tables import fit_columns
 from handinger_tui.core.amounts import Total
+from handinger_tui.core.columns import cells_of, clip
 from handinger_tui.core.errors import SettingsError
 from handinger_tui.core.money.spending import Bucket, GroupBy, period_ms, sum_buckets
 

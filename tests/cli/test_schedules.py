@@ -46,8 +46,11 @@ def test_a_price_comes_first_and_only_yes_adds(
     assert (added["added"], added["interval_seconds"]) == (True, 86_400)
     [row] = schedules("list", address, "--json").result["schedules"]
     assert (row["id"], row["input"], row["price"]["runs_per_month"]) == (added["id"], "Report", 30.0)
-    assert "every 1 d · next" in schedules("list", worker).out
-    assert schedules("cancel", worker, added["id"]).out == "Canceled.\n"
+    head, first, below, total, *_ = schedules("list", worker).out.splitlines()
+    assert head.split() == ["Next", "run", "Rule", "Price", "ID"]
+    assert ("every 1 d" in first, added["id"] in first, below) == (True, True, "  standard · Report")
+    assert total.startswith("1 schedule · ~")
+    assert schedules("cancel", worker, added["id"]).out == "The schedule was canceled.\n"
     assert schedules("list", worker, "--json").result["schedules"] == []
 
 

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from handinger_tui.core.amounts import Total, Unit, tidy
+from handinger_tui.core.columns import aligned
 from handinger_tui.core.money.words import (
-    aligned,
     amount_text,
     bare_text,
     cost_words,

@@ -31,11 +31,17 @@ LINEAGES = st.builds(
 PLAIN = st.text(st.characters(exclude_characters="\x1e"))
 
 
-@given(PLAIN, st.lists(FILES, max_size=3), st.lists(st.text(), max_size=3), st.none() | LINEAGES)
+@given(
+    PLAIN,
+    st.lists(FILES, max_size=3),
+    st.lists(st.text(), max_size=3),
+    st.none() | LINEAGES,
+    st.lists(st.text(), max_size=3),
+)
 def test_a_draft_is_restored_unchanged(
-    text: str, files: list[Attachment], pasted: list[str], lineage: Lineage | None
+    text: str, files: list[Attachment], pasted: list[str], lineage: Lineage | None, others: list[str]
 ) -> None:
-    draft = Draft(text, tuple(files), tuple(pasted), lineage)
+    draft = Draft(text, tuple(files), tuple(pasted), lineage, tuple(others))
     assert unpack_draft(pack_draft(draft)) == draft
 
 

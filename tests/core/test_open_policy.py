@@ -21,6 +21,10 @@ PE = b"MZ\x90\x00\x03\x00\x00\x00"
         ("chart.png", b"\x89PNG\r\n\x1a\n", Verdict.OPEN),
         ("page.html", b"<html>", Verdict.ASK),
         ("drawing.svg", b"<svg>", Verdict.ASK),
+        *(
+            (f"report.{one}", b"<?xml", Verdict.ASK)
+            for one in ("xml", "XML", "rss", "atom", "xsl", "xslt", "rdf")
+        ),
         ("old.xls", b"\xd0\xcf\x11\xe0", Verdict.ASK),
         ("strange.qqq", b"", Verdict.ASK),
         ("README", b"words", Verdict.ASK),

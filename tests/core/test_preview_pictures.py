@@ -183,7 +183,7 @@ def test_a_large_picture_is_averaged(mode: str) -> None:
 
 
 def test_the_local_workers_charts_are_drawn() -> None:
-    chart = formats.bar_chart("Title", [("a", Decimal(2)), ("b", Decimal(-1))])
+    chart = formats.bar_chart("Title", [("a", Decimal(2)), ("b", Decimal(1))])
     colors = {color for row in picture(chart).grid(80, 40, (0, 0, 0)) for color in row}
     assert (255, 255, 255) in colors
     assert (46, 110, 190) in colors

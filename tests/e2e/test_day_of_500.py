@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import re
 import asyncio
 import csv
 import io
 import json
+import re
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path

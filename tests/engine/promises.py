@@ -89,6 +89,8 @@ class Talk:
     held_by: str = ""
     edited: str = ""
     """The turn whose message is being edited."""
+    left_before_edit: frozenset[str] = frozenset()
+    """The turns that had left the queue when that edit began: they are not behind it."""
     held_turns: tuple[str, ...] = ()
     """The queued turns that were held at the last step."""
     queue_held_at: int = 0
@@ -228,6 +230,14 @@ class Watchman:
         self.messages.append(message)
         return message
 
+    def editing(self, session_id: str, turn_id: str) -> None:
+        """A queued message is taken into the prompt."""
+        talk = self.talk(session_id)
+        talk.edited = turn_id
+        talk.left_before_edit = frozenset(
+            one for one, status in self._status.items() if status is not TurnStatus.QUEUED
+        )
+
     def _busy(self, session_id: str) -> bool:
         pending = any(
             message.session_id == session_id and message.fate is Fate.PENDING for message in self.messages
@@ -319,7 +329,12 @@ class Watchman:
         )
         self.expect(Promise.RELEASED, approved_at > message.queue_held_at, repr(request.prompt))
         edited = self.by_turn.get(talk.edited)
-        passes = message.past_held or message.approvals or message.moved
+        passes = (
+            message.past_held
+            or message.approvals
+            or message.moved
+            or request.turn_id in talk.left_before_edit
+        )
         if edited is not None and not edited.moved:
             is_behind = edited.sent_at < message.sent_at and not passes
             kept = edited is not message and not is_behind

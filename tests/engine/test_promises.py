@@ -97,7 +97,7 @@ def post_what_is_edited(world: World) -> None:
 def post_past_what_is_edited(world: World) -> None:
     _, edited = written(world)
     _, request = written(world)
-    world.watchman.talk(world.sessions[0]).edited = edited.turn_id
+    world.watchman.editing(world.sessions[0], edited.turn_id)
     world.watchman.posting(request)
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from handinger_tui.core.acts import Hold, HoldReason, SessionState
 from handinger_tui.core.errors import Locked, NoHistory, NoRoom
-from handinger_tui.core.turns.turn import TurnRequest, TurnStatus
+from handinger_tui.core.turns.turn import WITHDRAWN, TurnRequest, TurnStatus
 from handinger_tui.engine.engine import Engine
 from handinger_tui.engine.ports import RetryPolicy
 from handinger_tui.engine.queues import Busy
@@ -193,6 +193,53 @@ async def test_an_edited_message_cannot_be_sent_before_the_others_but_another_on
         await box.settled()
         assert (prompts(box), queued(box)) == (["first", "third"], ["second"])
         assert actor.gate.state.waits_at_edit
+
+
+@asynccontextmanager
+async def at_work(box: Rig, name: str) -> AsyncIterator[None]:
+    """Inside, the session waits for its history in method `name`: what is request of it waits its turn."""
+    go_on = asyncio.Event()
+    box.log.before[name] = go_on.wait
+    try:
+        yield
+    finally:
+        go_on.set()
+        del box.log.before[name]
+
+
+async def test_a_message_asked_for_before_an_edit_ends_waits_as_the_screen_says_by_then() -> None:
+    async with editing("second", "third") as (box, actor, _second):
+        async with at_work(box, "open_turn"):
+            other = asyncio.create_task(actor.store_unsent("other", None, (), WITHDRAWN))
+            request = asyncio.create_task(actor.resume(only=actor.queue.ids[1]))
+            await asyncio.sleep(0)
+            actor.gate.end_edit()
+        assert await request == Hold(HoldReason.EDITED)
+        await other
+        await box.settled()
+        assert (prompts(box), queued(box)) == (["first"], ["third", "second"])
+
+
+async def test_a_queue_is_released_only_as_the_person_saw_it() -> None:
+    box = detached_turn(says("2"), says("3"))
+    await running(box, "first")
+    actor = box.engine.actor(box.session_id)
+    await actor.send("second")
+    actor.detach()
+    await box.settled()
+    await actor.watch()
+    await box.settled()
+    async with at_work(box, "open_turn"):
+        third = asyncio.create_task(actor.send("third", held=True))
+        request = asyncio.create_task(actor.resume())
+        await asyncio.sleep(0)
+    assert await request == Hold(HoldReason.DETACHED)
+    await third
+    await box.settled()
+    assert (prompts(box), queued(box)) == (["first"], ["second", "third"])
+    assert await actor.resume() is None
+    await box.settled()
+    assert prompts(box) == ["first", "second", "third"]
 
 
 async def test_an_edit_that_begins_while_the_message_starts_keeps_it_back() -> None:

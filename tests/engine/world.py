@@ -306,10 +306,9 @@ class World:
 
     def begin_edit(self, session_id: str, turn: Turn) -> None:
         """Take a queued message into the prompt."""
-        talk = self.watchman.talk(session_id)
 
         def done(_nothing: None) -> None:
-            talk.edited = turn.turn_id
+            self.watchman.editing(session_id, turn.turn_id)
 
         self.act("begin_edit", session_id, turn.turn_id, done=done)
 

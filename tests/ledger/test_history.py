@@ -168,6 +168,24 @@ async def test_drafts_are_kept_before_there_is_a_session(tmp_path: Path) -> None
         assert await ledger.history.draft("ses_1") == ""
 
 
+async def test_texts_that_were_not_sent_are_among_the_prompts_in_the_order_of_time(tmp_path: Path) -> None:
+    async with opened(tmp_path / "h.db") as ledger:
+        await play(ledger, session("ses_1"), turn_request("turn_1", "sent"), answered())
+        await ledger.history.keep_unsent(["first", "sent later", "second"])
+        await ledger.history.keep_unsent([f"many {number}" for number in range(198)])
+        await ledger.history.keep_unsent(["\ud800\x00"])
+        assert (await ledger.history.prompts())[:3] == ["sent", "second", "many 0"]
+        newer = turn_request("turn_2", "many 7", created_ms=9_999_999_999_999)
+        await play(ledger, session("ses_2"), newer, answered())
+        await ledger.history.keep_unsent(["many 3"])
+    async with opened(tmp_path / "h.db") as ledger:
+        assert (await ledger.history.prompts())[-3:] == ["\ud800\x00", "many 3", "many 7"]
+        await ledger.history.delete("ses_2")
+        prompts = await ledger.history.prompts()
+        assert prompts[-1] == "many 3"
+        assert "many 7" not in prompts
+
+
 async def test_a_deleted_session_leaves_nothing(tmp_path: Path) -> None:
     async with opened(tmp_path / "h.db") as ledger:
         await play(ledger, session("ses_1"), turn_request("turn_1", "secret"), answered(text="secret"))

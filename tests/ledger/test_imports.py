@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import sqlite3
+import tracemalloc
+from contextlib import suppress
 from datetime import UTC
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
@@ -12,7 +14,7 @@ import pytest
 
 from handinger_tui.core.amounts import Total, Unit
 from handinger_tui.core.errors import LedgerError, SettingsError
-from handinger_tui.core.export.session_file import MOST_BYTES, read_session
+from handinger_tui.core.export.session_file import most_bytes, read_session
 from handinger_tui.core.jsontext import MAX_DEPTH
 from handinger_tui.core.money.attribution import MoneyIndex, session_money
 from handinger_tui.core.money.limits import Limit, Scope
@@ -304,9 +306,43 @@ def test_a_file_that_is_not_an_export_is_reported(data: bytes) -> None:
         read_session(data, NOW)
 
 
-def test_a_file_that_is_too_large_is_refused_before_it_is_read() -> None:
-    with pytest.raises(SettingsError, match="larger than 200 MB"):
-        read_session(b" " * (MOST_BYTES + 1), NOW)
+FRAMES = b'{"turns":[{"record":{"frames":[' + b'[0,"sse","",null,""],' * 900_000 + b"null]}}]}"
+
+
+@pytest.mark.parametrize(
+    "data",
+    [b" " * (most_bytes() + 1), b"[" + b"{}," * 6_000_000 + b"1]", FRAMES, b'{"a":"' + b"[" * 9_000_000],
+    ids=["bytes", "objects", "frames", "values of one frame"],
+)
+def test_a_file_that_is_too_large_is_refused_before_it_is_parsed(data: bytes) -> None:
+    tracemalloc.start()
+    try:
+        with pytest.raises(SettingsError, match="larger than 50 MB") as caught:
+            read_session(data, NOW)
+        assert tracemalloc.get_traced_memory()[1] < 1_000_000
+    finally:
+        tracemalloc.stop()
+    assert "--max-mb" in caught.value.hint
+
+
+ODD = json.loads(r'[null, true, -1, 1.5, 1e30, "", "\u0000", "\ud800", [], [[]], [{}], {}, {"kind": []}]')
+
+
+@pytest.mark.parametrize("member", ["turn", "record", "session"])
+async def test_a_member_of_any_other_kind_is_refused_or_read(member: str) -> None:
+    """Whatever stands in a place of the file, it never ends in an exception of another kind."""
+    file = json.loads(await exported_file(1))
+    first = file["turns"][0]
+    first["lineage"] = {"kind": "edit", "session_id": "s", "turn_id": "t", "number": 1, "title": ""}
+    first["attachments"] = [{"name": "x", "size": 1, "media_type": "text/plain"}]
+    place = {"session": file, "turn": first, "record": first["record"]}[member]
+    for name, kept in list(place.items()):
+        for value in ODD:
+            place[name] = value
+            with suppress(SettingsError):
+                read(json.dumps(file))
+        place[name] = kept
+    assert len(read_turns(json.dumps(file))) == 1
 
 
 async def test_two_turns_of_the_same_id_are_refused() -> None:

@@ -14,19 +14,23 @@ from collections import Counter
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack, closing
 from dataclasses import dataclass, field
+from decimal import Decimal
 from pathlib import Path
 from random import Random
 from typing import Final
 
 import pytest
 from msgspec.structs import replace
+from textual.widgets import Input
 
 from handinger_tui.cli.app import app_options
 from handinger_tui.cli.args import parse
 from handinger_tui.cli.load_settings import settings_for
+from handinger_tui.core.amounts import Unit
+from handinger_tui.core.money.limits import Scope
 from handinger_tui.core.prompts import expand_chips
 from handinger_tui.ui.app import HandingerApp
-from handinger_tui.ui.dialogs import Modal
+from handinger_tui.ui.dialogs import Modal, Question
 from handinger_tui.ui.ports import Connection
 from tests.e2e.runner import KEY
 from tests.lives.words import Promise, mark_of, marks, promised
@@ -75,6 +79,14 @@ class Ledger:
     """Marks of texts that were typed and must be somewhere."""
     commands: list[str] = field(default_factory=list)
     """Amounts of limits that were typed and must be set, or stand somewhere."""
+    amounts: int = 0
+    """How many amounts were typed; each is another one."""
+
+    def new_amount(self, whole: int) -> str:
+        """Another amount of a limit, which must be set or stand somewhere."""
+        self.amounts += 1
+        self.commands.append(f"{whole}.{self.amounts:03d}")
+        return self.commands[-1]
 
     def permit(self, why: str, *which: str) -> None:
         """The screen said that these messages leave by the key that is pressed now."""
@@ -100,10 +112,10 @@ class Ledger:
 class Person:
     """One program on the screen, and the person who uses it."""
 
-    def __init__(
-        self, app: HandingerApp, pilot: IdlePilot[None], random: Random, ledger: Ledger, diary: list[str]
-    ) -> None:
-        self.app, self.pilot, self.random, self.ledger, self.diary = app, pilot, random, ledger, diary
+    def __init__(self, app: HandingerApp, pilot: IdlePilot[None], random: Random, life: Life) -> None:
+        self.app, self.pilot, self.random = app, pilot, random
+        self.ledger, self.diary = life.ledger, life.diary
+        self.unit = Unit.CREDITS if life.service.tasks else Unit.USD
         self._parser = typed_only()
 
     # -- the terminal ------------------------------------------------------------------
@@ -244,9 +256,9 @@ class Person:
         """Set a limit by a command, an amount of its own each time."""
         if not self.can_type:
             return
-        amount = f"{self.random.randint(1, 9)}.{len(self.ledger.commands) + 1:03d}"
         scope = self.random.choice(("session", "day"))
-        self.ledger.commands.append(amount)
+        # The small one is reached by the first turn that costs anything.
+        amount = self.ledger.new_amount(self.random.choice((0, 2, 5, 9)))
         await self.press(f"/limit {scope} {amount}")
         await self.enter()
         await self.settle()
@@ -305,7 +317,9 @@ class Person:
     async def again(self) -> None:
         """Retry, edit or fork by a command."""
         if self.can_type:
-            await self.press(self.random.choice(("/retry", "/edit last", "/fork")))
+            await self.press(
+                self.random.choice(("/retry", "/edit last", "/fork", "/retry 1", "/edit 1", "/fork 1"))
+            )
             await self.enter()
             await self.settle(0.5)
             if isinstance(self.app.screen, Modal):
@@ -314,21 +328,59 @@ class Person:
                 await self.enter()
 
     async def delete(self) -> None:
-        """Delete a session of the list."""
+        """Delete a session of the list; one that runs and has a queue is named with both."""
         await self.press(F7)
         await self.settle(0.5)
-        await self.press(self.random.choice(("", DOWN)))
+        await self.press(self.random.choice(("", "", DOWN)))
         await self.press(CTRL_X)
         await self.settle(0.5)
-        listed = set(marks(self.text)) | set(self.queued)
-        if self.random.random() < 0.5:
-            await self.press(RIGHT)
-            await self.press(ENTER)
-            # What belonged to a session that was deleted may be listed.
-            self.forget(listed, everything=True)
+        if isinstance(self.app.screen, Question) and "Delete" in self.text:
+            words = " ".join(self.text.replace("│", " ").split())
+            queued = self._queue_of_question(words)
+            if queued is not None and (
+                (len(queued) > 0) != ("queued message" in words)
+                or (self.app.work.controller.running and "still running" not in words)
+            ):
+                raise Broken(f"the question does not name {queued} or the run: {words}")
+            if self.random.random() < 0.6:
+                began = time.monotonic()
+                await self.press(RIGHT)
+                await self.press(ENTER)
+                await self.settle(0.5)
+                if queued is not None:
+                    # Withdrawn: none of them may leave any more.
+                    self.ledger.revoke(set(queued), began)
+                # What belonged to a session that was deleted may be gone.
+                self.forget(set(), everything=True)
         await self.settle(0.5)
         await self.press(ESC)
         await self.press(ESC)
+
+    def _queue_of_question(self, words: str) -> list[str] | None:
+        """What is queued in the session on the screen; None where the question is about another one."""
+        controller = self.app.work.controller
+        title = controller.title(controller.session_id)
+        others = [one.title for one in controller.opened_sessions if one.session_id != controller.session_id]
+        is_this = f"“{title}”" in words and title not in others and bool(controller.session.turns)
+        return self.queued if is_this else None
+
+    async def answer(self) -> None:
+        """Answer a question with an amount, or with its default."""
+        if isinstance(self.app.screen, Modal):
+            if isinstance(self.app.focused, Input):
+                await self.press("90")
+            await self.enter()
+            await self.settle(0.5)
+
+    async def limit_elsewhere(self) -> None:
+        """Another program sets the limit of the day: what it holds, or no longer holds, waits for Enter."""
+        controller = self.app.work.controller
+        amount = Decimal(self.random.choice(("0.010", "95")))
+        self.diary.append(f"elsewhere: day {amount}")
+        store = controller.connection.limits
+        await store.set_limit(controller.session, Scope.DAY, self.unit, amount)
+        # The person set other ones before.
+        self.ledger.commands.clear()
 
     def forget(self, which: set[str], *, everything: bool = False) -> None:
         self.ledger.typed = ["" if everything or mark in which else mark for mark in self.ledger.typed]
@@ -389,9 +441,22 @@ class Life:
         programs = self.random.randint(1, 3)
         for number in range(programs):
             await self._program(steps // programs)
-            self.argv = self.random.choice(((), ("-c",)))
-            self.diary.append(f"-- program {number + 2}")
+            self.argv = self._command_line()
+            self.diary.append(f"-- program {number + 2}: {self.argv}")
         return f"seed {self.seed}: {len(self.service.posts)} POSTs, {len(self.ledger.typed)} texts"
+
+    def _command_line(self) -> tuple[str, ...]:
+        """How the next program begins: by default, on the last session, on a worker, or with a message."""
+        choices: list[tuple[str, ...]] = [(), (), ("-c",), ("-c",)]
+        choices += [("attach", worker) for worker in self.service.workers][-1:]
+        if not self.service.tasks:
+            choices += [("-w", worker) for worker in self.service.workers][:1]
+        if self.random.random() < 0.15:
+            mark = f"m{len(self.ledger.typed)}q"
+            self.ledger.typed.append(mark)
+            self.ledger.permit("the command line", mark)
+            return (f"echo {mark}",)
+        return self.random.choice(choices)
 
     async def _program(self, steps: int) -> None:
         args = parse([*self.argv])
@@ -406,7 +471,7 @@ class Life:
             app = HandingerApp(replace(options, connect=connect))
             stack.enter_context(unpainted())
             async with running(app, size=self.random.choice(SIZES)) as pilot:
-                person = Person(app, pilot, self.random, self.ledger, self.diary)
+                person = Person(app, pilot, self.random, self)
                 await self._early(person)
                 await self._acts(person, steps)
                 if app._exit:
@@ -421,9 +486,7 @@ class Life:
                 self.ledger.permit("typed early", mark)
                 await person.press(f"echo {mark}\r")
             else:
-                amount = f"7.{len(self.ledger.commands) + 1:03d}"
-                self.ledger.commands.append(amount)
-                await person.press(f"/limit day {amount}\r")
+                await person.press(f"/limit day {self.ledger.new_amount(7)}\r")
             await asyncio.sleep(self.random.choice((0.0, 0.35)))
         controller = person.app.work.controller
         await self._until(person, lambda: controller.connected and bool(controller.session_id), "a session")
@@ -433,8 +496,8 @@ class Life:
         actions: dict[Callable[[], Awaitable[None]], int] = {
             person.say: 30, person.empty_enter: 10, person.escape: 4, person.detach: 6, person.switch: 8,
             person.command: 5, person.limit: 4, person.edit_queue: 10, person.browse: 5, person.sentence: 3,
-            person.again: 4, person.delete: 2, person.click: 3, person.resize: 2, person.budget: 2,
-            person.wait: 8, self._finish: 25, self._refuse: 1,
+            person.again: 5, person.delete: 4, person.answer: 4, person.limit_elsewhere: 2, person.click: 3,
+            person.resize: 2, person.budget: 2, person.wait: 8, self._finish: 25, self._refuse: 1,
         }  # fmt: skip
         for action in self.random.choices([*actions], [*actions.values()], k=steps):
             if person.app._exit:
@@ -458,9 +521,15 @@ class Life:
     async def _leave(self, person: Person) -> None:
         """The end of a program: as a person does, or as a terminal that is closed."""
         await person.settle()
-        if self.random.random() < 0.5:
+        way = self.random.random()
+        if way < 0.4:
             self.diary.append("SIGHUP")
             person.app.leave(129)
+        elif way < 0.55:
+            # Nothing more is saved at the end: what was typed is on the disk by itself.
+            await self._check_texts(person, on_disk=True)
+            self.diary.append("killed")
+            person.app.exit(return_code=137)
         else:
             for _ in range(3):
                 await person.press(ESC)
@@ -482,7 +551,7 @@ class Life:
 
     def _fail(self, person: Person, what: str) -> None:
         acts = "\n".join(f"  {dict(+act.marks)} by {act.why.strip()[:100]!r}" for act in self.ledger.acts)
-        diary = "\n".join(self.diary[-40:])
+        diary = "\n".join(self.diary[-60:])
         raise Broken(f"seed {self.seed}: {what}\nPermitted:\n{acts}\n{diary}\n{person.text}")
 
     async def _look(self, person: Person) -> None:
@@ -507,21 +576,23 @@ class Life:
             if len(set(own)) > 1 and "conversation" not in prompt:
                 self._fail(person, f"two messages in one: {prompt!r}")
 
-    def _places(self, person: Person) -> str:
-        """All texts that a person can bring back, on the screen and on the disk."""
+    def _places(self, person: Person, *, on_disk: bool) -> str:
+        """All texts that a person can bring back, on the screen and on the disk, or on the disk alone."""
         work = person.app.work
         edit = work.queue_editor.edit
-        held = [person.in_prompt, *work.prompt.message_history.texts, *(self.service.posts)]
-        held += [] if edit is None else [edit.aside.text, *edit.aside.pasted]
+        held = [*self.service.posts]
+        if not on_disk:
+            held += [person.in_prompt, *work.prompt.message_history.texts]
+            held += [] if edit is None else [edit.aside.text, *edit.aside.pasted]
         with closing(sqlite3.connect(f"file:{self.home / 'history.db'}?mode=ro", uri=True)) as database:
             for query in ("SELECT text FROM drafts", "SELECT prompt FROM turns"):
                 held += [row[0] for row in database.execute(query)]
         return "\n".join(held)
 
-    async def _check_texts(self, person: Person) -> None:
+    async def _check_texts(self, person: Person, *, on_disk: bool = False) -> None:
         end = time.monotonic() + QUIET_S
         while True:
-            places = self._places(person)
+            places = self._places(person, on_disk=on_disk)
             lost = [mark for mark in self.ledger.typed if mark and mark not in places]
             unset = self._unset_limits(places)
             if not lost and not unset:

@@ -52,6 +52,7 @@ def test_what_leaves_was_announced_and_what_was_typed_is_somewhere(seed: int) ->
         ("Enter to raise the limit; 1 queued message stays held", Promise.NOTHING),
         ("Enter to raise the limit, then send this (asks first)", Promise.THIS),
         ("Enter to send it and 2 more (cost unknown) · Esc to keep it unchanged", Promise.QUEUE),
+        ("Your draft is back. Press Enter again to send it.", Promise.THIS),
         ("? help · / commands · ↑ history", Promise.NOTHING),
     ],
 )

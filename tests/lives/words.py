@@ -24,6 +24,7 @@ _READINGS: Final = (
     (re.compile(r"Enter to (queue behind|queue; it waits)"), Promise.NOTHING),
     (re.compile(r"Enter to put it back in the held"), Promise.NOTHING),
     (re.compile(r"Enter to (send|queue|resend)|then send this|put it back in the queue"), Promise.THIS),
+    (re.compile(r"Press Enter (again )?to send (it|your message)"), Promise.THIS),
     (re.compile(r"Type ahead: Enter queues it"), Promise.THIS),
 )
 

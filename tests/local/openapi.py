@@ -17,13 +17,9 @@ import tempfile
 from pathlib import Path
 from typing import Final
 
-from handinger_tui.local.http import RequestLimits
 from handinger_tui.local.server import LocalServer
 
 FOLDER: Final = Path(__file__).parent
-MANY: Final = 1_000_000
-LIMITS: Final = RequestLimits(workers=MANY, templates=MANY, schedules=MANY)
-"""No worker is removed for another one while links still lead to it."""
 
 
 def main() -> int:
@@ -35,7 +31,7 @@ def main() -> int:
     parser.add_argument("--examples", type=int, default=100, help="test cases of each operation")
     parser.add_argument("--schemathesis", default="schemathesis", help="its command")
     args = parser.parse_args()
-    with LocalServer.start(pace=0, limits=LIMITS) as server:
+    with LocalServer.start(pace=0) as server:
         command = [args.schemathesis, "run", str(args.file.resolve())]
         command += ["--url", server.tasks_url if args.tasks else server.base_url]
         command += ["--header", f"Authorization: Bearer {server.api_key}", "--checks", "all"]

@@ -3,17 +3,26 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 import pytest
 
-from handinger_tui.local.http import RefusedError
-from handinger_tui.local.triggers import StoredSchedule, from_when
+from handinger_tui.local import formats
+from handinger_tui.local.triggers import Cron, ScheduleBody, StoredSchedule, schedule_of
+
+if TYPE_CHECKING:
+    import httpx
 
 START = datetime(2026, 2, 27, 23, 58, 30, 5, tzinfo=UTC)
 
 
+@pytest.fixture
+def at_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(formats, "now", lambda: START)
+
+
 def scheduled(expression: str) -> StoredSchedule:
-    return from_when({"type": "cron", "cron": expression}, "echo x", "low", START)
+    return schedule_of(ScheduleBody("echo x", Cron(expression)))
 
 
 @pytest.mark.parametrize(
@@ -33,14 +42,18 @@ def scheduled(expression: str) -> StoredSchedule:
         ("58 23 27 2 *", "2027-02-27T23:58"),
     ],
 )
+@pytest.mark.usefixtures("at_start")
 def test_next_runs(expression: str, expected: str) -> None:
     assert scheduled(expression).next_run == datetime.fromisoformat(f"{expected}:00+00:00")
 
 
-def test_runs_follow_each_other() -> None:
+@pytest.mark.usefixtures("at_start")
+def test_runs_follow_each_other(monkeypatch: pytest.MonkeyPatch) -> None:
     schedule = scheduled("*/20 * * * *")
-    assert schedule.following is not None
-    assert [schedule.next_run.minute, schedule.following(schedule.next_run).minute] == [0, 20]
+    monkeypatch.setattr(formats, "now", lambda: schedule.next_run)
+    assert schedule.next_run.minute == 0
+    assert schedule.advance()
+    assert schedule.next_run.minute == 20
 
 
 @pytest.mark.parametrize(
@@ -67,7 +80,9 @@ def test_runs_follow_each_other() -> None:
         "0 0 31 4 *",
     ],
 )
-def test_invalid_expressions_are_refused(expression: str) -> None:
-    with pytest.raises(RefusedError) as refused:
-        scheduled(expression)
-    assert refused.value.status == 422
+def test_invalid_expressions_are_refused(client: httpx.Client, expression: str) -> None:
+    path = client.post("/api/workers", json={"input": "echo x"}).headers["location"]
+    when = {"type": "cron", "cron": expression}
+    answer = client.post(f"{path}/schedules", json={"input": "x", "when": when})
+    assert answer.status_code == 422
+    assert client.get(f"{path}/schedules").json()["schedules"] == []

@@ -125,14 +125,9 @@ def test_a_failed_turn_is_charged_for_what_it_did(run_turn: Run) -> None:
     assert worker["usage"]["costUsd"] > 0
 
 
-def test_money_on_the_wire_is_short_decimal_text(client: httpx.Client, run_turn: Run) -> None:
-    shown, _ = run_turn("tour")
-    text = client.get(f"/api/workers/{shown['id']}").text
-    worker = json.loads(text, parse_float=str, parse_int=str)
-    for number in [*worker["costs"].values(), worker["usage"]["costUsd"]]:
-        assert "e" not in number.lower()
-        assert len(number) <= 12
-        assert not ("." in number and number.endswith("0"))
+def test_money_on_the_wire_is_exact(client: httpx.Client, run_turn: Run) -> None:
+    worker = exact(client, run_turn("tour")[0]["id"])
+    assert sum(worker["costs"].values()) == worker["usage"]["costUsd"]
 
 
 @pytest.mark.parametrize(
@@ -144,12 +139,10 @@ def test_money_on_the_wire_is_short_decimal_text(client: httpx.Client, run_turn:
         (Decimal("0.000"), "0"),
         (Decimal(100), "100"),
         (Decimal("1E+3"), "1000"),
-        ({"a": [Decimal("0.5"), True, None, "é\u2028\n"]}, '{"a":[0.5,true,null,"é\u2028\\n"]}'),
-        ((1, "x"), '[1,"x"]'),
     ],
 )
-def test_exact_json(value: object, text: str) -> None:
-    assert formats.dumps(value) == text
+def test_numbers_in_texts_are_short(value: Decimal, text: str) -> None:
+    assert formats.number_text(value) == text
 
 
 @pytest.mark.parametrize(("budget", "calls"), [("low", 1), ("standard", 5), ("high", 5), ("unlimited", 5)])

@@ -6,7 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from handinger_tui.local.http import Instruction, RequestLimits
-from handinger_tui.local.registry import WorkerRegistry
+from handinger_tui.local.registry import Registry
 from handinger_tui.local.turn_context import Rule, TurnConfig, TurnContext
 from handinger_tui.local.worker import LocalTurn
 
@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     import pytest
 
 
-def registry_of(rule: Rule) -> WorkerRegistry:
-    return WorkerRegistry("http://127.0.0.1:1", TurnConfig(0, (rule,)), RequestLimits())
+def registry_of(rule: Rule) -> Registry:
+    return Registry("http://127.0.0.1:1", TurnConfig(0, (rule,)), RequestLimits(), has_tasks=False)
 
 
 async def followed(turn: LocalTurn) -> str:
@@ -28,14 +28,14 @@ async def test_an_error_in_a_rule_is_reported_without_its_message(caplog: pytest
         raise KeyError(context.text)
 
     registry = registry_of(Rule("broken", "always", "It breaks", "x", lambda _context: True, perform))
-    started = registry.start("", Instruction("private words", "standard"), None)
-    text = await followed(started.turn)
+    conversation, turn = registry.start(Instruction("private words"))
+    text = await followed(turn)
     await registry.close()
     assert '"errorText":"The local worker failed (KeyError)."' in text
     assert text.endswith("data: [DONE]\n\n")
     assert '"finishReason":"error"' in text
     assert "private words" not in text.replace('"text":"private words"', "")
-    worker = started.record.as_worker()
+    worker = conversation.as_worker()
     assert worker["running"] is False
     assert worker["output_text"] == "so far"
     assert worker["error"] is not None
@@ -54,12 +54,12 @@ async def test_a_cut_turn_keeps_its_text_and_has_no_end() -> None:
         await asyncio.Event().wait()
 
     registry = registry_of(Rule("endless", "always", "It waits", "x", lambda _context: True, perform))
-    started = registry.start("", Instruction("go", "standard"), None)
-    reader = asyncio.create_task(followed(started.turn))
+    conversation, turn = registry.start(Instruction("go"))
+    reader = asyncio.create_task(followed(turn))
     await speaking.wait()
     await registry.close()
     text = await reader
     assert "[DONE]" not in text
     assert '"type":"finish"' not in text
-    assert started.record.as_worker()["output_text"] == "said before the cut"
-    assert started.record.as_worker()["running"] is False
+    assert conversation.as_worker()["output_text"] == "said before the cut"
+    assert conversation.as_worker()["running"] is False

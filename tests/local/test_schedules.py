@@ -9,10 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from handinger_tui.local import triggers
-from handinger_tui.local.http import Instruction, RefusedError, RequestLimits
-from handinger_tui.local.registry import WorkerRegistry
-from handinger_tui.local.triggers import StoredSchedule
+from handinger_tui.local.http import Instruction, RequestLimits
+from handinger_tui.local.registry import Registry
+from handinger_tui.local.triggers import Delayed, Interval, ScheduleBody, StoredSchedule, When
 from handinger_tui.local.turn_context import Rule, TurnConfig, TurnContext
 
 if TYPE_CHECKING:
@@ -30,7 +29,6 @@ def later(seconds: float) -> str:
     ("when", "own"),
     [
         ({"type": "delayed", "delayInSeconds": 3600}, {"delayInSeconds": 3600}),
-        ({"type": "delayed", "delayInSeconds": 60.0}, {"delayInSeconds": 60}),
         ({"type": "interval", "intervalSeconds": 60}, {"intervalSeconds": 60}),
         ({"type": "cron", "cron": "*/5 * * * *"}, {"cron": "*/5 * * * *"}),
         ({"type": "scheduled"}, {}),
@@ -61,7 +59,7 @@ def test_each_type_is_stored_listed_and_cancelled(
 @pytest.mark.parametrize(
     ("when", "word"),
     [
-        (None, "object"),
+        (None, "when"),
         ("soon", "object"),
         ({}, "type"),
         ({"type": "yearly"}, "type"),
@@ -72,15 +70,15 @@ def test_each_type_is_stored_listed_and_cancelled(
         ({"type": "delayed", "delayInSeconds": 1.5}, "delayInSeconds"),
         ({"type": "delayed", "delayInSeconds": 31_536_001}, "31536000"),
         ({"type": "interval", "intervalSeconds": "60"}, "intervalSeconds"),
-        ({"type": "scheduled"}, "ISO 8601"),
-        ({"type": "scheduled", "date": "tomorrow"}, "ISO 8601"),
-        ({"type": "scheduled", "date": "2099-01-01T00:00:00"}, "offset"),
+        ({"type": "scheduled"}, "date"),
+        ({"type": "scheduled", "date": "tomorrow"}, "RFC3339"),
+        ({"type": "scheduled", "date": "2099-01-01T00:00:00"}, "timezone"),
         ({"type": "scheduled", "date": "2001-01-01T00:00:00Z"}, "past"),
-        ({"type": "scheduled", "date": "9999-12-31T23:59:59-23:59"}, "ISO 8601"),
-        ({"type": "cron"}, "string"),
-        ({"type": "cron", "cron": "* * * *"}, "five fields"),
-        ({"type": "cron", "cron": "@daily"}, "five fields"),
-        ({"type": "cron", "cron": "0 0 30 2 *"}, "not understood"),
+        ({"type": "scheduled", "date": "9999-12-31T23:59:59-23:59"}, "time"),
+        ({"type": "cron"}, "cron"),
+        ({"type": "cron", "cron": "* * * *"}, "cron"),
+        ({"type": "cron", "cron": "@daily"}, "cron"),
+        ({"type": "cron", "cron": "0 0 30 2 *"}, "names no time"),
     ],
 )
 def test_invalid_schedules_are_refused(client: httpx.Client, run_turn: Run, when: object, word: str) -> None:
@@ -104,7 +102,7 @@ def test_the_other_members_have_the_rules_of_a_turn(client: httpx.Client, run_tu
     assert client.post(path, json={"input": "x", "when": when}).json()["budget"] == "standard"
 
 
-def registry_of(turns: asyncio.Queue[str], **limits: int) -> WorkerRegistry:
+def registry_of(turns: asyncio.Queue[str], *, has_tasks: bool = False) -> Registry:
     """Return a registry whose only rule puts each instruction into `turns`;
     `wait` then waits for its gate.
     """
@@ -116,116 +114,89 @@ def registry_of(turns: asyncio.Queue[str], **limits: int) -> WorkerRegistry:
 
     GATES[turns] = asyncio.Event()
     rule = Rule("note", "always", "It notes the instruction", "x", lambda _context: True, perform)
-    return WorkerRegistry("http://127.0.0.1:1", TurnConfig(0, (rule,)), RequestLimits(**limits))
+    return Registry("http://127.0.0.1:1", TurnConfig(0, (rule,)), RequestLimits(), has_tasks=has_tasks)
 
 
 GATES: dict[asyncio.Queue[str], asyncio.Event] = {}
 
 
-def soon(text: str, following: Callable[[datetime], datetime] | None = None) -> StoredSchedule:
-    return StoredSchedule("interval", text, "low", datetime.now(UTC) + SOON, following, {})
+def soon(text: str, when: When | None = None) -> StoredSchedule:
+    """A schedule that is due in a moment, whatever its own form says."""
+    return StoredSchedule(ScheduleBody(text, when or Delayed(1), "low"), datetime.now(UTC) + SOON)
 
 
 async def test_a_due_schedule_starts_a_turn_and_is_removed() -> None:
     turns: asyncio.Queue[str] = asyncio.Queue()
     registry = registry_of(turns)
-    started = registry.start("", Instruction("first", "standard"), None)
+    conversation, turn = registry.start(Instruction("first"))
     async with asyncio.timeout(60):
-        await started.turn.ended.wait()
-        registry.add_schedule(started.record, soon("second"))
+        await turn.ended.wait()
+        registry.add_schedule(conversation.worker, soon("second"))
         assert [await turns.get(), await turns.get()] == ["first", "second"]
-    assert started.record.turn is not None
-    assert started.record.turn.instruction == Instruction("second", "low")
-    assert started.record.schedules == {}
+    assert conversation.turns[-1].instruction == Instruction("second", "low")
+    assert conversation.worker.schedules == {}
     await registry.close()
 
 
 async def test_an_interval_runs_repeatedly() -> None:
     turns: asyncio.Queue[str] = asyncio.Queue()
     registry = registry_of(turns)
-    started = registry.start("", Instruction("first", "standard"), None)
-    schedule = soon("tick", lambda moment: moment + SOON)
-    registry.add_schedule(started.record, schedule)
+    conversation, _ = registry.start(Instruction("first"))
+    schedule = soon("tick", Interval(1))
+    registry.add_schedule(conversation.worker, schedule)
     first_run = schedule.next_run
     async with asyncio.timeout(60):
-        assert [await turns.get() for _ in range(4)] == ["first", "tick", "tick", "tick"]
-    assert schedule.next_run >= first_run + 3 * SOON
-    assert list(started.record.schedules) == [schedule.id]
-    registry.cancel_schedule(started.record, schedule.id)
-    assert started.record.schedules == {}
+        assert [await turns.get() for _ in range(3)] == ["first", "tick", "tick"]
+    assert schedule.next_run >= first_run + timedelta(seconds=1)
+    assert list(conversation.worker.schedules) == [schedule.id]
+    registry.cancel_schedule(conversation.worker, schedule.id)
+    assert conversation.worker.schedules == {}
     await registry.close()
 
 
 async def test_a_due_schedule_waits_for_the_running_turn() -> None:
     turns: asyncio.Queue[str] = asyncio.Queue()
     registry = registry_of(turns)
-    started = registry.start("", Instruction("wait", "standard"), None)
-    registry.add_schedule(
-        started.record, StoredSchedule("delayed", "after", "low", datetime.now(UTC), None, {})
-    )
+    conversation, turn = registry.start(Instruction("wait"))
+    registry.add_schedule(conversation.worker, soon("after"))
     async with asyncio.timeout(60):
         assert await turns.get() == "wait"
-        assert started.record.turn is started.turn
+        assert conversation.running_turn is turn
         GATES[turns].set()
         assert await turns.get() == "after"
-    assert started.turn.is_complete
+    assert turn.is_complete
     await registry.close()
-
-
-async def test_a_run_beyond_the_limit_is_skipped(caplog: pytest.LogCaptureFixture) -> None:
-    turns: asyncio.Queue[str] = asyncio.Queue()
-    registry = registry_of(turns)
-    registry.limits = RequestLimits(turns=1)
-    started = registry.start("", Instruction("first", "standard"), None)
-    runs: asyncio.Queue[datetime] = asyncio.Queue()
-
-    def following(moment: datetime) -> datetime:
-        runs.put_nowait(moment)
-        return moment + SOON
-
-    schedule = soon("never", following)
-    registry.add_schedule(started.record, schedule)
-    async with asyncio.timeout(60):
-        assert await turns.get() == "first"
-        # The interval continues.
-        assert await runs.get() < await runs.get()
-    assert list(started.record.schedules) == [schedule.id]
-    registry.cancel_schedules(started.record)
-    assert started.record.schedules == {}
-    await registry.close()
-    assert turns.empty()
-    assert caplog.records == []
 
 
 async def test_a_cancelled_schedule_does_not_run() -> None:
     turns: asyncio.Queue[str] = asyncio.Queue()
     registry = registry_of(turns)
-    started = registry.start("", Instruction("first", "standard"), None)
+    conversation, _ = registry.start(Instruction("first"))
     cancelled, kept = soon("cancelled"), soon("kept")
-    registry.add_schedule(started.record, cancelled)
-    registry.add_schedule(started.record, kept)
-    registry.cancel_schedule(started.record, cancelled.id)
+    registry.add_schedule(conversation.worker, cancelled)
+    registry.add_schedule(conversation.worker, kept)
+    registry.cancel_schedule(conversation.worker, cancelled.id)
     async with asyncio.timeout(60):
         assert [await turns.get(), await turns.get()] == ["first", "kept"]
     await registry.close()
     assert turns.empty()
 
 
-async def test_a_worker_has_a_maximum_number_of_schedules() -> None:
-    registry = registry_of(asyncio.Queue(), schedules=1)
-    started = registry.start("", Instruction("echo first", "standard"), None)
-    when = {"type": "delayed", "delayInSeconds": 60}
-    registry.add_schedule(started.record, triggers.from_when(when, "x", "low", datetime.now(UTC)))
-    with pytest.raises(RefusedError, match="1 schedules") as refused:
-        registry.add_schedule(started.record, triggers.from_when(when, "x", "low", datetime.now(UTC)))
-    assert refused.value.status == 422
-    await registry.close()
-
-
 def test_missed_runs_are_skipped() -> None:
     past = datetime.now(UTC) - timedelta(seconds=1000.5)
-    schedule = StoredSchedule("interval", "x", "low", past, lambda moment: moment + timedelta(seconds=60), {})
-    following = triggers.next_after_now(schedule)
-    assert following is not None
-    assert timedelta(0) < following - datetime.now(UTC) <= timedelta(seconds=60)
-    assert ((following - past) / timedelta(seconds=60)).is_integer()
+    schedule = StoredSchedule(ScheduleBody("x", Interval(60)), past)
+    assert schedule.advance()
+    assert timedelta(0) < schedule.next_run - datetime.now(UTC) <= timedelta(seconds=60)
+    assert ((schedule.next_run - past) / timedelta(seconds=60)).is_integer()
+
+
+async def test_a_schedule_of_a_task_worker_starts_tasks() -> None:
+    turns: asyncio.Queue[str] = asyncio.Queue()
+    registry = registry_of(turns, has_tasks=True)
+    worker = registry.store()
+    registry.add_schedule(worker, soon("later"))
+    async with asyncio.timeout(60):
+        assert await turns.get() == "later"
+    task = registry.newest(worker)
+    assert (task.triggered_by, len(task.turns)) == ("schedule", 1)
+    await registry.close()

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from handinger_tui.local import stream
-from handinger_tui.local.formats import MAX_READ_BYTES, cell, decode_file, fence, names_path, table
+from handinger_tui.local.formats import cell, names_path, table
 from handinger_tui.local.repertoire import MOST_PARAGRAPHS, REPERTOIRE, USUAL_PARAGRAPHS, number_in
 
 
@@ -25,13 +25,6 @@ def test_a_cell_never_leaves_its_row(text: str) -> None:
     bare = row.replace("\\\\", "").replace("\\|", "")
     assert bare.count("|") == 3
     assert len(cell(text)) <= 120
-
-
-@given(st.text(alphabet="`ab\n", max_size=60))
-def test_a_fence_is_longer_than_any_run_of_ticks_in_it(text: str) -> None:
-    opening, *_, closing = fence(text).split("\n")
-    assert opening == closing
-    assert opening not in text
 
 
 @given(st.text(max_size=60))
@@ -79,23 +72,3 @@ def test_every_rule_is_named_once_and_the_last_matches_everything() -> None:
     names = [rule.name for rule in REPERTOIRE]
     assert len(set(names)) == len(names)
     assert names[-1] == "other"
-
-
-@pytest.mark.parametrize(
-    ("content", "text", "encoding"),
-    [
-        ("é\r\nx\ry".encode(), "é\nx\ny", "UTF-8"),
-        (b"\xef\xbb\xbfa", "a", "UTF-8"),
-        ("ü".encode("utf-16"), "ü", "UTF-16"),
-        (b"caf\xe9", "café", "Windows-1252 (a guess: it is not UTF-8)"),
-    ],
-)
-def test_encodings(content: bytes, text: str, encoding: str) -> None:
-    read = decode_file("x", content)
-    assert (read.text, read.encoding) == (text, encoding)
-
-
-def test_a_cut_inside_a_character_is_accepted() -> None:
-    content = b"a" + "é".encode() * (MAX_READ_BYTES // 2)
-    read = decode_file("x", content)
-    assert (read.encoding, read.cut, len(read.text)) == ("UTF-8", True, MAX_READ_BYTES // 2)

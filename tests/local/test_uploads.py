@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 from collections.abc import Callable
 from typing import Any
 from urllib.parse import quote
@@ -9,8 +11,6 @@ from urllib.parse import quote
 import httpx
 import pytest
 
-from handinger_tui.local.http import RequestLimits
-from handinger_tui.local.server import LocalServer
 from handinger_tui.local.worker import clean_name
 
 Run = Callable[..., tuple[dict[str, Any], list[Any]]]
@@ -30,8 +30,8 @@ def test_file_parts_of_any_name_reach_the_workspace(
 def test_fields_have_the_rules_of_json(client: httpx.Client) -> None:
     file = {"files": ("a.txt", b"x")}
     for fields, word in [
-        ({}, "missing"),
-        ({"input": ""}, "empty"),
+        ({}, "input"),
+        ({"input": ""}, "input"),
         ({"input": "x", "budget": "much"}, "budget"),
         ({"input": "x", "stream": "yes"}, "stream"),
     ]:
@@ -109,28 +109,43 @@ def test_a_file_is_named_again_in_a_later_turn(upload_turn: Run, run_turn: Run) 
     assert "| beta | 2 |" in again["output_text"]
 
 
-def test_files_beyond_the_workspace_start_nothing() -> None:
-    with LocalServer.start(pace=0, limits=RequestLimits(workspace_bytes=1000)) as small:
-        headers = {"authorization": f"Bearer {small.api_key}"}
-        url = f"{small.base_url}/api/workers"
-        answer = httpx.post(
-            url, data={"input": "x"}, files={"f": ("a.txt", b"x" * 1001)}, headers=headers, trust_env=False
-        )
-        assert answer.status_code == 413
-
-
-def test_a_file_that_cannot_be_stored_is_reported(events_of: Callable[[Any], Any]) -> None:
-    with LocalServer.start(pace=0, limits=RequestLimits(workspace_bytes=1000)) as small:
-        headers = {"authorization": f"Bearer {small.api_key}"}
-        body = {"input": "report on primes", "stream": True}
-        text = httpx.post(f"{small.base_url}/api/workers", json=body, headers=headers, trust_env=False).text
-    events = list(events_of(text.split("\n")))
-    troubles = [event for event in events[:-1] if event["type"] == "tool-output-error"]
-    assert "no room" in troubles[0]["errorText"]
-    assert events[-2]["finishReason"] == "stop"
-
-
 def test_binary_files_are_only_described(upload_turn: Run) -> None:
     worker, events = upload_turn("what is this", [("files", ("blob.bin", b"\x00\x01\x02"))])
     assert "3 bytes" in worker["output_text"]
     assert all(event["type"] != "tool-input-start" for event in events[:-1])
+
+
+def test_the_columns_of_a_table_are_measured(client: httpx.Client, upload_turn: Run) -> None:
+    rows = "city,units,note\nOslo,3,\nOslo,1.5,x|y\nTurku,NA,z\n"
+    worker, events = upload_turn("summarize", [("files", ("sales.csv", rows.encode()))])
+    files = {file["filename"]: client.get(file["url"]) for file in worker["files"]}
+    assert set(files) == {"chart.png", "report.md", "summary.csv"}
+    city, units, _ = csv.DictReader(io.StringIO(files["summary.csv"].text))
+    assert (city["column"], city["kind"], city["most frequent"]) == ("city", "text", "Oslo (2), Turku (1)")
+    assert [units[name] for name in ("kind", "count", "missing", "min", "max", "mean")] == [
+        "number", "2", "1", "1.5", "3", "2.25",
+    ]  # fmt: skip
+    assert "| city | text | 3 | 0 |" in worker["output_text"]
+    data = next(event for event in events[:-1] if event["type"] == "data-columns")
+    assert (data["id"], data["data"][1]["mean"]) == ("sales.csv", "2.25")
+    drawn = next(event["output"] for event in events[:-1] if "bars" in event.get("output", ()))
+    assert drawn["bars"] == [["Oslo", 2], ["Turku", 1]]
+
+
+@pytest.mark.parametrize("text", ["", "\n\n", 'a\n"' + "x" * 200_000 + '"', "a;b\nnan;inf\n1e999;2\n\n3"])
+def test_odd_tables_leave_a_finished_turn(upload_turn: Run, text: str) -> None:
+    worker, _ = upload_turn("go", [("files", ("odd.csv", text.encode()))])
+    assert worker["error"] is None
+    assert len(worker["files"]) == 3
+
+
+def test_a_low_budget_only_reads_the_file(upload_turn: Run) -> None:
+    worker, _ = upload_turn("summarize", [("files", ("a.csv", b"a\n1\n"))], budget="low")
+    assert worker["files"] == []
+    assert "`low` allowed 1 tool call; not made: `measure_columns`" in worker["output_text"]
+
+
+def test_text_answers_have_the_counts(upload_turn: Run) -> None:
+    worker, _ = upload_turn("count", [("files", ("t.txt", "ein | Wort ü\n".encode() * 5))])
+    for row in ("| words | 15 |", "| lines | 5 |", "| wort | 5 |"):
+        assert row in worker["output_text"]

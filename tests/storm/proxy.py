@@ -16,8 +16,8 @@ from itertools import chain
 from random import Random
 from typing import Final
 
+from handinger_tui.local.routes import PREFIX
 from handinger_tui.local.server import HOST, LocalServer
-from handinger_tui.local.tasks import PREFIX
 
 END: Final = b"\r\n\r\n"
 LENGTH: Final = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)

@@ -21,11 +21,11 @@ from handinger_tui.core.errors import ApiError, HandingerError, LedgerError, Lin
 from handinger_tui.core.safety import Secret, clean_line
 from handinger_tui.core.schedules import Added, NewSchedule, Schedule, ScheduleList, next_runs
 from handinger_tui.core.search import Query, SearchHit, snippet_of
-from handinger_tui.core.stored_workers import DeliveryPage, Webhook, check_address
 from handinger_tui.core.stream import FilePart
 from handinger_tui.core.tags import Labels
 from handinger_tui.core.turns.session import Service, Session, SessionSummary
 from handinger_tui.core.turns.turn import Attachment, ErrorKind, Turn, TurnStatus
+from handinger_tui.core.webhooks import DeliveryPage, Webhook, check_address
 from handinger_tui.engine.engine import Engine
 from handinger_tui.engine.ports import RetryPolicy
 from handinger_tui.engine.session_actor import ServiceContext
@@ -123,6 +123,9 @@ class FakeHistory:
 
     async def prompts(self, limit: int = 500) -> list[str]:
         return self.texts[-limit:]
+
+    async def keep_unsent(self, texts: Sequence[str]) -> None:
+        self.texts += texts
 
     async def search(self, query: Query, limit: int = 200) -> list[SearchHit]:
         texts = ((row, self.answers.get(row.session_id, "")) for row in self.rows)
@@ -250,7 +253,9 @@ class FakeSchedules:
     async def schedules(self, worker_id: str) -> ScheduleList:
         return self.listed
 
-    async def add(self, worker_id: str, schedule: NewSchedule) -> Added:
+    async def add(
+        self, worker_id: str, schedule: NewSchedule, departed: Callable[[], None] = lambda: None
+    ) -> Added:
         self.added.append(schedule)
         if self.gate is not None:
             await self.gate.wait()
@@ -454,7 +459,8 @@ class Desktop:
         Without one nobody sees what is painted: the screen is rendered when a test reads it, and at the end.
         """
         self.app.driver_class = driver or self.app.driver_class
-        at_once = self.gate is None and not self.fails
+        asks = self.launch is not None and self.launch.host_question
+        at_once = self.gate is None and not self.fails and not asks
         with nullcontext() if driver is not None or self.paints else unpainted() as self._skipped_paints:
             async with running(
                 self.app, headless=driver is None, size=(width, height), notifications=True

@@ -71,6 +71,34 @@ async def test_the_app_can_quit_after_a_failed_start() -> None:
     assert desktop.app.farewell == []
 
 
+QUESTION = "The API key was never sent to x.test before. Send it?"
+
+
+@pytest.mark.parametrize("key", ["enter", "escape"])
+async def test_the_key_does_not_go_to_a_new_host_by_enter(key: str) -> None:
+    remembered: list[str] = []
+    asking = launch(host_question=QUESTION, trust_host=lambda: remembered.append("yes"))
+    desktop = Desktop(launch=asking)
+    async with desktop.running() as pilot:
+        await desktop.shows(pilot, QUESTION, "Quit", "Send the key")
+        assert not desktop.work.controller.connected
+        await pilot.press(key)
+        await desktop.until(pilot, lambda: desktop.app.return_code == 1)
+        assert not desktop.work.controller.connected
+    assert remembered == []
+
+
+async def test_a_yes_sends_the_key_and_is_remembered() -> None:
+    remembered: list[str] = []
+    asking = launch(host_question=QUESTION, trust_host=lambda: remembered.append("yes"))
+    desktop = Desktop(launch=asking)
+    async with desktop.running() as pilot:
+        await desktop.shows(pilot, QUESTION)
+        await pilot.press("right", "enter")
+        await desktop.until(pilot, lambda: desktop.work.controller.session_id)
+    assert remembered == ["yes"]
+
+
 async def _crashed(desktop: Desktop) -> None:
     async with desktop.running() as pilot:
 

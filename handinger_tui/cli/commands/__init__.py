@@ -66,16 +66,13 @@ _TABLE: Final = (
     Subcommand(
         "replay", "ID", "play a session again as it came", only_lists=True, has_screen=True, module="watching"
     ),
-    Subcommand("email", "ID", "show the worker's email address", module="triggers"),
-    Subcommand(
-        "schedules", "…", "a worker's schedules", actions=("list", "add", "cancel"), module="triggers"
-    ),
+    Subcommand("email", "ID", "show the worker's email address"),
+    Subcommand("schedules", "…", "a worker's schedules", actions=("list", "add", "cancel")),
     Subcommand(
         "webhook",
         "…",
         "a stored worker's webhook",
         actions=("show", "set", "clear", "token", "deliveries"),
-        module="triggers",
     ),
     Subcommand(
         "workers",

@@ -31,21 +31,11 @@ from handinger_tui.cli.costs_query import (
 )
 from handinger_tui.cli.load_settings import limit_rules, settings_for, tag_rules
 from handinger_tui.cli.local_files import default_paths, new_file, save_new_file
-from handinger_tui.cli.output import (
-    GAP,
-    Column,
-    Exit,
-    cells_of,
-    clip,
-    fit_columns,
-    lines_of,
-    output_width,
-    pad,
-    put,
-    say,
-)
+from handinger_tui.cli.output import Exit, output_width, put, say
+from handinger_tui.cli.tables import GAP, Column, fit_columns, lines_of, pad
 from handinger_tui.core.amounts import EXACT, Total, Unit, at_price, json_amount
 from handinger_tui.core.bars import horizontal_bar
+from handinger_tui.core.columns import aligned, cells_of, clip
 from handinger_tui.core.errors import SettingsError
 from handinger_tui.core.export import spending
 from handinger_tui.core.export.scenes import SIMULATED_REPORT, shares
@@ -85,7 +75,6 @@ from handinger_tui.core.money.spending import (
 from handinger_tui.core.money.turn_events import MEANING_ANSWERS, MEANING_WORDS
 from handinger_tui.core.money.words import (
     Write,
-    aligned,
     amount_text,
     bare_text,
     cost_words,

@@ -18,8 +18,9 @@ from handinger_tui.cli.commands import Implementation
 from handinger_tui.cli.load_settings import key_warning, settings_for
 from handinger_tui.cli.local_files import Paths, default_paths, expand_path
 from handinger_tui.cli.output import Exit, can_ask, has_colors, is_confirmed, put_result, say
+from handinger_tui.cli.trust import require_trust
 from handinger_tui.cli.wiring import client_of
-from handinger_tui.core.errors import Damaged, HandingerError, LocalFileError, Refused
+from handinger_tui.core.errors import Damaged, HandingerError, LocalFileError, Refused, SettingsError
 from handinger_tui.core.formatting import plural
 from handinger_tui.core.safety import clean_line
 from handinger_tui.core.turns.turn import ErrorKind
@@ -79,7 +80,11 @@ def run(args: argparse.Namespace) -> int:
     checks.append(_check_configuration(paths, settings))
     if settings is not None:
         checks += [_check_keys(settings), *_check_theme(settings)]
-        checks += asyncio.run(_check_service(settings))
+        try:
+            require_trust(args, settings)
+            checks += asyncio.run(_check_service(settings))
+        except SettingsError as problem:
+            checks.append(Check("service", "fault", problem.summary, problem.hint))
     checks.append(asyncio.run(_check_history(paths)))
     _print_checks(args, checks)
     return Exit.USAGE if any(check.state == "fault" for check in checks) else Exit.OK

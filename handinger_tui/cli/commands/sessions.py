@@ -10,29 +10,20 @@ import time
 from datetime import datetime
 from typing import TYPE_CHECKING, Final, TypeVar
 
-from handinger_tui.cli.args import add_json_option, add_session_argument
+from handinger_tui.cli.args import add_json_option, add_session_argument, parse_integer
 from handinger_tui.cli.commands import Implementation
 from handinger_tui.cli.load_settings import settings_for, tag_rules
 from handinger_tui.cli.local_files import default_paths, new_file, read_file, save_new_file
-from handinger_tui.cli.output import (
-    PIPED,
-    Column,
-    Exit,
-    can_ask,
-    is_confirmed,
-    output_width,
-    put,
-    put_result,
-    say,
-    titled_table,
-)
+from handinger_tui.cli.output import PIPED, Exit, can_ask, is_confirmed, output_width, put, put_result, say
 from handinger_tui.cli.session_choice import (
     load_unique,
     session_ids,
     unique_session_id,
 )
+from handinger_tui.cli.tables import list_text
 from handinger_tui.core.amounts import Unit, json_amount
 from handinger_tui.core.citations import Mentions, mentions, unmentioned
+from handinger_tui.core.columns import Align, Column, Row
 from handinger_tui.core.errors import HandingerError, SettingsError
 from handinger_tui.core.evidence import Source, canonical_url, sources_of, title_of, unicode_host
 from handinger_tui.core.export.exporters import (
@@ -44,12 +35,12 @@ from handinger_tui.core.export.exporters import (
     turn_objects,
 )
 from handinger_tui.core.export.session_document import Contents, about_facts
-from handinger_tui.core.export.session_file import MOST_BYTES, read_session
+from handinger_tui.core.export.session_file import MOST_MB, most_bytes, read_session
 from handinger_tui.core.formatting import ago, plural, size, spaced
 from handinger_tui.core.jsontext import Json, JsonObject, dump
 from handinger_tui.core.money.attribution import MoneyIndex
 from handinger_tui.core.money.spending import LOCAL
-from handinger_tui.core.money.words import aligned, total_words
+from handinger_tui.core.money.words import bare_text, total_words
 from handinger_tui.core.prompts import lineage_words
 from handinger_tui.core.receipts import receipt_line
 from handinger_tui.core.safety import clean, clean_line, one_word
@@ -340,27 +331,36 @@ def summary_object(summary: SessionSummary) -> JsonObject:
     }
 
 
+_COLUMNS: Final = (
+    Column("  Title", least=24),
+    Column("Status"),
+    Column("Turns", Align.RIGHT, rank=1),
+    Column("Cost", Align.POINT),
+    Column("Credits", Align.POINT, rank=2),
+    Column("Tags", rank=4),
+    Column("Updated", Align.RIGHT),
+    Column("ID", ids=True),
+)
+
+
 def _list_text(summaries: Sequence[SessionSummary]) -> str:
     """A table; on a terminal it has the width of that, and ids are cut to unique prefixes."""
-    if not summaries:
-        return "No sessions yet. Start one: handinger-tui"
-    now = time.time_ns() // 1_000_000
-    ids, tags = [one.session_id for one in summaries], [" ".join(one.tags) for one in summaries]
-    columns = [
-        Column(
-            "Status",
-            [spaced(str(one.last_status or "empty")) for one in summaries],
-            align_left=True,
-        ),
-        Column("Turns", [f"{one.turns:,}" for one in summaries], spare=1),
-        Column("Cost", aligned([_cost_text(one) for one in summaries])),
-        Column("Credits", aligned([_credits_text(one) for one in summaries]), spare=2),
-        *([Column("Tags", tags, align_left=True, spare=3)] if any(tags) else []),
-        Column("Updated", [ago(one.updated_ms, now) for one in summaries]),
-        Column("ID", _unique_prefixes(ids) if sys.stdout.isatty() else ids, align_left=True),
-    ]
-    titles = [f"{'*' if one.unread else ' '} {_title(one)}" for one in summaries]
-    return titled_table("  Title", titles, columns)
+    now, ids = time.time_ns() // 1_000_000, [one.session_id for one in summaries]
+    columns = [one for one in _COLUMNS if one.head != "Tags" or any(row.tags for row in summaries)]
+    rows = []
+    for one, shown_id in zip(summaries, _unique_prefixes(ids) if sys.stdout.isatty() else ids, strict=True):
+        cells = {
+            "  Title": f"{'*' if one.unread else ' '} {_title(one)}",
+            "Status": spaced(str(one.last_status or "empty")),
+            "Turns": f"{one.turns:,}",
+            "Cost": _cost_text(one),
+            "Credits": _credits_text(one),
+            "Tags": " ".join(one.tags),
+            "Updated": ago(one.updated_ms, now),
+            "ID": shown_id,
+        }
+        rows.append(Row(tuple(cells[column.head] for column in columns)))
+    return list_text(columns, rows, "No sessions yet. Start one: handinger-tui")
 
 
 def _hit_object(hit: SearchHit) -> JsonObject:
@@ -418,7 +418,7 @@ def _cost_text(summary: SessionSummary) -> str:
 def _credits_text(summary: SessionSummary) -> str:
     if summary.only_imported:
         return ""
-    return total_words(summary.credits, Unit.CREDITS)
+    return total_words(summary.credits, Unit.CREDITS, bare_text)
 
 
 def _show_json(session: Session) -> str:
@@ -503,7 +503,18 @@ IMPORT: Final = (
 
 def _add_import_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("file", metavar="FILE", help="the exported JSON file; - reads it from stdin")
+    parser.add_argument(
+        "--max-mb",
+        type=_parse_mb,
+        default=MOST_MB,
+        metavar="MB",
+        help=f"the largest file to read (default: {MOST_MB})",
+    )
     add_json_option(parser)
+
+
+def _parse_mb(text: str) -> int:
+    return parse_integer(text, "the size must be a number of megabytes from 1", 1, 100_000)
 
 
 def import_session(args: argparse.Namespace) -> int:
@@ -515,7 +526,7 @@ def import_session(args: argparse.Namespace) -> int:
         LedgerError
     """
     now_ms = time.time_ns() // 1_000_000
-    file = read_session(read_file(args.file, MOST_BYTES + 1), now_ms)
+    file = read_session(read_file(args.file, most_bytes(args.max_mb) + 1), now_ms, args.max_mb)
     session = file.session
     present = asyncio.run(_with_history(FileAccess.WRITE, lambda ledger: ledger.history.add_imported(file)))
     session_id = present or session.session_id

@@ -18,34 +18,25 @@ from handinger_tui.api.generations import last_id_in, worker_id_in
 from handinger_tui.cli.args import add_connection_options, add_json_option, add_worker_argument
 from handinger_tui.cli.commands import SUBCOMMANDS, Implementation
 from handinger_tui.cli.local_files import expand_path, read_file
-from handinger_tui.cli.output import (
-    Column,
-    Exit,
-    can_ask,
-    cut,
-    exit_of_kind,
-    is_confirmed,
-    lines_of,
-    put_result,
-    say,
-    sentence,
-    titled_table,
-)
+from handinger_tui.cli.output import Exit, can_ask, exit_of_kind, is_confirmed, put_result, say, sentence
 from handinger_tui.cli.run_output import progress_of
+from handinger_tui.cli.tables import list_text
 from handinger_tui.cli.wiring import Services, gallery_of, generation_of, run_with_services
+from handinger_tui.core.columns import NO_VALUE, Align, Column, Row, cut
 from handinger_tui.core.errors import ApiError, LinkExpired, LocalFileError, SettingsError
 from handinger_tui.core.formatting import plural, size, utc_text
-from handinger_tui.core.jsontext import Json, JsonObject, as_object, json_text
-from handinger_tui.core.safety import clean, clean_line
+from handinger_tui.core.jsontext import Json, JsonObject, as_object
+from handinger_tui.core.safety import clean_line
 from handinger_tui.core.stored_workers import (
-    NO_MEMBERS,
+    COLUMNS,
     StoredWorker,
     WorkerForm,
-    changed_members,
     form_of,
-    members_of_new,
+    worker_lines,
+    worker_row,
 )
 from handinger_tui.core.turns.turn import ErrorKind
+from handinger_tui.engine.gallery import archive_question, delete_question, outcome_text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -56,10 +47,8 @@ if TYPE_CHECKING:
 
 # -- stored workers ----------------------------------------------------------------------------
 WORKERS: Final = "Manage stored workers: those that you used or created here."
-NOT_READ: Final = (
-    "Title and instructions were not read yet. The service returns them only with the answer to a change: "
-    "`handinger-tui workers edit ID` without options changes nothing and reads them."
-)
+HOW_TO_READ: Final = "`handinger-tui workers edit ID` without options changes nothing and reads them."
+NO_WORKERS: Final = "No workers yet. Create one: handinger-tui workers new PROMPT"
 _HELP: Final = {
     "list": "list the workers used or created here (default)",
     "show": "show a worker and its tasks in the history",
@@ -73,7 +62,6 @@ _DEFAULTS: Final[dict[str, object]] = {
     "no_schema": False,
     "yes": False,
 }
-_GONE: Final = "gone: unknown to the service"
 
 
 def _add_workers_arguments(parser: argparse.ArgumentParser) -> None:
@@ -122,8 +110,8 @@ def _run_workers(args: argparse.Namespace) -> int:
     if action in ("rm", "archive") and not args.yes:
         if not can_ask():
             raise SettingsError("Nothing was changed: this needs a confirmation.", "Add --yes.")
-        what, kept = ("Delete worker", "Its tasks") if action == "rm" else ("Archive task", "Its turns")
-        if not is_confirmed(f"{what} {clean_line(args.id, 200)}? {kept} stay."):
+        question = delete_question(args.id) if action == "rm" else archive_question(args.id)
+        if not is_confirmed(f"{question.body}\n{question.title}"):
             put_result(args, {"id": last_id_in(args.id), "done": None}, "Nothing was changed.")
             return Exit.OK
     form = _form(args) if action in ("new", "edit") else None
@@ -132,7 +120,8 @@ def _run_workers(args: argparse.Namespace) -> int:
         gallery = gallery_of(services)
         if action == "list":
             workers = await gallery.listed()
-            put_result(args, {"workers": [worker_object(one) for one in workers]}, _list_text(workers))
+            text = list_text(COLUMNS, list(map(worker_row, workers)), NO_WORKERS)
+            put_result(args, {"workers": [worker_object(one) for one in workers]}, text)
         elif action in ("rm", "archive"):
             return await _remove(args, gallery)
         else:
@@ -147,13 +136,11 @@ async def _one(args: argparse.Namespace, gallery: Gallery, form: WorkerForm | No
     if args.action == "show" or form is None:
         worker = await gallery.read(worker_id_in(args.id))
     elif args.action == "new":
-        worker = await gallery.store(members_of_new(form))
+        worker = await gallery.save(form, None)
     else:
         # The present members: they may have been changed elsewhere since they were read here.
         worker = await gallery.read_members(worker_id_in(args.id))
-        members = changed_members(_edited(form_of(worker), args), worker)
-        if members != NO_MEMBERS:
-            worker = await gallery.change(worker.worker_id, members)
+        worker = await gallery.save(_edited(form_of(worker), args), worker)
     tasks = (await gallery.tasks()).get(worker.worker_id, [])
     listed: JsonObject = {
         **worker_object(worker),
@@ -163,7 +150,8 @@ async def _one(args: argparse.Namespace, gallery: Gallery, form: WorkerForm | No
         ],
     }
     lines = [f"  {one.worker_id or 'not sent yet'}  {clean_line(one.title, 80)}" for one in tasks]
-    text = _text_of(worker)
+    facts = worker_lines(worker, lambda ms: utc_text(ms) or "", HOW_TO_READ)
+    text = "\n".join(text for text, _ in facts)
     put_result(args, listed, "\n".join([text, "", "Tasks:", *lines] if lines else [text]))
 
 
@@ -171,12 +159,8 @@ async def _remove(args: argparse.Namespace, gallery: Gallery) -> Exit:
     removed = args.action == "rm"
     named = worker_id_in(args.id) if removed else last_id_in(args.id)
     done = await (gallery.delete(named) if removed else gallery.archive(named))
-    words = {
-        True: "Deleted." if removed else "Archived.",
-        False: "The service did not do it.",
-        None: "Done; the service does not say whether it took effect.",
-    }
-    put_result(args, {"id": named, "done": done}, words[done])
+    words = outcome_text(done, "Deleted." if removed else "Archived.")
+    put_result(args, {"id": named, "done": done}, words)
     return Exit.FAILED if done is False else Exit.OK
 
 
@@ -240,54 +224,17 @@ def worker_object(worker: StoredWorker) -> JsonObject:
     }
 
 
-def _list_text(workers: Sequence[StoredWorker]) -> str:
-    if not workers:
-        return "No workers yet. Create one: handinger-tui workers new PROMPT"
-    columns = [
-        Column("Tasks", [f"{one.tasks:,}" for one in workers], spare=1),
-        Column("Visibility", [_visibility(one) for one in workers], align_left=True, spare=2),
-        Column("ID", [clean_line(one.worker_id) for one in workers], align_left=True),
-    ]
-    titles = [clean_line(_title(one), 300) for one in workers]
-    return titled_table("Worker", titles, columns)
-
-
-def _title(worker: StoredWorker) -> str:
-    title = worker.title or "(not read yet)"
-    return f"{title} · {worker.summary}" if worker.summary else title
-
-
-def _visibility(worker: StoredWorker) -> str:
-    if worker.is_missing:
-        return "gone"
-    return "—" if worker.is_public is None else "public" if worker.is_public else "private"
-
-
-def _text_of(worker: StoredWorker) -> str:
-    facts = [worker.worker_id, _visibility(worker) if not worker.is_missing else _GONE]
-    facts.append(plural(worker.tasks, "task"))
-    lines = [clean_line(worker.name), clean_line(" · ".join(facts))]
-    lines += [clean_line(text) for text in (worker.summary, worker.url) if text]
-    times = (("created", worker.created_ms), ("updated", worker.updated_ms))
-    changes = [f"{word} {utc_text(moment)}" for word, moment in times if moment is not None]
-    lines += [" · ".join(changes)] if changes else []
-    if not worker.is_read:
-        return "\n".join([*lines, "", NOT_READ])
-    lines += [
-        "",
-        f"Instructions, as read on {utc_text(worker.read_ms)}:",
-        clean(worker.text or "") or "(none)",
-    ]
-    if worker.schema is not None:
-        lines += ["", "Output schema:", clean(json_text(worker.schema)).rstrip()]
-    return "\n".join(lines)
-
-
 # -- files -------------------------------------------------------------------------------------
 _MAX_NAME: Final = 100
 _MAX_TYPE: Final = 50
 """Maximum characters in the text list: one long name must not widen all rows. JSON is not shortened."""
 
+_FILE_COLUMNS: Final = (
+    Column(align=Align.RIGHT),
+    Column(least=24),
+    Column(rank=1),
+    Column(),
+)
 _NOT_FOUND_HINT: Final = "It may have been removed. See: handinger-tui files list WORKER"
 _REFUSED_KINDS: Final = (ErrorKind.UNSAFE_URL, ErrorKind.TOO_LARGE, ErrorKind.REDIRECT)
 
@@ -337,20 +284,24 @@ def _run_list(args: argparse.Namespace, files: Sequence[FilePart]) -> int:
         for number, file in enumerate(files, 1)
     ]
     value: JsonObject = {"worker_id": args.worker, "count": len(files), "size": total, "files": rows}
-    put_result(args, value, "\n".join(_table_lines(files)) or "No files.")
+    put_result(args, value, list_text(_FILE_COLUMNS, _rows(files), "No files."))
     if files and not args.json:
         say(" · ".join(fact for fact in (plural(len(files), "file"), size(total)) if fact))
     return Exit.OK
 
 
-def _table_lines(files: Sequence[FilePart]) -> list[str]:
-    columns = [
-        Column("", [str(number) for number, _ in enumerate(files, 1)]),
-        Column("", [clean_line(_display_name(file), _MAX_NAME) for file in files], align_left=True),
-        Column("", [clean_line(file.media_type, _MAX_TYPE) for file in files], align_left=True),
-        Column("", [size(file.size) or "—" for file in files], align_left=True),
+def _rows(files: Sequence[FilePart]) -> list[Row]:
+    return [
+        Row(
+            (
+                str(number),
+                clean_line(_display_name(file), _MAX_NAME),
+                clean_line(file.media_type, _MAX_TYPE),
+                size(file.size) or NO_VALUE,
+            )
+        )
+        for number, file in enumerate(files, 1)
     ]
-    return [line.rstrip() for line in lines_of(columns)[1:]]
 
 
 def _display_name(file: FilePart) -> str:

@@ -47,7 +47,11 @@ if TYPE_CHECKING:
 SCHEMA: Final = "handinger-tui/session/1"
 _FAMILY: Final = SCHEMA.rpartition("/")[0]
 
-MOST_BYTES: Final = 200_000_000
+MOST_MB: Final = 50
+"""The largest file that is read unless the person allows more."""
+_VALUES_OF_MB: Final = 80_000
+"""So many values for each megabyte that may be read, about twice as many as an export has: in memory a value
+takes up to 100 bytes."""
 _MOST_MS: Final = 10**14
 """Later times (from the year 5138 on) are invalid."""
 _MAX_DEPTH: Final = MAX_DEPTH + 20
@@ -103,17 +107,28 @@ class SessionFile(NamedTuple):
     tags: tuple[str, ...]
 
 
-def read_session(data: bytes, now_ms: int) -> SessionFile:
+def most_bytes(most_mb: int = MOST_MB) -> int:
+    """The size of the largest file that is read, in bytes."""
+    return most_mb * 1_000_000
+
+
+def read_session(data: bytes, now_ms: int, most_mb: int = MOST_MB) -> SessionFile:
     """Read an exported session, which is imported at `now_ms`.
+
+    Its size and the number of its values are checked before it is parsed, so that memory stays bounded. A
+    decoder with types would refuse half a surrogate pair, which prompts may contain and which we export.
 
     Turns that were under way are closed, since their outcome is unknown.
 
     Raises:
         SettingsError: not such a file, or a part of it cannot be read.
     """
-    if len(data) > MOST_BYTES:
+    # Each value but the first follows one of these; those inside texts count, too: frames are JSON in texts.
+    values = sum(map(data.count, (b",", b"[", b"{")))
+    if len(data) > most_bytes(most_mb) or values > most_mb * _VALUES_OF_MB:
         raise SettingsError(
-            f"The file is larger than {MOST_BYTES // 1_000_000} MB. {_NOTHING}", "Export the session again."
+            f"The file is larger than {most_mb} MB, or has as many values as one that is. {_NOTHING}",
+            "If you trust it and have the memory (about 20 times its size), allow more with --max-mb.",
         )
     try:
         content = parse(data.decode("utf-8-sig"), _MAX_DEPTH)
@@ -188,13 +203,13 @@ def _turn(fields: JsonObject, where: str, now_ms: int) -> RemoteTurn:
     seen_before = request.get("seen_before")
     turn_request = TurnRequest(
         turn_id=_name(fields, "turn_id", where),
-        prompt=_text(request, "prompt", where, MOST_BYTES),
+        prompt=_text(request, "prompt", where),
         created_ms=_moment(fields, "created_ms", where),
         worker_id=_optional(request, "target", where, 1_000),
         budget=_optional(fields, "budget", where, 100),
         attachments=tuple(_attachment(as_object(one), where) for one in as_list(fields.get("attachments"))),
         seen_before=None if seen_before is None else _number(request, "seen_before", where, INT64_MAX),
-        trigger=_TRIGGERS.get(fields.get("trigger") or "", Trigger.UNKNOWN),
+        trigger=_TRIGGERS.get(as_text(fields.get("trigger")) or "", Trigger.UNKNOWN),
         lineage=lineage_of(fields.get("lineage")),
         imported_ms=now_ms,
     )
@@ -209,7 +224,7 @@ def _turn(fields: JsonObject, where: str, now_ms: int) -> RemoteTurn:
         raise _unreadable(f"the frames of {where} contradict each other") from None
 
 
-_TRIGGERS: Final[dict[Json, Trigger]] = {str(one): one for one in Trigger}
+_TRIGGERS: Final = {str(one): one for one in Trigger}
 
 
 def _attachment(fields: JsonObject, where: str) -> Attachment:
@@ -262,9 +277,9 @@ def _name(fields: JsonObject, name: str, where: str) -> str:
     return text
 
 
-def _text(fields: JsonObject, name: str, where: str, most: int) -> str:
+def _text(fields: JsonObject, name: str, where: str, most: int | None = None) -> str:
     value = fields.get(name)
-    if not isinstance(value, str) or len(value) > most:
+    if not isinstance(value, str) or (most is not None and len(value) > most):
         raise _unreadable(
             f"{name} of {where} is {'not a text' if not isinstance(value, str) else 'too long'}"
         )

@@ -7,7 +7,6 @@ amount alone, so that it has the same ones everywhere, unless a whole column is 
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Sequence
 from decimal import ROUND_HALF_EVEN, Decimal
 from typing import Final
@@ -120,19 +119,6 @@ def legend(amounts: Iterable[Total]) -> str:
         ("— unknown", any(one.value is None and not one.so_far for one in amounts)),
     )
     return " · ".join(text for text, occurs in signs if occurs)
-
-
-_NUMBER: Final = re.compile(r"([^0-9]*[0-9][0-9,]*)(.*)", re.DOTALL)
-
-
-def aligned(cells: Sequence[str]) -> list[str]:
-    """Amounts of a column, padded so that their points are below one another. Words stay as they are."""
-    parts = [match.groups() if (match := _NUMBER.match(one)) else ("", "") for one in cells]
-    left, right = (max((len(part[side]) for part in parts), default=0) for side in (0, 1))
-    return [
-        f"{part[0]:>{left}}{part[1]:<{right}}" if part[0] else one
-        for one, part in zip(cells, parts, strict=True)
-    ]
 
 
 def fitted(values: Sequence[Decimal], width: int, unit: Unit = Unit.USD) -> list[str]:

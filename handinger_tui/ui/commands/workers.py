@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from handinger_tui.core.formatting import moment_at
 from handinger_tui.core.safety import clean_line
 from handinger_tui.ui.commands.command import Command, CommandContext
 from handinger_tui.ui.commands.session import attach
@@ -57,18 +58,16 @@ async def begin_task(context: CommandContext, worker: StoredWorker) -> None:
 
 async def archive(context: CommandContext, _argument: str) -> None:
     """Archive the task of this session, after a question."""
-    from handinger_tui.ui.pages.workers import archive_question  # 15 ms
+    from handinger_tui.engine.gallery import archive_question, outcome_text
 
     gallery, session = _gallery(context), context.controller.session
     if gallery is None:
         return
     if session.worker_id is None or not context.controller.belongs_here(session):
         context.interaction.say("There is no task of this service in this session.", "warning")
-    elif await context.interaction.ask(archive_question(session.title)):
+    elif await context.interaction.agrees(archive_question(session.title)):
         done = await gallery.archive(session.worker_id)
-        context.interaction.say(
-            "The service did not archive it." if done is False else "Archived. This session stays here."
-        )
+        context.interaction.say(outcome_text(done, "Archived. This session stays here."))
 
 
 WORKERS: Final = (
@@ -116,26 +115,24 @@ async def schedule(context: CommandContext, argument: str) -> None:
     worker_id = await _available_worker(context, session, "its schedules are")
     if worker_id is None or service is None:
         return
-    from handinger_tui.ui.pages.schedules import ScheduleAccess, SchedulesScreen  # 20 ms
+    from handinger_tui.engine.schedules import WorkerSchedules
+    from handinger_tui.ui.pages.schedules import NOTHING_ADDED, SchedulesScreen, add_schedule  # 20 ms
 
-    access = ScheduleAccess(
-        controller.connection,
+    typical_cost, interaction = controller.connection.typical_cost, context.interaction
+    schedules = WorkerSchedules(
         service(),
-        context.interaction,
         worker_id,
         budget,
-        context.now_ms,
-        session.credit_usd,
+        lambda level: typical_cost(worker_id, level, session.credit_usd),
+        lambda: moment_at(context.now_ms()),
+        is_local=controller.connection.account.local,
     )
     if argument:
-        chosen = await access.choose(argument)
-        if chosen is None:
-            context.interaction.say("Nothing was added.")
-            return
-        context.interaction.say("Adding…")
-        context.interaction.say(await access.add(*chosen))
+        text = await add_schedule(schedules, interaction, argument, lambda: interaction.say("Adding…"))
+        interaction.say(text or NOTHING_ADDED)
     else:
-        await context.interaction.ask(SchedulesScreen(access))
+        is_simulated = controller.connection.limits.simulated
+        await interaction.ask(SchedulesScreen(schedules, interaction, is_simulated=is_simulated))
 
 
 async def email(context: CommandContext, _argument: str) -> None:
@@ -162,13 +159,15 @@ async def webhook(context: CommandContext, argument: str) -> None:
     worker_id = await _available_worker(context, controller.session, "its webhook is")
     if worker_id is None:
         return
-    from handinger_tui.ui.pages.webhook import WebhookAccess, WebhookScreen  # 20 ms
+    from handinger_tui.engine.webhooks import WorkerWebhook
+    from handinger_tui.ui.pages.webhook import WebhookScreen, set_address  # 20 ms
 
-    access = WebhookAccess(service, context.interaction, worker_id, context.now_ms)
+    interaction, hook = context.interaction, WorkerWebhook(service, worker_id)
     if argument:
-        context.interaction.say(await access.set(await access.read(), argument) or "Nothing was changed.")
+        text = await set_address(hook, await hook.read(), interaction, argument)
+        interaction.say(text or "Nothing was changed.")
     else:
-        await context.interaction.ask(WebhookScreen(access))
+        await interaction.ask(WebhookScreen(hook, interaction, lambda: moment_at(context.now_ms())))
 
 
 AUTOMATION: Final = (

@@ -14,10 +14,11 @@ from textual.content import Content
 
 from handinger_tui.core.amounts import EXACT, Total, Unit
 from handinger_tui.core.bars import BLOCKS, NO_VALUE, rising_line, stacked_bar, vertical_bar
+from handinger_tui.core.columns import aligned
 from handinger_tui.core.figures import CATEGORIES, COST_MEMBERS
 from handinger_tui.core.formatting import day_text, percent_text
 from handinger_tui.core.money.spending import Bucket, sum_buckets
-from handinger_tui.core.money.words import aligned, amount_text, excess_words, fitted, unknown_words
+from handinger_tui.core.money.words import amount_text, excess_words, fitted, unknown_words
 from handinger_tui.ui.ledger.query import Days
 from handinger_tui.ui.widgets.frame import StaticReflow
 

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from datetime import date
 from decimal import Decimal
-from itertools import accumulate
 from typing import TYPE_CHECKING, ClassVar, Final
 
 from msgspec import Struct
 from msgspec.structs import replace
+from rich.cells import cell_len
 from textual import work
 from textual.binding import BindingType
 from textual.content import Content
 
 from handinger_tui.core.amounts import Unit
-from handinger_tui.core.bars import level, scale
+from handinger_tui.core.columns import NO_VALUE, Align, Column, Layout, Measure, Row, Tone
 from handinger_tui.core.errors import HandingerError
 from handinger_tui.core.formatting import UNKNOWN, duration, plural
 from handinger_tui.core.money.forecast import Forecast, daily, forecast, forecast_text, limit_outlook
@@ -33,6 +33,7 @@ from handinger_tui.core.safety import clean_line
 from handinger_tui.ui.keys import Where, bindings
 from handinger_tui.ui.ledger.query import first_of_forecast, local_day, unit_of
 from handinger_tui.ui.pages import TextPage
+from handinger_tui.ui.widgets.column_list import content_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -41,13 +42,10 @@ if TYPE_CHECKING:
 
 MUTED: Final = "$text-muted"
 HEADING: Final = "bold $markdown-h1-color"
-NO_VALUE: Final = "—"
 UNKNOWN_LEVEL: Final = "unknown"
 """The level of turns that others started, whose budget the service does not report."""
-_LEVEL_WIDTH: Final = 12
-_SHARE_WIDTH: Final = 12
-_MIN_WIDTH_FOR_SHARE: Final = 41
-"""Width in cells from which the share of incomplete turns has room."""
+_LEVEL_WIDTH: Final = 11
+"""Most cells of the name of a level."""
 _MIN_BAR_WIDTH: Final = 12
 """Fewest cells of a bar."""
 
@@ -83,108 +81,93 @@ def _empty(comparison: Comparison, width: int) -> list[Content]:
 
 
 # -- the table ---------------------------------------------------------------------------
-class _Column(Struct, frozen=True):
-    """A column of the table. `of` selects the amount of a row; `write` formats it as a cell."""
+class _Figure(Struct, frozen=True):
+    """What a column of the table shows. `of` selects the amounts of a row; `write` formats one."""
 
     title: str
-    width: int
     of: Callable[[BudgetRow], Spread]
     write: Callable[[Decimal], str]
 
+    def text(self, value: Decimal | None) -> str:
+        """A cell."""
+        return NO_VALUE if value is None else self.write(value)
 
-def _columns(rows: Sequence[BudgetRow]) -> tuple[_Column, ...]:
+
+def _figures(rows: Sequence[BudgetRow]) -> tuple[_Figure, ...]:
     usd = any(row.usd.counted for row in rows) or not any(row.credits.counted for row in rows)
-    cost = _Column("cost", 11, lambda row: row.usd, lambda value: fitted([value], 11)[0])
-    used = _Column("credits", 11, lambda row: row.credits, lambda value: fitted([value], 11, Unit.CREDITS)[0])
+    cost = _Figure("cost", lambda row: row.usd, lambda value: fitted([value], 11)[0])
+    used = _Figure("credits", lambda row: row.credits, lambda value: fitted([value], 11, Unit.CREDITS)[0])
     return (
         cost if usd else used,
-        _Column("time", 11, lambda row: row.elapsed_ms, lambda value: duration(int(value))),
-        _Column("steps", 7, lambda row: row.steps, _plain),
-        _Column("sources", 9, lambda row: row.sources, _plain),
+        _Figure("time", lambda row: row.elapsed_ms, lambda value: duration(int(value))),
+        _Figure("steps", lambda row: row.steps, _plain),
+        _Figure("sources", lambda row: row.sources, _plain),
     )
 
 
 def _table(comparison: Comparison, width: int) -> list[Content]:
-    columns = _fitting(_columns(comparison.rows), width)
-    titles = "".join(f"{column.title:>{column.width}}" for column in columns)
-    with_share = width >= _MIN_WIDTH_FOR_SHARE
-    head = f"{'':{_LEVEL_WIDTH}}{'turns':>6}{titles}" + (
-        f"{'incomplete':>{_SHARE_WIDTH}}" if with_share else ""
+    figures = _figures(comparison.rows)
+    first, *others = (Column(figure.title, Align.RIGHT) for figure in figures)
+    columns = (
+        Column(style=Tone.STRONG, most=_LEVEL_WIDTH),
+        Column("turns", Align.RIGHT),
+        first,
+        *(replace(column, rank=rank) for rank, column in enumerate(others, 2)),
+        Column("incomplete", Align.RIGHT, rank=1),
+        Column(align=Align.BAR, rank=9, least=_MIN_BAR_WIDTH, style=Tone.BAR),
     )
-    lines = [Content.styled(head, MUTED)]
-    room = width - len(head) - 2 if len(comparison.rows) > 1 else 0
-    highest = max((columns[0].of(row).median or Decimal(0) for row in comparison.rows), default=Decimal(0))
-    for row in comparison.rows:
-        bar = _bar(columns[0].of(row).median, highest, room) if room >= _MIN_BAR_WIDTH else Content("")
-        lines += [
-            Content.assemble(_medians(row, columns, with_share=with_share), bar),
-            _percentiles(row, columns),
-        ]
-    lines += [
-        Content(""),
-        *_wrapped(f"Top line: median. Below: 90th percentile (needs {ENOUGH} turns).", width, MUTED),
-    ]
+    rows = [row for level in comparison.rows for row in _level_rows(level, figures, len(columns) - 1)]
+    if len(comparison.rows) == 1:
+        rows = [replace(row, values={}) for row in rows]
+    layout = Layout.fit(Measure.of(columns, rows, cell_len), width)
+    notes = [f"Top line: median. Below: 90th percentile (needs {ENOUGH} turns)."]
     return [
-        *lines,
-        *(line for text in _gaps(comparison.rows, columns) for line in _wrapped(text, width, MUTED)),
+        content_of(layout.head()).stylize(MUTED),
+        *(content_of(layout.line(row)) for row in rows),
+        Content(""),
+        *(
+            line
+            for text in [*notes, *_gaps(comparison.rows, figures)]
+            for line in _wrapped(text, width, MUTED)
+        ),
     ]
 
 
-def _fitting(columns: Sequence[_Column], width: int) -> Sequence[_Column]:
-    """The columns that have room, but at least the first."""
-    room = width - _LEVEL_WIDTH - 6 - (_SHARE_WIDTH if width >= _MIN_WIDTH_FOR_SHARE else 0)
-    ends = accumulate(column.width for column in columns)
-    count = sum(end <= room for end in ends)
-    return columns[: max(1, count)]
-
-
-def _medians(row: BudgetRow, columns: Sequence[_Column], *, with_share: bool) -> Content:
-    level = f"{_level_name(row, _LEVEL_WIDTH - 1):<{_LEVEL_WIDTH}}"
+def _level_rows(row: BudgetRow, figures: Sequence[_Figure], bar: int) -> tuple[Row, Row]:
+    """The medians of a level, and below them the 90th percentiles. Fewer than `ENOUGH` turns have none."""
+    spreads = [figure.of(row) for figure in figures]
+    medians = [figure.text(spread.median) for figure, spread in zip(figures, spreads, strict=True)]
+    percentiles = [
+        figure.text(spread.p90 if spread.counted >= ENOUGH else None)
+        for figure, spread in zip(figures, spreads, strict=True)
+    ]
     percent = NO_VALUE if row.share_incomplete is None else f"{row.share_incomplete}%"
-    cells = [_cell(column, column.of(row).median, "") for column in columns]
-    return Content.assemble(
-        (level, "bold"), f"{row.turns:>6,}", *cells, f"{percent:>{_SHARE_WIDTH}}" if with_share else ""
+    cost = spreads[0].median
+    return (
+        Row(
+            (_level_name(row, _LEVEL_WIDTH), f"{row.turns:,}", *medians, percent, ""),
+            values={} if cost is None else {bar: cost},
+        ),
+        Row(("  90th", "", *percentiles, "", ""), styles=dict.fromkeys(range(bar), MUTED)),
     )
-
-
-def _percentiles(row: BudgetRow, columns: Sequence[_Column]) -> Content:
-    """The line of 90th percentiles. Fewer than `ENOUGH` turns have none."""
-    spreads = [column.of(row) for column in columns]
-    values = [spread.p90 if spread.counted >= ENOUGH else None for spread in spreads]
-    cells = [_cell(column, value, MUTED) for column, value in zip(columns, values, strict=True)]
-    return Content.assemble((f"{'  90th':<{_LEVEL_WIDTH + 6}}", MUTED), *cells)
 
 
 def _level_name(row: BudgetRow, limit: int) -> str:
     return clean_line(row.budget, limit) or UNKNOWN_LEVEL
 
 
-def _cell(column: _Column, value: Decimal | None, style: str) -> Content:
-    text = NO_VALUE if value is None else column.write(value)
-    return Content.styled(f"{text:>{column.width}}", MUTED if value is None else style)
-
-
-def _bar(value: Decimal | None, highest: Decimal, width: int) -> Content:
-    """A bar of the median cost, relative to the highest median of all levels."""
-    if value is None or highest <= 0:
-        return Content("")
-    filled = scale(value, highest, width)
-    bar = level(filled, width)
-    return Content.assemble("  ", (bar[:filled], "$primary"), (bar[filled:], MUTED))
-
-
 def _plain(value: Decimal) -> str:
     return f"{value:.1f}".removesuffix(".0")
 
 
-def _gaps(rows: Sequence[BudgetRow], columns: Sequence[_Column]) -> list[str]:
-    """Sentences on the values that the table lacks, per column and level."""
+def _gaps(rows: Sequence[BudgetRow], figures: Sequence[_Figure]) -> list[str]:
+    """Sentences on the values that the table lacks, per figure and level."""
     gaps = []
-    for column in columns:
-        missing = [(row, column.of(row).unknown) for row in rows if column.of(row).unknown]
+    for figure in figures:
+        missing = [(row, figure.of(row).unknown) for row in rows if figure.of(row).unknown]
         if missing:
             turns = ", ".join(f"{plural(count, 'turn')} at {_level_name(row, 40)}" for row, count in missing)
-            gaps.append(f"{column.title.capitalize()} {UNKNOWN}: {turns}.")
+            gaps.append(f"{figure.title.capitalize()} {UNKNOWN}: {turns}.")
     return gaps
 
 

@@ -16,10 +16,11 @@ from textual.renderables.digits import Digits
 
 from handinger_tui.core.amounts import Unit
 from handinger_tui.core.bars import BLOCKS, NO_VALUE, stacked_bar
+from handinger_tui.core.columns import aligned
 from handinger_tui.core.errors import HandingerError
 from handinger_tui.core.figures import CATEGORIES
 from handinger_tui.core.formatting import UNKNOWN, plural
-from handinger_tui.core.money.words import about_text, aligned, amount_text, total_words
+from handinger_tui.core.money.words import about_text, amount_text, total_words
 from handinger_tui.core.receipt_page import (
     BY_CATEGORY,
     Receipt,
@@ -29,14 +30,7 @@ from handinger_tui.core.receipt_page import (
     receipt_markdown,
     receipt_page,
 )
-from handinger_tui.core.receipts import (
-    ReceiptFacts,
-    Times,
-    change_text,
-    duration_text,
-    share_text,
-    times_of,
-)
+from handinger_tui.core.receipts import ReceiptFacts, Times, change_text, duration_text, share_text, times_of
 from handinger_tui.core.turns.turn import Turn, TurnStatus, level_of
 from handinger_tui.ui.keys import Where, bindings
 from handinger_tui.ui.pages import TextPage

@@ -12,6 +12,7 @@ from textual.content import Content
 
 from handinger_tui.core.amounts import Unit, split_excess
 from handinger_tui.core.bars import BLOCKS, NO_VALUE, percent_level, sparkline, stacked_bar
+from handinger_tui.core.columns import aligned
 from handinger_tui.core.figures import CATEGORIES, FIGURE, SHOWN, Measure
 from handinger_tui.core.formatting import day_text, duration, moment_at, plural
 from handinger_tui.core.money.attribution import MoneyIndex
@@ -19,7 +20,6 @@ from handinger_tui.core.money.limits import Gauge, GaugeState, Scope, free_text,
 from handinger_tui.core.money.spending import LOCAL
 from handinger_tui.core.money.words import (
     about_text,
-    aligned,
     amount_text,
     bare_text,
     cost_words,

@@ -73,16 +73,26 @@ class PromptHistory:
         """Position of the message in the prompt; None: its text is not from the history."""
         self._unsent_text = ""
         """The text typed before walking into the history."""
+        self.unsaved: list[str] = []
+        """Texts that were typed and not sent, and are not on disk yet."""
+        self.changed: Callable[[], None] = lambda: None
+        """Called when there are other unsaved texts."""
 
-    def add(self, *texts: str, older: bool = False) -> None:
-        """Add texts, the newest last; `older`: before the present ones."""
+    def add(self, *texts: str, older: bool = False, sent: bool = False) -> None:
+        """Add texts, the newest last; `older`: before the present ones; `sent`: they are stored as turns."""
         newer: list[str] = []
         if older:
             newer, self.texts = self.texts, newer
+        elif not sent:
+            self._keep(*texts)
         for text in (*texts, *newer):
             if text.strip() and (not self.texts or self.texts[-1] != text):
                 self.texts.append(text)
         self.leave()
+
+    def _keep(self, *texts: str) -> None:
+        self.unsaved += [text for text in texts if text.strip() and text not in self.texts]
+        self.changed()
 
     def leave(self) -> None:
         """Return to the end of the history."""
@@ -104,6 +114,7 @@ class PromptHistory:
             return None
         if self._at is None:
             self._unsent_text = text
+            self._keep(text)
         self._at = None if target == end else target
         return self._unsent_text if target == end else self.texts[target]
 

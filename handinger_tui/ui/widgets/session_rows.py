@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import Final, NamedTuple
+from typing import Final
 
-from rich.cells import cell_len, set_cell_size
+from msgspec.structs import replace
+from rich.cells import cell_len
 from textual.content import Content
 
+from handinger_tui.core.columns import Align, Column, Layout, Measure, Row, Tone
 from handinger_tui.core.formatting import ago, middle_cut, plural
 from handinger_tui.core.money.spending import LOCAL
 from handinger_tui.core.money.words import cost_words
@@ -16,6 +18,7 @@ from handinger_tui.core.prompts import lineage_words
 from handinger_tui.core.safety import clean_line
 from handinger_tui.core.turns.session import Session, SessionSummary
 from handinger_tui.core.turns.turn import TRIGGER_WORDS, TurnStatus
+from handinger_tui.ui.widgets.column_list import content_of
 from handinger_tui.ui.widgets.status_text import (
     STATUS_WORDS,
     running_for,
@@ -24,24 +27,37 @@ from handinger_tui.ui.widgets.status_text import (
     under_way,
 )
 
-NARROW: Final = 60
-"""Width in cells below which the status is only a sign."""
-MIN_TITLE: Final = 10
 ID_TAIL: Final = 6
 """Characters of a session id that distinguish rows which are otherwise the same."""
-_GAP: Final = "  "
+COLUMNS: Final = (
+    Column(style=Tone.BAR),
+    Column(least=10, fill=True, close=True),
+    Column(close=True),
+    Column(rank=4, style=Tone.FAINT),
+    Column(),
+    Column(rank=3, close=True),
+    Column(align=Align.RIGHT),
+    Column(align=Align.RIGHT, style=Tone.FAINT),
+)
+"""Mark, title, the end of the id, tags, the sign of the status and its words, cost, age."""
 _SHORT: Final = {TurnStatus.RUNNING: "still running", TurnStatus.CHECKING: "checking"}
 
 
-class _Cells(NamedTuple):
-    """The texts of a row; `style` and `sign` are those of the status."""
+def rows_of(
+    summaries: Sequence[SessionSummary], opened: Mapping[str, Session], now_ms: int, current: str = ""
+) -> list[Row]:
+    """One row for each session.
 
-    title: str
-    sign: str
-    style: str
-    status: str
-    cost: str
-    when: str
+    `opened`: sessions in memory, by id; their state is newer. `current`: the id of the one on the screen.
+    """
+    rows = [_row(one, opened.get(one.session_id), now_ms, current) for one in summaries]
+    counts = Counter(row.cells[1:] for row in rows)
+    for at, (one, row) in enumerate(zip(summaries, rows, strict=True)):
+        if counts[row.cells[1:]] > 1:
+            # Two sessions that look the same are distinguished by their ids.
+            tail = f"…{one.session_id[-ID_TAIL:]}"
+            rows[at] = replace(row, cells=(*row.cells[:2], tail, *row.cells[3:]))
+    return rows
 
 
 def session_rows(
@@ -51,40 +67,28 @@ def session_rows(
     width: int,
     current: str = "",
 ) -> list[Content]:
-    """One line for each session, in columns, at most `width` cells wide.
+    """The rows as lines of at most `width` cells."""
+    rows = rows_of(summaries, opened, now_ms, current)
+    layout = Layout.fit(Measure.of(COLUMNS, rows, cell_len), width)
+    return [content_of(layout.line(row)) for row in rows]
 
-    `opened`: sessions in memory, by id; their state is newer. `current`: the id of the one on the screen.
-    """
-    is_narrow = width < NARROW
-    simulated = "sim." if is_narrow else "simulated"
-    cells = [_cells(row, opened.get(row.session_id), now_ms, simulated) for row in summaries]
-    status_cells = 0 if is_narrow else max((cell_len(one.status) for one in cells), default=0)
-    cost_cells = max((cell_len(one.cost) for one in cells), default=0)
-    when_cells = max((cell_len(one.when) for one in cells), default=0)
-    used = 2 + 1 + sum(len(_GAP) + each for each in (status_cells, cost_cells, when_cells)) + len(_GAP)
-    title_cells = max(MIN_TITLE, width - used)
-    counts = Counter(cells)
-    lines = []
-    for row, one in zip(summaries, cells, strict=True):
-        mark = "●" if row.unread else "›" if row.session_id == current else " "
-        # Two sessions that look the same are distinguished by their ids.
-        tail = f" …{row.session_id[-ID_TAIL:]}" if counts[one] > 1 else ""
-        title = Content(one.title).truncate(title_cells - len(tail), ellipsis=True).plain + tail
-        tags = " ".join(f"#{name}" for name in row.tags)
-        room = title_cells - cell_len(title) - len(_GAP)
-        tags = f"{_GAP}{tags}" if tags and cell_len(tags) <= room else ""
-        status = f"{one.sign} {one.status:<{status_cells}}" if status_cells else one.sign
-        lines.append(
-            Content.assemble(
-                (f"{mark} ", "$primary"),
-                (title, "bold" if row.unread else ""),
-                (set_cell_size(tags, title_cells - cell_len(title)), "$text-muted"),
-                (_GAP + status, one.style),
-                (f"{_GAP}{one.cost:>{cost_cells}}", ""),
-                (f"{_GAP}{one.when:>{when_cells}}", "$text-muted"),
-            )
-        )
-    return lines
+
+def _row(one: SessionSummary, opened: Session | None, now_ms: int, current: str) -> Row:
+    (sign, style), status, cost = _status(one, opened, now_ms)
+    return Row(
+        (
+            "●" if one.unread else "›" if one.session_id == current else " ",
+            clean_line(one.name or "Untitled", 200),
+            "",
+            " ".join(f"#{name}" for name in one.tags),
+            sign,
+            status,
+            cost or session_cost(one, "simulated"),
+            ago(one.updated_ms or one.created_ms, now_ms),
+        ),
+        styles={1: Tone.STRONG if one.unread else Tone.PLAIN, 4: style, 5: style},
+        briefs={6: cost or session_cost(one, "sim.")},
+    )
 
 
 def session_details(row: SessionSummary, opened: Session | None, now_ms: int, width: int) -> Content:
@@ -113,30 +117,14 @@ def session_details(row: SessionSummary, opened: Session | None, now_ms: int, wi
     )
 
 
-def session_cost(row: SessionSummary) -> str:
+def session_cost(row: SessionSummary, simulated: str = "(simulated)") -> str:
     """The cost of a session: "$1.20 so far", "$1.20 + 2 unknown (simulated)", "unknown", "imported"."""
-    return _cost(row, "(simulated)")
-
-
-def _cost(row: SessionSummary, simulated: str) -> str:
     if row.only_imported:
         return "imported"
     total = cost_words(row.usd, row.credits) if row.turns else ""
     is_known = row.usd.value is not None or row.credits.value is not None
     total = f"{total} {simulated}" if is_known and row.base_url == LOCAL else total
     return f"{total} + imported" if row.imported else total
-
-
-def _cells(row: SessionSummary, opened: Session | None, now_ms: int, simulated: str) -> _Cells:
-    (sign, style), status, cost = _status(row, opened, now_ms)
-    return _Cells(
-        clean_line(row.name or "Untitled", 200),
-        sign,
-        style,
-        status,
-        cost or _cost(row, simulated),
-        ago(row.updated_ms or row.created_ms, now_ms),
-    )
 
 
 def _status(row: SessionSummary, opened: Session | None, now_ms: int) -> tuple[tuple[str, str], str, str]:

@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Final, Generic, TypeVar
 
 from textual import events
 from textual.content import Content
-from textual.geometry import Region, Size
+from textual.geometry import Offset, Region, Size
 from textual.message import Message
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
@@ -30,10 +30,10 @@ class ListRows:
     Without items the list shows `message`.
     """
 
-    item_height: ClassVar[int] = 1
-    cursor_height: ClassVar[int] = 1
+    item_height: int = 1
+    cursor_height: int = 1
     """Lines of an item that get the cursor's background."""
-    head_height: ClassVar[int] = 0
+    head_height: int = 0
     """Lines above the items, which never scroll: 0 or 1."""
     message = ""
     loaded = True
@@ -164,6 +164,17 @@ class VirtualList(ScrollView, Generic[RowsT], can_focus=True):
             self.refresh()
         elif changed := [y for y, old in self._drawn_lines.items() if not _same(old, self._visible_line(y))]:
             self.refresh(*(Region(0, y, width, 1) for y in changed))
+        self._put_terminal_cursor()
+
+    def _put_terminal_cursor(self) -> None:
+        """Put the cursor of the terminal on the marked item: screen readers and input methods follow it."""
+        if self.has_focus and self.rows.count:
+            line = self.rows.lines_of(self.cursor).start + self.rows.head - self.scroll_offset.y
+            self.app.cursor_position = self.content_region.offset + Offset(0, line)
+
+    def on_focus(self) -> None:
+        """The cursor of the terminal comes here."""
+        self._put_terminal_cursor()
 
     def on_mount(self) -> None:
         """Measure, if the width is set already."""

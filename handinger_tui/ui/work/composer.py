@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING, Any, Final
 from msgspec import Struct, field
 from msgspec.structs import replace
 
-from handinger_tui.core.errors import AttachmentProblem, NoSuchFile
+from handinger_tui.core.errors import AttachmentProblem, HandingerError, NoSuchFile
 from handinger_tui.core.prompts import (
     Draft,
     chips_in,
     compose,
     draft_as_typed,
     draft_of_request,
+    expand_chips,
     file_mentions,
     history_entry,
     partial_mention_at,
@@ -30,7 +31,7 @@ from handinger_tui.ui.widgets.strips import Chip, ChipKind, Chips, file_chip, te
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
 
-    from handinger_tui.ui.ports import LocalFiles
+    from handinger_tui.ui.ports import LocalFiles, StoredSessions
     from handinger_tui.ui.terminal.diff_app import DiffApp
     from handinger_tui.ui.widgets.prompt import PromptBox
     from handinger_tui.ui.work.interaction import Interaction
@@ -371,9 +372,20 @@ class Composer:
         if self._aside is not None and not self.prompt.text and not self._chosen:
             self.restore(self._aside)
 
-    def remember(self, snapshot: PromptSnapshot) -> None:
-        """Add the message to the prompt history."""
-        self.prompt.message_history.add(history_entry(snapshot.text, snapshot.files))
+    def remember(self, snapshot: PromptSnapshot, *, sent: bool = False) -> None:
+        """Add the message to the prompt history; `sent`: it is stored as a turn."""
+        self.prompt.message_history.add(history_entry(snapshot.text, snapshot.files), sent=sent)
+
+    async def save_unsent(self, history: StoredSessions) -> None:
+        """Save the texts of the prompt history that are not sent and not on disk yet. Raises LedgerError."""
+        shown = self.prompt.message_history
+        texts, shown.unsaved = shown.unsaved, []
+        try:
+            if texts:
+                await history.keep_unsent([expand_chips(text, self.prompt.pasted.texts) for text in texts])
+        except HandingerError:
+            shown.unsaved = [*texts, *shown.unsaved]
+            raise
 
     # -- drafts ----------------------------------------------------------------------------------
     def draft(self) -> Draft:
@@ -387,6 +399,7 @@ class Composer:
         self._problems.clear()
         self._aside = self._before = None
         self._unseen_until = 0.0
+        self.prompt.message_history.add(*draft.others)
         self._restored_text = self.prompt.pasted.add_draft(draft)
         self.prompt.put(self._restored_text)
         self._lineage = draft.lineage
@@ -622,9 +635,11 @@ class QueueEditor:
                 self._composer.restore(edit.aside)
 
     def draft(self) -> Draft:
-        """The draft to save: during an edit the one set aside, since the queued message is on disk."""
+        """The draft to save: during an edit the one set aside, with what was made of the queued message."""
         if self.edit is not None and (self.edit.aside.text or self.edit.aside.files):
-            return self.edit.aside
+            snapshot = self._composer.snapshot()
+            text = history_entry(expand_chips(snapshot.text, snapshot.pasted), snapshot.files)
+            return replace(self.edit.aside, others=(text,))
         return self._composer.draft()
 
     async def withdraw(self, session_id: str, turn: Turn) -> None:

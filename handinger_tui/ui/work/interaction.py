@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Final, TypeVar
+from weakref import WeakKeyDictionary
 
 from textual.notifications import SeverityLevel
 from textual.screen import Screen
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
     from textual.widget import Widget
 
+    from handinger_tui.core.acts import Confirmation
     from handinger_tui.ui.work.session_controller import SessionController
 
 Answer = TypeVar("Answer")
@@ -26,15 +28,14 @@ MAX_HOLD_S: Final = 1.0
 BUSY_AFTER_S: Final = 0.9
 """Seconds after which the person is told that what a key asked for is still being done."""
 TYPING_S: Final = 0.6
-"""A question waits until no text was typed for so many seconds: it would swallow the rest of it."""
+"""A question waits until nothing was typed for so many seconds: it would swallow the rest of it."""
+LOOK_AGAIN_S: Final = 0.02
+"""Seconds between two looks at whether the person types."""
 SUSPICIOUS_LINK: Final = "This link may be misleading"
 
 
 class _Nested:
-    """Coroutines each of which awaits the one before; to await them is to await the last.
-
-    Those that were never begun, since their worker was cancelled before, are closed.
-    """
+    """Coroutines each of which awaits the one before; to await them is to await the last."""
 
     def __init__(self, *coroutines: Coroutine[Any, Any, object]) -> None:
         self._coroutines = coroutines
@@ -42,7 +43,8 @@ class _Nested:
     def __await__(self) -> Generator[Any, None, object]:
         return self._coroutines[-1].__await__()
 
-    def __del__(self) -> None:
+    def close(self) -> None:
+        """They are never begun."""
         for coroutine in reversed(self._coroutines):
             coroutine.close()
 
@@ -64,14 +66,20 @@ class Interaction:
         """When each notification that may still be shown appeared, by its text."""
         self._asking: set[asyncio.Task[Any] | None] = set()
         """The tasks that wait for an answer of the person."""
+        self._not_begun: set[_Nested] | None = set()
+        """What a worker of the screen will begin; None once the screen has ended."""
         self._hold_until = 0.0
         """The monotonic time until which keys wait for what opens."""
         self.openings = 0
         """How often `hold_keys` was called."""
         self._keys = 0
         """How many keys were handled."""
-        self._typed_at = 0.0
-        """When text was typed into the prompt (monotonic); 0.0 where another key came behind it."""
+        self._typed, self._typed_at = 0, 0.0
+        """How many keys were typed into the prompt, letters or Enter, and when the last one (monotonic)."""
+        self._typed_before: WeakKeyDictionary[asyncio.Task[Any], int] = WeakKeyDictionary()
+        """How many were when a task began."""
+        self.keys_wait: Callable[[], bool] = lambda: False
+        """Whether keys that were typed are not handled yet."""
 
     @property
     def app(self) -> DiffApp:
@@ -97,12 +105,27 @@ class Interaction:
         if doing:
             nested = *nested, self._tell_if_long(nested[-1], doing)
         work = _Nested(*nested)
+        if self._not_begun is None:
+            work.close()
+            return
+        self._not_begun.add(work)
+
+        typed = self._typed
 
         # A function: a worker that is cancelled before its first step would leave a coroutine that never ran.
         async def run() -> None:
-            await self._show_error(work)
+            if self._not_begun is not None and (task := asyncio.current_task()) is not None:
+                self._not_begun.discard(work)
+                self._typed_before[task] = typed
+                await self._show_error(work)
 
         self._screen.run_worker(run, group="do")  # type: ignore[arg-type] # mypy finds none of its three forms
+
+    def close(self) -> None:
+        """The screen ends: close what its workers have not begun."""
+        waiting, self._not_begun = self._not_begun or (), None
+        for work in waiting:
+            work.close()
 
     async def _tell_if_long(self, coroutine: Coroutine[Any, Any, object], doing: str) -> None:
         """Await a coroutine; say so where it has not ended soon, unless it waits for an answer."""
@@ -144,10 +167,20 @@ class Interaction:
         """Whether keys wait for a screen or a session that is not there yet."""
         return monotonic() < self._hold_until
 
-    def note_key(self, *, is_text: bool) -> None:
-        """A key is handled. `is_text`: it is typed into the prompt, and asks for nothing."""
-        self._typed_at = monotonic() if is_text else 0.0
+    def note_key(self, *, is_typed: bool) -> None:
+        """A key is handled. `is_typed`: it is a letter or Enter in the prompt."""
         self._keys += 1
+        if is_typed:
+            self._typed, self._typed_at = self._typed + 1, monotonic()
+
+    @property
+    def _is_typing(self) -> bool:
+        """Whether the person types on, behind the key that began this task."""
+        if self.keys_wait() and not self.is_opening:
+            return True
+        task = asyncio.current_task()
+        before = None if task is None else self._typed_before.get(task)
+        return before != self._typed and monotonic() < self._typed_at + TYPING_S
 
     async def keys_handled(self, widget: Widget) -> None:
         """Wait until `widget` has handled the keys that were pressed before."""
@@ -184,11 +217,12 @@ class Interaction:
     async def ask(self, screen: Screen[Answer]) -> Answer | None:
         """Show a dialog or page and wait for its result. Notifications that would cover it are removed.
 
-        What comes up while the person types, as that of a message sent before, waits for a pause.
+        What answers the last key is shown at once. What comes up while the person types on, as that of a
+        message sent before, waits for a pause.
         """
         # Each key that is typed makes it later.
-        while (wait_s := self._typed_at + TYPING_S - monotonic()) > 0:  # noqa: ASYNC110
-            await asyncio.sleep(wait_s)
+        while self._is_typing:  # noqa: ASYNC110
+            await asyncio.sleep(LOOK_AGAIN_S)
         self.app.clear_notifications()
         self._announced.clear()
         answer = self._screen.app.push_screen(screen, wait_for_dismiss=True)
@@ -207,6 +241,11 @@ class Interaction:
 
         answer = await self.ask(yes_or_no(title, body, yes=yes, no=no, typed=typed))
         return bool(answer)
+
+    async def agrees(self, question: Confirmation) -> bool:
+        """Ask the question before an act."""
+        title, body, typed = question.title, question.body, question.typed
+        return await self.confirm(title, body, yes=question.yes, no=question.no, typed=typed)
 
     async def ask_text(self, title: str, value: str, placeholder: str = "") -> str | None:
         """Ask for one line of text."""

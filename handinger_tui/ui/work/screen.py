@@ -166,7 +166,7 @@ class WorkScreen(BareContainer, Screen[None], inherit_bindings=False):
         self._key_actions = KeyActions(self.context, self)
         self._submitter = Submitter(self.context, send_flow, self.run_command)
         self.prompt.target = self._submitter.target
-        self._submitter.early.changed = self._save_draft_soon
+        self._submitter.early.changed = self.prompt.message_history.changed = self._save_draft_soon
         switcher.waiting_texts = lambda: self._submitter.early.texts
         self.prompt.drops_for_draft = self._drops_for_draft
         self._startup = Startup(self.context, self._submitter)
@@ -202,6 +202,7 @@ class WorkScreen(BareContainer, Screen[None], inherit_bindings=False):
 
     def on_unmount(self) -> None:
         """Unsubscribe; the engine continues without a screen."""
+        self.interaction.close()
         if self._unsubscribe is not None:
             self._unsubscribe()
             self._unsubscribe = None

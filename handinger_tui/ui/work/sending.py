@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 ADD_TO_FORK: Final = "Add a message to go with the conversation so far."
 JUST_CHANGED: Final = "Nothing was sent: what Enter does had just changed."
 TEXT_KEPT: Final = "Your text is still in the prompt."
+TEXT_MOVED: Final = "Your earlier message was not sent. Press ↑ to bring it back."
 NO_HISTORY: Final = (
     "This conversation will not be saved: neither the answers nor what they cost. "
     "Limits cannot be checked, and after a crash there is no record of what was sent."
@@ -348,7 +349,7 @@ class SendFlow:
             if self._is_on_screen(submission):
                 self._pane.trouble(None)
             return
-        self._composer.remember(snapshot)
+        self._composer.remember(snapshot, sent=True)
         if not self._is_on_screen(submission):
             await self._drafts.remove_sent(
                 submission.session_id, replace(snapshot.draft, files=message.files)
@@ -372,6 +373,7 @@ class SendFlow:
     def _report_refusal(self, submission: Submission, why: str, note: str = "") -> None:
         """Report why a message was not sent: on the card of the open session, else with the session title."""
         if self._is_on_screen(submission):
+            note = note if self._composer.prompt.text == submission.snapshot.text else ""
             self._pane.trouble(f"{why} {note}".strip())
         else:
             title = self._controller.title(submission.session_id)
@@ -379,12 +381,19 @@ class SendFlow:
         self._keep_unsent(submission)
 
     def _keep_unsent(self, submission: Submission) -> None:
-        """Keep a message that was not sent: in the prompt, else in the prompt history."""
+        """Keep a message that was not sent: in the prompt, else in the prompt history.
+
+        What was typed behind it is a message of its own, so it does not stay in front of that.
+        """
         snapshot = submission.snapshot
         if submission.is_early and self._is_on_screen(submission):
             self._composer.return_drafts([snapshot.draft])
         elif self._is_on_screen(submission):
-            if snapshot.text not in self._composer.snapshot().text:
+            text = self._composer.prompt.text
+            if text != snapshot.text and text.startswith(snapshot.text):
+                self._composer.clear_sent(snapshot, snapshot.files)
+                self._interaction.say(TEXT_MOVED, "warning")
+            if text != snapshot.text:
                 self._composer.remember(snapshot)
         elif not self._controller.session_of(submission.session_id).turns:
             # A session without turns cannot be opened again, so its text goes to the present prompt.

@@ -143,9 +143,12 @@ class SessionSwitcher:
         """Save the draft of the session on the screen to disk."""
         session_id = self._controller.session_id
         if session_id:
-            draft = self._queue_editor.draft()
-            text = "\n".join(filter(None, [*self.waiting_texts(), draft.text]))
-            await self._drafts.save(self._drafts.name_of(session_id), replace(draft, text=text))
+            draft, waiting = self._queue_editor.draft(), self.waiting_texts()
+            if waiting and not draft.text:
+                draft, waiting = replace(draft, text=waiting[0]), waiting[1:]
+            draft = replace(draft, others=(*draft.others, *waiting))
+            await self._drafts.save(self._drafts.name_of(session_id), draft)
+            await self._composer.save_unsent(self._controller.connection.history)
 
     async def _save_leaving_draft(self) -> Draft:
         """Save the draft of the session on the screen before another one is opened; returns the draft."""

@@ -9,6 +9,7 @@ from msgspec import Struct
 
 from handinger_tui.core.errors import ApiError, AttachmentProblem, HandingerError, Unreachable
 from handinger_tui.core.formatting import plural
+from handinger_tui.core.prompts import Draft
 from handinger_tui.core.safety import clean_line
 from handinger_tui.ui.ports import Opening
 from handinger_tui.ui.widgets.status_text import running_for, so_far
@@ -191,7 +192,7 @@ class Startup:
                 message = await composer.message_with(prompt, paths)
                 actor = self._controller.engine.actor(session_id)
                 await actor.send(message.text, budget, message.files, start=self._options.start)
-                composer.prompt.message_history.add(prompt)
+                composer.prompt.message_history.add(prompt, sent=True)
             else:
                 await composer.add(paths)
         except HandingerError as problem:
@@ -201,8 +202,13 @@ class Startup:
             self._context.pane.trouble(problem.text)
 
     async def _restore_first(self, prompt: str) -> None:
-        """Put a message that was not sent back into the prompt, and its files on chips."""
-        self._composer.prompt.put(prompt)
+        """Put a message that was not sent into the prompt, and its files on chips.
+
+        What is there goes to the prompt history: a draft, or text typed while the app was connecting.
+        """
+        if self._composer.prompt.text != prompt:
+            self._composer.remember(self._composer.snapshot())
+            self._composer.restore(Draft(prompt))
         with suppress(HandingerError):
             await self._composer.add(self._options.attachments)
 

@@ -52,12 +52,12 @@ def row(**members: object) -> SessionSummary:
 def test_tags_are_in_the_list_only_where_there_is_room() -> None:
     tagged = row(tags=("client-a", "q4"), project="acme")
     (wide,) = session_rows([tagged], {}, NOW_MS, 80)
-    assert "Green tea  #client-a #q4" in wide.plain
+    assert "  #client-a #q4  " in wide.plain
     assert wide.cell_length == session_rows([row()], {}, NOW_MS, 80)[0].cell_length
     (narrow,) = session_rows([tagged], {}, NOW_MS, 40)
     assert "#" not in narrow.plain
     assert narrow.cell_length <= 40
-    (long,) = session_rows([row(title="A very long title " * 9, tags=("client-a",))], {}, NOW_MS, 80)
+    (long,) = session_rows([row(title="A very long title " * 9, tags=("client-a",))], {}, NOW_MS, 60)
     assert "#" not in long.plain
     # The line below the list has what the row omits.
     assert "#client-a · #q4 · project acme" in session_details(tagged, None, NOW_MS, 60).plain

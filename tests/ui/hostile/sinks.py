@@ -6,6 +6,7 @@ A sink is a function that plants `PLANTED` in the widgets it names and lets an `
 from __future__ import annotations
 
 import json
+from datetime import datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
 
@@ -16,15 +17,19 @@ from textual.widgets import Input
 
 from handinger_tui.core.amounts import Total, Unit
 from handinger_tui.core.evidence import datasets_of
+from handinger_tui.core.formatting import moment_at
 from handinger_tui.core.jsontext import JsonObject
 from handinger_tui.core.money.limits import Gauge, Limit, Scope
 from handinger_tui.core.previews.data import tree_of_value
 from handinger_tui.core.safety import Secret
 from handinger_tui.core.schedules import Cron, Schedule, ScheduleList
-from handinger_tui.core.stored_workers import Delivery, DeliveryPage, StoredWorker, Webhook
+from handinger_tui.core.stored_workers import StoredWorker
 from handinger_tui.core.stream import FilePart
 from handinger_tui.core.turns.turn import Attachment
+from handinger_tui.core.webhooks import Delivery, DeliveryPage, Webhook
 from handinger_tui.engine.gallery import Gallery
+from handinger_tui.engine.schedules import WorkerSchedules
+from handinger_tui.engine.webhooks import WorkerWebhook
 from handinger_tui.ui.dialogs import Choice, ConnectionProblem, Question, TextQuestion, yes_or_no
 from handinger_tui.ui.dialogs.help import HelpScreen
 from handinger_tui.ui.dialogs.limits import LimitsPage, RaiseLimit
@@ -38,18 +43,12 @@ from handinger_tui.ui.pages.data import DataScreen
 from handinger_tui.ui.pages.page_view import PageView, PictureView
 from handinger_tui.ui.pages.preview import PreviewScreen
 from handinger_tui.ui.pages.receipt import ReceiptScreen
-from handinger_tui.ui.pages.schedules import (
-    ScheduleAccess,
-    ScheduleQuestion,
-    SchedulesScreen,
-    ScheduleTable,
-)
-from handinger_tui.ui.pages.webhook import DeliveryTable, WebhookAccess, WebhookScreen
+from handinger_tui.ui.pages.schedules import ScheduleQuestion, SchedulesScreen
+from handinger_tui.ui.pages.webhook import WebhookScreen
+from handinger_tui.ui.pages.worker_form import WorkerFormScreen
 from handinger_tui.ui.pages.workers import (
     TasksList,
     WorkerActions,
-    WorkerDetails,
-    WorkerFormScreen,
     WorkersList,
     WorkersScreen,
 )
@@ -57,6 +56,7 @@ from handinger_tui.ui.panels import PANELS, Grip, Sidebar, TabBar
 from handinger_tui.ui.panels.files import FilesPanel
 from handinger_tui.ui.ports import Account
 from handinger_tui.ui.transcript.transcript import Transcript
+from handinger_tui.ui.widgets.column_list import ColumnList
 from handinger_tui.ui.widgets.completion import Suggestions
 from handinger_tui.ui.widgets.find_bar import FindBar
 from handinger_tui.ui.widgets.frame import FooterLine, HeaderLine, StaticReflow
@@ -339,19 +339,28 @@ async def schedules(eye: Eye) -> None:
         PLANTED[0],
     )
     work = eye.desktop.work
-    scheduling = ScheduleAccess(
-        work.controller.connection, eye.desktop.schedules, work.interaction, PLANTED[1], "low", lambda: NOW_MS
+
+    def now() -> datetime:
+        return moment_at(NOW_MS)
+
+    scheduling = WorkerSchedules(
+        eye.desktop.schedules,
+        PLANTED[1],
+        "low",
+        lambda budget: work.controller.connection.typical_cost(PLANTED[1], budget, None),
+        now,
+        is_local=False,
     )
-    screen = SchedulesScreen(scheduling)
+    screen = SchedulesScreen(scheduling, work.interaction, is_simulated=True)
     eye.desktop.app.push_screen(screen)
-    await eye.desktop.until(eye.pilot, lambda: screen.query(ScheduleTable) and screen.table.rows.loaded)
+    await eye.desktop.until(eye.pilot, lambda: screen.query(ColumnList) and screen.table.rows.loaded)
     await eye.look()
     await paged(eye, screen.table)
     for at in range(0, len(PLANTED), 5):
         screen.table.move_to(at)
         await eye.pilot.pause(0)
         lines_of(eye, screen.query_one("#schedules-foot"))
-    question = ScheduleQuestion(scheduling, await scheduling.read())
+    question = ScheduleQuestion(await scheduling.read(), now)
     eye.desktop.app.push_screen(question)
     await eye.look()
     for text in FEW:
@@ -369,9 +378,10 @@ async def webhook(eye: Eye) -> None:
         for at, text in enumerate(PLANTED)
     )
     service = FakeWebhooks(Webhook(PLANTED[0], Secret(PLANTED[1])), [DeliveryPage(deliveries, 1, 1, 92)])
-    screen = WebhookScreen(WebhookAccess(service, eye.desktop.work.interaction, PLANTED[2], lambda: NOW_MS))
+    hook = WorkerWebhook(service, PLANTED[2])
+    screen = WebhookScreen(hook, eye.desktop.work.interaction, lambda: moment_at(NOW_MS))
     eye.desktop.app.push_screen(screen)
-    await eye.desktop.until(eye.pilot, lambda: screen.query(DeliveryTable) and screen.table.rows.loaded)
+    await eye.desktop.until(eye.pilot, lambda: screen.query(ColumnList) and screen.table.rows.loaded)
     screen.action_show()
     await eye.look()
     await paged(eye, screen.table)
@@ -434,13 +444,13 @@ SINKS: Final = {
     "ledger": Sink(ledger, (LedgerScreen, LedgerTable, Head, Foot, Charts), OPENED, turns=FEW),
     "receipt": Sink(receipt, (ReceiptScreen, StaticReflow), OPENED, False, FEW),
     "budgets": Sink(budgets, (BudgetsScreen,), OPENED, turns=FEW),
-    "schedules": Sink(schedules, (SchedulesScreen, ScheduleTable, ScheduleQuestion)),
-    "webhook": Sink(webhook, (WebhookScreen, DeliveryTable)),
+    "schedules": Sink(schedules, (SchedulesScreen, ColumnList, ScheduleQuestion)),
+    "webhook": Sink(webhook, (WebhookScreen,)),
     "preview": Sink(preview, (PreviewScreen, PageView, PictureView), all_visible=False),
     "data": Sink(data, (DataScreen, FooterLine), OPENED, False, FEW),
     "stored workers": Sink(
         stored_workers,
-        (WorkersScreen, WorkersList, TasksList, WorkerDetails, WorkerFormScreen),
+        (WorkersScreen, WorkersList, TasksList, WorkerFormScreen),
         all_visible=False,
     ),
     "tables and trees": Sink(tables_and_trees, (TableView, TreeView)),

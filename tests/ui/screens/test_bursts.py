@@ -7,10 +7,14 @@ from textual.events import Key
 from textual.pilot import Pilot
 from textual.widgets import Input
 
+from handinger_tui.core.money.limits import LimitUnmeasured
 from handinger_tui.ui.dialogs.pickers import Picker
 from handinger_tui.ui.ports import Opening
+from handinger_tui.ui.type_ahead import ENTER_TOO_EARLY
 from tests.engine.fakes import FakeLog
 from tests.ui.fakes import Desktop, launch, summary
+from tests.ui.screens.test_key_bytes import press
+from tests.ui.screens.test_reserved import UNMEASURED
 from tests.ui.screens.test_workers import WATCH, desktop_with
 
 
@@ -43,6 +47,33 @@ async def test_a_list_takes_typed_keys_in_order(key: str, keys: list[str], text:
         await desktop.until(pilot, lambda: field.value == text)
         assert field.value == text
         assert desktop.app.focused is field
+
+
+async def test_an_enter_that_comes_too_early_for_what_opens_says_so() -> None:
+    desktop = Desktop()
+    desktop.history.rows = [summary("heat"), summary("tea")]
+    async with desktop.running() as pilot:
+        await press(desktop, pilot, "\x13tea\r")
+        await desktop.until(pilot, lambda: ENTER_TOO_EARLY in desktop.notices())
+        assert isinstance(desktop.app.screen, Picker)
+        assert desktop.app.screen.query_one(Input).value == "tea"
+
+
+async def test_messages_of_one_burst_that_are_not_sent_never_become_one() -> None:
+    desktop = Desktop()
+    desktop.log.forbids = LimitUnmeasured(UNMEASURED)
+    async with desktop.running() as pilot:
+        await press(desktop, pilot, "one\rtwo\rthr")
+        # Not between the keys, one of which would answer it.
+        await desktop.shows(pilot, "Send anyway?")
+        assert desktop.work.prompt.text == "onetwothr"
+        await press(desktop, pilot, "\x1b")
+        await desktop.until(pilot, lambda: desktop.work.prompt.text == "twothr")
+        await desktop.shows(pilot, "Send anyway?")
+        await press(desktop, pilot, "\x1b")
+        await desktop.until(pilot, lambda: desktop.work.prompt.text == "thr")
+        assert desktop.work.prompt.message_history.texts == ["one", "two"]
+    assert desktop.api.posts == []
 
 
 async def test_enter_opens_the_session_that_was_typed_before_it(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from handinger_tui.core.schedules import ScheduleList
-from handinger_tui.core.stored_workers import DeliveryPage, Webhook
+from handinger_tui.core.webhooks import DeliveryPage, Webhook
 from handinger_tui.engine.gallery import Gallery
 from handinger_tui.ui.widgets.frame import FooterLine
 from tests.engine.fakes import PLACE, FakeIds

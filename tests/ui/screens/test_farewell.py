@@ -92,10 +92,7 @@ async def test_a_running_turn_is_listed_with_its_cost_so_far() -> None:
     desktop = past.next(FakeApi(workers=[priced]), Opening.LAST)
     async with desktop.running() as pilot:
         await desktop.until(pilot, lambda: desktop.session.turns and desktop.session.turns[0].snapshot)
-        assert (
-            "Cost:                 $0.50 + 1 unknown · 12 credits · 1 turn"
-            in desktop.app.farewell
-        )
+        assert "Cost:                 $0.50 + 1 unknown · 12 credits · 1 turn" in desktop.app.farewell
 
 
 async def test_a_cost_with_a_gap_is_marked() -> None:
@@ -110,10 +107,7 @@ async def test_a_cost_with_a_gap_is_marked() -> None:
         await desktop.shows(pilot, "✓ completed")
         await desktop.send(pilot, "Second")
         await desktop.until(pilot, lambda: len(desktop.session.turns) == 2 and not desktop.session.busy)
-        assert (
-            "$0.0123 + 1 unknown · 8 credits · 2 turns"
-            in desktop.app.farewell[2]
-        )
+        assert "$0.0123 + 1 unknown · 8 credits · 2 turns" in desktop.app.farewell[2]
 
 
 def test_a_queued_message_is_not_a_gap() -> None:

@@ -66,9 +66,7 @@ async def test_a_row_is_narrowed_to_and_given_back_with_the_cursor_on_it() -> No
         await pilot.press("down")
         await desktop.shows(pilot, "›wrk_tea")
         await pilot.press("enter")
-        await desktop.shows(
-            pilot, "only worker wrk_tea ×", "[s Session]", "About tea", "$1.50 + 1 unknown"
-        )
+        await desktop.shows(pilot, "only worker wrk_tea ×", "[s Session]", "About tea", "$1.50 + 1 unknown")
         assert "About pumps" not in desktop.text()
         await pilot.press("enter")
         await desktop.shows(pilot, "only worker wrk_tea × · session About tea ×", "[t Turn]", "2 turns")

@@ -28,7 +28,9 @@ async def test_it_has_a_row_of_its_own_in_every_grouping(by: str) -> None:
     async with desktop.running(100, 40) as pilot:
         await opened(desktop, pilot, "$5.0123", "7 turns")
         await pilot.press(by)
-        await desktop.shows(pilot, "Unassigned cost wrk_heat", "Unassigned cost wrk_tea", "$0.25", "1 more. Press a")
+        await desktop.shows(
+            pilot, "Unassigned cost wrk_heat", "Unassigned cost wrk_tea", "$0.25", "1 more. Press a"
+        )
         row = next(line for line in desktop.text().splitlines() if "Unassigned cost wrk_tea" in line)
         assert "$0.50" in row
         await desktop.shows(pilot, "1: $0.50, wrk_tea: 1 message from others")

@@ -7,8 +7,10 @@ import time
 import pytest
 
 from tests.ui.fakes import Desktop
+from tests.ui.screens.test_key_bytes import press
 
 SOON_S = 0.3
+LONG_PASTE = f"\x1b[200~{'folded ' * 500}\x1b[201~"
 
 
 async def test_the_draft_is_saved_within_a_moment_also_while_typing_goes_on(
@@ -33,3 +35,28 @@ async def test_the_draft_is_saved_within_a_moment_also_while_typing_goes_on(
         assert saved[-1][0] - end < SOON_S
         # Not only once the typing ends.
         assert len([one for one in saved if one[0] < end]) >= 3
+
+
+@pytest.mark.parametrize(
+    ("typed", "key", "kept"),
+    [
+        # The message before comes into the prompt, and is the draft then.
+        ("half a thought", "\x1b[A", "half a thought"),
+        ("half a thought", "\x03", "half a thought"),
+        ("half a thought", "\x15", "half a thought"),
+        (LONG_PASTE, "\x15", "folded " * 500),
+    ],
+)
+async def test_what_leaves_the_prompt_unsent_is_in_the_history_of_the_next_program(
+    typed: str, key: str, kept: str
+) -> None:
+    desktop = Desktop()
+    desktop.history.texts.append("sent before")
+    async with desktop.running() as pilot:
+        await desktop.settle(pilot)
+        await press(desktop, pilot, typed)
+        await desktop.until(pilot, lambda: desktop.work.prompt.text)
+        await press(desktop, pilot, key)
+        await desktop.until(pilot, lambda: desktop.work.prompt.text in ("", "sent before"))
+        desktop.app.leave(129)
+    assert desktop.history.texts == ["sent before", kept]

@@ -51,7 +51,9 @@ async def test_a_schedule_is_typed_priced_and_added_after_a_question() -> None:
         await desktop.shows(pilot, "The instruction is missing")
         await pilot.press("enter")
         await typed(pilot, " Report")
-        await desktop.shows(pilot, "Every 1 d. Next run: Wed Nov 15, 22:13", "about $0.04 a run, about $1.20 a month")
+        await desktop.shows(
+            pilot, "Every 1 d. Next run: Wed Nov 15, 22:13", "about $0.04 a run, about $1.20 a month"
+        )
         await pilot.press("enter")
         await desktop.shows(pilot, "Add this schedule?", "“Report”", "(30 runs a month)", "usually $0.04")
         await desktop.shows(pilot, "Its limits do not stop")
@@ -88,7 +90,7 @@ async def test_a_schedule_is_canceled_after_a_question_and_hostile_text_stays_te
         await desktop.shows(pilot, "no cost history yet", "2 schedules · cost a month: 2 schedules unknown")
         assert not {"\x1b", "\x07", "\u202e"} & set(desktop.text())
         await desktop.shows(pilot, "Next runs, cron in Europe/Berlin: Wed Nov 15, 08:00", "Wed Nov 22, 08:00")
-        await pilot.click("#schedules-list", offset=(8, 2))
+        await pilot.click("#schedules-list", offset=(8, 3))
         await desktop.shows(pilot, "Next runs: not known", "sch_1")
         await pilot.press("up", "x")
         await desktop.shows(pilot, "Cancel this schedule?", "“Weekly”")

@@ -31,7 +31,9 @@ async def test_the_header_shows_today_and_the_session_and_follows_other_programs
         await desktop.send(pilot, "Hi")
         await desktop.shows(pilot, "✓ completed")
         desktop.ledger.write(charge("c", "0.25", session_id=desktop.session.session_id), charge("d"))
-        await desktop.until(pilot, lambda: "today $1.35 + 1 unknown of $2.00 · session $0.25 " in head(desktop))
+        await desktop.until(
+            pilot, lambda: "today $1.35 + 1 unknown of $2.00 · session $0.25 " in head(desktop)
+        )
 
 
 @pytest.mark.parametrize(

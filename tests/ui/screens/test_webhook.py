@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from handinger_tui.core.safety import Secret
-from handinger_tui.core.stored_workers import Delivery, DeliveryPage, Webhook
+from handinger_tui.core.webhooks import Delivery, DeliveryPage, Webhook
 from tests.ui.fakes import Desktop, FakeWebhooks, answers
 
 if TYPE_CHECKING:
@@ -48,7 +48,9 @@ async def test_token_and_deliveries_page_by_page() -> None:
     async with desktop.running(80, 24) as pilot:
         await opened(desktop, pilot)
         await desktop.shows(pilot, "worker w1", HOOK, "hidden, ends in f00d", "51 deliveries · page 1 of 2")
-        await desktop.shows(pilot, "Tue Nov 14, 21:05  ✗ 500  812 ms  Prices", "Status 500.", "tsk_1 · whe_2")
+        await desktop.shows(
+            pilot, "Tue Nov 14, 21:05  ✗ 500      812 ms  Prices", "Status 500.", "tsk_1 · whe_2"
+        )
         assert TOKEN not in desktop.text()
         await pilot.press("t")
         await desktop.shows(pilot, TOKEN)

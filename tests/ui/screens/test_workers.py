@@ -13,10 +13,16 @@ from textual.events import Key, Paste
 from textual.widgets import Input, TextArea
 
 from handinger_tui.core.errors import ApiError, Doubtful, Refused
-from handinger_tui.core.stored_workers import StoredWorker, WorkerForm, WorkerMembers, form_to_text
+from handinger_tui.core.stored_workers import (
+    StoredWorker,
+    WorkerForm,
+    WorkerMembers,
+    form_to_text,
+    worker_lines,
+)
 from handinger_tui.core.turns.turn import ErrorKind, Trigger, TurnStatus
 from handinger_tui.engine.gallery import Gallery
-from handinger_tui.ui.pages.workers import WorkersScreen, worker_lines
+from handinger_tui.ui.pages.workers import WorkersScreen
 from tests.engine.fakes import PLACE, FakeIds
 from tests.ui.fakes import NOW_MS, Desktop, summary
 
@@ -92,7 +98,7 @@ def desktop_with(*workers: StoredWorker) -> tuple[Desktop, FakeTemplates]:
 
 def test_a_worker_without_a_title_is_named_once_by_its_id() -> None:
     for worker, times in ((StoredWorker("wrk_7"), 1), (StoredWorker("wrk_7", "Prices", read_ms=NOW_MS), 1)):
-        text = "\n".join(line.plain for line in worker_lines(worker, NOW_MS))
+        text = "\n".join(text for text, _ in worker_lines(worker, str, ""))
         assert text.count("wrk_7") == times, text
 
 
@@ -245,7 +251,7 @@ async def test_deleting_and_archiving_ask_first() -> None:
         await pilot.press("tab", "tab", "A")
         await desktop.shows(pilot, "Archive this task?")
         await pilot.press("left", "enter")
-        await desktop.shows(pilot, "gave no details")
+        await desktop.shows(pilot, "did not say whether it took effect")
         await pilot.press("x")
         await desktop.shows(pilot, "Delete this worker?")
         await pilot.press("enter")

@@ -21,9 +21,9 @@ from textual.pilot import Pilot
 from handinger_tui.core.errors import ApiError, LedgerError, Refused
 from handinger_tui.core.prompts import expand_chips
 from handinger_tui.core.schedules import Cron, Schedule, ScheduleList
-from handinger_tui.core.stored_workers import DeliveryPage
 from handinger_tui.core.stream import RawFrame
 from handinger_tui.core.turns.turn import ErrorKind, TurnRequest
+from handinger_tui.core.webhooks import DeliveryPage
 from handinger_tui.engine.gallery import Gallery
 from handinger_tui.ui.keys import KEYS as KEY_TABLE
 from handinger_tui.ui.ports import Opening

@@ -1,0 +1,225 @@
+"""`handinger-tui schedules`: the runs of a worker that start by themselves."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from functools import partial
+from typing import TYPE_CHECKING, Final
+
+from msgspec.structs import replace
+
+from handinger_tui.api.generations import worker_id_in
+from handinger_tui.api.schedules import utc_seconds_text
+from handinger_tui.cli.args import (
+    BUDGETS,
+    add_connection_options,
+    add_json_option,
+    add_worker_argument,
+)
+from handinger_tui.cli.commands import SUBCOMMANDS, Implementation
+from handinger_tui.cli.output import Exit, put_result, say
+from handinger_tui.cli.run_output import progress_of
+from handinger_tui.cli.tables import list_text
+from handinger_tui.cli.wiring import Services, run_with_services, schedule_client
+from handinger_tui.core.amounts import json_amount
+from handinger_tui.core.errors import Doubtful, SettingsError
+from handinger_tui.core.schedules import (
+    COLUMNS,
+    STANDARD,
+    After,
+    At,
+    Cron,
+    Every,
+    NewSchedule,
+    Price,
+    Rule,
+    Schedule,
+    ScheduleList,
+    next_runs,
+    price_sentences,
+    read_cron,
+    read_moment,
+    read_span,
+    runs_of,
+    schedule_row,
+)
+from handinger_tui.core.turns.turn import fault_object
+from handinger_tui.engine.schedules import WorkerSchedules
+
+if TYPE_CHECKING:
+    import argparse
+
+    from handinger_tui.core.jsontext import Json, JsonObject
+    from handinger_tui.core.money.typical_cost import TypicalCost
+
+SCHEDULES: Final = "Manage a worker's schedules (runs that start automatically)."
+NEXT_RUNS: Final = 3
+"""Next runs that are named before a schedule is added."""
+
+
+def _add_schedules_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "action", choices=SUBCOMMANDS["schedules"].actions, help="list, add or cancel schedules"
+    )
+    add_worker_argument(parser)
+    parser.add_argument(
+        "schedule", nargs="?", metavar="SCHEDULE", help="the instruction (add) or the schedule id (cancel)"
+    )
+    when = parser.add_mutually_exclusive_group()
+    when.add_argument(
+        "--at", metavar="TIME", help="once: 09:00, '2027-01-15 09:00' (local), or with Z or +01:00"
+    )
+    when.add_argument("--in", dest="delay", metavar="DURATION", help="once, after 90s, 15m, 2h, 1d")
+    when.add_argument("--every", metavar="DURATION", help="every 15m, 2h, 1d, 1w")
+    when.add_argument("--cron", metavar="CRON", help="cron expression, in the time zone of the service")
+    parser.add_argument("-b", "--budget", choices=BUDGETS, help="budget of each run (default: standard)")
+    parser.add_argument(
+        "--yes", action="store_true", help="with add: add it, instead of only showing its price"
+    )
+    add_json_option(parser)
+    add_connection_options(parser)
+
+
+def _run_schedules(args: argparse.Namespace) -> int:
+    actions = {"list": _list, "cancel": _cancel, "add": _add}
+
+    async def run(services: Services) -> int:
+        return await actions[args.action](args, _schedules_of(args, services))
+
+    return run_with_services(args, run)
+
+
+def _schedules_of(args: argparse.Namespace, services: Services) -> WorkerSchedules:
+    settings, worker_id = services.settings, worker_id_in(args.worker)
+
+    async def typical_cost(budget: str) -> TypicalCost:
+        charges = services.ledger.charges
+        usual = await charges.typical_cost(worker_id, budget, simulated=settings.local)
+        return replace(usual, credit_usd=settings.credit_usd)
+
+    return WorkerSchedules(
+        schedule_client(services.client),
+        worker_id,
+        args.budget or STANDARD,
+        typical_cost,
+        partial(datetime.now, UTC),
+        is_local=settings.local,
+    )
+
+
+async def _list(args: argparse.Namespace, schedules: WorkerSchedules) -> int:
+    listing = await schedules.read()
+    listed, now = listing.listed, listing.now
+    rows: list[Json] = [_schedule_object(one.schedule, one.price, listed, now) for one in listing.priced]
+    lines = [list_text(COLUMNS, [schedule_row(one, now) for one in listing.priced], "No schedules.")]
+    if listing.priced:
+        lines.append(listing.summary)
+    if any(isinstance(one.rule, Cron) for one in listed.schedules):
+        lines.append(f"Cron expressions are in the time zone {listed.zone_text}; times are local.")
+    value: JsonObject = {"worker_id": schedules.worker_id, "timezone": listed.zone_name, "schedules": rows}
+    put_result(args, value, "\n".join(lines))
+    return Exit.OK
+
+
+async def _cancel(args: argparse.Namespace, schedules: WorkerSchedules) -> int:
+    if not args.schedule:
+        raise SettingsError("Which schedule?", "Use: handinger-tui schedules cancel WORKER SCHEDULE")
+    try:
+        cancelled, text = await schedules.cancel(args.schedule)
+    except Doubtful as problem:
+        return _report_doubt(args, "cancelled", problem)
+    put_result(args, {"cancelled": cancelled}, text)
+    return Exit.FAILED if cancelled is False else Exit.OK
+
+
+async def _add(args: argparse.Namespace, schedules: WorkerSchedules) -> int:
+    now = schedules.now()
+    schedule = NewSchedule(args.schedule or "", _rule_of(args, now), schedules.budget)
+    listing = await schedules.read()
+    price = listing.price_of(schedule)
+    if not args.yes:
+        runs = next_runs(schedule.rule, now, listing.listed.cron_zone)
+        value: JsonObject = {
+            "added": False,
+            "next_runs": [utc_seconds_text(run) for run in runs],
+            "price": _price_object(price),
+        }
+        put_result(args, value, schedules.question(schedule, listing, NEXT_RUNS).body)
+        say("Nothing was added. Add --yes to add it.")
+        return Exit.USAGE
+    progress = progress_of(args)
+
+    def mark_departure() -> None:
+        progress.doubt = "The schedule may have been added: list the schedules before you add it again."
+
+    try:
+        added, text = await schedules.add(schedule, listing, mark_departure)
+    except Doubtful as problem:
+        if not progress.doubt:
+            raise
+        return _report_doubt(args, "added", problem)
+    row = _schedule_object(added.schedule, price, listing.listed, now)
+    put_result(
+        args, {"added": True, **row}, f"{added.schedule.schedule_id}: {text}\n{price_sentences(price)}"
+    )
+    return Exit.OK
+
+
+def _rule_of(args: argparse.Namespace, now: datetime) -> Rule:
+    """The rule of the options. Raises SettingsError."""
+    if not (args.schedule or "").strip():
+        raise SettingsError("What should the worker do?", "Put the instruction after the worker id.")
+    if args.at is not None:
+        return At(read_moment(args.at, now, None))
+    if args.delay is not None:
+        return After(read_span(args.delay))
+    if args.every is not None:
+        return Every(read_span(args.every))
+    if args.cron is not None:
+        return Cron(read_cron(args.cron, now))
+    raise SettingsError("When should it run?", "Use --at, --in, --every or --cron.")
+
+
+def _report_doubt(args: argparse.Namespace, name: str, problem: Doubtful) -> int:
+    if args.json:
+        put_result(args, {name: None, "error": fault_object(problem.fault())}, "")
+    say(problem.text)
+    return Exit.UNKNOWN
+
+
+# -- JSON ------------------------------------------------------------------------------------
+def _schedule_object(schedule: Schedule, price: Price, listed: ScheduleList, now: datetime) -> JsonObject:
+    rule = schedule.rule
+    runs: list[Json] = [utc_seconds_text(run) for run in runs_of(schedule, now, listed.cron_zone)]
+    return {
+        "id": schedule.schedule_id,
+        "input": schedule.instruction,
+        "budget": schedule.budget,
+        "type": schedule.kind,
+        "cron": rule.expression if isinstance(rule, Cron) else None,
+        "interval_seconds": rule.seconds if isinstance(rule, Every) else None,
+        "delay_seconds": rule.seconds if isinstance(rule, After) else None,
+        "next_run_at": None if schedule.next_run is None else utc_seconds_text(schedule.next_run),
+        "next_runs": runs,
+        "price": _price_object(price),
+    }
+
+
+def _price_object(price: Price) -> JsonObject:
+    """An estimate from earlier turns; amounts are null where there are none."""
+    of = price.of_run
+    return {
+        "unit": str(price.unit),
+        "budget": price.typical.budget,
+        "per_run": json_amount(of.median),
+        "per_run_low": json_amount(of.low),
+        "per_run_high": json_amount(of.high),
+        "per_month": json_amount(price.per_month),
+        "credit_usd": json_amount(price.typical.credit_usd),
+        "runs_per_month": None if price.runs is None else float(round(price.runs, 2)),
+        "turns": of.counted,
+        "of_other_workers": price.typical.everywhere,
+    }
+
+
+COMMANDS: Final = {"schedules": Implementation(SCHEDULES, _add_schedules_arguments, _run_schedules)}

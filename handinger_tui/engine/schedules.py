@@ -1,0 +1,168 @@
+"""The schedules of one worker: read, priced, added and canceled, with the words of each.
+
+A schedule starts paid turns later: its question names its price and its next run. Who adds or cancels one
+asks that question first, or wants `--yes`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, Protocol
+
+from handinger_tui.core.acts import Confirmation
+from handinger_tui.core.errors import SettingsError
+from handinger_tui.core.safety import clean_line
+from handinger_tui.core.schedules import (
+    STANDARD,
+    UNBOUNDED,
+    UNLIMITED,
+    UNSTOPPED,
+    Added,
+    Cron,
+    NewSchedule,
+    PricedSchedule,
+    PricedSchedules,
+    ScheduleList,
+    added_text,
+    next_runs,
+    price_of,
+    price_sentences,
+    price_tag,
+    rule_text,
+    run_text,
+    soonest_first,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+    from datetime import datetime
+
+    from handinger_tui.core.money.typical_cost import TypicalCost
+
+ENDS: Final = "The local worker and its schedules end with this program. Its money is simulated."
+CANCELED: Final = {
+    True: "The schedule was canceled.",
+    False: "The service did not cancel it.",
+    None: "The service did not say whether it was canceled.",
+}
+"""The words by the answer of the service."""
+
+
+def _nothing() -> None:
+    """What happens when a request departs, where nobody wants to know."""
+
+
+class ScheduleApi(Protocol):
+    """Requests about the schedules of workers. Raises (all): ApiError."""
+
+    async def schedules(self, worker_id: str) -> ScheduleList:
+        """All schedules of a worker."""
+        ...
+
+    async def add(self, worker_id: str, schedule: NewSchedule, departed: Callable[[], None] = ...) -> Added:
+        """Add a schedule with one POST. `departed()`: it may have left.
+
+        Raises:
+            Doubtful: whether it was added is not clear, also not by the list.
+        """
+        ...
+
+    async def cancel(self, worker_id: str, schedule_id: str) -> bool | None:
+        """Cancel a schedule; None when the service does not say whether it did."""
+        ...
+
+
+class WorkerSchedules:
+    """The schedules of one worker. `budget`: that of new ones; `typical_cost`: that of a turn at a budget."""
+
+    def __init__(
+        self,
+        api: ScheduleApi,
+        worker_id: str,
+        budget: str,
+        typical_cost: Callable[[str], Awaitable[TypicalCost]],
+        now: Callable[[], datetime],
+        *,
+        is_local: bool,
+    ) -> None:
+        self._api = api
+        self.worker_id = worker_id
+        self.budget = budget
+        self._typical_cost = typical_cost
+        self.now = now
+        self._is_local = is_local
+
+    async def read(self) -> PricedSchedules:
+        """Read the schedules, and their prices from the history. Raises ApiError, LedgerError."""
+        listed = soonest_first(await self._api.schedules(self.worker_id))
+        budgets = {self.budget, *(one.budget or STANDARD for one in listed.schedules)}
+        typical = {budget: await self._typical_cost(budget) for budget in sorted(budgets)}
+        priced = tuple(
+            PricedSchedule(one, price_of(typical[one.budget or STANDARD], one.rule))
+            for one in listed.schedules
+        )
+        return PricedSchedules(listed, priced, typical[self.budget], self.now())
+
+    # -- adding ------------------------------------------------------------------------------------
+    def question(self, schedule: NewSchedule, listing: PricedSchedules, runs: int = 1) -> Confirmation:
+        """The question before a schedule is added, which names its next runs."""
+        pieces = [
+            f"“{clean_line(schedule.instruction, 400)}”",
+            f"{plan_text(schedule, listing.listed, self.now(), runs)} The service decides when it runs.",
+            price_sentences(listing.price_of(schedule)),
+            ENDS if self._is_local else UNSTOPPED,
+        ]
+        is_unlimited = schedule.budget == UNLIMITED
+        return Confirmation(
+            "Add this schedule?",
+            "\n\n".join([*pieces, UNBOUNDED] if is_unlimited else pieces),
+            "Add schedule",
+            typed=UNLIMITED if is_unlimited else "",
+        )
+
+    async def add(
+        self, schedule: NewSchedule, listing: PricedSchedules, departed: Callable[[], None] = _nothing
+    ) -> tuple[Added, str]:
+        """Add a schedule that the person agreed to; returns it and the result as a sentence.
+
+        Raises:
+            Doubtful: it may have been added.
+            ApiError
+        """
+        added = await self._api.add(self.worker_id, schedule, departed)
+        now = self.now()
+        return added, added_text(added, next_runs(schedule.rule, now, listing.listed.cron_zone, 1), now)
+
+    # -- canceling ---------------------------------------------------------------------------------
+    @staticmethod
+    def cancel_question(one: PricedSchedule) -> Confirmation:
+        """The question before a schedule is canceled."""
+        schedule = one.schedule
+        return Confirmation(
+            "Cancel this schedule?",
+            f"“{clean_line(schedule.instruction, 400)}”\n\n"
+            f"{rule_text(schedule.rule, schedule.kind)}, {price_tag(one.price)}.\n\n"
+            "A run that has already started continues.",
+            "Cancel schedule",
+            "Keep it",
+        )
+
+    async def cancel(self, schedule_id: str | None) -> tuple[bool | None, str]:
+        """Cancel a schedule; returns whether it was, and the result as a sentence.
+
+        Raises:
+            SettingsError: it has no id.
+            ApiError
+        """
+        if schedule_id is None:
+            raise SettingsError("The service gave this schedule no id.", "Cancel it in the dashboard.")
+        done = await self._api.cancel(self.worker_id, schedule_id)
+        return done, CANCELED[done]
+
+
+def plan_text(schedule: NewSchedule, listed: ScheduleList, now: datetime, count: int = 1) -> str:
+    """The rule and its next runs in sentences."""
+    runs = [run_text(run, now) for run in next_runs(schedule.rule, now, listed.cron_zone, count)]
+    rule = rule_text(schedule.rule)
+    zone = f" in {listed.zone_text}" if isinstance(schedule.rule, Cron) else ""
+    name = "Next runs" if len(runs) > 1 else "Next run"
+    return f"{rule[:1].upper()}{rule[1:]}{zone}. {name}: {' · '.join(runs) or 'unknown'}, local time."

@@ -1,0 +1,146 @@
+"""A list in columns: laid out for its width, sorted and filtered by the person."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import ClassVar, Generic
+
+from rich.cells import cell_len
+from textual import events
+from textual.binding import BindingType
+from textual.content import Content
+
+from handinger_tui.core.columns import Column, Layout, Measure, Piece, Row, Tone, in_order
+from handinger_tui.core.safety import clean_line
+from handinger_tui.ui.keys import Where, bindings
+from handinger_tui.ui.widgets.virtual_list import ItemRows, ItemT, PickList, copy_from
+
+
+def content_of(pieces: Iterable[Piece]) -> Content:
+    """The pieces of a line as one text."""
+    return Content.assemble(*pieces)
+
+
+class ColumnRows(ItemRows[ItemT]):
+    """Items and a row for each of them; those that match the filter are shown, in the order of a column."""
+
+    loaded = False
+
+    def __init__(self, columns: Sequence[Column]) -> None:
+        self.columns = tuple(columns)
+        self.head_height = int(any(column.head for column in columns))
+        self.sorted_by: tuple[int, bool] | None = None
+        """(column, descending); None: as the items came."""
+        self.filter = ""
+        self._all: Sequence[ItemT] = ()
+        self._all_rows: Sequence[Row] = ()
+        self._rows: Sequence[Row] = ()
+        self._empty = ""
+        self._layout: tuple[int, Layout] | None = None
+
+    def show(self, items: Sequence[ItemT], rows: Sequence[Row], empty: str) -> None:
+        """Show other items; without any, a text."""
+        self.loaded, self._all, self._all_rows, self._empty = True, items, rows, empty
+        self._layout = None
+        self.item_height = self.cursor_height = 2 if any(row.below for row in rows) else 1
+        self.arrange()
+
+    def arrange(self) -> None:
+        """Apply filter and order."""
+        rows, words, by = self._all_rows, self.filter.lower().split(), self.sorted_by
+        order = range(len(rows)) if by is None else in_order(rows, by[0], descending=by[1])
+        shown = [at for at in order if rows[at].has(words)]
+        self.items, self._rows = [self._all[at] for at in shown], [rows[at] for at in shown]
+        self.message = f"No row has “{self.filter}”. Esc clears the filter." if self._all else self._empty
+
+    @property
+    def total(self) -> int:
+        """The number of items without the filter."""
+        return len(self._all)
+
+    def layout(self, width: int) -> Layout:
+        """The columns in `width` cells after the pointer. One cell stays free beside the scrollbar."""
+        if self._layout is None or self._layout[0] != width:
+            self._layout = width, Layout.fit(Measure.of(self.columns, self._all_rows, cell_len), width - 1)
+        return self._layout[1]
+
+    def head_line(self, width: int) -> Content:
+        """The heads of the columns."""
+        head = Content.assemble(" ", content_of(self.layout(width - 1).head(self.sorted_by)))
+        return head.pad_right(max(0, width - head.cell_length)).stylize(f"underline {Tone.FAINT}")
+
+    def line(self, at: int, row: int, width: int, *, here: bool) -> Content:
+        """The cells, then the second line."""
+        if row:
+            return Content.styled(f"  {self._rows[at].below}", "" if here else Tone.FAINT)
+        line = content_of(self.layout(width).line(self._rows[at]))
+        return Content(line.plain) if here else line
+
+
+class ColumnList(PickList[ColumnRows[ItemT], ItemT], Generic[ItemT]):
+    """A list in columns whose cursor stays on its item when the list is sorted or filtered."""
+
+    BINDINGS: ClassVar[list[BindingType]] = bindings(Where.LINES)
+
+    def __init__(
+        self,
+        columns: Sequence[Column],
+        copied: Callable[[ItemT], tuple[str, str]],
+        *,
+        id: str | None = None,
+        classes: str = "cursor-lines",
+    ) -> None:
+        """`copied`: what is copied of an item, and the name of that: ("sch_1", "the id of the schedule")."""
+        super().__init__(ColumnRows(columns), id=id, classes=classes)
+        self._copied = copied
+
+    def action_copy(self) -> None:
+        """Copy a text of the item under the cursor in one line."""
+        if self.current is not None:
+            text, what = self._copied(self.current)
+            copy_from(self, clean_line(text), what)
+
+    def show(self, items: Sequence[ItemT], rows: Sequence[Row], empty: str) -> None:
+        """Show other items; the cursor stays in its place."""
+        self.rows.show(items, rows, empty)
+        self.move_to(self.cursor)
+
+    def filter(self, text: str) -> None:
+        """Show only the rows that have every word of a text; "" shows all."""
+        self.rows.filter = text.strip()
+        self._arrange()
+
+    def sort(self, column: int, *, descending: bool = False) -> None:
+        """Sort by a column."""
+        self.rows.sorted_by = column, descending
+        self._arrange()
+
+    def sort_next(self, by: int) -> None:
+        """Sort by the visible column `by` places on, behind the last one as the items came."""
+        shown = [at for at, _ in self.rows.layout(self.scrollable_content_region.width - 1).visible]
+        places: list[int | None] = [None, *shown]
+        now = None if self.rows.sorted_by is None else self.rows.sorted_by[0]
+        at = places[((places.index(now) if now in places else 0) + by) % len(places)]
+        self.rows.sorted_by = None if at is None else (at, False)
+        self._arrange()
+
+    def reverse(self) -> None:
+        """Reverse the order of the column by which the list is sorted, else of the first one."""
+        column, descending = self.rows.sorted_by or (0, False)
+        self.sort(column, descending=not descending)
+
+    def _arrange(self) -> None:
+        item = self.current
+        self.rows.arrange()
+        at = next((at for at, one in enumerate(self.rows.items) if one is item), 0)
+        self.move_to(at)
+
+    def on_click(self, event: events.Click) -> None:
+        """Move the cursor to the clicked item; a click on the head of a column sorts by it, then reverses."""
+        offset = event.get_content_offset(self)
+        if offset is None or offset.y >= self.rows.head:
+            super().on_click(event)
+            return
+        column = self.rows.layout(self.scrollable_content_region.width - 1).column_at(offset.x - 1)
+        if column is not None:
+            self.sort(column, descending=self.rows.sorted_by == (column, False))
