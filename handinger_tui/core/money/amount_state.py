@@ -35,12 +35,12 @@ def total_in(
     state: AmountState, value: Decimal | None, *, final: bool, doubtful: bool, shared: bool = False
 ) -> Total:
     """The amount of one turn. `final`: no part of it is known to be missing; `shared`: it is a maximum."""
-    is_known = value is not None
+    has_value = value is not None
     return Total(
         value,
-        missing_turns=int(not (is_known and final)),
+        missing_turns=int(not (has_value and final)),
         doubtful=doubtful,
-        open_turns=int(is_known and not final),
-        unsettled=state is AmountState.OPEN or (is_known and state is AmountState.PROVISIONAL),
-        shared=shared and is_known,
+        open_turns=int(has_value and not final),
+        unsettled=state is AmountState.OPEN or (has_value and state is AmountState.PROVISIONAL),
+        shared=shared and has_value,
     )

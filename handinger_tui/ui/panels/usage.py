@@ -72,7 +72,7 @@ STATE_STYLES: Final = {
 
 
 # -- at rest ------------------------------------------------------------------------------
-def rest_lines(view: UsageView, width: int, gauges: Sequence[Gauge] = ()) -> list[Content]:
+def brief_lines(view: UsageView, width: int, gauges: Sequence[Gauge] = ()) -> list[Content]:
     """What the panel shows at rest: cost, split, credits, tokens, and what is left of the nearest limit."""
     limit = _nearest_limit(gauges, view.kind, width)
     if view.status is None:
@@ -144,12 +144,14 @@ def _credits(view: UsageView) -> list[Content]:
 
 
 def _tokens(view: UsageView, width: int) -> list[Content]:
-    in_all, taken, given = (view.of_turn(FIGURE[f"{name}_tokens"]) for name in ("total", "input", "output"))
+    in_all, tokens_in, tokens_out = (
+        view.of_turn(FIGURE[f"{name}_tokens"]) for name in ("total", "input", "output")
+    )
     if in_all is None:
         return []
     text = count_within(in_all, width - LABEL)
-    if taken is not None and given is not None:
-        longer = f"{text} ({count_within(taken, 9)} in, {count_within(given, 9)} out)"
+    if tokens_in is not None and tokens_out is not None:
+        longer = f"{text} ({count_within(tokens_in, 9)} in, {count_within(tokens_out, 9)} out)"
         text = longer if LABEL + len(longer) <= width else text
     return [_row("Tokens", text)]
 
@@ -187,9 +189,9 @@ def full_lines(
 ) -> list[Content]:
     """All that the panel has: the rows at rest, every figure, the cost of each turn, limits and notes."""
     if view.status is None:
-        return rest_lines(view, width, gauges)
+        return brief_lines(view, width, gauges)
     blocks = (
-        rest_lines(view, width),
+        brief_lines(view, width),
         _table(view, width, now_ms),
         _history(view, width),
         [line for gauge in gauges for line in _limit_lines(gauge, width, view.kind)],
@@ -280,10 +282,10 @@ def clock(ms: int) -> str:
 def _history(view: UsageView, width: int) -> list[Content]:
     """A sparkline of the cost of each turn, oldest first; no lines below two turns."""
     amounts = [one.money.usd for one in view.turns if not one.money.free][-width:]
-    known = [amount for amount in amounts if amount is not None]
-    if len(amounts) < 2 or not known:
+    reported = [amount for amount in amounts if amount is not None]
+    if len(amounts) < 2 or not reported:
         return []
-    highest = Content.styled(f"most {amount_text(max(known))}", FAINT)
+    highest = Content.styled(f"most {amount_text(max(reported))}", FAINT)
     title = "Cost of each turn" if len(amounts) < width else f"Last {plural(len(amounts), 'turn')}"
     caption = with_right(Content.styled(title, FAINT), highest, width - 1)
     return [caption, Content.styled(sparkline(amounts, width), ACCENT)]
@@ -343,7 +345,7 @@ class UsageRows(ListRows):
             self._lines = (
                 full_lines(self.view, width, self.gauges, self.now_ms)
                 if self.full
-                else rest_lines(self.view, width, self.gauges)
+                else brief_lines(self.view, width, self.gauges)
             )
         return self._lines
 

@@ -122,8 +122,8 @@ def session_cost(row: SessionSummary, simulated: str = "(simulated)") -> str:
     if row.only_imported:
         return "imported"
     total = cost_words(row.usd, row.credits) if row.turns else ""
-    is_known = row.usd.value is not None or row.credits.value is not None
-    total = f"{total} {simulated}" if is_known and row.base_url == LOCAL else total
+    has_value = row.usd.value is not None or row.credits.value is not None
+    total = f"{total} {simulated}" if has_value and row.base_url == LOCAL else total
     return f"{total} + imported" if row.imported else total
 
 

@@ -13,7 +13,7 @@ from handinger_tui.core.figures import FIGURE, FIGURES, Usage
 from handinger_tui.core.money.limits import Gauge, Limit, Scope
 from handinger_tui.core.stream import Snapshot
 from handinger_tui.core.turns.turn import TextPart, Trigger, Turn, TurnRequest, TurnStatus
-from handinger_tui.ui.panels.usage import MOST_ROWS, UsagePanel, compact_line, full_lines, rest_lines
+from handinger_tui.ui.panels.usage import MOST_ROWS, UsagePanel, brief_lines, compact_line, full_lines
 from handinger_tui.ui.panels.usage_view import a_minute, usage_view
 from tests.ui.golden.stored import check
 from tests.ui.panels.stage import (
@@ -44,8 +44,8 @@ CREDITS_ONLY = Turn(
 )
 
 
-def rest(shown: Session, width: int = 36, gauges: tuple[Gauge, ...] = ()) -> list[str]:
-    return [line.plain.rstrip() for line in rest_lines(usage_view(shown), width, gauges)]
+def brief(shown: Session, width: int = 36, gauges: tuple[Gauge, ...] = ()) -> list[str]:
+    return [line.plain.rstrip() for line in brief_lines(usage_view(shown), width, gauges)]
 
 
 def full(shown: Session, width: int = 36, now_ms: int | None = None) -> list[str]:
@@ -74,7 +74,7 @@ LIMITS = (
 
 # -- at rest --------------------------------------------------------------------------
 def test_a_finished_session_at_rest() -> None:
-    assert rest(two_turns(), 38, LIMITS) == [
+    assert brief(two_turns(), 38, LIMITS) == [
         "This turn $0.0123 so far",
         "Session   $0.05   so far",
         "█" * 28 + "▓" * 6 + "▒" * 3 + "░",
@@ -86,54 +86,54 @@ def test_a_finished_session_at_rest() -> None:
 
 
 def test_a_first_turn_has_no_second_sum() -> None:
-    assert rest(session(turn(0, after=reading("0.01"), seconds=None))) == ["This turn $0.01 so far"]
+    assert brief(session(turn(0, after=reading("0.01"), seconds=None))) == ["This turn $0.01 so far"]
 
 
 def test_unknown_is_a_word_and_never_zero() -> None:
-    assert rest(session(turn(0, status=TurnStatus.ACCEPTED, seconds=None))) == ["This turn unknown so far"]
-    assert rest(session(turn(0, seconds=None))) == ["This turn unknown"]
-    assert rest(session(turn(0, after=FIRST), turn(1, seconds=None), turn(2, seconds=None)))[:2] == [
+    assert brief(session(turn(0, status=TurnStatus.ACCEPTED, seconds=None))) == ["This turn unknown so far"]
+    assert brief(session(turn(0, seconds=None))) == ["This turn unknown"]
+    assert brief(session(turn(0, after=FIRST), turn(1, seconds=None), turn(2, seconds=None)))[:2] == [
         "This turn unknown",
         "Session   $0.0377 so far + 2 unknown",
     ]
-    assert rest(session(turn(0, after=FIRST), turn(1), turn(2)), 30)[1:3] == [
+    assert brief(session(turn(0, after=FIRST), turn(1), turn(2)), 30)[1:3] == [
         "Session   $0.0377 so far",
         "          + 2 unknown",
     ]
 
 
 def test_a_running_turn_whose_amount_is_in_the_sum_is_no_gap() -> None:
-    assert rest(still_running())[:2] == ["This turn $0.0123 so far", "Session   $0.05   so far"]
+    assert brief(still_running())[:2] == ["This turn $0.0123 so far", "Session   $0.05   so far"]
 
 
 def test_an_amount_that_is_not_certain_says_about() -> None:
     sample = session(turn(0, after=reading("0.3")), turn(1, before=reading("0.3"), after=reading("0.5")))
-    assert rest(sample)[:2] == ["This turn about $0.20 so far", "Session   about $0.50 so far"]
-    assert rest(sample, 26)[:2] == ["This turn ~$0.20…", "Session   ~$0.50…"]
+    assert brief(sample)[:2] == ["This turn about $0.20 so far", "Session   about $0.50 so far"]
+    assert brief(sample, 26)[:2] == ["This turn ~$0.20…", "Session   ~$0.50…"]
     shared = session(turn(0), turn(1, after=SECOND))
-    assert rest(shared)[0] == "This turn up to $0.05 so far"
+    assert brief(shared)[0] == "This turn up to $0.05 so far"
 
 
 def test_a_split_of_one_part_has_no_legend_and_one_beyond_the_cost_is_marked() -> None:
     one = session(turn(0, after=reading("0.01", costs=("0.01", "0", "0", "0"))))
-    assert rest(one, 20)[1:] == ["█" * 20]
+    assert brief(one, 20)[1:] == ["█" * 20]
     beyond = session(turn(0, after=reading("0.10", costs=("0.10", "0.05", "0", "0"))))
-    assert rest(beyond)[2] == "split exceeds the total by $0.05"
-    assert not any("█ model" in line for line in rest(beyond))
+    assert brief(beyond)[2] == "split exceeds the total by $0.05"
+    assert not any("█ model" in line for line in brief(beyond))
 
 
 def test_credits_come_in_place_of_an_unknown_cost() -> None:
     turns = (CREDITS_ONLY, replace(CREDITS_ONLY, request=replace(CREDITS_ONLY.request, turn_id="turn_2")))
     sample = replace(session(*turns), generation="tasks")
-    assert rest(sample)[:2] == ["This turn  95 credits so far", "Session   190 credits so far"]
+    assert brief(sample)[:2] == ["This turn  95 credits so far", "Session   190 credits so far"]
     priced = replace(sample, credit_usd=Decimal("0.01"))
-    assert rest(priced)[2] == "          about $1.90 at your price"
+    assert brief(priced)[2] == "          about $1.90 at your price"
     assert compact_line(priced) == (
         "turn 95 credits so far (about $0.95) · session 190 credits so far (about $1.90)"
     )
     # What the service reports in USD is never replaced.
     paid = replace(CREDITS_ONLY, own_usage=Usage(credits=Decimal(95), cost_usd=Decimal("0.5")))
-    assert rest(replace(priced, turns=(paid,)))[:2] == ["This turn $0.50 so far", "Credits   95"]
+    assert brief(replace(priced, turns=(paid,)))[:2] == ["This turn $0.50 so far", "Credits   95"]
 
 
 @pytest.mark.parametrize("place", [0, 1])
@@ -141,14 +141,14 @@ def test_what_never_started_is_no_gap_and_no_zero(place: int) -> None:
     refused = Turn(TurnRequest("turn_9", "no", 0, "t1"), status=TurnStatus.REJECTED)
     turns = [CREDITS_ONLY, replace(CREDITS_ONLY, request=replace(CREDITS_ONLY.request, turn_id="turn_3"))]
     turns.insert(place, refused)
-    assert rest(session(*turns))[:2] == ["This turn  95 credits so far", "Session   190 credits so far"]
+    assert brief(session(*turns))[:2] == ["This turn  95 credits so far", "Session   190 credits so far"]
 
 
 def test_the_nearest_limit_alone_is_shown_with_what_is_left() -> None:
-    assert rest(session(), 40, LIMITS)[-1] == "Session limit $0.15 of $1.00 left"
-    assert rest(session(), 40, LIMITS[-1:])[-1] == "Daily limit unknown of $1.00"
+    assert brief(session(), 40, LIMITS)[-1] == "Session limit $0.15 of $1.00 left"
+    assert brief(session(), 40, LIMITS[-1:])[-1] == "Daily limit unknown of $1.00"
     task = replace(session(), generation="tasks")
-    assert rest(task, 40, LIMITS[2:3])[-1] == "Task limit 5 of 20 credits left"
+    assert brief(task, 40, LIMITS[2:3])[-1] == "Task limit 5 of 20 credits left"
 
 
 @pytest.mark.parametrize("width", [22, 24, 25, 26, 30, 34, 44, 80])
@@ -160,9 +160,9 @@ def test_the_rows_at_rest_are_few_and_no_line_is_too_wide(width: int) -> None:
     samples = (two_turns(), doubtful, session(turn(0, after=Snapshot(running_flag=False, usage=huge))))
     for shown in samples:
         view = usage_view(shown)
-        at_rest = rest_lines(view, width, (*LIMITS, limit))
-        assert len(at_rest) <= MOST_ROWS
-        for line in (*at_rest, *full_lines(view, width, (*LIMITS, limit))):
+        brief = brief_lines(view, width, (*LIMITS, limit))
+        assert len(brief) <= MOST_ROWS
+        for line in (*brief, *full_lines(view, width, (*LIMITS, limit))):
             assert line.cell_length <= width, line.plain
 
 
@@ -240,7 +240,7 @@ def test_queued_and_imported_turns_are_in_no_sum() -> None:
     assert (view.status, len(view.turns)) == (TurnStatus.ACCEPTED, 1)
     own = turn(0, after=FIRST)
     imported = replace(own, request=replace(own.request, imported_ms=1))
-    assert rest(session(imported))[0].startswith("This turn $0.0377")
+    assert brief(session(imported))[0].startswith("This turn $0.0377")
     assert usage_view(session(imported)).turns == ()
 
 
