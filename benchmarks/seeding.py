@@ -86,7 +86,7 @@ async def _write(seed: Seed, database: Path, base_url: str) -> None:
         for number in range(seed.turns):
             turn_id = f"turn_{number:06}"
             request = TurnRequest(
-                turn_id, f"Question {number} of many", BEGAN_MS + number * 60_000, worker_id=WORKER
+                turn_id, f"Question {number} of many", BEGAN_MS + number * 60_000, target_id=WORKER
             )
             await ledger.open_turn(session, request)
             for frame in frames(seed, number):

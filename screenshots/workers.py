@@ -84,10 +84,10 @@ WORKERS: tuple[tuple[str, str, str, JsonObject | None], ...] = (
 )
 
 
-async def gallery(scene: Scene) -> None:
+async def stored_workers(scene: Scene) -> None:
     """Stored workers, and the tasks of one."""
     await scene.connected()
-    workers = scene.work.controller.connection.gallery
+    workers = scene.work.controller.connection.stored_workers
     assert workers is not None
     for title, summary, text, schema in reversed(WORKERS):
         await workers.store(WorkerMembers(title=title, summary=summary, text=text, schema=schema or UNSET))
@@ -103,14 +103,14 @@ async def gallery(scene: Scene) -> None:
 
 async def tasks(scene: Scene) -> None:
     """The tasks of a stored worker."""
-    await gallery(scene)
+    await stored_workers(scene)
     await scene.pilot.press("tab", "tab")
     await scene.pilot.pause(0.3)
 
 
 async def editing(scene: Scene) -> None:
     """The form of a stored worker."""
-    await gallery(scene)
+    await stored_workers(scene)
     await scene.pilot.press("e")
     await scene.pilot.pause(0.5)
 
@@ -129,10 +129,10 @@ SCENES = {
     "schedule-price": question,
     "schedules": schedules,
     "webhook": webhook,
-    "gallery": gallery,
+    "gallery": stored_workers,
     "gallery-tasks": tasks,
     "gallery-edit": editing,
     "gallery-new": making,
 }
-WITH_TASKS = (webhook, gallery, tasks, editing, making)
+WITH_TASKS = (webhook, stored_workers, tasks, editing, making)
 """These need the tasks generation."""

@@ -252,7 +252,7 @@ class WorkerClient:
                         refusal.summary, "tasks", refusal.http_status, refusal.retry_after_s
                     ) from None
                 raise
-            yield HttpReply(response, StreamRoute.POST, self.limits, names_worker=request.worker_id is None)
+            yield HttpReply(response, StreamRoute.POST, self.limits, names_worker=request.target_id is None)
 
     def turn_request(self, request: TurnRequest) -> tuple[str, Members]:
         """The URL and the members of the request of a turn, without its attachments.
@@ -262,8 +262,8 @@ class WorkerClient:
         """
         url = (
             f"{self.base_url}/api/workers"
-            if request.worker_id is None
-            else self.worker_url(request.worker_id)
+            if request.target_id is None
+            else self.worker_url(request.target_id)
         )
         return url, turn_members(request, stream=True)
 

@@ -1,4 +1,4 @@
-"""HTTP responses: bodies, decompressed within limits of time and size; refusals; the reply to the engine."""
+"""HTTP responses, read within limits of time and size: answers, streams and refusals."""
 
 from __future__ import annotations
 

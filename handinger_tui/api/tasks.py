@@ -212,7 +212,7 @@ class TaskStart(Struct, frozen=True):
     is_new: bool
     turns: int = 0
     was_running: bool = False
-    template: str | None = None
+    stored_worker_id: str | None = None
     """The stored worker of a new task."""
 
     def lists(self, reading: TaskReading) -> bool:
@@ -454,9 +454,9 @@ class TaskClient:
     # -- turns ---------------------------------------------------------------------------
     def turn_request(self, request: TurnRequest) -> tuple[str, Members]:
         """The URL and the members of the request of a turn, without its attachments."""
-        target = request.worker_id or self.new_target(request.turn_id) or ""
+        target = request.target_id or self.new_target(request.turn_id) or ""
         before = self._newest.get(target)
-        worker_id = (before.worker_id if before is not None else None) or request.template
+        worker_id = (before.worker_id if before is not None else None) or request.stored_worker_id
         return f"{self.client.base_url}/api/tasks", turn_members(request, taskId=target, workerId=worker_id)
 
     @asynccontextmanager
@@ -499,10 +499,13 @@ class TaskClient:
         Raises:
             Refused, Unreachable: nothing was sent.
         """
-        target = request.worker_id
+        target = request.target_id
         if target is None:
             return TaskStart(
-                self.new_target(request.turn_id) or "", request.prompt, is_new=True, template=request.template
+                self.new_target(request.turn_id) or "",
+                request.prompt,
+                is_new=True,
+                stored_worker_id=request.stored_worker_id,
             )
         now, before = asyncio.get_running_loop().time(), self._newest.get(target)
         if before is None or now - before.read_at > FRESH_S:
@@ -510,7 +513,9 @@ class TaskClient:
                 await self._task(target)
             except Refused as refusal:
                 if request.begins and refusal.kind is ErrorKind.NOT_FOUND:
-                    return TaskStart(target, request.prompt, is_new=False, template=request.template)
+                    return TaskStart(
+                        target, request.prompt, is_new=False, stored_worker_id=request.stored_worker_id
+                    )
                 raise
             except ApiError as error:
                 summary = f"The task could not be read before sending. {error.summary}"
@@ -539,7 +544,7 @@ class TaskClient:
                 return PostResponse(reply, frames)
         except Refused as refusal:
             if refusal.kind is ErrorKind.NOT_FOUND and (
-                (start.is_new and start.template is None) or refusal.http_status == NO_SUCH_METHOD
+                (start.is_new and start.stored_worker_id is None) or refusal.http_status == NO_SUCH_METHOD
             ):
                 raise errors.other_generation(
                     refusal.summary, "workers", refusal.http_status, refusal.retry_after_s

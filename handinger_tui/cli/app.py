@@ -13,15 +13,15 @@ from typing import TYPE_CHECKING, Final
 
 from msgspec.structs import replace
 
+from handinger_tui.cli.exit_codes import Exit
 from handinger_tui.cli.local_files import DiskFiles, default_paths, keep_theme, kept_theme
-from handinger_tui.cli.output import Exit, has_colors
+from handinger_tui.cli.output import has_colors
 from handinger_tui.cli.signals import CODES
 from handinger_tui.cli.trust import new_host, question, remember
 from handinger_tui.core.errors import SettingsError
-from handinger_tui.core.money.limits import StartPolicy
 from handinger_tui.core.safety import clean
+from handinger_tui.core.turns.turn import StartPolicy
 from handinger_tui.ui.app import HandingerApp
-from handinger_tui.ui.keys import keymap_problems
 from handinger_tui.ui.ports import AppOptions, Connection, EarlyPrompt, Opening
 from handinger_tui.ui.terminal.programs import copy_with_program
 from handinger_tui.ui.themes import by_name, unknown_text
@@ -67,6 +67,10 @@ def require_keymap(settings: Settings) -> None:
     Raises:
         SettingsError: names each conflict and unknown id.
     """
+    if not settings.keys:
+        return
+    from handinger_tui.ui.key_map import keymap_problems  # few remap keys
+
     if problems := keymap_problems(settings.keys):
         raise SettingsError(" ".join(problems), f"See [keys] in {default_paths().config}.")
 
@@ -144,7 +148,7 @@ def _say_farewell(app: HandingerApp, printed: str, *, replayed: bool) -> None:
     """
     with suppress(OSError):
         if printed != "nothing":
-            from handinger_tui.ui.work.farewell import printed_text  # at the very end
+            from handinger_tui.ui.sessions.farewell import printed_text  # at the very end
 
             if text := printed_text(app.work.controller, printed):
                 sys.stdout.write(clean(text).rstrip() + "\n\n")

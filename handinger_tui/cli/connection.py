@@ -21,16 +21,16 @@ from handinger_tui.cli.load_settings import key_warning
 from handinger_tui.cli.local_files import beginning_of, default_paths, expand_path
 from handinger_tui.cli.wiring import (
     Services,
-    gallery_of,
     generation_of,
     open_services,
     opened_replay,
     schedule_client,
+    stored_workers_of,
 )
 from handinger_tui.core.errors import ApiError, SettingsError
-from handinger_tui.core.money.spending import LOCAL
 from handinger_tui.core.safety import Verdict, clean_line, judge_link, without_secrets
 from handinger_tui.core.stream import FilePart
+from handinger_tui.core.turns.session import LOCAL
 from handinger_tui.core.turns.turn import ErrorKind, Trigger
 from handinger_tui.engine.replay import ReplayClock, unreachable
 from handinger_tui.ledger.ledger import Ledger
@@ -168,7 +168,7 @@ def connection(services: Services) -> Connection:
         worker_of_session=_worker_of_session(services),
         schedules=partial(schedule_client, services.client),
         webhooks=WebhookClient(services.client) if generation.has_tasks else None,
-        gallery=gallery_of(services) if generation.has_tasks else None,
+        stored_workers=stored_workers_of(services) if generation.has_tasks else None,
         charges=services.ledger.charges,
         limits=services.ledger.limits,
         rulings=services.ledger.rulings,
@@ -189,8 +189,8 @@ def _download_folder(settings: Settings) -> Path:
 
 def _worker_of_session(services: Services) -> Callable[[Session], Awaitable[str | None]]:
     async def worker_of_session(session: Session) -> str | None:
-        if session.template is not None or session.worker_id is None:
-            return session.template
+        if session.stored_worker_id is not None or session.worker_id is None:
+            return session.stored_worker_id
         return await services.turns.worker_of_target(session.worker_id)
 
     return worker_of_session

@@ -7,18 +7,19 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
+from handinger_tui.cli.exit_codes import Exit
 from handinger_tui.cli.local_files import default_paths
-from handinger_tui.cli.output import Exit, put, say
+from handinger_tui.cli.output import put, say
 from handinger_tui.cli.session_choice import chosen_session_id, destination_of, find_target_session
 from handinger_tui.cli.wiring import client_of, open_ledger, turn_client_of
 from handinger_tui.core.amounts import decimal_text, json_amount
 from handinger_tui.core.formatting import size
 from handinger_tui.core.jsontext import Json, JsonObject, as_object, dump
-from handinger_tui.core.money.limits import Gauge, Limit, LimitReached, StartPolicy, free_text, spent_text
+from handinger_tui.core.money.limits import Gauge, Limit, LimitReached, free_text, spent_text
 from handinger_tui.core.money.typical_cost import TypicalCost, spread_object, typical_cost_text
 from handinger_tui.core.safety import clean, clean_json
 from handinger_tui.core.turns.session import Destination, Service, Session
-from handinger_tui.core.turns.turn import Attachment, TurnRequest
+from handinger_tui.core.turns.turn import Attachment, StartPolicy, TurnRequest
 
 if TYPE_CHECKING:
     import argparse
@@ -45,14 +46,16 @@ async def _run(
             say(warning)
         session = await _target_session(ledger, args, settings)
         typical_cost = await ledger.charges.typical_cost(
-            session.worker_id or session.template, settings.budget, simulated=settings.local
+            session.worker_id or session.stored_worker_id, settings.budget, simulated=settings.local
         )
         typical_cost = replace(typical_cost, credit_usd=settings.credit_usd)
         gauges = await ledger.limits.gauges(session)
         # A local worker ends with its program, so the next message starts a new worker.
         worker_id = None if settings.local else session.worker_id
-        template = session.template
-        turn_request = TurnRequest("turn_…", prompt, 0, worker_id, settings.budget, files, template=template)
+        stored_worker_id = session.stored_worker_id
+        turn_request = TurnRequest(
+            "turn_…", prompt, 0, worker_id, settings.budget, files, stored_worker_id=stored_worker_id
+        )
         start = StartPolicy.UNMEASURED if args.allow_unmeasured else StartPolicy.MEASURED
         reached = await ledger.limits.refusal(session, turn_request, start)
         refusal = ledger.no_history or reached
@@ -76,8 +79,8 @@ async def _target_session(ledger: Ledger, args: argparse.Namespace, settings: Se
         session = await find_target_session(ledger, ledger.load, destination.target, service)
     elif args.last or args.resume is not None:
         session = await ledger.load(await chosen_session_id(ledger, None if args.last else args.resume))
-    target, template = destination or Destination()
-    return session or Session("", 0, target, template, settings.generation, settings.base_url)
+    target, stored_worker_id = destination or Destination()
+    return session or Session("", 0, target, stored_worker_id, settings.generation, settings.base_url)
 
 
 def _request_object(settings: Settings, turn_request: TurnRequest) -> JsonObject:

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Final
 from msgspec.structs import replace
 
 from handinger_tui.cli import dry_run, signals
+from handinger_tui.cli.exit_codes import Exit, exit_of
 from handinger_tui.cli.load_settings import service_settings
 from handinger_tui.cli.local_files import attachment, check_answer_file, default_paths, expand_path, save_text
-from handinger_tui.cli.output import Exit, discard, exit_of, say, sentence
+from handinger_tui.cli.output import discard, say, sentence
 from handinger_tui.cli.run_output import PRINTERS, LimitMessages, Printer, progress_of, refusal
 from handinger_tui.cli.session_choice import chosen_session_id, destination_of, find_target_session
 from handinger_tui.cli.wiring import Services, generation_of, new_clock, open_services, opened_replay
@@ -21,13 +22,22 @@ from handinger_tui.core.acts import HoldReason
 from handinger_tui.core.errors import HandingerError, LedgerError, NoHistory, SettingsError
 from handinger_tui.core.formatting import plural
 from handinger_tui.core.money.attribution import MoneyIndex, money_of
-from handinger_tui.core.money.limits import LimitReached, LimitReserved, LimitUnmeasured, StartPolicy
+from handinger_tui.core.money.limits import LimitReached, LimitReserved, LimitUnmeasured
 from handinger_tui.core.money.reconciliation import restatement_text
-from handinger_tui.core.money.spending import LOCAL, ChargeFilter
+from handinger_tui.core.money.spending import ChargeFilter
 from handinger_tui.core.receipts import receipt_line
 from handinger_tui.core.safety import clean, clean_line, encodable, one_word
-from handinger_tui.core.turns.session import Service, Session
-from handinger_tui.core.turns.turn import FREE, UNDECIDED, Attachment, ErrorKind, Fault, Turn, TurnStatus
+from handinger_tui.core.turns.session import LOCAL, Service, Session
+from handinger_tui.core.turns.turn import (
+    FREE,
+    UNDECIDED,
+    Attachment,
+    ErrorKind,
+    Fault,
+    StartPolicy,
+    Turn,
+    TurnStatus,
+)
 from handinger_tui.ledger.database import UNWRITTEN
 
 if TYPE_CHECKING:
@@ -162,7 +172,9 @@ class Headless:
     async def _choose_session(self, services: Services) -> Session:
         args, destination = self._args, destination_of(self._args, self._settings)
         if destination is not None and destination.target is None:
-            return services.engine.new_session(self._settings.base_url, template=destination.template)
+            return services.engine.new_session(
+                self._settings.base_url, stored_worker_id=destination.stored_worker_id
+            )
         if destination is not None and destination.target is not None:
             return await self._target_session(services, destination.target)
         if args.last or args.resume is not None:
@@ -466,7 +478,7 @@ def _advice(kind: ErrorKind, session: Session, turn: Turn) -> list[str]:
         return [f"Check its state before you send again (free): handinger-tui attach {one_word(worker_id)}"]
     if kind is ErrorKind.NOT_FOUND and base != LOCAL:
         # The first message of a task names only the worker.
-        named = session.kind if turn.request.worker_id else "worker" if session.template else None
+        named = session.kind if turn.request.target_id else "worker" if session.stored_worker_id else None
         if named is None:
             return [f"Check the base URL {base}. See: handinger-tui doctor"]
         return [f"Check the {named} id and the base URL {base}."]

@@ -1,4 +1,4 @@
-"""What runs print: text, one JSON object, or one per event; and errors of commands that have no turn."""
+"""What a run prints, its errors included: text, one JSON object, or one per event."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ from msgspec.structs import replace
 from handinger_tui.cli import signals
 from handinger_tui.cli.args import UsageExit, parse, typed_prompt
 from handinger_tui.cli.commands import SUBCOMMANDS
-from handinger_tui.cli.output import Exit, conceal_keys, discard, exit_of_kind, say, sentence
+from handinger_tui.cli.exit_codes import Exit, exit_of_kind
+from handinger_tui.cli.output import conceal_keys, discard, say, sentence
 from handinger_tui.core.amounts import Unit
 from handinger_tui.core.errors import ApiError, HandingerError, LedgerError, LocalFileError
 from handinger_tui.core.export.result import event_object, reported_figures, result_object

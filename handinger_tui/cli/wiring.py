@@ -1,4 +1,4 @@
-"""Wiring: creates client, ledger, engine and local worker from the settings; settles open turns by GETs."""
+"""Wiring: client, ledger, engine and local worker, made from the settings."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ from handinger_tui.core.errors import LedgerError, NoRoom, SettingsError
 from handinger_tui.core.formatting import plural
 from handinger_tui.core.money.reconciliation import restatement_text
 from handinger_tui.core.safety import Secret
-from handinger_tui.core.turns.turn import Trigger, TurnStatus
+from handinger_tui.core.turns.turn import SETTLE_MS, Trigger, TurnStatus
 from handinger_tui.engine.engine import Engine
-from handinger_tui.engine.gallery import Gallery
 from handinger_tui.engine.ports import RetryPolicy
 from handinger_tui.engine.replay import Pace, Replay, ReplayClock
 from handinger_tui.engine.session_actor import ServiceContext
+from handinger_tui.engine.stored_workers import StoredWorkerCatalog
 from handinger_tui.ledger.ledger import FileAccess, Ledger
 
 if TYPE_CHECKING:
@@ -257,9 +257,10 @@ def _working_folder() -> str | None:
 
 async def _started(ledger: Ledger, settings: Settings) -> Ledger:
     """Apply the settings to the ledger, and start it. Raises LedgerError."""
-    ledger.limits.rules = limit_rules(settings)
+    folder = _working_folder()
+    ledger.limits.rules = limit_rules(settings, folder or "")
     ledger.apply(settings.tag_rules)
-    ledger.run = ledger.run._replace(profile=settings.profile, folder=_working_folder())
+    ledger.run = ledger.run._replace(profile=settings.profile, folder=folder)
     await ledger.start()
     return ledger
 
@@ -335,11 +336,11 @@ def schedule_client(client: WorkerClient) -> ScheduleClient:
     return ScheduleClient(client, partial(RandomIds().new, "sch"))
 
 
-def gallery_of(services: Services) -> Gallery:
+def stored_workers_of(services: Services) -> StoredWorkerCatalog:
     """Return the stored workers of the service. Raises SettingsError: it has none."""
     settings, clock = services.settings, SystemClock()
     require_tasks(settings, "Stored workers")
-    return Gallery(
+    return StoredWorkerCatalog(
         TemplateClient(services.client, clock.now_ms),
         services.ledger.stored_workers,
         services.ledger.history,
@@ -365,19 +366,18 @@ def settle_open_turns() -> None:
 
 
 async def _settle(services: Services) -> int:
-    session_ids = await services.engine.settle_open_turns(SETTLE_S, days=None)
-    turns = [turn for one in session_ids for turn in services.engine.session(one).turns]
+    sessions = await services.engine.settle_open_turns(SETTLE_S, everything=True)
+    turns = [turn for session in sessions for turn in session.turns]
     unended = sum(turn.may_spend and (turn.live or turn.status is TurnStatus.RUNNING) for turn in turns)
     unknown = sum(turn.status is TurnStatus.UNKNOWN for turn in turns)
-    if not session_ids:
+    if not sessions:
         say("No open turns and nothing to read.")
     else:
         counts = ((unended, "still open"), (unknown, "with unknown outcome"))
         summary = ", ".join(f"{plural(count, 'turn')} {what}" for count, what in counts if count)
         summary = summary or "all turns are finished"
-        due = {session.session_id for session in await services.ledger.sessions_to_read(0)}
-        late = (
-            " Some amounts may still grow: run this again after 30 seconds." if due & {*session_ids} else ""
-        )
-        say(f"Read {plural(len(session_ids), 'worker')}: {summary}.{late}")
+        due = await services.ledger.sessions_to_read(SystemClock().now_ms() + SETTLE_MS)
+        is_due = {one.session_id for one in due} & {one.session_id for one in sessions}
+        late = " Some amounts may still grow: run this again after 30 seconds." if is_due else ""
+        say(f"Read {plural(len(sessions), 'worker')}: {summary}.{late}")
     return 0

@@ -1,1 +1,1 @@
-"""Pure values and functions; no clock, no disk, no network."""
+"""Pure values and functions: no clock, no disk, no network."""

@@ -1,4 +1,4 @@
-"""Formatting of numbers, sizes and times for people; ISO times. None means not reported, never zero."""
+"""Numbers, sizes and times as texts for people. None means not reported, never zero."""
 
 from __future__ import annotations
 
@@ -115,6 +115,11 @@ def moment_of(text: str | None) -> datetime | None:
 def moment_at(ms: int) -> datetime:
     """The moment of Unix milliseconds. Raises OverflowError outside the years 1 to 9999."""
     return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=ms)
+
+
+def local_time(at_ms: int) -> datetime:
+    """The moment of Unix milliseconds in the zone of the machine. Raises OverflowError, see `moment_at`."""
+    return moment_at(at_ms).astimezone()
 
 
 def utc_text(ms: int | None) -> str | None:

@@ -14,7 +14,6 @@ from handinger_tui.core.figures import FIGURES, SHOWN, Measure, cost_of
 from handinger_tui.core.formatting import duration, plural
 from handinger_tui.core.money.attribution import Interpretation, MoneyIndex, TurnMoney, elapsed_ms, money_of
 from handinger_tui.core.money.meaning import Meaning
-from handinger_tui.core.money.spending import LOCAL
 from handinger_tui.core.money.timeline import (
     MeterResult,
 )
@@ -22,7 +21,7 @@ from handinger_tui.core.money.turn_events import newest_timeline
 from handinger_tui.core.money.typical_cost import TypicalCost, spread
 from handinger_tui.core.money.words import excess_words, total_words
 from handinger_tui.core.stream import Frame, Framing, Marker, ReadReason
-from handinger_tui.core.turns.session import Session, newest_target
+from handinger_tui.core.turns.session import LOCAL, Session, newest_target
 from handinger_tui.core.turns.turn import FREE, Turn, TurnStatus, level_of
 
 # -- what each figure of a worker means ----------------------------------------------------

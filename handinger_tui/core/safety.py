@@ -1,4 +1,4 @@
-"""Safety: only this module makes text, links and file names from outside harmless; it also hides secrets."""
+"""Safety: only here is made harmless what comes from outside, and hidden what is secret."""
 
 from __future__ import annotations
 

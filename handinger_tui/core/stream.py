@@ -270,7 +270,7 @@ class Snapshot(Struct, frozen=True):
     completed_ms: int | None = None
     """When its newest turn ended, by the service's clock."""
     metadata: JsonObject = field(default_factory=dict)
-    template: str | None = None
+    stored_worker_id: str | None = None
     """The stored worker from which it was created (tasks generation)."""
     trigger: str | None = None
     """What started its first turn, if the service says so."""
@@ -407,7 +407,7 @@ def snapshot_of(answer: JsonObject) -> Snapshot:
         created_ms=time_ms(wire.get("created_at")),
         completed_ms=time_ms(wire.get("completed_at")),
         metadata=as_object(wire.get("metadata")),
-        template=as_text(wire.get("template")),
+        stored_worker_id=as_text(wire.get("template")),
         trigger=as_text(wire.get("trigger")) if "totals" in wire else None,
         messages=tuple(item for item in as_list(wire.get("messages")) if isinstance(item, dict)),
         lists_messages=isinstance(wire.get("messages"), list),
@@ -421,6 +421,13 @@ def snapshot_of(answer: JsonObject) -> Snapshot:
         totals=usage_of(as_object(wire.get("totals"))),
         structured_output=wire.get("structured_output"),
     )
+
+
+def figures_differ(before: Snapshot | None, now: Snapshot | None) -> bool:
+    """Whether usage or costs differ between two reads."""
+    if before is None or now is None:
+        return before is not now
+    return (before.usage, before.costs) != (now.usage, now.costs)
 
 
 ANOTHER_WORKER: Final = "The service answered for a different worker. The answer was ignored."

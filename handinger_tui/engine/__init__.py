@@ -1,1 +1,1 @@
-"""The engine: sends turns, watches them, and recovers them; its dependencies are Protocols in `ports`."""
+"""The engine: sends turns, watches them, and recovers them. `ports` has what it depends on."""

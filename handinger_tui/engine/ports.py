@@ -1,4 +1,4 @@
-"""Ports: the dependencies of the engine as Protocols, not their implementations; and its retry policy."""
+"""What the engine depends on, as Protocols, and how patient it is with a service."""
 
 from __future__ import annotations
 
@@ -14,9 +14,10 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
     from contextlib import AbstractAsyncContextManager
 
-    from handinger_tui.core.money.limits import Gauge, StartPolicy
+    from handinger_tui.core.money.limits import Gauge
     from handinger_tui.core.stream import Frame, RawFrame, StreamRoute, WorkerBody
     from handinger_tui.core.turns.session import RelatedHistory, RemoteTurn, Session
+    from handinger_tui.core.turns.turn import StartPolicy
 
 
 class Reply(Protocol):
@@ -53,7 +54,7 @@ class Reply(Protocol):
 
 
 class WorkerApi(Protocol):
-    """One generation of the Handinger API. What a target (`TurnRequest.worker_id`) is, only it knows."""
+    """One generation of the Handinger API. What a target (`TurnRequest.target_id`) is, only it knows."""
 
     def new_target(self, turn_id: str, /) -> str | None:
         """The target that a turn begins, where it is known before the POST; None: the service names it.
@@ -88,7 +89,7 @@ class WorkerApi(Protocol):
         ...
 
 
-class TurnLog(Protocol):
+class TurnHistory(Protocol):
     """The durable record of turns (the ledger)."""
 
     @property
@@ -204,19 +205,21 @@ class TurnLog(Protocol):
         """
         ...
 
-    async def sessions_to_read(self, first_ms: int) -> list[Session]:
+    async def sessions_to_read(self, due_ms: int | None) -> list[Session]:
         """Sessions, without their turns, whose worker may have news, in the order in which to read them.
 
-        Their turn was left running or in doubt; or it ended at `first_ms` or later, and its amount is not
-        settled. Those that another running program has are omitted.
+        Their turn was left running or in doubt, or its amount is not settled. `due_ms`: only those that are
+        to be read by this time; None: all. Those that another running program has are omitted.
 
         Raises:
             LedgerError
         """
         ...
 
-    async def note_late_read(self, session_id: str, at_ms: int) -> None:
+    async def note_late_read(self, session_id: str, at_ms: int, *, answered: bool) -> None:
         """Store that the worker of a session was read, or that this was tried: others come first next time.
+
+        Where the service `answered`, the next reading is due once the newest figures are twice as old.
 
         Raises:
             LedgerError

@@ -107,7 +107,7 @@ class WorkerSchedules:
         """The question before a schedule is added, which names its next runs."""
         pieces = [
             f"“{clean_line(schedule.instruction, 400)}”",
-            f"{plan_text(schedule, listing.listed, self.now(), runs)} The service decides when it runs.",
+            f"{self.plan(schedule, listing.listed, runs)} The service decides when it runs.",
             price_sentences(listing.price_of(schedule)),
             ENDS if self._is_local else UNSTOPPED,
         ]
@@ -131,6 +131,15 @@ class WorkerSchedules:
         added = await self._api.add(self.worker_id, schedule, departed)
         now = self.now()
         return added, added_text(added, next_runs(schedule.rule, now, listing.listed.cron_zone, 1), now)
+
+    def plan(self, schedule: NewSchedule, listed: ScheduleList, count: int = 1) -> str:
+        """The rule and its next runs in sentences."""
+        now = self.now()
+        runs = [run_text(run, now) for run in next_runs(schedule.rule, now, listed.cron_zone, count)]
+        rule = rule_text(schedule.rule)
+        zone = f" in {listed.zone_text}" if isinstance(schedule.rule, Cron) else ""
+        name = "Next runs" if len(runs) > 1 else "Next run"
+        return f"{rule[:1].upper()}{rule[1:]}{zone}. {name}: {' · '.join(runs) or 'unknown'}, local time."
 
     # -- canceling ---------------------------------------------------------------------------------
     @staticmethod
@@ -157,12 +166,3 @@ class WorkerSchedules:
             raise SettingsError("The service gave this schedule no id.", "Cancel it in the dashboard.")
         done = await self._api.cancel(self.worker_id, schedule_id)
         return done, CANCELED[done]
-
-
-def plan_text(schedule: NewSchedule, listed: ScheduleList, now: datetime, count: int = 1) -> str:
-    """The rule and its next runs in sentences."""
-    runs = [run_text(run, now) for run in next_runs(schedule.rule, now, listed.cron_zone, count)]
-    rule = rule_text(schedule.rule)
-    zone = f" in {listed.zone_text}" if isinstance(schedule.rule, Cron) else ""
-    name = "Next runs" if len(runs) > 1 else "Next run"
-    return f"{rule[:1].upper()}{rule[1:]}{zone}. {name}: {' · '.join(runs) or 'unknown'}, local time."

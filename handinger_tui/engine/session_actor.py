@@ -21,10 +21,10 @@ from msgspec.structs import replace
 
 from handinger_tui.core.acts import Hold, HoldReason
 from handinger_tui.core.errors import HandingerError, LedgerError, Refused
-from handinger_tui.core.money.limits import Gauge, LimitReached, StartPolicy
-from handinger_tui.core.money.spending import LOCAL
+from handinger_tui.core.money.limits import Gauge, LimitReached
 from handinger_tui.core.safety import clean_line
 from handinger_tui.core.turns.session import (
+    LOCAL,
     Service,
     Session,
     move_to_place_of,
@@ -37,22 +37,18 @@ from handinger_tui.core.turns.turn import (
     ErrorKind,
     Fault,
     Lineage,
+    StartPolicy,
     Trigger,
     Turn,
     TurnRequest,
     TurnStatus,
 )
-from handinger_tui.engine.queues import (
-    Busy,
-    Inbox,
-    QueueGate,
-    SessionLimits,
-    TurnQueue,
-    hold_after,
-    limit_hold,
-)
-from handinger_tui.engine.session_store import RunDeps, SessionStore, TurnRecord, may_have_departed
+from handinger_tui.engine.inbox import Busy, Inbox
+from handinger_tui.engine.open_session import OpenSession
+from handinger_tui.engine.queues import QueueGate, TurnQueue, hold_after
+from handinger_tui.engine.session_limits import SessionLimits, limit_hold
 from handinger_tui.engine.settling import LateReader, TurnSettler, adopted_turns
+from handinger_tui.engine.turn_record import RunDeps, TurnRecord, may_have_departed
 from handinger_tui.engine.turn_run import RunSlot, TurnRun
 
 if TYPE_CHECKING:
@@ -203,7 +199,7 @@ class SessionActor:
         self._log = log
         self.inbox = Inbox(self._request_failed)
         self.queue = TurnQueue()
-        self.store = SessionStore(session, deps.run_deps, self._turn_changing, deps.on_change)
+        self.store = OpenSession(session, deps.run_deps, self._turn_changing, deps.on_change)
         self.runs = RunSlot(self._run_ended)
         self.gate = QueueGate(self.queue, self.store, lambda: self.running)
         self._limits = SessionLimits(self.store, log, deps.limits, lambda: self.runs.ends, self.inbox.post)
@@ -219,6 +215,12 @@ class SessionActor:
     def running(self) -> bool:
         """Whether a turn is being sent or watched."""
         return self.runs.record is not None
+
+    @property
+    def at_rest(self) -> bool:
+        """Whether nothing is under way, waits, or is left running."""
+        is_idle = self.inbox.idle.is_set() and not (self.running or self.queue.ids)
+        return is_idle and self.session.unwatched is None
 
     @property
     def gauges(self) -> tuple[Gauge, ...]:
@@ -516,8 +518,10 @@ class SessionActor:
                 self.queue.stop(limit)
         self.store.publish()
         await self._start_next()
-        if not (record is None or self.running or self.gate.is_closed or self._deps.context.forgetful):
-            self.late.begin(record.turn_id)
+        # A turn that was not sent leaves nothing to read; the readings after the one before it go on.
+        turn = None if self._deps.context.forgetful else self.session.departed
+        if not (record is None or turn is None or self.running or self.gate.is_closed):
+            self.late.begin(turn.turn_id)
 
     async def watch(self, turn_id: str | None = None) -> None:
         """Watch a turn again (default: the newest that was sent). Free: it only makes GET requests.
@@ -605,11 +609,8 @@ class SessionActor:
         turn = self.session.sent
         if turn is None or turn.turn_id != turn_id or self.running:
             return False
-        if late and not self._settler.brings_news(turn, body):
-            await self._settler.settle_older(body, without=turn_id)
-            # A session that an earlier version has stored may show more than its charges.
-            self.store.set_elsewhere(await self._log.charge(self.session))
-            return False
+        if late:
+            return await self._settler.apply_late_reading(turn, body)
         return await self._settler.apply_reading(turn_id, body)
 
     @request
@@ -627,7 +628,7 @@ class SessionActor:
         stored = await self._log.load(self.session.session_id)
         # Another program may have stored turns of this session since it was opened here.
         newest = self.session if stored is None else replace(stored, worker_id=self.session.worker_id)
-        newest = replace(newest, template=newest.template or body.snapshot.template)
+        newest = replace(newest, stored_worker_id=newest.stored_worker_id or body.snapshot.stored_worker_id)
         turns = adopted_turns(newest, body, self._deps.run_deps.clock.now_ms(), self._deps.ids)
         entered = await self._log.adopt(newest, turns)
         if entered.session_id != self.session.session_id:
@@ -636,7 +637,7 @@ class SessionActor:
             self.store.value = replace(
                 self.session,
                 turns=with_kept_turns(self.session, entered),
-                template=entered.template,
+                stored_worker_id=entered.stored_worker_id,
                 title=self.session.title or entered.title,
             )
             self.store.publish()

@@ -35,9 +35,9 @@ from handinger_tui.core.stream import (
     ANOTHER_WORKER,
     Marker,
     ReadReason,
-    Snapshot,
     StreamRoute,
     WorkerBody,
+    figures_differ,
     names_another,
 )
 from handinger_tui.core.turns.turn import UNDECIDED, ErrorKind, Fault, Turn, TurnStatus, failure_text
@@ -55,7 +55,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 
     from handinger_tui.engine.ports import Clock, Reply, RetryPolicy, WorkerApi
-    from handinger_tui.engine.session_store import RunDeps, TurnRecord
+    from handinger_tui.engine.turn_record import RunDeps, TurnRecord
 
 UNANSWERED = "handinger-tui quit before the service answered."
 FOLLOW_S: Final = 0.25
@@ -117,7 +117,7 @@ class TurnRun:
     async def _send(self) -> None:
         record = self.record
         await self._read_before()
-        worker_id = record.request.worker_id
+        worker_id = record.request.target_id
         begun = self._api.new_target(record.turn_id) if worker_id is None else None
         record.note(Marker.SENDING, worker_id=worker_id, **({} if begun is None else {"begun": begun}))
         await self._deps.log.flush()
@@ -162,12 +162,12 @@ class TurnRun:
     async def _read_before(self) -> None:
         """Read the worker before the POST. Free and optional: an error or a timeout is ignored."""
         record = self.record
-        if record.request.worker_id is None:
+        if record.request.target_id is None:
             return
         body = None
         with suppress(ApiError, TimeoutError):
             async with asyncio.timeout(self._deps.policy.before_timeout):
-                body = await self._api.read_worker(record.request.worker_id)
+                body = await self._api.read_worker(record.request.target_id)
         if body is not None and body.wire:
             record.feed_worker(body, ReadReason.BEFORE, messages=False)
         if body is not None and body.wire and not names_another(body.snapshot.worker_id, record.worker_id):
@@ -184,7 +184,7 @@ class TurnRun:
         it: an equal earlier message could be mistaken for ours. An error or a timeout is ignored.
         """
         record = self.record
-        begins = record.request.worker_id is None
+        begins = record.request.target_id is None
         if record.worker_id is None or (record.turn.before is None and not begins):
             return False
         try:
@@ -219,13 +219,6 @@ class TurnRun:
     @property
     def _may_read_money(self) -> bool:
         return self.record.is_ours and self.record.turn.status is TurnStatus.ACCEPTED
-
-
-def figures_differ(before: Snapshot | None, now: Snapshot | None) -> bool:
-    """Whether usage or costs differ between two reads."""
-    if before is None or now is None:
-        return before is not now
-    return (before.usage, before.costs) != (now.usage, now.costs)
 
 
 class RunSlot:
@@ -554,7 +547,7 @@ class Recovery:
     @property
     def _begins_target(self) -> bool:
         """Whether the turn begins the target that is read: if that exists, our message arrived."""
-        return self._record.request.worker_id is None
+        return self._record.request.target_id is None
 
     @property
     def _remaining_s(self) -> float:
@@ -686,6 +679,7 @@ class Recovery:
         if waiting or not self._idle.proves(self._clock.monotonic(), self._policy):
             await self._wait_or_settle()
         elif observation is WorkerObservation.ABSENT and not self._delivered:
+            self._record.feed_new_figures(body)
             self._settle_undelivered()
         elif self._delivered and failure_text(self._record.turn) is not None:
             # The stream brought an error, and the worker is idle: that error was the end of the answer.

@@ -2,34 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, ClassVar, Protocol
 
 from handinger_tui.core.acts import Confirmation
 from handinger_tui.core.safety import clean_line
 
 if TYPE_CHECKING:
     from handinger_tui.core.webhooks import DeliveryPage, Webhook
-
-CLEAR: Final = Confirmation(
-    "Remove the webhook?",
-    "Receivers are no longer notified. An address that is set later gets a new token.",
-    "Remove",
-    "Keep it",
-)
-RENEW: Final = Confirmation(
-    "Make a new token?",
-    "Receivers that check the old token refuse deliveries until they have the new one.",
-    "Make a new token",
-    "Keep it",
-)
-
-
-def replace_question(webhook: Webhook) -> Confirmation | None:
-    """The question before another address is set; None where there is none yet."""
-    if webhook.url is None:
-        return None
-    body = f"{clean_line(webhook.url, 300)}\n\nwill no longer be notified. The token stays the same."
-    return Confirmation("Replace the webhook address?", body, "Replace")
 
 
 class WebhookApi(Protocol):
@@ -66,9 +45,30 @@ class WorkerWebhook:
     Raises (all): ApiError.
     """
 
+    CLEAR: ClassVar = Confirmation(
+        "Remove the webhook?",
+        "Receivers are no longer notified. An address that is set later gets a new token.",
+        "Remove",
+        "Keep it",
+    )
+    RENEW: ClassVar = Confirmation(
+        "Make a new token?",
+        "Receivers that check the old token refuse deliveries until they have the new one.",
+        "Make a new token",
+        "Keep it",
+    )
+
     def __init__(self, api: WebhookApi, worker_id: str) -> None:
         self._api = api
         self.worker_id = worker_id
+
+    @staticmethod
+    def replace_question(webhook: Webhook) -> Confirmation | None:
+        """The question before another address is set; None where there is none yet."""
+        if webhook.url is None:
+            return None
+        body = f"{clean_line(webhook.url, 300)}\n\nwill no longer be notified. The token stays the same."
+        return Confirmation("Replace the webhook address?", body, "Replace")
 
     async def read(self) -> Webhook:
         """The webhook."""

@@ -21,9 +21,9 @@ from handinger_tui.core.figures import CATEGORIES, FIGURES, NO_COSTS, NO_USAGE, 
 from handinger_tui.core.jsontext import NotJson, as_list, dump, parse
 from handinger_tui.core.money.attribution import Interpretation, MoneyIndex, TurnMoney, elapsed_ms
 from handinger_tui.core.money.reconciliation import AssignedRise, rises_of
-from handinger_tui.core.money.spending import LOCAL, ChargeFilter, Rise
+from handinger_tui.core.money.spending import ChargeFilter, Rise
 from handinger_tui.core.money.turn_events import is_of_file, newest_event_ms
-from handinger_tui.core.turns.session import NO_RELATED_HISTORY, PerTurn, Session
+from handinger_tui.core.turns.session import LOCAL, NO_RELATED_HISTORY, PerTurn, Session
 from handinger_tui.core.turns.turn import FREE, Turn, TurnStatus
 from handinger_tui.ledger import worker_turns
 from handinger_tui.ledger.labels import CHOSEN_WORKER
@@ -130,7 +130,8 @@ class ConfirmedTurns:
     def newest_ms(self) -> int:
         """The time of a correction: that of the newest reading or ruling on any worker of the session."""
         rulings = (ruling.at_ms for ruling in self.others.rulings)
-        own = (_moment(turn) for turn in self._current[0] if not turn.imported)
+        # Figures of single turns are on no timeline.
+        own = (max(_moment(turn), turn.read_ms or 0) for turn in self._current[0] if not turn.imported)
         return max((self._index.newest_ms, *own, *rulings), default=0)
 
     def rises(self) -> tuple[Iterable[str], Sequence[Rise]] | None:
@@ -161,10 +162,10 @@ AMOUNT_COLUMNS: Final = tuple(figure.column for figure in _BY_BIT if figure.is_a
 NUMBERS: Final = (*AMOUNT_COLUMNS, *COUNTS)
 
 SUMMED: Final = tuple(figure.column for figure in _SUMS)
-"""The numbers that are summed. A bit of `turn_totals.told`: a finished worker reported that number."""
+"""The numbers that are summed. A bit of `turn_totals.reported`: a finished worker reported that number."""
 BIT: Final = {figure.column: figure.bit for figure in _BY_BIT}
 COST_BITS: Final = sum(1 << figure.bit for figure in CATEGORIES)
-"""The bits of `turn_totals.told` for the cost categories."""
+"""The bits of `turn_totals.reported` for the cost categories."""
 DECIMALS: Final = {figure.column: figure.places for figure in _SUMS} | {
     "most_pico": 12,
     "reserved_pico": 12,
@@ -468,7 +469,7 @@ def _recorded(connection: sqlite3.Connection, turn_ids: list[str]) -> dict[str, 
             row["status"],
             bool(row["final"]),
             bool(row["confirmed"]),
-            row["told"],
+            row["reported"],
             {name: 0 if row[name] is None and row["status"] in FREE else row[name] for name in NUMBERS},
             {name: row[name] for name in _SHARE},
         )

@@ -1,4 +1,4 @@
-"""The database: one thread owns the only connection and waits for the disk; frames are written in batches."""
+"""The database: one thread owns the only connection, and writes frames in batches."""
 
 from __future__ import annotations
 

@@ -16,12 +16,13 @@ from handinger_tui.ledger import worker_turns
 from handinger_tui.ledger.charges import ChargeCache
 from handinger_tui.ledger.corrections import Rulings, recompute
 from handinger_tui.ledger.database import Database
-from handinger_tui.ledger.database_file import Opened, ProcessLocks, mark_suspect, open_copy, open_database
+from handinger_tui.ledger.database_file import Opened, mark_suspect, open_copy, open_database
 from handinger_tui.ledger.frames import FrameWriter, newest_frame_ms
-from handinger_tui.ledger.grouping import ChargeQueries
 from handinger_tui.ledger.history import SessionHistory, StoredWorkers
 from handinger_tui.ledger.limits import LimitService
+from handinger_tui.ledger.locks import ProcessLocks
 from handinger_tui.ledger.repair import open_or_salvage, opened_in_memory
+from handinger_tui.ledger.reports import ChargeQueries
 from handinger_tui.ledger.search import index_entries
 from handinger_tui.ledger.sql import LOCK_WAIT_S, LockRetries, TurnFrame, one_moment, translated
 from handinger_tui.ledger.turns import Run
@@ -31,12 +32,11 @@ if TYPE_CHECKING:
     from datetime import tzinfo
     from pathlib import Path
 
-    from handinger_tui.core.money.limits import StartPolicy
     from handinger_tui.core.money.reconciliation import Restatement
     from handinger_tui.core.stream import Frame
     from handinger_tui.core.tags import TagRules
     from handinger_tui.core.turns.session import RelatedHistory, RemoteTurn, Session
-    from handinger_tui.core.turns.turn import TurnRequest
+    from handinger_tui.core.turns.turn import StartPolicy, TurnRequest
 
 
 _TO_INDEX: Final = 20
@@ -62,7 +62,7 @@ def no_history(reason: str) -> NoHistory:
 
 
 class Ledger:
-    """The record of turns. Implements `engine.ports.TurnLog`, see there; start and close it once.
+    """The record of turns. Implements `engine.ports.TurnHistory`, see there; start and close it once.
 
     `history`, `charges`, `limits`, `rulings` and `stored_workers` use the same database, and all but the
     last implement ports of the UI. No turn starts against `limits`.
@@ -108,8 +108,8 @@ class Ledger:
             partial(opened_in_memory, path) if path is not None and written is None else None,
         )
         self.history = SessionHistory(self.database, self.run.run_id, self._is_alive)
-        self.charges = ChargeQueries(self.database, zone)
         self.limits = LimitService(self.database, zone=zone)
+        self.charges = ChargeQueries(self.database, self.limits, zone)
         self.rulings = Rulings(self.database)
         self.stored_workers = StoredWorkers(self.database)
 
@@ -259,14 +259,16 @@ class Ledger:
         open_turns = await self.database.run(turn_store.unsettled)
         return [(session, request) for run, session, request in open_turns if not self._is_alive(run)]
 
-    async def sessions_to_read(self, first_ms: int) -> list[Session]:
+    async def sessions_to_read(self, due_ms: int | None) -> list[Session]:
         """Sessions (without turns) whose worker may have news; not of live runs."""
-        turns = await self.database.run(lambda db: turn_store.sessions_to_read(db, first_ms))
+        turns = await self.database.run(lambda db: turn_store.sessions_to_read(db, due_ms))
         return [*{one.session_id: one for run, one in turns if not self._is_alive(run)}.values()]
 
-    async def note_late_read(self, session_id: str, at_ms: int) -> None:
+    async def note_late_read(self, session_id: str, at_ms: int, *, answered: bool) -> None:
         """Store that the worker of a session was read, or that this was tried."""
-        await self.database.run(lambda db: turn_store.note_late_read(db, session_id, at_ms))
+        await self.database.run(
+            lambda db: turn_store.note_late_read(db, session_id, at_ms, answered=answered)
+        )
 
     def _is_alive(self, run: str) -> bool:
         """Whether a run belongs to another program that is still running."""

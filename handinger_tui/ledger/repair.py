@@ -23,15 +23,14 @@ from handinger_tui.ledger.database_file import (
     SIDE_FILES,
     SMALL_BYTES,
     Opened,
-    alone_in,
     free_name,
     identity,
-    in_use,
     is_intact,
     is_there,
     open_to_read,
     set_aside,
 )
+from handinger_tui.ledger.locks import alone_in, in_use
 from handinger_tui.ledger.migrations import MIGRATIONS, begin_at, fitting_version, migrate, version_of
 from handinger_tui.ledger.sql import LOCK_WAIT_S, locked, translated
 

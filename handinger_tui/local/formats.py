@@ -1,4 +1,4 @@
-"""Formats of the local worker: identifiers, times and numbers on the wire; words, Markdown and charts."""
+"""Formats of the local worker: identifiers, times and numbers on the wire, words, Markdown, charts."""
 
 from __future__ import annotations
 

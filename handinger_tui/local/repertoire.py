@@ -1,4 +1,4 @@
-"""The rules of the local worker in the order in which they are matched; the last one matches everything.
+"""The rules of the local worker, in the order in which they are matched, and everything matches the last.
 
 To add one, write its function here or in a module next to this one, and its line in `REPERTOIRE`.
 """
@@ -188,7 +188,7 @@ def _money_text() -> str:
 async def _give_tour(context: TurnContext) -> None:
     await context.say(OPENING)
     names = [rule.name for rule in context.config.rules]
-    await context.compute("list_rules", {}, lambda: names, lambda names: names)
+    await context.call_tool("list_rules", {}, lambda: names, lambda names: names)
     await context.say(_abilities_text(context))
     await context.say(f"{PROGRAM}\n\n{_money_text()}")
 

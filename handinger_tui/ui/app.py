@@ -21,7 +21,6 @@ from textual.screen import Screen
 
 from handinger_tui.core.errors import HandingerError
 from handinger_tui.ui.background import collect_from_now_on
-from handinger_tui.ui.commands import CommandProvider
 from handinger_tui.ui.commands.view import leave, show_help
 from handinger_tui.ui.keys import format_key
 from handinger_tui.ui.terminal.diff_app import DiffApp, ask_background
@@ -47,6 +46,8 @@ if sys.platform != "win32":
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from textual.command import Provider
+
     from handinger_tui.ui.dialogs import Question
     from handinger_tui.ui.ports import AppOptions
     from handinger_tui.ui.terminal.input import TerminalBackground
@@ -69,6 +70,12 @@ def system_now_ms() -> int:
     return time.time_ns() // 1_000_000
 
 
+def _command_provider() -> type[Provider]:
+    from handinger_tui.ui.palette import CommandProvider  # not before the palette is opened
+
+    return CommandProvider
+
+
 class HandingerApp(DiffApp, inherit_bindings=False):
     """Shows its first frame, then connects.
 
@@ -77,7 +84,7 @@ class HandingerApp(DiffApp, inherit_bindings=False):
 
     TITLE = "handinger-tui"
     CSS_PATH = STYLESHEET
-    COMMANDS = {CommandProvider}  # noqa: RUF012 - Textual declares it without ClassVar
+    COMMANDS = {_command_provider}  # noqa: RUF012 - Textual declares it without ClassVar
     # The key table has its own key for the palette.
     ENABLE_COMMAND_PALETTE = False
 
@@ -246,7 +253,7 @@ class HandingerApp(DiffApp, inherit_bindings=False):
     @property
     def farewell(self) -> list[str]:
         """Lines for the terminal after the app has ended: a crash report's path, and how to resume."""
-        from handinger_tui.ui.work.farewell import farewell  # not needed before
+        from handinger_tui.ui.sessions.farewell import farewell  # not needed before
 
         crash = [] if self._report is None else [f"{CRASHED} Report: {self._report}"]
         return [*crash, *(farewell(self.work.controller) if self.work.controller.connected else [])]

@@ -1,4 +1,4 @@
-"""The table of every key binding, from which footer, help and docs/keys.md are made; the person's key map.
+"""The table of every key binding, from which footer, help and docs/keys.md are made.
 
 Widgets and screens take theirs with `bindings`. Keys that a text area or an input of Textual brings along
 are not listed.
@@ -6,19 +6,16 @@ are not listed.
 
 from __future__ import annotations
 
-from difflib import get_close_matches
 from enum import StrEnum
-from itertools import combinations
 from typing import TYPE_CHECKING, Final
 
 from msgspec import Struct
 from textual.binding import ActiveBinding, Binding, BindingType
-from textual.keys import KEY_NAME_REPLACEMENTS, Keys, key_to_character
 
 from handinger_tui.core.acts import RULES, Act
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable
 
 
 class Where(StrEnum):
@@ -37,8 +34,8 @@ class Where(StrEnum):
     HISTORY = "Prompt history"
     PALETTE = "Command palette"
     SCREEN = "Full-screen pages"
-    LEDGER = "Ledger"
-    LEDGER_ROWS = "Ledger rows"
+    LEDGER = "Spending"
+    LEDGER_ROWS = "Rows of spending"
     RECEIPT = "Receipt"
     BUDGETS = "Budget comparison"
     SCHEDULES = "Schedules"
@@ -161,7 +158,7 @@ KEYS: Final = (
     Key("panel.files", "f4", "panel('files')", "Files", "Files the worker created", _A),
     Key("work.palette", "ctrl+p", "command('palette')", "Commands", "Command palette", _A, 9),
     Key("work.receipt", "ctrl+t", "command('receipt')", "Receipt", "Receipt of the last turn", _A),
-    Key("work.ledger", "f9", "command('ledger')", "Ledger", "Ledger: all spending", _A),
+    Key("work.ledger", "f9", "command('spending')", "Spending", "Spending: what is spent and left", _A),
     Key("work.runs", "f7", "command('runs')", "Runs", "Sessions with a running worker", _A),
     Key("work.redraw", "ctrl+l", "command('redraw')", "Redraw", "Redraw the screen", _A),
     Key("work.before", "alt+up", "key('before')", "Previous", "Previous open session", _A, last=True),
@@ -214,10 +211,11 @@ KEYS: Final = (
     Key("ledger.narrow", "enter", "narrow", "Drill in", "Drill into the selected row", _L, 1),
     Key("ledger.widen", "backspace", "widen", "Up", "Go up one level", _L, 2),
     Key("ledger.open", "o", "open", "Open session", "Open the session of the selected row", _L, 3),
-    Key("ledger.assign", "a", "assign", "Assign", "Assign an unassigned cost to a turn, or undo", _L, 3),
+    Key("ledger.assign", "a", "assign", "Assign", "Assign unassigned cost to a turn, or undo", _L, 3),
     Key("ledger.period", "p", "period", "Period", "All time, this month, 7 days, today", _L, 4),
     Key("ledger.charts", "c", "charts", "Charts", "Switch table/charts (narrow screens)", _L, 5),
     Key("ledger.back", "escape", "back", "Back", "Go up one level, or close", _L, 6),
+    Key("ledger.overview", "v", "group('overview')", "Overview", "What is spent and left", _L),
     Key("ledger.day", "d", "group('day')", "Days", "Group by day, week, month", _L),
     Key("ledger.worker", "w", "group('worker')", "Workers", "Group by worker", _L),
     Key("ledger.session", "s", "group('session')", "Sessions", "Group by session", _L),
@@ -254,8 +252,6 @@ KEYS: Final = (
     Key("webhook.after", "right,n", "turn(1)", "Older", "Older deliveries", _WH, 5),
     Key("webhook.before", "left,p", "turn(-1)", "Newer", "Newer deliveries", _WH),
     Key("webhook.reload", "r", "reload", "Refresh", "Read webhook and deliveries again", _WH, 8),
-    Key("webhook.close", "escape,q", "close", "Close", "Close the webhook", _WH, 4),
-    Key("schedules.close", "escape,q", "close", "Close", "Close the schedules", _SC, 4),
     Key("panels.after", "tab,right", "screen.key('panel_after')", "Next panel", "Next panel", _J, 4),
     Key("panels.before", "shift+tab,left", "screen.key('panel_before')", "Previous", "Previous panel", _J),
     Key("panel.up", "up", "step(-1)", "Up", "Previous item", _I),
@@ -306,10 +302,10 @@ KEYS: Final = (
     Key("lines.copy", "y", "copy", "Copy", "Copy the cell or value", _N),
     Key("list.filter", "slash", "filter", "Filter", "Show only rows with some words", Where.LIST, 8),
     Key("list.sort", "o", "sort(1)", "Sort", "Sort by the next column; or click a head", Where.LIST, 9),
+    Key("list.close", "escape,q", "close", "Close", "Clear the filter, or close the list", Where.LIST, 5),
     Key("list.reverse", "O", "reverse", "Reverse", "Reverse the order", Where.LIST),
     Key("table.left", "left,h", "column(-1)", "Left", "Previous column", _G),
     Key("table.right", "right,l", "column(1)", "Right", "Next column", _G),
-    Key("table.sort", "s", "sort", "Sort", "Sort by this column: ascending, descending, off", _G, 1),
     Key("tree.toggle", "enter,space", "unfold", "Expand", "Expand or collapse", _E, 1),
     Key("tree.right", "right,l", "right", "Expand", "Expand, then go to the first item inside", _E),
     Key("tree.left", "left,h", "left", "Collapse", "Collapse, then go to the parent", _E),
@@ -319,7 +315,6 @@ KEYS: Final = (
     Key("workers.edit", "e", "edit", "Edit", "Edit instructions and output schema", _Y, 3),
     Key("workers.read", "r", "read", "Read", "Read the worker again", _Y, 6),
     Key("workers.delete", "x", "delete", "Delete", "Delete the worker (asks first)", _Y, 7),
-    Key("workers.close", "escape,q", "close", "Close", "Close the list of workers", _Y, 5),
     Key("tasks.open", "enter", "screen.open", "Open", "Open the task", _Z, 1),
     Key("tasks.add", "a", "screen.add('task')", "Open by id", "Open a task by id or address", _Z, 4),
     Key("tasks.archive", "A", "screen.archive", "Archive", "Archive the task (asks first)", _Z, 4),
@@ -419,47 +414,6 @@ def format_keys(key: Key, remapped: Iterable[tuple[str, str]] = ()) -> str:
     return ", ".join(format_key(name.strip()) for name in keys.split(","))
 
 
-_FOCUSED: Final = (
-    {Where.PROMPT},
-    {Where.CHIPS},
-    {Where.QUEUE},
-    {Where.WELCOME},
-    {Where.TRANSCRIPT},
-    {Where.FIND},
-    {Where.USAGE},
-    {Where.SOURCES, Where.PANEL},
-    {Where.FILES, Where.PANEL},
-)
-"""The places of the widget that has the focus on the work screen."""
-_TOGETHER: Final[tuple[frozenset[Where], ...]] = (
-    *(frozenset({Where.ANYWHERE, *places}) for places in _FOCUSED),
-    frozenset({Where.ANYWHERE, Where.PROMPT, Where.REPLAY}),
-    frozenset({Where.SESSIONS, Where.DIALOG}),
-    frozenset({Where.HISTORY, Where.DIALOG}),
-    frozenset({Where.SCREEN, Where.LEDGER, Where.LEDGER_ROWS}),
-    frozenset({Where.SCREEN, Where.RECEIPT}),
-    frozenset({Where.SCREEN, Where.BUDGETS}),
-    frozenset({Where.SCREEN, Where.SCHEDULES, Where.LINES, Where.LIST}),
-    frozenset({Where.SCREEN, Where.WEBHOOK, Where.LINES, Where.LIST}),
-    frozenset({Where.SCREEN, Where.PREVIEW, Where.PAGE}),
-    frozenset({Where.SCREEN, Where.PREVIEW, Where.LINES, Where.TABLE}),
-    frozenset({Where.SCREEN, Where.PREVIEW, Where.LINES, Where.TREE}),
-    frozenset({Where.SCREEN, Where.DATA, Where.LINES, Where.TABLE}),
-    frozenset({Where.SCREEN, Where.DATA, Where.LINES, Where.TREE}),
-    frozenset({Where.SCREEN, Where.WORKERS, Where.LINES, Where.LIST, Where.WORKER_ROWS}),
-    frozenset({Where.SCREEN, Where.WORKERS, Where.LINES, Where.LIST, Where.TASK_ROWS}),
-    frozenset({Where.QUESTION, Where.DIALOG}),
-    frozenset({Where.HELP, Where.DIALOG}),
-    frozenset({Where.PROBLEM, Where.DIALOG}),
-)
-"""The places whose keys work at the same time."""
-_TYPING: Final = frozenset(
-    {
-        *(Where.PROMPT, Where.ANYWHERE, Where.SESSIONS, Where.HISTORY, Where.PALETTE, Where.HELP),
-        Where.WORKER_FORM,
-    }
-)
-"""Places with a text field: no other key may use a key that types a character there."""
 CUTTING_KEYS: Final = {
     **dict.fromkeys(("ctrl+w", "ctrl+backspace", "alt+backspace"), "delete_word_left"),
     "ctrl+u": "delete_to_start_of_line",
@@ -479,77 +433,3 @@ EDITING_KEYS: Final = {
     "ctrl+e": "cursor_line_end",
 }
 """Other keys that edit the prompt, in the same form."""
-_PROMPT_KEYS: Final = frozenset({"space", *CUTTING_KEYS, *EDITING_KEYS})
-_MODIFIERS: Final = frozenset({"ctrl", "shift", "alt", "super", "hyper", "meta"})
-_NAMES: Final = frozenset(key.value for key in Keys)
-_UNICODE_NAMES: Final = {short: full for full, short in KEY_NAME_REPLACEMENTS.items()}
-_BY_ID: Final = {key.id: key for key in KEYS}
-_SENT_AS: Final = {
-    "ctrl+i": "tab",
-    "ctrl+m": "enter",
-    **dict.fromkeys(("ctrl+[", "ctrl+left_square_bracket"), "escape"),
-}
-"""Keys for which terminals send the byte of another one."""
-
-
-def keymap_problems(keymap: Iterable[tuple[str, str]]) -> list[str]:
-    """One sentence for each unknown id, unknown key and conflict of a key map of (id, keys)."""
-    remapped: dict[str, frozenset[str]] = {}
-    problems: list[str] = []
-    for key_id, keys in keymap:
-        if key_id in _BY_ID:
-            remapped[key_id] = _split(keys)
-            problems += _own_problems(_BY_ID[key_id], remapped[key_id])
-        else:
-            near = get_close_matches(key_id, _BY_ID, n=1)
-            problems.append(f"There is no key “{key_id}”." + (f" Did you mean “{near[0]}”?" if near else ""))
-    return [*problems, *_conflicts(remapped)]
-
-
-def _split(keys: str) -> frozenset[str]:
-    return frozenset(name for part in keys.split(",") if (name := part.strip()))
-
-
-def _own_problems(key: Key, names: frozenset[str]) -> Iterator[str]:
-    if not names:
-        yield f"“{key.id}” has no key."
-    for name in sorted(names - _split(key.keys)):
-        *modifiers, last = name.split("+")
-        types = _typed_by(last)
-        if not _is_key(name):
-            # As the help writes it.
-            near = name.lower().replace("^", "ctrl+", 1)
-            hint = f" Did you mean “{near}”?" if _is_key(near) else ""
-            yield f"“{key.id}”: there is no key called “{name}”.{hint}"
-        elif name in _SENT_AS:
-            yield f"“{key.id}”: most terminals send {format_key(_SENT_AS[name])} for {format_key(name)}."
-        elif key.where in _TYPING and types and set(modifiers) <= {"shift"}:
-            yield f"“{key.id}”: {format_key(name)} types a character here."
-        elif key.where in (Where.PROMPT, Where.ANYWHERE) and name in _PROMPT_KEYS:
-            yield f"“{key.id}”: {format_key(name)} edits the text of the prompt."
-
-
-def _is_key(name: str) -> bool:
-    *modifiers, last = name.split("+")
-    return set(modifiers) <= _MODIFIERS and bool(_typed_by(last) or last in _NAMES)
-
-
-def _typed_by(last: str) -> str:
-    """The printable character of a key without its modifiers; "" for other keys."""
-    character = key_to_character(_UNICODE_NAMES.get(last, last)) or ""
-    return character if character.isprintable() else ""
-
-
-def _conflicts(remapped: dict[str, frozenset[str]]) -> Iterator[str]:
-    """Two keys of one place that are the same only because of the key map."""
-    for first, second in combinations(KEYS, 2):
-        if first.id not in remapped and second.id not in remapped:
-            continue
-        if not any({first.where, second.where} <= places for places in _TOGETHER):
-            continue
-        if _split(first.keys) & _split(second.keys):
-            # They share a key in the table already: which of them works depends on the state.
-            continue
-        now = [remapped.get(key.id, _split(key.keys)) for key in (first, second)]
-        for name in sorted(now[0] & now[1]):
-            yield f"{format_key(name)} is both “{first.id}” and “{second.id}”."

@@ -10,7 +10,7 @@ from handinger_tui.core.turns.turn import TurnRequest
 from handinger_tui.engine.ports import Reply, WorkerApi
 from tests.api.server import Script, Server
 
-ORDER = TurnRequest("turn_1", "ping", 0, worker_id="w1", budget="low")
+ORDER = TurnRequest("turn_1", "ping", 0, target_id="w1", budget="low")
 WORKER = '{"object":"worker","id":"w1","status":"completed","running":false}'
 
 

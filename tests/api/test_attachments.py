@@ -28,7 +28,7 @@ def attached(path: Path, content: bytes, name: str = "", media_type: str = "text
 
 
 def turn_request(*files: Attachment, prompt: str = "ping", budget: str | None = "low") -> TurnRequest:
-    return TurnRequest("turn_1", prompt, 0, worker_id="w1", budget=budget, attachments=files)
+    return TurnRequest("turn_1", prompt, 0, target_id="w1", budget=budget, attachments=files)
 
 
 async def post(client: WorkerApi, what: TurnRequest) -> None:

@@ -80,7 +80,7 @@ async def test_an_unknown_stored_worker_does_not_suggest_another_generation(
     server: Server, client: WorkerClient
 ) -> None:
     server.answer(respond(404))
-    trouble = await failure(TaskClient(client), TurnRequest("turn_1", "ping", 0, template="wrk_9"))
+    trouble = await failure(TaskClient(client), TurnRequest("turn_1", "ping", 0, stored_worker_id="wrk_9"))
     assert "--generation" not in trouble.hint
 
 

@@ -58,7 +58,7 @@ async def test_an_event_stream(server: Server, client: WorkerApi, status: int) -
     assert (reply.encoding, reply.worker_id, reply.dropped) == ("ai-ui", None, 0)
 
 
-NEW = replace(ORDER, worker_id=None)
+NEW = replace(ORDER, target_id=None)
 LABELS = ["text/event-stream", "text/html", "application/octet-stream", "", "text/plain"]
 EVENT = 'data: {"type":"start"}\n\n'
 

@@ -74,7 +74,7 @@ async def test_ids_that_are_not_a_path_segment_are_not_sent(
     with pytest.raises(Refused) as caught:
         await client.read_worker(worker_id)
     assert caught.value.kind is ErrorKind.INVALID
-    await failure(client, TurnRequest("t", "x", 0, worker_id=worker_id))
+    await failure(client, TurnRequest("t", "x", 0, target_id=worker_id))
     assert server.requests == []
 
 
@@ -163,7 +163,7 @@ async def test_broken_before_headers_is_doubtful_and_never_resent(
 async def test_a_reset_while_the_body_is_sent(server: Server, client: WorkerApi) -> None:
     server.read_bodies = False
     server.answer(rst)
-    trouble = await failure(client, TurnRequest("t", "x" * 5_000_000, 0, worker_id="w1"))
+    trouble = await failure(client, TurnRequest("t", "x" * 5_000_000, 0, target_id="w1"))
     assert isinstance(trouble, Doubtful)
     assert len(server.requests) == 1
 

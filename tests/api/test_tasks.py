@@ -65,7 +65,7 @@ async def test_the_id_of_a_new_task_is_derived_from_its_turn(tasks: TaskClient, 
 
 
 async def test_a_new_task_of_a_stored_worker_names_it(tasks: TaskClient, service: TaskService) -> None:
-    await posted(tasks, TurnRequest("turn_1", "ping", 0, template="wrk_9"))
+    await posted(tasks, TurnRequest("turn_1", "ping", 0, stored_worker_id="wrk_9"))
     assert json.loads(service.posts[0].body) == {"input": "ping", "taskId": TASK, "workerId": "wrk_9"}
 
 
@@ -253,11 +253,11 @@ async def test_a_task_of_which_no_message_has_arrived_is_begun_by_the_next_one(
     """A task with another history is not: it may have been deleted, or its id be wrong."""
     refused = await failure(tasks, NEXT)
     assert (type(refused), refused.kind, service.posts) == (Refused, ErrorKind.NOT_FOUND, [])
-    async with tasks.start_turn(replace(NEXT, begins=True, template="w9")) as reply:
+    async with tasks.start_turn(replace(NEXT, begins=True, stored_worker_id="w9")) as reply:
         assert [piece async for piece in reply.pieces()]
     (post,) = service.posts
     body = json.loads(post.body)
-    assert (body["taskId"], body["workerId"]) == (NEXT.worker_id, "w9")
+    assert (body["taskId"], body["workerId"]) == (NEXT.target_id, "w9")
 
 
 async def test_a_turn_of_another_program_is_not_ours(hasty: TaskClient, service: TaskService) -> None:
@@ -400,7 +400,7 @@ async def test_turns_are_read_in_both_shapes(tasks: TaskClient, service: TaskSer
     assert [message.get("usage") for message in shown.messages][1::2] == [
         {"credits": 7, "inputTokens": 10, "outputTokens": 20, "durationMs": 900}
     ] * 2
-    assert (shown.worker_id, shown.template, shown.title) == (TASK, WORKER, "Prices")
+    assert (shown.worker_id, shown.stored_worker_id, shown.title) == (TASK, WORKER, "Prices")
     assert (shown.output_text, shown.structured_output, shown.prompts) == ("two", {"a": 1}, 2)
     assert [(file.filename, file.size) for file in shown.files] == [("a.csv", 12)]
     assert [source.url for source in shown.sources] == ["https://y.example"]

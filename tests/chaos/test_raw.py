@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from handinger_tui.cli.exit_codes import Exit
 from handinger_tui.cli.main import main
-from handinger_tui.cli.output import Exit
 from tests.e2e.runner import run
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from handinger_tui.cli.output import Exit
+from handinger_tui.cli.exit_codes import Exit
 from tests.e2e.runner import run
 from tests.house.test_imports import NETWORK, SCREEN, loaded_by
 from tests.ledger.damage import create_history, damaged

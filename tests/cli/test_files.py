@@ -15,7 +15,7 @@ from rich.cells import cell_len
 
 from handinger_tui.api.file_urls import find_current_url
 from handinger_tui.cli import signals
-from handinger_tui.cli.commands.workers import DownloadProgress
+from handinger_tui.cli.commands.files import DownloadProgress
 from handinger_tui.core.stream import FilePart
 from tests.cli.program import environ, start
 from tests.e2e.runner import Ran, run

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from handinger_tui.cli.output import Exit
+from handinger_tui.cli.exit_codes import Exit
 from handinger_tui.local.server import LocalServer
 from tests.e2e.runner import run
 from tests.house.test_imports import NETWORK, SCREEN, loaded_by

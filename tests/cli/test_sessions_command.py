@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
 
-from handinger_tui.cli.output import Exit
+from handinger_tui.cli.exit_codes import Exit
 from handinger_tui.core.stream import Frame, Framing, Marker
 from handinger_tui.core.turns.turn import Lineage, LineageKind
 from tests.cli.program import MAIN, environ

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from handinger_tui.cli.output import Exit
+from handinger_tui.cli.exit_codes import Exit
 from handinger_tui.cli.trust import new_host
 from handinger_tui.settings import DEFAULT_BASE, Flags, load
 from tests.e2e.runner import KEY, run

@@ -247,7 +247,7 @@ def overlapping(number: int, *, every: int = 1) -> Callable[[], object]:
 def many_turns(number: int) -> Session:
     turns = []
     for at in range(number):
-        request = turn_request(f"turn_{at}", f"prompt {at}", worker_id="wrk_1", created_ms=at * 10_000)
+        request = turn_request(f"turn_{at}", f"prompt {at}", target_id="wrk_1", created_ms=at * 10_000)
         frames = answered(usd=(at + 1) * 0.25, text="An answer.\n\n" * 20)
         turns.append(fold(request, [one._replace(at_ms=one.at_ms + at * 10_000) for one in frames]))
     return Session("ses_1", 0, "wrk_1", turns=tuple(turns))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from handinger_tui.core.previews.data import TableModel, TableReader, numeric_columns
+from handinger_tui.core.previews.tables import TableModel, TableReader, numeric_columns
 
 
 def read_table(data: bytes, delimiter: str | None = None, *, complete: bool = True) -> TableModel:

@@ -44,7 +44,7 @@ def turn(
     *reads: tuple[int, str], number: int = 1, sent: int = 0, status: TurnStatus = TurnStatus.COMPLETED
 ) -> Turn:
     """A turn that creates the worker, with readings at these times, the first one at its end."""
-    request = TurnRequest(f"turn_{number}", "q", sent, worker_id=WORKER if number > 1 else None)
+    request = TurnRequest(f"turn_{number}", "q", sent, target_id=WORKER if number > 1 else None)
     frames = [Frame(at, ms, Framing.JSON, text, ReadReason.AFTER) for at, (ms, text) in enumerate(reads)]
     ended_ms = reads[0][0] + 1 if reads else None
     return replace(fold(request, frames), status=status, sent_ms=sent, ended_ms=ended_ms, worker_id=WORKER)

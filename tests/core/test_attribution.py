@@ -64,7 +64,7 @@ def turn(
     worker_id: str | None = WORKER,
     status: TurnStatus = TurnStatus.COMPLETED,
 ) -> Turn:
-    request = TurnRequest(f"turn_{number}", "hi", number, worker_id=worker_id)
+    request = TurnRequest(f"turn_{number}", "hi", number, target_id=worker_id)
     return Turn(request, status=status, snapshot=snapshot, before=before, worker_id=WORKER)
 
 
@@ -307,7 +307,7 @@ SNAPSHOTS = st.none() | st.builds(
 TIMES = st.none() | st.integers(0, 20)
 TURNS = st.builds(
     lambda ordered, worker, status, reads, created_ms, times: Turn(
-        TurnRequest("turn", "hi", created_ms, worker_id=ordered),
+        TurnRequest("turn", "hi", created_ms, target_id=ordered),
         worker_id=worker,
         status=status,
         before=reads[0],
@@ -351,7 +351,7 @@ def test_usd_and_credits_are_doubtful_each_by_itself() -> None:
             Snapshot("w", running_flag=False, usage=Usage(cost_usd=Decimal(usd), credits=Decimal(own)))
             for usd, own in figures
         )
-        request = TurnRequest(f"turn_{at}", "hi", at, worker_id="w")
+        request = TurnRequest(f"turn_{at}", "hi", at, target_id="w")
         return Turn(request, worker_id="w", status=TurnStatus.COMPLETED, before=before, snapshot=after)
 
     first = turn_of(1, ("3", "2"), ("2", "2"))
@@ -442,12 +442,12 @@ def test_overlapping_turns_are_counted_together() -> None:
 
 def test_a_turn_that_is_the_last_one_again_counts_once() -> None:
     first = Turn(
-        TurnRequest("turn_1", "hi", 1, worker_id="wrk_1"),
+        TurnRequest("turn_1", "hi", 1, target_id="wrk_1"),
         status=TurnStatus.COMPLETED,
         before=Snapshot(worker_id="wrk_1", usage=Usage(total_tokens=0)),
         snapshot=Snapshot(worker_id="wrk_1", usage=Usage(total_tokens=1)),
     )
-    queued = Turn(TurnRequest("turn_2", "more", 2, worker_id="wrk_1"), status=TurnStatus.QUEUED)
+    queued = Turn(TurnRequest("turn_2", "more", 2, target_id="wrk_1"), status=TurnStatus.QUEUED)
     index = MoneyIndex()
     for turns in ((first,), (first, queued), (first,)):
         assert index(turns) == turn_money(turns)
@@ -459,7 +459,7 @@ def growing(count: int) -> Iterator[tuple[Turn, ...]]:
     turns: tuple[Turn, ...] = ()
     for at in range(count):
         usage = Usage(total_tokens=at, cost_usd=Decimal(at))
-        turn = Turn(TurnRequest(f"turn_{at}", "hi", at, worker_id="wrk_1"), status=TurnStatus.ACCEPTED)
+        turn = Turn(TurnRequest(f"turn_{at}", "hi", at, target_id="wrk_1"), status=TurnStatus.ACCEPTED)
         yield (*turns, turn)
         ended = Snapshot(worker_id="wrk_1", usage=usage)
         turns = (*turns, replace(turn, status=TurnStatus.COMPLETED, snapshot=ended))
@@ -474,7 +474,7 @@ def test_a_growing_session_is_counted_like_a_complete_one() -> None:
 
 def test_text_that_arrives_changes_no_figure() -> None:
     ended = Snapshot(worker_id="wrk_1", usage=Usage(total_tokens=1))
-    turn = Turn(TurnRequest("turn_1", "hi", 1, worker_id="wrk_1"), status=TurnStatus.ACCEPTED, snapshot=ended)
+    turn = Turn(TurnRequest("turn_1", "hi", 1, target_id="wrk_1"), status=TurnStatus.ACCEPTED, snapshot=ended)
     index = MoneyIndex()
     money = index((turn,))
     assert index((replace(turn, parts=(TextPart(),)),)) is money
@@ -504,7 +504,7 @@ def test_a_clock_that_goes_back_between_turns_makes_them_share_nothing(back_ms: 
         timed(number, start_ms, before=before, after=after)
         for number, (start_ms, (before, after)) in enumerate(zip(starts, figures, strict=True), 1)
     ]
-    turns[0] = replace(turns[0], request=replace(turns[0].request, worker_id=None))
+    turns[0] = replace(turns[0], request=replace(turns[0].request, target_id=None))
     money = turn_money(turns)
     assert [one.usd for one in money] == [Decimal("0.5"), Decimal("0.3"), Decimal("0.1")]
     assert [(one.shared, one.final) for one in money] == [(False, True)] * 3

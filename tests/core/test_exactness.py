@@ -101,7 +101,7 @@ def session_turns(samples: list[SampleTurn]) -> list[Turn]:
             None if text is None else snapshot_of(as_object(parse_exact(text)))
             for text in (one.before, one.after)
         )
-        request = TurnRequest(f"turn_{number}", "hi", number, worker_id="wrk_1" if number else None)
+        request = TurnRequest(f"turn_{number}", "hi", number, target_id="wrk_1" if number else None)
         worker = None if one.status in FREE and not number else "wrk_1"
         turns.append(Turn(request, status=one.status, before=before, snapshot=after, worker_id=worker))
     return turns

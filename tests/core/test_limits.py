@@ -22,7 +22,6 @@ from handinger_tui.core.money.limits import (
     LimitReserved,
     LimitUnmeasured,
     Scope,
-    StartPolicy,
     amount_of,
     blocking,
     check_start,
@@ -36,6 +35,7 @@ from handinger_tui.core.money.limits import (
     tightest,
 )
 from handinger_tui.core.money.words import amount_text
+from handinger_tui.core.turns.turn import StartPolicy
 
 amounts = st.decimals(min_value=0, max_value=10**12, places=12)
 

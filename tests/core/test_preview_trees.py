@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from handinger_tui.core.jsontext import MAX_DEPTH, json_text
-from handinger_tui.core.previews.data import (
+from handinger_tui.core.previews.trees import (
     MAX_JSON_BYTES,
     Node,
     NodeKind,
@@ -46,20 +46,6 @@ def test_numbers_keep_their_spelling() -> None:
     assert shown[:4] == written[:4]
     assert shown[4].startswith("1000")
     assert json_text(root_of(f"[{','.join(written)}]").value) == "[\n  " + ",\n  ".join(written) + "\n]\n"
-
-
-def test_repeated_keys_are_all_kept_and_marked() -> None:
-    tree = tree_of_json(b'{"a": 1, "b": 2, "a": 3, "c": {"x": 1, "x": 2}}')
-    assert tree.root is not None
-    assert [(node.key, node.text, node.duplicate) for node in children(tree.root)] == [
-        ("a", "1", False),
-        ("b", "2", False),
-        ("a", "3", True),
-        ("c", "{} 2 members", False),
-    ]
-    assert [node.duplicate for node in children(tree.root, start=2, limit=1)] == [True]
-    assert tree.notes == ("2 duplicate keys",)
-    assert json.loads(json_text(tree.root.value))["a"] == 3
 
 
 def test_children_come_in_pages() -> None:

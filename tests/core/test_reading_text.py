@@ -16,7 +16,7 @@ from handinger_tui.core.turns.turn import Turn, TurnRequest, TurnStatus
 def ended(number: int) -> Turn:
     usage = Usage(cost_usd=Decimal(number))
     return Turn(
-        TurnRequest(f"turn_{number}", "hi", number, worker_id="wrk_1"),
+        TurnRequest(f"turn_{number}", "hi", number, target_id="wrk_1"),
         status=TurnStatus.COMPLETED,
         worker_id="wrk_1",
         snapshot=Snapshot("wrk_1", running_flag=False, usage=usage),

@@ -35,7 +35,7 @@ def turn(
     new: bool = False,
     status: TurnStatus = TurnStatus.COMPLETED,
 ) -> Turn:
-    request = TurnRequest(f"turn_{number}", "hi", number, worker_id=None if new else "wrk_1")
+    request = TurnRequest(f"turn_{number}", "hi", number, target_id=None if new else "wrk_1")
     return Turn(request, status=status, snapshot=after, before=before, worker_id="wrk_1")
 
 

@@ -169,7 +169,7 @@ def test_the_worker_s_own_failure_still_counts() -> None:
 
 # -- the id of a new worker ------------------------------------------------------------
 FRESH = Turn(TurnRequest("turn_1", "hello", 0))
-KNOWN = Turn(TurnRequest("turn_1", "hello", 0, worker_id="w_asked"))
+KNOWN = Turn(TurnRequest("turn_1", "hello", 0, target_id="w_asked"))
 
 
 @pytest.mark.parametrize(

@@ -129,7 +129,7 @@ def test_what_the_service_says_of_a_target_comes_from_the_newest_readings() -> N
 
 def test_a_target_was_never_begun_where_no_message_to_it_has_arrived() -> None:
     lost = replace(ENDED, status=TurnStatus.NOT_DELIVERED, worker_id="t1")
-    again = replace(lost, request=replace(lost.request, worker_id="t1"))
+    again = replace(lost, request=replace(lost.request, target_id="t1"))
     assert was_never_begun([lost], "t1")
     assert was_never_begun([lost, replace(again, status=TurnStatus.QUEUED)], "t1")
     assert not was_never_begun([again], "t1"), "somebody else chose its id"

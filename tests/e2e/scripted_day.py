@@ -13,11 +13,10 @@ from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
 
-from handinger_tui.core.money.limits import StartPolicy
 from handinger_tui.core.stream import Frame, Framing, Marker, ReadReason
 from handinger_tui.core.turns.fold import fold
 from handinger_tui.core.turns.session import Session, put_turn
-from handinger_tui.core.turns.turn import Trigger, TurnRequest
+from handinger_tui.core.turns.turn import StartPolicy, Trigger, TurnRequest
 from handinger_tui.ledger.ledger import Ledger
 
 BEGIN = int(datetime(2026, 11, 24, 14, 0).astimezone().timestamp() * 1000)
@@ -121,7 +120,7 @@ class SessionWriter:
         scripted.charged_ms = request.created_ms
         await self._ledger.open_turn(self.session, request, start=StartPolicy.UNMEASURED)
         frames = [] if scripted.before is None else [_json(scripted.before, ReadReason.BEFORE)]
-        frames += [_note(Marker.SENDING, {"worker_id": request.worker_id})]
+        frames += [_note(Marker.SENDING, {"worker_id": request.target_id})]
         if text is not None:
             scripted.reads.append(text)
             opened = {"via": "post", "status": 200, "content_type": "application/json"}

@@ -137,7 +137,7 @@ def test_the_worker_of_a_session_is_the_stored_one(server: LocalServer, tmp_path
     stored = store(server, title="Prices")
     task = do(server, tmp_path, "-p", "echo one", "-w", stored["id"], "--json").result["task_id"]
     settings = Settings(base_url=server.tasks_url, key=Secret(server.api_key), generation="tasks")
-    sessions = (Session("s", 0), Session("s", 0, template="wrk_new"), Session("s", 0, worker_id=task))
+    sessions = (Session("s", 0), Session("s", 0, stored_worker_id="wrk_new"), Session("s", 0, worker_id=task))
 
     async def workers() -> list[str | None]:
         paths = Paths(tmp_path, tmp_path / "history.db", tmp_path)

@@ -86,7 +86,7 @@ async def test_the_fold_of_stored_frames_is_the_live_turn(settings: Settings, tm
         live = await sent(parts, "report on primes", "cite sources about python")
         for turn in live.turns:
             stored = await parts.ledger.frames(turn.turn_id)
-            request = replace(turn.request, worker_id=live.turns[0].request.worker_id, seen_before=None)
+            request = replace(turn.request, target_id=live.turns[0].request.target_id, seen_before=None)
             assert replace(fold(request, stored), request=turn.request) == turn
 
 

@@ -8,12 +8,12 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from handinger_tui.core.errors import ApiError, LedgerError, NoHistory
-from handinger_tui.core.money.limits import LimitReached, LimitUnmeasured, StartPolicy
+from handinger_tui.core.errors import ApiError, LedgerError, NoHistory, Unreachable
+from handinger_tui.core.money.limits import LimitReached, LimitUnmeasured
 from handinger_tui.core.stream import Frame, Framing, RawFrame, StreamRoute, WorkerBody, body_of
 from handinger_tui.core.turns.fold import fold
 from handinger_tui.core.turns.session import RemoteTurn, Session, put_turn
-from handinger_tui.core.turns.turn import TurnRequest, TurnStatus
+from handinger_tui.core.turns.turn import ErrorKind, StartPolicy, TurnRequest, TurnStatus
 from handinger_tui.engine.engine import Engine
 from handinger_tui.engine.ports import LimitReader, RetryPolicy
 from handinger_tui.engine.session_actor import ServiceContext
@@ -121,6 +121,9 @@ class FakeApi:
     async def read_worker(self, worker_id: str) -> WorkerBody:
         self.reads += 1
         await asyncio.sleep(0)
+        if not self.workers:
+            # A screen reads the worker again by the clock, on a slow machine within any test.
+            raise Unreachable(ErrorKind.CONNECT, "No worker was given to this service.")
         step = self.workers.pop(0) if len(self.workers) > 1 else self.workers[0]
         if isinstance(step, ApiError):
             raise step
@@ -218,7 +221,7 @@ class FakeLog:
 
     def place_of(self, request: TurnRequest) -> tuple[str | None, str, int]:
         """The worker and the position of a request's message."""
-        return request.worker_id, request.prompt, request.seen_before or 0
+        return request.target_id, request.prompt, request.seen_before or 0
 
     async def frames(self, turn_id: str, since: int = 0) -> list[Frame]:
         await self._come_before("frames")
@@ -235,7 +238,7 @@ class FakeLog:
             if turn_id not in self.closed
         ]
 
-    async def sessions_to_read(self, first_ms: int) -> list[Session]:
+    async def sessions_to_read(self, due_ms: int | None) -> list[Session]:
         return [
             self.sessions[session_id]
             for session_id, turn_ids in self.home.items()
@@ -245,7 +248,7 @@ class FakeLog:
             )
         ]
 
-    async def note_late_read(self, session_id: str, at_ms: int) -> None:
+    async def note_late_read(self, session_id: str, at_ms: int, *, answered: bool) -> None:
         """The order in which sessions are read is that of their turns."""
 
     async def load(self, session_id: str) -> Session | None:
@@ -256,7 +259,7 @@ class FakeLog:
             session_id,
             kept.created_ms,
             kept.worker_id,
-            kept.template,
+            kept.stored_worker_id,
             kept.generation,
             base_url=kept.base_url,
             title=kept.title,

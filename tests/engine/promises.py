@@ -288,7 +288,7 @@ class Watchman:
 
     def posting(self, request: TurnRequest, begun: str | None = None) -> None:
         """A POST is sent. `begun`: the id of the new worker, if the caller chooses it."""
-        at = self.note("POST", f"{request.turn_id} {request.prompt!r} to {request.worker_id}")
+        at = self.note("POST", f"{request.turn_id} {request.prompt!r} to {request.target_id}")
         self.posts.append(request.prompt)
         message = self.by_turn.get(request.turn_id)
         self.expect(Promise.STORED, message, f"{request.prompt!r}")
@@ -307,9 +307,9 @@ class Watchman:
         message.posted_at = at
 
     def _check_target(self, message: Message, request: TurnRequest, begun: str | None) -> None:
-        shown, target = self._shown(message.session_id).worker_id, request.worker_id or begun
+        shown, target = self._shown(message.session_id).worker_id, request.target_id or begun
         kept = target == shown and message.worker_id in {None, target}
-        detail = f"{request.prompt!r} to {request.worker_id}; showed {message.worker_id}, shows {shown}"
+        detail = f"{request.prompt!r} to {request.target_id}; showed {message.worker_id}, shows {shown}"
         self.expect(Promise.TARGET, kept, detail)
 
     def _check_order(self, message: Message, request: TurnRequest) -> None:

@@ -190,7 +190,7 @@ class Service:
         self.witness.posting(request, self.new_target(request.turn_id))
         await self.doors.go_through(Door.START)
         begun = self.new_target(request.turn_id) or f"new{len(self.workers) + 1}"
-        worker = self.worker(request.worker_id or begun)
+        worker = self.worker(request.target_id or begun)
         job = worker.ask(request.prompt)
         await self.doors.go_through(Door.ANSWER)
         if self._streams:
@@ -208,7 +208,7 @@ class Service:
         return f"t_{turn_id}" if self._begins else None
 
     def start_turn(self, request: TurnRequest, departed: Callable[[], None] = lambda: None) -> Opening:
-        return Opening(self, partial(self._take, request, departed), (request.worker_id, request.turn_id))
+        return Opening(self, partial(self._take, request, departed), (request.target_id, request.turn_id))
 
     def follow(self, worker_id: str, via: StreamRoute) -> Opening:
         return Opening(self, partial(self._show, worker_id, via), (worker_id, ""))

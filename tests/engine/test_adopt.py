@@ -150,9 +150,9 @@ async def test_an_adopted_task_belongs_to_its_stored_worker_and_has_a_title(tmp_
     body = json.dumps({**json.loads(task(None).text), "template": "wrk_1"})
     engine = program("a", ledger, FakeApi(workers=[body]))
     adopted = await engine.adopt(engine.new_session(PLACE, "w1").session_id)
-    assert (adopted.template, adopted.title) == ("wrk_1", "ask 0")
+    assert (adopted.stored_worker_id, adopted.title) == ("wrk_1", "ask 0")
     [row] = await ledger.history.sessions()
-    assert (row.template, row.title, row.trigger) == ("wrk_1", "ask 0", Trigger.SCHEDULE)
+    assert (row.stored_worker_id, row.title, row.trigger) == ("wrk_1", "ask 0", Trigger.SCHEDULE)
     await engine.aclose()
     await ledger.aclose()
 

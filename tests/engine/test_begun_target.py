@@ -34,7 +34,7 @@ async def test_the_target_is_stored_before_the_post() -> None:
     stored: list[list[str]] = []
 
     def look(request: TurnRequest) -> None:
-        assert request.worker_id is None
+        assert request.target_id is None
         frames = box.log.stored[request.turn_id]
         stored.append([json.loads(frame.data)["begun"] for frame in frames if frame.event == Marker.SENDING])
 
@@ -50,7 +50,7 @@ async def test_a_start_in_doubt_is_settled_by_its_target() -> None:
     session = await box.settled()
     (turn,) = session.turns
     assert (turn.status, turn.text, turn.recovered) == (TurnStatus.COMPLETED, "there", True)
-    assert (session.worker_id, session.template, len(box.api.posts)) == ("t1", "w9", 1)
+    assert (session.worker_id, session.stored_worker_id, len(box.api.posts)) == ("t1", "w9", 1)
 
 
 async def test_a_refused_start_is_not_believed_when_its_target_answers() -> None:
@@ -92,7 +92,7 @@ async def test_a_message_to_a_target_that_never_existed_may_begin_it() -> None:
     box.api.starts = [LOST]
     await actor.send("more")
     await box.settled()
-    sent = [(post.worker_id, post.begins) for post in box.api.posts]
+    sent = [(post.target_id, post.begins) for post in box.api.posts]
     assert sent == [(None, False), ("t1", True), ("t1", False)]
 
 
@@ -168,7 +168,7 @@ async def test_one_read_long_after_the_kill_proves_that_nothing_arrived_unless_i
     clock.seconds += later_s
     engine = engine_of()
     await engine.settle_open_turns(5)
-    (turn,) = engine.session(session.session_id).turns
+    (turn,) = (await engine.open(session.session_id)).turns
     assert (turn.status, api.posts) == (status, [])
     if turn.fault is not None:
         assert turn.fault.may_have_been_charged is accepted
@@ -181,7 +181,7 @@ async def test_a_second_message_goes_to_the_target_of_the_first() -> None:
     box.api.starts.append(LOST)
     await box.engine.actor(box.session_id).send("more")
     await box.settled()
-    assert [request.worker_id for request in box.api.posts] == [None, "t1"]
+    assert [request.target_id for request in box.api.posts] == [None, "t1"]
 
 
 # -- the failed answer names the new worker ---------------------------------------------------

@@ -22,9 +22,8 @@ from handinger_tui.core.money.limits import (
     LimitReserved,
     LimitUnmeasured,
     Scope,
-    StartPolicy,
 )
-from handinger_tui.core.turns.turn import ErrorKind, Fault, TurnStatus
+from handinger_tui.core.turns.turn import ErrorKind, Fault, StartPolicy, TurnStatus
 from handinger_tui.engine.ports import RetryPolicy
 from tests.engine.fakes import DONE, FakeApi, FakeReply, Rig, Script, StillClock, rig, says, sse, worker
 

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from handinger_tui.core.stream import Frame, Framing
 from handinger_tui.core.turns.session import Session
 from handinger_tui.core.turns.turn import Turn, TurnRequest, TurnStatus
-from handinger_tui.engine.queues import Busy
+from handinger_tui.engine.inbox import Busy
 from tests.engine.final_checks import finish
 from tests.engine.history import Limits
 from tests.engine.promises import Fate, Message, Promise

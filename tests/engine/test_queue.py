@@ -13,8 +13,8 @@ from handinger_tui.core.acts import Hold, HoldReason, SessionState
 from handinger_tui.core.errors import Locked, NoHistory, NoRoom
 from handinger_tui.core.turns.turn import WITHDRAWN, TurnRequest, TurnStatus
 from handinger_tui.engine.engine import Engine
+from handinger_tui.engine.inbox import Busy
 from handinger_tui.engine.ports import RetryPolicy
-from handinger_tui.engine.queues import Busy
 from handinger_tui.engine.session_actor import ServiceContext
 from tests.engine.fakes import (
     PLACE,

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import handinger_tui.engine
-from handinger_tui.engine.queues import Inbox
+from handinger_tui.engine.inbox import Inbox
 from handinger_tui.engine.tasks import start
 from tests.engine.scheduler import FACTORIES, Factory, Loop, OldestFirst, new_loop
 

@@ -12,8 +12,7 @@ from inspect import isawaitable
 from typing import TYPE_CHECKING, Any, Final
 
 from handinger_tui.core.errors import HandingerError
-from handinger_tui.core.money.limits import StartPolicy
-from handinger_tui.core.turns.turn import Turn, TurnRequest, TurnStatus
+from handinger_tui.core.turns.turn import StartPolicy, Turn, TurnRequest, TurnStatus
 from handinger_tui.engine.engine import Engine
 from handinger_tui.engine.ports import RetryPolicy
 from handinger_tui.engine.session_actor import ServiceContext

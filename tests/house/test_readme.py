@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from handinger_tui.settings import Flags, load
-from handinger_tui.ui.keys import keymap_problems
+from handinger_tui.ui.key_map import keymap_problems
 from tests.house.project import ROOT
 from tests.house.readme_tables import DOCS, TABLES, filled
 

@@ -10,8 +10,8 @@ import sys
 from pathlib import Path
 
 from handinger_tui.core.errors import NoRoom
-from handinger_tui.core.money.limits import StartPolicy
 from handinger_tui.core.money.spending import ChargeFilter, GroupBy
+from handinger_tui.core.turns.turn import StartPolicy
 from handinger_tui.ledger.cost_rows import opened as costs_of
 from handinger_tui.ledger.ledger import FileAccess, Ledger
 from handinger_tui.ledger.worker_turns import prompt_key

@@ -23,7 +23,6 @@ from handinger_tui.core.export.exporters import SESSION_EXPORTERS
 from handinger_tui.core.export.session_document import Contents
 from handinger_tui.core.export.session_file import SessionFile, read_session
 from handinger_tui.core.money.attribution import MoneyIndex
-from handinger_tui.core.money.limits import StartPolicy
 from handinger_tui.core.money.spending import ChargeFilter, GroupBy
 from handinger_tui.core.receipts import receipt_line
 from handinger_tui.core.safety import clean_json, clean_line
@@ -35,6 +34,7 @@ from handinger_tui.core.turns.turn import (
     Attachment,
     Lineage,
     LineageKind,
+    StartPolicy,
     Trigger,
     Turn,
     TurnRequest,
@@ -84,7 +84,7 @@ class Maker:
             f"ses_{number:06}",
             self.at_ms,
             generation="tasks" if tasks else "workers",
-            template="tpl_1" if tasks else None,
+            stored_worker_id="tpl_1" if tasks else None,
             base_url=dice.choice(("https://worker.example", "https://worker.example", "local")),
             title=dice.choice(("", "Tea", "T\x1b[2J", "x" * 500)),
         )
@@ -100,7 +100,7 @@ class Maker:
             f"turn_{self.number:06}_{at}",
             dice.choice(WORDS),
             self.at_ms,
-            worker_id=self.session.worker_id,
+            target_id=self.session.worker_id,
             budget=dice.choice((None, "standard", "low")),
             attachments=tuple(files),
             trigger=dice.choice((Trigger.APP, Trigger.HEADLESS, Trigger.SCHEDULE)),
@@ -127,12 +127,12 @@ class Maker:
     def frames(self, request: TurnRequest) -> list[Frame]:
         """The frames of one turn, mostly to its end."""
         dice, tape = self.dice, Tape()
-        if request.worker_id is not None and dice.random() < 0.8:
+        if request.target_id is not None and dice.random() < 0.8:
             if dice.random() < 0.1:
                 self.rise()
             tape.add(Framing.JSON, self.reading(), ReadReason.BEFORE)
             tape.note(Marker.ASKED, times=dice.randrange(3))
-        tape.note(Marker.SENDING, worker_id=request.worker_id)
+        tape.note(Marker.SENDING, worker_id=request.target_id)
         if dice.random() < 0.1:
             end = dice.choice(("rejected", "not_delivered", "unknown"))
             fault = {"kind": "network", "message": "broke\x1b"}
@@ -213,7 +213,15 @@ def as_in_a_file(turn: Turn) -> Turn:
 
 def assert_same(before: Session, after: Session) -> None:
     """The same session; running turns have ended."""
-    head = ("session_id", "created_ms", "worker_id", "template", "generation", "base_url", "updated_ms")
+    head = (
+        "session_id",
+        "created_ms",
+        "worker_id",
+        "stored_worker_id",
+        "generation",
+        "base_url",
+        "updated_ms",
+    )
     assert [getattr(before, name) for name in head] == [getattr(after, name) for name in head]
     assert clean_line(before.title) == after.title
     assert len(before.turns) == len(after.turns)

@@ -13,12 +13,11 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec.structs import replace
 
-from handinger_tui.core.money.limits import StartPolicy
 from handinger_tui.core.search import Query, parse_query
 from handinger_tui.core.stream import Frame, Framing, Marker, ReadReason
 from handinger_tui.core.turns.fold import fold
 from handinger_tui.core.turns.session import RemoteTurn, Session, put_turn
-from handinger_tui.core.turns.turn import TurnRequest
+from handinger_tui.core.turns.turn import StartPolicy, TurnRequest
 from handinger_tui.ledger.database_file import open_database
 from handinger_tui.ledger.ledger import Ledger
 from tests.wire.recordings import Tape
@@ -115,7 +114,7 @@ def remote_turns(maker: str, number: int, **members: Any) -> list[RemoteTurn]:
     """The first turns of a worker as one program reads them; `maker` is part of its ids."""
     turns = []
     for at in range(number):
-        what = turn_request(f"turn_{maker}_{at}", f"prompt {at}", worker_id=WORKER, seen_before=0, **members)
+        what = turn_request(f"turn_{maker}_{at}", f"prompt {at}", target_id=WORKER, seen_before=0, **members)
         body = worker(text=f"answer {at}", messages=[{"role": "user", "parts": [text_part(what.prompt)]}])
         look = Frame(0, 2_000, Framing.JSON, body, ReadReason.AFTER)
         end = json.dumps({"status": "completed", "recovered": False, "fault": None})

@@ -51,7 +51,7 @@ async def fill(ledger: Ledger, turns: int) -> None:
     chance = random.Random(7)
     for at in range(turns):
         number = at // 10
-        request = TurnRequest(f"turn_{at:024}", f"prompt number {at}", 2_000 + at, worker_id=f"wrk_{number}")
+        request = TurnRequest(f"turn_{at:024}", f"prompt number {at}", 2_000 + at, target_id=f"wrk_{number}")
         into = await ledger.load(f"ses_{number}") or session(f"ses_{number}", worker_id=f"wrk_{number}")
         await play(ledger, into, request, frames(chance))
 

@@ -39,7 +39,7 @@ def ended(number: int, usd: str | None = None) -> Turn:
     """A turn after which the worker reports this total; by default a cent per turn."""
     total = Decimal(number) / 100 if usd is None else Decimal(usd)
     read = Snapshot("wrk_1", "completed", usage=Usage(cost_usd=total))
-    what = TurnRequest(f"turn_{number}", "hello", number, worker_id="wrk_1" if number > 1 else None)
+    what = TurnRequest(f"turn_{number}", "hello", number, target_id="wrk_1" if number > 1 else None)
     return Turn(what, status=TurnStatus.COMPLETED, worker_id="wrk_1", snapshot=read, ended_ms=number)
 
 

@@ -15,12 +15,11 @@ from msgspec.structs import replace
 from handinger_tui.core.amounts import Total
 from handinger_tui.core.jsontext import parse
 from handinger_tui.core.money.attribution import Interpretation
-from handinger_tui.core.money.limits import StartPolicy
 from handinger_tui.core.money.spending import SUMS, ChargeFilter, GroupBy, SpendingSums
 from handinger_tui.core.stream import Marker
 from handinger_tui.core.turns.fold import fold
 from handinger_tui.core.turns.session import Session, put_turn
-from handinger_tui.core.turns.turn import TurnStatus
+from handinger_tui.core.turns.turn import StartPolicy, TurnStatus
 from handinger_tui.ledger.ledger import Ledger
 from tests.ledger.charge_rows import charges, spent
 from tests.ledger.samples import WORKER, answered, look, opened, play, session, turn_request
@@ -95,7 +94,7 @@ async def test_a_decided_meaning_corrects_the_earlier_turns(tmp_path: Path) -> N
         now = session()
         for number, usd in enumerate(ends, 1):
             worker_id = WORKER if number > 1 else None
-            now = await play(ledger, now, turn_request(f"turn_{number}", worker_id=worker_id), answered(usd))
+            now = await play(ledger, now, turn_request(f"turn_{number}", target_id=worker_id), answered(usd))
             if number == 2:
                 assert (await spent(ledger)).usd == Total(Decimal("0.75"), doubtful=True)
         in_all = await spent(ledger)
@@ -154,7 +153,7 @@ async def test_a_free_turn_makes_no_unit_reported(tmp_path: Path, status: str) -
         before = await _sums(ledger)
         (listed,) = await ledger.history.sessions()
         assert (await spent(ledger)).usd == Total(None, 1)
-        free = turn_request("turn_2", worker_id=WORKER)
+        free = turn_request("turn_2", target_id=WORKER)
         await ledger.open_turn(now, free, start=StartPolicy.UNMEASURED)
         refused = replace(fold(free, []), status=TurnStatus(status))
         await ledger.close_turn(put_turn(now, refused), "turn_2")

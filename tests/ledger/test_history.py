@@ -21,7 +21,7 @@ async def test_sessions_are_listed_without_their_frames(tmp_path: Path) -> None:
         old = await play(
             ledger, session("ses_old"), turn_request("turn_1", "first words\nmore"), answered("0.5")
         )
-        await play(ledger, old, turn_request("turn_2", "again", worker_id=WORKER), answered("null"))
+        await play(ledger, old, turn_request("turn_2", "again", target_id=WORKER), answered("null"))
         await ledger.open_turn(
             session("ses_new", title="A title", unread=True, base_url="https://a.example"),
             turn_request("turn_3", created_ms=9_000),
@@ -43,7 +43,9 @@ async def test_an_id_may_be_abbreviated(tmp_path: Path) -> None:
     async with opened(tmp_path / "h.db") as ledger:
         await ledger.open_turn(session("ses_abc", worker_id="wrk_1"), turn_request("turn_1", created_ms=1))
         await ledger.open_turn(session("ses_abd", worker_id="wrk_12"), turn_request("turn_2", created_ms=2))
-        await ledger.open_turn(session("ses_x", template="task_7"), turn_request("turn_3", created_ms=3))
+        await ledger.open_turn(
+            session("ses_x", stored_worker_id="task_7"), turn_request("turn_3", created_ms=3)
+        )
         assert await ledger.history.find("ses_ab") == ["ses_abd", "ses_abc"]
         assert await ledger.history.find("ses_abc") == ["ses_abc"]
         assert await ledger.history.find("wrk_12") == ["ses_abd"]

@@ -73,7 +73,7 @@ async def test_a_turn_that_another_program_sent_is_not_stored_again(tmp_path: Pa
     path = tmp_path / "h.db"
     async with opened(path) as app, opened(path) as script:
         now = await play(app, session(worker_id=WORKER), turn_request("turn_1", "prompt 0"), answered())
-        sent = turn_request("turn_2", "prompt 1", worker_id=WORKER)
+        sent = turn_request("turn_2", "prompt 1", target_id=WORKER)
         await script.open_turn(session(worker_id=WORKER), sent)
         script.append("turn_2", note(0, Marker.ASKED, times=0))  # type: ignore[arg-type]  # a frame
         script.append("turn_2", note(1, Marker.SENDING, worker_id=WORKER))  # type: ignore[arg-type]  # a frame
@@ -129,7 +129,7 @@ async def test_a_removed_session_is_restored_with_its_entries(tmp_path: Path) ->
 async def test_an_undelivered_message_frees_its_position(tmp_path: Path) -> None:
     path = tmp_path / "h.db"
     async with opened(path) as ledger:
-        what = turn_request("turn_lost", "prompt 0", worker_id=WORKER)
+        what = turn_request("turn_lost", "prompt 0", target_id=WORKER)
         await ledger.open_turn(session(worker_id=WORKER), what)
         sent = note(0, Marker.SENDING, worker_id=WORKER)
         ledger.append("turn_lost", sent)  # type: ignore[arg-type]  # a frame
@@ -146,7 +146,7 @@ async def test_two_equal_running_messages_have_two_positions(tmp_path: Path) -> 
     path = tmp_path / "h.db"
     async with opened(path) as ledger:
         for name in ("turn_1", "turn_2"):
-            await ledger.open_turn(session(worker_id=WORKER), turn_request(name, "same", worker_id=WORKER))
+            await ledger.open_turn(session(worker_id=WORKER), turn_request(name, "same", target_id=WORKER))
             ledger.append(name, note(0, Marker.ASKED, times=3))  # type: ignore[arg-type]  # a frame
             ledger.append(name, note(1, Marker.SENDING, worker_id=WORKER))  # type: ignore[arg-type]  # a frame
         await ledger.flush()

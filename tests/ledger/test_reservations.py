@@ -22,7 +22,6 @@ from handinger_tui.core.money.limits import (
     LimitReserved,
     LimitUnmeasured,
     Scope,
-    StartPolicy,
     free_text,
     spent_text,
 )
@@ -30,7 +29,7 @@ from handinger_tui.core.money.spending import ChargeFilter, GroupBy
 from handinger_tui.core.stream import Frame, Framing, Marker
 from handinger_tui.core.turns.fold import fold
 from handinger_tui.core.turns.session import put_turn
-from handinger_tui.core.turns.turn import Turn, TurnStatus
+from handinger_tui.core.turns.turn import StartPolicy, Turn, TurnStatus
 from handinger_tui.ledger import cost_rows
 from handinger_tui.ledger.ledger import Ledger
 from handinger_tui.ledger.limits import LimitRules
@@ -52,7 +51,7 @@ async def start(
     ledger: Ledger, number: int, how: StartPolicy = StartPolicy.MEASURED, *, worker_id: str | None = "wrk_1"
 ) -> None:
     """Start a turn in a new session."""
-    turn = turn_request(f"n{number}", worker_id=worker_id, budget="low", created_ms=NOON_MS)
+    turn = turn_request(f"n{number}", target_id=worker_id, budget="low", created_ms=NOON_MS)
     await ledger.open_turn(session(f"ses_n{number}", worker_id=worker_id, base_url=HERE), turn, start=how)
 
 

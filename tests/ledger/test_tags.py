@@ -75,7 +75,7 @@ async def test_a_session_keeps_its_starting_folder(tmp_path: Path) -> None:
         await fill(ledger)
         again = await ledger.load("ses_1")
         assert again is not None
-        await play(ledger, again, turn_request("t3", "More?", worker_id=WORKER), answered())
+        await play(ledger, again, turn_request("t3", "More?", target_id=WORKER), answered())
     assert look(path, "SELECT * FROM origins") == [("ses_1", "/srv/acme"), ("ses_2", "/elsewhere")]
     assert look(path, "SELECT turn_id, profile FROM turn_totals ORDER BY turn_id") == [
         *(("t1", "work"), ("t2", "home"), ("t3", "home")),

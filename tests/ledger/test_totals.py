@@ -24,7 +24,7 @@ from handinger_tui.core.turns.turn import TurnStatus
 from handinger_tui.ledger import grouping
 from handinger_tui.ledger.charges import DECIMALS, NUMBERS, SUMMED
 from handinger_tui.ledger.ledger import Ledger
-from tests.ledger.charge_rows import charges, spent
+from tests.ledger.charge_rows import charges, spent, without_state
 from tests.ledger.raw_rows import DAY_MS, NOON_MS, cells, put, put_in
 from tests.ledger.samples import look, opened
 

@@ -13,12 +13,11 @@ from msgspec.structs import replace
 
 from handinger_tui.core.amounts import Total
 from handinger_tui.core.money.attribution import session_money
-from handinger_tui.core.money.limits import StartPolicy
 from handinger_tui.core.money.spending import ChargeFilter, GroupBy, SpendingSums
 from handinger_tui.core.stream import Frame, Framing, Marker
 from handinger_tui.core.turns.fold import fold
 from handinger_tui.core.turns.session import put_turn
-from handinger_tui.core.turns.turn import WITHDRAWN, Turn, TurnStatus
+from handinger_tui.core.turns.turn import WITHDRAWN, StartPolicy, Turn, TurnStatus
 from handinger_tui.ledger.cost_rows import opened as costs_of
 from handinger_tui.ledger.migrations import begin_at
 from tests.ledger.charge_rows import spent

@@ -10,12 +10,11 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from handinger_tui.core.errors import LedgerError
-from handinger_tui.core.money.limits import StartPolicy
 from handinger_tui.core.prompts import attachments_from_text, attachments_to_text
 from handinger_tui.core.stream import Frame, Framing, Marker
 from handinger_tui.core.turns.fold import fold
 from handinger_tui.core.turns.session import put_turn
-from handinger_tui.core.turns.turn import Attachment, Lineage, LineageKind, TurnStatus
+from handinger_tui.core.turns.turn import Attachment, Lineage, LineageKind, StartPolicy, TurnStatus
 from handinger_tui.ledger.ledger import Ledger
 from tests.ledger.charge_rows import charges
 from tests.ledger.samples import WORKER, answered, frame, names, opened, play, session, stored, turn_request
@@ -63,7 +62,7 @@ async def test_a_cut_and_replayed_recording_loads_as_it_was_received(
 async def test_every_member_of_a_session_and_a_request_is_stored(tmp_path: Path) -> None:
     full = session(
         worker_id=ODD,
-        template="wrk_1",
+        stored_worker_id="wrk_1",
         generation="tasks",
         base_url="https://x.example",
         title=ODD,
@@ -72,7 +71,7 @@ async def test_every_member_of_a_session_and_a_request_is_stored(tmp_path: Path)
     what = turn_request(
         "turn_" + ODD,
         ODD,
-        worker_id=ODD,
+        target_id=ODD,
         budget="high",
         attachments=(Attachment("/a/\udcff", "ü.txt", 2**62, "text/plain", "ab" * 32),),
         seen_before=3,
@@ -145,7 +144,7 @@ async def test_one_turn_is_opened_once(tmp_path: Path) -> None:
 async def test_a_turn_that_was_never_closed_is_unsettled(tmp_path: Path) -> None:
     async with opened(tmp_path / "h.db") as ledger:
         await play(ledger, session(), turn_request("turn_1"), answered())
-        what = turn_request("turn_2", worker_id=WORKER)
+        what = turn_request("turn_2", target_id=WORKER)
         await ledger.open_turn(session("ses_2"), what, start=StartPolicy.UNMEASURED)
     async with opened(tmp_path / "h.db") as ledger:
         ((owner, unsettled),) = await ledger.unsettled()
@@ -176,7 +175,7 @@ async def test_a_request_for_a_new_worker_stays_one(tmp_path: Path) -> None:
         loaded = await ledger.load("ses_1")
         assert loaded is not None
         assert loaded.worker_id == WORKER
-        assert loaded.turns[0].request.worker_id is None
+        assert loaded.turns[0].request.target_id is None
 
 
 async def test_closing_folds_a_turn_that_is_not_in_memory(tmp_path: Path) -> None:

@@ -11,11 +11,10 @@ from msgspec.structs import replace
 from handinger_tui.core.amounts import Total
 from handinger_tui.core.figures import NO_COSTS, Usage
 from handinger_tui.core.money.attribution import session_money
-from handinger_tui.core.money.limits import StartPolicy
 from handinger_tui.core.money.spending import ChargeFilter
 from handinger_tui.core.stream import Snapshot
 from handinger_tui.core.turns.session import Session, put_turn
-from handinger_tui.core.turns.turn import FigureRead, Turn, TurnRequest, TurnStatus
+from handinger_tui.core.turns.turn import FigureRead, StartPolicy, Turn, TurnRequest, TurnStatus
 from tests.ledger.charge_rows import charges, spent
 from tests.ledger.samples import WORKER, opened, session
 
@@ -33,7 +32,7 @@ def turn(
     name: str, before: FigureRead, sent_ms: int, *reads: FigureRead, ended_ms: int | None = None
 ) -> Turn:
     """A turn with the reading before it and the later ones."""
-    request = TurnRequest(name, "hello", before.at_ms, worker_id=WORKER)
+    request = TurnRequest(name, "hello", before.at_ms, target_id=WORKER)
     look = Snapshot(WORKER, running_flag=before.busy, usage=before.usage)
     status = TurnStatus.ACCEPTED if ended_ms is None else TurnStatus.COMPLETED
     return Turn(

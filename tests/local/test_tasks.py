@@ -242,7 +242,7 @@ async def test_the_client_drives_a_conversation(server: LocalServer) -> None:
         assert (read.busy, read.failed, read.prompts) == (False, False, 2)
         assert read.sources
         assert await connection.email(await client.worker_of_target(target)) == (
-            f"{(read.template or '').lower()}@local.invalid"
+            f"{(read.stored_worker_id or '').lower()}@local.invalid"
         )
 
 

@@ -66,7 +66,7 @@ class Day:
 
     def _begin(self, name: str) -> None:
         is_first = not self.turns
-        request = TurnRequest(name, "hi", self._now_ms(), worker_id=None if is_first else WORKER)
+        request = TurnRequest(name, "hi", self._now_ms(), target_id=None if is_first else WORKER)
         turn = Turn(request, TurnStatus.ACCEPTED, worker_id=WORKER)
         if not is_first:
             turn = replace(turn, before=self._snapshot(), before_ms=self._now_ms())

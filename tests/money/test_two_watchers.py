@@ -13,11 +13,10 @@ from pathlib import Path
 import pytest
 
 from handinger_tui.core.money.attribution import session_money, turn_money
-from handinger_tui.core.money.limits import StartPolicy
 from handinger_tui.core.stream import Frame, Framing
 from handinger_tui.core.turns.fold import fold
 from handinger_tui.core.turns.session import NO_RELATED_HISTORY, put_turn
-from handinger_tui.core.turns.turn import TurnStatus
+from handinger_tui.core.turns.turn import StartPolicy, TurnStatus
 from handinger_tui.ledger.frames import stored_frames
 from tests.chaos.processes import ended
 from tests.ledger.samples import answered, frame, opened, play, session, turn_request, worker

@@ -33,7 +33,7 @@ from handinger_tui.ui.terminal.input import BACKGROUND_QUERY, TerminalBackground
 from handinger_tui.ui.themes import DARK, LIGHT, MIDNIGHT, THEMES, by_name, first_theme
 from handinger_tui.ui.widgets.welcome import Welcome
 from handinger_tui.ui.work import screen as footing
-from handinger_tui.ui.work.changes import PAINTS_PER_S
+from handinger_tui.ui.work.paint_scheduler import PAINTS_PER_S
 from tests.ui.fakes import LOCAL, Desktop, answers, launch
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from handinger_tui.ui.keys import KEYS, keymap_problems
+from handinger_tui.ui.key_map import keymap_problems
+from handinger_tui.ui.keys import KEYS
 
 
 def test_the_table_itself_has_no_problem() -> None:

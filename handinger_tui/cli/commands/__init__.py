@@ -80,7 +80,7 @@ _TABLE: Final = (
         "stored workers (tasks generation)",
         actions=("list", "show", "new", "edit", "rm", "archive"),
     ),
-    Subcommand("files", "…", "a worker's files", actions=("list", "get"), module="workers"),
+    Subcommand("files", "…", "a worker's files", actions=("list", "get")),
     Subcommand("local", "", "run the local worker in the foreground"),
     Subcommand("config", "…", "the settings and their sources", actions=("path", "show"), only_lists=True),
     Subcommand("doctor", "", "diagnose the setup"),

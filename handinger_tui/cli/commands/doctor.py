@@ -15,9 +15,10 @@ from handinger_tui import __version__
 from handinger_tui.api.generations import answering_generation
 from handinger_tui.cli.args import add_connection_options, add_json_option
 from handinger_tui.cli.commands import Implementation
+from handinger_tui.cli.exit_codes import Exit
 from handinger_tui.cli.load_settings import key_warning, settings_for
 from handinger_tui.cli.local_files import Paths, default_paths, expand_path
-from handinger_tui.cli.output import Exit, can_ask, has_colors, is_confirmed, put_result, say
+from handinger_tui.cli.output import can_ask, has_colors, is_confirmed, put_result, say
 from handinger_tui.cli.trust import require_trust
 from handinger_tui.cli.wiring import client_of
 from handinger_tui.core.errors import Damaged, HandingerError, LocalFileError, Refused, SettingsError
@@ -189,7 +190,7 @@ def _check_configuration(paths: Paths, settings: Settings | None) -> Check:
 def _check_keys(settings: Settings) -> Check:
     if not settings.keys:
         return Check("keys", "ok", "default")
-    from handinger_tui.ui.keys import keymap_problems  # few remap keys; imports Textual
+    from handinger_tui.ui.key_map import keymap_problems  # few remap keys; imports Textual
 
     if problems := keymap_problems(settings.keys):
         return Check("keys", "fault", " ".join(problems), "Fix [keys] in the config file.")

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Final
 from handinger_tui.api.generations import worker_id_in
 from handinger_tui.cli.args import add_connection_options, add_json_option, add_worker_argument
 from handinger_tui.cli.commands import Implementation
-from handinger_tui.cli.output import Exit, put_result
+from handinger_tui.cli.exit_codes import Exit
+from handinger_tui.cli.output import put_result
 from handinger_tui.cli.wiring import Services, run_with_services
 from handinger_tui.core.safety import clean_line
 

@@ -17,7 +17,8 @@ from handinger_tui.cli.args import (
     add_worker_argument,
 )
 from handinger_tui.cli.commands import SUBCOMMANDS, Implementation
-from handinger_tui.cli.output import Exit, put_result, say
+from handinger_tui.cli.exit_codes import Exit
+from handinger_tui.cli.output import put_result, say
 from handinger_tui.cli.run_output import progress_of
 from handinger_tui.cli.tables import list_text
 from handinger_tui.cli.wiring import Services, run_with_services, schedule_client

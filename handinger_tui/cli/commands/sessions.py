@@ -1,4 +1,4 @@
-"""The sessions of the local history: `handinger-tui sessions`, `export`, `import`, `sources`; no network."""
+"""Commands on the sessions of the local history, which need no network."""
 
 from __future__ import annotations
 
@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Final, TypeVar
 
 from handinger_tui.cli.args import add_json_option, add_session_argument, parse_integer
 from handinger_tui.cli.commands import Implementation
+from handinger_tui.cli.exit_codes import Exit
 from handinger_tui.cli.load_settings import settings_for, tag_rules
 from handinger_tui.cli.local_files import default_paths, new_file, read_file, save_new_file
-from handinger_tui.cli.output import PIPED, Exit, can_ask, is_confirmed, output_width, put, put_result, say
+from handinger_tui.cli.output import PIPED, can_ask, is_confirmed, output_width, put, put_result, say
 from handinger_tui.cli.session_choice import (
     load_unique,
     session_ids,
@@ -39,7 +40,6 @@ from handinger_tui.core.export.session_file import MOST_MB, most_bytes, read_ses
 from handinger_tui.core.formatting import ago, plural, size, spaced
 from handinger_tui.core.jsontext import Json, JsonObject, dump
 from handinger_tui.core.money.attribution import MoneyIndex
-from handinger_tui.core.money.spending import LOCAL
 from handinger_tui.core.money.words import bare_text, total_words
 from handinger_tui.core.prompts import lineage_words
 from handinger_tui.core.receipts import receipt_line
@@ -47,10 +47,9 @@ from handinger_tui.core.safety import clean, clean_line, one_word
 from handinger_tui.core.search import HELP, SearchHit, parse_query
 from handinger_tui.core.stream import Frame, Framing, Marker
 from handinger_tui.core.tags import Labels, labels_text, tag_names
-from handinger_tui.core.turns.session import Session, SessionSummary, about, ids_of
+from handinger_tui.core.turns.session import LOCAL, Session, SessionSummary, about, ids_of
 from handinger_tui.core.turns.turn import WITHDRAWN, Turn, TurnStatus, outcome_object
 from handinger_tui.ledger.ledger import FileAccess, Ledger
-from handinger_tui.ledger.turns import DAY_MS
 from handinger_tui.settings import days_of
 
 if TYPE_CHECKING:
@@ -67,6 +66,7 @@ _ARGUMENTS: Final = {
     "title": "the new title, in quotes",
     "tag": "words without spaces; none: only show the tags",
 }
+_DAY_MS: Final = 86_400_000
 _MIN_ID: Final = 12
 _MOST_ROWS: Final = 500
 """Sessions in a table; JSON has all."""
@@ -167,7 +167,7 @@ def _compact(args: argparse.Namespace) -> int:
     path = default_paths().database
     # Settings that cannot be read remove nothing: they end the command.
     days = days_of(settings_for(argparse.Namespace()).keep_frames)
-    before_ms = 0 if days is None else int(time.time() * 1000) - days * DAY_MS
+    before_ms = 0 if days is None else int(time.time() * 1000) - days * _DAY_MS
     before = _bytes_of(path)
 
     async def work(ledger: Ledger) -> tuple[int, int]:
@@ -281,7 +281,7 @@ async def _tag(ledger: Ledger, args: argparse.Namespace) -> None:
     if args.worker:
         ids = await session_ids(ledger, args.id)
         rows = [row for row in await history.sessions(-1) if row.session_id in ids]
-        workers = {worker for row in rows if (worker := row.template or row.worker_id) is not None}
+        workers = {worker for row in rows if (worker := row.stored_worker_id or row.worker_id) is not None}
         if len(workers) != 1:
             raise SettingsError(
                 f"{clean(args.id)} matches {plural(len(workers), 'worker')}.", "Type more of the id."

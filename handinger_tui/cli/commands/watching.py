@@ -1,4 +1,4 @@
-"""Turns to watch: `handinger-tui attach ID`, a running worker; `handinger-tui replay ID`, a stored session.
+"""Turns to watch: of a running worker (`attach ID`), of a stored session (`replay ID`).
 
 With the screen, see `cli.main`; without it, they are printed as headless runs are.
 """

@@ -18,7 +18,8 @@ from handinger_tui.cli.args import (
     parse_integer,
 )
 from handinger_tui.cli.commands import SUBCOMMANDS, Implementation
-from handinger_tui.cli.output import Exit, put_result
+from handinger_tui.cli.exit_codes import Exit
+from handinger_tui.cli.output import put_result
 from handinger_tui.cli.tables import list_text
 from handinger_tui.cli.wiring import Services, require_tasks, run_with_services
 from handinger_tui.core.errors import SettingsError
@@ -32,7 +33,7 @@ from handinger_tui.core.webhooks import (
     page_text,
     token_text,
 )
-from handinger_tui.engine.webhooks import CLEAR, RENEW, WorkerWebhook
+from handinger_tui.engine.webhooks import WorkerWebhook
 
 if TYPE_CHECKING:
     import argparse
@@ -40,7 +41,7 @@ if TYPE_CHECKING:
     from handinger_tui.core.jsontext import Json, JsonObject
 
 WEBHOOK: Final = "Manage a stored worker's webhook: the address that is notified when a task ends."
-_QUESTIONS: Final = {"clear": CLEAR, "token": RENEW}
+_QUESTIONS: Final = {"clear": WorkerWebhook.CLEAR, "token": WorkerWebhook.RENEW}
 
 
 def _add_webhook_arguments(parser: argparse.ArgumentParser) -> None:

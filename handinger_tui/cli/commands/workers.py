@@ -1,31 +1,23 @@
-"""`handinger-tui workers`: the stored workers; `handinger-tui files`: the files of a worker."""
+"""`handinger-tui workers`: the stored workers."""
 
 from __future__ import annotations
 
 import argparse
-import os
-import shutil
-import sys
-from functools import partial
-from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from msgspec.structs import replace
 
-from handinger_tui.api.download import save
-from handinger_tui.api.file_urls import refresher
 from handinger_tui.api.generations import last_id_in, worker_id_in
-from handinger_tui.cli.args import add_connection_options, add_json_option, add_worker_argument
+from handinger_tui.cli.args import add_connection_options, add_json_option
 from handinger_tui.cli.commands import SUBCOMMANDS, Implementation
-from handinger_tui.cli.local_files import expand_path, read_file
-from handinger_tui.cli.output import Exit, can_ask, exit_of_kind, is_confirmed, put_result, say, sentence
-from handinger_tui.cli.run_output import progress_of
+from handinger_tui.cli.exit_codes import Exit
+from handinger_tui.cli.local_files import read_file
+from handinger_tui.cli.output import can_ask, is_confirmed, put_result
 from handinger_tui.cli.tables import list_text
-from handinger_tui.cli.wiring import Services, gallery_of, generation_of, run_with_services
-from handinger_tui.core.columns import NO_VALUE, Align, Column, Row, cut
-from handinger_tui.core.errors import ApiError, LinkExpired, LocalFileError, SettingsError
-from handinger_tui.core.formatting import plural, size, utc_text
-from handinger_tui.core.jsontext import Json, JsonObject, as_object
+from handinger_tui.cli.wiring import Services, run_with_services, stored_workers_of
+from handinger_tui.core.errors import LocalFileError, SettingsError
+from handinger_tui.core.formatting import utc_text
+from handinger_tui.core.jsontext import JsonObject
 from handinger_tui.core.safety import clean_line
 from handinger_tui.core.stored_workers import (
     COLUMNS,
@@ -35,15 +27,7 @@ from handinger_tui.core.stored_workers import (
     worker_lines,
     worker_row,
 )
-from handinger_tui.core.turns.turn import ErrorKind
-from handinger_tui.engine.gallery import archive_question, delete_question, outcome_text
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from handinger_tui.core.stream import FilePart
-    from handinger_tui.engine.gallery import Gallery
-
+from handinger_tui.engine.stored_workers import StoredWorkerCatalog
 
 # -- stored workers ----------------------------------------------------------------------------
 WORKERS: Final = "Manage stored workers: those that you used or created here."
@@ -110,38 +94,41 @@ def _run_workers(args: argparse.Namespace) -> int:
     if action in ("rm", "archive") and not args.yes:
         if not can_ask():
             raise SettingsError("Nothing was changed: this needs a confirmation.", "Add --yes.")
-        question = delete_question(args.id) if action == "rm" else archive_question(args.id)
+        catalog = StoredWorkerCatalog
+        question = catalog.delete_question(args.id) if action == "rm" else catalog.archive_question(args.id)
         if not is_confirmed(f"{question.body}\n{question.title}"):
             put_result(args, {"id": last_id_in(args.id), "done": None}, "Nothing was changed.")
             return Exit.OK
     form = _form(args) if action in ("new", "edit") else None
 
     async def work(services: Services) -> int:
-        gallery = gallery_of(services)
+        stored_workers = stored_workers_of(services)
         if action == "list":
-            workers = await gallery.listed()
+            workers = await stored_workers.listed()
             text = list_text(COLUMNS, list(map(worker_row, workers)), NO_WORKERS)
             put_result(args, {"workers": [worker_object(one) for one in workers]}, text)
         elif action in ("rm", "archive"):
-            return await _remove(args, gallery)
+            return await _remove(args, stored_workers)
         else:
-            await _one(args, gallery, form)
+            await _one(args, stored_workers, form)
         return Exit.OK
 
     return run_with_services(args, work)
 
 
-async def _one(args: argparse.Namespace, gallery: Gallery, form: WorkerForm | None) -> None:
+async def _one(
+    args: argparse.Namespace, stored_workers: StoredWorkerCatalog, form: WorkerForm | None
+) -> None:
     """Show a worker, after it was stored or changed where the action says so."""
     if args.action == "show" or form is None:
-        worker = await gallery.read(worker_id_in(args.id))
+        worker = await stored_workers.read(worker_id_in(args.id))
     elif args.action == "new":
-        worker = await gallery.save(form, None)
+        worker = await stored_workers.save(form, None)
     else:
         # The present members: they may have been changed elsewhere since they were read here.
-        worker = await gallery.read_members(worker_id_in(args.id))
-        worker = await gallery.save(_edited(form_of(worker), args), worker)
-    tasks = (await gallery.tasks()).get(worker.worker_id, [])
+        worker = await stored_workers.read_members(worker_id_in(args.id))
+        worker = await stored_workers.save(_edited(form_of(worker), args), worker)
+    tasks = (await stored_workers.tasks()).get(worker.worker_id, [])
     listed: JsonObject = {
         **worker_object(worker),
         "task_list": [
@@ -155,11 +142,11 @@ async def _one(args: argparse.Namespace, gallery: Gallery, form: WorkerForm | No
     put_result(args, listed, "\n".join([text, "", "Tasks:", *lines] if lines else [text]))
 
 
-async def _remove(args: argparse.Namespace, gallery: Gallery) -> Exit:
+async def _remove(args: argparse.Namespace, stored_workers: StoredWorkerCatalog) -> Exit:
     removed = args.action == "rm"
     named = worker_id_in(args.id) if removed else last_id_in(args.id)
-    done = await (gallery.delete(named) if removed else gallery.archive(named))
-    words = outcome_text(done, "Deleted." if removed else "Archived.")
+    done = await (stored_workers.delete(named) if removed else stored_workers.archive(named))
+    words = StoredWorkerCatalog.outcome_text(done, "Deleted." if removed else "Archived.")
     put_result(args, {"id": named, "done": done}, words)
     return Exit.FAILED if done is False else Exit.OK
 
@@ -225,202 +212,17 @@ def worker_object(worker: StoredWorker) -> JsonObject:
 
 
 # -- files -------------------------------------------------------------------------------------
-_MAX_NAME: Final = 100
-_MAX_TYPE: Final = 50
-"""Maximum characters in the text list: one long name must not widen all rows. JSON is not shortened."""
-
-_FILE_COLUMNS: Final = (
-    Column(align=Align.RIGHT),
-    Column(least=24),
-    Column(rank=1),
-    Column(),
-)
-_NOT_FOUND_HINT: Final = "It may have been removed. See: handinger-tui files list WORKER"
-_REFUSED_KINDS: Final = (ErrorKind.UNSAFE_URL, ErrorKind.TOO_LARGE, ErrorKind.REDIRECT)
-
-
-FILES: Final = "List and download a worker's files."
-
-
-def _add_files_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "action", choices=SUBCOMMANDS["files"].actions, help="list: show them; get: download them"
-    )
-    add_worker_argument(parser)
-    parser.add_argument("names", nargs="*", metavar="NAME", help="for get: names or numbers from the list")
-    parser.add_argument("--all", action="store_true", help="get every file")
-    parser.add_argument("--dir", default=".", metavar="FOLDER", help="where to save (default: this folder)")
-    add_json_option(parser)
-    add_connection_options(parser)
-
-
-def run_files(args: argparse.Namespace) -> int:
-    """Run `files list` or `files get` and return the exit code."""
-    return run_with_services(args, partial(_run_files, args))
-
-
-async def _run_files(args: argparse.Namespace, services: Services) -> int:
-    # Expanded here so that an error comes before any request.
-    folder = expand_path(args.dir)
-    args.worker = generation_of(services.settings).target_in(args.worker)
-    files = (await services.turns.read_worker(args.worker)).snapshot.files
-    if args.action == "list":
-        return _run_list(args, files)
-    return await _run_get(args, services, files, folder)
 
 
 # -- list ----------------------------------------------------------------------------------
-def _run_list(args: argparse.Namespace, files: Sequence[FilePart]) -> int:
-    sizes = [file.size for file in files if file.size is not None]
-    total = sum(sizes) if len(sizes) == len(files) else None
-    rows: list[Json] = [
-        {
-            "number": number,
-            "filename": file.filename,
-            "media_type": file.media_type,
-            "url": file.url,
-            "size": file.size,
-        }
-        for number, file in enumerate(files, 1)
-    ]
-    value: JsonObject = {"worker_id": args.worker, "count": len(files), "size": total, "files": rows}
-    put_result(args, value, list_text(_FILE_COLUMNS, _rows(files), "No files."))
-    if files and not args.json:
-        say(" · ".join(fact for fact in (plural(len(files), "file"), size(total)) if fact))
-    return Exit.OK
-
-
-def _rows(files: Sequence[FilePart]) -> list[Row]:
-    return [
-        Row(
-            (
-                str(number),
-                clean_line(_display_name(file), _MAX_NAME),
-                clean_line(file.media_type, _MAX_TYPE),
-                size(file.size) or NO_VALUE,
-            )
-        )
-        for number, file in enumerate(files, 1)
-    ]
-
-
-def _display_name(file: FilePart) -> str:
-    return file.filename or file.url
 
 
 # -- get -----------------------------------------------------------------------------------
-async def _run_get(
-    args: argparse.Namespace, services: Services, files: tuple[FilePart, ...], folder: Path
-) -> int:
-    selected = _selected_files(args, files)
-    results, lines, failed = progress_of(args).files, [], set()
-    for file in selected:
-        result, code = await _save_file(services, args.worker, file, folder)
-        results.append(result)
-        error = as_object(result["error"]).get("message")
-        lines.append(clean_line(str(result["saved_as"] or f"{result['filename']}: {error}")))
-        failed |= {code} - {Exit.OK}
-    put_result(args, {"files": results}, "\n".join(lines) or "No files.")
-    # One common reason gives its own exit code; several give FAILED.
-    return max(failed, default=Exit.OK) if len(failed) < 2 else Exit.FAILED
-
-
-def _selected_files(args: argparse.Namespace, files: tuple[FilePart, ...]) -> list[FilePart]:
-    if args.all:
-        return list(files)
-    if not args.names:
-        raise SettingsError(
-            "Which files?", "Give names or numbers, or use --all. See: handinger-tui files list WORKER"
-        )
-    selected: list[FilePart] = []
-    for name in args.names:
-        # Several files may have the same name, and a file without a name is listed by its address.
-        matches = [file for file in files if name in (file.filename, file.url)] or _file_by_number(
-            name, files
-        )
-        if not matches:
-            raise SettingsError(
-                f"File not found: {clean_line(name, 200)}.", "See: handinger-tui files list WORKER"
-            )
-        selected += [file for file in matches if file not in selected]
-    return selected
-
-
-def _file_by_number(name: str, files: tuple[FilePart, ...]) -> list[FilePart]:
-    """Return the file with that number in the list. A file with that name takes precedence."""
-    if not (name.isascii() and name.isdecimal() and len(name) < 7):
-        return []
-    number = int(name)
-    return list(files[number - 1 : number]) if number else []
-
-
-async def _save_file(
-    services: Services, worker_id: str, file: FilePart, folder: Path
-) -> tuple[JsonObject, Exit]:
-    """Save one file.
-
-    Returns {filename, saved_as, status: saved|refused|failed, error} and the exit code.
-    """
-    progress = DownloadProgress.on_terminal(_display_name(file))
-    try:
-        path = await save(
-            services.client,
-            file.url,
-            folder,
-            file.filename,
-            wanted=file.size,
-            progress=progress.show if progress else None,
-            refresh=refresher(services.turns, worker_id, file),
-        )
-    except ApiError as problem:
-        if progress:
-            progress.clear()
-        error: JsonObject = {"kind": str(problem.kind), "message": sentence(problem.summary)}
-        hint = _NOT_FOUND_HINT if problem.kind is ErrorKind.NOT_FOUND else problem.hint
-        say(f"{clean_line(_display_name(file), 200)}: {error['message']} {hint}".strip())
-        status = "refused" if problem.kind in _REFUSED_KINDS else "failed"
-        # A refusal by another host says nothing about the API key.
-        code = Exit.FAILED if isinstance(problem, LinkExpired) else exit_of_kind(problem.kind)
-        return {"filename": file.filename, "saved_as": None, "status": status, "error": error}, code
-    if progress:
-        progress.clear()
-    return {"filename": file.filename, "saved_as": str(path), "status": "saved", "error": None}, Exit.OK
 
 
 # -- progress ------------------------------------------------------------------------------
-class DownloadProgress:
-    """A progress line for one download on a terminal; `clear` removes it."""
-
-    def __init__(self, name: str, columns: int) -> None:
-        self._name = clean_line(name, max(columns // 2, 10))
-        self._columns = columns
-        self._is_shown = False
-
-    @classmethod
-    def on_terminal(cls, name: str) -> DownloadProgress | None:
-        """Return one; None if stderr is not a terminal or cannot erase a line."""
-        if not sys.stderr.isatty() or os.environ.get("TERM") == "dumb":
-            return None
-        return cls(name, shutil.get_terminal_size().columns)
-
-    def show(self, received: int, total: int | None) -> None:
-        """Draw the line with the bytes received and the total."""
-        share = f" of {size(total)} · {min(received * 100 // total, 100)}%" if total else ""
-        line = f"{self._name}  {size(received)}{share}"
-        # A line that wraps could not be erased.
-        sys.stderr.write(f"\r\x1b[K{cut(line, self._columns - 1)}")
-        sys.stderr.flush()
-        self._is_shown = True
-
-    def clear(self) -> None:
-        """Erase the line."""
-        if self._is_shown:
-            sys.stderr.write("\r\x1b[K")
-            sys.stderr.flush()
-            self._is_shown = False
 
 
 COMMANDS: Final = {
     "workers": Implementation(WORKERS, _add_workers_arguments, _run_workers),
-    "files": Implementation(FILES, _add_files_arguments, run_files),
 }

@@ -1,4 +1,4 @@
-"""Stream events: the meaning of frames in one vocabulary for all dialects; the protocol of a dialect.
+"""Stream events: what frames mean, in one vocabulary that every dialect speaks.
 
 Names follow the AI SDK UI message stream (see tests/wire/README.md), which is the richest dialect. What no
 dialect understands becomes `Unknown`, with its raw text.

@@ -22,15 +22,14 @@ from handinger_tui.core.export.session_document import (
     Contents,
     DocumentTurn,
     session_document,
-    session_html,
 )
 from handinger_tui.core.export.session_file import SCHEMA, record_object, without_costs
+from handinger_tui.core.export.session_html import session_html
 from handinger_tui.core.formatting import utc_text
 from handinger_tui.core.jsontext import Json, JsonObject, dump
 from handinger_tui.core.money.attribution import turn_money
-from handinger_tui.core.money.spending import LOCAL
 from handinger_tui.core.safety import clean_json, clean_line
-from handinger_tui.core.turns.session import About, Session, about, ids_of
+from handinger_tui.core.turns.session import LOCAL, About, Session, about, ids_of
 from handinger_tui.core.turns.turn import NO_DAY
 
 if TYPE_CHECKING:
@@ -51,7 +50,7 @@ def session_json(session: Session, contents: Contents) -> str:
         **ids_of(session, session.worker_id),
         "generation": session.generation,
         "target": session.worker_id,
-        "template": session.template,
+        "template": session.stored_worker_id,
         "base_url": session.base_url,
         "title": clean_line(session.title),
         "about": about_object(about(session.turns)),

@@ -66,7 +66,7 @@ def record_object(turn_request: TurnRequest, frames: Sequence[Frame] | None) -> 
     rows: list[Json] = [[one.at_ms, str(one.framing), one.event, one.id, one.data] for one in frames]
     return {
         "prompt": turn_request.prompt,
-        "target": turn_request.worker_id,
+        "target": turn_request.target_id,
         "seen_before": turn_request.seen_before,
         "frames": rows,
     }
@@ -151,7 +151,7 @@ def read_session(data: bytes, now_ms: int, most_mb: int = MOST_MB) -> SessionFil
         session_id=_name(head, "session_id", where),
         created_ms=_moment(head, "created_ms", where),
         worker_id=_optional(head, "target", where, 1_000) or newest_target(folded),
-        template=_optional(head, "template", where, 1_000),
+        stored_worker_id=_optional(head, "template", where, 1_000),
         generation=label,
         base_url=_text(head, "base_url", where, 2_000),
         title=clean_line(_text(head, "title", where, 10_000)),
@@ -205,7 +205,7 @@ def _turn(fields: JsonObject, where: str, now_ms: int) -> RemoteTurn:
         turn_id=_name(fields, "turn_id", where),
         prompt=_text(request, "prompt", where),
         created_ms=_moment(fields, "created_ms", where),
-        worker_id=_optional(request, "target", where, 1_000),
+        target_id=_optional(request, "target", where, 1_000),
         budget=_optional(fields, "budget", where, 100),
         attachments=tuple(_attachment(as_object(one), where) for one in as_list(fields.get("attachments"))),
         seen_before=None if seen_before is None else _number(request, "seen_before", where, INT64_MAX),

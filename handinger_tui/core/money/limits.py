@@ -21,6 +21,7 @@ from handinger_tui.core.amounts import EXACT, Total, Unit
 from handinger_tui.core.errors import HandingerError
 from handinger_tui.core.formatting import plural
 from handinger_tui.core.money.words import Write, about_text, amount_text, bare_text, exact_text, total_words
+from handinger_tui.core.turns.turn import StartPolicy
 
 WARN_AT: Final = Decimal("0.8")
 """The share of a limit at which the program warns."""
@@ -42,6 +43,8 @@ class Scope(StrEnum):
     SESSION = "session"
     WORKER = "worker"
     """Every session of the worker, or the total that the worker reports if that is larger."""
+    PROJECT = "project"
+    """Every session of the project."""
     DAY = "day"
     """Every session since local midnight."""
     WEEK = "week"
@@ -146,15 +149,6 @@ class Gauge(Struct, frozen=True):
         if self.percent is None:
             return "?"
         return f"{self.percent}%" if self.percent <= MOST_PERCENT else f">{MOST_PERCENT}%"
-
-
-class StartPolicy(StrEnum):
-    """Under which limits a turn may start."""
-
-    MEASURED = "measured"
-    """Only if all limits will probably hold."""
-    UNMEASURED = "unmeasured"
-    """Also if that is unknown: a unit is not reported, or turns of unknown cost may have used it up."""
 
 
 class LimitReached(HandingerError):

@@ -25,10 +25,6 @@ if TYPE_CHECKING:
     from handinger_tui.core.turns.turn import Trigger
 
 
-LOCAL: Final = "local"
-"""The base URL of the local worker. Its simulated money is never added to real money."""
-
-
 class GroupBy(StrEnum):
     """The keys by which charges can be grouped."""
 
@@ -119,6 +115,8 @@ class TurnCharge(Struct, frozen=True):
     elapsed_ms: int | None = None
     title: str = ""
     """The title of its session; "" when that was deleted."""
+    prompt: str = ""
+    """The beginning of its message; "" when its session was deleted."""
     most_usd: Decimal | None = None
     """The maximum, if it shares its amounts."""
     most_credits: Decimal | None = None

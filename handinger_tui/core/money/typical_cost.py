@@ -1,4 +1,4 @@
-"""Typical cost: that of earlier turns at the same budget; comparison of the budget levels."""
+"""Typical cost: what earlier turns at a budget cost, and the levels beside each other."""
 
 from __future__ import annotations
 
@@ -12,9 +12,10 @@ from msgspec import Struct
 from handinger_tui.core.amounts import EXACT, Total, Unit, at_price, json_amount
 from handinger_tui.core.formatting import plural
 from handinger_tui.core.jsontext import JsonObject
-from handinger_tui.core.money.spending import LOCAL, TurnCharge
+from handinger_tui.core.money.spending import TurnCharge
 from handinger_tui.core.money.words import amount_text, fitted, price_words, total_cell
 from handinger_tui.core.safety import clean_line
+from handinger_tui.core.turns.session import LOCAL
 from handinger_tui.core.turns.turn import FREE, LIVE, TurnStatus, level_of
 
 ENOUGH: Final = 5

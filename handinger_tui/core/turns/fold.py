@@ -28,7 +28,8 @@ from handinger_tui.core.stream import (
     names_another,
     snapshot_of,
 )
-from handinger_tui.core.turns.messages import MessageMatcher, answer_size, with_answer_of, without_answer
+from handinger_tui.core.turns.message_matching import MessageMatcher
+from handinger_tui.core.turns.messages import answer_size, with_answer_of, without_answer
 from handinger_tui.core.turns.reducer import AnswerBuilder, call_key, named_worker
 from handinger_tui.core.turns.turn import (
     UNDECIDED,
@@ -198,7 +199,7 @@ class Fold:
                 self._set_seen_before(fields)
             case Marker.SENDING:
                 request = self._answer.request
-                request = replace(request, worker_id=as_text(fields.get("worker_id")) or request.worker_id)
+                request = replace(request, target_id=as_text(fields.get("worker_id")) or request.target_id)
                 self._set(
                     request=request,
                     worker_id=as_text(fields.get("begun")) or self._answer.worker_id,
@@ -279,8 +280,8 @@ class Fold:
         If our POST creates a worker, the first Worker object in its answer has the id.
         """
         turn = self._head
-        if turn.request.worker_id is not None:
-            return turn.request.worker_id
+        if turn.request.target_id is not None:
+            return turn.request.target_id
         return None if self._via is StreamRoute.POST and turn.snapshot is None else turn.worker_id
 
     def _mark_misdirected(self) -> None:
@@ -317,7 +318,7 @@ class Fold:
             if read_reason in (ReadReason.ANSWER, ReadReason.BEFORE)
             else self._answer.worker_id
         )
-        if names_another(snapshot.worker_id, self._answer.request.worker_id or expected):
+        if names_another(snapshot.worker_id, self._answer.request.target_id or expected):
             if read_reason is ReadReason.ANSWER:
                 self._mark_misdirected()
             return

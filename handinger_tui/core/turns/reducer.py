@@ -240,7 +240,7 @@ class AnswerBuilder:
 
     def set_worker_from(self, event: ev.StreamEvent) -> None:
         """Set the worker from an event that names it, unless there is one."""
-        if self._turn.worker_id is None and self._turn.request.worker_id is None:
+        if self._turn.worker_id is None and self._turn.request.target_id is None:
             self.set(worker_id=named_worker(event))
 
     def call(self, call_id: str, name: str = "", *, anywhere: bool = True) -> tuple[int, ToolPart]:

@@ -14,7 +14,11 @@ from msgspec.structs import replace
 from handinger_tui.core.amounts import Total
 from handinger_tui.core.jsontext import JsonObject
 from handinger_tui.core.stream import Frame
-from handinger_tui.core.turns.turn import LIVE, Lineage, Trigger, Turn, TurnRequest, TurnStatus
+from handinger_tui.core.turns.turn import LIVE, UNSENT, Lineage, Trigger, Turn, TurnRequest, TurnStatus
+
+LOCAL: Final = "local"
+"""The base URL of the local worker. Its simulated money is never added to real money."""
+
 
 Value = TypeVar("Value")
 _STATUS: Final = attrgetter("status")
@@ -113,7 +117,7 @@ class Destination(NamedTuple):
     """Where a message is sent: to an existing target, or to a new one of a template; see `TurnRequest`."""
 
     target: str | None = None
-    template: str | None = None
+    stored_worker_id: str | None = None
 
 
 class About(Struct, frozen=True):
@@ -162,13 +166,13 @@ TARGETS: Final = {"workers": "worker", "tasks": "task"}
 class Session(Struct, frozen=True):
     """`session_id`: our own id. `worker_id`: the target (see `TurnRequest`), None while it is unknown.
 
-    `template`: see `TurnRequest`. `generation`: see `TARGETS`.
+    `stored_worker_id`: see `TurnRequest`. `generation`: see `TARGETS`.
     """
 
     session_id: str
     created_ms: int
     worker_id: str | None = None
-    template: str | None = None
+    stored_worker_id: str | None = None
     generation: str = "workers"
     base_url: str = ""
     title: str = ""
@@ -210,6 +214,12 @@ class Session(Struct, frozen=True):
         return next((turn for turn in reversed(self.turns) if turn.may_spend), None)
 
     @property
+    def departed(self) -> Turn | None:
+        """The newest turn of ours whose request left, also one that was refused."""
+        turns = (turn for turn in reversed(self.turns) if not turn.imported)
+        return next((turn for turn in turns if turn.status not in UNSENT), None)
+
+    @property
     def unwatched(self) -> Turn | None:
         """The turn that still runs on the server unwatched; None when a later one may have cost something."""
         sent = self.sent
@@ -237,7 +247,7 @@ class Session(Struct, frozen=True):
 
 def ids_of(session: Session | SessionSummary, target: str | None) -> JsonObject:
     """The ids of a target as JSON: of the worker, and of the task in the tasks generation."""
-    return {"worker_id": session.template, "task_id": None, f"{session.kind}_id": target}
+    return {"worker_id": session.stored_worker_id, "task_id": None, f"{session.kind}_id": target}
 
 
 def put_turn(session: Session, turn: Turn) -> Session:
@@ -248,15 +258,15 @@ def put_turn(session: Session, turn: Turn) -> Session:
             break
     else:
         turns = (*session.turns, turn)
-    read = None if turn.snapshot is None else turn.snapshot.template
-    worker_id, template = turn.worker_id or session.worker_id, session.template or read
-    return replace(session, turns=turns, worker_id=worker_id, template=template)
+    read = None if turn.snapshot is None else turn.snapshot.stored_worker_id
+    worker_id, stored_worker_id = turn.worker_id or session.worker_id, session.stored_worker_id or read
+    return replace(session, turns=turns, worker_id=worker_id, stored_worker_id=stored_worker_id)
 
 
 def was_never_begun(turns: Sequence[Turn], target: str | None) -> bool:
     """Whether a target with an id of ours does not exist as far as is known: no message to it has arrived."""
     of_target = [turn for turn in turns if target is not None and turn.target == target]
-    is_ours = any(turn.request.worker_id is None and turn.worker_id == target for turn in of_target)
+    is_ours = any(turn.request.target_id is None and turn.worker_id == target for turn in of_target)
     return is_ours and not any(turn.may_spend for turn in of_target)
 
 
@@ -319,7 +329,7 @@ class SessionSummary(Struct, frozen=True):
     trigger: Trigger = Trigger.UNKNOWN
     """What started its first turn."""
     generation: str = "workers"
-    template: str | None = None
+    stored_worker_id: str | None = None
     tags: tuple[str, ...] = ()
     project: str = ""
     imported: int = 0

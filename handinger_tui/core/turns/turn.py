@@ -1,4 +1,4 @@
-"""A turn: one prompt and everything that came back, as an immutable value; and its outcome.
+"""A turn as an immutable value: one prompt, everything that came back, and how it ended.
 
 A part is identified by its position in `Turn.parts`. Ids on the wire may repeat, and are used only while a
 part is open. An unchanged part keeps its identity (`is`) from one turn value to the next, so that views can
@@ -23,6 +23,16 @@ from handinger_tui.core.stream import CustomPart, FilePart, SourcePart
 if TYPE_CHECKING:
     from handinger_tui.core.figures import Costs, Usage
     from handinger_tui.core.stream import Snapshot
+
+
+class StartPolicy(StrEnum):
+    """Under which limits a turn may start."""
+
+    MEASURED = "measured"
+    """Only if all limits will probably hold."""
+    UNMEASURED = "unmeasured"
+    """Also if that is unknown: a unit is not reported, or turns of unknown cost may have used it up."""
+
 
 SEAL: Final = 8192
 """The length at which the tail of a `Rope` is sealed. One append never copies more characters."""
@@ -333,21 +343,21 @@ It counts in totals, and in no day, week or month.
 class TurnRequest(Struct, frozen=True):
     """What the person wants to send.
 
-    `worker_id`: the *target*, to which the message is sent and from which the answer is read; None: a new
+    `target_id`: the *target*, to which the message is sent and from which the answer is read; None: a new
     one. Only `api` knows what it means, elsewhere it is an opaque text.
     """
 
     turn_id: str
     prompt: str
     created_ms: int
-    worker_id: str | None = None
+    target_id: str | None = None
     budget: str | None = None
     attachments: tuple[Attachment, ...] = ()
     seen_before: int | None = None
     """How many earlier messages of the worker have exactly this prompt; None: unknown."""
     trigger: Trigger = Trigger.UNKNOWN
     lineage: Lineage | None = None
-    template: str | None = None
+    stored_worker_id: str | None = None
     """The stored worker for a new target; None: the service creates one from the message.
 
     It is stored with the session, not with the turn.
@@ -460,7 +470,7 @@ class Turn(Struct, frozen=True):
     @property
     def target(self) -> str | None:
         """The target (see `TurnRequest`): the one that answered, else the requested one; None: unknown."""
-        return self.worker_id or self.request.worker_id
+        return self.worker_id or self.request.target_id
 
     @property
     def imported(self) -> bool:

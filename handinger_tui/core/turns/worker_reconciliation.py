@@ -86,7 +86,7 @@ def equal_before(request: TurnRequest, turns: Iterable[Turn]) -> int:
     """How many messages with this prompt the worker has, at least; by earlier turns."""
     prompt, times = normalized_prompt(request.prompt), 0
     for turn in turns:
-        is_listed = turn.status in ARRIVED and turn.worker_id == request.worker_id and not turn.imported
+        is_listed = turn.status in ARRIVED and turn.worker_id == request.target_id and not turn.imported
         if is_listed and normalized_prompt(turn.request.prompt) == prompt:
             times = max(times, turn.request.seen_before or 0) + 1
     return times
@@ -377,7 +377,7 @@ def with_snapshot(turn: Turn, snapshot: Snapshot) -> Turn:
         own, is_partial = reported, is_running
     # The id of a new worker is certain only after the first snapshot.
     earlier_id = turn.worker_id if old is not None else None
-    worker_id = turn.request.worker_id or earlier_id or snapshot.worker_id or turn.worker_id
+    worker_id = turn.request.target_id or earlier_id or snapshot.worker_id or turn.worker_id
     return replace(turn, snapshot=merged, own_usage=own, own_usage_is_partial=is_partial, worker_id=worker_id)
 
 

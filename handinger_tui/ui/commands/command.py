@@ -1,23 +1,21 @@
-"""The type of a slash command, and what commands and keys act on."""
+"""The type of a slash command, and the parts of a front that it acts on, none of which needs a widget."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from msgspec import Struct
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Coroutine
+    from collections.abc import Awaitable, Callable, Coroutine, Sequence
 
+    from handinger_tui.core.evidence import Source
+    from handinger_tui.core.prompts import Draft
     from handinger_tui.core.turns.turn import Lineage, Turn
+    from handinger_tui.ui.front import Front
+    from handinger_tui.ui.panels.file_actions import FileActions
     from handinger_tui.ui.ports import AppOptions
-    from handinger_tui.ui.work.browsing import Browsing
-    from handinger_tui.ui.work.composer import Composer, QueueEditor
-    from handinger_tui.ui.work.evidence_actions import FileActions, SourceNavigation
-    from handinger_tui.ui.work.interaction import Interaction
-    from handinger_tui.ui.work.pane import SessionPane
-    from handinger_tui.ui.work.session_controller import SessionController
-    from handinger_tui.ui.work.session_switcher import SessionSwitcher
+    from handinger_tui.ui.sessions.controller import SessionController
 
 
 HAS_FOLDER: Final = "Use a name without a folder: the file is saved in your download folder."
@@ -61,26 +59,202 @@ class Command(Struct, frozen=True):
     opens: bool = False
     """Whether it shows a screen, a question, the find bar or a session: keys behind it wait for that."""
 
+    @property
+    def help(self) -> tuple[str, str]:
+        """Its syntax, and what it does."""
+        also = f" (also {', '.join(f'/{name}' for name in self.aliases)})" if self.aliases else ""
+        return f"/{self.name} {self.takes}".strip(), f"{self.summary}{also}"
+
+
+PartPosition = tuple[str, int]
+"""The id of a turn and the position of a part in it; -1 for a line that belongs to no part."""
+
+
+class MessageFiles(Protocol):
+    """The files that go with a message."""
+
+    async def add(self, paths: Sequence[str]) -> None:
+        """Attach files. Raises AttachmentProblem."""
+        ...
+
+    def clear(self) -> None:
+        """Remove all that the text does not mention."""
+        ...
+
+
+class Message(Protocol):
+    """The message that is being written."""
+
+    @property
+    def text(self) -> str:
+        """Its text, pasted texts folded."""
+        ...
+
+    @property
+    def earlier_texts(self) -> Sequence[str]:
+        """The prompt history, oldest first."""
+        ...
+
+    def replace_text(self, text: str) -> None:
+        """Replace the text; the old one goes to the prompt history."""
+        ...
+
+    @property
+    def attachments(self) -> MessageFiles:
+        """The files that go with it."""
+        ...
+
+    def start_from(self, draft: Draft, lineage: Lineage) -> None:
+        """Replace the message with an earlier one, to be edited and sent as a new one."""
+        ...
+
+    def carry(self, text: str, lineage: Lineage) -> None:
+        """Put a folded text before what is written."""
+        ...
+
+    async def edit_externally(self) -> None:
+        """Edit the text in the person's own editor. Raises EditorProblem."""
+        ...
+
+
+class Switcher(Protocol):
+    """Which session is shown.
+
+    Raises (all but `save_draft`): HandingerError in a replay, which has no other sessions.
+    """
+
+    def refuse_in_replay(self) -> None:
+        """Nothing else."""
+        ...
+
+    async def open(self, session_id: str) -> str:
+        """Show a stored session; returns its id, "" when a later call superseded this one."""
+        ...
+
+    async def begin(self, *, title: str = "", stored_worker_id: str | None = None) -> str:
+        """Show a new session; nothing is sent."""
+        ...
+
+    async def switch(self, opening: Callable[[], Awaitable[str]], doing: str = "") -> str:
+        """Show the session whose id `opening` returns; while it takes long, `doing` is shown."""
+        ...
+
+    async def save_draft(self) -> None:
+        """Save the message that is being written. Raises LedgerError."""
+        ...
+
+
+class View(Protocol):
+    """What is shown of the session, beside the message that is being written."""
+
+    @property
+    def part(self) -> PartPosition | None:
+        """The part at the cursor of the transcript; None without a cursor."""
+        ...
+
+    @property
+    def text_at_cursor(self) -> str | None:
+        """The text of that part; None without a cursor."""
+        ...
+
+    def find(self, text: str) -> int:
+        """Find a text in the session and browse what matches; returns the number of matches."""
+        ...
+
+    def find_in(self, session_id: str, text: str) -> None:
+        """Show the first match in a session that was just opened."""
+        ...
+
+    async def open_find(self) -> None:
+        """Ask for the text to find."""
+        ...
+
+    def toggle_details(self) -> None:
+        """Fold or unfold thoughts and tool calls."""
+        ...
+
+    def show_panel(self, name: str) -> None:
+        """Show a panel."""
+        ...
+
+    def toggle_panels(self) -> None:
+        """Show or hide the panels."""
+        ...
+
+    def widen_panels(self, cells: int) -> None:
+        """Make the panels wider, or narrower."""
+        ...
+
+    @property
+    def sources(self) -> Sequence[Source]:
+        """The sources of the session, numbered as in their panel."""
+        ...
+
+    def group_sources(self, *, hosts: bool) -> None:
+        """List the sources by host, or by turn."""
+        ...
+
+    def show_budget(self, level: str) -> None:
+        """Show the budget of the next message."""
+        ...
+
+    def return_to_prompt(self) -> None:
+        """Let what is typed next go to the message that is being written."""
+        ...
+
+    @property
+    def repaint(self) -> Callable[[], None]:
+        """Shows a change that the engine does not report."""
+        ...
+
+    @property
+    def theme(self) -> str:
+        """The name of the theme; none is visible without `has_colors`."""
+        ...
+
+    def set_theme(self, name: str) -> None:
+        """Switch to a theme."""
+        ...
+
+    @property
+    def has_colors(self) -> bool:
+        """Whether colors are shown."""
+        ...
+
+    def redraw(self) -> None:
+        """Write the whole screen again."""
+        ...
+
+    async def page(self, text: str) -> None:
+        """Show a text in the person's pager. Raises EditorProblem."""
+        ...
+
+    def show_help(self) -> None:
+        """Show all keys and commands."""
+        ...
+
+    def show_palette(self) -> None:
+        """Show the command palette."""
+        ...
+
+    def leave(self) -> None:
+        """End the program."""
+        ...
+
 
 class CommandContext(Struct, frozen=True):
-    """The parts of the work screen that commands and keys act on.
+    """What commands act on.
 
     What needs the connection raises `StillConnecting` until there is one.
     """
 
-    commands: tuple[Command, ...]
     options: AppOptions
     controller: SessionController
-    interaction: Interaction
-    pane: SessionPane
-    composer: Composer
-    queue_editor: QueueEditor
-    switcher: SessionSwitcher
-    browsing: Browsing
+    interaction: Front
+    message: Message
+    switcher: Switcher
+    view: View
     files: FileActions
-    sources: SourceNavigation
     send_again: Callable[[str, Turn, str, Lineage], Awaitable[bool]]
     """Send the message of a turn again: session id, turn, budget, lineage. False: it was not sent."""
-    repaint: Callable[[], None]
-    """Paint the session after a change that the engine does not report."""
     now_ms: Callable[[], int]

@@ -15,6 +15,7 @@ from handinger_tui.ui.commands.command import (
     HAS_FOLDER,
     Command,
     CommandContext,
+    PartPosition,
     has_folder,
     number_in,
     numbers_to,
@@ -33,7 +34,7 @@ async def file(context: CommandContext, argument: str) -> None:
     """Attach the files with the given paths."""
     paths = named_paths(argument)
     if paths:
-        await context.composer.add(paths)
+        await context.message.attachments.add(paths)
     else:
         context.interaction.say(
             "Which file? Use /file PATH, or type @ in your message. F8 shows the attachments."
@@ -42,7 +43,7 @@ async def file(context: CommandContext, argument: str) -> None:
 
 async def files(context: CommandContext, _argument: str) -> None:
     """Show the files panel."""
-    context.browsing.show_panel("files")
+    context.view.show_panel("files")
 
 
 async def download(context: CommandContext, argument: str) -> None:
@@ -80,7 +81,7 @@ async def show_preview(context: CommandContext, part: FilePart) -> None:
     await run_in_thread(lambda: import_module("handinger_tui.ui.pages.preview"))
     from handinger_tui.ui.pages.preview import PreviewScreen  # loaded by the thread
 
-    await context.interaction.app.push_screen(PreviewScreen(parts, index, context.files))
+    await context.interaction.ask(PreviewScreen(parts, index, context.files))
 
 
 def _select_file(
@@ -98,10 +99,6 @@ def _select_file(
         more = ", a name, new, or all" if command == "download" else " or a name"
         context.interaction.say(f"{missing}Use /{command} with {numbers_to(len(listed))}{more}.", "warning")
     return selected
-
-
-PartPosition = tuple[str, int]
-"""The id of a turn and the position of a part in it; -1 for a line that belongs to no part."""
 
 
 async def data(context: CommandContext, argument: str) -> None:
@@ -166,11 +163,11 @@ async def sources(context: CommandContext, argument: str) -> None:
     action, _, name = argument.partition(" ")
     action = action.lower()
     if action in ("", "hosts", "turns"):
-        context.browsing.show_panel("sources")
+        context.view.show_panel("sources")
         if action:
-            context.sources.update_panel().action_group(hosts=action == "hosts")
+            context.view.group_sources(hosts=action == "hosts")
         return
-    listed, form = context.sources.update_panel().sources, name.strip().lower() or FOOTNOTES
+    listed, form = context.view.sources, name.strip().lower() or FOOTNOTES
     if action not in ("export", "copy", FOOTNOTES) or (action != "export" and form not in forms()):
         context.interaction.say(
             f"Unknown option {clean_line(argument, 40)}. Use hosts, turns, copy FORMAT or export FORMAT "

@@ -11,7 +11,6 @@ from handinger_tui.ui.commands.command import CommandContext
 from handinger_tui.ui.commands.files import show_data
 from handinger_tui.ui.commands.session import edit_turn, fork_turn, messages_of, retry_turn
 from handinger_tui.ui.commands.view import copy
-from handinger_tui.ui.work.limit_watcher import typical_cost_of
 
 if TYPE_CHECKING:
     from handinger_tui.core.turns.turn import Turn
@@ -26,7 +25,7 @@ def turn_at_cursor(context: CommandContext) -> Turn | None:
 
     None where it was not sent, or in an empty session.
     """
-    messages, part = messages_of(context.controller.session), context.pane.transcript.cursor.part
+    messages, part = messages_of(context.controller.session), context.view.part
     if part is None:
         return messages[-1] if messages else None
     return next((turn for turn in messages if turn.turn_id == part[0]), None)
@@ -38,10 +37,10 @@ async def act_on(context: CommandContext, turn: Turn) -> None:
     Raises:
         LedgerError: the usual cost cannot be read.
     """
-    controller, browsing = context.controller, context.browsing
-    session, part = controller.session, context.pane.transcript.cursor.part
+    controller = context.controller
+    session, part = controller.session, context.view.part
     budget = controller.budget
-    cost = about([await typical_cost_of(controller, budget)])
+    cost = about([await controller.typical_cost(budget)])
     rows = [("copy", "Copy this part")]
     rows += [(name, f"{label}: {RULES[act].help} · {cost}") for name, label, act in PAID]
     if any(dataset.turn_id == turn.turn_id for dataset in datasets_of(session)):
@@ -57,7 +56,7 @@ async def act_on(context: CommandContext, turn: Turn) -> None:
             await show_data(context, part)
         case _:
             # What is typed next is meant for the prompt.
-            browsing.return_to_prompt()
+            context.view.return_to_prompt()
             if act == "edit":
                 edit_turn(context, session, turn)
             elif act == "retry":
@@ -68,7 +67,7 @@ async def act_on(context: CommandContext, turn: Turn) -> None:
 
 def copy_at_cursor(context: CommandContext) -> None:
     """Copy the part at the cursor, else the newest answer."""
-    if text := context.pane.transcript.cursor.text:
+    if text := context.view.text_at_cursor:
         context.interaction.copy(text, "this part")
     else:
         context.interaction.run(copy(context, ""))

@@ -1,4 +1,4 @@
-"""Commands about money: budget, limits, costs, receipt, ledger."""
+"""Commands about money: budget, limits, costs, receipt, spending."""
 
 from __future__ import annotations
 
@@ -11,10 +11,9 @@ from handinger_tui.core.money.words import amount_text
 from handinger_tui.core.receipts import meaning_lines, worker_of_figures
 from handinger_tui.core.safety import clean_line
 from handinger_tui.ui.commands.command import Command, CommandContext, number_in, numbers_to
-from handinger_tui.ui.work.limit_watcher import typical_cost_of
 
 if TYPE_CHECKING:
-    from handinger_tui.ui.work.session_controller import SessionController
+    from handinger_tui.ui.sessions.controller import SessionController
 
 BUDGETS: Final = ("low", "standard", "high")
 """The budget levels that Shift+Tab cycles through; `unlimited` is set only by command."""
@@ -47,9 +46,9 @@ async def budget(context: CommandContext, argument: str) -> None:
         )
         return
     controller.budget = level
-    context.pane.budget(level)
+    context.view.show_budget(level)
     # The typical cost of this level is shown soon.
-    context.repaint()
+    context.view.repaint()
 
 
 async def highest_cost(controller: SessionController) -> str:
@@ -58,7 +57,7 @@ async def highest_cost(controller: SessionController) -> str:
     Raises:
         LedgerError
     """
-    costs = [await typical_cost_of(controller, level) for level in (UNLIMITED, *BUDGETS)]
+    costs = [await controller.typical_cost(level) for level in (UNLIMITED, *BUDGETS)]
     priced = [cost for cost in costs if cost.usd.most is not None]
     at_unlimited = [cost for cost in priced if cost.budget == UNLIMITED]
     priced = at_unlimited or priced
@@ -75,22 +74,9 @@ async def highest_cost(controller: SessionController) -> str:
 
 async def limit(context: CommandContext, argument: str) -> None:
     """Set or lift a limit; without an argument, show the page of all limits."""
-    from handinger_tui.ui.dialogs.limits import (  # 10 ms
-        LimitChange,
-        LimitsPage,
-        apply_limit,
-        parse_limit_change,
-    )
+    from handinger_tui.ui.commands.limit import change_limit  # 12 ms
 
-    controller, interaction, session = context.controller, context.interaction, context.controller.session
-    change: LimitChange | None
-    if argument:
-        change = parse_limit_change(argument)
-    else:
-        gauges = await controller.engine.actor(session.session_id).recount()
-        change = await interaction.ask(LimitsPage(gauges, simulated=controller.connection.limits.simulated))
-    if change is not None:
-        await apply_limit(controller, interaction, session, change)
+    await change_limit(context, argument)
 
 
 async def reading(context: CommandContext, argument: str) -> None:
@@ -120,7 +106,7 @@ async def reading(context: CommandContext, argument: str) -> None:
 
 async def costs(context: CommandContext, _argument: str) -> None:
     """The panel of usage and cost."""
-    context.browsing.show_panel("usage")
+    context.view.show_panel("usage")
 
 
 async def receipt(context: CommandContext, argument: str) -> None:
@@ -150,13 +136,17 @@ async def budgets(context: CommandContext, _argument: str) -> None:
     await context.interaction.ask(BudgetsScreen(context.controller, context.now_ms))
 
 
-async def ledger(context: CommandContext, _argument: str) -> None:
-    """Show the ledger of all charges, and open the session chosen there."""
-    from handinger_tui.ui.ledger.screen import LedgerScreen  # 30 ms
+async def spending(context: CommandContext, _argument: str) -> None:
+    """Show all spending, and open the session chosen there."""
+    from handinger_tui.ui.ledger.screen import SpendingScreen  # 30 ms
 
     controller, connection = context.controller, context.controller.connection
-    screen = LedgerScreen(
-        connection.charges, connection.limits, lambda: controller.session, context.now_ms, connection.rulings
+    screen = SpendingScreen(
+        connection.charges,
+        connection.rulings,
+        lambda: controller.session,
+        context.now_ms,
+        simulated=connection.limits.simulated,
     )
     chosen = await context.interaction.ask(screen)
     if chosen is not None and chosen != controller.session_id:
@@ -173,7 +163,7 @@ MONEY: Final = (
     ),
     Command(
         "limit",
-        "Set spending limits per turn, session, worker, day, week or month",
+        "Set spending limits per turn, session, worker, project, day, week or month",
         limit,
         ("limits",),
         opens=True,
@@ -193,5 +183,5 @@ MONEY: Final = (
         "receipt", "Show the receipt of the last turn, or of turn N", receipt, takes="[N|last]", opens=True
     ),
     Command("budgets", "Compare budget levels; month-end forecast", budgets, opens=True),
-    Command("ledger", "Show spending by day, worker, session and turn", ledger, opens=True),
+    Command("spending", "Show what is spent and left", spending, ("ledger",), opens=True),
 )

@@ -7,12 +7,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from msgspec.structs import replace
+
 from handinger_tui.core.acts import RULES, Act, until_sent
 from handinger_tui.core.money.attribution import money_of
+from handinger_tui.core.money.spending import ChargeFilter
 from handinger_tui.core.money.typical_cost import typical_cost_text
 from handinger_tui.core.prompts import draft_of_request, fork_text
 from handinger_tui.core.safety import clean_line
-from handinger_tui.core.tags import labels_text, tag_names
+from handinger_tui.core.tags import labels_text, tag_name, tag_names
 from handinger_tui.core.turns.turn import FREE, Lineage, LineageKind, Turn, TurnStatus
 from handinger_tui.ui.commands.command import (
     HAS_FOLDER,
@@ -23,14 +26,13 @@ from handinger_tui.ui.commands.command import (
     numbers_to,
 )
 from handinger_tui.ui.commands.money import BUDGETS
-from handinger_tui.ui.work.limit_watcher import typical_cost_of
 
 if TYPE_CHECKING:
     from decimal import Decimal
 
     from handinger_tui.core.money.attribution import TurnMoney
     from handinger_tui.core.turns.session import Session
-    from handinger_tui.ui.work.session_controller import SessionController
+    from handinger_tui.ui.sessions.controller import SessionController
 
 
 COME_BACK: Final = "To come back, press Enter on an empty prompt or use /attach"
@@ -66,7 +68,7 @@ async def runs(context: CommandContext, _argument: str) -> None:
 
 async def _choose_session(context: CommandContext, *, running_only: bool = False) -> None:
     from handinger_tui.ui.dialogs.pickers import SessionPicker  # 17 ms
-    from handinger_tui.ui.work.deletion import Deletions
+    from handinger_tui.ui.sessions.deletion import Deletions
 
     context.switcher.refuse_in_replay()
     controller = context.controller
@@ -84,7 +86,7 @@ async def _choose_session(context: CommandContext, *, running_only: bool = False
         await context.switcher.open(chosen)
     match = "" if chosen is None else picker.match_in(chosen)
     if chosen is not None and match and controller.session_id == chosen:
-        context.pane.transcript.search.find_in(chosen, match)
+        context.view.find_in(chosen, match)
 
 
 async def attach(context: CommandContext, argument: str) -> None:
@@ -104,9 +106,9 @@ async def attach(context: CommandContext, argument: str) -> None:
     elif sent is not None and sent.status is TurnStatus.UNKNOWN and not sent.imported:
         # Clear the prompt, so that another Enter cannot send it again. If it never arrived, the
         # text comes back.
-        if context.pane.prompt.text.strip() == sent.request.prompt.strip():
-            context.composer.replace_text("")
-            context.composer.clear_files()
+        if context.message.text.strip() == sent.request.prompt.strip():
+            context.message.replace_text("")
+            context.message.attachments.clear()
         await actor.watch()
     elif not await controller.watch_unwatched(session_id):
         holder = await controller.adopt(session_id)
@@ -155,7 +157,7 @@ async def rename(context: CommandContext, argument: str) -> None:
     title = argument or await context.interaction.ask_text("Rename the session", clean_line(session.title))
     if title:
         await context.controller.rename(session.session_id, title)
-        context.repaint()
+        context.view.repaint()
 
 
 _WORKER: Final = "--worker"
@@ -176,7 +178,7 @@ async def tag(context: CommandContext, argument: str, *, removes: bool = False) 
     controller, say = context.controller, context.interaction.say
     session, words = controller.session, argument.split()
     names = tag_names(word for word in words if word != _WORKER)
-    worker = session.template or session.worker_id
+    worker = session.stored_worker_id or session.worker_id
     if not session.turns:
         say("Nothing to tag yet. Send a message first.", "warning")
     elif _WORKER in words and worker is None:
@@ -189,6 +191,33 @@ async def tag(context: CommandContext, argument: str, *, removes: bool = False) 
 
 def _offered_tags(controller: SessionController) -> list[tuple[str, str]]:
     return [*((name, "") for name in controller.tags), (_WORKER, "all sessions of the worker")]
+
+
+_NO_PROJECT: Final = ("off", "none")
+
+
+async def project(context: CommandContext, argument: str) -> None:
+    """Set the project of this session, or show it. The limits of the session are read again.
+
+    Raises:
+        SettingsError: the text cannot name a project.
+        LedgerError
+    """
+    controller, session_id = context.controller, context.controller.session_id
+    if argument:
+        name = None if argument.lower() in _NO_PROJECT else tag_name(argument)
+        await controller.set_project(session_id, name)
+    labels = await controller.connection.history.labels(session_id)
+    if not labels.project:
+        context.interaction.say("This session has no project. To set one, use /project NAME.")
+    elif argument.lower() in _NO_PROJECT:
+        context.interaction.say(f"Project: {labels.project}, by a rule of the config file.")
+    else:
+        context.interaction.say(f"Project: {labels.project}.")
+
+
+def _offered_projects(controller: SessionController) -> list[tuple[str, str]]:
+    return [*((name, "") for name in controller.projects), ("off", "no project but that of a rule")]
 
 
 async def export(context: CommandContext, argument: str) -> None:
@@ -221,6 +250,8 @@ async def export(context: CommandContext, argument: str) -> None:
         labels = await controller.connection.history.labels(session.session_id)
         if exporter.has_frames:
             frames = {one.turn_id: await controller.engine.frames(one.turn_id) for one in session.turns}
+        changed = await controller.connection.charges.restated(ChargeFilter(session_id=session.session_id))
+        session = replace(session, restated=frozenset(one.turn_id for one in changed))
         text = exporter.text(session, Contents(labels=labels, frames=frames))
         path = await controller.connection.save_text(file_name, text)
         say(f"Saved to {path}")
@@ -237,6 +268,9 @@ SESSION: Final = (
         "tag", "Tag this session, or show its tags", tag, takes="[TAG…]", offers=_offered_tags, repeats=True
     ),
     Command("untag", "Remove tags", untag, takes="TAG…", offers=_offered_tags, repeats=True),
+    Command(
+        "project", "Set the project of this session", project, takes="[NAME|off]", offers=_offered_projects
+    ),
     Command("export", "Save this session to a file", export, takes="[FORMAT|FILE]"),
 )
 
@@ -302,8 +336,7 @@ async def edit(context: CommandContext, argument: str) -> None:
 def edit_turn(context: CommandContext, session: Session, turn: Turn) -> None:
     """Put a message of a session into the prompt; Enter sends it as a new one."""
     lineage = _lineage(session, turn, LineageKind.EDIT)
-    context.queue_editor.cancel()
-    context.composer.start_from(draft_of_request(turn.request), lineage)
+    context.message.start_from(draft_of_request(turn.request), lineage)
 
 
 # -- retry --------------------------------------------------------------------------------
@@ -323,7 +356,7 @@ async def retry_turn(context: CommandContext, turn: Turn, budget: str) -> None:
     if turn.live or turn.status is TurnStatus.RUNNING:
         interaction.say("The worker is still working on this message. Nothing was sent.", "warning")
         return
-    usual = typical_cost_text(await typical_cost_of(controller, budget))
+    usual = typical_cost_text(await controller.typical_cost(budget))
     first = first_cost(turn, money_of(session, turn), session.credit_usd)
     body = (
         f"“{clean_line(turn.request.prompt, 200)}”\n\n{first} "
@@ -364,7 +397,7 @@ async def fork_turn(context: CommandContext, turn: Turn) -> None:
         return
     title = controller.title(session.session_id)
     if await context.switcher.begin(title=f"Fork of {title}"):
-        context.composer.carry(text, _lineage(session, turn, LineageKind.FORK, title=title))
+        context.message.carry(text, _lineage(session, turn, LineageKind.FORK, title=title))
         context.interaction.say("Carried over as text only: no files, no worker memory.")
 
 

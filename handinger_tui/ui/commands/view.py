@@ -19,11 +19,9 @@ STEP: Final = 6
 async def find(context: CommandContext, argument: str) -> None:
     """Open the find bar; with a text find that and browse the answers, where n and N go to other matches."""
     if not argument:
-        await context.browsing.find()
+        await context.view.open_find()
         return
-    count = context.pane.transcript.search.find(argument)
-    if count:
-        context.browsing.browse(context.pane.transcript)
+    count = context.view.find(argument)
     context.interaction.say(
         f"{plural(count, 'match', 'matches')}. Press n for the next, N for the previous."
         if count
@@ -42,26 +40,24 @@ async def copy(context: CommandContext, _argument: str) -> None:
 
 async def details(context: CommandContext, _argument: str) -> None:
     """Fold or unfold thoughts and tool calls."""
-    context.pane.transcript.toggle_details()
+    context.view.toggle_details()
 
 
 async def panels(context: CommandContext, argument: str) -> None:
     """Show, hide, widen or narrow the panels."""
     if argument in ("wider", "narrower"):
-        context.pane.sidebar.widen(STEP if argument == "wider" else -STEP)
+        context.view.widen_panels(STEP if argument == "wider" else -STEP)
     else:
-        context.pane.sidebar.toggle()
-        context.browsing.leave_hidden()
-        context.repaint()
+        context.view.toggle_panels()
 
 
 async def history(context: CommandContext, _argument: str) -> None:
     """Choose a message from the prompt history and put it into the prompt."""
     from handinger_tui.ui.dialogs.pickers import HistorySearch  # 17 ms
 
-    chosen = await context.interaction.ask(HistorySearch(context.pane.prompt.message_history.texts))
+    chosen = await context.interaction.ask(HistorySearch(context.message.earlier_texts))
     if chosen is not None:
-        context.composer.replace_text(chosen)
+        context.message.replace_text(chosen)
 
 
 async def editor(context: CommandContext, _argument: str) -> None:
@@ -70,7 +66,7 @@ async def editor(context: CommandContext, _argument: str) -> None:
     Raises:
         EditorProblem: the editor failed; the text is unchanged.
     """
-    await context.composer.edit_externally(context.interaction.app)
+    await context.message.edit_externally()
 
 
 async def pager(context: CommandContext, _argument: str) -> None:
@@ -80,34 +76,33 @@ async def pager(context: CommandContext, _argument: str) -> None:
         EditorProblem: the pager could not be run.
     """
     from handinger_tui.core.export.exporters import session_markdown  # 20 ms
-    from handinger_tui.ui.work.external_editor import page  # tempfile, and few use a pager
 
     session = context.controller.session
     if session.turns:
-        await page(context.interaction.app, session_markdown(session))
+        await context.view.page(session_markdown(session))
     else:
         context.interaction.say("Nothing to show yet.", "warning")
 
 
 async def redraw(context: CommandContext, _argument: str) -> None:
     """Repaint the whole screen, because another program may have written to it."""
-    context.interaction.app.redraw()
+    context.view.redraw()
 
 
 async def theme(context: CommandContext, argument: str) -> None:
     """Switch to the named theme, or name all."""
-    app = context.interaction.app
+    view = context.view
     name = by_name(argument) if argument else None
-    if app.no_color:
+    if not view.has_colors:
         context.interaction.say("Colors are off (NO_COLOR, or a terminal without colors).")
     elif name is not None:
-        app.theme = name
+        view.set_theme(name)
         await _keep_theme(context, short_name(name))
     elif argument:
         context.interaction.say(unknown_text(argument), "warning")
     else:
         context.interaction.say(
-            f"Theme: {short_name(app.theme)}. Choose with /theme NAME: {', '.join(NAMES)}."
+            f"Theme: {short_name(view.theme)}. Choose with /theme NAME: {', '.join(NAMES)}."
         )
 
 
@@ -123,32 +118,27 @@ async def _keep_theme(context: CommandContext, name: str) -> None:
 
 async def show_help(context: CommandContext, _argument: str) -> None:
     """Show the help screen."""
-    from handinger_tui.ui.dialogs.help import HelpScreen, active_places  # 5 ms
-
-    app = context.interaction.app
-    app.push_screen(HelpScreen(context.commands, context.options.keys, active_places(app.screen)))
+    context.view.show_help()
 
 
 async def palette(context: CommandContext, _argument: str) -> None:
     """Open the command palette."""
-    from handinger_tui.ui.dialogs.pickers import CommandPicker  # 17 ms
-
-    context.interaction.app.push_screen(CommandPicker())
+    context.view.show_palette()
 
 
 async def leave(context: CommandContext, _argument: str = "") -> None:
     """Save the draft, read the total of the day, then end the app; turns on the server continue."""
-    from handinger_tui.ui.work.farewell import read_day  # not needed before
+    from handinger_tui.ui.sessions.farewell import read_day  # not needed before
 
     await context.switcher.save_draft()
     if context.controller.connected:
         if context.controller.to_delete:
-            from handinger_tui.ui.work.deletion import Deletions  # few are deleted
+            from handinger_tui.ui.sessions.deletion import Deletions  # few are deleted
 
             with suppress(HandingerError):
                 await Deletions(context.controller).delete_ended()
         await read_day(context.controller)
-    context.interaction.app.exit()
+    context.view.leave()
 
 
 VIEW: Final = (

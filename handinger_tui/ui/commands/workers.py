@@ -12,62 +12,66 @@ from handinger_tui.ui.commands.session import attach
 if TYPE_CHECKING:
     from handinger_tui.core.stored_workers import StoredWorker
     from handinger_tui.core.turns.session import Session
-    from handinger_tui.engine.gallery import Gallery
+    from handinger_tui.engine.stored_workers import StoredWorkerCatalog
 
 NONE_HERE: Final = "This service has no stored workers: they are part of the tasks generation of the API."
 
 
-def _gallery(context: CommandContext) -> Gallery | None:
-    gallery = context.controller.connection.gallery
-    if gallery is None:
+def _stored_workers(context: CommandContext) -> StoredWorkerCatalog | None:
+    stored_workers = context.controller.connection.stored_workers
+    if stored_workers is None:
         context.interaction.say(NONE_HERE, "warning")
-    return gallery
+    return stored_workers
 
 
 async def workers(context: CommandContext, argument: str) -> None:
-    """Show the gallery, at the worker that an id or address names."""
+    """Show the stored workers, at the one that an id or address names."""
     from handinger_tui.ui.pages.workers import WorkerActions, WorkersScreen  # 15 ms
 
-    gallery, controller, interaction = _gallery(context), context.controller, context.interaction
-    if gallery is None:
+    stored_workers, controller, interaction = (
+        _stored_workers(context),
+        context.controller,
+        context.interaction,
+    )
+    if stored_workers is None:
         return
     destination_of = controller.connection.destination_of
 
     def worker_in(text: str) -> str:
         return destination_of(text)[1] or text
 
-    chosen = worker_in(argument) if argument else controller.session.template or ""
-    if argument and all(one.worker_id != chosen for one in await gallery.listed()):
-        await gallery.read(chosen)
+    chosen = worker_in(argument) if argument else controller.session.stored_worker_id or ""
+    if argument and all(one.worker_id != chosen for one in await stored_workers.listed()):
+        await stored_workers.read(chosen)
     actions = WorkerActions(
         open_session=lambda session_id: interaction.open(context.switcher.open(session_id)),
         begin_task=lambda worker: interaction.open(begin_task(context, worker)),
         open_task=lambda text: interaction.run(attach(context, text)),
         worker_in=worker_in,
     )
-    page = WorkersScreen(gallery, controller.connection.history, actions, interaction, context.now_ms, chosen)
+    page = WorkersScreen(
+        stored_workers, controller.connection.history, actions, interaction, context.now_ms, chosen
+    )
     await interaction.ask(page)
 
 
 async def begin_task(context: CommandContext, worker: StoredWorker) -> None:
     """Show a new session whose first message begins a task of the worker; nothing is sent."""
-    if await context.switcher.begin(template=worker.worker_id):
+    if await context.switcher.begin(stored_worker_id=worker.worker_id):
         name = clean_line(worker.name, 60)
         context.interaction.say(f"New task of “{name}”. Nothing was sent.")
 
 
 async def archive(context: CommandContext, _argument: str) -> None:
     """Archive the task of this session, after a question."""
-    from handinger_tui.engine.gallery import archive_question, outcome_text
-
-    gallery, session = _gallery(context), context.controller.session
-    if gallery is None:
+    stored_workers, session = _stored_workers(context), context.controller.session
+    if stored_workers is None:
         return
     if session.worker_id is None or not context.controller.belongs_here(session):
         context.interaction.say("There is no task of this service in this session.", "warning")
-    elif await context.interaction.agrees(archive_question(session.title)):
-        done = await gallery.archive(session.worker_id)
-        context.interaction.say(outcome_text(done, "Archived. This session stays here."))
+    elif await context.interaction.agrees(stored_workers.archive_question(session.title)):
+        done = await stored_workers.archive(session.worker_id)
+        context.interaction.say(stored_workers.outcome_text(done, "Archived. This session stays here."))
 
 
 WORKERS: Final = (

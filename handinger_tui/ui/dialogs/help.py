@@ -22,8 +22,6 @@ from handinger_tui.ui.widgets.frame import StaticReflow
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
 
-    from handinger_tui.ui.commands.command import Command
-
 MONEY = (
     "Every message may cost money. A message is never sent twice unless you resend it. "
     "Esc only stops watching: the worker keeps running and may keep charging. "
@@ -59,11 +57,11 @@ class HelpScreen(Modal[None]):
 
     def __init__(
         self,
-        commands: Iterable[Command],
+        commands: Iterable[tuple[str, str]],
         remapped: Iterable[tuple[str, str]] = (),
         active: Collection[Where] = (),
     ) -> None:
-        """`active`: the places whose keys worked when the help was opened."""
+        """`commands`: the syntax of each and what it does. `active`: the places whose keys work now."""
         super().__init__()
         self._sections = help_sections(commands, tuple(remapped), active)
 
@@ -120,7 +118,7 @@ def active_places(screen: Screen[object]) -> frozenset[Where]:
 
 
 def help_sections(
-    commands: Iterable[Command], remapped: Sequence[tuple[str, str]], active: Collection[Where]
+    commands: Iterable[tuple[str, str]], remapped: Sequence[tuple[str, str]], active: Collection[Where]
 ) -> list[tuple[str, list[HelpRow]]]:
     """Titles and rows: keys that work now, those of the focus first; then other keys, commands, notes."""
     by_nearness = sorted(Where, key=lambda where: (where not in active, where is Where.ANYWHERE))
@@ -135,7 +133,7 @@ def help_sections(
         ]
         sections.append((f"{where.value} (now)" if where in active else where.value, rows))
     slash = HelpRow("//text", "Send a message that starts with a slash")
-    sections.append(("Commands", [*map(_describe_command, commands), slash]))
+    sections.append(("Commands", [*(HelpRow(*command) for command in commands), slash]))
     return [*sections, ("Money", [HelpRow("", MONEY)]), ("Account", [HelpRow("", ACCOUNT)])]
 
 
@@ -149,11 +147,6 @@ def help_lines(sections: Iterable[tuple[str, Iterable[HelpRow]]], query: str, wi
             lines += [line for row in matching for line in _two_columns(row.left, row.right, width)]
             lines.append(Content(""))
     return lines or [Content.styled(f"No key or command matches “{clean_line(query, 30)}”.", "$text-muted")]
-
-
-def _describe_command(command: Command) -> HelpRow:
-    also = f" (also {', '.join(f'/{name}' for name in command.aliases)})" if command.aliases else ""
-    return HelpRow(f"/{command.name} {command.takes}".strip(), f"{command.summary}{also}")
 
 
 def _two_columns(left: str, right: str, width: int) -> list[Content]:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
+from collections.abc import Sequence
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, ClassVar, Final, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Generic, Protocol
 
+from msgspec.structs import replace
 from textual import on, work
 from textual.app import ComposeResult
 from textual.binding import BindingType
@@ -13,87 +16,86 @@ from textual.containers import Vertical
 from textual.content import Content
 from textual.events import Click
 from textual.widget import Widget
-from textual.widgets import Input, OptionList, Static
-from textual.widgets.option_list import Option
+from textual.widgets import Input, Static
 from textual.worker import Worker
 
+from handinger_tui.core.columns import Column, Row
 from handinger_tui.core.errors import HandingerError
-from handinger_tui.core.money.spending import LOCAL
+from handinger_tui.core.formatting import local_time
 from handinger_tui.core.safety import clean_line
 from handinger_tui.core.search import parse_query
+from handinger_tui.core.turns.session import LOCAL, SessionSummary
 from handinger_tui.core.turns.turn import TurnStatus
 from handinger_tui.ui.dialogs import Modal, TextQuestion, yes_or_no
 from handinger_tui.ui.keys import Where, bindings
-from handinger_tui.ui.ledger.query import local_time
+from handinger_tui.ui.widgets import session_rows
+from handinger_tui.ui.widgets.column_list import ColumnList
 from handinger_tui.ui.widgets.frame import FooterLine
-from handinger_tui.ui.widgets.session_rows import session_details, session_rows
 from handinger_tui.ui.widgets.status_text import WORKED_ON, under_way
+from handinger_tui.ui.widgets.virtual_list import ItemT, VirtualList
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterable, Sequence
+    from collections.abc import Awaitable, Callable, Iterable
 
     from handinger_tui.core.search import SearchHit
-    from handinger_tui.core.turns.session import Session, SessionSummary
-    from handinger_tui.ui.ports import StoredSessions
+    from handinger_tui.core.turns.session import Session
+    from handinger_tui.ui.ports import HistoryOfSessions
 
 
-class Picker(Modal[str]):
-    """A field above a list. Typing filters the list; the arrow keys move its highlight."""
+class Picker(Modal[str], Generic[ItemT]):
+    """A field above a list. Typing filters the list; the arrow keys move its cursor."""
 
     BINDINGS: ClassVar[list[BindingType]] = bindings(Where.DIALOG)
+    COLUMNS: ClassVar[Sequence[Column]]
 
     def __init__(self, title: str, placeholder: str) -> None:
         super().__init__()
         self._title, self._placeholder = title, placeholder
+        self.table: ColumnList[ItemT] = ColumnList(self.COLUMNS, lambda _: ("", ""), id="rows", classes="")
+        # Tab would leave letters without a field.
+        self.table.can_focus = False
 
     def compose(self) -> ComposeResult:
         """Lay out the title, the field and the list."""
         with Vertical(id="picker", classes="page"):
             yield Static(Content.styled(self._title, "bold"), classes="dialog-title")
             yield Input(placeholder=self._placeholder)
-            rows = OptionList(id="rows")
-            # Tab would leave letters without a field.
-            rows.can_focus = False
-            yield rows
+            yield self.table
             yield from self.foot()
 
+    @abstractmethod
     def foot(self) -> Sequence[Widget]:
         """The lines below the list."""
-        raise NotImplementedError
 
-    def options(self, query: str) -> Sequence[Option]:
-        """The options that match what was typed, in lower case; a disabled one says why there is none."""
-        raise NotImplementedError
+    @abstractmethod
+    def matches(self, query: str) -> tuple[Sequence[ItemT], Sequence[Row], str]:
+        """What has the text typed, in lower case: items and rows; and why there is none."""
 
-    @property
-    def option_list(self) -> OptionList:
-        """The list of the options that match what was typed."""
-        return self.query_one("#rows", OptionList)
+    @abstractmethod
+    def result(self, item: ItemT) -> str:
+        """What a choice of an item returns."""
 
     @on(Input.Changed)
     def fill(self) -> None:
-        """List what matches, and highlight the first."""
-        options = self.options(self.query_one(Input).value.lower())
-        self.option_list.clear_options()
-        self.option_list.add_options(options)
-        if not options[0].disabled:
-            self.option_list.highlighted = 0
+        """List what matches, with the cursor on the first."""
+        self.table.cursor = 0
+        self.table.show(*self.matches(self.query_one(Input).value.lower()))
         self.refresh_bindings()
 
     def action_move(self, by: int) -> None:
-        """Move the highlight; the focus stays in the field."""
-        if by > 0:
-            self.option_list.action_cursor_down()
-        else:
-            self.option_list.action_cursor_up()
+        """Move the cursor, from the last item to the first; the focus stays in the field."""
+        self.table.move_to((self.table.cursor + by) % max(1, self.table.rows.count))
+
+    @on(Input.Submitted)
+    @on(ColumnList.Clicked)
+    def action_open(self) -> None:
+        """Choose the item at the cursor."""
+        if self.table.current is not None:
+            self.dismiss(self.result(self.table.current))
 
     def action_close(self) -> None:
         """Close without a choice."""
         self.dismiss(None)
-
-
-def _message(message: str) -> Option:
-    return Option(Content.styled(message, "$text-muted"), disabled=True)
 
 
 class Deletes(Protocol):
@@ -108,14 +110,15 @@ class Deletes(Protocol):
         ...
 
 
-class SessionPicker(Picker):
+class SessionPicker(Picker[SessionSummary]):
     """Lists sessions, newest first. The result is the id of the chosen one, None when closed."""
 
     BINDINGS: ClassVar[list[BindingType]] = bindings(Where.SESSIONS)
+    COLUMNS = session_rows.COLUMNS
 
     def __init__(  # noqa: PLR0913 - what it acts on is all injected, here only
         self,
-        history: StoredSessions,
+        history: HistoryOfSessions,
         now_ms: Callable[[], int],
         current: Callable[[], str],
         opened: Callable[[], Iterable[Session]],
@@ -147,8 +150,6 @@ class SessionPicker(Picker):
         self._searched = ""
         """The typed text that `_hits` and `_problem` belong to."""
         self._problem = ""
-        self._listed = "", PAGE
-        """The typed text for which sessions are listed, and how many: more follow at the end of the list."""
 
     def foot(self) -> Sequence[Widget]:
         """Details of the highlighted session, and the keys."""
@@ -187,82 +188,61 @@ class SessionPicker(Picker):
         """Read the changed history again; the highlight stays on its session."""
         # Without rows the first read is under way, or there is nothing to update.
         if self._rows:
-            self.do(self._read(self._highlighted))
+            self.do(self._read(self.table.current))
 
     async def _read(self, highlighted: SessionSummary | None = None) -> None:
         self._rows = await self._history.sessions()
         self.fill()
-        if highlighted is not None:
-            ids = [option.id for option in self.option_list.options]
-            self.option_list.highlighted = (
-                ids.index(highlighted.session_id) if highlighted.session_id in ids else 0
-            )
+        for at, one in enumerate(self.table.rows.items):
+            if highlighted is not None and one.session_id == highlighted.session_id:
+                self.table.move_to(at)
 
     def on_resize(self) -> None:
-        """Rebuild the rows, which depend on the width."""
-        self.fill()
+        """Write the details for the width."""
+        self._show_details()
 
-    def options(self, query: str) -> Sequence[Option]:
-        """The sessions whose title, tags, project, worker or id have every typed word."""
-        words, width = query.split(), max(40, self.option_list.size.width - 3)
+    def result(self, item: SessionSummary) -> str:
+        """The id of the session."""
+        return item.session_id
+
+    def matches(self, query: str) -> tuple[Sequence[SessionSummary], Sequence[Row], str]:
+        """The sessions whose title, tags, project, worker or id have each word; then those whose texts do."""
+        words = query.split()
         opened = {session.session_id: session for session in self._opened()}
-        rows = [
+        listed = [
             row
             for row in self._rows
             if _matches(row, words)
             and (not self._running_only or _is_running(row, opened.get(row.session_id)))
         ]
-        shown = {row.session_id for row in rows}
+        shown = {row.session_id for row in listed}
         is_searched = bool(words) and query == self._searched
         hits = [hit for hit in self._hits if is_searched and hit.summary.session_id not in shown]
-        if is_searched and self._problem and not rows:
-            return [_message(self._problem)]
-        if not rows and not hits:
-            none = "No matches." if self._rows else "No sessions yet. Your first message starts one."
-            return [_message("No worker is running." if self._running_only and not words else none)]
-        if query != self._listed[0]:
-            self._listed = query, PAGE
-        more = len(rows) - self._listed[1]
-        if more > 0:
-            rows, hits = rows[: self._listed[1]], []
-        listed = [*rows, *(hit.summary for hit in hits)]
-        lines = session_rows(listed, opened, self._now_ms(), width, self._current())
-        snippets = [None] * len(rows) + [_snippet_line(hit, width) for hit in hits]
-        options = [
-            Option(line if below is None else Content.assemble(line, "\n", below), row.session_id)
-            for line, below, row in zip(lines, snippets, listed, strict=True)
-        ]
-        if more > 0:
-            options.append(Option(Content.styled(f"{more:,} more", "$text-muted"), _MORE))
-        return options
+        listed += [hit.summary for hit in hits]
+        rows = session_rows.rows_of(listed, opened, self._now_ms(), self._current())
+        for at, hit in enumerate(hits, len(rows) - len(hits)):
+            rows[at] = _with_snippet(rows[at], hit)
+        none = "No matches." if self._rows else "No sessions yet. Your first message starts one."
+        if self._running_only and not words:
+            none = "No worker is running."
+        return listed, rows, self._problem if is_searched and self._problem else none
 
-    @on(Input.Changed)
-    @on(OptionList.OptionHighlighted)
+    @on(VirtualList.Moved)
     def _show_details(self) -> None:
-        """Show the details of the highlighted session; at the end of the list, list more."""
-        at, highlighted = self.option_list.highlighted, self.option_list.highlighted_option
-        if highlighted is not None and highlighted.id == _MORE:
-            query, count = self._listed
-            self._listed = query, count + PAGE
-            self.fill()
-            self.option_list.highlighted = at
-        row, details = self._highlighted, self.query_one("#details", Static)
+        """Show the details of the session at the cursor."""
+        row, details = self.table.current, self.query_one("#details", Static)
         opened = {session.session_id: session for session in self._opened()}
         if row is None:
             details.update()
         else:
             width = details.content_size.width
-            details.update(session_details(row, opened.get(row.session_id), self._now_ms(), width))
-
-    @property
-    def _highlighted(self) -> SessionSummary | None:
-        option = self.option_list.highlighted_option
-        listed = [*self._rows, *(hit.summary for hit in self._hits)]
-        return next((row for row in listed if option is not None and row.session_id == option.id), None)
+            details.update(
+                session_rows.session_details(row, opened.get(row.session_id), self._now_ms(), width)
+            )
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Without a session there is nothing to open, rename or delete."""
-        if action in ("open", "rename", "delete") and self._highlighted is None:
+        if action in ("open", "rename", "delete") and self.table.current is None:
             return False
         return super().check_action(action, parameters)
 
@@ -271,22 +251,12 @@ class SessionPicker(Picker):
         hit = next((hit for hit in self._hits if hit.summary.session_id == session_id and hit.turn_id), None)
         return "" if hit is None or not hit.snippet.marks else hit.snippet.text[slice(*hit.snippet.marks[0])]
 
-    def action_open(self) -> None:
-        """Choose the highlighted session."""
-        if self._highlighted is not None:
-            self.dismiss(self._highlighted.session_id)
-
-    @on(OptionList.OptionSelected)
-    def _choose(self, event: OptionList.OptionSelected) -> None:
-        if event.option.id != _MORE:
-            self.dismiss(event.option.id)
-
     def action_rename(self) -> None:
         """Ask for a new title."""
         self.do(self._rename())
 
     async def _rename(self) -> None:
-        row = self._highlighted
+        row = self.table.current
         if row is None:
             return
         title = await self.app.push_screen_wait(TextQuestion("Rename the session", clean_line(row.title)))
@@ -299,7 +269,7 @@ class SessionPicker(Picker):
         self.do(self._delete())
 
     async def _delete(self) -> None:
-        row = self._highlighted
+        row = self.table.current
         if row is None:
             return
         if row.session_id == self._current():
@@ -327,21 +297,15 @@ class SessionPicker(Picker):
 
 
 OPEN_HERE: Final = "This session is open. Open another one first."
-PAGE: Final = 200
-"""Sessions that are listed at once: a row takes 0.1 ms."""
-_MORE: Final = "more"
-"""The id of the row behind which there are more sessions."""
 MAX_HITS: Final = 50
 """Most sessions whose texts are listed below those whose titles match."""
 
 
-def _snippet_line(hit: SearchHit, width: int) -> Content:
-    """The line below a session whose texts match: where, and the text around the match."""
-    place = f"    turn {hit.number}: " if hit.number is not None else "    "
-    line = Content.assemble((place, "$text-muted"), (hit.snippet.text, "$text-muted"))
-    for start, end in hit.snippet.marks:
-        line = line.stylize("bold $primary", len(place) + start, len(place) + end)
-    return line.truncate(width, ellipsis=True)
+def _with_snippet(row: Row, hit: SearchHit) -> Row:
+    """The row of a session whose texts match: below it where, and the text around the match."""
+    place = f"  turn {hit.number}: " if hit.number is not None else "  "
+    marks = tuple((start + len(place), end + len(place)) for start, end in hit.snippet.marks)
+    return replace(row, below=place + hit.snippet.text, marks=marks)
 
 
 def _matches(row: SessionSummary, words: Sequence[str]) -> bool:
@@ -359,42 +323,33 @@ def _is_running(row: SessionSummary, opened: Session | None) -> bool:
 
 
 # -- prompt history ---------------------------------------------------------------------
-MAX_ROWS: Final = 200
-"""Most messages listed at once; typing filters all of them."""
-
-
-class HistorySearch(Picker):
+class HistorySearch(Picker[str]):
     """Lists earlier messages, newest first. The result is the chosen text, None when closed."""
 
     BINDINGS: ClassVar[list[BindingType]] = bindings(Where.HISTORY)
+    COLUMNS = (Column(fill=True, least=1),)
 
     def __init__(self, past: Sequence[str]) -> None:
         super().__init__("Prompt history", "Filter")
         self._past = list(dict.fromkeys(reversed(past)))
-        self._rows: list[str] = []
 
     def foot(self) -> Sequence[Widget]:
         """The keys, below the list."""
         return (Static(Content.styled("Enter to use · Esc to close", "$text-muted")),)
 
-    def options(self, query: str) -> Sequence[Option]:
+    def matches(self, query: str) -> tuple[Sequence[str], Sequence[Row], str]:
         """The messages that have the typed text."""
-        self._rows = [text for text in self._past if query in text.lower()][:MAX_ROWS]
+        texts = [text for text in self._past if query in text.lower()]
         none = "No matches." if self._past else "No earlier prompts yet."
-        return [Option(Content(clean_line(text, 300))) for text in self._rows] or [_message(none)]
+        return texts, [Row((clean_line(text, 300),)) for text in texts], none
+
+    def result(self, item: str) -> str:
+        """The message itself."""
+        return item
 
     def on_mount(self) -> None:
         """List all messages before anything is typed."""
         self.fill()
-
-    @on(Input.Submitted)
-    def _submit(self) -> None:
-        if self._rows and self.option_list.highlighted is not None:
-            self.dismiss(self._rows[self.option_list.highlighted])
-
-    @on(OptionList.OptionSelected)
-    def _choose(self, event: OptionList.OptionSelected) -> None:
-        self.dismiss(self._rows[event.option_index])
 
 
 class CommandPicker(CommandPalette, Modal[None]):

@@ -13,7 +13,8 @@ from textual.widgets import Static
 
 from handinger_tui.core.evidence import Dataset, csv_of, datasets_of, is_tabular, table_in
 from handinger_tui.core.jsontext import json_text
-from handinger_tui.core.previews.data import table_of_value, tree_of_value
+from handinger_tui.core.previews.tables import table_of_value
+from handinger_tui.core.previews.trees import tree_of_value
 from handinger_tui.core.safety import clean_line, safe_file_name
 from handinger_tui.ui.background import run_in_thread
 from handinger_tui.ui.keys import Where, bindings
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 
     from handinger_tui.core.jsontext import Json
     from handinger_tui.core.turns.turn import Turn
-    from handinger_tui.ui.work.session_controller import SessionController
+    from handinger_tui.ui.sessions.controller import SessionController
 
 CHECKS_PER_S: Final = 1.0
 """How often per second the page checks whether the data have changed."""

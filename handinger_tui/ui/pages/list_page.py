@@ -23,7 +23,7 @@ from handinger_tui.ui.widgets.virtual_list import ItemT, VirtualList
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Iterable, Sequence
 
-    from handinger_tui.ui.work.interaction import Interaction
+    from handinger_tui.ui.front import Front
 
 
 class ListPage(Page, Generic[ItemT]):
@@ -41,7 +41,7 @@ class ListPage(Page, Generic[ItemT]):
     NEEDS_ITEM: ClassVar[frozenset[str]] = frozenset()
     """The actions that need a selected item."""
 
-    def __init__(self, interaction: Interaction, about: str = "") -> None:
+    def __init__(self, interaction: Front, about: str = "") -> None:
         """`about`: what the list belongs to, such as "worker w1"; it stands beside the title."""
         super().__init__()
         self.table: ColumnList[ItemT] = self.LIST(self.COLUMNS, self.copied, id=f"{self.NAME}-list")

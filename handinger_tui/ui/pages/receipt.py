@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 
     from handinger_tui.core.money.typical_cost import TypicalCost
     from handinger_tui.core.turns.session import Session
-    from handinger_tui.ui.work.session_controller import SessionController
+    from handinger_tui.ui.sessions.controller import SessionController
 
 LABEL: Final = 21
 """Width of the label column in cells, including a blank after the longest label."""

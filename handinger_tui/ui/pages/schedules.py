@@ -26,17 +26,16 @@ from handinger_tui.core.schedules import (
     runs_of,
     schedule_row,
 )
-from handinger_tui.engine.schedules import WorkerSchedules, plan_text
+from handinger_tui.engine.schedules import WorkerSchedules
 from handinger_tui.ui.dialogs import HINT, Dialog
 from handinger_tui.ui.keys import Where, bindings
 from handinger_tui.ui.pages.list_page import ListPage
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
-    from datetime import datetime
 
     from handinger_tui.core.columns import Row
-    from handinger_tui.ui.work.interaction import Interaction
+    from handinger_tui.ui.front import Front
 
 NO_SCHEDULES: Final = (
     "No schedules yet. Press a to add one: the service then starts turns of this worker automatically, once "
@@ -47,7 +46,7 @@ NOTHING_ADDED: Final = "Nothing was added."
 
 async def add_schedule(
     schedules: WorkerSchedules,
-    interaction: Interaction,
+    interaction: Front,
     text: str = "",
     begin: Callable[[], None] = lambda: None,
 ) -> str | None:
@@ -60,7 +59,7 @@ async def add_schedule(
         ApiError, LedgerError
     """
     listing = await schedules.read()
-    text = text or await interaction.ask(ScheduleQuestion(listing, schedules.now)) or ""
+    text = text or await interaction.ask(ScheduleQuestion(schedules, listing)) or ""
     if not text:
         return None
     rule, instruction = read_request(text, schedules.now())
@@ -80,9 +79,9 @@ class ScheduleQuestion(Dialog[str]):
 
     BOX_CLASSES = "dialog -limits"
 
-    def __init__(self, listing: PricedSchedules, now: Callable[[], datetime]) -> None:
+    def __init__(self, schedules: WorkerSchedules, listing: PricedSchedules) -> None:
         super().__init__("Add a schedule")
-        self._listing, self._now = listing, now
+        self._schedules, self._listing = schedules, listing
 
     def compose_body(self) -> ComposeResult:
         """The field, the preview and a hint."""
@@ -96,12 +95,12 @@ class ScheduleQuestion(Dialog[str]):
         preview = Content.styled(EXAMPLES, "$text-muted")
         if event.value.strip():
             try:
-                rule, instruction = read_request(event.value, self._now())
+                rule, instruction = read_request(event.value, self._schedules.now())
             except SettingsError as problem:
                 preview = Content.styled(problem.text, "$text-muted")
             else:
                 schedule = NewSchedule(instruction, rule)
-                plan = plan_text(schedule, listing.listed, self._now())
+                plan = self._schedules.plan(schedule, listing.listed)
                 tag = price_tag(listing.price_of(schedule))
                 preview = Content.assemble(plan, "\n", (tag, "$accent"))
         self.query_one("#schedule-preview", Static).update(preview)
@@ -112,7 +111,7 @@ class ScheduleQuestion(Dialog[str]):
             self.dismiss(None)
             return
         try:
-            read_request(event.value, self._now())
+            read_request(event.value, self._schedules.now())
         except SettingsError as problem:
             text = Content.styled(problem.text, "$warning")
             self.query_one("#schedule-preview", Static).update(text)
@@ -129,7 +128,7 @@ class SchedulesScreen(ListPage[PricedSchedule]):
     NEEDS_ITEM = frozenset({"cancel"})
     empty = NO_SCHEDULES
 
-    def __init__(self, schedules: WorkerSchedules, interaction: Interaction, *, is_simulated: bool) -> None:
+    def __init__(self, schedules: WorkerSchedules, interaction: Front, *, is_simulated: bool) -> None:
         super().__init__(interaction, f"worker {schedules.worker_id}")
         self._schedules, self._is_simulated = schedules, is_simulated
         self._listing: PricedSchedules | None = None

@@ -21,7 +21,7 @@ from handinger_tui.core.webhooks import (
     page_text,
     token_text,
 )
-from handinger_tui.engine.webhooks import CLEAR, RENEW, WorkerWebhook, replace_question
+from handinger_tui.engine.webhooks import WorkerWebhook
 from handinger_tui.ui.keys import Where, bindings
 from handinger_tui.ui.pages.list_page import ListPage
 from handinger_tui.ui.widgets.virtual_list import copy_from
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
     from handinger_tui.core.acts import Confirmation
     from handinger_tui.core.columns import Row
-    from handinger_tui.ui.work.interaction import Interaction
+    from handinger_tui.ui.front import Front
 
 NO_WEBHOOK: Final = (
     "No webhook. Press s to set an address: the service then sends each task there when it ends."
@@ -40,9 +40,7 @@ NO_WEBHOOK: Final = (
 NO_DELIVERIES: Final = "No deliveries yet. The service sends each task to the address when it ends."
 
 
-async def set_address(
-    webhook: WorkerWebhook, now: Webhook, interaction: Interaction, url: str = ""
-) -> str | None:
+async def set_address(webhook: WorkerWebhook, now: Webhook, interaction: Front, url: str = "") -> str | None:
     """Set an address, "" asks for it; returns the result as a sentence, None where nothing was sent.
 
     Raises:
@@ -52,13 +50,13 @@ async def set_address(
     address = url or await _ask_address(interaction, now.url or "")
     if not address or address == now.url:
         return None
-    question = replace_question(now)
+    question = webhook.replace_question(now)
     if question is not None and not await interaction.agrees(question):
         return None
     return (await webhook.set(address))[1]
 
 
-async def _ask_address(interaction: Interaction, text: str) -> str | None:
+async def _ask_address(interaction: Front, text: str) -> str | None:
     """Ask for an address until it is one; what was typed stays in the field."""
     while True:
         address = await interaction.ask_text("Webhook address", text, "https://…")
@@ -77,7 +75,7 @@ class WebhookScreen(ListPage[Delivery]):
     NAME = "webhook"
     COLUMNS = DELIVERY_COLUMNS
 
-    def __init__(self, webhook: WorkerWebhook, interaction: Interaction, now: Callable[[], datetime]) -> None:
+    def __init__(self, webhook: WorkerWebhook, interaction: Front, now: Callable[[], datetime]) -> None:
         super().__init__(interaction, f"worker {webhook.worker_id}")
         self._service, self._now = webhook, now
         self._webhook: Webhook | None = None
@@ -169,11 +167,11 @@ class WebhookScreen(ListPage[Delivery]):
 
     def action_clear(self) -> None:
         """Remove address and token after a question."""
-        self.change(self._if_agreed(CLEAR, self._service.clear))
+        self.change(self._if_agreed(WorkerWebhook.CLEAR, self._service.clear))
 
     def action_renew(self) -> None:
         """Replace the token after a question."""
-        self.change(self._if_agreed(RENEW, self._service.renew))
+        self.change(self._if_agreed(WorkerWebhook.RENEW, self._service.renew))
 
     async def _if_agreed(
         self, question: Confirmation, act: Callable[[], Awaitable[tuple[Webhook, str]]]

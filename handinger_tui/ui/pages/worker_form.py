@@ -29,8 +29,8 @@ from handinger_tui.ui.widgets.frame import FooterLine
 if TYPE_CHECKING:
     from textual.widget import Widget
 
-    from handinger_tui.engine.gallery import Gallery
-    from handinger_tui.ui.ports import StoredSessions
+    from handinger_tui.engine.stored_workers import StoredWorkerCatalog
+    from handinger_tui.ui.ports import HistoryOfSessions
 
 NEW: Final = "new"
 SAVING: Final = "Saving…"
@@ -53,9 +53,11 @@ class WorkerFormScreen(Modal[StoredWorker | None]):
 
     BINDINGS: ClassVar[list[BindingType]] = bindings(Where.WORKER_FORM)
 
-    def __init__(self, gallery: Gallery, history: StoredSessions, worker: StoredWorker | None) -> None:
+    def __init__(
+        self, stored_workers: StoredWorkerCatalog, history: HistoryOfSessions, worker: StoredWorker | None
+    ) -> None:
         super().__init__()
-        self._gallery = gallery
+        self._stored_workers = stored_workers
         self._history = history
         self._worker = worker
         self._initial = WorkerForm() if worker is None else form_of(worker)
@@ -183,7 +185,7 @@ class WorkerFormScreen(Modal[StoredWorker | None]):
             question = yes_or_no("Store it again?", MAYBE_TWO, yes="Store again", no="Cancel")
             if not await self.app.push_screen_wait(question):
                 return None
-        return await self._gallery.save(form, self._worker)
+        return await self._stored_workers.save(form, self._worker)
 
     def action_close(self) -> None:
         """Close; the text is kept as a draft."""

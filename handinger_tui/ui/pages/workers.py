@@ -16,7 +16,6 @@ from handinger_tui.core.formatting import ago
 from handinger_tui.core.safety import clean_line
 from handinger_tui.core.stored_workers import COLUMNS, StoredWorker, worker_lines, worker_row
 from handinger_tui.core.turns.session import SessionSummary
-from handinger_tui.engine.gallery import archive_question, delete_question, outcome_text
 from handinger_tui.ui.keys import Where, bindings
 from handinger_tui.ui.pages.list_page import ListPage
 from handinger_tui.ui.pages.worker_form import WorkerFormScreen
@@ -29,9 +28,9 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Sequence
 
     from handinger_tui.core.acts import Confirmation
-    from handinger_tui.engine.gallery import Gallery
-    from handinger_tui.ui.ports import StoredSessions
-    from handinger_tui.ui.work.interaction import Interaction
+    from handinger_tui.engine.stored_workers import StoredWorkerCatalog
+    from handinger_tui.ui.front import Front
+    from handinger_tui.ui.ports import HistoryOfSessions
 
 WIDE: Final = 100
 """Width in cells from which the details stand beside the list."""
@@ -71,7 +70,7 @@ class TasksList(ColumnList[SessionSummary]):
 
 
 class WorkersScreen(ListPage[StoredWorker]):
-    """The gallery. It shows what the history has; only keys cause requests."""
+    """The stored workers. It shows what the history has; only keys cause requests."""
 
     BINDINGS: ClassVar[list[BindingType]] = bindings(Where.WORKERS, Where.LIST, Where.SCREEN)
     NAME = "workers"
@@ -83,10 +82,10 @@ class WorkersScreen(ListPage[StoredWorker]):
 
     def __init__(
         self,
-        gallery: Gallery,
-        history: StoredSessions,
+        stored_workers: StoredWorkerCatalog,
+        history: HistoryOfSessions,
         actions: WorkerActions,
-        interaction: Interaction,
+        interaction: Front,
         now_ms: Callable[[], int],
         chosen: str = "",
     ) -> None:
@@ -94,7 +93,7 @@ class WorkersScreen(ListPage[StoredWorker]):
         super().__init__(interaction)
         self.HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (WIDE, "-wide")]
         self.chosen = chosen
-        self._gallery = gallery
+        self._stored_workers = stored_workers
         self._history = history
         self._actions = actions
         self._now_ms = now_ms
@@ -116,8 +115,8 @@ class WorkersScreen(ListPage[StoredWorker]):
 
     async def read(self) -> Sequence[StoredWorker]:
         """Read all workers of the history, and their tasks."""
-        self._tasks_of = await self._gallery.tasks()
-        return await self._gallery.listed()
+        self._tasks_of = await self._stored_workers.tasks()
+        return await self._stored_workers.listed()
 
     def row(self, item: StoredWorker) -> Row:
         """Title and number of tasks; visibility and summary."""
@@ -185,8 +184,8 @@ class WorkersScreen(ListPage[StoredWorker]):
 
     async def _edit(self, worker: StoredWorker | None) -> str | None:
         if worker is not None:
-            worker = await self._gallery.newest(worker)
-        form = WorkerFormScreen(self._gallery, self._history, worker)
+            worker = await self._stored_workers.newest(worker)
+        form = WorkerFormScreen(self._stored_workers, self._history, worker)
         saved = await self._interaction.ask(form)
         if saved is None:
             return None
@@ -201,7 +200,7 @@ class WorkersScreen(ListPage[StoredWorker]):
         title = "Add a worker" if what == "worker" else "Open a task"
         text = await self._interaction.ask_text(title, "", "id or dashboard address")
         if text and what == "worker":
-            worker = await self._gallery.read(self._actions.worker_in(text))
+            worker = await self._stored_workers.read(self._actions.worker_in(text))
             self.chosen = worker.worker_id
             return f"Added: {clean_line(worker.name, 100)}."
         if text:
@@ -216,8 +215,8 @@ class WorkersScreen(ListPage[StoredWorker]):
 
     async def _read(self, worker: StoredWorker) -> str:
         try:
-            await self._gallery.read(worker.worker_id)
-            await self._gallery.newest(worker)
+            await self._stored_workers.read(worker.worker_id)
+            await self._stored_workers.newest(worker)
         finally:
             # The worker may no longer exist.
             self.action_reload()
@@ -227,13 +226,19 @@ class WorkersScreen(ListPage[StoredWorker]):
         """Delete the worker, after a question."""
         worker = self.table.current
         if worker is not None:
-            question = delete_question(worker.name)
-            self.change(self._if_agreed(question, lambda: self._gallery.delete(worker.worker_id), "Deleted."))
+            question = self._stored_workers.delete_question(worker.name)
+            self.change(
+                self._if_agreed(question, lambda: self._stored_workers.delete(worker.worker_id), "Deleted.")
+            )
 
     async def _if_agreed(
         self, question: Confirmation, act: Callable[[], Awaitable[bool | None]], words: str
     ) -> str | None:
-        return outcome_text(await act(), words) if await self._interaction.agrees(question) else None
+        return (
+            self._stored_workers.outcome_text(await act(), words)
+            if await self._interaction.agrees(question)
+            else None
+        )
 
     # -- tasks -----------------------------------------------------------------------------
     def action_open(self) -> None:
@@ -252,8 +257,8 @@ class WorkersScreen(ListPage[StoredWorker]):
         if task_id is None:
             self.note("This task was not sent yet.")
             return
-        question = archive_question(task.title)
-        self.change(self._if_agreed(question, lambda: self._gallery.archive(task_id), "Archived."))
+        question = self._stored_workers.archive_question(task.title)
+        self.change(self._if_agreed(question, lambda: self._stored_workers.archive(task_id), "Archived."))
 
 
 def _task_id(task: SessionSummary) -> tuple[str, str]:

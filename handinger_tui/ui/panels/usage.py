@@ -17,7 +17,6 @@ from handinger_tui.core.figures import CATEGORIES, FIGURE, SHOWN, Measure
 from handinger_tui.core.formatting import day_text, duration, moment_at, plural
 from handinger_tui.core.money.attribution import MoneyIndex
 from handinger_tui.core.money.limits import Gauge, GaugeState, Scope, free_text, used_text
-from handinger_tui.core.money.spending import LOCAL
 from handinger_tui.core.money.words import (
     about_text,
     amount_text,
@@ -32,6 +31,7 @@ from handinger_tui.core.money.words import (
     unknown_words,
 )
 from handinger_tui.core.receipts import basis_words, share_text
+from handinger_tui.core.turns.session import LOCAL
 from handinger_tui.core.turns.turn import Turn
 from handinger_tui.ui.keys import Where, bindings
 from handinger_tui.ui.panels.panel import (
@@ -457,7 +457,7 @@ def compact_line(
 def _key(turn: Turn) -> Key:
     """The memo key of a turn: everything that its figures depend on, which does not include its text."""
     readings = tuple((read.usage, read.costs, read.busy) for read in (turn.before, turn.snapshot) if read)
-    source = (turn.before is None, turn.snapshot is None, turn.request.worker_id, turn.worker_id)
+    source = (turn.before is None, turn.snapshot is None, turn.request.target_id, turn.worker_id)
     return turn.status, source, readings, turn.read_ms, turn.ended_ms, turn.began_ms
 
 

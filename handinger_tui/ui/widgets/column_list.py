@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Callable, Iterable, Sequence
-from typing import ClassVar, Generic
+from itertools import accumulate
+from typing import Any, ClassVar, Generic
 
 from rich.cells import cell_len
 from textual import events
 from textual.binding import BindingType
 from textual.content import Content
+from textual.message import Message
 
 from handinger_tui.core.columns import Column, Layout, Measure, Piece, Row, Tone, in_order
 from handinger_tui.core.safety import clean_line
 from handinger_tui.ui.keys import Where, bindings
-from handinger_tui.ui.widgets.virtual_list import ItemRows, ItemT, PickList, copy_from
+from handinger_tui.ui.widgets.virtual_list import ItemRows, ItemT, VirtualList, copy_from
 
 
 def content_of(pieces: Iterable[Piece]) -> Content:
@@ -25,6 +28,7 @@ class ColumnRows(ItemRows[ItemT]):
     """Items and a row for each of them; those that match the filter are shown, in the order of a column."""
 
     loaded = False
+    cursor_height = 2
 
     def __init__(self, columns: Sequence[Column]) -> None:
         self.columns = tuple(columns)
@@ -36,13 +40,23 @@ class ColumnRows(ItemRows[ItemT]):
         self._all_rows: Sequence[Row] = ()
         self._rows: Sequence[Row] = ()
         self._empty = ""
+        self._starts = [0]
+        """The first line of each row, and the line behind the last one."""
         self._layout: tuple[int, Layout] | None = None
+
+    def lines_of(self, at: int) -> range:
+        """The lines of item `at`."""
+        return range(self._starts[at], self._starts[at + 1])
+
+    def place_of(self, y: int) -> tuple[int, int] | None:
+        """(item, row within it) at line `y`."""
+        at = bisect_right(self._starts, y) - 1
+        return (at, y - self._starts[at]) if 0 <= at < self.count else None
 
     def show(self, items: Sequence[ItemT], rows: Sequence[Row], empty: str) -> None:
         """Show other items; without any, a text."""
         self.loaded, self._all, self._all_rows, self._empty = True, items, rows, empty
         self._layout = None
-        self.item_height = self.cursor_height = 2 if any(row.below for row in rows) else 1
         self.arrange()
 
     def arrange(self) -> None:
@@ -51,6 +65,7 @@ class ColumnRows(ItemRows[ItemT]):
         order = range(len(rows)) if by is None else in_order(rows, by[0], descending=by[1])
         shown = [at for at in order if rows[at].has(words)]
         self.items, self._rows = [self._all[at] for at in shown], [rows[at] for at in shown]
+        self._starts = [*accumulate((1 + bool(row.below) for row in self._rows), initial=0)]
         self.message = f"No row has “{self.filter}”. Esc clears the filter." if self._all else self._empty
 
     @property
@@ -72,15 +87,25 @@ class ColumnRows(ItemRows[ItemT]):
     def line(self, at: int, row: int, width: int, *, here: bool) -> Content:
         """The cells, then the second line."""
         if row:
-            return Content.styled(f"  {self._rows[at].below}", "" if here else Tone.FAINT)
+            below = Content.styled(self._rows[at].below, "" if here else Tone.FAINT)
+            for start, end in self._rows[at].marks:
+                below = below.stylize(Tone.STRONG if here else f"{Tone.STRONG} {Tone.BAR}", start, end)
+            return Content.assemble("  ", below)
         line = content_of(self.layout(width).line(self._rows[at]))
         return Content(line.plain) if here else line
 
 
-class ColumnList(PickList[ColumnRows[ItemT], ItemT], Generic[ItemT]):
+class ColumnList(VirtualList[ColumnRows[ItemT]], Generic[ItemT]):
     """A list in columns whose cursor stays on its item when the list is sorted or filtered."""
 
     BINDINGS: ClassVar[list[BindingType]] = bindings(Where.LINES)
+
+    class Clicked(Message):
+        """An item was clicked; the cursor is on it."""
+
+        def __init__(self, view: ColumnList[Any]) -> None:
+            super().__init__()
+            self.view = view
 
     def __init__(
         self,
@@ -93,6 +118,11 @@ class ColumnList(PickList[ColumnRows[ItemT], ItemT], Generic[ItemT]):
         """`copied`: what is copied of an item, and the name of that: ("sch_1", "the id of the schedule")."""
         super().__init__(ColumnRows(columns), id=id, classes=classes)
         self._copied = copied
+
+    @property
+    def current(self) -> ItemT | None:
+        """The item under the cursor."""
+        return self.rows.item(self.cursor)
 
     def action_copy(self) -> None:
         """Copy a text of the item under the cursor in one line."""
@@ -137,10 +167,12 @@ class ColumnList(PickList[ColumnRows[ItemT], ItemT], Generic[ItemT]):
 
     def on_click(self, event: events.Click) -> None:
         """Move the cursor to the clicked item; a click on the head of a column sorts by it, then reverses."""
-        offset = event.get_content_offset(self)
-        if offset is None or offset.y >= self.rows.head:
-            super().on_click(event)
-            return
-        column = self.rows.layout(self.scrollable_content_region.width - 1).column_at(offset.x - 1)
-        if column is not None:
-            self.sort(column, descending=self.rows.sorted_by == (column, False))
+        offset, at = event.get_content_offset(self), self.item_at(event)
+        if at is not None:
+            self.move_to(at)
+            self.post_message(self.Clicked(self))
+        elif offset is not None and offset.y < self.rows.head:
+            layout = self.rows.layout(self.scrollable_content_region.width - 1)
+            column = layout.column_at(offset.x - 1)
+            if column is not None:
+                self.sort(column, descending=self.rows.sorted_by == (column, False))

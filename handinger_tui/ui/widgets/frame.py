@@ -232,7 +232,7 @@ class HeaderLine(Widget):
         session = self._session
         if session is None:
             return "Handinger"
-        new = f"New task of worker {session.template}" if session.template else "New session"
+        new = f"New task of worker {session.stored_worker_id}" if session.stored_worker_id else "New session"
         title = clean_line(session.title or session.worker_id or new, 200)
         return title if len(session.ours) == len(session.turns) else f"{title} · imported"
 

@@ -165,14 +165,6 @@ class PromptBox(TextArea, inherit_bindings=False):
         *bindings(Where.PROMPT, Where.REPLAY),
     ]
 
-    class Submitted(Message):
-        """Enter, or Tab while a turn runs. `target`: where the message goes, as shown at that moment."""
-
-        def __init__(self, text: str, target: object = None) -> None:
-            super().__init__()
-            self.text = text
-            self.target = target
-
     class Marked(Message):
         """Up or Down while suggestions are shown: move the mark by `by`."""
 
@@ -224,10 +216,10 @@ class PromptBox(TextArea, inherit_bindings=False):
         """Tab on an empty prompt inserts an idea."""
         self.waiting = False
         """Messages are queued."""
-        self.target: Callable[[], object] = lambda: None
-        """Returns the target of a message: where it goes, as the screen shows it now."""
-        self.drops_for_draft: Callable[[bool], bool] = lambda _is_send: False
-        """Called before text is typed, or sent (True); returns whether that is dropped."""
+        self.entered: Callable[[], None] = lambda: None
+        """Called at Enter, or Tab while a turn runs: another session may be shown a moment later."""
+        self.before_typing: Callable[[float], None] = lambda _pressed_at: None
+        """Called with the time of a key, or of a paste (monotonic), before its text is typed."""
         self._kill_buffer = ""
         """The text to yank: all that consecutive cutting keys removed."""
         self._last_key_cut = False
@@ -279,7 +271,7 @@ class PromptBox(TextArea, inherit_bindings=False):
     # -- keys and pastes -------------------------------------------------------------------
     def on_paste(self, event: Paste) -> None:
         """Clean a pasted text, which is untrusted; fold a long one; report paths of dropped files."""
-        self.drops_for_draft(False)
+        self.before_typing(event.time)
         paths = pasted_paths(event.text)
         event.text = clean(event.text)
         if paths:
@@ -293,7 +285,7 @@ class PromptBox(TextArea, inherit_bindings=False):
     def on_key(self, event: Key) -> None:
         """Handle editing and cutting keys in the order in which they were typed among the letters."""
         if event.is_printable:
-            self.drops_for_draft(False)
+            self.before_typing(event.time)
         chord = self._has_chord_begun
         self._has_chord_begun = event.key == "ctrl+x" and self.selection.is_empty
         if self._has_chord_begun or (chord and event.key == "ctrl+e"):
@@ -371,16 +363,10 @@ class PromptBox(TextArea, inherit_bindings=False):
         elif self.choosing:
             self.post_message(self.Completing(entered=True))
         else:
-            self.submit()
+            self.entered()
 
     # The name of Enter in a replay, which runs commands and sends nothing.
     action_run = action_send
-
-    def submit(self) -> None:
-        """Post the text with its target: another session may be shown when the message is handled."""
-        if self.drops_for_draft(True):
-            return
-        self.post_message(self.Submitted(self.text, self.target()))
 
     @_after_typed_keys
     async def action_help(self) -> None:
@@ -417,7 +403,7 @@ class PromptBox(TextArea, inherit_bindings=False):
     def action_queue(self) -> None:
         """Queue the text for the next turn."""
         if self.text.strip():
-            self.submit()
+            self.entered()
 
     @_after_typed_keys
     def action_complete(self) -> None:

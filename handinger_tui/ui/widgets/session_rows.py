@@ -12,11 +12,10 @@ from textual.content import Content
 
 from handinger_tui.core.columns import Align, Column, Layout, Measure, Row, Tone
 from handinger_tui.core.formatting import ago, middle_cut, plural
-from handinger_tui.core.money.spending import LOCAL
 from handinger_tui.core.money.words import cost_words
 from handinger_tui.core.prompts import lineage_words
 from handinger_tui.core.safety import clean_line
-from handinger_tui.core.turns.session import Session, SessionSummary
+from handinger_tui.core.turns.session import LOCAL, Session, SessionSummary
 from handinger_tui.core.turns.turn import TRIGGER_WORDS, TurnStatus
 from handinger_tui.ui.widgets.column_list import content_of
 from handinger_tui.ui.widgets.status_text import (
@@ -77,7 +76,7 @@ def _row(one: SessionSummary, opened: Session | None, now_ms: int, current: str)
     (sign, style), status, cost = _status(one, opened, now_ms)
     return Row(
         (
-            "●" if one.unread else "›" if one.session_id == current else " ",
+            "●" if one.unread else "◆" if one.session_id == current else " ",
             clean_line(one.name or "Untitled", 200),
             "",
             " ".join(f"#{name}" for name in one.tags),

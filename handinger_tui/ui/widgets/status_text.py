@@ -22,10 +22,9 @@ from handinger_tui.core.money.limits import (
     raise_hint,
     spent_text,
 )
-from handinger_tui.core.money.spending import LOCAL
 from handinger_tui.core.receipts import duration_text
 from handinger_tui.core.safety import clean_line
-from handinger_tui.core.turns.session import Session, any_with_status, with_status
+from handinger_tui.core.turns.session import LOCAL, Session, any_with_status, with_status
 from handinger_tui.core.turns.turn import DRAFT, FREE, LIVE, ErrorKind, Turn, TurnStatus
 
 if TYPE_CHECKING:

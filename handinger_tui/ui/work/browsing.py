@@ -9,11 +9,11 @@ from textual.widget import Widget
 from textual.widgets import Input
 
 from handinger_tui.ui.panels.panel import Panel
+from handinger_tui.ui.sessions.controller import SessionController
 from handinger_tui.ui.widgets.strips import Chips, QueueStrip
 from handinger_tui.ui.widgets.welcome import Welcome
-from handinger_tui.ui.work.composer import Composer, QueueEditor
+from handinger_tui.ui.work.composer import Composer
 from handinger_tui.ui.work.pane import FINDING, FIRST_SCREEN, SessionPane
-from handinger_tui.ui.work.session_controller import SessionController
 
 
 class Browsing:
@@ -25,7 +25,6 @@ class Browsing:
         controller: SessionController,
         pane: SessionPane,
         composer: Composer,
-        queue_editor: QueueEditor,
         repaint: Callable[[], None],
     ) -> None:
         self._screen = screen
@@ -33,7 +32,6 @@ class Browsing:
         self._pane = pane
         self._sidebar = pane.sidebar
         self._composer = composer
-        self._queue_editor = queue_editor
         self._repaint = repaint
         self.browsed: Widget | None = None
         """The widget that receives single-letter keys, None while the prompt does.
@@ -146,8 +144,8 @@ class Browsing:
 
     def _edit_canceler(self) -> Callable[[], None] | None:
         """The function that cancels the editing of a queued or an earlier message, None without one."""
-        if self._queue_editor.edit is not None:
-            return self._queue_editor.cancel
+        if self._composer.queue_edit is not None:
+            return self._composer.cancel_queue_edit
         return None if self._composer.origin is None else self._composer.cancel_edit
 
     def _end_finding(self) -> None:

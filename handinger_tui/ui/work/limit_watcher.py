@@ -13,19 +13,18 @@ from handinger_tui.core.money.attribution import money_of
 from handinger_tui.core.money.limits import UNTIL_RAISED, Gauge, GaugeState, near_text, reached_text
 from handinger_tui.core.money.reconciliation import MORE, Restatement, restatement_text
 from handinger_tui.core.money.spending import ChargeFilter, GroupBy, sum_buckets
-from handinger_tui.core.money.typical_cost import TypicalCost
 from handinger_tui.core.turns.session import with_status
 from handinger_tui.core.turns.turn import TurnStatus
+from handinger_tui.ui.sessions.controller import SETTLE_S
 from handinger_tui.ui.widgets.status_text import WORKED_ON
-from handinger_tui.ui.work.session_controller import SETTLE_S
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from handinger_tui.ui.interaction import Interaction
+    from handinger_tui.ui.sessions.controller import SessionController
     from handinger_tui.ui.widgets.frame import HeaderLine
-    from handinger_tui.ui.work.interaction import Interaction
     from handinger_tui.ui.work.pane import SessionPane
-    from handinger_tui.ui.work.session_controller import SessionController
 
 CHECKS_PER_S: Final = 1.0
 """How often per second the screen checks whether charges or limits were written."""
@@ -53,13 +52,6 @@ def reload(screens: Iterable[object]) -> None:
             screen.reload()
 
 
-async def typical_cost_of(controller: SessionController, budget: str) -> TypicalCost:
-    """The typical cost of a turn of the open session's worker at a budget. Raises LedgerError."""
-    session = controller.session
-    worker_id = session.worker_id or session.template
-    return await controller.connection.typical_cost(worker_id, budget, session.credit_usd)
-
-
 class LimitWatcher:
     """Reads charges and limits only after something was written, and shows each warning once."""
 
@@ -83,7 +75,7 @@ class LimitWatcher:
         A session that was to be deleted is deleted once it no longer runs.
         """
         if self._controller.to_delete and not self._controller.deleting.locked():
-            from handinger_tui.ui.work.deletion import Deletions  # few are deleted
+            from handinger_tui.ui.sessions.deletion import Deletions  # few are deleted
 
             self._interaction.run(Deletions(self._controller).delete_ended())
         runs = []
@@ -223,7 +215,7 @@ class LimitWatcher:
         """
         key = self._money_for = self._money_key()
         connection, session_id = self._controller.connection, self._controller.session_id
-        costs = {budget: await typical_cost_of(self._controller, budget) for budget in self._budgets()}
+        costs = {budget: await self._controller.typical_cost(budget) for budget in self._budgets()}
         own = ChargeFilter(session_id=session_id, simulated=connection.limits.simulated)
         of_today = connection.limits.today()
         today = await connection.charges.buckets(GroupBy.DAY, of_today)

@@ -18,11 +18,13 @@ from textual.widgets import TextArea
 from handinger_tui.core.errors import HandingerError
 from handinger_tui.core.safety import clean_line
 from handinger_tui.ui.background import tidy
-from handinger_tui.ui.commands import COMMANDS, command_named, completions, unknown_command_text
+from handinger_tui.ui.commands import command_named, completions, unknown_command_text
 from handinger_tui.ui.commands.command import CommandContext
 from handinger_tui.ui.commands.files import copy_sources, export_sources, show_preview
+from handinger_tui.ui.interaction import Interaction
 from handinger_tui.ui.keys import Where, bindings
 from handinger_tui.ui.panels import WIDE
+from handinger_tui.ui.panels.file_actions import FileActions
 from handinger_tui.ui.panels.files import FilesPanel
 from handinger_tui.ui.panels.panel import (
     CopyLink,
@@ -33,6 +35,7 @@ from handinger_tui.ui.panels.panel import (
 )
 from handinger_tui.ui.panels.usage import UsagePanel
 from handinger_tui.ui.ports import AppOptions, Connection, Opening
+from handinger_tui.ui.sessions.controller import SessionController
 from handinger_tui.ui.terminal.diff_app import clip_paints
 from handinger_tui.ui.transcript.selection import SelectableRows, one_selection
 from handinger_tui.ui.transcript.transcript import Transcript
@@ -41,23 +44,25 @@ from handinger_tui.ui.widgets.prompt import PromptBox
 from handinger_tui.ui.widgets.status_text import took_text
 from handinger_tui.ui.widgets.strips import Chips, QueueStrip
 from handinger_tui.ui.widgets.welcome import Welcome
+from handinger_tui.ui.work.attachments import Attachments
 from handinger_tui.ui.work.browsing import Browsing
-from handinger_tui.ui.work.changes import AFTER_PAINT_S, PaintScheduler, SessionChanges, undelivered
-from handinger_tui.ui.work.composer import Composer, QueueEditor
-from handinger_tui.ui.work.evidence_actions import FileActions, SourceNavigation
-from handinger_tui.ui.work.interaction import Interaction
-from handinger_tui.ui.work.key_actions import WHILE_BROWSING, KeyActions
+from handinger_tui.ui.work.changes import SessionChanges, undelivered
+from handinger_tui.ui.work.composer import Composer
+from handinger_tui.ui.work.entering import Submitter
+from handinger_tui.ui.work.key_actions import WHILE_BROWSING, KeyActions, Parts
 from handinger_tui.ui.work.limit_watcher import (
     CHECKS_PER_S,
     READ_WORKERS_AFTER_S,
     READ_WORKERS_EVERY_S,
     LimitWatcher,
 )
+from handinger_tui.ui.work.paint_scheduler import AFTER_PAINT_S, PaintScheduler
 from handinger_tui.ui.work.pane import PaneState, SessionPane, replay_hint
-from handinger_tui.ui.work.sending import SendFlow, Submission, Submitter
-from handinger_tui.ui.work.session_controller import SessionController
+from handinger_tui.ui.work.sending import SendFlow
 from handinger_tui.ui.work.session_switcher import FirstScreen, SessionSwitcher
+from handinger_tui.ui.work.source_navigation import SourceNavigation
 from handinger_tui.ui.work.startup import Startup
+from handinger_tui.ui.work.view import ScreenView
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -117,22 +122,27 @@ class WorkScreen(BareContainer, Screen[None], inherit_bindings=False):
         self.pane = pane = SessionPane(
             offered, options.disk, options.keys, local=options.local, compact=options.compact, id="pane"
         )
-        self.interaction = interaction = Interaction(self, controller, pane.acknowledge)
+        self.interaction = interaction = Interaction(self, pane.acknowledge, controller.open_link)
         self._header = HeaderLine(local=options.local, id="header")
         self.prompt, self.transcript = pane.prompt, pane.transcript
         self.sidebar = sidebar = pane.sidebar
         self.scheduler = PaintScheduler(self, self._paint, self._advance_clock, sidebar.show, tidy)
 
-        self.composer = composer = Composer(
+        attachments = Attachments(
             options.disk, pane.prompt, pane.chips, interaction.run, self._save_draft_soon
         )
+        self.composer = composer = Composer(
+            pane.prompt,
+            attachments,
+            controller.actor,
+            lambda: interaction.app,
+        )
         pane.origin = lambda: composer.origin
-        self.queue_editor = queue_editor = QueueEditor(controller, interaction, composer)
         self.send_flow = send_flow = SendFlow(controller, interaction, pane, composer)
         self.switcher = switcher = SessionSwitcher(
-            controller, interaction, pane, composer, queue_editor, send_flow.sending, self._handle_shown
+            controller, interaction, pane, composer, self._handle_shown
         )
-        self.browsing = Browsing(self, controller, pane, composer, queue_editor, self.scheduler.request)
+        self.browsing = Browsing(self, controller, pane, composer, self.scheduler.request)
         self._first_screen = FirstScreen(
             controller,
             interaction,
@@ -147,29 +157,27 @@ class WorkScreen(BareContainer, Screen[None], inherit_bindings=False):
         self._sources = SourceNavigation(
             controller, interaction, pane.transcript, sidebar, self.browsing.show_panel
         )
-        self.context = CommandContext(
-            commands=COMMANDS,
-            options=options,
-            controller=controller,
-            interaction=interaction,
-            pane=pane,
-            composer=composer,
-            queue_editor=queue_editor,
-            switcher=switcher,
-            browsing=self.browsing,
-            files=self.files,
-            sources=self._sources,
-            send_again=send_flow.send_again,
-            repaint=self.scheduler.request,
-            now_ms=now_ms,
+        view = ScreenView(options, interaction, pane, self.browsing, self._sources, self.scheduler.request)
+        self.context = context = CommandContext(
+            options,
+            controller,
+            interaction,
+            composer,
+            switcher,
+            view,
+            self.files,
+            send_flow.send_again,
+            now_ms,
         )
-        self._key_actions = KeyActions(self.context, self)
-        self._submitter = Submitter(self.context, send_flow, self.run_command)
-        self.prompt.target = self._submitter.target
+        self._key_actions = KeyActions(
+            context, Parts(interaction, pane, composer, self.browsing, self._sources), self
+        )
+        self._submitter = Submitter(context, interaction, pane, composer, send_flow, self.run_command)
+        self.prompt.entered = self._submitter.enter
         self._submitter.early.changed = self.prompt.message_history.changed = self._save_draft_soon
         switcher.waiting_texts = lambda: self._submitter.early.texts
-        self.prompt.drops_for_draft = self._drops_for_draft
-        self._startup = Startup(self.context, self._submitter)
+        self.prompt.before_typing = composer.make_way
+        self._startup = Startup(context, interaction, pane, switcher, self._submitter)
         self._limits = LimitWatcher(controller, interaction, pane, self._header)
         self._changes = SessionChanges(controller, interaction, self.scheduler)
 
@@ -266,7 +274,7 @@ class WorkScreen(BareContainer, Screen[None], inherit_bindings=False):
         self._header.show(session, now_ms, took_text(session, self.pane.money))
         elsewhere = next((clean_line(other.title, 40) for other in controller.running_elsewhere), None)
         replay = replay_hint(controller.connection.replay)
-        editing = self.queue_editor.turn_id
+        editing = self.composer.edited_id
         state = PaneState(
             True, actor.gate.state, queued, editing, gauges, controller.budget, elsewhere, replay
         )
@@ -298,19 +306,6 @@ class WorkScreen(BareContainer, Screen[None], inherit_bindings=False):
             widget = self.browsing.redirect(widget)
         super().set_focus(widget, scroll_visible, from_app_focus)
         self._renew_keys()
-
-    def _drops_for_draft(self, is_send: bool) -> bool:
-        """Whether a key is dropped because it would send a draft that just came into the prompt.
-
-        Text that comes so soon is not joined to that draft, which gives way to it.
-        """
-        if not self.composer.is_unseen:
-            return False
-        if is_send:
-            self.interaction.say("Your draft is back. Press Enter again to send it.")
-        else:
-            self.composer.give_way()
-        return is_send
 
     @property
     def is_browsing(self) -> bool:
@@ -408,10 +403,6 @@ class WorkScreen(BareContainer, Screen[None], inherit_bindings=False):
             run(command.run(self.context, argument), doing)
 
     # -- the prompt --------------------------------------------------------------------------------
-    @on(PromptBox.Submitted)
-    def _handle_submit(self, event: PromptBox.Submitted) -> None:
-        self._submitter.submit(event.target if isinstance(event.target, Submission) else None, event.text)
-
     @on(TextArea.SelectionChanged, "#prompt")
     @on(TextArea.Changed, "#prompt")
     def _handle_typing(self, event: TextArea.SelectionChanged | TextArea.Changed) -> None:
@@ -437,11 +428,11 @@ class WorkScreen(BareContainer, Screen[None], inherit_bindings=False):
     def _handle_chips(self, event: Chips.ChipsRequest | PromptBox.Dropped) -> None:
         match event:
             case Chips.Removed():
-                self.composer.remove(event.chip)
+                self.composer.attachments.remove(event.chip)
             case Chips.Unfolded():
-                self.composer.unfold(event.chip)
+                self.composer.attachments.unfold(event.chip)
             case PromptBox.Dropped():
-                self.composer.dropped(event.paths, event.text)
+                self.composer.attachments.dropped(event.paths, event.text)
             case _:
                 # The last chip was removed.
                 self.prompt.focus()
@@ -468,9 +459,7 @@ class WorkScreen(BareContainer, Screen[None], inherit_bindings=False):
             case QueueStrip.Edited():
                 self._edit_queued(event.turn)
             case QueueStrip.Withdrawn():
-                self.interaction.run(
-                    self.queue_editor.withdraw(session_id, event.turn), "removing the message"
-                )
+                self.interaction.run(self.send_flow.withdraw(session_id, event.turn), "removing the message")
             case QueueStrip.SentNow():
                 self.interaction.open(
                     self.send_flow.send_queued(session_id, event.turn), "sending the message"
@@ -484,7 +473,7 @@ class WorkScreen(BareContainer, Screen[None], inherit_bindings=False):
 
     def _edit_queued(self, turn: Turn) -> None:
         try:
-            self.queue_editor.begin(self.controller.session_id, turn)
+            self.composer.begin_queue_edit(self.controller.session_id, turn)
         except HandingerError as problem:
             # It was sent in this moment.
             self.interaction.say(problem.text, "warning")

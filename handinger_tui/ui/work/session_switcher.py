@@ -9,16 +9,17 @@ from msgspec.structs import replace
 
 from handinger_tui.core.errors import HandingerError
 from handinger_tui.core.prompts import Draft
+from handinger_tui.ui.sessions.controller import FRESH_DRAFT, SessionController
 from handinger_tui.ui.widgets.prompt import PromptBox
 from handinger_tui.ui.widgets.welcome import MOST_RECENT, Welcome
-from handinger_tui.ui.work.session_controller import FRESH_DRAFT, SessionController
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
 
+    from handinger_tui.ui.interaction import Interaction
+    from handinger_tui.ui.work.attachments import PromptSnapshot
     from handinger_tui.ui.work.browsing import Browsing
-    from handinger_tui.ui.work.composer import Composer, PromptSnapshot, QueueEditor
-    from handinger_tui.ui.work.interaction import Interaction
+    from handinger_tui.ui.work.composer import Composer
     from handinger_tui.ui.work.pane import SessionPane
 
 
@@ -28,27 +29,20 @@ class SessionSwitcher:
     It also saves the draft of the session on the screen.
     """
 
-    def __init__(  # noqa: PLR0913, PLR0917 - the collaborators are all injected, here only
+    def __init__(
         self,
         controller: SessionController,
         interaction: Interaction,
         pane: SessionPane,
         composer: Composer,
-        queue_editor: QueueEditor,
-        is_sending: Callable[[str], bool],
         shown: Callable[[bool], None],
     ) -> None:
-        """`is_sending`: whether a message of a session is accepted but not yet stored.
-
-        `shown` is called for every session put on the screen, with whether it is the first one.
-        """
+        """`shown` is called for every session put on the screen, with whether it is the first one."""
         self._controller = controller
         self._drafts = controller.drafts
         self._interaction = interaction
         self._pane = pane
-        self._composer = composer
-        self._queue_editor = queue_editor
-        self._is_sending = is_sending
+        self.composer = composer
         self._shown = shown
         self._requests = 0
         """Number of switches requested so far: only the newest one takes effect."""
@@ -105,36 +99,33 @@ class SessionSwitcher:
         """
         return await self.switch(partial(self._controller.open, session_id))
 
-    async def begin(self, *, title: str = "", template: str | None = None) -> str:
+    async def begin(self, *, title: str = "", stored_worker_id: str | None = None) -> str:
         """Show a new session, see `switch`; nothing is sent."""
 
         async def create() -> str:
-            return self._controller.new_session(title=title, template=template)
+            return self._controller.new_session(title=title, stored_worker_id=stored_worker_id)
 
         return await self.switch(create)
 
     async def show_first(self, session_id: str) -> None:
         """Show the first session; the text typed while the app was connecting stays."""
-        draft = await self._drafts.read(session_id)
-        # Keys on their way to the prompt would be typed behind the draft, and Enter send both as one.
-        await self._interaction.keys_handled(self._pane.prompt)
-        self.show(session_id, draft)
+        self.show(session_id, await self._drafts.read(session_id))
 
     def show(self, session_id: str, draft: Draft) -> None:
         """Put a session on the screen with its draft, without an await in between."""
         before_id = self._controller.session_id
         unsent = self._controller.show(session_id)
-        has_early_text = not before_id and (self._pane.prompt.text or self._composer.chosen)
+        has_early_text = not before_id and (self._pane.prompt.text or self.composer.attachments.chosen)
         if before_id and before_id != session_id:
-            self._composer.restore(draft)
+            self.composer.restore(draft)
         elif not before_id and not has_early_text:
-            self._composer.restore_unseen(draft)
+            self.composer.restore_unseen(draft)
         elif has_early_text:
-            self._composer.set_aside(draft)
+            self.composer.set_aside(draft)
         self._pane.trouble(None)
         # A line about an action in the session before.
         self._pane.end_acknowledgment()
-        self._composer.return_drafts(unsent)
+        self.composer.return_drafts(unsent)
         if self._controller.session.turns:
             self._interaction.run(self._controller.connection.history.mark_read(session_id))
         self._shown(not before_id)
@@ -143,20 +134,21 @@ class SessionSwitcher:
         """Save the draft of the session on the screen to disk."""
         session_id = self._controller.session_id
         if session_id:
-            draft, waiting = self._queue_editor.draft(), self.waiting_texts()
+            draft = self.composer.leaving.apart(session_id, self.composer.draft_to_save())
+            waiting = self.waiting_texts()
             if waiting and not draft.text:
                 draft, waiting = replace(draft, text=waiting[0]), waiting[1:]
             draft = replace(draft, others=(*draft.others, *waiting))
             await self._drafts.save(self._drafts.name_of(session_id), draft)
-            await self._composer.save_unsent(self._controller.connection.history)
+            await self.composer.save_unsent(self._controller.connection.history)
 
     async def _save_leaving_draft(self) -> Draft:
         """Save the draft of the session on the screen before another one is opened; returns the draft."""
-        session_id, draft = self._controller.session_id, self._queue_editor.draft()
+        session_id, draft = self._controller.session_id, self.composer.draft_to_save()
         if not session_id:
             return draft
         name = self._drafts.name_of(session_id)
-        if name == FRESH_DRAFT and self._is_sending(session_id):
+        if name == FRESH_DRAFT and self.composer.leaving.any(session_id):
             # Its first message is being sent: the text must not become the draft of the next new session.
             await self._drafts.save(session_id, draft)
             await self._drafts.save(FRESH_DRAFT, Draft())
@@ -169,10 +161,10 @@ class SessionSwitcher:
         session_id = self._controller.session_id
         if not session_id:
             return
-        self._queue_editor.cancel()
-        snapshot = self._composer.snapshot()
+        self.composer.cancel_queue_edit()
+        snapshot = self.composer.snapshot()
         if snapshot.draft != saved_draft:
-            sending = self._is_sending(session_id)
+            sending = self.composer.leaving.any(session_id)
             name = session_id if sending else self._drafts.name_of(session_id)
             self._interaction.run(self._save_snapshot(name, snapshot))
 
@@ -181,7 +173,7 @@ class SessionSwitcher:
             await self._drafts.save(name, snapshot.draft)
         except HandingerError:
             # The text is no longer on the screen: it is kept in the prompt history.
-            self._composer.remember(snapshot)
+            self.composer.remember(snapshot)
             raise
 
 

@@ -12,10 +12,10 @@ from handinger_tui.core.formatting import plural
 from handinger_tui.core.prompts import Draft
 from handinger_tui.core.safety import clean_line
 from handinger_tui.ui.ports import Opening
+from handinger_tui.ui.sessions.controller import NoSuchSession, SessionController
 from handinger_tui.ui.widgets.status_text import running_for, so_far
+from handinger_tui.ui.work.entering import Submitter
 from handinger_tui.ui.work.limit_watcher import reload
-from handinger_tui.ui.work.sending import Submitter
-from handinger_tui.ui.work.session_controller import NoSuchSession, SessionController
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from handinger_tui.core.turns.session import Session
     from handinger_tui.engine.replay import Replay
     from handinger_tui.ui.commands.command import CommandContext
+    from handinger_tui.ui.interaction import Interaction
+    from handinger_tui.ui.work.pane import SessionPane
+    from handinger_tui.ui.work.session_switcher import SessionSwitcher
 
 
 class InitialSession(Struct, frozen=True):
@@ -40,13 +43,21 @@ class InitialSession(Struct, frozen=True):
 class Startup:
     """Opens the requested session, then sends the message of the command line or the early one."""
 
-    def __init__(self, context: CommandContext, submitter: Submitter) -> None:
+    def __init__(
+        self,
+        context: CommandContext,
+        interaction: Interaction,
+        pane: SessionPane,
+        switcher: SessionSwitcher,
+        submitter: Submitter,
+    ) -> None:
         self._context = context
         self._options = context.options
         self._controller = context.controller
-        self._interaction = context.interaction
-        self._composer = context.composer
-        self._switcher = context.switcher
+        self._interaction = interaction
+        self._pane = pane
+        self._composer = switcher.composer
+        self._switcher = switcher
         self._submitter = submitter
 
     async def run(self, new_id: str) -> None:
@@ -85,6 +96,7 @@ class Startup:
             # After the session is shown: finding the prompts of 2,000 turns takes 0.1 s.
             prompt.message_history.add(*await controller.connection.history.prompts(), older=True)
             controller.tags = await controller.connection.history.tags()
+            controller.projects = await controller.connection.history.projects()
             if initial.problem is not None:
                 raise initial.problem
         except HandingerError:
@@ -109,7 +121,7 @@ class Startup:
         prompt = self._composer.prompt
         prompt.placeholder, prompt.replays = "Replay: nothing is sent", True
         prompt.refresh_bindings()
-        replay.on_change = self._context.repaint
+        replay.on_change = self._context.view.repaint
         self._announce(replay.pop_notice())
         await replay.run(lambda _turn: self._announce(replay.pop_notice()))
 
@@ -189,17 +201,17 @@ class Startup:
         budget = self._controller.budget
         try:
             if prompt:
-                message = await composer.message_with(prompt, paths)
+                message = await composer.attachments.message_with(prompt, paths)
                 actor = self._controller.engine.actor(session_id)
                 await actor.send(message.text, budget, message.files, start=self._options.start)
                 composer.prompt.message_history.add(prompt, sent=True)
             else:
-                await composer.add(paths)
+                await composer.attachments.add(paths)
         except HandingerError as problem:
             await self._restore_first(prompt or composer.prompt.text)
             if not isinstance(problem, AttachmentProblem):
                 raise
-            self._context.pane.trouble(problem.text)
+            self._pane.trouble(problem.text)
 
     async def _restore_first(self, prompt: str) -> None:
         """Put a message that was not sent into the prompt, and its files on chips.
@@ -210,7 +222,7 @@ class Startup:
             self._composer.remember(self._composer.snapshot())
             self._composer.restore(Draft(prompt))
         with suppress(HandingerError):
-            await self._composer.add(self._options.attachments)
+            await self._composer.attachments.add(self._options.attachments)
 
     # -- later -----------------------------------------------------------------------------
     async def check_left_running(self) -> None:
@@ -219,7 +231,7 @@ class Startup:
         elsewhere = [session for session in ended if session.session_id != self._controller.session_id]
         for line in format_check(elsewhere, running, self._context.now_ms()):
             self._interaction.announce(line)
-        self._context.repaint()
+        self._context.view.repaint()
         reload(self._interaction.app.screen_stack)
 
 

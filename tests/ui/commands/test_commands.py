@@ -13,8 +13,8 @@ from handinger_tui.ui import commands
 from handinger_tui.ui.commands import COMMANDS, command_named, completions, unknown_command_text
 from handinger_tui.ui.commands.command import Command
 from handinger_tui.ui.panels.panel import CopyLink
+from handinger_tui.ui.sessions.controller import SessionController
 from handinger_tui.ui.themes import DARK, LIGHT
-from handinger_tui.ui.work.session_controller import SessionController
 from tests.engine.fakes import DONE, FakeApi, says, sse, worker
 from tests.ui.fakes import PRICED, Desktop, answers, launch
 from tests.ui.screens.test_queue import running

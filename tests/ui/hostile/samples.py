@@ -53,7 +53,7 @@ def parts(text: str) -> Iterator[Part]:
 def turn(at: int, text: str, **members: object) -> Turn:
     """Turn number `at`, failed, with the text in each of its places."""
     request = TurnRequest(
-        f"turn_{at}", text, NOW_MS, worker_id=text, attachments=(Attachment(text, text, 3, text),)
+        f"turn_{at}", text, NOW_MS, target_id=text, attachments=(Attachment(text, text, 3, text),)
     )
     snapshot = Snapshot(
         text,

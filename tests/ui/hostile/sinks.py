@@ -20,24 +20,25 @@ from handinger_tui.core.evidence import datasets_of
 from handinger_tui.core.formatting import moment_at
 from handinger_tui.core.jsontext import JsonObject
 from handinger_tui.core.money.limits import Gauge, Limit, Scope
-from handinger_tui.core.previews.data import tree_of_value
+from handinger_tui.core.previews.trees import tree_of_value
 from handinger_tui.core.safety import Secret
 from handinger_tui.core.schedules import Cron, Schedule, ScheduleList
 from handinger_tui.core.stored_workers import StoredWorker
 from handinger_tui.core.stream import FilePart
 from handinger_tui.core.turns.turn import Attachment
 from handinger_tui.core.webhooks import Delivery, DeliveryPage, Webhook
-from handinger_tui.engine.gallery import Gallery
 from handinger_tui.engine.schedules import WorkerSchedules
+from handinger_tui.engine.stored_workers import StoredWorkerCatalog
 from handinger_tui.engine.webhooks import WorkerWebhook
+from handinger_tui.ui.commands import COMMANDS
 from handinger_tui.ui.dialogs import Choice, ConnectionProblem, Question, TextQuestion, yes_or_no
 from handinger_tui.ui.dialogs.help import HelpScreen
 from handinger_tui.ui.dialogs.limits import LimitsPage, RaiseLimit
 from handinger_tui.ui.dialogs.pickers import CommandPicker, HistorySearch, SessionPicker
 from handinger_tui.ui.ledger.charts import Charts
 from handinger_tui.ui.ledger.head import Foot, Head
-from handinger_tui.ui.ledger.screen import LedgerScreen
-from handinger_tui.ui.ledger.table import LedgerTable
+from handinger_tui.ui.ledger.screen import SpendingScreen
+from handinger_tui.ui.ledger.table import SpendingTable
 from handinger_tui.ui.pages.budgets import BudgetsScreen
 from handinger_tui.ui.pages.data import DataScreen
 from handinger_tui.ui.pages.page_view import PageView, PictureView
@@ -55,6 +56,7 @@ from handinger_tui.ui.pages.workers import (
 from handinger_tui.ui.panels import PANELS, Grip, Sidebar, TabBar
 from handinger_tui.ui.panels.files import FilesPanel
 from handinger_tui.ui.ports import Account
+from handinger_tui.ui.sessions.deletion import Deletions
 from handinger_tui.ui.transcript.transcript import Transcript
 from handinger_tui.ui.widgets.column_list import ColumnList
 from handinger_tui.ui.widgets.completion import Suggestions
@@ -65,7 +67,6 @@ from handinger_tui.ui.widgets.status_text import Advice
 from handinger_tui.ui.widgets.strips import Chip, ChipKind, Chips, QueueStrip, file_chip
 from handinger_tui.ui.widgets.tables_and_trees import TableView, TreeView
 from handinger_tui.ui.widgets.welcome import Welcome
-from handinger_tui.ui.work.deletion import Deletions
 from handinger_tui.ui.work.pane import SessionPane
 from handinger_tui.ui.work.screen import WorkScreen
 from tests.core.table_samples import read_table
@@ -224,7 +225,7 @@ async def over_it(eye: Eye) -> None:
     """Our own words over a hostile session: help, palette, questions about money."""
     gauge = Gauge(Limit(Scope.WORKER, Unit.USD, Decimal(1)), Total(Decimal(2)))
     pages: list[Screen[Any]] = [
-        HelpScreen(eye.desktop.work.context.commands, ()),
+        HelpScreen([command.help for command in COMMANDS]),
         RaiseLimit(gauge, sending=True),
         LimitsPage([gauge]),
     ]
@@ -239,13 +240,13 @@ async def over_it(eye: Eye) -> None:
 async def ledger(eye: Eye) -> None:
     """Every grouping, as rows and as charts."""
     await eye.pilot.press("f9")
-    await eye.desktop.until(eye.pilot, lambda: isinstance(eye.desktop.app.screen, LedgerScreen))
+    await eye.desktop.until(eye.pilot, lambda: isinstance(eye.desktop.app.screen, SpendingScreen))
     await eye.desktop.until(eye.pilot, lambda: eye.desktop.text().count("$") > 3)
     screen = eye.desktop.app.screen
     for key in "dgwsbt":
         await eye.pilot.press(key)
         await eye.look()
-        await paged(eye, screen.query_one(LedgerTable))
+        await paged(eye, screen.query_one(SpendingTable))
     screen.query_one(Charts).scroll_end(animate=False)
     await eye.look()
 
@@ -291,7 +292,7 @@ async def stored_workers(eye: Eye) -> None:
     """Every member of a stored worker, its tasks, and the form of it."""
     desktop = eye.desktop
     kept = FakeTemplates({})
-    gallery = Gallery(kept, kept, desktop.history, FakeIds(), PLACE)
+    stored_workers = StoredWorkerCatalog(kept, kept, desktop.history, FakeIds(), PLACE)
     actions = WorkerActions(lambda _: None, lambda _: None, lambda _: None, str)
     text = "\n".join(PLANTED)
     schema: JsonObject = {one: one for one in PLANTED}
@@ -299,12 +300,12 @@ async def stored_workers(eye: Eye) -> None:
     others = [StoredWorker(f"wrk_{one}", one, one) for one in PLANTED]
     kept.kept = {one.worker_id: one for one in (first, *others)}
     desktop.history.rows = [
-        summary(f"x{at}", title=one, template=first.worker_id, base_url=PLACE)
+        summary(f"x{at}", title=one, stored_worker_id=first.worker_id, base_url=PLACE)
         for at, one in enumerate(PLANTED)
     ]
     for screen in (
-        WorkersScreen(gallery, desktop.history, actions, desktop.work.interaction, lambda: NOW_MS),
-        WorkerFormScreen(gallery, desktop.history, first),
+        WorkersScreen(stored_workers, desktop.history, actions, desktop.work.interaction, lambda: NOW_MS),
+        WorkerFormScreen(stored_workers, desktop.history, first),
     ):
         desktop.app.push_screen(screen)
         await eye.look()
@@ -360,7 +361,7 @@ async def schedules(eye: Eye) -> None:
         screen.table.move_to(at)
         await eye.pilot.pause(0)
         lines_of(eye, screen.query_one("#schedules-foot"))
-    question = ScheduleQuestion(await scheduling.read(), now)
+    question = ScheduleQuestion(scheduling, await scheduling.read())
     eye.desktop.app.push_screen(question)
     await eye.look()
     for text in FEW:
@@ -441,7 +442,7 @@ SINKS: Final = {
     "over it": Sink(
         over_it, (HelpScreen, CommandPicker, RaiseLimit, LimitsPage), OPENED, False, FEW, paints=True
     ),
-    "ledger": Sink(ledger, (LedgerScreen, LedgerTable, Head, Foot, Charts), OPENED, turns=FEW),
+    "ledger": Sink(ledger, (SpendingScreen, SpendingTable, Head, Foot, Charts), OPENED, turns=FEW),
     "receipt": Sink(receipt, (ReceiptScreen, StaticReflow), OPENED, False, FEW),
     "budgets": Sink(budgets, (BudgetsScreen,), OPENED, turns=FEW),
     "schedules": Sink(schedules, (SchedulesScreen, ColumnList, ScheduleQuestion)),

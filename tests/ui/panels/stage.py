@@ -143,7 +143,7 @@ def turn(
 ) -> Turn:
     """Turn number `at` of worker "w"."""
     result = Turn(
-        TurnRequest(f"t{at}", "hello", NOON + at * 60_000, worker_id="w" if at else None), worker_id="w"
+        TurnRequest(f"t{at}", "hello", NOON + at * 60_000, target_id="w" if at else None), worker_id="w"
     )
     ended = None if seconds is None else NOON + at * 60_000 + seconds * 1000
     read = ended or NOON + at * 60_000 + 2000

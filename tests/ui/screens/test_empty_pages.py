@@ -6,7 +6,7 @@ import pytest
 
 from handinger_tui.core.schedules import ScheduleList
 from handinger_tui.core.webhooks import DeliveryPage, Webhook
-from handinger_tui.engine.gallery import Gallery
+from handinger_tui.engine.stored_workers import StoredWorkerCatalog
 from handinger_tui.ui.widgets.frame import FooterLine
 from tests.engine.fakes import PLACE, FakeIds
 from tests.ui.fakes import Desktop, FakeSchedules, FakeWebhooks, answers
@@ -27,7 +27,7 @@ async def test_an_empty_page_offers_only_keys_that_do_something(command: str, sh
     desktop.schedules = FakeSchedules(ScheduleList())
     desktop.webhooks = FakeWebhooks(Webhook(), [DeliveryPage()])
     templates = FakeTemplates()
-    desktop.gallery = Gallery(templates, templates, desktop.history, FakeIds(), PLACE)
+    desktop.stored_workers = StoredWorkerCatalog(templates, templates, desktop.history, FakeIds(), PLACE)
     async with desktop.running(120, 40) as pilot:
         await desktop.send(pilot, "Hi")
         await desktop.shows(pilot, "✓ completed")

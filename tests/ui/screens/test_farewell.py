@@ -13,8 +13,8 @@ from handinger_tui.core.errors import Locked
 from handinger_tui.core.money.spending import Bucket, ChargeFilter, GroupBy
 from handinger_tui.core.turns.turn import TurnStatus
 from handinger_tui.ui.ports import Opening
-from handinger_tui.ui.work import farewell as leaving
-from handinger_tui.ui.work.farewell import day_line, money_line
+from handinger_tui.ui.sessions import farewell as leaving
+from handinger_tui.ui.sessions.farewell import day_line, money_line
 from tests.engine.fakes import FakeApi, Script, says, worker
 from tests.ui.fakes import LOCAL, NOW_MS, PRICED, Desktop, FakeLedger, answers, charge, launch
 from tests.ui.panels.stage import reading, session, turn

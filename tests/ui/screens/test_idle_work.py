@@ -6,7 +6,7 @@ import gc
 import weakref
 
 from handinger_tui.ui.background import MIN_YOUNG_COLLECTIONS, tidy
-from handinger_tui.ui.work.changes import QUIET_TICKS, IdleWork
+from handinger_tui.ui.work.paint_scheduler import QUIET_TICKS, IdleWork
 
 
 class Owner:

@@ -269,7 +269,7 @@ async def test_a_fork_carries_the_conversation_to_a_new_worker_once_it_is_sent()
         await desktop.until(pilot, lambda: len(desktop.api.posts) == 4)
         await desktop.shows(pilot, "↳ forked from “one”, message 2", "✓ completed")
         request = desktop.api.posts[-1]
-        assert request.worker_id is None
+        assert request.target_id is None
         assert all(text in request.prompt for text in ("one", "To one", "two", "To two"))
         assert "three" not in request.prompt
         assert request.prompt.endswith("go on")

@@ -9,7 +9,6 @@ from copy import deepcopy
 from dataclasses import dataclass, field
 
 from msgspec.structs import replace
-from textual.widgets import OptionList
 
 from handinger_tui.core.errors import Refused, Unreachable
 from handinger_tui.core.jsontext import Json
@@ -17,6 +16,7 @@ from handinger_tui.core.stream import WorkerBody
 from handinger_tui.core.turns.session import SessionSummary
 from handinger_tui.core.turns.turn import ErrorKind, TurnStatus
 from handinger_tui.ui.ports import Account, Opening
+from handinger_tui.ui.widgets.column_list import ColumnList
 from tests.engine.fakes import PLACE, FakeApi, FakeLog, says, worker
 from tests.ui.fakes import CALM, LOCAL, NOW_MS, PRICED, REMOTE, Desktop, answers, launch, summary
 from tests.ui.screens.test_sending import held
@@ -110,8 +110,7 @@ async def test_a_list_that_is_open_already_is_read_again_and_keeps_its_mark() ->
         await pilot.press("down")
         api.may.set()
         await desktop.shows(pilot, "still running · 4 m · 1 turn · 12 credits so far")
-        listed = desktop.app.screen.query_one("#rows", OptionList)
-        assert listed.highlighted == 1
+        assert desktop.app.screen.query_one(ColumnList).cursor == 1
 
 
 async def test_runs_that_ended_elsewhere_are_fetched_marked_unread_and_reported_once() -> None:

@@ -11,7 +11,7 @@ import pytest
 from msgspec.structs import replace
 
 from handinger_tui.core.amounts import Total
-from handinger_tui.core.money.spending import LOCAL as SIMULATED
+from handinger_tui.core.turns.session import LOCAL as SIMULATED
 from handinger_tui.core.turns.turn import TurnStatus
 from handinger_tui.ui.dialogs import TextQuestion
 from handinger_tui.ui.panels.usage import UsagePanel
@@ -55,8 +55,8 @@ async def test_the_list_shows_title_worker_age_status_and_cost() -> None:
         await desktop.shows(pilot, "● About heat", "✓ completed", "$0.0123", "1 h ago", "worker wrk_heat")
         rows = [" ".join(row.split()) for row in desktop.text_of("#rows").split("\n")]
         assert rows[:3] == [
-            "● About heat ✓ completed $0.0123 1 h ago",
-            "About pumps ◌ was running unknown 1 h ago",
+            "›● About heat ✓ completed $0.0123 1 h ago",
+            "About pumps ◌ was running not reported 1 h ago",
             "About tea ✗ delivery unknown $1.20 +2 1 h ago",
         ]
 
@@ -493,16 +493,16 @@ async def test_a_new_title_from_the_list_is_also_that_of_the_open_session() -> N
         await desktop.until(pilot, lambda: "Better" in desktop.text().splitlines()[0])
 
 
-async def test_a_long_list_goes_on_at_its_end_and_nothing_is_left_out() -> None:
+async def test_a_long_list_is_whole() -> None:
     desktop = Desktop(launch=launch(Opening.PICKER))
     desktop.history.rows = [summary(f"{number:03}") for number in range(450)]
     async with desktop.running() as pilot:
         await desktop.shows(pilot, "About 000")
+        # From the first one up to the last one.
         await pilot.press("up")
-        await desktop.shows(pilot, "About 200")
-        await pilot.press(*"449")
-        await desktop.shows(pilot, "About 449")
-        await pilot.press("enter")
+        await desktop.shows(pilot, "About 449", "session ses_449")
+        await pilot.press("down", *"447")
+        await desktop.shows(pilot, "session ses_447")
 
 
 async def test_a_worker_is_opened_by_its_session_at_this_service_however_old() -> None:

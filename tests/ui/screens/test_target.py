@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from time import monotonic
 from typing import TYPE_CHECKING
 
 import pytest
 from textual.events import Paste
 from textual.pilot import Pilot
 
+from handinger_tui.core.attention import READ_S
 from handinger_tui.core.errors import Doubtful, ServerFault, Unreachable
 from handinger_tui.core.money.limits import Scope
 from handinger_tui.core.prompts import unpack_draft
 from handinger_tui.core.turns.turn import ErrorKind
 from handinger_tui.ui.ports import Opening
-from handinger_tui.ui.work.session_controller import FRESH_DRAFT
+from handinger_tui.ui.sessions.controller import FRESH_DRAFT
 from tests.engine.fakes import FakeApi, says, worker
 from tests.ui.disk import Disk, chips, desktop_with, files_of, posts
 from tests.ui.fakes import PRICED, Desktop, answers, launch, summary
@@ -61,10 +63,10 @@ def slow_desktop(*texts: str) -> tuple[Desktop, SlowDisk]:
 
 
 async def attach_and_enter(desktop: Desktop, pilot: Pilot[None], disk: SlowDisk, folder: Path) -> None:
-    await desktop.work.composer.add([str(folder / "sales.csv")])
+    await desktop.work.composer.attachments.add([str(folder / "sales.csv")])
     disk.slow = True
     await desktop.send(pilot, "secret for A")
-    await desktop.until(pilot, lambda: desktop.work.send_flow.sending(desktop.session.session_id))
+    await desktop.until(pilot, lambda: desktop.work.composer.leaving.any(desktop.session.session_id))
 
 
 async def test_a_new_session_while_a_file_is_hashed_gets_neither_message_nor_file(folder: Path) -> None:
@@ -79,13 +81,13 @@ async def test_a_new_session_while_a_file_is_hashed_gets_neither_message_nor_fil
         await pilot.press(*"own")
         disk.go()
         await desktop.until(pilot, lambda: len(desktop.api.posts) == 2)
-        await desktop.until(pilot, lambda: not desktop.work.send_flow.sending(a))
+        await desktop.until(pilot, lambda: not desktop.work.composer.leaving.any(a))
         assert typed(desktop) == "own"
         assert not desktop.session.turns
         assert unpack_draft(desktop.history.drafts[a]).text == ""
         assert not unpack_draft(desktop.history.drafts[a]).files
     assert [turn.request.prompt for turn in desktop.engine.session(a).turns] == ["first of A", "secret for A"]
-    assert desktop.api.posts[1].worker_id == "w1"
+    assert desktop.api.posts[1].target_id == "w1"
     assert files_of(desktop, 1) == ["sales.csv"]
 
 
@@ -100,7 +102,7 @@ async def test_the_first_message_of_a_session_is_not_a_draft_of_the_next_one(fol
         assert not chips(desktop)
         disk.go()
         await desktop.until(pilot, lambda: desktop.api.posts)
-        await desktop.until(pilot, lambda: not desktop.work.send_flow.sending(a))
+        await desktop.until(pilot, lambda: not desktop.work.composer.leaving.any(a))
         assert desktop.history.drafts[FRESH_DRAFT] == ""
     assert [turn.request.prompt for turn in desktop.engine.session(a).turns] == ["secret for A"]
 
@@ -109,7 +111,7 @@ async def test_enter_and_ctrl_n_in_one_burst(folder: Path) -> None:
     desktop, disk = slow_desktop("one", "two")
     async with desktop.running() as pilot:
         a = await in_a_session(desktop, pilot)
-        await desktop.work.composer.add([str(folder / "sales.csv")])
+        await desktop.work.composer.attachments.add([str(folder / "sales.csv")])
         disk.slow = True
         desktop.work.prompt.put("secret for A")
         await pilot.press("enter", "ctrl+n")
@@ -183,7 +185,7 @@ async def test_a_dropped_file_goes_with_the_message_it_was_dropped_on(folder: Pa
         assert not desktop.work.prompt.text
         assert not chips(desktop)
     assert (posts(desktop)[1], files_of(desktop, 1)) == ("sum up ", ["sales.csv"])
-    assert desktop.api.posts[1].worker_id == "w1"
+    assert desktop.api.posts[1].target_id == "w1"
 
 
 # -- opening takes time ------------------------------------------------------------------------
@@ -217,7 +219,7 @@ async def test_while_a_worker_is_being_read_enter_sends_to_the_session_on_the_sc
         await desktop.shows(pilot, "Attaching w_slow…", "❯ first of A")
         await desktop.send(pilot, "meant for A")
         await desktop.until(pilot, lambda: len(desktop.api.posts) == 2)
-        assert desktop.api.posts[1].worker_id == "w1"
+        assert desktop.api.posts[1].target_id == "w1"
         desktop.work.prompt.put("still A's")
         let_go(desktop)
         await desktop.until(pilot, lambda: desktop.session.worker_id == "w_slow")
@@ -259,9 +261,11 @@ async def test_a_worker_named_at_the_start_that_cannot_be_read_still_gets_the_ne
     )
     async with desktop.running() as pilot:
         await desktop.until(pilot, lambda: "Cannot reach the service" in desktop.notices())
+        # What it says can have been read by then.
+        await asyncio.sleep(READ_S)
         await desktop.send(pilot, "for w9")
         await desktop.until(pilot, lambda: desktop.api.posts)
-    assert desktop.api.posts[0].worker_id == "w9"
+    assert desktop.api.posts[0].target_id == "w9"
 
 
 class SlowHistoryDesktop(Desktop):
@@ -295,7 +299,7 @@ async def test_a_session_and_its_draft_come_to_the_screen_in_one_step() -> None:
         assert desktop.session.session_id == a
         desktop.read.set()
         await desktop.until(pilot, lambda: desktop.session.session_id != a)
-    assert desktop.api.posts[1].worker_id == "w1"
+    assert desktop.api.posts[1].target_id == "w1"
 
 
 # -- Enter while the former message is being prepared --------------------------------------------
@@ -311,7 +315,7 @@ async def test_another_text_entered_during_a_send_is_sent_next(*, typed_behind: 
     desktop, stored = slow_to_store("one", "two")
     async with desktop.running() as pilot:
         await desktop.send(pilot, "first")
-        await desktop.until(pilot, lambda: desktop.work.send_flow.sending(desktop.session.session_id))
+        await desktop.until(pilot, lambda: desktop.work.composer.leaving.any(desktop.session.session_id))
         if typed_behind:
             await pilot.press(*"second", "enter", "enter")
         else:
@@ -361,7 +365,7 @@ async def test_a_limit_in_the_way_of_another_session_names_it(folder: Path) -> N
         await desktop.shows(pilot, "Daily limit reached", "Session: “first of A”")
         await pilot.press(*"7", "enter")
         await desktop.until(pilot, lambda: len(desktop.api.posts) == 2)
-    assert desktop.api.posts[1].worker_id == "w1"
+    assert desktop.api.posts[1].target_id == "w1"
 
 
 async def test_the_question_before_a_second_try_names_a_session_out_of_sight(folder: Path) -> None:
@@ -373,14 +377,14 @@ async def test_the_question_before_a_second_try_names_a_session_out_of_sight(fol
     desktop = Desktop(api=api, launch=launch(Opening.FRESH, disk=disk))
     async with desktop.running(height=30) as pilot:
         a = await in_a_session(desktop, pilot)
-        await desktop.work.composer.add([str(folder / "sales.csv")])
+        await desktop.work.composer.attachments.add([str(folder / "sales.csv")])
         await desktop.send(pilot, "secret for A")
         await desktop.until(pilot, lambda: len(desktop.api.posts) == 2 and not desktop.session.busy)
         await desktop.until(pilot, lambda: desktop.work.prompt.text == "secret for A")
-        await desktop.until(pilot, lambda: not desktop.work.composer.is_unseen)
+        await desktop.until(pilot, lambda: not desktop.work.composer.is_unseen(monotonic()))
         disk.slow = True
         await pilot.press("enter")
-        await desktop.until(pilot, lambda: desktop.work.send_flow.sending(a))
+        await desktop.until(pilot, lambda: desktop.work.composer.leaving.any(a))
         await pilot.press("ctrl+n")
         await desktop.until(pilot, lambda: desktop.session.session_id != a)
         disk.go()

@@ -21,7 +21,7 @@ from handinger_tui.core.stored_workers import (
     worker_lines,
 )
 from handinger_tui.core.turns.turn import ErrorKind, Trigger, TurnStatus
-from handinger_tui.engine.gallery import Gallery
+from handinger_tui.engine.stored_workers import StoredWorkerCatalog
 from handinger_tui.ui.pages.workers import WorkersScreen
 from tests.engine.fakes import PLACE, FakeIds
 from tests.ui.fakes import NOW_MS, Desktop, summary
@@ -92,7 +92,7 @@ def desktop_with(*workers: StoredWorker) -> tuple[Desktop, FakeTemplates]:
     desktop, templates = Desktop(), FakeTemplates()
     templates.there = {one.worker_id: one for one in workers}
     templates.kept = {one.worker_id: one for one in workers}
-    desktop.gallery = Gallery(templates, templates, desktop.history, FakeIds(), PLACE)
+    desktop.stored_workers = StoredWorkerCatalog(templates, templates, desktop.history, FakeIds(), PLACE)
     return desktop, templates
 
 
@@ -104,7 +104,9 @@ def test_a_worker_without_a_title_is_named_once_by_its_id() -> None:
 
 async def test_the_gallery_shows_workers_and_their_tasks_and_starts_one() -> None:
     desktop, templates = desktop_with(WATCH, USED)
-    task = summary("x", template="wrk_used", base_url=PLACE, trigger=Trigger.SCHEDULE, generation="tasks")
+    task = summary(
+        "x", stored_worker_id="wrk_used", base_url=PLACE, trigger=Trigger.SCHEDULE, generation="tasks"
+    )
     async with desktop.running(120, 40) as pilot:
         desktop.history.rows = [replace(task, last_status=TurnStatus.COMPLETED)]
         await desktop.send(pilot, "/workers")
@@ -116,7 +118,7 @@ async def test_the_gallery_shows_workers_and_their_tasks_and_starts_one() -> Non
         await desktop.shows(pilot, "task wrk_x", "started by a schedule")
         assert templates.sent == []
         await pilot.press("shift+tab", "shift+tab", "enter")
-        await desktop.until(pilot, lambda: desktop.session.template == "wrk_used")
+        await desktop.until(pilot, lambda: desktop.session.stored_worker_id == "wrk_used")
         assert "Nothing was sent" in desktop.notices()
         await desktop.shows(pilot, "New task of worker wrk_used")
         assert desktop.api.posts == []
@@ -124,13 +126,13 @@ async def test_the_gallery_shows_workers_and_their_tasks_and_starts_one() -> Non
 
 async def test_a_reading_does_not_undo_a_concurrent_change() -> None:
     templates = FakeTemplates(there={"wrk_watch": WATCH}, kept={"wrk_watch": WATCH}, gate=asyncio.Event())
-    gallery = Gallery(templates, templates, Desktop().history, FakeIds(), PLACE)
-    reading = asyncio.create_task(gallery.read("wrk_watch"))
+    stored_workers = StoredWorkerCatalog(templates, templates, Desktop().history, FakeIds(), PLACE)
+    reading = asyncio.create_task(stored_workers.read("wrk_watch"))
     async with asyncio.timeout(60):
         await templates.reached.wait()
     gate, templates.gate = templates.gate, None
     assert gate is not None
-    await gallery.change("wrk_watch", WorkerMembers(text="Watch four shops."))
+    await stored_workers.change("wrk_watch", WorkerMembers(text="Watch four shops."))
     gate.set()
     assert (await reading).text == templates.kept["wrk_watch"].text == "Watch four shops."
 
@@ -245,7 +247,7 @@ async def test_an_edit_sends_only_what_changed_and_clears_the_schema() -> None:
 async def test_deleting_and_archiving_ask_first() -> None:
     desktop, templates = desktop_with(WATCH)
     async with desktop.running() as pilot:
-        desktop.history.rows = [summary("x", template="wrk_watch", base_url=PLACE)]
+        desktop.history.rows = [summary("x", stored_worker_id="wrk_watch", base_url=PLACE)]
         await desktop.send(pilot, "/workers")
         await desktop.shows(pilot, "Price watch", "About x")
         await pilot.press("tab", "tab", "A")

@@ -8,7 +8,7 @@ from textual.scrollbar import ScrollBar
 
 from handinger_tui.core.turns.turn import TurnStatus
 from handinger_tui.ui.transcript.document import LiveMarkdown
-from handinger_tui.ui.work.changes import PAINTS_PER_S
+from handinger_tui.ui.work.paint_scheduler import PAINTS_PER_S
 from tests.ui.pilot import running
 from tests.ui.transcript.screen import Stage, grown, session, text_part, turn
 

@@ -24,10 +24,9 @@ from handinger_tui.core.schedules import Cron, Schedule, ScheduleList
 from handinger_tui.core.stream import RawFrame
 from handinger_tui.core.turns.turn import ErrorKind, TurnRequest
 from handinger_tui.core.webhooks import DeliveryPage
-from handinger_tui.engine.gallery import Gallery
+from handinger_tui.engine.stored_workers import StoredWorkerCatalog
 from handinger_tui.ui.keys import KEYS as KEY_TABLE
 from handinger_tui.ui.ports import Opening
-from handinger_tui.ui.widgets.prompt import PromptBox
 from tests.chaos.hostile import CONTROL
 from tests.engine.fakes import PLACE, FakeApi, FakeIds, FakeReply, Script, says, sse, worker
 from tests.ui.fakes import PRICED, Desktop, FakeWebhooks, launch, summary
@@ -110,11 +109,11 @@ class MonkeyApi(FakeApi):
             raise ApiError(ErrorKind.NETWORK, "The line was cut.")
         if kind < 0.5:
             script: Script = says("Short \x1b[31m answer. ", TEXT, message_id=f"msg_{len(self.posts)}")
-            yield FakeReply(script, worker_id=request.worker_id or f"w{len(self.posts)}")
+            yield FakeReply(script, worker_id=request.target_id or f"w{len(self.posts)}")
             return
         ends = ApiError(ErrorKind.NETWORK, "cut") if kind < 0.6 else None
         step = Slow(len(self.posts), ends)
-        step.worker_id = request.worker_id or step.worker_id
+        step.worker_id = request.target_id or step.worker_id
         self.replies.append(step)
         yield step
 
@@ -140,7 +139,7 @@ class Monkey:
         """All texts that a person can bring back."""
         desktop = self.desktop
         prompt = desktop.work.prompt
-        edit = desktop.work.queue_editor.edit
+        edit = desktop.work.composer.queue_edit
         queued = [
             turn.request.prompt
             for session in desktop.work.controller.opened_sessions
@@ -288,7 +287,7 @@ async def monkey(seed: int, steps: int) -> str:
     desktop = Desktop(api=api, launch=launch(Opening.FRESH, compact=random.random() < 0.2))
     if random.random() < 0.5:
         desktop.webhooks = FakeWebhooks(pages=[DeliveryPage()] * 9)
-        desktop.gallery = Gallery(templates, templates, desktop.history, FakeIds(), PLACE)
+        desktop.stored_workers = StoredWorkerCatalog(templates, templates, desktop.history, FakeIds(), PLACE)
     if random.random() < 0.5:
         desktop.schedules.listed = ScheduleList(
             (Schedule("sch_1", "Do", "low", None, Cron("0 9 * * 1")),), "UTC"
@@ -300,15 +299,16 @@ async def monkey(seed: int, steps: int) -> str:
     began = time.monotonic()
     async with desktop.running(*random.choice(SIZES)) as pilot:
         one = Monkey(desktop, api, pilot, random)
-        submit = PromptBox.submit
+        box = desktop.work.prompt
+        enter = box.entered
 
-        def record(box: PromptBox) -> None:
+        def record() -> None:
             one.submitted.append(expand_chips(box.text, box.pasted.texts))
-            submit(box)
+            enter()
 
         try:
             with pytest.MonkeyPatch.context() as patch:
-                patch.setattr(PromptBox, "submit", record)
+                patch.setattr(box, "entered", record)
                 await one.go(steps)
         except AssertionError:
             raise

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from msgspec.structs import replace
 
-from handinger_tui.core.money.spending import LOCAL
+from handinger_tui.core.turns.session import LOCAL
 from handinger_tui.core.turns.turn import DRAFT, ErrorKind, Fault, Retry, TurnStatus
 from handinger_tui.ui.widgets.status_text import advice, next_step, retry_words
 from tests.ui.panels.stage import session, turn
@@ -34,7 +34,7 @@ def step(
     """How the second of two messages is sent again. `sent_to`: the worker of its request."""
     fault = None if kind is None else Fault(kind, "It broke.", may_have_been_charged=False)
     failed = turn(1, status=status)
-    request = replace(failed.request, worker_id=sent_to)
+    request = replace(failed.request, target_id=sent_to)
     failed = replace(failed, fault=fault, worker_id=worker, request=request)
     return next_step(session(turn(0), failed), failed, is_text_back=back)
 

@@ -8,7 +8,8 @@ from time import monotonic
 
 from textual.app import App
 
-from handinger_tui.ui.work.changes import KEY_FIRST_S, MAX_IMMEDIATE_PER_S, PaintScheduler, ThrottledTimer
+from handinger_tui.ui.widgets.throttled_timer import MAX_IMMEDIATE_PER_S, ThrottledTimer
+from handinger_tui.ui.work.paint_scheduler import KEY_FIRST_S, PaintScheduler
 from tests.ui.pilot import running
 
 

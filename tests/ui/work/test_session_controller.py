@@ -5,8 +5,7 @@ from __future__ import annotations
 import pytest
 
 from handinger_tui.core.prompts import Draft
-from handinger_tui.ui.work.limit_watcher import typical_cost_of
-from handinger_tui.ui.work.session_controller import (
+from handinger_tui.ui.sessions.controller import (
     FRESH_DRAFT,
     NoSuchSession,
     SessionController,
@@ -73,6 +72,6 @@ async def test_the_first_turn_changes_the_name_of_a_draft() -> None:
 async def test_a_new_task_of_a_stored_worker_costs_what_its_worker_costs() -> None:
     desktop = Desktop()
     controller, _ = await connected(desktop)
-    controller.show(controller.new_session(template="wrk_9"))
-    await typical_cost_of(controller, "high")
+    controller.show(controller.new_session(stored_worker_id="wrk_9"))
+    await controller.typical_cost("high")
     assert desktop.ledger.requests == [("wrk_9", "high")]

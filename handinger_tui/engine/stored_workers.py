@@ -28,31 +28,6 @@ if TYPE_CHECKING:
     from handinger_tui.engine.ports import Ids
 
 
-def delete_question(name: str) -> Confirmation:
-    """The question before a stored worker is deleted."""
-    body = (
-        f"This deletes “{clean_line(name, 200)}” at the service, for everyone who uses it. "
-        "Its tasks and their costs stay, at the service and here."
-    )
-    return Confirmation("Delete this worker?", body, "Delete")
-
-
-def archive_question(name: str) -> Confirmation:
-    """The question before a task is archived."""
-    body = (
-        f"This archives “{clean_line(name or 'Untitled', 200)}” at the service. "
-        "Its turns and files stay there; this computer keeps its copy and its costs."
-    )
-    return Confirmation("Archive this task?", body, "Archive")
-
-
-def outcome_text(done: bool | None, words: str) -> str:
-    """What became of a change, as the service says: "Deleted."."""
-    if done is None:
-        return "Sent. The service did not say whether it took effect."
-    return words if done else "The service did not do it."
-
-
 class TemplateApi(Protocol):
     """Requests about stored workers. Raises (all): ApiError."""
 
@@ -97,7 +72,7 @@ class SessionList(Protocol):
         ...
 
 
-class Gallery:
+class StoredWorkerCatalog:
     """The stored workers of one service. Every worker that a request returns is kept in the history.
 
     Raises (all): ApiError, LedgerError.
@@ -131,8 +106,8 @@ class Gallery:
         """The sessions of each worker in the history, by its id, the newest first."""
         by_worker: dict[str, list[SessionSummary]] = {}
         for one in await self._history.sessions(-1):
-            if one.template is not None and one.base_url == self._base_url:
-                by_worker.setdefault(one.template, []).append(one)
+            if one.stored_worker_id is not None and one.base_url == self._base_url:
+                by_worker.setdefault(one.stored_worker_id, []).append(one)
         return by_worker
 
     async def read(self, worker_id: str) -> StoredWorker:
@@ -188,6 +163,31 @@ class Gallery:
     async def archive(self, task_id: str) -> bool | None:
         """Archive a task; its session stays here. Returns whether it was archived, as `delete` does."""
         return await self._api.archive(task_id)
+
+    @staticmethod
+    def delete_question(name: str) -> Confirmation:
+        """The question before a stored worker is deleted."""
+        body = (
+            f"This deletes “{clean_line(name, 200)}” at the service, for everyone who uses it. "
+            "Its tasks and their costs stay, at the service and here."
+        )
+        return Confirmation("Delete this worker?", body, "Delete")
+
+    @staticmethod
+    def archive_question(name: str) -> Confirmation:
+        """The question before a task is archived."""
+        body = (
+            f"This archives “{clean_line(name or 'Untitled', 200)}” at the service. "
+            "Its turns and files stay there; this computer keeps its copy and its costs."
+        )
+        return Confirmation("Archive this task?", body, "Archive")
+
+    @staticmethod
+    def outcome_text(done: bool | None, words: str) -> str:
+        """What became of a change, as the service says: "Deleted."."""
+        if done is None:
+            return "Sent. The service did not say whether it took effect."
+        return words if done else "The service did not do it."
 
     async def _stored(self, worker_id: str) -> StoredWorker | None:
         return next((one for one in await self.listed() if one.worker_id == worker_id), None)

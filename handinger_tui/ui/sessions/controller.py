@@ -6,15 +6,16 @@ import asyncio
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
+from msgspec import Struct
 from msgspec.structs import replace
 
 from handinger_tui.core.acts import Hold, SessionState
 from handinger_tui.core.amounts import Unit
 from handinger_tui.core.errors import HandingerError
 from handinger_tui.core.money.limits import Gauge, GaugeState, Scope
-from handinger_tui.core.money.spending import LOCAL
 from handinger_tui.core.prompts import Draft, draft_as_typed, draft_of_request, pack_draft, unpack_draft
 from handinger_tui.core.safety import clean_line
+from handinger_tui.core.turns.session import LOCAL
 from handinger_tui.core.turns.turn import Turn, TurnStatus
 
 if TYPE_CHECKING:
@@ -23,9 +24,11 @@ if TYPE_CHECKING:
     from decimal import Decimal
 
     from handinger_tui.core.money.spending import Bucket
+    from handinger_tui.core.money.typical_cost import TypicalCost
     from handinger_tui.core.tags import Labels
     from handinger_tui.core.turns.session import Session, SessionSummary
     from handinger_tui.engine.engine import Engine
+    from handinger_tui.engine.session_actor import SessionActor
     from handinger_tui.ui.ports import Connection
 
 
@@ -38,6 +41,15 @@ class StillConnecting(HandingerError):
 
 class NoSuchSession(HandingerError):
     """No session matches, or more than one does."""
+
+
+class Place(Struct, frozen=True):
+    """Where a message goes that is entered now, and at which budget."""
+
+    session_id: str
+    actor: SessionActor
+    draft_name: str
+    budget: str
 
 
 class SessionController:
@@ -55,6 +67,8 @@ class SessionController:
         """The id of the session on the screen; "" before the first one is shown."""
         self.tags: list[str] = []
         """Every tag of the history, for the completion of commands."""
+        self.projects: list[str] = []
+        """Every project of the history, for the completion of commands."""
         self.titles: dict[str, str] = {}
         """Titles set by `rename`; the engine keeps the one it loaded."""
         self.checking: set[str] = set()
@@ -100,10 +114,28 @@ class SessionController:
             raise StillConnecting
         return self._connection
 
+    async def open_link(self, url: str) -> bool:
+        """Open a link in the browser; False where there is none. Raises StillConnecting."""
+        return await self.connection.open_link(url)
+
     @property
     def engine(self) -> Engine:
         """The engine, which owns all turns. Raises StillConnecting."""
         return self.connection.engine
+
+    def actor(self, session_id: str) -> SessionActor:
+        """The owner of a session that was opened here. Raises StillConnecting."""
+        return self.engine.actor(session_id)
+
+    def place(self, session_id: str = "") -> Place:
+        """Where a message goes now: to the session on the screen, or to the one with this id.
+
+        Raises:
+            StillConnecting
+        """
+        session_id = session_id or self.session_id
+        actor, budget = self.engine.actor(session_id), self._budgets.get(session_id, self._default_budget)
+        return Place(session_id, actor, session_id if actor.session.turns else FRESH_DRAFT, budget)
 
     # -- the state of sessions -----------------------------------------------------------
     @property
@@ -202,14 +234,16 @@ class SessionController:
         ]
 
     def new_session(
-        self, worker_id: str | None = None, *, title: str = "", template: str | None = None
+        self, worker_id: str | None = None, *, title: str = "", stored_worker_id: str | None = None
     ) -> str:
         """Create a session in memory; returns its id. The session on the screen does not change.
 
         `title`: "" for the beginning of its first message.
         """
         base_url = self.connection.base_url
-        return self.engine.new_session(base_url, worker_id, title=title, template=template).session_id
+        return self.engine.new_session(
+            base_url, worker_id, title=title, stored_worker_id=stored_worker_id
+        ).session_id
 
     async def open_place(self, worker: str) -> str:
         """Open the session of the worker that a text names, or create one; returns its id.
@@ -217,8 +251,12 @@ class SessionController:
         Raises:
             LedgerError
         """
-        target, template = self.connection.destination_of(worker)
-        return self.new_session(template=template) if target is None else await self.open_worker(target)
+        target, stored_worker_id = self.connection.destination_of(worker)
+        return (
+            self.new_session(stored_worker_id=stored_worker_id)
+            if target is None
+            else await self.open_worker(target)
+        )
 
     async def recover(self) -> list[str]:
         """Let the engine settle turns that an earlier run left open; returns the ids of their sessions.
@@ -316,14 +354,33 @@ class SessionController:
             self.tags = await history.tags()
         return await history.labels(session_id)
 
+    async def set_project(self, session_id: str, name: str | None) -> None:
+        """Set the project of a session, None: rules decide; and read its limits again.
+
+        Raises:
+            LedgerError
+        """
+        history = self.connection.history
+        await history.set_project(session_id, name)
+        self.projects = await history.projects()
+        await self.engine.actor(session_id).recount()
+
     # -- turns and limits ----------------------------------------------------------------
+    async def typical_cost(self, budget: str) -> TypicalCost:
+        """The typical cost of a turn of the worker of the open session at a budget. Raises LedgerError."""
+        session = self.session
+        worker_id = session.worker_id or session.stored_worker_id
+        return await self.connection.typical_cost(worker_id, budget, session.credit_usd)
+
     async def settle_open_turns(self) -> None:
         """Settle turns that earlier runs left open or running, by GETs, for a few seconds at most.
 
         Raises:
             LedgerError
         """
-        self._opened_ids.update(await self.engine.settle_open_turns(SETTLE_S))
+        read = await self.engine.settle_open_turns(SETTLE_S)
+        # The others are closed again.
+        self._opened_ids.update(one.session_id for one in read if one.unwatched is not None)
 
     async def watch_unwatched(self, session_id: str) -> bool:
         """Watch the detached turn of a session, by GETs only, or one that another program works on.
@@ -444,5 +501,6 @@ class DraftStore:
         saved = unpack_draft(await self._controller.connection.history.draft(session_id))
         if saved.text.startswith(sent.text):
             files = [file for file in saved.files if file not in sent.files]
-            await self.save(session_id, draft_as_typed(saved.text[len(sent.text) :], files, saved.pasted))
+            draft = draft_as_typed(saved.text[len(sent.text) :], files, saved.pasted)
+            await self.save(session_id, replace(draft, others=saved.others))
             self._removals += 1

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from decimal import Decimal
 
     from handinger_tui.core.turns.session import Session
-    from handinger_tui.ui.work.session_controller import SessionController
+    from handinger_tui.ui.sessions.controller import SessionController
 
 MAX_LISTED: Final = 3
 """At most this many sessions are listed one by one."""

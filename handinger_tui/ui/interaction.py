@@ -10,6 +10,7 @@ from weakref import WeakKeyDictionary
 from textual.notifications import SeverityLevel
 from textual.screen import Screen
 
+from handinger_tui.core.attention import TYPING_S
 from handinger_tui.core.errors import HandingerError
 from handinger_tui.core.safety import Verdict, clean_line, judge_link
 from handinger_tui.ui.terminal.diff_app import DiffApp, copy_report
@@ -17,18 +18,13 @@ from handinger_tui.ui.terminal.diff_app import DiffApp, copy_report
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine, Generator, Sequence
 
-    from textual.widget import Widget
-
     from handinger_tui.core.acts import Confirmation
-    from handinger_tui.ui.work.session_controller import SessionController
 
 Answer = TypeVar("Answer")
 MAX_HOLD_S: Final = 1.0
 """Most seconds for which keys wait: what opens may be read from a slow disk or service."""
 BUSY_AFTER_S: Final = 0.9
 """Seconds after which the person is told that what a key asked for is still being done."""
-TYPING_S: Final = 0.6
-"""A question waits until nothing was typed for so many seconds: it would swallow the rest of it."""
 LOOK_AGAIN_S: Final = 0.02
 """Seconds between two looks at whether the person types."""
 SUSPICIOUS_LINK: Final = "This link may be misleading"
@@ -55,13 +51,13 @@ class Interaction:
     def __init__(
         self,
         screen: Screen[None],
-        controller: SessionController,
         acknowledge: Callable[[str, SeverityLevel], bool],
+        open_in_browser: Callable[[str], Awaitable[bool]],
     ) -> None:
-        """`acknowledge` shows a short line near the prompt; False where it cannot."""
+        """`acknowledge` shows a short line near the prompt, `open_in_browser` a link; False: it cannot."""
         self._screen = screen
-        self._controller = controller
         self._acknowledge = acknowledge
+        self._open_in_browser = open_in_browser
         self._announced: dict[str, float] = {}
         """When each notification that may still be shown appeared, by its text."""
         self._asking: set[asyncio.Task[Any] | None] = set()
@@ -72,8 +68,8 @@ class Interaction:
         """The monotonic time until which keys wait for what opens."""
         self.openings = 0
         """How often `hold_keys` was called."""
-        self._keys = 0
-        """How many keys were handled."""
+        self.pressed_at = 0.0
+        """When the key that is handled was pressed (monotonic)."""
         self._typed, self._typed_at = 0, 0.0
         """How many keys were typed into the prompt, letters or Enter, and when the last one (monotonic)."""
         self._typed_before: WeakKeyDictionary[asyncio.Task[Any], int] = WeakKeyDictionary()
@@ -167,9 +163,9 @@ class Interaction:
         """Whether keys wait for a screen or a session that is not there yet."""
         return monotonic() < self._hold_until
 
-    def note_key(self, *, is_typed: bool) -> None:
+    def note_key(self, pressed_at: float, *, is_typed: bool) -> None:
         """A key is handled. `is_typed`: it is a letter or Enter in the prompt."""
-        self._keys += 1
+        self.pressed_at = pressed_at
         if is_typed:
             self._typed, self._typed_at = self._typed + 1, monotonic()
 
@@ -181,14 +177,6 @@ class Interaction:
         task = asyncio.current_task()
         before = None if task is None else self._typed_before.get(task)
         return before != self._typed and monotonic() < self._typed_at + TYPING_S
-
-    async def keys_handled(self, widget: Widget) -> None:
-        """Wait until `widget` has handled the keys that were pressed before."""
-        before = -1
-        while before != self._keys:
-            before, done = self._keys, asyncio.Event()
-            self._screen.app.call_later(widget.call_later, done.set)
-            await done.wait()
 
     async def _show_error(self, coroutine: Awaitable[object]) -> None:
         """Await a coroutine. The only place where the work screen catches every `HandingerError`."""
@@ -293,5 +281,5 @@ class Interaction:
             body = f"{host}Check first: {link.reason}.\n\n{clean_line(link.url, len(link.url) + 1)}"
             if not await self.confirm(SUSPICIOUS_LINK, body, yes="Open", no="Cancel"):
                 return
-        if not await self._controller.connection.open_link(link.url):
+        if not await self._open_in_browser(link.url):
             self.copy(link.url, "the link", "No browser here.")

@@ -10,7 +10,7 @@ from handinger_tui.core.formatting import plural
 
 if TYPE_CHECKING:
     from handinger_tui.engine.session_actor import SessionActor
-    from handinger_tui.ui.work.session_controller import SessionController
+    from handinger_tui.ui.sessions.controller import SessionController
 
 STILL_RUNS: Final = (
     "Its worker is still running and may keep charging. The session stays under Runs (F7) until that has "
@@ -45,7 +45,7 @@ class Deletions:
             HandingerError: another program works on it; nothing was deleted.
             LedgerError
         """
-        from handinger_tui.engine.queues import Busy  # with the connection
+        from handinger_tui.engine.inbox import Busy  # with the connection
 
         actor = await self._opened(session_id)
         if actor is None:

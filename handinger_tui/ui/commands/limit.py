@@ -1,0 +1,94 @@
+"""Setting and lifting limits by a command, which says what is in force then."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from handinger_tui.core.amounts import Unit
+from handinger_tui.core.money.limits import UNTIL_RAISED, Gauge, GaugeState, Limit, Scope, reached_text
+from handinger_tui.core.money.words import exact_text
+from handinger_tui.ui.dialogs.limits import LimitsPage
+from handinger_tui.ui.sessions.limit_changes import LimitChange, parse_limit_change
+from handinger_tui.ui.widgets.status_text import SET_BY
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from handinger_tui.core.turns.session import Session
+    from handinger_tui.ui.commands.command import CommandContext
+    from handinger_tui.ui.front import Severity
+    from handinger_tui.ui.sessions.controller import SessionController
+
+
+async def change_limit(context: CommandContext, argument: str) -> None:
+    """Set or lift the limit that the argument names, or that a person types on the page of all limits."""
+    controller, interaction, session = context.controller, context.interaction, context.controller.session
+    change: LimitChange | None
+    if argument:
+        change = parse_limit_change(argument)
+    else:
+        gauges = await controller.engine.actor(session.session_id).recount()
+        change = await interaction.ask(LimitsPage(gauges, simulated=controller.connection.limits.simulated))
+    if change is not None:
+        interaction.say(*await _apply(controller, session, change))
+
+
+async def _apply(
+    controller: SessionController, session: Session, change: LimitChange
+) -> tuple[str, Severity]:
+    """Set or lift a limit of `session`; returns what to say of it. A held queue stays held.
+
+    Raises:
+        HandingerError: a worker limit in a session without a worker.
+        LedgerError: the limit could not be stored.
+    """
+    store, session_id = controller.connection.limits, session.session_id
+    before = await store.limits(session)
+    # The message below reports the state of the limit, so no warning is shown for it.
+    with controller.warned.held():
+        for unit in [change.unit] if change.unit else list(Unit):
+            await store.set_limit(session, change.scope, unit, change.amount)
+        now = await controller.engine.actor(session_id).recount()
+        for gauge in now:
+            if _applies_to(change, gauge.limit.scope, gauge.limit.unit):
+                controller.warned.mark_shown(session_id, gauge)
+    return _format_result(change, before, now)
+
+
+def _format_result(
+    change: LimitChange, before: Sequence[Limit], now: Sequence[Gauge]
+) -> tuple[str, Severity]:
+    """The message about a changed limit, and its severity."""
+    in_force = [gauge for gauge in now if _applies_to(change, gauge.limit.scope, gauge.limit.unit)]
+    if change.amount is None:
+        return _format_lifted(change, before, [gauge.limit for gauge in in_force])
+    gauge = next((gauge for gauge in in_force if gauge.limit.amount == change.amount), None)
+    unit = change.unit or Unit.USD
+    if gauge is None:
+        overriding = ", ".join(_describe_limit(gauge.limit) for gauge in in_force)
+        stored = f"The {change.scope.limit} of {exact_text(change.amount, unit)} is saved"
+        return (f"{stored}, but {overriding} overrides it." if overriding else f"{stored}."), "warning"
+    if gauge.state is GaugeState.REACHED:
+        return f"{reached_text(gauge)} {UNTIL_RAISED}", "error"
+    used = "" if gauge.percent is None else f" ({gauge.percent_text} used)"
+    severity: Severity = "warning" if gauge.state is GaugeState.NEAR else "information"
+    return f"{change.scope.limit.capitalize()} set to {exact_text(change.amount, unit)}{used}.", severity
+
+
+def _format_lifted(
+    change: LimitChange, before: Sequence[Limit], in_force: Sequence[Limit]
+) -> tuple[str, Severity]:
+    if in_force:
+        return f"Still in force: {', '.join(map(_describe_limit, in_force))}.", "warning"
+    if not any(_applies_to(change, limit.scope, limit.unit) for limit in before):
+        return f"There was no {change.scope.limit}.", "information"
+    return f"The {change.scope.limit} was removed.", "information"
+
+
+def _applies_to(change: LimitChange, scope: Scope, unit: Unit) -> bool:
+    return scope is change.scope and change.unit in (None, unit)
+
+
+def _describe_limit(limit: Limit) -> str:
+    name = f"the {limit.scope.limit} {SET_BY[limit.origin]}".rstrip()
+    return f"{name} ({exact_text(limit.amount, limit.unit)})"

@@ -1,0 +1,1 @@
+"""Sessions through the engine and the history, without a widget: whichever front shows them."""
