@@ -163,7 +163,7 @@ def _total(row: Row, name: str) -> Total:
         row[f"{name}_gaps"],
         bool(row[f"{name}_doubtful"]),
         row[f"{name}_open"],
-        bool(row["unsettled"]),
+        value is not None and bool(row["unsettled"]),
     )
 
 
@@ -328,10 +328,11 @@ def _bucket(key: str, row: sqlite3.Row, missing: Sequence[int], title: str = "")
     """The value of a row that holds a key, `_HEAD` and the sums, read by position: faster for many rows."""
     doubts, unsettled = (bool(row[6]), bool(row[7]), *_CERTAIN), bool(row[9])
     sums = [
-        Total(scaled(row[at], row[at + 1], places), gaps_of_it, doubt, open_of_it, unsettled)
+        Total(value, gaps_of_it, doubt, open_of_it, unsettled and value is not None)
         for at, places, gaps_of_it, open_of_it, doubt in zip(
             _PLACES_OF_SUMS, _SCALES, missing[:_UNSPLIT:2], missing[1:_UNSPLIT:2], doubts, strict=True
         )
+        for value in (scaled(row[at], row[at + 1], places),)
     ]
     usd, credited, model, tool, sandbox, internal, tokens = sums
     first_ms, last_ms = int_or_none(row[3]), int_or_none(row[4])

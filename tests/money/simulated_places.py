@@ -491,12 +491,14 @@ def rise_amount(bucket: Bucket, unit: Unit) -> Decimal | None:
 def sum_of(charges: Iterable[TurnCharge], unit: Unit) -> Total:
     """The sum of turns, computed here."""
     value: Decimal | None = None
-    missing, doubtful = 0, False
+    missing, doubtful, growing, unsettled = 0, False, 0, False
     for one in charges:
         amount = amount_of(one, unit)
         if one.status in FREE and not amount:
             continue
         missing += amount is None or not one.final
+        growing += amount is not None and not one.final
+        unsettled |= not one.confirmed and not (one.usd is one.credits is None)
         doubtful |= one.doubtful if unit is Unit.USD else one.credits_doubtful
         value = value if amount is None else (value or ZERO) + amount
-    return Total(value, missing, doubtful)
+    return Total(value, missing, doubtful, growing, unsettled and value is not None)
