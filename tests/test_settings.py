@@ -326,7 +326,7 @@ def test_ids_of_keys_need_no_quotes_in_the_file() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "meant"),
+    ("name", "suggestion"),
     [
         ("HANDINGER_LIMIT_DAYUSD", "HANDINGER_LIMIT_DAY_USD"),
         ("HANDINGER_LIMIT_DAYS_USD", "HANDINGER_LIMIT_DAY_USD"),
@@ -336,10 +336,10 @@ def test_ids_of_keys_need_no_quotes_in_the_file() -> None:
         ("HANDINGER_CREDITS_USD", "HANDINGER_CREDIT_USD"),
     ],
 )
-def test_a_misspelled_variable_is_refused_so_that_no_limit_vanishes(name: str, meant: str) -> None:
+def test_a_misspelled_variable_is_refused_so_that_no_limit_vanishes(name: str, suggestion: str) -> None:
     with pytest.raises(SettingsError, match=f"unknown setting '{name}'") as caught:
         load(Flags(), {name: "0.001"})
-    assert meant in caught.value.hint
+    assert suggestion in caught.value.hint
 
 
 def test_variables_that_are_empty_or_of_others_are_no_settings() -> None:

@@ -27,7 +27,7 @@ from handinger_tui.core.errors import LedgerError, NoRoom, SettingsError
 from handinger_tui.core.formatting import plural
 from handinger_tui.core.money.reconciliation import restatement_text
 from handinger_tui.core.safety import Secret
-from handinger_tui.core.turns.turn import Trigger, TurnStatus
+from handinger_tui.core.turns.turn import SETTLE_MS, Trigger, TurnStatus
 from handinger_tui.engine.engine import Engine
 from handinger_tui.engine.ports import RetryPolicy
 from handinger_tui.engine.replay import Pace, Replay, ReplayClock
@@ -366,19 +366,18 @@ def settle_open_turns() -> None:
 
 
 async def _settle(services: Services) -> int:
-    session_ids = await services.engine.settle_open_turns(SETTLE_S, days=None)
-    turns = [turn for one in session_ids for turn in services.engine.session(one).turns]
+    sessions = await services.engine.settle_open_turns(SETTLE_S, everything=True)
+    turns = [turn for session in sessions for turn in session.turns]
     unended = sum(turn.may_spend and (turn.live or turn.status is TurnStatus.RUNNING) for turn in turns)
     unknown = sum(turn.status is TurnStatus.UNKNOWN for turn in turns)
-    if not session_ids:
+    if not sessions:
         say("No open turns and nothing to read.")
     else:
         counts = ((unended, "still open"), (unknown, "with unknown outcome"))
         summary = ", ".join(f"{plural(count, 'turn')} {what}" for count, what in counts if count)
         summary = summary or "all turns are finished"
-        due = {session.session_id for session in await services.ledger.sessions_to_read(0)}
-        late = (
-            " Some amounts may still grow: run this again after 30 seconds." if due & {*session_ids} else ""
-        )
-        say(f"Read {plural(len(session_ids), 'worker')}: {summary}.{late}")
+        due = await services.ledger.sessions_to_read(SystemClock().now_ms() + SETTLE_MS)
+        is_due = {one.session_id for one in due} & {one.session_id for one in sessions}
+        late = " Some amounts may still grow: run this again after 30 seconds." if is_due else ""
+        say(f"Read {plural(len(sessions), 'worker')}: {summary}.{late}")
     return 0

@@ -261,6 +261,11 @@ class Offer(Struct, frozen=True):
     passes: bool = False
     """A message sent now goes past a held queue, as the words say."""
 
+    @property
+    def holds(self) -> bool:
+        """Whether the words say that the message waits until it is sent by another act."""
+        return self.act in (Act.QUEUE_BUSY, Act.QUEUE_HELD)
+
     def permits(self, now: Offer) -> bool:
         """Whether the person who saw this offer has agreed to what Enter would do `now`.
 

@@ -423,6 +423,13 @@ def snapshot_of(answer: JsonObject) -> Snapshot:
     )
 
 
+def figures_differ(before: Snapshot | None, now: Snapshot | None) -> bool:
+    """Whether usage or costs differ between two reads."""
+    if before is None or now is None:
+        return before is not now
+    return (before.usage, before.costs) != (now.usage, now.costs)
+
+
 ANOTHER_WORKER: Final = "The service answered for a different worker. The answer was ignored."
 
 

@@ -8,15 +8,16 @@ everything that changes the session: call `actor(id)` to send, to queue, to watc
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from msgspec.structs import replace
 
-from handinger_tui.core.errors import ApiError
+from handinger_tui.core.errors import ApiError, Refused
 from handinger_tui.core.turns.session import Service, Session
+from handinger_tui.core.turns.turn import ErrorKind
 from handinger_tui.engine.ports import (
     READS,
     Clock,
@@ -36,9 +37,8 @@ if TYPE_CHECKING:
     from handinger_tui.core.turns.turn import TurnRequest
 
 Listener = Callable[[str], None]
-RECENT_DAYS: Final = 30.0
-"""Turns that ended this many days ago are read again only when the person asks for it."""
-DAY_MS: Final = 86_400_000
+AT_ONCE: Final = 20
+"""Workers that are read on one occasion for amounts that are not settled; the others on the next ones."""
 
 
 class Engine:
@@ -61,6 +61,8 @@ class Engine:
         run_deps = RunDeps(api, log, clock, retry_policy or RetryPolicy(), tap)
         self._deps = EngineDeps(run_deps, ids, self._context, limits, self._notify)
         self._actors: dict[str, SessionActor] = {}
+        self._only_read: set[str] = set()
+        """Sessions that nobody opened, and whose worker is being read."""
         self._listeners: list[Listener] = []
 
     # -- queries -----------------------------------------------------------------
@@ -138,6 +140,7 @@ class Engine:
             KeyError: there is no such session.
             LedgerError
         """
+        self._only_read.discard(session_id)
         if session_id not in self._actors:
             loaded = await self._log.load(session_id)
             if loaded is None:
@@ -191,42 +194,70 @@ class Engine:
             await self._actors[session_id].recover(requests, watch=True)
         return list(unsettled)
 
-    async def settle_open_turns(self, seconds: float, days: float | None = RECENT_DAYS) -> list[str]:
+    async def settle_open_turns(self, seconds: float, *, everything: bool = False) -> list[Session]:
         """Read the workers of turns left open or running, or whose amount is not settled.
 
-        This takes `seconds` at most. Of turns that have ended only those of the last `days` are due; None:
-        all. Each worker is read once; nothing is watched or queued. A turn that cannot be settled stays so
-        for the next program. Returns the ids of the sessions whose worker was to be read.
+        This takes `seconds` at most. For amounts at most `AT_ONCE` workers are read, of those that are due;
+        `everything`: all of them, now. Each worker is read once; nothing is watched or queued. A turn that
+        cannot be settled stays so for the next program. Returns the sessions whose worker was to be read;
+        those that were opened for that and of which nothing runs are closed again.
 
         Raises:
             LedgerError
         """
-        session_ids: list[str] = []
+        read: dict[str, Session] = {}
         with suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 for session_id, requests in (await self._unsettled()).items():
-                    await self.open(session_id)
-                    if await self._actors[session_id].recover(requests, watch=False):
-                        session_ids.append(session_id)
-                        await self._refresh(session_id)
+                    async with self._opened_to_read(session_id, read):
+                        if await self._actors[session_id].recover(requests, watch=False):
+                            await self._refresh(session_id)
+                        else:
+                            del read[session_id]
                 # What a local worker ran ended together with its program.
-                now_ms = self._deps.run_deps.clock.now_ms()
-                first_ms = 0 if days is None else now_ms - int(days * DAY_MS)
-                due = [] if self._context.forgetful else await self._log.sessions_to_read(first_ms)
-                for session in due:
-                    session_id = session.session_id
-                    if session.service == self._context.service and session_id not in session_ids:
+                for session_id in [] if self._context.forgetful else await self._due(everything=everything):
+                    if session_id not in read:
+                        now_ms = self._deps.run_deps.clock.now_ms()
                         # Before the reading: one that takes all of the time is not the first again.
-                        await self._log.note_late_read(session_id, now_ms)
-                        await self.open(session_id)
-                        session_ids.append(session_id)
-                        await self._refresh(session_id)
-        return session_ids
+                        await self._log.note_late_read(session_id, now_ms, answered=False)
+                        async with self._opened_to_read(session_id, read):
+                            if await self._refresh(session_id):
+                                await self._log.note_late_read(session_id, now_ms, answered=True)
+        return list(read.values())
 
-    async def _refresh(self, session_id: str) -> None:
-        # A worker that cannot be read now is read by the next program.
-        with suppress(ApiError):
+    async def _due(self, *, everything: bool) -> list[str]:
+        """The sessions of this service to read for amounts that are not settled, in order."""
+        now_ms = self._deps.run_deps.clock.now_ms()
+        sessions = await self._log.sessions_to_read(None if everything else now_ms)
+        due = [one.session_id for one in sessions if one.service == self._context.service]
+        return due if everything else due[:AT_ONCE]
+
+    @asynccontextmanager
+    async def _opened_to_read(self, session_id: str, read: dict[str, Session]) -> AsyncIterator[None]:
+        """A session for a reading, then in `read`. Where nobody opened it, it is closed if it is at rest."""
+        is_open = session_id in self._actors
+        await self.open(session_id)
+        if not is_open:
+            self._only_read.add(session_id)
+        read[session_id] = self.session(session_id)
+        try:
+            yield
+        finally:
+            if (actor := self._actors.get(session_id)) is not None:
+                read.update({session_id: actor.session} if session_id in read else {})
+                if session_id in self._only_read and actor.at_rest:
+                    del self._actors[session_id]
+                if actor.at_rest or actor.session.unwatched is not None:
+                    self._only_read.discard(session_id)
+
+    async def _refresh(self, session_id: str) -> bool:
+        """Read the worker of a session; whether the service answered."""
+        try:
             await self._actors[session_id].refresh(late=True)
+        except ApiError as trouble:
+            # A worker that cannot be read now is read by the next program.
+            return isinstance(trouble, Refused) and trouble.kind is ErrorKind.NOT_FOUND
+        return True
 
     async def _unsettled(self) -> dict[str, list[TurnRequest]]:
         """The requests without a settled turn at this service, by session id."""

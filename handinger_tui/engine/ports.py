@@ -205,19 +205,21 @@ class TurnLog(Protocol):
         """
         ...
 
-    async def sessions_to_read(self, first_ms: int) -> list[Session]:
+    async def sessions_to_read(self, due_ms: int | None) -> list[Session]:
         """Sessions, without their turns, whose worker may have news, in the order in which to read them.
 
-        Their turn was left running or in doubt; or it ended at `first_ms` or later, and its amount is not
-        settled. Those that another running program has are omitted.
+        Their turn was left running or in doubt, or its amount is not settled. `due_ms`: only those that are
+        to be read by this time; None: all. Those that another running program has are omitted.
 
         Raises:
             LedgerError
         """
         ...
 
-    async def note_late_read(self, session_id: str, at_ms: int) -> None:
+    async def note_late_read(self, session_id: str, at_ms: int, *, answered: bool) -> None:
         """Store that the worker of a session was read, or that this was tried: others come first next time.
+
+        Where the service `answered`, the next reading is due once the newest figures are twice as old.
 
         Raises:
             LedgerError

@@ -143,12 +143,12 @@ class ReplayLog:
         """Return nothing: a replay settles no turn."""
         return []
 
-    async def sessions_to_read(self, first_ms: int) -> list[Session]:
+    async def sessions_to_read(self, due_ms: int | None) -> list[Session]:
         """Return nothing: a replay reads no worker."""
-        del first_ms
+        del due_ms
         return []
 
-    async def note_late_read(self, session_id: str, at_ms: int) -> None:
+    async def note_late_read(self, session_id: str, at_ms: int, *, answered: bool) -> None:
         """Do nothing: a replay reads no worker."""
 
     async def load(self, session_id: str) -> Session | None:

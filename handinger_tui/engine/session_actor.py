@@ -216,6 +216,12 @@ class SessionActor:
         return self.runs.record is not None
 
     @property
+    def at_rest(self) -> bool:
+        """Whether nothing is under way, waits, or is left running."""
+        is_idle = self.inbox.idle.is_set() and not (self.running or self.queue.ids)
+        return is_idle and self.session.unwatched is None
+
+    @property
     def gauges(self) -> tuple[Gauge, ...]:
         """The limits that apply with what is spent of them, as of the last read."""
         return self._limits.gauges
@@ -511,8 +517,10 @@ class SessionActor:
                 self.queue.stop(limit)
         self.store.publish()
         await self._start_next()
-        if not (record is None or self.running or self.gate.is_closed or self._deps.context.forgetful):
-            self.late.begin(record.turn_id)
+        # A turn that was not sent leaves nothing to read; the readings after the one before it go on.
+        turn = None if self._deps.context.forgetful else self.session.departed
+        if not (record is None or turn is None or self.running or self.gate.is_closed):
+            self.late.begin(turn.turn_id)
 
     async def watch(self, turn_id: str | None = None) -> None:
         """Watch a turn again (default: the newest that was sent). Free: it only makes GET requests.
@@ -600,11 +608,8 @@ class SessionActor:
         turn = self.session.sent
         if turn is None or turn.turn_id != turn_id or self.running:
             return False
-        if late and not self._settler.brings_news(turn, body):
-            await self._settler.settle_older(body, without=turn_id)
-            # A session that an earlier version has stored may show more than its charges.
-            self.store.set_elsewhere(await self._log.charge(self.session))
-            return False
+        if late:
+            return await self._settler.apply_late_reading(turn, body)
         return await self._settler.apply_reading(turn_id, body)
 
     @request

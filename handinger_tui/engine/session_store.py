@@ -25,6 +25,7 @@ from handinger_tui.core.stream import (
     ReadReason,
     WorkerBody,
     body_of,
+    figures_differ,
 )
 from handinger_tui.core.turns.fold import Fold
 from handinger_tui.core.turns.session import (
@@ -205,6 +206,11 @@ class TurnRecord:
     def feed_worker(self, body: WorkerBody, reason: ReadReason, *, messages: bool = True) -> None:
         """Feed one read of the worker, reduced to this turn; without `messages` only its figures."""
         self.feed(Framing.JSON, self._slim(body, messages=messages), reason)
+
+    def feed_new_figures(self, body: WorkerBody) -> None:
+        """Feed the figures of a read that shows that the turn did not arrive: others may have spent."""
+        if figures_differ(self.turn.snapshot or self.turn.before, body.snapshot):
+            self.feed_worker(body, ReadReason.MONEY, messages=False)
 
     def _slim(self, body: WorkerBody, *, messages: bool = True) -> str:
         # Only the request of the turn knows which of several equal messages is ours.

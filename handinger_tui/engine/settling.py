@@ -19,6 +19,7 @@ from handinger_tui.core.stream import (
     ReadReason,
     Snapshot,
     WorkerBody,
+    figures_differ,
     worker_in,
 )
 from handinger_tui.core.turns.fold import fold
@@ -61,7 +62,6 @@ from handinger_tui.core.turns.worker_reconciliation import (
 )
 from handinger_tui.engine.session_store import LEFT
 from handinger_tui.engine.tasks import start
-from handinger_tui.engine.turn_run import figures_differ
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -284,30 +284,29 @@ def can_confirm(turn: Turn, now_ms: int) -> bool:
     return now_ms - first.at_ms >= SETTLE_MS > newest.at_ms - first.at_ms
 
 
-MOST_CONFIRMED: Final = 20
-"""One reading of a task confirms at most this many turns: the newest ones."""
+MOST_COMPARED: Final = 20
+"""With one reading of a task at most this many turns are compared that have figures: the newest ones."""
 
 
 def outdated_turns(session: Session, snapshot: Snapshot, now_ms: int, *, without: str) -> list[Turn]:
     """Ended turns of a task, except `without`, whose own figures a later reading changes or confirms.
 
-    Those of a turn may be missing, or from before its end, if the service could not be read after it. Those
-    of the turn before the newest may have grown after the newest was sent. The figures of other turns are not
-    compared: a task may have hundreds of turns.
+    Those of a turn may be missing, or from before its end, if the service could not be read after it. They
+    may also have grown late, after newer turns were sent.
     """
     if not snapshot.by_turn:
         return []
     ended = [
         turn for turn in session.turns if turn.status in ARRIVED and not (is_unsettled(turn) or turn.imported)
     ]
-    newest = {turn.turn_id for turn in ended[-2:]}
-    confirmable = {turn.turn_id for turn in ended[-MOST_CONFIRMED:] if can_confirm(turn, now_ms)}
+    newest = {turn.turn_id for turn in ended[-MOST_COMPARED:]}
 
     def is_outdated(turn: Turn) -> bool:
-        is_compared = turn.own_usage is None or turn.own_usage_is_partial or turn.turn_id in newest
+        is_new = turn.turn_id in newest
+        is_compared = is_new or turn.own_usage is None or turn.own_usage_is_partial
         if is_compared and has_other_figures(turn, snapshot):
             return True
-        return turn.turn_id in confirmable and _shows_own_figures(turn, snapshot)
+        return is_new and can_confirm(turn, now_ms) and _shows_own_figures(turn, snapshot)
 
     return [turn for turn in ended if turn.turn_id != without and is_outdated(turn)]
 
@@ -412,6 +411,19 @@ class TurnSettler:
         await self.settle_older(body)
         return has_ended
 
+    async def apply_late_reading(self, turn: Turn, body: WorkerBody) -> bool:
+        """`apply_reading` for a turn that has ended: what neither brings nor confirms figures is not stored.
+
+        Raises:
+            LedgerError
+        """
+        if self.brings_news(turn, body):
+            return await self.apply_reading(turn.turn_id, body)
+        await self.settle_older(body, without=turn.turn_id)
+        # A session that an earlier version has stored may show more than its charges.
+        self._store.set_elsewhere(await self._log.charge(self._store.value))
+        return False
+
     async def settle_older(self, body: WorkerBody, *, without: str = "") -> None:
         """Settle open turns, except `without`, and update figures of ended ones: one read has all turns.
 
@@ -436,6 +448,7 @@ class TurnSettler:
             elif has_ended:
                 record.settle_by_reading(own_part(turn, body))
             elif not record.accepted and _is_missing(turn, answer, body.snapshot):
+                record.feed_new_figures(body)
                 record.settle(TurnStatus.NOT_DELIVERED, NEVER_ARRIVED, recovered=True)
             elif status is not TurnStatus.UNKNOWN:
                 record.settle(TurnStatus.UNKNOWN, NO_END if record.accepted else LEFT)
@@ -585,16 +598,16 @@ class LateReader:
 
     async def _apply(self, body: WorkerBody) -> bool:
         turn = self._turn()
-        if turn is None or not self._settler.brings_news(turn, body):
+        if turn is None:
             return False
         has_changed = has_other_figures(turn, body.snapshot)
-        await self._settler.apply_reading(turn.turn_id, body)
+        await self._settler.apply_late_reading(turn, body)
         self._store.publish()
         return has_changed
 
     def _turn(self) -> Turn | None:
         """The turn, while it is the newest one and none runs."""
-        turn = self._store.value.started
+        turn = self._store.value.departed
         if turn is None or turn.turn_id != self._turn_id or self._is_running():
             return None
         return None if turn.live or turn.status is TurnStatus.RUNNING else turn

@@ -35,9 +35,9 @@ from handinger_tui.core.stream import (
     ANOTHER_WORKER,
     Marker,
     ReadReason,
-    Snapshot,
     StreamRoute,
     WorkerBody,
+    figures_differ,
     names_another,
 )
 from handinger_tui.core.turns.turn import UNDECIDED, ErrorKind, Fault, Turn, TurnStatus, failure_text
@@ -219,13 +219,6 @@ class TurnRun:
     @property
     def _may_read_money(self) -> bool:
         return self.record.is_ours and self.record.turn.status is TurnStatus.ACCEPTED
-
-
-def figures_differ(before: Snapshot | None, now: Snapshot | None) -> bool:
-    """Whether usage or costs differ between two reads."""
-    if before is None or now is None:
-        return before is not now
-    return (before.usage, before.costs) != (now.usage, now.costs)
 
 
 class RunSlot:
@@ -686,6 +679,7 @@ class Recovery:
         if waiting or not self._idle.proves(self._clock.monotonic(), self._policy):
             await self._wait_or_settle()
         elif observation is WorkerObservation.ABSENT and not self._delivered:
+            self._record.feed_new_figures(body)
             self._settle_undelivered()
         elif self._delivered and failure_text(self._record.turn) is not None:
             # The stream brought an error, and the worker is idle: that error was the end of the answer.

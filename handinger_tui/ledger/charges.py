@@ -131,7 +131,8 @@ class ConfirmedTurns:
     def newest_ms(self) -> int:
         """The time of a correction: that of the newest reading or ruling on any worker of the session."""
         rulings = (ruling.at_ms for ruling in self.others.rulings)
-        own = (_moment(turn) for turn in self._current[0] if not turn.imported)
+        # Figures of single turns are on no timeline.
+        own = (max(_moment(turn), turn.read_ms or 0) for turn in self._current[0] if not turn.imported)
         return max((self._index.newest_ms, *own, *rulings), default=0)
 
     def rises(self) -> tuple[Iterable[str], Sequence[Rise]] | None:

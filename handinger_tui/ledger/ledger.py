@@ -259,14 +259,16 @@ class Ledger:
         open_turns = await self.database.run(turn_store.unsettled)
         return [(session, request) for run, session, request in open_turns if not self._is_alive(run)]
 
-    async def sessions_to_read(self, first_ms: int) -> list[Session]:
+    async def sessions_to_read(self, due_ms: int | None) -> list[Session]:
         """Sessions (without turns) whose worker may have news; not of live runs."""
-        turns = await self.database.run(lambda db: turn_store.sessions_to_read(db, first_ms))
+        turns = await self.database.run(lambda db: turn_store.sessions_to_read(db, due_ms))
         return [*{one.session_id: one for run, one in turns if not self._is_alive(run)}.values()]
 
-    async def note_late_read(self, session_id: str, at_ms: int) -> None:
+    async def note_late_read(self, session_id: str, at_ms: int, *, answered: bool) -> None:
         """Store that the worker of a session was read, or that this was tried."""
-        await self.database.run(lambda db: turn_store.note_late_read(db, session_id, at_ms))
+        await self.database.run(
+            lambda db: turn_store.note_late_read(db, session_id, at_ms, answered=answered)
+        )
 
     def _is_alive(self, run: str) -> bool:
         """Whether a run belongs to another program that is still running."""

@@ -20,7 +20,16 @@ from handinger_tui.core.turns.session import (
     put_turn,
     title_from,
 )
-from handinger_tui.core.turns.turn import FREE, LIVE, NO_DAY, UNDECIDED, Turn, TurnRequest, TurnStatus
+from handinger_tui.core.turns.turn import (
+    FREE,
+    LIVE,
+    NO_DAY,
+    SETTLE_MS,
+    UNDECIDED,
+    Turn,
+    TurnRequest,
+    TurnStatus,
+)
 from handinger_tui.ledger import limits, search, worker_turns
 from handinger_tui.ledger.charges import ChargeCache, new_entries, open_charge, take_back, write_charges
 from handinger_tui.ledger.frames import frames, frames_of_session, put_frames, store_compact_frames
@@ -122,23 +131,28 @@ def unsettled(connection: sqlite3.Connection) -> list[tuple[str, Session, TurnRe
     return open_turns
 
 
-DAY_MS: Final = 86_400_000
 _ENDED: Final = listed((TurnStatus.COMPLETED, TurnStatus.INCOMPLETE, TurnStatus.FAILED))
 _UNDECIDED: Final = listed(UNDECIDED)
 _OWNER: Final = f"""
     SELECT run, settled_ms, settled_ms IS NULL OR status IN ({_UNDECIDED}) AS is_open
       FROM turns WHERE turn_id = ?
 """
+# `tried_ms` is negative while the service has not answered.
 _TO_READ: Final = f"""
     SELECT t.run AS run_id, s.* FROM turns t JOIN sessions s USING (session_id)
       LEFT JOIN late_reads l USING (session_id)
      WHERE t.settled_ms IS NOT NULL AND t.imported_ms IS NULL
        AND (s.worker_id IS NOT NULL OR t.status = '{TurnStatus.RUNNING}')
        AND (t.status IN ({_UNDECIDED}) OR (
-            t.status IN ({_ENDED}) AND t.settled_ms >= :first_ms
+            t.status IN ({_ENDED})
             AND COALESCE(t.worker_id, s.worker_id) = s.worker_id
             AND t.turn_id IN (SELECT m.turn_id FROM turn_totals m WHERE m.confirmed IS NULL)))
-     ORDER BY COALESCE(l.tried_ms, 0), t.place
+       AND (:due_ms IS NULL OR t.status = '{TurnStatus.RUNNING}' OR COALESCE(l.tried_ms, 0) <= 0
+            OR l.tried_ms - COALESCE(
+                (SELECT MAX(c.at_ms) FROM charges c
+                  WHERE c.session_id = t.session_id AND c.turn_id = t.turn_id), t.settled_ms)
+               <= MAX(:due_ms - l.tried_ms, {2 * SETTLE_MS}))
+     ORDER BY ABS(COALESCE(l.tried_ms, 0)), t.place DESC
 """
 _PUT_LATE_READ: Final = """
     INSERT INTO late_reads (session_id, tried_ms) VALUES (?, ?)
@@ -146,22 +160,24 @@ _PUT_LATE_READ: Final = """
 """
 
 
-def sessions_to_read(connection: sqlite3.Connection, first_ms: int) -> list[tuple[str, Session]]:
+def sessions_to_read(connection: sqlite3.Connection, due_ms: int | None) -> list[tuple[str, Session]]:
     """Sessions (without turns) whose worker may have news, each with the run that had the turn.
 
-    Their turn still ran or was in doubt when it was closed; or it ended at `first_ms` or later, and no later
-    reading of its worker has confirmed its amount. Those that were not tried for the longest time come first,
-    then the oldest. A worker that was never named cannot be read: only a turn that ran there can have an end
-    by now.
+    Their turn still ran or was in doubt when it was closed; or it has ended, and no later reading of its
+    worker has confirmed its amount. Those that were never tried come first, the newest of them first; then
+    those that were not tried for the longest time. `due_ms`: only those that are due by then: always in the
+    first minute after the newest figures of the turn, and then when the time since these has doubled, so that
+    a worker that never reports any is read ever more rarely. None: all. A worker that was never named cannot
+    be read: only a turn that ran there can have an end by now.
     """
-    rows = connection.execute(_TO_READ, {"first_ms": first_ms})
+    rows = connection.execute(_TO_READ, {"due_ms": due_ms})
     return [(str(row["run_id"]), session_of(row)) for row in rows]
 
 
-def note_late_read(connection: sqlite3.Connection, session_id: str, at_ms: int) -> None:
+def note_late_read(connection: sqlite3.Connection, session_id: str, at_ms: int, *, answered: bool) -> None:
     """Store when the worker of a session was read, or when that was tried: others come first next time."""
     with transaction(connection):
-        connection.execute(_PUT_LATE_READ, (pack(session_id), at_ms))
+        connection.execute(_PUT_LATE_READ, (pack(session_id), at_ms if answered else -at_ms))
 
 
 # `unread` is set at the creation of a session, and later only by mark_read and mark_unread: a session value

@@ -238,7 +238,7 @@ class FakeLog:
             if turn_id not in self.closed
         ]
 
-    async def sessions_to_read(self, first_ms: int) -> list[Session]:
+    async def sessions_to_read(self, due_ms: int | None) -> list[Session]:
         return [
             self.sessions[session_id]
             for session_id, turn_ids in self.home.items()
@@ -248,7 +248,7 @@ class FakeLog:
             )
         ]
 
-    async def note_late_read(self, session_id: str, at_ms: int) -> None:
+    async def note_late_read(self, session_id: str, at_ms: int, *, answered: bool) -> None:
         """The order in which sessions are read is that of their turns."""
 
     async def load(self, session_id: str) -> Session | None:

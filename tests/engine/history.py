@@ -191,7 +191,7 @@ class History:
             if turn_id not in self.closed
         ]
 
-    async def sessions_to_read(self, first_ms: int) -> list[Session]:
+    async def sessions_to_read(self, due_ms: int | None) -> list[Session]:
         await self.doors.go_through(Door.UNSETTLED)
         return [
             replace(self.sessions[session_id], turns=())
@@ -202,7 +202,7 @@ class History:
             )
         ]
 
-    async def note_late_read(self, session_id: str, at_ms: int) -> None:
+    async def note_late_read(self, session_id: str, at_ms: int, *, answered: bool) -> None:
         """The order in which sessions are read is that of their turns."""
 
     async def load(self, session_id: str) -> Session | None:

@@ -168,7 +168,7 @@ async def test_one_read_long_after_the_kill_proves_that_nothing_arrived_unless_i
     clock.seconds += later_s
     engine = engine_of()
     await engine.settle_open_turns(5)
-    (turn,) = engine.session(session.session_id).turns
+    (turn,) = (await engine.open(session.session_id)).turns
     assert (turn.status, api.posts) == (status, [])
     if turn.fault is not None:
         assert turn.fault.may_have_been_charged is accepted

@@ -54,7 +54,7 @@ def engine_on(log: FakeLog, api: FakeApi, *, forgetful: bool = False) -> Engine:
 async def settle_as_doubtful(engine: Engine) -> None:
     """Settle the open turns: the only turn is in doubt then, and may have been charged."""
     await engine.settle_open_turns(5)
-    (turn,) = engine.session("ses_a").turns
+    (turn,) = (await engine.open("ses_a")).turns
     assert turn.status is TurnStatus.UNKNOWN
     assert turn.fault is not None
     assert turn.fault.may_have_been_charged
@@ -265,7 +265,7 @@ async def test_a_worker_is_read_although_messages_wait_behind_its_turn() -> None
     log.home["ses_a"].append("turn_b")
     api = FakeApi(workers=[worker("all of it", prompt="hello")])
     engine = engine_on(log, api)
-    assert await engine.settle_open_turns(5) == ["ses_a"]
+    assert [one.session_id for one in await engine.settle_open_turns(5)] == ["ses_a"]
     ended, queued = engine.session("ses_a").turns
     assert (ended.status, ended.text, queued.status) == (
         TurnStatus.COMPLETED,

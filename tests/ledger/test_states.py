@@ -43,8 +43,8 @@ async def charge_of(ledger: Ledger, turn_id: str = "turn_1") -> TurnCharge:
     return next(one for one in await ledger.charges.turn_charges() if one.turn_id == turn_id)
 
 
-async def to_read(ledger: Ledger, first_ms: int = 0) -> list[str]:
-    return [one.session_id for one in await ledger.sessions_to_read(first_ms)]
+async def to_read(ledger: Ledger, due_ms: int | None = None) -> list[str]:
+    return [one.session_id for one in await ledger.sessions_to_read(due_ms)]
 
 
 async def test_an_amount_is_to_be_read_again_until_it_is_settled(tmp_path: Path) -> None:
@@ -53,7 +53,7 @@ async def test_an_amount_is_to_be_read_again_until_it_is_settled(tmp_path: Path)
         now = await play(ledger, session(worker_id=WORKER), request, answered("0.1", messages=PROMPTS))
         assert (await charge_of(ledger)).state is AmountState.PROVISIONAL
         assert await to_read(ledger) == ["ses_1"]
-        assert await to_read(ledger, 10**15) == [], "it ended before that"
+        assert await to_read(ledger, 10**15) == ["ses_1"], "however old it is"
         now = await read_again(ledger, now, request, "0.1", END + 5_000)
         assert await to_read(ledger) == ["ses_1"]
         now = await read_again(ledger, now, request, "0.1", END + SETTLE_MS)
@@ -76,13 +76,40 @@ async def test_a_session_that_was_tried_is_the_last_one_the_next_time(tmp_path: 
         for number in (1, 2, 3):
             request = turn_request(f"turn_{number}")
             await play(ledger, session(f"ses_{number}", worker_id=WORKER), request, answered())
-        assert await to_read(ledger) == ["ses_1", "ses_2", "ses_3"]
-        await ledger.note_late_read("ses_1", 9)
-        await ledger.note_late_read("ses_3", 5)
+        assert await to_read(ledger) == ["ses_3", "ses_2", "ses_1"], "the newest first"
+        await ledger.note_late_read("ses_1", 9, answered=True)
+        await ledger.note_late_read("ses_3", 5, answered=False)
         assert await to_read(ledger) == ["ses_2", "ses_3", "ses_1"]
-        await ledger.note_late_read("ses_1", 3)
+        await ledger.note_late_read("ses_1", 3, answered=True)
         await ledger.history.delete("ses_2")
         assert await to_read(ledger) == ["ses_1", "ses_3"]
+
+
+async def test_a_worker_without_figures_is_read_ever_more_rarely_and_its_amount_is_never_final(
+    tmp_path: Path,
+) -> None:
+    async with opened(tmp_path / "h.db") as ledger:
+        request = turn_request(created_ms=900)
+        frames = [
+            one._replace(data=one.data.partition(', "usage"')[0] + "}") if '"usage"' in one.data else one
+            for one in answered()
+        ]
+        await play(ledger, session(worker_id=WORKER), request, frames)
+        ended_ms = (await charge_of(ledger)).at_ms
+        read_at, now_ms = [], ended_ms
+        while now_ms < ended_ms + 10 * 365 * 86_400_000:
+            if await to_read(ledger, now_ms):
+                await ledger.note_late_read("ses_1", now_ms, answered=True)
+                read_at.append(now_ms - ended_ms)
+            now_ms = ended_ms + max(30_000, (now_ms - ended_ms) * 5 // 4)
+        assert 15 < len(read_at) < 60
+        charge = await charge_of(ledger)
+        assert (charge.usd, charge.final, charge.state) == (None, False, AmountState.PROVISIONAL)
+        # The person may always ask, and a reading that was not answered is no reading.
+        assert await to_read(ledger) == ["ses_1"]
+        assert await to_read(ledger, now_ms) == []
+        await ledger.note_late_read("ses_1", now_ms, answered=False)
+        assert await to_read(ledger, now_ms) == ["ses_1"]
 
 
 async def test_a_pin_that_is_removed_leaves_what_would_stand_there_without_it(tmp_path: Path) -> None:

@@ -147,8 +147,13 @@ CASES: Final = (
     Case(
         "one answer lacks the last turn",
         (Step(usd(0.2)), Step(usd(0.5)), Step(usd(0.7), look=usd(0.2), stale=True)),
-        # It may include an older cost, as the worker was not read right before it.
-        (Paid("0.2"), about("0.3"), about("0.2", "0.2")),
+        # It may include a late cost of the turn before, as the worker was not read right before it.
+        (
+            Paid("0.2"),
+            Paid("0.3", "0.5", 1),
+            Paid("0.2", "0.2", 1, doubtful=True),
+        ),
+        printed={1: about("0.3")},
     ),
     Case(
         "zero while a turn runs",

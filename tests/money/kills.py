@@ -30,6 +30,8 @@ LIMITS: Final = {
 }
 """A limit that is never reached, for a service that reports USD, or credits alone."""
 GENERATIONS: Final = ("workers", "tasks")
+LATE_S: Final = 0.6
+"""After this time the figures contain a turn, where they do so late: mostly after its end."""
 START_UP_S: Final = 0.5
 """Before this a program has hardly ever sent its request."""
 
@@ -66,9 +68,13 @@ class Kills:
     def play(self, number: int) -> None:
         """One turn, killed or not, and the amounts in every place right after it and after the next start."""
         service, chance = self.service, self.chance
+        # Nobody could tell the late cost of a turn from that of the next one.
+        time.sleep(service.figures_after)
         service.plain = chance.random() < 0.3
         service.late = chance.choice([0.0, 0.1, None])
         service.pause = chance.choice([0.0, 0.02])
+        # Late costs: after a kill no program is there to find them.
+        service.figures_after = chance.choice([0.0, 0.0, LATE_S])
         prompt, by_app = f"question {number}", chance.random() < self.app
         more = ("-c",) * bool(self._sessions()) if by_app else self._session()
         worker_id = self._last_worker() if more == ("-c",) else None
@@ -114,7 +120,8 @@ class Kills:
             time.sleep(self.chance.choice([0, self.chance.uniform(0, 0.4)]))
 
     def settle(self) -> None:
-        """The next start settles open turns by GETs."""
+        """The next start settles open turns by GETs, and finds late costs."""
+        time.sleep(self.service.figures_after)
         posts = len(self.service.posts)
         self._run("costs", "--settle", "--json")
         assert len(self.service.posts) == posts

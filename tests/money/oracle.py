@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from decimal import Decimal, localcontext
 from fractions import Fraction
-from itertools import pairwise
+from itertools import chain, pairwise
 from random import Random
+from typing import NamedTuple
 
 from handinger_tui.core.amounts import EXACT
 from handinger_tui.core.money.meaning import Meaning
@@ -18,13 +19,28 @@ EXACT_LENSES = (Lens.FROZEN, Lens.LIFETIME, Lens.MISSING, Lens.NOISY, Lens.PER_T
 """Lenses that hide nothing for ever: an amount without a mark is right to the last digit."""
 
 
-def play(history: History) -> Iterator[MeterResult]:
-    """The amounts of the program after each event."""
-    timeline = Timeline((Decimal(0),))
+class Step(NamedTuple):
+    """The amounts of the program after an event.
+
+    `settled`: the amounts that are settled and without a mark, and whether they are those of each turn alone.
+    """
+
+    meter: MeterResult
+    is_balanced: bool
+    settled: dict[Key, tuple[Decimal | int | None, bool]]
+
+
+def play(history: History) -> Iterator[Step]:
+    """The amounts of the program after each event, with random pauses between the events."""
+    timeline, pauses, at_ms = Timeline((Decimal(0),)), Random(len(history.events)), 0
     with localcontext(EXACT):
         for event in history.events:
-            timeline.take(event)
-            yield timeline.results()[0]
+            at_ms += pauses.choice([1, 6_000, 40_000, 3_600_000])
+            timeline.take(event, at_ms)
+            (meter,) = timeline.results()
+            entries = {turn: meter.entry(turn) for turn in timeline.stillness.confirmed}
+            settled = {turn: (one.amount, meter.by_turn) for turn, one in entries.items() if is_plain(one)}
+            yield Step(meter, entered(meter) == (meter.total or 0), settled)
 
 
 def is_plain(entry: Entry) -> bool:
@@ -32,25 +48,37 @@ def is_plain(entry: Entry) -> bool:
     return entry.amount is not None and entry.most is None and not entry.doubtful and not entry.open
 
 
-def entered(meter: MeterResult) -> Fraction:
-    """All amounts of a lifetime meter, shared ones once, and its suspense."""
-    shared = sum((Fraction(one.entered) for one in meter.shared.values()), Fraction(0))
-    own = sum(map(Fraction, meter.lifetime.values()), Fraction(0))
-    return own + shared + sum((Fraction(one.amount) for one in meter.suspense), Fraction(0))
+def entered(meter: MeterResult) -> Decimal:
+    """All amounts of a lifetime meter, shared ones once, and its suspense. Exact in the context `EXACT`."""
+    parts = chain(
+        meter.lifetime.values(),
+        (one.entered for one in meter.shared.values()),
+        (one.amount for one in meter.suspense),
+    )
+    return sum(map(Decimal, parts), Decimal(0))
 
 
-def faults(history: History) -> list[str]:
-    """All faults in the amounts of a history."""
-    wrong = []
-    meter: MeterResult | None = None
-    for step, meter in enumerate(play(history)):
-        if entered(meter) != Fraction(meter.total or 0):
-            wrong.append(f"step {step}: {entered(meter)} entered of {meter.total}")
-    if meter is None:
-        return wrong
+class Verdict(NamedTuple):
+    """The faults of a history; how many turns have their exact amount, how many are marked, and all."""
+
+    wrong: list[str]
+    exact: int
+    marked: int
+    turns: int
+
+
+def judge(history: History) -> Verdict:
+    """Compare the amounts of a history with the truth."""
+    steps = [*play(history)]
+    if not steps:
+        return Verdict([], 0, 0, 0)
+    meter = steps[-1].meter
+    wrong = [
+        f"step {at}: not all of {step.meter.total}" for at, step in enumerate(steps) if not step.is_balanced
+    ]
     entries = {turn: meter.entry(turn) for turn in history.cost}
     wrong += [fault for turn, entry in entries.items() if (fault := _fault(history, turn, entry))]
-    wrong += _flips(history) + _silent_changes(history)
+    wrong += _flips(history, [step.meter.meaning for step in steps]) + _silent_changes(steps)
     spent = Fraction(UNIT) * (sum(history.cost.values()) + history.strangers)
     charged = sum((Fraction(entry.amount or 0) for entry in entries.values()), Fraction(0))
     if charged > spent + NOISE:
@@ -68,12 +96,19 @@ def faults(history: History) -> list[str]:
     is_complete = history.lens in (Lens.LIFETIME, Lens.MISSING, Lens.LATE)
     if is_complete and Fraction(meter.total or 0) != Fraction(history.reported[-1]):
         wrong.append(f"total {meter.total}, reported {history.reported[-1]}")
-    return wrong
+    off = {turn: Fraction(entry.amount or 0) - _truth(history, turn) for turn, entry in entries.items()}
+    plain = [turn for turn, entry in entries.items() if is_plain(entry)]
+    exact = sum(abs(off[turn]) <= NOISE for turn in plain)
+    return Verdict(wrong, exact, len(entries) - len(plain), len(entries))
 
 
-def _flips(history: History) -> list[str]:
+def faults(history: History) -> list[str]:
+    """All faults in the amounts of a history."""
+    return judge(history).wrong
+
+
+def _flips(history: History, meanings: list[Meaning]) -> list[str]:
     """Decided meanings that were left, and those that are not the right one."""
-    meanings = [meter.meaning for meter in play(history)]
     pairs = pairwise(meanings)
     left = [f"{before} → {now}" for before, now in pairs if now is not before is not Meaning.UNDECIDED]
     right = Meaning.PER_TURN if history.lens is Lens.PER_TURN else Meaning.LIFETIME
@@ -81,28 +116,19 @@ def _flips(history: History) -> list[str]:
 
 
 def _differs(one: Decimal | int | None, other: Decimal | int | None) -> bool:
-    return abs(Fraction(one or 0) - Fraction(other or 0)) > NOISE
+    return one != other and abs(Fraction(one or 0) - Fraction(other or 0)) > NOISE
 
 
-def _silent_changes(history: History) -> list[str]:
-    """Amounts that change although they are settled, and stay so."""
-    timeline, pauses = Timeline((Decimal(0),)), Random(len(history.events))
-    at_ms, settled, wrong = 0, dict[Key, tuple[Decimal | int | None, bool]](), list[str]()
-    with localcontext(EXACT):
-        for event in history.events:
-            at_ms += pauses.choice([1, 6_000, 40_000, 3_600_000])
-            timeline.take(event, at_ms)
-            (meter,) = timeline.results()
-            entries = {turn: meter.entry(turn) for turn in timeline.stillness.confirmed}
-            # What belongs to another meaning is told.
-            now = {turn: (one.amount, meter.by_turn) for turn, one in entries.items() if is_plain(one)}
-            wrong += [
-                f"turn {turn}: {amount} became {now[turn][0]} while it was settled"
-                for turn, (amount, by_turn) in settled.items()
-                if turn in now and now[turn][1] is by_turn and _differs(now[turn][0], amount)
-            ]
-            settled = now
-    return wrong
+def _silent_changes(steps: list[Step]) -> list[str]:
+    """Amounts that change although they are settled, and stay so. What belongs to another meaning is told."""
+    return [
+        f"turn {turn}: {amount} became {after.settled[turn][0]} while it was settled"
+        for before, after in pairwise(steps)
+        for turn, (amount, by_turn) in before.settled.items()
+        if turn in after.settled
+        and after.settled[turn][1] is by_turn
+        and _differs(after.settled[turn][0], amount)
+    ]
 
 
 def _truth(history: History, turn: int | str) -> Fraction:
@@ -121,16 +147,3 @@ def _fault(history: History, turn: int | str, entry: Entry) -> str:
     is_bound = history.lens in (Lens.LIFETIME, Lens.MISSING, Lens.NOISY, Lens.ZERO_RUNNING)
     is_less = is_bound and not entry.open and Fraction(entry.most) + NOISE < truth
     return f"turn {turn}: up to {float(entry.most)}, but it took {float(truth)}" if is_less else ""
-
-
-def exact_turns(history: History) -> tuple[int, int, int]:
-    """How many turns have their exact amount without a mark, how many are marked, and how many there are."""
-    *_, meter = play(history)
-    exact = marked = 0
-    for turn, units in history.cost.items():
-        entry = meter.entry(turn)
-        if not is_plain(entry):
-            marked += 1
-        elif abs(Fraction(entry.amount or 0) - Fraction(UNIT) * units) <= NOISE:
-            exact += 1
-    return exact, marked, len(history.cost)

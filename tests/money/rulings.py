@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from decimal import Decimal, localcontext
-from fractions import Fraction
 from random import Random
 
 from handinger_tui.core.amounts import EXACT
@@ -53,7 +52,7 @@ def _next(random: Random, decided: Decisions, plain: MeterResult, history: Histo
 
 def _faults(plain: MeterResult, result: MeterResult, decided: Decisions) -> list[str]:
     wrong = []
-    if entered(result) != Fraction(result.total or 0) or result.total != plain.total:
+    if entered(result) != (result.total or 0) or result.total != plain.total:
         wrong.append(f"{entered(result)} entered of {result.total}, without rulings {plain.total}")
     if result.meaning is not (decided.meaning or plain.meaning):
         wrong.append(f"{result.meaning} instead of {decided.meaning}")

@@ -1,7 +1,9 @@
 """Many random histories: `python -m tests.money.soak --histories 20000 --seed 0`.
 
 `--each N`: instead this many of each way of reporting, every fourth of them a long one. `--ledger N`: this
-many also through the ledger, with two sessions and a person who pins and assigns.
+many also through the ledger, with two sessions and a person who pins and assigns. `--lives N`: instead this
+many lives of a history with real engines, in each generation of the API (`simulation.py`); `--generation` and
+`--habit` choose one. Each life has one to four habits.
 """
 
 from __future__ import annotations
@@ -13,10 +15,17 @@ from collections.abc import Iterator
 from itertools import product
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Final
 
 from tests.money import ledger_histories, rulings
-from tests.money.oracle import exact_turns, faults
+from tests.money.oracle import judge
 from tests.money.service import History, Lens, history
+from tests.money.simulated_service import Habit
+from tests.money.simulation import Life
+
+GENERATIONS: Final = ("workers", "tasks")
+MEMORY: Final = Path("/dev/shm")
+"""Histories are written there: no disk has to be waited for."""
 
 
 def main() -> int:
@@ -26,15 +35,23 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--each", type=int, default=0)
     parser.add_argument("--ledger", type=int, default=0)
+    parser.add_argument("--lives", type=int, default=0)
+    parser.add_argument("--generation", choices=GENERATIONS)
+    parser.add_argument("--habit", choices=[str(one) for one in Habit])
     chosen = parser.parse_args()
+    if chosen.lives:
+        generations = [chosen.generation] if chosen.generation else GENERATIONS
+        failed = sum(_lives(chosen.lives, chosen.seed, one, chosen.habit) for one in generations)
+        return 1 if failed else 0
     shares: dict[Lens, Counter[str]] = {lens: Counter() for lens in Lens}
     failed = 0
     for seed, sample in _samples(chosen.seed, chosen.histories, chosen.each):
-        wrong = faults(sample) + rulings.faults(sample, seed)
+        judged = judge(sample)
+        wrong = judged.wrong + rulings.faults(sample, seed)
         failed += bool(wrong)
         if wrong and failed <= 20:
             print(f"seed {seed} ({sample.lens}, counted {sample.counted}): {'; '.join(wrong)}")
-        exact, marked, turns = exact_turns(sample)
+        _, exact, marked, turns = judged
         shares[sample.lens].update(exact=exact, marked=marked, turns=turns, faults=bool(wrong))
     for lens, counts in shares.items():
         turns = counts["turns"] or 1
@@ -53,6 +70,25 @@ def _samples(first: int, histories: int, each: int) -> Iterator[tuple[int, Histo
     else:
         for seed in range(first, first + histories):
             yield seed, history(seed)
+
+
+def _lives(lives: int, first: int, generation: str, habit: str | None) -> int:
+    """Play lives; print and count those with faults. The counts are printed every thousand lives, too."""
+    counts, failed = Counter[str](), 0
+    for number, seed in enumerate(range(first, first + lives), 1):
+        habits = None if habit is None else frozenset([Habit(habit)])
+        with TemporaryDirectory(dir=MEMORY if MEMORY.is_dir() else None) as folder:
+            life = Life(seed, Path(folder, "h.db"), tasks=generation == "tasks", habits=habits)
+            wrong = life.faults()
+        failed += bool(wrong)
+        if wrong:
+            print(f"seed {seed} ({generation}; {', '.join(sorted(life.habits))}): {'; '.join(wrong[:3])}")
+        counts.update(life.habits)
+        counts.update(checks=life.places.checks, turns=life.places.turns, exact=life.places.plain)
+        if number % 1000 == 0 or number == lives:
+            told = ", ".join(f"{name} {count}" for name, count in sorted(counts.items()))
+            print(f"{generation}: seeds {first} to {seed}, with faults {failed}: {told}", flush=True)
+    return failed
 
 
 def _in_ledger(histories: int, first: int) -> int:

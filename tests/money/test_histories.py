@@ -6,7 +6,7 @@ from collections import Counter
 
 import pytest
 
-from tests.money.oracle import exact_turns, faults
+from tests.money.oracle import faults, judge
 from tests.money.service import Lens, history
 
 HISTORIES = 500
@@ -23,14 +23,13 @@ def test_no_amount_is_wrong_without_a_mark_and_nothing_is_lost(first: int) -> No
 def test_long_histories_are_right_and_decided(first: int) -> None:
     """A program that marks every amount would pass the test above."""
     samples = {seed: history(seed, long=True) for seed in range(first, first + 40)}
-    wrong = {seed: faults(sample) for seed, sample in samples.items()}
-    assert not {seed: what for seed, what in wrong.items() if what}
+    judged = {seed: judge(sample) for seed, sample in samples.items()}
+    assert not {seed: one.wrong for seed, one in judged.items() if one.wrong}
     exact: Counter[Lens] = Counter()
     turns: Counter[Lens] = Counter()
-    for sample in samples.values():
-        good, _, count = exact_turns(sample)
-        exact[sample.lens] += good
-        turns[sample.lens] += count
+    for seed, one in judged.items():
+        exact[samples[seed].lens] += one.exact
+        turns[samples[seed].lens] += one.turns
     # Without readings while turns run, rises decide after eleven turns; some figures are missing for good.
     assert sum(exact.values()) >= sum(turns.values()) * 0.6
     assert exact[Lens.PER_TURN] >= turns[Lens.PER_TURN] * 0.9

@@ -21,6 +21,7 @@ from handinger_tui.core.money.timeline import (
     Timeline,
     is_rounding,
 )
+from handinger_tui.core.turns.turn import SETTLE_MS
 
 
 def read(usd: str | None, *, busy: bool = False, prompts: int | None = None) -> Read:
@@ -211,11 +212,40 @@ def test_the_cost_before_the_first_reading_is_unknown() -> None:
 
 def test_a_turn_before_which_the_worker_was_not_read_may_hold_older_costs() -> None:
     events: list[Event] = [Sent(2, read_before=False), read(".7"), Ended(2)]
-    entry = result([*turn(1, None, ".5"), *events]).entry(2)
-    assert (entry.most, entry.others) == (Decimal(".2"), 0)
+    meter = result([*turn(1, None, ".5"), *events])
+    assert (meter.entry(2).most, meter.entry(2).others) == (Decimal(".2"), 1)
+    # What the turn before it took late may be in that.
+    assert (meter.entry(1).amount, meter.entry(1).most) == (Decimal(".5"), Decimal(".7"))
+    settled = Timeline((Decimal(0),))
+    standing = [*turn(1, None, ".5"), read(".5"), *events]
+    for at, event in enumerate(standing):
+        settled.take(event, at * SETTLE_MS)
+    (meter,) = settled.results()
+    assert (meter.entry(1).most, meter.entry(2).most, meter.entry(2).others) == (None, Decimal(".2"), 0)
     # Counted messages exclude strangers, but not late costs of the turn before.
     counted = [*turn(1, None, ".5", prompts=0), Sent(2, read_before=False), read(".7", prompts=2), Ended(2)]
     assert result(counted).entry(2).most == Decimal(".2")
+
+
+def test_what_a_message_of_others_takes_late_belongs_to_none_of_our_turns() -> None:
+    """A rise without a new message belongs to the last one, which is not ours."""
+    events = [*turn(1, None, ".1", prompts=0), read(".3", prompts=2), read(".4", prompts=2)]
+    meter = result(events)
+    assert meter.entry(1).amount == Decimal(".1")
+    assert [one.amount for one in meter.suspense] == [Decimal(".2"), Decimal(".1")]
+    # Ours came after it, so it is the last one.
+    meter = result([*events, *turn(2, ".4", ".5", prompts=2), read(".7", prompts=3)])
+    assert meter.entry(2).amount == Decimal(".3")
+
+
+def test_a_message_of_others_that_is_adopted_is_no_message_that_is_missing() -> None:
+    """It was counted as one of others before, while it ran."""
+    adopted = Sent(2, adopted=True)
+    events = [*turn(1, None, ".1", prompts=0), read(".2", busy=True, prompts=2), adopted]
+    meter = result([*events, read(".3", busy=True, prompts=2), read(".5", prompts=2), Ended(2)])
+    assert (meter.total, entered(meter)) == (Decimal(".5"), Decimal(".5"))
+    assert [one.amount for one in meter.suspense] == [Decimal(".1")]
+    assert (meter.entry(2).amount, meter.entry(2).most) == (Decimal(".3"), Decimal(".3"))
 
 
 def test_a_decrease_at_the_end_of_a_turn_is_undecided_until_the_next_reading() -> None:
@@ -439,7 +469,7 @@ def test_a_first_reading_that_is_missed_counts_for_each_figure_by_itself() -> No
     """The worker was read before the turn, but without this figure: older costs may be in its amount."""
     blind = Read((None,), busy=False)
     meter = result([*turn(1, None, ".5"), read(".5"), blind, Sent(2), read(".7"), Ended(2)])
-    assert (meter.entry(2).most, meter.entry(2).others) == (Decimal(".2"), 0)
+    assert (meter.entry(2).most, meter.entry(2).others) == (Decimal(".2"), 1)
     meter = result([*turn(1, None, ".5"), read(".5"), Sent(2), blind, read(".7"), Ended(2)])
     assert meter.entry(2).most is None
 

@@ -226,7 +226,7 @@ def verdict(worker: UnrulyWorker) -> Verdict:
         for step, event in enumerate(worker.events):
             timeline.take(event)
             (meter,) = timeline.results()
-            if entered(meter) != Fraction(meter.total or 0):
+            if entered(meter) != (meter.total or 0):
                 wrong.append(f"step {step}: {entered(meter)} entered of {meter.total}")
         for turn, units in worker.cost.items():
             entry, truth = meter.entry(turn), Fraction(UNIT) * units

@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     from handinger_tui.engine.stored_workers import StoredWorkerCatalog
 from textual.pilot import Pilot
 
-from handinger_tui.ui.work.pane import READ_S
+from handinger_tui.core.attention import READ_S
 from handinger_tui.ui.work.screen import WorkScreen
 
 REMOTE = Account("work", "v3.handinger.com", "f00d", local=False)
@@ -514,7 +514,7 @@ class Desktop:
             return all(word in text for word in words)
 
         await self.until(pilot, are_there)
-        await self.until(pilot, lambda: not self.work.composer.is_unseen)
+        await self.until(pilot, lambda: not self.work.composer.is_unseen(time.monotonic()))
         if any(word.startswith("Enter to ") for word in words):
             await asyncio.sleep(READ_S)
 

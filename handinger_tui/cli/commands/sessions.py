@@ -49,7 +49,6 @@ from handinger_tui.core.tags import Labels, labels_text, tag_names
 from handinger_tui.core.turns.session import LOCAL, Session, SessionSummary, about, ids_of
 from handinger_tui.core.turns.turn import WITHDRAWN, Turn, TurnStatus, outcome_object
 from handinger_tui.ledger.ledger import FileAccess, Ledger
-from handinger_tui.ledger.turns import DAY_MS
 from handinger_tui.settings import days_of
 
 if TYPE_CHECKING:
@@ -66,6 +65,7 @@ _ARGUMENTS: Final = {
     "title": "the new title, in quotes",
     "tag": "words without spaces; none: only show the tags",
 }
+_DAY_MS: Final = 86_400_000
 _MIN_ID: Final = 12
 _MOST_ROWS: Final = 500
 """Sessions in a table; JSON has all."""
@@ -166,7 +166,7 @@ def _compact(args: argparse.Namespace) -> int:
     path = default_paths().database
     # Settings that cannot be read remove nothing: they end the command.
     days = days_of(settings_for(argparse.Namespace()).keep_frames)
-    before_ms = 0 if days is None else int(time.time() * 1000) - days * DAY_MS
+    before_ms = 0 if days is None else int(time.time() * 1000) - days * _DAY_MS
     before = _bytes_of(path)
 
     async def work(ledger: Ledger) -> tuple[int, int]:

@@ -476,7 +476,7 @@ def _amounts(
     if turn.status in FREE:
         return _money_of_refused(at, meters)
     if turn.own_usage is not None:
-        is_over = not turn.own_usage_is_partial and turn.status not in LIVE
+        is_over = not turn.own_usage_is_partial and turn.status not in LIVE | {TurnStatus.RUNNING}
         money = TurnMoney(turn.own_usage, reading=Interpretation.PER_TURN, final=is_over)
         return _unless_early(money, at, timelines[timeline_of(turn)]) if meters else money
     if not meters:

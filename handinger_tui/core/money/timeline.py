@@ -16,6 +16,7 @@ from types import MappingProxyType
 from typing import Final, NamedTuple
 
 from handinger_tui.core.money.meaning import NO_EVIDENCE, Meaning
+from handinger_tui.core.money.other_messages import OtherMessages
 from handinger_tui.core.turns.turn import EARLY_MS, SETTLE_MS
 
 Amount = Decimal | int
@@ -28,7 +29,8 @@ class Sent(NamedTuple):
 
     `creates`: it creates the worker, whose meters then start at zero. `read_before`: the worker was read just
     before. `refused`: the service refused or never received it, so the turn is free; but a rise in the same
-    window has no certain owner. `counted`: its message is assumed to be among those of the worker.
+    window has no certain owner. `counted`: its message is assumed to be among those of the worker. `adopted`:
+    it was read from the worker, so its message may have been counted as that of a stranger before.
     """
 
     turn: Key
@@ -36,6 +38,7 @@ class Sent(NamedTuple):
     read_before: bool = True
     refused: bool = False
     counted: bool = True
+    adopted: bool = False
 
 
 class Read(NamedTuple):
@@ -168,8 +171,6 @@ class _Fall(NamedTuple):
         return self.window, self.since, *([] if self.later is None else [self.later[1]])
 
 
-REMOVED_AFTER: Final = 3
-"""A message that is missing in this many readings in a row was removed."""
 RECENT_VALUES: Final = 8
 """How many earlier values are kept, to recognize those of a lagging replica."""
 ROUNDING_SHARE: Final = Decimal("1e-9")
@@ -306,7 +307,7 @@ class _Meter:
         stands still.
         """
         if not busy and (level is None or value > level or value == self.idle_value):
-            self.settled = timeline.came
+            self.settled = timeline.others.came
         self.idle_value = None if busy else value
         if not busy:
             self.standstill = None
@@ -403,7 +404,11 @@ class _Meter:
             window = _joined(self.standstill, window)
             timeline.touched.update(window.turns, window.refused)
         self.standstill = None if rise else window
-        turns, strangers = window.turns, max(window.strangers, timeline.came - self.settled)
+        turns, strangers = window.turns, max(window.strangers, timeline.others.came - self.settled)
+        if turns and window.unread:
+            # What the turn before it took late may be in the rise, too.
+            turns = (*timeline.unsettled_before(turns), *turns)
+            timeline.touched.update(turns)
         for turn in set(turns).difference(self.lifetime):
             self.lifetime[turn] = self.zero
         if not rise:
@@ -414,16 +419,20 @@ class _Meter:
             self.lifetime[turns[0]] += rise
         elif turns:
             # Each of them is counted once, also where the meter rises several times.
-            new = min(strangers, timeline.came - self.shared_with)
-            self.shared_with = timeline.came
+            new = min(strangers, timeline.others.came - self.shared_with)
+            self.shared_with = timeline.others.came
             self.shares.append(_Share(rise, turns, new + len(window.refused)))
-        elif last is not None and window.counted and not strangers and not window.refused:
-            # A rise without a new message belongs to the last turn.
+        elif (
+            last is not None
+            and window.counted
+            and not (strangers or window.refused or timeline.others.since(last))
+        ):
+            # A rise without a new message belongs to the last one, if that was ours.
             self.lifetime[last] = self.lifetime.get(last, self.zero) + rise
             timeline.touched.add(last)
             timeline.stillness.reopen(last)
         else:
-            came = strangers if window.counted else None
+            came = max(strangers, timeline.others.since(last)) if window.counted else None
             self.suspense.append(Suspense(rise, last, window.refused, came, window.at_ms))
 
     # -- results -----------------------------------------------------------------------
@@ -659,16 +668,7 @@ class Timeline:
         """The newest reading was not stale."""
         self._is_idle = False
         """The worker was idle at the newest reading, and no turn was sent since."""
-        self._stranger_runs = False
-        """At the newest reading the worker was busy, although no turn of ours was under way."""
-        self._strangers: int | None = None
-        """How many messages of the worker are not ours."""
-        self.came = self._came_idle = 0
-        """How many messages of others came since the first reading, and until the last one while idle."""
-        self._fewer: tuple[int, ...] = ()
-        """Smaller numbers of these messages in the newest readings of the idle worker."""
-        # How many messages of the worker are ours.
-        self._own = 0
+        self.others = OtherMessages()
 
     def copy(self) -> Timeline:
         """An independent copy."""
@@ -678,7 +678,7 @@ class Timeline:
         other._windows, other.under_way = self._windows.copy(), self.under_way.copy()
         other.final, other.touched = self.final.copy(), self.touched.copy()
         other.unrepeated, other.in_doubt = self.unrepeated.copy(), self.in_doubt.copy()
-        other.stillness = copy(self.stillness)
+        other.stillness, other.others = copy(self.stillness), self.others.copy()
         other._unconfirmed = self._unconfirmed.copy()
         return other
 
@@ -706,6 +706,11 @@ class Timeline:
         is_first = len(joined.turns) == len(self._windows[reading].turns)
         return joined if is_first else joined._replace(unread=True)
 
+    def unsettled_before(self, turns: Sequence[Key]) -> tuple[Key, ...]:
+        """The turn that ended last, if its amount may still grow and it is none of `turns`."""
+        is_open = self.last is not None and self.last not in (*self.stillness.confirmed, *turns)
+        return (self.last,) if self.last is not None and is_open else ()
+
     def _begin(self, sent: Sent) -> None:
         window = self._window
         if sent.refused:
@@ -716,8 +721,8 @@ class Timeline:
                 self._overwrite(self._newest[0])
                 self._newest = None
             return
-        if sent.creates and not self._own:
-            self._strangers = 0
+        if self.others.begin(sent):
+            # Everything begins at zero.
             for meter in self._meters:
                 if meter.level is None:
                     meter.level, meter.recent = meter.zero, (meter.zero,)
@@ -733,21 +738,15 @@ class Timeline:
             self._overwrite(self._newest[0])
         self.under_way[sent.turn] = self._is_idle = False
         self.stillness.end()
-        self._newest = sent.turn, self._strangers
-        self._own += sent.counted
+        self._newest = sent.turn, self.others.count
         if not sent.counted:
             self.in_doubt.add(sent.turn)
 
     def _read(self, read: Read, at_ms: int) -> None:
-        came, is_fewer, is_stale = self._count_strangers(read)
+        came, lacks_ours, is_stale = self.others.read(read, ours_run=bool(self.under_way))
         self._is_fresh = not is_stale
         if is_stale:
             return
-        stranger_ran, self._stranger_runs = self._stranger_runs, read.busy and not self.under_way
-        if (stranger_ran or self._stranger_runs) and self.came == self._came_idle:
-            came = max(came or 0, 1)
-        self.came += came or 0
-        self._came_idle = self._came_idle if read.busy else self.came
         window = self._window._replace(strangers=came or 0, counted=came is not None, at_ms=at_ms)
         self._windows.append(window)
         self.touched.update(window.turns, window.refused)
@@ -759,7 +758,7 @@ class Timeline:
             if value is not None:
                 meter.read(value, self, busy=read.busy)
         # A reading without one of our messages may be older than it seems.
-        self._window = window if is_fewer else _Window(tuple(self.under_way), counted=False)
+        self._window = window if lacks_ours else _Window(tuple(self.under_way), counted=False)
         self._is_idle = not read.busy
         if read.busy:
             self.stillness.end()
@@ -773,8 +772,8 @@ class Timeline:
 
     def _choose_read_turn(self, prompts: int | None) -> None:
         self.read_turn, before = self._newest or (None, None)
-        is_counted = prompts is not None and before is not None and self._strangers is not None
-        if self.read_turn is not None and is_counted and (self._strangers or 0) > (before or 0):
+        is_counted = prompts is not None and before is not None and self.others.count is not None
+        if self.read_turn is not None and is_counted and (self.others.count or 0) > (before or 0):
             self._overwrite(self.read_turn)
             self.read_turn = None
 
@@ -794,6 +793,7 @@ class Timeline:
     def _leave(self, turn: Key) -> None:
         del self.under_way[turn]
         self.last = turn
+        self.others.keep({turn, *self.under_way})
         self.touched.add(turn)
         if not self._is_idle:
             self._unconfirmed.add(turn)
@@ -817,21 +817,3 @@ class Timeline:
         self.final |= turns
         self.unrepeated |= dict.fromkeys(turns, len(self._windows) - 1)
         self.touched |= turns
-
-    def _count_strangers(self, read: Read) -> tuple[int | None, bool, bool]:
-        """How many messages of others arrived (None: unknown); is one of ours missing; is the reading stale.
-
-        An idle worker without one of our messages comes from a lagging replica; if the message is missing
-        repeatedly, it was removed.
-        """
-        if read.prompts is None:
-            return None, False, False
-        before, count = self._strangers, read.prompts - self._own
-        is_fewer = before is not None and count < before
-        if not read.busy:
-            self._fewer = (*self._fewer[1 - REMOVED_AFTER :], count) if is_fewer else ()
-        is_removed = is_fewer and not read.busy and self._fewer == (count,) * REMOVED_AFTER
-        if not is_fewer or is_removed:
-            self._strangers = count
-        came = None if before is None else max(0, count - before)
-        return came, is_fewer and not is_removed, is_fewer and not (read.busy or is_removed)

@@ -109,8 +109,8 @@ def events_of_turn(turn: Turn, key: Key, *, creates: bool) -> list[TimedEvent]:
         add(turn.sent_ms, Sent(key, refused=True))
     elif turn.status is not TurnStatus.NOT_SENT:
         # A turn that another program sent needs no reading before it.
-        is_counted = turn.status is not TurnStatus.UNKNOWN
-        add(turn.sent_ms, Sent(key, creates, read_before or turn.sent_ms is None, counted=is_counted))
+        is_counted, is_adopted = turn.status is not TurnStatus.UNKNOWN, turn.sent_ms is None
+        add(turn.sent_ms, Sent(key, creates, read_before or is_adopted, False, is_counted, is_adopted))
     ended_ms = None if turn.status in LIVE or turn.status in FREE else turn.ended_ms
     for read in reads:
         if ended_ms is not None and read.at_ms > ended_ms:
@@ -231,8 +231,12 @@ def events_with_others(turns: Sequence[Turn], others: Sequence[OtherTurn]) -> li
     # A worker is created once. Two with the same id are different ones, whose figures cannot be combined.
     doubled = _created(events) & _created(added)
     events += [placed for placed in added if placed.worker_id not in doubled]
-    # Every program must compute the same order, also within a millisecond.
-    events.sort(key=attrgetter("at_ms", "turn_id"))
+    # Every program must compute the same order, also within a millisecond. Then the turn that began first
+    # comes first, as in its session.
+    began_ms: dict[str, int] = {}
+    for one in events:
+        began_ms[one.turn_id] = min(one.at_ms, began_ms.get(one.turn_id, one.at_ms))
+    events.sort(key=lambda one: (one.at_ms, began_ms[one.turn_id], one.turn_id))
     return events
 
 
@@ -290,7 +294,8 @@ def _written(event: Event) -> list[Json]:
         figures = (decimal_text(one) if isinstance(one, Decimal) else one for one in event.meters)
         return ["read", event.busy, event.prompts, [*figures]]
     if isinstance(event, Sent):
-        return ["sent", event.creates, event.read_before, event.refused, event.counted]
+        adopted = [True] if event.adopted else []
+        return ["sent", event.creates, event.read_before, event.refused, event.counted, *adopted]
     return ["ended", event.left_running]
 
 
@@ -319,8 +324,8 @@ def _read_back(row: list[Json], key: Key) -> TimedEvent | None:
             numbers = islice(chain(figures, repeat(None)), len(FIGURES))
             meters = tuple(map(_figure, numbers))
             return TimedEvent(at_ms, Read(meters, busy, count(prompts)))
-        case [int(at_ms), "sent", bool(creates), bool(read_before), bool(refused), bool(counted)]:
-            return TimedEvent(at_ms, Sent(key, creates, read_before, refused, counted))
+        case [int(at_ms), "sent", bool(creates), bool(read_before), bool(refused), bool(counted), *adopted]:
+            return TimedEvent(at_ms, Sent(key, creates, read_before, refused, counted, adopted == [True]))
         case [int(at_ms), "ended", bool(left_running)]:
             return TimedEvent(at_ms, Ended(key, left_running))
         case _:

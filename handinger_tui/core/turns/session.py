@@ -14,7 +14,7 @@ from msgspec.structs import replace
 from handinger_tui.core.amounts import Total
 from handinger_tui.core.jsontext import JsonObject
 from handinger_tui.core.stream import Frame
-from handinger_tui.core.turns.turn import LIVE, Lineage, Trigger, Turn, TurnRequest, TurnStatus
+from handinger_tui.core.turns.turn import LIVE, UNSENT, Lineage, Trigger, Turn, TurnRequest, TurnStatus
 
 LOCAL: Final = "local"
 """The base URL of the local worker. Its simulated money is never added to real money."""
@@ -212,6 +212,12 @@ class Session(Struct, frozen=True):
     def sent(self) -> Turn | None:
         """The newest turn whose request may have left. Newer messages may be unsent."""
         return next((turn for turn in reversed(self.turns) if turn.may_spend), None)
+
+    @property
+    def departed(self) -> Turn | None:
+        """The newest turn of ours whose request left, also one that was refused."""
+        turns = (turn for turn in reversed(self.turns) if not turn.imported)
+        return next((turn for turn in turns if turn.status not in UNSENT), None)
 
     @property
     def unwatched(self) -> Turn | None:

@@ -357,7 +357,9 @@ class SessionController:
         Raises:
             LedgerError
         """
-        self._opened_ids.update(await self.engine.settle_open_turns(SETTLE_S))
+        read = await self.engine.settle_open_turns(SETTLE_S)
+        # The others are closed again.
+        self._opened_ids.update(one.session_id for one in read if one.unwatched is not None)
 
     async def watch_unwatched(self, session_id: str) -> bool:
         """Watch the detached turn of a session, by GETs only, or one that another program works on.
@@ -478,5 +480,6 @@ class DraftStore:
         saved = unpack_draft(await self._controller.connection.history.draft(session_id))
         if saved.text.startswith(sent.text):
             files = [file for file in saved.files if file not in sent.files]
-            await self.save(session_id, draft_as_typed(saved.text[len(sent.text) :], files, saved.pasted))
+            draft = draft_as_typed(saved.text[len(sent.text) :], files, saved.pasted)
+            await self.save(session_id, replace(draft, others=saved.others))
             self._removals += 1

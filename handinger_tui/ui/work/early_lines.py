@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from time import monotonic
 from typing import TYPE_CHECKING, Any, Final
 
 from msgspec import Struct
 from msgspec.structs import replace
 
+from handinger_tui.core.attention import READ_S
 from handinger_tui.core.formatting import plural
 from handinger_tui.core.prompts import CommandLine, Prompt, classify, expand_chips
 from handinger_tui.core.safety import clean_line
@@ -62,6 +64,8 @@ class EarlyLines:
         self._lines: list[EarlyLine] = []
         self._may_send: Callable[[], bool] | None = None
         """Whether messages may go to the session on the screen; None before the first one is there."""
+        self._began_at = 0.0
+        """When the first session was on the screen (monotonic)."""
         self._is_working = False
         self._leaving: EarlyLine | None = None
         """The message that is being sent, until it is stored as a turn."""
@@ -69,10 +73,14 @@ class EarlyLines:
         """Called when other lines wait: they are saved with the draft."""
         pane.take_back = self.take_back
 
-    @property
-    def is_open(self) -> bool:
-        """Whether a line that is entered now has to wait behind others, or for the first session."""
-        return self._may_send is None or self._is_working
+    def is_open(self, pressed_at: float) -> bool:
+        """Whether a line has to wait behind others, for the first session, or to be looked at there.
+
+        `pressed_at`: when its Enter was pressed (monotonic).
+        """
+        if self._may_send is None or self._is_working:
+            return True
+        return pressed_at < self._began_at + READ_S and not self._may_send()
 
     @property
     def waiting(self) -> bool:
@@ -130,7 +138,7 @@ class EarlyLines:
 
         `may_send`: whether the person has seen the session on the screen, or asked for it.
         """
-        self._may_send = may_send
+        self._may_send, self._began_at = may_send, monotonic()
         self._interaction.run(self.work_through(is_start=True))
 
     async def work_through(self, *, is_start: bool = False) -> None:

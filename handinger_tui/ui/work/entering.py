@@ -57,12 +57,12 @@ class Submitter:
 
     def enter(self) -> None:
         """Act on Enter, by what is in the prompt and below it at this moment."""
-        composer = self._composer
+        composer, pressed_at = self._composer, self._interaction.pressed_at
         # The line about an earlier action would be read as an answer to this Enter.
         self._pane.end_acknowledgment()
-        if composer.is_unseen:
+        if composer.is_unseen(pressed_at):
             self._interaction.say("Your draft is back. Press Enter again to send it.")
-        elif not self._controller.session_id or self.early.is_open:
+        elif not self._controller.session_id or self.early.is_open(pressed_at):
             self.early.add(composer.text, self._controller.budget)
         elif self.early.waiting and not composer.text.strip():
             # Looked at again: the next line comes into the prompt.
@@ -73,7 +73,7 @@ class Submitter:
     def _target(self) -> Submission:
         """What is entered, and to which session it goes."""
         session_id, edit = self._controller.session_id, self._composer.queue_edit
-        budget = self._controller.budget
+        budget, shown = self._controller.budget, self._pane.shown
         if edit is not None:
             budget = edit.turn.request.budget or budget
         return Submission(
@@ -82,8 +82,8 @@ class Submitter:
             budget,
             self._composer.snapshot(),
             self._composer.edited_id,
-            offer=self._pane.offer_read,
-            is_held=self._pane.offer_shown in (Act.QUEUE_BUSY, Act.QUEUE_HELD),
+            offer=shown.offer,
+            is_read=shown.was_read(self._interaction.pressed_at),
         )
 
     def _enter(self, target: Submission) -> None:
@@ -213,7 +213,7 @@ class Submitter:
         The state may have changed since the line was painted, or just before Enter was pressed: what it did
         not offer, or not long enough to be read, is not sent.
         """
-        session_id, shown = target.session_id, target.offer
+        session_id, shown = target.session_id, target.offer if target.is_read else None
         if session_id != self._controller.session_id:
             return
         state = replace(

@@ -143,8 +143,8 @@ class SendFlow:
                     *content,
                     start=start,
                     lineage=submission.snapshot.lineage,
-                    past_hold=None if offer is None else offer.passes,
-                    held=submission.is_held,
+                    past_hold=offer.passes if offer is not None and submission.is_read else None,
+                    held=offer is not None and offer.holds,
                 )
 
         return await self._start(submission, send)

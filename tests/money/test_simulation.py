@@ -1,0 +1,42 @@
+"""Random lives of a history with real engines: every place shows the truth, or says what it does not know."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.money.simulated_service import Habit
+from tests.money.simulation import Life
+
+LIVES = 2
+
+
+@pytest.mark.parametrize("tasks", [False, True])
+@pytest.mark.parametrize("first", range(0, 2 * LIVES, LIVES))
+def test_all_places_show_the_truth_at_every_step(first: int, tmp_path: Path, *, tasks: bool) -> None:
+    """`python -m tests.money.soak --lives 1000` plays more."""
+    lives = {seed: Life(seed, tmp_path / f"{seed}.db", tasks=tasks) for seed in range(first, first + LIVES)}
+    assert not {seed: wrong for seed, life in lives.items() if (wrong := life.faults())}
+    # A program that marked everything, or stored nothing, would pass.
+    turns, exact = (sum(getattr(one.places, name) for one in lives.values()) for name in ("turns", "plain"))
+    assert turns >= 2 * LIVES
+    assert exact >= turns / 2
+
+
+@pytest.mark.parametrize(
+    ("seed", "tasks", "habits"),
+    [
+        # Messages of others that are adopted while they run: later readings were taken for stale ones.
+        (28, False, (Habit.LATE, Habit.STRANGERS)),
+        # Costs of an older turn of a task that come late.
+        (26, True, (Habit.IMPORTS, Habit.LATE)),
+        (2087, True, (Habit.FROZEN, Habit.LATE)),
+        # Two turns within a millisecond: another program put their readings into another order.
+        (12, False, (Habit.FROZEN, Habit.PROGRAMS, Habit.QUEUE, Habit.STRANGERS)),
+    ],
+)
+def test_what_random_lives_found(
+    seed: int, habits: tuple[Habit, ...], tmp_path: Path, *, tasks: bool
+) -> None:
+    assert Life(seed, tmp_path / "h.db", tasks=tasks, habits=frozenset(habits)).faults() == []
