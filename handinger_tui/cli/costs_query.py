@@ -135,7 +135,7 @@ def turn_record(
         # The row leaves out zeros, so that they are in no sum.
         numbers |= {name: numbers.get(name) or 0 for name in NUMBERS}
     amounts = {name: _amount_text(numbers[column], column) for name, column in _AMOUNTS.items()}
-    reported = int_or_zero(cells.get("told"))
+    reported = int_or_zero(cells.get("reported"))
     turn_id, session_id = cell_text(cells.get("turn_id")), cells.get("session_id")
     own = labels.get(session_id or "", NO_LABELS)
     at_ms = None if numbers["at_ms"] == NO_DAY else numbers["at_ms"]

@@ -43,7 +43,7 @@ _PLACES: Final = {Measure.COST: 12, Measure.CREDITS: 6, Measure.CATEGORY: 12}
 class Figure(Struct, frozen=True):
     """One figure. `name`: its member in `Usage` or `Costs`, in JSON and in CSV; `wire`: in an answer.
 
-    `column`: of the history. `bit`: its bit in the columns `told` and `retracted`. `summed`: the history adds
+    `column`: of the history. `bit`: its bit in `reported` and `retracted`. `summed`: the history adds
     it up over turns.
     """
 

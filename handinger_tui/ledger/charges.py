@@ -163,10 +163,10 @@ AMOUNT_COLUMNS: Final = tuple(figure.column for figure in _BY_BIT if figure.is_a
 NUMBERS: Final = (*AMOUNT_COLUMNS, *COUNTS)
 
 SUMMED: Final = tuple(figure.column for figure in _SUMS)
-"""The numbers that are summed. A bit of `turn_totals.told`: a finished worker reported that number."""
+"""The numbers that are summed. A bit of `turn_totals.reported`: a finished worker reported that number."""
 BIT: Final = {figure.column: figure.bit for figure in _BY_BIT}
 COST_BITS: Final = sum(1 << figure.bit for figure in CATEGORIES)
-"""The bits of `turn_totals.told` for the cost categories."""
+"""The bits of `turn_totals.reported` for the cost categories."""
 DECIMALS: Final = {figure.column: figure.places for figure in _SUMS} | {
     "most_pico": 12,
     "reserved_pico": 12,
@@ -470,7 +470,7 @@ def _recorded(connection: sqlite3.Connection, turn_ids: list[str]) -> dict[str, 
             row["status"],
             bool(row["final"]),
             bool(row["confirmed"]),
-            row["told"],
+            row["reported"],
             {name: 0 if row[name] is None and row["status"] in FREE else row[name] for name in NUMBERS},
             {name: row[name] for name in _SHARE},
         )

@@ -116,7 +116,7 @@ def condition(which: ChargeFilter, *more: str, by_time: bool = False) -> tuple[s
 
 def gaps(name: str) -> str:
     """SQL for how many turns of a group lack a final value of one number; NULL over no turns."""
-    return f"SUM(1 - (told >> {BIT[name]} & 1)) AS {name}_gaps"
+    return f"SUM(1 - (reported >> {BIT[name]} & 1)) AS {name}_gaps"
 
 
 DOUBTS: Final = "MAX(doubtful) AS usd_pico_doubtful, MAX(credits_doubtful) AS micro_credits_doubtful"
@@ -156,14 +156,14 @@ _ALL_REPORTED: Final = sum(1 << BIT[name] for name in SUMMED)
 _HEAD: Final = f"""
     COUNT(*) AS turns, SUM(incomplete) AS incomplete, MIN(NULLIF(at_ms, {NO_DAY})) AS first_ms,
     MAX(NULLIF(at_ms, {NO_DAY})) AS last_ms,
-    SUM(told <> {_ALL_REPORTED}) AS gappy, {DOUBTS}, SUM(status IN ({listed(REFUSED)})) AS free
+    SUM(reported <> {_ALL_REPORTED}) AS gappy, {DOUBTS}, SUM(status IN ({listed(REFUSED)})) AS free
 """
 _QUICK: Final = f"{_HEAD}, {', '.join(f'0 AS {name}_high, SUM({name}) AS {name}_low' for name in SUMMED)}"
 _SAFE: Final = f"{_HEAD}, {', '.join(map(split, SUMMED))}"
 """The same sums in a form that cannot overflow; it takes twice as long."""
 _PLACES_OF_SUMS: Final = range(9, 9 + 2 * len(SUMMED), 2)
 """Indexes of the sums (high, low) in a row that holds a key, `_HEAD` and the sums."""
-_GAPS: Final = f"{', '.join(map(gaps, SUMMED))}, SUM(told & {COST_BITS} <> {COST_BITS}) AS unsplit"
+_GAPS: Final = f"{', '.join(map(gaps, SUMMED))}, SUM(reported & {COST_BITS} <> {COST_BITS}) AS unsplit"
 _KEYS: Final = {
     GroupBy.TURN: "turn_id",
     GroupBy.SESSION: "session_id",
@@ -255,7 +255,7 @@ def _grouped_by(
     gappy: dict[str | bytes | None, Sequence[int]] = {}
     if any(row["gappy"] for row in rows):
         # In a query of its own: turns with gaps are few, and there is an index of them.
-        where, cells = condition(which, *more, f"told <> {_ALL_REPORTED}")
+        where, cells = condition(which, *more, f"reported <> {_ALL_REPORTED}")
         sql = f"SELECT {_GAPS}, {key} AS key FROM turn_totals {where} GROUP BY {key}"
         gappy = {row["key"]: row for row in connection.execute(sql, cells)}
     return [
@@ -286,7 +286,7 @@ def _days(connection: sqlite3.Connection, which: ChargeFilter, zone: tzinfo | No
     within, cells = condition(replace(which, since_ms=None, until_ms=None), in_span, by_time=True)
     next_one = f"SELECT at_ms FROM turn_totals {within} ORDER BY at_ms LIMIT 1"
     sums = f"SELECT NULL, %s FROM turn_totals {within}"
-    missing = f"SELECT {_GAPS} FROM turn_totals {within} AND told <> {_ALL_REPORTED}"
+    missing = f"SELECT {_GAPS} FROM turn_totals {within} AND reported <> {_ALL_REPORTED}"
     start = -INT64_MAX if which.since_ms is None else which.since_ms
     end = INT64_MAX if which.until_ms is None else which.until_ms
     while row := connection.execute(next_one, cells | {"start": start, "end": end}).fetchone():
@@ -429,7 +429,7 @@ def _amounts(row: Row, name: str) -> tuple[Decimal | None, Decimal | None]:
 SAMPLED_TURNS: Final = 100
 """Maximum number of ended turns, the newest, from which the typical cost is computed."""
 _TYPICAL_TURNS: Final = f"""
-    SELECT usd_pico, micro_credits, told FROM turn_totals
+    SELECT usd_pico, micro_credits, reported FROM turn_totals
      WHERE budget = :budget AND simulated = :simulated AND shared_with IS NULL
        AND status NOT IN ({listed(FREE | LIVE)})
 """
@@ -463,4 +463,4 @@ def typical_cost(
 def _spread(rows: Iterable[Row], name: str) -> Spread:
     """The spread of one amount. Where no finished worker reported it, it is not a typical cost."""
     bit = BIT[name]
-    return spread(amount_in(row, name) if row["told"] >> bit & 1 else None for row in rows)
+    return spread(amount_in(row, name) if row["reported"] >> bit & 1 else None for row in rows)

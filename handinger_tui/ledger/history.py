@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from handinger_tui.core.turns.session import Service, SessionSummary
     from handinger_tui.ledger.database import Database
 
-# Of `turn_totals.told`, bit 0 says that USD were reported, bit 1 that credits were. A turn without a row
+# Of `turn_totals.reported`, bit 0 says that USD were reported, bit 1 that credits were. A turn without a row
 # waits in a queue, was not sent or was imported; or it was read from the worker and has no figures yet.
 _COUNTED: Final = "EXISTS (SELECT 1 FROM turn_totals c WHERE c.turn_id = t.turn_id)"
 _STARTED: Final = f"(t.status <> '{TurnStatus.QUEUED}' OR {_COUNTED})"
@@ -71,7 +71,8 @@ _SUMMARIES: Final = f"""
                AND t.status <> '{TurnStatus.QUEUED}' AND NOT {_COUNTED}) AS uncharged,
            COALESCE(i.turns, 0) AS imported,
            {split("usd_pico", "m")}, {split("micro_credits", "m")}, COUNT(m.turn_id) AS charged,
-           COALESCE(SUM(m.told & 1), 0) AS priced_turns, COALESCE(SUM(m.told >> 1 & 1), 0) AS credited_turns,
+           COALESCE(SUM(m.reported & 1), 0) AS priced_turns,
+           COALESCE(SUM(m.reported >> 1 & 1), 0) AS credited_turns,
            {DOUBTS}
       FROM sessions s LEFT JOIN turn_totals m ON m.session_id = s.session_id
       LEFT JOIN (SELECT t.session_id, COUNT(*) AS turns FROM turns t

@@ -62,7 +62,7 @@ def no_history(reason: str) -> NoHistory:
 
 
 class Ledger:
-    """The record of turns. Implements `engine.ports.TurnLog`, see there; start and close it once.
+    """The record of turns. Implements `engine.ports.TurnHistory`, see there; start and close it once.
 
     `history`, `charges`, `limits`, `rulings` and `stored_workers` use the same database, and all but the
     last implement ports of the UI. No turn starts against `limits`.

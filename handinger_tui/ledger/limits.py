@@ -120,8 +120,8 @@ def release(connection: sqlite3.Connection, turn_id: str) -> None:
 _RELEASE_REPORTED: Final = """
     DELETE FROM reservations WHERE turn_id = :turn_id AND EXISTS (
         SELECT 1 FROM turn_totals t
-         WHERE t.turn_id = :turn_id AND told & 3
-           AND (told & 1 OR reserved_pico IS NULL) AND (told & 2 OR reserved_micro IS NULL))
+         WHERE t.turn_id = :turn_id AND reported & 3
+           AND (reported & 1 OR reserved_pico IS NULL) AND (reported & 2 OR reserved_micro IS NULL))
 """
 
 
@@ -138,13 +138,13 @@ def reserved(connection: sqlite3.Connection, which: ChargeFilter) -> list[Reserv
     where, cells = condition(which)
     # CROSS JOIN keeps this order: few turns have a reservation, and a month may have very many turns.
     sql = (
-        "SELECT reserved_pico, reserved_micro, usd_pico, micro_credits, told, budget, simulated,"
+        "SELECT reserved_pico, reserved_micro, usd_pico, micro_credits, reported, budget, simulated,"
         f" status NOT IN ({_RUNNING}) AS ended"
         f" FROM reservations CROSS JOIN turn_totals USING (turn_id) {where}"
     )
     turns, histories = [], dict[tuple[Cell, Cell], Reservation]()
     for row in connection.execute(sql, cells).fetchall():
-        reported = frozenset(unit for bit, unit in enumerate(Unit) if row["told"] >> bit & 1)
+        reported = frozenset(unit for bit, unit in enumerate(Unit) if row["reported"] >> bit & 1)
         usd = _remaining(row, "reserved_pico", "usd_pico")
         credited = _remaining(row, "reserved_micro", "micro_credits")
         turn = Reservation(usd, credited, bool(row["ended"]), reported)
@@ -197,9 +197,9 @@ EXAMINED_TURNS: Final = 5
 # A turn that failed may have no figures in any unit, whichever units the service reports. An amount that is
 # not final is reported, too.
 _REPORTED: Final = f"""
-    SELECT told | (usd_pico IS NOT NULL) | ((micro_credits IS NOT NULL) << 1) AS told FROM turn_totals
+    SELECT reported | (usd_pico IS NOT NULL) | ((micro_credits IS NOT NULL) << 1) AS reported FROM turn_totals
      WHERE base_url = ? AND (status = '{TurnStatus.COMPLETED}'
-        OR (status IN ('{TurnStatus.INCOMPLETE}', '{TurnStatus.FAILED}') AND told <> 0))
+        OR (status IN ('{TurnStatus.INCOMPLETE}', '{TurnStatus.FAILED}') AND reported <> 0))
      ORDER BY at_ms DESC, place DESC LIMIT {EXAMINED_TURNS}
 """
 
@@ -209,7 +209,7 @@ def unreported_units(connection: sqlite3.Connection, base_url: str) -> frozenset
 
     Nothing is concluded from a single turn without any figure: its worker may not have been readable.
     """
-    reported = [row["told"] for row in connection.execute(_REPORTED, (pack(base_url),))]
+    reported = [row["reported"] for row in connection.execute(_REPORTED, (pack(base_url),))]
     if len(reported) < 2 and not any(reported):
         return frozenset()
     return frozenset(unit for bit, unit in enumerate(Unit) if not any(bits >> bit & 1 for bits in reported))
@@ -441,7 +441,7 @@ def _with_price(
 ) -> Gauge:
     """`gauge` with the credits that have no amount in USD, at the price that the user set."""
     where, cells = condition(which, "usd_pico IS NULL", "micro_credits IS NOT NULL")
-    sums = f"COUNT(*) AS turns, {split('micro_credits')}, SUM(told >> 1 & 1) AS ended"
+    sums = f"COUNT(*) AS turns, {split('micro_credits')}, SUM(reported >> 1 & 1) AS ended"
     sql = f"SELECT {sums} FROM turn_totals {where}"
     row = connection.execute(sql, cells).fetchone()
     of_turns = scaled(row["micro_credits_high"], row["micro_credits_low"], DECIMALS["micro_credits"])

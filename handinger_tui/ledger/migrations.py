@@ -742,10 +742,19 @@ TWENTY_THIRD: Final = (
 )
 
 
+# The twenty-fourth migration: columns are named by what they hold. SQLite renames them in the triggers, too.
+# A program of an earlier version that is still running meets an unknown column: it can neither count charges
+# nor close a turn, and starts none under a limit. What it stores of an answer is in no renamed column.
+TWENTY_FOURTH: Final = (
+    "ALTER TABLE turn_totals RENAME COLUMN told TO reported",
+    "ALTER TABLE remote_turns RENAME COLUMN asked TO prompt_key",
+)
+
+
 MIGRATIONS: Final[tuple[tuple[str, ...], ...]] = (
     *(_FIRST, SECOND, THIRD, FOURTH, FIFTH, SIXTH, SEVENTH, EIGHTH, NINTH, TENTH, ELEVENTH, TWELFTH),
     *(THIRTEENTH, FOURTEENTH, FIFTEENTH, SIXTEENTH, SEVENTEENTH, EIGHTEENTH, NINETEENTH),
-    *(TWENTIETH, TWENTY_FIRST, TWENTY_SECOND, TWENTY_THIRD),
+    *(TWENTIETH, TWENTY_FIRST, TWENTY_SECOND, TWENTY_THIRD, TWENTY_FOURTH),
 )
 
 
@@ -778,8 +787,8 @@ def check_version(connection: sqlite3.Connection) -> int:
 def fitting_version(connection: sqlite3.Connection, version: int) -> int:
     """The version whose columns are most like those of the file.
 
-    `version`, that of its header, is preferred to others that are as like. Each migration adds columns or
-    tables. The call takes some tens of milliseconds.
+    `version`, that of its header, is preferred to others that are as like. Each migration adds or renames
+    columns or tables. The call takes some tens of milliseconds.
     """
     schemas: list[dict[str, set[str]]] = []
     with closing(sqlite3.connect(":memory:", isolation_level=None)) as ours:

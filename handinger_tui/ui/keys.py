@@ -306,7 +306,6 @@ KEYS: Final = (
     Key("list.reverse", "O", "reverse", "Reverse", "Reverse the order", Where.LIST),
     Key("table.left", "left,h", "column(-1)", "Left", "Previous column", _G),
     Key("table.right", "right,l", "column(1)", "Right", "Next column", _G),
-    Key("table.sort", "s", "sort", "Sort", "Sort by this column: ascending, descending, off", _G, 1),
     Key("tree.toggle", "enter,space", "unfold", "Expand", "Expand or collapse", _E, 1),
     Key("tree.right", "right,l", "right", "Expand", "Expand, then go to the first item inside", _E),
     Key("tree.left", "left,h", "left", "Collapse", "Collapse, then go to the parent", _E),

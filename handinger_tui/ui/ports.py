@@ -54,7 +54,7 @@ class Opening(Enum):
     """-w: `worker` names it."""
 
 
-class StoredSessions(Protocol):
+class HistoryOfSessions(Protocol):
     """Access to the history of sessions, except their turns.
 
     Raises (all): LedgerError.
@@ -332,7 +332,7 @@ class Connection(Struct, frozen=True):
     """The result of `AppOptions.connect`: the engine and the other services that the app uses."""
 
     engine: Engine
-    history: StoredSessions
+    history: HistoryOfSessions
     account: Account
     base_url: str
     files: Files

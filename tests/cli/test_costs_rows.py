@@ -37,7 +37,7 @@ from tests.ledger.samples import opened as ledger_at
 
 LARGEST: Final = 2**63 - 1
 ROW: Final = (
-    *("turn_id", "session_id", "worker_id", "status", "budget", "started_by", "reading", "final", "told"),
+    *("turn_id", "session_id", "worker_id", "status", "budget", "started_by", "reading", "final", "reported"),
     *("at_ms", "incomplete", "corrections", "sources", "elapsed_ms", *NUMBERS, "profile"),
 )
 

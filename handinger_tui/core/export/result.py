@@ -25,7 +25,6 @@ from handinger_tui.core.turns.turn import (
     ToolPart,
     ToolState,
     Turn,
-    TurnStatus,
     fault_object,
 )
 
@@ -120,7 +119,7 @@ def turn_money_object(turn: Turn, money: TurnMoney, *, restated: bool) -> JsonOb
 
 
 def _state_of(turn: Turn, money: TurnMoney) -> TurnMoneyState:
-    is_open = turn.live or turn.status is TurnStatus.RUNNING
+    is_open = turn.live or money.state is AmountState.OPEN
     if money.free:
         return TurnMoneyState.EXACT
     if is_open or money.usd is None is money.usage.credits:

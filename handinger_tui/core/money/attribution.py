@@ -415,7 +415,10 @@ class MoneyIndex:
         if self.money_elsewhere:
             # The history has more about such a turn than this session.
             own = zip(turns, self._money, strict=True)
-            self._money = tuple(self.money_elsewhere.get(turn.turn_id, money) for turn, money in own)
+            self._money = tuple(
+                _open_while_running(turn, self.money_elsewhere.get(turn.turn_id, money))
+                for turn, money in own
+            )
 
     def _take(self, timelines: _Timelines, events: Sequence[WorkerEvent]) -> None:
         for at_ms, worker, event, _ in events:
@@ -449,9 +452,15 @@ def _money(
     if turn.status in FREE:
         return money
     timeline = timelines.get(timeline_of(turn))
-    # A turn that was left running is under way until its worker is idle.
-    is_over = turn.status not in LIVE and (timeline is not None or turn.status is not TurnStatus.RUNNING)
-    return _with_state(money, at, timeline, ended=is_over, confirmed=turn.own_usage_is_confirmed)
+    is_over = turn.status not in LIVE
+    state = _with_state(money, at, timeline, ended=is_over, confirmed=turn.own_usage_is_confirmed)
+    return _open_while_running(turn, state)
+
+
+def _open_while_running(turn: Turn, money: TurnMoney) -> TurnMoney:
+    """`money`; a turn that was left running has ended once its worker was idle, with its whole amount."""
+    is_open = turn.status is TurnStatus.RUNNING and money.ended and not money.final
+    return replace(money, ended=False, confirmed=False) if is_open else money
 
 
 def _with_state(

@@ -7,8 +7,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from msgspec.structs import replace
+
 from handinger_tui.core.acts import RULES, Act, until_sent
 from handinger_tui.core.money.attribution import money_of
+from handinger_tui.core.money.spending import ChargeFilter
 from handinger_tui.core.money.typical_cost import typical_cost_text
 from handinger_tui.core.prompts import draft_of_request, fork_text
 from handinger_tui.core.receipts import cost_words
@@ -248,6 +251,8 @@ async def export(context: CommandContext, argument: str) -> None:
         labels = await controller.connection.history.labels(session.session_id)
         if exporter.has_frames:
             frames = {one.turn_id: await controller.engine.frames(one.turn_id) for one in session.turns}
+        changed = await controller.connection.charges.restated(ChargeFilter(session_id=session.session_id))
+        session = replace(session, restated=frozenset(one.turn_id for one in changed))
         text = exporter.text(session, Contents(labels=labels, frames=frames))
         path = await controller.connection.save_text(file_name, text)
         say(f"Saved to {path}")

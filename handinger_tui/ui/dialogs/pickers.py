@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
     from handinger_tui.core.search import SearchHit
     from handinger_tui.core.turns.session import Session
-    from handinger_tui.ui.ports import StoredSessions
+    from handinger_tui.ui.ports import HistoryOfSessions
 
 
 class Picker(Modal[str], Generic[ItemT]):
@@ -118,7 +118,7 @@ class SessionPicker(Picker[SessionSummary]):
 
     def __init__(  # noqa: PLR0913 - what it acts on is all injected, here only
         self,
-        history: StoredSessions,
+        history: HistoryOfSessions,
         now_ms: Callable[[], int],
         current: Callable[[], str],
         opened: Callable[[], Iterable[Session]],

@@ -6,6 +6,7 @@ import asyncio
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
+from msgspec import Struct
 from msgspec.structs import replace
 
 from handinger_tui.core.acts import Hold, SessionState
@@ -39,6 +40,15 @@ class StillConnecting(HandingerError):
 
 class NoSuchSession(HandingerError):
     """No session matches, or more than one does."""
+
+
+class Place(Struct, frozen=True):
+    """Where a message goes that is entered now, and at which budget."""
+
+    session_id: str
+    actor: SessionActor
+    draft_name: str
+    budget: str
 
 
 class SessionController:
@@ -115,6 +125,16 @@ class SessionController:
     def actor(self, session_id: str) -> SessionActor:
         """The owner of a session that was opened here. Raises StillConnecting."""
         return self.engine.actor(session_id)
+
+    def place(self, session_id: str = "") -> Place:
+        """Where a message goes now: to the session on the screen, or to the one with this id.
+
+        Raises:
+            StillConnecting
+        """
+        session_id = session_id or self.session_id
+        actor, budget = self.engine.actor(session_id), self._budgets.get(session_id, self._default_budget)
+        return Place(session_id, actor, session_id if actor.session.turns else FRESH_DRAFT, budget)
 
     # -- the state of sessions -----------------------------------------------------------
     @property
