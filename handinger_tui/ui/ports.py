@@ -172,6 +172,10 @@ class ChargeReader(Protocol):
         """The typical cost of a turn of a worker (None: a new one) at a budget, from its newest turns."""
         ...
 
+    async def restated(self, which: ChargeFilter) -> list[Restatement]:
+        """The final amounts that changed, oldest first."""
+        ...
+
     async def news(self, which: ChargeFilter) -> list[Restatement] | None:
         """The final amounts that any program changed since the last call, oldest first.
 
