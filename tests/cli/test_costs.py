@@ -15,9 +15,9 @@ import pytest
 from msgspec.structs import replace
 
 from handinger_tui.cli.cost_forms import table
-from handinger_tui.core.amounts import Total
+from handinger_tui.core.amounts import Total, Unit
 from handinger_tui.core.formatting import middle_cut
-from handinger_tui.core.money.limits import Scope, Unit
+from handinger_tui.core.money.limits import Scope
 from handinger_tui.core.money.spending import Bucket, GroupBy, sum_buckets
 from handinger_tui.core.turns.fold import fold
 from handinger_tui.core.turns.session import put_turn
@@ -67,7 +67,7 @@ async def test_restatements_are_listed_and_amounts_can_be_read_as_of_a_time(home
         await ledger.close_turn(put_turn(now, turn), "turn_1")
     (listed,) = costs_json(home)["restatements"]
     assert (listed["turn_id"], listed["old_usd"], listed["new_usd"]) == ("turn_1", "0.5", "0.75")
-    text = f"Restatement {listed['number']}: turn_1 $0.50 → $0.75, the worker reported more later."
+    text = f"Corrected {listed['number']}: turn_1 $0.50 → $0.75, the worker reported more later."
     assert text in " ".join(costs(home).split())
     before = costs_json(home, "--as-of", "1970-01-02")
     assert (before["as_of"], before["total"]["cost_usd"], before["restatements"]) == ("1970-01-02", "0.5", [])
