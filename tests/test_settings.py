@@ -172,32 +172,29 @@ def test_a_broken_file_is_refused_and_named(file: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("line", "reason"),
+    "line",
     [
-        ("api_key = hdg_live_0123456789", "text without quotes"),
-        ("api_key =", "value is missing"),
-        ("api_key: 'hdg_live_0123456789'", "name = value"),
-        ("= 'hdg_live_0123456789'", "name = value"),
-        ("budget = 'high'", "a second time"),
-        ("[limits]\n[limits]", "a second time"),
-        ('api_key = "hdg_live_0123456789', "no closing quote"),
-        ("api_key = 'hdg_live_0123456789", "no closing quote"),
-        (r'download_dir = "C:\Users"', "single quotes"),
-        ("x = [1, 2", "bracket"),
-        ("[limits", "bracket"),
-        ('theme = "\x07"', "not allowed"),
-        ('theme = "a" "b"', "does not belong"),
+        "api_key = hdg_live_0123456789",
+        "api_key: 'hdg_live_0123456789'",
+        "[limits]\n[limits]",
+        "hdg_live_0123456789 = 1\nhdg_live_0123456789 = 2",
+        r'download_dir = "C:\Users"',
+        'theme = "\x07"',
+        'theme = "a" "b"',
     ],
 )
-def test_what_is_no_toml_is_explained_with_its_line(line: str, reason: str) -> None:
-    text = f'budget = "low"\n\n{line}'
-    for file in (text, f"{text}\n", f"{text}\n\n"):
-        with pytest.raises(SettingsError) as caught:
-            settled(file=file)
-        assert f"config.toml, line {3 + line.count(chr(10))}: " in caught.value.summary
-        assert reason in caught.value.summary
-        assert "hdg_" not in caught.value.text
-        assert "(at " not in caught.value.text
+def test_what_is_no_toml_is_refused_with_its_line(line: str) -> None:
+    with pytest.raises(SettingsError) as caught:
+        settled(file=f'budget = "low"\n\n{line}\n')
+    assert f"config.toml, line {3 + line.count(chr(10))}: not valid TOML." in caught.value.summary
+    assert "hdg_" not in caught.value.text
+
+
+@pytest.mark.parametrize("text", ["x = [1, 2", 'api_key = "hdg_live_0123456789', "x = " + "9" * 5000])
+def test_what_has_no_end_is_refused(text: str) -> None:
+    with pytest.raises(SettingsError, match="not valid TOML") as caught:
+        settled(file=text)
+    assert "hdg_" not in caught.value.text
 
 
 def test_an_unknown_profile_is_refused() -> None:
@@ -314,10 +311,6 @@ def test_nothing_is_printed_at_the_end_by_default() -> None:
     assert settled(file='print_on_exit = "answer"').print_on_exit == "answer"
     with pytest.raises(SettingsError, match="print_on_exit"):
         settled(file='print_on_exit = "all"')
-
-
-def test_a_setting_of_an_earlier_version_has_no_effect() -> None:
-    assert settled(file='pictures = "kitty"').theme is None
 
 
 def test_ids_of_keys_need_no_quotes_in_the_file() -> None:

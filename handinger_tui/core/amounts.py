@@ -18,8 +18,6 @@ PLACES: Final = 60
 """Decimal places that are kept."""
 
 INT64_MAX: Final = 2**63 - 1
-_PICO: Final = Decimal(10) ** 12
-_MICRO: Final = Decimal(10) ** 6
 _FINEST: Final = Decimal(1).scaleb(-PLACES)
 LARGE: Final = tuple(
     (Decimal(10) ** power, unit) for power, unit in ((12, "T"), (9, "G"), (6, "M"), (3, "k"))
@@ -35,22 +33,23 @@ def tidy(value: Decimal | None) -> Decimal | None:
     return value.quantize(_FINEST, context=EXACT) if is_too_fine else value
 
 
-def _in_units(value: Decimal | None, unit: Decimal) -> int | None:
+def in_units(value: Decimal | None, places: int) -> int | None:
+    """An amount as an integer of its `places`-th decimals, rounded half to even; None as for `pico_usd`."""
     value = tidy(value)
     if value is None:
         return None
-    units = int(EXACT.multiply(value, unit).to_integral_value(ROUND_HALF_EVEN, EXACT))
+    units = int(value.scaleb(places, EXACT).to_integral_value(ROUND_HALF_EVEN, EXACT))
     return units if abs(units) <= INT64_MAX else None
 
 
 def pico_usd(value: Decimal | None) -> int | None:
     """USD as integer pico-dollars (1e-12 USD), rounded half to even; None if unknown or beyond 64 bits."""
-    return _in_units(value, _PICO)
+    return in_units(value, 12)
 
 
 def micro_credits(value: Decimal | None) -> int | None:
     """Credits as integer micro-credits; None if unknown or beyond 64 bits."""
-    return _in_units(value, _MICRO)
+    return in_units(value, 6)
 
 
 class Total(Struct, frozen=True):

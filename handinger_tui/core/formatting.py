@@ -118,6 +118,11 @@ def moment_at(ms: int) -> datetime:
     return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=ms)
 
 
+def local_time(at_ms: int) -> datetime:
+    """The moment of Unix milliseconds in the zone of the machine. Raises OverflowError, see `moment_at`."""
+    return moment_at(at_ms).astimezone()
+
+
 def utc_text(ms: int | None) -> str | None:
     """Unix milliseconds as "2026-11-25T10:00:00.123Z"; None if unknown or outside the years 1 to 9999."""
     if ms is None:

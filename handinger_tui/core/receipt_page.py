@@ -20,6 +20,17 @@ from handinger_tui.core.amounts import (
     usd_text,
 )
 from handinger_tui.core.evidence import files_of_turn, sources_of_turn
+from handinger_tui.core.figures import (
+    CATEGORIES,
+    FIGURE,
+    FIGURES,
+    SHOWN,
+    TOKENS,
+    Figure,
+    Measure,
+    figures_object,
+    numbers_of,
+)
 from handinger_tui.core.formatting import (
     NOT_REPORTED,
     PENDING,
@@ -45,7 +56,7 @@ from handinger_tui.core.receipts import (
     share_text,
 )
 from handinger_tui.core.safety import clean_json, clean_line
-from handinger_tui.core.stream import Snapshot, figures_object
+from handinger_tui.core.stream import Snapshot
 from handinger_tui.core.turns.session import Session, ids_of, title_from
 from handinger_tui.core.turns.turn import NO_DAY, Turn, fault_object
 
@@ -68,28 +79,6 @@ class Section(Struct, frozen=True):
 
 
 BY_CATEGORY: Final = "By category"
-CATEGORIES: Final = (
-    ("Model", "model_usd"),
-    ("Tools", "tool_usd"),
-    ("Sandbox", "sandbox_usd"),
-    ("Internal", "internal_usd"),
-)
-TOKENS: Final = (
-    ("Input tokens", "input_tokens"),
-    ("Output tokens", "output_tokens"),
-    ("Reasoning tokens", "reasoning_tokens"),
-    ("Cache read tokens", "cache_read_tokens"),
-    ("Cache write tokens", "cache_write_tokens"),
-    ("Total tokens", "total_tokens"),
-    ("Steps", "steps"),
-)
-RAW: Final = (
-    ("Cost in USD", "cost_usd"),
-    ("Credits", "credits"),
-    *TOKENS,
-    ("Duration in ms", "duration_ms"),
-    *((f"{name} in USD", member) for name, member in CATEGORIES),
-)
 
 
 def sections_of(facts: ReceiptFacts) -> tuple[Section, ...]:
@@ -206,10 +195,10 @@ def _budget(facts: ReceiptFacts) -> ReceiptRow:
 def _categories(facts: ReceiptFacts) -> list[ReceiptRow]:
     total = facts.money.costs.total()
     rows = []
-    for label, member in CATEGORIES:
-        value: Decimal | None = getattr(facts.money.costs, member)
-        share = _share(value, total)
-        rows.append(ReceiptRow(label, _or_missing(facts, None if value is None else usd_text(value)), share))
+    for figure in CATEGORIES:
+        value: Decimal | None = getattr(facts.money.costs, figure.name)
+        text = None if value is None else usd_text(value)
+        rows.append(ReceiptRow(figure.title, _or_missing(facts, text), _share(value, total)))
     reported = facts.money.usage.cost_usd
     if total is not None and reported is not None and total != reported:
         excess = excess_text(facts.split_excess) or f"the reported cost is {usd_text(reported)}"
@@ -226,10 +215,11 @@ def _share(value: Decimal | None, total: Decimal | None) -> str:
 
 
 def _tokens(facts: ReceiptFacts) -> list[ReceiptRow]:
-    usage = facts.money.usage
-    values = {label: getattr(usage, member) for label, member in TOKENS}
-    words = {label: None if value is None else number(value) for label, value in values.items()}
-    return [ReceiptRow(label, _or_missing(facts, text)) for label, text in words.items()]
+    rows = []
+    for figure in (*TOKENS, FIGURE["steps"]):
+        value = figure.read(facts.money.usage, facts.money.costs)
+        rows.append(ReceiptRow(figure.title, _or_missing(facts, None if value is None else number(value))))
+    return rows
 
 
 def _time(facts: ReceiptFacts) -> list[ReceiptRow]:
@@ -313,23 +303,26 @@ def _attribution(facts: ReceiptFacts) -> list[ReceiptRow]:
     return rows
 
 
+_UNITS: Final = {Measure.COST: " in USD", Measure.CATEGORY: " in USD", Measure.TIME: " in ms"}
+
+
 def _reported(facts: ReceiptFacts) -> list[ReceiptRow]:
     """Each reported figure, with its exact values in the readings before and after the turn."""
     rows = []
-    for label, member in RAW:
-        values = [(read, raw_text(read, member)) for read in (facts.turn.before, facts.turn.snapshot)]
+    for figure in SHOWN:
+        values = [(read, raw_text(read, figure)) for read in (facts.turn.before, facts.turn.snapshot)]
         if any(text is not None for _, text in values):
             first, last = (text or ("not read" if read is None else NOT_REPORTED) for read, text in values)
+            label = f"{figure.title}{_UNITS.get(figure.measure, '')}"
             rows.append(ReceiptRow(label, f"{first} → {last}", "before → after"))
     return rows or [ReceiptRow("Figures", NOT_REPORTED)]
 
 
-def raw_text(read: Snapshot | None, member: str) -> str | None:
+def raw_text(read: Snapshot | None, figure: Figure) -> str | None:
     """A figure of a reading in plain digits; None if it was not reported."""
     if read is None:
         return None
-    group = read.usage if hasattr(read.usage, member) else read.costs
-    value: Decimal | int | None = getattr(group, member)
+    value = numbers_of(read.usage, read.costs)[FIGURES.index(figure)]
     amount = None if value is None else tidy(Decimal(value))
     return None if amount is None else decimal_text(amount)
 

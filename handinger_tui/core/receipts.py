@@ -18,8 +18,9 @@ from handinger_tui.core.amounts import (
     usd_text,
 )
 from handinger_tui.core.evidence import files_of_turn, sources_of_turn
+from handinger_tui.core.figures import FIGURES, SHOWN, Measure, cost_of
 from handinger_tui.core.formatting import NOT_REPORTED, PENDING, duration, plural
-from handinger_tui.core.money.attribution import METERS, Interpretation, MoneyIndex, TurnMoney, elapsed_ms
+from handinger_tui.core.money.attribution import Interpretation, MoneyIndex, TurnMoney, elapsed_ms
 from handinger_tui.core.money.limits import Unit
 from handinger_tui.core.money.meaning import Meaning
 from handinger_tui.core.money.timeline import (
@@ -28,7 +29,7 @@ from handinger_tui.core.money.timeline import (
 from handinger_tui.core.money.turn_events import newest_timeline
 from handinger_tui.core.money.typical_cost import TypicalCost, spread
 from handinger_tui.core.safety import clean_line
-from handinger_tui.core.stream import Frame, Framing, Marker, ReadReason, cost_of
+from handinger_tui.core.stream import Frame, Framing, Marker, ReadReason
 from handinger_tui.core.turns.session import LOCAL, Session, newest_target
 from handinger_tui.core.turns.turn import FREE, Turn, TurnStatus, level_of
 
@@ -68,21 +69,6 @@ _MEANINGS: Final = {
     Meaning.LIFETIME: "worker totals",
     Meaning.PER_TURN: "figures per turn",
 }
-_SHOWN: Final = {
-    "cost_usd": "cost",
-    "model_usd": "model",
-    "tool_usd": "tools",
-    "sandbox_usd": "sandbox",
-    "internal_usd": "internal",
-    "credits": "credits",
-    "input_tokens": "input tokens",
-    "output_tokens": "output tokens",
-    "reasoning_tokens": "reasoning tokens",
-    "cache_read_tokens": "cache read tokens",
-    "cache_write_tokens": "cache write tokens",
-    "total_tokens": "total tokens",
-}
-"""The figures that `meaning_lines` explains, in order, and their names."""
 
 
 def worker_of_figures(session: Session) -> str | None:
@@ -98,10 +84,10 @@ def meaning_lines(session: Session) -> list[str]:
     index(session.turns, session.elsewhere)
     meters = index.results.get(newest_timeline(session.turns) or session.worker_id, [])
     lines: dict[str, list[str]] = {}
-    for member, name in _SHOWN.items() if meters else ():
-        meter = meters[METERS.index(member)]
-        if meter.total is not None:
-            lines.setdefault(_meaning_text(meter), []).append(name)
+    for figure in SHOWN if meters else ():
+        meter = meters[FIGURES.index(figure)]
+        if meter.total is not None and figure.measure not in (Measure.STEPS, Measure.TIME):
+            lines.setdefault(_meaning_text(meter), []).append(figure.label)
     return [_meaning_line(names, text) for text, names in lines.items()] or ["Nothing reported yet."]
 
 

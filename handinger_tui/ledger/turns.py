@@ -167,8 +167,8 @@ def sessions_to_read(connection: sqlite3.Connection, due_ms: int | None) -> list
     worker has confirmed its amount. Those that were never tried come first, the newest of them first; then
     those that were not tried for the longest time. `due_ms`: only those that are due by then: always in the
     first minute after the newest figures of the turn, and then when the time since these has doubled, so that
-    a worker that never reports any is read ever more rarely. None: all. A worker that was never named cannot be read: only a turn that ran there can have
-    an end by now.
+    a worker that never reports any is read ever more rarely. None: all. A worker that was never named cannot
+    be read: only a turn that ran there can have an end by now.
     """
     rows = connection.execute(_TO_READ, {"due_ms": due_ms})
     return [(str(row["run_id"]), session_of(row)) for row in rows]
@@ -226,10 +226,11 @@ def open_turn(
     nothing is stored. Without it the turn waits in a queue, and is no turn in any sum.
     """
     with transaction(connection, Care.FULL):
-        amounts = None if check is None else check()
-        place = None if settles is None else _settle_replaced(connection, settles)
+        # Before the check: the project of a session depends on its folder and its title.
         _put_folder(connection, session, run.folder)
         _put_session(connection, session, request.created_ms, title_from(request.prompt))
+        amounts = None if check is None else check()
+        place = None if settles is None else _settle_replaced(connection, settles)
         _put_turn(connection, session, request, run.run_id, TurnStatus.QUEUED)
         if place is not None:
             connection.execute("UPDATE turns SET place = ? WHERE turn_id = ?", (place, pack(request.turn_id)))

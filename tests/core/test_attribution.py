@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from handinger_tui.core.amounts import EXACT, Total
+from handinger_tui.core.figures import FIGURES, NO_COSTS, Costs, Usage
 from handinger_tui.core.money.attribution import (
     NOTHING_SPENT,
     Interpretation,
@@ -26,7 +27,7 @@ from handinger_tui.core.money.limits import Unit
 from handinger_tui.core.money.timeline import Read
 from handinger_tui.core.money.turn_events import TimedEvent, events_of_other, events_text
 from handinger_tui.core.receipts import receipt_line
-from handinger_tui.core.stream import NO_COSTS, Costs, Snapshot, Usage
+from handinger_tui.core.stream import Snapshot
 from handinger_tui.core.turns.session import OtherTurn, RelatedHistory, Session
 from handinger_tui.core.turns.turn import (
     EARLY_MS,
@@ -408,7 +409,7 @@ OTHERS = st.lists(
 @pytest.mark.parametrize("figure", ["0n5", "", "NaN", "sNaN", "-1", "1e999999999999999999"])
 def test_a_damaged_figure_of_another_session_is_not_known(figure: str) -> None:
     other = OtherTurn("other_1", WORKER, json.dumps([[7, "read", False, 1, [figure]]]), "ses_2")
-    assert events_of_other(other) == (TimedEvent(7, Read((None,), False, 1)),)
+    assert events_of_other(other) == (TimedEvent(7, Read((None,) * len(FIGURES), False, 1)),)
 
 
 @given(st.lists(TURNS, max_size=6).map(tuple), st.lists(st.tuples(CHANGES, OTHERS), max_size=6))

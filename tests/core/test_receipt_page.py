@@ -13,22 +13,13 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from handinger_tui.core.export.result import result_object
+from handinger_tui.core.figures import Costs, Usage
 from handinger_tui.core.formatting import utc_text
 from handinger_tui.core.jsontext import as_object, dump
 from handinger_tui.core.money.typical_cost import TypicalCost
 from handinger_tui.core.receipt_page import SCHEMA, Receipt, receipt_json, receipt_markdown, receipt_page
 from handinger_tui.core.receipts import NEWEST, Times, change_text, facts_of, times_of
-from handinger_tui.core.stream import (
-    Costs,
-    FilePart,
-    Frame,
-    Framing,
-    Marker,
-    ReadReason,
-    Snapshot,
-    SourcePart,
-    Usage,
-)
+from handinger_tui.core.stream import FilePart, Frame, Framing, Marker, ReadReason, Snapshot, SourcePart
 from handinger_tui.core.turns.session import LOCAL, Session
 from handinger_tui.core.turns.turn import (
     FREE,

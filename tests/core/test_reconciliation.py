@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from handinger_tui.core.amounts import EXACT, Total
+from handinger_tui.core.figures import Costs, Usage
 from handinger_tui.core.money.attribution import Interpretation
 from handinger_tui.core.money.reconciliation import (
     DifferenceParts,
@@ -16,7 +17,7 @@ from handinger_tui.core.money.reconciliation import (
     reconcile,
     reconciliation_text,
 )
-from handinger_tui.core.stream import Costs, Snapshot, Usage
+from handinger_tui.core.stream import Snapshot
 from handinger_tui.core.turns.session import Session
 from handinger_tui.core.turns.turn import Turn, TurnRequest, TurnStatus
 

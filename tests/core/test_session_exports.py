@@ -18,9 +18,10 @@ from msgspec.structs import replace
 
 from handinger_tui.core.export.exporters import SESSION_EXPORTERS
 from handinger_tui.core.export.session_document import Contents
+from handinger_tui.core.figures import Usage
 from handinger_tui.core.money import attribution
 from handinger_tui.core.safety import Verdict, judge_link
-from handinger_tui.core.stream import FilePart, Snapshot, Usage
+from handinger_tui.core.stream import FilePart, Snapshot
 from handinger_tui.core.tags import Labels
 from handinger_tui.core.turns.session import PerTurn, Session
 from handinger_tui.core.turns.turn import (

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Final
 
+from handinger_tui.core.figures import Costs, Usage
 from handinger_tui.core.jsontext import NotJson, as_object, as_text, parse
-from handinger_tui.core.stream import Costs, Usage
 from handinger_tui.ledger import grouping
 from handinger_tui.ledger.charges import COUNTS
 from handinger_tui.ledger.grouping import EVERYTHING, condition

@@ -12,16 +12,18 @@ from msgspec.structs import replace
 
 from handinger_tui.core.amounts import Total
 from handinger_tui.core.errors import SettingsError
+from handinger_tui.core.figures import NO_COSTS, Usage
 from handinger_tui.core.money.attribution import session_money
 from handinger_tui.core.money.reconciliation import rise_text
+from handinger_tui.core.money.report import Selection
 from handinger_tui.core.money.spending import ChargeFilter, GroupBy, sum_buckets
-from handinger_tui.core.stream import NO_COSTS, Usage
 from handinger_tui.core.turns.session import Session, put_turn
 from handinger_tui.core.turns.turn import FigureRead, TurnStatus
 from handinger_tui.ledger import corrections, sql
 from handinger_tui.ledger.corrections import assign, decide_in
 from handinger_tui.ledger.cost_rows import opened as opened_rows
 from handinger_tui.ledger.database_file import Opened, open_database
+from handinger_tui.ledger.limits import NO_LIMIT_RULES
 from tests.ledger.samples import WORKER, look, only, opened, session
 from tests.ledger.test_worker_turns import read, turn, write
 
@@ -107,11 +109,11 @@ async def test_a_past_date_shows_the_suspense_of_that_time(tmp_path: Path) -> No
         (6_001, ["0.06"], "0.1"),
     ):
         with opened_rows(path, at_ms) as rows:
-            amounts = [bucket.usd.value for bucket in rows.suspense(ChargeFilter())]
+            amounts = [bucket.usd.value for bucket in rows.report(Selection(), NO_LIMIT_RULES).suspense]
             assert amounts == [Decimal(usd) for usd in entered], at_ms
             groups = {bucket.key: bucket.usd.value for bucket in rows.buckets(GroupBy.TURN, ChargeFilter())}
             assert groups["A"] == Decimal(of_first), at_ms
-            assert len(rows.assigned(ChargeFilter())) == (at_ms == 5_001)
+            assert len(rows.report(Selection(), NO_LIMIT_RULES).assigned) == (at_ms == 5_001)
 
 
 async def test_suspense_is_stored_once_for_all_sessions(tmp_path: Path) -> None:

@@ -89,7 +89,7 @@ def test_suspense_is_assigned_to_a_turn_and_unassigned(service: PaidService, per
     for turn_id in before:
         ran = person.run("costs", "--assign", f"{number}={turn_id}")
         assert "you decided which turn suspense belongs to" in ran.err
-        assert f"Suspense {number} belongs to {turn_id}, as you decided." in " ".join(ran.out.split())
+        assert f"Unassigned cost {number} belongs to {turn_id}, as you decided." in " ".join(ran.out.split())
         report = person.json_of("costs")
         assert (report["suspense"], report["total"]["suspense_usd"]) == ([], "0")
         assert turns(person) == before | {turn_id: Decimal(2)}

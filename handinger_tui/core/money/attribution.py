@@ -5,12 +5,25 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from decimal import Decimal, localcontext
 from enum import StrEnum
-from typing import Any, Final
+from typing import Final
 
 from msgspec import Struct
 from msgspec.structs import replace
 
 from handinger_tui.core.amounts import EXACT, Total, total
+from handinger_tui.core.figures import (
+    FIGURES,
+    NO_COSTS,
+    NO_USAGE,
+    ZERO_COSTS,
+    ZERO_USAGE,
+    ZEROS,
+    Costs,
+    Measure,
+    Usage,
+    cost_of,
+    usage_and_costs,
+)
 from handinger_tui.core.money.amount_state import AmountState, state_of
 from handinger_tui.core.money.limits import Unit
 from handinger_tui.core.money.meaning import Meaning
@@ -32,7 +45,6 @@ from handinger_tui.core.money.turn_events import (
     only_read,
     timeline_of,
 )
-from handinger_tui.core.stream import NO_COSTS, NO_USAGE, ZERO_COSTS, ZERO_USAGE, Costs, Usage, cost_of
 from handinger_tui.core.turns.session import NO_RELATED_HISTORY, PerTurn, RelatedHistory, Session
 from handinger_tui.core.turns.turn import FREE, LIVE, Fault, Turn, TurnStatus
 
@@ -136,18 +148,20 @@ class SessionMoney(Struct, frozen=True):
     credits: Total
 
 
-METERS: Final = (*Usage.__match_args__, *Costs.__match_args__)
-"""The names of the figures of a reading, in the order of the meters of a timeline."""
-ZEROS: Final = (*ZERO_USAGE.members, *ZERO_COSTS.members)
-_USAGES: Final = len(Usage.__match_args__)
-_CREDITS: Final = METERS.index("credits")
-_COST: Final = METERS.index("cost_usd")
-_CATEGORIES: Final = tuple(range(_USAGES, len(METERS)))
+def _meters(*measures: Measure) -> tuple[int, ...]:
+    """The positions of figures among the meters of a timeline, which are `FIGURES`."""
+    return tuple(
+        FIGURES.index(figure) for measure in measures for figure in FIGURES if figure.measure is measure
+    )
+
+
+(_COST,), (_CREDITS,) = _meters(Measure.COST), _meters(Measure.CREDITS)
+_CATEGORIES: Final = _meters(Measure.CATEGORY)
 MONEY: Final = (_COST, *_CATEGORIES, _CREDITS)
 """Only these meters decide whether an amount is final, shared or doubtful."""
-STANDING: Final = tuple(at for at, name in enumerate(METERS) if name not in ("steps", "duration_ms"))
+STANDING: Final = tuple(sorted((*MONEY, *_meters(Measure.TOKENS))))
 """The meters that stand still when amounts are confirmed. Steps and durations decide nothing about money."""
-_RANKED: Final = (*MONEY, *(at for at in range(_USAGES) if at not in MONEY))
+_RANKED: Final = (*MONEY, *_meters(Measure.TOKENS, Measure.STEPS, Measure.TIME))
 NOTHING_SPENT: Final = TurnMoney(
     ZERO_USAGE, ZERO_COSTS, Interpretation.NONE, final=True, ended=True, confirmed=True, free=True
 )
@@ -230,7 +244,7 @@ class MoneyIndex:
         self.pinned = False
         """The person decided that."""
         self.results: _Results = {}
-        """What each meter of each worker shows, in the order of `METERS`."""
+        """What each meter of each worker shows, in the order of `FIGURES`."""
         self.of_worker: tuple[Usage, Costs] = (NO_USAGE, NO_COSTS)
         """What the newest worker has used in total, also for others."""
         self.newest_ms = 0
@@ -401,7 +415,10 @@ class MoneyIndex:
         if self.money_elsewhere:
             # The history has more about such a turn than this session.
             own = zip(turns, self._money, strict=True)
-            self._money = tuple(self.money_elsewhere.get(turn.turn_id, money) for turn, money in own)
+            self._money = tuple(
+                _open_while_running(turn, self.money_elsewhere.get(turn.turn_id, money))
+                for turn, money in own
+            )
 
     def _take(self, timelines: _Timelines, events: Sequence[WorkerEvent]) -> None:
         for at_ms, worker, event, _ in events:
@@ -435,9 +452,15 @@ def _money(
     if turn.status in FREE:
         return money
     timeline = timelines.get(timeline_of(turn))
-    # A turn that was left running is under way until its worker is idle.
-    is_over = turn.status not in LIVE and (timeline is not None or turn.status is not TurnStatus.RUNNING)
-    return _with_state(money, at, timeline, ended=is_over, confirmed=turn.own_usage_is_confirmed)
+    is_over = turn.status not in LIVE
+    state = _with_state(money, at, timeline, ended=is_over, confirmed=turn.own_usage_is_confirmed)
+    return _open_while_running(turn, state)
+
+
+def _open_while_running(turn: Turn, money: TurnMoney) -> TurnMoney:
+    """`money`; a turn that was left running has ended once its worker was idle, with its whole amount."""
+    is_open = turn.status is TurnStatus.RUNNING and money.ended and not money.final
+    return replace(money, ended=False, confirmed=False) if is_open else money
 
 
 def _with_state(
@@ -532,11 +555,6 @@ def _with_exceptions(money: TurnMoney, entries: Sequence[Entry]) -> TurnMoney:
         doubtful=any(entries[meter].doubtful for meter in of_usd),
         credits_doubtful=entries[_CREDITS].doubtful,
     )
-
-
-def usage_and_costs(values: Sequence[Any]) -> tuple[Usage, Costs]:
-    """Usage and costs from one value for each of `METERS`."""
-    return Usage(*values[:_USAGES]), Costs(*values[_USAGES:])
 
 
 def _reading(meters: Sequence[MeterResult]) -> Interpretation:

@@ -50,6 +50,8 @@ class Scope(StrEnum):
     SESSION = "session"
     WORKER = "worker"
     """Every session of the worker, or the total that the worker reports if that is larger."""
+    PROJECT = "project"
+    """Every session of the project."""
     DAY = "day"
     """Every session since local midnight."""
     WEEK = "week"

@@ -28,15 +28,14 @@ from handinger_tui.core.amounts import (
     usd_text,
     value_text,
 )
+from handinger_tui.core.figures import COST_MEMBERS, ZEROS, usage_and_costs
 from handinger_tui.core.formatting import plural
 from handinger_tui.core.jsontext import JsonObject
 from handinger_tui.core.money.attribution import (
     MONEY,
-    ZEROS,
     Interpretation,
     TurnMoney,
     session_money,
-    usage_and_costs,
 )
 from handinger_tui.core.money.meaning import Meaning
 from handinger_tui.core.money.spending import Bucket, Rise
@@ -47,7 +46,6 @@ from handinger_tui.core.money.timeline import (
     Suspense,
 )
 from handinger_tui.core.money.turn_events import is_of_file
-from handinger_tui.core.stream import COST_MEMBERS, cost_of
 from handinger_tui.core.turns.session import Session, newest_target
 from handinger_tui.core.turns.turn import FREE, Turn
 
@@ -308,10 +306,6 @@ def owners_text(rise: Rise) -> str:
     return "; ".join(reasons) or "before the first turn here"
 
 
-AMOUNT_FIELDS: Final = ("usd", "credits", *COST_MEMBERS)
-"""The amounts of a rise, which a bucket has as well."""
-
-
 def rises_of(results: Mapping[str | None, Sequence[MeterResult]], turns: Sequence[Turn]) -> list[Rise]:
     """The rises of all workers. `results`: of a `MoneyIndex` for `turns`."""
     with localcontext(EXACT):
@@ -359,13 +353,8 @@ def _rise(
     return Rise(
         worker_id,
         facts.at_ms,
-        cost_of(usage, costs),
-        usage.credits,
-        costs.model_usd,
-        costs.tool_usd,
-        costs.sandbox_usd,
-        costs.internal_usd,
-        usage.total_tokens,
+        usage,
+        costs,
         None if facts.last is None else name(facts.last),
         tuple(map(name, facts.refused)),
         facts.strangers,
@@ -384,7 +373,10 @@ def suspense_buckets(rises: Sequence[Rise]) -> list[Bucket]:
 
 def _bucket(worker_id: str, rises: Sequence[Rise]) -> Bucket:
     tokens = [None if rise.tokens is None else Decimal(rise.tokens) for rise in rises]
-    sums: dict[str, Any] = {name: _total([getattr(rise, name) for rise in rises]) for name in AMOUNT_FIELDS}
+    sums: dict[str, Any] = {
+        name: _total([getattr(rise.costs, name) for rise in rises]) for name in COST_MEMBERS
+    }
+    sums |= {"usd": _total([rise.usd for rise in rises]), "credits": _total([rise.credits for rise in rises])}
     for member in ("usd", "credits"):
         is_doubtful = any(rise.doubtful and getattr(rise, member) for rise in rises)
         sums[member] = replace(sums[member], doubtful=is_doubtful)

@@ -14,13 +14,12 @@ from msgspec.structs import fields, replace
 
 from handinger_tui.core.amounts import Total, credits_words, price_text, split_excess, total, total_text
 from handinger_tui.core.errors import SettingsError
+from handinger_tui.core.figures import COST_MEMBERS, NO_COSTS, NO_USAGE, Costs, Usage, cost_of
 from handinger_tui.core.formatting import plural
 from handinger_tui.core.money.amount_state import AmountState, state_of
-from handinger_tui.core.stream import COST_MEMBERS
 from handinger_tui.core.turns.turn import LIVE, TurnStatus
 
 if TYPE_CHECKING:
-    from handinger_tui.core.stream import Costs, Usage
     from handinger_tui.core.tags import Labels
     from handinger_tui.core.turns.turn import Trigger
 
@@ -115,6 +114,8 @@ class TurnCharge(Struct, frozen=True):
     elapsed_ms: int | None = None
     title: str = ""
     """The title of its session; "" when that was deleted."""
+    prompt: str = ""
+    """The beginning of its message; "" when its session was deleted."""
     most_usd: Decimal | None = None
     """The maximum, if it shares its amounts."""
     most_credits: Decimal | None = None
@@ -122,6 +123,26 @@ class TurnCharge(Struct, frozen=True):
     credits_doubtful: bool = False
     """The amount depends on the meaning of the worker's figures, which is undecided."""
     confirmed: bool = False
+
+    @property
+    def cost_total(self) -> Total:
+        """The cost to show: the most that it can be where several runs share it, which is not certain."""
+        is_shared = self.most_usd is not None
+        cost = self.most_usd if is_shared else self.usd
+        return Total(cost, int(not self.final), doubtful=self.doubtful or is_shared)
+
+    @property
+    def credit_total(self) -> Total:
+        """The credits to show, see `cost_total`."""
+        is_shared = self.most_credits is not None
+        credit = self.most_credits if is_shared else self.credits
+        return Total(credit, int(not self.final), doubtful=self.credits_doubtful or is_shared)
+
+    @property
+    def so_far(self) -> bool:
+        """Whether its amounts may still grow. What an ended turn did not report is unknown."""
+        is_known = self.usd is not None or self.credits is not None
+        return not self.final and (is_known or self.status in LIVE or self.status is TurnStatus.RUNNING)
 
     @property
     def state(self) -> AmountState:
@@ -146,19 +167,29 @@ class Rise(Struct, frozen=True):
 
     worker_id: str
     seen_ms: int
-    usd: Decimal | None = None
-    credits: Decimal | None = None
-    model_usd: Decimal | None = None
-    tool_usd: Decimal | None = None
-    sandbox_usd: Decimal | None = None
-    internal_usd: Decimal | None = None
-    tokens: int | None = None
+    usage: Usage = NO_USAGE
+    costs: Costs = NO_COSTS
     after: str | None = None
     refused: tuple[str, ...] = ()
     strangers: int | None = None
     doubtful: bool = False
     number: int = 0
     base_url: str = ""
+
+    @property
+    def usd(self) -> Decimal | None:
+        """Its cost in USD."""
+        return cost_of(self.usage, self.costs)
+
+    @property
+    def credits(self) -> Decimal | None:
+        """Its credits."""
+        return self.usage.credits
+
+    @property
+    def tokens(self) -> int | None:
+        """Its tokens."""
+        return self.usage.total_tokens
 
 
 EMPTY_TOTAL: Final = Total(None)

@@ -272,6 +272,7 @@ class _Meter:
             # A turn runs, and the service has counted nothing yet.
             for turn in timeline.under_way if not level else ():
                 self.lifetime.setdefault(turn, self.zero)
+                self.per_turn.setdefault(turn, self.zero)
             return
         window = timeline.window_since(self.read_at)
         if self.read_at + 1 != timeline.readings:

@@ -7,13 +7,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from msgspec.structs import replace
+
 from handinger_tui.core.acts import RULES, Act, until_sent
 from handinger_tui.core.money.attribution import money_of
+from handinger_tui.core.money.spending import ChargeFilter
 from handinger_tui.core.money.typical_cost import typical_cost_text
 from handinger_tui.core.prompts import draft_of_request, fork_text
 from handinger_tui.core.receipts import cost_words
 from handinger_tui.core.safety import clean_line
-from handinger_tui.core.tags import labels_text, tag_names
+from handinger_tui.core.tags import labels_text, tag_name, tag_names
 from handinger_tui.core.turns.turn import FREE, Lineage, LineageKind, Turn, TurnStatus
 from handinger_tui.ui.commands.command import (
     HAS_FOLDER,
@@ -191,6 +194,33 @@ def _offered_tags(controller: SessionController) -> list[tuple[str, str]]:
     return [*((name, "") for name in controller.tags), (_WORKER, "all sessions of the worker")]
 
 
+_NO_PROJECT: Final = ("off", "none")
+
+
+async def project(context: CommandContext, argument: str) -> None:
+    """Set the project of this session, or show it. The limits of the session are read again.
+
+    Raises:
+        SettingsError: the text cannot name a project.
+        LedgerError
+    """
+    controller, session_id = context.controller, context.controller.session_id
+    if argument:
+        name = None if argument.lower() in _NO_PROJECT else tag_name(argument)
+        await controller.set_project(session_id, name)
+    labels = await controller.connection.history.labels(session_id)
+    if not labels.project:
+        context.interaction.say("This session has no project. To set one, use /project NAME.")
+    elif argument.lower() in _NO_PROJECT:
+        context.interaction.say(f"Project: {labels.project}, by a rule of the config file.")
+    else:
+        context.interaction.say(f"Project: {labels.project}.")
+
+
+def _offered_projects(controller: SessionController) -> list[tuple[str, str]]:
+    return [*((name, "") for name in controller.projects), ("off", "no project but that of a rule")]
+
+
 async def export(context: CommandContext, argument: str) -> None:
     """Save the session in the form that the argument names, or under a file name that ends as that does.
 
@@ -221,6 +251,8 @@ async def export(context: CommandContext, argument: str) -> None:
         labels = await controller.connection.history.labels(session.session_id)
         if exporter.has_frames:
             frames = {one.turn_id: await controller.engine.frames(one.turn_id) for one in session.turns}
+        changed = await controller.connection.charges.restated(ChargeFilter(session_id=session.session_id))
+        session = replace(session, restated=frozenset(one.turn_id for one in changed))
         text = exporter.text(session, Contents(labels=labels, frames=frames))
         path = await controller.connection.save_text(file_name, text)
         say(f"Saved to {path}")
@@ -237,6 +269,9 @@ SESSION: Final = (
         "tag", "Tag this session, or show its tags", tag, takes="[TAG…]", offers=_offered_tags, repeats=True
     ),
     Command("untag", "Remove tags", untag, takes="TAG…", offers=_offered_tags, repeats=True),
+    Command(
+        "project", "Set the project of this session", project, takes="[NAME|off]", offers=_offered_projects
+    ),
     Command("export", "Save this session to a file", export, takes="[FORMAT|FILE]"),
 )
 

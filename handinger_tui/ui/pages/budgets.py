@@ -19,6 +19,7 @@ from handinger_tui.core.errors import HandingerError
 from handinger_tui.core.formatting import NOT_REPORTED, duration, plural
 from handinger_tui.core.money.forecast import Forecast, daily, forecast, forecast_text, limit_outlook
 from handinger_tui.core.money.limits import Gauge, Scope, Unit
+from handinger_tui.core.money.report import first_of_forecast, local_day, unit_of
 from handinger_tui.core.money.spending import Bucket, ChargeFilter, GroupBy, midnight_ms
 from handinger_tui.core.money.typical_cost import (
     ENOUGH,
@@ -31,7 +32,6 @@ from handinger_tui.core.money.typical_cost import (
 )
 from handinger_tui.core.safety import clean_line
 from handinger_tui.ui.keys import Where, bindings
-from handinger_tui.ui.ledger.query import first_of_forecast, local_day, unit_of
 from handinger_tui.ui.pages import TextPage
 from handinger_tui.ui.widgets.column_list import content_of
 

@@ -17,11 +17,11 @@ from textual.renderables.digits import Digits
 from handinger_tui.core.amounts import credits_words, decimal_places, pad_decimals, price_text, usd_text
 from handinger_tui.core.bars import BLOCKS, NO_VALUE, stacked_bar
 from handinger_tui.core.errors import HandingerError
+from handinger_tui.core.figures import CATEGORIES
 from handinger_tui.core.formatting import NOT_REPORTED, PENDING, plural
 from handinger_tui.core.money.limits import Unit
 from handinger_tui.core.receipt_page import (
     BY_CATEGORY,
-    CATEGORIES,
     Receipt,
     ReceiptRow,
     Section,
@@ -56,7 +56,7 @@ LABEL: Final = 21
 MAX_ALIGNED: Final = 24
 """Longest amount, in cells, that is padded with zeros to align its decimal point with others."""
 COLORS: Final = ("$primary", "$secondary", "$accent", "$text-muted")
-_CATEGORY_INDEX: Final = {label: index for index, (label, _) in enumerate(CATEGORIES)}
+_CATEGORY_INDEX: Final = {figure.title: index for index, figure in enumerate(CATEGORIES)}
 
 
 def receipt_lines(receipt: Receipt, width: int) -> list[Content]:
@@ -148,7 +148,7 @@ def _summary(facts: ReceiptFacts) -> Iterator[Content]:
 
 def _bar(facts: ReceiptFacts, width: int) -> list[Content]:
     """A bar with the shares of the four cost categories; the section by category is its legend."""
-    parts = [getattr(facts.money.costs, member) for _, member in CATEGORIES]
+    parts = [getattr(facts.money.costs, figure.name) for figure in CATEGORIES]
     pieces = stacked_bar(parts, facts.money.usd, width)
     if not pieces:
         return []

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from msgspec import Struct
 
 from handinger_tui.core.amounts import EXACT, at_price, doubt_mark, tidy
+from handinger_tui.core.figures import Costs, Usage, cost_of
 from handinger_tui.core.money.attribution import Interpretation, MoneyIndex, TurnMoney, elapsed_ms
 from handinger_tui.core.money.limits import Unit
 from handinger_tui.core.receipts import share_text
-from handinger_tui.core.stream import Costs, Snapshot, Usage, cost_of
+from handinger_tui.core.stream import Snapshot
 from handinger_tui.core.turns.session import Session, newest_target
 from handinger_tui.core.turns.turn import FREE, Turn, TurnStatus
 from handinger_tui.ui.panels.panel import turn_in_view

@@ -105,9 +105,12 @@ class SessionChanges:
             return
         ended = [turn for turn in self.finished.ended(session) if turn.status is not TurnStatus.RUNNING]
         if ended:
-            facts = facts_of(session, ended[-1])
-            self._interaction.announce(f"“{clean_line(session.title, 60)}” {facts}. Press ^S to open it.")
-            self._interaction.run(self._controller.connection.history.mark_unread(session.session_id))
+            facts, session_id = facts_of(session, ended[-1]), session.session_id
+            goes = session_id in self._controller.to_delete
+            then = "The session is deleted." if goes else "Press ^S to open it."
+            self._interaction.announce(f"“{clean_line(session.title, 60)}” {facts}. {then}")
+            if not goes:
+                self._interaction.run(self._controller.connection.history.mark_unread(session_id))
 
 
 def _running_state(turn: Turn | None) -> tuple[bool, bool]:

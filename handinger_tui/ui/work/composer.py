@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from handinger_tui.engine.session_actor import SessionActor
-    from handinger_tui.ui.ports import StoredSessions
+    from handinger_tui.ui.ports import HistoryOfSessions
+    from handinger_tui.ui.sessions.controller import Place
     from handinger_tui.ui.terminal.diff_app import DiffApp
     from handinger_tui.ui.widgets.prompt import PromptBox
 
@@ -28,9 +29,7 @@ if TYPE_CHECKING:
 class Submission(Struct, frozen=True):
     """A message as it was when Enter was pressed; later changes on the screen do not affect it."""
 
-    session_id: str
-    draft_name: str
-    budget: str
+    place: Place
     snapshot: PromptSnapshot
     """The snapshot of the prompt at Enter."""
     replaces: str | None = None
@@ -87,11 +86,11 @@ class Leaving:
 
     def accept(self, submission: Submission) -> None:
         """Register a message when Enter is pressed; `finish` must follow."""
-        self._messages.setdefault(submission.session_id, []).append(submission)
+        self._messages.setdefault(submission.place.session_id, []).append(submission)
 
     def finish(self, submission: Submission) -> None:
         """Unregister a message that left the prompt or was not sent: the same text may be submitted again."""
-        leaving = self._messages.get(submission.session_id, [])
+        leaving = self._messages.get(submission.place.session_id, [])
         if submission in leaving:
             leaving.remove(submission)
 
@@ -149,6 +148,20 @@ class Composer:
     def snapshot(self) -> PromptSnapshot:
         """A snapshot of what is in the prompt now."""
         return self.attachments.snapshot(self._lineage)
+
+    def submission(self, place: Place, offer: Offer | None, *, is_read: bool) -> Submission | None:
+        """What is entered: all that is in the prompt and not being sent already; None: nothing."""
+        snapshot = self.snapshot()
+        if snapshot.text.strip():
+            beyond = self.leaving.beyond(place.session_id, snapshot)
+            if beyond is None:
+                return None
+            snapshot = beyond
+        if self.queue_edit is None:
+            return Submission(place, snapshot, offer=offer, is_read=is_read)
+        turn = self.queue_edit.turn
+        place = replace(place, budget=turn.request.budget or place.budget)
+        return Submission(place, snapshot, turn.turn_id, offer, is_read)
 
     def clear_sent(self, snapshot: PromptSnapshot, sent: Sequence[Attachment]) -> None:
         """Remove a stored message from the prompt; what was typed and attached after it stays.
@@ -261,7 +274,7 @@ class Composer:
         """Add the message to the prompt history; `sent`: it is stored as a turn."""
         self.prompt.message_history.add(history_entry(snapshot.text, snapshot.files), sent=sent)
 
-    async def save_unsent(self, history: StoredSessions) -> None:
+    async def save_unsent(self, history: HistoryOfSessions) -> None:
         """Save the texts of the prompt history that are not sent and not on disk yet. Raises LedgerError."""
         shown = self.prompt.message_history
         texts, shown.unsaved = shown.unsaved, []

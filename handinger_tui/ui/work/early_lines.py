@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine, Sequence
 
     from handinger_tui.ui.interaction import Interaction
+    from handinger_tui.ui.sessions.controller import SessionController
     from handinger_tui.ui.work.pane import SessionPane
 
 SHOWN: Final = 3
@@ -50,12 +51,14 @@ class EarlyLines:
 
     def __init__(
         self,
+        controller: SessionController,
         interaction: Interaction,
         pane: SessionPane,
         composer: Composer,
         run_command: Callable[[str, str], Coroutine[Any, Any, None]],
         send: Callable[[EarlyLine, Prompt], Awaitable[None]],
     ) -> None:
+        self._controller = controller
         self._interaction = interaction
         self._pane = pane
         self._composer = composer
@@ -73,19 +76,26 @@ class EarlyLines:
         """Called when other lines wait: they are saved with the draft."""
         pane.take_back = self.take_back
 
-    def is_open(self, pressed_at: float) -> bool:
-        """Whether a line has to wait behind others, for the first session, or to be looked at there.
+    def takes_enter(self, pressed_at: float) -> bool:
+        """Whether what is entered now is a line that waits, or asks for the next one of them.
 
-        `pressed_at`: when its Enter was pressed (monotonic).
+        It waits behind others, for the first session, or to be looked at there. `pressed_at`: when its Enter
+        was pressed (monotonic).
         """
-        if self._may_send is None or self._is_working:
-            return True
-        return pressed_at < self._began_at + READ_S and not self._may_send()
+        text = self._composer.prompt.text
+        if self._may_send is None or self._is_working or self._is_too_early(pressed_at):
+            self.add(text, self._controller.budget)
+        elif self._lines and not text.strip():
+            # Looked at again: the next line comes into the prompt.
+            self._interaction.run(self.work_through())
+        else:
+            return False
+        return True
 
-    @property
-    def waiting(self) -> bool:
-        """Whether lines wait until the message in the prompt is sent."""
-        return bool(self._lines)
+    def _is_too_early(self, pressed_at: float) -> bool:
+        """Whether the session that came by itself was not looked at before this Enter."""
+        is_new = pressed_at < self._began_at + READ_S
+        return is_new and self._may_send is not None and not self._may_send()
 
     @property
     def texts(self) -> list[str]:

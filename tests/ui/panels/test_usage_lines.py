@@ -8,7 +8,8 @@ import pytest
 from msgspec.structs import replace
 
 from handinger_tui.core.amounts import usd_within
-from handinger_tui.core.stream import Snapshot, Usage
+from handinger_tui.core.figures import Usage
+from handinger_tui.core.stream import Snapshot
 from handinger_tui.core.turns.session import Session
 from handinger_tui.core.turns.turn import Turn, TurnRequest, TurnStatus
 from handinger_tui.ui.panels.usage import compact_line, rough, seconds, unknown_sign, usage_lines

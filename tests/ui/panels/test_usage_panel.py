@@ -9,8 +9,9 @@ import pytest
 from msgspec.structs import replace
 
 from handinger_tui.core.amounts import Total
+from handinger_tui.core.figures import Usage
 from handinger_tui.core.money.limits import Gauge, Limit, Scope, Unit
-from handinger_tui.core.stream import Snapshot, Usage
+from handinger_tui.core.stream import Snapshot
 from handinger_tui.core.turns.turn import TextPart, TurnStatus
 from handinger_tui.ui.panels.usage import STATUS, UsagePanel, limit_lines, usage_lines
 from handinger_tui.ui.panels.usage_view import usage_view

@@ -10,7 +10,9 @@ import pytest
 from textual.content import Content
 
 from handinger_tui.core.amounts import Total
+from handinger_tui.core.columns import Row
 from handinger_tui.core.money.limits import Unit
+from handinger_tui.core.money.report_rows import Line
 from handinger_tui.core.money.spending import Bucket, GroupBy, midnight_ms
 from handinger_tui.ui.ledger.charts import charts, cumulative, per_day, shares
 from handinger_tui.ui.ledger.query import MOST_DAYS, Days, View, days_of
@@ -69,7 +71,9 @@ def test_days_after_today_are_those_of_a_wrong_clock_and_count_for_today(last: d
 @pytest.mark.parametrize("narrowed", [GroupBy.SESSION, None, GroupBy.DAY])
 def test_only_a_view_of_a_later_period_has_charts_of_it(narrowed: GroupBy | None) -> None:
     now_ms = midnight_ms(TODAY, UTC) + 1
-    view = View() if narrowed is None else View(narrowed).narrow("2099-01-01", "a row")
+    view = (
+        View() if narrowed is None else View(narrowed).narrow(Line(Row(()), "2099-01-01", "a row", narrowed))
+    )
     assert view is not None
     last = {GroupBy.DAY: date(2099, 1, 1), GroupBy.SESSION: None, None: TODAY}[narrowed]
     assert view.chart_days(now_ms)[1:] == (last, last or TODAY)

@@ -14,8 +14,8 @@ from textual.pilot import Pilot
 from textual.widgets import OptionList
 
 from handinger_tui.core.errors import Doubtful, Refused
+from handinger_tui.core.figures import Costs, Usage
 from handinger_tui.core.money.attribution import TurnMoney
-from handinger_tui.core.stream import Costs, Usage
 from handinger_tui.core.turns.turn import ErrorKind, Lineage, LineageKind, Turn, TurnRequest, TurnStatus
 from handinger_tui.ui.commands.session import first_cost
 from handinger_tui.ui.dialogs import Choice, Question
