@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 from msgspec import Struct
 from msgspec.structs import replace
 
-from handinger_tui.core.money.limits import Gauge, Limit, Scope, Unit
+from handinger_tui.core.amounts import Unit
+from handinger_tui.core.money.limits import Gauge, Limit, Scope
 from handinger_tui.core.turns.turn import StartPolicy
 
 if TYPE_CHECKING:
@@ -170,6 +171,10 @@ class ChargeReader(Protocol):
 
     async def typical_cost(self, worker_id: str | None, budget: str, *, simulated: bool) -> TypicalCost:
         """The typical cost of a turn of a worker (None: a new one) at a budget, from its newest turns."""
+        ...
+
+    async def restated(self, which: ChargeFilter) -> list[Restatement]:
+        """The final amounts that changed, oldest first."""
         ...
 
     async def news(self, which: ChargeFilter) -> list[Restatement] | None:
