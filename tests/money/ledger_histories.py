@@ -165,7 +165,9 @@ class Played:
         elif choice < 0.5 and (buckets := await ledger.charges.suspense(ON_WORKER)):
             rise = random.choice(buckets[0].rises)
             await self._assign(ledger, rise.number, random.choice([*self.of_turn]), at_ms)
-        elif choice < 0.65 and (assigned := await ledger.charges.assigned(ON_WORKER)):
+        elif choice < 0.65 and (
+            assigned := (await ledger.charges.report(Selection(which=ON_WORKER))).assigned
+        ):
             await self._assign(
                 ledger, random.choice(assigned).number, random.choice([None, *self.of_turn]), at_ms
             )

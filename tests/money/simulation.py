@@ -22,6 +22,7 @@ from handinger_tui.core.export.exporters import session_json
 from handinger_tui.core.export.session_document import Contents
 from handinger_tui.core.export.session_file import read_session
 from handinger_tui.core.money.limits import Limit, Scope
+from handinger_tui.core.money.report import Selection
 from handinger_tui.core.money.spending import ChargeFilter
 from handinger_tui.core.money.turn_events import MEANING_WORDS
 from handinger_tui.core.turns.turn import StartPolicy, Trigger
@@ -360,7 +361,7 @@ class Life:
     async def _rule(self, program: Program) -> None:
         random, ledger, now_ms = self.random, program.ledger, self.clock.now_ms()
         buckets = await ledger.charges.suspense(ChargeFilter())
-        assigned = await ledger.charges.assigned(ChargeFilter())
+        assigned = (await ledger.charges.report(Selection())).assigned
         choice = random.random()
         with suppress(HandingerError):
             if choice < 0.4 and self.service.workers:

@@ -94,7 +94,7 @@ class PagedRows(ListRows):
 class SpendingTable(VirtualList[PagedRows]):
     """The rows with a cursor. The screen answers `PageRequested` with `add_page`."""
 
-    BINDINGS: ClassVar[list[BindingType]] = bindings(Where.LEDGER_ROWS)
+    BINDINGS: ClassVar[list[BindingType]] = bindings(Where.SPENDING_ROWS)
 
     class PageRequested(Message):
         """Page `page` of `PAGE` rows is visible and not in memory."""
@@ -107,7 +107,7 @@ class SpendingTable(VirtualList[PagedRows]):
         """The row under the cursor was clicked again."""
 
     def __init__(self) -> None:
-        super().__init__(PagedRows(self._request_page), id="ledger-table", classes="page-list")
+        super().__init__(PagedRows(self._request_page), id="spending-table", classes="page-list")
         self._cursor_key: str | None = None
         """Key of the row that the cursor moves to once the page of that row is read."""
 
