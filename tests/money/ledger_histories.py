@@ -18,12 +18,9 @@ from handinger_tui.core.amounts import Unit
 from handinger_tui.core.errors import SettingsError
 from handinger_tui.core.figures import FIGURE, FIGURES, NO_COSTS, Usage
 from handinger_tui.core.money.attribution import MoneyIndex, session_money
+from handinger_tui.core.money.events import Read, Sent
 from handinger_tui.core.money.report import Selection
 from handinger_tui.core.money.spending import ChargeFilter, GroupBy, sum_buckets
-from handinger_tui.core.money.timeline import (
-    Read,
-    Sent,
-)
 from handinger_tui.core.money.turn_events import MEANING_WORDS
 from handinger_tui.core.stream import Snapshot
 from handinger_tui.core.turns.session import Session, put_turn

@@ -361,7 +361,7 @@ class Life:
     async def _rule(self, program: Program) -> None:
         random, ledger, now_ms = self.random, program.ledger, self.clock.now_ms()
         buckets = await ledger.charges.suspense(ChargeFilter())
-        assigned = (await ledger.charges.report(Selection())).assigned
+        owned = (await ledger.charges.report(Selection())).assigned
         choice = random.random()
         with suppress(HandingerError):
             if choice < 0.4 and self.service.workers:
@@ -372,8 +372,8 @@ class Life:
                 turns = await ledger.charges.turn_charges(ChargeFilter(worker_id=rise.worker_id))
                 if turns:
                     await ledger.rulings.assign(rise.number, random.choice(turns).turn_id, now_ms)
-            elif assigned:
-                await ledger.rulings.assign(random.choice(assigned).number, None, now_ms)
+            elif owned:
+                await ledger.rulings.assign(random.choice(owned).number, None, now_ms)
         await self._check()
 
     async def _settle(self, program: Program) -> None:
