@@ -17,8 +17,9 @@ from urllib.parse import urlsplit
 from msgspec import Struct, field
 from msgspec.structs import fields
 
+from handinger_tui.core.amounts import Unit
 from handinger_tui.core.errors import SettingsError
-from handinger_tui.core.money.limits import Limit, LimitOrigin, Scope, Unit, amount_of
+from handinger_tui.core.money.limits import Limit, LimitOrigin, Scope, amount_of
 from handinger_tui.core.safety import Secret, is_loopback
 from handinger_tui.core.tags import NO_TAG_RULES, PROJECT_KINDS, TAG_KINDS, TagRules, rules_in
 
@@ -107,8 +108,6 @@ _TOP: Final = (
     "profile", "budget", "theme", "density", "print_on_exit", "keep_frames", "download_dir", "base_url",
     "generation", "api_key", "headers",
 )  # fmt: skip
-_OBSOLETE: Final = ("pictures",)
-"""Names of earlier versions: accepted without effect, so that a configuration stays valid."""
 _TABLES: Final = ("profiles", "limits", "keys", "spending", "tags", "projects")
 _PROFILE: Final = ("api_key", "base_url", "generation", "budget", "headers", "download_dir")
 
@@ -236,15 +235,15 @@ def _read_file(text: str, file_name: str) -> dict[str, Any]:
         # Decimal, since amounts of money must never be binary floats.
         config = tomllib.loads(text, parse_float=Decimal)
     except ValueError as problem:
-        # Not only TOMLDecodeError: Python raises a plain ValueError for numbers of thousands of digits.
-        is_toml_error = isinstance(problem, tomllib.TOMLDecodeError)
-        where, reason = _toml_problem(text, str(problem)) if is_toml_error else ("", "a number is too long")
+        # The message is not quoted: it may hold a name, and so the API key.
+        line = re.search(r"line \d+", str(problem))
+        where = f", {line[0]}" if line else ""
         raise SettingsError(
-            f"{file_name}{where}: {reason}.", "Fix that line. The file was not changed."
+            f"{file_name}{where}: not valid TOML.", "Fix it and restart. The file was not changed."
         ) from None
     except RecursionError:
         raise SettingsError(f"{file_name} is nested too deeply.", "Fix it and restart.") from None
-    _check_names(config, (*_TOP, *_OBSOLETE, *_TABLES), file_name)
+    _check_names(config, (*_TOP, *_TABLES), file_name)
     for table in _TABLES:
         if not isinstance(config.get(table, {}), dict):
             raise SettingsError(f"{file_name}: {table} must be a table ([{table}]).", "Fix it and restart.")
@@ -256,27 +255,6 @@ def _read_file(text: str, file_name: str) -> dict[str, Any]:
     _check_names(config.get("spending", {}), (*SPENDING, CREDIT_PRICE), f"{file_name}, [spending]")
     _check_strings(config, file_name)
     return config
-
-
-_TOML_PROBLEMS: Final = {
-    "Invalid value": "the value is missing or incomplete, or it is text without quotes",
-    "Expected '=' after|Invalid statement": 'a setting must have the form name = value, as in budget = "low"',
-    "Cannot|Duplicate": "this name is set a second time",
-    "Illegal character '.[nr]|Unterminated|Expected \"'": "a text has no closing quote",
-    "Unescaped|Invalid hex|Escaped": "a backslash in double quotes; put such a text in single quotes",
-    "Unclosed|Expected '.+' at": "a bracket is not closed",
-    "Illegal|Found invalid": "it has a character that is not allowed",
-    "": "something after the value does not belong there",
-}
-"""What the messages of `tomllib` that match a pattern mean; the first match counts."""
-
-
-def _toml_problem(text: str, message: str) -> tuple[str, str]:
-    """Where and what is wrong in a TOML file. The line itself is not quoted: it may hold the API key."""
-    line = re.search(r"\(at line (\d+)", message)
-    number = int(line[1]) if line else text.rstrip().count("\n") + 1
-    reason = next(words for pattern, words in _TOML_PROBLEMS.items() if re.match(pattern, message))
-    return f", line {number}", reason
 
 
 def _check_names(table: Iterable[str], names: tuple[str, ...], where: str, prefix: str = "") -> None:

@@ -6,8 +6,9 @@ from decimal import Decimal
 
 import pytest
 
+from handinger_tui.core.amounts import Unit
 from handinger_tui.core.errors import SettingsError
-from handinger_tui.core.money.limits import LimitOrigin, Scope, Unit
+from handinger_tui.core.money.limits import LimitOrigin, Scope
 from handinger_tui.core.safety import Secret
 from handinger_tui.core.tags import SessionFacts, TagRules
 from handinger_tui.settings import LOCAL_BASE, Flags, Settings, check_base_url, days_of, load, require_key
@@ -172,32 +173,29 @@ def test_a_broken_file_is_refused_and_named(file: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("line", "reason"),
+    "line",
     [
-        ("api_key = hdg_live_0123456789", "text without quotes"),
-        ("api_key =", "value is missing"),
-        ("api_key: 'hdg_live_0123456789'", "name = value"),
-        ("= 'hdg_live_0123456789'", "name = value"),
-        ("budget = 'high'", "a second time"),
-        ("[limits]\n[limits]", "a second time"),
-        ('api_key = "hdg_live_0123456789', "no closing quote"),
-        ("api_key = 'hdg_live_0123456789", "no closing quote"),
-        (r'download_dir = "C:\Users"', "single quotes"),
-        ("x = [1, 2", "bracket"),
-        ("[limits", "bracket"),
-        ('theme = "\x07"', "not allowed"),
-        ('theme = "a" "b"', "does not belong"),
+        "api_key = hdg_live_0123456789",
+        "api_key: 'hdg_live_0123456789'",
+        "[limits]\n[limits]",
+        "hdg_live_0123456789 = 1\nhdg_live_0123456789 = 2",
+        r'download_dir = "C:\Users"',
+        'theme = "\x07"',
+        'theme = "a" "b"',
     ],
 )
-def test_what_is_no_toml_is_explained_with_its_line(line: str, reason: str) -> None:
-    text = f'budget = "low"\n\n{line}'
-    for file in (text, f"{text}\n", f"{text}\n\n"):
-        with pytest.raises(SettingsError) as caught:
-            settled(file=file)
-        assert f"config.toml, line {3 + line.count(chr(10))}: " in caught.value.summary
-        assert reason in caught.value.summary
-        assert "hdg_" not in caught.value.text
-        assert "(at " not in caught.value.text
+def test_what_is_no_toml_is_refused_with_its_line(line: str) -> None:
+    with pytest.raises(SettingsError) as caught:
+        settled(file=f'budget = "low"\n\n{line}\n')
+    assert f"config.toml, line {3 + line.count(chr(10))}: not valid TOML." in caught.value.summary
+    assert "hdg_" not in caught.value.text
+
+
+@pytest.mark.parametrize("text", ["x = [1, 2", 'api_key = "hdg_live_0123456789', "x = " + "9" * 5000])
+def test_what_has_no_end_is_refused(text: str) -> None:
+    with pytest.raises(SettingsError, match="not valid TOML") as caught:
+        settled(file=text)
+    assert "hdg_" not in caught.value.text
 
 
 def test_an_unknown_profile_is_refused() -> None:
@@ -316,17 +314,13 @@ def test_nothing_is_printed_at_the_end_by_default() -> None:
         settled(file='print_on_exit = "all"')
 
 
-def test_a_setting_of_an_earlier_version_has_no_effect() -> None:
-    assert settled(file='pictures = "kitty"').theme is None
-
-
 def test_ids_of_keys_need_no_quotes_in_the_file() -> None:
     file = '[keys]\nwork.ledger = "f12"\n"work.find" = "f9"\n'
     assert settled(Flags(local=True), file).keys == (("work.find", "f9"), ("work.ledger", "f12"))
 
 
 @pytest.mark.parametrize(
-    ("name", "meant"),
+    ("name", "suggestion"),
     [
         ("HANDINGER_LIMIT_DAYUSD", "HANDINGER_LIMIT_DAY_USD"),
         ("HANDINGER_LIMIT_DAYS_USD", "HANDINGER_LIMIT_DAY_USD"),
@@ -336,10 +330,10 @@ def test_ids_of_keys_need_no_quotes_in_the_file() -> None:
         ("HANDINGER_CREDITS_USD", "HANDINGER_CREDIT_USD"),
     ],
 )
-def test_a_misspelled_variable_is_refused_so_that_no_limit_vanishes(name: str, meant: str) -> None:
+def test_a_misspelled_variable_is_refused_so_that_no_limit_vanishes(name: str, suggestion: str) -> None:
     with pytest.raises(SettingsError, match=f"unknown setting '{name}'") as caught:
         load(Flags(), {name: "0.001"})
-    assert meant in caught.value.hint
+    assert suggestion in caught.value.hint
 
 
 def test_variables_that_are_empty_or_of_others_are_no_settings() -> None:

@@ -1,7 +1,6 @@
 """Schedules of workers: the requests, their bodies, and how an addition in doubt is settled.
 
-A member of a response that is absent, null or of the wrong type becomes None. Import this module only when
-schedules are needed: pydantic takes 10 MB.
+Import this module only when schedules are needed: pydantic takes 10 MB.
 """
 
 from __future__ import annotations
@@ -9,17 +8,13 @@ from __future__ import annotations
 import asyncio
 import json
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Annotated, Final
-from zoneinfo import ZoneInfo
-
-from pydantic import BaseModel, BeforeValidator, ConfigDict
-from pydantic.alias_generators import to_camel
+from typing import TYPE_CHECKING, Final
 
 from handinger_tui.api import errors
+from handinger_tui.api.answers import schedule_in, schedule_list_in
 from handinger_tui.api.client import JSON, WorkerClient
 from handinger_tui.api.transport import segment
 from handinger_tui.core.errors import ApiError, Refused, Unreachable
-from handinger_tui.core.formatting import moment_of
 from handinger_tui.core.jsontext import JsonObject, as_list, as_object, as_text
 from handinger_tui.core.safety import encodable
 from handinger_tui.core.schedules import (
@@ -60,9 +55,7 @@ class ScheduleClient:
         listed = members.get("schedules")
         if listed is not None and not isinstance(listed, list):
             raise errors.undecodable("The list of schedules")
-        entries = [entry for entry in as_list(listed) if isinstance(entry, dict)]
-        name = as_text(members.get("timezone"))
-        return ScheduleList(tuple(map(schedule_in, entries)), name, zone_named(name))
+        return schedule_list_in(members)
 
     async def add(
         self, worker_id: str, schedule: NewSchedule, departed: Callable[[], None] = lambda: None
@@ -163,64 +156,6 @@ def _when(rule: Rule) -> JsonObject:
 def utc_seconds_text(moment: datetime) -> str:
     """A moment as "2026-12-01T08:00:00Z"."""
     return moment.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
-
-
-def _seconds(value: object) -> int | None:
-    """A whole number of seconds that can be added to a date; None for anything else."""
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return None
-    return int(value) if 1 <= value <= 10**9 and int(value) == value else None
-
-
-Text = Annotated[str | None, BeforeValidator(as_text)]
-Seconds = Annotated[int | None, BeforeValidator(_seconds)]
-Moment = Annotated[datetime | None, BeforeValidator(lambda value: moment_of(as_text(value)))]
-
-
-class ScheduleBody(BaseModel):
-    """A schedule as the service returns it."""
-
-    model_config = ConfigDict(alias_generator=to_camel, frozen=True)
-
-    id: Text = None
-    input: Text = None
-    budget: Text = None
-    type: Text = None
-    cron: Text = None
-    interval_seconds: Seconds = None
-    delay_in_seconds: Seconds = None
-    next_run_at: Moment = None
-
-    def schedule(self) -> Schedule:
-        """The `Schedule` with these members."""
-        return Schedule(
-            self.id or None, self.input or "", self.budget, self.type, self._rule(), self.next_run_at
-        )
-
-    def _rule(self) -> Rule | None:
-        match self.type:
-            case "cron" if self.cron is not None:
-                return Cron(self.cron)
-            case "interval" if self.interval_seconds is not None:
-                return Every(self.interval_seconds)
-            case "delayed" if self.delay_in_seconds is not None:
-                return After(self.delay_in_seconds)
-            case "scheduled" if self.next_run_at is not None:
-                return At(self.next_run_at)
-        return None
-
-
-def schedule_in(members: JsonObject) -> Schedule:
-    """The schedule in a JSON object of the service."""
-    return ScheduleBody.model_validate(members).schedule()
-
-
-def zone_named(name: str | None) -> ZoneInfo | None:
-    """The time zone with a name; None if this machine does not have it."""
-    try:
-        return ZoneInfo(name) if name else None
-    except (LookupError, ValueError, OSError):
-        return None
 
 
 def _is_same(listed: Schedule, schedule: NewSchedule) -> bool:

@@ -7,7 +7,7 @@ Webhook requests are free; a change whose answer is lost is settled by reading t
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from msgspec import UNSET
 
@@ -15,17 +15,14 @@ from handinger_tui.api import errors
 from handinger_tui.api.client import JSON, WorkerClient
 from handinger_tui.api.transport import segment
 from handinger_tui.core.errors import ApiError, Doubtful, Refused, Unreachable
-from handinger_tui.core.formatting import moment_of
-from handinger_tui.core.jsontext import Json, JsonObject, as_list, as_text, dump, parse_exact
-from handinger_tui.core.safety import Secret, encodable
+from handinger_tui.core.jsontext import Json, JsonObject, as_text, dump, parse_exact
+from handinger_tui.core.safety import encodable
 from handinger_tui.core.stored_workers import NO_MEMBERS, StoredWorker, WorkerMembers
-from handinger_tui.core.stream import is_worker, names_another, time_ms
-from handinger_tui.core.webhooks import Delivery, DeliveryPage, Webhook, check_address
+from handinger_tui.core.stream import is_worker, names_another
+from handinger_tui.core.webhooks import DeliveryPage, Webhook, check_address
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-_PUBLIC: Final = {"public": True, "private": False}
 
 
 class TemplateClient:
@@ -97,19 +94,9 @@ class TemplateClient:
             return await self._client.json_object(response, read=parse_exact)
 
     def _worker_in(self, answer: JsonObject, worker_id: str) -> StoredWorker:
-        text, schema = as_text(answer.get("instructions")), answer.get("outputSchema")
-        return StoredWorker(
-            worker_id,
-            title=as_text(answer.get("title")) or None,
-            summary=as_text(answer.get("summary")),
-            text=text,
-            schema=schema if isinstance(schema, dict) else None,
-            is_public=_PUBLIC.get(as_text(answer.get("visibility")) or ""),
-            url=as_text(answer.get("url")),
-            created_ms=time_ms(answer.get("createdAt") or answer.get("created_at")),
-            updated_ms=time_ms(answer.get("updatedAt")),
-            read_ms=None if text is None else self._now_ms(),
-        )
+        from handinger_tui.api import answers  # 10 MB
+
+        return answers.stored_worker_in(answer, worker_id, self._now_ms())
 
 
 def members_object(members: WorkerMembers) -> JsonObject:
@@ -133,9 +120,6 @@ def members_object(members: WorkerMembers) -> JsonObject:
 
 
 # -- webhooks ----------------------------------------------------------------------------
-_OUTCOMES: Final = {"success": True, "error": False}
-
-
 class WebhookClient:
     """Reads and changes webhooks."""
 
@@ -175,14 +159,10 @@ class WebhookClient:
 
     async def deliveries(self, worker_id: str, page: int = 1) -> DeliveryPage:
         """A page of deliveries, newest first. Raises ApiError."""
+        from handinger_tui.api import answers  # 10 MB
+
         members = await self._client.get_object(f"{self._url(worker_id)}/executions?page={max(1, page)}")
-        entries = [entry for entry in as_list(members.get("logs")) if isinstance(entry, dict)]
-        return DeliveryPage(
-            tuple(map(_delivery_in, entries)),
-            _count(members.get("page")) or page,
-            _count(members.get("pageCount")),
-            _count(members.get("totalCount")),
-        )
+        return answers.delivery_page_in(members, page)
 
     async def _change(
         self, worker_id: str, method: str, route: str, body: bytes, is_done: Callable[[Webhook], bool]
@@ -210,28 +190,8 @@ class WebhookClient:
 
 def _webhook_in(members: JsonObject) -> Webhook:
     """The webhook in an answer; without a webhook `url` is null. Raises BrokenContract: there is no `url`."""
+    from handinger_tui.api import answers  # 10 MB
+
     if "url" not in members:
         raise errors.undecodable("The webhook", errors.ONLY_READ)
-    token = as_text(members.get("token"))
-    return Webhook(as_text(members.get("url")) or None, Secret(token) if token else None)
-
-
-def _delivery_in(members: JsonObject) -> Delivery:
-    return Delivery(
-        as_text(members.get("id")),
-        moment_of(as_text(members.get("createdAt"))),
-        _OUTCOMES.get(as_text(members.get("requestStatus")) or ""),
-        _count(members.get("responseStatus")),
-        _count(members.get("durationMs")),
-        as_text(members.get("errorMessage")),
-        as_text(members.get("taskId")),
-        as_text(members.get("taskTitle")),
-        as_text(members.get("url")),
-    )
-
-
-def _count(value: Json) -> int | None:
-    """A whole number from 0 and below 10^12; None for anything else."""
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return None
-    return int(value) if 0 <= value < 10**12 and int(value) == value else None
+    return answers.webhook_in(members)

@@ -31,6 +31,7 @@ from handinger_tui.api.frame_readers import EVENT_STREAM
 from handinger_tui.api.response import HttpReply, ResponseLimits, media_type
 from handinger_tui.api.transport import Content, segment
 from handinger_tui.core.errors import ApiError, Doubtful, Refused, StreamLost, Unreachable
+from handinger_tui.core.figures import count
 from handinger_tui.core.jsontext import (
     Json,
     JsonObject,
@@ -47,7 +48,6 @@ from handinger_tui.core.stream import (
     StreamRoute,
     WorkerBody,
     body_of,
-    count,
     is_worker,
     names_another,
 )

@@ -248,40 +248,28 @@ _APP_COMMANDS: Final = (
     "archive", "attach", "budget", "budgets", "clear", "config", "continue", "copy", "cost", "costs", "data",
     "detach", "details", "doctor", "download", "edit", "editor", "email", "exit", "export", "file", "files",
     "find", "fork", "help", "history", "keys", "ledger", "limit", "limits", "new", "pager", "palette",
-    "panels", "pin", "preview", "profile", "quit", "reading", "receipt", "redraw", "rename", "resume",
-    "retry", "runs", "schedule", "schedules", "search", "sessions", "sources", "stats", "tag", "theme",
-    "untag", "usage", "webhook",
+    "panels", "pin", "preview", "profile", "project", "quit", "reading", "receipt", "redraw", "rename",
+    "resume", "retry", "runs", "schedule", "schedules", "search", "sessions", "sources", "spending", "stats",
+    "tag", "theme", "untag", "usage", "webhook",
 )  # fmt: skip
-"""Commands of the app, including those of other versions."""
-_SYNONYMS: Final = {
-    "sessions": ("history", "list", "rename", "rm", "runs", "search", "show", "tag", "untag"),
-    "costs": ("cost", "ledger", "stats"),
-    "config": ("profile", "settings"),
-    "files get ID": ("download", "get"),
-    "local": ("serve", "server"),
-    "schedules": ("schedule",),
-    "--help": ("completion", "help", "man", "usage"),
-    "--version": ("version",),
-    "--resume": ("resume",),
-    "--continue": ("continue",),
-}
-"""Words for each command, of the app and of similar programs."""
+"""Commands of the app."""
 _ADVICE: Final = {
     **{name: f"In the app, use /{name}." for name in _APP_COMMANDS},
+    **dict.fromkeys(("key", "login", "logout"), "Set the key with HANDINGER_API_KEY."),
     **dict.fromkeys(
-        ("keys", "edit", "fork", "retry", "archive", "pin", "reading"), "See: handinger-tui --help"
+        ("completion", "help", "man", "usage", "version"), "Did you mean `handinger-tui --help`?"
     ),
-    **dict.fromkeys(("key", "login", "logout", "auth", "signin"), "Set the key with HANDINGER_API_KEY."),
-    **dict.fromkeys(("update", "upgrade", "install"), "Update it the way you installed it."),
-    "file": "Did you mean `handinger-tui files`, or -f PATH?",
     **{
         word: f"Did you mean `handinger-tui {command}`?"
-        for command, words in _SYNONYMS.items()
+        for command, words in (
+            ("files", ("file", "download", "get")),
+            ("sessions", ("history", "list", "rename", "rm", "search", "show", "tag", "untag")),
+        )
         for word in words
     },
     **{name: f"Did you mean `handinger-tui {name}`?" for name in SUBCOMMANDS},
 }
-"""Advice for each word that is a command in this program or in similar programs."""
+"""Advice for each word that is a command, of the shell or of the app."""
 COMMAND_WORDS: Final = frozenset(_ADVICE)
 
 

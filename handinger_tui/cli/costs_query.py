@@ -10,65 +10,30 @@ from datetime import datetime
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
-from msgspec import Struct
 from msgspec.structs import replace
 
 from handinger_tui.core.amounts import json_amount, scaled_text, split_excess
 from handinger_tui.core.errors import SettingsError
 from handinger_tui.core.export import spending
+from handinger_tui.core.figures import COST_MEMBERS, FIGURES
 from handinger_tui.core.money.amount_state import AmountState
 from handinger_tui.core.money.attribution import Interpretation
 from handinger_tui.core.money.spending import (
-    Bucket,
     ChargeFilter,
-    GroupBy,
     period_ms,
     stored_state,
-    sum_buckets,
 )
 from handinger_tui.core.safety import clean_line
-from handinger_tui.core.stream import COST_MEMBERS
 from handinger_tui.core.tags import NO_LABELS, Labels, tag_name
 from handinger_tui.core.turns.turn import FREE, NO_DAY, Trigger
-from handinger_tui.ledger.charges import COST_BITS, COST_COLUMNS, DECIMALS, NUMBERS
+from handinger_tui.ledger.charges import BIT, COST_BITS, COST_COLUMNS, COUNTS, DECIMALS, NUMBERS
 from handinger_tui.ledger.cost_rows import CostRows
-from handinger_tui.ledger.limits import LimitRules
 from handinger_tui.ledger.sql import int_or_zero, scaled, status_of, unpack
 
 if TYPE_CHECKING:
     import argparse
 
     from handinger_tui.core.jsontext import JsonObject
-
-
-class CostsQuery(Struct, frozen=True):
-    """The selection and grouping of one command. `since`, `until` and `as_of` are kept as typed."""
-
-    by: GroupBy
-    filter: ChargeFilter
-    since: str | None
-    until: str | None
-    now: datetime
-    as_of: str | None
-    rules: LimitRules
-    """The configured limits and the price of a credit."""
-
-    @property
-    def simulated(self) -> bool:
-        """Whether the selection is the simulated money of the local worker."""
-        return bool(self.filter.simulated)
-
-
-class CostsResult(Struct, frozen=True):
-    """The buckets of a query. `groups` is empty when the query groups by turn: turns are streamed.
-
-    `suspense`: a bucket without turns for each worker. `total` includes it.
-    """
-
-    days: list[Bucket]
-    groups: list[Bucket]
-    suspense: list[Bucket]
-    total: Bucket
 
 
 def time_filter(args: argparse.Namespace, now: datetime) -> ChargeFilter:
@@ -135,26 +100,9 @@ def unique_id(cost_rows: CostRows, what: str, prefix: str | None) -> str | None:
     return matches[0]
 
 
-def run_query(cost_rows: CostRows, query: CostsQuery) -> CostsResult:
-    """Run the query; the total is computed from the days and the suspense."""
-    days = cost_rows.buckets(GroupBy.DAY, query.filter)
-    groups: list[Bucket] = []
-    if query.by is not GroupBy.TURN:
-        groups = days if query.by is GroupBy.DAY else cost_rows.buckets(query.by, query.filter)
-    suspense = cost_rows.suspense(query.filter)
-    return CostsResult(days, groups, suspense, sum_buckets([*days, *suspense], "total"))
-
-
-_AMOUNTS: Final = {
-    "cost_usd": "usd_pico",
-    "credits": "micro_credits",
-    **dict(zip(COST_MEMBERS, COST_COLUMNS, strict=True)),
-}
+_AMOUNTS: Final = {figure.name: figure.column for figure in FIGURES if figure.is_amount}
 """The members that are amounts, and their columns in `turn_totals`."""
-_COUNTS: Final = (
-    *("input_tokens", "output_tokens", "reasoning_tokens", "cache_read_tokens", "cache_write_tokens"),
-    *("total_tokens", "steps", "duration_ms", "sources", "elapsed_ms"),
-)
+_COUNTS: Final = (*COUNTS, "sources", "elapsed_ms")
 _NUMBERS: Final = (*_COUNTS, *_AMOUNTS.values(), "at_ms", "shared_with", "most_pico", "most_micro")
 _READING_WORDS: Final[dict[object, str]] = {str(one): one.word for one in Interpretation}
 _FREE: Final = frozenset(map(str, FREE))
@@ -187,7 +135,7 @@ def turn_record(
         # The row leaves out zeros, so that they are in no sum.
         numbers |= {name: numbers.get(name) or 0 for name in NUMBERS}
     amounts = {name: _amount_text(numbers[column], column) for name, column in _AMOUNTS.items()}
-    reported = int_or_zero(cells.get("told"))
+    reported = int_or_zero(cells.get("reported"))
     turn_id, session_id = cell_text(cells.get("turn_id")), cells.get("session_id")
     own = labels.get(session_id or "", NO_LABELS)
     at_ms = None if numbers["at_ms"] == NO_DAY else numbers["at_ms"]
@@ -204,9 +152,9 @@ def turn_record(
         "tokens": numbers["total_tokens"],
         **{name: amounts[name] for name in COST_MEMBERS},
         "split_excess_usd": _excess_text(numbers["usd_pico"], [numbers[name] for name in COST_COLUMNS]),
-        "unpriced_turns": 1 - (reported & 1),
-        "uncredited_turns": 1 - (reported >> 1 & 1),
-        "uncounted_turns": 1 - (reported >> 6 & 1),
+        "unpriced_turns": 1 - (reported >> BIT["usd_pico"] & 1),
+        "uncredited_turns": 1 - (reported >> BIT["micro_credits"] & 1),
+        "uncounted_turns": 1 - (reported >> BIT["total_tokens"] & 1),
         "unsplit_turns": int(reported & COST_BITS != COST_BITS),
         "first_ms": at_ms,
         "last_ms": at_ms,

@@ -82,8 +82,8 @@ def tag_rules() -> TagRules:
         return NO_TAG_RULES
 
 
-def limit_rules(settings: Settings) -> LimitRules:
-    """Return the limits of flags and configuration."""
+def limit_rules(settings: Settings, folder: str = "") -> LimitRules:
+    """Return the limits of flags and configuration. `folder`: where sessions are begun."""
     from handinger_tui.ledger.limits import LimitRules  # sqlite3 and the ledger, not before the first frame
 
     flags = [limit for limit in settings.spending if limit.origin is LimitOrigin.FLAG]
@@ -94,4 +94,6 @@ def limit_rules(settings: Settings) -> LimitRules:
         settings.local,
         settings.credit_usd,
         NEVER_REPORTED.get(settings.generation, frozenset()),
+        tag_rules=settings.tag_rules,
+        folder=folder,
     )

@@ -56,26 +56,6 @@ def list_text(columns: Sequence[ListColumn], rows: Sequence[Row], empty: str) ->
     return "\n".join(text_lines(columns, rows, output_width(PIPED))) if rows else empty
 
 
-def align_amounts(amounts: Sequence[str]) -> list[str]:
-    """Align amounts at their decimal points and at the signs of gaps by padding."""
-    split = [
-        (*_split_at_point(number), more) for number, _, more in (text.partition(" ") for text in amounts)
-    ]
-    units, decimals, more = (max((len(row[at]) for row in split if row[0]), default=0) for at in range(3))
-    return [
-        f"{row[0]:>{units}}{row[1]:<{decimals}}{' ' * bool(more)}{row[2]:<{more}}" if row[0] else text
-        for row, text in zip(split, amounts, strict=True)
-    ]
-
-
-def _split_at_point(number: str) -> tuple[str, str]:
-    """Split a number into "$1" and ".23"; return two empty texts if it is not a number."""
-    if not any(map(str.isdigit, number)):
-        return "", ""
-    units, point, decimals = number.partition(".")
-    return units, point + decimals
-
-
 def pad(text: str, width: int, *, align_left: bool = True) -> str:
     """Pad `text` to `width` cells, aligned left or right."""
     blank = " " * (width - cells_of(text))

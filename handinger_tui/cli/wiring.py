@@ -257,9 +257,10 @@ def _working_folder() -> str | None:
 
 async def _started(ledger: Ledger, settings: Settings) -> Ledger:
     """Apply the settings to the ledger, and start it. Raises LedgerError."""
-    ledger.limits.rules = limit_rules(settings)
+    folder = _working_folder()
+    ledger.limits.rules = limit_rules(settings, folder or "")
     ledger.apply(settings.tag_rules)
-    ledger.run = ledger.run._replace(profile=settings.profile, folder=_working_folder())
+    ledger.run = ledger.run._replace(profile=settings.profile, folder=folder)
     await ledger.start()
     return ledger
 

@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from decimal import Decimal
 from enum import Enum, StrEnum, auto
+from functools import reduce
 from itertools import accumulate, takewhile
 from typing import Final
 
 from msgspec import Struct
 
 from handinger_tui.core.bars import horizontal_bar
-from handinger_tui.core.formatting import middle_cut
+from handinger_tui.core.formatting import UNKNOWN, middle_cut
 
 COMFORT: Final = 24
 """Cells that a column that grows gets before columns of rank `IDLE` and above get any."""
 IDLE: Final = 3
 NO_VALUE: Final = "—"
-_NO_VALUES: Final = frozenset({NO_VALUE, "not reported", "unknown"})
+_NO_VALUES: Final = frozenset({NO_VALUE, UNKNOWN})
 """Texts in place of a value, which are faint."""
 _LONGEST_BAR: Final = 40
 _GAP: Final = "  "
@@ -69,7 +71,7 @@ class Column(Struct, frozen=True):
     least: int = 0
     most: int = 0
     fill: bool = False
-    """Takes the room that is left, also more than its texts need."""
+    """With `least`: takes the room that is left, also more than its texts need."""
     close: bool = False
     """Separated from the column before it by one cell, not two."""
     ids: bool = False
@@ -137,70 +139,93 @@ def clip(text: str, width: int, cells: Cells = cells_of) -> str:
 
 
 # -- layout ------------------------------------------------------------------------------------
-class Measure(Struct, frozen=True):
-    """Widths in cells of the widest texts of each column so far.
+class Width(Struct, frozen=True):
+    """What a column needs, in cells, and the highest of its values."""
 
-    `before`: before the decimal point; `behind`: from the point on; `full`: the full text; `brief`: the
-    shorter text where a row has one. `highest`: the highest value.
-    """
+    full: int = 0
+    brief: int = 0
+    """With the shorter text where a row has one."""
+    before: int = 0
+    """Before the decimal points of figures."""
+    behind: int = 0
+    """From the decimal points on."""
+    highest: Decimal = Decimal(0)
+
+    @classmethod
+    def of(cls, column: Column, row: Row, at: int, cells: Cells) -> Width:
+        """What the cell of a row needs."""
+        text = row.cells[at]
+        full = cells(text)
+        brief = cells(row.briefs[at]) if at in row.briefs else full
+        if column.align is Align.BAR:
+            return cls(highest=Decimal(row.values.get(at, 0)))
+        before, behind = map(len, _split_at_point(text)) if column.align is Align.POINT else (0, 0)
+        return cls(full, brief, before, behind)
+
+    def wider(self, other: Width) -> Width:
+        """What both need."""
+        before, behind = max(self.before, other.before), max(self.behind, other.behind)
+        full, brief = (
+            max(self.full, other.full, before + behind),
+            max(self.brief, other.brief, before + behind),
+        )
+        return Width(full, brief, before, behind, max(self.highest, other.highest))
+
+
+class Measure(Struct, frozen=True):
+    """What each column needs for the rows so far."""
 
     columns: tuple[Column, ...]
-    before: tuple[int, ...]
-    behind: tuple[int, ...]
-    full: tuple[int, ...]
-    brief: tuple[int, ...]
-    highest: tuple[Decimal, ...]
+    widths: tuple[Width, ...]
     cells: Cells = cells_of
 
     @classmethod
-    def of(cls, columns: Sequence[Column], rows: Iterable[Row] = (), cells: Cells = cells_of) -> Measure:
-        """The widths of the heads and of rows."""
-        zeros, heads = (0,) * len(columns), tuple(cells(column.head) for column in columns)
-        nothing = (Decimal(0),) * len(columns)
-        return cls(tuple(columns), zeros, zeros, heads, heads, nothing, cells).with_rows(rows)
+    def of(cls, columns: Sequence[Column], rows: Sequence[Row] = (), cells: Cells = cells_of) -> Measure:
+        """What heads and rows need."""
+        heads = tuple(Width(cells(column.head), cells(column.head)) for column in columns)
+        return cls(tuple(columns), heads, cells).with_rows(rows)
 
-    def with_rows(self, rows: Iterable[Row]) -> Measure:
-        """The widths with more rows."""
-        before, behind, full, brief = map(list, (self.before, self.behind, self.full, self.brief))
-        highest = list(self.highest)
-        for row in rows:
-            for at, (column, text) in enumerate(zip(self.columns, row.cells, strict=True)):
-                width = self.cells(text)
-                if column.align is Align.BAR:
-                    highest[at] = max(highest[at], Decimal(row.values.get(at, 0)))
-                elif column.align is Align.POINT and _is_figure(text):
-                    left, right = _split_at_point(text)
-                    before[at], behind[at] = max(before[at], len(left)), max(behind[at], len(right))
-                    width = before[at] + behind[at]
-                full[at] = max(full[at], width)
-                brief[at] = max(brief[at], self.cells(row.briefs[at]) if at in row.briefs else width)
-        return Measure(
-            self.columns,
-            tuple(before),
-            tuple(behind),
-            tuple(min(cells, column.most or cells) for cells, column in zip(full, self.columns, strict=True)),
-            tuple(brief),
-            tuple(highest),
-            self.cells,
+    def with_rows(self, rows: Sequence[Row]) -> Measure:
+        """What is needed with more rows."""
+        widths = tuple(
+            reduce(Width.wider, (Width.of(column, row, at, self.cells) for row in rows), width)
+            for at, (column, width) in enumerate(zip(self.columns, self.widths, strict=True))
         )
+        return Measure(self.columns, widths, self.cells)
+
+    def most(self, at: int) -> int:
+        """The cells that a column has use for."""
+        column, full = self.columns[at], self.widths[at].full
+        return _LONGEST_BAR if column.align is Align.BAR else min(full, column.most or full)
 
     def least(self, at: int) -> int:
-        """The fewest cells of a column; 0 for one that has no text."""
-        column = self.columns[at]
+        """The fewest cells of a column; 0 for one that has nothing to show."""
+        column, width = self.columns[at], self.widths[at]
         if column.align is Align.BAR:
-            return column.least if self.highest[at] else 0
-        return min(self.full[at], column.least or self.brief[at])
+            return column.least if width.highest else 0
+        return min(self.most(at), column.least or width.brief)
 
 
-def _is_figure(text: str) -> bool:
-    return bool(text) and (text[0].isdigit() or text[0] in "$<-~≤")
+_FIGURE: Final = re.compile(r"((?:about |up to )?[-~<]*\$?[0-9][0-9,]*)(.*)", re.DOTALL)
 
 
 def _split_at_point(text: str) -> tuple[str, str]:
-    """Split a figure at its decimal point: $1.25 → "$1", ".25"; 8 +2 → "8", " +2"."""
-    places = (text.find("."), text.find(" "), len(text))
-    at = next(at for at in places if at >= 0)
-    return text[:at], text[at:]
+    """Split a figure behind its integer part: $1.25 → "$1", ".25"; "about 8 so far" → "about 8", " so far".
+
+    Both are "" for other texts.
+    """
+    match = _FIGURE.match(text)
+    return ("", "") if match is None else (match[1], match[2])
+
+
+def aligned(figures: Sequence[str]) -> list[str]:
+    """Figures, padded so that their points are below one another; other texts stay as they are."""
+    parts = [_split_at_point(one) for one in figures]
+    before, behind = (max((len(part[side]) for part in parts), default=0) for side in (0, 1))
+    return [
+        f"{left:>{before}}{right:<{behind}}" if left else one
+        for one, (left, right) in zip(figures, parts, strict=True)
+    ]
 
 
 class Layout(Struct, frozen=True):
@@ -213,13 +238,11 @@ class Layout(Struct, frozen=True):
     @classmethod
     def fit(cls, measure: Measure, width: int) -> Layout:
         """Choose the columns for `width` cells, by rank, and distribute unused room."""
-        columns, full = measure.columns, measure.full
+        columns = measure.columns
         widths = {at: cells for at in range(len(columns)) if (cells := measure.least(at))}
-        comfort = sum(
-            max(0, min(full[at], COMFORT) - widths[at])
-            for at in widths
-            if columns[at].least and columns[at].align is not Align.BAR
-        )
+        wanted = {at: min(measure.most(at), COMFORT) for at in widths if columns[at].least}
+        wanted = {at: cells for at, cells in wanted.items() if columns[at].align is not Align.BAR}
+        comfort = sum(max(0, cells - widths[at]) for at, cells in wanted.items())
         chosen: set[int] = set()
         for at in sorted(widths, key=lambda at: columns[at].rank):
             rank, more = columns[at].rank, [one for one in widths if one in chosen or one == at]
@@ -232,23 +255,30 @@ class Layout(Struct, frozen=True):
             # What is always shown has too little room: the widest texts are cut.
             at = max(shown, key=lambda at: (widths[at], at))
             widths[at], free = widest - 1, free + 1
-        for at in sorted(shown, key=lambda at: (columns[at].fill, columns[at].align is Align.BAR)):
-            growth = (_LONGEST_BAR if columns[at].align is Align.BAR else full[at]) - widths[at]
-            if growth > free or columns[at].fill:
+        last = sorted(shown, key=lambda at: (columns[at].fill, columns[at].align is Align.BAR))
+        wishes = [(at, cells) for at, cells in wanted.items() if at in chosen]
+        wishes += [(at, width if columns[at].fill else measure.most(at)) for at in last]
+        for at, most in wishes:
+            growth = most - widths[at]
+            if growth > free:
                 # Shorter texts stand where not all full ones have room.
-                growth = max(0, free) if columns[at].least or columns[at].fill else 0
-            widths[at], free = widths[at] + growth, free - growth
+                growth = free if columns[at].least else 0
+            widths[at], free = widths[at] + max(0, growth), free - max(0, growth)
         return cls(measure, tuple((at, widths[at]) for at in shown))
 
     def head(self, sorted_by: tuple[int, bool] | None = None) -> list[Piece]:
-        """The heads of the columns; `sorted_by` (column, descending) gets an arrow."""
-        heads = []
-        for at, width in self.visible:
-            head, align = self.measure.columns[at].head, self.measure.columns[at].align
-            if sorted_by is not None and sorted_by[0] == at:
-                head = f"{cut(head, width - 2, self.measure.cells)} {'▼' if sorted_by[1] else '▲'}"
-            heads.append((self._aligned(head, align, width), ""))
-        return self._joined(heads)
+        """The heads of the columns; `sorted_by` (column, descending) has an arrow behind it."""
+        columns = self.measure.columns
+        pieces = self._joined(
+            [(self._aligned(columns[at].head, columns[at].align, width), "") for at, width in self.visible]
+        )
+        shown = [at for at, _ in self.visible]
+        if sorted_by is not None and sorted_by[0] in shown:
+            behind = 2 * shown.index(sorted_by[0]) + 1
+            arrow = "▼" if sorted_by[1] else "▲"
+            gap = pieces[behind][0] if behind < len(pieces) else ""
+            pieces[behind : behind + 1] = [(arrow + gap[1:], "")]
+        return pieces
 
     def line(self, row: Row) -> list[Piece]:
         """One row, aligned with the heads."""
@@ -263,15 +293,14 @@ class Layout(Struct, frozen=True):
         return None
 
     def _cell(self, row: Row, at: int, width: int) -> Piece:
-        column, text = self.measure.columns[at], row.cells[at]
+        column, text, needs = self.measure.columns[at], row.cells[at], self.measure.widths[at]
         if self.measure.cells(text) > width:
             text = row.briefs.get(at, text)
         if column.align is Align.BAR:
             value = row.values.get(at)
-            text = horizontal_bar(None if value is None else Decimal(value), self.measure.highest[at], width)
-        elif column.align is Align.POINT and _is_figure(text):
-            left, right = _split_at_point(text)
-            text = f"{left}{right:<{self.measure.behind[at]}}"
+            text = horizontal_bar(None if value is None else Decimal(value), needs.highest, width)
+        elif column.align is Align.POINT and any(split := _split_at_point(text)):
+            text = f"{split[0]}{split[1]:<{needs.behind}}"
         elif column.ids:
             text = middle_cut(text, width)
         style = Tone.FAINT if text in _NO_VALUES else row.styles.get(at, column.style)

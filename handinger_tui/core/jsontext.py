@@ -163,10 +163,6 @@ class Number(str):
     __slots__ = ()
 
 
-class Members(list[tuple[str, Any]]):
-    """The members of an object with repeated keys."""
-
-
 def json_text(value: Any) -> str:
     """A JSON value as indented ASCII text for a file; a `Number` keeps its notation.
 
@@ -178,9 +174,8 @@ def json_text(value: Any) -> str:
 
 def _indented(value: Any, margin: str) -> str:
     inner = margin + "  "
-    if isinstance(value, dict | Members) and value:
-        members = value.items() if isinstance(value, dict) else value
-        lines = (f"{json.dumps(str(key))}: {_indented(item, inner)}" for key, item in members)
+    if isinstance(value, dict) and value:
+        lines = (f"{json.dumps(str(key))}: {_indented(item, inner)}" for key, item in value.items())
         return "{" + inner + f",{inner}".join(lines) + margin + "}"
     if isinstance(value, list | tuple) and value:
         return "[" + inner + f",{inner}".join(_indented(item, inner) for item in value) + margin + "]"

@@ -15,9 +15,10 @@ from urllib.parse import unquote, urlsplit
 from msgspec import Struct
 from msgspec.structs import asdict
 
+from handinger_tui.core.figures import count
 from handinger_tui.core.jsontext import Json, NotJson, as_list, as_object, dump, parse
 from handinger_tui.core.safety import clean_line
-from handinger_tui.core.stream import FilePart, SourcePart, count
+from handinger_tui.core.stream import FilePart, SourcePart
 from handinger_tui.core.turns.turn import (
     DRAFT,
     Attachment,

@@ -4,24 +4,32 @@ A turn is stored as a list of frames. Frames from the wire keep their raw text. 
 for what no server sends: a stream was opened, a connection was lost, how the turn was settled.
 `core.turns.fold` computes every view of a turn from its frames.
 
-A snapshot is one Worker as read at one moment, with usage and costs. Unknown is not zero: a number that was
-not reported is None, and arithmetic with None gives None. Any member may be absent, null or of the wrong
-type; then it is None or empty, and nothing is raised. The service documents nine usage members and four cost
-categories; durationMs comes from its Python SDK 0.3.0.
+A snapshot is one Worker as read at one moment, with usage and costs (`core.figures`). Any member may be
+absent, null or of the wrong type; then it is None or empty, and nothing is raised.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
-from decimal import Decimal, localcontext
+from collections.abc import Iterable
+from decimal import Decimal
 from enum import StrEnum
-from typing import Any, Final, NamedTuple, Self
+from typing import Final, NamedTuple
 
 from msgspec import Struct, field
-from msgspec.structs import astuple
 
-from handinger_tui.core.amounts import EXACT, PLACES, json_amount, tidy
+from handinger_tui.core.figures import (
+    FIGURES,
+    NO_COSTS,
+    NO_USAGE,
+    Costs,
+    Usage,
+    amount,
+    cost_of,
+    costs_of,
+    count,
+    usage_of,
+)
 from handinger_tui.core.formatting import LATEST_MS, moment_of
 from handinger_tui.core.jsontext import (
     Json,
@@ -197,28 +205,6 @@ def _joined_delta(first: Frame, run_key: tuple[Json, Json] | None, run: list[str
 
 
 # -- snapshots of the worker -------------------------------------------------------------------
-def amount(value: Json) -> Decimal | None:
-    """A reported amount (USD, credits): a finite number from 0 (see `amounts.tidy`), else None."""
-    if isinstance(value, bool) or not isinstance(value, int | Decimal | float):
-        return None
-    number = Decimal(repr(value)) if isinstance(value, float) else Decimal(value)
-    number_or_none = tidy(number)
-    return None if number_or_none is None or number_or_none < 0 else number_or_none
-
-
-TOO_MANY: Final = 10**PLACES
-"""Counts from here on are ignored."""
-
-
-def count(value: Json) -> int | None:
-    """A reported count (tokens, steps, milliseconds): a whole number from 0, else None."""
-    if type(value) is int:
-        # A fast path with the same rule.
-        return value if 0 <= value < TOO_MANY else None
-    number = amount(value)
-    return int(number) if number is not None and number == number.to_integral_value() else None
-
-
 _FIRST_MS: Final = 946_684_800_000
 """The year 2000: no service has a time before it."""
 _MILLISECONDS_FROM: Final = 10**11
@@ -234,109 +220,6 @@ def time_ms(value: Json) -> int | None:
         number = amount(value)
         number = number * 1000 if number is not None and number < _MILLISECONDS_FROM else number
     return int(number) if number is not None and _FIRST_MS <= number <= LATEST_MS else None
-
-
-class _Numbers(Struct, frozen=True):
-    """Member-wise arithmetic of `Usage` and `Costs`. A difference with None is None."""
-
-    @property
-    def members(self) -> tuple[Any, ...]:
-        """All numbers, in order."""
-        return astuple(self)
-
-    def __sub__(self, other: Self) -> Self:
-        pairs = zip(self.members, other.members, strict=True)
-        with localcontext(EXACT):
-            return type(self)(*[None if a is None or b is None else a - b for a, b in pairs])
-
-    @property
-    def reported(self) -> bool:
-        """Whether any member was reported."""
-        return any(value is not None for value in self.members)
-
-    def filled_from(self, earlier: Self) -> Self:
-        """The same numbers, with missing members from `earlier`."""
-        pairs = zip(self.members, earlier.members, strict=True)
-        return type(self)(*[old if new is None else new for new, old in pairs])
-
-
-class Usage(_Numbers, frozen=True):
-    """The usage that a Worker reports."""
-
-    input_tokens: int | None = None
-    output_tokens: int | None = None
-    reasoning_tokens: int | None = None
-    cache_read_tokens: int | None = None
-    cache_write_tokens: int | None = None
-    total_tokens: int | None = None
-    steps: int | None = None
-    credits: Decimal | None = None
-    cost_usd: Decimal | None = None
-    duration_ms: int | None = None
-
-
-class Costs(_Numbers, frozen=True):
-    """The four cost categories in USD."""
-
-    model_usd: Decimal | None = None
-    tool_usd: Decimal | None = None
-    sandbox_usd: Decimal | None = None
-    internal_usd: Decimal | None = None
-
-    def total(self) -> Decimal | None:
-        """The sum of all four; None if one is missing."""
-        model, tool, sandbox, internal = self.model_usd, self.tool_usd, self.sandbox_usd, self.internal_usd
-        if model is None or tool is None or sandbox is None or internal is None:
-            return None
-        return EXACT.add(EXACT.add(model, tool), EXACT.add(sandbox, internal))
-
-
-COST_MEMBERS: Final = Costs.__struct_fields__
-
-
-def cost_of(usage: Usage, costs: Costs) -> Decimal | None:
-    """The cost in USD: as reported, or else the sum of the four categories."""
-    return usage.cost_usd if usage.cost_usd is not None else costs.total()
-
-
-def figures_object(group: Usage | Costs) -> JsonObject:
-    """Usage or costs in JSON: amounts as decimal text, counts as numbers, null if not reported."""
-    pairs = zip(group.__struct_fields__, group.members, strict=True)
-    return {name: value if isinstance(value, int) else json_amount(value) for name, value in pairs}
-
-
-NO_USAGE: Final = Usage()
-NO_COSTS: Final = Costs()
-ZERO_USAGE: Final = Usage(0, 0, 0, 0, 0, 0, 0, Decimal(0), Decimal(0), 0)
-"""The usage of a worker before its first turn: zero, not unknown."""
-ZERO_COSTS: Final = Costs(Decimal(0), Decimal(0), Decimal(0), Decimal(0))
-
-_USAGE_COUNTS: Final = {
-    "input_tokens": "inputTokens",
-    "output_tokens": "outputTokens",
-    "reasoning_tokens": "reasoningTokens",
-    "cache_read_tokens": "cacheReadTokens",
-    "cache_write_tokens": "cacheWriteTokens",
-    "total_tokens": "totalTokens",
-    "steps": "steps",
-    "duration_ms": "durationMs",
-}
-
-
-def usage_of(wire: Mapping[str, Json]) -> Usage:
-    """Read the `usage` member of a Worker; invalid values become None."""
-    counts = {name: count(wire.get(wire_name)) for name, wire_name in _USAGE_COUNTS.items()}
-    return Usage(**counts, credits=amount(wire.get("credits")), cost_usd=amount(wire.get("costUsd")))
-
-
-def costs_of(wire: Mapping[str, Json]) -> Costs:
-    """Read the `costs` member of a Worker; invalid values become None."""
-    return Costs(
-        model_usd=amount(wire.get("modelCostUsd")),
-        tool_usd=amount(wire.get("toolCostUsd")),
-        sandbox_usd=amount(wire.get("sandboxCostUsd")),
-        internal_usd=amount(wire.get("internalCostUsd")),
-    )
 
 
 FAILED: Final = frozenset({"error", "failed", "aborted", "cancelled", "canceled"})
@@ -473,8 +356,8 @@ PROMPTS: Final = "handinger_tui_prompts"
 OWN_USAGE: Final = "handinger_tui_turn_usage"
 """A member that we store in a Worker: the usage of the turn to which it is reduced."""
 _FIGURES: Final = frozenset(
-    {"usage", "totalUsage", "totalTokens", "totals", "costs", OWN_USAGE, "credits", "costUsd"}
-    | {"modelCostUsd", "toolCostUsd", "sandboxCostUsd", "internalCostUsd"}
+    {"usage", "totalUsage", "totalTokens", "totals", "costs", OWN_USAGE}
+    | {figure.wire for figure in FIGURES if figure.is_amount}
 )
 """Members in which services report figures, at any depth."""
 

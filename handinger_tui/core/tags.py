@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from fnmatch import fnmatchcase
+from functools import lru_cache
 from typing import Any, Final, NamedTuple
 from unicodedata import category, normalize
 
@@ -120,13 +121,27 @@ class TagRules(Struct, frozen=True):
     tags: Rules = ()
     projects: Rules = ()
 
-    def labels(self, facts: SessionFacts, own: tuple[str, ...] = (), worker: tuple[str, ...] = ()) -> Labels:
-        """The tags of a session, and the first project that applies."""
-        facts = _comparable(facts)
-        by_rules = tuple(name for name, rules in self.tags if _any_matches(rules, facts, set()))
-        tags = {*own, *worker, *by_rules}
-        projects = (name for name, rules in self.projects if _any_matches(rules, facts, tags))
-        return Labels(own, worker, by_rules, next(projects, ""))
+    def labels(
+        self,
+        facts: SessionFacts,
+        own: tuple[str, ...] = (),
+        worker: tuple[str, ...] = (),
+        project: str = "",
+    ) -> Labels:
+        """The tags of a session, and its project: the one that a person set, else the first that applies."""
+        return _labels(self, facts, own, worker, project)
+
+
+# Limits of a project label all sessions at each reading of a worker.
+@lru_cache(10_000)
+def _labels(
+    rules: TagRules, facts: SessionFacts, own: tuple[str, ...], worker: tuple[str, ...], project: str
+) -> Labels:
+    facts = _comparable(facts)
+    by_rules = tuple(name for name, own_rules in rules.tags if _any_matches(own_rules, facts, set()))
+    tags = {*own, *worker, *by_rules}
+    projects = (name for name, own_rules in rules.projects if _any_matches(own_rules, facts, tags))
+    return Labels(own, worker, by_rules, project or next(projects, ""))
 
 
 NO_TAG_RULES: Final = TagRules()

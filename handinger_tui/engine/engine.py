@@ -24,12 +24,12 @@ from handinger_tui.engine.ports import (
     Ids,
     LimitReader,
     RetryPolicy,
-    TurnLog,
+    TurnHistory,
     WorkerApi,
     read_with_retries,
 )
 from handinger_tui.engine.session_actor import EngineDeps, ServiceContext, SessionActor, ended_with_program
-from handinger_tui.engine.session_store import RunDeps
+from handinger_tui.engine.turn_record import RunDeps
 
 if TYPE_CHECKING:
     from handinger_tui.core.dialects.events import StreamEvent
@@ -47,7 +47,7 @@ class Engine:
     def __init__(  # noqa: PLR0913, PLR0917 - the ports are all injected, here only
         self,
         api: WorkerApi,
-        log: TurnLog,
+        log: TurnHistory,
         clock: Clock,
         ids: Ids,
         retry_policy: RetryPolicy | None = None,

@@ -89,7 +89,7 @@ class WorkerApi(Protocol):
         ...
 
 
-class TurnLog(Protocol):
+class TurnHistory(Protocol):
     """The durable record of turns (the ledger)."""
 
     @property

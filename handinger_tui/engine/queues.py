@@ -19,7 +19,7 @@ from handinger_tui.engine.session_limits import limit_hold
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from handinger_tui.engine.session_store import SessionStore
+    from handinger_tui.engine.open_session import OpenSession
 
 
 # -- turns that wait ---------------------------------------------------------------------
@@ -124,7 +124,7 @@ class QueueGate:
     Nothing here awaits, so its methods may be called at any moment.
     """
 
-    def __init__(self, queue: TurnQueue, store: SessionStore, is_running: Callable[[], bool]) -> None:
+    def __init__(self, queue: TurnQueue, store: OpenSession, is_running: Callable[[], bool]) -> None:
         self._queue = queue
         self._store = store
         self._is_running = is_running

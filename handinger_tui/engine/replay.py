@@ -1,6 +1,6 @@
-"""Replay: plays the stored frames of a session again, at their pace, through fold and session store.
+"""Replay: plays the stored frames of a session again, at their pace, through fold and open session.
 
-Nothing is sent, read from a service, or written: `ReplayLog` refuses to store and `NoService` every request.
+Nothing is sent, read from a service, or written: `ReplayHistory` refuses to store, `NoService` each request.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from handinger_tui.core.turns.turn import TurnRequest
     from handinger_tui.engine.ports import Clock, Ids
     from handinger_tui.engine.session_actor import SessionActor
-    from handinger_tui.engine.session_store import TurnRecord
+    from handinger_tui.engine.turn_record import TurnRecord
 
 NOTHING_SENT: Final = "This is a replay: nothing is sent, read or stored."
 LONGEST_PAUSE_S: Final = 3.0
@@ -104,8 +104,8 @@ def unreachable() -> Unreachable:
     return Unreachable(ErrorKind.CONNECT, NOTHING_SENT)
 
 
-class ReplayLog:
-    """Implements `engine.ports.TurnLog` for one stored session, which begins without its turns."""
+class ReplayHistory:
+    """Implements `engine.ports.TurnHistory` for one stored session, which begins without its turns."""
 
     def __init__(self, stored: Session, frames: Callable[[str], Awaitable[list[Frame]]]) -> None:
         """`frames` reads those of a turn, by its id."""
@@ -177,7 +177,7 @@ class Replay:
         self.turns = stored.turns
         self.base_url = stored.base_url
         self.clock = clock
-        self._log = ReplayLog(stored, frames)
+        self._log = ReplayHistory(stored, frames)
         context = ServiceContext(stored.base_url, generation=stored.generation, credit_usd=stored.credit_usd)
         policy = RetryPolicy(money_interval=None)
         self.engine = Engine(NoService(), self._log, self.clock, ids, policy, tap, context)

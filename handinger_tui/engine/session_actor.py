@@ -44,10 +44,11 @@ from handinger_tui.core.turns.turn import (
     TurnStatus,
 )
 from handinger_tui.engine.inbox import Busy, Inbox
+from handinger_tui.engine.open_session import OpenSession
 from handinger_tui.engine.queues import QueueGate, TurnQueue, hold_after
 from handinger_tui.engine.session_limits import SessionLimits, limit_hold
-from handinger_tui.engine.session_store import RunDeps, SessionStore, TurnRecord, may_have_departed
 from handinger_tui.engine.settling import LateReader, TurnSettler, adopted_turns
+from handinger_tui.engine.turn_record import RunDeps, TurnRecord, may_have_departed
 from handinger_tui.engine.turn_run import RunSlot, TurnRun
 
 if TYPE_CHECKING:
@@ -198,7 +199,7 @@ class SessionActor:
         self._log = log
         self.inbox = Inbox(self._request_failed)
         self.queue = TurnQueue()
-        self.store = SessionStore(session, deps.run_deps, self._turn_changing, deps.on_change)
+        self.store = OpenSession(session, deps.run_deps, self._turn_changing, deps.on_change)
         self.runs = RunSlot(self._run_ended)
         self.gate = QueueGate(self.queue, self.store, lambda: self.running)
         self._limits = SessionLimits(self.store, log, deps.limits, lambda: self.runs.ends, self.inbox.post)

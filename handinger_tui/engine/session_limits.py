@@ -13,8 +13,8 @@ from handinger_tui.core.turns.turn import Turn
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from handinger_tui.engine.ports import LimitReader, TurnLog
-    from handinger_tui.engine.session_store import SessionStore
+    from handinger_tui.engine.open_session import OpenSession
+    from handinger_tui.engine.ports import LimitReader, TurnHistory
 
 
 def limit_hold(problem: LimitReached) -> Hold:
@@ -32,8 +32,8 @@ class SessionLimits:
 
     def __init__(
         self,
-        store: SessionStore,
-        log: TurnLog,
+        store: OpenSession,
+        log: TurnHistory,
         reader: LimitReader | None,
         ends: Callable[[], int],
         post: Callable[[Callable[[], Awaitable[None]]], None],

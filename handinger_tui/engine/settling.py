@@ -60,15 +60,16 @@ from handinger_tui.core.turns.worker_reconciliation import (
     with_snapshot,
     without_newest,
 )
-from handinger_tui.engine.session_store import LEFT
 from handinger_tui.engine.tasks import start
+from handinger_tui.engine.turn_record import LEFT
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from handinger_tui.engine.inbox import Inbox
-    from handinger_tui.engine.ports import Clock, Ids, TurnLog
-    from handinger_tui.engine.session_store import RunDeps, SessionStore
+    from handinger_tui.engine.open_session import OpenSession
+    from handinger_tui.engine.ports import Clock, Ids, TurnHistory
+    from handinger_tui.engine.turn_record import RunDeps
 
 
 _TRIGGERS: Final[dict[str | None, Trigger]] = {
@@ -336,7 +337,7 @@ def own_part(turn: Turn, body: WorkerBody) -> str:
 class TurnSettler:
     """Settles turns of one session, and writes the end of each turn to the history."""
 
-    def __init__(self, store: SessionStore, log: TurnLog, clock: Clock, window_s: float) -> None:
+    def __init__(self, store: OpenSession, log: TurnHistory, clock: Clock, window_s: float) -> None:
         """`window_s`: the recovery window; after it, a turn that the service does not know is missing."""
         self._store = store
         self._window_ms = int(window_s * 1000)
@@ -540,7 +541,7 @@ class LateReader:
     def __init__(
         self,
         deps: RunDeps,
-        store: SessionStore,
+        store: OpenSession,
         settler: TurnSettler,
         inbox: Inbox,
         is_running: Callable[[], bool],

@@ -55,7 +55,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 
     from handinger_tui.engine.ports import Clock, Reply, RetryPolicy, WorkerApi
-    from handinger_tui.engine.session_store import RunDeps, TurnRecord
+    from handinger_tui.engine.turn_record import RunDeps, TurnRecord
 
 UNANSWERED = "handinger-tui quit before the service answered."
 FOLLOW_S: Final = 0.25

@@ -15,15 +15,14 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from msgspec import Struct
 from msgspec.structs import replace
 
-from handinger_tui.core.amounts import INT64_MAX, decimal_text, micro_credits, pico_usd, tidy
+from handinger_tui.core.amounts import INT64_MAX, Unit, decimal_text, in_units, micro_credits, pico_usd, tidy
 from handinger_tui.core.evidence import sources_of_turn
+from handinger_tui.core.figures import CATEGORIES, FIGURES, NO_COSTS, NO_USAGE, numbers_of, usage_and_costs
 from handinger_tui.core.jsontext import NotJson, as_list, dump, parse
 from handinger_tui.core.money.attribution import Interpretation, MoneyIndex, TurnMoney, elapsed_ms
-from handinger_tui.core.money.limits import Unit
 from handinger_tui.core.money.reconciliation import AssignedRise, rises_of
 from handinger_tui.core.money.spending import ChargeFilter, Rise
 from handinger_tui.core.money.turn_events import is_of_file, newest_event_ms
-from handinger_tui.core.stream import COST_MEMBERS, NO_COSTS, NO_USAGE
 from handinger_tui.core.turns.session import LOCAL, NO_RELATED_HISTORY, PerTurn, Session
 from handinger_tui.core.turns.turn import FREE, Turn, TurnStatus
 from handinger_tui.ledger import worker_turns
@@ -45,7 +44,7 @@ from handinger_tui.ledger.sql import (
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from handinger_tui.core.stream import Costs, Usage
+    from handinger_tui.core.figures import Costs, Figure, Number, Usage
 
 CACHED_SESSIONS: Final = 16
 """Number of sessions in the cache; all turns of any other session are compared again."""
@@ -155,27 +154,23 @@ def _changed(old: Sequence[object], new: Sequence[object]) -> Iterator[int]:
     return compress(count(), map(is_not, old, new))
 
 
-COUNTS: Final = (
-    "input_tokens",
-    "output_tokens",
-    "reasoning_tokens",
-    "cache_read_tokens",
-    "cache_write_tokens",
-    "total_tokens",
-    "steps",
-    "duration_ms",
-)
-COST_COLUMNS: Final = ("model_pico", "tool_pico", "sandbox_pico", "internal_pico")
-AMOUNT_COLUMNS: Final = ("usd_pico", "micro_credits", *COST_COLUMNS)
+_BY_BIT: Final = sorted(FIGURES, key=lambda figure: figure.bit)
+COUNTS: Final = tuple(figure.column for figure in FIGURES if not figure.is_amount)
+COST_COLUMNS: Final = tuple(figure.column for figure in CATEGORIES)
+_SUMS: Final = tuple(figure for figure in _BY_BIT if figure.summed)
+AMOUNT_COLUMNS: Final = tuple(figure.column for figure in _BY_BIT if figure.is_amount)
 NUMBERS: Final = (*AMOUNT_COLUMNS, *COUNTS)
 
-SUMMED: Final = (*AMOUNT_COLUMNS, "total_tokens")
-"""The numbers that are summed. Bit n of `turn_totals.told`: a finished worker reported the n-th of them."""
-COST_BITS: Final = sum(1 << SUMMED.index(name) for name in COST_COLUMNS)
-"""The bits of `turn_totals.told` for the four cost categories."""
-DECIMALS: Final = {
-    column: 12 if column.endswith("_pico") else 6 if "micro" in column else 0
-    for column in (*SUMMED, "most_pico", "most_micro", "reserved_pico", "reserved_micro")
+SUMMED: Final = tuple(figure.column for figure in _SUMS)
+"""The numbers that are summed. A bit of `turn_totals.reported`: a finished worker reported that number."""
+BIT: Final = {figure.column: figure.bit for figure in _BY_BIT}
+COST_BITS: Final = sum(1 << figure.bit for figure in CATEGORIES)
+"""The bits of `turn_totals.reported` for the cost categories."""
+DECIMALS: Final = {figure.column: figure.places for figure in _SUMS} | {
+    "most_pico": 12,
+    "reserved_pico": 12,
+    "most_micro": 6,
+    "reserved_micro": 6,
 }
 """Decimal places of the integers in which amounts and tokens are stored."""
 
@@ -192,8 +187,6 @@ _HEAD: Final = (
 _SHARE: Final = ("shared_with", "most_pico", "most_micro", "doubtful", "credits_doubtful")
 """How many other runs may own a part of the amounts of a turn, what it cost at most, and what is doubtful."""
 _COLUMNS: Final = (*_HEAD, *NUMBERS, *_SHARE, "exact", "snapshot", "reason", "retracted", "profile")
-_RETRACTED: Final = (*SUMMED, *(name for name in COUNTS if name not in SUMMED))
-"""The numbers of the bits of the column `retracted`."""
 Cells = dict[str, Cell]
 _EMPTY: Final[Cells] = dict.fromkeys((*NUMBERS, "confirmed", "reason", "retracted", "profile"))
 _PUT_CHARGE: Final = (
@@ -411,7 +404,7 @@ def _differences(recorded: _Recorded, reported: _Reported, retracted: Sequence[s
         name: int64_or_none(value - (recorded.numbers[name] or 0)) for name, value in now.items()
     }
     if retracted:
-        changes["retracted"] = sum(1 << bit for bit, name in enumerate(_RETRACTED) if name in retracted)
+        changes["retracted"] = sum(1 << BIT[name] for name in retracted)
     return changes
 
 
@@ -423,7 +416,7 @@ def _is_new(recorded: _Recorded, money: TurnMoney, reported: _Reported) -> bool:
         return True
     if (recorded.final, recorded.confirmed) != (reported.final, reported.confirmed):
         return True
-    bits = sum(1 << bit for bit, name in enumerate(SUMMED) if name in reported.numbers)
+    bits = sum(1 << BIT[name] for name in SUMMED if name in reported.numbers)
     return reported.final and bool(bits & ~recorded.reported)
 
 
@@ -433,34 +426,39 @@ def _kept(recorded: _Recorded, money: TurnMoney, reported: _Reported) -> _Report
     return replace(reported, final=recorded.final, confirmed=recorded.confirmed) if is_lost else reported
 
 
-def _amounts_of(money: TurnMoney) -> dict[str, Decimal | None]:
-    return dict(zip(AMOUNT_COLUMNS, (money.usd, money.usage.credits, *money.costs.members), strict=True))
-
-
-def _bounded(name: str, amount: Decimal | None) -> tuple[int | None, bool]:
-    """An amount in the units of a column, True; for one beyond 64 bits the largest integer, False."""
-    units = micro_credits(amount) if name == "micro_credits" else pico_usd(amount)
-    return (INT64_MAX, False) if units is None and tidy(amount) is not None else (units, True)
-
-
 def _reported(money: TurnMoney) -> _Reported:
-    values = {name: int64_or_none(getattr(money.usage, name)) for name in COUNTS}
-    is_final = money.final
-    for name, amount in _amounts_of(money).items():
-        values[name], is_exact = _bounded(name, amount)
-        is_final = is_final and is_exact
-    numbers = {name: value for name, value in values.items() if value is not None}
-    return _Reported(numbers, is_final, money.confirmed)
+    numbers, are_exact = _integers(_BY_BIT, money.usage, money.costs)
+    return _Reported(
+        {name: number for name, number in numbers.items() if number is not None},
+        money.final and are_exact,
+        money.confirmed,
+    )
+
+
+def _integers(figures: Iterable[Figure], usage: Usage, costs: Costs) -> tuple[dict[str, int | None], bool]:
+    """The integers of the columns of `figures`, and whether they are exact.
+
+    An amount beyond 64 bits is the largest integer; a count beyond them is unknown.
+    """
+    numbers: dict[str, int | None] = {}
+    are_exact = True
+    for figure in figures:
+        value = figure.read(usage, costs)
+        if isinstance(value, Decimal):
+            number = in_units(value, figure.places)
+            is_too_large = number is None and tidy(value) is not None
+            are_exact = are_exact and not is_too_large
+            numbers[figure.column] = INT64_MAX if is_too_large else number
+        else:
+            numbers[figure.column] = int64_or_none(value)
+    return numbers, are_exact
 
 
 def exact_numbers(usage: Usage, costs: Costs) -> dict[str, str | None]:
     """Every number as decimal text, None where unknown."""
-    texts = {}
-    for group in (usage, costs):
-        for name, value in zip(group.__struct_fields__, group.members, strict=True):
-            amount = None if value is None else tidy(Decimal(value))
-            texts[name] = None if amount is None else decimal_text(amount)
-    return texts
+    pairs = zip(FIGURES, numbers_of(usage, costs), strict=True)
+    amounts = {figure.name: None if value is None else tidy(Decimal(value)) for figure, value in pairs}
+    return {name: None if amount is None else decimal_text(amount) for name, amount in amounts.items()}
 
 
 def _recorded(connection: sqlite3.Connection, turn_ids: list[str]) -> dict[str, _Recorded]:
@@ -471,7 +469,7 @@ def _recorded(connection: sqlite3.Connection, turn_ids: list[str]) -> dict[str, 
             row["status"],
             bool(row["final"]),
             bool(row["confirmed"]),
-            row["told"],
+            row["reported"],
             {name: 0 if row[name] is None and row["status"] in FREE else row[name] for name in NUMBERS},
             {name: row[name] for name in _SHARE},
         )
@@ -558,7 +556,7 @@ def new_suspense(
 def _suspense_changes(stored: Row | None, rise: Rise | None) -> Cells:
     """The differences and the facts of a new row; {} where nothing is new."""
     old = dict.fromkeys(SUMMED) if stored is None else {name: _number(stored, name) for name in SUMMED}
-    new = dict.fromkeys(SUMMED) if rise is None else _numbers_of_rise(rise)
+    new = dict.fromkeys(SUMMED) if rise is None else _integers(_SUMS, rise.usage, rise.costs)[0]
     changes: Cells = {name: _difference(old[name], new[name]) for name in SUMMED}
     before: Cells = {} if stored is None else {name: stored[name] for name in _RISE_FACTS}
     facts = before if rise is None else _facts_of(rise)
@@ -574,13 +572,6 @@ def _difference(old: int | None, new: int | None) -> int | None:
 def _number(row: Row, name: str) -> int | None:
     high, low = row[f"{name}_high"], row[f"{name}_low"]
     return high * 1_000_000 + low if isinstance(high, int) and isinstance(low, int) else None
-
-
-def _numbers_of_rise(rise: Rise) -> dict[str, int | None]:
-    categories = (getattr(rise, name) for name in COST_MEMBERS)
-    values = zip(AMOUNT_COLUMNS, (rise.usd, rise.credits, *categories), strict=True)
-    amounts = (_bounded(name, amount)[0] for name, amount in values)
-    return dict(zip(SUMMED, (*amounts, int64_or_none(rise.tokens)), strict=True))
 
 
 def _facts_of(rise: Rise) -> Cells:
@@ -646,19 +637,16 @@ def assigned(connection: sqlite3.Connection, which: ChargeFilter) -> list[Assign
 
 
 def _rise_of(row: Row) -> Rise:
-    usd, credited, model, tool, sandbox, internal, tokens = (
-        scaled(row[f"{name}_high"], row[f"{name}_low"], DECIMALS[name]) for name in SUMMED
-    )
+    numbers: list[Number | None] = [
+        scaled(row[f"{figure.column}_high"], row[f"{figure.column}_low"], figure.places)
+        if figure.summed
+        else None
+        for figure in FIGURES
+    ]
     return Rise(
         unpack(row["worker_id"]),
         int_or_zero(row["seen_ms"]),
-        usd,
-        credited,
-        model,
-        tool,
-        sandbox,
-        internal,
-        None if tokens is None else int(tokens),
+        *usage_and_costs(numbers),
         unpack_optional(row["last_turn"]),
         _refused_in(row["refused"]),
         int_or_none(row["strangers"]),

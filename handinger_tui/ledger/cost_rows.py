@@ -12,17 +12,15 @@ from functools import partial
 from itertools import chain
 from typing import TYPE_CHECKING, Final
 
-from handinger_tui.core.money.reconciliation import AssignedRise, Restatement, suspense_buckets
 from handinger_tui.core.tags import NO_TAG_RULES
-from handinger_tui.core.turns.session import Session
 from handinger_tui.ledger import turns as turn_store
-from handinger_tui.ledger.charges import assigned, rises
 from handinger_tui.ledger.corrections import recompute
 from handinger_tui.ledger.database_file import charges_before
-from handinger_tui.ledger.grouping import buckets, condition, restatements, undated
+from handinger_tui.ledger.grouping import PROMPT, buckets, condition, turn_charge
 from handinger_tui.ledger.labels import Labeler, choose
-from handinger_tui.ledger.limits import LimitRules, LimitUsage, periods_at
+from handinger_tui.ledger.limits import LimitRules
 from handinger_tui.ledger.repair import open_or_salvage
+from handinger_tui.ledger.reports import read_report
 from handinger_tui.ledger.sql import LOCK_WAIT_S, LockRetries, Row, pack, readable, translated, unpack
 
 if TYPE_CHECKING:
@@ -30,8 +28,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from handinger_tui.core.money.limits import Gauge
-    from handinger_tui.core.money.spending import Bucket, ChargeFilter, GroupBy
+    from handinger_tui.core.money.report import Report, Selection
+    from handinger_tui.core.money.spending import Bucket, ChargeFilter, GroupBy, TurnCharge
     from handinger_tui.core.tags import Labels, TagRules
 
 PAGE: Final = 500
@@ -52,10 +50,15 @@ class CostRows:
         with translated(reading=True):
             return buckets(self._connection, by, which, rules=self._tag_rules)
 
-    def undated(self, which: ChargeFilter) -> Bucket:
-        """The sum of the turns without a known day, whatever the period of `which`."""
+    def report(self, selection: Selection, rules: LimitRules) -> Report:
+        """The report of a selection, with the limits of the newest session of its worker, or of its own."""
+        which = selection.which
+        newest = None if which.worker_id is None else self._newest_session(which.worker_id)
+        session_id = newest or which.session_id
         with translated(reading=True):
-            return undated(self._connection, which)
+            session = turn_store.load(self._connection, session_id, ()) if session_id else None
+            choose(self._connection, self._tag_rules, which.admits)
+            return read_report(self._connection, selection, rules, session)
 
     def choose(self, which: ChargeFilter) -> None:
         """Choose the sessions with the tag and project of `which`, for all queries that depend on them."""
@@ -91,10 +94,14 @@ class CostRows:
             row = self._connection.execute(query, (pack(worker_id),)).fetchone()
         return "" if row is None else unpack(row["base_url"])
 
-    def turns(self, which: ChargeFilter) -> Iterator[Row]:
-        """The rows of `turn_totals`, newest turn first. Texts are as stored: decode with `sql.unpack`."""
+    def turns(self, which: ChargeFilter, more: str = "") -> Iterator[Row]:
+        """The rows of `turn_totals`, newest turn first. Texts are as stored: decode with `sql.unpack`.
+
+        `more`: SQL of one more column.
+        """
         where, cells = condition(which, by_time=True)
-        sql = f"SELECT * FROM turn_totals {where} ORDER BY at_ms DESC, place DESC"
+        columns = f"t.*, {more}" if more else "t.*"
+        sql = f"SELECT {columns} FROM turn_totals t {where} ORDER BY at_ms DESC, place DESC"
         with translated(reading=True):
             cursor = self._connection.execute(sql, cells)
             names = [column[0] for column in cursor.description]
@@ -103,47 +110,27 @@ class CostRows:
                 # A `sqlite3.Row` searches for a column each time that it is read by name.
                 yield dict(zip(names, row, strict=True))
 
+    def turn_charges(self, which: ChargeFilter) -> Iterator[TurnCharge]:
+        """The turns with their cost, newest first."""
+        titles = self.titles()
+        for row in self.turns(which, PROMPT):
+            yield turn_charge({**row, "title": titles.get(row["session_id"], "")})
+
     def titles(self) -> dict[str | bytes, str]:
         """The titles of the stored sessions, by the session id as stored."""
         with translated(reading=True):
             rows = self._connection.execute("SELECT session_id, title FROM sessions WHERE title <> ''")
             return {row[0]: unpack(row[1]) for row in rows}
 
-    def newest_session(self, worker_id: str) -> Session | None:
-        """The stored session that last used a worker, with its turns; None when there is none."""
+    def _newest_session(self, worker_id: str) -> str | None:
+        """The id of the stored session that last used a worker; None when there is none."""
         with translated(reading=True):
             row = self._connection.execute(
                 "SELECT session_id FROM sessions WHERE worker_id = ?"
                 " ORDER BY updated_ms DESC, rowid DESC LIMIT 1",
                 (pack(worker_id),),
             ).fetchone()
-        return None if row is None else self.session(unpack(row[0]))
-
-    def session(self, session_id: str) -> Session | None:
-        """A session with its turns; None when it is not stored."""
-        with translated(reading=True):
-            return turn_store.load(self._connection, session_id, ())
-
-    def restatements(self, which: ChargeFilter) -> list[Restatement]:
-        """The final amounts that changed, of turns that match `which`, oldest first."""
-        with translated(reading=True):
-            return restatements(self._connection, which)
-
-    def suspense(self, which: ChargeFilter) -> list[Bucket]:
-        """A group without turns for each worker with suspense."""
-        with translated(reading=True):
-            return suspense_buckets(rises(self._connection, which))
-
-    def assigned(self, which: ChargeFilter) -> list[AssignedRise]:
-        """The rises that the person assigned to turns."""
-        with translated(reading=True):
-            return assigned(self._connection, which)
-
-    def gauges(self, session: Session | None, rules: LimitRules) -> tuple[Gauge, ...]:
-        """A gauge for each limit of a session (None: of any session)."""
-        periods = periods_at(rules.now_ms(), None)
-        with translated(reading=True):
-            return LimitUsage().gauges(self._connection, session or Session("", 0), periods, rules)
+        return None if row is None else unpack(row[0])
 
 
 @contextmanager

@@ -37,7 +37,7 @@ MEMORY_ONLY: Final = "No history is kept. This session is in memory only."
 NEWER: Final = "The history is from a newer version of handinger-tui. New data is not shown."
 _TABLES: Final = (
     *("sessions", "turns", "frames", "answers", "charges", "turn_totals", "limits", "tags", "origins"),
-    *("gathered", "reservations", "worker_turns", "rulings", "suspense", "search_entries"),
+    *("projects", "gathered", "reservations", "worker_turns", "rulings", "suspense", "search_entries"),
 )
 """The tables that read-only commands use."""
 
@@ -200,7 +200,7 @@ def charges_before(source: sqlite3.Connection, at_ms: int) -> sqlite3.Connection
     copy = _ready(_connect(":memory:", 0.0))
     copy.execute("BEGIN")
     entries = ((table, "WHERE at_ms < ? ORDER BY id") for table in ("charges", "suspense", "rulings"))
-    for table, which in (("sessions", ""), ("tags", ""), ("origins", ""), *entries):
+    for table, which in (("sessions", ""), ("tags", ""), ("origins", ""), ("projects", ""), *entries):
         columns = sorted(_columns(copy, table) & _columns(source, table))
         names, marks = ", ".join(columns), ", ".join("?" * len(columns))
         rows = source.execute(f"SELECT {names} FROM {table} {which}", (at_ms,) if which else ())

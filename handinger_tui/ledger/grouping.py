@@ -5,14 +5,15 @@ from __future__ import annotations
 import sqlite3
 from datetime import UTC, date, datetime, timedelta, tzinfo
 from decimal import Decimal
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import TYPE_CHECKING, Final
 
 from msgspec import Struct
 from msgspec.structs import replace
 
 from handinger_tui.core.amounts import EXACT, INT64_MAX, Total
+from handinger_tui.core.figures import Costs, Usage
 from handinger_tui.core.money.attribution import Interpretation
-from handinger_tui.core.money.reconciliation import AssignedRise, Restatement, suspense_buckets
+from handinger_tui.core.money.reconciliation import Restatement, suspense_buckets
 from handinger_tui.core.money.spending import (
     Bucket,
     ChargeFilter,
@@ -25,29 +26,27 @@ from handinger_tui.core.money.spending import (
     week_name,
 )
 from handinger_tui.core.money.typical_cost import Spread, TypicalCost, spread
-from handinger_tui.core.stream import Costs, Usage
 from handinger_tui.core.tags import NO_LABELS, NO_TAG_RULES, TagRules
 from handinger_tui.core.turns.turn import FREE, LIVE, NO_DAY, REFUSED, Trigger
 from handinger_tui.ledger.charges import (
     AMOUNT_COLUMNS,
+    BIT,
     COST_BITS,
     COUNTS,
     DECIMALS,
     SUMMED,
     Cells,
     amount_in,
-    assigned,
     condition_cells,
     rises,
 )
-from handinger_tui.ledger.labels import CHOSEN, Labeler, choose
+from handinger_tui.ledger.labels import CHOSEN, Labeler
 from handinger_tui.ledger.sql import (
     Cell,
     Row,
     int_or_none,
     int_or_zero,
     listed,
-    one_moment,
     pack,
     reading_of,
     scaled,
@@ -60,15 +59,16 @@ from handinger_tui.ledger.sql import (
 
 if TYPE_CHECKING:
     # It imports asyncio, which the reading of costs without a thread does not need.
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from handinger_tui.ledger.database import Database
 
-T = TypeVar("T")
 _FIRST_MS: Final = -62_000_000_000_000
 _LAST_MS: Final = 253_000_000_000_000
 """Times in the years 5 and 9987: a time outside this range is clamped to it."""
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+EVERYTHING: Final = ChargeFilter()
 
 
 class Day(Struct, frozen=True):
@@ -115,14 +115,25 @@ def condition(which: ChargeFilter, *more: str, by_time: bool = False) -> tuple[s
 
 
 def gaps(name: str) -> str:
-    """SQL for how many turns of a group lack a final value of one number; NULL over no turns."""
-    return f"SUM(1 - (told >> {SUMMED.index(name)} & 1)) AS {name}_gaps"
+    """SQL for how many turns of a group lack a final value of one number; NULL over no turns.
+
+    A second column has how many of these have a value so far.
+    """
+    is_missing = f"(1 - (reported >> {BIT[name]} & 1))"
+    return f"SUM({is_missing}) AS {name}_gaps, SUM({is_missing} AND {name} IS NOT NULL) AS {name}_open"
+
+
+UNSETTLED: Final = """
+    MAX(confirmed IS NULL AND (usd_pico IS NOT NULL OR micro_credits IS NOT NULL)) AS unsettled
+"""
+"""SQL for whether a later reading may change an amount of a group."""
 
 
 DOUBTS: Final = "MAX(doubtful) AS usd_pico_doubtful, MAX(credits_doubtful) AS micro_credits_doubtful"
 """SQL for whether an amount in a sum is doubtful."""
 _SUMS_OF_SPENT: Final = (
-    ", ".join(f"{split(name)}, {gaps(name)}" for name in ("usd_pico", "micro_credits")) + f", {DOUBTS}"
+    ", ".join(f"{split(name)}, {gaps(name)}" for name in ("usd_pico", "micro_credits"))
+    + f", {DOUBTS}, {UNSETTLED}"
 )
 
 
@@ -147,23 +158,30 @@ def _total(row: Row, name: str) -> Total:
     if value is None and not row[f"{name}_gaps"]:
         # Every turn was free.
         return Total(Decimal(0))
-    return Total(value, row[f"{name}_gaps"], bool(row[f"{name}_doubtful"]))
+    return Total(
+        value,
+        row[f"{name}_gaps"],
+        bool(row[f"{name}_doubtful"]),
+        row[f"{name}_open"],
+        value is not None and bool(row["unsettled"]),
+    )
 
 
 _SCALES: Final = tuple(DECIMALS[name] for name in SUMMED)
-_ALL_REPORTED: Final = (1 << len(SUMMED)) - 1
+_ALL_REPORTED: Final = sum(1 << BIT[name] for name in SUMMED)
 
 _HEAD: Final = f"""
     COUNT(*) AS turns, SUM(incomplete) AS incomplete, MIN(NULLIF(at_ms, {NO_DAY})) AS first_ms,
     MAX(NULLIF(at_ms, {NO_DAY})) AS last_ms,
-    SUM(told <> {_ALL_REPORTED}) AS gappy, {DOUBTS}, SUM(status IN ({listed(REFUSED)})) AS free
+    SUM(reported <> {_ALL_REPORTED}) AS gappy, {DOUBTS}, SUM(status IN ({listed(REFUSED)})) AS free,
+    {UNSETTLED}
 """
 _QUICK: Final = f"{_HEAD}, {', '.join(f'0 AS {name}_high, SUM({name}) AS {name}_low' for name in SUMMED)}"
 _SAFE: Final = f"{_HEAD}, {', '.join(map(split, SUMMED))}"
 """The same sums in a form that cannot overflow; it takes twice as long."""
-_PLACES_OF_SUMS: Final = range(9, 9 + 2 * len(SUMMED), 2)
+_PLACES_OF_SUMS: Final = range(10, 10 + 2 * len(SUMMED), 2)
 """Indexes of the sums (high, low) in a row that holds a key, `_HEAD` and the sums."""
-_GAPS: Final = f"{', '.join(map(gaps, SUMMED))}, SUM(told & {COST_BITS} <> {COST_BITS}) AS unsplit"
+_GAPS: Final = f"{', '.join(map(gaps, SUMMED))}, SUM(reported & {COST_BITS} <> {COST_BITS}) AS unsplit"
 _KEYS: Final = {
     GroupBy.TURN: "turn_id",
     GroupBy.SESSION: "session_id",
@@ -179,7 +197,9 @@ _TITLES: Final = {
 }
 _NO_MONEY: Final = Decimal(0)
 _NO_TITLES: Final[Mapping[str | bytes | None, str]] = {}
-_NO_GAPS: Final = (0,) * (len(SUMMED) + 1)
+_UNSPLIT: Final = 2 * len(SUMMED)
+"""Index of `unsplit` in a row of `_GAPS`."""
+_NO_GAPS: Final = (0,) * (_UNSPLIT + 1)
 _CERTAIN: Final = (False,) * (len(SUMMED) - 2)
 
 
@@ -255,7 +275,7 @@ def _grouped_by(
     gappy: dict[str | bytes | None, Sequence[int]] = {}
     if any(row["gappy"] for row in rows):
         # In a query of its own: turns with gaps are few, and there is an index of them.
-        where, cells = condition(which, *more, f"told <> {_ALL_REPORTED}")
+        where, cells = condition(which, *more, f"reported <> {_ALL_REPORTED}")
         sql = f"SELECT {_GAPS}, {key} AS key FROM turn_totals {where} GROUP BY {key}"
         gappy = {row["key"]: row for row in connection.execute(sql, cells)}
     return [
@@ -286,7 +306,7 @@ def _days(connection: sqlite3.Connection, which: ChargeFilter, zone: tzinfo | No
     within, cells = condition(replace(which, since_ms=None, until_ms=None), in_span, by_time=True)
     next_one = f"SELECT at_ms FROM turn_totals {within} ORDER BY at_ms LIMIT 1"
     sums = f"SELECT NULL, %s FROM turn_totals {within}"
-    missing = f"SELECT {_GAPS} FROM turn_totals {within} AND told <> {_ALL_REPORTED}"
+    missing = f"SELECT {_GAPS} FROM turn_totals {within} AND reported <> {_ALL_REPORTED}"
     start = -INT64_MAX if which.since_ms is None else which.since_ms
     end = INT64_MAX if which.until_ms is None else which.until_ms
     while row := connection.execute(next_one, cells | {"start": start, "end": end}).fetchone():
@@ -306,17 +326,24 @@ def undated(connection: sqlite3.Connection, which: ChargeFilter) -> Bucket:
 
 def _bucket(key: str, row: sqlite3.Row, missing: Sequence[int], title: str = "") -> Bucket:
     """The value of a row that holds a key, `_HEAD` and the sums, read by position: faster for many rows."""
-    doubts = (bool(row[6]), bool(row[7]), *_CERTAIN)
+    doubts, unsettled = (bool(row[6]), bool(row[7]), *_CERTAIN), bool(row[9])
     sums = [
-        Total(scaled(row[at], row[at + 1], places), gaps_of_it, doubt)
-        for at, places, gaps_of_it, doubt in zip(_PLACES_OF_SUMS, _SCALES, missing, doubts, strict=False)
+        Total(value, gaps_of_it, doubt, open_of_it, unsettled and value is not None)
+        for at, places, gaps_of_it, open_of_it, doubt in zip(
+            _PLACES_OF_SUMS, _SCALES, missing[:_UNSPLIT:2], missing[1:_UNSPLIT:2], doubts, strict=True
+        )
+        for value in (scaled(row[at], row[at + 1], places),)
     ]
     usd, credited, model, tool, sandbox, internal, tokens = sums
     first_ms, last_ms = int_or_none(row[3]), int_or_none(row[4])
     return Bucket(
         key, row[1], row[2], usd, credited, model, tool, sandbox, internal, tokens, first_ms, last_ms, title,
-        unsplit=missing[len(SUMMED)], free=int_or_zero(row[8]),
+        unsplit=missing[_UNSPLIT], free=int_or_zero(row[8]),
     )  # fmt: skip
+
+
+PROMPT: Final = "(SELECT substr(prompt, 1, 200) FROM turns WHERE turns.turn_id = t.turn_id) AS prompt"
+"""SQL for the beginning of the message of a turn `t`; NULL when it was deleted."""
 
 
 # -- turn by turn ------------------------------------------------------------------------
@@ -327,7 +354,7 @@ def turn_charges(
     where, cells = condition(which)
     page = f"SELECT * FROM turn_totals {where} ORDER BY at_ms DESC, place DESC LIMIT :limit OFFSET :offset"
     sql = (
-        f"SELECT t.*, s.title FROM ({page}) t LEFT JOIN sessions s USING (session_id)"
+        f"SELECT t.*, s.title, {PROMPT} FROM ({page}) t LEFT JOIN sessions s USING (session_id)"
         " ORDER BY t.at_ms DESC, t.place DESC"
     )
     rows = connection.execute(sql, cells | {"limit": limit, "offset": offset})
@@ -359,6 +386,7 @@ def turn_charge(row: Row) -> TurnCharge:
         sources=int_or_none(row["sources"]),
         elapsed_ms=int_or_none(row["elapsed_ms"]),
         title=unpack(row["title"] or ""),
+        prompt=unpack(row["prompt"] or ""),
         most_usd=amount_in(row, "most_pico"),
         most_credits=amount_in(row, "most_micro"),
         doubtful=bool(row["doubtful"]),
@@ -415,7 +443,7 @@ def _amounts(row: Row, name: str) -> tuple[Decimal | None, Decimal | None]:
     """The amount before and after the correction, whose row holds the difference."""
     old = scaled(row[f"{name}_high"], row[f"{name}_low"], DECIMALS[name])
     change = amount_in(row, name)
-    if int_or_zero(row["retracted"]) >> SUMMED.index(name) & 1:
+    if int_or_zero(row["retracted"]) >> BIT[name] & 1:
         return old, None
     return old, old if change is None else change if old is None else EXACT.add(old, change)
 
@@ -424,7 +452,7 @@ def _amounts(row: Row, name: str) -> tuple[Decimal | None, Decimal | None]:
 SAMPLED_TURNS: Final = 100
 """Maximum number of ended turns, the newest, from which the typical cost is computed."""
 _TYPICAL_TURNS: Final = f"""
-    SELECT usd_pico, micro_credits, told FROM turn_totals
+    SELECT usd_pico, micro_credits, reported FROM turn_totals
      WHERE budget = :budget AND simulated = :simulated AND shared_with IS NULL
        AND status NOT IN ({listed(FREE | LIVE)})
 """
@@ -457,84 +485,5 @@ def typical_cost(
 
 def _spread(rows: Iterable[Row], name: str) -> Spread:
     """The spread of one amount. Where no finished worker reported it, it is not a typical cost."""
-    bit = SUMMED.index(name)
-    return spread(amount_in(row, name) if row["told"] >> bit & 1 else None for row in rows)
-
-
-_NEWEST_IDS: Final = (
-    "SELECT (SELECT MAX(id) FROM charges), (SELECT MAX(id) FROM suspense), (SELECT MAX(id) FROM limits),"
-    " (SELECT MAX(id) FROM rulings)"
-)
-EVERYTHING: Final = ChargeFilter()
-
-
-class ChargeQueries:
-    """Implements the UI's port for reading charges. Every method raises LedgerError.
-
-    `zone`: the time zone of days; None: that of the machine.
-    """
-
-    def __init__(self, database: Database, zone: tzinfo | None = None) -> None:
-        self._database = database
-        self._zone = zone
-        self.tag_rules = NO_TAG_RULES
-        self._newest_ids: tuple[int | None, ...] = (None,)
-        """The newest ids of charges, suspense, limits and rulings at the last call of `news`."""
-
-    async def _read(self, which: ChargeFilter, query: Callable[[sqlite3.Connection], T]) -> T:
-        """Run a query of the charges that `which` selects, in one read transaction."""
-
-        def work(connection: sqlite3.Connection) -> T:
-            with one_moment(connection):
-                if which.by_labels:
-                    choose(connection, self.tag_rules, which.admits)
-                return query(connection)
-
-        return await self._database.run(work)
-
-    async def buckets(self, by: GroupBy, which: ChargeFilter = EVERYTHING) -> list[Bucket]:
-        """Groups of turns: periods in order of time, other groups by cost, highest first, unknown last."""
-        return await self._read(which, lambda db: buckets(db, by, which, self._zone, self.tag_rules))
-
-    async def turn_charges(
-        self, which: ChargeFilter = EVERYTHING, limit: int = 200, offset: int = 0
-    ) -> list[TurnCharge]:
-        """Turns with their cost, newest first; `limit` -1: all."""
-        return await self._read(which, lambda db: turn_charges(db, which, limit, offset))
-
-    async def suspense(self, which: ChargeFilter = EVERYTHING) -> list[Bucket]:
-        """A group without turns for each worker with suspense."""
-        return await self._read(which, lambda db: suspense_buckets(rises(db, which)))
-
-    async def assigned(self, which: ChargeFilter = EVERYTHING) -> list[AssignedRise]:
-        """The rises that the person assigned to turns."""
-        return await self._read(which, lambda db: assigned(db, which))
-
-    async def restated(self, which: ChargeFilter = EVERYTHING) -> list[Restatement]:
-        """The final amounts that changed, oldest first."""
-        return await self._read(which, lambda db: restatements(db, which))
-
-    async def typical_cost(self, worker_id: str | None, budget: str, *, simulated: bool) -> TypicalCost:
-        """The cost of the newest turns of a worker at a budget; of all workers where it has no such turn."""
-        return await self._database.run(lambda db: typical_cost(db, worker_id, budget, simulated=simulated))
-
-    def begin(self, connection: sqlite3.Connection) -> None:
-        """Final amounts that change from now on are news. Call it in the thread of the database."""
-        self._newest_ids = (connection.execute(_NEWEST_IDS).fetchone()[0],)
-
-    async def news(self, which: ChargeFilter = EVERYTHING) -> list[Restatement] | None:
-        """The final amounts that any program changed since the last call, oldest first.
-
-        None: no charge, suspense, limit or ruling was written; never at the first call. Frames, titles and
-        drafts are no news.
-        """
-
-        def work(connection: sqlite3.Connection) -> list[Restatement] | None:
-            before = self._newest_ids
-            self._newest_ids = tuple(connection.execute(_NEWEST_IDS).fetchone())
-            if before == self._newest_ids:
-                return None
-            with one_moment(connection):
-                return restatements(connection, which, before[0] or 0)
-
-        return await self._database.run(work)
+    bit = BIT[name]
+    return spread(amount_in(row, name) if row["reported"] >> bit & 1 else None for row in rows)

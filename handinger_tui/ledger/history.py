@@ -16,8 +16,8 @@ from handinger_tui.core.tags import NO_TAG_RULES
 from handinger_tui.core.turns.turn import FREE, UNSENT, TurnStatus
 from handinger_tui.ledger import search
 from handinger_tui.ledger.frames import drop_some, pack_some
-from handinger_tui.ledger.grouping import DOUBTS
-from handinger_tui.ledger.labels import Labeler, change_tags, choose
+from handinger_tui.ledger.grouping import DOUBTS, UNSETTLED
+from handinger_tui.ledger.labels import Labeler, change_tags, choose, set_project
 from handinger_tui.ledger.search import optimize, remove_session
 from handinger_tui.ledger.sql import (
     Care,
@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from handinger_tui.core.turns.session import Service, SessionSummary
     from handinger_tui.ledger.database import Database
 
-# Of `turn_totals.told`, bit 0 says that USD were reported, bit 1 that credits were. A turn without a row
+# Of `turn_totals.reported`, bit 0 says that USD were reported, bit 1 that credits were. A turn without a row
 # waits in a queue, was not sent or was imported; or it was read from the worker and has no figures yet.
 _COUNTED: Final = "EXISTS (SELECT 1 FROM turn_totals c WHERE c.turn_id = t.turn_id)"
 _STARTED: Final = f"(t.status <> '{TurnStatus.QUEUED}' OR {_COUNTED})"
@@ -71,8 +71,11 @@ _SUMMARIES: Final = f"""
                AND t.status <> '{TurnStatus.QUEUED}' AND NOT {_COUNTED}) AS uncharged,
            COALESCE(i.turns, 0) AS imported,
            {split("usd_pico", "m")}, {split("micro_credits", "m")}, COUNT(m.turn_id) AS charged,
-           COALESCE(SUM(m.told & 1), 0) AS priced_turns, COALESCE(SUM(m.told >> 1 & 1), 0) AS credited_turns,
-           {DOUBTS}
+           COALESCE(SUM(m.reported & 1), 0) AS priced_turns,
+           COALESCE(SUM(m.reported >> 1 & 1), 0) AS credited_turns,
+           COALESCE(SUM(m.usd_pico IS NOT NULL AND NOT m.reported & 1), 0) AS usd_pico_open,
+           COALESCE(SUM(m.micro_credits IS NOT NULL AND NOT m.reported >> 1 & 1), 0) AS micro_credits_open,
+           {DOUBTS}, {UNSETTLED}
       FROM sessions s LEFT JOIN turn_totals m ON m.session_id = s.session_id
       LEFT JOIN (SELECT t.session_id, COUNT(*) AS turns FROM turns t
                   WHERE t.imported_ms IS NOT NULL AND t.status <> '{TurnStatus.NOT_SENT}'
@@ -284,6 +287,19 @@ class SessionHistory:
         def work(connection: sqlite3.Connection) -> None:
             with transaction(connection):
                 change_tags(connection, kind, whose, add, remove)
+
+        await self._database.run(work)
+
+    async def projects(self) -> list[str]:
+        """Every project that is stored or that a rule assigns, in order of the alphabet."""
+        return await self._database.run(lambda db: Labeler(db, self.tag_rules).projects())
+
+    async def set_project(self, session_id: str, name: str | None) -> None:
+        """Set the project of a session, stored or not; None: rules decide."""
+
+        def work(connection: sqlite3.Connection) -> None:
+            with transaction(connection):
+                set_project(connection, session_id, name)
 
         await self._database.run(work)
 

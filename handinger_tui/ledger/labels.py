@@ -27,7 +27,7 @@ CHOSEN_WORKER: Final = "is_chosen_worker(CAST(worker_id AS BLOB))"
 
 
 class Labeler:
-    """Labels sessions by the tags that are stored at the moment of its creation, and by rules."""
+    """Labels sessions by the tags and projects that are stored when it is made, and by rules."""
 
     def __init__(self, connection: sqlite3.Connection, rules: TagRules) -> None:
         self._connection = connection
@@ -36,19 +36,30 @@ class Labeler:
         for row in connection.execute("SELECT kind, id, name FROM tags"):
             name = clean_line(unpack(row["name"]), MAX_NAME)
             self._stored.setdefault((unpack(row["kind"]), unpack(row["id"])), []).append(name)
+        rows = connection.execute("SELECT session_id, name FROM projects")
+        self._projects = {unpack(row[0]): clean_line(unpack(row[1]), MAX_NAME) for row in rows}
+        """The projects that the person set, by session."""
 
     def of(self, row: Row) -> Labels:
         """The labels of a row with the columns of `_FACTS`."""
         workers = tuple(unpack(row[name]) for name in ("worker_id", "template") if row[name] is not None)
         facts = SessionFacts(workers, unpack(row["folder"] or ""), unpack(row["title"]))
-        of_workers = sorted({name for one in workers for name in self._stored.get(("worker", one), ())})
-        own = self._stored.get(("session", unpack(row["session_id"])), ())
-        return self._rules.labels(facts, tuple(own), tuple(of_workers))
+        return self._of_facts(unpack(row["session_id"]), facts)
 
-    def of_session(self, session_id: str) -> Labels:
-        """The labels of one session; of one that is not stored, those that it has by itself."""
+    def _of_facts(self, session_id: str, facts: SessionFacts) -> Labels:
+        of_workers = sorted({name for one in facts.workers for name in self._stored.get(("worker", one), ())})
+        own = self._stored.get(("session", session_id), ())
+        return self._rules.labels(facts, tuple(own), tuple(of_workers), self._projects.get(session_id, ""))
+
+    def of_session(self, session_id: str, unstored: SessionFacts | None = None) -> Labels:
+        """The labels of one session. `unstored`: its facts where it is not stored yet, None: unknown."""
         row = self._connection.execute(_ONE_SESSION, (pack(session_id),)).fetchone()
-        return Labels(tuple(self._stored.get(("session", session_id), ()))) if row is None else self.of(row)
+        if row is not None:
+            return self.of(row)
+        if unstored is not None:
+            return self._of_facts(session_id, unstored)
+        own = tuple(self._stored.get(("session", session_id), ()))
+        return Labels(own, project=self._projects.get(session_id, ""))
 
     def all(self) -> Iterator[tuple[str | bytes, Labels]]:
         """The id, as stored, and the labels of each session that has turns or charges."""
@@ -65,6 +76,10 @@ class Labeler:
         """Every tag that is stored or that a rule assigns, in order of the alphabet."""
         stored = (name for names in self._stored.values() for name in names)
         return sorted({*stored, *(name for name, _ in self._rules.tags)})
+
+    def projects(self) -> list[str]:
+        """Every project that is stored or that a rule assigns, in order of the alphabet."""
+        return sorted({*self._projects.values(), *(name for name, _ in self._rules.projects)})
 
 
 def choose(connection: sqlite3.Connection, rules: TagRules, admits: Callable[[Labels], bool]) -> None:
@@ -92,3 +107,11 @@ def change_tags(
         ("DELETE FROM tags WHERE kind = ? AND id = ? AND name = ?", remove),
     ):
         connection.executemany(sql, [(kind, pack(whose), pack(name)) for name in names])
+
+
+def set_project(connection: sqlite3.Connection, session_id: str, name: str | None) -> None:
+    """Set the project of a session, inside a transaction of the caller; None: rules decide."""
+    connection.execute("DELETE FROM projects WHERE session_id = ?", (pack(session_id),))
+    if name is not None:
+        cells = pack(session_id), pack(name)
+        connection.execute("INSERT INTO projects (session_id, name) VALUES (?, ?)", cells)

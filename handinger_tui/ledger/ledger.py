@@ -18,11 +18,11 @@ from handinger_tui.ledger.corrections import Rulings, recompute
 from handinger_tui.ledger.database import Database
 from handinger_tui.ledger.database_file import Opened, mark_suspect, open_copy, open_database
 from handinger_tui.ledger.frames import FrameWriter, newest_frame_ms
-from handinger_tui.ledger.grouping import ChargeQueries
 from handinger_tui.ledger.history import SessionHistory, StoredWorkers
 from handinger_tui.ledger.limits import LimitService
 from handinger_tui.ledger.locks import ProcessLocks
 from handinger_tui.ledger.repair import open_or_salvage, opened_in_memory
+from handinger_tui.ledger.reports import ChargeQueries
 from handinger_tui.ledger.search import index_entries
 from handinger_tui.ledger.sql import LOCK_WAIT_S, LockRetries, TurnFrame, one_moment, translated
 from handinger_tui.ledger.turns import Run
@@ -62,7 +62,7 @@ def no_history(reason: str) -> NoHistory:
 
 
 class Ledger:
-    """The record of turns. Implements `engine.ports.TurnLog`, see there; start and close it once.
+    """The record of turns. Implements `engine.ports.TurnHistory`, see there; start and close it once.
 
     `history`, `charges`, `limits`, `rulings` and `stored_workers` use the same database, and all but the
     last implement ports of the UI. No turn starts against `limits`.
@@ -108,8 +108,8 @@ class Ledger:
             partial(opened_in_memory, path) if path is not None and written is None else None,
         )
         self.history = SessionHistory(self.database, self.run.run_id, self._is_alive)
-        self.charges = ChargeQueries(self.database, zone)
         self.limits = LimitService(self.database, zone=zone)
+        self.charges = ChargeQueries(self.database, self.limits, zone)
         self.rulings = Rulings(self.database)
         self.stored_workers = StoredWorkers(self.database)
 

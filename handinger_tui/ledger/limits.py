@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Final
 from msgspec import Struct
 from msgspec.structs import replace
 
-from handinger_tui.core.amounts import EXACT, Total, micro_credits, pico_usd, tidy, total
+from handinger_tui.core.amounts import EXACT, Total, Unit, micro_credits, pico_usd, tidy, total
 from handinger_tui.core.errors import HandingerError, LedgerError
 from handinger_tui.core.money.attribution import Interpretation, MoneyIndex
 from handinger_tui.core.money.limits import (
@@ -27,17 +27,18 @@ from handinger_tui.core.money.limits import (
     LimitOrigin,
     LimitReached,
     Scope,
-    Unit,
     check_start,
     effective,
     gauges,
 )
 from handinger_tui.core.money.spending import ChargeFilter, SpendingSums, midnight_ms
 from handinger_tui.core.money.typical_cost import ENOUGH, TypicalCost
+from handinger_tui.core.tags import NO_TAG_RULES, SessionFacts, TagRules
 from handinger_tui.core.turns.session import LOCAL, Session
 from handinger_tui.core.turns.turn import LIVE, NO_DAY, StartPolicy, TurnRequest, TurnStatus
 from handinger_tui.ledger.charges import DECIMALS, amount_in, rises
 from handinger_tui.ledger.grouping import condition, day_at, spent, typical_cost
+from handinger_tui.ledger.labels import Labeler, choose
 from handinger_tui.ledger.sql import (
     Care,
     Cell,
@@ -118,8 +119,8 @@ def release(connection: sqlite3.Connection, turn_id: str) -> None:
 _RELEASE_REPORTED: Final = """
     DELETE FROM reservations WHERE turn_id = :turn_id AND EXISTS (
         SELECT 1 FROM turn_totals t
-         WHERE t.turn_id = :turn_id AND told & 3
-           AND (told & 1 OR reserved_pico IS NULL) AND (told & 2 OR reserved_micro IS NULL))
+         WHERE t.turn_id = :turn_id AND reported & 3
+           AND (reported & 1 OR reserved_pico IS NULL) AND (reported & 2 OR reserved_micro IS NULL))
 """
 
 
@@ -136,13 +137,13 @@ def reserved(connection: sqlite3.Connection, which: ChargeFilter) -> list[Reserv
     where, cells = condition(which)
     # CROSS JOIN keeps this order: few turns have a reservation, and a month may have very many turns.
     sql = (
-        "SELECT reserved_pico, reserved_micro, usd_pico, micro_credits, told, budget, simulated,"
+        "SELECT reserved_pico, reserved_micro, usd_pico, micro_credits, reported, budget, simulated,"
         f" status NOT IN ({_RUNNING}) AS ended"
         f" FROM reservations CROSS JOIN turn_totals USING (turn_id) {where}"
     )
     turns, histories = [], dict[tuple[Cell, Cell], Reservation]()
     for row in connection.execute(sql, cells).fetchall():
-        reported = frozenset(unit for bit, unit in enumerate(Unit) if row["told"] >> bit & 1)
+        reported = frozenset(unit for bit, unit in enumerate(Unit) if row["reported"] >> bit & 1)
         usd = _remaining(row, "reserved_pico", "usd_pico")
         credited = _remaining(row, "reserved_micro", "micro_credits")
         turn = Reservation(usd, credited, bool(row["ended"]), reported)
@@ -195,9 +196,9 @@ EXAMINED_TURNS: Final = 5
 # A turn that failed may have no figures in any unit, whichever units the service reports. An amount that is
 # not final is reported, too.
 _REPORTED: Final = f"""
-    SELECT told | (usd_pico IS NOT NULL) | ((micro_credits IS NOT NULL) << 1) AS told FROM turn_totals
+    SELECT reported | (usd_pico IS NOT NULL) | ((micro_credits IS NOT NULL) << 1) AS reported FROM turn_totals
      WHERE base_url = ? AND (status = '{TurnStatus.COMPLETED}'
-        OR (status IN ('{TurnStatus.INCOMPLETE}', '{TurnStatus.FAILED}') AND told <> 0))
+        OR (status IN ('{TurnStatus.INCOMPLETE}', '{TurnStatus.FAILED}') AND reported <> 0))
      ORDER BY at_ms DESC, place DESC LIMIT {EXAMINED_TURNS}
 """
 
@@ -207,7 +208,7 @@ def unreported_units(connection: sqlite3.Connection, base_url: str) -> frozenset
 
     Nothing is concluded from a single turn without any figure: its worker may not have been readable.
     """
-    reported = [row["told"] for row in connection.execute(_REPORTED, (pack(base_url),))]
+    reported = [row["reported"] for row in connection.execute(_REPORTED, (pack(base_url),))]
     if len(reported) < 2 and not any(reported):
         return frozenset()
     return frozenset(unit for bit, unit in enumerate(Unit) if not any(bits >> bit & 1 for bits in reported))
@@ -222,19 +223,24 @@ class TypedLimits(Struct, frozen=True):
 
 
 class Whose(Struct, frozen=True):
-    """The owners of limits: a session, its worker, and real or simulated money."""
+    """The owners of limits: a session, its worker, its project, and real or simulated money."""
 
     session_id: str
     worker_id: str | None
+    project: str
+    """Its name; "" where the session has none."""
     simulated: bool
 
     def of(self, scope: Scope) -> str | None:
-        """The value of the column `whose` for a limit of this scope; None where there is no worker yet."""
+        """The value of the column `whose` for a limit of this scope; None: no worker yet, or no project."""
         match scope:
             case Scope.SESSION:
                 return self.session_id
             case Scope.WORKER:
                 return self.worker_id
+            case Scope.PROJECT:
+                # A name has no blanks.
+                return (f"local {self.project}" if self.simulated else self.project) or None
             case Scope.TURN | Scope.DAY | Scope.WEEK | Scope.MONTH:
                 return "local" if self.simulated else "real"
 
@@ -304,6 +310,7 @@ class LimitRules(Struct, frozen=True):
 
     Limits from `flags` win over typed ones, and those over `configured` ones. `credit_usd`: the price of a
     credit in USD, None where the user set none. `never_reported`: the units that the service does not have.
+    `tag_rules`: assign projects; `folder`: the one in which a session that is not stored yet would begin.
     """
 
     configured: Sequence[Limit] = ()
@@ -312,11 +319,25 @@ class LimitRules(Struct, frozen=True):
     credit_usd: Decimal | None = None
     never_reported: frozenset[Unit] = frozenset()
     now_ms: Callable[[], int] = _system_ms
+    tag_rules: TagRules = NO_TAG_RULES
+    folder: str = ""
 
-    def in_force(self, typed: TypedLimits) -> tuple[Limit, ...]:
+    def in_force(self, typed: TypedLimits, whose: Whose) -> tuple[Limit, ...]:
         """The limits that apply, given those that the user typed."""
-        configured = [limit for limit in self.configured if (limit.scope, limit.unit) not in typed.lifted]
+        configured = [
+            limit
+            for limit in self.configured
+            if (limit.scope, limit.unit) not in typed.lifted
+            and (limit.scope is not Scope.PROJECT or whose.project)
+        ]
         return effective((*self.flags, *typed.limits, *configured))
+
+    def whose(self, connection: sqlite3.Connection, session: Session) -> Whose:
+        """The owners of the limits of a session, by its present project."""
+        workers = tuple(one for one in (session.worker_id, session.stored_worker_id) if one is not None)
+        facts = SessionFacts(workers, self.folder, session.title)
+        project = Labeler(connection, self.tag_rules).of_session(session.session_id, facts).project
+        return Whose(session.session_id, session.worker_id, project, self.simulated)
 
 
 NO_LIMIT_RULES: Final = LimitRules()
@@ -345,19 +366,33 @@ class LimitUsage:
         self._index = MoneyIndex()
 
     def gauges(
-        self, connection: sqlite3.Connection, session: Session, periods: Periods, rules: LimitRules
+        self,
+        connection: sqlite3.Connection,
+        session: Session,
+        periods: Periods,
+        rules: LimitRules,
+        project: str | None = None,
     ) -> tuple[Gauge, ...]:
         """A gauge for each limit that applies, by the current ledger, with the reservations of running turns.
 
         A turn of `session` that may spend and is not in the ledger yet counts as a gap in every scope.
+        `project`: only the limits of this one; None: all of the session.
         """
         session = replace(session, turns=session.ours)
-        whose = Whose(session.session_id, session.worker_id, rules.simulated)
-        limits = rules.in_force(typed_limits(connection, whose))
+        whose = (
+            rules.whose(connection, session)
+            if project is None
+            else Whose(session.session_id, session.worker_id, project, rules.simulated)
+        )
+        limits = rules.in_force(typed_limits(connection, whose), whose)
+        if project is not None:
+            limits = tuple(limit for limit in limits if limit.scope is Scope.PROJECT)
         scopes = {limit.scope for limit in limits}
         if not scopes:
             return ()
-        filters = _filters(session, periods, simulated=rules.simulated)
+        filters = _filters(session, periods, whose)
+        if Scope.PROJECT in scopes:
+            choose(connection, rules.tag_rules, filters[Scope.PROJECT].admits)
         sums = self._spent(connection, session, scopes, filters)
         totals = {(scope, Unit.USD): one.usd for scope, one in sums.items()}
         totals |= {(scope, Unit.CREDITS): one.credits for scope, one in sums.items()}
@@ -405,7 +440,7 @@ def _with_price(
 ) -> Gauge:
     """`gauge` with the credits that have no amount in USD, at the price that the user set."""
     where, cells = condition(which, "usd_pico IS NULL", "micro_credits IS NOT NULL")
-    sums = f"COUNT(*) AS turns, {split('micro_credits')}, SUM(told >> 1 & 1) AS ended"
+    sums = f"COUNT(*) AS turns, {split('micro_credits')}, SUM(reported >> 1 & 1) AS ended"
     sql = f"SELECT {sums} FROM turn_totals {where}"
     row = connection.execute(sql, cells).fetchone()
     of_turns = scaled(row["micro_credits_high"], row["micro_credits_low"], DECIMALS["micro_credits"])
@@ -416,19 +451,23 @@ def _with_price(
     credited = EXACT.add(of_turns or Decimal(0), of_no_turn or Decimal(0))
     value = EXACT.add(gauge.spent.value or Decimal(0), EXACT.multiply(credited, credit_usd))
     gaps = max(0, gauge.spent.missing_turns - (row["ended"] or 0))
-    return replace(gauge, spent=Total(value, gaps, doubtful=True))
+    open_turns = min(gaps, gauge.spent.open_turns)
+    spent = replace(gauge.spent, value=value, missing_turns=gaps, doubtful=True, open_turns=open_turns)
+    return replace(gauge, spent=spent)
 
 
-def _filters(session: Session, periods: Periods, *, simulated: bool) -> dict[Scope, ChargeFilter]:
-    """The charges that count for each scope."""
+def _filters(session: Session, periods: Periods, whose: Whose) -> dict[Scope, ChargeFilter]:
+    """The charges that count for each scope. Those of a project have to be chosen, see `labels.choose`."""
     own = ChargeFilter(session_id=session.session_id)
     return {
         # The newest turn that was sent: a later message that the limit blocked must not take its place.
         Scope.TURN: ChargeFilter(turn_id="" if session.sent is None else session.sent.turn_id),
         Scope.SESSION: own,
         Scope.WORKER: own if session.worker_id is None else ChargeFilter(worker_id=session.worker_id),
+        Scope.PROJECT: ChargeFilter(project=whose.project, simulated=whose.simulated),
         **{
-            scope: ChargeFilter(since_ms=start_ms, simulated=simulated) for scope, start_ms in periods.items()
+            scope: ChargeFilter(since_ms=start_ms, simulated=whose.simulated)
+            for scope, start_ms in periods.items()
         },
     }
 
@@ -501,7 +540,8 @@ def _larger(ours: Total, reported: Decimal | None, turns_since: int) -> Total:
     """The larger sum. The gaps of the worker's own total are only the turns after it was read."""
     if reported is None or (ours.value is not None and ours.value >= reported):
         return ours
-    return Total(reported, turns_since, ours.doubtful)
+    open_turns = min(turns_since, ours.open_turns)
+    return replace(ours, value=reported, missing_turns=turns_since, open_turns=open_turns)
 
 
 # -- the service -------------------------------------------------------------------------
@@ -527,8 +567,13 @@ class LimitService:
 
     async def limits(self, session: Session) -> tuple[Limit, ...]:
         """The limits that apply to a session, one per scope and unit."""
-        whose = self._whose(session)
-        return self.rules.in_force(await self._database.run(lambda db: typed_limits(db, whose)))
+
+        def work(connection: sqlite3.Connection) -> tuple[Limit, ...]:
+            with one_moment(connection):
+                whose = self.rules.whose(connection, session)
+                return self.rules.in_force(typed_limits(connection, whose), whose)
+
+        return await self._database.run(work)
 
     async def gauges(self, session: Session) -> tuple[Gauge, ...]:
         """Each limit with what is spent and reserved of it, by the current ledger."""
@@ -575,18 +620,22 @@ class LimitService:
         """Store a limit for every program on this history; None lifts it, also a configured one.
 
         Raises:
-            HandingerError: a worker limit before there is a worker; an invalid amount.
+            HandingerError: no worker yet, or no project; an invalid amount.
         """
-        whose, set_ms = self._whose(session).of(scope), self.rules.now_ms()
-        if whose is None:
-            raise HandingerError("No worker yet.", "Send a first message, or set a session limit.")
-        await self._database.run(lambda db: set_limit(db, scope, whose, unit, amount, set_ms))
+        set_ms = self.rules.now_ms()
+
+        def work(connection: sqlite3.Connection) -> None:
+            whose = self.rules.whose(connection, session).of(scope)
+            if whose is None:
+                if scope is Scope.PROJECT:
+                    raise HandingerError("This session has no project.", "Set one: /project NAME.")
+                raise HandingerError("No worker yet.", "Send a first message, or set a session limit.")
+            set_limit(connection, scope, whose, unit, amount, set_ms)
+
+        await self._database.run(work)
 
     def today(self) -> ChargeFilter:
         """A filter for the charges since local midnight, real or simulated as this service is."""
         return ChargeFilter(
             since_ms=day_at(self.rules.now_ms(), self._zone).start_ms, simulated=self.simulated
         )
-
-    def _whose(self, session: Session) -> Whose:
-        return Whose(session.session_id, session.worker_id, self.simulated)

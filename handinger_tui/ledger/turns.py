@@ -226,10 +226,11 @@ def open_turn(
     nothing is stored. Without it the turn waits in a queue, and is no turn in any sum.
     """
     with transaction(connection, Care.FULL):
-        amounts = None if check is None else check()
-        place = None if settles is None else _settle_replaced(connection, settles)
+        # Before the check: the project of a session depends on its folder and its title.
         _put_folder(connection, session, run.folder)
         _put_session(connection, session, request.created_ms, title_from(request.prompt))
+        amounts = None if check is None else check()
+        place = None if settles is None else _settle_replaced(connection, settles)
         _put_turn(connection, session, request, run.run_id, TurnStatus.QUEUED)
         if place is not None:
             connection.execute("UPDATE turns SET place = ? WHERE turn_id = ?", (place, pack(request.turn_id)))

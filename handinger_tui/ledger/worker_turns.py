@@ -53,7 +53,7 @@ class RemoteEntry(Struct, frozen=True):
     session_id: str | None
 
 
-_SAME_PROMPT: Final = "base_url = :base_url AND worker_id = :worker_id AND asked = :asked"
+_SAME_PROMPT: Final = "base_url = :base_url AND worker_id = :worker_id AND prompt_key = :prompt_key"
 _ENTRY: Final = f"""
     SELECT r.turn_id, (SELECT t.session_id FROM turns t WHERE t.turn_id = r.turn_id) AS session_id
       FROM remote_turns r
@@ -67,8 +67,8 @@ _SET_MESSAGE_ID: Final = f"""
 _IS_CLAIMED: Final = f"SELECT 1 FROM remote_turns WHERE {_SAME_PROMPT} AND times = :times"
 _NEXT_TIMES: Final = f"SELECT MAX(times) + 1 FROM remote_turns WHERE {_SAME_PROMPT}"
 _CLAIM: Final = """
-    INSERT OR IGNORE INTO remote_turns (base_url, worker_id, asked, times, message_id, turn_id)
-    VALUES (:base_url, :worker_id, :asked, :times, :message_id, :turn_id)
+    INSERT OR IGNORE INTO remote_turns (base_url, worker_id, prompt_key, times, message_id, turn_id)
+    VALUES (:base_url, :worker_id, :prompt_key, :times, :message_id, :turn_id)
 """
 
 
@@ -143,7 +143,7 @@ def stored_prompt_count(connection: sqlite3.Connection, turn_id: str) -> int | N
 
 
 def _prompt_cells(base_url: str, worker_id: str, prompt: str) -> dict[str, Cell]:
-    return {"base_url": pack(base_url), "worker_id": pack(worker_id), "asked": prompt_key(prompt)}
+    return {"base_url": pack(base_url), "worker_id": pack(worker_id), "prompt_key": prompt_key(prompt)}
 
 
 _PUT_EVENTS: Final = """

@@ -188,7 +188,7 @@ def _money_text() -> str:
 async def _give_tour(context: TurnContext) -> None:
     await context.say(OPENING)
     names = [rule.name for rule in context.config.rules]
-    await context.compute("list_rules", {}, lambda: names, lambda names: names)
+    await context.call_tool("list_rules", {}, lambda: names, lambda names: names)
     await context.say(_abilities_text(context))
     await context.say(f"{PROGRAM}\n\n{_money_text()}")
 

@@ -110,7 +110,7 @@ def _column(name: str, present: list[str], rows: int) -> Column:
 
 
 async def _summarize_table(context: TurnContext, file: StoredFile, text: str) -> None:
-    measured = await context.compute(
+    measured = await context.call_tool(
         "measure_columns",
         {"path": file.path},
         lambda: columns_of(text),
@@ -158,7 +158,7 @@ async def _summarize(context: TurnContext, file: StoredFile) -> None:
             f"{len(file.content):,} bytes, media type `{file.media_type}` by its name."
         )
         return
-    text = await context.compute(
+    text = await context.call_tool(
         "read_file",
         {"path": file.path},
         lambda: head.decode("utf-8-sig", "replace").replace("\r\n", "\n"),
@@ -225,7 +225,7 @@ async def _write_report(context: TurnContext) -> None:
         await context.say(f"I can only report on what I can compute: {titles}. Here is the first.")
         title = _PRIMES
     work, header = (prime_counts, ("block", "primes")) if title == _PRIMES else (price_list, ("for", "usd"))
-    bars = await context.compute("compute_table", {"topic": title}, work, lambda bars: bars)
+    bars = await context.call_tool("compute_table", {"topic": title}, work, lambda bars: bars)
     if bars is None:
         return
     await context.think(f"{len(bars)} rows computed. Next: a chart and the files.")

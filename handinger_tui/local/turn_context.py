@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
 from msgspec import Struct
@@ -156,13 +156,9 @@ class TurnContext:
         self.turn.emit({"type": "error", "errorText": error_text})
 
     async def call_tool(
-        self,
-        tool: str,
-        tool_input: dict[str, object],
-        work: Callable[[], Awaitable[T]],
-        output: Callable[[T], object],
+        self, tool: str, tool_input: dict[str, object], work: Callable[[], T], output: Callable[[T], object]
     ) -> T | None:
-        """Call a tool: stream its input, await `work`, stream what `output` makes of the result.
+        """Call a tool: stream its input, do `work` in a thread, stream what `output` makes of the result.
 
         Returns None if the budget allows no further call, which the closing note says.
         """
@@ -176,19 +172,13 @@ class TurnContext:
         self.turn.counts.tool_calls += 1
         started = time.monotonic_ns()
         await self.wait(THINKING_SECONDS)
-        result = await work()
+        result = await asyncio.to_thread(work)
         self._is_tool_used = True
         self.turn.counts.sandbox_tenths += -(-(time.monotonic_ns() - started) // _TENTHS_NS)
         shown = output(result)
         self._count("input", len(formats.dumps(shown)))
         self.turn.emit({"type": "tool-output-available", "toolCallId": call_id, "output": shown})
         return result
-
-    async def compute(
-        self, tool: str, tool_input: dict[str, object], work: Callable[[], T], output: Callable[[T], object]
-    ) -> T | None:
-        """Call a tool with blocking work in a thread, so that other requests are not delayed."""
-        return await self.call_tool(tool, tool_input, lambda: asyncio.to_thread(work), output)
 
     def count_reading(self, file: StoredFile, characters: int) -> None:
         """Count what was read from a file: as cache write, and as cache read when it was read before."""
@@ -198,15 +188,14 @@ class TurnContext:
 
     async def write(self, path: str, media_type: str, content: bytes) -> StoredFile | None:
         """Publish a file with the tool `write_file` and emit it as a file part."""
-
-        async def work() -> StoredFile:
-            return self.conversation.store(path, media_type, content, published=True)
-
-        tool_input: dict[str, object] = {"path": path, "mediaType": media_type, "bytes": len(content)}
         file = await self.call_tool(
-            "write_file", tool_input, work, lambda file: {"path": file.path, "sha256": file.digest}
+            "write_file",
+            {"path": path, "mediaType": media_type, "bytes": len(content)},
+            lambda: self.conversation.new_file(path, media_type, content, published=True),
+            lambda file: {"path": file.path, "sha256": file.digest},
         )
         if file is not None:
+            self.conversation.files[file.path] = file
             url = self.conversation.url_of(file)
             self.turn.emit({"type": "file", "url": url, "mediaType": media_type, "filename": file.path})
         return file
@@ -215,7 +204,7 @@ class TurnContext:
         self, path: str, title: str, bars: Sequence[tuple[str, Decimal]]
     ) -> StoredFile | None:
         """Draw a bar chart with the tool `draw_chart` and publish it as a PNG image."""
-        picture = await self.compute(
+        picture = await self.call_tool(
             "draw_chart",
             {"title": title},
             lambda: formats.bar_chart(title, bars),

@@ -225,23 +225,24 @@ class Conversation:
     def begin(self, instruction: Instruction) -> LocalTurn:
         """Add a turn, with its attachments."""
         attachments = []
-        for name, content in instruction.uploads:
-            path = clean_name(name)
-            attachments.append(self.store(path, media_type_of(path), content, published=False))
+        for sent_name, content in instruction.uploads:
+            name = clean_name(sent_name)
+            file = self.new_file(name, media_type_of(name), content, published=False)
+            self.files[file.path] = file
+            attachments.append(file)
         turn = LocalTurn(instruction, tuple(attachments))
         self.turns.append(turn)
         return turn
 
-    def store(self, path: str, media_type: str, content: bytes, *, published: bool) -> StoredFile:
-        """Store a file, under a number (as in `name-2.txt`) if its path is taken."""
+    def new_file(self, path: str, media_type: str, content: bytes, *, published: bool) -> StoredFile:
+        """A file that is not stored yet, with a number (as in `name-2.txt`) if its path is taken."""
         folder, slash, name = path.rpartition("/")
         stem, dot, suffix = name.rpartition(".") if "." in name.lstrip(".") else (name, "", "")
         number = 2
         while path in self.files:
             path = f"{folder}{slash}{stem}-{number}{dot}{suffix}"
             number += 1
-        file = self.files[path] = StoredFile(path, media_type, content, published)
-        return file
+        return StoredFile(path, media_type, content, published)
 
     def url_of(self, file: StoredFile) -> str:
         """Return the absolute URL of a file on this server."""

@@ -10,14 +10,13 @@ from weakref import WeakKeyDictionary
 from textual.notifications import SeverityLevel
 from textual.screen import Screen
 
+from handinger_tui.core.attention import TYPING_S
 from handinger_tui.core.errors import HandingerError
 from handinger_tui.core.safety import Verdict, clean_line, judge_link
 from handinger_tui.ui.terminal.diff_app import DiffApp, copy_report
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine, Generator, Sequence
-
-    from textual.widget import Widget
 
     from handinger_tui.core.acts import Confirmation
 
@@ -26,8 +25,6 @@ MAX_HOLD_S: Final = 1.0
 """Most seconds for which keys wait: what opens may be read from a slow disk or service."""
 BUSY_AFTER_S: Final = 0.9
 """Seconds after which the person is told that what a key asked for is still being done."""
-TYPING_S: Final = 0.6
-"""A question waits until nothing was typed for so many seconds: it would swallow the rest of it."""
 LOOK_AGAIN_S: Final = 0.02
 """Seconds between two looks at whether the person types."""
 SUSPICIOUS_LINK: Final = "This link may be misleading"
@@ -71,8 +68,8 @@ class Interaction:
         """The monotonic time until which keys wait for what opens."""
         self.openings = 0
         """How often `hold_keys` was called."""
-        self._keys = 0
-        """How many keys were handled."""
+        self.pressed_at = 0.0
+        """When the key that is handled was pressed (monotonic)."""
         self._typed, self._typed_at = 0, 0.0
         """How many keys were typed into the prompt, letters or Enter, and when the last one (monotonic)."""
         self._typed_before: WeakKeyDictionary[asyncio.Task[Any], int] = WeakKeyDictionary()
@@ -166,9 +163,9 @@ class Interaction:
         """Whether keys wait for a screen or a session that is not there yet."""
         return monotonic() < self._hold_until
 
-    def note_key(self, *, is_typed: bool) -> None:
+    def note_key(self, pressed_at: float, *, is_typed: bool) -> None:
         """A key is handled. `is_typed`: it is a letter or Enter in the prompt."""
-        self._keys += 1
+        self.pressed_at = pressed_at
         if is_typed:
             self._typed, self._typed_at = self._typed + 1, monotonic()
 
@@ -180,14 +177,6 @@ class Interaction:
         task = asyncio.current_task()
         before = None if task is None else self._typed_before.get(task)
         return before != self._typed and monotonic() < self._typed_at + TYPING_S
-
-    async def keys_handled(self, widget: Widget) -> None:
-        """Wait until `widget` has handled the keys that were pressed before."""
-        before = -1
-        while before != self._keys:
-            before, done = self._keys, asyncio.Event()
-            self._screen.app.call_later(widget.call_later, done.set)
-            await done.wait()
 
     async def _show_error(self, coroutine: Awaitable[object]) -> None:
         """Await a coroutine. The only place where the work screen catches every `HandingerError`."""

@@ -34,8 +34,8 @@ class Where(StrEnum):
     HISTORY = "Prompt history"
     PALETTE = "Command palette"
     SCREEN = "Full-screen pages"
-    LEDGER = "Ledger"
-    LEDGER_ROWS = "Ledger rows"
+    LEDGER = "Spending"
+    LEDGER_ROWS = "Rows of spending"
     RECEIPT = "Receipt"
     BUDGETS = "Budget comparison"
     SCHEDULES = "Schedules"
@@ -158,7 +158,7 @@ KEYS: Final = (
     Key("panel.files", "f4", "panel('files')", "Files", "Files the worker created", _A),
     Key("work.palette", "ctrl+p", "command('palette')", "Commands", "Command palette", _A, 9),
     Key("work.receipt", "ctrl+t", "command('receipt')", "Receipt", "Receipt of the last turn", _A),
-    Key("work.ledger", "f9", "command('ledger')", "Ledger", "Ledger: all spending", _A),
+    Key("work.ledger", "f9", "command('spending')", "Spending", "Spending: what is spent and left", _A),
     Key("work.runs", "f7", "command('runs')", "Runs", "Sessions with a running worker", _A),
     Key("work.redraw", "ctrl+l", "command('redraw')", "Redraw", "Redraw the screen", _A),
     Key("work.before", "alt+up", "key('before')", "Previous", "Previous open session", _A, last=True),
@@ -211,10 +211,11 @@ KEYS: Final = (
     Key("ledger.narrow", "enter", "narrow", "Drill in", "Drill into the selected row", _L, 1),
     Key("ledger.widen", "backspace", "widen", "Up", "Go up one level", _L, 2),
     Key("ledger.open", "o", "open", "Open session", "Open the session of the selected row", _L, 3),
-    Key("ledger.assign", "a", "assign", "Assign", "Assign suspense to a turn, or undo", _L, 3),
+    Key("ledger.assign", "a", "assign", "Assign", "Assign unassigned cost to a turn, or undo", _L, 3),
     Key("ledger.period", "p", "period", "Period", "All time, this month, 7 days, today", _L, 4),
     Key("ledger.charts", "c", "charts", "Charts", "Switch table/charts (narrow screens)", _L, 5),
     Key("ledger.back", "escape", "back", "Back", "Go up one level, or close", _L, 6),
+    Key("ledger.overview", "v", "group('overview')", "Overview", "What is spent and left", _L),
     Key("ledger.day", "d", "group('day')", "Days", "Group by day, week, month", _L),
     Key("ledger.worker", "w", "group('worker')", "Workers", "Group by worker", _L),
     Key("ledger.session", "s", "group('session')", "Sessions", "Group by session", _L),
@@ -305,7 +306,6 @@ KEYS: Final = (
     Key("list.reverse", "O", "reverse", "Reverse", "Reverse the order", Where.LIST),
     Key("table.left", "left,h", "column(-1)", "Left", "Previous column", _G),
     Key("table.right", "right,l", "column(1)", "Right", "Next column", _G),
-    Key("table.sort", "s", "sort", "Sort", "Sort by this column: ascending, descending, off", _G, 1),
     Key("tree.toggle", "enter,space", "unfold", "Expand", "Expand or collapse", _E, 1),
     Key("tree.right", "right,l", "right", "Expand", "Expand, then go to the first item inside", _E),
     Key("tree.left", "left,h", "left", "Collapse", "Collapse, then go to the parent", _E),

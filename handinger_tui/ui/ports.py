@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 from msgspec import Struct
 from msgspec.structs import replace
 
-from handinger_tui.core.money.limits import Gauge, Limit, Scope, Unit
+from handinger_tui.core.amounts import Unit
+from handinger_tui.core.money.limits import Gauge, Limit, Scope
 from handinger_tui.core.turns.turn import StartPolicy
 
 if TYPE_CHECKING:
@@ -23,7 +24,8 @@ if TYPE_CHECKING:
     from decimal import Decimal
     from pathlib import Path
 
-    from handinger_tui.core.money.reconciliation import AssignedRise, Restatement
+    from handinger_tui.core.money.reconciliation import Restatement
+    from handinger_tui.core.money.report import Report, Selection
     from handinger_tui.core.money.spending import Bucket, ChargeFilter, GroupBy, TurnCharge
     from handinger_tui.core.money.typical_cost import TypicalCost
     from handinger_tui.core.search import Query, SearchHit
@@ -53,7 +55,7 @@ class Opening(Enum):
     """-w: `worker` names it."""
 
 
-class StoredSessions(Protocol):
+class HistoryOfSessions(Protocol):
     """Access to the history of sessions, except their turns.
 
     Raises (all): LedgerError.
@@ -116,6 +118,14 @@ class StoredSessions(Protocol):
         """Add and remove tags of a session or a worker (`kind`)."""
         ...
 
+    async def projects(self) -> list[str]:
+        """Every project that is stored or that a rule assigns, in order of the alphabet."""
+        ...
+
+    async def set_project(self, session_id: str, name: str | None) -> None:
+        """Set the project of a session, stored or not; None: rules decide."""
+        ...
+
     async def delete(self, session_id: str) -> None:
         """Delete a session from the history; nothing is deleted at the service."""
         ...
@@ -143,6 +153,10 @@ class ChargeReader(Protocol):
     Raises (all): LedgerError.
     """
 
+    async def report(self, selection: Selection, session: Session | None = None) -> Report:
+        """The report of a selection, with the limits of a session; None: of any session."""
+        ...
+
     async def buckets(self, by: GroupBy, which: ChargeFilter) -> list[Bucket]:
         """Charges in groups: days chronologically, all others by descending cost, unknown costs last."""
         ...
@@ -155,16 +169,12 @@ class ChargeReader(Protocol):
         """A group without turns for each worker whose figures rose by what no turn explains."""
         ...
 
-    async def assigned(self, which: ChargeFilter) -> list[AssignedRise]:
-        """The rises that the person assigned to turns."""
+    async def typical_cost(self, worker_id: str | None, budget: str, *, simulated: bool) -> TypicalCost:
+        """The typical cost of a turn of a worker (None: a new one) at a budget, from its newest turns."""
         ...
 
     async def restated(self, which: ChargeFilter) -> list[Restatement]:
         """The final amounts that changed, oldest first."""
-        ...
-
-    async def typical_cost(self, worker_id: str | None, budget: str, *, simulated: bool) -> TypicalCost:
-        """The typical cost of a turn of a worker (None: a new one) at a budget, from its newest turns."""
         ...
 
     async def news(self, which: ChargeFilter) -> list[Restatement] | None:
@@ -219,7 +229,7 @@ class LimitStore(Protocol):
         """Store a limit for every program that uses this history; None lifts it.
 
         Raises:
-            HandingerError: a worker limit in a session without a worker.
+            HandingerError: a worker limit in a session without a worker, a project limit without a project.
         """
         ...
 
@@ -327,7 +337,7 @@ class Connection(Struct, frozen=True):
     """The result of `AppOptions.connect`: the engine and the other services that the app uses."""
 
     engine: Engine
-    history: StoredSessions
+    history: HistoryOfSessions
     account: Account
     base_url: str
     files: Files

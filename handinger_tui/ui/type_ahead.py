@@ -135,7 +135,8 @@ class TypeAhead:
                 self._app.call_later(self.pass_next)
             return
         is_typed = isinstance(event, Paste) or event.is_printable or self._sends(event)
-        self._work.interaction.note_key(is_typed=is_typed and self._app.focused is self._work.prompt)
+        is_typed = is_typed and self._app.focused is self._work.prompt
+        self._work.interaction.note_key(event.time, is_typed=is_typed)
         screen, queues = self._app.screen, (self._app.focused or self._app.screen).ancestors_with_self
         # A text area takes the focus, later, when something is pasted into it.
         is_last = isinstance(event, Paste) or self._may_move(event)

@@ -7,9 +7,8 @@ from decimal import Decimal
 
 import pytest
 
-from handinger_tui.cli.commands.costs import bar, share_lines, table
-from handinger_tui.cli.tables import align_amounts, fit_columns
-from handinger_tui.core.amounts import Total, short_total_text
+from handinger_tui.cli.cost_forms import share_lines, table
+from handinger_tui.core.amounts import Total
 from handinger_tui.core.columns import cells_of, clip
 from handinger_tui.core.errors import SettingsError
 from handinger_tui.core.money.spending import Bucket, GroupBy, period_ms, sum_buckets
@@ -71,32 +70,27 @@ def test_a_table_fits_its_width(width: int) -> None:
     assert len([line for line in lines if "2026-11-03" in line]) in (1, 2)
 
 
-def test_decimal_points_and_plus_signs_are_aligned() -> None:
-    amounts = ["$0.05861 +1", "$12.00", "not reported", "1,554 +12", "-$0.5", "<$0.0001"]
-    assert align_amounts(amounts) == [
-        "   $0.05861 +1 ",
-        "  $12.00       ",
-        "not reported",
-        "1,554       +12",
-        "  -$0.5        ",
-        "  <$0.0001     ",
-    ]
-    assert align_amounts([]) == []
-
-
-def test_the_longest_bar_is_the_highest_cost_and_gaps_are_marked() -> None:
-    dear, cheap, gap = bucket("a", "8"), bucket("b", "0.0001"), bucket("c", None, 2)
-    assert bar(dear, Decimal(8), 21) == "█" * 20
-    assert bar(cheap, Decimal(8), 21) == "▏", "a true cost is never drawn as nothing"
-    assert bar(gap, Decimal(8), 21) == "▒"
-    assert short_total_text(Total(None, 2)) == "not reported"
-    assert short_total_text(Total(Decimal("1.5"), 2)) == "$1.50 +2"
+def test_the_longest_bar_is_the_highest_cost_and_gaps_are_counted() -> None:
+    groups = [bucket("a", "8"), bucket("b", "0.0001"), bucket("c", None, 2), bucket("d", "1.5", 1)]
+    head, *lines, total, legend = table(
+        groups, sum_buckets(groups, "total"), GroupBy.WORKER, 100
+    ).splitlines()
+    bars = [sum(letter in "▏▎▍▌▋▊▉█" for letter in line) for line in lines]
+    assert bars[0] > 20
+    assert bars[1] == 1, "a true cost is never drawn as nothing"
+    assert bars[2] == 0
+    places = [line.index(".") for line in (*lines, total) if "$" in line]
+    assert len(set(places)) == 1, "amounts are aligned at their points"
+    unknown = head.index("Unknown") + len("Unknown")
+    assert [line[unknown - 7 : unknown].strip() for line in (*lines, total)] == ["", "", "2", "1", "3"]
+    assert "—" in lines[2]
+    assert legend == "— unknown"
+    assert not any(letter in total for letter in "█▏"), "a bar of the total would leave the others no room"
 
 
 def test_wide_letters_are_counted_and_clipped() -> None:
     assert (cells_of("日本"), cells_of("e\u0301")) == (4, 1)
     assert clip("日本語", 4) == "日…"
-    assert fit_columns([], 10) == []
 
 
 def test_shares_that_exceed_the_total_are_explained() -> None:

@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
+from handinger_tui.core.figures import NO_COSTS, Usage
 from handinger_tui.core.money.spending import TurnCharge
 from handinger_tui.core.money.typical_cost import ENOUGH_TO_ADVISE, BudgetRow, Spread, advice, compare
-from handinger_tui.core.stream import NO_COSTS, Usage
 from handinger_tui.core.turns.session import LOCAL
 from handinger_tui.core.turns.turn import FREE, LIVE, Trigger, TurnStatus
 

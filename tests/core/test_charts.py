@@ -2,30 +2,17 @@
 
 from __future__ import annotations
 
-import io
+import re
 from datetime import date, timedelta
 from decimal import Decimal
 
 import pytest
 from msgspec.structs import replace
-from PIL import Image
 
 from handinger_tui.core.amounts import Total
-from handinger_tui.core.export.png import picture
-from handinger_tui.core.export.scenes import (
-    DARK,
-    LIGHT,
-    Area,
+from handinger_tui.core.export.chart_data import (
     BarSpan,
-    Box,
-    Ink,
-    Line,
-    Scene,
-    Word,
-    bars,
-    cumulative,
     day_points,
-    share_of,
     shares,
     short_usd,
     slot_text,
@@ -33,23 +20,15 @@ from handinger_tui.core.export.scenes import (
     tick_text,
     ticks,
 )
-from handinger_tui.core.export.spending import Report, cell, line, poster
+from handinger_tui.core.export.report_page import COLORS, bars, cumulative, share_of
+from handinger_tui.core.export.spending import cell, line
 from handinger_tui.core.formatting import percent_text
-from handinger_tui.core.money.spending import Bucket, GroupBy, sum_buckets
+from handinger_tui.core.money.spending import Bucket, sum_buckets
 
 
 def day(at: int, usd: str | None, gaps: int = 0) -> Bucket:
     amount = None if usd is None else Decimal(usd)
     return Bucket(str(date(2026, 1, 1) + timedelta(at)), 2, 0, Total(amount, gaps))
-
-
-def words(scene: Scene) -> list[str]:
-    return [mark.text for mark in scene.marks if isinstance(mark, Word)]
-
-
-def columns(scene: Scene, *, hatched: bool = False) -> list[Box]:
-    ink = Ink.GAP if hatched else Ink.BAR
-    return [mark for mark in scene.marks if isinstance(mark, Box) and mark.ink is ink]
 
 
 def test_days_between_are_shown_with_zero() -> None:
@@ -73,7 +52,7 @@ def test_impossible_times_and_invalid_days_are_tolerated() -> None:
     odd = [Bucket("0001-01-01", 1, usd=Total(Decimal(1))), Bucket("9999-12-31", 1, usd=Total(Decimal(2)))]
     span, filled = slots([*odd, Bucket("", 1)])
     assert (span, len(filled)) == (BarSpan.MONTH, 2)
-    assert len(columns(bars(odd))) == 2
+    assert len(heights(bars(odd))) == 2
 
 
 def test_points_add_up_and_are_unknown_until_the_first_amount() -> None:
@@ -82,34 +61,39 @@ def test_points_add_up_and_are_unknown_until_the_first_amount() -> None:
     assert [point.gaps for point in points] == [1, 0, 1]
 
 
+def heights(drawing: str) -> list[float]:
+    return [float(text) for text in re.findall(r'class="bar" style="height:([^%]+)%', drawing)]
+
+
 def test_bars_are_proportional_and_gaps_are_hatched() -> None:
-    scene = bars([day(0, "4"), day(1, "1"), day(2, None, 3), day(3, "0.000001")])
-    tall, short, least = columns(scene)
-    assert tall.height == pytest.approx(4 * short.height)
-    assert least.height >= 1, "a true cost is never drawn as nothing"
-    (gap,) = columns(scene, hatched=True)
-    assert gap.hatched
-    assert "+3" in words(scene)
+    drawing = bars([day(0, "4"), day(1, "1"), day(2, None, 3), day(3, "0.000001")])
+    tall, short, least = heights(drawing)
+    assert tall == pytest.approx(4 * short)
+    assert least > 0, "the style sheet draws it 2 pixels high"
+    assert drawing.count("hatched") == 2, "once in the drawing and once explained"
+    assert ">+3<" in drawing
+    assert "hatched: + 3 turns unknown" in drawing
 
 
 def test_a_chart_without_amounts_is_a_text() -> None:
-    for scene in (bars([day(0, None, 2)]), cumulative([day(0, None, 2)])):
-        assert "No cost was reported." in words(scene)
-        assert not columns(scene)
-    assert "No turns in this period." in words(bars([]))
-    assert "No split by category was reported." in words(share_of(sum_buckets([day(0, None, 1)])))
-    assert "not split  100%" in words(share_of(day(0, "1")))
+    for drawing in (bars([day(0, None, 2)]), cumulative([day(0, None, 2)])):
+        assert "No cost was reported." in drawing
+        assert "<ul" not in drawing
+    for drawing in (bars([]), cumulative([])):
+        assert "No turns in this period." in drawing
+    assert "No split by category was reported." in share_of(sum_buckets([day(0, None, 1)]))
+    assert "not split 100%" in share_of(day(0, "1"))
 
 
 def test_the_line_is_dashed_from_the_first_gap_on() -> None:
-    scene = cumulative([day(0, "1"), day(1, "1"), day(2, "1", 1), day(3, "1")])
-    solid, dashed = (mark for mark in scene.marks if isinstance(mark, Line) and mark.ink is Ink.LINE)
-    assert not solid.dashed
-    assert dashed.dashed
-    assert (len(solid.points), len(dashed.points)) == (3, 3)
-    assert solid.points[-1] == dashed.points[0]
-    assert "$4.00 +1" in words(scene)
-    assert sum(isinstance(mark, Area) for mark in scene.marks) == 1
+    drawing = cumulative([day(0, "1"), day(1, "1"), day(2, "1", 1), day(3, "1")])
+    lines = re.findall(r'<polyline class="(.*?)" points="(.*?)"', drawing)
+    assert [name for name, _ in lines] == ["", "dashed"]
+    solid, dashed = (points.split() for _, points in lines)
+    assert (len(solid), len(dashed)) == (3, 3)
+    assert solid[0] == "0.00,100.00"
+    assert solid[-1] == dashed[0]
+    assert "$4.00 + 1 turn unknown" in drawing
 
 
 def test_shares_include_the_unsplit_cost() -> None:
@@ -121,8 +105,8 @@ def test_shares_include_the_unsplit_cost() -> None:
     assert rows == [
         ("model", Decimal(6), "60%"),
         ("tool", Decimal(2), "20%"),
-        ("sandbox", None, "not reported"),
-        ("internal", None, "not reported"),
+        ("sandbox", None, "unknown"),
+        ("internal", None, "unknown"),
         ("not split", Decimal(2), "20%"),
     ]
     assert percent_text(Decimal("0.001")) == "<1%"
@@ -140,41 +124,17 @@ def test_ticks_are_round_and_reach_the_top(most: str) -> None:
     assert len(short_usd(Decimal(most))) <= 12
 
 
-def test_a_picture_has_the_size_of_its_scene_and_the_colors_of_its_marks() -> None:
-    marks = (
-        Box(0, 0, 20, 20, Ink.BAR),
-        Box(20, 0, 20, 20, Ink.GAP, hatched=True),
-        Word(2, 38, "Größe – 日", size=12, bold=True),
-    )
-    with Image.open(io.BytesIO(picture(Scene(40, 40, marks)))) as image:
-        assert (image.format, image.size) == ("PNG", (40, 40))
-        pixels = image.tobytes()
-    colors = {f"#{pixels[at : at + 3].hex()}" for at in range(0, len(pixels), 3)}
-    assert {LIGHT[ink] for ink in (Ink.GROUND, Ink.BAR, Ink.GAP, Ink.TEXT)} <= colors
-
-
-def test_marks_beyond_the_edge_are_omitted() -> None:
-    marks = (
-        Box(-50, -50, 500, 500, Ink.BAR, corner=9),
-        Box(30, 30, 90, 90, Ink.GAP, hatched=True),
-        Line(((-10, 5), (90, 70)), Ink.LINE, 3, dashed=True),
-        Line(((10, -40), (10, 90)), Ink.LINE, 3),
-        Word(-20, 10, "far out", size=30),
-    )
-    assert picture(Scene(40, 40, marks)).startswith(b"\x89PNG")
-
-
 def _light(colour: str) -> float:
     parts = [int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5)]
     linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
     return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
 
 
-@pytest.mark.parametrize("palette", [LIGHT, DARK])
-@pytest.mark.parametrize("ink", [Ink.TEXT, Ink.MUTED, Ink.GAP, Ink.WARN])
-def test_text_can_be_read_on_both_grounds(palette: dict[Ink, str], ink: Ink) -> None:
-    for ground in (Ink.GROUND, Ink.CARD):
-        light, dark = sorted((_light(palette[ink]), _light(palette[ground])), reverse=True)
+@pytest.mark.parametrize("at", [0, 1], ids=["light", "dark"])
+@pytest.mark.parametrize("name", ["text", "muted", "gap", "warn"])
+def test_text_can_be_read_on_both_grounds(at: int, name: str) -> None:
+    for ground in ("ground", "card"):
+        light, dark = sorted((_light(COLORS[name][at]), _light(COLORS[ground][at])), reverse=True)
         assert (light + 0.05) / (dark + 0.05) >= 4.5
 
 
@@ -201,31 +161,14 @@ def test_fields_of_csv(value: bool | int | Decimal | str | None, written: str) -
     assert line([value, "x"]) == f"{written},x"
 
 
-def test_long_numbers_fit_their_tile() -> None:
-    bucket = Bucket(
-        "total",
-        9,
-        0,
-        Total(Decimal("9223372.0369")),
-        Total(Decimal(10) ** 20),
-        tokens=Total(Decimal(10) ** 21),
-    )
-    report = Report("all", GroupBy.DAY, [], [], bucket, simulated=False, date="")
-    words = [one for one in poster(report).marks if isinstance(one, Word)]
-    sizes = {one.text: one.size for one in words}
-    assert sizes["9"] == 28
-    for text in ("$9,223,372.0369", "100,000,000,000,000,000,000", "1,000,000,000,000,000,000,000"):
-        assert sizes[text] * len(text) <= 300
-
-
 def test_a_split_of_zero_is_not_unknown() -> None:
     zero = Total(Decimal(0))
     free = Bucket("total", 1, usd=zero, model_usd=zero, tool_usd=zero, sandbox_usd=zero, internal_usd=zero)
     assert [share.part for share in shares(free)] == [Decimal(0)] * 4
-    assert "Nothing was spent." in words(share_of(free))
-    assert "No split by category was reported." in words(share_of(Bucket("total", 1, usd=Total(None, 1))))
+    assert "Nothing was spent." in share_of(free)
+    assert "No split by category was reported." in share_of(Bucket("total", 1, usd=Total(None, 1)))
 
 
 def test_a_split_that_exceeds_the_cost_is_marked_in_the_drawing() -> None:
     over = Bucket("total", 1, usd=Total(Decimal("0.10")), model_usd=Total(Decimal("0.15")))
-    assert "split exceeds the total by $0.05" in words(share_of(over))
+    assert "split exceeds the total by $0.05" in share_of(over)

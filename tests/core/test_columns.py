@@ -102,6 +102,13 @@ def test_the_shorter_text_stands_where_the_full_one_has_no_room() -> None:
     assert shown(columns, rows, 25)[1] == "~$1.20 a month  sch_1"
 
 
+def test_a_name_is_comfortable_before_full_texts_stand_for_shorter_ones() -> None:
+    columns = [Column(least=4, fill=True), Column()]
+    rows = [Row(("n" * 30, "$0.10 simulated"), briefs={1: "$0.10 sim."})]
+    assert shown(columns, rows, COMFORT + 2 + 14) == ["n" * 27 + "…  $0.10 sim."]
+    assert shown(columns, rows, COMFORT + 2 + 15) == ["n" * 23 + "…  $0.10 simulated"]
+
+
 def test_bars_are_in_proportion_and_ids_are_cut_in_the_middle() -> None:
     columns = [Column(ids=True, least=5), Column(align=Align.BAR, least=4)]
     rows = [Row(("wrk_0123456789", ""), values={1: Decimal(2)}), Row(("w", ""), values={1: Decimal(1)})]

@@ -47,7 +47,7 @@ PNG = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR"
         ("a.webp", "", b"RIFF\0\0\0\0WEBPVP8 ", Shape.IMAGE, "webp"),
         ("a.bmp", "", b"BM\0\0\0\0\0\0\0\0" + bytes(20), Shape.IMAGE, "bmp"),
         ("bm.txt", "", b"BM is a text", Shape.TEXT, ""),
-        ("a.pdf", "", b"%PDF-1.7\n%\xe2\xe3", Shape.PDF, ""),
+        ("a.pdf", "", b"%PDF-1.7\n%\xe2\xe3", Shape.BINARY, "PDF"),
         ("a.xlsx", "", b"PK\x03\x04", Shape.BINARY, "ZIP archive"),
         ("a.bin", "", bytes(range(256)), Shape.BINARY, ""),
         ("a.txt", "", "\ufeffhé".encode(), Shape.TEXT, ""),

@@ -1,4 +1,4 @@
-"""Tables: counts that are true, sorting by value, and large or broken files."""
+"""Tables: counts that are true, and large or broken files."""
 
 from __future__ import annotations
 
@@ -13,19 +13,10 @@ from handinger_tui.core.previews.tables import (
     TableModel,
     TableReader,
     is_number,
-    order_of,
-    sort_key,
     table_of_value,
 )
 from handinger_tui.core.previews.trees import tree_of_json
 from tests.core.table_samples import read_table, table_of_rows
-
-
-def column(table: TableModel, at: int, *, descending: bool = False) -> list[str]:
-    return [
-        table.rows[row][at] if at < len(table.rows[row]) else ""
-        for row in order_of(table, at, descending=descending)
-    ]
 
 
 def test_a_table_is_read() -> None:
@@ -63,7 +54,6 @@ def test_ragged_rows_are_counted_and_kept() -> None:
     assert table.header == ("a", "b", "3")
     assert table.rows == [("1",), ("1", "2", "3"), ("1", "2")]
     assert table.counted == "3 rows × 3 columns, 2 rows uneven"
-    assert column(table, 2) == ["3", "", ""]
 
 
 def test_rows_of_numbers_only_have_no_header() -> None:
@@ -73,12 +63,8 @@ def test_rows_of_numbers_only_have_no_header() -> None:
     assert read_table(b"country,1990,1991\nx,1,2\n").header == ("country", "1990", "1991")
 
 
-def test_numbers_are_sorted_by_value_and_gaps_come_last() -> None:
-    table = read_table(b"n,t\n10,b\n9.5,A\n,c\n1e2,\n-3%,a\n")
-    assert table.numeric == (True, False)
-    assert column(table, 0) == ["-3%", "9.5", "10", "1e2", ""]
-    assert column(table, 0, descending=True) == ["1e2", "10", "9.5", "-3%", ""]
-    assert column(table, 1) == ["A", "a", "b", "c", ""]
+def test_columns_of_numbers_are_known() -> None:
+    assert read_table(b"n,t\n10,b\n9.5,A\n,c\n1e2,\n-3%,a\n").numeric == (True, False)
 
 
 @pytest.mark.parametrize("text", ["1,000", "nan", "Infinity", "0x1f", "1e99999", "", ".", "-", "١", "1_0"])
@@ -146,8 +132,6 @@ def test_a_model_between_two_steps_is_consistent() -> None:
 def test_any_bytes_make_a_table(data: bytes, complete: bool) -> None:
     table = read_table(data, complete=complete)
     assert table.total == len(table.rows)
-    for at in range(len(table.header)):
-        assert sorted(order_of(table, at)) == list(range(table.total))
 
 
 # -- JSON ------------------------------------------------------------------------
@@ -176,38 +160,5 @@ def test_other_values_are_not_a_table(text: str) -> None:
     assert of_json(text) is None
 
 
-def test_repeated_keys_of_a_row_are_reported() -> None:
-    table = of_json('[{"a": 1, "a": 2}]')
-    assert table is not None
-    assert (table.rows, table.notes) == ([("2",)], ("1 row with a repeated key; the last value is shown",))
-
-
 def test_rows_that_are_clean_make_a_table() -> None:
     assert table_of_rows(("a",), [("1",), ("2", "3")]).counted == "2 rows × 1 column, 1 row uneven"
-
-
-@given(st.lists(st.sampled_from(["", "a", "b", "1", "2.50", "10%", "ä"]), max_size=30), st.booleans())
-def test_runs_that_are_merged_are_sorted_as_one(cells: list[str], descending: bool) -> None:
-    many = [f"{cell}{'' if not cell or at % 3 else cell}" for at in range(200) for cell in cells][:5000]
-    table = table_of_rows(["c"], [[cell] for cell in many])
-    numeric = bool(table.numeric) and table.numeric[0]
-    filled = [at for at, cell in enumerate(many) if cell]
-    key = sort_key(0, numeric=numeric)
-    expected = sorted(filled, key=lambda at: key(table.rows[at]), reverse=descending)
-    empty = [at for at, cell in enumerate(many) if not cell]
-    assert order_of(table, 0, descending=descending) == expected + empty
-
-
-def test_sorting_stops_where_a_pause_raises() -> None:
-    table = table_of_rows(["c"], [[str(at)] for at in range(9000)])
-    count = 0
-
-    def pause() -> None:
-        nonlocal count
-        count += 1
-        if count == 3:
-            raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        order_of(table, 0, pause=pause)
-    assert count == 3

@@ -48,20 +48,6 @@ def test_numbers_keep_their_spelling() -> None:
     assert json_text(root_of(f"[{','.join(written)}]").value) == "[\n  " + ",\n  ".join(written) + "\n]\n"
 
 
-def test_repeated_keys_are_all_kept_and_marked() -> None:
-    tree = tree_of_json(b'{"a": 1, "b": 2, "a": 3, "c": {"x": 1, "x": 2}}')
-    assert tree.root is not None
-    assert [(node.key, node.text, node.duplicate) for node in children(tree.root)] == [
-        ("a", "1", False),
-        ("b", "2", False),
-        ("a", "3", True),
-        ("c", "{} 2 members", False),
-    ]
-    assert [node.duplicate for node in children(tree.root, start=2, limit=1)] == [True]
-    assert tree.notes == ("2 duplicate keys",)
-    assert json.loads(json_text(tree.root.value))["a"] == 3
-
-
 def test_children_come_in_pages() -> None:
     root = root_of(json.dumps(list(range(5000))))
     assert len(children(root)) == 1000

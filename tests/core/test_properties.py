@@ -15,18 +15,9 @@ from handinger_tui.core.dialects import StreamDecoder
 from handinger_tui.core.dialects import events as ev
 from handinger_tui.core.dialects.openai import EVENTS
 from handinger_tui.core.dialects.worker import CHUNKS, CONTROLS
+from handinger_tui.core.figures import NO_USAGE, Usage
 from handinger_tui.core.jsontext import MAX_DEPTH, NotJson, dump, parse, parse_exact
-from handinger_tui.core.stream import (
-    NO_USAGE,
-    FilePart,
-    Frame,
-    Framing,
-    Marker,
-    ReadReason,
-    SourcePart,
-    Usage,
-    snapshot_of,
-)
+from handinger_tui.core.stream import FilePart, Frame, Framing, Marker, ReadReason, SourcePart, snapshot_of
 from handinger_tui.core.turns.fold import Fold, fold
 from handinger_tui.core.turns.messages import find_prompt, message_parts, text_of
 from handinger_tui.core.turns.reducer import HANDLERS

@@ -6,8 +6,9 @@ from decimal import Decimal
 
 import pytest
 
+from handinger_tui.core.figures import Usage
 from handinger_tui.core.receipts import meaning_lines
-from handinger_tui.core.stream import Snapshot, Usage
+from handinger_tui.core.stream import Snapshot
 from handinger_tui.core.turns.session import RelatedHistory, Ruling, Session
 from handinger_tui.core.turns.turn import Turn, TurnRequest, TurnStatus
 

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from handinger_tui.core.stream import CustomPart, FilePart, Marker, costs_of, reason_text, usage_of
+from handinger_tui.core.figures import costs_of, usage_of
+from handinger_tui.core.stream import CustomPart, FilePart, Marker, reason_text
 from handinger_tui.core.turns.fold import Fold, fold
 from handinger_tui.core.turns.messages import message_parts
 from handinger_tui.core.turns.turn import ToolPart, Turn, TurnRequest, TurnStatus, judge

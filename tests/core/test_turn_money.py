@@ -10,8 +10,9 @@ from msgspec.structs import replace
 
 from handinger_tui.core.amounts import Total
 from handinger_tui.core.export.result import result_object, turn_money_object
+from handinger_tui.core.figures import NO_COSTS, Usage
 from handinger_tui.core.money.attribution import NOTHING_SPENT, Interpretation, TurnMoney, session_money
-from handinger_tui.core.stream import NO_COSTS, Snapshot, Usage, snapshot_of, time_ms
+from handinger_tui.core.stream import Snapshot, snapshot_of, time_ms
 from handinger_tui.core.turns.session import About, Session, about, was_never_begun
 from handinger_tui.core.turns.turn import NO_DAY, Trigger, Turn, TurnRequest, TurnStatus
 
@@ -94,7 +95,7 @@ def test_free_and_unsent_turns_are_in_no_total() -> None:
     elsewhere = replace(
         ENDED, status=TurnStatus.QUEUED, request=TurnRequest("t", "", 0, trigger=Trigger.ELSEWHERE)
     )
-    assert session_money([elsewhere]).usd == Total(None, 1)
+    assert session_money([elsewhere]).usd == Total(None, 1, unsettled=True)
 
 
 NO_TIMES: tuple[Any, ...] = (None, True, "", "soon", 0, -5, 10**18, "1969-01-01T00:00:00Z", [], {})

@@ -58,7 +58,8 @@ def travel(window: Terminal, account: Account, home: Path, hook: str, photo: Pho
     say(window, "/workers")
     window.until(
         lambda screen: all(
-            words in screen for words in ("2 tasks", "Output schema", "Esc Close", "nothing changed")
+            words in screen
+            for words in ("Tasks", "Output schema", "Esc Close", "nothing changed", "one pump")
         ),
         "both tasks of the worker",
     )

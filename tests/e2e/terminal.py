@@ -13,8 +13,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from handinger_tui.core.attention import READ_S
 from handinger_tui.ui.terminal.input import TWICE_S
-from handinger_tui.ui.work.pane import READ_S
 
 PATIENCE_S = 60.0
 LOOK_EVERY_S = 0.02

@@ -10,7 +10,7 @@ from typing import Final
 
 import pytest
 
-from handinger_tui.ui.work.pane import READ_S
+from handinger_tui.core.attention import READ_S
 from tests.e2e.runner import run
 from tests.e2e.terminal import Terminal, terminal
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from handinger_tui.core.attention import SEEN_AFTER_S
 from handinger_tui.local.server import LocalServer
-from handinger_tui.ui.work.composer import SEEN_AFTER_S
 from tests.e2e.accounts import Account
 from tests.e2e.runner import run
 from tests.e2e.terminal import Terminal, terminal

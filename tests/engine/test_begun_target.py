@@ -26,7 +26,7 @@ def begun(*workers: str | ApiError) -> Rig:
 
 
 def task(text: str = "", *, prompt: str | None = "hello", busy: bool = False) -> str:
-    return worker(text, prompt=prompt, busy=busy, id="t1", stored_worker_id="w9")
+    return worker(text, prompt=prompt, busy=busy, id="t1", template="w9")
 
 
 async def test_the_target_is_stored_before_the_post() -> None:

@@ -26,7 +26,7 @@ from handinger_tui.core.turns.turn import ErrorKind, Turn, TurnRequest, TurnStat
 from handinger_tui.core.turns.worker_reconciliation import SLIM_ABOVE
 from handinger_tui.engine.ports import RetryPolicy
 from handinger_tui.engine.session_actor import Elsewhere
-from handinger_tui.engine.session_store import MAX_UNCOMMITTED
+from handinger_tui.engine.turn_record import MAX_UNCOMMITTED
 from tests.engine.fakes import FakeApi, FakeLog, FakeReply, Rig, Script, StillClock, rig, says, sse, worker
 
 NOBODY = worker("", prompt="earlier")
@@ -78,7 +78,7 @@ async def test_a_long_worker_is_parsed_once(
         lengths.append(len(text))
         return parse_exact(text)
 
-    for at in ("core.turns.fold", "engine.session_store", "core.stream"):
+    for at in ("core.turns.fold", "engine.turn_record", "core.stream"):
         monkeypatch.setattr(f"handinger_tui.{at}.parse_exact", reading, raising=False)
     api.starts, api.workers, api.reads = [says("hi")], [before, after], 0
     turn = await _only(box)

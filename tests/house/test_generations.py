@@ -18,7 +18,13 @@ import pytest
 from tests.house.project import PACKAGE, python_files, tree, where
 
 FLOORS: Final = ("core", "engine", "ui")
-READERS: Final = ("core/stream.py", "core/dialects", "core/turns/messages.py", "core/turns/reducer.py")
+READERS: Final = (
+    "core/figures.py",
+    "core/stream.py",
+    "core/dialects",
+    "core/turns/messages.py",
+    "core/turns/reducer.py",
+)
 """What reads Worker objects, their messages and their stream, which both generations are stored as."""
 MEMBER: Final = re.compile(r"[a-z]+(?:[A-Z][a-z]+)+")
 """A name as the wire spells it; our own names, also of JSON that we print, have underscores."""

@@ -213,7 +213,15 @@ def as_in_a_file(turn: Turn) -> Turn:
 
 def assert_same(before: Session, after: Session) -> None:
     """The same session; running turns have ended."""
-    head = ("session_id", "created_ms", "worker_id", "template", "generation", "base_url", "updated_ms")
+    head = (
+        "session_id",
+        "created_ms",
+        "worker_id",
+        "stored_worker_id",
+        "generation",
+        "base_url",
+        "updated_ms",
+    )
     assert [getattr(before, name) for name in head] == [getattr(after, name) for name in head]
     assert clean_line(before.title) == after.title
     assert len(before.turns) == len(after.turns)

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 import pytest
 from msgspec.structs import replace
 
+from handinger_tui.core.figures import Usage
 from handinger_tui.core.money.spending import ChargeFilter
-from handinger_tui.core.stream import Snapshot, Usage
+from handinger_tui.core.stream import Snapshot
 from handinger_tui.core.turns.session import Session, put_turn
 from handinger_tui.core.turns.turn import Turn, TurnRequest, TurnStatus
 from handinger_tui.ledger import turns as writes

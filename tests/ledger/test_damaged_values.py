@@ -35,7 +35,7 @@ COLUMNS = {
     "turns": ("prompt", "created_ms", "budget", "attachments", "seen_before", "status", "started_by", "run"),
     "frames": ("at_ms", "framing", "event", "id", "data"),
     "answers": ("text",),
-    "turn_totals": ("at_ms", "told", "usd_pico", "budget", "worker_id", "status", "reading", "sources"),
+    "turn_totals": ("at_ms", "reported", "usd_pico", "budget", "worker_id", "status", "reading", "sources"),
     "drafts": ("text",),
     "gathered": ("rule", "upto", "frames"),
     "packed": ("upto", "frames"),

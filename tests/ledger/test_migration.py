@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+import sqlite3
+from contextlib import closing
 from decimal import Decimal
 from pathlib import Path
 
-from handinger_tui.core.amounts import Total
+import pytest
+
+from handinger_tui.core.amounts import Total, Unit
+from handinger_tui.core.errors import LedgerError
+from handinger_tui.core.money.limits import Scope
 from handinger_tui.core.money.spending import ChargeFilter, GroupBy, SpendingSums
-from handinger_tui.core.turns.turn import Trigger, TurnStatus
+from handinger_tui.core.turns.fold import fold
+from handinger_tui.core.turns.session import put_turn
+from handinger_tui.core.turns.turn import StartPolicy, Trigger, TurnStatus
+from handinger_tui.ledger.migrations import begin_at
 from tests.ledger.charge_rows import charges, spent
 from tests.ledger.raw_rows import cells, old_file, put
-from tests.ledger.samples import WORKER, answered, look, opened, play, turn_request
+from tests.ledger.samples import WORKER, answered, look, opened, play, session, turn_request
 
 NEW = ("base_url", "started_by")
 
@@ -97,3 +106,64 @@ async def test_charges_of_a_running_program_of_the_first_version_are_added_up(tm
         await ledger.database.run(lambda db: put(db, old("t4", session_id="ses_2", usd_pico=1)))
         (bucket,) = await ledger.charges.buckets(GroupBy.TURN, ChargeFilter(simulated=True, since_ms=30))
         assert (bucket.key, bucket.usd.value) == ("t4", Decimal("1E-12"))
+
+
+async def test_renamed_columns_keep_every_figure(tmp_path: Path) -> None:
+    path = tmp_path / "h.db"
+    with closing(sqlite3.connect(path, isolation_level=None)) as file:
+        begin_at(file, 23)
+        put(
+            file,
+            cells("t1", at_ms=10, usd_pico=500, final=1, status="completed"),
+            cells("t2", at_ms=20, usd_pico=7, micro_credits=3, final=1, status="failed"),
+            cells("t3", at_ms=40, final=0, status="unknown"),
+        )
+        file.execute("INSERT INTO remote_turns VALUES ('', 'wrk_1', 'a key', 0, NULL, 't1')")
+        before = sorted(map(tuple, file.execute("SELECT * FROM turn_totals")))
+        reported = sorted(map(tuple, file.execute("SELECT turn_id, told FROM turn_totals")))
+        remote = list(map(tuple, file.execute("SELECT * FROM remote_turns")))
+    assert len({told for _turn_id, told in reported}) > 1
+    async with opened(path) as ledger:
+        assert ledger.problem is None
+        await ledger.database.run(lambda db: put(db, cells("t4", usd_pico=1, final=1, status="completed")))
+    after = sorted(
+        row for row in look(path, "SELECT * FROM turn_totals") if row[0] != "t4" and "t4" not in row
+    )
+    assert (after, look(path, "SELECT * FROM remote_turns")) == (before, remote)
+    assert sorted(look(path, "SELECT turn_id, reported FROM turn_totals WHERE turn_id <> 't4'")) == reported
+    assert look(path, "SELECT usd_pico FROM turn_totals WHERE turn_id = 't4'") == [(1,)]
+
+
+async def test_a_running_program_whose_columns_are_renamed_starts_and_closes_nothing(tmp_path: Path) -> None:
+    """As one of the version before does, once this one has opened its history."""
+    path, frames = tmp_path / "h.db", answered("0.75")
+    following = turn_request("turn_2", target_id=WORKER)
+    async with opened(path) as ledger:
+        now = await play(ledger, session(), turn_request(), answered("0.5"))
+        await ledger.limits.set_limit(now, Scope.DAY, Unit.USD, Decimal(5))
+        await ledger.open_turn(now, following, start=StartPolicy.UNMEASURED)
+        with closing(sqlite3.connect(path, isolation_level=None)) as newer:
+            newer.execute("ALTER TABLE turn_totals RENAME COLUMN reported TO another_name")
+            newer.execute("ALTER TABLE remote_turns RENAME COLUMN prompt_key TO another_key")
+        for one in frames:
+            ledger.append("turn_2", one)
+        now = put_turn(now, fold(following, frames))
+        with pytest.raises(LedgerError):
+            await ledger.close_turn(now, "turn_2")
+        for start in StartPolicy:
+            with pytest.raises(LedgerError):
+                await ledger.open_turn(now, turn_request("turn_3", target_id=WORKER), start=start)
+        with pytest.raises(LedgerError):
+            await ledger.limits.gauges(now)
+    with closing(sqlite3.connect(path, isolation_level=None)) as newer:
+        newer.execute("ALTER TABLE turn_totals RENAME COLUMN another_name TO reported")
+        newer.execute("ALTER TABLE remote_turns RENAME COLUMN another_key TO prompt_key")
+    # The answer that came meanwhile is stored, for the newer program to settle.
+    async with opened(path) as ledger:
+        loaded = await ledger.load("ses_1")
+        assert loaded is not None
+        assert [turn.turn_id for turn in loaded.turns] == ["turn_1", "turn_2"]
+        assert loaded.turns[1].answer == "an answer"
+        assert [
+            turn_id for turn_id, settled in look(path, "SELECT turn_id, settled_ms FROM turns") if not settled
+        ]

@@ -6,16 +6,16 @@ from collections.abc import Callable
 from pathlib import Path
 
 from handinger_tui.engine import ports
-from handinger_tui.engine.ports import TurnLog
+from handinger_tui.engine.ports import TurnHistory
 from handinger_tui.ledger.ledger import Ledger
 from handinger_tui.ledger.limits import LimitService
 from handinger_tui.ui import ports as ui_ports
-from handinger_tui.ui.ports import ChargeReader, StoredSessions
+from handinger_tui.ui.ports import ChargeReader, HistoryOfSessions
 
-AS_LOG: Callable[[Path | None], TurnLog] = Ledger
+AS_LOG: Callable[[Path | None], TurnHistory] = Ledger
 
 
-def as_ports(ledger: Ledger) -> tuple[StoredSessions, ChargeReader]:
+def as_ports(ledger: Ledger) -> tuple[HistoryOfSessions, ChargeReader]:
     return ledger.history, ledger.charges
 
 
@@ -25,7 +25,11 @@ def as_limits(service: LimitService) -> tuple[ports.LimitReader, ui_ports.LimitS
 
 def test_the_ledger_has_every_method_of_its_ports() -> None:
     ledger = Ledger(None)
-    for port, part in ((TurnLog, ledger), (StoredSessions, ledger.history), (ChargeReader, ledger.charges)):
+    for port, part in (
+        (TurnHistory, ledger),
+        (HistoryOfSessions, ledger.history),
+        (ChargeReader, ledger.charges),
+    ):
         wanted = {name for name in vars(port) if not name.startswith("_")}
         assert wanted
         assert wanted <= set(dir(part))

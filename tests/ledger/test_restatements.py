@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 
 from handinger_tui.core.money.reconciliation import LESS, MORE, NEW_MEANING, Restatement, restatement_text
+from handinger_tui.core.money.report import Selection
 from handinger_tui.core.money.spending import ChargeFilter, GroupBy
 from handinger_tui.core.turns.fold import fold
 from handinger_tui.core.turns.session import Session, put_turn
 from handinger_tui.ledger.cost_rows import opened as opened_rows
+from handinger_tui.ledger.limits import NO_LIMIT_RULES
 from tests.ledger.samples import WORKER, answered, only, opened, play, session, turn_request
 
 if TYPE_CHECKING:
@@ -45,8 +47,8 @@ async def test_increases_and_decreases_are_reported_once_with_their_amounts(tmp_
         assert less.number > more.number
         assert not await ledger.charges.news(ChargeFilter(session_id="ses_2"))
     with opened_rows(tmp_path / "h.db") as rows:
-        assert rows.restatements(ChargeFilter()) == [more, less]
-        assert rows.restatements(ChargeFilter(session_id="ses_2")) == []
+        assert rows.report(Selection(), NO_LIMIT_RULES).restated == (more, less)
+        assert rows.report(Selection(which=ChargeFilter(session_id="ses_2")), NO_LIMIT_RULES).restated == ()
 
 
 async def test_the_first_amount_of_a_turn_restates_nothing(tmp_path: Path) -> None:
@@ -89,7 +91,7 @@ async def test_a_past_date_shows_the_amounts_of_that_time(tmp_path: Path) -> Non
         with opened_rows(path, at_ms) as rows:
             buckets = rows.buckets(GroupBy.SESSION, ChargeFilter())
             assert [bucket.usd.value for bucket in buckets] == [Decimal(usd) for usd in expected]
-            assert len(rows.restatements(ChargeFilter())) == (at_ms > 10_000)
+            assert len(rows.report(Selection(), NO_LIMIT_RULES).restated) == (at_ms > 10_000)
     # The history itself is unchanged.
     with opened_rows(path) as rows:
         assert len(list(rows.turns(ChargeFilter()))) == 2

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 from msgspec.structs import replace
 
 from handinger_tui.core.amounts import Total
+from handinger_tui.core.figures import NO_COSTS, Usage
 from handinger_tui.core.money.spending import SpendingSums
-from handinger_tui.core.stream import NO_COSTS, Snapshot, SourcePart, Usage
+from handinger_tui.core.stream import Snapshot, SourcePart
 from handinger_tui.core.turns.session import Session, put_turn
 from handinger_tui.core.turns.turn import FigureRead, StartPolicy, Trigger, Turn, TurnStatus
 from tests.ledger.charge_rows import charges, spent

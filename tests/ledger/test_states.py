@@ -140,4 +140,4 @@ async def test_a_pin_that_is_removed_leaves_what_would_stand_there_without_it(tm
         after = await charge_of(ledger, "turn_2")
         assert replace(after, corrections=0) == replace(before, corrections=0)
         assert await ledger.charges.buckets(GroupBy.DAY, ChargeFilter()) == sums
-    assert look(path, "SELECT told FROM turn_totals WHERE turn_id = 'turn_2'") == [(0,)]
+    assert look(path, "SELECT reported FROM turn_totals WHERE turn_id = 'turn_2'") == [(0,)]

@@ -9,9 +9,10 @@ import pytest
 from msgspec.structs import replace
 
 from handinger_tui.core.amounts import Total
+from handinger_tui.core.figures import NO_COSTS, Usage
 from handinger_tui.core.money.attribution import session_money
 from handinger_tui.core.money.spending import ChargeFilter
-from handinger_tui.core.stream import NO_COSTS, Snapshot, Usage
+from handinger_tui.core.stream import Snapshot
 from handinger_tui.core.turns.session import Session, put_turn
 from handinger_tui.core.turns.turn import FigureRead, StartPolicy, Turn, TurnRequest, TurnStatus
 from tests.ledger.charge_rows import charges, spent

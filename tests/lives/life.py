@@ -26,7 +26,8 @@ from textual.widgets import Input
 from handinger_tui.cli.app import app_options
 from handinger_tui.cli.args import parse
 from handinger_tui.cli.load_settings import settings_for
-from handinger_tui.core.money.limits import Scope, Unit
+from handinger_tui.core.amounts import Unit
+from handinger_tui.core.money.limits import Scope
 from handinger_tui.core.prompts import expand_chips
 from handinger_tui.ui.app import HandingerApp
 from handinger_tui.ui.dialogs import Modal, Question
@@ -81,10 +82,10 @@ class Ledger:
     amounts: int = 0
     """How many amounts were typed; each is another one."""
 
-    def new_amount(self, whole: int) -> str:
+    def new_amount(self, dollars: int) -> str:
         """Another amount of a limit, which must be set or stand somewhere."""
         self.amounts += 1
-        self.commands.append(f"{whole}.{self.amounts:03d}")
+        self.commands.append(f"{dollars}.{self.amounts:03d}")
         return self.commands[-1]
 
     def permit(self, why: str, *which: str) -> None:
@@ -335,10 +336,9 @@ class Person:
         await self.settle(0.5)
         if isinstance(self.app.screen, Question) and "Delete" in self.text:
             words = " ".join(self.text.replace("│", " ").split())
-            queued = self._queue_of_question(words)
+            queued, runs = self._deleted(words)
             if queued is not None and (
-                (len(queued) > 0) != ("queued message" in words)
-                or (self.app.work.controller.running and "still running" not in words)
+                bool(queued) != ("queued message" in words) or (runs and "still running" not in words)
             ):
                 raise Broken(f"the question does not name {queued} or the run: {words}")
             if self.random.random() < 0.6:
@@ -355,13 +355,18 @@ class Person:
         await self.press(ESC)
         await self.press(ESC)
 
-    def _queue_of_question(self, words: str) -> list[str] | None:
-        """What is queued in the session on the screen; None where the question is about another one."""
+    def _deleted(self, words: str) -> tuple[list[str] | None, bool]:
+        """What is queued and whether a turn runs in the session that a question is about.
+
+        None where it is not the only opened one of its title.
+        """
         controller = self.app.work.controller
-        title = controller.title(controller.session_id)
-        others = [one.title for one in controller.opened_sessions if one.session_id != controller.session_id]
-        is_this = f"“{title}”" in words and title not in others and bool(controller.session.turns)
-        return self.queued if is_this else None
+        named = [one for one in controller.opened_sessions if one.turns and f"“{one.title}”" in words]
+        if len(named) != 1:
+            return None, False
+        session_id = named[0].session_id
+        queued = [mark_of(turn.request.prompt) for turn in controller.queue_of(session_id)]
+        return queued, controller.engine.actor(session_id).running
 
     async def answer(self) -> None:
         """Answer a question with an amount, or with its default."""

@@ -14,20 +14,23 @@ from typing import TYPE_CHECKING, Final
 
 from msgspec.structs import replace
 
+from handinger_tui.core.amounts import Unit
 from handinger_tui.core.errors import SettingsError
-from handinger_tui.core.money.attribution import METERS, MoneyIndex, session_money
-from handinger_tui.core.money.limits import Unit
+from handinger_tui.core.figures import FIGURE, FIGURES, NO_COSTS, Usage
+from handinger_tui.core.money.attribution import MoneyIndex, session_money
+from handinger_tui.core.money.report import Selection
 from handinger_tui.core.money.spending import ChargeFilter, GroupBy, sum_buckets
 from handinger_tui.core.money.timeline import (
     Read,
     Sent,
 )
 from handinger_tui.core.money.turn_events import MEANING_WORDS
-from handinger_tui.core.stream import NO_COSTS, Snapshot, Usage
+from handinger_tui.core.stream import Snapshot
 from handinger_tui.core.turns.session import Session, put_turn
 from handinger_tui.core.turns.turn import FigureRead, StartPolicy, Turn, TurnRequest, TurnStatus, with_read
 from handinger_tui.ledger.cost_rows import opened
 from handinger_tui.ledger.grouping import spent
+from handinger_tui.ledger.limits import NO_LIMIT_RULES
 from handinger_tui.ledger.worker_turns import others
 from tests.ledger.samples import opened as opened_ledger
 
@@ -42,7 +45,7 @@ if TYPE_CHECKING:
 
 WORKER: Final = "wrk_1"
 STEP_MS: Final = 1_000
-COST: Final = METERS.index("cost_usd")
+COST: Final = FIGURES.index(FIGURE["cost_usd"])
 ON_WORKER: Final = ChargeFilter(worker_id=WORKER)
 NOISE: Final = Decimal("1e-10")
 """The ledger has twelve decimal places of each entry."""
@@ -128,7 +131,9 @@ class Played:
             await self._note(at_ms + 1)
         for at_ms, total, unexplained in self.noted:
             with opened(self.path, at_ms + 1) as rows:
-                suspense = sum_buckets(rows.suspense(ON_WORKER)).usd.value or Decimal(0)
+                suspense = sum_buckets(
+                    rows.report(Selection(which=ON_WORKER), NO_LIMIT_RULES).suspense
+                ).usd.value or Decimal(0)
                 charged = sum_buckets(rows.buckets(GroupBy.DAY, ON_WORKER)).usd.value or Decimal(0)
             if (charged + suspense, suspense) != (total, unexplained):
                 self.faults.append(f"as of {at_ms}: {charged} + {suspense} instead of {total}, {unexplained}")
@@ -190,7 +195,9 @@ class Played:
         shown["sessions"] = await self._sessions() + unexplained
         with opened(self.path) as rows:
             days = rows.buckets(GroupBy.DAY, ON_WORKER)
-            shown["file"] = sum_buckets([*days, *rows.suspense(ON_WORKER)]).usd.value
+            shown["file"] = sum_buckets(
+                [*days, *rows.report(Selection(which=ON_WORKER), NO_LIMIT_RULES).suspense]
+            ).usd.value
         stored = await ledger.database.run(_rows)
         await self._sessions()
         if await ledger.database.run(_rows) != stored:

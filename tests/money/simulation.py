@@ -16,11 +16,12 @@ from pathlib import Path
 from random import Random
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
+from handinger_tui.core.amounts import Unit
 from handinger_tui.core.errors import ApiError, HandingerError
 from handinger_tui.core.export.exporters import session_json
 from handinger_tui.core.export.session_document import Contents
 from handinger_tui.core.export.session_file import read_session
-from handinger_tui.core.money.limits import Limit, Scope, Unit
+from handinger_tui.core.money.limits import Limit, Scope
 from handinger_tui.core.money.spending import ChargeFilter
 from handinger_tui.core.money.turn_events import MEANING_WORDS
 from handinger_tui.core.turns.turn import StartPolicy, Trigger
@@ -30,10 +31,10 @@ from handinger_tui.engine.session_actor import ServiceContext
 from handinger_tui.ledger.corrections import Rulings
 from handinger_tui.ledger.database_file import open_database
 from handinger_tui.ledger.frames import FrameWriter
-from handinger_tui.ledger.grouping import ChargeQueries
 from handinger_tui.ledger.history import SessionHistory
 from handinger_tui.ledger.ledger import Ledger
 from handinger_tui.ledger.limits import LimitRules, LimitService
+from handinger_tui.ledger.reports import ChargeQueries
 from handinger_tui.ledger.sql import translated
 from tests.engine.fakes import PLACE, FakeIds
 from tests.engine.scheduler import Loop, OldestFirst, new_loop
@@ -119,8 +120,8 @@ class DirectLedger(Ledger):
         database: Any = self.direct
         self.database = database
         self.history = SessionHistory(database, self.run.run_id, self._is_alive)
-        self.charges = ChargeQueries(database)
         self.limits = LimitService(database)
+        self.charges = ChargeQueries(database, self.limits)
         self.rulings = Rulings(database)
 
     def _is_alive(self, run: str) -> bool:

@@ -13,16 +13,17 @@ import pytest
 from msgspec.structs import replace
 
 from handinger_tui.cli.wiring import SystemClock
-from handinger_tui.core.money.attribution import METERS, MoneyIndex
+from handinger_tui.core.figures import FIGURE, FIGURES, NO_COSTS, Usage
+from handinger_tui.core.money.attribution import MoneyIndex
 from handinger_tui.core.money.turn_events import events_text
-from handinger_tui.core.stream import NO_COSTS, Snapshot, Usage
+from handinger_tui.core.stream import Snapshot
 from handinger_tui.core.turns.session import OtherTurn, RelatedHistory
 from handinger_tui.core.turns.turn import FigureRead, Turn, TurnRequest, TurnStatus, with_read
 from tests.money.paid_service import PaidService
 from tests.money.programs import Person
 
 WORKER: Final = "wrk_1"
-COST: Final = METERS.index("cost_usd")
+COST: Final = FIGURES.index(FIGURE["cost_usd"])
 PAUSES_MS: Final = (5, 50, 500, 5_000, 60_000)
 
 

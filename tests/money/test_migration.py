@@ -77,7 +77,7 @@ def right(case: Case) -> list[tuple[str | None, str | None]]:
     return [(None, one) if case.credits else (one, None) for one in entered]
 
 
-RENAMED = {("sessions", "task_id"): "template"}
+RENAMED = {("sessions", "task_id"): "template", ("remote_turns", "asked"): "prompt_key"}
 """Renamed columns."""
 
 

@@ -3,20 +3,32 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
 
 from msgspec.structs import replace
 
-from handinger_tui.core.amounts import Total
+from handinger_tui.core.amounts import Total, Unit
 from handinger_tui.core.errors import HandingerError, LedgerError
-from handinger_tui.core.money.limits import Gauge, Limit, LimitOrigin, Scope, Unit, effective
+from handinger_tui.core.figures import Costs, Usage
+from handinger_tui.core.money.forecast import Forecast, daily, forecast
+from handinger_tui.core.money.limits import Gauge, Limit, LimitOrigin, Scope, effective
 from handinger_tui.core.money.limits import gauges as gauges_of
 from handinger_tui.core.money.reconciliation import AssignedRise, Restatement, suspense_buckets
-from handinger_tui.core.money.spending import Bucket, ChargeFilter, GroupBy, Rise, TurnCharge, week_name
+from handinger_tui.core.money.report import Overview, PeriodSpent, Report, Selection, local_day, unit_of
+from handinger_tui.core.money.spending import (
+    Bucket,
+    ChargeFilter,
+    GroupBy,
+    Rise,
+    SpendingSums,
+    TurnCharge,
+    midnight_ms,
+    sum_buckets,
+    week_name,
+)
 from handinger_tui.core.money.typical_cost import TypicalCost, spread
-from handinger_tui.core.stream import Costs, Usage
 from handinger_tui.core.turns.turn import Trigger, TurnStatus
 
 if TYPE_CHECKING:
@@ -74,6 +86,8 @@ class FakeLedger:
     """The suspense."""
     explained: list[Rise] = field(default_factory=list)
     owners: list[AssignedRise] = field(default_factory=list)
+    limits: FakeLimits | None = None
+    """The limits that a report shows."""
     _news: bool = False
 
     def write(self, *charges: TurnCharge) -> None:
@@ -92,6 +106,46 @@ class FakeLedger:
         priced = [bucket for bucket in result if bucket.usd.value is not None]
         unknown = [bucket for bucket in result if bucket.usd.value is None]
         return sorted(priced, key=lambda bucket: bucket.usd.value or 0, reverse=True) + unknown
+
+    async def report(self, selection: Selection, session: Session | None = None) -> Report:
+        which, by = selection.which, selection.by
+        days = await self.buckets(GroupBy.DAY, which)
+        groups = None if by in (None, GroupBy.TURN) else await self.buckets(by, which)
+        return Report(
+            selection,
+            NOW_MS,
+            tuple(days),
+            None if groups is None else tuple(groups),
+            tuple(await self.suspense(which)),
+            assigned=tuple(await self.assigned(which)),
+            restated=tuple(self.changed),
+            gauges=() if session is None or self.limits is None else await self.limits.gauges(session),
+            month=self._month(await self.buckets(GroupBy.DAY, replace(which, since_ms=None, until_ms=None))),
+            overview=None if by is not None else await self._overview(which, session),
+        )
+
+    def _month(self, days: list[Bucket]) -> Forecast | None:
+        today, share = local_day(NOW_MS)
+        unit = unit_of(days)
+        return forecast(daily(days, unit), today, share, unit) if days else None
+
+    async def _overview(self, which: ChargeFilter, session: Session | None) -> Overview:
+        gauges = () if session is None or self.limits is None else await self.limits.gauges(session)
+        today = _local(NOW_MS).date()
+        starts = {
+            Scope.DAY: today,
+            Scope.WEEK: today - timedelta(days=today.weekday()),
+            Scope.MONTH: today.replace(day=1),
+        }
+        periods = []
+        for scope, start in starts.items():
+            since = replace(which, since_ms=midnight_ms(start))
+            total = sum_buckets(await self.buckets(GroupBy.DAY, since))
+            sums = SpendingSums(total.turns, total.total("usd"), total.total("credits"))
+            own = tuple(gauge for gauge in gauges if gauge.limit.scope is scope)
+            periods.append(PeriodSpent(scope, sums, own))
+        workers = tuple(await self.buckets(GroupBy.WORKER, which))
+        return Overview(tuple(periods), tuple(await self.buckets(GroupBy.PROJECT, which)), workers)
 
     async def turn_charges(self, which: ChargeFilter, limit: int = 200, offset: int = 0) -> list[TurnCharge]:
         newest = sorted(self._chosen(which), key=lambda one: one.at_ms, reverse=True)

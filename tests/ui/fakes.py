@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     from handinger_tui.engine.stored_workers import StoredWorkerCatalog
 from textual.pilot import Pilot
 
-from handinger_tui.ui.work.pane import READ_S
+from handinger_tui.core.attention import READ_S
 from handinger_tui.ui.work.screen import WorkScreen
 
 REMOTE = Account("work", "v3.handinger.com", "f00d", local=False)
@@ -96,6 +96,8 @@ class FakeHistory:
     """The results of the search, by session id."""
     tagged: dict[str, set[str]] = field(default_factory=dict)
     """The tags of sessions and workers, by their ids."""
+    project_of: dict[str, str] = field(default_factory=dict)
+    """The projects of sessions, by their ids."""
 
     async def sessions(
         self, limit: int = -1, *, base_urls: Collection[str] = (), running: bool = False
@@ -142,13 +144,21 @@ class FakeHistory:
         self.rows = [replace(row, title=title) if row.session_id == session_id else row for row in self.rows]
 
     async def labels(self, session_id: str) -> Labels:
-        return Labels(tuple(sorted(self.tagged.get(session_id, ()))))
+        return Labels(
+            tuple(sorted(self.tagged.get(session_id, ()))), project=self.project_of.get(session_id, "")
+        )
 
     async def tags(self) -> list[str]:
         return sorted({name for names in self.tagged.values() for name in names})
 
     async def tag(self, kind: str, whose: str, add: Sequence[str] = (), remove: Sequence[str] = ()) -> None:
         self.tagged[whose] = {*self.tagged.get(whose, ()), *add} - {*remove}
+
+    async def projects(self) -> list[str]:
+        return sorted({*self.project_of.values()})
+
+    async def set_project(self, session_id: str, name: str | None) -> None:
+        self.project_of = {**self.project_of, session_id: name or ""}
 
     async def delete(self, session_id: str) -> None:
         self.deleted.append(session_id)
@@ -343,6 +353,7 @@ class Desktop:
     def __post_init__(self) -> None:
         if self.badge.local:
             self.ledger.simulated = self.limits.simulated = True
+        self.ledger.limits = self.limits
         self.clock = StillClock(NOW_MS / 1000)
         home = ServiceContext(PLACE)
         self.engine = Engine(
@@ -503,7 +514,7 @@ class Desktop:
             return all(word in text for word in words)
 
         await self.until(pilot, are_there)
-        await self.until(pilot, lambda: not self.work.composer.is_unseen)
+        await self.until(pilot, lambda: not self.work.composer.is_unseen(time.monotonic()))
         if any(word.startswith("Enter to ") for word in words):
             await asyncio.sleep(READ_S)
 

@@ -10,6 +10,7 @@ from typing import ClassVar, Final
 
 from handinger_tui.core.dialects import events as ev
 from handinger_tui.core.dialects.events import NO_EVENTS, UNNAMED_ERROR, Dialect, Events
+from handinger_tui.core.figures import count
 from handinger_tui.core.jsontext import (
     Json,
     JsonObject,
@@ -19,15 +20,7 @@ from handinger_tui.core.jsontext import (
     parse,
     parse_exact,
 )
-from handinger_tui.core.stream import (
-    CustomPart,
-    FilePart,
-    SourcePart,
-    count,
-    reason_text,
-    snapshot_of,
-    worker_in,
-)
+from handinger_tui.core.stream import CustomPart, FilePart, SourcePart, reason_text, snapshot_of, worker_in
 
 
 # -- UI message stream -------------------------------------------------------------------------

@@ -12,18 +12,11 @@ from typing import TYPE_CHECKING, Final, TypeVar
 from handinger_tui.core.amounts import json_amount
 from handinger_tui.core.dialects import events as ev
 from handinger_tui.core.evidence import files_of_turn, sources_of_turn
+from handinger_tui.core.figures import Costs, Usage, cost_of, figures_object
 from handinger_tui.core.money.amount_state import AmountState
 from handinger_tui.core.money.attribution import Interpretation, TurnMoney, elapsed_ms, fault_in, money_of
 from handinger_tui.core.safety import clean_json
-from handinger_tui.core.stream import (
-    Costs,
-    CustomPart,
-    FilePart,
-    SourcePart,
-    Usage,
-    cost_of,
-    figures_object,
-)
+from handinger_tui.core.stream import CustomPart, FilePart, SourcePart
 from handinger_tui.core.turns.messages import id_of, role_of, text_of
 from handinger_tui.core.turns.session import Session, ids_of
 from handinger_tui.core.turns.turn import (

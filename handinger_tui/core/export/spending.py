@@ -1,6 +1,6 @@
-"""The spending report as SVG, PNG, a self-contained HTML page, CSV and JSON.
+"""The spending report as CSV and JSON (schema `handinger-tui/costs/1`).
 
-CSV and JSON (schema `handinger-tui/costs/1`) have exact decimal text; unknown amounts are "" and null.
+Both have exact decimal text; unknown amounts are "" and null.
 """
 
 from __future__ import annotations
@@ -8,380 +8,21 @@ from __future__ import annotations
 import re
 from decimal import Decimal
 from functools import lru_cache
-from html import escape
 from typing import TYPE_CHECKING, Final
 
-from msgspec import Struct
-
-from handinger_tui.core.amounts import (
-    DOUBT_EXPLAINED,
-    EXACT,
-    MARK_EXPLAINED,
-    Total,
-    credits_text,
-    decimal_text,
-    gap_mark,
-    gap_text,
-    json_amount,
-    usd_text,
-    value_text,
-)
-from handinger_tui.core.export.scenes import (
-    AREA_STRENGTH,
-    DARK,
-    DASH,
-    LIGHT,
-    SIMULATED_REPORT,
-    STRIPE,
-    WIDTH,
-    Area,
-    Box,
-    Dot,
-    Ink,
-    Line,
-    Mark,
-    Scene,
-    TextAnchor,
-    Word,
-    bars,
-    cumulative,
-    day_points,
-    move_marks,
-    share_of,
-)
-from handinger_tui.core.formatting import NOT_REPORTED, number, percent_text, plural
+from handinger_tui.core.amounts import decimal_text, json_amount
+from handinger_tui.core.export.chart_data import day_points
+from handinger_tui.core.figures import COST_MEMBERS
 from handinger_tui.core.money.reconciliation import AssignedRise, owners_text
-from handinger_tui.core.money.spending import SUMS, Bucket, GroupBy, Rise, empty_key_name
-from handinger_tui.core.safety import clean_line, csv_field, html_page
-from handinger_tui.core.stream import COST_MEMBERS
+from handinger_tui.core.money.spending import Bucket, Rise
+from handinger_tui.core.safety import clean_line, csv_field
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Iterable, Sequence
 
     from handinger_tui.core.jsontext import Json, JsonObject
 
 
-FONT: Final = "system-ui, -apple-system, 'Segoe UI', 'Noto Sans', Helvetica, Arial, sans-serif"
-
-
-def style() -> str:
-    """The style rules for dark mode. Light colors are attributes of the marks, for viewers without CSS."""
-    dark = "".join(f".f-{ink}{{fill:{hue}}}.s-{ink}{{stroke:{hue}}}" for ink, hue in DARK.items())
-    return f"@media (prefers-color-scheme:dark){{{dark}}}"
-
-
-def document(scene: Scene) -> str:
-    """A standalone SVG file."""
-    return f'<?xml version="1.0" encoding="UTF-8"?>\n{element(scene, styled=True)}\n'
-
-
-def element(scene: Scene, *, styled: bool = False) -> str:
-    """The `svg` element of a scene. `styled`: with its own style rules for dark mode."""
-    hatched = {mark.ink for mark in scene.marks if isinstance(mark, Box) and mark.hatched}
-    defs = "".join(_stripes(ink) for ink in sorted(hatched))
-    body = "\n".join(_mark(mark) for mark in scene.marks)
-    rules = f"<style>{style()}</style>" if styled else ""
-    title = escape(scene.title)
-    return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {scene.width} {scene.height}"'
-        f' width="{scene.width}" height="{scene.height}" role="img" aria-label="{title}"'
-        f' font-family="{FONT}">\n<title>{title}</title>{rules}<defs>{defs}</defs>\n{body}\n</svg>'
-    )
-
-
-def _stripes(ink: Ink) -> str:
-    return (
-        f'<pattern id="hatch-{ink}" width="{STRIPE}" height="{STRIPE}" patternUnits="userSpaceOnUse"'
-        f' patternTransform="rotate(45)"><line x1="1" y1="0" x2="1" y2="{STRIPE}" class="s-{ink}"'
-        f' stroke="{LIGHT[ink]}" stroke-width="2.4"/></pattern>'
-    )
-
-
-def _mark(mark: Mark) -> str:
-    if isinstance(mark, Box):
-        return _box(mark)
-    if isinstance(mark, Word):
-        return _word(mark)
-    if isinstance(mark, Dot):
-        return f'<circle cx="{_n(mark.x)}" cy="{_n(mark.y)}" r="{_n(mark.radius)}" {_fill(mark.ink)}/>'
-    if isinstance(mark, Area):
-        corners = ((mark.points[0][0], mark.floor), *mark.points, (mark.points[-1][0], mark.floor))
-        return f'<polygon points="{_points(corners)}" {_fill(mark.ink)} fill-opacity="{AREA_STRENGTH}"/>'
-    return _line(mark)
-
-
-def _box(box: Box) -> str:
-    position = f'x="{_n(box.x)}" y="{_n(box.y)}" width="{_n(box.width)}" height="{_n(box.height)}"'
-    corner = f' rx="{_n(box.corner)}"' if box.corner else ""
-    if not box.hatched:
-        return f"<rect {position}{corner} {_fill(box.ink)}/>"
-    edge = f'class="s-{box.ink}" stroke="{LIGHT[box.ink]}" stroke-width="1"'
-    return f'<rect {position}{corner} fill="url(#hatch-{box.ink})" {edge}/>'
-
-
-def _line(line: Line) -> str:
-    dashes = f' stroke-dasharray="{DASH[0]} {DASH[1]}"' if line.dashed else ""
-    return (
-        f'<polyline points="{_points(line.points)}" fill="none" class="s-{line.ink}"'
-        f' stroke="{LIGHT[line.ink]}" stroke-width="{_n(line.width)}" stroke-linejoin="round"{dashes}/>'
-    )
-
-
-def _word(word: Word) -> str:
-    anchor = f' text-anchor="{word.anchor}"' if word.anchor != "start" else ""
-    weight = ' font-weight="600"' if word.bold else ""
-    return (
-        f'<text x="{_n(word.x)}" y="{_n(word.y)}" font-size="{word.size}"{anchor}{weight}'
-        f" {_fill(word.ink)}>{escape(word.text)}</text>"
-    )
-
-
-def _fill(ink: Ink) -> str:
-    return f'class="f-{ink}" fill="{LIGHT[ink]}"'
-
-
-def _points(points: tuple[tuple[float, float], ...]) -> str:
-    return " ".join(f"{_n(x)},{_n(y)}" for x, y in points)
-
-
-def _n(value: float) -> str:
-    """A number as an SVG attribute: at most two decimals."""
-    return f"{value:.2f}".rstrip("0").rstrip(".")
-
-
-_GAP: Final = 20
-_MARGIN: Final = 32
-
-
-class TotalFigure(Struct, frozen=True):
-    """One large number. `note`: what is missing in it."""
-
-    name: str
-    value: str
-    note: str = ""
-
-
-def figures(spent: Bucket) -> tuple[TotalFigure, ...]:
-    """The totals of a report, with notes on gaps."""
-    cost, credit, token = (spent.total(name) for name in ("usd", "credits", "tokens"))
-    share = EXACT.divide(spent.incomplete, spent.turns) if spent.turns else None
-    return (
-        TotalFigure("cost", value_text(cost), gap_text(cost.missing_turns)),
-        TotalFigure("credits", value_text(credit, credits_text), gap_text(credit.missing_turns)),
-        TotalFigure(
-            "tokens",
-            NOT_REPORTED if token.value is None else number(int(token.value)),
-            gap_text(token.missing_turns),
-        ),
-        TotalFigure("turns", number(spent.turns)),
-        TotalFigure(
-            "incomplete",
-            number(spent.incomplete),
-            f"{percent_text(share)} of all turns" if spent.turns else "",
-        ),
-    )
-
-
-def poster(report: Report) -> Scene:
-    """The complete report as one scene."""
-    side = 2 * _MARGIN
-    marks: list[Mark] = [
-        Word(0, 34, "Cost report", size=32, bold=True),
-        Word(0, 64, clean_line(report.heading, 140), Ink.MUTED, 16),
-    ]
-    y = 84
-    if report.simulated:
-        marks += [
-            Box(0, y, WIDTH, 36, Ink.WARN, hatched=True, corner=8),
-            Box(10, y + 4, WIDTH - 20, 28, Ink.GROUND, corner=6),
-            Word(WIDTH / 2, y + 23, SIMULATED_REPORT, Ink.WARN, 15, TextAnchor.MIDDLE, bold=True),
-        ]
-        y += 36 + _GAP
-    marks += move_marks(_tiles(report.total), 0, y)
-    y += 112 + _GAP
-    for scene in (bars(report.days), share_of(report.total), cumulative(report.days)):
-        marks += move_marks(scene.marks, 0, y)
-        y += scene.height + _GAP
-    marks.append(Word(0, y + 6, "USD as reported. Hatched or dashed: not reported.", Ink.MUTED, 13))
-    height = y + 16
-    shifted = move_marks(marks, _MARGIN, _MARGIN)
-    ground = Box(0, 0, WIDTH + side, height + side, Ink.GROUND)
-    return Scene(WIDTH + side, height + side, (ground, *shifted), "Cost report")
-
-
-def _tiles(spent: Bucket) -> list[Mark]:
-    tiles = figures(spent)
-    wide = (WIDTH - _GAP * (len(tiles) - 1)) / len(tiles)
-    marks: list[Mark] = []
-    for at, figure in enumerate(tiles):
-        x = at * (wide + _GAP)
-        marks += [
-            Box(x, 0, wide, 112, Ink.EDGE, corner=12),
-            Box(x + 1, 1, wide - 2, 110, Ink.CARD, corner=11),
-            Word(x + 20, 32, figure.name, Ink.MUTED, 14),
-            Word(x + 20, 68, figure.value, size=_size(figure.value), bold=True),
-            Word(x + 20, 94, figure.note, Ink.GAP if figure.note.startswith("+") else Ink.MUTED, 13),
-        ]
-    return marks
-
-
-def _size(value: str) -> int:
-    """The font size at which a number fits its tile."""
-    return 28 if len(value) <= 11 else 18 if len(value) <= 16 else max(6, 288 // len(value))
-
-
-POLICY: Final = "img-src data:"
-"""The page may not fetch or run anything, whatever a title or an id contains."""
-
-
-class Report(Struct, frozen=True):
-    """The content of a report.
-
-    `heading`: period and filters; `by`: the key of the groups; `date`: when it was written; `omitted`: how
-    many groups are not listed; `remarks`: sentences below the table.
-    """
-
-    heading: str
-    by: GroupBy
-    days: Sequence[Bucket]
-    groups: Sequence[Bucket]
-    total: Bucket
-    simulated: bool
-    date: str
-    omitted: int = 0
-    remarks: Sequence[str] = ()
-
-
-def page(report: Report) -> str:
-    """The HTML document of a report."""
-    scenes = (bars(report.days), share_of(report.total), cumulative(report.days))
-    charts = "\n".join(f"<figure>{element(scene)}</figure>" for scene in scenes)
-    banner = f'<p class="banner" role="note">{escape(SIMULATED_REPORT)}</p>' if report.simulated else ""
-    remarks = "".join(f"<p>{_text(remark, 400)}</p>" for remark in report.remarks)
-    main = f"""<h1>Cost report</h1>
-<p class="muted">{_text(report.heading)}</p>
-{banner}
-{_page_tiles(report.total)}
-{charts}
-{_table(report)}
-{remarks}
-<p class="muted">Written by handinger-tui on {_text(report.date)}. Amounts are as the service reported them;
-what it did not report is counted as missing, never as zero.</p>"""
-    heading = clean_line(report.heading, 200)
-    return html_page(f"Cost report: {heading}", f"{_style_rules()}{style()}", main, POLICY)
-
-
-def _page_tiles(spent: Bucket) -> str:
-    tiles = "".join(
-        f'<li><span class="muted">{figure.name}</span><strong>{escape(figure.value)}</strong>'
-        f'<span class="{"gap" if figure.note.startswith("+") else "muted"}">{escape(figure.note)}</span></li>'
-        for figure in figures(spent)
-    )
-    return f'<ul class="tiles">{tiles}</ul>'
-
-
-HEADS: Final = ("turns", "cost", "credits", "tokens", "model", "tool", "sandbox", "internal", "incomplete")
-
-
-def _table(report: Report) -> str:
-    heads = "".join(f'<th scope="col" class="n">{head}</th>' for head in HEADS)
-    rows = "\n".join(_row(bucket, _name(bucket, report.by)) for bucket in report.groups)
-    sums = [getattr(report.total, member) for member in SUMS]
-    notes = [f"{MARK_EXPLAINED}."] * any(amount.missing_turns for amount in sums)
-    notes += [f"{escape(DOUBT_EXPLAINED)}."] * any(amount.doubtful for amount in sums)
-    note = "".join(f'<p class="gap">{text}</p>' for text in notes)
-    omission = (
-        f"<p>{escape(plural(report.omitted, 'more row'))} not listed here; all are in the total.</p>"
-        if report.omitted
-        else ""
-    )
-    return f"""<section class="card"><h2>By {escape(report.by)}</h2>
-<div class="wide"><table>
-<thead><tr><th scope="col">{escape(report.by)}</th>{heads}</tr></thead>
-<tbody>
-{rows}
-</tbody>
-<tfoot>{_row(report.total, "total")}</tfoot>
-</table></div>{note}{omission}</section>"""
-
-
-def _name(bucket: Bucket, by: GroupBy) -> str:
-    key, title = clean_line(bucket.key, 80), clean_line(bucket.title, 80)
-    if title and key:
-        return f"{escape(title)} <small>{escape(key)}</small>"
-    return escape(title or key or empty_key_name(by))
-
-
-def _row(bucket: Bucket, name: str) -> str:
-    cells = (
-        number(bucket.turns),
-        _amount(bucket.total("usd"), usd_text),
-        _amount(bucket.total("credits"), credits_text),
-        _amount(bucket.total("tokens"), number),
-        *(_amount(bucket.total(member), usd_text) for member in COST_MEMBERS),
-        number(bucket.incomplete),
-    )
-    columns = "".join(f'<td class="n">{cell}</td>' for cell in cells)
-    return f'<tr><th scope="row">{name}</th>{columns}</tr>'
-
-
-def _amount(amount: Total, write: Callable[[Decimal | None], str]) -> str:
-    text, gaps = escape(value_text(amount, write)), gap_mark(amount.missing_turns)
-    return f'{text} <small class="gap">{gaps}</small>' if gaps and amount.value is not None else text
-
-
-def _text(text: str, limit: int = 200) -> str:
-    return escape(clean_line(text, limit))
-
-
-def _style_rules() -> str:
-    light = ";".join(f"--{ink}:{hue}" for ink, hue in LIGHT.items())
-    dark = ";".join(f"--{ink}:{hue}" for ink, hue in DARK.items())
-    return f""":root{{color-scheme:light dark;{light}}}
-@media (prefers-color-scheme:dark){{:root{{{dark}}}}}
-*{{box-sizing:border-box}}
-body{{margin:0;background:var(--ground);color:var(--text);font:15px/1.5 {FONT}}}
-main{{max-width:1200px;margin:0 auto;padding:32px}}
-h1{{font-size:32px;margin:0}}h2{{font-size:20px;margin:0 0 12px}}
-h1+p{{margin:2px 0 20px}}
-.muted{{color:var(--muted)}}.gap{{color:var(--gap)}}
-.banner{{border:2px dashed var(--warn);color:var(--warn);border-radius:10px;padding:8px 16px;font-weight:600}}
-.tiles{{display:grid;grid-stored_worker_id-columns:repeat(auto-fit,minmax(170px,1fr));gap:16px;list-style:none;padding:0;margin:0}}
-.tiles li,.card{{background:var(--card);border:1px solid var(--edge);border-radius:12px;padding:16px 20px}}
-.tiles span,.tiles strong{{display:block;font-size:13px;min-height:1.5em;overflow-wrap:anywhere}}
-.tiles strong{{font-size:27px;line-height:1.35}}
-figure{{margin:20px 0;overflow-x:auto}}figure svg{{display:block;width:100%;min-width:700px;height:auto}}
-.card{{margin:20px 0;padding:20px 28px}}.wide{{overflow-x:auto}}
-table{{border-collapse:collapse;width:100%;font-variant-numeric:tabular-nums}}
-th,td{{padding:7px 10px;text-align:left;border-bottom:1px solid var(--grid);font-weight:400}}
-thead th{{color:var(--muted);font-size:13px}}tfoot th,tfoot td{{font-weight:600;border-bottom:0}}
-.n{{text-align:right;white-space:nowrap}}th small{{color:var(--muted)}}
-tbody th{{min-width:9em;max-width:26em;overflow-wrap:break-word}}
-@media (max-width:1100px){{.card{{padding:16px}}th,td{{padding:6px;font-size:13px}}tbody th{{min-width:7em}}}}
-@media (max-width:640px){{main{{padding:16px}}}}
-"""
-
-
-# -- the formats, by the suffix of the file name --------------------------------------------
-def _html(report: Report) -> bytes:
-    return page(report).encode("utf-8", "replace")
-
-
-def _svg(report: Report) -> bytes:
-    return document(poster(report)).encode("utf-8", "replace")
-
-
-def _png(report: Report) -> bytes:
-    from handinger_tui.core.export.png import picture  # imports Pillow (30 ms)
-
-    return picture(poster(report))
-
-
-REPORTS: Final[dict[str, Callable[[Report], bytes]]] = {".html": _html, ".svg": _svg, ".png": _png}
-"""Suffix → renderer. The option `--report` and its help derive from this table."""
-
-
-# -- CSV and JSON ------------------------------------------------------------------------------
 END: Final = "\r\n"
 
 
@@ -397,10 +38,10 @@ def cell(value: Json) -> str:
         return str(value)
     if value is None:
         return ""
-    if isinstance(value, list):
-        value = " ".join(map(str, value))
     if isinstance(value, str):
         return value if _PLAIN_CELL.fullmatch(value) else _text_cell(value)
+    if isinstance(value, list):
+        return cell(" ".join(map(str, value)))
     return decimal_text(value) if isinstance(value, Decimal) else str(value).lower()
 
 
@@ -480,7 +121,7 @@ def _rise_object(rise: Rise) -> JsonObject:
         "seen_ms": rise.seen_ms,
         "cost_usd": json_amount(rise.usd),
         "credits": json_amount(rise.credits),
-        **{member: json_amount(getattr(rise, member)) for member in COST_MEMBERS},
+        **{member: json_amount(getattr(rise.costs, member)) for member in COST_MEMBERS},
         "tokens": rise.tokens,
         "after_turn_id": rise.after,
         "refused_turn_ids": [*rise.refused],

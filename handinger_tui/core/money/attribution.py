@@ -5,14 +5,28 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from decimal import Decimal, localcontext
 from enum import StrEnum
-from typing import Any, Final
+from functools import reduce
+from operator import add
+from typing import Final
 
 from msgspec import Struct
 from msgspec.structs import replace
 
-from handinger_tui.core.amounts import EXACT, Total, total
-from handinger_tui.core.money.amount_state import AmountState, state_of
-from handinger_tui.core.money.limits import Unit
+from handinger_tui.core.amounts import EXACT, Total, Unit
+from handinger_tui.core.figures import (
+    FIGURES,
+    NO_COSTS,
+    NO_USAGE,
+    ZERO_COSTS,
+    ZERO_USAGE,
+    ZEROS,
+    Costs,
+    Measure,
+    Usage,
+    cost_of,
+    usage_and_costs,
+)
+from handinger_tui.core.money.amount_state import AmountState, state_of, total_in
 from handinger_tui.core.money.meaning import Meaning
 from handinger_tui.core.money.timeline import (
     NO_DECISIONS,
@@ -32,7 +46,7 @@ from handinger_tui.core.money.turn_events import (
     only_read,
     timeline_of,
 )
-from handinger_tui.core.stream import NO_COSTS, NO_USAGE, ZERO_COSTS, ZERO_USAGE, Costs, Usage, cost_of
+from handinger_tui.core.money.words import cost_words
 from handinger_tui.core.turns.session import NO_RELATED_HISTORY, PerTurn, RelatedHistory, Session
 from handinger_tui.core.turns.turn import FREE, LIVE, Fault, Turn, TurnStatus
 
@@ -116,6 +130,17 @@ class TurnMoney(Struct, frozen=True):
         """The maximum number of credits; those of the turn if they are not shared."""
         return self.most[0].credits if self.shared else self.usage.credits
 
+    def total(self, unit: Unit) -> Total:
+        """The amount in a unit, at most, with all that is not certain about it."""
+        value = self.most_usd if unit is Unit.USD else self.most_credits
+        is_doubtful = unit in self.doubts
+        return total_in(self.state, value, final=self.final, doubtful=is_doubtful, shared=self.shared)
+
+    def cost(self, credit_usd: Decimal | None) -> str:
+        """The cost in words; "" if nothing is known. `credit_usd`: the person's price of a credit."""
+        usd, credit = (self.total(unit) for unit in Unit)
+        return "" if usd.value is credit.value is None else cost_words(usd, credit, credit_usd)
+
     @property
     def final_most_usd(self) -> Decimal | None:
         """`most_usd`; None while the amount may still grow, and so has no maximum."""
@@ -136,18 +161,20 @@ class SessionMoney(Struct, frozen=True):
     credits: Total
 
 
-METERS: Final = (*Usage.__match_args__, *Costs.__match_args__)
-"""The names of the figures of a reading, in the order of the meters of a timeline."""
-ZEROS: Final = (*ZERO_USAGE.members, *ZERO_COSTS.members)
-_USAGES: Final = len(Usage.__match_args__)
-_CREDITS: Final = METERS.index("credits")
-_COST: Final = METERS.index("cost_usd")
-_CATEGORIES: Final = tuple(range(_USAGES, len(METERS)))
+def _meters(*measures: Measure) -> tuple[int, ...]:
+    """The positions of figures among the meters of a timeline, which are `FIGURES`."""
+    return tuple(
+        FIGURES.index(figure) for measure in measures for figure in FIGURES if figure.measure is measure
+    )
+
+
+(_COST,), (_CREDITS,) = _meters(Measure.COST), _meters(Measure.CREDITS)
+_CATEGORIES: Final = _meters(Measure.CATEGORY)
 MONEY: Final = (_COST, *_CATEGORIES, _CREDITS)
 """Only these meters decide whether an amount is final, shared or doubtful."""
-STANDING: Final = tuple(at for at, name in enumerate(METERS) if name not in ("steps", "duration_ms"))
+STANDING: Final = tuple(sorted((*MONEY, *_meters(Measure.TOKENS))))
 """The meters that stand still when amounts are confirmed. Steps and durations decide nothing about money."""
-_RANKED: Final = (*MONEY, *(at for at in range(_USAGES) if at not in MONEY))
+_RANKED: Final = (*MONEY, *_meters(Measure.TOKENS, Measure.STEPS, Measure.TIME))
 NOTHING_SPENT: Final = TurnMoney(
     ZERO_USAGE, ZERO_COSTS, Interpretation.NONE, final=True, ended=True, confirmed=True, free=True
 )
@@ -161,7 +188,9 @@ def session_money(turns: Sequence[Turn], elsewhere: RelatedHistory = NO_RELATED_
     all_money = index(turns, elsewhere)
     pairs = zip(turns, all_money, strict=True)
     charged = [money for turn, money in pairs if not (turn.imported or turn.unsent)]
-    return SessionMoney(all_money, index.reading, _total(charged, Unit.USD), _total(charged, Unit.CREDITS))
+    return SessionMoney(
+        all_money, index.reading, total_of(charged, Unit.USD), total_of(charged, Unit.CREDITS)
+    )
 
 
 def money_of(session: Session, turn: Turn, index: MoneyIndex | None = None) -> TurnMoney:
@@ -197,19 +226,15 @@ def elapsed_ms(turn: Turn) -> int | None:
     return milliseconds if milliseconds >= 0 else None
 
 
-def _total(all_money: Sequence[TurnMoney], unit: Unit) -> Total:
+def total_of(all_money: Sequence[TurnMoney], unit: Unit) -> Total:
     """The total of the reported amounts. The turn of an amount that is not final counts as missing.
 
     Zero of a turn that never started is in no total: it must not look as if the unit were reported.
     """
     all_money = [money for money in all_money if money.amount(unit) or not money.free]
-    amounts = [money.amount(unit) for money in all_money]
-    summed = total(amounts)
-    unfinished = sum(
-        amount is not None and not money.final for money, amount in zip(all_money, amounts, strict=True)
-    )
-    is_doubtful = any(unit in money.doubts for money in all_money)
-    return Total(summed.value, summed.missing_turns + unfinished, is_doubtful)
+    # A shared amount counts with what is entered for its turn, not with its maximum.
+    totals = (replace(money.total(unit), value=money.amount(unit)) for money in all_money)
+    return reduce(add, totals, Total(None)) if all_money else Total(Decimal(0))
 
 
 # -- from timelines to amounts ----------------------------------------------------------
@@ -230,7 +255,7 @@ class MoneyIndex:
         self.pinned = False
         """The person decided that."""
         self.results: _Results = {}
-        """What each meter of each worker shows, in the order of `METERS`."""
+        """What each meter of each worker shows, in the order of `FIGURES`."""
         self.of_worker: tuple[Usage, Costs] = (NO_USAGE, NO_COSTS)
         """What the newest worker has used in total, also for others."""
         self.newest_ms = 0
@@ -541,11 +566,6 @@ def _with_exceptions(money: TurnMoney, entries: Sequence[Entry]) -> TurnMoney:
         doubtful=any(entries[meter].doubtful for meter in of_usd),
         credits_doubtful=entries[_CREDITS].doubtful,
     )
-
-
-def usage_and_costs(values: Sequence[Any]) -> tuple[Usage, Costs]:
-    """Usage and costs from one value for each of `METERS`."""
-    return Usage(*values[:_USAGES]), Costs(*values[_USAGES:])
 
 
 def _reading(meters: Sequence[MeterResult]) -> Interpretation:

@@ -12,15 +12,15 @@ from typing import TYPE_CHECKING, Final
 from msgspec import Struct
 from msgspec.structs import fields, replace
 
-from handinger_tui.core.amounts import Total, credits_words, price_text, split_excess, total, total_text
+from handinger_tui.core.amounts import Total, Unit, split_excess, total
 from handinger_tui.core.errors import SettingsError
-from handinger_tui.core.formatting import plural
-from handinger_tui.core.money.amount_state import AmountState, state_of
-from handinger_tui.core.stream import COST_MEMBERS
+from handinger_tui.core.figures import COST_MEMBERS, NO_COSTS, NO_USAGE, Costs, Usage, cost_of
+from handinger_tui.core.formatting import UNKNOWN, plural
+from handinger_tui.core.money.amount_state import AmountState, state_of, total_in
+from handinger_tui.core.money.words import about_text, cost_words, total_words
 from handinger_tui.core.turns.turn import LIVE, TurnStatus
 
 if TYPE_CHECKING:
-    from handinger_tui.core.stream import Costs, Usage
     from handinger_tui.core.tags import Labels
     from handinger_tui.core.turns.turn import Trigger
 
@@ -115,6 +115,8 @@ class TurnCharge(Struct, frozen=True):
     elapsed_ms: int | None = None
     title: str = ""
     """The title of its session; "" when that was deleted."""
+    prompt: str = ""
+    """The beginning of its message; "" when its session was deleted."""
     most_usd: Decimal | None = None
     """The maximum, if it shares its amounts."""
     most_credits: Decimal | None = None
@@ -127,6 +129,16 @@ class TurnCharge(Struct, frozen=True):
     def state(self) -> AmountState:
         """How far the amounts can be relied on; "so far" until they are settled."""
         return stored_state(self.status, final=self.final, confirmed=self.confirmed)
+
+    def total(self, unit: Unit) -> Total:
+        """The amount in a unit, at most, with all that is not certain about it."""
+        own, most, doubtful = (
+            (self.usd, self.most_usd, self.doubtful)
+            if unit is Unit.USD
+            else (self.credits, self.most_credits, self.credits_doubtful)
+        )
+        value, shared = (own, False) if most is None else (most, True)
+        return total_in(self.state, value, final=self.final, doubtful=doubtful, shared=shared)
 
 
 def stored_state(status: TurnStatus, *, final: bool, confirmed: bool) -> AmountState:
@@ -146,19 +158,29 @@ class Rise(Struct, frozen=True):
 
     worker_id: str
     seen_ms: int
-    usd: Decimal | None = None
-    credits: Decimal | None = None
-    model_usd: Decimal | None = None
-    tool_usd: Decimal | None = None
-    sandbox_usd: Decimal | None = None
-    internal_usd: Decimal | None = None
-    tokens: int | None = None
+    usage: Usage = NO_USAGE
+    costs: Costs = NO_COSTS
     after: str | None = None
     refused: tuple[str, ...] = ()
     strangers: int | None = None
     doubtful: bool = False
     number: int = 0
     base_url: str = ""
+
+    @property
+    def usd(self) -> Decimal | None:
+        """Its cost in USD."""
+        return cost_of(self.usage, self.costs)
+
+    @property
+    def credits(self) -> Decimal | None:
+        """Its credits."""
+        return self.usage.credits
+
+    @property
+    def tokens(self) -> int | None:
+        """Its tokens."""
+        return self.usage.total_tokens
 
 
 EMPTY_TOTAL: Final = Total(None)
@@ -245,16 +267,20 @@ def sum_buckets(buckets: Iterable[Bucket], key: str = "") -> Bucket:
 
 
 def sum_text(usd: Total, credit_total: Total, turns: int, credit_usd: Decimal | None = None) -> str:
-    """The cost of turns: "$1.23 + 2 turns unknown · 8 credits · 3 turns in all"; no unknown credits.
+    """The cost of turns: "$1.23 so far + 2 unknown · 8 credits · 3 turns"; no unknown credits.
 
-    `credit_usd`: the person's price of a credit, for sums without any amount in USD: "~$0.08 · 8 credits".
+    `credit_usd`: the person's price of a credit, for sums without any amount in USD.
     """
-    cost = total_text(usd) if usd.value is not None else price_text(credit_total.value, credit_usd)
-    cost = cost or f"cost {total_text(usd)}"
-    credited = [total_text(credit_total, credits_words)] if credit_total.value is not None else []
-    # After "+ 1 turn unknown", "1 turn" would read as one more.
-    in_all = " in all" if any("unknown" in text for text in (cost, *credited)) else ""
-    return " · ".join([cost, *credited, plural(turns, "turn") + in_all])
+    pieces = [f"cost {UNKNOWN}" if usd.value is credit_total.value is None else ""]
+    if usd.value is not None:
+        # What is said of the cost is not said again of its credits.
+        pieces = [
+            total_words(usd),
+            "" if credit_total.value is None else about_text(credit_total, Unit.CREDITS),
+        ]
+    elif credit_total.value is not None:
+        pieces = [cost_words(usd, credit_total, credit_usd)]
+    return " · ".join(filter(None, [*pieces, plural(turns, "turn")]))
 
 
 _MANY: Final = ("were", "their workers", "They count")

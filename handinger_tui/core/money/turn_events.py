@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal, InvalidOperation
 from functools import lru_cache
-from itertools import chain
+from itertools import chain, islice, repeat
 from operator import attrgetter
 from typing import Final, NamedTuple
 
@@ -14,6 +14,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from handinger_tui.core.amounts import INT64_MAX, decimal_text
+from handinger_tui.core.figures import FIGURES, amount, count, numbers_of
 from handinger_tui.core.jsontext import Json, NotJson, as_list, dump, parse
 from handinger_tui.core.money.meaning import Meaning
 from handinger_tui.core.money.timeline import (
@@ -25,7 +26,7 @@ from handinger_tui.core.money.timeline import (
     Read,
     Sent,
 )
-from handinger_tui.core.stream import Snapshot, amount, count
+from handinger_tui.core.stream import Snapshot
 from handinger_tui.core.turns.session import OtherTurn, Ruling
 from handinger_tui.core.turns.turn import FREE, LIVE, REFUSED, UNDECIDED, FigureRead, Turn, TurnStatus
 
@@ -135,7 +136,7 @@ def only_read(turn: Turn) -> tuple[FigureRead, ...]:
 
 
 def _read(read: FigureRead) -> Read:
-    return Read((*read.usage.members, *read.costs.members), read.busy, read.prompts)
+    return Read(numbers_of(read.usage, read.costs), read.busy, read.prompts)
 
 
 # -- in order of receipt -----------------------------------------------------------------
@@ -319,7 +320,9 @@ def has_ended(other: OtherTurn) -> bool:
 def _read_back(row: list[Json], key: Key) -> TimedEvent | None:
     match row:
         case [int(at_ms), "read", bool(busy), prompts, list(figures)]:
-            meters = tuple(_figure(figure) for figure in figures)
+            # A reading has no number for a figure that is newer than itself.
+            numbers = islice(chain(figures, repeat(None)), len(FIGURES))
+            meters = tuple(map(_figure, numbers))
             return TimedEvent(at_ms, Read(meters, busy, count(prompts)))
         case [int(at_ms), "sent", bool(creates), bool(read_before), bool(refused), bool(counted), *adopted]:
             return TimedEvent(at_ms, Sent(key, creates, read_before, refused, counted, adopted == [True]))

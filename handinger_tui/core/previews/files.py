@@ -148,7 +148,6 @@ class Shape(StrEnum):
     CSV = "csv"
     TSV = "tsv"
     IMAGE = "image"
-    PDF = "pdf"
     BINARY = "binary"
 
 
@@ -189,6 +188,7 @@ _BINARIES: Final = (
     (b"\0\0\1\0", "icon"),
     (b"ID3", "MP3 audio"),
 )
+_PDF: Final = "PDF"
 _BRANDS: Final = {b"avif": "AVIF image", b"avis": "AVIF image", b"heic": "HEIC image", b"mif1": "HEIF image"}
 _LANGUAGES: Final = {
     extension: language
@@ -250,7 +250,7 @@ def _magic(head: bytes) -> PreviewKind | None:
     if head.startswith(b"BM") and head[6:10] == b"\0\0\0\0" and len(head) >= 26:
         return PreviewKind(Shape.IMAGE, "bmp")
     if b"%PDF-" in head[:1024]:
-        return PreviewKind(Shape.PDF)
+        return PreviewKind(Shape.BINARY, _PDF)
     if head[4:8] == b"ftyp":
         return PreviewKind(Shape.BINARY, _BRANDS.get(head[8:12], "MP4 media"))
     binary = next((name for start, name in _BINARIES if head.startswith(start)), None)
@@ -296,9 +296,9 @@ _CONTENT_OF_EXTENSIONS: Final = {
 def _with_note(kind: PreviewKind, extension: str) -> PreviewKind:
     """`kind`, with a note if the file name promises other content."""
     promised = _CONTENT_OF_EXTENSIONS.get(extension)
-    actual = {Shape.IMAGE: "an image", Shape.PDF: "a PDF", Shape.BINARY: "binary data"}.get(
-        kind.shape, "text"
-    )
+    actual = {Shape.IMAGE: "an image", Shape.BINARY: "binary data"}.get(kind.shape, "text")
+    if kind.detail == _PDF:
+        actual = "a PDF"
     if promised is None or promised == actual:
         return kind
     return PreviewKind(kind.shape, kind.detail, f"its name says {promised}, its content is {actual}")

@@ -3,35 +3,25 @@
 from __future__ import annotations
 
 import csv
-import heapq
 import io
 import re
-from collections.abc import Callable, Iterator, Sequence
-from decimal import Decimal
+from collections.abc import Iterator, Sequence
 from itertools import islice
-from operator import itemgetter
 from typing import Any, Final
 
 from msgspec import Struct
 
 from handinger_tui.core.formatting import plural
-from handinger_tui.core.jsontext import Members, Number, json_text
+from handinger_tui.core.jsontext import Number, json_text
 from handinger_tui.core.previews.files import GUESS, GUESSED, encoding_of
 from handinger_tui.core.safety import clean, clean_line
 
-# -- trees -------------------------------------------------------------------------------------
-
-
 Row = tuple[str, ...]
-SortKey = tuple[int, Decimal, str]
 
 NUMBER: Final = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]{1,4})?%?")
 MAX_NUMBER: Final = 100
 """Cells with more characters are not numbers."""
-RUN: Final = 2000
-"""How many rows are sorted between two pauses."""
 _SAMPLE: Final = 1000
-_ZERO: Final = Decimal(0)
 
 
 class TableModel(Struct, frozen=True):
@@ -77,48 +67,6 @@ def numeric_columns(rows: Sequence[Row], columns: int) -> tuple[bool, ...]:
 def is_number(cell: str) -> bool:
     """Whether a cell is a plain number, maybe with "%", without thousands separators, which are ambiguous."""
     return len(cell) <= MAX_NUMBER and NUMBER.fullmatch(cell.strip()) is not None
-
-
-def sort_key(column: int, *, numeric: bool) -> Callable[[Row], SortKey]:
-    """The sort key for one column. A numeric column has numbers sorted by value, then other cells as text."""
-
-    def key(row: Row) -> SortKey:
-        cell = row[column] if column < len(row) else ""
-        if numeric and is_number(cell):
-            return 0, Decimal(cell.strip().rstrip("%")), ""
-        return 1, _ZERO, cell.casefold()
-
-    return key
-
-
-def order_of(
-    table: TableModel, column: int, *, descending: bool = False, pause: Callable[[], None] = lambda: None
-) -> list[int]:
-    """The positions of the rows, sorted by a column. Rows with an empty cell are last in both directions.
-
-    `pause` is called every few ms, so that a thread lets others run. An exception from it ends the sorting.
-    """
-    numeric = column < len(table.numeric) and table.numeric[column]
-    key = sort_key(column, numeric=numeric)
-    runs: list[list[tuple[SortKey, int]]] = []
-    empty: list[int] = []
-    for start in range(0, len(table.rows), RUN):
-        run: list[tuple[SortKey, int]] = []
-        for at, row in enumerate(table.rows[start : start + RUN], start):
-            if column < len(row) and row[column]:
-                run.append((key(row), at))
-            else:
-                empty.append(at)
-        # A long sort would hold the interpreter lock, so sort short runs and merge them.
-        run.sort(key=itemgetter(0), reverse=descending)
-        runs.append(run)
-        pause()
-    order: list[int] = []
-    for _, at in heapq.merge(*runs, key=itemgetter(0), reverse=descending):
-        order.append(at)
-        if len(order) % RUN == 0:
-            pause()
-    return order + empty
 
 
 KEEP_CELLS: Final = 1_000_000
@@ -236,10 +184,10 @@ def table_of_value(value: Any) -> TableModel | None:
     The columns are all keys in order of first appearance. The cell of a missing member is empty, that of a
     null member is "null". For a document pass `TreeModel.root.value`.
     """
-    if not isinstance(value, list) or isinstance(value, Members) or not value:
+    if not isinstance(value, list) or not value:
         return None
     items = value[:KEEP_ROWS]
-    if all(isinstance(item, dict | Members) for item in items):
+    if all(isinstance(item, dict) for item in items):
         return _of_objects(items, len(value))
     if all(isinstance(item, list) for item in items) and any(items):
         return _of_arrays(items, len(value))
@@ -247,19 +195,14 @@ def table_of_value(value: Any) -> TableModel | None:
 
 
 def _of_objects(items: list[Any], total: int) -> TableModel | None:
-    records = [dict(item) for item in items]
-    columns = list(dict.fromkeys(key for record in records for key in record))
+    columns = list(dict.fromkeys(key for record in items for key in record))
     if not columns:
         return None
     keys = columns[:KEEP_RECORD_COLUMNS]
-    rows = [tuple(_cell(record[key]) if key in record else "" for key in keys) for record in records]
-    ragged = sum(len(record) != len(columns) for record in records)
-    repeated = sum(isinstance(item, Members) for item in items)
-    notes = (f"{plural(repeated, 'row')} with a repeated key; the last value is shown",) if repeated else ()
+    rows = [tuple(_cell(record[key]) if key in record else "" for key in keys) for record in items]
+    ragged = sum(len(record) != len(columns) for record in items)
     header = tuple(clean_line(str(key), _CELL) for key in keys)
-    return TableModel(
-        header, rows, total, True, len(columns), ragged, numeric_columns(rows, len(keys)), notes
-    )
+    return TableModel(header, rows, total, True, len(columns), ragged, numeric_columns(rows, len(keys)))
 
 
 def _of_arrays(items: list[Any], total: int) -> TableModel:

@@ -1,7 +1,4 @@
-"""JSON documents as trees, whose nodes are created on demand.
-
-A tree keeps the notation of numbers, and all members with the same key, which it marks.
-"""
+"""JSON documents as trees, whose nodes are created on demand. They keep the notation of numbers."""
 
 from __future__ import annotations
 
@@ -15,7 +12,7 @@ from itertools import islice
 from typing import Any, Final
 
 from handinger_tui.core.formatting import plural
-from handinger_tui.core.jsontext import MAX_DEPTH, Members, Number, dump
+from handinger_tui.core.jsontext import MAX_DEPTH, Number, dump
 from handinger_tui.core.previews.files import decode
 from handinger_tui.core.safety import clean_line
 
@@ -43,15 +40,13 @@ class NodeKind(StrEnum):
 class Node:
     """One line of a tree. `key`: the name of a member, or the position in an array, as one clean line.
 
-    `text`: the shortened and cleaned value; `children`: their number; `duplicate`: an earlier member has the
-    same key.
+    `text`: the shortened and cleaned value; `children`: their number.
     """
 
     key: str
     kind: NodeKind
     text: str
     children: int = 0
-    duplicate: bool = False
     value: Any = field(default=None, repr=False, compare=False)
 
 
@@ -80,7 +75,6 @@ def tree_of_json(data: bytes, *, pause: Callable[[], None] = lambda: None) -> Tr
     except (ValueError, RecursionError) as problem:
         return TreeModel(None, (f"not valid JSON: {clean_line(str(problem), 120)}",))
     notes = [decoded.note] if decoded.note else []
-    notes += [f"{plural(parser.duplicates, 'duplicate key')}"] if parser.duplicates else []
     notes += ["NaN and Infinity are not valid JSON; shown as written"] if parser.constants else []
     return TreeModel(_node("", value), tuple(notes))
 
@@ -93,13 +87,6 @@ def tree_of_value(value: Any) -> TreeModel:
 def children(node: Node, start: int = 0, limit: int = PAGE) -> list[Node]:
     """At most `limit` children of a node, from position `start` on."""
     value = node.value
-    if isinstance(value, Members):
-        seen = {key for key, _ in islice(value, start)}
-        nodes = []
-        for key, item in islice(value, start, start + limit):
-            nodes.append(_node(key, item, key in seen))
-            seen.add(key)
-        return nodes
     if isinstance(value, dict):
         return [_node(str(key), item) for key, item in islice(value.items(), start, start + limit)]
     if isinstance(value, list | tuple):
@@ -109,17 +96,17 @@ def children(node: Node, start: int = 0, limit: int = PAGE) -> list[Node]:
 
 
 class _Parser:
-    """Parses one document, and counts repeated keys and invalid constants."""
+    """Parses one document, and counts invalid constants."""
 
     def __init__(self, pause: Callable[[], None]) -> None:
-        self.duplicates = self.constants = 0
+        self.constants = 0
         self._pause = pause
         self._count = 0
         self.parse = json.JSONDecoder(
             parse_float=self._number,
             parse_int=self._number,
             parse_constant=self._constant,
-            object_pairs_hook=self._members,
+            object_hook=self._object,
         ).decode
 
     def _count_value(self) -> None:
@@ -136,13 +123,9 @@ class _Parser:
         self.constants += 1
         return Number(name)
 
-    def _members(self, pairs: list[tuple[str, Any]]) -> dict[str, Any] | Members:
+    def _object(self, members: dict[str, Any]) -> dict[str, Any]:
         self._count_value()
-        plain = dict(pairs)
-        if len(plain) == len(pairs):
-            return plain
-        self.duplicates += len(pairs) - len(plain)
-        return Members(pairs)
+        return members
 
 
 def _depth(text: str) -> int:
@@ -159,15 +142,15 @@ def _depth(text: str) -> int:
     return deepest
 
 
-def _node(key: str, value: Any, duplicate: bool = False) -> Node:
+def _node(key: str, value: Any) -> Node:
     kind, text, count = _describe(value)
-    return Node(clean_line(key, _SHORT), kind, text, count, duplicate, value)
+    return Node(clean_line(key, _SHORT), kind, text, count, value)
 
 
 def _describe(value: Any) -> tuple[NodeKind, str, int]:
     """Kind, short text and number of children of a value."""
     count = len(value) if isinstance(value, dict | list | tuple) else 0
-    if isinstance(value, dict | Members):
+    if isinstance(value, dict):
         return NodeKind.OBJECT, f"{{}} {plural(count, 'member')}", count
     if isinstance(value, list | tuple):
         return NodeKind.ARRAY, f"[] {plural(count, 'item')}", count

@@ -14,6 +14,7 @@ from msgspec.structs import replace
 from handinger_tui.core.amounts import INT64_MAX
 from handinger_tui.core.dialects import StreamDecoder
 from handinger_tui.core.dialects import events as ev
+from handinger_tui.core.figures import count
 from handinger_tui.core.jsontext import JsonObject, NotJson, as_object, as_text, parse, parse_exact
 from handinger_tui.core.stream import (
     ANOTHER_WORKER,
@@ -24,7 +25,6 @@ from handinger_tui.core.stream import (
     ReadReason,
     Snapshot,
     StreamRoute,
-    count,
     names_another,
     snapshot_of,
 )

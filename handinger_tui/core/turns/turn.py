@@ -16,11 +16,13 @@ from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar, cast
 
 from msgspec import Struct, field
 
+from handinger_tui.core.figures import cost_of
 from handinger_tui.core.jsontext import Json, JsonObject, as_text
-from handinger_tui.core.stream import CustomPart, FilePart, SourcePart, cost_of
+from handinger_tui.core.stream import CustomPart, FilePart, SourcePart
 
 if TYPE_CHECKING:
-    from handinger_tui.core.stream import Costs, Snapshot, Usage
+    from handinger_tui.core.figures import Costs, Usage
+    from handinger_tui.core.stream import Snapshot
 
 
 class StartPolicy(StrEnum):

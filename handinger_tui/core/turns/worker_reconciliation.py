@@ -14,17 +14,9 @@ from typing import Final
 from msgspec import Struct
 from msgspec.structs import replace
 
+from handinger_tui.core.figures import Usage, count
 from handinger_tui.core.jsontext import Json, JsonObject, dump
-from handinger_tui.core.stream import (
-    OWN_USAGE,
-    PROMPTS,
-    Snapshot,
-    Usage,
-    WorkerBody,
-    count,
-    own_usage,
-    worker_in,
-)
+from handinger_tui.core.stream import OWN_USAGE, PROMPTS, Snapshot, WorkerBody, own_usage, worker_in
 from handinger_tui.core.turns.messages import (
     EQUAL_BEFORE,
     find_prompt,

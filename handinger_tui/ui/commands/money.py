@@ -1,13 +1,13 @@
-"""Commands about money: budget, limits, costs, receipt, ledger."""
+"""Commands about money: budget, limits, costs, receipt, spending."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from handinger_tui.core.amounts import usd_text
 from handinger_tui.core.formatting import plural
 from handinger_tui.core.money.limits import Scope
 from handinger_tui.core.money.turn_events import MEANING_ANSWERS, MEANING_WORDS
+from handinger_tui.core.money.words import amount_text
 from handinger_tui.core.receipts import meaning_lines, worker_of_figures
 from handinger_tui.core.safety import clean_line
 from handinger_tui.ui.commands.command import Command, CommandContext, number_in, numbers_to
@@ -66,7 +66,7 @@ async def highest_cost(controller: SessionController) -> str:
     most = max(priced, key=lambda cost: cost.usd.most or 0)
     whose = "all workers" if most.everywhere else "this worker"
     sentence = (
-        f"Most expensive turn so far at {most.budget}: {usd_text(most.usd.most)} "
+        f"Most expensive turn so far at {most.budget}: {amount_text(most.usd.most)} "
         f"({plural(most.usd.counted, 'turn')}, {whose})."
     )
     return sentence if at_unlimited else f"No cost history at unlimited yet. {sentence}"
@@ -136,13 +136,17 @@ async def budgets(context: CommandContext, _argument: str) -> None:
     await context.interaction.ask(BudgetsScreen(context.controller, context.now_ms))
 
 
-async def ledger(context: CommandContext, _argument: str) -> None:
-    """Show the ledger of all charges, and open the session chosen there."""
-    from handinger_tui.ui.ledger.screen import LedgerScreen  # 30 ms
+async def spending(context: CommandContext, _argument: str) -> None:
+    """Show all spending, and open the session chosen there."""
+    from handinger_tui.ui.ledger.screen import SpendingScreen  # 30 ms
 
     controller, connection = context.controller, context.controller.connection
-    screen = LedgerScreen(
-        connection.charges, connection.limits, lambda: controller.session, context.now_ms, connection.rulings
+    screen = SpendingScreen(
+        connection.charges,
+        connection.rulings,
+        lambda: controller.session,
+        context.now_ms,
+        simulated=connection.limits.simulated,
     )
     chosen = await context.interaction.ask(screen)
     if chosen is not None and chosen != controller.session_id:
@@ -159,7 +163,7 @@ MONEY: Final = (
     ),
     Command(
         "limit",
-        "Set spending limits per turn, session, worker, day, week or month",
+        "Set spending limits per turn, session, worker, project, day, week or month",
         limit,
         ("limits",),
         opens=True,
@@ -179,5 +183,5 @@ MONEY: Final = (
         "receipt", "Show the receipt of the last turn, or of turn N", receipt, takes="[N|last]", opens=True
     ),
     Command("budgets", "Compare budget levels; month-end forecast", budgets, opens=True),
-    Command("ledger", "Show spending by day, worker, session and turn", ledger, opens=True),
+    Command("spending", "Show what is spent and left", spending, ("ledger",), opens=True),
 )

@@ -14,9 +14,8 @@ from handinger_tui.core.money.attribution import money_of
 from handinger_tui.core.money.spending import ChargeFilter
 from handinger_tui.core.money.typical_cost import typical_cost_text
 from handinger_tui.core.prompts import draft_of_request, fork_text
-from handinger_tui.core.receipts import cost_words
 from handinger_tui.core.safety import clean_line
-from handinger_tui.core.tags import labels_text, tag_names
+from handinger_tui.core.tags import labels_text, tag_name, tag_names
 from handinger_tui.core.turns.turn import FREE, Lineage, LineageKind, Turn, TurnStatus
 from handinger_tui.ui.commands.command import (
     HAS_FOLDER,
@@ -194,6 +193,33 @@ def _offered_tags(controller: SessionController) -> list[tuple[str, str]]:
     return [*((name, "") for name in controller.tags), (_WORKER, "all sessions of the worker")]
 
 
+_NO_PROJECT: Final = ("off", "none")
+
+
+async def project(context: CommandContext, argument: str) -> None:
+    """Set the project of this session, or show it. The limits of the session are read again.
+
+    Raises:
+        SettingsError: the text cannot name a project.
+        LedgerError
+    """
+    controller, session_id = context.controller, context.controller.session_id
+    if argument:
+        name = None if argument.lower() in _NO_PROJECT else tag_name(argument)
+        await controller.set_project(session_id, name)
+    labels = await controller.connection.history.labels(session_id)
+    if not labels.project:
+        context.interaction.say("This session has no project. To set one, use /project NAME.")
+    elif argument.lower() in _NO_PROJECT:
+        context.interaction.say(f"Project: {labels.project}, by a rule of the config file.")
+    else:
+        context.interaction.say(f"Project: {labels.project}.")
+
+
+def _offered_projects(controller: SessionController) -> list[tuple[str, str]]:
+    return [*((name, "") for name in controller.projects), ("off", "no project but that of a rule")]
+
+
 async def export(context: CommandContext, argument: str) -> None:
     """Save the session in the form that the argument names, or under a file name that ends as that does.
 
@@ -242,6 +268,9 @@ SESSION: Final = (
         "tag", "Tag this session, or show its tags", tag, takes="[TAG…]", offers=_offered_tags, repeats=True
     ),
     Command("untag", "Remove tags", untag, takes="TAG…", offers=_offered_tags, repeats=True),
+    Command(
+        "project", "Set the project of this session", project, takes="[NAME|off]", offers=_offered_projects
+    ),
     Command("export", "Save this session to a file", export, takes="[FORMAT|FILE]"),
 )
 
@@ -344,10 +373,10 @@ def first_cost(turn: Turn, money: TurnMoney, credit_usd: Decimal | None) -> str:
     """What the earlier try cost. `credit_usd`: the price of a credit, if the person gave one."""
     if turn.status in FREE:
         return "Nothing was charged for the first try."
-    amount = cost_words(money, credit_usd)
+    amount = money.cost(credit_usd)
     if not amount:
-        return "The cost of the first try was not reported."
-    return f"The first try cost {amount}." if money.final else f"The first try has cost {amount} so far."
+        return "The cost of the first try is unknown."
+    return f"The first try cost {amount}."
 
 
 # -- fork ---------------------------------------------------------------------------------

@@ -25,7 +25,7 @@ def _stored_workers(context: CommandContext) -> StoredWorkerCatalog | None:
 
 
 async def workers(context: CommandContext, argument: str) -> None:
-    """Show the gallery, at the worker that an id or address names."""
+    """Show the stored workers, at the one that an id or address names."""
     from handinger_tui.ui.pages.workers import WorkerActions, WorkersScreen  # 15 ms
 
     stored_workers, controller, interaction = (

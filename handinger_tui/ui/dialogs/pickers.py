@@ -21,7 +21,7 @@ from textual.worker import Worker
 
 from handinger_tui.core.columns import Column, Row
 from handinger_tui.core.errors import HandingerError
-from handinger_tui.core.formatting import moment_at
+from handinger_tui.core.formatting import local_time
 from handinger_tui.core.safety import clean_line
 from handinger_tui.core.search import parse_query
 from handinger_tui.core.turns.session import LOCAL, SessionSummary
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
     from handinger_tui.core.search import SearchHit
     from handinger_tui.core.turns.session import Session
-    from handinger_tui.ui.ports import StoredSessions
+    from handinger_tui.ui.ports import HistoryOfSessions
 
 
 class Picker(Modal[str], Generic[ItemT]):
@@ -118,7 +118,7 @@ class SessionPicker(Picker[SessionSummary]):
 
     def __init__(  # noqa: PLR0913 - what it acts on is all injected, here only
         self,
-        history: StoredSessions,
+        history: HistoryOfSessions,
         now_ms: Callable[[], int],
         current: Callable[[], str],
         opened: Callable[[], Iterable[Session]],
@@ -176,7 +176,7 @@ class SessionPicker(Picker[SessionSummary]):
         hits: Sequence[SearchHit] = ()
         typed, problem = event.value, ""
         try:
-            query = parse_query(typed, moment_at(self._now_ms()).astimezone(), typing=True)
+            query = parse_query(typed, local_time(self._now_ms()), typing=True)
             hits = await self._history.search(query, MAX_HITS)
         except HandingerError as error:
             problem = error.text

@@ -1,10 +1,8 @@
-"""Around the ledger's table: title, totals, limits, groupings and filters above it, the forecast below it."""
+"""Around the table of the Spending page: title, totals, groupings and filters above, the forecast below."""
 
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Sequence
-from functools import partial
 from typing import Final
 
 from msgspec import Struct
@@ -15,27 +13,26 @@ from textual.message import Message
 from textual.style import Style
 from textual.widget import Widget
 
-from handinger_tui.core.amounts import credits_words, gap_mark, total_text
-from handinger_tui.core.bars import percent_level
+from handinger_tui.core.amounts import Unit
 from handinger_tui.core.formatting import plural
-from handinger_tui.core.money.forecast import Forecast, forecast_text
-from handinger_tui.core.money.limits import Gauge, exact_text
-from handinger_tui.core.money.reconciliation import Reconciliation, Restatement, reconciliation_text
-from handinger_tui.core.money.spending import Bucket
+from handinger_tui.core.money.forecast import forecast_text
+from handinger_tui.core.money.reconciliation import AssignedRise, owners_text, rise_text
+from handinger_tui.core.money.report import Report
+from handinger_tui.core.money.report_rows import INCOMPLETE
+from handinger_tui.core.money.spending import Bucket, Rise
+from handinger_tui.core.money.words import about_text, total_words
 from handinger_tui.core.safety import clean_line
 from handinger_tui.ui.ledger.charts import FAINT, MARK
 from handinger_tui.ui.ledger.query import GROUPS, View
 from handinger_tui.ui.widgets.frame import StaticReflow
-from handinger_tui.ui.widgets.status_text import STYLE, WORD
 
 # -- the lines above the table -------------------------------------------------------------------
-_GAUGE_CELLS: Final = 8
-CLICK: Final = "ledger"
+CLICK: Final = "spending"
 """Key of the style metadata that marks clickable text. Not `@click`: Textual draws that as a link."""
 PERIOD: Final = "period"
 WIDEN: Final = "widen"
+OVERVIEW: Final = "overview"
 SIMULATED: Final = "simulated: not real money"
-NO_LIMITS: Final = "No limits set. Use /limit day 5 to cap spending at $5 a day."
 
 
 class HeadData(Struct, frozen=True):
@@ -44,16 +41,14 @@ class HeadData(Struct, frozen=True):
     view: View
     total: Bucket | None = None
     """All charges of the view; None: not read yet, or unreadable."""
-    gauges: tuple[Gauge, ...] | None = None
-    """The spending limits; None: not read yet, or unreadable."""
     failed: bool = False
 
 
 def head_lines(data: HeadData, width: int, *, short: bool) -> list[Content]:
-    """Title, totals, limits, groupings, filters, each cut to `width`. `short`: as few lines as possible."""
-    lines = [_title(data, width), *_totals(data, width)]
-    if data.gauges is not None:
-        lines += _limits(data.gauges, width, 2 if short else 3)
+    """Title, totals, groupings, filters, each cut to `width`. `short`: as few lines as possible."""
+    totals = _totals(data, width)
+    # On a low screen the rest of the totals, which is in the table, too, would take the room of its rows.
+    lines = [_title(data, width), *(totals[:2] if short else totals)]
     lines += [*([] if short else [Content("")]), *_groups(data.view, width)]
     if data.view.narrowed:
         lines.append(_filters(data.view))
@@ -61,7 +56,7 @@ def head_lines(data: HeadData, width: int, *, short: bool) -> list[Content]:
 
 
 def _title(data: HeadData, width: int) -> Content:
-    title = Content.assemble(("Ledger", "bold"), (f" · {data.view.period}", FAINT))
+    title = Content.assemble(("Spending", "bold"), (f" · {data.view.period}", FAINT))
     if not data.view.simulated:
         return title
     badge = SIMULATED if width >= title.cell_length + len(SIMULATED) + 4 else "simulated"
@@ -77,50 +72,16 @@ def _totals(data: HeadData, width: int) -> list[Content]:
     credits_total = spent.total("credits")
     details = [plural(spent.turns, "turn")]
     if credits_total.value is not None and spent.turns:
-        details.insert(0, total_text(credits_total, credits_words))
+        details.insert(0, about_text(credits_total, Unit.CREDITS))
     if spent.incomplete:
-        details.append(f"{spent.incomplete:,} incomplete")
-    cost = "cost not reported" if spent.total("usd").value is None else total_text(spent.total("usd"))
+        details.append(f"{spent.incomplete:,} {INCOMPLETE.lower()}")
+    usd = spent.total("usd")
+    cost = "cost unknown" if usd.value is None else total_words(usd)
     line = f"{cost}   {' · '.join(details)}"
     if len(line) <= width:
         return [Content.assemble((cost, "bold $accent"), (line[len(cost) :], FAINT))]
     others = textwrap.wrap(" · ".join(details), max(20, width), break_on_hyphens=False)
     return [Content.styled(cost, "bold $accent"), *(Content.styled(line, FAINT) for line in others)]
-
-
-# -- limits ---------------------------------------------------------------------------
-def _limits(gauges: Sequence[Gauge], width: int, most: int) -> list[Content]:
-    """Limits and their use in at most `most` lines, the fullest first; "and n more" where not all fit."""
-    if not gauges:
-        return [Content.styled(NO_LIMITS, FAINT)]
-    pieces = [_limit(gauge) for gauge in sorted(gauges, key=lambda gauge: -(gauge.percent or 0))]
-    lines: list[list[Content]] = [[]]
-    for at, piece in enumerate(pieces):
-        is_last_line = len(lines) == most
-        more = Content.styled(f"and {len(pieces) - at} more", FAINT)
-        # The last line reserves room for "and n more".
-        room = width - (more.cell_length + 3 if is_last_line and at < len(pieces) - 1 else 0)
-        if lines[-1] and sum(one.cell_length + 3 for one in lines[-1]) + piece.cell_length > room:
-            if is_last_line:
-                lines[-1].append(more)
-                break
-            lines.append([])
-        lines[-1].append(piece)
-    return [Content("   ").join(line) for line in lines]
-
-
-def _limit(gauge: Gauge) -> Content:
-    color = STYLE[gauge.state]
-    used = "not reported" if gauge.percent is None else gauge.percent_text
-    gaps = "" if gauge.percent is None else gap_mark(gauge.spent.missing_turns)
-    return Content.assemble(
-        (f"{gauge.limit.scope} ", FAINT),
-        (percent_level(gauge.percent, _GAUGE_CELLS), color),
-        f" {used}",
-        (f" {gaps}" if gaps else "", MARK),
-        (f" of {exact_text(gauge.limit.amount, gauge.limit.unit)}", FAINT),
-        (f" {WORD[gauge.state]}".rstrip(), f"bold {color}"),
-    )
 
 
 # -- groupings and filters ------------------------------------------------------------------
@@ -133,13 +94,18 @@ def _groups(view: View, width: int) -> list[Content]:
     pieces: list[Content] = []
     for by, (key, caption) in GROUPS.items():
         if by is view.by:
-            pieces.append(_make_clickable(Content.styled(f"[{key} {caption}]", "bold reverse"), by.value))
+            piece = Content.styled(f"[{key} {caption}]", "bold reverse")
         elif by is shown[key]:
             piece = Content.assemble((key, "bold $primary"), (f" {caption}", FAINT))
-            pieces.append(_make_clickable(piece, by.value))
+        else:
+            continue
+        pieces.append(_make_clickable(piece, by or OVERVIEW))
     lines_needed = -(-sum(piece.cell_length + 2 for piece in pieces) // max(1, width))
     each = -(-len(pieces) // lines_needed)
     lines = [Content("  ").join(pieces[at : at + each]) for at in range(0, len(pieces), each)]
+    if view.by is None:
+        # The overview has every period.
+        return lines
     groups = lines.pop()
     period = Content.assemble(("p", "bold $primary"), (f" {view.period}", FAINT))
     period = _make_clickable(period, PERIOD)
@@ -160,47 +126,56 @@ def _filters(view: View) -> Content:
 
 
 def _make_clickable(content: Content, action: str) -> Content:
-    """Mark text with the action of a click on it: the value of a `GroupBy`, `PERIOD` or `WIDEN`."""
+    """Mark text with the action of a click on it, see `Head.ActionClicked`."""
     return content.stylize(Style.from_meta({CLICK: action}))
 
 
 # -- below the table ----------------------------------------------------------------------
-def foot_lines(
-    month: Forecast | None,
-    worker: Reconciliation | None,
-    width: int,
-    *,
-    short: bool,
-    suspense: Sequence[str] = (),
-    restated: Sequence[Restatement] = (),
-) -> list[Content]:
-    """The forecast for the month with its method, and the open session compared with its worker's total.
+def foot_lines(report: Report, width: int, *, short: bool) -> list[Content]:
+    """The forecast for the month with its method, the newest correction, and what is unassigned.
 
-    `suspense`: lines on it. `restated`: final amounts that changed, of which the newest is shown. `short`:
-    without the method and the reason, and only the first line on suspense.
+    `short`: without the method, and only the first line on what is unassigned.
     """
     lines: list[Content] = []
+    month, restated = report.month, report.restated
     if month is not None:
         method = "" if month.middle is None or short else month.method
         lines += _wrap_labeled("Forecast", forecast_text(month), method, width)
-    if worker is not None:
-        first, _, reason = reconciliation_text(worker).partition("\n")
-        lines += _wrap_labeled("Compared", first, "" if short else reason, width)
-    for text in suspense[:1] if short else suspense:
-        lines += _wrap_labeled("Suspense", text, "", width)
+    unassigned = unassigned_texts(report)
+    for text in unassigned[:1] if short else unassigned:
+        lines += _wrap_labeled("Unassigned", text, "", width)
     if restated:
         more = "" if len(restated) == 1 else f"{len(restated) - 1} more. See: handinger-tui costs"
-        lines += _wrap_labeled("Restated", clean_line(restated[-1].line()), "" if short else more, width)
+        lines += _wrap_labeled("Corrected", clean_line(restated[-1].line()), "" if short else more, width)
     return lines
+
+
+def unassigned_texts(report: Report) -> list[str]:
+    """The lines on unassigned cost."""
+    rises = [rise for bucket in report.suspense for rise in bucket.rises]
+    texts = [rise_line(rise) for rise in rises[-1:]]
+    if len(rises) > 1:
+        texts.append(f"{len(rises) - 1} more. Press a to list all.")
+    return [*texts, *map(assigned_line, report.assigned[-1:])]
+
+
+def rise_line(rise: Rise) -> str:
+    """One rise of a worker's figures, with its likely owners."""
+    return clean_line(f"{rise.number}: {rise_text(rise)}, {rise.worker_id}: {owners_text(rise)}.")
+
+
+def assigned_line(one: AssignedRise) -> str:
+    """A rise that the person assigned to a turn."""
+    return clean_line(f"{one.number} was assigned to {one.turn_id}. Press a to undo.")
 
 
 def _wrap_labeled(label: str, text: str, details: str, width: int) -> list[Content]:
     """A label, its text and faint details, wrapped to `width` and indented under the text."""
-    indent = " " * 10
+    indent = " " * 12
     room = max(20, width - len(indent))
     # Wrapped, never cut: the text ends with an amount.
     first, *others = textwrap.wrap(text, room) or [""]
-    lines = [Content.assemble((f"{label:<10}", FAINT), first), *(Content(indent + line) for line in others)]
+    lines = [Content.assemble((f"{label:<12}", FAINT), first), *(Content(indent + line) for line in others)]
     return [*lines, *(Content.styled(indent + line, FAINT) for line in textwrap.wrap(details, room))]
 
 
@@ -217,7 +192,7 @@ class Head(StaticReflow):
     """Totals, limits, groupings and filters."""
 
     class ActionClicked(Message):
-        """`action`: the value of a `GroupBy`, `PERIOD` or `WIDEN`."""
+        """`action`: the value of a `GroupBy`, `OVERVIEW`, `PERIOD` or `WIDEN`."""
 
         def __init__(self, action: str) -> None:
             super().__init__()
@@ -248,15 +223,8 @@ class Head(StaticReflow):
 
 
 class Foot(StaticReflow):
-    """The forecast for the month, and the comparison with the worker's own total."""
+    """The forecast for the month, and what was corrected or is unassigned."""
 
-    def show(
-        self,
-        month: Forecast | None,
-        worker: Reconciliation | None,
-        suspense: Sequence[str] = (),
-        restated: Sequence[Restatement] = (),
-    ) -> None:
-        """Show these; None where one is unknown."""
-        draw = partial(foot_lines, month, worker, suspense=suspense, restated=restated)
-        self.put(lambda width: draw(width, short=is_low(self)))
+    def show(self, report: Report | None) -> None:
+        """Show those of a report; None: it could not be read."""
+        self.put(lambda width: [] if report is None else foot_lines(report, width, short=is_low(self)))

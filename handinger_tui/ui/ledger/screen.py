@@ -1,10 +1,11 @@
-"""The ledger screen: all spending by period, worker, session, project, tag and more, and turn by turn."""
+"""The Spending page: what is spent and left, by period, project, worker and more, and turn by turn."""
 
 from __future__ import annotations
 
 from functools import partial
 from typing import TYPE_CHECKING, ClassVar, Final, TypeVar
 
+from msgspec import Struct
 from msgspec.structs import replace
 from textual import events, on, work
 from textual.app import ComposeResult
@@ -12,26 +13,32 @@ from textual.binding import BindingType
 from textual.containers import Horizontal, Vertical
 from textual.content import Content
 
-from handinger_tui.core.amounts import MARK_EXPLAINED
+from handinger_tui.core.columns import Column
 from handinger_tui.core.errors import HandingerError
-from handinger_tui.core.money.reconciliation import AssignedRise, owners_text, rise_text
-from handinger_tui.core.money.spending import ChargeFilter, GroupBy, Rise
+from handinger_tui.core.formatting import local_time
+from handinger_tui.core.money.reconciliation import UNASSIGNED, rise_text
+from handinger_tui.core.money.report import Report
+from handinger_tui.core.money.report_rows import (
+    OVERVIEW_COLUMNS,
+    TURN_COLUMNS,
+    Line,
+    group_columns,
+    group_line,
+    legend,
+    overview_lines,
+    turn_line,
+    unassigned_turn_line,
+    used_columns,
+)
+from handinger_tui.core.money.spending import TIME_GROUPS, ChargeFilter, GroupBy, Rise
 from handinger_tui.core.safety import clean_line
 from handinger_tui.ui.dialogs import Choice, Modal
 from handinger_tui.ui.keys import Where, bindings
 from handinger_tui.ui.ledger import head
 from handinger_tui.ui.ledger.charts import Charts
-from handinger_tui.ui.ledger.head import Foot, Head
-from handinger_tui.ui.ledger.query import GROUPS, FigureReader, Figures, View, local_time
-from handinger_tui.ui.ledger.table import (
-    PAGE,
-    LedgerLine,
-    LedgerTable,
-    columns_of,
-    group_line,
-    suspense_turn_line,
-    turn_line,
-)
+from handinger_tui.ui.ledger.head import Foot, Head, assigned_line, rise_line
+from handinger_tui.ui.ledger.query import GROUPS, Days, View, days_of
+from handinger_tui.ui.ledger.table import PAGE, SpendingTable
 from handinger_tui.ui.widgets.frame import FooterLine
 
 if TYPE_CHECKING:
@@ -39,7 +46,7 @@ if TYPE_CHECKING:
 
     from handinger_tui.core.money.spending import TurnCharge
     from handinger_tui.core.turns.session import Session
-    from handinger_tui.ui.ports import ChargeReader, LimitStore, RulingStore
+    from handinger_tui.ui.ports import ChargeReader, RulingStore
 
 T = TypeVar("T")
 
@@ -47,33 +54,8 @@ MAX_OWNERS: Final = 100
 """Most turns of a worker, the newest ones, that are offered as owners of suspense."""
 _UNDO: Final = "-"
 """Prefix of the name of a choice that undoes an assignment."""
-
-
-def suspense_texts(figures: Figures) -> tuple[str, ...]:
-    """The lines on suspense below the table."""
-    rises = _rises(figures)
-    texts = [_rise_line(rise) for rise in rises[-1:]]
-    if len(rises) > 1:
-        texts.append(f"{len(rises) - 1} more. Press a to list all.")
-    return (*texts, *map(_assigned_line, figures.assigned[-1:]))
-
-
-def _rises(figures: Figures) -> list[Rise]:
-    return [rise for bucket in figures.suspense for rise in bucket.rises]
-
-
-def _rise_line(rise: Rise) -> str:
-    return clean_line(f"{rise.number}: {rise_text(rise)}, {rise.worker_id}: {owners_text(rise)}.")
-
-
-def _assigned_line(one: AssignedRise) -> str:
-    return clean_line(f"{one.number} was assigned to {one.turn_id}. Press a to undo.")
-
-
 WIDE: Final = 110
 """Least width, in columns, for charts beside the table."""
-SIGNS: Final = f"{MARK_EXPLAINED} · — not reported"
-SIGNS_WITH_DOUBT: Final = "+n: n turns unknown · ~ not certain yet · — not reported"
 EMPTY: Final = (
     "Nothing spent yet. Each turn appears here with its cost: by day, worker, session, budget and trigger, "
     "and turn by turn, with charts."
@@ -81,7 +63,46 @@ EMPTY: Final = (
 NOTHING: Final = "Nothing was spent here. Press p for another period, Backspace to go up."
 
 
-class LedgerScreen(Modal[str]):
+class Shown(Struct, frozen=True):
+    """What was read for a view. `lines`: all rows, None for single turns, which are read page by page."""
+
+    view: View
+    report: Report
+    columns: tuple[Column, ...]
+    lines: tuple[Line, ...] | None
+    chart: Days | None
+
+    @property
+    def count(self) -> int:
+        """The number of rows: those of suspense are the last ones."""
+        if self.lines is not None:
+            return len(self.lines)
+        return self.report.turns + len(self.report.suspense)
+
+
+def shown_of(view: View, report: Report, now_ms: int) -> Shown:
+    """The rows and the charts of a report."""
+    chart, by, year = days_of(report.days, *view.chart_days(now_ms)), view.by, local_time(now_ms).year
+    if by is None:
+        # Without any charge there is no overview either.
+        lines = overview_lines(report) if report.days or report.suspense else []
+        return _grouped(view, report, OVERVIEW_COLUMNS, lines, chart)
+    if by is GroupBy.TURN:
+        return Shown(view, report, TURN_COLUMNS, None, chart)
+    groups = report.groups or ()
+    # The newest period first: people look for it most.
+    ordered = (*(groups[::-1] if by in TIME_GROUPS else groups), *report.suspense)
+    return _grouped(view, report, group_columns(by), [group_line(one, by, year) for one in ordered], chart)
+
+
+def _grouped(
+    view: View, report: Report, columns: Sequence[Column], lines: Sequence[Line], chart: Days | None
+) -> Shown:
+    used = used_columns(columns, [line.row for line in lines])
+    return Shown(view, report, used, tuple(lines), chart)
+
+
+class SpendingScreen(Modal[str]):
     """All spending. The result is the id of a session to open, None when closed."""
 
     BINDINGS: ClassVar[list[BindingType]] = bindings(Where.LEDGER, Where.SCREEN)
@@ -90,22 +111,25 @@ class LedgerScreen(Modal[str]):
     def __init__(
         self,
         charges: ChargeReader,
-        limits: LimitStore,
+        rulings: RulingStore,
         open_session: Callable[[], Session],
         now_ms: Callable[[], int],
-        rulings: RulingStore,
+        *,
+        simulated: bool,
     ) -> None:
-        """`open_session` returns the newest value of the open session."""
+        """`open_session` returns the newest value of the open session. `simulated`: the money of the app."""
         super().__init__()
         self.HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (WIDE, "-wide")]
         self.VERTICAL_BREAKPOINTS = [(0, "-low"), (18, "-high")]
-        self._reader = FigureReader(charges, limits, open_session)
-        self._now_ms = now_ms
+        self._charges = charges
         self._rulings = rulings
-        self._view = View(simulated=limits.simulated)
+        self._open_session = open_session
+        self._now_ms = now_ms
+        self._simulated = simulated
+        self._view = View()
         self._money_is_chosen = False
         """Whether the user chose real or simulated money; else the screen chooses."""
-        self._figures: Figures | None = None
+        self._shown: Shown | None = None
         self._cursor_key: str | None = None
         """Key of the row that the cursor moves to once the figures are read."""
 
@@ -114,15 +138,15 @@ class LedgerScreen(Modal[str]):
         with Vertical(id="ledger"):
             yield Head(self._view)
             with Horizontal(id="ledger-body"):
-                yield LedgerTable()
+                yield SpendingTable()
                 yield Charts()
             yield Foot(id="ledger-foot", classes="page-bottom")
             yield FooterLine()
 
     @property
-    def table(self) -> LedgerTable:
+    def table(self) -> SpendingTable:
         """The table of rows."""
-        return self.query_one(LedgerTable)
+        return self.query_one(SpendingTable)
 
     def reload(self) -> None:
         """Read the history again after a change; the cursor stays where it is."""
@@ -134,7 +158,7 @@ class LedgerScreen(Modal[str]):
     @work(group="read", exclusive=True)
     async def action_reload(self) -> None:
         """Read the history: when opened, on request, and when a screen above is closed."""
-        await self._show_when_read(self._read_figures(), self._show)
+        await self._show_when_read(self._read(), self._show)
 
     async def _show_when_read(self, reading: Awaitable[T], show: Callable[[T], None]) -> None:
         """Show what `reading` returns, or an error of the history in place of the rows.
@@ -149,56 +173,61 @@ class LedgerScreen(Modal[str]):
             show_result()
 
     def _show_error(self, problem: HandingerError) -> None:
-        self._figures = None
+        self._shown = None
         self.query_one(Head).show(head.HeadData(self._view, failed=True))
-        self.query_one(Foot).show(None, None)
+        self.query_one(Foot).show(None)
         self.query_one(Charts).show(None)
         self.set_class(True, "-empty")
         self.table.border_subtitle = None
-        self.table.show_message(f"Cannot read the ledger. {clean_line(problem.text)}")
+        self.table.show_message(f"Cannot read the history. {clean_line(problem.text)}")
         self.refresh_bindings()
 
-    async def _read_figures(self) -> Figures:
-        now, days = self._now_ms(), None
-        if not self._money_is_chosen and self._view.is_unfiltered:
-            self._view, days = await self._reader.choose_money(self._view, now)
-        return await self._reader.read(self._view, now, days)
+    async def _read(self) -> Shown:
+        now_ms, view, session = self._now_ms(), self._view, self._open_session()
+        report = await self._charges.report(view.selection(now_ms), session)
+        is_empty = view.is_unfiltered and not (report.days or report.suspense)
+        if is_empty and not self._money_is_chosen and not view.simulated:
+            # Real money if there is any, else simulated money.
+            other = replace(view, simulated=True)
+            pretended = await self._charges.report(other.selection(now_ms), session)
+            if (pretended.days or self._simulated) and self._view == view:
+                self._view, view, report = other, other, pretended
+        return shown_of(view, report, now_ms)
 
-    def _show(self, figures: Figures) -> None:
-        before, self._figures = self._figures, figures
-        count = figures.rows
-        self.query_one(Head).show(head.HeadData(figures.view, figures.total, figures.gauges))
-        self.query_one(Foot).show(figures.month, figures.worker, suspense_texts(figures), figures.restated)
-        self.query_one(Charts).show(figures.chart)
-        self.set_class(figures.chart is None, "-empty")
+    def _show(self, shown: Shown) -> None:
+        before, self._shown = self._shown, shown
+        report, by = shown.report, shown.view.by
+        self.query_one(Head).show(head.HeadData(shown.view, report.total))
+        self.query_one(Foot).show(report)
+        self.query_one(Charts).show(shown.chart)
+        self.set_class(shown.chart is None, "-empty")
         table = self.table
-        total = figures.total
-        is_certain = not (total.usd.doubtful or total.credits.doubtful)
-        table.border_subtitle = (SIGNS if is_certain else SIGNS_WITH_DOUBT) if count else None
-        by = figures.view.by
+        signs = legend(shown.columns, [line.row for line in shown.lines or ()])
+        table.border_subtitle = signs or None
         # The sum of the rows of tags may be more than the total.
         overlap = " · sessions count in each of their tags" if by is GroupBy.TAG else ""
-        table.border_title = Content(f"by {GROUPS[by][1].lower()}{overlap}")
-        if not count:
-            table.show_message(EMPTY if figures.view.is_unfiltered else NOTHING)
+        title = "overview" if by is None else f"by {GROUPS[by][1].lower()}{overlap}"
+        table.border_title = Content(title)
+        if not shown.count:
+            table.show_message(EMPTY if shown.view.is_unfiltered else NOTHING)
         else:
-            is_new_view = before is None or before.view != figures.view
+            is_new_view = before is None or before.view != shown.view
             cursor_key = (self._cursor_key or "") if is_new_view else None
-            table.show(columns_of(figures.view.by), count, cursor_key=cursor_key)
+            table.show(shown.columns, shown.count, cursor_key=cursor_key)
+            if shown.lines is not None:
+                table.add_page(0, shown.lines[:PAGE])
         self._cursor_key = None
         self.refresh_bindings()
 
-    @on(LedgerTable.PageRequested)
-    def _handle_page_request(self, event: LedgerTable.PageRequested) -> None:
-        figures = self._figures
-        if figures is None:
+    @on(SpendingTable.PageRequested)
+    def _handle_page_request(self, event: SpendingTable.PageRequested) -> None:
+        shown = self._shown
+        if shown is None:
             return
-        if figures.groups is None:
-            self._load_turns(figures, event.page)
-            return
-        groups = (*figures.groups, *figures.suspense)[event.page * PAGE : (event.page + 1) * PAGE]
-        by, year = figures.view.by, self._year
-        self.table.add_page(event.page, [group_line(bucket, by, year) for bucket in groups])
+        if shown.lines is None:
+            self._load_turns(shown, event.page)
+        else:
+            self.table.add_page(event.page, shown.lines[event.page * PAGE : (event.page + 1) * PAGE])
 
     @property
     def _year(self) -> int:
@@ -206,20 +235,21 @@ class LedgerScreen(Modal[str]):
         return local_time(self._now_ms()).year
 
     @work(group="turns")
-    async def _load_turns(self, figures: Figures, page: int) -> None:
+    async def _load_turns(self, shown: Shown, page: int) -> None:
         def show(charges: Sequence[TurnCharge]) -> None:
-            if figures is not self._figures:
+            if shown is not self._shown:
                 # Another view was opened during the read.
                 return
             year = self._year
             lines = [turn_line(charge, year) for charge in charges]
             # The rows of suspense follow those of the turns.
-            first = max(0, page * PAGE - (figures.rows - len(figures.suspense)))
-            more = figures.suspense[first : first + PAGE - len(lines)]
-            lines += [suspense_turn_line(bucket, year) for bucket in more]
+            first = max(0, page * PAGE - shown.report.turns)
+            more = shown.report.suspense[first : first + PAGE - len(lines)]
+            lines += [unassigned_turn_line(bucket, year) for bucket in more]
             self.table.add_page(page, lines)
+            self.table.border_subtitle = legend(shown.columns, [line.row for line in lines]) or None
 
-        charges = self._reader.charges.turn_charges(figures.charge_filter, PAGE, page * PAGE)
+        charges = self._charges.turn_charges(shown.report.selection.which, PAGE, page * PAGE)
         await self._show_when_read(charges, show)
 
     def on_resize(self) -> None:
@@ -232,26 +262,25 @@ class LedgerScreen(Modal[str]):
         match action:
             case "widen":
                 return bool(self._view.narrowed)
+            case "period":
+                return self._view.by is not None
             case "charts":
-                return (
-                    self.has_class("-narrow")
-                    and self._figures is not None
-                    and self._figures.chart is not None
-                )
+                shown = self._shown
+                return self.has_class("-narrow") and shown is not None and shown.chart is not None
             case "open":
                 line = self._line
                 return line is not None and line.session_id is not None
             case "narrow":
                 line = self._line
-                return line is not None and (bool(line.rises) or self._view.by is not GroupBy.TRIGGER)
+                return line is not None and (bool(line.rises or line.opens) or line.by is not GroupBy.TRIGGER)
             case "assign":
-                figures = self._figures
-                return figures is not None and bool(figures.suspense or figures.assigned)
+                shown = self._shown
+                return shown is not None and bool(shown.report.suspense or shown.report.assigned)
             case _:
                 return True
 
     @property
-    def _line(self) -> LedgerLine | None:
+    def _line(self) -> Line | None:
         return self.table.current if self.is_mounted else None
 
     def _go(self, view: View, cursor_key: str | None = None) -> None:
@@ -274,7 +303,7 @@ class LedgerScreen(Modal[str]):
 
     def action_group(self, by: str) -> None:
         """Group by `by`, the value of a `GroupBy`; again: by the next grouping with the same key."""
-        self._go(self._view.grouped(GroupBy(by)))
+        self._go(self._view.grouped(None if by == head.OVERVIEW else GroupBy(by)))
 
     def action_period(self) -> None:
         """Switch to the next period; charts stay open."""
@@ -283,22 +312,20 @@ class LedgerScreen(Modal[str]):
         if charts:
             self.action_charts()
 
-    @on(LedgerTable.Selected)
+    @on(SpendingTable.Selected)
     def action_narrow(self) -> None:
         """Show only the charges of the row under the cursor; assign it where it is suspense."""
-        figures, line = self._figures, self.table.current
-        if figures is None or line is None:
+        line = self.table.current
+        if line is None:
             return
         if line.rises:
             self.action_assign()
-            return
-        # The row belongs to the view of the figures; those of a newer view may not be read yet.
-        key = line.key if figures.view.by is not GroupBy.TURN else line.session_id or ""
-        view = figures.view.narrow(key, line.name)
-        if view is None:
-            self.notify("Nothing to drill into here.", severity="warning", markup=False)
-        else:
+        elif line.opens is not None:
+            self._go(replace(self._view, by=line.opens))
+        elif (view := self._view.narrow(line)) is not None:
             self._go(view)
+        else:
+            self.notify("Nothing to drill into here.", severity="warning", markup=False)
 
     def action_widen(self) -> None:
         """Remove the last narrowing."""
@@ -327,11 +354,11 @@ class LedgerScreen(Modal[str]):
     @work(group="assign", exclusive=True)
     async def action_assign(self) -> None:
         """Assign suspense to a turn, or undo that: the suspense of the row, else that of the view."""
-        figures, line = self._figures, self.table.current
-        if figures is None:
+        shown, line = self._shown, self.table.current
+        if shown is None:
             return
         try:
-            assignment = await self._choose_assignment(figures, line.rises if line is not None else ())
+            assignment = await self._choose_assignment(shown.report, line.rises if line is not None else ())
             if assignment is not None:
                 await self._rulings.assign(*assignment, self._now_ms())
                 self.action_reload()
@@ -339,30 +366,31 @@ class LedgerScreen(Modal[str]):
             self.say(problem.text, failed=True)
 
     async def _choose_assignment(
-        self, figures: Figures, rises: Sequence[Rise]
+        self, report: Report, rises: Sequence[Rise]
     ) -> tuple[int, str | None] | None:
-        """Ask for one of `rises` (none: of all in the view) and its turn; None: a question was closed.
+        """Ask for one of `rises` (none: of all in the report) and its turn; None: a question was closed.
 
         Returns the number of the rise and the id of the turn, None as the id to undo an assignment.
         """
         if len(rises) == 1:
             rise = rises[0]
         else:
-            offered = {str(one.number): one for one in rises or _rises(figures)}
-            choices = [(number, _rise_line(one)) for number, one in offered.items()]
-            assignments = figures.assigned if not rises else ()
-            choices += [(f"{_UNDO}{one.number}", _assigned_line(one)) for one in assignments]
-            chosen = await self.app.push_screen_wait(Choice("Suspense", choices))
+            listed = rises or [rise for bucket in report.suspense for rise in bucket.rises]
+            offered = {str(one.number): one for one in listed}
+            choices = [(number, rise_line(one)) for number, one in offered.items()]
+            assignments = report.assigned if not rises else ()
+            choices += [(f"{_UNDO}{one.number}", assigned_line(one)) for one in assignments]
+            chosen = await self.app.push_screen_wait(Choice(UNASSIGNED, choices))
             if chosen is None:
                 return None
             if chosen.startswith(_UNDO):
                 return int(chosen.removeprefix(_UNDO)), None
             rise = offered[chosen]
-        which = ChargeFilter(worker_id=rise.worker_id, simulated=figures.view.simulated)
+        which = ChargeFilter(worker_id=rise.worker_id, simulated=report.selection.simulated)
         rows = []
-        for turn in await self._reader.charges.turn_charges(which, MAX_OWNERS):
-            when, session, *others = turn_line(turn, self._year).cells
-            rows.append((turn.turn_id, f"{when}  {others[-2]}  {session}  {turn.turn_id}"))
+        for turn in await self._charges.turn_charges(which, MAX_OWNERS):
+            when, message, *_, cost = turn_line(turn, self._year).row.cells
+            rows.append((turn.turn_id, f"{when}  {cost}  {message}  {turn.turn_id}"))
         turn_id = await self.app.push_screen_wait(Choice(f"Which turn cost {rise_text(rise)}?", rows))
         if turn_id is None:
             return None

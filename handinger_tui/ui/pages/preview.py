@@ -5,10 +5,6 @@ A thread converts the bytes of the file to what the page shows; all its texts ar
 
 from __future__ import annotations
 
-import io
-import logging
-import re
-from time import monotonic
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from msgspec import Struct
@@ -36,7 +32,7 @@ from handinger_tui.core.previews.files import (
 from handinger_tui.core.previews.tables import TableModel, TableReader, table_of_value
 from handinger_tui.core.previews.trees import Node, tree_of_json
 from handinger_tui.core.safety import clean, clean_line
-from handinger_tui.ui.background import CancelToken, Stopped, run_in_thread
+from handinger_tui.ui.background import CancelToken, run_in_thread
 from handinger_tui.ui.dialogs import TextQuestion
 from handinger_tui.ui.keys import Where, bindings
 from handinger_tui.ui.pages import Page
@@ -59,83 +55,14 @@ from handinger_tui.ui.widgets.virtual_list import VirtualList
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from pypdf import PdfReader
-
     from handinger_tui.core.stream import FilePart
     from handinger_tui.ui.panels.file_actions import FileActions
-
-# -- PDF ---------------------------------------------------------------------------
-PDF_PAGES: Final = 20
-PDF_SECONDS: Final = 20.0
-"""Time limit in seconds after which no further page is read."""
-PDF_EXTRA: Final = "to read its text here, install pypdf in the environment of handinger-tui"
-_VERSION: Final = re.compile(rb"%PDF-(\d\.\d)")
-_PAGE: Final = re.compile(rb"/Type\s*/Page(?![a-zA-Z])")
-
-
-class PdfText(Struct, frozen=True):
-    """The preview of a PDF; `lines` is never empty."""
-
-    counted: str
-    notes: tuple[str, ...]
-    lines: tuple[str, ...]
-
-
-def read_pdf(data: bytes, *, complete: bool, cancel_token: CancelToken) -> PdfText:
-    """Read the text of a PDF. `complete` means that `data` is the complete file.
-
-    Raises:
-        Stopped: `cancel_token` was stopped; nothing else is raised.
-    """
-    version = _VERSION.search(data[:1024])
-    about = f"version {version[1].decode()}" if version else ""
-    if not complete:
-        return PdfText(about, ("too large to read here; save it to open it",), ("Not shown.",))
-    try:
-        from pypdf import PdfReader  # the optional extra `pdf`: 2 MB, 150 ms to import
-    except ImportError:
-        page_count = len(_PAGE.findall(data))
-        pages = f"{about} · at least {plural(page_count, 'page')}" if page_count else about
-        return PdfText(pages, (), (PDF_EXTRA,))
-    # Its warnings would go to an unused log.
-    logging.getLogger("pypdf").setLevel(logging.CRITICAL)
-    try:
-        return _read_pages(PdfReader(io.BytesIO(data), strict=False), about, cancel_token)
-    except Stopped:
-        raise
-    except Exception as problem:  # noqa: BLE001 - a library may raise anything on untrusted bytes
-        return PdfText(about, (f"cannot be read: {clean(type(problem).__name__)}",), ("Not shown.",))
-
-
-def _read_pages(reader: PdfReader, about: str, cancel_token: CancelToken) -> PdfText:
-    if reader.is_encrypted:
-        return PdfText(about, ("encrypted; save it to open it",), ("Not shown.",))
-    total, deadline = len(reader.pages), monotonic() + PDF_SECONDS
-    lines: list[str] = []
-    read = 0
-    for page in reader.pages:
-        cancel_token.check()
-        if read >= PDF_PAGES or monotonic() > deadline:
-            break
-        text = clean(page.extract_text() or "")
-        lines += [f"— page {read + 1} —", *text.split("\n"), ""]
-        read += 1
-    notes: tuple[str, ...] = () if read == total else (f"only the first {plural(read, 'page')}",)
-    empty = not any(line and not line.startswith("— page") for line in lines)
-    notes += ("no text found (perhaps scanned pages)",) if empty else ()
-    return PdfText(f"{plural(total, 'page')}", notes, tuple(lines) or ("Not shown.",))
-
 
 # -- loading -------------------------------------------------------------------------------------
 MAX_BYTES: Final = 8 << 20
 """Maximum number of bytes of a file that are read for a preview."""
 LONGEST_MARKDOWN: Final = 300_000
 """Maximum number of characters laid out as Markdown: about two seconds."""
-
-HEX_BYTES: Final = 16
-"""Bytes in a line of a hex dump."""
-HEX_LINES: Final = 64
-"""Most lines of a hex dump."""
 
 Body = TextView | TableModel | Node | Picture
 """What a view shows: text rows, a table, a tree or a picture."""
@@ -250,29 +177,8 @@ def _image(task: LoadTask) -> Loaded:
     return Loaded(image.what, image.counted, (), (facet,))
 
 
-def _pdf(task: LoadTask) -> Loaded:
-    task.report_progress("reading the pages")
-    pdf = read_pdf(task.subject.data, complete=task.subject.complete, cancel_token=task.cancel_token)
-    return Loaded("PDF", pdf.counted, pdf.notes, (Facet("text", lambda: plain_rows(pdf.lines, 0)),))
-
-
 def _binary(task: LoadTask) -> Loaded:
-    rows = hex_rows(task.subject.data)
-    count = len(rows) * HEX_BYTES
-    extent = f"the first {count:,} bytes" if len(task.subject.data) > count else ""
-    bytes_ = Facet("bytes", lambda: plain_rows(rows, 0))
-    return Loaded(task.kind.detail or "binary data", extent, (), (bytes_,))
-
-
-def hex_rows(data: bytes) -> list[str]:
-    """Return at most `HEX_LINES` lines: offset, sixteen bytes in hex, and as printable ASCII characters."""
-    rows = []
-    for at in range(0, min(len(data), HEX_BYTES * HEX_LINES), HEX_BYTES):
-        piece = data[at : at + HEX_BYTES]
-        halves = "  ".join(" ".join(f"{byte:02x}" for byte in half) for half in (piece[:8], piece[8:]))
-        letters = "".join(chr(byte) if 32 <= byte < 127 else "·" for byte in piece)
-        rows.append(f"{at:06x}  {halves:<48}  {letters}")
-    return rows
+    return Loaded(task.kind.detail or "binary data", "", (), (_message("Save it to open it."),))
 
 
 def _text(task: LoadTask) -> Loaded:
@@ -331,7 +237,6 @@ KINDS: Final[Mapping[Shape, Callable[[LoadTask], Loaded]]] = {
     Shape.CSV: _table,
     Shape.TSV: _table,
     Shape.IMAGE: _image,
-    Shape.PDF: _pdf,
     Shape.BINARY: _binary,
 }
 

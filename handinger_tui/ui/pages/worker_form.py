@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from textual.widget import Widget
 
     from handinger_tui.engine.stored_workers import StoredWorkerCatalog
-    from handinger_tui.ui.ports import StoredSessions
+    from handinger_tui.ui.ports import HistoryOfSessions
 
 NEW: Final = "new"
 SAVING: Final = "Saving…"
@@ -54,7 +54,7 @@ class WorkerFormScreen(Modal[StoredWorker | None]):
     BINDINGS: ClassVar[list[BindingType]] = bindings(Where.WORKER_FORM)
 
     def __init__(
-        self, stored_workers: StoredWorkerCatalog, history: StoredSessions, worker: StoredWorker | None
+        self, stored_workers: StoredWorkerCatalog, history: HistoryOfSessions, worker: StoredWorker | None
     ) -> None:
         super().__init__()
         self._stored_workers = stored_workers

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from handinger_tui.core.acts import Confirmation
     from handinger_tui.engine.stored_workers import StoredWorkerCatalog
     from handinger_tui.ui.front import Front
-    from handinger_tui.ui.ports import StoredSessions
+    from handinger_tui.ui.ports import HistoryOfSessions
 
 WIDE: Final = 100
 """Width in cells from which the details stand beside the list."""
@@ -70,7 +70,7 @@ class TasksList(ColumnList[SessionSummary]):
 
 
 class WorkersScreen(ListPage[StoredWorker]):
-    """The gallery. It shows what the history has; only keys cause requests."""
+    """The stored workers. It shows what the history has; only keys cause requests."""
 
     BINDINGS: ClassVar[list[BindingType]] = bindings(Where.WORKERS, Where.LIST, Where.SCREEN)
     NAME = "workers"
@@ -83,7 +83,7 @@ class WorkersScreen(ListPage[StoredWorker]):
     def __init__(
         self,
         stored_workers: StoredWorkerCatalog,
-        history: StoredSessions,
+        history: HistoryOfSessions,
         actions: WorkerActions,
         interaction: Front,
         now_ms: Callable[[], int],

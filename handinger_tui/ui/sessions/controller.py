@@ -6,11 +6,13 @@ import asyncio
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
+from msgspec import Struct
 from msgspec.structs import replace
 
 from handinger_tui.core.acts import Hold, SessionState
+from handinger_tui.core.amounts import Unit
 from handinger_tui.core.errors import HandingerError
-from handinger_tui.core.money.limits import Gauge, GaugeState, Scope, Unit
+from handinger_tui.core.money.limits import Gauge, GaugeState, Scope
 from handinger_tui.core.prompts import Draft, draft_as_typed, draft_of_request, pack_draft, unpack_draft
 from handinger_tui.core.safety import clean_line
 from handinger_tui.core.turns.session import LOCAL
@@ -41,6 +43,15 @@ class NoSuchSession(HandingerError):
     """No session matches, or more than one does."""
 
 
+class Place(Struct, frozen=True):
+    """Where a message goes that is entered now, and at which budget."""
+
+    session_id: str
+    actor: SessionActor
+    draft_name: str
+    budget: str
+
+
 class SessionController:
     """Operations on sessions and on the one on the screen. Switching sessions cancels nothing.
 
@@ -56,6 +67,8 @@ class SessionController:
         """The id of the session on the screen; "" before the first one is shown."""
         self.tags: list[str] = []
         """Every tag of the history, for the completion of commands."""
+        self.projects: list[str] = []
+        """Every project of the history, for the completion of commands."""
         self.titles: dict[str, str] = {}
         """Titles set by `rename`; the engine keeps the one it loaded."""
         self.checking: set[str] = set()
@@ -113,6 +126,16 @@ class SessionController:
     def actor(self, session_id: str) -> SessionActor:
         """The owner of a session that was opened here. Raises StillConnecting."""
         return self.engine.actor(session_id)
+
+    def place(self, session_id: str = "") -> Place:
+        """Where a message goes now: to the session on the screen, or to the one with this id.
+
+        Raises:
+            StillConnecting
+        """
+        session_id = session_id or self.session_id
+        actor, budget = self.engine.actor(session_id), self._budgets.get(session_id, self._default_budget)
+        return Place(session_id, actor, session_id if actor.session.turns else FRESH_DRAFT, budget)
 
     # -- the state of sessions -----------------------------------------------------------
     @property
@@ -331,6 +354,17 @@ class SessionController:
             self.tags = await history.tags()
         return await history.labels(session_id)
 
+    async def set_project(self, session_id: str, name: str | None) -> None:
+        """Set the project of a session, None: rules decide; and read its limits again.
+
+        Raises:
+            LedgerError
+        """
+        history = self.connection.history
+        await history.set_project(session_id, name)
+        self.projects = await history.projects()
+        await self.engine.actor(session_id).recount()
+
     # -- turns and limits ----------------------------------------------------------------
     async def typical_cost(self, budget: str) -> TypicalCost:
         """The typical cost of a turn of the worker of the open session at a budget. Raises LedgerError."""
@@ -467,5 +501,6 @@ class DraftStore:
         saved = unpack_draft(await self._controller.connection.history.draft(session_id))
         if saved.text.startswith(sent.text):
             files = [file for file in saved.files if file not in sent.files]
-            await self.save(session_id, draft_as_typed(saved.text[len(sent.text) :], files, saved.pasted))
+            draft = draft_as_typed(saved.text[len(sent.text) :], files, saved.pasted)
+            await self.save(session_id, replace(draft, others=saved.others))
             self._removals += 1

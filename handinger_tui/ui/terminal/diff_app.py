@@ -204,12 +204,20 @@ class Move(NamedTuple):
     by: int
 
 
+SHOW_CURSOR: Final = "\x1b[?25h"
+HIDE_CURSOR: Final = "\x1b[?25l"
+
+
 class ScreenBuffer:
     """The content of the terminal's screen; None for a cell that another program may have written."""
 
     def __init__(self) -> None:
         self.scrolls = 0
         """Number of scrolls done by the terminal; used by tests."""
+        self.shows_cursor = False
+        """Whether the cursor of the terminal is visible after the next update."""
+        self._has_cursor = False
+        """Whether it is visible now."""
         self._pens = Pens()
         self._size = 0, 0
         self._rows: list[CellRow] = []
@@ -227,6 +235,7 @@ class ScreenBuffer:
     def forget(self, region: Region | None = None) -> None:
         """Mark the screen, or a region of it, as unknown: another program may have written there."""
         if region is None:
+            self._has_cursor = False
             self._reset(*self._size)
             return
         width, height = self._size
@@ -245,7 +254,16 @@ class ScreenBuffer:
         self._odd = [set() for _ in range(height)]
 
     def write(self, update: CompositorUpdate, console: Console) -> str:
-        """Return the output for an update, which counts as written from now on."""
+        """Return the output for an update, which counts as written from now on.
+
+        The cursor is hidden while it is written, and shown only where something has it.
+        """
+        had_cursor, self._has_cursor = self._has_cursor, self.shows_cursor
+        text = self._written(update, console)
+        before = HIDE_CURSOR if had_cursor and (text or not self.shows_cursor) else ""
+        return before + text + (SHOW_CURSOR if self.shows_cursor and (text or not had_cursor) else "")
+
+    def _written(self, update: CompositorUpdate, console: Console) -> str:
         if isinstance(update, LayoutUpdate):
             return self._write_full(update, console)
         assert isinstance(update, ChopsUpdate), "`update` wraps no other type"  # noqa: S101  # narrows the type
@@ -560,6 +578,11 @@ class DiffApp(App[None]):
         """Display an update; cells that the terminal already shows are not written again."""
         if isinstance(renderable, CompositorUpdate):
             renderable = self.screen_buffer.update(renderable)
+            place = getattr(screen.focused, "terminal_cursor", None)
+            # The caret of a field of Textual, which tells the app only when it moves.
+            caret = getattr(screen.focused, "cursor_screen_offset", None)
+            self.screen_buffer.shows_cursor = place is not None
+            self.cursor_position = place or caret or self.cursor_position
         super()._display(screen, renderable)
 
     def on_mount(self) -> None:

@@ -16,7 +16,7 @@ from textual.message import Message
 from handinger_tui.core.columns import Column, Layout, Measure, Piece, Row, Tone, in_order
 from handinger_tui.core.safety import clean_line
 from handinger_tui.ui.keys import Where, bindings
-from handinger_tui.ui.widgets.virtual_list import ItemRows, ItemT, PickList, copy_from
+from handinger_tui.ui.widgets.virtual_list import ItemRows, ItemT, VirtualList, copy_from
 
 
 def content_of(pieces: Iterable[Piece]) -> Content:
@@ -95,7 +95,7 @@ class ColumnRows(ItemRows[ItemT]):
         return Content(line.plain) if here else line
 
 
-class ColumnList(PickList[ColumnRows[ItemT], ItemT], Generic[ItemT]):
+class ColumnList(VirtualList[ColumnRows[ItemT]], Generic[ItemT]):
     """A list in columns whose cursor stays on its item when the list is sorted or filtered."""
 
     BINDINGS: ClassVar[list[BindingType]] = bindings(Where.LINES)
@@ -118,6 +118,11 @@ class ColumnList(PickList[ColumnRows[ItemT], ItemT], Generic[ItemT]):
         """`copied`: what is copied of an item, and the name of that: ("sch_1", "the id of the schedule")."""
         super().__init__(ColumnRows(columns), id=id, classes=classes)
         self._copied = copied
+
+    @property
+    def current(self) -> ItemT | None:
+        """The item under the cursor."""
+        return self.rows.item(self.cursor)
 
     def action_copy(self) -> None:
         """Copy a text of the item under the cursor in one line."""
@@ -162,12 +167,12 @@ class ColumnList(PickList[ColumnRows[ItemT], ItemT], Generic[ItemT]):
 
     def on_click(self, event: events.Click) -> None:
         """Move the cursor to the clicked item; a click on the head of a column sorts by it, then reverses."""
-        offset = event.get_content_offset(self)
-        if offset is None or offset.y >= self.rows.head:
-            super().on_click(event)
-            if self.item_at(event) is not None:
-                self.post_message(self.Clicked(self))
-            return
-        column = self.rows.layout(self.scrollable_content_region.width - 1).column_at(offset.x - 1)
-        if column is not None:
-            self.sort(column, descending=self.rows.sorted_by == (column, False))
+        offset, at = event.get_content_offset(self), self.item_at(event)
+        if at is not None:
+            self.move_to(at)
+            self.post_message(self.Clicked(self))
+        elif offset is not None and offset.y < self.rows.head:
+            layout = self.rows.layout(self.scrollable_content_region.width - 1)
+            column = layout.column_at(offset.x - 1)
+            if column is not None:
+                self.sort(column, descending=self.rows.sorted_by == (column, False))

@@ -218,7 +218,8 @@ class PromptBox(TextArea, inherit_bindings=False):
         """Messages are queued."""
         self.entered: Callable[[], None] = lambda: None
         """Called at Enter, or Tab while a turn runs: another session may be shown a moment later."""
-        self.before_typing: Callable[[], None] = lambda: None
+        self.before_typing: Callable[[float], None] = lambda _pressed_at: None
+        """Called with the time of a key, or of a paste (monotonic), before its text is typed."""
         self._kill_buffer = ""
         """The text to yank: all that consecutive cutting keys removed."""
         self._last_key_cut = False
@@ -270,7 +271,7 @@ class PromptBox(TextArea, inherit_bindings=False):
     # -- keys and pastes -------------------------------------------------------------------
     def on_paste(self, event: Paste) -> None:
         """Clean a pasted text, which is untrusted; fold a long one; report paths of dropped files."""
-        self.before_typing()
+        self.before_typing(event.time)
         paths = pasted_paths(event.text)
         event.text = clean(event.text)
         if paths:
@@ -284,7 +285,7 @@ class PromptBox(TextArea, inherit_bindings=False):
     def on_key(self, event: Key) -> None:
         """Handle editing and cutting keys in the order in which they were typed among the letters."""
         if event.is_printable:
-            self.before_typing()
+            self.before_typing(event.time)
         chord = self._has_chord_begun
         self._has_chord_begun = event.key == "ctrl+x" and self.selection.is_empty
         if self._has_chord_begun or (chord and event.key == "ctrl+e"):

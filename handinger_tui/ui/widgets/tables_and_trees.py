@@ -6,7 +6,6 @@ Only the visible cells of a table are drawn; opening a node of a tree creates it
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Final
 
@@ -16,10 +15,10 @@ from textual.binding import BindingType
 from textual.content import Content
 
 from handinger_tui.core.jsontext import json_text
-from handinger_tui.core.previews.tables import TableModel, order_of
+from handinger_tui.core.previews.tables import TableModel
 from handinger_tui.core.previews.trees import PAGE, Node, NodeKind, children
 from handinger_tui.core.safety import clean
-from handinger_tui.ui.background import CancelToken, run_in_thread
+from handinger_tui.ui.background import run_in_thread
 from handinger_tui.ui.keys import Where, bindings
 from handinger_tui.ui.widgets.virtual_list import ListRows, VirtualList, copy_from
 
@@ -35,9 +34,6 @@ _MAX_READ: Final = 200
 """Maximum number of characters read from a cell for drawing."""
 _EMPTY_TABLE: Final = TableModel((), [], 0, True, 0)
 
-Sort = tuple[int, bool]
-"""(column, descending)"""
-
 
 class TableRows(ListRows):
     """The rows of a table under the names of its columns, with a cursor on one column."""
@@ -46,10 +42,6 @@ class TableRows(ListRows):
 
     def __init__(self, table: TableModel = _EMPTY_TABLE) -> None:
         self.table = table
-        self.order: Sequence[int] = range(len(table.rows))
-        self.sorted_by: Sort | None = None
-        """None: in file order."""
-        self.sorting = False
         self.column = 0
         """The column of the cursor."""
         self._widths = _column_widths(table)
@@ -59,11 +51,11 @@ class TableRows(ListRows):
     @property
     def count(self) -> int:
         """The number of rows of the table."""
-        return len(self.order)
+        return len(self.table.rows)
 
     def cell(self, at: int) -> str:
         """The complete text of row `at` in the column of the cursor."""
-        row = self.table.rows[self.order[at]] if self.count else ()
+        row = self.table.rows[at] if self.count else ()
         return row[self.column] if self.column < len(row) else ""
 
     def full_text(self, at: int) -> str:
@@ -98,22 +90,17 @@ class TableRows(ListRows):
         return len(f"{len(self.table.rows)}") + 1 + _GAP
 
     def head_line(self, width: int) -> Content:
-        """The names of the visible columns; the sorted one has an arrow."""
+        """The names of the visible columns."""
         pieces: list[tuple[str, str]] = [(" " * (self._gutter - _GAP), ".lines--head")]
         for at, cells in self._visible_columns(width):
-            arrow = ""
-            if self.sorted_by is not None and self.sorted_by[0] == at:
-                arrow = " ▼" if self.sorted_by[1] else " ▲"
-            arrow = " …" if self.sorting and at == self.column else arrow
-            name = _cut(self.table.header[at], cells - len(arrow)) + arrow
             style = ".lines--here" if at == self.column else ".lines--head"
-            pieces += [(" " * _GAP, ""), (self._aligned(name, at, cells), style)]
+            pieces += [(" " * _GAP, ""), (self._aligned(self.table.header[at], at, cells), style)]
         return Content.assemble(*pieces)
 
     def line(self, at: int, row: int, width: int, *, here: bool) -> Content:
         """The row number in the file and the visible cells."""
-        texts = self.table.rows[self.order[at]]
-        number = f"{self.order[at] + 1:>{self._gutter - 1 - _GAP}}"
+        texts = self.table.rows[at]
+        number = f"{at + 1:>{self._gutter - 1 - _GAP}}"
         pieces: list[tuple[str, str]] = [(number, "" if here else ".lines--faint")]
         for column, cells in self._visible_columns(width + 1):
             text = texts[column] if column < len(texts) else ""
@@ -146,13 +133,10 @@ class TableView(VirtualList[TableRows]):
 
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(TableRows(), id=id, classes="cursor-lines")
-        self._requested_sort: Sort | None = None
-        self._sorting: CancelToken | None = None
 
     def show(self, table: TableModel) -> None:
-        """Show another table, in file order."""
+        """Show another table."""
         self.rows = TableRows(table)
-        self._requested_sort = None
         self.move_to(0)
 
     @property
@@ -171,65 +155,24 @@ class TableView(VirtualList[TableRows]):
         self.post_message(self.Moved(self))
 
     def on_click(self, event: events.Click) -> None:
-        """Sort by a clicked column name, or move the cursor to a clicked cell."""
+        """Move the cursor to a clicked cell."""
         row, offset = self.item_at(event), event.get_content_offset(self)
-        on_head = offset is not None and offset.y < self.rows.head_height
-        if offset is None or (row is None and not on_head):
+        if offset is None or row is None:
             return
         column = self.rows.column_at(offset.x, self.scrollable_content_region.width)
         if column is not None:
             self.to_column(column)
-        if row is None:
-            self.action_sort()
-        else:
-            self.move_to(row)
+        self.move_to(row)
 
     def action_copy(self) -> None:
         """Copy the complete cell."""
         copy_from(self, self.cell, "the cell")
 
-    # -- sorting -----------------------------------------------------------------------
-    def action_sort(self) -> None:
-        """Cycle the order of the cursor column: ascending, descending, file order."""
-        column = self.rows.column
-        following: dict[Sort | None, Sort | None] = {(column, False): (column, True), (column, True): None}
-        # The last request counts, even while it is still being sorted.
-        by = self._requested_sort = following.get(self._requested_sort, (column, False))
-        if by is None:
-            self.workers.cancel_group(self, "sort")
-            self._set_order(range(len(self.rows.table.rows)), None)
-        else:
-            self.sort(by[0], descending=by[1])
-
-    @work(group="sort", exclusive=True)
-    async def sort(self, column: int, *, descending: bool) -> None:
-        """Sort in a thread; the rows keep their order until it is done."""
-        rows, cancel_token = self.rows, CancelToken()
-        self._sorting, rows.sorting = cancel_token, True
-        self.update()
-        try:
-            order = await run_in_thread(
-                lambda: order_of(rows.table, column, descending=descending, pause=cancel_token.check)
-            )
-        finally:
-            cancel_token.stop()
-            # A cancelled sort ends after the next one has begun.
-            if self._sorting is cancel_token:
-                self._sorting, rows.sorting = None, False
-                self.update()
-        if rows is self.rows:
-            self._set_order(order, (column, descending))
-
-    def _set_order(self, order: Sequence[int], by: Sort | None) -> None:
-        self.rows.order, self.rows.sorted_by, self._requested_sort = order, by, by
-        self.move_to(0)
-
 
 def _column_widths(table: TableModel) -> list[int]:
     """The width of each column, from its name and the rows at both ends."""
     sample = table.rows[:_SAMPLE] + table.rows[_SAMPLE:][-_SAMPLE:]
-    # Two cells after the name for the arrow.
-    widths = [min(WIDEST, cell_len(name[:_MAX_READ]) + 2) for name in table.header]
+    widths = [min(WIDEST, cell_len(name[:_MAX_READ])) for name in table.header]
     for row in sample:
         for at, cell in enumerate(row[: len(widths)]):
             if len(cell) > widths[at] or not cell.isascii():
@@ -319,14 +262,12 @@ class TreeRows(ListRows):
         else:
             arrow = ("▾ " if line.open else "▸ ") if node.children else "  "
             key = f"{node.key}: " if line.parent is not None else ""
-            again = "  (duplicate key)" if node.duplicate else ""
             content = Content.assemble(
                 lead,
                 (arrow, ".lines--faint"),
                 (key, ".lines--key"),
                 (_value_text(node), _STYLES[node.kind]),
                 (_members_preview(line, width), ".lines--faint"),
-                (again, ".lines--mark"),
             )
         return Content(content.plain) if here else content
 

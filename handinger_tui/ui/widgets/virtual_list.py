@@ -16,7 +16,6 @@ from textual.style import Style
 from textual.visual import Visual
 from textual.widget import Widget
 
-from handinger_tui.core.safety import clean_line
 from handinger_tui.ui.terminal.diff_app import OSC_52, DiffApp, copy_report
 
 POINTER: Final = "›"
@@ -164,17 +163,18 @@ class VirtualList(ScrollView, Generic[RowsT], can_focus=True):
             self.refresh()
         elif changed := [y for y, old in self._drawn_lines.items() if not _same(old, self._visible_line(y))]:
             self.refresh(*(Region(0, y, width, 1) for y in changed))
-        self._put_terminal_cursor()
 
-    def _put_terminal_cursor(self) -> None:
-        """Put the cursor of the terminal on the marked item: screen readers and input methods follow it."""
-        if self.has_focus and self.rows.count:
-            line = self.rows.lines_of(self.cursor).start + self.rows.head - self.scroll_offset.y
-            self.app.cursor_position = self.content_region.offset + Offset(0, line)
+    @property
+    def terminal_cursor(self) -> Offset | None:
+        """Where the cursor of the terminal stands with the focus here: screen readers follow it.
 
-    def on_focus(self) -> None:
-        """The cursor of the terminal comes here."""
-        self._put_terminal_cursor()
+        None: nowhere, since no item is in sight.
+        """
+        if not self.rows.count:
+            return None
+        line = self.rows.lines_of(self.cursor).start + self.rows.head - self.scroll_offset.y
+        is_visible = self.rows.head <= line < self.scrollable_content_region.height
+        return self.content_region.offset + Offset(0, line) if is_visible else None
 
     def on_mount(self) -> None:
         """Measure, if the width is set already."""
@@ -260,33 +260,6 @@ class VirtualList(ScrollView, Generic[RowsT], can_focus=True):
         if at != self._hovered:
             self._hovered = at
             self.tooltip = None if at is None else self.rows.tooltip(at)
-
-
-ItemRowsT = TypeVar("ItemRowsT", bound=ItemRows[Any])
-
-
-class PickList(VirtualList[ItemRowsT], Generic[ItemRowsT, ItemT]):
-    """A list of items whose cursor goes where it is clicked."""
-
-    COPIED: ClassVar[str] = ""
-    """Names the full text of an item in the message after copying: "the id of the worker"."""
-
-    @property
-    def current(self) -> ItemT | None:
-        """The item under the cursor."""
-        item: ItemT | None = self.rows.item(self.cursor)
-        return item
-
-    def action_copy(self) -> None:
-        """Copy the full text of the item under the cursor, an id of the service, in one line."""
-        if self.current is not None:
-            copy_from(self, clean_line(self.rows.full_text(self.cursor)), self.COPIED)
-
-    def on_click(self, event: events.Click) -> None:
-        """Move the cursor to the clicked item."""
-        at = self.item_at(event)
-        if at is not None:
-            self.move_to(at)
 
 
 def _same(one: tuple[Content | None, Style], other: tuple[Content | None, Style]) -> bool:

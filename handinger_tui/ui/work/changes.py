@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from handinger_tui.core.amounts import usd_text
 from handinger_tui.core.evidence import files_of_turn, sources_of_turn
 from handinger_tui.core.formatting import duration, plural
 from handinger_tui.core.money.attribution import money_of
@@ -59,10 +58,10 @@ def undelivered(ended: list[Turn]) -> list[Draft]:
 
 def facts_of(session: Session, turn: Turn) -> str:
     """What a turn that has ended came to: "finished in 3 m 12 s, $0.04, 4 sources, 2 files"."""
-    usd = money_of(session, turn).usd
+    money = money_of(session, turn)
     sources, files = len(sources_of_turn(turn)), len(files_of_turn(turn))
     facts = [
-        usd_text(usd) if usd is not None else "",
+        money.cost(session.credit_usd),
         plural(sources, "source") if sources else "",
         plural(files, "file") if files else "",
     ]
@@ -105,9 +104,12 @@ class SessionChanges:
             return
         ended = [turn for turn in self.finished.ended(session) if turn.status is not TurnStatus.RUNNING]
         if ended:
-            facts = facts_of(session, ended[-1])
-            self._interaction.announce(f"“{clean_line(session.title, 60)}” {facts}. Press ^S to open it.")
-            self._interaction.run(self._controller.connection.history.mark_unread(session.session_id))
+            facts, session_id = facts_of(session, ended[-1]), session.session_id
+            goes = session_id in self._controller.to_delete
+            then = "The session is deleted." if goes else "Press ^S to open it."
+            self._interaction.announce(f"“{clean_line(session.title, 60)}” {facts}. {then}")
+            if not goes:
+                self._interaction.run(self._controller.connection.history.mark_unread(session_id))
 
 
 def _running_state(turn: Turn | None) -> tuple[bool, bool]:

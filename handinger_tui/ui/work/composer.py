@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from time import monotonic
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from msgspec import Struct
 from msgspec.structs import replace
 
 from handinger_tui.core.acts import Offer
+from handinger_tui.core.attention import SEEN_AFTER_S
 from handinger_tui.core.errors import HandingerError
 from handinger_tui.core.prompts import Draft, draft_of_request, expand_chips, history_entry
 from handinger_tui.core.turns.turn import Attachment, Lineage, LineageKind, Turn, TurnRequest
@@ -18,28 +20,24 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from handinger_tui.engine.session_actor import SessionActor
-    from handinger_tui.ui.ports import StoredSessions
+    from handinger_tui.ui.ports import HistoryOfSessions
+    from handinger_tui.ui.sessions.controller import Place
     from handinger_tui.ui.terminal.diff_app import DiffApp
     from handinger_tui.ui.widgets.prompt import PromptBox
-
-SEEN_AFTER_S: Final = 0.7
-"""Seconds after which a person has seen that a draft came into the prompt."""
 
 
 class Submission(Struct, frozen=True):
     """A message as it was when Enter was pressed; later changes on the screen do not affect it."""
 
-    session_id: str
-    draft_name: str
-    budget: str
+    place: Place
     snapshot: PromptSnapshot
     """The snapshot of the prompt at Enter."""
     replaces: str | None = None
     """The id of the queued turn that the prompt holds for editing."""
     offer: Offer | None = None
-    """What Enter did at that moment, as the line below the prompt said; None where it had just changed."""
-    is_held: bool = False
-    """The line below the prompt said that the message waits until it is sent."""
+    """What Enter did at that moment, as the line below the prompt said."""
+    is_read: bool = False
+    """Whether that line was there long enough to be read."""
     text: str = ""
     """The text to send, before its mentions are resolved to files."""
     released: str | None = None
@@ -76,13 +74,23 @@ class Leaving:
             return replace(snapshot, files=files)
         return replace(snapshot, text=text, files=files) if text.strip() or files else None
 
+    def apart(self, session_id: str, draft: Draft) -> Draft:
+        """The draft without the messages that are being sent and still stand before it in the prompt."""
+        others = []
+        for earlier in self._messages.get(session_id, []):
+            text = earlier.snapshot.text
+            if not earlier.is_early and draft.text != text and draft.text.startswith(text):
+                others.append(expand_chips(text, earlier.snapshot.pasted))
+                draft = replace(draft, text=draft.text[len(text) :])
+        return replace(draft, others=(*others, *draft.others))
+
     def accept(self, submission: Submission) -> None:
         """Register a message when Enter is pressed; `finish` must follow."""
-        self._messages.setdefault(submission.session_id, []).append(submission)
+        self._messages.setdefault(submission.place.session_id, []).append(submission)
 
     def finish(self, submission: Submission) -> None:
         """Unregister a message that left the prompt or was not sent: the same text may be submitted again."""
-        leaving = self._messages.get(submission.session_id, [])
+        leaving = self._messages.get(submission.place.session_id, [])
         if submission in leaving:
             leaving.remove(submission)
 
@@ -123,8 +131,8 @@ class Composer:
         self._is_editing = False
         """Whether the person's own editor is open."""
         self._aside: Draft | None = None
-        self._unseen_until = 0.0
-        """The monotonic time until which the draft of the first session may not have been seen."""
+        self._came_at = -math.inf
+        """When a draft came into the prompt by itself (monotonic)."""
         self._before: Draft | None = None
         """The draft that was in the prompt before an earlier message was put there."""
         self._restored_text = ""
@@ -140,6 +148,20 @@ class Composer:
     def snapshot(self) -> PromptSnapshot:
         """A snapshot of what is in the prompt now."""
         return self.attachments.snapshot(self._lineage)
+
+    def submission(self, place: Place, offer: Offer | None, *, is_read: bool) -> Submission | None:
+        """What is entered: all that is in the prompt and not being sent already; None: nothing."""
+        snapshot = self.snapshot()
+        if snapshot.text.strip():
+            beyond = self.leaving.beyond(place.session_id, snapshot)
+            if beyond is None:
+                return None
+            snapshot = beyond
+        if self.queue_edit is None:
+            return Submission(place, snapshot, offer=offer, is_read=is_read)
+        turn = self.queue_edit.turn
+        place = replace(place, budget=turn.request.budget or place.budget)
+        return Submission(place, snapshot, turn.turn_id, offer, is_read)
 
     def clear_sent(self, snapshot: PromptSnapshot, sent: Sequence[Attachment]) -> None:
         """Remove a stored message from the prompt; what was typed and attached after it stays.
@@ -223,16 +245,15 @@ class Composer:
     def restore_unseen(self, draft: Draft) -> None:
         """Restore a draft that nobody asked for now: keys may be under way that were not meant for it."""
         self.restore(draft)
-        self._unseen_until = monotonic() + SEEN_AFTER_S
+        self._came_at = monotonic()
 
-    @property
-    def is_unseen(self) -> bool:
-        """Whether the draft in the prompt came so short a time ago that it may not have been seen."""
-        return monotonic() < self._unseen_until and self.is_restored
+    def is_unseen(self, pressed_at: float) -> bool:
+        """Whether a key pressed at this time (monotonic) cannot be meant for the draft in the prompt."""
+        return pressed_at < self._came_at + SEEN_AFTER_S and self.is_restored
 
-    def make_way(self) -> None:
+    def make_way(self, pressed_at: float) -> None:
         """Something is typed. A draft that was not seen yet gives way, and is kept until that is sent."""
-        if self.is_unseen:
+        if self.is_unseen(pressed_at):
             draft = self.draft()
             self.restore(Draft())
             self.set_aside(draft)
@@ -253,7 +274,7 @@ class Composer:
         """Add the message to the prompt history; `sent`: it is stored as a turn."""
         self.prompt.message_history.add(history_entry(snapshot.text, snapshot.files), sent=sent)
 
-    async def save_unsent(self, history: StoredSessions) -> None:
+    async def save_unsent(self, history: HistoryOfSessions) -> None:
         """Save the texts of the prompt history that are not sent and not on disk yet. Raises LedgerError."""
         shown = self.prompt.message_history
         texts, shown.unsaved = shown.unsaved, []
@@ -273,7 +294,7 @@ class Composer:
         """Replace the contents of the prompt with a saved draft."""
         self.attachments.restore(draft.files)
         self._aside = self._before = None
-        self._unseen_until = 0.0
+        self._came_at = -math.inf
         self.prompt.message_history.add(*draft.others)
         self._restored_text = self.prompt.pasted.add_draft(draft)
         self.prompt.put(self._restored_text)
@@ -292,7 +313,7 @@ class Composer:
         self.prompt.message_history.add(*reversed(entries))
         if drafts and not self.prompt.text.strip():
             self._restored_text = texts[0]
-            self._unseen_until = monotonic() + SEEN_AFTER_S
+            self._came_at = monotonic()
             self.prompt.put(texts[0])
             self._lineage = drafts[0].lineage
             self.attachments.choose(drafts[0].files)
@@ -343,6 +364,8 @@ class Composer:
             typed_after = self.draft()
             if not typed_after.text.strip() and not typed_after.files:
                 self.restore(edit.aside)
+            else:
+                self.set_aside(edit.aside)
 
     def draft_to_save(self) -> Draft:
         """The draft to save: during an edit the one set aside, with what was made of the queued message."""

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from time import monotonic
 from typing import TYPE_CHECKING, Any, Final
 
 from msgspec import Struct
 from msgspec.structs import replace
 
+from handinger_tui.core.attention import READ_S
 from handinger_tui.core.formatting import plural
 from handinger_tui.core.prompts import CommandLine, Prompt, classify, expand_chips
 from handinger_tui.core.safety import clean_line
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine, Sequence
 
     from handinger_tui.ui.interaction import Interaction
+    from handinger_tui.ui.sessions.controller import SessionController
     from handinger_tui.ui.work.pane import SessionPane
 
 SHOWN: Final = 3
@@ -48,12 +51,14 @@ class EarlyLines:
 
     def __init__(
         self,
+        controller: SessionController,
         interaction: Interaction,
         pane: SessionPane,
         composer: Composer,
         run_command: Callable[[str, str], Coroutine[Any, Any, None]],
         send: Callable[[EarlyLine, Prompt], Awaitable[None]],
     ) -> None:
+        self._controller = controller
         self._interaction = interaction
         self._pane = pane
         self._composer = composer
@@ -62,6 +67,8 @@ class EarlyLines:
         self._lines: list[EarlyLine] = []
         self._may_send: Callable[[], bool] | None = None
         """Whether messages may go to the session on the screen; None before the first one is there."""
+        self._began_at = 0.0
+        """When the first session was on the screen (monotonic)."""
         self._is_working = False
         self._leaving: EarlyLine | None = None
         """The message that is being sent, until it is stored as a turn."""
@@ -69,15 +76,26 @@ class EarlyLines:
         """Called when other lines wait: they are saved with the draft."""
         pane.take_back = self.take_back
 
-    @property
-    def is_open(self) -> bool:
-        """Whether a line that is entered now has to wait behind others, or for the first session."""
-        return self._may_send is None or self._is_working
+    def takes_enter(self, pressed_at: float) -> bool:
+        """Whether what is entered now is a line that waits, or asks for the next one of them.
 
-    @property
-    def waiting(self) -> bool:
-        """Whether lines wait until the message in the prompt is sent."""
-        return bool(self._lines)
+        It waits behind others, for the first session, or to be looked at there. `pressed_at`: when its Enter
+        was pressed (monotonic).
+        """
+        text = self._composer.prompt.text
+        if self._may_send is None or self._is_working or self._is_too_early(pressed_at):
+            self.add(text, self._controller.budget)
+        elif self._lines and not text.strip():
+            # Looked at again: the next line comes into the prompt.
+            self._interaction.run(self.work_through())
+        else:
+            return False
+        return True
+
+    def _is_too_early(self, pressed_at: float) -> bool:
+        """Whether the session that came by itself was not looked at before this Enter."""
+        is_new = pressed_at < self._began_at + READ_S
+        return is_new and self._may_send is not None and not self._may_send()
 
     @property
     def texts(self) -> list[str]:
@@ -130,7 +148,7 @@ class EarlyLines:
 
         `may_send`: whether the person has seen the session on the screen, or asked for it.
         """
-        self._may_send = may_send
+        self._may_send, self._began_at = may_send, monotonic()
         self._interaction.run(self.work_through(is_start=True))
 
     async def work_through(self, *, is_start: bool = False) -> None:

@@ -39,7 +39,6 @@ class Submitter:
         run_command: Callable[[str, str], None],
     ) -> None:
         self._controller = context.controller
-        self._drafts = context.controller.drafts
         self._interaction = interaction
         self._pane = pane
         self._composer = composer
@@ -48,7 +47,9 @@ class Submitter:
         self._context = context
         self._send_flow = send_flow
         self._run_command = run_command
-        self.early = EarlyLines(interaction, pane, composer, self._finish_command, self._send_early)
+        self.early = EarlyLines(
+            context.controller, interaction, pane, composer, self._finish_command, self._send_early
+        )
         self._resuming: set[str] = set()
         """Sessions whose held queue is being resumed."""
         self._confirmed_signs: set[str] = set()
@@ -57,63 +58,38 @@ class Submitter:
 
     def enter(self) -> None:
         """Act on Enter, by what is in the prompt and below it at this moment."""
-        composer = self._composer
+        composer, pressed_at = self._composer, self._interaction.pressed_at
         # The line about an earlier action would be read as an answer to this Enter.
         self._pane.end_acknowledgment()
-        if composer.is_unseen:
+        if composer.is_unseen(pressed_at):
             self._interaction.say("Your draft is back. Press Enter again to send it.")
-        elif not self._controller.session_id or self.early.is_open:
-            self.early.add(composer.text, self._controller.budget)
-        elif self.early.waiting and not composer.text.strip():
-            # Looked at again: the next line comes into the prompt.
-            self._interaction.run(self.early.work_through())
-        else:
-            self._enter(self._target())
-
-    def _target(self) -> Submission:
-        """What is entered, and to which session it goes."""
-        session_id, edit = self._controller.session_id, self._composer.queue_edit
-        budget = self._controller.budget
-        if edit is not None:
-            budget = edit.turn.request.budget or budget
-        return Submission(
-            session_id,
-            self._drafts.name_of(session_id),
-            budget,
-            self._composer.snapshot(),
-            self._composer.edited_id,
-            offer=self._pane.offer_read,
-            is_held=self._pane.offer_shown in (Act.QUEUE_BUSY, Act.QUEUE_HELD),
-        )
-
-    def _enter(self, target: Submission) -> None:
-        if target.snapshot.drops:
-            # Enter was pressed right after a drop: its files are attached first.
-            self._interaction.run(self._submit_with_drops(target))
-        else:
-            self._submit(target)
+        elif not self.early.takes_enter(pressed_at):
+            shown = self._pane.shown
+            entered = composer.submission(
+                self._controller.place(), shown.offer, is_read=shown.was_read(pressed_at)
+            )
+            if entered is not None and entered.snapshot.drops:
+                # Enter was pressed right after a drop: its files are attached first.
+                self._interaction.run(self._submit_with_drops(entered))
+            elif entered is not None:
+                self._submit(entered)
 
     async def _submit_with_drops(self, target: Submission) -> None:
         self._submit(replace(target, snapshot=await self._composer.attachments.with_drops(target.snapshot)))
 
     def _submit(self, target: Submission) -> None:
         snapshot = target.snapshot
-        if snapshot.text.strip():
-            beyond = self._composer.leaving.beyond(target.session_id, snapshot)
-            if beyond is None:
-                return
-            snapshot = beyond
         match classify(snapshot.text):
             case Empty():
                 self._submit_empty(target)
             case CommandLine(name, argument):
                 # Else the command was meant for a session that is no longer on the screen.
-                if target.session_id == self._controller.session_id:
+                if target.place.session_id == self._controller.session_id:
                     self._submit_command(snapshot, name, argument)
             case Prompt() if is_only_carried(snapshot.text, snapshot.pasted):
                 self._interaction.say(ADD_TO_FORK, "warning")
             case Prompt(text, sign):
-                submission = replace(target, snapshot=snapshot, text=text)
+                submission = replace(target, text=text)
                 if not sign or sign in self._confirmed_signs:
                     self._send(submission)
                 else:
@@ -149,14 +125,9 @@ class Submitter:
             self._composer.return_drafts([snapshot.draft])
             return
         snapshot = await self._composer.attachments.with_drops(snapshot)
-        submission = Submission(
-            session_id,
-            self._drafts.name_of(session_id),
-            line.budget or self._controller.budget,
-            snapshot,
-            text=typed.text,
-            is_early=True,
-        )
+        place = self._controller.place(session_id)
+        place = replace(place, budget=line.budget or place.budget)
+        submission = Submission(place, snapshot, text=typed.text, is_early=True)
         self._composer.leaving.accept(submission)
         self._pane.sidebar.close()
         await self._interaction.finish(
@@ -185,7 +156,7 @@ class Submitter:
         return is_confirmed
 
     def _send(self, submission: Submission) -> None:
-        if submission.replaces is None and self._must_wait(submission.session_id):
+        if submission.replaces is None and self._must_wait(submission.place.session_id):
             return
         self._composer.leaving.accept(submission)
         # The message and its answer come into sight.
@@ -213,7 +184,7 @@ class Submitter:
         The state may have changed since the line was painted, or just before Enter was pressed: what it did
         not offer, or not long enough to be read, is not sent.
         """
-        session_id, shown = target.session_id, target.offer
+        session_id, shown = target.place.session_id, target.offer if target.is_read else None
         if session_id != self._controller.session_id:
             return
         state = replace(

@@ -15,7 +15,8 @@ from textual.notifications import SeverityLevel
 from textual.timer import Timer
 from textual.widgets import TextArea
 
-from handinger_tui.core.acts import Act, Offer, PromptState, SessionState, Typed, about, enter, typed_in
+from handinger_tui.core.acts import PromptState, SessionState, Typed, about, enter, typed_in
+from handinger_tui.core.attention import ShownOffer
 from handinger_tui.core.money.attribution import MoneyIndex
 from handinger_tui.core.money.limits import Gauge, free_text, tightest
 from handinger_tui.core.money.typical_cost import TypicalCost, typical_cost_chip
@@ -51,8 +52,6 @@ if TYPE_CHECKING:
     from handinger_tui.ui.ports import LocalFiles
     from handinger_tui.ui.widgets.find_bar import FindBar
 
-READ_S: Final = 0.25
-"""Seconds for which the line below the prompt must have said that Enter sends the queue, to be read."""
 HINT_CELLS: Final = 30
 """Cells of the line below the prompt that are reserved for what Enter does, before limits are shown there."""
 UNFINISHED: Final = frozenset({TurnStatus.FAILED, TurnStatus.INCOMPLETE})
@@ -157,8 +156,8 @@ class SessionPane(Rows):
         self._cost_text = ""
         self._typical_costs: Mapping[str, TypicalCost] = {}
         """What turns of this worker usually cost, by budget; those of other budgets are not known."""
-        self._offer, self._offered_at = enter(PromptState()), 0.0
-        """What Enter does, as the line below the prompt says, and since when (monotonic, in seconds)."""
+        self.shown = ShownOffer(enter(PromptState()))
+        """What Enter does, as the line below the prompt says."""
         self._subtitle = Content("")
         self._cost_key: tuple[object, ...] = ()
         self._cost_turns: tuple[Turn, ...] = ()
@@ -419,9 +418,8 @@ class SessionPane(Rows):
             else:
                 self._entry.border_subtitle = subtitle
         offer = enter(self.prompt_state)
-        if (offer.act, offer.sends) != (self._offer.act, self._offer.sends):
-            self._offered_at = monotonic()
-        self._offer = offer
+        is_same = (offer.act, offer.sends) == (self.shown.offer.act, self.shown.offer.sends)
+        self.shown = ShownOffer(offer, self.shown.since if is_same else monotonic())
         if self._acknowledged is not None and not self._is_hint_firm:
             text, style = self._acknowledged
             self._hint.show(text, self._cost_text, firm=True, style=style)
@@ -430,22 +428,12 @@ class SessionPane(Rows):
             self._hint.show(self._hint_for_keys(), self._cost_text, firm=firm)
 
     @property
-    def offer_shown(self) -> Act:
-        """What the line below the prompt says that Enter does, however new it is."""
-        return self._offer.act
-
-    @property
-    def offer_read(self) -> Offer | None:
-        """What the line below the prompt offers; None where it is so new that nobody can have read it."""
-        return self._offer if monotonic() - self._offered_at >= READ_S else None
-
-    @property
     def _is_hint_firm(self) -> bool:
         """Whether the hint comes before the cost: what Enter does with a queue may cost money."""
         state = self._state.state
         is_held = state.hold is not None and bool(state.waiting) and not state.running
         is_editing = state.edited is not None or self.origin() is not None
-        return bool(self._opening_text or is_held or is_editing or self._offer.asks)
+        return bool(self._opening_text or is_held or is_editing or self.shown.offer.asks)
 
     @property
     def prompt_state(self) -> PromptState:
@@ -478,7 +466,7 @@ class SessionPane(Rows):
             return "Enter to attach · ↑↓ to choose · Esc to close"
         if self._state.replay and not self.prompt.text.startswith("/"):
             return self._state.replay
-        hint = self._offer.hint
+        hint = self.shown.offer.hint
         if (origin := self.origin()) is not None:
             hint = f"Editing message {origin.number} · {hint.partition(' · ')[0]} · Esc to cancel"
         return " · ".join(filter(None, (self._opening_text, hint)))

@@ -93,7 +93,7 @@ class SendFlow:
         Raises:
             Elsewhere: the session belongs to another service.
         """
-        session_id = submission.session_id
+        session_id = submission.place.session_id
         try:
             async with self._locks.setdefault(session_id, asyncio.Lock()):
                 return await self._send(submission)
@@ -101,7 +101,7 @@ class SendFlow:
             self._composer.leaving.finish(submission)
 
     def _is_on_screen(self, submission: Submission) -> bool:
-        return self._controller.session_id == submission.session_id
+        return self._controller.session_id == submission.place.session_id
 
     async def _send(self, submission: Submission) -> bool:
         try:
@@ -131,8 +131,8 @@ class SendFlow:
 
         False when a limit blocks it and the person does not raise it.
         """
-        actor = self._controller.engine.actor(submission.session_id)
-        content = message.text, submission.budget, message.files
+        actor = submission.place.actor
+        content = message.text, submission.place.budget, message.files
 
         async def send(start: StartPolicy) -> None:
             if submission.replaces is not None:
@@ -143,8 +143,8 @@ class SendFlow:
                     *content,
                     start=start,
                     lineage=submission.snapshot.lineage,
-                    past_hold=None if offer is None else offer.passes,
-                    held=submission.is_held,
+                    past_hold=offer.passes if offer is not None and submission.is_read else None,
+                    held=offer is not None and offer.holds,
                 )
 
         return await self._start(submission, send)
@@ -183,7 +183,7 @@ class SendFlow:
     async def _raise_limit(self, submission: Submission, stop: LimitReached) -> bool:
         """Ask for a higher amount of a limit, and set it; False when the person leaves it."""
         # Several limits may be reached: each is asked for, and nothing is sent before the last is raised.
-        session_id, about = submission.session_id, self._about(submission)
+        session_id, about = submission.place.session_id, self._about(submission)
         if not await raise_limit(
             self._controller, self._interaction, session_id, stop.gauge, sending=True, about=about
         ):
@@ -210,7 +210,7 @@ class SendFlow:
 
         If the previous turn has the same text and its delivery is unknown, ask first.
         """
-        session = self._controller.session_of(submission.session_id)
+        session = submission.place.actor.session
         turn = session.sent
         if (
             turn is None
@@ -237,12 +237,12 @@ class SendFlow:
             # Clear the prompt, so that another Enter cannot send it again. If it never arrived,
             # the text comes back.
             await self._clear(submission, message)
-            await self._controller.engine.actor(submission.session_id).watch(turn.turn_id)
+            await submission.place.actor.watch(turn.turn_id)
         return choice == "send"
 
     def _about(self, submission: Submission) -> str:
         """The title of the session; "" when it is the one on the screen."""
-        return "" if self._is_on_screen(submission) else self._controller.title(submission.session_id)
+        return "" if self._is_on_screen(submission) else self._controller.title(submission.place.session_id)
 
     async def send_again(self, session_id: str, turn: Turn, budget: str, lineage: Lineage) -> bool:
         """Send the message of an earlier turn once more, as it was; False: it was not sent.
@@ -251,8 +251,8 @@ class SendFlow:
             Elsewhere: the session belongs to another service.
         """
         snapshot = PromptSnapshot(turn.request.prompt, turn.request.attachments, lineage=lineage)
-        name = self._drafts.name_of(session_id)
-        submission = Submission(session_id, name, budget, snapshot, text=snapshot.text, again=turn.request)
+        place = replace(self._controller.place(session_id), budget=budget)
+        submission = Submission(place, snapshot, text=snapshot.text, again=turn.request)
         return await self.send(submission)
 
     async def send_queued(self, session_id: str, turn: Turn) -> None:
@@ -274,8 +274,8 @@ class SendFlow:
             if not await self._interaction.confirm("Send now?", text, yes="Send", no="Cancel"):
                 return
         snapshot = PromptSnapshot(turn.request.prompt, turn.request.attachments)
-        name = self._drafts.name_of(session_id)
-        submission = Submission(session_id, name, budget, snapshot, released=turn.turn_id)
+        place = replace(self._controller.place(session_id), budget=budget)
+        submission = Submission(place, snapshot, released=turn.turn_id)
         agreed = await self._start(submission, partial(actor.resume, only=turn.turn_id))
         if agreed and turn.turn_id in actor.queue.ids:
             held = actor.queue.hold is not None
@@ -300,7 +300,7 @@ class SendFlow:
         self._composer.remember(snapshot, sent=True)
         if not self._is_on_screen(submission):
             await self._drafts.remove_sent(
-                submission.session_id, replace(snapshot.draft, files=message.files)
+                submission.place.session_id, replace(snapshot.draft, files=message.files)
             )
         if not self._is_on_screen(submission):
             return
@@ -311,10 +311,10 @@ class SendFlow:
             # An edit stays registered until `send` returns: else its turn would look as if it
             # had left the queue.
             self._composer.leaving.finish(submission)
-        session_id = submission.session_id
+        session_id = submission.place.session_id
         # The first message of a session changes the name under which its draft is saved.
-        if submission.draft_name != self._drafts.name_of(session_id):
-            await self._drafts.save(submission.draft_name, Draft())
+        if submission.place.draft_name != self._drafts.name_of(session_id):
+            await self._drafts.save(submission.place.draft_name, Draft())
         if self._is_on_screen(submission):
             await self._drafts.save(self._drafts.name_of(session_id), self._composer.draft())
 
@@ -324,7 +324,7 @@ class SendFlow:
             note = note if self._composer.prompt.text == submission.snapshot.text else ""
             self._pane.trouble(f"{why} {note}".strip())
         else:
-            title = self._controller.title(submission.session_id)
+            title = self._controller.title(submission.place.session_id)
             self._interaction.announce(f"Your message to “{title}” was not sent. {why}", "error")
         self._keep_unsent(submission)
 
@@ -343,7 +343,7 @@ class SendFlow:
                 self._interaction.say(TEXT_MOVED, "warning")
             if text != snapshot.text:
                 self._composer.remember(snapshot)
-        elif not self._controller.session_of(submission.session_id).turns:
+        elif not self._controller.session_of(submission.place.session_id).turns:
             # A session without turns cannot be opened again, so its text goes to the present prompt.
             self._composer.return_drafts([snapshot.draft])
         else:

@@ -109,10 +109,7 @@ class SessionSwitcher:
 
     async def show_first(self, session_id: str) -> None:
         """Show the first session; the text typed while the app was connecting stays."""
-        draft = await self._drafts.read(session_id)
-        # Keys on their way to the prompt would be typed behind the draft, and Enter send both as one.
-        await self._interaction.keys_handled(self._pane.prompt)
-        self.show(session_id, draft)
+        self.show(session_id, await self._drafts.read(session_id))
 
     def show(self, session_id: str, draft: Draft) -> None:
         """Put a session on the screen with its draft, without an await in between."""
@@ -137,7 +134,8 @@ class SessionSwitcher:
         """Save the draft of the session on the screen to disk."""
         session_id = self._controller.session_id
         if session_id:
-            draft, waiting = self.composer.draft_to_save(), self.waiting_texts()
+            draft = self.composer.leaving.apart(session_id, self.composer.draft_to_save())
+            waiting = self.waiting_texts()
             if waiting and not draft.text:
                 draft, waiting = replace(draft, text=waiting[0]), waiting[1:]
             draft = replace(draft, others=(*draft.others, *waiting))

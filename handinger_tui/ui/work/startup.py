@@ -96,6 +96,7 @@ class Startup:
             # After the session is shown: finding the prompts of 2,000 turns takes 0.1 s.
             prompt.message_history.add(*await controller.connection.history.prompts(), older=True)
             controller.tags = await controller.connection.history.tags()
+            controller.projects = await controller.connection.history.projects()
             if initial.problem is not None:
                 raise initial.problem
         except HandingerError:

@@ -1,4 +1,4 @@
-"""/tag and /untag, their completion, and tags in the session list."""
+"""/tag, /untag and /project, their completion, and tags in the session list."""
 
 from __future__ import annotations
 
@@ -31,6 +31,27 @@ async def test_tags_are_added_shown_removed_and_offered() -> None:
         worker_id = desktop.work.controller.session.worker_id
         await desktop.until(pilot, lambda: desktop.history.tagged.get(str(worker_id)) == {"w"})
     assert len(desktop.api.posts) == 1
+
+
+async def test_a_project_is_set_and_lifted_before_anything_was_sent() -> None:
+    desktop = Desktop(api=answers("Hello"))
+    desktop.history.project_of["ses_old"] = "acme"
+    async with desktop.running() as pilot:
+        await desktop.send(pilot, "/project")
+        await desktop.until(
+            pilot, lambda: "has no project. To set one, use /project NAME" in desktop.notices()
+        )
+        desktop.work.prompt.put("/project ac")
+        await desktop.shows(pilot, "acme")
+        await pilot.press("tab", "enter")
+        await desktop.until(pilot, lambda: "Project: acme." in desktop.notices())
+        session_id = desktop.work.controller.session_id
+        assert desktop.history.project_of[session_id] == "acme"
+        await desktop.send(pilot, "/project two words")
+        await desktop.until(pilot, lambda: "cannot name a tag or project" in desktop.notices())
+        await desktop.send(pilot, "/project off")
+        await desktop.until(pilot, lambda: not desktop.history.project_of[session_id])
+    assert desktop.api.posts == []
 
 
 @pytest.mark.parametrize("name", ["=cmd()", "a\x1b[2J", "a,b", "x" * 41])

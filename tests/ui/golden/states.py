@@ -10,9 +10,9 @@ from typing import Any, NamedTuple
 
 from textual.pilot import Pilot
 
-from handinger_tui.core.amounts import Total
+from handinger_tui.core.amounts import Total, Unit
 from handinger_tui.core.errors import Doubtful, Refused
-from handinger_tui.core.money.limits import Scope, Unit
+from handinger_tui.core.money.limits import Scope
 from handinger_tui.core.turns import turn
 from handinger_tui.core.turns.turn import TurnStatus
 from handinger_tui.ui.dialogs import Question
@@ -289,7 +289,7 @@ def opens(*keys: str, word: str, asks: bool = True) -> Steps:
 
 async def charts(desktop: Desktop, pilot: Pilot[None]) -> None:
     """The charts, once the rows are there."""
-    await opens("f9", word="›Tue Nov 14", asks=False)(desktop, pilot)
+    await opens("f9", word="›Today", asks=False)(desktop, pilot)
     await opens("c", word="─ charts ─", asks=False)(desktop, pilot)
 
 
@@ -342,9 +342,9 @@ STATES = (
     State("sessions", listed, opens("ctrl+s", word="Sessions", asks=False), kind=Kind.PAGE),
     State("help", researcher, opens("f1", word="Help"), kind=Kind.DIALOG),
     State("receipt", with_earlier_turns, opens("ctrl+t", word="1 of 1"), kind=Kind.PAGE),
-    State("ledger", bookkept, opens("f9", word="›Tue Nov 14", asks=False), kind=Kind.PAGE),
-    State("ledger-turns", bookkept, opens("f9", "t", word="›Nov 14", asks=False), kind=Kind.PAGE),
-    State("ledger-charts", bookkept, charts, kind=Kind.PAGE),
+    State("spending", bookkept, opens("f9", word="›Today", asks=False), kind=Kind.PAGE),
+    State("spending-turns", bookkept, opens("f9", "t", word="›Nov 14", asks=False), kind=Kind.PAGE),
+    State("spending-charts", bookkept, charts, kind=Kind.PAGE),
     State("budgets", with_levels, commands("/budgets", "Advice"), kind=Kind.PAGE),
     State("preview", with_file(some_csv=preview_files.large_csv(4000)), look, kind=Kind.PAGE),
     State("data-table", with_data, opens("f5", "t", word="3 rows × 2 columns"), kind=Kind.PAGE),

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from handinger_tui.core.stream import CustomPart, FilePart, Frame, Snapshot, SourcePart, Usage
+from handinger_tui.core.figures import Usage
+from handinger_tui.core.stream import CustomPart, FilePart, Frame, Snapshot, SourcePart
 from handinger_tui.core.turns.session import Session
 from handinger_tui.core.turns.turn import (
     Attachment,

@@ -15,11 +15,11 @@ from textual.events import Paste
 from textual.screen import Screen
 from textual.widgets import Input
 
-from handinger_tui.core.amounts import Total
+from handinger_tui.core.amounts import Total, Unit
 from handinger_tui.core.evidence import datasets_of
 from handinger_tui.core.formatting import moment_at
 from handinger_tui.core.jsontext import JsonObject
-from handinger_tui.core.money.limits import Gauge, Limit, Scope, Unit
+from handinger_tui.core.money.limits import Gauge, Limit, Scope
 from handinger_tui.core.previews.trees import tree_of_value
 from handinger_tui.core.safety import Secret
 from handinger_tui.core.schedules import Cron, Schedule, ScheduleList
@@ -37,8 +37,8 @@ from handinger_tui.ui.dialogs.limits import LimitsPage, RaiseLimit
 from handinger_tui.ui.dialogs.pickers import CommandPicker, HistorySearch, SessionPicker
 from handinger_tui.ui.ledger.charts import Charts
 from handinger_tui.ui.ledger.head import Foot, Head
-from handinger_tui.ui.ledger.screen import LedgerScreen
-from handinger_tui.ui.ledger.table import LedgerTable
+from handinger_tui.ui.ledger.screen import SpendingScreen
+from handinger_tui.ui.ledger.table import SpendingTable
 from handinger_tui.ui.pages.budgets import BudgetsScreen
 from handinger_tui.ui.pages.data import DataScreen
 from handinger_tui.ui.pages.page_view import PageView, PictureView
@@ -240,13 +240,13 @@ async def over_it(eye: Eye) -> None:
 async def ledger(eye: Eye) -> None:
     """Every grouping, as rows and as charts."""
     await eye.pilot.press("f9")
-    await eye.desktop.until(eye.pilot, lambda: isinstance(eye.desktop.app.screen, LedgerScreen))
+    await eye.desktop.until(eye.pilot, lambda: isinstance(eye.desktop.app.screen, SpendingScreen))
     await eye.desktop.until(eye.pilot, lambda: eye.desktop.text().count("$") > 3)
     screen = eye.desktop.app.screen
     for key in "dgwsbt":
         await eye.pilot.press(key)
         await eye.look()
-        await paged(eye, screen.query_one(LedgerTable))
+        await paged(eye, screen.query_one(SpendingTable))
     screen.query_one(Charts).scroll_end(animate=False)
     await eye.look()
 
@@ -442,7 +442,7 @@ SINKS: Final = {
     "over it": Sink(
         over_it, (HelpScreen, CommandPicker, RaiseLimit, LimitsPage), OPENED, False, FEW, paints=True
     ),
-    "ledger": Sink(ledger, (LedgerScreen, LedgerTable, Head, Foot, Charts), OPENED, turns=FEW),
+    "ledger": Sink(ledger, (SpendingScreen, SpendingTable, Head, Foot, Charts), OPENED, turns=FEW),
     "receipt": Sink(receipt, (ReceiptScreen, StaticReflow), OPENED, False, FEW),
     "budgets": Sink(budgets, (BudgetsScreen,), OPENED, turns=FEW),
     "schedules": Sink(schedules, (SchedulesScreen, ColumnList, ScheduleQuestion)),

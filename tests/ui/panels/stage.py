@@ -13,7 +13,8 @@ from textual.app import App, ComposeResult
 from textual.message import Message
 from textual.strip import Strip
 
-from handinger_tui.core.stream import Costs, FilePart, Snapshot, SourcePart, Usage
+from handinger_tui.core.figures import Costs, Usage
+from handinger_tui.core.stream import FilePart, Snapshot, SourcePart
 from handinger_tui.core.turns.session import RelatedHistory, Ruling, Session
 from handinger_tui.core.turns.turn import Part, Rope, TextPart, Turn, TurnRequest, TurnStatus
 from handinger_tui.ui.themes import THEMES

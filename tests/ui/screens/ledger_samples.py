@@ -11,10 +11,10 @@ from msgspec.structs import replace
 from textual.pilot import Pilot
 
 from handinger_tui.core.amounts import Total
+from handinger_tui.core.figures import Costs, Usage
 from handinger_tui.core.money.spending import Bucket, ChargeFilter, GroupBy, TurnCharge
-from handinger_tui.core.stream import Costs, Usage
 from handinger_tui.core.turns.turn import Trigger, TurnStatus
-from handinger_tui.ui.ledger.screen import LedgerScreen
+from handinger_tui.ui.ledger.screen import SpendingScreen
 from tests.ui.fake_money import NOW_MS, FakeLedger, charge
 from tests.ui.fakes import Desktop
 
@@ -96,9 +96,14 @@ def desktop_with(ledger: FakeLedger, **members: Any) -> Desktop:
     return Desktop(ledger=ledger, **members)
 
 
-async def opened(desktop: Desktop, pilot: Pilot[None], *words: str) -> LedgerScreen:
+async def opened(desktop: Desktop, pilot: Pilot[None], *words: str, by: str = "d") -> SpendingScreen:
+    """The page, grouped by the key `by`; "" for the overview with which it opens."""
     await pilot.press("f9")
-    await desktop.shows(pilot, "Ledger", *words)
+    await desktop.shows(pilot, "Spending", "[v Overview]")
+    if by:
+        await pilot.press(by)
+        await desktop.until(pilot, lambda: "[v Overview]" not in desktop.text())
+    await desktop.shows(pilot, *words)
     screen = desktop.app.screen
-    assert isinstance(screen, LedgerScreen)
+    assert isinstance(screen, SpendingScreen)
     return screen

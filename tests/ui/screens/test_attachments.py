@@ -8,6 +8,7 @@ import threading
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from time import monotonic
 
 import pytest
 from textual.events import Paste
@@ -290,7 +291,7 @@ async def test_files_stay_with_the_draft_of_their_session_and_over_a_restart() -
     async with again.running() as pilot:
         assert chips(again) == ["pasted text 1 150 characters, 31 lines"]
         # An Enter that comes with the draft does not send it.
-        await again.until(pilot, lambda: not again.work.composer.is_unseen)
+        await again.until(pilot, lambda: not again.work.composer.is_unseen(monotonic()))
         await pilot.press("enter")
         await again.until(pilot, lambda: again.api.posts)
     assert again.api.posts[0].prompt == "long\n" * 30

@@ -60,6 +60,9 @@ async def test_a_running_session_with_a_queue_is_deleted_when_its_run_has_ended(
         gate.set()
         await desktop.until(pilot, lambda: desktop.history.deleted == [session_id])
         await desktop.settle(pilot)
+        # It cannot be opened any more.
+        assert "The session is deleted." in desktop.notices()
+        assert "to open it" not in desktop.notices()
         assert all(session.session_id != session_id for session in desktop.work.controller.opened_sessions)
     assert len(desktop.api.posts) == 1
     assert session_id not in "\n".join(desktop.app.farewell)

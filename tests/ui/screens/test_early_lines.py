@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from decimal import Decimal
+from time import monotonic
 
 import pytest
 
+from handinger_tui.core.attention import READ_S
 from handinger_tui.core.money.limits import LimitUnmeasured
 from handinger_tui.ui.dialogs.help import HelpScreen
 from handinger_tui.ui.ports import Opening
@@ -128,7 +130,7 @@ async def test_early_messages_for_a_session_that_was_not_seen_stand_in_the_promp
         await desktop.shows(pilot, "Waiting until you are connected", "two")
         connect(desktop)
         await desktop.until(pilot, lambda: SEE_FIRST in desktop.notices())
-        await desktop.until(pilot, lambda: not desktop.work.composer.is_unseen)
+        await desktop.until(pilot, lambda: not desktop.work.composer.is_unseen(monotonic()))
         assert desktop.work.prompt.text == "one"
         assert sent(desktop) == []
         assert "kept" in desktop.work.prompt.message_history.texts
@@ -181,7 +183,7 @@ async def test_after_a_session_that_cannot_be_opened_nothing_is_sent_and_enter_w
         connect(desktop)
         await desktop.until(pilot, lambda: "No session starts with nothing" in desktop.notices())
         await desktop.until(pilot, lambda: desktop.work.prompt.text == "one")
-        await desktop.until(pilot, lambda: not desktop.work.composer.is_unseen)
+        await desktop.until(pilot, lambda: not desktop.work.composer.is_unseen(monotonic()))
         assert sent(desktop) == []
         await press(desktop, pilot, "\r")
         await desktop.until(pilot, lambda: sent(desktop) == ["one"])
@@ -228,6 +230,7 @@ async def test_early_lines_come_back_one_by_one_after_a_kill() -> None:
     desktop = connecting("One")
     async with desktop.running() as pilot:
         await press(desktop, pilot, "one\r/limit day 7\rtwo\r")
+        await desktop.shows(pilot, "Waiting until you are connected", "one", "/limit day 7", "two")
         desktop.log.forbids = LimitUnmeasured(UNMEASURED)
         connect(desktop)
         await desktop.shows(pilot, "Send anyway?")
@@ -254,6 +257,20 @@ async def test_a_message_of_the_command_line_that_is_not_sent_replaces_no_text(o
         texts = desktop.work.prompt.message_history.texts
         assert ("kept" if opening is Opening.FRESH else "typed early") in texts
     assert sent(desktop) == []
+
+
+async def test_messages_that_are_being_sent_come_back_one_by_one_after_a_kill() -> None:
+    desktop = Desktop()
+    desktop.log.forbids = LimitUnmeasured(UNMEASURED)
+    async with desktop.running() as pilot:
+        await press(desktop, pilot, "one\rtwo\rthr")
+        await desktop.shows(pilot, "Send anyway?")
+        await desktop.until(pilot, lambda: "thr" in "".join(desktop.history.drafts.values()))
+    again = Desktop()
+    again.history.drafts = desktop.history.drafts
+    async with again.running() as pilot:
+        await again.until(pilot, lambda: again.work.prompt.text == "thr")
+        assert again.work.prompt.message_history.texts[-2:] == ["one", "two"]
 
 
 async def test_a_question_about_an_earlier_message_waits_for_a_pause_in_typing() -> None:
@@ -297,6 +314,8 @@ async def test_what_is_typed_as_a_draft_comes_into_the_prompt_is_not_joined_to_i
         await press(desktop, pilot, "\r")
         await desktop.until(pilot, lambda: "Your draft is back." in desktop.notices())
         assert sent(desktop) == []
+        # The session can have been seen by then.
+        await asyncio.sleep(READ_S)
         await press(desktop, pilot, "one\r")
         await desktop.until(pilot, lambda: sent(desktop) == ["one"])
         await desktop.until(pilot, lambda: desktop.work.prompt.text == "kept")

@@ -21,7 +21,7 @@ from handinger_tui.core.safety import clean
 from handinger_tui.ui.dialogs import Choice
 from handinger_tui.ui.dialogs.help import HelpScreen
 from handinger_tui.ui.dialogs.pickers import HistorySearch, SessionPicker
-from handinger_tui.ui.ledger.screen import LedgerScreen
+from handinger_tui.ui.ledger.screen import SpendingScreen
 from handinger_tui.ui.pages.data import DataScreen
 from handinger_tui.ui.pages.receipt import ReceiptScreen
 from handinger_tui.ui.terminal import input as terminal_input
@@ -148,7 +148,7 @@ ROWS: Final = (
     KeyRow("F6", "", "\x1b[17~", panels_away, undo="\x1b[17~"),
     KeyRow("Ctrl+B", "", "\x02", panels_away, undo="\x02"),
     KeyRow("F7", "", "\x1b[18~", lambda desktop: "No worker is running." in desktop.text()),
-    KeyRow("F9", "", "\x1b[20~", shows(LedgerScreen)),
+    KeyRow("F9", "", "\x1b[20~", shows(SpendingScreen)),
     KeyRow("Ctrl+F", "a", "\x06", lambda desktop: desktop.work.browsing.is_finding),
     KeyRow("Ctrl+P", "", "\x10", shows(CommandPalette)),
     KeyRow("Ctrl+S", "", "\x13", shows(SessionPicker)),

@@ -1,4 +1,4 @@
-"""The ledger screen: groupings, drill-down, periods, lazy pages, and its appearance."""
+"""The Spending page: overview, groupings, drill-down, periods, lazy pages, and its appearance."""
 
 from __future__ import annotations
 
@@ -7,8 +7,12 @@ import time
 import pytest
 from msgspec.structs import replace
 
-from handinger_tui.core.money.limits import Scope, Unit
+from handinger_tui.core.amounts import Unit
+from handinger_tui.core.columns import Row
+from handinger_tui.core.money.limits import Scope
+from handinger_tui.core.money.report_rows import Line
 from handinger_tui.core.money.spending import ChargeFilter, GroupBy
+from handinger_tui.core.turns.turn import TurnStatus
 from handinger_tui.ui.ledger.query import Period, View
 from handinger_tui.ui.ledger.table import MAX_PAGES, PAGE
 from tests.ui.fake_money import NOW_MS, FakeLedger
@@ -19,23 +23,52 @@ TODAY_MS = 1_699_920_000_000
 """The midnight before `NOW_MS`, in Greenwich."""
 
 
-async def test_it_opens_with_days_totals_gaps_and_limits() -> None:
+async def test_it_opens_with_what_is_spent_and_left() -> None:
     desktop = desktop_with(FakeLedger(some()))
     desktop.limits.limit(Scope.DAY, "5")
     desktop.limits.spend(Scope.DAY, "4.5")
-    desktop.limits.limit(Scope.SESSION, "20", Unit.CREDITS)
-    desktop.limits.spend(Scope.SESSION, None, Unit.CREDITS)
+    desktop.limits.limit(Scope.MONTH, "20", Unit.CREDITS)
+    desktop.limits.spend(Scope.MONTH, None, Unit.CREDITS)
     async with desktop.running(100, 30) as pilot:
-        await opened(desktop, pilot, "$4.2623 + 2 turns unknown", "7 turns", "2 incomplete", "Tue Nov 14")
+        await opened(
+            desktop, pilot, "$4.2623 + 2 turns unknown", "7 turns", "2 failed or incomplete", "›Today", by=""
+        )
+        lines = [line.strip(" │›").split() for line in desktop.text().splitlines()]
+        (today,) = (line for line in lines if line[:1] == ["Today"])
+        (month,) = (line for line in lines if line[:2] == ["This", "month"])
+        assert today[1:5] == ["$2.00", "$5.00", "$0.50", "1"], "spent, limit, left, turns"
+        assert month[2:6] == ["$4.2623", "2", "20", "credits"], "two turns unknown"
+        assert "worker wrk_pumps" in desktop.text()
+        assert "Forecast" in desktop.text()
+        assert "+2" not in desktop.text()
+        assert "$0.00" not in desktop.text()
+        assert "simulated" not in desktop.text()
+        await pilot.press("enter")
+        await desktop.shows(pilot, "only day Today ×", "[s Session]", "About pumps", "$2.00")
+        await pilot.press("v")
+        await desktop.shows(pilot, "[v Overview]", "›Today")
+        assert "only day" not in desktop.text()
+
+
+async def test_days_are_listed_with_the_newest_first_and_unknown_turns_are_counted() -> None:
+    desktop = desktop_with(FakeLedger(some()))
+    async with desktop.running(100, 30) as pilot:
+        await opened(desktop, pilot, "Tue Nov 14", "Unknown")
         text = desktop.text()
-        assert "90% of $5.00 near" in text
-        assert "not reported of 20 credits" in text
-        assert "$1.50   +1" in text, "a sum with gaps wears the number of turns missing"
         row = next(line for line in text.splitlines() if "Sun Nov 12" in line)
-        assert "not reported" in row, "a day of which nothing is known"
-        assert "$0.00" not in text
+        assert row.split()[4:7] == ["1", "—", "1"], "a day of which nothing is known"
+        assert "— unknown" in text, "the sign is explained"
         assert text.index("Tue Nov 14") < text.index("Sun Nov 5"), "the newest first"
-        assert "simulated" not in text
+
+
+async def test_a_turn_shows_its_message_and_its_amount_so_far() -> None:
+    running = turn(
+        "t8", 0, "0.5", prompt="What does a heat pump cost?", final=False, status=TurnStatus.ACCEPTED
+    )
+    desktop = desktop_with(FakeLedger([*some(), running]))
+    async with desktop.running(100, 30) as pilot:
+        await opened(desktop, pilot, "What does a heat pump cost?", "$0.50…", "… so far", by="t")
+        assert "About tea" in desktop.text(), "without its message a turn has the title of its session"
 
 
 async def test_every_grouping_has_its_key_and_the_active_one_is_shown() -> None:
@@ -51,7 +84,7 @@ async def test_every_grouping_has_its_key_and_the_active_one_is_shown() -> None:
         await pilot.press("g")
         await desktop.shows(pilot, "[g Trigger]", "headless", "app")
         await pilot.press("t")
-        await desktop.shows(pilot, "[t Turn]", "Nov 14 22:13", "delivery unknown"[9:], "$0.0123")
+        await desktop.shows(pilot, "[t Turn]", "Nov 14 22:13", "unknown", "$0.0123")
         await pilot.press("d")
         await desktop.shows(pilot, "[d Day]", "Tue Nov 14")
 
@@ -65,9 +98,7 @@ async def test_a_row_is_narrowed_to_and_given_back_with_the_cursor_on_it() -> No
         await pilot.press("down")
         await desktop.shows(pilot, "›wrk_tea")
         await pilot.press("enter")
-        await desktop.shows(
-            pilot, "only worker wrk_tea ×", "[s Session]", "About tea", "$1.50 + 1 turn unknown"
-        )
+        await desktop.shows(pilot, "only worker wrk_tea ×", "[s Session]", "About tea", "$1.50 + 1 unknown")
         assert "About pumps" not in desktop.text()
         await pilot.press("enter")
         await desktop.shows(pilot, "only worker wrk_tea × · session About tea ×", "[t Turn]", "2 turns")
@@ -139,15 +170,13 @@ async def test_a_hundred_thousand_turns_open_with_one_call_and_come_page_by_page
     ledger = Endless()
     desktop = desktop_with(ledger)
     async with desktop.running() as pilot:
-        # What the header read.
-        ledger.grouped.clear()
         screen = await opened(desktop, pilot, "100,000 turns", "›Tue Nov 14")
-        assert [by for by, _ in ledger.grouped] == [GroupBy.DAY]
         assert ledger.paged == []
+        ledger.grouped.clear()
         await pilot.press("t")
         await desktop.shows(pilot, "Number 0", "Number 5")
         assert ledger.paged == [(PAGE, 0)]
-        assert [by for by, _ in ledger.grouped] == [GroupBy.DAY, GroupBy.DAY]
+        assert {by for by, _ in ledger.grouped} == {GroupBy.DAY}, "no groups of single turns"
         await pilot.press("end")
         await desktop.shows(pilot, "›", "Number 99999")
         assert ledger.paged[1:] == [(PAGE, 100_000 - PAGE)], "what lies between was never asked for"
@@ -174,27 +203,27 @@ async def test_a_ledger_that_became_shorter_moves_the_cursor_to_its_end() -> Non
 
 def test_days_and_months_begin_where_the_person_is(monkeypatch: pytest.MonkeyPatch) -> None:
     today = View(period=Period.TODAY)
-    assert today.charge_filter(NOW_MS) == ChargeFilter(since_ms=TODAY_MS, simulated=False)
-    assert replace(today, period=Period.MONTH).charge_filter(NOW_MS).since_ms == TODAY_MS - 13 * DAY_MS
-    assert replace(today, period=Period.WEEK).charge_filter(NOW_MS).since_ms == TODAY_MS - 6 * DAY_MS
-    assert replace(today, period=Period.ALL).charge_filter(NOW_MS).since_ms is None
+    assert today.selection(NOW_MS).which == ChargeFilter(since_ms=TODAY_MS, simulated=False)
+    assert replace(today, period=Period.MONTH).selection(NOW_MS).which.since_ms == TODAY_MS - 13 * DAY_MS
+    assert replace(today, period=Period.WEEK).selection(NOW_MS).which.since_ms == TODAY_MS - 6 * DAY_MS
+    assert replace(today, period=Period.ALL).selection(NOW_MS).which.since_ms is None
     monkeypatch.setenv("TZ", "EAST-2")
     time.tzset()
-    assert today.charge_filter(NOW_MS).since_ms == TODAY_MS + 22 * 3_600_000, "there it is the 15th already"
+    assert today.selection(NOW_MS).which.since_ms == TODAY_MS + 22 * 3_600_000, "there it is the 15th already"
+
+
+def row(key: str, by: GroupBy) -> Line:
+    return Line(Row(()), key, key, by)
 
 
 def test_a_narrowing_replaces_one_of_its_kind_and_a_day_stays_within_the_period() -> None:
-    view = View(GroupBy.WORKER).narrow("w1", "w1")
+    view = View(GroupBy.WORKER).narrow(row("w1", GroupBy.WORKER))
     assert view is not None
-    again = replace(view, by=GroupBy.WORKER).narrow("w2", "w2")
+    again = replace(view, by=GroupBy.WORKER).narrow(row("w2", GroupBy.WORKER))
     assert again is not None
     assert [one.key for one in again.narrowed] == ["w2"]
-    day = replace(again, by=GroupBy.DAY, period=Period.TODAY).narrow("2023-11-13", "the day before")
+    day = replace(again, by=GroupBy.DAY, period=Period.TODAY).narrow(row("2023-11-13", GroupBy.DAY))
     assert day is not None
-    charges = day.charge_filter(NOW_MS)
-    assert (charges.worker_id, charges.since_ms, charges.until_ms) == (
-        "w2",
-        TODAY_MS,
-        TODAY_MS,
-    )
+    which = day.selection(NOW_MS).which
+    assert (which.worker_id, which.since_ms, which.until_ms) == ("w2", TODAY_MS, TODAY_MS)
     assert day.widen().widen().widen() == replace(View(GroupBy.WORKER), period=Period.TODAY)

@@ -1,4 +1,4 @@
-"""The ledger screen with hostile, empty or broken data, in narrow terminals, and by mouse."""
+"""The Spending page with hostile, empty or broken data, in narrow terminals, and by mouse."""
 
 from __future__ import annotations
 
@@ -11,11 +11,8 @@ from textual.widget import Widget
 from handinger_tui.core.amounts import Total
 from handinger_tui.core.columns import text_lines
 from handinger_tui.core.errors import LedgerError
-from handinger_tui.core.money.attribution import Interpretation
-from handinger_tui.core.money.reconciliation import DifferenceParts, Reconciliation
+from handinger_tui.core.money.report_rows import group_columns, group_line
 from handinger_tui.core.money.spending import Bucket, ChargeFilter, GroupBy
-from handinger_tui.ui.ledger.head import foot_lines
-from handinger_tui.ui.ledger.table import columns_of, group_line
 from tests.ui.fake_money import FakeLedger
 from tests.ui.fakes import LOCAL, Desktop, answers
 from tests.ui.screens.ledger_samples import Endless, desktop_with, opened, some, turn
@@ -79,7 +76,7 @@ async def test_an_answer_that_comes_while_the_ledger_closes_is_dropped() -> None
 async def test_an_empty_ledger_explains_itself() -> None:
     desktop = Desktop()
     async with desktop.running() as pilot:
-        await opened(desktop, pilot, "Nothing spent yet", "No limits set", "$0.00   0 turns")
+        await opened(desktop, pilot, "Nothing spent yet", "$0.00   0 turns", by="")
         await pilot.press("t")
         await desktop.shows(pilot, "[t Turn]", "Nothing spent yet")
         await pilot.press("p", "enter", "o", "down", "end", "c", "backspace")
@@ -90,7 +87,9 @@ async def test_an_unreadable_ledger_is_reported_and_reloaded_by_key() -> None:
     ledger = FakeLedger(some(), fails=LedgerError("The history is [locked].", "Close the other program."))
     desktop = desktop_with(ledger)
     async with desktop.running() as pilot:
-        await opened(desktop, pilot, "Cannot read the ledger", "The history is [locked].", "cost unknown")
+        await opened(
+            desktop, pilot, "Cannot read the history", "The history is [locked].", "cost unknown", by=""
+        )
         await pilot.press("t", "enter", "o")
         ledger.fails = None
         await pilot.press("r")
@@ -204,27 +203,12 @@ async def test_clicks_do_what_keys_do() -> None:
         await desktop.until(pilot, lambda: "only worker" not in desktop.text())
 
 
-def test_an_amount_at_the_end_of_a_line_is_never_cut() -> None:
-    off = Reconciliation(
-        Total(Decimal("0.40012")),
-        Decimal("0.90034"),
-        Decimal("0.50022"),
-        Interpretation.TOTAL,
-        "",
-        DifferenceParts(),
-    )
-    rows = [line.plain for line in foot_lines(None, off, 70, short=True)]
-    assert " ".join(" ".join(rows).split()).endswith("more than the local sum $0.4001.")
-    assert max(map(len, rows)) <= 70
-
-
 def test_workers_whose_ids_begin_alike_stay_apart() -> None:
-    columns = columns_of(GroupBy.WORKER)
     groups = [Bucket(f"t_org_123_w_01HZY2ZJQ8G7K42W2D7WF6V4G{end}", 1, usd=Total(Decimal(1))) for end in "AB"]
-    lines = [group_line(group, GroupBy.WORKER, 2026) for group in groups]
-    _head, *rows = text_lines(columns, lines, 70)
-    assert rows[0] != rows[1]
-    assert "WF6V4GA" in rows[0]
+    rows = [group_line(group, GroupBy.WORKER, 2026).row for group in groups]
+    _, *lines = text_lines(group_columns(GroupBy.WORKER), rows, 70)
+    assert lines[0] != lines[1]
+    assert "WF6V4GA" in lines[0]
 
 
 async def test_a_row_is_narrowed_to_as_it_stands_while_another_grouping_is_read() -> None:

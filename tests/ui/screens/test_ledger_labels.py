@@ -5,14 +5,20 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from decimal import Decimal
 
 import pytest
 from textual.pilot import Pilot
 
+from handinger_tui.core.amounts import Unit
+from handinger_tui.core.money.limits import Limit, Scope
+from handinger_tui.core.money.report import Report, Selection
 from handinger_tui.core.money.spending import Bucket, ChargeFilter, GroupBy, TurnCharge
 from handinger_tui.core.tags import PROJECT_KINDS, TagRules, rules_in
-from handinger_tui.ledger.grouping import ChargeQueries
+from handinger_tui.core.turns.session import Session
 from handinger_tui.ledger.ledger import Ledger
+from handinger_tui.ledger.limits import LimitRules
+from handinger_tui.ledger.reports import ChargeQueries
 from tests.ledger.samples import answered, play, session, turn_request
 from tests.ui.fake_money import NOW_MS, FakeLedger
 from tests.ui.fakes import Desktop
@@ -26,6 +32,9 @@ class Stored(FakeLedger):
     """The charges of a history."""
 
     stored: ChargeQueries = field(kw_only=True)
+
+    async def report(self, selection: Selection, session: Session | None = None) -> Report:
+        return await self.stored.report(selection, session)
 
     async def buckets(self, by: GroupBy, which: ChargeFilter) -> list[Bucket]:
         return await self.stored.buckets(by, which)
@@ -48,10 +57,13 @@ async def running(width: int) -> AsyncIterator[tuple[Desktop, Pilot[None]]]:
             ledger.run = ledger.run._replace(profile=None, folder=None)
         await ledger.history.tag("session", "ses_0", ["client-a", "q4"])
         await ledger.history.tag("session", "ses_1", ["client-a"])
-        ledger.apply(TagRules(projects=rules_in({"acme": "folder:/acme"}, "projects", PROJECT_KINDS, "/")))
+        rules = TagRules(projects=rules_in({"acme": "folder:/acme"}, "projects", PROJECT_KINDS, "/"))
+        ledger.apply(rules)
+        each = Limit(Scope.PROJECT, Unit.USD, Decimal(2))
+        ledger.limits.rules = LimitRules([each], now_ms=lambda: NOW_MS, tag_rules=rules)
         desktop = desktop_with(Stored(stored=ledger.charges))
         async with desktop.running(width, 24) as pilot:
-            await opened(desktop, pilot, "$0.75 + 1 turn unknown", "[d Day]")
+            await opened(desktop, pilot, "$0.75 + 1 unknown", "[d Day]")
             yield desktop, pilot
     finally:
         await ledger.aclose()
@@ -66,11 +78,10 @@ async def test_rows_of_tags_overlap_and_the_total_does_not(width: int) -> None:
         rows = desktop.text().splitlines()
         assert all(len(row) <= width for row in rows)
         (client,) = (row for row in rows if "client-a" in row)
-        assert " 2 " in client
-        assert "$0.50 +1" in client
+        assert client.split()[2:5] == ["2", "$0.50", "1"], "turns, cost, unknown"
         assert "$0.75 + 1 turn unknown" in desktop.text(), "the total counts each turn once"
         await pilot.press("enter")
-        await desktop.shows(pilot, "only tag client-a", "$0.50 + 1 turn unknown", "About tea 1")
+        await desktop.shows(pilot, "only tag client-a", "$0.50 + 1 unknown", "About tea 1")
         await pilot.press("backspace", "P")
         await desktop.shows(pilot, "[P Project]", "acme", "(no project)")
         await pilot.press("f")
@@ -89,7 +100,7 @@ async def test_the_key_of_days_cycles_to_weeks_and_months() -> None:
         await pilot.press("enter")
         await desktop.shows(pilot, "only month October 2023", "day Wed Oct 25", "About tea 2")
         await pilot.press("backspace", "backspace")
-        await desktop.shows(pilot, "[d Month]", "$0.75 + 1 turn unknown")
+        await desktop.shows(pilot, "[d Month]", "$0.75 + 1 unknown")
         await pilot.press("d")
         await desktop.shows(pilot, "[d Day]")
 
@@ -100,3 +111,11 @@ async def test_the_row_without_a_name_is_not_a_filter() -> None:
         await desktop.shows(pilot, "[P Project]", "(no project)")
         await pilot.press("down", "enter")
         await desktop.shows(pilot, "Nothing to drill into here")
+
+
+async def test_a_project_has_its_limit_in_the_overview() -> None:
+    async with running(80) as (desktop, pilot):
+        await pilot.press("v")
+        await desktop.shows(pilot, "[v Overview]", "project acme")
+        (row,) = (line.split() for line in desktop.text().splitlines() if "project acme" in line)
+        assert row[3:6] == ["$0.50", "$2.00", "$1.50"], "spent, limit, left"

@@ -36,14 +36,14 @@ KINDS: dict[str, tuple[bytes, type, tuple[str, ...]]] = {
     "some_csv": (preview_files.CSV, TableView, ("CSV table · 2 rows × 2 columns", "name", "pear", "10")),
     "some_json": (b'{"a": [1, 2], "b": 1.50}', TreeView, ("JSON", "a: [] 2 items", "b: 1.50")),
     "red_png": (preview_files.png(8, 8), PictureView, ("PNG image · 8 × 8 pixels", "▀▀▀▀")),
-    "a_pdf": (preview_files.pdf("Hello pages"), PageView, ("PDF · 1 page", "— page 1 —", "Hello pages")),
-    "a_zip": (b"PK\x03\x04" + bytes(40), PageView, ("ZIP archive", "50 4b 03 04")),
+    "a_pdf": (b"%PDF-1.4\n" + bytes(40), PageView, ("PDF", "Save it to open it.")),
+    "a_zip": (b"PK\x03\x04" + bytes(40), PageView, ("ZIP archive", "Save it to open it.")),
     "torn_png": (preview_files.png(64, 64)[:60], PictureView, ("Not shown: the PNG is damaged",)),
     "bomb_png": (preview_files.bomb(), PageView, ("60,000 × 60,000 pixels", "Not decoded", "50 million")),
     "fake_txt": (
         preview_files.BINARY_TXT,
         PageView,
-        ("name says text, its content is binary data", "00 01 02"),
+        ("name says text, its content is binary data", "Save it to open it."),
     ),
     "none_txt": (b"", PageView, ("empty file", "The file is empty.")),
 }

@@ -13,6 +13,7 @@ from textual.pilot import Pilot
 from handinger_tui.core.acts import Hold, HoldReason
 from handinger_tui.core.errors import ApiError, Locked, NoHistory, StreamLost, Unreachable
 from handinger_tui.core.money.limits import Scope
+from handinger_tui.core.prompts import unpack_draft
 from handinger_tui.core.stream import Frame
 from handinger_tui.core.turns.turn import ErrorKind, TurnStatus
 from handinger_tui.ui.dialogs.limits import RaiseLimit
@@ -20,9 +21,11 @@ from handinger_tui.ui.ports import Opening
 from tests.engine.fakes import FakeApi, FakeLog, FakeReply, Script, says, worker
 from tests.ui.disk import Disk, posts
 from tests.ui.fakes import PRICED, Desktop, launch, summary
+from tests.ui.screens.test_key_bytes import press
 from tests.ui.screens.test_sending import held
 
 DONE = worker("", **PRICED)
+F8 = "\x1b[19~"
 NUMBERS = ("second", "third", "fourth")
 
 
@@ -319,6 +322,40 @@ async def test_a_cancelled_edit_changes_nothing(leave: Sequence[str]) -> None:
         assert desktop.work.prompt.text == ""
         assert "Stop watching?" not in desktop.text()
     assert len(desktop.api.posts) == 1
+
+
+async def test_what_an_edit_set_aside_and_what_was_made_of_the_message_survive_a_kill() -> None:
+    desktop, gate = running()
+    async with desktop.running() as pilot:
+        await queue_up(desktop, pilot, "second")
+        await press(desktop, pilot, "half" + F8)
+        await desktop.shows(pilot, "Browsing: queue")
+        await press(desktop, pilot, "\r")
+        await desktop.until(pilot, lambda: desktop.work.prompt.text == "second")
+        await press(desktop, pilot, " changed")
+        await desktop.until(pilot, lambda: "second changed" in "".join(desktop.history.drafts.values()))
+        (draft,) = (unpack_draft(text) for text in desktop.history.drafts.values() if text)
+        assert (draft.text, draft.others) == ("half", ("second changed",))
+        gate.set()
+
+
+async def test_text_that_an_edit_set_aside_is_kept_where_the_next_one_is_typed_behind_the_edit() -> None:
+    log, stored = FakeLog(), asyncio.Event()
+    desktop, gate = running(log=log)
+    async with desktop.running() as pilot:
+        await queue_up(desktop, pilot, "second")
+        await press(desktop, pilot, "half" + F8)
+        await desktop.shows(pilot, "Browsing: queue")
+        await press(desktop, pilot, "\r")
+        await desktop.until(pilot, lambda: desktop.work.prompt.text == "second")
+        log.before["open_turn"] = stored.wait
+        await press(desktop, pilot, " changed\rnext")
+        await desktop.until(pilot, lambda: desktop.work.prompt.text == "second changednext")
+        stored.set()
+        await desktop.until(pilot, lambda: desktop.work.prompt.text == "next")
+        assert "half" in desktop.work.prompt.message_history.texts
+        assert queued(desktop) == ["second changed"]
+        gate.set()
 
 
 async def test_the_text_of_the_prompt_is_restored_after_an_edit_by_the_mouse() -> None:

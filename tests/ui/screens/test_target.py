@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from time import monotonic
 from typing import TYPE_CHECKING
 
 import pytest
 from textual.events import Paste
 from textual.pilot import Pilot
 
+from handinger_tui.core.attention import READ_S
 from handinger_tui.core.errors import Doubtful, ServerFault, Unreachable
 from handinger_tui.core.money.limits import Scope
 from handinger_tui.core.prompts import unpack_draft
@@ -259,6 +261,8 @@ async def test_a_worker_named_at_the_start_that_cannot_be_read_still_gets_the_ne
     )
     async with desktop.running() as pilot:
         await desktop.until(pilot, lambda: "Cannot reach the service" in desktop.notices())
+        # What it says can have been read by then.
+        await asyncio.sleep(READ_S)
         await desktop.send(pilot, "for w9")
         await desktop.until(pilot, lambda: desktop.api.posts)
     assert desktop.api.posts[0].target_id == "w9"
@@ -377,7 +381,7 @@ async def test_the_question_before_a_second_try_names_a_session_out_of_sight(fol
         await desktop.send(pilot, "secret for A")
         await desktop.until(pilot, lambda: len(desktop.api.posts) == 2 and not desktop.session.busy)
         await desktop.until(pilot, lambda: desktop.work.prompt.text == "secret for A")
-        await desktop.until(pilot, lambda: not desktop.work.composer.is_unseen)
+        await desktop.until(pilot, lambda: not desktop.work.composer.is_unseen(monotonic()))
         disk.slow = True
         await pilot.press("enter")
         await desktop.until(pilot, lambda: desktop.work.composer.leaving.any(a))

@@ -1,4 +1,4 @@
-"""Table and tree views: visible rows, sorting, opening, the cursor, and large sizes."""
+"""Table and tree views: visible rows, opening, the cursor, and large sizes."""
 
 from __future__ import annotations
 
@@ -24,53 +24,15 @@ def node(data: bytes) -> Node:
     return root
 
 
-def names(view: TableView) -> list[str]:
-    """The first cells in the order of the screen."""
-    return [line.split()[1] for line in lines(view)[1 : view.rows.count + 1]]
-
-
-async def test_a_table_is_sorted_by_value_both_ways_and_back() -> None:
-    view = TableView()
-    async with running(Stage(view), size=(60, 12)) as pilot:
-        view.show(FRUIT)
-        await pilot.pause()
-        assert names(view) == ["pear", "apple", "fig", "plum"]
-        await pilot.press("right", "s")
-        await settled(pilot)
-        assert (names(view), view.rows.sorted_by) == (["apple", "pear", "plum", "fig"], (1, False))
-        assert "kg ▲" in lines(view)[0]
-        await pilot.press("s")
-        await settled(pilot)
-        assert (names(view), view.rows.sorted_by) == (["plum", "pear", "apple", "fig"], (1, True))
-        assert "kg ▼" in lines(view)[0]
-        await pilot.press("s")
-        await settled(pilot)
-        assert (names(view), view.rows.sorted_by) == (["pear", "apple", "fig", "plum"], None)
-
-
-async def test_keys_that_are_faster_than_the_sorting_count() -> None:
-    view = TableView()
-    async with running(Stage(view), size=(60, 12)) as pilot:
-        view.show(table_of_rows(["n"], ([str(at * 7919 % 20_000)] for at in range(20_000))))
-        for count, first in ((1, "0"), (2, "0"), (3, "0"), (5, "19999")):
-            for _ in range(count):
-                view.action_sort()
-            await settled(pilot)
-            assert view.cell == first
-            assert "…" not in lines(view)[0]
-        assert view.rows.sorted_by == (0, True)
-
-
 async def test_numbers_lie_right_and_rows_keep_their_numbers() -> None:
     view = TableView()
     async with running(Stage(view), size=(60, 12)) as pilot:
         view.show(FRUIT)
-        await pilot.press("s")
-        await settled(pilot)
+        await pilot.pause()
         assert lines(view)[:3] == [
-            "    name ▲    kg  note",
-            "›2  apple      9  x",
-            " 3  fig           y",
+            "    name    kg  note",
+            "›1  pear    10",
+            " 2  apple    9  x",
         ]
 
 
@@ -90,15 +52,14 @@ async def test_the_cursor_moves_by_cell_and_the_complete_cell_is_shown() -> None
         assert "c0" in lines(view)[0]
 
 
-async def test_a_click_on_a_name_sorts_by_it() -> None:
+async def test_a_click_moves_to_the_cell() -> None:
     view = TableView()
     async with running(Stage(view), size=(60, 12)) as pilot:
         view.show(FRUIT)
         await pilot.click(view, offset=(5, 0))
-        await settled(pilot)
-        assert names(view) == ["apple", "fig", "pear", "plum"]
+        assert view.cursor == 0
         await pilot.click(view, offset=(5, 3))
-        assert (view.cursor, view.cell) == (2, "pear")
+        assert (view.cursor, view.cell) == (2, "fig")
 
 
 async def test_ragged_odd_and_empty_tables_are_drawn() -> None:
@@ -112,7 +73,7 @@ async def test_ragged_odd_and_empty_tables_are_drawn() -> None:
             read_table(b'a,b\n"two\nlines\tand [bold]markup[/]",1\n'),
         ):
             view.show(table)
-            await pilot.press("right", "down", "s", "y")
+            await pilot.press("right", "down", "y")
             await settled(pilot)
             assert all(isinstance(view.render_line(y), Strip) for y in range(6))
 

@@ -1,0 +1,337 @@
+"""The forms of the spending report: text, JSON, CSV and HTML. Turns are read and written piece by piece."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Callable, Iterator, Sequence
+from decimal import Decimal
+from itertools import chain, islice
+from typing import Final
+
+import msgspec
+from msgspec.structs import replace
+
+from handinger_tui.cli.costs_query import COLUMNS, turn_record
+from handinger_tui.cli.output import output_width
+from handinger_tui.core.amounts import Total, Unit, at_price, json_amount
+from handinger_tui.core.columns import Align, Column, Row, text_lines
+from handinger_tui.core.export import spending
+from handinger_tui.core.export.chart_data import SIMULATED_REPORT, shares
+from handinger_tui.core.formatting import percent_text
+from handinger_tui.core.jsontext import JsonObject, dump
+from handinger_tui.core.money.forecast import forecast_text
+from handinger_tui.core.money.limits import CALENDAR_SCOPES, Scope, spent_text
+from handinger_tui.core.money.reconciliation import (
+    SUSPENSE_EXPLAINED,
+    UNASSIGNED,
+    AssignedRise,
+    Restatement,
+    owners_text,
+    reconcile,
+    reconciliation_text,
+    restatement_object,
+    restatement_text,
+    rise_text,
+)
+from handinger_tui.core.money.report import Report, Selection
+from handinger_tui.core.money.report_rows import (
+    PLAIN_TURN_COLUMNS,
+    legend,
+    plain_columns,
+    plain_row,
+    plain_turn_row,
+    time_text,
+    unassigned_name,
+    used_columns,
+)
+from handinger_tui.core.money.spending import (
+    EMPTY_TOTAL,
+    OVERLAP,
+    Bucket,
+    ChargeFilter,
+    GroupBy,
+    sum_text,
+    undated_text,
+)
+from handinger_tui.core.money.words import amount_text, cost_words, excess_words, price_words, total_cell
+from handinger_tui.core.receipts import meaning_lines
+from handinger_tui.core.safety import clean_line
+from handinger_tui.core.tags import NO_LABELS
+from handinger_tui.ledger.cost_rows import CostRows
+from handinger_tui.ledger.sql import unpack
+
+FILTERS: Final = ("worker_id", "session_id", "budget", "profile", "tag", "project")
+
+
+# -- JSON and CSV ------------------------------------------------------------------------
+def _json(report: Report, rows: CostRows) -> Iterator[str]:
+    selection, which, total = report.selection, report.selection.which, report.total
+    price, credited = report.credit_usd, total.total("credits").value
+    head = {
+        "schema": spending.SCHEMA,
+        "by": str(selection.by),
+        "since": selection.since,
+        "until": selection.until,
+        "since_ms": which.since_ms,
+        "until_ms": which.until_ms,
+        "as_of": selection.as_of,
+        **{name: getattr(which, name) for name in FILTERS},
+        "overlapping": selection.by is GroupBy.TAG,
+        "simulated": selection.simulated,
+    }
+    tail = {
+        "total": spending.group_object(total),
+        "credit_usd": json_amount(price),
+        "total_usd_at_your_price": json_amount(
+            at_price(credited, price) if total.total("usd").value is None else None
+        ),
+        "undated_turns": report.undated.turns,
+        "charts": spending.charts_object(report.days, total),
+        "suspense": [spending.suspense_object(bucket) for bucket in report.suspense],
+        "assigned": [spending.assigned_object(one) for one in report.assigned],
+        "restatements": [restatement_object(one) for one in report.restated],
+    }
+    # One JSON document, written in pieces: it is never held in memory as a whole.
+    yield f'{dump(head)[:-1]},"groups":['
+    for at, row in enumerate(_records(report, rows)):
+        # Much faster than `dump`, with the same result for ASCII; the amounts of rows are texts.
+        text = msgspec.json.encode(row).decode()
+        yield ("," if at else "") + (text if text.isascii() else dump(row))
+    yield f"],{dump(tail)[1:]}\n"
+
+
+def _csv(report: Report, rows: CostRows) -> Iterator[str]:
+    by = report.selection.by
+    labels = ("tags", "project") if by is GroupBy.SESSION else ()
+    columns = COLUMNS if by is GroupBy.TURN else (*spending.COLUMNS, *labels)
+    yield spending.line(columns) + spending.END
+    # A row of suspense has its amounts in the columns of all rows alone: a sum over both would double them.
+    once = {"suspense_usd": None, "suspense_credits": None}
+    suspense = ({**spending.group_object(one), **once, "worker_id": one.key} for one in report.suspense)
+    for row in chain(_records(report, rows), suspense):
+        yield spending.line([row.get(name) for name in columns]) + spending.END
+
+
+def _records(report: Report, rows: CostRows) -> Iterator[JsonObject]:
+    """The groups as JSON; turns and sessions with their tags and their project."""
+    by = report.selection.by
+    if by is GroupBy.TURN:
+        titles, of_turns = rows.titles(), rows.labels()
+        for row in rows.turns(report.selection.which):
+            yield turn_record(row, titles, of_turns)
+        return
+    is_labeled = by is GroupBy.SESSION
+    labels = {unpack(session): own for session, own in rows.labels().items()} if is_labeled else {}
+    for bucket in report.groups or ():
+        group = spending.group_object(bucket)
+        if is_labeled:
+            own = labels.get(bucket.key, NO_LABELS)
+            group |= {"tags": [*own.tags], "project": own.project or None}
+        yield group
+
+
+# -- HTML --------------------------------------------------------------------------------
+MOST_ROWS: Final = 500
+"""Maximum number of rows on a page. Charts and total include all rows."""
+
+
+def _html(report: Report, rows: CostRows) -> Iterator[str]:
+    from handinger_tui.core.export.report_page import page  # `html` has 2,200 names
+
+    groups = report.groups
+    if groups is None:
+        groups = tuple(rows.buckets(GroupBy.TURN, report.selection.which))
+    titled = f"{heading(report.selection)} · {_time_span(report.days)}"
+    yield page(report, titled, (*groups[:MOST_ROWS], *report.suspense), len(groups), remarks(report))
+
+
+def _time_span(days: Sequence[Bucket]) -> str:
+    names = [day.key for day in days if day.key]
+    if not names:
+        return "no known day" if days else "no turns"
+    return names[0] if len(names) == 1 else f"{names[0]} to {names[-1]}"
+
+
+# -- text --------------------------------------------------------------------------------
+def _text(report: Report, rows: CostRows) -> Iterator[str]:
+    total, by = report.total, report.selection.by or GroupBy.DAY
+    if not (total.turns or report.suspense):
+        missed = undated_text(report.undated, is_in_total=False)
+        yield "\n".join(filter(None, (_no_costs_text(report.selection), missed))) + "\n"
+        return
+    width = output_width(80)
+    banner = f"{SIMULATED_REPORT}\n" if report.selection.simulated else ""
+    yield f"{heading(report.selection)}\n{banner}\n"
+    if by is GroupBy.TURN:
+        yield from _turns(report, rows, width)
+    else:
+        yield table((*(report.groups or ()), *report.suspense), total, by, width)
+    blocks = (
+        _price_line(total, report.credit_usd),
+        share_lines(total, width),
+        *remarks(report),
+    )
+    for block in filter(None, blocks):
+        yield "\n" + "\n".join(_wrap(line, width) for line in block.split("\n")) + "\n"
+
+
+def _wrap(line: str, width: int) -> str:
+    # Indented lines are table rows, which already fit.
+    return line if line.startswith(" ") else textwrap.fill(line, width, break_on_hyphens=False)
+
+
+def heading(selection: Selection) -> str:
+    """Return the first line, such as "Costs by day · since 7d · worker wrk_1"."""
+    named = {"since": selection.since, "until": selection.until, "as of": selection.as_of}
+    named |= {name.removesuffix("_id"): getattr(selection.which, name) for name in FILTERS}
+    pieces = [f"{word} {value}" for word, value in named.items() if value]
+    pieces += ["simulated"] if selection.simulated else []
+    return " · ".join(map(clean_line, (f"Costs by {selection.by}", *pieces)))
+
+
+def _no_costs_text(selection: Selection) -> str:
+    filtered = replace(selection.which, simulated=None) != ChargeFilter()
+    what = "simulated costs" if selection.simulated else "costs"
+    if selection.as_of is not None:
+        selected = " in this selection" if filtered else ""
+        return f"No {what}{selected} were known as of {clean_line(selection.as_of)}."
+    if filtered:
+        return f"No {what} in this selection."
+    return f"No {what} yet. They appear after your first turn."
+
+
+def _price_line(overall: Bucket, price: Decimal | None) -> str:
+    """Return what the credits cost at the person's price, where no cost in USD is known; else ""."""
+    credited = overall.total("credits").value
+    if price is None or credited is None or overall.total("usd").value is not None:
+        return ""
+    amount = price_words(credited, price)
+    return f"{amount_text(credited, Unit.CREDITS)}: {amount} at your price of {amount_text(price)} a credit."
+
+
+PAGE: Final = 500
+"""Number of turns per table page; each page has its own column widths."""
+
+
+def _turns(report: Report, rows: CostRows, width: int) -> Iterator[str]:
+    """A table of turns and their total."""
+    charges = rows.turn_charges(report.selection.which)
+    while page := list(islice(charges, PAGE)):
+        yield _table(PLAIN_TURN_COLUMNS, [plain_turn_row(one) for one in page], width)
+    for bucket in report.suspense:
+        amount = cost_words(bucket.usd if bucket.usd.value else EMPTY_TOTAL, bucket.credits)
+        line = f"{unassigned_name(bucket)}: {amount}"
+        yield textwrap.fill(line, width, break_on_hyphens=False) + "\n"
+    overall = report.total
+    total = sum_text(overall.total("usd"), overall.total("credits"), overall.turns, report.credit_usd)
+    yield textwrap.fill(f"total: {total}", width, break_on_hyphens=False) + "\n"
+
+
+def table(groups: Sequence[Bucket], overall: Bucket, by: GroupBy, width: int) -> str:
+    """Return one line per group and one for the total."""
+    rows = [plain_row(bucket, by) for bucket in groups]
+    # The bar of a total would leave no room for the others.
+    return _table(plain_columns(by), [*rows, replace(plain_row(overall, by), values={})], width)
+
+
+def _table(columns: Sequence[Column], rows: Sequence[Row], width: int) -> str:
+    lines = text_lines(used_columns(columns, rows), rows, width)
+    return "\n".join([*lines, *filter(None, [legend(columns, rows)])]) + "\n"
+
+
+# -- below the table
+def share_lines(overall: Bucket, width: int) -> str:
+    """Return the shares of the four categories, each with percentage, amount and bar."""
+    categories = shares(overall)
+    if not any(share.usd is not None for share in categories):
+        return "Cost by category: unknown."
+    columns = (
+        Column(),
+        Column(align=Align.RIGHT),
+        Column(align=Align.POINT),
+        Column(align=Align.BAR, rank=1, least=4),
+    )
+    rows = [
+        Row(
+            (share.name, percent_text(share.part), total_cell(Total(share.usd, share.gaps)), ""),
+            values={} if share.part is None else {3: share.part},
+        )
+        for share in categories
+    ]
+    lines = [f"  {line}" for line in text_lines(columns, rows, width - 2)]
+    excess = excess_words(overall.split_excess)
+    return "\n".join(["Cost by category:", *lines, *([f"The {excess}."] if excess else [])])
+
+
+_MOST_RESTATEMENTS: Final = 3
+_MOST_RISES: Final = 5
+
+
+def remarks(report: Report) -> list[str]:
+    """Return the remarks that apply to a report; each may have several lines."""
+    selection, session = report.selection, report.session
+    texts = [
+        OVERLAP if selection.by is GroupBy.TAG else "",
+        undated_text(report.undated, is_in_total=selection.since is None and selection.until is None),
+        _suspense_lines(report.suspense),
+        _assigned_lines(report.assigned),
+        *_restatement_lines(report.restated),
+    ]
+    if selection.by is GroupBy.DAY and selection.until is None and report.month is not None:
+        text, method = forecast_text(report.month), report.month.method
+        texts.append(text if text == method else f"Forecast: {text}.\n{method}")
+    if selection.as_of is None and session is not None and selection.which.worker_id is not None:
+        reconciled = reconciliation_text(reconcile(session))
+        texts.append(f"Session {session.session_id}, the newest of this worker: {reconciled}")
+        texts.append("\n".join(meaning_lines(session)))
+    texts.append(_limits_line(report))
+    return [text for text in texts if text]
+
+
+def _suspense_lines(suspense: Sequence[Bucket]) -> str:
+    """Return the suspense, one line for each rise, the newest last; "" for nothing."""
+    rises = sorted((rise for bucket in suspense for rise in bucket.rises), key=lambda rise: rise.seen_ms)
+    if not rises:
+        return ""
+    lines = [f"{SUSPENSE_EXPLAINED}. To assign it to a turn: handinger-tui costs --assign N=TURN"]
+    if len(rises) > _MOST_RISES:
+        lines.append(f"{len(rises) - _MOST_RISES:,} older ones: see --json.")
+    for rise in rises[-_MOST_RISES:]:
+        seen = f"{rise.worker_id}, read {time_text(rise.seen_ms)}"
+        lines.append(clean_line(f"{rise.number}: {rise_text(rise)}, {seen}: {owners_text(rise)}."))
+    return "\n".join(lines)
+
+
+def _assigned_lines(assigned: Sequence[AssignedRise]) -> str:
+    """Return which suspense the person assigned, and how to undo that."""
+    return "\n".join(
+        clean_line(
+            f"{UNASSIGNED} {one.number} belongs to {one.turn_id}, as you decided."
+            f" To undo: handinger-tui costs --assign {one.number}=none"
+        )
+        for one in assigned[-_MOST_RISES:]
+    )
+
+
+def _restatement_lines(restated: Sequence[Restatement]) -> list[str]:
+    """Return the newest restatements, a line each, and what all changed together."""
+    if len(restated) > _MOST_RESTATEMENTS:
+        return [restatement_text(restated), f"Latest: {restatement_text(restated[-1:])}"]
+    return ["\n".join(restatement_text([one]) for one in restated)] if restated else []
+
+
+def _limits_line(report: Report) -> str:
+    """Return the limits of the present day, week and month, and those of what was selected."""
+    which = report.selection.which
+    selected = {Scope.SESSION: which.session_id, Scope.WORKER: which.worker_id, Scope.PROJECT: which.project}
+    scopes = {*CALENDAR_SCOPES, *(scope for scope, name in selected.items() if name is not None)}
+    return "\n".join(
+        f"{gauge.limit.scope.limit.capitalize()}: {spent_text(gauge)}."
+        for gauge in report.gauges
+        if gauge.limit.scope in scopes
+    )
+
+
+Form = Callable[[Report, CostRows], Iterator[str]]
+FORMS: Final[dict[str, Form]] = {"txt": _text, "json": _json, "csv": _csv, "html": _html}
+"""Every form by the suffix of its file: `--report costs.html`. A new one is a function and a line here."""

@@ -1,0 +1,65 @@
+"""The cursor of the terminal is visible on the selected row of a list, for those who hear the screen."""
+
+from __future__ import annotations
+
+import asyncio
+
+from textual.app import ComposeResult
+from textual.widgets import Input
+
+from handinger_tui.core.columns import Column, Row
+from handinger_tui.ui.terminal.diff_app import DiffApp
+from handinger_tui.ui.widgets.column_list import ColumnList
+from tests.ui.emulator import EmulatedDriver, driver_of
+from tests.ui.pilot import running
+
+ROWS = [Row((f"row {at}",), below="below" if at % 2 else "") for at in range(30)]
+
+
+class Lists(DiffApp):
+    """A list below a field."""
+
+    CSS = "ColumnList { height: 8; }"
+
+    def __init__(self) -> None:
+        super().__init__(EmulatedDriver)
+        self.table: ColumnList[Row] = ColumnList([Column("Head")], lambda row: (row.cells[0], "the row"))
+
+    def compose(self) -> ComposeResult:
+        yield Input()
+        yield self.table
+
+    def on_mount(self) -> None:
+        self.table.show(ROWS, ROWS, "")
+
+
+async def test_it_follows_the_selected_row_and_is_hidden_elsewhere() -> None:
+    app = Lists()
+    async with running(app, size=(40, 20), headless=False) as pilot:
+        terminal = driver_of(app).terminal
+
+        async def comes_to(line: int | None) -> None:
+            """Wait for the cursor: visible on a line of the list, or hidden."""
+            place = None if line is None else (0, app.table.content_region.y + line)
+            async with asyncio.timeout(60):
+                while place != (None if terminal.cursor.hidden else (terminal.cursor.x, terminal.cursor.y)):
+                    await pilot.pause(0.01)
+
+        # As the driver of a real terminal does at the start.
+        terminal.feed(b"\x1b[?25l")
+        app.table.focus()
+        await comes_to(1)
+        for key, line in (("down", 2), ("down", 4), ("end", 6)):
+            await pilot.press(key)
+            await comes_to(line)
+            assert terminal.display[terminal.cursor.y].startswith(f"›row {app.table.cursor}")
+        # The wheel takes the row out of sight.
+        app.table.scroll_to(y=0, animate=False)
+        await comes_to(None)
+        await pilot.press("home")
+        await comes_to(1)
+        app.query_one(Input).focus()
+        await comes_to(None)
+        async with asyncio.timeout(60):
+            while (terminal.cursor.x, terminal.cursor.y) != app.query_one(Input).cursor_screen_offset:
+                await pilot.pause(0.01)
