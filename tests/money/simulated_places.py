@@ -40,6 +40,7 @@ from handinger_tui.ledger.sql import one_moment, unpack
 from tests.money.simulated_service import (
     CREDIT_UNIT,
     USD_UNIT,
+    Habit,
     Job,
     Reading,
     RemoteWorker,
