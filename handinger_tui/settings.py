@@ -17,8 +17,9 @@ from urllib.parse import urlsplit
 from msgspec import Struct, field
 from msgspec.structs import fields
 
+from handinger_tui.core.amounts import Unit
 from handinger_tui.core.errors import SettingsError
-from handinger_tui.core.money.limits import Limit, LimitOrigin, Scope, Unit, amount_of
+from handinger_tui.core.money.limits import Limit, LimitOrigin, Scope, amount_of
 from handinger_tui.core.safety import Secret, is_loopback
 from handinger_tui.core.tags import NO_TAG_RULES, PROJECT_KINDS, TAG_KINDS, TagRules, rules_in
 

@@ -6,8 +6,9 @@ from decimal import Decimal
 
 import pytest
 
+from handinger_tui.core.amounts import Unit
 from handinger_tui.core.errors import SettingsError
-from handinger_tui.core.money.limits import LimitOrigin, Scope, Unit
+from handinger_tui.core.money.limits import LimitOrigin, Scope
 from handinger_tui.core.safety import Secret
 from handinger_tui.core.tags import SessionFacts, TagRules
 from handinger_tui.settings import LOCAL_BASE, Flags, Settings, check_base_url, days_of, load, require_key

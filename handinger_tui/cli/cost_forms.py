@@ -13,16 +13,7 @@ from msgspec.structs import replace
 
 from handinger_tui.cli.costs_query import COLUMNS, turn_record
 from handinger_tui.cli.output import output_width
-from handinger_tui.core.amounts import (
-    Total,
-    at_price,
-    credits_words,
-    excess_text,
-    json_amount,
-    price_text,
-    usd_text,
-    value_text,
-)
+from handinger_tui.core.amounts import Total, Unit, at_price, json_amount
 from handinger_tui.core.columns import Align, Column, Row, text_lines
 from handinger_tui.core.export import spending
 from handinger_tui.core.export.chart_data import SIMULATED_REPORT, shares
@@ -32,6 +23,7 @@ from handinger_tui.core.money.forecast import forecast_text
 from handinger_tui.core.money.limits import CALENDAR_SCOPES, Scope, spent_text
 from handinger_tui.core.money.reconciliation import (
     SUSPENSE_EXPLAINED,
+    UNASSIGNED,
     AssignedRise,
     Restatement,
     owners_text,
@@ -44,8 +36,6 @@ from handinger_tui.core.money.reconciliation import (
 from handinger_tui.core.money.report import Report, Selection
 from handinger_tui.core.money.report_rows import (
     PLAIN_TURN_COLUMNS,
-    UNASSIGNED,
-    cost_cell,
     legend,
     plain_columns,
     plain_row,
@@ -55,6 +45,7 @@ from handinger_tui.core.money.report_rows import (
     used_columns,
 )
 from handinger_tui.core.money.spending import (
+    EMPTY_TOTAL,
     OVERLAP,
     Bucket,
     ChargeFilter,
@@ -62,6 +53,7 @@ from handinger_tui.core.money.spending import (
     sum_text,
     undated_text,
 )
+from handinger_tui.core.money.words import amount_text, cost_words, excess_words, price_words, total_cell
 from handinger_tui.core.receipts import meaning_lines
 from handinger_tui.core.safety import clean_line
 from handinger_tui.core.tags import NO_LABELS
@@ -213,8 +205,8 @@ def _price_line(overall: Bucket, price: Decimal | None) -> str:
     credited = overall.total("credits").value
     if price is None or credited is None or overall.total("usd").value is not None:
         return ""
-    amount = price_text(credited, price)
-    return f"{credits_words(credited)}: {amount} at your price of {usd_text(price)} a credit."
+    amount = price_words(credited, price)
+    return f"{amount_text(credited, Unit.CREDITS)}: {amount} at your price of {amount_text(price)} a credit."
 
 
 PAGE: Final = 500
@@ -227,7 +219,7 @@ def _turns(report: Report, rows: CostRows, width: int) -> Iterator[str]:
     while page := list(islice(charges, PAGE)):
         yield _table(PLAIN_TURN_COLUMNS, [plain_turn_row(one) for one in page], width)
     for bucket in report.suspense:
-        amount = value_text(bucket.usd) if bucket.usd.value else value_text(bucket.credits, credits_words)
+        amount = cost_words(bucket.usd if bucket.usd.value else EMPTY_TOTAL, bucket.credits)
         line = f"{unassigned_name(bucket)}: {amount}"
         yield textwrap.fill(line, width, break_on_hyphens=False) + "\n"
     overall = report.total
@@ -252,7 +244,7 @@ def share_lines(overall: Bucket, width: int) -> str:
     """Return the shares of the four categories, each with percentage, amount and bar."""
     categories = shares(overall)
     if not any(share.usd is not None for share in categories):
-        return "Cost by category: not reported."
+        return "Cost by category: unknown."
     columns = (
         Column(),
         Column(align=Align.RIGHT),
@@ -261,13 +253,13 @@ def share_lines(overall: Bucket, width: int) -> str:
     )
     rows = [
         Row(
-            (share.name, percent_text(share.part), cost_cell(Total(share.usd, share.gaps)), ""),
+            (share.name, percent_text(share.part), total_cell(Total(share.usd, share.gaps)), ""),
             values={} if share.part is None else {3: share.part},
         )
         for share in categories
     ]
     lines = [f"  {line}" for line in text_lines(columns, rows, width - 2)]
-    excess = excess_text(overall.split_excess)
+    excess = excess_words(overall.split_excess)
     return "\n".join(["Cost by category:", *lines, *([f"The {excess}."] if excess else [])])
 
 

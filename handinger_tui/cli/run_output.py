@@ -16,6 +16,7 @@ from handinger_tui.cli.args import UsageExit, parse, typed_prompt
 from handinger_tui.cli.commands import SUBCOMMANDS
 from handinger_tui.cli.exit_codes import Exit, exit_of_kind
 from handinger_tui.cli.output import conceal_keys, discard, say, sentence
+from handinger_tui.core.amounts import Unit
 from handinger_tui.core.errors import ApiError, HandingerError, LedgerError, LocalFileError
 from handinger_tui.core.export.result import event_object, reported_figures, result_object
 from handinger_tui.core.jsontext import Json, JsonObject, dump
@@ -27,7 +28,6 @@ from handinger_tui.core.money.limits import (
     Limit,
     LimitOrigin,
     LimitReached,
-    Unit,
     near_text,
     raise_hint,
     reached_text,

@@ -13,10 +13,11 @@ from typing import Final
 
 from msgspec import Struct
 
-from handinger_tui.core.amounts import EXACT
+from handinger_tui.core.amounts import EXACT, Unit
 from handinger_tui.core.formatting import plural
-from handinger_tui.core.money.limits import Gauge, Unit
-from handinger_tui.core.money.typical_cost import TypicalCost, rough, unit_and_spread
+from handinger_tui.core.money.limits import Gauge
+from handinger_tui.core.money.typical_cost import TypicalCost, unit_and_spread
+from handinger_tui.core.money.words import amount_text
 from handinger_tui.core.prompts import CommandLine, Empty, classify, is_quit_word
 from handinger_tui.core.safety import clean_line
 
@@ -388,4 +389,4 @@ def about(prices: Iterable[TypicalCost | None]) -> str:
             return "cost unknown"
         units.add(unit)
         total = EXACT.add(total, of.median)
-    return f"about {rough(total, units.pop())}" if len(units) == 1 else "cost unknown"
+    return f"about {amount_text(total, units.pop())}" if len(units) == 1 else "cost unknown"

@@ -1,15 +1,14 @@
-"""Exact decimal amounts of money, their sums, and their texts. None means not reported, never 0."""
+"""Exact decimal amounts of money and their sums. None is unknown, never 0. `core.money.words` writes them."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from decimal import ROUND_HALF_EVEN, Context, Decimal
+from enum import StrEnum
 from functools import reduce
 from typing import Final
 
 from msgspec import Struct
-
-from handinger_tui.core.formatting import NOT_REPORTED, number, plural
 
 EXACT: Final = Context(prec=400, rounding=ROUND_HALF_EVEN)
 """A context in which sums and differences of tidy amounts are never rounded."""
@@ -19,9 +18,13 @@ PLACES: Final = 60
 
 INT64_MAX: Final = 2**63 - 1
 _FINEST: Final = Decimal(1).scaleb(-PLACES)
-LARGE: Final = tuple(
-    (Decimal(10) ** power, unit) for power, unit in ((12, "T"), (9, "G"), (6, "M"), (3, "k"))
-)
+
+
+class Unit(StrEnum):
+    """The unit of an amount."""
+
+    USD = "usd"
+    CREDITS = "credits"
 
 
 def tidy(value: Decimal | None) -> Decimal | None:
@@ -53,28 +56,48 @@ def micro_credits(value: Decimal | None) -> int | None:
 
 
 class Total(Struct, frozen=True):
-    """The sum of the reported amounts, and the number of turns without one.
+    """An amount of one or several turns: the sum of what is known.
 
-    `value`: None if no amount was reported, but 0 without turns. `doubtful`: an amount in it is not certain:
-    it depends on the meaning of a worker's figures, or on a price that the person set.
+    `value`: None if nothing is known, but 0 without turns. `missing_turns`: how many turns have no final
+    amount; `open_turns`: how many of these have one so far, which is in `value`. `doubtful`: an amount
+    depends on the meaning of a worker's figures, or on a price that the person set. `unsettled`: a later
+    reading may change an amount. `shared`: `value` is a maximum, of which a part belongs to others.
     """
 
     value: Decimal | None
     missing_turns: int = 0
     doubtful: bool = False
+    open_turns: int = 0
+    unsettled: bool = False
+    shared: bool = False
 
     @property
     def complete(self) -> bool:
         """Whether no turn is missing, so that `value` is exact, not a lower bound."""
         return self.missing_turns == 0
 
+    @property
+    def unknown_turns(self) -> int:
+        """How many turns are not in `value` at all."""
+        return self.missing_turns - self.open_turns
+
+    @property
+    def so_far(self) -> bool:
+        """Whether `value` may still change."""
+        return self.unsettled or self.open_turns > 0
+
     def __add__(self, other: Total) -> Total:
         if self.value is None or other.value is None:
             value = self.value if other.value is None else other.value
         else:
             value = EXACT.add(self.value, other.value)
-        missing_turns = self.missing_turns + other.missing_turns
-        return Total(value, missing_turns, self.doubtful or other.doubtful)
+        return Total(
+            value,
+            self.missing_turns + other.missing_turns,
+            self.doubtful or other.doubtful,
+            self.open_turns + other.open_turns,
+            self.unsettled or other.unsettled,
+        )
 
 
 def total(values: Iterable[Decimal | None]) -> Total:
@@ -100,11 +123,6 @@ def split_excess(cost: Decimal | None, parts: Iterable[Decimal | None]) -> Decim
         return None
     excess = EXACT.subtract(_sum(reported), cost)
     return excess if excess > max(ROUNDING, EXACT.multiply(abs(cost), ROUNDING)) else Decimal(0)
-
-
-def excess_text(excess: Decimal | None) -> str:
-    """The note on categories that exceed their total: "split exceeds the total by $0.05"; "" for none."""
-    return f"split exceeds the total by {usd_text(excess)}" if excess else ""
 
 
 def json_amount(value: Decimal | None) -> str | None:
@@ -134,148 +152,6 @@ def scaled_text(number: int, places: int) -> str:
     return f"{digits[:-places]}.{digits[-places:]}".rstrip("0").rstrip(".")
 
 
-def usd_text(value: Decimal | None) -> str:
-    """An amount to show: "$0.0123", "$1,234.56"; at least 2 decimals, 4 significant digits below $1."""
-    return _display_text(value, sign="$", at_least=2)
-
-
-def credits_text(value: Decimal | None) -> str:
-    """A number of credits to show, without the unit: "8", "12.5", "0.0004"."""
-    return _display_text(value, sign="", at_least=0)
-
-
-def credits_words(value: Decimal | None) -> str:
-    """A number of credits to show, with the unit: "1 credit", "12.5 credits", "not reported"."""
-    text = credits_text(value)
-    return text if tidy(value) is None else f"{text} {'credit' if text == '1' else 'credits'}"
-
-
 def at_price(credits_used: Decimal | None, credit_usd: Decimal | None) -> Decimal | None:
     """The cost of credits at the price that the person gave; None if either is unknown."""
     return None if credits_used is None or credit_usd is None else EXACT.multiply(credits_used, credit_usd)
-
-
-def price_text(credits_used: Decimal | None, credit_usd: Decimal | None) -> str:
-    """The cost of credits at the person's price, "~$0.04"; "" if unknown."""
-    value = at_price(credits_used, credit_usd)
-    return "" if value is None else f"~{usd_text(value)}"
-
-
-# Notation of sums: "$1.23 + 2 turns unknown", "$1.23 +2" in little space, "~$1.23" with a doubtful amount.
-def total_text(amount: Total, write: Callable[[Decimal | None], str] = usd_text) -> str:
-    """A total to show: "$1.23", "~$1.23 + 2 turns unknown", "not reported"."""
-    gaps = "" if amount.value is None else gap_text(amount.missing_turns)
-    return f"{value_text(amount, write)} {gaps}".rstrip()
-
-
-def short_total_text(amount: Total, write: Callable[[Decimal | None], str] = usd_text) -> str:
-    """A total to show in little space: "$1.23", "~$1.23 +2", "not reported"."""
-    gaps = "" if amount.value is None else gap_mark(amount.missing_turns)
-    return f"{value_text(amount, write)} {gaps}".rstrip()
-
-
-def value_text(amount: Total, write: Callable[[Decimal | None], str] = usd_text) -> str:
-    """The value of a total to show: "$1.23", "~$1.23", "not reported"."""
-    return doubt_mark(amount.doubtful and amount.value is not None) + write(amount.value)
-
-
-def doubt_mark(is_doubtful: bool | None) -> str:
-    """The prefix of an amount: "~" if it is not certain."""
-    return "~" if is_doubtful else ""
-
-
-def gap_text(missing_turns: int) -> str:
-    """The suffix of a sum: "+ 2 turns unknown"; "" if no turn is missing."""
-    return f"+ {plural(missing_turns, 'turn')} unknown" if missing_turns else ""
-
-
-def gap_mark(missing_turns: int) -> str:
-    """The short form of `gap_text`: "+2"; "" if no turn is missing."""
-    return f"+{missing_turns:,}" if missing_turns else ""
-
-
-# The marks of sums, explained below tables.
-MARK_EXPLAINED: Final = "+n: not including n turns of unknown cost"
-DOUBT_EXPLAINED: Final = "~: depends on what the worker's figures mean, which is not decided yet"
-
-
-def _display_text(value: Decimal | None, *, sign: str, at_least: int) -> str:
-    value = tidy(value)
-    if value is None:
-        return NOT_REPORTED
-    places = 4 if value == 0 or value.adjusted() >= 0 else 3 - value.adjusted()
-    if value and places > 15:
-        return f"{'-' if value < 0 else ''}<{sign}0.{'0' * 11}1"
-    rounded = value.quantize(Decimal(1).scaleb(-places), ROUND_HALF_EVEN, EXACT)
-    units, _, decimals = format(rounded.copy_abs(), ",f").partition(".")
-    decimals = decimals.rstrip("0").ljust(at_least, "0")
-    minus = "-" if rounded < 0 else ""
-    return f"{minus}{sign}{units}.{decimals}" if decimals else f"{minus}{sign}{units}"
-
-
-# -- texts of a limited width ---------------------------------------------------------
-def usd_within(value: Decimal | int, width: int) -> str:
-    """US dollars in at most `width` cells: with fewer digits if needed, but never as zero."""
-    amount = Decimal(value)
-    text = usd_text(amount)
-    if len(text) <= width:
-        return text
-    if amount >= 1000:
-        return short_number(amount, width, "$")
-    for places in range(15, 1, -1):
-        rounded = round(amount, places)
-        text = f"${rounded:,.{places}f}"
-        if len(text) <= width and rounded:
-            return text
-    return f"${amount:,.0f}" if amount >= 1 else "<$0.01" if width > 5 else "<$.01"
-
-
-def credits_within(value: Decimal | int, width: int) -> str:
-    """Credits in at most `width` cells."""
-    text = credits_text(Decimal(value))
-    return text if len(text) <= width else short_number(Decimal(value), width)
-
-
-def count_within(value: Decimal | int, width: int) -> str:
-    """A count in at most `width` cells: "1,234,567", "1.23M"."""
-    text = number(int(value))
-    return text if len(text) <= width else short_number(Decimal(value), width)
-
-
-def two_digits(value: Decimal | int) -> Decimal:
-    """An estimate, rounded to two significant digits."""
-    amount = Decimal(value)
-    return round(amount, 1 - amount.adjusted()) if amount else amount
-
-
-def short_number(value: Decimal, width: int, sign: str = "") -> str:
-    """A number in at most `width` cells if possible: "1.23M", "$12.3k"; beyond all units "1e+45"."""
-    for size, unit in LARGE:
-        if size <= value < size * 1000:
-            for places in (2, 1, 0):
-                text = f"{sign}{value / size:.{places}f}{unit}"
-                if len(text) <= width:
-                    return text
-    if value >= 1000:
-        return f"{sign}{value:.0e}"
-    for places in range(6, -1, -1):
-        text = f"{sign}{value:.{places}f}"
-        if len(text) <= width and Decimal(text.removeprefix(sign)):
-            return text
-    return f"{sign}{value:.0e}"
-
-
-def decimal_places(text: str) -> int:
-    """The number of digits after the decimal point; 0 for "$1.2k"."""
-    fraction = text.partition(".")[2]
-    return len(fraction) if fraction.isdigit() else 0
-
-
-def pad_decimals(text: str, places: int, width: int) -> str:
-    """Pad an amount with blanks to the width of `places` decimals, up to `width` cells.
-
-    Zeros would change its digits, which are the same wherever it is shown.
-    """
-    if text.startswith("<") or not decimal_places(text):
-        return text
-    return text + " " * min(places - decimal_places(text), width - len(text))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from decimal import Decimal
@@ -13,13 +14,13 @@ from typing import Final
 from msgspec import Struct
 
 from handinger_tui.core.bars import horizontal_bar
-from handinger_tui.core.formatting import middle_cut
+from handinger_tui.core.formatting import UNKNOWN, middle_cut
 
 COMFORT: Final = 24
 """Cells that a column that grows gets before columns of rank `IDLE` and above get any."""
 IDLE: Final = 3
 NO_VALUE: Final = "—"
-_NO_VALUES: Final = frozenset({NO_VALUE, "not reported", "unknown"})
+_NO_VALUES: Final = frozenset({NO_VALUE, UNKNOWN})
 """Texts in place of a value, which are faint."""
 _LONGEST_BAR: Final = 40
 _GAP: Final = "  "
@@ -205,12 +206,26 @@ class Measure(Struct, frozen=True):
         return min(self.most(at), column.least or width.brief)
 
 
+_FIGURE: Final = re.compile(r"((?:about |up to )?[-~<]*\$?[0-9][0-9,]*)(.*)", re.DOTALL)
+
+
 def _split_at_point(text: str) -> tuple[str, str]:
-    """Split a figure at its decimal point: $1.25 → "$1", ".25"; 8 +2 → "8", " +2"; else two empty texts."""
-    if not text or not (text[0].isdigit() or text[0] in "$<-~≤"):
-        return "", ""
-    at = min((at for at in (text.find("."), text.find(" ")) if at >= 0), default=len(text))
-    return text[:at], text[at:]
+    """Split a figure behind its integer part: $1.25 → "$1", ".25"; "about 8 so far" → "about 8", " so far".
+
+    Both are "" for other texts.
+    """
+    match = _FIGURE.match(text)
+    return ("", "") if match is None else (match[1], match[2])
+
+
+def aligned(figures: Sequence[str]) -> list[str]:
+    """Figures, padded so that their points are below one another; other texts stay as they are."""
+    parts = [_split_at_point(one) for one in figures]
+    before, behind = (max((len(part[side]) for part in parts), default=0) for side in (0, 1))
+    return [
+        f"{left:>{before}}{right:<{behind}}" if left else one
+        for one, (left, right) in zip(figures, parts, strict=True)
+    ]
 
 
 class Layout(Struct, frozen=True):

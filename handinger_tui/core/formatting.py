@@ -6,14 +6,13 @@ from datetime import UTC, date, datetime, timedelta, tzinfo
 from decimal import Decimal
 from typing import Final
 
-NOT_REPORTED: Final = "not reported"
-PENDING: Final = "pending"
+UNKNOWN: Final = "unknown"
 
 
 def duration(milliseconds: int | None) -> str:
     """5400 → "5.4 s", 95000 → "1 m 35 s"."""
     if milliseconds is None:
-        return NOT_REPORTED
+        return UNKNOWN
     seconds = milliseconds / 1000
     if seconds < 10:
         return f"{seconds:.1f} s"
@@ -29,14 +28,14 @@ def duration(milliseconds: int | None) -> str:
 def percent_text(share: Decimal | None) -> str:
     """A share from 0 to 1 as "61%"; above zero but below one percent it is "<1%", never "0%"."""
     if share is None:
-        return NOT_REPORTED
+        return UNKNOWN
     percent = share * 100
     return "<1%" if 0 < percent < 1 else f"{int(percent + Decimal('0.5'))}%"
 
 
 def number(value: int | Decimal | None) -> str:
     """1234567 → "1,234,567"; a fraction is dropped."""
-    return NOT_REPORTED if value is None else f"{int(value):,}"
+    return UNKNOWN if value is None else f"{int(value):,}"
 
 
 def size(value: int | None) -> str:

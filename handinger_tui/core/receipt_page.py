@@ -8,17 +8,7 @@ from typing import Final
 
 from msgspec import Struct
 
-from handinger_tui.core.amounts import (
-    EXACT,
-    at_price,
-    credits_text,
-    decimal_text,
-    excess_text,
-    json_amount,
-    price_text,
-    tidy,
-    usd_text,
-)
+from handinger_tui.core.amounts import EXACT, Unit, at_price, decimal_text, json_amount, tidy
 from handinger_tui.core.evidence import files_of_turn, sources_of_turn
 from handinger_tui.core.figures import (
     CATEGORIES,
@@ -32,8 +22,7 @@ from handinger_tui.core.figures import (
     numbers_of,
 )
 from handinger_tui.core.formatting import (
-    NOT_REPORTED,
-    PENDING,
+    UNKNOWN,
     duration,
     number,
     plural,
@@ -42,25 +31,30 @@ from handinger_tui.core.formatting import (
     utc_text,
 )
 from handinger_tui.core.jsontext import JsonObject
+from handinger_tui.core.money.amount_state import AmountState
 from handinger_tui.core.money.attribution import Interpretation, TurnMoney, fault_in
-from handinger_tui.core.money.limits import Unit, amount_text
 from handinger_tui.core.money.typical_cost import TypicalCost, spread_object, typical_cost_text
+from handinger_tui.core.money.words import (
+    amount_text,
+    bare_text,
+    exact_text,
+    excess_words,
+    price_words,
+    total_words,
+)
 from handinger_tui.core.receipts import (
     ENOUGH_EARLIER,
     ReceiptFacts,
     Times,
-    amount_words,
+    basis_words,
     change_text,
     facts_of,
-    reading_words,
     share_text,
 )
 from handinger_tui.core.safety import clean_json, clean_line
 from handinger_tui.core.stream import Snapshot
 from handinger_tui.core.turns.session import Session, ids_of, title_from
 from handinger_tui.core.turns.turn import NO_DAY, Turn, fault_object
-
-UNKNOWN: Final = "unknown"
 
 
 class ReceiptRow(Struct, frozen=True):
@@ -104,31 +98,20 @@ def _at_price(facts: ReceiptFacts) -> Decimal | None:
 
 def _or_missing(facts: ReceiptFacts, text: str | None) -> str:
     """`text`, or the words for a missing value."""
-    if text is not None:
-        return text
-    return PENDING if facts.waiting else NOT_REPORTED
-
-
-def _so_far(facts: ReceiptFacts) -> str:
-    return "" if facts.money.final else "so far"
+    return text or (f"{UNKNOWN} so far" if facts.waiting else UNKNOWN)
 
 
 def _cost(facts: ReceiptFacts) -> list[ReceiptRow]:
-    money = facts.money
-    cost, credits_used = money.most_usd, money.most_credits
-    priced = price_text(credits_used, facts.session.credit_usd) or None
-    cost_words = priced if cost is None else amount_words(money, usd_text(cost))
-    credit_words = (
-        None if credits_used is None else amount_words(money, credits_text(credits_used), Unit.CREDITS)
-    )
-    credit_notes = [_so_far(facts), *_marks(money, Unit.CREDITS)]
-    credit_note = "" if credits_used is None else ", ".join(filter(None, credit_notes))
+    money, price = facts.money, facts.session.credit_usd
+    credit = money.total(Unit.CREDITS)
+    priced = "" if money.usd is not None else price_words(credit.value, price)
     rows = [
-        ReceiptRow("Cost", _or_missing(facts, cost_words), _cost_note(facts)),
-        ReceiptRow("Credits", _or_missing(facts, credit_words), credit_note),
+        ReceiptRow("Cost", priced or _total(facts, Unit.USD), _cost_note(facts)),
+        ReceiptRow(
+            "Credits", _total(facts, Unit.CREDITS), ", ".join(filter(None, _marks(money, Unit.CREDITS)))
+        ),
         ReceiptRow("Vs. median", *_change(facts)),
         _budget(facts),
-        *_read_as(facts),
     ]
     if facts.typical_cost is not None:
         rows.append(ReceiptRow("Typical cost", typical_cost_text(facts.typical_cost)))
@@ -143,36 +126,34 @@ def _cost(facts: ReceiptFacts) -> list[ReceiptRow]:
     return rows
 
 
-def _read_as(facts: ReceiptFacts) -> list[ReceiptRow]:
-    """How the figures were read, in short."""
-    words = reading_words(facts.money.reading, pinned=facts.money.pinned)
-    return [ReceiptRow("Read as", words.short, words.sign)] if words.sign and not facts.free else []
+def _total(facts: ReceiptFacts, unit: Unit) -> str:
+    amount = facts.money.total(unit)
+    return _or_missing(facts, None if amount.value is None else total_words(amount, unit, bare_text))
 
 
 def _cost_note(facts: ReceiptFacts) -> str:
     cost = facts.money.most_usd
     if facts.money.grew:
-        return "rejected, but the worker's figures rose at that time"
+        return "rejected; its cost cannot be ruled out"
     if facts.free:
         return "never started, so nothing was charged"
     if cost is None:
         price = facts.session.credit_usd
         is_priced = price is not None and facts.money.most_credits is not None
-        return f"at your price of {usd_text(price)} a credit" if is_priced else ""
-    shown = usd_text(cost).replace("$", "").replace(",", "")
-    exact = decimal_text(tidy(cost) or Decimal(0))
+        return f"at your price of {amount_text(price)} a credit" if is_priced else ""
+    all_digits = exact_text(cost, Unit.USD)
     notes = [
-        _so_far(facts),
         *_marks(facts.money, Unit.USD),
-        "" if not shown.startswith("<") and Decimal(shown) == cost else f"exactly ${exact}",
+        "" if all_digits == amount_text(cost) else f"exactly {all_digits}",
+        "sum of the four categories" if facts.money.usage.cost_usd is None else "",
     ]
-    if facts.money.usage.cost_usd is None:
-        notes.append("sum of the four categories")
     return ", ".join(note for note in notes if note)
 
 
 def _marks(money: TurnMoney, unit: Unit) -> tuple[str, str]:
     """Why an amount is not certain."""
+    if money.total(unit).value is None:
+        return "", ""
     return share_text(money), "not yet clear how this worker counts" if unit in money.doubts else ""
 
 
@@ -183,7 +164,7 @@ def _change(facts: ReceiptFacts) -> tuple[str, str]:
         return (f"only {earlier}", f"needs {ENOUGH_EARLIER}") if change.turns else ("no earlier turn", "")
     median = f"{amount_text(change.median, change.unit)} of {plural(change.turns, 'turn')}"
     percent = change_text(change.percent)
-    return (percent, f"median {median}") if percent else ("cost not reported", f"median {median}")
+    return percent or UNKNOWN, f"median {median}"
 
 
 def _budget(facts: ReceiptFacts) -> ReceiptRow:
@@ -197,12 +178,12 @@ def _categories(facts: ReceiptFacts) -> list[ReceiptRow]:
     rows = []
     for figure in CATEGORIES:
         value: Decimal | None = getattr(facts.money.costs, figure.name)
-        text = None if value is None else usd_text(value)
+        text = None if value is None else amount_text(value)
         rows.append(ReceiptRow(figure.title, _or_missing(facts, text), _share(value, total)))
     reported = facts.money.usage.cost_usd
     if total is not None and reported is not None and total != reported:
-        excess = excess_text(facts.split_excess) or f"the reported cost is {usd_text(reported)}"
-        rows.append(ReceiptRow("Sum", usd_text(total), excess))
+        excess = excess_words(facts.split_excess) or f"the reported cost is {amount_text(reported)}"
+        rows.append(ReceiptRow("Sum", amount_text(total), excess))
     return rows
 
 
@@ -226,7 +207,7 @@ def _time(facts: ReceiptFacts) -> list[ReceiptRow]:
     turn, times = facts.turn, facts.times
     reported, elapsed = facts.money.usage.duration_ms, facts.elapsed_ms
     took = _or_missing(facts, None if reported is None else duration(reported))
-    unknown = PENDING if facts.waiting else UNKNOWN
+    unknown = _or_missing(facts, None)
     moments = (
         ("Asked", facts.submitted_ms),
         ("Sent", times.sent_ms),
@@ -235,7 +216,7 @@ def _time(facts: ReceiptFacts) -> list[ReceiptRow]:
     )
     return [
         ReceiptRow("Duration", took, "" if reported is None else "as reported"),
-        ReceiptRow("Elapsed", unknown if elapsed is None else f"~{duration(elapsed)}", "local clock"),
+        ReceiptRow("Elapsed", unknown if elapsed is None else duration(elapsed), "local clock"),
         *_began(turn),
         *(ReceiptRow(label, utc_text(at) or UNKNOWN) for label, at in moments),
     ]
@@ -282,11 +263,23 @@ def _identity(facts: ReceiptFacts) -> list[ReceiptRow]:
     ]
 
 
+_BASIS_NOTES: Final = {
+    Interpretation.TOTAL: "this turn is the increase while it ran",
+    Interpretation.PER_TURN: "the worker reports each turn separately",
+    Interpretation.NONE: "",
+}
+_STATES: Final = {
+    AmountState.OPEN: ("so far", "the turn is under way"),
+    AmountState.PROVISIONAL: ("so far", "a later reading has not confirmed it yet"),
+    AmountState.SETTLED: ("settled", "a later reading has confirmed it"),
+}
+
+
 def _attribution(facts: ReceiptFacts) -> list[ReceiptRow]:
     if facts.free:
-        return [ReceiptRow("Reading", "Not needed. The turn never started.")]
+        return [ReceiptRow("Cost basis", "not needed", "the turn never started")]
     money = facts.money
-    rows = [ReceiptRow("Reading", reading_words(money.reading, pinned=money.pinned).sentence)]
+    rows = [ReceiptRow("Cost basis", basis_words(money), _BASIS_NOTES[money.reading])]
     has_figures = money.usage.reported or money.costs.reported
     if money.reading is Interpretation.TOTAL and facts.turn.before is None:
         counted = "counted from an earlier turn's last reading, or zero for a new worker"
@@ -295,10 +288,8 @@ def _attribution(facts: ReceiptFacts) -> list[ReceiptRow]:
     if money.shared:
         note = "the cost of several runs together is entered for one of them"
         rows.append(ReceiptRow("Shared", share_text(money), note))
-    if money.doubts:
-        rows.append(ReceiptRow("Meaning", "undecided", "worker totals or figures per turn"))
-    if has_figures and not money.final:
-        rows.append(ReceiptRow("State", "not final", "the worker had not finished when it was last read"))
+    if has_figures:
+        rows.append(ReceiptRow("State", *_STATES[money.state]))
     rows.append(ReceiptRow("As of", utc_text(facts.turn.read_ms) or UNKNOWN))
     return rows
 
@@ -312,10 +303,10 @@ def _reported(facts: ReceiptFacts) -> list[ReceiptRow]:
     for figure in SHOWN:
         values = [(read, raw_text(read, figure)) for read in (facts.turn.before, facts.turn.snapshot)]
         if any(text is not None for _, text in values):
-            first, last = (text or ("not read" if read is None else NOT_REPORTED) for read, text in values)
+            first, last = (text or ("not read" if read is None else UNKNOWN) for read, text in values)
             label = f"{figure.title}{_UNITS.get(figure.measure, '')}"
             rows.append(ReceiptRow(label, f"{first} → {last}", "before → after"))
-    return rows or [ReceiptRow("Figures", NOT_REPORTED)]
+    return rows or [ReceiptRow("Figures", UNKNOWN)]
 
 
 def raw_text(read: Snapshot | None, figure: Figure) -> str | None:

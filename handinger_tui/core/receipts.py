@@ -4,71 +4,43 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from decimal import ROUND_HALF_EVEN, Decimal
-from typing import Final, NamedTuple
+from typing import Final
 
 from msgspec import Struct
 
-from handinger_tui.core.amounts import (
-    EXACT,
-    credits_words,
-    doubt_mark,
-    excess_text,
-    price_text,
-    split_excess,
-    usd_text,
-)
+from handinger_tui.core.amounts import EXACT, Unit, split_excess
 from handinger_tui.core.evidence import files_of_turn, sources_of_turn
 from handinger_tui.core.figures import FIGURES, SHOWN, Measure, cost_of
-from handinger_tui.core.formatting import NOT_REPORTED, PENDING, duration, plural
-from handinger_tui.core.money.attribution import Interpretation, MoneyIndex, TurnMoney, elapsed_ms
-from handinger_tui.core.money.limits import Unit
+from handinger_tui.core.formatting import duration, plural
+from handinger_tui.core.money.attribution import Interpretation, MoneyIndex, TurnMoney, elapsed_ms, money_of
 from handinger_tui.core.money.meaning import Meaning
 from handinger_tui.core.money.timeline import (
     MeterResult,
 )
 from handinger_tui.core.money.turn_events import newest_timeline
 from handinger_tui.core.money.typical_cost import TypicalCost, spread
-from handinger_tui.core.safety import clean_line
+from handinger_tui.core.money.words import excess_words, total_words
 from handinger_tui.core.stream import Frame, Framing, Marker, ReadReason
 from handinger_tui.core.turns.session import LOCAL, Session, newest_target
 from handinger_tui.core.turns.turn import FREE, Turn, TurnStatus, level_of
 
-
-class ReadingWords(NamedTuple):
-    """The words for a reading. `sign`: for the receipt line, may be ""; `short`: for a panel."""
-
-    sign: str
-    short: str
-    sentence: str
-
-
-_WORDS: Final = {
-    Interpretation.TOTAL: ReadingWords(
-        "Σ", "worker totals", "As worker totals. This turn is their increase while it ran."
-    ),
-    Interpretation.PER_TURN: ReadingWords(
-        "1×", "reported per turn", "As figures of this turn. The worker reports each turn separately."
-    ),
-    Interpretation.NONE: ReadingWords("", "nothing reported", "Nothing was reported for this turn."),
-}
-
-
-def reading_words(reading: Interpretation, *, pinned: bool = False) -> ReadingWords:
-    """The words for a reading of a turn or of a session. `pinned`: the person decided it."""
-    words = _WORDS[reading]
-    if not pinned or not words.sign:
-        return words
-    return words._replace(
-        short=f"{words.short}, {PINNED_BY_YOU}", sentence=f"{words.sentence} It is {PINNED_BY_YOU}."
-    )
-
-
 # -- what each figure of a worker means ----------------------------------------------------
 PINNED_BY_YOU: Final = "pinned by you"
-_MEANINGS: Final = {
-    Meaning.LIFETIME: "worker totals",
-    Meaning.PER_TURN: "figures per turn",
+BASIS: Final = {
+    Interpretation.TOTAL: "worker total",
+    Interpretation.PER_TURN: "per turn",
+    Interpretation.NONE: "nothing reported",
 }
+"""The cost basis in words: how the figures of a worker are read."""
+
+
+def basis_words(money: TurnMoney) -> str:
+    """The cost basis of a turn: "worker total", "per turn, pinned by you"."""
+    note = PINNED_BY_YOU if money.pinned else "not decided yet" if money.undecided else ""
+    return f"{BASIS[money.reading]}, {note}" if note else BASIS[money.reading]
+
+
+_MEANINGS: Final = {Meaning.LIFETIME: "worker total", Meaning.PER_TURN: "per turn"}
 
 
 def worker_of_figures(session: Session) -> str | None:
@@ -253,80 +225,35 @@ def _is_answer(frame: Frame) -> bool:
 
 # -- the line under an answer -------------------------------------------------------
 def receipt_line(session: Session, turn: Turn, index: MoneyIndex | None = None) -> str:
-    """Duration, steps, tokens, credits, USD, budget, sources and files; "" for a running or unsent turn.
+    """Three facts: "8 s · $0.0092 · 3 files"; "" for a running or unsent turn. Files come before sources.
 
-    After the amount follow the change from the median of earlier turns, and the sign of the reading: "Σ" for
-    totals of the worker, "1×" for figures of each turn. A cost that was not reported is never shown as zero.
-    Figures that are not final begin with "so far", a duration by our own clock with "~". Pass `index` for
-    several lines of a session, so that the money of its turns is computed only once.
+    A split that exceeds its total, and a turn that was imported, are named, too. Pass `index` for several
+    lines of a session, so that the money of its turns is computed only once.
     """
     if turn.live:
         return ""
-    money, change = _money_and_change(session, turn, MoneyIndex() if index is None else index)
+    money = money_of(session, turn, index)
     if turn.status in FREE:
         return _refused_text(money)
-    return _line(turn, money, change, session.credit_usd, simulated=session.base_url == LOCAL)
+    files, sources = len(files_of_turn(turn)), len(sources_of_turn(turn))
+    evidence = plural(files, "file") if files else plural(sources, "source") if sources else ""
+    cost = money.cost(session.credit_usd)
+    pieces = (
+        duration_text(turn, money),
+        cost or f"cost {total_words(money.total(Unit.USD))}",
+        "imported" if turn.imported else "",
+        excess_words(_split_excess(money)),
+        evidence,
+    )
+    return " · ".join(filter(None, pieces))
 
 
 def _refused_text(money: TurnMoney) -> str:
     """The line of a turn that never started: usually "", since it cost nothing."""
     if not money.grew:
         return ""
-    amount = credits_words(money.usage.credits) if not money.usd else usd_text(money.usd)
-    own = f" You assigned {amount} to it." if money.usd or money.usage.credits else ""
-    return f"It was rejected, but the worker's figures rose at that time.{own}"
-
-
-def _line(
-    turn: Turn, money: TurnMoney, change: MedianComparison, credit_usd: Decimal | None, *, simulated: bool
-) -> str:
-    usage, is_running = money.usage, turn.status is TurnStatus.RUNNING
-    change_note = f" ({change_text(change.percent)})" if change.percent is not None else ""
-    sign = f" {reading_words(money.reading).sign}".rstrip()
-    sign += f", {share_text(money)}" if money.shared else ""
-    pieces = [duration_text(turn, money)]
-    if usage.steps is not None:
-        pieces.append(plural(usage.steps, "step"))
-    if usage.total_tokens is not None:
-        pieces.append(plural(usage.total_tokens, "token"))
-    if usage.credits is not None:
-        words = amount_words(money, credits_words(money.most_credits), Unit.CREDITS)
-        pieces.append(words + (f"{change_note}{sign}" if money.usd is None else ""))
-    if money.usd is not None:
-        pieces.append(f"{amount_words(money, usd_text(money.most_usd))}{change_note}{sign}")
-    else:
-        priced = price_text(money.most_credits, credit_usd)
-        pieces.append(priced or f"cost {PENDING if is_running else NOT_REPORTED}")
-    if simulated and money.usage.reported:
-        pieces.append("simulated")
-    if turn.imported:
-        pieces.append("imported")
-    pieces.append(excess_text(_split_excess(money)))
-    pieces.append(clean_line(level_of(turn.request.budget, turn.request.trigger), 40))
-    sources, files = len(sources_of_turn(turn)), len(files_of_turn(turn))
-    pieces += [plural(sources, "source") if sources else "", plural(files, "file") if files else ""]
-    line = " · ".join(piece for piece in pieces if piece)
-    has_figures = usage.reported or money.costs.reported
-    return f"so far: {line}" if has_figures and not money.final else line
-
-
-def amount_words(money: TurnMoney, amount: str, unit: Unit = Unit.USD) -> str:
-    """An amount in a unit with its marks: "up to $0.60", "~$0.20"."""
-    return f"up to {amount}" if money.shared else doubt_mark(unit in money.doubts) + amount
-
-
-def cost_words(money: TurnMoney, credit_usd: Decimal | None) -> str:
-    """The cost in one amount with its marks: in USD, else in credits and their price; "" if unknown.
-
-    `credit_usd`: the price of a credit in USD, if the person gave one.
-    """
-    if money.usd is not None:
-        return amount_words(money, usd_text(money.most_usd))
-    if money.usage.credits is None:
-        return ""
-    priced = price_text(money.most_credits, credit_usd)
-    words = amount_words(money, credits_words(money.most_credits), Unit.CREDITS)
-    return f"{words} ({priced})" if priced else words
+    amount = money.cost(None) if money.usd or money.usage.credits else ""
+    return "Rejected. Its cost cannot be ruled out." + (f" You assigned {amount} to it." if amount else "")
 
 
 def share_text(money: TurnMoney) -> str:
@@ -342,8 +269,8 @@ def _split_excess(money: TurnMoney) -> Decimal | None:
 
 
 def duration_text(turn: Turn, money: TurnMoney) -> str:
-    """The duration: as reported, else by our own clock ("~12 s"); "" if unknown."""
+    """The duration: as reported, else by our own clock; "" if unknown."""
     if money.final and money.usage.duration_ms is not None:
         return duration(money.usage.duration_ms)
     elapsed = elapsed_ms(turn)
-    return "" if elapsed is None else f"~{duration(elapsed)}"
+    return "" if elapsed is None else duration(elapsed)

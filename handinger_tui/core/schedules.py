@@ -18,18 +18,17 @@ from cronsim import CronSim, CronSimError
 from msgspec import Struct
 from msgspec.structs import replace
 
-from handinger_tui.core.amounts import EXACT, total
+from handinger_tui.core.amounts import EXACT, Unit, total
 from handinger_tui.core.columns import Column, Row, Tone
 from handinger_tui.core.errors import SettingsError
 from handinger_tui.core.formatting import moment_text, plural
-from handinger_tui.core.money.limits import Unit
 from handinger_tui.core.money.typical_cost import (
     Spread,
     TypicalCost,
-    rough,
     typical_cost_text,
     unit_and_spread,
 )
+from handinger_tui.core.money.words import amount_text
 from handinger_tui.core.safety import clean_line
 
 MAX_SECONDS: Final = 31_536_000
@@ -407,9 +406,9 @@ class Price(Struct, frozen=True):
         return None if median is None or self.runs is None else EXACT.multiply(median, self.runs)
 
     def words(self, amount: Decimal) -> str:
-        """An estimate, "~$1.20"; credits also at the person's price, "~30 credits (~$0.30)"."""
+        """An estimate, "about $1.20"; credits also at the person's price: "about 30 credits (about $0.3)"."""
         dollars = self.typical.at_price(self.unit, amount)
-        return f"~{rough(amount, self.unit)}" + (f" ({dollars})" if dollars else "")
+        return f"about {amount_text(amount, self.unit)}" + (f" ({dollars})" if dollars else "")
 
 
 def price_of(typical: TypicalCost, rule: Rule | None) -> Price:
@@ -418,13 +417,13 @@ def price_of(typical: TypicalCost, rule: Rule | None) -> Price:
 
 
 def price_tag(price: Price) -> str:
-    """One short line: "~$0.04 a run, ~$1.20 a month", "~$0.04 once", "no cost history yet"."""
+    """One short line: "about $0.04 a run, about $1.20 a month", "about $0.04 once", "no cost history yet"."""
     of = price.of_run
     if of.median is None:
-        return "cost not reported" if of.unknown else "no cost history yet"
+        return "cost unknown" if of.unknown else "no cost history yet"
     if price.per_month is None:
         return f"{price.words(of.median)} {'once' if price.is_once else 'a run'}"
-    return f"~{rough(of.median, price.unit)} a run, {price.words(price.per_month)} a month"
+    return f"about {amount_text(of.median, price.unit)} a run, {price.words(price.per_month)} a month"
 
 
 def short_price_tag(price: Price) -> str:
@@ -442,7 +441,7 @@ def price_sentences(price: Price) -> str:
 
 
 def monthly_text(prices: Sequence[Price]) -> str:
-    """The cost of all repeated runs: "~$3.40 a month + 1 schedule unknown"; "" if none repeats."""
+    """The cost of all repeated runs: "about $3.40 a month + 1 schedule unknown"; "" if none repeats."""
     repeated = [price for price in prices if not price.is_once]
     sums = []
     for unit in Unit:

@@ -15,12 +15,11 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from msgspec import Struct
 from msgspec.structs import replace
 
-from handinger_tui.core.amounts import INT64_MAX, decimal_text, in_units, micro_credits, pico_usd, tidy
+from handinger_tui.core.amounts import INT64_MAX, Unit, decimal_text, in_units, micro_credits, pico_usd, tidy
 from handinger_tui.core.evidence import sources_of_turn
 from handinger_tui.core.figures import CATEGORIES, FIGURES, NO_COSTS, NO_USAGE, numbers_of, usage_and_costs
 from handinger_tui.core.jsontext import NotJson, as_list, dump, parse
 from handinger_tui.core.money.attribution import Interpretation, MoneyIndex, TurnMoney, elapsed_ms
-from handinger_tui.core.money.limits import Unit
 from handinger_tui.core.money.reconciliation import AssignedRise, rises_of
 from handinger_tui.core.money.spending import ChargeFilter, Rise
 from handinger_tui.core.money.turn_events import is_of_file, newest_event_ms

@@ -102,11 +102,11 @@ def assign(connection: sqlite3.Connection, number: int, turn_id: str | None, at_
         rise = rise_numbered(connection, number)
         owner = next((one.turn_id for one in assigned(connection, EVERYTHING) if one.number == number), None)
         if rise is None:
-            raise SettingsError(f"There is no suspense {number}.", LISTED)
+            raise SettingsError(f"There is no unassigned cost {number}.", LISTED)
         if owner is None and turn_id is None:
-            raise SettingsError(f"Suspense {number} is not assigned to a turn.", LISTED)
+            raise SettingsError(f"Unassigned cost {number} is not assigned to a turn.", LISTED)
         if owner is None and not (_money(rise) or rise.tokens):
-            raise SettingsError(f"Suspense {number} has no amount left.", LISTED)
+            raise SettingsError(f"Unassigned cost {number} has no amount left.", LISTED)
         newest = _newest_charge(connection)
         _decide(
             connection, rise.base_url, Ruling(rise.worker_id, at_ms, None, rise.seen_ms, turn_id), ASSIGNED
@@ -115,7 +115,7 @@ def assign(connection: sqlite3.Connection, number: int, turn_id: str | None, at_
         is_moved = _newest_charge(connection) > newest and not _money(remaining)
         if turn_id is not None and owner != turn_id and not is_moved:
             raise SettingsError(
-                f"Suspense {number} cannot belong to {turn_id}.",
+                f"Unassigned cost {number} cannot belong to {turn_id}.",
                 f"Name a turn of {rise.worker_id} with a known cost, or one that was rejected at that time.",
             )
 

@@ -115,14 +115,25 @@ def condition(which: ChargeFilter, *more: str, by_time: bool = False) -> tuple[s
 
 
 def gaps(name: str) -> str:
-    """SQL for how many turns of a group lack a final value of one number; NULL over no turns."""
-    return f"SUM(1 - (reported >> {BIT[name]} & 1)) AS {name}_gaps"
+    """SQL for how many turns of a group lack a final value of one number; NULL over no turns.
+
+    A second column has how many of these have a value so far.
+    """
+    is_missing = f"(1 - (reported >> {BIT[name]} & 1))"
+    return f"SUM({is_missing}) AS {name}_gaps, SUM({is_missing} AND {name} IS NOT NULL) AS {name}_open"
+
+
+UNSETTLED: Final = """
+    MAX(confirmed IS NULL AND (usd_pico IS NOT NULL OR micro_credits IS NOT NULL)) AS unsettled
+"""
+"""SQL for whether a later reading may change an amount of a group."""
 
 
 DOUBTS: Final = "MAX(doubtful) AS usd_pico_doubtful, MAX(credits_doubtful) AS micro_credits_doubtful"
 """SQL for whether an amount in a sum is doubtful."""
 _SUMS_OF_SPENT: Final = (
-    ", ".join(f"{split(name)}, {gaps(name)}" for name in ("usd_pico", "micro_credits")) + f", {DOUBTS}"
+    ", ".join(f"{split(name)}, {gaps(name)}" for name in ("usd_pico", "micro_credits"))
+    + f", {DOUBTS}, {UNSETTLED}"
 )
 
 
@@ -147,7 +158,13 @@ def _total(row: Row, name: str) -> Total:
     if value is None and not row[f"{name}_gaps"]:
         # Every turn was free.
         return Total(Decimal(0))
-    return Total(value, row[f"{name}_gaps"], bool(row[f"{name}_doubtful"]))
+    return Total(
+        value,
+        row[f"{name}_gaps"],
+        bool(row[f"{name}_doubtful"]),
+        row[f"{name}_open"],
+        value is not None and bool(row["unsettled"]),
+    )
 
 
 _SCALES: Final = tuple(DECIMALS[name] for name in SUMMED)
@@ -156,12 +173,13 @@ _ALL_REPORTED: Final = sum(1 << BIT[name] for name in SUMMED)
 _HEAD: Final = f"""
     COUNT(*) AS turns, SUM(incomplete) AS incomplete, MIN(NULLIF(at_ms, {NO_DAY})) AS first_ms,
     MAX(NULLIF(at_ms, {NO_DAY})) AS last_ms,
-    SUM(reported <> {_ALL_REPORTED}) AS gappy, {DOUBTS}, SUM(status IN ({listed(REFUSED)})) AS free
+    SUM(reported <> {_ALL_REPORTED}) AS gappy, {DOUBTS}, SUM(status IN ({listed(REFUSED)})) AS free,
+    {UNSETTLED}
 """
 _QUICK: Final = f"{_HEAD}, {', '.join(f'0 AS {name}_high, SUM({name}) AS {name}_low' for name in SUMMED)}"
 _SAFE: Final = f"{_HEAD}, {', '.join(map(split, SUMMED))}"
 """The same sums in a form that cannot overflow; it takes twice as long."""
-_PLACES_OF_SUMS: Final = range(9, 9 + 2 * len(SUMMED), 2)
+_PLACES_OF_SUMS: Final = range(10, 10 + 2 * len(SUMMED), 2)
 """Indexes of the sums (high, low) in a row that holds a key, `_HEAD` and the sums."""
 _GAPS: Final = f"{', '.join(map(gaps, SUMMED))}, SUM(reported & {COST_BITS} <> {COST_BITS}) AS unsplit"
 _KEYS: Final = {
@@ -179,7 +197,9 @@ _TITLES: Final = {
 }
 _NO_MONEY: Final = Decimal(0)
 _NO_TITLES: Final[Mapping[str | bytes | None, str]] = {}
-_NO_GAPS: Final = (0,) * (len(SUMMED) + 1)
+_UNSPLIT: Final = 2 * len(SUMMED)
+"""Index of `unsplit` in a row of `_GAPS`."""
+_NO_GAPS: Final = (0,) * (_UNSPLIT + 1)
 _CERTAIN: Final = (False,) * (len(SUMMED) - 2)
 
 
@@ -306,16 +326,19 @@ def undated(connection: sqlite3.Connection, which: ChargeFilter) -> Bucket:
 
 def _bucket(key: str, row: sqlite3.Row, missing: Sequence[int], title: str = "") -> Bucket:
     """The value of a row that holds a key, `_HEAD` and the sums, read by position: faster for many rows."""
-    doubts = (bool(row[6]), bool(row[7]), *_CERTAIN)
+    doubts, unsettled = (bool(row[6]), bool(row[7]), *_CERTAIN), bool(row[9])
     sums = [
-        Total(scaled(row[at], row[at + 1], places), gaps_of_it, doubt)
-        for at, places, gaps_of_it, doubt in zip(_PLACES_OF_SUMS, _SCALES, missing, doubts, strict=False)
+        Total(value, gaps_of_it, doubt, open_of_it, unsettled and value is not None)
+        for at, places, gaps_of_it, open_of_it, doubt in zip(
+            _PLACES_OF_SUMS, _SCALES, missing[:_UNSPLIT:2], missing[1:_UNSPLIT:2], doubts, strict=True
+        )
+        for value in (scaled(row[at], row[at + 1], places),)
     ]
     usd, credited, model, tool, sandbox, internal, tokens = sums
     first_ms, last_ms = int_or_none(row[3]), int_or_none(row[4])
     return Bucket(
         key, row[1], row[2], usd, credited, model, tool, sandbox, internal, tokens, first_ms, last_ms, title,
-        unsplit=missing[len(SUMMED)], free=int_or_zero(row[8]),
+        unsplit=missing[_UNSPLIT], free=int_or_zero(row[8]),
     )  # fmt: skip
 
 

@@ -16,7 +16,7 @@ from handinger_tui.core.tags import NO_TAG_RULES
 from handinger_tui.core.turns.turn import FREE, UNSENT, TurnStatus
 from handinger_tui.ledger import search
 from handinger_tui.ledger.frames import drop_some, pack_some
-from handinger_tui.ledger.grouping import DOUBTS
+from handinger_tui.ledger.grouping import DOUBTS, UNSETTLED
 from handinger_tui.ledger.labels import Labeler, change_tags, choose, set_project
 from handinger_tui.ledger.search import optimize, remove_session
 from handinger_tui.ledger.sql import (
@@ -73,7 +73,9 @@ _SUMMARIES: Final = f"""
            {split("usd_pico", "m")}, {split("micro_credits", "m")}, COUNT(m.turn_id) AS charged,
            COALESCE(SUM(m.reported & 1), 0) AS priced_turns,
            COALESCE(SUM(m.reported >> 1 & 1), 0) AS credited_turns,
-           {DOUBTS}
+           COALESCE(SUM(m.usd_pico IS NOT NULL AND NOT m.reported & 1), 0) AS usd_pico_open,
+           COALESCE(SUM(m.micro_credits IS NOT NULL AND NOT m.reported >> 1 & 1), 0) AS micro_credits_open,
+           {DOUBTS}, {UNSETTLED}
       FROM sessions s LEFT JOIN turn_totals m ON m.session_id = s.session_id
       LEFT JOIN (SELECT t.session_id, COUNT(*) AS turns FROM turns t
                   WHERE t.imported_ms IS NOT NULL AND t.status <> '{TurnStatus.NOT_SENT}'

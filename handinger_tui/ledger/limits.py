@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Final
 from msgspec import Struct
 from msgspec.structs import replace
 
-from handinger_tui.core.amounts import EXACT, Total, micro_credits, pico_usd, tidy, total
+from handinger_tui.core.amounts import EXACT, Total, Unit, micro_credits, pico_usd, tidy, total
 from handinger_tui.core.errors import HandingerError, LedgerError
 from handinger_tui.core.money.attribution import Interpretation, MoneyIndex
 from handinger_tui.core.money.limits import (
@@ -27,7 +27,6 @@ from handinger_tui.core.money.limits import (
     LimitOrigin,
     LimitReached,
     Scope,
-    Unit,
     check_start,
     effective,
     gauges,
@@ -452,7 +451,9 @@ def _with_price(
     credited = EXACT.add(of_turns or Decimal(0), of_no_turn or Decimal(0))
     value = EXACT.add(gauge.spent.value or Decimal(0), EXACT.multiply(credited, credit_usd))
     gaps = max(0, gauge.spent.missing_turns - (row["ended"] or 0))
-    return replace(gauge, spent=Total(value, gaps, doubtful=True))
+    open_turns = min(gaps, gauge.spent.open_turns)
+    spent = replace(gauge.spent, value=value, missing_turns=gaps, doubtful=True, open_turns=open_turns)
+    return replace(gauge, spent=spent)
 
 
 def _filters(session: Session, periods: Periods, whose: Whose) -> dict[Scope, ChargeFilter]:
@@ -539,7 +540,8 @@ def _larger(ours: Total, reported: Decimal | None, turns_since: int) -> Total:
     """The larger sum. The gaps of the worker's own total are only the turns after it was read."""
     if reported is None or (ours.value is not None and ours.value >= reported):
         return ours
-    return Total(reported, turns_since, ours.doubtful)
+    open_turns = min(turns_since, ours.open_turns)
+    return replace(ours, value=reported, missing_turns=turns_since, open_turns=open_turns)
 
 
 # -- the service -------------------------------------------------------------------------

@@ -391,7 +391,14 @@ def _total_in(row: Row, name: str, places: int, missing: int) -> Total:
     if value is None and not missing and row["charged"]:
         # Every turn was free.
         value = Decimal(0)
-    return Total(value, missing, bool(row[f"{name}_doubtful"]))
+    open_turns = min(missing, row[f"{name}_open"])
+    return Total(
+        value,
+        missing,
+        bool(row[f"{name}_doubtful"]),
+        open_turns,
+        value is not None and bool(row["unsettled"]),
+    )
 
 
 def split(name: str, table: str = "") -> str:

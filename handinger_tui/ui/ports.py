@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 from msgspec import Struct
 from msgspec.structs import replace
 
-from handinger_tui.core.money.limits import Gauge, Limit, Scope, Unit
+from handinger_tui.core.amounts import Unit
+from handinger_tui.core.money.limits import Gauge, Limit, Scope
 from handinger_tui.core.turns.turn import StartPolicy
 
 if TYPE_CHECKING:

@@ -109,7 +109,7 @@ async def test_counters_move_on_the_screen_and_the_limit_holds(
             figures: list[str] = []
 
             def look(session_id: str) -> None:
-                figure = usage_view(desk.engine.session(session_id)).this_turn("cost").value
+                figure = usage_view(desk.engine.session(session_id)).own.money.usd
                 figures.extend([str(figure)] if desk.session.busy and figure is not None else [])
 
             # Every published value is painted next; sampling the paints would miss some under load.

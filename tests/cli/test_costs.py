@@ -66,7 +66,7 @@ async def test_restatements_are_listed_and_amounts_can_be_read_as_of_a_time(home
         await ledger.close_turn(put_turn(now, turn), "turn_1")
     (listed,) = costs_json(home)["restatements"]
     assert (listed["turn_id"], listed["old_usd"], listed["new_usd"]) == ("turn_1", "0.5", "0.75")
-    text = f"Restatement {listed['number']}: turn_1 $0.50 → $0.75, the worker reported more later."
+    text = f"Corrected {listed['number']}: turn_1 $0.50 → $0.75, the worker reported more later."
     assert text in " ".join(costs(home).split())
     before = costs_json(home, "--as-of", "1970-01-02")
     assert (before["as_of"], before["total"]["cost_usd"], before["restatements"]) == ("1970-01-02", "0.5", [])

@@ -33,7 +33,7 @@ def test_markdown_is_the_default_on_stdout(home: Path) -> None:
     assert ran.out.startswith("# Tea\n")
     assert "\n> Which tea?\n" in ran.out
     assert "\n> Green.[2J\n" in ran.out
-    assert "cost not reported" in ran.out
+    assert "8 credits so far" in ran.out
     assert run("export", "ses_tea", "--format", "md", home=home).out == ran.out
 
 

@@ -156,9 +156,9 @@ def test_a_session_with_two_tags_is_in_both_rows_and_once_in_the_total(spent: Pa
     assert run("costs", "--by", "tag", "--json", home=spent).result["overlapping"] is True
     assert run("costs", "--by", "project", "--json", home=spent).result["overlapping"] is False
     text = " ".join(printed(spent, "costs", "--by", "tag").split())
-    assert "a 2 $0.50 +1" in text
+    assert "a 2 $0.50… 1" in text
     assert "(no tag) 1 $0.25" in text
-    assert "total 3 $0.75 +1" in text
+    assert "total 3 $0.75… 1" in text
     assert "A session with several tags counts in each of their rows; the total counts it once." in text
     for by, name in (("project", "(no project)"), ("profile", "(unknown)")):
         text = printed(spent, "costs", "--by", by)

@@ -105,8 +105,8 @@ def test_shares_include_the_unsplit_cost() -> None:
     assert rows == [
         ("model", Decimal(6), "60%"),
         ("tool", Decimal(2), "20%"),
-        ("sandbox", None, "not reported"),
-        ("internal", None, "not reported"),
+        ("sandbox", None, "unknown"),
+        ("internal", None, "unknown"),
         ("not split", Decimal(2), "20%"),
     ]
     assert percent_text(Decimal("0.001")) == "<1%"

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from handinger_tui.core.amounts import Total
+from handinger_tui.core.amounts import Total, Unit
 from handinger_tui.core.money.forecast import (
     ENOUGH_DAYS,
     WINDOW,
@@ -21,7 +21,7 @@ from handinger_tui.core.money.forecast import (
     forecast_text,
     limit_outlook,
 )
-from handinger_tui.core.money.limits import Gauge, Limit, Scope, Unit
+from handinger_tui.core.money.limits import Gauge, Limit, Scope
 from handinger_tui.core.money.spending import Bucket
 
 TODAY = date(2026, 11, 20)  # ten days of the month follow it
@@ -38,16 +38,16 @@ def test_even_spending_is_forecast_evenly() -> None:
     assert result.spent == Total(Decimal("19.5"))
     assert result.middle == Decimal(30)
     assert (result.days_seen, result.per_day, result.gaps) == (19, Decimal(1), 0)
-    assert forecast_text(result) == "~$30.00 by month end (~$28.72 to ~$31.28)"
+    assert forecast_text(result) == "about $30.00 by month end ($28.72 to $31.28)"
 
 
 def test_the_fewer_days_the_wider_the_range_even_of_equal_days() -> None:
     def text(days: int) -> str:
         return forecast_text(forecast([on(20 - back, "1") for back in range(1, days + 1)], TODAY, Decimal(0)))
 
-    assert text(3) == "~$14.00 by month end (~$8.93 to ~$19.07, from 3 days)"
-    assert text(6) == "~$17.00 by month end (~$14.02 to ~$19.98, from 6 days)"
-    assert text(19) == "~$30.00 by month end (~$28.68 to ~$31.32)"
+    assert text(3) == "about $14.00 by month end ($8.93 to $19.07, from 3 days)"
+    assert text(6) == "about $17.00 by month end ($14.02 to $19.98, from 6 days)"
+    assert text(19) == "about $30.00 by month end ($28.68 to $31.32)"
 
 
 def test_the_range_surrounds_the_middle_and_is_never_below_the_spending() -> None:
@@ -59,7 +59,7 @@ def test_the_range_surrounds_the_middle_and_is_never_below_the_spending() -> Non
     assert result.middle == Decimal("10.3") + Decimal("3.1") * Decimal("10.5")
     # The variance of 0.1, 9, 0.2, 0 and 6.2 is 17.86; 10.5 days and the average make it 47.25 times that.
     assert result.high - result.middle == Decimal("29.049698793619")
-    assert forecast_text(result).startswith("~$42.85 by month end (~$")
+    assert forecast_text(result).startswith("about $42.85 by month end ($")
 
 
 def test_days_without_turns_are_zero_from_the_first_one_on() -> None:
@@ -95,7 +95,7 @@ def test_unknown_amounts_make_a_marked_lower_bound() -> None:
     assert result.gaps == 3
     assert result.spent == Total(Decimal(18), 3)
     assert (result.days_seen, result.per_day) == (18, Decimal(1))
-    assert forecast_text(result).startswith("~$28.50 + 3 turns unknown by")
+    assert forecast_text(result).startswith("about $28.50 + 3 unknown by")
     assert "Turns of unknown cost are not included." in result.method
 
 
@@ -195,7 +195,7 @@ def test_the_days_to_a_limit_in_words() -> None:
     assert limit_outlook(gauge("1", Scope.DAY, "2"), [], TODAY) == ""
     assert (
         limit_outlook(gauge("4", Scope.WORKER), days, TODAY)
-        == "At ~$2.00 a day, the worker limit of $10.00 will be reached in ~3 days."
+        == "At about $2.00 a day, the worker limit of $10.00 will be reached in about 3 days."
     )
     assert limit_outlook(gauge("10"), days, TODAY) == "The session limit of $10.00 is reached."
     assert limit_outlook(gauge("4"), days[-1:], TODAY) == ""
@@ -214,5 +214,5 @@ def test_buckets_by_day() -> None:
 
 def test_credits_are_forecast_as_credits() -> None:
     result = forecast([on(day, "1") for day in range(1, 20)], TODAY, HALF, Unit.CREDITS)
-    assert forecast_text(result) == "~29.5 credits by month end (~28.22 credits to ~30.78 credits)"
+    assert forecast_text(result) == "about 29.5 credits by month end (28.22 credits to 30.78 credits)"
     assert isinstance(result, Forecast)

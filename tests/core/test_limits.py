@@ -11,8 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from handinger_tui.core.amounts import Total
-from handinger_tui.core.formatting import plural
+from handinger_tui.core.amounts import Total, Unit
 from handinger_tui.core.money.limits import (
     STILL,
     Gauge,
@@ -23,9 +22,7 @@ from handinger_tui.core.money.limits import (
     LimitReserved,
     LimitUnmeasured,
     Scope,
-    Unit,
     amount_of,
-    amount_text,
     blocking,
     check_start,
     effective,
@@ -37,6 +34,7 @@ from handinger_tui.core.money.limits import (
     spent_text,
     tightest,
 )
+from handinger_tui.core.money.words import amount_text
 from handinger_tui.core.turns.turn import StartPolicy
 
 amounts = st.decimals(min_value=0, max_value=10**12, places=12)
@@ -90,7 +88,7 @@ def test_gaps_change_the_words_and_not_the_state(spent: Decimal, missing: int) -
     complete, gappy = gauge(str(spent), "5"), gauge(str(spent), "5", missing=missing)
     assert complete.state is gappy.state
     assert "unknown" not in spent_text(complete)
-    assert f" + {plural(missing, 'turn')} unknown of " in spent_text(gappy)
+    assert f" + {missing} unknown of " in spent_text(gappy)
 
 
 def test_what_is_unknown_alone_uses_up_no_limit() -> None:
@@ -98,7 +96,7 @@ def test_what_is_unknown_alone_uses_up_no_limit() -> None:
     sample = gauge(None, missing=3)
     assert sample.state is GaugeState.BELOW
     assert blocking([sample]) is None
-    assert spent_text(sample) == "not reported of $1.00"
+    assert spent_text(sample) == "unknown of $1.00"
 
 
 @pytest.mark.parametrize("order", list(permutations(LimitOrigin)))
@@ -142,8 +140,8 @@ def test_the_widest_reached_scope_blocks() -> None:
         (gauge("0.1", "0.12345"), "$0.10 of $0.12345 (81%)"),
         (gauge("0", "0.0000000000001", unit=Unit.CREDITS), "0 of 0.0000000000001 credits (0%)"),
         (gauge("1e17", "5"), "$100,000,000,000,000,000.00 of $5.00 (>999%)"),
-        (gauge("0.85", missing=1), "$0.85 + 1 turn unknown of $1.00 (85%)"),
-        (gauge("0.85", missing=2), "$0.85 + 2 turns unknown of $1.00 (85%)"),
+        (gauge("0.85", missing=1), "$0.85 + 1 unknown of $1.00 (85%)"),
+        (gauge("0.85", missing=2), "$0.85 + 2 unknown of $1.00 (85%)"),
     ],
 )
 def test_the_spending_in_words(sample: Gauge, text: str) -> None:
@@ -224,7 +222,7 @@ def in_use(
         (gauge("0.9", "2"), "$1.10 of $2.00 left"),
         (gauge(None, "2", missing=1), "$2.00 of $2.00 left"),
         (replace(gauge(None, "2", missing=1), reported=False), "a limit of $2.00 cannot be enforced"),
-        (replace(in_use("0.9", "2", "0.5", 2), approximate=True), "~$0.60 of $2.00 left, 2 running"),
+        (replace(in_use("0.9", "2", "0.5", 2), approximate=True), "about $0.60 of $2.00 left, 2 running"),
         (
             replace(in_use("0.9", "2", "0.5", 2), unknown=1, assumed=Decimal("0.2")),
             "$0.40 of $2.00 left, 2 running, 1 of unknown cost",

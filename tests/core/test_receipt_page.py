@@ -96,14 +96,14 @@ def test_a_full_receipt() -> None:
         *("Cost", "By category", "Tokens and steps", "Time", "Sources and files", "Identity"),
         *("How costs were attributed", "As reported by the worker"),
     ]
-    assert row(receipt, "Cost") == ("$0.01235", f"exactly ${EXACTLY}")
-    assert row(receipt, "Credits") == ("12.5", "")
+    assert row(receipt, "Cost") == ("$0.0123 so far", f"exactly ${EXACTLY}")
+    assert row(receipt, "Credits") == ("12.5 so far", "")
     assert row(receipt, "Input tokens") == ("1,000", "")
     assert row(receipt, "Steps") == ("7", "")
     assert row(receipt, "Model") == ("$0.01", "81%")
-    assert row(receipt, "Internal") == ("$0.00004568", "<1%")
+    assert row(receipt, "Internal") == ("$0.000046", "<1%")
     assert row(receipt, "Duration") == ("5.4 s", "as reported")
-    assert row(receipt, "Elapsed") == ("~12 s", "local clock")
+    assert row(receipt, "Elapsed") == ("12 s", "local clock")
     assert row(receipt, "Ended") == ("2026-11-25T10:00:12.423Z", "")
     assert row(receipt, "Source 1") == ("A title", "https://example.test/a")
     assert row(receipt, "File 1") == ("report.pdf", "application/pdf, 2.0 kB")
@@ -115,7 +115,7 @@ def test_a_full_receipt() -> None:
 def test_unreported_figures_are_named_and_never_zero() -> None:
     receipt = alone(turn(1, None))
     for label in ("Cost", "Credits", "Model", "Input tokens", "Steps", "Duration", "Figures"):
-        assert row(receipt, label) == ("not reported", "")
+        assert row(receipt, label) == ("unknown", "")
     assert "$0" not in receipt_markdown(receipt)
     as_json = receipt_json(receipt)
     assert (as_json["cost_usd"], as_json["credits"], as_json["after"], as_json["before"]) == (None,) * 4
@@ -123,9 +123,9 @@ def test_unreported_figures_are_named_and_never_zero() -> None:
 
 def test_possible_late_figures_are_pending_and_present_ones_are_so_far() -> None:
     receipt = alone(turn(1, read("0.5", busy=True), status=TurnStatus.RUNNING))
-    assert row(receipt, "Cost") == ("$0.50", "so far")
-    assert row(receipt, "Credits") == ("pending", "")
-    assert row(receipt, "State")[0] == "not final"
+    assert row(receipt, "Cost") == ("$0.50 so far", "")
+    assert row(receipt, "Credits") == ("unknown so far", "")
+    assert row(receipt, "State")[0] == "so far"
     assert receipt_json(receipt)["final"] is False
 
 
@@ -145,7 +145,7 @@ def test_a_refused_turn_may_have_been_charged_where_the_figures_rose_at_that_tim
     )
     session = Session("ses_1", AT, "wrk_1", turns=(turn(1, read("0.10")), refused))
     receipt = receipt_page(session, refused)
-    assert row(receipt, "Cost")[1] == "rejected, but the worker's figures rose at that time"
+    assert row(receipt, "Cost")[1] == "rejected; its cost cannot be ruled out"
     for value in (receipt_json(receipt), result_object(session, refused)):
         assert as_object(value["error"])["may_have_been_charged"] is True
 
@@ -160,7 +160,7 @@ def test_a_sum_that_differs_from_its_categories_is_reported() -> None:
     assert FULL.snapshot is not None
     usage = replace(FULL.snapshot.usage, cost_usd=Decimal("0.02"))
     receipt = alone(replace(FULL, snapshot=replace(FULL.snapshot, usage=usage)))
-    assert row(receipt, "Sum") == ("$0.01235", "the reported cost is $0.02")
+    assert row(receipt, "Sum") == ("$0.0123", "the reported cost is $0.02")
     bare = replace(FULL.snapshot, usage=replace(usage, cost_usd=None))
     assert row(alone(replace(FULL, snapshot=bare)), "Cost")[1].endswith("sum of the four categories")
 
@@ -219,7 +219,7 @@ def test_the_page_explains_a_missing_change() -> None:
     for costs, expected in (
         (["1"], ("no earlier turn", "")),
         (["1", "1", "2"], ("only 2 earlier turns", "needs 3")),
-        (["1", "1", "1", None], ("cost not reported", "median $1.00 of 3 turns")),
+        (["1", "1", "1", None], ("unknown", "median $1.00 of 3 turns")),
         (["1", "1", "1", "1.35"], ("+35%", "median $1.00 of 3 turns")),
     ):
         session = chat(*costs)

@@ -54,7 +54,7 @@ def test_only_turns_of_the_worker_with_a_total_are_compared_with_it() -> None:
     now = replace(turn(2, read("0.1"), new=True), worker_id="wrk_2")
     result = reconciled(old, now)
     assert (result.local, result.server, result.difference) == (
-        Total(Decimal("0.1")),
+        Total(Decimal("0.1"), unsettled=True),
         Decimal("0.1"),
         Decimal(0),
     )
@@ -67,7 +67,7 @@ def test_a_worker_that_we_started_agrees() -> None:
         Decimal(0),
         DifferenceParts(),
     )
-    assert reconciliation_text(result) == "The local sum ~$0.05 equals the worker's own total."
+    assert reconciliation_text(result) == "The local sum about $0.05 equals the worker's own total."
 
 
 def test_the_spending_before_our_first_turn_is_named() -> None:
@@ -75,7 +75,7 @@ def test_the_spending_before_our_first_turn_is_named() -> None:
     assert result.difference == Decimal("0.04")
     assert result.parts == DifferenceParts(before=Decimal("0.04"))
     assert reconciliation_text(result) == (
-        "The worker's own total is $0.09, $0.04 more than the local sum ~$0.05.\n"
+        "The worker's own total is $0.09, $0.04 more than the local sum about $0.05.\n"
         "$0.04 spent before this session first read the worker."
     )
 
@@ -89,13 +89,13 @@ def test_the_spending_of_others_between_our_turns_is_named() -> None:
 def test_unreported_turns_share_the_rise_of_the_next_reading() -> None:
     silent = (turn(2, None), turn(3, None))
     result = reconciled(turn(1, read("0.02"), new=True), *silent, turn(4, read("0.09"), read("0.06")))
-    assert result.local == Total(Decimal("0.09"), doubtful=True)
+    assert result.local == Total(Decimal("0.09"), doubtful=True, unsettled=True)
     assert result.parts == DifferenceParts()
 
 
 def test_turns_without_a_first_reading_are_counted() -> None:
     result = reconciled(turn(1, read("0.02")), turn(2, read("0.09"), read("0.06")))
-    assert result.local == Total(Decimal("0.03"), 1, doubtful=True)
+    assert result.local == Total(Decimal("0.03"), 1, doubtful=True, unsettled=True)
     assert result.parts == DifferenceParts(unreported=Decimal("0.06"), turns=1)
     assert "$0.06 in or around 1 turn of unknown cost." in reconciliation_text(result)
 
@@ -121,7 +121,7 @@ def test_a_cost_that_our_turns_exceed_is_unexplained() -> None:
     assert result.difference == Decimal("-0.01")
     assert result.parts == DifferenceParts(unexplained=Decimal("-0.01"))
     assert reconciliation_text(result) == (
-        "The worker's own total is $0.04, $0.01 less than the local sum ~$0.05.\n-$0.01 unexplained."
+        "The worker's own total is $0.04, $0.01 less than the local sum about $0.05.\n-$0.01 unexplained."
     )
 
 

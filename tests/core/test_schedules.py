@@ -147,19 +147,22 @@ def test_a_single_run_and_an_unknown_rule_have_no_month(rule: Rule | None) -> No
 
 def test_a_price_is_an_estimate_of_earlier_turns() -> None:
     usual = typical("0.02", "0.04", "0.04", "0.04", "0.09")
-    assert price_tag(price_of(usual, Every(86_400))) == "~$0.04 a run, ~$1.20 a month"
-    assert price_tag(price_of(usual, After(60))) == "~$0.04 once"
+    assert price_tag(price_of(usual, Every(86_400))) == "about $0.04 a run, about $1.20 a month"
+    assert price_tag(price_of(usual, After(60))) == "about $0.04 once"
     shorts = [short_price_tag(price_of(usual, rule)) for rule in (Every(86_400), After(60))]
-    assert shorts == ["~$1.20 a month", "~$0.04 once"]
-    assert price_tag(price_of(usual, None)) == "~$0.04 a run"
+    assert shorts == ["about $1.20 a month", "about $0.04 once"]
+    assert price_tag(price_of(usual, None)) == "about $0.04 a run"
     assert (
         price_tag(price_of(typical("3", in_credits=True), Every(86_400)))
-        == "~3 credits a run, ~90 credits a month"
+        == "about 3 credits a run, about 90 credits a month"
     )
     paid = replace(typical("3", in_credits=True), credit_usd=Decimal("0.01"))
-    assert price_tag(price_of(paid, Every(86_400))) == "~3 credits a run, ~90 credits (~$0.90) a month"
-    assert monthly_text([price_of(paid, Every(86_400))] * 2) == "~180 credits (~$1.80) a month"
-    assert price_tag(price_of(paid, After(1))) == "~3 credits (~$0.03) once"
+    assert (
+        price_tag(price_of(paid, Every(86_400)))
+        == "about 3 credits a run, about 90 credits (about $0.90) a month"
+    )
+    assert monthly_text([price_of(paid, Every(86_400))] * 2) == "about 180 credits (about $1.80) a month"
+    assert price_tag(price_of(paid, After(1))) == "about 3 credits (about $0.03) once"
     sentence = price_sentences(price_of(usual, Every(86_400)))
     assert "(30 runs a month). Budget standard: usually $0.04 (median $0.04, 5 turns)." in sentence
 
@@ -170,21 +173,23 @@ def test_an_unknown_price_stays_unknown() -> None:
     assert price_sentences(price) == "Cost unknown (30 runs a month): no cost history at standard yet."
     assert price.per_month is None
     gaps = price_of(TypicalCost("standard", spread([None])), Every(86_400))
-    assert price_tag(gaps) == "cost not reported"
+    assert price_tag(gaps) == "cost unknown"
 
 
 def test_all_schedules_together() -> None:
     dollars, unknown = price_of(typical("0.04"), Every(86_400)), price_of(TypicalCost("low"), Every(60))
     once = price_of(typical("9"), After(1))
-    assert monthly_text([dollars, dollars, once]) == "~$2.40 a month"
-    assert monthly_text([dollars, unknown]) == "~$1.20 a month + 1 schedule unknown"
+    assert monthly_text([dollars, dollars, once]) == "about $2.40 a month"
+    assert monthly_text([dollars, unknown]) == "about $1.20 a month + 1 schedule unknown"
     assert monthly_text([unknown]) == "cost a month: 1 schedule unknown"
     assert monthly_text([once]) == ""
     # The number of its runs is unclear.
-    assert monthly_text([dollars, price_of(typical("0.04"), None)]) == "~$1.20 a month + 1 schedule unknown"
+    assert (
+        monthly_text([dollars, price_of(typical("0.04"), None)]) == "about $1.20 a month + 1 schedule unknown"
+    )
     assert (
         monthly_text([Price(typical("2", in_credits=True), Decimal(2)), dollars])
-        == "~$1.20 and ~4 credits a month"
+        == "about $1.20 and about 4 credits a month"
     )
 
 

@@ -72,7 +72,7 @@ def test_each_turn_has_its_reported_figures(slim: bool, pad: int) -> None:
     assert credits_of(first, second) == [3, 5]
     money = session_money((first, second))
     assert money.reading is Interpretation.PER_TURN
-    assert money.credits == Total(Decimal(8), 0)
+    assert money.credits == Total(Decimal(8), unsettled=True)
     assert money.usd.value is None
     assert [one.usage.input_tokens for one in money.turns] == [3, 5]
     assert not any(one.doubtful or one.shared for one in money.turns)

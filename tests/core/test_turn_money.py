@@ -95,7 +95,7 @@ def test_free_and_unsent_turns_are_in_no_total() -> None:
     elsewhere = replace(
         ENDED, status=TurnStatus.QUEUED, request=TurnRequest("t", "", 0, trigger=Trigger.ELSEWHERE)
     )
-    assert session_money([elsewhere]).usd == Total(None, 1)
+    assert session_money([elsewhere]).usd == Total(None, 1, unsettled=True)
 
 
 NO_TIMES: tuple[Any, ...] = (None, True, "", "soon", 0, -5, 10**18, "1969-01-01T00:00:00Z", [], {})

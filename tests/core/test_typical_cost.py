@@ -10,14 +10,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from handinger_tui.core.money.limits import Unit
 from handinger_tui.core.money.typical_cost import (
     CHIP_CELLS,
     ENOUGH,
     Spread,
     TypicalCost,
     quantile,
-    rough,
     spread,
     typical_cost_chip,
     typical_cost_text,
@@ -78,15 +76,15 @@ USUAL = of("0.01", "0.02", "0.04", "0.09", "0.2")
     ("usual", "text"),
     [
         (TypicalCost("high"), "no cost history at high yet"),
-        (TypicalCost("high", of(None, None, None)), "3 turns at high, cost not reported"),
-        (TypicalCost("high", of("0.04213")), "so far $0.04213 (1 turn)"),
-        (TypicalCost("high", of("0.04", None, None)), "so far $0.04 (1 turn, 2 more not reported)"),
-        (TypicalCost("high", of("0.02", "0.05", "0.09")), "so far $0.02–$0.09 (3 turns)"),
-        (TypicalCost("high", of("0.02", "0.02")), "so far $0.02 (2 turns)"),
+        (TypicalCost("high", of(None, None, None)), "3 turns at high, cost unknown"),
+        (TypicalCost("high", of("0.04213")), "$0.0421 (1 turn)"),
+        (TypicalCost("high", of("0.04", None, None)), "$0.04 (1 turn, 2 more unknown)"),
+        (TypicalCost("high", of("0.02", "0.05", "0.09")), "$0.02–$0.09 (3 turns)"),
+        (TypicalCost("high", of("0.02", "0.02")), "$0.02 (2 turns)"),
         (TypicalCost("high", USUAL), "usually $0.02–$0.09 (median $0.04, 5 turns)"),
         (
             TypicalCost("high", of("0.01", "0.02", "0.04", "0.09", "0.2", None, None)),
-            "usually $0.02–$0.09 (median $0.04, 5 turns, 2 more not reported)",
+            "usually $0.02–$0.09 (median $0.04, 5 turns, 2 more unknown)",
         ),
         (
             TypicalCost("high", USUAL, everywhere=True),
@@ -94,11 +92,11 @@ USUAL = of("0.01", "0.02", "0.04", "0.09", "0.2")
         ),
         (
             TypicalCost("high", of("0.02", "0.09"), everywhere=True),
-            "other workers so far $0.02–$0.09 (2 turns)",
+            "other workers $0.02–$0.09 (2 turns)",
         ),
         (
             TypicalCost("high", of(None), everywhere=True),
-            "on other workers 1 turn at high, cost not reported",
+            "on other workers 1 turn at high, cost unknown",
         ),
         (
             TypicalCost("high", of(*[None] * 5), of("1", "2", "4", "9", "20")),
@@ -106,9 +104,9 @@ USUAL = of("0.01", "0.02", "0.04", "0.09", "0.2")
         ),
         (
             TypicalCost("high", of(), of("1", "2", "4", "9", "20"), credit_usd=Decimal("0.01")),
-            "usually 2–9 credits (median 4 credits, 5 turns, ~$0.04)",
+            "usually 2–9 credits (median 4 credits, 5 turns, about $0.04)",
         ),
-        (TypicalCost("high", of("0.5"), of("1", "2", "4", "9", "20")), "so far $0.50 (1 turn)"),
+        (TypicalCost("high", of("0.5"), of("1", "2", "4", "9", "20")), "$0.50 (1 turn)"),
         (TypicalCost("hi\x1b[31m\ngh"), "no cost history at hi[31m gh yet"),
     ],
 )
@@ -120,7 +118,7 @@ def test_the_typical_range_in_words(usual: TypicalCost, text: str) -> None:
     ("usual", "text"),
     [
         (TypicalCost("high"), "no cost history yet"),
-        (TypicalCost("high", of(None)), "cost not reported"),
+        (TypicalCost("high", of(None)), "cost unknown"),
         (TypicalCost("high", of("0.04")), "$0.04 (1 turn)"),
         (TypicalCost("high", of("0.02", "0.05", "0.09")), "$0.02–0.09 (3 turns)"),
         (TypicalCost("high", USUAL), "~$0.04 ($0.02–0.09)"),
@@ -134,7 +132,7 @@ def test_the_typical_range_in_words(usual: TypicalCost, text: str) -> None:
             TypicalCost("high", of("0.0012", "0.0013", "0.0042", "0.0099", "0.0099")),
             "~$0.0042 ($0.0013–0.0099)",
         ),
-        (TypicalCost("high", of(*["1e30"] * 5)), "~>$999T (>$999T)"),
+        (TypicalCost("high", of(*["1e30"] * 5)), "~$1e+30"),
     ],
 )
 def test_the_chip(usual: TypicalCost, text: str) -> None:
@@ -151,35 +149,3 @@ def test_the_chip_is_short_and_shows_no_false_zero(
     is_counted = usual.usd.counted or usual.credits.counted
     assert ("no cost history yet" in chip) == (not is_counted and not usual.usd.unknown)
     assert ("usually" in text) == ((usual.usd.counted or usual.credits.counted) >= ENOUGH)
-
-
-@pytest.mark.parametrize(
-    ("value", "text"),
-    [
-        ("0", "$0.00"),
-        ("0.00001", "<$0.0001"),
-        ("0.00424", "$0.0042"),
-        ("0.00999", "$0.01"),
-        ("0.0449", "$0.045"),
-        ("0.0996", "$0.10"),
-        ("0.0195", "$0.02"),
-        ("0.449", "$0.45"),
-        ("12.5", "$12.50"),
-        ("123.4", "$123"),
-        ("9876", "$9876"),
-        ("12345", "$12k"),
-        ("12345678", "$12M"),
-        ("12345678901", "$12G"),
-        ("1e14", "$100T"),
-        ("1e15", ">$999T"),
-    ],
-)
-def test_rough_amounts(value: str, text: str) -> None:
-    assert rough(Decimal(value), Unit.USD) == text
-
-
-def test_rough_credits() -> None:
-    assert rough(Decimal("12.50"), Unit.CREDITS) == "12.5 credits"
-    assert rough(Decimal(0), Unit.CREDITS) == "0 credits"
-    assert rough(Decimal(1), Unit.CREDITS) == "1 credit"
-    assert typical_cost_text(TypicalCost("high", of(), of("1", "9"))) == "so far 1–9 credits (2 turns)"

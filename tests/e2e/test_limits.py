@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from handinger_tui.core.money.limits import Scope, Unit
+from handinger_tui.core.amounts import Unit
+from handinger_tui.core.money.limits import Scope
 from handinger_tui.core.money.spending import ChargeFilter, GroupBy
 from handinger_tui.core.turns.session import Session
 from handinger_tui.ledger.ledger import Ledger

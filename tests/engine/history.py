@@ -10,9 +10,9 @@ from typing import Any, Protocol
 
 from msgspec.structs import replace
 
-from handinger_tui.core.amounts import Total
+from handinger_tui.core.amounts import Total, Unit
 from handinger_tui.core.errors import Damaged
-from handinger_tui.core.money.limits import Gauge, Limit, Scope, Unit, check_start
+from handinger_tui.core.money.limits import Gauge, Limit, Scope, check_start
 from handinger_tui.core.stream import Frame
 from handinger_tui.core.turns.fold import fold
 from handinger_tui.core.turns.session import Session, put_turn

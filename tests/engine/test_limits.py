@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from handinger_tui.core.acts import Hold, HoldReason
-from handinger_tui.core.amounts import Total
+from handinger_tui.core.amounts import Total, Unit
 from handinger_tui.core.errors import LedgerError
 from handinger_tui.core.money.attribution import session_money
 from handinger_tui.core.money.limits import (
@@ -22,7 +22,6 @@ from handinger_tui.core.money.limits import (
     LimitReserved,
     LimitUnmeasured,
     Scope,
-    Unit,
 )
 from handinger_tui.core.turns.turn import ErrorKind, Fault, StartPolicy, TurnStatus
 from handinger_tui.engine.ports import RetryPolicy

@@ -43,7 +43,7 @@ def test_numbers_and_nouns_agree() -> None:
         "0 turns",
         "2 matches",
     ]
-    assert percent_text(None) == "not reported"
+    assert percent_text(None) == "unknown"
 
 
 def test_the_help_of_the_command_line_is_plain_english() -> None:

@@ -6,8 +6,12 @@ from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Final
 
+from msgspec.structs import replace
+
+from handinger_tui.core.amounts import Total
 from handinger_tui.core.figures import Costs, Usage
 from handinger_tui.core.jsontext import NotJson, as_object, as_text, parse
+from handinger_tui.core.money.spending import SpendingSums
 from handinger_tui.ledger import grouping
 from handinger_tui.ledger.charges import COUNTS
 from handinger_tui.ledger.grouping import EVERYTHING, condition
@@ -27,7 +31,7 @@ if TYPE_CHECKING:
     import sqlite3
 
     from handinger_tui.core.money.attribution import Interpretation
-    from handinger_tui.core.money.spending import ChargeFilter, SpendingSums
+    from handinger_tui.core.money.spending import ChargeFilter
     from handinger_tui.core.turns.turn import Trigger, TurnStatus
     from handinger_tui.ledger.ledger import Ledger
 
@@ -74,7 +78,13 @@ async def charges(ledger: Ledger, which: ChargeFilter = EVERYTHING) -> list[Char
 
 async def spent(ledger: Ledger, which: ChargeFilter = EVERYTHING) -> SpendingSums:
     """Exact sums over charged turns, with the number of turns that are not fully known."""
-    return await ledger.database.run(lambda db: grouping.spent(db, which))
+    sums = await ledger.database.run(lambda db: grouping.spent(db, which))
+    return SpendingSums(sums.turns, without_state(sums.usd), without_state(sums.credits))
+
+
+def without_state(amount: Total) -> Total:
+    """A sum without what is said of how far it can be relied on; `test_states_of_sums` tests that."""
+    return replace(amount, open_turns=0, unsettled=False)
 
 
 _COST_MEMBERS: Final = ("model_usd", "tool_usd", "sandbox_usd", "internal_usd")

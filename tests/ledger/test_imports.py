@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from handinger_tui.core.amounts import Total
+from handinger_tui.core.amounts import Total, Unit
 from handinger_tui.core.errors import LedgerError, SettingsError
 from handinger_tui.core.export.session_file import most_bytes, read_session
 from handinger_tui.core.jsontext import MAX_DEPTH
 from handinger_tui.core.money.attribution import MoneyIndex, session_money
-from handinger_tui.core.money.limits import Limit, Scope, Unit
+from handinger_tui.core.money.limits import Limit, Scope
 from handinger_tui.core.money.spending import GroupBy
 from handinger_tui.core.stream import UNREADABLE, Frame, Framing, Marker, ReadReason, body_of
 from handinger_tui.core.turns.session import Session

@@ -10,15 +10,15 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from msgspec.structs import replace
 
-from handinger_tui.core.amounts import Total
+from handinger_tui.core.amounts import Total, Unit
 from handinger_tui.core.errors import HandingerError
 from handinger_tui.core.figures import Usage
-from handinger_tui.core.money.limits import LARGEST, GaugeState, Limit, LimitOrigin, Scope, Unit
+from handinger_tui.core.money.limits import LARGEST, GaugeState, Limit, LimitOrigin, Scope
 from handinger_tui.core.money.spending import ChargeFilter
 from handinger_tui.core.stream import Snapshot
 from handinger_tui.core.turns.turn import StartPolicy, Turn, TurnStatus
 from handinger_tui.ledger.limits import LimitRules, LimitService
-from tests.ledger.charge_rows import spent
+from tests.ledger.charge_rows import spent, without_state
 from tests.ledger.raw_rows import DAY_MS, NOON_MS, cells, put_in
 from tests.ledger.samples import look, opened, session, turn_request
 
@@ -67,7 +67,9 @@ def snapshot_of(usd: int | None, *, busy: bool = False, points: int | None = Non
 
 async def by_scope(service: LimitService, into: Session, unit: Unit = Unit.USD) -> dict[str, Total]:
     gauges = await service.gauges(into)
-    return {str(gauge.limit.scope): gauge.spent for gauge in gauges if gauge.limit.unit is unit}
+    return {
+        str(gauge.limit.scope): without_state(gauge.spent) for gauge in gauges if gauge.limit.unit is unit
+    }
 
 
 async def test_each_scope_counts_its_own(ledger: Ledger) -> None:

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from handinger_tui.core.amounts import Total
+from handinger_tui.core.amounts import Total, Unit
 from handinger_tui.core.errors import LedgerError
-from handinger_tui.core.money.limits import Scope, Unit
+from handinger_tui.core.money.limits import Scope
 from handinger_tui.core.money.spending import ChargeFilter, GroupBy, SpendingSums
 from handinger_tui.core.turns.fold import fold
 from handinger_tui.core.turns.session import put_turn

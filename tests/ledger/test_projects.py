@@ -10,17 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from handinger_tui.core.amounts import Total
+from handinger_tui.core.amounts import Total, Unit
 from handinger_tui.core.errors import HandingerError, LedgerError
-from handinger_tui.core.money.limits import (
-    Gauge,
-    Limit,
-    LimitOrigin,
-    LimitReached,
-    LimitReserved,
-    Scope,
-    Unit,
-)
+from handinger_tui.core.money.limits import Gauge, Limit, LimitOrigin, LimitReached, LimitReserved, Scope
 from handinger_tui.core.money.spending import GroupBy
 from handinger_tui.core.tags import PROJECT_KINDS, TagRules, rules_in
 from handinger_tui.core.turns.turn import StartPolicy

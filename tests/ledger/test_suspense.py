@@ -24,6 +24,7 @@ from handinger_tui.ledger.corrections import assign, decide_in
 from handinger_tui.ledger.cost_rows import opened as opened_rows
 from handinger_tui.ledger.database_file import Opened, open_database
 from handinger_tui.ledger.limits import NO_LIMIT_RULES
+from tests.ledger.charge_rows import without_state
 from tests.ledger.samples import WORKER, look, only, opened, session
 from tests.ledger.test_worker_turns import read, turn, write
 
@@ -89,7 +90,7 @@ async def test_credits_are_suspense_where_the_cost_did_not_rise(tmp_path: Path) 
         await write(ledger, session("ses_a", worker_id=WORKER), first, refused_one)
         (bucket,) = await ledger.charges.suspense()
         assert (bucket.usd.value, bucket.credits.value) == (Decimal(0), Decimal(6))
-        assert rise_text(bucket.rises[0]) == "~6 credits"
+        assert rise_text(bucket.rises[0]) == "about 6 credits"
         await ledger.rulings.assign(1, "A", 1_000)
         assert await ledger.charges.suspense() == []
         charges = {one.turn_id: one.credits for one in await ledger.charges.turn_charges()}
@@ -192,7 +193,7 @@ async def test_a_pinned_meaning_that_makes_an_amount_unknown_removes_it(tmp_path
         await write(ledger, session("ses_a", worker_id=WORKER), late)
         unknown = await ledger.charges.buckets(GroupBy.DAY)
         await ledger.rulings.pin("", WORKER, "per_turn", 1_000)
-        assert (await ledger.charges.buckets(GroupBy.DAY))[0].usd == Total(Decimal(3))
+        assert without_state((await ledger.charges.buckets(GroupBy.DAY))[0].usd) == Total(Decimal(3))
         await ledger.charges.news()
         await ledger.rulings.pin("", WORKER, "auto", 2_000)
         assert await ledger.charges.buckets(GroupBy.DAY) == unknown
@@ -201,7 +202,7 @@ async def test_a_pinned_meaning_that_makes_an_amount_unknown_removes_it(tmp_path
         (charge,) = await ledger.charges.turn_charges()
         assert (charge.usd, charge.final) == (None, False)
     with opened_rows(path, 1_001) as rows:
-        assert rows.buckets(GroupBy.DAY, ChargeFilter())[0].usd == Total(Decimal(3))
+        assert without_state(rows.buckets(GroupBy.DAY, ChargeFilter())[0].usd) == Total(Decimal(3))
 
 
 async def test_a_pin_restates_no_running_turn(tmp_path: Path) -> None:

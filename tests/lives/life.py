@@ -26,7 +26,8 @@ from textual.widgets import Input
 from handinger_tui.cli.app import app_options
 from handinger_tui.cli.args import parse
 from handinger_tui.cli.load_settings import settings_for
-from handinger_tui.core.money.limits import Scope, Unit
+from handinger_tui.core.amounts import Unit
+from handinger_tui.core.money.limits import Scope
 from handinger_tui.core.prompts import expand_chips
 from handinger_tui.ui.app import HandingerApp
 from handinger_tui.ui.dialogs import Modal, Question

@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Final
 
 from msgspec.structs import replace
 
+from handinger_tui.core.amounts import Unit
 from handinger_tui.core.errors import SettingsError
 from handinger_tui.core.figures import FIGURE, FIGURES, NO_COSTS, Usage
 from handinger_tui.core.money.attribution import MoneyIndex, session_money
-from handinger_tui.core.money.limits import Unit
 from handinger_tui.core.money.report import Selection
 from handinger_tui.core.money.spending import ChargeFilter, GroupBy, sum_buckets
 from handinger_tui.core.money.timeline import (

@@ -11,12 +11,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from handinger_tui.cli.costs_query import COLUMNS, turn_record
-from handinger_tui.core.amounts import Total, at_price, credits_text, decimal_text, json_amount, usd_text
+from handinger_tui.core.amounts import (
+    Total,
+    Unit,
+    at_price,
+    decimal_text,
+    json_amount,
+)
 from handinger_tui.core.export import spending
 from handinger_tui.core.export.result import result_object
 from handinger_tui.core.money.amount_state import AmountState
 from handinger_tui.core.money.attribution import TurnMoney, turn_money
-from handinger_tui.core.money.limits import Gauge, Scope, Unit
+from handinger_tui.core.money.limits import Gauge, Scope
 from handinger_tui.core.money.reconciliation import Restatement, suspense_buckets
 from handinger_tui.core.money.spending import Bucket, ChargeFilter, GroupBy, TurnCharge, sum_buckets
 from handinger_tui.core.receipts import receipt_line
@@ -191,12 +197,9 @@ class Places:
         line = receipt_line(session, turn)
         if turn.live or turn.status in FREE or not line:
             return
-        for amount, text in (
-            (own.most_usd, usd_text),
-            (own.most_credits if own.usd is None else None, credits_text),
-        ):
-            if amount is not None and text(amount) not in line:
-                self._fault(f"{turn.turn_id}: {text(amount)} is not in {line!r}")
+        cost = own.cost(session.credit_usd)
+        if cost not in line:
+            self._fault(f"{turn.turn_id}: {cost} is not in {line!r}")
 
     def _compare_sums(self, charges: list[TurnCharge], suspense: list[Bucket]) -> None:
         """Every grouping, and the total of `costs`."""
@@ -488,12 +491,14 @@ def rise_amount(bucket: Bucket, unit: Unit) -> Decimal | None:
 def sum_of(charges: Iterable[TurnCharge], unit: Unit) -> Total:
     """The sum of turns, computed here."""
     value: Decimal | None = None
-    missing, doubtful = 0, False
+    missing, doubtful, growing, unsettled = 0, False, 0, False
     for one in charges:
         amount = amount_of(one, unit)
         if one.status in FREE and not amount:
             continue
         missing += amount is None or not one.final
+        growing += amount is not None and not one.final
+        unsettled |= not one.confirmed and not (one.usd is one.credits is None)
         doubtful |= one.doubtful if unit is Unit.USD else one.credits_doubtful
         value = value if amount is None else (value or ZERO) + amount
-    return Total(value, missing, doubtful)
+    return Total(value, missing, doubtful, growing, unsettled and value is not None)

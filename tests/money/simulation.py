@@ -16,11 +16,12 @@ from pathlib import Path
 from random import Random
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
+from handinger_tui.core.amounts import Unit
 from handinger_tui.core.errors import ApiError, HandingerError
 from handinger_tui.core.export.exporters import session_json
 from handinger_tui.core.export.session_document import Contents
 from handinger_tui.core.export.session_file import read_session
-from handinger_tui.core.money.limits import Limit, Scope, Unit
+from handinger_tui.core.money.limits import Limit, Scope
 from handinger_tui.core.money.spending import ChargeFilter
 from handinger_tui.core.money.turn_events import MEANING_WORDS
 from handinger_tui.core.turns.turn import StartPolicy, Trigger

@@ -11,7 +11,8 @@ import pytest
 
 from handinger_tui.cli.local_files import Paths
 from handinger_tui.cli.wiring import Services, open_services
-from handinger_tui.core.money.limits import Limit, LimitUnmeasured, Scope, Unit
+from handinger_tui.core.amounts import Unit
+from handinger_tui.core.money.limits import Limit, LimitUnmeasured, Scope
 from handinger_tui.core.safety import Secret
 from handinger_tui.core.turns.turn import StartPolicy, Trigger, TurnStatus
 from handinger_tui.ledger.turns import load_turn

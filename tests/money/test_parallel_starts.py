@@ -132,6 +132,6 @@ def test_a_unit_that_is_not_reported_is_refused_before_sending(service: PaidServ
     price = {"HANDINGER_CREDIT_USD": "0.005", "HANDINGER_LIMIT_DAY_USD": "10"}
     shown = person.run("-p", "four", "--dry-run", **price)
     assert shown.code == 0
-    assert "~$9.00 of $10.00" in shown.out
+    assert "about $9.00 of $10.00" in shown.out
     assert person.run("-p", "four", **price | {"HANDINGER_LIMIT_DAY_USD": "9"}).code == 5
     assert len(service.posts) == 3

@@ -13,17 +13,9 @@ from typing import Any
 
 import pytest
 
-from handinger_tui.core.amounts import (
-    Total,
-    credits_words,
-    decimal_text,
-    doubt_mark,
-    short_total_text,
-    total,
-    total_text,
-    usd_text,
-)
-from handinger_tui.core.money.attribution import TurnMoney, turn_money
+from handinger_tui.core.amounts import Total, Unit, decimal_text, total
+from handinger_tui.core.money.attribution import TurnMoney, total_of, turn_money
+from handinger_tui.core.money.words import about_text, amount_text, total_cell, total_words
 from handinger_tui.core.receipts import receipt_line
 from handinger_tui.core.turns.session import Session
 from handinger_tui.core.turns.turn import TurnStatus
@@ -91,11 +83,11 @@ async def run_app(service: ScriptedService, person: Person, patch: pytest.Monkey
         await opened.send("pending")
         await asyncio.to_thread(service.until_held)
         await opened.until(lambda: "$0.30" in opened.text_of("#side"))
-        await opened.until(lambda: "~$1.70 +" in opened.text_of("#header"))
+        await opened.until(lambda: "about $1.70 so far" in opened.text_of("#header"))
         shown.panel, shown.header = opened.text_of("#side"), opened.text_of("#header")
         shown.transcript = opened.text
-        shown.receipt = await opened.read_page("/receipt 2", words="Read as")
-        shown.ledger = await opened.read_page("/ledger", "t", words="≤$0.70")
+        shown.receipt = await opened.read_page("/receipt 2", words="Vs. median")
+        shown.ledger = await opened.read_page("/ledger", "t", words="~$0.70")
         shown.farewell = "\n".join(await opened.leave())
     return shown
 
@@ -127,11 +119,11 @@ class Right:
     def usd(self, *sessions: Session) -> Total:
         """The sum over the given sessions, by default all."""
         own = [self.money[turn.turn_id] for one in sessions or self.sessions for turn in one.turns]
-        return _sum([(money.usd, money.final, money.doubtful) for money in own])
+        return total_of(own, Unit.USD)
 
     def credits(self, *sessions: Session) -> Total:
         own = [self.money[turn.turn_id] for one in sessions or self.sessions for turn in one.turns]
-        return _sum([(money.usage.credits, money.final, money.credits_doubtful) for money in own])
+        return total_of(own, Unit.CREDITS)
 
 
 def _sum(amounts: list[tuple[Decimal | None, bool, bool]]) -> Total:
@@ -208,16 +200,16 @@ def check_costs(person: Person, right: Right) -> None:
     }
     restated = person.json_of("costs")["restatements"]
     assert [(one["old_usd"], one["new_usd"]) for one in restated] == [("0.6", "0.7")]
-    assert " ~$0.20 " in person.run("costs", "--by", "turn").out
+    assert " ~$0.20" in person.run("costs", "--by", "turn").out
     text = person.run("costs", "--by", "session").out
-    assert "~: depends on what the worker's figures mean, which is not decided yet." in text
+    assert "~ about" in text
     last = next(line for line in text.splitlines() if line.startswith("total"))
-    for shown in (short_total_text(right.usd()), short_total_text(right.credits(), decimal_of)):
+    for shown in (total_cell(right.usd()), total_cell(right.credits(), Unit.CREDITS)):
         assert shown in " ".join(last.split()), last
     report = person.home / "report.html"
     assert person.run("costs", "--report", str(report)).code == 0
     plain = re.sub(r"<[^>]*>", "", report.read_text("utf-8"))
-    assert short_total_text(right.usd()) in plain
+    assert total_cell(right.usd()) in plain
 
 
 def decimal_of(amount: Decimal | None) -> str:
@@ -233,7 +225,7 @@ def check_sessions(person: Person, right: Right) -> None:
     assert {row["session_id"]: row["doubtful"] for row in rows} == doubts(right, "session")
     listed = person.run("sessions").out
     for session in right.sessions:
-        assert f" {short_total_text(right.usd(session))} " in listed
+        assert f" {total_words(right.usd(session))} " in listed
         shown = person.run("sessions", "show", session.session_id).out
         exported = person.run("export", session.session_id).out.replace("\\", "")
         for turn in session.turns:
@@ -258,18 +250,22 @@ def check_app(shown: Shown, right: Right) -> None:
     session = right.sessions[-1]
     *_, exact, shared, pending = right.money.values()
     own, complete = right.usd(session), right.usd()
-    pending_text, most_text = doubt_mark(pending.doubtful) + usd_text(pending.usd), usd_text(shared.most_usd)
+    most_text = amount_text(shared.most_usd)
     assert (pending.doubtful, shared.doubtful) == (True, True)
-    assert re.findall(r"│ cost {4,}(\S+) +(\S+ \+1)", shown.panel) == [(pending_text, short_total_text(own))]
-    assert f"today {short_total_text(complete)}" in shown.header
-    assert f"session {short_total_text(own)} " in shown.header
-    assert f"· {usd_text(exact.usd)} Σ ·" in shown.transcript
-    assert f"· up to {most_text} Σ, shared with 1 other run ·" in shown.transcript
-    assert re.search(rf"│ +Cost +up to {re.escape(most_text)}  shared", shown.receipt)
-    assert f"  {total_text(complete)} " in shown.ledger
-    assert re.search(r" ~2 +~\$0\.20 +││", shown.ledger)
-    for amount in (usd_text(exact.usd), f"≤{most_text}", pending_text):
-        assert re.search(rf" {re.escape(amount)}( \+1)? +││", shown.ledger), amount
-    assert f"Cost:                 {total_text(own)} · " in shown.farewell
-    credits_text = total_text(right.credits(), credits_words)
-    assert f"Today:                {total_text(complete)} · {credits_text} · 6 turns" in shown.farewell
+    rows = re.findall(r"│ (This turn|Session) +(.*?) +│", shown.panel)
+    assert [(name, " ".join(text.split())) for name, text in rows] == [
+        ("This turn", total_words(pending.total(Unit.USD))),
+        ("Session", total_words(own)),
+    ]
+    assert f"today {total_words(complete)}" in shown.header
+    assert f"session {total_words(own)} " in shown.header
+    assert f"· {amount_text(exact.usd)}" in shown.transcript
+    assert f"· up to {most_text}" in shown.transcript
+    assert re.search(rf"│ +Cost +up to {re.escape(most_text)} so far  shared", shown.receipt)
+    assert f"  {total_words(complete)} " in shown.ledger
+    assert re.search(r" ~2…? +~\$0\.20…? +││", shown.ledger)
+    for amount in (amount_text(exact.usd), f"~{most_text}", total_cell(pending.total(Unit.USD))):
+        assert re.search(rf" {re.escape(amount)}…? +││", shown.ledger), amount
+    assert f"Cost:                 {total_words(own)} · " in shown.farewell
+    credit = about_text(right.credits(), Unit.CREDITS)
+    assert f"Today:                {total_words(complete)} · {credit} · 6 turns" in shown.farewell

@@ -56,7 +56,7 @@ def test_suspense_is_in_the_total_and_in_its_own_row(service: PaidService, perso
     assert (last["key"], last["title"], last["cost_usd"]) == (WORKER, "suspense", "1")
     assert sum(Decimal(record["cost_usd"]) for record in records) == 2
     text = person.run("costs", "--by", by).out
-    assert "suspense wrk_1" in text
+    assert "Unassigned cost wrk_1" in text
     assert "$3.00" in text
 
 
@@ -67,7 +67,7 @@ def test_the_likely_owners_of_suspense_are_named_by_the_readings(person: Person)
     text = " ".join(person.run("costs").out.split())
     owners = "1 message from others (another key or person, a schedule or an email)."
     assert rise["likely_owners"] in owners
-    assert f"{rise['number']}: ~$1.00, wrk_1, read 20" in text
+    assert f"{rise['number']}: about $1.00, wrk_1, read 20" in text
     assert owners in text
     report = person.home / "report.html"
     assert person.run("costs", "--report", str(report)).code == 0
@@ -88,7 +88,7 @@ def test_suspense_is_assigned_to_a_turn_and_unassigned(service: PaidService, per
     number, before = rise["number"], turns(person)
     for turn_id in before:
         ran = person.run("costs", "--assign", f"{number}={turn_id}")
-        assert "you decided which turn suspense belongs to" in ran.err
+        assert "you decided which turn an unassigned cost belongs to" in ran.err
         assert f"Unassigned cost {number} belongs to {turn_id}, as you decided." in " ".join(ran.out.split())
         report = person.json_of("costs")
         assert (report["suspense"], report["total"]["suspense_usd"]) == ([], "0")
@@ -135,7 +135,7 @@ def test_suspense_is_not_assigned_to_a_turn_of_another_worker(service: PaidServi
     (other,) = turns(person).keys() - before.keys()
     ran = person.run("costs", "--assign", f"1={other}")
     assert ran.code == 2
-    assert f"Suspense 1 cannot belong to {other}." in ran.err
+    assert f"Unassigned cost 1 cannot belong to {other}." in ran.err
     assert turns(person) == before | {other: Decimal(1)}
     assert len(suspense(person)) == 1
 
@@ -150,16 +150,16 @@ async def test_suspense_assigned_in_the_app_is_the_same_everywhere(
 ) -> None:
     before = turns(person)
     async with opened_app(person, monkeypatch) as opened:
-        await opened.shows("$1.00 Σ", "today ~$3.00")
+        await opened.shows("$1.00", "today about $3.00")
         await opened.pilot.press("f9")
-        await opened.shows("suspense wrk_1", "~$1.00, wrk_1: 1 message from others")
+        await opened.shows("Unassigned cost wrk_1", "about $1.00, wrk_1: 1 message from others")
         await opened.pilot.press("end", "enter")
-        await opened.shows("Which turn cost ~$1.00?")
+        await opened.shows("Which turn cost about $1.00?")
         await opened.pilot.press("enter")
         await opened.shows("was assigned to", "Press a to undo")
         await opened.pilot.press("escape")
-        await opened.shows("~$2.00 Σ")
-        await opened.until(lambda: "you decided which turn suspense belongs to" in opened.notices)
+        await opened.shows("about $2.00")
+        await opened.until(lambda: "you decided which turn an unassigned cost belongs to" in opened.notices)
         program = person.start("costs", "--by", "turn", "--json")
         report = json.loads((await asyncio.to_thread(ended, program)).out)
     assert (report["suspense"], report["total"]["cost_usd"]) == ([], "3")

@@ -114,7 +114,7 @@ async def test_the_app_shows_a_turn_that_a_script_sends(
         service.finish()
         assert (await asyncio.to_thread(ended, script)).code == 0
         await opened.until(lambda: [turn.status for turn in opened.session.turns] == [TurnStatus.COMPLETED])
-        await opened.shows("$1.00 Σ", "today $1.00")
+        await opened.shows("$1.00", "today $1.00")
     assert service.posts == ["hello"]
 
 

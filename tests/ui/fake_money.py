@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 from msgspec.structs import replace
 
-from handinger_tui.core.amounts import Total
+from handinger_tui.core.amounts import Total, Unit
 from handinger_tui.core.errors import HandingerError, LedgerError
 from handinger_tui.core.figures import Costs, Usage
 from handinger_tui.core.money.forecast import Forecast, daily, forecast
-from handinger_tui.core.money.limits import Gauge, Limit, LimitOrigin, Scope, Unit, effective
+from handinger_tui.core.money.limits import Gauge, Limit, LimitOrigin, Scope, effective
 from handinger_tui.core.money.limits import gauges as gauges_of
 from handinger_tui.core.money.reconciliation import AssignedRise, Restatement, suspense_buckets
 from handinger_tui.core.money.report import Overview, PeriodSpent, Report, Selection, local_day, unit_of

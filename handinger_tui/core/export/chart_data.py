@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Final
 
 from msgspec import Struct
 
-from handinger_tui.core.amounts import EXACT, Total, usd_text
+from handinger_tui.core.amounts import EXACT, Total, Unit
 from handinger_tui.core.figures import COST_MEMBERS
 from handinger_tui.core.formatting import day_text
 from handinger_tui.core.money.spending import EMPTY_TOTAL, Bucket
+from handinger_tui.core.money.words import amount_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -47,9 +48,9 @@ def tick_text(value: Decimal, step: Decimal) -> str:
     return f"${value:,.{places}f}"
 
 
-def short_usd(value: Decimal | None) -> str:
+def short_usd(value: Decimal | None, _unit: Unit = Unit.USD) -> str:
     """The amount at a bar: "$12.35", "$0.0123", as in other places; "$3.4M" if large."""
-    return (_large(value) if value is not None else "") or usd_text(value)
+    return (_large(value) if value is not None else "") or amount_text(value)
 
 
 def _large(value: Decimal) -> str:

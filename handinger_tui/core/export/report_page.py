@@ -4,23 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from decimal import Decimal
+from functools import partial
 from html import escape
 from typing import Final
 
-from handinger_tui.core.amounts import (
-    DOUBT_EXPLAINED,
-    EXACT,
-    MARK_EXPLAINED,
-    Total,
-    credits_text,
-    excess_text,
-    gap_mark,
-    gap_text,
-    short_total_text,
-    total_text,
-    usd_text,
-    value_text,
-)
+from handinger_tui.core.amounts import EXACT, Total, Unit
 from handinger_tui.core.export.chart_data import (
     SIMULATED_REPORT,
     BarSpan,
@@ -33,9 +21,19 @@ from handinger_tui.core.export.chart_data import (
     ticks,
 )
 from handinger_tui.core.figures import COST_MEMBERS
-from handinger_tui.core.formatting import NOT_REPORTED, local_time, number, percent_text, plural
+from handinger_tui.core.formatting import local_time, number, percent_text, plural
 from handinger_tui.core.money.report import Report
 from handinger_tui.core.money.spending import EMPTY_TOTAL, SUMS, Bucket, GroupBy, empty_key_name
+from handinger_tui.core.money.words import (
+    about_text,
+    bare_text,
+    count_text,
+    excess_words,
+    legend,
+    total_cell,
+    total_words,
+    unknown_words,
+)
 from handinger_tui.core.safety import clean_line, html_page
 
 POLICY: Final = "img-src data:"
@@ -70,11 +68,11 @@ service reported them; what it did not report is counted as missing, never as ze
 def _tiles(spent: Bucket) -> str:
     cost, credit, token = (spent.total(name) for name in ("usd", "credits", "tokens"))
     share = EXACT.divide(spent.incomplete, spent.turns) if spent.turns else None
-    tokens = NOT_REPORTED if token.value is None else number(token.value)
+    tokens = count_text(token.value)
     figures = (
-        ("cost", value_text(cost), gap_text(cost.missing_turns)),
-        ("credits", value_text(credit, credits_text), gap_text(credit.missing_turns)),
-        ("tokens", tokens, gap_text(token.missing_turns)),
+        ("cost", about_text(cost), _note(cost)),
+        ("credits", about_text(credit, Unit.CREDITS, bare_text), _note(credit)),
+        ("tokens", tokens, _note(token)),
         ("turns", number(spent.turns), ""),
         (
             "incomplete",
@@ -107,18 +105,18 @@ def bars(days: Sequence[Bucket]) -> str:
     for at, slot in enumerate(listed):
         is_labeled = len(listed) <= _LABELED_BARS or (bool(most) and slot.usd.value == most)
         drawn.append(_bar(slot, span, steps[-1], is_labeled=is_labeled, is_dated=at % every == 0))
-    gaps = sum(slot.usd.missing_turns for slot in listed)
-    note = f"hatched: {gap_text(gaps)}" if gaps else ""
+    gaps = sum(slot.usd.unknown_turns for slot in listed)
+    note = f"hatched: {plural(gaps, 'turn')} of unknown cost" if gaps else ""
     return _figure(f"Cost per {span}", note, _plot(steps, listed, costs, "".join(drawn)))
 
 
 def _bar(slot: Slot, span: BarSpan, most: Decimal, *, is_labeled: bool, is_dated: bool) -> str:
-    usd, gaps, day = slot.usd.value, slot.usd.missing_turns, slot_text(slot, span)
-    label = f"<b>{escape(value_text(slot.usd, short_usd))}</b>" if usd and is_labeled else ""
-    count = f'<b class="gap">{gap_mark(gaps)}</b>' if gaps and is_labeled else ""
+    usd, gaps, day = slot.usd.value, slot.usd.unknown_turns, slot_text(slot, span)
+    label = f"<b>{escape(total_cell(slot.usd, write=short_usd))}</b>" if usd and is_labeled else ""
+    count = f'<b class="gap">+{gaps:,}</b>' if gaps and is_labeled else ""
     cap = '<i class="hatched"></i>' if gaps else ""
     bar = f'<i class="bar" style="height:{_percent(usd, most)}"></i>' if usd else ""
-    hint = escape(f"{day}: {total_text(slot.usd)}", quote=True)
+    hint = escape(f"{day}: {total_words(slot.usd)}", quote=True)
     return f'<li title="{hint}">{label}{count}{cap}{bar}{f"<small>{day}</small>" if is_dated else ""}</li>'
 
 
@@ -163,7 +161,7 @@ def cumulative(days: Sequence[Bucket]) -> str:
     )
     drawing = f'<svg viewBox="0 0 100 100" preserveAspectRatio="none" aria-hidden="true">{drawn}</svg>'
     costs = [] if so_far.value is None else [so_far.value]
-    note = total_text(so_far, short_usd) if costs else ""
+    note = total_words(so_far, write=short_usd) if costs else ""
     note += " · dashed from the first turn of unknown cost" if costs and first_gap < len(sums) else ""
     return _figure("Cumulative cost", note, _plot(steps, listed, costs, dates + drawing))
 
@@ -171,7 +169,7 @@ def cumulative(days: Sequence[Bucket]) -> str:
 def share_of(spent: Bucket) -> str:
     """The four categories as one bar, with amounts and percentages below."""
     parts = shares(spent)
-    title, excess = "Cost by category", excess_text(spent.split_excess)
+    title, excess = "Cost by category", excess_words(spent.split_excess)
     if not any(share.part for share in parts):
         has_costs = any(share.usd is not None for share in parts)
         reason = "Nothing was spent." if has_costs else "No split by category was reported."
@@ -191,7 +189,7 @@ def share_of(spent: Bucket) -> str:
 
 
 def _amount_or_blank(usd: Decimal | None, gaps: int) -> str:
-    return "" if usd is None else escape(short_total_text(Total(usd, gaps)))
+    return "" if usd is None else escape(total_words(Total(usd, gaps)))
 
 
 def _percent(value: Decimal | None, most: Decimal) -> str:
@@ -212,9 +210,8 @@ def _table(groups: Sequence[Bucket], total: Bucket, by: GroupBy, omitted: int) -
     heads = "".join(f'<th scope="col" class="n">{head}</th>' for head in HEADS)
     rows = "\n".join(_row(bucket, _name(bucket, by)) for bucket in groups)
     sums = [getattr(total, member) for member in SUMS]
-    notes = [f"{MARK_EXPLAINED}."] * any(amount.missing_turns for amount in sums)
-    notes += [f"{escape(DOUBT_EXPLAINED)}."] * any(amount.doubtful for amount in sums)
-    note = "".join(f'<p class="gap">{text}</p>' for text in notes)
+    signs = legend([*sums, *(getattr(bucket, member) for bucket in groups for member in SUMS)])
+    note = f'<p class="gap">{escape(signs)}</p>' if signs else ""
     omission = (
         f"<p>{escape(plural(omitted, 'more row'))} not listed here; all are in the total.</p>"
         if omitted
@@ -240,19 +237,23 @@ def _name(bucket: Bucket, by: GroupBy) -> str:
 def _row(bucket: Bucket, name: str) -> str:
     cells = (
         number(bucket.turns),
-        _amount(bucket.total("usd"), usd_text),
-        _amount(bucket.total("credits"), credits_text),
-        _amount(bucket.total("tokens"), number),
-        *(_amount(bucket.total(member), usd_text) for member in COST_MEMBERS),
+        _amount(bucket.total("usd")),
+        _amount(bucket.total("credits"), partial(total_cell, unit=Unit.CREDITS)),
+        _amount(bucket.total("tokens"), partial(total_cell, write=count_text)),
+        *(_amount(bucket.total(member)) for member in COST_MEMBERS),
         number(bucket.incomplete),
     )
     columns = "".join(f'<td class="n">{cell}</td>' for cell in cells)
     return f'<tr><th scope="row">{name}</th>{columns}</tr>'
 
 
-def _amount(amount: Total, write: Callable[[Decimal | None], str]) -> str:
-    text, gaps = escape(value_text(amount, write)), gap_mark(amount.missing_turns)
-    return f'{text} <small class="gap">{gaps}</small>' if gaps and amount.value is not None else text
+def _amount(amount: Total, write: Callable[[Total], str] = total_cell) -> str:
+    text, gaps = escape(write(amount)), unknown_words(amount)
+    return f'{text} <small class="gap">{gaps}</small>' if gaps else text
+
+
+def _note(amount: Total) -> str:
+    return " ".join(filter(None, ["so far" if amount.so_far else "", unknown_words(amount)]))
 
 
 def _text(text: str, limit: int = 200) -> str:

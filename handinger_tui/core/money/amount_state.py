@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from enum import StrEnum
+
+from handinger_tui.core.amounts import Total
 
 
 class AmountState(StrEnum):
@@ -26,3 +29,18 @@ def state_of(*, ended: bool, complete: bool, confirmed: bool) -> AmountState:
     if not ended:
         return AmountState.OPEN
     return AmountState.SETTLED if complete and confirmed else AmountState.PROVISIONAL
+
+
+def total_in(
+    state: AmountState, value: Decimal | None, *, final: bool, doubtful: bool, shared: bool = False
+) -> Total:
+    """The amount of one turn. `final`: no part of it is known to be missing; `shared`: it is a maximum."""
+    has_value = value is not None
+    return Total(
+        value,
+        missing_turns=int(not (has_value and final)),
+        doubtful=doubtful,
+        open_turns=int(has_value and not final),
+        unsettled=state is AmountState.OPEN or (has_value and state is AmountState.PROVISIONAL),
+        shared=shared and has_value,
+    )

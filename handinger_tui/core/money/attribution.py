@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from decimal import Decimal, localcontext
 from enum import StrEnum
+from functools import reduce
+from operator import add
 from typing import Final
 
 from msgspec import Struct
 from msgspec.structs import replace
 
-from handinger_tui.core.amounts import EXACT, Total, total
+from handinger_tui.core.amounts import EXACT, Total, Unit
 from handinger_tui.core.figures import (
     FIGURES,
     NO_COSTS,
@@ -24,8 +26,7 @@ from handinger_tui.core.figures import (
     cost_of,
     usage_and_costs,
 )
-from handinger_tui.core.money.amount_state import AmountState, state_of
-from handinger_tui.core.money.limits import Unit
+from handinger_tui.core.money.amount_state import AmountState, state_of, total_in
 from handinger_tui.core.money.meaning import Meaning
 from handinger_tui.core.money.timeline import (
     NO_DECISIONS,
@@ -45,6 +46,7 @@ from handinger_tui.core.money.turn_events import (
     only_read,
     timeline_of,
 )
+from handinger_tui.core.money.words import cost_words
 from handinger_tui.core.turns.session import NO_RELATED_HISTORY, PerTurn, RelatedHistory, Session
 from handinger_tui.core.turns.turn import FREE, LIVE, Fault, Turn, TurnStatus
 
@@ -128,6 +130,17 @@ class TurnMoney(Struct, frozen=True):
         """The maximum number of credits; those of the turn if they are not shared."""
         return self.most[0].credits if self.shared else self.usage.credits
 
+    def total(self, unit: Unit) -> Total:
+        """The amount in a unit, at most, with all that is not certain about it."""
+        value = self.most_usd if unit is Unit.USD else self.most_credits
+        is_doubtful = unit in self.doubts
+        return total_in(self.state, value, final=self.final, doubtful=is_doubtful, shared=self.shared)
+
+    def cost(self, credit_usd: Decimal | None) -> str:
+        """The cost in words; "" if nothing is known. `credit_usd`: the person's price of a credit."""
+        usd, credit = (self.total(unit) for unit in Unit)
+        return "" if usd.value is credit.value is None else cost_words(usd, credit, credit_usd)
+
     @property
     def final_most_usd(self) -> Decimal | None:
         """`most_usd`; None while the amount may still grow, and so has no maximum."""
@@ -175,7 +188,9 @@ def session_money(turns: Sequence[Turn], elsewhere: RelatedHistory = NO_RELATED_
     all_money = index(turns, elsewhere)
     pairs = zip(turns, all_money, strict=True)
     charged = [money for turn, money in pairs if not (turn.imported or turn.unsent)]
-    return SessionMoney(all_money, index.reading, _total(charged, Unit.USD), _total(charged, Unit.CREDITS))
+    return SessionMoney(
+        all_money, index.reading, total_of(charged, Unit.USD), total_of(charged, Unit.CREDITS)
+    )
 
 
 def money_of(session: Session, turn: Turn, index: MoneyIndex | None = None) -> TurnMoney:
@@ -211,19 +226,15 @@ def elapsed_ms(turn: Turn) -> int | None:
     return milliseconds if milliseconds >= 0 else None
 
 
-def _total(all_money: Sequence[TurnMoney], unit: Unit) -> Total:
+def total_of(all_money: Sequence[TurnMoney], unit: Unit) -> Total:
     """The total of the reported amounts. The turn of an amount that is not final counts as missing.
 
     Zero of a turn that never started is in no total: it must not look as if the unit were reported.
     """
     all_money = [money for money in all_money if money.amount(unit) or not money.free]
-    amounts = [money.amount(unit) for money in all_money]
-    summed = total(amounts)
-    unfinished = sum(
-        amount is not None and not money.final for money, amount in zip(all_money, amounts, strict=True)
-    )
-    is_doubtful = any(unit in money.doubts for money in all_money)
-    return Total(summed.value, summed.missing_turns + unfinished, is_doubtful)
+    # A shared amount counts with what is entered for its turn, not with its maximum.
+    totals = (replace(money.total(unit), value=money.amount(unit)) for money in all_money)
+    return reduce(add, totals, Total(None)) if all_money else Total(Decimal(0))
 
 
 # -- from timelines to amounts ----------------------------------------------------------

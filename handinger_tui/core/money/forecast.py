@@ -15,11 +15,11 @@ from typing import Final
 
 from msgspec import Struct
 
-from handinger_tui.core.amounts import EXACT, Total, gap_text
+from handinger_tui.core.amounts import EXACT, Total, Unit
 from handinger_tui.core.formatting import plural
-from handinger_tui.core.money.limits import Gauge, Scope, Unit, exact_text
+from handinger_tui.core.money.limits import Gauge, Scope
 from handinger_tui.core.money.spending import Bucket
-from handinger_tui.core.money.typical_cost import rough
+from handinger_tui.core.money.words import amount_text, exact_text, unknown_words
 
 ENOUGH_DAYS: Final = 3
 """How many days before today a forecast needs."""
@@ -176,21 +176,23 @@ def limit_outlook(gauge: Gauge, days: DailyTotals, today: date) -> str:
         return ""
     if in_days == 0:
         return f"The {limit.scope.limit} of {amount} is reached."
-    pace = f"At ~{rough(estimate.per_day, limit.unit)} a day"
-    return f"{pace}, the {limit.scope.limit} of {amount} will be reached in ~{plural(in_days, 'day')}."
+    pace = f"At about {amount_text(estimate.per_day, limit.unit)} a day"
+    return f"{pace}, the {limit.scope.limit} of {amount} will be reached in about {plural(in_days, 'day')}."
 
 
 # -- texts ----------------------------------------------------------------------------
 def forecast_text(estimate: Forecast) -> str:
-    """One line: "~$12.40 by month end (~$10.10 to ~$14.70)", or why there is no forecast.
+    """One line: "about $12.40 by month end ($10.10 to $14.70)", or why there is no forecast.
 
     It names the number of turns of unknown cost, and of days if they are few.
     """
     if estimate.middle is None or estimate.low is None or estimate.high is None:
         return estimate.method
     amounts = (estimate.low, estimate.middle, estimate.high)
-    low, middle, high = (f"~{rough(value, estimate.unit)}" for value in amounts)
-    end = " ".join(filter(None, [middle, gap_text(estimate.gaps), "by month end"]))
+    low, middle, high = (amount_text(value, estimate.unit) for value in amounts)
+    end = " ".join(
+        filter(None, [f"about {middle}", unknown_words(Total(Decimal(0), estimate.gaps)), "by month end"])
+    )
     days = f", from {plural(estimate.days_seen, 'day')}" if estimate.days_seen < FEW_DAYS else ""
     return f"{end} ({low} to {high}{days})" if low != high else end
 

@@ -17,17 +17,10 @@ from typing import Final
 from msgspec import Struct
 from msgspec.structs import replace
 
-from handinger_tui.core.amounts import (
-    EXACT,
-    Total,
-    credits_words,
-    decimal_text,
-    doubt_mark,
-    total_text,
-    usd_text,
-)
+from handinger_tui.core.amounts import EXACT, Total, Unit
 from handinger_tui.core.errors import HandingerError
 from handinger_tui.core.formatting import plural
+from handinger_tui.core.money.words import Write, about_text, amount_text, bare_text, exact_text, total_words
 from handinger_tui.core.turns.turn import StartPolicy
 
 WARN_AT: Final = Decimal("0.8")
@@ -68,13 +61,6 @@ class Scope(StrEnum):
 _ADJECTIVES: Final = {Scope.DAY: "daily", Scope.WEEK: "weekly", Scope.MONTH: "monthly"}
 CALENDAR_SCOPES: Final = (Scope.DAY, Scope.WEEK, Scope.MONTH)
 """Scopes that count every session since a midnight."""
-
-
-class Unit(StrEnum):
-    """The unit of a limit."""
-
-    USD = "usd"
-    CREDITS = "credits"
 
 
 class LimitOrigin(StrEnum):
@@ -276,32 +262,24 @@ def tightest(gauges: Iterable[Gauge]) -> Gauge | None:
 
 
 # -- texts ----------------------------------------------------------------------------
-def amount_text(amount: Decimal, unit: Unit) -> str:
-    """An amount with its unit: "$1.50", "20 credits"."""
-    return usd_text(amount) if unit is Unit.USD else credits_words(amount)
+def _exact(amount: Decimal | None, unit: Unit) -> str:
+    return bare_text(None, unit) if amount is None else exact_text(amount, unit).partition(" ")[0]
 
 
-def exact_text(amount: Decimal, unit: Unit) -> str:
-    """An amount with its unit and all its digits, since a limit is shown exactly as typed."""
-    text = amount_text(amount, unit)
-    number, _, _ = text.partition(" ")
-    plain = number.strip("<$").replace(",", "")
-    if "<" not in number and Decimal(plain) == amount:
-        return text
-    return text.replace(number, f"{'$' if unit is Unit.USD else ''}{decimal_text(amount)}")
+def used_text(gauge: Gauge) -> str:
+    """Like "$0.85 so far of $1.00", "16 + 1 unknown of 20 credits", "unknown of $1.00"."""
+    unit, limit = gauge.limit.unit, exact_text(gauge.limit.amount, gauge.limit.unit)
+    write: Write = bare_text
+    if gauge.spent.value is not None and gauge.state is not GaugeState.REACHED:
+        # $0.99999 of $1.00 must not be shown as "$1.00 of $1.00".
+        is_same = amount_text(gauge.spent.value, unit) == limit
+        write = _exact if is_same else bare_text
+    return f"{total_words(gauge.spent, unit, write)} of {limit}"
 
 
 def spent_text(gauge: Gauge) -> str:
-    """Like "$0.85 of $1.00 (85%)", "16 + 1 turn unknown of 20 credits (80%)", "not reported of $1.00"."""
-    unit, limit = gauge.limit.unit, exact_text(gauge.limit.amount, gauge.limit.unit)
-    if gauge.spent.value is None:
-        return f"not reported of {limit}"
-    rounded = amount_text(gauge.spent.value, unit)
-    if gauge.state is not GaugeState.REACHED and rounded == limit:
-        # $0.99999 of $1.00 must not be shown as "$1.00 of $1.00".
-        rounded = exact_text(gauge.spent.value, unit)
-    spent = total_text(gauge.spent, lambda _: rounded.partition(" ")[0])
-    return f"{spent} of {limit} ({gauge.percent_text})"
+    """`used_text` with the percentage: "$0.85 so far of $1.00 (85%)"."""
+    return used_text(gauge) + (f" ({gauge.percent_text})" if gauge.spent.value is not None else "")
 
 
 def free_text(gauge: Gauge) -> str:
@@ -309,14 +287,14 @@ def free_text(gauge: Gauge) -> str:
     unit, limit = gauge.limit.unit, exact_text(gauge.limit.amount, gauge.limit.unit)
     if not gauge.reported:
         return f"a limit of {limit} cannot be enforced"
-    about = doubt_mark(gauge.approximate or gauge.spent.doubtful)
-    free = f"{about}{amount_text(gauge.free, unit).partition(' ')[0]}" if gauge.free else "none"
+    free = Total(gauge.free, doubtful=gauge.approximate or gauge.spent.doubtful)
+    text = about_text(free, unit, bare_text) if gauge.free else "none"
     turns = [(gauge.running, "running"), (gauge.unknown, "of unknown cost")]
     counts = [f", {count:,} {word}" for count, word in turns if count]
     history = "" if not gauge.unmeasured else f", {gauge.unmeasured:,} of them without cost history"
     if gauge.unmeasured == gauge.running + gauge.unknown:
         history = " without cost history" if gauge.unmeasured else ""
-    return f"{free} of {limit} left{''.join(counts)}{history}"
+    return f"{text} of {limit} left{''.join(counts)}{history}"
 
 
 def unmeasured_text(gauge: Gauge) -> str:

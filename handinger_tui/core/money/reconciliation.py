@@ -17,17 +17,7 @@ from typing import Any, Final, NamedTuple
 from msgspec import Struct, field
 from msgspec.structs import replace
 
-from handinger_tui.core.amounts import (
-    EXACT,
-    Total,
-    credits_words,
-    doubt_mark,
-    json_amount,
-    total,
-    total_text,
-    usd_text,
-    value_text,
-)
+from handinger_tui.core.amounts import EXACT, Total, Unit, json_amount, total
 from handinger_tui.core.figures import COST_MEMBERS, ZEROS, usage_and_costs
 from handinger_tui.core.formatting import plural
 from handinger_tui.core.jsontext import JsonObject
@@ -46,6 +36,7 @@ from handinger_tui.core.money.timeline import (
     Suspense,
 )
 from handinger_tui.core.money.turn_events import is_of_file
+from handinger_tui.core.money.words import about_text, amount_text, unknown_words
 from handinger_tui.core.turns.session import Session, newest_target
 from handinger_tui.core.turns.turn import FREE, Turn
 
@@ -101,16 +92,17 @@ def reconcile(session: Session) -> Reconciliation:
 
 
 def _credits_text(own_total: Decimal, local: Total) -> str:
+    own = amount_text(own_total, Unit.CREDITS)
     if local.value is None:
         missing = plural(local.missing_turns, "turn")
         unknown = f"The credits of {missing} of ours are unknown."
-        return f"The task's own total is {credits_words(own_total)}. {unknown}"
-    here = total_text(local, credits_words)
+        return f"The task's own total is {own}. {unknown}"
+    here = f"{about_text(local, Unit.CREDITS)} {unknown_words(local)}".rstrip()
     difference = EXACT.subtract(own_total, local.value)
     if not difference:
         return f"The local sum of {here} equals the task's own total."
-    off, than = credits_words(difference.copy_abs()), "more" if difference > 0 else "less"
-    return f"The task's own total is {credits_words(own_total)}, {off} {than} than the local sum of {here}."
+    off, than = amount_text(difference.copy_abs(), Unit.CREDITS), "more" if difference > 0 else "less"
+    return f"The task's own total is {own}, {off} {than} than the local sum of {here}."
 
 
 def _newest(turns: Sequence[Turn]) -> Decimal | None:
@@ -149,11 +141,11 @@ def reconciliation_text(result: Reconciliation) -> str:
     """The result as one or two short lines for the user."""
     if result.server is None or result.difference is None or result.local.value is None:
         return result.reason
-    local, server = value_text(result.local), usd_text(result.server)
+    local, server = about_text(result.local), amount_text(result.server)
     if result.difference == 0:
         equal = f"The local sum {local} equals the worker's own total"
         return f"{equal}. {result.reason}" if result.reason else f"{equal}."
-    off, than = usd_text(result.difference.copy_abs()), "more" if result.difference > 0 else "less"
+    off, than = amount_text(result.difference.copy_abs()), "more" if result.difference > 0 else "less"
     return f"The worker's own total is {server}, {off} {than} than the local sum {local}.\n{result.reason}"
 
 
@@ -164,7 +156,7 @@ def _reason(result: Reconciliation) -> str:
         return "The worker reported no cost, so there is nothing to compare with."
     missing = plural(result.local.missing_turns, "turn")
     if result.local.value is None:
-        own = f"The worker's own total is {usd_text(result.server)}"
+        own = f"The worker's own total is {amount_text(result.server)}"
         return f"{own}. The cost of {missing} of ours is unknown."
     if result.difference == 0:
         return f"{missing} unknown." if result.local.missing_turns else ""
@@ -174,7 +166,7 @@ def _reason(result: Reconciliation) -> str:
         (result.parts.unreported, f"in or around {plural(result.parts.turns, 'turn')} of unknown cost"),
         (result.parts.unexplained, "unexplained"),
     ]
-    return "; ".join(f"{usd_text(amount)} {why}" for amount, why in pieces if amount) + "."
+    return "; ".join(f"{amount_text(amount)} {why}" for amount, why in pieces if amount) + "."
 
 
 NEW_MEANING: Final = "the worker's figures turned out to mean something else"
@@ -189,7 +181,7 @@ NEW_RULES: Final = "new rules"
 _BY_RULING: Final = {
     NEW_RULES: "this version of handinger-tui attributes costs differently",
     PINNED: "you decided what the worker's figures mean",
-    ASSIGNED: "you decided which turn suspense belongs to",
+    ASSIGNED: "you decided which turn an unassigned cost belongs to",
 }
 """Stored reason → text. Other corrections are explained by the readings."""
 
@@ -227,9 +219,10 @@ class Restatement(Struct, frozen=True):
     def change(self) -> str:
         """Old and new amount: "$0.10 → $0.20"; in credits if the cost in USD did not change."""
         if self.old_usd != self.new_usd:
-            return f"{usd_text(self.old_usd)} → {usd_text(self.new_usd)}"
+            return f"{amount_text(self.old_usd)} → {amount_text(self.new_usd)}"
         if self.old_credits != self.new_credits:
-            return f"{credits_words(self.old_credits)} → {credits_words(self.new_credits)}"
+            old, new = (amount_text(one, Unit.CREDITS) for one in (self.old_credits, self.new_credits))
+            return f"{old} → {new}"
         return "split by category changed"
 
     def line(self, name: str = "") -> str:
@@ -240,17 +233,17 @@ class Restatement(Struct, frozen=True):
 def restatement_text(
     restatements: Sequence[Restatement], names: Mapping[str, str] = MappingProxyType({})
 ) -> str:
-    """One line for one or more: "Restatement 12: turn_1 $0.10 → $0.20, the worker reported more later.".
+    """One line for one or more: "Corrected 12: turn_1 $0.10 → $0.20, the worker reported more later.".
 
     `names`: turn id → name.
     """
     *_, last = restatements
     if len(restatements) == 1:
-        return f"Restatement {last.line(names.get(last.turn_id, ''))}"
+        return f"Corrected {last.line(names.get(last.turn_id, ''))}"
     reasons = {restatement.reason for restatement in restatements}
     why = f": {last.reason}" if len(reasons) == 1 else ""
     return (
-        f"Restatements {restatements[0].number} to {last.number}: {len(restatements)} final amounts changed,"
+        f"Corrected {restatements[0].number} to {last.number}: {len(restatements)} amounts changed,"
         f" together {_sum_change(restatements)}{why}."
     )
 
@@ -259,9 +252,9 @@ def _sum_change(restatements: Sequence[Restatement]) -> str:
     """The sum of all changes: "+$0.30"; in credits if no cost in USD changed."""
     usd = [EXACT.subtract(one.new_usd or 0, one.old_usd or 0) for one in restatements]
     credit = [EXACT.subtract(one.new_credits or 0, one.old_credits or 0) for one in restatements]
-    write, amounts = (usd_text, usd) if any(usd) else (credits_words, credit)
+    unit, amounts = (Unit.USD, usd) if any(usd) else (Unit.CREDITS, credit)
     change = reduce(EXACT.add, amounts, Decimal(0))
-    return f"{'-' if change < 0 else '+'}{write(change.copy_abs())}"
+    return f"{'-' if change < 0 else '+'}{amount_text(change.copy_abs(), unit)}"
 
 
 def restatement_object(restatement: Restatement) -> JsonObject:
@@ -277,7 +270,10 @@ def restatement_object(restatement: Restatement) -> JsonObject:
 
 # -- suspense ----------------------------------------------------------------------------------
 SUSPENSE: Final = "suspense"
-SUSPENSE_EXPLAINED: Final = "Suspense: costs a worker reported that no turn explains"
+"""The title of its group in JSON and CSV."""
+UNASSIGNED: Final = "Unassigned cost"
+"""Its name for people."""
+SUSPENSE_EXPLAINED: Final = f"{UNASSIGNED}: what a worker reported and no turn explains"
 
 
 class AssignedRise(NamedTuple):
@@ -289,9 +285,10 @@ class AssignedRise(NamedTuple):
 
 
 def rise_text(rise: Rise) -> str:
-    """The cost of a rise; in credits if it has no cost in USD. "~": it depends on what the figures mean."""
-    words = usd_text(rise.usd) if rise.usd or rise.credits is None else credits_words(rise.credits)
-    return doubt_mark(rise.doubtful) + words
+    """The cost of a rise; in credits if it has no cost in USD."""
+    if rise.usd or rise.credits is None:
+        return about_text(Total(rise.usd, doubtful=rise.doubtful))
+    return about_text(Total(rise.credits, doubtful=rise.doubtful), Unit.CREDITS)
 
 
 def owners_text(rise: Rise) -> str:

@@ -10,9 +10,10 @@ from typing import Final
 
 from msgspec import Struct
 
+from handinger_tui.core.amounts import Unit
 from handinger_tui.core.formatting import local_time
 from handinger_tui.core.money.forecast import WINDOW, Forecast
-from handinger_tui.core.money.limits import Gauge, Scope, Unit
+from handinger_tui.core.money.limits import Gauge, Scope
 from handinger_tui.core.money.reconciliation import AssignedRise, Restatement
 from handinger_tui.core.money.spending import (
     Bucket,

@@ -10,10 +10,11 @@ from typing import Final
 from msgspec import Struct
 from msgspec.structs import replace
 
-from handinger_tui.core.amounts import Total, count_within, credits_text, usd_text, value_text
+from handinger_tui.core.amounts import Total, Unit
 from handinger_tui.core.columns import NO_VALUE, Align, Column, Row, Tone
 from handinger_tui.core.formatting import day_text, duration, local_time, number, spaced
-from handinger_tui.core.money.limits import Gauge, Scope, amount_text, exact_text, tightest
+from handinger_tui.core.money.limits import Gauge, Scope, tightest
+from handinger_tui.core.money.reconciliation import UNASSIGNED
 from handinger_tui.core.money.report import Overview, Report
 from handinger_tui.core.money.spending import (
     NO_KNOWN_DAY,
@@ -27,10 +28,10 @@ from handinger_tui.core.money.spending import (
     week_days,
     week_name,
 )
+from handinger_tui.core.money.words import amount_text, count_within, exact_text, total_cell
 from handinger_tui.core.safety import clean_line
 from handinger_tui.core.turns.turn import NO_DAY, TurnStatus
 
-UNASSIGNED: Final = "Unassigned cost"
 INCOMPLETE: Final = "Failed or incomplete"
 MOST_LISTED: Final = 5
 """So many projects and so many workers are in the overview."""
@@ -127,9 +128,9 @@ def _sums(bucket: Bucket) -> tuple[str, ...]:
     usd, credit, tokens = (bucket.total(member) for member in ("usd", "credits", "tokens"))
     return (
         f"{bucket.turns:,}" if bucket.turns else "",
-        cost_cell(usd),
-        f"{usd.missing_turns:,}" if usd.missing_turns else "",
-        credits_cell(credit),
+        total_cell(usd),
+        f"{usd.unknown_turns:,}" if usd.unknown_turns else "",
+        total_cell(credit, Unit.CREDITS),
         NO_VALUE if tokens.value is None else count_within(tokens.value, _LONGEST_COUNT),
         f"{bucket.incomplete:,}" if bucket.incomplete else "",
     )
@@ -204,8 +205,8 @@ def plain_turn_row(charge: TurnCharge) -> Row:
     return Row(
         (
             time_text(charge.at_ms),
-            cost_cell(charge.cost_total, so_far=charge.so_far),
-            credits_cell(charge.credit_total, so_far=charge.so_far),
+            total_cell(charge.total(Unit.USD)),
+            total_cell(charge.total(Unit.CREDITS), Unit.CREDITS),
             number(charge.usage.total_tokens),
             status_word(charge.status),
             clean_line(charge.budget or "not set", 20),
@@ -240,8 +241,8 @@ def turn_line(charge: TurnCharge, year: int) -> Line:
         "" if charge.usage.steps is None else number(charge.usage.steps),
         "" if charge.usage.total_tokens is None else count_within(charge.usage.total_tokens, _LONGEST_COUNT),
         "" if charge.elapsed_ms is None else duration(charge.elapsed_ms),
-        credits_cell(charge.credit_total, so_far=charge.so_far),
-        cost_cell(charge.cost_total, so_far=charge.so_far),
+        total_cell(charge.total(Unit.CREDITS), Unit.CREDITS),
+        total_cell(charge.total(Unit.USD)),
     )
     return Line(Row(cells), charge.turn_id, title, GroupBy.SESSION, charge.session_id)
 
@@ -251,7 +252,13 @@ def unassigned_turn_line(bucket: Bucket, year: int) -> Line:
     name = unassigned_name(bucket)
     when = "" if bucket.last_ms is None else moment_text(local_time(bucket.last_ms), year)
     empty = ("",) * (len(TURN_COLUMNS) - 4)
-    cells = (when, name, *empty, credits_cell(bucket.total("credits")), cost_cell(bucket.total("usd")))
+    cells = (
+        when,
+        name,
+        *empty,
+        total_cell(bucket.total("credits"), Unit.CREDITS),
+        total_cell(bucket.total("usd")),
+    )
     return Line(Row(cells), name, name, rises=bucket.rises)
 
 
@@ -315,8 +322,8 @@ def _overview_line(bucket: Bucket, by: GroupBy, overview: Overview) -> Line:
 def _spent(usd: Total, credit: Total) -> tuple[str, str]:
     """What was spent, in USD if any was reported, and how many turns are missing in it."""
     is_priced = usd.value is not None or credit.value is None
-    text = cost_cell(usd) if is_priced else f"{credits_cell(credit)} credits"
-    missing = (usd if is_priced else credit).missing_turns
+    text = total_cell(usd) if is_priced else f"{total_cell(credit, Unit.CREDITS)} credits"
+    missing = (usd if is_priced else credit).unknown_turns
     return text, f"{missing:,}" if missing else ""
 
 
@@ -333,21 +340,7 @@ def _limit(gauges: Sequence[Gauge]) -> tuple[str, str]:
     return exact_text(gauge.limit.amount, unit), left
 
 
-# -- amounts -----------------------------------------------------------------------------
-def cost_cell(total: Total, *, so_far: bool = False) -> str:
-    """A cost in a column: "$0.0123", "~$0.04" about, "$1.23…" so far, "—" unknown."""
-    if total.value is None:
-        return "…" if so_far else NO_VALUE
-    return f"{value_text(total, usd_text)}{'…' if so_far else ''}"
-
-
-def credits_cell(total: Total, *, so_far: bool = False) -> str:
-    """Credits in a column, with the signs of `cost_cell`."""
-    if total.value is None:
-        return "…" if so_far else NO_VALUE
-    return f"{value_text(total, credits_text)}{'…' if so_far else ''}"
-
-
+# -- signs -------------------------------------------------------------------------------
 def legend(columns: Sequence[Column], rows: Iterable[Row]) -> str:
     """What the signs in amounts mean, those that occur: "~ about · … so far · — unknown"."""
     places = [at for at, column in enumerate(columns) if column.align is Align.POINT]

@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING, Final
 from msgspec import Struct
 from msgspec.structs import fields, replace
 
-from handinger_tui.core.amounts import Total, credits_words, price_text, split_excess, total, total_text
+from handinger_tui.core.amounts import Total, Unit, split_excess, total
 from handinger_tui.core.errors import SettingsError
 from handinger_tui.core.figures import COST_MEMBERS, NO_COSTS, NO_USAGE, Costs, Usage, cost_of
-from handinger_tui.core.formatting import plural
-from handinger_tui.core.money.amount_state import AmountState, state_of
+from handinger_tui.core.formatting import UNKNOWN, plural
+from handinger_tui.core.money.amount_state import AmountState, state_of, total_in
+from handinger_tui.core.money.words import about_text, cost_words, total_words
 from handinger_tui.core.turns.turn import LIVE, TurnStatus
 
 if TYPE_CHECKING:
@@ -125,29 +126,19 @@ class TurnCharge(Struct, frozen=True):
     confirmed: bool = False
 
     @property
-    def cost_total(self) -> Total:
-        """The cost to show: the most that it can be where several runs share it, which is not certain."""
-        is_shared = self.most_usd is not None
-        cost = self.most_usd if is_shared else self.usd
-        return Total(cost, int(not self.final), doubtful=self.doubtful or is_shared)
-
-    @property
-    def credit_total(self) -> Total:
-        """The credits to show, see `cost_total`."""
-        is_shared = self.most_credits is not None
-        credit = self.most_credits if is_shared else self.credits
-        return Total(credit, int(not self.final), doubtful=self.credits_doubtful or is_shared)
-
-    @property
-    def so_far(self) -> bool:
-        """Whether its amounts may still grow. What an ended turn did not report is unknown."""
-        is_known = self.usd is not None or self.credits is not None
-        return not self.final and (is_known or self.status in LIVE or self.status is TurnStatus.RUNNING)
-
-    @property
     def state(self) -> AmountState:
         """How far the amounts can be relied on; "so far" until they are settled."""
         return stored_state(self.status, final=self.final, confirmed=self.confirmed)
+
+    def total(self, unit: Unit) -> Total:
+        """The amount in a unit, at most, with all that is not certain about it."""
+        own, most, doubtful = (
+            (self.usd, self.most_usd, self.doubtful)
+            if unit is Unit.USD
+            else (self.credits, self.most_credits, self.credits_doubtful)
+        )
+        value, shared = (own, False) if most is None else (most, True)
+        return total_in(self.state, value, final=self.final, doubtful=doubtful, shared=shared)
 
 
 def stored_state(status: TurnStatus, *, final: bool, confirmed: bool) -> AmountState:
@@ -276,16 +267,20 @@ def sum_buckets(buckets: Iterable[Bucket], key: str = "") -> Bucket:
 
 
 def sum_text(usd: Total, credit_total: Total, turns: int, credit_usd: Decimal | None = None) -> str:
-    """The cost of turns: "$1.23 + 2 turns unknown · 8 credits · 3 turns in all"; no unknown credits.
+    """The cost of turns: "$1.23 so far + 2 unknown · 8 credits · 3 turns"; no unknown credits.
 
-    `credit_usd`: the person's price of a credit, for sums without any amount in USD: "~$0.08 · 8 credits".
+    `credit_usd`: the person's price of a credit, for sums without any amount in USD.
     """
-    cost = total_text(usd) if usd.value is not None else price_text(credit_total.value, credit_usd)
-    cost = cost or f"cost {total_text(usd)}"
-    credited = [total_text(credit_total, credits_words)] if credit_total.value is not None else []
-    # After "+ 1 turn unknown", "1 turn" would read as one more.
-    in_all = " in all" if any("unknown" in text for text in (cost, *credited)) else ""
-    return " · ".join([cost, *credited, plural(turns, "turn") + in_all])
+    pieces = [f"cost {UNKNOWN}" if usd.value is credit_total.value is None else ""]
+    if usd.value is not None:
+        # What is said of the cost is not said again of its credits.
+        pieces = [
+            total_words(usd),
+            "" if credit_total.value is None else about_text(credit_total, Unit.CREDITS),
+        ]
+    elif credit_total.value is not None:
+        pieces = [cost_words(usd, credit_total, credit_usd)]
+    return " · ".join(filter(None, [*pieces, plural(turns, "turn")]))
 
 
 _MANY: Final = ("were", "their workers", "They count")

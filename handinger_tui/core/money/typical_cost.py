@@ -9,11 +9,11 @@ from typing import Final
 
 from msgspec import Struct
 
-from handinger_tui.core.amounts import EXACT, LARGE, at_price, json_amount
+from handinger_tui.core.amounts import EXACT, Total, Unit, at_price, json_amount
 from handinger_tui.core.formatting import plural
 from handinger_tui.core.jsontext import JsonObject
-from handinger_tui.core.money.limits import Unit, amount_text
 from handinger_tui.core.money.spending import TurnCharge
+from handinger_tui.core.money.words import amount_text, fitted, price_words, total_cell
 from handinger_tui.core.safety import clean_line
 from handinger_tui.core.turns.session import LOCAL
 from handinger_tui.core.turns.turn import FREE, LIVE, TurnStatus, level_of
@@ -85,36 +85,32 @@ class TypicalCost(Struct, frozen=True):
     """See `Session`."""
 
     def at_price(self, unit: Unit, value: Decimal) -> str:
-        """The cost of an amount of credits at the person's price, "~$0.04"; "" if there is none."""
-        price = at_price(value, self.credit_usd) if unit is Unit.CREDITS else None
-        return "" if price is None else f"~{rough(price, Unit.USD)}"
+        """The cost of an amount of credits at the person's price, "about $0.04"; "" if there is none."""
+        return price_words(value, self.credit_usd) if unit is Unit.CREDITS else ""
 
 
 # -- texts ----------------------------------------------------------------------------
 CHIP_CELLS: Final = 25
 """The maximum width of `typical_cost_chip` in cells."""
-_SMALLEST: Final = Decimal("0.0001")
-_STEPS: Final = ((Decimal("0.1"), Decimal("0.01")), (Decimal("0.01"), Decimal("0.001")))
-"""Minimum amount and rounding step, for two significant digits."""
 
 
 def typical_cost_text(typical: TypicalCost) -> str:
-    """One short line: "usually $0.02–$0.09 (median $0.04, 12 turns, 1 more not reported)"."""
+    """One short line: "usually $0.02–$0.09 (median $0.04, 12 turns, 1 more unknown)"."""
     unit, of = unit_and_spread(typical)
     budget = clean_line(typical.budget, 40)
     if of.median is None:
         if not of.unknown:
             return f"no cost history at {budget} yet"
         whose = "on other workers " if typical.everywhere else ""
-        return f"{whose}{plural(of.unknown, 'turn')} at {budget}, cost not reported"
+        return f"{whose}{plural(of.unknown, 'turn')} at {budget}, cost unknown"
     facts = [plural(of.counted, "turn"), typical.at_price(unit, of.median)]
-    facts += [f"{of.unknown:,} more not reported"] if of.unknown else []
+    facts += [f"{of.unknown:,} more unknown"] if of.unknown else []
     whose = "other workers " if typical.everywhere else ""
     if of.counted < ENOUGH:
-        amount = f"{whose}so far {amount_text(of.median, unit) if of.counted == 1 else _between(of, unit)}"
+        amount = f"{whose}{amount_text(of.median, unit) if of.counted == 1 else _between(of, unit)}"
     else:
         amount = f"{whose}usually {_between(of, unit)}"
-        facts.insert(0, f"median {rough(of.median, unit)}")
+        facts.insert(0, f"median {amount_text(of.median, unit)}")
     return f"{amount} ({', '.join(filter(None, facts))})"
 
 
@@ -122,8 +118,8 @@ def typical_cost_chip(typical: TypicalCost) -> str:
     """A text of at most `CHIP_CELLS` cells: "~$0.04 ($0.02–0.09)", "no cost history yet"."""
     unit, of = unit_and_spread(typical)
     if of.median is None:
-        return "cost not reported" if of.unknown else "no cost history yet"
-    median = f"~{rough(of.median, unit)}"
+        return "cost unknown" if of.unknown else "no cost history yet"
+    median = f"~{amount_text(of.median, unit)}"
     turns = f"{median} ({plural(of.counted, 'turn')})"
     if typical.everywhere:
         choices = [f"{median} (other workers)"]
@@ -133,18 +129,12 @@ def typical_cost_chip(typical: TypicalCost) -> str:
         choices = [f"{_briefly(of, unit)} ({plural(of.counted, 'turn')})", turns]
     else:
         choices = [f"{median} ({_briefly(of, unit).partition(' ')[0]})", turns]
-    priced = typical.at_price(unit, of.median)
-    if priced:
-        choices = [f"{text} · {priced}" for text in (*choices, median)] + choices
-    return next((text for text in choices if len(text) <= CHIP_CELLS), median)
-
-
-def rough(value: Decimal, unit: Unit) -> str:
-    """An amount with about two digits: "$0.04", "$0.0042", "$12.50", "$1.2M", "4 credits"."""
-    sign, digits = _digits(value, 2 if unit is Unit.USD else 0)
-    if unit is Unit.USD:
-        return f"{sign}${digits}"
-    return f"{sign}{digits} {'credit' if digits == '1' else 'credits'}"
+    price = at_price(of.median, typical.credit_usd) if unit is Unit.CREDITS else None
+    if price is not None:
+        dollars = total_cell(Total(price, doubtful=True))
+        choices = [f"{text} · {dollars}" for text in (*choices, median)] + choices
+    shortest = f"~{fitted([of.median], CHIP_CELLS - 1, unit)[0]}"
+    return next((text for text in choices if len(text) <= CHIP_CELLS), shortest)
 
 
 def unit_and_spread(typical: TypicalCost) -> tuple[Unit, Spread]:
@@ -156,30 +146,13 @@ def unit_and_spread(typical: TypicalCost) -> tuple[Unit, Spread]:
 
 def _between(of: Spread, unit: Unit) -> str:
     """The range "$0.02–$0.09" or "2–9 credits"; one amount if both ends are the same."""
-    low, high = (rough(end or Decimal(0), unit) for end in (of.low, of.high))
+    low, high = (amount_text(end or Decimal(0), unit) for end in (of.low, of.high))
     return high if low == high else f"{low.partition(' ')[0]}–{high}"
 
 
 def _briefly(of: Spread, unit: Unit) -> str:
     """The range with one currency sign: "$0.02–0.09"."""
     return _between(of, unit).replace("–$", "–")
-
-
-def _digits(value: Decimal, at_least: int) -> tuple[str, str]:
-    """A sign ("", "<" or ">") and the digits, with `at_least` decimals for values below 100."""
-    if value >= 10**15:
-        return ">", "999T"
-    if value and value < _SMALLEST:
-        return "<", str(_SMALLEST)
-    if value >= 100:
-        size, letter = next(
-            ((size, letter) for size, letter in LARGE if value >= 10 * size), (Decimal(1), "")
-        )
-        return "", f"{EXACT.divide(value, size):.0f}{letter}"
-    step = next((step for least, step in _STEPS if value >= least), _SMALLEST)
-    units, _, decimals = format(value.quantize(step, context=EXACT), "f").partition(".")
-    decimals = decimals.rstrip("0").ljust(at_least, "0")
-    return "", f"{units}.{decimals}" if decimals else units
 
 
 LEVELS: Final = ("low", "standard", "high", "unlimited")
@@ -271,7 +244,8 @@ def advice(rows: Sequence[BudgetRow]) -> str | None:
     # The smaller number of costs decides.
     pair = max(pairs, key=lambda pair: min(one.counted for one in pair.spreads()))
     cheap, expensive = (
-        f"{rough(of.median or Decimal(0), pair.unit)} ({plural(of.counted, 'turn')})" for of in pair.spreads()
+        f"{amount_text(of.median or Decimal(0), pair.unit)} ({plural(of.counted, 'turn')})"
+        for of in pair.spreads()
     )
     cost = f"So far, {_name(pair.cheap)} costs a median of {cheap} and {_name(pair.expensive)} {expensive}"
     details = filter(None, (_sources(pair), _incomplete(pair)))

@@ -4,16 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from handinger_tui.core.money.limits import (
-    UNTIL_RAISED,
-    Gauge,
-    GaugeState,
-    Limit,
-    Scope,
-    Unit,
-    exact_text,
-    reached_text,
-)
+from handinger_tui.core.amounts import Unit
+from handinger_tui.core.money.limits import UNTIL_RAISED, Gauge, GaugeState, Limit, Scope, reached_text
+from handinger_tui.core.money.words import exact_text
 from handinger_tui.ui.dialogs.limits import LimitsPage
 from handinger_tui.ui.sessions.limit_changes import LimitChange, parse_limit_change
 from handinger_tui.ui.widgets.status_text import SET_BY

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from handinger_tui.core.amounts import usd_text
 from handinger_tui.core.formatting import plural
 from handinger_tui.core.money.limits import Scope
 from handinger_tui.core.money.turn_events import MEANING_ANSWERS, MEANING_WORDS
+from handinger_tui.core.money.words import amount_text
 from handinger_tui.core.receipts import meaning_lines, worker_of_figures
 from handinger_tui.core.safety import clean_line
 from handinger_tui.ui.commands.command import Command, CommandContext, number_in, numbers_to
@@ -66,7 +66,7 @@ async def highest_cost(controller: SessionController) -> str:
     most = max(priced, key=lambda cost: cost.usd.most or 0)
     whose = "all workers" if most.everywhere else "this worker"
     sentence = (
-        f"Most expensive turn so far at {most.budget}: {usd_text(most.usd.most)} "
+        f"Most expensive turn so far at {most.budget}: {amount_text(most.usd.most)} "
         f"({plural(most.usd.counted, 'turn')}, {whose})."
     )
     return sentence if at_unlimited else f"No cost history at unlimited yet. {sentence}"

@@ -14,7 +14,6 @@ from handinger_tui.core.money.attribution import money_of
 from handinger_tui.core.money.spending import ChargeFilter
 from handinger_tui.core.money.typical_cost import typical_cost_text
 from handinger_tui.core.prompts import draft_of_request, fork_text
-from handinger_tui.core.receipts import cost_words
 from handinger_tui.core.safety import clean_line
 from handinger_tui.core.tags import labels_text, tag_name, tag_names
 from handinger_tui.core.turns.turn import FREE, Lineage, LineageKind, Turn, TurnStatus
@@ -374,10 +373,10 @@ def first_cost(turn: Turn, money: TurnMoney, credit_usd: Decimal | None) -> str:
     """What the earlier try cost. `credit_usd`: the price of a credit, if the person gave one."""
     if turn.status in FREE:
         return "Nothing was charged for the first try."
-    amount = cost_words(money, credit_usd)
+    amount = money.cost(credit_usd)
     if not amount:
-        return "The cost of the first try was not reported."
-    return f"The first try cost {amount}." if money.final else f"The first try has cost {amount} so far."
+        return "The cost of the first try is unknown."
+    return f"The first try cost {amount}."
 
 
 # -- fork ---------------------------------------------------------------------------------

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 MONEY = (
     "Every message may cost money. A message is never sent twice unless you resend it. "
     "Esc only stops watching: the worker keeps running and may keep charging. "
-    "Figures come from the service; “not reported” does not mean zero."
+    "Figures come from the service; “unknown” does not mean zero."
 )
 ACCOUNT = (
     "Set your API key in HANDINGER_API_KEY or in a profile of the config file. "

@@ -12,15 +12,8 @@ from textual.content import Content
 from textual.events import Key
 from textual.widgets import Button, Input, Static
 
-from handinger_tui.core.money.limits import (
-    STILL,
-    Gauge,
-    GaugeState,
-    LimitOrigin,
-    exact_text,
-    free_text,
-    raise_hint,
-)
+from handinger_tui.core.money.limits import STILL, Gauge, GaugeState, LimitOrigin, free_text, raise_hint
+from handinger_tui.core.money.words import exact_text
 from handinger_tui.ui.dialogs import Dialog, button
 from handinger_tui.ui.sessions.limit_changes import (
     LimitChange,

@@ -12,22 +12,13 @@ from textual.app import ComposeResult
 from textual.containers import VerticalScroll
 from textual.content import Content
 
-from handinger_tui.core.amounts import (
-    EXACT,
-    Total,
-    credits_within,
-    decimal_places,
-    excess_text,
-    gap_mark,
-    gap_text,
-    pad_decimals,
-    usd_text,
-    usd_within,
-)
+from handinger_tui.core.amounts import EXACT, Total, Unit
 from handinger_tui.core.bars import BLOCKS, NO_VALUE, rising_line, stacked_bar, vertical_bar
-from handinger_tui.core.formatting import NOT_REPORTED, day_text, percent_text
-from handinger_tui.core.money.limits import Unit
+from handinger_tui.core.columns import aligned
+from handinger_tui.core.figures import CATEGORIES, COST_MEMBERS
+from handinger_tui.core.formatting import day_text, percent_text
 from handinger_tui.core.money.spending import Bucket, sum_buckets
+from handinger_tui.core.money.words import amount_text, excess_words, fitted, unknown_words
 from handinger_tui.ui.ledger.query import Days
 from handinger_tui.ui.widgets.frame import StaticReflow
 
@@ -37,12 +28,7 @@ FAINT: Final = "$text-muted"
 BAR: Final = "$primary"
 MARK: Final = "$accent"
 STRONG: Final = "bold"
-CATEGORIES: Final = (
-    ("model_usd", "model", "$primary"),
-    ("tool_usd", "tools", "$secondary"),
-    ("sandbox_usd", "sandbox", "$accent"),
-    ("internal_usd", "internal", "$text-muted"),
-)
+_COLORS: Final = ("$primary", "$secondary", "$accent", FAINT)
 _SPANS: Final = (1, 2, 3, 7, 14, 28, 91, 182, 364)
 """Numbers of days that one bar may cover."""
 _WIDEST: Final = 8
@@ -53,7 +39,7 @@ _LABEL: Final = 9
 
 def _amount_text(days: Days, amount: Decimal) -> str:
     """An amount in the unit of the charts, in at most `_LABEL` cells."""
-    return (usd_within if days.unit is Unit.USD else credits_within)(amount, _LABEL)
+    return fitted([amount], _LABEL, days.unit)[0]
 
 
 # -- bars --------------------------------------------------------------------------------
@@ -134,7 +120,7 @@ def _dates(days: Days, margin: int, drawn: int, columns: int) -> Content:
 def shares(spent: Bucket, width: int) -> list[Content]:
     """The four cost categories as one stacked bar, and a legend with amounts and percent."""
     title = Content.styled("Where the cost went", STRONG)
-    totals = [spent.total(member) for member, _, _ in CATEGORIES]
+    totals = [spent.total(member) for member in COST_MEMBERS]
     parts = [total.value for total in totals]
     reported = sum((part for part in parts if part is not None), Decimal(0))
     total_usd = max(spent.usd.value or Decimal(0), reported)
@@ -143,27 +129,25 @@ def shares(spent: Bucket, width: int) -> list[Content]:
         unknown = all(part is None for part in parts)
         reason = "No split by category was reported." if unknown else "Nothing was spent."
         return [title, Content.styled(reason, FAINT)]
-    blocks, colors = (*BLOCKS, NO_VALUE), (*(color for _, _, color in CATEGORIES), FAINT)
+    blocks, colors = (*BLOCKS, NO_VALUE), (*_COLORS, FAINT)
     lines = [title, Content.assemble(*((blocks[at] * cells, colors[at]) for at, cells in pieces))]
     remainder = EXACT.subtract(total_usd, reported)
-    names = [name for _, name, _ in CATEGORIES] + ["not split"] * (remainder > 0)
+    names = [figure.label for figure in CATEGORIES] + ["not split"] * (remainder > 0)
     totals += [Total(remainder)] * (remainder > 0)
     texts = _amounts([total.value for total in totals])
     room = max(map(len, texts))
     for at, (name, total, text) in enumerate(zip(names, totals, texts, strict=True)):
-        gaps = f" {gap_mark(total.missing_turns)}" if total.value is not None and not total.complete else ""
+        gaps = f" {unknown_words(total)}".rstrip()
         row = [(f"{blocks[at]} ", colors[at]), (f"{name:<13}", FAINT), (f"{text:>{room}}", "")]
         share = "" if total.value is None else percent_text(EXACT.divide(total.value, total_usd))
         lines.append(Content.assemble(*row, (f"{share:>6}", FAINT), (gaps, MARK)).truncate(width))
-    excess = excess_text(spent.split_excess)
+    excess = excess_words(spent.split_excess)
     return [*lines, Content.styled(excess, MARK).truncate(width)] if excess else lines
 
 
 def _amounts(parts: Sequence[Decimal | None]) -> list[str]:
     """US dollars, aligned at their decimal points."""
-    texts = [usd_text(part) for part in parts]
-    places = max(map(decimal_places, texts))
-    return [text if text == NOT_REPORTED else pad_decimals(text, places, 12) for text in texts]
+    return aligned([amount_text(part) for part in parts])
 
 
 # -- a line ------------------------------------------------------------------------------
@@ -175,7 +159,7 @@ def cumulative(days: Days, width: int, height: int) -> list[Content]:
     for bucket in days.buckets:
         running.append(EXACT.add(running[-1], days.spent(bucket).value or Decimal(0)))
     top, total = running[-1], days.spent(sum_buckets(days.buckets))
-    lines = [caption(("Cumulative", STRONG), gap_text(total.missing_turns), width)]
+    lines = [caption(("Cumulative", STRONG), unknown_words(total), width)]
     if total.value is None:
         # A line along the axis would mean that nothing was spent.
         blank = Content("")

@@ -13,13 +13,14 @@ from textual.message import Message
 from textual.style import Style
 from textual.widget import Widget
 
-from handinger_tui.core.amounts import credits_words, total_text
+from handinger_tui.core.amounts import Unit
 from handinger_tui.core.formatting import plural
 from handinger_tui.core.money.forecast import forecast_text
 from handinger_tui.core.money.reconciliation import AssignedRise, owners_text, rise_text
 from handinger_tui.core.money.report import Report
 from handinger_tui.core.money.report_rows import INCOMPLETE
 from handinger_tui.core.money.spending import Bucket, Rise
+from handinger_tui.core.money.words import about_text, total_words
 from handinger_tui.core.safety import clean_line
 from handinger_tui.ui.ledger.charts import FAINT, MARK
 from handinger_tui.ui.ledger.query import GROUPS, View
@@ -71,10 +72,11 @@ def _totals(data: HeadData, width: int) -> list[Content]:
     credits_total = spent.total("credits")
     details = [plural(spent.turns, "turn")]
     if credits_total.value is not None and spent.turns:
-        details.insert(0, total_text(credits_total, credits_words))
+        details.insert(0, about_text(credits_total, Unit.CREDITS))
     if spent.incomplete:
         details.append(f"{spent.incomplete:,} {INCOMPLETE.lower()}")
-    cost = "cost not reported" if spent.total("usd").value is None else total_text(spent.total("usd"))
+    usd = spent.total("usd")
+    cost = "cost unknown" if usd.value is None else total_words(usd)
     line = f"{cost}   {' · '.join(details)}"
     if len(line) <= width:
         return [Content.assemble((cost, "bold $accent"), (line[len(cost) :], FAINT))]

@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING, Final
 from msgspec import Struct
 from msgspec.structs import replace
 
-from handinger_tui.core.amounts import Total
+from handinger_tui.core.amounts import Total, Unit
 from handinger_tui.core.formatting import local_time
-from handinger_tui.core.money.limits import Unit
 from handinger_tui.core.money.report import Selection, unit_of
 from handinger_tui.core.money.spending import (
     Bucket,

@@ -16,12 +16,11 @@ from textual.content import Content
 from handinger_tui.core.columns import Column
 from handinger_tui.core.errors import HandingerError
 from handinger_tui.core.formatting import local_time
-from handinger_tui.core.money.reconciliation import rise_text
+from handinger_tui.core.money.reconciliation import UNASSIGNED, rise_text
 from handinger_tui.core.money.report import Report
 from handinger_tui.core.money.report_rows import (
     OVERVIEW_COLUMNS,
     TURN_COLUMNS,
-    UNASSIGNED,
     Line,
     group_columns,
     group_line,

@@ -13,12 +13,12 @@ from textual import work
 from textual.binding import BindingType
 from textual.content import Content
 
-from handinger_tui.core.amounts import credits_words, total_text, usd_text
+from handinger_tui.core.amounts import Unit
 from handinger_tui.core.columns import NO_VALUE, Align, Column, Layout, Measure, Row, Tone
 from handinger_tui.core.errors import HandingerError
-from handinger_tui.core.formatting import NOT_REPORTED, duration, plural
+from handinger_tui.core.formatting import UNKNOWN, duration, plural
 from handinger_tui.core.money.forecast import Forecast, daily, forecast, forecast_text, limit_outlook
-from handinger_tui.core.money.limits import Gauge, Scope, Unit
+from handinger_tui.core.money.limits import Gauge, Scope
 from handinger_tui.core.money.report import first_of_forecast, local_day, unit_of
 from handinger_tui.core.money.spending import Bucket, ChargeFilter, GroupBy, midnight_ms
 from handinger_tui.core.money.typical_cost import (
@@ -28,8 +28,8 @@ from handinger_tui.core.money.typical_cost import (
     Spread,
     advice,
     compare,
-    rough,
 )
+from handinger_tui.core.money.words import fitted, total_words
 from handinger_tui.core.safety import clean_line
 from handinger_tui.ui.keys import Where, bindings
 from handinger_tui.ui.pages import TextPage
@@ -95,8 +95,8 @@ class _Figure(Struct, frozen=True):
 
 def _figures(rows: Sequence[BudgetRow]) -> tuple[_Figure, ...]:
     usd = any(row.usd.counted for row in rows) or not any(row.credits.counted for row in rows)
-    cost = _Figure("cost", lambda row: row.usd, lambda value: rough(value, Unit.USD))
-    used = _Figure("credits", lambda row: row.credits, lambda value: rough(value, Unit.CREDITS).split()[0])
+    cost = _Figure("cost", lambda row: row.usd, lambda value: fitted([value], 11)[0])
+    used = _Figure("credits", lambda row: row.credits, lambda value: fitted([value], 11, Unit.CREDITS)[0])
     return (
         cost if usd else used,
         _Figure("time", lambda row: row.elapsed_ms, lambda value: duration(int(value))),
@@ -167,7 +167,7 @@ def _gaps(rows: Sequence[BudgetRow], figures: Sequence[_Figure]) -> list[str]:
         missing = [(row, figure.of(row).unknown) for row in rows if figure.of(row).unknown]
         if missing:
             turns = ", ".join(f"{plural(count, 'turn')} at {_level_name(row, 40)}" for row, count in missing)
-            gaps.append(f"{figure.title.capitalize()} {NOT_REPORTED}: {turns}.")
+            gaps.append(f"{figure.title.capitalize()} {UNKNOWN}: {turns}.")
     return gaps
 
 
@@ -194,7 +194,7 @@ def _month(comparison: Comparison, width: int) -> list[Content]:
 
 
 def _spent(month: Forecast) -> str:
-    return total_text(month.spent, usd_text if month.unit is Unit.USD else credits_words)
+    return total_words(month.spent, month.unit)
 
 
 def _wrapped(text: str, width: int, style: str = "") -> list[Content]:

@@ -14,12 +14,13 @@ from textual.containers import VerticalScroll
 from textual.content import Content
 from textual.renderables.digits import Digits
 
-from handinger_tui.core.amounts import credits_words, decimal_places, pad_decimals, price_text, usd_text
+from handinger_tui.core.amounts import Unit
 from handinger_tui.core.bars import BLOCKS, NO_VALUE, stacked_bar
+from handinger_tui.core.columns import aligned
 from handinger_tui.core.errors import HandingerError
 from handinger_tui.core.figures import CATEGORIES
-from handinger_tui.core.formatting import NOT_REPORTED, PENDING, plural
-from handinger_tui.core.money.limits import Unit
+from handinger_tui.core.formatting import UNKNOWN, plural
+from handinger_tui.core.money.words import about_text, amount_text, total_words
 from handinger_tui.core.receipt_page import (
     BY_CATEGORY,
     Receipt,
@@ -29,15 +30,7 @@ from handinger_tui.core.receipt_page import (
     receipt_markdown,
     receipt_page,
 )
-from handinger_tui.core.receipts import (
-    ReceiptFacts,
-    Times,
-    amount_words,
-    change_text,
-    duration_text,
-    share_text,
-    times_of,
-)
+from handinger_tui.core.receipts import ReceiptFacts, Times, change_text, duration_text, share_text, times_of
 from handinger_tui.core.turns.turn import Turn, TurnStatus, level_of
 from handinger_tui.ui.keys import Where, bindings
 from handinger_tui.ui.pages import TextPage
@@ -53,8 +46,6 @@ if TYPE_CHECKING:
 
 LABEL: Final = 21
 """Width of the label column in cells, including a blank after the longest label."""
-MAX_ALIGNED: Final = 24
-"""Longest amount, in cells, that is padded with zeros to align its decimal point with others."""
 COLORS: Final = ("$primary", "$secondary", "$accent", "$text-muted")
 _CATEGORY_INDEX: Final = {figure.title: index for index, figure in enumerate(CATEGORIES)}
 
@@ -73,13 +64,8 @@ def _aligned_rows(section: Section) -> tuple[ReceiptRow, ...]:
     """The rows of a section; the amounts by category are aligned at the decimal point."""
     if section.title != BY_CATEGORY:
         return section.rows
-    places = max((decimal_places(row.value) for row in section.rows), default=0)
-    values = [pad_decimals(row.value, places, MAX_ALIGNED) for row in section.rows]
-    cells = max(map(len, values), default=0)
-    return tuple(
-        replace(row, value=f"{value:>{cells}}" if decimal_places(row.value) else value)
-        for row, value in zip(section.rows, values, strict=True)
-    )
+    values = aligned([row.value for row in section.rows])
+    return tuple(replace(row, value=value) for row, value in zip(section.rows, values, strict=True))
 
 
 def receipt_text(receipt: Receipt) -> str:
@@ -101,16 +87,8 @@ def large_digits(text: str) -> list[str]:
 def _head(facts: ReceiptFacts, width: int) -> list[Content]:
     """The cost in large digits, and beside it the status, the comparison and the usage."""
     cost = facts.money.most_usd
-    reason = PENDING if facts.waiting else NOT_REPORTED
-    credited = facts.money.most_credits
-    priced = price_text(credited, facts.session.credit_usd) or f"cost {reason}"
-    if cost is not None:
-        text = usd_text(cost)
-    elif credited is not None:
-        # What the service reports comes first.
-        text = f"{amount_words(facts.money, credits_words(credited), Unit.CREDITS)} · {priced}"
-    else:
-        text = priced
+    text = amount_text(cost) if cost is not None else facts.money.cost(facts.session.credit_usd)
+    text = text or f"cost {total_words(facts.money.total(Unit.USD))}"
     summary = [line for line in _summary(facts) if line.plain]
     cells = Digits.get_width(text)
     if cost is None or cells + 24 > width:
@@ -126,9 +104,11 @@ def _head(facts: ReceiptFacts, width: int) -> list[Content]:
 
 def _summary(facts: ReceiptFacts) -> Iterator[Content]:
     money, usage, turn = facts.money, facts.money.usage, facts.turn
+    amount, credit = money.total(Unit.USD), money.total(Unit.CREDITS)
+    is_marked = amount.value is not None and (amount.so_far or amount.doubtful or amount.shared)
     marks = (
-        "so far" if not money.final and money.usd is not None else "",
-        f"≤ {share_text(money)}" if money.shared else "~ not certain yet" if money.doubts else "",
+        total_words(amount) if is_marked else "",
+        share_text(money),
         "simulated money" if facts.simulated else "",
     )
     status = " · ".join((STATUS_WORDS[turn.status], *filter(None, marks)))
@@ -136,9 +116,7 @@ def _summary(facts: ReceiptFacts) -> Iterator[Content]:
     change = change_text(facts.change.percent)
     yield Content(f"{change} vs. the median of {plural(facts.change.turns, 'turn')}" if change else "")
     amounts = [
-        amount_words(money, credits_words(money.most_credits), Unit.CREDITS)
-        if usage.credits is not None and money.most_usd is not None
-        else "",
+        about_text(credit, Unit.CREDITS) if credit.value is not None and amount.value is not None else "",
         plural(usage.total_tokens, "token") if usage.total_tokens is not None else "",
         plural(usage.steps, "step") if usage.steps is not None else "",
         duration_text(turn, facts.money),
@@ -165,7 +143,7 @@ def _row_lines(section: Section, row: ReceiptRow, width: int) -> list[Content]:
     )
     note = (f"  {row.note}", "$text-muted") if row.note else ""
     value = Content.assemble(
-        (row.value, "$text-muted" if row.value in (NOT_REPORTED, PENDING) else "$foreground"), note
+        (row.value, "$text-muted" if row.value.startswith(UNKNOWN) else "$foreground"), note
     ).wrap(max(12, width - LABEL - 2))
     head = label.truncate(LABEL + 2, pad=True)
     return [Content.assemble(head if not n else " " * (LABEL + 2), line) for n, line in enumerate(value)]

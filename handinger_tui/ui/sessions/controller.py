@@ -10,8 +10,9 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from handinger_tui.core.acts import Hold, SessionState
+from handinger_tui.core.amounts import Unit
 from handinger_tui.core.errors import HandingerError
-from handinger_tui.core.money.limits import Gauge, GaugeState, Scope, Unit
+from handinger_tui.core.money.limits import Gauge, GaugeState, Scope
 from handinger_tui.core.prompts import Draft, draft_as_typed, draft_of_request, pack_draft, unpack_draft
 from handinger_tui.core.safety import clean_line
 from handinger_tui.core.turns.session import LOCAL

@@ -78,7 +78,7 @@ def printed_text(controller: SessionController, what: str) -> str:
 
 
 def money_line(session: Session) -> str:
-    """The cost of the session with gaps: "$1.23 + 2 turns unknown · 12 credits · 3 turns in all".
+    """The cost of the session with gaps: "$1.23 + 2 unknown · 12 credits · 3 turns".
 
     Messages that were not sent are no turns; imported turns are named without a cost.
     """

@@ -8,8 +8,10 @@ from typing import Final
 
 from msgspec import Struct
 
+from handinger_tui.core.amounts import Unit
 from handinger_tui.core.errors import HandingerError
-from handinger_tui.core.money.limits import Gauge, Scope, Unit, amount_of, exact_text
+from handinger_tui.core.money.limits import Gauge, Scope, amount_of
+from handinger_tui.core.money.words import exact_text
 from handinger_tui.core.safety import clean_line
 
 CREDIT_DECIMALS: Final = 6

@@ -21,10 +21,11 @@ from textual.strip import Strip
 from textual.widget import Widget
 from textual.widgets import Static
 
-from handinger_tui.core.amounts import Total, credits_words, price_text, short_total_text
+from handinger_tui.core.amounts import Total, Unit
 from handinger_tui.core.formatting import plural
-from handinger_tui.core.money.limits import Gauge, Scope, Unit, exact_text
+from handinger_tui.core.money.limits import Gauge, Scope
 from handinger_tui.core.money.spending import Bucket
+from handinger_tui.core.money.words import cost_words, exact_text, total_words
 from handinger_tui.core.safety import clean_line
 from handinger_tui.core.turns.turn import TurnStatus
 from handinger_tui.ui.keys import in_footer_order
@@ -223,7 +224,7 @@ class HeaderLine(Widget):
             return
         words = plural(count, "other")
         if total.value is not None:
-            yield f"{words} running · {short_total_text(total)}"
+            yield f"{words} running · {total_words(total)}"
         yield f"{words} running"
         yield words
 
@@ -268,14 +269,10 @@ class HeaderLine(Widget):
 
 
 def _spent_text(spent: Bucket, credit_usd: Decimal | None) -> str:
-    """What some turns cost, in credits where no USD are reported; "" where neither is.
-
-    `credit_usd`: the person's price of a credit, "8 credits ~$0.08".
-    """
+    """What some turns cost, in credits where no USD are reported; "" where neither is."""
     if not _in_credits(spent):
-        return short_total_text(spent.usd) if spent.usd.value is not None else ""
-    credited = short_total_text(spent.credits, credits_words)
-    return f"{credited} {price_text(spent.credits.value, credit_usd)}".rstrip()
+        return total_words(spent.usd) if spent.usd.value is not None else ""
+    return cost_words(Total(None), spent.credits, credit_usd)
 
 
 def _in_credits(spent: Bucket) -> bool:

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from msgspec.structs import replace
 from rich.cells import cell_len
 from textual.content import Content
 
-from handinger_tui.core.amounts import credits_words, short_total_text, total_text
 from handinger_tui.core.columns import Align, Column, Layout, Measure, Row, Tone
 from handinger_tui.core.formatting import ago, middle_cut, plural
+from handinger_tui.core.money.words import cost_words
 from handinger_tui.core.prompts import lineage_words
 from handinger_tui.core.safety import clean_line
 from handinger_tui.core.turns.session import LOCAL, Session, SessionSummary
@@ -82,11 +82,11 @@ def _row(one: SessionSummary, opened: Session | None, now_ms: int, current: str)
             " ".join(f"#{name}" for name in one.tags),
             sign,
             status,
-            cost or _cost(one, short_total_text, "simulated"),
+            cost or session_cost(one, "simulated"),
             ago(one.updated_ms or one.created_ms, now_ms),
         ),
         styles={1: Tone.STRONG if one.unread else Tone.PLAIN, 4: style, 5: style},
-        briefs={6: cost or _cost(one, short_total_text, "sim.")},
+        briefs={6: cost or session_cost(one, "sim.")},
     )
 
 
@@ -97,7 +97,7 @@ def session_details(row: SessionSummary, opened: Session | None, now_ms: int, wi
     """
     _, status, cost = _status(row, opened, now_ms)
     facts = [status, plural(row.turns, "turn")]
-    facts.append(cost or ("" if row.only_imported else cost_words(row)))
+    facts.append(cost or ("" if row.only_imported else session_cost(row)))
     facts += [f"#{name}" for name in row.tags] + ([f"project {row.project}"] if row.project else [])
     if row.imported:
         facts.append(f"{plural(row.imported, 'turn')} imported, not charged here")
@@ -116,20 +116,13 @@ def session_details(row: SessionSummary, opened: Session | None, now_ms: int, wi
     )
 
 
-def cost_words(row: SessionSummary) -> str:
-    """The cost of a session with its gaps: "$1.20", "$1.20 + 2 turns unknown (simulated)", "not reported"."""
-    return _cost(row, total_text, "(simulated)")
-
-
-def _cost(row: SessionSummary, write: Callable[..., str], simulated: str) -> str:
-    """The cost of a session, in credits where no USD are reported. `write` formats a sum."""
+def session_cost(row: SessionSummary, simulated: str = "(simulated)") -> str:
+    """The cost of a session: "$1.20 so far", "$1.20 + 2 unknown (simulated)", "unknown", "imported"."""
     if row.only_imported:
         return "imported"
-    if row.usd.value is None and row.credits.value is None:
-        total = "not reported" if row.turns else ""
-        return f"{total} + imported" if row.imported else total
-    total = write(row.usd) if row.usd.value is not None else write(row.credits, credits_words)
-    total = f"{total} {simulated}" if row.base_url == LOCAL else total
+    total = cost_words(row.usd, row.credits) if row.turns else ""
+    has_value = row.usd.value is not None or row.credits.value is not None
+    total = f"{total} {simulated}" if has_value and row.base_url == LOCAL else total
     return f"{total} + imported" if row.imported else total
 
 

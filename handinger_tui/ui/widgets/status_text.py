@@ -22,7 +22,7 @@ from handinger_tui.core.money.limits import (
     raise_hint,
     spent_text,
 )
-from handinger_tui.core.receipts import cost_words, duration_text
+from handinger_tui.core.receipts import duration_text
 from handinger_tui.core.safety import clean_line
 from handinger_tui.core.turns.session import LOCAL, Session, any_with_status, with_status
 from handinger_tui.core.turns.turn import DRAFT, FREE, LIVE, ErrorKind, Turn, TurnStatus
@@ -198,8 +198,7 @@ def running_for(turn: Turn, now_ms: int) -> str:
 
 def so_far(session: Session, turn: Turn) -> str:
     """The cost of a run at its last reading: "$0.12 so far"."""
-    cost = cost_words(money_of(session, turn), session.credit_usd)
-    return f"{cost} so far" if cost else "cost not reported yet"
+    return money_of(session, turn).cost(session.credit_usd) or "cost unknown so far"
 
 
 class Advice(Struct, frozen=True):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from handinger_tui.core.amounts import usd_text
 from handinger_tui.core.evidence import files_of_turn, sources_of_turn
 from handinger_tui.core.formatting import duration, plural
 from handinger_tui.core.money.attribution import money_of
@@ -59,10 +58,10 @@ def undelivered(ended: list[Turn]) -> list[Draft]:
 
 def facts_of(session: Session, turn: Turn) -> str:
     """What a turn that has ended came to: "finished in 3 m 12 s, $0.04, 4 sources, 2 files"."""
-    usd = money_of(session, turn).usd
+    money = money_of(session, turn)
     sources, files = len(sources_of_turn(turn)), len(files_of_turn(turn))
     facts = [
-        usd_text(usd) if usd is not None else "",
+        money.cost(session.credit_usd),
         plural(sources, "source") if sources else "",
         plural(files, "file") if files else "",
     ]

@@ -7,10 +7,10 @@ from functools import reduce
 from operator import add
 from typing import TYPE_CHECKING, Final, Protocol, runtime_checkable
 
-from handinger_tui.core.amounts import Total
+from handinger_tui.core.amounts import Total, Unit
 from handinger_tui.core.errors import ApiError, LedgerError
 from handinger_tui.core.money.attribution import money_of
-from handinger_tui.core.money.limits import UNTIL_RAISED, Gauge, GaugeState, Unit, near_text, reached_text
+from handinger_tui.core.money.limits import UNTIL_RAISED, Gauge, GaugeState, near_text, reached_text
 from handinger_tui.core.money.reconciliation import MORE, Restatement, restatement_text
 from handinger_tui.core.money.spending import ChargeFilter, GroupBy, sum_buckets
 from handinger_tui.core.turns.session import with_status

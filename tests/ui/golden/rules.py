@@ -33,7 +33,7 @@ SPINNER: Final = re.compile("[⠁-⣿]")
 LETTER: Final = re.compile(r"\w")
 CORNERS: Final = {"╭": "│├╰", "╮": "│┤╯", "╰": "│├╭", "╯": "│┤╮"}
 """Characters that continue the border below a top corner, and above a bottom corner."""
-ONCE: Final = ("pending", "waiting for", "working")
+ONCE: Final = ("unknown so far", "waiting for", "working")
 """Texts that appear at most once on a screen."""
 LEAST_CONTRAST: Final = 4.5
 LEAST_KEYS: Final = 2

@@ -10,9 +10,9 @@ from typing import Any, NamedTuple
 
 from textual.pilot import Pilot
 
-from handinger_tui.core.amounts import Total
+from handinger_tui.core.amounts import Total, Unit
 from handinger_tui.core.errors import Doubtful, Refused
-from handinger_tui.core.money.limits import Scope, Unit
+from handinger_tui.core.money.limits import Scope
 from handinger_tui.core.turns import turn
 from handinger_tui.core.turns.turn import TurnStatus
 from handinger_tui.ui.dialogs import Question

@@ -134,8 +134,8 @@ def drawn(*lines: str, kind: Kind = Kind.WORK, theme: str = "") -> Screen:
         (drawn(*BOX, "Enter sends · ? help", " Enter Send  F1 Help"), "said twice: enter send"),
         (drawn("Browsing: Usag", *BOX, "", " Enter Send  F1 Help"), "cut: “Usag”"),
         (
-            drawn("turn pending · worker pending", *BOX, "", " Enter Send  F1 Help"),
-            "“pending” is said 2 times",
+            drawn("turn unknown so far · session unknown so far", *BOX, "", " Enter Send  F1 Help"),
+            "“unknown so far” is said 2 times",
         ),
         (
             drawn("╭─ Help ─╮", "│        │", "╰────────╯", *BOX, "", " Enter Send  F1 Help"),

@@ -15,11 +15,11 @@ from textual.events import Paste
 from textual.screen import Screen
 from textual.widgets import Input
 
-from handinger_tui.core.amounts import Total
+from handinger_tui.core.amounts import Total, Unit
 from handinger_tui.core.evidence import datasets_of
 from handinger_tui.core.formatting import moment_at
 from handinger_tui.core.jsontext import JsonObject
-from handinger_tui.core.money.limits import Gauge, Limit, Scope, Unit
+from handinger_tui.core.money.limits import Gauge, Limit, Scope
 from handinger_tui.core.previews.trees import tree_of_value
 from handinger_tui.core.safety import Secret
 from handinger_tui.core.schedules import Cron, Schedule, ScheduleList

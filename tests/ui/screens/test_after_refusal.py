@@ -38,7 +38,7 @@ def speaks_of_the_answer(desktop: Desktop) -> None:
     assert "refused" not in header
     view = desktop.work.sidebar.panel(UsagePanel).rows.view
     assert view is not None
-    assert str(view.this_turn("cost").value) == "0.0123"
+    assert str(view.own.money.usd) == "0.0123"
 
 
 async def test_header_and_money_are_those_of_the_last_turn_that_ran() -> None:

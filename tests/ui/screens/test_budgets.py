@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from msgspec.structs import replace
 
-from handinger_tui.core.amounts import Total
+from handinger_tui.core.amounts import Total, Unit
 from handinger_tui.core.errors import LedgerError
 from handinger_tui.core.figures import Usage
 from handinger_tui.core.money.forecast import Forecast
-from handinger_tui.core.money.limits import Scope, Unit
+from handinger_tui.core.money.limits import Scope
 from handinger_tui.core.money.typical_cost import compare
 from handinger_tui.core.turns.turn import TurnStatus
 from handinger_tui.ui.pages.budgets import Comparison, budget_lines
@@ -80,9 +80,9 @@ async def test_advice_and_forecast_and_days_to_a_limit() -> None:
     desktop.limits.spend(Scope.WORKER, "1")
     async with desktop.running(120, 40) as pilot:
         await opened(desktop, pilot)
-        await desktop.shows(pilot, "So far, low costs a median", "by month end", "(~$")
+        await desktop.shows(pilot, "So far, low costs a median", "by month end", "($")
         await desktop.shows(pilot, "the daily average of the last", "limit of $5.00 will be reached in ~")
-        await desktop.shows(pilot, "Cost not reported: 2 turns at high.")
+        await desktop.shows(pilot, "Cost unknown: 2 turns at high.")
 
 
 async def test_without_a_worker_all_turns_are_shown_and_an_empty_page_explains_itself() -> None:
@@ -129,8 +129,8 @@ def text(*charges: TurnCharge, width: int = 72) -> str:
 def test_unreported_figures_are_never_zero() -> None:
     shown = text(*spent("low", 6, None, elapsed_ms=None, sources=None, usage=Usage()))
     assert "0" not in next(line for line in shown.splitlines() if line.startswith("low")).replace(" 0%", "")
-    assert "Cost not reported: 6 turns at low." in shown
-    assert "Sources not reported: 6 turns at low." in shown
+    assert "Cost unknown: 6 turns at low." in shown
+    assert "Sources unknown: 6 turns at low." in shown
 
 
 @pytest.mark.parametrize("width", [30, 40, 60, 72])
@@ -178,4 +178,4 @@ def test_a_hostile_level_is_harmless() -> None:
 def test_a_month_in_credits_shows_its_unit() -> None:
     in_credits = replace(NO_FORECAST, spent=Total(Decimal(12), 1), unit=Unit.CREDITS)
     shown = "\n".join(line.plain for line in budget_lines(Comparison("all workers", (), in_credits), 72))
-    assert "Spent so far: 12 credits + 1 turn unknown" in shown
+    assert "Spent so far: 12 credits + 1 unknown" in shown

@@ -72,7 +72,7 @@ async def test_quitting_during_a_turn_prints_the_resume_command_and_a_cost_warni
     assert f"handinger-tui --resume {desktop.session.session_id}" in farewell
     assert "handinger-tui --worker w1" in farewell
     assert "1 still running: it may keep charging. Watch it: handinger-tui attach w1" in farewell
-    assert "cost not reported · 1 turn" in farewell
+    assert "cost unknown · 1 turn" in farewell
 
 
 async def test_a_worker_named_at_the_start_is_read_and_its_turns_are_shown() -> None:

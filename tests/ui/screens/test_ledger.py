@@ -7,8 +7,9 @@ import time
 import pytest
 from msgspec.structs import replace
 
+from handinger_tui.core.amounts import Unit
 from handinger_tui.core.columns import Row
-from handinger_tui.core.money.limits import Scope, Unit
+from handinger_tui.core.money.limits import Scope
 from handinger_tui.core.money.report_rows import Line
 from handinger_tui.core.money.spending import ChargeFilter, GroupBy
 from handinger_tui.core.turns.turn import TurnStatus
@@ -97,9 +98,7 @@ async def test_a_row_is_narrowed_to_and_given_back_with_the_cursor_on_it() -> No
         await pilot.press("down")
         await desktop.shows(pilot, "›wrk_tea")
         await pilot.press("enter")
-        await desktop.shows(
-            pilot, "only worker wrk_tea ×", "[s Session]", "About tea", "$1.50 + 1 turn unknown"
-        )
+        await desktop.shows(pilot, "only worker wrk_tea ×", "[s Session]", "About tea", "$1.50 + 1 unknown")
         assert "About pumps" not in desktop.text()
         await pilot.press("enter")
         await desktop.shows(pilot, "only worker wrk_tea × · session About tea ×", "[t Turn]", "2 turns")

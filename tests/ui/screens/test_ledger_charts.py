@@ -9,9 +9,8 @@ from typing import Any
 import pytest
 from textual.content import Content
 
-from handinger_tui.core.amounts import Total
+from handinger_tui.core.amounts import Total, Unit
 from handinger_tui.core.columns import Row
-from handinger_tui.core.money.limits import Unit
 from handinger_tui.core.money.report_rows import Line
 from handinger_tui.core.money.spending import Bucket, GroupBy, midnight_ms
 from handinger_tui.ui.ledger.charts import charts, cumulative, per_day, shares
@@ -126,7 +125,7 @@ def test_shares_name_every_category_with_its_block_and_add_up_to_the_cost() -> N
     lines = plain(shares(day("x", "10", **parts), 40))
     assert lines[1] == "█" * 24 + "▓" * 8 + "·" * 8
     assert lines[2].split() == ["█", "model", "$6.00", "60%"]
-    assert lines[3].split() == ["▓", "tools", "$2.00", "20%", "+1"]
+    assert lines[3].split() == ["▓", "tools", "$2.00", "20%", "+", "1", "unknown"]
     assert lines[4].split() == ["▒", "sandbox", "not", "reported"]
     assert lines[-1].split() == ["·", "not", "split", "$2.00", "20%"]
     assert "was reported" in plain(shares(day("x", None), 40))[1]
@@ -137,7 +136,7 @@ def test_the_line_rises_to_the_sum_and_marks_gaps() -> None:
     assert days is not None
     lines = plain(cumulative(days, LEFT + 40, 8))
     assert lines[0].startswith("Cumulative")
-    assert lines[0].endswith("+ 1 turn unknown")
+    assert lines[0].endswith("+ 1 unknown")
     assert lines[1].startswith("    $4.00┤")
     assert lines[1].rstrip() != "    $4.00┤"
     firsts = [
@@ -164,7 +163,7 @@ def test_unknown_amounts_draw_no_line_at_zero_and_zero_is_not_unknown() -> None:
     days = days_of([unknown])
     assert days is not None
     lines = [line.plain.rstrip() for line in cumulative(days, 60, 8)]
-    assert lines == [f"{'Cumulative':<43}+ 2 turns unknown", "No cost was reported.", *[""] * 6]
+    assert lines == [f"{'Cumulative':<43}+ 2 unknown", "No cost was reported.", *[""] * 6]
     zero = Total(Decimal(0))
     free = Bucket(
         "2026-11-25", 1, usd=zero, model_usd=zero, tool_usd=zero, sandbox_usd=zero, internal_usd=zero

@@ -10,7 +10,8 @@ from decimal import Decimal
 import pytest
 from textual.pilot import Pilot
 
-from handinger_tui.core.money.limits import Limit, Scope, Unit
+from handinger_tui.core.amounts import Unit
+from handinger_tui.core.money.limits import Limit, Scope
 from handinger_tui.core.money.report import Report, Selection
 from handinger_tui.core.money.spending import Bucket, ChargeFilter, GroupBy, TurnCharge
 from handinger_tui.core.tags import PROJECT_KINDS, TagRules, rules_in
@@ -62,7 +63,7 @@ async def running(width: int) -> AsyncIterator[tuple[Desktop, Pilot[None]]]:
         ledger.limits.rules = LimitRules([each], now_ms=lambda: NOW_MS, tag_rules=rules)
         desktop = desktop_with(Stored(stored=ledger.charges))
         async with desktop.running(width, 24) as pilot:
-            await opened(desktop, pilot, "$0.75 + 1 turn unknown", "[d Day]")
+            await opened(desktop, pilot, "$0.75 + 1 unknown", "[d Day]")
             yield desktop, pilot
     finally:
         await ledger.aclose()
@@ -80,7 +81,7 @@ async def test_rows_of_tags_overlap_and_the_total_does_not(width: int) -> None:
         assert client.split()[2:5] == ["2", "$0.50", "1"], "turns, cost, unknown"
         assert "$0.75 + 1 turn unknown" in desktop.text(), "the total counts each turn once"
         await pilot.press("enter")
-        await desktop.shows(pilot, "only tag client-a", "$0.50 + 1 turn unknown", "About tea 1")
+        await desktop.shows(pilot, "only tag client-a", "$0.50 + 1 unknown", "About tea 1")
         await pilot.press("backspace", "P")
         await desktop.shows(pilot, "[P Project]", "acme", "(no project)")
         await pilot.press("f")
@@ -99,7 +100,7 @@ async def test_the_key_of_days_cycles_to_weeks_and_months() -> None:
         await pilot.press("enter")
         await desktop.shows(pilot, "only month October 2023", "day Wed Oct 25", "About tea 2")
         await pilot.press("backspace", "backspace")
-        await desktop.shows(pilot, "[d Month]", "$0.75 + 1 turn unknown")
+        await desktop.shows(pilot, "[d Month]", "$0.75 + 1 unknown")
         await pilot.press("d")
         await desktop.shows(pilot, "[d Day]")
 

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 from textual.events import Key
 
-from handinger_tui.core.money.limits import STILL, LimitOrigin, Scope, Unit
+from handinger_tui.core.amounts import Unit
+from handinger_tui.core.money.limits import STILL, LimitOrigin, Scope
 from handinger_tui.ui.dialogs.limits import RaiseLimit
 from tests.engine.fakes import FakeApi, Script, says, worker
 from tests.ui.fakes import LOCAL, PRICED, Desktop, answers, charge

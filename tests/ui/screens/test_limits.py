@@ -9,7 +9,8 @@ from decimal import Decimal
 import pytest
 from msgspec.structs import replace
 
-from handinger_tui.core.money.limits import Gauge, LimitOrigin, Scope, Unit
+from handinger_tui.core.amounts import Unit
+from handinger_tui.core.money.limits import Gauge, LimitOrigin, Scope
 from handinger_tui.core.money.reconciliation import Restatement
 from handinger_tui.engine.session_actor import SessionActor
 from handinger_tui.ui.sessions.limit_changes import LimitChange, NotAnAmount, parse_limit_change
@@ -147,9 +148,9 @@ async def test_the_page_shows_every_limit_and_accepts_a_new_one(size: tuple[int,
     async with desktop.running(*size) as pilot:
         await desktop.send(pilot, "/limit")
         await desktop.shows(pilot, "■ Turn", "━ reached", "$1.50 of $1.00 (150%)")
-        await desktop.shows(pilot, "● Session ····", "not reported of 20 credits")
+        await desktop.shows(pilot, "● Session ····", "unknown of 20 credits")
         await desktop.shows(
-            pilot, "▲ Day", "┄ near · from the config file", "$4.25 + 2 turns unknown of $5.00 (85%)"
+            pilot, "▲ Day", "┄ near · from the config file", "$4.25 + 2 unknown of $5.00 (85%)"
         )
         await desktop.shows(pilot, "session 20 credits", "blocks new messages at 100%", "For example: day 5")
         await pilot.press(*"day five", "enter")

@@ -121,7 +121,7 @@ async def test_copy_and_both_files() -> None:
         await pilot.press("y")
         await desktop.until(pilot, lambda: "Copied the receipt" in desktop.notices())
         assert desktop.app.clipboard == receipt_text(page(desktop).receipt)
-        assert "Cost: ~$0.0123" in desktop.app.clipboard
+        assert "Cost: about $0.0123" in desktop.app.clipboard
         await pilot.press("m")
         await desktop.until(pilot, lambda: len(desktop.written) == 1)
         await pilot.press("j")
@@ -175,11 +175,11 @@ def lines(shown: Session, of: Turn, width: int = 72) -> str:
 @pytest.mark.parametrize(
     ("status", "words"),
     [
-        (TurnStatus.FAILED, ("failed", "cost not reported", "The model gave up")),
-        (TurnStatus.RUNNING, ("still running", "cost pending")),
-        (TurnStatus.UNKNOWN, ("delivery unknown", "cost not reported")),
+        (TurnStatus.FAILED, ("failed", "cost unknown", "The model gave up")),
+        (TurnStatus.RUNNING, ("still running", "cost unknown so far")),
+        (TurnStatus.UNKNOWN, ("delivery unknown", "cost unknown")),
         (TurnStatus.REJECTED, ("rejected", "$0.00", "nothing was charged")),
-        (TurnStatus.ACCEPTED, ("working", "cost pending")),
+        (TurnStatus.ACCEPTED, ("working", "cost unknown so far")),
     ],
 )
 def test_every_end_of_a_turn_has_a_receipt(status: TurnStatus, words: tuple[str, ...]) -> None:
@@ -236,11 +236,11 @@ async def test_the_line_under_an_earlier_turn_follows_a_later_reading() -> None:
     desktop = Desktop(api=api)
     async with desktop.running(110, 40) as pilot:
         await desktop.send(pilot, "one")
-        await desktop.shows(pilot, "so far: ~0.0 s · 1 step · $0.10")
+        await desktop.shows(pilot, "0.0 s · $0.10 so far")
         await desktop.until(pilot, lambda: not desktop.session.busy)
         await desktop.send(pilot, "two")
         await desktop.until(pilot, lambda: len(desktop.session.turns) == 2 and not desktop.session.busy)
-        await desktop.shows(pilot, "~0.0 s · 5 steps · $0.50")
+        await desktop.shows(pilot, "0.0 s · $0.50 so far")
         assert "so far: ~0.0 s" not in desktop.text_of("#transcript")
 
 

@@ -180,9 +180,9 @@ async def test_a_message_is_tried_again_only_after_its_price_and_a_yes() -> None
         ),
         (
             TurnMoney(Usage(credits=Decimal(2)), final=True, credits_doubtful=True),
-            "The first try cost ~2 credits (~$0.02).",
+            "The first try cost about 2 credits (about $0.02).",
         ),
-        (TurnMoney(), "The cost of the first try was not reported."),
+        (TurnMoney(), "The cost of the first try is unknown."),
     ],
 )
 def test_the_question_says_what_the_first_try_cost_and_how_sure_that_is(money: TurnMoney, text: str) -> None:

@@ -6,8 +6,8 @@ from decimal import Decimal
 
 import pytest
 
-from handinger_tui.core.amounts import Total
-from handinger_tui.core.money.limits import Gauge, Limit, LimitReserved, LimitUnmeasured, Scope, Unit
+from handinger_tui.core.amounts import Total, Unit
+from handinger_tui.core.money.limits import Gauge, Limit, LimitReserved, LimitUnmeasured, Scope
 from handinger_tui.core.turns.session import Session
 from handinger_tui.core.turns.turn import TurnStatus
 from tests.engine.fakes import FakeApi, says, worker

@@ -51,7 +51,9 @@ async def test_a_schedule_is_typed_priced_and_added_after_a_question() -> None:
         await desktop.shows(pilot, "The instruction is missing")
         await pilot.press("enter")
         await typed(pilot, " Report")
-        await desktop.shows(pilot, "Every 1 d. Next run: Wed Nov 15, 22:13", "~$0.04 a run, ~$1.20 a month")
+        await desktop.shows(
+            pilot, "Every 1 d. Next run: Wed Nov 15, 22:13", "about $0.04 a run, about $1.20 a month"
+        )
         await pilot.press("enter")
         await desktop.shows(pilot, "Add this schedule?", "“Report”", "(30 runs a month)", "usually $0.04")
         await desktop.shows(pilot, "Its limits do not stop")
@@ -66,7 +68,7 @@ async def test_a_schedule_is_typed_priced_and_added_after_a_question() -> None:
         await desktop.shows(pilot, "Add this schedule?")
         await pilot.press("right", "enter")
         await desktop.shows(
-            pilot, "Added. Next run: Wed Nov 15, 22:13 (in 1 d).", "1 schedule · ~$1.20 a month"
+            pilot, "Added. Next run: Wed Nov 15, 22:13 (in 1 d).", "1 schedule · about $1.20 a month"
         )
         await desktop.shows(pilot, "every 1 d", "sch_1")
         assert desktop.schedules.added == [NewSchedule("Report", Every(86_400))]

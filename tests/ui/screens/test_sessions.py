@@ -16,7 +16,7 @@ from handinger_tui.core.turns.turn import TurnStatus
 from handinger_tui.ui.dialogs import TextQuestion
 from handinger_tui.ui.panels.usage import UsagePanel
 from handinger_tui.ui.ports import Account, Opening
-from handinger_tui.ui.widgets.session_rows import cost_words, session_details
+from handinger_tui.ui.widgets.session_rows import session_cost, session_details
 from handinger_tui.ui.work.screen import WorkScreen
 from tests.engine.fakes import PLACE, FakeApi, worker
 from tests.ui.fakes import LOCAL, Desktop, answers, launch, summary
@@ -67,7 +67,7 @@ async def test_ids_and_the_exact_cost_are_shown_for_the_highlighted_session_only
         await desktop.shows(pilot, "worker wrk_heat · session ses_heat")
         assert "wrk_tea" not in desktop.text()
         await pilot.press("down", "down")
-        await desktop.shows(pilot, "worker wrk_tea", "delivery unknown · 2 turns · $1.20 + 2 turns unknown")
+        await desktop.shows(pilot, "worker wrk_tea", "delivery unknown · 2 turns · $1.20 + 2 unknown")
         assert "wrk_heat" not in desktop.text()
 
 
@@ -318,23 +318,23 @@ async def test_enter_in_the_list_opens_the_session() -> None:
 
 
 def test_costs_with_gaps_say_so_and_unknown_is_not_zero() -> None:
-    assert cost_words(HEAT) == "$0.0123"
-    assert cost_words(PUMPS) == "not reported"
-    assert cost_words(TEA) == "$1.20 + 2 turns unknown"
-    assert cost_words(replace(TEA, base_url=SIMULATED)) == "$1.20 + 2 turns unknown (simulated)"
-    assert cost_words(summary("new", turns=0)) == ""
+    assert session_cost(HEAT) == "$0.0123"
+    assert session_cost(PUMPS) == "unknown"
+    assert session_cost(TEA) == "$1.20 + 2 unknown"
+    assert session_cost(replace(TEA, base_url=SIMULATED)) == "$1.20 + 2 unknown (simulated)"
+    assert session_cost(summary("new", turns=0)) == ""
 
 
 def test_an_imported_session_is_marked_and_has_only_the_cost_of_its_own_turns() -> None:
     row = summary("tea", imported=2, last_status=TurnStatus.COMPLETED)
-    assert cost_words(row) == "imported"
+    assert session_cost(row) == "imported"
     assert session_details(row, None, 0, 200).plain.splitlines()[0] == (
         "completed · 2 turns · 2 turns imported, not charged here"
     )
     later = replace(row, turns=3, usd=Total(Decimal("0.5")))
-    assert cost_words(later) == "$0.50 + imported"
+    assert session_cost(later) == "$0.50 + imported"
     unknown = replace(row, turns=3, usd=Total(None, 1), credits=Total(None, 1))
-    assert cost_words(unknown) == "not reported + imported", "an unknown cost is not the absence of one"
+    assert session_cost(unknown) == "unknown + imported", "an unknown cost is not the absence of one"
 
 
 async def test_an_imported_session_is_marked_and_sends_no_request() -> None:
