@@ -40,6 +40,7 @@ from handinger_tui.ledger.sql import one_moment, unpack
 from tests.money.simulated_service import (
     CREDIT_UNIT,
     USD_UNIT,
+    Habit,
     Job,
     Reading,
     RemoteWorker,
@@ -382,7 +383,9 @@ class Places:
             ends = (one.at_ms for one in reversed(worker.reads) if one.jobs == len(worker.jobs))
             idle_ms = next((at_ms for at_ms in ends if not worker.busy(at_ms)), 0)
             return Right(job.posted(idle_ms), max((job.posted(one.at_ms) for one in worker.reads), default=0))
-        own = foreign = 0
+        own = unsure = foreign = 0
+        # A message that was refused, or did not arrive, is a possible owner of a rise: then it is suspense.
+        may_be_free = Habit.FREE in self._service.habits
         for other in worker.jobs:
             for due_ms, units in other.costs:
                 first = first_read(worker, due_ms)
@@ -390,11 +393,13 @@ class Places:
                     continue
                 is_late = due_ms > other.ends_ms
                 is_newest = first.jobs == job.number + 1
-                if other is job:
+                if other is job and is_late and may_be_free:
+                    unsure += units * is_newest
+                elif other is job:
                     own += units * (is_newest or not is_late)
                 elif is_late and is_newest and not worker.per_turn:
                     foreign += units
-        return Right(own, own + foreign)
+        return Right(own, own + unsure + foreign)
 
     def _check_day(self, charge: TurnCharge, turn: Turn, job: Job | None) -> None:
         worker = self._service.workers.get(charge.worker_id or "")

@@ -234,6 +234,8 @@ class Life:
         program = random.choice(self.programs)
         if service.has(Habit.STRANGERS, 0.25):
             self._strange()
+            if random.random() < 0.4:
+                await self._read_until_it_ends(program)
         if service.has(Habit.RULINGS, 0.4):
             await self._rule(program)
         if service.has(Habit.PAST, 0.3):
@@ -377,6 +379,13 @@ class Life:
             elif owned:
                 await ledger.rulings.assign(random.choice(owned).number, None, now_ms)
         await self._check()
+
+    async def _read_until_it_ends(self, program: Program) -> None:
+        """The worker is read while a message of others runs, and after it."""
+        for seconds in (4, 25, 50):
+            await asyncio.sleep(seconds)
+            await self._settle(program)
+            await self._check()
 
     async def _settle(self, program: Program) -> None:
         await program.engine.settle_open_turns(30, everything=self.random.random() < 0.5)

@@ -473,7 +473,11 @@ class SessionPane(Rows):
             return self._state.replay
         hint = self.shown.offer.hint
         if (origin := self.origin()) is not None:
-            hint = f"Editing message {origin.number} · {hint.partition(' · ')[0]} · Esc to cancel"
+            editing, act = f"Editing message {origin.number}", hint.partition(" · ")[0]
+            if cell_len(f"{editing} · {act}") > self._hint.content_size.width:
+                # What stays held is above the prompt.
+                act = act.partition(";")[0]
+            hint = f"{editing} · {act} · Esc to cancel"
         return " · ".join(filter(None, (self._opening_text, hint)))
 
 
