@@ -48,7 +48,7 @@ MOST_CHANGES: Final = 2
 """A meaning that was left this often stays undecided until the person pins it."""
 
 
-class Evidence(Struct, frozen=True):
+class BasisEvidence(Struct, frozen=True):
     """The evidence for both bases.
 
     `rises`: the weight of the rises since the last fall inside a turn. `falls`: that of the falls; of a
@@ -63,7 +63,7 @@ class Evidence(Struct, frozen=True):
     decided: Basis = Basis.UNDECIDED
     changes: int = 0
 
-    def rose(self, start: Decimal | int, value: Decimal | int, *, busy: bool) -> Evidence:
+    def rose(self, start: Decimal | int, value: Decimal | int, *, busy: bool) -> BasisEvidence:
         """The first value read in a turn is above the one before it, `start`. `busy`: the turn still ran.
 
         The weight of a value is the number of times that its rise, doubled, still fits into it.
@@ -74,11 +74,11 @@ class Evidence(Struct, frozen=True):
             weight += 1
         return self._weighed(weight)
 
-    def was_reset_idle(self) -> Evidence:
+    def was_reset_idle(self) -> BasisEvidence:
         """The value fell while nothing ran, and no message of others came."""
         return self._weighed(IDLE_RESET_WEIGHT)
 
-    def _weighed(self, weight: int) -> Evidence:
+    def _weighed(self, weight: int) -> BasisEvidence:
         rises = self.rises + weight
         needed = LIFETIME_AGAINST_FALLS if self.falls else LIFETIME_WEIGHT
         if self.decided is Basis.LIFETIME:
@@ -88,9 +88,9 @@ class Evidence(Struct, frozen=True):
         if self.decided is Basis.PER_TURN:
             return self._left(Basis.LIFETIME)
         decided = Basis.LIFETIME if self.changes < MOST_CHANGES else Basis.UNDECIDED
-        return Evidence(rises, 0, Basis.LIFETIME, decided, self.changes)
+        return BasisEvidence(rises, 0, Basis.LIFETIME, decided, self.changes)
 
-    def fell(self, *, was_read: bool) -> Evidence:
+    def fell(self, *, was_read: bool) -> BasisEvidence:
         """The first value read in a turn is below the one before. `was_read`: just before the turn."""
         falls = self.falls + (FALL_WEIGHT if was_read else 1)
         if self.decided is Basis.LIFETIME:
@@ -98,12 +98,12 @@ class Evidence(Struct, frozen=True):
         may_decide = falls >= FALLS and self.changes < MOST_CHANGES
         decided = Basis.PER_TURN if may_decide else self.decided
         leans = Basis.PER_TURN if was_read or may_decide else self.leans
-        return Evidence(0, falls, leans, decided, self.changes)
+        return BasisEvidence(0, falls, leans, decided, self.changes)
 
-    def _left(self, leans: Basis) -> Evidence:
+    def _left(self, leans: Basis) -> BasisEvidence:
         """The decided basis was contradicted: the other one fits better, and needs new evidence."""
         falls = FALL_WEIGHT if leans is Basis.PER_TURN else 0
-        return Evidence(0, falls, leans, Basis.UNDECIDED, self.changes + 1)
+        return BasisEvidence(0, falls, leans, Basis.UNDECIDED, self.changes + 1)
 
 
-NO_EVIDENCE: Final = Evidence()
+NO_EVIDENCE: Final = BasisEvidence()
