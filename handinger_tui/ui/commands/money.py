@@ -74,9 +74,9 @@ async def highest_cost(controller: SessionController) -> str:
 
 async def limit(context: CommandContext, argument: str) -> None:
     """Set or lift a limit; without an argument, show the page of all limits."""
-    from handinger_tui.ui.commands.limit import change_limit  # 12 ms
+    from handinger_tui.ui.spending.limit_setting import change_limit  # 12 ms
 
-    await change_limit(context, argument)
+    await change_limit(context.controller, context.interaction, argument)
 
 
 async def reading(context: CommandContext, argument: str) -> None:
@@ -111,7 +111,7 @@ async def costs(context: CommandContext, _argument: str) -> None:
 
 async def receipt(context: CommandContext, argument: str) -> None:
     """Show the receipt of the newest ended turn, else of the running one; or of a turn by its number."""
-    from handinger_tui.ui.pages.receipt import ReceiptScreen, sent_turns  # 12 ms
+    from handinger_tui.ui.spending.receipt import ReceiptScreen, sent_turns  # 12 ms
 
     turns = sent_turns(context.controller.session)
     number = argument.strip().lower()
@@ -131,7 +131,7 @@ async def receipt(context: CommandContext, argument: str) -> None:
 
 async def budgets(context: CommandContext, _argument: str) -> None:
     """Show the cost of turns at each budget level, and the month-end forecast."""
-    from handinger_tui.ui.pages.budgets import BudgetsScreen  # 15 ms
+    from handinger_tui.ui.spending.budgets import BudgetsScreen  # 15 ms
 
     await context.interaction.ask(BudgetsScreen(context.controller, context.now_ms))
 

@@ -59,7 +59,7 @@ async def raise_limit(
     Raises:
         LedgerError: the limit could not be stored.
     """
-    from handinger_tui.ui.dialogs.limits import RaiseLimit  # 10 ms, and few limits are reached
+    from handinger_tui.ui.spending.limit_dialogs import RaiseLimit  # 10 ms, and few limits are reached
 
     store, limit = controller.connection.limits, gauge.limit
     controller.warned.mark_shown(session_id, gauge)

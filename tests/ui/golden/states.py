@@ -16,8 +16,8 @@ from handinger_tui.core.money.limits import Scope
 from handinger_tui.core.turns import turn
 from handinger_tui.core.turns.turn import TurnStatus
 from handinger_tui.ui.dialogs import Question
-from handinger_tui.ui.dialogs.limits import RaiseLimit
 from handinger_tui.ui.ports import Opening
+from handinger_tui.ui.spending.limit_dialogs import RaiseLimit
 from tests.engine.fakes import DONE, FakeApi, Script, says, sse, worker
 from tests.ui.fake_money import FakeLedger, charge
 from tests.ui.fakes import LOCAL, Desktop, answers, launch, summary

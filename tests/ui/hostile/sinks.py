@@ -33,13 +33,10 @@ from handinger_tui.engine.webhooks import WorkerWebhook
 from handinger_tui.ui.commands import COMMANDS
 from handinger_tui.ui.dialogs import Choice, ConnectionProblem, Question, TextQuestion, yes_or_no
 from handinger_tui.ui.dialogs.help import HelpScreen
-from handinger_tui.ui.dialogs.limits import LimitsPage, RaiseLimit
 from handinger_tui.ui.dialogs.pickers import CommandPicker, HistorySearch, SessionPicker
-from handinger_tui.ui.pages.budgets import BudgetsScreen
 from handinger_tui.ui.pages.data import DataScreen
 from handinger_tui.ui.pages.page_view import PageView, PictureView
 from handinger_tui.ui.pages.preview import PreviewScreen
-from handinger_tui.ui.pages.receipt import ReceiptScreen
 from handinger_tui.ui.pages.schedules import ScheduleQuestion, SchedulesScreen
 from handinger_tui.ui.pages.webhook import WebhookScreen
 from handinger_tui.ui.pages.worker_form import WorkerFormScreen
@@ -53,8 +50,11 @@ from handinger_tui.ui.panels import PANELS, Grip, Sidebar, TabBar
 from handinger_tui.ui.panels.files import FilesPanel
 from handinger_tui.ui.ports import Account
 from handinger_tui.ui.sessions.deletion import Deletions
+from handinger_tui.ui.spending.budgets import BudgetsScreen
 from handinger_tui.ui.spending.charts import Charts
 from handinger_tui.ui.spending.head import Foot, Head
+from handinger_tui.ui.spending.limit_dialogs import LimitsPage, RaiseLimit
+from handinger_tui.ui.spending.receipt import ReceiptScreen
 from handinger_tui.ui.spending.screen import SpendingScreen
 from handinger_tui.ui.spending.table import SpendingTable
 from handinger_tui.ui.transcript.transcript import Transcript

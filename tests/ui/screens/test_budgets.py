@@ -15,7 +15,7 @@ from handinger_tui.core.money.forecast import Forecast
 from handinger_tui.core.money.limits import Scope
 from handinger_tui.core.money.typical_cost import compare
 from handinger_tui.core.turns.turn import TurnStatus
-from handinger_tui.ui.pages.budgets import Comparison, budget_lines
+from handinger_tui.ui.spending.budgets import Comparison, budget_lines
 from tests.ui.fakes import NOW_MS, Desktop, answers, charge
 from tests.ui.panels.stage import BAD
 from tests.ui.panels.test_panels import PAYLOADS, text_of_payload

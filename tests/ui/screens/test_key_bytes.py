@@ -22,7 +22,7 @@ from handinger_tui.ui.dialogs import Choice
 from handinger_tui.ui.dialogs.help import HelpScreen
 from handinger_tui.ui.dialogs.pickers import HistorySearch, SessionPicker
 from handinger_tui.ui.pages.data import DataScreen
-from handinger_tui.ui.pages.receipt import ReceiptScreen
+from handinger_tui.ui.spending.receipt import ReceiptScreen
 from handinger_tui.ui.spending.screen import SpendingScreen
 from handinger_tui.ui.terminal import input as terminal_input
 from tests.engine.fakes import DONE, FakeApi, Script, says, sse, worker

@@ -11,7 +11,7 @@ from textual.events import Key
 
 from handinger_tui.core.amounts import Unit
 from handinger_tui.core.money.limits import STILL, LimitOrigin, Scope
-from handinger_tui.ui.dialogs.limits import RaiseLimit
+from handinger_tui.ui.spending.limit_dialogs import RaiseLimit
 from tests.engine.fakes import FakeApi, Script, says, worker
 from tests.ui.fakes import LOCAL, PRICED, Desktop, answers, charge
 from tests.ui.screens.test_key_bytes import press

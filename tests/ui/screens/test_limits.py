@@ -13,7 +13,7 @@ from handinger_tui.core.amounts import Unit
 from handinger_tui.core.money.limits import Gauge, LimitOrigin, Scope
 from handinger_tui.core.money.reconciliation import Restatement
 from handinger_tui.engine.session_actor import SessionActor
-from handinger_tui.ui.sessions.limit_changes import LimitChange, NotAnAmount, parse_limit_change
+from handinger_tui.ui.spending.limit_changes import LimitChange, NotAnAmount, parse_limit_change
 from handinger_tui.ui.work import screen
 from tests.ui.fake_money import NOW_MS
 from tests.ui.fakes import LOCAL, Desktop, answers, charge

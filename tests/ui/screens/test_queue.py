@@ -16,8 +16,8 @@ from handinger_tui.core.money.limits import Scope
 from handinger_tui.core.prompts import unpack_draft
 from handinger_tui.core.stream import Frame
 from handinger_tui.core.turns.turn import ErrorKind, TurnStatus
-from handinger_tui.ui.dialogs.limits import RaiseLimit
 from handinger_tui.ui.ports import Opening
+from handinger_tui.ui.spending.limit_dialogs import RaiseLimit
 from tests.engine.fakes import FakeApi, FakeLog, FakeReply, Script, says, worker
 from tests.ui.disk import Disk, posts
 from tests.ui.fakes import PRICED, Desktop, launch, summary

@@ -13,7 +13,7 @@ from handinger_tui.core.jsontext import Json
 from handinger_tui.core.receipt_page import receipt_page
 from handinger_tui.core.turns.session import Session
 from handinger_tui.core.turns.turn import ErrorKind, Fault, Turn, TurnStatus
-from handinger_tui.ui.pages.receipt import ReceiptScreen, receipt_lines, receipt_text
+from handinger_tui.ui.spending.receipt import ReceiptScreen, receipt_lines, receipt_text
 from tests.engine.fakes import FakeApi, says, worker
 from tests.ui.fakes import LOCAL, Desktop, answers
 from tests.ui.panels.stage import BAD, FIRST, reading, session, turn, two_turns

@@ -7,30 +7,29 @@ from typing import TYPE_CHECKING
 from handinger_tui.core.amounts import Unit
 from handinger_tui.core.money.limits import UNTIL_RAISED, Gauge, GaugeState, Limit, Scope, reached_text
 from handinger_tui.core.money.words import exact_text
-from handinger_tui.ui.dialogs.limits import LimitsPage
-from handinger_tui.ui.sessions.limit_changes import LimitChange, parse_limit_change
+from handinger_tui.ui.spending.limit_changes import LimitChange, parse_limit_change
+from handinger_tui.ui.spending.limit_dialogs import LimitsPage
 from handinger_tui.ui.widgets.status_text import SET_BY
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from handinger_tui.core.turns.session import Session
-    from handinger_tui.ui.commands.command import CommandContext
-    from handinger_tui.ui.front import Severity
+    from handinger_tui.ui.front import Front, Severity
     from handinger_tui.ui.sessions.controller import SessionController
 
 
-async def change_limit(context: CommandContext, argument: str) -> None:
+async def change_limit(controller: SessionController, front: Front, argument: str) -> None:
     """Set or lift the limit that the argument names, or that a person types on the page of all limits."""
-    controller, interaction, session = context.controller, context.interaction, context.controller.session
+    session = controller.session
     change: LimitChange | None
     if argument:
         change = parse_limit_change(argument)
     else:
         gauges = await controller.engine.actor(session.session_id).recount()
-        change = await interaction.ask(LimitsPage(gauges, simulated=controller.connection.limits.simulated))
+        change = await front.ask(LimitsPage(gauges, simulated=controller.connection.limits.simulated))
     if change is not None:
-        interaction.say(*await _apply(controller, session, change))
+        front.say(*await _apply(controller, session, change))
 
 
 async def _apply(

@@ -15,7 +15,7 @@ from textual.widgets import Button, Input, Static
 from handinger_tui.core.money.limits import STILL, Gauge, GaugeState, LimitOrigin, free_text, raise_hint
 from handinger_tui.core.money.words import exact_text
 from handinger_tui.ui.dialogs import Dialog, button
-from handinger_tui.ui.sessions.limit_changes import (
+from handinger_tui.ui.spending.limit_changes import (
     LimitChange,
     NotAnAmount,
     parse_limit_change,
