@@ -23,7 +23,7 @@ from handinger_tui.core.money.attribution import (
     session_money,
     turn_money,
 )
-from handinger_tui.core.money.timeline import Read
+from handinger_tui.core.money.events import Read
 from handinger_tui.core.money.turn_events import TimedEvent, events_of_other, events_text
 from handinger_tui.core.stream import Snapshot
 from handinger_tui.core.turns.session import OtherTurn, RelatedHistory, Session

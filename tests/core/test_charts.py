@@ -72,7 +72,7 @@ def test_bars_are_proportional_and_gaps_are_hatched() -> None:
     assert least > 0, "the style sheet draws it 2 pixels high"
     assert drawing.count("hatched") == 2, "once in the drawing and once explained"
     assert ">+3<" in drawing
-    assert "hatched: + 3 turns unknown" in drawing
+    assert "hatched: 3 turns of unknown cost" in drawing
 
 
 def test_a_chart_without_amounts_is_a_text() -> None:
@@ -93,7 +93,7 @@ def test_the_line_is_dashed_from_the_first_gap_on() -> None:
     assert (len(solid), len(dashed)) == (3, 3)
     assert solid[0] == "0.00,100.00"
     assert solid[-1] == dashed[0]
-    assert "$4.00 + 1 turn unknown" in drawing
+    assert "$4.00 + 1 unknown" in drawing
 
 
 def test_shares_include_the_unsplit_cost() -> None:

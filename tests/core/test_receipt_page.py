@@ -109,7 +109,7 @@ def test_a_full_receipt() -> None:
     assert row(receipt, "File 1") == ("report.pdf", "application/pdf, 2.0 kB")
     assert row(receipt, "Message") == ("msg_1", "")
     assert row(receipt, "Cost in USD") == (f"not read → {EXACTLY}", "before → after")
-    assert "worker totals" in row(receipt, "Reading")[0]
+    assert "worker total" in row(receipt, "Cost basis")[0]
 
 
 def test_unreported_figures_are_named_and_never_zero() -> None:

@@ -381,5 +381,5 @@ def test_the_money_of_a_session_is_computed_once_for_all_receipts(
 
     monkeypatch.setattr(attribution, "PerTurn", Counting)
     exporter = next(one for one in SESSION_EXPORTERS if one.name == form)
-    assert exporter.text(many_turns(30)).count("$0.25") >= 29
+    assert exporter.text(many_turns(30)).count(" so far") >= 29
     assert compared == [30]

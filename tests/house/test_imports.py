@@ -39,7 +39,7 @@ LATER = NETWORK | {
     "handinger_tui.ledger",
     "handinger_tui.local",
     "handinger_tui.ui.dialogs",
-    "handinger_tui.ui.ledger",
+    "handinger_tui.ui.spending",
     "handinger_tui.ui.pages",
     "importlib.metadata",
     "markdown_it",

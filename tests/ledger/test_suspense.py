@@ -140,7 +140,7 @@ async def test_only_suspense_can_be_assigned(tmp_path: Path) -> None:
         for number, turn_id in ((2, "A"), (1, "nobody's"), (1, None)):
             with pytest.raises(SettingsError):
                 await ledger.rulings.assign(number, turn_id, 1_000)
-        assert await ledger.charges.assigned() == []
+        assert (await ledger.charges.report(Selection())).assigned == ()
         assert look(tmp_path / "h.db", "SELECT COUNT(*) FROM rulings") == [(0,)]
 
 

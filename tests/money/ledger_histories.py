@@ -18,12 +18,9 @@ from handinger_tui.core.amounts import Unit
 from handinger_tui.core.errors import SettingsError
 from handinger_tui.core.figures import FIGURE, FIGURES, NO_COSTS, Usage
 from handinger_tui.core.money.attribution import MoneyIndex, session_money
+from handinger_tui.core.money.events import Read, Sent
 from handinger_tui.core.money.report import Selection
 from handinger_tui.core.money.spending import ChargeFilter, GroupBy, sum_buckets
-from handinger_tui.core.money.timeline import (
-    Read,
-    Sent,
-)
 from handinger_tui.core.money.turn_events import MEANING_WORDS
 from handinger_tui.core.stream import Snapshot
 from handinger_tui.core.turns.session import Session, put_turn
@@ -165,7 +162,9 @@ class Played:
         elif choice < 0.5 and (buckets := await ledger.charges.suspense(ON_WORKER)):
             rise = random.choice(buckets[0].rises)
             await self._assign(ledger, rise.number, random.choice([*self.of_turn]), at_ms)
-        elif choice < 0.65 and (assigned := await ledger.charges.assigned(ON_WORKER)):
+        elif choice < 0.65 and (
+            assigned := (await ledger.charges.report(Selection(which=ON_WORKER))).assigned
+        ):
             await self._assign(
                 ledger, random.choice(assigned).number, random.choice([None, *self.of_turn]), at_ms
             )

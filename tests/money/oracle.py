@@ -10,8 +10,9 @@ from random import Random
 from typing import NamedTuple
 
 from handinger_tui.core.amounts import EXACT
+from handinger_tui.core.money.events import Key
 from handinger_tui.core.money.meaning import Meaning
-from handinger_tui.core.money.timeline import Entry, Key, MeterResult, Timeline
+from handinger_tui.core.money.timeline import Entry, MeterResult, Timeline
 from tests.money.service import UNIT, History, Lens
 
 NOISE = Fraction(1, 10**12)

@@ -6,13 +6,9 @@ from decimal import Decimal, localcontext
 from random import Random
 
 from handinger_tui.core.amounts import EXACT
+from handinger_tui.core.money.events import Key
 from handinger_tui.core.money.meaning import Meaning
-from handinger_tui.core.money.timeline import (
-    Decisions,
-    Key,
-    MeterResult,
-    Timeline,
-)
+from handinger_tui.core.money.timeline import Decisions, MeterResult, Timeline
 from tests.money.oracle import entered
 from tests.money.service import History
 

@@ -22,6 +22,7 @@ from handinger_tui.core.export.exporters import session_json
 from handinger_tui.core.export.session_document import Contents
 from handinger_tui.core.export.session_file import read_session
 from handinger_tui.core.money.limits import Limit, Scope
+from handinger_tui.core.money.report import Selection
 from handinger_tui.core.money.spending import ChargeFilter
 from handinger_tui.core.money.turn_events import MEANING_WORDS
 from handinger_tui.core.turns.turn import StartPolicy, Trigger
@@ -362,7 +363,7 @@ class Life:
     async def _rule(self, program: Program) -> None:
         random, ledger, now_ms = self.random, program.ledger, self.clock.now_ms()
         buckets = await ledger.charges.suspense(ChargeFilter())
-        assigned = await ledger.charges.assigned(ChargeFilter())
+        owned = (await ledger.charges.report(Selection())).assigned
         choice = random.random()
         with suppress(HandingerError):
             if choice < 0.4 and self.service.workers:
@@ -373,8 +374,8 @@ class Life:
                 turns = await ledger.charges.turn_charges(ChargeFilter(worker_id=rise.worker_id))
                 if turns:
                     await ledger.rulings.assign(rise.number, random.choice(turns).turn_id, now_ms)
-            elif assigned:
-                await ledger.rulings.assign(random.choice(assigned).number, None, now_ms)
+            elif owned:
+                await ledger.rulings.assign(random.choice(owned).number, None, now_ms)
         await self._check()
 
     async def _read_until_it_ends(self, program: Program) -> None:

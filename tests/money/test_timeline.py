@@ -8,19 +8,9 @@ from decimal import Decimal, localcontext
 import pytest
 
 from handinger_tui.core.amounts import EXACT
+from handinger_tui.core.money.events import Ended, Event, Key, Read, Sent
 from handinger_tui.core.money.meaning import Meaning
-from handinger_tui.core.money.timeline import (
-    Ended,
-    Entry,
-    Event,
-    Key,
-    MeterResult,
-    Read,
-    Sent,
-    Suspense,
-    Timeline,
-    is_rounding,
-)
+from handinger_tui.core.money.timeline import Entry, MeterResult, Suspense, Timeline, is_rounding
 from handinger_tui.core.turns.turn import SETTLE_MS
 
 

@@ -27,14 +27,9 @@ from handinger_tui.core.figures import (
     usage_and_costs,
 )
 from handinger_tui.core.money.amount_state import AmountState, state_of, total_in
+from handinger_tui.core.money.events import Key
 from handinger_tui.core.money.meaning import Meaning
-from handinger_tui.core.money.timeline import (
-    NO_DECISIONS,
-    Entry,
-    Key,
-    MeterResult,
-    Timeline,
-)
+from handinger_tui.core.money.timeline import NO_DECISIONS, Entry, MeterResult, Timeline
 from handinger_tui.core.money.turn_events import (
     Scan,
     WorkerEvent,

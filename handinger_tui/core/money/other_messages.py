@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-    from handinger_tui.core.money.timeline import Key, Read, Sent
+    from handinger_tui.core.money.events import Key, Read, Sent
 
 REMOVED_AFTER: Final = 3
 """A message that is missing in this many readings in a row was removed."""

@@ -27,14 +27,10 @@ from handinger_tui.core.money.attribution import (
     TurnMoney,
     session_money,
 )
+from handinger_tui.core.money.events import Amount, Key
 from handinger_tui.core.money.meaning import Meaning
 from handinger_tui.core.money.spending import Bucket, Rise
-from handinger_tui.core.money.timeline import (
-    Amount,
-    Key,
-    MeterResult,
-    Suspense,
-)
+from handinger_tui.core.money.timeline import MeterResult, Suspense
 from handinger_tui.core.money.turn_events import is_of_file
 from handinger_tui.core.money.words import about_text, amount_text, unknown_words
 from handinger_tui.core.turns.session import Session, newest_target

@@ -195,8 +195,8 @@ def plain_columns(by: GroupBy) -> tuple[Column, ...]:
 def plain_row(bucket: Bucket, by: GroupBy) -> Row:
     """The row of a group under its key."""
     key = clean_line(bucket.key, _LONGEST_NAME) or empty_key_name(by)
-    name = unassigned_name(bucket) if bucket.rises else key
-    cells = (name, *_sums(bucket), clean_line(bucket.title, _LONGEST_NAME), "")
+    name, title = (unassigned_name(bucket), "") if bucket.rises else (key, bucket.title)
+    cells = (name, *_sums(bucket), clean_line(title, _LONGEST_NAME), "")
     return Row(cells, values={} if bucket.usd.value is None else {len(cells) - 1: bucket.usd.value})
 
 
@@ -298,7 +298,8 @@ def overview_lines(report: Report) -> list[Line]:
     for by, buckets in ((GroupBy.PROJECT, overview.projects), (GroupBy.WORKER, overview.workers)):
         if by is GroupBy.PROJECT and not any(bucket.key for bucket in buckets):
             continue
-        lines += [_overview_line(bucket, by, overview) for bucket in buckets[:MOST_LISTED]]
+        named_first = sorted(buckets, key=lambda bucket: not bucket.key)
+        lines += [_overview_line(bucket, by, overview) for bucket in named_first[:MOST_LISTED]]
         if len(buckets) > MOST_LISTED:
             name = f"{len(buckets) - MOST_LISTED:,} more {by}s"
             blank = ("",) * (len(OVERVIEW_COLUMNS) - 1)

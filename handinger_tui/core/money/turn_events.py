@@ -16,16 +16,9 @@ from msgspec.structs import replace
 from handinger_tui.core.amounts import INT64_MAX, decimal_text
 from handinger_tui.core.figures import FIGURES, amount, count, numbers_of
 from handinger_tui.core.jsontext import Json, NotJson, as_list, dump, parse
+from handinger_tui.core.money.events import Amount, Ended, Event, Key, Read, Sent
 from handinger_tui.core.money.meaning import Meaning
-from handinger_tui.core.money.timeline import (
-    Amount,
-    Decisions,
-    Ended,
-    Event,
-    Key,
-    Read,
-    Sent,
-)
+from handinger_tui.core.money.timeline import Decisions
 from handinger_tui.core.stream import Snapshot
 from handinger_tui.core.turns.session import OtherTurn, Ruling
 from handinger_tui.core.turns.turn import FREE, LIVE, REFUSED, UNDECIDED, FigureRead, Turn, TurnStatus

@@ -138,7 +138,7 @@ async def budgets(context: CommandContext, _argument: str) -> None:
 
 async def spending(context: CommandContext, _argument: str) -> None:
     """Show all spending, and open the session chosen there."""
-    from handinger_tui.ui.ledger.screen import SpendingScreen  # 30 ms
+    from handinger_tui.ui.spending.screen import SpendingScreen  # 30 ms
 
     controller, connection = context.controller, context.controller.connection
     screen = SpendingScreen(

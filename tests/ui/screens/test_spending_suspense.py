@@ -11,7 +11,7 @@ from handinger_tui.core.figures import Usage
 from handinger_tui.core.money.reconciliation import Restatement
 from handinger_tui.core.money.spending import Rise
 from tests.ui.fake_money import NOW_MS, FakeLedger
-from tests.ui.screens.ledger_samples import desktop_with, opened, some
+from tests.ui.screens.spending_samples import desktop_with, opened, some
 
 pytestmark = pytest.mark.usefixtures("greenwich")
 
