@@ -56,8 +56,8 @@ async def test_the_list_shows_title_worker_age_status_and_cost() -> None:
         rows = [" ".join(row.split()) for row in desktop.text_of("#rows").split("\n")]
         assert rows[:3] == [
             "›● About heat ✓ completed $0.0123 1 h ago",
-            "About pumps ◌ was running not reported 1 h ago",
-            "About tea ✗ delivery unknown $1.20 +2 1 h ago",
+            "About pumps ◌ was running unknown 1 h ago",
+            "About tea ✗ delivery unknown $1.20 + 2 unknown 1 h ago",
         ]
 
 
