@@ -32,7 +32,7 @@ def test_a_pinned_meaning_restates_final_amounts_and_can_be_removed(person: Pers
     set_by_person = person.run("costs", "--reading", "wrk=per-turn")
     (restated,) = person.json_of("costs")["restatements"]
     assert (restated["old_usd"], restated["new_usd"]) == ("1", "2")
-    text = f"Restatement {restated['number']}: {restated['turn_id']} $1.00 → $2.00"
+    text = f"Corrected {restated['number']}: {restated['turn_id']} $1.00 → $2.00"
     assert f"{text}, you decided what the worker's figures mean." in set_by_person.err
     assert "Pinned by you: this worker's figures are per turn." in set_by_person.err
     assert text in " ".join(set_by_person.out.split())

@@ -25,6 +25,7 @@ from handinger_tui.core.turns.turn import (
     ToolPart,
     ToolState,
     Turn,
+    TurnStatus,
     fault_object,
 )
 
@@ -119,7 +120,8 @@ def turn_money_object(turn: Turn, money: TurnMoney, *, restated: bool) -> JsonOb
 
 
 def _state_of(turn: Turn, money: TurnMoney) -> TurnMoneyState:
-    is_open = turn.live or money.state is AmountState.OPEN
+    is_running = turn.status is TurnStatus.RUNNING and money.state is AmountState.OPEN
+    is_open = turn.live or is_running
     if money.free:
         return TurnMoneyState.EXACT
     if is_open or money.usd is None is money.usage.credits:

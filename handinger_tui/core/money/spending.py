@@ -14,7 +14,7 @@ from handinger_tui.core.amounts import Total, Unit, split_excess, total
 from handinger_tui.core.figures import COST_MEMBERS, NO_COSTS, NO_USAGE, Costs, Usage, cost_of
 from handinger_tui.core.formatting import UNKNOWN, plural
 from handinger_tui.core.money.amount_state import AmountState, state_of, total_in
-from handinger_tui.core.money.words import about_text, cost_words, total_words
+from handinger_tui.core.money.words import about_text, cost_words, total_words, unknown_words
 from handinger_tui.core.turns.turn import LIVE, TurnStatus
 
 if TYPE_CHECKING:
@@ -271,10 +271,9 @@ def sum_text(usd: Total, credit_total: Total, turns: int, credit_usd: Decimal | 
     pieces = [f"cost {UNKNOWN}" if usd.value is credit_total.value is None else ""]
     if usd.value is not None:
         # What is said of the cost is not said again of its credits.
-        pieces = [
-            total_words(usd),
-            "" if credit_total.value is None else about_text(credit_total, Unit.CREDITS),
-        ]
+        gaps = unknown_words(credit_total) if credit_total.unknown_turns != usd.unknown_turns else ""
+        credited = "" if credit_total.value is None else about_text(credit_total, Unit.CREDITS)
+        pieces = [total_words(usd), f"{credited} {gaps}".rstrip()]
     elif credit_total.value is not None:
         pieces = [cost_words(usd, credit_total, credit_usd)]
     return " · ".join(filter(None, [*pieces, plural(turns, "turn")]))

@@ -385,12 +385,17 @@ class _Meter:
         elif (
             last is not None
             and window.counted
-            and not (strangers or window.refused or timeline.others.since(last))
+            and not (strangers or window.refused or timeline.others.since_end)
         ):
-            # A rise without a new message belongs to the last one, if that was ours.
-            self.lifetime[last] = self.lifetime.get(last, self.zero) + rise
+            # A rise without a new message belongs to the last one, which came in the time of this turn.
             timeline.touched.add(last)
             timeline.stillness.reopen(last)
+            if during := timeline.others.since(last):
+                new = min(during, timeline.others.came - self.shared_with)
+                self.shared_with = timeline.others.came
+                self.shares.append(_Share(rise, (last,), new))
+            else:
+                self.lifetime[last] = self.lifetime.get(last, self.zero) + rise
         else:
             came = max(strangers, timeline.others.since(last)) if window.counted else None
             self.suspense.append(Suspense(rise, last, window.refused, came, window.at_ms))
@@ -753,7 +758,7 @@ class Timeline:
     def _leave(self, turn: Key) -> None:
         del self.under_way[turn]
         self.last = turn
-        self.others.keep({turn, *self.under_way})
+        self.others.end({turn, *self.under_way})
         self.touched.add(turn)
         if not self._is_idle:
             self._unconfirmed.add(turn)

@@ -213,7 +213,7 @@ async def test_a_restatement_is_reported_once_in_its_session() -> None:
             replace(one, number=9, session_id="ses_other"),
         ]
         desktop.ledger.write()
-        await desktop.until(pilot, lambda: "Restatement 7: turn 1 $0.10 → $0.30" in desktop.notices())
+        await desktop.until(pilot, lambda: "Corrected 7: turn 1 $0.10 → $0.30" in desktop.notices())
         assert "Restatements" not in desktop.notices()
 
 
