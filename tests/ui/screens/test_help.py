@@ -30,7 +30,7 @@ PLACES: Final = (
     (("f4",), ["Sources and files panels", "Panels", "Anywhere"]),
     (("f2",), ["Usage panel", "Panels", "Anywhere"]),
     (("ctrl+f",), ["Find bar", "Anywhere"]),
-    (("f9",), ["Full-screen pages", "Ledger", "Ledger rows"]),
+    (("f9",), ["Full-screen pages", "Spending", "Rows of spending"]),
     (("ctrl+t",), ["Full-screen pages", "Receipt"]),
 )
 """Keys that lead to a place, and the groups of keys that work there."""
