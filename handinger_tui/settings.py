@@ -200,7 +200,7 @@ def _source(environ: Mapping[str, str], file_name: str, name: str) -> str:
 
 
 def _key_ids(table: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
-    """Ids with their keys. Without quotes, `work.ledger` is a table in a table for TOML."""
+    """Ids with their keys. Without quotes, `work.spending` is a table in a table for TOML."""
     for name, value in table.items():
         inner = value.items() if isinstance(value, dict) else [("", value)]
         yield from ((f"{name}.{last}" if last else name, keys) for last, keys in inner)

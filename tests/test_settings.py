@@ -315,8 +315,8 @@ def test_nothing_is_printed_at_the_end_by_default() -> None:
 
 
 def test_ids_of_keys_need_no_quotes_in_the_file() -> None:
-    file = '[keys]\nwork.ledger = "f12"\n"work.find" = "f9"\n'
-    assert settled(Flags(local=True), file).keys == (("work.find", "f9"), ("work.ledger", "f12"))
+    file = '[keys]\nwork.spending = "f12"\n"work.find" = "f9"\n'
+    assert settled(Flags(local=True), file).keys == (("work.find", "f9"), ("work.spending", "f12"))
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ import unicodedata
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from decimal import Decimal
 from enum import Enum, StrEnum, auto
-from functools import reduce
+from functools import lru_cache, reduce
 from itertools import accumulate, takewhile
 from typing import Final
 
@@ -121,6 +121,7 @@ def cells_of(text: str) -> int:
     return sum(map(_cells, text))
 
 
+@lru_cache(4096)
 def _cells(letter: str) -> int:
     if unicodedata.category(letter) in ("Mn", "Me", "Cf"):
         return 0

@@ -244,6 +244,19 @@ def read_cron(text: str, now: datetime) -> str:
     return expression
 
 
+def read_rule(word: str, text: str, now: datetime, zone: tzinfo | None = None) -> Rule:
+    """The rule that "at", "in", "every" or "cron" makes of what follows it. Raises SettingsError."""
+    match word:
+        case "every":
+            return Every(read_span(text))
+        case "in":
+            return After(read_span(text))
+        case "at":
+            return At(read_moment(text, now, zone))
+        case _:
+            return Cron(read_cron(text, now))
+
+
 def read_request(text: str, now: datetime, zone: tzinfo | None = None) -> tuple[Rule, str]:
     """The rule and the instruction of a request like "every 1d REPORT" or "cron 0 9 * * 1-5 REPORT".
 
@@ -251,22 +264,12 @@ def read_request(text: str, now: datetime, zone: tzinfo | None = None) -> tuple[
         SettingsError
     """
     word, remainder = _split_word(text)
-    rule: Rule
-    match word.lower():
-        case "every":
-            span, instruction = _split_word(remainder)
-            rule = Every(read_span(span))
-        case "in":
-            span, instruction = _split_word(remainder)
-            rule = After(read_span(span))
-        case "at":
-            moment, instruction = _split_moment(remainder)
-            rule = At(read_moment(moment, now, zone))
-        case "cron":
-            expression, instruction = _split_cron(remainder)
-            rule = Cron(read_cron(expression, now))
-        case _:
-            raise SettingsError("A schedule starts with at, in, every or cron. Nothing was sent.", EXAMPLES)
+    splits = {"every": _split_word, "in": _split_word, "at": _split_moment, "cron": _split_cron}
+    split = splits.get(word.lower())
+    if split is None:
+        raise SettingsError("A schedule starts with at, in, every or cron. Nothing was sent.", EXAMPLES)
+    when, instruction = split(remainder)
+    rule = read_rule(word.lower(), when, now, zone)
     if not instruction.strip():
         raise SettingsError("What should the worker do? The instruction is missing.", EXAMPLES)
     return rule, instruction.strip()

@@ -245,9 +245,9 @@ class Engine:
         finally:
             if (actor := self._actors.get(session_id)) is not None:
                 read.update({session_id: actor.session} if session_id in read else {})
-                if session_id in self._only_read and actor.at_rest:
+                if session_id in self._only_read and actor.is_idle:
                     del self._actors[session_id]
-                if actor.at_rest or actor.session.unwatched is not None:
+                if actor.is_idle or actor.session.unwatched is not None:
                     self._only_read.discard(session_id)
 
     async def _refresh(self, session_id: str) -> bool:

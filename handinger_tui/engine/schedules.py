@@ -41,8 +41,8 @@ if TYPE_CHECKING:
 ENDS: Final = "The local worker and its schedules end with this program. Its money is simulated."
 CANCELED: Final = {
     True: "The schedule was canceled.",
-    False: "The service did not cancel it.",
-    None: "The service did not say whether it was canceled.",
+    False: "The service did not cancel it. The list of schedules shows what is left.",
+    None: "The service did not say whether it was canceled. The list of schedules shows it.",
 }
 """The words by the answer of the service."""
 

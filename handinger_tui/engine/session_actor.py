@@ -217,7 +217,7 @@ class SessionActor:
         return self.runs.record is not None
 
     @property
-    def at_rest(self) -> bool:
+    def is_idle(self) -> bool:
         """Whether nothing is under way, waits, or is left running."""
         is_idle = self.inbox.idle.is_set() and not (self.running or self.queue.ids)
         return is_idle and self.session.unwatched is None

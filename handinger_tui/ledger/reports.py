@@ -1,4 +1,4 @@
-"""Reports of spending, read from the charges at one moment; the port by which the screen reads charges."""
+"""Reports of spending, read from the charges at one moment."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from handinger_tui.core.formatting import local_time
 from handinger_tui.core.money.forecast import daily, forecast
 from handinger_tui.core.money.limits import CALENDAR_SCOPES, Gauge, Scope
-from handinger_tui.core.money.reconciliation import AssignedRise, Restatement, suspense_buckets
+from handinger_tui.core.money.reconciliation import Restatement, suspense_buckets
 from handinger_tui.core.money.report import (
     Overview,
     PeriodSpent,
@@ -21,8 +21,9 @@ from handinger_tui.core.money.report import (
     share_of_day,
     unit_of,
 )
-from handinger_tui.core.money.spending import Bucket, ChargeFilter, GroupBy, TurnCharge, midnight_ms
+from handinger_tui.core.money.spending import Bucket, ChargeFilter, GroupBy, TurnCharge
 from handinger_tui.core.money.typical_cost import TypicalCost
+from handinger_tui.core.periods import midnight_ms
 from handinger_tui.core.tags import NO_TAG_RULES
 from handinger_tui.core.turns.session import Session
 from handinger_tui.ledger.charges import assigned, rises
@@ -186,10 +187,6 @@ class ChargeQueries:
     async def suspense(self, which: ChargeFilter = EVERYTHING) -> list[Bucket]:
         """A group without turns for each worker with suspense."""
         return await self._read(which, lambda db: suspense_buckets(rises(db, which)))
-
-    async def assigned(self, which: ChargeFilter = EVERYTHING) -> list[AssignedRise]:
-        """The rises that the person assigned to turns."""
-        return await self._read(which, lambda db: assigned(db, which))
 
     async def restated(self, which: ChargeFilter = EVERYTHING) -> list[Restatement]:
         """The final amounts that changed, oldest first."""

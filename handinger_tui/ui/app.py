@@ -48,7 +48,7 @@ if TYPE_CHECKING:
 
     from textual.command import Provider
 
-    from handinger_tui.ui.dialogs import Question
+    from handinger_tui.ui.dialogs import Dialog, Question
     from handinger_tui.ui.ports import AppOptions
     from handinger_tui.ui.terminal.input import TerminalBackground
 
@@ -181,6 +181,11 @@ class HandingerApp(DiffApp, inherit_bindings=False):
         """What is typed while a question is open over the prompt goes to the prompt; nothing is lost."""
         if self.screen_stack[-2:-1] == [self.work]:
             self.work.prompt.insert(message.letter)
+
+    def on_dialog_text_left(self, message: Dialog.TextLeft) -> None:
+        """What was typed into a question that came up meanwhile is in the prompt history."""
+        self.work.prompt.message_history.add(message.text)
+        self.work.interaction.say("What you typed there is in the prompt history: press ↑.")
 
     def on_terminal_background(self, message: TerminalBackground) -> None:
         """Show the theme for the terminal's background, unless the person has chosen another one."""

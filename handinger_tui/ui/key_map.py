@@ -29,7 +29,7 @@ _TOGETHER: Final[tuple[frozenset[Where], ...]] = (
     frozenset({Where.ANYWHERE, Where.PROMPT, Where.REPLAY}),
     frozenset({Where.SESSIONS, Where.DIALOG}),
     frozenset({Where.HISTORY, Where.DIALOG}),
-    frozenset({Where.SCREEN, Where.LEDGER, Where.LEDGER_ROWS}),
+    frozenset({Where.SCREEN, Where.SPENDING, Where.SPENDING_ROWS}),
     frozenset({Where.SCREEN, Where.RECEIPT}),
     frozenset({Where.SCREEN, Where.BUDGETS}),
     frozenset({Where.SCREEN, Where.SCHEDULES, Where.LINES, Where.LIST}),

@@ -34,8 +34,8 @@ class Where(StrEnum):
     HISTORY = "Prompt history"
     PALETTE = "Command palette"
     SCREEN = "Full-screen pages"
-    LEDGER = "Spending"
-    LEDGER_ROWS = "Rows of spending"
+    SPENDING = "Spending"
+    SPENDING_ROWS = "Rows of spending"
     RECEIPT = "Receipt"
     BUDGETS = "Budget comparison"
     SCHEDULES = "Schedules"
@@ -100,11 +100,11 @@ class Key(Struct, frozen=True):
 
 _P, _A, _T, _S = Where.PROMPT, Where.ANYWHERE, Where.TRANSCRIPT, Where.SESSIONS
 _C, _Q, _M = Where.CHIPS, Where.QUEUE, Where.WELCOME
-_O, _L, _R, _B = Where.SOURCES, Where.LEDGER, Where.RECEIPT, Where.BUDGETS
+_O, _L, _R, _B = Where.SOURCES, Where.SPENDING, Where.RECEIPT, Where.BUDGETS
 _F, _V, _W = Where.FILES, Where.PREVIEW, Where.PAGE
 _D, _N, _G, _E = Where.DATA, Where.LINES, Where.TABLE, Where.TREE
 _SC, _WH = Where.SCHEDULES, Where.WEBHOOK
-_J, _H, _I, _U, _K = Where.PANELS, Where.HISTORY, Where.PANEL, Where.USAGE, Where.LEDGER_ROWS
+_J, _H, _I, _U, _K = Where.PANELS, Where.HISTORY, Where.PANEL, Where.USAGE, Where.SPENDING_ROWS
 _X, _Y, _Z = Where.WORKER_ROWS, Where.WORKERS, Where.TASK_ROWS
 
 # One key is one line, or two.
@@ -158,7 +158,7 @@ KEYS: Final = (
     Key("panel.files", "f4", "panel('files')", "Files", "Files the worker created", _A),
     Key("work.palette", "ctrl+p", "command('palette')", "Commands", "Command palette", _A, 9),
     Key("work.receipt", "ctrl+t", "command('receipt')", "Receipt", "Receipt of the last turn", _A),
-    Key("work.ledger", "f9", "command('spending')", "Spending", "Spending: what is spent and left", _A),
+    Key("work.spending", "f9", "command('spending')", "Spending", "Spending: what is spent and left", _A),
     Key("work.runs", "f7", "command('runs')", "Runs", "Sessions with a running worker", _A),
     Key("work.redraw", "ctrl+l", "command('redraw')", "Redraw", "Redraw the screen", _A),
     Key("work.before", "alt+up", "key('before')", "Previous", "Previous open session", _A, last=True),
@@ -208,31 +208,31 @@ KEYS: Final = (
     Key("history.down", "down", "move(1)", "Down", "Next prompt", _H),
     Key("history.up", "up", "move(-1)", "Up", "Previous prompt", _H),
     Key("history.older", "ctrl+r", "move(1)", "Older", "Older prompt", _H),
-    Key("ledger.narrow", "enter", "narrow", "Drill in", "Drill into the selected row", _L, 1),
-    Key("ledger.widen", "backspace", "widen", "Up", "Go up one level", _L, 2),
-    Key("ledger.open", "o", "open", "Open session", "Open the session of the selected row", _L, 3),
-    Key("ledger.assign", "a", "assign", "Assign", "Assign unassigned cost to a turn, or undo", _L, 3),
-    Key("ledger.period", "p", "period", "Period", "All time, this month, 7 days, today", _L, 4),
-    Key("ledger.charts", "c", "charts", "Charts", "Switch table/charts (narrow screens)", _L, 5),
-    Key("ledger.back", "escape", "back", "Back", "Go up one level, or close", _L, 6),
-    Key("ledger.overview", "v", "group('overview')", "Overview", "What is spent and left", _L),
-    Key("ledger.day", "d", "group('day')", "Days", "Group by day, week, month", _L),
-    Key("ledger.worker", "w", "group('worker')", "Workers", "Group by worker", _L),
-    Key("ledger.session", "s", "group('session')", "Sessions", "Group by session", _L),
-    Key("ledger.project", "P", "group('project')", "Projects", "Group by project", _L),
-    Key("ledger.tag", "T", "group('tag')", "Tags", "Group by tag", _L),
-    Key("ledger.profile", "f", "group('profile')", "Profiles", "Group by profile", _L),
-    Key("ledger.budget", "b", "group('budget')", "Budgets", "Group by budget", _L),
-    Key("ledger.trigger", "g", "group('trigger')", "Triggers", "Group by what started the turn", _L),
-    Key("ledger.turn", "t", "group('turn')", "Turns", "List turns, newest first", _L),
-    Key("ledger.money", "m", "money", "Real/simulated", "Switch between real and simulated money", _L),
-    Key("ledger.reload", "r", "reload", "Refresh", "Refresh the figures", _L),
-    Key("ledger.up", "up,k", "step(-1)", "Up", "Previous row", _K),
-    Key("ledger.down", "down,j", "step(1)", "Down", "Next row", _K),
-    Key("ledger.page_up", "pageup", "page(-1)", "Page up", "Scroll up one page", _K),
-    Key("ledger.page_down", "pagedown", "page(1)", "Page down", "Scroll down one page", _K),
-    Key("ledger.first", "home", "jump(0)", "First", "First row", _K),
-    Key("ledger.last", "end", "jump(-1)", "Last", "Last row", _K),
+    Key("spending.narrow", "enter", "narrow", "Drill in", "Drill into the selected row", _L, 1),
+    Key("spending.widen", "backspace", "widen", "Up", "Go up one level", _L, 2),
+    Key("spending.open", "o", "open", "Open session", "Open the session of the selected row", _L, 3),
+    Key("spending.assign", "a", "assign", "Assign", "Assign unassigned cost to a turn, or undo", _L, 3),
+    Key("spending.period", "p", "period", "Period", "All time, this month, 7 days, today", _L, 4),
+    Key("spending.charts", "c", "charts", "Charts", "Switch table/charts (narrow screens)", _L, 5),
+    Key("spending.back", "escape", "back", "Back", "Go up one level, or close", _L, 6),
+    Key("spending.overview", "v", "group('overview')", "Overview", "What is spent and left", _L),
+    Key("spending.day", "d", "group('day')", "Days", "Group by day, week, month", _L),
+    Key("spending.worker", "w", "group('worker')", "Workers", "Group by worker", _L),
+    Key("spending.session", "s", "group('session')", "Sessions", "Group by session", _L),
+    Key("spending.project", "P", "group('project')", "Projects", "Group by project", _L),
+    Key("spending.tag", "T", "group('tag')", "Tags", "Group by tag", _L),
+    Key("spending.profile", "f", "group('profile')", "Profiles", "Group by profile", _L),
+    Key("spending.budget", "b", "group('budget')", "Budgets", "Group by budget", _L),
+    Key("spending.trigger", "g", "group('trigger')", "Triggers", "Group by what started the turn", _L),
+    Key("spending.turn", "t", "group('turn')", "Turns", "List turns, newest first", _L),
+    Key("spending.money", "m", "money", "Real/simulated", "Switch between real and simulated money", _L),
+    Key("spending.reload", "r", "reload", "Refresh", "Refresh the figures", _L),
+    Key("spending.up", "up,k", "step(-1)", "Up", "Previous row", _K),
+    Key("spending.down", "down,j", "step(1)", "Down", "Next row", _K),
+    Key("spending.page_up", "pageup", "page(-1)", "Page up", "Scroll up one page", _K),
+    Key("spending.page_down", "pagedown", "page(1)", "Page down", "Scroll down one page", _K),
+    Key("spending.first", "home", "jump(0)", "First", "First row", _K),
+    Key("spending.last", "end", "jump(-1)", "Last", "Last row", _K),
     Key("receipt.before", "left,p", "step(-1)", "Previous", "Receipt of the previous turn", _R, 1),
     Key("receipt.after", "right,n", "step(1)", "Next", "Receipt of the next turn", _R, 2),
     Key("receipt.copy", "y", "copy", "Copy", "Copy the receipt as text", _R, 3),

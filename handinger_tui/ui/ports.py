@@ -169,12 +169,12 @@ class ChargeReader(Protocol):
         """A group without turns for each worker whose figures rose by what no turn explains."""
         ...
 
-    async def typical_cost(self, worker_id: str | None, budget: str, *, simulated: bool) -> TypicalCost:
-        """The typical cost of a turn of a worker (None: a new one) at a budget, from its newest turns."""
-        ...
-
     async def restated(self, which: ChargeFilter) -> list[Restatement]:
         """The final amounts that changed, oldest first."""
+        ...
+
+    async def typical_cost(self, worker_id: str | None, budget: str, *, simulated: bool) -> TypicalCost:
+        """The typical cost of a turn of a worker (None: a new one) at a budget, from its newest turns."""
         ...
 
     async def news(self, which: ChargeFilter) -> list[Restatement] | None:
@@ -188,7 +188,7 @@ class ChargeReader(Protocol):
 class RulingStore(Protocol):
     """What the person decides about the figures of workers."""
 
-    async def pin(self, base_url: str, worker_id: str, meaning: str, at_ms: int) -> None:
+    async def set_basis(self, base_url: str, worker_id: str, basis: str, at_ms: int) -> None:
         """Decide what the figures of a worker mean, for every program that uses this history.
 
         Raises:

@@ -15,8 +15,9 @@ import pytest
 from msgspec.structs import replace
 
 from handinger_tui.cli.cost_forms import table
-from handinger_tui.core.amounts import Total
+from handinger_tui.core.amounts import Total, Unit
 from handinger_tui.core.formatting import middle_cut
+from handinger_tui.core.money.limits import Scope
 from handinger_tui.core.money.spending import Bucket, GroupBy, sum_buckets
 from handinger_tui.core.turns.fold import fold
 from handinger_tui.core.turns.session import put_turn
@@ -257,6 +258,25 @@ async def test_a_page_loads_nothing_else(home: Path, tmp_path: Path) -> None:
     assert "… so far" in page
     for title in ("Cost per day", "Cost by category", "Cumulative cost"):
         assert title in page
+
+
+@pytest.mark.parametrize(("suffix", "options"), [("json", ["--json"]), ("csv", ["--csv"]), ("txt", [])])
+@pytest.mark.parametrize("by", ["day", "turn"])
+async def test_every_form_can_be_written_to_a_file(
+    home: Path, tmp_path: Path, suffix: str, options: list[str], by: str
+) -> None:
+    await spend(home, "a", "0.5", "null", title="Größe")
+    written = report(home, tmp_path / f"r.{suffix}", "--by", by).decode()
+    assert written == costs(home, "--by", by, *options)
+
+
+async def test_a_project_has_its_limit_below_its_costs(home: Path) -> None:
+    await spend(home, "a", "0.5")
+    async with opened(home / "history.db") as ledger:
+        await ledger.history.set_project("ses_a0", "acme")
+        await ledger.limits.set_limit(session("ses_a0", base_url=REAL), Scope.PROJECT, Unit.USD, Decimal(2))
+    assert "Project limit: $0.50 of $2.00 (25%)." in costs(home, "--project", "acme")
+    assert "Project limit" not in costs(home)
 
 
 def test_an_existing_file_stays_unless_forced(home: Path, tmp_path: Path) -> None:

@@ -85,7 +85,7 @@ def test_without_a_key_nothing_is_requested(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("line", "named"),
-    [('"work.sesions" = "f12"', "work.sessions"), ('"work.ledger" = "ctrl+n"', "work.new"), ("", "")],
+    [('"work.sesions" = "f12"', "work.sessions"), ('"work.spending" = "ctrl+n"', "work.new"), ("", "")],
 )
 def test_an_invalid_key_map_is_a_failure_that_names_it(line: str, named: str, tmp_path: Path) -> None:
     (tmp_path / "config.toml").write_text(f"[keys]\n{line}\n")

@@ -25,7 +25,8 @@ from handinger_tui.core.amounts import EXACT
 from handinger_tui.core.citations import mentions
 from handinger_tui.core.dialects import StreamDecoder
 from handinger_tui.core.export.exporters import SESSION_EXPORTERS
-from handinger_tui.core.money.timeline import Ended, Event, Read, Sent, Timeline
+from handinger_tui.core.money.events import Ended, Event, Read, Sent
+from handinger_tui.core.money.timeline import Timeline
 from handinger_tui.core.search import parse_query, snippet_of
 from handinger_tui.core.stream import Frame, Framing, SourcePart, WorkerBody, body_of
 from handinger_tui.core.turns.fold import fold

@@ -215,11 +215,11 @@ def test_a_moving_mouse_and_a_changing_focus_press_no_key_while_a_turn_runs(
 def test_an_invalid_key_map_is_refused_at_the_start_with_the_name_of_the_key(
     tmux: str, tmp_path: Path
 ) -> None:
-    (tmp_path / "config.toml").write_text('[keys]\n"work.ledger" = "ctrl+n"\n')
+    (tmp_path / "config.toml").write_text('[keys]\n"work.spending" = "ctrl+n"\n')
     with terminal(tmux, 120, 40) as window:
         window.run("--local", home=tmp_path)
         window.shows("exit=2")
-        window.shows("^N is both “work.new” and “work.ledger”.")
+        window.shows("^N is both “work.new” and “work.spending”.")
 
 
 def test_an_earlier_message_is_resent_edited_and_forked_and_this_survives_a_restart(

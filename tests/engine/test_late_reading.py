@@ -9,16 +9,18 @@ from typing import TYPE_CHECKING
 import pytest
 
 from handinger_tui.core.errors import Refused, ServerFault
+from handinger_tui.core.jsontext import dump
 from handinger_tui.core.money.attribution import session_money
-from handinger_tui.core.stream import Framing, RawFrame
-from handinger_tui.core.turns.turn import ErrorKind, TurnStatus
+from handinger_tui.core.stream import Frame, Framing, Marker, RawFrame
+from handinger_tui.core.turns.session import Session
+from handinger_tui.core.turns.turn import ErrorKind, TurnRequest, TurnStatus, outcome_object
+from handinger_tui.engine.engine import AT_ONCE, Engine
 from handinger_tui.engine.ports import RetryPolicy
-from tests.engine.fakes import FakeApi, Rig, StillClock, rig, says, worker
+from handinger_tui.engine.session_actor import ServiceContext
+from tests.engine.fakes import PLACE, FakeApi, FakeClock, FakeIds, FakeLog, Rig, StillClock, rig, says, worker
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-    from handinger_tui.core.turns.session import Session
 
 LATE = RetryPolicy(money_interval=None, late_reads=(5.0, 25.0))
 START = worker("", messages=[], usage={"costUsd": 0})
@@ -158,3 +160,50 @@ async def test_credits_read_while_a_turn_runs_are_not_final_after_its_end() -> N
     session = await box.settled()
     assert session.turns[0].status is TurnStatus.COMPLETED
     assert spent(session) == [(Decimal(2), False)]
+
+
+class DueLog(FakeLog):
+    """A log in which the workers of all sessions are due."""
+
+    def __init__(self, sessions: int) -> None:
+        super().__init__()
+        self.tried: list[tuple[str, bool]] = []
+        end = dump(outcome_object(TurnStatus.COMPLETED, None))
+        for name in (f"ses_{at}" for at in range(sessions)):
+            self.sessions[name] = Session(name, 1, "w1", base_url=PLACE)
+            request = TurnRequest(f"turn_{name}", "q1", 1, "w1")
+            self.home[name] = [request.turn_id]
+            self.requests[request.turn_id] = request
+            self.stored[request.turn_id] = [Frame(0, 2, Framing.NOTE, end, Marker.SETTLED)]
+            self.closed.append(request.turn_id)
+
+    async def sessions_to_read(self, due_ms: int | None) -> list[Session]:
+        return [*self.sessions.values()]
+
+    async def note_late_read(self, session_id: str, at_ms: int, *, answered: bool) -> None:
+        self.tried.append((session_id, answered))
+
+
+@pytest.mark.parametrize("everything", [False, True])
+async def test_some_workers_are_read_at_once_and_their_sessions_are_closed_again(*, everything: bool) -> None:
+    log, api = DueLog(AT_ONCE + 5), FakeApi(workers=[priced(0.5)])
+    engine = Engine(api, log, FakeClock(), FakeIds(), LATE, context=ServiceContext(PLACE))
+    shown = await engine.open("ses_0")
+    read = await engine.settle_open_turns(5, everything=everything)
+    count = AT_ONCE + 5 * everything
+    assert (len(read), api.reads) == (count, count)
+    snapshots = [one.turns[0].snapshot for one in read]
+    assert {one and one.cost_usd for one in snapshots} == {Decimal("0.5")}
+    assert log.tried[:2] == [("ses_0", False), ("ses_0", True)]
+    # That on the screen stays.
+    assert engine.session("ses_0") is not shown
+    with pytest.raises(KeyError):
+        engine.session("ses_1")
+
+
+async def test_a_worker_that_does_not_answer_is_tried_again() -> None:
+    log, trouble = DueLog(2), ServerFault(ErrorKind.SERVER, "The service failed.")
+    api = FakeApi(workers=[trouble, Refused(ErrorKind.NOT_FOUND, "Not found.", http_status=404)])
+    engine = Engine(api, log, FakeClock(), FakeIds(), LATE, context=ServiceContext(PLACE))
+    await engine.settle_open_turns(5)
+    assert log.tried == [("ses_0", False), ("ses_1", False), ("ses_1", True)]

@@ -118,7 +118,7 @@ _ONE_OF_MANY = re.compile(
 )
 _PROSE = re.compile(r"[A-Za-z]{2,}[,.:;]? [A-Za-z]{2,}")
 _OTHER_LANGUAGE = re.compile(
-    r"SUM\(|\b(?:SELECT|INSERT|UPDATE|DELETE FROM|WHERE|PRAGMA|CREATE TABLE|JOIN|BEGIN)\b"
+    r"SUM\(|\b(?:SELECT|INSERT|UPDATE|DELETE FROM|WHERE|PRAGMA|(?:CREATE|ALTER) TABLE|JOIN|BEGIN)\b"
     r"|</?[a-z]+[ >]|\\[sdwbS]|\(\?|;\s*\}"
 )
 _CODE_MODULES = ("core/export/spending.py", "ui/stylesheet")

@@ -23,6 +23,7 @@ from handinger_tui.core.export.exporters import SESSION_EXPORTERS
 from handinger_tui.core.export.session_document import Contents
 from handinger_tui.core.export.session_file import SessionFile, read_session
 from handinger_tui.core.money.attribution import MoneyIndex
+from handinger_tui.core.money.report import Selection
 from handinger_tui.core.money.spending import ChargeFilter, GroupBy
 from handinger_tui.core.receipts import receipt_line
 from handinger_tui.core.safety import clean_json, clean_line
@@ -252,7 +253,10 @@ async def totals(ledger: Ledger) -> list[object]:
     charges = ledger.charges
     reports: list[object] = [await charges.buckets(by, EVERYTHING) for by in GroupBy]
     reports += [await charges.turn_charges(EVERYTHING, -1), await charges.suspense(EVERYTHING)]
-    reports += [await charges.restated(EVERYTHING), await charges.assigned(EVERYTHING)]
+    reports += [
+        await charges.restated(EVERYTHING),
+        (await charges.report(Selection(which=EVERYTHING))).assigned,
+    ]
     tables = ("charges", "turn_totals", "worker_turns", "reservations", "suspense")
     return [*reports, *[await rows_of(ledger, table) for table in tables]]
 

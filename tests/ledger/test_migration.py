@@ -122,7 +122,7 @@ async def test_renamed_columns_keep_every_figure(tmp_path: Path) -> None:
         before = sorted(map(tuple, file.execute("SELECT * FROM turn_totals")))
         reported = sorted(map(tuple, file.execute("SELECT turn_id, told FROM turn_totals")))
         remote = list(map(tuple, file.execute("SELECT * FROM remote_turns")))
-    assert len({told for _turn_id, told in reported}) > 1
+    assert len({bits for _turn_id, bits in reported}) > 1
     async with opened(path) as ledger:
         assert ledger.problem is None
         await ledger.database.run(lambda db: put(db, cells("t4", usd_pico=1, final=1, status="completed")))

@@ -587,6 +587,8 @@ class Life:
         held = [*self.service.posts]
         if not on_disk:
             held += [person.in_prompt, *work.prompt.message_history.texts]
+            # What was typed as a question came up stands in its field.
+            held += [field.value for field in person.app.screen.query(Input)]
             held += [] if edit is None else [edit.aside.text, *edit.aside.pasted]
         with closing(sqlite3.connect(f"file:{self.home / 'history.db'}?mode=ro", uri=True)) as database:
             for query in ("SELECT text FROM drafts", "SELECT prompt FROM turns"):

@@ -172,6 +172,18 @@ CASES: Final = (
         (Paid("0.3"), about("0.1"), about("0.2")),
     ),
     Case(
+        "each turn by itself, most of them larger than the one before",
+        tuple(Step(usd(one)) for one in (0.214, 1.51, 0.704, 1.013, 2.226, 2.945)),
+        (Paid("0.214"), *map(about, ("1.51", "0.704", "1.013", "2.226", "2.945"))),
+        printed={1: about("1.296")},
+        restated=(1,),
+    ),
+    Case(
+        "one zero of a service that is out of order",
+        (Step(usd(100), late=usd(0)), Step(usd(120), look=usd(100))),
+        (Paid("100"), about("20")),
+    ),
+    Case(
         "two readings do not decide",
         (Step(credited(3)), Step(credited(5))),
         (Paid("3"), Paid("2", doubtful=True)),

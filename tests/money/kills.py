@@ -13,6 +13,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
@@ -32,6 +33,8 @@ LIMITS: Final = {
 GENERATIONS: Final = ("workers", "tasks")
 LATE_S: Final = 0.6
 """After this time the figures contain a turn, where they do so late: mostly after its end."""
+LONGEST_S: Final = 30.0
+"""Within this time a program sends its request, also on a slow machine."""
 START_UP_S: Final = 0.5
 """Before this a program has hardly ever sent its request."""
 
@@ -83,7 +86,7 @@ class Kills:
             self._kill_app(prompt, more, posts)
         else:
             process = self._person.start("-p", prompt, "--json", *more)
-            self._wait(posts)
+            self._wait(posts, lambda: process.poll() is not None)
             process.kill()
             ended(process)
         self._note_moment(posts)
@@ -111,12 +114,15 @@ class Kills:
             self._wait(posts)
             window.kill()
 
-    def _wait(self, posts: int) -> None:
-        """Wait for a random moment, mostly after the request has arrived."""
+    def _wait(self, posts: int, has_ended: Callable[[], bool] = lambda: False) -> None:
+        """Wait for a random moment, mostly after the request has arrived, or the program `has_ended`."""
         if self.chance.random() < 0.3:
             time.sleep(self.chance.uniform(0, START_UP_S))
         else:
-            self.service.wait_for_posts(posts + 1, 5)
+            latest = time.monotonic() + LONGEST_S
+            while not (self.service.wait_for_posts(posts + 1, 0.1) or has_ended()):
+                if time.monotonic() > latest:
+                    break
             time.sleep(self.chance.choice([0, self.chance.uniform(0, 0.4)]))
 
     def settle(self) -> None:

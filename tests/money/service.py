@@ -9,7 +9,7 @@ from decimal import Decimal
 from enum import StrEnum
 from random import Random
 
-from handinger_tui.core.money.timeline import Ended, Event, Read, Sent
+from handinger_tui.core.money.events import Ended, Event, Read, Sent
 
 UNIT = Decimal("0.0001")
 

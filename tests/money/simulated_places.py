@@ -40,6 +40,7 @@ from handinger_tui.ledger.sql import one_moment, unpack
 from tests.money.simulated_service import (
     CREDIT_UNIT,
     USD_UNIT,
+    Habit,
     Job,
     Reading,
     RemoteWorker,
@@ -181,19 +182,19 @@ class Places:
 
     def _compare_result(self, session: Session, turn: Turn, own: TurnMoney) -> None:
         shown: Any = result_object(session, turn, money=own, raw=True)
-        told = shown["turn_money"]
+        written = shown["turn_money"]
         for name, amount, most in (
             ("usd", own.usd, own.most_usd),
             ("credits", own.usage.credits, own.most_credits),
         ):
             is_elsewhere = own.shared and not amount and bool(most)
             expected = None if is_elsewhere else json_amount(amount)
-            if told[name] != expected:
-                self._fault(f"{turn.turn_id}: turn_money has {name} {told[name]} instead of {expected}")
-        if (told["state"] == "exact") is not (
+            if written[name] != expected:
+                self._fault(f"{turn.turn_id}: turn_money has {name} {written[name]} instead of {expected}")
+        if (written["state"] == "exact") is not (
             own.free or (shown_by_money(turn, own).state is AmountState.SETTLED and is_plain(own))
         ):
-            self._fault(f"{turn.turn_id}: turn_money says {told['state']}, the amount is {own}")
+            self._fault(f"{turn.turn_id}: turn_money says {written['state']}, the amount is {own}")
         line = receipt_line(session, turn)
         if turn.live or turn.status in FREE or not line:
             return
@@ -214,8 +215,8 @@ class Places:
         object_: Any = spending.group_object(total)
         for name, unit in (("cost_usd", Unit.USD), ("credits", Unit.CREDITS)):
             parts = [right[unit].value, *(rise_amount(one, unit) for one in suspense)]
-            known = [part for part in parts if part is not None]
-            expected = decimal_text(sum(known, ZERO)) if known else None
+            priced = [part for part in parts if part is not None]
+            expected = decimal_text(sum(priced, ZERO)) if priced else None
             if object_[name] != expected and not (expected is None and object_[name] == "0"):
                 self._fault(f"total: {name} {object_[name]} instead of {expected}")
         is_free = all(one.status in FREE for one in charges)
@@ -270,21 +271,21 @@ class Places:
                 continue
             if scope is Scope.SESSION:
                 counted = [one for one in charges if one.session_id == session.session_id]
-                rest = []
+                unassigned = []
             else:
                 counted = [one for one in charges if one.at_ms >= starts[scope]]
-                rest = [rise for one in suspense for rise in one.rises if rise.seen_ms >= starts[scope]]
-            self._compare_gauge(gauge, counted, rest, price if unit is Unit.USD else None)
+                unassigned = [rise for one in suspense for rise in one.rises if rise.seen_ms >= starts[scope]]
+            self._compare_gauge(gauge, counted, unassigned, price if unit is Unit.USD else None)
 
     def _compare_gauge(
-        self, gauge: Gauge, counted: list[TurnCharge], rest: list[Any], price: Decimal | None
+        self, gauge: Gauge, counted: list[TurnCharge], unassigned: list[Any], price: Decimal | None
     ) -> None:
         unit = gauge.limit.unit
         amounts = [amount_of(one, unit) for one in counted]
-        amounts += [rise.usd if unit is Unit.USD else rise.credits for rise in rest]
+        amounts += [rise.usd if unit is Unit.USD else rise.credits for rise in unassigned]
         if price is not None:
             amounts += [at_price(one.credits, price) for one in counted if one.usd is None]
-            amounts += [at_price(rise.credits, price) for rise in rest if rise.usd is None]
+            amounts += [at_price(rise.credits, price) for rise in unassigned if rise.usd is None]
         expected = sum((one for one in amounts if one is not None), ZERO)
         if (gauge.spent.value or ZERO) != expected:
             self._fault(f"{gauge.limit.scope} limit in {unit}: {gauge.spent.value} instead of {expected}")
@@ -309,14 +310,14 @@ class Places:
 
     def _compare_settled(self, charges: list[TurnCharge]) -> None:
         """A settled amount changes by a numbered correction only."""
-        told: dict[str, list[Restatement]] = {}
+        listed: dict[str, list[Restatement]] = {}
         for one in restatements(self._connection, ALL, self._newest_charge):
-            told.setdefault(one.turn_id, []).append(one)
+            listed.setdefault(one.turn_id, []).append(one)
         now = {one.turn_id: (one.usd, one.credits) for one in charges}
         for turn_id, before in self._settled.items():
             if now.get(turn_id, before) == before:
                 continue
-            named = told.get(turn_id, [])
+            named = listed.get(turn_id, [])
             if not named or (named[0].old_usd, named[0].old_credits) != before:
                 self._fault(f"{turn_id} was settled at {before}, became {now[turn_id]}, and {named} says so")
         self._settled = {one.turn_id: now[one.turn_id] for one in charges if one.state is AmountState.SETTLED}
@@ -346,14 +347,16 @@ class Places:
 
     def _ruled_workers(self) -> set[str]:
         rows = self._connection.execute("SELECT * FROM rulings ORDER BY id").fetchall()
-        meanings = {unpack(row["worker_id"]): row["meaning"] for row in rows if row["meaning"] is not None}
+        bases = {unpack(row["worker_id"]): row["meaning"] for row in rows if row["meaning"] is not None}
         owners = {
             (unpack(row["worker_id"]), row["seen_ms"]): row["turn_id"]
             for row in rows
             if row["meaning"] is None
         }
-        pinned = {worker_id for worker_id, meaning in meanings.items() if meaning != "auto"}
-        return pinned | {worker_id for (worker_id, _), turn_id in owners.items() if turn_id is not None}
+        set_by_person = {worker_id for worker_id, basis in bases.items() if basis != "auto"}
+        return set_by_person | {
+            worker_id for (worker_id, _), turn_id in owners.items() if turn_id is not None
+        }
 
     def _check_amount(self, charge: TurnCharge, job: Job, worker: RemoteWorker, *, end: bool) -> None:
         right = self.right_of(job, worker)
@@ -380,7 +383,9 @@ class Places:
             ends = (one.at_ms for one in reversed(worker.reads) if one.jobs == len(worker.jobs))
             idle_ms = next((at_ms for at_ms in ends if not worker.busy(at_ms)), 0)
             return Right(job.posted(idle_ms), max((job.posted(one.at_ms) for one in worker.reads), default=0))
-        own = foreign = 0
+        own = unsure = foreign = 0
+        # A message that was refused, or did not arrive, is a possible owner of a rise: then it is suspense.
+        may_be_free = Habit.FREE in self._service.habits
         for other in worker.jobs:
             for due_ms, units in other.costs:
                 first = first_read(worker, due_ms)
@@ -388,11 +393,13 @@ class Places:
                     continue
                 is_late = due_ms > other.ends_ms
                 is_newest = first.jobs == job.number + 1
-                if other is job:
+                if other is job and is_late and may_be_free:
+                    unsure += units * is_newest
+                elif other is job:
                     own += units * (is_newest or not is_late)
                 elif is_late and is_newest and not worker.per_turn:
                     foreign += units
-        return Right(own, own + foreign)
+        return Right(own, own + unsure + foreign)
 
     def _check_day(self, charge: TurnCharge, turn: Turn, job: Job | None) -> None:
         worker = self._service.workers.get(charge.worker_id or "")

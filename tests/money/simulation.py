@@ -22,8 +22,9 @@ from handinger_tui.core.export.exporters import session_json
 from handinger_tui.core.export.session_document import Contents
 from handinger_tui.core.export.session_file import read_session
 from handinger_tui.core.money.limits import Limit, Scope
+from handinger_tui.core.money.report import Selection
 from handinger_tui.core.money.spending import ChargeFilter
-from handinger_tui.core.money.turn_events import MEANING_WORDS
+from handinger_tui.core.money.turn_events import BASIS_WORDS
 from handinger_tui.core.turns.turn import StartPolicy, Trigger
 from handinger_tui.engine.engine import Engine
 from handinger_tui.engine.ports import RetryPolicy
@@ -233,6 +234,8 @@ class Life:
         program = random.choice(self.programs)
         if service.has(Habit.STRANGERS, 0.25):
             self._strange()
+            if random.random() < 0.4:
+                await self._read_until_it_ends(program)
         if service.has(Habit.RULINGS, 0.4):
             await self._rule(program)
         if service.has(Habit.PAST, 0.3):
@@ -360,20 +363,29 @@ class Life:
     async def _rule(self, program: Program) -> None:
         random, ledger, now_ms = self.random, program.ledger, self.clock.now_ms()
         buckets = await ledger.charges.suspense(ChargeFilter())
-        assigned = await ledger.charges.assigned(ChargeFilter())
+        owned = (await ledger.charges.report(Selection())).assigned
         choice = random.random()
         with suppress(HandingerError):
             if choice < 0.4 and self.service.workers:
                 worker_id = random.choice([*self.service.workers])
-                await ledger.rulings.pin(PLACE, worker_id, random.choice([*MEANING_WORDS.values()]), now_ms)
+                await ledger.rulings.set_basis(
+                    PLACE, worker_id, random.choice([*BASIS_WORDS.values()]), now_ms
+                )
             elif choice < 0.8 and buckets:
                 rise = random.choice(random.choice(buckets).rises)
                 turns = await ledger.charges.turn_charges(ChargeFilter(worker_id=rise.worker_id))
                 if turns:
                     await ledger.rulings.assign(rise.number, random.choice(turns).turn_id, now_ms)
-            elif assigned:
-                await ledger.rulings.assign(random.choice(assigned).number, None, now_ms)
+            elif owned:
+                await ledger.rulings.assign(random.choice(owned).number, None, now_ms)
         await self._check()
+
+    async def _read_until_it_ends(self, program: Program) -> None:
+        """The worker is read while a message of others runs, and after it."""
+        for seconds in (4, 25, 50):
+            await asyncio.sleep(seconds)
+            await self._settle(program)
+            await self._check()
 
     async def _settle(self, program: Program) -> None:
         await program.engine.settle_open_turns(30, everything=self.random.random() < 0.5)

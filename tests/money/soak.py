@@ -86,8 +86,8 @@ def _lives(lives: int, first: int, generation: str, habit: str | None) -> int:
         counts.update(life.habits)
         counts.update(checks=life.places.checks, turns=life.places.turns, exact=life.places.plain)
         if number % 1000 == 0 or number == lives:
-            told = ", ".join(f"{name} {count}" for name, count in sorted(counts.items()))
-            print(f"{generation}: seeds {first} to {seed}, with faults {failed}: {told}", flush=True)
+            summary = ", ".join(f"{name} {count}" for name, count in sorted(counts.items()))
+            print(f"{generation}: seeds {first} to {seed}, with faults {failed}: {summary}", flush=True)
     return failed
 
 

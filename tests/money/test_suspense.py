@@ -54,10 +54,27 @@ def test_suspense_is_in_the_total_and_in_its_own_row(service: PaidService, perso
     assert report["total"]["turns"] == 2
     *records, last = csv.DictReader(io.StringIO(person.run("costs", "--by", by, "--csv").out))
     assert (last["key"], last["title"], last["cost_usd"]) == (WORKER, "suspense", "1")
+    # No sum over columns doubles it.
+    assert (last["suspense_usd"], last["suspense_credits"]) == ("", "")
     assert sum(Decimal(record["cost_usd"]) for record in records) == 2
     text = person.run("costs", "--by", by).out
     assert "Unassigned cost wrk_1" in text
     assert "$3.00" in text
+
+
+def test_suspense_in_credits_is_shown_beside_that_in_usd(service: PaidService, person: Person) -> None:
+    service.cost_usd, service.credits = None, 5
+    assert person.run("-p", "third").code == 0
+    (worker_id,) = {*service.workers} - {WORKER}
+    service.start_turn(worker_id, "theirs")
+    service.finish()
+    assert person.run("-p", "fourth", "-w", worker_id).code == 0
+    report = person.json_of("costs", "--worker", worker_id)
+    (row,) = report["suspense"]
+    assert (row["suspense_usd"], row["suspense_credits"], row["credits"]) == ("0", "5", "5")
+    assert (report["total"]["suspense_credits"], report["total"]["credits"]) == ("5", "15")
+    (first, *_) = person.json_of("costs", "--by", "turn")["groups"]
+    assert first["reading"] == "lifetime"
 
 
 def test_the_likely_owners_of_suspense_are_named_by_the_readings(person: Person) -> None:

@@ -18,7 +18,8 @@ from random import Random
 from typing import Final, NamedTuple
 
 from handinger_tui.core.amounts import EXACT
-from handinger_tui.core.money.timeline import Ended, Event, Key, Read, Sent, Timeline
+from handinger_tui.core.money.events import Ended, Event, Key, Read, Sent
+from handinger_tui.core.money.timeline import Timeline
 from tests.money.oracle import entered, is_plain
 from tests.money.service import UNIT
 

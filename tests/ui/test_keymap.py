@@ -16,15 +16,15 @@ def test_the_table_itself_has_no_problem() -> None:
     ("keymap", "named"),
     [
         ([("work.sesions", "f12")], ["work.sesions", "work.sessions"]),
-        ([("work.ledger", "ctrl+n")], ["^N", "work.ledger", "work.new"]),
-        ([("work.ledger", "strg+s")], ["strg+s"]),
-        ([("work.ledger", "Ctrl+G")], ["“Ctrl+G”", "“ctrl+g”"]),
-        ([("work.ledger", "F12")], ["“F12”", "“f12”"]),
-        ([("work.ledger", "^g")], ["“^g”", "“ctrl+g”"]),
-        ([("work.ledger", "\x1b")], ["no key"]),
-        ([("work.ledger", "ctrl+i")], ["Tab", "^I"]),
-        ([("work.ledger", "ctrl+[")], ["Esc"]),
-        ([("work.ledger", "")], ["work.ledger"]),
+        ([("work.spending", "ctrl+n")], ["^N", "work.spending", "work.new"]),
+        ([("work.spending", "strg+s")], ["strg+s"]),
+        ([("work.spending", "Ctrl+G")], ["“Ctrl+G”", "“ctrl+g”"]),
+        ([("work.spending", "F12")], ["“F12”", "“f12”"]),
+        ([("work.spending", "^g")], ["“^g”", "“ctrl+g”"]),
+        ([("work.spending", "\x1b")], ["no key"]),
+        ([("work.spending", "ctrl+i")], ["Tab", "^I"]),
+        ([("work.spending", "ctrl+[")], ["Esc"]),
+        ([("work.spending", "")], ["work.spending"]),
         ([("work.sessions", "s")], ["s types"]),
         ([("work.sessions", "slash")], ["/ types"]),
         ([("prompt.yank", "ctrl+u")], ["^U edits"]),
@@ -41,11 +41,11 @@ def test_a_key_that_cannot_work_is_named(keymap: list[tuple[str, str]], named: l
 @pytest.mark.parametrize(
     "keymap",
     [
-        [("work.ledger", "f12,ctrl+l"), ("work.redraw", "f11")],
+        [("work.spending", "f12,ctrl+l"), ("work.redraw", "f11")],
         [("transcript.next", "down")],
         # The same letter in places that are never on the screen together.
         [("files.save", "d")],
-        [("work.find", "f9"), ("work.ledger", "ctrl+f")],
+        [("work.find", "f9"), ("work.spending", "ctrl+f")],
     ],
 )
 def test_a_key_map_that_works_is_accepted(keymap: list[tuple[str, str]]) -> None:

@@ -28,7 +28,6 @@ from handinger_tui.core.schedules import (
     COLUMNS,
     STANDARD,
     After,
-    At,
     Cron,
     Every,
     NewSchedule,
@@ -38,9 +37,7 @@ from handinger_tui.core.schedules import (
     ScheduleList,
     next_runs,
     price_sentences,
-    read_cron,
-    read_moment,
-    read_span,
+    read_rule,
     runs_of,
     schedule_row,
 )
@@ -170,14 +167,10 @@ def _rule_of(args: argparse.Namespace, now: datetime) -> Rule:
     """The rule of the options. Raises SettingsError."""
     if not (args.schedule or "").strip():
         raise SettingsError("What should the worker do?", "Put the instruction after the worker id.")
-    if args.at is not None:
-        return At(read_moment(args.at, now, None))
-    if args.delay is not None:
-        return After(read_span(args.delay))
-    if args.every is not None:
-        return Every(read_span(args.every))
-    if args.cron is not None:
-        return Cron(read_cron(args.cron, now))
+    given = {"at": args.at, "in": args.delay, "every": args.every, "cron": args.cron}
+    for word, text in given.items():
+        if text is not None:
+            return read_rule(word, text, now)
     raise SettingsError("When should it run?", "Use --at, --in, --every or --cron.")
 
 

@@ -24,11 +24,9 @@ from handinger_tui.core.money.spending import (
     Rise,
     TurnCharge,
     empty_key_name,
-    month_days,
-    week_days,
-    week_name,
 )
 from handinger_tui.core.money.words import amount_text, count_within, exact_text, total_cell
+from handinger_tui.core.periods import month_days, week_days, week_name
 from handinger_tui.core.safety import clean_line
 from handinger_tui.core.turns.turn import NO_DAY, TurnStatus
 
@@ -195,8 +193,8 @@ def plain_columns(by: GroupBy) -> tuple[Column, ...]:
 def plain_row(bucket: Bucket, by: GroupBy) -> Row:
     """The row of a group under its key."""
     key = clean_line(bucket.key, _LONGEST_NAME) or empty_key_name(by)
-    name = unassigned_name(bucket) if bucket.rises else key
-    cells = (name, *_sums(bucket), clean_line(bucket.title, _LONGEST_NAME), "")
+    name, title = (unassigned_name(bucket), "") if bucket.rises else (key, bucket.title)
+    cells = (name, *_sums(bucket), clean_line(title, _LONGEST_NAME), "")
     return Row(cells, values={} if bucket.usd.value is None else {len(cells) - 1: bucket.usd.value})
 
 
@@ -298,7 +296,8 @@ def overview_lines(report: Report) -> list[Line]:
     for by, buckets in ((GroupBy.PROJECT, overview.projects), (GroupBy.WORKER, overview.workers)):
         if by is GroupBy.PROJECT and not any(bucket.key for bucket in buckets):
             continue
-        lines += [_overview_line(bucket, by, overview) for bucket in buckets[:MOST_LISTED]]
+        named_first = sorted(buckets, key=lambda bucket: not bucket.key)
+        lines += [_overview_line(bucket, by, overview) for bucket in named_first[:MOST_LISTED]]
         if len(buckets) > MOST_LISTED:
             name = f"{len(buckets) - MOST_LISTED:,} more {by}s"
             blank = ("",) * (len(OVERVIEW_COLUMNS) - 1)

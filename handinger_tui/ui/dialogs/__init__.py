@@ -88,6 +88,17 @@ class Dialog(Modal[Answer]):
 
     BINDINGS: ClassVar[list[BindingType]] = bindings(Where.DIALOG)
     BOX_CLASSES: ClassVar[str] = "dialog"
+    INTERRUPTS: ClassVar[bool] = False
+    """Whether it may come up while a message is typed."""
+    _typed = ""
+    """The word that is to be typed for the last answer."""
+
+    class TextLeft(Message):
+        """A message was typed into a field for an amount or a word that came up meanwhile."""
+
+        def __init__(self, text: str) -> None:
+            super().__init__()
+            self.text = text
 
     def __init__(self, title: str | Content) -> None:
         super().__init__()
@@ -108,6 +119,15 @@ class Dialog(Modal[Answer]):
         """The widgets below the title."""
         raise NotImplementedError
 
+    def dismiss(self, result: Answer | None = None) -> AwaitComplete:
+        """Close with an answer. A text in the field that is none was typed for the prompt."""
+        for field in self.query("#typed").results(Input):
+            text = field.value.strip()
+            if self.INTERRUPTS and any(map(str.isalpha, text)) and not self._typed.startswith(text.lower()):
+                self.app.post_message(self.TextLeft(text))
+                field.clear()
+        return super().dismiss(result)
+
     def action_close(self) -> None:
         """Close without an answer."""
         self.dismiss()
@@ -126,6 +146,7 @@ class Question(Dialog[Answer]):
     """
 
     BINDINGS: ClassVar[list[BindingType]] = bindings(Where.QUESTION)
+    INTERRUPTS = True
 
     class LetterTyped(Message):
         """A letter without a meaning here: the person was typing a message when the question came up."""

@@ -38,6 +38,8 @@ RULE: Final = "Warns at 80%; blocks new messages at 100%."
 class RaiseLimit(Dialog[Decimal]):
     """Asks for a higher amount of a reached limit; the result is None when canceled."""
 
+    INTERRUPTS = True
+
     def __init__(self, gauge: Gauge, *, sending: bool, simulated: bool = False, about: str = "") -> None:
         """`sending`: the limit blocks a new message, and not only the queue.
 

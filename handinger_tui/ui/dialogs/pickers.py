@@ -58,7 +58,7 @@ class Picker(Modal[str], Generic[ItemT]):
     def compose(self) -> ComposeResult:
         """Lay out the title, the field and the list."""
         with Vertical(id="picker", classes="page"):
-            yield Static(Content.styled(self._title, "bold"), classes="dialog-title")
+            yield Static(Content.styled(self._title, "bold"), id="picker-title", classes="dialog-title")
             yield Input(placeholder=self._placeholder)
             yield self.table
             yield from self.foot()
@@ -219,6 +219,13 @@ class SessionPicker(Picker[SessionSummary]):
         is_searched = bool(words) and query == self._searched
         hits = [hit for hit in self._hits if is_searched and hit.summary.session_id not in shown]
         listed += [hit.summary for hit in hits]
+        more = (
+            f"   the {MAX_HITS} newest whose texts match"
+            if is_searched and len(self._hits) == MAX_HITS
+            else ""
+        )
+        title = Content.assemble((self._title, "bold"), (more, "$text-muted"))
+        self.query_one("#picker-title", Static).update(title)
         rows = session_rows.rows_of(listed, opened, self._now_ms(), self._current())
         for at, hit in enumerate(hits, len(rows) - len(hits)):
             rows[at] = _with_snippet(rows[at], hit)

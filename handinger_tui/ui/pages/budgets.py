@@ -8,19 +8,18 @@ from typing import TYPE_CHECKING, ClassVar, Final
 
 from msgspec import Struct
 from msgspec.structs import replace
-from rich.cells import cell_len
 from textual import work
 from textual.binding import BindingType
 from textual.content import Content
 
 from handinger_tui.core.amounts import Unit
-from handinger_tui.core.columns import NO_VALUE, Align, Column, Layout, Measure, Row, Tone
+from handinger_tui.core.columns import NO_VALUE, Align, Column, Row, Tone
 from handinger_tui.core.errors import HandingerError
 from handinger_tui.core.formatting import UNKNOWN, duration, plural
 from handinger_tui.core.money.forecast import Forecast, daily, forecast, forecast_text, limit_outlook
 from handinger_tui.core.money.limits import Gauge, Scope
 from handinger_tui.core.money.report import first_of_forecast, local_day, unit_of
-from handinger_tui.core.money.spending import Bucket, ChargeFilter, GroupBy, midnight_ms
+from handinger_tui.core.money.spending import Bucket, ChargeFilter, GroupBy
 from handinger_tui.core.money.typical_cost import (
     ENOUGH,
     ENOUGH_TO_ADVISE,
@@ -30,10 +29,11 @@ from handinger_tui.core.money.typical_cost import (
     compare,
 )
 from handinger_tui.core.money.words import fitted, total_words
+from handinger_tui.core.periods import midnight_ms
 from handinger_tui.core.safety import clean_line
 from handinger_tui.ui.keys import Where, bindings
 from handinger_tui.ui.pages import TextPage
-from handinger_tui.ui.widgets.column_list import content_of
+from handinger_tui.ui.widgets.column_list import ScreenColumns
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -119,11 +119,11 @@ def _table(comparison: Comparison, width: int) -> list[Content]:
     rows = [row for level in comparison.rows for row in _level_rows(level, figures, len(columns) - 1)]
     if len(comparison.rows) == 1:
         rows = [replace(row, values={}) for row in rows]
-    layout = Layout.fit(Measure.of(columns, rows, cell_len), width)
+    fitted = ScreenColumns(columns, rows)
     notes = [f"Top line: median. Below: 90th percentile (needs {ENOUGH} turns)."]
     return [
-        content_of(layout.head()).stylize(MUTED),
-        *(content_of(layout.line(row)) for row in rows),
+        fitted.head(width).stylize(MUTED),
+        *(fitted.line(row, width) for row in rows),
         Content(""),
         *(
             line

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from itertools import accumulate
-from typing import Any, ClassVar, Generic
+from typing import Any, ClassVar, Final, Generic
 
 from rich.cells import cell_len
 from textual import events
@@ -13,15 +13,52 @@ from textual.binding import BindingType
 from textual.content import Content
 from textual.message import Message
 
-from handinger_tui.core.columns import Column, Layout, Measure, Piece, Row, Tone, in_order
+from handinger_tui.core.columns import Column, Layout, Measure, Row, Tone, in_order
 from handinger_tui.core.safety import clean_line
 from handinger_tui.ui.keys import Where, bindings
 from handinger_tui.ui.widgets.virtual_list import ItemRows, ItemT, VirtualList, copy_from
 
 
-def content_of(pieces: Iterable[Piece]) -> Content:
-    """The pieces of a line as one text."""
-    return Content.assemble(*pieces)
+class ScreenColumns:
+    """Columns on the screen: measured by the rows so far, and laid out for one width at a time."""
+
+    def __init__(self, columns: Sequence[Column], rows: Sequence[Row] = ()) -> None:
+        self._measure = Measure.of(columns, rows, cell_len)
+        self._layout: tuple[int, Layout] | None = None
+
+    @property
+    def columns(self) -> tuple[Column, ...]:
+        """The columns, whether they are visible or not."""
+        return self._measure.columns
+
+    def add(self, rows: Sequence[Row]) -> None:
+        """Measure more rows."""
+        self._measure, self._layout = self._measure.with_rows(rows), None
+
+    def layout(self, width: int) -> Layout:
+        """The columns in `width` cells."""
+        if self._layout is None or self._layout[0] != width:
+            self._layout = width, Layout.fit(self._measure, width)
+        return self._layout[1]
+
+    def head(self, width: int, sorted_by: tuple[int, bool] | None = None) -> Content:
+        """The heads of the columns."""
+        return Content.assemble(*self.layout(width).head(sorted_by))
+
+    def line(self, row: Row, width: int, *, here: bool = False) -> Content:
+        """A row; without colors where it has the background of the cursor."""
+        line = Content.assemble(*self.layout(width).line(row))
+        return Content(line.plain) if here else line
+
+
+BESIDE: Final = 2
+"""Cells of a list that its columns leave free: for the mark, and beside the scroll bar."""
+
+
+def list_head(columns: ScreenColumns, width: int, sorted_by: tuple[int, bool] | None = None) -> Content:
+    """The line above the items of a list."""
+    head = Content.assemble(" ", columns.head(width - BESIDE, sorted_by))
+    return head.pad_right(max(0, width - head.cell_length)).stylize(f"underline {Tone.FAINT}")
 
 
 class ColumnRows(ItemRows[ItemT]):
@@ -31,7 +68,7 @@ class ColumnRows(ItemRows[ItemT]):
     cursor_height = 2
 
     def __init__(self, columns: Sequence[Column]) -> None:
-        self.columns = tuple(columns)
+        self.columns = ScreenColumns(columns)
         self.head_height = int(any(column.head for column in columns))
         self.sorted_by: tuple[int, bool] | None = None
         """(column, descending); None: as the items came."""
@@ -42,7 +79,6 @@ class ColumnRows(ItemRows[ItemT]):
         self._empty = ""
         self._starts = [0]
         """The first line of each row, and the line behind the last one."""
-        self._layout: tuple[int, Layout] | None = None
 
     def lines_of(self, at: int) -> range:
         """The lines of item `at`."""
@@ -56,7 +92,7 @@ class ColumnRows(ItemRows[ItemT]):
     def show(self, items: Sequence[ItemT], rows: Sequence[Row], empty: str) -> None:
         """Show other items; without any, a text."""
         self.loaded, self._all, self._all_rows, self._empty = True, items, rows, empty
-        self._layout = None
+        self.columns = ScreenColumns(self.columns.columns, rows)
         self.arrange()
 
     def arrange(self) -> None:
@@ -74,15 +110,12 @@ class ColumnRows(ItemRows[ItemT]):
         return len(self._all)
 
     def layout(self, width: int) -> Layout:
-        """The columns in `width` cells after the pointer. One cell stays free beside the scrollbar."""
-        if self._layout is None or self._layout[0] != width:
-            self._layout = width, Layout.fit(Measure.of(self.columns, self._all_rows, cell_len), width - 1)
-        return self._layout[1]
+        """The columns in a list of `width` cells."""
+        return self.columns.layout(width - BESIDE)
 
     def head_line(self, width: int) -> Content:
         """The heads of the columns."""
-        head = Content.assemble(" ", content_of(self.layout(width - 1).head(self.sorted_by)))
-        return head.pad_right(max(0, width - head.cell_length)).stylize(f"underline {Tone.FAINT}")
+        return list_head(self.columns, width, self.sorted_by)
 
     def line(self, at: int, row: int, width: int, *, here: bool) -> Content:
         """The cells, then the second line."""
@@ -91,8 +124,7 @@ class ColumnRows(ItemRows[ItemT]):
             for start, end in self._rows[at].marks:
                 below = below.stylize(Tone.STRONG if here else f"{Tone.STRONG} {Tone.BAR}", start, end)
             return Content.assemble("  ", below)
-        line = content_of(self.layout(width).line(self._rows[at]))
-        return Content(line.plain) if here else line
+        return self.columns.line(self._rows[at], width + 1 - BESIDE, here=here)
 
 
 class ColumnList(VirtualList[ColumnRows[ItemT]], Generic[ItemT]):
@@ -147,7 +179,7 @@ class ColumnList(VirtualList[ColumnRows[ItemT]], Generic[ItemT]):
 
     def sort_next(self, by: int) -> None:
         """Sort by the visible column `by` places on, behind the last one as the items came."""
-        shown = [at for at, _ in self.rows.layout(self.scrollable_content_region.width - 1).visible]
+        shown = [at for at, _ in self.rows.layout(self.scrollable_content_region.width).visible]
         places: list[int | None] = [None, *shown]
         now = None if self.rows.sorted_by is None else self.rows.sorted_by[0]
         at = places[((places.index(now) if now in places else 0) + by) % len(places)]
@@ -172,7 +204,7 @@ class ColumnList(VirtualList[ColumnRows[ItemT]], Generic[ItemT]):
             self.move_to(at)
             self.post_message(self.Clicked(self))
         elif offset is not None and offset.y < self.rows.head:
-            layout = self.rows.layout(self.scrollable_content_region.width - 1)
+            layout = self.rows.layout(self.scrollable_content_region.width)
             column = layout.column_at(offset.x - 1)
             if column is not None:
                 self.sort(column, descending=self.rows.sorted_by == (column, False))

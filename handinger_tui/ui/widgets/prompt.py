@@ -531,7 +531,8 @@ class HintLine(Static):
         pieces = left_text.split(" · ")
         if firm and cell_len(left_text) + cell_len(right_text) + 2 > width:
             while len(pieces) > 1 and cell_len(" · ".join(pieces)) > width:
-                pieces.pop()
+                # What Enter does is said longest.
+                pieces.remove(next((one for one in pieces[::-1] if not one.startswith("Enter")), pieces[-1]))
             return Content.styled(" · ".join(pieces), style).truncate(width, ellipsis=True)
         least = 1 if left_text.startswith(ACTING) else 0
         room = max(0, width - (cell_len(pieces[0]) + 2 if least else 1))

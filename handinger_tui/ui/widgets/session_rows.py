@@ -7,17 +7,16 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from msgspec.structs import replace
-from rich.cells import cell_len
 from textual.content import Content
 
-from handinger_tui.core.columns import Align, Column, Layout, Measure, Row, Tone
+from handinger_tui.core.columns import Align, Column, Row, Tone
 from handinger_tui.core.formatting import ago, middle_cut, plural
 from handinger_tui.core.money.words import cost_words
 from handinger_tui.core.prompts import lineage_words
 from handinger_tui.core.safety import clean_line
 from handinger_tui.core.turns.session import LOCAL, Session, SessionSummary
 from handinger_tui.core.turns.turn import TRIGGER_WORDS, TurnStatus
-from handinger_tui.ui.widgets.column_list import content_of
+from handinger_tui.ui.widgets.column_list import ScreenColumns
 from handinger_tui.ui.widgets.status_text import (
     STATUS_WORDS,
     running_for,
@@ -68,8 +67,8 @@ def session_rows(
 ) -> list[Content]:
     """The rows as lines of at most `width` cells."""
     rows = rows_of(summaries, opened, now_ms, current)
-    layout = Layout.fit(Measure.of(COLUMNS, rows, cell_len), width)
-    return [content_of(layout.line(row)) for row in rows]
+    columns = ScreenColumns(COLUMNS, rows)
+    return [columns.line(row, width) for row in rows]
 
 
 def _row(one: SessionSummary, opened: Session | None, now_ms: int, current: str) -> Row:

@@ -368,9 +368,13 @@ class Composer:
                 self.set_aside(edit.aside)
 
     def draft_to_save(self) -> Draft:
-        """The draft to save: during an edit the one set aside, with what was made of the queued message."""
-        if self.queue_edit is not None and (self.queue_edit.aside.text or self.queue_edit.aside.files):
+        """The draft to save: during an edit the one set aside, with what was made of the queued message.
+
+        The edited text is no draft of its own: in the prompt of the next program it would be a second message
+        beside the queued one.
+        """
+        if (edit := self.queue_edit) is not None:
             snapshot = self.snapshot()
             text = history_entry(expand_chips(snapshot.text, snapshot.pasted), snapshot.files)
-            return replace(self.queue_edit.aside, others=(text,))
+            return replace(edit.aside, others=() if snapshot.text == edit.turn.request.prompt else (text,))
         return self.draft()

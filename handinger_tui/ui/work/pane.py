@@ -150,7 +150,8 @@ class SessionPane(Rows):
         self._browsed = ""
         self._state = PaneState()
         self._opening_text = ""
-        self._acknowledged: tuple[str, str] | None = None
+        self._acknowledged: tuple[str, str, str] | None = None
+        """A short line, its style, and the text of the prompt when it came."""
         """A line that answers an action, in place of the hint for a short time, and its style."""
         self._acknowledgment_timer: Timer | None = None
         self._cost_text = ""
@@ -316,7 +317,8 @@ class SessionPane(Rows):
             # The line about an earlier action would be read as one about this.
             self.end_acknowledgment()
             return False
-        self._acknowledged = text, "$warning" if severity == "warning" else "$foreground"
+        style = "$warning" if severity == "warning" else "$foreground"
+        self._acknowledged = text, style, self.prompt.text
         if self._acknowledgment_timer is not None:
             self._acknowledgment_timer.stop()
         self._acknowledgment_timer = self.set_timer(ACKNOWLEDGED_S, self.end_acknowledgment)
@@ -376,7 +378,8 @@ class SessionPane(Rows):
             # Enter sends the newest message again only while its text is in the prompt: its line says so.
             self._is_text_back = is_text_back
             self.transcript.update_texts()
-        if self.prompt.text:
+        # What was typed before an Enter may be reported after the answer to it.
+        if self._acknowledged is not None and self.prompt.text not in ("", self._acknowledged[2]):
             # What Enter does with a text that was just typed must stand below it.
             self._acknowledged = None
         self._refresh_lines()
@@ -421,7 +424,7 @@ class SessionPane(Rows):
         is_same = (offer.act, offer.sends) == (self.shown.offer.act, self.shown.offer.sends)
         self.shown = ShownOffer(offer, self.shown.since if is_same else monotonic())
         if self._acknowledged is not None and not self._is_hint_firm:
-            text, style = self._acknowledged
+            text, style, _over = self._acknowledged
             self._hint.show(text, self._cost_text, firm=True, style=style)
         else:
             firm = self._is_hint_firm or bool(self._state.replay)
@@ -447,7 +450,9 @@ class SessionPane(Rows):
             state.state,
             files=self.chips.display or is_empty,
             is_connected=state.is_connected,
-            is_doubtful=self._is_text_back and newest is not None and newest.status is TurnStatus.UNKNOWN,
+            is_doubtful=is_newest_message(session, self.prompt.text)
+            and newest is not None
+            and newest.status is TurnStatus.UNKNOWN,
             is_unfinished=newest is not None and newest.status in UNFINISHED,
             elsewhere=state.elsewhere or "",
             queue_cost=about(
@@ -468,7 +473,11 @@ class SessionPane(Rows):
             return self._state.replay
         hint = self.shown.offer.hint
         if (origin := self.origin()) is not None:
-            hint = f"Editing message {origin.number} · {hint.partition(' · ')[0]} · Esc to cancel"
+            editing, act = f"Editing message {origin.number}", hint.partition(" · ")[0]
+            if cell_len(f"{editing} · {act}") > self._hint.content_size.width:
+                # What stays held is above the prompt.
+                act = act.partition(";")[0]
+            hint = f"{editing} · {act} · Esc to cancel"
         return " · ".join(filter(None, (self._opening_text, hint)))
 
 

@@ -22,7 +22,7 @@ from tests.engine.fakes import DONE, FakeApi, Script, says, sse, worker
 from tests.ui.fake_money import FakeLedger, charge
 from tests.ui.fakes import LOCAL, Desktop, answers, launch, summary
 from tests.ui.screens import preview_files
-from tests.ui.screens.ledger_samples import some
+from tests.ui.screens.spending_samples import some
 from tests.ui.screens.test_budgets import history
 from tests.ui.screens.test_data import OUTPUT, given
 from tests.ui.screens.test_queue import queue_up, running

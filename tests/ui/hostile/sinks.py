@@ -35,10 +35,6 @@ from handinger_tui.ui.dialogs import Choice, ConnectionProblem, Question, TextQu
 from handinger_tui.ui.dialogs.help import HelpScreen
 from handinger_tui.ui.dialogs.limits import LimitsPage, RaiseLimit
 from handinger_tui.ui.dialogs.pickers import CommandPicker, HistorySearch, SessionPicker
-from handinger_tui.ui.ledger.charts import Charts
-from handinger_tui.ui.ledger.head import Foot, Head
-from handinger_tui.ui.ledger.screen import SpendingScreen
-from handinger_tui.ui.ledger.table import SpendingTable
 from handinger_tui.ui.pages.budgets import BudgetsScreen
 from handinger_tui.ui.pages.data import DataScreen
 from handinger_tui.ui.pages.page_view import PageView, PictureView
@@ -57,6 +53,10 @@ from handinger_tui.ui.panels import PANELS, Grip, Sidebar, TabBar
 from handinger_tui.ui.panels.files import FilesPanel
 from handinger_tui.ui.ports import Account
 from handinger_tui.ui.sessions.deletion import Deletions
+from handinger_tui.ui.spending.charts import Charts
+from handinger_tui.ui.spending.head import Foot, Head
+from handinger_tui.ui.spending.screen import SpendingScreen
+from handinger_tui.ui.spending.table import SpendingTable
 from handinger_tui.ui.transcript.transcript import Transcript
 from handinger_tui.ui.widgets.column_list import ColumnList
 from handinger_tui.ui.widgets.completion import Suggestions

@@ -21,9 +21,9 @@ from handinger_tui.core.safety import clean
 from handinger_tui.ui.dialogs import Choice
 from handinger_tui.ui.dialogs.help import HelpScreen
 from handinger_tui.ui.dialogs.pickers import HistorySearch, SessionPicker
-from handinger_tui.ui.ledger.screen import SpendingScreen
 from handinger_tui.ui.pages.data import DataScreen
 from handinger_tui.ui.pages.receipt import ReceiptScreen
+from handinger_tui.ui.spending.screen import SpendingScreen
 from handinger_tui.ui.terminal import input as terminal_input
 from tests.engine.fakes import DONE, FakeApi, Script, says, sse, worker
 from tests.ui.fakes import PRICED, Desktop, summary, typed_only

@@ -14,6 +14,7 @@ from handinger_tui.core.money.limits import STILL, LimitOrigin, Scope
 from handinger_tui.ui.dialogs.limits import RaiseLimit
 from tests.engine.fakes import FakeApi, Script, says, worker
 from tests.ui.fakes import LOCAL, PRICED, Desktop, answers, charge
+from tests.ui.screens.test_key_bytes import press
 from tests.ui.screens.test_sending import held
 
 USD, CREDITS = Unit.USD, Unit.CREDITS
@@ -42,6 +43,19 @@ async def test_a_send_at_the_limit_leaves_the_text_and_sends_nothing(way_out: li
         assert not desktop.session.turns
     assert desktop.api.posts == []
     assert desktop.limits.sets == []
+
+
+async def test_a_message_typed_into_the_field_that_came_up_is_in_the_prompt_history() -> None:
+    desktop = full()
+    async with desktop.running() as pilot:
+        await press(desktop, pilot, "Keep me\r")
+        await desktop.shows(pilot, "New limit (above $5.02")
+        await press(desktop, pilot, "next one\r")
+        await desktop.shows(pilot, "is not an amount")
+        await press(desktop, pilot, "\x1b")
+        await desktop.until(pilot, lambda: "next one" in desktop.work.prompt.message_history.texts)
+        assert "press ↑" in desktop.notices()
+    assert desktop.api.posts == []
 
 
 async def test_a_typed_amount_raises_the_limit_and_sends_once() -> None:

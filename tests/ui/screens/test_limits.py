@@ -205,7 +205,7 @@ async def test_a_restatement_is_reported_once_in_its_session() -> None:
         one = Restatement(
             *(7, first, desktop.session.session_id, "wrk_1", NOW_MS),
             *(Decimal("0.1"), Decimal("0.3"), None, None),
-            new_meaning=False,
+            new_basis=False,
         )
         desktop.ledger.restatements += [
             one,

@@ -339,6 +339,26 @@ async def test_what_an_edit_set_aside_and_what_was_made_of_the_message_survive_a
         gate.set()
 
 
+@pytest.mark.parametrize(("typed", "kept"), [("", ()), (" changed", ("second changed",))])
+async def test_a_message_that_was_being_edited_at_the_end_is_no_second_one_in_the_next_program(
+    typed: str, kept: tuple[str, ...]
+) -> None:
+    desktop, gate = running()
+    async with desktop.running() as pilot:
+        await queue_up(desktop, pilot, "second")
+        await press(desktop, pilot, "\x1b[A")
+        await desktop.shows(pilot, "Browsing: queue")
+        await press(desktop, pilot, "\r")
+        await desktop.until(pilot, lambda: desktop.work.prompt.text == "second")
+        await press(desktop, pilot, typed)
+        await desktop.until(pilot, lambda: desktop.work.prompt.text == f"second{typed}")
+        desktop.app.leave(129)
+        gate.set()
+    drafts = [unpack_draft(text) for text in desktop.history.drafts.values()]
+    assert {draft.text for draft in drafts} <= {""}
+    assert [draft.others for draft in drafts if draft.others] == [kept][: len(kept)]
+
+
 async def test_text_that_an_edit_set_aside_is_kept_where_the_next_one_is_typed_behind_the_edit() -> None:
     log, stored = FakeLog(), asyncio.Event()
     desktop, gate = running(log=log)
@@ -600,6 +620,20 @@ async def test_f8_leads_to_the_queue_also_from_a_prompt_with_text() -> None:
         await desktop.until(pilot, lambda: desktop.work.prompt.text == "half")
         gate.set()
     assert posts(desktop)[0] == "first"
+
+
+@pytest.mark.parametrize("size", [(60, 20), (80, 24), (120, 40)])
+async def test_what_enter_does_with_an_edited_earlier_message_is_shown_beside_a_held_queue(
+    size: tuple[int, int],
+) -> None:
+    desktop, gate = failing()
+    async with desktop.running(*size) as pilot:
+        await queue_up(desktop, pilot, "second")
+        gate.set()
+        await desktop.until(pilot, lambda: desktop.hold)
+        await press(desktop, pilot, "/edit 1\r")
+        await desktop.until(pilot, lambda: "Editing message 1" in desktop.text_of("#hint"))
+        assert "Enter to send this now" in desktop.text_of("#hint")
 
 
 async def test_an_enter_just_after_the_line_has_changed_sends_nothing() -> None:

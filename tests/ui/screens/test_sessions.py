@@ -367,6 +367,18 @@ async def test_the_list_also_searches_what_was_answered() -> None:
         await desktop.shows(pilot, "session ses_pumps")
 
 
+async def test_a_search_says_that_only_the_newest_matches_are_listed() -> None:
+    desktop = Desktop(launch=launch(Opening.PICKER))
+    desktop.history.rows = [summary(f"{number:02}") for number in range(60)]
+    desktop.history.answers = {row.session_id: "It is in Friuli." for row in desktop.history.rows}
+    async with desktop.running() as pilot:
+        await desktop.shows(pilot, "About 00")
+        await pilot.press(*"friu")
+        await desktop.shows(pilot, "Sessions   the 50 newest whose texts match", "turn 1: It is in Friuli.")
+        await pilot.press("ctrl+u")
+        await desktop.until(pilot, lambda: "newest whose" not in desktop.text())
+
+
 async def test_a_filter_that_does_not_exist_is_named_in_the_list() -> None:
     desktop = listed(launch=launch(Opening.PICKER))
     async with desktop.running() as pilot:

@@ -13,10 +13,10 @@ from handinger_tui.core.money.limits import Scope
 from handinger_tui.core.money.report_rows import Line
 from handinger_tui.core.money.spending import ChargeFilter, GroupBy
 from handinger_tui.core.turns.turn import TurnStatus
-from handinger_tui.ui.ledger.query import Period, View
-from handinger_tui.ui.ledger.table import MAX_PAGES, PAGE
+from handinger_tui.ui.spending.selection import Period, View
+from handinger_tui.ui.spending.table import MAX_PAGES, PAGE
 from tests.ui.fake_money import NOW_MS, FakeLedger
-from tests.ui.screens.ledger_samples import DAY_MS, Counted, Endless, desktop_with, opened, some, turn
+from tests.ui.screens.spending_samples import DAY_MS, Counted, Endless, desktop_with, opened, some, turn
 
 pytestmark = pytest.mark.usefixtures("greenwich")
 TODAY_MS = 1_699_920_000_000

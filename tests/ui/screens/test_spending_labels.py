@@ -22,7 +22,7 @@ from handinger_tui.ledger.reports import ChargeQueries
 from tests.ledger.samples import answered, play, session, turn_request
 from tests.ui.fake_money import NOW_MS, FakeLedger
 from tests.ui.fakes import Desktop
-from tests.ui.screens.ledger_samples import DAY_MS, desktop_with, opened
+from tests.ui.screens.spending_samples import DAY_MS, desktop_with, opened
 
 pytestmark = pytest.mark.usefixtures("greenwich")
 

@@ -34,11 +34,11 @@ from handinger_tui.core.money.spending import TIME_GROUPS, ChargeFilter, GroupBy
 from handinger_tui.core.safety import clean_line
 from handinger_tui.ui.dialogs import Choice, Modal
 from handinger_tui.ui.keys import Where, bindings
-from handinger_tui.ui.ledger import head
-from handinger_tui.ui.ledger.charts import Charts
-from handinger_tui.ui.ledger.head import Foot, Head, assigned_line, rise_line
-from handinger_tui.ui.ledger.query import GROUPS, Days, View, days_of
-from handinger_tui.ui.ledger.table import PAGE, SpendingTable
+from handinger_tui.ui.spending import head
+from handinger_tui.ui.spending.charts import Charts
+from handinger_tui.ui.spending.head import Foot, Head, assigned_line, rise_line
+from handinger_tui.ui.spending.selection import GROUPS, Days, View, days_of
+from handinger_tui.ui.spending.table import PAGE, SpendingTable
 from handinger_tui.ui.widgets.frame import FooterLine
 
 if TYPE_CHECKING:
@@ -105,8 +105,8 @@ def _grouped(
 class SpendingScreen(Modal[str]):
     """All spending. The result is the id of a session to open, None when closed."""
 
-    BINDINGS: ClassVar[list[BindingType]] = bindings(Where.LEDGER, Where.SCREEN)
-    AUTO_FOCUS = "#ledger-table"
+    BINDINGS: ClassVar[list[BindingType]] = bindings(Where.SPENDING, Where.SCREEN)
+    AUTO_FOCUS = "#spending-table"
 
     def __init__(
         self,
@@ -135,12 +135,12 @@ class SpendingScreen(Modal[str]):
 
     def compose(self) -> ComposeResult:
         """Totals, table and charts, forecast and comparison, keys."""
-        with Vertical(id="ledger"):
+        with Vertical(id="spending"):
             yield Head(self._view)
-            with Horizontal(id="ledger-body"):
+            with Horizontal(id="spending-body"):
                 yield SpendingTable()
                 yield Charts()
-            yield Foot(id="ledger-foot", classes="page-bottom")
+            yield Foot(id="spending-foot", classes="page-bottom")
             yield FooterLine()
 
     @property

@@ -19,7 +19,7 @@ from handinger_tui.core.figures import CATEGORIES, COST_MEMBERS
 from handinger_tui.core.formatting import day_text, percent_text
 from handinger_tui.core.money.spending import Bucket, sum_buckets
 from handinger_tui.core.money.words import amount_text, excess_words, fitted, unknown_words
-from handinger_tui.ui.ledger.query import Days
+from handinger_tui.ui.spending.selection import Days
 from handinger_tui.ui.widgets.frame import StaticReflow
 
 MORE: Final = "+"
@@ -212,7 +212,7 @@ class Charts(VerticalScroll):
     """The charts, in a pane that scrolls where they do not fit."""
 
     def __init__(self) -> None:
-        super().__init__(id="ledger-charts", classes="page-list")
+        super().__init__(id="spending-charts", classes="page-list")
         self.border_title = "charts"
         self._drawing = StaticReflow()
 

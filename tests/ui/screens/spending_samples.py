@@ -14,7 +14,7 @@ from handinger_tui.core.amounts import Total
 from handinger_tui.core.figures import Costs, Usage
 from handinger_tui.core.money.spending import Bucket, ChargeFilter, GroupBy, TurnCharge
 from handinger_tui.core.turns.turn import Trigger, TurnStatus
-from handinger_tui.ui.ledger.screen import SpendingScreen
+from handinger_tui.ui.spending.screen import SpendingScreen
 from tests.ui.fake_money import NOW_MS, FakeLedger, charge
 from tests.ui.fakes import Desktop
 

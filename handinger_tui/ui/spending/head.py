@@ -22,8 +22,8 @@ from handinger_tui.core.money.report_rows import INCOMPLETE
 from handinger_tui.core.money.spending import Bucket, Rise
 from handinger_tui.core.money.words import about_text, total_words
 from handinger_tui.core.safety import clean_line
-from handinger_tui.ui.ledger.charts import FAINT, MARK
-from handinger_tui.ui.ledger.query import GROUPS, View
+from handinger_tui.ui.spending.charts import FAINT, MARK
+from handinger_tui.ui.spending.selection import GROUPS, View
 from handinger_tui.ui.widgets.frame import StaticReflow
 
 # -- the lines above the table -------------------------------------------------------------------
@@ -199,7 +199,7 @@ class Head(StaticReflow):
             self.action = action
 
     def __init__(self, view: View) -> None:
-        super().__init__(id="ledger-head", classes="page-head")
+        super().__init__(id="spending-head", classes="page-head")
         self._data = HeadData(view)
 
     def on_mount(self) -> None:

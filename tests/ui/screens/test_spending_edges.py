@@ -15,7 +15,7 @@ from handinger_tui.core.money.report_rows import group_columns, group_line
 from handinger_tui.core.money.spending import Bucket, ChargeFilter, GroupBy
 from tests.ui.fake_money import FakeLedger
 from tests.ui.fakes import LOCAL, Desktop, answers
-from tests.ui.screens.ledger_samples import Endless, desktop_with, opened, some, turn
+from tests.ui.screens.spending_samples import Endless, desktop_with, opened, some, turn
 
 pytestmark = pytest.mark.usefixtures("greenwich")
 
@@ -194,9 +194,9 @@ async def test_clicks_do_what_keys_do() -> None:
         row = next(at for at, line in enumerate(desktop.text().splitlines()) if "w Worker" in line)
         await pilot.click(offset=(desktop.text().splitlines()[row].index("w Worker"), row))
         await desktop.shows(pilot, "[w Worker]", "›wrk_pumps")
-        await pilot.click("#ledger-table", offset=(4, 3))
+        await pilot.click("#spending-table", offset=(4, 3))
         await desktop.shows(pilot, "›wrk_tea")
-        await pilot.click("#ledger-table", offset=(4, 3))
+        await pilot.click("#spending-table", offset=(4, 3))
         await desktop.shows(pilot, "only worker wrk_tea")
         row = next(at for at, line in enumerate(desktop.text().splitlines()) if "only worker" in line)
         await pilot.click(offset=(4, row))

@@ -5,15 +5,14 @@ from __future__ import annotations
 from collections import OrderedDict
 from typing import TYPE_CHECKING, ClassVar, Final
 
-from rich.cells import cell_len
 from textual import events
 from textual.binding import BindingType
 from textual.content import Content
 from textual.message import Message
 
-from handinger_tui.core.columns import Column, Layout, Measure, Tone
+from handinger_tui.core.columns import Column, Tone
 from handinger_tui.ui.keys import Where, bindings
-from handinger_tui.ui.widgets.column_list import content_of
+from handinger_tui.ui.widgets.column_list import BESIDE, ScreenColumns, list_head
 from handinger_tui.ui.widgets.virtual_list import ListRows, VirtualList
 
 if TYPE_CHECKING:
@@ -39,9 +38,7 @@ class PagedRows(ListRows):
         self._pages: OrderedDict[int, Sequence[Line]] = OrderedDict()
         self._stale_pages: dict[int, Sequence[Line]] = {}
         """Pages read before a reload, shown until the new ones are read."""
-        self._measure = Measure.of((), (), cell_len)
-        self._layout: tuple[int, Layout] | None = None
-        """The columns as laid out for a width."""
+        self._fitted = ScreenColumns(())
 
     @property
     def count(self) -> int:
@@ -51,13 +48,13 @@ class PagedRows(ListRows):
     @property
     def columns(self) -> tuple[Column, ...]:
         """The columns, whether they are visible or not."""
-        return self._measure.columns
+        return self._fitted.columns
 
     def reset(self, columns: Sequence[Column], count: int, *, reload: bool) -> None:
         """Start with `count` rows, none of them read yet. `reload`: the old ones are shown until then."""
         self._stale_pages = dict(self._pages) if reload else {}
-        self._measure = self._measure if reload else Measure.of(columns, (), cell_len)
-        self._count, self._layout, self.message = count, None, ""
+        self._fitted = self._fitted if reload else ScreenColumns(columns)
+        self._count, self.message = count, ""
         self._pages.clear()
         self._requested.clear()
 
@@ -71,7 +68,7 @@ class PagedRows(ListRows):
             self._pages.popitem(last=False)
         if page * PAGE + len(lines) < min(self._count, (page + 1) * PAGE):
             self._count = page * PAGE + len(lines)
-        self._measure, self._layout = self._measure.with_rows([line.row for line in lines]), None
+        self._fitted.add([line.row for line in lines])
 
     def line_at(self, at: int) -> Line | None:
         """Row `at`; None until it is read."""
@@ -81,8 +78,7 @@ class PagedRows(ListRows):
 
     def head_line(self, width: int) -> Content:
         """The heads of the columns."""
-        head = Content.assemble(" ", content_of(self._fitted(width - 1).head()))
-        return head.pad_right(max(0, width - head.cell_length)).stylize(f"underline {Tone.FAINT}")
+        return list_head(self._fitted, width)
 
     def line(self, at: int, row: int, width: int, *, here: bool) -> Content:
         """One row; its page is requested where it is not in memory."""
@@ -92,20 +88,13 @@ class PagedRows(ListRows):
             self._request(page)
         if line is None:
             return Content.styled("…", Tone.FAINT)
-        content = content_of(self._fitted(width).line(line.row))
-        return Content(content.plain) if here else content
-
-    def _fitted(self, width: int) -> Layout:
-        if self._layout is None or self._layout[0] != width:
-            # One cell stays free beside the scrollbar.
-            self._layout = width, Layout.fit(self._measure, width - 1)
-        return self._layout[1]
+        return self._fitted.line(line.row, width + 1 - BESIDE, here=here)
 
 
 class SpendingTable(VirtualList[PagedRows]):
     """The rows with a cursor. The screen answers `PageRequested` with `add_page`."""
 
-    BINDINGS: ClassVar[list[BindingType]] = bindings(Where.LEDGER_ROWS)
+    BINDINGS: ClassVar[list[BindingType]] = bindings(Where.SPENDING_ROWS)
 
     class PageRequested(Message):
         """Page `page` of `PAGE` rows is visible and not in memory."""
@@ -118,7 +107,7 @@ class SpendingTable(VirtualList[PagedRows]):
         """The row under the cursor was clicked again."""
 
     def __init__(self) -> None:
-        super().__init__(PagedRows(self._request_page), id="ledger-table", classes="page-list")
+        super().__init__(PagedRows(self._request_page), id="spending-table", classes="page-list")
         self._cursor_key: str | None = None
         """Key of the row that the cursor moves to once the page of that row is read."""
 

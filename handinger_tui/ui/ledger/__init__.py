@@ -1,1 +1,0 @@
-"""The ledger screen: all spending, in groups and charts."""
