@@ -54,7 +54,7 @@ from handinger_tui.core.money.spending import (
     undated_text,
 )
 from handinger_tui.core.money.words import amount_text, cost_words, excess_words, price_words, total_cell
-from handinger_tui.core.receipts import meaning_lines
+from handinger_tui.core.receipts import basis_lines
 from handinger_tui.core.safety import clean_line
 from handinger_tui.core.tags import NO_LABELS
 from handinger_tui.ledger.cost_rows import CostRows
@@ -283,7 +283,7 @@ def remarks(report: Report) -> list[str]:
     if selection.as_of is None and session is not None and selection.which.worker_id is not None:
         reconciled = reconciliation_text(reconcile(session))
         texts.append(f"Session {session.session_id}, the newest of this worker: {reconciled}")
-        texts.append("\n".join(meaning_lines(session)))
+        texts.append("\n".join(basis_lines(session)))
     texts.append(_limits_line(report))
     return [text for text in texts if text]
 

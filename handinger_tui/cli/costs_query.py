@@ -17,12 +17,9 @@ from handinger_tui.core.errors import SettingsError
 from handinger_tui.core.export import spending
 from handinger_tui.core.figures import COST_MEMBERS, FIGURES
 from handinger_tui.core.money.amount_state import AmountState
-from handinger_tui.core.money.attribution import Interpretation
-from handinger_tui.core.money.spending import (
-    ChargeFilter,
-    period_ms,
-    stored_state,
-)
+from handinger_tui.core.money.attribution import AmountBasis
+from handinger_tui.core.money.spending import ChargeFilter, stored_state
+from handinger_tui.core.periods import period_ms
 from handinger_tui.core.safety import clean_line
 from handinger_tui.core.tags import NO_LABELS, Labels, tag_name
 from handinger_tui.core.turns.turn import FREE, NO_DAY, Trigger
@@ -104,7 +101,7 @@ _AMOUNTS: Final = {figure.name: figure.column for figure in FIGURES if figure.is
 """The members that are amounts, and their columns in `turn_totals`."""
 _COUNTS: Final = (*COUNTS, "sources", "elapsed_ms")
 _NUMBERS: Final = (*_COUNTS, *_AMOUNTS.values(), "at_ms", "shared_with", "most_pico", "most_micro")
-_READING_WORDS: Final[dict[object, str]] = {str(one): one.word for one in Interpretation}
+_READING_WORDS: Final[dict[object, str]] = {str(one): one.word for one in AmountBasis}
 _FREE: Final = frozenset(map(str, FREE))
 COLUMNS: Final = (
     *spending.COLUMNS,

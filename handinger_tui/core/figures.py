@@ -1,4 +1,4 @@
-"""The figures that a worker reports, each described once; usage and costs as values.
+"""The figures that a worker reports, each described once, and what it has used and cost by them.
 
 Unknown is not zero: a figure that was not reported is None, and arithmetic with None gives None. The service
 documents nine usage members and four cost categories; durationMs comes from its Python SDK 0.3.0.

@@ -32,7 +32,7 @@ from handinger_tui.core.formatting import (
 )
 from handinger_tui.core.jsontext import JsonObject
 from handinger_tui.core.money.amount_state import AmountState
-from handinger_tui.core.money.attribution import Interpretation, TurnMoney, fault_in
+from handinger_tui.core.money.attribution import AmountBasis, TurnMoney, fault_in
 from handinger_tui.core.money.typical_cost import TypicalCost, spread_object, typical_cost_text
 from handinger_tui.core.money.words import (
     amount_text,
@@ -264,9 +264,9 @@ def _identity(facts: ReceiptFacts) -> list[ReceiptRow]:
 
 
 _BASIS_NOTES: Final = {
-    Interpretation.TOTAL: "this turn is the increase while it ran",
-    Interpretation.PER_TURN: "the worker reports each turn separately",
-    Interpretation.NONE: "",
+    AmountBasis.TOTAL: "this turn is the increase while it ran",
+    AmountBasis.PER_TURN: "the worker reports each turn separately",
+    AmountBasis.NONE: "",
 }
 _STATES: Final = {
     AmountState.OPEN: ("so far", "the turn is under way"),
@@ -281,7 +281,7 @@ def _attribution(facts: ReceiptFacts) -> list[ReceiptRow]:
     money = facts.money
     rows = [ReceiptRow("Cost basis", basis_words(money), _BASIS_NOTES[money.reading])]
     has_figures = money.usage.reported or money.costs.reported
-    if money.reading is Interpretation.TOTAL and facts.turn.before is None:
+    if money.reading is AmountBasis.TOTAL and facts.turn.before is None:
         counted = "counted from an earlier turn's last reading, or zero for a new worker"
         note = counted if has_figures else "so this turn's share is unknown"
         rows.append(ReceiptRow("Before", "not read", note))
@@ -386,7 +386,7 @@ def receipt_json(receipt: Receipt) -> JsonObject:
         "credits_at_most": json_amount(money.final_most_credits),
         "doubtful": bool(money.doubts),
         "reading": money.reading.word,
-        "reading_pinned": money.pinned,
+        "reading_pinned": money.set_by_person,
         "usage": figures_object(money.usage),
         "costs": figures_object(money.costs),
         "split_excess_usd": json_amount(facts.split_excess),

@@ -1,4 +1,4 @@
-"""Receipt facts: the data about the cost of one turn; the receipt line under an answer."""
+"""Receipts: the facts about the cost of one turn, of which the line under an answer shows three."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from handinger_tui.core.amounts import EXACT, Unit, split_excess
 from handinger_tui.core.evidence import files_of_turn, sources_of_turn
 from handinger_tui.core.figures import FIGURES, SHOWN, Measure, cost_of
 from handinger_tui.core.formatting import duration, plural
-from handinger_tui.core.money.attribution import Interpretation, MoneyIndex, TurnMoney, elapsed_ms, money_of
-from handinger_tui.core.money.meaning import Meaning
+from handinger_tui.core.money.attribution import AmountBasis, MoneyIndex, TurnMoney, elapsed_ms, money_of
+from handinger_tui.core.money.basis import Basis
 from handinger_tui.core.money.timeline import (
     MeterResult,
 )
@@ -25,22 +25,22 @@ from handinger_tui.core.turns.session import LOCAL, Session, newest_target
 from handinger_tui.core.turns.turn import FREE, Turn, TurnStatus, level_of
 
 # -- what each figure of a worker means ----------------------------------------------------
-PINNED_BY_YOU: Final = "pinned by you"
+SET_BY_YOU: Final = "pinned by you"
 BASIS: Final = {
-    Interpretation.TOTAL: "worker total",
-    Interpretation.PER_TURN: "per turn",
-    Interpretation.NONE: "nothing reported",
+    AmountBasis.TOTAL: "worker total",
+    AmountBasis.PER_TURN: "per turn",
+    AmountBasis.NONE: "nothing reported",
 }
 """The cost basis in words: how the figures of a worker are read."""
 
 
 def basis_words(money: TurnMoney) -> str:
     """The cost basis of a turn: "worker total", "per turn, pinned by you"."""
-    note = PINNED_BY_YOU if money.pinned else "not decided yet" if money.undecided else ""
+    note = SET_BY_YOU if money.set_by_person else "not decided yet" if money.undecided else ""
     return f"{BASIS[money.reading]}, {note}" if note else BASIS[money.reading]
 
 
-_MEANINGS: Final = {Meaning.LIFETIME: "worker total", Meaning.PER_TURN: "per turn"}
+_BASES: Final = {Basis.LIFETIME: "worker total", Basis.PER_TURN: "per turn"}
 
 
 def worker_of_figures(session: Session) -> str | None:
@@ -48,7 +48,7 @@ def worker_of_figures(session: Session) -> str | None:
     return newest_target(session.turns) or session.worker_id
 
 
-def meaning_lines(session: Session) -> list[str]:
+def basis_lines(session: Session) -> list[str]:
     """What the figures of the session's worker mean, and why; figures with the same answer share a line."""
     if any(turn.own_usage is not None for turn in session.turns):
         return ["The service reports the figures of each turn by themselves: there is nothing to decide."]
@@ -59,28 +59,28 @@ def meaning_lines(session: Session) -> list[str]:
     for figure in SHOWN if meters else ():
         meter = meters[FIGURES.index(figure)]
         if meter.total is not None and figure.measure not in (Measure.STEPS, Measure.TIME):
-            lines.setdefault(_meaning_text(meter), []).append(figure.label)
-    return [_meaning_line(names, text) for text, names in lines.items()] or ["Nothing reported yet."]
+            lines.setdefault(_basis_text(meter), []).append(figure.label)
+    return [_basis_line(names, text) for text, names in lines.items()] or ["Nothing reported yet."]
 
 
-def _meaning_line(names: Sequence[str], text: str) -> str:
+def _basis_line(names: Sequence[str], text: str) -> str:
     listed = ", ".join(names)
     return f"{listed[:1].upper()}{listed[1:]}: {text}."
 
 
-def _meaning_text(meter: MeterResult) -> str:
+def _basis_text(meter: MeterResult) -> str:
     readings = plural(meter.values, "reading")
-    if not meter.pinned and meter.meaning is Meaning.UNDECIDED:
-        likely = _MEANINGS[Meaning.PER_TURN if meter.by_turn else Meaning.LIFETIME]
+    if not meter.set_by_person and meter.basis is Basis.UNDECIDED:
+        likely = _BASES[Basis.PER_TURN if meter.by_turn else Basis.LIFETIME]
         return f"undecided, treated as {likely}, after {readings}"
-    if not meter.pinned:
-        return f"{_MEANINGS[meter.meaning]}, decided from {readings}"
+    if not meter.set_by_person:
+        return f"{_BASES[meter.basis]}, decided from {readings}"
     is_one = meter.values == 1
-    if meter.shown is Meaning.UNDECIDED:
+    if meter.shown is Basis.UNDECIDED:
         other = "is inconclusive" if is_one else "are inconclusive"
     else:
-        other = f"alone {'suggests' if is_one else 'suggest'} {_MEANINGS[meter.shown]}"
-    return f"{_MEANINGS[meter.meaning]}, {PINNED_BY_YOU}; {readings} {other}"
+        other = f"alone {'suggests' if is_one else 'suggest'} {_BASES[meter.shown]}"
+    return f"{_BASES[meter.basis]}, {SET_BY_YOU}; {readings} {other}"
 
 
 ENOUGH_EARLIER: Final = 3

@@ -23,8 +23,8 @@ from handinger_tui.core.amounts import Total
 from handinger_tui.core.errors import SettingsError
 from handinger_tui.core.evidence import files_of_turn, sources_of_turn
 from handinger_tui.core.jsontext import dump
-from handinger_tui.core.money.spending import period_ms
 from handinger_tui.core.money.typical_cost import LEVELS
+from handinger_tui.core.periods import period_ms
 from handinger_tui.core.safety import clean_line
 from handinger_tui.core.tags import Labels, tag_name
 from handinger_tui.core.turns.session import SessionSummary

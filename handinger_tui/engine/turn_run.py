@@ -116,7 +116,7 @@ class TurnRun:
 
     async def _send(self) -> None:
         record = self.record
-        await self._read_before()
+        look = await self._read_before()
         worker_id = record.request.target_id
         begun = self._api.new_target(record.turn_id) if worker_id is None else None
         record.note(Marker.SENDING, worker_id=worker_id, **({} if begun is None else {"begun": begun}))
@@ -125,11 +125,14 @@ class TurnRun:
             async with self._api.start_turn(record.request, self._depart) as reply:
                 await read_reply(record, reply, self._deps)
         except Unreachable as trouble:
+            # It may show late costs of earlier turns.
+            record.last_body = look
             record.settle(TurnStatus.NOT_SENT, trouble.fault())
         except Refused as refusal:
             if await self._was_accepted_after_refusal():
                 await self._recover(refusal, accepted=False)
             else:
+                record.last_body = look
                 record.settle(TurnStatus.REJECTED, refusal.fault())
         except (Doubtful, ServerFault, BrokenContract) as doubt:
             # The answer may be the only place that names the worker that it has begun.
@@ -159,11 +162,11 @@ class TurnRun:
     def _depart(self) -> None:
         self.record.departed = True
 
-    async def _read_before(self) -> None:
+    async def _read_before(self) -> WorkerBody | None:
         """Read the worker before the POST. Free and optional: an error or a timeout is ignored."""
         record = self.record
         if record.request.target_id is None:
-            return
+            return None
         body = None
         with suppress(ApiError, TimeoutError):
             async with asyncio.timeout(self._deps.policy.before_timeout):
@@ -175,6 +178,7 @@ class TurnRun:
         elif times := equal_before(record.request, record.earlier):
             # The answer to an equal earlier message must not be taken for that of this one.
             record.note(Marker.ASKED, times=times)
+        return body if body is not None and body.wire else None
 
     async def _was_accepted_after_refusal(self) -> bool:
         """Read the worker after a refusal: it may work on our message, and its figures may have risen.

@@ -19,7 +19,7 @@ from handinger_tui.core.amounts import INT64_MAX, Unit, decimal_text, in_units, 
 from handinger_tui.core.evidence import sources_of_turn
 from handinger_tui.core.figures import CATEGORIES, FIGURES, NO_COSTS, NO_USAGE, numbers_of, usage_and_costs
 from handinger_tui.core.jsontext import NotJson, as_list, dump, parse
-from handinger_tui.core.money.attribution import Interpretation, MoneyIndex, TurnMoney, elapsed_ms
+from handinger_tui.core.money.attribution import AmountBasis, MoneyIndex, TurnMoney, elapsed_ms
 from handinger_tui.core.money.reconciliation import AssignedRise, rises_of
 from handinger_tui.core.money.spending import ChargeFilter, Rise
 from handinger_tui.core.money.turn_events import is_of_file, newest_event_ms
@@ -393,7 +393,7 @@ def _changes(
 
 def _retracted_names(recorded: _Recorded, money: TurnMoney, reported: _Reported) -> Sequence[str]:
     """The recorded numbers that the readings of the turn no longer show."""
-    if money.reading is Interpretation.NONE:
+    if money.reading is AmountBasis.NONE:
         return ()
     return [name for name in NUMBERS if recorded.numbers[name] is not None and name not in reported.numbers]
 
@@ -422,7 +422,7 @@ def _is_new(recorded: _Recorded, money: TurnMoney, reported: _Reported) -> bool:
 
 def _kept(recorded: _Recorded, money: TurnMoney, reported: _Reported) -> _Reported:
     """`reported`; where the readings show nothing of the turn, its state stays as it is recorded."""
-    is_lost = money.reading is Interpretation.NONE and not reported.final
+    is_lost = money.reading is AmountBasis.NONE and not reported.final
     return replace(reported, final=recorded.final, confirmed=recorded.confirmed) if is_lost else reported
 
 

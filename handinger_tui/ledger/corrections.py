@@ -12,7 +12,7 @@ from contextlib import closing, suppress
 from typing import TYPE_CHECKING, Final
 
 from handinger_tui.core.errors import LedgerError, SettingsError
-from handinger_tui.core.money.reconciliation import ASSIGNED, NEW_RULES, PINNED, Restatement
+from handinger_tui.core.money.reconciliation import ASSIGNED, BASIS_SET, NEW_RULES, Restatement
 from handinger_tui.core.money.spending import ChargeFilter, Rise
 from handinger_tui.core.turns.session import Ruling, Session
 from handinger_tui.core.turns.turn import TurnStatus
@@ -86,10 +86,10 @@ _SESSIONS_WITHOUT_EVENTS: Final = """
 """
 
 
-def pin(connection: sqlite3.Connection, base_url: str, worker_id: str, meaning: str, at_ms: int) -> None:
+def set_basis(connection: sqlite3.Connection, base_url: str, worker_id: str, basis: str, at_ms: int) -> None:
     """Decide what the figures of a worker mean; see `Ruling`."""
     with transaction(connection, Care.FULL):
-        _decide(connection, base_url, Ruling(worker_id, at_ms, meaning), PINNED)
+        _decide(connection, base_url, Ruling(worker_id, at_ms, basis), BASIS_SET)
 
 
 def assign(connection: sqlite3.Connection, number: int, turn_id: str | None, at_ms: int) -> None:
@@ -134,7 +134,7 @@ def _decide(connection: sqlite3.Connection, base_url: str, ruling: Ruling, reaso
     earlier = rulings_on(connection, base_url, ruling.worker_id)
     # The clock may have been set back; the newest ruling is in force.
     at_ms = max([ruling.at_ms, *(one.at_ms for one in earlier)])
-    cells = (pack(base_url), pack(ruling.worker_id), at_ms, ruling.meaning, ruling.seen_ms)
+    cells = (pack(base_url), pack(ruling.worker_id), at_ms, ruling.basis, ruling.seen_ms)
     connection.execute(_PUT_RULING, (*cells, pack_optional(ruling.turn_id)))
     # What all turns show of the worker is stored: a session without turns sees those of all others.
     everything = Session("", 0, ruling.worker_id, base_url=base_url)
@@ -176,9 +176,9 @@ class Rulings:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def pin(self, base_url: str, worker_id: str, meaning: str, at_ms: int) -> None:
+    async def set_basis(self, base_url: str, worker_id: str, basis: str, at_ms: int) -> None:
         """Decide what the figures of a worker mean, for every program on this history."""
-        await self._database.run(lambda db: pin(db, base_url, worker_id, meaning, at_ms), flush=True)
+        await self._database.run(lambda db: set_basis(db, base_url, worker_id, basis, at_ms), flush=True)
 
     async def assign(self, number: int, turn_id: str | None, at_ms: int) -> None:
         """Decide to which turn the suspense of a number belongs; None: to none.

@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from handinger_tui.core.amounts import EXACT, INT64_MAX, Total
 from handinger_tui.core.figures import Costs, Usage
-from handinger_tui.core.money.attribution import Interpretation
+from handinger_tui.core.money.attribution import AmountBasis
 from handinger_tui.core.money.reconciliation import Restatement, suspense_buckets
 from handinger_tui.core.money.spending import (
     Bucket,
@@ -20,12 +20,10 @@ from handinger_tui.core.money.spending import (
     GroupBy,
     SpendingSums,
     TurnCharge,
-    midnight_ms,
     sum_buckets,
-    week_days,
-    week_name,
 )
 from handinger_tui.core.money.typical_cost import Spread, TypicalCost, spread
+from handinger_tui.core.periods import midnight_ms, week_days, week_name
 from handinger_tui.core.tags import NO_LABELS, NO_TAG_RULES, TagRules
 from handinger_tui.core.turns.turn import FREE, LIVE, NO_DAY, REFUSED, Trigger
 from handinger_tui.ledger.charges import (
@@ -410,7 +408,7 @@ _RESTATEMENTS: Final = f"""
      GROUP BY c.id HAVING SUM(before.final) OR (c.reason IS NOT NULL AND t.status NOT IN ({listed(LIVE)}))
      ORDER BY c.id
 """
-_MEANINGS: Final = frozenset((Interpretation.TOTAL, Interpretation.PER_TURN))
+_BASES: Final = frozenset((AmountBasis.TOTAL, AmountBasis.PER_TURN))
 
 
 def restatements(connection: sqlite3.Connection, which: ChargeFilter, after: int = 0) -> list[Restatement]:
@@ -423,7 +421,7 @@ def restatements(connection: sqlite3.Connection, which: ChargeFilter, after: int
 def _restatement(row: Row) -> Restatement:
     old_usd, new_usd = _amounts(row, "usd_pico")
     old_credits, new_credits = _amounts(row, "micro_credits")
-    meanings = {reading_of(row["old_reading"]), reading_of(row["reading"])}
+    bases = {reading_of(row["old_reading"]), reading_of(row["reading"])}
     return Restatement(
         number=row["id"],
         turn_id=unpack(row["turn_id"]),
@@ -434,7 +432,7 @@ def _restatement(row: Row) -> Restatement:
         new_usd=new_usd,
         old_credits=old_credits,
         new_credits=new_credits,
-        new_meaning=meanings == _MEANINGS,
+        new_basis=bases == _BASES,
         ruling=unpack_optional(row["reason"]),
     )
 

@@ -20,7 +20,7 @@ from msgspec.structs import replace
 
 from handinger_tui.core.amounts import EXACT, Total, Unit, micro_credits, pico_usd, tidy, total
 from handinger_tui.core.errors import HandingerError, LedgerError
-from handinger_tui.core.money.attribution import Interpretation, MoneyIndex
+from handinger_tui.core.money.attribution import AmountBasis, MoneyIndex
 from handinger_tui.core.money.limits import (
     Gauge,
     Limit,
@@ -31,8 +31,9 @@ from handinger_tui.core.money.limits import (
     effective,
     gauges,
 )
-from handinger_tui.core.money.spending import ChargeFilter, SpendingSums, midnight_ms
+from handinger_tui.core.money.spending import ChargeFilter, SpendingSums
 from handinger_tui.core.money.typical_cost import ENOUGH, TypicalCost
+from handinger_tui.core.periods import midnight_ms
 from handinger_tui.core.tags import NO_TAG_RULES, SessionFacts, TagRules
 from handinger_tui.core.turns.session import LOCAL, Session
 from handinger_tui.core.turns.turn import LIVE, NO_DAY, StartPolicy, TurnRequest, TurnStatus
@@ -430,7 +431,7 @@ class LimitUsage:
             inside = [turn for turn in missing if _is_within(turn, filters[scope])]
             sums[scope] = _with_missing(spent(connection, filters[scope]), inside)
             is_of_worker = scope is Scope.WORKER and session.worker_id is not None
-            if is_of_worker and self._index.reading is Interpretation.TOTAL:
+            if is_of_worker and self._index.reading is AmountBasis.TOTAL:
                 sums[scope] = _or_total_of_worker(sums[scope], session)
         return sums
 

@@ -1,4 +1,4 @@
-"""Reports of spending, read from the charges at one moment; the port by which the screen reads charges."""
+"""Reports of spending, read from the charges at one moment."""
 
 from __future__ import annotations
 
@@ -21,8 +21,9 @@ from handinger_tui.core.money.report import (
     share_of_day,
     unit_of,
 )
-from handinger_tui.core.money.spending import Bucket, ChargeFilter, GroupBy, TurnCharge, midnight_ms
+from handinger_tui.core.money.spending import Bucket, ChargeFilter, GroupBy, TurnCharge
 from handinger_tui.core.money.typical_cost import TypicalCost
+from handinger_tui.core.periods import midnight_ms
 from handinger_tui.core.tags import NO_TAG_RULES
 from handinger_tui.core.turns.session import Session
 from handinger_tui.ledger.charges import assigned, rises

@@ -13,7 +13,7 @@ from typing import Any, Final, NamedTuple, TypeVar
 from handinger_tui.core.amounts import EXACT, INT64_MAX, Total
 from handinger_tui.core.errors import Damaged, LedgerError, Locked, NoRoom
 from handinger_tui.core.jsontext import as_object, as_text, dump, parse
-from handinger_tui.core.money.attribution import Interpretation
+from handinger_tui.core.money.attribution import AmountBasis
 from handinger_tui.core.prompts import attachments_from_text, lineage_from_text
 from handinger_tui.core.stream import FRAMINGS, UNREADABLE, Frame, Framing
 from handinger_tui.core.turns.fold import is_understood
@@ -318,14 +318,14 @@ def status_of(stored: object) -> TurnStatus:
     return _STATUSES.get(stored, TurnStatus.UNKNOWN)
 
 
-def reading_of(stored: object) -> Interpretation:
+def reading_of(stored: object) -> AmountBasis:
     """How the numbers of a turn were interpreted; NONE where that is damaged."""
-    return _READINGS.get(stored, Interpretation.NONE)
+    return _READINGS.get(stored, AmountBasis.NONE)
 
 
 _TRIGGERS: Final[dict[object, Trigger]] = {str(one): one for one in Trigger}
 _STATUSES: Final[dict[object, TurnStatus]] = {str(one): one for one in TurnStatus}
-_READINGS: Final[dict[object, Interpretation]] = {str(one): one for one in Interpretation}
+_READINGS: Final[dict[object, AmountBasis]] = {str(one): one for one in AmountBasis}
 
 
 def session_of(row: Row) -> Session:

@@ -188,7 +188,7 @@ class ChargeReader(Protocol):
 class RulingStore(Protocol):
     """What the person decides about the figures of workers."""
 
-    async def pin(self, base_url: str, worker_id: str, meaning: str, at_ms: int) -> None:
+    async def set_basis(self, base_url: str, worker_id: str, basis: str, at_ms: int) -> None:
         """Decide what the figures of a worker mean, for every program that uses this history.
 
         Raises:

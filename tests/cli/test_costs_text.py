@@ -11,7 +11,8 @@ from handinger_tui.cli.cost_forms import share_lines, table
 from handinger_tui.core.amounts import Total
 from handinger_tui.core.columns import cells_of, clip
 from handinger_tui.core.errors import SettingsError
-from handinger_tui.core.money.spending import Bucket, GroupBy, period_ms, sum_buckets
+from handinger_tui.core.money.spending import Bucket, GroupBy, sum_buckets
+from handinger_tui.core.periods import period_ms
 
 # -- times ---------------------------------------------------------------------------------------
 NOW = datetime(2026, 11, 25, 13, 30).astimezone()

@@ -15,7 +15,7 @@ from handinger_tui.core.amounts import EXACT, Total, Unit
 from handinger_tui.core.figures import FIGURES, NO_COSTS, Costs, Usage
 from handinger_tui.core.money.attribution import (
     NOTHING_SPENT,
-    Interpretation,
+    AmountBasis,
     MoneyIndex,
     TurnMoney,
     elapsed_ms,
@@ -76,7 +76,7 @@ def test_a_new_worker_had_used_nothing_before() -> None:
     (money,) = turn_money([turn(1, read("0.5", 10), worker_id=None)])
     assert money.usd == Decimal("0.5")
     assert money.usage.total_tokens == 10
-    assert money.reading is Interpretation.TOTAL
+    assert money.reading is AmountBasis.TOTAL
     assert money.final
 
 
@@ -141,7 +141,7 @@ def test_totals_give_differences() -> None:
         turn(3, read("1.0"), before=read("0.9")),
     ]
     assert usd(turn_money(turns)) == ["0.5", "0.2", "0.1"]
-    assert session_money(turns).reading is Interpretation.TOTAL
+    assert session_money(turns).reading is AmountBasis.TOTAL
 
 
 def test_figures_that_restart_with_every_turn_are_reported_per_turn() -> None:
@@ -151,7 +151,7 @@ def test_figures_that_restart_with_every_turn_are_reported_per_turn() -> None:
         turn(3, read("0.2", 30), before=read("0.1", 20)),
     ]
     money = session_money(turns)
-    assert money.reading is Interpretation.PER_TURN
+    assert money.reading is AmountBasis.PER_TURN
     assert usd(money.turns) == ["0.3", "0.1", "0.2"]
     # Each figure has its own meaning: the tokens only increase.
     assert [one.usage.total_tokens for one in money.turns] == [10, 10, 10]
@@ -174,7 +174,7 @@ def test_a_single_decrease_starts_a_new_count_and_multiplies_nothing() -> None:
 def test_no_numbers_at_all() -> None:
     turns = [turn(1, None), turn(2, read())]
     assert turn_money(turns) == (TurnMoney(ended=True), TurnMoney(ended=True))
-    assert session_money(turns).reading is Interpretation.NONE
+    assert session_money(turns).reading is AmountBasis.NONE
     money = session_money(turns)
     assert money.usd.value is None
     assert money.usd.missing_turns == 2
@@ -285,7 +285,7 @@ def other(number: int, snapshot: Snapshot | None) -> Turn:
 
 def test_a_new_worker_that_starts_at_zero_is_not_a_decrease() -> None:
     turns = [turn(1, read("0.5", 10), worker_id=None), turn(2, read("0.7", 12)), other(3, read("0.1", 3))]
-    assert session_money(turns).reading is Interpretation.TOTAL
+    assert session_money(turns).reading is AmountBasis.TOTAL
     assert usd(turn_money(turns)) == ["0.5", "0.2", "0.1"]
     later = [
         *turns,

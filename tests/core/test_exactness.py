@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 
 from handinger_tui.core.amounts import Total, total
 from handinger_tui.core.jsontext import as_object, parse_exact
-from handinger_tui.core.money.attribution import Interpretation, session_money
+from handinger_tui.core.money.attribution import AmountBasis, session_money
 from handinger_tui.core.stream import snapshot_of
 from handinger_tui.core.turns.turn import FREE, Turn, TurnRequest, TurnStatus
 
@@ -222,7 +222,7 @@ def test_the_surrounding_precision_does_not_matter(samples: list[SampleTurn], di
 @careful
 @given(chats(falling=False))
 def test_a_worker_with_growing_figures_is_read_as_totals(samples: list[SampleTurn]) -> None:
-    assert session_money(session_turns(samples)).reading is not Interpretation.PER_TURN
+    assert session_money(session_turns(samples)).reading is not AmountBasis.PER_TURN
 
 
 @pytest.mark.parametrize(

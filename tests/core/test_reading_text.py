@@ -7,7 +7,7 @@ from decimal import Decimal
 import pytest
 
 from handinger_tui.core.figures import Usage
-from handinger_tui.core.receipts import meaning_lines
+from handinger_tui.core.receipts import basis_lines
 from handinger_tui.core.stream import Snapshot
 from handinger_tui.core.turns.session import RelatedHistory, Ruling, Session
 from handinger_tui.core.turns.turn import Turn, TurnRequest, TurnStatus
@@ -28,14 +28,14 @@ def ended(number: int) -> Turn:
     ("turns", "words"), [(1, "1 reading is inconclusive"), (2, "2 readings are inconclusive")]
 )
 def test_the_verb_agrees_with_the_number_of_readings(turns: int, words: str) -> None:
-    pinned = RelatedHistory(rulings=(Ruling("wrk_1", 5, meaning="per_turn"),))
+    set_by_person = RelatedHistory(rulings=(Ruling("wrk_1", 5, basis="per_turn"),))
     sample = Session(
-        "ses_1", 0, "wrk_1", turns=tuple(ended(at) for at in range(1, turns + 1)), elsewhere=pinned
+        "ses_1", 0, "wrk_1", turns=tuple(ended(at) for at in range(1, turns + 1)), elsewhere=set_by_person
     )
-    assert any(words in line for line in meaning_lines(sample)), meaning_lines(sample)
+    assert any(words in line for line in basis_lines(sample)), basis_lines(sample)
 
 
 def test_figures_that_the_service_reports_for_each_turn_need_no_decision() -> None:
     own = Turn(TurnRequest("turn_1", "hi", 1), own_usage=Usage(credits=Decimal(16)))
-    [line] = meaning_lines(Session("ses_1", 0, None, turns=(own,)))
+    [line] = basis_lines(Session("ses_1", 0, None, turns=(own,)))
     assert "figures of each turn" in line

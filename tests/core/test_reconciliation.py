@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from handinger_tui.core.amounts import EXACT, Total
 from handinger_tui.core.figures import Costs, Usage
-from handinger_tui.core.money.attribution import Interpretation
+from handinger_tui.core.money.attribution import AmountBasis
 from handinger_tui.core.money.reconciliation import (
     DifferenceParts,
     Reconciliation,
@@ -45,7 +45,7 @@ def reconciled(*turns: Turn) -> Reconciliation:
 
 def test_a_session_without_turns_has_nothing_to_compare() -> None:
     result = reconciled()
-    assert result == Reconciliation(Total(Decimal(0)), None, None, Interpretation.NONE, result.reason)
+    assert result == Reconciliation(Total(Decimal(0)), None, None, AmountBasis.NONE, result.reason)
     assert reconciliation_text(result) == "The worker reported no cost, so there is nothing to compare with."
 
 
@@ -127,7 +127,7 @@ def test_a_cost_that_our_turns_exceed_is_unexplained() -> None:
 
 def test_a_worker_that_reports_each_turn_has_no_total() -> None:
     result = reconciled(turn(1, read("0.5"), new=True), turn(2, read("0.2")))
-    assert (result.reading, result.server, result.difference) == (Interpretation.PER_TURN, None, None)
+    assert (result.reading, result.server, result.difference) == (AmountBasis.PER_TURN, None, None)
     assert reconciliation_text(result) == (
         "This worker reports each turn separately, so it has no total to compare with."
     )
@@ -135,7 +135,7 @@ def test_a_worker_that_reports_each_turn_has_no_total() -> None:
 
 def test_tokens_alone_are_not_a_cost() -> None:
     result = reconciled(turn(1, read(None, tokens=5), new=True))
-    assert (result.reading, result.server, result.local) == (Interpretation.TOTAL, None, Total(None, 1))
+    assert (result.reading, result.server, result.local) == (AmountBasis.TOTAL, None, Total(None, 1))
     assert "reported no cost" in reconciliation_text(result)
 
 

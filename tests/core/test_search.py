@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from handinger_tui.core.amounts import Total
 from handinger_tui.core.errors import SettingsError
-from handinger_tui.core.money.spending import midnight
+from handinger_tui.core.periods import midnight
 from handinger_tui.core.search import CostBound, Query, Term, folded, parse_query, snippet_of
 from handinger_tui.core.tags import NO_LABELS, Labels
 from handinger_tui.core.turns.session import SessionSummary

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from handinger_tui.core.amounts import Total
-from handinger_tui.core.money.attribution import Interpretation, session_money
+from handinger_tui.core.money.attribution import AmountBasis, session_money
 from handinger_tui.core.stream import Frame, Framing, Marker, ReadReason, body_of
 from handinger_tui.core.turns.fold import fold
 from handinger_tui.core.turns.turn import Turn, TurnRequest, TurnStatus
@@ -71,7 +71,7 @@ def test_each_turn_has_its_reported_figures(slim: bool, pad: int) -> None:
     second = turn_of("two", (after, ReadReason.AFTER), slim=slim)
     assert credits_of(first, second) == [3, 5]
     money = session_money((first, second))
-    assert money.reading is Interpretation.PER_TURN
+    assert money.reading is AmountBasis.PER_TURN
     assert money.credits == Total(Decimal(8), unsettled=True)
     assert money.usd.value is None
     assert [one.usage.input_tokens for one in money.turns] == [3, 5]

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from handinger_tui.core.amounts import Total
 from handinger_tui.core.export.result import result_object, turn_money_object
 from handinger_tui.core.figures import NO_COSTS, Usage
-from handinger_tui.core.money.attribution import NOTHING_SPENT, Interpretation, TurnMoney, session_money
+from handinger_tui.core.money.attribution import NOTHING_SPENT, AmountBasis, TurnMoney, session_money
 from handinger_tui.core.stream import Snapshot, snapshot_of, time_ms
 from handinger_tui.core.turns.session import About, Session, about, was_never_begun
 from handinger_tui.core.turns.turn import NO_DAY, Trigger, Turn, TurnRequest, TurnStatus
@@ -19,7 +19,7 @@ from handinger_tui.core.turns.turn import NO_DAY, Trigger, Turn, TurnRequest, Tu
 ENDED = Turn(TurnRequest("turn_1", "hi", 0), TurnStatus.COMPLETED)
 SETTLED = TurnMoney(
     Usage(cost_usd=Decimal("0.5"), credits=Decimal(8)),
-    reading=Interpretation.TOTAL,
+    reading=AmountBasis.TOTAL,
     final=True,
     ended=True,
     confirmed=True,
@@ -56,15 +56,15 @@ def test_all_members() -> None:
         "meaning": "lifetime",
         "restated": True,
     }
-    per_turn = replace(SETTLED, reading=Interpretation.PER_TURN)
-    meanings = [
+    per_turn = replace(SETTLED, reading=AmountBasis.PER_TURN)
+    bases = [
         SETTLED,
         per_turn,
         replace(SETTLED, undecided=True),
         replace(SETTLED, doubtful=True),
         TurnMoney(),
     ]
-    shown = [turn_money_object(ENDED, one, restated=False)["meaning"] for one in meanings]
+    shown = [turn_money_object(ENDED, one, restated=False)["meaning"] for one in bases]
     assert shown == ["lifetime", "per_turn", "undecided", "undecided", "undecided"]
 
 

@@ -30,7 +30,7 @@ from handinger_tui.ledger.sql import (
 if TYPE_CHECKING:
     import sqlite3
 
-    from handinger_tui.core.money.attribution import Interpretation
+    from handinger_tui.core.money.attribution import AmountBasis
     from handinger_tui.core.money.spending import ChargeFilter
     from handinger_tui.core.turns.turn import Trigger, TurnStatus
     from handinger_tui.ledger.ledger import Ledger
@@ -55,7 +55,7 @@ class Charge:
     status: TurnStatus
     budget: str | None
     trigger: Trigger
-    reading: Interpretation
+    reading: AmountBasis
     final: bool
     usd: Decimal | None
     credits: Decimal | None

@@ -14,7 +14,7 @@ from msgspec.structs import replace
 
 from handinger_tui.core.amounts import Total
 from handinger_tui.core.jsontext import parse
-from handinger_tui.core.money.attribution import Interpretation
+from handinger_tui.core.money.attribution import AmountBasis
 from handinger_tui.core.money.spending import SUMS, ChargeFilter, GroupBy, SpendingSums
 from handinger_tui.core.stream import Marker
 from handinger_tui.core.turns.fold import fold
@@ -40,7 +40,7 @@ async def test_a_completed_turn_has_one_exact_charge(tmp_path: Path) -> None:
     assert (charge.status, charge.budget, charge.reading) == (
         TurnStatus.COMPLETED,
         "high",
-        Interpretation.TOTAL,
+        AmountBasis.TOTAL,
     )
     assert charge.final
     assert [row.correction for row in (ordered, charge)] == [False, True]
@@ -106,8 +106,8 @@ async def test_a_decided_meaning_corrects_the_earlier_turns(tmp_path: Path) -> N
             (False, False)
         ]
         rows = [(row.turn_id, row.usd, row.reading) for row in await charges(ledger) if row.final]
-    assert ("turn_2", Decimal("0.25"), Interpretation.TOTAL) in rows
-    assert ("turn_2", Decimal("0.5"), Interpretation.PER_TURN) in rows
+    assert ("turn_2", Decimal("0.25"), AmountBasis.TOTAL) in rows
+    assert ("turn_2", Decimal("0.5"), AmountBasis.PER_TURN) in rows
 
 
 async def test_a_running_turn_is_not_final(tmp_path: Path) -> None:

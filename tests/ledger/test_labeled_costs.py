@@ -10,15 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from handinger_tui.core.money.spending import (
-    Bucket,
-    ChargeFilter,
-    GroupBy,
-    month_days,
-    sum_buckets,
-    week_days,
-    week_name,
-)
+from handinger_tui.core.money.spending import Bucket, ChargeFilter, GroupBy, sum_buckets
+from handinger_tui.core.periods import month_days, week_days, week_name
 from handinger_tui.core.tags import PROJECT_KINDS, TAG_KINDS, TagRules, rules_in
 from tests.ledger.raw_rows import DAY_MS, NOON_MS, cells, put_in
 from tests.ledger.samples import answered, opened, play, session, turn_request

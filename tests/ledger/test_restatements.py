@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from handinger_tui.core.money.reconciliation import LESS, MORE, NEW_MEANING, Restatement, restatement_text
+from handinger_tui.core.money.reconciliation import LESS, MORE, NEW_BASIS, Restatement, restatement_text
 from handinger_tui.core.money.report import Selection
 from handinger_tui.core.money.spending import ChargeFilter, GroupBy
 from handinger_tui.core.turns.fold import fold
@@ -73,7 +73,7 @@ async def test_a_new_meaning_restates_the_earlier_turns(tmp_path: Path) -> None:
         total = (await ledger.charges.buckets(GroupBy.SESSION))[0].usd.value
     changed = [one for one in restated if one.turn_id == "turn_2"]
     assert [(one.old_usd, one.new_usd, one.reason) for one in changed] == [
-        (Decimal("0.25"), Decimal("0.75"), NEW_MEANING)
+        (Decimal("0.25"), Decimal("0.75"), NEW_BASIS)
     ]
     assert total == Decimal("2.04")
 
@@ -110,15 +110,15 @@ async def test_amounts_at_the_edge_of_64_bits_do_not_overflow(tmp_path: Path) ->
 
 def test_the_words_give_number_amounts_and_reason() -> None:
     one = Restatement(
-        *(12, "turn_1", "ses_1", "wrk_1", 5, Decimal("0.1"), Decimal("0.3"), None, None), new_meaning=False
+        *(12, "turn_1", "ses_1", "wrk_1", 5, Decimal("0.1"), Decimal("0.3"), None, None), new_basis=False
     )
     other = replace(one, number=14, turn_id="turn_2", new_usd=Decimal("0.15"))
-    assert restatement_text([one]) == f"Restatement 12: turn_1 $0.10 → $0.30, {MORE}."
+    assert restatement_text([one]) == f"Corrected 12: turn_1 $0.10 → $0.30, {MORE}."
     assert restatement_text([one, other]) == (
-        f"Restatements 12 to 14: 2 final amounts changed, together +$0.25: {MORE}."
+        f"Corrected 12 to 14: 2 final amounts changed, together +$0.25: {MORE}."
     )
     credited = replace(one, old_usd=None, new_usd=None, old_credits=Decimal(8), new_credits=Decimal(5))
-    assert restatement_text([credited]) == f"Restatement 12: turn_1 8 credits → 5 credits, {LESS}."
+    assert restatement_text([credited]) == f"Corrected 12: turn_1 8 credits → 5 credits, {LESS}."
     assert "together -6 credits" in restatement_text([credited, credited])
     split = replace(one, new_usd=Decimal("0.1"))
     assert "split by category changed" in restatement_text([split])

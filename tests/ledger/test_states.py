@@ -135,8 +135,8 @@ async def test_a_pin_that_is_removed_leaves_what_would_stand_there_without_it(tm
         sums = await ledger.charges.buckets(GroupBy.DAY, ChargeFilter())
         assert not before.final
         assert sums[0].usd.missing_turns == 1
-        for meaning in ("per_turn", "lifetime", "per_turn", "auto"):
-            await ledger.rulings.pin("", WORKER, meaning, 80_000)
+        for basis in ("per_turn", "lifetime", "per_turn", "auto"):
+            await ledger.rulings.set_basis("", WORKER, basis, 80_000)
         after = await charge_of(ledger, "turn_2")
         assert replace(after, corrections=0) == replace(before, corrections=0)
         assert await ledger.charges.buckets(GroupBy.DAY, ChargeFilter()) == sums

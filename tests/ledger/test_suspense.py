@@ -192,10 +192,10 @@ async def test_a_pinned_meaning_that_makes_an_amount_unknown_removes_it(tmp_path
     async with opened(path) as ledger:
         await write(ledger, session("ses_a", worker_id=WORKER), late)
         unknown = await ledger.charges.buckets(GroupBy.DAY)
-        await ledger.rulings.pin("", WORKER, "per_turn", 1_000)
+        await ledger.rulings.set_basis("", WORKER, "per_turn", 1_000)
         assert without_state((await ledger.charges.buckets(GroupBy.DAY))[0].usd) == Total(Decimal(3))
         await ledger.charges.news()
-        await ledger.rulings.pin("", WORKER, "auto", 2_000)
+        await ledger.rulings.set_basis("", WORKER, "auto", 2_000)
         assert await ledger.charges.buckets(GroupBy.DAY) == unknown
         restated = only(await ledger.charges.news())
         assert (restated.old_usd, restated.new_usd) == (Decimal(3), None)
@@ -210,7 +210,7 @@ async def test_a_pin_restates_no_running_turn(tmp_path: Path) -> None:
     async with opened(tmp_path / "h.db") as ledger:
         await write(ledger, session("ses_a", worker_id=WORKER), FIRST, running)
         await ledger.charges.news()
-        await ledger.rulings.pin("", WORKER, "per_turn", 1_000)
+        await ledger.rulings.set_basis("", WORKER, "per_turn", 1_000)
         assert (await amounts(ledger))["B"] == Decimal("0.3")
         assert await ledger.charges.news() == []
 
@@ -222,7 +222,7 @@ async def test_a_turn_whose_stored_events_are_damaged_keeps_its_charge_under_a_p
     with closing(sqlite3.connect(path)) as file, file:
         file.execute("UPDATE worker_turns SET events = 'x\"ended\"' WHERE turn_id = 'A'")
     async with opened(path) as ledger:
-        await ledger.rulings.pin("", WORKER, "per_turn", 1_000)
+        await ledger.rulings.set_basis("", WORKER, "per_turn", 1_000)
         assert (await amounts(ledger))["A"] == Decimal("0.1")
 
 

@@ -10,8 +10,8 @@ from random import Random
 from typing import NamedTuple
 
 from handinger_tui.core.amounts import EXACT
+from handinger_tui.core.money.basis import Basis
 from handinger_tui.core.money.events import Key
-from handinger_tui.core.money.meaning import Meaning
 from handinger_tui.core.money.timeline import Entry, MeterResult, Timeline
 from tests.money.service import UNIT, History, Lens
 
@@ -79,7 +79,7 @@ def judge(history: History) -> Verdict:
     ]
     entries = {turn: meter.entry(turn) for turn in history.cost}
     wrong += [fault for turn, entry in entries.items() if (fault := _fault(history, turn, entry))]
-    wrong += _flips(history, [step.meter.meaning for step in steps]) + _silent_changes(steps)
+    wrong += _flips(history, [step.meter.basis for step in steps]) + _silent_changes(steps)
     spent = Fraction(UNIT) * (sum(history.cost.values()) + history.strangers)
     charged = sum((Fraction(entry.amount or 0) for entry in entries.values()), Fraction(0))
     if charged > spent + NOISE:
@@ -108,12 +108,12 @@ def faults(history: History) -> list[str]:
     return judge(history).wrong
 
 
-def _flips(history: History, meanings: list[Meaning]) -> list[str]:
+def _flips(history: History, bases: list[Basis]) -> list[str]:
     """Decided meanings that were left, and those that are not the right one."""
-    pairs = pairwise(meanings)
-    left = [f"{before} → {now}" for before, now in pairs if now is not before is not Meaning.UNDECIDED]
-    right = Meaning.PER_TURN if history.lens is Lens.PER_TURN else Meaning.LIFETIME
-    return left + [f"it counts {right}"] * bool({*meanings} - {right, Meaning.UNDECIDED})
+    pairs = pairwise(bases)
+    left = [f"{before} → {now}" for before, now in pairs if now is not before is not Basis.UNDECIDED]
+    right = Basis.PER_TURN if history.lens is Lens.PER_TURN else Basis.LIFETIME
+    return left + [f"it counts {right}"] * bool({*bases} - {right, Basis.UNDECIDED})
 
 
 def _differs(one: Decimal | int | None, other: Decimal | int | None) -> bool:

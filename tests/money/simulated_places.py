@@ -347,14 +347,16 @@ class Places:
 
     def _ruled_workers(self) -> set[str]:
         rows = self._connection.execute("SELECT * FROM rulings ORDER BY id").fetchall()
-        meanings = {unpack(row["worker_id"]): row["meaning"] for row in rows if row["meaning"] is not None}
+        bases = {unpack(row["worker_id"]): row["meaning"] for row in rows if row["meaning"] is not None}
         owners = {
             (unpack(row["worker_id"]), row["seen_ms"]): row["turn_id"]
             for row in rows
             if row["meaning"] is None
         }
-        pinned = {worker_id for worker_id, meaning in meanings.items() if meaning != "auto"}
-        return pinned | {worker_id for (worker_id, _), turn_id in owners.items() if turn_id is not None}
+        set_by_person = {worker_id for worker_id, basis in bases.items() if basis != "auto"}
+        return set_by_person | {
+            worker_id for (worker_id, _), turn_id in owners.items() if turn_id is not None
+        }
 
     def _check_amount(self, charge: TurnCharge, job: Job, worker: RemoteWorker, *, end: bool) -> None:
         right = self.right_of(job, worker)

@@ -24,7 +24,7 @@ from handinger_tui.core.export.session_file import read_session
 from handinger_tui.core.money.limits import Limit, Scope
 from handinger_tui.core.money.report import Selection
 from handinger_tui.core.money.spending import ChargeFilter
-from handinger_tui.core.money.turn_events import MEANING_WORDS
+from handinger_tui.core.money.turn_events import BASIS_WORDS
 from handinger_tui.core.turns.turn import StartPolicy, Trigger
 from handinger_tui.engine.engine import Engine
 from handinger_tui.engine.ports import RetryPolicy
@@ -368,7 +368,9 @@ class Life:
         with suppress(HandingerError):
             if choice < 0.4 and self.service.workers:
                 worker_id = random.choice([*self.service.workers])
-                await ledger.rulings.pin(PLACE, worker_id, random.choice([*MEANING_WORDS.values()]), now_ms)
+                await ledger.rulings.set_basis(
+                    PLACE, worker_id, random.choice([*BASIS_WORDS.values()]), now_ms
+                )
             elif choice < 0.8 and buckets:
                 rise = random.choice(random.choice(buckets).rises)
                 turns = await ledger.charges.turn_charges(ChargeFilter(worker_id=rise.worker_id))

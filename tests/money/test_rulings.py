@@ -29,13 +29,13 @@ def total(person: Person, *argv: str) -> Decimal:
 
 def test_a_pinned_meaning_restates_final_amounts_and_can_be_removed(person: Person) -> None:
     assert total(person) == 2
-    pinned = person.run("costs", "--reading", "wrk=per-turn")
+    set_by_person = person.run("costs", "--reading", "wrk=per-turn")
     (restated,) = person.json_of("costs")["restatements"]
     assert (restated["old_usd"], restated["new_usd"]) == ("1", "2")
-    text = f"Restatement {restated['number']}: {restated['turn_id']} $1.00 → $2.00"
-    assert f"{text}, you decided what the worker's figures mean." in pinned.err
-    assert "Pinned by you: this worker's figures are per turn." in pinned.err
-    assert text in " ".join(pinned.out.split())
+    text = f"Corrected {restated['number']}: {restated['turn_id']} $1.00 → $2.00"
+    assert f"{text}, you decided what the worker's figures mean." in set_by_person.err
+    assert "Pinned by you: this worker's figures are per turn." in set_by_person.err
+    assert text in " ".join(set_by_person.out.split())
     assert total(person) == 3
     # It applies to later turns, too.
     assert person.run("-p", "third", "-w", "wrk_1").code == 0

@@ -8,8 +8,8 @@ from decimal import Decimal, localcontext
 import pytest
 
 from handinger_tui.core.amounts import EXACT
+from handinger_tui.core.money.basis import Basis
 from handinger_tui.core.money.events import Ended, Event, Key, Read, Sent
-from handinger_tui.core.money.meaning import Meaning
 from handinger_tui.core.money.timeline import Entry, MeterResult, Suspense, Timeline, is_rounding
 from handinger_tui.core.turns.turn import SETTLE_MS
 
@@ -338,7 +338,7 @@ def test_figures_per_turn_of_a_turn_that_another_one_followed_are_not_all() -> N
 
 def test_a_message_of_others_after_a_turn_leaves_its_figures_final() -> None:
     meter = result([*BY_TURN, read(".7", prompts=4), *turn(4, ".7", ".1", prompts=4)])
-    assert meter.meaning is Meaning.PER_TURN
+    assert meter.basis is Basis.PER_TURN
     assert [meter.entry(at) for at in (3, 4)] == [Entry(Decimal(".2")), Entry(Decimal(".1"))]
 
 
@@ -358,8 +358,8 @@ def test_with_a_stranger_an_amount_is_doubtful_whenever_it_was_read(during: str 
     end: list[Event] = [read(".8", prompts=3), Ended(2)]
     meter = result([*turn(1, None, ".2", prompts=0), read(".2", prompts=1), Sent(2), *middle, *end])
     entry = meter.entry(2)
-    assert meter.meaning in (Meaning.UNDECIDED, Meaning.LIFETIME)
-    assert entry.doubtful is (meter.meaning is Meaning.UNDECIDED)
+    assert meter.basis in (Basis.UNDECIDED, Basis.LIFETIME)
+    assert entry.doubtful is (meter.basis is Basis.UNDECIDED)
     assert (entry.amount, entry.most is None) == (Decimal(".6"), during == ".8")
     assert not meter.entry(1).doubtful
 
@@ -371,13 +371,13 @@ def test_no_rise_is_as_doubtful_as_one() -> None:
     assert 1 in meter.exceptions
 
 
-def meanings(*turns: list[Event]) -> list[tuple[Meaning, bool]]:
+def bases(*turns: list[Event]) -> list[tuple[Basis, bool]]:
     """The meaning after each turn, and whether amounts are those of each turn alone."""
     shown, events = [], list[Event]()
     for one in turns:
         events += one
         meter = result(events)
-        shown.append((meter.meaning, meter.by_turn))
+        shown.append((meter.basis, meter.by_turn))
     return shown
 
 
@@ -387,12 +387,12 @@ def ends(*values: str, first: int = 1) -> list[list[Event]]:
     return [turn(at, before[at - first], value) for at, value in enumerate(values, first)]
 
 
-UNSURE, SURE = (Meaning.UNDECIDED, False), (Meaning.LIFETIME, False)
-UNSURE_BY_TURN, SURE_BY_TURN = (Meaning.UNDECIDED, True), (Meaning.PER_TURN, True)
+UNSURE, SURE = (Basis.UNDECIDED, False), (Basis.LIFETIME, False)
+UNSURE_BY_TURN, SURE_BY_TURN = (Basis.UNDECIDED, True), (Basis.PER_TURN, True)
 
 
 def test_one_fall_inside_a_turn_decides_nothing_and_two_do() -> None:
-    shown = meanings(*ends(".214", "1.51", ".704", "1.013", "2.226", "2.945", "1"))
+    shown = bases(*ends(".214", "1.51", ".704", "1.013", "2.226", "2.945", "1"))
     assert shown == [UNSURE] * 2 + [UNSURE_BY_TURN] * 4 + [SURE_BY_TURN]
 
 
@@ -403,29 +403,29 @@ def test_an_amount_is_doubtful_as_long_as_the_meaning_is_not_decided() -> None:
 
 def test_rises_decide_only_after_many_turns() -> None:
     """Figures of each turn often rise some times in a row."""
-    shown = meanings(*ends(*map(str, range(1, 13))))
+    shown = bases(*ends(*map(str, range(1, 13))))
     assert shown == [UNSURE] * 10 + [SURE] * 2
 
 
 def test_values_close_to_the_one_before_decide_sooner() -> None:
     during = [turn(at, f"{at}.0", f"{at}.1", f"{at + 1}.0") for at in range(2, 6)]
-    shown = meanings(turn(1, None, "2.0"), *during)
+    shown = bases(turn(1, None, "2.0"), *during)
     assert shown == [UNSURE] * 3 + [SURE] * 2
     # The same without a reading while the turn runs.
-    assert meanings(turn(1, None, "2.0"), *ends("2.0", "2.1", "2.2", "2.3")[1:])[-1] == UNSURE
+    assert bases(turn(1, None, "2.0"), *ends("2.0", "2.1", "2.2", "2.3")[1:])[-1] == UNSURE
 
 
 def test_a_decided_total_is_not_left_for_one_reset() -> None:
     resets = [turn(9, "2", ".3"), turn(10, ".3", ".31", "1.0"), turn(11, "1.0", "1.1"), turn(12, "1.1", ".2")]
-    assert meanings(LIFETIME, *resets) == [SURE] * 5
+    assert bases(LIFETIME, *resets) == [SURE] * 5
     # Two in a row contradict it.
     again = turn(9, "2", ".3"), turn(10, ".3", ".2"), turn(11, ".2", ".1")
-    assert meanings(LIFETIME, *again) == [SURE, SURE, UNSURE_BY_TURN, SURE_BY_TURN]
+    assert bases(LIFETIME, *again) == [SURE, SURE, UNSURE_BY_TURN, SURE_BY_TURN]
 
 
 def test_decided_figures_of_each_turn_are_left_only_for_what_they_cannot_show() -> None:
     rises = [turn(at, f"{at}.0", f"{at}.1", f"{at + 1}.0") for at in range(11, 20)]
-    shown = meanings(BY_TURN, turn(10, ".2", "11.0"), *rises)
+    shown = bases(BY_TURN, turn(10, ".2", "11.0"), *rises)
     assert shown[:4] == [SURE_BY_TURN] * 4
     assert shown[-1] == SURE
 
@@ -434,16 +434,16 @@ def test_a_meaning_that_was_left_twice_stays_undecided() -> None:
     rises = [turn(at, f"{at}.0", f"{at}.1", f"{at + 1}.0") for at in range(11, 20)]
     falls = turn(20, "20.0", "3"), turn(21, "3", "2"), turn(22, "2", "1"), turn(23, "1", ".5")
     later = ends(*map(str, range(1, 40)), first=30)
-    shown = meanings(BY_TURN, turn(10, ".2", "11.0"), *rises, *falls, *later)
+    shown = bases(BY_TURN, turn(10, ".2", "11.0"), *rises, *falls, *later)
     after = shown[12:]
-    assert {meaning for meaning, _ in after[2:]} == {Meaning.UNDECIDED}
+    assert {basis for basis, _ in after[2:]} == {Basis.UNDECIDED}
 
 
 def test_zero_is_no_evidence() -> None:
     """A service that is out of order may answer with zeros."""
     outages = [turn(at, str(at), "0", str(at + 1)) for at in range(2, 9)]
     broken = [*turn(9, "9", "0"), read("10"), *turn(10, "10", "0"), read("11")]
-    shown = meanings(turn(1, None, "2"), *outages, broken)
+    shown = bases(turn(1, None, "2"), *outages, broken)
     assert shown == [UNSURE] * 9
 
 
@@ -474,7 +474,7 @@ def test_a_fall_behind_a_missing_look_proves_little() -> None:
     """The service may have restarted between the turns: the look before the third one had no figure."""
     look: list[Event] = [read(".5"), Sent(2), read(".9"), Ended(2), Read((None,), busy=False)]
     meter = result([*turn(1, None, ".5"), *look, Sent(3), read(".2", busy=True), read("1.1"), Ended(3)])
-    assert meter.meaning is not Meaning.PER_TURN
+    assert meter.basis is not Basis.PER_TURN
 
 
 FROZEN: list[Event] = [*LIFETIME, read("2", prompts=4), Sent("A")]

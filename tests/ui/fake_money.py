@@ -24,11 +24,10 @@ from handinger_tui.core.money.spending import (
     Rise,
     SpendingSums,
     TurnCharge,
-    midnight_ms,
     sum_buckets,
-    week_name,
 )
 from handinger_tui.core.money.typical_cost import TypicalCost, spread
+from handinger_tui.core.periods import midnight_ms, week_name
 from handinger_tui.core.turns.turn import Trigger, TurnStatus
 
 if TYPE_CHECKING:
@@ -185,8 +184,8 @@ class FakeLedger:
     async def restated(self, which: ChargeFilter) -> list[Restatement]:
         return self.changed
 
-    async def pin(self, base_url: str, worker_id: str, meaning: str, at_ms: int) -> None:
-        self.pins.append((worker_id, meaning))
+    async def set_basis(self, base_url: str, worker_id: str, basis: str, at_ms: int) -> None:
+        self.pins.append((worker_id, basis))
 
     async def assign(self, number: int, turn_id: str | None, at_ms: int) -> None:
         """The rise is no longer suspense, or is it again."""

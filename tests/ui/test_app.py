@@ -251,7 +251,7 @@ def _contrast(first: str, second: str) -> float:
 
 
 TEXTS = ("foreground", "primary", "secondary", "accent", "warning", "error", "success", "text-muted")
-MEANINGS = ("primary", "link-color", "accent", "markdown-h1-color", "error", "success")
+BASES = ("primary", "link-color", "accent", "markdown-h1-color", "error", "success")
 """Focus, links, money, headings, bad and good."""
 GROUNDS = ("background", "surface", "panel")
 ROWS = ("block-hover-background", "block-cursor-blurred-background")
@@ -262,9 +262,9 @@ ROWS = ("block-hover-background", "block-cursor-blurred-background")
 def test_every_text_colour_can_be_read_on_every_ground(theme: Theme) -> None:
     colours = theme.to_color_system().generate()
     least = 7 if "contrast" in theme.name else 4.5
-    for text, ground in itertools.product((*TEXTS, "text-disabled", *MEANINGS), GROUNDS):
+    for text, ground in itertools.product((*TEXTS, "text-disabled", *BASES), GROUNDS):
         assert _contrast(colours[text], colours[ground]) >= least, (text, ground)
-    for text, ground in itertools.product((*TEXTS, "text-disabled", *MEANINGS), ROWS):
+    for text, ground in itertools.product((*TEXTS, "text-disabled", *BASES), ROWS):
         assert _contrast(colours[text], colours[ground]) >= 4.5, (text, ground)
     assert _contrast(colours["block-cursor-foreground"], colours["block-cursor-background"]) >= 4.5
     for badge in ("accent", "secondary", "warning", "primary"):
@@ -275,8 +275,8 @@ def test_every_text_colour_can_be_read_on_every_ground(theme: Theme) -> None:
 @pytest.mark.parametrize("theme", THEMES, ids=lambda theme: theme.name)
 def test_each_color_has_one_meaning(theme: Theme) -> None:
     system = {**theme.to_color_system().generate(), **theme.variables}
-    colors = [system[name] for name in MEANINGS]
-    assert len(set(colors)) == len(MEANINGS)
+    colors = [system[name] for name in BASES]
+    assert len(set(colors)) == len(BASES)
     assert system["screen-selection-background"] not in (*colors, system["block-cursor-background"])
     if not theme.ansi:
         for one, other in itertools.combinations([Color.parse(color).rgb for color in colors], 2):

@@ -23,9 +23,10 @@ from handinger_tui.core.errors import SettingsError
 from handinger_tui.core.export.spending import END
 from handinger_tui.core.money.reconciliation import restatement_text
 from handinger_tui.core.money.report import Selection
-from handinger_tui.core.money.spending import OVERLAP, TIMES, GroupBy, period_ms
-from handinger_tui.core.money.turn_events import MEANING_ANSWERS, MEANING_WORDS
-from handinger_tui.ledger.corrections import LISTED, assign, decide_in, pin
+from handinger_tui.core.money.spending import OVERLAP, GroupBy
+from handinger_tui.core.money.turn_events import BASIS_ANSWERS, BASIS_WORDS
+from handinger_tui.core.periods import TIMES, period_ms
+from handinger_tui.ledger.corrections import LISTED, assign, decide_in, set_basis
 from handinger_tui.ledger.cost_rows import opened
 from handinger_tui.ledger.limits import LimitRules
 
@@ -49,22 +50,22 @@ def _apply_decisions(args: argparse.Namespace, now: datetime) -> None:
         LedgerError
     """
     at_ms = round(now.timestamp() * 1000)
-    for text, decision in ((args.reading, _pin), (args.assign, _assignment)):
+    for text, decision in ((args.reading, _set_basis), (args.assign, _assignment)):
         if text is not None and (restated := decide_in(default_paths().database, decision(text, at_ms))):
             say(restatement_text(restated))
     if args.reading is not None:
-        say(MEANING_ANSWERS[args.reading.rpartition("=")[2]])
+        say(BASIS_ANSWERS[args.reading.rpartition("=")[2]])
 
 
-def _pin(text: str, at_ms: int) -> Callable[[sqlite3.Connection], None]:
+def _set_basis(text: str, at_ms: int) -> Callable[[sqlite3.Connection], None]:
     prefix, _, word = text.rpartition("=")
-    if word not in MEANING_WORDS:
-        choices = ", ".join(f"WORKER={meaning}" for meaning in MEANING_WORDS)
+    if word not in BASIS_WORDS:
+        choices = ", ".join(f"WORKER={basis}" for basis in BASIS_WORDS)
         raise SettingsError(f"{_READING} {text!r} is not valid.", f"Use {_READING} with one of {choices}.")
     with opened(default_paths().database) as rows:
         worker_id = unique_id(rows, "worker", prefix) or ""
         base_url = rows.base_url(worker_id)
-    return partial(pin, base_url=base_url, worker_id=worker_id, meaning=MEANING_WORDS[word], at_ms=at_ms)
+    return partial(set_basis, base_url=base_url, worker_id=worker_id, basis=BASIS_WORDS[word], at_ms=at_ms)
 
 
 def _assignment(text: str, at_ms: int) -> Callable[[sqlite3.Connection], None]:
@@ -117,8 +118,8 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--profile", metavar="NAME", help="turns with one profile")
     parser.add_argument("--local", action="store_true", help="only simulated costs of the local worker")
     parser.add_argument("--settle", action="store_true", help="first read workers with open turns (free)")
-    meanings = f"first decide what a worker's figures mean: {', '.join(MEANING_WORDS)}"
-    parser.add_argument(_READING, metavar="WORKER=MEANING", help=meanings)
+    bases = f"first decide what a worker's figures mean: {', '.join(BASIS_WORDS)}"
+    parser.add_argument(_READING, metavar="WORKER=MEANING", help=bases)
     parser.add_argument(
         _ASSIGN, metavar="N=TURN", help=f"first assign unassigned cost N to a turn, or to {NONE}"
     )

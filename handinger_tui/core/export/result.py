@@ -14,7 +14,7 @@ from handinger_tui.core.dialects import events as ev
 from handinger_tui.core.evidence import files_of_turn, sources_of_turn
 from handinger_tui.core.figures import Costs, Usage, cost_of, figures_object
 from handinger_tui.core.money.amount_state import AmountState
-from handinger_tui.core.money.attribution import Interpretation, TurnMoney, elapsed_ms, fault_in, money_of
+from handinger_tui.core.money.attribution import AmountBasis, TurnMoney, elapsed_ms, fault_in, money_of
 from handinger_tui.core.safety import clean_json
 from handinger_tui.core.stream import CustomPart, FilePart, SourcePart
 from handinger_tui.core.turns.messages import id_of, role_of, text_of
@@ -25,6 +25,7 @@ from handinger_tui.core.turns.turn import (
     ToolPart,
     ToolState,
     Turn,
+    TurnStatus,
     fault_object,
 )
 
@@ -107,7 +108,7 @@ def turn_money_object(turn: Turn, money: TurnMoney, *, restated: bool) -> JsonOb
     """
     usage = _own_part(money.usage, money.most[0], money)
     costs = _own_part(money.costs, money.most[1], money)
-    is_undecided = money.reading is Interpretation.NONE or money.undecided or bool(money.doubts)
+    is_undecided = money.reading is AmountBasis.NONE or money.undecided or bool(money.doubts)
     return {
         "usd": json_amount(cost_of(usage, costs)),
         "credits": json_amount(usage.credits),
@@ -119,7 +120,8 @@ def turn_money_object(turn: Turn, money: TurnMoney, *, restated: bool) -> JsonOb
 
 
 def _state_of(turn: Turn, money: TurnMoney) -> TurnMoneyState:
-    is_open = turn.live or money.state is AmountState.OPEN
+    is_running = turn.status is TurnStatus.RUNNING and money.state is AmountState.OPEN
+    is_open = turn.live or is_running
     if money.free:
         return TurnMoneyState.EXACT
     if is_open or money.usd is None is money.usage.credits:

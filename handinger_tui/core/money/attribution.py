@@ -27,18 +27,18 @@ from handinger_tui.core.figures import (
     usage_and_costs,
 )
 from handinger_tui.core.money.amount_state import AmountState, state_of, total_in
+from handinger_tui.core.money.basis import Basis
 from handinger_tui.core.money.events import Key
-from handinger_tui.core.money.meaning import Meaning
-from handinger_tui.core.money.timeline import NO_DECISIONS, Entry, MeterResult, Timeline
+from handinger_tui.core.money.timeline import NO_RULINGS, Entry, MeterResult, Timeline
 from handinger_tui.core.money.turn_events import (
     Scan,
     WorkerEvent,
     clusters_of,
-    decisions_by,
     events_with_others,
     is_of_file,
     newest_timeline,
     only_read,
+    rulings_by,
     timeline_of,
 )
 from handinger_tui.core.money.words import cost_words
@@ -46,7 +46,7 @@ from handinger_tui.core.turns.session import NO_RELATED_HISTORY, PerTurn, Relate
 from handinger_tui.core.turns.turn import FREE, LIVE, Fault, Turn, TurnStatus
 
 
-class Interpretation(StrEnum):
+class AmountBasis(StrEnum):
     """How the figures of a worker were read to compute the amounts of its turns (`reading` in JSON)."""
 
     TOTAL = "total"
@@ -58,8 +58,8 @@ class Interpretation(StrEnum):
 
     @property
     def word(self) -> str:
-        """The word for it in JSON and CSV, as in `Meaning`."""
-        return "lifetime" if self is Interpretation.TOTAL else str(self)
+        """The word for it in JSON and CSV, as in `Basis`."""
+        return "lifetime" if self is AmountBasis.TOTAL else str(self)
 
 
 class TurnMoney(Struct, frozen=True):
@@ -67,7 +67,7 @@ class TurnMoney(Struct, frozen=True):
 
     usage: Usage = NO_USAGE
     costs: Costs = NO_COSTS
-    reading: Interpretation = Interpretation.NONE
+    reading: AmountBasis = AmountBasis.NONE
     final: bool = False
     """The worker had finished, and no part of the amounts is unknown. Otherwise the turn counts as missing in
     totals. A final amount may still grow until its `state` is settled."""
@@ -83,12 +83,12 @@ class TurnMoney(Struct, frozen=True):
     others: int = 0
     """How many other runs share a part; 0: only earlier costs."""
     doubtful: bool = False
-    """The amount in USD depends on the meaning of the worker's figures, which is undecided."""
+    """The amount in USD depends on the basis of the worker's figures, which is undecided."""
     credits_doubtful: bool = False
     """The same for credits."""
     undecided: bool = False
     """What the figures mean is not decided, even if the amounts are the same either way."""
-    pinned: bool = False
+    set_by_person: bool = False
     """The person decided what the figures mean."""
     grew: bool = False
     """The turn was refused and has no amount, but the worker's figures rose at that time."""
@@ -151,7 +151,7 @@ class SessionMoney(Struct, frozen=True):
     """The money of all turns of a session, in order, and their sums."""
 
     turns: tuple[TurnMoney, ...]
-    reading: Interpretation
+    reading: AmountBasis
     usd: Total
     credits: Total
 
@@ -171,7 +171,7 @@ STANDING: Final = tuple(sorted((*MONEY, *_meters(Measure.TOKENS))))
 """The meters that stand still when amounts are confirmed. Steps and durations decide nothing about money."""
 _RANKED: Final = (*MONEY, *_meters(Measure.TOKENS, Measure.STEPS, Measure.TIME))
 NOTHING_SPENT: Final = TurnMoney(
-    ZERO_USAGE, ZERO_COSTS, Interpretation.NONE, final=True, ended=True, confirmed=True, free=True
+    ZERO_USAGE, ZERO_COSTS, AmountBasis.NONE, final=True, ended=True, confirmed=True, free=True
 )
 """The money of a turn that never started: zero, not unknown."""
 _GREW: Final = replace(NOTHING_SPENT, grew=True)
@@ -245,9 +245,9 @@ class MoneyIndex:
     """
 
     def __init__(self) -> None:
-        self.reading = Interpretation.NONE
+        self.reading = AmountBasis.NONE
         """How the figures of the newest worker are read. All attributes are those of the last call."""
-        self.pinned = False
+        self.set_by_person = False
         """The person decided that."""
         self.results: _Results = {}
         """What each meter of each worker shows, in the order of `FIGURES`."""
@@ -304,8 +304,8 @@ class MoneyIndex:
                 self._compute(turns, min(changed, default=len(turns)))
         meters = self.results.get(newest_timeline(turns), [])
         has_own = any(turn.own_usage is not None for turn in turns)
-        self.reading = Interpretation.PER_TURN if has_own else _reading(meters)
-        self.pinned = any(meter.pinned for meter in meters)
+        self.reading = AmountBasis.PER_TURN if has_own else _reading(meters)
+        self.set_by_person = any(meter.set_by_person for meter in meters)
         self.of_worker = (
             usage_and_costs([meter.of_worker for meter in meters]) if meters else (NO_USAGE, NO_COSTS)
         )
@@ -378,16 +378,17 @@ class MoneyIndex:
         # A turn of another session is identified by its id, even if this session has it, too.
         keys: dict[str, Key] = {turn.turn_id: at for at, turn in enumerate(turns)} if rulings else {}
         keys |= {one: one for one in others}
-        decisions = decisions_by(rulings, keys)
+        worker_rulings = rulings_by(rulings, keys)
         self.results = results = {
-            worker: timeline.results(decisions.get(worker, NO_DECISIONS))
+            worker: timeline.results(worker_rulings.get(worker, NO_RULINGS))
             for worker, timeline in timelines.items()
         }
         basis = (
-            decisions,
+            worker_rulings,
             {
                 worker: [
-                    (meter.meaning, meter.by_turn, meter.pinned, meter.total is not None) for meter in meters
+                    (meter.basis, meter.by_turn, meter.set_by_person, meter.total is not None)
+                    for meter in meters
                 ]
                 for worker, meters in results.items()
             },
@@ -395,7 +396,7 @@ class MoneyIndex:
         if basis != self._basis:
             affected, self._basis = {*range(len(turns)), *others}, basis
         # A rise may get or lose an owner long after the person assigned it.
-        affected.update(key for one in decisions.values() for key in one.owners.values())
+        affected.update(key for one in worker_rulings.values() for key in one.owners.values())
         exceptions = {key for meters in results.values() for meter in meters for key in meter.exceptions}
         # A turn that becomes an exception, or stops being one, has other marks or another maximum.
         affected |= exceptions ^ self._exceptions
@@ -492,13 +493,13 @@ def _amounts(
         return _money_of_refused(at, meters)
     if turn.own_usage is not None:
         is_over = not turn.own_usage_is_partial and turn.status not in LIVE | {TurnStatus.RUNNING}
-        money = TurnMoney(turn.own_usage, reading=Interpretation.PER_TURN, final=is_over)
+        money = TurnMoney(turn.own_usage, reading=AmountBasis.PER_TURN, final=is_over)
         return _unless_early(money, at, timelines[timeline_of(turn)]) if meters else money
     if not meters:
         return TurnMoney()
     money = _money_of_key(at, meters, timelines[timeline_of(turn)], plain=at not in exceptions)
-    if money.reading is Interpretation.NONE and (turn.reads or only_read(turn)):
-        return replace(money, reading=Interpretation.TOTAL)
+    if money.reading is AmountBasis.NONE and (turn.reads or only_read(turn)):
+        return replace(money, reading=AmountBasis.TOTAL)
     return replace(money, final=False) if money.final and turn.status in LIVE else money
 
 
@@ -521,18 +522,18 @@ def _money_of_key(
     entries = [] if plain else [meter.entry(key) for meter in meters]
     values = [meter.amounts.get(key) for meter in meters] if plain else [entry.amount for entry in entries]
     if not any(value is not None for value in values):
-        # It was read; its amounts are unknown under this meaning.
+        # It was read; its amounts are unknown under this basis.
         is_read = any(
             key in turns for meter in meters for turns in (meter.per_turn, meter.lifetime, meter.partial)
         )
         return TurnMoney(reading=_reading(meters)) if is_read else TurnMoney()
-    is_pinned = any(meter.pinned for meter in meters)
+    is_set_by_person = any(meter.set_by_person for meter in meters)
     money = TurnMoney(
         *usage_and_costs(values),
         _reading(meters),
         final=key in timeline.final,
         undecided=_is_undecided(meters),
-        pinned=is_pinned,
+        set_by_person=is_set_by_person,
     )
     if key in timeline.in_doubt and not (money.usd or money.usage.credits):
         # It may have arrived, with costs that the worker does not show yet.
@@ -563,17 +564,17 @@ def _with_exceptions(money: TurnMoney, entries: Sequence[Entry]) -> TurnMoney:
     )
 
 
-def _reading(meters: Sequence[MeterResult]) -> Interpretation:
-    """How the figures of a worker are read: the meaning of its cost, or of the next best meter it reports."""
+def _reading(meters: Sequence[MeterResult]) -> AmountBasis:
+    """How the figures of a worker are read: the basis of its cost, or of the next best meter it reports."""
     meter = _deciding(meters)
     if meter is None:
-        return Interpretation.NONE
-    return Interpretation.PER_TURN if meter.by_turn else Interpretation.TOTAL
+        return AmountBasis.NONE
+    return AmountBasis.PER_TURN if meter.by_turn else AmountBasis.TOTAL
 
 
 def _is_undecided(meters: Sequence[MeterResult]) -> bool:
     meter = _deciding(meters)
-    return meter is not None and meter.meaning is Meaning.UNDECIDED
+    return meter is not None and meter.basis is Basis.UNDECIDED
 
 
 def _deciding(meters: Sequence[MeterResult]) -> MeterResult | None:

@@ -34,6 +34,8 @@ class OtherMessages:
         """How many there are; None: unknown."""
         self.came = self._came_idle = 0
         """How many came since the first reading, and until the last reading of the idle worker."""
+        self._came_at_end = 0
+        """How many had come when a turn ended last."""
         self._came_before: dict[Key, int] = {}
         """How many came before a turn was sent, for turns under way and the last one."""
         self._fewer: tuple[int, ...] = ()
@@ -58,9 +60,15 @@ class OtherMessages:
         self._adopted += sent.adopted
         return creates
 
-    def keep(self, turns: Collection[Key]) -> None:
-        """Forget all turns but these."""
+    def end(self, turns: Collection[Key]) -> None:
+        """A turn has ended. `turns`: this one, and those under way; all others are forgotten."""
         self._came_before = {key: came for key, came in self._came_before.items() if key in turns}
+        self._came_at_end = self.came
+
+    @property
+    def since_end(self) -> int:
+        """How many came after the turn that ended last had ended."""
+        return self.came - self._came_at_end
 
     def since(self, turn: Key | None) -> int:
         """How many came after a turn was sent, which is under way or the last one."""

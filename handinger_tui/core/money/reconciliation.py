@@ -23,12 +23,12 @@ from handinger_tui.core.formatting import plural
 from handinger_tui.core.jsontext import JsonObject
 from handinger_tui.core.money.attribution import (
     MONEY,
-    Interpretation,
+    AmountBasis,
     TurnMoney,
     session_money,
 )
+from handinger_tui.core.money.basis import Basis
 from handinger_tui.core.money.events import Amount, Key
-from handinger_tui.core.money.meaning import Meaning
 from handinger_tui.core.money.spending import Bucket, Rise
 from handinger_tui.core.money.timeline import MeterResult, Suspense
 from handinger_tui.core.money.turn_events import is_of_file
@@ -62,7 +62,7 @@ class Reconciliation(Struct, frozen=True):
     local: Total
     server: Decimal | None
     difference: Decimal | None
-    reading: Interpretation
+    reading: AmountBasis
     reason: str
     parts: DifferenceParts = field(default=DifferenceParts())
 
@@ -74,7 +74,7 @@ def reconcile(session: Session) -> Reconciliation:
         turn for turn in session.turns if not turn.unsent and turn.target in worker_ids and not turn.imported
     ]
     money = session_money(turns, session.elsewhere)
-    server = _newest(turns) if money.reading is Interpretation.TOTAL else None
+    server = _newest(turns) if money.reading is AmountBasis.TOTAL else None
     result = Reconciliation(money.usd, server, None, money.reading, "")
     if server is not None and money.usd.value is not None:
         difference = EXACT.subtract(server, money.usd.value)
@@ -82,7 +82,7 @@ def reconcile(session: Session) -> Reconciliation:
     # The tasks generation reports a total of credits in addition to those of each turn.
     totals = (turn.snapshot.totals.credits for turn in reversed(turns) if turn.snapshot is not None)
     own_total = next((total for total in totals if total is not None), None)
-    if money.reading is Interpretation.PER_TURN and own_total is not None:
+    if money.reading is AmountBasis.PER_TURN and own_total is not None:
         return replace(result, reason=_credits_text(own_total, money.credits))
     return replace(result, reason=_reason(result))
 
@@ -146,7 +146,7 @@ def reconciliation_text(result: Reconciliation) -> str:
 
 
 def _reason(result: Reconciliation) -> str:
-    if result.reading is Interpretation.PER_TURN:
+    if result.reading is AmountBasis.PER_TURN:
         return "This worker reports each turn separately, so it has no total to compare with."
     if result.server is None:
         return "The worker reported no cost, so there is nothing to compare with."
@@ -165,18 +165,18 @@ def _reason(result: Reconciliation) -> str:
     return "; ".join(f"{amount_text(amount)} {why}" for amount, why in pieces if amount) + "."
 
 
-NEW_MEANING: Final = "the worker's figures turned out to mean something else"
+NEW_BASIS: Final = "the worker's figures turned out to mean something else"
 MORE: Final = "the worker reported more later"
 LESS: Final = "the worker reported less later"
-PINNED: Final = "pinned"
-"""The stored reason of a correction: the person pinned the meaning of the figures, or removed the pin."""
+BASIS_SET: Final = "pinned"
+"""The stored reason of a correction: the person pinned the basis of the figures, or removed the pin."""
 ASSIGNED: Final = "assigned"
 """The stored reason of a correction: the person assigned suspense to a turn."""
 NEW_RULES: Final = "new rules"
 """The stored reason of a correction: an earlier version of the program used other rules."""
 _BY_RULING: Final = {
     NEW_RULES: "this version of handinger-tui attributes costs differently",
-    PINNED: "you decided what the worker's figures mean",
+    BASIS_SET: "you decided what the worker's figures mean",
     ASSIGNED: "you decided which turn an unassigned cost belongs to",
 }
 """Stored reason → text. Other corrections are explained by the readings."""
@@ -197,7 +197,7 @@ class Restatement(Struct, frozen=True):
     new_usd: Decimal | None
     old_credits: Decimal | None
     new_credits: Decimal | None
-    new_meaning: bool
+    new_basis: bool
     ruling: str | None = None
     """The stored reason; None: the readings caused the change."""
 
@@ -206,8 +206,8 @@ class Restatement(Struct, frozen=True):
         """Why the amount changed."""
         if self.ruling in _BY_RULING:
             return _BY_RULING[self.ruling]
-        if self.new_meaning:
-            return NEW_MEANING
+        if self.new_basis:
+            return NEW_BASIS
         pairs = ((self.old_usd, self.new_usd), (self.old_credits, self.new_credits))
         return LESS if any(old is not None and new is not None and new < old for old, new in pairs) else MORE
 
@@ -351,7 +351,7 @@ def _rise(
         None if facts.last is None else name(facts.last),
         tuple(map(name, facts.refused)),
         facts.strangers,
-        any(meters[at].meaning is Meaning.UNDECIDED for at in amounts if at in MONEY),
+        any(meters[at].basis is Basis.UNDECIDED for at in amounts if at in MONEY),
     )
 
 

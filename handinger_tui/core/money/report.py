@@ -15,14 +15,8 @@ from handinger_tui.core.formatting import local_time
 from handinger_tui.core.money.forecast import WINDOW, Forecast
 from handinger_tui.core.money.limits import Gauge, Scope
 from handinger_tui.core.money.reconciliation import AssignedRise, Restatement
-from handinger_tui.core.money.spending import (
-    Bucket,
-    ChargeFilter,
-    GroupBy,
-    SpendingSums,
-    midnight,
-    sum_buckets,
-)
+from handinger_tui.core.money.spending import Bucket, ChargeFilter, GroupBy, SpendingSums, sum_buckets
+from handinger_tui.core.periods import midnight
 from handinger_tui.core.turns.session import Session
 
 

@@ -24,11 +24,9 @@ from handinger_tui.core.money.spending import (
     Rise,
     TurnCharge,
     empty_key_name,
-    month_days,
-    week_days,
-    week_name,
 )
 from handinger_tui.core.money.words import amount_text, count_within, exact_text, total_cell
+from handinger_tui.core.periods import month_days, week_days, week_name
 from handinger_tui.core.safety import clean_line
 from handinger_tui.core.turns.turn import NO_DAY, TurnStatus
 

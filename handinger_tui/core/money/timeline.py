@@ -15,24 +15,24 @@ from itertools import accumulate, chain, compress
 from types import MappingProxyType
 from typing import Final, NamedTuple
 
+from handinger_tui.core.money.basis import NO_EVIDENCE, Basis
 from handinger_tui.core.money.events import Amount, Ended, Event, Key, Read, Sent
-from handinger_tui.core.money.meaning import NO_EVIDENCE, Meaning
 from handinger_tui.core.money.other_messages import OtherMessages
 from handinger_tui.core.turns.turn import EARLY_MS, SETTLE_MS
 
 
-class Decisions(NamedTuple):
+class TimelineRulings(NamedTuple):
     """What the person decided about a worker.
 
-    `meaning`: of all meters; None: the readings decide. `owners`: the turn that owns a rise without an
+    `basis`: of all meters; None: the readings decide. `owners`: the turn that owns a rise without an
     explanation, by the time of the reading that showed the rise.
     """
 
-    meaning: Meaning | None = None
+    basis: Basis | None = None
     owners: Mapping[int, Key] = MappingProxyType({})
 
 
-NO_DECISIONS: Final = Decisions()
+NO_RULINGS: Final = TimelineRulings()
 
 
 class Entry(NamedTuple):
@@ -40,7 +40,7 @@ class Entry(NamedTuple):
 
     `amount`: what is entered for the turn; None: unknown. `most`: its maximum if it shares an amount with
     `others` other runs, or with earlier costs (`others` 0); None: it shares none. `doubtful`: the amount
-    depends on the meaning of the meter, which is undecided. `open`: a part of the amount is still unknown.
+    depends on the basis of the meter, which is undecided. `open`: a part of the amount is still unknown.
     """
 
     amount: Amount | None = None
@@ -162,9 +162,9 @@ def _exponent(number: Amount) -> int:
 
 
 class _Meter:
-    """One meter: the level up to which rises are entered, the entries, and the evidence for its meaning.
+    """One meter: the level up to which rises are entered, the entries, and the evidence for its basis.
 
-    Entries for both meanings are kept, so that a decision needs no second pass.
+    Entries for both bases are kept, so that a decision needs no second pass.
     """
 
     def __init__(self, zero: Amount) -> None:
@@ -385,33 +385,38 @@ class _Meter:
         elif (
             last is not None
             and window.counted
-            and not (strangers or window.refused or timeline.others.since(last))
+            and not (strangers or window.refused or timeline.others.since_end)
         ):
-            # A rise without a new message belongs to the last one, if that was ours.
-            self.lifetime[last] = self.lifetime.get(last, self.zero) + rise
+            # A rise without a new message belongs to the last one, which came in the time of this turn.
             timeline.touched.add(last)
             timeline.stillness.reopen(last)
+            if during := timeline.others.since(last):
+                new = min(during, timeline.others.came - self.shared_with)
+                self.shared_with = timeline.others.came
+                self.shares.append(_Share(rise, (last,), new))
+            else:
+                self.lifetime[last] = self.lifetime.get(last, self.zero) + rise
         else:
             came = max(strangers, timeline.others.since(last)) if window.counted else None
             self.suspense.append(Suspense(rise, last, window.refused, came, window.at_ms))
 
     # -- results -----------------------------------------------------------------------
-    def result(self, timeline: Timeline, decisions: Decisions = NO_DECISIONS) -> MeterResult:
+    def result(self, timeline: Timeline, worker_rulings: TimelineRulings = NO_RULINGS) -> MeterResult:
         """What the meter shows now. A fall in the newest reading is a reset, unless a replica may lag."""
         waiting = () if self.fall is None else _joined(*self.fall.windows).turns
         if self.fall is not None and not self.fall.may_lag and self.fall.later is None:
             other = self.copy()
             other._reset(self.fall, timeline)
-            return other.result(timeline, decisions)._replace(waiting=frozenset(waiting))
+            return other.result(timeline, worker_rulings)._replace(waiting=frozenset(waiting))
         is_reported = self.level is not None and self.read_at
         total = self.closed + (self.level or self.zero) - self.first if is_reported else None
-        own, suspense = self._assigned(decisions.owners)
+        own, suspense = self._assigned(worker_rulings.owners)
         shown = self.evidence.decided
-        by_turn = (decisions.meaning or self.evidence.leans) is Meaning.PER_TURN
+        by_turn = (worker_rulings.basis or self.evidence.leans) is Basis.PER_TURN
         return MeterResult(
-            decisions.meaning or shown, by_turn, own, self._shared(), self.per_turn, self.overwritten,
+            worker_rulings.basis or shown, by_turn, own, self._shared(), self.per_turn, self.overwritten,
             self.partial, self.unconfirmed, self.refused, frozenset(waiting), suspense, total, shown,
-            decisions.meaning is not None, self.values, self.base,
+            worker_rulings.basis is not None, self.values, self.base,
         )  # fmt: skip
 
     def _assigned(self, owners: Mapping[int, Key]) -> tuple[dict[Key, Amount], list[Suspense]]:
@@ -472,14 +477,14 @@ NOT_SHARED: Final = Shared()
 class MeterResult(NamedTuple):
     """What one meter shows; other members are described at `_Meter`.
 
-    `shown`: the meaning by its `values` readings. `meaning` is the same, unless the person `pinned` another.
-    `by_turn`: amounts are those of each turn alone; where the meaning is undecided, because that fits better.
+    `shown`: the basis by its `values` readings. `basis` is the same, unless the person set another.
+    `by_turn`: amounts are those of each turn alone; where the basis is undecided, because that fits better.
     `lifetime`, `shared`: amounts per turn for LIFETIME; `per_turn`: for PER_TURN. `waiting`: turns during
     which the meter fell for a reason that is not known yet. `total`: the sum of all rises, which equals the
     entered amounts plus `suspense`.
     """
 
-    meaning: Meaning
+    basis: Basis
     by_turn: bool
     lifetime: dict[Key, Amount]
     shared: dict[Key, Shared]
@@ -491,8 +496,8 @@ class MeterResult(NamedTuple):
     waiting: frozenset[Key]
     suspense: list[Suspense]
     total: Amount | None
-    shown: Meaning
-    pinned: bool
+    shown: Basis
+    set_by_person: bool
     values: int
     base: Amount
 
@@ -511,13 +516,13 @@ class MeterResult(NamedTuple):
     @property
     def exceptions(self) -> set[Key]:
         """Turns whose `entry` has more than an amount."""
-        if self.meaning is Meaning.PER_TURN:
+        if self.basis is Basis.PER_TURN:
             return self.overwritten.union(self.unconfirmed)
         if self.by_turn:
             # Each amount may be another one by the other meaning.
             return self.overwritten.union(self.unconfirmed, self.per_turn, self.lifetime)
         exceptions = self.partial.union(self.waiting, self.shared, self.unconfirmed)
-        if self.meaning is Meaning.UNDECIDED:
+        if self.basis is Basis.UNDECIDED:
             exceptions.update(self.overwritten)
             exceptions.update(turn for turn, own in self.lifetime.items() if self.per_turn.get(turn) != own)
         return exceptions
@@ -527,7 +532,7 @@ class MeterResult(NamedTuple):
         per_turn, is_open = self.per_turn.get(turn), turn in self.unconfirmed
         if self.by_turn:
             is_other = turn in self.partial or turn in self.shared or self.lifetime.get(turn) != per_turn
-            is_doubtful = self.meaning is Meaning.UNDECIDED and per_turn is not None and is_other
+            is_doubtful = self.basis is Basis.UNDECIDED and per_turn is not None and is_other
             return Entry(per_turn, doubtful=is_doubtful, open=is_open or turn in self.overwritten)
         own, shared = self.lifetime.get(turn), self.shared.get(turn, NOT_SHARED)
         is_partial = turn in self.partial
@@ -540,7 +545,7 @@ class MeterResult(NamedTuple):
             own + shared.entered,
             most if shared.part else None,
             shared.others,
-            self.meaning is Meaning.UNDECIDED and is_other,
+            self.basis is Basis.UNDECIDED and is_other,
             is_open or is_partial or turn in self.waiting,
         )
 
@@ -651,9 +656,9 @@ class Timeline:
         else:
             self._end(event)
 
-    def results(self, decisions: Decisions = NO_DECISIONS) -> list[MeterResult]:
+    def results(self, worker_rulings: TimelineRulings = NO_RULINGS) -> list[MeterResult]:
         """What each meter shows by all readings so far and the decisions of the person."""
-        return [meter.result(self, decisions) for meter in self._meters]
+        return [meter.result(self, worker_rulings) for meter in self._meters]
 
     def window_since(self, reading: int) -> _Window:
         """The time between an earlier reading and the newest one, for a meter that only these two had.
@@ -753,7 +758,7 @@ class Timeline:
     def _leave(self, turn: Key) -> None:
         del self.under_way[turn]
         self.last = turn
-        self.others.keep({turn, *self.under_way})
+        self.others.end({turn, *self.under_way})
         self.touched.add(turn)
         if not self._is_idle:
             self._unconfirmed.add(turn)

@@ -1,4 +1,4 @@
-"""From turns to the events of their workers, in order of receipt; and the decisions of the person."""
+"""The turns of a worker, and what the person ruled, as its events in order of receipt."""
 
 from __future__ import annotations
 
@@ -16,40 +16,40 @@ from msgspec.structs import replace
 from handinger_tui.core.amounts import INT64_MAX, decimal_text
 from handinger_tui.core.figures import FIGURES, amount, count, numbers_of
 from handinger_tui.core.jsontext import Json, NotJson, as_list, dump, parse
+from handinger_tui.core.money.basis import Basis
 from handinger_tui.core.money.events import Amount, Ended, Event, Key, Read, Sent
-from handinger_tui.core.money.meaning import Meaning
-from handinger_tui.core.money.timeline import Decisions
+from handinger_tui.core.money.timeline import TimelineRulings
 from handinger_tui.core.stream import Snapshot
 from handinger_tui.core.turns.session import OtherTurn, Ruling
 from handinger_tui.core.turns.turn import FREE, LIVE, REFUSED, UNDECIDED, FigureRead, Turn, TurnStatus
 
 AUTO: Final = "auto"
 """The meaning in a ruling that removes a pin: the readings decide again."""
-MEANING_WORDS: Final = {"lifetime": "lifetime", "per-turn": "per_turn", AUTO: AUTO}
-"""Typed word for a meaning → stored word."""
-MEANING_ANSWERS: Final = {
+BASIS_WORDS: Final = {"lifetime": "lifetime", "per-turn": "per_turn", AUTO: AUTO}
+"""Typed word for a basis → stored word."""
+BASIS_ANSWERS: Final = {
     "lifetime": "Pinned by you: this worker's figures are totals.",
     "per-turn": "Pinned by you: this worker's figures are per turn.",
     AUTO: "No longer pinned: the readings decide what this worker's figures mean.",
 }
-"""Typed word for a meaning → the answer to the person."""
-MEANINGS: Final = {str(meaning): meaning for meaning in (Meaning.LIFETIME, Meaning.PER_TURN)}
+"""Typed word for a basis → the answer to the person."""
+BASES: Final = {str(basis): basis for basis in (Basis.LIFETIME, Basis.PER_TURN)}
 
 
-def decisions_by(rulings: Sequence[Ruling], keys: Mapping[str, Key]) -> dict[str | None, Decisions]:
+def rulings_by(rulings: Sequence[Ruling], keys: Mapping[str, Key]) -> dict[str | None, TimelineRulings]:
     """The decisions in force for each worker. `keys`: turn id → key on the timelines."""
-    meanings: dict[str, Meaning | None] = {}
+    bases: dict[str, Basis | None] = {}
     owners: dict[str, dict[int, Key]] = {}
     for ruling in rulings:
-        if ruling.meaning is not None:
-            meanings[ruling.worker_id] = MEANINGS.get(ruling.meaning)
+        if ruling.basis is not None:
+            bases[ruling.worker_id] = BASES.get(ruling.basis)
         elif ruling.seen_ms is not None:
             of_worker = owners.setdefault(ruling.worker_id, {})
             of_worker.pop(ruling.seen_ms, None)
             if ruling.turn_id is not None and ruling.turn_id in keys:
                 of_worker[ruling.seen_ms] = keys[ruling.turn_id]
     return {
-        worker: Decisions(meanings.get(worker), owners.get(worker, {})) for worker in {*meanings, *owners}
+        worker: TimelineRulings(bases.get(worker), owners.get(worker, {})) for worker in {*bases, *owners}
     }
 
 

@@ -91,13 +91,13 @@ class OtherTurn(NamedTuple):
 class Ruling(NamedTuple):
     """What the person decided about a worker at `at_ms`; in force until a newer ruling on the same question.
 
-    Either the `meaning` of its figures ("lifetime", "per_turn"; "auto": the readings decide), or the turn
+    Either the `basis` of its figures ("lifetime", "per_turn"; "auto": the readings decide), or the turn
     that owns the rise first seen at `seen_ms` (`turn_id` None: no turn).
     """
 
     worker_id: str
     at_ms: int
-    meaning: str | None = None
+    basis: str | None = None
     seen_ms: int | None = None
     turn_id: str | None = None
 

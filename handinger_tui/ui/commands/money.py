@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Final
 
 from handinger_tui.core.formatting import plural
 from handinger_tui.core.money.limits import Scope
-from handinger_tui.core.money.turn_events import MEANING_ANSWERS, MEANING_WORDS
+from handinger_tui.core.money.turn_events import BASIS_ANSWERS, BASIS_WORDS
 from handinger_tui.core.money.words import amount_text
-from handinger_tui.core.receipts import meaning_lines, worker_of_figures
+from handinger_tui.core.receipts import basis_lines, worker_of_figures
 from handinger_tui.core.safety import clean_line
 from handinger_tui.ui.commands.command import Command, CommandContext, number_in, numbers_to
 
@@ -88,20 +88,20 @@ async def reading(context: CommandContext, argument: str) -> None:
         interaction.say(f"No {session.kind} yet.", "warning")
     elif not word:
         lines = [
-            *meaning_lines(session),
+            *basis_lines(session),
             "",
             "To decide for this worker, use /reading lifetime, per-turn or auto.",
         ]
         await interaction.notice(f"Figures of {session.kind} {clean_line(worker_id, 60)}", "\n".join(lines))
-    elif word not in MEANING_WORDS:
+    elif word not in BASIS_WORDS:
         interaction.say(f"Unknown reading {clean_line(word, 20)}. Use lifetime, per-turn or auto.", "warning")
     else:
-        await controller.connection.rulings.pin(
-            session.base_url, worker_id, MEANING_WORDS[word], context.now_ms()
+        await controller.connection.rulings.set_basis(
+            session.base_url, worker_id, BASIS_WORDS[word], context.now_ms()
         )
         # The session reads what was decided about its worker when its costs are counted.
         await controller.engine.actor(session.session_id).recount()
-        interaction.say(MEANING_ANSWERS[word])
+        interaction.say(BASIS_ANSWERS[word])
 
 
 async def costs(context: CommandContext, _argument: str) -> None:
@@ -176,7 +176,7 @@ MONEY: Final = (
         reading,
         takes="[lifetime|per-turn|auto]",
         opens=True,
-        choices=tuple(MEANING_WORDS),
+        choices=tuple(BASIS_WORDS),
     ),
     Command("costs", "Show usage and cost of this session", costs, ("cost", "usage", "stats")),
     Command(

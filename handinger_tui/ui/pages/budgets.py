@@ -19,7 +19,7 @@ from handinger_tui.core.formatting import UNKNOWN, duration, plural
 from handinger_tui.core.money.forecast import Forecast, daily, forecast, forecast_text, limit_outlook
 from handinger_tui.core.money.limits import Gauge, Scope
 from handinger_tui.core.money.report import first_of_forecast, local_day, unit_of
-from handinger_tui.core.money.spending import Bucket, ChargeFilter, GroupBy, midnight_ms
+from handinger_tui.core.money.spending import Bucket, ChargeFilter, GroupBy
 from handinger_tui.core.money.typical_cost import (
     ENOUGH,
     ENOUGH_TO_ADVISE,
@@ -29,6 +29,7 @@ from handinger_tui.core.money.typical_cost import (
     compare,
 )
 from handinger_tui.core.money.words import fitted, total_words
+from handinger_tui.core.periods import midnight_ms
 from handinger_tui.core.safety import clean_line
 from handinger_tui.ui.keys import Where, bindings
 from handinger_tui.ui.pages import TextPage

@@ -159,7 +159,8 @@ def cumulative(days: Days, width: int, height: int) -> list[Content]:
     for bucket in days.buckets:
         running.append(EXACT.add(running[-1], days.spent(bucket).value or Decimal(0)))
     top, total = running[-1], days.spent(sum_buckets(days.buckets))
-    lines = [caption(("Cumulative", STRONG), unknown_words(total), width)]
+    gaps = f"+ {total.unknown_turns:,} unknown" if total.unknown_turns else ""
+    lines = [caption(("Cumulative", STRONG), gaps, width)]
     if total.value is None:
         # A line along the axis would mean that nothing was spent.
         blank = Content("")

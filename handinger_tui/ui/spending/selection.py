@@ -13,15 +13,8 @@ from msgspec.structs import replace
 from handinger_tui.core.amounts import Total, Unit
 from handinger_tui.core.formatting import local_time
 from handinger_tui.core.money.report import Selection, unit_of
-from handinger_tui.core.money.spending import (
-    Bucket,
-    ChargeFilter,
-    GroupBy,
-    midnight_ms,
-    month_days,
-    sum_buckets,
-    week_days,
-)
+from handinger_tui.core.money.spending import Bucket, ChargeFilter, GroupBy, sum_buckets
+from handinger_tui.core.periods import midnight_ms, month_days, week_days
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

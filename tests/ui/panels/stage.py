@@ -167,14 +167,14 @@ SECOND = reading(
 )  # fmt: skip
 
 
-def pinned(sample: Session) -> Session:
+def set_by_person(sample: Session) -> Session:
     """The same session, after the person said that the figures are totals: no amount is in doubt."""
-    return replace(sample, elsewhere=RelatedHistory(rulings=(Ruling("w", NOON, meaning="lifetime"),)))
+    return replace(sample, elsewhere=RelatedHistory(rulings=(Ruling("w", NOON, basis="lifetime"),)))
 
 
 def two_turns() -> Session:
     """A finished second turn of a worker that reports everything."""
-    return pinned(session(turn(0, after=FIRST), turn(1, before=FIRST, after=SECOND)))
+    return set_by_person(session(turn(0, after=FIRST), turn(1, before=FIRST, after=SECOND)))
 
 
 def source(number: int, **changes: Any) -> SourcePart:

@@ -22,9 +22,9 @@ from tests.ui.panels.stage import (
     SECOND,
     Stage,
     count_drawn,
-    pinned,
     reading,
     session,
+    set_by_person,
     text_of,
     turn,
     two_turns,
@@ -56,7 +56,7 @@ def still_running(seconds_read: int = 2) -> Session:
     busy = replace(SECOND, running_flag=True)
     now = turn(1, status=TurnStatus.ACCEPTED, before=FIRST, after=busy, seconds=None)
     read = replace(now, read_ms=now.request.created_ms + seconds_read * 1000)
-    return pinned(session(turn(0, after=FIRST), read))
+    return set_by_person(session(turn(0, after=FIRST), read))
 
 
 def gauge(scope: Scope, spent: str | None, missing: int = 0, unit: Unit = Unit.USD) -> Gauge:
@@ -176,7 +176,7 @@ def test_every_figure_that_is_known_has_a_row_and_no_other() -> None:
 
 
 def test_an_amount_has_one_rounding_in_the_panel() -> None:
-    sample = pinned(
+    sample = set_by_person(
         session(turn(0, after=reading("0.0056083", costs=("0.0050003", "0.0006", "0.000008", "0"))))
     )
     for width in (34, 44):

@@ -81,7 +81,9 @@ async def test_advice_and_forecast_and_days_to_a_limit() -> None:
     async with desktop.running(120, 40) as pilot:
         await opened(desktop, pilot)
         await desktop.shows(pilot, "So far, low costs a median", "by month end", "($")
-        await desktop.shows(pilot, "the daily average of the last", "limit of $5.00 will be reached in ~")
+        await desktop.shows(
+            pilot, "the daily average of the last", "limit of $5.00 will be reached in about "
+        )
         await desktop.shows(pilot, "Cost unknown: 2 turns at high.")
 
 

@@ -36,7 +36,7 @@ async def test_the_session_its_worker_and_its_money() -> None:
         assert desktop.app.farewell == [
             f"Resume this session:  handinger-tui --resume {desktop.session.session_id}",
             "Its worker:           handinger-tui --worker w1",
-            "Cost:                 $0.0123 · 8 credits · 1 turn",
+            "Cost:                 $0.0123 so far · 8 credits · 1 turn",
         ]
 
 
@@ -92,7 +92,7 @@ async def test_a_running_turn_is_listed_with_its_cost_so_far() -> None:
     desktop = past.next(FakeApi(workers=[priced]), Opening.LAST)
     async with desktop.running() as pilot:
         await desktop.until(pilot, lambda: desktop.session.turns and desktop.session.turns[0].snapshot)
-        assert "Cost:                 $0.50 + 1 unknown · 12 credits · 1 turn" in desktop.app.farewell
+        assert "Cost:                 $0.50 so far · 12 credits · 1 turn" in desktop.app.farewell
 
 
 async def test_a_cost_with_a_gap_is_marked() -> None:
@@ -107,13 +107,14 @@ async def test_a_cost_with_a_gap_is_marked() -> None:
         await desktop.shows(pilot, "✓ completed")
         await desktop.send(pilot, "Second")
         await desktop.until(pilot, lambda: len(desktop.session.turns) == 2 and not desktop.session.busy)
-        assert "$0.0123 + 1 unknown · 8 credits · 2 turns" in desktop.app.farewell[2]
+        assert "$0.0123 so far + 1 unknown · 8 credits · 2 turns" in desktop.app.farewell[2]
 
 
 def test_a_queued_message_is_not_a_gap() -> None:
     waits = turn(1, status=TurnStatus.QUEUED, seconds=None)
     assert (
-        money_line(session(turn(0, after=reading("0.02", credit="1")), waits)) == "$0.02 · 1 credit · 1 turn"
+        money_line(session(turn(0, after=reading("0.02", credit="1")), waits))
+        == "$0.02 so far · 1 credit · 1 turn"
     )
 
 
@@ -123,15 +124,15 @@ def test_imported_turns_are_named_without_a_cost() -> None:
     came = replace(came, request=replace(came.request, imported_ms=1))
     assert money_line(session(came)) == "1 turn imported, not charged here"
     assert money_line(session(came, own)) == (
-        "~$0.03 · ~2 credits · 1 turn · 1 turn imported, not charged here"
+        "about $0.03 so far · about 2 credits · 1 turn · 1 turn imported, not charged here"
     )
 
 
 def test_credits_have_gaps_of_their_own() -> None:
     turns = [turn(0, after=reading("0.02", credit="8")), turn(1, after=reading("0.01"))]
-    assert money_line(session(*turns)) == "8 credits (about $0.03) · 2 turns"
+    assert money_line(session(*turns)) == "about $0.03 so far · 8 credits + 1 unknown · 2 turns"
     day = Bucket("2026-11-25", 3, usd=Total(Decimal(2)), credits=Total(Decimal(4), 2))
-    assert day_line(day) == "$2.00 · 4 credits · 3 turns"
+    assert day_line(day) == "$2.00 · 4 credits + 2 unknown · 3 turns"
 
 
 DAY_MS = 86_400_000

@@ -205,7 +205,7 @@ async def test_a_restatement_is_reported_once_in_its_session() -> None:
         one = Restatement(
             *(7, first, desktop.session.session_id, "wrk_1", NOW_MS),
             *(Decimal("0.1"), Decimal("0.3"), None, None),
-            new_meaning=False,
+            new_basis=False,
         )
         desktop.ledger.restatements += [
             one,
@@ -213,7 +213,7 @@ async def test_a_restatement_is_reported_once_in_its_session() -> None:
             replace(one, number=9, session_id="ses_other"),
         ]
         desktop.ledger.write()
-        await desktop.until(pilot, lambda: "Restatement 7: turn 1 $0.10 → $0.30" in desktop.notices())
+        await desktop.until(pilot, lambda: "Corrected 7: turn 1 $0.10 → $0.30" in desktop.notices())
         assert "Restatements" not in desktop.notices()
 
 

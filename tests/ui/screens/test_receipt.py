@@ -63,7 +63,7 @@ async def test_the_header_and_the_receipt_name_one_duration() -> None:
         await desktop.shows(pilot, "✓ completed · 3.8 s", "  3.8 s · ")
 
 
-@pytest.mark.parametrize(("key", "title"), [("ctrl+t", "1 of 1"), ("f9", "Ledger")])
+@pytest.mark.parametrize(("key", "title"), [("ctrl+t", "1 of 1"), ("f9", "Spending")])
 async def test_no_passing_line_covers_the_figures(key: str, title: str) -> None:
     desktop = answered_desktop()
     async with desktop.running(120, 40) as pilot:

@@ -56,8 +56,8 @@ async def test_the_list_shows_title_worker_age_status_and_cost() -> None:
         rows = [" ".join(row.split()) for row in desktop.text_of("#rows").split("\n")]
         assert rows[:3] == [
             "›● About heat ✓ completed $0.0123 1 h ago",
-            "About pumps ◌ was running not reported 1 h ago",
-            "About tea ✗ delivery unknown $1.20 +2 1 h ago",
+            "About pumps ◌ was running unknown 1 h ago",
+            "About tea ✗ delivery unknown $1.20 + 2 unknown 1 h ago",
         ]
 
 
@@ -91,7 +91,7 @@ async def test_every_row_of_the_list_is_one_line_with_title_cost_and_age(width: 
         await desktop.shows(pilot, "About tea")
         first, second, third = desktop.text_of("#rows").split("\n")[:3]
         assert re.search(r"漢字? ?… +✓.* \$0\.0123  1 h ago\b", first)
-        assert re.search(r"About tea +✗ .* \$1\.20 \+2  1 h ago\b", second)
+        assert re.search(r"About tea +✗ .* \$1\.20 \+ 2 unknown  1 h ago\b", second)
         assert not third.strip(" │")
 
 
@@ -347,7 +347,7 @@ async def test_an_imported_session_is_marked_and_sends_no_request() -> None:
         await desktop.shows(pilot, "About x")
         await pilot.press("enter")
         await desktop.shows(
-            pilot, "A question from before · imported", "An answer from before", "· imported ·"
+            pilot, "A question from before · imported", "An answer from before", "· imported"
         )
         turns, actor = desktop.session.turns, desktop.engine.actor(desktop.session.session_id)
         await actor.watch()

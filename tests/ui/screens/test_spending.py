@@ -31,13 +31,13 @@ async def test_it_opens_with_what_is_spent_and_left() -> None:
     desktop.limits.spend(Scope.MONTH, None, Unit.CREDITS)
     async with desktop.running(100, 30) as pilot:
         await opened(
-            desktop, pilot, "$4.2623 + 2 turns unknown", "7 turns", "2 failed or incomplete", "›Today", by=""
+            desktop, pilot, "$4.26 + 2 unknown", "7 turns", "2 failed or incomplete", "›Today", by=""
         )
         lines = [line.strip(" │›").split() for line in desktop.text().splitlines()]
         (today,) = (line for line in lines if line[:1] == ["Today"])
         (month,) = (line for line in lines if line[:2] == ["This", "month"])
         assert today[1:5] == ["$2.00", "$5.00", "$0.50", "1"], "spent, limit, left, turns"
-        assert month[2:6] == ["$4.2623", "2", "20", "credits"], "two turns unknown"
+        assert month[2:6] == ["$4.26", "2", "20", "credits"], "two turns unknown"
         assert "worker wrk_pumps" in desktop.text()
         assert "Forecast" in desktop.text()
         assert "+2" not in desktop.text()

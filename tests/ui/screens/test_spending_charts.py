@@ -12,7 +12,8 @@ from textual.content import Content
 from handinger_tui.core.amounts import Total, Unit
 from handinger_tui.core.columns import Row
 from handinger_tui.core.money.report_rows import Line
-from handinger_tui.core.money.spending import Bucket, GroupBy, midnight_ms
+from handinger_tui.core.money.spending import Bucket, GroupBy
+from handinger_tui.core.periods import midnight_ms
 from handinger_tui.ui.spending.charts import charts, cumulative, per_day, shares
 from handinger_tui.ui.spending.selection import MOST_DAYS, Days, View, days_of
 

@@ -79,7 +79,7 @@ async def test_rows_of_tags_overlap_and_the_total_does_not(width: int) -> None:
         assert all(len(row) <= width for row in rows)
         (client,) = (row for row in rows if "client-a" in row)
         assert client.split()[2:5] == ["2", "$0.50", "1"], "turns, cost, unknown"
-        assert "$0.75 + 1 turn unknown" in desktop.text(), "the total counts each turn once"
+        assert "$0.75 + 1 unknown" in desktop.text(), "the total counts each turn once"
         await pilot.press("enter")
         await desktop.shows(pilot, "only tag client-a", "$0.50 + 1 unknown", "About tea 1")
         await pilot.press("backspace", "P")

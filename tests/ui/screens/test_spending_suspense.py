@@ -90,7 +90,7 @@ async def test_the_key_is_offered_only_where_there_is_suspense() -> None:
 
 async def test_a_closed_amount_that_changed_is_named_below_the_table() -> None:
     amounts = (Decimal("0.1"), Decimal("0.3"), None, None)
-    older = Restatement(7, "t1", "ses_1", "wrk_tea", NOW_MS, *amounts, new_meaning=False)
+    older = Restatement(7, "t1", "ses_1", "wrk_tea", NOW_MS, *amounts, new_basis=False)
     desktop = desktop_with(FakeLedger(some(), changed=[older, replace(older, number=9, turn_id="t2")]))
     async with desktop.running(100, 40) as pilot:
         await opened(desktop, pilot, "Corrected")

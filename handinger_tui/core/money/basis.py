@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from decimal import Decimal
 
 
-class Meaning(StrEnum):
+class Basis(StrEnum):
     """What a meter counts."""
 
     LIFETIME = "lifetime"
@@ -25,7 +25,7 @@ class Meaning(StrEnum):
     PER_TURN = "per_turn"
     """Only the newest turn."""
     UNDECIDED = "undecided"
-    """Too few or contradictory readings. Amounts are computed by the meaning that fits better."""
+    """Too few or contradictory readings. Amounts are computed by the basis that fits better."""
 
 
 MOST_HALVINGS: Final = 4
@@ -48,22 +48,22 @@ MOST_CHANGES: Final = 2
 """A meaning that was left this often stays undecided until the person pins it."""
 
 
-class Evidence(Struct, frozen=True):
-    """The evidence for both meanings.
+class BasisEvidence(Struct, frozen=True):
+    """The evidence for both bases.
 
     `rises`: the weight of the rises since the last fall inside a turn. `falls`: that of the falls; of a
-    decided total, those that contradict it. `leans`: the meaning that fits better. `decided`: the meaning;
+    decided total, those that contradict it. `leans`: the basis that fits better. `decided`: the basis;
     UNDECIDED before two independent pieces of evidence, and after a contradiction. `changes`: how often a
     meaning was left.
     """
 
     rises: int = 0
     falls: int = 0
-    leans: Meaning = Meaning.LIFETIME
-    decided: Meaning = Meaning.UNDECIDED
+    leans: Basis = Basis.LIFETIME
+    decided: Basis = Basis.UNDECIDED
     changes: int = 0
 
-    def rose(self, start: Decimal | int, value: Decimal | int, *, busy: bool) -> Evidence:
+    def rose(self, start: Decimal | int, value: Decimal | int, *, busy: bool) -> BasisEvidence:
         """The first value read in a turn is above the one before it, `start`. `busy`: the turn still ran.
 
         The weight of a value is the number of times that its rise, doubled, still fits into it.
@@ -74,36 +74,36 @@ class Evidence(Struct, frozen=True):
             weight += 1
         return self._weighed(weight)
 
-    def was_reset_idle(self) -> Evidence:
+    def was_reset_idle(self) -> BasisEvidence:
         """The value fell while nothing ran, and no message of others came."""
         return self._weighed(IDLE_RESET_WEIGHT)
 
-    def _weighed(self, weight: int) -> Evidence:
+    def _weighed(self, weight: int) -> BasisEvidence:
         rises = self.rises + weight
         needed = LIFETIME_AGAINST_FALLS if self.falls else LIFETIME_WEIGHT
-        if self.decided is Meaning.LIFETIME:
+        if self.decided is Basis.LIFETIME:
             return replace(self, rises=rises, falls=0 if rises >= RISE_AFTER_FALL else self.falls)
         if rises < needed:
             return replace(self, rises=rises)
-        if self.decided is Meaning.PER_TURN:
-            return self._left(Meaning.LIFETIME)
-        decided = Meaning.LIFETIME if self.changes < MOST_CHANGES else Meaning.UNDECIDED
-        return Evidence(rises, 0, Meaning.LIFETIME, decided, self.changes)
+        if self.decided is Basis.PER_TURN:
+            return self._left(Basis.LIFETIME)
+        decided = Basis.LIFETIME if self.changes < MOST_CHANGES else Basis.UNDECIDED
+        return BasisEvidence(rises, 0, Basis.LIFETIME, decided, self.changes)
 
-    def fell(self, *, was_read: bool) -> Evidence:
+    def fell(self, *, was_read: bool) -> BasisEvidence:
         """The first value read in a turn is below the one before. `was_read`: just before the turn."""
         falls = self.falls + (FALL_WEIGHT if was_read else 1)
-        if self.decided is Meaning.LIFETIME:
-            return replace(self, rises=0, falls=falls) if falls < FALLS else self._left(Meaning.PER_TURN)
+        if self.decided is Basis.LIFETIME:
+            return replace(self, rises=0, falls=falls) if falls < FALLS else self._left(Basis.PER_TURN)
         may_decide = falls >= FALLS and self.changes < MOST_CHANGES
-        decided = Meaning.PER_TURN if may_decide else self.decided
-        leans = Meaning.PER_TURN if was_read or may_decide else self.leans
-        return Evidence(0, falls, leans, decided, self.changes)
+        decided = Basis.PER_TURN if may_decide else self.decided
+        leans = Basis.PER_TURN if was_read or may_decide else self.leans
+        return BasisEvidence(0, falls, leans, decided, self.changes)
 
-    def _left(self, leans: Meaning) -> Evidence:
-        """The decided meaning was contradicted: the other one fits better, and needs new evidence."""
-        falls = FALL_WEIGHT if leans is Meaning.PER_TURN else 0
-        return Evidence(0, falls, leans, Meaning.UNDECIDED, self.changes + 1)
+    def _left(self, leans: Basis) -> BasisEvidence:
+        """The decided basis was contradicted: the other one fits better, and needs new evidence."""
+        falls = FALL_WEIGHT if leans is Basis.PER_TURN else 0
+        return BasisEvidence(0, falls, leans, Basis.UNDECIDED, self.changes + 1)
 
 
-NO_EVIDENCE: Final = Evidence()
+NO_EVIDENCE: Final = BasisEvidence()
