@@ -62,7 +62,7 @@ def test_suspense_is_in_the_total_and_in_its_own_row(service: PaidService, perso
     assert "$3.00" in text
 
 
-def test_suspense_in_credits_is_shown_beside_that_in_usd(service: PaidService, person: Person) -> None:
+def test_suspense_in_credits_is_shown_with_that_in_usd(service: PaidService, person: Person) -> None:
     service.cost_usd, service.credits = None, 5
     assert person.run("-p", "third").code == 0
     (worker_id,) = {*service.workers} - {WORKER}

@@ -346,9 +346,7 @@ async def test_an_imported_session_is_marked_and_sends_no_request() -> None:
         await pilot.press("ctrl+s")
         await desktop.shows(pilot, "About x")
         await pilot.press("enter")
-        await desktop.shows(
-            pilot, "A question from before · imported", "An answer from before", "· imported"
-        )
+        await desktop.shows(pilot, "A question from before · imported", "An answer from before", "· imported")
         turns, actor = desktop.session.turns, desktop.engine.actor(desktop.session.session_id)
         await actor.watch()
         assert not await actor.refresh()
