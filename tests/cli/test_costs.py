@@ -198,8 +198,8 @@ async def test_an_unreported_cost_is_not_zero(home: Path) -> None:
     (line,) = (line for line in text.splitlines() if line.startswith("high"))
     assert "—" in line
     (line,) = (line for line in text.splitlines() if line.startswith("low"))
-    assert line.split()[:4] == ["low", "2", "$0.50", "1"]
-    assert "— unknown" in text
+    assert line.split()[:4] == ["low", "2", "$0.50…", "1"]
+    assert "… so far · — unknown" in text
     assert "$0.00" not in text
     rows = list(csv.DictReader(io.StringIO(costs(home, "--by", "budget", "--csv"), newline="")))
     assert {row["key"]: row["cost_usd"] for row in rows} == {"high": "", "low": "0.5"}
@@ -255,7 +255,7 @@ async def test_a_page_loads_nothing_else(home: Path, tmp_path: Path) -> None:
         assert outside not in page
     assert "prefers-color-scheme:dark" in page
     assert "does not charge real money" in page
-    assert "+n: not including n turns" in page
+    assert "… so far" in page
     for title in ("Cost per day", "Cost by category", "Cumulative cost"):
         assert title in page
 

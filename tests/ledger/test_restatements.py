@@ -115,7 +115,7 @@ def test_the_words_give_number_amounts_and_reason() -> None:
     other = replace(one, number=14, turn_id="turn_2", new_usd=Decimal("0.15"))
     assert restatement_text([one]) == f"Corrected 12: turn_1 $0.10 → $0.30, {MORE}."
     assert restatement_text([one, other]) == (
-        f"Corrected 12 to 14: 2 final amounts changed, together +$0.25: {MORE}."
+        f"Corrected 12 to 14: 2 amounts changed, together +$0.25: {MORE}."
     )
     credited = replace(one, old_usd=None, new_usd=None, old_credits=Decimal(8), new_credits=Decimal(5))
     assert restatement_text([credited]) == f"Corrected 12: turn_1 8 credits → 5 credits, {LESS}."

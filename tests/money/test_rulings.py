@@ -70,7 +70,7 @@ async def test_an_open_session_follows_what_another_program_decides(
         assert (await asyncio.to_thread(ended, program)).code == 0
         await opened.shows("$2.00", "pinned by")
         await opened.until(lambda: "you decided what the worker's figures mean" in opened.notices)
-        assert opened.notices.count("Restatement") == 1
+        assert opened.notices.count("Corrected") == 1
 
 
 async def test_a_decision_in_the_app_changes_the_costs_of_other_programs(

@@ -214,7 +214,7 @@ async def test_a_restatement_is_reported_once_in_its_session() -> None:
         ]
         desktop.ledger.write()
         await desktop.until(pilot, lambda: "Corrected 7: turn 1 $0.10 → $0.30" in desktop.notices())
-        assert "Restatements" not in desktop.notices()
+        assert "amounts changed" not in desktop.notices()
 
 
 # -- warnings ------------------------------------------------------------------------------

@@ -127,7 +127,7 @@ def test_shares_name_every_category_with_its_block_and_add_up_to_the_cost() -> N
     assert lines[1] == "█" * 24 + "▓" * 8 + "·" * 8
     assert lines[2].split() == ["█", "model", "$6.00", "60%"]
     assert lines[3].split() == ["▓", "tools", "$2.00", "20%", "+", "1", "unknown"]
-    assert lines[4].split() == ["▒", "sandbox", "not", "reported"]
+    assert lines[4].split() == ["▒", "sandbox", "unknown"]
     assert lines[-1].split() == ["·", "not", "split", "$2.00", "20%"]
     assert "was reported" in plain(shares(day("x", None), 40))[1]
 
@@ -164,7 +164,7 @@ def test_unknown_amounts_draw_no_line_at_zero_and_zero_is_not_unknown() -> None:
     days = days_of([unknown])
     assert days is not None
     lines = [line.plain.rstrip() for line in cumulative(days, 60, 8)]
-    assert lines == [f"{'Cumulative':<43}+ 2 unknown", "No cost was reported.", *[""] * 6]
+    assert lines == [f"{'Cumulative':<49}+ 2 unknown", "No cost was reported.", *[""] * 6]
     zero = Total(Decimal(0))
     free = Bucket(
         "2026-11-25", 1, usd=zero, model_usd=zero, tool_usd=zero, sandbox_usd=zero, internal_usd=zero
