@@ -623,7 +623,7 @@ async def test_f8_leads_to_the_queue_also_from_a_prompt_with_text() -> None:
 
 
 @pytest.mark.parametrize("size", [(60, 20), (80, 24), (120, 40)])
-async def test_what_enter_does_with_an_edited_earlier_message_is_shown_with_a_held_queue(
+async def test_what_enter_does_with_an_edited_earlier_message_is_shown_below_a_held_queue(
     size: tuple[int, int],
 ) -> None:
     desktop, gate = failing()
