@@ -275,7 +275,7 @@ async def test_a_project_has_its_limit_below_its_costs(home: Path) -> None:
     async with opened(home / "history.db") as ledger:
         await ledger.history.set_project("ses_a0", "acme")
         await ledger.limits.set_limit(session("ses_a0", base_url=REAL), Scope.PROJECT, Unit.USD, Decimal(2))
-    assert "Project limit: $0.50 of $2.00 (25%)." in costs(home, "--project", "acme")
+    assert "Project limit: $0.50 so far of $2.00 (25%)." in costs(home, "--project", "acme")
     assert "Project limit" not in costs(home)
 
 

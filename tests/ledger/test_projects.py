@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from handinger_tui.core.amounts import Total, Unit
+from handinger_tui.core.amounts import Unit
 from handinger_tui.core.errors import HandingerError, LedgerError
 from handinger_tui.core.money.limits import Gauge, Limit, LimitOrigin, LimitReached, LimitReserved, Scope
 from handinger_tui.core.money.spending import GroupBy
@@ -80,10 +80,10 @@ async def test_a_limit_counts_every_session_of_the_project(tmp_path: Path) -> No
             await ledger.history.set_project(one, "acme")
         await ledger.history.set_project("ses_1", "acme")
         (gauge,) = await project_gauges(ledger, session())
-        assert (gauge.spent, gauge.free) == (Total(Decimal(3)), Decimal(7))
+        assert (gauge.spent.value, gauge.free) == (Decimal(3), Decimal(7))
         # A session that is not stored yet would begin in this folder.
         (gauge,) = await project_gauges(ledger, session("ses_new"))
-        assert gauge.spent == Total(Decimal(3))
+        assert gauge.spent.value == 3
         # What a session cost moves with it.
         await ledger.history.set_project("ses_3", "acme")
         assert [one.spent.value for one in await project_gauges(ledger, session())] == [Decimal(7)]
@@ -91,7 +91,7 @@ async def test_a_limit_counts_every_session_of_the_project(tmp_path: Path) -> No
         assert await project_gauges(ledger, session("ses_new")) == []
         limited(ledger, EACH, simulated=True)
         (gauge,) = await project_gauges(ledger, session("ses_4", base_url="local"))
-        assert gauge.spent == Total(Decimal(8))
+        assert gauge.spent.value == 8
 
 
 async def test_a_typed_limit_is_that_of_one_project_in_every_program(tmp_path: Path) -> None:
