@@ -37,7 +37,7 @@ def test_a_prompt_that_answers_without_a_key(
         window.shows("LOCAL")
         window.type("echo the quick brown fox")
         window.press("Enter")
-        window.shows("credits")
+        window.shows("so far")
         screen = window.shows("completed")
         assert "the quick brown fox" in screen
         # The steps of a task are not reported.
@@ -131,7 +131,7 @@ def test_a_run_survives_the_end_of_its_terminal(
             assert screen.count("Paragraph 1.") == 1
             window.press("C-End")
             screen = window.shows("Paragraph 25.")
-            assert "credits" in screen
+            assert "so far" in screen
     listing = run("sessions", "list", "--json", home=tmp_path)
     assert [(row["turns"], row["last_status"]) for row in listing.result["sessions"]] == [(1, "completed")]
 

@@ -22,13 +22,15 @@ from tests.ui.widgets.stage import Stage, lines, settled
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-TEXTS = [text_of_payload(payload)[:50_000] for payload in PAYLOADS]
+WORDS = " and plain words" * 80
+TEXTS = [text_of_payload(payload)[:50_000].replace("\0", "") + WORDS for payload in PAYLOADS]
+"""With words and without NUL: a file with many control characters is binary, and is not drawn."""
 
 
 def as_csv() -> bytes:
     out = io.StringIO()
     csv.writer(out).writerows([["name", "text"], *([text[:200], text] for text in TEXTS)])
-    return out.getvalue().encode("utf-8", "surrogatepass")
+    return out.getvalue().encode("utf-8", "replace")
 
 
 def as_json() -> bytes:
@@ -36,7 +38,7 @@ def as_json() -> bytes:
 
 
 def as_lines() -> bytes:
-    return "\n\n".join(TEXTS).encode("utf-8", "surrogatepass")
+    return "\n\n".join(TEXTS).encode("utf-8", "replace")
 
 
 def loaded(name: str, data: bytes) -> Loaded:
@@ -51,11 +53,19 @@ def loaded(name: str, data: bytes) -> Loaded:
         ("a.md", as_lines),
         ("a.txt", as_lines),
         ("a.py", as_lines),
-        ("a.bin", lambda: bytes(range(256)) * 8),
     ],
 )
 async def test_a_file_of_hostile_texts_is_drawn_harmless(name: str, content: Callable[[], bytes]) -> None:
-    preview = loaded(name, content())
+    await draw(name, content(), least=min(len(TEXTS), 30))
+
+
+async def test_of_a_binary_file_only_a_note_is_drawn() -> None:
+    await draw("a.bin", bytes(range(256)) * 8, least=1)
+
+
+async def draw(name: str, data: bytes, *, least: int) -> None:
+    """Scroll through the preview of a file; at least so many lines have text."""
+    preview = loaded(name, data)
     view: Widget = view_of(preview.facets[0].make())
     async with running(Stage(view), size=(100, 40)) as pilot:
         # Each view takes the body that it was chosen for.
@@ -71,7 +81,7 @@ async def test_a_file_of_hostile_texts_is_drawn_harmless(name: str, content: Cal
             for row in range(view.rows.count):
                 view.move_to(row)
                 assert not BAD.search(view.rows.full_text(view.cursor).replace("\n", ""))
-        assert drawn >= min(len(TEXTS), 30)
+        assert drawn >= least
 
 
 def test_hostile_names_and_types_are_cleaned() -> None:
