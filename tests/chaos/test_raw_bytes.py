@@ -90,7 +90,8 @@ def walk(server: FaultServer, home: Path, texts: list[str], rows: int) -> tuple[
         # Unfolded, only the end of the turn fits.
         last = f"K{len(texts) - 1:03}"
         for keys, text in (
-            ("\x0f", last), ("\x14", "Receipt"), ("\x1b", last), ("\x1b[20~", "Spending"), ("s", "by session"),
+            ("\x0f", last), ("\x14", "Receipt"), ("\x1b", last), ("\x1b[20~", "Spending"),
+            ("s", "by session"),
             ("\x1b", last), ("\x13", "Sessions"), ("\x1b", last),
         ):  # fmt: skip
             terminal.reach(keys, text)
