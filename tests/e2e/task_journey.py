@@ -96,7 +96,7 @@ def _talk(window: Terminal, hook: str, photo: Photo) -> None:
     say(window, f"/webhook {hook}")
     window.shows("The address was set")
     say(window, "report on prices")
-    window.shows("standard · 3 files")
+    window.shows(" credits · 3 files")
     photo("3-follow-up")
     window.press("F5")
     window.shows("2 of 2")
