@@ -176,5 +176,9 @@ def test_reports_hold_every_group_and_the_total(day: Day, tmp_path: Path) -> Non
         assert all(worker in text for text in texts.values()), worker
     report = json.loads(texts["json"], parse_float=Fraction)
     assert report["total"] == day.json("--by", "worker")["total"]
-    page = texts["html"]
-    assert re.search(r"\+ \d+ unknown</small>", page)
+    total = all_in_one(day.turns)
+    without_amount = total.turns - total.free - len(total.amounts["cost_usd"])
+    foot = re.search(r"<tfoot>.*?</tfoot>", texts["html"], re.DOTALL)
+    assert foot is not None
+    amount = f"{float(total.sum('cost_usd') or 0):.2f}"
+    assert f'>${amount}… <small class="gap">+ {without_amount} unknown</small>' in foot[0]
