@@ -162,7 +162,7 @@ def test_on_a_terminal_only_yes_deletes(home: Path, answer: str) -> None:
     ended = on_a_terminal(home, "sessions", "rm", "ses_01KB00000000A", answer=answer)
     assert ended.code == Exit.OK
     assert "(ses_01KB00000000AAAA) with 2 turns from this computer?" in ended.text
-    assert "Its costs ($0.50) stay in the history. The worker is not affected." in ended.text
+    assert "Its costs ($0.50 so far) stay in the history. The worker is not affected." in ended.text
     assert ended.text.rstrip().endswith("Nothing was deleted.")
     assert len(ids(home)) == 2
 
@@ -244,6 +244,9 @@ def test_messages_that_were_not_sent_are_withdrawn_with_their_session(own_home: 
     output = on_a_terminal(own_home, "sessions", "rm", "ses_01KB00000000CCCC", answer="y\r")
     assert "2 messages of it were not sent, and will not be." in " ".join(output.text.split())
     assert ids(own_home) == set()
-    costs = run("costs", home=own_home).out
-    assert "unknown" not in costs
-    assert "0.5" in costs
+    rows, heading, _ = run("costs", home=own_home).out.partition("Cost by category:")
+    assert heading
+    assert "unknown" not in rows.lower()
+    assert "0.5" in rows
+    total = run("costs", "--json", home=own_home).result["total"]
+    assert (total["turns"], total["incomplete"], total["unpriced_turns"]) == (1, 0, 0)

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
@@ -96,7 +97,10 @@ def _talk(window: Terminal, hook: str, photo: Photo) -> None:
     say(window, f"/webhook {hook}")
     window.shows("The address was set")
     say(window, "report on prices")
-    window.shows("standard · 3 files")
+    window.until(
+        lambda screen: bool(re.search(r"\d credits( so far)? · 3 files", screen)),
+        "the receipt with its files",
+    )
     photo("3-follow-up")
     window.press("F5")
     window.shows("2 of 2")

@@ -19,6 +19,7 @@ from tests.e2e.runner import run
 from tests.e2e.scripted_day import write_day
 
 AMOUNTS = ("cost_usd", "credits", "tokens", "model_usd", "tool_usd", "sandbox_usd", "internal_usd")
+REPORTS = ("html", "txt", "csv", "json")
 GROUPINGS = ("day", "worker", "session", "budget", "trigger", "turn")
 
 
@@ -168,9 +169,16 @@ def test_simulated_and_real_money_are_never_added(day: Day) -> None:
 
 
 def test_reports_hold_every_group_and_the_total(day: Day, tmp_path: Path) -> None:
-    for suffix in ("html", "svg", "png"):
+    for suffix in REPORTS:
         day.costs("--by", "worker", "--report", str(tmp_path / f"report.{suffix}"))
-    page = (tmp_path / "report.html").read_text("utf-8")
+    texts = {suffix: (tmp_path / f"report.{suffix}").read_text("utf-8") for suffix in REPORTS}
     for worker in grouped(day.turns, "worker"):
-        assert worker in page
-    assert re.search(r"\+ \d+ unknown</small>", page)
+        assert all(worker in text for text in texts.values()), worker
+    report = json.loads(texts["json"], parse_float=Fraction)
+    assert report["total"] == day.json("--by", "worker")["total"]
+    total = all_in_one(day.turns)
+    without_amount = total.turns - total.free - len(total.amounts["cost_usd"])
+    foot = re.search(r"<tfoot>.*?</tfoot>", texts["html"], re.DOTALL)
+    assert foot is not None
+    amount = f"{float(total.sum('cost_usd') or 0):.2f}"
+    assert f'>${amount}… <small class="gap">+ {without_amount} unknown</small>' in foot[0]

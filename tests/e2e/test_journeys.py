@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -55,7 +56,9 @@ def user(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[User]:
 def test_text_output_is_the_answer_alone(user: User) -> None:
     ran = user.do("-p", "echo one two")
     assert ran.out == "one two\n"
-    assert "credits" in ran.err
+    receipt = ran.err.splitlines()[0]
+    amount = r"\d[\d.,]* credits?" if user.generation == "tasks" else r"\$\d[\d.,]*"
+    assert re.fullmatch(rf"\d+\.\d s · {amount}( so far)?", receipt)
 
 
 def test_standard_input_is_appended_to_the_prompt(user: User) -> None:

@@ -39,7 +39,9 @@ def add_a_schedule(window: Terminal) -> None:
     window.shows("Added. Next run: ")
     send(window, "/schedule")
     window.until(
-        lambda screen: "every 1 d" in screen and "Report on tea" in screen and "1 schedule · ~" in screen,
+        lambda screen: (
+            "every 1 d" in screen and "Report on tea" in screen and "1 schedule · about " in screen
+        ),
         "the page with one schedule",
     )
     window.press("Escape")

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from msgspec.structs import replace
 from textual.pilot import Pilot
 from textual.widgets import OptionList
 
@@ -26,6 +27,11 @@ from tests.ui.screens.test_sending import held
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
+
+
+def settled(money: TurnMoney) -> TurnMoney:
+    """This amount as that of an ended turn, confirmed by a later reading."""
+    return replace(money, final=True, ended=True, confirmed=True)
 
 
 @asynccontextmanager
@@ -149,7 +155,7 @@ async def test_a_message_is_tried_again_only_after_its_price_and_a_yes() -> None
         await pilot.press("ctrl+up")
         await desktop.shows(pilot, "Browsing: answers")
         await choose(desktop, pilot, "Retry")
-        await desktop.shows(pilot, "Try again?", "The first try cost $0.0123.", "Budget standard:")
+        await desktop.shows(pilot, "Try again?", "The first try cost $0.0123 so far.", "Budget standard:")
         await pilot.press("enter")
         await desktop.until(pilot, lambda: desktop.app.screen is desktop.work)
         assert len(desktop.api.posts) == 1
@@ -167,19 +173,22 @@ async def test_a_message_is_tried_again_only_after_its_price_and_a_yes() -> None
 @pytest.mark.parametrize(
     ("money", "text"),
     [
-        (TurnMoney(Usage(cost_usd=Decimal("0.2")), final=True), "The first try cost $0.20."),
-        (TurnMoney(Usage(cost_usd=Decimal("0.2"))), "The first try has cost $0.20 so far."),
+        (settled(TurnMoney(Usage(cost_usd=Decimal("0.2")))), "The first try cost $0.20."),
         (
-            TurnMoney(
-                Usage(cost_usd=Decimal(0)),
-                final=True,
-                shared=True,
-                most=(Usage(cost_usd=Decimal("0.2")), Costs()),
+            TurnMoney(Usage(cost_usd=Decimal("0.2")), final=True, ended=True),
+            "The first try cost $0.20 so far.",
+        ),
+        (TurnMoney(Usage(cost_usd=Decimal("0.2"))), "The first try cost $0.20 so far."),
+        (
+            settled(
+                TurnMoney(
+                    Usage(cost_usd=Decimal(0)), shared=True, most=(Usage(cost_usd=Decimal("0.2")), Costs())
+                )
             ),
             "The first try cost up to $0.20.",
         ),
         (
-            TurnMoney(Usage(credits=Decimal(2)), final=True, credits_doubtful=True),
+            settled(TurnMoney(Usage(credits=Decimal(2)), credits_doubtful=True)),
             "The first try cost about 2 credits (about $0.02).",
         ),
         (TurnMoney(), "The cost of the first try is unknown."),

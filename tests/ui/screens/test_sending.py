@@ -23,7 +23,7 @@ def held(*deltas: str) -> tuple[Script, asyncio.Event]:
 
 async def test_a_typed_message_streams_into_the_transcript() -> None:
     script, gate = held("The first half ")
-    desktop = Desktop(api=FakeApi(starts=[script], workers=[worker("", **PRICED)]))
+    desktop = Desktop(api=FakeApi(starts=[script], workers=[worker("", messages=None, **PRICED)]))
     async with desktop.running() as pilot:
         await pilot.press("H", "i")
         await pilot.press("enter")
