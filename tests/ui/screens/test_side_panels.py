@@ -246,7 +246,7 @@ async def test_a_click_on_a_tab_shows_its_panel_and_leaves_the_typist_in_the_pro
 
 @pytest.mark.parametrize(
     ("name", "keys"),
-    # At rest the usage fits: it scrolls in full, while it is browsed. A long list scrolls from the prompt, too.
+    # At rest the usage fits: it scrolls in full, while it is browsed. A list scrolls from the prompt, too.
     [("usage", ["f2"]), ("sources", ["f3"]), ("sources", ["f3", "escape", "ctrl+b"])],
 )
 async def test_pages_scroll_the_panel_in_front(name: str, keys: list[str]) -> None:
