@@ -23,6 +23,8 @@ NO_VALUE: Final = "—"
 _NO_VALUES: Final = frozenset({NO_VALUE, UNKNOWN})
 """Texts in place of a value, which are faint."""
 _LONGEST_BAR: Final = 40
+_CUT: Final = 5
+"""Cells that a column that grows keeps as long as others can be cut."""
 _GAP: Final = "  "
 _INDENT: Final = "  "
 """Before the second line of a row."""
@@ -252,10 +254,11 @@ class Layout(Struct, frozen=True):
                 chosen.add(at)
         shown = [at for at in widths if at in chosen]
         free = width - _total(shown, widths, columns)
-        while free < 0 and (widest := max(widths[at] for at in shown)) > 1:
-            # What is always shown has too little room: the widest texts are cut.
-            at = max(shown, key=lambda at: (widths[at], at))
-            widths[at], free = widest - 1, free + 1
+        while free < 0 and max(widths[at] for at in shown) > 1:
+            # What is always shown has too little room: the widest texts are cut, those that may grow first,
+            # because a cut amount reads like another one.
+            at = max(shown, key=lambda at: (columns[at].least > 0 and widths[at] > _CUT, widths[at], at))
+            widths[at], free = widths[at] - 1, free + 1
         last = sorted(shown, key=lambda at: (columns[at].fill, columns[at].align is Align.BAR))
         wishes = [(at, cells) for at, cells in wanted.items() if at in chosen]
         wishes += [(at, width if columns[at].fill else measure.most(at)) for at in last]

@@ -129,3 +129,9 @@ def test_a_filter_finds_words_in_both_lines(words: tuple[str, ...], has: bool) -
 def test_wide_characters_are_counted_in_cells() -> None:
     assert clip("日本語テキスト", 7) == "日本語…"
     assert shown([Column(), Column()], [Row(("日本", "x")), Row(("ab", "y"))], 20) == ["日本  x", "ab    y"]
+
+
+def test_an_amount_is_complete_where_a_text_can_be_cut() -> None:
+    columns = [Column(least=10, fill=True), Column(align=Align.RIGHT)]
+    rows = [Row(("About heat pumps", "$1,234.50 so far")), Row(("About tea", "$12.35"))]
+    assert shown(columns, rows, 24) == ["About…  $1,234.50 so far", "About…            $12.35"]

@@ -100,7 +100,7 @@ def test_panels_of_a_narrow_terminal(tmux: str, density: str, generation: str, t
         window.run(home=tmp_path, HANDINGER_GENERATION=generation)
         ask_for_sources(window)
         assert ("╭" in window.screen) is (density == "normal")
-        go_through_the_tabs(window, "this task" if generation == "tasks" else "this worker")
+        go_through_the_tabs(window, "Cost basis: ")
         if density == "normal":
             change_the_width(window)
         leave_a_panel_while_a_turn_runs(window)

@@ -35,7 +35,7 @@ COLUMNS: Final = (
     Column(),
     Column(rank=3, close=True),
     Column(align=Align.RIGHT),
-    Column(align=Align.RIGHT, style=Tone.FAINT),
+    Column(rank=1, align=Align.RIGHT, style=Tone.FAINT),
 )
 """Mark, title, the end of the id, tags, the sign of the status and its words, cost, age."""
 _SHORT: Final = {TurnStatus.RUNNING: "still running", TurnStatus.CHECKING: "checking"}

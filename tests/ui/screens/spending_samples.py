@@ -1,4 +1,4 @@
-"""Charges for the tests of the ledger screen: a week of turns, and a hundred thousand of them."""
+"""Charges for the tests of the Spending page: a week of turns, and a hundred thousand of them."""
 
 from __future__ import annotations
 

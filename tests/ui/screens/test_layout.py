@@ -21,10 +21,12 @@ async def test_panels_are_next_to_a_wide_transcript_and_toggled_by_key() -> None
         await desktop.shows(pilot, "Usage & cost", "✓ completed")
         await pilot.press("ctrl+b")
         await desktop.until(pilot, lambda: "Usage & cost" not in desktop.text())
-        await desktop.shows(pilot, "turn $0.0123")
+        await desktop.until(pilot, lambda: "turn $0.0123" in desktop.text_of("#hint"))
         await pilot.press("ctrl+b")
         await desktop.shows(pilot, "Usage & cost")
-        await desktop.until(pilot, lambda: "turn $0.0123" not in desktop.text())
+        # The panel has the amount, so the hint below the prompt does not repeat it.
+        await desktop.until(pilot, lambda: "turn $0.0123" not in desktop.text_of("#hint"))
+        await desktop.shows(pilot, "│ This turn $0.0123")
 
 
 async def test_narrow_screens_show_the_money_in_one_line_and_panels_above_the_transcript() -> None:

@@ -75,7 +75,9 @@ async def test_no_passing_line_covers_the_figures(key: str, title: str) -> None:
         await desktop.shows(pilot, title)
         await desktop.settle(pilot)
         assert not desktop.work.query("Toast"), "nor from the screen below"
-        assert "Daily limit set to" not in desktop.text_of("#receipt-body" if key == "ctrl+t" else "#ledger")
+        assert "Daily limit set to" not in desktop.text_of(
+            "#receipt-body" if key == "ctrl+t" else "#spending"
+        )
 
 
 async def test_keys_walk_through_the_turns_and_close() -> None:

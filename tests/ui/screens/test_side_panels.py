@@ -23,8 +23,11 @@ FILES = [{"url": "https://x.test/a.csv", "filename": "a.csv", "mediaType": "text
 
 @asynccontextmanager
 async def answered(width: int, height: int) -> AsyncIterator[tuple[Desktop, Pilot[None]]]:
-    """A session with costs, three sources and a file."""
-    body = worker("", files=FILES, **PRICED)
+    """A session with costs, three sources and a file.
+
+    The worker lists no messages: an empty list would lack that of the turn, and so make the figures stale.
+    """
+    body = worker("", messages=None, files=FILES, **PRICED)
     desktop = Desktop(api=FakeApi(starts=[cites("First [1].", *PAGES)], workers=[body]))
     async with desktop.running(width, height) as pilot:
         await desktop.send(pilot, "What is a table?")
@@ -156,7 +159,7 @@ async def test_tabs_cover_the_transcript_and_nothing_else(size: tuple[int, int])
         below.append(desktop.app.screen.query_one(FooterLine))
         places = [widget.region for widget in below]
         transcript = desktop.work.transcript.region
-        for key, text in (("f2", "this turn"), ("f3", NO_SOURCES), ("f4", NO_FILES)):
+        for key, text in (("f2", "This turn unknown so far"), ("f3", NO_SOURCES), ("f4", NO_FILES)):
             await pilot.press(key)
             await desktop.shows(pilot, text, "Usage & cost F2   Sources F3   Files F4", "Esc Back")
             await desktop.settle(pilot)
@@ -181,7 +184,7 @@ async def test_tabs_tell_how_much_there_is() -> None:
         assert "$0.0123" in desktop.text_of("#hint")
         assert "Browsing: Sources" in desktop.text_of("#hint")
         await pilot.press("f2")
-        await desktop.shows(pilot, "this worker")
+        await desktop.shows(pilot, "This turn $0.0123", "Session")
         assert "$0.0123" not in desktop.text_of("#hint")
 
 
@@ -241,12 +244,25 @@ async def test_a_click_on_a_tab_shows_its_panel_and_leaves_the_typist_in_the_pro
         assert desktop.work.prompt.text == "kkk"
 
 
-async def test_pages_scroll_the_panel_in_front() -> None:
-    async with answered(60, 20) as (desktop, pilot):
-        await pilot.press("ctrl+b")
-        panel = desktop.work.sidebar.panels["usage"]
+@pytest.mark.parametrize(
+    ("name", "keys"),
+    # At rest the usage fits: it scrolls in full, while it is browsed. A list scrolls from the prompt, too.
+    [("usage", ["f2"]), ("sources", ["f3"]), ("sources", ["f3", "escape", "ctrl+b"])],
+)
+async def test_pages_scroll_the_panel_in_front(name: str, keys: list[str]) -> None:
+    pages = [(f"https://docs.example/{at}", f"Page {at}") for at in range(40)]
+    desktop = Desktop(
+        api=FakeApi(starts=[cites("First [1].", *pages)], workers=[worker("", messages=None, **PRICED)])
+    )
+    async with desktop.running(60, 20) as pilot:
+        await desktop.send(pilot, "What is a table?")
+        await desktop.shows(pilot, "✓ completed")
+        await desktop.settle(pilot)
+        await pilot.press(*keys)
+        panel = desktop.work.sidebar.panels[name]
         # A hidden panel is filled once it is shown, and scrolls once it has its bar.
-        await desktop.until(pilot, lambda: column(desktop) == ["usage"] and panel.allow_vertical_scroll)
+        await desktop.until(pilot, lambda: column(desktop) == [name] and panel.allow_vertical_scroll)
+        assert panel.has_focus is (keys[-1] != "ctrl+b")
         await pilot.press("pagedown")
         await desktop.until(pilot, lambda: panel.scroll_offset.y > 0)
         await pilot.press("ctrl+home")

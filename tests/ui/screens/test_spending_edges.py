@@ -112,7 +112,7 @@ async def test_an_unreadable_page_is_reported() -> None:
 async def test_simulated_money_is_shown_only_without_real_money_and_marked() -> None:
     desktop = desktop_with(FakeLedger(some()), badge=LOCAL)
     async with desktop.running() as pilot:
-        await opened(desktop, pilot, "simulated: not real money", "$4.2623")
+        await opened(desktop, pilot, "simulated: not real money", "$4.26 + 2 unknown")
         await pilot.press("m")
         await desktop.until(pilot, lambda: "simulated" not in desktop.text())
         await desktop.shows(pilot, "0 turns")
@@ -121,7 +121,7 @@ async def test_simulated_money_is_shown_only_without_real_money_and_marked() -> 
     real = desktop_with(FakeLedger(some()), badge=LOCAL)
     real.ledger.simulated = False
     async with real.running() as pilot:
-        await opened(real, pilot, "$4.2623")
+        await opened(real, pilot, "$4.26 + 2 unknown")
         assert "simulated" not in real.text()
 
 
@@ -163,7 +163,7 @@ async def test_spending_of_another_program_appears_automatically() -> None:
     async with desktop.running() as pilot:
         await opened(desktop, pilot, "7 turns")
         ledger.write(turn("t9", 0, "9", session="new"))
-        await desktop.shows(pilot, "8 turns", "$13.2623")
+        await desktop.shows(pilot, "8 turns", "$13.26 + 2 unknown")
 
 
 async def test_charts_are_next_to_the_table_if_they_fit_and_otherwise_opened_by_key() -> None:

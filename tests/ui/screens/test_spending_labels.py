@@ -1,4 +1,4 @@
-"""The ledger screen by project, tag, profile, week and month, over a real history."""
+"""The Spending page by project, tag, profile, week and month, over a real history."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ async def running(width: int) -> AsyncIterator[tuple[Desktop, Pilot[None]]]:
         ledger.limits.rules = LimitRules([each], now_ms=lambda: NOW_MS, tag_rules=rules)
         desktop = desktop_with(Stored(stored=ledger.charges))
         async with desktop.running(width, 24) as pilot:
-            await opened(desktop, pilot, "$0.75 + 1 unknown", "[d Day]")
+            await opened(desktop, pilot, "$0.75 so far + 1 unknown", "[d Day]")
             yield desktop, pilot
     finally:
         await ledger.aclose()
@@ -78,10 +78,11 @@ async def test_rows_of_tags_overlap_and_the_total_does_not(width: int) -> None:
         rows = desktop.text().splitlines()
         assert all(len(row) <= width for row in rows)
         (client,) = (row for row in rows if "client-a" in row)
-        assert client.split()[2:5] == ["2", "$0.50", "1"], "turns, cost, unknown"
-        assert "$0.75 + 1 unknown" in desktop.text(), "the total counts each turn once"
+        assert client.split()[2:5] == ["2", "$0.50…", "1"], "turns, cost so far, unknown"
+        assert "… so far" in desktop.text(), "the mark is explained"
+        assert "$0.75 so far + 1 unknown" in desktop.text(), "the total counts each turn once"
         await pilot.press("enter")
-        await desktop.shows(pilot, "only tag client-a", "$0.50 + 1 unknown", "About tea 1")
+        await desktop.shows(pilot, "only tag client-a", "$0.50 so far + 1 unknown", "About tea 1")
         await pilot.press("backspace", "P")
         await desktop.shows(pilot, "[P Project]", "acme", "(no project)")
         await pilot.press("f")
@@ -100,7 +101,7 @@ async def test_the_key_of_days_cycles_to_weeks_and_months() -> None:
         await pilot.press("enter")
         await desktop.shows(pilot, "only month October 2023", "day Wed Oct 25", "About tea 2")
         await pilot.press("backspace", "backspace")
-        await desktop.shows(pilot, "[d Month]", "$0.75 + 1 unknown")
+        await desktop.shows(pilot, "[d Month]", "$0.75 so far + 1 unknown")
         await pilot.press("d")
         await desktop.shows(pilot, "[d Day]")
 
@@ -118,4 +119,4 @@ async def test_a_project_has_its_limit_in_the_overview() -> None:
         await pilot.press("v")
         await desktop.shows(pilot, "[v Overview]", "project acme")
         (row,) = (line.split() for line in desktop.text().splitlines() if "project acme" in line)
-        assert row[3:6] == ["$0.50", "$2.00", "$1.50"], "spent, limit, left"
+        assert row[3:6] == ["$0.50…", "$2.00", "$1.50"], "spent so far, limit, left"

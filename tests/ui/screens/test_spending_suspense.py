@@ -26,7 +26,7 @@ def rise(number: int = 1, worker_id: str = "wrk_tea", usd: str = "0.5", stranger
 async def test_it_has_a_row_of_its_own_in_every_grouping(by: str) -> None:
     desktop = desktop_with(FakeLedger(some(), rises=[rise(), rise(2, "wrk_heat", "0.25")]))
     async with desktop.running(100, 40) as pilot:
-        await opened(desktop, pilot, "$5.0123", "7 turns")
+        await opened(desktop, pilot, "$5.01 + 2 unknown", "7 turns")
         await pilot.press(by)
         words = ("Unassigned cost wrk_heat", "Unassigned cost wrk_tea", "$0.25", "1 more. Press a")
         await desktop.shows(pilot, *words)

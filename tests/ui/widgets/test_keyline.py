@@ -34,7 +34,7 @@ async def test_a_click_on_a_narrow_screen_presses_the_key_that_is_drawn_there() 
     desktop = Desktop(launch=launch(Opening.PICKER))
     desktop.history.rows = [summary("heat"), summary("tea")]
     async with desktop.running(32, 24) as pilot:
-        await desktop.shows(pilot, "About heat", "Esc Close")
+        await desktop.shows(pilot, "About h…  ·  unknown", "Esc Close")
         picker = desktop.app.screen
         line = picker.query_one(FooterLine)
         assert len(line.shown) < len(line.keys)
