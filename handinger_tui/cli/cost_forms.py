@@ -53,7 +53,14 @@ from handinger_tui.core.money.spending import (
     sum_text,
     undated_text,
 )
-from handinger_tui.core.money.words import amount_text, cost_words, excess_words, price_words, total_cell
+from handinger_tui.core.money.words import (
+    amount_text,
+    cost_words,
+    excess_words,
+    price_words,
+    total_cell,
+    total_words,
+)
 from handinger_tui.core.receipts import basis_lines
 from handinger_tui.core.safety import clean_line
 from handinger_tui.core.tags import NO_LABELS
@@ -202,11 +209,11 @@ def _no_costs_text(selection: Selection) -> str:
 
 def _price_line(overall: Bucket, price: Decimal | None) -> str:
     """Return what the credits cost at the person's price, where no cost in USD is known; else ""."""
-    credited = overall.total("credits").value
-    if price is None or credited is None or overall.total("usd").value is not None:
+    credited = overall.total("credits")
+    if price is None or credited.value is None or overall.total("usd").value is not None:
         return ""
-    amount = price_words(credited, price)
-    return f"{amount_text(credited, Unit.CREDITS)}: {amount} at your price of {amount_text(price)} a credit."
+    amount = price_words(credited.value, price)
+    return f"{total_words(credited, Unit.CREDITS)}: {amount} at your price of {amount_text(price)} a credit."
 
 
 PAGE: Final = 500

@@ -64,7 +64,7 @@ def test_every_command_over_a_hostile_history(server: FaultServer, tmp_path: Pat
         assert ran.out, argv
         if "--json" in argv or "csl" in argv:
             assert not [text for text in strings(json.loads(ran.out)) if dangers(text)], argv
-    for ending in ("html", "svg"):
+    for ending in ("html", "txt", "csv", "json"):
         page = tmp_path / f"costs.{ending}"
         check(run("costs", "--report", str(page), home=tmp_path), ending)
         written = page.read_text("utf-8")

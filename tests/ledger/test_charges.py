@@ -123,7 +123,10 @@ async def test_a_running_turn_is_not_final(tmp_path: Path) -> None:
             1, Total(Decimal("0.5"), 1), Total(Decimal(8), 1)
         )
         (summary, _) = await ledger.history.sessions()
-        assert (summary.usd, summary.credits.missing_turns) == (Total(Decimal("0.5"), 1), 1)
+        assert (summary.usd, summary.credits.missing_turns) == (
+            Total(Decimal("0.5"), 1, open_turns=1, unsettled=True),
+            1,
+        )
         same = fold(turn_request("turn_2"), answered("0.5"))
         await ledger.close_turn(put_turn(session("ses_2"), same), "turn_2")
         assert await spent(ledger, ChargeFilter(session_id="ses_2")) == SpendingSums(

@@ -33,7 +33,8 @@ async def test_sessions_are_listed_without_their_frames(tmp_path: Path) -> None:
             ),
             SessionSummary(
                 "ses_old", WORKER, "first words", 1_000, 2_000, 2, TurnStatus.COMPLETED,
-                usd=Total(Decimal("0.5"), 1), credits=Total(Decimal(8), 1, doubtful=True),
+                usd=Total(Decimal("0.5"), 1, unsettled=True),
+                credits=Total(Decimal(8), 1, doubtful=True, open_turns=1, unsettled=True),
             ),
         ]  # fmt: skip
         assert [summary.session_id for summary in await ledger.history.sessions(limit=1)] == ["ses_new"]

@@ -341,7 +341,7 @@ async def test_a_price_of_credits_makes_credits_count_in_dollars(tmp_path: Path)
             Total(Decimal("1.25"), 1, doubtful=True),
             True,
         )
-        assert spent_text(current) == "about $1.25 + 1 unknown of $2.50 (50%)"
+        assert spent_text(current) == "about $1.25 so far + 1 unknown of $2.50 (50%)"
         await start(ledger, 1)
         assert (await gauge(ledger)).unmeasured == 0
 

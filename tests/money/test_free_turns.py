@@ -32,7 +32,7 @@ def shown(person: Person) -> dict[str, Any]:
         "csv": [[row[csv[0].index(name)] for name in SUMS] for row in csv[1:]],
         "limit": [one["spent"] for one in person.json_of("-p", "x", "--dry-run", **limits)["limits"]],
         "zero dollars": "$0.00" in text or "$0.00" in report.read_text("utf-8"),
-        "at your price": "~$0.16" in text,
+        "at your price": "about $0.16 at your price" in text,
     }
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import signal
 import sqlite3
 import subprocess
@@ -136,8 +137,9 @@ def test_the_program_reports_its_restatements(tmp_path: Path) -> None:
         write_history(tmp_path, service.url)
         first, second = (Person(service, tmp_path).run("-p", "go on") for _ in range(2))
     assert (first.code, second.code) == (0, 0)
-    assert "final amounts changed" in first.err
-    assert "final amounts changed" not in second.err
+    assert re.search(r"^Corrected \d+ to \d+: 8 amounts changed, together -\$54\.70: ", first.err)
+    assert "attributes costs differently" in first.err
+    assert "Corrected" not in second.err
 
 
 # -- interrupted, and by two at once ------------------------------------------------------------

@@ -137,7 +137,7 @@ def test_a_cost_of_zero_right_after_the_end_is_a_gap_that_limits_count(
     person = Person(service, tmp_path)
     service.cost_usd = Decimal(0)
     sent = [person.run("-p", "one", "--json") for _ in range(2)]
-    assert [one.err.startswith("so far: ") for one in sent] == [True, True]
+    assert [" · $0.00 so far\n" in one.err for one in sent] == [True, True]
     amounts = [(one.result["turn_usage"]["cost_usd"], one.result["turn_cost_usd_at_most"]) for one in sent]
     assert amounts == [("0", None)] * 2
     assert person.json_of("costs")["total"]["unpriced_turns"] == 2

@@ -15,7 +15,7 @@ import pytest
 
 from handinger_tui.core.amounts import Total, Unit, decimal_text, total
 from handinger_tui.core.money.attribution import TurnMoney, total_of, turn_money
-from handinger_tui.core.money.words import about_text, amount_text, total_cell, total_words
+from handinger_tui.core.money.words import about_text, amount_text, total_cell, total_words, unknown_words
 from handinger_tui.core.receipts import receipt_line
 from handinger_tui.core.turns.session import Session
 from handinger_tui.core.turns.turn import TurnStatus
@@ -267,5 +267,7 @@ def check_app(shown: Shown, right: Right) -> None:
     for amount in (amount_text(exact.usd), f"~{most_text}", total_cell(pending.total(Unit.USD))):
         assert re.search(rf" {re.escape(amount)}…? +││", shown.ledger), amount
     assert f"Cost:                 {total_words(own)} · " in shown.farewell
-    credit = about_text(right.credits(), Unit.CREDITS)
+    # The turns without credits are others than those without a cost.
+    credit = f"{about_text(right.credits(), Unit.CREDITS)} {unknown_words(right.credits())}"
+    assert credit == "about 5 credits + 4 unknown"
     assert f"Today:                {total_words(complete)} · {credit} · 6 turns" in shown.farewell

@@ -83,7 +83,7 @@ async def test_a_decision_in_the_app_changes_the_costs_of_other_programs(
         await opened.send("/reading per-turn")
         await opened.shows("$2.00", "Pinned by you: this worker's figures are per turn.")
         page = await opened.read_page("/reading", words="Cost, total tokens")
-        assert "figures per turn, pinned by you; 3" in page
+        assert "per turn, pinned by you; 3" in page
         assert "readings are inconclusive." in page
         program = person.start("costs", "--json")
         result = await asyncio.to_thread(ended, program)
