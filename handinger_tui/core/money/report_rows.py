@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from handinger_tui.core.amounts import Total, Unit
 from handinger_tui.core.columns import NO_VALUE, Align, Column, Row, Tone
-from handinger_tui.core.formatting import day_text, duration, local_time, number, spaced
+from handinger_tui.core.formatting import day_text, duration, local_time, number, plural, spaced
 from handinger_tui.core.money.limits import Gauge, Scope, tightest
 from handinger_tui.core.money.reconciliation import UNASSIGNED
 from handinger_tui.core.money.report import Overview, Report
@@ -299,7 +299,7 @@ def overview_lines(report: Report) -> list[Line]:
         named_first = sorted(buckets, key=lambda bucket: not bucket.key)
         lines += [_overview_line(bucket, by, overview) for bucket in named_first[:MOST_LISTED]]
         if len(buckets) > MOST_LISTED:
-            name = f"{len(buckets) - MOST_LISTED:,} more {by}s"
+            name = plural(len(buckets) - MOST_LISTED, f"more {by}")
             blank = ("",) * (len(OVERVIEW_COLUMNS) - 1)
             lines.append(Line(Row((name, *blank)), name, name, opens=by))
     for bucket in report.suspense:
