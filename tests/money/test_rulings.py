@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from decimal import Decimal
 from pathlib import Path
 
@@ -68,7 +69,9 @@ async def test_an_open_session_follows_what_another_program_decides(
         await opened.shows("$1.00", "today about $2.00")
         program = person.start("costs", "--reading", "wrk_1=per-turn", "--json")
         assert (await asyncio.to_thread(ended, program)).code == 0
-        await opened.shows("$2.00", "pinned by")
+        await opened.shows("$2.00", "today $3.00 so far")
+        await opened.pilot.press("f2")
+        await opened.shows("Cost basis: per turn, pinned by")
         await opened.until(lambda: "you decided what the worker's figures mean" in opened.notices)
         assert opened.notices.count("Corrected") == 1
 
@@ -83,10 +86,10 @@ async def test_a_decision_in_the_app_changes_the_costs_of_other_programs(
         await opened.send("/reading per-turn")
         await opened.shows("$2.00", "Pinned by you: this worker's figures are per turn.")
         page = await opened.read_page("/reading", words="Cost, total tokens")
-        assert "per turn, pinned by you; 3" in page
-        assert "readings are inconclusive." in page
+        plain = " ".join(page.replace("│", " ").split())
+        assert "Cost, total tokens: per turn, pinned by you; 3 readings are inconclusive." in plain
         program = person.start("costs", "--json")
         result = await asyncio.to_thread(ended, program)
         assert '"cost_usd":"3"' in result.out
-        await opened.send("/receipt")
-        await opened.shows("reported per turn, pinned by you")
+        receipt = await opened.read_page("/receipt", "end", words="Cost basis")
+        assert re.search(r"Cost basis +per turn, pinned by you", receipt)
