@@ -17,7 +17,7 @@ from handinger_tui.cli.exit_codes import Exit
 from handinger_tui.cli.local_files import DiskFiles, default_paths, keep_theme, kept_theme
 from handinger_tui.cli.output import has_colors
 from handinger_tui.cli.signals import CODES
-from handinger_tui.cli.trust import new_host, question, remember
+from handinger_tui.cli.trust import host_to_ask, question, remember
 from handinger_tui.core.errors import SettingsError
 from handinger_tui.core.safety import clean
 from handinger_tui.core.turns.turn import StartPolicy
@@ -173,10 +173,7 @@ def _leave_on_signals(app: HandingerApp) -> None:
 def app_options(args: argparse.Namespace, settings: Settings, stack: AsyncExitStack) -> AppOptions:
     """Return the options that the app starts with."""
     opening, session = _choose_opening(args)
-    host = new_host(settings)
-    if host and getattr(args, "trust_host", False):
-        remember(host)
-        host = ""
+    host = host_to_ask(args, settings)
     return AppOptions(
         connect=_make_connect(settings, stack, keep_history=not getattr(args, "no_history", False)),
         host_question=question(host) if host else "",

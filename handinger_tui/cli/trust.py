@@ -69,18 +69,27 @@ def question(host: str) -> str:
     return f"The API key was never sent to {host} before. Send it?"
 
 
+def host_to_ask(args: argparse.Namespace | None, settings: Settings) -> str:
+    """Return the host about which the person is to be asked; `--trust-host` is a yes, and is remembered."""
+    host = new_host(settings)
+    if host and getattr(args, "trust_host", False):
+        remember(host)
+        return ""
+    return host
+
+
 def require_trust(args: argparse.Namespace | None, settings: Settings) -> None:
     """Let the key go to a new host only where the person says so, by `--trust-host` or at the terminal.
 
     Raises:
         SettingsError: they did not.
     """
-    host = new_host(settings)
+    host = host_to_ask(args, settings)
     if not host:
         return
-    if not (getattr(args, "trust_host", False) or (can_ask() and is_confirmed(question(host)))):
-        raise SettingsError(f"The API key was never sent to {host} before. Nothing was sent.", HINT)
+    if not (can_ask() and is_confirmed(question(host))):
+        raise SettingsError(
+            f"The API key was never sent to {host} before. Nothing was sent.",
+            "If you trust that host with it, add --trust-host once.",
+        )
     remember(host)
-
-
-HINT: Final = "If you trust that host with it, add --trust-host once."

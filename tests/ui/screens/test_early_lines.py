@@ -226,6 +226,15 @@ async def test_the_draft_that_an_early_message_replaces_is_on_the_disk_when_the_
     assert "one" in "".join(desktop.history.drafts.values())
 
 
+async def comes_back(killed: Desktop, text: str, before: list[str]) -> None:
+    """The next program has this text in its prompt, and those before it in the history of its prompt."""
+    again = Desktop()
+    again.history.drafts = killed.history.drafts
+    async with again.running() as pilot:
+        await again.until(pilot, lambda: again.work.prompt.text == text)
+        assert again.work.prompt.message_history.texts[-2:] == before
+
+
 async def test_early_lines_come_back_one_by_one_after_a_kill() -> None:
     desktop = connecting("One")
     async with desktop.running() as pilot:
@@ -235,11 +244,7 @@ async def test_early_lines_come_back_one_by_one_after_a_kill() -> None:
         connect(desktop)
         await desktop.shows(pilot, "Send anyway?")
         await desktop.until(pilot, lambda: "two" in "".join(desktop.history.drafts.values()))
-    again = Desktop()
-    again.history.drafts = desktop.history.drafts
-    async with again.running() as pilot:
-        await again.until(pilot, lambda: again.work.prompt.text == "one")
-        assert again.work.prompt.message_history.texts[-2:] == ["/limit day 7", "two"]
+    await comes_back(desktop, "one", ["/limit day 7", "two"])
 
 
 @pytest.mark.parametrize("opening", [Opening.FRESH, Opening.CHOSEN])
@@ -266,11 +271,7 @@ async def test_messages_that_are_being_sent_come_back_one_by_one_after_a_kill() 
         await press(desktop, pilot, "one\rtwo\rthr")
         await desktop.shows(pilot, "Send anyway?")
         await desktop.until(pilot, lambda: "thr" in "".join(desktop.history.drafts.values()))
-    again = Desktop()
-    again.history.drafts = desktop.history.drafts
-    async with again.running() as pilot:
-        await again.until(pilot, lambda: again.work.prompt.text == "thr")
-        assert again.work.prompt.message_history.texts[-2:] == ["one", "two"]
+    await comes_back(desktop, "thr", ["one", "two"])
 
 
 async def test_a_question_about_an_earlier_message_waits_for_a_pause_in_typing() -> None:
