@@ -12,9 +12,9 @@ from msgspec import Struct
 from handinger_tui.core.acts import Offer
 
 READ_S: Final = 0.25
-"""The line below the prompt must have said for so long what Enter sends, to be read."""
+"""How long the line below the prompt must have stood to count as read."""
 TYPING_S: Final = 0.6
-"""A question waits until nothing was typed for so long: it would swallow the rest of it."""
+"""A question waits for a pause in typing of this length: it would swallow what comes next."""
 SEEN_AFTER_S: Final = 0.7
 """A draft that came into the prompt by itself is seen after this time."""
 

@@ -270,7 +270,7 @@ def sum_text(usd: Total, credit_total: Total, turns: int, credit_usd: Decimal | 
     """
     pieces = [f"cost {UNKNOWN}" if usd.value is credit_total.value is None else ""]
     if usd.value is not None:
-        # What is said of the cost is not said again of its credits.
+        # Words that qualify the cost are not repeated for its credits.
         gaps = unknown_words(credit_total) if credit_total.unknown_turns != usd.unknown_turns else ""
         credited = "" if credit_total.value is None else about_text(credit_total, Unit.CREDITS)
         pieces = [total_words(usd), f"{credited} {gaps}".rstrip()]

@@ -1,4 +1,4 @@
-"""Typical cost: what earlier turns at a budget cost, and the levels beside each other."""
+"""Typical cost: what earlier turns at a budget cost, and a comparison of the budget levels."""
 
 from __future__ import annotations
 
