@@ -61,7 +61,9 @@ def content(turn: Turn) -> dict[str, object]:
         "encoding",
         "turn_usage",
         "turn_costs",
-        # A later observer has fewer readings from which to interpret the figures.
+        # A later observer has fewer readings from which to interpret the figures, and misses what was spent
+        # before its first one.
+        "turn_money",
         "turn_doubtful",
         "turn_cost_usd_at_most",
         "turn_credits_at_most",
