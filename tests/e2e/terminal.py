@@ -15,9 +15,12 @@ from pathlib import Path
 
 from handinger_tui.core.attention import READ_S
 from handinger_tui.ui.terminal.input import TWICE_S
+from handinger_tui.ui.type_ahead import ENTER_TOO_EARLY
 
 PATIENCE_S = 60.0
 LOOK_EVERY_S = 0.02
+ASKS_AGAIN = ENTER_TOO_EARLY.partition(".")[0]
+"""What the app says of an Enter that came too early; a notification breaks the line behind it."""
 WITHOUT_ACCOUNT = "env -u HANDINGER_API_KEY -u HANDINGER_BASE_URL"
 
 
@@ -64,6 +67,8 @@ class Terminal:
     _client: Client | None = None
     _has_entered = False
     """Whether the last key was Enter."""
+    _has_answered = False
+    """Whether Enter was pressed again after the app had asked for that, and still says so."""
 
     def __init__(self, tmux: str, columns: int, rows: int, cwd: Path | None) -> None:
         self._tmux = [tmux, "-L", f"handinger-{uuid.uuid4().hex[:8]}", "-f", "/dev/null"]
@@ -164,12 +169,20 @@ class Terminal:
         return self._call("show-buffer") if self._call("list-buffers") else ""
 
     def until(self, holds: Callable[[str], bool], what: str = "") -> str:
-        """Poll until `holds(screen)`; returns that screen. Fails with the last screen after a deadline."""
+        """Poll until `holds(screen)`; returns that screen. Fails with the last screen after a deadline.
+
+        On a busy machine an Enter may come before what it was pressed for is open. The app says so, and Enter
+        is pressed again, as a person would.
+        """
         end = time.monotonic() + PATIENCE_S
         while True:
             screen = self.screen
             if holds(screen):
                 return screen
+            asks_again = ASKS_AGAIN in screen
+            if asks_again and not self._has_answered:
+                self.press("Enter")
+            self._has_answered = asks_again
             assert time.monotonic() < end, f"never on the screen: {what}\n{screen}"
             time.sleep(LOOK_EVERY_S)
 

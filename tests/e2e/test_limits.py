@@ -74,9 +74,13 @@ def test_figures_move_while_a_turn_runs(user: User) -> None:
 
 
 def test_a_limit_warns_then_blocks_and_names_what_it_cannot_do(user: User) -> None:
+    # Whether a reading falls between near and reached depends on the speed of the machine, so: one of each.
+    near = user.do("-p", REPORT, "--json", "--max-cost", "0.011")
+    assert (near.code, near.result["status"]) == (0, "completed")
+    assert near.err.count("Session limit near") == 1
+    assert "Session limit reached" not in near.err
     first = user.do("-p", REPORT, "--json", "--max-cost", "0.005")
     assert (first.code, first.result["status"]) == (5, "completed")
-    assert first.err.count("Session limit near") == 1
     assert first.err.count("Session limit reached") == 1
     assert "cannot be stopped" in first.err
     again = user.do("-c", "-p", "more", "--json", "--max-cost", "0.005")
