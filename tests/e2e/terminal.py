@@ -82,7 +82,8 @@ class Terminal:
         program = shlex.join([sys.executable, "-m", "handinger_tui", *argv])
         # An outdated size, as a shell may export it: the size of the window itself has to apply.
         clean = f"{WITHOUT_ACCOUNT} COLUMNS=47 LINES=11"
-        line = f"{clean} {' '.join(pairs)} {program}; echo exit=$?; read -r _"
+        # An interrupt from the terminal may reach the shell, too, before an editor has the foreground.
+        line = f"trap : INT; {clean} {' '.join(pairs)} {program}; echo exit=$?; read -r _"
         self._call("new-session", "-d", "-s", "it", *self._size, *self._place, line)
 
     def run_in_shell(self, *argv: str, home: Path, **environ: str) -> None:
