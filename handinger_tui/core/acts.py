@@ -263,6 +263,11 @@ class Offer(Struct, frozen=True):
     """A message sent now goes past a held queue, as the words say."""
 
     @property
+    def act_words(self) -> str:
+        """The part of the hint that says what Enter does."""
+        return self.hint.partition(" · ")[0]
+
+    @property
     def holds(self) -> bool:
         """Whether the words say that the message waits until it is sent by another act."""
         return self.act in (Act.QUEUE_BUSY, Act.QUEUE_HELD)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 from msgspec.structs import replace
 
 from handinger_tui.core.acts import Act, HoldReason, Typed, enter
+from handinger_tui.core.attention import READ_S
 from handinger_tui.core.prompts import SIGNS, CommandLine, Empty, Prompt, classify, is_only_carried
 from handinger_tui.core.turns.turn import StartPolicy
 from handinger_tui.ui.commands import command_named, unknown_command_text
@@ -61,12 +62,14 @@ class Submitter:
         composer, pressed_at = self._composer, self._interaction.pressed_at
         # The line about an earlier action would be read as an answer to this Enter.
         self._pane.end_acknowledgment()
-        if composer.is_unseen(pressed_at):
+        # The draft of a session that was just opened came into the prompt with it.
+        is_new = composer.is_restored and pressed_at < self._pane.session_since + READ_S
+        if is_new or composer.is_unseen(pressed_at):
             self._interaction.say("Your draft is back. Press Enter again to send it.")
         elif not self.early.takes_enter(pressed_at):
             shown = self._pane.shown
             entered = composer.submission(
-                self._controller.place(), shown.offer, is_read=shown.was_read(pressed_at)
+                self._controller.place(), shown.as_read(pressed_at), is_read=shown.was_read(pressed_at)
             )
             if entered is not None and entered.snapshot.drops:
                 # Enter was pressed right after a drop: its files are attached first.

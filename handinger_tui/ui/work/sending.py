@@ -143,7 +143,7 @@ class SendFlow:
                     *content,
                     start=start,
                     lineage=submission.snapshot.lineage,
-                    past_hold=offer.passes if offer is not None and submission.is_read else None,
+                    past_hold=None if offer is None else offer.passes,
                     held=offer is not None and offer.holds,
                 )
 
