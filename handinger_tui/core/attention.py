@@ -24,26 +24,26 @@ SEEN_AFTER_S: Final = 0.7
 class ShownOffer(Struct, frozen=True):
     """What Enter does by now, and since when the terminal shows it: from a frame on, not from its cause.
 
-    `is_said`: the line below the prompt has its words, and no others in their place. `hold_since`: since when
+    `in_line`: the line below the prompt has its words, and no others in their place. `hold_since`: since when
     the terminal shows that the queue is held, whatever else the line said.
     """
 
     offer: Offer
-    is_said: bool = True
+    in_line: bool = True
     since: float = inf
     hold_since: float = inf
 
-    def then(self, offer: Offer, *, is_said: bool) -> ShownOffer:
+    def then(self, offer: Offer, *, in_line: bool) -> ShownOffer:
         """The line is set to this offer, and not yet painted."""
-        is_same = is_said and self.is_said and (offer.act, offer.sends) == (self.offer.act, self.offer.sends)
+        is_same = in_line and self.in_line and (offer.act, offer.sends) == (self.offer.act, self.offer.sends)
         return ShownOffer(
-            offer, is_said, self.since if is_same else inf, self.hold_since if offer.passes else inf
+            offer, in_line, self.since if is_same else inf, self.hold_since if offer.passes else inf
         )
 
     def painted(self, at: float) -> ShownOffer:
         """A frame with the line was given to the terminal."""
         since, hold_since = self.since, self.hold_since
-        if self.is_said:
+        if self.in_line:
             since = min(since, at)
         if self.offer.passes:
             hold_since = min(hold_since, at)

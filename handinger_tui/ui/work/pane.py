@@ -16,7 +16,7 @@ from textual.notifications import SeverityLevel
 from textual.timer import Timer
 from textual.widgets import TextArea
 
-from handinger_tui.core.acts import Offer, PromptState, SessionState, Typed, about, enter, typed_in
+from handinger_tui.core.acts import PromptState, SessionState, Typed, about, enter, typed_in
 from handinger_tui.core.attention import ShownOffer
 from handinger_tui.core.money.attribution import MoneyIndex
 from handinger_tui.core.money.limits import Gauge, free_text, tightest
@@ -105,11 +105,15 @@ class SessionPane(Rows):
 
     session_since = math.inf
     """Since when the terminal shows the session (monotonic)."""
+    _is_text_back = False
+    """Whether the prompt held the newest message when the transcript was last shown."""
     _waiting: Advice | None = None
     take_back: Callable[[], None] = staticmethod(lambda: None)
     """Takes back the last of the lines that wait."""
     origin: Callable[[], Lineage | None] = staticmethod(lambda: None)
     """The earlier message that is edited in the prompt."""
+    is_leaving: Callable[[], bool] = staticmethod(lambda: False)
+    """Whether a message was entered that is not stored yet: another Enter does nothing."""
 
     def __init__(
         self,
@@ -144,8 +148,6 @@ class SessionPane(Rows):
         self._compact = compact
         self._find_bar: FindBar | None = None
         self._now_ms = 0
-        self._is_text_back = False
-        """Whether the prompt held the newest message when the transcript was last shown."""
         self._session: Session | None = None
         self._budget = "standard"
         self._trouble: Advice | None = None
@@ -154,8 +156,8 @@ class SessionPane(Rows):
         self._state = PaneState()
         self._opening_text = ""
         self._acknowledged: tuple[str, str, str] | None = None
-        """A short line, its style, and the text of the prompt when it came."""
-        """A line that answers an action, in place of the hint for a short time, and its style."""
+        """A line that answers an action, in place of the hint for a short time; its style, and the text of
+        the prompt when it came."""
         self._acknowledgment_timer: Timer | None = None
         self._cost_text = ""
         self._typical_costs: Mapping[str, TypicalCost] = {}
@@ -320,7 +322,7 @@ class SessionPane(Rows):
         if self._browsed:
             text = f"Browsing: {self._browsed} · {text}"
         width = self._hint.content_size.width
-        if self._is_hint_firm or cell_len(_with_act(text, self.shown.offer)) > width:
+        if self._is_hint_firm or cell_len(self._with_act(text)) > width:
             # The line about an earlier action would be read as one about this.
             self.end_acknowledgment()
             return False
@@ -433,8 +435,8 @@ class SessionPane(Rows):
         text, firm, style = self._hint_for_keys(), self._is_hint_firm or bool(self._state.replay), MUTED
         if self._acknowledged is not None and not self._is_hint_firm:
             (text, style, _over), firm = self._acknowledged, True
-            text = _with_act(text, offer)
-        self.shown = shown.then(offer, is_said=offer.act_words in text)
+            text = self._with_act(text)
+        self.shown = shown.then(offer, in_line=offer.act_words in text)
         self._hint.show(text, self._cost_text, firm=firm, style=style)
         if math.isinf(self.shown.since) or self.session_since == math.inf:
             self._hint.sight.renew()
@@ -443,6 +445,12 @@ class SessionPane(Rows):
         """A frame with the newest line is written."""
         self.shown = self.shown.painted(at)
         self.session_since = min(self.session_since, at)
+
+    def _with_act(self, text: str) -> str:
+        """A line that answers an action, with what Enter sends now: that must not stand hidden behind it."""
+        offer = self.shown.offer
+        needs_none = not offer.sends or "Press Enter" in text or self.is_leaving()
+        return text if needs_none else f"{text} · {offer.act_words}"
 
     @property
     def _is_hint_firm(self) -> bool:
@@ -493,11 +501,6 @@ class SessionPane(Rows):
                 act = act.partition(";")[0]
             hint = f"{editing} · {act} · Esc to cancel"
         return " · ".join(filter(None, (self._opening_text, hint)))
-
-
-def _with_act(text: str, offer: Offer) -> str:
-    """A line that answers an action, with what Enter sends now: that must not stand hidden behind it."""
-    return f"{text} · {offer.act_words}" if offer.sends and "Press Enter" not in text else text
 
 
 def replay_hint(replay: Replay | None) -> str:

@@ -84,6 +84,7 @@ class SendFlow:
         self._composer = composer
         self._attachments = composer.attachments
         self._locks: dict[str, asyncio.Lock] = {}
+        pane.is_leaving = lambda: composer.leaving.any(controller.session_id)
 
     async def send(self, submission: Submission) -> bool:
         """Send an accepted message; the prompt is cleared only after the turn is on disk.
