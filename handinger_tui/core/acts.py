@@ -224,6 +224,12 @@ class Confirmation(Struct, frozen=True):
     typed: str = ""
 
 
+class Moot(Struct, frozen=True):
+    """There is nothing to ask any more; the sentence says why."""
+
+    why: str
+
+
 # -- what Enter does -------------------------------------------------------------------------------
 class Typed(StrEnum):
     """What stands in the prompt."""

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from msgspec.structs import replace
 
-from handinger_tui.core.acts import Act, HoldReason, Typed, enter
+from handinger_tui.core.acts import Act, HoldReason, Moot, Typed, enter
 from handinger_tui.core.attention import READ_S
 from handinger_tui.core.prompts import SIGNS, CommandLine, Empty, Prompt, classify, is_only_carried
 from handinger_tui.core.turns.turn import StartPolicy
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from handinger_tui.ui.work.pane import SessionPane
 
 ADD_TO_FORK: Final = "Add a message to go with the conversation so far."
+QUEUE_CHANGED: Final = "The queue has changed. Nothing was sent."
 JUST_CHANGED: Final = "Nothing was sent: what Enter does had just changed."
 
 
@@ -245,7 +246,14 @@ class Submitter:
         if hold is None:
             return
         if hold.reason is HoldReason.UNMEASURED:
-            if not await interaction.confirm("Send anyway?", hold.detail, yes="Send anyway", no="Cancel"):
+            queue = controller.queue_of(session_id)
+
+            def words() -> str | Moot:
+                is_same = controller.hold_of(session_id) == hold
+                is_same = is_same and len(controller.queue_of(session_id)) == len(queue)
+                return hold.detail if is_same else Moot(QUEUE_CHANGED)
+
+            if not await interaction.confirm("Send anyway?", words, yes="Send anyway", no="Cancel"):
                 return
             start = StartPolicy.UNMEASURED
         still = await controller.engine.actor(session_id).resume(start)
