@@ -337,6 +337,13 @@ async def test_the_effect_of_a_key_is_shown_below_the_prompt_and_covers_nothing(
         await desktop.until(pilot, lambda: len(desktop.app.screen.query("Toast")) == 1)
 
 
+async def test_what_enter_sends_stands_next_to_the_answer_to_another_key() -> None:
+    async with answered() as (desktop, pilot):
+        await pilot.press(*"ab", "alt+up")
+        await desktop.until(pilot, lambda: "No other session is open" in desktop.notices())
+        assert "Enter to send" in desktop.text_of("#hint")
+
+
 async def test_the_price_of_enter_is_never_hidden_by_what_a_key_did() -> None:
     gate = asyncio.Event()
     lost = StreamLost(ErrorKind.NETWORK, "The connection was lost.")
