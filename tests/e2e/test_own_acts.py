@@ -100,10 +100,9 @@ def age(home: Path) -> None:
         names = [row[1] for row in database.execute("PRAGMA table_info(sessions)")]
         picked = {"session_id": "'ses_n' || n", "worker_id": "'wrk_n' || n", "updated_ms": "updated_ms + n"}
         values = ", ".join(picked.get(name, name) for name in names)
-        database.execute(
-            "WITH RECURSIVE count(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM count WHERE n < 205)"
-            f" INSERT INTO sessions ({', '.join(names)}) SELECT {values} FROM sessions, count"  # noqa: S608
-        )
+        count = "WITH RECURSIVE count(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM count WHERE n < 205)"
+        columns = ", ".join(names)
+        database.execute(f"{count} INSERT INTO sessions ({columns}) SELECT {values} FROM sessions, count")  # noqa: S608
 
 
 def test_the_last_keys_and_an_enter_just_before_a_kill_are_there_again(tmux: str, tmp_path: Path) -> None:
