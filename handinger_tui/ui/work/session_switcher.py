@@ -134,7 +134,7 @@ class SessionSwitcher:
         unsent = self._controller.show(session_id)
         has_early_text = not before_id and (self._pane.prompt.text or self.composer.attachments.chosen)
         if before_id and before_id != session_id:
-            self.composer.restore(draft)
+            self.composer.restore_with_session(draft)
         elif not before_id and not has_early_text:
             self.composer.restore_unseen(draft)
         elif has_early_text:
