@@ -102,7 +102,7 @@ def age(home: Path) -> None:
         values = ", ".join(picked.get(name, name) for name in names)
         count = "WITH RECURSIVE count(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM count WHERE n < 205)"
         columns = ", ".join(names)
-        database.execute(f"{count} INSERT INTO sessions ({columns}) SELECT {values} FROM sessions, count")  # noqa: S608
+        database.execute(f"{count} INSERT INTO sessions ({columns}) SELECT {values} FROM sessions, count")  # noqa: S608 - our own names
 
 
 def test_the_last_keys_and_an_enter_just_before_a_kill_are_there_again(tmux: str, tmp_path: Path) -> None:
