@@ -33,7 +33,6 @@ from handinger_tui.core.turns.messages import (
 )
 from handinger_tui.core.turns.session import RemoteTurn, Session
 from handinger_tui.core.turns.turn import (
-    EARLY_MS,
     FREE,
     LIVE,
     SETTLE_MS,
@@ -275,7 +274,7 @@ def can_confirm(turn: Turn, now_ms: int) -> bool:
     """Whether a reading with the same figures confirms the amount of a turn that has ended."""
     if turn.own_usage is not None:
         own = turn.own_reads
-        return bool(own) and now_ms - own[0] >= EARLY_MS > own[-1] - own[0]
+        return bool(own) and now_ms - own[0] >= turn.own_settle_ms > own[-1] - own[0]
     if not turn.reads:
         return False
     newest = turn.reads[-1]

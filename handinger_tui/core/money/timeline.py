@@ -18,7 +18,7 @@ from typing import Final, NamedTuple
 from handinger_tui.core.money.basis import NO_EVIDENCE, Basis
 from handinger_tui.core.money.events import Amount, Ended, Event, Key, Read, Sent
 from handinger_tui.core.money.other_messages import OtherMessages
-from handinger_tui.core.turns.turn import EARLY_MS, SETTLE_MS
+from handinger_tui.core.turns.turn import EARLY_MS, LATE_MS, SETTLE_MS
 
 
 class TimelineRulings(NamedTuple):
@@ -563,20 +563,25 @@ class Stillness:
         self._since_ms = self._newest_ms = 0
         self.confirmed: frozenset[Key] = frozenset()
         """Turns that had ended when the figures had stood still for `SETTLE_MS`."""
+        self.proven: frozenset[Key] = frozenset()
+        """The same for `LATE_MS`: a cost of zero is no late one."""
 
     def read(self, read: Read, at_ms: int, ended: set[Key]) -> frozenset[Key]:
         """Process a reading of the idle worker; returns the turns that it confirms, of those that `ended`."""
-        before = self.confirmed
+        before, proven = self.confirmed, self.proven
         self._newest_ms = at_ms
         if self._first is None or not self._is_same(self._first, read):
             self._first, self._since_ms = read, at_ms
         elif at_ms - self._since_ms >= SETTLE_MS:
             self.confirmed = before.union(ended)
-        return self.confirmed - before
+            if at_ms - self._since_ms >= LATE_MS:
+                self.proven = proven.union(ended)
+        return (self.confirmed - before) | (self.proven - proven)
 
     def reopen(self, turn: Key) -> None:
         """The amount of a turn has changed after its end."""
         self.confirmed -= {turn}
+        self.proven -= {turn}
 
     def end(self) -> None:
         """The worker works, or may."""
