@@ -2,8 +2,9 @@
 
 `--each N`: instead this many of each way of reporting, every fourth of them a long one. `--ledger N`: this
 many also through the ledger, with two sessions and a person who pins and assigns. `--lives N`: instead this
-many lives of a history with real engines, in each generation of the API (`simulation.py`); `--generation` and
-`--habit` choose one. Each life has one to four habits.
+many lives of a history with real engines, in each generation of the API (`simulation.py`); `--generation`,
+`--habit` and `--trouble` choose one. Each life has one to four habits, and every second one a trouble.
+`--share`: of the steps after which all places are compared; after the last one they always are.
 """
 
 from __future__ import annotations
@@ -15,12 +16,12 @@ from collections.abc import Iterator
 from itertools import product
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Final
+from typing import Any, Final
 
 from tests.money import ledger_histories, rulings
 from tests.money.oracle import judge
 from tests.money.service import History, Lens, history
-from tests.money.simulated_service import Habit
+from tests.money.simulated_service import Habit, Trouble
 from tests.money.simulation import Life
 
 GENERATIONS: Final = ("workers", "tasks")
@@ -41,10 +42,12 @@ def main() -> int:
     parser.add_argument("--lives", type=int, default=0)
     parser.add_argument("--generation", choices=GENERATIONS)
     parser.add_argument("--habit", choices=[str(one) for one in Habit])
+    parser.add_argument("--trouble", choices=[str(one) for one in Trouble])
+    parser.add_argument("--share", type=float, default=1.0)
     chosen = parser.parse_args()
     if chosen.lives:
         generations = [chosen.generation] if chosen.generation else GENERATIONS
-        failed = sum(_lives(chosen.lives, chosen.seed, one, chosen.habit) for one in generations)
+        failed = sum(_lives(chosen, one) for one in generations)
         return 1 if failed else 0
     shares: dict[Lens, Counter[str]] = {lens: Counter() for lens in Lens}
     failed = 0
@@ -82,18 +85,22 @@ def _samples(first: int, histories: int, each: int) -> Iterator[tuple[int, Histo
             yield seed, history(seed)
 
 
-def _lives(lives: int, first: int, generation: str, habit: str | None) -> int:
+def _lives(chosen: argparse.Namespace, generation: str) -> int:
     """Play lives; print and count those with faults. The counts are printed every thousand lives, too."""
-    counts, failed = Counter[str](), 0
+    counts, failed, lives, first = Counter[str](), 0, chosen.lives, chosen.seed
+    how: dict[str, Any] = {"tasks": generation == "tasks", "share": chosen.share}
+    how["habits"] = None if chosen.habit is None else frozenset([Habit(chosen.habit)])
+    how["trouble"] = None if chosen.trouble is None else Trouble(chosen.trouble)
     for number, seed in enumerate(range(first, first + lives), 1):
-        habits = None if habit is None else frozenset([Habit(habit)])
         with TemporaryDirectory(dir=MEMORY if MEMORY.is_dir() else None) as folder:
-            life = Life(seed, Path(folder, "h.db"), tasks=generation == "tasks", habits=habits)
+            life = Life(seed, Path(folder, "h.db"), **how)
             wrong = life.faults()
         failed += bool(wrong)
         if wrong:
-            print(f"seed {seed} ({generation}; {', '.join(sorted(life.habits))}): {'; '.join(wrong[:3])}")
+            what = sorted([*life.habits, *([] if life.trouble is None else [life.trouble])])
+            print(f"seed {seed} ({generation}; {', '.join(what)}): {'; '.join(wrong[:3])}", flush=True)
         counts.update(life.habits)
+        counts[life.trouble or "no trouble"] += 1
         counts.update(checks=life.places.checks, turns=life.places.turns, exact=life.places.plain)
         if number % 1000 == 0 or number == lives:
             summary = ", ".join(f"{name} {count}" for name, count in sorted(counts.items()))

@@ -590,6 +590,20 @@ def _has_fallen(earlier: FigureRead, later: FigureRead) -> bool:
     return any(old is not None and new is not None and new < old for old, new in figures)
 
 
+def can_confirm(turn: Turn, now_ms: int) -> bool:
+    """Whether a reading with the same figures confirms the amount of a turn that has ended."""
+    if turn.own_usage is not None:
+        own = turn.own_reads
+        return bool(own) and now_ms - own[0] >= turn.own_settle_ms > own[-1] - own[0]
+    if not turn.reads:
+        return False
+    newest = turn.reads[-1]
+    if newest.busy:
+        return True
+    first = [*takewhile(lambda one: one[1:] == newest[1:], reversed(turn.reads))][-1]
+    return now_ms - first.at_ms >= SETTLE_MS > newest.at_ms - first.at_ms
+
+
 def shows_no_cost(turn: Turn) -> bool:
     """Whether the worker was idle at the newest reading, with the amounts from before the turn."""
     if not turn.reads or turn.reads[-1].busy:
