@@ -13,14 +13,23 @@ from msgspec.structs import replace
 
 from handinger_tui.cli.costs_query import COLUMNS, turn_record
 from handinger_tui.cli.output import output_width
-from handinger_tui.core.amounts import Total, Unit, at_price, json_amount
+from handinger_tui.core.amounts import (
+    Total,
+    Unit,
+    amount_text,
+    at_price,
+    cost_words,
+    excess_words,
+    price_words,
+)
 from handinger_tui.core.columns import Align, Column, Row, text_lines
+from handinger_tui.core.decimals import json_amount
 from handinger_tui.core.export import spending
 from handinger_tui.core.export.chart_data import SIMULATED_REPORT, shares
 from handinger_tui.core.formatting import percent_text
 from handinger_tui.core.jsontext import JsonObject, dump
 from handinger_tui.core.money.forecast import forecast_text
-from handinger_tui.core.money.limits import CALENDAR_SCOPES, Scope, spent_text
+from handinger_tui.core.money.limits import CALENDAR_SCOPES, Scope
 from handinger_tui.core.money.reconciliation import (
     SUSPENSE_EXPLAINED,
     UNASSIGNED,
@@ -52,14 +61,6 @@ from handinger_tui.core.money.spending import (
     GroupBy,
     sum_text,
     undated_text,
-)
-from handinger_tui.core.money.words import (
-    amount_text,
-    cost_words,
-    excess_words,
-    price_words,
-    total_cell,
-    total_words,
 )
 from handinger_tui.core.receipts import basis_lines
 from handinger_tui.core.safety import clean_line
@@ -213,7 +214,7 @@ def _price_line(overall: Bucket, price: Decimal | None) -> str:
     if price is None or credited.value is None or overall.total("usd").value is not None:
         return ""
     amount = price_words(credited.value, price)
-    return f"{total_words(credited, Unit.CREDITS)}: {amount} at your price of {amount_text(price)} a credit."
+    return f"{credited.words(Unit.CREDITS)}: {amount} at your price of {amount_text(price)} a credit."
 
 
 PAGE: Final = 500
@@ -260,7 +261,7 @@ def share_lines(overall: Bucket, width: int) -> str:
     )
     rows = [
         Row(
-            (share.name, percent_text(share.part), total_cell(Total(share.usd, share.gaps)), ""),
+            (share.name, percent_text(share.part), Total(share.usd, share.gaps).cell(), ""),
             values={} if share.part is None else {3: share.part},
         )
         for share in categories
@@ -333,7 +334,7 @@ def _limits_line(report: Report) -> str:
     selected = {Scope.SESSION: which.session_id, Scope.WORKER: which.worker_id, Scope.PROJECT: which.project}
     scopes = {*CALENDAR_SCOPES, *(scope for scope, name in selected.items() if name is not None)}
     return "\n".join(
-        f"{gauge.limit.scope.limit.capitalize()}: {spent_text(gauge)}."
+        f"{gauge.limit.scope.limit.capitalize()}: {gauge.spent_text}."
         for gauge in report.gauges
         if gauge.limit.scope in scopes
     )

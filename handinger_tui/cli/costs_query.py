@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from msgspec.structs import replace
 
-from handinger_tui.core.amounts import json_amount, scaled_text, split_excess
+from handinger_tui.core.amounts import split_excess
+from handinger_tui.core.decimals import json_amount, scaled_text
 from handinger_tui.core.errors import SettingsError
 from handinger_tui.core.export import spending
 from handinger_tui.core.figures import COST_MEMBERS, FIGURES

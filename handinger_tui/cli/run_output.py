@@ -21,17 +21,7 @@ from handinger_tui.core.errors import ApiError, HandingerError, LedgerError, Loc
 from handinger_tui.core.export.result import event_object, reported_figures, result_object
 from handinger_tui.core.jsontext import Json, JsonObject, dump
 from handinger_tui.core.money.attribution import MoneyIndex, money_of
-from handinger_tui.core.money.limits import (
-    STILL,
-    Gauge,
-    GaugeState,
-    Limit,
-    LimitOrigin,
-    LimitReached,
-    near_text,
-    raise_hint,
-    reached_text,
-)
+from handinger_tui.core.money.limits import STILL, Gauge, GaugeState, Limit, LimitOrigin, LimitReached
 from handinger_tui.core.safety import clean_json, clean_slice, cleanable_length, encodable
 from handinger_tui.core.turns.session import Session
 from handinger_tui.core.turns.turn import ErrorKind, Fault, Turn, TurnRequest, TurnStatus, fault_object
@@ -197,10 +187,10 @@ class LimitMessages:
                 continue
             self._reported[gauge.limit] = gauge.state
             if gauge.state is GaugeState.NEAR:
-                say(near_text(gauge))
+                say(gauge.near_text)
             else:
-                say(reached_text(gauge) + (f" {STILL}" if running else ""))
-                say(f"New messages are blocked. {raise_hint(gauge.limit)}")
+                say(gauge.reached_text + (f" {STILL}" if running else ""))
+                say(f"New messages are blocked. {gauge.limit.raise_hint}")
 
     def mark_reached(self, gauge: Gauge) -> None:
         """Record that a refusal has already reported this limit as reached."""

@@ -13,11 +13,11 @@ from typing import Final
 
 from msgspec import Struct
 
-from handinger_tui.core.amounts import EXACT, Unit
+from handinger_tui.core.amounts import Unit, amount_text
+from handinger_tui.core.decimals import EXACT
 from handinger_tui.core.formatting import plural
 from handinger_tui.core.money.limits import Gauge
-from handinger_tui.core.money.typical_cost import TypicalCost, unit_and_spread
-from handinger_tui.core.money.words import amount_text
+from handinger_tui.core.money.typical_cost import TypicalCost
 from handinger_tui.core.prompts import CommandLine, Empty, classify, is_quit_word
 from handinger_tui.core.safety import clean_line
 
@@ -384,7 +384,7 @@ def about(prices: Iterable[TypicalCost | None]) -> str:
     """What messages will cost together: "about $0.02"; "cost unknown" where one of them has no history."""
     total, units = Decimal(0), set[Unit]()
     for price in prices:
-        unit, of = (None, None) if price is None else unit_and_spread(price)
+        unit, of = (None, None) if price is None else price.unit_and_spread
         if unit is None or of is None or of.median is None:
             return "cost unknown"
         units.add(unit)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from decimal import Decimal
 from typing import Final
 
-from handinger_tui.core.amounts import EXACT, tidy
+from handinger_tui.core.decimals import EXACT, tidy
 
 BLOCKS: Final = ("█", "▓", "▒", "░")
 """One block per category of a stacked bar, of different density."""

@@ -16,7 +16,7 @@ from typing import Any, Final, Self
 from msgspec import Struct
 from msgspec.structs import astuple
 
-from handinger_tui.core.amounts import EXACT, PLACES, json_amount, tidy
+from handinger_tui.core.decimals import EXACT, PLACES, json_amount, tidy
 from handinger_tui.core.jsontext import Json, JsonObject
 
 Number = Decimal | int

@@ -8,7 +8,16 @@ from typing import Final
 
 from msgspec import Struct
 
-from handinger_tui.core.amounts import EXACT, Unit, at_price, decimal_text, json_amount, tidy
+from handinger_tui.core.amounts import (
+    Unit,
+    amount_text,
+    at_price,
+    bare_text,
+    exact_text,
+    excess_words,
+    price_words,
+)
+from handinger_tui.core.decimals import EXACT, decimal_text, json_amount, tidy
 from handinger_tui.core.evidence import files_of_turn, sources_of_turn
 from handinger_tui.core.figures import (
     CATEGORIES,
@@ -33,15 +42,7 @@ from handinger_tui.core.formatting import (
 from handinger_tui.core.jsontext import JsonObject
 from handinger_tui.core.money.amount_state import AmountState
 from handinger_tui.core.money.attribution import AmountBasis, TurnMoney, fault_in
-from handinger_tui.core.money.typical_cost import TypicalCost, spread_object, typical_cost_text
-from handinger_tui.core.money.words import (
-    amount_text,
-    bare_text,
-    exact_text,
-    excess_words,
-    price_words,
-    total_words,
-)
+from handinger_tui.core.money.typical_cost import TypicalCost, spread_object
 from handinger_tui.core.receipts import (
     ENOUGH_EARLIER,
     ReceiptFacts,
@@ -114,7 +115,7 @@ def _cost(facts: ReceiptFacts) -> list[ReceiptRow]:
         _budget(facts),
     ]
     if facts.typical_cost is not None:
-        rows.append(ReceiptRow("Typical cost", typical_cost_text(facts.typical_cost)))
+        rows.append(ReceiptRow("Typical cost", facts.typical_cost.text))
     if facts.turn.imported:
         rows.append(
             ReceiptRow(
@@ -128,7 +129,7 @@ def _cost(facts: ReceiptFacts) -> list[ReceiptRow]:
 
 def _total(facts: ReceiptFacts, unit: Unit) -> str:
     amount = facts.money.total(unit)
-    return _or_missing(facts, None if amount.value is None else total_words(amount, unit, bare_text))
+    return _or_missing(facts, None if amount.value is None else amount.words(unit, bare_text))
 
 
 def _cost_note(facts: ReceiptFacts) -> str:

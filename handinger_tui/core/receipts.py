@@ -8,7 +8,8 @@ from typing import Final
 
 from msgspec import Struct
 
-from handinger_tui.core.amounts import EXACT, Unit, split_excess
+from handinger_tui.core.amounts import Unit, excess_words, split_excess
+from handinger_tui.core.decimals import EXACT
 from handinger_tui.core.evidence import files_of_turn, sources_of_turn
 from handinger_tui.core.figures import FIGURES, SHOWN, Measure, cost_of
 from handinger_tui.core.formatting import duration, plural
@@ -19,7 +20,6 @@ from handinger_tui.core.money.timeline import (
 )
 from handinger_tui.core.money.turn_events import newest_timeline
 from handinger_tui.core.money.typical_cost import TypicalCost, spread
-from handinger_tui.core.money.words import excess_words, total_words
 from handinger_tui.core.stream import Frame, Framing, Marker, ReadReason
 from handinger_tui.core.turns.session import LOCAL, Session, newest_target
 from handinger_tui.core.turns.turn import FREE, Turn, TurnStatus, level_of
@@ -240,7 +240,7 @@ def receipt_line(session: Session, turn: Turn, index: MoneyIndex | None = None) 
     cost = money.cost(session.credit_usd)
     pieces = (
         duration_text(turn, money),
-        cost or f"cost {total_words(money.total(Unit.USD))}",
+        cost or f"cost {money.total(Unit.USD).words()}",
         "imported" if turn.imported else "",
         excess_words(_split_excess(money)),
         evidence,

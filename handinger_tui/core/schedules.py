@@ -18,17 +18,12 @@ from cronsim import CronSim, CronSimError
 from msgspec import Struct
 from msgspec.structs import replace
 
-from handinger_tui.core.amounts import EXACT, Unit, total
+from handinger_tui.core.amounts import Unit, amount_text, total
 from handinger_tui.core.columns import Column, Row, Tone
+from handinger_tui.core.decimals import EXACT
 from handinger_tui.core.errors import SettingsError
 from handinger_tui.core.formatting import moment_text, plural
-from handinger_tui.core.money.typical_cost import (
-    Spread,
-    TypicalCost,
-    typical_cost_text,
-    unit_and_spread,
-)
-from handinger_tui.core.money.words import amount_text
+from handinger_tui.core.money.typical_cost import Spread, TypicalCost
 from handinger_tui.core.safety import clean_line
 
 MAX_SECONDS: Final = 31_536_000
@@ -395,12 +390,12 @@ class Price(Struct, frozen=True):
     @property
     def unit(self) -> Unit:
         """USD if it was ever reported, else credits."""
-        return unit_and_spread(self.typical)[0]
+        return self.typical.unit_and_spread[0]
 
     @property
     def of_run(self) -> Spread:
         """The distribution of the cost of a run."""
-        return unit_and_spread(self.typical)[1]
+        return self.typical.unit_and_spread[1]
 
     @property
     def per_month(self) -> Decimal | None:
@@ -437,7 +432,7 @@ def short_price_tag(price: Price) -> str:
 def price_sentences(price: Price) -> str:
     """The tag with the number of runs and the basis of the estimate."""
     runs = "" if price.runs is None else f" ({runs_text(price.runs)})"
-    basis = typical_cost_text(price.typical)
+    basis = price.typical.text
     if price.of_run.median is None:
         return f"Cost unknown{runs}: {basis}."
     return f"{price_tag(price)}{runs}. Budget {clean_line(price.typical.budget, 20)}: {basis}."

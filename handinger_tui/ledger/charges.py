@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from msgspec import Struct
 from msgspec.structs import replace
 
-from handinger_tui.core.amounts import INT64_MAX, Unit, decimal_text, in_units, micro_credits, pico_usd, tidy
+from handinger_tui.core.amounts import Unit, micro_credits, pico_usd
+from handinger_tui.core.decimals import INT64_MAX, decimal_text, in_units, tidy
 from handinger_tui.core.evidence import sources_of_turn
 from handinger_tui.core.figures import CATEGORIES, FIGURES, NO_COSTS, NO_USAGE, numbers_of, usage_and_costs
 from handinger_tui.core.jsontext import NotJson, as_list, dump, parse

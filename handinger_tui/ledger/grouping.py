@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Final
 from msgspec import Struct
 from msgspec.structs import replace
 
-from handinger_tui.core.amounts import EXACT, INT64_MAX, Total
+from handinger_tui.core.amounts import Total
+from handinger_tui.core.decimals import EXACT, INT64_MAX
 from handinger_tui.core.figures import Costs, Usage
 from handinger_tui.core.money.attribution import AmountBasis
 from handinger_tui.core.money.reconciliation import Restatement, suspense_buckets

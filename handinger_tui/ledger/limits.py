@@ -18,7 +18,8 @@ from typing import TYPE_CHECKING, Final
 from msgspec import Struct
 from msgspec.structs import replace
 
-from handinger_tui.core.amounts import EXACT, Total, Unit, micro_credits, pico_usd, tidy, total
+from handinger_tui.core.amounts import Total, Unit, micro_credits, pico_usd, total
+from handinger_tui.core.decimals import EXACT, tidy
 from handinger_tui.core.errors import HandingerError, LedgerError
 from handinger_tui.core.money.attribution import AmountBasis, MoneyIndex
 from handinger_tui.core.money.limits import (

@@ -10,7 +10,8 @@ from enum import StrEnum
 from time import monotonic
 from typing import Any, Final, NamedTuple, TypeVar
 
-from handinger_tui.core.amounts import EXACT, INT64_MAX, Total
+from handinger_tui.core.amounts import Total
+from handinger_tui.core.decimals import EXACT, INT64_MAX
 from handinger_tui.core.errors import Damaged, LedgerError, Locked, NoRoom
 from handinger_tui.core.jsontext import as_object, as_text, dump, parse
 from handinger_tui.core.money.attribution import AmountBasis

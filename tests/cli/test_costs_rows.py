@@ -23,7 +23,7 @@ from hypothesis import strategies as st
 
 from handinger_tui.cli.costs_query import COLUMNS, turn_record
 from handinger_tui.cli.exit_codes import Exit
-from handinger_tui.core.amounts import decimal_text
+from handinger_tui.core.decimals import decimal_text
 from handinger_tui.core.export import spending as spending_json
 from handinger_tui.core.export.spending import group_object
 from handinger_tui.core.money.spending import ChargeFilter, GroupBy

@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from handinger_tui.core.amounts import EXACT, Total, Unit
+from handinger_tui.core.amounts import Total, Unit
+from handinger_tui.core.decimals import EXACT
 from handinger_tui.core.figures import FIGURES, NO_COSTS, Costs, Usage
 from handinger_tui.core.money.attribution import (
     NOTHING_SPENT,

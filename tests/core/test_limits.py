@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from handinger_tui.core.amounts import Total, Unit
+from handinger_tui.core.amounts import Total, Unit, amount_text
 from handinger_tui.core.money.limits import (
     STILL,
     Gauge,
@@ -26,15 +26,9 @@ from handinger_tui.core.money.limits import (
     blocking,
     check_start,
     effective,
-    free_text,
     gauges,
-    near_text,
-    raise_hint,
-    reached_text,
-    spent_text,
     tightest,
 )
-from handinger_tui.core.money.words import amount_text
 from handinger_tui.core.turns.turn import StartPolicy
 
 amounts = st.decimals(min_value=0, max_value=10**12, places=12)
@@ -87,8 +81,8 @@ def test_the_percent_and_the_state_agree(spent: Decimal, limit: Decimal, missing
 def test_gaps_change_the_words_and_not_the_state(spent: Decimal, missing: int) -> None:
     complete, gappy = gauge(str(spent), "5"), gauge(str(spent), "5", missing=missing)
     assert complete.state is gappy.state
-    assert "unknown" not in spent_text(complete)
-    assert f" + {missing} unknown of " in spent_text(gappy)
+    assert "unknown" not in complete.spent_text
+    assert f" + {missing} unknown of " in gappy.spent_text
 
 
 def test_what_is_unknown_alone_uses_up_no_limit() -> None:
@@ -96,7 +90,7 @@ def test_what_is_unknown_alone_uses_up_no_limit() -> None:
     sample = gauge(None, missing=3)
     assert sample.state is GaugeState.BELOW
     assert blocking([sample]) is None
-    assert spent_text(sample) == "unknown of $1.00"
+    assert sample.spent_text == "unknown of $1.00"
 
 
 @pytest.mark.parametrize("order", list(permutations(LimitOrigin)))
@@ -145,12 +139,12 @@ def test_the_widest_reached_scope_blocks() -> None:
     ],
 )
 def test_the_spending_in_words(sample: Gauge, text: str) -> None:
-    assert spent_text(sample) == text
+    assert sample.spent_text == text
 
 
 def test_texts_of_the_two_marks() -> None:
-    assert near_text(gauge("0.8")) == "Session limit near: $0.80 of $1.00 (80%)."
-    assert reached_text(gauge("1", scope=Scope.DAY)) == "Daily limit reached: $1.00 of $1.00 (100%)."
+    assert gauge("0.8").near_text == "Session limit near: $0.80 of $1.00 (80%)."
+    assert gauge("1", scope=Scope.DAY).reached_text == "Daily limit reached: $1.00 of $1.00 (100%)."
     assert amount_text(Decimal("1.5"), Unit.USD) == "$1.50"
 
 
@@ -164,7 +158,7 @@ def test_texts_of_the_two_marks() -> None:
     ],
 )
 def test_the_hint_names_the_next_step(limit: Limit, holds: str) -> None:
-    assert holds in raise_hint(limit)
+    assert holds in limit.raise_hint
 
 
 def test_no_text_claims_that_a_turn_was_stopped() -> None:
@@ -172,7 +166,7 @@ def test_no_text_claims_that_a_turn_was_stopped() -> None:
     for scope, unit, origin, spent in product(Scope, Unit, LimitOrigin, [None, "0.8", "1", "3"]):
         sample = gauge(spent, scope=scope, unit=unit, origin=origin, missing=spent is None)
         refused = LimitReached(sample)
-        for text in (near_text(sample), reached_text(sample), raise_hint(sample.limit), str(refused)):
+        for text in (sample.near_text, sample.reached_text, sample.limit.raise_hint, str(refused)):
             assert not claims & set(text.lower().replace(".", "").split()), text
         assert "Nothing was sent." in str(refused)
         assert refused.gauge is sample
@@ -234,7 +228,7 @@ def in_use(
     ],
 )
 def test_the_free_amount_in_words(sample: Gauge, text: str) -> None:
-    assert free_text(sample) == text
+    assert sample.free_text == text
 
 
 USUALLY_1 = {Unit.USD: Decimal(1), Unit.CREDITS: None}

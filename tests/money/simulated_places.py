@@ -11,13 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from handinger_tui.cli.costs_query import COLUMNS, turn_record
-from handinger_tui.core.amounts import (
-    Total,
-    Unit,
-    at_price,
-    decimal_text,
-    json_amount,
-)
+from handinger_tui.core.amounts import Total, Unit, at_price
+from handinger_tui.core.decimals import decimal_text, json_amount
 from handinger_tui.core.export import spending
 from handinger_tui.core.export.result import result_object
 from handinger_tui.core.money.amount_state import AmountState

@@ -13,7 +13,8 @@ from handinger_tui.cli.exit_codes import Exit
 from handinger_tui.cli.load_settings import settings_for
 from handinger_tui.cli.local_files import default_paths
 from handinger_tui.cli.output import put_result
-from handinger_tui.core.amounts import Unit, decimal_text
+from handinger_tui.core.amounts import Unit
+from handinger_tui.core.decimals import decimal_text
 from handinger_tui.core.money.limits import LimitOrigin
 from handinger_tui.settings import CREDIT_PRICE, DEFAULT_BASE, LOCAL_BASE, Settings, environment_value
 

@@ -22,7 +22,7 @@ from handinger_tui.cli.output import put_result, say
 from handinger_tui.cli.run_output import progress_of
 from handinger_tui.cli.tables import list_text
 from handinger_tui.cli.wiring import Services, run_with_services, schedule_client
-from handinger_tui.core.amounts import json_amount
+from handinger_tui.core.decimals import json_amount
 from handinger_tui.core.errors import Doubtful, SettingsError
 from handinger_tui.core.schedules import (
     COLUMNS,

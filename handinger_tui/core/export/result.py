@@ -9,7 +9,7 @@ from enum import StrEnum
 from operator import attrgetter
 from typing import TYPE_CHECKING, Final, TypeVar
 
-from handinger_tui.core.amounts import json_amount
+from handinger_tui.core.decimals import json_amount
 from handinger_tui.core.dialects import events as ev
 from handinger_tui.core.evidence import files_of_turn, sources_of_turn
 from handinger_tui.core.figures import Costs, Usage, cost_of, figures_object

@@ -10,7 +10,7 @@ from decimal import Decimal
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
-from handinger_tui.core.amounts import decimal_text, json_amount
+from handinger_tui.core.decimals import decimal_text, json_amount
 from handinger_tui.core.export.chart_data import day_points
 from handinger_tui.core.figures import COST_MEMBERS
 from handinger_tui.core.money.reconciliation import AssignedRise, owners_text

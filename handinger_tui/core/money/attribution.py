@@ -12,7 +12,8 @@ from typing import Final
 from msgspec import Struct
 from msgspec.structs import replace
 
-from handinger_tui.core.amounts import EXACT, Total, Unit
+from handinger_tui.core.amounts import Total, Unit, cost_words
+from handinger_tui.core.decimals import EXACT
 from handinger_tui.core.figures import (
     FIGURES,
     NO_COSTS,
@@ -41,7 +42,6 @@ from handinger_tui.core.money.turn_events import (
     rulings_by,
     timeline_of,
 )
-from handinger_tui.core.money.words import cost_words
 from handinger_tui.core.turns.session import NO_RELATED_HISTORY, PerTurn, RelatedHistory, Session
 from handinger_tui.core.turns.turn import FREE, LIVE, Fault, Turn, TurnStatus
 

@@ -17,10 +17,10 @@ from typing import Final
 from msgspec import Struct
 from msgspec.structs import replace
 
-from handinger_tui.core.amounts import EXACT, Total, Unit
+from handinger_tui.core.amounts import Total, Unit, Write, amount_text, bare_text, exact_text
+from handinger_tui.core.decimals import EXACT
 from handinger_tui.core.errors import HandingerError
 from handinger_tui.core.formatting import plural
-from handinger_tui.core.money.words import Write, about_text, amount_text, bare_text, exact_text, total_words
 from handinger_tui.core.turns.turn import StartPolicy
 
 WARN_AT: Final = Decimal("0.8")
@@ -79,6 +79,16 @@ class Limit(Struct, frozen=True):
     unit: Unit
     amount: Decimal
     origin: LimitOrigin = LimitOrigin.CONFIG
+
+    # -- in words
+    @property
+    def raise_hint(self) -> str:
+        """How the user can raise the limit."""
+        if self.origin is LimitOrigin.FLAG:
+            flag = "--max-cost" if self.unit is Unit.USD else "--max-credits"
+            return f"Use a larger {flag} to continue."
+        amount = "AMOUNT" if self.unit is Unit.USD else "AMOUNT credits"
+        return f"To raise it, use /limit {self.scope} {amount} in the app."
 
 
 class GaugeState(IntEnum):
@@ -150,14 +160,80 @@ class Gauge(Struct, frozen=True):
             return "?"
         return f"{self.percent}%" if self.percent <= MOST_PERCENT else f">{MOST_PERCENT}%"
 
+    # -- in words
+    @property
+    def used_text(self) -> str:
+        """Like "$0.85 so far of $1.00", "16 + 1 unknown of 20 credits", "unknown of $1.00"."""
+        unit, limit = self.limit.unit, exact_text(self.limit.amount, self.limit.unit)
+        write: Write = bare_text
+        if self.spent.value is not None and self.state is not GaugeState.REACHED:
+            # $0.99999 of $1.00 must not be shown as "$1.00 of $1.00".
+            is_same = amount_text(self.spent.value, unit) == limit
+            write = _exact if is_same else bare_text
+        return f"{self.spent.words(unit, write)} of {limit}"
+
+    @property
+    def spent_text(self) -> str:
+        """`used_text` with the percentage: "$0.85 so far of $1.00 (85%)"."""
+        return self.used_text + (f" ({self.percent_text})" if self.spent.value is not None else "")
+
+    @property
+    def free_text(self) -> str:
+        """Like "$0.60 of $2.00 left, 2 running, 1 of unknown cost", "none of $2.00 left, 1 running"."""
+        unit, limit = self.limit.unit, exact_text(self.limit.amount, self.limit.unit)
+        if not self.reported:
+            return f"a limit of {limit} cannot be enforced"
+        free = Total(self.free, doubtful=self.approximate or self.spent.doubtful)
+        text = free.about(unit, bare_text) if self.free else "none"
+        turns = [(self.running, "running"), (self.unknown, "of unknown cost")]
+        counts = [f", {count:,} {word}" for count, word in turns if count]
+        history = "" if not self.unmeasured else f", {self.unmeasured:,} of them without cost history"
+        if self.unmeasured == self.running + self.unknown:
+            history = " without cost history" if self.unmeasured else ""
+        return f"{text} of {limit} left{''.join(counts)}{history}"
+
+    @property
+    def unmeasured_text(self) -> str:
+        """A sentence: why it is unknown whether a limit will hold."""
+        limit = self.limit
+        name = f"the {limit.scope.limit} of {exact_text(limit.amount, limit.unit)}"
+        if not self.reported:
+            unit = "USD" if limit.unit is Unit.USD else "credits"
+            if self.never_reported:
+                return f"This service never reports {unit}, so {name} cannot be enforced."
+            return f"The service did not report {unit} in the last turns, so {name} cannot be enforced."
+        if self.unknown:
+            turns = plural(self.unknown, "earlier turn")
+            return f"The cost of {turns} is unknown, so {name} may be used up."
+        have = "has" if self.unmeasured == 1 else "have"
+        turns = f"{plural(self.unmeasured, 'running turn')} {have} no cost history"
+        return f"{turns}, so everything left of {name} is reserved."
+
+    @property
+    def near_text(self) -> str:
+        """The warning at 80%, which is shown once."""
+        return f"{self.limit.scope.limit.capitalize()} near: {self.spent_text}."
+
+    @property
+    def reached_text(self) -> str:
+        """The sentence about a reached limit."""
+        return f"{self.limit.scope.limit.capitalize()} reached: {self.spent_text}."
+
+    @property
+    def blocked_text(self) -> str:
+        """The sentence about a limit that blocks sending: it is reached, or reserved by running turns."""
+        if self.state is GaugeState.REACHED:
+            return self.reached_text
+        return f"{self.limit.scope.limit.capitalize()}: {self.free_text}."
+
 
 class LimitReached(HandingerError):
     """Nothing was sent: a limit is used up."""
 
     def __init__(self, gauge: Gauge, reason: str = "", hint: str = "") -> None:
         self.gauge = gauge
-        self.reason = reason or reached_text(gauge)
-        super().__init__(f"{self.reason} Nothing was sent.", hint or raise_hint(gauge.limit))
+        self.reason = reason or gauge.reached_text
+        super().__init__(f"{self.reason} Nothing was sent.", hint or gauge.limit.raise_hint)
 
 
 class LimitReserved(LimitReached):
@@ -168,8 +244,8 @@ class LimitReserved(LimitReached):
         cost = (
             "" if needed is None else f"; a turn like this may cost {amount_text(needed, gauge.limit.unit)}"
         )
-        reason = f"{gauge.limit.scope.limit.capitalize()}: {free_text(gauge)}{cost}."
-        hint = f"Wait until a running turn has finished. {raise_hint(gauge.limit)}"
+        reason = f"{gauge.limit.scope.limit.capitalize()}: {gauge.free_text}{cost}."
+        hint = f"Wait until a running turn has finished. {gauge.limit.raise_hint}"
         super().__init__(gauge, reason, hint)
 
 
@@ -179,7 +255,7 @@ class LimitUnmeasured(LimitReached):
     def __init__(self, gauge: Gauge) -> None:
         has_price = gauge.never_reported and gauge.limit.unit is Unit.USD
         price = "Set credit_usd, the price of a credit, or use" if has_price else "Use"
-        super().__init__(gauge, unmeasured_text(gauge), f"{price} --allow-unmeasured to send anyway.")
+        super().__init__(gauge, gauge.unmeasured_text, f"{price} --allow-unmeasured to send anyway.")
 
 
 def check_start(
@@ -264,77 +340,3 @@ def tightest(gauges: Iterable[Gauge]) -> Gauge | None:
 # -- texts ----------------------------------------------------------------------------
 def _exact(amount: Decimal | None, unit: Unit) -> str:
     return bare_text(None, unit) if amount is None else exact_text(amount, unit).partition(" ")[0]
-
-
-def used_text(gauge: Gauge) -> str:
-    """Like "$0.85 so far of $1.00", "16 + 1 unknown of 20 credits", "unknown of $1.00"."""
-    unit, limit = gauge.limit.unit, exact_text(gauge.limit.amount, gauge.limit.unit)
-    write: Write = bare_text
-    if gauge.spent.value is not None and gauge.state is not GaugeState.REACHED:
-        # $0.99999 of $1.00 must not be shown as "$1.00 of $1.00".
-        is_same = amount_text(gauge.spent.value, unit) == limit
-        write = _exact if is_same else bare_text
-    return f"{total_words(gauge.spent, unit, write)} of {limit}"
-
-
-def spent_text(gauge: Gauge) -> str:
-    """`used_text` with the percentage: "$0.85 so far of $1.00 (85%)"."""
-    return used_text(gauge) + (f" ({gauge.percent_text})" if gauge.spent.value is not None else "")
-
-
-def free_text(gauge: Gauge) -> str:
-    """Like "$0.60 of $2.00 left, 2 running, 1 of unknown cost", "none of $2.00 left, 1 running"."""
-    unit, limit = gauge.limit.unit, exact_text(gauge.limit.amount, gauge.limit.unit)
-    if not gauge.reported:
-        return f"a limit of {limit} cannot be enforced"
-    free = Total(gauge.free, doubtful=gauge.approximate or gauge.spent.doubtful)
-    text = about_text(free, unit, bare_text) if gauge.free else "none"
-    turns = [(gauge.running, "running"), (gauge.unknown, "of unknown cost")]
-    counts = [f", {count:,} {word}" for count, word in turns if count]
-    history = "" if not gauge.unmeasured else f", {gauge.unmeasured:,} of them without cost history"
-    if gauge.unmeasured == gauge.running + gauge.unknown:
-        history = " without cost history" if gauge.unmeasured else ""
-    return f"{text} of {limit} left{''.join(counts)}{history}"
-
-
-def unmeasured_text(gauge: Gauge) -> str:
-    """A sentence: why it is unknown whether a limit will hold."""
-    limit = gauge.limit
-    name = f"the {limit.scope.limit} of {exact_text(limit.amount, limit.unit)}"
-    if not gauge.reported:
-        unit = "USD" if limit.unit is Unit.USD else "credits"
-        if gauge.never_reported:
-            return f"This service never reports {unit}, so {name} cannot be enforced."
-        return f"The service did not report {unit} in the last turns, so {name} cannot be enforced."
-    if gauge.unknown:
-        turns = plural(gauge.unknown, "earlier turn")
-        return f"The cost of {turns} is unknown, so {name} may be used up."
-    have = "has" if gauge.unmeasured == 1 else "have"
-    turns = f"{plural(gauge.unmeasured, 'running turn')} {have} no cost history"
-    return f"{turns}, so everything left of {name} is reserved."
-
-
-def near_text(gauge: Gauge) -> str:
-    """The warning at 80%, which is shown once."""
-    return f"{gauge.limit.scope.limit.capitalize()} near: {spent_text(gauge)}."
-
-
-def reached_text(gauge: Gauge) -> str:
-    """The sentence about a reached limit."""
-    return f"{gauge.limit.scope.limit.capitalize()} reached: {spent_text(gauge)}."
-
-
-def limit_text(gauge: Gauge) -> str:
-    """The sentence about a limit that blocks sending: it is reached, or reserved by running turns."""
-    if gauge.state is GaugeState.REACHED:
-        return reached_text(gauge)
-    return f"{gauge.limit.scope.limit.capitalize()}: {free_text(gauge)}."
-
-
-def raise_hint(limit: Limit) -> str:
-    """How the user can raise the limit."""
-    if limit.origin is LimitOrigin.FLAG:
-        flag = "--max-cost" if limit.unit is Unit.USD else "--max-credits"
-        return f"Use a larger {flag} to continue."
-    amount = "AMOUNT" if limit.unit is Unit.USD else "AMOUNT credits"
-    return f"To raise it, use /limit {limit.scope} {amount} in the app."

@@ -10,11 +10,10 @@ from typing import TYPE_CHECKING, Final
 from msgspec import Struct
 from msgspec.structs import fields, replace
 
-from handinger_tui.core.amounts import Total, Unit, split_excess, total
+from handinger_tui.core.amounts import Total, Unit, cost_words, split_excess, total
 from handinger_tui.core.figures import COST_MEMBERS, NO_COSTS, NO_USAGE, Costs, Usage, cost_of
 from handinger_tui.core.formatting import UNKNOWN, plural
 from handinger_tui.core.money.amount_state import AmountState, state_of, total_in
-from handinger_tui.core.money.words import about_text, cost_words, total_words, unknown_words
 from handinger_tui.core.turns.turn import LIVE, TurnStatus
 
 if TYPE_CHECKING:
@@ -271,9 +270,9 @@ def sum_text(usd: Total, credit_total: Total, turns: int, credit_usd: Decimal | 
     pieces = [f"cost {UNKNOWN}" if usd.value is credit_total.value is None else ""]
     if usd.value is not None:
         # Words that qualify the cost are not repeated for its credits.
-        gaps = unknown_words(credit_total) if credit_total.unknown_turns != usd.unknown_turns else ""
-        credited = "" if credit_total.value is None else about_text(credit_total, Unit.CREDITS)
-        pieces = [total_words(usd), f"{credited} {gaps}".rstrip()]
+        gaps = credit_total.gap_words if credit_total.unknown_turns != usd.unknown_turns else ""
+        credited = "" if credit_total.value is None else credit_total.about(Unit.CREDITS)
+        pieces = [usd.words(), f"{credited} {gaps}".rstrip()]
     elif credit_total.value is not None:
         pieces = [cost_words(usd, credit_total, credit_usd)]
     return " · ".join(filter(None, [*pieces, plural(turns, "turn")]))

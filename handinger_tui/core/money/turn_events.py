@@ -13,7 +13,7 @@ from typing import Final, NamedTuple
 from msgspec import Struct
 from msgspec.structs import replace
 
-from handinger_tui.core.amounts import INT64_MAX, decimal_text
+from handinger_tui.core.decimals import INT64_MAX, decimal_text
 from handinger_tui.core.figures import FIGURES, amount, count, numbers_of
 from handinger_tui.core.jsontext import Json, NotJson, as_list, dump, parse
 from handinger_tui.core.money.basis import Basis

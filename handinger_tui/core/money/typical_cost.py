@@ -9,11 +9,11 @@ from typing import Final
 
 from msgspec import Struct
 
-from handinger_tui.core.amounts import EXACT, Total, Unit, at_price, json_amount
+from handinger_tui.core.amounts import Total, Unit, amount_text, at_price, fitted, price_words
+from handinger_tui.core.decimals import EXACT, json_amount
 from handinger_tui.core.formatting import plural
 from handinger_tui.core.jsontext import JsonObject
 from handinger_tui.core.money.spending import TurnCharge
-from handinger_tui.core.money.words import amount_text, fitted, price_words, total_cell
 from handinger_tui.core.safety import clean_line
 from handinger_tui.core.turns.session import LOCAL
 from handinger_tui.core.turns.turn import FREE, LIVE, TurnStatus, level_of
@@ -88,60 +88,61 @@ class TypicalCost(Struct, frozen=True):
         """The cost of an amount of credits at the person's price, "about $0.04"; "" if there is none."""
         return price_words(value, self.credit_usd) if unit is Unit.CREDITS else ""
 
+    # -- in words
+    @property
+    def text(self) -> str:
+        """One short line: "usually $0.02–$0.09 (median $0.04, 12 turns, 1 more unknown)"."""
+        unit, of = self.unit_and_spread
+        budget = clean_line(self.budget, 40)
+        if of.median is None:
+            if not of.unknown:
+                return f"no cost history at {budget} yet"
+            whose = "on other workers " if self.everywhere else ""
+            return f"{whose}{plural(of.unknown, 'turn')} at {budget}, cost unknown"
+        facts = [plural(of.counted, "turn"), self.at_price(unit, of.median)]
+        facts += [f"{of.unknown:,} more unknown"] if of.unknown else []
+        whose = "other workers " if self.everywhere else ""
+        if of.counted < ENOUGH:
+            amount = f"{whose}{amount_text(of.median, unit) if of.counted == 1 else _between(of, unit)}"
+        else:
+            amount = f"{whose}usually {_between(of, unit)}"
+            facts.insert(0, f"median {amount_text(of.median, unit)}")
+        return f"{amount} ({', '.join(filter(None, facts))})"
+
+    @property
+    def chip(self) -> str:
+        """A text of at most `CHIP_CELLS` cells: "~$0.04 ($0.02–0.09)", "no cost history yet"."""
+        unit, of = self.unit_and_spread
+        if of.median is None:
+            return "cost unknown" if of.unknown else "no cost history yet"
+        median = f"~{amount_text(of.median, unit)}"
+        turns = f"{median} ({plural(of.counted, 'turn')})"
+        if self.everywhere:
+            choices = [f"{median} (other workers)"]
+        elif of.counted == 1:
+            choices = [turns.removeprefix("~")]
+        elif of.counted < ENOUGH:
+            choices = [f"{_briefly(of, unit)} ({plural(of.counted, 'turn')})", turns]
+        else:
+            choices = [f"{median} ({_briefly(of, unit).partition(' ')[0]})", turns]
+        price = at_price(of.median, self.credit_usd) if unit is Unit.CREDITS else None
+        if price is not None:
+            dollars = Total(price, doubtful=True).cell()
+            choices = [f"{text} · {dollars}" for text in (*choices, median)] + choices
+        shortest = f"~{fitted([of.median], CHIP_CELLS - 1, unit)[0]}"
+        return next((text for text in choices if len(text) <= CHIP_CELLS), shortest)
+
+    @property
+    def unit_and_spread(self) -> tuple[Unit, Spread]:
+        """The unit and its distribution: USD if it was ever reported, else credits."""
+        if self.usd.counted or not self.credits.counted:
+            return Unit.USD, self.usd
+        return Unit.CREDITS, self.credits
+
 
 # -- texts ----------------------------------------------------------------------------
 CHIP_CELLS: Final = 25
 """The maximum width of `typical_cost_chip` in cells."""
-
-
-def typical_cost_text(typical: TypicalCost) -> str:
-    """One short line: "usually $0.02–$0.09 (median $0.04, 12 turns, 1 more unknown)"."""
-    unit, of = unit_and_spread(typical)
-    budget = clean_line(typical.budget, 40)
-    if of.median is None:
-        if not of.unknown:
-            return f"no cost history at {budget} yet"
-        whose = "on other workers " if typical.everywhere else ""
-        return f"{whose}{plural(of.unknown, 'turn')} at {budget}, cost unknown"
-    facts = [plural(of.counted, "turn"), typical.at_price(unit, of.median)]
-    facts += [f"{of.unknown:,} more unknown"] if of.unknown else []
-    whose = "other workers " if typical.everywhere else ""
-    if of.counted < ENOUGH:
-        amount = f"{whose}{amount_text(of.median, unit) if of.counted == 1 else _between(of, unit)}"
-    else:
-        amount = f"{whose}usually {_between(of, unit)}"
-        facts.insert(0, f"median {amount_text(of.median, unit)}")
-    return f"{amount} ({', '.join(filter(None, facts))})"
-
-
-def typical_cost_chip(typical: TypicalCost) -> str:
-    """A text of at most `CHIP_CELLS` cells: "~$0.04 ($0.02–0.09)", "no cost history yet"."""
-    unit, of = unit_and_spread(typical)
-    if of.median is None:
-        return "cost unknown" if of.unknown else "no cost history yet"
-    median = f"~{amount_text(of.median, unit)}"
-    turns = f"{median} ({plural(of.counted, 'turn')})"
-    if typical.everywhere:
-        choices = [f"{median} (other workers)"]
-    elif of.counted == 1:
-        choices = [turns.removeprefix("~")]
-    elif of.counted < ENOUGH:
-        choices = [f"{_briefly(of, unit)} ({plural(of.counted, 'turn')})", turns]
-    else:
-        choices = [f"{median} ({_briefly(of, unit).partition(' ')[0]})", turns]
-    price = at_price(of.median, typical.credit_usd) if unit is Unit.CREDITS else None
-    if price is not None:
-        dollars = total_cell(Total(price, doubtful=True))
-        choices = [f"{text} · {dollars}" for text in (*choices, median)] + choices
-    shortest = f"~{fitted([of.median], CHIP_CELLS - 1, unit)[0]}"
-    return next((text for text in choices if len(text) <= CHIP_CELLS), shortest)
-
-
-def unit_and_spread(typical: TypicalCost) -> tuple[Unit, Spread]:
-    """The unit and its distribution: USD if it was ever reported, else credits."""
-    if typical.usd.counted or not typical.credits.counted:
-        return Unit.USD, typical.usd
-    return Unit.CREDITS, typical.credits
 
 
 def _between(of: Spread, unit: Unit) -> str:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from handinger_tui.core.amounts import amount_text
 from handinger_tui.core.formatting import plural
 from handinger_tui.core.money.limits import Scope
 from handinger_tui.core.money.turn_events import BASIS_ANSWERS, BASIS_WORDS
-from handinger_tui.core.money.words import amount_text
 from handinger_tui.core.receipts import basis_lines, worker_of_figures
 from handinger_tui.core.safety import clean_line
 from handinger_tui.ui.commands.command import Command, CommandContext, number_in, numbers_to

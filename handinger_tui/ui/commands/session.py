@@ -12,7 +12,8 @@ from msgspec.structs import replace
 from handinger_tui.core.acts import RULES, Act, until_sent
 from handinger_tui.core.money.attribution import money_of
 from handinger_tui.core.money.spending import ChargeFilter
-from handinger_tui.core.money.typical_cost import typical_cost_text
+
+# REMOVED
 from handinger_tui.core.prompts import draft_of_request, fork_text
 from handinger_tui.core.safety import clean_line
 from handinger_tui.core.tags import labels_text, tag_name, tag_names
@@ -356,7 +357,7 @@ async def retry_turn(context: CommandContext, turn: Turn, budget: str) -> None:
     if turn.live or turn.status is TurnStatus.RUNNING:
         interaction.say("The worker is still working on this message. Nothing was sent.", "warning")
         return
-    usual = typical_cost_text(await controller.typical_cost(budget))
+    usual = (await controller.typical_cost(budget)).text
     first = first_cost(turn, money_of(session, turn), session.credit_usd)
     body = (
         f"“{clean_line(turn.request.prompt, 200)}”\n\n{first} "

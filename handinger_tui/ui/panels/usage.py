@@ -10,15 +10,8 @@ from typing import TYPE_CHECKING, ClassVar, Final
 from textual.binding import BindingType
 from textual.content import Content
 
-from handinger_tui.core.amounts import Unit, split_excess
-from handinger_tui.core.bars import BLOCKS, NO_VALUE, percent_level, sparkline, stacked_bar
-from handinger_tui.core.columns import aligned
-from handinger_tui.core.figures import CATEGORIES, FIGURE, SHOWN, Measure
-from handinger_tui.core.formatting import day_text, duration, moment_at, plural
-from handinger_tui.core.money.attribution import MoneyIndex
-from handinger_tui.core.money.limits import Gauge, GaugeState, Scope, free_text, used_text
-from handinger_tui.core.money.words import (
-    about_text,
+from handinger_tui.core.amounts import (
+    Unit,
     amount_text,
     bare_text,
     cost_words,
@@ -26,10 +19,14 @@ from handinger_tui.core.money.words import (
     excess_words,
     fitted,
     price_words,
-    total_cell,
-    total_words,
-    unknown_words,
+    split_excess,
 )
+from handinger_tui.core.bars import BLOCKS, NO_VALUE, percent_level, sparkline, stacked_bar
+from handinger_tui.core.columns import aligned
+from handinger_tui.core.figures import CATEGORIES, FIGURE, SHOWN, Measure
+from handinger_tui.core.formatting import day_text, duration, moment_at, plural
+from handinger_tui.core.money.attribution import MoneyIndex
+from handinger_tui.core.money.limits import Gauge, GaugeState, Scope
 from handinger_tui.core.receipts import basis_words, share_text
 from handinger_tui.core.turns.session import LOCAL
 from handinger_tui.core.turns.turn import Turn
@@ -95,9 +92,9 @@ def _costs(view: UsageView, width: int) -> list[Content]:
     rows = [("This turn", view.own.money.total(unit), STRONG)]
     if len(view.turns) > 1:
         rows.append(("Session", session, ""))
-    texts = [about_text(amount, unit) for _, amount, _ in rows]
+    texts = [amount.about(unit) for _, amount, _ in rows]
     if max(map(len, texts)) + LABEL + len(" so far") > width:
-        texts = [total_cell(amount, unit) for _, amount, _ in rows]
+        texts = [amount.cell(unit) for _, amount, _ in rows]
     lines = [
         Content.assemble(
             (f"{label:<{LABEL}}", FAINT),
@@ -108,7 +105,7 @@ def _costs(view: UsageView, width: int) -> list[Content]:
     ]
     price = price_words(session.value, view.credit_usd) if unit is Unit.CREDITS else ""
     lines += [_row("", f"{price} at your price")] if price else []
-    gaps = unknown_words(session)
+    gaps = session.gap_words
     if gaps and lines[-1].cell_length + len(gaps) < width:
         lines[-1] = Content.assemble(lines[-1].rstrip(), (f" {gaps}", MARK))
     elif gaps:
@@ -140,7 +137,7 @@ def _credits(view: UsageView) -> list[Content]:
     if _unit(view) is Unit.CREDITS or own.value is None:
         return []
     of_session = f" · session {bare_text(session.value, Unit.CREDITS)}" if len(view.turns) > 1 else ""
-    return [_row("Credits", about_text(own, Unit.CREDITS, bare_text) + of_session)]
+    return [_row("Credits", own.about(Unit.CREDITS, bare_text) + of_session)]
 
 
 def _tokens(view: UsageView, width: int) -> list[Content]:
@@ -162,7 +159,7 @@ def _nearest_limit(gauges: Sequence[Gauge], kind: str, width: int) -> list[Conte
     if gauge is None:
         return []
     name = f"{_limit_name(gauge, kind)} ".capitalize()
-    left = used_text(gauge) if gauge.spent.value is None else free_text(gauge)
+    left = gauge.used_text if gauge.spent.value is None else gauge.free_text
     brief = left.partition(",")[0]
     choices = (left, brief, f"{brief.partition(' of ')[0]} left")
     text = next((one for one in choices if len(name) + len(one) <= width), brief)
@@ -297,7 +294,7 @@ def _limit_lines(gauge: Gauge, width: int, kind: str) -> tuple[Content, Content]
     words = " ".join(word for word in (gauge.percent_text, WORD[gauge.state]) if word)
     bar = percent_level(gauge.percent, max(4, width - len(words) - 2))
     scope = kind if gauge.limit.scope is Scope.WORKER else gauge.limit.scope
-    amounts = Content.assemble((f"{scope.capitalize():<{LABEL}}", FAINT), used_text(gauge))
+    amounts = Content.assemble((f"{scope.capitalize():<{LABEL}}", FAINT), gauge.used_text)
     return amounts.truncate(width, ellipsis=True), Content.assemble((bar, style), " ", (words, style))
 
 
@@ -440,7 +437,7 @@ def compact_line(
     view = usage_view(session, index)
     if view.status is None:
         return ""
-    turn = f"turn {view.cost or total_words(view.own.money.total(Unit.USD))}"
+    turn = f"turn {view.cost or view.own.money.total(Unit.USD).words()}"
     usd, credit = view.session(Unit.USD), view.session(Unit.CREDITS)
     pieces = [turn, f"session {cost_words(usd, credit, view.credit_usd)}"] if len(view.turns) > 1 else [turn]
     gauge = nearest(gauges)

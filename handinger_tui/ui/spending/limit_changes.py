@@ -8,10 +8,9 @@ from typing import Final
 
 from msgspec import Struct
 
-from handinger_tui.core.amounts import Unit
+from handinger_tui.core.amounts import Unit, exact_text
 from handinger_tui.core.errors import HandingerError
 from handinger_tui.core.money.limits import Gauge, Scope, amount_of
-from handinger_tui.core.money.words import exact_text
 from handinger_tui.core.safety import clean_line
 
 CREDIT_DECIMALS: Final = 6

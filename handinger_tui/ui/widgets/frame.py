@@ -21,11 +21,10 @@ from textual.strip import Strip
 from textual.widget import Widget
 from textual.widgets import Static
 
-from handinger_tui.core.amounts import Total, Unit
+from handinger_tui.core.amounts import Total, Unit, cost_words, exact_text
 from handinger_tui.core.formatting import plural
 from handinger_tui.core.money.limits import Gauge, Scope
 from handinger_tui.core.money.spending import Bucket
-from handinger_tui.core.money.words import cost_words, exact_text, total_words
 from handinger_tui.core.safety import clean_line
 from handinger_tui.core.turns.turn import TurnStatus
 from handinger_tui.ui.keys import in_footer_order
@@ -224,7 +223,7 @@ class HeaderLine(Widget):
             return
         words = plural(count, "other")
         if total.value is not None:
-            yield f"{words} running · {total_words(total)}"
+            yield f"{words} running · {total.words()}"
         yield f"{words} running"
         yield words
 
@@ -271,7 +270,7 @@ class HeaderLine(Widget):
 def _spent_text(spent: Bucket, credit_usd: Decimal | None) -> str:
     """What some turns cost, in credits where no USD are reported; "" where neither is."""
     if not _in_credits(spent):
-        return total_words(spent.usd) if spent.usd.value is not None else ""
+        return spent.usd.words() if spent.usd.value is not None else ""
     return cost_words(Total(None), spent.credits, credit_usd)
 
 

@@ -9,9 +9,9 @@ from typing import Final
 from msgspec.structs import replace
 from textual.content import Content
 
+from handinger_tui.core.amounts import cost_words
 from handinger_tui.core.columns import Align, Column, Row, Tone
 from handinger_tui.core.formatting import ago, middle_cut, plural
-from handinger_tui.core.money.words import cost_words
 from handinger_tui.core.prompts import lineage_words
 from handinger_tui.core.safety import clean_line
 from handinger_tui.core.turns.session import LOCAL, Session, SessionSummary

@@ -12,16 +12,7 @@ from handinger_tui.core.acts import Hold, until_sent, waiting_words
 from handinger_tui.core.bars import percent_level
 from handinger_tui.core.formatting import duration, plural
 from handinger_tui.core.money.attribution import MoneyIndex, money_of
-from handinger_tui.core.money.limits import (
-    Gauge,
-    GaugeState,
-    LimitOrigin,
-    Scope,
-    free_text,
-    limit_text,
-    raise_hint,
-    spent_text,
-)
+from handinger_tui.core.money.limits import Gauge, GaugeState, LimitOrigin, Scope
 from handinger_tui.core.receipts import duration_text
 from handinger_tui.core.safety import clean_line
 from handinger_tui.core.turns.session import LOCAL, Session, any_with_status, with_status
@@ -55,7 +46,7 @@ def limit_meter(gauge: Gauge) -> Content:
         (f" {WORD[gauge.state]}".rstrip(), f"bold {style}"),
         (origin, "$text-muted"),
     )
-    amounts = [spent_text(gauge), *([free_text(gauge)] if gauge.has_reservations else [])]
+    amounts = [gauge.spent_text, *([gauge.free_text] if gauge.has_reservations else [])]
     return Content("\n").join([first, *(Content.styled(f"  {text}", "$foreground") for text in amounts)])
 
 
@@ -305,10 +296,10 @@ def hold_advice(session: Session, hold: Hold, count: int, now_ms: int) -> Advice
 
 
 def _limit_text(gauge: Gauge) -> str:
-    reached = limit_text(gauge)
+    reached = gauge.blocked_text
     scope = gauge.limit.scope
     hint = (
-        raise_hint(gauge.limit)
+        gauge.limit.raise_hint
         if gauge.limit.origin is LimitOrigin.FLAG
         else f"Press Enter on an empty prompt to raise it, or use /limit {scope} AMOUNT."
     )

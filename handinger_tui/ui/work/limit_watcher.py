@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final, Protocol, runtime_checkable
 from handinger_tui.core.amounts import Total, Unit
 from handinger_tui.core.errors import ApiError, LedgerError
 from handinger_tui.core.money.attribution import money_of
-from handinger_tui.core.money.limits import UNTIL_RAISED, Gauge, GaugeState, near_text, reached_text
+from handinger_tui.core.money.limits import UNTIL_RAISED, Gauge, GaugeState
 from handinger_tui.core.money.reconciliation import MORE, Restatement, restatement_text
 from handinger_tui.core.money.spending import ChargeFilter, GroupBy, sum_buckets
 from handinger_tui.core.turns.session import with_status
@@ -189,9 +189,9 @@ class LimitWatcher:
         is_in_card = bool(self._controller.queue_of(session_id)) and (hold is None or hold.gauge is not None)
         for gauge in self._controller.warned.take_new(session_id, gauges):
             if gauge.state is not GaugeState.REACHED:
-                self._interaction.announce(near_text(gauge), "warning")
+                self._interaction.announce(gauge.near_text, "warning")
             elif not is_in_card:
-                self._interaction.announce(f"{reached_text(gauge)} {UNTIL_RAISED}", "error")
+                self._interaction.announce(f"{gauge.reached_text} {UNTIL_RAISED}", "error")
         if self._money_for != self._money_key():
             self._interaction.run(self._refresh_money())
 

@@ -18,8 +18,8 @@ from textual.widgets import TextArea
 from handinger_tui.core.acts import PromptState, SessionState, Typed, about, enter, typed_in
 from handinger_tui.core.attention import ShownOffer
 from handinger_tui.core.money.attribution import MoneyIndex
-from handinger_tui.core.money.limits import Gauge, free_text, tightest
-from handinger_tui.core.money.typical_cost import TypicalCost, typical_cost_chip
+from handinger_tui.core.money.limits import Gauge, tightest
+from handinger_tui.core.money.typical_cost import TypicalCost
 from handinger_tui.core.prompts import is_only_carried
 from handinger_tui.core.receipts import receipt_line
 from handinger_tui.core.turns.session import Session, identical_prefix, same_readings
@@ -409,10 +409,10 @@ class SessionPane(Rows):
         unlimited = self._budget == "unlimited"
         chip = Content.assemble((self._budget, "bold $background on $warning" if unlimited else "$accent"))
         typical = self._typical_costs.get(self._budget)
-        usual = "" if typical is None else typical_cost_chip(typical)
+        usual = "" if typical is None else typical.chip
         subtitle = Content.assemble(chip, (f" · {usual}", "$text-muted")) if usual else chip
         if (limiting := tightest(self._state.gauges)) is not None:
-            subtitle = Content.assemble(subtitle, (f" · {free_text(limiting)}", "$text-muted"))
+            subtitle = Content.assemble(subtitle, (f" · {limiting.free_text}", "$text-muted"))
         if not subtitle.is_same(self._subtitle):
             self._subtitle = subtitle
             # A compact prompt has only the line above it.
