@@ -17,7 +17,7 @@ from handinger_tui.settings import NEVER_REPORTED, Flags, Settings, load, requir
 if TYPE_CHECKING:
     import argparse
 
-    from handinger_tui.ledger.limits import LimitRules
+    from handinger_tui.ledger.charges.limits import LimitRules
 
 
 def settings_for(args: argparse.Namespace | None, *, keyless: bool = True) -> Settings:
@@ -84,7 +84,9 @@ def tag_rules() -> TagRules:
 
 def limit_rules(settings: Settings, folder: str = "") -> LimitRules:
     """Return the limits of flags and configuration. `folder`: where sessions are begun."""
-    from handinger_tui.ledger.limits import LimitRules  # sqlite3 and the ledger, not before the first frame
+    from handinger_tui.ledger.charges.limits import (
+        LimitRules,  # sqlite3 and the ledger, not before the first frame
+    )
 
     flags = [limit for limit in settings.spending if limit.origin is LimitOrigin.FLAG]
     configured = [limit for limit in settings.spending if limit.origin is not LimitOrigin.FLAG]

@@ -42,16 +42,9 @@ from handinger_tui.core.formatting import (
 from handinger_tui.core.jsontext import JsonObject
 from handinger_tui.core.money.amount_state import AmountState
 from handinger_tui.core.money.attribution import AmountBasis, TurnMoney, fault_in
+from handinger_tui.core.money.basis_text import basis_words
 from handinger_tui.core.money.typical_cost import TypicalCost, spread_object
-from handinger_tui.core.receipts import (
-    ENOUGH_EARLIER,
-    ReceiptFacts,
-    Times,
-    basis_words,
-    change_text,
-    facts_of,
-    share_text,
-)
+from handinger_tui.core.receipts import ENOUGH_EARLIER, ReceiptFacts, Times, change_text, facts_of, share_text
 from handinger_tui.core.safety import clean_json, clean_line
 from handinger_tui.core.stream import Snapshot
 from handinger_tui.core.turns.session import Session, ids_of, title_from

@@ -17,9 +17,10 @@ from handinger_tui.core.money.spending import ChargeFilter, Rise
 from handinger_tui.core.turns.session import Ruling, Session
 from handinger_tui.core.turns.turn import TurnStatus
 from handinger_tui.ledger import turns as turn_store
-from handinger_tui.ledger.charges import ChargeCache, assigned, rise_numbered, write_charges
+from handinger_tui.ledger.charges.entries import ChargeCache, assigned, rise_numbered, write_charges
+from handinger_tui.ledger.charges.grouping import EVERYTHING, restatements
+from handinger_tui.ledger.charges.worker_turns import rulings_on
 from handinger_tui.ledger.database_file import open_database
-from handinger_tui.ledger.grouping import EVERYTHING, restatements
 from handinger_tui.ledger.sql import (
     LOCK_WAIT_S,
     Care,
@@ -30,7 +31,6 @@ from handinger_tui.ledger.sql import (
     translated,
     unpack,
 )
-from handinger_tui.ledger.worker_turns import rulings_on
 
 if TYPE_CHECKING:
     import sqlite3

@@ -19,8 +19,8 @@ from handinger_tui.core.jsontext import as_object, as_text, parse
 from handinger_tui.core.stream import COMPACTION_RULE, UNREADABLE, Frame, Framing, Marker, compacted
 from handinger_tui.core.turns.fold import Fold
 from handinger_tui.core.turns.turn import TurnRequest, TurnStatus
-from handinger_tui.ledger import worker_turns
-from handinger_tui.ledger.charges import open_charge
+from handinger_tui.ledger.charges import worker_turns
+from handinger_tui.ledger.charges.entries import open_charge
 from handinger_tui.ledger.sql import (
     FRAME_COLUMNS,
     TurnFrame,

@@ -15,8 +15,8 @@ from handinger_tui.core.stored_workers import StoredWorker
 from handinger_tui.core.tags import NO_TAG_RULES
 from handinger_tui.core.turns.turn import FREE, UNSENT, TurnStatus
 from handinger_tui.ledger import search
+from handinger_tui.ledger.charges.grouping import DOUBTS, UNSETTLED
 from handinger_tui.ledger.frames import drop_some, pack_some
-from handinger_tui.ledger.grouping import DOUBTS, UNSETTLED
 from handinger_tui.ledger.labels import Labeler, change_tags, choose, set_project
 from handinger_tui.ledger.search import optimize, remove_session
 from handinger_tui.ledger.sql import (

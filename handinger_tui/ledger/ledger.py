@@ -12,17 +12,17 @@ from uuid import uuid4
 from handinger_tui.core.errors import LedgerError, NoHistory
 from handinger_tui.ledger import frames as turn_frames
 from handinger_tui.ledger import turns as turn_store
-from handinger_tui.ledger import worker_turns
-from handinger_tui.ledger.charges import ChargeCache
+from handinger_tui.ledger.charges import worker_turns
+from handinger_tui.ledger.charges.entries import ChargeCache
+from handinger_tui.ledger.charges.limits import LimitService
+from handinger_tui.ledger.charges.reports import ChargeQueries
 from handinger_tui.ledger.corrections import Rulings, recompute
 from handinger_tui.ledger.database import Database
 from handinger_tui.ledger.database_file import Opened, mark_suspect, open_copy, open_database
 from handinger_tui.ledger.frames import FrameWriter, newest_frame_ms
 from handinger_tui.ledger.history import SessionHistory, StoredWorkers
-from handinger_tui.ledger.limits import LimitService
 from handinger_tui.ledger.locks import ProcessLocks
 from handinger_tui.ledger.repair import open_or_salvage, opened_in_memory
-from handinger_tui.ledger.reports import ChargeQueries
 from handinger_tui.ledger.search import index_entries
 from handinger_tui.ledger.sql import LOCK_WAIT_S, LockRetries, TurnFrame, one_moment, translated
 from handinger_tui.ledger.turns import Run

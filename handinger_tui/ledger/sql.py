@@ -18,6 +18,7 @@ from handinger_tui.core.money.attribution import AmountBasis
 from handinger_tui.core.prompts import attachments_from_text, lineage_from_text
 from handinger_tui.core.stream import FRAMINGS, UNREADABLE, Frame, Framing
 from handinger_tui.core.turns.fold import is_understood
+from handinger_tui.core.turns.messages import normalized_prompt
 from handinger_tui.core.turns.session import NOTHING_SAID, About, Session, SessionSummary
 from handinger_tui.core.turns.turn import Trigger, TurnRequest, TurnStatus
 
@@ -222,6 +223,13 @@ def unpack(value: object) -> str:
         return value.decode("utf-8", "surrogatepass")
     except UnicodeDecodeError:
         return readable(value)
+
+
+def prompt_key(prompt: object) -> str:
+    """A short key that is equal for texts that count as the same prompt (`normalized_prompt`)."""
+    from hashlib import sha256  # loads OpenSSL, 2 MB, which a start has no use for
+
+    return sha256(normalized_prompt(unpack(prompt)).encode("utf-8", "surrogatepass")).hexdigest()[:32]
 
 
 def unpack_optional(value: object) -> str | None:

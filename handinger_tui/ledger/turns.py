@@ -30,8 +30,15 @@ from handinger_tui.core.turns.turn import (
     TurnRequest,
     TurnStatus,
 )
-from handinger_tui.ledger import limits, search, worker_turns
-from handinger_tui.ledger.charges import ChargeCache, new_entries, open_charge, take_back, write_charges
+from handinger_tui.ledger import search
+from handinger_tui.ledger.charges import limits, worker_turns
+from handinger_tui.ledger.charges.entries import (
+    ChargeCache,
+    new_entries,
+    open_charge,
+    take_back,
+    write_charges,
+)
 from handinger_tui.ledger.frames import frames, frames_of_session, put_frames, store_compact_frames
 from handinger_tui.ledger.sql import (
     Care,
@@ -50,7 +57,7 @@ if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Callable, Iterable, Sequence
 
-    from handinger_tui.ledger.limits import Reservation
+    from handinger_tui.ledger.charges.limits import Reservation
 
 
 def claim(connection: sqlite3.Connection, turn_id: str, run: str, is_alive: Callable[[str], bool]) -> bool:

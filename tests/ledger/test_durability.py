@@ -11,7 +11,7 @@ from handinger_tui.core.errors import Damaged, LedgerError, Locked, NoRoom
 from handinger_tui.core.turns.fold import fold
 from handinger_tui.core.turns.session import put_turn
 from handinger_tui.ledger import turns
-from handinger_tui.ledger.charges import ChargeCache
+from handinger_tui.ledger.charges.entries import ChargeCache
 from handinger_tui.ledger.database import Database
 from handinger_tui.ledger.database_file import open_database
 from handinger_tui.ledger.frames import FrameWriter

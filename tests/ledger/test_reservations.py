@@ -22,8 +22,8 @@ from handinger_tui.core.turns.fold import fold
 from handinger_tui.core.turns.session import put_turn
 from handinger_tui.core.turns.turn import StartPolicy, Turn, TurnStatus
 from handinger_tui.ledger import cost_rows
+from handinger_tui.ledger.charges.limits import LimitRules
 from handinger_tui.ledger.ledger import Ledger
-from handinger_tui.ledger.limits import LimitRules
 from tests.ledger.charge_rows import without_state
 from tests.ledger.raw_rows import DAY_MS, NOON_MS, cells, old_file, put, put_in
 from tests.ledger.samples import answered, look, opened, play, session, turn_request

@@ -13,22 +13,22 @@ from msgspec.structs import replace
 
 from handinger_tui.cli.args import BUDGETS, add_json_option
 from handinger_tui.cli.commands import Implementation
-from handinger_tui.cli.cost_forms import FORMS
 from handinger_tui.cli.costs_query import charge_filter, time_filter, unique_id
 from handinger_tui.cli.exit_codes import Exit
 from handinger_tui.cli.load_settings import limit_rules, settings_for, tag_rules
 from handinger_tui.cli.local_files import default_paths, new_file, save_new_file
-from handinger_tui.cli.output import put, say
+from handinger_tui.cli.output import output_width, put, say
 from handinger_tui.core.errors import SettingsError
-from handinger_tui.core.export.spending import END
+from handinger_tui.core.money.basis_text import BASIS_ANSWERS, BASIS_WORDS
 from handinger_tui.core.money.reconciliation import restatement_text
 from handinger_tui.core.money.report import Selection
+from handinger_tui.core.money.report_forms import FORMS
+from handinger_tui.core.money.report_json import END
 from handinger_tui.core.money.spending import OVERLAP, GroupBy
-from handinger_tui.core.money.turn_events import BASIS_ANSWERS, BASIS_WORDS
 from handinger_tui.core.periods import TIMES, period_ms
+from handinger_tui.ledger.charges.limits import LimitRules
 from handinger_tui.ledger.corrections import LISTED, assign, decide_in, set_basis
 from handinger_tui.ledger.cost_rows import opened
-from handinger_tui.ledger.limits import LimitRules
 
 if TYPE_CHECKING:
     import argparse
@@ -155,8 +155,9 @@ def run(args: argparse.Namespace) -> int:
         which = charge_filter(args, cost_rows, times)
         selection = Selection(GroupBy(args.by), which, args.since, args.until, args.as_of)
         report = cost_rows.report(selection, replace(_configured_limits(), now_ms=lambda: now_ms))
+        rows, width = cost_rows.rows(report), output_width(80)
         if target is not None:
-            text = "".join(FORMS[_form_of(target.name)](report, cost_rows))
+            text = "".join(FORMS[_form_of(target.name)](report, rows, width))
             save_new_file(target, text.encode("utf-8", "replace"), force=args.force)
             if not (args.json or args.csv):
                 put(f"Report: {target}")
@@ -167,7 +168,7 @@ def run(args: argparse.Namespace) -> int:
             sys.stdout.reconfigure(newline="")
         if args.csv and report.selection.by is GroupBy.TAG:
             say(OVERLAP)
-        for piece in FORMS["json" if args.json else "csv" if args.csv else "txt"](report, cost_rows):
+        for piece in FORMS["json" if args.json else "csv" if args.csv else "txt"](report, rows, width):
             # Cleaned, a line end is a line feed.
             put(piece.removesuffix(END), END if piece.endswith(END) else "")
     return Exit.OK

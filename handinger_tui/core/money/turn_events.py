@@ -25,14 +25,6 @@ from handinger_tui.core.turns.turn import FREE, LIVE, REFUSED, UNDECIDED, Figure
 
 AUTO: Final = "auto"
 """The meaning in a ruling that removes a pin: the readings decide again."""
-BASIS_WORDS: Final = {"lifetime": "lifetime", "per-turn": "per_turn", AUTO: AUTO}
-"""Typed word for a basis → stored word."""
-BASIS_ANSWERS: Final = {
-    "lifetime": "Pinned by you: this worker's figures are totals.",
-    "per-turn": "Pinned by you: this worker's figures are per turn.",
-    AUTO: "No longer pinned: the readings decide what this worker's figures mean.",
-}
-"""Typed word for a basis → the answer to the person."""
 BASES: Final = {str(basis): basis for basis in (Basis.LIFETIME, Basis.PER_TURN)}
 
 

@@ -6,9 +6,8 @@ from typing import TYPE_CHECKING, Final
 
 from handinger_tui.core.amounts import amount_text
 from handinger_tui.core.formatting import plural
+from handinger_tui.core.money.basis_text import BASIS_ANSWERS, BASIS_WORDS, basis_lines, worker_of_figures
 from handinger_tui.core.money.limits import Scope
-from handinger_tui.core.money.turn_events import BASIS_ANSWERS, BASIS_WORDS
-from handinger_tui.core.receipts import basis_lines, worker_of_figures
 from handinger_tui.core.safety import clean_line
 from handinger_tui.ui.commands.command import Command, CommandContext, number_in, numbers_to
 

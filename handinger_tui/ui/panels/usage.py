@@ -26,8 +26,9 @@ from handinger_tui.core.columns import aligned
 from handinger_tui.core.figures import CATEGORIES, FIGURE, SHOWN, Measure
 from handinger_tui.core.formatting import day_text, duration, moment_at, plural
 from handinger_tui.core.money.attribution import MoneyIndex
+from handinger_tui.core.money.basis_text import basis_words
 from handinger_tui.core.money.limits import Gauge, GaugeState, Scope
-from handinger_tui.core.receipts import basis_words, share_text
+from handinger_tui.core.receipts import share_text
 from handinger_tui.core.turns.session import LOCAL
 from handinger_tui.core.turns.turn import Turn
 from handinger_tui.ui.keys import Where, bindings

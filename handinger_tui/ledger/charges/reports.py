@@ -26,8 +26,8 @@ from handinger_tui.core.money.typical_cost import TypicalCost
 from handinger_tui.core.periods import midnight_ms
 from handinger_tui.core.tags import NO_TAG_RULES
 from handinger_tui.core.turns.session import Session
-from handinger_tui.ledger.charges import assigned, rises
-from handinger_tui.ledger.grouping import (
+from handinger_tui.ledger.charges.entries import assigned, rises
+from handinger_tui.ledger.charges.grouping import (
     EVERYTHING,
     buckets,
     restatements,
@@ -36,8 +36,8 @@ from handinger_tui.ledger.grouping import (
     typical_cost,
     undated,
 )
+from handinger_tui.ledger.charges.limits import LimitRules, LimitService, LimitUsage, periods_at
 from handinger_tui.ledger.labels import choose
-from handinger_tui.ledger.limits import LimitRules, LimitService, LimitUsage, periods_at
 from handinger_tui.ledger.sql import one_moment
 
 if TYPE_CHECKING:

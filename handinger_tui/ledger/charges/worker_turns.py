@@ -21,7 +21,6 @@ from handinger_tui.core.money.turn_events import (
     timeline_of,
 )
 from handinger_tui.core.stream import Marker
-from handinger_tui.core.turns.messages import normalized_prompt
 from handinger_tui.core.turns.session import OtherTurn, RelatedHistory, RemoteTurn, Ruling, Session
 from handinger_tui.core.turns.turn import FREE, Turn, TurnRequest, TurnStatus
 from handinger_tui.ledger.sql import (
@@ -30,6 +29,7 @@ from handinger_tui.ledger.sql import (
     int_or_zero,
     pack,
     pack_optional,
+    prompt_key,
     unpack,
     unpack_optional,
 )
@@ -37,13 +37,6 @@ from handinger_tui.ledger.sql import (
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Collection, Iterable, Mapping
-
-
-def prompt_key(prompt: object) -> str:
-    """A short key that is equal for texts that count as the same prompt (`normalized_prompt`)."""
-    from hashlib import sha256  # loads OpenSSL, 2 MB, which a start has no use for
-
-    return sha256(normalized_prompt(unpack(prompt)).encode("utf-8", "surrogatepass")).hexdigest()[:32]
 
 
 class RemoteEntry(Struct, frozen=True):

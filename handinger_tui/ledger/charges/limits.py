@@ -38,8 +38,8 @@ from handinger_tui.core.periods import midnight_ms
 from handinger_tui.core.tags import NO_TAG_RULES, SessionFacts, TagRules
 from handinger_tui.core.turns.session import LOCAL, Session
 from handinger_tui.core.turns.turn import LIVE, NO_DAY, StartPolicy, TurnRequest, TurnStatus
-from handinger_tui.ledger.charges import DECIMALS, amount_in, rises
-from handinger_tui.ledger.grouping import condition, day_at, spent, typical_cost
+from handinger_tui.ledger.charges.entries import DECIMALS, amount_in, rises
+from handinger_tui.ledger.charges.grouping import condition, day_at, spent, typical_cost
 from handinger_tui.ledger.labels import Labeler, choose
 from handinger_tui.ledger.sql import (
     Care,

@@ -26,7 +26,7 @@ from handinger_tui.core.money.spending import ChargeFilter, Rise
 from handinger_tui.core.money.turn_events import is_of_file, newest_event_ms
 from handinger_tui.core.turns.session import LOCAL, NO_RELATED_HISTORY, PerTurn, Session
 from handinger_tui.core.turns.turn import FREE, Turn, TurnStatus
-from handinger_tui.ledger import worker_turns
+from handinger_tui.ledger.charges import worker_turns
 from handinger_tui.ledger.labels import CHOSEN_WORKER
 from handinger_tui.ledger.sql import (
     Cell,

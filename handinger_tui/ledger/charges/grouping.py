@@ -27,7 +27,7 @@ from handinger_tui.core.money.typical_cost import Spread, TypicalCost, spread
 from handinger_tui.core.periods import midnight_ms, week_days, week_name
 from handinger_tui.core.tags import NO_LABELS, NO_TAG_RULES, TagRules
 from handinger_tui.core.turns.turn import FREE, LIVE, NO_DAY, REFUSED, Trigger
-from handinger_tui.ledger.charges import (
+from handinger_tui.ledger.charges.entries import (
     AMOUNT_COLUMNS,
     BIT,
     COST_BITS,

@@ -10,7 +10,9 @@ from typing import Final
 
 from handinger_tui.core.amounts import Total, Unit, bare_text, count_text, excess_words, legend
 from handinger_tui.core.decimals import EXACT
-from handinger_tui.core.export.chart_data import (
+from handinger_tui.core.figures import COST_MEMBERS
+from handinger_tui.core.formatting import local_time, number, percent_text, plural
+from handinger_tui.core.money.chart_values import (
     SIMULATED_REPORT,
     BarSpan,
     Slot,
@@ -21,8 +23,6 @@ from handinger_tui.core.export.chart_data import (
     tick_text,
     ticks,
 )
-from handinger_tui.core.figures import COST_MEMBERS
-from handinger_tui.core.formatting import local_time, number, percent_text, plural
 from handinger_tui.core.money.report import Report
 from handinger_tui.core.money.spending import EMPTY_TOTAL, SUMS, Bucket, GroupBy, empty_key_name
 from handinger_tui.core.safety import clean_line, html_page
