@@ -21,7 +21,7 @@ from handinger_tui.cli.wiring import Services, generation_of, new_clock, open_se
 from handinger_tui.core.acts import HoldReason
 from handinger_tui.core.errors import HandingerError, LedgerError, NoHistory, SettingsError
 from handinger_tui.core.formatting import plural
-from handinger_tui.core.money.attribution import MoneyIndex, money_of
+from handinger_tui.core.money.attribution import MoneyIndex
 from handinger_tui.core.money.limits import LimitReached, LimitReserved, LimitUnmeasured
 from handinger_tui.core.money.reconciliation import restatement_text
 from handinger_tui.core.money.spending import ChargeFilter
@@ -443,7 +443,9 @@ def _outcome_remarks(session: Session, turn: Turn) -> list[str]:
         remarks += _advice(fault.kind, session, turn)
         if fault.retry_after_s is not None:
             remarks.append(f"The service asks to wait {fault.retry_after_s:.0f} s.")
-        remarks.append(_charge_remark(turn, fault.may_have_been_charged or money_of(session, turn).grew))
+        remarks.append(
+            _charge_remark(turn, fault.may_have_been_charged or MoneyIndex().of(session, turn).grew)
+        )
     if turn.skipped:
         remarks.append(f"{plural(turn.skipped, 'damaged event')} skipped.")
     return [*filter(None, remarks)]

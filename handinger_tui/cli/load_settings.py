@@ -10,7 +10,7 @@ from handinger_tui.cli.local_files import config_text, default_paths, is_open_to
 from handinger_tui.cli.output import say
 from handinger_tui.cli.trust import require_trust
 from handinger_tui.core.errors import SettingsError
-from handinger_tui.core.money.limits import LimitOrigin, Scope
+from handinger_tui.core.money.limits import Scope
 from handinger_tui.core.tags import NO_TAG_RULES, TagRules
 from handinger_tui.settings import NEVER_REPORTED, Flags, Settings, load, require_key
 
@@ -88,8 +88,8 @@ def limit_rules(settings: Settings, folder: str = "") -> LimitRules:
         LimitRules,  # sqlite3 and the ledger, not before the first frame
     )
 
-    flags = [limit for limit in settings.spending if limit.origin is LimitOrigin.FLAG]
-    configured = [limit for limit in settings.spending if limit.origin is not LimitOrigin.FLAG]
+    flags = [limit for limit in settings.spending if limit.by_flag]
+    configured = [limit for limit in settings.spending if not limit.by_flag]
     return LimitRules(
         configured,
         flags,

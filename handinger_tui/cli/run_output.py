@@ -18,10 +18,11 @@ from handinger_tui.cli.exit_codes import Exit, exit_of_kind
 from handinger_tui.cli.output import conceal_keys, discard, say, sentence
 from handinger_tui.core.amounts import Unit
 from handinger_tui.core.errors import ApiError, HandingerError, LedgerError, LocalFileError
-from handinger_tui.core.export.result import event_object, reported_figures, result_object
+from handinger_tui.core.export.result import event_object, result_object
+from handinger_tui.core.figures import reported_figures
 from handinger_tui.core.jsontext import Json, JsonObject, dump
-from handinger_tui.core.money.attribution import MoneyIndex, money_of
-from handinger_tui.core.money.limits import STILL, Gauge, GaugeState, Limit, LimitOrigin, LimitReached
+from handinger_tui.core.money.attribution import MoneyIndex
+from handinger_tui.core.money.limits import STILL, Gauge, GaugeState, Limit, LimitReached
 from handinger_tui.core.safety import clean_json, clean_slice, cleanable_length, encodable
 from handinger_tui.core.turns.session import Session
 from handinger_tui.core.turns.turn import ErrorKind, Fault, Turn, TurnRequest, TurnStatus, fault_object
@@ -110,7 +111,7 @@ class JsonPrinter(Printer):
 
     def result(self, session: Session, turn: Turn) -> None:
         """Print the result object."""
-        money = money_of(session, turn, self.index)
+        money = (self.index or MoneyIndex()).of(session, turn)
         self.put(result_object(session, turn, raw=self._raw, money=money))
 
     def put(self, result: JsonObject) -> None:
@@ -198,11 +199,11 @@ class LimitMessages:
 
     def is_flag_limit_reached(self, gauges: Iterable[Gauge]) -> bool:
         """Return whether a limit given as a flag of this command is reached."""
-        flagged = [gauge for gauge in gauges if gauge.limit.origin is LimitOrigin.FLAG]
+        flagged = [gauge for gauge in gauges if gauge.limit.by_flag]
         for gauge in flagged:
-            if gauge.spent.missing_turns and gauge.state is not GaugeState.REACHED:
+            if gauge.spent.missing_turns and not gauge.reached:
                 say(f"The limit may have been exceeded: {UNKNOWN[gauge.limit.unit]}.")
-        return any(gauge.state is GaugeState.REACHED for gauge in flagged)
+        return any(gauge.reached for gauge in flagged)
 
 
 def refusal(problem: LimitReached) -> Fault:

@@ -245,3 +245,8 @@ def costs_of(wire: Mapping[str, Json]) -> Costs:
 def _read(names: Sequence[str], wire: Mapping[str, Json]) -> list[Any]:
     figures = (FIGURE[name] for name in names)
     return [(amount if one.is_amount else count)(wire.get(one.wire)) for one in figures]
+
+
+def reported_figures(group: Usage | Costs) -> JsonObject | None:
+    """Usage or costs in JSON; None if nothing was reported."""
+    return figures_object(group) if group.reported else None

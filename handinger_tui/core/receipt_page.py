@@ -41,10 +41,10 @@ from handinger_tui.core.formatting import (
 )
 from handinger_tui.core.jsontext import JsonObject
 from handinger_tui.core.money.amount_state import AmountState
-from handinger_tui.core.money.attribution import AmountBasis, TurnMoney, fault_in
+from handinger_tui.core.money.attribution import AmountBasis, TurnMoney
 from handinger_tui.core.money.basis_text import basis_words
 from handinger_tui.core.money.typical_cost import TypicalCost, spread_object
-from handinger_tui.core.receipts import ENOUGH_EARLIER, ReceiptFacts, Times, change_text, facts_of, share_text
+from handinger_tui.core.receipts import ENOUGH_EARLIER, ReceiptFacts, Times, change_text, facts_of
 from handinger_tui.core.safety import clean_json, clean_line
 from handinger_tui.core.stream import Snapshot
 from handinger_tui.core.turns.session import Session, ids_of, title_from
@@ -148,7 +148,7 @@ def _marks(money: TurnMoney, unit: Unit) -> tuple[str, str]:
     """Why an amount is not certain."""
     if money.total(unit).value is None:
         return "", ""
-    return share_text(money), "not yet clear how this worker counts" if unit in money.doubts else ""
+    return money.share_text, "not yet clear how this worker counts" if unit in money.doubts else ""
 
 
 def _change(facts: ReceiptFacts) -> tuple[str, str]:
@@ -281,7 +281,7 @@ def _attribution(facts: ReceiptFacts) -> list[ReceiptRow]:
         rows.append(ReceiptRow("Before", "not read", note))
     if money.shared:
         note = "the cost of several runs together is entered for one of them"
-        rows.append(ReceiptRow("Shared", share_text(money), note))
+        rows.append(ReceiptRow("Shared", money.share_text, note))
     if has_figures:
         rows.append(ReceiptRow("State", *_STATES[money.state]))
     rows.append(ReceiptRow("As of", utc_text(facts.turn.read_ms) or UNKNOWN))
@@ -413,7 +413,7 @@ def receipt_json(receipt: Receipt) -> JsonObject:
             "ended": utc_text(turn.ended_ms),
             "figures_read": utc_text(turn.read_ms),
         },
-        "error": fault_object(fault_in(turn, money)),
+        "error": fault_object(money.fault_of(turn)),
     }
     return {name: clean_json(value) for name, value in receipt_object.items()}
 

@@ -12,8 +12,8 @@ from handinger_tui.core.amounts import Unit, excess_words, split_excess
 from handinger_tui.core.decimals import EXACT
 from handinger_tui.core.evidence import files_of_turn, sources_of_turn
 from handinger_tui.core.figures import cost_of
-from handinger_tui.core.formatting import duration, plural
-from handinger_tui.core.money.attribution import MoneyIndex, TurnMoney, elapsed_ms, money_of
+from handinger_tui.core.formatting import plural
+from handinger_tui.core.money.attribution import MoneyIndex, TurnMoney
 from handinger_tui.core.money.typical_cost import TypicalCost, spread
 from handinger_tui.core.stream import Frame, Framing, Marker, ReadReason
 from handinger_tui.core.turns.session import LOCAL, Session
@@ -80,7 +80,7 @@ class ReceiptFacts(Struct, frozen=True):
     @property
     def elapsed_ms(self) -> int | None:
         """Milliseconds from sending to the end, see `attribution.elapsed_ms`."""
-        return elapsed_ms(self.turn)
+        return self.turn.elapsed_ms
 
     @property
     def split_excess(self) -> Decimal | None:
@@ -168,14 +168,14 @@ def receipt_line(session: Session, turn: Turn, index: MoneyIndex | None = None) 
     """
     if turn.live:
         return ""
-    money = money_of(session, turn, index)
+    money = (index or MoneyIndex()).of(session, turn)
     if turn.status in FREE:
         return _refused_text(money)
     files, sources = len(files_of_turn(turn)), len(sources_of_turn(turn))
     evidence = plural(files, "file") if files else plural(sources, "source") if sources else ""
     cost = money.cost(session.credit_usd)
     pieces = (
-        duration_text(turn, money),
+        money.duration_text(turn),
         cost or f"cost {money.total(Unit.USD).words()}",
         "imported" if turn.imported else "",
         excess_words(_split_excess(money)),
@@ -192,21 +192,6 @@ def _refused_text(money: TurnMoney) -> str:
     return "Rejected. Its cost cannot be ruled out." + (f" You assigned {amount} to it." if amount else "")
 
 
-def share_text(money: TurnMoney) -> str:
-    """With what the turn shares its amount; "" if it does not."""
-    if not money.shared:
-        return ""
-    return f"shared with {plural(money.others, 'other run')}" if money.others else "with costs from before it"
-
-
 def _split_excess(money: TurnMoney) -> Decimal | None:
     usage, costs = money.most if money.shared else (money.usage, money.costs)
     return split_excess(cost_of(usage, costs), costs.members)
-
-
-def duration_text(turn: Turn, money: TurnMoney) -> str:
-    """The duration: as reported, else by our own clock; "" if unknown."""
-    if money.final and money.usage.duration_ms is not None:
-        return duration(money.usage.duration_ms)
-    elapsed = elapsed_ms(turn)
-    return "" if elapsed is None else duration(elapsed)

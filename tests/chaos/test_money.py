@@ -11,8 +11,8 @@ import pytest
 from handinger_tui.cli.app import app_options
 from handinger_tui.cli.args import parse
 from handinger_tui.cli.load_settings import settings_for
+from handinger_tui.core.money.usage_view import usage_view
 from handinger_tui.ui.app import HandingerApp
-from handinger_tui.ui.panels.usage_view import usage_view
 from tests.chaos.test_app import service
 from tests.e2e.runner import Ran, run
 from tests.ui.pilot import running

@@ -15,7 +15,7 @@ from handinger_tui.core.decimals import decimal_text, json_amount
 from handinger_tui.core.export.result import result_object
 from handinger_tui.core.money import report_json as spending
 from handinger_tui.core.money.amount_state import AmountState
-from handinger_tui.core.money.attribution import TurnMoney, turn_money
+from handinger_tui.core.money.attribution import MoneyIndex, TurnMoney
 from handinger_tui.core.money.limits import Gauge, Scope
 from handinger_tui.core.money.reconciliation import Restatement, suspense_buckets
 from handinger_tui.core.money.report_json import TURN_COLUMNS as COLUMNS
@@ -158,7 +158,7 @@ class Places:
         stored = {one.turn_id: one for one in charges}
         counted = set()
         for session in sessions:
-            money = turn_money(session.turns, session.elsewhere)
+            money = MoneyIndex()(session.turns, session.elsewhere)
             for turn, own in zip(session.turns, money, strict=True):
                 if turn.imported or turn.unsent:
                     continue

@@ -15,7 +15,7 @@ import pytest
 
 from handinger_tui.core.amounts import Total, Unit, amount_text, total
 from handinger_tui.core.decimals import decimal_text
-from handinger_tui.core.money.attribution import TurnMoney, total_of, turn_money
+from handinger_tui.core.money.attribution import MoneyIndex, TurnMoney, total_of
 from handinger_tui.core.receipts import receipt_line
 from handinger_tui.core.turns.session import Session
 from handinger_tui.core.turns.turn import TurnStatus
@@ -113,7 +113,9 @@ class Right:
         self.sessions = sessions
         self.money: dict[str, TurnMoney] = {}
         for session in sessions:
-            for turn, money in zip(session.turns, turn_money(session.turns, session.elsewhere), strict=True):
+            for turn, money in zip(
+                session.turns, MoneyIndex()(session.turns, session.elsewhere), strict=True
+            ):
                 self.money[turn.turn_id] = money
 
     def usd(self, *sessions: Session) -> Total:

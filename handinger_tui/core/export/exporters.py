@@ -27,7 +27,7 @@ from handinger_tui.core.export.session_file import SCHEMA, record_object, withou
 from handinger_tui.core.export.session_html import session_html
 from handinger_tui.core.formatting import utc_text
 from handinger_tui.core.jsontext import Json, JsonObject, dump
-from handinger_tui.core.money.attribution import turn_money
+from handinger_tui.core.money.attribution import MoneyIndex
 from handinger_tui.core.safety import clean_json, clean_line
 from handinger_tui.core.turns.session import LOCAL, About, Session, about, ids_of
 from handinger_tui.core.turns.turn import NO_DAY
@@ -88,7 +88,7 @@ def turn_objects(session: Session) -> list[JsonObject]:
             "imported": turn.imported,
             **result_object(session, turn, money=money),
         }
-        for turn, money in zip(session.turns, turn_money(session.turns, session.elsewhere), strict=True)
+        for turn, money in zip(session.turns, MoneyIndex()(session.turns, session.elsewhere), strict=True)
     ]
 
 

@@ -71,6 +71,14 @@ class LimitOrigin(StrEnum):
     """Typed with `/limit`: stored in the history, so it holds for every program that uses it."""
     CONFIG = "config"
 
+    @property
+    def words(self) -> str:
+        """Where it comes from, for people; "" for one that was typed in the app."""
+        return _ORIGINS.get(self, "")
+
+
+_ORIGINS: Final = {LimitOrigin.FLAG: "from the command line", LimitOrigin.CONFIG: "from the config file"}
+
 
 class Limit(Struct, frozen=True):
     """A limit of `amount` (above 0) for one scope."""
@@ -80,13 +88,27 @@ class Limit(Struct, frozen=True):
     amount: Decimal
     origin: LimitOrigin = LimitOrigin.CONFIG
 
+    @property
+    def by_flag(self) -> bool:
+        """Whether it was given on the command line."""
+        return self.origin is LimitOrigin.FLAG
+
     # -- in words
+    @property
+    def text(self) -> str:
+        """Its amount as typed: "$2.00", "20 credits"."""
+        return exact_text(self.amount, self.unit)
+
+    @property
+    def option(self) -> str:
+        """The option of the command line that sets one in its unit."""
+        return "--max-cost" if self.unit is Unit.USD else "--max-credits"
+
     @property
     def raise_hint(self) -> str:
         """How the user can raise the limit."""
-        if self.origin is LimitOrigin.FLAG:
-            flag = "--max-cost" if self.unit is Unit.USD else "--max-credits"
-            return f"Use a larger {flag} to continue."
+        if self.by_flag:
+            return f"Use a larger {self.option} to continue."
         amount = "AMOUNT" if self.unit is Unit.USD else "AMOUNT credits"
         return f"To raise it, use /limit {self.scope} {amount} in the app."
 
@@ -98,6 +120,11 @@ class GaugeState(IntEnum):
     NEAR = 1
     """80% or more is spent."""
     REACHED = 2
+
+    @property
+    def word(self) -> str:
+        """The word for it; "" below."""
+        return "" if self is GaugeState.BELOW else self.name.lower()
 
 
 class Gauge(Struct, frozen=True):
@@ -146,6 +173,11 @@ class Gauge(Struct, frozen=True):
         return GaugeState.NEAR if is_near else GaugeState.BELOW
 
     @property
+    def reached(self) -> bool:
+        """Whether it is used up."""
+        return self.state is GaugeState.REACHED
+
+    @property
     def percent(self) -> int | None:
         """The spent percentage, rounded down: 99.9% is not yet 100%. None if nothing was reported."""
         if self.spent.value is None:
@@ -164,7 +196,7 @@ class Gauge(Struct, frozen=True):
     @property
     def used_text(self) -> str:
         """Like "$0.85 so far of $1.00", "16 + 1 unknown of 20 credits", "unknown of $1.00"."""
-        unit, limit = self.limit.unit, exact_text(self.limit.amount, self.limit.unit)
+        unit, limit = self.limit.unit, self.limit.text
         write: Write = bare_text
         if self.spent.value is not None and self.state is not GaugeState.REACHED:
             # $0.99999 of $1.00 must not be shown as "$1.00 of $1.00".
@@ -180,7 +212,7 @@ class Gauge(Struct, frozen=True):
     @property
     def free_text(self) -> str:
         """Like "$0.60 of $2.00 left, 2 running, 1 of unknown cost", "none of $2.00 left, 1 running"."""
-        unit, limit = self.limit.unit, exact_text(self.limit.amount, self.limit.unit)
+        unit, limit = self.limit.unit, self.limit.text
         if not self.reported:
             return f"a limit of {limit} cannot be enforced"
         free = Total(self.free, doubtful=self.approximate or self.spent.doubtful)
@@ -196,7 +228,7 @@ class Gauge(Struct, frozen=True):
     def unmeasured_text(self) -> str:
         """A sentence: why it is unknown whether a limit will hold."""
         limit = self.limit
-        name = f"the {limit.scope.limit} of {exact_text(limit.amount, limit.unit)}"
+        name = f"the {limit.scope.limit} of {limit.text}"
         if not self.reported:
             unit = "USD" if limit.unit is Unit.USD else "credits"
             if self.never_reported:
@@ -218,6 +250,11 @@ class Gauge(Struct, frozen=True):
     def reached_text(self) -> str:
         """The sentence about a reached limit."""
         return f"{self.limit.scope.limit.capitalize()} reached: {self.spent_text}."
+
+    @property
+    def warning(self) -> str:
+        """The warning that is shown once at 80%, and once at 100%."""
+        return f"{self.reached_text} {UNTIL_RAISED}" if self.reached else self.near_text
 
     @property
     def blocked_text(self) -> str:

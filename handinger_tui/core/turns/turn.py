@@ -463,6 +463,20 @@ class Turn(Struct, frozen=True):
     open_reasoning: tuple[tuple[str, int], ...] = ()
 
     @property
+    def elapsed_ms(self) -> int | None:
+        """Milliseconds from sending to the end, by our own clock.
+
+        None while the turn runs, if it was never sent, if the clock went back, and for a turn that another
+        program started.
+        """
+        if self.ended_ms is None or self.live or self.request.trigger.elsewhere:
+            return None
+        if self.sent_ms is None and self.status is TurnStatus.NOT_SENT:
+            return None
+        milliseconds = self.ended_ms - self.began_ms
+        return milliseconds if milliseconds >= 0 else None
+
+    @property
     def turn_id(self) -> str:
         """The id of the turn, created here."""
         return self.request.turn_id

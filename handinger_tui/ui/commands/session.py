@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 from msgspec.structs import replace
 
 from handinger_tui.core.acts import RULES, Act, until_sent
-from handinger_tui.core.money.attribution import money_of
+from handinger_tui.core.money.attribution import MoneyIndex
 from handinger_tui.core.money.spending import ChargeFilter
 
 # REMOVED
@@ -358,7 +358,7 @@ async def retry_turn(context: CommandContext, turn: Turn, budget: str) -> None:
         interaction.say("The worker is still working on this message. Nothing was sent.", "warning")
         return
     usual = (await controller.typical_cost(budget)).text
-    first = first_cost(turn, money_of(session, turn), session.credit_usd)
+    first = first_cost(turn, MoneyIndex().of(session, turn), session.credit_usd)
     body = (
         f"“{clean_line(turn.request.prompt, 200)}”\n\n{first} "
         f"Trying again costs as much as a new message. Budget {budget}: {usual}."

@@ -8,7 +8,6 @@ from handinger_tui.core.amounts import Unit, exact_text
 from handinger_tui.core.money.limits import UNTIL_RAISED, Gauge, GaugeState, Limit, Scope
 from handinger_tui.ui.spending.limit_changes import LimitChange, parse_limit_change
 from handinger_tui.ui.spending.limit_dialogs import LimitsPage
-from handinger_tui.ui.widgets.status_text import SET_BY
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -88,5 +87,5 @@ def _applies_to(change: LimitChange, scope: Scope, unit: Unit) -> bool:
 
 
 def _describe_limit(limit: Limit) -> str:
-    name = f"the {limit.scope.limit} {SET_BY[limit.origin]}".rstrip()
+    name = f"the {limit.scope.limit} {limit.origin.words}".rstrip()
     return f"{name} ({exact_text(limit.amount, limit.unit)})"

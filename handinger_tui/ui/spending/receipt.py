@@ -29,7 +29,7 @@ from handinger_tui.core.receipt_page import (
     receipt_markdown,
     receipt_page,
 )
-from handinger_tui.core.receipts import ReceiptFacts, Times, change_text, duration_text, share_text, times_of
+from handinger_tui.core.receipts import ReceiptFacts, Times, change_text, times_of
 from handinger_tui.core.turns.turn import Turn, TurnStatus, level_of
 from handinger_tui.ui.keys import Where, bindings
 from handinger_tui.ui.pages import TextPage
@@ -107,7 +107,7 @@ def _summary(facts: ReceiptFacts) -> Iterator[Content]:
     is_marked = amount.value is not None and (amount.so_far or amount.doubtful or amount.shared)
     marks = (
         amount.words() if is_marked else "",
-        share_text(money),
+        money.share_text,
         "simulated money" if facts.simulated else "",
     )
     status = " · ".join((STATUS_WORDS[turn.status], *filter(None, marks)))
@@ -118,7 +118,7 @@ def _summary(facts: ReceiptFacts) -> Iterator[Content]:
         credit.about(Unit.CREDITS) if credit.value is not None and amount.value is not None else "",
         plural(usage.total_tokens, "token") if usage.total_tokens is not None else "",
         plural(usage.steps, "step") if usage.steps is not None else "",
-        duration_text(turn, facts.money),
+        facts.money.duration_text(turn),
     ]
     yield Content.styled(" · ".join(amount for amount in amounts if amount), "$text-muted")
 

@@ -21,7 +21,7 @@ from textual.strip import Strip
 from textual.widget import Widget
 from textual.widgets import Static
 
-from handinger_tui.core.amounts import Total, Unit, cost_words, exact_text
+from handinger_tui.core.amounts import Total, Unit, cost_words
 from handinger_tui.core.formatting import plural
 from handinger_tui.core.money.limits import Gauge, Scope
 from handinger_tui.core.money.spending import Bucket
@@ -207,7 +207,7 @@ class HeaderLine(Widget):
         unit = Unit.CREDITS if _in_credits(self._today) else Unit.USD
         of_day = (one.limit for one in self._gauges if (one.limit.scope, one.limit.unit) == (Scope.DAY, unit))
         limit = next(of_day, None)
-        of_limit = "" if limit is None else f" of {exact_text(limit.amount, limit.unit)}"
+        of_limit = "" if limit is None else f" of {limit.text}"
         of_session = f" · session {session}" if session and session != today else ""
         is_local = self._local if self._account is None else self._account.local
         label = "simulated today " if is_local else "today "

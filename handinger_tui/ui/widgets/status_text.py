@@ -11,9 +11,8 @@ from textual.content import Content
 from handinger_tui.core.acts import Hold, until_sent, waiting_words
 from handinger_tui.core.bars import percent_level
 from handinger_tui.core.formatting import duration, plural
-from handinger_tui.core.money.attribution import MoneyIndex, money_of
-from handinger_tui.core.money.limits import Gauge, GaugeState, LimitOrigin, Scope
-from handinger_tui.core.receipts import duration_text
+from handinger_tui.core.money.attribution import MoneyIndex
+from handinger_tui.core.money.limits import Gauge, GaugeState, Scope
 from handinger_tui.core.safety import clean_line
 from handinger_tui.core.turns.session import LOCAL, Session, any_with_status, with_status
 from handinger_tui.core.turns.turn import DRAFT, FREE, LIVE, ErrorKind, Turn, TurnStatus
@@ -23,14 +22,8 @@ if TYPE_CHECKING:
 
 
 STYLE: Final = {GaugeState.BELOW: "$success", GaugeState.NEAR: "$warning", GaugeState.REACHED: "$error"}
-WORD: Final = {GaugeState.BELOW: "", GaugeState.NEAR: "near", GaugeState.REACHED: "reached"}
 SHAPE: Final = {GaugeState.BELOW: "●", GaugeState.NEAR: "▲", GaugeState.REACHED: "■"}
 """The shape tells the state without color."""
-SET_BY: Final = {
-    LimitOrigin.FLAG: "from the command line",
-    LimitOrigin.TYPED: "",
-    LimitOrigin.CONFIG: "from the config file",
-}
 METER_CELLS: Final = 16
 """Cells of the bar of a limit in a dialog."""
 
@@ -38,12 +31,12 @@ METER_CELLS: Final = 16
 def limit_meter(gauge: Gauge) -> Content:
     """A limit in a dialog: its name, bar and origin; the amounts; with reservations also the free amount."""
     limit, style = gauge.limit, STYLE[gauge.state]
-    origin = f" · {SET_BY[limit.origin]}" if SET_BY[limit.origin] else ""
+    origin = f" · {limit.origin.words}" if limit.origin.words else ""
     first = Content.assemble(
         (f"{SHAPE[gauge.state]} ", style),
         (f"{limit.scope.capitalize():<8}", "bold $foreground"),
         (percent_level(gauge.percent, METER_CELLS), style),
-        (f" {WORD[gauge.state]}".rstrip(), f"bold {style}"),
+        (f" {gauge.state.word}".rstrip(), f"bold {style}"),
         (origin, "$text-muted"),
     )
     amounts = [gauge.spent_text, *([gauge.free_text] if gauge.has_reservations else [])]
@@ -60,7 +53,7 @@ def limit_mark(gauges: Sequence[Gauge]) -> Content:
         return Content("")
     scopes = list(Scope)
     gauge = max(pressing, key=lambda one: (one.state, scopes.index(one.limit.scope)))
-    state = "reached" if gauge.state is GaugeState.REACHED else gauge.percent_text
+    state = "reached" if gauge.reached else gauge.percent_text
     style = f"bold {STYLE[gauge.state]}"
     return Content.styled(f"{SHAPE[gauge.state]} {gauge.limit.scope.limit} {state}", style)
 
@@ -177,7 +170,7 @@ def took_text(session: Session, index: MoneyIndex) -> str:
     turn = under_way(session)
     if turn is None or turn.live or turn.status is TurnStatus.RUNNING:
         return ""
-    return duration_text(turn, money_of(session, turn, index))
+    return index.of(session, turn).duration_text(turn)
 
 
 def running_for(turn: Turn, now_ms: int) -> str:
@@ -189,7 +182,7 @@ def running_for(turn: Turn, now_ms: int) -> str:
 
 def so_far(session: Session, turn: Turn) -> str:
     """The cost of a run at its last reading: "$0.12 so far"."""
-    return money_of(session, turn).cost(session.credit_usd) or "cost unknown so far"
+    return MoneyIndex().of(session, turn).cost(session.credit_usd) or "cost unknown so far"
 
 
 class Advice(Struct, frozen=True):
@@ -300,7 +293,7 @@ def _limit_text(gauge: Gauge) -> str:
     scope = gauge.limit.scope
     hint = (
         gauge.limit.raise_hint
-        if gauge.limit.origin is LimitOrigin.FLAG
+        if gauge.limit.by_flag
         else f"Press Enter on an empty prompt to raise it, or use /limit {scope} AMOUNT."
     )
     return f"Queue held: {reached[:1].lower()}{reached[1:]} {hint} Press ↑ to edit the queue."

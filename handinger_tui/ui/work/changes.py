@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from handinger_tui.core.evidence import files_of_turn, sources_of_turn
 from handinger_tui.core.formatting import duration, plural
-from handinger_tui.core.money.attribution import money_of
+from handinger_tui.core.money.attribution import MoneyIndex
 from handinger_tui.core.prompts import Draft, draft_of_request
 from handinger_tui.core.safety import clean_line
 from handinger_tui.core.turns.session import Session, identical_prefix
@@ -58,7 +58,7 @@ def undelivered(ended: list[Turn]) -> list[Draft]:
 
 def facts_of(session: Session, turn: Turn) -> str:
     """What a turn that has ended came to: "finished in 3 m 12 s, $0.04, 4 sources, 2 files"."""
-    money = money_of(session, turn)
+    money = MoneyIndex().of(session, turn)
     sources, files = len(sources_of_turn(turn)), len(files_of_turn(turn))
     facts = [
         money.cost(session.credit_usd),

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Final, Protocol, runtime_checkable
 
 from handinger_tui.core.amounts import Total, Unit
 from handinger_tui.core.errors import ApiError, LedgerError
-from handinger_tui.core.money.attribution import money_of
-from handinger_tui.core.money.limits import UNTIL_RAISED, Gauge, GaugeState
+from handinger_tui.core.money.attribution import MoneyIndex
+from handinger_tui.core.money.limits import Gauge
 from handinger_tui.core.money.reconciliation import MORE, Restatement, restatement_text
 from handinger_tui.core.money.spending import ChargeFilter, GroupBy, sum_buckets
 from handinger_tui.core.turns.session import with_status
@@ -82,7 +82,7 @@ class LimitWatcher:
         for session in self._controller.opened_sessions:
             turn = next(with_status(session.turns, WORKED_ON), None) or session.unwatched
             if turn is not None and session.session_id != self._controller.session_id:
-                money = money_of(session, turn)
+                money = MoneyIndex().of(session, turn)
                 runs.append(Total(money.usd, int(money.usd is None), Unit.USD in money.doubts))
         self._header.set_others(len(runs), reduce(add, runs, Total(None)))
 
@@ -188,10 +188,8 @@ class LimitWatcher:
         # A queue stops, or stopped, at the limit, and the card above the prompt says so.
         is_in_card = bool(self._controller.queue_of(session_id)) and (hold is None or hold.gauge is not None)
         for gauge in self._controller.warned.take_new(session_id, gauges):
-            if gauge.state is not GaugeState.REACHED:
-                self._interaction.announce(gauge.near_text, "warning")
-            elif not is_in_card:
-                self._interaction.announce(f"{gauge.reached_text} {UNTIL_RAISED}", "error")
+            if not (gauge.reached and is_in_card):
+                self._interaction.announce(gauge.warning, "error" if gauge.reached else "warning")
         if self._money_for != self._money_key():
             self._interaction.run(self._refresh_money())
 

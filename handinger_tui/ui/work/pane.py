@@ -20,12 +20,13 @@ from handinger_tui.core.attention import ShownOffer
 from handinger_tui.core.money.attribution import MoneyIndex
 from handinger_tui.core.money.limits import Gauge, tightest
 from handinger_tui.core.money.typical_cost import TypicalCost
+from handinger_tui.core.money.usage_lines import compact_line
 from handinger_tui.core.prompts import is_only_carried
 from handinger_tui.core.receipts import receipt_line
 from handinger_tui.core.turns.session import Session, identical_prefix, same_readings
 from handinger_tui.core.turns.turn import Lineage, Turn, TurnStatus
 from handinger_tui.ui.panels import Sidebar
-from handinger_tui.ui.panels.usage import UsagePanel, compact_line
+from handinger_tui.ui.panels.usage import UsagePanel
 from handinger_tui.ui.transcript.transcript import Transcript
 from handinger_tui.ui.widgets.completion import Completion, Suggestions
 from handinger_tui.ui.widgets.frame import Rows

@@ -11,10 +11,12 @@ from msgspec.structs import replace
 from handinger_tui.core.amounts import Total, Unit
 from handinger_tui.core.figures import FIGURE, FIGURES, Usage
 from handinger_tui.core.money.limits import Gauge, Limit, Scope
+from handinger_tui.core.money.usage_lines import MOST_ROWS, brief_lines, compact_line, full_lines
+from handinger_tui.core.money.usage_lines import text_of as words_of
+from handinger_tui.core.money.usage_view import a_minute, usage_view
 from handinger_tui.core.stream import Snapshot
 from handinger_tui.core.turns.turn import TextPart, Trigger, Turn, TurnRequest, TurnStatus
-from handinger_tui.ui.panels.usage import MOST_ROWS, UsagePanel, brief_lines, compact_line, full_lines
-from handinger_tui.ui.panels.usage_view import a_minute, usage_view
+from handinger_tui.ui.panels.usage import UsagePanel, brief_contents, full_contents
 from tests.ui.golden.stored import check
 from tests.ui.panels.stage import (
     FIRST,
@@ -45,11 +47,11 @@ CREDITS_ONLY = Turn(
 
 
 def brief(shown: Session, width: int = 36, gauges: tuple[Gauge, ...] = ()) -> list[str]:
-    return [line.plain.rstrip() for line in brief_lines(usage_view(shown), width, gauges)]
+    return [words_of(line) for line in brief_lines(usage_view(shown), width, gauges)]
 
 
 def full(shown: Session, width: int = 36, now_ms: int | None = None) -> list[str]:
-    return [line.plain.rstrip() for line in full_lines(usage_view(shown), width, (), now_ms)]
+    return [words_of(line) for line in full_lines(usage_view(shown), width, (), now_ms)]
 
 
 def still_running(seconds_read: int = 2) -> Session:
@@ -160,9 +162,9 @@ def test_the_rows_at_rest_are_few_and_no_line_is_too_wide(width: int) -> None:
     samples = (two_turns(), doubtful, session(turn(0, after=Snapshot(running_flag=False, usage=huge))))
     for shown in samples:
         view = usage_view(shown)
-        brief = brief_lines(view, width, (*LIMITS, limit))
+        brief = brief_contents(view, width, (*LIMITS, limit))
         assert len(brief) <= MOST_ROWS
-        for line in (*brief, *full_lines(view, width, (*LIMITS, limit))):
+        for line in (*brief, *full_contents(view, width, (*LIMITS, limit))):
             assert line.cell_length <= width, line.plain
 
 

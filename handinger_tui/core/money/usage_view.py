@@ -10,10 +10,11 @@ from msgspec import Struct
 
 from handinger_tui.core.amounts import Total, Unit, total
 from handinger_tui.core.figures import Figure, Number
-from handinger_tui.core.money.attribution import MoneyIndex, TurnMoney, elapsed_ms, total_of
+from handinger_tui.core.money.attribution import MoneyIndex, TurnMoney, total_of
 from handinger_tui.core.turns.session import Session
 from handinger_tui.core.turns.turn import FREE, Turn, TurnStatus
-from handinger_tui.ui.panels.panel import turn_in_view
+
+# REMOVED
 
 SHORTEST_MS: Final = 30_000
 """The shortest time for which a rate is computed: the rate of a few seconds is misleading."""
@@ -70,7 +71,7 @@ def usage_view(session: Session, index: MoneyIndex | None = None) -> UsageView:
 
     `index`: pass the same object on each call, so that the money of unchanged turns is not computed again.
     """
-    turn = turn_in_view(session)
+    turn = session.in_view
     if turn is None or (turn.status in FREE and session.sent is None and turn.before is None):
         return UsageView(kind=session.kind)
     all_money = (index or MoneyIndex())(session.turns, session.elsewhere)
@@ -91,7 +92,7 @@ def usage_view(session: Session, index: MoneyIndex | None = None) -> UsageView:
 def _ms(turn: Turn) -> int | None:
     """The time that a turn took; for a running one until its newest reading, since costs are not newer."""
     if not turn.live:
-        return elapsed_ms(turn)
+        return turn.elapsed_ms
     is_read = turn.read_ms is not None and not turn.request.trigger.elsewhere
     return max(0, turn.read_ms - turn.began_ms) if is_read and turn.read_ms is not None else None
 
