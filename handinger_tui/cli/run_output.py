@@ -22,7 +22,7 @@ from handinger_tui.core.export.result import event_object, result_object
 from handinger_tui.core.figures import reported_figures
 from handinger_tui.core.jsontext import Json, JsonObject, dump
 from handinger_tui.core.money.attribution import MoneyIndex
-from handinger_tui.core.money.limits import STILL, Gauge, GaugeState, Limit, LimitReached
+from handinger_tui.core.money.limits import STILL, Gauge, LimitNotices, LimitReached
 from handinger_tui.core.safety import clean_json, clean_slice, cleanable_length, encodable
 from handinger_tui.core.turns.session import Session
 from handinger_tui.core.turns.turn import ErrorKind, Fault, Turn, TurnRequest, TurnStatus, fault_object
@@ -179,15 +179,12 @@ class LimitMessages:
     """Prints for each limit at most once that it is near and at most once that it is reached."""
 
     def __init__(self) -> None:
-        self._reported: dict[Limit, GaugeState] = {}
+        self._shown = LimitNotices()
 
     def update(self, gauges: Iterable[Gauge], *, running: bool) -> None:
         """Print messages for limits whose state has risen since the last call."""
-        for gauge in gauges:
-            if gauge.state <= self._reported.get(gauge.limit, GaugeState.BELOW):
-                continue
-            self._reported[gauge.limit] = gauge.state
-            if gauge.state is GaugeState.NEAR:
+        for gauge in self._shown.take_new("", [*gauges]):
+            if not gauge.reached:
                 say(gauge.near_text)
             else:
                 say(gauge.reached_text + (f" {STILL}" if running else ""))
@@ -195,7 +192,7 @@ class LimitMessages:
 
     def mark_reached(self, gauge: Gauge) -> None:
         """Record that a refusal has already reported this limit as reached."""
-        self._reported[gauge.limit] = GaugeState.REACHED
+        self._shown.mark_shown("", gauge)
 
     def is_flag_limit_reached(self, gauges: Iterable[Gauge]) -> bool:
         """Return whether a limit given as a flag of this command is reached."""

@@ -7,7 +7,7 @@ which times are typed and shown; None: that of this machine.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta, tzinfo
 from decimal import Decimal
 from functools import lru_cache
@@ -377,6 +377,10 @@ def soonest_first(listed: ScheduleList) -> ScheduleList:
 
 
 # -- price ---------------------------------------------------------------------------------------
+CostAt = Callable[[str], Awaitable[TypicalCost]]
+"""Reads the typical cost of a turn at a budget."""
+
+
 class Price(Struct, frozen=True):
     """The probable cost of a schedule. `runs`: in 30 days; None for a single run, or if unknown.
 

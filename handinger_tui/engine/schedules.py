@@ -17,6 +17,7 @@ from handinger_tui.core.schedules import (
     UNLIMITED,
     UNSTOPPED,
     Added,
+    CostAt,
     Cron,
     NewSchedule,
     PricedSchedule,
@@ -33,10 +34,9 @@ from handinger_tui.core.schedules import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Callable
     from datetime import datetime
 
-    from handinger_tui.core.money.typical_cost import TypicalCost
 
 ENDS: Final = "The local worker and its schedules end with this program. Its money is simulated."
 CANCELED: Final = {
@@ -79,7 +79,7 @@ class WorkerSchedules:
         api: ScheduleApi,
         worker_id: str,
         budget: str,
-        typical_cost: Callable[[str], Awaitable[TypicalCost]],
+        typical_cost: CostAt,
         now: Callable[[], datetime],
         *,
         is_local: bool,

@@ -19,8 +19,7 @@ from handinger_tui.core.jsontext import as_object, as_text, parse
 from handinger_tui.core.stream import COMPACTION_RULE, UNREADABLE, Frame, Framing, Marker, compacted
 from handinger_tui.core.turns.fold import Fold
 from handinger_tui.core.turns.turn import TurnRequest, TurnStatus
-from handinger_tui.ledger.charges import worker_turns
-from handinger_tui.ledger.charges.entries import open_charge
+from handinger_tui.ledger.charges import entries, worker_turns
 from handinger_tui.ledger.sql import (
     FRAME_COLUMNS,
     TurnFrame,
@@ -368,7 +367,7 @@ def _mark_sending(connection: sqlite3.Connection, item: TurnFrame) -> None:
             f"UPDATE {table} SET status = ? WHERE turn_id = ? AND status = ?",
             (str(TurnStatus.SENDING), pack(item.turn_id), str(TurnStatus.QUEUED)),
         )
-    open_charge(connection, item.turn_id, item.frame.at_ms)
+    entries.open_charge(connection, item.turn_id, item.frame.at_ms)
     worker_id = as_text(as_object(parse(item.frame.data)).get("worker_id"))
     if worker_id is not None:
         times = worker_turns.stored_prompt_count(connection, item.turn_id)

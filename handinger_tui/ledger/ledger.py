@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Final
 from uuid import uuid4
 
 from handinger_tui.core.errors import LedgerError, NoHistory
+from handinger_tui.core.money.reconciliation import restatement_text
 from handinger_tui.ledger import frames as turn_frames
 from handinger_tui.ledger import turns as turn_store
-from handinger_tui.ledger.charges import worker_turns
-from handinger_tui.ledger.charges.entries import ChargeCache
+from handinger_tui.ledger.charges import entries, worker_turns
 from handinger_tui.ledger.charges.limits import LimitService
 from handinger_tui.ledger.charges.reports import ChargeQueries
 from handinger_tui.ledger.corrections import Rulings, recompute
@@ -32,7 +32,6 @@ if TYPE_CHECKING:
     from datetime import tzinfo
     from pathlib import Path
 
-    from handinger_tui.core.money.reconciliation import Restatement
     from handinger_tui.core.stream import Frame
     from handinger_tui.core.tags import TagRules
     from handinger_tui.core.turns.session import RelatedHistory, RemoteTurn, Session
@@ -94,11 +93,11 @@ class Ledger:
         self._opening_problem: str | None = None
         self.no_history = None if instead_of is None else no_history(instead_of.summary)
         """Why nothing may be sent: there is no record of what was spent. None once the user agreed to it."""
-        self.recomputed: Sequence[Restatement] = ()
-        """Final amounts of an earlier version of the program that changed when the file was opened."""
+        self.recomputed = ""
+        """Which final amounts of an earlier version of the program changed when the file was opened."""
         self.newest_ms = 0
         """The time of the frame that was stored last when the file was opened; 0 without one."""
-        self._charge_cache = ChargeCache()
+        self._charge_cache = entries.ChargeCache()
         self._lock_retries = LockRetries(lock_wait_s, on_wait)
         self.database = Database(
             self._open,
@@ -286,7 +285,7 @@ class Ledger:
         opened = self._lock_retries.run(attempt)
         if self._process_locks is None:
             return opened
-        self.recomputed = recompute(opened.connection, self.limits.rules.now_ms())
+        self.recomputed = restatement_text(recompute(opened.connection, self.limits.rules.now_ms()))
         with suppress(sqlite3.Error):
             self.charges.begin(opened.connection)
             self.newest_ms = newest_frame_ms(opened.connection)

@@ -31,14 +31,7 @@ from handinger_tui.core.turns.turn import (
     TurnStatus,
 )
 from handinger_tui.ledger import search
-from handinger_tui.ledger.charges import limits, worker_turns
-from handinger_tui.ledger.charges.entries import (
-    ChargeCache,
-    new_entries,
-    open_charge,
-    take_back,
-    write_charges,
-)
+from handinger_tui.ledger.charges import entries, limits, worker_turns
 from handinger_tui.ledger.frames import frames, frames_of_session, put_frames, store_compact_frames
 from handinger_tui.ledger.sql import (
     Care,
@@ -56,8 +49,6 @@ from handinger_tui.ledger.sql import (
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Callable, Iterable, Sequence
-
-    from handinger_tui.ledger.charges.limits import Reservation
 
 
 def claim(connection: sqlite3.Connection, turn_id: str, run: str, is_alive: Callable[[str], bool]) -> bool:
@@ -224,7 +215,7 @@ def open_turn(
     request: TurnRequest,
     run: Run,
     settles: TurnFrame | None = None,
-    check: Callable[[], Reservation] | None = None,
+    check: Callable[[], limits.Reservation] | None = None,
 ) -> None:
     """Commit a turn before a byte of its request may leave.
 
@@ -242,7 +233,7 @@ def open_turn(
         if place is not None:
             connection.execute("UPDATE turns SET place = ? WHERE turn_id = ?", (place, pack(request.turn_id)))
         if amounts is not None:
-            open_charge(connection, request.turn_id, request.created_ms, run.profile)
+            entries.open_charge(connection, request.turn_id, request.created_ms, run.profile)
             limits.reserve(connection, request.turn_id, amounts)
 
 
@@ -250,7 +241,7 @@ def start_turn(
     connection: sqlite3.Connection,
     turn_id: str,
     at_ms: int,
-    check: Callable[[], Reservation],
+    check: Callable[[], limits.Reservation],
     profile: str | None = None,
 ) -> None:
     """Charge and reserve for a queued turn that starts now; `check` as for `open_turn`.
@@ -259,14 +250,14 @@ def start_turn(
     """
     with transaction(connection, Care.FULL):
         limits.reserve(connection, turn_id, check())
-        open_charge(connection, turn_id, at_ms, profile)
+        entries.open_charge(connection, turn_id, at_ms, profile)
 
 
 def release_turn(connection: sqlite3.Connection, turn_id: str) -> None:
     """Delete the reservation of a turn that does not start after all, and take it out of all sums."""
     with transaction(connection):
         limits.release(connection, turn_id)
-        take_back(connection, turn_id)
+        entries.take_back(connection, turn_id)
 
 
 def _settle_replaced(connection: sqlite3.Connection, settles: TurnFrame) -> int | None:
@@ -287,7 +278,7 @@ def adopt(
     session: Session,
     turns: Sequence[RemoteTurn],
     run: Run,
-    cache: ChargeCache,
+    cache: entries.ChargeCache,
     waiting: Sequence[TurnFrame],
 ) -> Session:
     """Store turns of a worker that the history does not hold; returns the stored session that holds them."""
@@ -315,7 +306,7 @@ def adopt(
             return session
         if entered:
             _put_about(connection, loaded)
-            write_charges(connection, loaded, cache, profile=run.profile)
+            entries.write_charges(connection, loaded, cache, profile=run.profile)
         return loaded
 
 
@@ -358,7 +349,7 @@ def close_turn(
     connection: sqlite3.Connection,
     session: Session,
     turn_id: str,
-    cache: ChargeCache,
+    cache: entries.ChargeCache,
     waiting: Iterable[TurnFrame] = (),
 ) -> None:
     """Store status, answer and charge of a turn of `session`, or of one that another program added to it."""
@@ -384,7 +375,7 @@ def close_turn(
         )
         if not updated.rowcount:
             # The turn was deleted in the meantime: only its cost is kept.
-            write_charges(connection, session, cache)
+            entries.write_charges(connection, session, cache)
             return
         # A later reading of an ended turn is no use of the session.
         _put_session(connection, session, at_ms, "")
@@ -396,7 +387,7 @@ def close_turn(
             # A local worker ends with its program: the amount of a turn that still ran then cannot be read.
             if turn.status in FREE or session.base_url == LOCAL:
                 limits.release(connection, turn.turn_id)
-        write_charges(connection, session, cache)
+        entries.write_charges(connection, session, cache)
         if turn.status not in LIVE and turn.status not in UNDECIDED:
             limits.release_reported(connection, turn.turn_id)
 
@@ -450,15 +441,15 @@ def _put_turn(
     connection.execute(_PUT_TURN, cells)
 
 
-def charge(connection: sqlite3.Connection, session: Session, cache: ChargeCache) -> RelatedHistory:
+def charge(connection: sqlite3.Connection, session: Session, cache: entries.ChargeCache) -> RelatedHistory:
     """Write what the turns cost so far; returns what other sessions have on the same workers.
 
     Called often, so it takes the write lock only for new charges.
     """
-    if any(new_entries(connection, session, cache)):
+    if any(entries.new_entries(connection, session, cache)):
         with transaction(connection):
             # Compared again under the lock: another process may have written the same in the meantime.
-            write_charges(connection, session, cache)
+            entries.write_charges(connection, session, cache)
     return cache.of(connection, session).others
 
 

@@ -169,8 +169,8 @@ async def test_a_decision_waits_for_a_lock_as_long_as_the_opening_does(
 
     monkeypatch.setattr(corrections, "open_database", opening)
     with closing(other):
-        (restated,) = decide_in(path, decide)
-    assert (restated.turn_id, steps) == ("R", ["open", "decide"] * 2)
+        changed = decide_in(path, decide)
+    assert (": R " in changed, steps) == (True, ["open", "decide"] * 2)
 
 
 async def test_entries_are_never_changed(tmp_path: Path) -> None:

@@ -6,8 +6,6 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
-from msgspec.structs import replace
-
 from handinger_tui.api.generations import worker_id_in
 from handinger_tui.api.schedules import utc_seconds_text
 from handinger_tui.cli.args import (
@@ -48,7 +46,6 @@ if TYPE_CHECKING:
     import argparse
 
     from handinger_tui.core.jsontext import Json, JsonObject
-    from handinger_tui.core.money.typical_cost import TypicalCost
 
 SCHEDULES: Final = "Manage a worker's schedules (runs that start automatically)."
 NEXT_RUNS: Final = 3
@@ -90,16 +87,13 @@ def _run_schedules(args: argparse.Namespace) -> int:
 def _schedules_of(args: argparse.Namespace, services: Services) -> WorkerSchedules:
     settings, worker_id = services.settings, worker_id_in(args.worker)
 
-    async def typical_cost(budget: str) -> TypicalCost:
-        charges = services.ledger.charges
-        usual = await charges.typical_cost(worker_id, budget, simulated=settings.local)
-        return replace(usual, credit_usd=settings.credit_usd)
-
+    charges, price = services.ledger.charges, settings.credit_usd
+    cost_at = partial(charges.typical_cost, worker_id, simulated=settings.local, credit_usd=price)
     return WorkerSchedules(
         schedule_client(services.client),
         worker_id,
         args.budget or STANDARD,
-        typical_cost,
+        cost_at,
         partial(datetime.now, UTC),
         is_local=settings.local,
     )

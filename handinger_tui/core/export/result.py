@@ -78,6 +78,13 @@ def result_object(
     return result if raw else {key: clean_json(value) for key, value in result.items()}
 
 
+def result_objects(session: Session) -> list[JsonObject]:
+    """The results of all turns."""
+    all_money = MoneyIndex()(session.turns, session.elsewhere)
+    pairs = zip(session.turns, all_money, strict=True)
+    return [result_object(session, turn, money=money) for turn, money in pairs]
+
+
 def _tool_object(part: ToolPart) -> JsonObject:
     """One tool call. While its input is streaming, `input` is the JSON text so far."""
     streaming = part.state is ToolState.INPUT_STREAMING

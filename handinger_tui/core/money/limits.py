@@ -9,7 +9,8 @@ their reservation.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from decimal import ROUND_DOWN, Decimal
 from enum import IntEnum, StrEnum
 from typing import Final
@@ -368,6 +369,13 @@ def gauges(limits: Iterable[Limit], spent: Mapping[tuple[Scope, Unit], Total]) -
     return tuple(Gauge(limit, spent.get((limit.scope, limit.unit), Total(None, 1))) for limit in limits)
 
 
+def day_limit(gauges: Iterable[Gauge], *, in_credits: bool) -> Limit | None:
+    """The daily limit in credits or in USD; None without one."""
+    unit = Unit.CREDITS if in_credits else Unit.USD
+    limits = (gauge.limit for gauge in gauges)
+    return next((limit for limit in limits if (limit.scope, limit.unit) == (Scope.DAY, unit)), None)
+
+
 def tightest(gauges: Iterable[Gauge]) -> Gauge | None:
     """The limit with the smallest free share, except a turn limit, which is unused for the next turn."""
     others = [gauge for gauge in gauges if gauge.limit.scope is not Scope.TURN]
@@ -377,3 +385,38 @@ def tightest(gauges: Iterable[Gauge]) -> Gauge | None:
 # -- texts ----------------------------------------------------------------------------
 def _exact(amount: Decimal | None, unit: Unit) -> str:
     return bare_text(None, unit) if amount is None else exact_text(amount, unit).partition(" ")[0]
+
+
+class LimitNotices:
+    """Remembers which limit warnings were shown: per session and limit, one at 80% and one at 100%.
+
+    A changed amount of the limit starts over.
+    """
+
+    def __init__(self) -> None:
+        self._shown: dict[tuple[str, Scope, Unit], tuple[Decimal, GaugeState]] = {}
+        self._holds = 0
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Show no notice during the block: a command that changes a limit reports its state itself."""
+        self._holds += 1
+        try:
+            yield
+        finally:
+            self._holds -= 1
+
+    def mark_shown(self, session_id: str, gauge: Gauge) -> bool:
+        """Record that the state of a gauge is shown to the person; False when it was shown before."""
+        limit = gauge.limit
+        key = session_id, limit.scope, limit.unit
+        amount, state = self._shown.get(key, (limit.amount, GaugeState.BELOW))
+        before = state if amount == limit.amount else GaugeState.BELOW
+        self._shown[key] = limit.amount, max(before, gauge.state)
+        return gauge.state > before
+
+    def take_new(self, session_id: str, gauges: Sequence[Gauge]) -> list[Gauge]:
+        """The gauges whose warning has not been shown yet; records them as shown."""
+        if self._holds:
+            return []
+        return [gauge for gauge in gauges if self.mark_shown(session_id, gauge)]

@@ -212,6 +212,11 @@ class Restatement(Struct, frozen=True):
         return LESS if any(old is not None and new is not None and new < old for old, new in pairs) else MORE
 
     @property
+    def is_more(self) -> bool:
+        """Whether the worker reported more later, and nothing else changed the amount."""
+        return self.reason == MORE
+
+    @property
     def change(self) -> str:
         """Old and new amount: "$0.10 → $0.20"; in credits if the cost in USD did not change."""
         if self.old_usd != self.new_usd:
@@ -229,10 +234,12 @@ class Restatement(Struct, frozen=True):
 def restatement_text(
     restatements: Sequence[Restatement], names: Mapping[str, str] = MappingProxyType({})
 ) -> str:
-    """One line for one or more: "Corrected 12: turn_1 $0.10 → $0.20, the worker reported more later.".
+    """One line for all, "" for none: "Corrected 12: turn_1 $0.10 → $0.20, the worker reported more later.".
 
     `names`: turn id → name.
     """
+    if not restatements:
+        return ""
     *_, last = restatements
     if len(restatements) == 1:
         return f"Corrected {last.line(names.get(last.turn_id, ''))}"

@@ -60,7 +60,6 @@ from handinger_tui.core.money.spending import (
     ChargeFilter,
     GroupBy,
     TurnCharge,
-    sum_text,
     undated_text,
 )
 from handinger_tui.core.safety import clean_line
@@ -219,7 +218,7 @@ def _turns(report: Report, rows: ReportRows, width: int) -> Iterator[str]:
         line = f"{unassigned_name(bucket)}: {amount}"
         yield textwrap.fill(line, width, break_on_hyphens=False) + "\n"
     overall = report.total
-    total = sum_text(overall.total("usd"), overall.total("credits"), overall.turns, report.credit_usd)
+    total = overall.cost(report.credit_usd)
     yield textwrap.fill(f"total: {total}", width, break_on_hyphens=False) + "\n"
 
 

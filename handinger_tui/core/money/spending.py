@@ -231,6 +231,24 @@ class Bucket(Struct, frozen=True):
         """By how much the four categories exceed the cost, see `amounts.split_excess`."""
         return split_excess(self.total("usd").value, [getattr(self, name).value for name in COST_MEMBERS])
 
+    def cost(self, credit_usd: Decimal | None = None) -> str:
+        """Its cost in words, see `sum_text`."""
+        return sum_text(self.total("usd"), self.total("credits"), self.turns, credit_usd)
+
+    @property
+    def in_credits(self) -> bool:
+        """Whether only credits are reported. A zero in USD with gaps says less than the credits do."""
+        if self.usd.value == 0 and self.credits.value == 0:
+            return False
+        is_without_usd = self.usd.value is None or (self.usd.value == 0 and not self.usd.complete)
+        return is_without_usd and self.credits.value is not None
+
+    def brief_cost(self, credit_usd: Decimal | None) -> str:
+        """Its cost, in credits where no USD are reported; "" where neither is."""
+        if not self.in_credits:
+            return self.usd.words() if self.usd.value is not None else ""
+        return cost_words(EMPTY_TOTAL, self.credits, credit_usd)
+
     def merged(self, other: Bucket) -> Bucket:
         """The sum of both groups, with the key of this one."""
         sums = {name: getattr(self, name) + getattr(other, name) for name in SUMS}
@@ -285,7 +303,7 @@ def undated_text(undated: Bucket, *, is_in_total: bool) -> str:
     """The sentence about turns without a known day; "" for none. `is_in_total`: no period was chosen."""
     if not undated.turns:
         return ""
-    cost, _, _ = sum_text(undated.total("usd"), undated.total("credits"), undated.turns).rpartition(" · ")
+    cost, _, _ = undated.cost().rpartition(" · ")
     was, whose, counts = ("was", "its worker", "It counts") if undated.turns == 1 else _MANY
     where = "in the total, but in" if is_in_total else "in"
     return (

@@ -16,7 +16,7 @@ from handinger_tui.core.jsontext import JsonObject
 from handinger_tui.core.money.spending import TurnCharge
 from handinger_tui.core.safety import clean_line
 from handinger_tui.core.turns.session import LOCAL
-from handinger_tui.core.turns.turn import FREE, LIVE, TurnStatus, level_of
+from handinger_tui.core.turns.turn import FREE, LEVELS, LIVE, TurnStatus, level_of
 
 ENOUGH: Final = 5
 """How many amounts quartiles need; with fewer, `low` and `high` are the minimum and the maximum."""
@@ -140,6 +140,18 @@ class TypicalCost(Struct, frozen=True):
         return Unit.CREDITS, self.credits
 
 
+def together(prices: Iterable[TypicalCost | None]) -> str:
+    """What messages will cost together: "about $0.02"; "cost unknown" where one of them has no history."""
+    total, units = Decimal(0), set[Unit]()
+    for price in prices:
+        unit, of = (None, None) if price is None else price.unit_and_spread
+        if unit is None or of is None or of.median is None:
+            return "cost unknown"
+        units.add(unit)
+        total = EXACT.add(total, of.median)
+    return f"about {amount_text(total, units.pop())}" if len(units) == 1 else "cost unknown"
+
+
 # -- texts ----------------------------------------------------------------------------
 CHIP_CELLS: Final = 25
 """The maximum width of `typical_cost_chip` in cells."""
@@ -156,7 +168,6 @@ def _briefly(of: Spread, unit: Unit) -> str:
     return _between(of, unit).replace("–$", "–")
 
 
-LEVELS: Final = ("low", "standard", "high", "unlimited")
 FINISHED: Final = frozenset({TurnStatus.COMPLETED, TurnStatus.INCOMPLETE, TurnStatus.FAILED})
 """Statuses of turns whose end was seen, so that time and sources are complete."""
 ENOUGH_TO_ADVISE: Final = 8

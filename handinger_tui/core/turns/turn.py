@@ -306,6 +306,10 @@ DEFAULT_BUDGET: Final = "standard"
 """The budget level of a turn without one, as the service documents it."""
 
 
+LEVELS: Final = ("low", "standard", "high", "unlimited")
+"""The budget levels that the service documents."""
+
+
 def level_of(budget: str | None, trigger: Trigger) -> str:
     """The budget level of a turn; "" if unknown, since the turn was started elsewhere."""
     return budget or ("" if trigger.elsewhere else DEFAULT_BUDGET)

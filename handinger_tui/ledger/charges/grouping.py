@@ -47,7 +47,6 @@ from handinger_tui.ledger.sql import (
     int_or_zero,
     listed,
     pack,
-    reading_of,
     scaled,
     split,
     status_of,
@@ -486,3 +485,27 @@ def _spread(rows: Iterable[Row], name: str) -> Spread:
     """The spread of one amount. Where no finished worker reported it, it is not a typical cost."""
     bit = BIT[name]
     return spread(amount_in(row, name) if row["reported"] >> bit & 1 else None for row in rows)
+
+
+def reading_of(stored: object) -> AmountBasis:
+    """How the numbers of a turn were interpreted; NONE where that is damaged."""
+    return _READINGS.get(stored, AmountBasis.NONE)
+
+
+_READINGS: Final[dict[object, AmountBasis]] = {str(one): one for one in AmountBasis}
+
+
+def session_total(row: Row, name: str, places: int, missing: int) -> Total:
+    """The amount of a session in a row of the session list; `missing`: turns without a final one."""
+    value = scaled(row[f"{name}_high"], row[f"{name}_low"], places)
+    if value is None and not missing and row["charged"]:
+        # Every turn was free.
+        value = Decimal(0)
+    open_turns = min(missing, row[f"{name}_open"])
+    return Total(
+        value,
+        missing,
+        bool(row[f"{name}_doubtful"]),
+        open_turns,
+        value is not None and bool(row["unsettled"]),
+    )

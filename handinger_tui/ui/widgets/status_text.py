@@ -10,6 +10,7 @@ from textual.content import Content
 
 from handinger_tui.core.acts import Hold, until_sent, waiting_words
 from handinger_tui.core.bars import percent_level
+from handinger_tui.core.evidence import files_of_turn, sources_of_turn
 from handinger_tui.core.formatting import duration, plural
 from handinger_tui.core.money.attribution import MoneyIndex
 from handinger_tui.core.money.limits import Gauge, GaugeState, Scope
@@ -182,7 +183,36 @@ def running_for(turn: Turn, now_ms: int) -> str:
 
 def so_far(session: Session, turn: Turn) -> str:
     """The cost of a run at its last reading: "$0.12 so far"."""
-    return MoneyIndex().of(session, turn).cost(session.credit_usd) or "cost unknown so far"
+    return turn_cost(session, turn) or "cost unknown so far"
+
+
+def turn_cost(session: Session, turn: Turn) -> str:
+    """What a turn cost, in words; "" if nothing is known."""
+    return MoneyIndex().of(session, turn).cost(session.credit_usd)
+
+
+def first_cost(turn: Turn, cost: str) -> str:
+    """What the earlier try of a message cost. `cost`: see `turn_cost`."""
+    if turn.status in FREE:
+        return "Nothing was charged for the first try."
+    if not cost:
+        return "The cost of the first try is unknown."
+    return f"The first try cost {cost}."
+
+
+def ended_words(session: Session, turn: Turn) -> str:
+    """What a turn that has ended came to: "finished in 3 m 12 s, $0.04, 4 sources, 2 files"."""
+    sources, files = len(sources_of_turn(turn)), len(files_of_turn(turn))
+    facts = [
+        turn_cost(session, turn),
+        plural(sources, "source") if sources else "",
+        plural(files, "file") if files else "",
+    ]
+    is_complete = turn.status is TurnStatus.COMPLETED
+    how = "finished" if is_complete else f"ended ({STATUS_WORDS[turn.status]})"
+    if turn.ended_ms is not None:
+        how += f" {'in' if is_complete else 'after'} {duration(turn.ended_ms - turn.began_ms)}"
+    return ", ".join([how, *filter(None, facts)])
 
 
 class Advice(Struct, frozen=True):

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from functools import reduce
-from operator import add
 from typing import TYPE_CHECKING, Final, Protocol, runtime_checkable
 
-from handinger_tui.core.amounts import Total, Unit
 from handinger_tui.core.errors import ApiError, LedgerError
-from handinger_tui.core.money.attribution import MoneyIndex
 from handinger_tui.core.money.limits import Gauge
-from handinger_tui.core.money.reconciliation import MORE, Restatement, restatement_text
-from handinger_tui.core.money.spending import ChargeFilter, GroupBy, sum_buckets
+from handinger_tui.core.money.reconciliation import Restatement, restatement_text
+from handinger_tui.core.money.session_cost import runs_cost
+from handinger_tui.core.money.spending import ChargeFilter
 from handinger_tui.core.turns.session import with_status
 from handinger_tui.core.turns.turn import TurnStatus
 from handinger_tui.ui.sessions.controller import SETTLE_S
@@ -82,9 +79,8 @@ class LimitWatcher:
         for session in self._controller.opened_sessions:
             turn = next(with_status(session.turns, WORKED_ON), None) or session.unwatched
             if turn is not None and session.session_id != self._controller.session_id:
-                money = MoneyIndex().of(session, turn)
-                runs.append(Total(money.usd, int(money.usd is None), Unit.USD in money.doubts))
-        self._header.set_others(len(runs), reduce(add, runs, Total(None)))
+                runs.append((session, turn))
+        self._header.set_others(len(runs), runs_cost(runs))
 
     def check_soon(self) -> None:
         """Count again if any program has written charges or limits, and reload the open screens then.
@@ -125,7 +121,7 @@ class LimitWatcher:
         """
         turns = self._controller.session_of(session_id).turns
         newest = turns[-1].turn_id if turns else None
-        shown = [one for one in restated if one.turn_id != newest or one.reason != MORE]
+        shown = [one for one in restated if one.turn_id != newest or not one.is_more]
         if shown:
             # Numbered as by /receipt.
             numbered = enumerate((turn for turn in turns if turn.status is not TurnStatus.QUEUED), 1)
@@ -215,10 +211,8 @@ class LimitWatcher:
         connection, session_id = self._controller.connection, self._controller.session_id
         costs = {budget: await self._controller.typical_cost(budget) for budget in self._budgets()}
         own = ChargeFilter(session_id=session_id, simulated=connection.limits.simulated)
-        of_today = connection.limits.today()
-        today = await connection.charges.buckets(GroupBy.DAY, of_today)
-        today += await connection.charges.suspense(of_today)
-        session = await connection.charges.buckets(GroupBy.SESSION, own)
+        today = await connection.charges.spent(connection.limits.today())
+        session = await connection.charges.spent(own)
         if key == self._money_for:
             self._pane.show_typical_costs(costs)
-            self._header.set_money(sum_buckets(today), sum_buckets(session))
+            self._header.set_money(today, session)

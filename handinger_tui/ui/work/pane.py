@@ -15,11 +15,11 @@ from textual.notifications import SeverityLevel
 from textual.timer import Timer
 from textual.widgets import TextArea
 
-from handinger_tui.core.acts import PromptState, SessionState, Typed, about, enter, typed_in
+from handinger_tui.core.acts import PromptState, SessionState, Typed, enter, typed_in
 from handinger_tui.core.attention import ShownOffer
 from handinger_tui.core.money.attribution import MoneyIndex
 from handinger_tui.core.money.limits import Gauge, tightest
-from handinger_tui.core.money.typical_cost import TypicalCost
+from handinger_tui.core.money.typical_cost import TypicalCost, together
 from handinger_tui.core.money.usage_lines import compact_line
 from handinger_tui.core.prompts import is_only_carried
 from handinger_tui.core.receipts import receipt_line
@@ -456,7 +456,7 @@ class SessionPane(Rows):
             and newest.status is TurnStatus.UNKNOWN,
             is_unfinished=newest is not None and newest.status in UNFINISHED,
             elsewhere=state.elsewhere or "",
-            queue_cost=about(
+            queue_cost=together(
                 self._typical_costs.get(turn.request.budget or self._budget) for turn in state.queued
             ),
         )
