@@ -16,7 +16,7 @@ from handinger_tui.core.decimals import decimal_text, json_amount
 from handinger_tui.core.formatting import size
 from handinger_tui.core.jsontext import Json, JsonObject, as_object, dump
 from handinger_tui.core.money.limits import Gauge, Limit, LimitReached
-from handinger_tui.core.money.typical_cost import TypicalCost, spread_object
+from handinger_tui.core.money.typical_cost import TypicalCost
 from handinger_tui.core.safety import clean, clean_json
 from handinger_tui.core.turns.session import Destination, Service, Session
 from handinger_tui.core.turns.turn import Attachment, StartPolicy, TurnRequest
@@ -109,8 +109,8 @@ def _result_object(
     limits: list[Json] = [_limit_object(gauge) for gauge in gauges]
     ranges: JsonObject = {
         "budget": typical_cost.budget,
-        "usd": spread_object(typical_cost.usd),
-        "credits": spread_object(typical_cost.credits),
+        "usd": typical_cost.usd.json,
+        "credits": typical_cost.credits.json,
         "of_other_workers": typical_cost.everywhere,
     }
     outcome: JsonObject = {"would_send": refusal is None, "sent": False}

@@ -22,7 +22,7 @@ from handinger_tui.core.export.result import event_object, result_object
 from handinger_tui.core.figures import reported_figures
 from handinger_tui.core.jsontext import Json, JsonObject, dump
 from handinger_tui.core.money.attribution import MoneyIndex
-from handinger_tui.core.money.limits import STILL, Gauge, LimitNotices, LimitReached
+from handinger_tui.core.money.limits import Gauge, LimitNotices, LimitReached
 from handinger_tui.core.safety import clean_json, clean_slice, cleanable_length, encodable
 from handinger_tui.core.turns.session import Session
 from handinger_tui.core.turns.turn import ErrorKind, Fault, Turn, TurnRequest, TurnStatus, fault_object
@@ -187,7 +187,7 @@ class LimitMessages:
             if not gauge.reached:
                 say(gauge.near_text)
             else:
-                say(gauge.reached_text + (f" {STILL}" if running else ""))
+                say(gauge.reached_in(running=running))
                 say(f"New messages are blocked. {gauge.limit.raise_hint}")
 
     def mark_reached(self, gauge: Gauge) -> None:

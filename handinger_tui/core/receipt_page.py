@@ -43,7 +43,7 @@ from handinger_tui.core.jsontext import JsonObject
 from handinger_tui.core.money.amount_state import AmountState
 from handinger_tui.core.money.attribution import AmountBasis, TurnMoney
 from handinger_tui.core.money.basis_text import basis_words
-from handinger_tui.core.money.typical_cost import TypicalCost, spread_object
+from handinger_tui.core.money.typical_cost import TypicalCost
 from handinger_tui.core.receipts import ENOUGH_EARLIER, ReceiptFacts, Times, change_text, facts_of
 from handinger_tui.core.safety import clean_json, clean_line
 from handinger_tui.core.stream import Snapshot
@@ -398,8 +398,8 @@ def receipt_json(receipt: Receipt) -> JsonObject:
         else {
             "budget": typical_cost.budget,
             "other_workers": typical_cost.everywhere,
-            "usd": spread_object(typical_cost.usd),
-            "credits": spread_object(typical_cost.credits),
+            "usd": typical_cost.usd.json,
+            "credits": typical_cost.credits.json,
         },
         "sources": [{"title": one.title, "url": one.url} for one in sources_of_turn(turn)],
         "files": [

@@ -26,8 +26,6 @@ from handinger_tui.core.schedules import (
     added_text,
     next_runs,
     price_of,
-    price_sentences,
-    price_tag,
     rule_text,
     run_text,
     soonest_first,
@@ -108,7 +106,7 @@ class WorkerSchedules:
         pieces = [
             f"“{clean_line(schedule.instruction, 400)}”",
             f"{self.plan(schedule, listing.listed, runs)} The service decides when it runs.",
-            price_sentences(listing.price_of(schedule)),
+            listing.price_of(schedule).sentences,
             ENDS if self._is_local else UNSTOPPED,
         ]
         is_unlimited = schedule.budget == UNLIMITED
@@ -149,7 +147,7 @@ class WorkerSchedules:
         return Confirmation(
             "Cancel this schedule?",
             f"“{clean_line(schedule.instruction, 400)}”\n\n"
-            f"{rule_text(schedule.rule, schedule.kind)}, {price_tag(one.price)}.\n\n"
+            f"{rule_text(schedule.rule, schedule.kind)}, {one.price.tag}.\n\n"
             "A run that has already started continues.",
             "Cancel schedule",
             "Keep it",

@@ -17,7 +17,7 @@ from handinger_tui.core.tags import NO_TAG_RULES
 from handinger_tui.core.turns.session import NOTHING_SAID, SessionSummary
 from handinger_tui.core.turns.turn import FREE, UNSENT, TurnStatus
 from handinger_tui.ledger import search
-from handinger_tui.ledger.charges.grouping import DOUBTS, UNSETTLED, session_total
+from handinger_tui.ledger.charges.grouping import CERTAINTY, session_total
 from handinger_tui.ledger.frames import drop_some, pack_some
 from handinger_tui.ledger.labels import Labeler, change_tags, choose, set_project
 from handinger_tui.ledger.search import optimize, remove_session
@@ -81,7 +81,7 @@ _SUMMARIES: Final = f"""
            COALESCE(SUM(m.reported >> 1 & 1), 0) AS credited_turns,
            COALESCE(SUM(m.usd_pico IS NOT NULL AND NOT m.reported & 1), 0) AS usd_pico_open,
            COALESCE(SUM(m.micro_credits IS NOT NULL AND NOT m.reported >> 1 & 1), 0) AS micro_credits_open,
-           {DOUBTS}, {UNSETTLED}
+           {CERTAINTY}
       FROM sessions s LEFT JOIN turn_totals m ON m.session_id = s.session_id
       LEFT JOIN (SELECT t.session_id, COUNT(*) AS turns FROM turns t
                   WHERE t.imported_ms IS NOT NULL AND t.status <> '{TurnStatus.NOT_SENT}'

@@ -22,12 +22,9 @@ from handinger_tui.core.money.limits import (
     LimitReserved,
     LimitUnmeasured,
     Scope,
-    amount_of,
-    blocking,
     check_start,
     effective,
     gauges,
-    tightest,
 )
 from handinger_tui.core.turns.turn import StartPolicy
 
@@ -89,7 +86,7 @@ def test_what_is_unknown_alone_uses_up_no_limit() -> None:
     """What it may have used up is a matter of reservations."""
     sample = gauge(None, missing=3)
     assert sample.state is GaugeState.BELOW
-    assert blocking([sample]) is None
+    assert Gauge.blocking([sample]) is None
     assert sample.spent_text == "unknown of $1.00"
 
 
@@ -117,10 +114,10 @@ def test_unconfigured_limits_do_not_exist() -> None:
 def test_the_widest_reached_scope_blocks() -> None:
     turn, day = gauge("1", scope=Scope.TURN), gauge("7", scope=Scope.DAY)
     near = gauge("0.9", scope=Scope.DAY)
-    assert blocking([day, turn]) is day
-    assert blocking([turn, near]) is turn
-    assert blocking([near]) is None
-    assert blocking([]) is None
+    assert Gauge.blocking([day, turn]) is day
+    assert Gauge.blocking([turn, near]) is turn
+    assert Gauge.blocking([near]) is None
+    assert Gauge.blocking([]) is None
 
 
 @pytest.mark.parametrize(
@@ -178,7 +175,7 @@ def test_no_text_claims_that_a_turn_was_stopped() -> None:
     [("5", "5"), ("0.25", "0.25"), ("$3", "3"), (" .5 ", "0.5"), ("1000000", "1000000")],
 )
 def test_an_amount_as_typed(text: str, amount: str) -> None:
-    assert amount_of(text) == Decimal(amount)
+    assert Limit.amount_of(text) == Decimal(amount)
 
 
 @pytest.mark.parametrize(
@@ -190,7 +187,7 @@ def test_an_amount_as_typed(text: str, amount: str) -> None:
 )
 def test_invalid_amounts(text: str) -> None:
     with pytest.raises(ValueError, match="amount"):
-        amount_of(text)
+        Limit.amount_of(text)
 
 
 # -- what running turns have reserved --------------------------------------------------------
@@ -308,5 +305,5 @@ def test_successive_turns_never_reserve_more_than_the_limit(wishes: list[Decimal
 
 def test_the_tightest_limit_is_the_one_with_the_smallest_free_share() -> None:
     wide, tight = in_use("1", "100"), in_use("1", "2")
-    assert tightest([wide, gauge("2", "2", scope=Scope.TURN), tight]) is tight
-    assert tightest([gauge("2", "2", scope=Scope.TURN)]) is None
+    assert Gauge.tightest([wide, gauge("2", "2", scope=Scope.TURN), tight]) is tight
+    assert Gauge.tightest([gauge("2", "2", scope=Scope.TURN)]) is None

@@ -18,7 +18,7 @@ from handinger_tui.core.amounts import Unit
 from handinger_tui.core.errors import SettingsError
 from handinger_tui.core.figures import FIGURE, FIGURES, NO_COSTS, Usage
 from handinger_tui.core.money.attribution import MoneyIndex, session_money
-from handinger_tui.core.money.basis_text import BASIS_WORDS
+from handinger_tui.core.money.basis_text import BASIS_CHOICES
 from handinger_tui.core.money.events import Read, Sent
 from handinger_tui.core.money.report import Selection
 from handinger_tui.core.money.spending import ChargeFilter, GroupBy, sum_buckets
@@ -158,7 +158,7 @@ class Played:
         random, choice = self.random, self.random.random()
         ledger = random.choice(self.ledgers)
         if choice < 0.15:
-            await ledger.rulings.set_basis("", WORKER, random.choice([*BASIS_WORDS.values()]), at_ms)
+            await ledger.rulings.set_basis("", WORKER, random.choice([*BASIS_CHOICES.values()]).stored, at_ms)
         elif choice < 0.5 and (buckets := await ledger.charges.suspense(ON_WORKER)):
             rise = random.choice(buckets[0].rises)
             await self._assign(ledger, rise.number, random.choice([*self.of_turn]), at_ms)

@@ -21,7 +21,7 @@ from handinger_tui.core.errors import ApiError, HandingerError
 from handinger_tui.core.export.exporters import session_json
 from handinger_tui.core.export.session_document import Contents
 from handinger_tui.core.export.session_file import read_session
-from handinger_tui.core.money.basis_text import BASIS_WORDS
+from handinger_tui.core.money.basis_text import BASIS_CHOICES
 from handinger_tui.core.money.limits import Limit, Scope
 from handinger_tui.core.money.report import Selection
 from handinger_tui.core.money.spending import ChargeFilter
@@ -369,7 +369,7 @@ class Life:
             if choice < 0.4 and self.service.workers:
                 worker_id = random.choice([*self.service.workers])
                 await ledger.rulings.set_basis(
-                    PLACE, worker_id, random.choice([*BASIS_WORDS.values()]), now_ms
+                    PLACE, worker_id, random.choice([*BASIS_CHOICES.values()]).stored, now_ms
                 )
             elif choice < 0.8 and buckets:
                 rise = random.choice(random.choice(buckets).rises)

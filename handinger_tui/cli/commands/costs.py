@@ -18,11 +18,11 @@ from handinger_tui.cli.load_settings import limit_rules, settings_for, tag_rules
 from handinger_tui.cli.local_files import default_paths, new_file, save_new_file
 from handinger_tui.cli.output import output_width, put, say
 from handinger_tui.core.errors import SettingsError
-from handinger_tui.core.money.basis_text import BASIS_ANSWERS, BASIS_WORDS
+from handinger_tui.core.money.basis_text import BASIS_CHOICES
 from handinger_tui.core.money.report import Selection
 from handinger_tui.core.money.report_forms import FORMS
 from handinger_tui.core.money.report_json import END
-from handinger_tui.core.money.spending import OVERLAP, ChargeFilter, GroupBy
+from handinger_tui.core.money.spending import ChargeFilter, GroupBy
 from handinger_tui.core.periods import TIMES, period_ms
 from handinger_tui.core.safety import clean_line
 from handinger_tui.core.tags import tag_name
@@ -56,19 +56,23 @@ def _apply_decisions(args: argparse.Namespace, now: datetime) -> None:
         ):
             say(changed)
     if args.reading is not None:
-        say(BASIS_ANSWERS[args.reading.rpartition("=")[2]])
+        say(BASIS_CHOICES[args.reading.rpartition("=")[2]].answer)
 
 
 def _set_basis(text: str, at_ms: int) -> Callable[[sqlite3.Connection], None]:
     prefix, _, word = text.rpartition("=")
-    if word not in BASIS_WORDS:
-        choices = ", ".join(f"WORKER={basis}" for basis in BASIS_WORDS)
+    if word not in BASIS_CHOICES:
+        choices = ", ".join(f"WORKER={basis}" for basis in BASIS_CHOICES)
         raise SettingsError(f"{_READING} {text!r} is not valid.", f"Use {_READING} with one of {choices}.")
     with opened(default_paths().database) as rows:
         worker_id = _unique_id(rows, "worker", prefix) or ""
         base_url = rows.base_url(worker_id)
     return partial(
-        corrections.set_basis, base_url=base_url, worker_id=worker_id, basis=BASIS_WORDS[word], at_ms=at_ms
+        corrections.set_basis,
+        base_url=base_url,
+        worker_id=worker_id,
+        basis=BASIS_CHOICES[word].stored,
+        at_ms=at_ms,
     )
 
 
@@ -190,7 +194,7 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--profile", metavar="NAME", help="turns with one profile")
     parser.add_argument("--local", action="store_true", help="only simulated costs of the local worker")
     parser.add_argument("--settle", action="store_true", help="first read workers with open turns (free)")
-    bases = f"first decide what a worker's figures mean: {', '.join(BASIS_WORDS)}"
+    bases = f"first decide what a worker's figures mean: {', '.join(BASIS_CHOICES)}"
     parser.add_argument(_READING, metavar="WORKER=MEANING", help=bases)
     parser.add_argument(
         _ASSIGN, metavar="N=TURN", help=f"first assign unassigned cost N to a turn, or to {NONE}"
@@ -238,8 +242,8 @@ def run(args: argparse.Namespace) -> int:
         if args.csv and isinstance(sys.stdout, io.TextIOWrapper):
             # CSV lines end in CR LF on every system; without this, Windows would write CR CR LF.
             sys.stdout.reconfigure(newline="")
-        if args.csv and report.selection.by is GroupBy.TAG:
-            say(OVERLAP)
+        if args.csv and selection.overlap:
+            say(selection.overlap)
         for piece in FORMS["json" if args.json else "csv" if args.csv else "txt"](report, rows, width):
             # Cleaned, a line end is a line feed.
             put(piece.removesuffix(END), END if piece.endswith(END) else "")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final
+from typing import Final, NamedTuple
 
 from handinger_tui.core.figures import FIGURES, SHOWN, Measure
 from handinger_tui.core.formatting import plural
@@ -11,16 +11,22 @@ from handinger_tui.core.money.attribution import AmountBasis, MoneyIndex, TurnMo
 from handinger_tui.core.money.basis import Basis
 from handinger_tui.core.money.timeline import MeterResult
 from handinger_tui.core.money.turn_events import AUTO, newest_timeline
-from handinger_tui.core.turns.session import Session, newest_target
+from handinger_tui.core.turns.session import Session
 
-BASIS_WORDS: Final = {"lifetime": "lifetime", "per-turn": "per_turn", AUTO: AUTO}
-"""Typed word for a basis → stored word."""
-BASIS_ANSWERS: Final = {
-    "lifetime": "Pinned by you: this worker's figures are totals.",
-    "per-turn": "Pinned by you: this worker's figures are per turn.",
-    AUTO: "No longer pinned: the readings decide what this worker's figures mean.",
+
+class BasisChoice(NamedTuple):
+    """What the person may decide: the word that is stored, and the answer."""
+
+    stored: str
+    answer: str
+
+
+BASIS_CHOICES: Final = {
+    "lifetime": BasisChoice("lifetime", "Pinned by you: this worker's figures are totals."),
+    "per-turn": BasisChoice("per_turn", "Pinned by you: this worker's figures are per turn."),
+    AUTO: BasisChoice(AUTO, "No longer pinned: the readings decide what this worker's figures mean."),
 }
-"""Typed word for a basis → the answer to the person."""
+"""By the word that is typed."""
 SET_BY_YOU: Final = "pinned by you"
 BASIS: Final = {
     AmountBasis.TOTAL: "worker total",
@@ -37,11 +43,6 @@ def basis_words(money: TurnMoney) -> str:
 
 
 _BASES: Final = {Basis.LIFETIME: "worker total", Basis.PER_TURN: "per turn"}
-
-
-def worker_of_figures(session: Session) -> str | None:
-    """The worker to which `/reading` applies; None if there is none yet."""
-    return newest_target(session.turns) or session.worker_id
 
 
 def basis_lines(session: Session) -> list[str]:

@@ -89,6 +89,11 @@ class Limit(Struct, frozen=True):
     amount: Decimal
     origin: LimitOrigin = LimitOrigin.CONFIG
 
+    @staticmethod
+    def of_flag(scope: Scope, unit: Unit, amount: Decimal) -> Limit:
+        """One that was given on the command line."""
+        return Limit(scope, unit, amount, LimitOrigin.FLAG)
+
     @property
     def by_flag(self) -> bool:
         """Whether it was given on the command line."""
@@ -112,6 +117,26 @@ class Limit(Struct, frozen=True):
             return f"Use a larger {self.option} to continue."
         amount = "AMOUNT" if self.unit is Unit.USD else "AMOUNT credits"
         return f"To raise it, use /limit {self.scope} {amount} in the app."
+
+    @staticmethod
+    def amount_of(text: str) -> Decimal:
+        """Parse a typed amount: "5", "0.25", "$3".
+
+        A comma is rejected, since half the world writes 0,5 for a half.
+
+        Raises:
+            ValueError: not a number, not above 0, above a million, or finer than a pico-dollar. Its text is
+                for people.
+        """
+        plain = text.strip().removeprefix("$")
+        if not re.fullmatch(r"[0-9]{1,12}(\.[0-9]*)?|\.[0-9]+", plain, re.ASCII):
+            raise ValueError(f"{text.strip()[:40]!r} is not an amount (use a number like 5 or 0.25)")
+        amount = Decimal(plain)
+        if not 0 < amount <= LARGEST:
+            raise ValueError("the amount must be above 0 and at most 1,000,000")
+        if amount != amount.quantize(Decimal(1).scaleb(-FINEST)):
+            raise ValueError(f"an amount has at most {FINEST} decimals")
+        return amount.normalize()
 
 
 class GaugeState(IntEnum):
@@ -257,12 +282,36 @@ class Gauge(Struct, frozen=True):
         """The warning that is shown once at 80%, and once at 100%."""
         return f"{self.reached_text} {UNTIL_RAISED}" if self.reached else self.near_text
 
+    def reached_in(self, *, running: bool) -> str:
+        """The same after a turn, which may be `running` still."""
+        return f"{self.reached_text} {STILL}" if running else self.reached_text
+
     @property
     def blocked_text(self) -> str:
         """The sentence about a limit that blocks sending: it is reached, or reserved by running turns."""
         if self.state is GaugeState.REACHED:
             return self.reached_text
         return f"{self.limit.scope.limit.capitalize()}: {self.free_text}."
+
+    # -- of several
+    @staticmethod
+    def blocking(gauges: Sequence[Gauge]) -> Gauge | None:
+        """The reached limit with the widest scope, which blocks sending; None if none is reached."""
+        reached = [gauge for gauge in gauges if gauge.state is GaugeState.REACHED]
+        return max(reached, key=_width, default=None)
+
+    @staticmethod
+    def day_limit(gauges: Iterable[Gauge], *, in_credits: bool) -> Limit | None:
+        """The daily limit in credits or in USD; None without one."""
+        unit = Unit.CREDITS if in_credits else Unit.USD
+        limits = (gauge.limit for gauge in gauges)
+        return next((limit for limit in limits if (limit.scope, limit.unit) == (Scope.DAY, unit)), None)
+
+    @staticmethod
+    def tightest(gauges: Iterable[Gauge]) -> Gauge | None:
+        """The limit with the smallest free share, except a turn limit, which is unused for the next turn."""
+        others = [gauge for gauge in gauges if gauge.limit.scope is not Scope.TURN]
+        return min(others, key=lambda gauge: EXACT.divide(gauge.free, gauge.limit.amount), default=None)
 
 
 class LimitReached(HandingerError):
@@ -310,7 +359,7 @@ def check_start(
         LimitUnmeasured: a unit is not reported, a turn without cost history runs, or ended turns of unknown
             cost may have used a limit up.
     """
-    reached = blocking(gauges)
+    reached = Gauge.blocking(gauges)
     if reached is not None:
         raise LimitReached(reached)
     for gauge in sorted(gauges, key=_width, reverse=True):
@@ -325,26 +374,6 @@ def check_start(
                 raise LimitReserved(gauge, need)
 
 
-def amount_of(text: str) -> Decimal:
-    """Parse a typed amount: "5", "0.25", "$3".
-
-    A comma is rejected, since half the world writes 0,5 for a half.
-
-    Raises:
-        ValueError: not a number, not above 0, above a million, or finer than a pico-dollar. Its text is for
-            people.
-    """
-    plain = text.strip().removeprefix("$")
-    if not re.fullmatch(r"[0-9]{1,12}(\.[0-9]*)?|\.[0-9]+", plain, re.ASCII):
-        raise ValueError(f"{text.strip()[:40]!r} is not an amount (use a number like 5 or 0.25)")
-    amount = Decimal(plain)
-    if not 0 < amount <= LARGEST:
-        raise ValueError("the amount must be above 0 and at most 1,000,000")
-    if amount != amount.quantize(Decimal(1).scaleb(-FINEST)):
-        raise ValueError(f"an amount has at most {FINEST} decimals")
-    return amount.normalize()
-
-
 def effective(limits: Iterable[Limit]) -> tuple[Limit, ...]:
     """The limits in force, one per scope and unit, in that order; the origin decides which one wins."""
     ranks = list(LimitOrigin)
@@ -354,12 +383,6 @@ def effective(limits: Iterable[Limit]) -> tuple[Limit, ...]:
     return tuple(chosen[scope, unit] for scope in Scope for unit in Unit if (scope, unit) in chosen)
 
 
-def blocking(gauges: Sequence[Gauge]) -> Gauge | None:
-    """The reached limit with the widest scope, which blocks sending; None if none is reached."""
-    reached = [gauge for gauge in gauges if gauge.state is GaugeState.REACHED]
-    return max(reached, key=_width, default=None)
-
-
 def _width(gauge: Gauge) -> int:
     return list(Scope).index(gauge.limit.scope)
 
@@ -367,19 +390,6 @@ def _width(gauge: Gauge) -> int:
 def gauges(limits: Iterable[Limit], spent: Mapping[tuple[Scope, Unit], Total]) -> tuple[Gauge, ...]:
     """A gauge for each limit. An amount that is missing in `spent` is unknown."""
     return tuple(Gauge(limit, spent.get((limit.scope, limit.unit), Total(None, 1))) for limit in limits)
-
-
-def day_limit(gauges: Iterable[Gauge], *, in_credits: bool) -> Limit | None:
-    """The daily limit in credits or in USD; None without one."""
-    unit = Unit.CREDITS if in_credits else Unit.USD
-    limits = (gauge.limit for gauge in gauges)
-    return next((limit for limit in limits if (limit.scope, limit.unit) == (Scope.DAY, unit)), None)
-
-
-def tightest(gauges: Iterable[Gauge]) -> Gauge | None:
-    """The limit with the smallest free share, except a turn limit, which is unused for the next turn."""
-    others = [gauge for gauge in gauges if gauge.limit.scope is not Scope.TURN]
-    return min(others, key=lambda gauge: EXACT.divide(gauge.free, gauge.limit.amount), default=None)
 
 
 # -- texts ----------------------------------------------------------------------------

@@ -55,7 +55,6 @@ from handinger_tui.core.money.report_rows import (
 )
 from handinger_tui.core.money.spending import (
     EMPTY_TOTAL,
-    OVERLAP,
     Bucket,
     ChargeFilter,
     GroupBy,
@@ -266,7 +265,7 @@ def remarks(report: Report) -> list[str]:
     """Return the remarks that apply to a report; each may have several lines."""
     selection, session = report.selection, report.session
     texts = [
-        OVERLAP if selection.by is GroupBy.TAG else "",
+        selection.overlap,
         undated_text(report.undated, is_in_total=selection.since is None and selection.until is None),
         _suspense_lines(report.suspense),
         _assigned_lines(report.assigned),

@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from handinger_tui.core.amounts import Total, Unit, amount_text, count_within, exact_text
 from handinger_tui.core.columns import NO_VALUE, Align, Column, Row, Tone
 from handinger_tui.core.formatting import day_text, duration, local_time, number, plural, spaced
-from handinger_tui.core.money.limits import Gauge, Scope, tightest
+from handinger_tui.core.money.limits import Gauge, Scope
 from handinger_tui.core.money.reconciliation import UNASSIGNED
 from handinger_tui.core.money.report import Overview, Report
 from handinger_tui.core.money.spending import (
@@ -327,7 +327,7 @@ def _spent(usd: Total, credit: Total) -> tuple[str, str]:
 
 def _limit(gauges: Sequence[Gauge]) -> tuple[str, str]:
     """The tightest limit, and what is left of it."""
-    gauge = tightest(gauges)
+    gauge = Gauge.tightest(gauges)
     if gauge is None:
         return "", ""
     unit = gauge.limit.unit

@@ -36,11 +36,13 @@ class Spread(Struct, frozen=True):
     p90: Decimal | None = None
     most: Decimal | None = None
 
-
-def spread_object(spread: Spread) -> JsonObject:
-    """A distribution in JSON."""
-    amounts = {name: json_amount(getattr(spread, name)) for name in ("low", "median", "high", "p90", "most")}
-    return {"turns": spread.counted, "not_reported": spread.unknown, **amounts}
+    @property
+    def json(self) -> JsonObject:
+        """A distribution in JSON."""
+        amounts = {
+            name: json_amount(getattr(self, name)) for name in ("low", "median", "high", "p90", "most")
+        }
+        return {"turns": self.counted, "not_reported": self.unknown, **amounts}
 
 
 def spread(amounts: Iterable[Decimal | None]) -> Spread:
@@ -89,6 +91,11 @@ class TypicalCost(Struct, frozen=True):
         return price_words(value, self.credit_usd) if unit is Unit.CREDITS else ""
 
     # -- in words
+    @property
+    def about(self) -> str:
+        """What one message will cost: "about $0.02", "cost unknown"."""
+        return together([self])
+
     @property
     def text(self) -> str:
         """One short line: "usually $0.02–$0.09 (median $0.04, 12 turns, 1 more unknown)"."""

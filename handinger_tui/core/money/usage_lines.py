@@ -30,7 +30,7 @@ from handinger_tui.core.formatting import day_text, duration, moment_at, plural
 from handinger_tui.core.money.attribution import MoneyIndex
 from handinger_tui.core.money.basis_text import basis_words
 from handinger_tui.core.money.limits import Gauge, GaugeState, Scope
-from handinger_tui.core.money.usage_view import UsageView, a_minute, usage_view
+from handinger_tui.core.money.usage_view import UsageView, a_minute
 from handinger_tui.core.turns.session import Session
 
 
@@ -48,6 +48,11 @@ class Look(StrEnum):
     SANDBOX = "sandbox"
     INTERNAL = "internal"
     UNSPLIT = "unsplit"
+
+    @property
+    def of_usage(self) -> bool:
+        """Whether no other panel has it."""
+        return self in (*PARTS, Look.REACHED)
 
 
 Line = tuple[tuple[str, Look], ...]
@@ -332,7 +337,7 @@ def compact_line(
     The nearest limit follows where the line fits `room` cells with it. A line longer than `most` cells loses
     what the session cost, never what the turn does. `index`: see `usage_view`.
     """
-    view = usage_view(session, index)
+    view = UsageView.of(session, index)
     if view.status is None:
         return ""
     turn = f"turn {view.cost or view.own.money.total(Unit.USD).words()}"

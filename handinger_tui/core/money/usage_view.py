@@ -46,6 +46,31 @@ class UsageView(Struct, frozen=True):
     credit_usd: Decimal | None = None
     kind: str = "worker"
 
+    @staticmethod
+    def of(session: Session, index: MoneyIndex | None = None) -> UsageView:
+        """The figures of a session. Queued and refused turns have used nothing and do not count.
+
+        `index`: pass the same one on each call, so that the money of unchanged turns is not computed again.
+        """
+        turn = session.in_view
+        if turn is None or (turn.status in FREE and session.sent is None and turn.before is None):
+            return UsageView(kind=session.kind)
+        all_money = (index or MoneyIndex())(session.turns, session.elsewhere)
+        pairs = [
+            (one, TimedMoney(money, _ms(one))) for one, money in zip(session.turns, all_money, strict=True)
+        ]
+        # A turn started elsewhere began before this program knew of it.
+        is_ours = turn.live and not turn.request.trigger.elsewhere
+        return UsageView(
+            own=next(timed for one, timed in reversed(pairs) if one is turn),
+            status=turn.status,
+            turns=tuple(timed for one, timed in pairs if not (one.imported or one.unsent)),
+            began_ms=turn.began_ms if is_ours else None,
+            read_ms=next((one.read_ms for one in reversed(session.turns) if one.read_ms is not None), None),
+            credit_usd=session.credit_usd,
+            kind=session.kind,
+        )
+
     def session(self, unit: Unit) -> Total:
         """The amount of the session."""
         return total_of([one.money for one in self.turns], unit)
@@ -64,29 +89,6 @@ class UsageView(Struct, frozen=True):
         """A figure of all turns of the session."""
         values = (figure.read(one.money.usage, one.money.costs) for one in self.turns)
         return total(None if value is None else Decimal(value) for value in values)
-
-
-def usage_view(session: Session, index: MoneyIndex | None = None) -> UsageView:
-    """The figures of a session. Queued and refused turns have used nothing and do not count.
-
-    `index`: pass the same object on each call, so that the money of unchanged turns is not computed again.
-    """
-    turn = session.in_view
-    if turn is None or (turn.status in FREE and session.sent is None and turn.before is None):
-        return UsageView(kind=session.kind)
-    all_money = (index or MoneyIndex())(session.turns, session.elsewhere)
-    pairs = [(one, TimedMoney(money, _ms(one))) for one, money in zip(session.turns, all_money, strict=True)]
-    # A turn started elsewhere began before this program knew of it.
-    is_ours = turn.live and not turn.request.trigger.elsewhere
-    return UsageView(
-        own=next(timed for one, timed in reversed(pairs) if one is turn),
-        status=turn.status,
-        turns=tuple(timed for one, timed in pairs if not (one.imported or one.unsent)),
-        began_ms=turn.began_ms if is_ours else None,
-        read_ms=next((one.read_ms for one in reversed(session.turns) if one.read_ms is not None), None),
-        credit_usd=session.credit_usd,
-        kind=session.kind,
-    )
 
 
 def _ms(turn: Turn) -> int | None:

@@ -220,6 +220,11 @@ class Session(Struct, frozen=True):
         return next((turn for turn in turns if turn.status not in UNSENT), None)
 
     @property
+    def newest_worker(self) -> str | None:
+        """The worker of its newest turn; None if there is none yet."""
+        return newest_target(self.turns) or self.worker_id
+
+    @property
     def in_view(self) -> Turn | None:
         """The turn that panels call "this turn".
 

@@ -129,9 +129,10 @@ UNSETTLED: Final = """
 
 DOUBTS: Final = "MAX(doubtful) AS usd_pico_doubtful, MAX(credits_doubtful) AS micro_credits_doubtful"
 """SQL for whether an amount in a sum is doubtful."""
+CERTAINTY: Final = f"{DOUBTS}, {UNSETTLED}"
+"""SQL for both."""
 _SUMS_OF_SPENT: Final = (
-    ", ".join(f"{split(name)}, {gaps(name)}" for name in ("usd_pico", "micro_credits"))
-    + f", {DOUBTS}, {UNSETTLED}"
+    ", ".join(f"{split(name)}, {gaps(name)}" for name in ("usd_pico", "micro_credits")) + f", {CERTAINTY}"
 )
 
 

@@ -10,8 +10,8 @@ from textual.content import Content
 
 from handinger_tui.core.money.attribution import MoneyIndex
 from handinger_tui.core.money.limits import Gauge
-from handinger_tui.core.money.usage_lines import PARTS, Line, Look, brief_lines, full_lines
-from handinger_tui.core.money.usage_view import UsageView, usage_view
+from handinger_tui.core.money.usage_lines import Look, brief_lines, full_lines
+from handinger_tui.core.money.usage_view import UsageView
 from handinger_tui.core.turns.session import LOCAL
 from handinger_tui.core.turns.turn import Turn
 from handinger_tui.ui.keys import Where, bindings
@@ -21,8 +21,7 @@ from handinger_tui.ui.widgets.virtual_list import ListRows
 if TYPE_CHECKING:
     from handinger_tui.core.turns.session import Session
 
-_OF_USAGE: Final = (*PARTS, Look.REACHED)
-_STYLES: Final = {look: f".{'usage' if look in _OF_USAGE else 'panel'}--{look}" for look in Look if look}
+_STYLES: Final = {look: f".{'usage' if look.of_usage else 'panel'}--{look}" for look in Look if look}
 
 
 def brief_contents(view: UsageView, width: int, gauges: Sequence[Gauge] = ()) -> list[Content]:
@@ -37,7 +36,7 @@ def full_contents(
     return [_drawn(line, width) for line in full_lines(view, width, gauges, now_ms)]
 
 
-def _drawn(line: Line, width: int) -> Content:
+def _drawn(line: Sequence[tuple[str, Look]], width: int) -> Content:
     pieces = ((text, _STYLES.get(look, "")) for text, look in line)
     return Content.assemble(*pieces).truncate(width, ellipsis=True)
 
@@ -96,7 +95,7 @@ class UsagePanel(Panel[UsageRows]):
     BORDER_TITLE = "Usage & cost"
     NEEDS_ITEMS = False
     COMPONENT_CLASSES: ClassVar[set[str]] = {
-        *(_STYLES[look].removeprefix(".") for look in _OF_USAGE),
+        *(_STYLES[look].removeprefix(".") for look in Look if look.of_usage),
     }
     BINDINGS: ClassVar[list[BindingType]] = bindings(Where.PANELS, Where.USAGE)
 
@@ -105,7 +104,7 @@ class UsagePanel(Panel[UsageRows]):
         self.tooltip = "Figures come from the service. Unknown is never shown as zero."
         self.money = MoneyIndex()
         """The money of each turn, which others may share."""
-        self._view = TurnMemo(_key, lambda session: usage_view(session, self.money))
+        self._view = TurnMemo(_key, lambda session: UsageView.of(session, self.money))
 
     def on_focus(self) -> None:
         """Show every figure."""

@@ -22,7 +22,7 @@ from textual.widget import Widget
 from textual.widgets import Static
 
 from handinger_tui.core.formatting import plural
-from handinger_tui.core.money.limits import Gauge, day_limit
+from handinger_tui.core.money.limits import Gauge
 from handinger_tui.core.money.spending import Bucket
 from handinger_tui.core.safety import clean_line
 from handinger_tui.core.turns.turn import TurnStatus
@@ -202,7 +202,7 @@ class HeaderLine(Widget):
         today, session = self._today.brief_cost(price), self._spent.brief_cost(price)
         if not today:
             return
-        limit = day_limit(self._gauges, in_credits=self._today.in_credits)
+        limit = Gauge.day_limit(self._gauges, in_credits=self._today.in_credits)
         of_limit = "" if limit is None else f" of {limit.text}"
         of_session = f" · session {session}" if session and session != today else ""
         is_local = self._local if self._account is None else self._account.local

@@ -18,7 +18,7 @@ from textual.widgets import TextArea
 from handinger_tui.core.acts import PromptState, SessionState, Typed, enter, typed_in
 from handinger_tui.core.attention import ShownOffer
 from handinger_tui.core.money.attribution import MoneyIndex
-from handinger_tui.core.money.limits import Gauge, tightest
+from handinger_tui.core.money.limits import Gauge
 from handinger_tui.core.money.typical_cost import TypicalCost, together
 from handinger_tui.core.money.usage_lines import compact_line
 from handinger_tui.core.prompts import is_only_carried
@@ -412,7 +412,7 @@ class SessionPane(Rows):
         typical = self._typical_costs.get(self._budget)
         usual = "" if typical is None else typical.chip
         subtitle = Content.assemble(chip, (f" · {usual}", "$text-muted")) if usual else chip
-        if (limiting := tightest(self._state.gauges)) is not None:
+        if (limiting := Gauge.tightest(self._state.gauges)) is not None:
             subtitle = Content.assemble(subtitle, (f" · {limiting.free_text}", "$text-muted"))
         if not subtitle.is_same(self._subtitle):
             self._subtitle = subtitle
