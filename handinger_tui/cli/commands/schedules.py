@@ -131,7 +131,7 @@ async def _add(args: argparse.Namespace, schedules: WorkerSchedules) -> int:
         value: JsonObject = {
             "added": False,
             "next_runs": [utc_seconds_text(run) for run in runs],
-            "price.json": price,
+            "price": price.json,
         }
         put_result(args, value, schedules.question(schedule, listing, NEXT_RUNS).body)
         say("Nothing was added. Add --yes to add it.")
