@@ -8,7 +8,6 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Sequence
 from decimal import Decimal
-from enum import StrEnum
 from itertools import chain
 from typing import Final
 
@@ -23,7 +22,7 @@ from handinger_tui.core.amounts import (
     price_words,
     split_excess,
 )
-from handinger_tui.core.bars import BLOCKS, NO_VALUE, percent_level, sparkline, stacked_bar
+from handinger_tui.core.bars import BLOCKS, NO_VALUE, PARTS, Look, percent_level, sparkline, stacked_bar
 from handinger_tui.core.columns import aligned
 from handinger_tui.core.figures import CATEGORIES, FIGURE, SHOWN, Measure
 from handinger_tui.core.formatting import day_text, duration, moment_at, plural
@@ -33,30 +32,7 @@ from handinger_tui.core.money.limits import Gauge, GaugeState, Scope
 from handinger_tui.core.money.usage_view import UsageView, a_minute
 from handinger_tui.core.turns.session import Session
 
-
-class Look(StrEnum):
-    """How a piece of a line is drawn. The parts of a cost have one each, in the order of `CATEGORIES`."""
-
-    PLAIN = ""
-    FAINT = "faint"
-    STRONG = "strong"
-    ACCENT = "accent"
-    MARK = "mark"
-    REACHED = "reached"
-    MODEL = "model"
-    TOOL = "tool"
-    SANDBOX = "sandbox"
-    INTERNAL = "internal"
-    UNSPLIT = "unsplit"
-
-    @property
-    def of_usage(self) -> bool:
-        """Whether no other panel has it."""
-        return self in (*PARTS, Look.REACHED)
-
-
 Line = tuple[tuple[str, Look], ...]
-PARTS: Final = (Look.MODEL, Look.TOOL, Look.SANDBOX, Look.INTERNAL, Look.UNSPLIT)
 _STATES: Final = {GaugeState.BELOW: Look.ACCENT, GaugeState.NEAR: Look.MARK, GaugeState.REACHED: Look.REACHED}
 
 

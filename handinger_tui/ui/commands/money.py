@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Final
 
 from handinger_tui.core.amounts import amount_text
 from handinger_tui.core.formatting import plural
-from handinger_tui.core.money.basis_text import BASIS_CHOICES, basis_lines
 from handinger_tui.core.money.limits import Scope
 from handinger_tui.core.safety import clean_line
 from handinger_tui.ui.commands.command import Command, CommandContext, number_in, numbers_to
@@ -80,6 +79,8 @@ async def limit(context: CommandContext, argument: str) -> None:
 
 async def reading(context: CommandContext, argument: str) -> None:
     """Pin what the figures of the session's worker mean, leave it to the readings, or show it."""
+    from handinger_tui.core.money.basis_text import BASIS_CHOICES, basis_lines  # no money before it is asked
+
     controller, interaction, word = context.controller, context.interaction, argument.lower()
     session = controller.session
     worker_id = session.newest_worker
@@ -175,7 +176,7 @@ MONEY: Final = (
         reading,
         takes="[lifetime|per-turn|auto]",
         opens=True,
-        choices=tuple(BASIS_CHOICES),
+        choices=("lifetime", "per-turn", "auto"),
     ),
     Command("costs", "Show usage and cost of this session", costs, ("cost", "usage", "stats")),
     Command(

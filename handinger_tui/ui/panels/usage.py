@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cached_property
 from typing import TYPE_CHECKING, ClassVar, Final
 
 from textual.binding import BindingType
 from textual.content import Content
 
-from handinger_tui.core.money.attribution import MoneyIndex
+from handinger_tui.core.bars import Look
 from handinger_tui.core.money.limits import Gauge
-from handinger_tui.core.money.usage_lines import Look, brief_lines, full_lines
-from handinger_tui.core.money.usage_view import UsageView
 from handinger_tui.core.turns.session import LOCAL
 from handinger_tui.core.turns.turn import Turn
 from handinger_tui.ui.keys import Where, bindings
@@ -19,6 +18,8 @@ from handinger_tui.ui.panels.panel import Key, Panel, PanelEntry, TurnMemo
 from handinger_tui.ui.widgets.virtual_list import ListRows
 
 if TYPE_CHECKING:
+    from handinger_tui.core.money.attribution import MoneyIndex
+    from handinger_tui.core.money.usage_view import UsageView
     from handinger_tui.core.turns.session import Session
 
 _STYLES: Final = {look: f".{'usage' if look.of_usage else 'panel'}--{look}" for look in Look if look}
@@ -26,6 +27,8 @@ _STYLES: Final = {look: f".{'usage' if look.of_usage else 'panel'}--{look}" for 
 
 def brief_contents(view: UsageView, width: int, gauges: Sequence[Gauge] = ()) -> list[Content]:
     """The panel at rest."""
+    from handinger_tui.core.money.usage_lines import brief_lines  # no money before the first turn
+
     return [_drawn(line, width) for line in brief_lines(view, width, gauges)]
 
 
@@ -33,6 +36,8 @@ def full_contents(
     view: UsageView, width: int, gauges: Sequence[Gauge] = (), now_ms: int | None = None
 ) -> list[Content]:
     """The panel in full."""
+    from handinger_tui.core.money.usage_lines import full_lines  # no money before the first turn
+
     return [_drawn(line, width) for line in full_lines(view, width, gauges, now_ms)]
 
 
@@ -102,9 +107,19 @@ class UsagePanel(Panel[UsageRows]):
     def __init__(self) -> None:
         super().__init__(UsageRows(), id="panel-usage")
         self.tooltip = "Figures come from the service. Unknown is never shown as zero."
-        self.money = MoneyIndex()
-        """The money of each turn, which others may share."""
-        self._view = TurnMemo(_key, lambda session: UsageView.of(session, self.money))
+        self._view = TurnMemo(_key, self._view_of)
+
+    @cached_property
+    def money(self) -> MoneyIndex:
+        """The money of each turn, which others share."""
+        from handinger_tui.core.money.attribution import MoneyIndex  # no money before the first turn
+
+        return MoneyIndex()
+
+    def _view_of(self, session: Session) -> UsageView:
+        from handinger_tui.core.money.usage_view import UsageView  # no money before the first turn
+
+        return UsageView.of(session, self.money)
 
     def on_focus(self) -> None:
         """Show every figure."""

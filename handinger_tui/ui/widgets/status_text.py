@@ -12,7 +12,6 @@ from handinger_tui.core.acts import Hold, until_sent, waiting_words
 from handinger_tui.core.bars import percent_level
 from handinger_tui.core.evidence import files_of_turn, sources_of_turn
 from handinger_tui.core.formatting import duration, plural
-from handinger_tui.core.money.attribution import MoneyIndex
 from handinger_tui.core.money.limits import Gauge, GaugeState, Scope
 from handinger_tui.core.safety import clean_line
 from handinger_tui.core.turns.session import LOCAL, Session, any_with_status, with_status
@@ -20,6 +19,8 @@ from handinger_tui.core.turns.turn import DRAFT, FREE, LIVE, ErrorKind, Turn, Tu
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
+
+    from handinger_tui.core.money.attribution import MoneyIndex
 
 
 STYLE: Final = {GaugeState.BELOW: "$success", GaugeState.NEAR: "$warning", GaugeState.REACHED: "$error"}
@@ -188,6 +189,8 @@ def so_far(session: Session, turn: Turn) -> str:
 
 def turn_cost(session: Session, turn: Turn) -> str:
     """What a turn cost, in words; "" if nothing is known."""
+    from handinger_tui.core.money.attribution import MoneyIndex  # no money before the first turn
+
     return MoneyIndex().of(session, turn).cost(session.credit_usd)
 
 

@@ -7,8 +7,6 @@ from typing import TYPE_CHECKING, Final, Protocol, runtime_checkable
 
 from handinger_tui.core.errors import ApiError, LedgerError
 from handinger_tui.core.money.limits import Gauge
-from handinger_tui.core.money.reconciliation import Restatement, restatement_text
-from handinger_tui.core.money.session_cost import runs_cost
 from handinger_tui.core.money.spending import ChargeFilter
 from handinger_tui.core.turns.session import with_status
 from handinger_tui.core.turns.turn import TurnStatus
@@ -18,6 +16,7 @@ from handinger_tui.ui.widgets.status_text import WORKED_ON
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from handinger_tui.core.money.reconciliation import Restatement
     from handinger_tui.ui.interaction import Interaction
     from handinger_tui.ui.sessions.controller import SessionController
     from handinger_tui.ui.widgets.frame import HeaderLine
@@ -80,6 +79,11 @@ class LimitWatcher:
             turn = next(with_status(session.turns, WORKED_ON), None) or session.unwatched
             if turn is not None and session.session_id != self._controller.session_id:
                 runs.append((session, turn))
+        if not runs:
+            self._header.set_others(0, "")
+            return
+        from handinger_tui.core.money.session_cost import runs_cost  # no money before the first turn
+
         self._header.set_others(len(runs), runs_cost(runs))
 
     def check_soon(self) -> None:
@@ -123,6 +127,8 @@ class LimitWatcher:
         newest = turns[-1].turn_id if turns else None
         shown = [one for one in restated if one.turn_id != newest or not one.is_more]
         if shown:
+            from handinger_tui.core.money.reconciliation import restatement_text  # few change
+
             # Numbered as by /receipt.
             numbered = enumerate((turn for turn in turns if turn.status is not TurnStatus.QUEUED), 1)
             names = {turn.turn_id: f"turn {number}" for number, turn in numbered}
