@@ -481,12 +481,13 @@ def _read_spending(
     try:
         if isinstance(value, bool):
             raise ValueError("it must be an amount")
-        return Limit.amount_of(_plain_notation(value))
+        return amount_in(value)
     except ValueError as problem:
         raise SettingsError(f"{where}: {problem}.", "Fix or remove it.") from None
 
 
-def _plain_notation(value: object) -> str:
-    """Return a value of the file in plain notation: str() would write 0.0000001 as "1E-7"."""
+def amount_in(value: object) -> Decimal:
+    """Return the amount of a limit in a value of the file, or as typed. Raises ValueError, for people."""
+    # str() would write 0.0000001 as "1E-7".
     is_small = isinstance(value, Decimal) and value.is_finite() and -30 < value.adjusted() < 0
-    return format(value, "f") if is_small else str(value)
+    return Limit.amount_of(format(value, "f") if is_small else str(value))

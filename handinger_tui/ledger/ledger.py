@@ -19,7 +19,7 @@ from handinger_tui.ledger.charges.reports import ChargeQueries
 from handinger_tui.ledger.corrections import Rulings, recompute
 from handinger_tui.ledger.database import Database
 from handinger_tui.ledger.database_file import Opened, mark_suspect, open_copy, open_database
-from handinger_tui.ledger.frames import FrameWriter, newest_frame_ms
+from handinger_tui.ledger.frames import newest_frame_ms
 from handinger_tui.ledger.history import SessionHistory, StoredWorkers
 from handinger_tui.ledger.locks import ProcessLocks
 from handinger_tui.ledger.repair import open_or_salvage, opened_in_memory
@@ -101,7 +101,7 @@ class Ledger:
         self._lock_retries = LockRetries(lock_wait_s, on_wait)
         self.database = Database(
             self._open,
-            FrameWriter(),
+            turn_store.FrameWriter(),
             self._lock_retries,
             partial(mark_suspect, written) if written is not None else lambda: None,
             partial(opened_in_memory, path) if path is not None and written is None else None,

@@ -33,10 +33,10 @@ from handinger_tui.ledger.charges.limits import LimitRules, LimitService
 from handinger_tui.ledger.charges.reports import ChargeQueries
 from handinger_tui.ledger.corrections import Rulings
 from handinger_tui.ledger.database_file import open_database
-from handinger_tui.ledger.frames import FrameWriter
 from handinger_tui.ledger.history import SessionHistory
 from handinger_tui.ledger.ledger import Ledger
 from handinger_tui.ledger.sql import translated
+from handinger_tui.ledger.turns import FrameWriter
 from tests.engine.fakes import PLACE, FakeIds
 from tests.engine.scheduler import Loop, OldestFirst, new_loop
 from tests.ledger.samples import begin

@@ -79,13 +79,14 @@ class OtherTurn(NamedTuple):
     """A turn of another session on the same worker.
 
     `events`: see `money.turn_events.events_text`. `session_id`: the session that has the turn, which is this
-    one if another program added it.
+    one if another program added it; then `ended` says whether its end is stored.
     """
 
     turn_id: str
     worker_id: str
     events: str
     session_id: str = ""
+    ended: bool = False
 
 
 class Ruling(NamedTuple):

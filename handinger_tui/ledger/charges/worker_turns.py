@@ -15,6 +15,7 @@ from handinger_tui.core.jsontext import NotJson, as_object, parse
 from handinger_tui.core.money.turn_events import (
     creates_worker,
     events_text,
+    has_ended,
     newest_event_ms,
     newest_ms,
     sent_text,
@@ -228,7 +229,11 @@ def others(
             if (turn_id := unpack(stored)) not in own:
                 ended = connection.execute(_ONE_TURN, (stored,)).fetchall()
                 rows += [row for row in ended if turn_id not in running or _ENDED_EVENT in row["events"]]
-        turns += [OtherTurn(*map(unpack, row)) for row in rows]
+        for row in rows:
+            other_id, worker, events, its_session = map(unpack, row)
+            other = OtherTurn(other_id, worker, events, its_session)
+            is_added = its_session == session.session_id
+            turns.append(other._replace(ended=has_ended(other)) if is_added else other)
         rulings += rulings_on(connection, session.base_url, worker_id)
     return RelatedHistory(tuple(turns), tuple(rulings))
 
