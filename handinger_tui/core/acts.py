@@ -6,18 +6,14 @@ only looks (watch, attach, raise a limit, switch, quit) sends nothing, and a hel
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from decimal import Decimal
+from collections.abc import Mapping
 from enum import StrEnum, auto
 from typing import Final
 
 from msgspec import Struct
 
-from handinger_tui.core.amounts import EXACT, Unit
 from handinger_tui.core.formatting import plural
 from handinger_tui.core.money.limits import Gauge
-from handinger_tui.core.money.typical_cost import TypicalCost, unit_and_spread
-from handinger_tui.core.money.words import amount_text
 from handinger_tui.core.prompts import CommandLine, Empty, classify, is_quit_word
 from handinger_tui.core.safety import clean_line
 
@@ -389,15 +385,3 @@ def until_sent(count: int) -> str:
 def stay_words(count: int) -> str:
     """What becomes of the queue: "2 queued messages stay held"."""
     return f"{plural(count, 'queued message')} {'stays' if count == 1 else 'stay'} held"
-
-
-def about(prices: Iterable[TypicalCost | None]) -> str:
-    """What messages will cost together: "about $0.02"; "cost unknown" where one of them has no history."""
-    total, units = Decimal(0), set[Unit]()
-    for price in prices:
-        unit, of = (None, None) if price is None else unit_and_spread(price)
-        if unit is None or of is None or of.median is None:
-            return "cost unknown"
-        units.add(unit)
-        total = EXACT.add(total, of.median)
-    return f"about {amount_text(total, units.pop())}" if len(units) == 1 else "cost unknown"

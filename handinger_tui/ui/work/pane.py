@@ -16,17 +16,14 @@ from textual.notifications import SeverityLevel
 from textual.timer import Timer
 from textual.widgets import TextArea
 
-from handinger_tui.core.acts import PromptState, SessionState, Typed, about, enter, typed_in
+from handinger_tui.core.acts import PromptState, SessionState, Typed, enter, typed_in
 from handinger_tui.core.attention import ShownOffer
-from handinger_tui.core.money.attribution import MoneyIndex
-from handinger_tui.core.money.limits import Gauge, free_text, tightest
-from handinger_tui.core.money.typical_cost import TypicalCost, typical_cost_chip
+from handinger_tui.core.money.limits import Gauge
 from handinger_tui.core.prompts import is_only_carried
-from handinger_tui.core.receipts import receipt_line
 from handinger_tui.core.turns.session import Session, identical_prefix, same_readings
 from handinger_tui.core.turns.turn import Lineage, Turn, TurnStatus
 from handinger_tui.ui.panels import Sidebar
-from handinger_tui.ui.panels.usage import UsagePanel, compact_line
+from handinger_tui.ui.panels.usage import UsagePanel
 from handinger_tui.ui.transcript.transcript import Transcript
 from handinger_tui.ui.widgets.completion import Completion, Suggestions
 from handinger_tui.ui.widgets.frame import Rows
@@ -49,6 +46,8 @@ if TYPE_CHECKING:
     from textual.layout import Layout
     from textual.widget import Widget
 
+    from handinger_tui.core.money.attribution import MoneyIndex
+    from handinger_tui.core.money.typical_cost import TypicalCost
     from handinger_tui.engine.replay import Replay
     from handinger_tui.ui.ports import LocalFiles
     from handinger_tui.ui.widgets.find_bar import FindBar
@@ -127,11 +126,8 @@ class SessionPane(Rows):
     ) -> None:
         """`commands` returns (name, summary) of the commands with a prefix; `keys`: the remapped ones."""
         super().__init__(id=id)
-        self.money = MoneyIndex()
-        """The usage and cost of each turn of the session shown."""
         self.sidebar = Sidebar(keys, self._handle_panels, compact=compact, id="side")
         self._usage = self.sidebar.panel(UsagePanel)
-        self._usage.money = self.money
         self.transcript = Transcript(
             self._receipt,
             lambda session, turn: next_step(session, turn, is_text_back=self._is_text_back),
@@ -170,7 +166,14 @@ class SessionPane(Rows):
         self._cost_turns: tuple[Turn, ...] = ()
         """The turns that `_cost_text` was computed from."""
 
+    @property
+    def money(self) -> MoneyIndex:
+        """The usage and cost of each turn of the session shown."""
+        return self._usage.money
+
     def _receipt(self, session: Session, turn: Turn) -> str:
+        from handinger_tui.core.receipts import receipt_line  # no money before the first turn
+
         # The transcript omits withdrawn turns; costs are attributed over all turns.
         return receipt_line(self._session or session, turn, self.money)
 
@@ -279,6 +282,8 @@ class SessionPane(Rows):
         key: tuple[object, ...] = (session.session_id, room, most, session.elsewhere, *self._state.gauges)
         if key != self._cost_key or not same_readings(old[front:], session.turns[front:]):
             self._cost_key = key
+            from handinger_tui.core.money.usage_lines import compact_line  # no money before the first turn
+
             self._cost_text = compact_line(session, self._state.gauges, room, most, self.money)
 
     def advise(self, now_ms: int) -> None:
@@ -418,10 +423,10 @@ class SessionPane(Rows):
         unlimited = self._budget == "unlimited"
         chip = Content.assemble((self._budget, "bold $background on $warning" if unlimited else "$accent"))
         typical = self._typical_costs.get(self._budget)
-        usual = "" if typical is None else typical_cost_chip(typical)
+        usual = "" if typical is None else typical.chip
         subtitle = Content.assemble(chip, (f" · {usual}", "$text-muted")) if usual else chip
-        if (limiting := tightest(self._state.gauges)) is not None:
-            subtitle = Content.assemble(subtitle, (f" · {free_text(limiting)}", "$text-muted"))
+        if (limiting := Gauge.tightest(self._state.gauges)) is not None:
+            subtitle = Content.assemble(subtitle, (f" · {limiting.free_text}", "$text-muted"))
         if not subtitle.is_same(self._subtitle):
             self._subtitle = subtitle
             # A compact prompt has only the line above it.
@@ -477,10 +482,14 @@ class SessionPane(Rows):
             and newest.status is TurnStatus.UNKNOWN,
             is_unfinished=newest is not None and newest.status in UNFINISHED,
             elsewhere=state.elsewhere or "",
-            queue_cost=about(
-                self._typical_costs.get(turn.request.budget or self._budget) for turn in state.queued
-            ),
+            queue_cost=self._queue_cost() if state.queued else "cost unknown",
         )
+
+    def _queue_cost(self) -> str:
+        from handinger_tui.core.money.typical_cost import together  # few queues
+
+        budgets = (turn.request.budget or self._budget for turn in self._state.queued)
+        return together(map(self._typical_costs.get, budgets))
 
     def _hint_for_keys(self) -> str:
         if self._browsed == FINDING:

@@ -11,7 +11,6 @@ from msgspec.structs import replace
 from handinger_tui.core.acts import HoldReason, Moot, until_sent
 from handinger_tui.core.errors import AttachmentProblem, HandingerError, LedgerError, NoHistory
 from handinger_tui.core.money.limits import Gauge, LimitReached, LimitUnmeasured
-from handinger_tui.core.money.typical_cost import typical_cost_text
 from handinger_tui.core.prompts import Draft
 from handinger_tui.core.safety import clean_line
 from handinger_tui.core.turns.turn import Lineage, StartPolicy, Turn, TurnStatus
@@ -292,7 +291,7 @@ class SendFlow:
         actor, say = self._controller.engine.actor(session_id), self._interaction.say
         budget = turn.request.budget or self._controller.budget
         if not (actor.gate.state.running or actor.gate.state.busy):
-            usual = typical_cost_text(await self._controller.typical_cost(budget))
+            usual = (await self._controller.typical_cost(budget)).text
 
             def words() -> str | Moot:
                 state, waiting = actor.gate.state, len(actor.queue.ids) - 1
