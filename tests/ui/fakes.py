@@ -518,6 +518,9 @@ class Desktop:
         await self.until(pilot, lambda: not self.work.composer.is_unseen(time.monotonic()))
         if any(word.startswith("Enter to ") for word in words):
             await asyncio.sleep(READ_S)
+        if self.app.screen is not self.work:
+            # An Enter that comes while it still opens is not passed on to it.
+            await pilot.pause()
 
     async def send(self, pilot: Pilot[None], text: str) -> None:
         """Type a message and press Enter."""
