@@ -220,6 +220,12 @@ class Confirmation(Struct, frozen=True):
     typed: str = ""
 
 
+class Moot(Struct, frozen=True):
+    """There is nothing to ask any more; the sentence says why."""
+
+    why: str
+
+
 # -- what Enter does -------------------------------------------------------------------------------
 class Typed(StrEnum):
     """What stands in the prompt."""
@@ -257,6 +263,11 @@ class Offer(Struct, frozen=True):
     hint: str
     passes: bool = False
     """A message sent now goes past a held queue, as the words say."""
+
+    @property
+    def act_words(self) -> str:
+        """The part of the hint that says what Enter does."""
+        return self.hint.partition(" · ")[0]
 
     @property
     def holds(self) -> bool:

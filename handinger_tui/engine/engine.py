@@ -39,6 +39,8 @@ if TYPE_CHECKING:
 Listener = Callable[[str], None]
 AT_ONCE: Final = 20
 """Workers that are read on one occasion for amounts that are not settled; the others on the next ones."""
+RECENT_MS: Final = 7 * 24 * 3_600_000
+"""The age of settled turns whose workers are still read for late costs."""
 
 
 class Engine:
@@ -197,10 +199,11 @@ class Engine:
     async def settle_open_turns(self, seconds: float, *, everything: bool = False) -> list[Session]:
         """Read the workers of turns left open or running, or whose amount is not settled.
 
-        This takes `seconds` at most. For amounts at most `AT_ONCE` workers are read, of those that are due;
-        `everything`: all of them, now. Each worker is read once; nothing is watched or queued. A turn that
-        cannot be settled stays so for the next program. Returns the sessions whose worker was to be read;
-        those that were opened for that and of which nothing runs are closed again.
+        Those of settled turns are read for later costs, see `RECENT_MS`. This takes `seconds` at most. For
+        amounts at most `AT_ONCE` workers are read, of those that are due; `everything`: all of them, now.
+        Each worker is read once; nothing is watched or queued. A turn that cannot be settled stays so for the
+        next program. Returns the sessions whose worker was to be read; those that were opened for that and of
+        which nothing runs are closed again.
 
         Raises:
             LedgerError
@@ -228,7 +231,7 @@ class Engine:
     async def _due(self, *, everything: bool) -> list[str]:
         """The sessions of this service to read for amounts that are not settled, in order."""
         now_ms = self._deps.run_deps.clock.now_ms()
-        sessions = await self._log.sessions_to_read(None if everything else now_ms)
+        sessions = await self._log.sessions_to_read(None if everything else now_ms, now_ms - RECENT_MS)
         due = [one.session_id for one in sessions if one.service == self._context.service]
         return due if everything else due[:AT_ONCE]
 

@@ -205,7 +205,7 @@ class TurnHistory(Protocol):
         """
         ...
 
-    async def sessions_to_read(self, due_ms: int | None) -> list[Session]:
+    async def sessions_to_read(self, due_ms: int | None, recent_ms: int | None = None) -> list[Session]:
         """Sessions, without their turns, whose worker may have news, in the order in which to read them.
 
         Their turn was left running or in doubt, or its amount is not settled. `due_ms`: only those that are

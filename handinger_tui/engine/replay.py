@@ -143,9 +143,9 @@ class ReplayHistory:
         """Return nothing: a replay settles no turn."""
         return []
 
-    async def sessions_to_read(self, due_ms: int | None) -> list[Session]:
+    async def sessions_to_read(self, due_ms: int | None, recent_ms: int | None = None) -> list[Session]:
         """Return nothing: a replay reads no worker."""
-        del due_ms
+        del due_ms, recent_ms
         return []
 
     async def note_late_read(self, session_id: str, at_ms: int, *, answered: bool) -> None:

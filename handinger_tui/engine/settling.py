@@ -6,7 +6,6 @@ import asyncio
 from collections import Counter
 from contextlib import suppress
 from functools import partial
-from itertools import takewhile
 from typing import TYPE_CHECKING, Final
 
 from handinger_tui.core.errors import HandingerError, LedgerError
@@ -33,7 +32,6 @@ from handinger_tui.core.turns.messages import (
 )
 from handinger_tui.core.turns.session import RemoteTurn, Session
 from handinger_tui.core.turns.turn import (
-    EARLY_MS,
     FREE,
     LIVE,
     SETTLE_MS,
@@ -44,6 +42,7 @@ from handinger_tui.core.turns.turn import (
     Turn,
     TurnRequest,
     TurnStatus,
+    can_confirm,
     judge,
     outcome_object,
     shows_no_cost,
@@ -269,20 +268,6 @@ def has_other_figures(turn: Turn, snapshot: Snapshot) -> bool:
         return figures_differ(turn.snapshot or turn.before, snapshot)
     now = with_snapshot(turn, snapshot)
     return (now.own_usage, now.own_usage_is_partial) != (turn.own_usage, turn.own_usage_is_partial)
-
-
-def can_confirm(turn: Turn, now_ms: int) -> bool:
-    """Whether a reading with the same figures confirms the amount of a turn that has ended."""
-    if turn.own_usage is not None:
-        own = turn.own_reads
-        return bool(own) and now_ms - own[0] >= EARLY_MS > own[-1] - own[0]
-    if not turn.reads:
-        return False
-    newest = turn.reads[-1]
-    if newest.busy:
-        return True
-    first = [*takewhile(lambda one: one[1:] == newest[1:], reversed(turn.reads))][-1]
-    return now_ms - first.at_ms >= SETTLE_MS > newest.at_ms - first.at_ms
 
 
 MOST_COMPARED: Final = 20

@@ -38,6 +38,7 @@ from handinger_tui.core.turns.turn import (
     Turn,
     TurnRequest,
     TurnStatus,
+    can_confirm,
     judge,
     outcome_object,
 )
@@ -201,8 +202,9 @@ class TurnRecord:
         self.feed(Framing.JSON, self._slim(body, messages=messages), reason)
 
     def feed_new_figures(self, body: WorkerBody) -> None:
-        """Feed the figures of a read that shows that the turn did not arrive: others may have spent."""
-        if figures_differ(self.turn.snapshot or self.turn.before, body.snapshot):
+        """Feed the figures of a read that does not show the turn, if they are new or confirm others."""
+        is_new = figures_differ(self.turn.snapshot or self.turn.before, body.snapshot)
+        if is_new or can_confirm(self.turn, self._clock.now_ms()):
             self.feed_worker(body, ReadReason.MONEY, messages=False)
 
     def _slim(self, body: WorkerBody, *, messages: bool = True) -> str:
@@ -259,8 +261,8 @@ class TurnRecord:
         """Apply one read of the worker to a turn that no run watches; True when it shows that the turn ended.
 
         A turn that had ended before gets the newest usage and costs. A turn that may not have arrived,
-        and that the worker does not list, stays as it is: a single read proves nothing, and the worker may
-        be running a message of another client.
+        and that the worker does not list, gets its figures only: a single read proves nothing, and the worker
+        may be running a message of another client. Earlier turns and others may have spent.
         """
         if not body.wire:
             return False
@@ -272,6 +274,8 @@ class TurnRecord:
         is_listed = answer_to(self.turn.request, body.snapshot).present or self.request.target_id is None
         may_run = observation is WorkerObservation.BUSY and (is_listed or self.accepted)
         if not (self.accepted or may_run or observation is WorkerObservation.DONE):
+            if not (self.turn.live or body.snapshot.by_turn):
+                self.feed_new_figures(body)
             return False
         if not may_run and observation is not WorkerObservation.DONE and not self.turn.live:
             # The worker is idle: status and end of the turn stay as they are.

@@ -258,9 +258,9 @@ class Ledger:
         open_turns = await self.database.run(turn_store.unsettled)
         return [(session, request) for run, session, request in open_turns if not self._is_alive(run)]
 
-    async def sessions_to_read(self, due_ms: int | None) -> list[Session]:
+    async def sessions_to_read(self, due_ms: int | None, recent_ms: int | None = None) -> list[Session]:
         """Sessions (without turns) whose worker may have news; not of live runs."""
-        turns = await self.database.run(lambda db: turn_store.sessions_to_read(db, due_ms))
+        turns = await self.database.run(lambda db: turn_store.sessions_to_read(db, due_ms, recent_ms))
         return [*{one.session_id: one for run, one in turns if not self._is_alive(run)}.values()]
 
     async def note_late_read(self, session_id: str, at_ms: int, *, answered: bool) -> None:

@@ -24,6 +24,7 @@ from handinger_tui.core.turns.session import (
 )
 from handinger_tui.core.turns.turn import (
     FREE,
+    LATE_MS,
     LIVE,
     NO_DAY,
     SETTLE_MS,
@@ -145,6 +146,11 @@ _OWNER: Final = f"""
     SELECT run, settled_ms, settled_ms IS NULL OR status IN ({_UNDECIDED}) AS is_open
       FROM turns WHERE turn_id = ?
 """
+# The time of the newest figures of a turn.
+_NEWEST: Final = """
+    COALESCE((SELECT MAX(c.at_ms) FROM charges c
+               WHERE c.session_id = t.session_id AND c.turn_id = t.turn_id), t.settled_ms)
+"""
 # `tried_ms` is negative while the service has not answered.
 _TO_READ: Final = f"""
     SELECT t.run AS run_id, s.* FROM turns t JOIN sessions s USING (session_id)
@@ -154,12 +160,11 @@ _TO_READ: Final = f"""
        AND (t.status IN ({_UNDECIDED}) OR (
             t.status IN ({_ENDED})
             AND COALESCE(t.worker_id, s.worker_id) = s.worker_id
-            AND t.turn_id IN (SELECT m.turn_id FROM turn_totals m WHERE m.confirmed IS NULL)))
+            AND (t.turn_id IN (SELECT m.turn_id FROM turn_totals m WHERE m.confirmed IS NULL)
+                 OR (t.turn_id IN (SELECT m.turn_id FROM turn_totals m WHERE m.at_ms >= :recent_ms)
+                     AND COALESCE(l.tried_ms, 0) < {_NEWEST} + {LATE_MS}))))
        AND (:due_ms IS NULL OR t.status = '{TurnStatus.RUNNING}' OR COALESCE(l.tried_ms, 0) <= 0
-            OR l.tried_ms - COALESCE(
-                (SELECT MAX(c.at_ms) FROM charges c
-                  WHERE c.session_id = t.session_id AND c.turn_id = t.turn_id), t.settled_ms)
-               <= MAX(:due_ms - l.tried_ms, {2 * SETTLE_MS}))
+            OR l.tried_ms - {_NEWEST} <= MAX(:due_ms - l.tried_ms, {2 * SETTLE_MS}))
      ORDER BY ABS(COALESCE(l.tried_ms, 0)), t.place DESC
 """
 _PUT_LATE_READ: Final = """
@@ -168,17 +173,20 @@ _PUT_LATE_READ: Final = """
 """
 
 
-def sessions_to_read(connection: sqlite3.Connection, due_ms: int | None) -> list[tuple[str, Session]]:
+def sessions_to_read(
+    connection: sqlite3.Connection, due_ms: int | None, recent_ms: int | None = None
+) -> list[tuple[str, Session]]:
     """Sessions (without turns) whose worker may have news, each with the run that had the turn.
 
     Their turn still ran or was in doubt when it was closed; or it has ended, and no later reading of its
     worker has confirmed its amount. Those that were never tried come first, the newest of them first; then
     those that were not tried for the longest time. `due_ms`: only those that are due by then: always in the
     first minute after the newest figures of the turn, and then when the time since these has doubled, so that
-    a worker that never reports any is read ever more rarely. None: all. A worker that was never named cannot
-    be read: only a turn that ran there can have an end by now.
+    a worker that never reports any is read ever more rarely. None: all. `recent_ms`: also those of settled
+    turns since then, until `LATE_MS` after their newest figures. A worker that was never named cannot be
+    read: only a turn that ran there can have an end by now.
     """
-    rows = connection.execute(_TO_READ, {"due_ms": due_ms})
+    rows = connection.execute(_TO_READ, {"due_ms": due_ms, "recent_ms": recent_ms})
     return [(str(row["run_id"]), session_of(row)) for row in rows]
 
 

@@ -238,7 +238,7 @@ class FakeLog:
             if turn_id not in self.closed
         ]
 
-    async def sessions_to_read(self, due_ms: int | None) -> list[Session]:
+    async def sessions_to_read(self, due_ms: int | None, recent_ms: int | None = None) -> list[Session]:
         return [
             self.sessions[session_id]
             for session_id, turn_ids in self.home.items()

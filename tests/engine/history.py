@@ -191,7 +191,7 @@ class History:
             if turn_id not in self.closed
         ]
 
-    async def sessions_to_read(self, due_ms: int | None) -> list[Session]:
+    async def sessions_to_read(self, due_ms: int | None, recent_ms: int | None = None) -> list[Session]:
         await self.doors.go_through(Door.UNSETTLED)
         return [
             replace(self.sessions[session_id], turns=())

@@ -177,7 +177,7 @@ class DueLog(FakeLog):
             self.stored[request.turn_id] = [Frame(0, 2, Framing.NOTE, end, Marker.SETTLED)]
             self.closed.append(request.turn_id)
 
-    async def sessions_to_read(self, due_ms: int | None) -> list[Session]:
+    async def sessions_to_read(self, due_ms: int | None, recent_ms: int | None = None) -> list[Session]:
         return [*self.sessions.values()]
 
     async def note_late_read(self, session_id: str, at_ms: int, *, answered: bool) -> None:

@@ -78,12 +78,12 @@ def query(text: str) -> Query:
     return parse_query(text, datetime(2026, 11, 27, 12, tzinfo=UTC).astimezone())
 
 
-def worker(usd: Any = 0.5, text: str = "an answer", **members: Any) -> str:
+def worker(usd: Any = 0.5, text: str = "an answer", credited: int = 8, **members: Any) -> str:
     """A finished Worker as JSON; `usd` may be a string of digits to keep them exact."""
     number = usd if isinstance(usd, str) else json.dumps(usd)
     body = {"id": WORKER, "object": "worker", "status": "completed", "running": False, "output_text": text}
     plain = json.dumps(body | members)
-    return f'{plain[:-1]}, "usage": {{"costUsd": {number}, "credits": 8, "totalTokens": 12}}}}'
+    return f'{plain[:-1]}, "usage": {{"costUsd": {number}, "credits": {credited}, "totalTokens": 12}}}}'
 
 
 def answered(

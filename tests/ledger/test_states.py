@@ -13,7 +13,7 @@ from handinger_tui.core.money.spending import ChargeFilter, GroupBy, TurnCharge
 from handinger_tui.core.stream import Frame, Framing, ReadReason
 from handinger_tui.core.turns.fold import fold
 from handinger_tui.core.turns.session import Session, put_turn
-from handinger_tui.core.turns.turn import SETTLE_MS, TurnRequest
+from handinger_tui.core.turns.turn import LATE_MS, SETTLE_MS, TurnRequest
 from tests.ledger.samples import WORKER, answered, look, opened, play, session, turn_request, worker
 
 if TYPE_CHECKING:
@@ -27,11 +27,14 @@ END = 1_004
 PROMPTS = [{"id": "msg_1", "role": "user", "parts": [{"type": "text", "text": "hello"}]}]
 
 
-async def read_again(ledger: Ledger, now: Session, request: TurnRequest, usd: str, *at_ms: int) -> Session:
+async def read_again(
+    ledger: Ledger, now: Session, request: TurnRequest, usd: str, *at_ms: int, credited: int = 8
+) -> Session:
     """Read the worker again at these times, with one amount."""
     for ms in at_ms:
         stored = await ledger.frames(request.turn_id)
-        frame = Frame(len(stored), ms, Framing.JSON, worker(usd, messages=PROMPTS), ReadReason.AFTER)
+        body = worker(usd, credited=credited, messages=PROMPTS)
+        frame = Frame(len(stored), ms, Framing.JSON, body, ReadReason.AFTER)
         ledger.append(request.turn_id, frame)
         turn = fold(request, [*stored, frame])
         now = put_turn(now, replace(turn, ended_ms=END))
@@ -69,6 +72,55 @@ async def test_an_amount_is_to_be_read_again_until_it_is_settled(tmp_path: Path)
         await read_again(ledger, now, request, "0.25", END + 3_700_000)
         assert (await charge_of(ledger)).state is AmountState.SETTLED
         assert len(await ledger.charges.restated("ses_1")) == 1
+
+
+async def test_a_cost_of_zero_is_not_settled_before_late_costs_would_be_known(tmp_path: Path) -> None:
+    """A service whose figures come 90 seconds late: two equal readings, and then another amount."""
+    request = turn_request(created_ms=900)
+    async with opened(tmp_path / "h.db") as ledger:
+        now = await play(
+            ledger, session(worker_id=WORKER), request, answered("0", credited=0, messages=PROMPTS)
+        )
+        now = await read_again(ledger, now, request, "0", END + SETTLE_MS, END + 2 * SETTLE_MS, credited=0)
+        assert (await charge_of(ledger)).state is AmountState.PROVISIONAL
+        assert await to_read(ledger) == ["ses_1"]
+        await read_again(ledger, now, request, "0.25", END + 3 * SETTLE_MS, END + 4 * SETTLE_MS)
+        charge = await charge_of(ledger)
+        assert (charge.usd, charge.state) == (Decimal("0.25"), AmountState.SETTLED)
+
+
+async def test_a_cost_of_zero_is_settled_after_an_hour(tmp_path: Path) -> None:
+    request = turn_request(created_ms=900)
+    async with opened(tmp_path / "h.db") as ledger:
+        now = await play(
+            ledger, session(worker_id=WORKER), request, answered("0", credited=0, messages=PROMPTS)
+        )
+        times = (END + SETTLE_MS, END + LATE_MS // 2, END + LATE_MS)
+        await read_again(ledger, now, request, "0", *times, credited=0)
+        charge = await charge_of(ledger)
+        assert (charge.usd, charge.state) == (Decimal(0), AmountState.SETTLED)
+
+
+async def test_workers_of_settled_turns_are_read_for_an_hour(tmp_path: Path) -> None:
+    """Their costs may come later than the two readings that settled them."""
+    request = turn_request(created_ms=900)
+    settled_ms, read_at = END + SETTLE_MS, list[int]()
+    async with opened(tmp_path / "h.db") as ledger:
+
+        async def due(at_ms: int | None, recent_ms: int = 0) -> list[str]:
+            return [one.session_id for one in await ledger.sessions_to_read(at_ms, recent_ms)]
+
+        now = await play(ledger, session(worker_id=WORKER), request, answered("0.1", messages=PROMPTS))
+        await read_again(ledger, now, request, "0.1", settled_ms)
+        assert (await charge_of(ledger)).state is AmountState.SETTLED
+        assert await due(None) == await due(settled_ms + 1) == ["ses_1"]
+        assert await due(None, recent_ms=request.created_ms + 1_000_000) == [], "too old"
+        for at_ms in range(settled_ms, settled_ms + 5 * LATE_MS, 60_000):
+            if await due(at_ms):
+                await ledger.note_late_read("ses_1", at_ms, answered=True)
+                read_at.append((at_ms - settled_ms) // 60_000)
+        assert read_at == [0, 1, 2, 4, 8, 16, 32, 64]
+        assert await due(None) == []
 
 
 async def test_a_session_that_was_tried_is_the_last_one_the_next_time(tmp_path: Path) -> None:

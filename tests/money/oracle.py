@@ -60,7 +60,7 @@ def entered(meter: MeterResult) -> Decimal:
 
 
 class Verdict(NamedTuple):
-    """The faults of a history; how many turns have their exact amount, how many are marked, and all."""
+    """The faults of a history. Of the turns that arrived: how many are exact, how many marked, and all."""
 
     wrong: list[str]
     exact: int
@@ -98,9 +98,10 @@ def judge(history: History) -> Verdict:
     if is_complete and Fraction(meter.total or 0) != Fraction(history.reported[-1]):
         wrong.append(f"total {meter.total}, reported {history.reported[-1]}")
     off = {turn: Fraction(entry.amount or 0) - _truth(history, turn) for turn, entry in entries.items()}
-    plain = [turn for turn, entry in entries.items() if is_plain(entry)]
+    arrived = [turn for turn in entries if turn not in history.lost]
+    plain = [turn for turn in arrived if is_plain(entries[turn])]
     exact = sum(abs(off[turn]) <= NOISE for turn in plain)
-    return Verdict(wrong, exact, len(entries) - len(plain), len(entries))
+    return Verdict(wrong, exact, len(arrived) - len(plain), len(arrived))
 
 
 def faults(history: History) -> list[str]:

@@ -48,6 +48,8 @@ class History:
     events: list[Event] = field(default_factory=list)
     cost: dict[int | str, int] = field(default_factory=dict)
     """The true cost of each turn of ours."""
+    lost: set[int | str] = field(default_factory=set)
+    """Those that never arrived, which nobody knows."""
     strangers: int = 0
     """The cost of other clients."""
     reported: list[Decimal] = field(default_factory=list)
@@ -109,14 +111,17 @@ class _Worker:
         return prompts if self.history.counted else None
 
     # -- what happens ------------------------------------------------------------------
-    def begin(self, turn: int | str, *, look: bool = True, creates: bool = False) -> None:
+    def begin(
+        self, turn: int | str, *, look: bool = True, creates: bool = False, counted: bool = True
+    ) -> None:
         if look and not creates:
             self.read()
         self.history.cost[turn] = 0
-        self.history.events.append(Sent(turn, creates, look and not creates))
+        self.history.events.append(Sent(turn, creates, look and not creates, counted=counted))
         self.running.add(turn)
-        self.prompts += 1
-        self.current = 0
+        if counted:
+            self.prompts += 1
+            self.current = 0
 
     def end(self, turn: int | str, *, read: bool = True) -> None:
         self.running.discard(turn)
@@ -165,6 +170,15 @@ class _Worker:
         if self.random.random() < 0.3 and self.history.lens is not Lens.LAGGING:
             self.spend(None, 100)
 
+    def lost(self, turn: int) -> None:
+        """A message that does not arrive, and nobody knows. The look before it may have failed, too."""
+        self.begin(turn, look=self.random.random() < 0.5, counted=False)
+        if self.history.lens is Lens.LATE and self.random.random() < 0.5 and turn - 2001 in self.history.cost:
+            self.spend(turn - 2001, 200)
+        self.running.discard(turn)
+        self.history.lost.add(turn)
+        self.history.events.append(Ended(turn, left_running=True))
+
 
 LONG = 25
 """The turns of a long history: enough to decide what the figures mean."""
@@ -190,6 +204,8 @@ def history(seed: int, *, long: bool = False, lens: Lens | None = None) -> Histo
             continue
         elif choice < 0.27 and not by_itself:
             worker.refused(1000 + number)
+        elif choice < 0.3:
+            worker.lost(2000 + number)
         elif result.lens is Lens.RESETTING and choice < 0.5:
             worker.offset = worker.total
         worker.turn(number, stranger=result.counted and not by_itself and random.random() < 0.15)

@@ -6,9 +6,12 @@ import csv
 import io
 from collections.abc import Iterable
 from contextlib import closing
+from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
+from random import Random
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from zoneinfo import ZoneInfo
 
 from handinger_tui.core.amounts import Total, Unit, at_price
 from handinger_tui.core.decimals import decimal_text, json_amount
@@ -113,6 +116,10 @@ class Places:
         """Times with the total of that time, in the unit that is reported."""
         self._settled: dict[str, tuple[Decimal | None, Decimal | None]] = {}
         self.faults: list[str] = []
+        self.zone: ZoneInfo | None = None
+        """The zone of the machine; None: days are not compared."""
+        self.chance, self.share = Random(0), 1.0
+        """The share of the changes after which all places are compared."""
         self.checks = 0
         self.plain = self.turns = 0
         """At the end: how many amounts had no mark, of how many."""
@@ -130,6 +137,8 @@ class Places:
         if version == self._version:
             return
         self._version = version
+        if self.chance.random() >= self.share:
+            return
         self.checks += 1
         with one_moment(self._connection):
             self._compare()
@@ -207,6 +216,8 @@ class Places:
             now = {Unit.USD: total.usd, Unit.CREDITS: total.credits}
             if now != right or total.turns != len(charges):
                 self._fault(f"by {by}: {total.turns} turns, {now} instead of {len(charges)}, {right}")
+            if by is GroupBy.DAY and self.zone is not None:
+                self._compare_days(charges, groups)
         total = sum_buckets([*buckets(self._connection, GroupBy.DAY, ALL), *suspense], "total")
         object_: Any = spending.group_object(total)
         for name, unit in (("cost_usd", Unit.USD), ("credits", Unit.CREDITS)):
@@ -219,6 +230,28 @@ class Places:
         has_usd = any(one.usd is not None and one.status not in FREE for one in charges)
         if charges and not is_free and not has_usd and total.total("usd").value is not None and not suspense:
             self._fault("no turn reported USD, and the total does")
+
+    def _compare_days(self, charges: list[TurnCharge], groups: list[Bucket]) -> None:
+        """Each local day has its turns, also where it has 23 or 25 hours."""
+        days: dict[str, list[TurnCharge]] = {}
+        for one in charges:
+            days.setdefault(self._day_of(one.at_ms), []).append(one)
+        right = {day: (len(own), *(sum_of(own, unit) for unit in Unit)) for day, own in days.items()}
+        now = {one.key: (one.turns, one.usd, one.credits) for one in groups}
+        if now != right:
+            self._fault(f"days: {now} instead of {right}")
+
+    def _day_of(self, at_ms: int) -> str:
+        if at_ms == NO_DAY:
+            return ""
+        return datetime.fromtimestamp(at_ms / 1000, self.zone).date().isoformat()
+
+    def _is_in(self, scope: Scope, at_ms: int, start_ms: int) -> bool:
+        """Whether a time is in the present period."""
+        if self.zone is None or scope not in (Scope.DAY, Scope.MONTH):
+            return at_ms >= start_ms
+        digits = len("2026-11-25" if scope is Scope.DAY else "2026-11")
+        return self._day_of(at_ms)[:digits] >= self._day_of(self._clock.now_ms())[:digits]
 
     def _compare_rows(self, charges: list[TurnCharge]) -> None:
         """The rows of `costs --by turn`, as JSON and CSV."""
@@ -269,8 +302,10 @@ class Places:
                 counted = [one for one in charges if one.session_id == session.session_id]
                 unassigned = []
             else:
-                counted = [one for one in charges if one.at_ms >= starts[scope]]
-                unassigned = [rise for one in suspense for rise in one.rises if rise.seen_ms >= starts[scope]]
+                start_ms = starts[scope]
+                counted = [one for one in charges if self._is_in(scope, one.at_ms, start_ms)]
+                rises_now = [rise for one in suspense for rise in one.rises]
+                unassigned = [one for one in rises_now if self._is_in(scope, one.seen_ms, start_ms)]
             self._compare_gauge(gauge, counted, unassigned, price if unit is Unit.USD else None)
 
     def _compare_gauge(
@@ -434,11 +469,12 @@ class Places:
             suspense = suspense_buckets(rises(self._connection, ALL))
             sessions = self._sessions()
             self._compare_truth(charges, sessions, suspense, end=True)
-        self._compare_as_of()
+        if self.chance.random() < self.share:
+            self._compare_as_of()
         prompts = {turn.turn_id: turn.request.prompt for one in sessions for turn in one.turns}
         for charge in charges:
             job = self._service.jobs.get(prompts[charge.turn_id])
-            if job is None or not job.ours or charge.worker_id is None or charge.state is AmountState.SETTLED:
+            if job is None or not job.ours or charge.worker_id is None:
                 continue
             worker = self._service.workers[charge.worker_id]
             unread = [cost for cost in job.costs if first_read(worker, cost[0]) is None]

@@ -15,7 +15,7 @@ from random import Random
 from typing import Final, NamedTuple
 
 from handinger_tui.api.tasks import TaskReading, answer_object, worker_object
-from handinger_tui.core.errors import Doubtful, Refused, ServerFault, Unreachable
+from handinger_tui.core.errors import Doubtful, Refused, ServerFault, StreamLost, Unreachable
 from handinger_tui.core.formatting import utc_text
 from handinger_tui.core.jsontext import Json, JsonObject, dump
 from handinger_tui.core.stream import Framing, RawFrame, StreamRoute, WorkerBody, body_of
@@ -26,6 +26,7 @@ USD_UNIT: Final = Decimal("0.0001")
 CREDIT_UNIT: Final = Decimal("0.1")
 SECOND: Final = 1_000
 HOUR: Final = 3_600 * SECOND
+SLOW_MS: Final = 90 * SECOND
 
 
 class Habit(StrEnum):
@@ -52,6 +53,21 @@ class Habit(StrEnum):
     IMPORTS = "imports"
     UNREAD = "unread"
     """Some readings fail."""
+
+
+class Trouble(StrEnum):
+    """What is wrong with the service, the machine or the hour. A life has at most one."""
+
+    SLOW = "slow"
+    """Every cost is counted 90 seconds late."""
+    OUTAGE = "outage"
+    """For an hour every request is answered with 500."""
+    SLEEP = "sleep"
+    """The machine sleeps for hours while turns run."""
+    NIGHT = "night"
+    """It is near midnight on a day on which clocks change, or the last one of a month."""
+    TOGETHER = "together"
+    """All programs read what is due in the same moment."""
 
 
 class Reach(StrEnum):
@@ -137,8 +153,17 @@ class Reply:
 class SimulatedService:
     """The workers of the service."""
 
-    def __init__(self, random: Random, clock: Clock, habits: frozenset[Habit], *, tasks: bool) -> None:
+    def __init__(
+        self,
+        random: Random,
+        clock: Clock,
+        habits: frozenset[Habit],
+        trouble: Trouble | None = None,
+        *,
+        tasks: bool,
+    ) -> None:
         self.random, self.clock, self.habits, self.tasks = random, clock, habits, tasks
+        self.trouble = trouble
         self.workers: dict[str, RemoteWorker] = {}
         self.jobs: dict[str, Job] = {}
         """By prompt: all differ."""
@@ -148,6 +173,9 @@ class SimulatedService:
         """What becomes of the next request."""
         self.is_calm = False
         """Every reading is answered."""
+        self.fails_until_ms = 0
+        self.breaks = 0
+        """How often all connections have broken."""
 
     def has(self, habit: Habit, share: float = 1.0) -> bool:
         """Whether something happens now."""
@@ -169,11 +197,18 @@ class SimulatedService:
         times = [random.randint(began_ms, ends_ms) for _ in range(random.choice([1, 1, 2, 3]))]
         if self.has(Habit.LATE, 0.5):
             times.append(ends_ms + random.choice([1, 4, 20, 45, 600, 3_600]) * SECOND)
+        if self.trouble is Trouble.SLOW:
+            times = [due_ms + SLOW_MS for due_ms in times]
         costs = [(due_ms, random.randint(1, 900)) for due_ms in sorted(times)]
         job = Job(prompt, len(worker.jobs), began_ms, ends_ms, costs, ours)
         worker.jobs.append(job)
         self.jobs[prompt] = job
         return job
+
+    def check_up(self) -> None:
+        """Raise the error of a service that fails, if it does now."""
+        if self.clock.now_ms() < self.fails_until_ms and not self.is_calm:
+            raise ServerFault(ErrorKind.SERVER, "The service failed (500).", http_status=500)
 
     # -- as JSON -------------------------------------------------------------------------
     def worker_body(self, worker: RemoteWorker) -> JsonObject:
@@ -265,6 +300,7 @@ class Client:
         if reach is Reach.UNREACHABLE:
             raise Unreachable(ErrorKind.CONNECT, "Cannot connect.")
         departed()
+        service.check_up()
         if reach is Reach.REFUSED:
             raise Refused(ErrorKind.PAYMENT, "Payment required (402).", http_status=402)
         if reach is Reach.LOST:
@@ -301,8 +337,14 @@ class Client:
         yield RawFrame(Framing.JSON, dump(answer_object(worker.worker_id, answer)))
 
     async def _until_end(self, job: Job) -> None:
-        left = job.ends_ms - self.service.clock.now_ms()
-        await asyncio.sleep(max(0, left) / 1000)
+        service = self.service
+        left, breaks = job.ends_ms - service.clock.now_ms(), service.breaks
+        if service.trouble is not Trouble.SLEEP:
+            await asyncio.sleep(max(0, left) / 1000)
+        while service.trouble is Trouble.SLEEP and (left := job.ends_ms - service.clock.now_ms()) > 0:
+            await asyncio.sleep(min(2.0, left / 1000))
+            if service.breaks != breaks:
+                raise StreamLost(ErrorKind.NETWORK, "The connection was lost.")
         await self._pass()
 
     @asynccontextmanager
@@ -313,6 +355,7 @@ class Client:
 
     async def read_worker(self, worker_id: str) -> WorkerBody:
         await self._pass()
+        self.service.check_up()
         if not self.service.is_calm and self.service.has(Habit.UNREAD, 0.2):
             raise ServerFault(ErrorKind.SERVER, "The service failed (500).", http_status=500)
         if worker_id not in self.service.workers:

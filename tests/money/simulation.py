@@ -8,13 +8,17 @@ the same workers. After every step all places are compared with each other and w
 from __future__ import annotations
 
 import asyncio
+import os
 import re
-from collections.abc import Callable
-from contextlib import suppress
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
 from random import Random
 from typing import TYPE_CHECKING, Any, Final, TypeVar
+from zoneinfo import ZoneInfo
 
 from handinger_tui.core.amounts import Unit
 from handinger_tui.core.errors import ApiError, HandingerError
@@ -41,7 +45,7 @@ from tests.engine.fakes import PLACE, FakeIds
 from tests.engine.scheduler import Loop, OldestFirst, new_loop
 from tests.ledger.samples import begin
 from tests.money.simulated_places import Places
-from tests.money.simulated_service import HOUR, Client, Habit, Reach, SimulatedService
+from tests.money.simulated_service import HOUR, Client, Habit, Reach, SimulatedService, Trouble
 
 if TYPE_CHECKING:
     import sqlite3
@@ -54,6 +58,16 @@ NOON_MS: Final = 1_794_830_400_000
 """2026-11-16T12:00Z, a Monday."""
 CREDIT_USD: Final = Decimal("0.01")
 NO_LIMIT: Final = Decimal(900_000)
+NIGHTS: Final = (
+    ("Europe/Berlin", "2026-10-25"),
+    ("Europe/Berlin", "2026-10-26"),
+    ("Europe/Berlin", "2026-03-29"),
+    ("Europe/Berlin", "2026-03-30"),
+    ("America/Havana", "2026-03-08"),
+    ("America/Havana", "2026-11-01"),
+    ("Asia/Tokyo", "2026-12-01"),
+)
+"""Midnights at the begin or end of a day of 23 or 25 hours, or of a month. Havana's day of 23 has none."""
 LONGEST: Final = 400_000
 """The steps within which a life ends."""
 
@@ -63,9 +77,11 @@ class LoopClock:
 
     def __init__(self, loop: Loop) -> None:
         self._loop = loop
+        self.began_ms = NOON_MS
+        """When the loop began, and later by what the machine has slept since."""
 
     def now_ms(self) -> int:
-        return NOON_MS + round(self._loop.time() * 1000)
+        return self.began_ms + round(self._loop.time() * 1000)
 
     def monotonic(self) -> float:
         return self._loop.time()
@@ -129,6 +145,22 @@ class DirectLedger(Ledger):
         return run in self._alive and run != self.run.run_id
 
 
+@contextmanager
+def in_zone(name: str | None) -> Iterator[None]:
+    """Make it the zone of the machine for the block; None: leave that as it is."""
+    before = os.environ.get("TZ")
+    if name is not None:
+        os.environ["TZ"] = name
+        time.tzset()
+    try:
+        yield
+    finally:
+        if name is not None:
+            os.environ.pop("TZ")
+            os.environ.update({} if before is None else {"TZ": before})
+            time.tzset()
+
+
 class Program:
     """One program on the history. `in_app`: it reads workers again after the end of a turn."""
 
@@ -160,10 +192,27 @@ class Program:
 
 
 class Life:
-    """One life of a history, chosen by `seed`. `habits`: instead of random ones."""
+    """One life of a history, chosen by `seed`.
 
-    def __init__(self, seed: int, path: Path, *, tasks: bool, habits: frozenset[Habit] | None = None) -> None:
+    `habits`: instead of random ones; then there is no trouble but `trouble`. `share`: of the steps after
+    which all places are compared.
+    """
+
+    def __init__(
+        self,
+        seed: int,
+        path: Path,
+        *,
+        tasks: bool,
+        habits: frozenset[Habit] | None = None,
+        trouble: Trouble | None = None,
+        share: float = 1.0,
+    ) -> None:
         self.random = random = Random(seed)
+        by_chance = Random(~seed)
+        self.trouble = trouble
+        if habits is None and trouble is None:
+            self.trouble = by_chance.choice([*Trouble, *[None] * len(Trouble)])
         self.generation = "tasks" if tasks else "workers"
         chosen = random.sample(list(Habit), random.choice([1, 2, 3, 4]))
         self.habits = frozenset(chosen) if habits is None else habits
@@ -171,7 +220,12 @@ class Life:
         begin(path)
         self.loop = new_loop()
         self.clock = LoopClock(self.loop)
-        self.service = SimulatedService(random, self.clock, self.habits, tasks=tasks)
+        self.zone = None
+        if self.trouble is Trouble.NIGHT:
+            self.zone, midnight = by_chance.choice(NIGHTS)
+            night = datetime.fromisoformat(midnight).replace(tzinfo=ZoneInfo(self.zone))
+            self.clock.began_ms = round(night.timestamp() * 1000) - by_chance.randint(0, 2_400_000)
+        self.service = SimulatedService(random, self.clock, self.habits, self.trouble, tasks=tasks)
         has_price = not self.service.reports_usd and random.random() < 0.7
         scopes = random.sample(
             [Scope.SESSION, Scope.WORKER, Scope.DAY, Scope.MONTH], random.choice([0, 1, 2])
@@ -184,11 +238,13 @@ class Life:
         self.alive: set[str] = set()
         self.started = 0
         self.programs = [self._program(in_app=random.random() < 0.6)]
-        if Habit.PROGRAMS in self.habits:
+        if Habit.PROGRAMS in self.habits or self.trouble is Trouble.TOGETHER:
             self.programs.append(self._program(in_app=random.random() < 0.5))
         self.session_ids: list[str] = []
         self.texts = 0
         self.places = Places(self.service, path, self.clock, self.rules, self.generation)
+        self.places.zone = None if self.zone is None else ZoneInfo(self.zone)
+        self.places.chance, self.places.share = by_chance, share
 
     def _program(self, *, in_app: bool) -> Program:
         self.started += 1
@@ -196,7 +252,7 @@ class Life:
 
     def faults(self) -> list[str]:
         """Play it; returns what was wrong."""
-        with self.loop.entered():
+        with in_zone(self.zone), self.loop.entered():
             playing = self.loop.create_task(self._play())
             order = OldestFirst()
             while not playing.done() and self.loop.steps < LONGEST:
@@ -274,10 +330,21 @@ class Life:
             self._strange()
         if random.random() < 0.15:
             actor.detach()
+        await self._trouble()
         await actor.settled()
         await self._check()
         if not program.in_app and random.random() < 0.5:
             await program.engine.settle_open_turns(5)
+
+    async def _trouble(self) -> None:
+        """While a turn runs."""
+        random = self.random
+        if self.trouble is Trouble.OUTAGE and random.random() < 0.4:
+            self.service.fails_until_ms = self.clock.now_ms() + HOUR
+        elif self.trouble is Trouble.SLEEP and random.random() < 0.6:
+            await asyncio.sleep(random.choice([0.2, 2.5]))
+            self.clock.began_ms += random.choice([600, 4_000, 30_000]) * 1000
+            self.service.breaks += random.random() < 0.6
 
     async def _queue(self, actor: SessionActor) -> None:
         """Messages that wait behind the running one; some are withdrawn or changed."""
@@ -388,7 +455,9 @@ class Life:
             await self._check()
 
     async def _settle(self, program: Program) -> None:
-        await program.engine.settle_open_turns(30, everything=self.random.random() < 0.5)
+        everything = self.random.random() < 0.5
+        programs = self.programs if self.trouble is Trouble.TOGETHER else [program]
+        await asyncio.gather(*(one.engine.settle_open_turns(30, everything=everything) for one in programs))
 
     async def _replace(self, program: Program) -> None:
         """The program ends, or is killed, and another one starts."""

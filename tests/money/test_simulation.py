@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.money.simulated_service import Habit
+from tests.money.simulated_service import Habit, Trouble
 from tests.money.simulation import Life
 
 LIVES = 2
@@ -25,18 +25,23 @@ def test_all_places_show_the_truth_at_every_step(first: int, tmp_path: Path, *, 
 
 
 @pytest.mark.parametrize(
-    ("seed", "tasks", "habits"),
+    ("seed", "tasks", "trouble", "habits"),
     [
         # Messages of others that are adopted while they run: later readings were taken for stale ones.
-        (28, False, (Habit.LATE, Habit.STRANGERS)),
+        (28, False, None, (Habit.LATE, Habit.STRANGERS)),
         # Costs of an older turn of a task that come late.
-        (26, True, (Habit.IMPORTS, Habit.LATE)),
-        (2087, True, (Habit.FROZEN, Habit.LATE)),
+        (26, True, None, (Habit.IMPORTS, Habit.LATE)),
+        (2087, True, None, (Habit.FROZEN, Habit.LATE)),
         # Two turns within a millisecond: another program put their readings into another order.
-        (12, False, (Habit.FROZEN, Habit.PROGRAMS, Habit.QUEUE, Habit.STRANGERS)),
+        (12, False, None, (Habit.FROZEN, Habit.PROGRAMS, Habit.QUEUE, Habit.STRANGERS)),
+        # Behind a message that failed with 500, no reading was used: neither late costs nor those of others.
+        (121, False, Trouble.OUTAGE, (Habit.LATE,)),
+        # Figures of each turn: late costs of a turn were those of the message that failed behind it.
+        (103, False, Trouble.OUTAGE, (Habit.LATE, Habit.PAST, Habit.PER_TURN, Habit.UNREAD)),
     ],
 )
 def test_what_random_lives_found(
-    seed: int, habits: tuple[Habit, ...], tmp_path: Path, *, tasks: bool
+    seed: int, trouble: Trouble | None, habits: tuple[Habit, ...], tmp_path: Path, *, tasks: bool
 ) -> None:
-    assert Life(seed, tmp_path / "h.db", tasks=tasks, habits=frozenset(habits)).faults() == []
+    life = Life(seed, tmp_path / "h.db", tasks=tasks, habits=frozenset(habits), trouble=trouble)
+    assert life.faults() == []

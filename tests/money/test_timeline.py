@@ -491,6 +491,36 @@ def test_a_stranger_while_the_figures_stand_still_is_a_possible_owner(looks: int
     assert entered(meter) == meter.total == Decimal("3.81")
 
 
+LOST: list[Event] = [Sent("lost", read_before=False, counted=False), Ended("lost", left_running=True)]
+"""A message of which nobody knows whether it arrived, for example in an outage."""
+
+
+@pytest.mark.parametrize("prompts", [None, 3])
+def test_a_message_that_may_be_lost_does_not_take_the_figures_of_the_turn_before(prompts: int | None) -> None:
+    """Figures of each turn are those of the last one that arrived; they were charged a second time."""
+    turns = [*turn(1, None, ".9"), *turn(2, ".9", ".3"), *turn(3, ".3", ".1", prompts=2)]
+    meter = result([*turns, *LOST, read(".1", prompts=prompts), read(".1", prompts=prompts)])
+    assert meter.basis is Basis.PER_TURN
+    assert [meter.entry(key).amount for key in (1, 2, 3, "lost")] == [
+        *map(Decimal, ("0.9", "0.3", "0.1")),
+        None,
+    ]
+    # Whose another figure is shows only the number of messages.
+    meter = result([*turns, *LOST, read(".1", prompts=prompts), read(".2", prompts=prompts)])
+    entry, lost = meter.entry(3), meter.entry("lost")
+    assert (str(entry.amount), entry.open, lost.amount) == (
+        ("0.1", True, None) if prompts is None else ("0.2", False, None)
+    )
+
+
+def test_late_costs_behind_a_message_that_may_be_lost_may_be_those_of_the_turn_before() -> None:
+    for looks in ([], [read("30", prompts=3)]):
+        meter = result([*turn("A", "20", "30", prompts=2), *LOST, *looks, read("31", prompts=3)])
+        entries = [meter.entry(key) for key in ("A", "lost")]
+        assert [one.most is not None for one in entries] == [True, True], looks
+        assert sum(Decimal(one.amount or 0) for one in entries) == Decimal(11)
+
+
 def test_a_stranger_is_counted_once() -> None:
     during = [read(usd, busy=True, prompts=6) for usd in ("2.1", "2.2")]
     rises: list[Event] = [*during, read("3", prompts=6)]

@@ -473,7 +473,8 @@ def _with_state(
     if timeline is not None:
         # Nobody knows whether one in doubt is under way.
         ended = ended and (key not in timeline.under_way or key in timeline.in_doubt)
-        confirmed = confirmed or key in timeline.stillness.confirmed
+        still = timeline.stillness
+        confirmed = confirmed or key in (still.proven if _is_zero(money) else still.confirmed)
     return replace(money, ended=ended, confirmed=ended and confirmed)
 
 
@@ -536,8 +537,11 @@ def _money_of_key(
 
 def _unless_early(money: TurnMoney, key: Key, timeline: Timeline) -> TurnMoney:
     """`money`; not final if it is zero and was read once: the service may not have counted the turn yet."""
-    is_zero = not (money.most_usd or money.most_credits)
-    return replace(money, final=False) if is_zero and key in timeline.unrepeated else money
+    return replace(money, final=False) if _is_zero(money) and key in timeline.unrepeated else money
+
+
+def _is_zero(money: TurnMoney) -> bool:
+    return not (money.most_usd or money.most_credits)
 
 
 def _with_exceptions(money: TurnMoney, entries: Sequence[Entry]) -> TurnMoney:

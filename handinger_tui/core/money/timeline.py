@@ -8,7 +8,7 @@ worker: another key or person, a schedule, an email.
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from copy import copy
 from decimal import Decimal
 from itertools import accumulate, chain, compress
@@ -18,7 +18,7 @@ from typing import Final, NamedTuple
 from handinger_tui.core.money.basis import NO_EVIDENCE, Basis
 from handinger_tui.core.money.events import Amount, Ended, Event, Key, Read, Sent
 from handinger_tui.core.money.other_messages import OtherMessages
-from handinger_tui.core.turns.turn import EARLY_MS, SETTLE_MS
+from handinger_tui.core.turns.turn import EARLY_MS, LATE_MS, SETTLE_MS
 
 
 class TimelineRulings(NamedTuple):
@@ -238,7 +238,7 @@ class _Meter:
             timeline.touched.update(window.turns, window.refused)
         self.read_at = timeline.readings
         if timeline.read_turn is not None:
-            self.per_turn[timeline.read_turn] = value
+            self._describe(timeline.read_turn, value, may_be_others=timeline.may_be_others)
         timeline.touched |= self.unconfirmed
         self.unconfirmed = self.unconfirmed.union(window.turns) if busy else frozenset()
         if self.started != timeline.starts:
@@ -257,6 +257,13 @@ class _Meter:
         if value != level:
             self.recent = (*self.recent[1 - RECENT_VALUES :], value)
         self._settle_strangers(value, level, timeline, busy=busy)
+
+    def _describe(self, turn: Key, value: Amount, *, may_be_others: bool) -> None:
+        """Note a value of `turn`, for PER_TURN. `may_be_others`: another one may be that of a later turn."""
+        if may_be_others and turn in self.per_turn and self.per_turn[turn] != value:
+            self.overwritten.add(turn)
+        else:
+            self.per_turn[turn] = value
 
     def _settle_strangers(
         self, value: Amount, level: Amount | None, timeline: Timeline, *, busy: bool
@@ -365,9 +372,10 @@ class _Meter:
             timeline.touched.update(window.turns, window.refused)
         self.standstill = None if rise else window
         turns, strangers = window.turns, max(window.strangers, timeline.others.came - self.settled)
-        if turns and window.unread:
+        is_in_doubt = timeline.in_doubt.issuperset(turns)
+        if turns and (window.unread or is_in_doubt):
             # What the turn before it took late may be in the rise, too.
-            turns = (*timeline.unsettled_before(turns), *turns)
+            turns = (*timeline.owners_before(turns, settled=is_in_doubt), *turns)
             timeline.touched.update(turns)
         for turn in set(turns).difference(self.lifetime):
             self.lifetime[turn] = self.zero
@@ -388,12 +396,14 @@ class _Meter:
             and not (strangers or window.refused or timeline.others.since_end)
         ):
             # A rise without a new message belongs to the last one, which came in the time of this turn.
-            timeline.touched.add(last)
-            timeline.stillness.reopen(last)
-            if during := timeline.others.since(last):
+            owners = timeline.late_owners
+            timeline.touched.update(owners)
+            timeline.stillness.reopen(owners)
+            during = timeline.others.since(last)
+            if during or len(owners) > 1:
                 new = min(during, timeline.others.came - self.shared_with)
                 self.shared_with = timeline.others.came
-                self.shares.append(_Share(rise, (last,), new))
+                self.shares.append(_Share(rise, owners, new))
             else:
                 self.lifetime[last] = self.lifetime.get(last, self.zero) + rise
         else:
@@ -563,20 +573,25 @@ class Stillness:
         self._since_ms = self._newest_ms = 0
         self.confirmed: frozenset[Key] = frozenset()
         """Turns that had ended when the figures had stood still for `SETTLE_MS`."""
+        self.proven: frozenset[Key] = frozenset()
+        """The same for `LATE_MS`: a cost of zero is no late one."""
 
     def read(self, read: Read, at_ms: int, ended: set[Key]) -> frozenset[Key]:
         """Process a reading of the idle worker; returns the turns that it confirms, of those that `ended`."""
-        before = self.confirmed
+        before, proven = self.confirmed, self.proven
         self._newest_ms = at_ms
         if self._first is None or not self._is_same(self._first, read):
             self._first, self._since_ms = read, at_ms
         elif at_ms - self._since_ms >= SETTLE_MS:
             self.confirmed = before.union(ended)
-        return self.confirmed - before
+            if at_ms - self._since_ms >= LATE_MS:
+                self.proven = proven.union(ended)
+        return (self.confirmed - before) | (self.proven - proven)
 
-    def reopen(self, turn: Key) -> None:
-        """The amount of a turn has changed after its end."""
-        self.confirmed -= {turn}
+    def reopen(self, turns: Collection[Key]) -> None:
+        """The amounts of turns have changed after their end."""
+        self.confirmed = self.confirmed.difference(turns)
+        self.proven = self.proven.difference(turns)
 
     def end(self) -> None:
         """The worker works, or may."""
@@ -607,6 +622,8 @@ class Timeline:
         """Turns that have ended, without an idle reading since."""
         self.last: Key | None = None
         """The turn that ended last."""
+        self.arrived: Key | None = None
+        """The last one of those that are known to have arrived."""
         self.final: set[Key] = set()
         """Turns that have ended, with an idle reading since."""
         self.unrepeated: dict[Key, int] = {}
@@ -628,7 +645,13 @@ class Timeline:
         # The window since the newest reading.
         self._window = _Window(counted=False)
         self._newest: tuple[Key, int | None] | None = None
-        """The turn that was sent last, and the number of messages of others at that time."""
+        """The turn that was sent last, of those that are known to have arrived, and the number of messages of
+        others at that time.
+        """
+        self._may_be_next = False
+        """A message was sent after that turn, and may have arrived."""
+        self.may_be_others = False
+        """The newest reading does not say whether it describes `read_turn`, or that message."""
         self._is_fresh = True
         """The newest reading was not stale."""
         self._is_idle = False
@@ -671,10 +694,19 @@ class Timeline:
         is_first = len(joined.turns) == len(self._windows[reading].turns)
         return joined if is_first else joined._replace(unread=True)
 
-    def unsettled_before(self, turns: Sequence[Key]) -> tuple[Key, ...]:
-        """The turn that ended last, if its amount may still grow and it is none of `turns`."""
-        is_open = self.last is not None and self.last not in (*self.stillness.confirmed, *turns)
-        return (self.last,) if self.last is not None and is_open else ()
+    def owners_before(self, turns: Sequence[Key], *, settled: bool) -> tuple[Key, ...]:
+        """Of `late_owners` those that are none of `turns`. `settled`: also if their amounts are settled."""
+        known = {*turns}.union(() if settled else self.stillness.confirmed)
+        return tuple(turn for turn in self.late_owners if turn not in known)
+
+    @property
+    def late_owners(self) -> tuple[Key, ...]:
+        """The turns whose late costs may come now: the one that ended last, and the last one that arrived.
+
+        A rise is entered for the latter.
+        """
+        owners = (self.last,) if self.last == self.arrived else (self.last, self.arrived)
+        return tuple(turn for turn in owners if turn is not None)
 
     def _begin(self, sent: Sent) -> None:
         window = self._window
@@ -694,18 +726,26 @@ class Timeline:
         is_read_before = sent.read_before and self._is_fresh
         is_unread = window.unread or not (is_read_before or sent.creates)
         self._window = window._replace(turns=(*window.turns, sent.turn), unread=is_unread)
-        self.shows = not self.under_way
+        may_be_lost = not (sent.counted or sent.creates)
+        self.shows = not (self.under_way or may_be_lost)
         if is_read_before and self._windows:
             self._repeat(self._windows[-1].at_ms)
         if not self.under_way:
             self.starts += 1
-        if self._newest is not None:
-            self._overwrite(self._newest[0])
         self.under_way[sent.turn] = self._is_idle = False
         self.stillness.end()
-        self._newest = sent.turn, self.others.count
         if not sent.counted:
             self.in_doubt.add(sent.turn)
+        # Figures of each turn are those of the turn before one that may be lost, until they change.
+        self._may_be_next = may_be_lost
+        if not may_be_lost:
+            self._describe_next(sent.turn)
+
+    def _describe_next(self, turn: Key) -> None:
+        """From now on, figures of each turn are those of `turn`."""
+        if self._newest is not None:
+            self._overwrite(self._newest[0])
+        self._newest = turn, self.others.count
 
     def _read(self, read: Read, at_ms: int) -> None:
         came, lacks_ours, is_stale = self.others.read(read, ours_run=bool(self.under_way))
@@ -738,6 +778,7 @@ class Timeline:
     def _choose_read_turn(self, prompts: int | None) -> None:
         self.read_turn, before = self._newest or (None, None)
         is_counted = prompts is not None and before is not None and self.others.count is not None
+        self.may_be_others = self._may_be_next and not is_counted
         if self.read_turn is not None and is_counted and (self.others.count or 0) > (before or 0):
             self._overwrite(self.read_turn)
             self.read_turn = None
@@ -758,6 +799,7 @@ class Timeline:
     def _leave(self, turn: Key) -> None:
         del self.under_way[turn]
         self.last = turn
+        self.arrived = self.arrived if turn in self.in_doubt else turn
         self.others.end({turn, *self.under_way})
         self.touched.add(turn)
         if not self._is_idle:

@@ -14,8 +14,6 @@ from handinger_tui.core.money.attribution import MoneyIndex, TurnMoney, total_of
 from handinger_tui.core.turns.session import Session
 from handinger_tui.core.turns.turn import FREE, Turn, TurnStatus
 
-# REMOVED
-
 SHORTEST_MS: Final = 30_000
 """The shortest time for which a rate is computed: the rate of a few seconds is misleading."""
 

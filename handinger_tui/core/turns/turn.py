@@ -404,7 +404,9 @@ class FigureRead(NamedTuple):
 SETTLE_MS: Final = 30_000
 """How long the figures of an idle worker must stand still until the amounts before it are settled."""
 EARLY_MS: Final = 5_000
-"""The same for figures that a service reports of one turn alone, and for a cost of zero."""
+"""The same for figures that a service reports of one turn alone, and until a cost of zero is complete."""
+LATE_MS: Final = 3_600_000
+"""How late a service may report costs: until then workers are read, and a cost of zero is not settled."""
 MOST_READS: Final = 64
 """How many readings of a turn are kept; beyond that, a new one replaces the newest."""
 
@@ -498,7 +500,13 @@ class Turn(Struct, frozen=True):
     @property
     def own_usage_is_confirmed(self) -> bool:
         """Whether a later reading had the same figures of this turn alone."""
-        return bool(self.own_reads) and self.own_reads[-1] - self.own_reads[0] >= EARLY_MS
+        return bool(self.own_reads) and self.own_reads[-1] - self.own_reads[0] >= self.own_settle_ms
+
+    @property
+    def own_settle_ms(self) -> int:
+        """How much later that reading has to be."""
+        has_cost = self.own_usage is not None and (self.own_usage.cost_usd or self.own_usage.credits)
+        return EARLY_MS if has_cost else LATE_MS
 
     @property
     def may_spend(self) -> bool:
@@ -569,7 +577,7 @@ def with_read(turn: Turn, read: FigureRead) -> tuple[FigureRead, ...]:
 
     Of readings with the same figures the first and one more are kept: the second shows that fallen figures do
     not come from a lagging replica, and that those of an idle worker stand still, so it is replaced until it
-    is `SETTLE_MS` younger than the first.
+    is `SETTLE_MS` younger than the first, or `LATE_MS` where they show no cost of the turn.
     """
     reads = turn.reads
     if not read.reported:
@@ -577,7 +585,8 @@ def with_read(turn: Turn, read: FigureRead) -> tuple[FigureRead, ...]:
     equal = len([*takewhile(lambda one: one[1:] == read[1:], reversed(reads))])
     if equal == 0 or (equal == 1 and (not read.busy or (len(reads) > 1 and _has_fallen(*reads[-2:])))):
         return (*reads[: MOST_READS - 1], read)
-    if read.busy or equal == 1 or reads[-1].at_ms - reads[-equal].at_ms >= SETTLE_MS:
+    settle_ms = LATE_MS if _is_without_cost(turn, read) else SETTLE_MS
+    if read.busy or equal == 1 or reads[-1].at_ms - reads[-equal].at_ms >= settle_ms:
         return reads
     return (*reads[:-1], read)
 
@@ -599,13 +608,31 @@ def _has_fallen(earlier: FigureRead, later: FigureRead) -> bool:
     return any(old is not None and new is not None and new < old for old, new in figures)
 
 
+def can_confirm(turn: Turn, now_ms: int) -> bool:
+    """Whether a reading with the same figures confirms the amount of a turn that has ended."""
+    if turn.own_usage is not None:
+        own = turn.own_reads
+        return bool(own) and now_ms - own[0] >= turn.own_settle_ms > own[-1] - own[0]
+    if not turn.reads:
+        return False
+    newest = turn.reads[-1]
+    if newest.busy:
+        return True
+    first = [*takewhile(lambda one: one[1:] == newest[1:], reversed(turn.reads))][-1]
+    return now_ms - first.at_ms >= SETTLE_MS > newest.at_ms - first.at_ms
+
+
 def shows_no_cost(turn: Turn) -> bool:
     """Whether the worker was idle at the newest reading, with the amounts from before the turn."""
     if not turn.reads or turn.reads[-1].busy:
         return False
-    newest, before = turn.reads[-1], turn.before
+    return _is_without_cost(turn, turn.reads[-1])
+
+
+def _is_without_cost(turn: Turn, read: FigureRead) -> bool:
+    before = turn.before
     earlier = (None, None) if before is None else (before.cost_usd, before.usage.credits)
-    pairs = zip((cost_of(newest.usage, newest.costs), newest.usage.credits), earlier, strict=True)
+    pairs = zip((cost_of(read.usage, read.costs), read.usage.credits), earlier, strict=True)
     return all(not now or now == then for now, then in pairs)
 
 

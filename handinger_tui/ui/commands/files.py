@@ -22,8 +22,6 @@ from handinger_tui.ui.commands.command import (
 )
 from handinger_tui.ui.panels.files import ListedFile, listed_files, matching_files
 
-# REMOVED
-
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 

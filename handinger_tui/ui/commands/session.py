@@ -9,9 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from msgspec.structs import replace
 
-from handinger_tui.core.acts import RULES, Act, until_sent
-
-# REMOVED
+from handinger_tui.core.acts import RULES, Act, Moot, until_sent
 from handinger_tui.core.prompts import draft_of_request, fork_text
 from handinger_tui.core.safety import clean_line
 from handinger_tui.core.tags import labels_text, tag_name, tag_names
@@ -36,6 +34,7 @@ COME_BACK: Final = "To come back, press Enter on an empty prompt or use /attach"
 STOP_WATCHING: Final = (
     f"The worker keeps running and may keep charging.\n\n{COME_BACK}, now or the next time you start the app."
 )
+TURN_ENDED: Final = "The turn has already ended."
 STOP_WATCHING_LOCAL: Final = f"The local worker keeps running until you quit.\n\n{COME_BACK} before you quit."
 """It ends with the program, so its turn cannot be watched after the next start."""
 
@@ -137,11 +136,15 @@ async def detach(context: CommandContext, _argument: str) -> None:
         actor.detach()
         return
     body = STOP_WATCHING_LOCAL if controller.connection.account.local else STOP_WATCHING
-    waiting = len(controller.queue_of(actor.session.session_id))
-    queued = f"\n\n{until_sent(waiting)}." if waiting else ""
-    if await interaction.confirm("Stop watching?", body + queued, yes="Stop watching", no="Keep watching"):
-        if not actor.running:
-            interaction.say("The turn has already ended.")
+    watched = actor.runs.turn_id
+
+    def words() -> str | Moot:
+        if actor.runs.turn_id != watched:
+            return Moot(TURN_ENDED)
+        waiting = len(controller.queue_of(actor.session.session_id))
+        return f"{body}\n\n{until_sent(waiting)}." if waiting else body
+
+    if await interaction.confirm("Stop watching?", words, yes="Stop watching", no="Keep watching"):
         actor.detach()
 
 
@@ -336,6 +339,9 @@ def edit_turn(context: CommandContext, session: Session, turn: Turn) -> None:
     context.message.start_from(draft_of_request(turn.request), lineage)
 
 
+WILL_BE_QUEUED: Final = "A turn is running, so the message will be queued."
+
+
 # -- retry --------------------------------------------------------------------------------
 async def retry(context: CommandContext, argument: str) -> None:
     """Send an earlier message again, after a question that names what it may cost."""
@@ -359,9 +365,12 @@ async def retry_turn(context: CommandContext, turn: Turn, budget: str) -> None:
         f"“{clean_line(turn.request.prompt, 200)}”\n\n{first} "
         f"Trying again costs as much as a new message. Budget {budget}: {usual}."
     )
-    if controller.engine.actor(session.session_id).running:
-        body += "\n\nA turn is running, so the message will be queued."
-    if await interaction.confirm("Try again?", body, yes="Send again", no="Cancel"):
+    actor = controller.engine.actor(session.session_id)
+
+    def words() -> str:
+        return f"{body}\n\n{WILL_BE_QUEUED}" if actor.running else body
+
+    if await interaction.confirm("Try again?", words, yes="Send again", no="Cancel"):
         lineage = _lineage(session, turn, LineageKind.RETRY)
         await context.send_again(session.session_id, turn, budget, lineage)
 

@@ -278,7 +278,7 @@ class SessionPicker(Picker[SessionSummary]):
         )
         question = yes_or_no(
             "Delete this session?",
-            "\n\n".join(filter(None, (body, consequences))),
+            lambda: "\n\n".join(filter(None, (body, consequences()))),
             yes="Delete",
             no="Cancel",
         )

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from time import monotonic
+import math
 from typing import TYPE_CHECKING, Any, Final
 
 from msgspec import Struct
+from msgspec.structs import replace
 from rich.cells import cell_len
 from textual import on
 from textual.app import ComposeResult
@@ -26,7 +27,7 @@ from handinger_tui.ui.panels.usage import UsagePanel
 from handinger_tui.ui.transcript.transcript import Transcript
 from handinger_tui.ui.widgets.completion import Completion, Suggestions
 from handinger_tui.ui.widgets.frame import Rows
-from handinger_tui.ui.widgets.prompt import Card, HintLine, PromptBox
+from handinger_tui.ui.widgets.prompt import MUTED, Card, HintLine, PromptBox
 from handinger_tui.ui.widgets.status_text import (
     Advice,
     advice,
@@ -101,11 +102,17 @@ class PaneState(Struct, frozen=True):
 class SessionPane(Rows):
     """Shows one session. It only displays: the screen acts on what the prompt submits."""
 
+    session_since = math.inf
+    """Since when the terminal shows the session (monotonic)."""
+    _is_text_back = False
+    """Whether the prompt held the newest message when the transcript was last shown."""
     _waiting: Advice | None = None
     take_back: Callable[[], None] = staticmethod(lambda: None)
     """Takes back the last of the lines that wait."""
     origin: Callable[[], Lineage | None] = staticmethod(lambda: None)
     """The earlier message that is edited in the prompt."""
+    is_leaving: Callable[[], bool] = staticmethod(lambda: False)
+    """Whether a message was entered that is not stored yet: another Enter does nothing."""
 
     def __init__(
         self,
@@ -137,8 +144,6 @@ class SessionPane(Rows):
         self._compact = compact
         self._find_bar: FindBar | None = None
         self._now_ms = 0
-        self._is_text_back = False
-        """Whether the prompt held the newest message when the transcript was last shown."""
         self._session: Session | None = None
         self._budget = "standard"
         self._trouble: Advice | None = None
@@ -147,14 +152,15 @@ class SessionPane(Rows):
         self._state = PaneState()
         self._opening_text = ""
         self._acknowledged: tuple[str, str, str] | None = None
-        """A short line, its style, and the text of the prompt when it came."""
-        """A line that answers an action, in place of the hint for a short time, and its style."""
+        """A line that answers an action, in place of the hint for a short time; its style, and the text of
+        the prompt when it came."""
         self._acknowledgment_timer: Timer | None = None
         self._cost_text = ""
         self._typical_costs: Mapping[str, TypicalCost] = {}
         """What turns of this worker usually cost, by budget; those of other budgets are not known."""
         self.shown = ShownOffer(enter(PromptState()))
-        """What Enter does, as the line below the prompt says."""
+        """What Enter does, as the line below the prompt says, and since when."""
+        self._hint.sight.painted = self._handle_painted
         self._subtitle = Content("")
         self._cost_key: tuple[object, ...] = ()
         self._cost_turns: tuple[Turn, ...] = ()
@@ -245,6 +251,8 @@ class SessionPane(Rows):
         """Show the newest value of the session; the panels show it when the screen passes it to them."""
         if self._session is None or self._session.session_id != session.session_id:
             self._dismissed = None
+            # The same words are about another queue now.
+            self.shown, self.session_since = ShownOffer(self.shown.offer), math.inf
         self._session, self._state = session, state
         self._is_text_back = is_newest_message(session, self.prompt.text)
         self.sidebar.show_turns(self.has_answers)
@@ -318,7 +326,8 @@ class SessionPane(Rows):
         """
         if self._browsed:
             text = f"Browsing: {self._browsed} · {text}"
-        if self._is_hint_firm or cell_len(text) > self._hint.content_size.width:
+        width = self._hint.content_size.width
+        if self._is_hint_firm or cell_len(self._with_act(text)) > width:
             # The line about an earlier action would be read as one about this.
             self.end_acknowledgment()
             return False
@@ -425,15 +434,28 @@ class SessionPane(Rows):
                 self._entry.border_title = Content.assemble(" ", subtitle, " ")
             else:
                 self._entry.border_subtitle = subtitle
-        offer = enter(self.prompt_state)
-        is_same = (offer.act, offer.sends) == (self.shown.offer.act, self.shown.offer.sends)
-        self.shown = ShownOffer(offer, self.shown.since if is_same else monotonic())
+        shown, offer = self.shown, enter(self.prompt_state)
+        # The line depends on it.
+        self.shown = replace(shown, offer=offer)
+        text, firm, style = self._hint_for_keys(), self._is_hint_firm or bool(self._state.replay), MUTED
         if self._acknowledged is not None and not self._is_hint_firm:
-            text, style, _over = self._acknowledged
-            self._hint.show(text, self._cost_text, firm=True, style=style)
-        else:
-            firm = self._is_hint_firm or bool(self._state.replay)
-            self._hint.show(self._hint_for_keys(), self._cost_text, firm=firm)
+            (text, style, _over), firm = self._acknowledged, True
+            text = self._with_act(text)
+        self.shown = shown.then(offer, in_line=offer.act_words in text)
+        self._hint.show(text, self._cost_text, firm=firm, style=style)
+        if math.isinf(self.shown.since) or self.session_since == math.inf:
+            self._hint.sight.renew()
+
+    def _handle_painted(self, at: float) -> None:
+        """A frame with the newest line is written."""
+        self.shown = self.shown.painted(at)
+        self.session_since = min(self.session_since, at)
+
+    def _with_act(self, text: str) -> str:
+        """A line that answers an action, with what Enter sends now: that must not stand hidden behind it."""
+        offer = self.shown.offer
+        needs_none = not offer.sends or "Press Enter" in text or self.is_leaving()
+        return text if needs_none else f"{text} · {offer.act_words}"
 
     @property
     def _is_hint_firm(self) -> bool:
