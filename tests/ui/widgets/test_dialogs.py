@@ -11,7 +11,7 @@ from handinger_tui.ui.dialogs import yes_or_no
 from tests.ui.pilot import IdlePilot, running
 
 
-class Asked:
+class ShownQuestion:
     """A question on the screen, its words by now, and the answers so far."""
 
     def __init__(self, typed: str = "") -> None:
@@ -36,41 +36,41 @@ class Asked:
 
 
 async def test_a_yes_is_one_to_the_words_of_now() -> None:
-    asked = Asked()
-    async with running(asked.app) as pilot:
-        await asked.ask(pilot)
+    shown = ShownQuestion()
+    async with running(shown.app) as pilot:
+        await shown.ask(pilot)
         await pilot.press("tab")
-        asked.words = "One message waits."
+        shown.words = "One message waits."
         await pilot.press("enter")
-        assert asked.answers == []
-        await asked.says(pilot, "One message waits.")
+        assert shown.answers == []
+        await shown.says(pilot, "One message waits.")
         # The safe answer has the focus again.
         await pilot.press("enter")
-        assert asked.answers == [False]
+        assert shown.answers == [False]
 
 
 async def test_new_words_move_an_enter_that_is_under_way_to_the_safe_answer() -> None:
-    asked = Asked()
-    async with running(asked.app) as pilot:
-        await asked.ask(pilot)
+    shown = ShownQuestion()
+    async with running(shown.app) as pilot:
+        await shown.ask(pilot)
         await pilot.press("tab")
-        asked.words = "One message waits."
-        await asked.says(pilot, "One message waits.")
+        shown.words = "One message waits."
+        await shown.says(pilot, "One message waits.")
         await pilot.press("enter")
-        assert asked.answers == [False]
+        assert shown.answers == [False]
 
 
 @pytest.mark.parametrize("typed", ["", "again"])
 async def test_what_is_moot_says_why_and_can_only_be_closed(typed: str) -> None:
-    asked = Asked(typed)
-    async with running(asked.app) as pilot:
-        await asked.ask(pilot)
+    shown = ShownQuestion(typed)
+    async with running(shown.app) as pilot:
+        await shown.ask(pilot)
         await pilot.press(*(typed or ["tab"]))
-        asked.words = Moot("It has left.")
+        shown.words = Moot("It has left.")
         await pilot.press("enter")
-        assert asked.answers == []
-        await asked.says(pilot, "It has left.")
-        assert [str(one.label) for one in asked.question.query(Button) if one.display] == ["Close"]
-        assert not any(one.display for one in asked.question.query(Input))
+        assert shown.answers == []
+        await shown.says(pilot, "It has left.")
+        assert [str(one.label) for one in shown.question.query(Button) if one.display] == ["Close"]
+        assert not any(one.display for one in shown.question.query(Input))
         await pilot.press("enter")
-        assert asked.answers == [None]
+        assert shown.answers == [None]
