@@ -146,6 +146,7 @@ _OWNER: Final = f"""
     SELECT run, settled_ms, settled_ms IS NULL OR status IN ({_UNDECIDED}) AS is_open
       FROM turns WHERE turn_id = ?
 """
+_IS_UNCONFIRMED: Final = "t.turn_id IN (SELECT m.turn_id FROM turn_totals m WHERE m.confirmed IS NULL)"
 # The time of the newest figures of a turn.
 _NEWEST: Final = """
     COALESCE((SELECT MAX(c.at_ms) FROM charges c
@@ -160,12 +161,12 @@ _TO_READ: Final = f"""
        AND (t.status IN ({_UNDECIDED}) OR (
             t.status IN ({_ENDED})
             AND COALESCE(t.worker_id, s.worker_id) = s.worker_id
-            AND (t.turn_id IN (SELECT m.turn_id FROM turn_totals m WHERE m.confirmed IS NULL)
+            AND ({_IS_UNCONFIRMED}
                  OR (t.turn_id IN (SELECT m.turn_id FROM turn_totals m WHERE m.at_ms >= :recent_ms)
                      AND COALESCE(l.tried_ms, 0) < {_NEWEST} + {LATE_MS}))))
        AND (:due_ms IS NULL OR t.status = '{TurnStatus.RUNNING}' OR COALESCE(l.tried_ms, 0) <= 0
             OR l.tried_ms - {_NEWEST} <= MAX(:due_ms - l.tried_ms, {2 * SETTLE_MS}))
-     ORDER BY ABS(COALESCE(l.tried_ms, 0)), t.place DESC
+     ORDER BY t.status IN ({_ENDED}) AND NOT {_IS_UNCONFIRMED}, ABS(COALESCE(l.tried_ms, 0)), t.place DESC
 """
 _PUT_LATE_READ: Final = """
     INSERT INTO late_reads (session_id, tried_ms) VALUES (?, ?)
@@ -180,11 +181,11 @@ def sessions_to_read(
 
     Their turn still ran or was in doubt when it was closed; or it has ended, and no later reading of its
     worker has confirmed its amount. Those that were never tried come first, the newest of them first; then
-    those that were not tried for the longest time. `due_ms`: only those that are due by then: always in the
-    first minute after the newest figures of the turn, and then when the time since these has doubled, so that
-    a worker that never reports any is read ever more rarely. None: all. `recent_ms`: also those of settled
-    turns since then, until `LATE_MS` after their newest figures. A worker that was never named cannot be
-    read: only a turn that ran there can have an end by now.
+    those that were not tried for the longest time; those of settled turns come last. `due_ms`: only those
+    that are due by then: always in the first minute after the newest figures of the turn, and then when the
+    time since these has doubled, so that a worker that never reports any is read ever more rarely. None: all.
+    `recent_ms`: also those of settled turns since then, until `LATE_MS` after their newest figures. A worker
+    that was never named cannot be read: only a turn that ran there can have an end by now.
     """
     rows = connection.execute(_TO_READ, {"due_ms": due_ms, "recent_ms": recent_ms})
     return [(str(row["run_id"]), session_of(row)) for row in rows]

@@ -28,7 +28,7 @@ from handinger_tui.core.turns.session import OtherTurn, RelatedHistory, Session
 from handinger_tui.core.turns.turn import (
     EARLY_MS,
     FREE,
-    SETTLE_MS,
+    LATE_MS,
     FigureRead,
     TextPart,
     Turn,
@@ -123,9 +123,9 @@ def test_no_cost_is_final_only_when_a_second_reading_shows_it(
     twice = replace(once, reads=with_read(once, early._replace(at_ms=2 + EARLY_MS)))
     assert session_money([twice]).turns[0].final
     # Two readings are kept, the newest of them until they confirm the amount.
-    third = replace(twice, reads=with_read(twice, early._replace(at_ms=SETTLE_MS + 2)))
-    assert [one.at_ms for one in third.reads] == [2, SETTLE_MS + 2]
-    assert with_read(third, early._replace(at_ms=SETTLE_MS + 20)) is third.reads
+    third = replace(twice, reads=with_read(twice, early._replace(at_ms=LATE_MS + 2)))
+    assert [one.at_ms for one in third.reads] == [2, LATE_MS + 2]
+    assert with_read(third, early._replace(at_ms=LATE_MS + 20)) is third.reads
     # So does the reading before the next turn; and a cost is final at once.
     later = turn(3 + EARLY_MS, read("0.7"), before=read(before or "0"))
     assert session_money([once, later]).turns[0].final

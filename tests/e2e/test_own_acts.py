@@ -13,6 +13,7 @@ from handinger_tui.local.server import LocalServer
 from tests.e2e.accounts import Account
 from tests.e2e.runner import run
 from tests.e2e.terminal import terminal
+from tests.e2e.test_typing import drafts
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -115,7 +116,8 @@ def test_the_last_keys_and_an_enter_just_before_a_kill_are_there_again(tmux: str
             window.shows(" 1  echo queued")
             window.type("half a thought")
             window.shows("half a thought")
-            time.sleep(0.3)
+            # A busy machine saves it later than 0.2 s after the last key.
+            window.until(lambda _screen: "half a thought" in drafts(tmp_path), "the draft on disk")
             window.kill()
         with terminal(tmux, 80, 24) as window:
             window.run("-c", home=tmp_path, HANDINGER_POLL_INTERVAL="0.2", **account.environ)

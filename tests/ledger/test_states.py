@@ -113,6 +113,10 @@ async def test_workers_of_settled_turns_are_read_for_an_hour(tmp_path: Path) -> 
         now = await play(ledger, session(worker_id=WORKER), request, answered("0.1", messages=PROMPTS))
         await read_again(ledger, now, request, "0.1", settled_ms)
         assert (await charge_of(ledger)).state is AmountState.SETTLED
+        await play(ledger, session("ses_0", worker_id="wrk_9"), turn_request("turn_0"), answered())
+        await ledger.note_late_read("ses_0", 10**15, answered=True)
+        assert await due(None) == ["ses_0", "ses_1"], "what is not settled comes first"
+        await ledger.history.delete("ses_0")
         assert await due(None) == await due(settled_ms + 1) == ["ses_1"]
         assert await due(None, recent_ms=request.created_ms + 1_000_000) == [], "too old"
         for at_ms in range(settled_ms, settled_ms + 5 * LATE_MS, 60_000):

@@ -205,8 +205,8 @@ CASES: Final = (
     ),
     Case(
         "a stranger in the same window, which is read before",
-        (Step(usd(0.2)), Step(usd(0.8), during=usd(0.2), stranger=True)),
-        (Paid("0.2"), Paid("0.6", "0.6", 1, doubtful=True)),
+        (Step(usd(0.2)), Step(usd(2.01), during=usd(0.2), stranger=True)),
+        (Paid("0.2"), Paid("1.81", "1.81", 1, doubtful=True)),
     ),
     Case(
         "a stranger in the same window, in credits",

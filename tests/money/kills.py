@@ -153,7 +153,8 @@ class Kills:
         gaps = [one for one in turns if one["unpriced_turns"]]
         # The app keeps an unsent message, to offer it at its next start.
         kept = [one for one in gaps if one["worker_id"] is None or one["status"] == "queued"]
-        assert costs.missing == len(gaps) == len(kept), gaps
+        lost = [(one["turn_id"], one["worker_id"], one["status"]) for one in gaps if one not in kept]
+        assert costs.missing == len(gaps) == len(kept), lost
         assert costs.amount + len(kept) * self.service.price >= self.service.truth
         self.check_places()
 

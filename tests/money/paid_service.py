@@ -38,7 +38,9 @@ class PaidService:
     """
 
     cost_usd: Decimal | None = Decimal(1)
-    credits: int | None = None
+    credits: float | None = None
+    own_credits: tuple[float, ...] = ()
+    """Credits of the first turns of each task, in place of `credits`."""
     plain: bool = False
     late: float | None = 0.0
     silent: bool = False
@@ -154,7 +156,7 @@ class PaidService:
                 "outputText": "" if runs else "".join(WORDS),
                 "status": "running" if runs else "completed",
                 "completedAt": None if runs else "2026-05-11T09:14:22.000Z",
-                "credits": self.credits if self.is_counted(worker, number) else None,
+                "credits": self.own_credits_of(number) if self.is_counted(worker, number) else None,
                 **({} if runs else self.times),
             }
             for number, prompt in enumerate(worker.prompts)
@@ -163,6 +165,10 @@ class PaidService:
         status = "running" if worker.running else "completed"
         task = {"id": worker.worker_id, "status": status, "workerId": f"of_{worker.worker_id}"}
         return {"task": task, "turns": turns}
+
+    def own_credits_of(self, number: int) -> float | None:
+        """The credits of a turn of a task, 0 for the first one."""
+        return self.own_credits[number] if number < len(self.own_credits) else self.credits
 
     def is_counted(self, worker: RemoteWorker, number: int) -> bool:
         """Whether the figures contain a turn, 0 for the first one."""

@@ -67,6 +67,7 @@ class _Worker:
         self.current = 0
         self.prompts = 0
         self.running: set[int | str] = set()
+        self.unended: list[int | str] = []
         self.shown: list[tuple[Decimal, int]] = []
         self.lagged = False
         """The last reading lagged. Two in a row cannot be told from the truth."""
@@ -127,7 +128,16 @@ class _Worker:
         self.running.discard(turn)
         if read:
             self.read()
+        if self.random.random() < 0.03:
+            self.unended.append(turn)
+            return
         self.history.events.append(Ended(turn))
+        self.end_others()
+
+    def end_others(self) -> None:
+        """Programs that died during their turns left the ends of these to the next program."""
+        self.history.events.extend(map(Ended, self.unended))
+        self.unended.clear()
 
     def turn(self, turn: int | str, *, creates: bool = False, stranger: bool = False) -> None:
         random = self.random
@@ -209,6 +219,7 @@ def history(seed: int, *, long: bool = False, lens: Lens | None = None) -> Histo
         elif result.lens is Lens.RESETTING and choice < 0.5:
             worker.offset = worker.total
         worker.turn(number, stranger=result.counted and not by_itself and random.random() < 0.15)
+    worker.end_others()
     worker.read(fresh=True)
     worker.read(fresh=True)
     return result

@@ -202,7 +202,7 @@ def receipts(screen: str) -> list[str]:
     lines = [line.strip() for line in screen.split("\n")]
     matches = [re.match(r"[\d.]+ s · ((?:up to |about )?[$\d.]+(?: credits?)?)", line) for line in lines]
     return [
-        re.sub(r"\$0.\d+|\d+ credits", SOME, one[1]) if "up to" in one[1] else one[1]
+        re.sub(r"\$[\d.]+|\d+ credits", SOME, one[1]) if "up to" in one[1] else one[1]
         for one in matches
         if one
     ]

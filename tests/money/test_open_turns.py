@@ -109,23 +109,23 @@ def test_late_costs_are_provisional_until_a_later_reading_confirms_them(
         row = person.json_of("costs", "--by", "turn")["groups"][-1]
         return row["credits"], row["state"]
 
-    service.credits = 4
+    service.credits = 4.3
     sent = person.run("-p", "one", "--json")
-    assert first() == ("4", "provisional")
-    service.credits = 13
+    assert first() == ("4.3", "provisional")
+    service.credits = 12.9
     target = sent.result["task_id" if tasks else "worker_id"]
     program = (*by, target) if by[0] == "attach" else by
     assert person.run(*program).code == 0
-    assert first() == ("13", "provisional")
+    assert first() == ("12.9", "provisional")
     (restated,) = person.json_of("costs")["restatements"]
-    assert (restated["old_credits"], restated["new_credits"]) == ("4", "13")
+    assert (restated["old_credits"], restated["new_credits"]) == ("4.3", "12.9")
     # Act as if half a minute had passed.
     for module in ("core.money.timeline", "core.turns.turn", "engine.settling"):
         monkeypatch.setattr(f"handinger_tui.{module}.SETTLE_MS", 1)
     for module in ("core.money.timeline", "core.turns.turn"):
         monkeypatch.setattr(f"handinger_tui.{module}.EARLY_MS", 1)
     assert person.run("costs", "--settle").code == 0
-    assert first() == ("13", "settled")
+    assert first() == ("12.9", "settled")
     assert len(person.json_of("costs")["restatements"]) == 1
     assert len(service.posts) == 1 + (by[0] == "-p")
 

@@ -521,6 +521,17 @@ def test_late_costs_behind_a_message_that_may_be_lost_may_be_those_of_the_turn_b
         assert sum(Decimal(one.amount or 0) for one in entries) == Decimal(11)
 
 
+def test_late_costs_belong_to_the_turn_that_was_sent_last_and_not_to_the_end_that_was_read_last() -> None:
+    """Two programs were killed; the third one read the ends of their turns when its own was over."""
+    meter = result(
+        [
+            *(Sent("A"), read("31"), Sent("B"), read("32", prompts=2), Sent("C"), read("32", prompts=3)),
+            *(Ended("C"), Ended("B"), Ended("A"), read("33", prompts=3)),
+        ]
+    )
+    assert str(meter.entry("C").amount) == "1"
+
+
 def test_a_stranger_is_counted_once() -> None:
     during = [read(usd, busy=True, prompts=6) for usd in ("2.1", "2.2")]
     rises: list[Event] = [*during, read("3", prompts=6)]

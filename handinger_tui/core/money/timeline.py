@@ -621,9 +621,11 @@ class Timeline:
         self._unconfirmed: set[Key] = set()
         """Turns that have ended, without an idle reading since."""
         self.last: Key | None = None
-        """The turn that ended last."""
+        """Of the turns that have ended the one that was sent last: a crash may delay the end of another."""
         self.arrived: Key | None = None
-        """The last one of those that are known to have arrived."""
+        """The same of those that are known to have arrived."""
+        self._numbers: dict[Key, int] = {}
+        """The numbers of these two and of turns under way, in order of sending."""
         self.final: set[Key] = set()
         """Turns that have ended, with an idle reading since."""
         self.unrepeated: dict[Key, int] = {}
@@ -701,7 +703,7 @@ class Timeline:
 
     @property
     def late_owners(self) -> tuple[Key, ...]:
-        """The turns whose late costs may come now: the one that ended last, and the last one that arrived.
+        """The turns whose late costs may come now: the last one, and the last one that arrived.
 
         A rise is entered for the latter.
         """
@@ -733,6 +735,7 @@ class Timeline:
         if not self.under_way:
             self.starts += 1
         self.under_way[sent.turn] = self._is_idle = False
+        self._numbers = {**self._numbers, sent.turn: max(self._numbers.values(), default=0) + 1}
         self.stillness.end()
         if not sent.counted:
             self.in_doubt.add(sent.turn)
@@ -798,9 +801,11 @@ class Timeline:
 
     def _leave(self, turn: Key) -> None:
         del self.under_way[turn]
-        self.last = turn
-        self.arrived = self.arrived if turn in self.in_doubt else turn
-        self.others.end({turn, *self.under_way})
+        self.last = self._later(self.last, turn)
+        self.arrived = self.arrived if turn in self.in_doubt else self._later(self.arrived, turn)
+        kept = {turn, *self.late_owners, *self.under_way}
+        self.others.end(kept)
+        self._numbers = {key: number for key, number in self._numbers.items() if key in kept}
         self.touched.add(turn)
         if not self._is_idle:
             self._unconfirmed.add(turn)
@@ -812,6 +817,10 @@ class Timeline:
         if turn in turns:
             at = turns.index(turn)
             self._window = self._window._replace(turns=(*turns[:at], *turns[at + 1 :]))
+
+    def _later(self, one: Key | None, other: Key) -> Key:
+        """The one of two turns that was sent later."""
+        return other if one is None or self._numbers[one] < self._numbers[other] else one
 
     def _repeat(self, latest_ms: int) -> None:
         """Note turns that ended at an earlier reading than the newest one, at `latest_ms` at the latest."""
