@@ -19,7 +19,7 @@ from msgspec.structs import fields
 
 from handinger_tui.core.amounts import Unit
 from handinger_tui.core.errors import SettingsError
-from handinger_tui.core.money.limits import Limit, LimitOrigin, Scope, amount_of
+from handinger_tui.core.money.limits import Limit, Scope
 from handinger_tui.core.safety import Secret, is_loopback
 from handinger_tui.core.tags import NO_TAG_RULES, PROJECT_KINDS, TAG_KINDS, TagRules, rules_in
 
@@ -456,19 +456,13 @@ def _parse_number(name: str, value: object) -> Decimal:
 
 def _flag_limits(flags: Flags) -> list[Limit]:
     amounts = ((Unit.USD, flags.max_cost), (Unit.CREDITS, flags.max_credits))
-    return [
-        Limit(flags.ceiling, unit, amount, LimitOrigin.FLAG) for unit, amount in amounts if amount is not None
-    ]
+    return [Limit.of_flag(flags.ceiling, unit, amount) for unit, amount in amounts if amount is not None]
 
 
 def _configured_limits(spending: Callable[[str, str], Decimal | None]) -> list[Limit]:
     """The limits of environment and file. `spending`: `_read_spending` of both."""
     amounts = [(*key, spending(f"HANDINGER_LIMIT_{name.upper()}", name)) for name, key in SPENDING.items()]
-    return [
-        Limit(scope, unit, amount, LimitOrigin.CONFIG)
-        for scope, unit, amount in amounts
-        if amount is not None
-    ]
+    return [Limit(scope, unit, amount) for scope, unit, amount in amounts if amount is not None]
 
 
 def _read_spending(
@@ -487,12 +481,13 @@ def _read_spending(
     try:
         if isinstance(value, bool):
             raise ValueError("it must be an amount")
-        return amount_of(_plain_notation(value))
+        return amount_in(value)
     except ValueError as problem:
         raise SettingsError(f"{where}: {problem}.", "Fix or remove it.") from None
 
 
-def _plain_notation(value: object) -> str:
-    """Return a value of the file in plain notation: str() would write 0.0000001 as "1E-7"."""
+def amount_in(value: object) -> Decimal:
+    """Return the amount of a limit in a value of the file, or as typed. Raises ValueError, for people."""
+    # str() would write 0.0000001 as "1E-7".
     is_small = isinstance(value, Decimal) and value.is_finite() and -30 < value.adjusted() < 0
-    return format(value, "f") if is_small else str(value)
+    return Limit.amount_of(format(value, "f") if is_small else str(value))

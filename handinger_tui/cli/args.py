@@ -204,10 +204,10 @@ def add_screen_options(parser: argparse.ArgumentParser) -> None:
 
 
 def _parse_amount(text: str) -> Decimal:
-    from handinger_tui.core.money.limits import amount_of  # the core, 45 ms, not for --help
+    from handinger_tui.settings import amount_in  # the core, 45 ms, not for --help
 
     try:
-        return amount_of(text)
+        return amount_in(text)
     except ValueError as problem:
         raise argparse.ArgumentTypeError(str(problem)) from None
 

@@ -12,11 +12,11 @@ from handinger_tui.cli.local_files import default_paths
 from handinger_tui.cli.output import put, say
 from handinger_tui.cli.session_choice import chosen_session_id, destination_of, find_target_session
 from handinger_tui.cli.wiring import client_of, open_ledger, turn_client_of
-from handinger_tui.core.amounts import decimal_text, json_amount
+from handinger_tui.core.decimals import decimal_text, json_amount
 from handinger_tui.core.formatting import size
 from handinger_tui.core.jsontext import Json, JsonObject, as_object, dump
-from handinger_tui.core.money.limits import Gauge, Limit, LimitReached, free_text, spent_text
-from handinger_tui.core.money.typical_cost import TypicalCost, spread_object, typical_cost_text
+from handinger_tui.core.money.limits import Gauge, Limit, LimitReached
+from handinger_tui.core.money.typical_cost import TypicalCost
 from handinger_tui.core.safety import clean, clean_json
 from handinger_tui.core.turns.session import Destination, Service, Session
 from handinger_tui.core.turns.turn import Attachment, StartPolicy, TurnRequest
@@ -109,8 +109,8 @@ def _result_object(
     limits: list[Json] = [_limit_object(gauge) for gauge in gauges]
     ranges: JsonObject = {
         "budget": typical_cost.budget,
-        "usd": spread_object(typical_cost.usd),
-        "credits": spread_object(typical_cost.credits),
+        "usd": typical_cost.usd.json,
+        "credits": typical_cost.credits.json,
         "of_other_workers": typical_cost.everywhere,
     }
     outcome: JsonObject = {"would_send": refusal is None, "sent": False}
@@ -156,10 +156,9 @@ def _result_text(
         lines.append(
             f"  file: {clean(str(file['name']))} ({size(length if isinstance(length, int) else None)})"
         )
-    lines.append(f"Cost: {typical_cost_text(typical_cost)}.")
+    lines.append(f"Cost: {typical_cost.text}.")
     lines += [
-        f"{gauge.limit.scope.limit.capitalize()}: {spent_text(gauge)}; {free_text(gauge)}."
-        for gauge in gauges
+        f"{gauge.limit.scope.limit.capitalize()}: {gauge.spent_text}; {gauge.free_text}." for gauge in gauges
     ]
     if refusal is not None:
         reason = refusal.reason if isinstance(refusal, LimitReached) else refusal.summary

@@ -21,10 +21,9 @@ from handinger_tui.cli.wiring import Services, generation_of, new_clock, open_se
 from handinger_tui.core.acts import HoldReason
 from handinger_tui.core.errors import HandingerError, LedgerError, NoHistory, SettingsError
 from handinger_tui.core.formatting import plural
-from handinger_tui.core.money.attribution import MoneyIndex, money_of
+from handinger_tui.core.money.attribution import MoneyIndex
 from handinger_tui.core.money.limits import LimitReached, LimitReserved, LimitUnmeasured
 from handinger_tui.core.money.reconciliation import restatement_text
-from handinger_tui.core.money.spending import ChargeFilter
 from handinger_tui.core.receipts import receipt_line
 from handinger_tui.core.safety import clean, clean_line, encodable, one_word
 from handinger_tui.core.turns.session import LOCAL, Service, Session
@@ -343,8 +342,8 @@ class Headless:
             raise asyncio.CancelledError
         if self._signal is None:
             with suppress(LedgerError):
-                changed = await services.ledger.charges.restated(ChargeFilter(turn_id=turn.turn_id))
-                session = replace(session, restated=frozenset(one.turn_id for one in changed))
+                restated = await services.ledger.charges.restated(self._session_id)
+                session = replace(session, restated=restated)
         if not self._is_recorded(services):
             session = replace(session, session_id="")
         # Pending output is printed first: the result must be the last line.
@@ -365,8 +364,8 @@ class Headless:
         if self._signal is not None:
             return code
         with suppress(LedgerError):
-            if restated := await services.ledger.charges.news():
-                say(restatement_text(restated))
+            if news := await services.ledger.charges.news():
+                say(restatement_text(news))
             gauges = await services.engine.actor(self._session_id).recount()
             is_running = turn.status is TurnStatus.RUNNING
             self._limit_messages.update(gauges, running=is_running)
@@ -443,7 +442,9 @@ def _outcome_remarks(session: Session, turn: Turn) -> list[str]:
         remarks += _advice(fault.kind, session, turn)
         if fault.retry_after_s is not None:
             remarks.append(f"The service asks to wait {fault.retry_after_s:.0f} s.")
-        remarks.append(_charge_remark(turn, fault.may_have_been_charged or money_of(session, turn).grew))
+        remarks.append(
+            _charge_remark(turn, fault.may_have_been_charged or MoneyIndex().of(session, turn).grew)
+        )
     if turn.skipped:
         remarks.append(f"{plural(turn.skipped, 'damaged event')} skipped.")
     return [*filter(None, remarks)]

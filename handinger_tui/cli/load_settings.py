@@ -10,14 +10,14 @@ from handinger_tui.cli.local_files import config_text, default_paths, is_open_to
 from handinger_tui.cli.output import say
 from handinger_tui.cli.trust import require_trust
 from handinger_tui.core.errors import SettingsError
-from handinger_tui.core.money.limits import LimitOrigin, Scope
+from handinger_tui.core.money.limits import Scope
 from handinger_tui.core.tags import NO_TAG_RULES, TagRules
 from handinger_tui.settings import NEVER_REPORTED, Flags, Settings, load, require_key
 
 if TYPE_CHECKING:
     import argparse
 
-    from handinger_tui.ledger.limits import LimitRules
+    from handinger_tui.ledger.charges.limits import LimitRules
 
 
 def settings_for(args: argparse.Namespace | None, *, keyless: bool = True) -> Settings:
@@ -84,10 +84,12 @@ def tag_rules() -> TagRules:
 
 def limit_rules(settings: Settings, folder: str = "") -> LimitRules:
     """Return the limits of flags and configuration. `folder`: where sessions are begun."""
-    from handinger_tui.ledger.limits import LimitRules  # sqlite3 and the ledger, not before the first frame
+    from handinger_tui.ledger.charges.limits import (
+        LimitRules,  # sqlite3 and the ledger, not before the first frame
+    )
 
-    flags = [limit for limit in settings.spending if limit.origin is LimitOrigin.FLAG]
-    configured = [limit for limit in settings.spending if limit.origin is not LimitOrigin.FLAG]
+    flags = [limit for limit in settings.spending if limit.by_flag]
+    configured = [limit for limit in settings.spending if not limit.by_flag]
     return LimitRules(
         configured,
         flags,

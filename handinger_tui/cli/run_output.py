@@ -18,20 +18,11 @@ from handinger_tui.cli.exit_codes import Exit, exit_of_kind
 from handinger_tui.cli.output import conceal_keys, discard, say, sentence
 from handinger_tui.core.amounts import Unit
 from handinger_tui.core.errors import ApiError, HandingerError, LedgerError, LocalFileError
-from handinger_tui.core.export.result import event_object, reported_figures, result_object
+from handinger_tui.core.export.result import event_object, result_object
+from handinger_tui.core.figures import reported_figures
 from handinger_tui.core.jsontext import Json, JsonObject, dump
-from handinger_tui.core.money.attribution import MoneyIndex, money_of
-from handinger_tui.core.money.limits import (
-    STILL,
-    Gauge,
-    GaugeState,
-    Limit,
-    LimitOrigin,
-    LimitReached,
-    near_text,
-    raise_hint,
-    reached_text,
-)
+from handinger_tui.core.money.attribution import MoneyIndex
+from handinger_tui.core.money.limits import Gauge, LimitNotices, LimitReached
 from handinger_tui.core.safety import clean_json, clean_slice, cleanable_length, encodable
 from handinger_tui.core.turns.session import Session
 from handinger_tui.core.turns.turn import ErrorKind, Fault, Turn, TurnRequest, TurnStatus, fault_object
@@ -120,7 +111,7 @@ class JsonPrinter(Printer):
 
     def result(self, session: Session, turn: Turn) -> None:
         """Print the result object."""
-        money = money_of(session, turn, self.index)
+        money = (self.index or MoneyIndex()).of(session, turn)
         self.put(result_object(session, turn, raw=self._raw, money=money))
 
     def put(self, result: JsonObject) -> None:
@@ -188,31 +179,28 @@ class LimitMessages:
     """Prints for each limit at most once that it is near and at most once that it is reached."""
 
     def __init__(self) -> None:
-        self._reported: dict[Limit, GaugeState] = {}
+        self._shown = LimitNotices()
 
     def update(self, gauges: Iterable[Gauge], *, running: bool) -> None:
         """Print messages for limits whose state has risen since the last call."""
-        for gauge in gauges:
-            if gauge.state <= self._reported.get(gauge.limit, GaugeState.BELOW):
-                continue
-            self._reported[gauge.limit] = gauge.state
-            if gauge.state is GaugeState.NEAR:
-                say(near_text(gauge))
+        for gauge in self._shown.take_new("", [*gauges]):
+            if not gauge.reached:
+                say(gauge.near_text)
             else:
-                say(reached_text(gauge) + (f" {STILL}" if running else ""))
-                say(f"New messages are blocked. {raise_hint(gauge.limit)}")
+                say(gauge.reached_in(running=running))
+                say(f"New messages are blocked. {gauge.limit.raise_hint}")
 
     def mark_reached(self, gauge: Gauge) -> None:
         """Record that a refusal has already reported this limit as reached."""
-        self._reported[gauge.limit] = GaugeState.REACHED
+        self._shown.mark_shown("", gauge)
 
     def is_flag_limit_reached(self, gauges: Iterable[Gauge]) -> bool:
         """Return whether a limit given as a flag of this command is reached."""
-        flagged = [gauge for gauge in gauges if gauge.limit.origin is LimitOrigin.FLAG]
+        flagged = [gauge for gauge in gauges if gauge.limit.by_flag]
         for gauge in flagged:
-            if gauge.spent.missing_turns and gauge.state is not GaugeState.REACHED:
+            if gauge.spent.missing_turns and not gauge.reached:
                 say(f"The limit may have been exceeded: {UNKNOWN[gauge.limit.unit]}.")
-        return any(gauge.state is GaugeState.REACHED for gauge in flagged)
+        return any(gauge.reached for gauge in flagged)
 
 
 def refusal(problem: LimitReached) -> Fault:

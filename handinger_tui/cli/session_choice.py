@@ -8,7 +8,6 @@ from msgspec.structs import replace
 
 from handinger_tui.api.generations import GENERATIONS, last_id_in
 from handinger_tui.core.errors import SettingsError
-from handinger_tui.core.money.spending import ChargeFilter
 from handinger_tui.core.safety import clean
 from handinger_tui.core.turns.session import Destination, Service, Session
 from handinger_tui.ledger.ledger import Ledger
@@ -68,8 +67,8 @@ async def load_unique(ledger: Ledger, prefix: str) -> Session:
     if session is None:
         # Another process has deleted it in between.
         raise SettingsError(f"Session not found: {clean(prefix)}.", _HINT)
-    changed = await ledger.charges.restated(ChargeFilter(session_id=session.session_id))
-    return replace(session, restated=frozenset(one.turn_id for one in changed))
+    restated = await ledger.charges.restated(session.session_id)
+    return replace(session, restated=restated)
 
 
 async def find_target_session(

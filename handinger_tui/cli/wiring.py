@@ -25,7 +25,6 @@ from handinger_tui.cli.output import say
 from handinger_tui.cli.session_choice import load_unique
 from handinger_tui.core.errors import LedgerError, NoRoom, SettingsError
 from handinger_tui.core.formatting import plural
-from handinger_tui.core.money.reconciliation import restatement_text
 from handinger_tui.core.safety import Secret
 from handinger_tui.core.turns.turn import SETTLE_MS, Trigger, TurnStatus
 from handinger_tui.engine.engine import Engine
@@ -243,8 +242,7 @@ async def open_ledger(
             f"No history: {problem.summary}{earlier} This session is kept in memory only. "
             f"{problem.hint}".strip(),
         )
-    lines = [ledger.problem, restatement_text(ledger.recomputed) if ledger.recomputed else None]
-    return ledger, " ".join(filter(None, lines)) or None
+    return ledger, " ".join(filter(None, (ledger.problem, ledger.recomputed))) or None
 
 
 def _working_folder() -> str | None:

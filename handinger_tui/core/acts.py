@@ -6,18 +6,14 @@ only looks (watch, attach, raise a limit, switch, quit) sends nothing, and a hel
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from decimal import Decimal
+from collections.abc import Mapping
 from enum import StrEnum, auto
 from typing import Final
 
 from msgspec import Struct
 
-from handinger_tui.core.amounts import EXACT, Unit
 from handinger_tui.core.formatting import plural
 from handinger_tui.core.money.limits import Gauge
-from handinger_tui.core.money.typical_cost import TypicalCost, unit_and_spread
-from handinger_tui.core.money.words import amount_text
 from handinger_tui.core.prompts import CommandLine, Empty, classify, is_quit_word
 from handinger_tui.core.safety import clean_line
 
@@ -224,6 +220,12 @@ class Confirmation(Struct, frozen=True):
     typed: str = ""
 
 
+class Moot(Struct, frozen=True):
+    """There is nothing to ask any more; the sentence says why."""
+
+    why: str
+
+
 # -- what Enter does -------------------------------------------------------------------------------
 class Typed(StrEnum):
     """What stands in the prompt."""
@@ -261,6 +263,11 @@ class Offer(Struct, frozen=True):
     hint: str
     passes: bool = False
     """A message sent now goes past a held queue, as the words say."""
+
+    @property
+    def act_words(self) -> str:
+        """The part of the hint that says what Enter does."""
+        return self.hint.partition(" · ")[0]
 
     @property
     def holds(self) -> bool:
@@ -378,15 +385,3 @@ def until_sent(count: int) -> str:
 def stay_words(count: int) -> str:
     """What becomes of the queue: "2 queued messages stay held"."""
     return f"{plural(count, 'queued message')} {'stays' if count == 1 else 'stay'} held"
-
-
-def about(prices: Iterable[TypicalCost | None]) -> str:
-    """What messages will cost together: "about $0.02"; "cost unknown" where one of them has no history."""
-    total, units = Decimal(0), set[Unit]()
-    for price in prices:
-        unit, of = (None, None) if price is None else unit_and_spread(price)
-        if unit is None or of is None or of.median is None:
-            return "cost unknown"
-        units.add(unit)
-        total = EXACT.add(total, of.median)
-    return f"about {amount_text(total, units.pop())}" if len(units) == 1 else "cost unknown"

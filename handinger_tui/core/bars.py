@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from decimal import Decimal
+from enum import StrEnum
 from typing import Final
 
-from handinger_tui.core.amounts import EXACT, tidy
+from handinger_tui.core.decimals import EXACT, tidy
 
 BLOCKS: Final = ("█", "▓", "▒", "░")
 """One block per category of a stacked bar, of different density."""
@@ -106,3 +107,28 @@ def rising_line(values: Sequence[Decimal], columns: int, rows: int) -> list[str]
             grid[row][x // 2] |= _DOTS[dot][x % 2]
         previous_height = height
     return ["".join(chr(_BRAILLE + cell) if cell else " " for cell in line) for line in grid]
+
+
+class Look(StrEnum):
+    """How a bar, or a piece of a line about amounts, is drawn; the parts of a cost have one each."""
+
+    PLAIN = ""
+    FAINT = "faint"
+    STRONG = "strong"
+    ACCENT = "accent"
+    MARK = "mark"
+    REACHED = "reached"
+    MODEL = "model"
+    TOOL = "tool"
+    SANDBOX = "sandbox"
+    INTERNAL = "internal"
+    UNSPLIT = "unsplit"
+
+    @property
+    def of_usage(self) -> bool:
+        """Whether no other panel has it."""
+        return self in (*PARTS, Look.REACHED)
+
+
+PARTS: Final = (Look.MODEL, Look.TOOL, Look.SANDBOX, Look.INTERNAL, Look.UNSPLIT)
+"""The parts of a cost, in the order of `figures.CATEGORIES`, and what is not split."""

@@ -16,7 +16,7 @@ from typing import Any, Final, Self
 from msgspec import Struct
 from msgspec.structs import astuple
 
-from handinger_tui.core.amounts import EXACT, PLACES, json_amount, tidy
+from handinger_tui.core.decimals import EXACT, PLACES, json_amount, tidy
 from handinger_tui.core.jsontext import Json, JsonObject
 
 Number = Decimal | int
@@ -245,3 +245,8 @@ def costs_of(wire: Mapping[str, Json]) -> Costs:
 def _read(names: Sequence[str], wire: Mapping[str, Json]) -> list[Any]:
     figures = (FIGURE[name] for name in names)
     return [(amount if one.is_amount else count)(wire.get(one.wire)) for one in figures]
+
+
+def reported_figures(group: Usage | Costs) -> JsonObject | None:
+    """Usage or costs in JSON; None if nothing was reported."""
+    return figures_object(group) if group.reported else None

@@ -8,7 +8,16 @@ from typing import Final
 
 from msgspec import Struct
 
-from handinger_tui.core.amounts import EXACT, Unit, at_price, decimal_text, json_amount, tidy
+from handinger_tui.core.amounts import (
+    Unit,
+    amount_text,
+    at_price,
+    bare_text,
+    exact_text,
+    excess_words,
+    price_words,
+)
+from handinger_tui.core.decimals import EXACT, decimal_text, json_amount, tidy
 from handinger_tui.core.evidence import files_of_turn, sources_of_turn
 from handinger_tui.core.figures import (
     CATEGORIES,
@@ -32,25 +41,10 @@ from handinger_tui.core.formatting import (
 )
 from handinger_tui.core.jsontext import JsonObject
 from handinger_tui.core.money.amount_state import AmountState
-from handinger_tui.core.money.attribution import AmountBasis, TurnMoney, fault_in
-from handinger_tui.core.money.typical_cost import TypicalCost, spread_object, typical_cost_text
-from handinger_tui.core.money.words import (
-    amount_text,
-    bare_text,
-    exact_text,
-    excess_words,
-    price_words,
-    total_words,
-)
-from handinger_tui.core.receipts import (
-    ENOUGH_EARLIER,
-    ReceiptFacts,
-    Times,
-    basis_words,
-    change_text,
-    facts_of,
-    share_text,
-)
+from handinger_tui.core.money.attribution import AmountBasis, TurnMoney
+from handinger_tui.core.money.basis_text import basis_words
+from handinger_tui.core.money.typical_cost import TypicalCost
+from handinger_tui.core.receipts import ENOUGH_EARLIER, ReceiptFacts, Times, change_text, facts_of
 from handinger_tui.core.safety import clean_json, clean_line
 from handinger_tui.core.stream import Snapshot
 from handinger_tui.core.turns.session import Session, ids_of, title_from
@@ -114,7 +108,7 @@ def _cost(facts: ReceiptFacts) -> list[ReceiptRow]:
         _budget(facts),
     ]
     if facts.typical_cost is not None:
-        rows.append(ReceiptRow("Typical cost", typical_cost_text(facts.typical_cost)))
+        rows.append(ReceiptRow("Typical cost", facts.typical_cost.text))
     if facts.turn.imported:
         rows.append(
             ReceiptRow(
@@ -128,7 +122,7 @@ def _cost(facts: ReceiptFacts) -> list[ReceiptRow]:
 
 def _total(facts: ReceiptFacts, unit: Unit) -> str:
     amount = facts.money.total(unit)
-    return _or_missing(facts, None if amount.value is None else total_words(amount, unit, bare_text))
+    return _or_missing(facts, None if amount.value is None else amount.words(unit, bare_text))
 
 
 def _cost_note(facts: ReceiptFacts) -> str:
@@ -154,7 +148,7 @@ def _marks(money: TurnMoney, unit: Unit) -> tuple[str, str]:
     """Why an amount is not certain."""
     if money.total(unit).value is None:
         return "", ""
-    return share_text(money), "not yet clear how this worker counts" if unit in money.doubts else ""
+    return money.share_text, "not yet clear how this worker counts" if unit in money.doubts else ""
 
 
 def _change(facts: ReceiptFacts) -> tuple[str, str]:
@@ -287,7 +281,7 @@ def _attribution(facts: ReceiptFacts) -> list[ReceiptRow]:
         rows.append(ReceiptRow("Before", "not read", note))
     if money.shared:
         note = "the cost of several runs together is entered for one of them"
-        rows.append(ReceiptRow("Shared", share_text(money), note))
+        rows.append(ReceiptRow("Shared", money.share_text, note))
     if has_figures:
         rows.append(ReceiptRow("State", *_STATES[money.state]))
     rows.append(ReceiptRow("As of", utc_text(facts.turn.read_ms) or UNKNOWN))
@@ -404,8 +398,8 @@ def receipt_json(receipt: Receipt) -> JsonObject:
         else {
             "budget": typical_cost.budget,
             "other_workers": typical_cost.everywhere,
-            "usd": spread_object(typical_cost.usd),
-            "credits": spread_object(typical_cost.credits),
+            "usd": typical_cost.usd.json,
+            "credits": typical_cost.credits.json,
         },
         "sources": [{"title": one.title, "url": one.url} for one in sources_of_turn(turn)],
         "files": [
@@ -419,7 +413,7 @@ def receipt_json(receipt: Receipt) -> JsonObject:
             "ended": utc_text(turn.ended_ms),
             "figures_read": utc_text(turn.read_ms),
         },
-        "error": fault_object(fault_in(turn, money)),
+        "error": fault_object(money.fault_of(turn)),
     }
     return {name: clean_json(value) for name, value in receipt_object.items()}
 

@@ -2,86 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from decimal import ROUND_HALF_EVEN, Decimal
 from typing import Final
 
 from msgspec import Struct
 
-from handinger_tui.core.amounts import EXACT, Unit, split_excess
+from handinger_tui.core.amounts import Unit, excess_words, split_excess
+from handinger_tui.core.decimals import EXACT
 from handinger_tui.core.evidence import files_of_turn, sources_of_turn
-from handinger_tui.core.figures import FIGURES, SHOWN, Measure, cost_of
-from handinger_tui.core.formatting import duration, plural
-from handinger_tui.core.money.attribution import AmountBasis, MoneyIndex, TurnMoney, elapsed_ms, money_of
-from handinger_tui.core.money.basis import Basis
-from handinger_tui.core.money.timeline import (
-    MeterResult,
-)
-from handinger_tui.core.money.turn_events import newest_timeline
+from handinger_tui.core.figures import cost_of
+from handinger_tui.core.formatting import plural
+from handinger_tui.core.money.attribution import MoneyIndex, TurnMoney
 from handinger_tui.core.money.typical_cost import TypicalCost, spread
-from handinger_tui.core.money.words import excess_words, total_words
 from handinger_tui.core.stream import Frame, Framing, Marker, ReadReason
-from handinger_tui.core.turns.session import LOCAL, Session, newest_target
+from handinger_tui.core.turns.session import LOCAL, Session
 from handinger_tui.core.turns.turn import FREE, Turn, TurnStatus, level_of
-
-# -- what each figure of a worker means ----------------------------------------------------
-SET_BY_YOU: Final = "pinned by you"
-BASIS: Final = {
-    AmountBasis.TOTAL: "worker total",
-    AmountBasis.PER_TURN: "per turn",
-    AmountBasis.NONE: "nothing reported",
-}
-"""The cost basis in words: how the figures of a worker are read."""
-
-
-def basis_words(money: TurnMoney) -> str:
-    """The cost basis of a turn: "worker total", "per turn, pinned by you"."""
-    note = SET_BY_YOU if money.set_by_person else "not decided yet" if money.undecided else ""
-    return f"{BASIS[money.reading]}, {note}" if note else BASIS[money.reading]
-
-
-_BASES: Final = {Basis.LIFETIME: "worker total", Basis.PER_TURN: "per turn"}
-
-
-def worker_of_figures(session: Session) -> str | None:
-    """The worker to which `/reading` applies; None if there is none yet."""
-    return newest_target(session.turns) or session.worker_id
-
-
-def basis_lines(session: Session) -> list[str]:
-    """What the figures of the session's worker mean, and why; figures with the same answer share a line."""
-    if any(turn.own_usage is not None for turn in session.turns):
-        return ["The service reports the figures of each turn by themselves: there is nothing to decide."]
-    index = MoneyIndex()
-    index(session.turns, session.elsewhere)
-    meters = index.results.get(newest_timeline(session.turns) or session.worker_id, [])
-    lines: dict[str, list[str]] = {}
-    for figure in SHOWN if meters else ():
-        meter = meters[FIGURES.index(figure)]
-        if meter.total is not None and figure.measure not in (Measure.STEPS, Measure.TIME):
-            lines.setdefault(_basis_text(meter), []).append(figure.label)
-    return [_basis_line(names, text) for text, names in lines.items()] or ["Nothing reported yet."]
-
-
-def _basis_line(names: Sequence[str], text: str) -> str:
-    listed = ", ".join(names)
-    return f"{listed[:1].upper()}{listed[1:]}: {text}."
-
-
-def _basis_text(meter: MeterResult) -> str:
-    readings = plural(meter.values, "reading")
-    if not meter.set_by_person and meter.basis is Basis.UNDECIDED:
-        likely = _BASES[Basis.PER_TURN if meter.by_turn else Basis.LIFETIME]
-        return f"undecided, treated as {likely}, after {readings}"
-    if not meter.set_by_person:
-        return f"{_BASES[meter.basis]}, decided from {readings}"
-    is_one = meter.values == 1
-    if meter.shown is Basis.UNDECIDED:
-        other = "is inconclusive" if is_one else "are inconclusive"
-    else:
-        other = f"alone {'suggests' if is_one else 'suggest'} {_BASES[meter.shown]}"
-    return f"{_BASES[meter.basis]}, {SET_BY_YOU}; {readings} {other}"
-
 
 ENOUGH_EARLIER: Final = 3
 """How many earlier turns a comparison with their median needs."""
@@ -144,7 +80,7 @@ class ReceiptFacts(Struct, frozen=True):
     @property
     def elapsed_ms(self) -> int | None:
         """Milliseconds from sending to the end, see `attribution.elapsed_ms`."""
-        return elapsed_ms(self.turn)
+        return self.turn.elapsed_ms
 
     @property
     def split_excess(self) -> Decimal | None:
@@ -232,15 +168,15 @@ def receipt_line(session: Session, turn: Turn, index: MoneyIndex | None = None) 
     """
     if turn.live:
         return ""
-    money = money_of(session, turn, index)
+    money = (index or MoneyIndex()).of(session, turn)
     if turn.status in FREE:
         return _refused_text(money)
     files, sources = len(files_of_turn(turn)), len(sources_of_turn(turn))
     evidence = plural(files, "file") if files else plural(sources, "source") if sources else ""
     cost = money.cost(session.credit_usd)
     pieces = (
-        duration_text(turn, money),
-        cost or f"cost {total_words(money.total(Unit.USD))}",
+        money.duration_text(turn),
+        cost or f"cost {money.total(Unit.USD).words()}",
         "imported" if turn.imported else "",
         excess_words(_split_excess(money)),
         evidence,
@@ -256,21 +192,6 @@ def _refused_text(money: TurnMoney) -> str:
     return "Rejected. Its cost cannot be ruled out." + (f" You assigned {amount} to it." if amount else "")
 
 
-def share_text(money: TurnMoney) -> str:
-    """With what the turn shares its amount; "" if it does not."""
-    if not money.shared:
-        return ""
-    return f"shared with {plural(money.others, 'other run')}" if money.others else "with costs from before it"
-
-
 def _split_excess(money: TurnMoney) -> Decimal | None:
     usage, costs = money.most if money.shared else (money.usage, money.costs)
     return split_excess(cost_of(usage, costs), costs.members)
-
-
-def duration_text(turn: Turn, money: TurnMoney) -> str:
-    """The duration: as reported, else by our own clock; "" if unknown."""
-    if money.final and money.usage.duration_ms is not None:
-        return duration(money.usage.duration_ms)
-    elapsed = elapsed_ms(turn)
-    return "" if elapsed is None else duration(elapsed)

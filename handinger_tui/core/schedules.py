@@ -7,7 +7,7 @@ which times are typed and shown; None: that of this machine.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta, tzinfo
 from decimal import Decimal
 from functools import lru_cache
@@ -18,17 +18,11 @@ from cronsim import CronSim, CronSimError
 from msgspec import Struct
 from msgspec.structs import replace
 
-from handinger_tui.core.amounts import EXACT, Unit, total
 from handinger_tui.core.columns import Column, Row, Tone
 from handinger_tui.core.errors import SettingsError
 from handinger_tui.core.formatting import moment_text, plural
-from handinger_tui.core.money.typical_cost import (
-    Spread,
-    TypicalCost,
-    typical_cost_text,
-    unit_and_spread,
-)
-from handinger_tui.core.money.words import amount_text
+from handinger_tui.core.money.price import Price, monthly_text
+from handinger_tui.core.money.typical_cost import TypicalCost
 from handinger_tui.core.safety import clean_line
 
 MAX_SECONDS: Final = 31_536_000
@@ -382,88 +376,13 @@ def soonest_first(listed: ScheduleList) -> ScheduleList:
 
 
 # -- price ---------------------------------------------------------------------------------------
-class Price(Struct, frozen=True):
-    """The probable cost of a schedule. `runs`: in 30 days; None for a single run, or if unknown.
-
-    Amounts are estimates from earlier turns; None if there are none.
-    """
-
-    typical: TypicalCost
-    runs: Decimal | None = None
-    is_once: bool = False
-
-    @property
-    def unit(self) -> Unit:
-        """USD if it was ever reported, else credits."""
-        return unit_and_spread(self.typical)[0]
-
-    @property
-    def of_run(self) -> Spread:
-        """The distribution of the cost of a run."""
-        return unit_and_spread(self.typical)[1]
-
-    @property
-    def per_month(self) -> Decimal | None:
-        """The cost of all runs in 30 days, by the median of a run."""
-        median = self.of_run.median
-        return None if median is None or self.runs is None else EXACT.multiply(median, self.runs)
-
-    def words(self, amount: Decimal) -> str:
-        """An estimate, "about $1.20"; credits also at the person's price: "about 30 credits (about $0.3)"."""
-        dollars = self.typical.at_price(self.unit, amount)
-        return f"about {amount_text(amount, self.unit)}" + (f" ({dollars})" if dollars else "")
+CostAt = Callable[[str], Awaitable[TypicalCost]]
+"""Reads the typical cost of a turn at a budget."""
 
 
 def price_of(typical: TypicalCost, rule: Rule | None) -> Price:
     """The price of a rule at a typical cost."""
     return Price(typical, runs_per_month(rule), isinstance(rule, At | After))
-
-
-def price_tag(price: Price) -> str:
-    """One short line: "about $0.04 a run, about $1.20 a month", "about $0.04 once", "no cost history yet"."""
-    of = price.of_run
-    if of.median is None:
-        return "cost unknown" if of.unknown else "no cost history yet"
-    if price.per_month is None:
-        return f"{price.words(of.median)} {'once' if price.is_once else 'a run'}"
-    return f"about {amount_text(of.median, price.unit)} a run, {price.words(price.per_month)} a month"
-
-
-def short_price_tag(price: Price) -> str:
-    """The last part of the tag: the price of a month, if runs repeat."""
-    return price_tag(price).rpartition(", ")[2]
-
-
-def price_sentences(price: Price) -> str:
-    """The tag with the number of runs and the basis of the estimate."""
-    runs = "" if price.runs is None else f" ({runs_text(price.runs)})"
-    basis = typical_cost_text(price.typical)
-    if price.of_run.median is None:
-        return f"Cost unknown{runs}: {basis}."
-    return f"{price_tag(price)}{runs}. Budget {clean_line(price.typical.budget, 20)}: {basis}."
-
-
-def monthly_text(prices: Sequence[Price]) -> str:
-    """The cost of all repeated runs: "about $3.40 a month + 1 schedule unknown"; "" if none repeats."""
-    repeated = [price for price in prices if not price.is_once]
-    sums = []
-    for unit in Unit:
-        priced = [price for price in repeated if price.unit is unit and price.per_month is not None]
-        if priced:
-            amount = total(price.per_month for price in priced).value
-            sums.append(priced[0].words(amount or Decimal(0)))
-    unknown = sum(price.per_month is None for price in repeated)
-    gaps = f"{plural(unknown, 'schedule')} unknown" if unknown else ""
-    if not sums:
-        return f"cost a month: {gaps}" if gaps else ""
-    return " + ".join(filter(None, [f"{' and '.join(sums)} a month", gaps]))
-
-
-def runs_text(runs: Decimal) -> str:
-    """The number of runs in a month: "30 runs a month", "0.5 runs a month"."""
-    number = f"{runs:,.0f}" if runs >= 10 else f"{runs:.1f}".removesuffix(".0")
-    number = "<0.1" if number == "0" else number
-    return f"{number} {'run' if number == '1' else 'runs'} a month"
 
 
 # -- the list ------------------------------------------------------------------------------------
@@ -484,11 +403,11 @@ def schedule_row(priced: PricedSchedule, now: datetime) -> Row:
         (
             "not known" if run is None else moment_text(run, now),
             rule_text(schedule.rule, schedule.kind),
-            price_tag(price),
+            price.tag,
             clean_line(schedule.schedule_id or "", 80),
         ),
         f"{clean_line(budget, 20)} · {instruction}",
-        briefs={2: short_price_tag(price)},
+        briefs={2: price.short_tag},
         values={} if run is None else {0: int(run.timestamp())},
     )
 

@@ -19,16 +19,14 @@ from unicodedata import category, normalize
 from msgspec import Struct
 from msgspec.structs import replace
 
-from handinger_tui.core.amounts import Total
 from handinger_tui.core.errors import SettingsError
 from handinger_tui.core.evidence import files_of_turn, sources_of_turn
 from handinger_tui.core.jsontext import dump
-from handinger_tui.core.money.typical_cost import LEVELS
 from handinger_tui.core.periods import period_ms
 from handinger_tui.core.safety import clean_line
 from handinger_tui.core.tags import Labels, tag_name
 from handinger_tui.core.turns.session import SessionSummary
-from handinger_tui.core.turns.turn import ToolPart, Turn, TurnStatus
+from handinger_tui.core.turns.turn import LEVELS, ToolPart, Turn, TurnStatus
 
 # -- words --------------------------------------------------------------------------------
 _SPACELESS: Final = (
@@ -118,6 +116,16 @@ class CostBound(NamedTuple):
     sign: str
     usd: Decimal
 
+    def admits(self, usd: Decimal | None, *, exact: bool) -> bool:
+        """Whether a cost meets it; one that is not `exact` is a minimum."""
+        if usd is None:
+            return False
+        if self.sign[0] == ">":
+            return usd > self.usd or (self.sign == ">=" and usd == self.usd)
+        if not exact:
+            return False
+        return (self.sign[0] == "<" and usd < self.usd) or (self.sign != "<" and usd == self.usd)
+
 
 class Query(Struct, frozen=True):
     """A query. One turn, or the title, must have every term and no excluded one; every filter must apply.
@@ -161,18 +169,7 @@ class Query(Struct, frozen=True):
 
         A cost with gaps is a minimum, so it can only meet lower bounds.
         """
-        return all(_is_within(summary.usd, bound) for bound in self.costs)
-
-
-def _is_within(cost: Total, bound: CostBound) -> bool:
-    usd = cost.value
-    if usd is None:
-        return False
-    if bound.sign[0] == ">":
-        return usd > bound.usd or (bound.sign == ">=" and usd == bound.usd)
-    if not cost.complete:
-        return False
-    return (bound.sign[0] == "<" and usd < bound.usd) or (bound.sign != "<" and usd == bound.usd)
+        return all(bound.admits(summary.usd.value, exact=summary.usd.complete) for bound in self.costs)
 
 
 MAX_WORDS: Final = 100

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from handinger_tui.core.money.turn_events import has_ended
 from handinger_tui.core.stream import (
     Frame,
 )
@@ -85,7 +84,7 @@ class OpenSession:
         """
         session = self.value
         added = [other for other in session.elsewhere.turns if other.session_id == session.session_id]
-        if not added or not all(map(has_ended, added)):
+        if not added or not all(other.ended for other in added):
             return
         loaded = await self._log.load(session.session_id)
         if loaded is not None:

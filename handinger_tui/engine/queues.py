@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 
 from handinger_tui.core.acts import Hold, HoldReason, SessionState
-from handinger_tui.core.money.limits import Gauge, LimitReached, blocking
+from handinger_tui.core.money.limits import Gauge, LimitReached
 from handinger_tui.core.turns.turn import TurnStatus
 from handinger_tui.engine.inbox import Busy
 from handinger_tui.engine.session_limits import limit_hold
@@ -112,7 +112,7 @@ class TurnQueue:
         if self.hold is None or self.hold.gauge is None:
             return
         is_same = self.hold.gauge.limit in [gauge.limit for gauge in gauges]
-        if (reached := blocking(gauges)) is not None:
+        if (reached := Gauge.blocking(gauges)) is not None:
             self.hold = limit_hold(LimitReached(reached))
         elif self.hold.reason is HoldReason.LIMIT or not is_same:
             self.hold = Hold(HoldReason.LIFTED)

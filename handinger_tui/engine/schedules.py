@@ -17,6 +17,7 @@ from handinger_tui.core.schedules import (
     UNLIMITED,
     UNSTOPPED,
     Added,
+    CostAt,
     Cron,
     NewSchedule,
     PricedSchedule,
@@ -25,18 +26,15 @@ from handinger_tui.core.schedules import (
     added_text,
     next_runs,
     price_of,
-    price_sentences,
-    price_tag,
     rule_text,
     run_text,
     soonest_first,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Callable
     from datetime import datetime
 
-    from handinger_tui.core.money.typical_cost import TypicalCost
 
 ENDS: Final = "The local worker and its schedules end with this program. Its money is simulated."
 CANCELED: Final = {
@@ -79,7 +77,7 @@ class WorkerSchedules:
         api: ScheduleApi,
         worker_id: str,
         budget: str,
-        typical_cost: Callable[[str], Awaitable[TypicalCost]],
+        typical_cost: CostAt,
         now: Callable[[], datetime],
         *,
         is_local: bool,
@@ -108,7 +106,7 @@ class WorkerSchedules:
         pieces = [
             f"“{clean_line(schedule.instruction, 400)}”",
             f"{self.plan(schedule, listing.listed, runs)} The service decides when it runs.",
-            price_sentences(listing.price_of(schedule)),
+            listing.price_of(schedule).sentences,
             ENDS if self._is_local else UNSTOPPED,
         ]
         is_unlimited = schedule.budget == UNLIMITED
@@ -149,7 +147,7 @@ class WorkerSchedules:
         return Confirmation(
             "Cancel this schedule?",
             f"“{clean_line(schedule.instruction, 400)}”\n\n"
-            f"{rule_text(schedule.rule, schedule.kind)}, {price_tag(one.price)}.\n\n"
+            f"{rule_text(schedule.rule, schedule.kind)}, {one.price.tag}.\n\n"
             "A run that has already started continues.",
             "Cancel schedule",
             "Keep it",

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from handinger_tui.core.acts import Hold, HoldReason
 from handinger_tui.core.errors import LedgerError
-from handinger_tui.core.money.limits import Gauge, LimitReached, LimitUnmeasured, blocking, unmeasured_text
+from handinger_tui.core.money.limits import Gauge, LimitReached, LimitUnmeasured
 from handinger_tui.core.turns.turn import Turn
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 def limit_hold(problem: LimitReached) -> Hold:
     """The hold of a queue whose next turn a limit forbids."""
     if isinstance(problem, LimitUnmeasured):
-        return Hold(HoldReason.UNMEASURED, problem.gauge, unmeasured_text(problem.gauge))
+        return Hold(HoldReason.UNMEASURED, problem.gauge, problem.gauge.unmeasured_text)
     return Hold(HoldReason.LIMIT, problem.gauge)
 
 
@@ -91,7 +91,7 @@ class SessionLimits:
         """
         while True:
             ends = self._ends()
-            reached = blocking(await self.read())
+            reached = Gauge.blocking(await self.read())
             if ends == self._ends():
                 return reached
 

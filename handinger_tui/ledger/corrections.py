@@ -12,14 +12,21 @@ from contextlib import closing, suppress
 from typing import TYPE_CHECKING, Final
 
 from handinger_tui.core.errors import LedgerError, SettingsError
-from handinger_tui.core.money.reconciliation import ASSIGNED, BASIS_SET, NEW_RULES, Restatement
+from handinger_tui.core.money.reconciliation import (
+    ASSIGNED,
+    BASIS_SET,
+    NEW_RULES,
+    Restatement,
+    restatement_text,
+)
 from handinger_tui.core.money.spending import ChargeFilter, Rise
 from handinger_tui.core.turns.session import Ruling, Session
 from handinger_tui.core.turns.turn import TurnStatus
 from handinger_tui.ledger import turns as turn_store
-from handinger_tui.ledger.charges import ChargeCache, assigned, rise_numbered, write_charges
+from handinger_tui.ledger.charges.entries import ChargeCache, assigned, rise_numbered, write_charges
+from handinger_tui.ledger.charges.grouping import EVERYTHING, restatements
+from handinger_tui.ledger.charges.worker_turns import rulings_on
 from handinger_tui.ledger.database_file import open_database
-from handinger_tui.ledger.grouping import EVERYTHING, restatements
 from handinger_tui.ledger.sql import (
     LOCK_WAIT_S,
     Care,
@@ -30,7 +37,6 @@ from handinger_tui.ledger.sql import (
     translated,
     unpack,
 )
-from handinger_tui.ledger.worker_turns import rulings_on
 
 if TYPE_CHECKING:
     import sqlite3
@@ -150,8 +156,8 @@ def _incomplete_sessions(connection: sqlite3.Connection, base_url: str, worker_i
     return [session for session in sessions if session is not None]
 
 
-def decide_in(path: Path, decide: Callable[[sqlite3.Connection], None]) -> list[Restatement]:
-    """Call `decide` with the history at `path`, without a thread; returns the final amounts that it changed.
+def decide_in(path: Path, decide: Callable[[sqlite3.Connection], None]) -> str:
+    """Call `decide` with the history at `path`, without a thread; says which final amounts changed.
 
     `decide` is one transaction: it is repeated while another process locks the history.
 
@@ -160,12 +166,12 @@ def decide_in(path: Path, decide: Callable[[sqlite3.Connection], None]) -> list[
     """
     lock_retries = LockRetries(LOCK_WAIT_S)
 
-    def attempt() -> list[Restatement]:
+    def attempt() -> str:
         opened = open_database(path, lock_retries.attempt_s, replace_damaged=False)
         with closing(opened.connection) as connection, translated():
             newest = _newest_charge(connection)
             decide(connection)
-            return restatements(connection, EVERYTHING, newest)
+            return restatement_text(restatements(connection, EVERYTHING, newest))
 
     return lock_retries.run(attempt)
 

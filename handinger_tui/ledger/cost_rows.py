@@ -12,15 +12,19 @@ from functools import partial
 from itertools import chain
 from typing import TYPE_CHECKING, Final
 
-from handinger_tui.core.tags import NO_TAG_RULES
+from handinger_tui.core.money.report_forms import ReportRows
+from handinger_tui.core.money.report_json import group_object
+from handinger_tui.core.money.spending import GroupBy
+from handinger_tui.core.tags import NO_LABELS, NO_TAG_RULES
 from handinger_tui.ledger import turns as turn_store
+from handinger_tui.ledger.charges.grouping import PROMPT, buckets, condition, turn_charge
+from handinger_tui.ledger.charges.limits import LimitRules
+from handinger_tui.ledger.charges.reports import read_report
+from handinger_tui.ledger.charges.turn_records import turn_record
 from handinger_tui.ledger.corrections import recompute
 from handinger_tui.ledger.database_file import charges_before
-from handinger_tui.ledger.grouping import PROMPT, buckets, condition, turn_charge
 from handinger_tui.ledger.labels import Labeler, choose
-from handinger_tui.ledger.limits import LimitRules
 from handinger_tui.ledger.repair import open_or_salvage
-from handinger_tui.ledger.reports import read_report
 from handinger_tui.ledger.sql import LOCK_WAIT_S, LockRetries, Row, pack, readable, translated, unpack
 
 if TYPE_CHECKING:
@@ -28,8 +32,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from handinger_tui.core.jsontext import JsonObject
     from handinger_tui.core.money.report import Report, Selection
-    from handinger_tui.core.money.spending import Bucket, ChargeFilter, GroupBy, TurnCharge
+    from handinger_tui.core.money.spending import Bucket, ChargeFilter, TurnCharge
     from handinger_tui.core.tags import Labels, TagRules
 
 PAGE: Final = 500
@@ -59,6 +64,32 @@ class CostRows:
             session = turn_store.load(self._connection, session_id, ()) if session_id else None
             choose(self._connection, self._tag_rules, which.admits)
             return read_report(self._connection, selection, rules, session)
+
+    def rows(self, report: Report) -> ReportRows:
+        """The rows of a report for its forms, each read when a form asks for it."""
+        which = report.selection.which
+        return ReportRows(
+            partial(self._records, report),
+            partial(self.turn_charges, which),
+            partial(self.buckets, GroupBy.TURN, which),
+        )
+
+    def _records(self, report: Report) -> Iterator[JsonObject]:
+        """The groups as JSON; turns and sessions with their tags and their project."""
+        by = report.selection.by
+        if by is GroupBy.TURN:
+            titles, of_turns = self.titles(), self.labels()
+            for row in self.turns(report.selection.which):
+                yield turn_record(row, titles, of_turns)
+            return
+        is_labeled = by is GroupBy.SESSION
+        labels = {unpack(session): own for session, own in self.labels().items()} if is_labeled else {}
+        for bucket in report.groups or ():
+            group = group_object(bucket)
+            if is_labeled:
+                own = labels.get(bucket.key, NO_LABELS)
+                group |= {"tags": [*own.tags], "project": own.project or None}
+            yield group
 
     def choose(self, which: ChargeFilter) -> None:
         """Choose the sessions with the tag and project of `which`, for all queries that depend on them."""

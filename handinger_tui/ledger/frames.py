@@ -15,12 +15,9 @@ from itertools import accumulate, groupby
 from operator import itemgetter
 from typing import TYPE_CHECKING, Final
 
-from handinger_tui.core.jsontext import as_object, as_text, parse
-from handinger_tui.core.stream import COMPACTION_RULE, UNREADABLE, Frame, Framing, Marker, compacted
+from handinger_tui.core.stream import COMPACTION_RULE, UNREADABLE, Frame, compacted
 from handinger_tui.core.turns.fold import Fold
-from handinger_tui.core.turns.turn import TurnRequest, TurnStatus
-from handinger_tui.ledger import worker_turns
-from handinger_tui.ledger.charges import open_charge
+from handinger_tui.core.turns.turn import TurnRequest
 from handinger_tui.ledger.sql import (
     FRAME_COLUMNS,
     TurnFrame,
@@ -30,7 +27,6 @@ from handinger_tui.ledger.sql import (
     pack,
     transaction,
     unpack,
-    unpack_optional,
 )
 
 if TYPE_CHECKING:
@@ -329,62 +325,3 @@ class WorkerNames:
             if folding.turn.worker_id is None:
                 folding.take(item.frame)
         self._following[item.turn_id] = folding, next_seq
-
-
-class FrameWriter:
-    """Commits the frames of turns; holds the state that a batch needs from earlier ones. For one thread."""
-
-    def __init__(self) -> None:
-        self._names = WorkerNames()
-        self._numbers = FrameNumbers()
-
-    def __call__(self, connection: sqlite3.Connection, frames: Sequence[TurnFrame]) -> None:
-        """Commit frames in order; the same transaction updates the rows of their turns.
-
-        A turn whose request may leave is no longer queued, and gets its position among the worker's messages.
-        The id of a new worker is stored with the turn and its session at the first frame that names it.
-        """
-        with transaction(connection):
-            workers = _workers(connection, {item.turn_id for item in frames})
-            stored = [item for item in frames if item.turn_id in workers]
-            put_frames(connection, self._numbers.numbered(connection, stored))
-            for item in stored:
-                if item.frame.framing is Framing.NOTE and item.frame.event == Marker.SENDING:
-                    _mark_sending(connection, item)
-            for turn_id, worker_id in self._names.named(workers, stored):
-                _name_worker(connection, turn_id, worker_id)
-
-
-def _workers(connection: sqlite3.Connection, turn_ids: set[str]) -> dict[str, str | None]:
-    """The worker id of each turn that is stored. Frames of a deleted turn are dropped."""
-    query = "SELECT worker_id FROM turns WHERE turn_id = ?"
-    rows = ((one, connection.execute(query, (pack(one),)).fetchone()) for one in turn_ids)
-    return {one: unpack_optional(row["worker_id"]) for one, row in rows if row is not None}
-
-
-def _mark_sending(connection: sqlite3.Connection, item: TurnFrame) -> None:
-    for table in ("turns", "turn_totals"):
-        connection.execute(
-            f"UPDATE {table} SET status = ? WHERE turn_id = ? AND status = ?",
-            (str(TurnStatus.SENDING), pack(item.turn_id), str(TurnStatus.QUEUED)),
-        )
-    open_charge(connection, item.turn_id, item.frame.at_ms)
-    worker_id = as_text(as_object(parse(item.frame.data)).get("worker_id"))
-    if worker_id is not None:
-        times = worker_turns.stored_prompt_count(connection, item.turn_id)
-        worker_turns.claim(connection, item.turn_id, worker_id, times)
-        worker_turns.store_sending(connection, item.turn_id, worker_id, item.frame.at_ms)
-
-
-def _name_worker(connection: sqlite3.Connection, turn_id: str, worker_id: str) -> None:
-    """Store the id of a new worker with the turn that created it, and with its session."""
-    cells = (pack(worker_id), pack(turn_id))
-    connection.execute(
-        "UPDATE sessions SET worker_id = ?"
-        " WHERE session_id = (SELECT session_id FROM turns WHERE turn_id = ? AND worker_id IS NULL)",
-        cells,
-    )
-    for table in ("turns", "turn_totals"):
-        connection.execute(f"UPDATE {table} SET worker_id = ? WHERE turn_id = ? AND worker_id IS NULL", cells)
-    # The turn is the first message of a new worker.
-    worker_turns.claim(connection, turn_id, worker_id, 0)

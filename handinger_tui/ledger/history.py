@@ -11,27 +11,33 @@ from typing import TYPE_CHECKING, Final
 from msgspec.structs import replace
 
 from handinger_tui.core.jsontext import NotJson, as_object, as_text, dump, parse_exact
+from handinger_tui.core.prompts import lineage_from_text
 from handinger_tui.core.stored_workers import StoredWorker
 from handinger_tui.core.tags import NO_TAG_RULES
+from handinger_tui.core.turns.session import NOTHING_SAID, SessionSummary
 from handinger_tui.core.turns.turn import FREE, UNSENT, TurnStatus
 from handinger_tui.ledger import search
+from handinger_tui.ledger.charges.grouping import CERTAINTY, session_total
 from handinger_tui.ledger.frames import drop_some, pack_some
-from handinger_tui.ledger.grouping import DOUBTS, UNSETTLED
 from handinger_tui.ledger.labels import Labeler, change_tags, choose, set_project
 from handinger_tui.ledger.search import optimize, remove_session
 from handinger_tui.ledger.sql import (
     Care,
     Cell,
     Row,
+    about_from_text,
     int_or_none,
     int_or_zero,
     listed,
     one_moment,
     pack,
+    parsed,
     split,
-    summary_of,
+    status_of,
     transaction,
+    trigger_of,
     unpack,
+    unpack_optional,
 )
 from handinger_tui.ledger.turns import enter_turn, load_turn
 
@@ -41,7 +47,7 @@ if TYPE_CHECKING:
     from handinger_tui.core.export.session_file import SessionFile
     from handinger_tui.core.search import Query, SearchHit
     from handinger_tui.core.tags import Labels
-    from handinger_tui.core.turns.session import Service, SessionSummary
+    from handinger_tui.core.turns.session import Service
     from handinger_tui.ledger.database import Database
 
 # Of `turn_totals.reported`, bit 0 says that USD were reported, bit 1 that credits were. A turn without a row
@@ -75,7 +81,7 @@ _SUMMARIES: Final = f"""
            COALESCE(SUM(m.reported >> 1 & 1), 0) AS credited_turns,
            COALESCE(SUM(m.usd_pico IS NOT NULL AND NOT m.reported & 1), 0) AS usd_pico_open,
            COALESCE(SUM(m.micro_credits IS NOT NULL AND NOT m.reported >> 1 & 1), 0) AS micro_credits_open,
-           {DOUBTS}, {UNSETTLED}
+           {CERTAINTY}
       FROM sessions s LEFT JOIN turn_totals m ON m.session_id = s.session_id
       LEFT JOIN (SELECT t.session_id, COUNT(*) AS turns FROM turns t
                   WHERE t.imported_ms IS NOT NULL AND t.status <> '{TurnStatus.NOT_SENT}'
@@ -170,7 +176,7 @@ class SessionHistory:
         labeler = Labeler(connection, self.tag_rules)
         for row in connection.execute(_SUMMARIES.format(which=which), cells):
             labels = labeler.of(row)
-            yield summary_of(row, labels.tags, labels.project)
+            yield _summary_of(row, labels.tags, labels.project)
 
     async def last(self) -> str | None:
         """The id of the session with the newest message, see `_LAST`; None where there is no session."""
@@ -464,4 +470,31 @@ def _stored_worker(row: Row) -> StoredWorker:
         is_public=is_public if isinstance(is_public, bool) else None,
         read_ms=int_or_none(row["read_ms"]),
         is_missing=bool(row["gone"]),
+    )
+
+
+def _summary_of(row: Row, tags: tuple[str, ...], project: str) -> SessionSummary:
+    """The summary of a row of the session list."""
+    status, charged = row["last_status"], row["charged"] + row["uncharged"]
+    return SessionSummary(
+        session_id=unpack(row["session_id"]),
+        worker_id=unpack_optional(row["worker_id"]),
+        title=unpack(row["title"]),
+        created_ms=int_or_zero(row["created_ms"]),
+        updated_ms=int_or_zero(row["updated_ms"]),
+        turns=row["turns"],
+        last_status=None if status is None else status_of(status),
+        usd=session_total(row, "usd_pico", 12, charged - row["priced_turns"]),
+        credits=session_total(row, "micro_credits", 6, charged - row["credited_turns"]),
+        unread=bool(row["unread"]),
+        base_url=unpack(row["base_url"]),
+        live=bool(row["live"]),
+        lineage=parsed(lineage_from_text, row["lineage"], None),
+        trigger=trigger_of(row["started_by"]),
+        generation=unpack(row["generation"]),
+        stored_worker_id=unpack_optional(row["template"]),
+        tags=tags,
+        project=project,
+        imported=row["imported"],
+        about=parsed(about_from_text, row["about"], NOTHING_SAID),
     )

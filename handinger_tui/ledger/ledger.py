@@ -10,19 +10,19 @@ from typing import TYPE_CHECKING, Final
 from uuid import uuid4
 
 from handinger_tui.core.errors import LedgerError, NoHistory
+from handinger_tui.core.money.reconciliation import restatement_text
 from handinger_tui.ledger import frames as turn_frames
 from handinger_tui.ledger import turns as turn_store
-from handinger_tui.ledger import worker_turns
-from handinger_tui.ledger.charges import ChargeCache
+from handinger_tui.ledger.charges import entries, worker_turns
+from handinger_tui.ledger.charges.limits import LimitService
+from handinger_tui.ledger.charges.reports import ChargeQueries
 from handinger_tui.ledger.corrections import Rulings, recompute
 from handinger_tui.ledger.database import Database
 from handinger_tui.ledger.database_file import Opened, mark_suspect, open_copy, open_database
-from handinger_tui.ledger.frames import FrameWriter, newest_frame_ms
+from handinger_tui.ledger.frames import newest_frame_ms
 from handinger_tui.ledger.history import SessionHistory, StoredWorkers
-from handinger_tui.ledger.limits import LimitService
 from handinger_tui.ledger.locks import ProcessLocks
 from handinger_tui.ledger.repair import open_or_salvage, opened_in_memory
-from handinger_tui.ledger.reports import ChargeQueries
 from handinger_tui.ledger.search import index_entries
 from handinger_tui.ledger.sql import LOCK_WAIT_S, LockRetries, TurnFrame, one_moment, translated
 from handinger_tui.ledger.turns import Run
@@ -32,7 +32,6 @@ if TYPE_CHECKING:
     from datetime import tzinfo
     from pathlib import Path
 
-    from handinger_tui.core.money.reconciliation import Restatement
     from handinger_tui.core.stream import Frame
     from handinger_tui.core.tags import TagRules
     from handinger_tui.core.turns.session import RelatedHistory, RemoteTurn, Session
@@ -94,15 +93,15 @@ class Ledger:
         self._opening_problem: str | None = None
         self.no_history = None if instead_of is None else no_history(instead_of.summary)
         """Why nothing may be sent: there is no record of what was spent. None once the user agreed to it."""
-        self.recomputed: Sequence[Restatement] = ()
-        """Final amounts of an earlier version of the program that changed when the file was opened."""
+        self.recomputed = ""
+        """Which final amounts of an earlier version of the program changed when the file was opened."""
         self.newest_ms = 0
         """The time of the frame that was stored last when the file was opened; 0 without one."""
-        self._charge_cache = ChargeCache()
+        self._charge_cache = entries.ChargeCache()
         self._lock_retries = LockRetries(lock_wait_s, on_wait)
         self.database = Database(
             self._open,
-            FrameWriter(),
+            turn_store.FrameWriter(),
             self._lock_retries,
             partial(mark_suspect, written) if written is not None else lambda: None,
             partial(opened_in_memory, path) if path is not None and written is None else None,
@@ -286,7 +285,7 @@ class Ledger:
         opened = self._lock_retries.run(attempt)
         if self._process_locks is None:
             return opened
-        self.recomputed = recompute(opened.connection, self.limits.rules.now_ms())
+        self.recomputed = restatement_text(recompute(opened.connection, self.limits.rules.now_ms()))
         with suppress(sqlite3.Error):
             self.charges.begin(opened.connection)
             self.newest_ms = newest_frame_ms(opened.connection)

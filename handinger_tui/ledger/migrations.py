@@ -11,8 +11,7 @@ from itertools import chain
 from typing import Final
 
 from handinger_tui.core.errors import TooNew
-from handinger_tui.ledger.sql import damaged, transaction
-from handinger_tui.ledger.worker_turns import prompt_key
+from handinger_tui.ledger.sql import damaged, prompt_key, transaction
 
 
 def _append_only(table: str, be: str = "are") -> tuple[str, str]:

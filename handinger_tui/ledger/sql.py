@@ -10,14 +10,14 @@ from enum import StrEnum
 from time import monotonic
 from typing import Any, Final, NamedTuple, TypeVar
 
-from handinger_tui.core.amounts import EXACT, INT64_MAX, Total
+from handinger_tui.core.decimals import EXACT, INT64_MAX
 from handinger_tui.core.errors import Damaged, LedgerError, Locked, NoRoom
 from handinger_tui.core.jsontext import as_object, as_text, dump, parse
-from handinger_tui.core.money.attribution import AmountBasis
 from handinger_tui.core.prompts import attachments_from_text, lineage_from_text
 from handinger_tui.core.stream import FRAMINGS, UNREADABLE, Frame, Framing
 from handinger_tui.core.turns.fold import is_understood
-from handinger_tui.core.turns.session import NOTHING_SAID, About, Session, SessionSummary
+from handinger_tui.core.turns.messages import normalized_prompt
+from handinger_tui.core.turns.session import About, Session
 from handinger_tui.core.turns.turn import Trigger, TurnRequest, TurnStatus
 
 T = TypeVar("T")
@@ -223,6 +223,13 @@ def unpack(value: object) -> str:
         return readable(value)
 
 
+def prompt_key(prompt: object) -> str:
+    """A short key that is equal for texts that count as the same prompt (`normalized_prompt`)."""
+    from hashlib import sha256  # loads OpenSSL, 2 MB, which a start has no use for
+
+    return sha256(normalized_prompt(unpack(prompt)).encode("utf-8", "surrogatepass")).hexdigest()[:32]
+
+
 def unpack_optional(value: object) -> str | None:
     """The inverse of `pack_optional`; never raises."""
     return None if value is None else unpack(value)
@@ -286,16 +293,16 @@ def request_of(row: Row) -> TurnRequest:
         created_ms=int_or_zero(row["created_ms"]),
         target_id=unpack_optional(row["ordered_worker_id"]),
         budget=unpack_optional(row["budget"]),
-        attachments=_parsed(attachments_from_text, row["attachments"], ()),
+        attachments=parsed(attachments_from_text, row["attachments"], ()),
         seen_before=int_or_none(row["seen_before"]),
         trigger=trigger_of(row["started_by"]),
-        lineage=_parsed(lineage_from_text, row["lineage"], None),
+        lineage=parsed(lineage_from_text, row["lineage"], None),
         service_ms=int_or_none(row["service_ms"]),
         imported_ms=int_or_none(row["imported_ms"]),
     )
 
 
-def _parsed(read: Callable[[str], T], stored: object, damaged: T) -> T:
+def parsed(read: Callable[[str], T], stored: object, damaged: T) -> T:
     """The value of a text; `damaged` where it is NULL or cannot be read."""
     try:
         return damaged if stored is None else read(unpack(stored))
@@ -318,14 +325,8 @@ def status_of(stored: object) -> TurnStatus:
     return _STATUSES.get(stored, TurnStatus.UNKNOWN)
 
 
-def reading_of(stored: object) -> AmountBasis:
-    """How the numbers of a turn were interpreted; NONE where that is damaged."""
-    return _READINGS.get(stored, AmountBasis.NONE)
-
-
 _TRIGGERS: Final[dict[object, Trigger]] = {str(one): one for one in Trigger}
 _STATUSES: Final[dict[object, TurnStatus]] = {str(one): one for one in TurnStatus}
-_READINGS: Final[dict[object, AmountBasis]] = {str(one): one for one in AmountBasis}
 
 
 def session_of(row: Row) -> Session:
@@ -343,33 +344,6 @@ def session_of(row: Row) -> Session:
     )
 
 
-def summary_of(row: Row, tags: tuple[str, ...], project: str) -> SessionSummary:
-    """The summary of a row of the session list, a query of `history`."""
-    status, charged = row["last_status"], row["charged"] + row["uncharged"]
-    return SessionSummary(
-        session_id=unpack(row["session_id"]),
-        worker_id=unpack_optional(row["worker_id"]),
-        title=unpack(row["title"]),
-        created_ms=int_or_zero(row["created_ms"]),
-        updated_ms=int_or_zero(row["updated_ms"]),
-        turns=row["turns"],
-        last_status=None if status is None else status_of(status),
-        usd=_total_in(row, "usd_pico", 12, charged - row["priced_turns"]),
-        credits=_total_in(row, "micro_credits", 6, charged - row["credited_turns"]),
-        unread=bool(row["unread"]),
-        base_url=unpack(row["base_url"]),
-        live=bool(row["live"]),
-        lineage=_parsed(lineage_from_text, row["lineage"], None),
-        trigger=trigger_of(row["started_by"]),
-        generation=unpack(row["generation"]),
-        stored_worker_id=unpack_optional(row["template"]),
-        tags=tags,
-        project=project,
-        imported=row["imported"],
-        about=_parsed(about_from_text, row["about"], NOTHING_SAID),
-    )
-
-
 def about_to_text(about: About) -> str:
     """What a service says of a target, as JSON."""
     return dump({name: getattr(about, name) for name in About.__struct_fields__})
@@ -383,21 +357,6 @@ def about_from_text(text: str) -> About:
         as_text(fields.get("url")),
         int_or_none(fields.get("created_ms")),
         int_or_none(fields.get("completed_ms")),
-    )
-
-
-def _total_in(row: Row, name: str, places: int, missing: int) -> Total:
-    value = scaled(row[f"{name}_high"], row[f"{name}_low"], places)
-    if value is None and not missing and row["charged"]:
-        # Every turn was free.
-        value = Decimal(0)
-    open_turns = min(missing, row[f"{name}_open"])
-    return Total(
-        value,
-        missing,
-        bool(row[f"{name}_doubtful"]),
-        open_turns,
-        value is not None and bool(row["unsettled"]),
     )
 
 

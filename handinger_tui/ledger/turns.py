@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from msgspec.structs import replace
 
+from handinger_tui.core.jsontext import as_object, as_text, parse
 from handinger_tui.core.prompts import attachments_to_text, lineage_to_text
+from handinger_tui.core.stream import Framing, Marker
 from handinger_tui.core.turns.fold import Fold, fold
 from handinger_tui.core.turns.session import (
     LOCAL,
@@ -31,9 +33,16 @@ from handinger_tui.core.turns.turn import (
     TurnRequest,
     TurnStatus,
 )
-from handinger_tui.ledger import limits, search, worker_turns
-from handinger_tui.ledger.charges import ChargeCache, new_entries, open_charge, take_back, write_charges
-from handinger_tui.ledger.frames import frames, frames_of_session, put_frames, store_compact_frames
+from handinger_tui.ledger import search
+from handinger_tui.ledger.charges import entries, limits, worker_turns
+from handinger_tui.ledger.frames import (
+    FrameNumbers,
+    WorkerNames,
+    frames,
+    frames_of_session,
+    put_frames,
+    store_compact_frames,
+)
 from handinger_tui.ledger.sql import (
     Care,
     TurnFrame,
@@ -45,13 +54,12 @@ from handinger_tui.ledger.sql import (
     request_of,
     session_of,
     transaction,
+    unpack_optional,
 )
 
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Callable, Iterable, Sequence
-
-    from handinger_tui.ledger.limits import Reservation
 
 
 def claim(connection: sqlite3.Connection, turn_id: str, run: str, is_alive: Callable[[str], bool]) -> bool:
@@ -226,7 +234,7 @@ def open_turn(
     request: TurnRequest,
     run: Run,
     settles: TurnFrame | None = None,
-    check: Callable[[], Reservation] | None = None,
+    check: Callable[[], limits.Reservation] | None = None,
 ) -> None:
     """Commit a turn before a byte of its request may leave.
 
@@ -244,7 +252,7 @@ def open_turn(
         if place is not None:
             connection.execute("UPDATE turns SET place = ? WHERE turn_id = ?", (place, pack(request.turn_id)))
         if amounts is not None:
-            open_charge(connection, request.turn_id, request.created_ms, run.profile)
+            entries.open_charge(connection, request.turn_id, request.created_ms, run.profile)
             limits.reserve(connection, request.turn_id, amounts)
 
 
@@ -252,7 +260,7 @@ def start_turn(
     connection: sqlite3.Connection,
     turn_id: str,
     at_ms: int,
-    check: Callable[[], Reservation],
+    check: Callable[[], limits.Reservation],
     profile: str | None = None,
 ) -> None:
     """Charge and reserve for a queued turn that starts now; `check` as for `open_turn`.
@@ -261,14 +269,14 @@ def start_turn(
     """
     with transaction(connection, Care.FULL):
         limits.reserve(connection, turn_id, check())
-        open_charge(connection, turn_id, at_ms, profile)
+        entries.open_charge(connection, turn_id, at_ms, profile)
 
 
 def release_turn(connection: sqlite3.Connection, turn_id: str) -> None:
     """Delete the reservation of a turn that does not start after all, and take it out of all sums."""
     with transaction(connection):
         limits.release(connection, turn_id)
-        take_back(connection, turn_id)
+        entries.take_back(connection, turn_id)
 
 
 def _settle_replaced(connection: sqlite3.Connection, settles: TurnFrame) -> int | None:
@@ -289,7 +297,7 @@ def adopt(
     session: Session,
     turns: Sequence[RemoteTurn],
     run: Run,
-    cache: ChargeCache,
+    cache: entries.ChargeCache,
     waiting: Sequence[TurnFrame],
 ) -> Session:
     """Store turns of a worker that the history does not hold; returns the stored session that holds them."""
@@ -317,7 +325,7 @@ def adopt(
             return session
         if entered:
             _put_about(connection, loaded)
-            write_charges(connection, loaded, cache, profile=run.profile)
+            entries.write_charges(connection, loaded, cache, profile=run.profile)
         return loaded
 
 
@@ -360,7 +368,7 @@ def close_turn(
     connection: sqlite3.Connection,
     session: Session,
     turn_id: str,
-    cache: ChargeCache,
+    cache: entries.ChargeCache,
     waiting: Iterable[TurnFrame] = (),
 ) -> None:
     """Store status, answer and charge of a turn of `session`, or of one that another program added to it."""
@@ -386,7 +394,7 @@ def close_turn(
         )
         if not updated.rowcount:
             # The turn was deleted in the meantime: only its cost is kept.
-            write_charges(connection, session, cache)
+            entries.write_charges(connection, session, cache)
             return
         # A later reading of an ended turn is no use of the session.
         _put_session(connection, session, at_ms, "")
@@ -398,7 +406,7 @@ def close_turn(
             # A local worker ends with its program: the amount of a turn that still ran then cannot be read.
             if turn.status in FREE or session.base_url == LOCAL:
                 limits.release(connection, turn.turn_id)
-        write_charges(connection, session, cache)
+        entries.write_charges(connection, session, cache)
         if turn.status not in LIVE and turn.status not in UNDECIDED:
             limits.release_reported(connection, turn.turn_id)
 
@@ -452,15 +460,15 @@ def _put_turn(
     connection.execute(_PUT_TURN, cells)
 
 
-def charge(connection: sqlite3.Connection, session: Session, cache: ChargeCache) -> RelatedHistory:
+def charge(connection: sqlite3.Connection, session: Session, cache: entries.ChargeCache) -> RelatedHistory:
     """Write what the turns cost so far; returns what other sessions have on the same workers.
 
     Called often, so it takes the write lock only for new charges.
     """
-    if any(new_entries(connection, session, cache)):
+    if any(entries.new_entries(connection, session, cache)):
         with transaction(connection):
             # Compared again under the lock: another process may have written the same in the meantime.
-            write_charges(connection, session, cache)
+            entries.write_charges(connection, session, cache)
     return cache.of(connection, session).others
 
 
@@ -501,3 +509,63 @@ def _put_session(connection: sqlite3.Connection, session: Session, updated_ms: i
         "unread": session.unread,
     }
     connection.execute(_PUT_SESSION, cells)
+
+
+# -- frames as they arrive ----------------------------------------------------------------------
+class FrameWriter:
+    """Commits the frames of turns; holds the state that a batch needs from earlier ones. For one thread."""
+
+    def __init__(self) -> None:
+        self._names = WorkerNames()
+        self._numbers = FrameNumbers()
+
+    def __call__(self, connection: sqlite3.Connection, frames: Sequence[TurnFrame]) -> None:
+        """Commit frames in order; the same transaction updates the rows of their turns.
+
+        A turn whose request may leave is no longer queued, and gets its position among the worker's messages.
+        The id of a new worker is stored with the turn and its session at the first frame that names it.
+        """
+        with transaction(connection):
+            workers = _workers(connection, {item.turn_id for item in frames})
+            stored = [item for item in frames if item.turn_id in workers]
+            put_frames(connection, self._numbers.numbered(connection, stored))
+            for item in stored:
+                if item.frame.framing is Framing.NOTE and item.frame.event == Marker.SENDING:
+                    _mark_sending(connection, item)
+            for turn_id, worker_id in self._names.named(workers, stored):
+                _name_worker(connection, turn_id, worker_id)
+
+
+def _workers(connection: sqlite3.Connection, turn_ids: set[str]) -> dict[str, str | None]:
+    """The worker id of each turn that is stored. Frames of a deleted turn are dropped."""
+    query = "SELECT worker_id FROM turns WHERE turn_id = ?"
+    rows = ((one, connection.execute(query, (pack(one),)).fetchone()) for one in turn_ids)
+    return {one: unpack_optional(row["worker_id"]) for one, row in rows if row is not None}
+
+
+def _mark_sending(connection: sqlite3.Connection, item: TurnFrame) -> None:
+    for table in ("turns", "turn_totals"):
+        connection.execute(
+            f"UPDATE {table} SET status = ? WHERE turn_id = ? AND status = ?",
+            (str(TurnStatus.SENDING), pack(item.turn_id), str(TurnStatus.QUEUED)),
+        )
+    entries.open_charge(connection, item.turn_id, item.frame.at_ms)
+    worker_id = as_text(as_object(parse(item.frame.data)).get("worker_id"))
+    if worker_id is not None:
+        times = worker_turns.stored_prompt_count(connection, item.turn_id)
+        worker_turns.claim(connection, item.turn_id, worker_id, times)
+        worker_turns.store_sending(connection, item.turn_id, worker_id, item.frame.at_ms)
+
+
+def _name_worker(connection: sqlite3.Connection, turn_id: str, worker_id: str) -> None:
+    """Store the id of a new worker with the turn that created it, and with its session."""
+    cells = (pack(worker_id), pack(turn_id))
+    connection.execute(
+        "UPDATE sessions SET worker_id = ?"
+        " WHERE session_id = (SELECT session_id FROM turns WHERE turn_id = ? AND worker_id IS NULL)",
+        cells,
+    )
+    for table in ("turns", "turn_totals"):
+        connection.execute(f"UPDATE {table} SET worker_id = ? WHERE turn_id = ? AND worker_id IS NULL", cells)
+    # The turn is the first message of a new worker.
+    worker_turns.claim(connection, turn_id, worker_id, 0)

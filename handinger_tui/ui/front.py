@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine, Sequence
+    from collections.abc import Callable, Coroutine, Sequence
 
     from textual.screen import Screen
 
-    from handinger_tui.core.acts import Confirmation
+    from handinger_tui.core.acts import Confirmation, Moot
 
 Answer = TypeVar("Answer")
 Severity = Literal["information", "warning", "error"]
@@ -46,8 +46,13 @@ class Front(Protocol):
         """Show a dialog or page and wait for its result; None when it is closed."""
         ...
 
-    async def confirm(self, title: str, body: str, *, yes: str, no: str, typed: str = "") -> bool:
-        """Ask a yes-or-no question; with `typed`, that word must be typed for a yes."""
+    async def confirm(
+        self, title: str, body: str | Callable[[], str | Moot], *, yes: str, no: str, typed: str = ""
+    ) -> bool:
+        """Ask a yes-or-no question; with `typed`, that word must be typed for a yes.
+
+        A function says what the words are by now.
+        """
         ...
 
     async def agrees(self, question: Confirmation) -> bool:

@@ -18,7 +18,7 @@ from handinger_tui.ui.terminal.diff_app import DiffApp, copy_report
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine, Generator, Sequence
 
-    from handinger_tui.core.acts import Confirmation
+    from handinger_tui.core.acts import Confirmation, Moot
 
 Answer = TypeVar("Answer")
 MAX_HOLD_S: Final = 1.0
@@ -223,8 +223,13 @@ class Interaction:
         finally:
             self._asking.discard(task)
 
-    async def confirm(self, title: str, body: str, *, yes: str, no: str, typed: str = "") -> bool:
-        """Ask a yes-or-no question; with `typed`, that word must be typed for a yes."""
+    async def confirm(
+        self, title: str, body: str | Callable[[], str | Moot], *, yes: str, no: str, typed: str = ""
+    ) -> bool:
+        """Ask a yes-or-no question; with `typed`, that word must be typed for a yes.
+
+        A function says what the words are by now, of what runs, is queued or is held: a yes is one to those.
+        """
         from handinger_tui.ui.dialogs import yes_or_no  # 4 ms, at the first question
 
         answer = await self.ask(yes_or_no(title, body, yes=yes, no=no, typed=typed))

@@ -169,8 +169,12 @@ class ChargeReader(Protocol):
         """A group without turns for each worker whose figures rose by what no turn explains."""
         ...
 
-    async def restated(self, which: ChargeFilter) -> list[Restatement]:
-        """The final amounts that changed, oldest first."""
+    async def spent(self, which: ChargeFilter) -> Bucket:
+        """All charges as one group, with what no turn explains."""
+        ...
+
+    async def restated(self, session_id: str) -> frozenset[str]:
+        """The turns of a session whose final amounts changed."""
         ...
 
     async def typical_cost(self, worker_id: str | None, budget: str, *, simulated: bool) -> TypicalCost:

@@ -11,8 +11,8 @@ import pytest
 from handinger_tui.cli.app import app_options
 from handinger_tui.cli.args import parse
 from handinger_tui.cli.load_settings import settings_for
+from handinger_tui.core.money.usage_view import UsageView
 from handinger_tui.ui.app import HandingerApp
-from handinger_tui.ui.panels.usage_view import usage_view
 from tests.chaos.test_app import service
 from tests.e2e.runner import Ran, run
 from tests.ui.pilot import running
@@ -109,7 +109,7 @@ async def test_counters_move_on_the_screen_and_the_limit_holds(
             figures: list[str] = []
 
             def look(session_id: str) -> None:
-                figure = usage_view(desk.engine.session(session_id)).own.money.usd
+                figure = UsageView.of(desk.engine.session(session_id)).own.money.usd
                 figures.extend([str(figure)] if desk.session.busy and figure is not None else [])
 
             # Every published value is painted next; sampling the paints would miss some under load.

@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from msgspec.structs import replace
 
-from handinger_tui.cli.cost_forms import table
 from handinger_tui.core.amounts import Total, Unit
 from handinger_tui.core.formatting import middle_cut
 from handinger_tui.core.money.limits import Scope
+from handinger_tui.core.money.report_forms import table
 from handinger_tui.core.money.spending import Bucket, GroupBy, sum_buckets
 from handinger_tui.core.turns.fold import fold
 from handinger_tui.core.turns.session import put_turn

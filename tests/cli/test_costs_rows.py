@@ -21,13 +21,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from handinger_tui.cli.costs_query import COLUMNS, turn_record
 from handinger_tui.cli.exit_codes import Exit
-from handinger_tui.core.amounts import decimal_text
-from handinger_tui.core.export import spending as spending_json
-from handinger_tui.core.export.spending import group_object
+from handinger_tui.core.decimals import decimal_text
+from handinger_tui.core.money import report_json as spending_json
+from handinger_tui.core.money.report_json import TURN_COLUMNS as COLUMNS
+from handinger_tui.core.money.report_json import group_object
 from handinger_tui.core.money.spending import ChargeFilter, GroupBy
-from handinger_tui.ledger.charges import NUMBERS
+from handinger_tui.ledger.charges.entries import NUMBERS
+from handinger_tui.ledger.charges.turn_records import turn_record
 from handinger_tui.ledger.cost_rows import opened
 from handinger_tui.ledger.database_file import NEWER
 from tests.e2e.runner import run

@@ -7,10 +7,10 @@ from decimal import Decimal
 
 import pytest
 
-from handinger_tui.cli.cost_forms import share_lines, table
 from handinger_tui.core.amounts import Total
 from handinger_tui.core.columns import cells_of, clip
 from handinger_tui.core.errors import SettingsError
+from handinger_tui.core.money.report_forms import share_lines, table
 from handinger_tui.core.money.spending import Bucket, GroupBy, sum_buckets
 from handinger_tui.core.periods import period_ms
 

@@ -21,8 +21,8 @@ from decimal import Decimal, localcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from handinger_tui.core.amounts import EXACT
 from handinger_tui.core.citations import mentions
+from handinger_tui.core.decimals import EXACT
 from handinger_tui.core.dialects import StreamDecoder
 from handinger_tui.core.export.exporters import SESSION_EXPORTERS
 from handinger_tui.core.money.events import Ended, Event, Read, Sent

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from handinger_tui.core.jsontext import dump
 from handinger_tui.core.money.amount_state import AmountState, state_of
-from handinger_tui.core.money.attribution import turn_money
+from handinger_tui.core.money.attribution import MoneyIndex
 from handinger_tui.core.stream import Frame, Framing, ReadReason
 from handinger_tui.core.turns.fold import fold
 from handinger_tui.core.turns.turn import (
@@ -51,7 +51,7 @@ def turn(
 
 
 def states(*turns: Turn) -> list[AmountState]:
-    return [money.state for money in turn_money(turns)]
+    return [money.state for money in MoneyIndex()(turns)]
 
 
 @pytest.mark.parametrize(("ended", "complete", "confirmed"), [*product((True, False), repeat=3)])
@@ -71,7 +71,7 @@ def test_a_running_turn_is_open() -> None:
 @pytest.mark.parametrize("later", [0, 1, SETTLE_MS - 1])
 def test_one_moment_of_an_idle_worker_is_provisional(later: int) -> None:
     ended = turn((END, worker(0.1)), (END + later, worker(0.1)))
-    assert turn_money([ended])[0].final
+    assert MoneyIndex()([ended])[0].final
     assert states(ended) == [AmountState.PROVISIONAL]
 
 
@@ -95,7 +95,7 @@ def test_late_costs_lead_back_until_they_stand_still() -> None:
     assert states(turn(*reads)) == [AmountState.PROVISIONAL]
     late = turn(*reads, (END + 3 * SETTLE_MS, worker(0.25)))
     assert states(late) == [AmountState.SETTLED]
-    assert turn_money([late])[0].usd == Decimal("0.25")
+    assert MoneyIndex()([late])[0].usd == Decimal("0.25")
 
 
 def test_the_reading_before_the_next_turn_confirms() -> None:
@@ -142,7 +142,7 @@ def test_figures_of_the_turn_alone_are_confirmed_by_the_next_reading() -> None:
 
 def test_an_unknown_amount_is_never_settled() -> None:
     blind = turn(*((END + ms, worker(0.1)) for ms in (0, SETTLE_MS)), number=2)
-    (money,) = turn_money([blind])
+    (money,) = MoneyIndex()([blind])
     assert (money.usd, money.state) == (None, AmountState.PROVISIONAL)
 
 

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from handinger_tui.core.amounts import Total, Unit, tidy
-from handinger_tui.core.columns import aligned
-from handinger_tui.core.money.words import (
+from handinger_tui.core.amounts import (
+    Total,
+    Unit,
     amount_text,
     bare_text,
     cost_words,
@@ -18,9 +18,9 @@ from handinger_tui.core.money.words import (
     exact_text,
     fitted,
     legend,
-    total_cell,
-    total_words,
 )
+from handinger_tui.core.columns import aligned
+from handinger_tui.core.decimals import tidy
 
 odd = st.decimals(allow_nan=True, allow_infinity=True)
 amounts = st.decimals(0, Decimal(10) ** 50, allow_nan=False, allow_infinity=False, places=12)
@@ -97,8 +97,8 @@ SOME = Decimal("1.23")
     ],
 )
 def test_three_words(amount: Total, words: str, cell: str) -> None:
-    assert total_words(amount) == words
-    assert total_cell(amount) == cell
+    assert amount.words() == words
+    assert amount.cell() == cell
 
 
 def test_a_legend_explains_the_signs_that_occur() -> None:

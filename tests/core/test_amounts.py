@@ -9,17 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from handinger_tui.core.amounts import (
-    INT64_MAX,
-    Total,
-    decimal_text,
-    micro_credits,
-    pico_usd,
-    scaled_text,
-    split_excess,
-    total,
-)
-from handinger_tui.core.money.words import excess_words
+from handinger_tui.core.amounts import Total, excess_words, micro_credits, pico_usd, split_excess, total
+from handinger_tui.core.decimals import INT64_MAX, decimal_text, scaled_text
 
 # -- sums and texts --------------------------------------------------------------------
 amounts = st.decimals(min_value=0, max_value=10**30, allow_nan=False, allow_infinity=False, places=30)

@@ -11,17 +11,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from handinger_tui.core.amounts import EXACT, Total, Unit
+from handinger_tui.core.amounts import Total, Unit
+from handinger_tui.core.decimals import EXACT
 from handinger_tui.core.figures import FIGURES, NO_COSTS, Costs, Usage
 from handinger_tui.core.money.attribution import (
     NOTHING_SPENT,
     AmountBasis,
     MoneyIndex,
     TurnMoney,
-    elapsed_ms,
-    money_of,
     session_money,
-    turn_money,
 )
 from handinger_tui.core.money.events import Read
 from handinger_tui.core.money.turn_events import TimedEvent, events_of_other, events_text
@@ -73,7 +71,7 @@ def usd(money: tuple[TurnMoney, ...]) -> list[str | None]:
 
 
 def test_a_new_worker_had_used_nothing_before() -> None:
-    (money,) = turn_money([turn(1, read("0.5", 10), worker_id=None)])
+    (money,) = MoneyIndex()([turn(1, read("0.5", 10), worker_id=None)])
     assert money.usd == Decimal("0.5")
     assert money.usage.total_tokens == 10
     assert money.reading is AmountBasis.TOTAL
@@ -82,13 +80,13 @@ def test_a_new_worker_had_used_nothing_before() -> None:
 
 def test_the_duration_is_measured_from_sending_and_not_from_the_queue() -> None:
     ended = replace(turn(1_000, read("0.5")), sent_ms=61_000, ended_ms=69_000)
-    assert elapsed_ms(ended) == 8_000
-    assert elapsed_ms(replace(ended, sent_ms=None)) == 68_000, "sent at once, by an earlier version"
-    assert elapsed_ms(replace(ended, sent_ms=None, status=TurnStatus.NOT_SENT)) is None
+    assert ended.elapsed_ms == 8_000
+    assert replace(ended, sent_ms=None).elapsed_ms == 68_000, "sent at once, by an earlier version"
+    assert replace(ended, sent_ms=None, status=TurnStatus.NOT_SENT).elapsed_ms is None
 
 
 def test_an_older_worker_without_a_reading_before_is_unknown() -> None:
-    (money,) = turn_money([turn(1, read("0.5", 10))])
+    (money,) = MoneyIndex()([turn(1, read("0.5", 10))])
     assert money.usd is None
     assert money.usage.total_tokens is None
     assert not money.final
@@ -100,10 +98,10 @@ def test_no_rise_is_no_zero_where_it_is_unknown_whether_the_message_arrived(
 ) -> None:
     first = turn(1, read("0.5"), worker_id=None)
     doubt = turn(2, read(end), before=read("0.5"), status=TurnStatus.UNKNOWN)
-    assert usd(turn_money([first, doubt])) == ["0.5", cost]
+    assert usd(MoneyIndex()([first, doubt])) == ["0.5", cost]
     assert session_money([first, doubt]).usd.missing_turns == (cost is None)
     # Once it is settled, the same figures are certain.
-    settled = turn_money([first, replace(doubt, status=TurnStatus.COMPLETED)])
+    settled = MoneyIndex()([first, replace(doubt, status=TurnStatus.COMPLETED)])
     assert usd(settled) == ["0.5", cost or "0"]
 
 
@@ -140,7 +138,7 @@ def test_totals_give_differences() -> None:
         turn(2, read("0.7")),
         turn(3, read("1.0"), before=read("0.9")),
     ]
-    assert usd(turn_money(turns)) == ["0.5", "0.2", "0.1"]
+    assert usd(MoneyIndex()(turns)) == ["0.5", "0.2", "0.1"]
     assert session_money(turns).reading is AmountBasis.TOTAL
 
 
@@ -168,12 +166,12 @@ def test_a_single_decrease_starts_a_new_count_and_multiplies_nothing() -> None:
         turn(n, read(end), before=read(look), worker_id=None if n == 0 else WORKER)
         for n, (end, look) in enumerate(zip(ends, looks, strict=True))
     ]
-    assert usd(turn_money(turns)) == ["1", "1", "1", "0.5", "0.4"]
+    assert usd(MoneyIndex()(turns)) == ["1", "1", "1", "0.5", "0.4"]
 
 
 def test_no_numbers_at_all() -> None:
     turns = [turn(1, None), turn(2, read())]
-    assert turn_money(turns) == (TurnMoney(ended=True), TurnMoney(ended=True))
+    assert MoneyIndex()(turns) == (TurnMoney(ended=True), TurnMoney(ended=True))
     assert session_money(turns).reading is AmountBasis.NONE
     money = session_money(turns)
     assert money.usd.value is None
@@ -182,18 +180,18 @@ def test_no_numbers_at_all() -> None:
 
 def test_a_turn_that_never_started_costs_zero() -> None:
     turns = [turn(n, None, status=status) for n, status in enumerate(sorted(FREE))]
-    assert turn_money(turns) == (NOTHING_SPENT,) * 3
+    assert MoneyIndex()(turns) == (NOTHING_SPENT,) * 3
     assert session_money(turns).usd.complete
 
 
 def test_after_a_refused_first_turn_the_second_one_starts_the_worker() -> None:
     refused = replace(turn(1, None, worker_id=None, status=TurnStatus.REJECTED), worker_id=None)
-    assert usd(turn_money([refused, turn(2, read("0.5"), worker_id=None)])) == ["0", "0.5"]
+    assert usd(MoneyIndex()([refused, turn(2, read("0.5"), worker_id=None)])) == ["0", "0.5"]
 
 
 def test_a_queued_turn_without_a_worker_does_not_mean_a_new_worker() -> None:
     turns = [turn(1, None, worker_id=None, status=TurnStatus.FAILED), turn(2, read("0.5"), worker_id=None)]
-    money = turn_money(turns)
+    money = MoneyIndex()(turns)
     assert usd(money) == ["0", "0.5"]
     assert [(one.most_usd, one.others) for one in money] == [(Decimal("0.5"), 1)] * 2
 
@@ -211,7 +209,7 @@ def test_the_next_reading_shows_the_final_cost_of_a_detached_turn() -> None:
         turn(1, read("0.5", busy=True), worker_id=None, status=TurnStatus.RUNNING),
         turn(2, read("1.0"), before=read("0.8")),
     ]
-    money = turn_money(turns)
+    money = MoneyIndex()(turns)
     assert usd(money) == ["0.8", "0.2"]
     assert all(one.final for one in money)
 
@@ -228,21 +226,21 @@ def test_the_cost_of_two_turns_between_two_readings_is_charged_once() -> None:
 def test_cost_is_the_sum_of_the_categories_where_no_sum_is_reported() -> None:
     parts = Costs(Decimal("0.1"), Decimal("0.2"), Decimal("0.3"), Decimal(0))
     summed = Snapshot(worker_id=WORKER, running_flag=False, costs=parts)
-    assert usd(turn_money([turn(1, summed, worker_id=None)])) == ["0.6"]
+    assert usd(MoneyIndex()([turn(1, summed, worker_id=None)])) == ["0.6"]
     some = replace(summed, costs=replace(parts, tool_usd=None))
-    assert usd(turn_money([turn(1, some, worker_id=None)])) == [None]
+    assert usd(MoneyIndex()([turn(1, some, worker_id=None)])) == [None]
 
 
 def test_the_money_of_a_turn_agrees_with_that_of_the_session() -> None:
     turns = (turn(1, read("0.5"), worker_id=None), turn(2, read("0.7")))
     session = Session("ses_1", 0, turns=turns)
-    assert tuple(money_of(session, one) for one in turns) == turn_money(turns)
-    assert money_of(session, turn(3, read("9"))) == TurnMoney()
+    assert tuple(MoneyIndex().of(session, one) for one in turns) == MoneyIndex()(turns)
+    assert MoneyIndex().of(session, turn(3, read("9"))) == TurnMoney()
 
 
 def test_money_of_uses_the_newer_value_of_the_turn() -> None:
     session = Session("ses_1", 0, turns=(turn(1, None, worker_id=None),))
-    assert money_of(session, turn(1, read("0.5"), worker_id=None)).usd == Decimal("0.5")
+    assert MoneyIndex().of(session, turn(1, read("0.5"), worker_id=None)).usd == Decimal("0.5")
 
 
 steps = st.lists(st.none() | st.decimals(min_value=0, max_value=10**20, places=25), min_size=1, max_size=8)
@@ -286,12 +284,12 @@ def other(number: int, snapshot: Snapshot | None) -> Turn:
 def test_a_new_worker_that_starts_at_zero_is_not_a_decrease() -> None:
     turns = [turn(1, read("0.5", 10), worker_id=None), turn(2, read("0.7", 12)), other(3, read("0.1", 3))]
     assert session_money(turns).reading is AmountBasis.TOTAL
-    assert usd(turn_money(turns)) == ["0.5", "0.2", "0.1"]
+    assert usd(MoneyIndex()(turns)) == ["0.5", "0.2", "0.1"]
     later = [
         *turns,
         replace(turn(4, read("0.3", 5)), worker_id="wrk_2", request=TurnRequest("t4", "", 4, "wrk_2")),
     ]
-    assert usd(turn_money(later)) == ["0.5", "0.2", "0.1", "0.2"]
+    assert usd(MoneyIndex()(later)) == ["0.5", "0.2", "0.1", "0.2"]
 
 
 # -- the index -------------------------------------------------------------------------
@@ -338,7 +336,7 @@ def test_the_incremental_result_equals_the_full_computation(
     index = MoneyIndex()
     for at, turn in [(len(turns), None), *changes]:
         turns = changed(turns, at, turn)
-        assert index(turns) == turn_money(turns)
+        assert index(turns) == MoneyIndex()(turns)
         assert index.reading is session_money(turns).reading
         assert index(turns) is index(list(turns))
 
@@ -356,7 +354,7 @@ def test_usd_and_credits_are_doubtful_each_by_itself() -> None:
 
     first = turn_of(1, ("3", "2"), ("2", "2"))
     session = Session("s", 0, "w", turns=(first, turn_of(2, ("2", "2"), ("1", "5"))))
-    *_, money = turn_money(session.turns)
+    *_, money = MoneyIndex()(session.turns)
     assert (money.usd, money.usage.credits) == (Decimal(1), Decimal(3))
     assert money.doubts == frozenset({Unit.CREDITS})
     assert (money.total(Unit.USD).doubtful, money.total(Unit.CREDITS).doubtful) == (False, True)
@@ -380,11 +378,11 @@ def test_a_turn_that_becomes_doubtful_later_is_marked() -> None:
         *queued,
     )
     index = MoneyIndex()
-    assert index(turns) == turn_money(turns)
+    assert index(turns) == MoneyIndex()(turns)
     turns = changed(turns, 2, turn_of(None, TurnStatus.SENDING, None, None))
-    assert index(turns) == turn_money(turns)
+    assert index(turns) == MoneyIndex()(turns)
     turns = changed(turns, 3, turn_of("wrk_2", TurnStatus.QUEUED, None, "1"))
-    assert index(turns) == turn_money(turns)
+    assert index(turns) == MoneyIndex()(turns)
     assert index(turns)[0].doubtful
 
 
@@ -437,7 +435,7 @@ def test_overlapping_turns_are_counted_together() -> None:
     )
     index = MoneyIndex()
     for turns in ((first,), (first, sending), (first, queued)):
-        assert index(turns) == turn_money(turns)
+        assert index(turns) == MoneyIndex()(turns)
 
 
 def test_a_turn_that_is_the_last_one_again_counts_once() -> None:
@@ -450,7 +448,7 @@ def test_a_turn_that_is_the_last_one_again_counts_once() -> None:
     queued = Turn(TurnRequest("turn_2", "more", 2, target_id="wrk_1"), status=TurnStatus.QUEUED)
     index = MoneyIndex()
     for turns in ((first,), (first, queued), (first,)):
-        assert index(turns) == turn_money(turns)
+        assert index(turns) == MoneyIndex()(turns)
         assert index.reading is session_money(turns).reading
 
 
@@ -469,7 +467,7 @@ def growing(count: int) -> Iterator[tuple[Turn, ...]]:
 def test_a_growing_session_is_counted_like_a_complete_one() -> None:
     index = MoneyIndex()
     for turns in growing(20):
-        assert index(turns) == turn_money(turns)
+        assert index(turns) == MoneyIndex()(turns)
 
 
 def test_text_that_arrives_changes_no_figure() -> None:
@@ -505,7 +503,7 @@ def test_a_clock_that_goes_back_between_turns_makes_them_share_nothing(back_ms: 
         for number, (start_ms, (before, after)) in enumerate(zip(starts, figures, strict=True), 1)
     ]
     turns[0] = replace(turns[0], request=replace(turns[0].request, target_id=None))
-    money = turn_money(turns)
+    money = MoneyIndex()(turns)
     assert [one.usd for one in money] == [Decimal("0.5"), Decimal("0.3"), Decimal("0.1")]
     assert [(one.shared, one.final) for one in money] == [(False, True)] * 3
     index = MoneyIndex()

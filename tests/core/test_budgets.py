@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from handinger_tui.core.figures import NO_COSTS, Usage
+from handinger_tui.core.money.budget_levels import ENOUGH_TO_ADVISE, BudgetRow, advice, compare
 from handinger_tui.core.money.spending import TurnCharge
-from handinger_tui.core.money.typical_cost import ENOUGH_TO_ADVISE, BudgetRow, Spread, advice, compare
+from handinger_tui.core.money.typical_cost import Spread
 from handinger_tui.core.turns.session import LOCAL
 from handinger_tui.core.turns.turn import FREE, LIVE, Trigger, TurnStatus
 

@@ -10,7 +10,8 @@ import pytest
 from msgspec.structs import replace
 
 from handinger_tui.core.amounts import Total
-from handinger_tui.core.export.chart_data import (
+from handinger_tui.core.formatting import percent_text
+from handinger_tui.core.money.chart_values import (
     BarSpan,
     day_points,
     shares,
@@ -20,9 +21,8 @@ from handinger_tui.core.export.chart_data import (
     tick_text,
     ticks,
 )
-from handinger_tui.core.export.report_page import COLORS, bars, cumulative, share_of
-from handinger_tui.core.export.spending import cell, line
-from handinger_tui.core.formatting import percent_text
+from handinger_tui.core.money.report_html import COLORS, bars, cumulative, share_of
+from handinger_tui.core.money.report_json import cell, line
 from handinger_tui.core.money.spending import Bucket, sum_buckets
 
 

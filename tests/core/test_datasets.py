@@ -17,8 +17,8 @@ from handinger_tui.core.evidence import (
     is_tabular,
     table_in,
 )
-from handinger_tui.core.export import spending
 from handinger_tui.core.jsontext import Json
+from handinger_tui.core.money import report_json as spending
 from handinger_tui.core.stream import CustomPart, Snapshot
 from handinger_tui.core.turns.turn import DataPart
 from tests.core.evidence_samples import session, turn

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from handinger_tui.core.money.attribution import turn_money
+from handinger_tui.core.money.attribution import MoneyIndex
 from handinger_tui.core.stream import Frame, Framing, Marker, RawFrame, ReadReason
 from handinger_tui.core.turns.fold import Fold, fold
 from handinger_tui.core.turns.turn import Retry, TextPart, Turn, TurnRequest, TurnStatus
@@ -242,7 +242,7 @@ def test_a_clock_that_goes_back_in_a_turn_changes_none_of_its_amounts(minutes: i
     back_ms = minutes * 60_000
     frames = [one._replace(at_ms=one.at_ms - back_ms * (one.seq >= set_back_at)) for one in tape.frames]
     turn = fold(ORDER, frames)
-    (money,) = turn_money([turn])
+    (money,) = MoneyIndex()([turn])
     assert (money.usd, money.final, money.shared, money.doubtful) == (Decimal("0.5"), True, False, False)
     assert turn.ended_ms is not None
     assert turn.ended_ms >= turn.reads[-1].at_ms >= turn.reads[0].at_ms

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from handinger_tui.core.amounts import Total, Unit
+from handinger_tui.core.amounts import Total, Unit, amount_text
 from handinger_tui.core.money.limits import (
     STILL,
     Gauge,
@@ -22,19 +22,10 @@ from handinger_tui.core.money.limits import (
     LimitReserved,
     LimitUnmeasured,
     Scope,
-    amount_of,
-    blocking,
     check_start,
     effective,
-    free_text,
     gauges,
-    near_text,
-    raise_hint,
-    reached_text,
-    spent_text,
-    tightest,
 )
-from handinger_tui.core.money.words import amount_text
 from handinger_tui.core.turns.turn import StartPolicy
 
 amounts = st.decimals(min_value=0, max_value=10**12, places=12)
@@ -87,16 +78,16 @@ def test_the_percent_and_the_state_agree(spent: Decimal, limit: Decimal, missing
 def test_gaps_change_the_words_and_not_the_state(spent: Decimal, missing: int) -> None:
     complete, gappy = gauge(str(spent), "5"), gauge(str(spent), "5", missing=missing)
     assert complete.state is gappy.state
-    assert "unknown" not in spent_text(complete)
-    assert f" + {missing} unknown of " in spent_text(gappy)
+    assert "unknown" not in complete.spent_text
+    assert f" + {missing} unknown of " in gappy.spent_text
 
 
 def test_what_is_unknown_alone_uses_up_no_limit() -> None:
     """What it may have used up is a matter of reservations."""
     sample = gauge(None, missing=3)
     assert sample.state is GaugeState.BELOW
-    assert blocking([sample]) is None
-    assert spent_text(sample) == "unknown of $1.00"
+    assert Gauge.blocking([sample]) is None
+    assert sample.spent_text == "unknown of $1.00"
 
 
 @pytest.mark.parametrize("order", list(permutations(LimitOrigin)))
@@ -123,10 +114,10 @@ def test_unconfigured_limits_do_not_exist() -> None:
 def test_the_widest_reached_scope_blocks() -> None:
     turn, day = gauge("1", scope=Scope.TURN), gauge("7", scope=Scope.DAY)
     near = gauge("0.9", scope=Scope.DAY)
-    assert blocking([day, turn]) is day
-    assert blocking([turn, near]) is turn
-    assert blocking([near]) is None
-    assert blocking([]) is None
+    assert Gauge.blocking([day, turn]) is day
+    assert Gauge.blocking([turn, near]) is turn
+    assert Gauge.blocking([near]) is None
+    assert Gauge.blocking([]) is None
 
 
 @pytest.mark.parametrize(
@@ -145,12 +136,12 @@ def test_the_widest_reached_scope_blocks() -> None:
     ],
 )
 def test_the_spending_in_words(sample: Gauge, text: str) -> None:
-    assert spent_text(sample) == text
+    assert sample.spent_text == text
 
 
 def test_texts_of_the_two_marks() -> None:
-    assert near_text(gauge("0.8")) == "Session limit near: $0.80 of $1.00 (80%)."
-    assert reached_text(gauge("1", scope=Scope.DAY)) == "Daily limit reached: $1.00 of $1.00 (100%)."
+    assert gauge("0.8").near_text == "Session limit near: $0.80 of $1.00 (80%)."
+    assert gauge("1", scope=Scope.DAY).reached_text == "Daily limit reached: $1.00 of $1.00 (100%)."
     assert amount_text(Decimal("1.5"), Unit.USD) == "$1.50"
 
 
@@ -164,7 +155,7 @@ def test_texts_of_the_two_marks() -> None:
     ],
 )
 def test_the_hint_names_the_next_step(limit: Limit, holds: str) -> None:
-    assert holds in raise_hint(limit)
+    assert holds in limit.raise_hint
 
 
 def test_no_text_claims_that_a_turn_was_stopped() -> None:
@@ -172,7 +163,7 @@ def test_no_text_claims_that_a_turn_was_stopped() -> None:
     for scope, unit, origin, spent in product(Scope, Unit, LimitOrigin, [None, "0.8", "1", "3"]):
         sample = gauge(spent, scope=scope, unit=unit, origin=origin, missing=spent is None)
         refused = LimitReached(sample)
-        for text in (near_text(sample), reached_text(sample), raise_hint(sample.limit), str(refused)):
+        for text in (sample.near_text, sample.reached_text, sample.limit.raise_hint, str(refused)):
             assert not claims & set(text.lower().replace(".", "").split()), text
         assert "Nothing was sent." in str(refused)
         assert refused.gauge is sample
@@ -184,7 +175,7 @@ def test_no_text_claims_that_a_turn_was_stopped() -> None:
     [("5", "5"), ("0.25", "0.25"), ("$3", "3"), (" .5 ", "0.5"), ("1000000", "1000000")],
 )
 def test_an_amount_as_typed(text: str, amount: str) -> None:
-    assert amount_of(text) == Decimal(amount)
+    assert Limit.amount_of(text) == Decimal(amount)
 
 
 @pytest.mark.parametrize(
@@ -196,7 +187,7 @@ def test_an_amount_as_typed(text: str, amount: str) -> None:
 )
 def test_invalid_amounts(text: str) -> None:
     with pytest.raises(ValueError, match="amount"):
-        amount_of(text)
+        Limit.amount_of(text)
 
 
 # -- what running turns have reserved --------------------------------------------------------
@@ -234,7 +225,7 @@ def in_use(
     ],
 )
 def test_the_free_amount_in_words(sample: Gauge, text: str) -> None:
-    assert free_text(sample) == text
+    assert sample.free_text == text
 
 
 USUALLY_1 = {Unit.USD: Decimal(1), Unit.CREDITS: None}
@@ -314,5 +305,5 @@ def test_successive_turns_never_reserve_more_than_the_limit(wishes: list[Decimal
 
 def test_the_tightest_limit_is_the_one_with_the_smallest_free_share() -> None:
     wide, tight = in_use("1", "100"), in_use("1", "2")
-    assert tightest([wide, gauge("2", "2", scope=Scope.TURN), tight]) is tight
-    assert tightest([gauge("2", "2", scope=Scope.TURN)]) is None
+    assert Gauge.tightest([wide, gauge("2", "2", scope=Scope.TURN), tight]) is tight
+    assert Gauge.tightest([gauge("2", "2", scope=Scope.TURN)]) is None

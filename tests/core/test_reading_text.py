@@ -7,7 +7,7 @@ from decimal import Decimal
 import pytest
 
 from handinger_tui.core.figures import Usage
-from handinger_tui.core.receipts import basis_lines
+from handinger_tui.core.money.basis_text import basis_lines
 from handinger_tui.core.stream import Snapshot
 from handinger_tui.core.turns.session import RelatedHistory, Ruling, Session
 from handinger_tui.core.turns.turn import Turn, TurnRequest, TurnStatus

@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from handinger_tui.core.amounts import EXACT, Total
+from handinger_tui.core.amounts import Total
+from handinger_tui.core.decimals import EXACT
 from handinger_tui.core.figures import Costs, Usage
 from handinger_tui.core.money.attribution import AmountBasis
 from handinger_tui.core.money.reconciliation import (

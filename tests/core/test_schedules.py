@@ -12,6 +12,7 @@ import pytest
 from msgspec.structs import replace
 
 from handinger_tui.core.errors import SettingsError
+from handinger_tui.core.money.price import Price, monthly_text, runs_text
 from handinger_tui.core.money.typical_cost import TypicalCost, spread
 from handinger_tui.core.schedules import (
     Added,
@@ -19,23 +20,17 @@ from handinger_tui.core.schedules import (
     At,
     Cron,
     Every,
-    Price,
     Rule,
     Schedule,
     added_text,
-    monthly_text,
     next_runs,
     price_of,
-    price_sentences,
-    price_tag,
     read_moment,
     read_request,
     rule_text,
     run_text,
     runs_of,
     runs_per_month,
-    runs_text,
-    short_price_tag,
 )
 
 if TYPE_CHECKING:
@@ -147,33 +142,32 @@ def test_a_single_run_and_an_unknown_rule_have_no_month(rule: Rule | None) -> No
 
 def test_a_price_is_an_estimate_of_earlier_turns() -> None:
     usual = typical("0.02", "0.04", "0.04", "0.04", "0.09")
-    assert price_tag(price_of(usual, Every(86_400))) == "about $0.04 a run, about $1.20 a month"
-    assert price_tag(price_of(usual, After(60))) == "about $0.04 once"
-    shorts = [short_price_tag(price_of(usual, rule)) for rule in (Every(86_400), After(60))]
+    assert price_of(usual, Every(86_400)).tag == "about $0.04 a run, about $1.20 a month"
+    assert price_of(usual, After(60)).tag == "about $0.04 once"
+    shorts = [price_of(usual, rule).short_tag for rule in (Every(86_400), After(60))]
     assert shorts == ["about $1.20 a month", "about $0.04 once"]
-    assert price_tag(price_of(usual, None)) == "about $0.04 a run"
+    assert price_of(usual, None).tag == "about $0.04 a run"
     assert (
-        price_tag(price_of(typical("3", in_credits=True), Every(86_400)))
+        price_of(typical("3", in_credits=True), Every(86_400)).tag
         == "about 3 credits a run, about 90 credits a month"
     )
     paid = replace(typical("3", in_credits=True), credit_usd=Decimal("0.01"))
     assert (
-        price_tag(price_of(paid, Every(86_400)))
-        == "about 3 credits a run, about 90 credits (about $0.90) a month"
+        price_of(paid, Every(86_400)).tag == "about 3 credits a run, about 90 credits (about $0.90) a month"
     )
     assert monthly_text([price_of(paid, Every(86_400))] * 2) == "about 180 credits (about $1.80) a month"
-    assert price_tag(price_of(paid, After(1))) == "about 3 credits (about $0.03) once"
-    sentence = price_sentences(price_of(usual, Every(86_400)))
+    assert price_of(paid, After(1)).tag == "about 3 credits (about $0.03) once"
+    sentence = price_of(usual, Every(86_400)).sentences
     assert "(30 runs a month). Budget standard: usually $0.04 (median $0.04, 5 turns)." in sentence
 
 
 def test_an_unknown_price_stays_unknown() -> None:
     price = price_of(TypicalCost("standard"), Every(86_400))
-    assert price_tag(price) == "no cost history yet"
-    assert price_sentences(price) == "Cost unknown (30 runs a month): no cost history at standard yet."
+    assert price.tag == "no cost history yet"
+    assert price.sentences == "Cost unknown (30 runs a month): no cost history at standard yet."
     assert price.per_month is None
     gaps = price_of(TypicalCost("standard", spread([None])), Every(86_400))
-    assert price_tag(gaps) == "cost unknown"
+    assert gaps.tag == "cost unknown"
 
 
 def test_all_schedules_together() -> None:

@@ -9,9 +9,10 @@ import pytest
 from msgspec.structs import replace
 
 from handinger_tui.core.amounts import Total
-from handinger_tui.core.export.result import result_object, turn_money_object
+from handinger_tui.core.export.result import result_object
 from handinger_tui.core.figures import NO_COSTS, Usage
 from handinger_tui.core.money.attribution import NOTHING_SPENT, AmountBasis, TurnMoney, session_money
+from handinger_tui.core.money.turn_json import turn_money_object
 from handinger_tui.core.stream import Snapshot, snapshot_of, time_ms
 from handinger_tui.core.turns.session import About, Session, about, was_never_begun
 from handinger_tui.core.turns.turn import NO_DAY, Trigger, Turn, TurnRequest, TurnStatus

@@ -10,16 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from handinger_tui.core.money.typical_cost import (
-    CHIP_CELLS,
-    ENOUGH,
-    Spread,
-    TypicalCost,
-    quantile,
-    spread,
-    typical_cost_chip,
-    typical_cost_text,
-)
+from handinger_tui.core.money.typical_cost import CHIP_CELLS, ENOUGH, Spread, TypicalCost, quantile, spread
 
 amounts = st.decimals(min_value=0, max_value=10**20, places=12)
 
@@ -111,7 +102,7 @@ USUAL = of("0.01", "0.02", "0.04", "0.09", "0.2")
     ],
 )
 def test_the_typical_range_in_words(usual: TypicalCost, text: str) -> None:
-    assert typical_cost_text(usual) == text
+    assert usual.text == text
 
 
 @pytest.mark.parametrize(
@@ -136,7 +127,7 @@ def test_the_typical_range_in_words(usual: TypicalCost, text: str) -> None:
     ],
 )
 def test_the_chip(usual: TypicalCost, text: str) -> None:
-    assert typical_cost_chip(usual) == text
+    assert usual.chip == text
 
 
 @given(st.lists(st.none() | amounts, max_size=8), st.lists(st.none() | amounts, max_size=8), st.booleans())
@@ -144,7 +135,7 @@ def test_the_chip_is_short_and_shows_no_false_zero(
     usd: list[Decimal | None], credits_used: list[Decimal | None], everywhere: bool
 ) -> None:
     usual = TypicalCost("standard", spread(usd), spread(credits_used), everywhere)
-    chip, text = typical_cost_chip(usual), typical_cost_text(usual)
+    chip, text = usual.chip, usual.text
     assert len(chip) <= CHIP_CELLS
     is_counted = usual.usd.counted or usual.credits.counted
     assert ("no cost history yet" in chip) == (not is_counted and not usual.usd.unknown)

@@ -75,7 +75,7 @@ def test_figures_move_while_a_turn_runs(user: User) -> None:
 
 def test_a_limit_warns_then_blocks_and_names_what_it_cannot_do(user: User) -> None:
     # Whether a reading falls between near and reached depends on the speed of the machine, so: one of each.
-    near = user.do("-p", REPORT, "--json", "--max-cost", "0.011")
+    near = user.do("-p", REPORT, "--json", "--max-cost", "0.0098")
     assert (near.code, near.result["status"]) == (0, "completed")
     assert near.err.count("Session limit near") == 1
     assert "Session limit reached" not in near.err

@@ -104,7 +104,8 @@ def test_queued_messages_survive_a_kill(tmux: str, generation: str, tmp_path: Pa
 
 
 three_sizes = pytest.mark.parametrize(
-    ("columns", "rows"), [(60, 20), pytest.param(80, 24, marks=pytest.mark.slow), (120, 40)]
+    ("columns", "rows"),
+    [(60, 20), *(pytest.param(*size, marks=pytest.mark.slow) for size in ((80, 24), (120, 40)))],
 )
 
 

@@ -36,7 +36,7 @@ def drafts(home: Path) -> list[str]:
         return [str(text) for (text,) in connection.execute("SELECT text FROM drafts")]
 
 
-@pytest.mark.parametrize("seed", [1, 2])
+@pytest.mark.parametrize("seed", [1, pytest.param(2, marks=pytest.mark.slow)])
 def test_every_letter_is_typed_while_two_sessions_stream(tmux: str, tmp_path: Path, seed: int) -> None:
     random = Random(seed)
     with LocalServer.start(pace=PACE) as server, terminal(tmux, 120, 40) as window:

@@ -17,6 +17,9 @@ from tests.engine.scheduler import FACTORIES, Factory
 from tests.engine.story import Story
 from tests.engine.world import World
 
+REPORT_EVERY = 10_000
+"""Schedules between two lines about the progress: a soak that is stopped has said how far it came."""
+
 
 def tell(seed: int, factory: Factory) -> World:
     """One schedule. The collector runs between schedules only, so that each runs alike."""
@@ -56,6 +59,8 @@ def soak(first: int, schedules: int, factory: Factory) -> int:
         failed += bool(world.watchman.broken)
         for promise in dict.fromkeys(promise for promise, _ in world.watchman.broken):
             seeds[promise].append(seed)
+        if (seed - first + 1) % REPORT_EVERY == 0:
+            print(f"{factory}: {seed - first + 1} done, {failed} failures", file=sys.stderr, flush=True)
     spent = time.monotonic() - began
     last = first + schedules - 1
     print(f"{factory}: {schedules} schedules, seeds {first} to {last}, {steps} steps, {spent:.1f} s")

@@ -121,7 +121,7 @@ _OTHER_LANGUAGE = re.compile(
     r"SUM\(|\b(?:SELECT|INSERT|UPDATE|DELETE FROM|WHERE|PRAGMA|(?:CREATE|ALTER) TABLE|JOIN|BEGIN)\b"
     r"|</?[a-z]+[ >]|\\[sdwbS]|\(\?|;\s*\}"
 )
-_CODE_MODULES = ("core/export/spending.py", "ui/stylesheet")
+_CODE_MODULES = ("core/money/report_json.py", "ui/stylesheet")
 """Under the package: modules whose strings are markup or style sheets."""
 
 

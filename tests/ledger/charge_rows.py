@@ -12,14 +12,13 @@ from handinger_tui.core.amounts import Total
 from handinger_tui.core.figures import Costs, Usage
 from handinger_tui.core.jsontext import NotJson, as_object, as_text, parse
 from handinger_tui.core.money.spending import SpendingSums
-from handinger_tui.ledger import grouping
-from handinger_tui.ledger.charges import COUNTS
-from handinger_tui.ledger.grouping import EVERYTHING, condition
+from handinger_tui.ledger.charges import grouping
+from handinger_tui.ledger.charges.entries import COUNTS
+from handinger_tui.ledger.charges.grouping import EVERYTHING, condition, reading_of
 from handinger_tui.ledger.sql import (
     Row,
     int_or_none,
     int_or_zero,
-    reading_of,
     scaled,
     status_of,
     trigger_of,

@@ -14,7 +14,7 @@ from handinger_tui.core.money.spending import ChargeFilter, GroupBy
 from handinger_tui.core.turns.turn import StartPolicy
 from handinger_tui.ledger.cost_rows import opened as costs_of
 from handinger_tui.ledger.ledger import FileAccess, Ledger
-from handinger_tui.ledger.worker_turns import prompt_key
+from handinger_tui.ledger.sql import prompt_key
 from tests.ledger.samples import WORKER, answered, frame, opened, play, remote_turns, session, turn_request
 
 ORDINARY = 65534

@@ -254,7 +254,7 @@ async def totals(ledger: Ledger) -> list[object]:
     reports: list[object] = [await charges.buckets(by, EVERYTHING) for by in GroupBy]
     reports += [await charges.turn_charges(EVERYTHING, -1), await charges.suspense(EVERYTHING)]
     reports += [
-        await charges.restated(EVERYTHING),
+        (await charges.report(Selection(which=EVERYTHING))).restated,
         (await charges.report(Selection(which=EVERYTHING))).assigned,
     ]
     tables = ("charges", "turn_totals", "worker_turns", "reservations", "suspense")

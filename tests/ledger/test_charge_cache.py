@@ -14,9 +14,9 @@ from handinger_tui.core.stream import Snapshot
 from handinger_tui.core.turns.session import Session, put_turn
 from handinger_tui.core.turns.turn import Turn, TurnRequest, TurnStatus
 from handinger_tui.ledger import turns as writes
-from handinger_tui.ledger.charges import CACHED_SESSIONS, ChargeCache, write_charges
+from handinger_tui.ledger.charges.entries import CACHED_SESSIONS, ChargeCache, write_charges
+from handinger_tui.ledger.charges.grouping import spent
 from handinger_tui.ledger.database_file import open_database
-from handinger_tui.ledger.grouping import spent
 from handinger_tui.ledger.sql import transaction
 from tests.ledger.samples import session
 

@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from handinger_tui.cli.costs_query import turn_record
 from handinger_tui.core.errors import LedgerError
-from handinger_tui.core.export import spending
 from handinger_tui.core.export.result import result_object
+from handinger_tui.core.money import report_json as spending
 from handinger_tui.core.money.spending import ChargeFilter, GroupBy
 from handinger_tui.core.receipts import receipt_line
 from handinger_tui.core.stream import UNREADABLE, Frame, Framing, Marker
 from handinger_tui.core.turns.turn import TurnStatus
+from handinger_tui.ledger.charges.turn_records import turn_record
 from handinger_tui.ledger.cost_rows import opened as costs_of
 from handinger_tui.ledger.ledger import FileAccess, Ledger
 from tests.ledger.charge_rows import charges

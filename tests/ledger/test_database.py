@@ -13,9 +13,8 @@ import pytest
 from handinger_tui.core.errors import LedgerError, NoRoom
 from handinger_tui.ledger.database import MAX_FRAMES, Database
 from handinger_tui.ledger.database_file import open_database
-from handinger_tui.ledger.frames import FrameWriter
 from handinger_tui.ledger.sql import TurnFrame
-from handinger_tui.ledger.turns import Run, open_turn
+from handinger_tui.ledger.turns import FrameWriter, Run, open_turn
 from tests.ledger.samples import frame, look, session, turn_request
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ import pytest
 
 from handinger_tui.core.money.spending import ChargeFilter, GroupBy
 from handinger_tui.core.periods import midnight, midnight_ms
-from handinger_tui.ledger.grouping import day_at
+from handinger_tui.ledger.charges.grouping import day_at
 from tests.ledger.raw_rows import cells, put_in
 from tests.ledger.samples import opened
 

@@ -11,12 +11,11 @@ from handinger_tui.core.errors import Damaged, LedgerError, Locked, NoRoom
 from handinger_tui.core.turns.fold import fold
 from handinger_tui.core.turns.session import put_turn
 from handinger_tui.ledger import turns
-from handinger_tui.ledger.charges import ChargeCache
+from handinger_tui.ledger.charges.entries import ChargeCache
 from handinger_tui.ledger.database import Database
 from handinger_tui.ledger.database_file import open_database
-from handinger_tui.ledger.frames import FrameWriter
 from handinger_tui.ledger.sql import TurnFrame, translate
-from handinger_tui.ledger.turns import Run
+from handinger_tui.ledger.turns import FrameWriter, Run
 from tests.ledger.samples import answered, frame, session, turn_request
 
 if TYPE_CHECKING:

@@ -23,7 +23,7 @@ from handinger_tui.core.stream import UNREADABLE, Frame, Framing, Marker, ReadRe
 from handinger_tui.core.turns.session import Session
 from handinger_tui.core.turns.turn import TurnStatus
 from handinger_tui.engine.settling import unsettled_turns
-from handinger_tui.ledger.limits import LimitRules, LimitService
+from handinger_tui.ledger.charges.limits import LimitRules, LimitService
 from tests.ledger.random_sessions import check, check_damaged, create_files, exported, rows_of, totals
 from tests.ledger.samples import (
     WORKER,

@@ -11,7 +11,7 @@ from typing import Any, Final
 import pytest
 
 from handinger_tui.core.money.spending import ChargeFilter, GroupBy
-from handinger_tui.ledger.charges import NUMBERS
+from handinger_tui.ledger.charges.entries import NUMBERS
 from handinger_tui.ledger.ledger import Ledger
 from tests.ledger.charge_rows import spent
 from tests.ledger.raw_rows import NOON_MS, cells

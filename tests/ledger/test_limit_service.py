@@ -17,7 +17,7 @@ from handinger_tui.core.money.limits import LARGEST, GaugeState, Limit, LimitOri
 from handinger_tui.core.money.spending import ChargeFilter
 from handinger_tui.core.stream import Snapshot
 from handinger_tui.core.turns.turn import StartPolicy, Turn, TurnStatus
-from handinger_tui.ledger.limits import LimitRules, LimitService
+from handinger_tui.ledger.charges.limits import LimitRules, LimitService
 from tests.ledger.charge_rows import spent, without_state
 from tests.ledger.raw_rows import DAY_MS, NOON_MS, cells, put_in
 from tests.ledger.samples import look, opened, session, turn_request

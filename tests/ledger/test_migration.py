@@ -126,8 +126,9 @@ async def test_renamed_columns_keep_every_figure(tmp_path: Path) -> None:
     async with opened(path) as ledger:
         assert ledger.problem is None
         await ledger.database.run(lambda db: put(db, cells("t4", usd_pico=1, final=1, status="completed")))
+    # Columns of later versions come last.
     after = sorted(
-        row for row in look(path, "SELECT * FROM turn_totals") if row[0] != "t4" and "t4" not in row
+        row[: len(before[0])] for row in look(path, "SELECT * FROM turn_totals") if "t4" not in row
     )
     assert (after, look(path, "SELECT * FROM remote_turns")) == (before, remote)
     assert sorted(look(path, "SELECT turn_id, reported FROM turn_totals WHERE turn_id <> 't4'")) == reported

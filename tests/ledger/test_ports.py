@@ -7,8 +7,8 @@ from pathlib import Path
 
 from handinger_tui.engine import ports
 from handinger_tui.engine.ports import TurnHistory
+from handinger_tui.ledger.charges.limits import LimitService
 from handinger_tui.ledger.ledger import Ledger
-from handinger_tui.ledger.limits import LimitService
 from handinger_tui.ui import ports as ui_ports
 from handinger_tui.ui.ports import ChargeReader, HistoryOfSessions
 

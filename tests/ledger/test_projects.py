@@ -16,7 +16,7 @@ from handinger_tui.core.money.limits import Gauge, Limit, LimitOrigin, LimitReac
 from handinger_tui.core.money.spending import GroupBy
 from handinger_tui.core.tags import PROJECT_KINDS, TagRules, rules_in
 from handinger_tui.core.turns.turn import StartPolicy
-from handinger_tui.ledger.limits import LimitRules
+from handinger_tui.ledger.charges.limits import LimitRules
 from handinger_tui.ledger.migrations import begin_at
 from handinger_tui.ledger.repair import repair
 from tests.ledger.raw_rows import NOON_MS, cells, put_in

@@ -15,24 +15,15 @@ from msgspec.structs import replace
 
 from handinger_tui.core.amounts import Total, Unit
 from handinger_tui.core.errors import LedgerError
-from handinger_tui.core.money.limits import (
-    Gauge,
-    Limit,
-    LimitReached,
-    LimitReserved,
-    LimitUnmeasured,
-    Scope,
-    free_text,
-    spent_text,
-)
+from handinger_tui.core.money.limits import Gauge, Limit, LimitReached, LimitReserved, LimitUnmeasured, Scope
 from handinger_tui.core.money.spending import ChargeFilter, GroupBy
 from handinger_tui.core.stream import Frame, Framing, Marker
 from handinger_tui.core.turns.fold import fold
 from handinger_tui.core.turns.session import put_turn
 from handinger_tui.core.turns.turn import StartPolicy, Turn, TurnStatus
 from handinger_tui.ledger import cost_rows
+from handinger_tui.ledger.charges.limits import LimitRules
 from handinger_tui.ledger.ledger import Ledger
-from handinger_tui.ledger.limits import LimitRules
 from tests.ledger.charge_rows import without_state
 from tests.ledger.raw_rows import DAY_MS, NOON_MS, cells, old_file, put, put_in
 from tests.ledger.samples import answered, look, opened, play, session, turn_request
@@ -72,7 +63,7 @@ async def test_a_turn_without_history_reserves_the_complete_remainder(tmp_path: 
         await start(ledger, 1)
         current = await gauge(ledger)
         assert (current.running, current.unmeasured, current.free) == (1, 1, Decimal(0))
-        assert free_text(current) == "none of $2.50 left, 1 running without cost history"
+        assert current.free_text == "none of $2.50 left, 1 running without cost history"
         with pytest.raises(LimitUnmeasured, match="1 running turn has no cost history"):
             await start(ledger, 2)
         assert look(tmp_path / "h.db", "SELECT turn_id FROM turns") == [("n1",)]
@@ -86,7 +77,7 @@ async def test_a_turn_with_history_reserves_its_typical_cost(tmp_path: Path) -> 
         await put_in(ledger, *history(3, 1))
         await start(ledger, 1)
         await start(ledger, 2)
-        assert free_text(await gauge(ledger)) == "$0.50 of $2.50 left, 2 running"
+        assert (await gauge(ledger)).free_text == "$0.50 of $2.50 left, 2 running"
         for how in StartPolicy:
             with pytest.raises(
                 LimitReserved, match=r"\$0\.50 of \$2\.50 left, 2 running; a turn like this may"
@@ -176,7 +167,7 @@ async def test_an_ended_turn_of_unknown_cost_counts_as_what_it_usually_costs(tmp
             await gap(ledger, number)
         now = await gauge(ledger)
         assert (now.unknown, now.assumed, now.running, now.spent) == (2, Decimal(2), 0, Total(None, 2))
-        assert free_text(now) == "$0.50 of $2.50 left, 2 of unknown cost"
+        assert now.free_text == "$0.50 of $2.50 left, 2 of unknown cost"
         await gap(ledger, 3)
         message = r"The cost of 3 earlier turns is unknown, so the daily limit of \$2\.50 may be used up"
         with pytest.raises(LimitUnmeasured, match=message):
@@ -341,7 +332,7 @@ async def test_a_price_of_credits_makes_credits_count_in_dollars(tmp_path: Path)
             Total(Decimal("1.25"), 1, doubtful=True),
             True,
         )
-        assert spent_text(current) == "about $1.25 so far + 1 unknown of $2.50 (50%)"
+        assert current.spent_text == "about $1.25 so far + 1 unknown of $2.50 (50%)"
         await start(ledger, 1)
         assert (await gauge(ledger)).unmeasured == 0
 

@@ -12,8 +12,8 @@ from handinger_tui.core.money.report import Selection
 from handinger_tui.core.money.spending import ChargeFilter, GroupBy
 from handinger_tui.core.turns.fold import fold
 from handinger_tui.core.turns.session import Session, put_turn
+from handinger_tui.ledger.charges.limits import NO_LIMIT_RULES
 from handinger_tui.ledger.cost_rows import opened as opened_rows
-from handinger_tui.ledger.limits import NO_LIMIT_RULES
 from tests.ledger.samples import WORKER, answered, only, opened, play, session, turn_request
 
 if TYPE_CHECKING:

@@ -67,11 +67,11 @@ async def test_an_amount_is_to_be_read_again_until_it_is_settled(tmp_path: Path)
         now = await read_again(ledger, now, request, "0.25", END + 3_600_000)
         late = await charge_of(ledger)
         assert (late.usd, late.state, late.corrections) == (Decimal("0.25"), AmountState.PROVISIONAL, 1)
-        assert len(await ledger.charges.restated()) == 1
+        assert len(await ledger.charges.restated("ses_1")) == 1
         assert await to_read(ledger) == ["ses_1"]
         await read_again(ledger, now, request, "0.25", END + 3_700_000)
         assert (await charge_of(ledger)).state is AmountState.SETTLED
-        assert len(await ledger.charges.restated()) == 1
+        assert len(await ledger.charges.restated("ses_1")) == 1
 
 
 async def test_a_cost_of_zero_is_not_settled_before_late_costs_would_be_known(tmp_path: Path) -> None:

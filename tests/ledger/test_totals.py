@@ -21,8 +21,8 @@ from msgspec.structs import fields
 from handinger_tui.core.amounts import Total
 from handinger_tui.core.money.spending import SUMS, Bucket, ChargeFilter, GroupBy, sum_buckets
 from handinger_tui.core.turns.turn import TurnStatus
-from handinger_tui.ledger import grouping
-from handinger_tui.ledger.charges import DECIMALS, NUMBERS, SUMMED
+from handinger_tui.ledger.charges import grouping
+from handinger_tui.ledger.charges.entries import DECIMALS, NUMBERS, SUMMED
 from handinger_tui.ledger.ledger import Ledger
 from tests.ledger.charge_rows import charges, spent, without_state
 from tests.ledger.raw_rows import DAY_MS, NOON_MS, cells, put, put_in

@@ -18,17 +18,17 @@ from handinger_tui.core.amounts import Unit
 from handinger_tui.core.errors import SettingsError
 from handinger_tui.core.figures import FIGURE, FIGURES, NO_COSTS, Usage
 from handinger_tui.core.money.attribution import MoneyIndex, session_money
+from handinger_tui.core.money.basis_text import BASIS_CHOICES
 from handinger_tui.core.money.events import Read, Sent
 from handinger_tui.core.money.report import Selection
 from handinger_tui.core.money.spending import ChargeFilter, GroupBy, sum_buckets
-from handinger_tui.core.money.turn_events import BASIS_WORDS
 from handinger_tui.core.stream import Snapshot
 from handinger_tui.core.turns.session import Session, put_turn
 from handinger_tui.core.turns.turn import FigureRead, StartPolicy, Turn, TurnRequest, TurnStatus, with_read
+from handinger_tui.ledger.charges.grouping import spent
+from handinger_tui.ledger.charges.limits import NO_LIMIT_RULES
+from handinger_tui.ledger.charges.worker_turns import others
 from handinger_tui.ledger.cost_rows import opened
-from handinger_tui.ledger.grouping import spent
-from handinger_tui.ledger.limits import NO_LIMIT_RULES
-from handinger_tui.ledger.worker_turns import others
 from tests.ledger.samples import opened as opened_ledger
 
 if TYPE_CHECKING:
@@ -158,7 +158,7 @@ class Played:
         random, choice = self.random, self.random.random()
         ledger = random.choice(self.ledgers)
         if choice < 0.15:
-            await ledger.rulings.set_basis("", WORKER, random.choice([*BASIS_WORDS.values()]), at_ms)
+            await ledger.rulings.set_basis("", WORKER, random.choice([*BASIS_CHOICES.values()]).stored, at_ms)
         elif choice < 0.5 and (buckets := await ledger.charges.suspense(ON_WORKER)):
             rise = random.choice(buckets[0].rises)
             await self._assign(ledger, rise.number, random.choice([*self.of_turn]), at_ms)

@@ -9,7 +9,7 @@ from itertools import chain, pairwise
 from random import Random
 from typing import NamedTuple
 
-from handinger_tui.core.amounts import EXACT
+from handinger_tui.core.decimals import EXACT
 from handinger_tui.core.money.basis import Basis
 from handinger_tui.core.money.events import Key
 from handinger_tui.core.money.timeline import Entry, MeterResult, Timeline

@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import Decimal, localcontext
 from random import Random
 
-from handinger_tui.core.amounts import EXACT
+from handinger_tui.core.decimals import EXACT
 from handinger_tui.core.money.basis import Basis
 from handinger_tui.core.money.events import Key
 from handinger_tui.core.money.timeline import MeterResult, Timeline, TimelineRulings

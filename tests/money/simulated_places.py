@@ -13,32 +13,28 @@ from random import Random
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from zoneinfo import ZoneInfo
 
-from handinger_tui.cli.costs_query import COLUMNS, turn_record
-from handinger_tui.core.amounts import (
-    Total,
-    Unit,
-    at_price,
-    decimal_text,
-    json_amount,
-)
-from handinger_tui.core.export import spending
+from handinger_tui.core.amounts import Total, Unit, at_price
+from handinger_tui.core.decimals import decimal_text, json_amount
 from handinger_tui.core.export.result import result_object
+from handinger_tui.core.money import report_json as spending
 from handinger_tui.core.money.amount_state import AmountState
-from handinger_tui.core.money.attribution import TurnMoney, turn_money
+from handinger_tui.core.money.attribution import MoneyIndex, TurnMoney
 from handinger_tui.core.money.limits import Gauge, Scope
 from handinger_tui.core.money.reconciliation import Restatement, suspense_buckets
+from handinger_tui.core.money.report_json import TURN_COLUMNS as COLUMNS
 from handinger_tui.core.money.spending import Bucket, ChargeFilter, GroupBy, TurnCharge, sum_buckets
 from handinger_tui.core.receipts import receipt_line
 from handinger_tui.core.tags import NO_TAG_RULES
 from handinger_tui.core.turns.session import Session
 from handinger_tui.core.turns.turn import FREE, NO_DAY, Turn, TurnStatus
 from handinger_tui.ledger import turns as turn_store
-from handinger_tui.ledger.charges import rises
+from handinger_tui.ledger.charges.entries import rises
+from handinger_tui.ledger.charges.grouping import buckets, restatements, turn_charges
+from handinger_tui.ledger.charges.limits import LimitRules, LimitUsage, periods_at
+from handinger_tui.ledger.charges.turn_records import turn_record
 from handinger_tui.ledger.cost_rows import CostRows
 from handinger_tui.ledger.database_file import charges_before, open_database
-from handinger_tui.ledger.grouping import buckets, restatements, turn_charges
 from handinger_tui.ledger.history import SessionHistory
-from handinger_tui.ledger.limits import LimitRules, LimitUsage, periods_at
 from handinger_tui.ledger.sql import one_moment, unpack
 from tests.money.simulated_service import (
     CREDIT_UNIT,
@@ -171,7 +167,7 @@ class Places:
         stored = {one.turn_id: one for one in charges}
         counted = set()
         for session in sessions:
-            money = turn_money(session.turns, session.elsewhere)
+            money = MoneyIndex()(session.turns, session.elsewhere)
             for turn, own in zip(session.turns, money, strict=True):
                 if turn.imported or turn.unsent:
                     continue

@@ -25,22 +25,22 @@ from handinger_tui.core.errors import ApiError, HandingerError
 from handinger_tui.core.export.exporters import session_json
 from handinger_tui.core.export.session_document import Contents
 from handinger_tui.core.export.session_file import read_session
+from handinger_tui.core.money.basis_text import BASIS_CHOICES
 from handinger_tui.core.money.limits import Limit, Scope
 from handinger_tui.core.money.report import Selection
 from handinger_tui.core.money.spending import ChargeFilter
-from handinger_tui.core.money.turn_events import BASIS_WORDS
 from handinger_tui.core.turns.turn import StartPolicy, Trigger
 from handinger_tui.engine.engine import Engine
 from handinger_tui.engine.ports import RetryPolicy
 from handinger_tui.engine.session_actor import ServiceContext
+from handinger_tui.ledger.charges.limits import LimitRules, LimitService
+from handinger_tui.ledger.charges.reports import ChargeQueries
 from handinger_tui.ledger.corrections import Rulings
 from handinger_tui.ledger.database_file import open_database
-from handinger_tui.ledger.frames import FrameWriter
 from handinger_tui.ledger.history import SessionHistory
 from handinger_tui.ledger.ledger import Ledger
-from handinger_tui.ledger.limits import LimitRules, LimitService
-from handinger_tui.ledger.reports import ChargeQueries
 from handinger_tui.ledger.sql import translated
+from handinger_tui.ledger.turns import FrameWriter
 from tests.engine.fakes import PLACE, FakeIds
 from tests.engine.scheduler import Loop, OldestFirst, new_loop
 from tests.ledger.samples import begin
@@ -436,7 +436,7 @@ class Life:
             if choice < 0.4 and self.service.workers:
                 worker_id = random.choice([*self.service.workers])
                 await ledger.rulings.set_basis(
-                    PLACE, worker_id, random.choice([*BASIS_WORDS.values()]), now_ms
+                    PLACE, worker_id, random.choice([*BASIS_CHOICES.values()]).stored, now_ms
                 )
             elif choice < 0.8 and buckets:
                 rise = random.choice(random.choice(buckets).rises)

@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from handinger_tui.core.amounts import Unit, decimal_text
-from handinger_tui.core.money.words import amount_text, bare_text
+from handinger_tui.core.amounts import Unit, amount_text, bare_text
+from handinger_tui.core.decimals import decimal_text
 from handinger_tui.core.turns.turn import TurnStatus
 from tests.chaos.processes import ended
 from tests.e2e.runner import KEY, Ran

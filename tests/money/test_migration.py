@@ -15,7 +15,7 @@ from typing import Any, Final
 
 import pytest
 
-from handinger_tui.core.amounts import decimal_text
+from handinger_tui.core.decimals import decimal_text
 from handinger_tui.ledger.corrections import recompute
 from tests.e2e.runner import run
 from tests.money.cases import CASES, Case

@@ -13,9 +13,9 @@ from typing import Any
 
 import pytest
 
-from handinger_tui.core.amounts import Total, Unit, decimal_text, total
-from handinger_tui.core.money.attribution import TurnMoney, total_of, turn_money
-from handinger_tui.core.money.words import about_text, amount_text, total_cell, total_words, unknown_words
+from handinger_tui.core.amounts import Total, Unit, amount_text, total
+from handinger_tui.core.decimals import decimal_text
+from handinger_tui.core.money.attribution import MoneyIndex, TurnMoney, total_of
 from handinger_tui.core.receipts import receipt_line
 from handinger_tui.core.turns.session import Session
 from handinger_tui.core.turns.turn import TurnStatus
@@ -113,7 +113,9 @@ class Right:
         self.sessions = sessions
         self.money: dict[str, TurnMoney] = {}
         for session in sessions:
-            for turn, money in zip(session.turns, turn_money(session.turns, session.elsewhere), strict=True):
+            for turn, money in zip(
+                session.turns, MoneyIndex()(session.turns, session.elsewhere), strict=True
+            ):
                 self.money[turn.turn_id] = money
 
     def usd(self, *sessions: Session) -> Total:
@@ -204,12 +206,12 @@ def check_costs(person: Person, right: Right) -> None:
     text = person.run("costs", "--by", "session").out
     assert "~ about" in text
     last = next(line for line in text.splitlines() if line.startswith("total"))
-    for shown in (total_cell(right.usd()), total_cell(right.credits(), Unit.CREDITS)):
+    for shown in (right.usd().cell(), right.credits().cell(Unit.CREDITS)):
         assert shown in " ".join(last.split()), last
     report = person.home / "report.html"
     assert person.run("costs", "--report", str(report)).code == 0
     plain = re.sub(r"<[^>]*>", "", report.read_text("utf-8"))
-    assert total_cell(right.usd()) in plain
+    assert right.usd().cell() in plain
 
 
 def decimal_of(amount: Decimal | None) -> str:
@@ -225,7 +227,7 @@ def check_sessions(person: Person, right: Right) -> None:
     assert {row["session_id"]: row["doubtful"] for row in rows} == doubts(right, "session")
     listed = person.run("sessions").out
     for session in right.sessions:
-        assert f" {total_words(right.usd(session))} " in listed
+        assert f" {right.usd(session).words()} " in listed
         shown = person.run("sessions", "show", session.session_id).out
         exported = person.run("export", session.session_id).out.replace("\\", "")
         for turn in session.turns:
@@ -254,20 +256,20 @@ def check_app(shown: Shown, right: Right) -> None:
     assert (pending.doubtful, shared.doubtful) == (True, True)
     rows = re.findall(r"│ (This turn|Session) +(.*?) +│", shown.panel)
     assert [(name, " ".join(text.split())) for name, text in rows] == [
-        ("This turn", total_words(pending.total(Unit.USD))),
-        ("Session", total_words(own)),
+        ("This turn", pending.total(Unit.USD).words()),
+        ("Session", own.words()),
     ]
-    assert f"today {total_words(complete)}" in shown.header
-    assert f"session {total_words(own)} " in shown.header
+    assert f"today {complete.words()}" in shown.header
+    assert f"session {own.words()} " in shown.header
     assert f"· {amount_text(exact.usd)}" in shown.transcript
     assert f"· up to {most_text}" in shown.transcript
     assert re.search(rf"│ +Cost +up to {re.escape(most_text)} so far  shared", shown.receipt)
-    assert f"  {total_words(complete)} " in shown.ledger
+    assert f"  {complete.words()} " in shown.ledger
     assert re.search(r" ~2…? +~\$0\.20…? +││", shown.ledger)
-    for amount in (amount_text(exact.usd), f"~{most_text}", total_cell(pending.total(Unit.USD))):
+    for amount in (amount_text(exact.usd), f"~{most_text}", pending.total(Unit.USD).cell()):
         assert re.search(rf" {re.escape(amount)}…? +││", shown.ledger), amount
-    assert f"Cost:                 {total_words(own)} · " in shown.farewell
+    assert f"Cost:                 {own.words()} · " in shown.farewell
     # The turns without credits are others than those without a cost.
-    credit = f"{about_text(right.credits(), Unit.CREDITS)} {unknown_words(right.credits())}"
+    credit = f"{right.credits().about(Unit.CREDITS)} {right.credits().gap_words}"
     assert credit == "about 5 credits + 4 unknown"
-    assert f"Today:                {total_words(complete)} · {credit} · 6 turns" in shown.farewell
+    assert f"Today:                {complete.words()} · {credit} · 6 turns" in shown.farewell

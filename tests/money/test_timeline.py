@@ -7,7 +7,7 @@ from decimal import Decimal, localcontext
 
 import pytest
 
-from handinger_tui.core.amounts import EXACT
+from handinger_tui.core.decimals import EXACT
 from handinger_tui.core.money.basis import Basis
 from handinger_tui.core.money.events import Ended, Event, Key, Read, Sent
 from handinger_tui.core.money.timeline import Entry, MeterResult, Suspense, Timeline, is_rounding

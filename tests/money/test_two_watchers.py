@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from handinger_tui.core.money.attribution import session_money, turn_money
+from handinger_tui.core.money.attribution import MoneyIndex, session_money
 from handinger_tui.core.stream import Frame, Framing
 from handinger_tui.core.turns.fold import fold
 from handinger_tui.core.turns.session import NO_RELATED_HISTORY, put_turn
@@ -154,7 +154,7 @@ async def test_a_program_with_an_older_copy_of_a_turn_removes_nothing(tmp_path: 
         (charge,) = await second.charges.turn_charges()
         assert (charge.usd, charge.corrections) == (Decimal("0.25"), 1)
         # It shows its old copy, until it reads the session again.
-        assert [money.usd for money in turn_money(older.turns, others)] == [Decimal("0.25")]
+        assert [money.usd for money in MoneyIndex()(older.turns, others)] == [Decimal("0.25")]
         assert session_money(older.turns, others).usd == session_money(now.turns).usd
         loaded = await second.load("ses_1")
         assert loaded is not None

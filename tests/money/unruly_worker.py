@@ -17,7 +17,7 @@ from fractions import Fraction
 from random import Random
 from typing import Final, NamedTuple
 
-from handinger_tui.core.amounts import EXACT
+from handinger_tui.core.decimals import EXACT
 from handinger_tui.core.money.events import Ended, Event, Key, Read, Sent
 from handinger_tui.core.money.timeline import Timeline
 from tests.money.oracle import entered, is_plain

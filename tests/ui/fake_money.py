@@ -181,8 +181,11 @@ class FakeLedger:
     async def assigned(self, which: ChargeFilter) -> list[AssignedRise]:
         return [one for one in self.owners if which.worker_id in (None, one.worker_id)]
 
-    async def restated(self, which: ChargeFilter) -> list[Restatement]:
-        return self.changed
+    async def spent(self, which: ChargeFilter) -> Bucket:
+        return sum_buckets([*await self.buckets(GroupBy.DAY, which), *await self.suspense(which)])
+
+    async def restated(self, session_id: str) -> frozenset[str]:
+        return frozenset(one.turn_id for one in self.changed)
 
     async def set_basis(self, base_url: str, worker_id: str, basis: str, at_ms: int) -> None:
         self.pins.append((worker_id, basis))

@@ -32,6 +32,7 @@ from handinger_tui.engine.session_actor import ServiceContext
 from handinger_tui.ui.app import HandingerApp
 from handinger_tui.ui.ports import Account, AppOptions, Connection, Fetched, Opening, Progress
 from handinger_tui.ui.terminal.input import InputParser
+from handinger_tui.ui.widgets.prompt import HintLine, PromptBox
 from tests.engine.fakes import PLACE, FakeApi, FakeClock, FakeIds, FakeLog, Script, says, worker
 from tests.ui.fake_money import NOW_MS, FakeLedger, FakeLimits, charge
 from tests.ui.pilot import running
@@ -538,6 +539,10 @@ def unpainted() -> Iterator[Callable[[], int]]:
         nonlocal skipped
         skipped += 1
         compositor._dirty_regions.clear()
+        # The app counts from the frame in which the person could see what Enter does.
+        for widget in compositor.visible_widgets:
+            if isinstance(widget, HintLine | PromptBox):
+                widget.sight.rendered()
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Compositor, "render_update", skip)

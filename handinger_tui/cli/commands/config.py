@@ -13,8 +13,7 @@ from handinger_tui.cli.exit_codes import Exit
 from handinger_tui.cli.load_settings import settings_for
 from handinger_tui.cli.local_files import default_paths
 from handinger_tui.cli.output import put_result
-from handinger_tui.core.amounts import Unit, decimal_text
-from handinger_tui.core.money.limits import LimitOrigin
+from handinger_tui.core.decimals import decimal_text
 from handinger_tui.settings import CREDIT_PRICE, DEFAULT_BASE, LOCAL_BASE, Settings, environment_value
 
 if TYPE_CHECKING:
@@ -99,8 +98,7 @@ def _spending_rows(settings: Settings) -> list[tuple[str, Any, str]]:
         name = f"{limit.scope}_{limit.unit}"
         variable = f"HANDINGER_LIMIT_{name.upper()}"
         configured = variable if _is_set(variable) else "config file"
-        flag = "--max-cost" if limit.unit is Unit.USD else "--max-credits"
-        origin = flag if limit.origin is LimitOrigin.FLAG else configured
+        origin = limit.option if limit.by_flag else configured
         rows.append((f"spending.{name}", decimal_text(limit.amount), origin))
     if settings.credit_usd is not None:
         variable = f"HANDINGER_{CREDIT_PRICE.upper()}"

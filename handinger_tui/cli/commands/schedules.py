@@ -6,8 +6,6 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
-from msgspec.structs import replace
-
 from handinger_tui.api.generations import worker_id_in
 from handinger_tui.api.schedules import utc_seconds_text
 from handinger_tui.cli.args import (
@@ -22,7 +20,6 @@ from handinger_tui.cli.output import put_result, say
 from handinger_tui.cli.run_output import progress_of
 from handinger_tui.cli.tables import list_text
 from handinger_tui.cli.wiring import Services, run_with_services, schedule_client
-from handinger_tui.core.amounts import json_amount
 from handinger_tui.core.errors import Doubtful, SettingsError
 from handinger_tui.core.schedules import (
     COLUMNS,
@@ -31,12 +28,10 @@ from handinger_tui.core.schedules import (
     Cron,
     Every,
     NewSchedule,
-    Price,
     Rule,
     Schedule,
     ScheduleList,
     next_runs,
-    price_sentences,
     read_rule,
     runs_of,
     schedule_row,
@@ -48,7 +43,6 @@ if TYPE_CHECKING:
     import argparse
 
     from handinger_tui.core.jsontext import Json, JsonObject
-    from handinger_tui.core.money.typical_cost import TypicalCost
 
 SCHEDULES: Final = "Manage a worker's schedules (runs that start automatically)."
 NEXT_RUNS: Final = 3
@@ -90,16 +84,13 @@ def _run_schedules(args: argparse.Namespace) -> int:
 def _schedules_of(args: argparse.Namespace, services: Services) -> WorkerSchedules:
     settings, worker_id = services.settings, worker_id_in(args.worker)
 
-    async def typical_cost(budget: str) -> TypicalCost:
-        charges = services.ledger.charges
-        usual = await charges.typical_cost(worker_id, budget, simulated=settings.local)
-        return replace(usual, credit_usd=settings.credit_usd)
-
+    charges, price = services.ledger.charges, settings.credit_usd
+    cost_at = partial(charges.typical_cost, worker_id, simulated=settings.local, credit_usd=price)
     return WorkerSchedules(
         schedule_client(services.client),
         worker_id,
         args.budget or STANDARD,
-        typical_cost,
+        cost_at,
         partial(datetime.now, UTC),
         is_local=settings.local,
     )
@@ -108,7 +99,7 @@ def _schedules_of(args: argparse.Namespace, services: Services) -> WorkerSchedul
 async def _list(args: argparse.Namespace, schedules: WorkerSchedules) -> int:
     listing = await schedules.read()
     listed, now = listing.listed, listing.now
-    rows: list[Json] = [_schedule_object(one.schedule, one.price, listed, now) for one in listing.priced]
+    rows: list[Json] = [_schedule_object(one.schedule, one.price.json, listed, now) for one in listing.priced]
     lines = [list_text(COLUMNS, [schedule_row(one, now) for one in listing.priced], "No schedules.")]
     if listing.priced:
         lines.append(listing.summary)
@@ -140,7 +131,7 @@ async def _add(args: argparse.Namespace, schedules: WorkerSchedules) -> int:
         value: JsonObject = {
             "added": False,
             "next_runs": [utc_seconds_text(run) for run in runs],
-            "price": _price_object(price),
+            "price": price.json,
         }
         put_result(args, value, schedules.question(schedule, listing, NEXT_RUNS).body)
         say("Nothing was added. Add --yes to add it.")
@@ -156,10 +147,8 @@ async def _add(args: argparse.Namespace, schedules: WorkerSchedules) -> int:
         if not progress.doubt:
             raise
         return _report_doubt(args, "added", problem)
-    row = _schedule_object(added.schedule, price, listing.listed, now)
-    put_result(
-        args, {"added": True, **row}, f"{added.schedule.schedule_id}: {text}\n{price_sentences(price)}"
-    )
+    row = _schedule_object(added.schedule, price.json, listing.listed, now)
+    put_result(args, {"added": True, **row}, f"{added.schedule.schedule_id}: {text}\n{price.sentences}")
     return Exit.OK
 
 
@@ -182,7 +171,9 @@ def _report_doubt(args: argparse.Namespace, name: str, problem: Doubtful) -> int
 
 
 # -- JSON ------------------------------------------------------------------------------------
-def _schedule_object(schedule: Schedule, price: Price, listed: ScheduleList, now: datetime) -> JsonObject:
+def _schedule_object(
+    schedule: Schedule, price: JsonObject, listed: ScheduleList, now: datetime
+) -> JsonObject:
     rule = schedule.rule
     runs: list[Json] = [utc_seconds_text(run) for run in runs_of(schedule, now, listed.cron_zone)]
     return {
@@ -195,24 +186,7 @@ def _schedule_object(schedule: Schedule, price: Price, listed: ScheduleList, now
         "delay_seconds": rule.seconds if isinstance(rule, After) else None,
         "next_run_at": None if schedule.next_run is None else utc_seconds_text(schedule.next_run),
         "next_runs": runs,
-        "price": _price_object(price),
-    }
-
-
-def _price_object(price: Price) -> JsonObject:
-    """An estimate from earlier turns; amounts are null where there are none."""
-    of = price.of_run
-    return {
-        "unit": str(price.unit),
-        "budget": price.typical.budget,
-        "per_run": json_amount(of.median),
-        "per_run_low": json_amount(of.low),
-        "per_run_high": json_amount(of.high),
-        "per_month": json_amount(price.per_month),
-        "credit_usd": json_amount(price.typical.credit_usd),
-        "runs_per_month": None if price.runs is None else float(round(price.runs, 2)),
-        "turns": of.counted,
-        "of_other_workers": price.typical.everywhere,
+        "price": price,
     }
 
 

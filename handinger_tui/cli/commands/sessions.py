@@ -22,9 +22,10 @@ from handinger_tui.cli.session_choice import (
     unique_session_id,
 )
 from handinger_tui.cli.tables import list_text
-from handinger_tui.core.amounts import Unit, json_amount
+from handinger_tui.core.amounts import Unit, bare_text
 from handinger_tui.core.citations import Mentions, mentions, unmentioned
 from handinger_tui.core.columns import Align, Column, Row
+from handinger_tui.core.decimals import json_amount
 from handinger_tui.core.errors import HandingerError, SettingsError
 from handinger_tui.core.evidence import Source, canonical_url, sources_of, title_of, unicode_host
 from handinger_tui.core.export.exporters import (
@@ -40,7 +41,6 @@ from handinger_tui.core.export.session_file import MOST_MB, most_bytes, read_ses
 from handinger_tui.core.formatting import ago, plural, size, spaced
 from handinger_tui.core.jsontext import Json, JsonObject, dump
 from handinger_tui.core.money.attribution import MoneyIndex
-from handinger_tui.core.money.words import bare_text, total_words
 from handinger_tui.core.prompts import lineage_words
 from handinger_tui.core.receipts import receipt_line
 from handinger_tui.core.safety import clean, clean_line, one_word
@@ -410,7 +410,7 @@ def _name(title: str, session_id: str) -> str:
 def _cost_text(summary: SessionSummary) -> str:
     if summary.only_imported:
         return "imported"
-    cost = total_words(summary.usd)
+    cost = summary.usd.words()
     cost = f"{cost} simulated" if summary.base_url == LOCAL and summary.usd.value is not None else cost
     return f"{cost} + imported" if summary.imported else cost
 
@@ -418,7 +418,7 @@ def _cost_text(summary: SessionSummary) -> str:
 def _credits_text(summary: SessionSummary) -> str:
     if summary.only_imported:
         return ""
-    return total_words(summary.credits, Unit.CREDITS, bare_text)
+    return summary.credits.words(Unit.CREDITS, bare_text)
 
 
 def _show_json(session: Session) -> str:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final, TypeVar
 from msgspec import Struct
 
 from handinger_tui.core.evidence import Citable, Days, Source, citables, read_days
-from handinger_tui.core.export.result import result_object
+from handinger_tui.core.export.result import result_objects
 from handinger_tui.core.export.session_document import (
     SIMULATED_SESSION,
     USUAL,
@@ -27,7 +27,6 @@ from handinger_tui.core.export.session_file import SCHEMA, record_object, withou
 from handinger_tui.core.export.session_html import session_html
 from handinger_tui.core.formatting import utc_text
 from handinger_tui.core.jsontext import Json, JsonObject, dump
-from handinger_tui.core.money.attribution import turn_money
 from handinger_tui.core.safety import clean_json, clean_line
 from handinger_tui.core.turns.session import LOCAL, About, Session, about, ids_of
 from handinger_tui.core.turns.turn import NO_DAY
@@ -86,9 +85,9 @@ def turn_objects(session: Session) -> list[JsonObject]:
             "began_ms": None if turn.request.service_ms == NO_DAY else turn.began_ms,
             "lineage": lineage_object(turn.request.lineage),
             "imported": turn.imported,
-            **result_object(session, turn, money=money),
+            **result,
         }
-        for turn, money in zip(session.turns, turn_money(session.turns, session.elsewhere), strict=True)
+        for turn, result in zip(session.turns, result_objects(session), strict=True)
     ]
 
 

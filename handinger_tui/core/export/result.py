@@ -5,16 +5,14 @@ A number that was not reported is null, money is decimal text, and text is clean
 
 from __future__ import annotations
 
-from enum import StrEnum
 from operator import attrgetter
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import TYPE_CHECKING, Final
 
-from handinger_tui.core.amounts import json_amount
 from handinger_tui.core.dialects import events as ev
 from handinger_tui.core.evidence import files_of_turn, sources_of_turn
-from handinger_tui.core.figures import Costs, Usage, cost_of, figures_object
-from handinger_tui.core.money.amount_state import AmountState
-from handinger_tui.core.money.attribution import AmountBasis, TurnMoney, elapsed_ms, fault_in, money_of
+from handinger_tui.core.figures import reported_figures
+from handinger_tui.core.money.attribution import MoneyIndex, TurnMoney
+from handinger_tui.core.money.turn_json import turn_members
 from handinger_tui.core.safety import clean_json
 from handinger_tui.core.stream import CustomPart, FilePart, SourcePart
 from handinger_tui.core.turns.messages import id_of, role_of, text_of
@@ -25,7 +23,6 @@ from handinger_tui.core.turns.turn import (
     ToolPart,
     ToolState,
     Turn,
-    TurnStatus,
     fault_object,
 )
 
@@ -41,7 +38,7 @@ def result_object(
     session: Session, turn: Turn, *, raw: bool = False, money: TurnMoney | None = None
 ) -> JsonObject:
     """The result of `turn`. `raw`: do not clean texts. `money`: that of the turn, if computed already."""
-    money = money_of(session, turn) if money is None else money
+    money = MoneyIndex().of(session, turn) if money is None else money
     snapshot = turn.snapshot
     result: JsonObject = {
         "schema": SCHEMA,
@@ -53,7 +50,7 @@ def result_object(
         "status": str(turn.status),
         "recovered": turn.recovered,
         "finish_reason": turn.finish_reason,
-        "error": fault_object(fault_in(turn, money)),
+        "error": fault_object(money.fault_of(turn)),
         "draft": turn.draft,
         "text": turn.text,
         "texts": list(turn.texts),
@@ -70,78 +67,22 @@ def result_object(
         "metadata": {**(snapshot.metadata if snapshot else {}), **turn.metadata},
         "aborted": turn.aborted,
         "errors": [*turn.errors, *turn.late_errors],
-        # As the worker reports them (usually cumulative); then those of the turn.
+        # As the worker reports them, usually cumulative; those of the turn follow.
         "usage": reported_figures(snapshot.usage) if snapshot else None,
         "costs": reported_figures(snapshot.costs) if snapshot else None,
-        "turn_usage": reported_figures(_own_part(money.usage, money.most[0], money)),
-        "turn_costs": reported_figures(_own_part(money.costs, money.most[1], money)),
-        "turn_money": turn_money_object(turn, money, restated=turn.turn_id in session.restated),
-        "turn_shared_with": money.others if money.shared else None,
-        "turn_cost_usd_at_most": json_amount(money.final_most_usd),
-        "turn_credits_at_most": json_amount(money.final_most_credits),
-        "turn_doubtful": bool(money.doubts),
-        "duration_ms": elapsed_ms(turn),
+        **turn_members(turn, money, restated=turn.turn_id in session.restated),
+        "duration_ms": turn.elapsed_ms,
         "posts_sent": turn.posts,
         "encoding": turn.encoding,
     }
     return result if raw else {key: clean_json(value) for key, value in result.items()}
 
 
-class TurnMoneyState(StrEnum):
-    """How far the amount of a turn can be relied on: `turn_money.state`."""
-
-    EXACT = "exact"
-    APPROXIMATE = "approximate"
-    """It depends on what the worker's figures mean, which is not decided."""
-    SHARED = "shared"
-    """A part may belong to others."""
-    PENDING = "pending"
-    """It may still change: the turn is under way, or its figures were not confirmed yet."""
-    UNKNOWN = "unknown"
-
-
-def turn_money_object(turn: Turn, money: TurnMoney, *, restated: bool) -> JsonObject:
-    """What a turn took, and how far that can be relied on.
-
-    An amount that is shared and entered for another turn is null, never 0. `restated`: a final amount of the
-    turn has changed.
-    """
-    usage = _own_part(money.usage, money.most[0], money)
-    costs = _own_part(money.costs, money.most[1], money)
-    is_undecided = money.reading is AmountBasis.NONE or money.undecided or bool(money.doubts)
-    return {
-        "usd": json_amount(cost_of(usage, costs)),
-        "credits": json_amount(usage.credits),
-        "state": str(_state_of(turn, money)),
-        "shared_with": money.others if money.shared else None,
-        "meaning": "undecided" if is_undecided else money.reading.word,
-        "restated": restated,
-    }
-
-
-def _state_of(turn: Turn, money: TurnMoney) -> TurnMoneyState:
-    is_running = turn.status is TurnStatus.RUNNING and money.state is AmountState.OPEN
-    is_open = turn.live or is_running
-    if money.free:
-        return TurnMoneyState.EXACT
-    if is_open or money.usd is None is money.usage.credits:
-        return TurnMoneyState.PENDING if is_open else TurnMoneyState.UNKNOWN
-    if money.shared:
-        return TurnMoneyState.SHARED
-    if money.doubts:
-        return TurnMoneyState.APPROXIMATE
-    return TurnMoneyState.EXACT if money.state is AmountState.SETTLED else TurnMoneyState.PENDING
-
-
-_Figures = TypeVar("_Figures", Usage, Costs)
-
-
-def _own_part(entered: _Figures, most: _Figures, money: TurnMoney) -> _Figures:
-    """The figures of a turn; None for those that it shares and that are entered for another turn."""
-    if not money.shared:
-        return entered
-    pairs = zip(entered.members, most.members, strict=True)
-    return type(entered)(*[None if not own and may_own else own for own, may_own in pairs])
+def result_objects(session: Session) -> list[JsonObject]:
+    """The results of all turns."""
+    all_money = MoneyIndex()(session.turns, session.elsewhere)
+    pairs = zip(session.turns, all_money, strict=True)
+    return [result_object(session, turn, money=money) for turn, money in pairs]
 
 
 def _tool_object(part: ToolPart) -> JsonObject:
@@ -174,11 +115,6 @@ def _file_object(part: FilePart) -> JsonObject:
         "size": part.size,
         "saved_as": None,
     }
-
-
-def reported_figures(group: Usage | Costs) -> JsonObject | None:
-    """Usage or costs in JSON; None if nothing was reported."""
-    return figures_object(group) if group.reported else None
 
 
 # -- the lines of stream-json -----------------------------------------------------------

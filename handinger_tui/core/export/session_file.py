@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from msgspec.structs import replace
 
-from handinger_tui.core.amounts import INT64_MAX
+from handinger_tui.core.decimals import INT64_MAX
 from handinger_tui.core.errors import SettingsError
 from handinger_tui.core.jsontext import (
     MAX_DEPTH,

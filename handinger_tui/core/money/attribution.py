@@ -12,7 +12,8 @@ from typing import Final
 from msgspec import Struct
 from msgspec.structs import replace
 
-from handinger_tui.core.amounts import EXACT, Total, Unit
+from handinger_tui.core.amounts import Total, Unit, cost_words
+from handinger_tui.core.decimals import EXACT
 from handinger_tui.core.figures import (
     FIGURES,
     NO_COSTS,
@@ -26,6 +27,7 @@ from handinger_tui.core.figures import (
     cost_of,
     usage_and_costs,
 )
+from handinger_tui.core.formatting import duration, plural
 from handinger_tui.core.money.amount_state import AmountState, state_of, total_in
 from handinger_tui.core.money.basis import Basis
 from handinger_tui.core.money.events import Key
@@ -41,7 +43,6 @@ from handinger_tui.core.money.turn_events import (
     rulings_by,
     timeline_of,
 )
-from handinger_tui.core.money.words import cost_words
 from handinger_tui.core.turns.session import NO_RELATED_HISTORY, PerTurn, RelatedHistory, Session
 from handinger_tui.core.turns.turn import FREE, LIVE, Fault, Turn, TurnStatus
 
@@ -136,6 +137,26 @@ class TurnMoney(Struct, frozen=True):
         usd, credit = (self.total(unit) for unit in Unit)
         return "" if usd.value is credit.value is None else cost_words(usd, credit, credit_usd)
 
+    def fault_of(self, turn: Turn) -> Fault | None:
+        """The fault of its turn; it may have been charged if the worker's figures rose at that time."""
+        fault = turn.fault
+        return replace(fault, may_have_been_charged=True) if fault is not None and self.grew else fault
+
+    def duration_text(self, turn: Turn) -> str:
+        """How long its turn took: as reported, else by our own clock; "" if unknown."""
+        if self.final and self.usage.duration_ms is not None:
+            return duration(self.usage.duration_ms)
+        return "" if turn.elapsed_ms is None else duration(turn.elapsed_ms)
+
+    @property
+    def share_text(self) -> str:
+        """With what the turn shares its amount; "" if it does not."""
+        if not self.shared:
+            return ""
+        if not self.others:
+            return "with costs from before it"
+        return f"shared with {plural(self.others, 'other run')}"
+
     @property
     def final_most_usd(self) -> Decimal | None:
         """`most_usd`; None while the amount may still grow, and so has no maximum."""
@@ -186,39 +207,6 @@ def session_money(turns: Sequence[Turn], elsewhere: RelatedHistory = NO_RELATED_
     return SessionMoney(
         all_money, index.reading, total_of(charged, Unit.USD), total_of(charged, Unit.CREDITS)
     )
-
-
-def money_of(session: Session, turn: Turn, index: MoneyIndex | None = None) -> TurnMoney:
-    """The money of `turn`; unknown if it is not a turn of the session. Pass `index` for repeated calls."""
-    at, money = (index or MoneyIndex()).with_turn(session, turn)
-    return TurnMoney() if at is None else money[at]
-
-
-def turn_money(
-    turns: Sequence[Turn], elsewhere: RelatedHistory = NO_RELATED_HISTORY
-) -> tuple[TurnMoney, ...]:
-    """The money of each turn, in the same order."""
-    return MoneyIndex()(turns, elsewhere)
-
-
-def fault_in(turn: Turn, money: TurnMoney) -> Fault | None:
-    """The fault of a turn; it may have been charged if the worker's figures rose at that time."""
-    fault = turn.fault
-    return replace(fault, may_have_been_charged=True) if fault is not None and money.grew else fault
-
-
-def elapsed_ms(turn: Turn) -> int | None:
-    """Milliseconds from sending to the end, by our own clock.
-
-    None while the turn runs, if it was never sent, if the clock went back, and for a turn that another
-    program started.
-    """
-    if turn.ended_ms is None or turn.live or turn.request.trigger.elsewhere:
-        return None
-    if turn.sent_ms is None and turn.status is TurnStatus.NOT_SENT:
-        return None
-    milliseconds = turn.ended_ms - turn.began_ms
-    return milliseconds if milliseconds >= 0 else None
 
 
 def total_of(all_money: Sequence[TurnMoney], unit: Unit) -> Total:
@@ -310,6 +298,11 @@ class MoneyIndex:
             usage_and_costs([meter.of_worker for meter in meters]) if meters else (NO_USAGE, NO_COSTS)
         )
         return self._money
+
+    def of(self, session: Session, turn: Turn) -> TurnMoney:
+        """The money of `turn`; unknown if it is not a turn of the session."""
+        at, money = self.with_turn(session, turn)
+        return TurnMoney() if at is None else money[at]
 
     def with_turn(self, session: Session, turn: Turn) -> tuple[int | None, tuple[TurnMoney, ...]]:
         """The position of `turn`, None if the session does not have it, and the money of all turns.

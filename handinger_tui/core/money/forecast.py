@@ -15,11 +15,11 @@ from typing import Final
 
 from msgspec import Struct
 
-from handinger_tui.core.amounts import EXACT, Total, Unit
+from handinger_tui.core.amounts import Total, Unit, amount_text, exact_text
+from handinger_tui.core.decimals import EXACT
 from handinger_tui.core.formatting import plural
 from handinger_tui.core.money.limits import Gauge, Scope
 from handinger_tui.core.money.spending import Bucket
-from handinger_tui.core.money.words import amount_text, exact_text, unknown_words
 
 ENOUGH_DAYS: Final = 3
 """How many days before today a forecast needs."""
@@ -191,7 +191,7 @@ def forecast_text(estimate: Forecast) -> str:
     amounts = (estimate.low, estimate.middle, estimate.high)
     low, middle, high = (amount_text(value, estimate.unit) for value in amounts)
     end = " ".join(
-        filter(None, [f"about {middle}", unknown_words(Total(Decimal(0), estimate.gaps)), "by month end"])
+        filter(None, [f"about {middle}", Total(Decimal(0), estimate.gaps).gap_words, "by month end"])
     )
     days = f", from {plural(estimate.days_seen, 'day')}" if estimate.days_seen < FEW_DAYS else ""
     return f"{end} ({low} to {high}{days})" if low != high else end

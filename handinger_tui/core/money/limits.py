@@ -9,7 +9,8 @@ their reservation.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from decimal import ROUND_DOWN, Decimal
 from enum import IntEnum, StrEnum
 from typing import Final
@@ -17,10 +18,10 @@ from typing import Final
 from msgspec import Struct
 from msgspec.structs import replace
 
-from handinger_tui.core.amounts import EXACT, Total, Unit
+from handinger_tui.core.amounts import Total, Unit, Write, amount_text, bare_text, exact_text
+from handinger_tui.core.decimals import EXACT
 from handinger_tui.core.errors import HandingerError
 from handinger_tui.core.formatting import plural
-from handinger_tui.core.money.words import Write, about_text, amount_text, bare_text, exact_text, total_words
 from handinger_tui.core.turns.turn import StartPolicy
 
 WARN_AT: Final = Decimal("0.8")
@@ -71,6 +72,14 @@ class LimitOrigin(StrEnum):
     """Typed with `/limit`: stored in the history, so it holds for every program that uses it."""
     CONFIG = "config"
 
+    @property
+    def words(self) -> str:
+        """Where it comes from, for people; "" for one that was typed in the app."""
+        return _ORIGINS.get(self, "")
+
+
+_ORIGINS: Final = {LimitOrigin.FLAG: "from the command line", LimitOrigin.CONFIG: "from the config file"}
+
 
 class Limit(Struct, frozen=True):
     """A limit of `amount` (above 0) for one scope."""
@@ -80,6 +89,55 @@ class Limit(Struct, frozen=True):
     amount: Decimal
     origin: LimitOrigin = LimitOrigin.CONFIG
 
+    @staticmethod
+    def of_flag(scope: Scope, unit: Unit, amount: Decimal) -> Limit:
+        """One that was given on the command line."""
+        return Limit(scope, unit, amount, LimitOrigin.FLAG)
+
+    @property
+    def by_flag(self) -> bool:
+        """Whether it was given on the command line."""
+        return self.origin is LimitOrigin.FLAG
+
+    # -- in words
+    @property
+    def text(self) -> str:
+        """Its amount as typed: "$2.00", "20 credits"."""
+        return exact_text(self.amount, self.unit)
+
+    @property
+    def option(self) -> str:
+        """The option of the command line that sets one in its unit."""
+        return "--max-cost" if self.unit is Unit.USD else "--max-credits"
+
+    @property
+    def raise_hint(self) -> str:
+        """How the user can raise the limit."""
+        if self.by_flag:
+            return f"Use a larger {self.option} to continue."
+        amount = "AMOUNT" if self.unit is Unit.USD else "AMOUNT credits"
+        return f"To raise it, use /limit {self.scope} {amount} in the app."
+
+    @staticmethod
+    def amount_of(text: str) -> Decimal:
+        """Parse a typed amount: "5", "0.25", "$3".
+
+        A comma is rejected, since half the world writes 0,5 for a half.
+
+        Raises:
+            ValueError: not a number, not above 0, above a million, or finer than a pico-dollar. Its text is
+                for people.
+        """
+        plain = text.strip().removeprefix("$")
+        if not re.fullmatch(r"[0-9]{1,12}(\.[0-9]*)?|\.[0-9]+", plain, re.ASCII):
+            raise ValueError(f"{text.strip()[:40]!r} is not an amount (use a number like 5 or 0.25)")
+        amount = Decimal(plain)
+        if not 0 < amount <= LARGEST:
+            raise ValueError("the amount must be above 0 and at most 1,000,000")
+        if amount != amount.quantize(Decimal(1).scaleb(-FINEST)):
+            raise ValueError(f"an amount has at most {FINEST} decimals")
+        return amount.normalize()
+
 
 class GaugeState(IntEnum):
     """How close the spending is to a limit."""
@@ -88,6 +146,11 @@ class GaugeState(IntEnum):
     NEAR = 1
     """80% or more is spent."""
     REACHED = 2
+
+    @property
+    def word(self) -> str:
+        """The word for it; "" below."""
+        return "" if self is GaugeState.BELOW else self.name.lower()
 
 
 class Gauge(Struct, frozen=True):
@@ -136,6 +199,11 @@ class Gauge(Struct, frozen=True):
         return GaugeState.NEAR if is_near else GaugeState.BELOW
 
     @property
+    def reached(self) -> bool:
+        """Whether it is used up."""
+        return self.state is GaugeState.REACHED
+
+    @property
     def percent(self) -> int | None:
         """The spent percentage, rounded down: 99.9% is not yet 100%. None if nothing was reported."""
         if self.spent.value is None:
@@ -150,14 +218,109 @@ class Gauge(Struct, frozen=True):
             return "?"
         return f"{self.percent}%" if self.percent <= MOST_PERCENT else f">{MOST_PERCENT}%"
 
+    # -- in words
+    @property
+    def used_text(self) -> str:
+        """Like "$0.85 so far of $1.00", "16 + 1 unknown of 20 credits", "unknown of $1.00"."""
+        unit, limit = self.limit.unit, self.limit.text
+        write: Write = bare_text
+        if self.spent.value is not None and self.state is not GaugeState.REACHED:
+            # $0.99999 of $1.00 must not be shown as "$1.00 of $1.00".
+            is_same = amount_text(self.spent.value, unit) == limit
+            write = _exact if is_same else bare_text
+        return f"{self.spent.words(unit, write)} of {limit}"
+
+    @property
+    def spent_text(self) -> str:
+        """`used_text` with the percentage: "$0.85 so far of $1.00 (85%)"."""
+        return self.used_text + (f" ({self.percent_text})" if self.spent.value is not None else "")
+
+    @property
+    def free_text(self) -> str:
+        """Like "$0.60 of $2.00 left, 2 running, 1 of unknown cost", "none of $2.00 left, 1 running"."""
+        unit, limit = self.limit.unit, self.limit.text
+        if not self.reported:
+            return f"a limit of {limit} cannot be enforced"
+        free = Total(self.free, doubtful=self.approximate or self.spent.doubtful)
+        text = free.about(unit, bare_text) if self.free else "none"
+        turns = [(self.running, "running"), (self.unknown, "of unknown cost")]
+        counts = [f", {count:,} {word}" for count, word in turns if count]
+        history = "" if not self.unmeasured else f", {self.unmeasured:,} of them without cost history"
+        if self.unmeasured == self.running + self.unknown:
+            history = " without cost history" if self.unmeasured else ""
+        return f"{text} of {limit} left{''.join(counts)}{history}"
+
+    @property
+    def unmeasured_text(self) -> str:
+        """A sentence: why it is unknown whether a limit will hold."""
+        limit = self.limit
+        name = f"the {limit.scope.limit} of {limit.text}"
+        if not self.reported:
+            unit = "USD" if limit.unit is Unit.USD else "credits"
+            if self.never_reported:
+                return f"This service never reports {unit}, so {name} cannot be enforced."
+            return f"The service did not report {unit} in the last turns, so {name} cannot be enforced."
+        if self.unknown:
+            turns = plural(self.unknown, "earlier turn")
+            return f"The cost of {turns} is unknown, so {name} may be used up."
+        have = "has" if self.unmeasured == 1 else "have"
+        turns = f"{plural(self.unmeasured, 'running turn')} {have} no cost history"
+        return f"{turns}, so everything left of {name} is reserved."
+
+    @property
+    def near_text(self) -> str:
+        """The warning at 80%, which is shown once."""
+        return f"{self.limit.scope.limit.capitalize()} near: {self.spent_text}."
+
+    @property
+    def reached_text(self) -> str:
+        """The sentence about a reached limit."""
+        return f"{self.limit.scope.limit.capitalize()} reached: {self.spent_text}."
+
+    @property
+    def warning(self) -> str:
+        """The warning that is shown once at 80%, and once at 100%."""
+        return f"{self.reached_text} {UNTIL_RAISED}" if self.reached else self.near_text
+
+    def reached_in(self, *, running: bool) -> str:
+        """The same after a turn, which may be `running` still."""
+        return f"{self.reached_text} {STILL}" if running else self.reached_text
+
+    @property
+    def blocked_text(self) -> str:
+        """The sentence about a limit that blocks sending: it is reached, or reserved by running turns."""
+        if self.state is GaugeState.REACHED:
+            return self.reached_text
+        return f"{self.limit.scope.limit.capitalize()}: {self.free_text}."
+
+    # -- of several
+    @staticmethod
+    def blocking(gauges: Sequence[Gauge]) -> Gauge | None:
+        """The reached limit with the widest scope, which blocks sending; None if none is reached."""
+        reached = [gauge for gauge in gauges if gauge.state is GaugeState.REACHED]
+        return max(reached, key=_width, default=None)
+
+    @staticmethod
+    def day_limit(gauges: Iterable[Gauge], *, in_credits: bool) -> Limit | None:
+        """The daily limit in credits or in USD; None without one."""
+        unit = Unit.CREDITS if in_credits else Unit.USD
+        limits = (gauge.limit for gauge in gauges)
+        return next((limit for limit in limits if (limit.scope, limit.unit) == (Scope.DAY, unit)), None)
+
+    @staticmethod
+    def tightest(gauges: Iterable[Gauge]) -> Gauge | None:
+        """The limit with the smallest free share, except a turn limit, which is unused for the next turn."""
+        others = [gauge for gauge in gauges if gauge.limit.scope is not Scope.TURN]
+        return min(others, key=lambda gauge: EXACT.divide(gauge.free, gauge.limit.amount), default=None)
+
 
 class LimitReached(HandingerError):
     """Nothing was sent: a limit is used up."""
 
     def __init__(self, gauge: Gauge, reason: str = "", hint: str = "") -> None:
         self.gauge = gauge
-        self.reason = reason or reached_text(gauge)
-        super().__init__(f"{self.reason} Nothing was sent.", hint or raise_hint(gauge.limit))
+        self.reason = reason or gauge.reached_text
+        super().__init__(f"{self.reason} Nothing was sent.", hint or gauge.limit.raise_hint)
 
 
 class LimitReserved(LimitReached):
@@ -168,8 +331,8 @@ class LimitReserved(LimitReached):
         cost = (
             "" if needed is None else f"; a turn like this may cost {amount_text(needed, gauge.limit.unit)}"
         )
-        reason = f"{gauge.limit.scope.limit.capitalize()}: {free_text(gauge)}{cost}."
-        hint = f"Wait until a running turn has finished. {raise_hint(gauge.limit)}"
+        reason = f"{gauge.limit.scope.limit.capitalize()}: {gauge.free_text}{cost}."
+        hint = f"Wait until a running turn has finished. {gauge.limit.raise_hint}"
         super().__init__(gauge, reason, hint)
 
 
@@ -179,7 +342,7 @@ class LimitUnmeasured(LimitReached):
     def __init__(self, gauge: Gauge) -> None:
         has_price = gauge.never_reported and gauge.limit.unit is Unit.USD
         price = "Set credit_usd, the price of a credit, or use" if has_price else "Use"
-        super().__init__(gauge, unmeasured_text(gauge), f"{price} --allow-unmeasured to send anyway.")
+        super().__init__(gauge, gauge.unmeasured_text, f"{price} --allow-unmeasured to send anyway.")
 
 
 def check_start(
@@ -196,7 +359,7 @@ def check_start(
         LimitUnmeasured: a unit is not reported, a turn without cost history runs, or ended turns of unknown
             cost may have used a limit up.
     """
-    reached = blocking(gauges)
+    reached = Gauge.blocking(gauges)
     if reached is not None:
         raise LimitReached(reached)
     for gauge in sorted(gauges, key=_width, reverse=True):
@@ -211,26 +374,6 @@ def check_start(
                 raise LimitReserved(gauge, need)
 
 
-def amount_of(text: str) -> Decimal:
-    """Parse a typed amount: "5", "0.25", "$3".
-
-    A comma is rejected, since half the world writes 0,5 for a half.
-
-    Raises:
-        ValueError: not a number, not above 0, above a million, or finer than a pico-dollar. Its text is for
-            people.
-    """
-    plain = text.strip().removeprefix("$")
-    if not re.fullmatch(r"[0-9]{1,12}(\.[0-9]*)?|\.[0-9]+", plain, re.ASCII):
-        raise ValueError(f"{text.strip()[:40]!r} is not an amount (use a number like 5 or 0.25)")
-    amount = Decimal(plain)
-    if not 0 < amount <= LARGEST:
-        raise ValueError("the amount must be above 0 and at most 1,000,000")
-    if amount != amount.quantize(Decimal(1).scaleb(-FINEST)):
-        raise ValueError(f"an amount has at most {FINEST} decimals")
-    return amount.normalize()
-
-
 def effective(limits: Iterable[Limit]) -> tuple[Limit, ...]:
     """The limits in force, one per scope and unit, in that order; the origin decides which one wins."""
     ranks = list(LimitOrigin)
@@ -238,12 +381,6 @@ def effective(limits: Iterable[Limit]) -> tuple[Limit, ...]:
     for limit in sorted(limits, key=lambda limit: ranks.index(limit.origin)):
         chosen.setdefault((limit.scope, limit.unit), limit)
     return tuple(chosen[scope, unit] for scope in Scope for unit in Unit if (scope, unit) in chosen)
-
-
-def blocking(gauges: Sequence[Gauge]) -> Gauge | None:
-    """The reached limit with the widest scope, which blocks sending; None if none is reached."""
-    reached = [gauge for gauge in gauges if gauge.state is GaugeState.REACHED]
-    return max(reached, key=_width, default=None)
 
 
 def _width(gauge: Gauge) -> int:
@@ -255,86 +392,41 @@ def gauges(limits: Iterable[Limit], spent: Mapping[tuple[Scope, Unit], Total]) -
     return tuple(Gauge(limit, spent.get((limit.scope, limit.unit), Total(None, 1))) for limit in limits)
 
 
-def tightest(gauges: Iterable[Gauge]) -> Gauge | None:
-    """The limit with the smallest free share, except a turn limit, which is unused for the next turn."""
-    others = [gauge for gauge in gauges if gauge.limit.scope is not Scope.TURN]
-    return min(others, key=lambda gauge: EXACT.divide(gauge.free, gauge.limit.amount), default=None)
-
-
 # -- texts ----------------------------------------------------------------------------
 def _exact(amount: Decimal | None, unit: Unit) -> str:
     return bare_text(None, unit) if amount is None else exact_text(amount, unit).partition(" ")[0]
 
 
-def used_text(gauge: Gauge) -> str:
-    """Like "$0.85 so far of $1.00", "16 + 1 unknown of 20 credits", "unknown of $1.00"."""
-    unit, limit = gauge.limit.unit, exact_text(gauge.limit.amount, gauge.limit.unit)
-    write: Write = bare_text
-    if gauge.spent.value is not None and gauge.state is not GaugeState.REACHED:
-        # $0.99999 of $1.00 must not be shown as "$1.00 of $1.00".
-        is_same = amount_text(gauge.spent.value, unit) == limit
-        write = _exact if is_same else bare_text
-    return f"{total_words(gauge.spent, unit, write)} of {limit}"
+class LimitNotices:
+    """Remembers which limit warnings were shown: per session and limit, one at 80% and one at 100%.
 
+    A changed amount of the limit starts over.
+    """
 
-def spent_text(gauge: Gauge) -> str:
-    """`used_text` with the percentage: "$0.85 so far of $1.00 (85%)"."""
-    return used_text(gauge) + (f" ({gauge.percent_text})" if gauge.spent.value is not None else "")
+    def __init__(self) -> None:
+        self._shown: dict[tuple[str, Scope, Unit], tuple[Decimal, GaugeState]] = {}
+        self._holds = 0
 
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Show no notice during the block: a command that changes a limit reports its state itself."""
+        self._holds += 1
+        try:
+            yield
+        finally:
+            self._holds -= 1
 
-def free_text(gauge: Gauge) -> str:
-    """Like "$0.60 of $2.00 left, 2 running, 1 of unknown cost", "none of $2.00 left, 1 running"."""
-    unit, limit = gauge.limit.unit, exact_text(gauge.limit.amount, gauge.limit.unit)
-    if not gauge.reported:
-        return f"a limit of {limit} cannot be enforced"
-    free = Total(gauge.free, doubtful=gauge.approximate or gauge.spent.doubtful)
-    text = about_text(free, unit, bare_text) if gauge.free else "none"
-    turns = [(gauge.running, "running"), (gauge.unknown, "of unknown cost")]
-    counts = [f", {count:,} {word}" for count, word in turns if count]
-    history = "" if not gauge.unmeasured else f", {gauge.unmeasured:,} of them without cost history"
-    if gauge.unmeasured == gauge.running + gauge.unknown:
-        history = " without cost history" if gauge.unmeasured else ""
-    return f"{text} of {limit} left{''.join(counts)}{history}"
+    def mark_shown(self, session_id: str, gauge: Gauge) -> bool:
+        """Record that the state of a gauge is shown to the person; False when it was shown before."""
+        limit = gauge.limit
+        key = session_id, limit.scope, limit.unit
+        amount, state = self._shown.get(key, (limit.amount, GaugeState.BELOW))
+        before = state if amount == limit.amount else GaugeState.BELOW
+        self._shown[key] = limit.amount, max(before, gauge.state)
+        return gauge.state > before
 
-
-def unmeasured_text(gauge: Gauge) -> str:
-    """A sentence: why it is unknown whether a limit will hold."""
-    limit = gauge.limit
-    name = f"the {limit.scope.limit} of {exact_text(limit.amount, limit.unit)}"
-    if not gauge.reported:
-        unit = "USD" if limit.unit is Unit.USD else "credits"
-        if gauge.never_reported:
-            return f"This service never reports {unit}, so {name} cannot be enforced."
-        return f"The service did not report {unit} in the last turns, so {name} cannot be enforced."
-    if gauge.unknown:
-        turns = plural(gauge.unknown, "earlier turn")
-        return f"The cost of {turns} is unknown, so {name} may be used up."
-    have = "has" if gauge.unmeasured == 1 else "have"
-    turns = f"{plural(gauge.unmeasured, 'running turn')} {have} no cost history"
-    return f"{turns}, so everything left of {name} is reserved."
-
-
-def near_text(gauge: Gauge) -> str:
-    """The warning at 80%, which is shown once."""
-    return f"{gauge.limit.scope.limit.capitalize()} near: {spent_text(gauge)}."
-
-
-def reached_text(gauge: Gauge) -> str:
-    """The sentence about a reached limit."""
-    return f"{gauge.limit.scope.limit.capitalize()} reached: {spent_text(gauge)}."
-
-
-def limit_text(gauge: Gauge) -> str:
-    """The sentence about a limit that blocks sending: it is reached, or reserved by running turns."""
-    if gauge.state is GaugeState.REACHED:
-        return reached_text(gauge)
-    return f"{gauge.limit.scope.limit.capitalize()}: {free_text(gauge)}."
-
-
-def raise_hint(limit: Limit) -> str:
-    """How the user can raise the limit."""
-    if limit.origin is LimitOrigin.FLAG:
-        flag = "--max-cost" if limit.unit is Unit.USD else "--max-credits"
-        return f"Use a larger {flag} to continue."
-    amount = "AMOUNT" if limit.unit is Unit.USD else "AMOUNT credits"
-    return f"To raise it, use /limit {limit.scope} {amount} in the app."
+    def take_new(self, session_id: str, gauges: Sequence[Gauge]) -> list[Gauge]:
+        """The gauges whose warning has not been shown yet; records them as shown."""
+        if self._holds:
+            return []
+        return [gauge for gauge in gauges if self.mark_shown(session_id, gauge)]

@@ -17,7 +17,8 @@ from typing import Any, Final, NamedTuple
 from msgspec import Struct, field
 from msgspec.structs import replace
 
-from handinger_tui.core.amounts import EXACT, Total, Unit, json_amount, total
+from handinger_tui.core.amounts import Total, Unit, amount_text, total
+from handinger_tui.core.decimals import EXACT, json_amount
 from handinger_tui.core.figures import COST_MEMBERS, ZEROS, usage_and_costs
 from handinger_tui.core.formatting import plural
 from handinger_tui.core.jsontext import JsonObject
@@ -32,7 +33,6 @@ from handinger_tui.core.money.events import Amount, Key
 from handinger_tui.core.money.spending import Bucket, Rise
 from handinger_tui.core.money.timeline import MeterResult, Suspense
 from handinger_tui.core.money.turn_events import is_of_file
-from handinger_tui.core.money.words import about_text, amount_text, unknown_words
 from handinger_tui.core.turns.session import Session, newest_target
 from handinger_tui.core.turns.turn import FREE, Turn
 
@@ -93,7 +93,7 @@ def _credits_text(own_total: Decimal, local: Total) -> str:
         missing = plural(local.missing_turns, "turn")
         unknown = f"The credits of {missing} of ours are unknown."
         return f"The task's own total is {own}. {unknown}"
-    here = f"{about_text(local, Unit.CREDITS)} {unknown_words(local)}".rstrip()
+    here = f"{local.about(Unit.CREDITS)} {local.gap_words}".rstrip()
     difference = EXACT.subtract(own_total, local.value)
     if not difference:
         return f"The local sum of {here} equals the task's own total."
@@ -137,7 +137,7 @@ def reconciliation_text(result: Reconciliation) -> str:
     """The result as one or two short lines for the user."""
     if result.server is None or result.difference is None or result.local.value is None:
         return result.reason
-    local, server = about_text(result.local), amount_text(result.server)
+    local, server = result.local.about(), amount_text(result.server)
     if result.difference == 0:
         equal = f"The local sum {local} equals the worker's own total"
         return f"{equal}. {result.reason}" if result.reason else f"{equal}."
@@ -212,6 +212,11 @@ class Restatement(Struct, frozen=True):
         return LESS if any(old is not None and new is not None and new < old for old, new in pairs) else MORE
 
     @property
+    def is_more(self) -> bool:
+        """Whether the worker reported more later, and nothing else changed the amount."""
+        return self.reason == MORE
+
+    @property
     def change(self) -> str:
         """Old and new amount: "$0.10 → $0.20"; in credits if the cost in USD did not change."""
         if self.old_usd != self.new_usd:
@@ -229,10 +234,12 @@ class Restatement(Struct, frozen=True):
 def restatement_text(
     restatements: Sequence[Restatement], names: Mapping[str, str] = MappingProxyType({})
 ) -> str:
-    """One line for one or more: "Corrected 12: turn_1 $0.10 → $0.20, the worker reported more later.".
+    """One line for all, "" for none: "Corrected 12: turn_1 $0.10 → $0.20, the worker reported more later.".
 
     `names`: turn id → name.
     """
+    if not restatements:
+        return ""
     *_, last = restatements
     if len(restatements) == 1:
         return f"Corrected {last.line(names.get(last.turn_id, ''))}"
@@ -283,8 +290,8 @@ class AssignedRise(NamedTuple):
 def rise_text(rise: Rise) -> str:
     """The cost of a rise; in credits if it has no cost in USD."""
     if rise.usd or rise.credits is None:
-        return about_text(Total(rise.usd, doubtful=rise.doubtful))
-    return about_text(Total(rise.credits, doubtful=rise.doubtful), Unit.CREDITS)
+        return Total(rise.usd, doubtful=rise.doubtful).about()
+    return Total(rise.credits, doubtful=rise.doubtful).about(Unit.CREDITS)
 
 
 def owners_text(rise: Rise) -> str:

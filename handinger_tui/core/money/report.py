@@ -15,7 +15,14 @@ from handinger_tui.core.formatting import local_time
 from handinger_tui.core.money.forecast import WINDOW, Forecast
 from handinger_tui.core.money.limits import Gauge, Scope
 from handinger_tui.core.money.reconciliation import AssignedRise, Restatement
-from handinger_tui.core.money.spending import Bucket, ChargeFilter, GroupBy, SpendingSums, sum_buckets
+from handinger_tui.core.money.spending import (
+    OVERLAP,
+    Bucket,
+    ChargeFilter,
+    GroupBy,
+    SpendingSums,
+    sum_buckets,
+)
 from handinger_tui.core.periods import midnight
 from handinger_tui.core.turns.session import Session
 
@@ -31,6 +38,11 @@ class Selection(Struct, frozen=True):
     since: str | None = None
     until: str | None = None
     as_of: str | None = None
+
+    @property
+    def overlap(self) -> str:
+        """The remark on groups that overlap; "" where none do."""
+        return OVERLAP if self.by is GroupBy.TAG else ""
 
     @property
     def simulated(self) -> bool:

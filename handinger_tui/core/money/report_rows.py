@@ -10,10 +10,10 @@ from typing import Final
 from msgspec import Struct
 from msgspec.structs import replace
 
-from handinger_tui.core.amounts import Total, Unit
+from handinger_tui.core.amounts import Total, Unit, amount_text, count_within, exact_text
 from handinger_tui.core.columns import NO_VALUE, Align, Column, Row, Tone
 from handinger_tui.core.formatting import day_text, duration, local_time, number, plural, spaced
-from handinger_tui.core.money.limits import Gauge, Scope, tightest
+from handinger_tui.core.money.limits import Gauge, Scope
 from handinger_tui.core.money.reconciliation import UNASSIGNED
 from handinger_tui.core.money.report import Overview, Report
 from handinger_tui.core.money.spending import (
@@ -25,7 +25,6 @@ from handinger_tui.core.money.spending import (
     TurnCharge,
     empty_key_name,
 )
-from handinger_tui.core.money.words import amount_text, count_within, exact_text, total_cell
 from handinger_tui.core.periods import month_days, week_days, week_name
 from handinger_tui.core.safety import clean_line
 from handinger_tui.core.turns.turn import NO_DAY, TurnStatus
@@ -126,9 +125,9 @@ def _sums(bucket: Bucket) -> tuple[str, ...]:
     usd, credit, tokens = (bucket.total(member) for member in ("usd", "credits", "tokens"))
     return (
         f"{bucket.turns:,}" if bucket.turns else "",
-        total_cell(usd),
+        usd.cell(),
         f"{usd.unknown_turns:,}" if usd.unknown_turns else "",
-        total_cell(credit, Unit.CREDITS),
+        credit.cell(Unit.CREDITS),
         NO_VALUE if tokens.value is None else count_within(tokens.value, _LONGEST_COUNT),
         f"{bucket.incomplete:,}" if bucket.incomplete else "",
     )
@@ -203,8 +202,8 @@ def plain_turn_row(charge: TurnCharge) -> Row:
     return Row(
         (
             time_text(charge.at_ms),
-            total_cell(charge.total(Unit.USD)),
-            total_cell(charge.total(Unit.CREDITS), Unit.CREDITS),
+            charge.total(Unit.USD).cell(),
+            charge.total(Unit.CREDITS).cell(Unit.CREDITS),
             number(charge.usage.total_tokens),
             status_word(charge.status),
             clean_line(charge.budget or "not set", 20),
@@ -239,8 +238,8 @@ def turn_line(charge: TurnCharge, year: int) -> Line:
         "" if charge.usage.steps is None else number(charge.usage.steps),
         "" if charge.usage.total_tokens is None else count_within(charge.usage.total_tokens, _LONGEST_COUNT),
         "" if charge.elapsed_ms is None else duration(charge.elapsed_ms),
-        total_cell(charge.total(Unit.CREDITS), Unit.CREDITS),
-        total_cell(charge.total(Unit.USD)),
+        charge.total(Unit.CREDITS).cell(Unit.CREDITS),
+        charge.total(Unit.USD).cell(),
     )
     return Line(Row(cells), charge.turn_id, title, GroupBy.SESSION, charge.session_id)
 
@@ -254,8 +253,8 @@ def unassigned_turn_line(bucket: Bucket, year: int) -> Line:
         when,
         name,
         *empty,
-        total_cell(bucket.total("credits"), Unit.CREDITS),
-        total_cell(bucket.total("usd")),
+        bucket.total("credits").cell(Unit.CREDITS),
+        bucket.total("usd").cell(),
     )
     return Line(Row(cells), name, name, rises=bucket.rises)
 
@@ -321,14 +320,14 @@ def _overview_line(bucket: Bucket, by: GroupBy, overview: Overview) -> Line:
 def _spent(usd: Total, credit: Total) -> tuple[str, str]:
     """What was spent, in USD if any was reported, and how many turns are missing in it."""
     is_priced = usd.value is not None or credit.value is None
-    text = total_cell(usd) if is_priced else f"{total_cell(credit, Unit.CREDITS)} credits"
+    text = usd.cell() if is_priced else f"{credit.cell(Unit.CREDITS)} credits"
     missing = (usd if is_priced else credit).unknown_turns
     return text, f"{missing:,}" if missing else ""
 
 
 def _limit(gauges: Sequence[Gauge]) -> tuple[str, str]:
     """The tightest limit, and what is left of it."""
-    gauge = tightest(gauges)
+    gauge = Gauge.tightest(gauges)
     if gauge is None:
         return "", ""
     unit = gauge.limit.unit

@@ -10,11 +10,10 @@ from typing import TYPE_CHECKING, Final
 from msgspec import Struct
 from msgspec.structs import fields, replace
 
-from handinger_tui.core.amounts import Total, Unit, split_excess, total
+from handinger_tui.core.amounts import Total, Unit, cost_words, split_excess, total
 from handinger_tui.core.figures import COST_MEMBERS, NO_COSTS, NO_USAGE, Costs, Usage, cost_of
 from handinger_tui.core.formatting import UNKNOWN, plural
 from handinger_tui.core.money.amount_state import AmountState, state_of, total_in
-from handinger_tui.core.money.words import about_text, cost_words, total_words, unknown_words
 from handinger_tui.core.turns.turn import LIVE, TurnStatus
 
 if TYPE_CHECKING:
@@ -232,6 +231,24 @@ class Bucket(Struct, frozen=True):
         """By how much the four categories exceed the cost, see `amounts.split_excess`."""
         return split_excess(self.total("usd").value, [getattr(self, name).value for name in COST_MEMBERS])
 
+    def cost(self, credit_usd: Decimal | None = None) -> str:
+        """Its cost in words, see `sum_text`."""
+        return sum_text(self.total("usd"), self.total("credits"), self.turns, credit_usd)
+
+    @property
+    def in_credits(self) -> bool:
+        """Whether only credits are reported. A zero in USD with gaps says less than the credits do."""
+        if self.usd.value == 0 and self.credits.value == 0:
+            return False
+        is_without_usd = self.usd.value is None or (self.usd.value == 0 and not self.usd.complete)
+        return is_without_usd and self.credits.value is not None
+
+    def brief_cost(self, credit_usd: Decimal | None) -> str:
+        """Its cost, in credits where no USD are reported; "" where neither is."""
+        if not self.in_credits:
+            return self.usd.words() if self.usd.value is not None else ""
+        return cost_words(EMPTY_TOTAL, self.credits, credit_usd)
+
     def merged(self, other: Bucket) -> Bucket:
         """The sum of both groups, with the key of this one."""
         sums = {name: getattr(self, name) + getattr(other, name) for name in SUMS}
@@ -271,9 +288,9 @@ def sum_text(usd: Total, credit_total: Total, turns: int, credit_usd: Decimal | 
     pieces = [f"cost {UNKNOWN}" if usd.value is credit_total.value is None else ""]
     if usd.value is not None:
         # Words that qualify the cost are not repeated for its credits.
-        gaps = unknown_words(credit_total) if credit_total.unknown_turns != usd.unknown_turns else ""
-        credited = "" if credit_total.value is None else about_text(credit_total, Unit.CREDITS)
-        pieces = [total_words(usd), f"{credited} {gaps}".rstrip()]
+        gaps = credit_total.gap_words if credit_total.unknown_turns != usd.unknown_turns else ""
+        credited = "" if credit_total.value is None else credit_total.about(Unit.CREDITS)
+        pieces = [usd.words(), f"{credited} {gaps}".rstrip()]
     elif credit_total.value is not None:
         pieces = [cost_words(usd, credit_total, credit_usd)]
     return " · ".join(filter(None, [*pieces, plural(turns, "turn")]))
@@ -286,7 +303,7 @@ def undated_text(undated: Bucket, *, is_in_total: bool) -> str:
     """The sentence about turns without a known day; "" for none. `is_in_total`: no period was chosen."""
     if not undated.turns:
         return ""
-    cost, _, _ = sum_text(undated.total("usd"), undated.total("credits"), undated.turns).rpartition(" · ")
+    cost, _, _ = undated.cost().rpartition(" · ")
     was, whose, counts = ("was", "its worker", "It counts") if undated.turns == 1 else _MANY
     where = "in the total, but in" if is_in_total else "in"
     return (

@@ -698,8 +698,8 @@ class Timeline:
 
     def owners_before(self, turns: Sequence[Key], *, settled: bool) -> tuple[Key, ...]:
         """Of `late_owners` those that are none of `turns`. `settled`: also if their amounts are settled."""
-        known = {*turns}.union(() if settled else self.stillness.confirmed)
-        return tuple(turn for turn in self.late_owners if turn not in known)
+        others = {*turns}.union(() if settled else self.stillness.confirmed)
+        return tuple(turn for turn in self.late_owners if turn not in others)
 
     @property
     def late_owners(self) -> tuple[Key, ...]:

@@ -13,7 +13,7 @@ from typing import Final, NamedTuple
 from msgspec import Struct
 from msgspec.structs import replace
 
-from handinger_tui.core.amounts import INT64_MAX, decimal_text
+from handinger_tui.core.decimals import INT64_MAX, decimal_text
 from handinger_tui.core.figures import FIGURES, amount, count, numbers_of
 from handinger_tui.core.jsontext import Json, NotJson, as_list, dump, parse
 from handinger_tui.core.money.basis import Basis
@@ -25,14 +25,6 @@ from handinger_tui.core.turns.turn import FREE, LIVE, REFUSED, UNDECIDED, Figure
 
 AUTO: Final = "auto"
 """The meaning in a ruling that removes a pin: the readings decide again."""
-BASIS_WORDS: Final = {"lifetime": "lifetime", "per-turn": "per_turn", AUTO: AUTO}
-"""Typed word for a basis → stored word."""
-BASIS_ANSWERS: Final = {
-    "lifetime": "Pinned by you: this worker's figures are totals.",
-    "per-turn": "Pinned by you: this worker's figures are per turn.",
-    AUTO: "No longer pinned: the readings decide what this worker's figures mean.",
-}
-"""Typed word for a basis → the answer to the person."""
 BASES: Final = {str(basis): basis for basis in (Basis.LIFETIME, Basis.PER_TURN)}
 
 

@@ -1,22 +1,18 @@
-"""Typical cost: what earlier turns at a budget cost, and a comparison of the budget levels."""
+"""Typical cost: what earlier turns at a budget cost, as a distribution and in words."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from decimal import Decimal
-from itertools import combinations
 from typing import Final
 
 from msgspec import Struct
 
-from handinger_tui.core.amounts import EXACT, Total, Unit, at_price, json_amount
+from handinger_tui.core.amounts import Total, Unit, amount_text, at_price, fitted, price_words
+from handinger_tui.core.decimals import EXACT, json_amount
 from handinger_tui.core.formatting import plural
 from handinger_tui.core.jsontext import JsonObject
-from handinger_tui.core.money.spending import TurnCharge
-from handinger_tui.core.money.words import amount_text, fitted, price_words, total_cell
 from handinger_tui.core.safety import clean_line
-from handinger_tui.core.turns.session import LOCAL
-from handinger_tui.core.turns.turn import FREE, LIVE, TurnStatus, level_of
 
 ENOUGH: Final = 5
 """How many amounts quartiles need; with fewer, `low` and `high` are the minimum and the maximum."""
@@ -36,11 +32,13 @@ class Spread(Struct, frozen=True):
     p90: Decimal | None = None
     most: Decimal | None = None
 
-
-def spread_object(spread: Spread) -> JsonObject:
-    """A distribution in JSON."""
-    amounts = {name: json_amount(getattr(spread, name)) for name in ("low", "median", "high", "p90", "most")}
-    return {"turns": spread.counted, "not_reported": spread.unknown, **amounts}
+    @property
+    def json(self) -> JsonObject:
+        """A distribution in JSON."""
+        amounts = {
+            name: json_amount(getattr(self, name)) for name in ("low", "median", "high", "p90", "most")
+        }
+        return {"turns": self.counted, "not_reported": self.unknown, **amounts}
 
 
 def spread(amounts: Iterable[Decimal | None]) -> Spread:
@@ -88,60 +86,78 @@ class TypicalCost(Struct, frozen=True):
         """The cost of an amount of credits at the person's price, "about $0.04"; "" if there is none."""
         return price_words(value, self.credit_usd) if unit is Unit.CREDITS else ""
 
+    # -- in words
+    @property
+    def about(self) -> str:
+        """What one message will cost: "about $0.02", "cost unknown"."""
+        return together([self])
+
+    @property
+    def text(self) -> str:
+        """One short line: "usually $0.02–$0.09 (median $0.04, 12 turns, 1 more unknown)"."""
+        unit, of = self.unit_and_spread
+        budget = clean_line(self.budget, 40)
+        if of.median is None:
+            if not of.unknown:
+                return f"no cost history at {budget} yet"
+            whose = "on other workers " if self.everywhere else ""
+            return f"{whose}{plural(of.unknown, 'turn')} at {budget}, cost unknown"
+        facts = [plural(of.counted, "turn"), self.at_price(unit, of.median)]
+        facts += [f"{of.unknown:,} more unknown"] if of.unknown else []
+        whose = "other workers " if self.everywhere else ""
+        if of.counted < ENOUGH:
+            amount = f"{whose}{amount_text(of.median, unit) if of.counted == 1 else _between(of, unit)}"
+        else:
+            amount = f"{whose}usually {_between(of, unit)}"
+            facts.insert(0, f"median {amount_text(of.median, unit)}")
+        return f"{amount} ({', '.join(filter(None, facts))})"
+
+    @property
+    def chip(self) -> str:
+        """A text of at most `CHIP_CELLS` cells: "~$0.04 ($0.02–0.09)", "no cost history yet"."""
+        unit, of = self.unit_and_spread
+        if of.median is None:
+            return "cost unknown" if of.unknown else "no cost history yet"
+        median = f"~{amount_text(of.median, unit)}"
+        turns = f"{median} ({plural(of.counted, 'turn')})"
+        if self.everywhere:
+            choices = [f"{median} (other workers)"]
+        elif of.counted == 1:
+            choices = [turns.removeprefix("~")]
+        elif of.counted < ENOUGH:
+            choices = [f"{_briefly(of, unit)} ({plural(of.counted, 'turn')})", turns]
+        else:
+            choices = [f"{median} ({_briefly(of, unit).partition(' ')[0]})", turns]
+        price = at_price(of.median, self.credit_usd) if unit is Unit.CREDITS else None
+        if price is not None:
+            dollars = Total(price, doubtful=True).cell()
+            choices = [f"{text} · {dollars}" for text in (*choices, median)] + choices
+        shortest = f"~{fitted([of.median], CHIP_CELLS - 1, unit)[0]}"
+        return next((text for text in choices if len(text) <= CHIP_CELLS), shortest)
+
+    @property
+    def unit_and_spread(self) -> tuple[Unit, Spread]:
+        """The unit and its distribution: USD if it was ever reported, else credits."""
+        if self.usd.counted or not self.credits.counted:
+            return Unit.USD, self.usd
+        return Unit.CREDITS, self.credits
+
+
+def together(prices: Iterable[TypicalCost | None]) -> str:
+    """What messages will cost together: "about $0.02"; "cost unknown" where one of them has no history."""
+    total, units = Decimal(0), set[Unit]()
+    for price in prices:
+        unit, of = (None, None) if price is None else price.unit_and_spread
+        if unit is None or of is None or of.median is None:
+            return "cost unknown"
+        units.add(unit)
+        total = EXACT.add(total, of.median)
+    return f"about {amount_text(total, units.pop())}" if len(units) == 1 else "cost unknown"
+
 
 # -- texts ----------------------------------------------------------------------------
 CHIP_CELLS: Final = 25
 """The maximum width of `typical_cost_chip` in cells."""
-
-
-def typical_cost_text(typical: TypicalCost) -> str:
-    """One short line: "usually $0.02–$0.09 (median $0.04, 12 turns, 1 more unknown)"."""
-    unit, of = unit_and_spread(typical)
-    budget = clean_line(typical.budget, 40)
-    if of.median is None:
-        if not of.unknown:
-            return f"no cost history at {budget} yet"
-        whose = "on other workers " if typical.everywhere else ""
-        return f"{whose}{plural(of.unknown, 'turn')} at {budget}, cost unknown"
-    facts = [plural(of.counted, "turn"), typical.at_price(unit, of.median)]
-    facts += [f"{of.unknown:,} more unknown"] if of.unknown else []
-    whose = "other workers " if typical.everywhere else ""
-    if of.counted < ENOUGH:
-        amount = f"{whose}{amount_text(of.median, unit) if of.counted == 1 else _between(of, unit)}"
-    else:
-        amount = f"{whose}usually {_between(of, unit)}"
-        facts.insert(0, f"median {amount_text(of.median, unit)}")
-    return f"{amount} ({', '.join(filter(None, facts))})"
-
-
-def typical_cost_chip(typical: TypicalCost) -> str:
-    """A text of at most `CHIP_CELLS` cells: "~$0.04 ($0.02–0.09)", "no cost history yet"."""
-    unit, of = unit_and_spread(typical)
-    if of.median is None:
-        return "cost unknown" if of.unknown else "no cost history yet"
-    median = f"~{amount_text(of.median, unit)}"
-    turns = f"{median} ({plural(of.counted, 'turn')})"
-    if typical.everywhere:
-        choices = [f"{median} (other workers)"]
-    elif of.counted == 1:
-        choices = [turns.removeprefix("~")]
-    elif of.counted < ENOUGH:
-        choices = [f"{_briefly(of, unit)} ({plural(of.counted, 'turn')})", turns]
-    else:
-        choices = [f"{median} ({_briefly(of, unit).partition(' ')[0]})", turns]
-    price = at_price(of.median, typical.credit_usd) if unit is Unit.CREDITS else None
-    if price is not None:
-        dollars = total_cell(Total(price, doubtful=True))
-        choices = [f"{text} · {dollars}" for text in (*choices, median)] + choices
-    shortest = f"~{fitted([of.median], CHIP_CELLS - 1, unit)[0]}"
-    return next((text for text in choices if len(text) <= CHIP_CELLS), shortest)
-
-
-def unit_and_spread(typical: TypicalCost) -> tuple[Unit, Spread]:
-    """The unit and its distribution: USD if it was ever reported, else credits."""
-    if typical.usd.counted or not typical.credits.counted:
-        return Unit.USD, typical.usd
-    return Unit.CREDITS, typical.credits
 
 
 def _between(of: Spread, unit: Unit) -> str:
@@ -153,161 +169,3 @@ def _between(of: Spread, unit: Unit) -> str:
 def _briefly(of: Spread, unit: Unit) -> str:
     """The range with one currency sign: "$0.02–0.09"."""
     return _between(of, unit).replace("–$", "–")
-
-
-LEVELS: Final = ("low", "standard", "high", "unlimited")
-FINISHED: Final = frozenset({TurnStatus.COMPLETED, TurnStatus.INCOMPLETE, TurnStatus.FAILED})
-"""Statuses of turns whose end was seen, so that time and sources are complete."""
-ENOUGH_TO_ADVISE: Final = 8
-"""How many costs each of two levels needs before the advice compares them."""
-CLEAR_FACTOR: Final = Decimal("1.5")
-"""The minimum factor between the medians of two levels."""
-ABOUT_EQUAL: Final = Decimal("0.2")
-"""Two numbers of sources with at most this relative difference are "about as many"."""
-
-
-class BudgetRow(Struct, frozen=True):
-    """The turns at one level that may have cost something. `budget`: "" if the level is unknown.
-
-    `incomplete`: turns that failed, ended early, or whose end is unknown. The distributions are those of
-    finished turns; times are in milliseconds.
-    """
-
-    budget: str
-    turns: int
-    incomplete: int
-    usd: Spread
-    credits: Spread
-    elapsed_ms: Spread
-    steps: Spread
-    sources: Spread
-
-    @property
-    def share_incomplete(self) -> int | None:
-        """The percentage of incomplete turns: 0 only for none, 100 only for all. None without turns."""
-        if not self.turns:
-            return None
-        if self.incomplete in (0, self.turns):
-            return 100 if self.incomplete else 0
-        return min(99, max(1, (200 * self.incomplete + self.turns) // (2 * self.turns)))
-
-
-def compare(charges: Iterable[TurnCharge]) -> tuple[BudgetRow, ...]:
-    """One row per level, in the order low, standard, high, unlimited, others by name, unknown.
-
-    Running turns are omitted; so are the turns of the local worker (simulated money) if there are others.
-    """
-    counted = [own for own in charges if own.status not in FREE and own.status not in LIVE]
-    real = [own for own in counted if own.base_url != LOCAL]
-    levels: dict[str, list[TurnCharge]] = {}
-    for own in real or counted:
-        levels.setdefault(level_of(own.budget, own.trigger), []).append(own)
-    others = sorted(level for level in levels if level and level not in LEVELS)
-    return tuple(_row(level, levels[level]) for level in (*LEVELS, *others, "") if level in levels)
-
-
-def _row(level: str, charges: Sequence[TurnCharge]) -> BudgetRow:
-    return BudgetRow(
-        level,
-        len(charges),
-        sum(own.status is not TurnStatus.COMPLETED for own in charges),
-        usd=spread(own.usd if own.final else None for own in charges),
-        credits=spread(own.credits if own.final else None for own in charges),
-        elapsed_ms=_counts(own.elapsed_ms if own.status in FINISHED else None for own in charges),
-        steps=_counts(own.usage.steps if own.final else None for own in charges),
-        sources=_counts(own.sources if own.status in FINISHED else None for own in charges),
-    )
-
-
-def _counts(values: Iterable[int | None]) -> Spread:
-    return spread(None if value is None else Decimal(value) for value in values)
-
-
-# -- advice ----------------------------------------------------------------------------
-class _Pair(Struct, frozen=True):
-    """Two levels, the one with the lower median first."""
-
-    cheap: BudgetRow
-    expensive: BudgetRow
-    unit: Unit
-
-    def spreads(self) -> tuple[Spread, Spread]:
-        return _of(self.cheap, self.unit), _of(self.expensive, self.unit)
-
-
-def advice(rows: Sequence[BudgetRow]) -> str | None:
-    """One sentence on the two levels that differ clearly and have the most costs; None without any."""
-    named = [row for row in rows if row.budget]
-    pairs = [pair for one, other in combinations(named, 2) if (pair := _pair(one, other)) is not None]
-    if not pairs:
-        return None
-    # The smaller number of costs decides.
-    pair = max(pairs, key=lambda pair: min(one.counted for one in pair.spreads()))
-    cheap, expensive = (
-        f"{amount_text(of.median or Decimal(0), pair.unit)} ({plural(of.counted, 'turn')})"
-        for of in pair.spreads()
-    )
-    cost = f"So far, {_name(pair.cheap)} costs a median of {cheap} and {_name(pair.expensive)} {expensive}"
-    details = filter(None, (_sources(pair), _incomplete(pair)))
-    return f"{cost}. {_name(pair.cheap).capitalize()} had {' and '.join(details)}."
-
-
-def _pair(one: BudgetRow, other: BudgetRow) -> _Pair | None:
-    """The pair in USD if both levels have enough costs, else in credits; None if they are too similar."""
-    for unit in Unit:
-        if min(_of(one, unit).counted, _of(other, unit).counted) < ENOUGH_TO_ADVISE:
-            continue
-        cheap, expensive = sorted((one, other), key=lambda row: _of(row, unit).median or Decimal(0))
-        pair = _Pair(cheap, expensive, unit)
-        return pair if _differ_clearly(*pair.spreads()) else None
-    return None
-
-
-def _differ_clearly(cheap: Spread, expensive: Spread) -> bool:
-    """Whether the medians are far apart and the middle halves do not overlap."""
-    if cheap.median is None or expensive.median is None or cheap.high is None or expensive.low is None:
-        return False
-    is_far = expensive.median > 0 and expensive.median >= EXACT.multiply(cheap.median, CLEAR_FACTOR)
-    return is_far and expensive.low >= cheap.high
-
-
-def _of(row: BudgetRow, unit: Unit) -> Spread:
-    return row.usd if unit is Unit.USD else row.credits
-
-
-def _name(row: BudgetRow) -> str:
-    return clean_line(row.budget, 40)
-
-
-def _sources(pair: _Pair) -> str:
-    """The text about sources, "about as many sources (6 vs. 7)"; "" if too few turns report them."""
-    cheap, expensive = pair.cheap.sources, pair.expensive.sources
-    if (
-        min(cheap.counted, expensive.counted) < ENOUGH_TO_ADVISE
-        or cheap.median is None
-        or expensive.median is None
-    ):
-        return ""
-    tolerance = max(Decimal(1), EXACT.multiply(max(cheap.median, expensive.median), ABOUT_EQUAL))
-    its, other = _plain(cheap.median), _plain(expensive.median)
-    if abs(EXACT.subtract(cheap.median, expensive.median)) <= tolerance:
-        return f"about as many sources ({its} vs. {other})"
-    word = "fewer" if cheap.median < expensive.median else "more"
-    return f"{word} sources ({its} vs. {other})"
-
-
-def _incomplete(pair: _Pair) -> str:
-    cheap, expensive = pair.cheap, pair.expensive
-    numbers = f"{cheap.share_incomplete}% vs. {expensive.share_incomplete}%"
-    if cheap.incomplete * expensive.turns > expensive.incomplete * cheap.turns:
-        return f"more incomplete turns ({numbers})"
-    return (
-        f"no higher share of incomplete turns ({numbers})"
-        if expensive.incomplete
-        else "no more incomplete turns"
-    )
-
-
-def _plain(value: Decimal) -> str:
-    text = format(value.quantize(Decimal("0.1"), context=EXACT), "f")
-    return text.removesuffix(".0")

@@ -11,7 +11,7 @@ from typing import Any, Final, assert_never
 
 from msgspec.structs import replace
 
-from handinger_tui.core.amounts import INT64_MAX
+from handinger_tui.core.decimals import INT64_MAX
 from handinger_tui.core.dialects import StreamDecoder
 from handinger_tui.core.dialects import events as ev
 from handinger_tui.core.figures import count

@@ -11,7 +11,7 @@ from typing import Final, Generic, NamedTuple, TypeVar
 from msgspec import Struct
 from msgspec.structs import replace
 
-from handinger_tui.core.amounts import Total
+from handinger_tui.core.amounts import Total, cost_words
 from handinger_tui.core.jsontext import JsonObject
 from handinger_tui.core.stream import Frame
 from handinger_tui.core.turns.turn import LIVE, UNSENT, Lineage, Trigger, Turn, TurnRequest, TurnStatus
@@ -79,13 +79,14 @@ class OtherTurn(NamedTuple):
     """A turn of another session on the same worker.
 
     `events`: see `money.turn_events.events_text`. `session_id`: the session that has the turn, which is this
-    one if another program added it.
+    one if another program added it; then `ended` says whether its end is stored.
     """
 
     turn_id: str
     worker_id: str
     events: str
     session_id: str = ""
+    ended: bool = False
 
 
 class Ruling(NamedTuple):
@@ -220,6 +221,22 @@ class Session(Struct, frozen=True):
         return next((turn for turn in turns if turn.status not in UNSENT), None)
 
     @property
+    def newest_worker(self) -> str | None:
+        """The worker of its newest turn; None if there is none yet."""
+        return newest_target(self.turns) or self.worker_id
+
+    @property
+    def in_view(self) -> Turn | None:
+        """The turn that panels call "this turn".
+
+        The running one, else the newest that may have cost something, else the newest not withdrawn.
+        """
+        recent = [turn for turn in self.turns[-20:] if turn.status is not TurnStatus.QUEUED]
+        running = next((turn for turn in recent if turn.live), None)
+        not_withdrawn = (turn for turn in reversed(recent) if not turn.withdrawn)
+        return running or self.sent or next(not_withdrawn, self.current)
+
+    @property
     def unwatched(self) -> Turn | None:
         """The turn that still runs on the server unwatched; None when a later one may have cost something."""
         sent = self.sent
@@ -340,6 +357,11 @@ class SessionSummary(Struct, frozen=True):
     def only_imported(self) -> bool:
         """Whether all its turns were imported, so that no cost is unknown."""
         return self.imported > 0 and self.usd == self.credits == Total(None)
+
+    @property
+    def cost(self) -> str:
+        """What its turns cost, in words."""
+        return cost_words(self.usd, self.credits)
 
     @property
     def name(self) -> str:

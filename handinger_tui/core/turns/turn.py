@@ -306,6 +306,10 @@ DEFAULT_BUDGET: Final = "standard"
 """The budget level of a turn without one, as the service documents it."""
 
 
+LEVELS: Final = ("low", "standard", "high", "unlimited")
+"""The budget levels that the service documents."""
+
+
 def level_of(budget: str | None, trigger: Trigger) -> str:
     """The budget level of a turn; "" if unknown, since the turn was started elsewhere."""
     return budget or ("" if trigger.elsewhere else DEFAULT_BUDGET)
@@ -463,6 +467,20 @@ class Turn(Struct, frozen=True):
     open_text: tuple[tuple[str, int], ...] = ()
     """Open wire ids → positions of text parts."""
     open_reasoning: tuple[tuple[str, int], ...] = ()
+
+    @property
+    def elapsed_ms(self) -> int | None:
+        """Milliseconds from sending to the end, by our own clock.
+
+        None while the turn runs, if it was never sent, if the clock went back, and for a turn that another
+        program started.
+        """
+        if self.ended_ms is None or self.live or self.request.trigger.elsewhere:
+            return None
+        if self.sent_ms is None and self.status is TurnStatus.NOT_SENT:
+            return None
+        milliseconds = self.ended_ms - self.began_ms
+        return milliseconds if milliseconds >= 0 else None
 
     @property
     def turn_id(self) -> str:

@@ -21,7 +21,6 @@ from handinger_tui.ui.commands.command import (
     numbers_to,
 )
 from handinger_tui.ui.panels.files import ListedFile, listed_files, matching_files
-from handinger_tui.ui.panels.panel import turn_in_view
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -54,7 +53,7 @@ async def download(context: CommandContext, argument: str) -> None:
     if name == "all":
         selected = list(listed)
     elif name == "new":
-        turn = turn_in_view(session)
+        turn = session.in_view
         selected = [file for file in listed if turn is not None and file.turn_id == turn.turn_id]
     else:
         selected = _select_file(context, listed, argument, "download")

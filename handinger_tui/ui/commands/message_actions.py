@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from handinger_tui.core.acts import RULES, Act, about
+from handinger_tui.core.acts import RULES, Act
 from handinger_tui.core.evidence import datasets_of
 from handinger_tui.core.safety import clean_line
 from handinger_tui.ui.commands.command import CommandContext
@@ -40,7 +40,7 @@ async def act_on(context: CommandContext, turn: Turn) -> None:
     controller = context.controller
     session, part = controller.session, context.view.part
     budget = controller.budget
-    cost = about([await controller.typical_cost(budget)])
+    cost = (await controller.typical_cost(budget)).about
     rows = [("copy", "Copy this part")]
     rows += [(name, f"{label}: {RULES[act].help} · {cost}") for name, label, act in PAID]
     if any(dataset.turn_id == turn.turn_id for dataset in datasets_of(session)):

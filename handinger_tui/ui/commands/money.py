@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from handinger_tui.core.amounts import amount_text
 from handinger_tui.core.formatting import plural
 from handinger_tui.core.money.limits import Scope
-from handinger_tui.core.money.turn_events import BASIS_ANSWERS, BASIS_WORDS
-from handinger_tui.core.money.words import amount_text
-from handinger_tui.core.receipts import basis_lines, worker_of_figures
 from handinger_tui.core.safety import clean_line
 from handinger_tui.ui.commands.command import Command, CommandContext, number_in, numbers_to
 
@@ -81,9 +79,11 @@ async def limit(context: CommandContext, argument: str) -> None:
 
 async def reading(context: CommandContext, argument: str) -> None:
     """Pin what the figures of the session's worker mean, leave it to the readings, or show it."""
+    from handinger_tui.core.money.basis_text import BASIS_CHOICES, basis_lines  # no money before it is asked
+
     controller, interaction, word = context.controller, context.interaction, argument.lower()
     session = controller.session
-    worker_id = worker_of_figures(session)
+    worker_id = session.newest_worker
     if worker_id is None:
         interaction.say(f"No {session.kind} yet.", "warning")
     elif not word:
@@ -93,15 +93,15 @@ async def reading(context: CommandContext, argument: str) -> None:
             "To decide for this worker, use /reading lifetime, per-turn or auto.",
         ]
         await interaction.notice(f"Figures of {session.kind} {clean_line(worker_id, 60)}", "\n".join(lines))
-    elif word not in BASIS_WORDS:
+    elif word not in BASIS_CHOICES:
         interaction.say(f"Unknown reading {clean_line(word, 20)}. Use lifetime, per-turn or auto.", "warning")
     else:
         await controller.connection.rulings.set_basis(
-            session.base_url, worker_id, BASIS_WORDS[word], context.now_ms()
+            session.base_url, worker_id, BASIS_CHOICES[word].stored, context.now_ms()
         )
         # The session reads what was decided about its worker when its costs are counted.
         await controller.engine.actor(session.session_id).recount()
-        interaction.say(BASIS_ANSWERS[word])
+        interaction.say(BASIS_CHOICES[word].answer)
 
 
 async def costs(context: CommandContext, _argument: str) -> None:
@@ -176,7 +176,7 @@ MONEY: Final = (
         reading,
         takes="[lifetime|per-turn|auto]",
         opens=True,
-        choices=tuple(BASIS_WORDS),
+        choices=("lifetime", "per-turn", "auto"),
     ),
     Command("costs", "Show usage and cost of this session", costs, ("cost", "usage", "stats")),
     Command(

@@ -9,14 +9,11 @@ from typing import TYPE_CHECKING, Final
 
 from msgspec.structs import replace
 
-from handinger_tui.core.acts import RULES, Act, until_sent
-from handinger_tui.core.money.attribution import money_of
-from handinger_tui.core.money.spending import ChargeFilter
-from handinger_tui.core.money.typical_cost import typical_cost_text
+from handinger_tui.core.acts import RULES, Act, Moot, until_sent
 from handinger_tui.core.prompts import draft_of_request, fork_text
 from handinger_tui.core.safety import clean_line
 from handinger_tui.core.tags import labels_text, tag_name, tag_names
-from handinger_tui.core.turns.turn import FREE, Lineage, LineageKind, Turn, TurnStatus
+from handinger_tui.core.turns.turn import Lineage, LineageKind, Turn, TurnStatus
 from handinger_tui.ui.commands.command import (
     HAS_FOLDER,
     Command,
@@ -26,11 +23,9 @@ from handinger_tui.ui.commands.command import (
     numbers_to,
 )
 from handinger_tui.ui.commands.money import BUDGETS
+from handinger_tui.ui.widgets.status_text import first_cost, turn_cost
 
 if TYPE_CHECKING:
-    from decimal import Decimal
-
-    from handinger_tui.core.money.attribution import TurnMoney
     from handinger_tui.core.turns.session import Session
     from handinger_tui.ui.sessions.controller import SessionController
 
@@ -39,6 +34,7 @@ COME_BACK: Final = "To come back, press Enter on an empty prompt or use /attach"
 STOP_WATCHING: Final = (
     f"The worker keeps running and may keep charging.\n\n{COME_BACK}, now or the next time you start the app."
 )
+TURN_ENDED: Final = "The turn has already ended."
 STOP_WATCHING_LOCAL: Final = f"The local worker keeps running until you quit.\n\n{COME_BACK} before you quit."
 """It ends with the program, so its turn cannot be watched after the next start."""
 
@@ -140,11 +136,15 @@ async def detach(context: CommandContext, _argument: str) -> None:
         actor.detach()
         return
     body = STOP_WATCHING_LOCAL if controller.connection.account.local else STOP_WATCHING
-    waiting = len(controller.queue_of(actor.session.session_id))
-    queued = f"\n\n{until_sent(waiting)}." if waiting else ""
-    if await interaction.confirm("Stop watching?", body + queued, yes="Stop watching", no="Keep watching"):
-        if not actor.running:
-            interaction.say("The turn has already ended.")
+    watched = actor.runs.turn_id
+
+    def words() -> str | Moot:
+        if actor.runs.turn_id != watched:
+            return Moot(TURN_ENDED)
+        waiting = len(controller.queue_of(actor.session.session_id))
+        return f"{body}\n\n{until_sent(waiting)}." if waiting else body
+
+    if await interaction.confirm("Stop watching?", words, yes="Stop watching", no="Keep watching"):
         actor.detach()
 
 
@@ -250,8 +250,8 @@ async def export(context: CommandContext, argument: str) -> None:
         labels = await controller.connection.history.labels(session.session_id)
         if exporter.has_frames:
             frames = {one.turn_id: await controller.engine.frames(one.turn_id) for one in session.turns}
-        changed = await controller.connection.charges.restated(ChargeFilter(session_id=session.session_id))
-        session = replace(session, restated=frozenset(one.turn_id for one in changed))
+        restated = await controller.connection.charges.restated(session.session_id)
+        session = replace(session, restated=restated)
         text = exporter.text(session, Contents(labels=labels, frames=frames))
         path = await controller.connection.save_text(file_name, text)
         say(f"Saved to {path}")
@@ -339,6 +339,9 @@ def edit_turn(context: CommandContext, session: Session, turn: Turn) -> None:
     context.message.start_from(draft_of_request(turn.request), lineage)
 
 
+WILL_BE_QUEUED: Final = "A turn is running, so the message will be queued."
+
+
 # -- retry --------------------------------------------------------------------------------
 async def retry(context: CommandContext, argument: str) -> None:
     """Send an earlier message again, after a question that names what it may cost."""
@@ -356,27 +359,20 @@ async def retry_turn(context: CommandContext, turn: Turn, budget: str) -> None:
     if turn.live or turn.status is TurnStatus.RUNNING:
         interaction.say("The worker is still working on this message. Nothing was sent.", "warning")
         return
-    usual = typical_cost_text(await controller.typical_cost(budget))
-    first = first_cost(turn, money_of(session, turn), session.credit_usd)
+    usual = (await controller.typical_cost(budget)).text
+    first = first_cost(turn, turn_cost(session, turn))
     body = (
         f"“{clean_line(turn.request.prompt, 200)}”\n\n{first} "
         f"Trying again costs as much as a new message. Budget {budget}: {usual}."
     )
-    if controller.engine.actor(session.session_id).running:
-        body += "\n\nA turn is running, so the message will be queued."
-    if await interaction.confirm("Try again?", body, yes="Send again", no="Cancel"):
+    actor = controller.engine.actor(session.session_id)
+
+    def words() -> str:
+        return f"{body}\n\n{WILL_BE_QUEUED}" if actor.running else body
+
+    if await interaction.confirm("Try again?", words, yes="Send again", no="Cancel"):
         lineage = _lineage(session, turn, LineageKind.RETRY)
         await context.send_again(session.session_id, turn, budget, lineage)
-
-
-def first_cost(turn: Turn, money: TurnMoney, credit_usd: Decimal | None) -> str:
-    """What the earlier try cost. `credit_usd`: the price of a credit, if the person gave one."""
-    if turn.status in FREE:
-        return "Nothing was charged for the first try."
-    amount = money.cost(credit_usd)
-    if not amount:
-        return "The cost of the first try is unknown."
-    return f"The first try cost {amount}."
 
 
 # -- fork ---------------------------------------------------------------------------------

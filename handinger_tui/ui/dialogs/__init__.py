@@ -5,6 +5,7 @@ They return the answer and change nothing themselves.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, ClassVar, Final, TypeVar
 
 from textual import on, work
@@ -19,6 +20,7 @@ from textual.screen import ModalScreen, Screen
 from textual.widgets import Button, Input, OptionList, Static
 from textual.widgets.option_list import Option
 
+from handinger_tui.core.acts import Moot
 from handinger_tui.core.errors import HandingerError
 from handinger_tui.core.safety import clean, clean_line
 from handinger_tui.ui.keys import Where, bindings
@@ -31,6 +33,8 @@ if TYPE_CHECKING:
 
 LONG_BODY: Final = 600
 """Length in characters from which a text may not fit the screen and gets the focus for scrolling."""
+LOOK_EVERY_S: Final = 0.1
+"""Seconds between two looks at whether the words of a question are still true."""
 HINT: Final = Content.styled("Enter to confirm · Esc to cancel", "$text-muted")
 MAX_NOTICE_CHARS: Final = 400
 """Longest notification, in characters."""
@@ -92,6 +96,10 @@ class Dialog(Modal[Answer]):
     """Whether it may come up while a message is typed."""
     _typed = ""
     """The word that is to be typed for the last answer."""
+    words: Callable[[], str | Moot] | None = None
+    """What a question about something that may change says by now."""
+    _words_shown: str | Moot = ""
+    """What it says on the screen."""
 
     class TextLeft(Message):
         """A message was typed into a field for an amount or a word that came up meanwhile."""
@@ -104,6 +112,36 @@ class Dialog(Modal[Answer]):
         super().__init__()
         self.HORIZONTAL_BREAKPOINTS = [(0, "-slim"), (60, "-wide")]
         self._title = title if isinstance(title, Content) else Content.styled(clean_line(title), "bold")
+
+    def on_mount(self) -> None:
+        """Keep the words of the question true."""
+        if self.words is not None:
+            self._keep_true()
+            self.set_interval(LOOK_EVERY_S, self._keep_true)
+
+    def _keep_true(self) -> bool:
+        """Say what is so by now; True where that is what the person could read.
+
+        A question that is moot stays, for its Enter may be under way, with nothing but a button to close it.
+        """
+        now = self._words_shown if self.words is None else self.words()
+        buttons = self.query(Button)
+        if now == self._words_shown or not buttons:
+            return True
+        self._words_shown = now
+        text = now.why if isinstance(now, Moot) else now
+        bodies, fields = self.query(".dialog-body"), self.query(Input)
+        bodies.first(Static).update(Content(clean(text)))
+        for field in fields:
+            # The word was typed for the words before; another text is a message for the prompt.
+            if self._typed.startswith(field.value.strip().lower()):
+                field.clear()
+        if isinstance(now, Moot):
+            for widget in (*bodies[1:], *fields, *buttons[1:]):
+                widget.display = False
+            buttons.first().label = "Close"
+        self.set_focus(next((field for field in fields if field.display), buttons.first()))
+        return False
 
     def on_resize(self) -> None:
         """Keep the focus visible on a smaller screen."""
@@ -120,7 +158,14 @@ class Dialog(Modal[Answer]):
         raise NotImplementedError
 
     def dismiss(self, result: Answer | None = None) -> AwaitComplete:
-        """Close with an answer. A text in the field that is none was typed for the prompt."""
+        """Close with an answer. A text in the field that is none was typed for the prompt.
+
+        An answer to other words than those of now is none: the question stays, with the new ones.
+        """
+        if result and not self._keep_true():
+            return AwaitComplete()
+        if isinstance(self._words_shown, Moot):
+            result = None
         for field in self.query("#typed").results(Input):
             text = field.value.strip()
             if self.INTERRUPTS and any(map(str.isalpha, text)) and not self._typed.startswith(text.lower()):
@@ -214,9 +259,13 @@ class Question(Dialog[Answer]):
         self.focus_next(Button)
 
 
-def yes_or_no(title: str, body: str, *, yes: str, no: str, typed: str = "") -> Question[bool]:
-    """A question whose answer is True for `yes`."""
-    return Question(title, body, [(no, False), (yes, True)], typed=typed)
+def yes_or_no(
+    title: str, body: str | Callable[[], str | Moot], *, yes: str, no: str, typed: str = ""
+) -> Question[bool]:
+    """A question whose answer is True for `yes`. A function says what its words are by now."""
+    question = Question(title, body if isinstance(body, str) else "", [(no, False), (yes, True)], typed=typed)
+    question.words = None if isinstance(body, str) else body
+    return question
 
 
 class TextQuestion(Dialog[str]):

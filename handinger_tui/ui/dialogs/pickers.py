@@ -101,8 +101,8 @@ class Picker(Modal[str], Generic[ItemT]):
 class Deletes(Protocol):
     """Deletes sessions."""
 
-    async def consequences(self, session_id: str) -> str:
-        """What deleting a session does to its queue and its running turn; "" where it has neither."""
+    async def consequences(self, session_id: str) -> Callable[[], str]:
+        """Says what deleting a session does by now to its queue and its running turn; "" for neither."""
         ...
 
     async def delete(self, session_id: str) -> str:
@@ -289,7 +289,7 @@ class SessionPicker(Picker[SessionSummary]):
         )
         question = yes_or_no(
             "Delete this session?",
-            "\n\n".join(filter(None, (body, consequences))),
+            lambda: "\n\n".join(filter(None, (body, consequences()))),
             yes="Delete",
             no="Cancel",
         )

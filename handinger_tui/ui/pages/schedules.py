@@ -19,8 +19,6 @@ from handinger_tui.core.schedules import (
     NewSchedule,
     PricedSchedule,
     PricedSchedules,
-    price_sentences,
-    price_tag,
     read_request,
     run_text,
     runs_of,
@@ -101,7 +99,7 @@ class ScheduleQuestion(Dialog[str]):
             else:
                 schedule = NewSchedule(instruction, rule)
                 plan = self._schedules.plan(schedule, listing.listed)
-                tag = price_tag(listing.price_of(schedule))
+                tag = listing.price_of(schedule).tag
                 preview = Content.assemble(plan, "\n", (tag, "$accent"))
         self.query_one("#schedule-preview", Static).update(preview)
 
@@ -158,7 +156,7 @@ class SchedulesScreen(ListPage[PricedSchedule]):
         in_zone = f", cron in {listed.zone_text}" if isinstance(schedule.rule, Cron) else ""
         return [
             f"Next runs{in_zone}: {' · '.join(runs) or 'not known'}",
-            price_sentences(item.price),
+            item.price.sentences,
             clean_line(schedule.schedule_id or "no id", 80),
         ]
 

@@ -30,7 +30,6 @@ from handinger_tui.ui.panels.panel import (
     PanelEntry,
     TurnMemo,
     cut_left,
-    turn_in_view,
     with_right,
 )
 from handinger_tui.ui.widgets.virtual_list import ItemRows
@@ -261,7 +260,7 @@ class FilesPanel(Panel[FileRows]):
 
     def show(self, session: Session) -> None:
         """Show every file of the session; the cursor stays on its file."""
-        rows, turn = self.rows, turn_in_view(session)
+        rows, turn = self.rows, session.in_view
         files, turn_id = self._files(session), turn.turn_id if turn else None
         if rows.loaded and (files, turn_id) == (rows.items, rows.turn_id):
             return

@@ -11,7 +11,7 @@ from textual.message import Message
 
 from handinger_tui.core.stream import FilePart
 from handinger_tui.core.turns.session import PerTurn, Session
-from handinger_tui.core.turns.turn import Turn, TurnStatus
+from handinger_tui.core.turns.turn import Turn
 from handinger_tui.ui.widgets.virtual_list import RowsT, VirtualList
 
 if TYPE_CHECKING:
@@ -102,18 +102,6 @@ class PanelEntry(Struct, frozen=True):
     make: Callable[[], Panel[Any]]
 
 
-def turn_in_view(session: Session) -> Turn | None:
-    """The turn that panels call "this turn".
-
-    The running turn, else the newest that may have cost something, else the newest that was not withdrawn.
-    """
-    recent = [turn for turn in session.turns[-20:] if turn.status is not TurnStatus.QUEUED]
-    running = next((turn for turn in recent if turn.live), None)
-    not_withdrawn = (turn for turn in reversed(recent) if not turn.withdrawn)
-    return running or session.sent or next(not_withdrawn, session.current)
-
-
-# -- texts ----------------------------------------------------------------------------
 def with_right(left: Content, right: Content, width: int) -> Content:
     """A line of `width` cells: `left`, cut to fit, and `right` at the right edge."""
     if not right.plain:

@@ -28,7 +28,6 @@ from handinger_tui.ui.panels.panel import (
     SourcesAction,
     SourcesRequest,
     cut_left,
-    turn_in_view,
     with_right,
 )
 from handinger_tui.ui.widgets.virtual_list import ItemRows
@@ -373,7 +372,7 @@ class SourcesPanel(Panel[SourceRows]):
         """Show the newest session; visible sources keep their place on the screen when others come above."""
         if self._catalog.set_session(session):
             self.rows.last_mention = None
-        self._session, before, turn = session, self.rows, turn_in_view(session)
+        self._session, before, turn = session, self.rows, session.in_view
         sources = self._catalog.sources(session)
         view = turn.turn_id if turn else None, self._catalog.mentions(session, sources)
         if sources is self.sources and self._by_host is self._shown_by_host and before.loaded:

@@ -2,319 +2,48 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Sequence
-from decimal import Decimal
+from functools import cached_property
 from typing import TYPE_CHECKING, ClassVar, Final
 
 from textual.binding import BindingType
 from textual.content import Content
 
-from handinger_tui.core.amounts import Unit, split_excess
-from handinger_tui.core.bars import BLOCKS, NO_VALUE, percent_level, sparkline, stacked_bar
-from handinger_tui.core.columns import aligned
-from handinger_tui.core.figures import CATEGORIES, FIGURE, SHOWN, Measure
-from handinger_tui.core.formatting import day_text, duration, moment_at, plural
-from handinger_tui.core.money.attribution import MoneyIndex
-from handinger_tui.core.money.limits import Gauge, GaugeState, Scope, free_text, used_text
-from handinger_tui.core.money.words import (
-    about_text,
-    amount_text,
-    bare_text,
-    cost_words,
-    count_within,
-    excess_words,
-    fitted,
-    price_words,
-    total_cell,
-    total_words,
-    unknown_words,
-)
-from handinger_tui.core.receipts import basis_words, share_text
+from handinger_tui.core.bars import Look
+from handinger_tui.core.money.limits import Gauge
 from handinger_tui.core.turns.session import LOCAL
 from handinger_tui.core.turns.turn import Turn
 from handinger_tui.ui.keys import Where, bindings
-from handinger_tui.ui.panels.panel import (
-    ACCENT,
-    FAINT,
-    MARK,
-    STRONG,
-    Key,
-    Panel,
-    PanelEntry,
-    TurnMemo,
-    with_right,
-)
-from handinger_tui.ui.panels.usage_view import UsageView, a_minute, usage_view
-from handinger_tui.ui.widgets.status_text import WORD
+from handinger_tui.ui.panels.panel import Key, Panel, PanelEntry, TurnMemo
 from handinger_tui.ui.widgets.virtual_list import ListRows
 
 if TYPE_CHECKING:
+    from handinger_tui.core.money.attribution import MoneyIndex
+    from handinger_tui.core.money.usage_view import UsageView
     from handinger_tui.core.turns.session import Session
 
-BLANK: Final = Content("")
-EMPTY: Final = "Nothing spent yet. Costs appear here as the service reports them."
-LABEL: Final = 10
-"""Cells of the labels at rest."""
-NAME: Final = 12
-"""Cells of the names in full."""
-MOST_ROWS: Final = 8
-"""Rows at rest."""
-_COLORS: Final = (
-    *(f".usage--{figure.name.removesuffix('_usd')}" for figure in CATEGORIES),
-    ".usage--unsplit",
-)
-STATE_STYLES: Final = {
-    GaugeState.BELOW: ACCENT,
-    GaugeState.NEAR: MARK,
-    GaugeState.REACHED: ".usage--reached",
-}
+_STYLES: Final = {look: f".{'usage' if look.of_usage else 'panel'}--{look}" for look in Look if look}
 
 
-# -- at rest ------------------------------------------------------------------------------
-def brief_lines(view: UsageView, width: int, gauges: Sequence[Gauge] = ()) -> list[Content]:
-    """What the panel shows at rest: cost, split, credits, tokens, and what is left of the nearest limit."""
-    limit = _nearest_limit(gauges, view.kind, width)
-    if view.status is None:
-        return [*_wrap(EMPTY, width), *limit]
-    lines = [*_costs(view, width), *_split(view, width), *_credits(view), *_tokens(view, width), *limit]
-    return [line.truncate(width, ellipsis=True) for line in lines]
+def brief_contents(view: UsageView, width: int, gauges: Sequence[Gauge] = ()) -> list[Content]:
+    """The panel at rest."""
+    from handinger_tui.core.money.usage_lines import brief_lines  # no money before the first turn
+
+    return [_drawn(line, width) for line in brief_lines(view, width, gauges)]
 
 
-def _unit(view: UsageView) -> Unit:
-    """USD if it is reported or may still come; else credits."""
-    # The zero of a turn that never started does not make USD look reported.
-    is_usd = any(one.money.usd is not None and not one.money.free for one in (view.own, *view.turns))
-    return Unit.USD if is_usd or view.session(Unit.CREDITS).value is None else Unit.CREDITS
-
-
-def _costs(view: UsageView, width: int) -> list[Content]:
-    """This turn and the session. With one turn, both are the same."""
-    unit = _unit(view)
-    session = view.session(unit)
-    rows = [("This turn", view.own.money.total(unit), STRONG)]
-    if len(view.turns) > 1:
-        rows.append(("Session", session, ""))
-    texts = [about_text(amount, unit) for _, amount, _ in rows]
-    if max(map(len, texts)) + LABEL + len(" so far") > width:
-        texts = [total_cell(amount, unit) for _, amount, _ in rows]
-    lines = [
-        Content.assemble(
-            (f"{label:<{LABEL}}", FAINT),
-            (text, style),
-            (" so far" if amount.so_far and "…" not in text else "", MARK),
-        )
-        for (label, amount, style), text in zip(rows, aligned(texts), strict=True)
-    ]
-    price = price_words(session.value, view.credit_usd) if unit is Unit.CREDITS else ""
-    lines += [_row("", f"{price} at your price")] if price else []
-    gaps = unknown_words(session)
-    if gaps and lines[-1].cell_length + len(gaps) < width:
-        lines[-1] = Content.assemble(lines[-1].rstrip(), (f" {gaps}", MARK))
-    elif gaps:
-        lines.append(_row("", gaps, MARK))
-    return lines
-
-
-def _split(view: UsageView, width: int) -> list[Content]:
-    """The cost of this turn as one bar, with a legend where it has several parts."""
-    cost, parts = view.of_turn(FIGURE["cost_usd"]), [view.of_turn(figure) for figure in CATEGORIES]
-    pieces = stacked_bar(parts, cost, width)
-    if not pieces:
-        return []
-    blocks, names = (*BLOCKS, NO_VALUE), (*(figure.label for figure in CATEGORIES), "not split")
-    lines = [Content.assemble(*((blocks[at] * cells, _COLORS[at]) for at, cells in pieces))]
-    amounts = [None if part is None else Decimal(part) for part in parts]
-    excess = excess_words(split_excess(None if cost is None else Decimal(cost), amounts))
-    if excess:
-        lines += _wrap(excess, width, MARK)
-    elif len(pieces) > 1:
-        gap = " " if sum(len(names[at]) + 3 for at, _ in pieces) <= width + 1 else ""
-        legend = [Content.assemble((blocks[at], _COLORS[at]), (gap + names[at], FAINT)) for at, _ in pieces]
-        lines.append(Content(" ").join(legend))
-    return lines
-
-
-def _credits(view: UsageView) -> list[Content]:
-    own, session = view.own.money.total(Unit.CREDITS), view.session(Unit.CREDITS)
-    if _unit(view) is Unit.CREDITS or own.value is None:
-        return []
-    of_session = f" · session {bare_text(session.value, Unit.CREDITS)}" if len(view.turns) > 1 else ""
-    return [_row("Credits", about_text(own, Unit.CREDITS, bare_text) + of_session)]
-
-
-def _tokens(view: UsageView, width: int) -> list[Content]:
-    in_all, tokens_in, tokens_out = (
-        view.of_turn(FIGURE[f"{name}_tokens"]) for name in ("total", "input", "output")
-    )
-    if in_all is None:
-        return []
-    text = count_within(in_all, width - LABEL)
-    if tokens_in is not None and tokens_out is not None:
-        longer = f"{text} ({count_within(tokens_in, 9)} in, {count_within(tokens_out, 9)} out)"
-        text = longer if LABEL + len(longer) <= width else text
-    return [_row("Tokens", text)]
-
-
-def _nearest_limit(gauges: Sequence[Gauge], kind: str, width: int) -> list[Content]:
-    """What is left of the limit that is nearest to being reached."""
-    gauge = nearest(gauges)
-    if gauge is None:
-        return []
-    name = f"{_limit_name(gauge, kind)} ".capitalize()
-    left = used_text(gauge) if gauge.spent.value is None else free_text(gauge)
-    brief = left.partition(",")[0]
-    choices = (left, brief, f"{brief.partition(' of ')[0]} left")
-    text = next((one for one in choices if len(name) + len(one) <= width), brief)
-    style = "" if gauge.state is GaugeState.BELOW else STATE_STYLES[gauge.state]
-    return [Content.assemble((f"{name:<{LABEL}}", FAINT), (text, style))]
-
-
-def nearest(gauges: Sequence[Gauge]) -> Gauge | None:
-    """The limit that is nearest to being reached; None without limits."""
-    return max(gauges, key=lambda gauge: (gauge.state, gauge.percent or 0), default=None)
-
-
-def _limit_name(gauge: Gauge, kind: str) -> str:
-    return f"{kind} limit" if gauge.limit.scope is Scope.WORKER else gauge.limit.scope.limit
-
-
-def _row(label: str, text: str, style: str = "") -> Content:
-    return Content.assemble((f"{label:<{LABEL}}", FAINT), (text, style))
-
-
-# -- in full ------------------------------------------------------------------------------
-def full_lines(
+def full_contents(
     view: UsageView, width: int, gauges: Sequence[Gauge] = (), now_ms: int | None = None
 ) -> list[Content]:
-    """All that the panel has: the rows at rest, every figure, the cost of each turn, limits and notes."""
-    if view.status is None:
-        return brief_lines(view, width, gauges)
-    blocks = (
-        brief_lines(view, width),
-        _table(view, width, now_ms),
-        _history(view, width),
-        [line for gauge in gauges for line in _limit_lines(gauge, width, view.kind)],
-        _notes(view, width),
-    )
-    return [line for block in blocks if block for line in (BLANK, *block)][1:]
+    """The panel in full."""
+    from handinger_tui.core.money.usage_lines import full_lines  # no money before the first turn
+
+    return [_drawn(line, width) for line in full_lines(view, width, gauges, now_ms)]
 
 
-def _table(view: UsageView, width: int, now_ms: int | None) -> list[Content]:
-    """Every figure that is known, of this turn and the session; of this turn alone where space is short."""
-    room = (width - NAME) // 2 - 1
-    columns = 2 if _widest(view) <= room else 1
-    room = room if columns == 2 else width - NAME - 1
-    rows = [*_figures(view, room), *_measured(view, now_ms, room)]
-    label = width - columns * (room + 1)
-    lines = []
-    for title, texts in (("", ("This turn", "Session")), *rows):
-        cells = "".join(f"{text:>{room + 1}}" for text in texts[:columns])
-        name = Content.styled(title, FAINT).truncate(label, pad=True)
-        lines.append(Content.assemble(name, (cells, "" if title else FAINT)).truncate(width))
-    return lines
-
-
-def _widest(view: UsageView) -> int:
-    """The most cells of an amount with all its digits."""
-    money = [figure for figure in SHOWN if figure.measure in _MONEY]
-    values = [value for figure in money for value in (view.of_turn(figure), view.of_session(figure).value)]
-    return max(len(bare_text(None if value is None else Decimal(value))) for value in values)
-
-
-def _figures(view: UsageView, room: int) -> list[tuple[str, Sequence[str]]]:
-    """The figures that are known: name, and at most `room` cells for this turn and for the session."""
-    values = {figure: (view.of_turn(figure), view.of_session(figure).value) for figure in SHOWN}
-    rows: list[tuple[str, Sequence[str]]] = []
-    for measures in (_MONEY, (Measure.CREDITS,), _COUNTS):
-        of_kind = {
-            figure: pair
-            for figure, pair in values.items()
-            if figure.measure in measures and pair != (None, None)
-        }
-        amounts = [Decimal(value) for pair in of_kind.values() for value in pair if value is not None]
-        if measures is _COUNTS:
-            texts = [count_within(amount, room) for amount in amounts]
-        else:
-            texts = fitted(amounts, room, Unit.USD if measures is _MONEY else Unit.CREDITS)
-        written = iter(texts)
-        cells = [["—" if value is None else next(written) for value in pair] for pair in of_kind.values()]
-        columns = [aligned([pair[at] for pair in cells]) for at in (0, 1)]
-        names = (figure.title.removesuffix(" tokens") for figure in of_kind)
-        rows += zip(names, zip(*columns, strict=True), strict=True)
-    return rows
-
-
-_MONEY: Final = (Measure.COST, Measure.CATEGORY)
-_COUNTS: Final = (Measure.TOKENS, Measure.STEPS)
-
-
-def _measured(view: UsageView, now_ms: int | None, room: int) -> list[tuple[str, Sequence[str]]]:
-    """Times: as reported, and from sending to the end, or to now; and the cost per minute."""
-    reported = (view.of_turn(FIGURE["duration_ms"]), view.of_session(FIGURE["duration_ms"]).value)
-    own = elapsed_to(view, now_ms)
-    others = [one.ms for one in view.turns if one is not view.own and one.ms is not None]
-    in_all = sum(others) + (own or 0) if others or own is not None else None
-    rates = [a_minute(turns, _unit(view)) for turns in ([view.own], view.turns)]
-    rows = (
-        ("Duration", tuple("—" if ms is None else duration(int(ms)) for ms in reported)),
-        ("Elapsed", tuple("—" if ms is None else clock(ms) for ms in (own, in_all))),
-        (
-            "Per minute",
-            tuple("—" if one is None else f"~{fitted([one], room - 1, _unit(view))[0]}" for one in rates),
-        ),
-    )
-    return [row for row in rows if row[1] != ("—", "—")]
-
-
-def elapsed_to(view: UsageView, now_ms: int | None) -> int | None:
-    """Milliseconds of this turn; of a running one until `now_ms`."""
-    if view.began_ms is None:
-        return view.own.ms
-    return None if now_ms is None else max(0, now_ms - view.began_ms)
-
-
-def clock(ms: int) -> str:
-    """A time: whole seconds below a minute, where it is a running one."""
-    return f"{ms // 1000} s" if ms % 1000 == 0 and ms < 60_000 else duration(ms)
-
-
-def _history(view: UsageView, width: int) -> list[Content]:
-    """A sparkline of the cost of each turn, oldest first; no lines below two turns."""
-    amounts = [one.money.usd for one in view.turns if not one.money.free][-width:]
-    reported = [amount for amount in amounts if amount is not None]
-    if len(amounts) < 2 or not reported:
-        return []
-    highest = Content.styled(f"most {amount_text(max(reported))}", FAINT)
-    title = "Cost of each turn" if len(amounts) < width else f"Last {plural(len(amounts), 'turn')}"
-    caption = with_right(Content.styled(title, FAINT), highest, width - 1)
-    return [caption, Content.styled(sparkline(amounts, width), ACCENT)]
-
-
-def _limit_lines(gauge: Gauge, width: int, kind: str) -> tuple[Content, Content]:
-    """A limit with its bar."""
-    style = STATE_STYLES[gauge.state]
-    words = " ".join(word for word in (gauge.percent_text, WORD[gauge.state]) if word)
-    bar = percent_level(gauge.percent, max(4, width - len(words) - 2))
-    scope = kind if gauge.limit.scope is Scope.WORKER else gauge.limit.scope
-    amounts = Content.assemble((f"{scope.capitalize():<{LABEL}}", FAINT), used_text(gauge))
-    return amounts.truncate(width, ellipsis=True), Content.assemble((bar, style), " ", (words, style))
-
-
-def _notes(view: UsageView, width: int) -> list[Content]:
-    """With whom this turn shares its amount, how the figures are read, and when they were read."""
-    money = view.own.money
-    texts = [share_text(money), f"Cost basis: {basis_words(money)}"]
-    if view.credit_usd is not None:
-        texts.append(f"{amount_text(view.credit_usd)} a credit is your price.")
-    if view.read_ms is not None:
-        when = moment_at(view.read_ms).astimezone()
-        texts.append(f"As of {day_text(when, when.year)} {when:%H:%M:%S}")
-    return [line for text in texts if text for line in _wrap(text, width)]
-
-
-def _wrap(text: str, width: int, style: str = FAINT) -> list[Content]:
-    return [Content.styled(line, style) for line in textwrap.wrap(text, max(width, 10))]
+def _drawn(line: Sequence[tuple[str, Look]], width: int) -> Content:
+    pieces = ((text, _STYLES.get(look, "")) for text, look in line)
+    return Content.assemble(*pieces).truncate(width, ellipsis=True)
 
 
 WIDEST: Final = 64
@@ -343,9 +72,9 @@ class UsageRows(ListRows):
         if key != self._lines_key:
             self._lines_key = key
             self._lines = (
-                full_lines(self.view, width, self.gauges, self.now_ms)
+                full_contents(self.view, width, self.gauges, self.now_ms)
                 if self.full
-                else brief_lines(self.view, width, self.gauges)
+                else brief_contents(self.view, width, self.gauges)
             )
         return self._lines
 
@@ -371,17 +100,26 @@ class UsagePanel(Panel[UsageRows]):
     BORDER_TITLE = "Usage & cost"
     NEEDS_ITEMS = False
     COMPONENT_CLASSES: ClassVar[set[str]] = {
-        *(color.removeprefix(".") for color in _COLORS),
-        STATE_STYLES[GaugeState.REACHED].removeprefix("."),
+        *(_STYLES[look].removeprefix(".") for look in Look if look.of_usage),
     }
     BINDINGS: ClassVar[list[BindingType]] = bindings(Where.PANELS, Where.USAGE)
 
     def __init__(self) -> None:
         super().__init__(UsageRows(), id="panel-usage")
         self.tooltip = "Figures come from the service. Unknown is never shown as zero."
-        self.money = MoneyIndex()
-        """The money of each turn, which others may share."""
-        self._view = TurnMemo(_key, lambda session: usage_view(session, self.money))
+        self._view = TurnMemo(_key, self._view_of)
+
+    @cached_property
+    def money(self) -> MoneyIndex:
+        """The money of each turn, which others share."""
+        from handinger_tui.core.money.attribution import MoneyIndex  # no money before the first turn
+
+        return MoneyIndex()
+
+    def _view_of(self, session: Session) -> UsageView:
+        from handinger_tui.core.money.usage_view import UsageView  # no money before the first turn
+
+        return UsageView.of(session, self.money)
 
     def on_focus(self) -> None:
         """Show every figure."""
@@ -423,35 +161,6 @@ class UsagePanel(Panel[UsageRows]):
             self.rows.now_ms = second
             if self.rows.full:
                 self.update()
-
-
-def compact_line(
-    session: Session,
-    gauges: Sequence[Gauge] = (),
-    room: int | None = None,
-    most: int | None = None,
-    index: MoneyIndex | None = None,
-) -> str:
-    """One line for narrow screens: "turn $0.0123 so far · session $0.05 + 2 unknown".
-
-    The nearest limit follows where the line fits `room` cells with it. A line longer than `most` cells loses
-    what the session cost, never what the turn does. `index`: see `usage_view`.
-    """
-    view = usage_view(session, index)
-    if view.status is None:
-        return ""
-    turn = f"turn {view.cost or total_words(view.own.money.total(Unit.USD))}"
-    usd, credit = view.session(Unit.USD), view.session(Unit.CREDITS)
-    pieces = [turn, f"session {cost_words(usd, credit, view.credit_usd)}"] if len(view.turns) > 1 else [turn]
-    gauge = nearest(gauges)
-    if gauge is not None:
-        word = WORD[gauge.state]
-        name = f"{_limit_name(gauge, view.kind)} {gauge.percent_text}" + (f", {word}" if word else "")
-        longer = " · ".join([*pieces, name])
-        if room is None or len(longer) <= room:
-            return longer
-    line = " · ".join(pieces)
-    return line if most is None or len(line) <= most else turn
 
 
 def _key(turn: Turn) -> Key:

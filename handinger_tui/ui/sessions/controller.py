@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
 from msgspec import Struct
 from msgspec.structs import replace
 
 from handinger_tui.core.acts import Hold, SessionState
-from handinger_tui.core.amounts import Unit
 from handinger_tui.core.errors import HandingerError
-from handinger_tui.core.money.limits import Gauge, GaugeState, Scope
+from handinger_tui.core.money.limits import LimitNotices
 from handinger_tui.core.prompts import Draft, draft_as_typed, draft_of_request, pack_draft, unpack_draft
 from handinger_tui.core.safety import clean_line
 from handinger_tui.core.turns.session import LOCAL
@@ -20,8 +18,6 @@ from handinger_tui.core.turns.turn import Turn, TurnStatus
 
 if TYPE_CHECKING:
     # Importing the engine takes 40 ms; it is needed only with a connection.
-    from collections.abc import Iterator, Sequence
-    from decimal import Decimal
 
     from handinger_tui.core.money.spending import Bucket
     from handinger_tui.core.money.typical_cost import TypicalCost
@@ -420,41 +416,6 @@ class SessionController:
 
 def _newest_created_ms(session: Session) -> int:
     return session.current.request.created_ms if session.current is not None else 0
-
-
-class LimitNotices:
-    """Remembers which limit warnings were shown: per session and limit, one at 80% and one at 100%.
-
-    A changed amount of the limit starts over.
-    """
-
-    def __init__(self) -> None:
-        self._shown: dict[tuple[str, Scope, Unit], tuple[Decimal, GaugeState]] = {}
-        self._holds = 0
-
-    @contextmanager
-    def held(self) -> Iterator[None]:
-        """Show no notice during the block: a command that changes a limit reports its state itself."""
-        self._holds += 1
-        try:
-            yield
-        finally:
-            self._holds -= 1
-
-    def mark_shown(self, session_id: str, gauge: Gauge) -> bool:
-        """Record that the state of a gauge is shown to the person; False when it was shown before."""
-        limit = gauge.limit
-        key = session_id, limit.scope, limit.unit
-        amount, state = self._shown.get(key, (limit.amount, GaugeState.BELOW))
-        before = state if amount == limit.amount else GaugeState.BELOW
-        self._shown[key] = limit.amount, max(before, gauge.state)
-        return gauge.state > before
-
-    def take_new(self, session_id: str, gauges: Sequence[Gauge]) -> list[Gauge]:
-        """The gauges whose warning has not been shown yet; records them as shown."""
-        if self._holds:
-            return []
-        return [gauge for gauge in gauges if self.mark_shown(session_id, gauge)]
 
 
 SETTLE_S: Final = 5.0

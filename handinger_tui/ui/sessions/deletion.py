@@ -9,6 +9,8 @@ from handinger_tui.core.errors import ApiError, HandingerError
 from handinger_tui.core.formatting import plural
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from handinger_tui.engine.session_actor import SessionActor
     from handinger_tui.ui.sessions.controller import SessionController
 
@@ -25,18 +27,25 @@ class Deletions:
     def __init__(self, controller: SessionController) -> None:
         self._controller = controller
 
-    async def consequences(self, session_id: str) -> str:
-        """What deleting a session does to its queue and its running turn; "" where it has neither.
+    async def consequences(self, session_id: str) -> Callable[[], str]:
+        """Says what deleting a session does by now to its queue and its running turn; "" for neither.
 
         Raises:
             LedgerError
         """
         actor = await self._opened(session_id)
-        if actor is None:
-            return ""
-        queued = len(actor.queue.ids)
-        messages = f"{plural(queued, 'queued message')} {'is' if queued == 1 else 'are'} withdrawn, not sent."
-        return "\n\n".join([*([messages] if queued else []), *([STILL_RUNS] if self._runs(actor) else [])])
+
+        def words() -> str:
+            if actor is None:
+                return ""
+            queued = len(actor.queue.ids)
+            are = "is" if queued == 1 else "are"
+            messages = f"{plural(queued, 'queued message')} {are} withdrawn, not sent."
+            return "\n\n".join(
+                [*([messages] if queued else []), *([STILL_RUNS] if self._runs(actor) else [])]
+            )
+
+        return words
 
     async def delete(self, session_id: str) -> str:
         """Withdraw what is queued, and delete the session; returns what to tell the person, "" for nothing.

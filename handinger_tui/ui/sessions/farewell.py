@@ -8,14 +8,11 @@ from typing import TYPE_CHECKING, Final
 
 from handinger_tui.core.errors import LedgerError
 from handinger_tui.core.formatting import plural
-from handinger_tui.core.money.attribution import session_money
-from handinger_tui.core.money.spending import Bucket, GroupBy, sum_buckets, sum_text
+from handinger_tui.core.money.session_cost import cost_of_session
 from handinger_tui.core.safety import one_word
 from handinger_tui.core.turns.turn import TurnStatus
 
 if TYPE_CHECKING:
-    from decimal import Decimal
-
     from handinger_tui.core.turns.session import Session
     from handinger_tui.ui.sessions.controller import SessionController
 
@@ -34,9 +31,7 @@ async def read_day(controller: SessionController) -> None:
                 await actor.late.read_now()
                 await actor.recount()
             connection = controller.connection
-            today = connection.limits.today()
-            days = await connection.charges.buckets(GroupBy.DAY, today)
-            controller.day = sum_buckets([*days, *await connection.charges.suspense(today)])
+            controller.day = await connection.charges.spent(connection.limits.today())
 
 
 def farewell(controller: SessionController) -> list[str]:
@@ -51,10 +46,10 @@ def farewell(controller: SessionController) -> list[str]:
         if session.worker_id is not None and not local:
             label, option = f"Its {session.kind}:", f"--{session.kind}"
             lines.append(f"{label:<22}handinger-tui {option} {one_word(session.worker_id)}")
-        lines.append(f"Cost:                 {money_line(session)}{simulated}")
+        lines.append(f"Cost:                 {cost_of_session(session)}{simulated}")
     if controller.day is not None and controller.day.turns:
         price = None if session is None else session.credit_usd
-        lines.append(f"Today:                {day_line(controller.day, price)}{simulated}")
+        lines.append(f"Today:                {controller.day.cost(price)}{simulated}")
     lines += _queued_lines(controller)
     lines += [
         f"Not deleted yet:      {one_word(session_id)}, its worker is still running"
@@ -75,26 +70,6 @@ def printed_text(controller: SessionController, what: str) -> str:
 
         return session_markdown(session)
     return ""
-
-
-def money_line(session: Session) -> str:
-    """The cost of the session with gaps: "$1.23 + 2 unknown · 12 credits · 3 turns".
-
-    Messages that were not sent are no turns; imported turns are named without a cost.
-    """
-    turns = [turn for turn in session.ours if not turn.unsent]
-    money = session_money(turns, session.elsewhere)
-    text = sum_text(money.usd, money.credits, len(turns), session.credit_usd)
-    imported = len(session.turns) - len(session.ours)
-    if not imported:
-        return text
-    words = f"{plural(imported, 'turn')} imported, not charged here"
-    return f"{text} · {words}" if turns else words
-
-
-def day_line(day: Bucket, credit_usd: Decimal | None = None) -> str:
-    """The cost of all sessions since local midnight, with its gaps, in the format of `money_line`."""
-    return sum_text(day.total("usd"), day.total("credits"), day.turns, credit_usd)
 
 
 def _queued_lines(controller: SessionController) -> list[str]:

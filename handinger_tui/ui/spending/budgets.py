@@ -12,23 +12,16 @@ from textual import work
 from textual.binding import BindingType
 from textual.content import Content
 
-from handinger_tui.core.amounts import Unit
+from handinger_tui.core.amounts import Unit, fitted
 from handinger_tui.core.columns import NO_VALUE, Align, Column, Row, Tone
 from handinger_tui.core.errors import HandingerError
 from handinger_tui.core.formatting import UNKNOWN, duration, plural
+from handinger_tui.core.money.budget_levels import ENOUGH_TO_ADVISE, BudgetRow, advice, compare
 from handinger_tui.core.money.forecast import Forecast, daily, forecast, forecast_text, limit_outlook
 from handinger_tui.core.money.limits import Gauge, Scope
 from handinger_tui.core.money.report import first_of_forecast, local_day, unit_of
 from handinger_tui.core.money.spending import Bucket, ChargeFilter, GroupBy
-from handinger_tui.core.money.typical_cost import (
-    ENOUGH,
-    ENOUGH_TO_ADVISE,
-    BudgetRow,
-    Spread,
-    advice,
-    compare,
-)
-from handinger_tui.core.money.words import fitted, total_words
+from handinger_tui.core.money.typical_cost import ENOUGH, Spread
 from handinger_tui.core.periods import midnight_ms
 from handinger_tui.core.safety import clean_line
 from handinger_tui.ui.keys import Where, bindings
@@ -194,7 +187,7 @@ def _month(comparison: Comparison, width: int) -> list[Content]:
 
 
 def _spent(month: Forecast) -> str:
-    return total_words(month.spent, month.unit)
+    return month.spent.words(month.unit)
 
 
 def _wrapped(text: str, width: int, style: str = "") -> list[Content]:

@@ -12,13 +12,13 @@ from textual.app import ComposeResult
 from textual.containers import VerticalScroll
 from textual.content import Content
 
-from handinger_tui.core.amounts import EXACT, Total, Unit
+from handinger_tui.core.amounts import Total, Unit, amount_text, excess_words, fitted
 from handinger_tui.core.bars import BLOCKS, NO_VALUE, rising_line, stacked_bar, vertical_bar
 from handinger_tui.core.columns import aligned
+from handinger_tui.core.decimals import EXACT
 from handinger_tui.core.figures import CATEGORIES, COST_MEMBERS
 from handinger_tui.core.formatting import day_text, percent_text
 from handinger_tui.core.money.spending import Bucket, sum_buckets
-from handinger_tui.core.money.words import amount_text, excess_words, fitted, unknown_words
 from handinger_tui.ui.spending.selection import Days
 from handinger_tui.ui.widgets.frame import StaticReflow
 
@@ -137,7 +137,7 @@ def shares(spent: Bucket, width: int) -> list[Content]:
     texts = _amounts([total.value for total in totals])
     room = max(map(len, texts))
     for at, (name, total, text) in enumerate(zip(names, totals, texts, strict=True)):
-        gaps = f" {unknown_words(total)}".rstrip()
+        gaps = f" {total.gap_words}".rstrip()
         row = [(f"{blocks[at]} ", colors[at]), (f"{name:<13}", FAINT), (f"{text:>{room}}", "")]
         share = "" if total.value is None else percent_text(EXACT.divide(total.value, total_usd))
         lines.append(Content.assemble(*row, (f"{share:>6}", FAINT), (gaps, MARK)).truncate(width))

@@ -20,7 +20,6 @@ from handinger_tui.core.money.reconciliation import AssignedRise, owners_text, r
 from handinger_tui.core.money.report import Report
 from handinger_tui.core.money.report_rows import INCOMPLETE
 from handinger_tui.core.money.spending import Bucket, Rise
-from handinger_tui.core.money.words import about_text, total_words
 from handinger_tui.core.safety import clean_line
 from handinger_tui.ui.spending.charts import FAINT, MARK
 from handinger_tui.ui.spending.selection import GROUPS, View
@@ -72,11 +71,11 @@ def _totals(data: HeadData, width: int) -> list[Content]:
     credits_total = spent.total("credits")
     details = [plural(spent.turns, "turn")]
     if credits_total.value is not None and spent.turns:
-        details.insert(0, about_text(credits_total, Unit.CREDITS))
+        details.insert(0, credits_total.about(Unit.CREDITS))
     if spent.incomplete:
         details.append(f"{spent.incomplete:,} {INCOMPLETE.lower()}")
     usd = spent.total("usd")
-    cost = "cost unknown" if usd.value is None else total_words(usd)
+    cost = "cost unknown" if usd.value is None else usd.words()
     line = f"{cost}   {' · '.join(details)}"
     if len(line) <= width:
         return [Content.assemble((cost, "bold $accent"), (line[len(cost) :], FAINT))]

@@ -8,10 +8,9 @@ from typing import Final
 
 from msgspec import Struct
 
-from handinger_tui.core.amounts import Unit
+from handinger_tui.core.amounts import Unit, exact_text
 from handinger_tui.core.errors import HandingerError
-from handinger_tui.core.money.limits import Gauge, Scope, amount_of
-from handinger_tui.core.money.words import exact_text
+from handinger_tui.core.money.limits import Gauge, Limit, Scope
 from handinger_tui.core.safety import clean_line
 
 CREDIT_DECIMALS: Final = 6
@@ -71,7 +70,7 @@ def parse_amount(text: str, expected: Unit = Unit.USD) -> tuple[Decimal, Unit]:
     if unit is Unit.CREDITS and len(digits.partition(".")[2].rstrip("0")) > CREDIT_DECIMALS:
         raise NotAnAmount(f"Credits have at most {CREDIT_DECIMALS} decimals.", USAGE)
     try:
-        return amount_of(digits), unit
+        return Limit.amount_of(digits), unit
     except ValueError as error:
         reason = str(error)
         raise NotAnAmount(f"{reason[:1].upper()}{reason[1:]}.", USAGE) from None

@@ -12,8 +12,8 @@ from textual.content import Content
 from textual.events import Key
 from textual.widgets import Button, Input, Static
 
-from handinger_tui.core.money.limits import STILL, Gauge, GaugeState, LimitOrigin, free_text, raise_hint
-from handinger_tui.core.money.words import exact_text
+from handinger_tui.core.amounts import exact_text
+from handinger_tui.core.money.limits import STILL, Gauge, GaugeState, LimitOrigin
 from handinger_tui.ui.dialogs import Dialog, button
 from handinger_tui.ui.spending.limit_changes import (
     LimitChange,
@@ -70,10 +70,10 @@ class RaiseLimit(Dialog[Decimal]):
         if self._about:
             consequence = f"Session: “{self._about}”. Nothing was sent."
         simulated = " Simulated: the local worker does not charge real money." if self._simulated else ""
-        hint = "" if self._raisable else f"\n\n{raise_hint(self._gauge.limit)}"
+        hint = "" if self._raisable else f"\n\n{self._gauge.limit.raise_hint}"
         # Beside reservations the meter has the free amount.
         is_in_meter = self._gauge.state is GaugeState.REACHED or self._gauge.has_reservations
-        free = "" if is_in_meter else f"{free_text(self._gauge)}.\n\n"
+        free = "" if is_in_meter else f"{self._gauge.free_text}.\n\n"
         return f"{free}{consequence} {STILL}{simulated}{hint}"
 
     def _placeholder(self) -> str:

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from handinger_tui.core.amounts import Unit
-from handinger_tui.core.money.limits import UNTIL_RAISED, Gauge, GaugeState, Limit, Scope, reached_text
-from handinger_tui.core.money.words import exact_text
+from handinger_tui.core.amounts import Unit, exact_text
+from handinger_tui.core.money.limits import UNTIL_RAISED, Gauge, GaugeState, Limit, Scope
 from handinger_tui.ui.spending.limit_changes import LimitChange, parse_limit_change
 from handinger_tui.ui.spending.limit_dialogs import LimitsPage
-from handinger_tui.ui.widgets.status_text import SET_BY
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -68,7 +66,7 @@ def _format_result(
         stored = f"The {change.scope.limit} of {exact_text(change.amount, unit)} is saved"
         return (f"{stored}, but {overriding} overrides it." if overriding else f"{stored}."), "warning"
     if gauge.state is GaugeState.REACHED:
-        return f"{reached_text(gauge)} {UNTIL_RAISED}", "error"
+        return f"{gauge.reached_text} {UNTIL_RAISED}", "error"
     used = "" if gauge.percent is None else f" ({gauge.percent_text} used)"
     severity: Severity = "warning" if gauge.state is GaugeState.NEAR else "information"
     return f"{change.scope.limit.capitalize()} set to {exact_text(change.amount, unit)}{used}.", severity
@@ -89,5 +87,5 @@ def _applies_to(change: LimitChange, scope: Scope, unit: Unit) -> bool:
 
 
 def _describe_limit(limit: Limit) -> str:
-    name = f"the {limit.scope.limit} {SET_BY[limit.origin]}".rstrip()
+    name = f"the {limit.scope.limit} {limit.origin.words}".rstrip()
     return f"{name} ({exact_text(limit.amount, limit.unit)})"

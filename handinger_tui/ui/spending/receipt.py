@@ -14,13 +14,12 @@ from textual.containers import VerticalScroll
 from textual.content import Content
 from textual.renderables.digits import Digits
 
-from handinger_tui.core.amounts import Unit
+from handinger_tui.core.amounts import Unit, amount_text
 from handinger_tui.core.bars import BLOCKS, NO_VALUE, stacked_bar
 from handinger_tui.core.columns import aligned
 from handinger_tui.core.errors import HandingerError
 from handinger_tui.core.figures import CATEGORIES
 from handinger_tui.core.formatting import UNKNOWN, plural
-from handinger_tui.core.money.words import about_text, amount_text, total_words
 from handinger_tui.core.receipt_page import (
     BY_CATEGORY,
     Receipt,
@@ -30,7 +29,7 @@ from handinger_tui.core.receipt_page import (
     receipt_markdown,
     receipt_page,
 )
-from handinger_tui.core.receipts import ReceiptFacts, Times, change_text, duration_text, share_text, times_of
+from handinger_tui.core.receipts import ReceiptFacts, Times, change_text, times_of
 from handinger_tui.core.turns.turn import Turn, TurnStatus, level_of
 from handinger_tui.ui.keys import Where, bindings
 from handinger_tui.ui.pages import TextPage
@@ -88,7 +87,7 @@ def _head(facts: ReceiptFacts, width: int) -> list[Content]:
     """The cost in large digits, and beside it the status, the comparison and the usage."""
     cost = facts.money.most_usd
     text = amount_text(cost) if cost is not None else facts.money.cost(facts.session.credit_usd)
-    text = text or f"cost {total_words(facts.money.total(Unit.USD))}"
+    text = text or f"cost {facts.money.total(Unit.USD).words()}"
     summary = [line for line in _summary(facts) if line.plain]
     cells = Digits.get_width(text)
     if cost is None or cells + 24 > width:
@@ -107,8 +106,8 @@ def _summary(facts: ReceiptFacts) -> Iterator[Content]:
     amount, credit = money.total(Unit.USD), money.total(Unit.CREDITS)
     is_marked = amount.value is not None and (amount.so_far or amount.doubtful or amount.shared)
     marks = (
-        total_words(amount) if is_marked else "",
-        share_text(money),
+        amount.words() if is_marked else "",
+        money.share_text,
         "simulated money" if facts.simulated else "",
     )
     status = " · ".join((STATUS_WORDS[turn.status], *filter(None, marks)))
@@ -116,10 +115,10 @@ def _summary(facts: ReceiptFacts) -> Iterator[Content]:
     change = change_text(facts.change.percent)
     yield Content(f"{change} vs. the median of {plural(facts.change.turns, 'turn')}" if change else "")
     amounts = [
-        about_text(credit, Unit.CREDITS) if credit.value is not None and amount.value is not None else "",
+        credit.about(Unit.CREDITS) if credit.value is not None and amount.value is not None else "",
         plural(usage.total_tokens, "token") if usage.total_tokens is not None else "",
         plural(usage.steps, "step") if usage.steps is not None else "",
-        duration_text(turn, facts.money),
+        facts.money.duration_text(turn),
     ]
     yield Content.styled(" · ".join(amount for amount in amounts if amount), "$text-muted")
 

@@ -21,11 +21,9 @@ from textual.strip import Strip
 from textual.widget import Widget
 from textual.widgets import Static
 
-from handinger_tui.core.amounts import Total, Unit
 from handinger_tui.core.formatting import plural
-from handinger_tui.core.money.limits import Gauge, Scope
+from handinger_tui.core.money.limits import Gauge
 from handinger_tui.core.money.spending import Bucket
-from handinger_tui.core.money.words import cost_words, exact_text, total_words
 from handinger_tui.core.safety import clean_line
 from handinger_tui.core.turns.turn import TurnStatus
 from handinger_tui.ui.keys import in_footer_order
@@ -40,7 +38,6 @@ from handinger_tui.ui.widgets.status_text import (
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
-    from decimal import Decimal
 
     from textual.geometry import Region
 
@@ -107,7 +104,7 @@ TITLE_CELLS: Final = 24
 """Cells of the title before the money gets room."""
 SHORT_TITLE_CELLS: Final = 8
 """Cells of the title before anything else gets room."""
-NO_OTHERS: Final = (0, Total(None))
+NO_OTHERS: Final = (0, "")
 SPINNER: Final = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
 
 
@@ -145,8 +142,8 @@ class HeaderLine(Widget):
         self._today, self._spent = today, session
         self._draw()
 
-    def set_others(self, runs: int, spent: Total) -> None:
-        """Set how many runs other sessions have, and their cost so far in USD."""
+    def set_others(self, runs: int, spent: str) -> None:
+        """Set how many runs other sessions have, and what they took so far; "" if unknown."""
         self._others = runs, spent
         self._draw()
 
@@ -202,13 +199,11 @@ class HeaderLine(Widget):
     def _money(self) -> Iterator[Content]:
         """What was spent, the longest form first: "today $1.40 of $2.00 · session $0.90", "today $1.40"."""
         price = None if self._session is None else self._session.credit_usd
-        today, session = _spent_text(self._today, price), _spent_text(self._spent, price)
+        today, session = self._today.brief_cost(price), self._spent.brief_cost(price)
         if not today:
             return
-        unit = Unit.CREDITS if _in_credits(self._today) else Unit.USD
-        of_day = (one.limit for one in self._gauges if (one.limit.scope, one.limit.unit) == (Scope.DAY, unit))
-        limit = next(of_day, None)
-        of_limit = "" if limit is None else f" of {exact_text(limit.amount, limit.unit)}"
+        limit = Gauge.day_limit(self._gauges, in_credits=self._today.in_credits)
+        of_limit = "" if limit is None else f" of {limit.text}"
         of_session = f" · session {session}" if session and session != today else ""
         is_local = self._local if self._account is None else self._account.local
         label = "simulated today " if is_local else "today "
@@ -219,12 +214,12 @@ class HeaderLine(Widget):
 
     def _others_texts(self) -> Iterator[str]:
         """What runs in other sessions, the longest form first: "2 others running · $0.31", "2 others"."""
-        count, total = self._others
+        count, spent = self._others
         if not count:
             return
         words = plural(count, "other")
-        if total.value is not None:
-            yield f"{words} running · {total_words(total)}"
+        if spent:
+            yield f"{words} running · {spent}"
         yield f"{words} running"
         yield words
 
@@ -266,21 +261,6 @@ class HeaderLine(Widget):
             names = " · ".join(name for name in (clean_line(account.profile, 30), host) if name)
             for text in (names + tail, names, tail.lstrip()):
                 yield Content.styled(text, "$text-muted")
-
-
-def _spent_text(spent: Bucket, credit_usd: Decimal | None) -> str:
-    """What some turns cost, in credits where no USD are reported; "" where neither is."""
-    if not _in_credits(spent):
-        return total_words(spent.usd) if spent.usd.value is not None else ""
-    return cost_words(Total(None), spent.credits, credit_usd)
-
-
-def _in_credits(spent: Bucket) -> bool:
-    """Whether only credits are reported. A zero in USD with gaps says less than the credits do."""
-    if spent.usd.value == 0 and spent.credits.value == 0:
-        return False
-    is_without_usd = spent.usd.value is None or (spent.usd.value == 0 and not spent.usd.complete)
-    return is_without_usd and spent.credits.value is not None
 
 
 # -- the line of keys ----------------------------------------------------------------------------

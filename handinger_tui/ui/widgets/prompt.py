@@ -5,15 +5,20 @@ It knows nothing of sessions and turns.
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from functools import wraps
+from time import monotonic
 from typing import TYPE_CHECKING, ClassVar, Final
 
 from rich.cells import cell_len
 from textual.binding import Binding, BindingType
 from textual.content import Content
 from textual.events import Key, Paste
+from textual.geometry import Region
 from textual.message import Message
+from textual.strip import Strip
+from textual.widget import Widget
 from textual.widgets import Static, TextArea
 from textual.widgets.text_area import Edit, EditResult, Location, Selection, TextAreaTheme
 
@@ -34,6 +39,28 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from handinger_tui.ui.widgets.status_text import Advice
+
+
+class Sight:
+    """Since when the terminal shows the newest content of a widget: a busy machine paints late."""
+
+    def __init__(self, widget: Widget, painted: Callable[[float], None] = lambda _at: None) -> None:
+        """`painted` is called with the time of the first frame that has it."""
+        self._widget = widget
+        self.painted = painted
+        self.since = -math.inf
+        """Monotonic; infinite until the frame is rendered that is about to be written."""
+
+    def renew(self) -> None:
+        """What the widget shows from the next frame on is new."""
+        self.since = math.inf
+        self._widget.refresh()
+
+    def rendered(self) -> None:
+        """The widget was rendered for a frame. Behind another screen it is not read."""
+        if self.since == math.inf and self._widget.app.screen is self._widget.screen:
+            self.since = monotonic()
+            self.painted(self.since)
 
 
 class PastedTexts:
@@ -196,6 +223,7 @@ class PromptBox(TextArea, inherit_bindings=False):
     def __init__(self, *, id: str | None = None) -> None:
         self.pasted = PastedTexts()
         self.message_history = PromptHistory()
+        self.sight = Sight(self)
         self.style_version = 0
         """How often the styles have changed, as by another theme of the app or by the focus."""
         super().__init__(id=id, compact=True, highlight_cursor_line=False, show_line_numbers=False)
@@ -317,6 +345,12 @@ class PromptBox(TextArea, inherit_bindings=False):
         self._last_key_cut = True
         if not self.text:
             self.message_history.add(before)
+
+    def render_lines(self, crop: Region) -> list[Strip]:
+        """Render for a frame."""
+        lines = super().render_lines(crop)
+        self.sight.rendered()
+        return lines
 
     # -- chips are never split -------------------------------------------------------------
     def edit(self, edit: Edit) -> EditResult:
@@ -514,6 +548,7 @@ class HintLine(Static):
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
         self._shown = "", "", False, MUTED
+        self.sight = Sight(self)
 
     def show(self, left: str, right: str, *, firm: bool = False, style: str = MUTED) -> None:
         """Show both ends of the line. `firm`: where both do not fit, the right one is dropped."""
@@ -521,6 +556,12 @@ class HintLine(Static):
         if shown != self._shown:
             self._shown = shown
             self.refresh()
+
+    def render_lines(self, crop: Region) -> list[Strip]:
+        """Render for a frame."""
+        lines = super().render_lines(crop)
+        self.sight.rendered()
+        return lines
 
     def render(self) -> Content:
         """The line for the present width; where both ends do not fit, the left one is cut unless firm.

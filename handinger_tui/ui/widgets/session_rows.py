@@ -11,7 +11,6 @@ from textual.content import Content
 
 from handinger_tui.core.columns import Align, Column, Row, Tone
 from handinger_tui.core.formatting import ago, middle_cut, plural
-from handinger_tui.core.money.words import cost_words
 from handinger_tui.core.prompts import lineage_words
 from handinger_tui.core.safety import clean_line
 from handinger_tui.core.turns.session import LOCAL, Session, SessionSummary
@@ -119,7 +118,7 @@ def session_cost(row: SessionSummary, simulated: str = "(simulated)") -> str:
     """The cost of a session: "$1.20 so far", "$1.20 + 2 unknown (simulated)", "unknown", "imported"."""
     if row.only_imported:
         return "imported"
-    total = cost_words(row.usd, row.credits) if row.turns else ""
+    total = row.cost if row.turns else ""
     has_value = row.usd.value is not None or row.credits.value is not None
     total = f"{total} {simulated}" if has_value and row.base_url == LOCAL else total
     return f"{total} + imported" if row.imported else total

@@ -10,19 +10,9 @@ from textual.content import Content
 
 from handinger_tui.core.acts import Hold, until_sent, waiting_words
 from handinger_tui.core.bars import percent_level
+from handinger_tui.core.evidence import files_of_turn, sources_of_turn
 from handinger_tui.core.formatting import duration, plural
-from handinger_tui.core.money.attribution import MoneyIndex, money_of
-from handinger_tui.core.money.limits import (
-    Gauge,
-    GaugeState,
-    LimitOrigin,
-    Scope,
-    free_text,
-    limit_text,
-    raise_hint,
-    spent_text,
-)
-from handinger_tui.core.receipts import duration_text
+from handinger_tui.core.money.limits import Gauge, GaugeState, Scope
 from handinger_tui.core.safety import clean_line
 from handinger_tui.core.turns.session import LOCAL, Session, any_with_status, with_status
 from handinger_tui.core.turns.turn import DRAFT, FREE, LIVE, ErrorKind, Turn, TurnStatus
@@ -30,16 +20,12 @@ from handinger_tui.core.turns.turn import DRAFT, FREE, LIVE, ErrorKind, Turn, Tu
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
+    from handinger_tui.core.money.attribution import MoneyIndex
+
 
 STYLE: Final = {GaugeState.BELOW: "$success", GaugeState.NEAR: "$warning", GaugeState.REACHED: "$error"}
-WORD: Final = {GaugeState.BELOW: "", GaugeState.NEAR: "near", GaugeState.REACHED: "reached"}
 SHAPE: Final = {GaugeState.BELOW: "●", GaugeState.NEAR: "▲", GaugeState.REACHED: "■"}
 """The shape tells the state without color."""
-SET_BY: Final = {
-    LimitOrigin.FLAG: "from the command line",
-    LimitOrigin.TYPED: "",
-    LimitOrigin.CONFIG: "from the config file",
-}
 METER_CELLS: Final = 16
 """Cells of the bar of a limit in a dialog."""
 
@@ -47,15 +33,15 @@ METER_CELLS: Final = 16
 def limit_meter(gauge: Gauge) -> Content:
     """A limit in a dialog: its name, bar and origin; the amounts; with reservations also the free amount."""
     limit, style = gauge.limit, STYLE[gauge.state]
-    origin = f" · {SET_BY[limit.origin]}" if SET_BY[limit.origin] else ""
+    origin = f" · {limit.origin.words}" if limit.origin.words else ""
     first = Content.assemble(
         (f"{SHAPE[gauge.state]} ", style),
         (f"{limit.scope.capitalize():<8}", "bold $foreground"),
         (percent_level(gauge.percent, METER_CELLS), style),
-        (f" {WORD[gauge.state]}".rstrip(), f"bold {style}"),
+        (f" {gauge.state.word}".rstrip(), f"bold {style}"),
         (origin, "$text-muted"),
     )
-    amounts = [spent_text(gauge), *([free_text(gauge)] if gauge.has_reservations else [])]
+    amounts = [gauge.spent_text, *([gauge.free_text] if gauge.has_reservations else [])]
     return Content("\n").join([first, *(Content.styled(f"  {text}", "$foreground") for text in amounts)])
 
 
@@ -69,7 +55,7 @@ def limit_mark(gauges: Sequence[Gauge]) -> Content:
         return Content("")
     scopes = list(Scope)
     gauge = max(pressing, key=lambda one: (one.state, scopes.index(one.limit.scope)))
-    state = "reached" if gauge.state is GaugeState.REACHED else gauge.percent_text
+    state = "reached" if gauge.reached else gauge.percent_text
     style = f"bold {STYLE[gauge.state]}"
     return Content.styled(f"{SHAPE[gauge.state]} {gauge.limit.scope.limit} {state}", style)
 
@@ -186,7 +172,7 @@ def took_text(session: Session, index: MoneyIndex) -> str:
     turn = under_way(session)
     if turn is None or turn.live or turn.status is TurnStatus.RUNNING:
         return ""
-    return duration_text(turn, money_of(session, turn, index))
+    return index.of(session, turn).duration_text(turn)
 
 
 def running_for(turn: Turn, now_ms: int) -> str:
@@ -198,7 +184,38 @@ def running_for(turn: Turn, now_ms: int) -> str:
 
 def so_far(session: Session, turn: Turn) -> str:
     """The cost of a run at its last reading: "$0.12 so far"."""
-    return money_of(session, turn).cost(session.credit_usd) or "cost unknown so far"
+    return turn_cost(session, turn) or "cost unknown so far"
+
+
+def turn_cost(session: Session, turn: Turn) -> str:
+    """What a turn cost, in words; "" if nothing is known."""
+    from handinger_tui.core.money.attribution import MoneyIndex  # no money before the first turn
+
+    return MoneyIndex().of(session, turn).cost(session.credit_usd)
+
+
+def first_cost(turn: Turn, cost: str) -> str:
+    """What the earlier try of a message cost. `cost`: see `turn_cost`."""
+    if turn.status in FREE:
+        return "Nothing was charged for the first try."
+    if not cost:
+        return "The cost of the first try is unknown."
+    return f"The first try cost {cost}."
+
+
+def ended_words(session: Session, turn: Turn) -> str:
+    """What a turn that has ended came to: "finished in 3 m 12 s, $0.04, 4 sources, 2 files"."""
+    sources, files = len(sources_of_turn(turn)), len(files_of_turn(turn))
+    facts = [
+        turn_cost(session, turn),
+        plural(sources, "source") if sources else "",
+        plural(files, "file") if files else "",
+    ]
+    is_complete = turn.status is TurnStatus.COMPLETED
+    how = "finished" if is_complete else f"ended ({STATUS_WORDS[turn.status]})"
+    if turn.ended_ms is not None:
+        how += f" {'in' if is_complete else 'after'} {duration(turn.ended_ms - turn.began_ms)}"
+    return ", ".join([how, *filter(None, facts)])
 
 
 class Advice(Struct, frozen=True):
@@ -305,11 +322,11 @@ def hold_advice(session: Session, hold: Hold, count: int, now_ms: int) -> Advice
 
 
 def _limit_text(gauge: Gauge) -> str:
-    reached = limit_text(gauge)
+    reached = gauge.blocked_text
     scope = gauge.limit.scope
     hint = (
-        raise_hint(gauge.limit)
-        if gauge.limit.origin is LimitOrigin.FLAG
+        gauge.limit.raise_hint
+        if gauge.limit.by_flag
         else f"Press Enter on an empty prompt to raise it, or use /limit {scope} AMOUNT."
     )
     return f"Queue held: {reached[:1].lower()}{reached[1:]} {hint} Press ↑ to edit the queue."

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from handinger_tui.core.evidence import files_of_turn, sources_of_turn
-from handinger_tui.core.formatting import duration, plural
-from handinger_tui.core.money.attribution import money_of
 from handinger_tui.core.prompts import Draft, draft_of_request
 from handinger_tui.core.safety import clean_line
 from handinger_tui.core.turns.session import Session, identical_prefix
 from handinger_tui.core.turns.turn import Turn, TurnStatus
-from handinger_tui.ui.widgets.status_text import STATUS_WORDS
+from handinger_tui.ui.widgets.status_text import ended_words
 
 if TYPE_CHECKING:
     from handinger_tui.ui.interaction import Interaction
@@ -56,22 +53,6 @@ def undelivered(ended: list[Turn]) -> list[Draft]:
     return [draft_of_request(turn.request) for turn in ended if turn.draft]
 
 
-def facts_of(session: Session, turn: Turn) -> str:
-    """What a turn that has ended came to: "finished in 3 m 12 s, $0.04, 4 sources, 2 files"."""
-    money = money_of(session, turn)
-    sources, files = len(sources_of_turn(turn)), len(files_of_turn(turn))
-    facts = [
-        money.cost(session.credit_usd),
-        plural(sources, "source") if sources else "",
-        plural(files, "file") if files else "",
-    ]
-    is_complete = turn.status is TurnStatus.COMPLETED
-    how = "finished" if is_complete else f"ended ({STATUS_WORDS[turn.status]})"
-    if turn.ended_ms is not None:
-        how += f" {'in' if is_complete else 'after'} {duration(turn.ended_ms - turn.began_ms)}"
-    return ", ".join([how, *filter(None, facts)])
-
-
 class SessionChanges:
     """The listener of the engine."""
 
@@ -104,7 +85,7 @@ class SessionChanges:
             return
         ended = [turn for turn in self.finished.ended(session) if turn.status is not TurnStatus.RUNNING]
         if ended:
-            facts, session_id = facts_of(session, ended[-1]), session.session_id
+            facts, session_id = ended_words(session, ended[-1]), session.session_id
             goes = session_id in self._controller.to_delete
             then = "The session is deleted." if goes else "Press ^S to open it."
             self._interaction.announce(f"“{clean_line(session.title, 60)}” {facts}. {then}")

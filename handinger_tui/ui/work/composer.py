@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from time import monotonic
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
@@ -35,7 +34,7 @@ class Submission(Struct, frozen=True):
     replaces: str | None = None
     """The id of the queued turn that the prompt holds for editing."""
     offer: Offer | None = None
-    """What Enter did at that moment, as the line below the prompt said."""
+    """What Enter did at that moment, as far as the person can have read it below the prompt."""
     is_read: bool = False
     """Whether that line was there long enough to be read."""
     text: str = ""
@@ -131,8 +130,6 @@ class Composer:
         self._is_editing = False
         """Whether the person's own editor is open."""
         self._aside: Draft | None = None
-        self._came_at = -math.inf
-        """When a draft came into the prompt by itself (monotonic)."""
         self._before: Draft | None = None
         """The draft that was in the prompt before an earlier message was put there."""
         self._restored_text = ""
@@ -177,7 +174,7 @@ class Composer:
         else:
             self.prompt.clear_sent(snapshot.text)
         if before is not None and not self.prompt.text and not self.attachments.chosen:
-            self.restore(before)
+            self.restore_unseen(before)
         self.attachments.show()
 
     def replace_text(self, text: str) -> None:
@@ -245,11 +242,11 @@ class Composer:
     def restore_unseen(self, draft: Draft) -> None:
         """Restore a draft that nobody asked for now: keys may be under way that were not meant for it."""
         self.restore(draft)
-        self._came_at = monotonic()
+        self.prompt.sight.renew()
 
     def is_unseen(self, pressed_at: float) -> bool:
         """Whether a key pressed at this time (monotonic) cannot be meant for the draft in the prompt."""
-        return pressed_at < self._came_at + SEEN_AFTER_S and self.is_restored
+        return pressed_at < self.prompt.sight.since + SEEN_AFTER_S and self.is_restored
 
     def make_way(self, pressed_at: float) -> None:
         """Something is typed. A draft that was not seen yet gives way, and is kept until that is sent."""
@@ -268,7 +265,7 @@ class Composer:
     def restore_aside(self) -> None:
         """Put that draft into the prompt, if it is empty."""
         if self._aside is not None and not self.prompt.text and not self.attachments.chosen:
-            self.restore(self._aside)
+            self.restore_unseen(self._aside)
 
     def remember(self, snapshot: PromptSnapshot, *, sent: bool = False) -> None:
         """Add the message to the prompt history; `sent`: it is stored as a turn."""
@@ -294,7 +291,7 @@ class Composer:
         """Replace the contents of the prompt with a saved draft."""
         self.attachments.restore(draft.files)
         self._aside = self._before = None
-        self._came_at = -math.inf
+        self.prompt.sight.since = -math.inf
         self.prompt.message_history.add(*draft.others)
         self._restored_text = self.prompt.pasted.add_draft(draft)
         self.prompt.put(self._restored_text)
@@ -313,8 +310,8 @@ class Composer:
         self.prompt.message_history.add(*reversed(entries))
         if drafts and not self.prompt.text.strip():
             self._restored_text = texts[0]
-            self._came_at = monotonic()
             self.prompt.put(texts[0])
+            self.prompt.sight.renew()
             self._lineage = drafts[0].lineage
             self.attachments.choose(drafts[0].files)
 
@@ -363,7 +360,7 @@ class Composer:
             edit, self.queue_edit = self.queue_edit, None
             typed_after = self.draft()
             if not typed_after.text.strip() and not typed_after.files:
-                self.restore(edit.aside)
+                self.restore_unseen(edit.aside)
             else:
                 self.set_aside(edit.aside)
 

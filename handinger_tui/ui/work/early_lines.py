@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from time import monotonic
 from typing import TYPE_CHECKING, Any, Final
 
 from msgspec import Struct
@@ -67,8 +66,6 @@ class EarlyLines:
         self._lines: list[EarlyLine] = []
         self._may_send: Callable[[], bool] | None = None
         """Whether messages may go to the session on the screen; None before the first one is there."""
-        self._began_at = 0.0
-        """When the first session was on the screen (monotonic)."""
         self._is_working = False
         self._leaving: EarlyLine | None = None
         """The message that is being sent, until it is stored as a turn."""
@@ -94,7 +91,7 @@ class EarlyLines:
 
     def _is_too_early(self, pressed_at: float) -> bool:
         """Whether the session that came by itself was not looked at before this Enter."""
-        is_new = pressed_at < self._began_at + READ_S
+        is_new = pressed_at < self._pane.session_since + READ_S
         return is_new and self._may_send is not None and not self._may_send()
 
     @property
@@ -148,7 +145,7 @@ class EarlyLines:
 
         `may_send`: whether the person has seen the session on the screen, or asked for it.
         """
-        self._may_send, self._began_at = may_send, monotonic()
+        self._may_send = may_send
         self._interaction.run(self.work_through(is_start=True))
 
     async def work_through(self, *, is_start: bool = False) -> None:

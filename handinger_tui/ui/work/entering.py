@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from msgspec.structs import replace
 
-from handinger_tui.core.acts import Act, HoldReason, Typed, enter
+from handinger_tui.core.acts import Act, HoldReason, Moot, Typed, enter
+from handinger_tui.core.attention import READ_S
 from handinger_tui.core.prompts import SIGNS, CommandLine, Empty, Prompt, classify, is_only_carried
 from handinger_tui.core.turns.turn import StartPolicy
 from handinger_tui.ui.commands import command_named, unknown_command_text
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from handinger_tui.ui.work.pane import SessionPane
 
 ADD_TO_FORK: Final = "Add a message to go with the conversation so far."
+QUEUE_CHANGED: Final = "The queue has changed. Nothing was sent."
 JUST_CHANGED: Final = "Nothing was sent: what Enter does had just changed."
 
 
@@ -61,12 +63,14 @@ class Submitter:
         composer, pressed_at = self._composer, self._interaction.pressed_at
         # The line about an earlier action would be read as an answer to this Enter.
         self._pane.end_acknowledgment()
-        if composer.is_unseen(pressed_at):
+        # The draft of a session that was just opened came into the prompt with it.
+        is_new = composer.is_restored and pressed_at < self._pane.session_since + READ_S
+        if is_new or composer.is_unseen(pressed_at):
             self._interaction.say("Your draft is back. Press Enter again to send it.")
         elif not self.early.takes_enter(pressed_at):
             shown = self._pane.shown
             entered = composer.submission(
-                self._controller.place(), shown.offer, is_read=shown.was_read(pressed_at)
+                self._controller.place(), shown.as_read(pressed_at), is_read=shown.was_read(pressed_at)
             )
             if entered is not None and entered.snapshot.drops:
                 # Enter was pressed right after a drop: its files are attached first.
@@ -242,7 +246,14 @@ class Submitter:
         if hold is None:
             return
         if hold.reason is HoldReason.UNMEASURED:
-            if not await interaction.confirm("Send anyway?", hold.detail, yes="Send anyway", no="Cancel"):
+            queue = controller.queue_of(session_id)
+
+            def words() -> str | Moot:
+                is_same = controller.hold_of(session_id) == hold
+                is_same = is_same and len(controller.queue_of(session_id)) == len(queue)
+                return hold.detail if is_same else Moot(QUEUE_CHANGED)
+
+            if not await interaction.confirm("Send anyway?", words, yes="Send anyway", no="Cancel"):
                 return
             start = StartPolicy.UNMEASURED
         still = await controller.engine.actor(session_id).resume(start)

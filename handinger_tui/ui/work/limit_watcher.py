@@ -3,16 +3,11 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from functools import reduce
-from operator import add
 from typing import TYPE_CHECKING, Final, Protocol, runtime_checkable
 
-from handinger_tui.core.amounts import Total, Unit
 from handinger_tui.core.errors import ApiError, LedgerError
-from handinger_tui.core.money.attribution import money_of
-from handinger_tui.core.money.limits import UNTIL_RAISED, Gauge, GaugeState, near_text, reached_text
-from handinger_tui.core.money.reconciliation import MORE, Restatement, restatement_text
-from handinger_tui.core.money.spending import ChargeFilter, GroupBy, sum_buckets
+from handinger_tui.core.money.limits import Gauge
+from handinger_tui.core.money.spending import ChargeFilter
 from handinger_tui.core.turns.session import with_status
 from handinger_tui.core.turns.turn import TurnStatus
 from handinger_tui.ui.sessions.controller import SETTLE_S
@@ -21,6 +16,7 @@ from handinger_tui.ui.widgets.status_text import WORKED_ON
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from handinger_tui.core.money.reconciliation import Restatement
     from handinger_tui.ui.interaction import Interaction
     from handinger_tui.ui.sessions.controller import SessionController
     from handinger_tui.ui.widgets.frame import HeaderLine
@@ -82,9 +78,13 @@ class LimitWatcher:
         for session in self._controller.opened_sessions:
             turn = next(with_status(session.turns, WORKED_ON), None) or session.unwatched
             if turn is not None and session.session_id != self._controller.session_id:
-                money = money_of(session, turn)
-                runs.append(Total(money.usd, int(money.usd is None), Unit.USD in money.doubts))
-        self._header.set_others(len(runs), reduce(add, runs, Total(None)))
+                runs.append((session, turn))
+        if not runs:
+            self._header.set_others(0, "")
+            return
+        from handinger_tui.core.money.session_cost import runs_cost  # no money before the first turn
+
+        self._header.set_others(len(runs), runs_cost(runs))
 
     def check_soon(self) -> None:
         """Count again if any program has written charges or limits, and reload the open screens then.
@@ -125,8 +125,10 @@ class LimitWatcher:
         """
         turns = self._controller.session_of(session_id).turns
         newest = turns[-1].turn_id if turns else None
-        shown = [one for one in restated if one.turn_id != newest or one.reason != MORE]
+        shown = [one for one in restated if one.turn_id != newest or not one.is_more]
         if shown:
+            from handinger_tui.core.money.reconciliation import restatement_text  # few change
+
             # Numbered as by /receipt.
             numbered = enumerate((turn for turn in turns if turn.status is not TurnStatus.QUEUED), 1)
             names = {turn.turn_id: f"turn {number}" for number, turn in numbered}
@@ -188,10 +190,8 @@ class LimitWatcher:
         # A queue stops, or stopped, at the limit, and the card above the prompt says so.
         is_in_card = bool(self._controller.queue_of(session_id)) and (hold is None or hold.gauge is not None)
         for gauge in self._controller.warned.take_new(session_id, gauges):
-            if gauge.state is not GaugeState.REACHED:
-                self._interaction.announce(near_text(gauge), "warning")
-            elif not is_in_card:
-                self._interaction.announce(f"{reached_text(gauge)} {UNTIL_RAISED}", "error")
+            if not (gauge.reached and is_in_card):
+                self._interaction.announce(gauge.warning, "error" if gauge.reached else "warning")
         if self._money_for != self._money_key():
             self._interaction.run(self._refresh_money())
 
@@ -217,10 +217,8 @@ class LimitWatcher:
         connection, session_id = self._controller.connection, self._controller.session_id
         costs = {budget: await self._controller.typical_cost(budget) for budget in self._budgets()}
         own = ChargeFilter(session_id=session_id, simulated=connection.limits.simulated)
-        of_today = connection.limits.today()
-        today = await connection.charges.buckets(GroupBy.DAY, of_today)
-        today += await connection.charges.suspense(of_today)
-        session = await connection.charges.buckets(GroupBy.SESSION, own)
+        today = await connection.charges.spent(connection.limits.today())
+        session = await connection.charges.spent(own)
         if key == self._money_for:
             self._pane.show_typical_costs(costs)
-            self._header.set_money(sum_buckets(today), sum_buckets(session))
+            self._header.set_money(today, session)

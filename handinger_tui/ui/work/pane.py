@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from time import monotonic
+import math
 from typing import TYPE_CHECKING, Any, Final
 
 from msgspec import Struct
+from msgspec.structs import replace
 from rich.cells import cell_len
 from textual import on
 from textual.app import ComposeResult
@@ -15,21 +16,18 @@ from textual.notifications import SeverityLevel
 from textual.timer import Timer
 from textual.widgets import TextArea
 
-from handinger_tui.core.acts import PromptState, SessionState, Typed, about, enter, typed_in
+from handinger_tui.core.acts import PromptState, SessionState, Typed, enter, typed_in
 from handinger_tui.core.attention import ShownOffer
-from handinger_tui.core.money.attribution import MoneyIndex
-from handinger_tui.core.money.limits import Gauge, free_text, tightest
-from handinger_tui.core.money.typical_cost import TypicalCost, typical_cost_chip
+from handinger_tui.core.money.limits import Gauge
 from handinger_tui.core.prompts import is_only_carried
-from handinger_tui.core.receipts import receipt_line
 from handinger_tui.core.turns.session import Session, identical_prefix, same_readings
 from handinger_tui.core.turns.turn import Lineage, Turn, TurnStatus
 from handinger_tui.ui.panels import Sidebar
-from handinger_tui.ui.panels.usage import UsagePanel, compact_line
+from handinger_tui.ui.panels.usage import UsagePanel
 from handinger_tui.ui.transcript.transcript import Transcript
 from handinger_tui.ui.widgets.completion import Completion, Suggestions
 from handinger_tui.ui.widgets.frame import Rows
-from handinger_tui.ui.widgets.prompt import Card, HintLine, PromptBox
+from handinger_tui.ui.widgets.prompt import MUTED, Card, HintLine, PromptBox
 from handinger_tui.ui.widgets.status_text import (
     Advice,
     advice,
@@ -48,6 +46,8 @@ if TYPE_CHECKING:
     from textual.layout import Layout
     from textual.widget import Widget
 
+    from handinger_tui.core.money.attribution import MoneyIndex
+    from handinger_tui.core.money.typical_cost import TypicalCost
     from handinger_tui.engine.replay import Replay
     from handinger_tui.ui.ports import LocalFiles
     from handinger_tui.ui.widgets.find_bar import FindBar
@@ -102,11 +102,17 @@ class PaneState(Struct, frozen=True):
 class SessionPane(Rows):
     """Shows one session. It only displays: the screen acts on what the prompt submits."""
 
+    session_since = math.inf
+    """Since when the terminal shows the session (monotonic)."""
+    _is_text_back = False
+    """Whether the prompt held the newest message when the transcript was last shown."""
     _waiting: Advice | None = None
     take_back: Callable[[], None] = staticmethod(lambda: None)
     """Takes back the last of the lines that wait."""
     origin: Callable[[], Lineage | None] = staticmethod(lambda: None)
     """The earlier message that is edited in the prompt."""
+    is_leaving: Callable[[], bool] = staticmethod(lambda: False)
+    """Whether a message was entered that is not stored yet: another Enter does nothing."""
 
     def __init__(
         self,
@@ -120,11 +126,8 @@ class SessionPane(Rows):
     ) -> None:
         """`commands` returns (name, summary) of the commands with a prefix; `keys`: the remapped ones."""
         super().__init__(id=id)
-        self.money = MoneyIndex()
-        """The usage and cost of each turn of the session shown."""
         self.sidebar = Sidebar(keys, self._handle_panels, compact=compact, id="side")
         self._usage = self.sidebar.panel(UsagePanel)
-        self._usage.money = self.money
         self.transcript = Transcript(
             self._receipt,
             lambda session, turn: next_step(session, turn, is_text_back=self._is_text_back),
@@ -141,8 +144,6 @@ class SessionPane(Rows):
         self._compact = compact
         self._find_bar: FindBar | None = None
         self._now_ms = 0
-        self._is_text_back = False
-        """Whether the prompt held the newest message when the transcript was last shown."""
         self._session: Session | None = None
         self._budget = "standard"
         self._trouble: Advice | None = None
@@ -151,20 +152,28 @@ class SessionPane(Rows):
         self._state = PaneState()
         self._opening_text = ""
         self._acknowledged: tuple[str, str, str] | None = None
-        """A short line, its style, and the text of the prompt when it came."""
-        """A line that answers an action, in place of the hint for a short time, and its style."""
+        """A line that answers an action, in place of the hint for a short time; its style, and the text of
+        the prompt when it came."""
         self._acknowledgment_timer: Timer | None = None
         self._cost_text = ""
         self._typical_costs: Mapping[str, TypicalCost] = {}
         """What turns of this worker usually cost, by budget; those of other budgets are not known."""
         self.shown = ShownOffer(enter(PromptState()))
-        """What Enter does, as the line below the prompt says."""
+        """What Enter does, as the line below the prompt says, and since when."""
+        self._hint.sight.painted = self._handle_painted
         self._subtitle = Content("")
         self._cost_key: tuple[object, ...] = ()
         self._cost_turns: tuple[Turn, ...] = ()
         """The turns that `_cost_text` was computed from."""
 
+    @property
+    def money(self) -> MoneyIndex:
+        """The usage and cost of each turn of the session shown."""
+        return self._usage.money
+
     def _receipt(self, session: Session, turn: Turn) -> str:
+        from handinger_tui.core.receipts import receipt_line  # no money before the first turn
+
         # The transcript omits withdrawn turns; costs are attributed over all turns.
         return receipt_line(self._session or session, turn, self.money)
 
@@ -242,6 +251,8 @@ class SessionPane(Rows):
         """Show the newest value of the session; the panels show it when the screen passes it to them."""
         if self._session is None or self._session.session_id != session.session_id:
             self._dismissed = None
+            # The same words are about another queue now.
+            self.shown, self.session_since = ShownOffer(self.shown.offer), math.inf
         self._session, self._state = session, state
         self._is_text_back = is_newest_message(session, self.prompt.text)
         self.sidebar.show_turns(self.has_answers)
@@ -271,6 +282,8 @@ class SessionPane(Rows):
         key: tuple[object, ...] = (session.session_id, room, most, session.elsewhere, *self._state.gauges)
         if key != self._cost_key or not same_readings(old[front:], session.turns[front:]):
             self._cost_key = key
+            from handinger_tui.core.money.usage_lines import compact_line  # no money before the first turn
+
             self._cost_text = compact_line(session, self._state.gauges, room, most, self.money)
 
     def advise(self, now_ms: int) -> None:
@@ -313,7 +326,8 @@ class SessionPane(Rows):
         """
         if self._browsed:
             text = f"Browsing: {self._browsed} · {text}"
-        if self._is_hint_firm or cell_len(text) > self._hint.content_size.width:
+        width = self._hint.content_size.width
+        if self._is_hint_firm or cell_len(self._with_act(text)) > width:
             # The line about an earlier action would be read as one about this.
             self.end_acknowledgment()
             return False
@@ -409,10 +423,10 @@ class SessionPane(Rows):
         unlimited = self._budget == "unlimited"
         chip = Content.assemble((self._budget, "bold $background on $warning" if unlimited else "$accent"))
         typical = self._typical_costs.get(self._budget)
-        usual = "" if typical is None else typical_cost_chip(typical)
+        usual = "" if typical is None else typical.chip
         subtitle = Content.assemble(chip, (f" · {usual}", "$text-muted")) if usual else chip
-        if (limiting := tightest(self._state.gauges)) is not None:
-            subtitle = Content.assemble(subtitle, (f" · {free_text(limiting)}", "$text-muted"))
+        if (limiting := Gauge.tightest(self._state.gauges)) is not None:
+            subtitle = Content.assemble(subtitle, (f" · {limiting.free_text}", "$text-muted"))
         if not subtitle.is_same(self._subtitle):
             self._subtitle = subtitle
             # A compact prompt has only the line above it.
@@ -420,15 +434,28 @@ class SessionPane(Rows):
                 self._entry.border_title = Content.assemble(" ", subtitle, " ")
             else:
                 self._entry.border_subtitle = subtitle
-        offer = enter(self.prompt_state)
-        is_same = (offer.act, offer.sends) == (self.shown.offer.act, self.shown.offer.sends)
-        self.shown = ShownOffer(offer, self.shown.since if is_same else monotonic())
+        shown, offer = self.shown, enter(self.prompt_state)
+        # The line depends on it.
+        self.shown = replace(shown, offer=offer)
+        text, firm, style = self._hint_for_keys(), self._is_hint_firm or bool(self._state.replay), MUTED
         if self._acknowledged is not None and not self._is_hint_firm:
-            text, style, _over = self._acknowledged
-            self._hint.show(text, self._cost_text, firm=True, style=style)
-        else:
-            firm = self._is_hint_firm or bool(self._state.replay)
-            self._hint.show(self._hint_for_keys(), self._cost_text, firm=firm)
+            (text, style, _over), firm = self._acknowledged, True
+            text = self._with_act(text)
+        self.shown = shown.then(offer, in_line=offer.act_words in text)
+        self._hint.show(text, self._cost_text, firm=firm, style=style)
+        if math.isinf(self.shown.since) or self.session_since == math.inf:
+            self._hint.sight.renew()
+
+    def _handle_painted(self, at: float) -> None:
+        """A frame with the newest line is written."""
+        self.shown = self.shown.painted(at)
+        self.session_since = min(self.session_since, at)
+
+    def _with_act(self, text: str) -> str:
+        """A line that answers an action, with what Enter sends now: that must not stand hidden behind it."""
+        offer = self.shown.offer
+        needs_none = not offer.sends or "Press Enter" in text or self.is_leaving()
+        return text if needs_none else f"{text} · {offer.act_words}"
 
     @property
     def _is_hint_firm(self) -> bool:
@@ -455,10 +482,14 @@ class SessionPane(Rows):
             and newest.status is TurnStatus.UNKNOWN,
             is_unfinished=newest is not None and newest.status in UNFINISHED,
             elsewhere=state.elsewhere or "",
-            queue_cost=about(
-                self._typical_costs.get(turn.request.budget or self._budget) for turn in state.queued
-            ),
+            queue_cost=self._queue_cost() if state.queued else "cost unknown",
         )
+
+    def _queue_cost(self) -> str:
+        from handinger_tui.core.money.typical_cost import together  # few queues
+
+        budgets = (turn.request.budget or self._budget for turn in self._state.queued)
+        return together(map(self._typical_costs.get, budgets))
 
     def _hint_for_keys(self) -> str:
         if self._browsed == FINDING:

@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING, Final
 
 from msgspec.structs import replace
 
-from handinger_tui.core.acts import until_sent
+from handinger_tui.core.acts import HoldReason, Moot, until_sent
 from handinger_tui.core.errors import AttachmentProblem, HandingerError, LedgerError, NoHistory
 from handinger_tui.core.money.limits import Gauge, LimitReached, LimitUnmeasured
-from handinger_tui.core.money.typical_cost import typical_cost_text
 from handinger_tui.core.prompts import Draft
 from handinger_tui.core.safety import clean_line
 from handinger_tui.core.turns.turn import Lineage, StartPolicy, Turn, TurnStatus
@@ -28,6 +27,7 @@ if TYPE_CHECKING:
 
 TEXT_KEPT: Final = "Your text is still in the prompt."
 TEXT_MOVED: Final = "Your earlier message was not sent. Press ↑ to bring it back."
+NOT_REACHED: Final = "This limit no longer holds the queue. Nothing was changed or sent."
 NO_HISTORY: Final = (
     "This conversation will not be saved: neither the answers nor what they cost. "
     "Limits cannot be checked, and after a crash there is no record of what was sent."
@@ -37,7 +37,10 @@ NO_HISTORY: Final = (
 RESEND_WORD: Final = "again"
 """The word that must be typed to send a message again."""
 MAY_RUN_TWICE: Final = "This message may have arrived. If you send it again, it may run and charge you twice."
+NOT_QUEUED: Final = "This message is no longer in the queue."
+RUNS_NOW: Final = "A turn is running by now. The message is still in the queue."
 WATCH_FIRST: Final = "Watching is free and shows the answer if the message arrived."
+CLEAR_NOW: Final = "It is known by now what became of this message. Nothing was sent again."
 NO_WORKER: Final = (
     "The id of its new worker never came back, so it cannot be watched. Check the dashboard first."
 )
@@ -64,6 +67,14 @@ async def raise_limit(
     store, limit = controller.connection.limits, gauge.limit
     controller.warned.mark_shown(session_id, gauge)
     question = RaiseLimit(gauge, sending=sending, simulated=store.simulated, about=about)
+    if not sending:
+
+        def words() -> str | Moot:
+            hold = controller.hold_of(session_id)
+            is_reached = hold is not None and hold.reason is HoldReason.LIMIT
+            return "" if is_reached else Moot(NOT_REACHED)
+
+        question.words = words
     amount: Decimal | None = await interaction.ask(question)
     if amount is None:
         return False
@@ -84,6 +95,7 @@ class SendFlow:
         self._composer = composer
         self._attachments = composer.attachments
         self._locks: dict[str, asyncio.Lock] = {}
+        pane.is_leaving = lambda: composer.leaving.any(controller.session_id)
 
     async def send(self, submission: Submission) -> bool:
         """Send an accepted message; the prompt is cleared only after the turn is on disk.
@@ -143,7 +155,7 @@ class SendFlow:
                     *content,
                     start=start,
                     lineage=submission.snapshot.lineage,
-                    past_hold=offer.passes if offer is not None and submission.is_read else None,
+                    past_hold=None if offer is None else offer.passes,
                     held=offer is not None and offer.holds,
                 )
 
@@ -225,13 +237,20 @@ class SendFlow:
         about = f"Session: “{title}”\n\n" if title else ""
         answers = [("Watch (free)", "watch"), ("Cancel", "leave"), ("Send again", "send")]
         default = "watch" if is_watchable else "cancel"
+        words = f"{about}{MAY_RUN_TWICE}\n\n{WATCH_FIRST if is_watchable else NO_WORKER}"
+        store, turn_id = submission.place.actor.store, turn.turn_id
+
+        def words_by_now() -> str | Moot:
+            return words if store.turn(turn_id).status is TurnStatus.UNKNOWN else Moot(CLEAR_NOW)
+
         question = Question(
             "Send again?",
-            f"{about}{MAY_RUN_TWICE}\n\n{WATCH_FIRST if is_watchable else NO_WORKER}",
+            words,
             answers if is_watchable else answers[1:],
             typed=RESEND_WORD,
             placeholder=f"Enter to {default}; type {RESEND_WORD} to send again",
         )
+        question.words = words_by_now
         choice = await self._interaction.ask(question)
         if choice == "watch":
             # Clear the prompt, so that another Enter cannot send it again. If it never arrived,
@@ -267,11 +286,18 @@ class SendFlow:
         actor, say = self._controller.engine.actor(session_id), self._interaction.say
         budget = turn.request.budget or self._controller.budget
         if not (actor.gate.state.running or actor.gate.state.busy):
-            usual = typical_cost_text(await self._controller.typical_cost(budget))
-            waiting = len(actor.queue.ids) - 1
-            stay = f"\n\n{until_sent(waiting)}." if waiting else ""
-            text = f"“{clean_line(turn.request.prompt, 200)}”\n\nBudget {budget}: {usual}.{stay}"
-            if not await self._interaction.confirm("Send now?", text, yes="Send", no="Cancel"):
+            usual = (await self._controller.typical_cost(budget)).text
+
+            def words() -> str | Moot:
+                state, waiting = actor.gate.state, len(actor.queue.ids) - 1
+                if turn.turn_id not in actor.queue.ids:
+                    return Moot(NOT_QUEUED)
+                if state.running or state.busy:
+                    return Moot(RUNS_NOW)
+                stay = f"\n\n{until_sent(waiting)}." if waiting else ""
+                return f"“{clean_line(turn.request.prompt, 200)}”\n\nBudget {budget}: {usual}.{stay}"
+
+            if not await self._interaction.confirm("Send now?", words, yes="Send", no="Cancel"):
                 return
         snapshot = PromptSnapshot(turn.request.prompt, turn.request.attachments)
         place = replace(self._controller.place(session_id), budget=budget)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from textual.screen import Screen
 
-    from handinger_tui.core.acts import Confirmation
+    from handinger_tui.core.acts import Confirmation, Moot
     from handinger_tui.core.evidence import Source
     from handinger_tui.core.turns.turn import Lineage, Turn
     from handinger_tui.ui.ports import Connection
@@ -54,8 +54,10 @@ class PlainFront:
         self.printed.append(f"[{type(screen).__name__}]")
         return None
 
-    async def confirm(self, title: str, body: str, *, yes: str, no: str, typed: str = "") -> bool:
-        self.printed.append(f"{title} {body} [{yes}/{no}{typed}]")
+    async def confirm(
+        self, title: str, body: str | Callable[[], str | Moot], *, yes: str, no: str, typed: str = ""
+    ) -> bool:
+        self.printed.append(f"{title} {body() if callable(body) else body} [{yes}/{no}{typed}]")
         return self.replies.pop(0) == yes
 
     async def agrees(self, question: Confirmation) -> bool:

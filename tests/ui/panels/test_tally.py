@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from handinger_tui.core.money.attribution import MoneyIndex
+from handinger_tui.core.money.usage_view import UsageView
 from handinger_tui.core.turns.session import Session, any_with_status, identical_prefix, with_status
 from handinger_tui.core.turns.turn import Turn, TurnStatus
-from handinger_tui.ui.panels.usage_view import usage_view
 from handinger_tui.ui.work.changes import FinishedTurns
 from tests.core.test_attribution import CHANGES, TURNS, changed
 from tests.ui.panels.stage import session, turn
@@ -30,7 +30,7 @@ def test_the_figures_are_those_of_a_walk_through_all_turns(
     for at, other in [(len(turns), None), *changes]:
         turns = changed(turns, at, other)
         now = Session("ses_1", 0, turns=turns)
-        assert usage_view(now, index) == usage_view(now)
+        assert UsageView.of(now, index) == UsageView.of(now)
 
 
 @given(*GROWING)

@@ -11,10 +11,12 @@ from msgspec.structs import replace
 from handinger_tui.core.amounts import Total, Unit
 from handinger_tui.core.figures import FIGURE, FIGURES, Usage
 from handinger_tui.core.money.limits import Gauge, Limit, Scope
+from handinger_tui.core.money.usage_lines import MOST_ROWS, brief_lines, compact_line, full_lines
+from handinger_tui.core.money.usage_lines import text_of as words_of
+from handinger_tui.core.money.usage_view import UsageView, a_minute
 from handinger_tui.core.stream import Snapshot
 from handinger_tui.core.turns.turn import TextPart, Trigger, Turn, TurnRequest, TurnStatus
-from handinger_tui.ui.panels.usage import MOST_ROWS, UsagePanel, brief_lines, compact_line, full_lines
-from handinger_tui.ui.panels.usage_view import a_minute, usage_view
+from handinger_tui.ui.panels.usage import UsagePanel, brief_contents, full_contents
 from tests.ui.golden.stored import check
 from tests.ui.panels.stage import (
     FIRST,
@@ -45,11 +47,11 @@ CREDITS_ONLY = Turn(
 
 
 def brief(shown: Session, width: int = 36, gauges: tuple[Gauge, ...] = ()) -> list[str]:
-    return [line.plain.rstrip() for line in brief_lines(usage_view(shown), width, gauges)]
+    return [words_of(line) for line in brief_lines(UsageView.of(shown), width, gauges)]
 
 
 def full(shown: Session, width: int = 36, now_ms: int | None = None) -> list[str]:
-    return [line.plain.rstrip() for line in full_lines(usage_view(shown), width, (), now_ms)]
+    return [words_of(line) for line in full_lines(UsageView.of(shown), width, (), now_ms)]
 
 
 def still_running(seconds_read: int = 2) -> Session:
@@ -159,10 +161,10 @@ def test_the_rows_at_rest_are_few_and_no_line_is_too_wide(width: int) -> None:
     doubtful = session(turn(0, after=FIRST), turn(1, before=FIRST, after=SECOND), turn(2))
     samples = (two_turns(), doubtful, session(turn(0, after=Snapshot(running_flag=False, usage=huge))))
     for shown in samples:
-        view = usage_view(shown)
-        brief = brief_lines(view, width, (*LIMITS, limit))
+        view = UsageView.of(shown)
+        brief = brief_contents(view, width, (*LIMITS, limit))
         assert len(brief) <= MOST_ROWS
-        for line in (*brief, *full_lines(view, width, (*LIMITS, limit))):
+        for line in (*brief, *full_contents(view, width, (*LIMITS, limit))):
             assert line.cell_length <= width, line.plain
 
 
@@ -216,32 +218,32 @@ def test_times_are_those_of_our_clock() -> None:
 
 
 def test_a_rate_needs_half_a_minute_of_known_cost() -> None:
-    view = usage_view(still_running(60))
+    view = UsageView.of(still_running(60))
     assert a_minute([view.own], Unit.USD) == Decimal("0.0123")
     assert a_minute(view.turns, Unit.USD) == Decimal("0.05") * 60_000 / 72_000
-    early = usage_view(still_running(20))
+    early = UsageView.of(still_running(20))
     assert a_minute([early.own], Unit.USD) is None
     assert a_minute(early.turns, Unit.USD) is not None
-    assert a_minute(usage_view(session(turn(0, after=reading(), seconds=40))).turns, Unit.USD) is None
+    assert a_minute(UsageView.of(session(turn(0, after=reading(), seconds=40))).turns, Unit.USD) is None
 
 
 def test_sums_are_exact_and_unknown_figures_stay_unknown() -> None:
     small, large = "0.000000000000000000000000000000000001", "123456789012345678901234567890.5"
-    view = usage_view(session(turn(0, after=reading(large)), turn(1, after=reading(small))))
+    view = UsageView.of(session(turn(0, after=reading(large)), turn(1, after=reading(small))))
     assert view.session(Unit.USD).value == Decimal(large[:-1] + "500000000000000000000000000000000001")
-    empty = usage_view(session(turn(0, after=reading(), seconds=None)))
+    empty = UsageView.of(session(turn(0, after=reading(), seconds=None)))
     assert all(empty.of_turn(figure) is empty.of_session(figure).value is None for figure in FIGURES)
-    assert usage_view(two_turns()).of_turn(FIGURE["cache_write_tokens"]) == 0
+    assert UsageView.of(two_turns()).of_turn(FIGURE["cache_write_tokens"]) == 0
 
 
 def test_queued_and_imported_turns_are_in_no_sum() -> None:
     queued = turn(1, status=TurnStatus.QUEUED, seconds=None)
-    view = usage_view(session(turn(0, status=TurnStatus.ACCEPTED, seconds=None), queued))
+    view = UsageView.of(session(turn(0, status=TurnStatus.ACCEPTED, seconds=None), queued))
     assert (view.status, len(view.turns)) == (TurnStatus.ACCEPTED, 1)
     own = turn(0, after=FIRST)
     imported = replace(own, request=replace(own.request, imported_ms=1))
     assert brief(session(imported))[0].startswith("This turn $0.0377")
-    assert usage_view(session(imported)).turns == ()
+    assert UsageView.of(session(imported)).turns == ()
 
 
 # -- one line -------------------------------------------------------------------------

@@ -11,9 +11,9 @@ from msgspec.structs import replace
 from handinger_tui.core.amounts import Total, Unit
 from handinger_tui.core.errors import LedgerError
 from handinger_tui.core.figures import Usage
+from handinger_tui.core.money.budget_levels import compare
 from handinger_tui.core.money.forecast import Forecast
 from handinger_tui.core.money.limits import Scope
-from handinger_tui.core.money.typical_cost import compare
 from handinger_tui.core.turns.turn import TurnStatus
 from handinger_tui.ui.spending.budgets import Comparison, budget_lines
 from tests.ui.fakes import NOW_MS, Desktop, answers, charge

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import re
-from decimal import Decimal
 
 import pytest
 from msgspec.structs import replace
 
-from handinger_tui.core.amounts import Total
 from handinger_tui.core.errors import StreamLost, Unreachable
 from handinger_tui.core.turns.turn import ErrorKind, TurnStatus
 from handinger_tui.ui.ports import Opening
@@ -107,19 +105,27 @@ async def test_a_session_that_ends_in_the_background_is_reported() -> None:
         assert "Half" not in desktop.text()
 
 
-async def test_a_turn_that_ends_behind_the_question_is_reported_as_ended() -> None:
-    api, gate = held("Half")
-    desktop = Desktop(api=FakeApi(starts=[api], workers=[worker("Half and whole", prompt="Do it", **PRICED)]))
+async def test_the_question_says_that_its_turn_has_ended_and_a_yes_does_not_stop_watching_the_next() -> None:
+    first, gate = held("Half")
+    second, _ = held("Second half")
+    desktop = Desktop(api=FakeApi(starts=[first, second], workers=[worker("", prompt="Do it", **PRICED)]))
     async with desktop.running() as pilot:
         await desktop.send(pilot, "Do it")
         await desktop.shows(pilot, "Half")
+        await desktop.send(pilot, "And this")
         await pilot.press("escape")
-        await desktop.shows(pilot, "Stop watching?")
+        await desktop.shows(pilot, "Stop watching?", "1 queued message waits until you send it.")
+        # The answer stands ready, and its Enter comes with the end of the turn.
+        await pilot.press("right")
         gate.set()
-        await desktop.until(pilot, lambda: not desktop.session.busy)
+        await desktop.until(pilot, lambda: len(desktop.api.posts) == 2)
+        await desktop.shows(pilot, "The turn has already ended.")
+        assert "Stop watching " not in desktop.text_of(".dialog")
         await pilot.press("right", "enter")
-        await desktop.until(pilot, lambda: "The turn has already ended." in desktop.notices())
-        await desktop.shows(pilot, "✓ completed")
+        await desktop.until(pilot, lambda: desktop.app.screen is desktop.work)
+        await desktop.shows(pilot, "Second half")
+        assert desktop.work.controller.running
+        assert desktop.session.unwatched is None
 
 
 async def test_a_visible_answer_is_marked_read() -> None:
@@ -187,7 +193,7 @@ async def test_the_header_shows_the_number_and_cost_of_other_running_sessions() 
         await pilot.press("ctrl+n")
         await desktop.until(pilot, lambda: "1 other running" in desktop.text_of("#header"))
         header = desktop.work.query_one(HeaderLine)
-        header.set_others(3, Total(Decimal("0.31"), 1))
+        header.set_others(3, "$0.31 + 1 unknown")
         await desktop.until(
             pilot, lambda: "3 others running · $0.31 + 1 unknown" in desktop.text_of("#header")
         )

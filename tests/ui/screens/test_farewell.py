@@ -10,11 +10,11 @@ from msgspec.structs import replace
 
 from handinger_tui.core.amounts import Total
 from handinger_tui.core.errors import Locked
+from handinger_tui.core.money.session_cost import cost_of_session
 from handinger_tui.core.money.spending import Bucket, ChargeFilter, GroupBy
 from handinger_tui.core.turns.turn import TurnStatus
 from handinger_tui.ui.ports import Opening
 from handinger_tui.ui.sessions import farewell as leaving
-from handinger_tui.ui.sessions.farewell import day_line, money_line
 from tests.engine.fakes import FakeApi, Script, says, worker
 from tests.ui.fakes import LOCAL, NOW_MS, PRICED, Desktop, FakeLedger, answers, charge, launch
 from tests.ui.panels.stage import reading, session, turn
@@ -113,7 +113,7 @@ async def test_a_cost_with_a_gap_is_marked() -> None:
 def test_a_queued_message_is_not_a_gap() -> None:
     waits = turn(1, status=TurnStatus.QUEUED, seconds=None)
     assert (
-        money_line(session(turn(0, after=reading("0.02", credit="1")), waits))
+        cost_of_session(session(turn(0, after=reading("0.02", credit="1")), waits))
         == "$0.02 so far · 1 credit · 1 turn"
     )
 
@@ -122,17 +122,17 @@ def test_imported_turns_are_named_without_a_cost() -> None:
     own = turn(1, before=reading("0.02", credit="1"), after=reading("0.05", credit="3"))
     came = turn(0, after=reading("0.02", credit="1"))
     came = replace(came, request=replace(came.request, imported_ms=1))
-    assert money_line(session(came)) == "1 turn imported, not charged here"
-    assert money_line(session(came, own)) == (
+    assert cost_of_session(session(came)) == "1 turn imported, not charged here"
+    assert cost_of_session(session(came, own)) == (
         "about $0.03 so far · about 2 credits · 1 turn · 1 turn imported, not charged here"
     )
 
 
 def test_credits_have_gaps_of_their_own() -> None:
     turns = [turn(0, after=reading("0.02", credit="8")), turn(1, after=reading("0.01"))]
-    assert money_line(session(*turns)) == "about $0.03 so far · 8 credits + 1 unknown · 2 turns"
+    assert cost_of_session(session(*turns)) == "about $0.03 so far · 8 credits + 1 unknown · 2 turns"
     day = Bucket("2026-11-25", 3, usd=Total(Decimal(2)), credits=Total(Decimal(4), 2))
-    assert day_line(day) == "$2.00 · 4 credits + 2 unknown · 3 turns"
+    assert day.cost() == "$2.00 · 4 credits + 2 unknown · 3 turns"
 
 
 DAY_MS = 86_400_000

@@ -158,6 +158,7 @@ async def test_a_raised_limit_leaves_the_queue_held_until_enter_sends_it(how: st
         else:
             if how == "send":
                 desktop.work.prompt.put("third")
+                await desktop.shows(pilot, "Enter to raise the limit, then send this")
             await pilot.press("enter")
             await desktop.shows(pilot, "New limit (above $5.02")
             await pilot.press(*"9", "enter")

@@ -11,6 +11,7 @@ import pytest
 from textual.pilot import Pilot
 
 from handinger_tui.core.acts import Hold, HoldReason
+from handinger_tui.core.attention import READ_S
 from handinger_tui.core.errors import ApiError, Locked, NoHistory, StreamLost, Unreachable
 from handinger_tui.core.money.limits import Scope
 from handinger_tui.core.prompts import unpack_draft
@@ -650,3 +651,48 @@ async def test_an_enter_just_after_the_line_has_changed_sends_nothing() -> None:
         await desktop.shows(pilot, "Enter to send 1 queued message")
         await pilot.press("enter")
         await desktop.until(pilot, lambda: posts(desktop) == ["first", "second"])
+
+
+async def test_a_line_that_the_terminal_did_not_get_yet_was_not_read() -> None:
+    desktop, gate = failing()
+    async with desktop.running(height=30) as pilot:
+        await queue_up(desktop, pilot, "second")
+        # A machine that paints late.
+        with desktop.app.batch_update():
+            gate.set()
+            await desktop.until(pilot, lambda: desktop.work.pane.shown.offer.sends)
+            await asyncio.sleep(READ_S)
+            await pilot.press("enter")
+            await desktop.until(pilot, lambda: "Nothing was sent" in desktop.notices())
+        assert posts(desktop) == ["first"]
+
+
+async def test_a_message_entered_as_the_queue_is_held_waits_behind_it() -> None:
+    desktop, gate = failing()
+    async with desktop.running(height=30) as pilot:
+        await queue_up(desktop, pilot, "second")
+        desktop.work.prompt.put("another")
+        gate.set()
+        await desktop.until(pilot, lambda: desktop.work.pane.shown.offer.passes)
+        # The line said until now that the message waits for its turn.
+        await pilot.press("enter")
+        await desktop.until(pilot, lambda: queued(desktop) == ["second", "another"])
+        await desktop.shows(pilot, "Enter to send 2 queued messages")
+        assert posts(desktop) == ["first"]
+
+
+async def test_a_second_enter_does_not_queue_the_draft_that_an_edit_gave_back() -> None:
+    desktop, _gate = running()
+    async with desktop.running(height=30) as pilot:
+        await queue_up(desktop, pilot, "second")
+        desktop.work.prompt.put("draft")
+        await pilot.press("f8")
+        await desktop.until(pilot, lambda: desktop.work.pane.queue.has_focus)
+        await pilot.press("enter")
+        await desktop.until(pilot, lambda: desktop.work.prompt.text == "second")
+        await pilot.press(*" more", "enter")
+        await desktop.until(pilot, lambda: desktop.work.prompt.text == "draft")
+        await pilot.press("enter")
+        await desktop.until(pilot, lambda: "Your draft is back." in desktop.notices())
+        await desktop.settle(pilot)
+        assert queued(desktop) == ["second more"]

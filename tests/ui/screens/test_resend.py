@@ -18,8 +18,8 @@ from handinger_tui.core.errors import Doubtful, Refused
 from handinger_tui.core.figures import Costs, Usage
 from handinger_tui.core.money.attribution import TurnMoney
 from handinger_tui.core.turns.turn import ErrorKind, Lineage, LineageKind, Turn, TurnRequest, TurnStatus
-from handinger_tui.ui.commands.session import first_cost
 from handinger_tui.ui.dialogs import Choice, Question
+from handinger_tui.ui.widgets.status_text import first_cost
 from tests.engine.fakes import FakeApi, says, worker
 from tests.ui.disk import desktop_with
 from tests.ui.fakes import PRICED, Desktop, answers
@@ -196,7 +196,7 @@ async def test_a_message_is_tried_again_only_after_its_price_and_a_yes() -> None
 )
 def test_the_question_says_what_the_first_try_cost_and_how_sure_that_is(money: TurnMoney, text: str) -> None:
     turn = Turn(TurnRequest("turn_1", "one", 0), TurnStatus.COMPLETED)
-    assert first_cost(turn, money, Decimal("0.01")) == text
+    assert first_cost(turn, money.cost(Decimal("0.01"))) == text
 
 
 async def test_a_refused_message_is_retried_at_another_budget_and_leaves_the_prompt() -> None:

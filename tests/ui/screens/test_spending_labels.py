@@ -16,9 +16,9 @@ from handinger_tui.core.money.report import Report, Selection
 from handinger_tui.core.money.spending import Bucket, ChargeFilter, GroupBy, TurnCharge
 from handinger_tui.core.tags import PROJECT_KINDS, TagRules, rules_in
 from handinger_tui.core.turns.session import Session
+from handinger_tui.ledger.charges.limits import LimitRules
+from handinger_tui.ledger.charges.reports import ChargeQueries
 from handinger_tui.ledger.ledger import Ledger
-from handinger_tui.ledger.limits import LimitRules
-from handinger_tui.ledger.reports import ChargeQueries
 from tests.ledger.samples import answered, play, session, turn_request
 from tests.ui.fake_money import NOW_MS, FakeLedger
 from tests.ui.fakes import Desktop

@@ -21,13 +21,13 @@ from handinger_tui.core.money.report import (
     share_of_day,
     unit_of,
 )
-from handinger_tui.core.money.spending import Bucket, ChargeFilter, GroupBy, TurnCharge
+from handinger_tui.core.money.spending import Bucket, ChargeFilter, GroupBy, TurnCharge, sum_buckets
 from handinger_tui.core.money.typical_cost import TypicalCost
 from handinger_tui.core.periods import midnight_ms
 from handinger_tui.core.tags import NO_TAG_RULES
 from handinger_tui.core.turns.session import Session
-from handinger_tui.ledger.charges import assigned, rises
-from handinger_tui.ledger.grouping import (
+from handinger_tui.ledger.charges.entries import assigned, rises
+from handinger_tui.ledger.charges.grouping import (
     EVERYTHING,
     buckets,
     restatements,
@@ -36,12 +36,13 @@ from handinger_tui.ledger.grouping import (
     typical_cost,
     undated,
 )
+from handinger_tui.ledger.charges.limits import LimitRules, LimitService, LimitUsage, periods_at
 from handinger_tui.ledger.labels import choose
-from handinger_tui.ledger.limits import LimitRules, LimitService, LimitUsage, periods_at
 from handinger_tui.ledger.sql import one_moment
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from decimal import Decimal
 
     from handinger_tui.core.money.forecast import Forecast
     from handinger_tui.ledger.database import Database
@@ -188,13 +189,22 @@ class ChargeQueries:
         """A group without turns for each worker with suspense."""
         return await self._read(which, lambda db: suspense_buckets(rises(db, which)))
 
-    async def restated(self, which: ChargeFilter = EVERYTHING) -> list[Restatement]:
-        """The final amounts that changed, oldest first."""
-        return await self._read(which, lambda db: restatements(db, which))
+    async def spent(self, which: ChargeFilter) -> Bucket:
+        """All charges as one group, with what no turn explains."""
+        return sum_buckets([*await self.buckets(GroupBy.SESSION, which), *await self.suspense(which)])
 
-    async def typical_cost(self, worker_id: str | None, budget: str, *, simulated: bool) -> TypicalCost:
+    async def restated(self, session_id: str) -> frozenset[str]:
+        """The turns of a session whose final amounts changed."""
+        which = ChargeFilter(session_id=session_id)
+        changed = await self._read(which, lambda db: restatements(db, which))
+        return frozenset(one.turn_id for one in changed)
+
+    async def typical_cost(
+        self, worker_id: str | None, budget: str, *, simulated: bool, credit_usd: Decimal | None = None
+    ) -> TypicalCost:
         """The cost of the newest turns of a worker at a budget; of all workers where it has no such turn."""
-        return await self._database.run(lambda db: typical_cost(db, worker_id, budget, simulated=simulated))
+        usual = await self._database.run(lambda db: typical_cost(db, worker_id, budget, simulated=simulated))
+        return replace(usual, credit_usd=credit_usd)
 
     def begin(self, connection: sqlite3.Connection) -> None:
         """Final amounts that change from now on are news. Call it in the thread of the database."""

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Final
 
 from msgspec import Struct
 
-from handinger_tui.core.amounts import EXACT, Total, Unit
+from handinger_tui.core.amounts import Total, Unit, amount_text
+from handinger_tui.core.decimals import EXACT
 from handinger_tui.core.figures import COST_MEMBERS
 from handinger_tui.core.formatting import day_text
 from handinger_tui.core.money.spending import EMPTY_TOTAL, Bucket
-from handinger_tui.core.money.words import amount_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

@@ -18,7 +18,8 @@ from typing import TYPE_CHECKING, Final
 from msgspec import Struct
 from msgspec.structs import replace
 
-from handinger_tui.core.amounts import EXACT, Total, Unit, micro_credits, pico_usd, tidy, total
+from handinger_tui.core.amounts import Total, Unit, micro_credits, pico_usd, total
+from handinger_tui.core.decimals import EXACT, tidy
 from handinger_tui.core.errors import HandingerError, LedgerError
 from handinger_tui.core.money.attribution import AmountBasis, MoneyIndex
 from handinger_tui.core.money.limits import (
@@ -37,8 +38,8 @@ from handinger_tui.core.periods import midnight_ms
 from handinger_tui.core.tags import NO_TAG_RULES, SessionFacts, TagRules
 from handinger_tui.core.turns.session import LOCAL, Session
 from handinger_tui.core.turns.turn import LIVE, NO_DAY, StartPolicy, TurnRequest, TurnStatus
-from handinger_tui.ledger.charges import DECIMALS, amount_in, rises
-from handinger_tui.ledger.grouping import condition, day_at, spent, typical_cost
+from handinger_tui.ledger.charges.entries import DECIMALS, amount_in, rises
+from handinger_tui.ledger.charges.grouping import condition, day_at, spent, typical_cost
 from handinger_tui.ledger.labels import Labeler, choose
 from handinger_tui.ledger.sql import (
     Care,

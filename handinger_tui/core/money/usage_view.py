@@ -10,10 +10,9 @@ from msgspec import Struct
 
 from handinger_tui.core.amounts import Total, Unit, total
 from handinger_tui.core.figures import Figure, Number
-from handinger_tui.core.money.attribution import MoneyIndex, TurnMoney, elapsed_ms, total_of
+from handinger_tui.core.money.attribution import MoneyIndex, TurnMoney, total_of
 from handinger_tui.core.turns.session import Session
 from handinger_tui.core.turns.turn import FREE, Turn, TurnStatus
-from handinger_tui.ui.panels.panel import turn_in_view
 
 SHORTEST_MS: Final = 30_000
 """The shortest time for which a rate is computed: the rate of a few seconds is misleading."""
@@ -45,6 +44,31 @@ class UsageView(Struct, frozen=True):
     credit_usd: Decimal | None = None
     kind: str = "worker"
 
+    @staticmethod
+    def of(session: Session, index: MoneyIndex | None = None) -> UsageView:
+        """The figures of a session. Queued and refused turns have used nothing and do not count.
+
+        `index`: pass the same one on each call, so that the money of unchanged turns is not computed again.
+        """
+        turn = session.in_view
+        if turn is None or (turn.status in FREE and session.sent is None and turn.before is None):
+            return UsageView(kind=session.kind)
+        all_money = (index or MoneyIndex())(session.turns, session.elsewhere)
+        pairs = [
+            (one, TimedMoney(money, _ms(one))) for one, money in zip(session.turns, all_money, strict=True)
+        ]
+        # A turn started elsewhere began before this program knew of it.
+        is_ours = turn.live and not turn.request.trigger.elsewhere
+        return UsageView(
+            own=next(timed for one, timed in reversed(pairs) if one is turn),
+            status=turn.status,
+            turns=tuple(timed for one, timed in pairs if not (one.imported or one.unsent)),
+            began_ms=turn.began_ms if is_ours else None,
+            read_ms=next((one.read_ms for one in reversed(session.turns) if one.read_ms is not None), None),
+            credit_usd=session.credit_usd,
+            kind=session.kind,
+        )
+
     def session(self, unit: Unit) -> Total:
         """The amount of the session."""
         return total_of([one.money for one in self.turns], unit)
@@ -65,33 +89,10 @@ class UsageView(Struct, frozen=True):
         return total(None if value is None else Decimal(value) for value in values)
 
 
-def usage_view(session: Session, index: MoneyIndex | None = None) -> UsageView:
-    """The figures of a session. Queued and refused turns have used nothing and do not count.
-
-    `index`: pass the same object on each call, so that the money of unchanged turns is not computed again.
-    """
-    turn = turn_in_view(session)
-    if turn is None or (turn.status in FREE and session.sent is None and turn.before is None):
-        return UsageView(kind=session.kind)
-    all_money = (index or MoneyIndex())(session.turns, session.elsewhere)
-    pairs = [(one, TimedMoney(money, _ms(one))) for one, money in zip(session.turns, all_money, strict=True)]
-    # A turn started elsewhere began before this program knew of it.
-    is_ours = turn.live and not turn.request.trigger.elsewhere
-    return UsageView(
-        own=next(timed for one, timed in reversed(pairs) if one is turn),
-        status=turn.status,
-        turns=tuple(timed for one, timed in pairs if not (one.imported or one.unsent)),
-        began_ms=turn.began_ms if is_ours else None,
-        read_ms=next((one.read_ms for one in reversed(session.turns) if one.read_ms is not None), None),
-        credit_usd=session.credit_usd,
-        kind=session.kind,
-    )
-
-
 def _ms(turn: Turn) -> int | None:
     """The time that a turn took; for a running one until its newest reading, since costs are not newer."""
     if not turn.live:
-        return elapsed_ms(turn)
+        return turn.elapsed_ms
     is_read = turn.read_ms is not None and not turn.request.trigger.elsewhere
     return max(0, turn.read_ms - turn.began_ms) if is_read and turn.read_ms is not None else None
 

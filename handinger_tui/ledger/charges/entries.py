@@ -15,17 +15,18 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from msgspec import Struct
 from msgspec.structs import replace
 
-from handinger_tui.core.amounts import INT64_MAX, Unit, decimal_text, in_units, micro_credits, pico_usd, tidy
+from handinger_tui.core.amounts import Unit, micro_credits, pico_usd
+from handinger_tui.core.decimals import INT64_MAX, decimal_text, in_units, tidy
 from handinger_tui.core.evidence import sources_of_turn
 from handinger_tui.core.figures import CATEGORIES, FIGURES, NO_COSTS, NO_USAGE, numbers_of, usage_and_costs
 from handinger_tui.core.jsontext import NotJson, as_list, dump, parse
-from handinger_tui.core.money.attribution import AmountBasis, MoneyIndex, TurnMoney, elapsed_ms
+from handinger_tui.core.money.attribution import AmountBasis, MoneyIndex, TurnMoney
 from handinger_tui.core.money.reconciliation import AssignedRise, rises_of
 from handinger_tui.core.money.spending import ChargeFilter, Rise
 from handinger_tui.core.money.turn_events import is_of_file, newest_event_ms
 from handinger_tui.core.turns.session import LOCAL, NO_RELATED_HISTORY, PerTurn, Session
 from handinger_tui.core.turns.turn import FREE, Turn, TurnStatus
-from handinger_tui.ledger import worker_turns
+from handinger_tui.ledger.charges import worker_turns
 from handinger_tui.ledger.labels import CHOSEN_WORKER
 from handinger_tui.ledger.sql import (
     Cell,
@@ -490,7 +491,7 @@ def _row(session: Session, turn: Turn, money: TurnMoney, cells: Cells) -> Cells:
         "started_by": str(turn.request.trigger),
         "reading": str(money.reading),
         "sources": _sources(turn),
-        "elapsed_ms": elapsed_ms(turn),
+        "elapsed_ms": turn.elapsed_ms,
         "exact": dump(exact_numbers(money.usage, money.costs)),
         "snapshot": dump(exact_numbers(read.usage, read.costs) if read is not None else None),
     }

@@ -10,9 +10,9 @@ from decimal import Decimal
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
-from handinger_tui.core.amounts import decimal_text, json_amount
-from handinger_tui.core.export.chart_data import day_points
-from handinger_tui.core.figures import COST_MEMBERS
+from handinger_tui.core.decimals import decimal_text, json_amount
+from handinger_tui.core.figures import COST_MEMBERS, FIGURES
+from handinger_tui.core.money.chart_values import day_points
 from handinger_tui.core.money.reconciliation import AssignedRise, owners_text
 from handinger_tui.core.money.spending import Bucket, Rise
 from handinger_tui.core.safety import clean_line, csv_field
@@ -77,6 +77,17 @@ COLUMNS: Final = (
     "doubtful",
 )
 """The members of a group in JSON, and the columns in CSV."""
+COUNTS: Final = (*(figure.column for figure in FIGURES if not figure.is_amount), "sources", "elapsed_ms")
+TURN_COLUMNS: Final = (
+    *COLUMNS,
+    *("turn_id", "session_id", "worker_id"),
+    *("status", "budget", "trigger", "reading", "final", "state"),
+    *("corrections", "at_ms"),
+    *COUNTS,
+    *("shared_with", "cost_usd_at_most", "credits_at_most"),
+    *("profile", "tags", "project"),
+)
+"""The same for a turn."""
 
 
 def group_object(bucket: Bucket) -> JsonObject:

@@ -15,13 +15,13 @@ from handinger_tui.core.jsontext import NotJson, as_object, parse
 from handinger_tui.core.money.turn_events import (
     creates_worker,
     events_text,
+    has_ended,
     newest_event_ms,
     newest_ms,
     sent_text,
     timeline_of,
 )
 from handinger_tui.core.stream import Marker
-from handinger_tui.core.turns.messages import normalized_prompt
 from handinger_tui.core.turns.session import OtherTurn, RelatedHistory, RemoteTurn, Ruling, Session
 from handinger_tui.core.turns.turn import FREE, Turn, TurnRequest, TurnStatus
 from handinger_tui.ledger.sql import (
@@ -30,6 +30,7 @@ from handinger_tui.ledger.sql import (
     int_or_zero,
     pack,
     pack_optional,
+    prompt_key,
     unpack,
     unpack_optional,
 )
@@ -37,13 +38,6 @@ from handinger_tui.ledger.sql import (
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Collection, Iterable, Mapping
-
-
-def prompt_key(prompt: object) -> str:
-    """A short key that is equal for texts that count as the same prompt (`normalized_prompt`)."""
-    from hashlib import sha256  # loads OpenSSL, 2 MB, which a start has no use for
-
-    return sha256(normalized_prompt(unpack(prompt)).encode("utf-8", "surrogatepass")).hexdigest()[:32]
 
 
 class RemoteEntry(Struct, frozen=True):
@@ -235,7 +229,11 @@ def others(
             if (turn_id := unpack(stored)) not in own:
                 ended = connection.execute(_ONE_TURN, (stored,)).fetchall()
                 rows += [row for row in ended if turn_id not in running or _ENDED_EVENT in row["events"]]
-        turns += [OtherTurn(*map(unpack, row)) for row in rows]
+        for row in rows:
+            other_id, worker, events, its_session = map(unpack, row)
+            other = OtherTurn(other_id, worker, events, its_session)
+            is_added = its_session == session.session_id
+            turns.append(other._replace(ended=has_ended(other)) if is_added else other)
         rulings += rulings_on(connection, session.base_url, worker_id)
     return RelatedHistory(tuple(turns), tuple(rulings))
 

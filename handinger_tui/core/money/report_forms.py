@@ -1,4 +1,4 @@
-"""The forms of the spending report: text, JSON, CSV and HTML. Turns are read and written piece by piece."""
+"""The forms of the spending report: text, JSON, CSV and HTML, each yielded piece by piece."""
 
 from __future__ import annotations
 
@@ -9,18 +9,27 @@ from itertools import chain, islice
 from typing import Final
 
 import msgspec
+from msgspec import Struct
 from msgspec.structs import replace
 
-from handinger_tui.cli.costs_query import COLUMNS, turn_record
-from handinger_tui.cli.output import output_width
-from handinger_tui.core.amounts import Total, Unit, at_price, json_amount
+from handinger_tui.core.amounts import (
+    Total,
+    Unit,
+    amount_text,
+    at_price,
+    cost_words,
+    excess_words,
+    price_words,
+)
 from handinger_tui.core.columns import Align, Column, Row, text_lines
-from handinger_tui.core.export import spending
-from handinger_tui.core.export.chart_data import SIMULATED_REPORT, shares
+from handinger_tui.core.decimals import json_amount
 from handinger_tui.core.formatting import percent_text
 from handinger_tui.core.jsontext import JsonObject, dump
+from handinger_tui.core.money import report_json
+from handinger_tui.core.money.basis_text import basis_lines
+from handinger_tui.core.money.chart_values import SIMULATED_REPORT, shares
 from handinger_tui.core.money.forecast import forecast_text
-from handinger_tui.core.money.limits import CALENDAR_SCOPES, Scope, spent_text
+from handinger_tui.core.money.limits import CALENDAR_SCOPES, Scope
 from handinger_tui.core.money.reconciliation import (
     SUSPENSE_EXPLAINED,
     UNASSIGNED,
@@ -46,36 +55,35 @@ from handinger_tui.core.money.report_rows import (
 )
 from handinger_tui.core.money.spending import (
     EMPTY_TOTAL,
-    OVERLAP,
     Bucket,
     ChargeFilter,
     GroupBy,
-    sum_text,
+    TurnCharge,
     undated_text,
 )
-from handinger_tui.core.money.words import (
-    amount_text,
-    cost_words,
-    excess_words,
-    price_words,
-    total_cell,
-    total_words,
-)
-from handinger_tui.core.receipts import basis_lines
 from handinger_tui.core.safety import clean_line
-from handinger_tui.core.tags import NO_LABELS
-from handinger_tui.ledger.cost_rows import CostRows
-from handinger_tui.ledger.sql import unpack
 
 FILTERS: Final = ("worker_id", "session_id", "budget", "profile", "tag", "project")
 
 
+class ReportRows(Struct, frozen=True):
+    """The rows of a report, read when a form asks for them: there may be a hundred thousand turns.
+
+    `records`: its groups or turns as JSON objects. `charges`: its turns, newest first. `turns`: these as
+    groups of one.
+    """
+
+    records: Callable[[], Iterator[JsonObject]]
+    charges: Callable[[], Iterator[TurnCharge]]
+    turns: Callable[[], Sequence[Bucket]]
+
+
 # -- JSON and CSV ------------------------------------------------------------------------
-def _json(report: Report, rows: CostRows) -> Iterator[str]:
+def _json(report: Report, rows: ReportRows, _width: int) -> Iterator[str]:
     selection, which, total = report.selection, report.selection.which, report.total
     price, credited = report.credit_usd, total.total("credits").value
     head = {
-        "schema": spending.SCHEMA,
+        "schema": report_json.SCHEMA,
         "by": str(selection.by),
         "since": selection.since,
         "until": selection.until,
@@ -87,54 +95,36 @@ def _json(report: Report, rows: CostRows) -> Iterator[str]:
         "simulated": selection.simulated,
     }
     tail = {
-        "total": spending.group_object(total),
+        "total": report_json.group_object(total),
         "credit_usd": json_amount(price),
         "total_usd_at_your_price": json_amount(
             at_price(credited, price) if total.total("usd").value is None else None
         ),
         "undated_turns": report.undated.turns,
-        "charts": spending.charts_object(report.days, total),
-        "suspense": [spending.suspense_object(bucket) for bucket in report.suspense],
-        "assigned": [spending.assigned_object(one) for one in report.assigned],
+        "charts": report_json.charts_object(report.days, total),
+        "suspense": [report_json.suspense_object(bucket) for bucket in report.suspense],
+        "assigned": [report_json.assigned_object(one) for one in report.assigned],
         "restatements": [restatement_object(one) for one in report.restated],
     }
     # One JSON document, written in pieces: it is never held in memory as a whole.
     yield f'{dump(head)[:-1]},"groups":['
-    for at, row in enumerate(_records(report, rows)):
+    for at, row in enumerate(rows.records()):
         # Much faster than `dump`, with the same result for ASCII; the amounts of rows are texts.
         text = msgspec.json.encode(row).decode()
         yield ("," if at else "") + (text if text.isascii() else dump(row))
     yield f"],{dump(tail)[1:]}\n"
 
 
-def _csv(report: Report, rows: CostRows) -> Iterator[str]:
+def _csv(report: Report, rows: ReportRows, _width: int) -> Iterator[str]:
     by = report.selection.by
     labels = ("tags", "project") if by is GroupBy.SESSION else ()
-    columns = COLUMNS if by is GroupBy.TURN else (*spending.COLUMNS, *labels)
-    yield spending.line(columns) + spending.END
+    columns = report_json.TURN_COLUMNS if by is GroupBy.TURN else (*report_json.COLUMNS, *labels)
+    yield report_json.line(columns) + report_json.END
     # A row of suspense has its amounts in the columns of all rows alone: a sum over both would double them.
     once = {"suspense_usd": None, "suspense_credits": None}
-    suspense = ({**spending.group_object(one), **once, "worker_id": one.key} for one in report.suspense)
-    for row in chain(_records(report, rows), suspense):
-        yield spending.line([row.get(name) for name in columns]) + spending.END
-
-
-def _records(report: Report, rows: CostRows) -> Iterator[JsonObject]:
-    """The groups as JSON; turns and sessions with their tags and their project."""
-    by = report.selection.by
-    if by is GroupBy.TURN:
-        titles, of_turns = rows.titles(), rows.labels()
-        for row in rows.turns(report.selection.which):
-            yield turn_record(row, titles, of_turns)
-        return
-    is_labeled = by is GroupBy.SESSION
-    labels = {unpack(session): own for session, own in rows.labels().items()} if is_labeled else {}
-    for bucket in report.groups or ():
-        group = spending.group_object(bucket)
-        if is_labeled:
-            own = labels.get(bucket.key, NO_LABELS)
-            group |= {"tags": [*own.tags], "project": own.project or None}
-        yield group
+    suspense = ({**report_json.group_object(one), **once, "worker_id": one.key} for one in report.suspense)
+    for row in chain(rows.records(), suspense):
+        yield report_json.line([row.get(name) for name in columns]) + report_json.END
 
 
 # -- HTML --------------------------------------------------------------------------------
@@ -142,12 +132,10 @@ MOST_ROWS: Final = 500
 """Maximum number of rows on a page. Charts and total include all rows."""
 
 
-def _html(report: Report, rows: CostRows) -> Iterator[str]:
-    from handinger_tui.core.export.report_page import page  # `html` has 2,200 names
+def _html(report: Report, rows: ReportRows, _width: int) -> Iterator[str]:
+    from handinger_tui.core.money.report_html import page  # `html` has 2,200 names
 
-    groups = report.groups
-    if groups is None:
-        groups = tuple(rows.buckets(GroupBy.TURN, report.selection.which))
+    groups = rows.turns() if report.groups is None else report.groups
     titled = f"{heading(report.selection)} · {_time_span(report.days)}"
     yield page(report, titled, (*groups[:MOST_ROWS], *report.suspense), len(groups), remarks(report))
 
@@ -160,13 +148,12 @@ def _time_span(days: Sequence[Bucket]) -> str:
 
 
 # -- text --------------------------------------------------------------------------------
-def _text(report: Report, rows: CostRows) -> Iterator[str]:
+def _text(report: Report, rows: ReportRows, width: int) -> Iterator[str]:
     total, by = report.total, report.selection.by or GroupBy.DAY
     if not (total.turns or report.suspense):
         missed = undated_text(report.undated, is_in_total=False)
         yield "\n".join(filter(None, (_no_costs_text(report.selection), missed))) + "\n"
         return
-    width = output_width(80)
     banner = f"{SIMULATED_REPORT}\n" if report.selection.simulated else ""
     yield f"{heading(report.selection)}\n{banner}\n"
     if by is GroupBy.TURN:
@@ -213,16 +200,16 @@ def _price_line(overall: Bucket, price: Decimal | None) -> str:
     if price is None or credited.value is None or overall.total("usd").value is not None:
         return ""
     amount = price_words(credited.value, price)
-    return f"{total_words(credited, Unit.CREDITS)}: {amount} at your price of {amount_text(price)} a credit."
+    return f"{credited.words(Unit.CREDITS)}: {amount} at your price of {amount_text(price)} a credit."
 
 
 PAGE: Final = 500
 """Number of turns per table page; each page has its own column widths."""
 
 
-def _turns(report: Report, rows: CostRows, width: int) -> Iterator[str]:
+def _turns(report: Report, rows: ReportRows, width: int) -> Iterator[str]:
     """A table of turns and their total."""
-    charges = rows.turn_charges(report.selection.which)
+    charges = rows.charges()
     while page := list(islice(charges, PAGE)):
         yield _table(PLAIN_TURN_COLUMNS, [plain_turn_row(one) for one in page], width)
     for bucket in report.suspense:
@@ -230,7 +217,7 @@ def _turns(report: Report, rows: CostRows, width: int) -> Iterator[str]:
         line = f"{unassigned_name(bucket)}: {amount}"
         yield textwrap.fill(line, width, break_on_hyphens=False) + "\n"
     overall = report.total
-    total = sum_text(overall.total("usd"), overall.total("credits"), overall.turns, report.credit_usd)
+    total = overall.cost(report.credit_usd)
     yield textwrap.fill(f"total: {total}", width, break_on_hyphens=False) + "\n"
 
 
@@ -260,7 +247,7 @@ def share_lines(overall: Bucket, width: int) -> str:
     )
     rows = [
         Row(
-            (share.name, percent_text(share.part), total_cell(Total(share.usd, share.gaps)), ""),
+            (share.name, percent_text(share.part), Total(share.usd, share.gaps).cell(), ""),
             values={} if share.part is None else {3: share.part},
         )
         for share in categories
@@ -278,7 +265,7 @@ def remarks(report: Report) -> list[str]:
     """Return the remarks that apply to a report; each may have several lines."""
     selection, session = report.selection, report.session
     texts = [
-        OVERLAP if selection.by is GroupBy.TAG else "",
+        selection.overlap,
         undated_text(report.undated, is_in_total=selection.since is None and selection.until is None),
         _suspense_lines(report.suspense),
         _assigned_lines(report.assigned),
@@ -333,12 +320,12 @@ def _limits_line(report: Report) -> str:
     selected = {Scope.SESSION: which.session_id, Scope.WORKER: which.worker_id, Scope.PROJECT: which.project}
     scopes = {*CALENDAR_SCOPES, *(scope for scope, name in selected.items() if name is not None)}
     return "\n".join(
-        f"{gauge.limit.scope.limit.capitalize()}: {spent_text(gauge)}."
+        f"{gauge.limit.scope.limit.capitalize()}: {gauge.spent_text}."
         for gauge in report.gauges
         if gauge.limit.scope in scopes
     )
 
 
-Form = Callable[[Report, CostRows], Iterator[str]]
+Form = Callable[[Report, ReportRows, int], Iterator[str]]
 FORMS: Final[dict[str, Form]] = {"txt": _text, "json": _json, "csv": _csv, "html": _html}
 """Every form by the suffix of its file: `--report costs.html`. A new one is a function and a line here."""

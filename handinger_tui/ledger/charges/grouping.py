@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Final
 from msgspec import Struct
 from msgspec.structs import replace
 
-from handinger_tui.core.amounts import EXACT, INT64_MAX, Total
+from handinger_tui.core.amounts import Total
+from handinger_tui.core.decimals import EXACT, INT64_MAX
 from handinger_tui.core.figures import Costs, Usage
 from handinger_tui.core.money.attribution import AmountBasis
 from handinger_tui.core.money.reconciliation import Restatement, suspense_buckets
@@ -26,7 +27,7 @@ from handinger_tui.core.money.typical_cost import Spread, TypicalCost, spread
 from handinger_tui.core.periods import midnight_ms, week_days, week_name
 from handinger_tui.core.tags import NO_LABELS, NO_TAG_RULES, TagRules
 from handinger_tui.core.turns.turn import FREE, LIVE, NO_DAY, REFUSED, Trigger
-from handinger_tui.ledger.charges import (
+from handinger_tui.ledger.charges.entries import (
     AMOUNT_COLUMNS,
     BIT,
     COST_BITS,
@@ -46,7 +47,6 @@ from handinger_tui.ledger.sql import (
     int_or_zero,
     listed,
     pack,
-    reading_of,
     scaled,
     split,
     status_of,
@@ -129,9 +129,10 @@ UNSETTLED: Final = """
 
 DOUBTS: Final = "MAX(doubtful) AS usd_pico_doubtful, MAX(credits_doubtful) AS micro_credits_doubtful"
 """SQL for whether an amount in a sum is doubtful."""
+CERTAINTY: Final = f"{DOUBTS}, {UNSETTLED}"
+"""SQL for both."""
 _SUMS_OF_SPENT: Final = (
-    ", ".join(f"{split(name)}, {gaps(name)}" for name in ("usd_pico", "micro_credits"))
-    + f", {DOUBTS}, {UNSETTLED}"
+    ", ".join(f"{split(name)}, {gaps(name)}" for name in ("usd_pico", "micro_credits")) + f", {CERTAINTY}"
 )
 
 
@@ -485,3 +486,27 @@ def _spread(rows: Iterable[Row], name: str) -> Spread:
     """The spread of one amount. Where no finished worker reported it, it is not a typical cost."""
     bit = BIT[name]
     return spread(amount_in(row, name) if row["reported"] >> bit & 1 else None for row in rows)
+
+
+def reading_of(stored: object) -> AmountBasis:
+    """How the numbers of a turn were interpreted; NONE where that is damaged."""
+    return _READINGS.get(stored, AmountBasis.NONE)
+
+
+_READINGS: Final[dict[object, AmountBasis]] = {str(one): one for one in AmountBasis}
+
+
+def session_total(row: Row, name: str, places: int, missing: int) -> Total:
+    """The amount of a session in a row of the session list; `missing`: turns without a final one."""
+    value = scaled(row[f"{name}_high"], row[f"{name}_low"], places)
+    if value is None and not missing and row["charged"]:
+        # Every turn was free.
+        value = Decimal(0)
+    open_turns = min(missing, row[f"{name}_open"])
+    return Total(
+        value,
+        missing,
+        bool(row[f"{name}_doubtful"]),
+        open_turns,
+        value is not None and bool(row["unsettled"]),
+    )

@@ -8,8 +8,11 @@ from functools import partial
 from html import escape
 from typing import Final
 
-from handinger_tui.core.amounts import EXACT, Total, Unit
-from handinger_tui.core.export.chart_data import (
+from handinger_tui.core.amounts import Total, Unit, bare_text, count_text, excess_words, legend
+from handinger_tui.core.decimals import EXACT
+from handinger_tui.core.figures import COST_MEMBERS
+from handinger_tui.core.formatting import local_time, number, percent_text, plural
+from handinger_tui.core.money.chart_values import (
     SIMULATED_REPORT,
     BarSpan,
     Slot,
@@ -20,20 +23,8 @@ from handinger_tui.core.export.chart_data import (
     tick_text,
     ticks,
 )
-from handinger_tui.core.figures import COST_MEMBERS
-from handinger_tui.core.formatting import local_time, number, percent_text, plural
 from handinger_tui.core.money.report import Report
 from handinger_tui.core.money.spending import EMPTY_TOTAL, SUMS, Bucket, GroupBy, empty_key_name
-from handinger_tui.core.money.words import (
-    about_text,
-    bare_text,
-    count_text,
-    excess_words,
-    legend,
-    total_cell,
-    total_words,
-    unknown_words,
-)
 from handinger_tui.core.safety import clean_line, html_page
 
 POLICY: Final = "img-src data:"
@@ -70,8 +61,8 @@ def _tiles(spent: Bucket) -> str:
     share = EXACT.divide(spent.incomplete, spent.turns) if spent.turns else None
     tokens = count_text(token.value)
     figures = (
-        ("cost", about_text(cost), _note(cost)),
-        ("credits", about_text(credit, Unit.CREDITS, bare_text), _note(credit)),
+        ("cost", cost.about(), _note(cost)),
+        ("credits", credit.about(Unit.CREDITS, bare_text), _note(credit)),
         ("tokens", tokens, _note(token)),
         ("turns", number(spent.turns), ""),
         (
@@ -112,11 +103,11 @@ def bars(days: Sequence[Bucket]) -> str:
 
 def _bar(slot: Slot, span: BarSpan, most: Decimal, *, is_labeled: bool, is_dated: bool) -> str:
     usd, gaps, day = slot.usd.value, slot.usd.unknown_turns, slot_text(slot, span)
-    label = f"<b>{escape(total_cell(slot.usd, write=short_usd))}</b>" if usd and is_labeled else ""
+    label = f"<b>{escape(slot.usd.cell(write=short_usd))}</b>" if usd and is_labeled else ""
     count = f'<b class="gap">+{gaps:,}</b>' if gaps and is_labeled else ""
     cap = '<i class="hatched"></i>' if gaps else ""
     bar = f'<i class="bar" style="height:{_percent(usd, most)}"></i>' if usd else ""
-    hint = escape(f"{day}: {total_words(slot.usd)}", quote=True)
+    hint = escape(f"{day}: {slot.usd.words()}", quote=True)
     return f'<li title="{hint}">{label}{count}{cap}{bar}{f"<small>{day}</small>" if is_dated else ""}</li>'
 
 
@@ -161,7 +152,7 @@ def cumulative(days: Sequence[Bucket]) -> str:
     )
     drawing = f'<svg viewBox="0 0 100 100" preserveAspectRatio="none" aria-hidden="true">{drawn}</svg>'
     costs = [] if so_far.value is None else [so_far.value]
-    note = total_words(so_far, write=short_usd) if costs else ""
+    note = so_far.words(write=short_usd) if costs else ""
     note += " · dashed from the first turn of unknown cost" if costs and first_gap < len(sums) else ""
     return _figure("Cumulative cost", note, _plot(steps, listed, costs, dates + drawing))
 
@@ -189,7 +180,7 @@ def share_of(spent: Bucket) -> str:
 
 
 def _amount_or_blank(usd: Decimal | None, gaps: int) -> str:
-    return "" if usd is None else escape(total_words(Total(usd, gaps)))
+    return "" if usd is None else escape(Total(usd, gaps).words())
 
 
 def _percent(value: Decimal | None, most: Decimal) -> str:
@@ -238,8 +229,8 @@ def _row(bucket: Bucket, name: str) -> str:
     cells = (
         number(bucket.turns),
         _amount(bucket.total("usd")),
-        _amount(bucket.total("credits"), partial(total_cell, unit=Unit.CREDITS)),
-        _amount(bucket.total("tokens"), partial(total_cell, write=count_text)),
+        _amount(bucket.total("credits"), partial(Total.cell, unit=Unit.CREDITS)),
+        _amount(bucket.total("tokens"), partial(Total.cell, write=count_text)),
         *(_amount(bucket.total(member)) for member in COST_MEMBERS),
         number(bucket.incomplete),
     )
@@ -247,13 +238,13 @@ def _row(bucket: Bucket, name: str) -> str:
     return f'<tr><th scope="row">{name}</th>{columns}</tr>'
 
 
-def _amount(amount: Total, write: Callable[[Total], str] = total_cell) -> str:
-    text, gaps = escape(write(amount)), unknown_words(amount)
+def _amount(amount: Total, write: Callable[[Total], str] = Total.cell) -> str:
+    text, gaps = escape(write(amount)), amount.gap_words
     return f'{text} <small class="gap">{gaps}</small>' if gaps else text
 
 
 def _note(amount: Total) -> str:
-    return " ".join(filter(None, ["so far" if amount.so_far else "", unknown_words(amount)]))
+    return " ".join(filter(None, ["so far" if amount.so_far else "", amount.gap_words]))
 
 
 def _text(text: str, limit: int = 200) -> str:

@@ -1,0 +1,83 @@
+"""The money of a turn in JSON: the members of a result that say what it used and cost."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import TypeVar
+
+from handinger_tui.core.decimals import json_amount
+from handinger_tui.core.figures import Costs, Usage, cost_of, reported_figures
+from handinger_tui.core.jsontext import JsonObject
+from handinger_tui.core.money.amount_state import AmountState
+from handinger_tui.core.money.attribution import AmountBasis, TurnMoney
+from handinger_tui.core.turns.turn import Turn, TurnStatus
+
+
+class TurnMoneyState(StrEnum):
+    """How far the amount of a turn can be relied on: `turn_money.state`."""
+
+    EXACT = "exact"
+    APPROXIMATE = "approximate"
+    """It depends on what the worker's figures mean, which is not decided."""
+    SHARED = "shared"
+    """A part may belong to others."""
+    PENDING = "pending"
+    """It may still change: the turn is under way, or its figures were not confirmed yet."""
+    UNKNOWN = "unknown"
+
+
+def turn_members(turn: Turn, money: TurnMoney, *, restated: bool) -> JsonObject:
+    """The members of a result that say what a turn used and cost. `restated`: a final amount has changed."""
+    return {
+        "turn_usage": reported_figures(_own_part(money.usage, money.most[0], money)),
+        "turn_costs": reported_figures(_own_part(money.costs, money.most[1], money)),
+        "turn_money": turn_money_object(turn, money, restated=restated),
+        "turn_shared_with": money.others if money.shared else None,
+        "turn_cost_usd_at_most": json_amount(money.final_most_usd),
+        "turn_credits_at_most": json_amount(money.final_most_credits),
+        "turn_doubtful": bool(money.doubts),
+    }
+
+
+def turn_money_object(turn: Turn, money: TurnMoney, *, restated: bool) -> JsonObject:
+    """What a turn took, and how far that can be relied on.
+
+    An amount that is shared and entered for another turn is null, never 0. `restated`: a final amount of the
+    turn has changed.
+    """
+    usage = _own_part(money.usage, money.most[0], money)
+    costs = _own_part(money.costs, money.most[1], money)
+    is_undecided = money.reading is AmountBasis.NONE or money.undecided or bool(money.doubts)
+    return {
+        "usd": json_amount(cost_of(usage, costs)),
+        "credits": json_amount(usage.credits),
+        "state": str(_state_of(turn, money)),
+        "shared_with": money.others if money.shared else None,
+        "meaning": "undecided" if is_undecided else money.reading.word,
+        "restated": restated,
+    }
+
+
+def _state_of(turn: Turn, money: TurnMoney) -> TurnMoneyState:
+    is_running = turn.status is TurnStatus.RUNNING and money.state is AmountState.OPEN
+    is_open = turn.live or is_running
+    if money.free:
+        return TurnMoneyState.EXACT
+    if is_open or money.usd is None is money.usage.credits:
+        return TurnMoneyState.PENDING if is_open else TurnMoneyState.UNKNOWN
+    if money.shared:
+        return TurnMoneyState.SHARED
+    if money.doubts:
+        return TurnMoneyState.APPROXIMATE
+    return TurnMoneyState.EXACT if money.state is AmountState.SETTLED else TurnMoneyState.PENDING
+
+
+_Figures = TypeVar("_Figures", Usage, Costs)
+
+
+def _own_part(entered: _Figures, most: _Figures, money: TurnMoney) -> _Figures:
+    """The figures of a turn; None for those that it shares and that are entered for another turn."""
+    if not money.shared:
+        return entered
+    pairs = zip(entered.members, most.members, strict=True)
+    return type(entered)(*[None if not own and may_own else own for own, may_own in pairs])

@@ -1,0 +1,76 @@
+"""Questions about what may change while they are open."""
+
+from __future__ import annotations
+
+import pytest
+from textual.app import App
+from textual.widgets import Button, Input
+
+from handinger_tui.core.acts import Moot
+from handinger_tui.ui.dialogs import yes_or_no
+from tests.ui.pilot import IdlePilot, running
+
+
+class ShownQuestion:
+    """A question on the screen, its words by now, and the answers so far."""
+
+    def __init__(self, typed: str = "") -> None:
+        self.words: str | Moot = "Two messages wait."
+        self.answers: list[bool | None] = []
+        self.question = yes_or_no("Send?", lambda: self.words, yes="Yes", no="No", typed=typed)
+        self.app = App[None]()
+
+    @property
+    def text(self) -> str:
+        return "\n".join(
+            "".join(segment.text for segment in strip) for strip in self.question._compositor.render_strips()
+        )
+
+    async def ask(self, pilot: IdlePilot[None]) -> None:
+        self.app.push_screen(self.question, self.answers.append)
+        await pilot.pause()
+
+    async def says(self, pilot: IdlePilot[None], words: str) -> None:
+        while words not in self.text:
+            await pilot.pause(0.01)
+
+
+async def test_a_yes_is_one_to_the_words_of_now() -> None:
+    shown = ShownQuestion()
+    async with running(shown.app) as pilot:
+        await shown.ask(pilot)
+        await pilot.press("tab")
+        shown.words = "One message waits."
+        await pilot.press("enter")
+        assert shown.answers == []
+        await shown.says(pilot, "One message waits.")
+        # The safe answer has the focus again.
+        await pilot.press("enter")
+        assert shown.answers == [False]
+
+
+async def test_new_words_move_an_enter_that_is_under_way_to_the_safe_answer() -> None:
+    shown = ShownQuestion()
+    async with running(shown.app) as pilot:
+        await shown.ask(pilot)
+        await pilot.press("tab")
+        shown.words = "One message waits."
+        await shown.says(pilot, "One message waits.")
+        await pilot.press("enter")
+        assert shown.answers == [False]
+
+
+@pytest.mark.parametrize("typed", ["", "again"])
+async def test_what_is_moot_says_why_and_can_only_be_closed(typed: str) -> None:
+    shown = ShownQuestion(typed)
+    async with running(shown.app) as pilot:
+        await shown.ask(pilot)
+        await pilot.press(*(typed or ["tab"]))
+        shown.words = Moot("It has left.")
+        await pilot.press("enter")
+        assert shown.answers == []
+        await shown.says(pilot, "It has left.")
+        assert [str(one.label) for one in shown.question.query(Button) if one.display] == ["Close"]
+        assert not any(one.display for one in shown.question.query(Input))
+        await pilot.press("enter")
+        assert shown.answers == [None]
