@@ -87,6 +87,11 @@ class Settings(Struct, frozen=True):
     local_pace: float = 1.0
     """Factor of all pauses of the local worker; 0 means no pauses."""
 
+    @property
+    def never_reported(self) -> frozenset[Unit]:
+        """The units that a service of this generation does not have."""
+        return NEVER_REPORTED.get(self.generation, frozenset())
+
 
 class Flags(Struct, frozen=True):
     """The settings given on the command line; None if not given."""
@@ -100,8 +105,8 @@ class Flags(Struct, frozen=True):
     max_cost: Decimal | None = None
     """USD; applies to the session, including its earlier costs."""
     max_credits: Decimal | None = None
-    ceiling: Scope = Scope.SESSION
-    """The scope of these two limits: the worker for `attach`, else the session."""
+    of_worker: bool = False
+    """Whether these two limits are those of the worker, as for `attach`, not of the session."""
 
 
 _TOP: Final = (
@@ -456,7 +461,8 @@ def _parse_number(name: str, value: object) -> Decimal:
 
 def _flag_limits(flags: Flags) -> list[Limit]:
     amounts = ((Unit.USD, flags.max_cost), (Unit.CREDITS, flags.max_credits))
-    return [Limit.of_flag(flags.ceiling, unit, amount) for unit, amount in amounts if amount is not None]
+    scope = Scope.WORKER if flags.of_worker else Scope.SESSION
+    return [Limit.of_flag(scope, unit, amount) for unit, amount in amounts if amount is not None]
 
 
 def _configured_limits(spending: Callable[[str, str], Decimal | None]) -> list[Limit]:

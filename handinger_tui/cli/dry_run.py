@@ -157,9 +157,7 @@ def _result_text(
             f"  file: {clean(str(file['name']))} ({size(length if isinstance(length, int) else None)})"
         )
     lines.append(f"Cost: {typical_cost.text}.")
-    lines += [
-        f"{gauge.limit.scope.limit.capitalize()}: {gauge.spent_text}; {gauge.free_text}." for gauge in gauges
-    ]
+    lines += [f"{gauge.limit.scope.heading}: {gauge.spent_text}; {gauge.free_text}." for gauge in gauges]
     if refusal is not None:
         reason = refusal.reason if isinstance(refusal, LimitReached) else refusal.summary
         lines.append(f"It would be blocked: {reason}")

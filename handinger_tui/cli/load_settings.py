@@ -10,14 +10,11 @@ from handinger_tui.cli.local_files import config_text, default_paths, is_open_to
 from handinger_tui.cli.output import say
 from handinger_tui.cli.trust import require_trust
 from handinger_tui.core.errors import SettingsError
-from handinger_tui.core.money.limits import Scope
 from handinger_tui.core.tags import NO_TAG_RULES, TagRules
-from handinger_tui.settings import NEVER_REPORTED, Flags, Settings, load, require_key
+from handinger_tui.settings import Flags, Settings, load, require_key
 
 if TYPE_CHECKING:
     import argparse
-
-    from handinger_tui.ledger.charges.limits import LimitRules
 
 
 def settings_for(args: argparse.Namespace | None, *, keyless: bool = True) -> Settings:
@@ -38,7 +35,7 @@ def settings_for(args: argparse.Namespace | None, *, keyless: bool = True) -> Se
         max_wait=getattr(args, "timeout", None),
         max_cost=getattr(args, "max_cost", None),
         max_credits=getattr(args, "max_credits", None),
-        ceiling=Scope.WORKER if getattr(args, "command", "") == "attach" else Scope.SESSION,
+        of_worker=getattr(args, "command", "") == "attach",
     )
     settings = load(flags, os.environ, config_text(config), str(config))
     if not keyless:
@@ -80,22 +77,3 @@ def tag_rules() -> TagRules:
     except SettingsError as problem:
         say(f"Rules for tags and projects are not applied: {problem.summary}")
         return NO_TAG_RULES
-
-
-def limit_rules(settings: Settings, folder: str = "") -> LimitRules:
-    """Return the limits of flags and configuration. `folder`: where sessions are begun."""
-    from handinger_tui.ledger.charges.limits import (
-        LimitRules,  # sqlite3 and the ledger, not before the first frame
-    )
-
-    flags = [limit for limit in settings.spending if limit.by_flag]
-    configured = [limit for limit in settings.spending if not limit.by_flag]
-    return LimitRules(
-        configured,
-        flags,
-        settings.local,
-        settings.credit_usd,
-        NEVER_REPORTED.get(settings.generation, frozenset()),
-        tag_rules=settings.tag_rules,
-        folder=folder,
-    )

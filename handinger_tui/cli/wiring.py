@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from handinger_tui.api.client import WorkerClient
 from handinger_tui.api.generations import GENERATIONS, Generation
@@ -19,7 +20,7 @@ from handinger_tui.api.response import ResponseLimits
 from handinger_tui.api.stored_workers import TemplateClient
 from handinger_tui.api.tasks import TaskClient
 from handinger_tui.cli import signals
-from handinger_tui.cli.load_settings import limit_rules, service_settings
+from handinger_tui.cli.load_settings import service_settings
 from handinger_tui.cli.local_files import Paths, default_paths
 from handinger_tui.cli.output import say
 from handinger_tui.cli.session_choice import load_unique
@@ -256,7 +257,15 @@ def _working_folder() -> str | None:
 async def _started(ledger: Ledger, settings: Settings) -> Ledger:
     """Apply the settings to the ledger, and start it. Raises LedgerError."""
     folder = _working_folder()
-    ledger.limits.rules = limit_rules(settings, folder or "")
+    ledger.limits.rules = replace(
+        ledger.limits.rules,
+        limits=settings.spending,
+        simulated=settings.local,
+        credit_usd=settings.credit_usd,
+        never_reported=settings.never_reported,
+        tag_rules=settings.tag_rules,
+        folder=folder or "",
+    )
     ledger.apply(settings.tag_rules)
     ledger.run = ledger.run._replace(profile=settings.profile, folder=folder)
     await ledger.start()

@@ -35,10 +35,11 @@ class ShownOffer(Struct, frozen=True):
 
     def then(self, offer: Offer, *, in_line: bool) -> ShownOffer:
         """The line is set to this offer, and not yet painted."""
-        is_same = in_line and self.in_line and (offer.act, offer.sends) == (self.offer.act, self.offer.sends)
-        return ShownOffer(
-            offer, in_line, self.since if is_same else inf, self.hold_since if offer.passes else inf
-        )
+        before = self.offer
+        is_same = in_line and self.in_line and (offer.act, offer.sends) == (before.act, before.sends)
+        # What would have been asked before, and no longer is, has to be read again.
+        goes_on = offer.passes and offer.asks >= before.asks
+        return ShownOffer(offer, in_line, self.since if is_same else inf, self.hold_since if goes_on else inf)
 
     def painted(self, at: float) -> ShownOffer:
         """A frame with the line was given to the terminal."""

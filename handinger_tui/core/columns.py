@@ -175,7 +175,7 @@ class Width(Struct, frozen=True):
         return Width(full, brief, before, behind, max(self.highest, other.highest))
 
 
-class Measure(Struct, frozen=True):
+class ColumnMeasure(Struct, frozen=True):
     """What each column needs for the rows so far."""
 
     columns: tuple[Column, ...]
@@ -183,18 +183,20 @@ class Measure(Struct, frozen=True):
     cells: Cells = cells_of
 
     @classmethod
-    def of(cls, columns: Sequence[Column], rows: Sequence[Row] = (), cells: Cells = cells_of) -> Measure:
+    def of(
+        cls, columns: Sequence[Column], rows: Sequence[Row] = (), cells: Cells = cells_of
+    ) -> ColumnMeasure:
         """What heads and rows need."""
         heads = tuple(Width(cells(column.head), cells(column.head)) for column in columns)
         return cls(tuple(columns), heads, cells).with_rows(rows)
 
-    def with_rows(self, rows: Sequence[Row]) -> Measure:
+    def with_rows(self, rows: Sequence[Row]) -> ColumnMeasure:
         """What is needed with more rows."""
         widths = tuple(
             reduce(Width.wider, (Width.of(column, row, at, self.cells) for row in rows), width)
             for at, (column, width) in enumerate(zip(self.columns, self.widths, strict=True))
         )
-        return Measure(self.columns, widths, self.cells)
+        return ColumnMeasure(self.columns, widths, self.cells)
 
     def most(self, at: int) -> int:
         """The cells that a column has use for."""
@@ -234,12 +236,12 @@ def aligned(figures: Sequence[str]) -> list[str]:
 class Layout(Struct, frozen=True):
     """The columns that fit, and the width of each."""
 
-    measure: Measure
+    measure: ColumnMeasure
     visible: tuple[tuple[int, int], ...]
     """(place of the column, its width in cells) of each column shown."""
 
     @classmethod
-    def fit(cls, measure: Measure, width: int) -> Layout:
+    def fit(cls, measure: ColumnMeasure, width: int) -> Layout:
         """Choose the columns for `width` cells, by rank, and distribute unused room."""
         columns = measure.columns
         widths = {at: cells for at in range(len(columns)) if (cells := measure.least(at))}
@@ -330,7 +332,7 @@ def _total(shown: Sequence[int], widths: Mapping[int, int], columns: Sequence[Co
 
 def text_lines(columns: Sequence[Column], rows: Sequence[Row], width: int) -> list[str]:
     """A list as plain text in `width` cells: the heads, unless all are empty, and the rows."""
-    layout = Layout.fit(Measure.of(columns, rows), width)
+    layout = Layout.fit(ColumnMeasure.of(columns, rows), width)
     lines = [_plain(layout.head())] if any(column.head for column in columns) else []
     for row in rows:
         lines += [_plain(layout.line(row)), *([clip(_INDENT + row.below, width)] if row.below else [])]

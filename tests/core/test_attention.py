@@ -36,3 +36,13 @@ def test_a_message_passes_a_held_queue_that_was_seen_however_fast_it_was_typed()
     just_held = ShownOffer(WATCH).painted(1.0).then(PAST, in_line=True)
     assert not just_held.as_read(1_000.0).passes
     assert not just_held.painted(2.0).as_read(2.0).passes
+
+
+def test_what_would_have_been_asked_and_no_longer_is_has_to_be_read_again() -> None:
+    with_question = Offer(
+        Act.RAISE_AND_SEND, 1, True, "Enter to raise the limit, then send this", passes=True
+    )
+    shown = ShownOffer(with_question).painted(1.0)
+    assert shown.as_read(2.0).passes
+    assert not shown.then(PAST, in_line=True).painted(2.0).as_read(2.0).passes
+    assert ShownOffer(QUEUE).painted(1.0).then(with_question, in_line=True).as_read(2.0).passes

@@ -12,8 +12,8 @@ from handinger_tui.core.columns import (
     COMFORT,
     Align,
     Column,
+    ColumnMeasure,
     Layout,
-    Measure,
     Row,
     cells_of,
     clip,
@@ -54,7 +54,7 @@ def lists(draw: st.DrawFn) -> tuple[list[Column], list[Row]]:
 @given(lists(), st.integers(20, 200))
 def test_lines_are_equally_wide_and_fit(listed: tuple[list[Column], list[Row]], width: int) -> None:
     columns, rows = listed
-    layout = Layout.fit(Measure.of(columns, rows), width)
+    layout = Layout.fit(ColumnMeasure.of(columns, rows), width)
     lines = [layout.head(), *map(layout.line, rows)]
     widths = {sum(cells_of(text) for text, _ in line) for line in lines}
     assert len(widths) == 1

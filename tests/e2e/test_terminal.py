@@ -5,6 +5,9 @@ from __future__ import annotations
 import os
 import select
 import signal
+import socket
+import sqlite3
+from contextlib import closing
 from typing import TYPE_CHECKING
 
 import pytest
@@ -164,3 +167,34 @@ def test_sigterm_restores_the_terminal(tmux: str, tmp_path: Path) -> None:
         # Echo and line mode are on again: the terminal itself shows the typed text.
         window.type("typed at the shell")
         window.shows("typed at the shell")
+
+
+def test_what_was_typed_before_a_session_was_there_survives_a_kill(tmux: str, tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        # Opening the session of this worker waits for an answer that does not come.
+        service = {
+            "HANDINGER_API_KEY": KEY,
+            "HANDINGER_BASE_URL": f"http://127.0.0.1:{silent.getsockname()[1]}",
+        }
+        with terminal(tmux, 80, 24) as window:
+            window.run("-w", "w1", home=tmp_path, **service)
+            window.shows("connecting")
+            window.type("a question\rhalf a thought")
+            window.until(lambda _screen: "half a thought" in drafts(tmp_path), "a draft on disk")
+            window.kill()
+        with terminal(tmux, 80, 24) as window:
+            window.run(home=tmp_path, **service)
+            window.shows("half a thought")
+            window.shows("Enter to send")
+            window.press("C-u", "Up", "Up")
+            window.shows("a question")
+
+
+def drafts(home: Path) -> str:
+    """All drafts on disk."""
+    try:
+        with closing(sqlite3.connect(f"file:{home / 'history.db'}?mode=ro", uri=True)) as database:
+            return "\n".join(text for (text,) in database.execute("SELECT text FROM drafts"))
+    except sqlite3.OperationalError:
+        # Not created yet.
+        return ""

@@ -180,7 +180,7 @@ async def test_no_limit_counts_an_imported_turn() -> None:
     async with opened(None) as ledger:
         now = await imported(ledger, await exported_file(5, 7))
         limits = tuple(Limit(scope, Unit.USD, Decimal(1)) for scope in Scope if scope is not Scope.PROJECT)
-        rules = LimitRules(limits, (), simulated=False, now_ms=lambda: NOW)
+        rules = LimitRules(limits, simulated=False, now_ms=lambda: NOW)
         gauges = await LimitService(ledger.database, rules, UTC).gauges(now)
         assert len(gauges) == len(limits)
         assert all(not one.spent.value and not one.spent.missing_turns for one in gauges)

@@ -39,7 +39,7 @@ LIMITS = [Limit(scope, unit, Decimal(10)) for scope in SCOPES for unit in Unit]
 def service_on(
     ledger: Ledger, *configured: Limit, flags: tuple[Limit, ...] = (), simulated: bool = False
 ) -> LimitService:
-    rules = LimitRules(configured, flags, simulated=simulated, now_ms=lambda: NOON_MS)
+    rules = LimitRules((*configured, *flags), simulated=simulated, now_ms=lambda: NOON_MS)
     return LimitService(ledger.database, rules, UTC)
 
 

@@ -15,7 +15,7 @@ from typing import Final
 
 from msgspec import Struct
 
-from handinger_tui.core.amounts import Total, Unit, amount_text, exact_text
+from handinger_tui.core.amounts import Total, Unit, amount_text
 from handinger_tui.core.decimals import EXACT
 from handinger_tui.core.formatting import plural
 from handinger_tui.core.money.limits import Gauge, Scope
@@ -165,7 +165,7 @@ def limit_outlook(gauge: Gauge, days: DailyTotals, today: date) -> str:
     `days`: for a limit of a session or worker, only those of that session or worker.
     """
     limit = gauge.limit
-    amount = exact_text(limit.amount, limit.unit)
+    amount = limit.text
     if limit.scope is Scope.DAY:
         over, counted = days_over(days, today, limit.amount)
         text = f"The daily limit of {amount} was reached on {over} of {plural(counted, 'day')}."

@@ -58,6 +58,11 @@ class Scope(StrEnum):
         """The name of a limit of this scope: "turn limit", "daily limit"."""
         return f"{_ADJECTIVES.get(self, self.value)} limit"
 
+    @property
+    def heading(self) -> str:
+        """The same at the beginning of a line: "Daily limit"."""
+        return self.limit.capitalize()
+
 
 _ADJECTIVES: Final = {Scope.DAY: "daily", Scope.WEEK: "weekly", Scope.MONTH: "monthly"}
 CALENDAR_SCOPES: Final = (Scope.DAY, Scope.WEEK, Scope.MONTH)
@@ -270,12 +275,12 @@ class Gauge(Struct, frozen=True):
     @property
     def near_text(self) -> str:
         """The warning at 80%, which is shown once."""
-        return f"{self.limit.scope.limit.capitalize()} near: {self.spent_text}."
+        return f"{self.limit.scope.heading} near: {self.spent_text}."
 
     @property
     def reached_text(self) -> str:
         """The sentence about a reached limit."""
-        return f"{self.limit.scope.limit.capitalize()} reached: {self.spent_text}."
+        return f"{self.limit.scope.heading} reached: {self.spent_text}."
 
     @property
     def warning(self) -> str:
@@ -291,7 +296,7 @@ class Gauge(Struct, frozen=True):
         """The sentence about a limit that blocks sending: it is reached, or reserved by running turns."""
         if self.state is GaugeState.REACHED:
             return self.reached_text
-        return f"{self.limit.scope.limit.capitalize()}: {self.free_text}."
+        return f"{self.limit.scope.heading}: {self.free_text}."
 
     # -- of several
     @staticmethod
@@ -331,7 +336,7 @@ class LimitReserved(LimitReached):
         cost = (
             "" if needed is None else f"; a turn like this may cost {amount_text(needed, gauge.limit.unit)}"
         )
-        reason = f"{gauge.limit.scope.limit.capitalize()}: {gauge.free_text}{cost}."
+        reason = f"{gauge.limit.scope.heading}: {gauge.free_text}{cost}."
         hint = f"Wait until a running turn has finished. {gauge.limit.raise_hint}"
         super().__init__(gauge, reason, hint)
 

@@ -320,7 +320,7 @@ def _limits_line(report: Report) -> str:
     selected = {Scope.SESSION: which.session_id, Scope.WORKER: which.worker_id, Scope.PROJECT: which.project}
     scopes = {*CALENDAR_SCOPES, *(scope for scope, name in selected.items() if name is not None)}
     return "\n".join(
-        f"{gauge.limit.scope.limit.capitalize()}: {gauge.spent_text}."
+        f"{gauge.limit.scope.heading}: {gauge.spent_text}."
         for gauge in report.gauges
         if gauge.limit.scope in scopes
     )

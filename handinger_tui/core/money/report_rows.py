@@ -10,7 +10,7 @@ from typing import Final
 from msgspec import Struct
 from msgspec.structs import replace
 
-from handinger_tui.core.amounts import Total, Unit, amount_text, count_within, exact_text
+from handinger_tui.core.amounts import Total, Unit, amount_text, count_within
 from handinger_tui.core.columns import NO_VALUE, Align, Column, Row, Tone
 from handinger_tui.core.formatting import day_text, duration, local_time, number, plural, spaced
 from handinger_tui.core.money.limits import Gauge, Scope
@@ -332,10 +332,10 @@ def _limit(gauges: Sequence[Gauge]) -> tuple[str, str]:
         return "", ""
     unit = gauge.limit.unit
     if not gauge.reported:
-        return exact_text(gauge.limit.amount, unit), "unknown"
+        return gauge.limit.text, "unknown"
     about = "~" if gauge.approximate or gauge.spent.doubtful or gauge.spent.missing_turns else ""
     left = f"{about}{amount_text(gauge.free, unit)}" if gauge.free else "none"
-    return exact_text(gauge.limit.amount, unit), left
+    return gauge.limit.text, left
 
 
 # -- signs -------------------------------------------------------------------------------

@@ -310,13 +310,13 @@ def _system_ms() -> int:
 class LimitRules(Struct, frozen=True):
     """The limits of the settings, and how they are applied.
 
-    Limits from `flags` win over typed ones, and those over `configured` ones. `credit_usd`: the price of a
-    credit in USD, None where the user set none. `never_reported`: the units that the service does not have.
-    `tag_rules`: assign projects; `folder`: the one in which a session that is not stored yet would begin.
+    `limits`: from flags and the configuration; their origin decides which one wins, see `effective`.
+    `credit_usd`: the price of a credit in USD, None where the user set none. `never_reported`: the units that
+    the service does not have. `tag_rules`: assign projects; `folder`: the one in which a session that is not
+    stored yet would begin.
     """
 
-    configured: Sequence[Limit] = ()
-    flags: Sequence[Limit] = ()
+    limits: Sequence[Limit] = ()
     simulated: bool = False
     credit_usd: Decimal | None = None
     never_reported: frozenset[Unit] = frozenset()
@@ -326,13 +326,16 @@ class LimitRules(Struct, frozen=True):
 
     def in_force(self, typed: TypedLimits, whose: Whose) -> tuple[Limit, ...]:
         """The limits that apply, given those that the user typed."""
-        configured = [
+        set_before = [
             limit
-            for limit in self.configured
-            if (limit.scope, limit.unit) not in typed.lifted
-            and (limit.scope is not Scope.PROJECT or whose.project)
+            for limit in self.limits
+            if limit.by_flag
+            or (
+                (limit.scope, limit.unit) not in typed.lifted
+                and (limit.scope is not Scope.PROJECT or whose.project)
+            )
         ]
-        return effective((*self.flags, *typed.limits, *configured))
+        return effective((*set_before, *typed.limits))
 
     def whose(self, connection: sqlite3.Connection, session: Session) -> Whose:
         """The owners of the limits of a session, by its present project."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Sequence
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, ClassVar, Final, Generic, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Generic
 
 from msgspec.structs import replace
 from textual import on, work
@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from handinger_tui.core.search import SearchHit
     from handinger_tui.core.turns.session import Session
     from handinger_tui.ui.ports import HistoryOfSessions
+    from handinger_tui.ui.sessions.deletion import Deletions
 
 
 class Picker(Modal[str], Generic[ItemT]):
@@ -98,18 +99,6 @@ class Picker(Modal[str], Generic[ItemT]):
         self.dismiss(None)
 
 
-class Deletes(Protocol):
-    """Deletes sessions."""
-
-    async def consequences(self, session_id: str) -> Callable[[], str]:
-        """Says what deleting a session does by now to its queue and its running turn; "" for neither."""
-        ...
-
-    async def delete(self, session_id: str) -> str:
-        """Delete a session; returns what to tell the person, "" for nothing."""
-        ...
-
-
 class SessionPicker(Picker[SessionSummary]):
     """Lists sessions, newest first. The result is the id of the chosen one, None when closed."""
 
@@ -123,7 +112,7 @@ class SessionPicker(Picker[SessionSummary]):
         current: Callable[[], str],
         opened: Callable[[], Iterable[Session]],
         rename: Callable[[str, str], Awaitable[None]],
-        deletions: Deletes,
+        deletions: Deletions,
         *,
         running_only: bool = False,
     ) -> None:

@@ -22,7 +22,7 @@ from handinger_tui.core.money.report_rows import INCOMPLETE
 from handinger_tui.core.money.spending import Bucket, Rise
 from handinger_tui.core.safety import clean_line
 from handinger_tui.ui.spending.charts import FAINT, MARK
-from handinger_tui.ui.spending.selection import GROUPS, View
+from handinger_tui.ui.spending.selection import GROUPS, SpendingView
 from handinger_tui.ui.widgets.frame import StaticReflow
 
 # -- the lines above the table -------------------------------------------------------------------
@@ -37,7 +37,7 @@ SIMULATED: Final = "simulated: not real money"
 class HeadData(Struct, frozen=True):
     """The values above the table."""
 
-    view: View
+    view: SpendingView
     total: Bucket | None = None
     """All charges of the view; None: not read yet, or unreadable."""
     failed: bool = False
@@ -84,7 +84,7 @@ def _totals(data: HeadData, width: int) -> list[Content]:
 
 
 # -- groupings and filters ------------------------------------------------------------------
-def _groups(view: View, width: int) -> list[Content]:
+def _groups(view: SpendingView, width: int) -> list[Content]:
     """Every grouping with its key, the current one in brackets; the period at the right edge.
 
     In as many lines as needed. Of the groupings with the same key, the current or first one is shown.
@@ -112,7 +112,7 @@ def _groups(view: View, width: int) -> list[Content]:
     return [*lines, groups if room < 1 else Content.assemble(groups, " " * room, period)]
 
 
-def _filters(view: View) -> Content:
+def _filters(view: SpendingView) -> Content:
     """The filters; Backspace removes the last one."""
     pieces = [Content.styled("only ", FAINT)]
     for at, one in enumerate(view.narrowed):
@@ -197,7 +197,7 @@ class Head(StaticReflow):
             super().__init__()
             self.action = action
 
-    def __init__(self, view: View) -> None:
+    def __init__(self, view: SpendingView) -> None:
         super().__init__(id="spending-head", classes="page-head")
         self._data = HeadData(view)
 
@@ -210,7 +210,7 @@ class Head(StaticReflow):
         self._data = data
         self.put(lambda width: head_lines(data, width, short=is_low(self)))
 
-    def show_view(self, view: View) -> None:
+    def show_view(self, view: SpendingView) -> None:
         """Show another view at once, with the old figures until its own are read."""
         self.show(replace(self._data, view=view))
 

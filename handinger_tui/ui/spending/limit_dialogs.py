@@ -13,7 +13,7 @@ from textual.events import Key
 from textual.widgets import Button, Input, Static
 
 from handinger_tui.core.amounts import exact_text
-from handinger_tui.core.money.limits import STILL, Gauge, GaugeState, LimitOrigin
+from handinger_tui.core.money.limits import STILL, Gauge
 from handinger_tui.ui.dialogs import Dialog, button
 from handinger_tui.ui.spending.limit_changes import (
     LimitChange,
@@ -45,12 +45,12 @@ class RaiseLimit(Dialog[Decimal]):
 
         `about`: the title of the session, "" when it is the one on the screen.
         """
-        state = "reached" if gauge.state is GaugeState.REACHED else "reserved"
-        super().__init__(f"{gauge.limit.scope.limit.capitalize()} {state}")
+        state = "reached" if gauge.reached else "reserved"
+        super().__init__(f"{gauge.limit.scope.heading} {state}")
         self._about = about
         self._gauge, self._sending, self._simulated = gauge, sending, simulated
         # A limit from the command line overrides any amount that is typed here.
-        self._raisable = gauge.limit.origin is not LimitOrigin.FLAG
+        self._raisable = not gauge.limit.by_flag
 
     def compose_body(self) -> ComposeResult:
         """The meter, the consequence, the field and two buttons."""
@@ -72,7 +72,7 @@ class RaiseLimit(Dialog[Decimal]):
         simulated = " Simulated: the local worker does not charge real money." if self._simulated else ""
         hint = "" if self._raisable else f"\n\n{self._gauge.limit.raise_hint}"
         # Beside reservations the meter has the free amount.
-        is_in_meter = self._gauge.state is GaugeState.REACHED or self._gauge.has_reservations
+        is_in_meter = self._gauge.reached or self._gauge.has_reservations
         free = "" if is_in_meter else f"{self._gauge.free_text}.\n\n"
         return f"{free}{consequence} {STILL}{simulated}{hint}"
 

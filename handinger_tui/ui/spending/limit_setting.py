@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from handinger_tui.core.amounts import Unit, exact_text
-from handinger_tui.core.money.limits import UNTIL_RAISED, Gauge, GaugeState, Limit, Scope
+from handinger_tui.core.money.limits import Gauge, GaugeState, Limit, Scope
 from handinger_tui.ui.spending.limit_changes import LimitChange, parse_limit_change
 from handinger_tui.ui.spending.limit_dialogs import LimitsPage
 
@@ -65,11 +65,11 @@ def _format_result(
         overriding = ", ".join(_describe_limit(gauge.limit) for gauge in in_force)
         stored = f"The {change.scope.limit} of {exact_text(change.amount, unit)} is saved"
         return (f"{stored}, but {overriding} overrides it." if overriding else f"{stored}."), "warning"
-    if gauge.state is GaugeState.REACHED:
-        return f"{gauge.reached_text} {UNTIL_RAISED}", "error"
+    if gauge.reached:
+        return gauge.warning, "error"
     used = "" if gauge.percent is None else f" ({gauge.percent_text} used)"
     severity: Severity = "warning" if gauge.state is GaugeState.NEAR else "information"
-    return f"{change.scope.limit.capitalize()} set to {exact_text(change.amount, unit)}{used}.", severity
+    return f"{change.scope.heading} set to {exact_text(change.amount, unit)}{used}.", severity
 
 
 def _format_lifted(
@@ -88,4 +88,4 @@ def _applies_to(change: LimitChange, scope: Scope, unit: Unit) -> bool:
 
 def _describe_limit(limit: Limit) -> str:
     name = f"the {limit.scope.limit} {limit.origin.words}".rstrip()
-    return f"{name} ({exact_text(limit.amount, limit.unit)})"
+    return f"{name} ({limit.text})"

@@ -37,7 +37,7 @@ from handinger_tui.ui.keys import Where, bindings
 from handinger_tui.ui.spending import head
 from handinger_tui.ui.spending.charts import Charts
 from handinger_tui.ui.spending.head import Foot, Head, assigned_line, rise_line
-from handinger_tui.ui.spending.selection import GROUPS, Days, View, days_of
+from handinger_tui.ui.spending.selection import GROUPS, Days, SpendingView, days_of
 from handinger_tui.ui.spending.table import PAGE, SpendingTable
 from handinger_tui.ui.widgets.frame import FooterLine
 
@@ -66,7 +66,7 @@ NOTHING: Final = "Nothing was spent here. Press p for another period, Backspace 
 class Shown(Struct, frozen=True):
     """What was read for a view. `lines`: all rows, None for single turns, which are read page by page."""
 
-    view: View
+    view: SpendingView
     report: Report
     columns: tuple[Column, ...]
     lines: tuple[Line, ...] | None
@@ -80,7 +80,7 @@ class Shown(Struct, frozen=True):
         return self.report.turns + len(self.report.suspense)
 
 
-def shown_of(view: View, report: Report, now_ms: int) -> Shown:
+def shown_of(view: SpendingView, report: Report, now_ms: int) -> Shown:
     """The rows and the charts of a report."""
     chart, by, year = days_of(report.days, *view.chart_days(now_ms)), view.by, local_time(now_ms).year
     if by is None:
@@ -96,7 +96,7 @@ def shown_of(view: View, report: Report, now_ms: int) -> Shown:
 
 
 def _grouped(
-    view: View, report: Report, columns: Sequence[Column], lines: Sequence[Line], chart: Days | None
+    view: SpendingView, report: Report, columns: Sequence[Column], lines: Sequence[Line], chart: Days | None
 ) -> Shown:
     used = used_columns(columns, [line.row for line in lines])
     return Shown(view, report, used, tuple(lines), chart)
@@ -126,7 +126,7 @@ class SpendingScreen(Modal[str]):
         self._open_session = open_session
         self._now_ms = now_ms
         self._simulated = simulated
-        self._view = View()
+        self._view = SpendingView()
         self._money_is_chosen = False
         """Whether the user chose real or simulated money; else the screen chooses."""
         self._shown: Shown | None = None
@@ -283,7 +283,7 @@ class SpendingScreen(Modal[str]):
     def _line(self) -> Line | None:
         return self.table.current if self.is_mounted else None
 
-    def _go(self, view: View, cursor_key: str | None = None) -> None:
+    def _go(self, view: SpendingView, cursor_key: str | None = None) -> None:
         """Switch to a view: its captions at once, its figures as soon as they are read."""
         self._view, self._cursor_key = view, cursor_key
         self.query_one(Head).show_view(view)

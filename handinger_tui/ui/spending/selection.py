@@ -89,7 +89,7 @@ class Narrowing(Struct, frozen=True):
                 return None
 
 
-class View(Struct, frozen=True):
+class SpendingView(Struct, frozen=True):
     """Which charges are shown, and how they are grouped; `by` None: the overview."""
 
     by: GroupBy | None = None
@@ -102,11 +102,11 @@ class View(Struct, frozen=True):
         """Whether every charge is shown, of real or of simulated money."""
         return self.period is Period.ALL and not self.narrowed
 
-    def next_period(self) -> View:
+    def next_period(self) -> SpendingView:
         """The view with the next period; the first follows the last."""
         return replace(self, period=PERIODS[(PERIODS.index(self.period) + 1) % len(PERIODS)])
 
-    def narrow(self, line: Line) -> View | None:
+    def narrow(self, line: Line) -> SpendingView | None:
         """The charges of a row; None where there is no such filter."""
         inside = None if line.by is None else DRILL_DOWN.get(line.by)
         key = line.session_id or line.key
@@ -116,18 +116,18 @@ class View(Struct, frozen=True):
         here = Narrowing(line.by, key, line.name, self.by, line.key)
         return replace(self, by=inside, narrowed=(*others, here))
 
-    def grouped(self, by: GroupBy | None) -> View:
+    def grouped(self, by: GroupBy | None) -> SpendingView:
         """The view grouped by `by`; from a grouping with the same key, by the next one with that key.
 
         The overview is that of all charges.
         """
         if by is None:
-            return View(simulated=self.simulated)
+            return SpendingView(simulated=self.simulated)
         same = [one for one in GROUPS if GROUPS[one][0] == GROUPS[by][0]]
         at = same.index(self.by) + 1 if self.by in same else 0
         return replace(self, by=same[at % len(same)])
 
-    def widen(self) -> View:
+    def widen(self) -> SpendingView:
         """The view before the last narrowing, in the grouping of that time."""
         if not self.narrowed:
             return self

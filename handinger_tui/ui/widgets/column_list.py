@@ -13,7 +13,7 @@ from textual.binding import BindingType
 from textual.content import Content
 from textual.message import Message
 
-from handinger_tui.core.columns import Column, Layout, Measure, Row, Tone, in_order
+from handinger_tui.core.columns import Column, ColumnMeasure, Layout, Row, Tone, in_order
 from handinger_tui.core.safety import clean_line
 from handinger_tui.ui.keys import Where, bindings
 from handinger_tui.ui.widgets.virtual_list import ItemRows, ItemT, VirtualList, copy_from
@@ -23,7 +23,7 @@ class ScreenColumns:
     """Columns on the screen: measured by the rows so far, and laid out for one width at a time."""
 
     def __init__(self, columns: Sequence[Column], rows: Sequence[Row] = ()) -> None:
-        self._measure = Measure.of(columns, rows, cell_len)
+        self._measure = ColumnMeasure.of(columns, rows, cell_len)
         self._layout: tuple[int, Layout] | None = None
 
     @property

@@ -129,6 +129,8 @@ class Composer:
         """The earlier message that the text is made from; None once the prompt is empty."""
         self._is_editing = False
         """Whether the person's own editor is open."""
+        self._is_of_opened_session = False
+        """Whether what was restored last came with the session on the screen."""
         self._aside: Draft | None = None
         self._before: Draft | None = None
         """The draft that was in the prompt before an earlier message was put there."""
@@ -239,6 +241,16 @@ class Composer:
         finally:
             self._is_editing = False
 
+    def restore_with_session(self, draft: Draft) -> None:
+        """Restore the draft of a session that is being opened."""
+        self.restore(draft)
+        self._is_of_opened_session = True
+
+    @property
+    def came_with_session(self) -> bool:
+        """Whether the draft in the prompt, unchanged, is the one that its session was opened with."""
+        return self._is_of_opened_session and self.is_restored
+
     def restore_unseen(self, draft: Draft) -> None:
         """Restore a draft that nobody asked for now: keys may be under way that were not meant for it."""
         self.restore(draft)
@@ -291,6 +303,7 @@ class Composer:
         """Replace the contents of the prompt with a saved draft."""
         self.attachments.restore(draft.files)
         self._aside = self._before = None
+        self._is_of_opened_session = False
         self.prompt.sight.since = -math.inf
         self.prompt.message_history.add(*draft.others)
         self._restored_text = self.prompt.pasted.add_draft(draft)

@@ -64,7 +64,7 @@ class Submitter:
         # The line about an earlier action would be read as an answer to this Enter.
         self._pane.end_acknowledgment()
         # The draft of a session that was just opened came into the prompt with it.
-        is_new = composer.is_restored and pressed_at < self._pane.session_since + READ_S
+        is_new = composer.came_with_session and pressed_at < self._pane.session_since + READ_S
         if is_new or composer.is_unseen(pressed_at):
             self._interaction.say("Your draft is back. Press Enter again to send it.")
         elif not self.early.takes_enter(pressed_at):

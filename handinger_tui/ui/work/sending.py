@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 TEXT_KEPT: Final = "Your text is still in the prompt."
 TEXT_MOVED: Final = "Your earlier message was not sent. Press ↑ to bring it back."
+LIMIT_CHANGED: Final = "This limit was changed while the question was open. Nothing was sent or changed here."
 NOT_REACHED: Final = "This limit no longer holds the queue. Nothing was changed or sent."
 NO_HISTORY: Final = (
     "This conversation will not be saved: neither the answers nor what they cost. "
@@ -67,14 +68,18 @@ async def raise_limit(
     store, limit = controller.connection.limits, gauge.limit
     controller.warned.mark_shown(session_id, gauge)
     question = RaiseLimit(gauge, sending=sending, simulated=store.simulated, about=about)
-    if not sending:
+    actor = controller.engine.actor(session_id)
 
-        def words() -> str | Moot:
-            hold = controller.hold_of(session_id)
-            is_reached = hold is not None and hold.reason is HoldReason.LIMIT
-            return "" if is_reached else Moot(NOT_REACHED)
+    def words() -> str | Moot:
+        # Another program may have set it meanwhile: the amount would be in place of that one.
+        of_scope = [one.limit for one in actor.gauges if one.limit.scope is limit.scope]
+        if any(one.unit is limit.unit and one.amount != limit.amount for one in of_scope):
+            return Moot(LIMIT_CHANGED)
+        hold = controller.hold_of(session_id)
+        is_reached = sending or (hold is not None and hold.reason is HoldReason.LIMIT)
+        return "" if is_reached else Moot(NOT_REACHED)
 
-        question.words = words
+    question.words = words
     amount: Decimal | None = await interaction.ask(question)
     if amount is None:
         return False

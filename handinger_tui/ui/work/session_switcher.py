@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from handinger_tui.core.errors import HandingerError
 from handinger_tui.core.prompts import Draft
-from handinger_tui.ui.sessions.controller import FRESH_DRAFT, SessionController
+from handinger_tui.ui.sessions.controller import EARLY_DRAFT, FRESH_DRAFT, SessionController
 from handinger_tui.ui.widgets.prompt import PromptBox
 from handinger_tui.ui.widgets.welcome import MOST_RECENT, Welcome
 
@@ -46,6 +46,10 @@ class SessionSwitcher:
         self._shown = shown
         self._requests = 0
         """Number of switches requested so far: only the newest one takes effect."""
+        self._left: Sequence[Draft] | None = None
+        """What a program that ended had before its first session was on the screen; None: not read yet."""
+        self._has_early = False
+        """Whether a draft from before the first session may be on disk."""
         self.waiting_texts: Callable[[], Sequence[str]] = tuple
         """The lines that were entered and wait; they belong to the draft until they are turns."""
 
@@ -108,8 +112,21 @@ class SessionSwitcher:
         return await self.switch(create)
 
     async def show_first(self, session_id: str) -> None:
-        """Show the first session; the text typed while the app was connecting stays."""
+        """Show the first session; the text typed while the app was connecting stays.
+
+        What an earlier program had when it was killed before that comes back.
+        """
         self.show(session_id, await self._drafts.read(session_id))
+        left = [one for one in self._left or () if one.text.strip() not in self._drafts.stored_texts]
+        self.composer.return_drafts(left)
+        if self._has_early:
+            self._interaction.run(self.save_draft())
+
+    async def begin_saving(self) -> None:
+        """From now on what is typed is on disk soon, also before the first session is on the screen."""
+        self._left = await self._drafts.read_early()
+        self._has_early = bool(self._left)
+        self._interaction.run(self.save_draft())
 
     def show(self, session_id: str, draft: Draft) -> None:
         """Put a session on the screen with its draft, without an await in between."""
@@ -117,7 +134,7 @@ class SessionSwitcher:
         unsent = self._controller.show(session_id)
         has_early_text = not before_id and (self._pane.prompt.text or self.composer.attachments.chosen)
         if before_id and before_id != session_id:
-            self.composer.restore(draft)
+            self.composer.restore_with_session(draft)
         elif not before_id and not has_early_text:
             self.composer.restore_unseen(draft)
         elif has_early_text:
@@ -131,16 +148,25 @@ class SessionSwitcher:
         self._shown(not before_id)
 
     async def save_draft(self) -> None:
-        """Save the draft of the session on the screen to disk."""
+        """Save what is in the prompt, and what waits, to disk."""
         session_id = self._controller.session_id
-        if session_id:
-            draft = self.composer.leaving.apart(session_id, self.composer.draft_to_save())
-            waiting = self.waiting_texts()
-            if waiting and not draft.text:
-                draft, waiting = replace(draft, text=waiting[0]), waiting[1:]
-            draft = replace(draft, others=(*draft.others, *waiting))
-            await self._drafts.save(self._drafts.name_of(session_id), draft)
-            await self.composer.save_unsent(self._controller.connection.history)
+        if self._left is None:
+            return
+        draft = self.composer.leaving.apart(session_id, self.composer.draft_to_save())
+        waiting = self.waiting_texts()
+        if waiting and not draft.text:
+            draft, waiting = replace(draft, text=waiting[0]), waiting[1:]
+        draft = replace(draft, others=(*draft.others, *waiting))
+        if not session_id:
+            if draft != Draft() or self._has_early:
+                self._has_early = True
+                await self._drafts.save(EARLY_DRAFT, draft)
+            return
+        await self.composer.save_unsent(self._controller.connection.history)
+        await self._drafts.save(self._drafts.name_of(session_id), draft)
+        if self._has_early:
+            self._has_early = False
+            await self._drafts.save(EARLY_DRAFT, Draft())
 
     async def _save_leaving_draft(self) -> Draft:
         """Save the draft of the session on the screen before another one is opened; returns the draft."""

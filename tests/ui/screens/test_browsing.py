@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import pytest
 
 from handinger_tui.ui.dialogs import Choice, Question
@@ -26,32 +28,39 @@ SENTENCES = (
 
 
 @pytest.mark.parametrize("size", [(60, 20), (80, 24), (120, 40)])
-@pytest.mark.parametrize("sentence", SENTENCES)
-async def test_esc_on_an_idle_empty_prompt_does_nothing(sentence: str, size: tuple[int, int]) -> None:
+async def test_esc_on_an_idle_empty_prompt_does_nothing(size: tuple[int, int]) -> None:
     async with answered(*size) as (desktop, pilot):
-        before = desktop.text()
-        await press(desktop, pilot, "\x1b")
-        await pilot.pause()
-        await desktop.settle(pilot)
-        assert desktop.text() == before
-        await press(desktop, pilot, sentence)
-        await desktop.until(pilot, lambda: desktop.work.prompt.text == sentence)
-        assert desktop.app.screen is desktop.work
+        for sentence in SENTENCES:
+            before = desktop.text()
+            await press(desktop, pilot, "\x1b")
+            await pilot.pause()
+            await desktop.settle(pilot)
+            assert desktop.text() == before
+            await press(desktop, pilot, sentence)
+            await desktop.until(pilot, partial(has_typed, desktop, sentence))
+            assert desktop.app.screen is desktop.work
+            desktop.work.prompt.put("")
+            await desktop.settle(pilot)
+
+
+def has_typed(desktop: Desktop, text: str) -> bool:
+    return desktop.work.prompt.text == text and BROWSING not in desktop.text()
 
 
 @pytest.mark.parametrize("size", [(60, 20), (80, 24), (120, 40)])
-@pytest.mark.parametrize("sentence", [one for one in SENTENCES if one != "y"])
-async def test_a_sentence_typed_while_browsing_goes_to_the_prompt_whole(
-    sentence: str, size: tuple[int, int]
-) -> None:
+async def test_a_sentence_typed_while_browsing_goes_to_the_prompt_whole(size: tuple[int, int]) -> None:
     async with answered(*size) as (desktop, pilot):
-        await press(desktop, pilot, CTRL_UP)
-        await desktop.shows(pilot, BROWSING)
-        await press(desktop, pilot, sentence)
-        await desktop.until(pilot, lambda: desktop.work.prompt.text == sentence)
-        await desktop.until(pilot, lambda: BROWSING not in desktop.text())
-        assert desktop.app.screen is desktop.work
-        assert desktop.app.clipboard == ""
+        for sentence in SENTENCES:
+            if sentence == "y":
+                continue
+            await press(desktop, pilot, CTRL_UP)
+            await desktop.shows(pilot, BROWSING)
+            await press(desktop, pilot, sentence)
+            await desktop.until(pilot, partial(has_typed, desktop, sentence))
+            assert desktop.app.screen is desktop.work
+            assert desktop.app.clipboard == ""
+            desktop.work.prompt.put("")
+            await desktop.settle(pilot)
 
 
 async def test_a_sentence_typed_in_a_panel_does_nothing_there() -> None:

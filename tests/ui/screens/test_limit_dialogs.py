@@ -206,6 +206,24 @@ async def test_a_limit_raised_by_another_program_is_reported_and_the_queue_waits
         await desktop.until(pilot, lambda: len(desktop.api.posts) == 2)
 
 
+@pytest.mark.parametrize("text", ["", "third"])
+async def test_an_amount_does_not_replace_what_another_program_set_under_the_question(text: str) -> None:
+    desktop, gate = queueing()
+    async with desktop.running() as pilot:
+        await hold(desktop, pilot, gate)
+        desktop.work.prompt.put(text)
+        await desktop.shows(pilot, "Enter to raise the limit")
+        await pilot.press("enter")
+        await desktop.shows(pilot, "New limit (above $5.02")
+        desktop.limits.limit(Scope.DAY, "50", origin=LimitOrigin.TYPED)
+        desktop.ledger.write(charge("other", "0.1"))
+        await desktop.shows(pilot, "This limit was changed while the question was open.")
+        await pilot.press(*"9", "enter", "enter")
+        await desktop.until(pilot, lambda: desktop.app.screen is desktop.work)
+        assert Decimal(9) not in [limit.amount for limit in desktop.limits.kept]
+        assert len(desktop.api.posts) == 1
+
+
 async def test_on_a_low_screen_what_is_typed_is_in_sight() -> None:
     desktop = Desktop(api=answers("Hello"))
     desktop.limits.limit(Scope.DAY, "1")

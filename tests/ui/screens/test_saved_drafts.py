@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 
 import pytest
 
+from handinger_tui.ui.sessions.controller import EARLY_DRAFT
 from tests.ui.fakes import Desktop
 from tests.ui.screens.test_key_bytes import press
 
@@ -60,3 +62,32 @@ async def test_what_leaves_the_prompt_unsent_is_in_the_history_of_the_next_progr
         await desktop.until(pilot, lambda: desktop.work.prompt.text in ("", "sent before"))
         desktop.app.leave(129)
     assert desktop.history.texts == ["sent before", kept]
+
+
+async def test_what_is_typed_before_a_session_is_there_is_on_disk_and_in_the_next_program(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    desktop, opened = Desktop(gate=asyncio.Event()), asyncio.Event()
+
+    async def last() -> None:
+        await opened.wait()
+
+    monkeypatch.setattr(desktop.history, "last", last)
+    async with desktop.running() as pilot:
+        # Typed before there is anything to save it with, and no key after that.
+        await press(desktop, pilot, "a question\rhalf a thought")
+        assert desktop.gate is not None
+        desktop.gate.set()
+        await desktop.until(pilot, lambda: "half a thought" in desktop.history.drafts.get(EARLY_DRAFT, ""))
+        killed = dict(desktop.history.drafts)
+        opened.set()
+        # With the session on the screen it is a draft of that.
+        await desktop.until(pilot, lambda: desktop.history.drafts.get(EARLY_DRAFT) == "")
+    again = Desktop()
+    again.history.drafts.update(killed)
+    async with again.running() as pilot:
+        await again.until(pilot, lambda: again.work.prompt.text == "half a thought")
+        assert "a question" in again.work.prompt.message_history.texts
+        await again.until(pilot, lambda: again.history.drafts.get(EARLY_DRAFT) == "")
+        assert again.history.drafts["fresh"]
+    assert again.api.posts == []

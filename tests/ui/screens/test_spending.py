@@ -13,7 +13,7 @@ from handinger_tui.core.money.limits import Scope
 from handinger_tui.core.money.report_rows import Line
 from handinger_tui.core.money.spending import ChargeFilter, GroupBy
 from handinger_tui.core.turns.turn import TurnStatus
-from handinger_tui.ui.spending.selection import Period, View
+from handinger_tui.ui.spending.selection import Period, SpendingView
 from handinger_tui.ui.spending.table import MAX_PAGES, PAGE
 from tests.ui.fake_money import NOW_MS, FakeLedger
 from tests.ui.screens.spending_samples import DAY_MS, Counted, Endless, desktop_with, opened, some, turn
@@ -202,7 +202,7 @@ async def test_a_ledger_that_became_shorter_moves_the_cursor_to_its_end() -> Non
 
 
 def test_days_and_months_begin_where_the_person_is(monkeypatch: pytest.MonkeyPatch) -> None:
-    today = View(period=Period.TODAY)
+    today = SpendingView(period=Period.TODAY)
     assert today.selection(NOW_MS).which == ChargeFilter(since_ms=TODAY_MS, simulated=False)
     assert replace(today, period=Period.MONTH).selection(NOW_MS).which.since_ms == TODAY_MS - 13 * DAY_MS
     assert replace(today, period=Period.WEEK).selection(NOW_MS).which.since_ms == TODAY_MS - 6 * DAY_MS
@@ -217,7 +217,7 @@ def row(key: str, by: GroupBy) -> Line:
 
 
 def test_a_narrowing_replaces_one_of_its_kind_and_a_day_stays_within_the_period() -> None:
-    view = View(GroupBy.WORKER).narrow(row("w1", GroupBy.WORKER))
+    view = SpendingView(GroupBy.WORKER).narrow(row("w1", GroupBy.WORKER))
     assert view is not None
     again = replace(view, by=GroupBy.WORKER).narrow(row("w2", GroupBy.WORKER))
     assert again is not None
@@ -226,4 +226,4 @@ def test_a_narrowing_replaces_one_of_its_kind_and_a_day_stays_within_the_period(
     assert day is not None
     which = day.selection(NOW_MS).which
     assert (which.worker_id, which.since_ms, which.until_ms) == ("w2", TODAY_MS, TODAY_MS)
-    assert day.widen().widen().widen() == replace(View(GroupBy.WORKER), period=Period.TODAY)
+    assert day.widen().widen().widen() == replace(SpendingView(GroupBy.WORKER), period=Period.TODAY)

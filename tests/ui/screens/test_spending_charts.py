@@ -15,7 +15,7 @@ from handinger_tui.core.money.report_rows import Line
 from handinger_tui.core.money.spending import Bucket, GroupBy
 from handinger_tui.core.periods import midnight_ms
 from handinger_tui.ui.spending.charts import charts, cumulative, per_day, shares
-from handinger_tui.ui.spending.selection import MOST_DAYS, Days, View, days_of
+from handinger_tui.ui.spending.selection import MOST_DAYS, Days, SpendingView, days_of
 
 TODAY = date(2026, 11, 5)
 LEFT = 10
@@ -72,7 +72,9 @@ def test_days_after_today_are_those_of_a_wrong_clock_and_count_for_today(last: d
 def test_only_a_view_of_a_later_period_has_charts_of_it(narrowed: GroupBy | None) -> None:
     now_ms = midnight_ms(TODAY, UTC) + 1
     view = (
-        View() if narrowed is None else View(narrowed).narrow(Line(Row(()), "2099-01-01", "a row", narrowed))
+        SpendingView()
+        if narrowed is None
+        else SpendingView(narrowed).narrow(Line(Row(()), "2099-01-01", "a row", narrowed))
     )
     assert view is not None
     last = {GroupBy.DAY: date(2099, 1, 1), GroupBy.SESSION: None, None: TODAY}[narrowed]

@@ -11,7 +11,7 @@ from handinger_tui.ui.dialogs import yes_or_no
 from tests.ui.pilot import IdlePilot, running
 
 
-class ShownQuestion:
+class Box:
     """A question on the screen, its words by now, and the answers so far."""
 
     def __init__(self, typed: str = "") -> None:
@@ -36,41 +36,41 @@ class ShownQuestion:
 
 
 async def test_a_yes_is_one_to_the_words_of_now() -> None:
-    shown = ShownQuestion()
-    async with running(shown.app) as pilot:
-        await shown.ask(pilot)
+    box = Box()
+    async with running(box.app) as pilot:
+        await box.ask(pilot)
         await pilot.press("tab")
-        shown.words = "One message waits."
+        box.words = "One message waits."
         await pilot.press("enter")
-        assert shown.answers == []
-        await shown.says(pilot, "One message waits.")
+        assert box.answers == []
+        await box.says(pilot, "One message waits.")
         # The safe answer has the focus again.
         await pilot.press("enter")
-        assert shown.answers == [False]
+        assert box.answers == [False]
 
 
 async def test_new_words_move_an_enter_that_is_under_way_to_the_safe_answer() -> None:
-    shown = ShownQuestion()
-    async with running(shown.app) as pilot:
-        await shown.ask(pilot)
+    box = Box()
+    async with running(box.app) as pilot:
+        await box.ask(pilot)
         await pilot.press("tab")
-        shown.words = "One message waits."
-        await shown.says(pilot, "One message waits.")
+        box.words = "One message waits."
+        await box.says(pilot, "One message waits.")
         await pilot.press("enter")
-        assert shown.answers == [False]
+        assert box.answers == [False]
 
 
 @pytest.mark.parametrize("typed", ["", "again"])
 async def test_what_is_moot_says_why_and_can_only_be_closed(typed: str) -> None:
-    shown = ShownQuestion(typed)
-    async with running(shown.app) as pilot:
-        await shown.ask(pilot)
+    box = Box(typed)
+    async with running(box.app) as pilot:
+        await box.ask(pilot)
         await pilot.press(*(typed or ["tab"]))
-        shown.words = Moot("It has left.")
+        box.words = Moot("It has left.")
         await pilot.press("enter")
-        assert shown.answers == []
-        await shown.says(pilot, "It has left.")
-        assert [str(one.label) for one in shown.question.query(Button) if one.display] == ["Close"]
-        assert not any(one.display for one in shown.question.query(Input))
+        assert box.answers == []
+        await box.says(pilot, "It has left.")
+        assert [str(one.label) for one in box.question.query(Button) if one.display] == ["Close"]
+        assert not any(one.display for one in box.question.query(Input))
         await pilot.press("enter")
-        assert shown.answers == [None]
+        assert box.answers == [None]
