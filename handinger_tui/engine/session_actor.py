@@ -602,7 +602,25 @@ class SessionActor:
             if refusal.kind is ErrorKind.NOT_FOUND:
                 await self.inbox.request(partial(self._settler.end_without_worker, worker_id))
             raise
-        return await self._apply_reading(turn.turn_id, body, late=late)
+        has_ended = await self._apply_reading(turn.turn_id, body, late=late)
+        if late:
+            await self._refresh_others(worker_id)
+        return has_ended
+
+    async def _refresh_others(self, worker_id: str) -> None:
+        """Read the other workers of the session: two programs may have begun one each."""
+        turns = [turn for turn in self.session.turns if turn.may_spend and not turn.imported]
+        newest = {turn.target: turn.turn_id for turn in turns if turn.target not in {None, worker_id}}
+        for target, turn_id in newest.items():
+            if target is not None:
+                body = await self._deps.run_deps.api.read_worker(target)
+                await self._apply_other_reading(turn_id, body)
+
+    @request
+    async def _apply_other_reading(self, turn_id: str, body: WorkerBody) -> None:
+        turn = next((turn for turn in self.session.turns if turn.turn_id == turn_id), None)
+        if turn is not None and not self.running and self._settler.brings_news(turn, body):
+            await self._settler.apply_reading(turn_id, body)
 
     @request
     async def _apply_reading(self, turn_id: str, body: WorkerBody, *, late: bool) -> bool:

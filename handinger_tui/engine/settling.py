@@ -207,9 +207,15 @@ NEVER_ARRIVED: Final = Fault(
 )
 
 
+def _turns_of(session: Session, snapshot: Snapshot) -> list[Turn]:
+    """The turns that a reading may be about: two programs may have begun two workers in one session."""
+    return [turn for turn in session.turns if snapshot.worker_id in (None, turn.target or snapshot.worker_id)]
+
+
 def unsettled_turns(session: Session, snapshot: Snapshot, *, without: str = "") -> list[tuple[Turn, Answer]]:
     """Turns, except `without`, that are unsettled in the session, with what an idle or later worker shows."""
-    open_turns = [turn for turn in session.turns if is_unsettled(turn) and turn.turn_id != without]
+    turns = _turns_of(session, snapshot)
+    open_turns = [turn for turn in turns if is_unsettled(turn) and turn.turn_id != without]
     answers = _answers_in(session, open_turns, snapshot)
     is_idle = not (snapshot.busy or snapshot.unfinished)
     return [
@@ -282,9 +288,8 @@ def outdated_turns(session: Session, snapshot: Snapshot, now_ms: int, *, without
     """
     if not snapshot.by_turn:
         return []
-    ended = [
-        turn for turn in session.turns if turn.status in ARRIVED and not (is_unsettled(turn) or turn.imported)
-    ]
+    turns = _turns_of(session, snapshot)
+    ended = [turn for turn in turns if turn.status in ARRIVED and not (is_unsettled(turn) or turn.imported)]
     newest = {turn.turn_id for turn in ended[-MOST_COMPARED:]}
 
     def is_outdated(turn: Turn) -> bool:

@@ -160,7 +160,6 @@ _TO_READ: Final = f"""
        AND (s.worker_id IS NOT NULL OR t.status = '{TurnStatus.RUNNING}')
        AND (t.status IN ({_UNDECIDED}) OR (
             t.status IN ({_ENDED})
-            AND COALESCE(t.worker_id, s.worker_id) = s.worker_id
             AND ({_IS_UNCONFIRMED}
                  OR (t.turn_id IN (SELECT m.turn_id FROM turn_totals m WHERE m.at_ms >= :recent_ms)
                      AND COALESCE(l.tried_ms, 0) < {_NEWEST} + {LATE_MS}))))

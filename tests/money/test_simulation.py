@@ -38,6 +38,11 @@ def test_all_places_show_the_truth_at_every_step(first: int, tmp_path: Path, *, 
         (121, False, Trouble.OUTAGE, (Habit.LATE,)),
         # Figures of each turn: late costs of a turn were those of the message that failed behind it.
         (103, False, Trouble.OUTAGE, (Habit.LATE, Habit.PAST, Habit.PER_TURN, Habit.UNREAD)),
+        # Two programs began two workers in one session: the older one was not read any more.
+        (600083, False, Trouble.NIGHT, (Habit.FROZEN, Habit.LATE, Habit.PROGRAMS)),
+        (600071, True, Trouble.TOGETHER, (Habit.FROZEN,)),
+        # An amount that is unknown by another meaning stayed in the ledger.
+        (600201, False, None, (Habit.IMPORTS, Habit.PAST, Habit.PER_TURN, Habit.STRANGERS)),
     ],
 )
 def test_what_random_lives_found(

@@ -219,11 +219,16 @@ class _Recorded(Struct, frozen=True):
     """
 
     status: str
+    reading: str
     final: bool
     confirmed: bool
     reported: int
     numbers: Mapping[str, int | None]
     share: Cells
+
+    def has_another_meaning(self, money: TurnMoney) -> bool:
+        """Whether the figures of the worker mean something else now: then an amount may be unknown."""
+        return AmountBasis.NONE not in (self.reading, money.reading) and self.reading != money.reading
 
 
 def write_charges(
@@ -352,8 +357,8 @@ def _corrections_elsewhere(
         own = money[turn_id]
         reported = _kept(recorded, own, _reported(own))
         # A refused turn has only the cost that the person assigned to it.
-        is_in_doubt = recorded.status == TurnStatus.UNKNOWN
-        retracted = _retracted_names(recorded, own, reported) if retracts or is_in_doubt else ()
+        is_other = recorded.status == TurnStatus.UNKNOWN or recorded.has_another_meaning(own)
+        retracted = _retracted_names(recorded, own, reported) if retracts or is_other else ()
         if (recorded.status in FREE and not own.grew) or not (retracted or _is_new(recorded, own, reported)):
             continue
         changes = _differences(recorded, reported, retracted)
@@ -385,8 +390,8 @@ def _changes(
     recorded: _Recorded, turn: Turn, money: TurnMoney, reported: _Reported, *, retracts: bool
 ) -> Cells | None:
     """The differences that a correction adds; None when no correction is needed."""
-    is_in_doubt = turn.status is TurnStatus.UNKNOWN
-    retracted = _retracted_names(recorded, money, reported) if retracts or is_in_doubt else ()
+    is_other = turn.status is TurnStatus.UNKNOWN or recorded.has_another_meaning(money)
+    retracted = _retracted_names(recorded, money, reported) if retracts or is_other else ()
     has_ended = not turn.live and recorded.status != turn.status
     is_needed = has_ended or retracted or _is_new(recorded, money, reported)
     return _differences(recorded, reported, retracted) if is_needed else None
@@ -468,6 +473,7 @@ def _recorded(connection: sqlite3.Connection, turn_ids: list[str]) -> dict[str, 
     return {
         one: _Recorded(
             row["status"],
+            row["reading"],
             bool(row["final"]),
             bool(row["confirmed"]),
             row["reported"],
