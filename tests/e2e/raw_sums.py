@@ -66,6 +66,9 @@ def _amounts(session: list[ScriptedTurn], at: int, alone: bool) -> TurnAmounts:
     if turn.status in FREE:
         return TurnAmounts(turn, dict.fromkeys(MEMBERS, Fraction(0)), True)
     text = turn.reads[-1] if turn.reads else None
+    if alone and _may_be_lost(session, at):
+        # Then the later figures are still those of the turn before it.
+        return TurnAmounts(turn, NOTHING, False)
     after, final = (
         read(text),
         text is not None and not json.loads(text)["running"] and has_numbers(read(text)),
@@ -74,13 +77,20 @@ def _amounts(session: list[ScriptedTurn], at: int, alone: bool) -> TurnAmounts:
     if following is not None:
         # The worker was idle: its figures are still those of this turn, or include it.
         later = read(following)
-        is_newer = not final and not (alone and text is None and turn.status == "unknown")
-        after = {name: later[name] if is_newer or after[name] is None else after[name] for name in MEMBERS}
+        after = {name: later[name] if not final or after[name] is None else after[name] for name in MEMBERS}
         final = True
+    if alone and _may_be_lost(session, at + 1) and read(session[at + 2].before) != read(following):
+        # Figures that have changed since may be late ones of this turn, or those of that message.
+        final = False
     before = dict.fromkeys(MEMBERS, Fraction(0)) if alone else _before(turn)
     if before is None or not has_numbers(after):
         return TurnAmounts(turn, NOTHING, False)
     return TurnAmounts(turn, {name: _minus(after[name], before[name]) for name in MEMBERS}, final)
+
+
+def _may_be_lost(session: list[ScriptedTurn], at: int) -> bool:
+    """Whether nobody knows if this message arrived; it is not the last one: the worker was read after it."""
+    return at + 1 < len(session) and session[at].status == "unknown" and not session[at].reads
 
 
 def _before(turn: ScriptedTurn) -> Numbers | None:
