@@ -587,6 +587,8 @@ class SessionActor:
         Raises:
             ApiError, LedgerError
         """
+        if late:
+            await self._take_newer()
         turn = self.session.sent
         if turn is None or turn.imported or self.running:
             return False
@@ -606,6 +608,17 @@ class SessionActor:
         if late:
             await self._refresh_others(worker_id)
         return has_ended
+
+    @request
+    async def _take_newer(self) -> None:
+        """Take what other programs have stored of this session: a reading settles the turns that it has.
+
+        Raises:
+            LedgerError
+        """
+        if not self.running:
+            self.store.set_elsewhere(await self._log.charge(self.session))
+            await self.store.take_added()
 
     async def _refresh_others(self, worker_id: str) -> None:
         """Read the other workers of the session: two programs may have begun one each."""

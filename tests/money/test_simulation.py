@@ -43,6 +43,9 @@ def test_all_places_show_the_truth_at_every_step(first: int, tmp_path: Path, *, 
         (600071, True, Trouble.TOGETHER, (Habit.FROZEN,)),
         # An amount that is unknown by another meaning stayed in the ledger.
         (600201, False, None, (Habit.IMPORTS, Habit.PAST, Habit.PER_TURN, Habit.STRANGERS)),
+        # A program whose copy of the session lacked the turns of another one read the task and used nothing.
+        (700004, True, Trouble.SLOW, (Habit.LATE, Habit.PROGRAMS)),
+        (700073, True, Trouble.TOGETHER, (Habit.FREE, Habit.LATE, Habit.QUEUE, Habit.RULINGS)),
     ],
 )
 def test_what_random_lives_found(
