@@ -21,6 +21,8 @@ PATIENCE_S = 60.0
 LOOK_EVERY_S = 0.02
 ASKS_AGAIN = ENTER_TOO_EARLY.partition(".")[0]
 """What the app says of an Enter that came too early; a notification breaks the line behind it."""
+ASKED_LONG_AGO = 50
+"""Looks without that sentence after which it is a new one."""
 WITHOUT_ACCOUNT = "env -u HANDINGER_API_KEY -u HANDINGER_BASE_URL"
 
 
@@ -67,8 +69,8 @@ class Terminal:
     _client: Client | None = None
     _has_entered = False
     """Whether the last key was Enter."""
-    _has_answered = False
-    """Whether Enter was pressed again after the app had asked for that, and still says so."""
+    _looks_since_asked = ASKED_LONG_AGO
+    """How often the screen was looked at since the app asked for another Enter, which was pressed then."""
 
     def __init__(self, tmux: str, columns: int, rows: int, cwd: Path | None) -> None:
         self._tmux = [tmux, "-L", f"handinger-{uuid.uuid4().hex[:8]}", "-f", "/dev/null"]
@@ -180,10 +182,13 @@ class Terminal:
             screen = self.screen
             if holds(screen):
                 return screen
-            asks_again = ASKS_AGAIN in screen
-            if asks_again and not self._has_answered:
-                self.press("Enter")
-            self._has_answered = asks_again
+            if ASKS_AGAIN not in screen:
+                self._looks_since_asked += 1
+            else:
+                # The notification is away for a moment where a screen opens or closes below it.
+                if self._has_entered and self._looks_since_asked >= ASKED_LONG_AGO:
+                    self.press("Enter")
+                self._looks_since_asked = 0
             assert time.monotonic() < end, f"never on the screen: {what}\n{screen}"
             time.sleep(LOOK_EVERY_S)
 
