@@ -199,7 +199,7 @@ def test_a_closed_terminal_comes_back_watching_and_enter_queues(tmux: str, tmp_p
     with LocalServer.start(pace=0.1) as server:
         account = Account(server, "workers")
         with terminal(tmux, 80, 24) as window:
-            window.run("long 200", home=tmp_path, HANDINGER_POLL_INTERVAL="0.2", **account.environ)
+            window.run("long 100", home=tmp_path, HANDINGER_POLL_INTERVAL="0.2", **account.environ)
             window.shows("Paragraph ")
             window.type("echo later")
             window.shows("Enter to queue")
@@ -214,4 +214,4 @@ def test_a_closed_terminal_comes_back_watching_and_enter_queues(tmux: str, tmp_p
             window.press("Enter")
             window.shows(" 1  echo later")
             answered(window, "later")
-        assert account.prompts(tmp_path) == ["long 200", "echo later"]
+        assert account.prompts(tmp_path) == ["long 100", "echo later"]

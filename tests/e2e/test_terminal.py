@@ -109,7 +109,7 @@ def test_help_and_version_need_no_terminal(tmux: str, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("killed", "generation"),
-    [(False, "workers"), (True, "workers"), (True, "tasks")],
+    [(False, "workers"), (True, "workers"), pytest.param(True, "tasks", marks=pytest.mark.slow)],
     ids=["terminal closed", "kill -9", "kill -9 with tasks"],
 )
 def test_a_run_survives_the_end_of_its_terminal(

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.terminal
 
-PACE = 0.04
-"""The pace of the local worker: about 1,000 tokens per second."""
+PACE = 0.1
+"""The pace of the local worker: about 400 tokens per second."""
 LETTERS = "jkymsdnNMxopSaeqgrf!#?/ 1"
 KEYS = ("F6", "C-b", "PPage", "NPage", "C-l", "C-o", "C-Home", "C-End", "C-q")
 SIZES = ((60, 20), (80, 24), (120, 40), (200, 60))

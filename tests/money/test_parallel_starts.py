@@ -42,7 +42,9 @@ def argvs(programs: int, *more: str) -> list[list[str]]:
     return [["-p", f"question {number}", "--json", *more] for number in range(programs)]
 
 
-@pytest.mark.parametrize(("worker", "programs"), [("new", 6), ("known", 4)])
+@pytest.mark.parametrize(
+    ("worker", "programs"), [("new", 6), pytest.param("known", 4, marks=pytest.mark.slow)]
+)
 def test_of_many_programs_two_send_under_a_limit_with_room_for_two(
     service: PaidService, tmp_path: Path, worker: str, programs: int
 ) -> None:
