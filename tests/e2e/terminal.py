@@ -21,7 +21,7 @@ PATIENCE_S = 60.0
 LOOK_EVERY_S = 0.02
 ASKS_AGAIN = ENTER_TOO_EARLY.partition(".")[0]
 """What the app says of an Enter that came too early; a notification breaks the line behind it."""
-ASKED_LONG_AGO = 50
+REQUESTED_LONG_AGO = 50
 """Looks without that sentence after which it is a new one."""
 WITHOUT_ACCOUNT = "env -u HANDINGER_API_KEY -u HANDINGER_BASE_URL"
 
@@ -69,7 +69,7 @@ class Terminal:
     _client: Client | None = None
     _has_entered = False
     """Whether the last key was Enter."""
-    _looks_since_asked = ASKED_LONG_AGO
+    _looks_since_request = REQUESTED_LONG_AGO
     """How often the screen was looked at since the app asked for another Enter, which was pressed then."""
 
     def __init__(self, tmux: str, columns: int, rows: int, cwd: Path | None) -> None:
@@ -183,12 +183,12 @@ class Terminal:
             if holds(screen):
                 return screen
             if ASKS_AGAIN not in screen:
-                self._looks_since_asked += 1
+                self._looks_since_request += 1
             else:
                 # The notification is away for a moment where a screen opens or closes below it.
-                if self._has_entered and self._looks_since_asked >= ASKED_LONG_AGO:
+                if self._has_entered and self._looks_since_request >= REQUESTED_LONG_AGO:
                     self.press("Enter")
-                self._looks_since_asked = 0
+                self._looks_since_request = 0
             assert time.monotonic() < end, f"never on the screen: {what}\n{screen}"
             time.sleep(LOOK_EVERY_S)
 
