@@ -22,10 +22,10 @@ SEEN_AFTER_S: Final = 0.7
 
 
 class ShownOffer(Struct, frozen=True):
-    """What Enter does by now, and since when the terminal shows it: from a frame on, not from its cause.
+    """What Enter does by now, and since when the terminal shows it: since its frame, not since the change.
 
     `in_line`: the line below the prompt has its words, and no others in their place. `hold_since`: since when
-    the terminal shows that the queue is held, whatever else the line said.
+    the terminal shows that the queue is held, with any other words on the line.
     """
 
     offer: Offer

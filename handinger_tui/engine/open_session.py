@@ -76,6 +76,14 @@ class OpenSession:
             self.value = replace(self.value, elsewhere=elsewhere)
             self.publish()
 
+    async def charge(self) -> None:
+        """Write what the turns cost so far, and take what other sessions have on their workers.
+
+        Raises:
+            LedgerError
+        """
+        self.set_elsewhere(await self._log.charge(self.value))
+
     async def take_added(self) -> None:
         """Take what other programs have added to this session, once their turns have ended.
 

@@ -617,7 +617,7 @@ class SessionActor:
             LedgerError
         """
         if not self.running:
-            self.store.set_elsewhere(await self._log.charge(self.session))
+            await self.store.charge()
             await self.store.take_added()
 
     async def _refresh_others(self, worker_id: str) -> None:

@@ -110,7 +110,7 @@ class SessionLimits:
     async def count(self) -> None:
         """Write what the turns cost so far, and read the limits again. Raises LedgerError."""
         self._is_due = False
-        self._store.set_elsewhere(await self._log.charge(self._store.value))
+        await self._store.charge()
         await self.read()
 
     async def _write(self) -> None:

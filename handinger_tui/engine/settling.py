@@ -412,7 +412,7 @@ class TurnSettler:
             return await self.apply_reading(turn.turn_id, body)
         await self.settle_older(body, without=turn.turn_id)
         # A session that an earlier version has stored may show more than its charges.
-        self._store.set_elsewhere(await self._log.charge(self._store.value))
+        await self._store.charge()
         return False
 
     async def settle_older(self, body: WorkerBody, *, without: str = "") -> None:

@@ -71,7 +71,9 @@ def test_a_fork_needs_a_message_an_edit_is_named_and_a_retry_leads_back(tmux: st
             window.shows("Add a message")
             window.press("Enter")
             window.press("Enter")
-            time.sleep(1)
+            # At its end the program has handled both.
+            window.press("C-c", "C-c", "C-c")
+            window.shows("exit=0")
             assert account.prompts(tmp_path) == ["echo one", "echo one"]
             assert len(run("sessions", "list", "--json", home=tmp_path).result["sessions"]) == 1
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import time
+from contextlib import closing
 from random import Random
 from typing import TYPE_CHECKING
 
@@ -32,7 +33,7 @@ def click(window: Terminal, column: int, row: int) -> None:
 
 def drafts(home: Path) -> list[str]:
     """The stored prompts."""
-    with sqlite3.connect(next(home.rglob("*.db"))) as connection:
+    with closing(sqlite3.connect(next(home.rglob("*.db")))) as connection:
         return [str(text) for (text,) in connection.execute("SELECT text FROM drafts")]
 
 

@@ -71,7 +71,7 @@ async def raise_limit(
     actor = controller.engine.actor(session_id)
 
     def words() -> str | Moot:
-        # Another program may have set it meanwhile: the amount would be in place of that one.
+        # Another program may have changed the limit since the question: this amount would overwrite it.
         of_scope = [one.limit for one in actor.gauges if one.limit.scope is limit.scope]
         if any(one.unit is limit.unit and one.amount != limit.amount for one in of_scope):
             return Moot(LIMIT_CHANGED)
