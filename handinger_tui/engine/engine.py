@@ -8,14 +8,14 @@ everything that changes the session: call `actor(id)` to send, to queue, to watc
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Collection
 from contextlib import asynccontextmanager, suppress
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from msgspec.structs import replace
 
-from handinger_tui.core.errors import ApiError, Refused
+from handinger_tui.core.errors import ApiError, HandingerError, Refused
 from handinger_tui.core.turns.session import Service, Session
 from handinger_tui.core.turns.turn import ErrorKind
 from handinger_tui.engine.ports import (
@@ -29,11 +29,12 @@ from handinger_tui.engine.ports import (
     read_with_retries,
 )
 from handinger_tui.engine.session_actor import EngineDeps, ServiceContext, SessionActor, ended_with_program
+from handinger_tui.engine.tasks import start
 from handinger_tui.engine.turn_record import RunDeps
 
 if TYPE_CHECKING:
     from handinger_tui.core.dialects.events import StreamEvent
-    from handinger_tui.core.stream import Frame
+    from handinger_tui.core.stream import Frame, WorkerBody
     from handinger_tui.core.turns.turn import TurnRequest
 
 Listener = Callable[[str], None]
@@ -61,11 +62,12 @@ class Engine:
         self._log = log
         self._context = context or ServiceContext()
         run_deps = RunDeps(api, log, clock, retry_policy or RetryPolicy(), tap)
-        self._deps = EngineDeps(run_deps, ids, self._context, limits, self._notify)
+        self._deps = EngineDeps(run_deps, ids, self._context, limits, self._notify, self._share)
         self._actors: dict[str, SessionActor] = {}
         self._only_read: set[str] = set()
         """Sessions that nobody opened, and whose worker is being read."""
         self._listeners: list[Listener] = []
+        self._sharing: set[asyncio.Task[None]] = set()
 
     # -- queries -----------------------------------------------------------------
     @property
@@ -228,6 +230,20 @@ class Engine:
                                 await self._log.note_late_read(session_id, now_ms, answered=True)
         return list(read.values())
 
+    def _share(self, session_ids: Collection[str], body: WorkerBody) -> None:
+        """Settle turns of other sessions by a reading of their task, soon."""
+        # Not awaited: two sessions that share at once would wait for each other.
+        task = start(partial(self._settle_by, session_ids, body), "shared reading")
+        self._sharing.add(task)
+        task.add_done_callback(self._sharing.discard)
+
+    async def _settle_by(self, session_ids: Collection[str], body: WorkerBody) -> None:
+        for session_id in session_ids:
+            # A session that was deleted, or cannot be written, or is being closed, is left as it is.
+            with suppress(KeyError, HandingerError):
+                async with self._opened_to_read(session_id, {}):
+                    await self._actors[session_id].settle_by(body)
+
     async def _due(self, *, everything: bool) -> list[str]:
         """The sessions of this service to read for amounts that are not settled, in order."""
         now_ms = self._deps.run_deps.clock.now_ms()
@@ -283,4 +299,5 @@ class Engine:
             actor.stop()
         for actor in self._actors.values():
             await actor.settled()
+        await asyncio.gather(*self._sharing)
         await self._log.flush()

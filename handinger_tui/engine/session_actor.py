@@ -47,7 +47,7 @@ from handinger_tui.engine.inbox import Busy, Inbox
 from handinger_tui.engine.open_session import OpenSession
 from handinger_tui.engine.queues import QueueGate, TurnQueue, hold_after
 from handinger_tui.engine.session_limits import SessionLimits, limit_hold
-from handinger_tui.engine.settling import LateReader, TurnSettler, adopted_turns
+from handinger_tui.engine.settling import LateReader, Share, TurnSettler, adopted_turns
 from handinger_tui.engine.turn_record import RunDeps, TurnRecord, may_have_departed
 from handinger_tui.engine.turn_run import RunSlot, TurnRun
 
@@ -141,6 +141,7 @@ class EngineDeps(Struct, frozen=True):
     limits: LimitReader | None
     on_change: Callable[[str], None]
     """Called with the session id after every change."""
+    share: Share
 
     def new_request(
         self,
@@ -203,7 +204,8 @@ class SessionActor:
         self.runs = RunSlot(self._run_ended)
         self.gate = QueueGate(self.queue, self.store, lambda: self.running)
         self._limits = SessionLimits(self.store, log, deps.limits, lambda: self.runs.ends, self.inbox.post)
-        self._settler = TurnSettler(self.store, log, clock, deps.run_deps.policy.recovery_window)
+        window_s = deps.run_deps.policy.recovery_window
+        self._settler = TurnSettler(self.store, log, clock, window_s, deps.share)
         self.late = LateReader(deps.run_deps, self.store, self._settler, self.inbox, lambda: self.running)
 
     @property
@@ -643,6 +645,17 @@ class SessionActor:
         if late:
             return await self._settler.apply_late_reading(turn, body)
         return await self._settler.apply_reading(turn_id, body)
+
+    @request
+    async def settle_by(self, body: WorkerBody) -> None:
+        """Settle turns of a task by a reading that another session has made.
+
+        Raises:
+            LedgerError
+        """
+        if self.session.service == self._deps.context.service:
+            await self._settler.settle_by(body, without=self.runs.turn_id)
+            self.store.publish()
 
     @request
     async def adopt(self, body: WorkerBody) -> Session:

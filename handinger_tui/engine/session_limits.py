@@ -98,7 +98,7 @@ class SessionLimits:
     # -- what a running turn has cost so far ---------------------------------------------
     def observe(self, before: Turn | None, now: Turn, *, running: bool) -> None:
         """Note a change of a turn; while a turn is `running`, its cost is written soon."""
-        self._is_due = self._is_due or has_new_reading(before, now)
+        self._is_due = self._is_due or changes_amounts(before, now)
         if self._is_due and running and not self._is_posted:
             self._is_posted = True
             self._post(self._write)
@@ -121,8 +121,12 @@ class SessionLimits:
                 await self.count()
 
 
-def has_new_reading(before: Turn | None, now: Turn) -> bool:
-    """Whether a turn has a new reading of its worker. Only readings have usage and costs."""
+def changes_amounts(before: Turn | None, now: Turn) -> bool:
+    """Whether a turn has a new reading of its worker, which alone has usage and costs, or is sent now.
+
+    A reading after that may be about the new turn: what an earlier one cost may be in doubt from then on.
+    """
     if before is None:
         return now.snapshot is not None
-    return now.snapshot is not before.snapshot or now.before is not before.before
+    is_sent = now.sent_ms is not None and before.sent_ms is None
+    return is_sent or now.snapshot is not before.snapshot or now.before is not before.before

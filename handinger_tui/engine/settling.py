@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
+from collections.abc import Callable, Collection
 from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Final
@@ -63,7 +64,7 @@ from handinger_tui.engine.tasks import start
 from handinger_tui.engine.turn_record import LEFT
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Iterable
 
     from handinger_tui.engine.inbox import Inbox
     from handinger_tui.engine.open_session import OpenSession
@@ -324,12 +325,19 @@ def own_part(turn: Turn, body: WorkerBody) -> str:
     return dump(worker if answer.last else without_newest(worker))
 
 
+Share = Callable[[Collection[str], WorkerBody], None]
+"""Takes the ids of other sessions that have turns of the same task, and a reading of it."""
+
+
 class TurnSettler:
     """Settles turns of one session, and writes the end of each turn to the history."""
 
-    def __init__(self, store: OpenSession, log: TurnHistory, clock: Clock, window_s: float) -> None:
+    def __init__(
+        self, store: OpenSession, log: TurnHistory, clock: Clock, window_s: float, share: Share
+    ) -> None:
         """`window_s`: the recovery window; after it, a turn that the service does not know is missing."""
         self._store = store
+        self._share = share
         self._window_ms = int(window_s * 1000)
         self._log = log
         self._clock = clock
@@ -416,6 +424,20 @@ class TurnSettler:
         return False
 
     async def settle_older(self, body: WorkerBody, *, without: str = "") -> None:
+        """Settle older turns by a reading, see `settle_by`; also those of other sessions on the same task.
+
+        A reading of a task has the figures of each of its turns, whichever session has them.
+
+        Raises:
+            LedgerError
+        """
+        await self.settle_by(body, without=without)
+        session = self._store.value
+        others = {turn.session_id for turn in session.elsewhere.turns} - {session.session_id}
+        if others and body.snapshot.by_turn:
+            self._share(others, body)
+
+    async def settle_by(self, body: WorkerBody, *, without: str = "") -> None:
         """Settle open turns, except `without`, and update figures of ended ones: one read has all turns.
 
         An idle worker without an answer proves something only after the recovery window: then a message that

@@ -46,6 +46,12 @@ def test_all_places_show_the_truth_at_every_step(first: int, tmp_path: Path, *, 
         # A program whose copy of the session lacked the turns of another one read the task and used nothing.
         (700004, True, Trouble.SLOW, (Habit.LATE, Habit.PROGRAMS)),
         (700073, True, Trouble.TOGETHER, (Habit.FREE, Habit.LATE, Habit.QUEUE, Habit.RULINGS)),
+        # An imported session went on with a task: the late costs that it read are those of the other session.
+        (1000945, True, None, (Habit.IMPORTS, Habit.LATE, Habit.PAST)),
+        # Messages of others are adopted after a rise in their time is in suspense: zero was their amount.
+        (1000571, False, Trouble.NIGHT, (Habit.IMPORTS, Habit.PAST, Habit.STRANGERS, Habit.UNREAD)),
+        # A message is sent behind one whose end was not read: only the session had the doubt about its cost.
+        (1000205, False, Trouble.OUTAGE, (Habit.QUEUE,)),
     ],
 )
 def test_what_random_lives_found(

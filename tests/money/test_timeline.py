@@ -10,7 +10,14 @@ import pytest
 from handinger_tui.core.decimals import EXACT
 from handinger_tui.core.money.basis import Basis
 from handinger_tui.core.money.events import Ended, Event, Key, Read, Sent
-from handinger_tui.core.money.timeline import Entry, MeterResult, Suspense, Timeline, is_rounding
+from handinger_tui.core.money.timeline import (
+    Entry,
+    MeterResult,
+    Suspense,
+    Timeline,
+    TimelineRulings,
+    is_rounding,
+)
 from handinger_tui.core.turns.turn import SETTLE_MS
 
 
@@ -236,6 +243,24 @@ def test_a_message_of_others_that_is_adopted_is_no_message_that_is_missing() -> 
     assert (meter.total, entered(meter)) == (Decimal(".5"), Decimal(".5"))
     assert [one.amount for one in meter.suspense] == [Decimal(".1")]
     assert (meter.entry(2).amount, meter.entry(2).most) == (Decimal(".3"), Decimal(".3"))
+
+
+def test_the_amount_of_a_message_of_others_that_is_adopted_after_a_rise_is_unknown() -> None:
+    """Its cost is in suspense, where the person can assign it."""
+    before = [*turn(1, None, ".1", prompts=0), read(".3", prompts=2)]
+    events: list[Event] = [*before, Sent(2, adopted=True), read(".3", prompts=2), Ended(2)]
+    timeline = Timeline((Decimal(0),))
+    with localcontext(EXACT):
+        for at, event in enumerate(events):
+            timeline.take(event, at)
+        (meter,) = timeline.results()
+        (rise,) = meter.suspense
+        assert (rise.amount, meter.entry(2)) == (Decimal(".2"), Entry())
+        (meter,) = timeline.results(TimelineRulings(owners={rise.at_ms: 2}))
+        assert (meter.suspense, meter.entry(2).amount, meter.entry(2).open) == ([], Decimal(".2"), False)
+    # Where it came and was adopted with one reading, all of the rise is its own.
+    meter = result([*turn(1, None, ".1", prompts=0), Sent(2, adopted=True), read(".3", prompts=2), Ended(2)])
+    assert (meter.suspense, meter.entry(2).amount) == ([], Decimal(".2"))
 
 
 def test_a_decrease_at_the_end_of_a_turn_is_undecided_until_the_next_reading() -> None:

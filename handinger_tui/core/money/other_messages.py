@@ -18,12 +18,13 @@ class Arrivals(NamedTuple):
     """What a reading shows. `came`: how many messages of others came since the last one; None: unknown.
 
     `lacks_ours`: one of our messages is missing in it, so that it may be older than it seems. `is_stale`: it
-    is older.
+    is older. `recounted`: turns adopted since the last reading that were counted here before.
     """
 
     came: int | None
     lacks_ours: bool = False
     is_stale: bool = False
+    recounted: tuple[Key, ...] = ()
 
 
 class OtherMessages:
@@ -40,8 +41,10 @@ class OtherMessages:
         """How many came before a turn was sent, for turns under way and the last one."""
         self._fewer: tuple[int, ...] = ()
         """Smaller numbers of them in the newest readings of the idle worker."""
-        self._own = self._adopted = 0
-        """How many messages are ours; how many of these were adopted since the last reading."""
+        self._own = 0
+        """How many messages are ours."""
+        self._adopted: tuple[Key, ...] = ()
+        """The turns that were adopted since the last reading."""
         self._run = False
         """At the newest reading the worker was busy, although no turn of ours was under way."""
 
@@ -57,7 +60,8 @@ class OtherMessages:
         self.count = 0 if creates else self.count
         self._came_before[sent.turn] = self.came
         self._own += sent.counted
-        self._adopted += sent.adopted
+        if sent.adopted:
+            self._adopted = (*self._adopted, sent.turn)
         return creates
 
     def end(self, turns: Collection[Key]) -> None:
@@ -76,15 +80,16 @@ class OtherMessages:
 
     def read(self, read: Read, *, ours_run: bool) -> Arrivals:
         """Process a reading, unless it is stale. `ours_run`: a turn of ours is under way."""
-        came, lacks_ours, is_stale = self._compared(read)
-        if is_stale:
-            return Arrivals(None, lacks_ours, is_stale)
+        arrivals = self._compared(read)
+        if arrivals.is_stale:
+            return arrivals._replace(came=None)
+        came = arrivals.came
         ran, self._run = self._run, read.busy and not ours_run
         if (ran or self._run) and self.came == self._came_idle:
             came = max(came or 0, 1)
         self.came += came or 0
         self._came_idle = self._came_idle if read.busy else self.came
-        return Arrivals(came, lacks_ours)
+        return arrivals._replace(came=came)
 
     def _compared(self, read: Read) -> Arrivals:
         """An idle worker without one of our messages comes from a lagging replica.
@@ -95,8 +100,11 @@ class OtherMessages:
         if read.prompts is None:
             return Arrivals(None)
         before, count = self.count, read.prompts - self._own
+        recounted: tuple[Key, ...] = ()
         if before is not None:
-            before, self._adopted = min(before, max(count, before - self._adopted)), 0
+            without = min(before, max(count, before - len(self._adopted)))
+            recounted, self._adopted = self._adopted[: before - without], ()
+            before = without
         is_fewer = before is not None and count < before
         if not read.busy:
             self._fewer = (*self._fewer[1 - REMOVED_AFTER :], count) if is_fewer else ()
@@ -104,4 +112,5 @@ class OtherMessages:
         if not is_fewer or is_removed:
             self.count = count
         came = None if before is None else max(0, count - before)
-        return Arrivals(came, is_fewer and not is_removed, is_fewer and not (read.busy or is_removed))
+        lacks_ours = is_fewer and not is_removed
+        return Arrivals(came, lacks_ours, lacks_ours and not read.busy, recounted)

@@ -188,8 +188,8 @@ class _Meter:
         self.suspense: list[Suspense] = []
         self.partial: set[Key] = set()
         """Turns that ran before the first reading of a segment: that part of their amount is unknown."""
+        # Refused turns in whose window the meter rose.
         self.refused: set[Key] = set()
-        """Refused turns in whose window the meter rose."""
         self.unconfirmed: frozenset[Key] = frozenset()
         """Turns since whose last value the worker was never idle: their amount may still grow."""
         self.per_turn: dict[Key, Amount] = {}
@@ -205,6 +205,8 @@ class _Meter:
         self.was_read = False
         """The worker was read just before that turn."""
         self.evidence = NO_EVIDENCE
+        # Adopted turns whose messages were counted as those of others, as was a rise that may be theirs.
+        self.recounted: frozenset[Key] = frozenset()
         # The value at the newest reading, if the worker was idle.
         self.idle_value: Amount | None = None
         # The time in which the meter stood still, since it rose or the worker was idle.
@@ -223,6 +225,11 @@ class _Meter:
         return other
 
     # -- events ------------------------------------------------------------------------
+    def recount(self, turns: Collection[Key]) -> None:
+        """Turns were adopted, whose messages were counted as those of others before."""
+        if self.suspense or any(share.strangers for share in self.shares):
+            self.recounted = self.recounted.union(turns)
+
     def read(self, value: Amount, timeline: Timeline, *, busy: bool) -> None:
         """Process a value of the newest reading."""
         level = self.level
@@ -421,11 +428,12 @@ class _Meter:
         is_reported = self.level is not None and self.read_at
         total = self.closed + (self.level or self.zero) - self.first if is_reported else None
         own, suspense = self._assigned(worker_rulings.owners)
+        partial = self.partial | self.recounted.difference(worker_rulings.owners.values())
         shown = self.evidence.decided
         by_turn = (worker_rulings.basis or self.evidence.leans) is Basis.PER_TURN
         return MeterResult(
             worker_rulings.basis or shown, by_turn, own, self._shared(), self.per_turn, self.overwritten,
-            self.partial, self.unconfirmed, self.refused, frozenset(waiting), suspense, total, shown,
+            partial, self.unconfirmed, self.refused, frozenset(waiting), suspense, total, shown,
             worker_rulings.basis is not None, self.values, self.base,
         )  # fmt: skip
 
@@ -751,8 +759,11 @@ class Timeline:
         self._newest = turn, self.others.count
 
     def _read(self, read: Read, at_ms: int) -> None:
-        came, lacks_ours, is_stale = self.others.read(read, ours_run=bool(self.under_way))
+        came, lacks_ours, is_stale, recounted = self.others.read(read, ours_run=bool(self.under_way))
         self._is_fresh = not is_stale
+        for meter in self._meters if recounted else ():
+            meter.recount(recounted)
+        self.touched.update(recounted)
         if is_stale:
             return
         window = self._window._replace(strangers=came or 0, counted=came is not None, at_ms=at_ms)
