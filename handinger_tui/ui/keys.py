@@ -26,6 +26,7 @@ class Where(StrEnum):
     QUEUE = "Queued messages"
     WELCOME = "First screen"
     ANYWHERE = "Anywhere"
+    ABOVE = "Any page or dialog"
     TRANSCRIPT = "Browse mode"
     FIND = "Find bar"
     REPLAY = "Replay"
@@ -62,7 +63,10 @@ class Where(StrEnum):
 
 
 _FIRST: Final = frozenset(
-    {Where.PROMPT, Where.ANYWHERE, Where.REPLAY, Where.SESSIONS, Where.HISTORY, Where.WORKER_FORM, Where.FIND}
+    {
+        *(Where.PROMPT, Where.ANYWHERE, Where.ABOVE, Where.REPLAY, Where.SESSIONS, Where.HISTORY),
+        *(Where.WORKER_FORM, Where.FIND),
+    }
 )
 """Places whose keys come before those of the focused widget, such as the keys of a text area or an input."""
 
@@ -176,6 +180,7 @@ KEYS: Final = (
     Key("work.copy_text", "super+c", "screen.copy_text", "Copy", "Copy the selected text", _A, last=True),
     Key("work.leave", "ctrl+d", "key('leave_if_empty')", "Quit", "Quit (from an empty prompt)", _A),
     Key("work.suspend", "ctrl+z", "key('suspend')", "Suspend", "Suspend (fg to return)", _A),
+    Key("above.quit", "ctrl+c", "quit_above", "Quit", "Copy the selection; press twice to quit", Where.ABOVE),
     Key("find.next", "down,enter", "step(1)", "Next", "Next match", Where.FIND, 1),
     Key("find.previous", "up,shift+enter", "step(-1)", "Previous", "Previous match", Where.FIND, 2),
     Key("transcript.actions", "enter", "key('actions')", "Actions",
