@@ -56,6 +56,8 @@ def test_all_places_show_the_truth_at_every_step(first: int, tmp_path: Path, *, 
         (2000183, True, Trouble.TOGETHER, (Habit.CREDITS, Habit.FROZEN, Habit.LATE, Habit.PER_TURN)),
         # The newest message may have begun a worker that nobody named: the older one was not read any more.
         (2000135, False, Trouble.SLOW, (Habit.FREE, Habit.PROGRAMS, Habit.UNREAD)),
+        # Of two readings within a millisecond, the later one said that the rise is that of others.
+        (2001290, False, Trouble.TOGETHER, (Habit.PAST, Habit.STRANGERS)),
         # Zero, which others shared, became unknown: it stayed zero in the ledger.
         (2000888, False, Trouble.TOGETHER, (Habit.CREDITS, Habit.PAST, Habit.QUEUE, Habit.UNREAD)),
     ],

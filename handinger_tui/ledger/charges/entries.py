@@ -229,13 +229,14 @@ class _Recorded(Struct, frozen=True):
     def may_be_unknown(self, money: TurnMoney) -> bool:
         """Whether an amount that is recorded may be unknown now, although no reading was lost.
 
-        The figures of the worker mean something else now, or what was entered is zero: if it turns out that
-        others own a rise, or may own it, zero is not what the turn cost.
+        The figures of the worker mean something else now, the rise was entered for others, or what was
+        entered is zero: where others may own a rise, zero is not what the turn cost.
         """
         if AmountBasis.NONE in (self.reading, money.reading):
             return False
         was_zero = not any(self.numbers[name] for name in AMOUNT_COLUMNS)
-        return self.reading != money.reading or (was_zero and money.usd is money.usage.credits is None)
+        is_other = money.recounted or self.reading != money.reading
+        return is_other or (was_zero and money.usd is money.usage.credits is None)
 
 
 def write_charges(
