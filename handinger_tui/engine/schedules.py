@@ -54,7 +54,6 @@ class ScheduleApi(Protocol):
 
     async def schedules(self, worker_id: str) -> ScheduleList:
         """All schedules of a worker."""
-        ...
 
     async def add(self, worker_id: str, schedule: NewSchedule, departed: Callable[[], None] = ...) -> Added:
         """Add a schedule with one POST. `departed()`: it may have left.
@@ -62,11 +61,9 @@ class ScheduleApi(Protocol):
         Raises:
             Doubtful: whether it was added is not clear, also not by the list.
         """
-        ...
 
     async def cancel(self, worker_id: str, schedule_id: str) -> bool | None:
         """Cancel a schedule; None when the service does not say whether it did."""
-        ...
 
 
 class WorkerSchedules:

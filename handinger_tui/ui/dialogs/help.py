@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from textwrap import wrap
-from typing import TYPE_CHECKING, ClassVar, Final
+from typing import TYPE_CHECKING, Final
 
 from msgspec import Struct
 from textual import on
 from textual.app import ComposeResult
-from textual.binding import BindingType
 from textual.containers import Vertical, VerticalScroll
 from textual.content import Content
 from textual.screen import Screen
@@ -53,7 +52,7 @@ class HelpRow(Struct, frozen=True):
 class HelpScreen(Modal[None]):
     """Shows the keys that work now, all other keys and the commands; typing filters them."""
 
-    BINDINGS: ClassVar[list[BindingType]] = bindings(Where.DIALOG, Where.HELP)
+    BINDINGS = bindings(Where.DIALOG, Where.HELP)
 
     def __init__(
         self,

@@ -16,7 +16,6 @@ from rich.color import Color as RichColor
 from rich.segment import Segment
 from rich.style import Style
 from textual import events, work
-from textual.binding import BindingType
 from textual.content import Content
 from textual.geometry import Size
 from textual.message import Message
@@ -188,7 +187,7 @@ class PageView(SelectableRows, can_focus=True):
     """A view of text, code or Markdown, laid out in a thread for each width."""
 
     COMPONENT_CLASSES: ClassVar[set[str]] = COMPONENTS
-    BINDINGS: ClassVar[list[BindingType]] = bindings(Where.PAGE)
+    BINDINGS = bindings(Where.PAGE)
 
     def __init__(self) -> None:
         super().__init__(classes="page-view")

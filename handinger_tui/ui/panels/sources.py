@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, ClassVar, Final
 
 from msgspec import Struct
 from textual import events
-from textual.binding import BindingType
 from textual.content import Content
 
 from handinger_tui.core.citations import Mention, MentionIndex, Mentions, unmentioned
@@ -327,7 +326,7 @@ class SourcesPanel(Panel[SourceRows]):
     """Numbered sources, grouped by turn or by host."""
 
     COMPONENT_CLASSES: ClassVar[set[str]] = {"sources--group", "sources--odd"}
-    BINDINGS: ClassVar[list[BindingType]] = bindings(Where.PANELS, Where.PANEL, Where.SOURCES)
+    BINDINGS = bindings(Where.PANELS, Where.PANEL, Where.SOURCES)
     BORDER_TITLE = "Sources"
 
     def __init__(self) -> None:

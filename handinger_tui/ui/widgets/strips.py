@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from enum import Enum, auto
-from typing import TYPE_CHECKING, ClassVar, Final
+from typing import TYPE_CHECKING, Final
 
 from msgspec import Struct
-from textual.binding import BindingType
 from textual.content import Content
 from textual.events import Click, Key, Resize
 from textual.message import Message
@@ -50,7 +49,7 @@ class QueueStrip(Static):
     """One row per queued message. Actions are messages to the screen."""
 
     can_focus = True
-    BINDINGS: ClassVar[list[BindingType]] = bindings(Where.QUEUE)
+    BINDINGS = bindings(Where.QUEUE)
 
     class QueueRequest(Message):
         """A request to the screen about the queue."""
@@ -327,7 +326,7 @@ class Chips(Static):
     """The row of chips. Actions are messages to the screen; the focus comes here only by its own key."""
 
     can_focus = True
-    BINDINGS: ClassVar[list[BindingType]] = bindings(Where.CHIPS)
+    BINDINGS = bindings(Where.CHIPS)
 
     class ChipsRequest(Message):
         """A request to the screen about the chips."""
