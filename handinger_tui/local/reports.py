@@ -59,7 +59,7 @@ async def publish(
 
 
 # -- attachments -------------------------------------------------------------------------------
-class Column(Struct, frozen=True):
+class ColumnFacts(Struct, frozen=True):
     """One column of a table: how many cells have a value, and figures, which only numbers have."""
 
     name: str
@@ -72,7 +72,7 @@ class Column(Struct, frozen=True):
     most_frequent: str = ""
 
 
-def columns_of(text: str) -> tuple[list[Column], list[tuple[str, Decimal]]]:
+def columns_of(text: str) -> tuple[list[ColumnFacts], list[tuple[str, Decimal]]]:
     """Return the columns of delimited text whose first row is the header, and bars for a chart.
 
     The bars are how often the values of the first column of few texts occur, else how many values each
@@ -83,7 +83,7 @@ def columns_of(text: str) -> tuple[list[Column], list[tuple[str, Decimal]]]:
         header, *rows = list(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)) or [[]]
     except csv.Error:
         return [], []
-    columns: list[Column] = []
+    columns: list[ColumnFacts] = []
     bars: list[tuple[str, Decimal]] = []
     for index, name in enumerate(header[:_MOST_COLUMNS]):
         cells = [row[index].strip() for row in rows if index < len(row)]
@@ -96,7 +96,7 @@ def columns_of(text: str) -> tuple[list[Column], list[tuple[str, Decimal]]]:
     return columns, bars or [(column.name, Decimal(column.count)) for column in columns]
 
 
-def _column(name: str, present: list[str], rows: int) -> Column:
+def _column(name: str, present: list[str], rows: int) -> ColumnFacts:
     missing = rows - len(present)
     top = ", ".join(f"{value} ({count})" for value, count in Counter(present).most_common(_TOP))
     try:
@@ -104,9 +104,9 @@ def _column(name: str, present: list[str], rows: int) -> Column:
     except ValueError:
         numbers = []
     if not numbers or not all(map(isfinite, numbers)):
-        return Column(name, "text", len(present), missing, most_frequent=top)
+        return ColumnFacts(name, "text", len(present), missing, most_frequent=top)
     low, high, mean = (f"{value:.10g}" for value in (min(numbers), max(numbers), statistics.fmean(numbers)))
-    return Column(name, "number", len(present), missing, low, high, mean, top)
+    return ColumnFacts(name, "number", len(present), missing, low, high, mean, top)
 
 
 async def _summarize_table(context: TurnContext, file: StoredFile, text: str) -> None:
@@ -121,7 +121,7 @@ async def _summarize_table(context: TurnContext, file: StoredFile, text: str) ->
     columns, bars = measured
     context.show("columns", file.path, [structs.asdict(column) for column in columns])
     size = f"{columns[0].count + columns[0].missing if columns else 0:,} rows, {len(columns)} columns."
-    header = ["column", *(head.replace("_", " ") for head in Column.__struct_fields__[1:])]
+    header = ["column", *(head.replace("_", " ") for head in ColumnFacts.__struct_fields__[1:])]
     rows = [structs.astuple(column) for column in columns]
     listed = table(header, rows, numeric=range(2, 7))
     await publish(

@@ -159,7 +159,7 @@ USER = "usr_local"
 
 
 @dataclass(slots=True)
-class StoredWorker:
+class LocalWorker:
     """A definition with schedules and a webhook. A deleted one keeps its conversations."""
 
     id: str
@@ -207,7 +207,7 @@ class Conversation:
     """The turns and files of one conversation, in memory only; all else is computed from them."""
 
     id: str
-    worker: StoredWorker
+    worker: LocalWorker
     base_url: str
     triggered_by: str = "api"
     created_at: datetime = field(default_factory=formats.now)
