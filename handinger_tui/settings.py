@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import difflib
 import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from decimal import Decimal, InvalidOperation
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 from urllib.parse import urlsplit
 
 from msgspec import Struct, field
@@ -22,9 +23,6 @@ from handinger_tui.core.errors import SettingsError
 from handinger_tui.core.money.limits import Limit, Scope
 from handinger_tui.core.safety import Secret, is_loopback
 from handinger_tui.core.tags import NO_TAG_RULES, PROJECT_KINDS, TAG_KINDS, TagRules, rules_in
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
 
 BUDGETS: Final = ("low", "standard", "high", "unlimited")
 GENERATIONS: Final = ("workers", "tasks")

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from handinger_tui.api import errors
 from handinger_tui.api.answers import schedule_in, schedule_list_in
@@ -29,9 +30,6 @@ from handinger_tui.core.schedules import (
     ScheduleList,
     is_same_time,
 )
-
-if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
 
 READ_DELAYS_S: Final = (0.0, 1.0, 3.0)
 """Delays before each reading of the list that settles an addition in doubt."""

@@ -7,7 +7,7 @@ Webhook requests are free; a change whose answer is lost is settled by reading t
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
 
 from msgspec import UNSET
 
@@ -20,9 +20,6 @@ from handinger_tui.core.safety import encodable
 from handinger_tui.core.stored_workers import NO_MEMBERS, StoredWorker, WorkerMembers
 from handinger_tui.core.stream import is_worker, names_another
 from handinger_tui.core.webhooks import DeliveryPage, Webhook, check_address
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 
 class TemplateClient:

@@ -6,7 +6,9 @@ asks that question first, or wants `--yes`.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, Protocol
+from collections.abc import Callable
+from datetime import datetime
+from typing import Final, Protocol
 
 from handinger_tui.core.acts import Confirmation
 from handinger_tui.core.errors import SettingsError
@@ -30,11 +32,6 @@ from handinger_tui.core.schedules import (
     run_text,
     soonest_first,
 )
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from datetime import datetime
-
 
 ENDS: Final = "The local worker and its schedules end with this program. Its money is simulated."
 CANCELED: Final = {

@@ -9,18 +9,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Coroutine
+from datetime import datetime
 
 from handinger_tui.local import formats, triggers, turn_context
 from handinger_tui.local.http import Instruction, RefusedError, RequestLimits, no_such
+from handinger_tui.local.triggers import StoredSchedule
+from handinger_tui.local.turn_context import TurnConfig
 from handinger_tui.local.worker import TITLE, Conversation, LocalTurn, LocalWorker
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine
-    from datetime import datetime
-
-    from handinger_tui.local.triggers import StoredSchedule
-    from handinger_tui.local.turn_context import TurnConfig
 
 _LONGEST_SLEEP = 3600.0
 """Maximum seconds of one sleep: a timer checks the clock again, since the machine may have been suspended."""

@@ -10,10 +10,11 @@ import asyncio
 import mimetypes
 import re
 import time
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from hashlib import sha256
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import quote
 
 from msgspec import UNSET, Struct
@@ -21,10 +22,6 @@ from msgspec import UNSET, Struct
 from handinger_tui.local import formats, prices, stream
 from handinger_tui.local.http import Instruction, StoredWorkerBody
 from handinger_tui.local.triggers import LocalWebhook, StoredSchedule
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Mapping
-    from datetime import datetime
 
 Json = dict[str, Any]
 

@@ -6,17 +6,15 @@ are not listed.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from enum import StrEnum
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from msgspec import Struct
 from msgspec.structs import replace
 from textual.binding import ActiveBinding, Binding, BindingType
 
 from handinger_tui.core.acts import RULES, Act
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
 
 
 class Where(StrEnum):

@@ -5,12 +5,14 @@ A number that was not reported is null, money is decimal text, and text is clean
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from operator import attrgetter
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from handinger_tui.core.dialects import events as ev
 from handinger_tui.core.evidence import files_of_turn, sources_of_turn
 from handinger_tui.core.figures import reported_figures
+from handinger_tui.core.jsontext import JsonObject
 from handinger_tui.core.money.attribution import MoneyIndex, TurnMoney
 from handinger_tui.core.money.turn_json import turn_members
 from handinger_tui.core.safety import clean_json
@@ -25,11 +27,6 @@ from handinger_tui.core.turns.turn import (
     Turn,
     fault_object,
 )
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from handinger_tui.core.jsontext import JsonObject
 
 SCHEMA: Final = "handinger-tui/result/1"
 

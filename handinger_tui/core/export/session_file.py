@@ -7,7 +7,8 @@ computes it again. A file is untrusted: anybody may have written it.
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Final, NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import Final, NamedTuple
 
 from msgspec.structs import replace
 
@@ -41,9 +42,6 @@ from handinger_tui.core.turns.turn import (
     TurnStatus,
     outcome_object,
 )
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
 
 SCHEMA: Final = "handinger-tui/session/1"
 _FAMILY: Final = SCHEMA.rpartition("/")[0]

@@ -12,17 +12,13 @@ from enum import StrEnum
 from functools import reduce
 from itertools import compress, repeat, takewhile
 from operator import is_
-from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar, cast
+from typing import Final, NamedTuple, TypeVar, cast
 
 from msgspec import Struct, field
 
-from handinger_tui.core.figures import cost_of
+from handinger_tui.core.figures import Costs, Usage, cost_of
 from handinger_tui.core.jsontext import Json, JsonObject, string_at, text_at
-from handinger_tui.core.stream import CustomPart, FilePart, SourcePart
-
-if TYPE_CHECKING:
-    from handinger_tui.core.figures import Costs, Usage
-    from handinger_tui.core.stream import Snapshot
+from handinger_tui.core.stream import CustomPart, FilePart, Snapshot, SourcePart
 
 
 class StartPolicy(StrEnum):

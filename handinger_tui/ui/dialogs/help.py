@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterable, Sequence
 from textwrap import wrap
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from msgspec import Struct
 from textual import on
@@ -17,9 +18,6 @@ from handinger_tui.core.safety import clean_line
 from handinger_tui.ui.dialogs import Modal
 from handinger_tui.ui.keys import KEYS, Where, bindings, format_keys
 from handinger_tui.ui.widgets.frame import StaticReflow
-
-if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Sequence
 
 MONEY = (
     "Every message may cost money. A message is never sent twice unless you resend it. "

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_left
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby, islice
-from typing import TYPE_CHECKING, ClassVar, Final, NamedTuple
+from typing import ClassVar, Final, NamedTuple
 
 from msgspec import Struct
 from rich.color import Color as RichColor
@@ -41,9 +42,6 @@ from handinger_tui.ui.transcript.painting import (
 )
 from handinger_tui.ui.transcript.selection import SelectableRows, selected_text, with_selection
 from handinger_tui.ui.widgets.virtual_list import copy_from
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
 
 _GUTTER: Final = 2
 

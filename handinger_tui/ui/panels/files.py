@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from collections.abc import Callable
+from typing import Final
 from urllib.parse import urlsplit
 
 from msgspec import Struct
@@ -32,9 +33,6 @@ from handinger_tui.ui.panels.panel import (
     with_right,
 )
 from handinger_tui.ui.widgets.virtual_list import ItemRows
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 
 class DownloadState(Struct, frozen=True):

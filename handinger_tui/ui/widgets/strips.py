@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from enum import Enum, auto
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from msgspec import Struct
 from textual.content import Content
@@ -16,12 +17,8 @@ from handinger_tui.core.errors import AttachmentProblem, NoSuchFile
 from handinger_tui.core.formatting import plural, size
 from handinger_tui.core.prompts import chip_name
 from handinger_tui.core.safety import clean_line
+from handinger_tui.core.turns.turn import Attachment, Turn
 from handinger_tui.ui.keys import Where, bindings
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from handinger_tui.core.turns.turn import Attachment, Turn
 
 
 def max_rows(widget: Widget) -> int:
