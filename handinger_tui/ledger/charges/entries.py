@@ -232,9 +232,17 @@ class _Recorded(Struct, frozen=True):
     numbers: Mapping[str, int | None]
     share: Cells
 
-    def has_another_meaning(self, money: TurnMoney) -> bool:
-        """Whether the figures of the worker mean something else now: then an amount may be unknown."""
-        return AmountBasis.NONE not in (self.reading, money.reading) and self.reading != money.reading
+    def may_be_unknown(self, money: TurnMoney) -> bool:
+        """Whether an amount that is recorded may be unknown now, although no reading was lost.
+
+        The figures of the worker mean something else now, the rise was entered for others, or what was
+        entered is zero: where others may own a rise, zero is not what the turn cost.
+        """
+        if AmountBasis.NONE in (self.reading, money.reading):
+            return False
+        was_zero = not any(self.numbers[name] for name in AMOUNT_COLUMNS)
+        is_other = money.recounted or self.reading != money.reading
+        return is_other or (was_zero and money.usd is money.usage.credits is None)
 
 
 def write_charges(
@@ -363,7 +371,7 @@ def _corrections_elsewhere(
         own = money[turn_id]
         reported = _kept(recorded, own, _reported(own))
         # A refused turn has only the cost that the person assigned to it.
-        is_other = recorded.status == TurnStatus.UNKNOWN or recorded.has_another_meaning(own)
+        is_other = recorded.status == TurnStatus.UNKNOWN or recorded.may_be_unknown(own)
         retracted = _retracted_names(recorded, own, reported) if retracts or is_other else ()
         if (recorded.status in FREE and not own.grew) or not (retracted or _is_new(recorded, own, reported)):
             continue
@@ -396,7 +404,7 @@ def _changes(
     recorded: _Recorded, turn: Turn, money: TurnMoney, reported: _Reported, *, retracts: bool
 ) -> Cells | None:
     """The differences that a correction adds; None when no correction is needed."""
-    is_other = turn.status is TurnStatus.UNKNOWN or recorded.has_another_meaning(money)
+    is_other = turn.status is TurnStatus.UNKNOWN or recorded.may_be_unknown(money)
     retracted = _retracted_names(recorded, money, reported) if retracts or is_other else ()
     has_ended = not turn.live and recorded.status != turn.status
     is_needed = has_ended or retracted or _is_new(recorded, money, reported)
