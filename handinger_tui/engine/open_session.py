@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
 
 from msgspec.structs import replace
 
@@ -22,10 +22,6 @@ from handinger_tui.core.turns.turn import (
     Turn,
     TurnRequest,
 )
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
 from handinger_tui.engine.turn_record import RunDeps, TurnRecord
 
 

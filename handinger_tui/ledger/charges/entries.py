@@ -6,11 +6,11 @@ New rows are the differences to those that are stored. Suspense is also read her
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from itertools import compress, count
 from operator import is_not
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import Final, NamedTuple
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -18,7 +18,18 @@ from msgspec.structs import replace
 from handinger_tui.core.amounts import Unit, micro_credits, pico_usd
 from handinger_tui.core.decimals import INT64_MAX, decimal_text, in_units, tidy
 from handinger_tui.core.evidence import sources_of_turn
-from handinger_tui.core.figures import CATEGORIES, FIGURES, NO_COSTS, NO_USAGE, numbers_of, usage_and_costs
+from handinger_tui.core.figures import (
+    CATEGORIES,
+    FIGURES,
+    NO_COSTS,
+    NO_USAGE,
+    Costs,
+    Figure,
+    Number,
+    Usage,
+    numbers_of,
+    usage_and_costs,
+)
 from handinger_tui.core.jsontext import NotJson, as_list, dump, parse
 from handinger_tui.core.money.attribution import AmountBasis, MoneyIndex, TurnMoney
 from handinger_tui.core.money.reconciliation import AssignedRise, rises_of
@@ -41,11 +52,6 @@ from handinger_tui.ledger.sql import (
     unpack,
     unpack_optional,
 )
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
-
-    from handinger_tui.core.figures import Costs, Figure, Number, Usage
 
 CACHED_SESSIONS: Final = 16
 """Number of sessions in the cache; all turns of any other session are compared again."""
