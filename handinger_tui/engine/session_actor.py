@@ -668,6 +668,18 @@ class SessionActor:
         return await self._settler.apply_reading(turn_id, body)
 
     @request
+    async def take_reading(self, worker_id: str, body: WorkerBody) -> None:
+        """Apply a reading of a worker of the session that was made before the session was open.
+
+        Raises:
+            LedgerError
+        """
+        turns = [turn for turn in self.session.turns if turn.may_spend and turn.target == worker_id]
+        if turns and not turns[-1].imported and not self.running:
+            await self._settler.apply_late_reading(turns[-1], body)
+            self.store.publish()
+
+    @request
     async def settle_by(self, body: WorkerBody) -> None:
         """Settle turns of a task by a reading that another session has made.
 
