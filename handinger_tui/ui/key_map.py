@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from difflib import get_close_matches
 from itertools import combinations
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from textual.keys import KEY_NAME_REPLACEMENTS, Keys, key_to_character
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
 from handinger_tui.ui.keys import CUTTING_KEYS, EDITING_KEYS, KEYS, Key, Where, format_key
 
 _FOCUSED: Final = (

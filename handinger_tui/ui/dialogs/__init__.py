@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final, TypeVar
 from textual import on, work
 from textual.app import ComposeResult
 from textual.await_complete import AwaitComplete
-from textual.binding import BindingType
 from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.content import Content
 from textual.events import Key
@@ -94,7 +93,7 @@ def show_focus(screen: Screen[Any]) -> None:
 class Dialog(Modal[Answer]):
     """A box with a title over the screen. Esc closes it without an answer."""
 
-    BINDINGS: ClassVar[list[BindingType]] = bindings(Where.DIALOG)
+    BINDINGS = bindings(Where.DIALOG)
     BOX_CLASSES: ClassVar[str] = "dialog"
     INTERRUPTS: ClassVar[bool] = False
     """Whether it may come up while a message is typed."""
@@ -202,7 +201,7 @@ class Question(Dialog[Answer]):
     names the word; it says that Enter in the empty field gives the first answer.
     """
 
-    BINDINGS: ClassVar[list[BindingType]] = bindings(Where.QUESTION)
+    BINDINGS = bindings(Where.QUESTION)
     INTERRUPTS = True
 
     class LetterTyped(Message):
@@ -317,7 +316,7 @@ class Choice(Dialog[str]):
 class ConnectionProblem(Question[bool], inherit_bindings=False):
     """Shows why the app could not connect and what to do. The result is True to try again."""
 
-    BINDINGS: ClassVar[list[BindingType]] = bindings(Where.PROBLEM)
+    BINDINGS = bindings(Where.PROBLEM)
     BOX_CLASSES = "dialog -problem"
 
     def __init__(self, summary: str, hint: str) -> None:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar, Final
+from typing import TYPE_CHECKING, Final
 
 from textual import on
 from textual.app import ComposeResult
-from textual.binding import BindingType
 from textual.content import Content
 from textual.widgets import Input, Static
 
@@ -125,7 +124,7 @@ class ScheduleQuestion(Dialog[str]):
 class SchedulesScreen(ListPage[PricedSchedule]):
     """Shows the schedules of a worker, adds and cancels them."""
 
-    BINDINGS: ClassVar[list[BindingType]] = bindings(Where.SCHEDULES, Where.LIST, Where.SCREEN)
+    BINDINGS = bindings(Where.SCHEDULES, Where.LIST, Where.SCREEN)
     NAME = "schedules"
     COLUMNS = COLUMNS
     NEEDS_ITEM = frozenset({"cancel"})

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar, Final
+from typing import TYPE_CHECKING, Final
 
 from msgspec.structs import replace
 from textual import on, work
 from textual.app import ComposeResult
-from textual.binding import BindingType
 from textual.containers import Vertical, VerticalScroll
 from textual.content import Content
 from textual.widgets import Button, Input, Static, TextArea
@@ -51,7 +50,7 @@ _LABELS: Final = {
 class WorkerFormScreen(Modal[StoredWorker | None]):
     """Edits a worker, or creates one (`worker` None). The result is the worker as the service stored it."""
 
-    BINDINGS: ClassVar[list[BindingType]] = bindings(Where.WORKER_FORM)
+    BINDINGS = bindings(Where.WORKER_FORM)
 
     def __init__(
         self, stored_workers: StoredWorkerCatalog, history: HistoryOfSessions, worker: StoredWorker | None
