@@ -25,6 +25,7 @@ class Where(StrEnum):
     QUEUE = "Queued messages"
     WELCOME = "First screen"
     ANYWHERE = "Anywhere"
+    ABOVE = "Any page or dialog"
     TRANSCRIPT = "Browse mode"
     FIND = "Find bar"
     REPLAY = "Replay"
@@ -61,7 +62,10 @@ class Where(StrEnum):
 
 
 _FIRST: Final = frozenset(
-    {Where.PROMPT, Where.ANYWHERE, Where.REPLAY, Where.SESSIONS, Where.HISTORY, Where.WORKER_FORM, Where.FIND}
+    {
+        *(Where.PROMPT, Where.ANYWHERE, Where.ABOVE, Where.REPLAY, Where.SESSIONS, Where.HISTORY),
+        *(Where.WORKER_FORM, Where.FIND),
+    }
 )
 """Places whose keys come before those of the focused widget, such as the keys of a text area or an input."""
 
@@ -185,6 +189,10 @@ KEYS: Final = (
         Key("work.copy_text", "super+c", "screen.copy_text", "Copy", "Copy the selected text", last=True),
         Key("work.leave", "ctrl+d", "key('leave_if_empty')", "Quit", "Quit (from an empty prompt)"),
         Key("work.suspend", "ctrl+z", "key('suspend')", "Suspend", "Suspend (fg to return)"),
+    ),
+    *_keys(
+        Where.ABOVE,
+        Key("above.quit", "ctrl+c", "quit_above", "Quit", "Copy the selection; press twice to quit"),
     ),
     *_keys(
         Where.FIND,

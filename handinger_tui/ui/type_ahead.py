@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from time import monotonic
+import asyncio
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from textual.app import App
@@ -10,14 +11,12 @@ from textual.events import Event, Key, Paste
 from textual.message_pump import MessagePump
 from textual.screen import Screen
 
-from handinger_tui.ui.letter_run import LetterRun
+from handinger_tui.ui.letter_run import WORD_S, LetterRun
 from handinger_tui.ui.work.screen import WorkScreen, sends
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator, Sequence
 
-FRACTION_S: Final = 0.01
-"""Seconds by which a timer may come too early."""
 LINE_BREAK: Final = "\n"
 ENTER_TOO_EARLY: Final = "This opened as you pressed Enter. Press it again if you meant this."
 LOOK_AGAIN_S: Final = 0.01
@@ -58,7 +57,7 @@ class TypeAhead:
         """How often something has opened, as of the last key that was passed on."""
         self._session_id = ""
         """The session on the screen at that time."""
-        self._letters = LetterRun(monotonic)
+        self._letters = LetterRun()
         work.interaction.keys_wait = lambda: bool(self._held)
         self._decided: set[int] = set()
         """Letters (by `id`) that are commands: no word followed."""
@@ -155,34 +154,46 @@ class TypeAhead:
         if id(event) in self._decided:
             self._decided.discard(id(event))
             return False
-        if not work.is_browsing or not (isinstance(event, Key) and event.is_printable):
-            commands = letters.take_commands()
-            if commands:
-                self._carry_out([*commands, event])
-            return bool(commands)
-        active = work.active_bindings.get(event.key)
+        letter = event if isinstance(event, Key) and event.is_printable and work.is_browsing else None
+        if commands := letters.take_commands() if letter is None else letters.end_before(letter):
+            self._carry_out(commands, event)
+            return True
+        if letter is None:
+            return False
+        active = work.active_bindings.get(letter.key)
         if active is None or not active.enabled:
             work.type_from_browsing(letters.take_word())
             return False
-        waits = letters.waits(event, active.binding.id)
+        waits = letters.waits(letter, active.binding.id)
         if waits:
-            self._app.set_timer(letters.pause_s, self._end_run)
+            self._app.set_timer(WORD_S, partial(self._end_run_behind_keys, letters.letters))
         return waits
 
-    async def _end_run(self) -> None:
-        """Carry out the letters of a run that has ended; another one may have begun or gone on."""
-        if self._letters.pause_s > FRACTION_S:
+    def _end_run_behind_keys(self, letters: int) -> None:
+        """End a run behind the keys that were read until now: one of them may go on with it."""
+
+        async def post() -> None:
+            self._app.call_later(self._end_run, letters)
+
+        # The way that keys take from the thread that reads them: the timer itself comes before their queue.
+        asyncio.run_coroutine_threadsafe(post(), asyncio.get_running_loop())
+
+    async def _end_run(self, letters: int) -> None:
+        """Carry out the letters of a run, unless another one has come since, or a key waits that may."""
+        if self._letters.letters != letters:
             return
-        if commands := self._letters.take_commands():
+        if self._held:
+            self._app.set_timer(LOOK_AGAIN_S, partial(self._end_run, letters))
+        elif commands := self._letters.take_commands():
             is_idle = self._held is None
             self._carry_out(commands)
             if is_idle:
                 await self.pass_next()
 
-    def _carry_out(self, events: Sequence[Key | Paste]) -> None:
-        """Put events, which were decided to be commands, before all that are held."""
-        self._decided.update(map(id, events))
-        self._held = [*events, *(self._held or [])]
+    def _carry_out(self, commands: Sequence[Key], *behind: Key | Paste) -> None:
+        """Put letters, which were decided to be commands, before all that is held; `behind` comes next."""
+        self._decided.update(map(id, commands))
+        self._held = [*commands, *behind, *(self._held or [])]
 
     def _may_move(self, event: Key) -> bool:
         """Whether the keys behind this one may be meant for another screen or widget."""

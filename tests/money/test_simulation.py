@@ -58,6 +58,10 @@ def test_all_places_show_the_truth_at_every_step(first: int, tmp_path: Path, *, 
         (2000135, False, Trouble.SLOW, (Habit.FREE, Habit.PROGRAMS, Habit.UNREAD)),
         # Of two readings within a millisecond, the later one said that the rise is that of others.
         (2001290, False, Trouble.TOGETHER, (Habit.PAST, Habit.STRANGERS)),
+        # A program whose copy lacked a confirming reading of figures of one turn took the confirmation back.
+        (3001846, True, None, (Habit.PAST, Habit.PROGRAMS, Habit.QUEUE)),
+        # While a message of others ran, a program did not take the turns that another one had added before.
+        (3001910, True, Trouble.TOGETHER, (Habit.LATE, Habit.QUEUE, Habit.RULINGS, Habit.STRANGERS)),
         # Zero, which others shared, became unknown: it stayed zero in the ledger.
         (2000888, False, Trouble.TOGETHER, (Habit.CREDITS, Habit.PAST, Habit.QUEUE, Habit.UNREAD)),
     ],

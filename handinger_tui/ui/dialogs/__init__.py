@@ -65,6 +65,10 @@ class Modal(ModalScreen[Answer]):
         severity: SeverityLevel = "error" if failed else "information"
         self.notify(clean_line(text, MAX_NOTICE_CHARS), severity=severity, markup=False)
 
+    async def keep_typed(self) -> str:
+        """Called before the program ends: store what is typed here, or return what the prompt should keep."""
+        return ""
+
     def dismiss(self, result: Answer | None = None) -> AwaitComplete:
         """Close with an answer, once; below another screen, as soon as that is closed."""
         if self._is_dismissed or not self.is_active:
@@ -165,12 +169,20 @@ class Dialog(Modal[Answer]):
             return AwaitComplete()
         if isinstance(self._words_shown, Moot):
             result = None
-        for field in self.query("#typed").results(Input):
-            text = field.value.strip()
-            if self.INTERRUPTS and any(map(str.isalpha, text)) and not self._typed.startswith(text.lower()):
-                self.app.post_message(self.TextLeft(text))
-                field.clear()
+        if text := self._message_typed():
+            self.app.post_message(self.TextLeft(text))
+            self.query_one("#typed", Input).clear()
         return super().dismiss(result)
+
+    def _message_typed(self) -> str:
+        """The text in the field, where it is meant for the prompt; "" for none."""
+        texts = [field.value.strip() for field in self.query("#typed").results(Input)]
+        text = "".join(texts) if self.INTERRUPTS else ""
+        return "" if not any(map(str.isalpha, text)) or self._typed.startswith(text.lower()) else text
+
+    async def keep_typed(self) -> str:
+        """A message that was typed into the field belongs to the prompt."""
+        return self._message_typed()
 
     def action_close(self) -> None:
         """Close without an answer."""

@@ -102,6 +102,11 @@ class ScheduleQuestion(Dialog[str]):
                 preview = Content.assemble(plan, "\n", (tag, "$accent"))
         self.query_one("#schedule-preview", Static).update(preview)
 
+    async def keep_typed(self) -> str:
+        """The rule and its instruction, as the command that would add them."""
+        typed = self.query_one(Input).value.strip()
+        return typed and f"/schedule {typed}"
+
     @on(Input.Submitted)
     def _submit(self, event: Input.Submitted) -> None:
         if not event.value.strip():

@@ -192,13 +192,20 @@ class WorkerFormScreen(Modal[StoredWorker | None]):
             self._saving = True
             self._leave()
 
+    async def keep_typed(self) -> str:
+        """Store the text as a draft; while a request is under way, it is stored already."""
+        if not self._saving:
+            await self._save_draft()
+        return ""
+
+    async def _save_draft(self) -> None:
+        form = self._typed()
+        await self._history.save_draft(self._draft_name, "" if form == self._initial else form_to_text(form))
+
     @work(group="save")
     async def _leave(self) -> None:
-        form = self._typed()
         try:
-            await self._history.save_draft(
-                self._draft_name, "" if form == self._initial else form_to_text(form)
-            )
+            await self._save_draft()
         except HandingerError as problem:
             self._saving = False
             self._say(f"Not kept: {problem.summary}", failed=True)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 from functools import partial
 
 import pytest
 
 from handinger_tui.ui.dialogs import Choice, Question
+from handinger_tui.ui.letter_run import WORD_S
 from tests.engine.fakes import FakeApi, says, worker
-from tests.ui.fakes import PRICED, Desktop
+from tests.ui.fakes import PRICED, Desktop, typed_only
 from tests.ui.screens.test_focus import BROWSING, answered
 from tests.ui.screens.test_key_bytes import press
 
@@ -59,6 +61,39 @@ async def test_a_sentence_typed_while_browsing_goes_to_the_prompt_whole(
         await desktop.until(pilot, partial(has_typed, desktop, sentence))
         assert desktop.app.screen is desktop.work
         assert desktop.app.clipboard == ""
+
+
+# `m` moves at once, `y` and `k` would copy what is marked: each once in front of a busy second.
+@pytest.mark.parametrize("sentence", ["my sky", "yes please", "kyrie"])
+async def test_a_word_stays_whole_where_the_machine_is_busy_in_the_middle_of_it(sentence: str) -> None:
+    async with answered() as (desktop, pilot):
+        await press(desktop, pilot, CTRL_UP)
+        await desktop.shows(pilot, BROWSING)
+        first, *others = typed_only().feed(sentence)
+
+        async def be_busy() -> None:
+            for key in others:
+                desktop.app.post_message(key)
+            await asyncio.sleep(1.5 * WORD_S)
+
+        desktop.app.post_message(first)
+        desktop.app.call_later(be_busy)
+        await desktop.until(pilot, partial(has_typed, desktop, sentence))
+        assert desktop.app.clipboard == ""
+
+
+async def test_letters_with_a_pause_between_them_are_no_word_where_they_are_handled_at_once() -> None:
+    async with answered() as (desktop, pilot):
+        await press(desktop, pilot, CTRL_UP)
+        await desktop.shows(pilot, BROWSING)
+        await press(desktop, pilot, "k")
+        await pilot.pause()
+        copy, letter, move = typed_only().feed("yfm")
+        letter.time = move.time = copy.time + 1.5 * WORD_S
+        for key in (copy, letter, move):
+            desktop.app.post_message(key)
+        await desktop.until(pilot, lambda: desktop.work.prompt.text == "fm")
+        await desktop.until(pilot, lambda: desktop.app.clipboard == "Hi")
 
 
 async def test_a_sentence_typed_in_a_panel_does_nothing_there() -> None:

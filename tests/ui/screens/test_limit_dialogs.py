@@ -131,12 +131,13 @@ def queueing() -> tuple[Desktop, asyncio.Event]:
     return desktop, gate
 
 
-async def hold(desktop: Desktop, pilot: Any, gate: asyncio.Event) -> None:
-    """Let the first turn use the limit up while a second one waits."""
+async def hold(desktop: Desktop, pilot: Any, gate: asyncio.Event, *texts: str) -> None:
+    """Let the first turn use the limit up while others wait, a second one unless `texts` are given."""
     await desktop.send(pilot, "first")
     await desktop.shows(pilot, "One")
-    await desktop.send(pilot, "second")
-    await desktop.shows(pilot, " 1  second")
+    for number, text in enumerate(texts or ("second",), 1):
+        await desktop.send(pilot, text)
+        await desktop.shows(pilot, f" {number}  {text}")
     desktop.limits.spend(Scope.DAY, "5.02")
     gate.set()
     await desktop.shows(pilot, "Queue held: daily limit reached", "■ queue held", "/limit day AMOUNT")
@@ -187,8 +188,9 @@ async def test_a_limit_raised_by_another_program_is_reported_and_the_queue_waits
     *, fall: bool
 ) -> None:
     desktop, gate = queueing()
+    desktop.api.starts.append(says("Three", message_id="c"))
     async with desktop.running() as pilot:
-        await hold(desktop, pilot, gate)
+        await hold(desktop, pilot, gate, "second", "third")
         if fall:
             # As after midnight: the new day has no spending.
             desktop.limits.spend(Scope.DAY, "0")
@@ -196,14 +198,15 @@ async def test_a_limit_raised_by_another_program_is_reported_and_the_queue_waits
             desktop.limits.limit(Scope.DAY, "50", origin=LimitOrigin.TYPED)
         desktop.ledger.write(charge("other", "0.1"))
         await desktop.shows(
-            pilot, "the limit no longer stops it", "Enter to send 1 queued message (about $0.10)"
+            pilot, "the limit no longer stops it", "Enter to send 2 queued messages (about $0.20)"
         )
         await desktop.settle(pilot)
         looks = desktop.ledger.looks
         await desktop.until(pilot, lambda: desktop.ledger.looks > looks)
         assert len(desktop.api.posts) == 1
-        await pilot.press("enter")
-        await desktop.until(pilot, lambda: len(desktop.api.posts) == 2)
+        await press(desktop, pilot, "\r")
+        await desktop.until(pilot, lambda: len(desktop.api.posts) == 3)
+    assert [request.prompt for request in desktop.api.posts] == ["first", "second", "third"]
 
 
 @pytest.mark.parametrize("text", ["", "third"])
