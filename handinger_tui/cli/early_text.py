@@ -113,6 +113,15 @@ class EarlyText:
             return ""
         return complete[-1].decode(errors="replace") if complete else ""
 
+    def close(self) -> None:
+        """Leave the files to the next program, as the end of this one does."""
+        with self._busy:
+            for path, descriptor in [self._own, *self._left] if self._own else self._left:
+                if self._own == (path, descriptor) and not self._kept:
+                    _remove(path)
+                os.close(descriptor)
+            self._own, self._left, self._folder = None, [], ""
+
     def forget(self) -> None:
         """Remove the files: what was in them is in the history, or nobody wants it."""
         with self._busy:

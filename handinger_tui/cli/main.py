@@ -242,3 +242,5 @@ def _show_screen(words: list[str], parse_options: Callable[[], argparse.Namespac
     finally:
         if frame is not None:
             frame.put_back()
+        if kept is not None:
+            kept.close()

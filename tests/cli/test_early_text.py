@@ -87,6 +87,16 @@ def test_what_the_early_prompt_reads_gives_way_to_the_draft_of_the_app(tmp_path:
     assert not program.keep_early("later")
 
 
+@pytest.mark.parametrize("text", ["text", ""])
+def test_a_program_that_ends_leaves_its_text_and_no_file_without_one(tmp_path: Path, text: str) -> None:
+    program = EarlyText(str(tmp_path))
+    program.keep("more than that")
+    program.keep(text)
+    program.close()
+    assert len([*tmp_path.iterdir()]) == bool(text)
+    assert EarlyText(str(tmp_path)).take() == [text] * bool(text)
+
+
 @pytest.mark.parametrize(
     ("typed", "read"),
     [
