@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import difflib
 import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from decimal import Decimal, InvalidOperation
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 from urllib.parse import urlsplit
 
 from msgspec import Struct, field
@@ -22,9 +23,6 @@ from handinger_tui.core.errors import SettingsError
 from handinger_tui.core.money.limits import Limit, Scope
 from handinger_tui.core.safety import Secret, is_loopback
 from handinger_tui.core.tags import NO_TAG_RULES, PROJECT_KINDS, TAG_KINDS, TagRules, rules_in
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
 
 BUDGETS: Final = ("low", "standard", "high", "unlimited")
 GENERATIONS: Final = ("workers", "tasks")
@@ -149,25 +147,19 @@ def load(
     )
     profile = _read_profile(config, name, is_requested=flags.profile is not None, file_name=file_name)
     values = {**{k: v for k, v in config.items() if k in _TOP}, **profile}
-    source = partial(_source, environ, file_name)
-    generation = _check_choice(
-        flags.generation
-        or environment_value(environ, "HANDINGER_GENERATION")
-        or values.get("generation")
-        or "workers",
-        GENERATIONS,
-        source("generation"),
-    )
-    budget = _check_choice(
-        flags.budget or environment_value(environ, "HANDINGER_BUDGET") or values.get("budget") or "standard",
-        BUDGETS,
-        source("budget"),
-    )
+    look_up = partial(_look_up, environ, config, file_name)
+
+    def value_of(name: str, flag: str | None = None) -> tuple[str, str]:
+        """Where a setting comes from that is no flag, and the setting; "" for none."""
+        variable = f"{_PREFIX}{name.upper()}"
+        text = environment_value(environ, variable)
+        return variable if text else f"{file_name}, {name}", str(flag or text or values.get(name) or "")
+
+    generation = _check_choice(GENERATIONS, *value_of("generation", flags.generation))
+    budget = _check_choice(BUDGETS, *value_of("budget", flags.budget), "standard")
     base = flags.base_url or environment_value(environ, "HANDINGER_BASE_URL") or values.get("base_url")
-    key_text = environment_value(environ, "HANDINGER_API_KEY") or str(values.get("api_key") or "")
-    key = Secret(_check_key(key_text, source("api_key")))
+    key = Secret(_check_key(*value_of("api_key")))
     local = flags.local or (not key and base is None)
-    spending = partial(_read_spending, environ, config.get("spending", {}), file_name)
     if not local and not key:
         raise SettingsError(
             "No API key is set for this base URL.",
@@ -182,26 +174,33 @@ def load(
         local=local,
         headers=_read_headers(environ.get("HANDINGER_CUSTOM_HEADERS", ""), values.get("headers")),
         theme=values.get("theme"),
-        density=_check_choice(values.get("density") or "normal", DENSITIES, f"{file_name}, density"),
-        print_on_exit=_check_choice(
-            values.get("print_on_exit") or "nothing", PRINTED, f"{file_name}, print_on_exit"
-        ),
-        keep_frames=_check_days(values.get("keep_frames") or FOREVER, f"{file_name}, keep_frames"),
+        density=_check_choice(DENSITIES, *value_of("density")),
+        print_on_exit=_check_choice(PRINTED, *value_of("print_on_exit")),
+        keep_frames=_check_days(*value_of("keep_frames")),
         download_dir=str(values.get("download_dir") or ""),
         keys=tuple(sorted((name, str(value)) for name, value in _key_ids(config.get("keys", {})))),
-        limits=_read_limits(environ, config.get("limits", {}), file_name, flags.max_wait),
-        spending=(*_flag_limits(flags), *_configured_limits(spending)),
-        credit_usd=spending(f"HANDINGER_{CREDIT_PRICE.upper()}", CREDIT_PRICE),
+        limits=_read_limits(look_up, flags.max_wait),
+        spending=(*_flag_limits(flags), *_configured_limits(look_up)),
+        credit_usd=_amount(*look_up(CREDIT_PRICE.upper(), "spending", CREDIT_PRICE)),
         key_in_file=any(table.get("api_key") for table in (config, *config.get("profiles", {}).values())),
         local_pace=_read_pace(environ),
         tag_rules=_read_tag_rules(environ, config, file_name),
     )
 
 
-def _source(environ: Mapping[str, str], file_name: str, name: str) -> str:
-    """Where a setting comes from that is no flag."""
-    variable = f"HANDINGER_{name.upper()}"
-    return variable if environment_value(environ, variable) else f"{file_name}, {name}"
+def _look_up(
+    environ: Mapping[str, str],
+    config: Mapping[str, Any],
+    file_name: str,
+    variable: str,
+    table: str,
+    name: str,
+) -> tuple[str, Any]:
+    """Where a setting stands, its variable or else a table of the file, and its value; None for none."""
+    text = environment_value(environ, f"{_PREFIX}{variable}")
+    if text is not None:
+        return f"{_PREFIX}{variable}", text
+    return f"{file_name}, {table}.{name}", config.get(table, {}).get(name)
 
 
 def _key_ids(table: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
@@ -293,8 +292,9 @@ def _read_profile(
 
 
 # -- single values ---------------------------------------------------------------------
-def _check_choice(value: object, allowed: tuple[str, ...], source: str) -> str:
-    text = str(value)
+def _check_choice(allowed: tuple[str, ...], source: str, text: str, usual: str = "") -> str:
+    """`text`, if it is allowed; without one `usual`, or else the first that is allowed."""
+    text = text or usual or allowed[0]
     if text not in allowed:
         matches = difflib.get_close_matches(text, allowed, 1)
         hint = f"Did you mean {matches[0]}?" if matches else f"Use one of: {', '.join(allowed)}."
@@ -311,15 +311,15 @@ def days_of(keep_frames: str) -> int | None:
     return int(match[1]) if match else None
 
 
-def _check_days(value: str, source: str) -> str:
-    if value != FOREVER and days_of(value) is None:
+def _check_days(source: str, value: str) -> str:
+    if value not in ("", FOREVER) and days_of(value) is None:
         raise SettingsError(
             f"{source}: {value[:80]!r} is not valid.", 'Use "forever", or a time such as "90 days".'
         )
-    return value
+    return value or FOREVER
 
 
-def _check_key(text: str, source: str) -> str:
+def _check_key(source: str, text: str) -> str:
     """Return a valid key, or "" for none. Errors never show the key, not even a wrong one."""
     key = text.strip()
     if not key:
@@ -409,15 +409,10 @@ _MAX_LIMIT: Final = 10**15
 _MAX_PACE: Final = 100
 
 
-def _read_limits(
-    environ: Mapping[str, str], table: Mapping[str, Any], file_name: str, max_wait: float | None
-) -> Limits:
+def _read_limits(look_up: Callable[[str, str, str], tuple[str, Any]], max_wait: float | None) -> Limits:
     values: dict[str, Any] = {}
     for limit in fields(Limits):
-        where = f"HANDINGER_{limit.name.upper()}"
-        value: Any = environment_value(environ, where)
-        if value is None:
-            where, value = f"{file_name}, limits.{limit.name}", table.get(limit.name)
+        where, value = look_up(limit.name.upper(), "limits", limit.name)
         if value is None:
             continue
         number = _parse_number(where, value)
@@ -465,29 +460,24 @@ def _flag_limits(flags: Flags) -> list[Limit]:
     return [Limit.of_flag(scope, unit, amount) for unit, amount in amounts if amount is not None]
 
 
-def _configured_limits(spending: Callable[[str, str], Decimal | None]) -> list[Limit]:
-    """The limits of environment and file. `spending`: `_read_spending` of both."""
-    amounts = [(*key, spending(f"HANDINGER_LIMIT_{name.upper()}", name)) for name, key in SPENDING.items()]
+def _configured_limits(look_up: Callable[[str, str, str], tuple[str, Any]]) -> list[Limit]:
+    """The limits of environment and file."""
+    amounts = [
+        (*key, _amount(*look_up(f"LIMIT_{name.upper()}", "spending", name))) for name, key in SPENDING.items()
+    ]
     return [Limit(scope, unit, amount) for scope, unit, amount in amounts if amount is not None]
 
 
-def _read_spending(
-    environ: Mapping[str, str], table: Mapping[str, Any], file_name: str, variable: str, name: str
-) -> Decimal | None:
-    """An amount of money from a variable, else from the table [spending]; None where neither has it.
+def _amount(where: str, value: object) -> Decimal | None:
+    """An amount of money; None for None.
 
     Raises:
         SettingsError: naming the setting.
     """
-    where, value = variable, environment_value(environ, variable)
-    if value is None:
-        where, value = f"{file_name}, spending.{name}", table.get(name)
-    if value is None:
-        return None
     try:
         if isinstance(value, bool):
             raise ValueError("it must be an amount")
-        return amount_in(value)
+        return None if value is None else amount_in(value)
     except ValueError as problem:
         raise SettingsError(f"{where}: {problem}.", "Fix or remove it.") from None
 

@@ -52,13 +52,13 @@ def _word(words: dict[str, bool]) -> PlainValidator:
     return PlainValidator(lambda value: words.get(as_text(value) or ""))
 
 
-class Answer(BaseModel):
+class ServiceAnswer(BaseModel):
     """A JSON object of the service."""
 
     model_config = ConfigDict(alias_generator=to_camel, frozen=True)
 
 
-class StoredWorkerAnswer(Answer):
+class StoredWorkerAnswer(ServiceAnswer):
     """A stored worker."""
 
     title: Name = None
@@ -78,7 +78,7 @@ def stored_worker_in(members: JsonObject, worker_id: str, now_ms: int) -> Stored
     return StoredWorker(worker_id, schema=values.pop("schema_"), read_ms=read_ms, **values)
 
 
-class WebhookAnswer(Answer):
+class WebhookAnswer(ServiceAnswer):
     """A webhook; without one, `url` is null."""
 
     url: Name = None
@@ -91,7 +91,7 @@ def webhook_in(members: JsonObject) -> Webhook:
     return Webhook(answer.url, Secret(answer.token) if answer.token else None)
 
 
-class DeliveryAnswer(Answer):
+class DeliveryAnswer(ServiceAnswer):
     """A delivery of a webhook."""
 
     delivery_id: Text = Field(None, alias="id")
@@ -105,7 +105,7 @@ class DeliveryAnswer(Answer):
     url: Text = None
 
 
-class DeliveryPageAnswer(Answer):
+class DeliveryPageAnswer(ServiceAnswer):
     """A page of deliveries."""
 
     logs: Annotated[list[DeliveryAnswer], BeforeValidator(_objects)] = []
@@ -121,7 +121,7 @@ def delivery_page_in(members: JsonObject, page: int) -> DeliveryPage:
     return DeliveryPage(deliveries, answer.page or page, answer.page_count, answer.total_count)
 
 
-class ScheduleAnswer(Answer):
+class ScheduleAnswer(ServiceAnswer):
     """A schedule."""
 
     id: Name = None
@@ -150,7 +150,7 @@ class ScheduleAnswer(Answer):
         return None
 
 
-class ScheduleListAnswer(Answer):
+class ScheduleListAnswer(ServiceAnswer):
     """The schedules of a worker."""
 
     schedules: Annotated[list[ScheduleAnswer], BeforeValidator(_objects)] = []

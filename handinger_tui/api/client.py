@@ -25,7 +25,7 @@ from handinger_tui.api.frame_readers import error_in, is_json, parsed_answer
 from handinger_tui.api.response import HttpReply, ResponseLimits, media_type, read_all
 from handinger_tui.api.transport import Content, Origin, Transport, segment
 from handinger_tui.core.errors import AttachmentProblem, Refused
-from handinger_tui.core.jsontext import Json, JsonObject, NotJson, as_text, parse, parse_exact
+from handinger_tui.core.jsontext import Json, JsonObject, NotJson, parse, parse_exact, text_at
 from handinger_tui.core.safety import Secret, clean_line, encodable
 from handinger_tui.core.stream import StreamRoute, WorkerBody, body_of, names_another
 
@@ -380,5 +380,5 @@ def _email_of(text: str) -> str | None:
         why = error_in(value)
         if why is not None:
             raise errors.error_object(200, why)
-        return as_text(value.get("email"))
+        return text_at(value, "email")
     return value.strip() if isinstance(value, str) else None

@@ -5,11 +5,12 @@ from __future__ import annotations
 import html
 import os
 import re
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from enum import Enum, auto
 from functools import cache
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import Final, NamedTuple
 from urllib.parse import urlsplit
 
 from handinger_tui.core.errors import (
@@ -27,9 +28,6 @@ from handinger_tui.core.jsontext import NotJson, as_object, parse
 from handinger_tui.core.safety import clean_line
 from handinger_tui.core.stream import ANOTHER_WORKER, reason_text, worker_in
 from handinger_tui.core.turns.turn import ErrorKind
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
 
 MAX_REASON_BYTES: Final = 800
 """Bytes of a quoted reason: a summary with it stays below 1 kB."""

@@ -16,7 +16,7 @@ from handinger_tui.api import errors
 from handinger_tui.api.deadline import Deadline
 from handinger_tui.api.frame_readers import JsonReader, NewWorkerReader, reader_for
 from handinger_tui.core.errors import ApiError, BrokenContract, StreamLost
-from handinger_tui.core.jsontext import NotJson, as_object, as_text, parse
+from handinger_tui.core.jsontext import NotJson, as_object, parse, text_at
 from handinger_tui.core.stream import RawFrame, StreamRoute, worker_in
 
 if TYPE_CHECKING:
@@ -291,7 +291,7 @@ def _worker_id_in(body: bytes) -> str | None:
         worker = worker_in(as_object(parse(body.decode("utf-8", "replace"))))
     except NotJson:
         return None
-    return as_text(as_object(worker).get("id")) or None
+    return text_at(worker, "id") or None
 
 
 def location_of(response: httpx.Response) -> str:

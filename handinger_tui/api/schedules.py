@@ -7,15 +7,16 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from handinger_tui.api import errors
 from handinger_tui.api.answers import schedule_in, schedule_list_in
 from handinger_tui.api.client import JSON, WorkerClient
 from handinger_tui.api.transport import segment
 from handinger_tui.core.errors import ApiError, Refused, Unreachable
-from handinger_tui.core.jsontext import JsonObject, as_list, as_object, as_text
+from handinger_tui.core.jsontext import JsonObject, as_list, text_at
 from handinger_tui.core.safety import encodable
 from handinger_tui.core.schedules import (
     Added,
@@ -29,9 +30,6 @@ from handinger_tui.core.schedules import (
     ScheduleList,
     is_same_time,
 )
-
-if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
 
 READ_DELAYS_S: Final = (0.0, 1.0, 3.0)
 """Delays before each reading of the list that settles an addition in doubt."""
@@ -123,7 +121,7 @@ class ScheduleClient:
             listed = (await self._client.get_object(self._url(worker_id))).get("schedules")
         except ApiError:
             return False
-        ids = [as_text(as_object(entry).get("id")) for entry in as_list(listed)]
+        ids = [text_at(entry, "id") for entry in as_list(listed)]
         return isinstance(listed, list) and None not in ids and schedule_id not in ids
 
     def _url(self, worker_id: str) -> str:

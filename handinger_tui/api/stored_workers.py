@@ -7,7 +7,7 @@ Webhook requests are free; a change whose answer is lost is settled by reading t
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
 
 from msgspec import UNSET
 
@@ -15,14 +15,11 @@ from handinger_tui.api import errors
 from handinger_tui.api.client import JSON, WorkerClient
 from handinger_tui.api.transport import segment
 from handinger_tui.core.errors import ApiError, Doubtful, Refused, Unreachable
-from handinger_tui.core.jsontext import Json, JsonObject, as_text, dump, parse_exact
+from handinger_tui.core.jsontext import Json, JsonObject, dump, parse_exact, text_at
 from handinger_tui.core.safety import encodable
 from handinger_tui.core.stored_workers import NO_MEMBERS, StoredWorker, WorkerMembers
 from handinger_tui.core.stream import is_worker, names_another
 from handinger_tui.core.webhooks import DeliveryPage, Webhook, check_address
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 
 class TemplateClient:
@@ -42,7 +39,7 @@ class TemplateClient:
         url = f"{self._client.base_url}/api/workers"
         with errors.outcome_may_be_in_doubt(errors.STORING_IN_DOUBT):
             answer = await self._send("POST", url, members, {"Idempotency-Key": request_id})
-            worker_id = as_text(answer.get("id"))
+            worker_id = text_at(answer, "id")
             if worker_id is None or is_worker(answer):
                 raise errors.undecodable("The new worker")
         return self._worker_in(answer, worker_id)
@@ -51,7 +48,7 @@ class TemplateClient:
         """GET a worker; the result has no instructions. Raises ApiError."""
         url, cap = self._client.worker_url(worker_id), self._client.limits.max_json_bytes
         answer = await self._client.get_object(url, cap, parse_exact)
-        if names_another(as_text(answer.get("id")), worker_id):
+        if names_another(text_at(answer, "id"), worker_id):
             raise errors.another_worker()
         return self._worker_in(answer, worker_id)
 
@@ -64,7 +61,7 @@ class TemplateClient:
         """
         with errors.outcome_may_be_in_doubt(errors.CHANGE_IN_DOUBT):
             answer = await self._send("PATCH", self._client.worker_url(worker_id), members)
-        if names_another(as_text(answer.get("id")), worker_id):
+        if names_another(text_at(answer, "id"), worker_id):
             raise errors.another_worker()
         return self._worker_in(answer, worker_id)
 

@@ -38,9 +38,12 @@ from handinger_tui.core.jsontext import (
     NotJson,
     as_list,
     as_object,
-    as_text,
     dump,
+    list_at,
+    object_at,
     parse_exact,
+    string_at,
+    text_at,
 )
 from handinger_tui.core.stream import (
     Framing,
@@ -71,12 +74,12 @@ class TaskReading(Struct, frozen=True):
     @property
     def worker_id(self) -> str | None:
         """The stored worker of the task."""
-        return as_text(self.task.get("workerId"))
+        return text_at(self.task, "workerId")
 
     @property
     def running(self) -> bool | None:
         """Whether the task runs; None if its status is unknown or missing."""
-        status = as_text(self.task.get("status"))
+        status = text_at(self.task, "status")
         if status in _BUSY:
             return True
         return False if status in _OVER else None
@@ -94,14 +97,14 @@ def turns_in(items: Json) -> tuple[JsonObject, ...]:
 def worker_object(reading: TaskReading, pending: str | None = None) -> JsonObject:
     """A reading as a Worker object. `pending`: the prompt of a running turn that is not listed yet."""
     task, turns = reading.task, reading.turns
-    status, running = as_text(task.get("status")), reading.running
+    status, running = text_at(task, "status"), reading.running
     state = reading.worker if _is_state_of(reading) else {}
     newest = turns[-1] if turns and pending is None else {}
     messages = [message for turn in turns for message in _messages_of(turn)]
     if pending is not None:
         messages.append(_message("user", None, [_text(pending)]))
-    growing = as_text(reading.worker.get("output_text")) if running else None
-    text = as_text(newest.get("outputText")) or growing or as_text(state.get("output_text"))
+    growing = text_at(reading.worker, "output_text") if running else None
+    text = text_at(newest, "outputText") or growing or text_at(state, "output_text")
     if running and growing and (not messages or messages[-1].get("role") == "user"):
         messages.append(_message("assistant", None, [_text(growing)]))
     worker: JsonObject = {
@@ -114,14 +117,14 @@ def worker_object(reading: TaskReading, pending: str | None = None) -> JsonObjec
         "files": _files_of(reading, state),
         "sources": state.get("sources"),
         "structured_output": newest.get("structuredOutput") or state.get("structured_output"),
-        "title": as_text(task.get("title")),
-        "url": as_text(task.get("url")),
-        "created_at": as_text(task.get("createdAt")),
-        "completed_at": as_text(task.get("completedAt")),
-        "metadata": as_object(reading.worker.get("metadata")),
+        "title": text_at(task, "title"),
+        "url": text_at(task, "url"),
+        "created_at": text_at(task, "createdAt"),
+        "completed_at": text_at(task, "completedAt"),
+        "metadata": object_at(reading.worker, "metadata"),
         "template": reading.worker_id,
-        "totals": as_object(task.get("totals")),
-        "trigger": as_text(task.get("triggeredBy")),
+        "totals": object_at(task, "totals"),
+        "trigger": text_at(task, "triggeredBy"),
     }
     if running is not None:
         worker["running"] = running
@@ -145,31 +148,29 @@ def _is_state_of(reading: TaskReading) -> bool:
     """
     if not reading.worker or reading.running is not False or not reading.turns:
         return False
-    return (as_text(reading.worker.get("output_text")) or "") == (
-        as_text(reading.turns[-1].get("outputText")) or ""
-    )
+    return string_at(reading.worker, "output_text") == string_at(reading.turns[-1], "outputText")
 
 
 def _files_of(reading: TaskReading, state: JsonObject) -> Json:
     """The files of all turns (services from 0.25.0 on), otherwise those of the worker."""
     if not any("files" in turn for turn in reading.turns):
         return state.get("files")
-    return [file for turn in reading.turns for file in as_list(turn.get("files"))]
+    return [file for turn in reading.turns for file in list_at(turn, "files")]
 
 
 def _messages_of(turn: JsonObject) -> list[JsonObject]:
     """The prompt of a turn and its answer, which a running turn may not have yet."""
-    turn_id, prompt, text = as_text(turn.get("id")), as_text(turn.get("input")), turn.get("outputText")
+    turn_id, prompt, text = text_at(turn, "id"), text_at(turn, "input"), turn.get("outputText")
     messages = []
     if prompt is not None:
         sent = _message("user", turn_id, [_text(prompt)])
-        began_at = as_text(turn.get("startedAt")) or as_text(turn.get("completedAt"))
+        began_at = text_at(turn, "startedAt") or text_at(turn, "completedAt")
         messages.append(sent if began_at is None else {**sent, "created_at": began_at})
     has_ended = turn.get("completedAt") is not None or turn.get("status") in _OVER
     if not has_ended and not text:
         return messages
     parts: list[Json] = [_text(text)] if isinstance(text, str) and text else []
-    parts += [{**file, "type": "file"} for file in as_list(turn.get("files")) if isinstance(file, dict)]
+    parts += [{**file, "type": "file"} for file in list_at(turn, "files") if isinstance(file, dict)]
     answer = _message("assistant", None if turn_id is None else f"{turn_id}.answer", parts)
     answer["usage"] = {name: turn[name] for name in _FIGURES if name in turn}
     if isinstance(turn.get("structuredOutput"), dict):
@@ -221,7 +222,7 @@ class TaskStart(Struct, frozen=True):
         if self.is_new:
             return bool(added)
         prompt = normalized_prompt(self.prompt)
-        return any(normalized_prompt(as_text(turn.get("input")) or "") == prompt for turn in added)
+        return any(normalized_prompt(string_at(turn, "input")) == prompt for turn in added)
 
     def is_in(self, reading: TaskReading) -> bool:
         """Whether a reading proves that the service has the turn."""
@@ -601,10 +602,10 @@ class TaskClient:
     async def _task(self, target: str) -> TaskReading:
         url = f"{self.client.base_url}/api/tasks/{segment(target, 'task id')}"
         answer = await self._object(url)
-        task = as_object(answer.get("task"))
+        task = object_at(answer, "task")
         if "status" not in task:
             raise errors.undecodable("The task", errors.ONLY_READ)
-        if names_another(as_text(task.get("id")), target):
+        if names_another(text_at(task, "id"), target):
             raise errors.another_worker()
         turns = answer.get("turns")
         if not isinstance(turns, list):

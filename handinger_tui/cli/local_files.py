@@ -8,19 +8,17 @@ import mimetypes
 import os
 import stat
 import sys
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO, Final
+from typing import BinaryIO, Final
 
 from msgspec import Struct
 
 from handinger_tui.core.errors import AttachmentProblem, LocalFileError, NoSuchFile, SettingsError
 from handinger_tui.core.safety import clean, clean_line
 from handinger_tui.core.turns.turn import Attachment
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
 
 
 class Paths(Struct, frozen=True):

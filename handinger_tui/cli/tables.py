@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
 
 from msgspec.structs import replace
 
 from handinger_tui.cli.output import PIPED, output_width
 from handinger_tui.core.columns import Column, Row, text_lines
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
 
 def list_text(columns: Sequence[Column], rows: Sequence[Row], empty: str) -> str:

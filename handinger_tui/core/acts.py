@@ -145,7 +145,7 @@ class Sends(StrEnum):
     """Turns that the service starts by itself from then on."""
 
 
-class Rule(Struct, frozen=True):
+class ActRule(Struct, frozen=True):
     """A row of the table.
 
     `hint`: the words below the prompt, whose fields are `messages` ("2 queued messages"), `stay` ("2 queued
@@ -163,46 +163,46 @@ _NO, _ONE, _ALL = Sends.NOTHING, Sends.ONE, Sends.QUEUE
 _EDIT_QUEUE: Final = " · ↑ to edit the queue"
 _KEEP: Final = " · Esc to keep it unchanged"
 
-RULES: Final[Mapping[Act, Rule]] = {
-    Act.NOTHING: Rule(_NO),
-    Act.COMMAND: Rule(_NO, "Enter to run the command · // to send a message that starts with a slash"),
-    Act.QUIT: Rule(_NO, "Enter to quit"),
-    Act.SEND: Rule(_ONE, "Enter to send · ^J new line", "Send, or run a slash command"),
-    Act.SEND_EARLY: Rule(_ONE, "Enter to send once connected · ^J new line"),
-    Act.SEND_PAST: Rule(_ONE, "Enter to send this now; {stay}"),
-    Act.SEND_UNMEASURED: Rule(_ONE, "Enter to send this anyway (asks first) · {stay}", asks=True),
-    Act.RESEND: Rule(_ONE, "Enter to send it again (asks first)", asks=True),
-    Act.RAISE_AND_SEND: Rule(_ONE, "Enter to raise the limit, then send this (asks first)", asks=True),
-    Act.QUEUE: Rule(_ONE, "Enter to queue", "Queue the message while a turn runs"),
-    Act.QUEUE_HELD: Rule(_NO, "Enter to queue behind the held messages"),
-    Act.QUEUE_BUSY: Rule(_NO, "Enter to queue; it waits until you send it"),
-    Act.PUT_BACK: Rule(_ONE, "Enter to put it back in the queue" + _KEEP),
-    Act.PUT_BACK_HELD: Rule(_NO, "Enter to put it back in the held queue" + _KEEP),
-    Act.SEND_EDITED: Rule(_ALL, "Enter to send {edited} ({cost})" + _KEEP),
-    Act.ADD_TEXT: Rule(_NO, "Add a message, then Enter"),
-    Act.KEEP_QUEUED: Rule(_NO, "Esc to keep the queued message unchanged"),
-    Act.WATCH: Rule(_NO, "Enter to watch the worker{held}"),
-    Act.WATCH_OTHER: Rule(_NO, "Enter to watch “{title}” (still running) · ? help"),
-    Act.SEND_QUEUE: Rule(_ALL, "Enter to send {messages} ({cost})" + _EDIT_QUEUE),
-    Act.SEND_QUEUE_AGAIN: Rule(_ALL, "Enter to try again: send {messages} ({cost})" + _EDIT_QUEUE),
-    Act.SEND_QUEUE_UNMEASURED: Rule(
+RULES: Final[Mapping[Act, ActRule]] = {
+    Act.NOTHING: ActRule(_NO),
+    Act.COMMAND: ActRule(_NO, "Enter to run the command · // to send a message that starts with a slash"),
+    Act.QUIT: ActRule(_NO, "Enter to quit"),
+    Act.SEND: ActRule(_ONE, "Enter to send · ^J new line", "Send, or run a slash command"),
+    Act.SEND_EARLY: ActRule(_ONE, "Enter to send once connected · ^J new line"),
+    Act.SEND_PAST: ActRule(_ONE, "Enter to send this now; {stay}"),
+    Act.SEND_UNMEASURED: ActRule(_ONE, "Enter to send this anyway (asks first) · {stay}", asks=True),
+    Act.RESEND: ActRule(_ONE, "Enter to send it again (asks first)", asks=True),
+    Act.RAISE_AND_SEND: ActRule(_ONE, "Enter to raise the limit, then send this (asks first)", asks=True),
+    Act.QUEUE: ActRule(_ONE, "Enter to queue", "Queue the message while a turn runs"),
+    Act.QUEUE_HELD: ActRule(_NO, "Enter to queue behind the held messages"),
+    Act.QUEUE_BUSY: ActRule(_NO, "Enter to queue; it waits until you send it"),
+    Act.PUT_BACK: ActRule(_ONE, "Enter to put it back in the queue" + _KEEP),
+    Act.PUT_BACK_HELD: ActRule(_NO, "Enter to put it back in the held queue" + _KEEP),
+    Act.SEND_EDITED: ActRule(_ALL, "Enter to send {edited} ({cost})" + _KEEP),
+    Act.ADD_TEXT: ActRule(_NO, "Add a message, then Enter"),
+    Act.KEEP_QUEUED: ActRule(_NO, "Esc to keep the queued message unchanged"),
+    Act.WATCH: ActRule(_NO, "Enter to watch the worker{held}"),
+    Act.WATCH_OTHER: ActRule(_NO, "Enter to watch “{title}” (still running) · ? help"),
+    Act.SEND_QUEUE: ActRule(_ALL, "Enter to send {messages} ({cost})" + _EDIT_QUEUE),
+    Act.SEND_QUEUE_AGAIN: ActRule(_ALL, "Enter to try again: send {messages} ({cost})" + _EDIT_QUEUE),
+    Act.SEND_QUEUE_UNMEASURED: ActRule(
         _ALL, "Enter to send {messages} anyway (asks first)" + _EDIT_QUEUE, asks=True
     ),
-    Act.RAISE_LIMIT: Rule(_NO, "Enter to raise the limit; {stay}" + _EDIT_QUEUE),
-    Act.SEND_ONE: Rule(_ONE, help="Send before the others (asks first)", asks=True),
-    Act.EDIT_QUEUED: Rule(_NO, help="Edit in the prompt while it waits; Enter puts it back"),
-    Act.RETRY: Rule(
+    Act.RAISE_LIMIT: ActRule(_NO, "Enter to raise the limit; {stay}" + _EDIT_QUEUE),
+    Act.SEND_ONE: ActRule(_ONE, help="Send before the others (asks first)", asks=True),
+    Act.EDIT_QUEUED: ActRule(_NO, help="Edit in the prompt while it waits; Enter puts it back"),
+    Act.RETRY: ActRule(
         _ONE, "/retry to resend · asks first · ? help", "Send this message again (asks first)", asks=True
     ),
-    Act.EDIT: Rule(_NO, help="Edit this message and send it as a new one"),
-    Act.FORK: Rule(_NO, help="Continue from here with a new worker"),
-    Act.NEW_TASK: Rule(_NO, help="Start a task with your first message"),
-    Act.ADD_SCHEDULE: Rule(Sends.LATER, help="Add a schedule (shows its price and asks first)", asks=True),
-    Act.ATTACH: Rule(_NO, help="Watch a running worker (sends nothing)"),
-    Act.OPEN: Rule(_NO, help="Open another session"),
-    Act.SET_LIMIT: Rule(_NO),
-    Act.DETACH: Rule(_NO, help="Stop watching (the worker keeps running)"),
-    Act.DELETE: Rule(_NO, help="Delete the session from this computer"),
+    Act.EDIT: ActRule(_NO, help="Edit this message and send it as a new one"),
+    Act.FORK: ActRule(_NO, help="Continue from here with a new worker"),
+    Act.NEW_TASK: ActRule(_NO, help="Start a task with your first message"),
+    Act.ADD_SCHEDULE: ActRule(Sends.LATER, help="Add a schedule (shows its price and asks first)", asks=True),
+    Act.ATTACH: ActRule(_NO, help="Watch a running worker (sends nothing)"),
+    Act.OPEN: ActRule(_NO, help="Open another session"),
+    Act.SET_LIMIT: ActRule(_NO),
+    Act.DETACH: ActRule(_NO, help="Stop watching (the worker keeps running)"),
+    Act.DELETE: ActRule(_NO, help="Delete the session from this computer"),
 }
 """Every act. What is not in here sends nothing."""
 

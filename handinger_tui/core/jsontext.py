@@ -119,6 +119,26 @@ def as_text(value: Json) -> str | None:
     return value if isinstance(value, str) else None
 
 
+def object_at(value: Json, name: str) -> dict[str, Json]:
+    """A member of `value` that is an object, else an empty object."""
+    return as_object(as_object(value).get(name))
+
+
+def list_at(value: Json, name: str) -> list[Json]:
+    """A member of `value` that is an array, else an empty array."""
+    return as_list(as_object(value).get(name))
+
+
+def text_at(value: Json, name: str) -> str | None:
+    """A member of `value` that is a string, else None."""
+    return as_text(as_object(value).get(name))
+
+
+def string_at(value: Json, name: str) -> str:
+    """A member of `value` that is a string, else ""."""
+    return text_at(value, name) or ""
+
+
 def dump(value: object) -> str:
     """Write JSON in one line of ASCII: Decimals as plain numbers, NaN and infinity as null.
 

@@ -16,7 +16,7 @@ from msgspec import Struct
 from msgspec.structs import asdict
 
 from handinger_tui.core.figures import count
-from handinger_tui.core.jsontext import Json, NotJson, as_list, as_object, dump, parse
+from handinger_tui.core.jsontext import Json, NotJson, as_list, as_object, dump, list_at, parse
 from handinger_tui.core.safety import clean_line
 from handinger_tui.core.stream import FilePart, SourcePart
 from handinger_tui.core.turns.turn import (
@@ -470,7 +470,7 @@ def unpack_draft(text: str) -> Draft:
     except NotJson:
         return Draft(text)
     pasted, others = (
-        tuple(item for item in as_list(fields.get(name)) if isinstance(item, str))
+        tuple(item for item in list_at(fields, name) if isinstance(item, str))
         for name in ("pasted", "others")
     )
     lineage = lineage_of(fields.get("lineage"))

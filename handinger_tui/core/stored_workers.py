@@ -9,7 +9,7 @@ from msgspec import UNSET, Struct, UnsetType
 
 from handinger_tui.core.columns import Align, Column, Piece, Row, Tone
 from handinger_tui.core.errors import SettingsError
-from handinger_tui.core.jsontext import JsonObject, NotJson, as_text, dump, json_text, parse_exact
+from handinger_tui.core.jsontext import JsonObject, NotJson, dump, json_text, parse_exact, string_at
 from handinger_tui.core.safety import clean, clean_line
 
 LONGEST: Final = {"title": 200, "summary": 80, "text": 20_000, "prompt": 10_000}
@@ -166,7 +166,7 @@ def form_from_text(text: str) -> WorkerForm | None:
         return None
     if not isinstance(value, dict):
         return None
-    texts = {name: as_text(value.get(name)) or "" for name in (*LONGEST, "schema")}
+    texts = {name: string_at(value, name) for name in (*LONGEST, "schema")}
     return WorkerForm(**texts, is_public=value.get("is_public") is True)
 
 

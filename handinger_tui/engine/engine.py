@@ -11,13 +11,15 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Collection
 from contextlib import asynccontextmanager, suppress
 from functools import partial
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from msgspec.structs import replace
 
+from handinger_tui.core.dialects.events import StreamEvent
 from handinger_tui.core.errors import ApiError, HandingerError, Refused
+from handinger_tui.core.stream import Frame, WorkerBody
 from handinger_tui.core.turns.session import Service, Session
-from handinger_tui.core.turns.turn import ErrorKind
+from handinger_tui.core.turns.turn import ErrorKind, TurnRequest
 from handinger_tui.engine.ports import (
     READS,
     Clock,
@@ -31,11 +33,6 @@ from handinger_tui.engine.ports import (
 from handinger_tui.engine.session_actor import EngineDeps, ServiceContext, SessionActor, ended_with_program
 from handinger_tui.engine.tasks import start
 from handinger_tui.engine.turn_record import RunDeps
-
-if TYPE_CHECKING:
-    from handinger_tui.core.dialects.events import StreamEvent
-    from handinger_tui.core.stream import Frame, WorkerBody
-    from handinger_tui.core.turns.turn import TurnRequest
 
 Listener = Callable[[str], None]
 AT_ONCE: Final = 20

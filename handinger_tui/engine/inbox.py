@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from typing import TYPE_CHECKING, Any, TypeVar
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeVar
 
 from handinger_tui.core.errors import HandingerError
 from handinger_tui.engine.tasks import start
-
-if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
-
 
 T = TypeVar("T")
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
 
 from msgspec.structs import replace
 
@@ -22,10 +22,6 @@ from handinger_tui.core.turns.turn import (
     Turn,
     TurnRequest,
 )
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
 from handinger_tui.engine.turn_record import RunDeps, TurnRecord
 
 
@@ -85,19 +81,24 @@ class OpenSession:
         self.set_elsewhere(await self._log.charge(self.value))
 
     async def take_added(self) -> None:
-        """Take what other programs have added to this session, once their turns have ended.
+        """Take the turns that other programs have added to this session and that have ended.
 
         Raises:
             LedgerError
         """
         session = self.value
         added = [other for other in session.elsewhere.turns if other.session_id == session.session_id]
-        if not added or not all(other.ended for other in added):
+        running = {other.turn_id for other in added if not other.ended}
+        if len(running) == len(added):
             return
         loaded = await self._log.load(session.session_id)
         if loaded is not None:
-            turns = with_kept_turns(self.value, loaded)
-            self.value = replace(self.value, turns=turns, elsewhere=loaded.elsewhere)
+            ended = tuple(turn for turn in loaded.turns if turn.turn_id not in running)
+            turns = with_kept_turns(self.value, replace(loaded, turns=ended))
+            # What still runs there is that of another program, as before.
+            others = [other for other in self.value.elsewhere.turns if other.turn_id in running]
+            elsewhere = loaded.elsewhere._replace(turns=(*loaded.elsewhere.turns, *others))
+            self.value = replace(self.value, turns=turns, elsewhere=elsewhere)
             self.publish()
 
     async def store(

@@ -45,12 +45,10 @@ class Reply(Protocol):
             StreamLost: the connection was cut, was silent beyond the idle limit, or exceeded the turn limit.
             BrokenContract: unusable encoding, unexpected content.
         """
-        ...
 
     @property
     def dropped(self) -> int:
         """How many events were dropped because they exceeded the limit of size; the turn counts them."""
-        ...
 
 
 class WorkerApi(Protocol):
@@ -61,7 +59,6 @@ class WorkerApi(Protocol):
 
         With it the end of a turn whose answer never came can be read.
         """
-        ...
 
     def start_turn(
         self, request: TurnRequest, departed: Callable[[], None] = ...
@@ -74,11 +71,9 @@ class WorkerApi(Protocol):
         Raises:
             Unreachable, Refused, Doubtful, ServerFault, BrokenContract
         """
-        ...
 
     def follow(self, worker_id: str, via: StreamRoute) -> AbstractAsyncContextManager[Reply]:
         """GET ?stream=true (`StreamRoute.REPLAY`) or /stream (`StreamRoute.SUBSCRIBE`). Raises ApiError."""
-        ...
 
     async def read_worker(self, worker_id: str) -> WorkerBody:
         """GET the worker, a JSON object, in a single attempt; the engine decides about retries.
@@ -86,7 +81,6 @@ class WorkerApi(Protocol):
         Raises:
             ApiError
         """
-        ...
 
 
 class TurnHistory(Protocol):
@@ -99,7 +93,6 @@ class TurnHistory(Protocol):
         None where the record is durable, or the user agreed to send without one. The sender checks
         it before every send, and raises it.
         """
-        ...
 
     async def open_turn(
         self,
@@ -118,7 +111,6 @@ class TurnHistory(Protocol):
             LimitReached: the turn may not start; nothing was stored.
             LedgerError: then nothing may be sent.
         """
-        ...
 
     async def start_turn(
         self, session: Session, request: TurnRequest, at_ms: int, start: StartPolicy
@@ -129,15 +121,12 @@ class TurnHistory(Protocol):
             LimitReached: the turn may not start; it stays queued.
             LedgerError: then nothing may be sent.
         """
-        ...
 
     async def release_turn(self, turn_id: str) -> None:
         """Give back what a turn has reserved that does not start after all. Raises LedgerError."""
-        ...
 
     def append(self, turn_id: str, frame: Frame) -> None:
         """Queue a frame for writing; returns at once, order is kept."""
-        ...
 
     async def flush(self) -> None:
         """Wait until everything queued is committed.
@@ -145,14 +134,12 @@ class TurnHistory(Protocol):
         Raises:
             LedgerError: frames could not be written; they stay queued in memory.
         """
-        ...
 
     async def close_turn(self, session: Session, turn_id: str) -> RelatedHistory | None:
         """Write status, last snapshot and the turn's one charge in one transaction.
 
         Returns what other sessions have on the workers of this one now; None where that is unknown.
         """
-        ...
 
     async def move_last(self, turn_ids: Sequence[str]) -> None:
         """Move queued turns to the end of their session, in this order and in one transaction.
@@ -160,7 +147,6 @@ class TurnHistory(Protocol):
         Raises:
             LedgerError
         """
-        ...
 
     async def charge(self, session: Session) -> RelatedHistory | None:
         """Write what the turns of the session cost so far, including the running one.
@@ -170,7 +156,6 @@ class TurnHistory(Protocol):
         Raises:
             LedgerError: nothing was written; the next call, or `close_turn`, writes it.
         """
-        ...
 
     async def adopt(self, session: Session, turns: Sequence[RemoteTurn]) -> Session:
         """Store turns that the history does not hold yet, in the order of the worker and in one transaction.
@@ -182,11 +167,9 @@ class TurnHistory(Protocol):
         Raises:
             LedgerError: nothing was stored.
         """
-        ...
 
     async def frames(self, turn_id: str, since: int = 0) -> list[Frame]:
         """The frames of one turn from number `since` on, in order, also those not committed yet."""
-        ...
 
     async def claim(self, turn_id: str) -> bool:
         """Make an open turn this program's own to write; False while another running program has it.
@@ -196,14 +179,12 @@ class TurnHistory(Protocol):
         Raises:
             LedgerError
         """
-        ...
 
     async def unsettled(self) -> list[tuple[Session, TurnRequest]]:
         """Turns that a crash left open, oldest first, without those of another running program.
 
         The sessions are returned without their turns.
         """
-        ...
 
     async def sessions_to_read(self, due_ms: int | None, recent_ms: int | None = None) -> list[Session]:
         """Sessions, without their turns, whose worker may have news, in the order in which to read them.
@@ -214,7 +195,6 @@ class TurnHistory(Protocol):
         Raises:
             LedgerError
         """
-        ...
 
     async def note_late_read(self, session_id: str, at_ms: int, *, answered: bool) -> None:
         """Store that the worker of a session was read, or that this was tried: others come first next time.
@@ -224,11 +204,9 @@ class TurnHistory(Protocol):
         Raises:
             LedgerError
         """
-        ...
 
     async def load(self, session_id: str) -> Session | None:
         """The session with every turn folded from its frames; None when it is not stored."""
-        ...
 
 
 class LimitReader(Protocol):
@@ -240,7 +218,6 @@ class LimitReader(Protocol):
         Raises:
             LedgerError: the ledger cannot be read.
         """
-        ...
 
 
 class Clock(Protocol):
@@ -248,15 +225,12 @@ class Clock(Protocol):
 
     def now_ms(self) -> int:
         """Milliseconds since 1970."""
-        ...
 
     def monotonic(self) -> float:
         """Seconds of a clock that never goes back."""
-        ...
 
     async def sleep(self, seconds: float) -> None:
         """Wait for this many seconds."""
-        ...
 
 
 class Ids(Protocol):
@@ -264,7 +238,6 @@ class Ids(Protocol):
 
     def new(self, prefix: str) -> str:
         """A new id: `prefix_` and a unique text."""
-        ...
 
 
 READS: Final = 4

@@ -6,30 +6,23 @@ Nothing is sent, read from a service, or written: `ReplayHistory` refuses to sto
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Final, NoReturn
+from typing import Final, NoReturn
 
 from msgspec import Struct
 from msgspec.structs import replace
 
+from handinger_tui.core.dialects.events import StreamEvent
 from handinger_tui.core.errors import LedgerError, NoHistory, Unreachable
-from handinger_tui.core.stream import STREAMED
+from handinger_tui.core.stream import STREAMED, Frame
 from handinger_tui.core.turns.fold import fold
-from handinger_tui.core.turns.turn import ErrorKind, Turn
+from handinger_tui.core.turns.session import RelatedHistory, Session
+from handinger_tui.core.turns.turn import ErrorKind, Turn, TurnRequest
 from handinger_tui.engine.engine import Engine
-from handinger_tui.engine.ports import RetryPolicy
-from handinger_tui.engine.session_actor import ServiceContext
-
-if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterator, Sequence
-
-    from handinger_tui.core.dialects.events import StreamEvent
-    from handinger_tui.core.stream import Frame
-    from handinger_tui.core.turns.session import RelatedHistory, Session
-    from handinger_tui.core.turns.turn import TurnRequest
-    from handinger_tui.engine.ports import Clock, Ids
-    from handinger_tui.engine.session_actor import SessionActor
-    from handinger_tui.engine.turn_record import TurnRecord
+from handinger_tui.engine.ports import Clock, Ids, RetryPolicy
+from handinger_tui.engine.session_actor import ServiceContext, SessionActor
+from handinger_tui.engine.turn_record import TurnRecord
 
 NOTHING_SENT: Final = "This is a replay: nothing is sent, read or stored."
 LONGEST_PAUSE_S: Final = 3.0

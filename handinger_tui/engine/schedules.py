@@ -6,7 +6,9 @@ asks that question first, or wants `--yes`.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, Protocol
+from collections.abc import Callable
+from datetime import datetime
+from typing import Final, Protocol
 
 from handinger_tui.core.acts import Confirmation
 from handinger_tui.core.errors import SettingsError
@@ -31,11 +33,6 @@ from handinger_tui.core.schedules import (
     soonest_first,
 )
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from datetime import datetime
-
-
 ENDS: Final = "The local worker and its schedules end with this program. Its money is simulated."
 CANCELED: Final = {
     True: "The schedule was canceled.",
@@ -54,7 +51,6 @@ class ScheduleApi(Protocol):
 
     async def schedules(self, worker_id: str) -> ScheduleList:
         """All schedules of a worker."""
-        ...
 
     async def add(self, worker_id: str, schedule: NewSchedule, departed: Callable[[], None] = ...) -> Added:
         """Add a schedule with one POST. `departed()`: it may have left.
@@ -62,11 +58,9 @@ class ScheduleApi(Protocol):
         Raises:
             Doubtful: whether it was added is not clear, also not by the list.
         """
-        ...
 
     async def cancel(self, worker_id: str, schedule_id: str) -> bool | None:
         """Cancel a schedule; None when the service does not say whether it did."""
-        ...
 
 
 class WorkerSchedules:

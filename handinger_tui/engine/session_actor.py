@@ -583,8 +583,8 @@ class SessionActor:
         `late`: a reading of a turn that has ended is stored only if it brings or confirms figures.
 
         Nothing is read where the session belongs to another service. The read is dropped where the turn is
-        watched by then, or is no longer the newest. Where the worker is
-        not known, here or to the service, its open turns end as unknown after some time.
+        watched by then, or is no longer the newest. Where the worker is not known, here or to the service,
+        its open turns end as unknown after some time.
 
         Raises:
             ApiError, LedgerError
@@ -599,12 +599,14 @@ class SessionActor:
         worker_id = turn.target
         if worker_id is None:
             await self.inbox.request(partial(self._settler.end_without_worker, None))
+            if late:
+                await self._refresh_others(None)
             return False
         try:
-            body = await self._deps.run_deps.api.read_worker(worker_id)
-        except Refused as refusal:
-            if refusal.kind is ErrorKind.NOT_FOUND:
-                await self.inbox.request(partial(self._settler.end_without_worker, worker_id))
+            body = await self._read(worker_id)
+        except Refused:
+            if late:
+                await self._refresh_others(worker_id)
             raise
         has_ended = await self._apply_reading(turn.turn_id, body, late=late)
         if late:
@@ -622,14 +624,33 @@ class SessionActor:
             await self.store.charge()
             await self.store.take_added()
 
-    async def _refresh_others(self, worker_id: str) -> None:
+    async def _refresh_others(self, worker_id: str | None) -> None:
         """Read the other workers of the session: two programs may have begun one each."""
         turns = [turn for turn in self.session.turns if turn.may_spend and not turn.imported]
         newest = {turn.target: turn.turn_id for turn in turns if turn.target not in {None, worker_id}}
         for target, turn_id in newest.items():
-            if target is not None:
-                body = await self._deps.run_deps.api.read_worker(target)
+            if target is None:
+                continue
+            try:
+                body = await self._read(target)
+            except Refused as refusal:
+                if refusal.kind is not ErrorKind.NOT_FOUND:
+                    raise
+            else:
                 await self._apply_other_reading(turn_id, body)
+
+    async def _read(self, worker_id: str) -> WorkerBody:
+        """Read a worker. If the service does not know it, its open turns end as unknown after some time.
+
+        Raises:
+            ApiError, LedgerError
+        """
+        try:
+            return await self._deps.run_deps.api.read_worker(worker_id)
+        except Refused as refusal:
+            if refusal.kind is ErrorKind.NOT_FOUND:
+                await self.inbox.request(partial(self._settler.end_without_worker, worker_id))
+            raise
 
     @request
     async def _apply_other_reading(self, turn_id: str, body: WorkerBody) -> None:

@@ -402,7 +402,9 @@ class TurnSettler:
         is_ours = await self._log.claim(turn_id)
         record = await self._store.record_of(turn_id)
         if not is_ours:
+            # Another program follows it; of the older turns it may have read less.
             record.take_stored(())
+            await self.settle_older(body, without=turn_id)
             return False
         has_ended = record.apply_reading(body)
         if not record.turn.live:

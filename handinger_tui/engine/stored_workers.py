@@ -33,23 +33,18 @@ class TemplateApi(Protocol):
 
     async def store(self, members: WorkerMembers, request_id: str) -> StoredWorker:
         """Store a new worker with one request, which is never repeated."""
-        ...
 
     async def read(self, worker_id: str) -> StoredWorker:
         """Read a worker: whether it exists, and what the answer says of it."""
-        ...
 
     async def change(self, worker_id: str, members: WorkerMembers) -> StoredWorker:
         """Change members of a worker; returns all of them."""
-        ...
 
     async def delete(self, worker_id: str) -> bool | None:
         """Delete a worker. None: the service does not say whether it took effect."""
-        ...
 
     async def archive(self, task_id: str) -> bool | None:
         """Archive a task. None: the service does not say whether it took effect."""
-        ...
 
 
 class StoredWorkerLog(Protocol):
@@ -57,11 +52,9 @@ class StoredWorkerLog(Protocol):
 
     async def listed(self, base_url: str) -> list[StoredWorker]:
         """All workers of a service in the history."""
-        ...
 
     async def keep(self, base_url: str, worker: StoredWorker) -> None:
         """Store a reading of a worker."""
-        ...
 
 
 class SessionList(Protocol):
@@ -69,7 +62,6 @@ class SessionList(Protocol):
 
     async def sessions(self, limit: int = 200) -> list[SessionSummary]:
         """The newest sessions, newest first; `limit` -1: all."""
-        ...
 
 
 class StoredWorkerCatalog:

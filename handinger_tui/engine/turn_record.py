@@ -13,7 +13,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from handinger_tui.core.errors import ApiError, LedgerError
-from handinger_tui.core.jsontext import Json, NotJson, as_object, as_text, dump, parse
+from handinger_tui.core.jsontext import Json, NotJson, as_object, dump, parse, text_at
 from handinger_tui.core.safety import clean_line
 from handinger_tui.core.stream import (
     STREAMED,
@@ -156,7 +156,7 @@ class TurnRecord:
         self.accepted = self.accepted or frame.event in ANSWERED
         if frame.event == Marker.SENDING:
             # The worker it was sent to is the one to read. None means a new worker, not the session's.
-            sent_to = as_text(as_object(parse(frame.data)).get("worker_id"))
+            sent_to = text_at(as_object(parse(frame.data)), "worker_id")
             self.request = replace(self.request, target_id=sent_to)
         self.departed = self.departed or frame.event == Marker.SENDING or frame.event in ANSWERED
 

@@ -16,7 +16,6 @@ class WebhookApi(Protocol):
 
     async def read(self, worker_id: str) -> Webhook:
         """The webhook of a worker."""
-        ...
 
     async def set(self, worker_id: str, url: str) -> Webhook:
         """Set the address.
@@ -24,19 +23,15 @@ class WebhookApi(Protocol):
         Raises:
             SettingsError: it is not accepted; nothing was sent.
         """
-        ...
 
     async def clear(self, worker_id: str) -> Webhook:
         """Remove address and token."""
-        ...
 
     async def renew_token(self, worker_id: str) -> Webhook:
         """Replace the token."""
-        ...
 
     async def deliveries(self, worker_id: str, page: int = 1) -> DeliveryPage:
         """A page of the deliveries, newest first, counted from 1."""
-        ...
 
 
 class WorkerWebhook:

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing, suppress
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import Final, TypeVar
 
 from handinger_tui.core.errors import Damaged, LedgerError, NoRoom
 from handinger_tui.ledger.database_file import Opened
 from handinger_tui.ledger.sql import LockRetries, TurnFrame, readable, translated
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
 
 MAX_FRAMES: Final = 200
 """Frames after which a batch is written at once."""

@@ -6,11 +6,12 @@ import errno
 import os
 import shutil
 import sqlite3
+from collections.abc import Sequence
 from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from msgspec import Struct
 
@@ -19,10 +20,6 @@ from handinger_tui.ledger.locks import alone_in
 from handinger_tui.ledger.migrations import MIGRATIONS, check_version, migrate, version_of
 from handinger_tui.ledger.search import drop_index
 from handinger_tui.ledger.sql import DAMAGE_CODES, damaged, transaction, translated
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
 
 SIDE_FILES: Final = ("-wal", "-shm")
 SMALL_BYTES: Final = 16 * 2**20

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from msgspec.structs import replace
 
-from handinger_tui.core.jsontext import NotJson, as_object, as_text, dump, parse_exact
+from handinger_tui.core.jsontext import NotJson, as_object, dump, parse_exact, text_at
 from handinger_tui.core.prompts import lineage_from_text
 from handinger_tui.core.stored_workers import StoredWorker
 from handinger_tui.core.tags import NO_TAG_RULES
@@ -464,7 +464,7 @@ def _stored_worker(row: Row) -> StoredWorker:
     schema, is_public = members.get("schema"), members.get("is_public")
     return replace(
         worker,
-        **{name: as_text(members.get(name)) for name in _TEXT_MEMBERS},
+        **{name: text_at(members, name) for name in _TEXT_MEMBERS},
         **{name: int_or_none(members.get(name)) for name in _TIME_MEMBERS},
         schema=schema if isinstance(schema, dict) else None,
         is_public=is_public if isinstance(is_public, bool) else None,

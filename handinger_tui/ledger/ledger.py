@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Callable, Sequence
 from contextlib import suppress
+from datetime import tzinfo
 from enum import Enum, auto
 from functools import partial
-from typing import TYPE_CHECKING, Final
+from pathlib import Path
+from typing import Final
 from uuid import uuid4
 
 from handinger_tui.core.errors import LedgerError, NoHistory
 from handinger_tui.core.money.reconciliation import restatement_text
+from handinger_tui.core.stream import Frame
+from handinger_tui.core.tags import TagRules
+from handinger_tui.core.turns.session import RelatedHistory, RemoteTurn, Session
+from handinger_tui.core.turns.turn import StartPolicy, TurnRequest
 from handinger_tui.ledger import frames as turn_frames
 from handinger_tui.ledger import turns as turn_store
 from handinger_tui.ledger.charges import entries, worker_turns
@@ -26,17 +33,6 @@ from handinger_tui.ledger.repair import open_or_salvage, opened_in_memory
 from handinger_tui.ledger.search import index_entries
 from handinger_tui.ledger.sql import LOCK_WAIT_S, LockRetries, TurnFrame, one_moment, translated
 from handinger_tui.ledger.turns import Run
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-    from datetime import tzinfo
-    from pathlib import Path
-
-    from handinger_tui.core.stream import Frame
-    from handinger_tui.core.tags import TagRules
-    from handinger_tui.core.turns.session import RelatedHistory, RemoteTurn, Session
-    from handinger_tui.core.turns.turn import StartPolicy, TurnRequest
-
 
 _TO_INDEX: Final = 20
 """Maximum entries that are added to the index of the search after a turn; usually there is one."""

@@ -11,20 +11,15 @@ from __future__ import annotations
 import json
 import sqlite3
 import zlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
-from handinger_tui.core.search import SearchHit, Texts, folded, snippet_of, texts_of
+from handinger_tui.core.search import Query, SearchHit, Term, Texts, folded, snippet_of, texts_of
+from handinger_tui.core.turns.session import SessionSummary
+from handinger_tui.core.turns.turn import Turn
 from handinger_tui.ledger.labels import CHOSEN
 from handinger_tui.ledger.sql import Row, int_or_zero, pack, transaction, unpack
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from handinger_tui.core.search import Query, Term
-    from handinger_tui.core.turns.session import SessionSummary
-    from handinger_tui.core.turns.turn import Turn
 
 # -- the index ---------------------------------------------------------------------------
 INDEX: Final = "search_words"

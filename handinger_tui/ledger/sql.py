@@ -12,7 +12,7 @@ from typing import Any, Final, NamedTuple, TypeVar
 
 from handinger_tui.core.decimals import EXACT, INT64_MAX
 from handinger_tui.core.errors import Damaged, LedgerError, Locked, NoRoom
-from handinger_tui.core.jsontext import as_object, as_text, dump, parse
+from handinger_tui.core.jsontext import as_object, dump, parse, text_at
 from handinger_tui.core.prompts import attachments_from_text, lineage_from_text
 from handinger_tui.core.stream import FRAMINGS, UNREADABLE, Frame, Framing
 from handinger_tui.core.turns.fold import is_understood
@@ -353,8 +353,8 @@ def about_from_text(text: str) -> About:
     """The inverse of `about_to_text`. Raises ValueError: it is damaged."""
     fields = as_object(parse(text))
     return About(
-        as_text(fields.get("title")),
-        as_text(fields.get("url")),
+        text_at(fields, "title"),
+        text_at(fields, "url"),
         int_or_none(fields.get("created_ms")),
         int_or_none(fields.get("completed_ms")),
     )

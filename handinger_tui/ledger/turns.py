@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from msgspec.structs import replace
 
-from handinger_tui.core.jsontext import as_object, as_text, parse
+from handinger_tui.core.jsontext import as_object, parse, text_at
 from handinger_tui.core.prompts import attachments_to_text, lineage_to_text
 from handinger_tui.core.stream import Framing, Marker
 from handinger_tui.core.turns.fold import Fold, fold
@@ -549,7 +549,7 @@ def _mark_sending(connection: sqlite3.Connection, item: TurnFrame) -> None:
             (str(TurnStatus.SENDING), pack(item.turn_id), str(TurnStatus.QUEUED)),
         )
     entries.open_charge(connection, item.turn_id, item.frame.at_ms)
-    worker_id = as_text(as_object(parse(item.frame.data)).get("worker_id"))
+    worker_id = text_at(as_object(parse(item.frame.data)), "worker_id")
     if worker_id is not None:
         times = worker_turns.stored_prompt_count(connection, item.turn_id)
         worker_turns.claim(connection, item.turn_id, worker_id, times)

@@ -9,18 +9,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Coroutine
+from datetime import datetime
 
 from handinger_tui.local import formats, triggers, turn_context
 from handinger_tui.local.http import Instruction, RefusedError, RequestLimits, no_such
-from handinger_tui.local.worker import TITLE, Conversation, LocalTurn, StoredWorker
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine
-    from datetime import datetime
-
-    from handinger_tui.local.triggers import StoredSchedule
-    from handinger_tui.local.turn_context import TurnConfig
+from handinger_tui.local.triggers import StoredSchedule
+from handinger_tui.local.turn_context import TurnConfig
+from handinger_tui.local.worker import TITLE, Conversation, LocalTurn, LocalWorker
 
 _LONGEST_SLEEP = 3600.0
 """Maximum seconds of one sleep: a timer checks the clock again, since the machine may have been suspended."""
@@ -40,26 +36,26 @@ class Registry:
         self.config = config
         self.limits = limits
         self.has_tasks = has_tasks
-        self._workers: dict[str, StoredWorker] = {}
+        self._workers: dict[str, LocalWorker] = {}
         self._conversations: dict[str, Conversation] = {}
         self._background: set[asyncio.Task[None]] = set()
         self._timers: dict[str, asyncio.Task[None]] = {}
 
-    def worker(self, worker_id: str) -> StoredWorker:
+    def worker(self, worker_id: str) -> LocalWorker:
         """Return a stored worker. Raises RefusedError: 404 if it does not exist, or was deleted."""
         worker = self._workers.get(worker_id)
         if worker is None or worker.is_deleted:
             raise no_such("worker")
         return worker
 
-    def store(self, title: str = TITLE, instructions: str = "") -> StoredWorker:
+    def store(self, title: str = TITLE, instructions: str = "") -> LocalWorker:
         """Store a worker."""
         prefix = "wrk_" if self.has_tasks else "t_local_w_"
-        worker = StoredWorker(formats.new_id(prefix), title, instructions=instructions)
+        worker = LocalWorker(formats.new_id(prefix), title, instructions=instructions)
         self._workers[worker.id] = worker
         return worker
 
-    def delete(self, worker: StoredWorker) -> None:
+    def delete(self, worker: LocalWorker) -> None:
         """Delete a stored worker with its schedules; its conversations stay."""
         worker.is_deleted = True
         for schedule_id in list(worker.schedules):
@@ -72,7 +68,7 @@ class Registry:
             raise no_such("task" if self.has_tasks else "worker")
         return conversation
 
-    def newest(self, worker: StoredWorker) -> Conversation:
+    def newest(self, worker: LocalWorker) -> Conversation:
         """Return the conversation of a worker that was started last; an empty one if it has none."""
         own = (one for one in reversed(self._conversations.values()) if one.worker is worker)
         return next(own, Conversation(worker.id, worker, self.base_url, created_at=worker.created_at))
@@ -101,12 +97,12 @@ class Registry:
             raise RefusedError(409, "This worker is still running. Nothing was started.")
         return conversation, self._begin(conversation, instruction)
 
-    def add_schedule(self, worker: StoredWorker, schedule: StoredSchedule) -> None:
+    def add_schedule(self, worker: LocalWorker, schedule: StoredSchedule) -> None:
         """Store a schedule and start its timer."""
         worker.schedules[schedule.id] = schedule
         self._timers[schedule.id] = self._start_background(self._run_schedule, worker, schedule)
 
-    def cancel_schedule(self, worker: StoredWorker, schedule_id: str) -> None:
+    def cancel_schedule(self, worker: LocalWorker, schedule_id: str) -> None:
         """Delete a schedule; a turn that it has started continues.
 
         Raises:
@@ -157,7 +153,7 @@ class Registry:
         webhook = conversation.worker.webhook
         await webhook.deliver(conversation.as_task(), members, triggers.DELIVERY_SECONDS)
 
-    async def _run_schedule(self, worker: StoredWorker, schedule: StoredSchedule) -> None:
+    async def _run_schedule(self, worker: LocalWorker, schedule: StoredSchedule) -> None:
         instruction = Instruction(schedule.body.input, schedule.body.budget)
         while True:
             await _sleep_until(schedule.next_run)

@@ -5,17 +5,13 @@ To add one, write its function here or in a module next to this one, and its lin
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from math import isqrt
-from typing import TYPE_CHECKING
 
 from handinger_tui.local import prices
 from handinger_tui.local.formats import first_word, has_word, number_text, table, words_of
 from handinger_tui.local.reports import ATTACHMENTS, REPORT
 from handinger_tui.local.turn_context import Rule, TurnContext
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
 
 ERROR_TEXT = "This failure was requested: the message asked the local worker to fail."
 

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import csv
 import io
-import statistics
 from collections import Counter
 from decimal import Decimal
-from math import isfinite, isqrt
+from math import isqrt
 from typing import TYPE_CHECKING, TypeAlias
 
 from msgspec import Struct, structs
@@ -29,9 +28,6 @@ MISSING = frozenset({"", "na", "n/a", "null"})
 _MOST_COLUMNS = 20
 _TABLE_ENDINGS = (".csv", ".tsv")
 _TOP = 3
-_SHOWN = 8
-_SHORTEST_WORD = 4
-"""Shorter words are mostly function words and are omitted from the frequencies."""
 
 
 async def publish(
@@ -59,23 +55,19 @@ async def publish(
 
 
 # -- attachments -------------------------------------------------------------------------------
-class Column(Struct, frozen=True):
-    """One column of a table: how many cells have a value, and figures, which only numbers have."""
+class ColumnFacts(Struct, frozen=True):
+    """One column of a table: how many cells have a value, how many have none, and what occurs most often."""
 
     name: str
-    kind: str
     count: int
     missing: int
-    min: str = ""
-    max: str = ""
-    mean: str = ""
-    most_frequent: str = ""
+    most_frequent: str
 
 
-def columns_of(text: str) -> tuple[list[Column], list[tuple[str, Decimal]]]:
+def columns_of(text: str) -> tuple[list[ColumnFacts], list[tuple[str, Decimal]]]:
     """Return the columns of delimited text whose first row is the header, and bars for a chart.
 
-    The bars are how often the values of the first column of few texts occur, else how many values each
+    The bars are how often the values of the first column with few ones occur, else how many values each
     column has. A text that is no table has no columns.
     """
     delimiter = max(",;\t|", key=text.partition("\n")[0].count)
@@ -83,30 +75,17 @@ def columns_of(text: str) -> tuple[list[Column], list[tuple[str, Decimal]]]:
         header, *rows = list(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)) or [[]]
     except csv.Error:
         return [], []
-    columns: list[Column] = []
+    columns: list[ColumnFacts] = []
     bars: list[tuple[str, Decimal]] = []
     for index, name in enumerate(header[:_MOST_COLUMNS]):
-        cells = [row[index].strip() for row in rows if index < len(row)]
-        present = [value for value in cells if value.lower() not in MISSING]
-        column = _column(name.strip() or f"column {index + 1}", present, len(rows))
-        counts = Counter(present)
-        if not bars and column.kind == "text" and 1 < len(counts) <= MOST_BARS and len(counts) < len(present):
+        cells = (row[index].strip() for row in rows if index < len(row))
+        counts = Counter(value for value in cells if value.lower() not in MISSING)
+        if not bars and 1 < len(counts) <= MOST_BARS and len(counts) < counts.total():
             bars = [(value, Decimal(count)) for value, count in counts.most_common()]
-        columns.append(column)
+        top = ", ".join(f"{value} ({count})" for value, count in counts.most_common(_TOP))
+        present = counts.total()
+        columns.append(ColumnFacts(name.strip() or f"column {index + 1}", present, len(rows) - present, top))
     return columns, bars or [(column.name, Decimal(column.count)) for column in columns]
-
-
-def _column(name: str, present: list[str], rows: int) -> Column:
-    missing = rows - len(present)
-    top = ", ".join(f"{value} ({count})" for value, count in Counter(present).most_common(_TOP))
-    try:
-        numbers = [float(value) for value in present]
-    except ValueError:
-        numbers = []
-    if not numbers or not all(map(isfinite, numbers)):
-        return Column(name, "text", len(present), missing, most_frequent=top)
-    low, high, mean = (f"{value:.10g}" for value in (min(numbers), max(numbers), statistics.fmean(numbers)))
-    return Column(name, "number", len(present), missing, low, high, mean, top)
 
 
 async def _summarize_table(context: TurnContext, file: StoredFile, text: str) -> None:
@@ -121,9 +100,9 @@ async def _summarize_table(context: TurnContext, file: StoredFile, text: str) ->
     columns, bars = measured
     context.show("columns", file.path, [structs.asdict(column) for column in columns])
     size = f"{columns[0].count + columns[0].missing if columns else 0:,} rows, {len(columns)} columns."
-    header = ["column", *(head.replace("_", " ") for head in Column.__struct_fields__[1:])]
+    header = ["column", *(head.replace("_", " ") for head in ColumnFacts.__struct_fields__[1:])]
     rows = [structs.astuple(column) for column in columns]
-    listed = table(header, rows, numeric=range(2, 7))
+    listed = table(header, rows, numeric=(1, 2))
     await publish(
         context,
         f"## {cell(file.path)}\n\n{size}\n\n{listed}",
@@ -138,16 +117,10 @@ async def _count_words(context: TurnContext, file: StoredFile, text: str) -> Non
     words = words_of(text)
     rows = [
         ("words", f"{len(words):,}"),
-        ("different words", f"{len(set(words)):,}"),
         ("lines", f"{len(text.splitlines()):,}"),
         ("characters", f"{len(text):,}"),
     ]
-    answer = f"## {cell(file.path)}\n\n{table(['count', 'value'], rows, numeric=(1,))}"
-    frequent = Counter(word for word in words if len(word) >= _SHORTEST_WORD).most_common(_SHOWN)
-    if frequent:
-        listed = table(["word", "times"], frequent, numeric=(1,))
-        answer += f"\n\n### Frequent words\n\nWith {_SHORTEST_WORD} letters or more:\n\n{listed}"
-    await context.say(answer)
+    await context.say(f"## {cell(file.path)}\n\n{table(['count', 'value'], rows, numeric=(1,))}")
 
 
 async def _summarize(context: TurnContext, file: StoredFile) -> None:

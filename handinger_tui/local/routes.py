@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
 
     from handinger_tui.local.registry import Registry
-    from handinger_tui.local.worker import Conversation, StoredWorker
+    from handinger_tui.local.worker import Conversation, LocalWorker
 
     Endpoint: TypeAlias = Callable[[Request], Awaitable[object]]
     """What it returns is sent as JSON, unless it is a response."""
@@ -250,7 +250,7 @@ class Routes:
         return {"cancelled": True}
 
     # ------------------------------------------------------------------------------------------
-    def _worker(self, request: Request) -> StoredWorker:
+    def _worker(self, request: Request) -> LocalWorker:
         return self.registry.worker(request.path_params["worker_id"])
 
     def _conversation(self, request: Request) -> Conversation:

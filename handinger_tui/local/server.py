@@ -8,7 +8,9 @@ import secrets
 import signal
 import socket
 import threading
-from typing import TYPE_CHECKING, Self
+from collections.abc import Callable, Iterator
+from types import FrameType
+from typing import Self
 
 import uvicorn
 
@@ -17,11 +19,6 @@ from handinger_tui.local.registry import Registry
 from handinger_tui.local.repertoire import REPERTOIRE
 from handinger_tui.local.routes import PREFIX, build_app
 from handinger_tui.local.turn_context import TurnConfig
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-    from types import FrameType
-
 
 HOST = "127.0.0.1"
 _START_SECONDS = 10.0

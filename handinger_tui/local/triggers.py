@@ -49,7 +49,7 @@ class Delayed(Struct, frozen=True, tag_field="type", tag="delayed", rename="came
     delay_in_seconds: Seconds
 
 
-class Cron(Struct, frozen=True, tag_field="type", tag="cron"):
+class CronTime(Struct, frozen=True, tag_field="type", tag="cron"):
     """By a cron expression of five fields, in UTC."""
 
     cron: Annotated[str, Meta(max_length=200, pattern=r"^\s*\S+(\s+\S+){4}\s*$")]
@@ -61,7 +61,7 @@ class Interval(Struct, frozen=True, tag_field="type", tag="interval", rename="ca
     interval_seconds: Seconds
 
 
-When: TypeAlias = Scheduled | Delayed | Cron | Interval
+When: TypeAlias = Scheduled | Delayed | CronTime | Interval
 
 
 class ScheduleBody(Struct, frozen=True):
@@ -118,7 +118,7 @@ def _run_after(when: When, moment: datetime) -> datetime:
     """Return the first run after a moment. Raises ValueError, OverflowError: there is none."""
     if isinstance(when, Scheduled):
         return when.date.astimezone(UTC)
-    if isinstance(when, Cron):
+    if isinstance(when, CronTime):
         from cronsim import CronSim, CronSimError  # few workers have schedules
 
         try:

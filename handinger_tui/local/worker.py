@@ -10,10 +10,11 @@ import asyncio
 import mimetypes
 import re
 import time
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from hashlib import sha256
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import quote
 
 from msgspec import UNSET, Struct
@@ -21,10 +22,6 @@ from msgspec import UNSET, Struct
 from handinger_tui.local import formats, prices, stream
 from handinger_tui.local.http import Instruction, StoredWorkerBody
 from handinger_tui.local.triggers import LocalWebhook, StoredSchedule
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Mapping
-    from datetime import datetime
 
 Json = dict[str, Any]
 
@@ -159,7 +156,7 @@ USER = "usr_local"
 
 
 @dataclass(slots=True)
-class StoredWorker:
+class LocalWorker:
     """A definition with schedules and a webhook. A deleted one keeps its conversations."""
 
     id: str
@@ -207,7 +204,7 @@ class Conversation:
     """The turns and files of one conversation, in memory only; all else is computed from them."""
 
     id: str
-    worker: StoredWorker
+    worker: LocalWorker
     base_url: str
     triggered_by: str = "api"
     created_at: datetime = field(default_factory=formats.now)

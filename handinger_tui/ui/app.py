@@ -8,21 +8,22 @@ import sys
 import time
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, ClassVar, Final
 
 from rich.color import ColorSystem
 from rich.console import COLOR_SYSTEMS, RenderableType
 from textual import work
-from textual.binding import Binding
+from textual.binding import Binding, BindingType
 from textual.driver import Driver
 from textual.events import Event, InputEvent, Key, Paste
 from textual.filter import LineFilter
 from textual.screen import Screen
+from textual.widgets import Input, TextArea
 
 from handinger_tui.core.errors import HandingerError
 from handinger_tui.ui.background import collect_from_now_on
-from handinger_tui.ui.commands.view import leave, show_help
-from handinger_tui.ui.keys import format_key
+from handinger_tui.ui.commands.view import leave, leave_after, show_help
+from handinger_tui.ui.keys import Where, bindings, format_key
 from handinger_tui.ui.terminal.diff_app import DiffApp, ask_background
 from handinger_tui.ui.themes import (
     DARK,
@@ -87,6 +88,7 @@ class HandingerApp(DiffApp, inherit_bindings=False):
     COMMANDS = {_command_provider}  # noqa: RUF012 - Textual declares it without ClassVar
     # The key table has its own key for the palette.
     ENABLE_COMMAND_PALETTE = False
+    BINDINGS: ClassVar[list[BindingType]] = bindings(Where.ABOVE)
 
     def __init__(self, options: AppOptions, now_ms: Callable[[], int] = system_now_ms) -> None:
         """`now_ms` returns the time used by headers, lists and countdowns."""
@@ -95,6 +97,8 @@ class HandingerApp(DiffApp, inherit_bindings=False):
         self._control_filter = ControlFilter()
         self._report: Path | None = None
         self._leave_task: asyncio.Task[None] | None = None
+        self._is_quitting = False
+        """Whether the program ends by a key: what is pressed behind it must not answer a question."""
         self._type_ahead = TypeAhead(self, self.work, self._pass_on)
         super().__init__(driver_class=self._early_driver())
         self.VERTICAL_BREAKPOINTS = [(0, "-tiny"), (10, "-low"), (20, "-high")]
@@ -149,6 +153,8 @@ class HandingerApp(DiffApp, inherit_bindings=False):
     async def on_event(self, event: Event) -> None:
         """Hold keys back until the prompt has the focus, and delay other work while keys arrive."""
         if isinstance(event, InputEvent | Paste):
+            if self._is_quitting:
+                return
             self.work.scheduler.hold()
         await self._type_ahead.take(event)
 
@@ -243,9 +249,46 @@ class HandingerApp(DiffApp, inherit_bindings=False):
         try:
             with suppress(HandingerError, TimeoutError):
                 async with asyncio.timeout(SAVE_TIMEOUT_S):
-                    await self.work.switcher.save_draft()
+                    await self._save_typed()
         finally:
             self.exit(return_code=return_code)
+
+    async def _save_typed(self) -> None:
+        """Save what is typed into the pages and dialogs over the session, and its draft."""
+        if len(self.screen_stack) > 1:
+            from handinger_tui.ui.dialogs import Modal  # loaded by what is open
+
+            for screen in self.screen_stack:
+                if isinstance(screen, Modal) and (text := await screen.keep_typed()):
+                    self.work.prompt.message_history.add(text)
+        await self.work.switcher.save_draft()
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """The session has a Ctrl+C of its own, which clears first."""
+        return self.screen is not self.work if action == "quit_above" else True
+
+    def action_quit_above(self) -> None:
+        """Copy what is selected on a page or in a dialog; without a selection quit, at the second press."""
+        field = self.focused
+        selected = field.selected_text if isinstance(field, Input | TextArea) else ""
+        if selected or (selected := self.screen.get_selected_text() or ""):
+            self.work.interaction.copy(selected, "the selection")
+            self.screen.clear_selection()
+            # Else the next press would copy it again.
+            if isinstance(field, Input):
+                field.selection = field.selection.cursor(field.cursor_position)
+            elif isinstance(field, TextArea):
+                field.move_cursor(field.cursor_location)
+        elif self.work.key_actions.is_second_press():
+            self.work.interaction.run(self._quit_above())
+
+    async def _quit_above(self) -> None:
+        self._is_quitting = True
+        try:
+            await leave_after(self.work.context, self._save_typed)
+        except HandingerError:
+            self._is_quitting = False
+            raise
 
     async def action_quit(self) -> None:
         """Save the draft and leave."""

@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 import platform
 import time
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 from traceback import TracebackException
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import rich
 from rich.console import Console
@@ -17,10 +19,6 @@ from rich.traceback import Traceback
 
 from handinger_tui import __version__
 from handinger_tui.core.safety import clean
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-    from pathlib import Path
 
 MAX_REPORT_CHARS: Final = 64_000
 """Longest report in characters: the message of an exception may come from the service, of any length."""

@@ -20,31 +20,24 @@ class Front(Protocol):
 
     def run(self, coroutine: Coroutine[Any, Any, object], doing: str = "") -> None:
         """Await a coroutine in the background and show its error; say `doing` where it takes long."""
-        ...
 
     def open(self, coroutine: Coroutine[Any, Any, object], doing: str = "") -> None:
         """As `run`, of what shows a page or a session: keys pressed before it is there wait for it."""
-        ...
 
     def hold_keys(self) -> None:
         """Make keys wait for what opens."""
-        ...
 
     def say(self, text: str, severity: Severity = "information") -> None:
         """Answer an action of the person."""
-        ...
 
     def copy(self, text: str, what: str, why: str = "") -> None:
         """Copy a text to the clipboard and say so; `what` describes it."""
-        ...
 
     def copy_line(self, text: str, what: str) -> None:
         """Copy an address in one line."""
-        ...
 
     async def ask(self, screen: Screen[Answer]) -> Answer | None:
         """Show a dialog or page and wait for its result; None when it is closed."""
-        ...
 
     async def confirm(
         self, title: str, body: str | Callable[[], str | Moot], *, yes: str, no: str, typed: str = ""
@@ -53,24 +46,18 @@ class Front(Protocol):
 
         A function says what the words are by now.
         """
-        ...
 
     async def agrees(self, question: Confirmation) -> bool:
         """Ask the question before an act."""
-        ...
 
     async def ask_text(self, title: str, value: str, placeholder: str = "") -> str | None:
         """Ask for one line of text."""
-        ...
 
     async def choose(self, title: str, rows: Sequence[tuple[str, str]]) -> str | None:
         """Ask to choose one of `rows`, each a name and its text; returns the name."""
-        ...
 
     async def notice(self, title: str, body: str) -> None:
         """Show a text until it is closed."""
-        ...
 
     async def open_link(self, url: str, shown: str | None) -> None:
         """Judge an untrusted link, then open it, ask first, or refuse."""
-        ...

@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable, Coroutine, Generator, Sequence
 from time import monotonic
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import Any, Final, TypeVar
 from weakref import WeakKeyDictionary
 
 from textual.notifications import SeverityLevel
 from textual.screen import Screen
 
+from handinger_tui.core.acts import Confirmation, Moot
 from handinger_tui.core.attention import TYPING_S
 from handinger_tui.core.errors import HandingerError
 from handinger_tui.core.safety import Verdict, clean_line, judge_link
 from handinger_tui.ui.terminal.diff_app import DiffApp, copy_report
-
-if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Coroutine, Generator, Sequence
-
-    from handinger_tui.core.acts import Confirmation, Moot
 
 Answer = TypeVar("Answer")
 MAX_HOLD_S: Final = 1.0

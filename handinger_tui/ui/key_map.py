@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from difflib import get_close_matches
 from itertools import combinations
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from textual.keys import KEY_NAME_REPLACEMENTS, Keys, key_to_character
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
 from handinger_tui.ui.keys import CUTTING_KEYS, EDITING_KEYS, KEYS, Key, Where, format_key
 
 _FOCUSED: Final = (
@@ -24,32 +23,38 @@ _FOCUSED: Final = (
     {Where.FILES, Where.PANEL},
 )
 """The places of the widget that has the focus on the work screen."""
+_ABOVE: Final = (
+    {Where.SESSIONS, Where.DIALOG},
+    {Where.HISTORY, Where.DIALOG},
+    {Where.SCREEN, Where.SPENDING, Where.SPENDING_ROWS},
+    {Where.SCREEN, Where.RECEIPT},
+    {Where.SCREEN, Where.BUDGETS},
+    {Where.SCREEN, Where.SCHEDULES, Where.LINES, Where.LIST},
+    {Where.SCREEN, Where.WEBHOOK, Where.LINES, Where.LIST},
+    {Where.SCREEN, Where.PREVIEW, Where.PAGE},
+    {Where.SCREEN, Where.PREVIEW, Where.LINES, Where.TABLE},
+    {Where.SCREEN, Where.PREVIEW, Where.LINES, Where.TREE},
+    {Where.SCREEN, Where.DATA, Where.LINES, Where.TABLE},
+    {Where.SCREEN, Where.DATA, Where.LINES, Where.TREE},
+    {Where.SCREEN, Where.WORKERS, Where.LINES, Where.LIST, Where.WORKER_ROWS},
+    {Where.SCREEN, Where.WORKERS, Where.LINES, Where.LIST, Where.TASK_ROWS},
+    {Where.QUESTION, Where.DIALOG},
+    {Where.HELP, Where.DIALOG},
+    {Where.PROBLEM, Where.DIALOG},
+    {Where.PALETTE},
+    {Where.WORKER_FORM},
+)
+"""The places of each page and dialog."""
 _TOGETHER: Final[tuple[frozenset[Where], ...]] = (
     *(frozenset({Where.ANYWHERE, *places}) for places in _FOCUSED),
     frozenset({Where.ANYWHERE, Where.PROMPT, Where.REPLAY}),
-    frozenset({Where.SESSIONS, Where.DIALOG}),
-    frozenset({Where.HISTORY, Where.DIALOG}),
-    frozenset({Where.SCREEN, Where.SPENDING, Where.SPENDING_ROWS}),
-    frozenset({Where.SCREEN, Where.RECEIPT}),
-    frozenset({Where.SCREEN, Where.BUDGETS}),
-    frozenset({Where.SCREEN, Where.SCHEDULES, Where.LINES, Where.LIST}),
-    frozenset({Where.SCREEN, Where.WEBHOOK, Where.LINES, Where.LIST}),
-    frozenset({Where.SCREEN, Where.PREVIEW, Where.PAGE}),
-    frozenset({Where.SCREEN, Where.PREVIEW, Where.LINES, Where.TABLE}),
-    frozenset({Where.SCREEN, Where.PREVIEW, Where.LINES, Where.TREE}),
-    frozenset({Where.SCREEN, Where.DATA, Where.LINES, Where.TABLE}),
-    frozenset({Where.SCREEN, Where.DATA, Where.LINES, Where.TREE}),
-    frozenset({Where.SCREEN, Where.WORKERS, Where.LINES, Where.LIST, Where.WORKER_ROWS}),
-    frozenset({Where.SCREEN, Where.WORKERS, Where.LINES, Where.LIST, Where.TASK_ROWS}),
-    frozenset({Where.QUESTION, Where.DIALOG}),
-    frozenset({Where.HELP, Where.DIALOG}),
-    frozenset({Where.PROBLEM, Where.DIALOG}),
+    *(frozenset({Where.ABOVE, *places}) for places in _ABOVE),
 )
 """The places whose keys work at the same time."""
 _TYPING: Final = frozenset(
     {
-        *(Where.PROMPT, Where.ANYWHERE, Where.SESSIONS, Where.HISTORY, Where.PALETTE, Where.HELP),
-        Where.WORKER_FORM,
+        *(Where.PROMPT, Where.ANYWHERE, Where.ABOVE, Where.SESSIONS, Where.HISTORY, Where.PALETTE),
+        *(Where.HELP, Where.WORKER_FORM),
     }
 )
 """Places with a text field: no other key may use a key that types a character there."""

@@ -69,82 +69,63 @@ class HistoryOfSessions(Protocol):
         `base_urls`: only those of these services that have a turn. `running`: only those whose newest turn
         was left running.
         """
-        ...
 
     async def of_worker(self, worker_id: str, service: Service) -> str | None:
         """The id of the newest session of a worker, or task, at this service; None where there is none."""
-        ...
 
     async def last(self) -> str | None:
         """The id of the session with the newest message; None where there is no session."""
-        ...
 
     async def find(self, prefix: str) -> list[str]:
         """Ids of sessions whose own, worker or task id begins with `prefix`, newest first.
 
         An exact match is returned alone.
         """
-        ...
 
     async def search(self, query: Query, limit: int = 200) -> list[SearchHit]:
         """The sessions that match, newest first, each with a snippet."""
-        ...
 
     async def index_some(self, most: int = 20) -> int:
         """Prepare some turns of an earlier version for the search; 0 once all are prepared."""
-        ...
 
     async def prompts(self, limit: int = 500) -> list[str]:
         """Earlier prompts and texts that were not sent, without duplicates, oldest first."""
-        ...
 
     async def keep_unsent(self, texts: Sequence[str]) -> None:
         """Keep texts that were typed and not sent among the prompts."""
-        ...
 
     async def rename(self, session_id: str, title: str) -> None:
         """Set the title of a session."""
-        ...
 
     async def labels(self, session_id: str) -> Labels:
         """The tags and the project of a session."""
-        ...
 
     async def tags(self) -> list[str]:
         """Every tag that is stored or that a rule assigns, in order of the alphabet."""
-        ...
 
     async def tag(self, kind: str, whose: str, add: Sequence[str] = (), remove: Sequence[str] = ()) -> None:
         """Add and remove tags of a session or a worker (`kind`)."""
-        ...
 
     async def projects(self) -> list[str]:
         """Every project that is stored or that a rule assigns, in order of the alphabet."""
-        ...
 
     async def set_project(self, session_id: str, name: str | None) -> None:
         """Set the project of a session, stored or not; None: rules decide."""
-        ...
 
     async def delete(self, session_id: str) -> None:
         """Delete a session from the history; nothing is deleted at the service."""
-        ...
 
     async def draft(self, session_id: str) -> str:
         """The saved draft of a session; empty when there is none."""
-        ...
 
     async def save_draft(self, session_id: str, text: str) -> None:
         """Save the draft of a session."""
-        ...
 
     async def mark_read(self, session_id: str) -> None:
         """Mark a session read: the person has seen its newest answer."""
-        ...
 
     async def mark_unread(self, session_id: str) -> None:
         """Mark a session unread: it has an answer that the person has not seen."""
-        ...
 
 
 class ChargeReader(Protocol):
@@ -155,38 +136,30 @@ class ChargeReader(Protocol):
 
     async def report(self, selection: Selection, session: Session | None = None) -> Report:
         """The report of a selection, with the limits of a session; None: of any session."""
-        ...
 
     async def buckets(self, by: GroupBy, which: ChargeFilter) -> list[Bucket]:
         """Charges in groups: days chronologically, all others by descending cost, unknown costs last."""
-        ...
 
     async def turn_charges(self, which: ChargeFilter, limit: int = 200, offset: int = 0) -> list[TurnCharge]:
         """The charge of each turn, newest first."""
-        ...
 
     async def suspense(self, which: ChargeFilter) -> list[Bucket]:
         """A group without turns for each worker whose figures rose by what no turn explains."""
-        ...
 
     async def spent(self, which: ChargeFilter) -> Bucket:
         """All charges as one group, with what no turn explains."""
-        ...
 
     async def restated(self, session_id: str) -> frozenset[str]:
         """The turns of a session whose final amounts changed."""
-        ...
 
     async def typical_cost(self, worker_id: str | None, budget: str, *, simulated: bool) -> TypicalCost:
         """The typical cost of a turn of a worker (None: a new one) at a budget, from its newest turns."""
-        ...
 
     async def news(self, which: ChargeFilter) -> list[Restatement] | None:
         """The final amounts that any program changed since the last call, oldest first.
 
         None: nothing was written since then, by this program or another one.
         """
-        ...
 
 
 class RulingStore(Protocol):
@@ -198,7 +171,6 @@ class RulingStore(Protocol):
         Raises:
             LedgerError
         """
-        ...
 
     async def assign(self, number: int, turn_id: str | None, at_ms: int) -> None:
         """Decide to which turn suspense belongs; None: to none.
@@ -207,7 +179,6 @@ class RulingStore(Protocol):
             SettingsError: it cannot belong to that turn.
             LedgerError
         """
-        ...
 
 
 class LimitStore(Protocol):
@@ -219,15 +190,12 @@ class LimitStore(Protocol):
     @property
     def simulated(self) -> bool:
         """Whether the charges are the simulated ones of the local worker."""
-        ...
 
     async def limits(self, session: Session) -> tuple[Limit, ...]:
         """The limits in force for a session, one per scope and unit."""
-        ...
 
     async def gauges(self, session: Session) -> tuple[Gauge, ...]:
         """The limits in force for a session, each with the amount spent."""
-        ...
 
     async def set_limit(self, session: Session, scope: Scope, unit: Unit, amount: Decimal | None) -> None:
         """Store a limit for every program that uses this history; None lifts it.
@@ -235,11 +203,9 @@ class LimitStore(Protocol):
         Raises:
             HandingerError: a worker limit in a session without a worker, a project limit without a project.
         """
-        ...
 
     def today(self) -> ChargeFilter:
         """A filter for the charges since local midnight, simulated or real like this store."""
-        ...
 
 
 Progress = Callable[[int, int | None], None]
@@ -270,7 +236,6 @@ class Files(Protocol):
     @property
     def folder(self) -> str:
         """The default download folder."""
-        ...
 
     async def save(
         self,
@@ -284,21 +249,17 @@ class Files(Protocol):
 
         An existing file is never overwritten; a missing folder is created.
         """
-        ...
 
     async def fetch(
         self, file: FilePart, most: int, *, progress: Progress | None = None, reread: str | None = None
     ) -> Fetched:
         """Fetch at most `most` bytes into memory."""
-        ...
 
     async def read(self, path: str, most: int) -> Fetched | None:
         """Read at most `most` bytes of a saved file; None when it no longer exists."""
-        ...
 
     async def open(self, path: str) -> bool:
         """Open a saved and judged file with the system program for it; False when there is none."""
-        ...
 
 
 class LocalFiles(Protocol):
@@ -313,14 +274,12 @@ class LocalFiles(Protocol):
         Raises:
             AttachmentProblem: it cannot be sent; `NoSuchFile` when it does not exist.
         """
-        ...
 
     def listing(self, folder: str, prefix: str, *, hidden: bool) -> tuple[str, ...]:
         """Names in a folder that begin with `prefix`; those of folders end with a slash.
 
         At most a few hundred names; empty when the folder is unreadable.
         """
-        ...
 
 
 class Account(Struct, frozen=True):
@@ -403,7 +362,6 @@ class EarlyPrompt(Protocol):
 
         Returns the text typed into the prompt, and the bytes that are still to be processed, cut at pauses.
         """
-        ...
 
     def note(self, data: bytes) -> None:
         """Keep input that was read after that, until the app keeps it. Called in a thread."""

@@ -7,8 +7,9 @@ contrast. The colors of `TERMINAL` are the terminal's own sixteen.
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from functools import lru_cache
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import Final, NamedTuple
 
 from rich.color import Color as RichColor
 from rich.color import ColorSystem
@@ -19,9 +20,6 @@ from textual.filter import LineFilter
 from textual.theme import Theme
 
 from handinger_tui.core.safety import clean_line
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 PREFIX: Final = "handinger-"
 """What the names of themes begin with, as Textual has some of its own. People type them without it."""

@@ -64,7 +64,7 @@ async def test_a_closed_turn_opens_without_its_frames_and_is_the_same(tmp_path: 
     assert look(path, "SELECT framing, event FROM frames") == [("note", "settled")]
 
 
-async def test_a_session_is_opened_with_four_queries(tmp_path: Path) -> None:
+async def test_a_session_is_opened_with_five_queries(tmp_path: Path) -> None:
     counts = []
     for many in (1, 30):
         path = tmp_path / f"{many}.db"
@@ -80,7 +80,7 @@ async def test_a_session_is_opened_with_four_queries(tmp_path: Path) -> None:
         assert loaded is not None
         assert len(loaded.turns) == many
         counts.append(len(queries))
-    assert counts == [4, 4]
+    assert counts == [5, 5]
 
 
 async def test_frames_after_the_end_are_read_too(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from handinger_tui.local import formats
-from handinger_tui.local.triggers import Cron, ScheduleBody, StoredSchedule, schedule_of
+from handinger_tui.local.triggers import CronTime, ScheduleBody, StoredSchedule, schedule_of
 
 if TYPE_CHECKING:
     import httpx
@@ -22,7 +22,7 @@ def at_start(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def scheduled(expression: str) -> StoredSchedule:
-    return schedule_of(ScheduleBody("echo x", Cron(expression)))
+    return schedule_of(ScheduleBody("echo x", CronTime(expression)))
 
 
 @pytest.mark.parametrize(

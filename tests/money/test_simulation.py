@@ -52,6 +52,18 @@ def test_all_places_show_the_truth_at_every_step(first: int, tmp_path: Path, *, 
         (1000571, False, Trouble.NIGHT, (Habit.IMPORTS, Habit.PAST, Habit.STRANGERS, Habit.UNREAD)),
         # A message is sent behind one whose end was not read: only the session had the doubt about its cost.
         (1000205, False, Trouble.OUTAGE, (Habit.QUEUE,)),
+        # Two programs began a worker each in one session: one had not seen the other's, and did not read it.
+        (2000183, True, Trouble.TOGETHER, (Habit.CREDITS, Habit.FROZEN, Habit.LATE, Habit.PER_TURN)),
+        # The newest message may have begun a worker that nobody named: the older one was not read any more.
+        (2000135, False, Trouble.SLOW, (Habit.FREE, Habit.PROGRAMS, Habit.UNREAD)),
+        # Of two readings within a millisecond, the later one said that the rise is that of others.
+        (2001290, False, Trouble.TOGETHER, (Habit.PAST, Habit.STRANGERS)),
+        # A program whose copy lacked a confirming reading of figures of one turn took the confirmation back.
+        (3001846, True, None, (Habit.PAST, Habit.PROGRAMS, Habit.QUEUE)),
+        # While a message of others ran, a program did not take the turns that another one had added before.
+        (3001910, True, Trouble.TOGETHER, (Habit.LATE, Habit.QUEUE, Habit.RULINGS, Habit.STRANGERS)),
+        # Zero, which others shared, became unknown: it stayed zero in the ledger.
+        (2000888, False, Trouble.TOGETHER, (Habit.CREDITS, Habit.PAST, Habit.QUEUE, Habit.UNREAD)),
     ],
 )
 def test_what_random_lives_found(

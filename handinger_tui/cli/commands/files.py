@@ -6,9 +6,10 @@ import argparse
 import os
 import shutil
 import sys
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from handinger_tui.api.download import save
 from handinger_tui.api.file_urls import refresher
@@ -25,13 +26,8 @@ from handinger_tui.core.errors import ApiError, LinkExpired, SettingsError
 from handinger_tui.core.formatting import plural, size
 from handinger_tui.core.jsontext import Json, JsonObject, as_object
 from handinger_tui.core.safety import clean_line
+from handinger_tui.core.stream import FilePart
 from handinger_tui.core.turns.turn import ErrorKind
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from handinger_tui.core.stream import FilePart
-
 
 _MAX_NAME: Final = 100
 _MAX_TYPE: Final = 50

@@ -7,8 +7,10 @@ import asyncio
 import sys
 import textwrap
 import time
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, Final, TypeVar
+from pathlib import Path
+from typing import Final, TypeVar
 
 from handinger_tui.cli.args import add_json_option, add_session_argument, parse_integer
 from handinger_tui.cli.commands import Implementation
@@ -51,11 +53,6 @@ from handinger_tui.core.turns.session import LOCAL, Session, SessionSummary, abo
 from handinger_tui.core.turns.turn import WITHDRAWN, Turn, TurnStatus, outcome_object
 from handinger_tui.ledger.ledger import FileAccess, Ledger
 from handinger_tui.settings import days_of
-
-if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Sequence
-    from pathlib import Path
-
 
 Value = TypeVar("Value")
 

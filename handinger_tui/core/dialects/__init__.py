@@ -22,7 +22,7 @@ from handinger_tui.core.dialects.text_bodies import (
     TextBody,
 )
 from handinger_tui.core.dialects.worker import AgentFrames, Controls, StoredMessages, UiMessage, WorkerEvents
-from handinger_tui.core.jsontext import NotJson, as_object, as_text, parse
+from handinger_tui.core.jsontext import NotJson, parse, text_at
 from handinger_tui.core.stream import Frame, Framing
 
 __all__ = ["DIALECTS", "Dialect", "StreamDecoder"]
@@ -116,7 +116,7 @@ class StreamDecoder:
             if events is not None:
                 self._select(dialect)
                 return events
-        return (ev.Unknown(as_text(as_object(value).get("type")) or kind, raw),)
+        return (ev.Unknown(text_at(value, "type") or kind, raw),)
 
     def _decode_text(self, kind: str, raw: str, *, strong: bool) -> Events:
         for dialect in self._candidates():

@@ -7,7 +7,16 @@ from typing import ClassVar, Final
 
 from handinger_tui.core.dialects import events as ev
 from handinger_tui.core.dialects.events import NO_EVENTS, Dialect, Events
-from handinger_tui.core.jsontext import Json, JsonObject, as_list, as_object, as_text, parsed_input
+from handinger_tui.core.jsontext import (
+    Json,
+    JsonObject,
+    as_object,
+    list_at,
+    object_at,
+    parsed_input,
+    string_at,
+    text_at,
+)
 from handinger_tui.core.stream import SourcePart, reason_text
 
 PREFIX: Final = "response."
@@ -26,15 +35,14 @@ class OpenAiResponses(Dialect):
 
     def read(self, kind: str, value: Json, raw: str) -> Events | None:
         """The events of one response event; None for other events and unknown types."""
-        event = as_object(value)
-        event_type = as_text(event.get("type")) or ""
+        event_type = string_at(value, "type")
         read_event = EVENTS.get(event_type.removeprefix(PREFIX)) if event_type.startswith(PREFIX) else None
-        return read_event(self, event) if read_event is not None else None
+        return read_event(self, as_object(value)) if read_event is not None else None
 
     def grow(self, kind: type[ev.TextGrew | ev.ReasoningGrew], key: str, event: JsonObject) -> Events:
         """The event of a piece of text or reasoning."""
         self._grown.add(key)
-        return (kind(key, as_text(event.get("delta")) or ""),)
+        return (kind(key, string_at(event, "delta")),)
 
     def end_text(self, key: str, piece: JsonObject) -> Events:
         """The events of a complete text, or of a refusal, which is shown as text."""
@@ -42,7 +50,7 @@ class OpenAiResponses(Dialect):
 
     def end_reasoning(self, key: str, piece: JsonObject) -> Events:
         """The events of complete reasoning, or of its summary."""
-        return self._end(ev.ReasoningGrew, ev.ReasoningEnded, key, as_text(piece.get("text")) or "")
+        return self._end(ev.ReasoningGrew, ev.ReasoningEnded, key, string_at(piece, "text"))
 
     def _end(
         self,
@@ -60,22 +68,22 @@ class OpenAiResponses(Dialect):
 
     def cite(self, key: str, annotation: JsonObject) -> Events:
         """The event of a citation, once per position in the text."""
-        url = as_text(annotation.get("url"))
+        url = text_at(annotation, "url")
         if annotation.get("type") != "url_citation" or url is None:
             return NO_EVENTS
         position = (key, url, str(annotation.get("start_index")), str(annotation.get("end_index")))
         if position in self._cited:
             return NO_EVENTS
         self._cited.add(position)
-        return (SourcePart(url, url, as_text(annotation.get("title"))),)
+        return (SourcePart(url, url, text_at(annotation, "title")),)
 
     def close_item(self, item: JsonObject) -> Events:
         """The events of a complete output item."""
         kind = item.get("type")
         if kind == "message":
-            return self._message(as_text(item.get("id")) or "", as_list(item.get("content")))
+            return self._message(string_at(item, "id"), list_at(item, "content"))
         if kind == "reasoning":
-            return self._reasoning(as_text(item.get("id")) or "", as_list(item.get("summary")))
+            return self._reasoning(string_at(item, "id"), list_at(item, "summary"))
         return self.calls.close(item)
 
     def _message(self, item_id: str, content: list[Json]) -> Events:
@@ -83,7 +91,7 @@ class OpenAiResponses(Dialect):
         for at, piece in enumerate(map(as_object, content)):
             key = f"{item_id}:{at}"
             events += self.end_text(key, piece)
-            for annotation in as_list(piece.get("annotations")):
+            for annotation in list_at(piece, "annotations"):
                 events += self.cite(key, as_object(annotation))
         return events
 
@@ -95,26 +103,26 @@ class OpenAiResponses(Dialect):
 
 
 def _text_in(piece: JsonObject) -> str:
-    return as_text(piece.get("text")) or as_text(piece.get("refusal")) or ""
+    return text_at(piece, "text") or text_at(piece, "refusal") or ""
 
 
 # -- keys ------------------------------------------------------------------------
 def _text_key(event: JsonObject) -> str:
-    return f"{as_text(event.get('item_id')) or ''}:{event.get('content_index', 0)}"
+    return f"{string_at(event, 'item_id')}:{event.get('content_index', 0)}"
 
 
 def _reasoning_key(event: JsonObject) -> str:
     if "summary_index" in event:
-        return f"{as_text(event.get('item_id')) or ''}:summary:{event['summary_index']}"
+        return f"{string_at(event, 'item_id')}:summary:{event['summary_index']}"
     return _text_key(event)
 
 
 # -- the final response ----------------------------------------------------------
 def _complete(decoder: OpenAiResponses, event: JsonObject) -> Events:
     """The events of the final response, complete or not, which repeats all items and adds the usage."""
-    response = as_object(event.get("response"))
+    response = object_at(event, "response")
     events: list[ev.StreamEvent] = []
-    for item in as_list(response.get("output")):
+    for item in list_at(response, "output"):
         events += decoder.close_item(as_object(item))
     incomplete = reason_text(response.get("incomplete_details"))
     if event.get("type") == "response.incomplete":
@@ -124,24 +132,22 @@ def _complete(decoder: OpenAiResponses, event: JsonObject) -> Events:
 
 def _fail(_decoder: OpenAiResponses, event: JsonObject) -> Events:
     """The events of a failed response; the received text is kept."""
-    response = as_object(event.get("response"))
+    response = object_at(event, "response")
     reason = reason_text(response.get("error")) or "The service could not finish the response."
     return (*_usage(response), ev.Failed(reason), ev.StreamDone())
 
 
 def _usage(response: JsonObject) -> Events:
-    usage = as_object(response.get("usage"))
+    usage = object_at(response, "usage")
     return (ev.UsageReported(usage),) if usage else NO_EVENTS
 
 
 EVENTS: Final[dict[str, Callable[[OpenAiResponses, JsonObject], Events]]] = {
-    "created": lambda _decoder, event: (
-        ev.MessageStarted(as_text(as_object(event.get("response")).get("id"))),
-    ),
-    "output_item.added": lambda decoder, event: decoder.calls.open(as_object(event.get("item"))),
-    "output_item.done": lambda decoder, event: decoder.close_item(as_object(event.get("item"))),
+    "created": lambda _decoder, event: (ev.MessageStarted(text_at(object_at(event, "response"), "id")),),
+    "output_item.added": lambda decoder, event: decoder.calls.open(object_at(event, "item")),
+    "output_item.done": lambda decoder, event: decoder.close_item(object_at(event, "item")),
     "output_text.annotation.added": lambda decoder, event: decoder.cite(
-        _text_key(event), as_object(event.get("annotation"))
+        _text_key(event), object_at(event, "annotation")
     ),
     **dict.fromkeys(
         ("output_text.delta", "refusal.delta"),
@@ -201,41 +207,41 @@ class Calls:
 
     def open(self, item: JsonObject) -> Events:
         """The events of a new output item; NOTHING unless it is a call."""
-        kind = as_text(item.get("type")) or ""
+        kind = string_at(item, "type")
         if not kind.endswith(SUFFIX):
             return NO_EVENTS
-        item_id = as_text(item.get("id")) or ""
-        call_id = as_text(item.get("call_id")) or item_id
+        item_id = string_at(item, "id")
+        call_id = text_at(item, "call_id") or item_id
         self._call_of_item[item_id] = call_id
         self._opened.add(call_id)
-        return (ev.ToolStarted(call_id, as_text(item.get("name")) or kind.removesuffix(SUFFIX)),)
+        return (ev.ToolStarted(call_id, text_at(item, "name") or kind.removesuffix(SUFFIX)),)
 
     def grow(self, event: JsonObject) -> Events:
         """The event of a piece of a call's arguments."""
-        return (ev.ToolInputGrew(self._call_of(event), as_text(event.get("delta")) or ""),)
+        return (ev.ToolInputGrew(self._call_of(event), string_at(event, "delta")),)
 
     def complete(self, event: JsonObject) -> Events:
         """The event of a call's complete arguments."""
-        arguments = as_text(event.get("arguments")) or as_text(event.get("input")) or ""
+        arguments = text_at(event, "arguments") or text_at(event, "input") or ""
         return (ev.ToolInputReady(self._call_of(event), "", parsed_input(arguments)),)
 
     def close(self, item: JsonObject) -> Events:
         """The events of a complete output item: a call, or a call's output."""
-        kind = as_text(item.get("type")) or ""
-        call_id = as_text(item.get("call_id")) or as_text(item.get("id")) or ""
+        kind = string_at(item, "type")
+        call_id = text_at(item, "call_id") or text_at(item, "id") or ""
         if kind.endswith("_call_output"):
             return (ev.ToolOutput(call_id, item.get("output")),)
         if not kind.endswith(SUFFIX) or call_id in self._closed:
             return NO_EVENTS
         opened = () if call_id in self._opened else self.open(item)
         self._closed.add(call_id)
-        arguments, value = as_text(item.get("arguments")), item.get("action", item.get("input"))
+        arguments, value = text_at(item, "arguments"), item.get("action", item.get("input"))
         value = value if arguments is None else parsed_input(arguments)
-        ready = ev.ToolInputReady(call_id, as_text(item.get("name")) or "", value)
+        ready = ev.ToolInputReady(call_id, string_at(item, "name"), value)
         return (*opened, ready, *_end(item, call_id))
 
     def _call_of(self, event: JsonObject) -> str:
-        item_id = as_text(event.get("item_id")) or ""
+        item_id = string_at(event, "item_id")
         return self._call_of_item.get(item_id, item_id)
 
 
@@ -244,7 +250,7 @@ def _end(item: JsonObject, call_id: str) -> Events:
     if error is not None:
         return (ev.ToolFailed(call_id, error),)
     result = next((item[member] for member in RESULTS if member in item), None)
-    if result is None and as_text(item.get("type")) in CLIENT_CALLS:
+    if result is None and text_at(item, "type") in CLIENT_CALLS:
         return NO_EVENTS
     return (ev.ToolOutput(call_id, result),)
 
@@ -268,30 +274,30 @@ class OpenAiChat(Dialect):
         if not isinstance(value, dict) or not isinstance(value.get("choices"), list):
             return None
         events: list[ev.StreamEvent] = []
-        choice = as_object(next(iter(as_list(value.get("choices"))), None))
-        delta = as_object(choice.get("delta")) or as_object(choice.get("message"))
-        reasoning = as_text(delta.get("reasoning_content")) or as_text(delta.get("reasoning"))
+        choice = as_object(next(iter(list_at(value, "choices")), None))
+        delta = object_at(choice, "delta") or object_at(choice, "message")
+        reasoning = text_at(delta, "reasoning_content") or text_at(delta, "reasoning")
         if reasoning:
             events.append(ev.ReasoningGrew(REASONING, reasoning))
-        events += [ev.TextGrew(TEXT, text) for m in ("content", "refusal") if (text := as_text(delta.get(m)))]
-        for call in as_list(delta.get("tool_calls")):
+        events += [ev.TextGrew(TEXT, text) for m in ("content", "refusal") if (text := text_at(delta, m))]
+        for call in list_at(delta, "tool_calls"):
             events += self._call(as_object(call))
-        reason = as_text(choice.get("finish_reason"))
+        reason = text_at(choice, "finish_reason")
         if reason is not None:
             events += self._complete_calls()
             events.append(ev.Finished(reason))
-        usage = as_object(value.get("usage"))
+        usage = object_at(value, "usage")
         return (*events, ev.UsageReported(usage)) if usage else events
 
     def _call(self, call: JsonObject) -> list[ev.StreamEvent]:
         index = str(call.get("index"))
-        function = as_object(call.get("function"))
+        function = object_at(call, "function")
         events: list[ev.StreamEvent] = []
         if index not in self._calls:
-            self._calls[index] = (as_text(call.get("id")) or index, as_text(function.get("name")) or "")
+            self._calls[index] = (text_at(call, "id") or index, string_at(function, "name"))
             self._arguments[index] = []
             events.append(ev.ToolStarted(*self._calls[index]))
-        piece = as_text(function.get("arguments"))
+        piece = text_at(function, "arguments")
         if piece:
             self._arguments[index].append(piece)
             events.append(ev.ToolInputGrew(self._calls[index][0], piece))

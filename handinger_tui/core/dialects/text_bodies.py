@@ -12,7 +12,16 @@ from typing import ClassVar, Final
 
 from handinger_tui.core.dialects import events as ev
 from handinger_tui.core.dialects.events import NO_EVENTS, UNNAMED_ERROR, Dialect, Events
-from handinger_tui.core.jsontext import Json, NotJson, as_list, as_object, as_text, parse
+from handinger_tui.core.jsontext import (
+    Json,
+    NotJson,
+    as_list,
+    as_object,
+    object_at,
+    parse,
+    string_at,
+    text_at,
+)
 from handinger_tui.core.stream import FilePart, SourcePart, reason_text
 
 # -- AI SDK 4 ----------------------------------------------------------------------------------
@@ -54,15 +63,11 @@ _OPENERS: Final = ("", '"', "{", "[")
 
 def _call(value: Json) -> tuple[str, str]:
     """Id and tool name of a call."""
-    return _text_in(value, "toolCallId"), _text_in(value, "toolName")
-
-
-def _text_in(value: Json, name: str) -> str:
-    return as_text(as_object(value).get(name)) or ""
+    return string_at(value, "toolCallId"), string_at(value, "toolName")
 
 
 def _step_start(value: Json) -> Events:
-    return (ev.MessageStarted(as_text(as_object(value).get("messageId"))), ev.StepStarted())
+    return (ev.MessageStarted(text_at(value, "messageId")), ev.StepStarted())
 
 
 def _step_finish(value: Json) -> Events:
@@ -72,23 +77,19 @@ def _step_finish(value: Json) -> Events:
 
 
 def _finish(value: Json) -> Events:
-    fields = as_object(value)
-    usage = as_object(fields.get("usage"))
+    usage = object_at(value, "usage")
     reported = (ev.UsageReported(usage),) if usage else ()
-    return (*reported, ev.Finished(as_text(fields.get("finishReason"))))
+    return (*reported, ev.Finished(text_at(value, "finishReason")))
 
 
 def ai4_source(value: Json) -> SourcePart:
     """A source of AI SDK 4."""
-    source = as_object(value)
-    source_id, url, title = (as_text(source.get(name)) for name in ("id", "url", "title"))
-    return SourcePart(source_id or "", url, title)
+    return SourcePart(string_at(value, "id"), text_at(value, "url"), text_at(value, "title"))
 
 
 def _file(value: Json) -> Events:
-    file = as_object(value)
-    media_type = as_text(file.get("mimeType")) or "application/octet-stream"
-    return (FilePart(f"data:{media_type};base64,{as_text(file.get('data')) or ''}", media_type),)
+    media_type = text_at(value, "mimeType") or "application/octet-stream"
+    return (FilePart(f"data:{media_type};base64,{string_at(value, 'data')}", media_type),)
 
 
 CODES: Final[dict[str, Callable[[Json], Events]]] = {
@@ -99,7 +100,7 @@ CODES: Final[dict[str, Callable[[Json], Events]]] = {
     "9": lambda value: (ev.ToolInputReady(*_call(value), as_object(value).get("args")),),
     "a": lambda value: (ev.ToolOutput(_call(value)[0], as_object(value).get("result")),),
     "b": lambda value: (ev.ToolStarted(*_call(value)),),
-    "c": lambda value: (ev.ToolInputGrew(_call(value)[0], _text_in(value, "argsTextDelta")),),
+    "c": lambda value: (ev.ToolInputGrew(_call(value)[0], string_at(value, "argsTextDelta")),),
     "d": _finish,
     "e": _step_finish,
     "f": _step_start,

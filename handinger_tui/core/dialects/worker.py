@@ -16,9 +16,11 @@ from handinger_tui.core.jsontext import (
     JsonObject,
     NotJson,
     as_object,
-    as_text,
+    object_at,
     parse,
     parse_exact,
+    string_at,
+    text_at,
 )
 from handinger_tui.core.stream import CustomPart, FilePart, SourcePart, reason_text, snapshot_of, worker_in
 
@@ -45,10 +47,6 @@ def read_chunk(value: Json) -> Events | None:
     return _data(value, kind) if kind.startswith("data-") else None
 
 
-def _string(chunk: JsonObject, name: str) -> str:
-    return as_text(chunk.get(name)) or ""
-
-
 def _id(chunk: JsonObject, name: str = "id") -> str:
     """An id as text; a number is converted, "" for anything else."""
     value = chunk.get(name)
@@ -68,42 +66,38 @@ def _usage(metadata: JsonObject) -> tuple[ev.StreamEvent, ...]:
 
 
 def _start(chunk: JsonObject) -> Events:
-    metadata = as_object(chunk.get("messageMetadata"))
-    return (ev.MessageStarted(as_text(chunk.get("messageId")), metadata), *_usage(metadata))
+    metadata = object_at(chunk, "messageMetadata")
+    return (ev.MessageStarted(text_at(chunk, "messageId"), metadata), *_usage(metadata))
 
 
 def _finish(chunk: JsonObject) -> Events:
-    metadata = as_object(chunk.get("messageMetadata"))
-    return (*_usage(metadata), ev.Finished(as_text(chunk.get("finishReason")), metadata))
+    metadata = object_at(chunk, "messageMetadata")
+    return (*_usage(metadata), ev.Finished(text_at(chunk, "finishReason"), metadata))
 
 
 def _metadata(chunk: JsonObject) -> Events:
-    metadata = as_object(chunk.get("messageMetadata"))
+    metadata = object_at(chunk, "messageMetadata")
     return (ev.MetadataMerged(metadata), *_usage(metadata)) if metadata else NO_EVENTS
 
 
 def _error(chunk: JsonObject) -> Events:
-    reason = as_text(chunk.get("errorText")) or reason_text(
-        {key: chunk[key] for key in chunk if key != "type"}
-    )
+    reason = text_at(chunk, "errorText") or reason_text({key: chunk[key] for key in chunk if key != "type"})
     return (ev.Failed(reason or UNNAMED_ERROR),)
 
 
 # -- text and calls ------------------------------------------------------------------
 def _tool_start(chunk: JsonObject) -> Events:
-    return (
-        ev.ToolStarted(_id(chunk, "toolCallId"), _string(chunk, "toolName"), as_text(chunk.get("title"))),
-    )
+    return (ev.ToolStarted(_id(chunk, "toolCallId"), string_at(chunk, "toolName"), text_at(chunk, "title")),)
 
 
 def _tool_input(chunk: JsonObject) -> Events:
-    call_id, name = _id(chunk, "toolCallId"), _string(chunk, "toolName")
-    return (ev.ToolInputReady(call_id, name, chunk.get("input"), as_text(chunk.get("title"))),)
+    call_id, name = _id(chunk, "toolCallId"), string_at(chunk, "toolName")
+    return (ev.ToolInputReady(call_id, name, chunk.get("input"), text_at(chunk, "title")),)
 
 
 def _tool_input_error(chunk: JsonObject) -> Events:
-    call_id, name = _id(chunk, "toolCallId"), _string(chunk, "toolName")
-    return (ev.ToolFailed(call_id, _string(chunk, "errorText"), name, chunk.get("input"), has_input=True),)
+    call_id, name = _id(chunk, "toolCallId"), string_at(chunk, "toolName")
+    return (ev.ToolFailed(call_id, string_at(chunk, "errorText"), name, chunk.get("input"), has_input=True),)
 
 
 def _tool_output(chunk: JsonObject) -> Events:
@@ -124,19 +118,19 @@ def _tool_approval_response(chunk: JsonObject) -> Events:
 # -- sources, files, data ------------------------------------------------------------
 def source_part(item: JsonObject) -> SourcePart:
     """A web page or a document, as a chunk or as a part of a message."""
-    source_id, title = _id(item, "sourceId"), as_text(item.get("title"))
+    source_id, title = _id(item, "sourceId"), text_at(item, "title")
     if item.get("type") != "source-document":
-        return SourcePart(source_id, as_text(item.get("url")), title)
-    return SourcePart(source_id, None, title, as_text(item.get("mediaType")), as_text(item.get("filename")))
+        return SourcePart(source_id, text_at(item, "url"), title)
+    return SourcePart(source_id, None, title, text_at(item, "mediaType"), text_at(item, "filename"))
 
 
 def file_part(item: JsonObject) -> FilePart:
     """A file, as a chunk or as a part of a message."""
-    media_type = as_text(item.get("mediaType")) or as_text(item.get("mimeType"))
+    media_type = text_at(item, "mediaType") or text_at(item, "mimeType")
     return FilePart(
-        _string(item, "url"),
+        string_at(item, "url"),
         media_type or "application/octet-stream",
-        as_text(item.get("filename")),
+        text_at(item, "filename"),
         count(item.get("size")),
     )
 
@@ -150,28 +144,28 @@ CHUNKS: Final[dict[str, Callable[[JsonObject], Events]]] = {
     "start": _start,
     "finish": _finish,
     "message-metadata": _metadata,
-    "abort": lambda chunk: (ev.Aborted(as_text(chunk.get("reason"))),),
+    "abort": lambda chunk: (ev.Aborted(text_at(chunk, "reason")),),
     "error": _error,
     "start-step": lambda _chunk: (ev.StepStarted(),),
     "finish-step": lambda _chunk: (ev.StepFinished(),),
     "reset-step": lambda _chunk: (ev.StepReset(),),
     "text-start": lambda chunk: (ev.TextStarted(_id(chunk)),),
-    "text-delta": lambda chunk: (ev.TextGrew(_id(chunk), _string(chunk, "delta")),),
+    "text-delta": lambda chunk: (ev.TextGrew(_id(chunk), string_at(chunk, "delta")),),
     "text-end": lambda chunk: (ev.TextEnded(_id(chunk)),),
     "reasoning-start": lambda chunk: (ev.ReasoningStarted(_id(chunk)),),
-    "reasoning-delta": lambda chunk: (ev.ReasoningGrew(_id(chunk), _string(chunk, "delta")),),
+    "reasoning-delta": lambda chunk: (ev.ReasoningGrew(_id(chunk), string_at(chunk, "delta")),),
     "reasoning-end": lambda chunk: (ev.ReasoningEnded(_id(chunk)),),
-    "reasoning": lambda chunk: (ev.ReasoningGrew("", _string(chunk, "text")),),
+    "reasoning": lambda chunk: (ev.ReasoningGrew("", string_at(chunk, "text")),),
     "reasoning-part-finish": lambda _chunk: (ev.ReasoningEnded(""),),
     "tool-input-start": _tool_start,
     "tool-input-delta": lambda chunk: (
-        ev.ToolInputGrew(_id(chunk, "toolCallId"), _string(chunk, "inputTextDelta")),
+        ev.ToolInputGrew(_id(chunk, "toolCallId"), string_at(chunk, "inputTextDelta")),
     ),
     "tool-input-available": _tool_input,
     "tool-input-error": _tool_input_error,
     "tool-output-available": _tool_output,
     "tool-output-error": lambda chunk: (
-        ev.ToolFailed(_id(chunk, "toolCallId"), _string(chunk, "errorText")),
+        ev.ToolFailed(_id(chunk, "toolCallId"), string_at(chunk, "errorText")),
     ),
     "tool-approval-request": _tool_approval_request,
     "tool-approval-response": _tool_approval_response,
@@ -180,8 +174,8 @@ CHUNKS: Final[dict[str, Callable[[JsonObject], Events]]] = {
     "source-document": lambda chunk: (source_part(chunk),),
     "file": lambda chunk: (file_part(chunk),),
     "reasoning-file": lambda chunk: (file_part(chunk),),
-    "custom": lambda chunk: (CustomPart(_string(chunk, "kind") or "custom", chunk),),
-    "steering-message": lambda chunk: (CustomPart(_string(chunk, "kind") or "steering-message", chunk),),
+    "custom": lambda chunk: (CustomPart(string_at(chunk, "kind") or "custom", chunk),),
+    "steering-message": lambda chunk: (CustomPart(string_at(chunk, "kind") or "steering-message", chunk),),
 }
 """Chunk type → decoder; `data-…` is matched by prefix."""
 
@@ -224,7 +218,7 @@ def _stored(items: list[Json]) -> Events | None:
 
 
 def _is_message(value: dict[str, Json]) -> bool:
-    return as_text(value.get("role")) in ROLES and ("parts" in value or "content" in value)
+    return text_at(value, "role") in ROLES and ("parts" in value or "content" in value)
 
 
 # -- Worker objects -----------------------------------------------------------------
@@ -254,16 +248,15 @@ class AgentFrames(Dialect):
 
     def read(self, kind: str, value: Json, raw: str) -> Events | None:
         """The events of one frame; None for a frame type that is not listed."""
-        frame = as_object(value)
-        read_frame = FRAMES.get(as_text(frame.get("type")) or "")
-        return read_frame(frame) if read_frame is not None else None
+        read_frame = FRAMES.get(string_at(value, "type"))
+        return read_frame(as_object(value)) if read_frame is not None else None
 
 
 def _response(frame: JsonObject) -> Events:
-    body = as_text(frame.get("body")) or ""
+    body = string_at(frame, "body")
     end = (ev.StreamDone(),) if frame.get("done") is True else ()
     if frame.get("error") is True or isinstance(frame.get("error"), str):
-        return (ev.Failed(body or as_text(frame.get("error")) or UNNAMED), *end)
+        return (ev.Failed(body or text_at(frame, "error") or UNNAMED), *end)
     return (*_chunk(body), *end)
 
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable
-from typing import TYPE_CHECKING, Final, TypeVar
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Final, TypeVar
 
 from msgspec import Struct
 
@@ -29,12 +29,7 @@ from handinger_tui.core.formatting import utc_text
 from handinger_tui.core.jsontext import Json, JsonObject, dump
 from handinger_tui.core.safety import clean_json, clean_line
 from handinger_tui.core.turns.session import LOCAL, About, Session, about, ids_of
-from handinger_tui.core.turns.turn import NO_DAY
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
-
-    from handinger_tui.core.turns.turn import Lineage
+from handinger_tui.core.turns.turn import NO_DAY, Lineage
 
 
 # -- sessions ----------------------------------------------------------------------------------

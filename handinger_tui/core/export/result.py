@@ -5,12 +5,14 @@ A number that was not reported is null, money is decimal text, and text is clean
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from operator import attrgetter
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from handinger_tui.core.dialects import events as ev
 from handinger_tui.core.evidence import files_of_turn, sources_of_turn
 from handinger_tui.core.figures import reported_figures
+from handinger_tui.core.jsontext import JsonObject
 from handinger_tui.core.money.attribution import MoneyIndex, TurnMoney
 from handinger_tui.core.money.turn_json import turn_members
 from handinger_tui.core.safety import clean_json
@@ -25,11 +27,6 @@ from handinger_tui.core.turns.turn import (
     Turn,
     fault_object,
 )
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from handinger_tui.core.jsontext import JsonObject
 
 SCHEMA: Final = "handinger-tui/result/1"
 
@@ -118,50 +115,46 @@ def _file_object(part: FilePart) -> JsonObject:
 
 
 # -- the lines of stream-json -----------------------------------------------------------
-EVENT_LINES: Final[Mapping[type, tuple[str, Mapping[str, str]]]] = {
-    ev.TextStarted: ("text-start", {"id": "key"}),
-    ev.TextGrew: ("text-delta", {"id": "key", "delta": "delta"}),
-    ev.TextEnded: ("text-end", {"id": "key"}),
-    ev.TextReplaced: ("text", {"id": "key", "text": "text"}),
-    ev.ReasoningStarted: ("reasoning-start", {"id": "key"}),
-    ev.ReasoningGrew: ("reasoning-delta", {"id": "key", "delta": "delta"}),
-    ev.ReasoningEnded: ("reasoning-end", {"id": "key"}),
-    ev.ToolStarted: ("tool-input-start", {"id": "call_id", "name": "name"}),
-    ev.ToolInputGrew: ("tool-input-delta", {"id": "call_id", "delta": "delta"}),
-    ev.ToolInputReady: ("tool-input", {"id": "call_id", "name": "name", "input": "input"}),
-    ev.ToolApproval: (
-        "tool-approval",
-        {"id": "call_id", "approval_id": "approval_id", "approved": "approved"},
-    ),
-    ev.ToolOutput: ("tool-output", {"id": "call_id", "output": "output", "preliminary": "preliminary"}),
-    ev.ToolFailed: ("tool-error", {"id": "call_id", "error": "error"}),
-    ev.ToolDenied: ("tool-denied", {"id": "call_id"}),
-    SourcePart: ("source", {"id": "source_id", "title": "title", "url": "url"}),
-    FilePart: (
-        "file",
-        {"filename": "filename", "media_type": "media_type", "url": "url", "size": "size"},
-    ),
-    ev.DataArrived: ("data", {"name": "name", "id": "data_id", "data": "data", "transient": "transient"}),
-    CustomPart: ("custom", {"kind": "kind", "raw": "raw"}),
-    ev.MessageStarted: ("message-start", {"id": "message_id", "metadata": "metadata"}),
-    ev.StepStarted: ("step-start", {}),
-    ev.StepFinished: ("step-finish", {}),
-    ev.StepReset: ("step-reset", {}),
-    ev.MetadataMerged: ("metadata", {"metadata": "metadata"}),
-    ev.UsageReported: ("stream-usage", {"usage": "usage"}),
+EVENT_LINES: Final[Mapping[type, tuple[str, str]]] = {
+    ev.TextStarted: ("text-start", "id=key"),
+    ev.TextGrew: ("text-delta", "id=key delta"),
+    ev.TextEnded: ("text-end", "id=key"),
+    ev.TextReplaced: ("text", "id=key text"),
+    ev.ReasoningStarted: ("reasoning-start", "id=key"),
+    ev.ReasoningGrew: ("reasoning-delta", "id=key delta"),
+    ev.ReasoningEnded: ("reasoning-end", "id=key"),
+    ev.ToolStarted: ("tool-input-start", "id=call_id name"),
+    ev.ToolInputGrew: ("tool-input-delta", "id=call_id delta"),
+    ev.ToolInputReady: ("tool-input", "id=call_id name input"),
+    ev.ToolApproval: ("tool-approval", "id=call_id approval_id approved"),
+    ev.ToolOutput: ("tool-output", "id=call_id output preliminary"),
+    ev.ToolFailed: ("tool-error", "id=call_id error"),
+    ev.ToolDenied: ("tool-denied", "id=call_id"),
+    SourcePart: ("source", "id=source_id title url"),
+    FilePart: ("file", "filename media_type url size"),
+    ev.DataArrived: ("data", "name id=data_id data transient"),
+    CustomPart: ("custom", "kind raw"),
+    ev.MessageStarted: ("message-start", "id=message_id metadata"),
+    ev.StepStarted: ("step-start", ""),
+    ev.StepFinished: ("step-finish", ""),
+    ev.StepReset: ("step-reset", ""),
+    ev.MetadataMerged: ("metadata", "metadata"),
+    ev.UsageReported: ("stream-usage", "usage"),
     ev.WorkerRead: (
         "worker",
-        {"worker_id": "snapshot.worker_id", "status": "snapshot.status", "text": "snapshot.output_text"},
+        "worker_id=snapshot.worker_id status=snapshot.status text=snapshot.output_text",
     ),
-    ev.Finished: ("finish", {"reason": "reason"}),
-    ev.Aborted: ("abort", {"reason": "reason"}),
-    ev.Failed: ("error", {"message": "text"}),
-    ev.StreamDone: ("stream-done", {}),
-    ev.Unknown: ("unknown", {"kind": "kind", "undecodable": "undecodable"}),
+    ev.Finished: ("finish", "reason"),
+    ev.Aborted: ("abort", "reason"),
+    ev.Failed: ("error", "message=text"),
+    ev.StreamDone: ("stream-done", ""),
+    ev.Unknown: ("unknown", "kind undecodable"),
     # `event_object` adds the members of a stored message.
-    ev.MessageStored: ("message-stored", {}),
+    ev.MessageStored: ("message-stored", ""),
 }
-"""Event class → `type` of its line, and member → attribute of the event. A test checks that all are here."""
+"""Event class → `type` of its line, and its members: `name`, or `name=attribute` of the event.
+
+A test checks that all are here."""
 
 
 def event_object(event: ev.StreamEvent) -> JsonObject:
@@ -171,4 +164,5 @@ def event_object(event: ev.StreamEvent) -> JsonObject:
     if isinstance(event, ev.MessageStored):
         message = event.message
         return {**line, "id": id_of(message), "role": role_of(message), "text": text_of(message)}
-    return line | {member: attrgetter(attribute)(event) for member, attribute in members.items()}
+    pairs = (member.partition("=") for member in members.split())
+    return line | {member: attrgetter(attribute or member)(event) for member, _, attribute in pairs}

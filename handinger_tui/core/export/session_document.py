@@ -10,7 +10,8 @@ or unsafe becomes text, followed by its address.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Final
 
 from msgspec import Struct
 
@@ -32,16 +33,10 @@ from handinger_tui.core.money.attribution import MoneyIndex
 from handinger_tui.core.prompts import lineage_words
 from handinger_tui.core.receipts import receipt_line
 from handinger_tui.core.safety import clean, clean_json, clean_line
+from handinger_tui.core.stream import Frame
 from handinger_tui.core.tags import NO_LABELS, Labels
-from handinger_tui.core.turns.session import LOCAL, about
+from handinger_tui.core.turns.session import LOCAL, Session, about
 from handinger_tui.core.turns.turn import NO_DAY, ReasoningPart, TextPart, ToolPart, Turn, TurnStatus
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
-
-    from handinger_tui.core.stream import Frame
-    from handinger_tui.core.turns.session import Session
-
 
 SIMULATED_SESSION: Final = "Simulated: the local worker answered. Nothing was charged."
 

@@ -7,7 +7,8 @@ computes it again. A file is untrusted: anybody may have written it.
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Final, NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import Final, NamedTuple
 
 from msgspec.structs import replace
 
@@ -18,12 +19,13 @@ from handinger_tui.core.jsontext import (
     Json,
     JsonObject,
     NotJson,
-    as_list,
     as_object,
     as_text,
     dump,
+    list_at,
     parse,
     parse_exact,
+    string_at,
 )
 from handinger_tui.core.prompts import lineage_of
 from handinger_tui.core.safety import clean_line
@@ -40,9 +42,6 @@ from handinger_tui.core.turns.turn import (
     TurnStatus,
     outcome_object,
 )
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
 
 SCHEMA: Final = "handinger-tui/session/1"
 _FAMILY: Final = SCHEMA.rpartition("/")[0]
@@ -135,13 +134,13 @@ def read_session(data: bytes, now_ms: int, most_mb: int = MOST_MB) -> SessionFil
     except ValueError:
         raise _unreadable("it is not a JSON document, or a part is missing") from None
     head = as_object(content)
-    _check_schema(as_text(head.get("schema")) or "")
+    _check_schema(string_at(head, "schema"))
     where = "the session"
     label = _text(head, "generation", where, 20)
     if label not in TARGETS:
         raise _unreadable("it is of an unknown generation of the API")
     turns: list[RemoteTurn] = []
-    for number, item in enumerate(as_list(head.get("turns")), 1):
+    for number, item in enumerate(list_at(head, "turns"), 1):
         turns.append(_turn(as_object(item), f"turn {number}", now_ms))
     ids = {turn.request.turn_id for turn in turns}
     if not turns or len(ids) < len(turns):
@@ -185,7 +184,7 @@ def _unreadable(why: str) -> SettingsError:
 
 def _tags(head: JsonObject) -> tuple[str, ...]:
     # Ignore tags that were damaged in the exporting history.
-    texts = [as_text(one) or "" for one in as_list(head.get("tags")) if one != UNREADABLE]
+    texts = [as_text(one) or "" for one in list_at(head, "tags") if one != UNREADABLE]
     try:
         return tuple(tag_names(texts))
     except SettingsError:
@@ -207,9 +206,9 @@ def _turn(fields: JsonObject, where: str, now_ms: int) -> RemoteTurn:
         created_ms=_moment(fields, "created_ms", where),
         target_id=_optional(request, "target", where, 1_000),
         budget=_optional(fields, "budget", where, 100),
-        attachments=tuple(_attachment(as_object(one), where) for one in as_list(fields.get("attachments"))),
+        attachments=tuple(_attachment(as_object(one), where) for one in list_at(fields, "attachments")),
         seen_before=None if seen_before is None else _number(request, "seen_before", where, INT64_MAX),
-        trigger=_TRIGGERS.get(as_text(fields.get("trigger")) or "", Trigger.UNKNOWN),
+        trigger=_TRIGGERS.get(string_at(fields, "trigger"), Trigger.UNKNOWN),
         lineage=lineage_of(fields.get("lineage")),
         imported_ms=now_ms,
     )

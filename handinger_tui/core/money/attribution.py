@@ -93,6 +93,8 @@ class TurnMoney(Struct, frozen=True):
     """The person decided what the figures mean."""
     grew: bool = False
     """The turn was refused and has no amount, but the worker's figures rose at that time."""
+    recounted: bool = False
+    """The amounts are unknown because a rise that may be theirs is entered for others."""
     free: bool = False
     """The turn never started: it is in no sum unless the person assigned an amount to it."""
 
@@ -520,7 +522,8 @@ def _money_of_key(
         is_read = any(
             key in turns for meter in meters for turns in (meter.per_turn, meter.lifetime, meter.partial)
         )
-        return TurnMoney(reading=_reading(meters)) if is_read else TurnMoney()
+        is_recounted = any(key in meters[meter].recounted for meter in MONEY)
+        return TurnMoney(reading=_reading(meters), recounted=is_recounted) if is_read else TurnMoney()
     is_set_by_person = any(meter.set_by_person for meter in meters)
     money = TurnMoney(
         *usage_and_costs(values),

@@ -7,14 +7,12 @@ possible for nearly every sequence: one piece of evidence decides nothing.
 
 from __future__ import annotations
 
+from decimal import Decimal
 from enum import StrEnum
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from msgspec import Struct
 from msgspec.structs import replace
-
-if TYPE_CHECKING:
-    from decimal import Decimal
 
 
 class Basis(StrEnum):

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from datetime import date, timedelta
 from decimal import Decimal
 from enum import StrEnum
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from msgspec import Struct
 
@@ -14,10 +15,6 @@ from handinger_tui.core.decimals import EXACT
 from handinger_tui.core.figures import COST_MEMBERS
 from handinger_tui.core.formatting import day_text
 from handinger_tui.core.money.spending import EMPTY_TOTAL, Bucket
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
-
 
 _UNITS: Final = ((Decimal(10) ** 12, "T"), (Decimal(10) ** 9, "B"), (Decimal(10) ** 6, "M"))
 

@@ -6,22 +6,18 @@ Both have exact decimal text; unknown amounts are "" and null.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Sequence
 from decimal import Decimal
 from functools import lru_cache
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from handinger_tui.core.decimals import decimal_text, json_amount
 from handinger_tui.core.figures import COST_MEMBERS, FIGURES
+from handinger_tui.core.jsontext import Json, JsonObject
 from handinger_tui.core.money.chart_values import day_points
 from handinger_tui.core.money.reconciliation import AssignedRise, owners_text
 from handinger_tui.core.money.spending import Bucket, Rise
 from handinger_tui.core.safety import clean_line, csv_field
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
-
-    from handinger_tui.core.jsontext import Json, JsonObject
-
 
 END: Final = "\r\n"
 

@@ -428,13 +428,13 @@ class _Meter:
         is_reported = self.level is not None and self.read_at
         total = self.closed + (self.level or self.zero) - self.first if is_reported else None
         own, suspense = self._assigned(worker_rulings.owners)
-        partial = self.partial | self.recounted.difference(worker_rulings.owners.values())
+        recounted = self.recounted.difference(worker_rulings.owners.values())
         shown = self.evidence.decided
         by_turn = (worker_rulings.basis or self.evidence.leans) is Basis.PER_TURN
         return MeterResult(
             worker_rulings.basis or shown, by_turn, own, self._shared(), self.per_turn, self.overwritten,
-            partial, self.unconfirmed, self.refused, frozenset(waiting), suspense, total, shown,
-            worker_rulings.basis is not None, self.values, self.base,
+            self.partial | recounted, self.unconfirmed, self.refused, frozenset(waiting), suspense, total,
+            shown, worker_rulings.basis is not None, self.values, self.base, recounted,
         )  # fmt: skip
 
     def _assigned(self, owners: Mapping[int, Key]) -> tuple[dict[Key, Amount], list[Suspense]]:
@@ -518,6 +518,7 @@ class MeterResult(NamedTuple):
     set_by_person: bool
     values: int
     base: Amount
+    recounted: frozenset[Key]
 
     @property
     def of_worker(self) -> Amount | None:

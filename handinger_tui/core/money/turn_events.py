@@ -245,7 +245,9 @@ def creates_worker(turn: Turn, timelines: Iterable[str | None]) -> bool:
 def events_text(turn: Turn, *, creates: bool) -> str:
     """The events of a turn as JSON, for other sessions with the same worker."""
     events = events_of_turn(turn, "", creates=creates)
-    return dump([[timed.at_ms, *_written(timed.event)] for timed in events])
+    # Figures of this turn alone are on no timeline, but a copy that lacks the newest of them is an older one.
+    own = [[moment, "own"] for moment in turn.own_reads[-1:]]
+    return dump([*([timed.at_ms, *_written(timed.event)] for timed in events), *own])
 
 
 def sent_text(at_ms: int) -> str:
@@ -253,7 +255,7 @@ def sent_text(at_ms: int) -> str:
     return dump([[at_ms, *_written(Sent(""))]])
 
 
-_TIMES: Final = re.compile(r'\[(-?[0-9]+),"(?:sent|read|ended)"')
+_TIMES: Final = re.compile(r'\[(-?[0-9]+),"(?:sent|read|ended|own)"')
 _NEVER_STARTED: Final = re.compile('"sent",(?:true|false),(?:true|false),true,')
 _FOREVER_MS: Final = INT64_MAX
 """Newer than all: that a turn never started is final, although the doubt before it had a later end."""
@@ -271,7 +273,8 @@ def newest_event_ms(turn: Turn) -> int:
     """The time of the newest event of a turn; 0 without events."""
     if turn.status in FREE:
         return _FOREVER_MS
-    return max((timed.at_ms for timed in events_of_turn(turn, "", creates=False)), default=0)
+    events = events_of_turn(turn, "", creates=False)
+    return max((*turn.own_reads[-1:], *(timed.at_ms for timed in events)), default=0)
 
 
 def _written(event: Event) -> list[Json]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from handinger_tui.core.dialects import events as ev
-from handinger_tui.core.jsontext import JsonObject, as_object
+from handinger_tui.core.jsontext import JsonObject, object_at
 from handinger_tui.core.turns.messages import (
     find_prompt,
     id_of,
@@ -88,7 +88,7 @@ class MessageMatcher:
         self._stored_last, self._stored_id, self._base = True, message_id, base
         self._replaced_parts = ()
         parts = (*base.parts, *message_parts(message))
-        metadata = as_object(message.get("metadata"))
+        metadata = object_at(message, "metadata")
         return replace(base, parts=parts, message_id=message_id, metadata={**base.metadata, **metadata})
 
     def _take_user_message(self, turn: Turn, message: JsonObject) -> Turn:

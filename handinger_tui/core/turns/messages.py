@@ -15,7 +15,16 @@ from msgspec.structs import replace
 
 from handinger_tui.core.dialects.text_bodies import ai4_source
 from handinger_tui.core.dialects.worker import file_part, source_part
-from handinger_tui.core.jsontext import Json, JsonObject, as_list, as_object, as_text
+from handinger_tui.core.jsontext import (
+    Json,
+    JsonObject,
+    as_list,
+    as_object,
+    list_at,
+    object_at,
+    string_at,
+    text_at,
+)
 from handinger_tui.core.stream import CustomPart, time_ms
 from handinger_tui.core.turns.turn import (
     DataPart,
@@ -32,17 +41,17 @@ from handinger_tui.core.turns.turn import (
 
 def role_of(message: JsonObject) -> str | None:
     """The role: user, assistant, system or tool; None if it is missing or not a string."""
-    return as_text(message.get("role"))
+    return text_at(message, "role")
 
 
 def id_of(message: JsonObject) -> str | None:
     """The id; None if it is missing or not a string."""
-    return as_text(message.get("id"))
+    return text_at(message, "id")
 
 
 def began_ms(message: JsonObject) -> int | None:
     """When the service received it; None if it does not say so."""
-    metadata = as_object(message.get("metadata"))
+    metadata = object_at(message, "metadata")
     times = (one.get(name) for one in (message, metadata) for name in ("created_at", "createdAt"))
     return next((moment for moment in map(time_ms, times) if moment is not None), None)
 
@@ -89,7 +98,7 @@ def message_parts(message: JsonObject) -> tuple[Part, ...]:
         return _parts(message["parts"])
     content = message.get("content")
     if isinstance(content, str):
-        tools = [_invocation(as_object(item)) for item in as_list(message.get("toolInvocations"))]
+        tools = [_invocation(as_object(item)) for item in list_at(message, "toolInvocations")]
         return (*tools, TextPart(Rope() + content, open=False)) if content else tuple(tools)
     return _parts(content)
 
@@ -99,13 +108,13 @@ def _parts(items: Json) -> tuple[Part, ...]:
 
 
 def _part(item: JsonObject) -> Part:
-    kind = as_text(item.get("type")) or ""
+    kind = string_at(item, "type")
     if kind in _BUILDERS:
         return _BUILDERS[kind](item)
     if kind.startswith("tool-"):
         return _tool(item, kind.removeprefix("tool-"))
     if kind.startswith("data-"):
-        return DataPart(kind, item.get("data"), as_text(item.get("id")))
+        return DataPart(kind, item.get("data"), text_at(item, "id"))
     return CustomPart(kind or "unknown", item)
 
 
@@ -114,26 +123,26 @@ def _is_open(item: JsonObject) -> bool:
 
 
 def _text(item: JsonObject) -> Part:
-    return TextPart(Rope() + (as_text(item.get("text")) or ""), open=_is_open(item))
+    return TextPart(Rope() + (string_at(item, "text")), open=_is_open(item))
 
 
 def _reasoning(item: JsonObject) -> Part:
-    text = as_text(item.get("text")) or as_text(item.get("reasoning")) or ""
+    text = text_at(item, "text") or text_at(item, "reasoning") or ""
     return ReasoningPart(Rope() + text, open=_is_open(item))
 
 
 def _tool(item: JsonObject, name: str) -> Part:
-    state = as_text(item.get("state"))
+    state = text_at(item, "state")
     return ToolPart(
-        call_id=as_text(item.get("toolCallId")) or "",
+        call_id=string_at(item, "toolCallId"),
         name=name,
         state=ToolState(state) if state in _STATES else ToolState.INPUT_AVAILABLE,
         input=item.get("input", item.get("rawInput")),
         output=item.get("output"),
         preliminary=item.get("preliminary") is True,
-        error=as_text(item.get("errorText")),
-        title=as_text(item.get("title")),
-        approval_id=as_text(as_object(item.get("approval")).get("id")),
+        error=text_at(item, "errorText"),
+        title=text_at(item, "title"),
+        approval_id=text_at(object_at(item, "approval"), "id"),
     )
 
 
@@ -148,9 +157,9 @@ _OLD_STATES: Final = {
 def _invocation(item: JsonObject) -> Part:
     """An AI SDK 4 tool invocation {state, toolCallId, toolName, args, result}."""
     return ToolPart(
-        call_id=as_text(item.get("toolCallId")) or "",
-        name=as_text(item.get("toolName")) or "tool",
-        state=_OLD_STATES.get(as_text(item.get("state")) or "", ToolState.INPUT_AVAILABLE),
+        call_id=string_at(item, "toolCallId"),
+        name=text_at(item, "toolName") or "tool",
+        state=_OLD_STATES.get(string_at(item, "state"), ToolState.INPUT_AVAILABLE),
         input=item.get("args"),
         output=item.get("result"),
     )
@@ -158,10 +167,10 @@ def _invocation(item: JsonObject) -> Part:
 
 def _tool_call(item: JsonObject) -> Part:
     """A tool call, or its result, in a model message."""
-    call_id, name = as_text(item.get("toolCallId")) or "", as_text(item.get("toolName")) or "tool"
+    call_id, name = string_at(item, "toolCallId"), text_at(item, "toolName") or "tool"
     if item.get("type") == "tool-call":
         return ToolPart(call_id, name, ToolState.INPUT_AVAILABLE, input=item.get("input"))
-    output = as_object(item.get("output")).get("value")
+    output = object_at(item, "output").get("value")
     return ToolPart(call_id, name, ToolState.OUTPUT_AVAILABLE, output=output)
 
 
@@ -171,8 +180,8 @@ _BUILDERS: Final[dict[str, Callable[[JsonObject], Part]]] = {
     "output_text": _text,
     "reasoning": _reasoning,
     "step-start": lambda _item: StepPart(),
-    "dynamic-tool": lambda item: _tool(item, as_text(item.get("toolName")) or "tool"),
-    "tool-invocation": lambda item: _invocation(as_object(item.get("toolInvocation"))),
+    "dynamic-tool": lambda item: _tool(item, text_at(item, "toolName") or "tool"),
+    "tool-invocation": lambda item: _invocation(object_at(item, "toolInvocation")),
     "tool-call": _tool_call,
     "tool-result": _tool_call,
     "file": file_part,

@@ -12,17 +12,13 @@ from enum import StrEnum
 from functools import reduce
 from itertools import compress, repeat, takewhile
 from operator import is_
-from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar, cast
+from typing import Final, NamedTuple, TypeVar, cast
 
 from msgspec import Struct, field
 
-from handinger_tui.core.figures import cost_of
-from handinger_tui.core.jsontext import Json, JsonObject, as_text
-from handinger_tui.core.stream import CustomPart, FilePart, SourcePart
-
-if TYPE_CHECKING:
-    from handinger_tui.core.figures import Costs, Usage
-    from handinger_tui.core.stream import Snapshot
+from handinger_tui.core.figures import Costs, Usage, cost_of
+from handinger_tui.core.jsontext import Json, JsonObject, string_at, text_at
+from handinger_tui.core.stream import CustomPart, FilePart, Snapshot, SourcePart
 
 
 class StartPolicy(StrEnum):
@@ -685,13 +681,13 @@ def incomplete_reason(turn: Turn) -> str | None:
 
 def fault_of(fields: JsonObject) -> Fault | None:
     """The inverse of `fault_object`; None without a fault."""
-    kind = as_text(fields.get("kind"))
+    kind = text_at(fields, "kind")
     if kind is None:
         return None
     status, wait = fields.get("http_status"), fields.get("retry_after_s")
     return Fault(
         kind=ErrorKind(kind),
-        message=as_text(fields.get("message")) or "",
+        message=string_at(fields, "message"),
         http_status=status if isinstance(status, int) else None,
         retry_after_s=float(wait) if isinstance(wait, int | float) else None,
         may_have_been_charged=fields.get("may_have_been_charged") is not False,

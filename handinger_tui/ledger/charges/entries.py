@@ -6,11 +6,11 @@ New rows are the differences to those that are stored. Suspense is also read her
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from itertools import compress, count
 from operator import is_not
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import Final, NamedTuple
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -18,7 +18,18 @@ from msgspec.structs import replace
 from handinger_tui.core.amounts import Unit, micro_credits, pico_usd
 from handinger_tui.core.decimals import INT64_MAX, decimal_text, in_units, tidy
 from handinger_tui.core.evidence import sources_of_turn
-from handinger_tui.core.figures import CATEGORIES, FIGURES, NO_COSTS, NO_USAGE, numbers_of, usage_and_costs
+from handinger_tui.core.figures import (
+    CATEGORIES,
+    FIGURES,
+    NO_COSTS,
+    NO_USAGE,
+    Costs,
+    Figure,
+    Number,
+    Usage,
+    numbers_of,
+    usage_and_costs,
+)
 from handinger_tui.core.jsontext import NotJson, as_list, dump, parse
 from handinger_tui.core.money.attribution import AmountBasis, MoneyIndex, TurnMoney
 from handinger_tui.core.money.reconciliation import AssignedRise, rises_of
@@ -41,11 +52,6 @@ from handinger_tui.ledger.sql import (
     unpack,
     unpack_optional,
 )
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
-
-    from handinger_tui.core.figures import Costs, Figure, Number, Usage
 
 CACHED_SESSIONS: Final = 16
 """Number of sessions in the cache; all turns of any other session are compared again."""
@@ -226,9 +232,17 @@ class _Recorded(Struct, frozen=True):
     numbers: Mapping[str, int | None]
     share: Cells
 
-    def has_another_meaning(self, money: TurnMoney) -> bool:
-        """Whether the figures of the worker mean something else now: then an amount may be unknown."""
-        return AmountBasis.NONE not in (self.reading, money.reading) and self.reading != money.reading
+    def may_be_unknown(self, money: TurnMoney) -> bool:
+        """Whether an amount that is recorded may be unknown now, although no reading was lost.
+
+        The figures of the worker mean something else now, the rise was entered for others, or what was
+        entered is zero: where others may own a rise, zero is not what the turn cost.
+        """
+        if AmountBasis.NONE in (self.reading, money.reading):
+            return False
+        was_zero = not any(self.numbers[name] for name in AMOUNT_COLUMNS)
+        is_other = money.recounted or self.reading != money.reading
+        return is_other or (was_zero and money.usd is money.usage.credits is None)
 
 
 def write_charges(
@@ -357,7 +371,7 @@ def _corrections_elsewhere(
         own = money[turn_id]
         reported = _kept(recorded, own, _reported(own))
         # A refused turn has only the cost that the person assigned to it.
-        is_other = recorded.status == TurnStatus.UNKNOWN or recorded.has_another_meaning(own)
+        is_other = recorded.status == TurnStatus.UNKNOWN or recorded.may_be_unknown(own)
         retracted = _retracted_names(recorded, own, reported) if retracts or is_other else ()
         if (recorded.status in FREE and not own.grew) or not (retracted or _is_new(recorded, own, reported)):
             continue
@@ -390,7 +404,7 @@ def _changes(
     recorded: _Recorded, turn: Turn, money: TurnMoney, reported: _Reported, *, retracts: bool
 ) -> Cells | None:
     """The differences that a correction adds; None when no correction is needed."""
-    is_other = turn.status is TurnStatus.UNKNOWN or recorded.has_another_meaning(money)
+    is_other = turn.status is TurnStatus.UNKNOWN or recorded.may_be_unknown(money)
     retracted = _retracted_names(recorded, money, reported) if retracts or is_other else ()
     has_ended = not turn.live and recorded.status != turn.status
     is_needed = has_ended or retracted or _is_new(recorded, money, reported)

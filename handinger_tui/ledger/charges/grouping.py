@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import sqlite3
+
+# It imports asyncio, which the reading of costs without a thread does not need.
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta, tzinfo
 from decimal import Decimal
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -54,11 +57,6 @@ from handinger_tui.ledger.sql import (
     unpack,
     unpack_optional,
 )
-
-if TYPE_CHECKING:
-    # It imports asyncio, which the reading of costs without a thread does not need.
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
-
 
 _FIRST_MS: Final = -62_000_000_000_000
 _LAST_MS: Final = 253_000_000_000_000

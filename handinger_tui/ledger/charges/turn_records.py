@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from handinger_tui.core.amounts import split_excess
 from handinger_tui.core.decimals import json_amount, scaled_text
 from handinger_tui.core.figures import COST_MEMBERS, FIGURES
+from handinger_tui.core.jsontext import JsonObject
 from handinger_tui.core.money.amount_state import AmountState
 from handinger_tui.core.money.attribution import AmountBasis
 from handinger_tui.core.money.report_json import COUNTS
@@ -18,10 +19,6 @@ from handinger_tui.core.tags import NO_LABELS, Labels
 from handinger_tui.core.turns.turn import FREE, NO_DAY, Trigger
 from handinger_tui.ledger.charges.entries import BIT, COST_BITS, COST_COLUMNS, DECIMALS, NUMBERS
 from handinger_tui.ledger.sql import int_or_zero, scaled, status_of, unpack
-
-if TYPE_CHECKING:
-    from handinger_tui.core.jsontext import JsonObject
-
 
 _AMOUNTS: Final = {figure.name: figure.column for figure in FIGURES if figure.is_amount}
 """The members that are amounts, and their columns in `turn_totals`."""

@@ -167,9 +167,10 @@ _ROWS: Final = f"""
 _OTHER_SESSIONS: Final = _ROWS.format(which="w.base_url = ? AND w.worker_id = ? AND w.session_id <> ?")
 _ONE_TURN: Final = _ROWS.format(which="w.turn_id = ?")
 _ENDED_EVENT: Final = '"ended",false'
-_IDS_OF_SESSION: Final = (
-    "SELECT turn_id FROM worker_turns WHERE base_url = ? AND worker_id = ? AND session_id = ?"
-)
+_TURNS_OF_SESSION: Final = """
+    SELECT w.turn_id, w.worker_id FROM turns t JOIN worker_turns w ON w.turn_id = t.turn_id
+     WHERE t.session_id = ?
+"""
 _EVENTS_OF_SESSION: Final = (
     "SELECT turn_id, events FROM worker_turns WHERE base_url = ? AND worker_id = ? AND session_id = ?"
 )
@@ -220,21 +221,25 @@ def others(
     ours = session.ours
     own = {turn.turn_id for turn in ours if not turn.live}.difference(overtaken)
     running = {turn.turn_id for turn in ours if turn.live}.difference(overtaken)
-    turns: list[OtherTurn] = []
+    rows: list[sqlite3.Row] = []
     rulings: list[Ruling] = []
-    for worker_id in _workers(session):
+    # Another program may have begun another worker in this session.
+    workers = [*_workers(session)]
+    for turn in connection.execute(_TURNS_OF_SESSION, (pack(session.session_id),)).fetchall():
+        workers.append(unpack(turn["worker_id"]))
+        if (turn_id := unpack(turn["turn_id"])) not in own:
+            ended = connection.execute(_ONE_TURN, (turn["turn_id"],)).fetchall()
+            rows += [row for row in ended if turn_id not in running or _ENDED_EVENT in row["events"]]
+    for worker_id in dict.fromkeys(workers):
         of = (pack(session.base_url), pack(worker_id), pack(session.session_id))
-        rows = connection.execute(_OTHER_SESSIONS, of).fetchall()
-        for (stored,) in connection.execute(_IDS_OF_SESSION, of).fetchall():
-            if (turn_id := unpack(stored)) not in own:
-                ended = connection.execute(_ONE_TURN, (stored,)).fetchall()
-                rows += [row for row in ended if turn_id not in running or _ENDED_EVENT in row["events"]]
-        for row in rows:
-            other_id, worker, events, its_session = map(unpack, row)
-            other = OtherTurn(other_id, worker, events, its_session)
-            is_added = its_session == session.session_id
-            turns.append(other._replace(ended=has_ended(other)) if is_added else other)
+        rows += connection.execute(_OTHER_SESSIONS, of).fetchall()
         rulings += rulings_on(connection, session.base_url, worker_id)
+    turns: list[OtherTurn] = []
+    for row in rows:
+        other_id, worker, events, its_session = map(unpack, row)
+        other = OtherTurn(other_id, worker, events, its_session)
+        is_added = its_session == session.session_id
+        turns.append(other._replace(ended=has_ended(other)) if is_added else other)
     return RelatedHistory(tuple(turns), tuple(rulings))
 
 

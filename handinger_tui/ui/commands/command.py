@@ -75,11 +75,9 @@ class MessageFiles(Protocol):
 
     async def add(self, paths: Sequence[str]) -> None:
         """Attach files. Raises AttachmentProblem."""
-        ...
 
     def clear(self) -> None:
         """Remove all that the text does not mention."""
-        ...
 
 
 class Message(Protocol):
@@ -88,33 +86,26 @@ class Message(Protocol):
     @property
     def text(self) -> str:
         """Its text, pasted texts folded."""
-        ...
 
     @property
     def earlier_texts(self) -> Sequence[str]:
         """The prompt history, oldest first."""
-        ...
 
     def replace_text(self, text: str) -> None:
         """Replace the text; the old one goes to the prompt history."""
-        ...
 
     @property
     def attachments(self) -> MessageFiles:
         """The files that go with it."""
-        ...
 
     def start_from(self, draft: Draft, lineage: Lineage) -> None:
         """Replace the message with an earlier one, to be edited and sent as a new one."""
-        ...
 
     def carry(self, text: str, lineage: Lineage) -> None:
         """Put a folded text before what is written."""
-        ...
 
     async def edit_externally(self) -> None:
         """Edit the text in the person's own editor. Raises EditorProblem."""
-        ...
 
 
 class Switcher(Protocol):
@@ -125,23 +116,18 @@ class Switcher(Protocol):
 
     def refuse_in_replay(self) -> None:
         """Nothing else."""
-        ...
 
     async def open(self, session_id: str) -> str:
         """Show a stored session; returns its id, "" when a later call superseded this one."""
-        ...
 
     async def begin(self, *, title: str = "", stored_worker_id: str | None = None) -> str:
         """Show a new session; nothing is sent."""
-        ...
 
     async def switch(self, opening: Callable[[], Awaitable[str]], doing: str = "") -> str:
         """Show the session whose id `opening` returns; while it takes long, `doing` is shown."""
-        ...
 
     async def save_draft(self) -> None:
         """Save the message that is being written. Raises LedgerError."""
-        ...
 
 
 class View(Protocol):
@@ -150,96 +136,74 @@ class View(Protocol):
     @property
     def part(self) -> PartPosition | None:
         """The part at the cursor of the transcript; None without a cursor."""
-        ...
 
     @property
     def text_at_cursor(self) -> str | None:
         """The text of that part; None without a cursor."""
-        ...
 
     def find(self, text: str) -> int:
         """Find a text in the session and browse what matches; returns the number of matches."""
-        ...
 
     def find_in(self, session_id: str, text: str) -> None:
         """Show the first match in a session that was just opened."""
-        ...
 
     async def open_find(self) -> None:
         """Ask for the text to find."""
-        ...
 
     def toggle_details(self) -> None:
         """Fold or unfold thoughts and tool calls."""
-        ...
 
     def show_panel(self, name: str) -> None:
         """Show a panel."""
-        ...
 
     def toggle_panels(self) -> None:
         """Show or hide the panels."""
-        ...
 
     def widen_panels(self, cells: int) -> None:
         """Make the panels wider, or narrower."""
-        ...
 
     @property
     def sources(self) -> Sequence[Source]:
         """The sources of the session, numbered as in their panel."""
-        ...
 
     def group_sources(self, *, hosts: bool) -> None:
         """List the sources by host, or by turn."""
-        ...
 
     def show_budget(self, level: str) -> None:
         """Show the budget of the next message."""
-        ...
 
     def return_to_prompt(self) -> None:
         """Let what is typed next go to the message that is being written."""
-        ...
 
     @property
     def repaint(self) -> Callable[[], None]:
         """Shows a change that the engine does not report."""
-        ...
 
     @property
     def theme(self) -> str:
         """The name of the theme; none is visible without `has_colors`."""
-        ...
 
     def set_theme(self, name: str) -> None:
         """Switch to a theme."""
-        ...
 
     @property
     def has_colors(self) -> bool:
         """Whether colors are shown."""
-        ...
 
     def redraw(self) -> None:
         """Write the whole screen again."""
-        ...
 
     async def page(self, text: str) -> None:
         """Show a text in the person's pager. Raises EditorProblem."""
-        ...
 
     def show_help(self) -> None:
         """Show all keys and commands."""
-        ...
 
     def show_palette(self) -> None:
         """Show the command palette."""
-        ...
 
     def leave(self) -> None:
         """End the program."""
-        ...
 
 
 class CommandContext(Struct, frozen=True):

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from handinger_tui.core.acts import RULES, Act
 from handinger_tui.core.evidence import datasets_of
 from handinger_tui.core.safety import clean_line
+from handinger_tui.core.turns.turn import Turn
 from handinger_tui.ui.commands.command import CommandContext
 from handinger_tui.ui.commands.files import show_data
 from handinger_tui.ui.commands.session import edit_turn, fork_turn, messages_of, retry_turn
 from handinger_tui.ui.commands.view import copy
-
-if TYPE_CHECKING:
-    from handinger_tui.core.turns.turn import Turn
-
 
 PAID: Final = (("edit", "Edit", Act.EDIT), ("retry", "Retry", Act.RETRY), ("fork", "Fork", Act.FORK))
 """Actions that lead to a paid message: name, label and act."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from handinger_tui.core.errors import HandingerError
 from handinger_tui.core.formatting import plural
@@ -12,6 +12,10 @@ from handinger_tui.core.safety import clean_line
 from handinger_tui.ui.commands.command import Command, CommandContext
 from handinger_tui.ui.themes import NAMES, by_name, short_name, unknown_text
 
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+UNSAVED: Final = "What you typed is not saved. Quit again to leave without it."
 STEP: Final = 6
 """Cells by which the panels are widened or narrowed."""
 
@@ -128,9 +132,23 @@ async def palette(context: CommandContext, _argument: str) -> None:
 
 async def leave(context: CommandContext, _argument: str = "") -> None:
     """Save the draft, read the total of the day, then end the app; turns on the server continue."""
+    await leave_after(context, context.switcher.save_draft)
+
+
+async def leave_after(context: CommandContext, save: Callable[[], Awaitable[None]]) -> None:
+    """As `leave`; `save` stores what was typed.
+
+    Raises:
+        HandingerError: it cannot be stored; who quits once more leaves without it.
+    """
     from handinger_tui.ui.sessions.farewell import read_day  # not needed before
 
-    await context.switcher.save_draft()
+    try:
+        await save()
+    except HandingerError as problem:
+        if not context.controller.leaves_unsaved:
+            context.controller.leaves_unsaved = True
+            raise HandingerError(problem.summary, UNSAVED) from problem
     if context.controller.connected:
         if context.controller.to_delete:
             from handinger_tui.ui.sessions.deletion import Deletions  # few are deleted

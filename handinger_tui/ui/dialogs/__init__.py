@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final, TypeVar
 from textual import on, work
 from textual.app import ComposeResult
 from textual.await_complete import AwaitComplete
-from textual.binding import BindingType
 from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.content import Content
 from textual.events import Key
@@ -66,6 +65,10 @@ class Modal(ModalScreen[Answer]):
         severity: SeverityLevel = "error" if failed else "information"
         self.notify(clean_line(text, MAX_NOTICE_CHARS), severity=severity, markup=False)
 
+    async def keep_typed(self) -> str:
+        """Called before the program ends: store what is typed here, or return what the prompt should keep."""
+        return ""
+
     def dismiss(self, result: Answer | None = None) -> AwaitComplete:
         """Close with an answer, once; below another screen, as soon as that is closed."""
         if self._is_dismissed or not self.is_active:
@@ -90,7 +93,7 @@ def show_focus(screen: Screen[Any]) -> None:
 class Dialog(Modal[Answer]):
     """A box with a title over the screen. Esc closes it without an answer."""
 
-    BINDINGS: ClassVar[list[BindingType]] = bindings(Where.DIALOG)
+    BINDINGS = bindings(Where.DIALOG)
     BOX_CLASSES: ClassVar[str] = "dialog"
     INTERRUPTS: ClassVar[bool] = False
     """Whether it may come up while a message is typed."""
@@ -166,12 +169,20 @@ class Dialog(Modal[Answer]):
             return AwaitComplete()
         if isinstance(self._words_shown, Moot):
             result = None
-        for field in self.query("#typed").results(Input):
-            text = field.value.strip()
-            if self.INTERRUPTS and any(map(str.isalpha, text)) and not self._typed.startswith(text.lower()):
-                self.app.post_message(self.TextLeft(text))
-                field.clear()
+        if text := self._message_typed():
+            self.app.post_message(self.TextLeft(text))
+            self.query_one("#typed", Input).clear()
         return super().dismiss(result)
+
+    def _message_typed(self) -> str:
+        """The text in the field, where it is meant for the prompt; "" for none."""
+        texts = [field.value.strip() for field in self.query("#typed").results(Input)]
+        text = "".join(texts) if self.INTERRUPTS else ""
+        return "" if not any(map(str.isalpha, text)) or self._typed.startswith(text.lower()) else text
+
+    async def keep_typed(self) -> str:
+        """A message that was typed into the field belongs to the prompt."""
+        return self._message_typed()
 
     def action_close(self) -> None:
         """Close without an answer."""
@@ -190,7 +201,7 @@ class Question(Dialog[Answer]):
     names the word; it says that Enter in the empty field gives the first answer.
     """
 
-    BINDINGS: ClassVar[list[BindingType]] = bindings(Where.QUESTION)
+    BINDINGS = bindings(Where.QUESTION)
     INTERRUPTS = True
 
     class LetterTyped(Message):
@@ -305,7 +316,7 @@ class Choice(Dialog[str]):
 class ConnectionProblem(Question[bool], inherit_bindings=False):
     """Shows why the app could not connect and what to do. The result is True to try again."""
 
-    BINDINGS: ClassVar[list[BindingType]] = bindings(Where.PROBLEM)
+    BINDINGS = bindings(Where.PROBLEM)
     BOX_CLASSES = "dialog -problem"
 
     def __init__(self, summary: str, hint: str) -> None:

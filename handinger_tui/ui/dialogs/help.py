@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterable, Sequence
 from textwrap import wrap
-from typing import TYPE_CHECKING, ClassVar, Final
+from typing import Final
 
 from msgspec import Struct
 from textual import on
 from textual.app import ComposeResult
-from textual.binding import BindingType
 from textual.containers import Vertical, VerticalScroll
 from textual.content import Content
 from textual.screen import Screen
@@ -18,9 +18,6 @@ from handinger_tui.core.safety import clean_line
 from handinger_tui.ui.dialogs import Modal
 from handinger_tui.ui.keys import KEYS, Where, bindings, format_keys
 from handinger_tui.ui.widgets.frame import StaticReflow
-
-if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Sequence
 
 MONEY = (
     "Every message may cost money. A message is never sent twice unless you resend it. "
@@ -53,7 +50,7 @@ class HelpRow(Struct, frozen=True):
 class HelpScreen(Modal[None]):
     """Shows the keys that work now, all other keys and the commands; typing filters them."""
 
-    BINDINGS: ClassVar[list[BindingType]] = bindings(Where.DIALOG, Where.HELP)
+    BINDINGS = bindings(Where.DIALOG, Where.HELP)
 
     def __init__(
         self,

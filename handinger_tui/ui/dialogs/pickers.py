@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final, Generic
 from msgspec.structs import replace
 from textual import on, work
 from textual.app import ComposeResult
-from textual.binding import BindingType
 from textual.command import CommandPalette
 from textual.containers import Vertical
 from textual.content import Content
@@ -46,7 +45,7 @@ if TYPE_CHECKING:
 class Picker(Modal[str], Generic[ItemT]):
     """A field above a list. Typing filters the list; the arrow keys move its cursor."""
 
-    BINDINGS: ClassVar[list[BindingType]] = bindings(Where.DIALOG)
+    BINDINGS = bindings(Where.DIALOG)
     COLUMNS: ClassVar[Sequence[Column]]
 
     def __init__(self, title: str, placeholder: str) -> None:
@@ -102,7 +101,7 @@ class Picker(Modal[str], Generic[ItemT]):
 class SessionPicker(Picker[SessionSummary]):
     """Lists sessions, newest first. The result is the id of the chosen one, None when closed."""
 
-    BINDINGS: ClassVar[list[BindingType]] = bindings(Where.SESSIONS)
+    BINDINGS = bindings(Where.SESSIONS)
     COLUMNS = session_rows.COLUMNS
 
     def __init__(  # noqa: PLR0913 - what it acts on is all injected, here only
@@ -322,7 +321,7 @@ def _is_running(row: SessionSummary, opened: Session | None) -> bool:
 class HistorySearch(Picker[str]):
     """Lists earlier messages, newest first. The result is the chosen text, None when closed."""
 
-    BINDINGS: ClassVar[list[BindingType]] = bindings(Where.HISTORY)
+    BINDINGS = bindings(Where.HISTORY)
     COLUMNS = (Column(fill=True, least=1),)
 
     def __init__(self, past: Sequence[str]) -> None:
@@ -351,7 +350,7 @@ class HistorySearch(Picker[str]):
 class CommandPicker(CommandPalette, Modal[None]):
     """Lists all commands: Textual's palette, with keys of the key table, so that the help shows them."""
 
-    BINDINGS: ClassVar[list[BindingType]] = bindings(Where.PALETTE)
+    BINDINGS = bindings(Where.PALETTE)
 
     def run_worker(self, *arguments: Any, **options: Any) -> Worker[Any]:
         """Run the search; one that still runs while the screen closes fails, which must not end the app."""

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from textual import on, work
 from textual.app import ComposeResult
-from textual.binding import BindingType
 from textual.containers import Vertical
 from textual.content import Content
 from textual.widgets import Static
@@ -38,7 +37,7 @@ NO_TABLE: Final = "No table here. Tables are arrays of objects or arrays."
 class DataScreen(Page):
     """Shows one dataset at a time. When it changes, a line says so; the change is shown on reload."""
 
-    BINDINGS: ClassVar[list[BindingType]] = bindings(Where.DATA, Where.SCREEN)
+    BINDINGS = bindings(Where.DATA, Where.SCREEN)
     NAME = "data"
     AUTO_FOCUS = "#data-tree"
 

@@ -7,16 +7,16 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_left
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby, islice
-from typing import TYPE_CHECKING, ClassVar, Final, NamedTuple
+from typing import ClassVar, Final, NamedTuple
 
 from msgspec import Struct
 from rich.color import Color as RichColor
 from rich.segment import Segment
 from rich.style import Style
 from textual import events, work
-from textual.binding import BindingType
 from textual.content import Content
 from textual.geometry import Size
 from textual.message import Message
@@ -42,9 +42,6 @@ from handinger_tui.ui.transcript.painting import (
 )
 from handinger_tui.ui.transcript.selection import SelectableRows, selected_text, with_selection
 from handinger_tui.ui.widgets.virtual_list import copy_from
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
 
 _GUTTER: Final = 2
 
@@ -188,7 +185,7 @@ class PageView(SelectableRows, can_focus=True):
     """A view of text, code or Markdown, laid out in a thread for each width."""
 
     COMPONENT_CLASSES: ClassVar[set[str]] = COMPONENTS
-    BINDINGS: ClassVar[list[BindingType]] = bindings(Where.PAGE)
+    BINDINGS = bindings(Where.PAGE)
 
     def __init__(self) -> None:
         super().__init__(classes="page-view")

@@ -5,13 +5,12 @@ A thread converts the bytes of the file to what the page shows; all its texts ar
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from msgspec import Struct
 from msgspec.structs import replace
 from textual import on, work
 from textual.app import ComposeResult
-from textual.binding import BindingType
 from textual.containers import Vertical
 from textual.content import Content
 from textual.widgets import Static
@@ -290,7 +289,7 @@ class PreviewScreen(Page):
     """Shows the files of a session one at a time, each with one or more views (`facets`)."""
 
     NAME = "preview"
-    BINDINGS: ClassVar[list[BindingType]] = bindings(Where.PREVIEW, Where.SCREEN)
+    BINDINGS = bindings(Where.PREVIEW, Where.SCREEN)
 
     def __init__(self, parts: Sequence[FilePart], index: int, file_actions: FileActions) -> None:
         super().__init__()

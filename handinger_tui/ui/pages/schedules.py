@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar, Final
+from typing import TYPE_CHECKING, Final
 
 from textual import on
 from textual.app import ComposeResult
-from textual.binding import BindingType
 from textual.content import Content
 from textual.widgets import Input, Static
 
@@ -103,6 +102,11 @@ class ScheduleQuestion(Dialog[str]):
                 preview = Content.assemble(plan, "\n", (tag, "$accent"))
         self.query_one("#schedule-preview", Static).update(preview)
 
+    async def keep_typed(self) -> str:
+        """The rule and its instruction, as the command that would add them."""
+        typed = self.query_one(Input).value.strip()
+        return typed and f"/schedule {typed}"
+
     @on(Input.Submitted)
     def _submit(self, event: Input.Submitted) -> None:
         if not event.value.strip():
@@ -120,7 +124,7 @@ class ScheduleQuestion(Dialog[str]):
 class SchedulesScreen(ListPage[PricedSchedule]):
     """Shows the schedules of a worker, adds and cancels them."""
 
-    BINDINGS: ClassVar[list[BindingType]] = bindings(Where.SCHEDULES, Where.LIST, Where.SCREEN)
+    BINDINGS = bindings(Where.SCHEDULES, Where.LIST, Where.SCREEN)
     NAME = "schedules"
     COLUMNS = COLUMNS
     NEEDS_ITEM = frozenset({"cancel"})

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar, Final
+from typing import TYPE_CHECKING, Final
 
-from textual.binding import BindingType
 from textual.content import Content
 
 from handinger_tui.core.columns import Tone
@@ -71,7 +70,7 @@ async def _ask_address(interaction: Front, text: str) -> str | None:
 class WebhookScreen(ListPage[Delivery]):
     """Shows the webhook of a worker and its deliveries, and changes it."""
 
-    BINDINGS: ClassVar[list[BindingType]] = bindings(Where.WEBHOOK, Where.LIST, Where.SCREEN)
+    BINDINGS = bindings(Where.WEBHOOK, Where.LIST, Where.SCREEN)
     NAME = "webhook"
     COLUMNS = DELIVERY_COLUMNS
 

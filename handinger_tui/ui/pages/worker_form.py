@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar, Final
+from typing import TYPE_CHECKING, Final
 
 from msgspec.structs import replace
 from textual import on, work
 from textual.app import ComposeResult
-from textual.binding import BindingType
 from textual.containers import Vertical, VerticalScroll
 from textual.content import Content
 from textual.widgets import Button, Input, Static, TextArea
@@ -51,7 +50,7 @@ _LABELS: Final = {
 class WorkerFormScreen(Modal[StoredWorker | None]):
     """Edits a worker, or creates one (`worker` None). The result is the worker as the service stored it."""
 
-    BINDINGS: ClassVar[list[BindingType]] = bindings(Where.WORKER_FORM)
+    BINDINGS = bindings(Where.WORKER_FORM)
 
     def __init__(
         self, stored_workers: StoredWorkerCatalog, history: HistoryOfSessions, worker: StoredWorker | None
@@ -193,13 +192,20 @@ class WorkerFormScreen(Modal[StoredWorker | None]):
             self._saving = True
             self._leave()
 
+    async def keep_typed(self) -> str:
+        """Store the text as a draft; while a request is under way, it is stored already."""
+        if not self._saving:
+            await self._save_draft()
+        return ""
+
+    async def _save_draft(self) -> None:
+        form = self._typed()
+        await self._history.save_draft(self._draft_name, "" if form == self._initial else form_to_text(form))
+
     @work(group="save")
     async def _leave(self) -> None:
-        form = self._typed()
         try:
-            await self._history.save_draft(
-                self._draft_name, "" if form == self._initial else form_to_text(form)
-            )
+            await self._save_draft()
         except HandingerError as problem:
             self._saving = False
             self._say(f"Not kept: {problem.summary}", failed=True)

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar, Final
+from typing import TYPE_CHECKING, Final
 
 from msgspec import Struct
 from textual import events, on
 from textual.app import ComposeResult
-from textual.binding import BindingType
 from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.content import Content
 
@@ -59,20 +58,20 @@ class WorkerActions(Struct, frozen=True):
 class WorkersList(ColumnList[StoredWorker]):
     """The workers. Enter begins a task."""
 
-    BINDINGS: ClassVar[list[BindingType]] = bindings(Where.LINES, Where.WORKER_ROWS)
+    BINDINGS = bindings(Where.LINES, Where.WORKER_ROWS)
 
 
 class TasksList(ColumnList[SessionSummary]):
     """The tasks of the worker at the cursor. Enter opens one."""
 
-    BINDINGS: ClassVar[list[BindingType]] = bindings(Where.LINES, Where.TASK_ROWS)
+    BINDINGS = bindings(Where.LINES, Where.TASK_ROWS)
     CURSOR_WITHOUT_FOCUS = False
 
 
 class WorkersScreen(ListPage[StoredWorker]):
     """The stored workers. It shows what the history has; only keys cause requests."""
 
-    BINDINGS: ClassVar[list[BindingType]] = bindings(Where.WORKERS, Where.LIST, Where.SCREEN)
+    BINDINGS = bindings(Where.WORKERS, Where.LIST, Where.SCREEN)
     NAME = "workers"
     BOX_CLASSES = ""
     COLUMNS = COLUMNS

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar, Final
+from collections.abc import Callable
+from typing import Final
 from urllib.parse import urlsplit
 
 from msgspec import Struct
 from rich.cells import cell_len
 from textual import events
-from textual.binding import BindingType
 from textual.content import Content
 
 from handinger_tui.core.evidence import file_name, files_of_turn
@@ -33,9 +33,6 @@ from handinger_tui.ui.panels.panel import (
     with_right,
 )
 from handinger_tui.ui.widgets.virtual_list import ItemRows
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 
 class DownloadState(Struct, frozen=True):
@@ -251,7 +248,7 @@ class FilesPanel(Panel[FileRows]):
     """The files of the session. The screen records their downloads in `downloads`."""
 
     BORDER_TITLE = "Files"
-    BINDINGS: ClassVar[list[BindingType]] = bindings(Where.PANELS, Where.PANEL, Where.FILES)
+    BINDINGS = bindings(Where.PANELS, Where.PANEL, Where.FILES)
 
     def __init__(self) -> None:
         self.downloads = Downloads(self.update)

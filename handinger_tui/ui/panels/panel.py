@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import TYPE_CHECKING, Any, ClassVar, Final, Generic, Literal, TypeVar
+from collections.abc import Callable, Sequence
+from typing import Any, ClassVar, Final, Generic, Literal, TypeVar
 
 from msgspec import Struct
 from textual.content import Content
 from textual.message import Message
 
+from handinger_tui.core.citations import Mention
+from handinger_tui.core.evidence import Source
 from handinger_tui.core.stream import FilePart
 from handinger_tui.core.turns.session import PerTurn, Session
 from handinger_tui.core.turns.turn import Turn
 from handinger_tui.ui.widgets.virtual_list import RowsT, VirtualList
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
-    from handinger_tui.core.citations import Mention
-    from handinger_tui.core.evidence import Source
 
 FAINT: Final = ".panel--faint"
 STRONG: Final = ".panel--strong"

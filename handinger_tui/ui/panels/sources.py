@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING, ClassVar, Final
+from typing import ClassVar, Final
 
 from msgspec import Struct
 from textual import events
-from textual.binding import BindingType
 from textual.content import Content
 
 from handinger_tui.core.citations import Mention, MentionIndex, Mentions, unmentioned
 from handinger_tui.core.evidence import Source, SourceIndex, source_key, title_of, unicode_host
 from handinger_tui.core.formatting import plural
 from handinger_tui.core.safety import clean_line, contradicted, host_of
+from handinger_tui.core.stream import SourcePart
+from handinger_tui.core.turns.session import Session
 from handinger_tui.ui.keys import Where, bindings
 from handinger_tui.ui.panels.panel import (
     FAINT,
@@ -31,10 +32,6 @@ from handinger_tui.ui.panels.panel import (
     with_right,
 )
 from handinger_tui.ui.widgets.virtual_list import ItemRows
-
-if TYPE_CHECKING:
-    from handinger_tui.core.stream import SourcePart
-    from handinger_tui.core.turns.session import Session
 
 BATCH: Final = 200
 """New sources whose facts are computed in one step: about 10 ms."""
@@ -327,7 +324,7 @@ class SourcesPanel(Panel[SourceRows]):
     """Numbered sources, grouped by turn or by host."""
 
     COMPONENT_CLASSES: ClassVar[set[str]] = {"sources--group", "sources--odd"}
-    BINDINGS: ClassVar[list[BindingType]] = bindings(Where.PANELS, Where.PANEL, Where.SOURCES)
+    BINDINGS = bindings(Where.PANELS, Where.PANEL, Where.SOURCES)
     BORDER_TITLE = "Sources"
 
     def __init__(self) -> None:

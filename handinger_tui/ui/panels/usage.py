@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, ClassVar, Final
 
-from textual.binding import BindingType
 from textual.content import Content
 
 from handinger_tui.core.bars import Look
@@ -102,7 +101,7 @@ class UsagePanel(Panel[UsageRows]):
     COMPONENT_CLASSES: ClassVar[set[str]] = {
         *(_STYLES[look].removeprefix(".") for look in Look if look.of_usage),
     }
-    BINDINGS: ClassVar[list[BindingType]] = bindings(Where.PANELS, Where.USAGE)
+    BINDINGS = bindings(Where.PANELS, Where.USAGE)
 
     def __init__(self) -> None:
         super().__init__(UsageRows(), id="panel-usage")

@@ -74,6 +74,8 @@ class SessionController:
         """Held while sessions of `to_delete` are deleted."""
         self.to_delete: set[str] = set()
         """Sessions that are deleted when their turn has ended."""
+        self.leaves_unsaved = False
+        """Whether the person was told that what was typed cannot be saved."""
         self.warned = LimitNotices()
         self.day: Bucket | None = None
         """The charges of today, read while leaving; None before that."""

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from datetime import date
 from decimal import Decimal
-from typing import TYPE_CHECKING, ClassVar, Final
+from typing import TYPE_CHECKING, Final
 
 from msgspec import Struct
 from msgspec.structs import replace
 from textual import work
-from textual.binding import BindingType
 from textual.content import Content
 
 from handinger_tui.core.amounts import Unit, fitted
@@ -201,7 +200,7 @@ MAX_TURNS: Final = 10_000
 class BudgetsScreen(TextPage):
     """Shows the comparison for this worker or for all workers; the `a` key switches."""
 
-    BINDINGS: ClassVar[list[BindingType]] = bindings(Where.BUDGETS, Where.SCREEN)
+    BINDINGS = bindings(Where.BUDGETS, Where.SCREEN)
     NAME = "budgets"
     BOX_CLASSES = "page -broad"
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from decimal import Decimal
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from textual import on
 from textual.app import ComposeResult
@@ -22,9 +23,6 @@ from handinger_tui.ui.spending.limit_changes import (
     parse_raised_amount,
 )
 from handinger_tui.ui.widgets.status_text import limit_meter
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
 NOT_SENT: Final = "Nothing was sent. Your text is still in the prompt."
 QUEUE_HELD: Final = "The queue is held."

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import json
 from itertools import zip_longest
-from typing import TYPE_CHECKING, ClassVar, Final
+from typing import TYPE_CHECKING, Final
 
 from msgspec.structs import replace
 from rich.style import Style
 from textual import work
-from textual.binding import BindingType
 from textual.containers import VerticalScroll
 from textual.content import Content
 from textual.renderables.digits import Digits
@@ -160,7 +159,7 @@ def sent_turns(session: Session) -> tuple[Turn, ...]:
 class ReceiptScreen(TextPage):
     """Shows the receipt of a turn, and updates it while the turn runs."""
 
-    BINDINGS: ClassVar[list[BindingType]] = bindings(Where.RECEIPT, Where.SCREEN)
+    BINDINGS = bindings(Where.RECEIPT, Where.SCREEN)
     NAME = "receipt"
 
     def __init__(self, controller: SessionController, turn_id: str) -> None:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, ClassVar, Final, TypeVar
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from msgspec import Struct
 from msgspec.structs import replace
 from textual import events, on, work
 from textual.app import ComposeResult
-from textual.binding import BindingType
 from textual.containers import Horizontal, Vertical
 from textual.content import Content
 
@@ -105,7 +104,7 @@ def _grouped(
 class SpendingScreen(Modal[str]):
     """All spending. The result is the id of a session to open, None when closed."""
 
-    BINDINGS: ClassVar[list[BindingType]] = bindings(Where.SPENDING, Where.SCREEN)
+    BINDINGS = bindings(Where.SPENDING, Where.SCREEN)
     AUTO_FOCUS = "#spending-table"
 
     def __init__(

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from typing import TYPE_CHECKING, ClassVar, Final
+from typing import TYPE_CHECKING, Final
 
 from textual import events
-from textual.binding import BindingType
 from textual.content import Content
 from textual.message import Message
 
@@ -94,7 +93,7 @@ class PagedRows(ListRows):
 class SpendingTable(VirtualList[PagedRows]):
     """The rows with a cursor. The screen answers `PageRequested` with `add_page`."""
 
-    BINDINGS: ClassVar[list[BindingType]] = bindings(Where.SPENDING_ROWS)
+    BINDINGS = bindings(Where.SPENDING_ROWS)
 
     class PageRequested(Message):
         """Page `page` of `PAGE` rows is visible and not in memory."""

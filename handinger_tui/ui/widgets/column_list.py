@@ -5,11 +5,10 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Callable, Sequence
 from itertools import accumulate
-from typing import Any, ClassVar, Final, Generic
+from typing import Any, Final, Generic
 
 from rich.cells import cell_len
 from textual import events
-from textual.binding import BindingType
 from textual.content import Content
 from textual.message import Message
 
@@ -130,7 +129,7 @@ class ColumnRows(ItemRows[ItemT]):
 class ColumnList(VirtualList[ColumnRows[ItemT]], Generic[ItemT]):
     """A list in columns whose cursor stays on its item when the list is sorted or filtered."""
 
-    BINDINGS: ClassVar[list[BindingType]] = bindings(Where.LINES)
+    BINDINGS = bindings(Where.LINES)
 
     class Clicked(Message):
         """An item was clicked; the cursor is on it."""

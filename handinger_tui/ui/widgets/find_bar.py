@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, ClassVar, Final
+from typing import TYPE_CHECKING, Final
 
 from textual import on, work
 from textual.app import ComposeResult
-from textual.binding import BindingType
 from textual.containers import Horizontal
 from textual.content import Content
 from textual.widgets import Input, Static
@@ -25,7 +24,7 @@ SLICE_S: Final = 0.05
 class FindBar(Horizontal):
     """The field and the number of the match; Enter goes to the next one."""
 
-    BINDINGS: ClassVar[list[BindingType]] = bindings(Where.FIND)
+    BINDINGS = bindings(Where.FIND)
 
     def __init__(self, search: TranscriptSearch, *, id: str | None = None) -> None:
         super().__init__(id=id)

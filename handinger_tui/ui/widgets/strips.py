@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from enum import Enum, auto
-from typing import TYPE_CHECKING, ClassVar, Final
+from typing import Final
 
 from msgspec import Struct
-from textual.binding import BindingType
 from textual.content import Content
 from textual.events import Click, Key, Resize
 from textual.message import Message
@@ -17,12 +17,8 @@ from handinger_tui.core.errors import AttachmentProblem, NoSuchFile
 from handinger_tui.core.formatting import plural, size
 from handinger_tui.core.prompts import chip_name
 from handinger_tui.core.safety import clean_line
+from handinger_tui.core.turns.turn import Attachment, Turn
 from handinger_tui.ui.keys import Where, bindings
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from handinger_tui.core.turns.turn import Attachment, Turn
 
 
 def max_rows(widget: Widget) -> int:
@@ -50,7 +46,7 @@ class QueueStrip(Static):
     """One row per queued message. Actions are messages to the screen."""
 
     can_focus = True
-    BINDINGS: ClassVar[list[BindingType]] = bindings(Where.QUEUE)
+    BINDINGS = bindings(Where.QUEUE)
 
     class QueueRequest(Message):
         """A request to the screen about the queue."""
@@ -327,7 +323,7 @@ class Chips(Static):
     """The row of chips. Actions are messages to the screen; the focus comes here only by its own key."""
 
     can_focus = True
-    BINDINGS: ClassVar[list[BindingType]] = bindings(Where.CHIPS)
+    BINDINGS = bindings(Where.CHIPS)
 
     class ChipsRequest(Message):
         """A request to the screen about the chips."""

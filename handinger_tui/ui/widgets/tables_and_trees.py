@@ -11,7 +11,6 @@ from typing import Any, ClassVar, Final
 
 from rich.cells import cell_len, set_cell_size
 from textual import events, work
-from textual.binding import BindingType
 from textual.content import Content
 
 from handinger_tui.core.jsontext import json_text
@@ -129,7 +128,7 @@ class TableView(VirtualList[TableRows]):
     """A table with a cursor on one cell."""
 
     COMPONENT_CLASSES: ClassVar[set[str]] = {"lines--faint", "lines--head", "lines--here", "lines--cell"}
-    BINDINGS: ClassVar[list[BindingType]] = bindings(Where.LINES, Where.TABLE)
+    BINDINGS = bindings(Where.LINES, Where.TABLE)
 
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(TableRows(), id=id, classes="cursor-lines")
@@ -320,7 +319,7 @@ class TreeView(VirtualList[TreeRows]):
         "lines--number",
         "lines--mark",
     }
-    BINDINGS: ClassVar[list[BindingType]] = bindings(Where.LINES, Where.TREE)
+    BINDINGS = bindings(Where.LINES, Where.TREE)
 
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(TreeRows(), id=id, classes="cursor-lines")

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar, Final
+from typing import TYPE_CHECKING, Final
 
-from textual.binding import BindingType
 from textual.content import Content
 from textual.events import Click, Resize
 from textual.message import Message
@@ -50,7 +49,7 @@ class Welcome(Static):
     """The text shown until the first turn. Its prompts and sessions are chosen by key or click."""
 
     can_focus = True
-    BINDINGS: ClassVar[list[BindingType]] = bindings(Where.WELCOME)
+    BINDINGS = bindings(Where.WELCOME)
 
     class WelcomeRequest(Message):
         """A request to the work screen."""

@@ -123,7 +123,6 @@ class KeyActions:
             self._back()
             return
         selected = prompt.selected_text or self._screen.get_selected_text()
-        now_ms = self._context.now_ms()
         if selected:
             interaction.copy(selected, "the selection")
             self._screen.clear_selection()
@@ -138,11 +137,17 @@ class KeyActions:
         elif parts.composer.attachments.chosen:
             parts.composer.attachments.clear()
             interaction.say("All attachments removed.")
-        elif self._ctrl_c_ms is not None and 0 <= now_ms - self._ctrl_c_ms <= LEAVE_WITHIN_MS:
+        elif self.is_second_press():
             interaction.run(leave(self._context))
-        else:
-            self._ctrl_c_ms = now_ms
-            interaction.say("Press ^C again to quit.")
+
+    def is_second_press(self) -> bool:
+        """Whether Ctrl+C was pressed before within `LEAVE_WITHIN_MS`; the first press says what it does."""
+        before, now_ms = self._ctrl_c_ms, self._context.now_ms()
+        if before is not None and 0 <= now_ms - before <= LEAVE_WITHIN_MS:
+            return True
+        self._ctrl_c_ms = now_ms
+        self._parts.interaction.say("Press ^C again to quit.")
+        return False
 
     def _leave_if_empty(self) -> None:
         """Ctrl+D: leave from an empty prompt; else delete the character to the right, as shells do."""

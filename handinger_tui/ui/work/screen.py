@@ -171,7 +171,7 @@ class WorkScreen(BareContainer, Screen[None], inherit_bindings=False):
             send_flow.send_again,
             now_ms,
         )
-        self._key_actions = KeyActions(
+        self.key_actions = KeyActions(
             context, Parts(interaction, pane, composer, self.browsing, self._sources), self
         )
         self._submitter = Submitter(context, interaction, pane, composer, send_flow, self.run_command)
@@ -346,7 +346,7 @@ class WorkScreen(BareContainer, Screen[None], inherit_bindings=False):
         if action == "key" and parameters == ("skip",):
             return is_replaying and self.controller.running and not self.browsing.something_open
         if action == "key" and f"key({parameters[0]!r})" in WHILE_BROWSING:
-            return self.browsing.browsed is self.transcript and self._key_actions.has_meaning(parameters[0])
+            return self.browsing.browsed is self.transcript and self.key_actions.has_meaning(parameters[0])
         if action == "key" and parameters == ("back",):
             return self.browsing.something_open
         if action == "command" and parameters == ("detach",):
@@ -379,7 +379,7 @@ class WorkScreen(BareContainer, Screen[None], inherit_bindings=False):
 
     def action_key(self, name: str) -> None:
         """Run an action of `KeyActions`."""
-        self._key_actions.run(name)
+        self.key_actions.run(name)
         self._renew_keys()
 
     def action_panel(self, name: str) -> None:

@@ -216,6 +216,8 @@ async def test_ctrl_q_does_not_quit_and_shows_no_notice() -> None:
                 await pilot.press(*opens)
                 await desktop.until(pilot, lambda: desktop.app.screen is not desktop.work)
             await pilot.press("ctrl+q", "ctrl+c")
+            # A second Ctrl+C soon after this one would quit.
+            desktop.now_ms += 5_000
             await pilot.pause()
             assert desktop.app.is_running
             assert "ctrl+q" not in desktop.notices()
