@@ -492,6 +492,14 @@ class SessionActor:
         record = self.runs.record
         is_written_here = record is not None and record.is_ours and not self.gate.is_closed
         self._limits.observe(before, now, running=is_written_here)
+        was_read = before is not None and before.before is None and now.before is not None
+        if is_running and was_read and record is not None and record.look is not None:
+            self.inbox.post(partial(self._use_look, record.look, now.turn_id))
+
+    async def _use_look(self, look: WorkerBody, turn_id: str) -> None:
+        """Settle earlier turns by the reading just before a turn: it may show late costs of theirs."""
+        with suppress(LedgerError):
+            await self._settler.settle_older(look, without=turn_id)
 
     def _run_ended(self, record: TurnRecord) -> None:
         if record.is_ours:
@@ -507,10 +515,11 @@ class SessionActor:
         self._limits.closed()
         try:
             await self._settler.close_ended()
+            if not self.running:
+                # Before the reading is used: it is about turns of other programs, too.
+                await self.store.take_added()
             if record is not None and record.last_body is not None:
                 await self._settler.settle_older(record.last_body, without=self.runs.turn_id)
-            if not self.running:
-                await self.store.take_added()
         except LedgerError as problem:
             self.queue.stop(Hold(HoldReason.UNREADABLE, detail=problem.summary))
         if not self.gate.is_closed:
@@ -615,14 +624,8 @@ class SessionActor:
 
     @request
     async def _take_newer(self) -> None:
-        """Take what other programs have stored of this session: a reading settles the turns that it has.
-
-        Raises:
-            LedgerError
-        """
         if not self.running:
-            await self.store.charge()
-            await self.store.take_added()
+            await self.store.take_newer()
 
     async def _refresh_others(self, worker_id: str | None) -> None:
         """Read the other workers of the session: two programs may have begun one each."""
@@ -674,8 +677,11 @@ class SessionActor:
         Raises:
             LedgerError
         """
+        if self.running:
+            return
+        await self.store.take_newer()
         turns = [turn for turn in self.session.turns if turn.may_spend and turn.target == worker_id]
-        if turns and not turns[-1].imported and not self.running:
+        if turns and not turns[-1].imported:
             await self._settler.apply_late_reading(turns[-1], body)
             self.store.publish()
 
