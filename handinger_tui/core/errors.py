@@ -109,13 +109,13 @@ class ApiError(HandingerError):
 class Unreachable(ApiError):
     """Proof that nothing was sent: name resolution, refused, connect timeout, TLS."""
 
-    chargeable: ClassVar[bool] = False
+    chargeable = False
 
 
 class Refused(ApiError):
     """The service refused the request; nothing started."""
 
-    chargeable: ClassVar[bool] = False
+    chargeable = False
 
 
 class LinkExpired(Refused):

@@ -11,7 +11,15 @@ from typing import Final, TypeVar
 
 from handinger_tui.core.errors import Damaged, LedgerError, NoRoom
 from handinger_tui.ledger.database_file import Opened
-from handinger_tui.ledger.sql import LockRetries, TurnFrame, readable, translated
+from handinger_tui.ledger.sql import (
+    Care,
+    LockRetries,
+    TurnFrame,
+    one_moment,
+    readable,
+    transaction,
+    translated,
+)
 
 MAX_FRAMES: Final = 200
 """Frames after which a batch is written at once."""
@@ -93,6 +101,24 @@ class Database:
             raise LedgerError(_CLOSED)
         self._hand_over()
         return await asyncio.wrap_future(self._executor.submit(self._perform, work, flush))
+
+    async def read(self, query: Callable[[sqlite3.Connection], T]) -> T:
+        """Run queries that all see the same state. Raises LedgerError."""
+
+        def work(connection: sqlite3.Connection) -> T:
+            with one_moment(connection):
+                return query(connection)
+
+        return await self.run(work)
+
+    async def change(self, work: Callable[[sqlite3.Connection], T], care: Care = Care.NORMAL) -> T:
+        """Run a change in one transaction. Raises LedgerError."""
+
+        def in_transaction(connection: sqlite3.Connection) -> T:
+            with transaction(connection, care):
+                return work(connection)
+
+        return await self.run(in_transaction)
 
     async def close(self) -> None:
         """Write what is queued, close the connection and end the thread.

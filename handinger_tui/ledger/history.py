@@ -29,7 +29,6 @@ from handinger_tui.ledger.sql import (
     int_or_none,
     int_or_zero,
     listed,
-    one_moment,
     pack,
     parsed,
     split,
@@ -196,12 +195,11 @@ class SessionHistory:
             return []
 
         def work(connection: sqlite3.Connection) -> list[SearchHit]:
-            with one_moment(connection):
-                if query.tags or query.projects:
-                    choose(connection, self.tag_rules, query.admits_labels)
-                return search.find(connection, query, partial(self._summaries_of, connection), limit)
+            if query.tags or query.projects:
+                choose(connection, self.tag_rules, query.admits_labels)
+            return search.find(connection, query, partial(self._summaries_of, connection), limit)
 
-        return await self._database.run(work)
+        return await self._database.read(work)
 
     def _summaries_of(self, connection: sqlite3.Connection, ids: set[str]) -> Iterator[SessionSummary]:
         """The summaries of sessions, newest first; they are read in chunks, as the caller needs them."""
@@ -237,20 +235,19 @@ class SessionHistory:
         now_ms = time.time_ns() // 1_000_000
 
         def work(connection: sqlite3.Connection) -> None:
-            with transaction(connection):
-                newest = f"SELECT MAX(CAST(substr(session_id, 8) AS INTEGER)) FROM drafts WHERE {_UNSENT}"
-                # Several may come in one millisecond, and a clock may go back.
-                first_ms = max(now_ms, 1 + (connection.execute(newest).fetchone()[0] or 0))
-                for at_ms, text in enumerate(texts, first_ms):
-                    connection.execute(f"DELETE FROM drafts WHERE {_UNSENT} AND text = ?", (pack(text),))
-                    connection.execute(_SAVE_DRAFT, (f"unsent@{at_ms:013}", pack(text)))
-                connection.execute(
-                    f"DELETE FROM drafts WHERE {_UNSENT} AND session_id NOT IN"
-                    f" (SELECT session_id FROM drafts WHERE {_UNSENT} ORDER BY session_id DESC LIMIT ?)",
-                    (_MOST_UNSENT,),
-                )
+            newest = f"SELECT MAX(CAST(substr(session_id, 8) AS INTEGER)) FROM drafts WHERE {_UNSENT}"
+            # Several may come in one millisecond, and a clock may go back.
+            first_ms = max(now_ms, 1 + (connection.execute(newest).fetchone()[0] or 0))
+            for at_ms, text in enumerate(texts, first_ms):
+                connection.execute(f"DELETE FROM drafts WHERE {_UNSENT} AND text = ?", (pack(text),))
+                connection.execute(_SAVE_DRAFT, (f"unsent@{at_ms:013}", pack(text)))
+            connection.execute(
+                f"DELETE FROM drafts WHERE {_UNSENT} AND session_id NOT IN"
+                f" (SELECT session_id FROM drafts WHERE {_UNSENT} ORDER BY session_id DESC LIMIT ?)",
+                (_MOST_UNSENT,),
+            )
 
-        await self._database.run(work)
+        await self._database.change(work)
 
     async def add_imported(self, file: SessionFile) -> str | None:
         """Store an imported session, all of it or nothing.
@@ -259,21 +256,20 @@ class SessionHistory:
         """
 
         def work(connection: sqlite3.Connection) -> str | None:
-            with transaction(connection, Care.FULL):
-                for which, table, ids in (
-                    ("session_id", "sessions", [file.session.session_id]),
-                    ("turn_id", "turns", [turn.request.turn_id for turn in file.turns]),
-                ):
-                    sql = f"SELECT session_id FROM {table} WHERE {which} = ?"
-                    for one in ids:
-                        if (row := connection.execute(sql, (one,)).fetchone()) is not None:
-                            return unpack(row["session_id"])
-                for turn in file.turns:
-                    enter_turn(connection, file.session, turn, run="")
-                change_tags(connection, "session", file.session.session_id, file.tags, ())
+            for which, table, ids in (
+                ("session_id", "sessions", [file.session.session_id]),
+                ("turn_id", "turns", [turn.request.turn_id for turn in file.turns]),
+            ):
+                sql = f"SELECT session_id FROM {table} WHERE {which} = ?"
+                for one in ids:
+                    if (row := connection.execute(sql, (one,)).fetchone()) is not None:
+                        return unpack(row["session_id"])
+            for turn in file.turns:
+                enter_turn(connection, file.session, turn, run="")
+            change_tags(connection, "session", file.session.session_id, file.tags, ())
             return None
 
-        return await self._database.run(work)
+        return await self._database.change(work, Care.FULL)
 
     async def rename(self, session_id: str, title: str) -> None:
         """Set the title of a session, as the user chose it."""
@@ -289,12 +285,7 @@ class SessionHistory:
 
     async def tag(self, kind: str, whose: str, add: Sequence[str] = (), remove: Sequence[str] = ()) -> None:
         """Add and remove tags of a session or a worker (`kind`). Those by rules stay."""
-
-        def work(connection: sqlite3.Connection) -> None:
-            with transaction(connection):
-                change_tags(connection, kind, whose, add, remove)
-
-        await self._database.run(work)
+        await self._database.change(lambda db: change_tags(db, kind, whose, add, remove))
 
     async def projects(self) -> list[str]:
         """Every project that is stored or that a rule assigns, in order of the alphabet."""
@@ -302,12 +293,7 @@ class SessionHistory:
 
     async def set_project(self, session_id: str, name: str | None) -> None:
         """Set the project of a session, stored or not; None: rules decide."""
-
-        def work(connection: sqlite3.Connection) -> None:
-            with transaction(connection):
-                set_project(connection, session_id, name)
-
-        await self._database.run(work)
+        await self._database.change(lambda db: set_project(db, session_id, name))
 
     async def delete(self, session_id: str) -> None:
         """Delete a session with its turns, frames and draft; its charges are kept, with its tags."""
@@ -386,21 +372,19 @@ class SessionHistory:
         own, continued = self._draft_key(session_id), self._continued.pop(session_id, None)
 
         def work(connection: sqlite3.Connection) -> None:
-            with transaction(connection):
-                for key in (own, continued):
-                    if key is not None:
-                        connection.execute(_DELETE_DRAFT, (pack(key),))
-                if text:
-                    connection.execute(_SAVE_DRAFT, (pack(own), pack(text)))
+            for key in (own, continued):
+                if key is not None:
+                    connection.execute(_DELETE_DRAFT, (pack(key),))
+            if text:
+                connection.execute(_SAVE_DRAFT, (pack(own), pack(text)))
 
-        await self._database.run(work)
+        await self._database.change(work)
 
     async def _change(self, sql: str, *texts: str) -> None:
         def work(connection: sqlite3.Connection) -> None:
-            with transaction(connection):
-                connection.execute(sql, [*map(pack, texts)])
+            connection.execute(sql, [*map(pack, texts)])
 
-        await self._database.run(work)
+        await self._database.change(work)
 
 
 # -- stored workers --------------------------------------------------------------------
@@ -444,10 +428,9 @@ class StoredWorkers:
         cells = pack(base_url), pack(worker.worker_id), dump(members), worker.read_ms, int(worker.is_missing)
 
         def work(connection: sqlite3.Connection) -> None:
-            with transaction(connection):
-                connection.execute(_PUT_WORKER, cells)
+            connection.execute(_PUT_WORKER, cells)
 
-        await self._database.run(work)
+        await self._database.change(work)
 
 
 def _stored_worker(row: Row) -> StoredWorker:

@@ -31,7 +31,7 @@ from handinger_tui.ledger.history import SessionHistory, StoredWorkers
 from handinger_tui.ledger.locks import ProcessLocks
 from handinger_tui.ledger.repair import open_or_salvage, opened_in_memory
 from handinger_tui.ledger.search import index_entries
-from handinger_tui.ledger.sql import LOCK_WAIT_S, LockRetries, TurnFrame, one_moment, translated
+from handinger_tui.ledger.sql import LOCK_WAIT_S, LockRetries, TurnFrame, translated
 from handinger_tui.ledger.turns import Run
 
 _TO_INDEX: Final = 20
@@ -242,12 +242,7 @@ class Ledger:
 
     async def load(self, session_id: str) -> Session | None:
         """The session with every turn folded from its frames; None when it is not stored."""
-
-        def work(connection: sqlite3.Connection) -> Session | None:
-            with one_moment(connection):
-                return turn_store.load(connection, session_id, self.database.unwritten)
-
-        return await self.database.run(work)
+        return await self.database.read(lambda db: turn_store.load(db, session_id, self.database.unwritten))
 
     async def unsettled(self) -> list[tuple[Session, TurnRequest]]:
         """Turns that a crash left open, oldest first, without those of another running program."""

@@ -66,7 +66,8 @@ class OpenedApp:
         await self.until(lambda: all(word in self.text for word in words))
 
     async def send(self, text: str) -> None:
-        """Type a message and press Enter."""
+        """Type a message and press Enter, once the command before is over: Enter does nothing until then."""
+        await self.until(lambda: not self.app.work.interaction.is_opening)
         self.app.work.prompt.put(text)
         await self.pilot.press("enter")
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import ClassVar, Final
+from typing import Final
 
 from handinger_tui.core.dialects import events as ev
 from handinger_tui.core.dialects.events import NO_EVENTS, Dialect, Events
@@ -25,7 +25,7 @@ PREFIX: Final = "response."
 class OpenAiResponses(Dialect):
     """`{type: "response.…", …}`. Content that is only in the final response is added at the end."""
 
-    name: ClassVar[str] = "openai-responses"
+    name = "openai-responses"
 
     def __init__(self) -> None:
         self.calls = Calls()
@@ -263,7 +263,7 @@ REASONING: Final = "reasoning"
 class OpenAiChat(Dialect):
     """`{choices: [{delta}]}`, then `[DONE]`. Only the first choice is used; calls are identified by index."""
 
-    name: ClassVar[str] = "openai-chat"
+    name = "openai-chat"
 
     def __init__(self) -> None:
         self._calls: dict[str, tuple[str, str]] = {}

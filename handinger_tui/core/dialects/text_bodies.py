@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from enum import Enum, auto
-from typing import ClassVar, Final
+from typing import Final
 
 from handinger_tui.core.dialects import events as ev
 from handinger_tui.core.dialects.events import NO_EVENTS, UNNAMED_ERROR, Dialect, Events
@@ -32,7 +32,7 @@ REASONING: Final = "reasoning"
 class Ai4(Dialect):
     """One line per event; its first character is a code."""
 
-    name: ClassVar[str] = "ai-sdk-4"
+    name = "ai-sdk-4"
 
     def read_text(self, kind: str, raw: str) -> Events | None:
         """The events of one line; None when the line has another format."""
@@ -127,8 +127,8 @@ BROKEN: Final = ('{"', "[{", '["', "{}", "[]")
 class JsonStrings(Dialect):
     """Every event is a JSON string to append."""
 
-    name: ClassVar[str] = "json-strings"
-    weak: ClassVar[bool] = True
+    name = "json-strings"
+    weak = True
 
     def read(self, kind: str, value: Json, raw: str) -> Events | None:
         """The string as a text delta; None for any other value."""
@@ -138,8 +138,8 @@ class JsonStrings(Dialect):
 class JsonPieces(Dialect):
     """Every event is an object with a piece of text in `text`, `delta` or `content`."""
 
-    name: ClassVar[str] = "json-pieces"
-    weak: ClassVar[bool] = True
+    name = "json-pieces"
+    weak = True
 
     def read(self, kind: str, value: Json, raw: str) -> Events | None:
         """The piece as a text delta; None for any other value."""
@@ -152,8 +152,8 @@ class JsonPieces(Dialect):
 class RawText(Dialect):
     """Every event is literal text, even if it is valid JSON."""
 
-    name: ClassVar[str] = "text"
-    weak: ClassVar[bool] = True
+    name = "text"
+    weak = True
 
     def __init__(self) -> None:
         self._is_confirmed = False

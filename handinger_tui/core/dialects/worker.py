@@ -6,7 +6,7 @@ The UI message stream is that of AI SDK 5, 6 and 7 (chunk table: tests/wire/READ
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import ClassVar, Final
+from typing import Final
 
 from handinger_tui.core.dialects import events as ev
 from handinger_tui.core.dialects.events import NO_EVENTS, UNNAMED_ERROR, Dialect, Events
@@ -29,7 +29,7 @@ from handinger_tui.core.stream import CustomPart, FilePart, SourcePart, reason_t
 class UiMessage(Dialect):
     """One chunk per event, with a `type`."""
 
-    name: ClassVar[str] = "ui-message-stream"
+    name = "ui-message-stream"
 
     def read(self, kind: str, value: Json, raw: str) -> Events | None:
         """The events of one chunk; None for an unknown type."""
@@ -187,7 +187,7 @@ ROLES: Final = frozenset({"user", "assistant", "system", "tool"})
 class StoredMessages(Dialect):
     """`{id, role, parts}`, `{messages: […]}`, a bare array, or `{type: "message", message}`."""
 
-    name: ClassVar[str] = "stored-messages"
+    name = "stored-messages"
 
     def read(self, kind: str, value: Json, raw: str) -> Events | None:
         """One event per message; None when the value holds no messages."""
@@ -225,7 +225,7 @@ def _is_message(value: dict[str, Json]) -> bool:
 class WorkerEvents(Dialect):
     """Events that are or contain a Worker, which replaces the previous one. SSE event names are not used."""
 
-    name: ClassVar[str] = "worker-snapshots"
+    name = "worker-snapshots"
 
     def read(self, kind: str, value: Json, raw: str) -> Events | None:
         """The snapshot. The text is parsed again, so that its amounts are exact decimals."""
@@ -244,7 +244,7 @@ UNNAMED: Final = "The service ended the stream without giving a reason."
 class AgentFrames(Dialect):
     """Chat frames: `{type: "cf_agent_…"}`, with a chunk as JSON text in `body`."""
 
-    name: ClassVar[str] = "cloudflare-agents"
+    name = "cloudflare-agents"
 
     def read(self, kind: str, value: Json, raw: str) -> Events | None:
         """The events of one frame; None for a frame type that is not listed."""
@@ -282,7 +282,7 @@ FRAMES: Final[dict[str, Callable[[JsonObject], Events]]] = {
 class Controls(Dialect):
     """Named events about the stream itself, in a body of any dialect."""
 
-    name: ClassVar[str] = ""
+    name = ""
 
     def read(self, kind: str, value: Json, raw: str) -> Events | None:
         """The events of a control event, or of a bare `{error: …}` object, which fails the message."""

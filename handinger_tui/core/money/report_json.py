@@ -52,42 +52,9 @@ def _text_cell(text: str) -> str:
 
 SCHEMA: Final = "handinger-tui/costs/1"
 
-COLUMNS: Final = (
-    "key",
-    "title",
-    "turns",
-    "incomplete",
-    "cost_usd",
-    "credits",
-    "tokens",
-    *COST_MEMBERS,
-    "split_excess_usd",
-    "unpriced_turns",
-    "uncredited_turns",
-    "uncounted_turns",
-    "unsplit_turns",
-    "first_ms",
-    "last_ms",
-    "suspense_usd",
-    "suspense_credits",
-    "doubtful",
-)
-"""The members of a group in JSON, and the columns in CSV."""
-COUNTS: Final = (*(figure.column for figure in FIGURES if not figure.is_amount), "sources", "elapsed_ms")
-TURN_COLUMNS: Final = (
-    *COLUMNS,
-    *("turn_id", "session_id", "worker_id"),
-    *("status", "budget", "trigger", "reading", "final", "state"),
-    *("corrections", "at_ms"),
-    *COUNTS,
-    *("shared_with", "cost_usd_at_most", "credits_at_most"),
-    *("profile", "tags", "project"),
-)
-"""The same for a turn."""
-
 
 def group_object(bucket: Bucket) -> JsonObject:
-    """One group. Amounts of a group without turns are 0; an amount that no turn reported is null.
+    """One group in JSON. Amounts of a group without turns are 0; an amount that no turn reported is null.
 
     `split_excess_usd`: by how much the four categories exceed the cost. `unpriced_turns` to `unsplit_turns`:
     how many turns are missing in the cost, in the credits, in the tokens, and in any of the categories.
@@ -115,6 +82,25 @@ def group_object(bucket: Bucket) -> JsonObject:
         "suspense_credits": decimal_text(bucket.suspense_credits),
         "doubtful": bucket.usd.doubtful or bucket.credits.doubtful,
     }
+
+
+def _money(bucket: Bucket, member: str) -> str | None:
+    return json_amount(bucket.total(member).value)
+
+
+COLUMNS: Final = tuple(group_object(Bucket("")))
+"""The columns of a group in CSV."""
+COUNTS: Final = (*(figure.column for figure in FIGURES if not figure.is_amount), "sources", "elapsed_ms")
+TURN_COLUMNS: Final = (
+    *COLUMNS,
+    *("turn_id", "session_id", "worker_id"),
+    *("status", "budget", "trigger", "reading", "final", "state"),
+    *("corrections", "at_ms"),
+    *COUNTS,
+    *("shared_with", "cost_usd_at_most", "credits_at_most"),
+    *("profile", "tags", "project"),
+)
+"""Those of a turn."""
 
 
 def suspense_object(bucket: Bucket) -> JsonObject:
@@ -155,7 +141,3 @@ def charts_object(days: Sequence[Bucket], total: Bucket) -> JsonObject:
         for point in day_points(days)
     ]
     return {"per_day": per_day, "categories": {member: _money(total, member) for member in COST_MEMBERS}}
-
-
-def _money(bucket: Bucket, member: str) -> str | None:
-    return json_amount(bucket.total(member).value)

@@ -176,17 +176,8 @@ PLAIN_TURN_COLUMNS: Final = (
 
 def plain_columns(by: GroupBy) -> tuple[Column, ...]:
     """The columns of groups under their keys, which other commands take."""
-    return (
-        Column(str(by).capitalize(), least=14, ids=True),
-        Column("Turns", Align.RIGHT),
-        _COST,
-        _UNKNOWN,
-        _CREDITS,
-        Column("Tokens", Align.POINT, rank=5),
-        Column(INCOMPLETE, Align.RIGHT, rank=7),
-        Column("Title", rank=1, least=12),
-        _BAR,
-    )
+    key, *sums = group_columns(by)[:7]
+    return (replace(key, ids=True), *sums, Column("Title", rank=1, least=12), _BAR)
 
 
 def plain_row(bucket: Bucket, by: GroupBy) -> Row:

@@ -46,7 +46,6 @@ from handinger_tui.ledger.sql import (
     Cell,
     Row,
     listed,
-    one_moment,
     pack,
     scaled,
     split,
@@ -574,20 +573,14 @@ class LimitService:
         """The limits that apply to a session, one per scope and unit."""
 
         def work(connection: sqlite3.Connection) -> tuple[Limit, ...]:
-            with one_moment(connection):
-                whose = self.rules.whose(connection, session)
-                return self.rules.in_force(typed_limits(connection, whose), whose)
+            whose = self.rules.whose(connection, session)
+            return self.rules.in_force(typed_limits(connection, whose), whose)
 
-        return await self._database.run(work)
+        return await self._database.read(work)
 
     async def gauges(self, session: Session) -> tuple[Gauge, ...]:
         """Each limit with what is spent and reserved of it, by the current ledger."""
-
-        def work(connection: sqlite3.Connection) -> tuple[Gauge, ...]:
-            with one_moment(connection):
-                return self._gauges(connection, session)
-
-        return await self._database.run(work)
+        return await self._database.read(lambda db: self._gauges(db, session))
 
     def check_start(
         self, connection: sqlite3.Connection, session: Session, request: TurnRequest, start: StartPolicy
@@ -608,14 +601,13 @@ class LimitService:
         """Why a turn may not start now; None where it may. Nothing is reserved."""
 
         def work(connection: sqlite3.Connection) -> LimitReached | None:
-            with one_moment(connection):
-                try:
-                    self.check_start(connection, session, request, start)
-                except LimitReached as problem:
-                    return problem
+            try:
+                self.check_start(connection, session, request, start)
+            except LimitReached as problem:
+                return problem
             return None
 
-        return await self._database.run(work)
+        return await self._database.read(work)
 
     def _gauges(self, connection: sqlite3.Connection, session: Session) -> tuple[Gauge, ...]:
         periods = periods_at(self.rules.now_ms(), self._zone)

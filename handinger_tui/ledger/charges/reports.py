@@ -38,7 +38,6 @@ from handinger_tui.ledger.charges.grouping import (
 )
 from handinger_tui.ledger.charges.limits import LimitRules, LimitService, LimitUsage, periods_at
 from handinger_tui.ledger.labels import choose
-from handinger_tui.ledger.sql import one_moment
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -162,12 +161,11 @@ class ChargeQueries:
         """Run a query of the charges that `which` selects, in one read transaction."""
 
         def work(connection: sqlite3.Connection) -> T:
-            with one_moment(connection):
-                if which.by_labels:
-                    choose(connection, self.tag_rules, which.admits)
-                return query(connection)
+            if which.by_labels:
+                choose(connection, self.tag_rules, which.admits)
+            return query(connection)
 
-        return await self._database.run(work)
+        return await self._database.read(work)
 
     async def report(self, selection: Selection, session: Session | None = None) -> Report:
         """The report of a selection, with the limits of a session; None: of any session."""
@@ -220,9 +218,6 @@ class ChargeQueries:
         def work(connection: sqlite3.Connection) -> list[Restatement] | None:
             before = self._newest_ids
             self._newest_ids = tuple(connection.execute(_NEWEST_IDS).fetchone())
-            if before == self._newest_ids:
-                return None
-            with one_moment(connection):
-                return restatements(connection, which, before[0] or 0)
+            return None if before == self._newest_ids else restatements(connection, which, before[0] or 0)
 
-        return await self._database.run(work)
+        return await self._database.read(work)
