@@ -61,7 +61,7 @@ _SHEETS: Final = (_PACKAGE / "styles.tcss", _PACKAGE.parent / "styles.tcss")
 # the package has no copy.
 STYLESHEET: Final = next((path for path in _SHEETS if path.is_file()), _SHEETS[0])
 
-KEYS_TIMEOUT_S: Final = 0.5
+KEYS_TIMEOUT_S: Final = 3.0
 """Leaving because of a signal waits at most this many seconds for the keys that were read before it."""
 SAVE_TIMEOUT_S: Final = 1.0
 """Leaving because of a signal waits at most this many seconds for the draft to be saved."""
