@@ -13,7 +13,6 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from handinger_tui.core.amounts import (
-    Total,
     Unit,
     amount_text,
     at_price,
@@ -237,7 +236,7 @@ def _table(columns: Sequence[Column], rows: Sequence[Row], width: int) -> str:
 def share_lines(overall: Bucket, width: int) -> str:
     """Return the shares of the four categories, each with percentage, amount and bar."""
     categories = shares(overall)
-    if not any(share.usd is not None for share in categories):
+    if all(share.usd.value is None for share in categories):
         return "Cost by category: unknown."
     columns = (
         Column(),
@@ -247,7 +246,7 @@ def share_lines(overall: Bucket, width: int) -> str:
     )
     rows = [
         Row(
-            (share.name, percent_text(share.part), Total(share.usd, share.gaps).cell(), ""),
+            (share.name, percent_text(share.part), share.usd.cell(), ""),
             values={} if share.part is None else {3: share.part},
         )
         for share in categories
