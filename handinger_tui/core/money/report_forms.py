@@ -44,10 +44,10 @@ from handinger_tui.core.money.reconciliation import (
 from handinger_tui.core.money.report import Report, Selection
 from handinger_tui.core.money.report_rows import (
     PLAIN_TURN_COLUMNS,
-    legend,
     plain_columns,
     plain_row,
     plain_turn_row,
+    signs,
     time_text,
     unassigned_name,
     used_columns,
@@ -229,7 +229,7 @@ def table(groups: Sequence[Bucket], overall: Bucket, by: GroupBy, width: int) ->
 
 def _table(columns: Sequence[Column], rows: Sequence[Row], width: int) -> str:
     lines = text_lines(used_columns(columns, rows), rows, width)
-    return "\n".join([*lines, *filter(None, [legend(columns, rows)])]) + "\n"
+    return "\n".join([*lines, *filter(None, [signs(columns, rows)])]) + "\n"
 
 
 # -- below the table

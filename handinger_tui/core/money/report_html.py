@@ -196,8 +196,7 @@ HEADS: Final = ("turns", "cost", "credits", "tokens", "model", "tool", "sandbox"
 def _table(groups: Sequence[Bucket], total: Bucket, by: GroupBy, omitted: int) -> str:
     heads = "".join(f'<th scope="col" class="n">{head}</th>' for head in HEADS)
     rows = "\n".join(_row(bucket, _name(bucket, by)) for bucket in groups)
-    sums = [getattr(total, member) for member in SUMS]
-    signs = legend([*sums, *(getattr(bucket, member) for bucket in groups for member in SUMS)])
+    signs = legend(bucket.total(member).cell() for bucket in (total, *groups) for member in SUMS)
     note = f'<p class="gap">{escape(signs)}</p>' if signs else ""
     omission = (
         f"<p>{escape(plural(omitted, 'more row'))} not listed here; all are in the total.</p>"
