@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from decimal import Decimal
 from functools import lru_cache, partial
 from itertools import zip_longest
@@ -29,7 +29,10 @@ FAINT: Final = "$text-muted"
 BAR: Final = "$primary"
 MARK: Final = "$accent"
 STRONG: Final = "bold"
-_COLORS: Final = ("$primary", "$secondary", "$accent", FAINT)
+PARTS: Final = tuple(
+    zip((*BLOCKS, NO_VALUE), ("$primary", "$secondary", "$accent", FAINT, FAINT), strict=True)
+)
+"""Block and color of each of the four categories, and of what is not split."""
 _SPANS: Final = (1, 2, 3, 7, 14, 28, 91, 182, 364)
 """Numbers of days that one bar may cover."""
 _WIDEST: Final = 8
@@ -126,17 +129,21 @@ def shares(spent: Bucket, width: int) -> list[Content]:
     if not pieces:
         reason = "No split by category was reported." if is_unknown else "Nothing was spent."
         return [title, Content.styled(reason, FAINT)]
-    blocks, colors = (*BLOCKS, NO_VALUE), (*_COLORS, FAINT)
-    lines = [title, Content.assemble(*((blocks[at] * cells, colors[at]) for at, cells in pieces))]
+    lines = [title, split_bar(pieces)]
     texts = _amounts([part.usd.value for part in parts])
     room = max(map(len, texts))
-    for at, (part, text) in enumerate(zip(parts, texts, strict=True)):
+    for part, text, (block, color) in zip(parts, texts, PARTS, strict=False):
         share = "" if part.part is None else percent_text(part.part)
-        row = [(f"{blocks[at]} ", colors[at]), (f"{part.name:<13}", FAINT), (f"{text:>{room}}", "")]
+        row = [(f"{block} ", color), (f"{part.name:<13}", FAINT), (f"{text:>{room}}", "")]
         gaps = f" {part.usd.gap_words}".rstrip()
         lines.append(Content.assemble(*row, (f"{share:>6}", FAINT), (gaps, MARK)).truncate(width))
     excess = excess_words(spent.split_excess)
     return [*lines, Content.styled(excess, MARK).truncate(width)] if excess else lines
+
+
+def split_bar(pieces: Iterable[tuple[int, int]]) -> Content:
+    """The pieces of a `stacked_bar`."""
+    return Content.assemble(*((PARTS[at][0] * cells, PARTS[at][1]) for at, cells in pieces))
 
 
 def _amounts(parts: Sequence[Decimal | None]) -> list[str]:
