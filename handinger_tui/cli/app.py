@@ -30,14 +30,19 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Awaitable, Callable
 
+    from handinger_tui.cli.early_text import EarlyText
     from handinger_tui.settings import Settings
 
 SWITCH_S: Final = 0.0005
 """Thread switch interval. Python's default of 5 ms is longer than handling one key takes."""
 
 
-def run_app(args: argparse.Namespace, settings: Settings, early: EarlyPrompt | None = None) -> int:
+def run_app(
+    args: argparse.Namespace, settings: Settings, early: EarlyPrompt | None, early_text: EarlyText | None
+) -> int:
     """Show the screen until the user quits. `early` owns the terminal until the app takes over.
+
+    `early_text` keeps what is typed before the history is open; None: nothing does.
 
     Raises:
         SettingsError: stdin or stdout is not a terminal, the terminal cannot show the screen, the
@@ -58,7 +63,8 @@ def run_app(args: argparse.Namespace, settings: Settings, early: EarlyPrompt | N
     _drop_stale_size()
     # Input and painting use threads: neither should wait long for the interpreter lock.
     sys.setswitchinterval(SWITCH_S)
-    return asyncio.run(_run(args, settings, early))
+    texts = None if early_text is None else EarlyTexts(early_text)
+    return asyncio.run(_run(args, settings, early, texts))
 
 
 def require_keymap(settings: Settings) -> None:
@@ -108,11 +114,37 @@ def _drop_stale_size() -> None:
             os.environ.pop("LINES", None)
 
 
-async def _run(args: argparse.Namespace, settings: Settings, early: EarlyPrompt | None) -> int:
+class EarlyTexts:
+    """Implements `ui.ports.EarlyTexts`: the newest text is written, in a thread."""
+
+    def __init__(self, file: EarlyText) -> None:
+        self._file = file
+        self._newest = ""
+        self._alone = asyncio.Lock()
+
+    async def keep(self, text: str) -> None:
+        """Keep the text in place of the one before."""
+        self._newest = text
+        async with self._alone:
+            await asyncio.to_thread(self._file.keep, self._newest)
+
+    async def take(self) -> list[str]:
+        """The texts of programs that ended without a history; they stay on disk until `forget`."""
+        return await asyncio.to_thread(self._file.take)
+
+    async def forget(self) -> None:
+        """Remove what was kept and taken: it is in the history."""
+        async with self._alone:
+            await asyncio.to_thread(self._file.forget)
+
+
+async def _run(
+    args: argparse.Namespace, settings: Settings, early: EarlyPrompt | None, texts: EarlyTexts | None
+) -> int:
     finished_app: HandingerApp | None = None
     try:
         async with AsyncExitStack() as stack:
-            options = replace(app_options(args, settings, stack), early=early)
+            options = replace(app_options(args, settings, stack), early=early, early_texts=texts)
             app = (
                 _replaying_app(args, settings, options, stack)
                 if args.command == "replay"

@@ -174,6 +174,7 @@ def connection(services: Services) -> Connection:
         rulings=services.ledger.rulings,
         save_text=text_saver(folder),
         warnings=[warning for warning in (services.warning, key_warning(settings)) if warning],
+        keeps_history=services.ledger.no_history is None,
         without_history=services.ledger.allow_unrecorded,
     )
 

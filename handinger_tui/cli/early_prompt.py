@@ -20,9 +20,12 @@ if sys.platform != "win32":
     import fcntl
     import termios
 
+from handinger_tui.cli.early_text import as_read
+
 TYPE_CHECKING = False
 """Type checkers treat this name like `typing.TYPE_CHECKING`; importing `typing` takes 3 ms."""
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from types import FrameType
     from typing import Any, Final
 
@@ -39,8 +42,11 @@ TAIL_S: Final = 0.02
 """Seconds to wait for the rest of an incomplete escape sequence."""
 
 
-def begin(*, wanted: bool, environ: dict[str, str]) -> EarlyFrame | None:
-    """Paint the prompt if the terminal supports it and `wanted` is true; return None otherwise."""
+def begin(*, wanted: bool, environ: dict[str, str], keep: Callable[[str], bool]) -> EarlyFrame | None:
+    """Paint the prompt if the terminal supports it and `wanted` is true; return None otherwise.
+
+    `keep` puts what was typed on disk; it returns False once the app does.
+    """
     if not wanted or environ.get("TERM", "dumb") == "dumb" or "TEXTUAL_DRIVER" in environ:
         return None
     if sys.platform == "win32" or sys.__stdin__ is None or sys.__stderr__ is None:
@@ -54,7 +60,7 @@ def begin(*, wanted: bool, environ: dict[str, str]) -> EarlyFrame | None:
             return None
     except (OSError, ValueError, termios.error):
         return None
-    return EarlyFrame(keys, out, attributes, size.columns, size.lines)
+    return EarlyFrame(keys, out, attributes, size.columns, size.lines, keep)
 
 
 class Typed:
@@ -108,7 +114,18 @@ class Typed:
 class EarlyFrame:
     """Owns the terminal, screen and keyboard, until `finish` or `put_back`."""
 
-    def __init__(self, keys: int, out: int, attributes: list[Any], columns: int, lines: int) -> None:
+    def __init__(
+        self,
+        keys: int,
+        out: int,
+        attributes: list[Any],
+        columns: int,
+        lines: int,
+        keep: Callable[[str], bool] = lambda _text: False,
+    ) -> None:
+        self._keep = keep
+        self._is_kept = True
+        """Whether what is typed goes on disk from here; later the app does that."""
         self.attributes = attributes
         """Attributes of the terminal before the early prompt."""
         self._keys, self._out = keys, out
@@ -130,6 +147,7 @@ class EarlyFrame:
         self.lines = self._take_blind_lines()
         """Lines entered before there was anything to see, perhaps pasted: none is sent by itself."""
         self._paint()
+        self._keep_text()
         # A shorter switch interval, so that a key does not wait for an import in the main thread.
         sys.setswitchinterval(0.0005)
         self._thread.start()
@@ -190,6 +208,7 @@ class EarlyFrame:
     def _run_thread(self) -> None:
         while self._read_keys():
             self._write(self._line_text())
+            self._keep_text()
 
     def _read_keys(self) -> bool:
         """Read the next input; return False at the end of input, or when the app takes over."""
@@ -205,6 +224,16 @@ class EarlyFrame:
             return False
         self._typed.add(data)
         return bool(data)
+
+    def note(self, data: bytes) -> None:
+        """Input that the app has read, and may not have in its prompt yet."""
+        if self._is_kept:
+            self._typed.add(data)
+            self._keep_text()
+
+    def _keep_text(self) -> None:
+        typed = self._typed.text + as_read(self._typed.later_bytes)
+        self._is_kept = self._keep("\n".join([*self.lines, typed]))
 
     # -- painting --------------------------------------------------------------------------------
     def _paint(self) -> None:

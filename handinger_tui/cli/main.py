@@ -141,7 +141,7 @@ def _run_command(words: list[str]) -> int:
         _check_descriptors()
         _check_time_zone()
         if SCREEN_OPTIONS.keys() >= set(words):
-            return _show_screen(lambda: screen_options(words))
+            return _show_screen(words, lambda: screen_options(words))
         from handinger_tui.cli import signals  # not before the early prompt
 
         signals.install()
@@ -150,7 +150,7 @@ def _run_command(words: list[str]) -> int:
 
         args = command_line.parse(words)
         if command_line.shows_screen(args):
-            return _show_screen(lambda: args)
+            return _show_screen(words, lambda: args)
         if args.command:
             return command_line.run_command(args)
         from handinger_tui.cli.headless import run_turn  # httpx, 250 ms, not for --help
@@ -209,17 +209,24 @@ def screen_options(words: list[str]) -> argparse.Namespace:
     return options
 
 
-def _show_screen(parse_options: Callable[[], argparse.Namespace]) -> int:
+KEEP_NOTHING: Final = {"--no-history", "replay"}
+"""Words of command lines whose text is not kept."""
+
+
+def _show_screen(words: list[str], parse_options: Callable[[], argparse.Namespace]) -> int:
     """Show the screen.
 
     The early prompt is painted before the rest is imported; `parse_options` runs after that.
     """
     from handinger_tui.cli import early_prompt  # not for --help
+    from handinger_tui.cli.early_text import EarlyText, folder_of  # as above
 
     if SIGNALS_MODULE in sys.modules:
         sys.modules[SIGNALS_MODULE].release()
     is_terminal = sys.stdin.isatty() and sys.stdout.isatty()
-    frame = early_prompt.begin(wanted=is_terminal, environ=dict(os.environ))
+    kept = None if KEEP_NOTHING & set(words) else EarlyText(folder_of(os.environ))
+    keep = (lambda _text: False) if kept is None else kept.keep_early
+    frame = early_prompt.begin(wanted=is_terminal, environ=dict(os.environ), keep=keep)
     # Imported modules stay in memory: garbage collection over them would take a sixth of the start-up.
     # `ui.background` enables the collector again.
     gc.disable()
@@ -231,7 +238,9 @@ def _show_screen(parse_options: Callable[[], argparse.Namespace]) -> int:
 
         _check_interrupts()
         args = parse_options()
-        return run_app(args, settings_for(args), frame)
+        return run_app(args, settings_for(args), frame, kept)
     finally:
         if frame is not None:
             frame.put_back()
+        if kept is not None:
+            kept.close()

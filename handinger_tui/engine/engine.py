@@ -169,7 +169,9 @@ class Engine:
             body = await read_with_retries(read, deps.clock, deps.policy, READS if retry else 1)
             session = await actor.adopt(body)
             if session.session_id != session_id:
-                return await self.open(session.session_id)
+                await self.open(session.session_id)
+                await self._actors[session.session_id].take_reading(worker_id, body)
+                return self.session(session.session_id)
         return actor.session
 
     async def forget(self, session_id: str) -> None:

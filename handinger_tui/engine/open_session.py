@@ -80,6 +80,15 @@ class OpenSession:
         """
         self.set_elsewhere(await self._log.charge(self.value))
 
+    async def take_newer(self) -> None:
+        """Take what other programs have stored of this session: a reading settles the turns that it has.
+
+        Raises:
+            LedgerError
+        """
+        await self.charge()
+        await self.take_added()
+
     async def take_added(self) -> None:
         """Take the turns that other programs have added to this session and that have ended.
 

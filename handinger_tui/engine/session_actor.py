@@ -507,10 +507,11 @@ class SessionActor:
         self._limits.closed()
         try:
             await self._settler.close_ended()
+            if not self.running:
+                # Before the reading is used: it is about turns of other programs, too.
+                await self.store.take_added()
             if record is not None and record.last_body is not None:
                 await self._settler.settle_older(record.last_body, without=self.runs.turn_id)
-            if not self.running:
-                await self.store.take_added()
         except LedgerError as problem:
             self.queue.stop(Hold(HoldReason.UNREADABLE, detail=problem.summary))
         if not self.gate.is_closed:
@@ -615,14 +616,8 @@ class SessionActor:
 
     @request
     async def _take_newer(self) -> None:
-        """Take what other programs have stored of this session: a reading settles the turns that it has.
-
-        Raises:
-            LedgerError
-        """
         if not self.running:
-            await self.store.charge()
-            await self.store.take_added()
+            await self.store.take_newer()
 
     async def _refresh_others(self, worker_id: str | None) -> None:
         """Read the other workers of the session: two programs may have begun one each."""
@@ -666,6 +661,21 @@ class SessionActor:
         if late:
             return await self._settler.apply_late_reading(turn, body)
         return await self._settler.apply_reading(turn_id, body)
+
+    @request
+    async def take_reading(self, worker_id: str, body: WorkerBody) -> None:
+        """Apply a reading of a worker of the session that was made before the session was open.
+
+        Raises:
+            LedgerError
+        """
+        if self.running:
+            return
+        await self.store.take_newer()
+        turns = [turn for turn in self.session.turns if turn.may_spend and turn.target == worker_id]
+        if turns and not turns[-1].imported:
+            await self._settler.apply_late_reading(turns[-1], body)
+            self.store.publish()
 
     @request
     async def settle_by(self, body: WorkerBody) -> None:

@@ -612,6 +612,9 @@ class LateReader:
         return False
 
     async def _apply(self, body: WorkerBody) -> bool:
+        if self._turn() is None:
+            return False
+        await self._store.take_newer()
         turn = self._turn()
         if turn is None:
             return False

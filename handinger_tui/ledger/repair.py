@@ -32,7 +32,8 @@ from handinger_tui.ledger.database_file import (
 )
 from handinger_tui.ledger.locks import alone_in, in_use
 from handinger_tui.ledger.migrations import MIGRATIONS, begin_at, fitting_version, migrate, version_of
-from handinger_tui.ledger.sql import LOCK_WAIT_S, locked, translated
+from handinger_tui.ledger.schema import altered_entries, mend
+from handinger_tui.ledger.sql import LOCK_WAIT_S, locked, transaction, translated
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
@@ -208,6 +209,9 @@ def salvage(source: Path, into: sqlite3.Connection) -> Salvage:
         if log.exists():
             shutil.copyfile(log, copy.with_name(copy.name + SIDE_FILES[0]))
         with closing(_damaged_source(copy)) as connection:
+            if not _is_mended(connection):
+                return _copy_tables(connection, into)
+        with closing(_tolerant(copy)) as connection:
             return _copy_tables(connection, into)
 
 
@@ -284,7 +288,9 @@ def _is_damaged(path: Path) -> bool:
         with closing(open_to_read(path, LOCK_WAIT_S).connection) as connection, translated(reading=True):
             version = version_of(connection)
             fits = version > len(MIGRATIONS) or fitting_version(connection, version) == version
-            return not (fits and is_intact(connection))
+            if not fits or not is_intact(connection):
+                return True
+            return version == len(MIGRATIONS) and bool(altered_entries(connection))
     except Damaged:
         return True
 
@@ -334,6 +340,15 @@ def _damaged_source(copy: Path) -> sqlite3.Connection:
         connection.close()
         raise Damaged("Nothing in the history can be read.")
     return connection
+
+
+def _is_mended(connection: sqlite3.Connection) -> bool:
+    """Mend the schema of a copy; False where nothing was to be mended, or its pages are damaged, too."""
+    try:
+        with transaction(connection):
+            return mend(connection, _version(connection))
+    except ERRORS:
+        return False
 
 
 def _tolerant(path: Path) -> sqlite3.Connection:

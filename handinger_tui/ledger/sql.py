@@ -14,6 +14,7 @@ from handinger_tui.core.decimals import EXACT, INT64_MAX
 from handinger_tui.core.errors import Damaged, LedgerError, Locked, NoRoom
 from handinger_tui.core.jsontext import as_object, dump, parse, text_at
 from handinger_tui.core.prompts import attachments_from_text, lineage_from_text
+from handinger_tui.core.safety import clean_line
 from handinger_tui.core.stream import FRAMINGS, UNREADABLE, Frame, Framing
 from handinger_tui.core.turns.fold import is_understood
 from handinger_tui.core.turns.messages import normalized_prompt
@@ -91,9 +92,13 @@ def translate(problem: sqlite3.Error | OSError, *, reading: bool = False) -> Led
         return damaged()
     if code == sqlite3.SQLITE_CONSTRAINT:
         return LedgerError("The history already contains this entry or lacks its parent.")
-    if reading or code == sqlite3.SQLITE_ERROR or extended in READ_ERROR_CODES:
-        return LedgerError(f"{CANNOT_READ}.", "Check the disk and the file's owner.")
-    return NoRoom("Cannot write the history.", "Check for free disk space and the folder's owner.")
+    cause = clean_line(str(problem), 200)
+    if code == sqlite3.SQLITE_ERROR:
+        # Our statements are right, so what they name is not there any more.
+        return LedgerError(f"Cannot use the history: {cause}.", "Check it with: handinger-tui doctor")
+    if reading or extended in READ_ERROR_CODES:
+        return LedgerError(f"{CANNOT_READ}: {cause}.", "Check the disk and the file's owner.")
+    return NoRoom(f"Cannot write the history: {cause}.", "Check for free disk space and the folder's owner.")
 
 
 def locked(hint: str = "Try again in a moment.") -> Locked:

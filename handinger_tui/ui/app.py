@@ -240,7 +240,7 @@ class HandingerApp(DiffApp, inherit_bindings=False):
 
     def leave(self, return_code: int) -> None:
         """End because of a signal; the draft is saved if that takes no longer than `SAVE_TIMEOUT_S`."""
-        if self._leave_task is not None or not self.work.controller.connected:
+        if self._leave_task is not None or not self.work.saves_drafts:
             self.exit(return_code=return_code)
         else:
             self._leave_task = asyncio.create_task(self._save_and_exit(return_code))

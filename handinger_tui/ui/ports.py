@@ -333,6 +333,8 @@ class Connection(Struct, frozen=True):
     """The stored workers of the service; None where there are none."""
     replay: Replay | None = None
     """Plays the session on the screen, of which nothing can be sent; None: this is no replay."""
+    keeps_history: bool = True
+    """Whether the history is on disk."""
 
     async def typical_cost(
         self, worker_id: str | None, budget: str, credit_usd: Decimal | None
@@ -360,6 +362,26 @@ class EarlyPrompt(Protocol):
 
         Returns the text typed into the prompt, and the bytes that are still to be processed, cut at pauses.
         """
+
+    def note(self, data: bytes) -> None:
+        """Keep input that was read after that, until the app keeps it. Called in a thread."""
+        ...
+
+
+class EarlyTexts(Protocol):
+    """What is typed while no history keeps it: on disk, for the next program. Nothing is raised."""
+
+    async def keep(self, text: str) -> None:
+        """Keep the text in place of the one before."""
+        ...
+
+    async def take(self) -> list[str]:
+        """The texts of programs that ended without a history; they stay on disk until `forget`."""
+        ...
+
+    async def forget(self) -> None:
+        """Remove what was kept and taken: it is in the history."""
+        ...
 
 
 class AppOptions(Struct, frozen=True):
@@ -394,6 +416,8 @@ class AppOptions(Struct, frozen=True):
     crash_folder: Path | None = None
     """The folder for crash reports; None writes them to the terminal."""
     early: EarlyPrompt | None = None
+    early_texts: EarlyTexts | None = None
+    """None: nothing is kept beside the history."""
     copy: Callable[[str], Awaitable[str]] | None = None
     """Copies a text with a program of this machine; returns its name, "" where there is none."""
     conceal: Callable[[str], str] = str

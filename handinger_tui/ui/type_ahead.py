@@ -117,6 +117,7 @@ class TypeAhead:
             await self._pass(held.pop(0))
         else:
             self._held = None
+            work.begin_saving()
 
     def _note_screen(self) -> None:
         work = self._work

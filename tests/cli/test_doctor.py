@@ -132,6 +132,24 @@ def test_a_damaged_history_is_listed_repaired_and_replaced_only_with_a_yes(tmp_p
     assert checks(run("doctor", "--json", home=tmp_path).out)["history"]["state"] == "ok"
 
 
+def test_a_trigger_with_a_flipped_bit_is_named_and_repaired(tmp_path: Path) -> None:
+    path = tmp_path / "history.db"
+    asyncio.run(create_history(path))
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        connection.execute("PRAGMA writable_schema = ON")
+        flip = "UPDATE sqlite_schema SET sql = replace(sql, 'NEW.steps', 'NEW.stepz') WHERE name = ?"
+        connection.execute(flip, ("charges_are_totalled",))
+    with LocalServer.start(pace=0) as server:
+        refused = run("-p", "echo A", home=tmp_path, base_url=server.base_url, key=server.api_key)
+    assert (refused.code, "no such column: NEW.stepz" in refused.err) == (10, True)
+    assert "handinger-tui doctor" in refused.err
+    check = checks(run("doctor", "--json", home=tmp_path).out)["history"]
+    assert (check["state"], "doctor --repair" in check["hint"]) == ("fault", True)
+    assert "trigger charges_are_totalled" in check["found"]
+    assert json.loads(run("doctor", "--repair", "--yes", "--json", home=tmp_path).out)["adopted"] is True
+    assert checks(run("doctor", "--json", home=tmp_path).out)["history"]["state"] == "ok"
+
+
 @pytest.mark.parametrize("name", [".", "missing.db", "pipe", "/dev/zero"])
 def test_what_is_no_file_is_not_repaired(name: str, tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")

@@ -100,6 +100,24 @@ def check_both_lines_are_in_the_prompt(start: Gated) -> None:
     assert "Three things to try" in screen
 
 
+def test_what_was_typed_before_the_app_was_there_survives_a_kill(tmux: str, tmp_path: Path) -> None:
+    with gated(tmux, tmp_path) as start:
+        start.window.shows(PROMPT)
+        start.window.type("half a thought, ")
+        start.window.type("größer")
+        start.window.until(lambda _screen: "thought, größer" in early_texts(tmp_path), "the text on disk")
+        start.window.kill()
+    (tmp_path / "sitecustomize.py").unlink()
+    with terminal(tmux, 60, 20) as window:
+        window.run(home=tmp_path)
+        window.shows("│ half a thought, größer ")
+        window.until(lambda _screen: not early_texts(tmp_path), "the draft of the history")
+
+
+def early_texts(home: Path) -> str:
+    return "\n".join(file.read_text() for file in home.glob("early-*"))
+
+
 def test_a_line_break_in_an_early_paste_sends_nothing(tmux: str, tmp_path: Path) -> None:
     with gated(tmux, tmp_path) as start:
         start.window.shows(PROMPT)

@@ -13,6 +13,7 @@ from handinger_tui.local.server import LocalServer
 from tests.e2e.accounts import Account
 from tests.e2e.runner import run
 from tests.e2e.terminal import terminal
+from tests.e2e.test_early_frame import early_texts
 from tests.e2e.test_typing import drafts
 
 if TYPE_CHECKING:
@@ -125,3 +126,29 @@ def test_the_last_keys_and_an_enter_just_before_a_kill_are_there_again(tmux: str
             window.run("-c", home=tmp_path, HANDINGER_POLL_INTERVAL="0.2", **account.environ)
             window.shows("half a thought")
             window.shows(" 1  echo queued")
+
+
+def test_what_is_typed_while_the_history_is_locked_survives_a_kill(tmux: str, tmp_path: Path) -> None:
+    with LocalServer.start() as server:
+        environ = Account(server, "workers").environ
+        run("-p", "echo one", home=tmp_path, **environ)
+        with (
+            closing(sqlite3.connect(tmp_path / "history.db", isolation_level=None)) as other,
+            terminal(tmux, 60, 20) as window,
+        ):
+            other.execute("BEGIN EXCLUSIVE")
+            window.run(home=tmp_path, **environ)
+            window.shows("Enter Send")
+            window.type("half a thought")
+            window.until(lambda _screen: "half a thought" in early_texts(tmp_path), "the text on disk")
+            window.kill()
+        # Two that begin at once: one has it.
+        with terminal(tmux, 60, 20) as first, terminal(tmux, 60, 20) as second:
+            for window in (first, second):
+                window.run(home=tmp_path, **environ)
+            for window in (first, second):
+                window.shows("echo one")
+            draft = "│ half a thought"
+            first.until(lambda screen: draft in screen or draft in second.screen, "the text in a prompt")
+            first.until(lambda _screen: not early_texts(tmp_path), "the draft of the history")
+            assert (draft in first.screen) != (draft in second.screen)

@@ -23,8 +23,9 @@ import pytest
 from msgspec.structs import replace
 from textual.widgets import Input
 
-from handinger_tui.cli.app import app_options
+from handinger_tui.cli.app import EarlyTexts, app_options
 from handinger_tui.cli.args import parse
+from handinger_tui.cli.early_text import EarlyText
 from handinger_tui.cli.load_settings import settings_for
 from handinger_tui.core.amounts import Unit
 from handinger_tui.core.money.limits import Scope
@@ -46,6 +47,8 @@ TIMES: Final = {
     "HANDINGER_IDLE_TIMEOUT": "30",
     "TEXTUAL_ANIMATIONS": "none",
 }
+LONG_S: Final = 600.0
+"""Seconds after which a history opens that another program has locked for good."""
 QUIET_S: Final = 8.0
 """Within this time the program has handled what was typed, on a busy machine, too."""
 UP, DOWN, RIGHT, CTRL_UP = "\x1b[A", "\x1b[B", "\x1b[C", "\x1b[1;5A"
@@ -464,7 +467,7 @@ class Life:
 
     async def _program(self, steps: int) -> None:
         args = parse([*self.argv])
-        delay = self.random.choice((0.0, 0.0, 0.1, 0.6))
+        delay = self.random.choice((0.0, 0.0, 0.1, 0.6, 0.6, LONG_S))
         async with AsyncExitStack() as stack:
             options = app_options(args, settings_for(args), stack)
 
@@ -472,11 +475,17 @@ class Life:
                 await asyncio.sleep(delay)
                 return await options.connect()
 
-            app = HandingerApp(replace(options, connect=connect))
+            file = EarlyText(str(self.home))
+            stack.callback(file.close)
+            app = HandingerApp(replace(options, connect=connect, early_texts=EarlyTexts(file)))
             stack.enter_context(unpainted())
             async with running(app, size=self.random.choice(SIZES)) as pilot:
                 person = Person(app, pilot, self.random, self)
                 await self._early(person)
+                if delay == LONG_S:
+                    await self._end_early(person)
+                    return
+                await self._first_session(person)
                 await self._acts(person, steps)
                 if app._exit:
                     return
@@ -492,6 +501,22 @@ class Life:
             else:
                 await person.press(f"/limit day {self.ledger.new_amount(7)}\r")
             await asyncio.sleep(self.random.choice((0.0, 0.35)))
+
+    async def _end_early(self, person: Person) -> None:
+        """A program whose history does not open ends: what was typed is on the disk by itself."""
+        # That of the command line is in the history of the shell.
+        person.forget({*marks(" ".join(self.argv))})
+        if self.random.random() < 0.8:
+            await person.press(f"echo {person.new_mark()}")
+        if self.random.random() < 0.5:
+            self.diary.append("SIGHUP before the first session")
+            person.app.leave(129)
+            await self._until(person, lambda: person.app._exit, "the end")
+        await self._check_texts(person, on_disk=True)
+        self.diary.append("killed before the first session")
+        person.app.exit(return_code=137)
+
+    async def _first_session(self, person: Person) -> None:
         controller = person.app.work.controller
         await self._until(person, lambda: controller.connected and bool(controller.session_id), "a session")
         await self._look(person)
@@ -584,12 +609,14 @@ class Life:
         """All texts that a person can bring back, on the screen and on the disk, or on the disk alone."""
         work = person.app.work
         edit = work.composer.queue_edit
-        held = [*self.service.posts]
+        held = [*self.service.posts, *(file.read_text("utf-8") for file in self.home.glob("early-*"))]
         if not on_disk:
             held += [person.in_prompt, *work.prompt.message_history.texts]
             # What was typed as a question came up stands in its field.
             held += [field.value for field in person.app.screen.query(Input)]
             held += [] if edit is None else [edit.aside.text, *edit.aside.pasted]
+        if not (self.home / "history.db").exists():
+            return "\n".join(held)
         with closing(sqlite3.connect(f"file:{self.home / 'history.db'}?mode=ro", uri=True)) as database:
             for query in ("SELECT text FROM drafts", "SELECT prompt FROM turns"):
                 held += [row[0] for row in database.execute(query)]
@@ -612,7 +639,9 @@ class Life:
         if not self.ledger.commands:
             return []
         newest = self.ledger.commands[-1]
+        if newest in places:
+            return []
         with closing(sqlite3.connect(f"file:{self.home / 'history.db'}?mode=ro", uri=True)) as database:
             stored = " ".join(str(row) for row in database.execute("SELECT * FROM limits"))
         digits = newest.replace(".", "")
-        return [] if digits in stored or newest in stored or newest in places else [newest]
+        return [] if digits in stored or newest in stored else [newest]

@@ -41,7 +41,7 @@ from handinger_tui.ledger.history import SessionHistory
 from handinger_tui.ledger.ledger import Ledger
 from handinger_tui.ledger.sql import translated
 from handinger_tui.ledger.turns import FrameWriter
-from tests.engine.fakes import PLACE, FakeIds
+from tests.engine.fakes import PLACE
 from tests.engine.scheduler import Loop, OldestFirst, new_loop
 from tests.ledger.samples import begin
 from tests.money.simulated_places import Places
@@ -88,6 +88,18 @@ class LoopClock:
 
     async def sleep(self, seconds: float) -> None:
         await asyncio.sleep(seconds)
+
+
+class TimedIds:
+    """Ids of one program, which sort by the time of their creation, as real ones do."""
+
+    def __init__(self, clock: LoopClock, program: str) -> None:
+        self._clock, self._program = clock, program
+        self._count = 0
+
+    def new(self, prefix: str) -> str:
+        self._count += 1
+        return f"{prefix}_{self._clock.now_ms():011x}{self._program}_{self._count:03d}"
 
 
 class Steady(RetryPolicy, frozen=True):
@@ -179,7 +191,7 @@ class Program:
         context = ServiceContext(
             PLACE, trigger=trigger, generation=life.generation, credit_usd=life.rules.credit_usd
         )
-        ids = FakeIds(program=name)
+        ids = TimedIds(life.clock, name)
         self.engine = Engine(
             self.client, self.ledger, life.clock, ids, policy, context=context, limits=self.ledger.limits
         )
@@ -421,7 +433,7 @@ class Life:
         frames = {turn.turn_id: await program.ledger.frames(turn.turn_id) for turn in loaded.turns}
         text = session_json(loaded, Contents(frames=frames))
         self.texts += 1
-        text = re.sub(r"\b(turn|ses)_p", rf"\1_i{self.texts}p", text)
+        text = re.sub(r"\b(turn|ses)_(?=[0-9a-f]{11}p)", rf"\1_i{self.texts}_", text)
         file = read_session(text.encode(), self.clock.now_ms())
         await program.ledger.history.add_imported(file)
         if self.random.random() < 0.5:

@@ -62,6 +62,12 @@ def test_all_places_show_the_truth_at_every_step(first: int, tmp_path: Path, *, 
         (3001846, True, None, (Habit.PAST, Habit.PROGRAMS, Habit.QUEUE)),
         # While a message of others ran, a program did not take the turns that another one had added before.
         (3001910, True, Trouble.TOGETHER, (Habit.LATE, Habit.QUEUE, Habit.RULINGS, Habit.STRANGERS)),
+        # What the reading of `/attach` showed was not entered where the history had the session already.
+        (4001493, True, None, (Habit.LATE, Habit.PAST)),
+        # A message that was adopted and one that was sent within a millisecond.
+        (4000628, False, None, (Habit.CREDITS, Habit.PAST, Habit.PROGRAMS, Habit.STRANGERS)),
+        # The last reading of a turn was used before the turns of the other program were taken.
+        (5000666, True, Trouble.TOGETHER, (Habit.FREE, Habit.FROZEN, Habit.LATE, Habit.PER_TURN)),
         # Zero, which others shared, became unknown: it stayed zero in the ledger.
         (2000888, False, Trouble.TOGETHER, (Habit.CREDITS, Habit.PAST, Habit.QUEUE, Habit.UNREAD)),
     ],

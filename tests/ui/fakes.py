@@ -341,6 +341,7 @@ class Desktop:
     browser: bool = True
     warnings: tuple[str, ...] = ()
     without_history: Callable[[], None] | None = None
+    keeps_history: bool = True
     now_ms: int = NOW_MS
     retry_policy: RetryPolicy = CALM
     ledger: FakeLedger = field(default_factory=FakeLedger)
@@ -395,6 +396,7 @@ class Desktop:
             self.warnings,
             self.without_history,
             schedules=lambda: self.schedules,
+            keeps_history=self.keeps_history,
             webhooks=self.webhooks,
             stored_workers=self.stored_workers,
             destination_of=(lambda text: (None, text)) if self.stored_workers else lambda text: (text, None),

@@ -25,8 +25,9 @@ from handinger_tui.core.errors import Damaged, HandingerError, LocalFileError, R
 from handinger_tui.core.formatting import plural
 from handinger_tui.core.safety import clean_line
 from handinger_tui.core.turns.turn import ErrorKind
-from handinger_tui.ledger import repair
+from handinger_tui.ledger import proof, repair
 from handinger_tui.ledger.ledger import FileAccess, Ledger
+from handinger_tui.ledger.schema import altered_entries
 from handinger_tui.ledger.sql import damaged
 
 if TYPE_CHECKING:
@@ -211,7 +212,7 @@ def _repair(args: argparse.Namespace, history: Path) -> int:
     """Save what can be read of a damaged history in a new file, which replaces it after a yes."""
     source = expand_path(args.repair) if args.repair else repair.damaged_file(history)
     if source is None:
-        put_result(args, {"saved": None}, "The history is not damaged. Nothing was written.")
+        put_result(args, {"saved": None}, f"The history is not damaged. Nothing was written. {ANYWAY}")
         return Exit.OK
     if args.repair and not os.path.isfile(source):
         raise LocalFileError(f"{clean_line(args.repair, 200)} is not a file.", "Name a damaged history.")
@@ -259,7 +260,11 @@ def _is_replacement_confirmed(repaired: Path) -> bool:
     return is_confirmed(f"Make {repaired.name} the history? The old file is kept.")
 
 
+ANYWAY: Final = "To write it again anyway, name its file: handinger-tui doctor --repair FILE"
 REPAIR_HINT: Final = "Save what can be read: handinger-tui doctor --repair"
+
+
+PROVEN: Final = "Schema, a write (rolled back), sums and the newest receipt are right."
 
 
 async def _check_history(paths: Paths) -> Check:
@@ -272,11 +277,18 @@ async def _check_history(paths: Paths) -> Check:
     try:
         # A start checks every page of a small file only.
         if repair.damaged_file(paths.database) == paths.database:
-            return Check("history", "fault", f"{paths.database}: {damaged().summary}", REPAIR_HINT)
+            altered = await ledger.database.run(altered_entries)
+            which = f"Not as they were made: {', '.join(altered)}." if altered else ""
+            finding = f"{paths.database}: {damaged().summary} {which}".rstrip()
+            return Check("history", "fault", finding, REPAIR_HINT)
+        if flaws := await ledger.database.run(proof.flaws):
+            return Check("history", "fault", f"{paths.database}: {' '.join(flaws)}", REPAIR_HINT)
         if ledger.problem:
             return Check("history", "note", ledger.problem)
-        count = len(await ledger.history.sessions(-1))
-        return Check("history", "ok", f"{paths.database}, {plural(count, 'session')}")
+        count = plural(len(await ledger.history.sessions(-1)), "session")
+        return Check("history", "ok", f"{paths.database}, {count}. {PROVEN}")
+    except HandingerError as problem:
+        return Check("history", "fault", f"{paths.database}: {problem.summary}", problem.hint)
     finally:
         await ledger.aclose()
 

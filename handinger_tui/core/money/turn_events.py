@@ -217,11 +217,14 @@ def events_with_others(turns: Sequence[Turn], others: Sequence[OtherTurn]) -> li
     doubled = _created(events) & _created(added)
     events += [placed for placed in added if placed.worker_id not in doubled]
     # Every program must compute the same order, also within a millisecond. Then the turn that began first
-    # comes first, as in its session.
+    # comes first, as in its session; of two, the one that was adopted, whose message was there before.
     began_ms: dict[str, int] = {}
+    sent: set[str] = set()
     for one in events:
         began_ms[one.turn_id] = min(one.at_ms, began_ms.get(one.turn_id, one.at_ms))
-    events.sort(key=lambda one: (one.at_ms, began_ms[one.turn_id], one.turn_id))
+        if isinstance(one.event, Sent) and not one.event.adopted:
+            sent.add(one.turn_id)
+    events.sort(key=lambda one: (one.at_ms, began_ms[one.turn_id], one.turn_id in sent, one.turn_id))
     return events
 
 

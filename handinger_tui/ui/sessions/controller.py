@@ -424,8 +424,6 @@ SETTLE_S: Final = 5.0
 """Most seconds for the reads of workers whose turns earlier runs left open."""
 FRESH_DRAFT: Final = "fresh"
 """The name under which the draft of a session without turns is saved."""
-EARLY_DRAFT: Final = "early"
-"""The name under which what is typed before the first session is on the screen is saved."""
 
 
 class DraftStore:
@@ -448,12 +446,6 @@ class DraftStore:
     async def save(self, name: str, draft: Draft) -> None:
         """Save a draft to disk."""
         await self._controller.connection.history.save_draft(name, pack_draft(draft))
-
-    async def read_early(self) -> list[Draft]:
-        """What was typed in a program that ended before its first session was on the screen."""
-        draft = unpack_draft(await self._controller.connection.history.draft(EARLY_DRAFT))
-        drafts = [replace(draft, others=()), *map(Draft, draft.others)]
-        return [one for one in drafts if one.text.strip() or one.files]
 
     async def read(self, session_id: str) -> Draft:
         """The saved draft of a session."""

@@ -221,6 +221,9 @@ class TerminalDriver(LinuxDriver):
         """Return input that was read before the driver started, cut at pauses; subclasses override it."""
         return []
 
+    def note_input(self, data: bytes) -> None:
+        """Input was read, and is not passed on yet; subclasses override it."""
+
     def run_input_thread(self) -> None:
         """Read input until `exit_event` is set. Textual runs this in a thread."""
         if issubclass(XTermParser, Missing):
@@ -258,6 +261,7 @@ class TerminalDriver(LinuxDriver):
                 if not data:
                     self._owner.call_later(self._owner.exit, return_code=EXIT_HANGUP)
                     return
+                self.note_input(data)
 
 
 def driver_for(early: EarlyPrompt, set_text: Callable[[str, list[str]], None]) -> type[TerminalDriver]:
@@ -298,6 +302,10 @@ def driver_for(early: EarlyPrompt, set_text: Callable[[str, list[str]], None]) -
             """The bytes typed before the takeover, cut at pauses; empty at every later call."""
             typed, self._typed_bytes = self._typed_bytes or [], []
             return typed
+
+        def note_input(self, data: bytes) -> None:
+            """What the app reads is kept with what was typed before, until it is in the prompt."""
+            early.note(data)
 
     return EarlyDriver
 

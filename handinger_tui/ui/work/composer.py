@@ -289,10 +289,18 @@ class Composer:
         texts, shown.unsaved = shown.unsaved, []
         try:
             if texts:
-                await history.keep_unsent([expand_chips(text, self.prompt.pasted.texts) for text in texts])
+                await history.keep_unsent([self._expanded(text) for text in texts])
         except HandingerError:
             shown.unsaved = [*texts, *shown.unsaved]
             raise
+
+    @property
+    def unsent_texts(self) -> Sequence[str]:
+        """The texts of the prompt history that are not sent and not on disk yet."""
+        return [self._expanded(text) for text in self.prompt.message_history.unsaved]
+
+    def _expanded(self, text: str) -> str:
+        return expand_chips(text, self.prompt.pasted.texts)
 
     # -- drafts ----------------------------------------------------------------------------------
     def draft(self) -> Draft:

@@ -104,6 +104,8 @@ class WorkScreen(BareContainer, Screen[None], inherit_bindings=False):
     AUTO_FOCUS = "#prompt"
     validate_selections = one_selection
     BINDINGS: ClassVar[list[BindingType]] = bindings(Where.ANYWHERE, Where.TRANSCRIPT)
+    saves_drafts = False
+    """Whether all that was typed before the first frame is in the prompt."""
 
     def __init__(self, options: AppOptions, now_ms: Callable[[], int]) -> None:
         super().__init__()
@@ -140,7 +142,7 @@ class WorkScreen(BareContainer, Screen[None], inherit_bindings=False):
         pane.origin = lambda: composer.origin
         self.send_flow = send_flow = SendFlow(controller, interaction, pane, composer)
         self.switcher = switcher = SessionSwitcher(
-            controller, interaction, pane, composer, self._handle_shown
+            controller, interaction, pane, composer, self._handle_shown, options.early_texts
         )
         self.browsing = Browsing(self, controller, pane, composer, self.scheduler.request)
         self._first_screen = FirstScreen(
@@ -410,9 +412,15 @@ class WorkScreen(BareContainer, Screen[None], inherit_bindings=False):
         if isinstance(event, TextArea.Changed):
             self._save_draft_soon()
 
+    def begin_saving(self) -> None:
+        """What was typed before the first frame is in the prompt: from now on the draft is saved."""
+        if not self.saves_drafts:
+            self.saves_drafts = True
+            self._save_draft_soon()
+
     def _save_draft_soon(self) -> None:
         """Save the draft to disk soon: its text or its attachments changed."""
-        if self._draft_timer is None:
+        if self._draft_timer is None and self.saves_drafts:
             self._draft_timer = self.set_timer(SAVE_DRAFT_WITHIN_S, self._save_draft)
         # Typing changes nothing of the session: no repaint, which would walk up to 2,000 turns per letter.
         self._renew_keys()

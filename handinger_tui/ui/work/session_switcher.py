@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 
 from handinger_tui.core.errors import HandingerError
-from handinger_tui.core.prompts import Draft
-from handinger_tui.ui.sessions.controller import EARLY_DRAFT, FRESH_DRAFT, SessionController
+from handinger_tui.core.prompts import Draft, pack_draft, unpack_draft
+from handinger_tui.ui.sessions.controller import FRESH_DRAFT, SessionController
 from handinger_tui.ui.widgets.prompt import PromptBox
 from handinger_tui.ui.widgets.welcome import MOST_RECENT, Welcome
 
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
 
     from handinger_tui.ui.interaction import Interaction
+    from handinger_tui.ui.ports import EarlyTexts
     from handinger_tui.ui.work.attachments import PromptSnapshot
     from handinger_tui.ui.work.browsing import Browsing
     from handinger_tui.ui.work.composer import Composer
@@ -36,6 +37,7 @@ class SessionSwitcher:
         pane: SessionPane,
         composer: Composer,
         shown: Callable[[bool], None],
+        early: EarlyTexts | None,
     ) -> None:
         """`shown` is called for every session put on the screen, with whether it is the first one."""
         self._controller = controller
@@ -46,10 +48,8 @@ class SessionSwitcher:
         self._shown = shown
         self._requests = 0
         """Number of switches requested so far: only the newest one takes effect."""
-        self._left: Sequence[Draft] | None = None
-        """What a program that ended had before its first session was on the screen; None: not read yet."""
-        self._has_early = False
-        """Whether a draft from before the first session may be on disk."""
+        self._early = early
+        """Where the draft is kept while there is no history to keep it; None: nowhere, or no longer."""
         self.waiting_texts: Callable[[], Sequence[str]] = tuple
         """The lines that were entered and wait; they belong to the draft until they are turns."""
 
@@ -114,19 +114,31 @@ class SessionSwitcher:
     async def show_first(self, session_id: str) -> None:
         """Show the first session; the text typed while the app was connecting stays.
 
-        What an earlier program had when it was killed before that comes back.
+        What earlier programs had when they were killed before that comes back.
         """
-        self.show(session_id, await self._drafts.read(session_id))
-        left = [one for one in self._left or () if one.text.strip() not in self._drafts.stored_texts]
-        self.composer.return_drafts(left)
-        if self._has_early:
-            self._interaction.run(self.save_draft())
-
-    async def begin_saving(self) -> None:
-        """From now on what is typed is on disk soon, also before the first session is on the screen."""
-        self._left = await self._drafts.read_early()
-        self._has_early = bool(self._left)
+        draft = await self._drafts.read(session_id)
+        left = await self._left_by_others()
+        self.show(session_id, draft)
+        for one in left:
+            self.composer.prompt.message_history.add(*one.others)
+        self.composer.return_drafts(
+            [replace(one, others=()) for one in left if one.text.strip() or one.files]
+        )
         self._interaction.run(self.save_draft())
+
+    async def _left_by_others(self) -> Sequence[Draft]:
+        """What was typed in programs that ended before there was a history to keep it."""
+        if self._early is None or not self._controller.connection.keeps_history:
+            return ()
+        is_sent = self._drafts.stored_texts
+        drafts = [unpack_draft(text) for text in await self._early.take()]
+        return [
+            replace(
+                Draft() if draft.text.strip() in is_sent else draft,
+                others=tuple(text for text in draft.others if text.strip() not in is_sent),
+            )
+            for draft in drafts
+        ]
 
     def show(self, session_id: str, draft: Draft) -> None:
         """Put a session on the screen with its draft, without an await in between."""
@@ -150,23 +162,24 @@ class SessionSwitcher:
     async def save_draft(self) -> None:
         """Save what is in the prompt, and what waits, to disk."""
         session_id = self._controller.session_id
-        if self._left is None:
-            return
         draft = self.composer.leaving.apart(session_id, self.composer.draft_to_save())
         waiting = self.waiting_texts()
         if waiting and not draft.text:
             draft, waiting = replace(draft, text=waiting[0]), waiting[1:]
         draft = replace(draft, others=(*draft.others, *waiting))
+        # Before there is a session, and with a history in memory, nothing of it is on disk.
+        has_history = bool(session_id) and self._controller.connection.keeps_history
+        if self._early is not None and not has_history:
+            kept = replace(draft, others=(*draft.others, *self.composer.unsent_texts))
+            await self._early.keep(pack_draft(kept))
         if not session_id:
-            if draft != Draft() or self._has_early:
-                self._has_early = True
-                await self._drafts.save(EARLY_DRAFT, draft)
             return
-        await self.composer.save_unsent(self._controller.connection.history)
+        if has_history:
+            await self.composer.save_unsent(self._controller.connection.history)
         await self._drafts.save(self._drafts.name_of(session_id), draft)
-        if self._has_early:
-            self._has_early = False
-            await self._drafts.save(EARLY_DRAFT, Draft())
+        if self._early is not None and has_history:
+            early, self._early = self._early, None
+            await early.forget()
 
     async def _save_leaving_draft(self) -> Draft:
         """Save the draft of the session on the screen before another one is opened; returns the draft."""

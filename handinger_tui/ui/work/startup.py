@@ -87,7 +87,6 @@ class Startup:
         controller, prompt = self._controller, self._composer.prompt
         initial = InitialSession(new_id)
         try:
-            await self._switcher.begin_saving()
             # Before the recovery: what it settles in other sessions would make one of them the last.
             last_id = await self._last_id()
             recovered = await controller.recover()

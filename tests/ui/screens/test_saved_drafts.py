@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import time
+from dataclasses import dataclass, field
+from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
-from handinger_tui.ui.sessions.controller import EARLY_DRAFT
-from tests.ui.fakes import Desktop
+from handinger_tui.core.prompts import Draft, unpack_draft
+from tests.ui.fakes import Desktop, launch
 from tests.ui.screens.test_key_bytes import press
 
 SOON_S = 0.3
@@ -64,30 +67,75 @@ async def test_what_leaves_the_prompt_unsent_is_in_the_history_of_the_next_progr
     assert desktop.history.texts == ["sent before", kept]
 
 
-async def test_what_is_typed_before_a_session_is_there_is_on_disk_and_in_the_next_program(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    desktop, opened = Desktop(gate=asyncio.Event()), asyncio.Event()
+@dataclass
+class FakeEarlyTexts:
+    """The texts of programs without a history, in memory."""
 
-    async def last() -> None:
-        await opened.wait()
+    left: list[str] = field(default_factory=list)
+    kept: str = ""
+    forgotten: bool = False
 
-    monkeypatch.setattr(desktop.history, "last", last)
+    async def keep(self, text: str) -> None:
+        self.kept = text
+
+    async def take(self) -> list[str]:
+        return self.left
+
+    async def forget(self) -> None:
+        self.forgotten = True
+
+
+def early(*left: str, **members: Any) -> tuple[Desktop, FakeEarlyTexts]:
+    texts = FakeEarlyTexts([*left])
+    return Desktop(launch=replace(launch(), early_texts=texts), **members), texts
+
+
+async def test_what_is_typed_before_a_session_is_there_is_kept_and_in_the_next_program() -> None:
+    gate = asyncio.Event()
+    typed = Draft("half a thought", others=("a question",))
+    desktop, texts = early(gate=gate)
     async with desktop.running() as pilot:
-        # Typed before there is anything to save it with, and no key after that.
         await press(desktop, pilot, "a question\rhalf a thought")
-        assert desktop.gate is not None
-        desktop.gate.set()
-        await desktop.until(pilot, lambda: "half a thought" in desktop.history.drafts.get(EARLY_DRAFT, ""))
-        killed = dict(desktop.history.drafts)
-        opened.set()
+        await desktop.until(pilot, lambda: unpack_draft(texts.kept) == typed)
+        killed = texts.kept
         # With the session on the screen it is a draft of that.
-        await desktop.until(pilot, lambda: desktop.history.drafts.get(EARLY_DRAFT) == "")
-    again = Desktop()
-    again.history.drafts.update(killed)
+        gate.set()
+        await desktop.until(pilot, lambda: texts.forgotten)
+        assert "half a thought" in desktop.history.drafts.values()
+    again, texts = early(killed)
     async with again.running() as pilot:
         await again.until(pilot, lambda: again.work.prompt.text == "half a thought")
         assert "a question" in again.work.prompt.message_history.texts
-        await again.until(pilot, lambda: again.history.drafts.get(EARLY_DRAFT) == "")
-        assert again.history.drafts["fresh"]
+        await again.until(pilot, lambda: texts.forgotten)
+        assert again.history.drafts["fresh"] == "half a thought"
     assert again.api.posts == []
+
+
+@pytest.mark.parametrize("cleared", [False, True])
+async def test_an_end_before_the_history_is_open_keeps_what_was_typed(*, cleared: bool) -> None:
+    desktop, texts = early(gate=asyncio.Event())
+    async with desktop.running() as pilot:
+        await press(desktop, pilot, "half a thought")
+        await desktop.until(pilot, lambda: desktop.work.prompt.text == "half a thought")
+        await press(desktop, pilot, "\x03" if cleared else "!")
+        await desktop.until(pilot, lambda: desktop.work.prompt.text == ("" if cleared else "half a thought!"))
+        desktop.app.leave(129)
+    assert not texts.forgotten
+    again, _ = early(texts.kept)
+    async with again.running() as pilot:
+        if cleared:
+            await again.until(pilot, lambda: "half a thought" in again.work.prompt.message_history.texts)
+        await again.until(pilot, lambda: again.work.prompt.text == ("" if cleared else "half a thought!"))
+
+
+async def test_a_history_in_memory_leaves_the_draft_where_the_next_program_finds_it() -> None:
+    desktop, texts = early("of another program")
+    desktop.keeps_history = False
+    async with desktop.running() as pilot:
+        await press(desktop, pilot, "half a thought")
+        await desktop.until(pilot, lambda: texts.kept == "half a thought")
+        await press(desktop, pilot, "\x15")
+        # Cut, it is among the texts of the prompt history.
+        await desktop.until(pilot, lambda: texts.kept.endswith('["half a thought"]}'))
+        assert "of another program" not in desktop.work.prompt.message_history.texts
+    assert not texts.forgotten

@@ -225,6 +225,9 @@ class Early:
     def finish(self) -> tuple[str, list[bytes]]:
         return "Hel", [b"l\x1b[D", b"o"]
 
+    def note(self, data: bytes) -> None:
+        pass
+
 
 async def test_text_and_keys_of_the_early_prompt_are_received_once(monkeypatch: pytest.MonkeyPatch) -> None:
     written: list[str] = []
