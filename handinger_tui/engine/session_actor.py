@@ -492,6 +492,14 @@ class SessionActor:
         record = self.runs.record
         is_written_here = record is not None and record.is_ours and not self.gate.is_closed
         self._limits.observe(before, now, running=is_written_here)
+        was_read = before is not None and before.before is None and now.before is not None
+        if is_running and was_read and record is not None and record.look is not None:
+            self.inbox.post(partial(self._use_look, record.look, now.turn_id))
+
+    async def _use_look(self, look: WorkerBody, turn_id: str) -> None:
+        """Settle earlier turns by the reading just before a turn: it may show late costs of theirs."""
+        with suppress(LedgerError):
+            await self._settler.settle_older(look, without=turn_id)
 
     def _run_ended(self, record: TurnRecord) -> None:
         if record.is_ours:

@@ -116,6 +116,8 @@ class TurnRecord:
         """The first byte of the request may have left. The caller sets it for a turn resumed after that."""
         self.is_ours = True
         """This program writes the turn. Otherwise it only shows what another one stores of it."""
+        self.look: WorkerBody | None = None
+        """The reading of the worker just before the request."""
         self.last_body: WorkerBody | None = None
         """The newest reading of the worker by which the turn was to be settled."""
         self._worker_committed = self.request.target_id is not None

@@ -116,7 +116,7 @@ class TurnRun:
 
     async def _send(self) -> None:
         record = self.record
-        look = await self._read_before()
+        await self._read_before()
         worker_id = record.request.target_id
         begun = self._api.new_target(record.turn_id) if worker_id is None else None
         record.note(Marker.SENDING, worker_id=worker_id, **({} if begun is None else {"begun": begun}))
@@ -126,13 +126,13 @@ class TurnRun:
                 await read_reply(record, reply, self._deps)
         except Unreachable as trouble:
             # It may show late costs of earlier turns.
-            record.last_body = look
+            record.last_body = record.look
             record.settle(TurnStatus.NOT_SENT, trouble.fault())
         except Refused as refusal:
             if await self._was_accepted_after_refusal():
                 await self._recover(refusal, accepted=False)
             else:
-                record.last_body = look
+                record.last_body = record.look
                 record.settle(TurnStatus.REJECTED, refusal.fault())
         except (Doubtful, ServerFault, BrokenContract) as doubt:
             # The answer may be the only place that names the worker that it has begun.
@@ -162,23 +162,23 @@ class TurnRun:
     def _depart(self) -> None:
         self.record.departed = True
 
-    async def _read_before(self) -> WorkerBody | None:
+    async def _read_before(self) -> None:
         """Read the worker before the POST. Free and optional: an error or a timeout is ignored."""
         record = self.record
         if record.request.target_id is None:
-            return None
+            return
         body = None
         with suppress(ApiError, TimeoutError):
             async with asyncio.timeout(self._deps.policy.before_timeout):
                 body = await self._api.read_worker(record.request.target_id)
         if body is not None and body.wire:
+            record.look = body
             record.feed_worker(body, ReadReason.BEFORE, messages=False)
         if body is not None and body.wire and not names_another(body.snapshot.worker_id, record.worker_id):
             record.note(Marker.ASKED, times=prompt_count(body.snapshot, record.request.prompt))
         elif times := equal_before(record.request, record.earlier):
             # The answer to an equal earlier message must not be taken for that of this one.
             record.note(Marker.ASKED, times=times)
-        return body if body is not None and body.wire else None
 
     async def _was_accepted_after_refusal(self) -> bool:
         """Read the worker after a refusal: it may work on our message, and its figures may have risen.

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterable
+import sqlite3
+from collections.abc import Callable, Iterable
 from contextlib import closing
 from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
 from random import Random
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
 from zoneinfo import ZoneInfo
 
 from handinger_tui.core.amounts import Total, Unit, at_price
@@ -33,6 +34,7 @@ from handinger_tui.ledger.charges.grouping import buckets, restatements, turn_ch
 from handinger_tui.ledger.charges.limits import LimitRules, LimitUsage, periods_at
 from handinger_tui.ledger.charges.turn_records import turn_record
 from handinger_tui.ledger.cost_rows import CostRows
+from handinger_tui.ledger.database import Database
 from handinger_tui.ledger.database_file import charges_before, open_database
 from handinger_tui.ledger.history import SessionHistory
 from handinger_tui.ledger.sql import one_moment, unpack
@@ -49,6 +51,7 @@ from tests.money.simulated_service import (
 if TYPE_CHECKING:
     from handinger_tui.engine.ports import Clock
 
+T = TypeVar("T")
 ALL: Final = ChargeFilter()
 ZERO: Final = Decimal(0)
 WRITE_MS: Final = 100
@@ -77,17 +80,16 @@ class Right(NamedTuple):
     most: int
 
 
-class Direct:
-    """Runs jobs on a connection."""
+class Direct(Database):
+    """Runs jobs on a connection, without a thread."""
 
-    problem = None
-    unwritten: tuple[()] = ()
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self.connection = connection
+        self.problem = None
+        self.unwritten = []
 
-    def __init__(self, connection: Any) -> None:
-        self._connection = connection
-
-    async def run(self, work: Any, *, flush: bool = False) -> Any:
-        return work(self._connection)
+    async def run(self, work: Callable[[sqlite3.Connection], T], *, flush: bool = False) -> T:
+        return work(self.connection)
 
 
 def result_of(coroutine: Any) -> Any:
@@ -107,8 +109,7 @@ class Places:
     ) -> None:
         self._service, self._clock, self._rules, self._generation = service, clock, rules, generation
         self._connection = open_database(path, 0.0).connection
-        database: Any = Direct(self._connection)
-        self._history = SessionHistory(database, "", lambda _run: True)
+        self._history = SessionHistory(Direct(self._connection), "", lambda _run: True)
         self._version = -1
         self._prompts: dict[str, str] = {}
         self._newest_charge = 0

@@ -17,7 +17,7 @@ from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
 from random import Random
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Final, TypeVar
 from zoneinfo import ZoneInfo
 
 from handinger_tui.core.amounts import Unit
@@ -44,7 +44,7 @@ from handinger_tui.ledger.turns import FrameWriter
 from tests.engine.fakes import PLACE
 from tests.engine.scheduler import Loop, OldestFirst, new_loop
 from tests.ledger.samples import begin
-from tests.money.simulated_places import Places
+from tests.money.simulated_places import Direct, Places
 from tests.money.simulated_service import HOUR, Client, Habit, Reach, SimulatedService, Trouble
 
 if TYPE_CHECKING:
@@ -109,15 +109,12 @@ class Steady(RetryPolicy, frozen=True):
         return min(self.poll_interval * 1.5 ** (attempt - 1), self.poll_interval_max)
 
 
-class DirectDatabase:
-    """A `Database` without a thread. Frames are written before the next job, as there."""
-
-    problem = None
+class DirectDatabase(Direct):
+    """Frames are written before the next job, as by the thread."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:
-        self.connection = connection
-        self.unwritten: list[TurnFrame] = []
-        self._write = FrameWriter()
+        super().__init__(connection)
+        self._write_all = FrameWriter()
         self.is_dead = False
 
     def append(self, item: TurnFrame) -> None:
@@ -127,7 +124,7 @@ class DirectDatabase:
     def flush(self) -> None:
         """Write the frames, as the thread does after 0.05 seconds."""
         if self.unwritten:
-            self._write(self.connection, self.unwritten)
+            self._write_all(self.connection, self.unwritten)
             self.unwritten = []
 
     async def run(self, work: Callable[[sqlite3.Connection], T], *, flush: bool = False) -> T:
@@ -146,8 +143,7 @@ class DirectLedger(Ledger):
         self.direct = DirectDatabase(open_database(path, 0.0).connection)
         self._alive = alive
         alive.add(self.run.run_id)
-        database: Any = self.direct
-        self.database = database
+        self.database = database = self.direct
         self.history = SessionHistory(database, self.run.run_id, self._is_alive)
         self.limits = LimitService(database)
         self.charges = ChargeQueries(database, self.limits)

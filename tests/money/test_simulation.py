@@ -68,6 +68,8 @@ def test_all_places_show_the_truth_at_every_step(first: int, tmp_path: Path, *, 
         (4000628, False, None, (Habit.CREDITS, Habit.PAST, Habit.PROGRAMS, Habit.STRANGERS)),
         # The last reading of a turn was used before the turns of the other program were taken.
         (5000666, True, Trouble.TOGETHER, (Habit.FREE, Habit.FROZEN, Habit.LATE, Habit.PER_TURN)),
+        # What the reading before a turn showed of earlier ones was entered at the end of that turn only.
+        (6000836, True, Trouble.NIGHT, (Habit.LATE, Habit.PER_TURN, Habit.QUEUE, Habit.UNREAD)),
         # Zero, which others shared, became unknown: it stayed zero in the ledger.
         (2000888, False, Trouble.TOGETHER, (Habit.CREDITS, Habit.PAST, Habit.QUEUE, Habit.UNREAD)),
     ],
