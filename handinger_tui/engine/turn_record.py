@@ -128,7 +128,6 @@ class TurnRecord:
 
     @property
     def turn_id(self) -> str:
-        """The id of the turn."""
         return self.request.turn_id
 
     @property

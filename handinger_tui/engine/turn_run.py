@@ -482,7 +482,6 @@ class Recovery:
         """When recovery began, or the worker was last seen to work on our turn (monotonic seconds)."""
 
     async def run(self) -> None:
-        """Settle the turn."""
         record = self._record
         if record.turn.finished or self._is_answered_in_full():
             await self._confirm(recovered=False)
