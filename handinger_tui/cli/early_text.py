@@ -25,6 +25,8 @@ NAME: Final = "early-"
 """The beginning of the names of these files."""
 END: Final = b"\0"
 """Ends each text in the file, of which the last complete one counts: a kill may cut off what is behind."""
+LARGE_BYTES: Final = 1 << 20
+"""A longer file is replaced: each text goes behind the one before."""
 MAX_BYTES: Final = 64 << 20
 """A longer file is not ours."""
 
@@ -48,6 +50,8 @@ class EarlyText:
         self._left: list[tuple[str, int]] = []
         self._busy = threading.Lock()
         self._kept = ""
+        self._is_cut = False
+        """Whether the last text was not written to its end."""
         self._has_app = False
         """Whether the app keeps its draft, which has all that the early prompt has read."""
 
@@ -66,25 +70,36 @@ class EarlyText:
         with self._busy:
             if not self._folder or text == self._kept:
                 return
+            data = (END if self._is_cut else b"") + text.replace("\0", "").encode(errors="replace") + END
             try:
-                if self._own is None:
-                    self._own = self._create()
-                data = text.replace("\0", "").encode(errors="replace") + END
-                while data:
-                    data = data[os.write(self._own[1], data) :]
+                self._write(data)
             except OSError:
+                # The end of what a full disk took is missing.
+                self._is_cut = True
                 return
-            self._kept = text
+            self._kept, self._is_cut = text, False
+
+    def _write(self, data: bytes) -> None:
+        """Write behind the text before, or to a new file where that is large. Raises OSError."""
+        before = self._own
+        if before is None or os.fstat(before[1]).st_size > LARGE_BYTES:
+            self._own = self._create()
+        while data and self._own is not None:
+            data = data[os.write(self._own[1], data) :]
+        if before is not None and before is not self._own:
+            _end(before)
 
     def _create(self) -> tuple[str, int]:
         os.makedirs(self._folder, mode=0o700, exist_ok=True)
         path = os.path.join(self._folder, f"{NAME}{os.getpid()}-{time.time_ns()}")
-        unnamed = f"{path}.new"
         flags = os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_APPEND | getattr(os, "O_NOFOLLOW", 0)
+        unnamed = f"{path}.new"
         descriptor = os.open(unnamed, flags, 0o600)
         # Locked before it gets the name under which other programs look for it.
-        if _lock(descriptor):
-            os.rename(unnamed, path)
+        if not _lock(descriptor):
+            _end((unnamed, descriptor))
+            raise OSError
+        os.rename(unnamed, path)
         return path, descriptor
 
     def take(self) -> list[str]:
@@ -116,9 +131,11 @@ class EarlyText:
     def close(self) -> None:
         """Leave the files to the next program, as the end of this one does."""
         with self._busy:
-            for path, descriptor in [self._own, *self._left] if self._own else self._left:
-                if self._own == (path, descriptor) and not self._kept:
-                    _remove(path)
+            if self._own is not None and not self._kept:
+                _end(self._own)
+            elif self._own is not None:
+                os.close(self._own[1])
+            for _, descriptor in self._left:
                 os.close(descriptor)
             self._own, self._left, self._folder = None, [], ""
 
@@ -126,11 +143,17 @@ class EarlyText:
         """Remove the files: what was in them is in the history, or nobody wants it."""
         with self._busy:
             own = [] if self._own is None else [self._own]
-            for path, descriptor in own + self._left:
-                _remove(path)
-                os.close(descriptor)
+            for file in own + self._left:
+                _end(file)
             self._own, self._left, self._kept = None, [], ""
             self._has_app = True
+
+
+def _end(file: tuple[str, int]) -> None:
+    """Remove a file, and then its lock."""
+    path, descriptor = file
+    _remove(path)
+    os.close(descriptor)
 
 
 def _remove(path: str) -> None:

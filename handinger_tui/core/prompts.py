@@ -333,16 +333,17 @@ def chip_text(text: str, number: int) -> str:
     return f"[{chip_name(text, number)}: {len(text):,} characters]"
 
 
-def is_only_carried(prompt: str, pasted: Sequence[str]) -> bool:
-    """Whether a message is nothing but the conversation that a fork carries over, as a chip or unfolded."""
+def message_of_fork(prompt: str, pasted: Sequence[str]) -> Typed | None:
+    """What goes with the conversation that a fork carries over, as a chip or unfolded; None: it is no fork.
+
+    A command that is typed there is never sent as paid text, either.
+    """
     carried = [text for text in pasted if text.startswith(CARRIED)]
-    if not carried:
-        return False
-    text = expand_chips(prompt, pasted)
+    text = expand_chips(prompt, pasted) if carried else prompt
     message = text
     for one in carried:
         message = message.replace(one, "")
-    return message != text and not message.strip()
+    return None if message == text else classify(message)
 
 
 def expand_chips(prompt: str, pasted: Sequence[str]) -> str:

@@ -117,7 +117,7 @@ class TurnRecord:
         self.is_ours = True
         """This program writes the turn. Otherwise it only shows what another one stores of it."""
         self.look: WorkerBody | None = None
-        """The reading of the worker just before the request."""
+        """The reading of the worker just before the request, or right after its refusal."""
         self.last_body: WorkerBody | None = None
         """The newest reading of the worker by which the turn was to be settled."""
         self._worker_committed = self.request.target_id is not None
@@ -128,7 +128,6 @@ class TurnRecord:
 
     @property
     def turn_id(self) -> str:
-        """The id of the turn."""
         return self.request.turn_id
 
     @property

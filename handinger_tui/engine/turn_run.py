@@ -196,6 +196,7 @@ class TurnRun:
                 body = await self._api.read_worker(record.worker_id)
         except (ApiError, TimeoutError):
             return False
+        record.look = body
         record.feed_worker(body, ReadReason.MONEY, messages=False)
         answer = answer_to(record.turn.request, body.snapshot)
         return answer.present is True and (bool(answer.parts) or not answer.last or body.snapshot.busy)
@@ -481,7 +482,6 @@ class Recovery:
         """When recovery began, or the worker was last seen to work on our turn (monotonic seconds)."""
 
     async def run(self) -> None:
-        """Settle the turn."""
         record = self._record
         if record.turn.finished or self._is_answered_in_full():
             await self._confirm(recovered=False)

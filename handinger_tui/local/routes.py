@@ -245,7 +245,6 @@ class Routes:
         return schedule.as_members()
 
     async def cancel_schedule(self, request: Request) -> object:
-        """Cancel a schedule."""
         self.registry.cancel_schedule(self._worker(request), request.path_params["schedule_id"])
         return {"cancelled": True}
 

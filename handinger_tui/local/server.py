@@ -142,7 +142,6 @@ class LocalServer:
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Stop the server."""
         self.stop()
 
     def wait(self, seconds: float) -> bool:

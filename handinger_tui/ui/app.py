@@ -61,6 +61,8 @@ _SHEETS: Final = (_PACKAGE / "styles.tcss", _PACKAGE.parent / "styles.tcss")
 # the package has no copy.
 STYLESHEET: Final = next((path for path in _SHEETS if path.is_file()), _SHEETS[0])
 
+KEYS_TIMEOUT_S: Final = 3.0
+"""Leaving because of a signal waits at most this many seconds for the keys that were read before it."""
 SAVE_TIMEOUT_S: Final = 1.0
 """Leaving because of a signal waits at most this many seconds for the draft to be saved."""
 CRASHED: Final = "handinger-tui crashed. Your history is safe."
@@ -240,18 +242,32 @@ class HandingerApp(DiffApp, inherit_bindings=False):
 
     def leave(self, return_code: int) -> None:
         """End because of a signal; the draft is saved if that takes no longer than `SAVE_TIMEOUT_S`."""
-        if self._leave_task is not None or not self.work.saves_drafts:
+        if self._leave_task is not None:
             self.exit(return_code=return_code)
         else:
             self._leave_task = asyncio.create_task(self._save_and_exit(return_code))
 
     async def _save_and_exit(self, return_code: int) -> None:
         try:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(KEYS_TIMEOUT_S):
+                    await self._read_keys_handled()
             with suppress(HandingerError, TimeoutError):
                 async with asyncio.timeout(SAVE_TIMEOUT_S):
-                    await self._save_typed()
+                    # Until then, what was typed is on disk where it was read.
+                    if self.work.saves_drafts:
+                        await self._save_typed()
         finally:
             self.exit(return_code=return_code)
+
+    async def _read_keys_handled(self) -> None:
+        """Wait until the keys that were read by now are where they were typed, on a busy machine, too."""
+        waits = True
+        while waits:
+            handled = asyncio.Event()
+            self.call_later((self.focused or self.work.prompt).call_later, handled.set)
+            await handled.wait()
+            waits = self.work.interaction.keys_wait()
 
     async def _save_typed(self) -> None:
         """Save what is typed into the pages and dialogs over the session, and its draft."""

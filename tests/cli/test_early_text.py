@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import subprocess
 import sys
@@ -58,6 +59,35 @@ def test_a_text_that_a_kill_has_cut_off_leaves_the_one_before(tmp_path: Path) ->
         with file.open("ab") as more:
             more.write(b"whole and mo")
     assert EarlyText(str(tmp_path)).take() == ["whole"]
+
+
+def test_a_text_that_a_full_disk_has_cut_off_is_no_part_of_the_next_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program, write, room = EarlyText(str(tmp_path)), os.write, [3, 0]
+
+    def full(descriptor: int, data: bytes) -> int:
+        if not (bytes_left := room.pop(0)):
+            raise OSError(errno.ENOSPC, "full")
+        return write(descriptor, data[:bytes_left])
+
+    program.keep("one")
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "write", full)
+        program.keep("one and more")
+    program.keep("whole")
+    program.close()
+    assert EarlyText(str(tmp_path)).take() == ["whole"]
+
+
+def test_the_file_of_a_long_session_stays_small(tmp_path: Path) -> None:
+    program = EarlyText(str(tmp_path))
+    for number in range(6):
+        program.keep(f"{number}" * 700_000)
+    (file,) = tmp_path.iterdir()
+    assert file.stat().st_size < 2_000_000
+    program.close()
+    assert EarlyText(str(tmp_path)).take() == ["5" * 700_000]
 
 
 def test_other_files_links_and_a_missing_folder_are_left_alone(tmp_path: Path) -> None:

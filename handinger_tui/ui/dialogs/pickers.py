@@ -344,7 +344,6 @@ class HistorySearch(Picker[str]):
         return texts, [Row((clean_line(text, 300),)) for text in texts], none
 
     def result(self, item: str) -> str:
-        """The message itself."""
         return item
 
     def on_mount(self) -> None:

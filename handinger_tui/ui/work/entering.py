@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from handinger_tui.core.acts import Act, HoldReason, Moot, Typed, enter
 from handinger_tui.core.attention import READ_S
-from handinger_tui.core.prompts import SIGNS, CommandLine, Empty, Prompt, classify, is_only_carried
+from handinger_tui.core.prompts import SIGNS, CommandLine, Empty, Prompt, classify, message_of_fork
 from handinger_tui.core.turns.turn import StartPolicy
 from handinger_tui.ui.commands import command_named, unknown_command_text
 from handinger_tui.ui.commands.command import CommandContext
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from handinger_tui.ui.work.pane import SessionPane
 
 ADD_TO_FORK: Final = "Add a message to go with the conversation so far."
+NO_COMMAND_IN_FORK: Final = "A command cannot follow the conversation so far. Clear the prompt first."
 QUEUE_CHANGED: Final = "The queue has changed. Nothing was sent."
 JUST_CHANGED: Final = "Nothing was sent: what Enter does had just changed."
 
@@ -90,9 +91,12 @@ class Submitter:
                 # Else the command was meant for a session that is no longer on the screen.
                 if target.place.session_id == self._controller.session_id:
                     self._submit_command(snapshot, name, argument)
-            case Prompt() if is_only_carried(snapshot.text, snapshot.pasted):
-                self._interaction.say(ADD_TO_FORK, "warning")
             case Prompt(text, sign):
+                in_fork = message_of_fork(snapshot.text, snapshot.pasted)
+                if isinstance(in_fork, Empty | CommandLine):
+                    why = ADD_TO_FORK if isinstance(in_fork, Empty) else NO_COMMAND_IN_FORK
+                    self._interaction.say(why, "warning")
+                    return
                 submission = replace(target, text=text)
                 if not sign or sign in self._confirmed_signs:
                     self._send(submission)

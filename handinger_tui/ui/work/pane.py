@@ -19,7 +19,7 @@ from textual.widgets import TextArea
 from handinger_tui.core.acts import PromptState, SessionState, Typed, enter, typed_in
 from handinger_tui.core.attention import ShownOffer
 from handinger_tui.core.money.limits import Gauge
-from handinger_tui.core.prompts import is_only_carried
+from handinger_tui.core.prompts import Prompt, message_of_fork
 from handinger_tui.core.turns.session import Session, identical_prefix, same_readings
 from handinger_tui.core.turns.turn import Lineage, Turn, TurnStatus
 from handinger_tui.ui.panels import Sidebar
@@ -470,8 +470,8 @@ class SessionPane(Rows):
         """What decides what Enter does, as it is shown."""
         state, session = self._state, self._session
         newest = None if session is None else newest_shown(session)
-        # What a fork carries over is no message.
-        is_empty = is_only_carried(self.prompt.text, self.prompt.pasted.texts)
+        # What a fork carries over is no message, and takes no command along.
+        is_empty = not isinstance(message_of_fork(self.prompt.text, self.prompt.pasted.texts), Prompt | None)
         return PromptState(
             Typed.NOTHING if is_empty else typed_in(self.prompt.text),
             state.state,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from handinger_tui.core.prompts import CARRIED, chip_text, is_only_carried
+from handinger_tui.core.prompts import CARRIED, CommandLine, Empty, Prompt, chip_text, message_of_fork
 from tests.ui.fakes import Desktop, answers
 from tests.ui.screens.test_key_bytes import press
 from tests.ui.screens.test_resend import answered
@@ -56,7 +56,13 @@ async def test_a_fork_is_named_and_needs_a_message(size: tuple[int, int]) -> Non
         await desktop.until(pilot, lambda: "Add a message to go with" in desktop.notices())
         await press(desktop, pilot, "   \r")
         await desktop.settle(pilot)
+        # A command of somebody who has changed their mind is no message, either.
+        await press(desktop, pilot, "/new")
+        await desktop.shows(pilot, "/new", "Add a message, then Enter")
+        await press(desktop, pilot, "\r")
+        await desktop.until(pilot, lambda: "A command cannot follow" in desktop.notices())
         assert len(desktop.api.posts) == 1
+        await press(desktop, pilot, "\x7f" * 4)
         await press(desktop, pilot, "go on\r")
         await desktop.until(pilot, lambda: len(desktop.api.posts) == 2)
         assert desktop.api.posts[1].prompt.startswith(CARRIED)
@@ -66,11 +72,12 @@ def test_a_carried_conversation_alone_is_recognized_folded_or_not() -> None:
     text = f"{CARRIED}\n\n## User\n\none"
     chip = chip_text(text, 1)
     assert chip.startswith("[conversation so far 1: ")
-    assert is_only_carried(f"{chip}\n\n", [text])
-    assert is_only_carried(f"{text}\n", [text])
-    assert not is_only_carried(f"{chip}\n\ngo on", [text])
-    assert not is_only_carried("", [text])
-    assert not is_only_carried(chip_text("long", 1), ["long"])
+    assert message_of_fork(f"{chip}\n\n", [text]) == Empty()
+    assert message_of_fork(f"{text}\n", [text]) == Empty()
+    assert message_of_fork(f"{chip}\n\n/edit 1", [text]) == CommandLine("edit", "1")
+    assert message_of_fork(f"{chip}\n\ngo on", [text]) == Prompt("go on")
+    assert message_of_fork("/edit", [text]) is None
+    assert message_of_fork(f"{chip_text('long', 1)} /edit", ["long"]) is None
 
 
 async def test_the_budget_belongs_to_the_session() -> None:

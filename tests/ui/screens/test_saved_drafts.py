@@ -111,6 +111,15 @@ async def test_what_is_typed_before_a_session_is_there_is_kept_and_in_the_next_p
     assert again.api.posts == []
 
 
+async def test_a_signal_right_behind_the_last_keys_loses_none_of_them() -> None:
+    desktop = Desktop()
+    async with desktop.running() as pilot:
+        await desktop.settle(pilot)
+        await press(desktop, pilot, "half a thought")
+        desktop.app.leave(129)
+        await desktop.until(pilot, lambda: "half a thought" in desktop.history.drafts.values())
+
+
 @pytest.mark.parametrize("cleared", [False, True])
 async def test_an_end_before_the_history_is_open_keeps_what_was_typed(*, cleared: bool) -> None:
     desktop, texts = early(gate=asyncio.Event())
