@@ -205,6 +205,7 @@ def main() -> int:
             for argv in COMMANDS:
                 outcomes = [*all_of(argv, Path(folder), code)]
                 runs += len(outcomes)
+                print(f"{errno.errorcode[code]}: {' '.join(argv)}, {len(outcomes)} runs", flush=True)
                 for one in outcomes:
                     for fault in one.wrong:
                         wrong += 1
