@@ -130,7 +130,8 @@ def tried(argv: tuple[str, ...], at: int, code: int, folder: Path) -> Outcome:
     home = folder / f"{COMMANDS.index(argv)}-{at}-{code}"
     home.mkdir()
     with service() as (player, url):
-        assert run("-p", "first", "--json", home=home, base_url=url).code == 0
+        first = run("-p", "first", "--json", home=home, base_url=url)
+        assert first.code == 0, first
         sent = player.posts
         with failing(home, at, code) as failure:
             ran = run(*argv, home=home, base_url=url)
