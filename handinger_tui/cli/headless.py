@@ -45,6 +45,7 @@ if TYPE_CHECKING:
 
     from handinger_tui.core.dialects.events import StreamEvent
     from handinger_tui.engine.replay import Replay
+    from handinger_tui.engine.session_actor import SessionActor
     from handinger_tui.settings import Settings
 
 PAINTS_A_SECOND = 30
@@ -216,11 +217,13 @@ class Headless:
     async def _is_worker_busy(self, services: Services) -> bool:
         """Whether an earlier turn of the session still runs, by a GET: the message would be refused."""
         actor = services.engine.actor(self._session_id)
-        if actor.gate.state.busy:
+        if _may_be_at_work(actor):
+            # A turn that a killed program has left is ours then, and settled where its worker is idle.
+            await self._settle_earlier(services)
             # A worker that cannot be read counts as busy.
             with suppress(HandingerError):
                 await actor.refresh()
-        return actor.gate.state.busy
+        return _may_be_at_work(actor)
 
     async def _settle_earlier(self, services: Services) -> None:
         """Settle turns of earlier runs by GETs for a limited time; the next run settles what stays open."""
@@ -421,6 +424,12 @@ def _refuse_second_worker(session: Session) -> None:
             "A second worker would cost extra. Nothing was sent.",
             "Omit -c or -r to start a new session.",
         )
+
+
+def _may_be_at_work(actor: SessionActor) -> bool:
+    """Whether a turn of the session runs at its worker: left running, or that of another program."""
+    sent = actor.session.sent
+    return actor.gate.state.busy or (sent is not None and sent.live)
 
 
 def _can_detach(turn: Turn) -> bool:
