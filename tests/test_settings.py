@@ -191,6 +191,12 @@ def test_what_is_no_toml_is_refused_with_its_line(line: str) -> None:
     assert "hdg_" not in caught.value.text
 
 
+@pytest.mark.parametrize("text", ["a" + ".a" * 20_000 + " = 1", "# long\n" * 200_000])
+def test_a_file_that_takes_long_to_read_is_refused_unread(text: str) -> None:
+    with pytest.raises(SettingsError, match=r"config\.toml is too long"):
+        settled(file=text)
+
+
 @pytest.mark.parametrize("text", ["x = [1, 2", 'api_key = "hdg_live_0123456789', "x = " + "9" * 5000])
 def test_what_has_no_end_is_refused(text: str) -> None:
     with pytest.raises(SettingsError, match="not valid TOML") as caught:

@@ -59,8 +59,6 @@ class ServiceAnswer(BaseModel):
 
 
 class StoredWorkerAnswer(ServiceAnswer):
-    """A stored worker."""
-
     title: Name = None
     summary: Text = None
     text: Text = Field(None, alias="instructions")
@@ -86,7 +84,6 @@ class WebhookAnswer(ServiceAnswer):
 
 
 def webhook_in(members: JsonObject) -> Webhook:
-    """The webhook in an answer."""
     answer = WebhookAnswer.model_validate(members)
     return Webhook(answer.url, Secret(answer.token) if answer.token else None)
 
@@ -122,8 +119,6 @@ def delivery_page_in(members: JsonObject, page: int) -> DeliveryPage:
 
 
 class ScheduleAnswer(ServiceAnswer):
-    """A schedule."""
-
     id: Name = None
     input: Text = None
     budget: Text = None
@@ -158,12 +153,10 @@ class ScheduleListAnswer(ServiceAnswer):
 
 
 def schedule_in(members: JsonObject) -> Schedule:
-    """The schedule in an answer."""
     return ScheduleAnswer.model_validate(members).schedule()
 
 
 def schedule_list_in(members: JsonObject) -> ScheduleList:
-    """The list of schedules in an answer."""
     answer = ScheduleListAnswer.model_validate(members)
     schedules = tuple(one.schedule() for one in answer.schedules)
     return ScheduleList(schedules, answer.timezone, zone_named(answer.timezone))

@@ -83,7 +83,6 @@ class TextReader:
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
 
     def feed(self, chunk: bytes) -> list[RawFrame]:
-        """The text of this chunk."""
         text = self._decoder.decode(chunk)
         return [RawFrame(Framing.TEXT, text)] if text else []
 

@@ -40,7 +40,6 @@ class _Noted(argparse.Action):
     """Adds each value of an option to those that the parser was given."""
 
     def __call__(self, parser: Any, namespace: Any, values: Any, option_string: str | None = None) -> None:
-        """Store the value."""
         super().__call__(parser, namespace, values, option_string)
         if option_string is not None:
             parser.given.setdefault(self.dest, {})[getattr(namespace, self.dest)] = option_string
@@ -191,7 +190,6 @@ def add_limit_options(parser: argparse._ActionsContainer, reached: str) -> None:
 
 
 def add_screen_options(parser: argparse.ArgumentParser) -> None:
-    """Add the options of the screen."""
     group = parser.add_argument_group("screen")
     group.add_argument("--no-color", action="store_true", help="no colors (or NO_COLOR)")
     group.add_argument("--no-mouse", action="store_true", help="leave the mouse to the terminal")

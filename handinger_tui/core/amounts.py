@@ -202,15 +202,10 @@ def excess_words(excess: Decimal | None) -> str:
 
 
 # -- in columns --------------------------------------------------------------------------
-def legend(amounts: Iterable[Total]) -> str:
+def legend(cells: Iterable[str]) -> str:
     """What the signs in cells mean, those that occur: "~ about · … so far · — unknown"."""
-    amounts = list(amounts)
-    signs = (
-        ("~ about", any(one.value is not None and (one.doubtful or one.shared) for one in amounts)),
-        ("… so far", any(one.so_far for one in amounts)),
-        ("— unknown", any(one.value is None and not one.so_far for one in amounts)),
-    )
-    return " · ".join(text for text, occurs in signs if occurs)
+    text = "".join(cells)
+    return " · ".join(words for words in ("~ about", "… so far", "— unknown") if words[0] in text)
 
 
 def fitted(values: Sequence[Decimal], width: int, unit: Unit = Unit.USD) -> list[str]:

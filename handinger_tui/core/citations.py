@@ -205,7 +205,6 @@ class MentionIndex:
         self._mentions: Mentions = {}
 
     def __call__(self, session: Session, sources: tuple[Source, ...]) -> Mentions:
-        """The mentions of `sources` in `session`."""
         if sources is not self._sources:
             self._sources, self._by_key = sources, {source.key: source for source in sources}
             self._by_number = {str(source.number): source for source in sources}

@@ -166,7 +166,7 @@ class Width(Struct, frozen=True):
         return cls(full, brief, before, behind)
 
     def wider(self, other: Width) -> Width:
-        """What both need."""
+        """The cells that fit what this one and the other one hold."""
         before, behind = max(self.before, other.before), max(self.behind, other.behind)
         full, brief = (
             max(self.full, other.full, before + behind),

@@ -71,10 +71,13 @@ def plural(value: int, one: str, many: str = "") -> str:
 def ago(then_ms: int, now_ms: int) -> str:
     """How long ago, in one unit; a time in the future gives "just now"."""
     seconds = (now_ms - then_ms) // 1000
-    for unit, length in (("d", 86400), ("h", 3600), ("m", 60)):
-        if seconds >= length:
-            return f"{seconds // length} {unit} ago"
-    return "just now"
+    return "just now" if seconds < 60 else f"{one_unit(seconds)} ago"
+
+
+def one_unit(seconds: int) -> str:
+    """A time in its largest unit: "40 s", "4 m", "2 h", "3 d"."""
+    units = (("d", 86400), ("h", 3600), ("m", 60), ("s", 1))
+    return next(f"{seconds // length} {unit}" for unit, length in units if seconds >= length or length == 1)
 
 
 def spaced(name: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from decimal import ROUND_HALF_EVEN, Decimal
+from decimal import Decimal
 from typing import Final
 
 from msgspec import Struct
@@ -34,6 +34,7 @@ from handinger_tui.core.formatting import (
     UNKNOWN,
     duration,
     number,
+    percent_text,
     plural,
     size,
     spaced,
@@ -182,11 +183,7 @@ def _categories(facts: ReceiptFacts) -> list[ReceiptRow]:
 
 
 def _share(value: Decimal | None, total: Decimal | None) -> str:
-    if value is None or not total:
-        return ""
-    percent = EXACT.divide(EXACT.multiply(value, Decimal(100)), total)
-    rounded = int(percent.to_integral_value(ROUND_HALF_EVEN, EXACT))
-    return "<1%" if value and not rounded else f"{rounded}%"
+    return "" if value is None or not total else percent_text(EXACT.divide(value, total))
 
 
 def _tokens(facts: ReceiptFacts) -> list[ReceiptRow]:

@@ -553,8 +553,11 @@ def html_page(title: str, style: str, main: str, policy: str) -> str:
 # Tables as CSV (RFC 4180): lines end in CR LF, and no text becomes a formula in a spreadsheet.
 _CSV_END: Final = "\r\n"
 _QUOTED: Final = re.compile('[",\r\n]|^\\s|\\s$')
-_FORMULA: Final = re.compile(r"[\t\n]|\s*[=+\-@\uff1d\uff0b\uff0d\uff20]")
-"""The starts of a formula: four characters and their full-width forms, and blanks that spreadsheets skip."""
+_FORMULA: Final = re.compile(r"'*(?:[\t\n]|\s*[=+\-@\uff1d\uff0b\uff0d\uff20])")
+"""The starts of a formula: four characters and their full-width forms, and blanks that spreadsheets skip.
+
+Behind apostrophes, too: so the first one is never part of the text, and a script can remove it.
+"""
 _NUMBER: Final = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?%?", re.ASCII)
 
 

@@ -122,8 +122,6 @@ class ScheduleList(Struct, frozen=True):
 
 
 class PricedSchedule(Struct, frozen=True):
-    """A schedule and its price."""
-
     schedule: Schedule
     price: Price
 

@@ -70,7 +70,7 @@ class Labels(NamedTuple):
 
     @property
     def tags(self) -> tuple[str, ...]:
-        """All tags, sorted."""
+        """All tags, each of them once, sorted."""
         return tuple(sorted({*self.own, *self.worker, *self.rules}))
 
 

@@ -56,7 +56,6 @@ class OpenSession:
         return turn
 
     def publish(self) -> None:
-        """Call the listeners."""
         self._on_change(self.value.session_id)
 
     def put(self, turn: Turn) -> None:

@@ -224,7 +224,7 @@ class Clock(Protocol):
     """The wall clock, the monotonic clock, and sleeping."""
 
     def now_ms(self) -> int:
-        """Milliseconds since 1970."""
+        """The time as milliseconds since 1970."""
 
     def monotonic(self) -> float:
         """Seconds of a clock that never goes back."""

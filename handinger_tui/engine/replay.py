@@ -82,13 +82,11 @@ class NoService:
         return None
 
     def start_turn(self, *_: object, **__: object) -> NoReturn:
-        """Raise Unreachable."""
         raise unreachable()
 
     follow = start_turn
 
     async def read_worker(self, *_: object, **__: object) -> NoReturn:
-        """Raise Unreachable."""
         raise unreachable()
 
 
@@ -108,13 +106,11 @@ class ReplayHistory:
     no_history = NoHistory(NOTHING_SENT)
 
     async def open_turn(self, *_: object, **__: object) -> NoReturn:
-        """Raise LedgerError."""
         raise LedgerError(NOTHING_SENT)
 
     start_turn = close_turn = move_last = adopt = claim = open_turn
 
     def append(self, *_: object) -> NoReturn:
-        """Raise LedgerError."""
         raise LedgerError(NOTHING_SENT)
 
     async def release_turn(self, turn_id: str) -> None:
@@ -205,7 +201,7 @@ class Replay:
         return not self._playing.is_set()
 
     def toggle(self) -> None:
-        """Pause, or continue."""
+        """Pause the replay, or let it continue."""
         if self.is_paused:
             self._playing.set()
         else:

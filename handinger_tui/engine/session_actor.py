@@ -684,10 +684,16 @@ class SessionActor:
         if self.running:
             return
         await self.store.take_newer()
+        await self._apply_to_newest(worker_id, body)
+        self.store.publish()
+
+    async def _apply_to_newest(self, worker_id: str | None, body: WorkerBody) -> None:
+        """Apply a reading of a worker to its newest turn, and to earlier ones. Raises LedgerError."""
         turns = [turn for turn in self.session.turns if turn.may_spend and turn.target == worker_id]
         if turns and not turns[-1].imported:
             await self._settler.apply_late_reading(turns[-1], body)
-            self.store.publish()
+        else:
+            await self._settler.settle_older(body)
 
     @request
     async def settle_by(self, body: WorkerBody) -> None:
@@ -728,7 +734,7 @@ class SessionActor:
                 title=self.session.title or entered.title,
             )
             self.store.publish()
-        await self._settler.settle_older(body)
+        await self._apply_to_newest(self.session.worker_id, body)
         return self.session
 
     @request

@@ -142,7 +142,6 @@ class StoredWorkerCatalog:
         return await self._keep(await self._api.store(members, self._ids.new("wrk")))
 
     async def change(self, worker_id: str, members: WorkerMembers) -> StoredWorker:
-        """Change members of a worker."""
         return await self._keep(await self._api.change(worker_id, members))
 
     async def delete(self, worker_id: str) -> bool | None:

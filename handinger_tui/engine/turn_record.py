@@ -116,10 +116,10 @@ class TurnRecord:
         """The first byte of the request may have left. The caller sets it for a turn resumed after that."""
         self.is_ours = True
         """This program writes the turn. Otherwise it only shows what another one stores of it."""
-        self.is_beside = session.has_other_at_work(request.turn_id)
+        self.worker_may_be_busy = session.has_other_at_work(request.turn_id)
         """Another turn may run at the worker, of which this program may not know the end."""
         self.look: WorkerBody | None = None
-        """The reading of the worker just before the request."""
+        """The reading of the worker just before the request, or right after its refusal."""
         self.last_body: WorkerBody | None = None
         """The newest reading of the worker by which the turn was to be settled."""
         self._worker_committed = self.request.target_id is not None
@@ -130,7 +130,6 @@ class TurnRecord:
 
     @property
     def turn_id(self) -> str:
-        """The id of the turn."""
         return self.request.turn_id
 
     @property

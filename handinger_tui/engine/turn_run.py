@@ -58,7 +58,7 @@ if TYPE_CHECKING:
     from handinger_tui.engine.turn_record import RunDeps, TurnRecord
 
 UNANSWERED = "handinger-tui quit before the service answered."
-BESIDE_ANOTHER: Final = Fault(
+WORKER_BUSY: Final = Fault(
     ErrorKind.CONFLICT,
     "The worker still runs another message of this session. Nothing was sent.",
     may_have_been_charged=False,
@@ -122,10 +122,10 @@ class TurnRun:
     async def _send_if_free(self) -> None:
         record = self.record
         await self._read_before()
-        if record.is_beside and record.look is not None and record.look.snapshot.busy:
+        if record.worker_may_be_busy and record.look is not None and record.look.snapshot.busy:
             # The service would refuse it, and what the other turn costs could be that of this one.
             record.last_body = record.look
-            record.settle(TurnStatus.NOT_SENT, BESIDE_ANOTHER)
+            record.settle(TurnStatus.NOT_SENT, WORKER_BUSY)
         else:
             await self._send()
 
@@ -210,6 +210,7 @@ class TurnRun:
                 body = await self._api.read_worker(record.worker_id)
         except (ApiError, TimeoutError):
             return False
+        record.look = body
         record.feed_worker(body, ReadReason.MONEY, messages=False)
         answer = answer_to(record.turn.request, body.snapshot)
         return answer.present is True and (bool(answer.parts) or not answer.last or body.snapshot.busy)
@@ -495,7 +496,6 @@ class Recovery:
         """When recovery began, or the worker was last seen to work on our turn (monotonic seconds)."""
 
     async def run(self) -> None:
-        """Settle the turn."""
         record = self._record
         if record.turn.finished or self._is_answered_in_full():
             await self._confirm(recovered=False)

@@ -28,7 +28,7 @@ class WebhookApi(Protocol):
         """Remove address and token."""
 
     async def renew_token(self, worker_id: str) -> Webhook:
-        """Replace the token."""
+        """Replace the token by a new one."""
 
     async def deliveries(self, worker_id: str, page: int = 1) -> DeliveryPage:
         """A page of the deliveries, newest first, counted from 1."""
@@ -66,7 +66,6 @@ class WorkerWebhook:
         return Confirmation("Replace the webhook address?", body, "Replace")
 
     async def read(self) -> Webhook:
-        """The webhook."""
         return await self._api.read(self.worker_id)
 
     async def deliveries(self, page: int = 1) -> DeliveryPage:

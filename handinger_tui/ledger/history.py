@@ -81,12 +81,15 @@ _SUMMARIES: Final = f"""
            COALESCE(SUM(m.usd_pico IS NOT NULL AND NOT m.reported & 1), 0) AS usd_pico_open,
            COALESCE(SUM(m.micro_credits IS NOT NULL AND NOT m.reported >> 1 & 1), 0) AS micro_credits_open,
            {CERTAINTY}
-      FROM sessions s LEFT JOIN turn_totals m ON m.session_id = s.session_id
+      FROM (SELECT s.*, s.rowid AS entered FROM sessions s {{which}}
+             ORDER BY s.updated_ms DESC, s.rowid DESC LIMIT ?) s
+      LEFT JOIN turn_totals m ON m.session_id = s.session_id
       LEFT JOIN (SELECT t.session_id, COUNT(*) AS turns FROM turns t
                   WHERE t.imported_ms IS NOT NULL AND t.status <> '{TurnStatus.NOT_SENT}'
                   GROUP BY t.session_id) i ON i.session_id = s.session_id
-     {{which}} GROUP BY s.session_id ORDER BY s.updated_ms DESC, s.rowid DESC LIMIT ?
+     GROUP BY s.session_id ORDER BY s.updated_ms DESC, s.entered DESC
 """
+_COUNT: Final = "SELECT COUNT(*) FROM sessions"
 _OF_SERVICES: Final = """s.base_url IN ({places})
     AND EXISTS (SELECT 1 FROM turns t WHERE t.session_id = s.session_id)"""
 _OF_WORKER: Final = """
@@ -162,6 +165,10 @@ class SessionHistory:
         which = f"WHERE {' AND '.join(wanted)}" if wanted else ""
         cells = (*map(pack, base_urls), limit)
         return await self._database.run(lambda db: list(self._summaries(db, which, cells)))
+
+    async def count(self) -> int:
+        """The number of sessions."""
+        return await self._database.run(lambda db: int(db.execute(_COUNT).fetchone()[0]))
 
     async def of_worker(self, worker_id: str, service: Service) -> str | None:
         """The id of the newest session of a worker, or task, at this service; None where there is none."""

@@ -200,7 +200,6 @@ def pack(text: str) -> str | bytes:
 
 
 def pack_optional(text: str | None) -> str | bytes | None:
-    """`pack` for an optional text."""
     return None if text is None else pack(text)
 
 

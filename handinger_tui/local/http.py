@@ -31,6 +31,8 @@ class RequestLimits(Struct, frozen=True):
 
     body_bytes: int = 64 * MIB
     """A larger request body is answered with 413."""
+    request_seconds: float = 30.0
+    """Seconds within which a request, with its body, has to arrive; the connection is closed then."""
     keep_alive_seconds: float = 10.0
     """Seconds without an event after which a stream sends a comment."""
 

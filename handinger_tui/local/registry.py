@@ -49,7 +49,6 @@ class Registry:
         return worker
 
     def store(self, title: str = TITLE, instructions: str = "") -> LocalWorker:
-        """Store a worker."""
         prefix = "wrk_" if self.has_tasks else "t_local_w_"
         worker = LocalWorker(formats.new_id(prefix), title, instructions=instructions)
         self._workers[worker.id] = worker

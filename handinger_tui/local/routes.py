@@ -245,7 +245,6 @@ class Routes:
         return schedule.as_members()
 
     async def cancel_schedule(self, request: Request) -> object:
-        """Cancel a schedule."""
         self.registry.cancel_schedule(self._worker(request), request.path_params["schedule_id"])
         return {"cancelled": True}
 
@@ -286,14 +285,15 @@ def build_app(workers: Registry, tasks: Registry, api_key: str) -> Starlette:
     """Return the ASGI application: the workers generation, the tasks generation under `PREFIX`."""
     app = Starlette(
         routes=[*Routes(workers, api_key).of_workers(), *Routes(tasks, api_key).of_tasks()],
-        exception_handlers=dict.fromkeys((RefusedError, HTTPException, Exception), _answer_error),
+        exception_handlers=dict.fromkeys((RefusedError, HTTPException, Exception), answer_error),
     )
     # After a redirect a client would send its key and its body a second time.
     app.router.redirect_slashes = False
     return app
 
 
-async def _answer_error(request: Request, error: Exception) -> Response:
+async def answer_error(request: Request, error: Exception) -> Response:
+    """The answer to a request that was refused, or failed."""
     # The rest of the body is read first: if the connection were closed while the client is still sending,
     # the client would see a reset instead of the error.
     with suppress(RuntimeError, ClientDisconnect, TimeoutError):

@@ -9,11 +9,13 @@ import signal
 import socket
 import threading
 from collections.abc import Callable, Iterator
+from functools import partial
 from types import FrameType
 from typing import Self
 
 import uvicorn
 
+from handinger_tui.local.connections import TimedProtocol, handler_of_failures, only_from_here
 from handinger_tui.local.http import RequestLimits
 from handinger_tui.local.registry import Registry
 from handinger_tui.local.repertoire import REPERTOIRE
@@ -63,7 +65,13 @@ class LocalServer:
     any thread except the server's own.
     """
 
-    def __init__(self, listener: socket.socket, config: TurnConfig, limits: RequestLimits) -> None:
+    def __init__(
+        self,
+        listener: socket.socket,
+        config: TurnConfig,
+        limits: RequestLimits,
+        report: Callable[[str], None],
+    ) -> None:
         self.api_key = f"hdg_local_{secrets.token_urlsafe(24)}"
         self.base_url = f"http://{HOST}:{listener.getsockname()[1]}"
         self._socket = listener
@@ -72,8 +80,9 @@ class LocalServer:
         tasks = Registry(self.tasks_url, config, limits, has_tasks=True)
         self._listening = threading.Event()
         uvicorn_config = uvicorn.Config(
-            build_app(workers, tasks, self.api_key),
-            http="h11",
+            only_from_here(build_app(workers, tasks, self.api_key)),
+            # uvicorn calls it as it would call the class.
+            http=partial(TimedProtocol, request_seconds=limits.request_seconds),  # type: ignore[arg-type]
             ws="none",
             lifespan="off",
             log_config=None,
@@ -81,17 +90,25 @@ class LocalServer:
             access_log=False,
             timeout_graceful_shutdown=1,
         )
+        self._report = report
         self._server = _QuietServer(uvicorn_config, (workers, tasks), self._listening)
         self._thread = threading.Thread(target=self._run, name="local-worker", daemon=True)
 
     @classmethod
-    def start(cls, port: int = 0, pace: float = 1.0, limits: RequestLimits | None = None) -> Self:
+    def start(
+        cls,
+        port: int = 0,
+        pace: float = 1.0,
+        limits: RequestLimits | None = None,
+        report: Callable[[str], None] = lambda _line: None,
+    ) -> Self:
         """Start a server and return when it accepts requests.
 
         Args:
             port: the port on 127.0.0.1; 0 lets the system choose.
             pace: factor of all pauses; 1 is natural, 0 as fast as possible.
             limits: limits other than the defaults.
+            report: called in the thread of the server with a line for the person who runs it.
 
         Raises:
             OSError: the port is in use or not allowed.
@@ -107,7 +124,7 @@ class LocalServer:
         except (OSError, OverflowError):
             listener.close()
             raise
-        server = cls(listener, TurnConfig(pace, REPERTOIRE), limits or RequestLimits())
+        server = cls(listener, TurnConfig(pace, REPERTOIRE), limits or RequestLimits(), report)
         server._thread.start()
         if not server._listening.wait(_START_SECONDS):
             server.stop()
@@ -125,7 +142,6 @@ class LocalServer:
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Stop the server."""
         self.stop()
 
     def wait(self, seconds: float) -> bool:
@@ -135,15 +151,21 @@ class LocalServer:
 
     def _run(self) -> None:
         with self._socket:
-            asyncio.run(self._server.serve(sockets=[self._socket]))
+            asyncio.run(self._serve_reporting())
+
+    async def _serve_reporting(self) -> None:
+        asyncio.get_running_loop().set_exception_handler(handler_of_failures(self._report))
+        await self._server.serve(sockets=[self._socket])
 
 
-def serve_foreground(port: int, announce: Callable[[str, str, str], None], pace: float) -> int:
+def serve_foreground(
+    port: int, announce: Callable[[str, str, str], None], pace: float, report: Callable[[str], None]
+) -> int:
     """Serve until SIGINT or SIGTERM, then stop and return 0; return 1 if the server ended on its own.
 
-    `pace`: as for `LocalServer.start`. `announce` is called with the base URLs of both generations and the
-    key once requests are accepted. It must run in the main thread, the only one in which Python allows
-    signal handlers.
+    `pace` and `report`: as for `LocalServer.start`. `announce` is called with the base URLs of both
+    generations and the key once requests are accepted. It must run in the main thread, the only one in
+    which Python allows signal handlers.
 
     Raises:
         OSError: the port is in use or not allowed.
@@ -159,7 +181,7 @@ def serve_foreground(port: int, announce: Callable[[str, str, str], None], pace:
         number: signal.signal(number, record_signal) for number in (signal.SIGINT, signal.SIGTERM)
     }
     try:
-        with LocalServer.start(port, pace) as server:
+        with LocalServer.start(port, pace, report=report) as server:
             announce(server.base_url, server.tasks_url, server.api_key)
             has_ended = False
             while not received and not has_ended:

@@ -74,8 +74,6 @@ class ScheduleBody(Struct, frozen=True):
 
 @dataclass(slots=True)
 class StoredSchedule:
-    """One pending schedule."""
-
     body: ScheduleBody
     next_run: datetime
     id: str = field(default_factory=lambda: formats.new_id("sch_"))

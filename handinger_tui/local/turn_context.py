@@ -213,7 +213,6 @@ class TurnContext:
         return None if picture is None else await self.write(path, "image/png", picture)
 
     def cite(self, title: str, url: str) -> None:
-        """Emit a source."""
         self._open_step()
         source_id = formats.new_id("src_")
         self.turn.emit({"type": "source-url", "sourceId": source_id, "url": url, "title": title})

@@ -93,7 +93,6 @@ class LocalTurn:
         self._wake()
 
     def close(self, *, is_complete: bool) -> None:
-        """End the log."""
         self.counts = self.counts_now()
         self.running, self.is_complete = False, is_complete
         self.ended.set()

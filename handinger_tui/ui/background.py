@@ -25,7 +25,6 @@ class CancelToken:
         self._is_stopped = False
 
     def stop(self) -> None:
-        """Cancel the work."""
         self._is_stopped = True
 
     def check(self) -> None:

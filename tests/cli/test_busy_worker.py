@@ -38,7 +38,7 @@ def test_a_script_sends_nothing_to_a_busy_worker_and_does_so_once_it_is_idle(tmp
         assert account.prompts(tmp_path) == ["long 40", "echo two"]
 
 
-def test_a_script_sends_nothing_beside_a_turn_that_another_program_is_watching(tmp_path: Path) -> None:
+def test_a_script_sends_nothing_while_another_program_watches_a_turn(tmp_path: Path) -> None:
     with LocalServer.start(pace=0.2) as server:
         account = Account(server, "workers")
         url, key = server.base_url, server.api_key

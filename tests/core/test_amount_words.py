@@ -102,9 +102,9 @@ def test_three_words(amount: Total, words: str, cell: str) -> None:
 
 
 def test_a_legend_explains_the_signs_that_occur() -> None:
-    assert legend([Total(SOME)]) == ""
-    assert legend([Total(SOME, 1, open_turns=1), Total(None, 1)]) == "… so far · — unknown"
-    assert legend([Total(SOME, shared=True)]) == "~ about"
+    assert legend([Total(SOME).cell()]) == ""
+    assert legend([Total(SOME, 1, open_turns=1).cell(), Total(None, 1).cell()]) == "… so far · — unknown"
+    assert legend([Total(SOME, shared=True).cell()]) == "~ about"
 
 
 def test_what_turns_cost_is_in_usd_else_in_credits_and_their_price() -> None:

@@ -101,10 +101,10 @@ def test_shares_include_the_unsplit_cost() -> None:
         day(0, "10"), model_usd=Total(Decimal(6), 1), tool_usd=Total(Decimal(2)), sandbox_usd=Total(None, 2)
     )
     parts = shares(bucket)
-    rows = [(share.name, share.usd, percent_text(share.part)) for share in parts]
+    rows = [(share.name, share.usd.value, percent_text(share.part)) for share in parts]
     assert rows == [
         ("model", Decimal(6), "60%"),
-        ("tool", Decimal(2), "20%"),
+        ("tools", Decimal(2), "20%"),
         ("sandbox", None, "unknown"),
         ("internal", None, "unknown"),
         ("not split", Decimal(2), "20%"),

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from decimal import Decimal
+from typing import Final
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from handinger_tui.core.evidence import (
@@ -19,6 +23,7 @@ from handinger_tui.core.evidence import (
 )
 from handinger_tui.core.jsontext import Json
 from handinger_tui.core.money import report_json as spending
+from handinger_tui.core.safety import clean, csv_field
 from handinger_tui.core.stream import CustomPart, Snapshot
 from handinger_tui.core.turns.turn import DataPart
 from tests.core.evidence_samples import session, turn
@@ -122,6 +127,17 @@ def test_no_text_of_a_table_becomes_a_formula(text: str) -> None:
 @pytest.mark.parametrize("number", ["-1", "+1.5", "-2e5", "-.5", "-3%"])
 def test_a_number_is_not_a_formula(number: str) -> None:
     assert read(csv_of([[number]])) == [["1"], [number]]
+
+
+MARKED: Final = re.compile(r"'+(\s*[=+\-@＝＋－＠]|[\t\n])")
+"""As in docs/spending.md."""
+
+
+@given(st.text("'=+-@\t\n\r a1＝－", max_size=6))
+def test_a_script_gets_every_text_back_and_a_spreadsheet_computes_none(text: str) -> None:
+    ((_, cell),) = read(f"x,{csv_field(text)}\r\n")
+    assert (cell[1:] if MARKED.match(cell) else cell) == clean(text)
+    assert cell.lstrip()[:1] not in ("=", "@", "＝", "－")
 
 
 def test_a_csv_of_arrays_has_numbered_columns() -> None:

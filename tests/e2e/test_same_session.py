@@ -131,7 +131,7 @@ async def test_a_turn_watched_by_another_program_is_the_same(settings: Settings,
     assert read["text"]
 
 
-async def test_a_message_beside_the_turn_of_another_program_is_not_sent_and_no_cost_is_shared(
+async def test_a_message_during_the_turn_of_another_program_is_not_sent(
     settings: Settings, tmp_path: Path
 ) -> None:
     with LocalServer.start(pace=0.3) as server:
@@ -143,16 +143,16 @@ async def test_a_message_beside_the_turn_of_another_program_is_not_sent_and_no_c
             actor = one.engine.actor(first.session_id)
             await actor.send("echo one")
             await actor.settled()
-            beside = two.engine.actor((await two.engine.open(first.session_id)).session_id)
+            second = two.engine.actor((await two.engine.open(first.session_id)).session_id)
             answers = asyncio.Event()
             await actor.send("long 5")
             one.engine.subscribe(lambda _id: answers.set() if actor.session.turns[-1].text else None)
             await answers.wait()
-            await beside.send("echo two")
-            refused = (await beside.settled()).turns[-1]
+            await second.send("echo two")
+            refused = (await second.settled()).turns[-1]
             assert (refused.status, refused.posts) == (TurnStatus.NOT_SENT, 0)
             live = (await actor.settled()).turns[-1]
             assert live.status is TurnStatus.COMPLETED
-            await beside.recount()
-            await beside.send("echo two")
-            assert (await beside.settled()).turns[-1].status is TurnStatus.COMPLETED
+            await second.recount()
+            await second.send("echo two")
+            assert (await second.settled()).turns[-1].status is TurnStatus.COMPLETED

@@ -317,7 +317,7 @@ def unclear_names(module: ast.Module) -> Iterator[tuple[str, ast.AST]]:
             yield name, node
 
 
-OVERRIDDEN = frozenset({"parse_known_args"})
+OVERRIDDEN = frozenset({"parse_known_args", "connection_made"})
 """Names of methods of libraries that ours override."""
 
 

@@ -25,7 +25,8 @@ def test_a_body_that_is_too_large_is_413_and_not_a_broken_pipe() -> None:
 
 def test_a_refusal_reaches_a_client_that_is_still_sending(server: LocalServer) -> None:
     port = int(server.base_url.rpartition(":")[2])
-    head = f"POST /api/workers HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: {8 * MIB}\r\n\r\n"
+    head = "POST /api/workers HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n"
+    head += f"content-length: {8 * MIB}\r\n\r\n"
     answer = b""
     with socket.create_connection(("127.0.0.1", port), timeout=60) as line:
         line.sendall(head.encode() + b"x" * (8 * MIB))

@@ -95,7 +95,7 @@ def test_signal_handlers_are_unchanged() -> None:
 FOREGROUND = """
 import sys
 from handinger_tui.local.server import serve_foreground
-sys.exit(serve_foreground(0, lambda url, _tasks_url, key: print(url, key, flush=True), 1.0))
+sys.exit(serve_foreground(0, lambda url, _tasks_url, key: print(url, key, flush=True), 1.0, print))
 """
 
 

@@ -70,6 +70,10 @@ def test_all_places_show_the_truth_at_every_step(first: int, tmp_path: Path, *, 
         (5000666, True, Trouble.TOGETHER, (Habit.FREE, Habit.FROZEN, Habit.LATE, Habit.PER_TURN)),
         # What the reading before a turn showed of earlier ones was entered at the end of that turn only.
         (6000836, True, Trouble.NIGHT, (Habit.LATE, Habit.PER_TURN, Habit.QUEUE, Habit.UNREAD)),
+        # A session was opened and its worker read: late costs that this showed were not entered.
+        (7002901, False, Trouble.SLOW, (Habit.CREDITS, Habit.RULINGS, Habit.STRANGERS)),
+        # The reading after a refusal showed late costs of another turn.
+        (7003331, True, Trouble.SLEEP, (Habit.FREE, Habit.LATE, Habit.PROGRAMS, Habit.RULINGS)),
         # Zero, which others shared, became unknown: it stayed zero in the ledger.
         (2000888, False, Trouble.TOGETHER, (Habit.CREDITS, Habit.PAST, Habit.QUEUE, Habit.UNREAD)),
     ],

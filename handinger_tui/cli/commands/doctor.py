@@ -285,7 +285,7 @@ async def _check_history(paths: Paths) -> Check:
             return Check("history", "fault", f"{paths.database}: {' '.join(flaws)}", REPAIR_HINT)
         if ledger.problem:
             return Check("history", "note", ledger.problem)
-        count = plural(len(await ledger.history.sessions(-1)), "session")
+        count = plural(await ledger.history.count(), "session")
         return Check("history", "ok", f"{paths.database}, {count}. {PROVEN}")
     except HandingerError as problem:
         return Check("history", "fault", f"{paths.database}: {problem.summary}", problem.hint)

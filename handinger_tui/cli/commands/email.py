@@ -25,7 +25,7 @@ def _add_email_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def show_email(args: argparse.Namespace) -> int:
-    """Print the address."""
+    """Print the address that e-mail to the worker goes to."""
 
     async def print_address(services: Services) -> int:
         worker_id = worker_id_in(args.worker)

@@ -211,7 +211,6 @@ class DownloadProgress:
         self._is_shown = True
 
     def clear(self) -> None:
-        """Erase the line."""
         if self._is_shown:
             sys.stderr.write("\r\x1b[K")
             sys.stderr.flush()

@@ -59,7 +59,7 @@ def run(args: argparse.Namespace) -> int:
             )
 
     try:
-        return serve_foreground(args.port, announce, PACES[args.pace])
+        return serve_foreground(args.port, announce, PACES[args.pace], say)
     except OSError as problem:
         if problem.errno not in PORT_ERRORS:
             raise

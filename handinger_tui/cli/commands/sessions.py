@@ -241,11 +241,12 @@ async def _run(args: argparse.Namespace) -> int:
     async def work(ledger: Ledger) -> None:
         history = ledger.history
         if action == "list":
-            summaries = await history.sessions(-1)
-            listed = _list_text(summaries[:_MOST_ROWS])
-            put_result(args, {"sessions": [*map(summary_object, summaries)]}, listed)
-            if len(summaries) > _MOST_ROWS and not args.json:
-                older = plural(len(summaries) - _MOST_ROWS, "older session")
+            summaries = await history.sessions(-1 if args.json else _MOST_ROWS)
+            put_result(
+                args, {"sessions": [*map(summary_object, summaries)]}, _list_text(summaries[:_MOST_ROWS])
+            )
+            if (hidden := await history.count() - len(summaries)) > 0:
+                older = plural(hidden, "older session")
                 say(f"{older} not listed. Use: handinger-tui sessions search, or --json")
         elif action == "search":
             hits = await history.search(parse_query(args.query, datetime.now().astimezone()))

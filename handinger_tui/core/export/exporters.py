@@ -110,7 +110,6 @@ def lineage_object(lineage: Lineage | None) -> Json:
 
 
 def session_markdown(session: Session, contents: Contents = USUAL) -> str:
-    """The session as Markdown."""
     document = session_document(session, contents)
     facts = [f"- {label}: {markdown_text(value)}" for label, value in document.facts]
     facts += [f"- {SIMULATED_SESSION}"] if document.simulated else []

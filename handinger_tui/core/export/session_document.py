@@ -99,7 +99,6 @@ class SessionDocument(Struct, frozen=True):
 
 
 def session_document(session: Session, contents: Contents) -> SessionDocument:
-    """The document of a session."""
     sources = {source.key: source for source in sources_of(session)}
     money, days = MoneyIndex(), read_days(session)
     sent = [turn for turn in session.turns if not turn.withdrawn]

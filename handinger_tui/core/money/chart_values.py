@@ -11,8 +11,8 @@ from typing import Final
 from msgspec import Struct
 
 from handinger_tui.core.amounts import Total, Unit, amount_text
-from handinger_tui.core.decimals import EXACT
-from handinger_tui.core.figures import COST_MEMBERS
+from handinger_tui.core.decimals import EXACT, exact_sum
+from handinger_tui.core.figures import CATEGORIES
 from handinger_tui.core.formatting import day_text
 from handinger_tui.core.money.spending import EMPTY_TOTAL, Bucket
 
@@ -163,32 +163,22 @@ def slot_text(slot: Slot, span: BarSpan) -> str:
 
 
 class Share(Struct, frozen=True):
-    """One category. `part`: its share of the total, 0 to 1; None if its cost is unknown."""
+    """One category, and its share of the total, 0 to 1; None if its cost is unknown."""
 
     name: str
-    usd: Decimal | None
-    gaps: int
+    usd: Total
     part: Decimal | None
 
 
 def shares(spent: Bucket) -> tuple[Share, ...]:
     """The shares of the four categories, and of the cost without a category."""
-    amounts = {member: getattr(spent, member).value for member in COST_MEMBERS}
-    split = Decimal(0)
-    for value in amounts.values():
-        split = EXACT.add(split, value or Decimal(0))
-    remainder = EXACT.subtract(spent.usd.value or Decimal(0), split)
-    base = EXACT.add(split, max(remainder, Decimal(0)))
-    result = []
-    for member, usd in amounts.items():
-        name, gaps = member.removesuffix("_usd"), getattr(spent, member).missing_turns
-        result.append(Share(name, usd, gaps, _part(usd, base)))
-    if remainder > 0:
-        result.append(Share(NOT_SPLIT, remainder, 0, _part(remainder, base)))
-    return tuple(result)
+    totals = {figure.label: spent.total(figure.name) for figure in CATEGORIES}
+    split = exact_sum(one.value for one in totals.values() if one.value is not None)
+    base = max(split, spent.usd.value or Decimal(0))
+    if base > split:
+        totals[NOT_SPLIT] = Total(EXACT.subtract(base, split))
+    return tuple(Share(name, usd, _part(usd.value, base)) for name, usd in totals.items())
 
 
 def _part(value: Decimal | None, base: Decimal) -> Decimal | None:
-    if value is None:
-        return None
-    return EXACT.divide(value, base) if base else Decimal(0)
+    return None if value is None else EXACT.divide(value, base) if base else Decimal(0)

@@ -49,7 +49,6 @@ class OtherMessages:
         """At the newest reading the worker was busy, although no turn of ours was under way."""
 
     def copy(self) -> OtherMessages:
-        """An independent copy."""
         other = copy(self)
         other._came_before = self._came_before.copy()
         return other

@@ -13,7 +13,6 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from handinger_tui.core.amounts import (
-    Total,
     Unit,
     amount_text,
     at_price,
@@ -45,10 +44,10 @@ from handinger_tui.core.money.reconciliation import (
 from handinger_tui.core.money.report import Report, Selection
 from handinger_tui.core.money.report_rows import (
     PLAIN_TURN_COLUMNS,
-    legend,
     plain_columns,
     plain_row,
     plain_turn_row,
+    signs,
     time_text,
     unassigned_name,
     used_columns,
@@ -230,14 +229,14 @@ def table(groups: Sequence[Bucket], overall: Bucket, by: GroupBy, width: int) ->
 
 def _table(columns: Sequence[Column], rows: Sequence[Row], width: int) -> str:
     lines = text_lines(used_columns(columns, rows), rows, width)
-    return "\n".join([*lines, *filter(None, [legend(columns, rows)])]) + "\n"
+    return "\n".join([*lines, *filter(None, [signs(columns, rows)])]) + "\n"
 
 
 # -- below the table
 def share_lines(overall: Bucket, width: int) -> str:
     """Return the shares of the four categories, each with percentage, amount and bar."""
     categories = shares(overall)
-    if not any(share.usd is not None for share in categories):
+    if all(share.usd.value is None for share in categories):
         return "Cost by category: unknown."
     columns = (
         Column(),
@@ -247,7 +246,7 @@ def share_lines(overall: Bucket, width: int) -> str:
     )
     rows = [
         Row(
-            (share.name, percent_text(share.part), Total(share.usd, share.gaps).cell(), ""),
+            (share.name, percent_text(share.part), share.usd.cell(), ""),
             values={} if share.part is None else {3: share.part},
         )
         for share in categories

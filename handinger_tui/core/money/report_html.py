@@ -162,8 +162,8 @@ def share_of(spent: Bucket) -> str:
     parts = shares(spent)
     title, excess = "Cost by category", excess_words(spent.split_excess)
     if not any(share.part for share in parts):
-        has_costs = any(share.usd is not None for share in parts)
-        reason = "Nothing was spent." if has_costs else "No split by category was reported."
+        is_unknown = all(share.usd.value is None for share in parts)
+        reason = "No split by category was reported." if is_unknown else "Nothing was spent."
         return _figure(title, excess, f'<p class="muted">{reason}</p>')
     names = [share.name.replace(" ", "-") for share in parts]
     pieces = "".join(
@@ -173,14 +173,10 @@ def share_of(spent: Bucket) -> str:
     )
     legend = "".join(
         f'<li><i class="{name}"></i> <b>{share.name} {percent_text(share.part)}</b>'
-        f" <span>{_amount_or_blank(share.usd, share.gaps)}</span></li>"
+        f" <span>{'' if share.usd.value is None else escape(share.usd.words())}</span></li>"
         for name, share in zip(names, parts, strict=True)
     )
     return _figure(title, excess, f'<div class="shares">{pieces}</div><ul class="legend">{legend}</ul>')
-
-
-def _amount_or_blank(usd: Decimal | None, gaps: int) -> str:
-    return "" if usd is None else escape(Total(usd, gaps).words())
 
 
 def _percent(value: Decimal | None, most: Decimal) -> str:
@@ -200,8 +196,7 @@ HEADS: Final = ("turns", "cost", "credits", "tokens", "model", "tool", "sandbox"
 def _table(groups: Sequence[Bucket], total: Bucket, by: GroupBy, omitted: int) -> str:
     heads = "".join(f'<th scope="col" class="n">{head}</th>' for head in HEADS)
     rows = "\n".join(_row(bucket, _name(bucket, by)) for bucket in groups)
-    sums = [getattr(total, member) for member in SUMS]
-    signs = legend([*sums, *(getattr(bucket, member) for bucket in groups for member in SUMS)])
+    signs = legend(bucket.total(member).cell() for bucket in (total, *groups) for member in SUMS)
     note = f'<p class="gap">{escape(signs)}</p>' if signs else ""
     omission = (
         f"<p>{escape(plural(omitted, 'more row'))} not listed here; all are in the total.</p>"
@@ -265,7 +260,7 @@ COLORS: Final = {
     "gap": ("#8a6212", "#f2bd6b"),
     "warn": ("#7c4a03", "#f2bd6b"),
     "model": ("#0f7a6b", "#6fd6bb"),
-    "tool": ("#3563b8", "#93b7ff"),
+    "tools": ("#3563b8", "#93b7ff"),
     "sandbox": ("#b4690e", "#f2bd6b"),
     "internal": ("#8b4a94", "#d9a3e2"),
 }
@@ -311,7 +306,7 @@ polyline{fill:none;stroke:var(--line);stroke-width:3;vector-effect:non-scaling-s
 .shares{display:flex;gap:2px;height:44px;margin:16px 0}.shares i{min-width:1px;border-radius:3px}
 .legend{display:grid;grid-template-columns:repeat(auto-fit,minmax(190px,1fr));gap:12px}
 .legend i{display:inline-block;width:14px;height:14px;border-radius:3px}
-.model{background:var(--model)}.tool{background:var(--tool)}
+.model{background:var(--model)}.tools{background:var(--tools)}
 .sandbox{background:var(--sandbox)}.internal{background:var(--internal)}
 table{border-collapse:collapse;width:100%;font-variant-numeric:tabular-nums}
 th,td{padding:7px 10px;text-align:left;border-bottom:1px solid var(--grid);font-weight:400}

@@ -10,7 +10,7 @@ from typing import Final
 from msgspec import Struct
 from msgspec.structs import replace
 
-from handinger_tui.core.amounts import Total, Unit, amount_text, count_within
+from handinger_tui.core.amounts import Total, Unit, amount_text, count_within, legend
 from handinger_tui.core.columns import NO_VALUE, Align, Column, Row, Tone
 from handinger_tui.core.formatting import day_text, duration, local_time, number, plural, spaced
 from handinger_tui.core.money.limits import Gauge, Scope
@@ -330,9 +330,7 @@ def _limit(gauges: Sequence[Gauge]) -> tuple[str, str]:
 
 
 # -- signs -------------------------------------------------------------------------------
-def legend(columns: Sequence[Column], rows: Iterable[Row]) -> str:
-    """What the signs in amounts mean, those that occur: "~ about · … so far · — unknown"."""
+def signs(columns: Sequence[Column], rows: Iterable[Row]) -> str:
+    """What the signs in the amounts of rows mean, see `amounts.legend`."""
     places = [at for at, column in enumerate(columns) if column.align is Align.POINT]
-    text = "".join([row.cells[at] for row in rows for at in places])
-    signs = {"~": "~ about", "…": "… so far", NO_VALUE: f"{NO_VALUE} unknown"}
-    return " · ".join(words for sign, words in signs.items() if sign in text)
+    return legend(row.cells[at] for row in rows for at in places)

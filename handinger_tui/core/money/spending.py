@@ -170,12 +170,10 @@ class Rise(Struct, frozen=True):
 
     @property
     def credits(self) -> Decimal | None:
-        """Its credits."""
         return self.usage.credits
 
     @property
     def tokens(self) -> int | None:
-        """Its tokens."""
         return self.usage.total_tokens
 
 

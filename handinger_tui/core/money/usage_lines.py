@@ -37,7 +37,6 @@ _STATES: Final = {GaugeState.BELOW: Look.ACCENT, GaugeState.NEAR: Look.MARK, Gau
 
 
 def text_of(line: Line) -> str:
-    """The text of a line."""
     return "".join(text for text, _ in line).rstrip()
 
 

@@ -215,7 +215,6 @@ class Session(Struct, frozen=True):
 
     @property
     def current(self) -> Turn | None:
-        """The newest turn."""
         return self.turns[-1] if self.turns else None
 
     @property
@@ -386,7 +385,7 @@ class SessionSummary(Struct, frozen=True):
 
     @property
     def kind(self) -> str:
-        """See `Session.kind`."""
+        """As `Session.kind`: what its worker is called."""
         return TARGETS.get(self.generation, "worker")
 
 

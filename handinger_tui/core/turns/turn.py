@@ -214,11 +214,11 @@ class _TextBody(Struct, frozen=True):
 
 
 class TextPart(_TextBody, frozen=True):
-    """Answer text (Markdown)."""
+    """Text of the answer, in Markdown."""
 
 
 class ReasoningPart(_TextBody, frozen=True):
-    """Reasoning text."""
+    """Text of what the worker thought before it answered."""
 
 
 class ToolPart(Struct, frozen=True):

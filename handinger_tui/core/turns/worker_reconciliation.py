@@ -64,7 +64,6 @@ class Answer(Struct, frozen=True):
 
     @property
     def text(self) -> str:
-        """All text of the answer."""
         return "".join(part.text for part in self.parts if isinstance(part, TextPart))
 
 

@@ -115,7 +115,7 @@ class Switcher(Protocol):
     """
 
     def refuse_in_replay(self) -> None:
-        """Nothing else."""
+        """Raise it in a replay; do nothing else."""
 
     async def open(self, session_id: str) -> str:
         """Show a stored session; returns its id, "" when a later call superseded this one."""
@@ -154,7 +154,7 @@ class View(Protocol):
         """Fold or unfold thoughts and tool calls."""
 
     def show_panel(self, name: str) -> None:
-        """Show a panel."""
+        """Show the panel of this name."""
 
     def toggle_panels(self) -> None:
         """Show or hide the panels."""
@@ -203,7 +203,7 @@ class View(Protocol):
         """Show the command palette."""
 
     def leave(self) -> None:
-        """End the program."""
+        """End the program; the session stays in the history."""
 
 
 class CommandContext(Struct, frozen=True):

@@ -73,7 +73,6 @@ class HelpScreen(Modal[None]):
             yield Static(id="help-hint", classes="dialog-hint")
 
     def on_mount(self) -> None:
-        """Show all rows."""
         self._show()
 
     @on(Input.Changed)
@@ -104,7 +103,6 @@ class HelpScreen(Modal[None]):
             self.dismiss()
 
     def action_leave(self) -> None:
-        """Close the help."""
         self.dismiss()
 
 

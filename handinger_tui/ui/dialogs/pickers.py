@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Sequence
 from contextlib import suppress
+from itertools import islice
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Generic
 
 from msgspec.structs import replace
@@ -197,21 +198,23 @@ class SessionPicker(Picker[SessionSummary]):
         """The sessions whose title, tags, project, worker or id have each word; then those whose texts do."""
         words = query.split()
         opened = {session.session_id: session for session in self._opened()}
-        listed = [
+        matching = (
             row
             for row in self._rows
             if _matches(row, words)
             and (not self._running_only or _is_running(row, opened.get(row.session_id)))
-        ]
+        )
+        # Of many thousands, each letter would lay out all again.
+        listed = [*islice(matching, MOST_MATCHES if words else None)]
         shown = {row.session_id for row in listed}
         is_searched = bool(words) and query == self._searched
         hits = [hit for hit in self._hits if is_searched and hit.summary.session_id not in shown]
         listed += [hit.summary for hit in hits]
-        more = (
-            f"   the {MAX_HITS} newest whose texts match"
-            if is_searched and len(self._hits) == MAX_HITS
-            else ""
-        )
+        more = ""
+        if words and len(shown) == MOST_MATCHES:
+            more = f"   the {MOST_MATCHES:,} newest that match"
+        elif is_searched and len(self._hits) == MAX_HITS:
+            more = f"   the {MAX_HITS} newest whose texts match"
         title = Content.assemble((self._title, "bold"), (more, "$text-muted"))
         self.query_one("#picker-title", Static).update(title)
         rows = session_rows.rows_of(listed, opened, self._now_ms(), self._current())
@@ -292,6 +295,8 @@ class SessionPicker(Picker[SessionSummary]):
 
 
 OPEN_HERE: Final = "This session is open. Open another one first."
+MOST_MATCHES: Final = 2_000
+"""Sessions that are listed for what was typed; all are, before anything is."""
 MAX_HITS: Final = 50
 """Most sessions whose texts are listed below those whose titles match."""
 
@@ -339,7 +344,6 @@ class HistorySearch(Picker[str]):
         return texts, [Row((clean_line(text, 300),)) for text in texts], none
 
     def result(self, item: str) -> str:
-        """The message itself."""
         return item
 
     def on_mount(self) -> None:

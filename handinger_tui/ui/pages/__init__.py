@@ -29,7 +29,6 @@ class Page(Modal[None]):
         show_focus(self)
 
     def action_close(self) -> None:
-        """Close the page."""
         self.dismiss()
 
 

@@ -100,7 +100,6 @@ class ListPage(Page, Generic[ItemT]):
             yield FooterLine()
 
     def on_mount(self) -> None:
-        """Read the list."""
         self.action_reload()
 
     @work(group="read", exclusive=True)
@@ -177,7 +176,6 @@ class ListPage(Page, Generic[ItemT]):
         self.table.sort_next(by)
 
     def action_reverse(self) -> None:
-        """Reverse the order."""
         self.table.reverse()
 
     def action_close(self) -> None:

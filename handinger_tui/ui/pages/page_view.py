@@ -209,7 +209,6 @@ class PageView(SelectableRows, can_focus=True):
             self.status = status
 
     def show(self, rows: TextView) -> None:
-        """Show another text."""
         self._rows, self._buffer, self._search = rows, None, None
         self._lay_out()
 
@@ -355,7 +354,6 @@ class PictureView(Widget, can_focus=True):
         """Why no picture is shown, "" if one is."""
 
     def show(self, picture: Picture) -> None:
-        """Show another picture."""
         self._picture, self._cells = picture, []
         self._decode()
 

@@ -479,7 +479,6 @@ class PreviewScreen(Page):
         self._start_loading(renew=self.expired)
 
     def action_save(self) -> None:
-        """Download the file."""
         self._file_actions.interaction.run(self._file_actions.save([self.part]))
 
     def action_save_into(self) -> None:

@@ -170,7 +170,6 @@ class WorkersScreen(ListPage[StoredWorker]):
             self._actions.begin_task(worker)
 
     def action_new(self) -> None:
-        """Create a worker."""
         self.change(self._edit(None))
 
     def action_edit(self) -> None:

@@ -225,7 +225,6 @@ class SourceRows(ItemRows[Source]):
         return self._positions.get(number)
 
     def lines_of(self, at: int) -> range:
-        """The lines of source `at`."""
         return range(self._starts[at], self._starts[at] + (3 if self.facts(self.items[at]).marks else 2))
 
     def lines_to_show(self, at: int) -> range:

@@ -121,7 +121,6 @@ class UsagePanel(Panel[UsageRows]):
         return UsageView.of(session, self.money)
 
     def on_focus(self) -> None:
-        """Show every figure."""
         self._set_full(True)
 
     def on_blur(self) -> None:

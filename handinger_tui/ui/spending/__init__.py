@@ -1,1 +1,1 @@
-"""The Spending page."""
+"""The Spending page: its charts, its table, the receipt, the budgets and the dialogs of limits."""

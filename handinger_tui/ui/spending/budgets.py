@@ -81,7 +81,6 @@ class _Figure(Struct, frozen=True):
     write: Callable[[Decimal], str]
 
     def text(self, value: Decimal | None) -> str:
-        """A cell."""
         return NO_VALUE if value is None else self.write(value)
 
 
@@ -213,7 +212,6 @@ class BudgetsScreen(TextPage):
         self._only_this_worker = self._session.worker_id is not None
 
     def on_mount(self) -> None:
-        """Start reading."""
         self._read()
 
     def action_other(self) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from decimal import Decimal
 from functools import lru_cache, partial
 from itertools import zip_longest
@@ -16,8 +16,9 @@ from handinger_tui.core.amounts import Total, Unit, amount_text, excess_words, f
 from handinger_tui.core.bars import BLOCKS, NO_VALUE, rising_line, stacked_bar, vertical_bar
 from handinger_tui.core.columns import aligned
 from handinger_tui.core.decimals import EXACT
-from handinger_tui.core.figures import CATEGORIES, COST_MEMBERS
 from handinger_tui.core.formatting import day_text, percent_text
+from handinger_tui.core.money.chart_values import NOT_SPLIT
+from handinger_tui.core.money.chart_values import shares as shares_of
 from handinger_tui.core.money.spending import Bucket, sum_buckets
 from handinger_tui.ui.spending.selection import Days
 from handinger_tui.ui.widgets.frame import StaticReflow
@@ -28,7 +29,10 @@ FAINT: Final = "$text-muted"
 BAR: Final = "$primary"
 MARK: Final = "$accent"
 STRONG: Final = "bold"
-_COLORS: Final = ("$primary", "$secondary", "$accent", FAINT)
+PARTS: Final = tuple(
+    zip((*BLOCKS, NO_VALUE), ("$primary", "$secondary", "$accent", FAINT, FAINT), strict=True)
+)
+"""Block and color of each of the four categories, and of what is not split."""
 _SPANS: Final = (1, 2, 3, 7, 14, 28, 91, 182, 364)
 """Numbers of days that one bar may cover."""
 _WIDEST: Final = 8
@@ -119,30 +123,27 @@ def _dates(days: Days, margin: int, drawn: int, columns: int) -> Content:
 # -- shares ------------------------------------------------------------------------------
 def shares(spent: Bucket, width: int) -> list[Content]:
     """The four cost categories as one stacked bar, and a legend with amounts and percent."""
-    title = Content.styled("Where the cost went", STRONG)
-    totals = [spent.total(member) for member in COST_MEMBERS]
-    parts = [total.value for total in totals]
-    reported = sum((part for part in parts if part is not None), Decimal(0))
-    total_usd = max(spent.usd.value or Decimal(0), reported)
-    pieces = stacked_bar(parts, total_usd, width)
+    title, parts = Content.styled("Where the cost went", STRONG), shares_of(spent)
+    is_unknown = all(part.usd.value is None for part in parts if part.name != NOT_SPLIT)
+    pieces = [] if is_unknown else stacked_bar([part.usd.value for part in parts], None, width)
     if not pieces:
-        unknown = all(part is None for part in parts)
-        reason = "No split by category was reported." if unknown else "Nothing was spent."
+        reason = "No split by category was reported." if is_unknown else "Nothing was spent."
         return [title, Content.styled(reason, FAINT)]
-    blocks, colors = (*BLOCKS, NO_VALUE), (*_COLORS, FAINT)
-    lines = [title, Content.assemble(*((blocks[at] * cells, colors[at]) for at, cells in pieces))]
-    remainder = EXACT.subtract(total_usd, reported)
-    names = [figure.label for figure in CATEGORIES] + ["not split"] * (remainder > 0)
-    totals += [Total(remainder)] * (remainder > 0)
-    texts = _amounts([total.value for total in totals])
+    lines = [title, split_bar(pieces)]
+    texts = _amounts([part.usd.value for part in parts])
     room = max(map(len, texts))
-    for at, (name, total, text) in enumerate(zip(names, totals, texts, strict=True)):
-        gaps = f" {total.gap_words}".rstrip()
-        row = [(f"{blocks[at]} ", colors[at]), (f"{name:<13}", FAINT), (f"{text:>{room}}", "")]
-        share = "" if total.value is None else percent_text(EXACT.divide(total.value, total_usd))
+    for part, text, (block, color) in zip(parts, texts, PARTS, strict=False):
+        share = "" if part.part is None else percent_text(part.part)
+        row = [(f"{block} ", color), (f"{part.name:<13}", FAINT), (f"{text:>{room}}", "")]
+        gaps = f" {part.usd.gap_words}".rstrip()
         lines.append(Content.assemble(*row, (f"{share:>6}", FAINT), (gaps, MARK)).truncate(width))
     excess = excess_words(spent.split_excess)
     return [*lines, Content.styled(excess, MARK).truncate(width)] if excess else lines
+
+
+def split_bar(pieces: Iterable[tuple[int, int]]) -> Content:
+    """The pieces of a `stacked_bar`."""
+    return Content.assemble(*((PARTS[at][0] * cells, PARTS[at][1]) for at, cells in pieces))
 
 
 def _amounts(parts: Sequence[Decimal | None]) -> list[str]:

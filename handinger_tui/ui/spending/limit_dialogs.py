@@ -79,7 +79,6 @@ class RaiseLimit(Dialog[Decimal]):
         return f"New limit (above {spent}), empty to cancel"
 
     def on_mount(self) -> None:
-        """Focus the field."""
         self.set_focus(self.query_one("#typed" if self._raisable else "#leave"))
 
     def on_resize(self) -> None:
@@ -140,7 +139,6 @@ class LimitsPage(Dialog[LimitChange]):
         yield Static("", id="limit-problem")
 
     def on_mount(self) -> None:
-        """Focus the field."""
         self.set_focus(self.query_one(Input))
 
     def on_key(self, event: Key) -> None:

@@ -14,7 +14,7 @@ from textual.content import Content
 from textual.renderables.digits import Digits
 
 from handinger_tui.core.amounts import Unit, amount_text
-from handinger_tui.core.bars import BLOCKS, NO_VALUE, stacked_bar
+from handinger_tui.core.bars import stacked_bar
 from handinger_tui.core.columns import aligned
 from handinger_tui.core.errors import HandingerError
 from handinger_tui.core.figures import CATEGORIES
@@ -32,6 +32,7 @@ from handinger_tui.core.receipts import ReceiptFacts, Times, change_text, times_
 from handinger_tui.core.turns.turn import Turn, TurnStatus, level_of
 from handinger_tui.ui.keys import Where, bindings
 from handinger_tui.ui.pages import TextPage
+from handinger_tui.ui.spending.charts import PARTS, split_bar
 from handinger_tui.ui.widgets.status_text import STATUS_WORDS
 from handinger_tui.ui.widgets.virtual_list import copy_from
 
@@ -44,7 +45,6 @@ if TYPE_CHECKING:
 
 LABEL: Final = 21
 """Width of the label column in cells, including a blank after the longest label."""
-COLORS: Final = ("$primary", "$secondary", "$accent", "$text-muted")
 _CATEGORY_INDEX: Final = {figure.title: index for index, figure in enumerate(CATEGORIES)}
 
 
@@ -126,19 +126,13 @@ def _bar(facts: ReceiptFacts, width: int) -> list[Content]:
     """A bar with the shares of the four cost categories; the section by category is its legend."""
     parts = [getattr(facts.money.costs, figure.name) for figure in CATEGORIES]
     pieces = stacked_bar(parts, facts.money.usd, width)
-    if not pieces:
-        return []
-    blocks, colors = (*BLOCKS, NO_VALUE), (*COLORS, "$text-muted")
-    bar = Content.assemble(*((blocks[index] * cells, colors[index]) for index, cells in pieces))
-    return [Content(""), bar]
+    return [Content(""), split_bar(pieces)] if pieces else []
 
 
 def _row_lines(section: Section, row: ReceiptRow, width: int) -> list[Content]:
     index = _CATEGORY_INDEX.get(row.label) if section.title == BY_CATEGORY else None
-    mark = Content(" ") if index is None else Content.styled(BLOCKS[index], COLORS[index])
-    label = Content.assemble(
-        "  " if index is None else mark, "" if index is None else " ", (row.label, "$text-muted")
-    )
+    mark = "  " if index is None else Content.assemble(PARTS[index], " ")
+    label = Content.assemble(mark, (row.label, "$text-muted"))
     note = (f"  {row.note}", "$text-muted") if row.note else ""
     value = Content.assemble(
         (row.value, "$text-muted" if row.value.startswith(UNKNOWN) else "$foreground"), note

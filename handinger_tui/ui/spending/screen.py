@@ -23,8 +23,8 @@ from handinger_tui.core.money.report_rows import (
     Line,
     group_columns,
     group_line,
-    legend,
     overview_lines,
+    signs,
     turn_line,
     unassigned_turn_line,
     used_columns,
@@ -201,8 +201,7 @@ class SpendingScreen(Modal[str]):
         self.query_one(Charts).show(shown.chart)
         self.set_class(shown.chart is None, "-empty")
         table = self.table
-        signs = legend(shown.columns, [line.row for line in shown.lines or ()])
-        table.border_subtitle = signs or None
+        table.border_subtitle = signs(shown.columns, [line.row for line in shown.lines or ()]) or None
         # The sum of the rows of tags may be more than the total.
         overlap = " · sessions count in each of their tags" if by is GroupBy.TAG else ""
         title = "overview" if by is None else f"by {GROUPS[by][1].lower()}{overlap}"
@@ -246,7 +245,7 @@ class SpendingScreen(Modal[str]):
             more = shown.report.suspense[first : first + PAGE - len(lines)]
             lines += [unassigned_turn_line(bucket, year) for bucket in more]
             self.table.add_page(page, lines)
-            self.table.border_subtitle = legend(shown.columns, [line.row for line in lines]) or None
+            self.table.border_subtitle = signs(shown.columns, [line.row for line in lines]) or None
 
         charges = self._charges.turn_charges(shown.report.selection.which, PAGE, page * PAGE)
         await self._show_when_read(charges, show)

@@ -31,7 +31,6 @@ class ScreenColumns:
         return self._measure.columns
 
     def add(self, rows: Sequence[Row]) -> None:
-        """Measure more rows."""
         self._measure, self._layout = self._measure.with_rows(rows), None
 
     def layout(self, width: int) -> Layout:
@@ -41,7 +40,6 @@ class ScreenColumns:
         return self._layout[1]
 
     def head(self, width: int, sorted_by: tuple[int, bool] | None = None) -> Content:
-        """The heads of the columns."""
         return Content.assemble(*self.layout(width).head(sorted_by))
 
     def line(self, row: Row, width: int, *, here: bool = False) -> Content:
@@ -113,7 +111,6 @@ class ColumnRows(ItemRows[ItemT]):
         return self.columns.layout(width - BESIDE)
 
     def head_line(self, width: int) -> Content:
-        """The heads of the columns."""
         return list_head(self.columns, width, self.sorted_by)
 
     def line(self, at: int, row: int, width: int, *, here: bool) -> Content:
@@ -172,7 +169,6 @@ class ColumnList(VirtualList[ColumnRows[ItemT]], Generic[ItemT]):
         self._arrange()
 
     def sort(self, column: int, *, descending: bool = False) -> None:
-        """Sort by a column."""
         self.rows.sorted_by = column, descending
         self._arrange()
 

@@ -78,7 +78,6 @@ class StaticReflow(Static):
         self._lines: Lines = lambda _width: []
 
     def put(self, lines: Lines) -> None:
-        """Show other lines."""
         self._lines = lines
         self.refresh(layout=True)
 

@@ -287,7 +287,6 @@ class PromptBox(TextArea, inherit_bindings=False):
                 return
 
     def _replace_span(self, start: int, end: int, text: str) -> None:
-        """Replace `self.text[start:end]`."""
         before = self.text
         self.put_between(text, _location(before, start), _location(before, end))
 
@@ -429,7 +428,6 @@ class PromptBox(TextArea, inherit_bindings=False):
 
     @_after_typed_keys
     def action_newline(self) -> None:
-        """Break the line."""
         self.insert("\n")
         self.scroll_cursor_visible()
 

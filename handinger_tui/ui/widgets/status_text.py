@@ -11,7 +11,7 @@ from textual.content import Content
 from handinger_tui.core.acts import Hold, until_sent, waiting_words
 from handinger_tui.core.bars import percent_level
 from handinger_tui.core.evidence import files_of_turn, sources_of_turn
-from handinger_tui.core.formatting import duration, plural
+from handinger_tui.core.formatting import duration, one_unit, plural
 from handinger_tui.core.money.limits import Gauge, GaugeState, Scope
 from handinger_tui.core.safety import clean_line
 from handinger_tui.core.turns.session import LOCAL, Session, any_with_status, with_status
@@ -177,9 +177,7 @@ def took_text(session: Session, index: MoneyIndex) -> str:
 
 def running_for(turn: Turn, now_ms: int) -> str:
     """How long a run has been running, watched or not, in one unit: "40 s", "4 m", "2 h"."""
-    seconds = max(0, now_ms - turn.began_ms) // 1000
-    units = (("d", 86400), ("h", 3600), ("m", 60), ("s", 1))
-    return next(f"{seconds // length} {unit}" for unit, length in units if seconds >= length or length == 1)
+    return one_unit(max(0, now_ms - turn.began_ms) // 1000)
 
 
 def so_far(session: Session, turn: Turn) -> str:

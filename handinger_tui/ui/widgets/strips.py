@@ -363,7 +363,6 @@ class Chips(Static):
 
     @property
     def row_count(self) -> int:
-        """The rows of all chips."""
         return self._positions[-1].row + 1 if self._positions else 0
 
     def on_resize(self, _event: Resize) -> None:

@@ -134,7 +134,6 @@ class TableView(VirtualList[TableRows]):
         super().__init__(TableRows(), id=id, classes="cursor-lines")
 
     def show(self, table: TableModel) -> None:
-        """Show another table."""
         self.rows = TableRows(table)
         self.move_to(0)
 

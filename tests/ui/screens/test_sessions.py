@@ -14,8 +14,10 @@ from handinger_tui.core.amounts import Total
 from handinger_tui.core.turns.session import LOCAL as SIMULATED
 from handinger_tui.core.turns.turn import TurnStatus
 from handinger_tui.ui.dialogs import TextQuestion
+from handinger_tui.ui.dialogs.pickers import MOST_MATCHES
 from handinger_tui.ui.panels.usage import UsagePanel
 from handinger_tui.ui.ports import Account, Opening
+from handinger_tui.ui.widgets.column_list import ColumnList
 from handinger_tui.ui.widgets.session_rows import session_cost, session_details
 from handinger_tui.ui.work.screen import WorkScreen
 from tests.engine.fakes import PLACE, FakeApi, worker
@@ -532,3 +534,21 @@ async def test_a_worker_is_opened_by_its_session_at_this_service_however_old() -
     async with again.running() as pilot:
         await again.shows(pilot, "A question from before", "An answer from before")
         assert again.session.session_id == first.session.session_id
+
+
+async def test_what_is_typed_lists_the_newest_of_many_thousands_and_says_so() -> None:
+    desktop = Desktop()
+    desktop.history.rows = [summary(f"{at}", title=f"title {at}") for at in range(MOST_MATCHES + 3)]
+    async with desktop.running() as pilot:
+        await pilot.press("ctrl+s")
+        await desktop.shows(pilot, "title 0")
+        table = desktop.app.screen.query_one(ColumnList)
+        await desktop.until(pilot, lambda: table.rows.count == MOST_MATCHES + 3)
+        await pilot.press("t")
+        await desktop.shows(pilot, "the 2,000 newest that match")
+        assert table.rows.count == MOST_MATCHES
+        # One that is not among them is found by more of its title.
+        await pilot.press(*f"itle {MOST_MATCHES + 2}")
+        await desktop.shows(pilot, f"title {MOST_MATCHES + 2}")
+        assert table.rows.count == 1
+        assert "newest" not in desktop.text()
