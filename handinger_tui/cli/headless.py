@@ -45,7 +45,6 @@ if TYPE_CHECKING:
 
     from handinger_tui.core.dialects.events import StreamEvent
     from handinger_tui.engine.replay import Replay
-    from handinger_tui.engine.session_actor import SessionActor
     from handinger_tui.settings import Settings
 
 PAINTS_A_SECOND = 30
@@ -217,13 +216,11 @@ class Headless:
     async def _is_worker_busy(self, services: Services) -> bool:
         """Whether an earlier turn of the session still runs, by a GET: the message would be refused."""
         actor = services.engine.actor(self._session_id)
-        if _may_be_at_work(actor):
-            # A turn that a killed program has left is ours then, and settled where its worker is idle.
-            await self._settle_earlier(services)
+        if actor.gate.state.busy:
             # A worker that cannot be read counts as busy.
             with suppress(HandingerError):
                 await actor.refresh()
-        return _may_be_at_work(actor)
+        return actor.gate.state.busy
 
     async def _settle_earlier(self, services: Services) -> None:
         """Settle turns of earlier runs by GETs for a limited time; the next run settles what stays open."""
@@ -426,12 +423,6 @@ def _refuse_second_worker(session: Session) -> None:
         )
 
 
-def _may_be_at_work(actor: SessionActor) -> bool:
-    """Whether a turn of the session runs at its worker: left running, or that of another program."""
-    sent = actor.session.sent
-    return actor.gate.state.busy or (sent is not None and sent.live)
-
-
 def _can_detach(turn: Turn) -> bool:
     """Return whether detaching loses nothing.
 
@@ -494,7 +485,8 @@ def _advice(kind: ErrorKind, session: Session, turn: Turn) -> list[str]:
         return [f"Check the {named} id and the base URL {base}."]
     if kind is ErrorKind.CONNECT:
         return ["Check the network, the base URL and the proxy. See: handinger-tui doctor"]
-    may_be_busy = turn.status is TurnStatus.REJECTED or session.unwatched is not None
+    is_not_free = session.unwatched is not None or session.has_other_at_work(turn.turn_id)
+    may_be_busy = turn.status is TurnStatus.REJECTED or is_not_free
     if kind is ErrorKind.CONFLICT and may_be_busy and worker_id is not None:
         return [f"Watch its running turn, or send later: handinger-tui attach {one_word(worker_id)}"]
     return [_FIRST[kind]] if kind in _FIRST and turn.status is TurnStatus.REJECTED else []
