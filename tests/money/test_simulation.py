@@ -74,6 +74,8 @@ def test_all_places_show_the_truth_at_every_step(first: int, tmp_path: Path, *, 
         (7002901, False, Trouble.SLOW, (Habit.CREDITS, Habit.RULINGS, Habit.STRANGERS)),
         # The reading after a refusal showed late costs of another turn.
         (7003331, True, Trouble.SLEEP, (Habit.FREE, Habit.LATE, Habit.PROGRAMS, Habit.RULINGS)),
+        # Figures of each turn: those of a later message of others were taken for the one adopted before it.
+        (7003685, False, None, (Habit.PAST, Habit.PER_TURN, Habit.PROGRAMS, Habit.STRANGERS)),
         # Zero, which others shared, became unknown: it stayed zero in the ledger.
         (2000888, False, Trouble.TOGETHER, (Habit.CREDITS, Habit.PAST, Habit.QUEUE, Habit.UNREAD)),
     ],

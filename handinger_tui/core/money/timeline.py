@@ -797,6 +797,9 @@ class Timeline:
         if self.read_turn is not None and is_counted and (self.others.count or 0) > (before or 0):
             self._overwrite(self.read_turn)
             self.read_turn = None
+        if self._newest is not None and before is None:
+            # From this reading on it is known how many came.
+            self._newest = self._newest[0], self.others.count
 
     def _overwrite(self, turn: Key) -> None:
         """Mark a turn: from now on, per-turn figures belong to another one."""
