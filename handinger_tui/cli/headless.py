@@ -485,7 +485,8 @@ def _advice(kind: ErrorKind, session: Session, turn: Turn) -> list[str]:
         return [f"Check the {named} id and the base URL {base}."]
     if kind is ErrorKind.CONNECT:
         return ["Check the network, the base URL and the proxy. See: handinger-tui doctor"]
-    may_be_busy = turn.status is TurnStatus.REJECTED or session.unwatched is not None
+    is_not_free = session.unwatched is not None or session.has_other_at_work(turn.turn_id)
+    may_be_busy = turn.status is TurnStatus.REJECTED or is_not_free
     if kind is ErrorKind.CONFLICT and may_be_busy and worker_id is not None:
         return [f"Watch its running turn, or send later: handinger-tui attach {one_word(worker_id)}"]
     return [_FIRST[kind]] if kind in _FIRST and turn.status is TurnStatus.REJECTED else []

@@ -202,6 +202,8 @@ class SessionActor:
         self.queue = TurnQueue()
         self.store = OpenSession(session, deps.run_deps, self._turn_changing, deps.on_change)
         self.runs = RunSlot(self._run_ended)
+        self._recovered: set[str] = set()
+        """Ids of turns that were taken over from programs that ended."""
         self.gate = QueueGate(self.queue, self.store, lambda: self.running)
         self._limits = SessionLimits(self.store, log, deps.limits, lambda: self.runs.ends, self.inbox.post)
         window_s = deps.run_deps.policy.recovery_window
@@ -281,6 +283,8 @@ class SessionActor:
         await self.runs.ending()
         # The end of the previous turn is written first: until then it reserves room under the limits.
         await self._settler.close_ended()
+        # What another program has begun in this session by now.
+        await self.store.charge()
         queue = self.queue
         # Decided before the limits are read: a turn that ends during the read may use one up.
         state = self.gate.state
@@ -753,6 +757,10 @@ class SessionActor:
         return self.gauges
 
     # -- after a crash -----------------------------------------------------------------------
+    def is_author(self, turn_id: str) -> bool:
+        """Whether this program stored a turn, or has taken it over from one that was killed."""
+        return turn_id in self.store.own_ids or turn_id in self._recovered
+
     @request
     async def recover(self, turn_requests: list[TurnRequest], *, watch: bool) -> list[str]:
         """Recover turns that a crash left open; returns the ids of those whose request may have left.
@@ -781,6 +789,7 @@ class SessionActor:
                     # Ours from now on: a second recovery must not queue a turn that this one has started.
                     self.store.own_ids.add(turn_request.turn_id)
                     self.queue.stop(Hold(HoldReason.RESTORED))
+        self._recovered.update(departed)
         self.store.publish()
         if self._deps.context.forgetful:
             return []

@@ -116,6 +116,8 @@ class TurnRecord:
         """The first byte of the request may have left. The caller sets it for a turn resumed after that."""
         self.is_ours = True
         """This program writes the turn. Otherwise it only shows what another one stores of it."""
+        self.worker_may_be_busy = session.has_other_at_work(request.turn_id)
+        """Another turn may run at the worker, of which this program may not know the end."""
         self.look: WorkerBody | None = None
         """The reading of the worker just before the request, or right after its refusal."""
         self.last_body: WorkerBody | None = None

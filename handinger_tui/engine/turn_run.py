@@ -58,6 +58,11 @@ if TYPE_CHECKING:
     from handinger_tui.engine.turn_record import RunDeps, TurnRecord
 
 UNANSWERED = "handinger-tui quit before the service answered."
+WORKER_BUSY: Final = Fault(
+    ErrorKind.CONFLICT,
+    "The worker still runs another message of this session. Nothing was sent.",
+    may_have_been_charged=False,
+)
 FOLLOW_S: Final = 0.25
 """Seconds between two reads of what another program stores of a turn."""
 
@@ -72,7 +77,7 @@ class TurnRun:
 
     async def send(self) -> None:
         """Send the turn, read the answer and settle it."""
-        await self._guarded(self._send)
+        await self._guarded(self._send_if_free)
 
     async def watch(self) -> None:
         """Watch a turn that may be running, with GETs only.
@@ -114,9 +119,18 @@ class TurnRun:
     async def _recover(self, doubt: ApiError | None, *, accepted: bool) -> None:
         await Recovery(self.record, self._deps, doubt, accepted=accepted).run()
 
-    async def _send(self) -> None:
+    async def _send_if_free(self) -> None:
         record = self.record
         await self._read_before()
+        if record.worker_may_be_busy and record.look is not None and record.look.snapshot.busy:
+            # The service would refuse it, and what the other turn costs could be that of this one.
+            record.last_body = record.look
+            record.settle(TurnStatus.NOT_SENT, WORKER_BUSY)
+        else:
+            await self._send()
+
+    async def _send(self) -> None:
+        record = self.record
         worker_id = record.request.target_id
         begun = self._api.new_target(record.turn_id) if worker_id is None else None
         record.note(Marker.SENDING, worker_id=worker_id, **({} if begun is None else {"begun": begun}))

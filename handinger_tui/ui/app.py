@@ -17,6 +17,7 @@ from textual.binding import Binding, BindingType
 from textual.driver import Driver
 from textual.events import Event, InputEvent, Key, Paste
 from textual.filter import LineFilter
+from textual.message_pump import MessagePump
 from textual.screen import Screen
 from textual.widgets import Input, TextArea
 
@@ -36,7 +37,7 @@ from handinger_tui.ui.themes import (
 )
 from handinger_tui.ui.transcript.document import load_parser
 from handinger_tui.ui.transcript.painting import ControlFilter
-from handinger_tui.ui.type_ahead import TypeAhead
+from handinger_tui.ui.type_ahead import LOOK_AGAIN_S, TypeAhead, read_keys_posted
 from handinger_tui.ui.work.screen import WorkScreen
 
 if sys.platform != "win32":
@@ -77,6 +78,13 @@ def _command_provider() -> type[Provider]:
     from handinger_tui.ui.palette import CommandProvider  # not before the palette is opened
 
     return CommandProvider
+
+
+async def _handled(pump: MessagePump) -> None:
+    """Wait until what is in the queue by now is handled."""
+    handled = asyncio.Event()
+    pump.call_later(handled.set)
+    await handled.wait()
 
 
 class HandingerApp(DiffApp, inherit_bindings=False):
@@ -262,12 +270,12 @@ class HandingerApp(DiffApp, inherit_bindings=False):
 
     async def _read_keys_handled(self) -> None:
         """Wait until the keys that were read by now are where they were typed, on a busy machine, too."""
-        waits = True
-        while waits:
-            handled = asyncio.Event()
-            self.call_later((self.focused or self.work.prompt).call_later, handled.set)
-            await handled.wait()
-            waits = self.work.interaction.keys_wait()
+        await read_keys_posted()
+        await _handled(self)
+        # No event tells that the last of them has gone on.
+        while self.work.interaction.keys_wait() or not self.work.saves_drafts:  # noqa: ASYNC110
+            await asyncio.sleep(LOOK_AGAIN_S)
+        await _handled(self.focused or self.work.prompt)
 
     async def _save_typed(self) -> None:
         """Save what is typed into the pages and dialogs over the session, and its draft."""

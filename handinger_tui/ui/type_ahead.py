@@ -23,6 +23,12 @@ LOOK_AGAIN_S: Final = 0.01
 """Seconds between two looks at whether a screen is open."""
 
 
+async def read_keys_posted() -> None:
+    """Wait until the app has in its queue what the thread has read by now, by the way that keys take."""
+    nothing = asyncio.run_coroutine_threadsafe(asyncio.sleep(0), asyncio.get_running_loop())
+    await asyncio.wrap_future(nothing)
+
+
 def _in_lines(keys: Sequence[Key | Paste], sends: Callable[[Key | Paste], bool]) -> Iterator[Key | Paste]:
     """The keys with a line break in place of each one that would send and stands between others.
 
@@ -170,14 +176,11 @@ class TypeAhead:
             self._app.set_timer(WORD_S, partial(self._end_run_behind_keys, letters.letters))
         return waits
 
-    def _end_run_behind_keys(self, letters: int) -> None:
+    async def _end_run_behind_keys(self, letters: int) -> None:
         """End a run behind the keys that were read until now: one of them may go on with it."""
-
-        async def post() -> None:
-            self._app.call_later(self._end_run, letters)
-
-        # The way that keys take from the thread that reads them: the timer itself comes before their queue.
-        asyncio.run_coroutine_threadsafe(post(), asyncio.get_running_loop())
+        await read_keys_posted()
+        # The timer itself comes before the queue.
+        self._app.call_later(self._end_run, letters)
 
     async def _end_run(self, letters: int) -> None:
         """Carry out the letters of a run, unless another one has come since, or a key waits that may."""

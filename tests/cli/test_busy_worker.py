@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from handinger_tui.local.server import LocalServer
@@ -9,7 +14,9 @@ from tests.e2e.accounts import Account
 from tests.e2e.runner import run
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Iterator
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 def test_a_script_sends_nothing_to_a_busy_worker_and_does_so_once_it_is_idle(tmp_path: Path) -> None:
@@ -29,3 +36,29 @@ def test_a_script_sends_nothing_to_a_busy_worker_and_does_so_once_it_is_idle(tmp
         sent = run("-c", "-p", "echo two", "--json", home=tmp_path, base_url=url, key=key)
         assert sent.result["status"] == "completed"
         assert account.prompts(tmp_path) == ["long 40", "echo two"]
+
+
+def test_a_script_sends_nothing_while_another_program_watches_a_turn(tmp_path: Path) -> None:
+    with LocalServer.start(pace=0.2) as server:
+        account = Account(server, "workers")
+        url, key = server.base_url, server.api_key
+        with streaming(tmp_path, account, "long 200") as first:
+            refused = run("-c", "-p", "echo two", "--json", home=tmp_path, base_url=url, key=key)
+            assert (refused.result["status"], refused.result["posts_sent"]) == ("not_sent", 0)
+            first.kill()
+        # The turn of a killed program is read, and its worker still runs.
+        refused = run("-c", "-p", "echo two", "--json", home=tmp_path, base_url=url, key=key)
+        assert (refused.result["status"], refused.result["posts_sent"]) == ("not_sent", 0)
+        assert account.prompts(tmp_path) == ["long 200"]
+
+
+@contextmanager
+def streaming(home: Path, account: Account, prompt: str) -> Iterator[subprocess.Popen[str]]:
+    """A program whose answer has begun to come."""
+    environ = {**os.environ, **account.environ, "HANDINGER_TUI_HOME": str(home)}
+    command = [sys.executable, "-m", "handinger_tui", "-p", prompt]
+    with subprocess.Popen(command, cwd=ROOT, env=environ, stdout=subprocess.PIPE, text=True) as program:
+        assert program.stdout is not None
+        assert program.stdout.readline()
+        yield program
+        program.kill()

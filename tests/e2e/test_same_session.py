@@ -19,8 +19,9 @@ from handinger_tui.core.turns.turn import Turn, TurnStatus
 from handinger_tui.engine.engine import Engine
 from handinger_tui.engine.session_actor import ServiceContext
 from handinger_tui.ledger.ledger import Ledger
+from handinger_tui.local.server import LocalServer
 from handinger_tui.settings import Flags, Settings, load
-from tests.e2e.accounts import GENERATIONS
+from tests.e2e.accounts import GENERATIONS, Account
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -128,3 +129,30 @@ async def test_a_turn_watched_by_another_program_is_the_same(settings: Settings,
     )
     assert read == sent_here
     assert read["text"]
+
+
+async def test_a_message_during_the_turn_of_another_program_is_not_sent(
+    settings: Settings, tmp_path: Path
+) -> None:
+    with LocalServer.start(pace=0.3) as server:
+        account = Account(server, settings.generation)
+        variables = {**account.environ, "HANDINGER_POLL_INTERVAL": "0.05"}
+        slow = load(Flags(), variables)
+        async with open_services(slow, places(tmp_path)) as one, open_services(slow, places(tmp_path)) as two:
+            first = one.engine.new_session(slow.base_url)
+            actor = one.engine.actor(first.session_id)
+            await actor.send("echo one")
+            await actor.settled()
+            second = two.engine.actor((await two.engine.open(first.session_id)).session_id)
+            answers = asyncio.Event()
+            await actor.send("long 5")
+            one.engine.subscribe(lambda _id: answers.set() if actor.session.turns[-1].text else None)
+            await answers.wait()
+            await second.send("echo two")
+            refused = (await second.settled()).turns[-1]
+            assert (refused.status, refused.posts) == (TurnStatus.NOT_SENT, 0)
+            live = (await actor.settled()).turns[-1]
+            assert live.status is TurnStatus.COMPLETED
+            await second.recount()
+            await second.send("echo two")
+            assert (await second.settled()).turns[-1].status is TurnStatus.COMPLETED

@@ -252,6 +252,8 @@ class ScriptedService(PaidService):
     """The worker was read since the last turn was sent."""
     is_held: bool = False
     """A turn waits for the one inside it; `go_on` ends it."""
+    looks_idle: bool = False
+    """A replica answers that does not know yet that a turn runs; until the next one is sent."""
 
     def expect(self, step: Step) -> None:
         """The next turn is this one."""
@@ -275,7 +277,7 @@ class ScriptedService(PaidService):
     def start_turn(self, worker_id: str | None, prompt: str) -> RemoteWorker:
         with self.changed:
             self.figures = self.figures if self.step.during is None else self.step.during
-            self.is_read = self.is_stale = False
+            self.is_read = self.is_stale = self.looks_idle = False
         return super().start_turn(worker_id, prompt)
 
     def until_ended(self, worker: RemoteWorker) -> None:
@@ -311,6 +313,7 @@ class ScriptedService(PaidService):
         # One moment: figures and messages change together.
         with self.changed:
             shown = replace(worker, prompts=worker.prompts[:-1]) if self.is_stale else worker
+            shown = replace(shown, running=0) if self.looks_idle else shown
             return super().body_of(shown)
 
     def usage_of(self, worker: RemoteWorker) -> dict[str, Any]:

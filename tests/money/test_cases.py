@@ -48,6 +48,7 @@ def run_scripts(case: Case, service: ScriptedService, person: Person) -> list[Ra
             outer = person.start(*argv, **environ)
             service.until_held()
             service.expect(step.inside)
+            service.looks_idle = True
             inner = person.run("-p", "inside", "--json", "-w", "wrk_1", **environ)
             service.go_on()
             ran += [ended(outer), inner]
@@ -125,6 +126,7 @@ async def run_app(case: Case, service: ScriptedService, person: Person, patch: p
             if step.inside is not None:
                 await asyncio.to_thread(service.until_held)
                 service.expect(step.inside)
+                service.looks_idle = True
                 inner = person.start("-p", "inside", "-w", "wrk_1", **watched(case))
                 await asyncio.to_thread(ended, inner)
                 service.go_on()

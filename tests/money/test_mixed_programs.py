@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 import pytest
 
+from handinger_tui.cli.exit_codes import Exit
 from handinger_tui.cli.local_files import Paths
 from handinger_tui.cli.wiring import Services, open_services
 from handinger_tui.core.amounts import Unit
@@ -83,7 +84,7 @@ async def test_the_app_asks_before_it_spends_the_reservation_of_a_script(
 
 
 async def test_a_script_on_the_same_worker_leaves_the_turn_of_the_app_to_the_app(tmp_path: Path) -> None:
-    """Its reading shows our message followed by its own, as if our turn had ended."""
+    """It reads the worker, which is at work, and sends nothing."""
     with serving(ScriptedService()) as scripted:
         person = Person(scripted, tmp_path)
         async with app_on(person) as app:
@@ -94,15 +95,14 @@ async def test_a_script_on_the_same_worker_leaves_the_turn_of_the_app_to_the_app
             scripted.expect(Step(usd(3), inside=Step(usd(2))))
             turn_id = await actor.send("ours")
             await asyncio.to_thread(scripted.until_held)
-            scripted.expect(Step(usd(2)))
             script = person.start("-p", "script", "-w", "wrk_1", "--allow-unmeasured")
-            assert (await asyncio.to_thread(ended, script)).code == 0
+            assert (await asyncio.to_thread(ended, script)).code == Exit.NOT_SENT
             stored = await app.ledger.load(actor.session.session_id)
             assert stored is not None
             assert [turn.status for turn in stored.turns if turn.turn_id == turn_id] == [TurnStatus.ACCEPTED]
             scripted.go_on()
             session = await actor.settled()
-            assert [turn.request.prompt for turn in session.turns] == ["first", "ours", "script"]
+            assert [turn.request.prompt for turn in session.turns] == ["first", "ours"]
             assert session.turns[1] == await app.ledger.database.run(
                 lambda connection: load_turn(connection, turn_id, ())
             )

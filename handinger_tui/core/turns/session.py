@@ -14,7 +14,16 @@ from msgspec.structs import replace
 from handinger_tui.core.amounts import Total, cost_words
 from handinger_tui.core.jsontext import JsonObject
 from handinger_tui.core.stream import Frame
-from handinger_tui.core.turns.turn import LIVE, UNSENT, Lineage, Trigger, Turn, TurnRequest, TurnStatus
+from handinger_tui.core.turns.turn import (
+    AT_WORK,
+    LIVE,
+    UNSENT,
+    Lineage,
+    Trigger,
+    Turn,
+    TurnRequest,
+    TurnStatus,
+)
 
 LOCAL: Final = "local"
 """The base URL of the local worker. Its simulated money is never added to real money."""
@@ -240,6 +249,13 @@ class Session(Struct, frozen=True):
         """The turn that still runs on the server unwatched; None when a later one may have cost something."""
         sent = self.sent
         return sent if sent is not None and sent.status is TurnStatus.RUNNING else None
+
+    def has_other_at_work(self, turn_id: str) -> bool:
+        """Whether another turn may run at the worker: left running, or that of another program."""
+        added = (other for other in self.elsewhere.turns if other.session_id == self.session_id)
+        return any(not other.ended and other.turn_id != turn_id for other in added) or any(
+            turn.turn_id != turn_id and turn.status in AT_WORK for turn in self.turns
+        )
 
     @property
     def started(self) -> Turn | None:

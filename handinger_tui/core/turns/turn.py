@@ -112,6 +112,8 @@ class TurnStatus(StrEnum):
 
 LIVE: Final = frozenset({TurnStatus.QUEUED, TurnStatus.SENDING, TurnStatus.ACCEPTED, TurnStatus.CHECKING})
 """Statuses in which this program is working on the turn."""
+AT_WORK: Final = (LIVE | {TurnStatus.RUNNING}) - {TurnStatus.QUEUED}
+"""Statuses of turns on which a worker may be at work."""
 UNDECIDED: Final = frozenset({TurnStatus.RUNNING, TurnStatus.UNKNOWN})
 """Statuses of turns that may continue unwatched: a later reading may show their end."""
 DRAFT: Final = frozenset(

@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING
 from handinger_tui.core.prompts import Draft, draft_of_request
 from handinger_tui.core.safety import clean_line
 from handinger_tui.core.turns.session import Session, identical_prefix
-from handinger_tui.core.turns.turn import Turn, TurnStatus
+from handinger_tui.core.turns.turn import Trigger, Turn, TurnStatus
 from handinger_tui.ui.widgets.status_text import ended_words
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from handinger_tui.ui.interaction import Interaction
     from handinger_tui.ui.sessions.controller import SessionController
     from handinger_tui.ui.work.paint_scheduler import PaintScheduler
@@ -48,9 +50,13 @@ class FinishedTurns:
         ]
 
 
-def undelivered(ended: list[Turn]) -> list[Draft]:
-    """The messages of the ended turns that may not have been delivered, oldest first."""
-    return [draft_of_request(turn.request) for turn in ended if turn.draft]
+def undelivered(ended: list[Turn], is_author: Callable[[str], bool]) -> list[Draft]:
+    """The messages of the ended turns that may not have been delivered, oldest first.
+
+    What another program or a script has sent was not typed here: it does not come into the prompt.
+    """
+    typed = (turn for turn in ended if turn.request.trigger is Trigger.APP and is_author(turn.turn_id))
+    return [draft_of_request(turn.request) for turn in typed if turn.draft]
 
 
 class SessionChanges:

@@ -264,7 +264,7 @@ class WorkScreen(BareContainer, Screen[None], inherit_bindings=False):
         session = controller.session
         actor = controller.engine.actor(session.session_id)
         if ended := self._changes.finished.ended(session):
-            self.composer.return_drafts(undelivered(ended))
+            self.composer.return_drafts(undelivered(ended, actor.is_author))
             # A recorder of the terminal's bytes then also gets the answer in one piece.
             self.interaction.app.repair(self.transcript)
             self.interaction.run(controller.connection.history.mark_read(session.session_id))
