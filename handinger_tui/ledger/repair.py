@@ -279,7 +279,8 @@ def damaged_file(history: Path) -> Path | None:
         is_present = is_there(history)
     if is_present and _is_damaged(history):
         return history
-    aside = sorted(history.parent.glob(f"{history.name}.damaged-*Z*"))
+    with translated(reading=True):
+        aside = sorted(history.parent.glob(f"{history.name}.damaged-*Z*"))
     return next((one for one in reversed(aside) if not one.name.endswith(SIDE_FILES)), None)
 
 

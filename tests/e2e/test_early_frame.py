@@ -144,7 +144,12 @@ def test_ctrl_c_twice_quits_and_restores_the_terminal(tmux: str, tmp_path: Path)
 
 @pytest.mark.parametrize(
     ("number", "code"),
-    [(signal.SIGTERM, 143), (signal.SIGHUP, 143), (signal.SIGINT, 130), (signal.SIGQUIT, 131)],
+    [
+        (signal.SIGTERM, 143),
+        pytest.param(signal.SIGHUP, 143, marks=pytest.mark.slow),
+        pytest.param(signal.SIGINT, 130, marks=pytest.mark.slow),
+        (signal.SIGQUIT, 131),
+    ],
 )
 def test_a_signal_restores_the_terminal(tmux: str, tmp_path: Path, number: signal.Signals, code: int) -> None:
     with gated(tmux, tmp_path) as start:

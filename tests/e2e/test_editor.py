@@ -46,7 +46,7 @@ def goes_on(window: Terminal, says: str) -> None:
     ("named", "says"),
     [
         ("/nowhere/editor", "Cannot start the editor"),
-        ("vim 'x", "Cannot read EDITOR"),
+        pytest.param("vim 'x", "Cannot read EDITOR", marks=pytest.mark.slow),
         pytest.param("/tmp", "Cannot start the editor", marks=pytest.mark.slow),
     ],
 )
@@ -99,7 +99,7 @@ def test_bytes_that_are_not_text_become_replacement_characters(tmux: str, tmp_pa
         window.shows("caf� [31mred")
 
 
-@pytest.mark.parametrize("presses", [1, 2])
+@pytest.mark.parametrize("presses", [1, pytest.param(2, marks=pytest.mark.slow)])
 def test_ctrl_c_ends_an_editor_that_hangs_and_the_app_continues(
     tmux: str, tmp_path: Path, presses: int
 ) -> None:

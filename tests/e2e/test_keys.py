@@ -75,7 +75,12 @@ def test_a_paste_that_the_terminal_does_not_mark_sends_nothing(tmux: str, tmp_pa
 
 @pytest.mark.parametrize(
     ("number", "code"),
-    [(signal.SIGQUIT, 131), (signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 143)],
+    [
+        pytest.param(signal.SIGQUIT, 131, marks=pytest.mark.slow),
+        (signal.SIGINT, 130),
+        pytest.param(signal.SIGTERM, 143, marks=pytest.mark.slow),
+        (signal.SIGHUP, 143),
+    ],
 )
 def test_a_signal_restores_the_terminal_and_keeps_the_text(
     tmux: str, tmp_path: Path, number: signal.Signals, code: int

@@ -26,7 +26,7 @@ def answered(window: Terminal, home: Path, *argv: str, **environ: str) -> None:
         pytest.param((), "", False, False, marks=pytest.mark.slow),
         pytest.param(("--print-on-exit", "answer"), "", True, False, marks=pytest.mark.slow),
         (("--print-on-exit", "transcript"), "", True, True),
-        ((), 'print_on_exit = "answer"', True, False),
+        pytest.param((), 'print_on_exit = "answer"', True, False, marks=pytest.mark.slow),
         (("--print-on-exit", "nothing"), 'print_on_exit = "answer"', False, False),
     ],
 )

@@ -62,7 +62,12 @@ def moving_mouse(terminal: RawTerminal) -> Iterator[None]:
 
 @pytest.mark.parametrize(
     ("moment", "end"),
-    [(EARLY, b"\x04"), (EARLY, b"\x03\x03"), (FIRST, b"\x11\x04"), (STREAMING, b"\x03\x03")],
+    [
+        (EARLY, b"\x04"),
+        pytest.param(EARLY, b"\x03\x03", marks=pytest.mark.slow),
+        (FIRST, b"\x11\x04"),
+        (STREAMING, b"\x03\x03"),
+    ],
     ids=["early ^D", "early ^C ^C", "first screen ^Q ^D", "in an answer ^C ^C"],
 )
 def test_quitting_at_any_moment_resets_the_modes(tmp_path: Path, moment: str, end: bytes) -> None:

@@ -51,6 +51,29 @@ def test_what_a_document_names_exists(document: Path) -> None:
     assert missing(document) == []
 
 
+def missing_tests(text: str) -> list[str]:
+    """The tests that a text names, as `path::name`, and that do not exist."""
+    names = re.findall(r"`(tests/[\w/]+\.py)::(\w+)`", text)
+    return [
+        f"{path}::{name}"
+        for path, name in names
+        if not (ROOT / path).is_file() or f"def {name}(" not in (ROOT / path).read_text("utf-8")
+    ]
+
+
+def test_each_promise_names_a_test_that_exists() -> None:
+    text = (ROOT / "docs" / "security.md").read_text("utf-8")
+    promises = [
+        line for line in text.split("\n") if line.startswith("| ") and not line.startswith("| promise")
+    ]
+    assert len(promises) > 20
+    assert [line for line in promises if "::test_" not in line] == []
+    assert missing_tests(text) == []
+    assert missing_tests("`tests/house/test_documents.py::test_gone`") == [
+        "tests/house/test_documents.py::test_gone"
+    ]
+
+
 def test_a_stale_name_is_noticed(tmp_path: Path) -> None:
     document = tmp_path / "stale.md"
     document.write_text(

@@ -15,8 +15,8 @@ from tests.house.project import PACKAGE, ROOT, TESTS, project_files, project_tex
 # With brackets, so that this file does not contain the forbidden text.
 HOSTS = re.compile(r"pyp[i]\.org|python[h]osted|npm[j]s\.(?:org|com)|[a]naconda\.org", re.IGNORECASE)
 MACHINE = re.compile(r"/wor[k]/(?:main|shared|scratch)\b|/roo[t]/\.(?:pyenv|cargo)|/op[t]/wheels")
-TOP = {"CHANGELOG.md", "CONTRIBUTING.md", "LICENSE", "README.md", "pyproject.toml", "styles.tcss"}
-TOP |= {"benchmarks", "docs", "handinger_tui", "screenshots", "tests"}
+TOP = {"CHANGELOG.md", "CONTRIBUTING.md", "LICENSE", "README.md", "SECURITY.md", "pyproject.toml"}
+TOP |= {"benchmarks", "docs", "handinger_tui", "screenshots", "styles.tcss", "tests"}
 
 HEX_COLOUR = re.compile(r"#(?:[0-9a-fA-F]{3,4}|[0-9a-fA-F]{6}|[0-9a-fA-F]{8})\b")
 COLOUR_FUNCTION = re.compile(r"\b(?:rgba?|hsla?)\(")

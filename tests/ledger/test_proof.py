@@ -20,7 +20,7 @@ from tests.money.test_migration import HISTORY
 if TYPE_CHECKING:
     from pathlib import Path
 
-FLIPS: Final = 12
+FLIPS: Final = 4
 TRIGGER: Final = (
     "UPDATE sqlite_schema SET sql = replace(sql, {old}, {new}) WHERE name = 'charges_are_totalled'"
 )

@@ -176,7 +176,14 @@ async def test_ctrl_c_says_what_it_does_and_then_quits(kind: type) -> None:
         assert desktop.app.return_code == 0
 
 
-@pytest.mark.parametrize("kind", SCREENS)
+SIGNALED: Final = (Question, HelpScreen, SpendingScreen, WorkerFormScreen)
+"""Screens of each sort; the others are among the slow tests."""
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [pytest.param(kind, marks=[] if kind in SIGNALED else pytest.mark.slow) for kind in SCREENS],
+)
 async def test_a_signal_ends_it(kind: type) -> None:
     desktop = Desktop(api=answers("Hello"))
     async with desktop.running() as pilot:
