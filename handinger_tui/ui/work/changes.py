@@ -55,7 +55,9 @@ def undelivered(ended: list[Turn], is_author: Callable[[str], bool]) -> list[Dra
 
     What another program or a script has sent was not typed here: it does not come into the prompt.
     """
-    typed = (turn for turn in ended if turn.request.trigger is Trigger.APP and is_author(turn.turn_id))
+    typed = (
+        turn for turn in ended if turn.request.trigger is not Trigger.HEADLESS and is_author(turn.turn_id)
+    )
     return [draft_of_request(turn.request) for turn in typed if turn.draft]
 
 

@@ -1,4 +1,4 @@
-"""The paint scheduler ticks at its pace, and sooner on request, but never in a flood."""
+"""What ended turns bring into the prompt; the paint scheduler ticks at its pace, and never in a flood."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ from time import monotonic
 
 from textual.app import App
 
+from handinger_tui.core.turns.turn import Trigger, Turn, TurnRequest, TurnStatus
 from handinger_tui.ui.widgets.throttled_timer import MAX_IMMEDIATE_PER_S, ThrottledTimer
+from handinger_tui.ui.work.changes import undelivered
 from handinger_tui.ui.work.paint_scheduler import KEY_FIRST_S, PaintScheduler
 from tests.ui.pilot import running
 
@@ -85,3 +87,12 @@ async def test_a_key_gets_on_the_screen_before_content_and_many_keys_do_not_stop
         while paints.empty():
             scheduler.hold()
             await asyncio.sleep(0)
+
+
+def test_a_message_of_another_program_or_of_a_script_does_not_come_into_the_prompt() -> None:
+    ended = [
+        Turn(TurnRequest(turn_id, turn_id, 0, trigger=trigger), TurnStatus.REJECTED)
+        for turn_id, trigger in (("ours", Trigger.APP), ("theirs", Trigger.APP), ("script", Trigger.HEADLESS))
+    ]
+    drafts = undelivered(ended, lambda turn_id: turn_id != "theirs")
+    assert [draft.text for draft in drafts] == ["ours"]
