@@ -181,6 +181,12 @@ class Ledger:
         """Delete the reservation of a turn that does not start after all."""
         await self.database.run(lambda db: turn_store.release_turn(db, turn_id))
 
+    async def flaws(self) -> list[str]:
+        """Try the history, with one write that is rolled back; sentences about what is wrong in it."""
+        from handinger_tui.ledger.charges.proof import flaws  # for the doctor alone
+
+        return await self.database.run(flaws)
+
     def append(self, turn_id: str, frame: Frame) -> None:
         """Queue a frame and return at once. It is committed within 0.05 seconds, or by `flush`."""
         self.database.append(TurnFrame(turn_id, frame))

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 import pytest
 
 from handinger_tui.core.errors import LedgerError
-from handinger_tui.ledger.proof import flaws
+from handinger_tui.ledger.charges.proof import flaws
 from handinger_tui.ledger.repair import damaged_file, repair
 from handinger_tui.ledger.schema import altered_entries
 from tests.ledger.damage import create_history, rows_of

@@ -25,7 +25,7 @@ from handinger_tui.core.errors import Damaged, HandingerError, LocalFileError, R
 from handinger_tui.core.formatting import plural
 from handinger_tui.core.safety import clean_line
 from handinger_tui.core.turns.turn import ErrorKind
-from handinger_tui.ledger import proof, repair
+from handinger_tui.ledger import repair
 from handinger_tui.ledger.ledger import FileAccess, Ledger
 from handinger_tui.ledger.schema import altered_entries
 from handinger_tui.ledger.sql import damaged
@@ -281,7 +281,7 @@ async def _check_history(paths: Paths) -> Check:
             which = f"Not as they were made: {', '.join(altered)}." if altered else ""
             finding = f"{paths.database}: {damaged().summary} {which}".rstrip()
             return Check("history", "fault", finding, REPAIR_HINT)
-        if flaws := await ledger.database.run(proof.flaws):
+        if flaws := await ledger.flaws():
             return Check("history", "fault", f"{paths.database}: {' '.join(flaws)}", REPAIR_HINT)
         if ledger.problem:
             return Check("history", "note", ledger.problem)

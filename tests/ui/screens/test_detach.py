@@ -42,8 +42,7 @@ async def test_esc_offers_to_stop_watching_in_honest_words_and_no_is_the_default
 
 async def test_a_detached_turn_is_shown_as_running_and_enter_watches_it_again() -> None:
     script, _gate = held("Half")
-    done = worker("Half and whole", prompt="Do it", **PRICED)
-    desktop = Desktop(api=FakeApi(starts=[script], workers=[done]))
+    desktop = Desktop(api=FakeApi(starts=[script], workers=[worker("Half", busy=True, prompt="Do it")]))
     async with desktop.running() as pilot:
         await desktop.send(pilot, "Do it")
         await desktop.shows(pilot, "Half")
@@ -53,6 +52,7 @@ async def test_a_detached_turn_is_shown_as_running_and_enter_watches_it_again() 
         await desktop.shows(pilot, "still running", "may keep charging")
         assert "stopped" not in desktop.text().lower().replace("we stopped watching", "")
         assert desktop.session.turns[-1].status is TurnStatus.RUNNING
+        desktop.api.workers[:] = [worker("Half and whole", prompt="Do it", **PRICED)]
         await pilot.press("enter")
         await desktop.shows(pilot, "Half and whole", "✓ completed")
     assert len(desktop.api.posts) == 1
