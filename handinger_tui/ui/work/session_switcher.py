@@ -174,9 +174,11 @@ class SessionSwitcher:
             await self._early.keep(pack_draft(kept))
         if not session_id:
             return
+        # Before anything is awaited: the session may be deleted meanwhile.
+        name = self._drafts.name_of(session_id)
         if has_history:
             await self.composer.save_unsent(self._controller.connection.history)
-        await self._drafts.save(self._drafts.name_of(session_id), draft)
+        await self._drafts.save(name, draft)
         if self._early is not None and has_history:
             early, self._early = self._early, None
             await early.forget()
