@@ -8,6 +8,7 @@ everything that changes the session: call `actor(id)` to send, to queue, to watc
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncIterator, Callable, Collection
 from contextlib import asynccontextmanager, suppress
 from functools import partial
@@ -20,6 +21,7 @@ from handinger_tui.core.errors import ApiError, HandingerError, Refused
 from handinger_tui.core.stream import Frame, WorkerBody
 from handinger_tui.core.turns.session import Service, Session
 from handinger_tui.core.turns.turn import ErrorKind, TurnRequest
+from handinger_tui.engine.inbox import Busy
 from handinger_tui.engine.ports import (
     READS,
     Clock,
@@ -63,6 +65,8 @@ class Engine:
         self._actors: dict[str, SessionActor] = {}
         self._only_read: set[str] = set()
         """Sessions that nobody opened, and whose worker is being read."""
+        self._readers = Counter[str]()
+        """How many readings a session is open for."""
         self._listeners: list[Listener] = []
         self._sharing: set[asyncio.Task[None]] = set()
 
@@ -180,7 +184,8 @@ class Engine:
         actor.inbox.close()
         actor.stop()
         await actor.settled()
-        del self._actors[session_id]
+        # It may have been open for a reading alone.
+        self._actors.pop(session_id, None)
 
     # -- after a crash -----------------------------------------------------------
     async def recover(self) -> list[str]:
@@ -213,21 +218,24 @@ class Engine:
         with suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 for session_id, requests in (await self._unsettled()).items():
-                    async with self._opened_to_read(session_id, read):
-                        if await self._actors[session_id].recover(requests, watch=False):
-                            await self._refresh(session_id)
-                        else:
-                            del read[session_id]
+                    with suppress(Busy):
+                        async with self._opened_to_read(session_id, read) as actor:
+                            if await actor.recover(requests, watch=False):
+                                await _refresh(actor)
+                            else:
+                                del read[session_id]
                 # What a local worker ran ended together with its program.
                 for session_id in [] if self._context.forgetful else await self._due(everything=everything):
                     if session_id not in read:
                         now_ms = self._deps.run_deps.clock.now_ms()
                         # Before the reading: one that takes all of the time is not the first again.
                         await self._log.note_late_read(session_id, now_ms, answered=False)
-                        async with self._opened_to_read(session_id, read):
-                            if await self._refresh(session_id):
-                                await self._log.note_late_read(session_id, now_ms, answered=True)
-        return list(read.values())
+                        with suppress(Busy):
+                            async with self._opened_to_read(session_id, read) as actor:
+                                if await _refresh(actor):
+                                    await self._log.note_late_read(session_id, now_ms, answered=True)
+        # One that still ran may have been deleted while another one was read.
+        return [one for one in read.values() if one.unwatched is None or one.session_id in self._actors]
 
     def _share(self, session_ids: Collection[str], body: WorkerBody) -> None:
         """Settle turns of other sessions by a reading of their task, soon."""
@@ -239,9 +247,9 @@ class Engine:
     async def _settle_by(self, session_ids: Collection[str], body: WorkerBody) -> None:
         for session_id in session_ids:
             # A session that was deleted, or cannot be written, or is being closed, is left as it is.
-            with suppress(KeyError, HandingerError):
-                async with self._opened_to_read(session_id, {}):
-                    await self._actors[session_id].settle_by(body)
+            with suppress(HandingerError):
+                async with self._opened_to_read(session_id, {}) as actor:
+                    await actor.settle_by(body)
 
     async def _due(self, *, everything: bool) -> list[str]:
         """The sessions of this service to read for amounts that are not settled, in order."""
@@ -251,31 +259,33 @@ class Engine:
         return due if everything else due[:AT_ONCE]
 
     @asynccontextmanager
-    async def _opened_to_read(self, session_id: str, read: dict[str, Session]) -> AsyncIterator[None]:
-        """A session for a reading, then in `read`. Where nobody opened it, it is closed if it is at rest."""
+    async def _opened_to_read(self, session_id: str, read: dict[str, Session]) -> AsyncIterator[SessionActor]:
+        """A session for a reading, then in `read`. If nobody opened it, the last reader closes it, at rest.
+
+        Raises:
+            Busy: it was deleted in the meantime.
+            LedgerError
+        """
         is_open = session_id in self._actors
-        await self.open(session_id)
+        try:
+            await self.open(session_id)
+        except KeyError:
+            raise Busy("The session was deleted.") from None
         if not is_open:
             self._only_read.add(session_id)
-        read[session_id] = self.session(session_id)
+        actor = self._actors[session_id]
+        read[session_id] = actor.session
+        self._readers[session_id] += 1
         try:
-            yield
+            yield actor
         finally:
-            if (actor := self._actors.get(session_id)) is not None:
-                read.update({session_id: actor.session} if session_id in read else {})
+            self._readers[session_id] -= 1
+            read.update({session_id: actor.session} if session_id in read else {})
+            if not self._readers[session_id] and self._actors.get(session_id) is actor:
                 if session_id in self._only_read and actor.is_idle:
                     del self._actors[session_id]
                 if actor.is_idle or actor.session.unwatched is not None:
                     self._only_read.discard(session_id)
-
-    async def _refresh(self, session_id: str) -> bool:
-        """Read the worker of a session; whether the service answered."""
-        try:
-            await self._actors[session_id].refresh(late=True)
-        except ApiError as trouble:
-            # A worker that cannot be read now is read by the next program.
-            return isinstance(trouble, Refused) and trouble.kind is ErrorKind.NOT_FOUND
-        return True
 
     async def _unsettled(self) -> dict[str, list[TurnRequest]]:
         """The requests without a settled turn at this service, by session id."""
@@ -300,3 +310,13 @@ class Engine:
             await actor.settled()
         await asyncio.gather(*self._sharing)
         await self._log.flush()
+
+
+async def _refresh(actor: SessionActor) -> bool:
+    """Read the worker of a session; whether the service answered."""
+    try:
+        await actor.refresh(late=True)
+    except ApiError as trouble:
+        # A worker that cannot be read now is read by the next program.
+        return isinstance(trouble, Refused) and trouble.kind is ErrorKind.NOT_FOUND
+    return True

@@ -207,3 +207,31 @@ async def test_a_worker_that_does_not_answer_is_tried_again() -> None:
     engine = Engine(api, log, FakeClock(), FakeIds(), LATE, context=ServiceContext(PLACE))
     await engine.settle_open_turns(5)
     assert log.tried == [("ses_0", False), ("ses_1", False), ("ses_1", True)]
+
+
+async def test_a_session_that_is_deleted_while_others_are_read_is_passed_over() -> None:
+    """The app reads sessions in the background while the person deletes them."""
+    log, api = DueLog(3), FakeApi(workers=[priced(0.5)])
+    engine = Engine(api, log, FakeClock(), FakeIds(), LATE, context=ServiceContext(PLACE))
+
+    def delete(_session_id: str) -> None:
+        log.sessions.pop("ses_1", None)
+
+    engine.subscribe(delete)
+    read = await engine.settle_open_turns(5)
+    assert [one.session_id for one in read] == ["ses_0", "ses_2"]
+
+
+async def test_a_session_is_deleted_while_it_is_read() -> None:
+    log, api = DueLog(1), FakeApi(workers=[priced(0.5)])
+    engine = Engine(api, log, FakeClock(), FakeIds(), LATE, context=ServiceContext(PLACE))
+    deleting: list[asyncio.Task[None]] = []
+
+    def delete(session_id: str) -> None:
+        unsubscribe()
+        deleting.append(asyncio.ensure_future(engine.forget(session_id)))
+
+    unsubscribe = engine.subscribe(delete)
+    await engine.settle_open_turns(5)
+    await asyncio.gather(*deleting)
+    assert deleting

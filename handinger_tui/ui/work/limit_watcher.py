@@ -142,10 +142,13 @@ class LimitWatcher:
         Raises:
             LedgerError
         """
-        for session in self._controller.running_elsewhere:
-            # A worker that cannot be read now is read the next time.
-            with suppress(ApiError):
-                await self._controller.engine.actor(session.session_id).refresh_detached()
+        from handinger_tui.engine.inbox import Busy  # with the connection
+
+        controller = self._controller
+        for actor in [controller.engine.actor(one.session_id) for one in controller.running_elsewhere]:
+            # A worker that cannot be read now is read the next time; a session may be deleted meanwhile.
+            with suppress(ApiError, Busy):
+                await actor.refresh_detached()
         await self._controller.engine.settle_open_turns(SETTLE_S)
 
     def read_shown_soon(self) -> None:
