@@ -191,10 +191,11 @@ def test_what_was_typed_before_a_session_was_there_survives_a_kill(tmux: str, tm
 
 
 def drafts(home: Path) -> str:
-    """All drafts on disk."""
+    """All drafts on disk, of a session or from before there was one."""
+    early = "".join(path.read_text() for path in home.glob("early-*"))
     try:
         with closing(sqlite3.connect(f"file:{home / 'history.db'}?mode=ro", uri=True)) as database:
-            return "\n".join(text for (text,) in database.execute("SELECT text FROM drafts"))
+            return "\n".join([early, *(text for (text,) in database.execute("SELECT text FROM drafts"))])
     except sqlite3.OperationalError:
         # Not created yet.
-        return ""
+        return early
