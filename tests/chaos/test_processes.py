@@ -167,10 +167,13 @@ def test_five_instances(place: Place) -> None:
 
 
 def test_two_instances_on_one_worker(place: Place) -> None:
-    """Two people use the same worker: each gets an answer, each message is sent once."""
+    """Two people use the same worker: each gets an answer, or hears that it is at work; none pays twice."""
     world = place.server.begin(SCENARIOS["slow-20-deltas"])
     processes = [place.start(world, "-p", f"ask {n}", "-w", world.worker_id, "--json") for n in range(2)]
-    texts = [ended(process).result["text"] for process in processes]
-    assert texts == [SLOW_TEXT, SLOW_TEXT]
-    assert sorted(world.prompts) == ["ask 0", "ask 1"]
+    results = [ended(process).result for process in processes]
+    # Whether the second one reads the worker before or after the first message depends on the machine.
+    sent = [f"ask {at}" for at, one in enumerate(results) if one["status"] != "not_sent"]
+    assert {one["text"] for one in results} - {""} == {SLOW_TEXT}
+    assert [one["status"] for one in results if not one["text"]] == ["not_sent"] * (2 - len(sent))
+    assert sorted(world.prompts) == sent
     assert sorted(prompt for prompt, _ in place.turns_of(world)) == ["ask 0", "ask 1"]
