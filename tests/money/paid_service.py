@@ -24,8 +24,8 @@ class RemoteWorker:
     prompts: list[str] = field(default_factory=list)
     running: int = 0
     """How many of its turns have not ended."""
-    started: list[float] = field(default_factory=list)
-    """When each prompt arrived (monotonic, in seconds)."""
+    counted_s: list[float] = field(default_factory=list)
+    """From when on the figures contain each prompt (monotonic, in seconds)."""
 
 
 @dataclass
@@ -47,7 +47,7 @@ class PaidService:
     pause: float = 0.0
     """Seconds between two words of a stream."""
     figures_after: float = 0.0
-    """Seconds after its arrival at which the figures contain a turn."""
+    """Seconds after its arrival at which the figures contain a turn that is started from now on."""
     tasks: bool = False
     """The service has the tasks generation: a worker is a task, whose id comes with the request."""
     times: dict[str, Any] = field(default_factory=dict)
@@ -82,7 +82,7 @@ class PaidService:
             name = worker_id or f"wrk_{len(self.workers) + 1}"
             worker = self.workers.setdefault(name, RemoteWorker(name))
             worker.prompts.append(prompt)
-            worker.started.append(time.monotonic())
+            worker.counted_s.append(time.monotonic() + self.figures_after)
             worker.running += 1
             self.posts.append(prompt)
             self.changed.notify_all()
@@ -172,7 +172,7 @@ class PaidService:
 
     def is_counted(self, worker: RemoteWorker, number: int) -> bool:
         """Whether the figures contain a turn, 0 for the first one."""
-        return time.monotonic() - worker.started[number] >= self.figures_after
+        return time.monotonic() >= worker.counted_s[number]
 
     def usage_of(self, worker: RemoteWorker) -> dict[str, Any]:
         """The figures that the worker reports."""
