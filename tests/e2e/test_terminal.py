@@ -16,6 +16,7 @@ from handinger_tui.local.server import LocalServer
 from tests.e2e.accounts import Account
 from tests.e2e.runner import KEY, run
 from tests.e2e.terminal import PATIENCE_S, terminal
+from tests.e2e.test_early_frame import early_texts
 from tests.wire.recordings import recordings
 from tests.wire.replay import Player, playing
 
@@ -192,7 +193,7 @@ def test_what_was_typed_before_a_session_was_there_survives_a_kill(tmux: str, tm
 
 def drafts(home: Path) -> str:
     """All drafts on disk, of a session or from before there was one."""
-    early = "".join(path.read_text() for path in home.glob("early-*"))
+    early = early_texts(home)
     try:
         with closing(sqlite3.connect(f"file:{home / 'history.db'}?mode=ro", uri=True)) as database:
             return "\n".join([early, *(text for (text,) in database.execute("SELECT text FROM drafts"))])
