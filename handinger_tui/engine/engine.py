@@ -69,6 +69,7 @@ class Engine:
         """How many readings a session is open for."""
         self._listeners: list[Listener] = []
         self._sharing: set[asyncio.Task[None]] = set()
+        """Readings that are applied to other sessions of the same task."""
 
     # -- queries -----------------------------------------------------------------
     @property

@@ -142,6 +142,7 @@ class EngineDeps(Struct, frozen=True):
     on_change: Callable[[str], None]
     """Called with the session id after every change."""
     share: Share
+    """Applies a reading of a task to its turns in other sessions."""
 
     def new_request(
         self,
@@ -617,8 +618,8 @@ class SessionActor:
             return False
         try:
             body = await self._read(worker_id)
-        except Refused:
-            if late:
+        except Refused as refusal:
+            if late and refusal.kind is ErrorKind.NOT_FOUND:
                 await self._refresh_others(worker_id)
             raise
         has_ended = await self._apply_reading(turn.turn_id, body, late=late)
