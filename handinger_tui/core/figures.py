@@ -11,7 +11,7 @@ from decimal import Decimal, localcontext
 from enum import StrEnum
 from functools import reduce
 from operator import itemgetter
-from typing import Any, Final, Self
+from typing import TYPE_CHECKING, Any, Final, Self
 
 from msgspec import Struct
 from msgspec.structs import astuple
@@ -171,6 +171,13 @@ class Costs(_Numbers, frozen=True):
         members = self.members
         return None if None in members else reduce(EXACT.add, members)
 
+
+if TYPE_CHECKING:
+    UsageObject = JsonObject
+    CostsObject = JsonObject
+else:
+    # In JSON as `figures_object` writes them; a schema reads the members of a document from its classes.
+    UsageObject, CostsObject = Usage, Costs
 
 COST_MEMBERS: Final = Costs.__struct_fields__
 NO_USAGE: Final = Usage()

@@ -9,10 +9,26 @@ from msgspec import Struct
 
 from handinger_tui.core.amounts import Unit, amount_text, total
 from handinger_tui.core.decimals import EXACT, json_amount
+from handinger_tui.core.documents import Amount, Part
 from handinger_tui.core.formatting import plural
-from handinger_tui.core.jsontext import JsonObject
 from handinger_tui.core.money.typical_cost import Spread, TypicalCost
 from handinger_tui.core.safety import clean_line
+
+
+class PricePart(Part, frozen=True):
+    """What the runs of a schedule may cost, by earlier turns."""
+
+    unit: str
+    budget: str
+    per_run: Amount | None
+    per_run_low: Amount | None
+    per_run_high: Amount | None
+    per_month: Amount | None
+    credit_usd: Amount | None
+    runs_per_month: float | None
+    turns: int
+    """So many turns the amounts are of."""
+    of_other_workers: bool
 
 
 class Price(Struct, frozen=True):
@@ -47,21 +63,21 @@ class Price(Struct, frozen=True):
         return f"about {amount_text(amount, self.unit)}" + (f" ({dollars})" if dollars else "")
 
     @property
-    def json(self) -> JsonObject:
+    def part(self) -> PricePart:
         """The estimate in JSON; amounts are null where there are none."""
         of = self.of_run
-        return {
-            "unit": str(self.unit),
-            "budget": self.typical.budget,
-            "per_run": json_amount(of.median),
-            "per_run_low": json_amount(of.low),
-            "per_run_high": json_amount(of.high),
-            "per_month": json_amount(self.per_month),
-            "credit_usd": json_amount(self.typical.credit_usd),
-            "runs_per_month": None if self.runs is None else float(round(self.runs, 2)),
-            "turns": of.counted,
-            "of_other_workers": self.typical.everywhere,
-        }
+        return PricePart(
+            unit=str(self.unit),
+            budget=self.typical.budget,
+            per_run=json_amount(of.median),
+            per_run_low=json_amount(of.low),
+            per_run_high=json_amount(of.high),
+            per_month=json_amount(self.per_month),
+            credit_usd=json_amount(self.typical.credit_usd),
+            runs_per_month=None if self.runs is None else float(round(self.runs, 2)),
+            turns=of.counted,
+            of_other_workers=self.typical.everywhere,
+        )
 
     @property
     def tag(self) -> str:

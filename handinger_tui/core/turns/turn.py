@@ -16,6 +16,7 @@ from typing import Final, NamedTuple, TypeVar, cast
 
 from msgspec import Struct, field
 
+from handinger_tui.core.documents import Problem, members
 from handinger_tui.core.figures import Costs, Usage, cost_of
 from handinger_tui.core.jsontext import Json, JsonObject, string_at, text_at
 from handinger_tui.core.stream import CustomPart, FilePart, Snapshot, SourcePart
@@ -696,19 +697,24 @@ def fault_of(fields: JsonObject) -> Fault | None:
     )
 
 
-def fault_object(fault: Fault | None) -> JsonObject | None:
-    """A fault as JSON: the `error` object of the headless result."""
+def problem_of(fault: Fault | None) -> Problem | None:
+    """A fault as JSON: the `error` of a document."""
     if fault is None:
         return None
-    return {
-        "kind": str(fault.kind),
-        "message": fault.message,
-        "http_status": fault.http_status,
-        "retry_after_s": fault.retry_after_s,
-        "may_have_been_charged": fault.may_have_been_charged,
-    }
+    return Problem(
+        kind=str(fault.kind),
+        message=fault.message,
+        http_status=fault.http_status,
+        retry_after_s=fault.retry_after_s,
+        may_have_been_charged=fault.may_have_been_charged,
+    )
 
 
 def outcome_object(status: TurnStatus, fault: Fault | None, *, recovered: bool = False) -> JsonObject:
     """How a turn ended, as JSON: the data of a `SETTLED` marker frame."""
-    return {"status": status, "recovered": recovered, "fault": fault_object(fault)}
+    problem = problem_of(fault)
+    return {
+        "status": status,
+        "recovered": recovered,
+        "fault": None if problem is None else members(problem),
+    }
