@@ -17,7 +17,16 @@ from handinger_tui.cli.commands import SUBCOMMANDS
 from handinger_tui.cli.exit_codes import Exit, exit_of_kind
 from handinger_tui.cli.output import conceal_keys, discard, say, sentence
 from handinger_tui.core.amounts import Unit
-from handinger_tui.core.documents import UNSET, Document, Failure, Part, Problem, UnsetType, members
+from handinger_tui.core.documents import (
+    UNSET,
+    Document,
+    Failure,
+    Part,
+    Problem,
+    UnsetType,
+    members,
+    problem_of,
+)
 from handinger_tui.core.errors import ApiError, HandingerError, LedgerError, LocalFileError
 from handinger_tui.core.export.event_lines import StatusLine, UsageLine, event_object
 from handinger_tui.core.export.result import result_object
@@ -27,7 +36,7 @@ from handinger_tui.core.money.attribution import MoneyIndex
 from handinger_tui.core.money.limits import Gauge, LimitNotices, LimitReached
 from handinger_tui.core.safety import clean_json, clean_slice, cleanable_length, encodable
 from handinger_tui.core.turns.session import Session
-from handinger_tui.core.turns.turn import ErrorKind, Fault, Turn, TurnRequest, TurnStatus, problem_of
+from handinger_tui.core.turns.turn import ErrorKind, Fault, Turn, TurnRequest, TurnStatus
 
 if TYPE_CHECKING:
     import argparse

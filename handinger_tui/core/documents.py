@@ -12,6 +12,7 @@ from typing import Annotated, Any
 from msgspec import UNSET, Meta, Struct, UnsetType, to_builtins
 
 from handinger_tui.core.jsontext import JsonObject
+from handinger_tui.core.turns.turn import Fault, fault_object
 
 Amount = Annotated[str, Meta(pattern=r"^-?[0-9]+(\.[0-9]+)?$")]
 """An amount of money as decimal text."""
@@ -43,6 +44,12 @@ class Problem(Part, frozen=True):
     http_status: int | None
     retry_after_s: float | None
     may_have_been_charged: bool
+
+
+def problem_of(fault: Fault | None) -> Problem | None:
+    """A fault as it stands in a document."""
+    fields: Any = fault_object(fault)
+    return None if fields is None else Problem(**fields)
 
 
 class Failure(Document, frozen=True, tag="handinger-tui/error/1"):
@@ -86,6 +93,22 @@ class SpreadPart(Part, frozen=True):
     most: Amount | None
 
 
+class PricePart(Part, frozen=True):
+    """What the runs of a schedule may cost, by earlier turns."""
+
+    unit: str
+    budget: str
+    per_run: Amount | None
+    per_run_low: Amount | None
+    per_run_high: Amount | None
+    per_month: Amount | None
+    credit_usd: Amount | None
+    runs_per_month: float | None
+    turns: int
+    """So many turns the amounts are of."""
+    of_other_workers: bool
+
+
 __all__ = [
     "UNSET",
     "About",
@@ -96,8 +119,10 @@ __all__ = [
     "Millis",
     "Origin",
     "Part",
+    "PricePart",
     "Problem",
     "SpreadPart",
     "UnsetType",
     "members",
+    "problem_of",
 ]

@@ -6,7 +6,7 @@ import re
 from decimal import Decimal
 from typing import Final
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 from handinger_tui.core.amounts import (
     Unit,
@@ -18,7 +18,7 @@ from handinger_tui.core.amounts import (
     price_words,
 )
 from handinger_tui.core.decimals import EXACT, decimal_text, json_amount, tidy
-from handinger_tui.core.documents import Amount, Document, Part, Problem, SpreadPart, members
+from handinger_tui.core.documents import Amount, Document, Part, Problem, SpreadPart, members, problem_of
 from handinger_tui.core.evidence import files_of_turn, sources_of_turn
 from handinger_tui.core.figures import (
     CATEGORIES,
@@ -52,7 +52,7 @@ from handinger_tui.core.receipts import ENOUGH_EARLIER, ReceiptFacts, Times, cha
 from handinger_tui.core.safety import clean_json, clean_line
 from handinger_tui.core.stream import Snapshot
 from handinger_tui.core.turns.session import Session, ids_of, title_from
-from handinger_tui.core.turns.turn import NO_DAY, Trigger, Turn, TurnStatus, problem_of
+from handinger_tui.core.turns.turn import NO_DAY, Trigger, Turn, TurnStatus
 
 
 class ReceiptRow(Struct, frozen=True):
@@ -390,7 +390,7 @@ class ReceiptFile(Part, frozen=True):
 class TimesPart(Part, frozen=True):
     """Times in UTC."""
 
-    asked: str | None
+    submitted: str | None = field(name="asked")
     sent: str | None
     first_answer: str | None
     ended: str | None
@@ -487,7 +487,7 @@ def _document(receipt: Receipt) -> ReceiptDocument:
             for one in files_of_turn(turn)
         ],
         times=TimesPart(
-            asked=utc_text(facts.submitted_ms),
+            submitted=utc_text(facts.submitted_ms),
             sent=utc_text(facts.times.sent_ms),
             first_answer=utc_text(facts.times.answered_ms),
             ended=utc_text(turn.ended_ms),

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from handinger_tui.cli.args import command_parser, main_parser
 from handinger_tui.cli.commands import SUBCOMMANDS
-from handinger_tui.cli.commands.schema import DOCUMENTS, EVENTS, schema_id, schema_of
+from handinger_tui.cli.commands.schema import NAMES, schema_id, schema_of
 from handinger_tui.ui.commands import COMMANDS
 from handinger_tui.ui.keys import KEYS, format_keys
 from tests.house.project import ROOT
@@ -75,9 +75,6 @@ def commands() -> str:
 
 
 # -- documents -----------------------------------------------------------------------------------
-NAMES: Final = (*DOCUMENTS, EVENTS)
-
-
 def type_words(schema: dict[str, Any]) -> str:
     """The type of a member: `string`, `integer or null`, a list, or the name of a part."""
     if "anyOf" in schema:

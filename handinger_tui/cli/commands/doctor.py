@@ -9,7 +9,7 @@ import sys
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Final
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 from handinger_tui import __version__
 from handinger_tui.api.generations import answering_generation
@@ -56,7 +56,7 @@ class CheckItem(Part, frozen=True):
 
     name: str
     state: str
-    found: str
+    finding: str = field(name="found")
     hint: str | None
 
 
@@ -124,7 +124,8 @@ def run(args: argparse.Namespace) -> int:
 
 def _print_checks(args: argparse.Namespace, checks: list[Check]) -> None:
     rows = [
-        CheckItem(name=one.name, state=one.state, found=one.finding, hint=one.hint or None) for one in checks
+        CheckItem(name=one.name, state=one.state, finding=one.finding, hint=one.hint or None)
+        for one in checks
     ]
     lines = []
     for check in checks:

@@ -22,9 +22,8 @@ from handinger_tui.cli.output import put_result, say
 from handinger_tui.cli.run_output import progress_of
 from handinger_tui.cli.tables import list_text
 from handinger_tui.cli.wiring import Services, run_with_services, schedule_client
-from handinger_tui.core.documents import UNSET, Document, Part, Problem, UnsetType
+from handinger_tui.core.documents import UNSET, Document, Part, PricePart, Problem, UnsetType, problem_of
 from handinger_tui.core.errors import Doubtful, SettingsError
-from handinger_tui.core.money.price import PricePart
 from handinger_tui.core.schedules import (
     COLUMNS,
     STANDARD,
@@ -40,7 +39,6 @@ from handinger_tui.core.schedules import (
     runs_of,
     schedule_row,
 )
-from handinger_tui.core.turns.turn import problem_of
 from handinger_tui.engine.schedules import WorkerSchedules
 
 if TYPE_CHECKING:

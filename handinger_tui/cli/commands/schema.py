@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import difflib
 import inspect
 import textwrap
 from collections.abc import Iterator
@@ -15,7 +16,9 @@ import msgspec
 from handinger_tui.cli.commands import Implementation
 from handinger_tui.cli.exit_codes import Exit
 from handinger_tui.cli.output import put
+from handinger_tui.core.errors import SettingsError
 from handinger_tui.core.jsontext import JsonObject, json_text
+from handinger_tui.core.safety import clean_line
 
 if TYPE_CHECKING:
     import argparse
@@ -57,6 +60,7 @@ DOCUMENTS: Final = {
 """Each document, and the class of its members."""
 EVENTS: Final = "events"
 """The lines of `--output-format stream-json`; their last one is a result."""
+NAMES: Final = (*DOCUMENTS, EVENTS)
 DRAFT: Final = "https://json-schema.org/draft/2020-12/schema"
 
 
@@ -99,6 +103,7 @@ def _parts(info: Any) -> Iterator[type[msgspec.Struct]]:
 
 def _descriptions(part: type[msgspec.Struct]) -> Iterator[tuple[str, str]]:
     """The members of a class and its bases that have a text below them."""
+    names = {field.name: field.encode_name for field in msgspec.structs.fields(part)}
     for base in part.__mro__:
         try:
             source = textwrap.dedent(inspect.getsource(base))
@@ -109,7 +114,7 @@ def _descriptions(part: type[msgspec.Struct]) -> Iterator[tuple[str, str]]:
         lines = body.body if isinstance(body, ast.ClassDef) else []
         for line, after in pairwise(lines):
             if isinstance(line, ast.AnnAssign) and isinstance(after, ast.Expr):
-                yield ast.unparse(line.target), " ".join(ast.literal_eval(after.value).split())
+                yield names.get(ast.unparse(line.target), ""), " ".join(ast.literal_eval(after.value).split())
 
 
 DESCRIPTION: Final = "Print the JSON Schema of a document."
@@ -119,7 +124,6 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "name",
         nargs="?",
-        choices=(*DOCUMENTS, EVENTS),
         metavar="NAME",
         help="result, events, costs, sessions, …; without a name: list them all",
     )
@@ -128,7 +132,13 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Print the schema, or the names of all."""
     if args.name is None:
-        put("\n".join(f"{name:20} {schema_id(name)}" for name in (*DOCUMENTS, EVENTS)))
+        put("\n".join(f"{name:20} {schema_id(name)}" for name in NAMES))
+    elif args.name not in NAMES:
+        near = difflib.get_close_matches(args.name, NAMES, 1)
+        raise SettingsError(
+            f"There is no document {clean_line(args.name, 60)!r}.",
+            f"Did you mean {near[0]}?" if near else "See: handinger-tui schema",
+        )
     else:
         put(json_text(schema_of(args.name)), end="")
     return Exit.OK

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import Final
 
+from msgspec import field
 from msgspec.structs import asdict, replace
 
 from handinger_tui.api.generations import last_id_in, worker_id_in
@@ -63,7 +64,7 @@ class WorkerItem(Part, frozen=True):
     updated: str | None
     read: str | None
     """When its members were read; null: never, it was only used."""
-    gone: bool
+    is_missing: bool = field(name="gone")
     tasks: int
     """Its sessions in the history."""
 
@@ -252,7 +253,7 @@ def _item(worker: StoredWorker) -> WorkerItem:
         created=utc_text(worker.created_ms),
         updated=utc_text(worker.updated_ms),
         read=utc_text(worker.read_ms),
-        gone=worker.is_missing,
+        is_missing=worker.is_missing,
         tasks=worker.tasks,
     )
 

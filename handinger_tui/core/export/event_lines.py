@@ -13,8 +13,8 @@ from msgspec.structs import fields
 from handinger_tui.core.dialects import events as ev
 from handinger_tui.core.documents import AnyJson, Part, members
 from handinger_tui.core.export.result import RESULT, Result
-from handinger_tui.core.figures import CostsObject, UsageObject, count
-from handinger_tui.core.jsontext import Json, JsonObject, as_object
+from handinger_tui.core.figures import CostsObject, UsageObject, stream_counts
+from handinger_tui.core.jsontext import JsonObject
 from handinger_tui.core.stream import CustomPart, FilePart, SourcePart
 from handinger_tui.core.turns.messages import id_of, role_of, text_of
 from handinger_tui.core.turns.turn import TurnStatus
@@ -108,38 +108,6 @@ class StoredMessageLine(Line, frozen=True, tag="message-stored"):
     text: str
 
 
-OF_OTHERS: Final = {
-    "inputTokens": "input_tokens",
-    "promptTokens": "input_tokens",
-    "prompt_tokens": "input_tokens",
-    "outputTokens": "output_tokens",
-    "completionTokens": "output_tokens",
-    "completion_tokens": "output_tokens",
-    "reasoningTokens": "reasoning_tokens",
-    "cachedInputTokens": "cache_read_tokens",
-    "cached_tokens": "cache_read_tokens",
-    "cacheReadTokens": "cache_read_tokens",
-    "cacheWriteTokens": "cache_write_tokens",
-    "totalTokens": "total_tokens",
-    **{name: name for name in Counts.__struct_fields__},
-}
-"""The names of the dialects, and ours. Details are objects inside."""
-
-
-def counts_of(usage: JsonObject) -> Counts:
-    """Token counts by our names; what a dialect counts and we do not is left out."""
-    named: dict[str, int] = {}
-    for name, value in (*_inner(usage), *usage.items()):
-        number = count(value)
-        if name in OF_OTHERS and number is not None:
-            named[OF_OTHERS[name]] = number
-    return Counts(**named)
-
-
-def _inner(usage: JsonObject) -> list[tuple[str, Json]]:
-    return [pair for value in usage.values() for pair in as_object(value).items()]
-
-
 def event_object(event: ev.StreamEvent, seq: int) -> JsonObject:
     """One event as {type, seq, …}."""
     if isinstance(event, ev.MessageStored):
@@ -148,7 +116,7 @@ def event_object(event: ev.StreamEvent, seq: int) -> JsonObject:
             StoredMessageLine(seq=seq, id=id_of(message), role=role_of(message), text=text_of(message))
         )
     if isinstance(event, ev.UsageReported):
-        return members(StreamUsageLine(seq=seq, usage=counts_of(event.usage)))
+        return members(StreamUsageLine(seq=seq, usage=Counts(**stream_counts(event.usage))))
     name, _ = EVENT_LINES[type(event)]
     paths = _paths(type(event))
     line: JsonObject = {"type": name, "seq": seq}
@@ -165,12 +133,12 @@ def _paths(kind: type) -> dict[str, str]:
 def line_types() -> list[type[Struct]]:
     """A class for each line, made of the types of the events: for their schema."""
     own = {line.__struct_config__.tag: line for line in (StreamUsageLine, StoredMessageLine)}
-    made = [own.get(name) or _line_type(kind, name) for kind, (name, _) in EVENT_LINES.items()]
+    of_events = [own.get(name) or _line_type(kind, name) for kind, (name, _) in EVENT_LINES.items()]
     members_of_result = [(field.name, field.type) for field in fields(Result)]
     result = defstruct(
         "ResultLine", [("schema", Literal[RESULT]), *members_of_result], bases=(Line,), tag="result"
     )
-    return [StatusLine, UsageLine, *made, result]
+    return [StatusLine, UsageLine, *of_events, result]
 
 
 def _line_type(kind: type, name: str) -> type[Struct]:

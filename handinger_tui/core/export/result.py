@@ -10,7 +10,17 @@ from typing import Final
 from msgspec.structs import replace
 
 from handinger_tui.core.decimals import json_amount
-from handinger_tui.core.documents import UNSET, Amount, AnyJson, Document, Part, Problem, UnsetType, members
+from handinger_tui.core.documents import (
+    UNSET,
+    Amount,
+    AnyJson,
+    Document,
+    Part,
+    Problem,
+    UnsetType,
+    members,
+    problem_of,
+)
 from handinger_tui.core.evidence import files_of_turn, sources_of_turn
 from handinger_tui.core.figures import CostsObject, UsageObject, reported_figures
 from handinger_tui.core.jsontext import JsonObject
@@ -26,7 +36,6 @@ from handinger_tui.core.turns.turn import (
     ToolState,
     Turn,
     TurnStatus,
-    problem_of,
 )
 
 

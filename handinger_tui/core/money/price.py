@@ -4,31 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from decimal import Decimal
+from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
 from handinger_tui.core.amounts import Unit, amount_text, total
 from handinger_tui.core.decimals import EXACT, json_amount
-from handinger_tui.core.documents import Amount, Part
 from handinger_tui.core.formatting import plural
 from handinger_tui.core.money.typical_cost import Spread, TypicalCost
 from handinger_tui.core.safety import clean_line
 
-
-class PricePart(Part, frozen=True):
-    """What the runs of a schedule may cost, by earlier turns."""
-
-    unit: str
-    budget: str
-    per_run: Amount | None
-    per_run_low: Amount | None
-    per_run_high: Amount | None
-    per_month: Amount | None
-    credit_usd: Amount | None
-    runs_per_month: float | None
-    turns: int
-    """So many turns the amounts are of."""
-    of_other_workers: bool
+if TYPE_CHECKING:
+    from handinger_tui.core.documents import PricePart
 
 
 class Price(Struct, frozen=True):
@@ -65,6 +52,8 @@ class Price(Struct, frozen=True):
     @property
     def part(self) -> PricePart:
         """The estimate in JSON; amounts are null where there are none."""
+        from handinger_tui.core.documents import PricePart  # not for the first frame
+
         of = self.of_run
         return PricePart(
             unit=str(self.unit),

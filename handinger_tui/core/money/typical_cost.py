@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from decimal import Decimal
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from msgspec import Struct
 
 from handinger_tui.core.amounts import Total, Unit, amount_text, at_price, fitted, price_words
 from handinger_tui.core.decimals import EXACT, json_amount
-from handinger_tui.core.documents import SpreadPart
 from handinger_tui.core.formatting import plural
 from handinger_tui.core.safety import clean_line
+
+if TYPE_CHECKING:
+    from handinger_tui.core.documents import SpreadPart
 
 ENOUGH: Final = 5
 """How many amounts quartiles need; with fewer, `low` and `high` are the minimum and the maximum."""
@@ -35,6 +37,8 @@ class Spread(Struct, frozen=True):
     @property
     def part(self) -> SpreadPart:
         """The distribution in JSON."""
+        from handinger_tui.core.documents import SpreadPart  # not for the first frame
+
         return SpreadPart(
             turns=self.counted,
             not_reported=self.unknown,

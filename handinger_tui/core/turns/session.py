@@ -285,9 +285,8 @@ class Ids(NamedTuple):
 
 def ids_of(session: Session | SessionSummary, target: str | None) -> Ids:
     """The ids of a target of this session."""
-    if session.kind == "task":
-        return Ids(session.stored_worker_id, target)
-    return Ids(target, None)
+    ids = {"worker_id": session.stored_worker_id, "task_id": None, f"{session.kind}_id": target}
+    return Ids(**ids)
 
 
 def put_turn(session: Session, turn: Turn) -> Session:

@@ -16,7 +16,6 @@ from typing import Final, NamedTuple, TypeVar, cast
 
 from msgspec import Struct, field
 
-from handinger_tui.core.documents import Problem, members
 from handinger_tui.core.figures import Costs, Usage, cost_of
 from handinger_tui.core.jsontext import Json, JsonObject, string_at, text_at
 from handinger_tui.core.stream import CustomPart, FilePart, Snapshot, SourcePart
@@ -697,24 +696,19 @@ def fault_of(fields: JsonObject) -> Fault | None:
     )
 
 
-def problem_of(fault: Fault | None) -> Problem | None:
-    """A fault as JSON: the `error` of a document."""
+def fault_object(fault: Fault | None) -> JsonObject | None:
+    """A fault as JSON: the `error` of a document, see `documents.Problem`."""
     if fault is None:
         return None
-    return Problem(
-        kind=str(fault.kind),
-        message=fault.message,
-        http_status=fault.http_status,
-        retry_after_s=fault.retry_after_s,
-        may_have_been_charged=fault.may_have_been_charged,
-    )
+    return {
+        "kind": str(fault.kind),
+        "message": fault.message,
+        "http_status": fault.http_status,
+        "retry_after_s": fault.retry_after_s,
+        "may_have_been_charged": fault.may_have_been_charged,
+    }
 
 
 def outcome_object(status: TurnStatus, fault: Fault | None, *, recovered: bool = False) -> JsonObject:
     """How a turn ended, as JSON: the data of a `SETTLED` marker frame."""
-    problem = problem_of(fault)
-    return {
-        "status": status,
-        "recovered": recovered,
-        "fault": None if problem is None else members(problem),
-    }
+    return {"status": status, "recovered": recovered, "fault": fault_object(fault)}
