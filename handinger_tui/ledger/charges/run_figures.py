@@ -104,11 +104,13 @@ class BoardLimits:
     def today(self) -> str:
         """What was spent today, of the daily limit where there is one: "$2.10 so far of $5.00"."""
         day = next((gauge for gauge in self.shared if gauge.limit.scope is Scope.DAY), None)
+        note = " simulated" if self._rules.simulated else ""
         if day is not None:
-            return day.used_text
+            return day.used_text + note
         which = ChargeFilter(since_ms=self._periods[Scope.DAY], simulated=self._rules.simulated)
         sums = spent(self._connection, which)
-        return cost_words(sums.usd, sums.credits, self._rules.credit_usd) if sums.turns else ""
+        words = cost_words(sums.usd, sums.credits, self._rules.credit_usd)
+        return words + note if sums.turns else ""
 
     @property
     def reached(self) -> tuple[ReachedLimit, ...]:
