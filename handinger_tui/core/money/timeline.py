@@ -765,6 +765,9 @@ class Timeline:
         for meter in self._meters if recounted else ():
             meter.recount(recounted)
         self.touched.update(recounted)
+        if self._newest is not None and self._newest[1] is not None:
+            # What was adopted until that turn is no message of others any more.
+            self._newest = self._newest[0], self._newest[1] - len(recounted)
         if is_stale:
             return
         window = self._window._replace(strangers=came or 0, counted=came is not None, at_ms=at_ms)
