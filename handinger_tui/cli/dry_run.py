@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from msgspec.structs import replace
 
@@ -12,11 +12,10 @@ from handinger_tui.cli.local_files import default_paths
 from handinger_tui.cli.output import put, say
 from handinger_tui.cli.session_choice import chosen_session_id, destination_of, find_target_session
 from handinger_tui.cli.wiring import client_of, open_ledger, turn_client_of
-from handinger_tui.core.decimals import decimal_text, json_amount
 from handinger_tui.core.documents import Amount, AnyJson, Document, Part, SpreadPart, members
 from handinger_tui.core.formatting import size
 from handinger_tui.core.jsontext import dump
-from handinger_tui.core.money.limits import Gauge, Limit, LimitReached
+from handinger_tui.core.money.limits import Gauge, LimitReached
 from handinger_tui.core.money.typical_cost import TypicalCost
 from handinger_tui.core.safety import clean, clean_json
 from handinger_tui.core.turns.session import Destination, Service, Session
@@ -179,24 +178,8 @@ def _document(
 
 
 def _limit_part(gauge: Gauge) -> LimitPart:
-    limit: Limit = gauge.limit
-    return LimitPart(
-        scope=str(limit.scope),
-        unit=str(limit.unit),
-        amount=decimal_text(limit.amount),
-        spent=json_amount(gauge.spent.value),
-        missing_turns=gauge.spent.missing_turns,
-        reserved=decimal_text(gauge.reserved),
-        free=decimal_text(gauge.free),
-        running=gauge.running,
-        assumed=decimal_text(gauge.assumed),
-        unknown=gauge.unknown,
-        unmeasured=gauge.unmeasured,
-        reported=gauge.reported,
-        approximate=gauge.approximate or gauge.spent.doubtful,
-        state=gauge.state.name.lower(),
-        origin=str(limit.origin),
-    )
+    fields: dict[str, Any] = gauge.json_object
+    return LimitPart(**fields)
 
 
 def _result_text(

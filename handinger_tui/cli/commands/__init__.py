@@ -55,6 +55,7 @@ _TABLE: Final = (
         actions=("list", "show", "search", "rename", "tag", "untag", "rm", "compact"),
         only_lists=True,
     ),
+    Subcommand("runs", "", "what runs, what needs you and what each run costs", only_lists=True),
     Subcommand("costs", "", "show costs by day, worker, project, tag and more", only_lists=True),
     Subcommand(
         "sources", "ID", "list or export the sources of a session", only_lists=True, module="sessions"

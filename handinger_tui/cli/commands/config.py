@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 from typing import TYPE_CHECKING, Any, Final
 
 from msgspec.structs import asdict
@@ -32,7 +33,7 @@ class PathList(Document, frozen=True, tag="handinger-tui/config-paths/1"):
 class Setting(Part, frozen=True):
     """A setting in force. `origin`: the option, the variable or the file that it comes from, or default."""
 
-    value: str | bool | int | float | None
+    value: str | bool | int | float | list[str] | None
     origin: str
 
 
@@ -74,8 +75,10 @@ def run(args: argparse.Namespace) -> int:
 
 def _shown(value: object) -> str:
     """A value for people; JSON has it as it is."""
-    if value is None or value == "":
+    if value is None or value in ("", ()):
         return "not set"
+    if isinstance(value, tuple):
+        return shlex.join(value)
     return {True: "yes", False: "no"}[value] if isinstance(value, bool) else str(value)
 
 
@@ -89,8 +92,8 @@ _VARIABLES = {
 }
 
 _SHOWN = (
-    *("base_url", "generation", "budget", "profile", "theme", "density", "print_on_exit", "keep_frames"),
-    *("download_dir", "local"),
+    *("base_url", "generation", "budget", "profile", "theme", "density", "notify"),
+    *("on_done", "on_limit", "print_on_exit", "keep_frames", "download_dir", "local"),
 )
 
 

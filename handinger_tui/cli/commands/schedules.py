@@ -135,7 +135,7 @@ def _schedules_of(args: argparse.Namespace, services: Services) -> WorkerSchedul
 
     charges, price = services.ledger.charges, settings.credit_usd
     cost_at = partial(charges.typical_cost, worker_id, simulated=settings.local, credit_usd=price)
-    return WorkerSchedules(
+    schedules = WorkerSchedules(
         schedule_client(services.client),
         worker_id,
         args.budget or STANDARD,
@@ -143,6 +143,8 @@ def _schedules_of(args: argparse.Namespace, services: Services) -> WorkerSchedul
         partial(datetime.now, UTC),
         is_local=settings.local,
     )
+    schedules.keep = partial(services.ledger.runs.keep_schedules, settings.base_url)
+    return schedules
 
 
 async def _list(args: argparse.Namespace, schedules: WorkerSchedules) -> int:

@@ -29,6 +29,7 @@ DOCUMENTS: Final = {
     "result": f"{_CORE}.export.result:Result",
     "error": f"{_CORE}.documents:Failure",
     "dry-run": f"{_CLI}.dry_run:DryRun",
+    "runs": f"{_CORE}.runs:RunBoard",
     "costs": f"{_CORE}.money.report_json:CostReport",
     "receipt": f"{_CORE}.receipt_page:ReceiptDocument",
     "session": f"{_CORE}.export.exporters:SessionFile",

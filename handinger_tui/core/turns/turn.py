@@ -110,6 +110,21 @@ class TurnStatus(StrEnum):
     """Delivery is in doubt, which could not be resolved."""
 
 
+STATUS_WORDS: Final = {
+    TurnStatus.QUEUED: "queued",
+    TurnStatus.SENDING: "sending",
+    TurnStatus.ACCEPTED: "working",
+    TurnStatus.CHECKING: "checking",
+    TurnStatus.COMPLETED: "completed",
+    TurnStatus.INCOMPLETE: "incomplete",
+    TurnStatus.FAILED: "failed",
+    TurnStatus.RUNNING: "still running",
+    TurnStatus.REJECTED: "rejected",
+    TurnStatus.NOT_SENT: "not sent",
+    TurnStatus.NOT_DELIVERED: "not delivered",
+    TurnStatus.UNKNOWN: "delivery unknown",
+}
+"""The status of a turn in words."""
 LIVE: Final = frozenset({TurnStatus.QUEUED, TurnStatus.SENDING, TurnStatus.ACCEPTED, TurnStatus.CHECKING})
 """Statuses in which this program is working on the turn."""
 AT_WORK: Final = (LIVE | {TurnStatus.RUNNING}) - {TurnStatus.QUEUED}
