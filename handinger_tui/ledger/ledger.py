@@ -29,6 +29,7 @@ from handinger_tui.ledger.database_file import Opened, mark_suspect, open_copy, 
 from handinger_tui.ledger.frames import newest_frame_ms
 from handinger_tui.ledger.history import SessionHistory, StoredWorkers
 from handinger_tui.ledger.locks import ProcessLocks
+from handinger_tui.ledger.offers import Offers
 from handinger_tui.ledger.repair import open_or_salvage, opened_in_memory
 from handinger_tui.ledger.runs import RunHistory
 from handinger_tui.ledger.search import index_entries
@@ -103,6 +104,7 @@ class Ledger:
             partial(mark_suspect, written) if written is not None else lambda: None,
             partial(opened_in_memory, path) if path is not None and written is None else None,
         )
+        self.offers = Offers(self.database, self.run.run_id, self._is_alive)
         self.history = SessionHistory(self.database, self.run.run_id, self._is_alive)
         self.limits = LimitService(self.database, zone=zone)
         self.charges = ChargeQueries(self.database, self.limits, zone)

@@ -110,6 +110,7 @@ class LimitWatcher:
                     # What the screens compare is in the session after it was counted. A change is announced
                     # when every place shows it.
                     try:
+                        await self._controller.engine.take_offers()
                         await self.count()
                         await self._refresh_money()
                     finally:
