@@ -16,7 +16,7 @@ from handinger_tui.cli import signals
 from handinger_tui.cli.commands import SUBCOMMANDS, Implementation
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from decimal import Decimal
 
 
@@ -100,16 +100,34 @@ class Parser(argparse.ArgumentParser):
         """Parse, and refuse what is left over, or would be lost."""
         parsed, extras = self.parse_known_args(args, namespace)
         if extras:
-            are_words = not any(word.startswith("-") for word in extras)
-            self.error(
-                f"unrecognized arguments: {' '.join(extras)}",
-                "A text of several words needs quotes." if are_words else "",
-            )
+            option = next((word for word in extras if word.startswith("-")), None)
+            hint = "A text of several words needs quotes." if option is None else self._nearest_option(option)
+            self.error(f"unrecognized arguments: {' '.join(extras)}", hint)
         for options in self.given.values():
             if len(options) > 1:
                 names = " and ".join(dict.fromkeys(options.values()))
                 self.error(f"two different values for {names}", "Use the option once.")
         return parsed
+
+    def _nearest_option(self, typed: str) -> str:
+        """What a misspelled option may have been; "" for nothing similar."""
+        import difflib  # for errors only
+
+        names = [name for action in walk(self) for name in action.option_strings]
+        near = difflib.get_close_matches(typed.partition("=")[0], names, 1)
+        return f"Did you mean {near[0]}?" if near else ""
+
+    def _check_value(self, action: argparse.Action, value: Any) -> None:
+        """Refuse a value that is none of the choices, with the nearest one."""
+        try:
+            super()._check_value(action, value)
+        except argparse.ArgumentError as problem:
+            import difflib  # for errors only
+
+            near = difflib.get_close_matches(str(value), [str(one) for one in action.choices or ()], 1)
+            if not near:
+                raise
+            self.error(str(problem), f"Did you mean {near[0]}?")
 
     def error(self, message: str, hint: str = "") -> NoReturn:
         """Raise UsageExit, which is reported as all errors are."""
@@ -129,6 +147,15 @@ class Parser(argparse.ArgumentParser):
         out = file or sys.stderr
         out.write(message)
         out.flush()
+
+
+def walk(parser: argparse.ArgumentParser) -> Iterator[argparse.Action]:
+    """All arguments of a parser, with those of its actions. argparse has no public list of them."""
+    for action in parser._actions:
+        yield action
+        if isinstance(action, argparse._SubParsersAction):
+            for inner in action.choices.values():
+                yield from walk(inner)
 
 
 def add_json_option(parser: argparse._ActionsContainer, words: str = "JSON on stdout") -> None:
