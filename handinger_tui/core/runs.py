@@ -275,8 +275,7 @@ class Board(Struct, frozen=True):
 
     def needs(self, now_ms: int) -> tuple[Need, ...]:
         """Everything that needs the person. Its length is the count that is shown anywhere."""
-        own = [need for run in self.runs for need in needs_of(run, now_ms)]
-        own += [need for plan in self.planned for need in needs_of(plan, now_ms)]
+        own = [need for entry in self.entries(now_ms) for need in needs_of(entry, now_ms)]
         return (*own, *(Need(Reason.LIMIT, limit.text, limit.raise_hint) for limit in self.limits))
 
     def quiet(self, now_ms: int) -> int:
@@ -498,7 +497,7 @@ def board_row(entry: Entry, now_ms: int) -> Row:
             _STARTED_BY[entry.trigger],
         ),
         styles={0: style, 2: style, 3: Tone.STRONG if entry.unread else Tone.PLAIN},
-        briefs={7: entry.usd.cell() if entry.usd.value is not None else entry.cost},
+        briefs={7: entry.cost if entry.credits.value is not None else entry.usd.cell()},
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, Final
@@ -20,7 +21,7 @@ from handinger_tui.cli.output import put_result, say
 from handinger_tui.cli.run_output import progress_of
 from handinger_tui.cli.tables import list_text
 from handinger_tui.cli.wiring import Services, run_with_services, schedule_client
-from handinger_tui.core.errors import Doubtful, SettingsError
+from handinger_tui.core.errors import Doubtful, HandingerError, SettingsError
 from handinger_tui.core.schedules import (
     COLUMNS,
     STANDARD,
@@ -119,6 +120,9 @@ async def _cancel(args: argparse.Namespace, schedules: WorkerSchedules) -> int:
         cancelled, text = await schedules.cancel(args.schedule)
     except Doubtful as problem:
         return _report_doubt(args, "cancelled", problem)
+    # The runs board shows schedules as they were read last.
+    with suppress(HandingerError):
+        await schedules.read()
     put_result(args, {"cancelled": cancelled}, text)
     return Exit.FAILED if cancelled is False else Exit.OK
 
