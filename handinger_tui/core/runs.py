@@ -512,7 +512,8 @@ def entry_lines(entry: Entry, now_ms: int) -> list[str]:
     lines = [f"! {need.reason}: {need.text} {need.act}." for need in needs_of(entry, now_ms)]
     if isinstance(entry, PlannedRun):
         when = moment_text(local_time(entry.next_ms), local_time(now_ms))
-        return [*lines, f"{entry.rule} · {when} · {entry.price}", f"worker {clean_line(entry.worker_id, 80)}"]
+        rule = clean_line(entry.rule, 60)
+        return [*lines, f"{rule} · {when} · {entry.price}", f"worker {clean_line(entry.worker_id, 80)}"]
     times, started = entry.times_usual, _STARTED_BY[entry.trigger]
     facts = [
         "" if entry.status is None else entry.cost,
