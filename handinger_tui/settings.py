@@ -27,6 +27,7 @@ from handinger_tui.core.tags import NO_TAG_RULES, PROJECT_KINDS, TAG_KINDS, TagR
 BUDGETS: Final = ("low", "standard", "high", "unlimited")
 GENERATIONS: Final = ("workers", "tasks")
 DENSITIES: Final = ("normal", "compact")
+NOTICES: Final = ("auto", "bell", "off")
 FOREVER: Final = "forever"
 PRINTED: Final = ("nothing", "answer", "transcript")
 NEVER_REPORTED: Final = {"tasks": frozenset({Unit.USD})}
@@ -68,6 +69,12 @@ class Settings(Struct, frozen=True):
     theme: str | None = None
     density: str = "normal"
     """How much room the screen leaves empty: `normal` or `compact`."""
+    notify: str = "auto"
+    """At the end of a turn that nobody may be looking at: `auto`, `bell` or `off`."""
+    on_done: tuple[str, ...] = ()
+    """A command, without a shell, that gets the facts of each ended turn as JSON; () for none."""
+    on_limit: tuple[str, ...] = ()
+    """The same for each limit that is nearly or quite used up."""
     print_on_exit: str = "nothing"
     """What the app leaves in the terminal besides how to resume: `answer`, `transcript` or `nothing`."""
     download_dir: str = ""
@@ -108,9 +115,10 @@ class Flags(Struct, frozen=True):
 
 
 _TOP: Final = (
-    "profile", "budget", "theme", "density", "print_on_exit", "keep_frames", "download_dir", "base_url",
-    "generation", "api_key", "headers",
+    "profile", "budget", "theme", "density", "notify", "on_done", "on_limit", "print_on_exit", "keep_frames",
+    "download_dir", "base_url", "generation", "api_key", "headers",
 )  # fmt: skip
+_NOT_TEXT: Final = ("headers", "on_done", "on_limit")
 _TABLES: Final = ("profiles", "limits", "keys", "spending", "tags", "projects")
 _PROFILE: Final = ("api_key", "base_url", "generation", "budget", "headers", "download_dir")
 
@@ -175,6 +183,9 @@ def load(
         headers=_read_headers(environ.get("HANDINGER_CUSTOM_HEADERS", ""), values.get("headers")),
         theme=values.get("theme"),
         density=_check_choice(DENSITIES, *value_of("density")),
+        notify=_check_choice(NOTICES, *value_of("notify")),
+        on_done=_check_command(file_name, "on_done", values),
+        on_limit=_check_command(file_name, "on_limit", values),
         print_on_exit=_check_choice(PRINTED, *value_of("print_on_exit")),
         keep_frames=_check_days(*value_of("keep_frames")),
         download_dir=str(values.get("download_dir") or ""),
@@ -283,7 +294,7 @@ def _check_strings(config: Mapping[str, Any], file_name: str) -> None:
     tables = [("", config), *((f"profiles.{n}.", p) for n, p in config.get("profiles", {}).items())]
     for prefix, table in tables:
         for name, value in table.items():
-            if name in _TOP and name != "headers" and not isinstance(value, str):
+            if name in _TOP and name not in _NOT_TEXT and not isinstance(value, str):
                 raise SettingsError(
                     f"{file_name}: {prefix}{name} must be text in quotes.", "Fix it and restart."
                 )
@@ -310,6 +321,17 @@ def _check_choice(allowed: tuple[str, ...], source: str, text: str, usual: str =
         hint = f"Did you mean {matches[0]}?" if matches else f"Use one of: {', '.join(allowed)}."
         raise SettingsError(f"{source}: {text[:80]!r} is not valid.", hint)
     return text
+
+
+def _check_command(file_name: str, name: str, values: Mapping[str, Any]) -> tuple[str, ...]:
+    """The words of a command; () for none. There is no shell: one text with spaces would be no program."""
+    words = values.get(name, [])
+    if not isinstance(words, list) or not all(word and isinstance(word, str) for word in words):
+        raise SettingsError(
+            f"{file_name}, {name}: not a command.",
+            f'Write a list of words: {name} = ["notify-send", "Handinger"].',
+        )
+    return tuple(words)
 
 
 _DAYS: Final = re.compile(r"([1-9][0-9]{0,4}) days?")

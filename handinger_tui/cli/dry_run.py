@@ -12,10 +12,9 @@ from handinger_tui.cli.local_files import default_paths
 from handinger_tui.cli.output import put, say
 from handinger_tui.cli.session_choice import chosen_session_id, destination_of, find_target_session
 from handinger_tui.cli.wiring import client_of, open_ledger, turn_client_of
-from handinger_tui.core.decimals import decimal_text, json_amount
 from handinger_tui.core.formatting import size
 from handinger_tui.core.jsontext import Json, JsonObject, as_object, dump
-from handinger_tui.core.money.limits import Gauge, Limit, LimitReached
+from handinger_tui.core.money.limits import Gauge, LimitReached
 from handinger_tui.core.money.typical_cost import TypicalCost
 from handinger_tui.core.safety import clean, clean_json
 from handinger_tui.core.turns.session import Destination, Service, Session
@@ -106,7 +105,7 @@ def _request_object(settings: Settings, turn_request: TurnRequest) -> JsonObject
 def _result_object(
     request: JsonObject, typical_cost: TypicalCost, gauges: tuple[Gauge, ...], refusal: HandingerError | None
 ) -> JsonObject:
-    limits: list[Json] = [_limit_object(gauge) for gauge in gauges]
+    limits: list[Json] = [gauge.json_object for gauge in gauges]
     ranges: JsonObject = {
         "budget": typical_cost.budget,
         "usd": typical_cost.usd.json,
@@ -115,27 +114,6 @@ def _result_object(
     }
     outcome: JsonObject = {"would_send": refusal is None, "sent": False}
     return {"schema": SCHEMA, "request": request, "usual": ranges, "limits": limits, **outcome}
-
-
-def _limit_object(gauge: Gauge) -> JsonObject:
-    limit: Limit = gauge.limit
-    return {
-        "scope": str(limit.scope),
-        "unit": str(limit.unit),
-        "amount": decimal_text(limit.amount),
-        "spent": json_amount(gauge.spent.value),
-        "missing_turns": gauge.spent.missing_turns,
-        "reserved": decimal_text(gauge.reserved),
-        "free": decimal_text(gauge.free),
-        "running": gauge.running,
-        "assumed": decimal_text(gauge.assumed),
-        "unknown": gauge.unknown,
-        "unmeasured": gauge.unmeasured,
-        "reported": gauge.reported,
-        "approximate": gauge.approximate or gauge.spent.doubtful,
-        "state": gauge.state.name.lower(),
-        "origin": str(limit.origin),
-    }
 
 
 def _result_text(

@@ -408,6 +408,17 @@ class EarlyTexts(Protocol):
         ...
 
 
+class NoticeOptions(Struct, frozen=True):
+    """What happens when a turn ends that nobody may be looking at."""
+
+    notify: str = "off"
+    """"auto": the bell, and what else the terminal takes; "bell"; "off"."""
+    on_done: tuple[str, ...] = ()
+    """A command, without a shell, that gets the facts of each ended turn as JSON; () for none."""
+    on_limit: tuple[str, ...] = ()
+    """The same for each limit that is nearly or quite used up."""
+
+
 class AppOptions(Struct, frozen=True):
     """Options for the start of the app."""
 
@@ -433,6 +444,7 @@ class AppOptions(Struct, frozen=True):
     """The theme of the configuration, or the one chosen last; None: as the terminal's background."""
     compact: bool = False
     """Whether the screen leaves out empty rows and boxes."""
+    notices: NoticeOptions = NoticeOptions()
     keep_theme: Callable[[str], None] = lambda _name: None
     """Keeps the short name of a chosen theme for the next start. Raises OSError; called in a thread."""
     keys: tuple[tuple[str, str], ...] = ()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 from typing import TYPE_CHECKING, Any, Final
 
 from msgspec.structs import asdict
@@ -52,8 +53,10 @@ def run(args: argparse.Namespace) -> int:
 
 def _shown(value: object) -> str:
     """A value for people; JSON has it as it is."""
-    if value is None or value == "":
+    if value is None or value in ("", ()):
         return "not set"
+    if isinstance(value, tuple):
+        return shlex.join(value)
     return {True: "yes", False: "no"}[value] if isinstance(value, bool) else str(value)
 
 
@@ -67,8 +70,8 @@ _VARIABLES = {
 }
 
 _SHOWN = (
-    *("base_url", "generation", "budget", "profile", "theme", "density", "print_on_exit", "keep_frames"),
-    *("download_dir", "local"),
+    *("base_url", "generation", "budget", "profile", "theme", "density", "notify"),
+    *("on_done", "on_limit", "print_on_exit", "keep_frames", "download_dir", "local"),
 )
 
 
