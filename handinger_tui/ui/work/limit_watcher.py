@@ -56,9 +56,15 @@ class LimitWatcher:
     """Gets each limit that is nearly or quite used up, once: in words, and as JSON."""
 
     def __init__(
-        self, controller: SessionController, interaction: Interaction, pane: SessionPane, header: HeaderLine
+        self,
+        controller: SessionController,
+        interaction: Interaction,
+        pane: SessionPane,
+        header: HeaderLine,
+        now_ms: Callable[[], int],
     ) -> None:
         self._controller = controller
+        self._now_ms = now_ms
         self._interaction = interaction
         self._pane = pane
         self._header = header
@@ -90,6 +96,13 @@ class LimitWatcher:
 
         self._header.set_others(len(runs), runs_cost(runs))
 
+    async def _show_needs(self) -> None:
+        """Show how much needs the person, in any session."""
+        from handinger_tui.core.runs import needs_words  # with the connection
+
+        board = await self._controller.board()
+        self._header.set_needs(needs_words(len(board.needs(self._now_ms()))))
+
     def check_soon(self) -> None:
         """Count again if any program has written charges or limits, and reload the open screens then.
 
@@ -120,6 +133,7 @@ class LimitWatcher:
                 elif self._money_for != self._money_key():
                     # Midnight has passed.
                     await self._refresh_money()
+                await self._show_needs()
         finally:
             self._is_checking = False
 
