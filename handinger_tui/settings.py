@@ -211,7 +211,7 @@ def _check_variables(environ: Mapping[str, str]) -> None:
 
 
 def _our_name(variable: str) -> str:
-    """What stands behind HANDINGER_, also in lower case, without its underscore, or misspelled; "" for none."""
+    """What stands behind HANDINGER_, in any case, without its underscore, or misspelled; "" for none."""
     ours = _PREFIX.removesuffix("_")
     word, _, rest = variable.upper().partition("_")
     if rest and word.startswith(ours):

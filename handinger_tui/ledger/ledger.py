@@ -20,7 +20,7 @@ from handinger_tui.core.turns.session import RelatedHistory, RemoteTurn, Session
 from handinger_tui.core.turns.turn import StartPolicy, TurnRequest
 from handinger_tui.ledger import frames as turn_frames
 from handinger_tui.ledger import turns as turn_store
-from handinger_tui.ledger.charges import entries, worker_turns
+from handinger_tui.ledger.charges import entries
 from handinger_tui.ledger.charges.limits import LimitService
 from handinger_tui.ledger.charges.reports import ChargeQueries
 from handinger_tui.ledger.corrections import Rulings, recompute
@@ -208,9 +208,10 @@ class Ledger:
         """
 
         def work(connection: sqlite3.Connection) -> RelatedHistory:
-            turn_store.close_turn(connection, session, turn_id, self._charge_cache, self.database.unwritten)
+            waiting = self.database.unwritten
+            related = turn_store.close_turn(connection, session, turn_id, self._charge_cache, waiting)
             _index(connection)
-            return worker_turns.others(connection, session)
+            return related
 
         return await self.database.run(work, flush=True)
 
