@@ -209,7 +209,7 @@ def _check_variables(environ: Mapping[str, str]) -> None:
 
 
 def _our_name(variable: str) -> str:
-    """What stands behind HANDINGER_, also in lower case, without underscore, or misspelled; "" for others."""
+    """What stands behind HANDINGER_, in any case, without its underscore, or misspelled; "" for none."""
     ours = _PREFIX.removesuffix("_")
     word, _, name = variable.upper().partition("_")
     if name and word.startswith(ours):

@@ -235,6 +235,18 @@ def add_limit_options(parser: argparse._ActionsContainer, reached: str) -> None:
     parser.add_argument("--max-credits", type=_parse_amount, metavar="N", help="the same, in credits")
 
 
+def add_message_options(group: argparse._ActionsContainer, reached: str) -> None:
+    """Add what goes with a message. `reached`: the help of the limits."""
+    group.add_argument("-b", "--budget", choices=BUDGETS, help="budget of the turn")
+    group.add_argument(
+        "-f", "--file", action="append", default=[], metavar="PATH", help="attach a file (repeatable)"
+    )
+    add_limit_options(group, reached)
+    group.add_argument(
+        "--allow-unmeasured", action="store_true", help="send even if a limit cannot be enforced"
+    )
+
+
 def add_screen_options(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("screen")
     group.add_argument("--no-color", action="store_true", help="no colors (or NO_COLOR)")
@@ -436,16 +448,9 @@ def main_parser() -> Parser:
         "-r", "--resume", nargs="?", const="", metavar="ID", help="resume a session (without ID: choose one)"
     )
     turn = parser.add_argument_group("turn")
-    turn.add_argument("-b", "--budget", choices=BUDGETS, help="budget of the turn")
-    turn.add_argument(
-        "-f", "--file", action="append", default=[], metavar="PATH", help="attach a file (repeatable)"
-    )
+    add_message_options(turn, "stop sending once the session has cost this much")
     turn.add_argument("--detach", action="store_true", help="send, print the ids and exit")
     turn.add_argument("--dry-run", action="store_true", help="show the request and its typical cost only")
-    add_limit_options(turn, "stop sending once the session has cost this much")
-    turn.add_argument(
-        "--allow-unmeasured", action="store_true", help="send even if a limit cannot be enforced"
-    )
     turn.add_argument("--no-history", action="store_true", help="keep no record; limits count this run only")
     turn.add_argument(
         "-p",

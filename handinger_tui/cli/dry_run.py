@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
@@ -12,7 +12,7 @@ from handinger_tui.cli.local_files import default_paths
 from handinger_tui.cli.output import put, say
 from handinger_tui.cli.session_choice import chosen_session_id, destination_of, find_target_session
 from handinger_tui.cli.wiring import client_of, open_ledger, turn_client_of
-from handinger_tui.core.documents import Amount, AnyJson, Document, Part, SpreadPart, members
+from handinger_tui.core.documents import AnyJson, Document, LimitPart, Part, SpreadPart, members
 from handinger_tui.core.formatting import size
 from handinger_tui.core.jsontext import dump
 from handinger_tui.core.money.limits import Gauge, LimitReached
@@ -110,26 +110,6 @@ class UsualCost(Part, frozen=True):
     of_other_workers: bool
 
 
-class LimitPart(Part, frozen=True):
-    """A limit, and how much of it is left."""
-
-    scope: str
-    unit: str
-    amount: Amount
-    spent: Amount | None
-    missing_turns: int
-    reserved: Amount
-    free: Amount
-    running: int
-    assumed: Amount
-    unknown: int
-    unmeasured: int
-    reported: bool
-    approximate: bool
-    state: str
-    origin: str
-
-
 class DryRun(Document, frozen=True, tag="handinger-tui/dry-run/1"):
     """What `--dry-run` prints: the request that would be sent, its usual cost, and the limits."""
 
@@ -171,15 +151,10 @@ def _document(
     return DryRun(
         request=request,
         usual=usual,
-        limits=[*map(_limit_part, gauges)],
+        limits=[gauge.part for gauge in gauges],
         would_send=refusal is None,
         sent=False,
     )
-
-
-def _limit_part(gauge: Gauge) -> LimitPart:
-    fields: dict[str, Any] = gauge.json_object
-    return LimitPart(**fields)
 
 
 def _result_text(

@@ -399,7 +399,7 @@ def _put_object(words: Sequence[str], args: argparse.Namespace | None, fault: Fa
     if _is_turn(words):
         progress.reported = True
         printer = (EventPrinter if output_format == "stream-json" else JsonPrinter)(sys.stdout, raw=False)
-        printer.put(_result_without_turn(args, progress, fault))
+        printer.put(_result_without_turn(args, progress, fault, sends=words[0] != "attach"))
         return
     if fault is not None and not progress.doubt:
         # Without a turn nothing costs, except a schedule that may have been added.
@@ -411,16 +411,19 @@ def _put_object(words: Sequence[str], args: argparse.Namespace | None, fault: Fa
 
 
 def _result_without_turn(
-    args: argparse.Namespace | None, progress: RunProgress, fault: Fault | None
+    args: argparse.Namespace | None, progress: RunProgress, fault: Fault | None, *, sends: bool
 ) -> JsonObject:
-    """Return the result object of a run without a turn; missing members are null."""
+    """Return the result object of a run without a turn; missing members are null.
+
+    `sends`: the run was to send a message; otherwise how the turn that was to be watched stands is unknown.
+    """
     is_sent = progress.turn_id is not None
     worker_id = getattr(args, "worker", None)
     if fault is not None:
         # A failed read may claim that it cannot know, and an error of the disk that nothing was sent.
         fault = replace(fault, may_have_been_charged=is_sent)
     request = TurnRequest(progress.turn_id or "", progress.draft or "", 0, worker_id)
-    status = TurnStatus.UNKNOWN if is_sent else TurnStatus.NOT_SENT
+    status = TurnStatus.NOT_SENT if sends and not is_sent else TurnStatus.UNKNOWN
     turn = Turn(request, status, fault=fault, posts=1 if is_sent else 0)
     value = result_object(Session(progress.session_id or "", 0, worker_id, turns=(turn,)), turn)
     return {**value, "draft": value["draft"] or None}

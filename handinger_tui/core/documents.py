@@ -80,6 +80,26 @@ class Origin(Part, frozen=True):
     title: str | None
 
 
+class LimitPart(Part, frozen=True):
+    """A limit, and how much of it is left."""
+
+    scope: str
+    unit: str
+    amount: Amount
+    spent: Amount | None
+    missing_turns: int
+    reserved: Amount
+    free: Amount
+    running: int
+    assumed: Amount
+    unknown: int
+    unmeasured: int
+    reported: bool
+    approximate: bool
+    state: str
+    origin: str
+
+
 class SpreadPart(Part, frozen=True):
     """How amounts of earlier turns are distributed; null where there are too few."""
 
@@ -116,6 +136,7 @@ __all__ = [
     "AnyJson",
     "Document",
     "Failure",
+    "LimitPart",
     "Millis",
     "Origin",
     "Part",

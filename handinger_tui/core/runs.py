@@ -276,8 +276,7 @@ class Board(Struct, frozen=True):
 
     def needs(self, now_ms: int) -> tuple[Need, ...]:
         """Everything that needs the person. Its length is the count that is shown anywhere."""
-        own = [need for run in self.runs for need in needs_of(run, now_ms)]
-        own += [need for plan in self.planned for need in needs_of(plan, now_ms)]
+        own = [need for entry in self.entries(now_ms) for need in needs_of(entry, now_ms)]
         return (*own, *(Need(Reason.LIMIT, limit.text, limit.raise_hint) for limit in self.limits))
 
     def quiet(self, now_ms: int) -> int:
@@ -499,7 +498,7 @@ def board_row(entry: Entry, now_ms: int) -> Row:
             _STARTED_BY[entry.trigger],
         ),
         styles={0: style, 2: style, 3: Tone.STRONG if entry.unread else Tone.PLAIN},
-        briefs={7: entry.usd.cell() if entry.usd.value is not None else entry.cost},
+        briefs={7: entry.cost if entry.credits.value is not None else entry.usd.cell()},
     )
 
 
@@ -514,7 +513,8 @@ def entry_lines(entry: Entry, now_ms: int) -> list[str]:
     lines = [f"! {need.reason}: {need.text} {need.act}." for need in needs_of(entry, now_ms)]
     if isinstance(entry, PlannedRun):
         when = moment_text(local_time(entry.next_ms), local_time(now_ms))
-        return [*lines, f"{entry.rule} · {when} · {entry.price}", f"worker {clean_line(entry.worker_id, 80)}"]
+        rule = clean_line(entry.rule, 60)
+        return [*lines, f"{rule} · {when} · {entry.price}", f"worker {clean_line(entry.worker_id, 80)}"]
     times, started = entry.times_usual, _STARTED_BY[entry.trigger]
     facts = [
         "" if entry.status is None else entry.cost,

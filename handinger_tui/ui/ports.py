@@ -24,10 +24,12 @@ if TYPE_CHECKING:
     from decimal import Decimal
     from pathlib import Path
 
+    from handinger_tui.core.jsontext import JsonObject
     from handinger_tui.core.money.reconciliation import Restatement
     from handinger_tui.core.money.report import Report, Selection
     from handinger_tui.core.money.spending import Bucket, ChargeFilter, GroupBy, TurnCharge
     from handinger_tui.core.money.typical_cost import TypicalCost
+    from handinger_tui.core.runs import Board
     from handinger_tui.core.search import Query, SearchHit
     from handinger_tui.core.stream import FilePart
     from handinger_tui.core.tags import Labels
@@ -126,6 +128,27 @@ class HistoryOfSessions(Protocol):
 
     async def mark_unread(self, session_id: str) -> None:
         """Mark a session unread: it has an answer that the person has not seen."""
+
+    async def pin(self, session_id: str, at_ms: int | None) -> None:
+        """Keep a session in sight on the runs board; None: no longer."""
+
+    async def snooze(self, session_id: str, until_ms: int | None) -> None:
+        """Let a session need nothing until a time; None: no longer."""
+
+
+class RunReader(Protocol):
+    """The runs board, as the history has it.
+
+    Raises (all): LedgerError.
+    """
+
+    async def board(self, *, everything: bool = False) -> Board:
+        """The board; the same object while nothing was written. `everything`: with quiet sessions."""
+
+    async def keep_schedules(
+        self, base_url: str, worker_id: str, schedules: Sequence[JsonObject], read_ms: int
+    ) -> None:
+        """Remember the schedules of a worker as they were read."""
 
 
 class ChargeReader(Protocol):
@@ -311,6 +334,7 @@ class Connection(Struct, frozen=True):
     charges: ChargeReader
     limits: LimitStore
     rulings: RulingStore
+    runs: RunReader
     save_text: Callable[[str, str], Awaitable[str]]
     """(name, text) → path: write a text file to the download folder, never over an existing file.
 

@@ -114,7 +114,9 @@ def test_a_failed_import_is_reported_in_one_line(
 
 def test_a_folder_and_a_pipe_are_refused(own_home: Path, tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
-    for name in (tmp_path, tmp_path / "pipe", "no\0name"):
+    (tmp_path / "endless").symlink_to("/dev/zero")
+    (tmp_path / "loop").symlink_to("loop")
+    for name in (tmp_path, tmp_path / "pipe", tmp_path / "endless", tmp_path / "loop", "no\0name"):
         assert run("import", str(name), home=own_home).code == Exit.LOCAL_IO
 
 

@@ -45,6 +45,7 @@ _TABLE: Final = (
     Subcommand(
         "attach", "ID", "watch a running worker", watches_turn=True, has_screen=True, module="watching"
     ),
+    Subcommand("send", "ID TEXT", "send a message into a session", watches_turn=True),
     Subcommand(
         "sessions",
         "…",

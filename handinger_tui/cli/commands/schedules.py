@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, Final
@@ -23,7 +24,7 @@ from handinger_tui.cli.run_output import progress_of
 from handinger_tui.cli.tables import list_text
 from handinger_tui.cli.wiring import Services, run_with_services, schedule_client
 from handinger_tui.core.documents import UNSET, Document, Part, PricePart, Problem, UnsetType, problem_of
-from handinger_tui.core.errors import Doubtful, SettingsError
+from handinger_tui.core.errors import Doubtful, HandingerError, SettingsError
 from handinger_tui.core.schedules import (
     COLUMNS,
     STANDARD,
@@ -173,6 +174,9 @@ async def _cancel(args: argparse.Namespace, schedules: WorkerSchedules) -> int:
         if args.json:
             put_result(args, CancelledSchedule(cancelled=None, error=problem_of(problem.fault())), "")
         return _say_doubt(problem)
+    # The runs board shows schedules as they were read last.
+    with suppress(HandingerError):
+        await schedules.read()
     put_result(args, CancelledSchedule(cancelled=cancelled), text)
     return Exit.FAILED if cancelled is False else Exit.OK
 

@@ -30,6 +30,7 @@ DOCUMENTS: Final = {
     "error": f"{_CORE}.documents:Failure",
     "dry-run": f"{_CLI}.dry_run:DryRun",
     "runs": f"{_CORE}.runs:RunBoard",
+    "notice": f"{_CORE}.export.result:Notice",
     "costs": f"{_CORE}.money.report_json:CostReport",
     "receipt": f"{_CORE}.receipt_page:ReceiptDocument",
     "session": f"{_CORE}.export.exporters:SessionFile",

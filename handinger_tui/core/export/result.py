@@ -15,6 +15,7 @@ from handinger_tui.core.documents import (
     Amount,
     AnyJson,
     Document,
+    LimitPart,
     Part,
     Problem,
     UnsetType,
@@ -132,6 +133,23 @@ class Result(Document, frozen=True, tag=RESULT):
     """Requests that could have started a turn."""
     encoding: str | None
     """The dialect of the answer."""
+
+
+class Notice(Document, frozen=True, tag="handinger-tui/notice/1"):
+    """What `on_done` and `on_limit` get on standard input: a turn ended, or a limit is nearly used up."""
+
+    event: str
+    """done or limit"""
+    title: str | None = None
+    """Of the session."""
+    result: Result | None = None
+    limit: LimitPart | None = None
+
+
+def notice_of_end(session: Session, turn: Turn) -> Notice:
+    """The notice of the end of a turn."""
+    result = result_of(session, turn, MoneyIndex().of(session, turn))
+    return Notice(event="done", title=session.title, result=result)
 
 
 def result_object(

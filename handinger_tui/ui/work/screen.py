@@ -183,7 +183,7 @@ class WorkScreen(BareContainer, Screen[None], inherit_bindings=False):
         switcher.waiting_texts = lambda: self._submitter.early.texts
         self.prompt.before_typing = composer.make_way
         self._startup = Startup(context, interaction, pane, switcher, self._submitter)
-        self._limits = LimitWatcher(controller, interaction, pane, self._header)
+        self._limits = LimitWatcher(controller, interaction, pane, self._header, now_ms)
         self._changes = SessionChanges(controller, interaction, self.scheduler)
 
     def compose(self) -> ComposeResult:
