@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from handinger_tui import __version__
 from handinger_tui.cli.app import require_theme
 from handinger_tui.cli.load_settings import settings_for
 from handinger_tui.core.errors import SettingsError
@@ -170,3 +171,32 @@ def test_a_history_that_lost_its_version_is_repaired(tmp_path: Path) -> None:
     assert json.loads(run("doctor", "--repair", "--yes", "--json", home=tmp_path).out)["adopted"] is True
     assert checks(run("doctor", "--json", home=tmp_path).out)["history"]["state"] == "ok"
     assert run("sessions", home=tmp_path).err == ""
+
+
+def test_a_report_has_the_facts_and_nothing_that_is_yours(tmp_path: Path) -> None:
+    home = tmp_path / "private-folder"
+    home.mkdir()
+    (home / "config.toml").write_text(
+        'theme = "midnight"\n[tags]\nsecret-client = "title:*merger*"\n', "utf-8"
+    )
+    turn = run("-p", "echo merger plans", "--local", "--json", home=home).result
+    run("-p", "fail", "--local", "--json", home=home)
+    key = "hdg_live_0123456789abcdef"
+    report = run("doctor", "--report", home=home, base_url="https://intranet.example", key=key).out
+    assert f"handinger-tui {__version__}\nPython " in report
+    assert "variables: HANDINGER_API_KEY, HANDINGER_BASE_URL" in report
+    assert "service: another host" in report
+    assert "settings that are not the default: theme" in report
+    assert report.count(" · workers · headless · ") == 2
+    assert " · failed · " in report
+    yours = (key, key[-4:], "merger", "secret-client", "intranet", "private-folder", str(Path.home()))
+    ids = (turn["session_id"], turn["worker_id"], turn["turn_id"])
+    assert [word for word in (*yours, *ids) if word in report] == []
+
+
+def test_a_report_is_made_of_what_can_be_read(tmp_path: Path) -> None:
+    report = run("doctor", "--report", home=tmp_path, HANDINGER_LIMIT_DAYUSD="1").out
+    assert "settings: refused (SettingsError)" in report
+    assert "history: none" in report
+    (tmp_path / "history.db").write_bytes(b"no database")
+    assert "history: cannot be read" in run("doctor", "--report", home=tmp_path).out

@@ -18,7 +18,7 @@ from handinger_tui.cli.commands import Implementation
 from handinger_tui.cli.exit_codes import Exit
 from handinger_tui.cli.load_settings import key_warning, settings_for
 from handinger_tui.cli.local_files import Paths, default_paths, expand_path
-from handinger_tui.cli.output import can_ask, has_colors, is_confirmed, put_result, say
+from handinger_tui.cli.output import can_ask, has_colors, is_confirmed, put, put_result, say
 from handinger_tui.cli.trust import require_trust
 from handinger_tui.cli.wiring import client_of
 from handinger_tui.core.documents import UNSET, Document, Part, UnsetType
@@ -96,12 +96,20 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
         " in a new file beside it",
     )
     parser.add_argument("-y", "--yes", action="store_true", help="with --repair: use the new file at once")
+    parser.add_argument(
+        "--report", action="store_true", help="print what a bug report needs, without texts, names and keys"
+    )
 
 
 def run(args: argparse.Namespace) -> int:
     """Run and print every check; return `Exit.USAGE` if one found a fault."""
     if args.repair is not None:
         return _repair(args, default_paths().database)
+    if args.report:
+        from handinger_tui.cli.bug_report import report_text  # rarely wanted
+
+        put(report_text(args))
+        return Exit.OK
     checks = [_check_program(), _check_terminal(), _check_color()]
     paths = default_paths()
     settings = None
@@ -327,5 +335,6 @@ async def _check_history(paths: Paths) -> Check:
 EXAMPLES: Final = (
     "doctor",
     "doctor --repair",
+    "doctor --report",
 )
 COMMANDS: Final = {"doctor": Implementation(DESCRIPTION, _add_arguments, run, EXAMPLES)}
