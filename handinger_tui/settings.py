@@ -27,6 +27,7 @@ from handinger_tui.core.tags import NO_TAG_RULES, PROJECT_KINDS, TAG_KINDS, TagR
 BUDGETS: Final = ("low", "standard", "high", "unlimited")
 GENERATIONS: Final = ("workers", "tasks")
 DENSITIES: Final = ("normal", "compact")
+NOTICES: Final = ("auto", "bell", "off")
 FOREVER: Final = "forever"
 PRINTED: Final = ("nothing", "answer", "transcript")
 NEVER_REPORTED: Final = {"tasks": frozenset({Unit.USD})}
@@ -68,6 +69,12 @@ class Settings(Struct, frozen=True):
     theme: str | None = None
     density: str = "normal"
     """How much room the screen leaves empty: `normal` or `compact`."""
+    notify: str = "auto"
+    """At the end of a turn that nobody may be looking at: `auto`, `bell` or `off`."""
+    on_done: tuple[str, ...] = ()
+    """A command, without a shell, that gets the facts of each ended turn as JSON; () for none."""
+    on_limit: tuple[str, ...] = ()
+    """The same for each limit that is nearly or quite used up."""
     print_on_exit: str = "nothing"
     """What the app leaves in the terminal besides how to resume: `answer`, `transcript` or `nothing`."""
     download_dir: str = ""
@@ -108,9 +115,10 @@ class Flags(Struct, frozen=True):
 
 
 _TOP: Final = (
-    "profile", "budget", "theme", "density", "print_on_exit", "keep_frames", "download_dir", "base_url",
-    "generation", "api_key", "headers",
+    "profile", "budget", "theme", "density", "notify", "on_done", "on_limit", "print_on_exit", "keep_frames",
+    "download_dir", "base_url", "generation", "api_key", "headers",
 )  # fmt: skip
+_NOT_TEXT: Final = ("headers", "on_done", "on_limit")
 _TABLES: Final = ("profiles", "limits", "keys", "spending", "tags", "projects")
 _PROFILE: Final = ("api_key", "base_url", "generation", "budget", "headers", "download_dir")
 
@@ -139,8 +147,7 @@ def load(
     Raises:
         SettingsError: names the wrong flag, variable or line, and what to do.
     """
-    given = [name for name, text in environ.items() if name.startswith(_PREFIX) and text.strip()]
-    _check_names([name.removeprefix(_PREFIX) for name in given], _VARIABLES, "The environment", _PREFIX)
+    _check_variables(environ)
     config = _read_file(file_text, file_name)
     name = (
         flags.profile or environment_value(environ, "HANDINGER_PROFILE") or config.get("profile") or "default"
@@ -175,6 +182,9 @@ def load(
         headers=_read_headers(environ.get("HANDINGER_CUSTOM_HEADERS", ""), values.get("headers")),
         theme=values.get("theme"),
         density=_check_choice(DENSITIES, *value_of("density")),
+        notify=_check_choice(NOTICES, *value_of("notify")),
+        on_done=_check_command(file_name, "on_done", values),
+        on_limit=_check_command(file_name, "on_limit", values),
         print_on_exit=_check_choice(PRINTED, *value_of("print_on_exit")),
         keep_frames=_check_days(*value_of("keep_frames")),
         download_dir=str(values.get("download_dir") or ""),
@@ -186,6 +196,27 @@ def load(
         local_pace=_read_pace(environ),
         tag_rules=_read_tag_rules(environ, config, file_name),
     )
+
+
+def _check_variables(environ: Mapping[str, str]) -> None:
+    """Refuse an unknown variable that is meant for us. Raises SettingsError."""
+    names = {f"{_PREFIX}{name}" for name in _VARIABLES}
+    for variable, text in environ.items():
+        if variable not in names and text.strip() and (name := _our_name(variable)):
+            near = difflib.get_close_matches(name, _VARIABLES, 1, 0.5)
+            hint = (
+                f"Did you mean {_PREFIX + near[0]!r}?" if near else "docs/configuration.md lists all of them."
+            )
+            raise SettingsError(f"The environment: unknown setting {variable!r}.", hint)
+
+
+def _our_name(variable: str) -> str:
+    """What stands behind HANDINGER_, in any case, without its underscore, or misspelled; "" for none."""
+    ours = _PREFIX.removesuffix("_")
+    word, _, rest = variable.upper().partition("_")
+    if rest and word.startswith(ours):
+        return variable.upper().removeprefix(ours).removeprefix("_")
+    return rest if difflib.get_close_matches(word, (ours,), 1, 0.88) else ""
 
 
 def _look_up(
@@ -271,19 +302,20 @@ def _read_file(text: str, file_name: str) -> dict[str, Any]:
     return config
 
 
-def _check_names(table: Iterable[str], names: tuple[str, ...], where: str, prefix: str = "") -> None:
+def _check_names(table: Iterable[str], names: tuple[str, ...], where: str) -> None:
     for name in table:
         if name not in names:
-            near = difflib.get_close_matches(name, names, 1, 0.5)
-            hint = f"Did you mean {prefix + near[0]!r}?" if near else f"Use one of: {', '.join(names)}."
-            raise SettingsError(f"{where}: unknown setting {prefix + name!r}.", hint)
+            plain = {one.casefold(): one for one in names}
+            near = difflib.get_close_matches(name.casefold(), plain, 1, 0.5)
+            hint = f"Did you mean {plain[near[0]]!r}?" if near else f"Use one of: {', '.join(names)}."
+            raise SettingsError(f"{where}: unknown setting {name!r}.", hint)
 
 
 def _check_strings(config: Mapping[str, Any], file_name: str) -> None:
     tables = [("", config), *((f"profiles.{n}.", p) for n, p in config.get("profiles", {}).items())]
     for prefix, table in tables:
         for name, value in table.items():
-            if name in _TOP and name != "headers" and not isinstance(value, str):
+            if name in _TOP and name not in _NOT_TEXT and not isinstance(value, str):
                 raise SettingsError(
                     f"{file_name}: {prefix}{name} must be text in quotes.", "Fix it and restart."
                 )
@@ -310,6 +342,17 @@ def _check_choice(allowed: tuple[str, ...], source: str, text: str, usual: str =
         hint = f"Did you mean {matches[0]}?" if matches else f"Use one of: {', '.join(allowed)}."
         raise SettingsError(f"{source}: {text[:80]!r} is not valid.", hint)
     return text
+
+
+def _check_command(file_name: str, name: str, values: Mapping[str, Any]) -> tuple[str, ...]:
+    """The words of a command; () for none. There is no shell: one text with spaces would be no program."""
+    words = values.get(name, [])
+    if not isinstance(words, list) or not all(word and isinstance(word, str) for word in words):
+        raise SettingsError(
+            f"{file_name}, {name}: not a command.",
+            f'Write a list of words: {name} = ["notify-send", "Handinger"].',
+        )
+    return tuple(words)
 
 
 _DAYS: Final = re.compile(r"([1-9][0-9]{0,4}) days?")

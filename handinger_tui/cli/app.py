@@ -22,7 +22,7 @@ from handinger_tui.core.errors import SettingsError
 from handinger_tui.core.safety import clean
 from handinger_tui.core.turns.turn import StartPolicy
 from handinger_tui.ui.app import HandingerApp
-from handinger_tui.ui.ports import AppOptions, Connection, EarlyPrompt, Opening
+from handinger_tui.ui.ports import AppOptions, Connection, EarlyPrompt, NoticeOptions, Opening
 from handinger_tui.ui.terminal.programs import copy_with_program
 from handinger_tui.ui.themes import by_name, unknown_text
 
@@ -234,6 +234,7 @@ def app_options(args: argparse.Namespace, settings: Settings, stack: AsyncExitSt
         local=settings.local,
         theme=settings.theme or kept_theme(),
         compact=settings.density == "compact",
+        notices=NoticeOptions(settings.notify, settings.on_done, settings.on_limit),
         keep_theme=keep_theme,
         keys=settings.keys,
         crash_folder=default_paths().database.parent,

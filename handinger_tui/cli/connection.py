@@ -172,6 +172,7 @@ def connection(services: Services) -> Connection:
         charges=services.ledger.charges,
         limits=services.ledger.limits,
         rulings=services.ledger.rulings,
+        runs=services.ledger.runs,
         save_text=text_saver(folder),
         warnings=[warning for warning in (services.warning, key_warning(settings)) if warning],
         keeps_history=services.ledger.no_history is None,
@@ -326,6 +327,7 @@ async def connect_replay(
         charges=memory.charges,
         limits=memory.limits,
         rulings=memory.rulings,
+        runs=memory.runs,
         save_text=text_saver(folder),
         replay=replay,
     )

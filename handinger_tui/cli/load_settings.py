@@ -6,6 +6,8 @@ import os
 import shlex
 from typing import TYPE_CHECKING
 
+from msgspec.structs import replace
+
 from handinger_tui.cli.local_files import config_text, default_paths, is_open_to_others
 from handinger_tui.cli.output import say
 from handinger_tui.cli.trust import require_trust
@@ -15,6 +17,9 @@ from handinger_tui.settings import Flags, Settings, load, require_key
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Callable
+
+    from handinger_tui.ledger.charges.limits import LimitRules
 
 
 def settings_for(args: argparse.Namespace | None, *, keyless: bool = True) -> Settings:
@@ -65,6 +70,28 @@ def key_warning(settings: Settings) -> str | None:
     if settings.key_in_file and is_open_to_others(config):
         return f"Other users can read the API key in {config}. To fix: chmod 600 {shlex.quote(str(config))}"
     return None
+
+
+def limit_rules(now_ms: Callable[[], int]) -> LimitRules:
+    """Return the limits of the settings, for a look at the history: invalid settings do not block it.
+
+    The next turn reports them.
+    """
+    from handinger_tui.ledger.charges.limits import LimitRules  # with the history
+
+    rules = LimitRules(now_ms=now_ms)
+    try:
+        settings = settings_for(None)
+    except SettingsError:
+        return rules
+    return replace(
+        rules,
+        limits=settings.spending,
+        simulated=settings.local,
+        credit_usd=settings.credit_usd,
+        never_reported=settings.never_reported,
+        tag_rules=settings.tag_rules,
+    )
 
 
 def tag_rules() -> TagRules:

@@ -21,6 +21,7 @@ from msgspec.structs import replace
 from handinger_tui.core.columns import Column, Row, Tone
 from handinger_tui.core.errors import SettingsError
 from handinger_tui.core.formatting import moment_text, plural
+from handinger_tui.core.jsontext import JsonObject
 from handinger_tui.core.money.price import Price, monthly_text
 from handinger_tui.core.money.typical_cost import TypicalCost
 from handinger_tui.core.safety import clean_line
@@ -371,6 +372,29 @@ def soonest_first(listed: ScheduleList) -> ScheduleList:
     latest = datetime.max.replace(tzinfo=UTC)
     ordered = sorted(listed.schedules, key=lambda one: one.next_run or latest)
     return replace(listed, schedules=tuple(ordered))
+
+
+REMEMBERED_RUNS: Final = 20
+
+
+def remembered(listed: ScheduleList, now: datetime) -> list[JsonObject]:
+    """What the runs board needs of schedules that were read: the times of their next runs, for a while."""
+    objects: list[JsonObject] = []
+    for one in listed.schedules:
+        runs = runs_of(one, now, listed.cron_zone)
+        if runs and isinstance(one.rule, Cron):
+            runs = (*runs[:1], *next_runs(one.rule, runs[0], listed.cron_zone, REMEMBERED_RUNS))
+        objects.append(
+            {
+                "id": clean_line(one.schedule_id or "", 80),
+                "instruction": clean_line(one.instruction, 200),
+                "budget": clean_line(one.budget or STANDARD, 20),
+                "rule": rule_text(one.rule, one.kind),
+                "every_ms": one.rule.seconds * 1000 if isinstance(one.rule, Every) else None,
+                "runs": [round(run.timestamp() * 1000) for run in runs],
+            }
+        )
+    return objects
 
 
 # -- price ---------------------------------------------------------------------------------------

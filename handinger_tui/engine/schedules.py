@@ -6,12 +6,16 @@ asks that question first, or wants `--yes`.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from datetime import datetime
 from typing import Final, Protocol
 
+from msgspec.structs import replace
+
 from handinger_tui.core.acts import Confirmation
-from handinger_tui.core.errors import SettingsError
+from handinger_tui.core.errors import LedgerError, SettingsError
+from handinger_tui.core.jsontext import JsonObject
 from handinger_tui.core.safety import clean_line
 from handinger_tui.core.schedules import (
     STANDARD,
@@ -28,6 +32,7 @@ from handinger_tui.core.schedules import (
     added_text,
     next_runs,
     price_of,
+    remembered,
     rule_text,
     run_text,
     soonest_first,
@@ -40,6 +45,10 @@ CANCELED: Final = {
     None: "The service did not say whether it was canceled. The list of schedules shows it.",
 }
 """The words by the answer of the service."""
+
+
+Keep = Callable[[str, Sequence[JsonObject], int], Awaitable[None]]
+"""Remembers the schedules of a worker as they were read at a time. Raises LedgerError."""
 
 
 def _nothing() -> None:
@@ -77,6 +86,9 @@ class WorkerSchedules:
         is_local: bool,
     ) -> None:
         self._api = api
+        self.keep: Keep | None = None
+        """Remembers what is read, for the runs board; None: nothing is remembered."""
+        self._listed = ScheduleList()
         self.worker_id = worker_id
         self.budget = budget
         self._typical_cost = typical_cost
@@ -86,6 +98,7 @@ class WorkerSchedules:
     async def read(self) -> PricedSchedules:
         """Read the schedules, and their prices from the history. Raises ApiError, LedgerError."""
         listed = soonest_first(await self._api.schedules(self.worker_id))
+        await self._remember(listed)
         budgets = {self.budget, *(one.budget or STANDARD for one in listed.schedules)}
         typical = {budget: await self._typical_cost(budget) for budget in sorted(budgets)}
         priced = tuple(
@@ -93,6 +106,15 @@ class WorkerSchedules:
             for one in listed.schedules
         )
         return PricedSchedules(listed, priced, typical[self.budget], self.now())
+
+    async def _remember(self, listed: ScheduleList) -> None:
+        self._listed = listed
+        # What a local worker would run ends with this program. A history that cannot be written is
+        # reported where it is needed.
+        if self.keep is not None and not self._is_local:
+            with suppress(LedgerError):
+                now = self.now()
+                await self.keep(self.worker_id, remembered(listed, now), round(now.timestamp() * 1000))
 
     # -- adding ------------------------------------------------------------------------------------
     def question(self, schedule: NewSchedule, listing: PricedSchedules, runs: int = 1) -> Confirmation:
@@ -121,6 +143,7 @@ class WorkerSchedules:
             ApiError
         """
         added = await self._api.add(self.worker_id, schedule, departed)
+        await self._remember(replace(listing.listed, schedules=(*listing.listed.schedules, added.schedule)))
         now = self.now()
         return added, added_text(added, next_runs(schedule.rule, now, listing.listed.cron_zone, 1), now)
 
@@ -157,4 +180,7 @@ class WorkerSchedules:
         if schedule_id is None:
             raise SettingsError("The service gave this schedule no id.", "Cancel it in the dashboard.")
         done = await self._api.cancel(self.worker_id, schedule_id)
+        left = tuple(one for one in self._listed.schedules if one.schedule_id != schedule_id)
+        if done and left != self._listed.schedules:
+            await self._remember(replace(self._listed, schedules=left))
         return done, CANCELED[done]

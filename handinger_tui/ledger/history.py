@@ -164,7 +164,7 @@ class SessionHistory:
         wanted += [_LEFT_RUNNING] if running else []
         which = f"WHERE {' AND '.join(wanted)}" if wanted else ""
         cells = (*map(pack, base_urls), limit)
-        return await self._database.run(lambda db: list(self._summaries(db, which, cells)))
+        return await self._database.run(lambda db: list(self.summaries(db, which, cells)))
 
     async def count(self) -> int:
         """The number of sessions."""
@@ -176,9 +176,10 @@ class SessionHistory:
         row = await self._database.run(lambda db: db.execute(_OF_WORKER, cells).fetchone())
         return None if row is None else unpack(row["session_id"])
 
-    def _summaries(
+    def summaries(
         self, connection: sqlite3.Connection, which: str, cells: Sequence[Cell]
     ) -> Iterator[SessionSummary]:
+        """The summaries of the sessions `s` that SQL selects, newest first. `cells`: its values."""
         labeler = Labeler(connection, self.tag_rules)
         for row in connection.execute(_SUMMARIES.format(which=which), cells):
             labels = labeler.of(row)
@@ -215,7 +216,7 @@ class SessionHistory:
         for start in range(0, len(cells), _AT_ONCE):
             chunk = cells[start : start + _AT_ONCE]
             which = f"WHERE s.session_id IN ({', '.join('?' * len(chunk))})"
-            yield from self._summaries(connection, which, (*chunk, -1))
+            yield from self.summaries(connection, which, (*chunk, -1))
 
     async def unprepared(self) -> int:
         """The number of turns of an earlier version of which only prompts and answers are searched."""
@@ -351,12 +352,29 @@ class SessionHistory:
         await self._database.run(_shrink)
 
     async def mark_read(self, session_id: str) -> None:
-        """Mark a session as read: the user has seen its newest answer."""
-        await self._change("UPDATE sessions SET unread = 0 WHERE session_id = ?", session_id)
+        """Mark a session as read: the user has seen its newest answer, and what its worker cost."""
+        sql = "UPDATE sessions SET unread = 0, read_ms = ? WHERE session_id = ?"
+        await self._mark(sql, time.time_ns() // 1_000_000, session_id)
 
     async def mark_unread(self, session_id: str) -> None:
         """Mark a session as unread: an answer arrived that the user has not seen."""
         await self._change("UPDATE sessions SET unread = 1 WHERE session_id = ?", session_id)
+
+    async def pin(self, session_id: str, at_ms: int | None) -> None:
+        """Keep a session in sight on the runs board; None: no longer."""
+        await self._mark("UPDATE sessions SET pinned_ms = ? WHERE session_id = ?", at_ms, session_id)
+
+    async def snooze(self, session_id: str, until_ms: int | None) -> None:
+        """Let a session need nothing until a time; None: no longer."""
+        await self._mark("UPDATE sessions SET snoozed_ms = ? WHERE session_id = ?", until_ms, session_id)
+
+    async def _mark(self, sql: str, mark_ms: int | None, session_id: str) -> None:
+        cells = mark_ms, pack(session_id)
+
+        def work(connection: sqlite3.Connection) -> None:
+            connection.execute(sql, cells)
+
+        await self._database.change(work)
 
     async def draft(self, session_id: str) -> str:
         """The draft of this program in a session, else the newest one of programs that ended; "" for none."""

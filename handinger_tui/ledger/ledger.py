@@ -29,7 +29,9 @@ from handinger_tui.ledger.database_file import Opened, mark_suspect, open_copy, 
 from handinger_tui.ledger.frames import newest_frame_ms
 from handinger_tui.ledger.history import SessionHistory, StoredWorkers
 from handinger_tui.ledger.locks import ProcessLocks
+from handinger_tui.ledger.offers import Offers
 from handinger_tui.ledger.repair import open_or_salvage, opened_in_memory
+from handinger_tui.ledger.runs import RunHistory
 from handinger_tui.ledger.search import index_entries
 from handinger_tui.ledger.sql import LOCK_WAIT_S, LockRetries, TurnFrame, translated
 from handinger_tui.ledger.turns import Run
@@ -59,8 +61,8 @@ def no_history(reason: str) -> NoHistory:
 class Ledger:
     """The record of turns. Implements `engine.ports.TurnHistory`, see there; start and close it once.
 
-    `history`, `charges`, `limits`, `rulings` and `stored_workers` use the same database, and all but the
-    last implement ports of the UI. No turn starts against `limits`.
+    `history`, `charges`, `limits`, `rulings`, `runs` and `stored_workers` use the same database, and all but
+    the last implement ports of the UI. No turn starts against `limits`.
 
     `path` None keeps everything in memory until the program ends. `instead_of`: the error because of
     which it is in memory, where the user did not choose that; then `no_history` forbids to send until the
@@ -102,11 +104,15 @@ class Ledger:
             partial(mark_suspect, written) if written is not None else lambda: None,
             partial(opened_in_memory, path) if path is not None and written is None else None,
         )
+        self.offers = Offers(self.database, self.run.run_id, self._is_alive)
         self.history = SessionHistory(self.database, self.run.run_id, self._is_alive)
         self.limits = LimitService(self.database, zone=zone)
         self.charges = ChargeQueries(self.database, self.limits, zone)
         self.rulings = Rulings(self.database)
         self.stored_workers = StoredWorkers(self.database)
+        # A history that is only read has no marker of its own, and can still see those of others.
+        self._markers = self._process_locks or (None if path is None else ProcessLocks(path, self.run.run_id))
+        self.runs = RunHistory(self.database, self.history, self.limits, self._is_watched, zone)
 
     def apply(self, rules: TagRules) -> None:
         """Set the rules that give sessions their tags and projects when they are read."""
@@ -266,6 +272,11 @@ class Ledger:
         await self.database.run(
             lambda db: turn_store.note_late_read(db, session_id, at_ms, answered=answered)
         )
+
+    def _is_watched(self, run: str) -> bool:
+        """Whether this run of the program, or another one that still runs, has a turn."""
+        is_elsewhere = self._markers is not None and self._markers.elsewhere(run)
+        return is_elsewhere or run == self.run.run_id
 
     def _is_alive(self, run: str) -> bool:
         """Whether a run belongs to another program that is still running."""

@@ -750,10 +750,42 @@ TWENTY_FOURTH: Final = (
 )
 
 
+# The twenty-fifth migration: what the person did on the runs board, and schedules as they were read last.
+# `read_ms`: when the person marked the session as read the last time, or opened it; NULL: never. What was
+# unassigned before the migration counts as read. `snoozed_ms`: until when it needs nothing. A row of
+# `planned_runs` has the schedules of a worker as JSON, see `ledger/runs.py`.
+TWENTY_FIFTH: Final = (
+    *(f"ALTER TABLE sessions ADD COLUMN {name} INTEGER" for name in ("read_ms", "pinned_ms", "snoozed_ms")),
+    "UPDATE sessions SET read_ms = (SELECT MAX(seen_ms) FROM suspense)",
+    """
+    CREATE TABLE planned_runs (
+        base_url TEXT NOT NULL,
+        worker_id TEXT NOT NULL,
+        read_ms INTEGER NOT NULL,
+        schedules TEXT NOT NULL,
+        PRIMARY KEY (base_url, worker_id)
+    ) WITHOUT ROWID
+    """,
+    "CREATE INDEX sessions_in_sight ON sessions (session_id) WHERE unread OR pinned_ms IS NOT NULL",
+    "CREATE INDEX turns_left_running ON turns (session_id) WHERE status = 'running'",
+)
+
+
+# The twenty-sixth migration: queued messages that their program offers to the one that watches the session.
+TWENTY_SIXTH: Final = (
+    """
+    CREATE TABLE offers (
+        turn_id TEXT NOT NULL PRIMARY KEY REFERENCES turns (turn_id) ON DELETE CASCADE,
+        run TEXT NOT NULL
+    ) WITHOUT ROWID
+    """,
+)
+
+
 MIGRATIONS: Final[tuple[tuple[str, ...], ...]] = (
     *(_FIRST, SECOND, THIRD, FOURTH, FIFTH, SIXTH, SEVENTH, EIGHTH, NINTH, TENTH, ELEVENTH, TWELFTH),
     *(THIRTEENTH, FOURTEENTH, FIFTEENTH, SIXTEENTH, SEVENTEENTH, EIGHTEENTH, NINETEENTH),
-    *(TWENTIETH, TWENTY_FIRST, TWENTY_SECOND, TWENTY_THIRD, TWENTY_FOURTH),
+    *(TWENTIETH, TWENTY_FIRST, TWENTY_SECOND, TWENTY_THIRD, TWENTY_FOURTH, TWENTY_FIFTH, TWENTY_SIXTH),
 )
 
 

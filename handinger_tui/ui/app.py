@@ -48,6 +48,7 @@ if sys.platform != "win32":
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from textual.app import App
     from textual.command import Provider
 
     from handinger_tui.ui.dialogs import Dialog, Question
@@ -189,6 +190,7 @@ class HandingerApp(DiffApp, inherit_bindings=False):
             collect_from_now_on()
         if not self.no_color:
             ask_background(self)
+        self.app_resume_signal.subscribe(self.work, self._renew_notices)
         self.work.set_focus(self.work.prompt)
         await self._type_ahead.pass_next()
         self._connect()
@@ -202,6 +204,15 @@ class HandingerApp(DiffApp, inherit_bindings=False):
         """What was typed into a question that came up meanwhile is in the prompt history."""
         self.work.prompt.message_history.add(message.text)
         self.work.interaction.say("What you typed there is in the prompt history: press ↑.")
+
+    def on_takes_status(self) -> None:
+        """The terminal takes program status."""
+        if self.work.notices is not None:
+            self.work.notices.takes_status()
+
+    def _renew_notices(self, _app: App[object]) -> None:
+        if self.work.notices is not None:
+            self.work.notices.renew()
 
     def on_terminal_background(self, message: TerminalBackground) -> None:
         """Show the theme for the terminal's background, unless the person has chosen another one."""

@@ -31,6 +31,7 @@ _ABOVE: Final = (
     {Where.SCREEN, Where.BUDGETS},
     {Where.SCREEN, Where.SCHEDULES, Where.LINES, Where.LIST},
     {Where.SCREEN, Where.WEBHOOK, Where.LINES, Where.LIST},
+    {Where.SCREEN, Where.RUNS, Where.LINES, Where.LIST},
     {Where.SCREEN, Where.PREVIEW, Where.PAGE},
     {Where.SCREEN, Where.PREVIEW, Where.LINES, Where.TABLE},
     {Where.SCREEN, Where.PREVIEW, Where.LINES, Where.TREE},

@@ -40,6 +40,7 @@ class Where(StrEnum):
     BUDGETS = "Budget comparison"
     SCHEDULES = "Schedules"
     WEBHOOK = "Webhook"
+    RUNS = "Runs"
     PANEL = "Sources and files panels"
     USAGE = "Usage panel"
     FILES = "Files panel"
@@ -172,7 +173,7 @@ KEYS: Final = (
         Key("work.palette", "ctrl+p", "command('palette')", "Commands", "Command palette", 9),
         Key("work.receipt", "ctrl+t", "command('receipt')", "Receipt", "Receipt of the last turn"),
         Key("work.spending", "f9", "command('spending')", "Spending", "Spending: what is spent and left"),
-        Key("work.runs", "f7", "command('runs')", "Runs", "Sessions with a running worker"),
+        Key("work.runs", "f7", "command('runs')", "Runs", "What needs you, what runs, and what it costs"),
         Key("work.redraw", "ctrl+l", "command('redraw')", "Redraw", "Redraw the screen"),
         Key("work.before", "alt+up", "key('before')", "Previous", "Previous open session", last=True),
         Key("work.after", "alt+down", "key('after')", "Next", "Next open session", last=True),
@@ -302,6 +303,21 @@ KEYS: Final = (
         Key("webhook.after", "right,n", "turn(1)", "Older", "Older deliveries", 5),
         Key("webhook.before", "left,p", "turn(-1)", "Newer", "Newer deliveries"),
         Key("webhook.reload", "r", "reload", "Refresh", "Read webhook and deliveries again", 8),
+    ),
+    *_keys(
+        Where.RUNS,
+        Key("runs.open", "enter", "show('open')", "Open", RULES[Act.OPEN].help, 1),
+        Key("runs.peek", "space", "act('peek')", "Peek", "Last lines and receipt", 2),
+        Key("runs.reply", "r", "show('reply')", "Reply", "Write to it; nothing is sent yet", 3),
+        Key("runs.watch", "w", "act('watch')", "Watch", "Watch it, or stop watching (it keeps running)", 4),
+        Key("runs.read", "u", "act('read')", "Read", "Mark as read", 6),
+        Key("runs.pin", "p", "act('pin')", "Pin", "Keep in sight, or no longer", 7),
+        Key("runs.snooze", "z", "act('snooze')", "Snooze", "Needs nothing for an hour, or again", 7),
+        Key("runs.sort", "s", "arrange", "Sort", "Put the rows in order again", 8),
+        Key("runs.all", "a", "quiet", "All", "Show or hide quiet sessions", 8),
+        # Before the key of lists that sorts: these rows have one order.
+        Key("runs.address", "o", "act('address')", "Address", "Open its address in the dashboard", 9),
+        Key("runs.stop", "x", "stop", "Stop", "Why there is no stop key"),
     ),
     *_keys(
         Where.PANELS,

@@ -24,10 +24,12 @@ if TYPE_CHECKING:
     from decimal import Decimal
     from pathlib import Path
 
+    from handinger_tui.core.jsontext import JsonObject
     from handinger_tui.core.money.reconciliation import Restatement
     from handinger_tui.core.money.report import Report, Selection
     from handinger_tui.core.money.spending import Bucket, ChargeFilter, GroupBy, TurnCharge
     from handinger_tui.core.money.typical_cost import TypicalCost
+    from handinger_tui.core.runs import Board
     from handinger_tui.core.search import Query, SearchHit
     from handinger_tui.core.stream import FilePart
     from handinger_tui.core.tags import Labels
@@ -126,6 +128,27 @@ class HistoryOfSessions(Protocol):
 
     async def mark_unread(self, session_id: str) -> None:
         """Mark a session unread: it has an answer that the person has not seen."""
+
+    async def pin(self, session_id: str, at_ms: int | None) -> None:
+        """Keep a session in sight on the runs board; None: no longer."""
+
+    async def snooze(self, session_id: str, until_ms: int | None) -> None:
+        """Let a session need nothing until a time; None: no longer."""
+
+
+class RunReader(Protocol):
+    """The runs board, as the history has it.
+
+    Raises (all): LedgerError.
+    """
+
+    async def board(self, *, everything: bool = False) -> Board:
+        """The board; the same object while nothing was written. `everything`: with quiet sessions."""
+
+    async def keep_schedules(
+        self, base_url: str, worker_id: str, schedules: Sequence[JsonObject], read_ms: int
+    ) -> None:
+        """Remember the schedules of a worker as they were read."""
 
 
 class ChargeReader(Protocol):
@@ -311,6 +334,7 @@ class Connection(Struct, frozen=True):
     charges: ChargeReader
     limits: LimitStore
     rulings: RulingStore
+    runs: RunReader
     save_text: Callable[[str, str], Awaitable[str]]
     """(name, text) → path: write a text file to the download folder, never over an existing file.
 
@@ -384,6 +408,17 @@ class EarlyTexts(Protocol):
         ...
 
 
+class NoticeOptions(Struct, frozen=True):
+    """What happens when a turn ends that nobody may be looking at."""
+
+    notify: str = "off"
+    """"auto": the bell, and what else the terminal takes; "bell"; "off"."""
+    on_done: tuple[str, ...] = ()
+    """A command, without a shell, that gets the facts of each ended turn as JSON; () for none."""
+    on_limit: tuple[str, ...] = ()
+    """The same for each limit that is nearly or quite used up."""
+
+
 class AppOptions(Struct, frozen=True):
     """Options for the start of the app."""
 
@@ -409,6 +444,7 @@ class AppOptions(Struct, frozen=True):
     """The theme of the configuration, or the one chosen last; None: as the terminal's background."""
     compact: bool = False
     """Whether the screen leaves out empty rows and boxes."""
+    notices: NoticeOptions = NoticeOptions()
     keep_theme: Callable[[str], None] = lambda _name: None
     """Keeps the short name of a chosen theme for the next start. Raises OSError; called in a thread."""
     keys: tuple[tuple[str, str], ...] = ()

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 SLIPS = (
     "session", "sesions", "Sessions", "costs.", "/costs", "export", "expotr", "login", "log-in", "help",
-    "hepl", "cost", "stats", "completion", "replay", "runs", "key", "man", "import", "atach", "dctor",
+    "hepl", "cost", "stats", "completion", "replay", "key", "man", "import", "atach", "dctor",
     "confg", "schedule", "usage", "version", "sess", "“sessions”",
 )  # fmt: skip
 PROMPTS = (
@@ -52,7 +52,7 @@ def test_a_mistyped_command_with_an_action_is_refused(argv: tuple[str, ...], tmp
     assert "Did you mean `handinger-tui" in ran.err
 
 
-@pytest.mark.parametrize("argv", [("session", "-p"), ("-p", "--json", "costs"), ("runs", "--json", "-p")])
+@pytest.mark.parametrize("argv", [("session", "-p"), ("-p", "--json", "costs"), ("usage", "--json", "-p")])
 def test_a_mistyped_command_with_an_empty_p_is_refused(argv: tuple[str, ...], tmp_path: Path) -> None:
     with service() as (player, url):
         ran = run(*argv, home=tmp_path, base_url=url)

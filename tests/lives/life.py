@@ -52,7 +52,7 @@ LONG_S: Final = 600.0
 QUIET_S: Final = 8.0
 """Within this time the program has handled what was typed, on a busy machine, too."""
 UP, DOWN, RIGHT, CTRL_UP = "\x1b[A", "\x1b[B", "\x1b[C", "\x1b[1;5A"
-ALT_UP, ALT_DOWN, F7, DELETE = "\x1b[1;3A", "\x1b[1;3B", "\x1b[18~", "\x1b[3~"
+ALT_UP, ALT_DOWN, CTRL_S, DELETE = "\x1b[1;3A", "\x1b[1;3B", "\x13", "\x1b[3~"
 ENTER, TAB, ESC, CTRL_N, CTRL_X, CTRL_U, SHIFT_TAB = "\r", "\t", "\x1b", "\x0e", "\x18", "\x15", "\x1b[Z"
 SENTENCES: Final = ("find more sources", "explain it shortly", "run it", "summarize it", "just do it")
 COMMANDS: Final = ("/attach", "/detach", "/budget high", "/budget standard", "/runs", "/queue", "/nonsense")
@@ -332,7 +332,7 @@ class Person:
 
     async def delete(self) -> None:
         """Delete a session of the list; one that runs and has a queue is named with both."""
-        await self.press(F7)
+        await self.press(CTRL_S)
         await self.settle(0.5)
         await self.press(self.random.choice(("", "", DOWN)))
         await self.press(CTRL_X)

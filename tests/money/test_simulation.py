@@ -76,6 +76,12 @@ def test_all_places_show_the_truth_at_every_step(first: int, tmp_path: Path, *, 
         (7003331, True, Trouble.SLEEP, (Habit.FREE, Habit.LATE, Habit.PROGRAMS, Habit.RULINGS)),
         # Figures of each turn: those of a later message of others were taken for the one adopted before it.
         (7003685, False, None, (Habit.PAST, Habit.PER_TURN, Habit.PROGRAMS, Habit.STRANGERS)),
+        # Two messages of others are adopted at once: those of a third one were taken for those of the second.
+        (7011869, False, None, (Habit.PER_TURN, Habit.STRANGERS)),
+        # Final because another message followed, and no longer once that was refused: it stayed final.
+        (7011924, False, Trouble.SLOW, (Habit.FREE, Habit.IMPORTS, Habit.LATE)),
+        # Rising figures of each turn were taken for totals, although every turn began at zero.
+        (7016375, False, None, (Habit.FREE, Habit.PAST, Habit.PER_TURN)),
         # Zero, which others shared, became unknown: it stayed zero in the ledger.
         (2000888, False, Trouble.TOGETHER, (Habit.CREDITS, Habit.PAST, Habit.QUEUE, Habit.UNREAD)),
     ],

@@ -18,6 +18,8 @@ from textual._compositor import Compositor
 from textual.constants import ESCAPE_DELAY
 
 from handinger_tui.core.errors import ApiError, HandingerError, LedgerError, LinkExpired, NoSuchFile
+from handinger_tui.core.jsontext import JsonObject
+from handinger_tui.core.runs import Board
 from handinger_tui.core.safety import Secret, clean_line
 from handinger_tui.core.schedules import Added, NewSchedule, Schedule, ScheduleList, next_runs
 from handinger_tui.core.search import Query, SearchHit, snippet_of
@@ -99,6 +101,8 @@ class FakeHistory:
     """The tags of sessions and workers, by their ids."""
     project_of: dict[str, str] = field(default_factory=dict)
     """The projects of sessions, by their ids."""
+    marks: list[tuple[str, str, int | None]] = field(default_factory=list)
+    """The pins and snoozes that were set."""
 
     async def sessions(
         self, limit: int = -1, *, base_urls: Collection[str] = (), running: bool = False
@@ -140,6 +144,12 @@ class FakeHistory:
 
     async def index_some(self, most: int = 20) -> int:
         return 0
+
+    async def pin(self, session_id: str, at_ms: int | None) -> None:
+        self.marks.append(("pin", session_id, at_ms))
+
+    async def snooze(self, session_id: str, until_ms: int | None) -> None:
+        self.marks.append(("snooze", session_id, until_ms))
 
     async def rename(self, session_id: str, title: str) -> None:
         self.rows = [replace(row, title=title) if row.session_id == session_id else row for row in self.rows]
@@ -252,6 +262,22 @@ class FakeFiles:
 
 
 @dataclass
+class FakeRuns:
+    """The board, as a test sets it, and the schedules that were remembered."""
+
+    value: Board = field(default_factory=Board)
+    remembered: list[tuple[str, str, Sequence[JsonObject], int]] = field(default_factory=list)
+
+    async def board(self, *, everything: bool = False) -> Board:
+        return self.value
+
+    async def keep_schedules(
+        self, base_url: str, worker_id: str, schedules: Sequence[JsonObject], read_ms: int
+    ) -> None:
+        self.remembered.append((base_url, worker_id, schedules, read_ms))
+
+
+@dataclass
 class FakeSchedules:
     """The schedules of a worker. `trouble`: what adding one raises; `gate` holds it back."""
 
@@ -346,6 +372,7 @@ class Desktop:
     retry_policy: RetryPolicy = CALM
     ledger: FakeLedger = field(default_factory=FakeLedger)
     limits: FakeLimits = field(default_factory=FakeLimits)
+    runs: FakeRuns = field(default_factory=FakeRuns)
     schedules: FakeSchedules = field(default_factory=FakeSchedules)
     webhooks: FakeWebhooks | None = None
     stored_workers: StoredWorkerCatalog | None = None
@@ -392,6 +419,7 @@ class Desktop:
             self.ledger,
             self.limits,
             self.ledger,
+            self.runs,
             self._save_text,
             self.warnings,
             self.without_history,

@@ -48,6 +48,7 @@ _TABLE: Final = (
     Subcommand(
         "attach", "ID", "watch a running worker", watches_turn=True, has_screen=True, module="watching"
     ),
+    Subcommand("send", "ID TEXT", "send a message into a session", watches_turn=True),
     Subcommand(
         "sessions",
         "…",
@@ -55,6 +56,7 @@ _TABLE: Final = (
         actions=("list", "show", "search", "rename", "tag", "untag", "rm", "compact"),
         only_lists=True,
     ),
+    Subcommand("runs", "", "what runs, what needs you and what each run costs", only_lists=True),
     Subcommand("costs", "", "show costs by day, worker, project, tag and more", only_lists=True),
     Subcommand(
         "sources", "ID", "list or export the sources of a session", only_lists=True, module="sessions"
@@ -84,6 +86,7 @@ _TABLE: Final = (
     Subcommand("local", "", "run the local worker in the foreground"),
     Subcommand("config", "…", "the settings and their sources", actions=("path", "show"), only_lists=True),
     Subcommand("doctor", "", "diagnose the setup"),
+    Subcommand("schema", "NAME", "the JSON Schema of what --json prints", only_lists=True),
 )
 SUBCOMMANDS: Final = {command.name: command for command in _TABLE}
 """All subcommands by name, in the order of the help."""

@@ -14,7 +14,7 @@ from msgspec.structs import replace
 from handinger_tui.cli.args import BUDGETS, add_json_option
 from handinger_tui.cli.commands import Implementation
 from handinger_tui.cli.exit_codes import Exit
-from handinger_tui.cli.load_settings import settings_for, tag_rules
+from handinger_tui.cli.load_settings import limit_rules, tag_rules
 from handinger_tui.cli.local_files import default_paths, new_file, save_new_file
 from handinger_tui.cli.output import output_width, put, say
 from handinger_tui.core.errors import SettingsError
@@ -27,7 +27,6 @@ from handinger_tui.core.periods import TIMES, period_ms
 from handinger_tui.core.safety import clean_line
 from handinger_tui.core.tags import tag_name
 from handinger_tui.ledger import corrections
-from handinger_tui.ledger.charges.limits import LimitRules
 from handinger_tui.ledger.cost_rows import CostRows, opened
 
 if TYPE_CHECKING:
@@ -230,7 +229,7 @@ def run(args: argparse.Namespace) -> int:
             say(cost_rows.problem)
         which = _charge_filter(args, cost_rows, times)
         selection = Selection(GroupBy(args.by), which, args.since, args.until, args.as_of)
-        report = cost_rows.report(selection, _limit_rules(now_ms))
+        report = cost_rows.report(selection, limit_rules(lambda: now_ms))
         rows, width = cost_rows.rows(report), output_width(80)
         if target is not None:
             text = "".join(FORMS[_form_of(target.name)](report, rows, width))
@@ -248,23 +247,6 @@ def run(args: argparse.Namespace) -> int:
             # Cleaned, a line end is a line feed.
             put(piece.removesuffix(END), END if piece.endswith(END) else "")
     return Exit.OK
-
-
-def _limit_rules(now_ms: int) -> LimitRules:
-    rules = LimitRules(now_ms=lambda: now_ms)
-    try:
-        settings = settings_for(None)
-    except SettingsError:
-        # Invalid settings do not block a look at past costs; the next turn reports the error.
-        return rules
-    return replace(
-        rules,
-        limits=settings.spending,
-        simulated=settings.local,
-        credit_usd=settings.credit_usd,
-        never_reported=settings.never_reported,
-        tag_rules=settings.tag_rules,
-    )
 
 
 COMMANDS: Final = {"costs": Implementation(DESCRIPTION, _add_arguments, run)}

@@ -1,4 +1,4 @@
-"""The JSON file of a session, which can be imported (schema `handinger-tui/session/1`).
+"""The JSON file of a session, read again: `core.export.exporters` writes it.
 
 Each turn has a `record`: its request and its stored frames. Everything else is for readers; an import
 computes it again. A file is untrusted: anybody may have written it.
@@ -43,7 +43,9 @@ from handinger_tui.core.turns.turn import (
     outcome_object,
 )
 
-SCHEMA: Final = "handinger-tui/session/1"
+SCHEMA: Final = "handinger-tui/session/2"
+READABLE: Final = ("handinger-tui/session/1", SCHEMA)
+"""What is read of a turn has not changed since the first one."""
 _FAMILY: Final = SCHEMA.rpartition("/")[0]
 
 MOST_MB: Final = 50
@@ -58,19 +60,6 @@ _MAX_DEPTH: Final = MAX_DEPTH + 20
 
 
 # -- writing ---------------------------------------------------------------------------------
-def record_object(turn_request: TurnRequest, frames: Sequence[Frame] | None) -> Json:
-    """The record of a turn; null if its frames are not available."""
-    if frames is None:
-        return None
-    rows: list[Json] = [[one.at_ms, str(one.framing), one.event, one.id, one.data] for one in frames]
-    return {
-        "prompt": turn_request.prompt,
-        "target": turn_request.target_id,
-        "seen_before": turn_request.seen_before,
-        "frames": rows,
-    }
-
-
 def without_costs(
     session: Session, frames: Mapping[str, Sequence[Frame]]
 ) -> tuple[Session, dict[str, list[Frame]]]:
@@ -164,7 +153,7 @@ def read_session(data: bytes, now_ms: int, most_mb: int = MOST_MB) -> SessionFil
 
 
 def _check_schema(schema: str) -> None:
-    if schema == SCHEMA:
+    if schema in READABLE:
         return
     family, _, version = schema.rpartition("/")
     if family == _FAMILY and version.isdecimal():

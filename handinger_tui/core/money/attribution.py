@@ -420,17 +420,19 @@ class MoneyIndex:
         money = [*self._money[: len(turns)], *[TurnMoney()] * (len(turns) - len(self._money))]
         for at in sorted(key for key in affected if isinstance(key, int) and key < len(turns)):
             money_of_turn = _money(turns[at], at, timelines, results, exceptions)
-            # An unchanged value keeps its identity.
-            money[at] = money_of_turn if money[at] != money_of_turn else money[at]
+            money[at] = _unless_equal(money[at], money_of_turn)
         self._money = tuple(money)
         before = self.money_elsewhere
         self.money_elsewhere = {
             turn_id: before[turn_id]
             if turn_id in before and turn_id not in affected
-            else _with_state(
-                _money_of_key(turn_id, results[worker_id], timelines[worker_id]),
-                turn_id,
-                timelines[worker_id],
+            else _unless_equal(
+                before.get(turn_id),
+                _with_state(
+                    _money_of_key(turn_id, results[worker_id], timelines[worker_id]),
+                    turn_id,
+                    timelines[worker_id],
+                ),
             )
             for turn_id, worker_id in others.items()
             if worker_id in results
@@ -450,6 +452,11 @@ class MoneyIndex:
             timelines[worker].take(event, at_ms)
             if not is_of_file(worker):
                 self.newest_ms = max(self.newest_ms, at_ms)
+
+
+def _unless_equal(before: TurnMoney | None, now: TurnMoney) -> TurnMoney:
+    """`now`; an unchanged value keeps its identity, and one that comes back after another has a new one."""
+    return before if before is not None and before == now else now
 
 
 def _figures(turn: Turn) -> tuple[object, ...]:

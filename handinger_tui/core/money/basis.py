@@ -32,7 +32,8 @@ LIFETIME_WEIGHT: Final = 10
 """From this weight on, rises without a fall show a total: figures of each turn would be so about once in 10^5
 workers, by simulation."""
 LIFETIME_AGAINST_FALLS: Final = 14
-"""The same after falls inside turns, which a total shows only where it is reset."""
+"""The same after falls inside turns, which a total shows only where it is reset, and after a turn that began
+at zero and had figures while it still ran: zero may mean "not yet", but so do figures of each turn begin."""
 IDLE_RESET_WEIGHT: Final = 2
 """Figures of each turn alone do not fall while nothing runs."""
 FALL_WEIGHT: Final = 3
@@ -60,6 +61,8 @@ class BasisEvidence(Struct, frozen=True):
     leans: Basis = Basis.LIFETIME
     decided: Basis = Basis.UNDECIDED
     changes: int = 0
+    began_at_zero: bool = False
+    """A turn did, and had other figures before it ended."""
 
     def rose(self, start: Decimal | int, value: Decimal | int, *, busy: bool) -> BasisEvidence:
         """The first value read in a turn is above the one before it, `start`. `busy`: the turn still ran.
@@ -78,7 +81,7 @@ class BasisEvidence(Struct, frozen=True):
 
     def _weighed(self, weight: int) -> BasisEvidence:
         rises = self.rises + weight
-        needed = LIFETIME_AGAINST_FALLS if self.falls else LIFETIME_WEIGHT
+        needed = LIFETIME_AGAINST_FALLS if self.falls or self.began_at_zero else LIFETIME_WEIGHT
         if self.decided is Basis.LIFETIME:
             return replace(self, rises=rises, falls=0 if rises >= RISE_AFTER_FALL else self.falls)
         if rises < needed:

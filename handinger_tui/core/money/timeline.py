@@ -14,6 +14,8 @@ from itertools import chain, compress
 from types import MappingProxyType
 from typing import Final, NamedTuple
 
+from msgspec.structs import replace
+
 from handinger_tui.core.money.basis import NO_EVIDENCE, Basis
 from handinger_tui.core.money.events import Amount, Ended, Event, Key, Read, Sent
 from handinger_tui.core.money.other_messages import OtherMessages
@@ -156,6 +158,9 @@ class _Meter:
     Entries for both bases are kept, so that a decision needs no second pass.
     """
 
+    zero_at = 0
+    """The number of the turn in which zero was read below an earlier value."""
+
     def __init__(self, zero: Amount) -> None:
         self.zero = zero
         self.level: Amount | None = None
@@ -225,6 +230,7 @@ class _Meter:
         self.values += 1
         if not value and busy and level is not None:
             # A turn runs, and the service has counted nothing yet.
+            self.zero_at = timeline.starts if level else 0
             for turn in timeline.under_way if not level else ():
                 self.lifetime.setdefault(turn, self.zero)
                 self.per_turn.setdefault(turn, self.zero)
@@ -243,6 +249,8 @@ class _Meter:
             # A level of zero is no evidence: no value is below it.
             self.is_open = timeline.shows and bool(level)
             self.was_read = not window.unread
+        if busy and self.zero_at == timeline.starts and timeline.shows:
+            self.evidence = replace(self.evidence, began_at_zero=True)
         if level is None:
             self.partial.update(window.turns)
             self.level = self.first = self.base = value
@@ -719,6 +727,9 @@ class Timeline:
         for meter in self._meters if recounted else ():
             meter.recount(recounted)
         self.touched.update(recounted)
+        if self._newest is not None and self._newest[1] is not None:
+            # What was adopted until that turn is no message of others any more.
+            self._newest = self._newest[0], self._newest[1] - len(recounted)
         if is_stale:
             return
         window = self._window._replace(strangers=came or 0, counted=came is not None, at_ms=at_ms)

@@ -110,6 +110,21 @@ class TurnStatus(StrEnum):
     """Delivery is in doubt, which could not be resolved."""
 
 
+STATUS_WORDS: Final = {
+    TurnStatus.QUEUED: "queued",
+    TurnStatus.SENDING: "sending",
+    TurnStatus.ACCEPTED: "working",
+    TurnStatus.CHECKING: "checking",
+    TurnStatus.COMPLETED: "completed",
+    TurnStatus.INCOMPLETE: "incomplete",
+    TurnStatus.FAILED: "failed",
+    TurnStatus.RUNNING: "still running",
+    TurnStatus.REJECTED: "rejected",
+    TurnStatus.NOT_SENT: "not sent",
+    TurnStatus.NOT_DELIVERED: "not delivered",
+    TurnStatus.UNKNOWN: "delivery unknown",
+}
+"""The status of a turn in words."""
 LIVE: Final = frozenset({TurnStatus.QUEUED, TurnStatus.SENDING, TurnStatus.ACCEPTED, TurnStatus.CHECKING})
 """Statuses in which this program is working on the turn."""
 AT_WORK: Final = (LIVE | {TurnStatus.RUNNING}) - {TurnStatus.QUEUED}
@@ -697,7 +712,7 @@ def fault_of(fields: JsonObject) -> Fault | None:
 
 
 def fault_object(fault: Fault | None) -> JsonObject | None:
-    """A fault as JSON: the `error` object of the headless result."""
+    """A fault as JSON: the `error` of a document, see `documents.Problem`."""
     if fault is None:
         return None
     return {

@@ -156,7 +156,8 @@ class ConfirmedTurns:
         """The cost of the turns of other sessions on the same workers, without what was confirmed."""
         confirmed = self._confirmed_elsewhere
         money = self._index.money_elsewhere
-        return {turn_id: own for turn_id, own in money.items() if confirmed.get(turn_id) != own}
+        # By identity: an amount that was recorded, and then is again what was confirmed before, is compared.
+        return {turn_id: own for turn_id, own in money.items() if confirmed.get(turn_id) is not own}
 
 
 def _changed(old: Sequence[object], new: Sequence[object]) -> Iterator[int]:

@@ -450,7 +450,7 @@ SAMPLED_TURNS: Final = 100
 """Maximum number of ended turns, the newest, from which the typical cost is computed."""
 _TYPICAL_TURNS: Final = f"""
     SELECT usd_pico, micro_credits, reported FROM turn_totals
-     WHERE budget = :budget AND simulated = :simulated AND shared_with IS NULL
+     WHERE budget = :budget AND simulated = :simulated AND shared_with IS NULL AND turn_id <> :without
        AND status NOT IN ({listed(FREE | LIVE)})
 """
 _SAMPLE: Final = f" ORDER BY at_ms DESC, place DESC LIMIT {SAMPLED_TURNS}"
@@ -462,13 +462,18 @@ _OF_TEMPLATE: Final = (
 
 
 def typical_cost(
-    connection: sqlite3.Connection, worker_id: str | None, budget: str, *, simulated: bool
+    connection: sqlite3.Connection,
+    worker_id: str | None,
+    budget: str,
+    *,
+    simulated: bool,
+    without: str = "",
 ) -> TypicalCost:
     """The cost of the newest ended turns of a worker at a budget; of all workers when it has no such turn.
 
-    `worker_id`: a target, or a stored worker, whose targets all count.
+    `worker_id`: a target, or a stored worker, whose targets all count. `without`: a turn that does not count.
     """
-    cells: dict[str, Cell] = {"budget": pack(budget), "simulated": simulated}
+    cells: dict[str, Cell] = {"budget": pack(budget), "simulated": simulated, "without": pack(without)}
     rows: list[Row] = []
     if worker_id is not None:
         cells |= {"worker": pack(worker_id)}

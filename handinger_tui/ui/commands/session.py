@@ -27,6 +27,7 @@ from handinger_tui.ui.widgets.status_text import first_cost, turn_cost
 
 if TYPE_CHECKING:
     from handinger_tui.core.turns.session import Session
+    from handinger_tui.engine.session_actor import SessionActor
     from handinger_tui.ui.sessions.controller import SessionController
 
 
@@ -57,12 +58,7 @@ async def sessions(context: CommandContext, argument: str) -> None:
         await _choose_session(context)
 
 
-async def runs(context: CommandContext, _argument: str) -> None:
-    """Choose from the sessions whose worker runs."""
-    await _choose_session(context, running_only=True)
-
-
-async def _choose_session(context: CommandContext, *, running_only: bool = False) -> None:
+async def _choose_session(context: CommandContext) -> None:
     from handinger_tui.ui.dialogs.pickers import SessionPicker  # 17 ms
     from handinger_tui.ui.sessions.deletion import Deletions
 
@@ -75,7 +71,6 @@ async def _choose_session(context: CommandContext, *, running_only: bool = False
         lambda: controller.opened_sessions,
         controller.rename,
         Deletions(controller),
-        running_only=running_only,
     )
     chosen = await context.interaction.ask(picker)
     if chosen is not None and chosen != controller.session_id:
@@ -127,14 +122,19 @@ async def _attach_worker(context: CommandContext, worker_id: str) -> None:
 
 async def detach(context: CommandContext, _argument: str) -> None:
     """Stop watching, after a question that explains the consequences."""
-    controller, interaction = context.controller, context.interaction
+    controller = context.controller
     actor = controller.engine.actor(controller.session.session_id)
     if not actor.running:
-        interaction.say("Nothing is running in this session.")
-        return
-    if controller.connection.replay is not None:
+        context.interaction.say("Nothing is running in this session.")
+    elif controller.connection.replay is not None:
         actor.detach()
-        return
+    else:
+        await stop_watching(context, actor)
+
+
+async def stop_watching(context: CommandContext, actor: SessionActor) -> bool:
+    """Stop watching the turn of a session, after that question; whether the person agreed."""
+    controller = context.controller
     body = STOP_WATCHING_LOCAL if controller.connection.account.local else STOP_WATCHING
     watched = actor.runs.turn_id
 
@@ -144,8 +144,12 @@ async def detach(context: CommandContext, _argument: str) -> None:
         waiting = len(controller.queue_of(actor.session.session_id))
         return f"{body}\n\n{until_sent(waiting)}." if waiting else body
 
-    if await interaction.confirm("Stop watching?", words, yes="Stop watching", no="Keep watching"):
+    agreed = await context.interaction.confirm(
+        "Stop watching?", words, yes="Stop watching", no="Keep watching"
+    )
+    if agreed:
         actor.detach()
+    return agreed
 
 
 async def rename(context: CommandContext, argument: str) -> None:
@@ -260,7 +264,6 @@ async def export(context: CommandContext, argument: str) -> None:
 SESSION: Final = (
     Command("new", "Start a new session", new, ("clear",), opens=True),
     Command("sessions", RULES[Act.OPEN].help, sessions, ("resume", "continue"), "[ID]", opens=True),
-    Command("runs", "List sessions with a running worker", runs, opens=True),
     Command("attach", RULES[Act.ATTACH].help, attach, takes="[ID]"),
     Command("detach", "Stop watching; the worker keeps running", detach, opens=True),
     Command("rename", "Rename this session", rename, takes="[TITLE]", opens=True),

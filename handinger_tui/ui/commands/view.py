@@ -159,7 +159,15 @@ async def leave_after(context: CommandContext, save: Callable[[], Awaitable[None
     context.view.leave()
 
 
+async def runs(context: CommandContext, _argument: str) -> None:
+    """Show the runs board."""
+    from handinger_tui.ui.commands.runs import show_board  # with the first board
+
+    await show_board(context)
+
+
 VIEW: Final = (
+    Command("runs", "What needs you, what runs, and what each run costs", runs, opens=True),
     Command("find", "Find in this session", find, takes="[TEXT]", opens=True),
     Command("copy", "Copy the last answer", copy),
     Command("details", "Show or hide reasoning and tool details", details),

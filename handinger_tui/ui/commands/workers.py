@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from handinger_tui.core.formatting import moment_at
@@ -131,6 +132,7 @@ async def schedule(context: CommandContext, argument: str) -> None:
         lambda: moment_at(context.now_ms()),
         is_local=controller.connection.account.local,
     )
+    schedules.keep = partial(controller.connection.runs.keep_schedules, controller.connection.base_url)
     if argument:
         text = await add_schedule(schedules, interaction, argument, lambda: interaction.say("Adding…"))
         interaction.say(text or NOTHING_ADDED)

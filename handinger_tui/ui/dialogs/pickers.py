@@ -24,14 +24,12 @@ from handinger_tui.core.errors import HandingerError
 from handinger_tui.core.formatting import local_time
 from handinger_tui.core.safety import clean_line
 from handinger_tui.core.search import parse_query
-from handinger_tui.core.turns.session import LOCAL, SessionSummary
-from handinger_tui.core.turns.turn import TurnStatus
+from handinger_tui.core.turns.session import SessionSummary
 from handinger_tui.ui.dialogs import Modal, TextQuestion, yes_or_no
 from handinger_tui.ui.keys import Where, bindings
 from handinger_tui.ui.widgets import session_rows
 from handinger_tui.ui.widgets.column_list import ColumnList
 from handinger_tui.ui.widgets.frame import FooterLine
-from handinger_tui.ui.widgets.status_text import WORKED_ON, under_way
 from handinger_tui.ui.widgets.virtual_list import ItemT, VirtualList
 
 if TYPE_CHECKING:
@@ -105,7 +103,7 @@ class SessionPicker(Picker[SessionSummary]):
     BINDINGS = bindings(Where.SESSIONS)
     COLUMNS = session_rows.COLUMNS
 
-    def __init__(  # noqa: PLR0913 - what it acts on is all injected, here only
+    def __init__(
         self,
         history: HistoryOfSessions,
         now_ms: Callable[[], int],
@@ -113,21 +111,13 @@ class SessionPicker(Picker[SessionSummary]):
         opened: Callable[[], Iterable[Session]],
         rename: Callable[[str, str], Awaitable[None]],
         deletions: Deletions,
-        *,
-        running_only: bool = False,
     ) -> None:
         """`current` returns the id of the session on the work screen.
 
         `opened` returns sessions in memory, whose state is newer than that of their rows on disk. `rename`
         sets the title of a session, there and on disk; `deletions` deletes one.
-
-        `running_only`: list only sessions whose worker runs, or was running when it was last read.
         """
-        if running_only:
-            super().__init__("Runs", "Filter by title, tag, worker or id")
-        else:
-            super().__init__("Sessions", "Search all texts; filters tag: since: has:file")
-        self._running_only = running_only
+        super().__init__("Sessions", "Search all texts; filters tag: since: has:file")
         self._opened = opened
         self._rename_session = rename
         self._deletions = deletions
@@ -160,8 +150,6 @@ class SessionPicker(Picker[SessionSummary]):
     @work(group="search", exclusive=True)
     async def _search(self, event: Input.Changed) -> None:
         """Search the texts of all sessions for what was typed; the list shows titles that match at once."""
-        if self._running_only:
-            return
         hits: Sequence[SearchHit] = ()
         typed, problem = event.value, ""
         try:
@@ -198,12 +186,7 @@ class SessionPicker(Picker[SessionSummary]):
         """The sessions whose title, tags, project, worker or id have each word; then those whose texts do."""
         words = query.split()
         opened = {session.session_id: session for session in self._opened()}
-        matching = (
-            row
-            for row in self._rows
-            if _matches(row, words)
-            and (not self._running_only or _is_running(row, opened.get(row.session_id)))
-        )
+        matching = (row for row in self._rows if _matches(row, words))
         # Of many thousands, each letter would lay out all again.
         listed = [*islice(matching, MOST_MATCHES if words else None)]
         shown = {row.session_id for row in listed}
@@ -221,8 +204,6 @@ class SessionPicker(Picker[SessionSummary]):
         for at, hit in enumerate(hits, len(rows) - len(hits)):
             rows[at] = _with_snippet(rows[at], hit)
         none = "No matches." if self._rows else "No sessions yet. Your first message starts one."
-        if self._running_only and not words:
-            none = "No worker is running."
         return listed, rows, self._problem if is_searched and self._problem else none
 
     @on(VirtualList.Moved)
@@ -311,15 +292,6 @@ def _with_snippet(row: Row, hit: SearchHit) -> Row:
 def _matches(row: SessionSummary, words: Sequence[str]) -> bool:
     text = " ".join((row.title, row.worker_id or "", row.session_id, *row.tags, row.project)).lower()
     return all(word in text for word in words)
-
-
-def _is_running(row: SessionSummary, opened: Session | None) -> bool:
-    """Whether a turn of the session runs, as last read; queued messages alone do not count."""
-    if opened is None:
-        # A local worker ended with the program that started it.
-        return row.base_url != LOCAL and (row.live or row.last_status is TurnStatus.RUNNING)
-    turn = under_way(opened)
-    return turn is not None and (turn.status in WORKED_ON or turn.status is TurnStatus.RUNNING)
 
 
 # -- prompt history ---------------------------------------------------------------------

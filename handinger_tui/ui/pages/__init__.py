@@ -20,9 +20,21 @@ class Page(Modal[None]):
     """The id of the page, with which those of its parts begin."""
     BOX_CLASSES: ClassVar[str] = "page"
 
+    def __init__(self) -> None:
+        super().__init__()
+        self._texts: dict[str, Content] = {}
+        """What the parts show."""
+
     def put_title(self, *lines: Content) -> None:
         """Show these lines at the top."""
-        self.query_one(f"#{self.NAME}-title", Static).update(Content("\n").join(lines))
+        self.put_text("title", *lines)
+
+    def put_text(self, part: str, *lines: Content) -> None:
+        """Show these lines in a part of the page; the same ones again cost nothing."""
+        text = Content("\n").join(lines)
+        if part not in self._texts or not self._texts[part].is_same(text):
+            self._texts[part] = text
+            self.query_one(f"#{self.NAME}-{part}", Static).update(text)
 
     def on_resize(self) -> None:
         """Keep the focus visible on a smaller screen."""

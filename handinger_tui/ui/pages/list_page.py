@@ -116,10 +116,23 @@ class ListPage(Page, Generic[ItemT]):
         self._is_read = True
         key, self.chosen = self.chosen or ("" if before is None else self.key(before)), ""
         self.table.show(items, [self.row(item) for item in items], self.empty)
+        self._move_to(key)
+        self.draw_title()
+
+    def _move_to(self, key: str) -> None:
         at = next((at for at, one in enumerate(self.table.rows.items) if key and self.key(one) == key), None)
         if at is not None:
             self.table.move_to(at)
+
+    def renew(self, items: Sequence[ItemT]) -> None:
+        """Show the items as they are by now: without a word, and nothing scrolls while the cursor's stays."""
+        before = self.table.current
+        key = "" if before is None else self.key(before)
+        self.table.renew(items, [self.row(item) for item in items], self.empty)
+        if before is not None and (self.table.current is None or self.key(self.table.current) != key):
+            self._move_to(key)
         self.draw_title()
+        self.draw_foot()
 
     def draw_title(self, doing: str = "") -> None:
         """Show title and head, or what is being done, and the result of the last change."""
@@ -150,7 +163,7 @@ class ListPage(Page, Generic[ItemT]):
         """Show all about the selected item."""
         item = self.table.current
         lines = [] if item is None else [line for line in map(_content, self.foot(item)) if line.plain]
-        self.query_one(f"#{self.NAME}-foot", Static).update(Content("\n").join(lines))
+        self.put_text("foot", *lines)
 
     # -- keys --------------------------------------------------------------------------------------
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:

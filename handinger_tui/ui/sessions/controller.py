@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from handinger_tui.core.money.spending import Bucket
     from handinger_tui.core.money.typical_cost import TypicalCost
+    from handinger_tui.core.runs import Board
     from handinger_tui.core.tags import Labels
     from handinger_tui.core.turns.session import Session, SessionSummary
     from handinger_tui.engine.engine import Engine
@@ -311,6 +312,20 @@ class SessionController:
         here = (LOCAL,) if self.connection.account.local else ("", self.connection.base_url)
         rows = await self.connection.history.sessions(most + 1, base_urls=here)
         return [row for row in rows if row.session_id != self.session_id][:most]
+
+    async def board(self, *, everything: bool = False) -> Board:
+        """The runs board of the history, with what only memory knows of open sessions. Raises LedgerError."""
+        from handinger_tui.core.runs import with_session  # with the connection
+
+        stored = await self.connection.runs.board(everything=everything)
+        opened = {session.session_id: session for session in self.opened_sessions}
+        here = [
+            with_session(run, opened[run.session_id], held=self.hold_of(run.session_id) is not None)
+            if run.session_id in opened
+            else run
+            for run in stored.runs
+        ]
+        return replace(stored, runs=tuple(here))
 
     async def find(self, prefix: str) -> str:
         """The id of the one session whose own id, or worker id, begins with `prefix`.

@@ -29,11 +29,10 @@ from handinger_tui.core.receipt_page import (
     receipt_page,
 )
 from handinger_tui.core.receipts import ReceiptFacts, Times, change_text, times_of
-from handinger_tui.core.turns.turn import Turn, TurnStatus, level_of
+from handinger_tui.core.turns.turn import STATUS_WORDS, Turn, TurnStatus, level_of
 from handinger_tui.ui.keys import Where, bindings
 from handinger_tui.ui.pages import TextPage
 from handinger_tui.ui.spending.charts import PARTS, split_bar
-from handinger_tui.ui.widgets.status_text import STATUS_WORDS
 from handinger_tui.ui.widgets.virtual_list import copy_from
 
 if TYPE_CHECKING:

@@ -507,6 +507,13 @@ def ask_background(app: App[Any]) -> None:
         ask()
 
 
+def mark_terminal(app: App[Any], sequence: str, undo: str = "") -> None:
+    """Write a sequence that draws nothing. `undo`: what takes it back when the terminal is given up."""
+    mark = getattr(getattr(app, "_driver", None), "mark", None)
+    if mark is not None:
+        mark(sequence, undo)
+
+
 class ClippedCompositor(Compositor):
     """Textual's compositor with the same result, but fewer requested lines."""
 

@@ -130,6 +130,8 @@ class TerminalDriver(LinuxDriver):
         """The beginning of a synchronized paint."""
         self._mouse_at: float | None = None
         """When the mouse was last reported."""
+        self._undo: dict[str, None] = {}
+        """What is written before the terminal is given up, in order."""
         self._logs_keys: Final[bool] = settings.get("debug", False)
         # The errors may go elsewhere (2>errors.txt); stdout is a terminal, or the app would not be shown.
         outputs = [file for file in (sys.__stderr__, sys.__stdout__) if file is not None]
@@ -191,6 +193,19 @@ class TerminalDriver(LinuxDriver):
         )
         if not shows_query and not any(name in environ for name in _MULTIPLEXERS):
             self.write(PASTE_QUERY)
+
+    def mark(self, sequence: str, undo: str = "") -> None:
+        """Write a sequence that draws nothing. `undo`: what takes it back when the terminal is given up."""
+        if undo:
+            self._undo[undo] = None
+        self.write(sequence)
+
+    def stop_application_mode(self) -> None:
+        """Give up the terminal, without the marks on it."""
+        undo, self._undo = "".join(self._undo), {}
+        if undo:
+            self.write(undo)
+        super().stop_application_mode()
 
     def suspend_application_mode(self) -> None:
         """Give the terminal to another program."""

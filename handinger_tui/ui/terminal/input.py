@@ -64,10 +64,11 @@ _REPLY_BEGINS: Final = r"\x1b(?:\]\d{1,4};|P(?:>\||[01][$+]r)|_G)"
 _REPLY_BODY: Final = r"[^\x00-\x1f\x7f-\x9f]{0,4096}"
 _REPLY: Final = re.compile(_REPLY_BEGINS)
 """The beginning of a reply that is a control string: colors (OSC), the terminal's name and settings (DCS),
-graphics (APC). Only the background color is asked for; a program that used the terminal before may have asked
-for others."""
+graphics (APC). Asked for are only the background color and the program status; a program that used the
+terminal before may have asked for others."""
 BACKGROUND_QUERY: Final = "\x1b]11;?\x1b\\"
 """Asks the terminal for its background color (OSC 11)."""
+_STATUS_REPLY: Final = "\x1b]7501;?"
 _HEX: Final = "([0-9a-fA-F]{1,4})"
 _BACKGROUND_REPLY: Final = re.compile(rf"\x1b\]11;rgba?:{_HEX}/{_HEX}/{_HEX}")
 _COMPLETE: Final = re.compile(
@@ -215,7 +216,7 @@ class InputParser:
             return [Paste(piece.text.replace("\x00", ""))]
         if piece.kind == "typed":
             return map(_as_text, self._parser.feed(LONE_JOINER.sub("", piece.text)))
-        return _background_in(piece.text) if piece.kind == "reply" else self._sequence(piece.text)
+        return _answers_in(piece.text) if piece.kind == "reply" else self._sequence(piece.text)
 
     def _sequence(self, sequence: str) -> Iterable[Message]:
         if sequence == ESC:
@@ -271,7 +272,13 @@ class TerminalBackground(Message):
         self.is_light = is_light
 
 
-def _background_in(reply: str) -> list[Message]:
+class TakesStatus(Message):
+    """The terminal has answered that it takes program status."""
+
+
+def _answers_in(reply: str) -> list[Message]:
+    if reply.startswith(_STATUS_REPLY):
+        return [TakesStatus()]
     match = _BACKGROUND_REPLY.match(reply)
     if match is None:
         return []

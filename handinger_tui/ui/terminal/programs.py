@@ -34,7 +34,7 @@ _REMOTE: Final = ("SSH_CONNECTION", "SSH_TTY", "SSH_CLIENT")
 async def copy_with_program(text: str) -> str:
     """Copy a text; returns the name of the program that took it, "" where there is none."""
     for command in programs(os.environ, shutil.which):
-        if await _run(command, text):
+        if await feed(command, text):
             return command[0]
     return ""
 
@@ -62,8 +62,8 @@ def _installed(which: Callable[[str], str | None], *commands: tuple[str, ...]) -
     return (command for command in commands if which(command[0]))
 
 
-async def _run(command: tuple[str, ...], text: str) -> bool:
-    """Whether the program took the text in time."""
+async def feed(command: Sequence[str], text: str, timeout_s: float = TIMEOUT_S) -> bool:
+    """Whether a program took the text on standard input, in time and without failing."""
     # clip.exe reads UTF-16 with its mark.
     data = text.encode("utf-16" if command[0] == "clip.exe" else "utf-8", "replace")
     try:
@@ -78,7 +78,7 @@ async def _run(command: tuple[str, ...], text: str) -> bool:
     except OSError:
         return False
     try:
-        async with asyncio.timeout(TIMEOUT_S):
+        async with asyncio.timeout(timeout_s):
             await process.communicate(data)
     except (TimeoutError, OSError):
         with suppress(ProcessLookupError):

@@ -163,6 +163,12 @@ class ColumnList(VirtualList[ColumnRows[ItemT]], Generic[ItemT]):
         self.rows.show(items, rows, empty)
         self.move_to(self.cursor)
 
+    def renew(self, items: Sequence[ItemT], rows: Sequence[Row], empty: str) -> None:
+        """Show other words of the same items; nothing scrolls."""
+        self.rows.show(items, rows, empty)
+        self.cursor = max(0, min(self.cursor, self.rows.count - 1))
+        self.update()
+
     def filter(self, text: str) -> None:
         """Show only the rows that have every word of a text; "" shows all."""
         self.rows.filter = text.strip()

@@ -126,6 +126,7 @@ class HeaderLine(Widget):
         self._today = self._spent = NO_TURNS
         self._is_held = False
         self._others = NO_OTHERS
+        self._needs = ""
 
     def set_account(self, account: Account) -> None:
         """Set the account that pays, once connected."""
@@ -144,6 +145,11 @@ class HeaderLine(Widget):
     def set_others(self, runs: int, spent: str) -> None:
         """Set how many runs other sessions have, and what they took so far; "" if unknown."""
         self._others = runs, spent
+        self._draw()
+
+    def set_needs(self, words: str) -> None:
+        """Set what needs the person, in any session: "1 needs you"."""
+        self._needs = words
         self._draw()
 
     def show(self, session: Session, now_ms: int, took: str) -> None:
@@ -180,6 +186,9 @@ class HeaderLine(Widget):
             if used + (2 if right else 1) + text.cell_length <= width:
                 right = Content.assemble(right, "  " if right else "", text)
                 break
+        needs_cells = cell_len(self._needs) + right.cell_length + state.cell_length + SHORT_TITLE_CELLS + 4
+        if self._needs and needs_cells <= width:
+            right = Content.assemble((self._needs, "bold $warning"), "  " if right else "", right)
         for others in self._others_texts():
             if cell_len(others) + right.cell_length + state.cell_length + TITLE_CELLS <= width:
                 right = Content.assemble((others, "$primary"), "  " if right else "", right)

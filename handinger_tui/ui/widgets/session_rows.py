@@ -14,10 +14,9 @@ from handinger_tui.core.formatting import ago, middle_cut, plural
 from handinger_tui.core.prompts import lineage_words
 from handinger_tui.core.safety import clean_line
 from handinger_tui.core.turns.session import LOCAL, Session, SessionSummary
-from handinger_tui.core.turns.turn import TRIGGER_WORDS, TurnStatus
+from handinger_tui.core.turns.turn import STATUS_WORDS, TRIGGER_WORDS, TurnStatus
 from handinger_tui.ui.widgets.column_list import ScreenColumns
 from handinger_tui.ui.widgets.status_text import (
-    STATUS_WORDS,
     running_for,
     so_far,
     style_and_sign,

@@ -15,7 +15,7 @@ from handinger_tui.core.formatting import duration, one_unit, plural
 from handinger_tui.core.money.limits import Gauge, GaugeState, Scope
 from handinger_tui.core.safety import clean_line
 from handinger_tui.core.turns.session import LOCAL, Session, any_with_status, with_status
-from handinger_tui.core.turns.turn import DRAFT, FREE, LIVE, ErrorKind, Turn, TurnStatus
+from handinger_tui.core.turns.turn import DRAFT, FREE, LIVE, STATUS_WORDS, ErrorKind, Turn, TurnStatus
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -60,20 +60,6 @@ def limit_mark(gauges: Sequence[Gauge]) -> Content:
     return Content.styled(f"{SHAPE[gauge.state]} {gauge.limit.scope.limit} {state}", style)
 
 
-STATUS_WORDS: Final = {
-    TurnStatus.QUEUED: "queued",
-    TurnStatus.SENDING: "sending",
-    TurnStatus.ACCEPTED: "working",
-    TurnStatus.CHECKING: "checking",
-    TurnStatus.COMPLETED: "completed",
-    TurnStatus.INCOMPLETE: "incomplete",
-    TurnStatus.FAILED: "failed",
-    TurnStatus.RUNNING: "still running",
-    TurnStatus.REJECTED: "rejected",
-    TurnStatus.NOT_SENT: "not sent",
-    TurnStatus.NOT_DELIVERED: "not delivered",
-    TurnStatus.UNKNOWN: "delivery unknown",
-}
 CUT_OFF: Final = "outcome unknown"
 """The status of a turn whose answer began and whose end is unknown."""
 WORKED_ON: Final = LIVE - {TurnStatus.QUEUED}

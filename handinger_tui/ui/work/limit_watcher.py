@@ -14,8 +14,9 @@ from handinger_tui.ui.sessions.controller import SETTLE_S
 from handinger_tui.ui.widgets.status_text import WORKED_ON
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
+    from handinger_tui.core.documents import LimitPart
     from handinger_tui.core.money.reconciliation import Restatement
     from handinger_tui.ui.interaction import Interaction
     from handinger_tui.ui.sessions.controller import SessionController
@@ -51,10 +52,19 @@ def reload(screens: Iterable[object]) -> None:
 class LimitWatcher:
     """Reads charges and limits only after something was written, and shows each warning once."""
 
+    tell_limit: Callable[[str, LimitPart], None] = staticmethod(lambda _warning, _limit: None)
+    """Gets each limit that is nearly or quite used up, once: in words, and as documents have it."""
+
     def __init__(
-        self, controller: SessionController, interaction: Interaction, pane: SessionPane, header: HeaderLine
+        self,
+        controller: SessionController,
+        interaction: Interaction,
+        pane: SessionPane,
+        header: HeaderLine,
+        now_ms: Callable[[], int],
     ) -> None:
         self._controller = controller
+        self._now_ms = now_ms
         self._interaction = interaction
         self._pane = pane
         self._header = header
@@ -86,6 +96,13 @@ class LimitWatcher:
 
         self._header.set_others(len(runs), runs_cost(runs))
 
+    async def _show_needs(self) -> None:
+        """Show how much needs the person, in any session."""
+        from handinger_tui.core.runs import needs_words  # with the connection
+
+        board = await self._controller.board()
+        self._header.set_needs(needs_words(len(board.needs(self._now_ms()))))
+
     def check_soon(self) -> None:
         """Count again if any program has written charges or limits, and reload the open screens then.
 
@@ -106,6 +123,7 @@ class LimitWatcher:
                     # What the screens compare is in the session after it was counted. A change is announced
                     # when every place shows it.
                     try:
+                        await self._controller.engine.take_offers()
                         await self.count()
                         await self._refresh_money()
                     finally:
@@ -115,6 +133,7 @@ class LimitWatcher:
                 elif self._money_for != self._money_key():
                     # Midnight has passed.
                     await self._refresh_money()
+                await self._show_needs()
         finally:
             self._is_checking = False
 
@@ -193,6 +212,7 @@ class LimitWatcher:
         # A queue stops, or stopped, at the limit, and the card above the prompt says so.
         is_in_card = bool(self._controller.queue_of(session_id)) and (hold is None or hold.gauge is not None)
         for gauge in self._controller.warned.take_new(session_id, gauges):
+            self.tell_limit(gauge.warning, gauge.part)
             if not (gauge.reached and is_in_card):
                 self._interaction.announce(gauge.warning, "error" if gauge.reached else "warning")
         if self._money_for != self._money_key():

@@ -68,6 +68,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from handinger_tui.core.turns.turn import Turn
+    from handinger_tui.ui.work.notices import Notices
 
 SENDING: Final = ("send", "queue")
 """Prompt actions that send text: they must not run before the person has seen the prompt focused."""
@@ -106,6 +107,9 @@ class WorkScreen(BareContainer, Screen[None], inherit_bindings=False):
     BINDINGS: ClassVar[list[BindingType]] = bindings(Where.ANYWHERE, Where.TRANSCRIPT)
     saves_drafts = False
     """Whether all that was typed before the first frame is in the prompt."""
+    notices: Notices | None = None
+    """None before there is a connection."""
+    _was_styled = False
 
     def __init__(self, options: AppOptions, now_ms: Callable[[], int]) -> None:
         super().__init__()
@@ -117,7 +121,6 @@ class WorkScreen(BareContainer, Screen[None], inherit_bindings=False):
         self._draft_timer: Timer | None = None
         self._unsubscribe: Callable[[], None] | None = None
         self._keys_for: tuple[object, ...] = ()
-        self._was_styled = False
 
         self.controller = controller = SessionController(options.budget)
         offered = partial(completions, controller=controller)
@@ -180,7 +183,7 @@ class WorkScreen(BareContainer, Screen[None], inherit_bindings=False):
         switcher.waiting_texts = lambda: self._submitter.early.texts
         self.prompt.before_typing = composer.make_way
         self._startup = Startup(context, interaction, pane, switcher, self._submitter)
-        self._limits = LimitWatcher(controller, interaction, pane, self._header)
+        self._limits = LimitWatcher(controller, interaction, pane, self._header, now_ms)
         self._changes = SessionChanges(controller, interaction, self.scheduler)
 
     def compose(self) -> ComposeResult:
@@ -221,12 +224,22 @@ class WorkScreen(BareContainer, Screen[None], inherit_bindings=False):
     async def connected(self, connection: Connection) -> None:
         """Take the connection, then open the requested session and send the message of the command line."""
         new_id = self.controller.connect(connection)
-        self._unsubscribe = connection.engine.subscribe(self._changes.handle)
+        from handinger_tui.ui.work.notices import Notices  # nothing ends before
+
+        self.notices = notices = Notices(self.controller, self.interaction, self._options.notices)
+        self._limits.tell_limit = notices.tell_limit
+        notices.ask()
+        self._unsubscribe = connection.engine.subscribe(self._handle_change)
         self._header.set_account(connection.account)
         self.pane.welcome.set_account(connection.account)
         for warning in connection.warnings:
             self.interaction.announce(warning, "warning")
         self.interaction.run(self._start(new_id))
+
+    def _handle_change(self, session_id: str) -> None:
+        self._changes.handle(session_id)
+        if self.notices is not None:
+            self.notices.handle(session_id)
 
     async def _start(self, new_id: str) -> None:
         await self._startup.run(new_id)
@@ -237,6 +250,8 @@ class WorkScreen(BareContainer, Screen[None], inherit_bindings=False):
     def _handle_shown(self, is_first: bool) -> None:
         """Paint the session that was just put on the screen; the check of recorded charges comes after."""
         self._changes.finished.ended(self.controller.session)
+        if self.notices is not None:
+            self.notices.remember(self.controller.session)
         self.pane.close_find_bar()
         self.scheduler.request(at_once=True)
         self._limits.show_others()

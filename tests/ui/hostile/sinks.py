@@ -21,11 +21,12 @@ from handinger_tui.core.formatting import moment_at
 from handinger_tui.core.jsontext import JsonObject
 from handinger_tui.core.money.limits import Gauge, Limit, Scope
 from handinger_tui.core.previews.trees import tree_of_value
+from handinger_tui.core.runs import Board, PlannedRun, SessionRun
 from handinger_tui.core.safety import Secret
 from handinger_tui.core.schedules import Cron, Schedule, ScheduleList
 from handinger_tui.core.stored_workers import StoredWorker
 from handinger_tui.core.stream import FilePart
-from handinger_tui.core.turns.turn import Attachment
+from handinger_tui.core.turns.turn import Attachment, ErrorKind, Fault, TurnStatus
 from handinger_tui.core.webhooks import Delivery, DeliveryPage, Webhook
 from handinger_tui.engine.schedules import WorkerSchedules
 from handinger_tui.engine.stored_workers import StoredWorkerCatalog
@@ -37,6 +38,7 @@ from handinger_tui.ui.dialogs.pickers import CommandPicker, HistorySearch, Sessi
 from handinger_tui.ui.pages.data import DataScreen
 from handinger_tui.ui.pages.page_view import PageView, PictureView
 from handinger_tui.ui.pages.preview import PreviewScreen
+from handinger_tui.ui.pages.runs import RunsPage
 from handinger_tui.ui.pages.schedules import ScheduleQuestion, SchedulesScreen
 from handinger_tui.ui.pages.webhook import WebhookScreen
 from handinger_tui.ui.pages.worker_form import WorkerFormScreen
@@ -214,6 +216,33 @@ async def session_list(eye: Eye) -> None:
         desktop.history, lambda: NOW_MS, lambda: "", tuple, desktop.history.rename, deletions
     )
     await listed(eye, picker)
+
+
+async def runs_board(eye: Eye) -> None:
+    """Titles, projects, workers, activities and faults of runs; instructions of schedules."""
+    fault = [Fault(ErrorKind.AUTH, text) for text in PLANTED]
+    eye.desktop.runs.value = Board(
+        tuple(
+            SessionRun(
+                text, text, text, "", text, text, TurnStatus.FAILED if at % 2 else TurnStatus.ACCEPTED, True,
+                fault=fault[at], event_ms=NOW_MS, activity=text, unread=True,
+            )
+            for at, text in enumerate(PLANTED)
+        ),
+        tuple(PlannedRun(text, text, text, NOW_MS, text) for text in PLANTED),
+    )  # fmt: skip
+    screen = RunsPage(
+        lambda _: eye.desktop.runs.board(), {}, {}, eye.desktop.work.interaction, lambda: NOW_MS
+    )
+    eye.desktop.app.push_screen(screen)
+    await eye.desktop.until(eye.pilot, lambda: screen.query(ColumnList) and screen.table.rows.loaded)
+    await eye.look()
+    await paged(eye, screen.table)
+    for at in range(0, 2 * len(PLANTED), 5):
+        screen.table.move_to(at)
+        await eye.pilot.pause(0)
+        lines_of(eye, screen.query_one("#runs-foot"))
+    await eye.look()
 
 
 async def history(eye: Eye) -> None:
@@ -438,6 +467,7 @@ SINKS: Final = {
     "dialogs": Sink(dialogs, (Question, Choice, ConnectionProblem, TextQuestion), all_visible=False),
     "links": Sink(links, (), all_visible=False),
     "session list": Sink(session_list, (SessionPicker,)),
+    "runs board": Sink(runs_board, (RunsPage,)),
     "history": Sink(history, (HistorySearch,)),
     "over it": Sink(
         over_it, (HelpScreen, CommandPicker, RaiseLimit, LimitsPage), OPENED, False, FEW, paints=True

@@ -30,8 +30,8 @@ async def left(desktop: Desktop, pilot: Pilot[None]) -> str:
 
 async def delete(desktop: Desktop, pilot: Pilot[None], *words: str) -> None:
     """Delete the first run of the list; the question has these words."""
-    await pilot.press("f7")
-    await desktop.shows(pilot, "Runs", "first")
+    await pilot.press("ctrl+s")
+    await desktop.shows(pilot, "Sessions", "first")
     await pilot.press("ctrl+x")
     await desktop.shows(pilot, "Delete this session?")
     text = " ".join(desktop.text().replace("│", " ").split())
@@ -55,7 +55,7 @@ async def test_a_running_session_with_a_queue_is_deleted_when_its_run_has_ended(
         await desktop.until(pilot, lambda: not actor.queue.ids)
         assert [turn.withdrawn for turn in actor.session.turns] == [False, True, True]
         assert desktop.history.deleted == []
-        await desktop.shows(pilot, "Runs", "first")
+        await desktop.shows(pilot, "Sessions", "first")
         await pilot.press("escape")
         gate.set()
         await desktop.until(pilot, lambda: desktop.history.deleted == [session_id])

@@ -29,6 +29,7 @@ from handinger_tui.ui.dialogs.help import HelpScreen
 from handinger_tui.ui.dialogs.pickers import CommandPicker, HistorySearch, SessionPicker
 from handinger_tui.ui.pages.data import DataScreen
 from handinger_tui.ui.pages.preview import PreviewScreen
+from handinger_tui.ui.pages.runs import RunsPage
 from handinger_tui.ui.pages.schedules import ScheduleQuestion, SchedulesScreen
 from handinger_tui.ui.pages.webhook import WebhookScreen
 from handinger_tui.ui.pages.worker_form import WorkerFormScreen
@@ -108,6 +109,10 @@ def form(desktop: Desktop) -> WorkerFormScreen:
     return WorkerFormScreen(stored_workers(desktop), desktop.history, None)
 
 
+def runs(desktop: Desktop) -> RunsPage:
+    return RunsPage(lambda _: desktop.runs.board(), {}, {}, desktop.work.interaction, lambda: NOW_MS)
+
+
 SCREENS: Final[dict[type, Callable[[Desktop], Screen[Any]]]] = {
     Question: question,
     TextQuestion: lambda _: TextQuestion("Name", "the old name"),
@@ -127,6 +132,7 @@ SCREENS: Final[dict[type, Callable[[Desktop], Screen[Any]]]] = {
     WorkersScreen: workers,
     DataScreen: data,
     WorkerFormScreen: form,
+    RunsPage: runs,
     SchedulesScreen: lambda desktop: SchedulesScreen(
         schedules(desktop), desktop.work.interaction, is_simulated=True
     ),

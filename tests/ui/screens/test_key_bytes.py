@@ -147,7 +147,7 @@ ROWS: Final = (
     KeyRow("F5", "", "\x1b[15~", shows(DataScreen)),
     KeyRow("F6", "", "\x1b[17~", panels_away, undo="\x1b[17~"),
     KeyRow("Ctrl+B", "", "\x02", panels_away, undo="\x02"),
-    KeyRow("F7", "", "\x1b[18~", lambda desktop: "No worker is running." in desktop.text()),
+    KeyRow("F7", "", "\x1b[18~", lambda desktop: "Nothing runs, and nothing needs you" in desktop.text()),
     KeyRow("F9", "", "\x1b[20~", shows(SpendingScreen)),
     KeyRow("Ctrl+F", "a", "\x06", lambda desktop: desktop.work.browsing.is_finding),
     KeyRow("Ctrl+P", "", "\x10", shows(CommandPalette)),

@@ -72,6 +72,10 @@ async def test_a_schedule_is_typed_priced_and_added_after_a_question() -> None:
         )
         await desktop.shows(pilot, "every 1 d", "sch_1")
         assert desktop.schedules.added == [NewSchedule("Report", Every(86_400))]
+        # The runs board shows what was read last.
+        _, worker_id, remembered, _ = desktop.runs.remembered[-1]
+        assert (worker_id, [one["instruction"] for one in remembered]) == ("w1", ["Report"])
+        assert remembered[0]["every_ms"] == 86_400_000
         await pilot.press("y")
         assert desktop.app.clipboard == "sch_1"
         await pilot.press("escape")

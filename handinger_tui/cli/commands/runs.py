@@ -1,0 +1,144 @@
+"""`handinger-tui runs`: the runs board as text or JSON, read from the local history. No key, no network."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+import time
+from typing import TYPE_CHECKING, Final
+
+from msgspec.structs import replace
+
+from handinger_tui.cli import signals
+from handinger_tui.cli.args import add_json_option
+from handinger_tui.cli.commands import Implementation
+from handinger_tui.cli.exit_codes import Exit
+from handinger_tui.cli.load_settings import limit_rules
+from handinger_tui.cli.local_files import default_paths
+from handinger_tui.cli.output import put, say
+from handinger_tui.cli.tables import list_text
+from handinger_tui.core.columns import Column, Row
+from handinger_tui.core.formatting import local_time
+from handinger_tui.core.jsontext import as_object, dump
+from handinger_tui.core.runs import (
+    COLUMNS,
+    Board,
+    Entry,
+    PlannedRun,
+    Section,
+    board_object,
+    board_row,
+    section_of,
+)
+from handinger_tui.core.safety import clean_json, clean_line
+from handinger_tui.ledger.ledger import FileAccess, Ledger
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Sequence
+
+DESCRIPTION: Final = "Show the runs that this computer knows: what needs you, what runs, what each costs."
+EMPTY: Final = "Nothing runs, and nothing needs you."
+SCOPE: Final = "Known on this computer. Runs of other keys and computers are not listed."
+EVERY_S: Final = 1.0
+"""Seconds between two looks at the history with `--watch`."""
+_HOME: Final = "\x1b[H\x1b[J"
+"""Clears the terminal for the next picture."""
+
+
+def _add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--attention", action="store_true", help="only what needs you")
+    parser.add_argument("--watch", action="store_true", help="follow changes until interrupted")
+    add_json_option(parser, "JSON on stdout; with --watch one object per line")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print the board, again and again with `--watch`. Raises LedgerError."""
+    return signals.run(lambda: _run(args))
+
+
+async def _run(args: argparse.Namespace) -> int:
+    ledger = Ledger(default_paths().database, access=FileAccess.READ)
+    rules = ledger.limits.rules = limit_rules(_now_ms)
+    ledger.apply(rules.tag_rules)
+    await ledger.start()
+    try:
+        if ledger.problem:
+            say(ledger.problem)
+        # Without cursor movement there is nothing to draw over.
+        is_drawn = sys.stdout.isatty() and os.environ.get("TERM") != "dumb" and not args.json
+        before: dict[str, str] = {}
+        while True:
+            board = await ledger.runs.board()
+            now_ms = _now_ms()
+            entries = _chosen(board, now_ms, attention=args.attention)
+            if args.json or (args.watch and not is_drawn):
+                before = _append(board, entries, now_ms, before, as_json=args.json)
+            else:
+                text = board_text(board, entries, now_ms)
+                if args.watch:
+                    sys.stdout.write(_HOME)
+                put(text)
+            sys.stdout.flush()
+            if not args.watch:
+                return Exit.OK
+            await asyncio.sleep(EVERY_S)
+    finally:
+        await ledger.aclose()
+
+
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000
+
+
+def _chosen(board: Board, now_ms: int, *, attention: bool) -> list[Entry]:
+    entries = board.entries(now_ms)
+    wanted = (Section.NEEDS,) if attention else tuple(Section)
+    return [entry for entry in entries if section_of(entry, now_ms) in wanted]
+
+
+def board_text(board: Board, entries: Sequence[Entry], now_ms: int) -> str:
+    """The counts, the table, and the reasons with their acts."""
+    columns = (*COLUMNS, Column("ID", ids=True))
+    rows = [_with_id(entry, now_ms) for entry in entries]
+    titles = {entry.key: clean_line(entry.title, 60) or "Untitled" for entry in entries}
+    needs = [
+        f"! {titles.get(need.key, need.reason)}: {need.text} {need.act}." for need in board.needs(now_ms)
+    ]
+    return "\n".join([board.head(now_ms), list_text(columns, rows, EMPTY), *needs, SCOPE])
+
+
+def _with_id(entry: Entry, now_ms: int) -> Row:
+    row = board_row(entry, now_ms)
+    own = entry.schedule_id if isinstance(entry, PlannedRun) else entry.session_id
+    return replace(row, cells=(*row.cells, clean_line(own, 80)))
+
+
+def _append(
+    board: Board, entries: Sequence[Entry], now_ms: int, before: dict[str, str], *, as_json: bool
+) -> dict[str, str]:
+    """Print what changed since `before`: a JSON object, or a line for each row; returns what was printed."""
+    if as_json:
+        value = as_object(clean_json(board_object(board, entries, now_ms)))
+        # The time alone is no change.
+        state = dump({name: one for name, one in value.items() if name != "at"})
+        if state != before.get("json"):
+            put(dump(value))
+        return {"json": state}
+    time_of_day = f"{local_time(now_ms):%H:%M:%S}"
+    lines: dict[str, str] = {}
+    for entry in entries:
+        # Ages and the last event change all the time; what they say is in the picture, not in the log.
+        cells = board_row(entry, now_ms).cells
+        lines[entry.key] = " · ".join(filter(None, (*cells[1:4], cells[7])))
+    lines[""] = board.head(now_ms)
+    for key, line in lines.items():
+        if before.get(key) != line:
+            put(f"{time_of_day} {line}")
+    for key in before.keys() - lines.keys():
+        put(f"{time_of_day} quiet now: {before[key]}")
+    return lines
+
+
+COMMANDS: Final = {"runs": Implementation(DESCRIPTION, _add_arguments, run)}

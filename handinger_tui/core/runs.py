@@ -1,0 +1,667 @@
+"""The runs board: the newest run of each session, what needs the person, and the order in which both stand.
+
+Everything here is what the history of this computer has: no service lists its workers. Times are Unix
+milliseconds, texts are not clean until they are in a row or a sentence.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from decimal import ROUND_HALF_EVEN, Decimal
+from enum import StrEnum
+from functools import reduce
+from operator import add
+from typing import Final
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from handinger_tui.core.amounts import Total, Unit, amount_text, cost_words
+from handinger_tui.core.columns import Align, Column, Row, Tone
+from handinger_tui.core.decimals import EXACT, json_amount
+from handinger_tui.core.documents import Amount, Document, Part, members
+from handinger_tui.core.formatting import duration, local_time, moment_text, one_unit, plural, utc_text
+from handinger_tui.core.jsontext import JsonObject
+from handinger_tui.core.safety import clean_line
+from handinger_tui.core.stream import FilePart, SourcePart
+from handinger_tui.core.turns.session import LOCAL, Session
+from handinger_tui.core.turns.turn import (
+    LIVE,
+    STATUS_WORDS,
+    ErrorKind,
+    Fault,
+    ReasoningPart,
+    TextPart,
+    ToolPart,
+    Trigger,
+    Turn,
+    TurnStatus,
+)
+
+RUNAWAY: Final = 3
+"""A run needs the person beyond this many times what nine of ten of its turns cost at most."""
+SILENT_MS: Final = 600_000
+"""The same for the time without an event, where it is not known how long its turns usually take."""
+LEAST_SILENT_MS: Final = 60_000
+"""No silence is reported that is shorter than this."""
+FRESH_MS: Final = 120_000
+"""A run that only readings show counts as running for so long after one: twice their interval."""
+SNOOZE_MS: Final = 3_600_000
+"""How long a snoozed run needs nothing."""
+NO_STOP: Final = "No stop key: the service has no request that stops a run. The dashboard may stop it."
+
+_STARTED_BY: Final = {
+    Trigger.APP: "app",
+    Trigger.HEADLESS: "script",
+    Trigger.ELSEWHERE: "elsewhere",
+    Trigger.API: "another program",
+    Trigger.EMAIL: "email",
+    Trigger.SCHEDULE: "schedule",
+    Trigger.DASHBOARD: "dashboard",
+    Trigger.UNKNOWN: "",
+}
+
+
+class Section(StrEnum):
+    """The sections of the board, in order."""
+
+    NEEDS = "needs you"
+    RUNNING = "running"
+    ENDED = "unread"
+    """It ended, and the person has not seen that."""
+    NEXT = "next"
+    """A schedule."""
+    QUIET = "quiet"
+
+
+_ORDER: Final = {section: at for at, section in enumerate(Section)}
+
+
+class Reason(StrEnum):
+    """Why something needs the person; the first of several names the state of a row."""
+
+    DOUBT = "delivery unknown"
+    KEY = "key refused"
+    FAILED = "failed"
+    LIMIT = "limit reached"
+    HELD = "queue held"
+    COST = "unusual cost"
+    SILENT = "silent"
+    UNASSIGNED = "unassigned cost"
+    SCHEDULE = "over a limit"
+
+
+class Need(Struct, frozen=True):
+    """One reason, and the act that settles it. `key`: that of its row; "" where it belongs to none."""
+
+    reason: Reason
+    text: str
+    act: str
+    key: str = ""
+
+
+class ReachedLimit(Struct, frozen=True):
+    """A limit that is reached, or would be crossed, as a sentence, and how to raise it."""
+
+    text: str
+    raise_hint: str
+
+
+class Usual(Struct, frozen=True):
+    """What the turns of a worker at a budget usually cost and take, where there are enough of them.
+
+    `high`: nine of ten cost less, or take less.
+    """
+
+    unit: Unit = Unit.USD
+    median: Decimal | None = None
+    high: Decimal | None = None
+    high_ms: int | None = None
+
+
+class SessionRun(Struct, frozen=True):
+    """The newest run of a session; `status` None: the session has none yet."""
+
+    session_id: str
+    title: str = ""
+    project: str = ""
+    base_url: str = ""
+    worker_id: str | None = None
+    url: str | None = None
+    """The address that the service names for it."""
+    status: TurnStatus | None = None
+    watched: bool = False
+    """A program that runs on this computer works on it."""
+    trigger: Trigger = Trigger.UNKNOWN
+    fault: Fault | None = None
+    began_ms: int = 0
+    ended_ms: int | None = None
+    event_ms: int | None = None
+    """The last event that was received; of one that nothing watches, the last reading."""
+    activity: str = ""
+    """What that event was, or what the worker says that it does."""
+    usd: Total = Total(None)
+    credits: Total = Total(None)
+    credit_usd: Decimal | None = None
+    usual: Usual = Usual()
+    left: str = ""
+    """What is left of the nearest limit."""
+    reached: ReachedLimit | None = None
+    """A limit of its own that is reached."""
+    files: int = 0
+    sources: int = 0
+    waiting: int = 0
+    """Queued messages."""
+    held: bool = False
+    unassigned: Total | None = None
+    """What no turn explains of the cost of its worker, and the person has not seen."""
+    unread: bool = False
+    pinned: bool = False
+    snoozed_ms: int = 0
+    """Until when it needs nothing."""
+
+    @property
+    def key(self) -> str:
+        """What tells it from other rows."""
+        return self.session_id
+
+    @property
+    def simulated(self) -> bool:
+        """Whether its money is that of the local worker."""
+        return self.base_url == LOCAL
+
+    @property
+    def under_way(self) -> bool:
+        """Whether it runs as far as is known. What a local worker ran ended with its program."""
+        if self.status is TurnStatus.RUNNING:
+            return not self.simulated
+        is_live = self.status in LIVE and self.status is not TurnStatus.QUEUED
+        return is_live and (self.watched or not self.simulated)
+
+    @property
+    def cost(self) -> str:
+        """What it cost so far, in words."""
+        return cost_words(self.usd, self.credits, self.credit_usd)
+
+    @property
+    def amount(self) -> Decimal | None:
+        """Its amount in the unit of `usual`."""
+        return self.usd.value if self.usual.unit is Unit.USD else self.credits.value
+
+    @property
+    def times_usual(self) -> str:
+        """How many times the median it cost: "3.1"; "" where one of both is unknown."""
+        if self.amount is None or not self.usual.median:
+            return ""
+        times = EXACT.divide(self.amount, self.usual.median)
+        return f"{times.quantize(Decimal('0.1'), ROUND_HALF_EVEN):,f}"
+
+    @property
+    def is_runaway(self) -> bool:
+        """Whether it cost more than `RUNAWAY` times what nine of ten of its turns do."""
+        amount, high = self.amount, self.usual.high
+        return amount is not None and bool(high) and amount > EXACT.multiply(high or Decimal(0), RUNAWAY)
+
+    def is_silent(self, now_ms: int) -> bool:
+        """Whether nothing was received for longer than its turns usually take as a whole."""
+        if not (self.watched and self.under_way) or self.event_ms is None:
+            return False
+        usual = SILENT_MS if self.usual.high_ms is None else max(LEAST_SILENT_MS, self.usual.high_ms)
+        return now_ms - self.event_ms > usual
+
+    def is_fresh(self, now_ms: int) -> bool:
+        """Whether its state can be relied on: it is watched, or was read a short time ago."""
+        return self.watched or (self.event_ms is not None and now_ms - self.event_ms <= FRESH_MS)
+
+    def word(self, now_ms: int) -> str:
+        """Its state in a word, without what it needs."""
+        if self.status is None:
+            return "empty"
+        if not self.under_way and self.status in LIVE | {TurnStatus.RUNNING}:
+            return STATUS_WORDS[TurnStatus.INCOMPLETE]
+        if self.under_way and not self.watched:
+            return STATUS_WORDS[TurnStatus.RUNNING] if self.is_fresh(now_ms) else "was running"
+        return STATUS_WORDS[self.status]
+
+    def event_text(self, now_ms: int) -> str:
+        """The last event with its age: "web_search, 40 s ago"; "as of 3 h ago" where that is old."""
+        if self.event_ms is None:
+            return ""
+        age = f"{one_unit(max(0, now_ms - self.event_ms) // 1000)} ago"
+        if self.under_way and not self.watched:
+            return f"read {age}" if self.is_fresh(now_ms) else f"as of {age}"
+        activity = clean_line(self.activity, 24) if self.under_way else ""
+        return f"{activity}, {age}" if activity else age
+
+
+class PlannedRun(Struct, frozen=True):
+    """The next run of a schedule, as it was read at `read_ms`. `over`: the limit that it would cross."""
+
+    schedule_id: str
+    worker_id: str
+    title: str
+    next_ms: int
+    rule: str = ""
+    price: str = ""
+    over: ReachedLimit | None = None
+    base_url: str = ""
+    session_id: str = ""
+    """The newest session of its worker; "" without one."""
+    read_ms: int = 0
+
+    @property
+    def key(self) -> str:
+        """What tells it from other rows."""
+        return f"schedule {self.worker_id} {self.schedule_id}"
+
+    @property
+    def pinned(self) -> bool:
+        """No schedule is pinned."""
+        return False
+
+
+Entry = SessionRun | PlannedRun
+
+
+class Board(Struct, frozen=True):
+    """All that is known, as read from the history at one moment."""
+
+    runs: tuple[SessionRun, ...] = ()
+    planned: tuple[PlannedRun, ...] = ()
+    limits: tuple[ReachedLimit, ...] = ()
+    today: str = ""
+    """What was spent today, of the daily limit if there is one."""
+    others: int = 0
+    """Sessions that are not in `runs`: they are quiet."""
+
+    def needs(self, now_ms: int) -> tuple[Need, ...]:
+        """Everything that needs the person. Its length is the count that is shown anywhere."""
+        own = [need for entry in self.entries(now_ms) for need in needs_of(entry, now_ms)]
+        return (*own, *(Need(Reason.LIMIT, limit.text, limit.raise_hint) for limit in self.limits))
+
+    def quiet(self, now_ms: int) -> int:
+        """How many sessions need nothing and have nothing new."""
+        return self.others + sum(section_of(run, now_ms) is Section.QUIET for run in self.runs)
+
+    def entries(self, now_ms: int) -> list[Entry]:
+        """The rows in their order: by section, pinned ones first, and by start, the newest first."""
+        entries: list[Entry] = [*self.runs, *self.planned]
+        return sorted(entries, key=lambda entry: _place(entry, now_ms))
+
+    def head(self, now_ms: int) -> str:
+        """The counts and amounts in one line: "1 needs you · 3 running · $0.31 so far · today $2.10"."""
+        count = len(self.needs(now_ms))
+        running = [run for run in self.runs if run.under_way]
+        unread = sum(section_of(run, now_ms) is Section.ENDED for run in self.runs)
+        quiet = self.quiet(now_ms)
+        facts = [
+            needs_words(count) or "nothing needs you",
+            f"{len(running):,} running",
+            *running_cost(running),
+            f"{unread:,} unread" if unread else "",
+            f"today {self.today}" if self.today else "",
+            f"{quiet:,} quiet" if quiet else "",
+        ]
+        return " · ".join(filter(None, facts))
+
+
+def needs_words(count: int) -> str:
+    """The count for people: "1 needs you", "3 need you"; "" for none."""
+    return f"{count:,} {'needs' if count == 1 else 'need'} you" if count else ""
+
+
+def running_cost(running: Sequence[SessionRun]) -> list[str]:
+    """What the runs under way cost together; simulated money by itself."""
+    words = []
+    for simulated, note in ((False, ""), (True, " simulated")):
+        runs = [run for run in running if run.simulated is simulated]
+        usd, credited = (reduce(add, amounts) for amounts in _amounts(runs)) if runs else (None, None)
+        if usd is not None and credited is not None:
+            words.append(f"{cost_words(usd, credited, runs[0].credit_usd)}{note}")
+    return words
+
+
+def _amounts(runs: Sequence[SessionRun]) -> tuple[list[Total], list[Total]]:
+    return [run.usd for run in runs], [run.credits for run in runs]
+
+
+# -- what needs the person -----------------------------------------------------------------------
+_REFUSED_KEY: Final = frozenset({ErrorKind.AUTH, ErrorKind.FORBIDDEN})
+_FAILED: Final = frozenset({TurnStatus.FAILED, TurnStatus.REJECTED})
+
+
+def needs_of(entry: Entry, now_ms: int) -> tuple[Need, ...]:
+    """Why a row needs the person; () while it is snoozed. What the person has read needs nothing."""
+    if isinstance(entry, PlannedRun):
+        over = entry.over
+        return () if over is None else (Need(Reason.SCHEDULE, over.text, over.raise_hint, entry.key),)
+    if entry.snoozed_ms > now_ms:
+        return ()
+    needs = [*_after_the_end(entry), *_while_running(entry, now_ms), *_standing(entry)]
+    order = list(Reason)
+    return tuple(sorted(needs, key=lambda need: order.index(need.reason)))
+
+
+def _after_the_end(run: SessionRun) -> Iterable[Need]:
+    if not run.unread:
+        return
+    fault = clean_line("" if run.fault is None else run.fault.message, 200)
+    if run.status is TurnStatus.UNKNOWN:
+        text = "It is not known whether the message arrived, so it may have been charged."
+        yield Need(Reason.DOUBT, text, "Enter opens it, /attach reads its worker again (free)", run.key)
+    elif run.status in _FAILED and run.fault is not None and run.fault.kind in _REFUSED_KEY:
+        yield Need(Reason.KEY, fault, "Check the key: handinger-tui doctor", run.key)
+    elif run.status in _FAILED:
+        yield Need(Reason.FAILED, fault or "The run failed.", "Enter opens it; u marks it as read", run.key)
+
+
+def _while_running(run: SessionRun, now_ms: int) -> Iterable[Need]:
+    if run.is_runaway and (run.under_way or run.unread) and run.usual.high is not None:
+        high = amount_text(run.usual.high, run.usual.unit)
+        text = f"{run.cost}: nine of ten of its turns cost at most {high}."
+        act = "Enter opens it; the dashboard may stop it" if run.under_way else "Enter opens it"
+        yield Need(Reason.COST, text, act, run.key)
+    if run.is_silent(now_ms):
+        silence = one_unit((now_ms - (run.event_ms or now_ms)) // 1000)
+        usual = run.usual.high_ms
+        usually = "" if usual is None else f" Nine of ten of its turns are over in {duration(usual)}."
+        text = f"No event for {silence}.{usually}"
+        yield Need(Reason.SILENT, text, "Enter opens it; w stops watching it", run.key)
+
+
+def _standing(run: SessionRun) -> Iterable[Need]:
+    if run.reached is not None:
+        yield Need(Reason.LIMIT, run.reached.text, run.reached.raise_hint, run.key)
+    if run.held and run.waiting:
+        wait = "waits" if run.waiting == 1 else "wait"
+        text = f"{plural(run.waiting, 'queued message')} {wait} until you send {_them(run.waiting)}."
+        yield Need(Reason.HELD, text, "Enter opens it; nothing is sent by that", run.key)
+    if run.unassigned is not None:
+        words = cost_words(run.unassigned, Total(None))
+        text = f"{words} of its worker belongs to no turn here."
+        yield Need(
+            Reason.UNASSIGNED,
+            text[:1].upper() + text[1:],
+            "F9 assigns it to a turn; u marks it as read",
+            run.key,
+        )
+
+
+def _them(count: int) -> str:
+    return "it" if count == 1 else "them"
+
+
+# -- sections and order --------------------------------------------------------------------------
+def section_of(entry: Entry, now_ms: int) -> Section:
+    """The section of a row."""
+    if needs_of(entry, now_ms):
+        return Section.NEEDS
+    if isinstance(entry, PlannedRun):
+        return Section.NEXT
+    if entry.under_way:
+        return Section.RUNNING
+    return Section.ENDED if entry.unread and entry.status is not None else Section.QUIET
+
+
+def _place(entry: Entry, now_ms: int) -> tuple[int, bool, int, str]:
+    # A schedule has its next run before it: the soonest one comes first.
+    start = entry.next_ms if isinstance(entry, PlannedRun) else -entry.began_ms
+    return _ORDER[section_of(entry, now_ms)], not entry.pinned, start, entry.key
+
+
+def in_place(shown: Sequence[str], entries: Sequence[Entry]) -> list[Entry]:
+    """The rows where they stand already (`shown`: their keys), and new ones behind them.
+
+    A row that is looked at or acted on never moves: its words change, and the person sorts when it suits.
+    """
+    by_key = {entry.key: entry for entry in entries}
+    before = [by_key.pop(key) for key in shown if key in by_key]
+    return [*before, *by_key.values()]
+
+
+def with_session(run: SessionRun, session: Session, *, held: bool) -> SessionRun:
+    """The run with what only memory knows: what the worker does, and whether its queue is held."""
+    turn = next((turn for turn in reversed(session.turns) if turn.live and turn.sent_ms), None)
+    return replace(run, activity="" if turn is None else activity_of(turn), held=held)
+
+
+def activity_of(turn: Turn) -> str:
+    """What a worker does: in its own words, or the newest part of its answer."""
+    if turn.activity:
+        return turn.activity
+    match turn.parts[-1] if turn.parts else None:
+        case ToolPart(name=name):
+            return name
+        case TextPart():
+            return "text"
+        case ReasoningPart():
+            return "reasoning"
+        case FilePart():
+            return "file"
+        case SourcePart():
+            return "source"
+        case _:
+            return ""
+
+
+# -- rows ----------------------------------------------------------------------------------------
+COLUMNS: Final = (
+    Column(),
+    Column("Section", rank=4, style=Tone.FAINT),
+    Column("State", close=True),
+    Column("Title", least=10, fill=True),
+    Column("Project", rank=6, style=Tone.FAINT),
+    Column("Last event", rank=1, style=Tone.FAINT),
+    Column("Time", Align.RIGHT, rank=5),
+    Column("Cost", Align.POINT, style=Tone.MONEY),
+    Column("Usual", Align.RIGHT, rank=3),
+    Column("New", rank=7, style=Tone.FAINT),
+    Column("Started by", rank=8, style=Tone.FAINT),
+)
+"""The sign of the section comes first."""
+_SIGNS: Final = {
+    Section.NEEDS: ("!", "$error"),
+    Section.RUNNING: ("●", "$primary"),
+    Section.ENDED: ("○", "$success"),
+    Section.NEXT: ("◷", "$text-muted"),
+    Section.QUIET: ("·", "$text-muted"),
+}
+
+
+def board_row(entry: Entry, now_ms: int) -> Row:
+    """The row of a run or a schedule."""
+    section, needs = section_of(entry, now_ms), needs_of(entry, now_ms)
+    sign, style = _SIGNS[section]
+    if isinstance(entry, PlannedRun):
+        state = needs[0].reason if needs else _in_time(entry.next_ms, now_ms)
+        title = clean_line(entry.title, 200)
+        cells = (sign, section, state, title, "", f"read {_age(entry.read_ms, now_ms)}", "", entry.price)
+        return Row((*cells, "", "", "schedule"), styles={0: style, 2: style})
+    word = needs[0].reason if needs else entry.word(now_ms)
+    snoozed = " (snoozed)" if entry.snoozed_ms > now_ms else ""
+    end_ms = now_ms if entry.under_way else entry.ended_ms
+    seconds = None if end_ms is None or not entry.began_ms else max(0, end_ms - entry.began_ms) // 1000
+    times = entry.times_usual
+    note = "sim." if entry.simulated else ""
+    return Row(
+        (
+            sign,
+            section,
+            f"{word}{snoozed}",
+            f"{'★ ' if entry.pinned else ''}{clean_line(entry.title, 200) or 'Untitled'}",
+            clean_line(entry.project, 40),
+            entry.event_text(now_ms),
+            "" if seconds is None else one_unit(seconds),
+            "" if entry.status is None else f"{entry.cost} {note}".rstrip(),
+            f"{times}×" if times else "",
+            new_words(entry),
+            _STARTED_BY[entry.trigger],
+        ),
+        styles={0: style, 2: style, 3: Tone.STRONG if entry.unread else Tone.PLAIN},
+        briefs={7: entry.cost if entry.credits.value is not None else entry.usd.cell()},
+    )
+
+
+def new_words(run: SessionRun) -> str:
+    """The files and sources of the newest run: "2 files, 4 sources"."""
+    counts = ((run.files, "file"), (run.sources, "source"))
+    return ", ".join(plural(count, name) for count, name in counts if count)
+
+
+def entry_lines(entry: Entry, now_ms: int) -> list[str]:
+    """All about a row: what it needs, with the act of each; then the facts that have no room in a column."""
+    lines = [f"! {need.reason}: {need.text} {need.act}." for need in needs_of(entry, now_ms)]
+    if isinstance(entry, PlannedRun):
+        when = moment_text(local_time(entry.next_ms), local_time(now_ms))
+        rule = clean_line(entry.rule, 60)
+        return [*lines, f"{rule} · {when} · {entry.price}", f"worker {clean_line(entry.worker_id, 80)}"]
+    times, started = entry.times_usual, _STARTED_BY[entry.trigger]
+    facts = [
+        "" if entry.status is None else entry.cost,
+        f"{times} times usual" if times else "",
+        entry.left,
+        new_words(entry),
+        entry.event_text(now_ms),
+        f"started by {started}" if started else "",
+        f"project {clean_line(entry.project, 40)}" if entry.project else "",
+        f"snoozed until {local_time(entry.snoozed_ms):%H:%M}" if entry.snoozed_ms > now_ms else "",
+    ]
+    return [*lines, " · ".join(filter(None, facts)), clean_line(entry.worker_id or entry.session_id, 80)]
+
+
+def _in_time(then_ms: int, now_ms: int) -> str:
+    return f"in {one_unit((then_ms - now_ms) // 1000)}" if then_ms > now_ms else "due"
+
+
+def _age(then_ms: int, now_ms: int) -> str:
+    return f"{one_unit(max(0, now_ms - then_ms) // 1000)} ago"
+
+
+# -- JSON ----------------------------------------------------------------------------------------
+class NeedItem(Part, frozen=True):
+    """What needs you, and the act that ends it."""
+
+    reason: str
+    text: str
+    act: str
+    key: str | None
+
+
+class RunItem(Part, frozen=True):
+    """A run of a session."""
+
+    session_id: str
+    worker_id: str | None
+    title: str
+    project: str | None
+    section: str
+    state: str
+    status: str | None
+    needs: list[str]
+    started_by: str
+    began: str | None
+    ended: str | None
+    last_event: str | None
+    as_of: str | None
+    """Set where nobody watches it: since then it may have ended."""
+    cost_usd: Amount | None
+    credits: Amount | None
+    cost_final: bool
+    usual_usd: Amount | None
+    usual_credits: Amount | None
+    left_of_limit: str | None
+    files: int
+    sources: int
+    queued: int
+    unread: bool
+    pinned: bool
+    snoozed_until: str | None
+    simulated: bool
+
+
+class PlannedItem(Part, frozen=True):
+    """A run that a schedule starts."""
+
+    schedule_id: str | None
+    worker_id: str
+    title: str
+    rule: str
+    next_run: str | None
+    price: str
+    as_of: str | None
+
+
+class RunBoard(Document, frozen=True, tag="handinger-tui/runs/1"):
+    """What `runs` prints. `complete` is false: a run that this computer never saw is not in it."""
+
+    complete: bool
+    scope: str
+    at: str | None
+    needs_you: int
+    needs: list[NeedItem]
+    runs: list[RunItem]
+    scheduled: list[PlannedItem]
+    quiet: int
+
+
+def board_object(board: Board, entries: Sequence[Entry], now_ms: int) -> JsonObject:
+    """The board as JSON."""
+    needs = board.needs(now_ms)
+    document = RunBoard(
+        complete=False,
+        scope="known on this computer",
+        at=utc_text(now_ms),
+        needs_you=len(needs),
+        needs=[
+            NeedItem(reason=str(need.reason), text=need.text, act=need.act, key=need.key or None)
+            for need in needs
+        ],
+        runs=[_run_item(entry, now_ms) for entry in entries if isinstance(entry, SessionRun)],
+        scheduled=[_planned_item(entry) for entry in entries if isinstance(entry, PlannedRun)],
+        quiet=board.quiet(now_ms),
+    )
+    return members(document)
+
+
+def _run_item(run: SessionRun, now_ms: int) -> RunItem:
+    is_old = run.under_way and not run.is_fresh(now_ms)
+    return RunItem(
+        session_id=run.session_id,
+        worker_id=run.worker_id,
+        title=clean_line(run.title),
+        project=run.project or None,
+        section=str(section_of(run, now_ms)),
+        state=run.word(now_ms),
+        status=None if run.status is None else str(run.status),
+        needs=[str(need.reason) for need in needs_of(run, now_ms)],
+        started_by=str(run.trigger),
+        began=utc_text(run.began_ms or None),
+        ended=utc_text(run.ended_ms),
+        last_event=utc_text(run.event_ms),
+        as_of=utc_text(run.event_ms) if is_old else None,
+        cost_usd=json_amount(run.usd.value),
+        credits=json_amount(run.credits.value),
+        cost_final=run.usd.value is not None and not run.usd.so_far,
+        usual_usd=json_amount(run.usual.median) if run.usual.unit is Unit.USD else None,
+        usual_credits=json_amount(run.usual.median) if run.usual.unit is Unit.CREDITS else None,
+        left_of_limit=run.left or None,
+        files=run.files,
+        sources=run.sources,
+        queued=run.waiting,
+        unread=run.unread,
+        pinned=run.pinned,
+        snoozed_until=utc_text(run.snoozed_ms) if run.snoozed_ms > now_ms else None,
+        simulated=run.simulated,
+    )
+
+
+def _planned_item(plan: PlannedRun) -> PlannedItem:
+    return PlannedItem(
+        schedule_id=plan.schedule_id or None,
+        worker_id=plan.worker_id,
+        title=clean_line(plan.title),
+        rule=plan.rule,
+        next_run=utc_text(plan.next_ms),
+        price=plan.price,
+        as_of=utc_text(plan.read_ms),
+    )

@@ -1,0 +1,147 @@
+"""The runs board: what needs the person, what runs, what ended, what comes next, and what each costs.
+
+It shows what the history has. Its keys look, mark and open; none of them sends a message.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, Final
+
+from textual import work
+from textual.content import Content
+
+from handinger_tui.core.columns import Row, Tone
+from handinger_tui.core.errors import HandingerError
+from handinger_tui.core.runs import (
+    COLUMNS,
+    NO_STOP,
+    Board,
+    Entry,
+    SessionRun,
+    board_row,
+    entry_lines,
+    in_place,
+)
+from handinger_tui.ui.keys import Where, bindings
+from handinger_tui.ui.pages.list_page import ListPage
+
+if TYPE_CHECKING:
+    from handinger_tui.ui.front import Front
+
+EMPTY: Final = "Nothing runs, and nothing needs you. Press a to show quiet sessions."
+NO_SESSION: Final = "No session of its worker is on this computer."
+EVERY_S: Final = 1.0
+"""Seconds between two looks at the history."""
+RunAct = Callable[[SessionRun], Awaitable[str | None]]
+Show = Callable[[str], Coroutine[Any, Any, object]]
+
+
+class RunsPage(ListPage[Entry]):
+    """The board. A row stays where it is until the person sorts, whatever becomes of its run."""
+
+    BINDINGS = bindings(Where.RUNS, Where.LIST, Where.SCREEN)
+    NAME = "runs"
+    COLUMNS = COLUMNS
+    NEEDS_ITEM = frozenset({"show"})
+    empty = EMPTY
+
+    def __init__(
+        self,
+        board: Callable[[bool], Awaitable[Board]],
+        acts: Mapping[str, RunAct],
+        shows: Mapping[str, Show],
+        interaction: Front,
+        now_ms: Callable[[], int],
+    ) -> None:
+        """`acts` and `shows`: what the keys `act(NAME)` and `show(NAME)` do, by NAME.
+
+        `board` reads the board, True: with quiet sessions. An act returns its result as a sentence.
+        """
+        super().__init__(interaction, "known on this computer")
+        self._read_board, self._acts, self._shows, self._now_ms = board, acts, shows, now_ms
+        self._board = Board()
+        self._with_quiet = self._is_renewing = False
+        self._order: Sequence[str] = ()
+
+    def on_mount(self) -> None:
+        super().on_mount()
+        self.set_interval(EVERY_S, self.reload)
+
+    @work(group="renew")
+    async def reload(self) -> None:
+        """Show the board as it is by now, unless it is being read."""
+        if self._is_renewing or not self._is_read:
+            return
+        self._is_renewing = True
+        try:
+            # An unreadable history is reported where it is needed, not once a second.
+            with suppress(HandingerError):
+                self.renew(await self.read())
+        finally:
+            self._is_renewing = False
+
+    async def read(self) -> Sequence[Entry]:
+        """Read the board; rows that are shown already keep their places."""
+        self._board = await self._read_board(self._with_quiet)
+        entries = in_place(self._order, self._board.entries(self._now_ms()))
+        self._order = [entry.key for entry in entries]
+        return entries
+
+    def row(self, item: Entry) -> Row:
+        return board_row(item, self._now_ms())
+
+    def key(self, item: Entry) -> str:
+        return item.key
+
+    def copied(self, item: Entry) -> tuple[str, str]:
+        return item.worker_id or "", "the id of the worker"
+
+    def head(self) -> Iterable[str]:
+        """The counts, and what is reached for all of them."""
+        now_ms = self._now_ms()
+        is_sorted = [*self._order] == [entry.key for entry in self._board.entries(now_ms)]
+        yield self._board.head(now_ms) + ("" if is_sorted else " · s sorts")
+        yield from (f"! {need.text} {need.act}" for need in self._board.needs(now_ms) if not need.key)
+
+    def foot(self, item: Entry) -> Iterable[Content]:
+        """What the selected row needs, and all facts about it."""
+        # On a low screen the rows need the room.
+        for line in entry_lines(item, self._now_ms())[: 1 if self.size.height < 22 else None]:
+            yield Content.styled(line, Tone.PLAIN if line.startswith("!") else Tone.FAINT)
+
+    # -- keys ----------------------------------------------------------------------------------
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """These rows have one order, and a schedule is no run."""
+        if action in ("sort", "reverse"):
+            return False
+        if action == "act":
+            return isinstance(self.table.current, SessionRun)
+        return super().check_action(action, parameters)
+
+    def action_act(self, name: str) -> None:
+        """Do something with the selected run, and stay here."""
+        run = self.table.current
+        if isinstance(run, SessionRun):
+            self.change(self._acts[name](run))
+
+    def action_show(self, name: str) -> None:
+        """Close, and show the session. Nothing is sent."""
+        entry = self.table.current
+        if entry is None or not entry.session_id:
+            self.note(NO_SESSION)
+        else:
+            self.dismiss()
+            self._interaction.open(self._shows[name](entry.session_id))
+
+    def action_stop(self) -> None:
+        self.note(NO_STOP)
+
+    def action_arrange(self) -> None:
+        self._order = ()
+        self.action_reload()
+
+    def action_quiet(self) -> None:
+        self._with_quiet = not self._with_quiet
+        self.action_arrange()
