@@ -76,6 +76,8 @@ def claim(connection: sqlite3.Connection, turn_id: str, run: str, is_alive: Call
         connection.execute(
             "UPDATE turns SET settled_ms = NULL, run = ? WHERE turn_id = ?", (run, pack(turn_id))
         )
+        # What a program that was killed had offered to another one is not sent by both.
+        connection.execute("DELETE FROM offers WHERE turn_id = ?", (pack(turn_id),))
         return True
 
 

@@ -47,6 +47,18 @@ async def test_without_a_running_program_nothing_is_offered(tmp_path: Path) -> N
         assert not await shell.offers.take_back("turn_2")
 
 
+async def test_the_offer_of_a_killed_program_has_one_heir(tmp_path: Path) -> None:
+    async with opened(tmp_path / "h.db") as app:
+        await app.open_turn(session(), RUNNING)
+        async with opened(tmp_path / "h.db") as shell:
+            await shell.open_turn(session(), MESSAGE)
+            assert await shell.offers.offer("turn_2")
+        async with opened(tmp_path / "h.db") as next_app:
+            assert [one.turn_id for _, one in await next_app.unsettled()] == ["turn_2"]
+            is_claimed, offered = await asyncio.gather(next_app.claim("turn_2"), app.offers.take())
+            assert is_claimed is not bool(offered)
+
+
 async def test_what_a_killed_program_took_is_left_for_the_next_one(tmp_path: Path) -> None:
     async with opened(tmp_path / "h.db") as shell:
         async with opened(tmp_path / "h.db") as app:
