@@ -201,11 +201,11 @@ def main() -> int:
             text = path.read_text("utf-8")
             path.write_text(text.replace(broken.old, broken.new, 1), "utf-8")
             began = time.monotonic()
-            has_failed, said = fails(test, tree)
+            has_failed, summary = fails(test, tree)
             path.write_text(text, "utf-8")
             missed += not has_failed
             mark = "fails" if has_failed else "DOES NOT FAIL"
-            print(f"{test}: {mark} ({time.monotonic() - began:.0f} s, {said})", flush=True)
+            print(f"{test}: {mark} ({time.monotonic() - began:.0f} s, {summary})", flush=True)
     print(f"{missed} do not fail")
     return min(missed, 1)
 
