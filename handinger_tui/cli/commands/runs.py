@@ -141,4 +141,8 @@ def _append(
     return lines
 
 
-COMMANDS: Final = {"runs": Implementation(DESCRIPTION, _add_arguments, run)}
+EXAMPLES: Final = (
+    "runs --watch",
+    "runs --attention --json",
+)
+COMMANDS: Final = {"runs": Implementation(DESCRIPTION, _add_arguments, run, EXAMPLES)}
