@@ -137,6 +137,8 @@ class SessionRun(Struct, frozen=True):
     ended_ms: int | None = None
     event_ms: int | None = None
     """The last event that was received; of one that nothing watches, the last reading."""
+    alive: bool = False
+    """Its local worker still runs, in this program."""
     activity: str = ""
     """What that event was, or what the worker says that it does."""
     usd: Total = Total(None)
@@ -173,7 +175,7 @@ class SessionRun(Struct, frozen=True):
     def under_way(self) -> bool:
         """Whether it runs as far as is known. What a local worker ran ended with its program."""
         if self.status is TurnStatus.RUNNING:
-            return not self.simulated
+            return self.alive or not self.simulated
         is_live = self.status in LIVE and self.status is not TurnStatus.QUEUED
         return is_live and (self.watched or not self.simulated)
 
@@ -421,7 +423,8 @@ def in_place(shown: Sequence[str], entries: Sequence[Entry]) -> list[Entry]:
 def with_session(run: SessionRun, session: Session, *, held: bool) -> SessionRun:
     """The run with what only memory knows: what the worker does, and whether its queue is held."""
     turn = next((turn for turn in reversed(session.turns) if turn.live and turn.sent_ms), None)
-    return replace(run, activity="" if turn is None else activity_of(turn), held=held)
+    activity = "" if turn is None else activity_of(turn)
+    return replace(run, activity=activity, held=held, alive=session.unwatched is not None)
 
 
 def activity_of(turn: Turn) -> str:

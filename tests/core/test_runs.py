@@ -247,6 +247,8 @@ def test_what_a_local_worker_ran_ended_with_its_program() -> None:
     assert not local.under_way
     assert section_of(local, NOW) is Section.QUIET
     assert local.word(NOW) == "incomplete"
+    # In the program that has it, it goes on when it is not watched.
+    assert section_of(replace(local, alive=True), NOW) is Section.RUNNING
 
 
 def test_a_run_that_ended_is_never_running() -> None:
