@@ -349,25 +349,25 @@ def _after_the_end(run: SessionRun) -> Iterable[Need]:
     fault = clean_line("" if run.fault is None else run.fault.message, 200)
     if run.status is TurnStatus.UNKNOWN:
         text = "It is not known whether the message arrived, so it may have been charged."
-        yield Need(Reason.DOUBT, text, "Enter opens it, /attach reads its worker again (free)", run.key)
+        yield Need(Reason.DOUBT, text, "Enter opens it, /attach reads its worker again (free).", run.key)
     elif run.status in _FAILED and run.fault is not None and run.fault.kind in _REFUSED_KEY:
-        yield Need(Reason.KEY, fault, "Check the key: handinger-tui doctor", run.key)
+        yield Need(Reason.KEY, fault, "Check the key: handinger-tui doctor.", run.key)
     elif run.status in _FAILED:
-        yield Need(Reason.FAILED, fault or "The run failed.", "Enter opens it; u marks it as read", run.key)
+        yield Need(Reason.FAILED, fault or "The run failed.", "Enter opens it; u marks it as read.", run.key)
 
 
 def _while_running(run: SessionRun, now_ms: int) -> Iterable[Need]:
     if run.is_runaway and (run.under_way or run.unread) and run.usual.high is not None:
         high = amount_text(run.usual.high, run.usual.unit)
         text = f"{run.cost}: nine of ten of its turns cost at most {high}."
-        act = "Enter opens it; the dashboard may stop it" if run.under_way else "Enter opens it"
+        act = "Enter opens it; the dashboard may stop it." if run.under_way else "Enter opens it."
         yield Need(Reason.COST, text, act, run.key)
     if run.is_silent(now_ms):
         silence = one_unit((now_ms - (run.event_ms or now_ms)) // 1000)
         usual = run.usual.high_ms
         usually = "" if usual is None else f" Nine of ten of its turns are over in {duration(usual)}."
         text = f"No event for {silence}.{usually}"
-        yield Need(Reason.SILENT, text, "Enter opens it; w stops watching it", run.key)
+        yield Need(Reason.SILENT, text, "Enter opens it; w stops watching it.", run.key)
 
 
 def _standing(run: SessionRun) -> Iterable[Need]:
@@ -376,14 +376,14 @@ def _standing(run: SessionRun) -> Iterable[Need]:
     if run.held and run.waiting:
         wait = "waits" if run.waiting == 1 else "wait"
         text = f"{plural(run.waiting, 'queued message')} {wait} until you send {_them(run.waiting)}."
-        yield Need(Reason.HELD, text, "Enter opens it; nothing is sent by that", run.key)
+        yield Need(Reason.HELD, text, "Enter opens it; nothing is sent by that.", run.key)
     if run.unassigned is not None:
         words = cost_words(run.unassigned, Total(None))
         text = f"{words} of its worker belongs to no turn here."
         yield Need(
             Reason.UNASSIGNED,
             text[:1].upper() + text[1:],
-            "F9 assigns it to a turn; u marks it as read",
+            "F9 assigns it to a turn; u marks it as read.",
             run.key,
         )
 
@@ -512,7 +512,7 @@ def new_words(run: SessionRun) -> str:
 
 def entry_lines(entry: Entry, now_ms: int) -> list[str]:
     """All about a row: what it needs, with the act of each; then the facts that have no room in a column."""
-    lines = [f"! {need.reason}: {need.text} {need.act}." for need in needs_of(entry, now_ms)]
+    lines = [f"! {need.reason}: {need.text} {need.act}" for need in needs_of(entry, now_ms)]
     if isinstance(entry, PlannedRun):
         when = moment_text(local_time(entry.next_ms), local_time(now_ms))
         rule = clean_line(entry.rule, 60)
