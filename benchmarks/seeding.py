@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from benchmarks.content import answer
 from handinger_tui.core.stream import Frame, Framing, Marker, ReadReason
-from handinger_tui.core.turns.session import Session
+from handinger_tui.core.turns.session import RemoteTurn, Session
 from handinger_tui.core.turns.turn import TurnRequest
 from handinger_tui.ledger.ledger import Ledger
 
@@ -22,6 +22,8 @@ CHARACTERS: Final = 2_500
 """Tokens of an answer: 2,000 answers are 5 million characters."""
 TOKENS: Final = 640
 """About as many tokens, one per stored event."""
+TOGETHER: Final = 200
+"""Turns that are stored in one transaction, so that many are stored soon."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +40,7 @@ class Seed:
 
 
 def frames(seed: Seed, number: int) -> Iterator[Frame]:
-    """The frames of a received turn: markers, one frame for each event, and the worker after it."""
+    """The frames of a received turn: markers, one frame for each event, the worker before and after it."""
     mark = seed.mark if number == seed.turns - 1 else "so much for that"
     tokens = answer("prose", seed.tokens + number % 7, mark)
     events: list[dict[str, Any]] = [
@@ -51,8 +53,9 @@ def frames(seed: Seed, number: int) -> Iterator[Frame]:
         {"type": "finish", "finishReason": "stop"},
     ]
     # Its messages are left out: the worker of a real turn would repeat the complete conversation each time.
-    worker = {"id": WORKER, "object": "worker", "status": "completed", "running": False}
-    worker |= {
+    idle = {"id": WORKER, "object": "worker", "status": "completed", "running": False}
+    before = idle | {"usage": {"costUsd": 0.01 * number, "credits": number}}
+    worker = idle | {
         "output_text": "".join(tokens),
         "usage": {"costUsd": 0.01 * (number + 1), "credits": number + 1},
     }
@@ -64,6 +67,7 @@ def frames(seed: Seed, number: int) -> Iterator[Frame]:
         "worker_id": WORKER,
     }
     contents: list[tuple[Framing, str, object]] = [
+        (Framing.JSON, ReadReason.BEFORE, before),
         (Framing.NOTE, Marker.SENDING, {"worker_id": WORKER}),
         (Framing.NOTE, Marker.OPENED, opened),
         *((Framing.SSE, "", event) for event in events),
@@ -83,17 +87,20 @@ async def _write(seed: Seed, database: Path, base_url: str) -> None:
     await ledger.start()
     try:
         session = Session(SESSION, BEGAN_MS, worker_id=WORKER, base_url=base_url)
-        for number in range(seed.turns):
-            turn_id = f"turn_{number:06}"
-            request = TurnRequest(
-                turn_id, f"Question {number} of many", BEGAN_MS + number * 60_000, target_id=WORKER
-            )
-            await ledger.open_turn(session, request)
-            for frame in frames(seed, number):
-                ledger.append(turn_id, frame)
-            await ledger.close_turn(session, turn_id)
+        for first in range(0, seed.turns, TOGETHER):
+            numbers = range(first, min(first + TOGETHER, seed.turns))
+            session = await ledger.adopt(session, [_turn(seed, number) for number in numbers])
     finally:
         await ledger.aclose()
+
+
+def _turn(seed: Seed, number: int) -> RemoteTurn:
+    began_ms = BEGAN_MS + number * 60_000
+    prompt = f"Question {number} of many"
+    request = TurnRequest(
+        f"turn_{number:06}", prompt, began_ms, target_id=WORKER, seen_before=0, service_ms=began_ms
+    )
+    return RemoteTurn(request, tuple(frames(seed, number)))
 
 
 def seed_home(seed: Seed, home: Path, base_url: str) -> None:

@@ -147,8 +147,7 @@ def load(
     Raises:
         SettingsError: names the wrong flag, variable or line, and what to do.
     """
-    given = [name for name, text in environ.items() if name.startswith(_PREFIX) and text.strip()]
-    _check_names([name.removeprefix(_PREFIX) for name in given], _VARIABLES, "The environment", _PREFIX)
+    _check_variables(environ)
     config = _read_file(file_text, file_name)
     name = (
         flags.profile or environment_value(environ, "HANDINGER_PROFILE") or config.get("profile") or "default"
@@ -197,6 +196,27 @@ def load(
         local_pace=_read_pace(environ),
         tag_rules=_read_tag_rules(environ, config, file_name),
     )
+
+
+def _check_variables(environ: Mapping[str, str]) -> None:
+    """Refuse an unknown variable that is meant for us. Raises SettingsError."""
+    names = {f"{_PREFIX}{name}" for name in _VARIABLES}
+    for variable, text in environ.items():
+        if variable not in names and text.strip() and (name := _our_name(variable)):
+            near = difflib.get_close_matches(name, _VARIABLES, 1, 0.5)
+            hint = (
+                f"Did you mean {_PREFIX + near[0]!r}?" if near else "docs/configuration.md lists all of them."
+            )
+            raise SettingsError(f"The environment: unknown setting {variable!r}.", hint)
+
+
+def _our_name(variable: str) -> str:
+    """What stands behind HANDINGER_, in any case, without its underscore, or misspelled; "" for none."""
+    ours = _PREFIX.removesuffix("_")
+    word, _, rest = variable.upper().partition("_")
+    if rest and word.startswith(ours):
+        return variable.upper().removeprefix(ours).removeprefix("_")
+    return rest if difflib.get_close_matches(word, (ours,), 1, 0.88) else ""
 
 
 def _look_up(
@@ -282,12 +302,13 @@ def _read_file(text: str, file_name: str) -> dict[str, Any]:
     return config
 
 
-def _check_names(table: Iterable[str], names: tuple[str, ...], where: str, prefix: str = "") -> None:
+def _check_names(table: Iterable[str], names: tuple[str, ...], where: str) -> None:
     for name in table:
         if name not in names:
-            near = difflib.get_close_matches(name, names, 1, 0.5)
-            hint = f"Did you mean {prefix + near[0]!r}?" if near else f"Use one of: {', '.join(names)}."
-            raise SettingsError(f"{where}: unknown setting {prefix + name!r}.", hint)
+            plain = {one.casefold(): one for one in names}
+            near = difflib.get_close_matches(name.casefold(), plain, 1, 0.5)
+            hint = f"Did you mean {plain[near[0]]!r}?" if near else f"Use one of: {', '.join(names)}."
+            raise SettingsError(f"{where}: unknown setting {name!r}.", hint)
 
 
 def _check_strings(config: Mapping[str, Any], file_name: str) -> None:

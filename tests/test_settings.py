@@ -334,6 +334,9 @@ def test_ids_of_keys_need_no_quotes_in_the_file() -> None:
         ("HANDINGER_KEY", "HANDINGER_API_KEY"),
         ("HANDINGER_URL", "HANDINGER_BASE_URL"),
         ("HANDINGER_CREDITS_USD", "HANDINGER_CREDIT_USD"),
+        ("handinger_limit_day_usd", "HANDINGER_LIMIT_DAY_USD"),
+        ("HANDINGERLIMIT_DAY_USD", "HANDINGER_LIMIT_DAY_USD"),
+        ("HANDIGNER_LIMIT_DAY_USD", "HANDINGER_LIMIT_DAY_USD"),
     ],
 )
 def test_a_misspelled_variable_is_refused_so_that_no_limit_vanishes(name: str, suggestion: str) -> None:
@@ -343,6 +346,13 @@ def test_a_misspelled_variable_is_refused_so_that_no_limit_vanishes(name: str, s
 
 
 def test_variables_that_are_empty_or_of_others_are_no_settings() -> None:
-    settled(HANDINGER_SOMETHING="", HANDINGER_LOG="debug", HANDINGERS="x", OTHER="y")
+    settled(
+        HANDINGER_SOMETHING="",
+        HANDINGER_LOG="debug",
+        HANDINGERS="x",
+        OTHER="y",
+        HANDLER_LIMIT="1",
+        HANDING_OVER="1",
+    )
     with pytest.raises(SettingsError, match="unknown setting"):
         settled(HANDINGER_SOMETHING="x")

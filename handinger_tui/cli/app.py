@@ -153,6 +153,7 @@ async def _run(
             _leave_on_signals(app)
             await app.run_async(mouse=not getattr(args, "no_mouse", False))
             finished_app = app
+            _ignore_interrupts()
     finally:
         # Also printed when the history cannot be closed, as on a full disk: then it is needed most.
         if finished_app is not None:
@@ -200,6 +201,17 @@ def _leave_on_signals(app: HandingerApp) -> None:
         # Event loops of Windows have no signal handlers.
         with suppress(NotImplementedError):
             loop.add_signal_handler(number, partial(quit_app, code))
+
+
+def _ignore_interrupts() -> None:
+    """Ignore SIGINT to the end: the person has quit, and one more Ctrl+C must not cut what is stored then.
+
+    The terminal is out of raw mode by now, so keys send signals.
+    """
+    with suppress(NotImplementedError):
+        # First, since the loop would restore the default when it closes.
+        asyncio.get_running_loop().remove_signal_handler(signal.SIGINT)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def app_options(args: argparse.Namespace, settings: Settings, stack: AsyncExitStack) -> AppOptions:

@@ -16,7 +16,7 @@ from handinger_tui.cli import signals
 from handinger_tui.cli.commands import SUBCOMMANDS, Implementation
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from decimal import Decimal
 
 
@@ -100,16 +100,34 @@ class Parser(argparse.ArgumentParser):
         """Parse, and refuse what is left over, or would be lost."""
         parsed, extras = self.parse_known_args(args, namespace)
         if extras:
-            are_words = not any(word.startswith("-") for word in extras)
-            self.error(
-                f"unrecognized arguments: {' '.join(extras)}",
-                "A text of several words needs quotes." if are_words else "",
-            )
+            option = next((word for word in extras if word.startswith("-")), None)
+            hint = "A text of several words needs quotes." if option is None else self._nearest_option(option)
+            self.error(f"unrecognized arguments: {' '.join(extras)}", hint)
         for options in self.given.values():
             if len(options) > 1:
                 names = " and ".join(dict.fromkeys(options.values()))
                 self.error(f"two different values for {names}", "Use the option once.")
         return parsed
+
+    def _nearest_option(self, typed: str) -> str:
+        """What a misspelled option may have been; "" for nothing similar."""
+        import difflib  # for errors only
+
+        names = [name for action in walk(self) for name in action.option_strings]
+        near = difflib.get_close_matches(typed.partition("=")[0], names, 1)
+        return f"Did you mean {near[0]}?" if near else ""
+
+    def _check_value(self, action: argparse.Action, value: Any) -> None:
+        """Refuse a value that is none of the choices, with the nearest one."""
+        try:
+            super()._check_value(action, value)
+        except argparse.ArgumentError as problem:
+            import difflib  # for errors only
+
+            near = difflib.get_close_matches(str(value), [str(one) for one in action.choices or ()], 1)
+            if not near:
+                raise
+            self.error(str(problem), f"Did you mean {near[0]}?")
 
     def error(self, message: str, hint: str = "") -> NoReturn:
         """Raise UsageExit, which is reported as all errors are."""
@@ -129,6 +147,15 @@ class Parser(argparse.ArgumentParser):
         out = file or sys.stderr
         out.write(message)
         out.flush()
+
+
+def walk(parser: argparse.ArgumentParser) -> Iterator[argparse.Action]:
+    """All arguments of a parser, with those of its actions. argparse has no public list of them."""
+    for action in parser._actions:
+        yield action
+        if isinstance(action, argparse._SubParsersAction):
+            for inner in action.choices.values():
+                yield from walk(inner)
 
 
 def add_json_option(parser: argparse._ActionsContainer, words: str = "JSON on stdout") -> None:
@@ -187,6 +214,18 @@ def add_limit_options(parser: argparse._ActionsContainer, reached: str) -> None:
     """Add spending limits; `reached` is the help: what happens when one is reached."""
     parser.add_argument("--max-cost", type=_parse_amount, metavar="USD", help=reached)
     parser.add_argument("--max-credits", type=_parse_amount, metavar="N", help="the same, in credits")
+
+
+def add_message_options(group: argparse._ActionsContainer, reached: str) -> None:
+    """Add what goes with a message. `reached`: the help of the limits."""
+    group.add_argument("-b", "--budget", choices=BUDGETS, help="budget of the turn")
+    group.add_argument(
+        "-f", "--file", action="append", default=[], metavar="PATH", help="attach a file (repeatable)"
+    )
+    add_limit_options(group, reached)
+    group.add_argument(
+        "--allow-unmeasured", action="store_true", help="send even if a limit cannot be enforced"
+    )
 
 
 def add_screen_options(parser: argparse.ArgumentParser) -> None:
@@ -381,16 +420,9 @@ def main_parser() -> Parser:
         "-r", "--resume", nargs="?", const="", metavar="ID", help="resume a session (without ID: choose one)"
     )
     turn = parser.add_argument_group("turn")
-    turn.add_argument("-b", "--budget", choices=BUDGETS, help="budget of the turn")
-    turn.add_argument(
-        "-f", "--file", action="append", default=[], metavar="PATH", help="attach a file (repeatable)"
-    )
+    add_message_options(turn, "stop sending once the session has cost this much")
     turn.add_argument("--detach", action="store_true", help="send, print the ids and exit")
     turn.add_argument("--dry-run", action="store_true", help="show the request and its typical cost only")
-    add_limit_options(turn, "stop sending once the session has cost this much")
-    turn.add_argument(
-        "--allow-unmeasured", action="store_true", help="send even if a limit cannot be enforced"
-    )
     turn.add_argument("--no-history", action="store_true", help="keep no record; limits count this run only")
     turn.add_argument(
         "-p",

@@ -12,8 +12,9 @@ from handinger_tui.cli.local_files import default_paths
 from handinger_tui.cli.output import put, say
 from handinger_tui.cli.session_choice import chosen_session_id, destination_of, find_target_session
 from handinger_tui.cli.wiring import client_of, open_ledger, turn_client_of
+from handinger_tui.core.documents import AnyJson, Document, LimitPart, Part, SpreadPart, members
 from handinger_tui.core.formatting import size
-from handinger_tui.core.jsontext import Json, JsonObject, as_object, dump
+from handinger_tui.core.jsontext import dump
 from handinger_tui.core.money.limits import Gauge, LimitReached
 from handinger_tui.core.money.typical_cost import TypicalCost
 from handinger_tui.core.safety import clean, clean_json
@@ -26,8 +27,6 @@ if TYPE_CHECKING:
     from handinger_tui.core.errors import HandingerError
     from handinger_tui.ledger.ledger import Ledger
     from handinger_tui.settings import Settings
-
-SCHEMA = "handinger-tui/dry-run/1"
 
 
 def run(args: argparse.Namespace, settings: Settings, prompt: str, files: tuple[Attachment, ...]) -> int:
@@ -60,9 +59,9 @@ async def _run(
         refusal = ledger.no_history or reached
     finally:
         await ledger.aclose()
-    request = _request_object(settings, turn_request)
+    request = _request_part(settings, turn_request)
     if args.output_format in ("json", "stream-json"):
-        put(dump(clean_json(_result_object(request, typical_cost, gauges, refusal))))
+        put(dump(clean_json(members(_document(request, typical_cost, gauges, refusal)))))
     else:
         put(_result_text(request, typical_cost, gauges, refusal))
     if refusal is None:
@@ -82,58 +81,95 @@ async def _target_session(ledger: Ledger, args: argparse.Namespace, settings: Se
     return session or Session("", 0, target, stored_worker_id, settings.generation, settings.base_url)
 
 
-def _request_object(settings: Settings, turn_request: TurnRequest) -> JsonObject:
-    """Return route and body as the client would send them, without the key itself."""
+class RequestFile(Part, frozen=True):
+    """A file that is sent along. `size`: in bytes."""
+
+    name: str
+    size: int
+    media_type: str
+
+
+class RequestPart(Part, frozen=True):
+    """Route and body as they would be sent, without the key."""
+
+    method: str
+    url: str
+    service: str
+    key: str
+    content_type: str
+    body: dict[str, AnyJson]
+    files: list[RequestFile]
+
+
+class UsualCost(Part, frozen=True):
+    """What such turns usually cost."""
+
+    budget: str
+    usd: SpreadPart
+    credits: SpreadPart
+    of_other_workers: bool
+
+
+class DryRun(Document, frozen=True, tag="handinger-tui/dry-run/1"):
+    """What `--dry-run` prints: the request that would be sent, its usual cost, and the limits."""
+
+    request: RequestPart
+    usual: UsualCost
+    limits: list[LimitPart]
+    would_send: bool
+    sent: bool
+
+
+def _request_part(settings: Settings, turn_request: TurnRequest) -> RequestPart:
     address = "http://127.0.0.1" if settings.local else settings.base_url
     client = client_of(settings, address, settings.key.reveal() or "local-worker")
-    url, members = turn_client_of(settings, client).turn_request(turn_request)
-    files: list[Json] = [
-        {"name": file.name, "size": file.size, "media_type": file.media_type}
+    url, body = turn_client_of(settings, client).turn_request(turn_request)
+    files = [
+        RequestFile(name=file.name, size=file.size, media_type=file.media_type)
         for file in turn_request.attachments
     ]
-    return {
-        "method": "POST",
-        "url": url.removeprefix(address) if settings.local else url,
-        "service": "local worker" if settings.local else settings.base_url,
-        "key": "none needed" if settings.local else f"sent, ends in {settings.key.tail() or '…'}",
-        "content_type": "multipart/form-data" if files else "application/json",
-        "body": {**members},
-        "files": files,
-    }
+    return RequestPart(
+        method="POST",
+        url=url.removeprefix(address) if settings.local else url,
+        service="local worker" if settings.local else settings.base_url,
+        key="none needed" if settings.local else f"sent, ends in {settings.key.tail() or '…'}",
+        content_type="multipart/form-data" if files else "application/json",
+        body={**body},
+        files=files,
+    )
 
 
-def _result_object(
-    request: JsonObject, typical_cost: TypicalCost, gauges: tuple[Gauge, ...], refusal: HandingerError | None
-) -> JsonObject:
-    limits: list[Json] = [gauge.json_object for gauge in gauges]
-    ranges: JsonObject = {
-        "budget": typical_cost.budget,
-        "usd": typical_cost.usd.json,
-        "credits": typical_cost.credits.json,
-        "of_other_workers": typical_cost.everywhere,
-    }
-    outcome: JsonObject = {"would_send": refusal is None, "sent": False}
-    return {"schema": SCHEMA, "request": request, "usual": ranges, "limits": limits, **outcome}
+def _document(
+    request: RequestPart, typical_cost: TypicalCost, gauges: tuple[Gauge, ...], refusal: HandingerError | None
+) -> DryRun:
+    usual = UsualCost(
+        budget=typical_cost.budget,
+        usd=typical_cost.usd.part,
+        credits=typical_cost.credits.part,
+        of_other_workers=typical_cost.everywhere,
+    )
+    return DryRun(
+        request=request,
+        usual=usual,
+        limits=[gauge.part for gauge in gauges],
+        would_send=refusal is None,
+        sent=False,
+    )
 
 
 def _result_text(
-    request: JsonObject, typical_cost: TypicalCost, gauges: tuple[Gauge, ...], refusal: HandingerError | None
+    request: RequestPart, typical_cost: TypicalCost, gauges: tuple[Gauge, ...], refusal: HandingerError | None
 ) -> str:
-    body = as_object(request["body"])
-    service = "" if str(request["url"]).startswith(str(request["service"])) else f"{request['service']}; "
+    service = "" if request.url.startswith(request.service) else f"{request.service}; "
     lines = [
         "Dry run: nothing is sent. The request would be:",
-        f"  {request['method']} {request['url']}   ({service}key: {request['key']})",
+        f"  {request.method} {request.url}   ({service}key: {request.key})",
     ]
     lines += [
-        f"  {name}: {clean(value) if isinstance(value, str) else dump(value)}" for name, value in body.items()
+        f"  {name}: {clean(value) if isinstance(value, str) else dump(value)}"
+        for name, value in request.body.items()
     ]
-    for entry in request["files"] if isinstance(request["files"], list) else []:
-        file = as_object(entry)
-        length = file["size"]
-        lines.append(
-            f"  file: {clean(str(file['name']))} ({size(length if isinstance(length, int) else None)})"
-        )
+    lines += [f"  file: {clean(file.name)} ({size(file.size)})" for file in request.files]
     lines.append(f"Cost: {typical_cost.text}.")
     lines += [f"{gauge.limit.scope.heading}: {gauge.spent_text}; {gauge.free_text}." for gauge in gauges]
     if refusal is not None:

@@ -48,6 +48,9 @@ if TYPE_CHECKING:
     from handinger_tui.settings import Settings
 
 PAINTS_A_SECOND = 30
+OFFER_S, OFFER_LOOK_S = 5.0, 0.1
+"""Seconds in which the app takes a message that it is to send (it looks once each), and between our looks."""
+HELD: Final = "The earlier message did not complete, so yours was not sent."
 RECOVERY_S = 5.0
 """Maximum seconds a run spends on recovering turns that an earlier run left open."""
 SIGNAL_GRACE_S = 2.0
@@ -97,6 +100,8 @@ class Headless:
         """Ids of the turns that the session had before this run."""
         self._paint_scheduled = False
         self._is_stdout_closed = False
+        self._is_handed_over = False
+        """Another program sends the message."""
         self._limit_messages = LimitMessages()
         # Expanded here so that an error comes before anything is sent.
         self._output = expand_path(args.output) if args.output else None
@@ -195,7 +200,10 @@ class Headless:
     ) -> str:
         actor = services.engine.actor(self._session_id)
         message = (prompt, self._settings.budget, attachments)
-        if await self._is_worker_busy(services):
+        is_busy = await self._is_worker_busy(services)
+        if self._args.command == "send" and (is_busy or actor.session.has_other_at_work("")):
+            return await self._send_behind(services, *message)
+        if is_busy:
             return await actor.store_unsent(*message, STILL_BUSY)
         start = StartPolicy.UNMEASURED if self._args.allow_unmeasured else StartPolicy.MEASURED
         try:
@@ -212,6 +220,28 @@ class Headless:
             raise
         except LedgerError as problem:
             raise NoHistory(problem.summary, NO_HISTORY_HINT) from None
+
+    async def _send_behind(
+        self, services: Services, prompt: str, budget: str, attachments: tuple[Attachment, ...]
+    ) -> str:
+        """Leave a message to the program that watches the session, else send it when the running turn ends.
+
+        Exactly one of the two programs sends it.
+        """
+        actor, offers = services.engine.actor(self._session_id), services.ledger.offers
+        turn_id, is_offered = await actor.offer(prompt, budget, attachments)
+        if is_offered:
+            for _ in range(round(OFFER_S / OFFER_LOOK_S)):
+                await asyncio.sleep(OFFER_LOOK_S)
+                if not await offers.is_open(turn_id):
+                    break
+            if not await actor.take_back(turn_id):
+                self._is_handed_over = True
+                return turn_id
+        say("The worker still runs an earlier message. This one is sent when it has ended; ^C withdraws it.")
+        await actor.watch()
+        await actor.resume()
+        return turn_id
 
     async def _is_worker_busy(self, services: Services) -> bool:
         """Whether an earlier turn of the session still runs, by a GET: the message would be refused."""
@@ -236,6 +266,8 @@ class Headless:
 
     async def _wait_for_end(self, services: Services) -> None:
         """Wait for the end of the turn; with `--detach` only until the worker id is known."""
+        if self._is_handed_over:
+            return
         recovery = asyncio.create_task(self._settle_earlier(services))
         try:
             if self._args.detach:
@@ -250,8 +282,14 @@ class Headless:
     async def _wait_for_worker_id(self, services: Services) -> None:
         engine, changed = services.engine, asyncio.Event()
         unsubscribe = engine.subscribe(lambda _session_id: changed.set())
+        actor = engine.actor(self._session_id)
         try:
             while (turn := engine.session(self._session_id).find(self._turn_id)) and not _can_detach(turn):
+                if (hold := actor.queue.hold) is not None and self._turn_id in actor.queue.ids:
+                    # The turn before it did not complete, or a limit is reached.
+                    say(hold.gauge.blocked_text if hold.gauge is not None else HELD)
+                    await actor.withdraw(self._turn_id)
+                    return
                 changed.clear()
                 await changed.wait()
         finally:
@@ -391,6 +429,9 @@ class Headless:
             say(f"Watch it: handinger-tui attach {one_word(worker_id)}")
         if self._signal is not None:
             return self._signal
+        if self._is_handed_over:
+            say("Queued: the program that watches this session sends it when the running message has ended.")
+            return Exit.OK
         if self._args.detach and turn.status in (TurnStatus.RUNNING, TurnStatus.COMPLETED):
             return Exit.OK
         return Exit.LOCAL_IO if self._is_stdout_closed else exit_of(turn)

@@ -10,12 +10,14 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Final, TextIO
 
 from handinger_tui.cli.args import KEY_PREFIX
-from handinger_tui.core.jsontext import JsonObject, dump
+from handinger_tui.core.jsontext import dump
 from handinger_tui.core.safety import clean, clean_json
 
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Mapping
+
+    from handinger_tui.core.documents import Document
 
 
 def has_colors(environ: Mapping[str, str]) -> bool:
@@ -80,9 +82,11 @@ def is_confirmed(question: str) -> bool:
     return sys.stdin.readline().strip().lower() in ("y", "yes")
 
 
-def put_result(args: argparse.Namespace, value: JsonObject, text: str) -> None:
+def put_result(args: argparse.Namespace, value: Document, text: str) -> None:
     """Print a result to stdout, as JSON with `--json`, else as text."""
-    put(dump(clean_json(value)) if args.json else text)
+    from handinger_tui.core.documents import members  # not for the first frame
+
+    put(dump(clean_json(members(value))) if args.json else text)
 
 
 def sentence(text: str) -> str:

@@ -7,7 +7,7 @@ import sys
 from abc import ABC, abstractmethod
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final, TextIO
+from typing import TYPE_CHECKING, Final, Literal, TextIO
 
 from msgspec.structs import replace
 
@@ -17,15 +17,26 @@ from handinger_tui.cli.commands import SUBCOMMANDS
 from handinger_tui.cli.exit_codes import Exit, exit_of_kind
 from handinger_tui.cli.output import conceal_keys, discard, say, sentence
 from handinger_tui.core.amounts import Unit
+from handinger_tui.core.documents import (
+    UNSET,
+    Document,
+    Failure,
+    Part,
+    Problem,
+    UnsetType,
+    members,
+    problem_of,
+)
 from handinger_tui.core.errors import ApiError, HandingerError, LedgerError, LocalFileError
-from handinger_tui.core.export.result import event_object, result_object
+from handinger_tui.core.export.event_lines import StatusLine, UsageLine, event_object
+from handinger_tui.core.export.result import result_object
 from handinger_tui.core.figures import reported_figures
-from handinger_tui.core.jsontext import Json, JsonObject, dump
+from handinger_tui.core.jsontext import JsonObject, dump
 from handinger_tui.core.money.attribution import MoneyIndex
 from handinger_tui.core.money.limits import Gauge, LimitNotices, LimitReached
 from handinger_tui.core.safety import clean_json, clean_slice, cleanable_length, encodable
 from handinger_tui.core.turns.session import Session
-from handinger_tui.core.turns.turn import ErrorKind, Fault, Turn, TurnRequest, TurnStatus, fault_object
+from handinger_tui.core.turns.turn import ErrorKind, Fault, Turn, TurnRequest, TurnStatus
 
 if TYPE_CHECKING:
     import argparse
@@ -136,31 +147,28 @@ class EventPrinter(JsonPrinter):
 
     def event(self, event: StreamEvent) -> None:
         """Print the event as one line of JSON."""
-        self._print_event(event_object(event))
+        self._print_event(event_object(event, self._seq))
 
     def turn(self, turn: Turn) -> None:
         """Print a changed status, and changed usage or costs."""
         if turn.status is not self._status:
             self._status = turn.status
-            ids: JsonObject = {"worker_id": turn.target, "turn_id": turn.turn_id}
-            self._print_event({"type": "status", "status": str(turn.status), **ids})
+            line = StatusLine(seq=self._seq, status=turn.status, worker_id=turn.target, turn_id=turn.turn_id)
+            self._print_event(members(line))
         usage_and_costs = (turn.snapshot.usage, turn.snapshot.costs) if turn.snapshot else None
         if usage_and_costs is not None and usage_and_costs != self._last_usage_and_costs:
             self._last_usage_and_costs = usage_and_costs
-            self._print_event(
-                {
-                    "type": "usage",
-                    "usage": reported_figures(usage_and_costs[0]),
-                    "costs": reported_figures(usage_and_costs[1]),
-                }
+            usage, costs = usage_and_costs
+            usage_line = UsageLine(
+                seq=self._seq, usage=reported_figures(usage), costs=reported_figures(costs)
             )
+            self._print_event(members(usage_line))
 
     def put(self, result: JsonObject) -> None:
         """Print a result object with the type `result`."""
-        self._print_event({"type": "result", **result})
+        self._print_event({"type": "result", "seq": self._seq, **result})
 
-    def _print_event(self, value: JsonObject) -> None:
-        line = {"type": value["type"], "seq": self._seq, **value}
+    def _print_event(self, line: JsonObject) -> None:
         self._seq += 1
         self._print_line(line if self._raw else {name: clean_json(item) for name, item in line.items()})
 
@@ -211,6 +219,29 @@ def refusal(problem: LimitReached) -> Fault:
 DESCRIPTOR_ERRORS = (errno.EMFILE, errno.ENFILE)
 
 
+class FileProblem(Part, frozen=True):
+    """Why a file was not saved."""
+
+    kind: str
+    message: str
+
+
+class SavedFile(Part, frozen=True):
+    """A file of `files get`."""
+
+    filename: str | None
+    saved_as: str | None
+    status: Literal["saved", "refused", "failed"]
+    error: FileProblem | None
+
+
+class SavedFiles(Document, frozen=True, tag="handinger-tui/saved-files/1"):
+    """What `files get` did; `error`: only where it ended early."""
+
+    files: list[SavedFile]
+    error: Problem | UnsetType | None = UNSET
+
+
 @dataclass
 class RunProgress:
     """The state of a headless run, for the JSON object that is printed if it ends early."""
@@ -221,7 +252,7 @@ class RunProgress:
     """Set once a request may have been sent."""
     reported: bool = False
     """Whether the result object has been printed."""
-    files: list[Json] = field(default_factory=list)
+    files: list[SavedFile] = field(default_factory=list)
     """What `files get` has saved so far, or could not save."""
     doubt: str = ""
     """What a command without a turn may have done already that can cost money; "" for nothing."""
@@ -365,28 +396,31 @@ def _put_object(words: Sequence[str], args: argparse.Namespace | None, fault: Fa
     if _is_turn(words):
         progress.reported = True
         printer = (EventPrinter if output_format == "stream-json" else JsonPrinter)(sys.stdout, raw=False)
-        printer.put(_result_without_turn(args, progress, fault))
+        printer.put(_result_without_turn(args, progress, fault, sends=words[0] != "attach"))
         return
     if fault is not None and not progress.doubt:
         # Without a turn nothing costs, except a schedule that may have been added.
         fault = replace(fault, may_have_been_charged=False)
-    value: JsonObject = {"error": fault_object(fault)}
+    value: Document = Failure(error=problem_of(fault))
     if list(words[:2]) == ["files", "get"]:
-        value = {"files": progress.files, **value}
-    sys.stdout.write(dump(clean_json(value)) + "\n")
+        value = SavedFiles(files=progress.files, error=problem_of(fault))
+    sys.stdout.write(dump(clean_json(members(value))) + "\n")
 
 
 def _result_without_turn(
-    args: argparse.Namespace | None, progress: RunProgress, fault: Fault | None
+    args: argparse.Namespace | None, progress: RunProgress, fault: Fault | None, *, sends: bool
 ) -> JsonObject:
-    """Return the result object of a run without a turn; missing members are null."""
+    """Return the result object of a run without a turn; missing members are null.
+
+    `sends`: the run was to send a message; otherwise how the turn that was to be watched stands is unknown.
+    """
     is_sent = progress.turn_id is not None
     worker_id = getattr(args, "worker", None)
     if fault is not None:
         # A failed read may claim that it cannot know, and an error of the disk that nothing was sent.
         fault = replace(fault, may_have_been_charged=is_sent)
     request = TurnRequest(progress.turn_id or "", progress.draft or "", 0, worker_id)
-    status = TurnStatus.UNKNOWN if is_sent else TurnStatus.NOT_SENT
+    status = TurnStatus.NOT_SENT if sends and not is_sent else TurnStatus.UNKNOWN
     turn = Turn(request, status, fault=fault, posts=1 if is_sent else 0)
     value = result_object(Session(progress.session_id or "", 0, worker_id, turns=(turn,)), turn)
     return {**value, "draft": value["draft"] or None}

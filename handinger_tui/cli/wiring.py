@@ -158,7 +158,8 @@ async def open_services(
             late_reads=LATE_READS if in_app else (),
         )
         clock = SystemClock(ledger.newest_ms)
-        engine = Engine(turns, ledger, clock, RandomIds(), retry_policy, tap, context, ledger.limits)
+        ids, limits, offers = RandomIds(), ledger.limits, ledger.offers
+        engine = Engine(turns, ledger, clock, ids, retry_policy, tap, context, limits, offers)
         stack.push_async_callback(engine.aclose)
         yield Services(settings, client, turns, ledger, engine, urlsplit(address).netloc, warning)
 

@@ -298,10 +298,13 @@ def files_of_turn(turn: Turn) -> tuple[FilePart, ...]:
     address in one and a relative one in the other.
     """
     listed = {file.url: file for file in (turn.snapshot.files if turn.snapshot else ())}
+    streamed = tuple(parts_of(turn.parts, FilePart))
+    if not (listed or streamed):
+        return ()
     find_listed = _finder(listed.values())
     find_before = _finder(turn.before.files if turn.before else ())
     files = []
-    for part in parts_of(turn.parts, FilePart):
+    for part in streamed:
         twin = find_listed(part)
         if twin is not None:
             listed.pop(twin.url, None)

@@ -11,13 +11,13 @@ from decimal import Decimal, localcontext
 from enum import StrEnum
 from functools import reduce
 from operator import itemgetter
-from typing import Any, Final, Self
+from typing import TYPE_CHECKING, Any, Final, Self
 
 from msgspec import Struct
 from msgspec.structs import astuple
 
 from handinger_tui.core.decimals import EXACT, PLACES, json_amount, tidy
-from handinger_tui.core.jsontext import Json, JsonObject
+from handinger_tui.core.jsontext import Json, JsonObject, as_object
 
 Number = Decimal | int
 
@@ -172,6 +172,13 @@ class Costs(_Numbers, frozen=True):
         return None if None in members else reduce(EXACT.add, members)
 
 
+if TYPE_CHECKING:
+    UsageObject = JsonObject
+    CostsObject = JsonObject
+else:
+    # In JSON as `figures_object` writes them; a schema reads the members of a document from its classes.
+    UsageObject, CostsObject = Usage, Costs
+
 COST_MEMBERS: Final = Costs.__struct_fields__
 NO_USAGE: Final = Usage()
 NO_COSTS: Final = Costs()
@@ -245,6 +252,29 @@ def costs_of(wire: Mapping[str, Json]) -> Costs:
 def _read(names: Sequence[str], wire: Mapping[str, Json]) -> list[Any]:
     figures = (FIGURE[name] for name in names)
     return [(amount if one.is_amount else count)(wire.get(one.wire)) for one in figures]
+
+
+_IN_STREAMS: Final = {
+    "promptTokens": "input_tokens",
+    "prompt_tokens": "input_tokens",
+    "completionTokens": "output_tokens",
+    "completion_tokens": "output_tokens",
+    "cachedInputTokens": "cache_read_tokens",
+    "cached_tokens": "cache_read_tokens",
+    **{name: one.name for one in TOKENS for name in (one.wire, one.name)},
+}
+"""How streams name the token counts, and their members here."""
+
+
+def stream_counts(usage: JsonObject) -> dict[str, int]:
+    """The token counts of a stream by our names; those that we do not count are left out.
+
+    Details are objects inside.
+    """
+    inner = (pair for value in usage.values() for pair in as_object(value).items())
+    pairs = (pair for pair in (*inner, *usage.items()) if pair[0] in _IN_STREAMS)
+    counts = {_IN_STREAMS[name]: count(value) for name, value in pairs}
+    return {name: number for name, number in counts.items() if number is not None}
 
 
 def reported_figures(group: Usage | Costs) -> JsonObject | None:

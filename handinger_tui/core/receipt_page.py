@@ -6,7 +6,7 @@ import re
 from decimal import Decimal
 from typing import Final
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 from handinger_tui.core.amounts import (
     Unit,
@@ -18,6 +18,7 @@ from handinger_tui.core.amounts import (
     price_words,
 )
 from handinger_tui.core.decimals import EXACT, decimal_text, json_amount, tidy
+from handinger_tui.core.documents import Amount, Document, Part, Problem, SpreadPart, members, problem_of
 from handinger_tui.core.evidence import files_of_turn, sources_of_turn
 from handinger_tui.core.figures import (
     CATEGORIES,
@@ -25,8 +26,10 @@ from handinger_tui.core.figures import (
     FIGURES,
     SHOWN,
     TOKENS,
+    CostsObject,
     Figure,
     Measure,
+    UsageObject,
     figures_object,
     numbers_of,
 )
@@ -40,7 +43,7 @@ from handinger_tui.core.formatting import (
     spaced,
     utc_text,
 )
-from handinger_tui.core.jsontext import JsonObject
+from handinger_tui.core.jsontext import JsonObject, as_object
 from handinger_tui.core.money.amount_state import AmountState
 from handinger_tui.core.money.attribution import AmountBasis, TurnMoney
 from handinger_tui.core.money.basis_text import basis_words
@@ -49,7 +52,7 @@ from handinger_tui.core.receipts import ENOUGH_EARLIER, ReceiptFacts, Times, cha
 from handinger_tui.core.safety import clean_json, clean_line
 from handinger_tui.core.stream import Snapshot
 from handinger_tui.core.turns.session import Session, ids_of, title_from
-from handinger_tui.core.turns.turn import NO_DAY, Turn, fault_object
+from handinger_tui.core.turns.turn import NO_DAY, Trigger, Turn, TurnStatus
 
 
 class ReceiptRow(Struct, frozen=True):
@@ -309,9 +312,6 @@ def raw_text(read: Snapshot | None, figure: Figure) -> str | None:
     return None if amount is None else decimal_text(amount)
 
 
-SCHEMA: Final = "handinger-tui/receipt/1"
-
-
 class Receipt(Struct, frozen=True):
     """A receipt. `title`: the first line of the prompt; `sections`: to be shown; `facts`: for JSON."""
 
@@ -350,73 +350,166 @@ def _plain(text: str) -> str:
 
 
 # -- JSON ------------------------------------------------------------------------------
+class ReadingPart(Part, frozen=True):
+    """Usage and costs as the worker reported them."""
+
+    usage: UsageObject
+    costs: CostsObject
+
+
+class ChangePart(Part, frozen=True):
+    """How the turn differs from the median of earlier ones."""
+
+    percent: int | None
+    median: Amount | None
+    unit: str
+    turns: int
+
+
+class UsualPart(Part, frozen=True):
+    """What such turns usually cost."""
+
+    budget: str
+    other_workers: bool
+    usd: SpreadPart
+    credits: SpreadPart
+
+
+class ReceiptSource(Part, frozen=True):
+    title: str | None
+    url: str | None
+
+
+class ReceiptFile(Part, frozen=True):
+    filename: str | None
+    media_type: str
+    size: int | None
+    url: str
+
+
+class TimesPart(Part, frozen=True):
+    """Times in UTC."""
+
+    submitted: str | None = field(name="asked")
+    sent: str | None
+    first_answer: str | None
+    ended: str | None
+    figures_read: str | None
+
+
+class ReceiptDocument(Document, frozen=True, tag="handinger-tui/receipt/1"):
+    """A receipt that was saved as JSON: money as decimal text, counts as integers, unknown as null."""
+
+    title: str
+    simulated: bool
+    imported: bool
+    status: TurnStatus
+    worker_id: str | None
+    task_id: str | None
+    session_id: str
+    turn_id: str
+    message_id: str | None
+    budget: str | None
+    trigger: Trigger
+    posts_sent: int
+    cost_usd: Amount | None
+    credits: Amount | None
+    usd_at_your_price: Amount | None
+    final: bool
+    shared_with: int | None
+    cost_usd_at_most: Amount | None
+    credits_at_most: Amount | None
+    doubtful: bool
+    reading: str | None
+    reading_pinned: bool
+    usage: UsageObject
+    costs: CostsObject
+    split_excess_usd: Amount | None
+    elapsed_ms: int | None
+    before: ReadingPart | None
+    after: ReadingPart | None
+    change: ChangePart
+    usual: UsualPart | None
+    sources: list[ReceiptSource]
+    files: list[ReceiptFile]
+    times: TimesPart
+    error: Problem | None
+
+
 def receipt_json(receipt: Receipt) -> JsonObject:
-    """The receipt as JSON: money as decimal text, counts as integers, unknown as null, times in UTC."""
+    """The receipt as JSON."""
+    return as_object(clean_json(members(_document(receipt))))
+
+
+def _document(receipt: Receipt) -> ReceiptDocument:
     facts = receipt.facts
     session, turn, money, change = facts.session, facts.turn, facts.money, facts.change
-    typical_cost = facts.typical_cost
-    receipt_object: JsonObject = {
-        "schema": SCHEMA,
-        "title": receipt.title,
-        "simulated": facts.simulated,
-        "imported": turn.imported,
-        "status": str(turn.status),
-        **ids_of(session, turn.target),
-        "session_id": session.session_id,
-        "turn_id": turn.turn_id,
-        "message_id": turn.message_id,
-        "budget": turn.request.budget,
-        "trigger": str(turn.request.trigger),
-        "posts_sent": turn.posts,
-        "cost_usd": json_amount(money.usd),
-        "credits": json_amount(money.usage.credits),
-        "usd_at_your_price": json_amount(_at_price(facts)),
-        "final": money.final,
-        "shared_with": money.others if money.shared else None,
-        "cost_usd_at_most": json_amount(money.final_most_usd),
-        "credits_at_most": json_amount(money.final_most_credits),
-        "doubtful": bool(money.doubts),
-        "reading": money.reading.word,
-        "reading_pinned": money.set_by_person,
-        "usage": figures_object(money.usage),
-        "costs": figures_object(money.costs),
-        "split_excess_usd": json_amount(facts.split_excess),
-        "elapsed_ms": facts.elapsed_ms,
-        "before": _reading_object(turn.before),
-        "after": _reading_object(turn.snapshot),
-        "change": {
-            "percent": change.percent,
-            "median": json_amount(change.median),
-            "unit": str(change.unit),
-            "turns": change.turns,
-        },
-        "usual": None
-        if typical_cost is None
-        else {
-            "budget": typical_cost.budget,
-            "other_workers": typical_cost.everywhere,
-            "usd": typical_cost.usd.json,
-            "credits": typical_cost.credits.json,
-        },
-        "sources": [{"title": one.title, "url": one.url} for one in sources_of_turn(turn)],
-        "files": [
-            {"filename": one.filename, "media_type": one.media_type, "size": one.size, "url": one.url}
+    ids = ids_of(session, turn.target)
+    return ReceiptDocument(
+        title=receipt.title,
+        simulated=facts.simulated,
+        imported=turn.imported,
+        status=turn.status,
+        worker_id=ids.worker_id,
+        task_id=ids.task_id,
+        session_id=session.session_id,
+        turn_id=turn.turn_id,
+        message_id=turn.message_id,
+        budget=turn.request.budget,
+        trigger=turn.request.trigger,
+        posts_sent=turn.posts,
+        cost_usd=json_amount(money.usd),
+        credits=json_amount(money.usage.credits),
+        usd_at_your_price=json_amount(_at_price(facts)),
+        final=money.final,
+        shared_with=money.others if money.shared else None,
+        cost_usd_at_most=json_amount(money.final_most_usd),
+        credits_at_most=json_amount(money.final_most_credits),
+        doubtful=bool(money.doubts),
+        reading=money.reading.word,
+        reading_pinned=money.set_by_person,
+        usage=figures_object(money.usage),
+        costs=figures_object(money.costs),
+        split_excess_usd=json_amount(facts.split_excess),
+        elapsed_ms=facts.elapsed_ms,
+        before=_reading(turn.before),
+        after=_reading(turn.snapshot),
+        change=ChangePart(
+            percent=change.percent,
+            median=json_amount(change.median),
+            unit=str(change.unit),
+            turns=change.turns,
+        ),
+        usual=_usual(facts.typical_cost),
+        sources=[ReceiptSource(title=one.title, url=one.url) for one in sources_of_turn(turn)],
+        files=[
+            ReceiptFile(filename=one.filename, media_type=one.media_type, size=one.size, url=one.url)
             for one in files_of_turn(turn)
         ],
-        "times": {
-            "asked": utc_text(facts.submitted_ms),
-            "sent": utc_text(facts.times.sent_ms),
-            "first_answer": utc_text(facts.times.answered_ms),
-            "ended": utc_text(turn.ended_ms),
-            "figures_read": utc_text(turn.read_ms),
-        },
-        "error": fault_object(money.fault_of(turn)),
-    }
-    return {name: clean_json(value) for name, value in receipt_object.items()}
-
-
-def _reading_object(read: Snapshot | None) -> JsonObject | None:
-    """Usage and costs as the worker reported them; None if it was not read."""
-    return (
-        None if read is None else {"usage": figures_object(read.usage), "costs": figures_object(read.costs)}
+        times=TimesPart(
+            submitted=utc_text(facts.submitted_ms),
+            sent=utc_text(facts.times.sent_ms),
+            first_answer=utc_text(facts.times.answered_ms),
+            ended=utc_text(turn.ended_ms),
+            figures_read=utc_text(turn.read_ms),
+        ),
+        error=problem_of(money.fault_of(turn)),
     )
+
+
+def _usual(typical_cost: TypicalCost | None) -> UsualPart | None:
+    if typical_cost is None:
+        return None
+    return UsualPart(
+        budget=typical_cost.budget,
+        other_workers=typical_cost.everywhere,
+        usd=typical_cost.usd.part,
+        credits=typical_cost.credits.part,
+    )
+
+
+def _reading(read: Snapshot | None) -> ReadingPart | None:
+    """Usage and costs as the worker reported them; None if it was not read."""
+    if read is None:
+        return None
+    return ReadingPart(usage=figures_object(read.usage), costs=figures_object(read.costs))

@@ -19,6 +19,7 @@ from msgspec.structs import replace
 from handinger_tui.core.amounts import Total, Unit, amount_text, cost_words
 from handinger_tui.core.columns import Align, Column, Row, Tone
 from handinger_tui.core.decimals import EXACT, json_amount
+from handinger_tui.core.documents import Amount, Document, Part, members
 from handinger_tui.core.formatting import duration, local_time, moment_text, one_unit, plural, utc_text
 from handinger_tui.core.jsontext import JsonObject
 from handinger_tui.core.safety import clean_line
@@ -540,64 +541,130 @@ def _age(then_ms: int, now_ms: int) -> str:
 
 
 # -- JSON ----------------------------------------------------------------------------------------
+class NeedItem(Part, frozen=True):
+    """What needs you, and the act that ends it."""
+
+    reason: str
+    text: str
+    act: str
+    key: str | None
+
+
+class RunItem(Part, frozen=True):
+    """A run of a session."""
+
+    session_id: str
+    worker_id: str | None
+    title: str
+    project: str | None
+    section: str
+    state: str
+    status: str | None
+    needs: list[str]
+    started_by: str
+    began: str | None
+    ended: str | None
+    last_event: str | None
+    as_of: str | None
+    """Set where nobody watches it: since then it may have ended."""
+    cost_usd: Amount | None
+    credits: Amount | None
+    cost_final: bool
+    usual_usd: Amount | None
+    usual_credits: Amount | None
+    left_of_limit: str | None
+    files: int
+    sources: int
+    queued: int
+    unread: bool
+    pinned: bool
+    snoozed_until: str | None
+    simulated: bool
+
+
+class PlannedItem(Part, frozen=True):
+    """A run that a schedule starts."""
+
+    schedule_id: str | None
+    worker_id: str
+    title: str
+    rule: str
+    next_run: str | None
+    price: str
+    as_of: str | None
+
+
+class RunBoard(Document, frozen=True, tag="handinger-tui/runs/1"):
+    """What `runs` prints. `complete` is false: a run that this computer never saw is not in it."""
+
+    complete: bool
+    scope: str
+    at: str | None
+    needs_you: int
+    needs: list[NeedItem]
+    runs: list[RunItem]
+    scheduled: list[PlannedItem]
+    quiet: int
+
+
 def board_object(board: Board, entries: Sequence[Entry], now_ms: int) -> JsonObject:
-    """The board as JSON. `complete` is false: a run that this computer never saw is not in it."""
+    """The board as JSON."""
     needs = board.needs(now_ms)
-    return {
-        "complete": False,
-        "scope": "known on this computer",
-        "at": utc_text(now_ms),
-        "needs_you": len(needs),
-        "needs": [_need_object(need) for need in needs],
-        "runs": [_run_object(entry, now_ms) for entry in entries if isinstance(entry, SessionRun)],
-        "scheduled": [_planned_object(entry) for entry in entries if isinstance(entry, PlannedRun)],
-        "quiet": board.quiet(now_ms),
-    }
+    document = RunBoard(
+        complete=False,
+        scope="known on this computer",
+        at=utc_text(now_ms),
+        needs_you=len(needs),
+        needs=[
+            NeedItem(reason=str(need.reason), text=need.text, act=need.act, key=need.key or None)
+            for need in needs
+        ],
+        runs=[_run_item(entry, now_ms) for entry in entries if isinstance(entry, SessionRun)],
+        scheduled=[_planned_item(entry) for entry in entries if isinstance(entry, PlannedRun)],
+        quiet=board.quiet(now_ms),
+    )
+    return members(document)
 
 
-def _need_object(need: Need) -> JsonObject:
-    return {"reason": str(need.reason), "text": need.text, "act": need.act, "key": need.key or None}
-
-
-def _run_object(run: SessionRun, now_ms: int) -> JsonObject:
+def _run_item(run: SessionRun, now_ms: int) -> RunItem:
     is_old = run.under_way and not run.is_fresh(now_ms)
-    return {
-        "session_id": run.session_id,
-        "worker_id": run.worker_id,
-        "title": clean_line(run.title),
-        "project": run.project or None,
-        "section": str(section_of(run, now_ms)),
-        "state": run.word(now_ms),
-        "status": None if run.status is None else str(run.status),
-        "needs": [str(need.reason) for need in needs_of(run, now_ms)],
-        "started_by": str(run.trigger),
-        "began": utc_text(run.began_ms or None),
-        "ended": utc_text(run.ended_ms),
-        "last_event": utc_text(run.event_ms),
-        "as_of": utc_text(run.event_ms) if is_old else None,
-        "cost_usd": json_amount(run.usd.value),
-        "credits": json_amount(run.credits.value),
-        "cost_final": run.usd.value is not None and not run.usd.so_far,
-        "usual_usd": json_amount(run.usual.median) if run.usual.unit is Unit.USD else None,
-        "usual_credits": json_amount(run.usual.median) if run.usual.unit is Unit.CREDITS else None,
-        "left_of_limit": run.left or None,
-        "files": run.files,
-        "sources": run.sources,
-        "queued": run.waiting,
-        "unread": run.unread,
-        "pinned": run.pinned,
-        "snoozed_until": utc_text(run.snoozed_ms) if run.snoozed_ms > now_ms else None,
-        "simulated": run.simulated,
-    }
+    return RunItem(
+        session_id=run.session_id,
+        worker_id=run.worker_id,
+        title=clean_line(run.title),
+        project=run.project or None,
+        section=str(section_of(run, now_ms)),
+        state=run.word(now_ms),
+        status=None if run.status is None else str(run.status),
+        needs=[str(need.reason) for need in needs_of(run, now_ms)],
+        started_by=str(run.trigger),
+        began=utc_text(run.began_ms or None),
+        ended=utc_text(run.ended_ms),
+        last_event=utc_text(run.event_ms),
+        as_of=utc_text(run.event_ms) if is_old else None,
+        cost_usd=json_amount(run.usd.value),
+        credits=json_amount(run.credits.value),
+        cost_final=run.usd.value is not None and not run.usd.so_far,
+        usual_usd=json_amount(run.usual.median) if run.usual.unit is Unit.USD else None,
+        usual_credits=json_amount(run.usual.median) if run.usual.unit is Unit.CREDITS else None,
+        left_of_limit=run.left or None,
+        files=run.files,
+        sources=run.sources,
+        queued=run.waiting,
+        unread=run.unread,
+        pinned=run.pinned,
+        snoozed_until=utc_text(run.snoozed_ms) if run.snoozed_ms > now_ms else None,
+        simulated=run.simulated,
+    )
 
 
-def _planned_object(plan: PlannedRun) -> JsonObject:
-    return {
-        "schedule_id": plan.schedule_id or None,
-        "worker_id": plan.worker_id,
-        "title": clean_line(plan.title),
-        "rule": plan.rule,
-        "next_run": utc_text(plan.next_ms),
-        "price": plan.price,
-        "as_of": utc_text(plan.read_ms),
-    }
+def _planned_item(plan: PlannedRun) -> PlannedItem:
+    return PlannedItem(
+        schedule_id=plan.schedule_id or None,
+        worker_id=plan.worker_id,
+        title=clean_line(plan.title),
+        rule=plan.rule,
+        next_run=utc_text(plan.next_ms),
+        price=plan.price,
+        as_of=utc_text(plan.read_ms),
+    )

@@ -27,6 +27,7 @@ from handinger_tui.engine.ports import (
     Clock,
     Ids,
     LimitReader,
+    MessageOffers,
     RetryPolicy,
     TurnHistory,
     WorkerApi,
@@ -56,12 +57,13 @@ class Engine:
         tap: Callable[[StreamEvent], None] | None = None,
         context: ServiceContext | None = None,
         limits: LimitReader | None = None,
+        offers: MessageOffers | None = None,
     ) -> None:
         """`tap` is called with every event of every stream as it is decoded (for stream-json)."""
         self._log = log
         self._context = context or ServiceContext()
         run_deps = RunDeps(api, log, clock, retry_policy or RetryPolicy(), tap)
-        self._deps = EngineDeps(run_deps, ids, self._context, limits, self._notify, self._share)
+        self._deps = EngineDeps(run_deps, ids, self._context, limits, self._notify, self._share, offers)
         self._actors: dict[str, SessionActor] = {}
         self._only_read: set[str] = set()
         """Sessions that nobody opened, and whose worker is being read."""
@@ -295,6 +297,19 @@ class Engine:
             if session.service == self._context.service:
                 unsettled.setdefault(session.session_id, []).append(request)
         return unsettled
+
+    async def take_offers(self) -> None:
+        """Queue the messages that other programs have stored for this one, behind the turns that it watches.
+
+        Raises:
+            LedgerError
+        """
+        offers = self._deps.offers
+        for session_id, turn_request in [] if offers is None else await offers.take():
+            # A session that was deleted in the meantime took its messages with it.
+            with suppress(KeyError):
+                await self.open(session_id)
+                await self._actors[session_id].take(turn_request)
 
     # -- closing -----------------------------------------------------------------
     async def aclose(self) -> None:

@@ -209,6 +209,22 @@ class TurnHistory(Protocol):
         """The session with every turn folded from its frames; None when it is not stored."""
 
 
+class MessageOffers(Protocol):
+    """Messages that one program has stored for another one, which watches their session, to send.
+
+    Raises (all): LedgerError.
+    """
+
+    async def offer(self, turn_id: str) -> bool:
+        """Offer a queued turn to the program that watches its session; False where none does."""
+
+    async def take(self) -> list[tuple[str, TurnRequest]]:
+        """Take the turns that were offered to this program: session ids with the requests."""
+
+    async def take_back(self, turn_id: str) -> bool:
+        """Take an offer back; False: the other program has taken it, and sends the message."""
+
+
 class LimitReader(Protocol):
     """The user's spending limits, and what was spent of them."""
 

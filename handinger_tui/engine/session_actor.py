@@ -56,7 +56,7 @@ if TYPE_CHECKING:
     from decimal import Decimal
 
     from handinger_tui.core.stream import WorkerBody
-    from handinger_tui.engine.ports import Ids, LimitReader
+    from handinger_tui.engine.ports import Ids, LimitReader, MessageOffers
 
 T = TypeVar("T")
 P = ParamSpec("P")
@@ -143,6 +143,8 @@ class EngineDeps(Struct, frozen=True):
     """Called with the session id after every change."""
     share: Share
     """Applies a reading of a task to its turns in other sessions."""
+    offers: MessageOffers | None = None
+    """Messages from and for other programs; None: there are none."""
 
     def new_request(
         self,
@@ -324,6 +326,50 @@ class SessionActor:
         await self.store.store(turn_request)
         await self._settler.close(self.store.turn(turn_request.turn_id).request, [], TurnStatus.NOT_SENT, why)
         return turn_request.turn_id
+
+    # -- messages of another program -------------------------------------------------------
+    @request
+    async def offer(
+        self, prompt: str, budget: str | None, attachments: tuple[Attachment, ...]
+    ) -> tuple[str, bool]:
+        """Store a message for the program that watches this session; its id, and whether there is one.
+
+        Where there is none, the message is in the queue here. It is held until `resume`.
+
+        Raises:
+            LedgerError
+        """
+        turn_request = replace(self._deps.new_request(prompt, budget, attachments), trigger=Trigger.APP)
+        await self.store.store(turn_request)
+        offers = self._deps.offers
+        is_offered = offers is not None and await offers.offer(turn_request.turn_id)
+        if not is_offered:
+            self.queue.add(turn_request.turn_id, Hold(HoldReason.DETACHED))
+        self.store.publish()
+        return turn_request.turn_id, is_offered
+
+    @request
+    async def take_back(self, turn_id: str) -> bool:
+        """Queue an offered message here, held; False: the other program has taken it, and sends it.
+
+        Raises:
+            LedgerError
+        """
+        is_ours = self._deps.offers is None or await self._deps.offers.take_back(turn_id)
+        if is_ours:
+            self.queue.add(turn_id, Hold(HoldReason.DETACHED))
+            self.store.publish()
+        return is_ours
+
+    @request
+    async def take(self, turn_request: TurnRequest) -> None:
+        """Queue a message that another program has offered, as one that was entered here."""
+        if self.session.find(turn_request.turn_id) is None:
+            self.store.own_ids.add(turn_request.turn_id)
+            self.store.put(Turn(turn_request))
+            self.queue.add(turn_request.turn_id, Hold(HoldReason.DETACHED) if self.gate.state.busy else None)
+            self.store.publish()
+            self.inbox.post(self._go_on)
 
     # -- the queue -------------------------------------------------------------------------
     @request

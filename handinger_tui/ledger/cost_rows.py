@@ -12,8 +12,9 @@ from functools import partial
 from itertools import chain
 from typing import TYPE_CHECKING, Final
 
+from handinger_tui.core.documents import members
 from handinger_tui.core.money.report_forms import ReportRows
-from handinger_tui.core.money.report_json import group_object
+from handinger_tui.core.money.report_json import group_of
 from handinger_tui.core.money.spending import GroupBy
 from handinger_tui.core.tags import NO_LABELS, NO_TAG_RULES
 from handinger_tui.ledger import turns as turn_store
@@ -85,7 +86,7 @@ class CostRows:
         is_labeled = by is GroupBy.SESSION
         labels = {unpack(session): own for session, own in self.labels().items()} if is_labeled else {}
         for bucket in report.groups or ():
-            group = group_object(bucket)
+            group = members(group_of(bucket))
             if is_labeled:
                 own = labels.get(bucket.key, NO_LABELS)
                 group |= {"tags": [*own.tags], "project": own.project or None}

@@ -20,7 +20,7 @@ from handinger_tui.core.turns.session import RelatedHistory, RemoteTurn, Session
 from handinger_tui.core.turns.turn import StartPolicy, TurnRequest
 from handinger_tui.ledger import frames as turn_frames
 from handinger_tui.ledger import turns as turn_store
-from handinger_tui.ledger.charges import entries, worker_turns
+from handinger_tui.ledger.charges import entries
 from handinger_tui.ledger.charges.limits import LimitService
 from handinger_tui.ledger.charges.reports import ChargeQueries
 from handinger_tui.ledger.corrections import Rulings, recompute
@@ -29,6 +29,7 @@ from handinger_tui.ledger.database_file import Opened, mark_suspect, open_copy, 
 from handinger_tui.ledger.frames import newest_frame_ms
 from handinger_tui.ledger.history import SessionHistory, StoredWorkers
 from handinger_tui.ledger.locks import ProcessLocks
+from handinger_tui.ledger.offers import Offers
 from handinger_tui.ledger.repair import open_or_salvage, opened_in_memory
 from handinger_tui.ledger.runs import RunHistory
 from handinger_tui.ledger.search import index_entries
@@ -103,6 +104,7 @@ class Ledger:
             partial(mark_suspect, written) if written is not None else lambda: None,
             partial(opened_in_memory, path) if path is not None and written is None else None,
         )
+        self.offers = Offers(self.database, self.run.run_id, self._is_alive)
         self.history = SessionHistory(self.database, self.run.run_id, self._is_alive)
         self.limits = LimitService(self.database, zone=zone)
         self.charges = ChargeQueries(self.database, self.limits, zone)
@@ -206,9 +208,10 @@ class Ledger:
         """
 
         def work(connection: sqlite3.Connection) -> RelatedHistory:
-            turn_store.close_turn(connection, session, turn_id, self._charge_cache, self.database.unwritten)
+            waiting = self.database.unwritten
+            related = turn_store.close_turn(connection, session, turn_id, self._charge_cache, waiting)
             _index(connection)
-            return worker_turns.others(connection, session)
+            return related
 
         return await self.database.run(work, flush=True)
 

@@ -771,10 +771,21 @@ TWENTY_FIFTH: Final = (
 )
 
 
+# The twenty-sixth migration: queued messages that their program offers to the one that watches the session.
+TWENTY_SIXTH: Final = (
+    """
+    CREATE TABLE offers (
+        turn_id TEXT NOT NULL PRIMARY KEY REFERENCES turns (turn_id) ON DELETE CASCADE,
+        run TEXT NOT NULL
+    ) WITHOUT ROWID
+    """,
+)
+
+
 MIGRATIONS: Final[tuple[tuple[str, ...], ...]] = (
     *(_FIRST, SECOND, THIRD, FOURTH, FIFTH, SIXTH, SEVENTH, EIGHTH, NINTH, TENTH, ELEVENTH, TWELFTH),
     *(THIRTEENTH, FOURTEENTH, FIFTEENTH, SIXTEENTH, SEVENTEENTH, EIGHTEENTH, NINETEENTH),
-    *(TWENTIETH, TWENTY_FIRST, TWENTY_SECOND, TWENTY_THIRD, TWENTY_FOURTH, TWENTY_FIFTH),
+    *(TWENTIETH, TWENTY_FIRST, TWENTY_SECOND, TWENTY_THIRD, TWENTY_FOURTH, TWENTY_FIFTH, TWENTY_SIXTH),
 )
 
 

@@ -76,6 +76,8 @@ def claim(connection: sqlite3.Connection, turn_id: str, run: str, is_alive: Call
         connection.execute(
             "UPDATE turns SET settled_ms = NULL, run = ? WHERE turn_id = ?", (run, pack(turn_id))
         )
+        # What a program that was killed had offered to another one is not sent by both.
+        connection.execute("DELETE FROM offers WHERE turn_id = ?", (pack(turn_id),))
         return True
 
 
@@ -369,13 +371,16 @@ def close_turn(
     turn_id: str,
     cache: entries.ChargeCache,
     waiting: Iterable[TurnFrame] = (),
-) -> None:
-    """Store status, answer and charge of a turn of `session`, or of one that another program added to it."""
+) -> RelatedHistory:
+    """Store status, answer and charge of a turn of `session`, or of one that another program added to it.
+
+    Returns what other sessions have on the same workers.
+    """
     turn = session.find(turn_id)
     if turn is None:
         turn = load_turn(connection, turn_id, waiting)
         if turn is None:
-            return
+            return worker_turns.others(connection, session)
         session = put_turn(session, turn)
     at_ms = turn.ended_ms if turn.ended_ms is not None else turn.request.created_ms
     with transaction(connection, Care.FULL):
@@ -394,7 +399,7 @@ def close_turn(
         if not updated.rowcount:
             # The turn was deleted in the meantime: only its cost is kept.
             entries.write_charges(connection, session, cache)
-            return
+            return cache.of(connection, session).others
         # A later reading of an ended turn is no use of the session.
         _put_session(connection, session, at_ms, "")
         _put_about(connection, session)
@@ -408,6 +413,7 @@ def close_turn(
         entries.write_charges(connection, session, cache)
         if turn.status not in LIVE and turn.status not in UNDECIDED:
             limits.release_reported(connection, turn.turn_id)
+    return cache.of(connection, session).others
 
 
 def move_last(connection: sqlite3.Connection, turn_ids: Sequence[str]) -> None:

@@ -145,8 +145,14 @@ def tried(argv: tuple[str, ...], at: int, code: int, folder: Path) -> Outcome:
     return Outcome(argv, at, failed, tuple(wrong))
 
 
-def judged(argv: tuple[str, ...], ran: Ran, posts: int, failed: Sequence[str]) -> Iterator[str]:
-    """What is wrong with a run."""
+def judged(
+    argv: tuple[str, ...],
+    ran: Ran,
+    posts: int,
+    failed: Sequence[str],
+    sends: frozenset[tuple[str, ...]] = SENDS,
+) -> Iterator[str]:
+    """What is wrong with a run. `sends`: the commands that send a message."""
     if "Traceback" in ran.err or "Traceback" in ran.out:
         yield f"a traceback: {ran.err[-300:]}"
         return
@@ -154,7 +160,7 @@ def judged(argv: tuple[str, ...], ran: Ran, posts: int, failed: Sequence[str]) -
         yield f"exit code {ran.code}"
     if not failed and ran.code != 0:
         yield f"exit code {ran.code} without a failure: {ran.err[-200:]}"
-    if posts > (argv in SENDS):
+    if posts > (argv in sends):
         yield f"{posts} messages were sent"
     try:
         result = ran.result
@@ -164,7 +170,7 @@ def judged(argv: tuple[str, ...], ran: Ran, posts: int, failed: Sequence[str]) -
     error = result.get("error")
     if ran.code != 0 and "doctor" not in argv and not (error and ran.err.strip()):
         yield f"exit code {ran.code} without a reason"
-    if argv in SENDS:
+    if argv in sends:
         yield from _untrue(ran, result, posts)
 
 

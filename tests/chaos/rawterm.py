@@ -159,6 +159,11 @@ class RawTerminal:
         return self._process.pid
 
     @property
+    def is_running(self) -> bool:
+        """Whether the program has not ended."""
+        return self._process.poll() is None
+
+    @property
     def has_read_all(self) -> bool:
         """Whether the program has written nothing that was not read."""
         return not select.select([self._fd], [], [], 0)[0]

@@ -47,6 +47,7 @@ SAME: Final = (
     "text",
     "texts",
     "reasoning",
+    "reasonings",
     "tools",
     "sources",
     "files",

@@ -14,7 +14,7 @@ URL = "https://worker.example"
 def shown(home: Path, *argv: str, **environ: str) -> dict[str, Any]:
     ran = run("config", "show", "--json", *argv, home=home, **environ)
     assert ran.code == 0, ran.err
-    read: dict[str, Any] = json.loads(ran.out)
+    read: dict[str, Any] = json.loads(ran.out)["settings"]
     # The runner of these tests sets it.
     del read["poll_interval"]
     assert KEY not in ran.out

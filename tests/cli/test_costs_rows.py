@@ -23,9 +23,10 @@ from hypothesis import strategies as st
 
 from handinger_tui.cli.exit_codes import Exit
 from handinger_tui.core.decimals import decimal_text
+from handinger_tui.core.documents import members
 from handinger_tui.core.money import report_json as spending_json
 from handinger_tui.core.money.report_json import TURN_COLUMNS as COLUMNS
-from handinger_tui.core.money.report_json import group_object
+from handinger_tui.core.money.report_json import group_of
 from handinger_tui.core.money.spending import ChargeFilter, GroupBy
 from handinger_tui.ledger.charges.entries import NUMBERS
 from handinger_tui.ledger.charges.turn_records import turn_record
@@ -73,7 +74,8 @@ async def test_a_record_agrees_with_the_group_of_its_turn(tmp_path: Path) -> Non
             )
         await play(ledger, session("ses_open"), turn_request("turn_open"), answered("0.25", status="failed"))
     with opened(path) as book:
-        groups = {bucket.key: group_object(bucket) for bucket in book.buckets(GroupBy.TURN, ChargeFilter())}
+        buckets = book.buckets(GroupBy.TURN, ChargeFilter())
+        groups = {bucket.key: members(group_of(bucket)) for bucket in buckets}
         titles, labels = book.titles(), book.labels()
         written = [turn_record(row, titles, labels) for row in book.turns(ChargeFilter())]
     assert len(written) == len(groups) == 5

@@ -56,6 +56,7 @@ def test_the_result_names_the_session_and_says_that_nothing_is_charged(own_home:
 def test_a_second_import_reports_that_the_session_exists(own_home: Path, file: Path) -> None:
     text = file.read_text("utf-8")
     assert json.loads(run("import", "-", "--json", home=own_home, stdin=text).out) == {
+        "schema": "handinger-tui/import/1",
         "session_id": "ses_tea",
         "title": "prompt 0",
         "turns": 2,
@@ -93,7 +94,7 @@ def test_a_session_of_this_history_is_not_imported_over_itself(own_tea: Path, tm
     [
         ("{}", Exit.USAGE, "The file is not a session that handinger-tui exported. Nothing was imported."),
         ('{"schema":"handinger-tui/session/9"}', Exit.USAGE, "Update handinger-tui."),
-        ('{"schema":"handinger-tui/session/1",', Exit.USAGE, "not a JSON document, or a part is missing"),
+        ('{"schema":"handinger-tui/session/2",', Exit.USAGE, "not a JSON document, or a part is missing"),
         (None, Exit.LOCAL_IO, "No such file or directory. Name a file, or - for stdin."),
     ],
 )
@@ -113,7 +114,9 @@ def test_a_failed_import_is_reported_in_one_line(
 
 def test_a_folder_and_a_pipe_are_refused(own_home: Path, tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
-    for name in (tmp_path, tmp_path / "pipe", "no\0name"):
+    (tmp_path / "endless").symlink_to("/dev/zero")
+    (tmp_path / "loop").symlink_to("loop")
+    for name in (tmp_path, tmp_path / "pipe", tmp_path / "endless", tmp_path / "loop", "no\0name"):
         assert run("import", str(name), home=own_home).code == Exit.LOCAL_IO
 
 

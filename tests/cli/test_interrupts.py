@@ -89,7 +89,7 @@ def test_a_signal_at_any_moment_ends_the_program(
     assert "Traceback" not in err
     assert process.returncode in {CODES[number], -number} if before else process.returncode is not None
     if process.returncode == CODES[number]:
-        assert only_object(out)["schema"] == "handinger-tui/result/1"
+        assert only_object(out)["schema"] == "handinger-tui/result/2"
 
 
 @pytest.mark.parametrize("number", ["SIGINT", "SIGTERM", "SIGQUIT"])

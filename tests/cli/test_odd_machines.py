@@ -79,7 +79,7 @@ def test_an_invalid_configuration_file_is_reported(name: str, tmp_path: Path) ->
 
 def test_a_byte_order_mark_is_removed(tmp_path: Path) -> None:
     (tmp_path / "config.toml").write_bytes(b'\xef\xbb\xbfbudget = "low"\n')
-    assert run("config", "--json", home=tmp_path).result["budget"]["value"] == "low"
+    assert run("config", "--json", home=tmp_path).result["settings"]["budget"]["value"] == "low"
 
 
 # -- the environment -------------------------------------------------------------------------------

@@ -153,7 +153,7 @@ def test_without_a_terminal_nothing_is_deleted_without_yes(home: Path) -> None:
     assert "handinger-tui sessions rm ses_01KB00000000AAAA --yes" in ran.err
     assert ids(home) == before
     ran = run("sessions", "rm", "ses_01KB00000000A", "--yes", "--json", home=home)
-    assert ran.result == {"session_id": "ses_01KB00000000AAAA", "done": "rm"}
+    assert (ran.result["session_id"], ran.result["done"]) == ("ses_01KB00000000AAAA", "rm")
     assert ids(home) == {"ses_01KB00000000BBBB"}
 
 

@@ -36,7 +36,7 @@ def test_a_list_for_people(answered: dict[str, Any], tmp_path: Path) -> None:
 
 def test_json_for_scripts(answered: dict[str, Any], tmp_path: Path) -> None:
     result = run("sources", answered["worker_id"], "--json", home=tmp_path).result
-    assert list(result) == ["session_id", "worker_id", "sources", "unmentioned"]
+    assert list(result) == ["schema", "session_id", "worker_id", "sources", "unmentioned"]
     assert (result["session_id"], result["worker_id"]) == (answered["session_id"], answered["worker_id"])
     assert [source["url"] for source in result["sources"]] == [
         source["url"] for source in answered["sources"]

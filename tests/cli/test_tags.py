@@ -65,6 +65,7 @@ def test_rules_of_the_config_file_apply_immediately(home: Path) -> None:
     )
     shown = run("sessions", "tag", "ses_a", "--json", home=home).result
     assert shown == {
+        "schema": "handinger-tui/session-tags/1",
         "session_id": "ses_a1",
         "tags": ["tea"],
         "tags_of_worker": [],
@@ -75,7 +76,7 @@ def test_rules_of_the_config_file_apply_immediately(home: Path) -> None:
     assert [one["session_id"] for one in matches] == ["ses_b2"]
     assert printed(home, "sessions", "tag", "ses_b", "paid") == "Tags: paid, tea (rule). Project: acme."
     assert "projects.acme" in printed(home, "config", "show")
-    assert run("config", "--json", home=home).result["tags.tea"]["value"] == "title:*tea*"
+    assert run("config", "--json", home=home).result["settings"]["tags.tea"]["value"] == "title:*tea*"
     config.write_text("")
     assert printed(home, "sessions", "tag", "ses_b") == "Tags: paid."
 

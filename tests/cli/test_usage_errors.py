@@ -170,3 +170,23 @@ def test_a_closed_pipe_changes_no_exit_code(argv: tuple[str, ...], code: int, tm
     _, err = command.communicate(timeout=60)
     assert command.returncode == code
     assert len(err.splitlines()) == code
+
+
+@pytest.mark.parametrize(
+    ("argv", "suggestion"),
+    [
+        (("-p", "hi", "--max-costs", "1"), "--max-cost"),
+        (("-p", "hi", "--max-credit=1"), "--max-credits"),
+        (("-p", "hi", "--buget", "low"), "--budget"),
+        (("-p", "hi", "-b", "standart"), "standard"),
+        (("costs", "--sinse", "7d"), "--since"),
+        (("costs", "--by", "sesion"), "session"),
+        (("workers", "new", "a worker", "--titel", "Tea"), "--title"),
+        (("files", "gett", "wrk_1"), "get"),
+        (("sessions", "lsit"), "list"),
+    ],
+)
+def test_a_misspelled_option_or_choice_gets_a_suggestion(
+    argv: tuple[str, ...], suggestion: str, tmp_path: Path
+) -> None:
+    assert f"Did you mean {suggestion}?" in refused(tmp_path, *argv).err.splitlines()

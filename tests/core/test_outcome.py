@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
+from handinger_tui.core.documents import members, problem_of
 from handinger_tui.core.stream import snapshot_of
 from handinger_tui.core.turns.turn import (
     ErrorKind,
@@ -16,7 +17,6 @@ from handinger_tui.core.turns.turn import (
     Turn,
     TurnRequest,
     TurnStatus,
-    fault_object,
     fault_of,
     judge,
 )
@@ -94,4 +94,5 @@ def test_the_end_of_the_stream_decides(turn: Turn, status: TurnStatus) -> None:
     ],
 )
 def test_a_fault_survives_its_note(fault: Fault | None) -> None:
-    assert fault_of(fault_object(fault) or {}) == fault
+    problem = problem_of(fault)
+    assert fault_of({} if problem is None else members(problem)) == fault

@@ -17,7 +17,7 @@ from handinger_tui.core.figures import Costs, Usage
 from handinger_tui.core.formatting import utc_text
 from handinger_tui.core.jsontext import as_object, dump
 from handinger_tui.core.money.typical_cost import TypicalCost
-from handinger_tui.core.receipt_page import SCHEMA, Receipt, receipt_json, receipt_markdown, receipt_page
+from handinger_tui.core.receipt_page import Receipt, receipt_json, receipt_markdown, receipt_page
 from handinger_tui.core.receipts import NEWEST, Times, change_text, facts_of, times_of
 from handinger_tui.core.stream import FilePart, Frame, Framing, Marker, ReadReason, Snapshot, SourcePart
 from handinger_tui.core.turns.session import LOCAL, Session
@@ -260,7 +260,7 @@ def test_moments_in_utc(ms: int | None, text: str | None) -> None:
 # -- JSON and Markdown -----------------------------------------------------------------
 def test_json_keeps_money_exact_and_unknown_null() -> None:
     receipt: dict[str, Any] = json.loads(dump(receipt_json(alone(FULL))))
-    assert receipt["schema"] == SCHEMA
+    assert receipt["schema"] == "handinger-tui/receipt/1"
     assert receipt["cost_usd"] == EXACTLY
     assert receipt["usage"]["input_tokens"] == 1000
     assert receipt["costs"]["internal_usd"] == "0.00004567890123456"

@@ -193,7 +193,7 @@ def test_json_names_its_format_and_every_member_of_the_request() -> None:
     assert document.isascii()
     read = json.loads(document)
     assert {name: read[name] for name in ("schema", "session_id", "worker_id", "title", "created_ms")} == {
-        "schema": "handinger-tui/session/1",
+        "schema": "handinger-tui/session/2",
         "session_id": "ses_1",
         "worker_id": "wrk_1",
         "title": "T",

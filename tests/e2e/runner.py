@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from handinger_tui.cli.main import main
+from tests.documents import schemas_in
 
 KEY = "hdg_test_0123456789abcdef"
 
@@ -71,4 +72,5 @@ def run(
             code = main(list(argv))
         except SystemExit as end:
             code = end.code if isinstance(end.code, int) else 1
+    schemas_in(out.getvalue())
     return Ran(int(code), out.getvalue(), err.getvalue())

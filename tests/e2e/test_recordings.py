@@ -92,7 +92,7 @@ def test_ui_chunks(recording: Recording, pace: str, worker: tuple[str, ...], tmp
     result, expected = played(recording, pace, tmp_path, *worker), recording.expected
     assert result["text"] == expected["text"]
     assert result["texts"] == expected["texts"]
-    assert result["reasoning"] == expected["reasoning"]
+    assert result["reasonings"] == expected["reasoning"]
     assert [_tool(tool) for tool in expected["tools"]] == result["tools"]
     assert [(s["id"], s["url"], s["title"]) for s in result["sources"]] == [
         (s["sourceId"], s.get("url"), s.get("title")) for s in expected["sources"]
@@ -134,7 +134,7 @@ def test_replays_end_with_the_newest_answer(
 ) -> None:
     result, last = played(recording, pace, tmp_path, *worker), recording.expected["messages"][-1]
     assert result["text"] == recording.expected["final_text"]
-    assert result["reasoning"] == last["reasoning"]
+    assert result["reasonings"] == last["reasoning"]
     assert [tool["id"] for tool in result["tools"]] == [tool["toolCallId"] for tool in last["tools"]]
     assert [source["id"] for source in result["sources"]] == [
         source["sourceId"] for source in last["sources"]
@@ -169,7 +169,7 @@ def test_data_streams_of_the_fourth_major(
 ) -> None:
     result, expected = played(recording, pace, tmp_path, *worker), recording.expected
     assert result["text"] == expected["text"]
-    assert result["reasoning"] == expected["reasoning"]
+    assert result["reasonings"] == expected["reasoning"]
     assert [(t["id"], t["input"], t["output"]) for t in result["tools"]] == [
         (t["toolCallId"], t["args"], t["result"]) for t in expected["tools"]
     ]
@@ -184,7 +184,7 @@ def test_data_streams_of_the_fourth_major(
 def test_responses(recording: Recording, worker: tuple[str, ...], pace: str, tmp_path: Path) -> None:
     result, expected = played(recording, pace, tmp_path, *worker), recording.expected
     assert result["text"] == expected["streamed_text"]
-    assert result["reasoning"] == expected["reasoning"]
+    assert result["reasonings"] == expected["reasoning"]
     assert result["errors"] == expected["errors"]
     assert [tool["name"] for tool in result["tools"]] == [tool["name"] for tool in expected["tools"]]
     assert [(s["url"], s["title"]) for s in result["sources"]] == [

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 PROMPTS = ("hello", "report on primes", "cite sources about python", "fail", "echo 日本語 👩‍💻 x", "long 3")
 
-STREAMED = ("texts", "reasoning", "tools", "metadata", "finish_reason")
+STREAMED = ("texts", "reasoning", "reasonings", "tools", "metadata", "finish_reason")
 """Members that only the stream of a task has. The sender of the turn gets the answer without them."""
 
 

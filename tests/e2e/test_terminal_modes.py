@@ -6,6 +6,7 @@ import re
 import signal
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import count
@@ -25,6 +26,9 @@ CURSOR, WRAP = 25, 7
 MOUSE_ON, MOUSE_OFF = b"\x1b[?1003h", b"\x1b[?1003l"
 EARLY, FIRST, STREAMING = "Ask a worker", "Three things to try", "Paragraph 3."
 """Words of the early prompt, of the first screen, and of a running answer."""
+
+LEFT = "\x1b[?1049l"
+"""The screen is the shell's again."""
 
 
 def modes(data: bytes) -> set[int]:
@@ -97,3 +101,15 @@ def test_a_signal_at_any_moment_resets_the_modes(
             assert terminal.ends() == code
         assert modes(bytes(terminal.output)) == {CURSOR, WRAP}
         assert terminal.attributes() == terminal.first_attributes
+
+
+def test_another_interrupt_while_the_program_ends_changes_nothing(tmp_path: Path) -> None:
+    with rawterm("--local", home=tmp_path, in_control=True) as terminal:
+        terminal.wait_for(FIRST)
+        terminal.send(b"\x03\x03")
+        terminal.wait_for(FIRST, LEFT)
+        while terminal.is_running:
+            terminal.signal(signal.SIGINT)
+            time.sleep(0.002)
+        # 130: one of them came before the app was gone.
+        assert terminal.ends() in {0, 130}

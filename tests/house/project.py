@@ -13,6 +13,9 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = ROOT / "handinger_tui"
 TESTS = ROOT / "tests"
+PICTURES = ROOT / "screenshots"
+HAS_PICTURES = any(PICTURES.glob("*.png"))
+"""A source archive has none: they are for those who read the documents, and heavier than all the rest."""
 
 
 @cache

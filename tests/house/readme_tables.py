@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import argparse
+import hashlib
+import json
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from handinger_tui.cli.args import command_parser, main_parser
 from handinger_tui.cli.commands import SUBCOMMANDS
+from handinger_tui.cli.commands.schema import NAMES, schema_id, schema_of
 from handinger_tui.ui.commands import COMMANDS
 from handinger_tui.ui.keys import KEYS, format_keys
 from tests.house.project import ROOT
@@ -71,10 +74,91 @@ def commands() -> str:
     return table(("command", "also", "does"), rows)
 
 
+# -- documents -----------------------------------------------------------------------------------
+def type_words(schema: dict[str, Any]) -> str:
+    """The type of a member: `string`, `integer or null`, a list, or the name of a part."""
+    if "anyOf" in schema:
+        return " or ".join(map(type_words, schema["anyOf"]))
+    if "$ref" in schema:
+        return f"`{schema['$ref'].rpartition('/')[2]}`"
+    if schema.get("pattern") or schema.get("format") == "decimal":
+        return "amount"
+    if "enum" in schema:
+        return ", ".join(f"`{value}`" for value in schema["enum"])
+    if schema.get("type") == "array":
+        items = schema.get("items") or {}
+        return f"list of {type_words(items)}" if items else "list"
+    if schema.get("type") == "object":
+        inner = schema.get("additionalProperties")
+        return f"object of {type_words(inner)}" if isinstance(inner, dict) and inner else "object"
+    return str(schema.get("type", "any JSON"))
+
+
+def part_text(part: dict[str, Any]) -> str:
+    """The values of an enumeration, or a row for each member."""
+    if "enum" in part:
+        return type_words(part)
+    required = part.get("required", ())
+    rows = [
+        (
+            f"`{member}`",
+            type_words(of) + ("" if member in required else "; may be missing"),
+            of.get("description", ""),
+        )
+        for member, of in part["properties"].items()
+    ]
+    return table(("member", "type", ""), rows)
+
+
+def documents() -> str:
+    """Every document and its parts, a row for each member; a part that several share stands once."""
+    texts: list[str] = []
+    printed: set[str] = set()
+    for name in NAMES:
+        schema: dict[str, Any] = schema_of(name)
+        texts.append(f"## {name}\n\nSchema `{schema_id(name)}`.")
+        for title, part in schema["$defs"].items():
+            if title in printed:
+                continue
+            printed.add(title)
+            texts.append(f"### {title}\n\n{part.get('description', '')}\n\n{part_text(part)}")
+    return "\n\n".join(texts)
+
+
+def digest(name: str) -> str:
+    """SHA-256 of the members of a document and their types, whatever is said of them."""
+
+    def bare(value: Any) -> Any:
+        if isinstance(value, list):
+            return [*map(bare, value)]
+        if not isinstance(value, dict):
+            return value
+        texts = ("description", "title")
+        return {key: bare(one) for key, one in value.items() if not (key in texts and isinstance(one, str))}
+
+    return hashlib.sha256(json.dumps(bare(schema_of(name)), sort_keys=True).encode()).hexdigest()
+
+
+FROZEN: Final = ROOT / "tests" / "house" / "schemas.txt"
+
+
+def frozen() -> dict[str, str]:
+    """The digest of each schema that there ever was, by its number."""
+    return dict(line.split() for line in FROZEN.read_text("utf-8").splitlines())
+
+
+def freeze() -> None:
+    """Note the digests of new numbers; a digest that is noted never changes."""
+    noted = frozen() if FROZEN.exists() else {}
+    new = {schema_id(name): digest(name) for name in NAMES}
+    FROZEN.write_text("".join(f"{key} {value}\n" for key, value in sorted({**new, **noted}.items())), "utf-8")
+
+
 DOCS: Final = ROOT / "docs"
 TABLES: Final[Mapping[Path, Mapping[str, Callable[[], str]]]] = {
     DOCS / "commands.md": {"options": options, "subcommands": subcommands, "commands": commands},
     DOCS / "keys.md": {"keys": keys},
+    DOCS / "documents.md": {"documents": documents},
 }
 """Documents with generated tables; each stands between `<!-- NAME:begin -->` and `<!-- NAME:end -->`."""
 
@@ -96,3 +180,4 @@ def filled(document: Path) -> str:
 if __name__ == "__main__":
     for document in TABLES:
         document.write_text(filled(document), "utf-8")
+    freeze()

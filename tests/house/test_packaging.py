@@ -13,10 +13,12 @@ from zipfile import ZipFile
 
 import pytest
 
-from handinger_tui import __version__
 from handinger_tui.ui.app import STYLESHEET
 from tests.house.project import PACKAGE, ROOT, pyproject, python_files, tree
+from tests.house.test_release import VERSION
 
+HERE = ("hygiene", "readme", "packaging", "documents", "release", "weight")
+BUILT = VERSION.version()
 # Distribution → the name it is imported by, where they differ.
 IMPORT_NAMES = {"httpx-sse": "httpx_sse", "markdown-it-py": "markdown_it", "pillow": "PIL"}
 # Declared, though another package imports them: pyproject.toml says which.
@@ -60,7 +62,7 @@ def test_a_checkout_uses_the_sheet_at_its_top() -> None:
 
 def test_the_wheel_holds_the_package_and_nothing_else(wheel: ZipFile) -> None:
     tops = {name.split("/")[0] for name in wheel.namelist()}
-    assert tops == {"handinger_tui", f"handinger_tui-{__version__}.dist-info"}
+    assert tops == {"handinger_tui", f"handinger_tui-{BUILT}.dist-info"}
     assert "handinger_tui/py.typed" in wheel.namelist()
 
 
@@ -70,9 +72,10 @@ def test_every_module_is_in_the_wheel(wheel: ZipFile) -> None:
 
 
 def test_the_wheel_has_its_metadata(wheel: ZipFile) -> None:
-    folder = f"handinger_tui-{__version__}.dist-info"
+    folder = f"handinger_tui-{BUILT}.dist-info"
     metadata = Parser().parsestr(wheel.read(f"{folder}/METADATA").decode())
-    assert metadata["Version"] == __version__
+    assert metadata["Version"] == BUILT
+    assert f'__version__ = "{BUILT}"' in wheel.read("handinger_tui/_build.py").decode(), "what --version says"
     assert metadata["License-Expression"] == "MIT"
     assert metadata["Requires-Python"] == ">=3.11"
     assert f"{folder}/licenses/LICENSE" in wheel.namelist()
@@ -85,11 +88,12 @@ def test_the_source_archive_builds_the_same_wheel(wheel: ZipFile, sdist: Path, t
     assert sorted(again.namelist()) == sorted(wheel.namelist())
     assert again.read("handinger_tui/styles.tcss") == wheel.read("handinger_tui/styles.tcss")
     assert (sdist / "tests" / "house").is_dir()
+    assert not [*(sdist / "screenshots").glob("*.png")]
 
 
 def test_the_source_archive_passes_its_own_tests(sdist: Path) -> None:
     """Those that read files beside the package; all others read the same in both places."""
-    files = [f"tests/house/test_{name}.py" for name in ("hygiene", "readme", "packaging")]
+    files = [f"tests/house/test_{name}.py" for name in HERE]
     # By name: this very test would unpack archives for ever.
     names = (
         "top_level",
@@ -99,6 +103,8 @@ def test_the_source_archive_passes_its_own_tests(sdist: Path) -> None:
         "test_readme",
         "test_the_lock",
         "bounded",
+        "what_a_document_names",
+        "number_of_its_own",
     )
     command = [
         sys.executable,

@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from handinger_tui.cli.commands.schema import NAMES, schema_id
 from handinger_tui.settings import Flags, load
 from handinger_tui.ui.key_map import keymap_problems
 from tests.house.project import ROOT
-from tests.house.readme_tables import DOCS, TABLES, filled
+from tests.house.readme_tables import DOCS, TABLES, digest, filled, frozen
 
 TEXT = (ROOT / "README.md").read_text("utf-8")
 FOR_DEVELOPERS = {"architecture.md", "glossary.md", "money.md", "performance.md"}
@@ -22,6 +23,11 @@ def test_the_tables_are_the_generated_ones(document: Path) -> None:
     assert document.read_text("utf-8") == filled(document), (
         "run: .venv/bin/python -m tests.house.readme_tables"
     )
+
+
+def test_a_schema_never_changes_under_its_number() -> None:
+    """Scripts rely on it. Raise the number in `tag`, then: .venv/bin/python -m tests.house.readme_tables."""
+    assert {schema_id(name): digest(name) for name in NAMES}.items() <= frozen().items()
 
 
 def test_the_readme_is_one_page() -> None:

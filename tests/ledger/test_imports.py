@@ -254,13 +254,18 @@ async def edited(**members: Any) -> str:
     return json.dumps(file | members)
 
 
+def named(worker: str) -> list[Any]:
+    """The frame of a response that names its worker."""
+    return [1, "note", "opened", None, json.dumps({"via": "post", "status": 200, "worker_id": worker})]
+
+
 ENDLESS_WAIT = '{"status":"failed","fault":{"kind":"network","retry_after_s":1' + "0" * 400 + "}}"
 
 
 @pytest.mark.parametrize(
     ("members", "words"),
     [
-        ({"schema": "handinger-tui/session/2"}, "A newer version"),
+        ({"schema": "handinger-tui/session/3"}, "A newer version"),
         ({"schema": "handinger-tui/costs/1"}, "not a session"),
         ({"schema": 1}, "not a session"),
         ({"session_id": "../../x"}, "session_id of the session is not an id"),
@@ -279,6 +284,9 @@ ENDLESS_WAIT = '{"status":"failed","fault":{"kind":"network","retry_after_s":1' 
         ({"turn": {"attachments": [{"name": "x", "size": 10**30, "media_type": ""}]}}, "size of turn 1"),
         ({"record": {"prompt": ["x"]}}, "prompt of turn 1 is not a text"),
         ({"record": {"target": "w\0"}}, "target of turn 1 is not an id"),
+        ({"record": {"target": "w" * 1_001}}, "target of turn 1 is too long"),
+        ({"record": {"target": None, "frames": [named("w" * 1_001)]}}, "worker of turn 1 is too long"),
+        ({"record": {"target": None, "frames": [named("w\0")]}}, "worker of turn 1 is not an id"),
         ({"record": {"seen_before": 10**20}}, "seen_before of turn 1 is out of range"),
         ({"record": {"frames": None}}, "turn 1 has no frames"),
         ({"record": {"frames": [[1, "smoke", "", None, "x"]]}}, "frame 1 of turn 1 is not a frame"),
@@ -305,6 +313,19 @@ async def test_an_invalid_file_is_reported_in_one_line(members: dict[str, Any], 
 def test_a_file_that_is_not_an_export_is_reported(data: bytes) -> None:
     with pytest.raises(SettingsError, match=r"Nothing was imported\."):
         read_session(data, NOW)
+
+
+async def test_another_encoding_a_second_document_and_a_cut_end_are_reported() -> None:
+    text = (await exported_file(1)).replace("prompt 0", "pr\u00f6mpt 0")
+    assert read_session(b"\xef\xbb\xbf" + text.encode(), NOW).turns
+    odd = [*map(text.encode, ("utf-16", "utf-32", "latin-1")), (text + text).encode(), text[:-20].encode()]
+    for data in odd:
+        with pytest.raises(SettingsError, match="not a JSON document"):
+            read_session(data, NOW)
+    long_number = text.replace('"created_ms"', '"x": ' + "1" * 100_000 + ', "created_ms"', 1)
+    assert long_number != text
+    with suppress(SettingsError):
+        read(long_number)
 
 
 FRAMES = b'{"turns":[{"record":{"frames":[' + b'[0,"sse","",null,""],' * 900_000 + b"null]}}]}"

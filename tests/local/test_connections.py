@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import re
 import socket
 from collections.abc import Iterator
 
@@ -79,6 +80,37 @@ def test_the_names_of_this_computer_are_accepted(server: LocalServer, host: str)
     headers = {"authorization": f"Bearer {server.api_key}", "host": host}
     answer = httpx.get(f"{server.base_url}/api/workers/none", headers=headers, trust_env=False)
     assert answer.status_code == 404
+
+
+START = b"POST /api/workers HTTP/1.1\r\n"
+BODY = b"content-type: application/json\r\n"
+ODD_REQUESTS = {
+    "two lengths": START + BODY + b"host: localhost\r\ncontent-length: 2\r\ncontent-length: 30\r\n",
+    "a length and pieces": START + BODY + b"host: localhost\r\ncontent-length: 2\r\n"
+    b"transfer-encoding: chunked\r\n",
+    "two codings": START + BODY + b"host: localhost\r\ntransfer-encoding: chunked\r\n"
+    b"transfer-encoding: identity\r\n",
+    "no host": START + BODY + b"content-length: 2\r\n",
+    "two hosts": START + BODY + b"host: localhost\r\nhost: evil.example\r\ncontent-length: 2\r\n",
+    "HTTP/0.9": b"GET /api/workers/none\r\n",
+    "HTTP/2": b"PRI * HTTP/2.0\r\n\r\nSM\r\n",
+    "another protocol": b"GET /api/workers/none HTTP/1.1\r\nhost: localhost\r\nconnection: upgrade\r\n"
+    b"upgrade: websocket\r\n",
+    "two keys": START + BODY + b"host: localhost\r\nauthorization: Bearer x\r\ncontent-length: 2\r\n",
+}
+
+
+@pytest.mark.parametrize("head", ODD_REQUESTS.values(), ids=ODD_REQUESTS)
+def test_an_odd_request_starts_nothing(server: LocalServer, head: bytes) -> None:
+    key = f"authorization: Bearer {server.api_key}\r\n\r\n".encode()
+    with opened(server) as connection:
+        connection.sendall(head + key + b"{}GET /api/workers/none HTTP/1.1\r\n\r\n")
+        connection.shutdown(socket.SHUT_WR)
+        answer = b"".join(iter(lambda: connection.recv(65_536), b""))
+    statuses = [int(status) for status in re.findall(rb"HTTP/1\.[01] (\d{3}) ", answer)]
+    assert all(400 <= status < 500 for status in statuses), answer
+    assert b"x-worker-id" not in answer.lower()
+    assert b"wrk_" not in answer
 
 
 def test_exhausted_descriptors_are_reported_once_a_minute(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -16,6 +16,7 @@ from zoneinfo import ZoneInfo
 
 from handinger_tui.core.amounts import Total, Unit, at_price
 from handinger_tui.core.decimals import decimal_text, json_amount
+from handinger_tui.core.documents import members
 from handinger_tui.core.export.result import result_object
 from handinger_tui.core.money import report_json as spending
 from handinger_tui.core.money.amount_state import AmountState
@@ -220,7 +221,7 @@ class Places:
             if by is GroupBy.DAY and self.zone is not None:
                 self._compare_days(charges, groups)
         total = sum_buckets([*buckets(self._connection, GroupBy.DAY, ALL), *suspense], "total")
-        object_: Any = spending.group_object(total)
+        object_: Any = members(spending.group_of(total))
         for name, unit in (("cost_usd", Unit.USD), ("credits", Unit.CREDITS)):
             parts = [right[unit].value, *(rise_amount(one, unit) for one in suspense)]
             priced = [part for part in parts if part is not None]

@@ -48,6 +48,7 @@ _TABLE: Final = (
     Subcommand(
         "attach", "ID", "watch a running worker", watches_turn=True, has_screen=True, module="watching"
     ),
+    Subcommand("send", "ID TEXT", "send a message into a session", watches_turn=True),
     Subcommand(
         "sessions",
         "…",
@@ -85,6 +86,7 @@ _TABLE: Final = (
     Subcommand("local", "", "run the local worker in the foreground"),
     Subcommand("config", "…", "the settings and their sources", actions=("path", "show"), only_lists=True),
     Subcommand("doctor", "", "diagnose the setup"),
+    Subcommand("schema", "NAME", "the JSON Schema of what --json prints", only_lists=True),
 )
 SUBCOMMANDS: Final = {command.name: command for command in _TABLE}
 """All subcommands by name, in the order of the help."""

@@ -15,14 +15,32 @@ from handinger_tui.cli.load_settings import settings_for
 from handinger_tui.cli.local_files import default_paths
 from handinger_tui.cli.output import put_result
 from handinger_tui.core.decimals import decimal_text
+from handinger_tui.core.documents import Document, Part
 from handinger_tui.settings import CREDIT_PRICE, DEFAULT_BASE, LOCAL_BASE, Settings, environment_value
 
 if TYPE_CHECKING:
     import argparse
 
-    from handinger_tui.core.jsontext import JsonObject
-
 DESCRIPTION: Final = "Show settings and where they come from."
+
+
+class PathList(Document, frozen=True, tag="handinger-tui/config-paths/1"):
+    """What `config path` prints: where each file is, or would be."""
+
+    paths: dict[str, str]
+
+
+class Setting(Part, frozen=True):
+    """A setting in force. `origin`: the option, the variable or the file that it comes from, or default."""
+
+    value: str | bool | int | float | list[str] | None
+    origin: str
+
+
+class SettingList(Document, frozen=True, tag="handinger-tui/config/1"):
+    """What `config show` prints: every setting by its name. The key is never in it."""
+
+    settings: dict[str, Setting]
 
 
 def _add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -41,12 +59,16 @@ def run(args: argparse.Namespace) -> int:
     """Print the paths, or every setting with its origin."""
     if args.action == "path":
         paths = {name: str(path) for name, path in asdict(default_paths()).items()}
-        put_result(args, {**paths}, "\n".join(f"{name:10} {path}" for name, path in paths.items()))
+        put_result(
+            args, PathList(paths=paths), "\n".join(f"{name:10} {path}" for name, path in paths.items())
+        )
         return Exit.OK
     rows = _setting_rows(args, settings_for(args))
-    value: JsonObject = {name: {"value": value, "origin": origin} for name, value, origin in rows}
+    settings = {name: Setting(value=value, origin=origin) for name, value, origin in rows}
     put_result(
-        args, value, "\n".join(f"{name:20} {_shown(value):36} {origin}" for name, value, origin in rows)
+        args,
+        SettingList(settings=settings),
+        "\n".join(f"{name:20} {_shown(value):36} {origin}" for name, value, origin in rows),
     )
     return Exit.OK
 

@@ -9,7 +9,7 @@ import sys
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Final
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 from handinger_tui import __version__
 from handinger_tui.api.generations import answering_generation
@@ -21,6 +21,7 @@ from handinger_tui.cli.local_files import Paths, default_paths, expand_path
 from handinger_tui.cli.output import can_ask, has_colors, is_confirmed, put_result, say
 from handinger_tui.cli.trust import require_trust
 from handinger_tui.cli.wiring import client_of
+from handinger_tui.core.documents import UNSET, Document, Part, UnsetType
 from handinger_tui.core.errors import Damaged, HandingerError, LocalFileError, Refused, SettingsError
 from handinger_tui.core.formatting import plural
 from handinger_tui.core.safety import clean_line
@@ -34,7 +35,6 @@ if TYPE_CHECKING:
     import argparse
     from pathlib import Path
 
-    from handinger_tui.core.jsontext import Json
     from handinger_tui.ledger.repair import Salvage
     from handinger_tui.settings import Settings
 
@@ -49,6 +49,36 @@ class Check(Struct, frozen=True):
     state: str
     finding: str
     hint: str = ""
+
+
+class CheckItem(Part, frozen=True):
+    """A check: ok, note or fault."""
+
+    name: str
+    state: str
+    finding: str = field(name="found")
+    hint: str | None
+
+
+class CheckList(Document, frozen=True, tag="handinger-tui/doctor/1"):
+    """What `doctor` prints."""
+
+    checks: list[CheckItem]
+
+
+class Repair(Document, frozen=True, tag="handinger-tui/repair/1"):
+    """What `doctor --repair` did; `saved` is null, and alone, where the history is not damaged."""
+
+    saved: dict[str, int] | None
+    """Rows of each table."""
+    source: str | UnsetType = UNSET
+    lost: dict[str, int | None] | UnsetType = UNSET
+    """At most so many rows; null for an unknown number."""
+    path: str | UnsetType = UNSET
+    adopted: bool | UnsetType = UNSET
+    """Whether the new file is the history now."""
+    kept: str | UnsetType = UNSET
+    """The old file."""
 
 
 DESCRIPTION: Final = "Diagnose the setup (free)."
@@ -93,15 +123,16 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _print_checks(args: argparse.Namespace, checks: list[Check]) -> None:
-    rows: list[Json] = [
-        {"name": c.name, "state": c.state, "found": c.finding, "hint": c.hint or None} for c in checks
+    rows = [
+        CheckItem(name=one.name, state=one.state, finding=one.finding, hint=one.hint or None)
+        for one in checks
     ]
     lines = []
     for check in checks:
         lines.append(f"{MARKS[check.state]} {check.name:14} {check.finding}")
         if check.hint:
             lines.append(f"  {'':14} → {check.hint}")
-    put_result(args, {"checks": rows}, "\n".join(lines))
+    put_result(args, CheckList(checks=rows), "\n".join(lines))
 
 
 def _check_program() -> Check:
@@ -212,7 +243,7 @@ def _repair(args: argparse.Namespace, history: Path) -> int:
     """Save what can be read of a damaged history in a new file, which replaces it after a yes."""
     source = expand_path(args.repair) if args.repair else repair.damaged_file(history)
     if source is None:
-        put_result(args, {"saved": None}, f"The history is not damaged. Nothing was written. {ANYWAY}")
+        put_result(args, Repair(saved=None), f"The history is not damaged. Nothing was written. {ANYWAY}")
         return Exit.OK
     if args.repair and not os.path.isfile(source):
         raise LocalFileError(f"{clean_line(args.repair, 200)} is not a file.", "Name a damaged history.")
@@ -226,14 +257,14 @@ def _repair(args: argparse.Namespace, history: Path) -> int:
     now = history if adopted else saved.path
     put_result(
         args,
-        {
-            "source": str(source),
-            "saved": {table.name: table.saved for table in saved.tables},
-            "lost": {table.name: table.lost for table in saved.lost},
-            "path": str(now),
-            "adopted": adopted,
-            "kept": str(before or source),
-        },
+        Repair(
+            source=str(source),
+            saved={table.name: table.saved for table in saved.tables},
+            lost={table.name: table.lost for table in saved.lost},
+            path=str(now),
+            adopted=adopted,
+            kept=str(before or source),
+        ),
         f"The new file is now the history. The old one is kept as {(before or source).name}."
         if adopted
         else f"The history was not replaced. The new file is {now}",

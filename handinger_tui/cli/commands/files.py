@@ -9,7 +9,7 @@ import sys
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import Final, Literal
 
 from handinger_tui.api.download import save
 from handinger_tui.api.file_urls import refresher
@@ -18,13 +18,13 @@ from handinger_tui.cli.commands import SUBCOMMANDS, Implementation
 from handinger_tui.cli.exit_codes import Exit, exit_of_kind
 from handinger_tui.cli.local_files import expand_path
 from handinger_tui.cli.output import put_result, say, sentence
-from handinger_tui.cli.run_output import progress_of
+from handinger_tui.cli.run_output import FileProblem, SavedFile, SavedFiles, progress_of
 from handinger_tui.cli.tables import list_text
 from handinger_tui.cli.wiring import Services, generation_of, run_with_services
 from handinger_tui.core.columns import NO_VALUE, Align, Column, Row, cut
+from handinger_tui.core.documents import Document, Part
 from handinger_tui.core.errors import ApiError, LinkExpired, SettingsError
 from handinger_tui.core.formatting import plural, size
-from handinger_tui.core.jsontext import Json, JsonObject, as_object
 from handinger_tui.core.safety import clean_line
 from handinger_tui.core.stream import FilePart
 from handinger_tui.core.turns.turn import ErrorKind
@@ -41,6 +41,25 @@ _FILE_COLUMNS: Final = (
 _NOT_FOUND_HINT: Final = "It may have been removed. See: handinger-tui files list WORKER"
 _REFUSED_KINDS: Final = (ErrorKind.UNSAFE_URL, ErrorKind.TOO_LARGE, ErrorKind.REDIRECT)
 FILES: Final = "List and download a worker's files."
+
+
+class ListedFile(Part, frozen=True):
+    """A file of the worker. `size`: in bytes."""
+
+    number: int
+    filename: str | None
+    media_type: str
+    url: str
+    size: int | None
+
+
+class FileList(Document, frozen=True, tag="handinger-tui/files/1"):
+    """What `files list` prints; `size` is that of all files, null if one is unknown."""
+
+    worker_id: str
+    count: int
+    size: int | None
+    files: list[ListedFile]
 
 
 def _add_files_arguments(parser: argparse.ArgumentParser) -> None:
@@ -73,17 +92,17 @@ async def _run_files(args: argparse.Namespace, services: Services) -> int:
 def _run_list(args: argparse.Namespace, files: Sequence[FilePart]) -> int:
     sizes = [file.size for file in files if file.size is not None]
     total = sum(sizes) if len(sizes) == len(files) else None
-    rows: list[Json] = [
-        {
-            "number": number,
-            "filename": file.filename,
-            "media_type": file.media_type,
-            "url": file.url,
-            "size": file.size,
-        }
+    rows = [
+        ListedFile(
+            number=number,
+            filename=file.filename,
+            media_type=file.media_type,
+            url=file.url,
+            size=file.size,
+        )
         for number, file in enumerate(files, 1)
     ]
-    value: JsonObject = {"worker_id": args.worker, "count": len(files), "size": total, "files": rows}
+    value = FileList(worker_id=args.worker, count=len(files), size=total, files=rows)
     put_result(args, value, list_text(_FILE_COLUMNS, _rows(files), "No files."))
     if files and not args.json:
         say(" · ".join(fact for fact in (plural(len(files), "file"), size(total)) if fact))
@@ -116,10 +135,10 @@ async def _run_get(
     for file in selected:
         result, code = await _save_file(services, args.worker, file, folder)
         results.append(result)
-        error = as_object(result["error"]).get("message")
-        lines.append(clean_line(str(result["saved_as"] or f"{result['filename']}: {error}")))
+        message = "" if result.error is None else result.error.message
+        lines.append(clean_line(result.saved_as or f"{result.filename}: {message}"))
         failed |= {code} - {Exit.OK}
-    put_result(args, {"files": results}, "\n".join(lines) or "No files.")
+    put_result(args, SavedFiles(files=results), "\n".join(lines) or "No files.")
     # One common reason gives its own exit code; several give FAILED.
     return max(failed, default=Exit.OK) if len(failed) < 2 else Exit.FAILED
 
@@ -155,11 +174,8 @@ def _file_by_number(name: str, files: tuple[FilePart, ...]) -> list[FilePart]:
 
 async def _save_file(
     services: Services, worker_id: str, file: FilePart, folder: Path
-) -> tuple[JsonObject, Exit]:
-    """Save one file.
-
-    Returns {filename, saved_as, status: saved|refused|failed, error} and the exit code.
-    """
+) -> tuple[SavedFile, Exit]:
+    """Save one file. Returns what became of it, and the exit code."""
     progress = DownloadProgress.on_terminal(_display_name(file))
     try:
         path = await save(
@@ -174,16 +190,16 @@ async def _save_file(
     except ApiError as problem:
         if progress:
             progress.clear()
-        error: JsonObject = {"kind": str(problem.kind), "message": sentence(problem.summary)}
+        error = FileProblem(kind=str(problem.kind), message=sentence(problem.summary))
         hint = _NOT_FOUND_HINT if problem.kind is ErrorKind.NOT_FOUND else problem.hint
-        say(f"{clean_line(_display_name(file), 200)}: {error['message']} {hint}".strip())
-        status = "refused" if problem.kind in _REFUSED_KINDS else "failed"
+        say(f"{clean_line(_display_name(file), 200)}: {error.message} {hint}".strip())
+        status: Literal["refused", "failed"] = "refused" if problem.kind in _REFUSED_KINDS else "failed"
         # A refusal by another host says nothing about the API key.
         code = Exit.FAILED if isinstance(problem, LinkExpired) else exit_of_kind(problem.kind)
-        return {"filename": file.filename, "saved_as": None, "status": status, "error": error}, code
+        return SavedFile(filename=file.filename, saved_as=None, status=status, error=error), code
     if progress:
         progress.clear()
-    return {"filename": file.filename, "saved_as": str(path), "status": "saved", "error": None}, Exit.OK
+    return SavedFile(filename=file.filename, saved_as=str(path), status="saved", error=None), Exit.OK
 
 
 class DownloadProgress:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import errno
-import json
 import sys
 from typing import TYPE_CHECKING, Final
 
 from handinger_tui.cli.args import add_json_option, parse_integer
 from handinger_tui.cli.commands import Implementation
 from handinger_tui.cli.output import say
+from handinger_tui.core.documents import Document, members
 from handinger_tui.core.errors import LocalFileError
+from handinger_tui.core.jsontext import dump
 from handinger_tui.local.server import serve_foreground
 
 if TYPE_CHECKING:
@@ -19,6 +20,14 @@ if TYPE_CHECKING:
 PORT_ERRORS: Final = (errno.EADDRINUSE, errno.EACCES, errno.EADDRNOTAVAIL)
 PACES: Final = {"slow": 3.0, "normal": 1.0, "fast": 0.0}
 """Factors of all pauses."""
+
+
+class LocalService(Document, frozen=True, tag="handinger-tui/local/1"):
+    """The first line of `local --json`: the addresses of both generations, and the key."""
+
+    base_url: str
+    tasks_url: str
+    api_key: str
 
 
 DESCRIPTION: Final = "Run the local worker until interrupted."
@@ -46,7 +55,7 @@ def run(args: argparse.Namespace) -> int:
 
     def announce(base_url: str, tasks_url: str, api_key: str) -> None:
         if args.json:
-            line = json.dumps({"base_url": base_url, "tasks_url": tasks_url, "api_key": api_key})
+            line = dump(members(LocalService(base_url=base_url, tasks_url=tasks_url, api_key=api_key)))
         else:
             line = f"HANDINGER_BASE_URL={base_url} HANDINGER_API_KEY={api_key}"
         sys.stdout.write(line + "\n")

@@ -7,6 +7,8 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
+from msgspec.structs import asdict
+
 from handinger_tui.api.generations import worker_id_in
 from handinger_tui.api.schedules import utc_seconds_text
 from handinger_tui.cli.args import (
@@ -21,6 +23,7 @@ from handinger_tui.cli.output import put_result, say
 from handinger_tui.cli.run_output import progress_of
 from handinger_tui.cli.tables import list_text
 from handinger_tui.cli.wiring import Services, run_with_services, schedule_client
+from handinger_tui.core.documents import UNSET, Document, Part, PricePart, Problem, UnsetType, problem_of
 from handinger_tui.core.errors import Doubtful, HandingerError, SettingsError
 from handinger_tui.core.schedules import (
     COLUMNS,
@@ -37,17 +40,63 @@ from handinger_tui.core.schedules import (
     runs_of,
     schedule_row,
 )
-from handinger_tui.core.turns.turn import fault_object
 from handinger_tui.engine.schedules import WorkerSchedules
 
 if TYPE_CHECKING:
     import argparse
 
-    from handinger_tui.core.jsontext import Json, JsonObject
-
 SCHEDULES: Final = "Manage a worker's schedules (runs that start automatically)."
 NEXT_RUNS: Final = 3
 """Next runs that are named before a schedule is added."""
+
+
+class ScheduleItem(Part, frozen=True):
+    """A schedule; of `cron`, `interval_seconds` and `delay_seconds` only its own rule is set."""
+
+    id: str | None
+    input: str
+    budget: str | None
+    type: str | None
+    cron: str | None
+    interval_seconds: int | None
+    delay_seconds: int | None
+    next_run_at: str | None
+    next_runs: list[str]
+    price: PricePart
+
+
+class ScheduleItems(Document, frozen=True, tag="handinger-tui/schedules/1"):
+    """What `schedules list` prints; `timezone`: that of cron expressions, null if the service names none."""
+
+    worker_id: str
+    timezone: str | None
+    schedules: list[ScheduleItem]
+
+
+class AddedSchedule(Document, frozen=True, tag="handinger-tui/schedule-added/1"):
+    """What `schedules add` did. `added` is false after a look at the price, null where that is not known."""
+
+    added: bool | None
+    next_runs: list[str] | UnsetType = UNSET
+    price: PricePart | UnsetType = UNSET
+    id: str | UnsetType | None = UNSET
+    """This and the following members: only of a schedule that was added."""
+    input: str | UnsetType = UNSET
+    budget: str | UnsetType | None = UNSET
+    type: str | UnsetType | None = UNSET
+    cron: str | UnsetType | None = UNSET
+    interval_seconds: int | UnsetType | None = UNSET
+    delay_seconds: int | UnsetType | None = UNSET
+    next_run_at: str | UnsetType | None = UNSET
+    error: Problem | UnsetType | None = UNSET
+    """Only where it is not known whether it was added."""
+
+
+class CancelledSchedule(Document, frozen=True, tag="handinger-tui/schedule-cancelled/1"):
+    """What `schedules cancel` did; null: the service does not say."""
+
+    cancelled: bool | None
+    error: Problem | UnsetType | None = UNSET
 
 
 def _add_schedules_arguments(parser: argparse.ArgumentParser) -> None:
@@ -102,13 +151,13 @@ def _schedules_of(args: argparse.Namespace, services: Services) -> WorkerSchedul
 async def _list(args: argparse.Namespace, schedules: WorkerSchedules) -> int:
     listing = await schedules.read()
     listed, now = listing.listed, listing.now
-    rows: list[Json] = [_schedule_object(one.schedule, one.price.json, listed, now) for one in listing.priced]
+    rows = [_item(one.schedule, one.price.part, listed, now) for one in listing.priced]
     lines = [list_text(COLUMNS, [schedule_row(one, now) for one in listing.priced], "No schedules.")]
     if listing.priced:
         lines.append(listing.summary)
     if any(isinstance(one.rule, Cron) for one in listed.schedules):
         lines.append(f"Cron expressions are in the time zone {listed.zone_text}; times are local.")
-    value: JsonObject = {"worker_id": schedules.worker_id, "timezone": listed.zone_name, "schedules": rows}
+    value = ScheduleItems(worker_id=schedules.worker_id, timezone=listed.zone_name, schedules=rows)
     put_result(args, value, "\n".join(lines))
     return Exit.OK
 
@@ -119,11 +168,13 @@ async def _cancel(args: argparse.Namespace, schedules: WorkerSchedules) -> int:
     try:
         cancelled, text = await schedules.cancel(args.schedule)
     except Doubtful as problem:
-        return _report_doubt(args, "cancelled", problem)
+        if args.json:
+            put_result(args, CancelledSchedule(cancelled=None, error=problem_of(problem.fault())), "")
+        return _say_doubt(problem)
     # The runs board shows schedules as they were read last.
     with suppress(HandingerError):
         await schedules.read()
-    put_result(args, {"cancelled": cancelled}, text)
+    put_result(args, CancelledSchedule(cancelled=cancelled), text)
     return Exit.FAILED if cancelled is False else Exit.OK
 
 
@@ -134,11 +185,9 @@ async def _add(args: argparse.Namespace, schedules: WorkerSchedules) -> int:
     price = listing.price_of(schedule)
     if not args.yes:
         runs = next_runs(schedule.rule, now, listing.listed.cron_zone)
-        value: JsonObject = {
-            "added": False,
-            "next_runs": [utc_seconds_text(run) for run in runs],
-            "price": price.json,
-        }
+        value = AddedSchedule(
+            added=False, next_runs=[utc_seconds_text(run) for run in runs], price=price.part
+        )
         put_result(args, value, schedules.question(schedule, listing, NEXT_RUNS).body)
         say("Nothing was added. Add --yes to add it.")
         return Exit.USAGE
@@ -152,9 +201,12 @@ async def _add(args: argparse.Namespace, schedules: WorkerSchedules) -> int:
     except Doubtful as problem:
         if not progress.doubt:
             raise
-        return _report_doubt(args, "added", problem)
-    row = _schedule_object(added.schedule, price.json, listing.listed, now)
-    put_result(args, {"added": True, **row}, f"{added.schedule.schedule_id}: {text}\n{price.sentences}")
+        if args.json:
+            put_result(args, AddedSchedule(added=None, error=problem_of(problem.fault())), "")
+        return _say_doubt(problem)
+    item = _item(added.schedule, price.part, listing.listed, now)
+    value = AddedSchedule(added=True, **asdict(item))
+    put_result(args, value, f"{added.schedule.schedule_id}: {text}\n{price.sentences}")
     return Exit.OK
 
 
@@ -169,31 +221,26 @@ def _rule_of(args: argparse.Namespace, now: datetime) -> Rule:
     raise SettingsError("When should it run?", "Use --at, --in, --every or --cron.")
 
 
-def _report_doubt(args: argparse.Namespace, name: str, problem: Doubtful) -> int:
-    if args.json:
-        put_result(args, {name: None, "error": fault_object(problem.fault())}, "")
+def _say_doubt(problem: Doubtful) -> int:
     say(problem.text)
     return Exit.UNKNOWN
 
 
 # -- JSON ------------------------------------------------------------------------------------
-def _schedule_object(
-    schedule: Schedule, price: JsonObject, listed: ScheduleList, now: datetime
-) -> JsonObject:
+def _item(schedule: Schedule, price: PricePart, listed: ScheduleList, now: datetime) -> ScheduleItem:
     rule = schedule.rule
-    runs: list[Json] = [utc_seconds_text(run) for run in runs_of(schedule, now, listed.cron_zone)]
-    return {
-        "id": schedule.schedule_id,
-        "input": schedule.instruction,
-        "budget": schedule.budget,
-        "type": schedule.kind,
-        "cron": rule.expression if isinstance(rule, Cron) else None,
-        "interval_seconds": rule.seconds if isinstance(rule, Every) else None,
-        "delay_seconds": rule.seconds if isinstance(rule, After) else None,
-        "next_run_at": None if schedule.next_run is None else utc_seconds_text(schedule.next_run),
-        "next_runs": runs,
-        "price": price,
-    }
+    return ScheduleItem(
+        id=schedule.schedule_id,
+        input=schedule.instruction,
+        budget=schedule.budget,
+        type=schedule.kind,
+        cron=rule.expression if isinstance(rule, Cron) else None,
+        interval_seconds=rule.seconds if isinstance(rule, Every) else None,
+        delay_seconds=rule.seconds if isinstance(rule, After) else None,
+        next_run_at=None if schedule.next_run is None else utc_seconds_text(schedule.next_run),
+        next_runs=[utc_seconds_text(run) for run in runs_of(schedule, now, listed.cron_zone)],
+        price=price,
+    )
 
 
 COMMANDS: Final = {"schedules": Implementation(SCHEDULES, _add_schedules_arguments, _run_schedules)}

@@ -12,6 +12,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Final, TypeVar
 
+from msgspec.structs import asdict
+
 from handinger_tui.cli.args import add_json_option, add_session_argument, parse_integer
 from handinger_tui.cli.commands import Implementation
 from handinger_tui.cli.exit_codes import Exit
@@ -28,20 +30,21 @@ from handinger_tui.core.amounts import Unit, bare_text
 from handinger_tui.core.citations import Mentions, mentions, unmentioned
 from handinger_tui.core.columns import Align, Column, Row
 from handinger_tui.core.decimals import json_amount
+from handinger_tui.core.documents import About, Amount, Document, Millis, Origin, Part
 from handinger_tui.core.errors import HandingerError, SettingsError
 from handinger_tui.core.evidence import Source, canonical_url, sources_of, title_of, unicode_host
 from handinger_tui.core.export.exporters import (
     SESSION_EXPORTERS,
     SOURCE_EXPORTERS,
-    about_object,
+    about_part,
     find_exporter,
-    lineage_object,
-    turn_objects,
+    origin_part,
+    shown_session,
 )
 from handinger_tui.core.export.session_document import Contents, about_facts
 from handinger_tui.core.export.session_file import MOST_MB, most_bytes, read_session
 from handinger_tui.core.formatting import ago, plural, size, spaced
-from handinger_tui.core.jsontext import Json, JsonObject, dump
+from handinger_tui.core.jsontext import dump
 from handinger_tui.core.money.attribution import MoneyIndex
 from handinger_tui.core.prompts import lineage_words
 from handinger_tui.core.receipts import receipt_line
@@ -49,8 +52,8 @@ from handinger_tui.core.safety import clean, clean_line, one_word
 from handinger_tui.core.search import HELP, SearchHit, parse_query
 from handinger_tui.core.stream import Frame, Framing, Marker
 from handinger_tui.core.tags import Labels, labels_text, tag_names
-from handinger_tui.core.turns.session import LOCAL, Session, SessionSummary, about, ids_of
-from handinger_tui.core.turns.turn import WITHDRAWN, Turn, TurnStatus, outcome_object
+from handinger_tui.core.turns.session import LOCAL, Session, SessionSummary, ids_of
+from handinger_tui.core.turns.turn import WITHDRAWN, Trigger, Turn, TurnStatus, outcome_object
 from handinger_tui.ledger.ledger import FileAccess, Ledger
 from handinger_tui.settings import days_of
 
@@ -81,6 +84,92 @@ _ACTIONS: Final = (
 _TAGGING: Final = ("tag", "untag")
 
 
+class SessionItem(Part, frozen=True):
+    """A session. Unknown money is null; `un…_turns` count the turns without figures."""
+
+    session_id: str
+    worker_id: str | None
+    task_id: str | None
+    title: str
+    about: About
+    created_ms: Millis
+    updated_ms: Millis
+    turns: int
+    last_status: TurnStatus | None
+    cost_usd: Amount | None
+    credits: Amount | None
+    unpriced_turns: int
+    uncredited_turns: int
+    doubtful: bool
+    """Whether an amount depends on what the worker's figures mean."""
+    unread: bool
+    simulated: bool
+    lineage: Origin | None
+    trigger: Trigger
+    tags: list[str]
+    project: str | None
+    imported_turns: int
+
+
+class SessionList(Document, frozen=True, tag="handinger-tui/sessions/1"):
+    """What `sessions list` prints: all sessions, newest first."""
+
+    sessions: list[SessionItem]
+
+
+class Match(Part, frozen=True):
+    """The newest match of a session; ids and `number` are null where its title matches."""
+
+    turn_id: str | None
+    number: int | None
+    turns: int
+    """How many turns match."""
+    where: str
+    snippet: str
+    marks: list[tuple[int, int]]
+    """Start and end of each match in the snippet."""
+
+
+class HitItem(SessionItem, frozen=True):
+    """A session that matches."""
+
+    match: Match
+
+
+class HitList(Document, frozen=True, tag="handinger-tui/session-search/1"):
+    """What `sessions search` prints; of `unprepared_turns` only prompts and answers were searched."""
+
+    sessions: list[HitItem]
+    unprepared_turns: int
+
+
+class SessionChange(Document, frozen=True, tag="handinger-tui/session-change/1"):
+    """What `sessions rename` and `rm` did: the action, or null for nothing."""
+
+    session_id: str
+    done: str | None
+
+
+class TagList(Document, frozen=True, tag="handinger-tui/session-tags/1"):
+    """What `sessions tag` and `untag` print: the tags as they are then."""
+
+    session_id: str
+    tags: list[str]
+    tags_of_worker: list[str]
+    tags_by_rule: list[str]
+    project: str | None
+
+
+class Compaction(Document, frozen=True, tag="handinger-tui/compaction/1"):
+    """What `sessions compact` did."""
+
+    bytes_before: int
+    bytes: int
+    turns: int
+    dropped_turns: int
+    """Turns whose single deltas were removed."""
+
+
 def _add_sessions_arguments(parser: argparse.ArgumentParser) -> None:
     add_json_option(parser)
     actions = parser.add_subparsers(dest="action", metavar="ACTION", help="what to do (default: list)")
@@ -108,7 +197,7 @@ def _run_sessions(args: argparse.Namespace) -> int:
         asyncio.run(_with_history(FileAccess.WRITE, lambda ledger: _delete(ledger, summary.session_id)))
     name = _name(summary.title, summary.session_id)
     text = f"Deleted {name}." if done else "Nothing was deleted."
-    put_result(args, {"session_id": summary.session_id, "done": done}, text)
+    put_result(args, SessionChange(session_id=summary.session_id, done=done), text)
     return Exit.OK
 
 
@@ -172,7 +261,7 @@ def _compact(args: argparse.Namespace) -> int:
 
     dropped, turns = asyncio.run(_with_history(FileAccess.WRITE, work))
     after = _bytes_of(path)
-    figures: JsonObject = {"bytes_before": before, "bytes": after, "turns": turns, "dropped_turns": dropped}
+    figures = Compaction(bytes_before=before, bytes=after, turns=turns, dropped_turns=dropped)
     each = f" (from {size(before // turns)} to {size(after // turns)} a turn)" if turns else ""
     lines = [f"The history went from {size(before)} to {size(after)}{each}."]
     if dropped:
@@ -243,7 +332,7 @@ async def _run(args: argparse.Namespace) -> int:
         if action == "list":
             summaries = await history.sessions(-1 if args.json else _MOST_ROWS)
             put_result(
-                args, {"sessions": [*map(summary_object, summaries)]}, _list_text(summaries[:_MOST_ROWS])
+                args, SessionList(sessions=[*map(_item, summaries)]), _list_text(summaries[:_MOST_ROWS])
             )
             if (hidden := await history.count() - len(summaries)) > 0:
                 older = plural(hidden, "older session")
@@ -251,7 +340,7 @@ async def _run(args: argparse.Namespace) -> int:
         elif action == "search":
             hits = await history.search(parse_query(args.query, datetime.now().astimezone()))
             unprepared = await history.unprepared()
-            value: JsonObject = {"sessions": [*map(_hit_object, hits)], "unprepared_turns": unprepared}
+            value = HitList(sessions=[*map(_hit, hits)], unprepared_turns=unprepared)
             put_result(args, value, _hits_text(hits))
             if unprepared and not args.json:
                 say(
@@ -260,13 +349,16 @@ async def _run(args: argparse.Namespace) -> int:
                 )
         elif action == "show":
             session = await load_unique(ledger, args.id)
-            put(_show_json(session) if args.json else _show_text(session))
+            if args.json:
+                put_result(args, shown_session(session), "")
+            else:
+                put(_show_text(session))
         elif action in _TAGGING:
             await _tag(ledger, args)
         else:
             session_id = await unique_session_id(ledger, args.id)
             await history.rename(session_id, args.title)
-            put_result(args, {"session_id": session_id, "done": action}, f"Renamed {session_id}.")
+            put_result(args, SessionChange(session_id=session_id, done=action), f"Renamed {session_id}.")
 
     await _with_history(access, work)
     return Exit.OK
@@ -291,42 +383,43 @@ async def _tag(ledger: Ledger, args: argparse.Namespace) -> None:
     if names:
         await history.tag(kind, whose, add, remove)
     labels = await history.labels(session_id)
-    value: JsonObject = {
-        "session_id": session_id,
-        "tags": [*labels.tags],
-        "tags_of_worker": [*labels.worker],
-        "tags_by_rule": [*labels.rules],
-        "project": labels.project or None,
-    }
+    value = TagList(
+        session_id=session_id,
+        tags=[*labels.tags],
+        tags_of_worker=[*labels.worker],
+        tags_by_rule=[*labels.rules],
+        project=labels.project or None,
+    )
     text = labels_text(labels, remove)
     width = output_width(PIPED)
     put_result(args, value, textwrap.fill(text, width, break_on_hyphens=False, break_long_words=False))
 
 
-def summary_object(summary: SessionSummary) -> JsonObject:
-    """Return a session as JSON. Unknown money is null; `un…_turns` count the turns without figures."""
-    return {
-        "session_id": summary.session_id,
-        **ids_of(summary, summary.worker_id),
-        "title": clean_line(summary.title),
-        "about": about_object(summary.about),
-        "created_ms": summary.created_ms,
-        "updated_ms": summary.updated_ms,
-        "turns": summary.turns,
-        "last_status": None if summary.last_status is None else str(summary.last_status),
-        "cost_usd": json_amount(summary.usd.value),
-        "credits": json_amount(summary.credits.value),
-        "unpriced_turns": summary.usd.missing_turns,
-        "uncredited_turns": summary.credits.missing_turns,
-        "doubtful": summary.usd.doubtful or summary.credits.doubtful,
-        "unread": summary.unread,
-        "simulated": summary.base_url == LOCAL,
-        "lineage": lineage_object(summary.lineage),
-        "trigger": str(summary.trigger),
-        "tags": [*summary.tags],
-        "project": summary.project or None,
-        "imported_turns": summary.imported,
-    }
+def _item(summary: SessionSummary) -> SessionItem:
+    ids = ids_of(summary, summary.worker_id)
+    return SessionItem(
+        session_id=summary.session_id,
+        worker_id=ids.worker_id,
+        task_id=ids.task_id,
+        title=clean_line(summary.title),
+        about=about_part(summary.about),
+        created_ms=summary.created_ms,
+        updated_ms=summary.updated_ms,
+        turns=summary.turns,
+        last_status=summary.last_status,
+        cost_usd=json_amount(summary.usd.value),
+        credits=json_amount(summary.credits.value),
+        unpriced_turns=summary.usd.missing_turns,
+        uncredited_turns=summary.credits.missing_turns,
+        doubtful=summary.usd.doubtful or summary.credits.doubtful,
+        unread=summary.unread,
+        simulated=summary.base_url == LOCAL,
+        lineage=origin_part(summary.lineage),
+        trigger=summary.trigger,
+        tags=[*summary.tags],
+        project=summary.project or None,
+        imported_turns=summary.imported,
+    )
 
 
 _COLUMNS: Final = (
@@ -361,17 +454,17 @@ def _list_text(summaries: Sequence[SessionSummary]) -> str:
     return list_text(columns, rows, "No sessions yet. Start one: handinger-tui")
 
 
-def _hit_object(hit: SearchHit) -> JsonObject:
+def _hit(hit: SearchHit) -> HitItem:
     snippet = hit.snippet
-    match: JsonObject = {
-        "turn_id": hit.turn_id,
-        "number": hit.number,
-        "turns": hit.turns,
-        "where": snippet.where,
-        "snippet": snippet.text,
-        "marks": [[start, end] for start, end in snippet.marks],
-    }
-    return summary_object(hit.summary) | {"match": match}
+    match = Match(
+        turn_id=hit.turn_id,
+        number=hit.number,
+        turns=hit.turns,
+        where=snippet.where,
+        snippet=snippet.text,
+        marks=[*snippet.marks],
+    )
+    return HitItem(**asdict(_item(hit.summary)), match=match)
 
 
 def _hits_text(hits: Sequence[SearchHit]) -> str:
@@ -417,13 +510,6 @@ def _credits_text(summary: SessionSummary) -> str:
     if summary.only_imported:
         return ""
     return summary.credits.words(Unit.CREDITS, bare_text)
-
-
-def _show_json(session: Session) -> str:
-    turns: list[Json] = [*turn_objects(session)]
-    identity: JsonObject = {"session_id": session.session_id, **ids_of(session, session.worker_id)}
-    about_target = about_object(about(session.turns))
-    return dump({**identity, "title": clean_line(session.title), "about": about_target, "turns": turns})
 
 
 def _show_text(session: Session) -> str:
@@ -511,6 +597,15 @@ def _add_import_arguments(parser: argparse.ArgumentParser) -> None:
     add_json_option(parser)
 
 
+class Imported(Document, frozen=True, tag="handinger-tui/import/1"):
+    """What `import` did; `imported` is false where the session was in the history already."""
+
+    session_id: str
+    title: str
+    turns: int
+    imported: bool
+
+
 def _parse_mb(text: str) -> int:
     return parse_integer(text, "the size must be a number of megabytes from 1", 1, 100_000)
 
@@ -536,12 +631,12 @@ def import_session(args: argparse.Namespace) -> int:
         else f"{name} is already in the history. Nothing was changed.\n"
         f"To import it again, delete it first: handinger-tui sessions rm {one_word(session_id)}"
     )
-    value: JsonObject = {
-        "session_id": session_id,
-        "title": clean_line(session.title),
-        "turns": len(file.turns),
-        "imported": present is None,
-    }
+    value = Imported(
+        session_id=session_id,
+        title=clean_line(session.title),
+        turns=len(file.turns),
+        imported=present is None,
+    )
     put_result(args, value, text)
     return Exit.OK
 
@@ -572,36 +667,64 @@ def show_sources(args: argparse.Namespace) -> int:
         put(exporter.text(sources, session), end="")
         return Exit.OK
     citations = mentions(session, sources)
-    value = _sources_object(session, sources, citations)
+    value = _source_list(session, sources, citations)
     put_result(args, value, _sources_text(session, sources, citations))
     return Exit.OK
 
 
-def _sources_object(session: Session, sources: tuple[Source, ...], citations: Mentions) -> JsonObject:
-    """`turn` counts from 1, `new` marks sources of the newest turn, `mentions` counts mentions in answers."""
+class SourceRow(Part, frozen=True):
+    """A source of a session."""
+
+    number: int
+    id: str
+    title: str | None
+    url: str | None
+    canonical_url: str | None
+    host: str | None
+    marks: list[str]
+    """What is to be noted about its address."""
+    turn_id: str
+    turn: int
+    """The position of its turn, from 1."""
+    new: bool
+    """Whether it is of the newest turn."""
+    mentions: int
+    """Mentions in answers."""
+
+
+class SourceList(Document, frozen=True, tag="handinger-tui/sources/1"):
+    """What `sources` prints; `unmentioned`: how many are never mentioned."""
+
+    session_id: str
+    worker_id: str | None
+    sources: list[SourceRow]
+    unmentioned: int
+
+
+def _source_list(session: Session, sources: tuple[Source, ...], citations: Mentions) -> SourceList:
     turns = _turn_numbers(session)
-    rows: list[Json] = [
-        {
-            "number": source.number,
-            "id": source.part.source_id,
-            "title": source.part.title,
-            "url": source.part.url,
-            "canonical_url": canonical_url(source.part.url) if source.part.url else None,
-            "host": source.host or None,
-            "marks": list(source.marks),
-            "turn_id": source.turn_id,
-            "turn": turns[source.turn_id],
-            "new": turns[source.turn_id] == len(turns),
-            "mentions": len(citations.get(source.number, ())),
-        }
+    rows = [
+        SourceRow(
+            number=source.number,
+            id=source.part.source_id,
+            title=source.part.title,
+            url=source.part.url,
+            canonical_url=canonical_url(source.part.url) if source.part.url else None,
+            host=source.host or None,
+            marks=list(source.marks),
+            turn_id=source.turn_id,
+            turn=turns[source.turn_id],
+            new=turns[source.turn_id] == len(turns),
+            mentions=len(citations.get(source.number, ())),
+        )
         for source in sources
     ]
-    return {
-        "session_id": session.session_id,
-        "worker_id": session.worker_id,
-        "sources": rows,
-        "unmentioned": unmentioned(sources, citations),
-    }
+    return SourceList(
+        session_id=session.session_id,
+        worker_id=session.worker_id,
+        sources=rows,
+        unmentioned=unmentioned(sources, citations),
+    )
 
 
 def _turn_numbers(session: Session) -> dict[str, int]:

@@ -22,6 +22,7 @@ from handinger_tui.cli.exit_codes import Exit
 from handinger_tui.cli.output import put_result
 from handinger_tui.cli.tables import list_text
 from handinger_tui.cli.wiring import Services, require_tasks, run_with_services
+from handinger_tui.core.documents import Document, Part
 from handinger_tui.core.errors import SettingsError
 from handinger_tui.core.safety import clean_line
 from handinger_tui.core.webhooks import (
@@ -37,8 +38,6 @@ from handinger_tui.engine.webhooks import WorkerWebhook
 
 if TYPE_CHECKING:
     import argparse
-
-    from handinger_tui.core.jsontext import Json, JsonObject
 
 WEBHOOK: Final = "Manage a stored worker's webhook: the address that is notified when a task ends."
 _QUESTIONS: Final = {"clear": WorkerWebhook.CLEAR, "token": WorkerWebhook.RENEW}
@@ -76,7 +75,7 @@ async def _webhook(args: argparse.Namespace, services: Services) -> int:
     service = WorkerWebhook(WebhookClient(services.client), worker_id_in(args.worker))
     if args.action == "deliveries":
         page = await service.deliveries(args.page)
-        put_result(args, _page_object(service.worker_id, page), _page_lines(page))
+        put_result(args, _page(service.worker_id, page), _page_lines(page))
         return Exit.OK
     match args.action:
         case "set":
@@ -87,9 +86,7 @@ async def _webhook(args: argparse.Namespace, services: Services) -> int:
             webhook, _ = await service.renew()
         case _:
             webhook = await service.read()
-    put_result(
-        args, _webhook_object(service.worker_id, webhook, args.show_token), _webhook_lines(webhook, args)
-    )
+    put_result(args, _hook(service.worker_id, webhook, args.show_token), _webhook_lines(webhook, args))
     return Exit.OK
 
 
@@ -101,14 +98,22 @@ def _webhook_lines(webhook: Webhook, args: argparse.Namespace) -> str:
     return f"Address: {clean_line(webhook.url, 2100)}\nToken: {token}{hint}"
 
 
-def _webhook_object(worker_id: str, webhook: Webhook, is_shown: bool) -> JsonObject:
-    """`token` is null unless it was asked for."""
-    return {
-        "worker_id": worker_id,
-        "url": webhook.url,
-        "has_token": webhook.token is not None,
-        "token": webhook.token.reveal() if is_shown and webhook.token is not None else None,
-    }
+class Hook(Document, frozen=True, tag="handinger-tui/webhook/1"):
+    """What `webhook show`, `set`, `clear` and `token` print. `token` is null unless it was asked for."""
+
+    worker_id: str
+    url: str | None
+    has_token: bool
+    token: str | None
+
+
+def _hook(worker_id: str, webhook: Webhook, is_shown: bool) -> Hook:
+    return Hook(
+        worker_id=worker_id,
+        url=webhook.url,
+        has_token=webhook.token is not None,
+        token=webhook.token.reveal() if is_shown and webhook.token is not None else None,
+    )
 
 
 def _page_lines(page: DeliveryPage) -> str:
@@ -117,28 +122,48 @@ def _page_lines(page: DeliveryPage) -> str:
     return "\n".join(filter(None, [list_text(DELIVERY_COLUMNS, rows, "No deliveries."), page_text(page)]))
 
 
-def _page_object(worker_id: str, page: DeliveryPage) -> JsonObject:
-    rows: list[Json] = [
-        {
-            "id": one.delivery_id,
-            "created_at": None if one.moment is None else utc_seconds_text(one.moment),
-            "delivered": one.is_delivered,
-            "http_status": one.http_status,
-            "duration_ms": one.duration_ms,
-            "reason": one.reason,
-            "task_id": one.task_id,
-            "task_title": one.task_title,
-            "url": one.url,
-        }
+class DeliveryItem(Part, frozen=True):
+    """One delivery."""
+
+    id: str | None
+    created_at: str | None
+    delivered: bool | None
+    http_status: int | None
+    duration_ms: int | None
+    reason: str | None
+    task_id: str | None
+    task_title: str | None
+    url: str | None
+
+
+class DeliveryList(Document, frozen=True, tag="handinger-tui/deliveries/1"):
+    """What `webhook deliveries` prints: a page of the deliveries, newest first."""
+
+    worker_id: str
+    deliveries: list[DeliveryItem]
+    page: int
+    pages: int | None
+    count: int | None
+
+
+def _page(worker_id: str, page: DeliveryPage) -> DeliveryList:
+    rows = [
+        DeliveryItem(
+            id=one.delivery_id,
+            created_at=None if one.moment is None else utc_seconds_text(one.moment),
+            delivered=one.is_delivered,
+            http_status=one.http_status,
+            duration_ms=one.duration_ms,
+            reason=one.reason,
+            task_id=one.task_id,
+            task_title=one.task_title,
+            url=one.url,
+        )
         for one in page.deliveries
     ]
-    return {
-        "worker_id": worker_id,
-        "deliveries": rows,
-        "page": page.page,
-        "pages": page.pages,
-        "count": page.count,
-    }
+    return DeliveryList(
+        worker_id=worker_id, deliveries=rows, page=page.page, pages=page.pages, count=page.count
+    )
 
 
 COMMANDS: Final = {"webhook": Implementation(WEBHOOK, _add_webhook_arguments, _run_webhook)}

@@ -5,7 +5,8 @@ from __future__ import annotations
 import argparse
 from typing import Final
 
-from msgspec.structs import replace
+from msgspec import field
+from msgspec.structs import asdict, replace
 
 from handinger_tui.api.generations import last_id_in, worker_id_in
 from handinger_tui.cli.args import add_connection_options, add_json_option
@@ -15,9 +16,9 @@ from handinger_tui.cli.local_files import read_file
 from handinger_tui.cli.output import can_ask, is_confirmed, put_result
 from handinger_tui.cli.tables import list_text
 from handinger_tui.cli.wiring import Services, run_with_services, stored_workers_of
+from handinger_tui.core.documents import AnyJson, Document, Part
 from handinger_tui.core.errors import LocalFileError, SettingsError
 from handinger_tui.core.formatting import utc_text
-from handinger_tui.core.jsontext import JsonObject
 from handinger_tui.core.safety import clean_line
 from handinger_tui.core.stored_workers import (
     COLUMNS,
@@ -46,6 +47,53 @@ _DEFAULTS: Final[dict[str, object]] = {
     "no_schema": False,
     "yes": False,
 }
+
+
+class WorkerItem(Part, frozen=True):
+    """A stored worker. Members that are unknown are null, the output schema too: see `read`."""
+
+    worker_id: str
+    title: str | None
+    summary: str | None
+    instructions: str | None
+    output_schema: dict[str, AnyJson] | None
+    visibility: str | None
+    """public or private"""
+    url: str | None
+    created: str | None
+    updated: str | None
+    read: str | None
+    """When its members were read; null: never, it was only used."""
+    is_missing: bool = field(name="gone")
+    tasks: int
+    """Its sessions in the history."""
+
+
+class WorkerItems(Document, frozen=True, tag="handinger-tui/workers/1"):
+    """What `workers list` prints."""
+
+    workers: list[WorkerItem]
+
+
+class TaskItem(Part, frozen=True):
+    """A task of a stored worker."""
+
+    task_id: str | None
+    session_id: str
+    title: str
+
+
+class ShownWorker(Document, WorkerItem, frozen=True, tag="handinger-tui/worker/1"):
+    """What `workers show`, `new` and `edit` print."""
+
+    task_list: list[TaskItem]
+
+
+class WorkerChange(Document, frozen=True, tag="handinger-tui/worker-change/1"):
+    """What `workers rm` and `archive` did; null: nothing, or the service does not say."""
+
+    id: str
+    done: bool | None
 
 
 def _add_workers_arguments(parser: argparse.ArgumentParser) -> None:
@@ -97,7 +145,7 @@ def _run_workers(args: argparse.Namespace) -> int:
         catalog = StoredWorkerCatalog
         question = catalog.delete_question(args.id) if action == "rm" else catalog.archive_question(args.id)
         if not is_confirmed(f"{question.body}\n{question.title}"):
-            put_result(args, {"id": last_id_in(args.id), "done": None}, "Nothing was changed.")
+            put_result(args, WorkerChange(id=last_id_in(args.id), done=None), "Nothing was changed.")
             return Exit.OK
     form = _form(args) if action in ("new", "edit") else None
 
@@ -106,7 +154,7 @@ def _run_workers(args: argparse.Namespace) -> int:
         if action == "list":
             workers = await stored_workers.listed()
             text = list_text(COLUMNS, list(map(worker_row, workers)), NO_WORKERS)
-            put_result(args, {"workers": [worker_object(one) for one in workers]}, text)
+            put_result(args, WorkerItems(workers=[*map(_item, workers)]), text)
         elif action in ("rm", "archive"):
             return await _remove(args, stored_workers)
         else:
@@ -129,13 +177,13 @@ async def _one(
         worker = await stored_workers.read_members(worker_id_in(args.id))
         worker = await stored_workers.save(_edited(form_of(worker), args), worker)
     tasks = (await stored_workers.tasks()).get(worker.worker_id, [])
-    listed: JsonObject = {
-        **worker_object(worker),
-        "task_list": [
-            {"task_id": one.worker_id, "session_id": one.session_id, "title": clean_line(one.title)}
+    listed = ShownWorker(
+        **asdict(_item(worker)),
+        task_list=[
+            TaskItem(task_id=one.worker_id, session_id=one.session_id, title=clean_line(one.title))
             for one in tasks
         ],
-    }
+    )
     lines = [f"  {one.worker_id or 'not sent yet'}  {clean_line(one.title, 80)}" for one in tasks]
     facts = worker_lines(worker, lambda ms: utc_text(ms) or "", HOW_TO_READ)
     text = "\n".join(text for text, _ in facts)
@@ -147,7 +195,7 @@ async def _remove(args: argparse.Namespace, stored_workers: StoredWorkerCatalog)
     named = worker_id_in(args.id) if removed else last_id_in(args.id)
     done = await (stored_workers.delete(named) if removed else stored_workers.archive(named))
     words = StoredWorkerCatalog.outcome_text(done, "Deleted." if removed else "Archived.")
-    put_result(args, {"id": named, "done": done}, words)
+    put_result(args, WorkerChange(id=named, done=done), words)
     return Exit.FAILED if done is False else Exit.OK
 
 
@@ -192,35 +240,22 @@ def _file_text(path: str) -> str:
 
 
 # -- texts -----------------------------------------------------------------------------------
-def worker_object(worker: StoredWorker) -> JsonObject:
-    """A worker as JSON. Members that are unknown are null, the schema too: see `read`."""
+def _item(worker: StoredWorker) -> WorkerItem:
     visibility = None if worker.is_public is None else "public" if worker.is_public else "private"
-    return {
-        "worker_id": worker.worker_id,
-        "title": worker.title,
-        "summary": worker.summary,
-        "instructions": worker.text,
-        "output_schema": worker.schema,
-        "visibility": visibility,
-        "url": worker.url,
-        "created": utc_text(worker.created_ms),
-        "updated": utc_text(worker.updated_ms),
-        "read": utc_text(worker.read_ms),
-        "gone": worker.is_missing,
-        "tasks": worker.tasks,
-    }
-
-
-# -- files -------------------------------------------------------------------------------------
-
-
-# -- list ----------------------------------------------------------------------------------
-
-
-# -- get -----------------------------------------------------------------------------------
-
-
-# -- progress ------------------------------------------------------------------------------
+    return WorkerItem(
+        worker_id=worker.worker_id,
+        title=worker.title,
+        summary=worker.summary,
+        instructions=worker.text,
+        output_schema=worker.schema,
+        visibility=visibility,
+        url=worker.url,
+        created=utc_text(worker.created_ms),
+        updated=utc_text(worker.updated_ms),
+        read=utc_text(worker.read_ms),
+        is_missing=worker.is_missing,
+        tasks=worker.tasks,
+    )
 
 
 COMMANDS: Final = {

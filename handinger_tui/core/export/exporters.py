@@ -13,9 +13,11 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Final, TypeVar
 
 from msgspec import Struct
+from msgspec.structs import asdict
 
+from handinger_tui.core.documents import About, AnyJson, Document, Millis, Origin, Part, members
 from handinger_tui.core.evidence import Citable, Days, Source, citables, read_days
-from handinger_tui.core.export.result import result_objects
+from handinger_tui.core.export.result import RESULT, Result, results_of
 from handinger_tui.core.export.session_document import (
     SIMULATED_SESSION,
     USUAL,
@@ -23,90 +25,196 @@ from handinger_tui.core.export.session_document import (
     DocumentTurn,
     session_document,
 )
-from handinger_tui.core.export.session_file import SCHEMA, record_object, without_costs
+from handinger_tui.core.export.session_file import SCHEMA, without_costs
 from handinger_tui.core.export.session_html import session_html
 from handinger_tui.core.formatting import utc_text
-from handinger_tui.core.jsontext import Json, JsonObject, dump
+from handinger_tui.core.jsontext import Json, JsonObject, as_list, as_object, dump
 from handinger_tui.core.safety import clean_json, clean_line
-from handinger_tui.core.turns.session import LOCAL, About, Session, about, ids_of
-from handinger_tui.core.turns.turn import NO_DAY, Lineage
+from handinger_tui.core.stream import Frame
+from handinger_tui.core.turns.session import LOCAL, Session, about, ids_of
+from handinger_tui.core.turns.session import About as AboutTarget
+from handinger_tui.core.turns.turn import NO_DAY, Lineage, Trigger, TurnRequest
 
 
 # -- sessions ----------------------------------------------------------------------------------
+class SessionTurn(Result, frozen=True, tag=RESULT):
+    """A message and its result."""
+
+    prompt: str
+    created_ms: Millis
+    began_ms: Millis | None
+    lineage: Origin | None
+    imported: bool
+
+
+class SentFile(Part, frozen=True):
+    """A file that was attached. `size`: in bytes."""
+
+    name: str
+    size: int
+    media_type: str
+
+
+class Record(Part, frozen=True):
+    """What an import reads: the request, and what came."""
+
+    prompt: str
+    target: str | None
+    seen_before: int | None
+    frames: list[list[AnyJson]]
+    """Time, kind, event, id and data of each."""
+
+
+class FileTurn(SessionTurn, frozen=True, tag=RESULT):
+    """A turn of an exported session."""
+
+    budget: str | None
+    trigger: Trigger
+    attachments: list[SentFile]
+    record: Record | None
+
+
+class SessionFile(Document, frozen=True, tag=SCHEMA):
+    """What `export --format json` writes, and `import` reads."""
+
+    session_id: str
+    worker_id: str | None
+    task_id: str | None
+    generation: str
+    target: str | None
+    """The worker or task that messages go to."""
+    template: str | None
+    """The stored worker of its tasks."""
+    base_url: str
+    title: str
+    about: About
+    created_ms: Millis
+    updated_ms: Millis
+    simulated: bool
+    tags: list[str]
+    project: str | None
+    with_costs: bool
+    turns: list[FileTurn]
+
+
+class ShownSession(Document, frozen=True, tag="handinger-tui/shown-session/1"):
+    """What `sessions show` prints."""
+
+    session_id: str
+    worker_id: str | None
+    task_id: str | None
+    title: str
+    about: About
+    turns: list[SessionTurn]
+
+
 def session_json(session: Session, contents: Contents) -> str:
     """The session as one line of JSON, which can be imported; always with reasoning and tool calls."""
     frames = contents.frames
     if not contents.costs:
         session, frames = without_costs(session, frames)
-    head: JsonObject = {
-        "schema": SCHEMA,
-        "session_id": session.session_id,
-        **ids_of(session, session.worker_id),
-        "generation": session.generation,
-        "target": session.worker_id,
-        "template": session.stored_worker_id,
-        "base_url": session.base_url,
-        "title": clean_line(session.title),
-        "about": about_object(about(session.turns)),
-        "created_ms": session.created_ms,
-        "updated_ms": session.updated_ms,
-        "simulated": session.base_url == LOCAL,
-        "tags": [*contents.labels.tags],
-        "project": contents.labels.project or None,
-        "with_costs": contents.costs,
-    }
+    ids = ids_of(session, session.worker_id)
+    document = SessionFile(
+        session_id=session.session_id,
+        worker_id=ids.worker_id,
+        task_id=ids.task_id,
+        generation=session.generation,
+        target=session.worker_id,
+        template=session.stored_worker_id,
+        base_url=session.base_url,
+        title=clean_line(session.title),
+        about=about_part(about(session.turns)),
+        created_ms=session.created_ms,
+        updated_ms=session.updated_ms,
+        simulated=session.base_url == LOCAL,
+        tags=[*contents.labels.tags],
+        project=contents.labels.project or None,
+        with_costs=contents.costs,
+        turns=[
+            FileTurn(
+                **asdict(turn),
+                budget=stored.request.budget,
+                trigger=stored.request.trigger,
+                attachments=[
+                    SentFile(name=file.name, size=file.size, media_type=file.media_type)
+                    for file in stored.request.attachments
+                ],
+                record=_record(stored.request, frames.get(stored.turn_id)),
+            )
+            for stored, turn in zip(session.turns, session_turns(session), strict=True)
+        ],
+    )
+    head = members(document)
+    # The records are read again, so they stay as they are.
     turns: list[Json] = [
-        {
-            **answered,
-            "budget": turn.request.budget,
-            "trigger": str(turn.request.trigger),
-            "attachments": [
-                clean_json({"name": file.name, "size": file.size, "media_type": file.media_type})
-                for file in turn.request.attachments
-            ],
-            "record": record_object(turn.request, frames.get(turn.turn_id)),
-        }
-        for turn, answered in zip(session.turns, turn_objects(session), strict=True)
+        {name: item if name == "record" else clean_json(item) for name, item in as_object(turn).items()}
+        for turn in as_list(head.pop("turns"))
     ]
-    return dump({**{name: clean_json(value) for name, value in head.items()}, "turns": turns}) + "\n"
+    return dump({**as_object(clean_json(head)), "turns": turns}) + "\n"
 
 
-def turn_objects(session: Session) -> list[JsonObject]:
-    """Each turn with its prompt and its result object."""
+def _record(turn_request: TurnRequest, frames: Sequence[Frame] | None) -> Record | None:
+    """The record of a turn; null if its frames are not available."""
+    if frames is None:
+        return None
+    rows: list[list[Json]] = [[one.at_ms, str(one.framing), one.event, one.id, one.data] for one in frames]
+    return Record(
+        prompt=turn_request.prompt,
+        target=turn_request.target_id,
+        seen_before=turn_request.seen_before,
+        frames=rows,
+    )
+
+
+def session_turns(session: Session) -> list[SessionTurn]:
+    """Each turn with its prompt and its result, their texts as they came."""
     return [
-        {
-            "prompt": clean_json(turn.request.prompt),
-            "created_ms": turn.request.created_ms,
-            "began_ms": None if turn.request.service_ms == NO_DAY else turn.began_ms,
-            "lineage": lineage_object(turn.request.lineage),
-            "imported": turn.imported,
-            **result,
-        }
-        for turn, result in zip(session.turns, result_objects(session), strict=True)
+        SessionTurn(
+            **asdict(result),
+            prompt=turn.request.prompt,
+            created_ms=turn.request.created_ms,
+            began_ms=None if turn.request.service_ms == NO_DAY else turn.began_ms,
+            lineage=origin_part(turn.request.lineage),
+            imported=turn.imported,
+        )
+        for turn, result in zip(session.turns, results_of(session), strict=True)
     ]
 
 
-def about_object(about_target: About) -> JsonObject:
+def shown_session(session: Session) -> ShownSession:
+    """The session for `sessions show`."""
+    ids = ids_of(session, session.worker_id)
+    return ShownSession(
+        session_id=session.session_id,
+        worker_id=ids.worker_id,
+        task_id=ids.task_id,
+        title=clean_line(session.title),
+        about=about_part(about(session.turns)),
+        turns=session_turns(session),
+    )
+
+
+def about_part(about_target: AboutTarget) -> About:
     """What the service says of a target."""
-    return {
-        "title": clean_line(about_target.title) if about_target.title else None,
-        "url": clean_line(about_target.url) if about_target.url else None,
-        "created": utc_text(about_target.created_ms),
-        "completed": utc_text(about_target.completed_ms),
-    }
+    return About(
+        title=clean_line(about_target.title) if about_target.title else None,
+        url=clean_line(about_target.url) if about_target.url else None,
+        created=utc_text(about_target.created_ms),
+        completed=utc_text(about_target.completed_ms),
+    )
 
 
-def lineage_object(lineage: Lineage | None) -> Json:
-    """The earlier message from which a message was made. `number`: its position in its session, from 1."""
+def origin_part(lineage: Lineage | None) -> Origin | None:
+    """The earlier message from which a message was made."""
     if lineage is None:
         return None
-    return {
-        "kind": str(lineage.kind),
-        "session_id": lineage.session_id,
-        "turn_id": lineage.turn_id,
-        "number": lineage.number,
-        "title": clean_line(lineage.title) or None,
-    }
+    return Origin(
+        kind=str(lineage.kind),
+        session_id=lineage.session_id,
+        turn_id=lineage.turn_id,
+        number=lineage.number,
+        title=clean_line(lineage.title) or None,
+    )
 
 
 def session_markdown(session: Session, contents: Contents = USUAL) -> str:

@@ -1,4 +1,4 @@
-"""The JSON file of a session, which can be imported (schema `handinger-tui/session/1`).
+"""The JSON file of a session, read again: `core.export.exporters` writes it.
 
 Each turn has a `record`: its request and its stored frames. Everything else is for readers; an import
 computes it again. A file is untrusted: anybody may have written it.
@@ -43,7 +43,9 @@ from handinger_tui.core.turns.turn import (
     outcome_object,
 )
 
-SCHEMA: Final = "handinger-tui/session/1"
+SCHEMA: Final = "handinger-tui/session/2"
+READABLE: Final = ("handinger-tui/session/1", SCHEMA)
+"""What is read of a turn has not changed since the first one."""
 _FAMILY: Final = SCHEMA.rpartition("/")[0]
 
 MOST_MB: Final = 50
@@ -58,19 +60,6 @@ _MAX_DEPTH: Final = MAX_DEPTH + 20
 
 
 # -- writing ---------------------------------------------------------------------------------
-def record_object(turn_request: TurnRequest, frames: Sequence[Frame] | None) -> Json:
-    """The record of a turn; null if its frames are not available."""
-    if frames is None:
-        return None
-    rows: list[Json] = [[one.at_ms, str(one.framing), one.event, one.id, one.data] for one in frames]
-    return {
-        "prompt": turn_request.prompt,
-        "target": turn_request.target_id,
-        "seen_before": turn_request.seen_before,
-        "frames": rows,
-    }
-
-
 def without_costs(
     session: Session, frames: Mapping[str, Sequence[Frame]]
 ) -> tuple[Session, dict[str, list[Frame]]]:
@@ -146,11 +135,14 @@ def read_session(data: bytes, now_ms: int, most_mb: int = MOST_MB) -> SessionFil
     if not turns or len(ids) < len(turns):
         raise _unreadable("it has no turns" if not turns else "two of its turns have the same id")
     folded = [fold(*turn[:2]) for turn in turns]
+    for number, turn in enumerate(folded, 1):
+        # Frames name workers, too: what is imported can be exported and imported again.
+        _optional({"worker": turn.target}, "worker", f"turn {number}", _MOST_OF_ID)
     session = Session(
         session_id=_name(head, "session_id", where),
         created_ms=_moment(head, "created_ms", where),
-        worker_id=_optional(head, "target", where, 1_000) or newest_target(folded),
-        stored_worker_id=_optional(head, "template", where, 1_000),
+        worker_id=_optional(head, "target", where, _MOST_OF_ID) or newest_target(folded),
+        stored_worker_id=_optional(head, "template", where, _MOST_OF_ID),
         generation=label,
         base_url=_text(head, "base_url", where, 2_000),
         title=clean_line(_text(head, "title", where, 10_000)),
@@ -161,7 +153,7 @@ def read_session(data: bytes, now_ms: int, most_mb: int = MOST_MB) -> SessionFil
 
 
 def _check_schema(schema: str) -> None:
-    if schema == SCHEMA:
+    if schema in READABLE:
         return
     family, _, version = schema.rpartition("/")
     if family == _FAMILY and version.isdecimal():
@@ -204,7 +196,7 @@ def _turn(fields: JsonObject, where: str, now_ms: int) -> RemoteTurn:
         turn_id=_name(fields, "turn_id", where),
         prompt=_text(request, "prompt", where),
         created_ms=_moment(fields, "created_ms", where),
-        target_id=_optional(request, "target", where, 1_000),
+        target_id=_optional(request, "target", where, _MOST_OF_ID),
         budget=_optional(fields, "budget", where, 100),
         attachments=tuple(_attachment(as_object(one), where) for one in list_at(fields, "attachments")),
         seen_before=None if seen_before is None else _number(request, "seen_before", where, INT64_MAX),
@@ -267,6 +259,8 @@ def _end(turn_request: TurnRequest, frames: list[Frame]) -> list[Frame]:
 
 # -- members ---------------------------------------------------------------------------------
 _NAME: Final = re.compile(r"[0-9A-Za-z_.:-]{1,100}")
+_MOST_OF_ID: Final = 1_000
+"""Characters of an id of the service."""
 
 
 def _name(fields: JsonObject, name: str, where: str) -> str:

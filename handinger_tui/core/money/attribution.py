@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Collection, Mapping, Sequence
 from decimal import Decimal, localcontext
 from enum import StrEnum
-from functools import reduce
-from operator import add
+from itertools import compress, count
+from operator import attrgetter, ne
 from typing import Final
 
 from msgspec import Struct
@@ -33,9 +34,9 @@ from handinger_tui.core.money.basis import Basis
 from handinger_tui.core.money.events import Key
 from handinger_tui.core.money.timeline import NO_RULINGS, Entry, MeterResult, Timeline
 from handinger_tui.core.money.turn_events import (
-    Scan,
+    EventOrder,
     WorkerEvent,
-    clusters_of,
+    equal_prefix,
     events_with_others,
     is_of_file,
     newest_timeline,
@@ -43,7 +44,13 @@ from handinger_tui.core.money.turn_events import (
     rulings_by,
     timeline_of,
 )
-from handinger_tui.core.turns.session import NO_RELATED_HISTORY, PerTurn, RelatedHistory, Session
+from handinger_tui.core.turns.session import (
+    NO_RELATED_HISTORY,
+    PerTurn,
+    RelatedHistory,
+    Session,
+    identical_prefix,
+)
 from handinger_tui.core.turns.turn import FREE, LIVE, Fault, Turn, TurnStatus
 
 
@@ -211,15 +218,36 @@ def session_money(turns: Sequence[Turn], elsewhere: RelatedHistory = NO_RELATED_
     )
 
 
-def total_of(all_money: Sequence[TurnMoney], unit: Unit) -> Total:
-    """The total of the reported amounts. The turn of an amount that is not final counts as missing.
+class RunningTotal:
+    """The total of the reported amounts of a growing session, added again only from the first change on.
 
-    Zero of a turn that never started is in no total: it must not look as if the unit were reported.
+    The turn of an amount that is not final counts as missing. Zero of a turn that never started is in no
+    total: it must not look as if the unit were reported.
     """
-    all_money = [money for money in all_money if money.amount(unit) or not money.free]
-    # A shared amount counts with what is entered for its turn, not with its maximum.
-    totals = (replace(money.total(unit), value=money.amount(unit)) for money in all_money)
-    return reduce(add, totals, Total(None)) if all_money else Total(Decimal(0))
+
+    def __init__(self, unit: Unit) -> None:
+        self._unit = unit
+        self._money: Sequence[TurnMoney] = ()
+        self._sums: list[Total] = [Total(None)]
+        """The total before each turn, and that of all."""
+
+    def __call__(self, all_money: Sequence[TurnMoney]) -> Total:
+        """The total; turns whose money is the same object are not added again."""
+        unit, sums = self._unit, self._sums
+        front = identical_prefix(self._money, all_money)
+        del sums[front + 1 :]
+        for money in all_money[front:]:
+            amount = money.amount(unit)
+            # A shared amount counts with what is entered for its turn, not with its maximum.
+            is_counted = amount or not money.free
+            sums.append(sums[-1] + replace(money.total(unit), value=amount) if is_counted else sums[-1])
+        self._money = all_money
+        return Total(Decimal(0)) if sums[-1] is sums[0] else sums[-1]
+
+
+def total_of(all_money: Sequence[TurnMoney], unit: Unit) -> Total:
+    """The total of the reported amounts, as `RunningTotal`."""
+    return RunningTotal(unit)(all_money)
 
 
 # -- from timelines to amounts ----------------------------------------------------------
@@ -239,6 +267,8 @@ class MoneyIndex:
         """How the figures of the newest worker are read. All attributes are those of the last call."""
         self.set_by_person = False
         """The person decided that."""
+        self.totals = {unit: RunningTotal(unit) for unit in Unit}
+        """For whoever shows the totals of the same turns again and again."""
         self.results: _Results = {}
         """What each meter of each worker shows, in the order of `FIGURES`."""
         self.of_worker: tuple[Usage, Costs] = (NO_USAGE, NO_COSTS)
@@ -255,12 +285,12 @@ class MoneyIndex:
         self._figures_of = PerTurn(_figures)
         self._figures: tuple[object, ...] = ()
         self._money: tuple[TurnMoney, ...] = ()
+        self._order = EventOrder()
         self._timelines: _Timelines = {}
-        self._start = 0
-        """How many turns are in `_timelines`; with turns of other sessions: how many of `_events`."""
-        self._scan = Scan()
-        """What `clusters_of` has to know of the turns in `_timelines`."""
+        self._kept = 0
+        """How many of the events are in `_timelines`."""
         self._events: Sequence[WorkerEvent] = ()
+        """Those of the last call, with turns of other sessions."""
         self._touched: set[Key] = set()
         """Earlier turns whose amounts the newest events have changed."""
         self._basis: tuple[object, ...] = ()
@@ -281,17 +311,13 @@ class MoneyIndex:
         figures, before = self._figures_of(turns), self._elsewhere
         if figures == self._figures and elsewhere == before:
             return self._money
-        pairs = enumerate(zip(self._figures, figures, strict=False))
-        changed = {at for at, (old, new) in pairs if old != new}
+        changed: set[Key] = {*compress(count(), map(ne, self._figures, figures))}
         changed.update(range(len(self._figures), len(figures)))
         self._figures, self._elsewhere = figures, elsewhere
         if bool(before.turns) is not bool(elsewhere.turns):
             self._restart()
         with localcontext(EXACT):
-            if elsewhere.turns:
-                self._compute_with(turns, elsewhere, changed)
-            else:
-                self._compute(turns, min(changed, default=len(turns)))
+            self._compute(turns, elsewhere, changed)
         meters = self.results.get(newest_timeline(turns), [])
         has_own = any(turn.own_usage is not None for turn in turns)
         self.reading = AmountBasis.PER_TURN if has_own else _reading(meters)
@@ -322,33 +348,28 @@ class MoneyIndex:
 
     def _restart(self) -> None:
         """Forget the timelines, so that all readings are processed again."""
-        self._start, self._scan, self._events, self._timelines = 0, Scan(), (), {}
+        self._kept, self._timelines = 0, {}
         self._touched, self._basis = set(), ()
 
-    def _compute(self, turns: Sequence[Turn], first: int) -> None:
-        """Compute what a change affects. The turns before position `first` are unchanged."""
-        clusters = clusters_of(turns, self._start, self._scan)
-        if first < self._start or clusters[0].overlaps_earlier:
+    def _compute(self, turns: Sequence[Turn], elsewhere: RelatedHistory, changed: set[Key]) -> None:
+        """Compute what a change affects; `changed`: the positions of turns that are not as they were."""
+        same, moved = self._order.update(turns)
+        events, others = self._order.events, elsewhere.turns
+        if others:
+            # They may be between any turns of this session.
+            events = events_with_others(events, others)
+            same = equal_prefix(self._events, events)
+            self._events = events
+        if same < self._kept:
             self._restart()
-            clusters = clusters_of(turns, 0, self._scan)
-        start = self._start
-        for cluster in clusters[:-1]:
-            self._take(self._timelines, cluster.events)
-        newest = clusters[-1]
-        self._start, self._scan = newest.first, newest.scan
-        self.money_elsewhere = {}
-        self._apply(turns, newest.events, {}, set(range(start, len(turns))))
-
-    def _compute_with(self, turns: Sequence[Turn], elsewhere: RelatedHistory, changed: set[int]) -> None:
-        """Compute what a change affects. Turns of other sessions may be between any turns of this one."""
-        events = events_with_others(turns, elsewhere.turns)
-        same = equal_prefix(self._events, events)
-        if same < self._start:
-            self._restart()
-        self._take(self._timelines, events[self._start : same])
-        self._events, self._start = events, same
-        others = {other.turn_id: other.worker_id for other in elsewhere.turns}
-        self._apply(turns, events[same:], others, {*changed})
+        if self._order.newest:
+            # The end of a turn may be entered before its last readings: those of the newest one are not kept.
+            same = min(same, bisect_left(events, self._order.newest[0].at_ms, key=attrgetter("at_ms")))
+        self._take(self._timelines, events[self._kept : same])
+        self._kept = max(same, self._kept)
+        self._apply(
+            turns, events[self._kept :], {one.turn_id: one.worker_id for one in others}, changed | moved
+        )
 
     def _apply(
         self,
@@ -425,7 +446,7 @@ class MoneyIndex:
             )
 
     def _take(self, timelines: _Timelines, events: Sequence[WorkerEvent]) -> None:
-        for at_ms, worker, event, _ in events:
+        for at_ms, worker, event, *_ in events:
             if worker not in timelines:
                 timelines[worker] = Timeline(ZEROS, STANDING)
             timelines[worker].take(event, at_ms)
@@ -436,12 +457,6 @@ class MoneyIndex:
 def _unless_equal(before: TurnMoney | None, now: TurnMoney) -> TurnMoney:
     """`now`; an unchanged value keeps its identity, and one that comes back after another has a new one."""
     return before if before is not None and before == now else now
-
-
-def equal_prefix(old: Sequence[object], new: Sequence[object]) -> int:
-    """The length of the common prefix of equal items; see also `identical_prefix`."""
-    pairs = enumerate(zip(old, new, strict=False))
-    return next((at for at, (one, other) in pairs if one != other), min(len(old), len(new)))
 
 
 def _figures(turn: Turn) -> tuple[object, ...]:

@@ -20,9 +20,9 @@ from msgspec.structs import replace
 
 from handinger_tui.core.amounts import Total, Unit, Write, amount_text, bare_text, exact_text
 from handinger_tui.core.decimals import EXACT, decimal_text, json_amount
+from handinger_tui.core.documents import LimitPart
 from handinger_tui.core.errors import HandingerError
 from handinger_tui.core.formatting import plural
-from handinger_tui.core.jsontext import JsonObject
 from handinger_tui.core.turns.turn import StartPolicy
 
 WARN_AT: Final = Decimal("0.8")
@@ -190,25 +190,25 @@ class Gauge(Struct, frozen=True):
         return max(Decimal(0), EXACT.subtract(remaining, EXACT.add(self.reserved, self.assumed)))
 
     @property
-    def json_object(self) -> JsonObject:
-        """The limit and its state; amounts in its unit as decimal text, unknown ones null."""
-        return {
-            "scope": str(self.limit.scope),
-            "unit": str(self.limit.unit),
-            "amount": decimal_text(self.limit.amount),
-            "spent": json_amount(self.spent.value),
-            "missing_turns": self.spent.missing_turns,
-            "reserved": decimal_text(self.reserved),
-            "free": decimal_text(self.free),
-            "running": self.running,
-            "assumed": decimal_text(self.assumed),
-            "unknown": self.unknown,
-            "unmeasured": self.unmeasured,
-            "reported": self.reported,
-            "approximate": self.approximate or self.spent.doubtful,
-            "state": self.state.name.lower(),
-            "origin": str(self.limit.origin),
-        }
+    def part(self) -> LimitPart:
+        """As documents have it."""
+        return LimitPart(
+            scope=str(self.limit.scope),
+            unit=str(self.limit.unit),
+            amount=decimal_text(self.limit.amount),
+            spent=json_amount(self.spent.value),
+            missing_turns=self.spent.missing_turns,
+            reserved=decimal_text(self.reserved),
+            free=decimal_text(self.free),
+            running=self.running,
+            assumed=decimal_text(self.assumed),
+            unknown=self.unknown,
+            unmeasured=self.unmeasured,
+            reported=self.reported,
+            approximate=self.approximate or self.spent.doubtful,
+            state=self.state.name.lower(),
+            origin=str(self.limit.origin),
+        )
 
     @property
     def has_reservations(self) -> bool:

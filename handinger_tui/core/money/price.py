@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from decimal import Decimal
+from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
 from handinger_tui.core.amounts import Unit, amount_text, total
 from handinger_tui.core.decimals import EXACT, json_amount
 from handinger_tui.core.formatting import plural
-from handinger_tui.core.jsontext import JsonObject
 from handinger_tui.core.money.typical_cost import Spread, TypicalCost
 from handinger_tui.core.safety import clean_line
+
+if TYPE_CHECKING:
+    from handinger_tui.core.documents import PricePart
 
 
 class Price(Struct, frozen=True):
@@ -47,21 +50,23 @@ class Price(Struct, frozen=True):
         return f"about {amount_text(amount, self.unit)}" + (f" ({dollars})" if dollars else "")
 
     @property
-    def json(self) -> JsonObject:
+    def part(self) -> PricePart:
         """The estimate in JSON; amounts are null where there are none."""
+        from handinger_tui.core.documents import PricePart  # not for the first frame
+
         of = self.of_run
-        return {
-            "unit": str(self.unit),
-            "budget": self.typical.budget,
-            "per_run": json_amount(of.median),
-            "per_run_low": json_amount(of.low),
-            "per_run_high": json_amount(of.high),
-            "per_month": json_amount(self.per_month),
-            "credit_usd": json_amount(self.typical.credit_usd),
-            "runs_per_month": None if self.runs is None else float(round(self.runs, 2)),
-            "turns": of.counted,
-            "of_other_workers": self.typical.everywhere,
-        }
+        return PricePart(
+            unit=str(self.unit),
+            budget=self.typical.budget,
+            per_run=json_amount(of.median),
+            per_run_low=json_amount(of.low),
+            per_run_high=json_amount(of.high),
+            per_month=json_amount(self.per_month),
+            credit_usd=json_amount(self.typical.credit_usd),
+            runs_per_month=None if self.runs is None else float(round(self.runs, 2)),
+            turns=of.counted,
+            of_other_workers=self.typical.everywhere,
+        )
 
     @property
     def tag(self) -> str:

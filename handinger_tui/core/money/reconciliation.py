@@ -17,11 +17,11 @@ from typing import Any, Final, NamedTuple
 from msgspec import Struct, field
 from msgspec.structs import replace
 
+from handinger_tui.core import documents
 from handinger_tui.core.amounts import Total, Unit, amount_text, total
 from handinger_tui.core.decimals import EXACT, json_amount
 from handinger_tui.core.figures import COST_MEMBERS, ZEROS, usage_and_costs
 from handinger_tui.core.formatting import plural
-from handinger_tui.core.jsontext import JsonObject
 from handinger_tui.core.money.attribution import (
     MONEY,
     AmountBasis,
@@ -260,15 +260,35 @@ def _sum_change(restatements: Sequence[Restatement]) -> str:
     return f"{'-' if change < 0 else '+'}{amount_text(change.copy_abs(), unit)}"
 
 
-def restatement_object(restatement: Restatement) -> JsonObject:
-    """The JSON object. Amounts are decimal text in USD and credits, null if unknown."""
-    facts = ("number", "turn_id", "session_id", "worker_id", "at_ms")
-    amounts = ("old_usd", "new_usd", "old_credits", "new_credits")
-    return {
-        **{name: getattr(restatement, name) for name in facts},
-        **{name: json_amount(getattr(restatement, name)) for name in amounts},
-        "reason": restatement.reason,
-    }
+class RestatementPart(documents.Part, frozen=True):
+    """A final amount that has changed."""
+
+    number: int
+    turn_id: str
+    session_id: str | None
+    worker_id: str | None
+    at_ms: documents.Millis
+    old_usd: documents.Amount | None
+    new_usd: documents.Amount | None
+    old_credits: documents.Amount | None
+    new_credits: documents.Amount | None
+    reason: str
+
+
+def restatement_part(restatement: Restatement) -> RestatementPart:
+    """A restatement as JSON."""
+    return RestatementPart(
+        number=restatement.number,
+        turn_id=restatement.turn_id,
+        session_id=restatement.session_id,
+        worker_id=restatement.worker_id,
+        at_ms=restatement.at_ms,
+        old_usd=json_amount(restatement.old_usd),
+        new_usd=json_amount(restatement.new_usd),
+        old_credits=json_amount(restatement.old_credits),
+        new_credits=json_amount(restatement.new_credits),
+        reason=restatement.reason,
+    )
 
 
 # -- suspense ----------------------------------------------------------------------------------

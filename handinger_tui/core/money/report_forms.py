@@ -6,7 +6,7 @@ import textwrap
 from collections.abc import Callable, Iterator, Sequence
 from decimal import Decimal
 from itertools import chain, islice
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 from msgspec import Struct
@@ -22,6 +22,7 @@ from handinger_tui.core.amounts import (
 )
 from handinger_tui.core.columns import Align, Column, Row, text_lines
 from handinger_tui.core.decimals import json_amount
+from handinger_tui.core.documents import members
 from handinger_tui.core.formatting import percent_text
 from handinger_tui.core.jsontext import JsonObject, dump
 from handinger_tui.core.money import report_json
@@ -37,11 +38,12 @@ from handinger_tui.core.money.reconciliation import (
     owners_text,
     reconcile,
     reconciliation_text,
-    restatement_object,
+    restatement_part,
     restatement_text,
     rise_text,
 )
 from handinger_tui.core.money.report import Report, Selection
+from handinger_tui.core.money.report_json import AssignedPart, CostReport
 from handinger_tui.core.money.report_rows import (
     PLAIN_TURN_COLUMNS,
     plain_columns,
@@ -78,40 +80,47 @@ class ReportRows(Struct, frozen=True):
 
 
 # -- JSON and CSV ------------------------------------------------------------------------
-def _json(report: Report, rows: ReportRows, _width: int) -> Iterator[str]:
+def _document(report: Report) -> CostReport:
+    """The report without its groups."""
     selection, which, total = report.selection, report.selection.which, report.total
     price, credited = report.credit_usd, total.total("credits").value
-    head = {
-        "schema": report_json.SCHEMA,
-        "by": str(selection.by),
-        "since": selection.since,
-        "until": selection.until,
-        "since_ms": which.since_ms,
-        "until_ms": which.until_ms,
-        "as_of": selection.as_of,
-        **{name: getattr(which, name) for name in FILTERS},
-        "overlapping": selection.by is GroupBy.TAG,
-        "simulated": selection.simulated,
-    }
-    tail = {
-        "total": report_json.group_object(total),
-        "credit_usd": json_amount(price),
-        "total_usd_at_your_price": json_amount(
+    filters: dict[str, Any] = {name: getattr(which, name) for name in FILTERS}
+    return CostReport(
+        by=str(selection.by),
+        since=selection.since,
+        until=selection.until,
+        since_ms=which.since_ms,
+        until_ms=which.until_ms,
+        as_of=selection.as_of,
+        **filters,
+        overlapping=selection.by is GroupBy.TAG,
+        simulated=selection.simulated,
+        groups=[],
+        total=report_json.group_of(total),
+        credit_usd=json_amount(price),
+        total_usd_at_your_price=json_amount(
             at_price(credited, price) if total.total("usd").value is None else None
         ),
-        "undated_turns": report.undated.turns,
-        "charts": report_json.charts_object(report.days, total),
-        "suspense": [report_json.suspense_object(bucket) for bucket in report.suspense],
-        "assigned": [report_json.assigned_object(one) for one in report.assigned],
-        "restatements": [restatement_object(one) for one in report.restated],
-    }
+        undated_turns=report.undated.turns,
+        charts=report_json.charts_of(report.days, total),
+        suspense=[*map(report_json.suspense_of, report.suspense)],
+        assigned=[
+            AssignedPart(number=one.number, worker_id=one.worker_id, turn_id=one.turn_id)
+            for one in report.assigned
+        ],
+        restatements=[*map(restatement_part, report.restated)],
+    )
+
+
+def _json(report: Report, rows: ReportRows, _width: int) -> Iterator[str]:
     # One JSON document, written in pieces: it is never held in memory as a whole.
-    yield f'{dump(head)[:-1]},"groups":['
+    head, tail = dump(members(_document(report))).split('"groups":[]')
+    yield f'{head}"groups":['
     for at, row in enumerate(rows.records()):
         # Much faster than `dump`, with the same result for ASCII; the amounts of rows are texts.
         text = msgspec.json.encode(row).decode()
         yield ("," if at else "") + (text if text.isascii() else dump(row))
-    yield f"],{dump(tail)[1:]}\n"
+    yield f"]{tail}\n"
 
 
 def _csv(report: Report, rows: ReportRows, _width: int) -> Iterator[str]:
@@ -121,7 +130,9 @@ def _csv(report: Report, rows: ReportRows, _width: int) -> Iterator[str]:
     yield report_json.line(columns) + report_json.END
     # A row of suspense has its amounts in the columns of all rows alone: a sum over both would double them.
     once = {"suspense_usd": None, "suspense_credits": None}
-    suspense = ({**report_json.group_object(one), **once, "worker_id": one.key} for one in report.suspense)
+    suspense = (
+        {**members(report_json.group_of(one)), **once, "worker_id": one.key} for one in report.suspense
+    )
     for row in chain(rows.records(), suspense):
         yield report_json.line([row.get(name) for name in columns]) + report_json.END
 

@@ -1,4 +1,4 @@
-"""The spending report as CSV and JSON (schema `handinger-tui/costs/1`).
+"""The spending report as CSV and JSON.
 
 Both have exact decimal text; unknown amounts are "" and null.
 """
@@ -9,13 +9,16 @@ import re
 from collections.abc import Iterable, Sequence
 from decimal import Decimal
 from functools import lru_cache
-from typing import Final
+from typing import Any, Final
+
+from msgspec.structs import asdict
 
 from handinger_tui.core.decimals import decimal_text, json_amount
-from handinger_tui.core.figures import COST_MEMBERS, FIGURES
-from handinger_tui.core.jsontext import Json, JsonObject
+from handinger_tui.core.documents import UNSET, Amount, Document, Millis, Part, UnsetType
+from handinger_tui.core.figures import COST_MEMBERS, FIGURES, CostsObject
+from handinger_tui.core.jsontext import Json
 from handinger_tui.core.money.chart_values import day_points
-from handinger_tui.core.money.reconciliation import AssignedRise, owners_text
+from handinger_tui.core.money.reconciliation import RestatementPart, owners_text
 from handinger_tui.core.money.spending import Bucket, Rise
 from handinger_tui.core.safety import clean_line, csv_field
 
@@ -50,94 +53,216 @@ def _text_cell(text: str) -> str:
     return csv_field(clean_line(text))
 
 
-SCHEMA: Final = "handinger-tui/costs/1"
+class Group(Part, frozen=True):
+    """A group of turns. Amounts without turns are 0; an amount that no turn reported is null."""
+
+    key: str | None
+    title: str | None
+    turns: int
+    incomplete: int
+    cost_usd: Amount | None
+    credits: Amount | None
+    tokens: int | None
+    model_usd: Amount | None
+    tool_usd: Amount | None
+    sandbox_usd: Amount | None
+    internal_usd: Amount | None
+    split_excess_usd: Amount | None
+    """By how much the four categories exceed the cost."""
+    unpriced_turns: int
+    """Turns that are missing in the cost; then those missing in credits, in tokens, and in any category."""
+    uncredited_turns: int
+    uncounted_turns: int
+    unsplit_turns: int
+    first_ms: Millis | None
+    last_ms: Millis | None
+    suspense_usd: Amount | None
+    """The part that no turn explains."""
+    suspense_credits: Amount | None
+    doubtful: bool
+    """Whether the cost or the credits depend on what a worker's figures mean."""
 
 
-def group_object(bucket: Bucket) -> JsonObject:
-    """One group in JSON. Amounts of a group without turns are 0; an amount that no turn reported is null.
+class GroupRow(Group, frozen=True):
+    """A group; of a turn and of a session with more members."""
 
-    `split_excess_usd`: by how much the four categories exceed the cost. `unpriced_turns` to `unsplit_turns`:
-    how many turns are missing in the cost, in the credits, in the tokens, and in any of the categories.
-    `suspense_usd`, `suspense_credits`: the part that no turn explains. `doubtful`: the cost or the credits
-    depend on the meaning of a worker's figures.
-    """
+    turn_id: str | UnsetType | None = UNSET
+    """This and what follows, but tags and project: only by turn, where a turn is a group of one."""
+    session_id: str | UnsetType | None = UNSET
+    worker_id: str | UnsetType | None = UNSET
+    status: str | UnsetType | None = UNSET
+    budget: str | UnsetType | None = UNSET
+    trigger: str | UnsetType | None = UNSET
+    reading: str | UnsetType | None = UNSET
+    """What the figures of the worker mean: lifetime, per_turn, or null."""
+    final: bool | UnsetType = UNSET
+    state: str | UnsetType = UNSET
+    """open, provisional or settled"""
+    corrections: int | UnsetType = UNSET
+    at_ms: Millis | UnsetType | None = UNSET
+    input_tokens: int | UnsetType | None = UNSET
+    output_tokens: int | UnsetType | None = UNSET
+    reasoning_tokens: int | UnsetType | None = UNSET
+    cache_read_tokens: int | UnsetType | None = UNSET
+    cache_write_tokens: int | UnsetType | None = UNSET
+    total_tokens: int | UnsetType | None = UNSET
+    steps: int | UnsetType | None = UNSET
+    duration_ms: int | UnsetType | None = UNSET
+    sources: int | UnsetType | None = UNSET
+    elapsed_ms: int | UnsetType | None = UNSET
+    shared_with: int | UnsetType | None = UNSET
+    cost_usd_at_most: Amount | UnsetType | None = UNSET
+    credits_at_most: Amount | UnsetType | None = UNSET
+    profile: str | UnsetType | None = UNSET
+    tags: list[str] | UnsetType = UNSET
+    """Only by turn and by session."""
+    project: str | UnsetType | None = UNSET
+
+
+class RisePart(Part, frozen=True):
+    """A rise of a worker's figures that no turn explains."""
+
+    number: int
+    seen_ms: Millis
+    cost_usd: Amount | None
+    credits: Amount | None
+    model_usd: Amount | None
+    tool_usd: Amount | None
+    sandbox_usd: Amount | None
+    internal_usd: Amount | None
+    tokens: int | None
+    after_turn_id: str | None
+    refused_turn_ids: list[str]
+    messages_of_others: int | None
+    doubtful: bool
+    likely_owners: str
+
+
+class SuspenseRow(Group, frozen=True):
+    """The suspense of a worker: a group without turns."""
+
+    rises: list[RisePart]
+
+
+class AssignedPart(Part, frozen=True):
+    """A rise that was assigned to a turn by hand."""
+
+    number: int
+    worker_id: str
+    turn_id: str | None
+
+
+class DayPoint(Part, frozen=True):
+    day: str
+    cost_usd: Amount | None
+    cumulative_usd: Amount | None
+    unpriced_turns: int
+
+
+class Charts(Part, frozen=True):
+    """The points of the charts, sorted by time; only days with turns."""
+
+    per_day: list[DayPoint]
+    categories: CostsObject
+
+
+class CostReport(Document, frozen=True, tag="handinger-tui/costs/2"):
+    """What `costs` prints."""
+
+    by: str
+    since: str | None
+    until: str | None
+    since_ms: Millis | None
+    until_ms: Millis | None
+    as_of: str | None
+    worker_id: str | None
+    session_id: str | None
+    budget: str | None
+    profile: str | None
+    tag: str | None
+    project: str | None
+    overlapping: bool
+    """Whether a turn may be in several groups."""
+    simulated: bool
+    groups: list[GroupRow]
+    total: Group
+    credit_usd: Amount | None
+    """Your price of a credit."""
+    total_usd_at_your_price: Amount | None
+    undated_turns: int
+    charts: Charts
+    suspense: list[SuspenseRow]
+    assigned: list[AssignedPart]
+    restatements: list[RestatementPart]
+
+
+def group_of(bucket: Bucket) -> Group:
+    """One group."""
     tokens = bucket.total("tokens").value
-    return {
-        "key": clean_line(bucket.key),
-        "title": clean_line(bucket.title),
-        "turns": bucket.turns,
-        "incomplete": bucket.incomplete,
-        "cost_usd": _money(bucket, "usd"),
-        "credits": _money(bucket, "credits"),
-        "tokens": None if tokens is None else int(tokens),
+    return Group(
+        key=clean_line(bucket.key),
+        title=clean_line(bucket.title),
+        turns=bucket.turns,
+        incomplete=bucket.incomplete,
+        cost_usd=_money(bucket, "usd"),
+        credits=_money(bucket, "credits"),
+        tokens=None if tokens is None else int(tokens),
         **{member: _money(bucket, member) for member in COST_MEMBERS},
-        "split_excess_usd": json_amount(bucket.split_excess),
-        "unpriced_turns": bucket.usd.missing_turns,
-        "uncredited_turns": bucket.credits.missing_turns,
-        "uncounted_turns": bucket.tokens.missing_turns,
-        "unsplit_turns": bucket.unsplit,
-        "first_ms": bucket.first_ms,
-        "last_ms": bucket.last_ms,
-        "suspense_usd": decimal_text(bucket.suspense_usd),
-        "suspense_credits": decimal_text(bucket.suspense_credits),
-        "doubtful": bucket.usd.doubtful or bucket.credits.doubtful,
-    }
+        split_excess_usd=json_amount(bucket.split_excess),
+        unpriced_turns=bucket.usd.missing_turns,
+        uncredited_turns=bucket.credits.missing_turns,
+        uncounted_turns=bucket.tokens.missing_turns,
+        unsplit_turns=bucket.unsplit,
+        first_ms=bucket.first_ms,
+        last_ms=bucket.last_ms,
+        suspense_usd=decimal_text(bucket.suspense_usd),
+        suspense_credits=decimal_text(bucket.suspense_credits),
+        doubtful=bucket.usd.doubtful or bucket.credits.doubtful,
+    )
 
 
-def _money(bucket: Bucket, member: str) -> str | None:
+def _money(bucket: Bucket, member: str) -> Any:
     return json_amount(bucket.total(member).value)
 
 
-COLUMNS: Final = tuple(group_object(Bucket("")))
+COLUMNS: Final = Group.__struct_fields__
 """The columns of a group in CSV."""
 COUNTS: Final = (*(figure.column for figure in FIGURES if not figure.is_amount), "sources", "elapsed_ms")
-TURN_COLUMNS: Final = (
-    *COLUMNS,
-    *("turn_id", "session_id", "worker_id"),
-    *("status", "budget", "trigger", "reading", "final", "state"),
-    *("corrections", "at_ms"),
-    *COUNTS,
-    *("shared_with", "cost_usd_at_most", "credits_at_most"),
-    *("profile", "tags", "project"),
-)
+TURN_COLUMNS: Final = GroupRow.__struct_fields__
 """Those of a turn."""
 
 
-def suspense_object(bucket: Bucket) -> JsonObject:
-    """The suspense of a worker: a group without turns, with each rise of the worker's figures."""
-    return {**group_object(bucket), "rises": [*map(_rise_object, bucket.rises)]}
+def suspense_of(bucket: Bucket) -> SuspenseRow:
+    """The suspense of a worker, with each rise of the worker's figures."""
+    return SuspenseRow(**asdict(group_of(bucket)), rises=[*map(_rise, bucket.rises)])
 
 
-def _rise_object(rise: Rise) -> JsonObject:
-    return {
-        "number": rise.number,
-        "seen_ms": rise.seen_ms,
-        "cost_usd": json_amount(rise.usd),
-        "credits": json_amount(rise.credits),
-        **{member: json_amount(getattr(rise.costs, member)) for member in COST_MEMBERS},
-        "tokens": rise.tokens,
-        "after_turn_id": rise.after,
-        "refused_turn_ids": [*rise.refused],
-        "messages_of_others": rise.strangers,
-        "doubtful": rise.doubtful,
-        "likely_owners": owners_text(rise),
-    }
+def _rise(rise: Rise) -> RisePart:
+    amounts: dict[str, Any] = {member: json_amount(getattr(rise.costs, member)) for member in COST_MEMBERS}
+    return RisePart(
+        number=rise.number,
+        seen_ms=rise.seen_ms,
+        cost_usd=json_amount(rise.usd),
+        credits=json_amount(rise.credits),
+        **amounts,
+        tokens=rise.tokens,
+        after_turn_id=rise.after,
+        refused_turn_ids=[*rise.refused],
+        messages_of_others=rise.strangers,
+        doubtful=rise.doubtful,
+        likely_owners=owners_text(rise),
+    )
 
 
-def assigned_object(one: AssignedRise) -> JsonObject:
-    """A rise that the person assigned to a turn."""
-    return {"number": one.number, "worker_id": one.worker_id, "turn_id": one.turn_id}
-
-
-def charts_object(days: Sequence[Bucket], total: Bucket) -> JsonObject:
-    """The points of the charts, sorted by time; only days with turns."""
-    per_day: list[Json] = [
-        {
-            "day": point.day,
-            "cost_usd": json_amount(point.usd),
-            "cumulative_usd": json_amount(point.cumulative),
-            "unpriced_turns": point.gaps,
-        }
+def charts_of(days: Sequence[Bucket], total: Bucket) -> Charts:
+    """The points of the charts."""
+    per_day = [
+        DayPoint(
+            day=point.day,
+            cost_usd=json_amount(point.usd),
+            cumulative_usd=json_amount(point.cumulative),
+            unpriced_turns=point.gaps,
+        )
         for point in day_points(days)
     ]
-    return {"per_day": per_day, "categories": {member: _money(total, member) for member in COST_MEMBERS}}
+    return Charts(per_day=per_day, categories={member: _money(total, member) for member in COST_MEMBERS})

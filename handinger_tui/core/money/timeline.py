@@ -7,11 +7,10 @@ worker: another key or person, a schedule, an email.
 
 from __future__ import annotations
 
-from bisect import bisect_left, bisect_right
 from collections.abc import Collection, Mapping, Sequence
 from copy import copy
 from decimal import Decimal
-from itertools import accumulate, chain, compress
+from itertools import chain, compress
 from types import MappingProxyType
 from typing import Final, NamedTuple
 
@@ -20,6 +19,7 @@ from msgspec.structs import replace
 from handinger_tui.core.money.basis import NO_EVIDENCE, Basis
 from handinger_tui.core.money.events import Amount, Ended, Event, Key, Read, Sent
 from handinger_tui.core.money.other_messages import OtherMessages
+from handinger_tui.core.money.shares import Shared, Shares
 from handinger_tui.core.turns.turn import EARLY_MS, LATE_MS, SETTLE_MS
 
 
@@ -64,17 +64,6 @@ class Suspense(NamedTuple):
     refused: tuple[Key, ...]
     strangers: int | None
     at_ms: int
-
-
-class _Share(NamedTuple):
-    """A rise with several possible owners, entered only for the last of `turns`.
-
-    `strangers`: how many possible owners are not turns of ours.
-    """
-
-    amount: Amount
-    turns: tuple[Key, ...]
-    strangers: int
 
 
 class _Window(NamedTuple):
@@ -189,7 +178,7 @@ class _Meter:
         """How many readings had this meter."""
         self.lifetime: dict[Key, Amount] = {}
         """The rises entered for each turn, for LIFETIME."""
-        self.shares: list[_Share] = []
+        self.shares = Shares(zero)
         self.suspense: list[Suspense] = []
         self.partial: set[Key] = set()
         """Turns that ran before the first reading of a segment: that part of their amount is unknown."""
@@ -232,7 +221,7 @@ class _Meter:
     # -- events ------------------------------------------------------------------------
     def recount(self, turns: Collection[Key]) -> None:
         """Turns were adopted, whose messages were counted as those of others before."""
-        if self.suspense or any(share.strangers for share in self.shares):
+        if self.suspense or self.shares.strangers:
             self.recounted = self.recounted.union(turns)
 
     def read(self, value: Amount, timeline: Timeline, *, busy: bool) -> None:
@@ -404,7 +393,7 @@ class _Meter:
             # Each of them is counted once, also where the meter rises several times.
             new = min(strangers, timeline.others.came - self.shared_with)
             self.shared_with = timeline.others.came
-            self.shares.append(_Share(rise, turns, new + len(window.refused)))
+            self.shares.add(rise, turns, new + len(window.refused))
         elif (
             last is not None
             and window.counted
@@ -418,7 +407,7 @@ class _Meter:
             if during or len(owners) > 1:
                 new = min(during, timeline.others.came - self.shared_with)
                 self.shared_with = timeline.others.came
-                self.shares.append(_Share(rise, owners, new))
+                self.shares.add(rise, owners, new)
             else:
                 self.lifetime[last] = self.lifetime.get(last, self.zero) + rise
         else:
@@ -440,7 +429,7 @@ class _Meter:
         shown = self.evidence.decided
         by_turn = (worker_rulings.basis or self.evidence.leans) is Basis.PER_TURN
         return MeterResult(
-            worker_rulings.basis or shown, by_turn, own, self._shared(), self.per_turn, self.overwritten,
+            worker_rulings.basis or shown, by_turn, own, self.shares, self.per_turn, self.overwritten,
             self.partial | recounted, self.unconfirmed, self.refused, frozenset(waiting), suspense, total,
             shown, worker_rulings.basis is not None, self.values, self.base, recounted,
         )  # fmt: skip
@@ -461,41 +450,6 @@ class _Meter:
                 others.append(rise)
         return own, others
 
-    def _shared(self) -> dict[Key, Shared]:
-        """What each turn shares. The shares of a turn are consecutive, from its start to its end."""
-        first: dict[Key, int] = {}
-        last: dict[Key, int] = {}
-        entered: dict[Key, Amount] = {}
-        for at, share in enumerate(self.shares):
-            last.update(dict.fromkeys(share.turns, at))
-            entered[share.turns[-1]] = entered.get(share.turns[-1], self.zero) + share.amount
-        for at in range(len(self.shares) - 1, -1, -1):
-            first.update(dict.fromkeys(self.shares[at].turns, at))
-        amounts = [*accumulate((share.amount for share in self.shares), initial=self.zero)]
-        strangers = [*accumulate((share.strangers for share in self.shares), initial=0)]
-        begins, ends = sorted(first.values()), sorted(last.values())
-        return {
-            turn: Shared(
-                entered.get(turn, self.zero),
-                amounts[end + 1] - amounts[first[turn]],
-                # All our turns, except this one and those that begin after it or have ended before it.
-                bisect_right(begins, end) - bisect_left(ends, first[turn]) - 1
-                + strangers[end + 1] - strangers[first[turn]],
-            )
-            for turn, end in last.items()
-        }  # fmt: skip
-
-
-class Shared(NamedTuple):
-    """The shared amounts of one turn. `entered`: those entered for it; `part`: those it may own a part of.
-
-    `others`: how many others may own a part, our turns and strangers.
-    """
-
-    entered: Amount = 0
-    part: Amount = 0
-    others: int = 0
-
 
 NOT_SHARED: Final = Shared()
 
@@ -513,7 +467,7 @@ class MeterResult(NamedTuple):
     basis: Basis
     by_turn: bool
     lifetime: dict[Key, Amount]
-    shared: dict[Key, Shared]
+    shared: Shares
     per_turn: dict[Key, Amount]
     overwritten: set[Key]
     partial: set[Key]

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal, InvalidOperation
 from functools import lru_cache
-from itertools import chain, islice, repeat
-from operator import attrgetter
+from itertools import chain, compress, islice, repeat, zip_longest
+from itertools import count as numbers
+from operator import attrgetter, ne
 from typing import Final, NamedTuple
 
 from msgspec import Struct
@@ -20,7 +22,7 @@ from handinger_tui.core.money.basis import Basis
 from handinger_tui.core.money.events import Amount, Ended, Event, Key, Read, Sent
 from handinger_tui.core.money.timeline import TimelineRulings
 from handinger_tui.core.stream import Snapshot
-from handinger_tui.core.turns.session import OtherTurn, Ruling
+from handinger_tui.core.turns.session import OtherTurn, Ruling, identical_prefix
 from handinger_tui.core.turns.turn import FREE, LIVE, REFUSED, UNDECIDED, FigureRead, Turn, TurnStatus
 
 AUTO: Final = "auto"
@@ -138,76 +140,108 @@ class Scan(Struct, frozen=True):
 
 
 class WorkerEvent(NamedTuple):
-    """An event on the timeline of a worker. `turn_id`: the turn for which it was received."""
+    """An event on the timeline of a worker. `turn_id`: the turn for which it was received.
+
+    `place`: the position of a turn of this session.
+    """
 
     at_ms: int
     worker_id: str | None
     event: Event
     turn_id: str
+    place: int = 0
 
 
-class Cluster(NamedTuple):
-    """The events, in order of receipt, of turns from position `first` on whose times overlap.
+_Placed = tuple[WorkerEvent, ...]
+_BY_TIME: Final = attrgetter("at_ms")
+_IN_ORDER: Final = attrgetter("at_ms", "place")
+"""Within a millisecond in the order of the session."""
 
-    `scan`: the state before these turns.
+
+class EventOrder:
+    """The events of the turns of a growing session, in order of receipt; `update` tells what has changed.
+
+    Only the events of turns from the first changed one on are made again, and only what comes after the
+    earliest event that they had or have is put in order again.
     """
 
-    first: int
-    scan: Scan
-    events: list[WorkerEvent]
+    def __init__(self) -> None:
+        self.events: list[WorkerEvent] = []
+        self.newest: _Placed = ()
+        """Those of the newest turn that has any."""
+        self._turns: tuple[Turn, ...] = ()
+        self._of_turn: list[_Placed] = []
+        self._scans: list[Scan] = [Scan()]
+        """The state before each turn, and that after all."""
 
-    @property
-    def overlaps_earlier(self) -> bool:
-        """Whether it begins before the end of earlier turns, so that it is not a separate cluster."""
-        ended_ms = self.scan.ended_ms
-        return ended_ms is not None and bool(self.events) and self.events[0][0] < ended_ms
+    def update(self, turns: Sequence[Turn]) -> tuple[int, set[int]]:
+        """Take the turns as they are now.
 
-
-_BY_TIME: Final = attrgetter("at_ms")
-
-
-def clusters_of(turns: Sequence[Turn], first: int, scan: Scan) -> list[Cluster]:
-    """The clusters of the turns from position `first` on; at least one, which may be empty."""
-    clusters = [Cluster(first, scan, [])]
-    end_ms: int | None = None
-    for at in range(first, len(turns)):
-        turn, before = turns[at], scan
-        worker = timeline_of(turn)
-        if not turn.imported and at and turns[at - 1].imported:
-            # The times in a file are not those of our clock.
-            scan = replace(scan, started_ms=None)
-        events = events_of_turn(turn, at, creates=creates_worker(turn, scan.workers))
-        if turn.status not in FREE and worker not in scan.workers:
-            scan = replace(scan, workers=scan.workers | {worker})
-        if not events:
-            continue
-        start_ms = events[0].at_ms
-        late_ms = 0
-        if scan.started_ms is not None and start_ms < scan.started_ms:
-            # The clock went back: the order of the turns in the session is the right one, and this one began
-            # after what is known of the others.
-            ends = (scan.started_ms, scan.ended_ms, end_ms)
-            late_ms = 1 + max(moment for moment in ends if moment is not None) - start_ms
-        start_ms += late_ms
-        scan = replace(scan, started_ms=start_ms)
-        if end_ms is not None and start_ms >= end_ms:
-            clusters.append(Cluster(at, replace(before, ended_ms=end_ms), []))
-            end_ms = None
-        clusters[-1].events.extend(
-            WorkerEvent(timed.at_ms + late_ms, worker, timed.event, turn.turn_id) for timed in events
-        )
-        latest_ms = events[-1].at_ms + late_ms
-        end_ms = latest_ms if end_ms is None else max(end_ms, latest_ms)
-    for cluster in clusters:
-        cluster.events.sort(key=_BY_TIME)
-    return clusters
+        Returns how many events at the front are the same, and the positions of turns with other events.
+        """
+        front = identical_prefix(self._turns, turns)
+        old = self._of_turn[front:]
+        del self._of_turn[front:], self._scans[front + 1 :]
+        for at in range(front, len(turns)):
+            placed, scan = _placed(turns, at, self._scans[at])
+            self._of_turn.append(placed)
+            self._scans.append(scan)
+        self._turns = tuple(turns)
+        self.newest = next((placed for placed in reversed(self._of_turn) if placed), ())
+        pairs = enumerate(zip_longest(old, self._of_turn[front:], fillvalue=()), front)
+        changed = {at: (before, now) for at, (before, now) in pairs if before != now}
+        moments = [_first_difference(before, now) for before, now in changed.values()]
+        if not moments:
+            return len(self.events), set()
+        cut_ms = min(moments)
+        same = bisect_left(self.events, cut_ms, key=_BY_TIME)
+        tail = [one for one in self.events[same:] if one.place not in changed]
+        tail += [one for _, now in changed.values() for one in now if one.at_ms >= cut_ms]
+        self.events[same:] = sorted(tail, key=_IN_ORDER)
+        return same, {*changed}
 
 
-def events_with_others(turns: Sequence[Turn], others: Sequence[OtherTurn]) -> list[WorkerEvent]:
+def _first_difference(before: _Placed, now: _Placed) -> int:
+    """The time of the first event that only one of both has."""
+    at = equal_prefix(before, now)
+    return min(one.at_ms for one in (*before[at : at + 1], *now[at : at + 1]))
+
+
+def equal_prefix(old: Sequence[object], new: Sequence[object]) -> int:
+    """The length of the common prefix of equal items; see also `identical_prefix`."""
+    return next(compress(numbers(), map(ne, old, new)), min(len(old), len(new)))
+
+
+def _placed(turns: Sequence[Turn], at: int, scan: Scan) -> tuple[_Placed, Scan]:
+    """The events of one turn, and the state after it. `scan`: that before it."""
+    turn = turns[at]
+    worker = timeline_of(turn)
+    if not turn.imported and at and turns[at - 1].imported:
+        # The times in a file are not those of our clock.
+        scan = replace(scan, started_ms=None)
+    events = events_of_turn(turn, at, creates=creates_worker(turn, scan.workers))
+    if turn.status not in FREE and worker not in scan.workers:
+        scan = replace(scan, workers=scan.workers | {worker})
+    if not events:
+        return (), scan
+    start_ms = events[0].at_ms
+    late_ms = 0
+    if scan.started_ms is not None and start_ms < scan.started_ms:
+        # The clock went back: the order of the turns in the session is the right one, and this one began
+        # after what is known of the others.
+        ends = (scan.started_ms, scan.ended_ms)
+        late_ms = 1 + max(moment for moment in ends if moment is not None) - start_ms
+    placed = tuple(
+        WorkerEvent(timed.at_ms + late_ms, worker, timed.event, turn.turn_id, at) for timed in events
+    )
+    ended_ms = placed[-1].at_ms if scan.ended_ms is None else max(scan.ended_ms, placed[-1].at_ms)
+    return placed, replace(scan, started_ms=start_ms + late_ms, ended_ms=ended_ms)
+
+
+def events_with_others(own: Iterable[WorkerEvent], others: Sequence[OtherTurn]) -> list[WorkerEvent]:
     """The events of all turns of a session and of those of other sessions, in order of receipt."""
     elsewhere = {other.turn_id for other in others}
-    placed_here = chain.from_iterable(cluster.events for cluster in clusters_of(turns, 0, Scan()))
-    events = [placed for placed in placed_here if placed.turn_id not in elsewhere]
+    events = [placed for placed in own if placed.turn_id not in elsewhere]
     added = [
         WorkerEvent(timed.at_ms, other.worker_id, timed.event, other.turn_id)
         for other in others

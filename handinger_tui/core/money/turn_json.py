@@ -6,6 +6,7 @@ from enum import StrEnum
 from typing import TypeVar
 
 from handinger_tui.core.decimals import json_amount
+from handinger_tui.core.documents import Amount, Part
 from handinger_tui.core.figures import Costs, Usage, cost_of, reported_figures
 from handinger_tui.core.jsontext import JsonObject
 from handinger_tui.core.money.amount_state import AmountState
@@ -26,36 +27,38 @@ class TurnMoneyState(StrEnum):
     UNKNOWN = "unknown"
 
 
-def turn_members(turn: Turn, money: TurnMoney, *, restated: bool) -> JsonObject:
-    """The members of a result that say what a turn used and cost. `restated`: a final amount has changed."""
-    return {
-        "turn_usage": reported_figures(_own_part(money.usage, money.most[0], money)),
-        "turn_costs": reported_figures(_own_part(money.costs, money.most[1], money)),
-        "turn_money": turn_money_object(turn, money, restated=restated),
-        "turn_shared_with": money.others if money.shared else None,
-        "turn_cost_usd_at_most": json_amount(money.final_most_usd),
-        "turn_credits_at_most": json_amount(money.final_most_credits),
-        "turn_doubtful": bool(money.doubts),
-    }
+class TurnAmount(Part, frozen=True):
+    """What a turn took, and how far that can be relied on. An amount that is entered elsewhere is null."""
+
+    usd: Amount | None
+    credits: Amount | None
+    state: TurnMoneyState
+    shared_with: int | None
+    """With how many messages it is shared."""
+    meaning: str
+    """What the figures of the worker mean: lifetime, per_turn, or undecided."""
+    restated: bool
+    """Whether a final amount has changed."""
 
 
-def turn_money_object(turn: Turn, money: TurnMoney, *, restated: bool) -> JsonObject:
-    """What a turn took, and how far that can be relied on.
+def own_figures(money: TurnMoney) -> tuple[JsonObject | None, JsonObject | None]:
+    """Usage and costs of a turn alone; null if nothing was reported."""
+    usage, costs = _own_usage(money), _own_costs(money)
+    return reported_figures(usage), reported_figures(costs)
 
-    An amount that is shared and entered for another turn is null, never 0. `restated`: a final amount of the
-    turn has changed.
-    """
-    usage = _own_part(money.usage, money.most[0], money)
-    costs = _own_part(money.costs, money.most[1], money)
+
+def turn_amount(turn: Turn, money: TurnMoney, *, restated: bool) -> TurnAmount:
+    """What a turn took. `restated`: a final amount of the turn has changed."""
+    usage = _own_usage(money)
     is_undecided = money.reading is AmountBasis.NONE or money.undecided or bool(money.doubts)
-    return {
-        "usd": json_amount(cost_of(usage, costs)),
-        "credits": json_amount(usage.credits),
-        "state": str(_state_of(turn, money)),
-        "shared_with": money.others if money.shared else None,
-        "meaning": "undecided" if is_undecided else money.reading.word,
-        "restated": restated,
-    }
+    return TurnAmount(
+        usd=json_amount(cost_of(usage, _own_costs(money))),
+        credits=json_amount(usage.credits),
+        state=_state_of(turn, money),
+        shared_with=money.others if money.shared else None,
+        meaning="undecided" if is_undecided else money.reading.word,
+        restated=restated,
+    )
 
 
 def _state_of(turn: Turn, money: TurnMoney) -> TurnMoneyState:
@@ -70,6 +73,14 @@ def _state_of(turn: Turn, money: TurnMoney) -> TurnMoneyState:
     if money.doubts:
         return TurnMoneyState.APPROXIMATE
     return TurnMoneyState.EXACT if money.state is AmountState.SETTLED else TurnMoneyState.PENDING
+
+
+def _own_usage(money: TurnMoney) -> Usage:
+    return _own_part(money.usage, money.most[0], money)
+
+
+def _own_costs(money: TurnMoney) -> Costs:
+    return _own_part(money.costs, money.most[1], money)
 
 
 _Figures = TypeVar("_Figures", Usage, Costs)

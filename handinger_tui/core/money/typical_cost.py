@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from decimal import Decimal
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from msgspec import Struct
 
 from handinger_tui.core.amounts import Total, Unit, amount_text, at_price, fitted, price_words
 from handinger_tui.core.decimals import EXACT, json_amount
 from handinger_tui.core.formatting import plural
-from handinger_tui.core.jsontext import JsonObject
 from handinger_tui.core.safety import clean_line
+
+if TYPE_CHECKING:
+    from handinger_tui.core.documents import SpreadPart
 
 ENOUGH: Final = 5
 """How many amounts quartiles need; with fewer, `low` and `high` are the minimum and the maximum."""
@@ -33,12 +35,19 @@ class Spread(Struct, frozen=True):
     most: Decimal | None = None
 
     @property
-    def json(self) -> JsonObject:
-        """A distribution in JSON."""
-        amounts = {
-            name: json_amount(getattr(self, name)) for name in ("low", "median", "high", "p90", "most")
-        }
-        return {"turns": self.counted, "not_reported": self.unknown, **amounts}
+    def part(self) -> SpreadPart:
+        """The distribution in JSON."""
+        from handinger_tui.core.documents import SpreadPart  # not for the first frame
+
+        return SpreadPart(
+            turns=self.counted,
+            not_reported=self.unknown,
+            low=json_amount(self.low),
+            median=json_amount(self.median),
+            high=json_amount(self.high),
+            p90=json_amount(self.p90),
+            most=json_amount(self.most),
+        )
 
 
 def spread(amounts: Iterable[Decimal | None]) -> Spread:

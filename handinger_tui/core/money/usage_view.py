@@ -10,7 +10,7 @@ from msgspec import Struct
 
 from handinger_tui.core.amounts import Total, Unit, total
 from handinger_tui.core.figures import Figure, Number
-from handinger_tui.core.money.attribution import MoneyIndex, TurnMoney, total_of
+from handinger_tui.core.money.attribution import MoneyIndex, TurnMoney
 from handinger_tui.core.turns.session import Session
 from handinger_tui.core.turns.turn import FREE, Turn, TurnStatus
 
@@ -39,6 +39,8 @@ class UsageView(Struct, frozen=True):
     status: TurnStatus | None = None
     """None: no message has reached a worker."""
     turns: tuple[TimedMoney, ...] = ()
+    usd: Total = Total(Decimal(0))
+    credits: Total = Total(Decimal(0))
     began_ms: int | None = None
     read_ms: int | None = None
     credit_usd: Decimal | None = None
@@ -53,16 +55,21 @@ class UsageView(Struct, frozen=True):
         turn = session.in_view
         if turn is None or (turn.status in FREE and session.sent is None and turn.before is None):
             return UsageView(kind=session.kind)
-        all_money = (index or MoneyIndex())(session.turns, session.elsewhere)
+        index = index or MoneyIndex()
+        all_money = index(session.turns, session.elsewhere)
         pairs = [
             (one, TimedMoney(money, _ms(one))) for one, money in zip(session.turns, all_money, strict=True)
         ]
+        turns = tuple(timed for one, timed in pairs if not (one.imported or one.unsent))
+        money = [one.money for one in turns]
         # A turn started elsewhere began before this program knew of it.
         is_ours = turn.live and not turn.request.trigger.elsewhere
         return UsageView(
             own=next(timed for one, timed in reversed(pairs) if one is turn),
             status=turn.status,
-            turns=tuple(timed for one, timed in pairs if not (one.imported or one.unsent)),
+            turns=turns,
+            usd=index.totals[Unit.USD](money),
+            credits=index.totals[Unit.CREDITS](money),
             began_ms=turn.began_ms if is_ours else None,
             read_ms=next((one.read_ms for one in reversed(session.turns) if one.read_ms is not None), None),
             credit_usd=session.credit_usd,
@@ -71,7 +78,7 @@ class UsageView(Struct, frozen=True):
 
     def session(self, unit: Unit) -> Total:
         """The amount of the session."""
-        return total_of([one.money for one in self.turns], unit)
+        return self.usd if unit is Unit.USD else self.credits
 
     @property
     def cost(self) -> str:

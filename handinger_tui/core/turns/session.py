@@ -12,7 +12,6 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from handinger_tui.core.amounts import Total, cost_words
-from handinger_tui.core.jsontext import JsonObject
 from handinger_tui.core.stream import Frame
 from handinger_tui.core.turns.turn import (
     AT_WORK,
@@ -277,9 +276,17 @@ class Session(Struct, frozen=True):
         return next((turn for turn in reversed(self.turns) if turn.turn_id == turn_id), None)
 
 
-def ids_of(session: Session | SessionSummary, target: str | None) -> JsonObject:
+class Ids(NamedTuple):
     """The ids of a target as JSON: of the worker, and of the task in the tasks generation."""
-    return {"worker_id": session.stored_worker_id, "task_id": None, f"{session.kind}_id": target}
+
+    worker_id: str | None
+    task_id: str | None
+
+
+def ids_of(session: Session | SessionSummary, target: str | None) -> Ids:
+    """The ids of a target of this session."""
+    ids = {"worker_id": session.stored_worker_id, "task_id": None, f"{session.kind}_id": target}
+    return Ids(**ids)
 
 
 def put_turn(session: Session, turn: Turn) -> Session:

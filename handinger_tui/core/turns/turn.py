@@ -712,7 +712,7 @@ def fault_of(fields: JsonObject) -> Fault | None:
 
 
 def fault_object(fault: Fault | None) -> JsonObject | None:
-    """A fault as JSON: the `error` object of the headless result."""
+    """A fault as JSON: the `error` of a document, see `documents.Problem`."""
     if fault is None:
         return None
     return {

@@ -94,6 +94,7 @@ class ConfirmedTurns:
         self._confirmed_elsewhere: Mapping[str, TurnMoney] = {}
         self._confirmed_results: object = None
         self._newest_ms = PerTurn(newest_event_ms)
+        self._moments = PerTurn(_newest_moment)
         self._version: int | None = None
         self._overtaken: set[str] = set()
         """Turns of which another program has stored more than this session holds."""
@@ -123,9 +124,11 @@ class ConfirmedTurns:
         # The number changes only when another connection has written to the file.
         (version,) = connection.execute("PRAGMA data_version").fetchone()
         among = self._overtaken if version == self._version else None
+        self._version = version
+        if among is not None and not among:
+            return
         ids = (turn.turn_id for turn in session.turns)
         newest = dict(zip(ids, self._newest_ms(session.turns), strict=True))
-        self._version = version
         self._overtaken = worker_turns.overtaken_turns(connection, session, newest, among)
 
     def confirm(self) -> None:
@@ -138,7 +141,7 @@ class ConfirmedTurns:
         """The time of a correction: that of the newest reading or ruling on any worker of the session."""
         rulings = (ruling.at_ms for ruling in self.others.rulings)
         # Figures of single turns are on no timeline.
-        own = (max(_moment(turn), turn.read_ms or 0) for turn in self._current[0] if not turn.imported)
+        own = self._moments(self._current[0])
         return max((self._index.newest_ms, *own, *rulings), default=0)
 
     def rises(self) -> tuple[Iterable[str], Sequence[Rise]] | None:
@@ -393,6 +396,11 @@ _HEAD_OF_TURN: Final = """
     SELECT turn_id, session_id, worker_id, base_url, status, budget, started_by, sources, elapsed_ms
       FROM turn_totals WHERE turn_id = ?
 """
+
+
+def _newest_moment(turn: Turn) -> int:
+    """When a turn was last read, or ended; 0 for an imported one, whose times are those of a file."""
+    return 0 if turn.imported else max(_moment(turn), turn.read_ms or 0)
 
 
 def _moment(turn: Turn) -> int:

@@ -219,17 +219,17 @@ def others(
     """
     # What this history has recorded of an imported turn wins over what the file says of it.
     ours = session.ours
-    own = {turn.turn_id for turn in ours if not turn.live}.difference(overtaken)
+    own = {pack(turn.turn_id) for turn in ours if not turn.live}.difference(map(pack, overtaken))
     running = {turn.turn_id for turn in ours if turn.live}.difference(overtaken)
     rows: list[sqlite3.Row] = []
     rulings: list[Ruling] = []
+    stored = connection.execute(_TURNS_OF_SESSION, (pack(session.session_id),)).fetchall()
+    for name in (name for name, _ in stored if name not in own):
+        turn_id = unpack(name)
+        ended = connection.execute(_ONE_TURN, (name,)).fetchall()
+        rows += [row for row in ended if turn_id not in running or _ENDED_EVENT in row["events"]]
     # Another program may have begun another worker in this session.
-    workers = [*_workers(session)]
-    for turn in connection.execute(_TURNS_OF_SESSION, (pack(session.session_id),)).fetchall():
-        workers.append(unpack(turn["worker_id"]))
-        if (turn_id := unpack(turn["turn_id"])) not in own:
-            ended = connection.execute(_ONE_TURN, (turn["turn_id"],)).fetchall()
-            rows += [row for row in ended if turn_id not in running or _ENDED_EVENT in row["events"]]
+    workers = [*_workers(session), *map(unpack, dict.fromkeys(worker for _, worker in stored))]
     for worker_id in dict.fromkeys(workers):
         of = (pack(session.base_url), pack(worker_id), pack(session.session_id))
         rows += connection.execute(_OTHER_SESSIONS, of).fetchall()
@@ -282,5 +282,8 @@ def rulings_on(connection: sqlite3.Connection, base_url: str, worker_id: str) ->
 
 
 def _creates(session: Session, turn: Turn) -> bool:
+    if turn.request.target_id is not None:
+        # Nearly all turns of a long session: the earlier ones need not be looked at.
+        return False
     earlier = takewhile(lambda one: one is not turn, session.turns)
     return creates_worker(turn, [timeline_of(one) for one in earlier if one.status not in FREE])

@@ -16,7 +16,7 @@ from handinger_tui.ui.widgets.status_text import WORKED_ON
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-    from handinger_tui.core.jsontext import JsonObject
+    from handinger_tui.core.documents import LimitPart
     from handinger_tui.core.money.reconciliation import Restatement
     from handinger_tui.ui.interaction import Interaction
     from handinger_tui.ui.sessions.controller import SessionController
@@ -52,8 +52,8 @@ def reload(screens: Iterable[object]) -> None:
 class LimitWatcher:
     """Reads charges and limits only after something was written, and shows each warning once."""
 
-    tell_limit: Callable[[str, JsonObject], None] = staticmethod(lambda _warning, _limit: None)
-    """Gets each limit that is nearly or quite used up, once: in words, and as JSON."""
+    tell_limit: Callable[[str, LimitPart], None] = staticmethod(lambda _warning, _limit: None)
+    """Gets each limit that is nearly or quite used up, once: in words, and as documents have it."""
 
     def __init__(
         self,
@@ -123,6 +123,7 @@ class LimitWatcher:
                     # What the screens compare is in the session after it was counted. A change is announced
                     # when every place shows it.
                     try:
+                        await self._controller.engine.take_offers()
                         await self.count()
                         await self._refresh_money()
                     finally:
@@ -211,7 +212,7 @@ class LimitWatcher:
         # A queue stops, or stopped, at the limit, and the card above the prompt says so.
         is_in_card = bool(self._controller.queue_of(session_id)) and (hold is None or hold.gauge is not None)
         for gauge in self._controller.warned.take_new(session_id, gauges):
-            self.tell_limit(gauge.warning, gauge.json_object)
+            self.tell_limit(gauge.warning, gauge.part)
             if not (gauge.reached and is_in_card):
                 self._interaction.announce(gauge.warning, "error" if gauge.reached else "warning")
         if self._money_for != self._money_key():

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Final
 
 from msgspec import Struct
 
+from handinger_tui.core.documents import members
 from handinger_tui.core.jsontext import dump
+from handinger_tui.core.safety import clean_json
 from handinger_tui.core.turns.turn import TurnStatus
 from handinger_tui.ui.terminal.diff_app import mark_terminal
 from handinger_tui.ui.terminal.notices import (
@@ -28,7 +30,10 @@ from handinger_tui.ui.widgets.status_text import ended_words
 from handinger_tui.ui.work.changes import FinishedTurns
 
 if TYPE_CHECKING:
-    from handinger_tui.core.jsontext import JsonObject
+    from collections.abc import Sequence
+
+    from handinger_tui.core.documents import LimitPart
+    from handinger_tui.core.export.result import Notice
     from handinger_tui.core.turns.session import Session
     from handinger_tui.core.turns.turn import Turn
     from handinger_tui.ui.interaction import Interaction
@@ -128,17 +133,18 @@ class Notices:
             title = self._controller.title(session.session_id)
             self._interaction.run(self._ring(title, ended_words(session, turn)))
         if self._options.on_done:
-            from handinger_tui.core.export.result import result_object  # only where a command is set
+            from handinger_tui.core.export.result import notice_of_end  # few have a command
 
-            facts: JsonObject = {"event": "done", "title": session.title}
-            self._run_hook("on_done", {**facts, "result": result_object(session, turn)})
+            self._run_hook(self._options.on_done, notice_of_end(session, turn))
 
-    def tell_limit(self, warning: str, limit: JsonObject) -> None:
+    def tell_limit(self, warning: str, limit: LimitPart) -> None:
         """A limit is nearly or quite used up; called once for each."""
         if not self._interaction.app.app_focus:
             self._interaction.run(self._ring("Limit", warning))
         if self._options.on_limit:
-            self._run_hook("on_limit", {"event": "limit", "limit": limit})
+            from handinger_tui.core.export.result import Notice  # few have a command
+
+            self._run_hook(self._options.on_limit, Notice(event="limit", limit=limit))
 
     async def _ring(self, title: str, text: str) -> None:
         if not self._is_silent:
@@ -147,15 +153,14 @@ class Notices:
             if notification := (await self._outside()).notification(title, text):
                 self._write(notification)
 
-    def _run_hook(self, name: str, facts: JsonObject) -> None:
-        self._interaction.run(self._feed(name, dump(facts)))
+    def _run_hook(self, command: Sequence[str], notice: Notice) -> None:
+        self._interaction.run(self._feed(command, dump(clean_json(members(notice)))))
 
-    async def _feed(self, name: str, facts: str) -> None:
+    async def _feed(self, command: Sequence[str], facts: str) -> None:
         from handinger_tui.ui.terminal.programs import feed  # subprocess, and few have a command
 
-        command = self._options.on_done if name == "on_done" else self._options.on_limit
         if not await feed(command, facts, HOOK_TIMEOUT_S):
-            text = f"{name}: {command[0]} failed, or took longer than a minute."
+            text = f"{command[0]} failed, or took longer than a minute. See on_done and on_limit."
             self._interaction.announce(text, "warning")
 
     # -- what runs ---------------------------------------------------------------------------------

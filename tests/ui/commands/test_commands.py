@@ -241,7 +241,7 @@ async def test_a_session_is_exported_in_a_form_that_exists() -> None:
     assert markdown.endswith(".md")
     assert "\n> Hi\n" in text
     assert document.endswith(".json")
-    assert json_text.startswith('{"schema":"handinger-tui/session/1"')
+    assert json_text.startswith('{"schema":"handinger-tui/session/2"')
 
 
 async def test_sources_files_and_downloads() -> None:

@@ -1,0 +1,122 @@
+/* Loaded before the C library: the n-th call of one kind fails, for files below a folder and for sockets.
+   SQLite calls the C library as Python does, so its reads, writes and syncs are seen, too. */
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+enum { READ, WRITE, SYNC, RENAME, UNLINK, OPEN, TRUNCATE, CONNECT, SEND, RECEIVE };
+enum { SHORT = -1 };
+
+static char folder[4096];
+static int kind = -1, at, code, forever, calls, failed;
+
+void fail_arm(const char *where, int which, int number, int with, int on) {
+    snprintf(folder, sizeof folder, "%s", where);
+    at = number, code = with, forever = on, calls = failed = 0, kind = which;
+}
+
+int fail_count(void) { return failed; }
+
+static int due(void) {
+    int now = __sync_add_and_fetch(&calls, 1);
+    if (now != at && !(forever && now > at)) return 0;
+    __sync_add_and_fetch(&failed, 1);
+    errno = code;
+    return 1;
+}
+
+static int is_here(const char *path) { return path && !strncmp(path, folder, strlen(folder)); }
+
+static int is_file(int fd) {
+    char link[64], path[4096];
+    int saved = errno;
+    snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
+    ssize_t length = readlink(link, path, sizeof path - 1);
+    errno = saved;
+    if (length < 0) return 0;
+    path[length] = 0;
+    return is_here(path);
+}
+
+static int is_below(int directory, const char *path) {
+    return path && (path[0] == '/' || directory == AT_FDCWD ? is_here(path) : is_file(directory));
+}
+
+static int is_internet(int fd) {
+    int domain = 0;
+    socklen_t size = sizeof domain;
+    int saved = errno, result = getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &size);
+    errno = saved;
+    return !result && (domain == AF_INET || domain == AF_INET6);
+}
+
+#define NEXT(name) __typeof__(name) *real = (__typeof__(name) *)dlsym(RTLD_NEXT, #name)
+#define WRAP(type, name, parameters, arguments, which, place) \
+    type name parameters {                                    \
+        NEXT(name);                                           \
+        if (kind == (which) && (place) && due()) return -1;   \
+        return real arguments;                                \
+    }
+/* A write that fails may also have written a part. */
+#define WRAP_WRITE(name, parameters, whole, half)             \
+    ssize_t name parameters {                                 \
+        NEXT(name);                                           \
+        if (kind == WRITE && is_file(fd) && due()) {          \
+            if (code != SHORT) return -1;                     \
+            return size < 2 ? real whole : real half;         \
+        }                                                     \
+        return real whole;                                    \
+    }
+
+WRAP(ssize_t, read, (int fd, void *data, size_t size), (fd, data, size), READ, is_file(fd))
+WRAP(ssize_t, pread, (int fd, void *data, size_t size, off_t place), (fd, data, size, place), READ, is_file(fd))
+WRAP(ssize_t, pread64, (int fd, void *data, size_t size, off64_t place), (fd, data, size, place), READ,
+     is_file(fd))
+WRAP_WRITE(write, (int fd, const void *data, size_t size), (fd, data, size), (fd, data, size / 2))
+WRAP_WRITE(pwrite, (int fd, const void *data, size_t size, off_t place), (fd, data, size, place),
+           (fd, data, size / 2, place))
+WRAP_WRITE(pwrite64, (int fd, const void *data, size_t size, off64_t place), (fd, data, size, place),
+           (fd, data, size / 2, place))
+WRAP(int, fsync, (int fd), (fd), SYNC, is_file(fd))
+WRAP(int, fdatasync, (int fd), (fd), SYNC, is_file(fd))
+WRAP(int, ftruncate, (int fd, off_t size), (fd, size), TRUNCATE, is_file(fd))
+WRAP(int, ftruncate64, (int fd, off64_t size), (fd, size), TRUNCATE, is_file(fd))
+WRAP(int, rename, (const char *from, const char *to), (from, to), RENAME, is_here(to))
+WRAP(int, renameat, (int f, const char *from, int t, const char *to), (f, from, t, to), RENAME, is_below(t, to))
+WRAP(int, link, (const char *from, const char *to), (from, to), RENAME, is_here(to))
+WRAP(int, linkat, (int f, const char *from, int t, const char *to, int flags), (f, from, t, to, flags), RENAME,
+     is_below(t, to))
+WRAP(int, unlink, (const char *path), (path), UNLINK, is_here(path))
+WRAP(int, unlinkat, (int directory, const char *path, int flags), (directory, path, flags), UNLINK,
+     is_below(directory, path))
+WRAP(int, connect, (int fd, const struct sockaddr *to, socklen_t size), (fd, to, size), CONNECT, is_internet(fd))
+WRAP(ssize_t, send, (int fd, const void *data, size_t size, int flags), (fd, data, size, flags), SEND,
+     is_internet(fd))
+WRAP(ssize_t, sendmsg, (int fd, const struct msghdr *message, int flags), (fd, message, flags), SEND,
+     is_internet(fd))
+WRAP(ssize_t, recv, (int fd, void *data, size_t size, int flags), (fd, data, size, flags), RECEIVE,
+     is_internet(fd))
+
+static int mode_of(int flags, va_list rest) { return flags & (O_CREAT | O_TMPFILE) ? va_arg(rest, int) : 0; }
+#define WRAP_OPEN(name, parameters, arguments, place)       \
+    int name parameters {                                   \
+        NEXT(name);                                         \
+        va_list rest;                                       \
+        va_start(rest, flags);                              \
+        int mode = mode_of(flags, rest);                    \
+        va_end(rest);                                       \
+        if (kind == OPEN && (place) && due()) return -1;    \
+        return real arguments;                              \
+    }
+WRAP_OPEN(open, (const char *path, int flags, ...), (path, flags, mode), is_here(path))
+WRAP_OPEN(open64, (const char *path, int flags, ...), (path, flags, mode), is_here(path))
+WRAP_OPEN(openat, (int directory, const char *path, int flags, ...), (directory, path, flags, mode),
+          is_below(directory, path))
+WRAP_OPEN(openat64, (int directory, const char *path, int flags, ...), (directory, path, flags, mode),
+          is_below(directory, path))
