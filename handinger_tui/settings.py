@@ -204,19 +204,17 @@ def _check_variables(environ: Mapping[str, str]) -> None:
     for variable, text in environ.items():
         if variable not in names and text.strip() and (name := _our_name(variable)):
             near = difflib.get_close_matches(name, _VARIABLES, 1, 0.5)
-            hint = (
-                f"Did you mean {_PREFIX + near[0]!r}?" if near else "docs/configuration.md lists all of them."
-            )
+            hint = f"Did you mean {_PREFIX + near[0]!r}?" if near else "docs/configuration.md lists them."
             raise SettingsError(f"The environment: unknown setting {variable!r}.", hint)
 
 
 def _our_name(variable: str) -> str:
     """What stands behind HANDINGER_, in any case, without its underscore, or misspelled; "" for none."""
     ours = _PREFIX.removesuffix("_")
-    word, _, rest = variable.upper().partition("_")
-    if rest and word.startswith(ours):
+    word, _, name = variable.upper().partition("_")
+    if name and word.startswith(ours):
         return variable.upper().removeprefix(ours).removeprefix("_")
-    return rest if difflib.get_close_matches(word, (ours,), 1, 0.88) else ""
+    return name if difflib.get_close_matches(word, (ours,), 1, 0.88) else ""
 
 
 def _look_up(

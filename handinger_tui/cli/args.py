@@ -53,6 +53,13 @@ class _StoreConstNoted(_Noted, argparse._StoreConstAction):
     pass
 
 
+class _Help(argparse.HelpFormatter):
+    """Fills paragraphs; a text of several lines stays as it is."""
+
+    def _fill_text(self, text: str, width: int, indent: str) -> str:
+        return text if "\n" in text else super()._fill_text(text, width, indent)
+
+
 class Parser(argparse.ArgumentParser):
     """An argparse parser with our exit code, and a short hint instead of the whole usage.
 
@@ -64,7 +71,7 @@ class Parser(argparse.ArgumentParser):
     """A sentence that follows each error."""
 
     def __init__(self, *, given: dict[str, dict[Any, str]] | None = None, **settings: Any) -> None:
-        super().__init__(**{"allow_abbrev": False, **settings})
+        super().__init__(**{"allow_abbrev": False, "formatter_class": _Help, **settings})
         self.register("action", None, _StoreNoted)
         self.register("action", "store_const", _StoreConstNoted)
         self.given: dict[str, dict[Any, str]] = {} if given is None else given
@@ -158,6 +165,17 @@ def walk(parser: argparse.ArgumentParser) -> Iterator[argparse.Action]:
                 yield from walk(inner)
 
 
+def spelled(option: argparse.Action) -> str:
+    """An option as it is typed: `-w, --worker ID`."""
+    words = ", ".join(option.option_strings)
+    if option.nargs == 0:
+        return words
+    value = str(
+        option.metavar or "|".join(str(choice) for choice in option.choices or ()) or option.dest.upper()
+    )
+    return f"{words} [{value}]" if option.nargs == "?" else f"{words} {value}"
+
+
 def add_json_option(parser: argparse._ActionsContainer, words: str = "JSON on stdout") -> None:
     """Add `--json` of a command that prints one JSON document."""
     parser.add_argument("--json", action="store_true", help=words)
@@ -191,7 +209,8 @@ def add_output_options(parser: argparse.ArgumentParser) -> None:
     """Add the options of a run that prints the result of a turn."""
     group = parser.add_argument_group("headless output")
     add_format_options(group)
-    group.add_argument("-o", "--output", metavar="FILE", help="also save the answer to FILE")
+    group.add_argument("-o", "--output", metavar="FILE", help="also save the answer to FILE, a new one")
+    group.add_argument("--force", action="store_true", help="overwrite FILE")
     group.add_argument(
         "--timeout", type=_parse_seconds, metavar="SECONDS", help="stop watching after SECONDS"
     )
@@ -278,7 +297,6 @@ def parse_integer(text: str, rule: str, least: int, most: int) -> int:
 # -- prompts that look like commands -----------------------------------------------------------
 _ACTIONS: Final = {
     **{command.name: command.actions for command in SUBCOMMANDS.values()},
-    "completion": ("bash", "zsh", "fish"),
     "key": ("set", "show", "rm"),
 }
 _APP_COMMANDS: Final = (
@@ -293,9 +311,7 @@ _APP_COMMANDS: Final = (
 _ADVICE: Final = {
     **{name: f"In the app, use /{name}." for name in _APP_COMMANDS},
     **dict.fromkeys(("key", "login", "logout"), "Set the key with HANDINGER_API_KEY."),
-    **dict.fromkeys(
-        ("completion", "help", "man", "usage", "version"), "Did you mean `handinger-tui --help`?"
-    ),
+    **dict.fromkeys(("usage", "version"), "Did you mean `handinger-tui --help`?"),
     **{
         word: f"Did you mean `handinger-tui {command}`?"
         for command, words in (
@@ -383,18 +399,31 @@ def _normalize(word: str) -> str:
 
 
 # -- parsers -----------------------------------------------------------------------------------
+PROGRAM: Final = "handinger-tui"
 _COMMAND_LINES: Final = "\n".join(
-    f"  {f'{command.name} {command.takes}'.strip():<19} {command.help}" for command in SUBCOMMANDS.values()
+    f"  {f'{command.name} {command.takes}'.strip():<17} {command.summary}" for command in SUBCOMMANDS.values()
 )
+EXAMPLES: Final = (
+    "",
+    "--local",
+    '-p "Summarize this table" -f sales.csv',
+    '-p "Compare three heat pumps" --max-cost 0.50 --json',
+    "-c",
+)
+"""Of the program without a subcommand."""
+EXIT_CODES: Final = """exit codes:
+  0 completed              1 failed                 2 usage or settings
+  3 rejected               4 key rejected           5 cost limit or payment
+  6 rate limited           7 not sent: safe to send again
+  8 delivery unknown       9 still running         10 local input or output
+ 11 incomplete           130 interrupt            131 quit      143 terminated"""
 EPILOG: Final = f"""commands:
 {_COMMAND_LINES}
 
 Run `handinger-tui COMMAND --help` for details.
 To send one of these words as a prompt, put it after --.
 
-exit codes: 0 completed · 1 failed · 2 usage or settings · 3 rejected · 4 key rejected ·
-5 cost limit or payment · 6 rate limited · 7 not sent (safe to send again) · 8 delivery unknown ·
-9 still running · 10 local input/output · 11 incomplete · 130 interrupt · 131 quit · 143 terminated"""
+{EXIT_CODES}"""
 
 
 def main_parser() -> Parser:
@@ -402,8 +431,7 @@ def main_parser() -> Parser:
     parser = Parser(
         prog="handinger-tui",
         description="Talk to Handinger workers in the terminal and see what they cost as they work.",
-        epilog=EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        epilog=f"{_examples_text(EXAMPLES)}\n\n{EPILOG}",
     )
     parser.consequence = "Nothing was sent."
     parser.add_argument("prompt", nargs="?", metavar="PROMPT", help="message to send right away")
@@ -449,13 +477,29 @@ def implementation(name: str) -> Implementation:
 def command_parser(name: str) -> Parser:
     """Return the parser of a subcommand."""
     command = implementation(name)
-    parser = Parser(prog=f"handinger-tui {name}", description=command.description)
+    parser = Parser(
+        prog=f"{PROGRAM} {name}",
+        description=command.description,
+        epilog=_examples_text(command.examples),
+    )
     command.add_arguments(parser)
+    for action in parser._actions:
+        inner = action.choices if isinstance(action, argparse._SubParsersAction) else {}
+        for word, page in inner.items():
+            page.epilog = _examples_text([one for one in command.examples if one.split()[1:2] == [word]])
     return parser
+
+
+def _examples_text(examples: Sequence[str]) -> str:
+    return "\n".join(
+        [f"example{'s' if len(examples) > 1 else ''}:", *(f"  {PROGRAM} {one}" for one in examples)]
+    )
 
 
 def parse(argv: list[str]) -> argparse.Namespace:
     """Parse the command line; `command` is the subcommand, "" for a turn or the app."""
+    if argv[:2] == ["completion", "--words"]:
+        return argparse.Namespace(command="completion", shell=None, words=argv[2:])
     if argv and argv[0] in SUBCOMMANDS:
         parser = command_parser(argv[0])
         _check_empty(parser, argv)

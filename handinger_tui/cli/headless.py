@@ -538,7 +538,7 @@ def run_turn(args: argparse.Namespace) -> int:
     settings = service_settings(args)
     # Free checks come before the wait for standard input.
     if args.output:
-        check_answer_file(args.output)
+        check_answer_file(args.output, force=args.force)
     attachments = signals.wait_for(lambda: tuple(attachment(path) for path in args.file))
     prompt = signals.wait_for(lambda: prompt_of(args, settings.limits.max_input_bytes))
     progress_of(args).draft = prompt
@@ -554,7 +554,7 @@ def run_attach(args: argparse.Namespace) -> int:
     """Run `handinger-tui attach ID -p` and return the exit code. Raises HandingerError, KeyboardInterrupt."""
     settings = service_settings(args)
     if args.output:
-        check_answer_file(args.output)
+        check_answer_file(args.output, force=args.force)
     headless = Headless(args, settings)
     return signals.run(lambda: headless.attach(args.worker))
 

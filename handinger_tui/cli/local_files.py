@@ -161,11 +161,13 @@ def is_open_to_others(path: Path) -> bool:
         return False
 
 
-def check_answer_file(path_text: str) -> None:
+def check_answer_file(path_text: str, *, force: bool) -> None:
     """Check that a file can be written, by creating the temporary file that would be renamed to it.
 
+    An empty file holds nothing to lose: scripts make them with `mktemp`.
+
     Raises:
-        SettingsError: `~name` of an unknown user.
+        SettingsError: `~name` of an unknown user; without `force`, also a file with content.
         LocalFileError: no such folder, no permission, or the target is not a regular file.
     """
     target = expand_path(path_text)
@@ -187,6 +189,11 @@ def check_answer_file(path_text: str) -> None:
         raise LocalFileError(
             f"Cannot save the answer to {target}: {reason}. Nothing was sent.", "Choose another file with -o."
         ) from None
+    if not force and os.path.isfile(target) and os.path.getsize(target):
+        raise SettingsError(
+            f"{target} already exists. Nothing was sent.",
+            "Choose another file, or overwrite it with --force.",
+        )
 
 
 def save_text(target: Path, text: str) -> None:

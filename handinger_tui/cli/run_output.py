@@ -27,7 +27,7 @@ from handinger_tui.core.documents import (
     members,
     problem_of,
 )
-from handinger_tui.core.errors import ApiError, HandingerError, LedgerError, LocalFileError
+from handinger_tui.core.errors import ApiError, AttachmentProblem, HandingerError, LedgerError, LocalFileError
 from handinger_tui.core.export.event_lines import StatusLine, UsageLine, event_object
 from handinger_tui.core.export.result import result_object
 from handinger_tui.core.figures import reported_figures
@@ -341,6 +341,9 @@ HELP: Final = frozenset({"-h", "--help", "--version"})
 """Options that print a text and do nothing else: a reader that closes the pipe early is then no error."""
 
 
+_OF_THIS_MACHINE: Final = (LedgerError, LocalFileError, AttachmentProblem)
+
+
 def report(problem: HandingerError) -> int:
     """Print an error that belongs to no turn and return its exit code."""
     say(sentence(problem.summary))
@@ -348,7 +351,7 @@ def report(problem: HandingerError) -> int:
         say(problem.hint)
     if isinstance(problem, ApiError):
         return exit_of_kind(problem.kind)
-    if isinstance(problem, LedgerError | LocalFileError):
+    if isinstance(problem, _OF_THIS_MACHINE):
         return Exit.LOCAL_IO
     return Exit.USAGE
 
@@ -356,7 +359,7 @@ def report(problem: HandingerError) -> int:
 def _fault_of(problem: HandingerError) -> Fault:
     if isinstance(problem, ApiError):
         return problem.fault()
-    kind = ErrorKind.DISK if isinstance(problem, LedgerError | LocalFileError) else ErrorKind.SETTINGS
+    kind = ErrorKind.DISK if isinstance(problem, _OF_THIS_MACHINE) else ErrorKind.SETTINGS
     message = f"{sentence(problem.summary)} {problem.hint}".strip()
     return Fault(kind, message, may_have_been_charged=False)
 

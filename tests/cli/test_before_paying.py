@@ -182,14 +182,29 @@ def test_an_existing_answer_stays_until_the_new_one_is_complete(tmp_path: Path) 
     unsent(tmp_path, "-o", str(target), "-f", str(tmp_path / "missing"))
     assert target.read_text() == "old"
     with service() as (player, url):
-        ran = run("-p", "hi", "-o", str(target), home=tmp_path, base_url=url)
+        ran = run("-p", "hi", "-o", str(target), "--force", home=tmp_path, base_url=url)
     assert (ran.code, target.read_text().strip()) == (0, player.recording.expected["text"].strip())
     assert [path.name for path in tmp_path.iterdir() if path.name.endswith(".part")] == []
 
 
+@pytest.mark.parametrize("argv", [("-p", "hi"), ("attach", "w1", "--json")])
+def test_an_answer_replaces_no_file_unless_forced(argv: tuple[str, ...], tmp_path: Path) -> None:
+    """The file may be the answer that an earlier run paid for. What mktemp made is empty."""
+    target = tmp_path / "answer.md"
+    target.write_text("paid for")
+    with service() as (player, url):
+        ran = run(*argv, "-o", str(target), home=tmp_path, base_url=url)
+        assert (ran.code, player.requests, target.read_text()) == (2, [], "paid for")
+        assert "already exists" in ran.err
+        assert "--force" in ran.err
+        target.write_text("")
+        assert run("-p", "hi", "-o", str(target), home=tmp_path, base_url=url).code == 0
+    assert target.read_text()
+
+
 # -- attachments and standard input ------------------------------------------------------------
 def test_a_missing_attachment_is_reported_before_standard_input_is_read(tmp_path: Path) -> None:
-    assert unsent(tmp_path, "-f", str(tmp_path / "missing.csv")).code == 2
+    assert unsent(tmp_path, "-f", str(tmp_path / "missing.csv")).code == 10
 
 
 def fed(tmp_path: Path, data: bytes, *argv: str, **more: str) -> tuple[Ran, list[str]]:

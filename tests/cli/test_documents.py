@@ -20,8 +20,8 @@ from tests.cli.program import run_on
 from tests.documents import schemas_in
 from tests.e2e.runner import run
 
-ELSEWHERE = {"receipt", "repair", "deliveries", "local"}
-"""Documents of the screen, of a damaged history, of a webhook that was called, and of a running service."""
+ELSEWHERE = {"receipt", "repair", "deliveries", "local", "notice"}
+"""Those of the screen, of a damaged history, of a webhook that was called, and of a running service."""
 
 
 def test_every_document_of_a_command_is_as_its_schema_says(server: LocalServer, tmp_path: Path) -> None:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import re
+import shlex
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -37,11 +40,43 @@ def test_a_subcommand_is_described_and_has_the_actions_of_its_line(name: str) ->
     assert choices(parser) == ([actions] if actions else [])
 
 
-def test_the_help_names_each_subcommand_once_with_its_actions() -> None:
+def test_the_help_names_each_subcommand_once() -> None:
     lines = main_parser().format_help().splitlines()
     for name, command in SUBCOMMANDS.items():
-        (line,) = (line for line in lines if line.startswith(f"  {name} ") and line.endswith(command.help))
-        assert all(action in line for action in command.actions)
+        assert sum(line.startswith(f"  {name} ") and line.endswith(command.summary) for line in lines) == 1
+
+
+def pages() -> Iterator[tuple[str, argparse.ArgumentParser]]:
+    """Every help page: of the program, of each subcommand and of each of its actions."""
+    yield "", main_parser()
+    for name in SUBCOMMANDS:
+        parser = command_parser(name)
+        yield name, parser
+        for action in parser._actions:
+            if isinstance(action, argparse._SubParsersAction):
+                yield from ((f"{name} {word}", inner) for word, inner in action.choices.items())
+
+
+def test_every_help_page_has_an_example_and_fits_80_columns(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    shown = dict(pages())
+    assert len(shown) > 30
+    for name, parser in shown.items():
+        text = parser.format_help()
+        assert max(map(len, text.splitlines())) <= 80, text
+        start = f"  handinger-tui {name}".rstrip()
+        examples = [line.strip() for line in text.splitlines() if line.startswith(start)]
+        assert examples, name
+        for example in examples:
+            words = shlex.split(re.split(r" [|>]", example)[0])[1:]
+            assert parse(words).command == (name.split() or [""])[0]
+
+
+def test_help_of_a_command_is_its_help_page(tmp_path: Path) -> None:
+    assert run("help", "costs", home=tmp_path).out == run("costs", "--help", home=tmp_path).out
+    assert run("help", home=tmp_path).out == run("--help", home=tmp_path).out
+    ran = run("help", "cots", home=tmp_path)
+    assert (ran.code, "Did you mean costs?" in ran.err) == (2, True)
 
 
 def test_budgets_are_those_of_the_settings() -> None:

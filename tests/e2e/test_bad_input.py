@@ -94,7 +94,7 @@ def test_an_attachment_that_cannot_be_read_sends_nothing(what: str, tmp_path: Pa
     player = Player(PLAIN)
     with playing(player) as url:
         ran = run("-p", "hello", "-f", str(path), home=tmp_path, base_url=url)
-    assert ran.code == 2
+    assert ran.code == 10
     assert "othing was sent" in ran.err
     assert player.requests == []
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from handinger_tui.cli.args import command_parser, main_parser
+from handinger_tui.cli.args import command_parser, main_parser, spelled
 from handinger_tui.cli.commands import SUBCOMMANDS
 from handinger_tui.cli.commands.schema import NAMES, schema_id, schema_of
 from handinger_tui.ui.commands import COMMANDS
@@ -24,22 +24,11 @@ def table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
     return "\n".join(lines)
 
 
-def spelled(option: argparse.Action) -> str:
-    """An option as it is typed: `-w, --worker ID`."""
-    words = ", ".join(option.option_strings)
-    if option.nargs == 0:
-        return f"`{words}`"
-    value = str(
-        option.metavar or "|".join(str(choice) for choice in option.choices or ()) or option.dest.upper()
-    )
-    return f"`{words} [{value}]`" if option.nargs == "?" else f"`{words} {value}`"
-
-
 def options() -> str:
     """The options of a run without a subcommand."""
     # argparse has no public list of its options.
     rows = [
-        (spelled(option), option.help)
+        (f"`{spelled(option)}`", option.help)
         for option in main_parser()._actions
         if option.option_strings and option.help and option.help != argparse.SUPPRESS
     ]

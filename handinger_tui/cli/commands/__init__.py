@@ -30,11 +30,6 @@ class Subcommand(NamedTuple):
     has_screen: bool = False
     """Whether it shows the screen unless its options ask for output."""
 
-    @property
-    def help(self) -> str:
-        """The text of the line in `--help`."""
-        return f"{', '.join(self.actions)}: {self.summary}" if self.actions else self.summary
-
 
 class Implementation(NamedTuple):
     """What a subcommand does. `run` returns the exit code."""
@@ -42,6 +37,8 @@ class Implementation(NamedTuple):
     description: str
     add_arguments: Callable[[argparse.ArgumentParser], None]
     run: Callable[[argparse.Namespace], int]
+    examples: tuple[str, ...] = ()
+    """Command lines for the help, without the name of the program; each action has one."""
 
 
 _TABLE: Final = (
@@ -62,9 +59,7 @@ _TABLE: Final = (
         "sources", "ID", "list or export the sources of a session", only_lists=True, module="sessions"
     ),
     Subcommand("export", "ID", "export a session as a document", only_lists=True, module="sessions"),
-    Subcommand(
-        "import", "FILE", "import a session that was exported as JSON; never charged again", module="sessions"
-    ),
+    Subcommand("import", "FILE", "import an exported session; it is never charged again", module="sessions"),
     Subcommand(
         "replay", "ID", "play a session again as it came", only_lists=True, has_screen=True, module="watching"
     ),
@@ -87,6 +82,15 @@ _TABLE: Final = (
     Subcommand("config", "…", "the settings and their sources", actions=("path", "show"), only_lists=True),
     Subcommand("doctor", "", "diagnose the setup"),
     Subcommand("schema", "NAME", "the JSON Schema of what --json prints", only_lists=True),
+    Subcommand(
+        "completion",
+        "SHELL",
+        "complete commands, options and ids by Tab",
+        actions=("bash", "zsh", "fish"),
+        only_lists=True,
+    ),
+    Subcommand("man", "", "the manual page", only_lists=True),
+    Subcommand("help", "COMMAND", "the same as COMMAND --help", only_lists=True, module="man"),
 )
 SUBCOMMANDS: Final = {command.name: command for command in _TABLE}
 """All subcommands by name, in the order of the help."""

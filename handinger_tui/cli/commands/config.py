@@ -154,4 +154,8 @@ def _origin(args: argparse.Namespace, name: str, *, changed: bool) -> str:
     return "config file" if changed and name != "local" else "default"
 
 
-COMMANDS: Final = {"config": Implementation(DESCRIPTION, _add_arguments, run)}
+EXAMPLES: Final = (
+    "config show",
+    "config path --json",
+)
+COMMANDS: Final = {"config": Implementation(DESCRIPTION, _add_arguments, run, EXAMPLES)}

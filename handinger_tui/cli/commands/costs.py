@@ -180,7 +180,11 @@ DESCRIPTION: Final = "Show what turns cost. Reads the local history; uses the ne
 
 def _add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "--by", choices=[str(by) for by in GroupBy], default="day", help="group by (default: day)"
+        "--by",
+        choices=[str(by) for by in GroupBy],
+        default="day",
+        metavar="GROUP",
+        help=f"group by {', '.join(map(str, GroupBy))} (default: day)",
     )
     parser.add_argument("--since", metavar="WHEN", help=f"start: {TIMES}")
     parser.add_argument("--until", metavar="WHEN", help="end; includes the whole day or month")
@@ -249,4 +253,8 @@ def run(args: argparse.Namespace) -> int:
     return Exit.OK
 
 
-COMMANDS: Final = {"costs": Implementation(DESCRIPTION, _add_arguments, run)}
+EXAMPLES: Final = (
+    "costs --by worker --since 7d",
+    "costs --by turn --csv > costs.csv",
+)
+COMMANDS: Final = {"costs": Implementation(DESCRIPTION, _add_arguments, run, EXAMPLES)}

@@ -324,4 +324,8 @@ async def _check_history(paths: Paths) -> Check:
         await ledger.aclose()
 
 
-COMMANDS: Final = {"doctor": Implementation(DESCRIPTION, _add_arguments, run)}
+EXAMPLES: Final = (
+    "doctor",
+    "doctor --repair",
+)
+COMMANDS: Final = {"doctor": Implementation(DESCRIPTION, _add_arguments, run, EXAMPLES)}

@@ -44,4 +44,5 @@ def show_email(args: argparse.Namespace) -> int:
     return run_with_services(args, print_address)
 
 
-COMMANDS: Final = {"email": Implementation(EMAIL, _add_email_arguments, show_email)}
+EXAMPLES: Final = ("email wrk_1",)
+COMMANDS: Final = {"email": Implementation(EMAIL, _add_email_arguments, show_email, EXAMPLES)}

@@ -233,4 +233,8 @@ class DownloadProgress:
             self._is_shown = False
 
 
-COMMANDS: Final = {"files": Implementation(FILES, _add_files_arguments, run_files)}
+EXAMPLES: Final = (
+    "files list wrk_1",
+    "files get wrk_1 --all --dir reports",
+)
+COMMANDS: Final = {"files": Implementation(FILES, _add_files_arguments, run_files, EXAMPLES)}

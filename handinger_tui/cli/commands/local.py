@@ -76,4 +76,5 @@ def run(args: argparse.Namespace) -> int:
         raise LocalFileError(f"Port {args.port} {reason}.", "Choose another port, or omit --port.") from None
 
 
-COMMANDS: Final = {"local": Implementation(DESCRIPTION, _add_arguments, run)}
+EXAMPLES: Final = ("local --pace fast --json",)
+COMMANDS: Final = {"local": Implementation(DESCRIPTION, _add_arguments, run, EXAMPLES)}

@@ -100,6 +100,8 @@ class CancelledSchedule(Document, frozen=True, tag="handinger-tui/schedule-cance
 
 
 def _add_schedules_arguments(parser: argparse.ArgumentParser) -> None:
+    # That of argparse has a line of 90 characters, which it cannot break.
+    parser.usage = "%(prog)s [OPTIONS] {list,add,cancel} ID [SCHEDULE]"
     parser.add_argument(
         "action", choices=SUBCOMMANDS["schedules"].actions, help="list, add or cancel schedules"
     )
@@ -118,6 +120,7 @@ def _add_schedules_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--yes", action="store_true", help="with add: add it, instead of only showing its price"
     )
+    parser.add_argument("--dry-run", action="store_true", help="with add: only show its next runs and price")
     add_json_option(parser)
     add_connection_options(parser)
 
@@ -183,12 +186,14 @@ async def _add(args: argparse.Namespace, schedules: WorkerSchedules) -> int:
     schedule = NewSchedule(args.schedule or "", _rule_of(args, now), schedules.budget)
     listing = await schedules.read()
     price = listing.price_of(schedule)
-    if not args.yes:
+    if args.dry_run or not args.yes:
         runs = next_runs(schedule.rule, now, listing.listed.cron_zone)
         value = AddedSchedule(
             added=False, next_runs=[utc_seconds_text(run) for run in runs], price=price.part
         )
         put_result(args, value, schedules.question(schedule, listing, NEXT_RUNS).body)
+        if args.dry_run:
+            return Exit.OK
         say("Nothing was added. Add --yes to add it.")
         return Exit.USAGE
     progress = progress_of(args)
@@ -243,4 +248,9 @@ def _item(schedule: Schedule, price: PricePart, listed: ScheduleList, now: datet
     )
 
 
-COMMANDS: Final = {"schedules": Implementation(SCHEDULES, _add_schedules_arguments, _run_schedules)}
+EXAMPLES: Final = (
+    "schedules list wrk_1",
+    'schedules add wrk_1 "Check the prices" --every 1d --dry-run',
+    "schedules cancel wrk_1 sch_1",
+)
+COMMANDS: Final = {"schedules": Implementation(SCHEDULES, _add_schedules_arguments, _run_schedules, EXAMPLES)}

@@ -146,4 +146,8 @@ def run(args: argparse.Namespace) -> int:
     return Exit.OK
 
 
-COMMANDS: Final = {"schema": Implementation(DESCRIPTION, _add_arguments, run)}
+EXAMPLES: Final = (
+    "schema",
+    "schema result > result.schema.json",
+)
+COMMANDS: Final = {"schema": Implementation(DESCRIPTION, _add_arguments, run, EXAMPLES)}

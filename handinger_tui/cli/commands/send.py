@@ -45,4 +45,5 @@ def run(args: argparse.Namespace) -> int:
     return run_turn(args)
 
 
-COMMANDS: Final = {"send": Implementation(DESCRIPTION, _add_arguments, run)}
+EXAMPLES: Final = ('send 01KB "And the prices of last year?"',)
+COMMANDS: Final = {"send": Implementation(DESCRIPTION, _add_arguments, run, EXAMPLES)}

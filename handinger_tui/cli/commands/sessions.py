@@ -291,6 +291,17 @@ async def _with_history(access: FileAccess, work: Callable[[Ledger], Awaitable[V
         await ledger.aclose()
 
 
+def newest_sessions(most: int) -> list[SessionSummary]:
+    """The newest sessions; none without a history. Raises LedgerError."""
+    if not default_paths().database.exists():
+        return []
+
+    async def work(ledger: Ledger) -> list[SessionSummary]:
+        return await ledger.history.sessions(most)
+
+    return asyncio.run(_with_history(FileAccess.READ, work))
+
+
 async def _summary_of(ledger: Ledger, prefix: str) -> SessionSummary:
     session_id = await unique_session_id(ledger, prefix)
     summaries = await ledger.history.sessions(-1)
@@ -758,8 +769,26 @@ def _details(source: Source, turns: dict[str, int], mention_count: int) -> str:
 
 
 COMMANDS: Final = {
-    "sessions": Implementation(SESSIONS, _add_sessions_arguments, _run_sessions),
-    "export": Implementation(EXPORT, _add_export_arguments, export_session),
-    "import": Implementation(IMPORT, _add_import_arguments, import_session),
-    "sources": Implementation(SOURCES, _add_sources_arguments, show_sources),
+    "sessions": Implementation(
+        SESSIONS,
+        _add_sessions_arguments,
+        _run_sessions,
+        (
+            "sessions list --json",
+            "sessions show 01KB",
+            'sessions search "heat pumps tag:acme"',
+            'sessions rename 01KB "Heat pumps"',
+            "sessions tag 01KB invoices",
+            "sessions untag 01KB invoices",
+            "sessions rm 01KB",
+            "sessions compact",
+        ),
+    ),
+    "export": Implementation(
+        EXPORT, _add_export_arguments, export_session, ("export 01KB --format html -o answer.html",)
+    ),
+    "import": Implementation(IMPORT, _add_import_arguments, import_session, ("import session.json",)),
+    "sources": Implementation(
+        SOURCES, _add_sources_arguments, show_sources, ("sources 01KB --format footnotes",)
+    ),
 }

@@ -94,6 +94,6 @@ def replay(args: argparse.Namespace) -> int:
 
 
 COMMANDS: Final = {
-    "attach": Implementation(ATTACH, _add_attach_arguments, attach),
-    "replay": Implementation(REPLAY, _add_replay_arguments, replay),
+    "attach": Implementation(ATTACH, _add_attach_arguments, attach, ("attach wrk_1 -o report.md",)),
+    "replay": Implementation(REPLAY, _add_replay_arguments, replay, ("replay 01KB",)),
 }

@@ -166,4 +166,8 @@ def _page(worker_id: str, page: DeliveryPage) -> DeliveryList:
     )
 
 
-COMMANDS: Final = {"webhook": Implementation(WEBHOOK, _add_webhook_arguments, _run_webhook)}
+EXAMPLES: Final = (
+    "webhook show wrk_1",
+    "webhook set wrk_1 https://example.com/done",
+)
+COMMANDS: Final = {"webhook": Implementation(WEBHOOK, _add_webhook_arguments, _run_webhook, EXAMPLES)}

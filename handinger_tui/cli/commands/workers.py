@@ -258,6 +258,14 @@ def _item(worker: StoredWorker) -> WorkerItem:
     )
 
 
+EXAMPLES: Final = (
+    "workers list",
+    "workers show wrk_1",
+    'workers new "Compare prices" --title Prices',
+    "workers edit wrk_1 --instructions @prices.md",
+    "workers rm wrk_1",
+    "workers archive tsk_1",
+)
 COMMANDS: Final = {
-    "workers": Implementation(WORKERS, _add_workers_arguments, _run_workers),
+    "workers": Implementation(WORKERS, _add_workers_arguments, _run_workers, EXAMPLES),
 }

@@ -13,17 +13,19 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from decimal import ROUND_DOWN, Decimal
 from enum import IntEnum, StrEnum
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from msgspec import Struct
 from msgspec.structs import replace
 
 from handinger_tui.core.amounts import Total, Unit, Write, amount_text, bare_text, exact_text
 from handinger_tui.core.decimals import EXACT, decimal_text, json_amount
-from handinger_tui.core.documents import LimitPart
 from handinger_tui.core.errors import HandingerError
 from handinger_tui.core.formatting import plural
 from handinger_tui.core.turns.turn import StartPolicy
+
+if TYPE_CHECKING:
+    from handinger_tui.core.documents import LimitPart
 
 WARN_AT: Final = Decimal("0.8")
 """The share of a limit at which the program warns."""
@@ -192,6 +194,8 @@ class Gauge(Struct, frozen=True):
     @property
     def part(self) -> LimitPart:
         """As documents have it."""
+        from handinger_tui.core.documents import LimitPart  # not for the first frame
+
         return LimitPart(
             scope=str(self.limit.scope),
             unit=str(self.limit.unit),

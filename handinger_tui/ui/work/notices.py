@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Final
 
 from msgspec import Struct
 
-from handinger_tui.core.documents import members
 from handinger_tui.core.jsontext import dump
 from handinger_tui.core.safety import clean_json
 from handinger_tui.core.turns.turn import TurnStatus
@@ -154,6 +153,8 @@ class Notices:
                 self._write(notification)
 
     def _run_hook(self, command: Sequence[str], notice: Notice) -> None:
+        from handinger_tui.core.documents import members  # only where a command is set
+
         self._interaction.run(self._feed(command, dump(clean_json(members(notice)))))
 
     async def _feed(self, command: Sequence[str], facts: str) -> None:
