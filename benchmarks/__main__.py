@@ -21,7 +21,7 @@ from typing import Any, Final
 
 from benchmarks import bars
 from benchmarks.bench import FULL, QUICK, RACE, Lab, Scale
-from benchmarks.benches import answers, echo, growth, headless, memory, scale, sessions, start
+from benchmarks.benches import answers, echo, growth, headless, load, memory, scale, sessions, start
 from benchmarks.figures import HEADS, Figures, table
 from benchmarks.peers import BENCHES as RACED
 from benchmarks.peers import read_peers, settle_in
@@ -37,6 +37,7 @@ BENCHES: Final[dict[str, Callable[[Lab], None]]] = {
     "memory": memory.run,
     "headless": headless.run,
     "scale": scale.run,
+    "load": load.run,
 }
 
 

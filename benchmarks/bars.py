@@ -187,7 +187,14 @@ def _brief() -> Iterator[Bar]:
     yield Bar("P", "-p, tokens/s × bare httpx-sse", 0.6, speed, against(speed, "httpx-sse"), least=True)
 
 
-BARS: Final = (*_start(), *_echo(), *_answers(), *_growth(), *_memory(), *_brief())
+def _load() -> Iterator[Bar]:
+    one, many = (Key("load", name, "p99 ms") for name in ("1 open, 1 running", "100 open, 20 running"))
+    yield Bar("3", "echo p99 with 20 running × with one", 1.5, many, one)
+    short, long = (Key("load", f"session of {turns} turns", "CPU ms of a turn") for turns in (75, 2_000))
+    yield Bar("6", "CPU of a turn at 2,000 turns × 75 turns", 2.0, long, short)
+
+
+BARS: Final = (*_start(), *_echo(), *_answers(), *_growth(), *_memory(), *_brief(), *_load())
 HEADS: Final = ("bar", "what", "must be", "is", "holds", "limit from")
 
 

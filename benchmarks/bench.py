@@ -52,6 +52,15 @@ class Scale:
     """Tokens of the headless race."""
     large: float
     """Share of the large sizes."""
+    long_sessions: tuple[int, ...]
+    """Turns of stored sessions that are continued."""
+    long_workers: tuple[int, ...]
+    """Messages of workers that are attached."""
+    turns_of_load: int
+    """Measured turns in each of both."""
+    opened: int
+    """Open sessions, of which `at_once` run."""
+    at_once: int
 
 
 FULL: Final = Scale(
@@ -71,6 +80,11 @@ FULL: Final = Scale(
     conversation=(10, 50, 200),
     unpaced=50_000,
     large=1.0,
+    long_sessions=(75, 450, 2_000, 20_000),
+    long_workers=(50, 500, 5_000),
+    turns_of_load=15,
+    opened=100,
+    at_once=20,
 )
 QUICK: Final = Scale(
     repeats=1,
@@ -89,6 +103,11 @@ QUICK: Final = Scale(
     conversation=(1, 3),
     unpaced=5_000,
     large=0.01,
+    long_sessions=(3,),
+    long_workers=(4,),
+    turns_of_load=1,
+    opened=3,
+    at_once=2,
 )
 RACE: Final = replace(FULL, rates=(1_000,), answers=FULL.answers[1:], shapes=())
 """Only what a bar compares with a peer."""

@@ -42,6 +42,23 @@ def _cpu_ticks(pid: int) -> int:
     return sum(map(int, fields[11:15]))
 
 
+def threads(pid: int) -> int:
+    """How many threads the tree has."""
+    return sum(len(_entries(f"/proc/{one}/task")) for one in tree(pid))
+
+
+def descriptors(pid: int) -> int:
+    """How many files and sockets the tree has open."""
+    return sum(len(_entries(f"/proc/{one}/fd")) for one in tree(pid))
+
+
+def _entries(folder: str) -> list[str]:
+    try:
+        return os.listdir(folder)
+    except OSError:
+        return []
+
+
 def rss_mb(pid: int) -> float:
     """Resident memory of the tree in MB (10^6 bytes); shared pages count for each process."""
     return sum(map(_rss_pages, tree(pid))) * _PAGE / 1e6

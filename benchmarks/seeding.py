@@ -22,8 +22,8 @@ CHARACTERS: Final = 2_500
 """Tokens of an answer: 2,000 answers are 5 million characters."""
 TOKENS: Final = 640
 """About as many tokens, one per stored event."""
-TOGETHER: Final = 200
-"""Turns that are stored in one transaction, so that many are stored soon."""
+TOGETHER: Final = 200_000
+"""Tokens that are stored in one transaction, so that many turns are stored soon."""
 
 
 @dataclass(frozen=True)
@@ -87,8 +87,9 @@ async def _write(seed: Seed, database: Path, base_url: str) -> None:
     await ledger.start()
     try:
         session = Session(SESSION, BEGAN_MS, worker_id=WORKER, base_url=base_url)
-        for first in range(0, seed.turns, TOGETHER):
-            numbers = range(first, min(first + TOGETHER, seed.turns))
+        at_once = max(1, TOGETHER // (seed.tokens + 10))
+        for first in range(0, seed.turns, at_once):
+            numbers = range(first, min(first + at_once, seed.turns))
             session = await ledger.adopt(session, [_turn(seed, number) for number in numbers])
     finally:
         await ledger.aclose()

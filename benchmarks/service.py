@@ -31,6 +31,10 @@ STREAM_HEAD = (
 )
 
 
+NUMBERED = "wrk_of_"
+"""Followed by a number: a worker that had so many messages before."""
+
+
 @dataclass
 class Worker:
     """One conversation."""
@@ -112,10 +116,19 @@ class Service:
         elif steps[3:] == ["stream"]:
             writer.write(b"HTTP/1.1 204 No Content\r\n\r\n")
             await writer.drain()
-        elif name in self._workers and not query:
+        elif self._knows(name) and not query:
             await send_json(writer, 200, self._workers[name].as_json())
         else:
             await send_json(writer, 404, {"error": "no such worker"})
+
+    def _knows(self, name: str) -> bool:
+        number = name.removeprefix(NUMBERED)
+        if name not in self._workers and name != number and number.isdigit():
+            worker = self._workers[name] = Worker(name)
+            for at in range(1, int(number) // 2 + 1):
+                worker.say("user", f"question {at}")
+                worker.say("assistant", f"This is answer {at} of this worker.")
+        return name in self._workers
 
     async def _turn(self, writer: asyncio.StreamWriter, name: str, prompt: str) -> None:
         try:

@@ -138,6 +138,8 @@ class SessionRun(Struct, frozen=True):
     ended_ms: int | None = None
     event_ms: int | None = None
     """The last event that was received; of one that nothing watches, the last reading."""
+    alive: bool = False
+    """Its local worker still runs, in this program."""
     activity: str = ""
     """What that event was, or what the worker says that it does."""
     usd: Total = Total(None)
@@ -174,7 +176,7 @@ class SessionRun(Struct, frozen=True):
     def under_way(self) -> bool:
         """Whether it runs as far as is known. What a local worker ran ended with its program."""
         if self.status is TurnStatus.RUNNING:
-            return not self.simulated
+            return self.alive or not self.simulated
         is_live = self.status in LIVE and self.status is not TurnStatus.QUEUED
         return is_live and (self.watched or not self.simulated)
 
@@ -348,25 +350,25 @@ def _after_the_end(run: SessionRun) -> Iterable[Need]:
     fault = clean_line("" if run.fault is None else run.fault.message, 200)
     if run.status is TurnStatus.UNKNOWN:
         text = "It is not known whether the message arrived, so it may have been charged."
-        yield Need(Reason.DOUBT, text, "Enter opens it, /attach reads its worker again (free)", run.key)
+        yield Need(Reason.DOUBT, text, "Enter opens it, /attach reads its worker again (free).", run.key)
     elif run.status in _FAILED and run.fault is not None and run.fault.kind in _REFUSED_KEY:
-        yield Need(Reason.KEY, fault, "Check the key: handinger-tui doctor", run.key)
+        yield Need(Reason.KEY, fault, "Check the key: handinger-tui doctor.", run.key)
     elif run.status in _FAILED:
-        yield Need(Reason.FAILED, fault or "The run failed.", "Enter opens it; u marks it as read", run.key)
+        yield Need(Reason.FAILED, fault or "The run failed.", "Enter opens it; u marks it as read.", run.key)
 
 
 def _while_running(run: SessionRun, now_ms: int) -> Iterable[Need]:
     if run.is_runaway and (run.under_way or run.unread) and run.usual.high is not None:
         high = amount_text(run.usual.high, run.usual.unit)
         text = f"{run.cost}: nine of ten of its turns cost at most {high}."
-        act = "Enter opens it; the dashboard may stop it" if run.under_way else "Enter opens it"
+        act = "Enter opens it; the dashboard may stop it." if run.under_way else "Enter opens it."
         yield Need(Reason.COST, text, act, run.key)
     if run.is_silent(now_ms):
         silence = one_unit((now_ms - (run.event_ms or now_ms)) // 1000)
         usual = run.usual.high_ms
         usually = "" if usual is None else f" Nine of ten of its turns are over in {duration(usual)}."
         text = f"No event for {silence}.{usually}"
-        yield Need(Reason.SILENT, text, "Enter opens it; w stops watching it", run.key)
+        yield Need(Reason.SILENT, text, "Enter opens it; w stops watching it.", run.key)
 
 
 def _standing(run: SessionRun) -> Iterable[Need]:
@@ -375,14 +377,14 @@ def _standing(run: SessionRun) -> Iterable[Need]:
     if run.held and run.waiting:
         wait = "waits" if run.waiting == 1 else "wait"
         text = f"{plural(run.waiting, 'queued message')} {wait} until you send {_them(run.waiting)}."
-        yield Need(Reason.HELD, text, "Enter opens it; nothing is sent by that", run.key)
+        yield Need(Reason.HELD, text, "Enter opens it; nothing is sent by that.", run.key)
     if run.unassigned is not None:
         words = cost_words(run.unassigned, Total(None))
         text = f"{words} of its worker belongs to no turn here."
         yield Need(
             Reason.UNASSIGNED,
             text[:1].upper() + text[1:],
-            "F9 assigns it to a turn; u marks it as read",
+            "F9 assigns it to a turn; u marks it as read.",
             run.key,
         )
 
@@ -422,7 +424,8 @@ def in_place(shown: Sequence[str], entries: Sequence[Entry]) -> list[Entry]:
 def with_session(run: SessionRun, session: Session, *, held: bool) -> SessionRun:
     """The run with what only memory knows: what the worker does, and whether its queue is held."""
     turn = next((turn for turn in reversed(session.turns) if turn.live and turn.sent_ms), None)
-    return replace(run, activity="" if turn is None else activity_of(turn), held=held)
+    activity = "" if turn is None else activity_of(turn)
+    return replace(run, activity=activity, held=held, alive=session.unwatched is not None)
 
 
 def activity_of(turn: Turn) -> str:
@@ -510,7 +513,7 @@ def new_words(run: SessionRun) -> str:
 
 def entry_lines(entry: Entry, now_ms: int) -> list[str]:
     """All about a row: what it needs, with the act of each; then the facts that have no room in a column."""
-    lines = [f"! {need.reason}: {need.text} {need.act}." for need in needs_of(entry, now_ms)]
+    lines = [f"! {need.reason}: {need.text} {need.act}" for need in needs_of(entry, now_ms)]
     if isinstance(entry, PlannedRun):
         when = moment_text(local_time(entry.next_ms), local_time(now_ms))
         rule = clean_line(entry.rule, 60)

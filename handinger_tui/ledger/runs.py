@@ -6,7 +6,7 @@ a cost of its worker is unassigned. All others are quiet, and only counted.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
@@ -135,28 +135,35 @@ class RunHistory:
         self._zone = zone
         self._newest: tuple[object, Board] | None = None
 
-    async def board(self, *, everything: bool = False) -> Board:
+    async def board(self, *, everything: bool = False, also: Collection[str] = ()) -> Board:
         """The board; the same object as the last time where nothing was written since then.
 
-        `everything`: with the newest quiet sessions.
+        `everything`: with the newest quiet sessions. `also`: the ids of others that are listed.
         """
 
         def work(connection: sqlite3.Connection) -> Board:
             version = connection.execute("PRAGMA data_version").fetchone()[0]
             now_ms = self._limits.rules.now_ms()
             # Limits begin again at midnight, and a program may end without a word.
-            key = version, connection.total_changes, everything, now_ms // 10_000
+            key = version, connection.total_changes, everything, frozenset(also), now_ms // 10_000
             if self._newest is None or self._newest[0] != key:
-                self._newest = key, self._read(connection, now_ms, everything=everything)
+                self._newest = key, self._read(connection, now_ms, also, everything=everything)
             return self._newest[1]
 
         return await self._database.read(work)
 
-    def _read(self, connection: sqlite3.Connection, now_ms: int, *, everything: bool) -> Board:
+    def _read(
+        self, connection: sqlite3.Connection, now_ms: int, also: Collection[str], *, everything: bool
+    ) -> Board:
         limits = BoardLimits(connection, self._limits.rules, self._zone)
         which = f"{_IN_SIGHT} UNION SELECT session_id FROM ({_QUIET})" if everything else _IN_SIGHT
-        rows = {unpack(row["whose"]): row for row in connection.execute(_RUNS.format(which=which))}
-        summaries = self._history.summaries(connection, f"WHERE s.session_id IN ({which})", (-1,))
+        cells = [pack(session_id) for session_id in [*also][:MOST_QUIET]]
+        if cells:
+            which += (
+                f" UNION SELECT session_id FROM sessions WHERE session_id IN ({', '.join('?' * len(cells))})"
+            )
+        rows = {unpack(row["whose"]): row for row in connection.execute(_RUNS.format(which=which), cells)}
+        summaries = self._history.summaries(connection, f"WHERE s.session_id IN ({which})", (*cells, -1))
         runs = tuple(self._runs(connection, limits, rows, summaries))
         total = int(connection.execute(_COUNT).fetchone()[0])
         planned = tuple(self._planned(connection, limits, now_ms))

@@ -142,8 +142,11 @@ class RunReader(Protocol):
     Raises (all): LedgerError.
     """
 
-    async def board(self, *, everything: bool = False) -> Board:
-        """The board; the same object while nothing was written. `everything`: with quiet sessions."""
+    async def board(self, *, everything: bool = False, also: Collection[str] = ()) -> Board:
+        """The board; the same object while nothing was written.
+
+        `everything`: with quiet sessions. `also`: the ids of others that are listed.
+        """
 
     async def keep_schedules(
         self, base_url: str, worker_id: str, schedules: Sequence[JsonObject], read_ms: int

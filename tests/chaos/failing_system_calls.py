@@ -293,11 +293,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         for plan in plans(quick=given.quick):
             if not " ".join(plan[0]).startswith(given.only):
                 continue
+            before = runs.total()
             for case, outcome in sampled(bench, plan, chance) if given.quick else all_of(bench, plan):
                 runs[case.kind.name] += 1
                 for fault in outcome.wrong:
                     wrong += 1
                     print(f"{_words(case)}: {fault}", flush=True)
+            print(f"{' '.join(plan[0])} · {plan[1].name.lower()}: {runs.total() - before} runs", flush=True)
     counts = ", ".join(f"{kind.lower()} {number}" for kind, number in runs.items())
     print(f"{sum(runs.values())} runs ({counts}), {wrong} violations")
     return min(wrong, 1)

@@ -25,6 +25,7 @@ from handinger_tui.core.citations import mentions
 from handinger_tui.core.decimals import EXACT
 from handinger_tui.core.dialects import StreamDecoder
 from handinger_tui.core.export.exporters import SESSION_EXPORTERS
+from handinger_tui.core.money.attribution import MoneyIndex
 from handinger_tui.core.money.events import Ended, Event, Read, Sent
 from handinger_tui.core.money.timeline import Timeline
 from handinger_tui.core.search import parse_query, snippet_of
@@ -244,6 +245,22 @@ def overlapping(number: int, *, every: int = 1) -> Callable[[], object]:
     return work
 
 
+def growing_session(number: int) -> Callable[[], object]:
+    """The money of a session after each of its turns, which are read again while the next ones run."""
+    turns = []
+    for at in range(number):
+        request = turn_request(f"turn_{at}", f"prompt {at}", target_id="wrk_1", created_ms=at * 10_000)
+        moments = (one._replace(at_ms=at * 10_000 + one.seq * 4_000) for one in answered(usd=(at + 1) * 0.25))
+        turns.append(fold(request, moments))
+
+    def work() -> None:
+        index = MoneyIndex()
+        for at in range(number):
+            index(turns[: at + 1])
+
+    return work
+
+
 # -- exports -----------------------------------------------------------------------------
 def many_turns(number: int) -> Session:
     turns = []
@@ -285,6 +302,7 @@ WORKS: Final = (
     Work("table growing", 12_500, growing(table)),
     Work("turns that overlap", 2_000, overlapping),
     Work("turns that overlap, read late", 2_000, lambda number: overlapping(number, every=number)),
+    Work("turns that overlap, session grows", 100, growing_session),
     Work("adopted runs", 225, adopting),
     Work("adopted runs, size", 225, adopting, "B"),
     *(Work(f"export {one.name}", 500, exporting(one.name)) for one in SESSION_EXPORTERS),

@@ -138,7 +138,7 @@ def test_the_count_is_the_length_of_the_list_of_reasons_everywhere(board: Board)
     in_rows = sum(len(needs_of(entry, NOW)) for entry in entries)
     assert value["needs_you"] == len(needs) == in_rows + len(board.limits)
     assert board.head(NOW).startswith(needs_words(len(needs)) or "nothing needs you")
-    assert all(need.text and need.act for need in needs)
+    assert all(need.text and need.act.endswith(".") and ".." not in need.act for need in needs)
     assert {entry.key for entry in entries if section_of(entry, NOW) is Section.NEEDS} == {
         need.key for need in needs if need.key
     }
@@ -247,6 +247,8 @@ def test_what_a_local_worker_ran_ended_with_its_program() -> None:
     assert not local.under_way
     assert section_of(local, NOW) is Section.QUIET
     assert local.word(NOW) == "incomplete"
+    # In the program that has it, it goes on when it is not watched.
+    assert section_of(replace(local, alive=True), NOW) is Section.RUNNING
 
 
 def test_a_run_that_ended_is_never_running() -> None:

@@ -301,9 +301,15 @@ def test_no_text_breaks_out_of_a_page(hostile: str) -> None:
     assert not re.search("[\x00-\x09\x0b-\x1f\x7f-\x9f\u202a-\u202e\ud800-\udfff]", text)
 
 
-@given(st.text(), st.sampled_from(["", "[x](", "![", "<a href='", "```\n", "- "]))
+@given(
+    st.text(),
+    st.sampled_from(
+        ["", "[x](", "![", "<a href='", "```\n", "- ", "<script>", "<img src=//evil.example/x ", '" x="']
+    ),
+)
 def test_no_text_makes_a_page_run_or_load_anything(text: str, before: str) -> None:
-    Page(RENDER["html"](replace(session(with_prompt(turn(1, before + text), text)), title=text))).check()
+    text = before + text
+    Page(RENDER["html"](replace(session(with_prompt(turn(1, text), text)), title=text))).check()
 
 
 def test_a_link_that_shows_another_host_is_text_with_its_address() -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.house.broken_promises import BREAKS
 from tests.house.project import HAS_PICTURES, PICTURES, ROOT, project_files
 
 DOCUMENTS = [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")]
@@ -74,6 +75,16 @@ def test_each_promise_names_a_test_that_exists() -> None:
     assert missing_tests("`tests/house/test_documents.py::test_gone`") == [
         "tests/house/test_documents.py::test_gone"
     ]
+
+
+def test_each_promise_can_be_broken() -> None:
+    """`python -m tests.house.broken_promises` has a line for each named test, and the line is in the code."""
+    text = (ROOT / "docs" / "security.md").read_text("utf-8")
+    assert set(re.findall(r"`(tests/[\w/.]+::\w+)`", text)) == BREAKS.keys()
+    for test, broken in BREAKS.items():
+        code = (ROOT / "handinger_tui" / broken.file).read_text("utf-8")
+        assert code.count(broken.old) == 1, test
+        assert broken.old != broken.new
 
 
 def test_a_stale_name_is_noticed(tmp_path: Path) -> None:

@@ -82,7 +82,8 @@ async def test_what_ended_is_in_sight_until_it_was_read(tmp_path: Path) -> None:
         assert section_of(run, NOON_MS) is Section.ENDED
         await ledger.history.mark_read("ses_1")
         assert (await ledger.runs.board()).runs == ()
-        # The person may ask for the quiet ones.
+        # What is shown stays, with its new state; the person may ask for all quiet ones.
+        assert only(await ledger.runs.board(also=["ses_1", "none"])).unread is False
         assert only(await ledger.runs.board(everything=True)).session_id == "ses_1"
 
 

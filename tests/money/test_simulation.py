@@ -82,6 +82,10 @@ def test_all_places_show_the_truth_at_every_step(first: int, tmp_path: Path, *, 
         (7011924, False, Trouble.SLOW, (Habit.FREE, Habit.IMPORTS, Habit.LATE)),
         # Rising figures of each turn were taken for totals, although every turn began at zero.
         (7016375, False, None, (Habit.FREE, Habit.PAST, Habit.PER_TURN)),
+        # What another program had recorded of a turn stayed where nothing changed in this one.
+        (7036743, False, Trouble.TOGETHER, (Habit.STRANGERS, Habit.UNREAD)),
+        # Turns that another program added changed the places of others, whose shares stayed as they were.
+        (7022682, False, None, (Habit.FROZEN, Habit.PER_TURN, Habit.PROGRAMS, Habit.STRANGERS)),
         # Zero, which others shared, became unknown: it stayed zero in the ledger.
         (2000888, False, Trouble.TOGETHER, (Habit.CREDITS, Habit.PAST, Habit.QUEUE, Habit.UNREAD)),
     ],

@@ -268,7 +268,7 @@ class FakeRuns:
     value: Board = field(default_factory=Board)
     remembered: list[tuple[str, str, Sequence[JsonObject], int]] = field(default_factory=list)
 
-    async def board(self, *, everything: bool = False) -> Board:
+    async def board(self, *, everything: bool = False, also: Collection[str] = ()) -> Board:
         return self.value
 
     async def keep_schedules(

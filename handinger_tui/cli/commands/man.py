@@ -1,4 +1,4 @@
-"""`handinger-tui man` prints the manual page, made of the parsers; `help COMMAND` a help page."""
+"""`handinger-tui man` prints the manual page, made of the parsers, and `help COMMAND` a help page."""
 
 from __future__ import annotations
 

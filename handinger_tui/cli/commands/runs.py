@@ -6,6 +6,7 @@ import asyncio
 import os
 import sys
 import time
+from textwrap import fill
 from typing import TYPE_CHECKING, Final
 
 from msgspec.structs import replace
@@ -16,7 +17,7 @@ from handinger_tui.cli.commands import Implementation
 from handinger_tui.cli.exit_codes import Exit
 from handinger_tui.cli.load_settings import limit_rules
 from handinger_tui.cli.local_files import default_paths
-from handinger_tui.cli.output import put, say
+from handinger_tui.cli.output import PIPED, output_width, put, say
 from handinger_tui.cli.tables import list_text
 from handinger_tui.core.columns import Column, Row
 from handinger_tui.core.formatting import local_time
@@ -103,10 +104,10 @@ def board_text(board: Board, entries: Sequence[Entry], now_ms: int) -> str:
     columns = (*COLUMNS, Column("ID", ids=True))
     rows = [_with_id(entry, now_ms) for entry in entries]
     titles = {entry.key: clean_line(entry.title, 60) or "Untitled" for entry in entries}
-    needs = [
-        f"! {titles.get(need.key, need.reason)}: {need.text} {need.act}." for need in board.needs(now_ms)
-    ]
-    return "\n".join([board.head(now_ms), list_text(columns, rows, EMPTY), *needs, SCOPE])
+    needs = [f"! {titles.get(need.key, need.reason)}: {need.text} {need.act}" for need in board.needs(now_ms)]
+    width = output_width(PIPED)
+    head, *below = (fill(line, width) for line in (board.head(now_ms), *needs, SCOPE))
+    return "\n".join([head, list_text(columns, rows, EMPTY), *below])
 
 
 def _with_id(entry: Entry, now_ms: int) -> Row:

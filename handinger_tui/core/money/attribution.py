@@ -255,6 +255,9 @@ _Timelines = dict[str | None, Timeline]
 _Results = dict[str | None, list[MeterResult]]
 
 
+_OWN_USAGE: Final = attrgetter("own_usage")
+
+
 class MoneyIndex:
     """The money of each turn of a growing session. Only what a change affects is computed again.
 
@@ -319,7 +322,7 @@ class MoneyIndex:
         with localcontext(EXACT):
             self._compute(turns, elsewhere, changed)
         meters = self.results.get(newest_timeline(turns), [])
-        has_own = any(turn.own_usage is not None for turn in turns)
+        has_own = any(map(_OWN_USAGE, turns))
         self.reading = AmountBasis.PER_TURN if has_own else _reading(meters)
         self.set_by_person = any(meter.set_by_person for meter in meters)
         self.of_worker = (

@@ -11,6 +11,7 @@ from collections.abc import Collection, Mapping, Sequence
 from copy import copy
 from decimal import Decimal
 from itertools import chain, compress
+from operator import ne
 from types import MappingProxyType
 from typing import Final, NamedTuple
 
@@ -505,7 +506,9 @@ class MeterResult(NamedTuple):
         exceptions = self.partial.union(self.waiting, self.shared, self.unconfirmed)
         if self.basis is Basis.UNDECIDED:
             exceptions.update(self.overwritten)
-            exceptions.update(turn for turn, own in self.lifetime.items() if self.per_turn.get(turn) != own)
+            # Compared in C: a long session has many turns, of which few differ.
+            per_turn = map(self.per_turn.get, self.lifetime)
+            exceptions.update(compress(self.lifetime, map(ne, self.lifetime.values(), per_turn)))
         return exceptions
 
     def entry(self, turn: Key) -> Entry:

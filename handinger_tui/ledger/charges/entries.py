@@ -98,12 +98,17 @@ class ConfirmedTurns:
         self._version: int | None = None
         self._overtaken: set[str] = set()
         """Turns of which another program has stored more than this session holds."""
+        self._newest_row = self._read_row = 0
+        """The ids of the newest row when the record was confirmed, and when it was read last."""
+        self._recorded: set[str] = set()
+        """The turns with rows since it was confirmed: another program may have recorded other amounts."""
         self.others = NO_RELATED_HISTORY
         """What other sessions have on the workers of the session, as of the last `unconfirmed` call."""
 
     def unconfirmed(self, connection: sqlite3.Connection, session: Session) -> list[Pair]:
         """Read what other sessions have; the turns to be compared with the record, each with its cost."""
         self._find_overtaken(connection, session)
+        self._find_recorded(connection)
         self.others = others = worker_turns.others(connection, session, self._overtaken)
         self._current = turns, money = session.turns, self._index(session.turns, others)
         confirmed = self._confirmed
@@ -112,6 +117,8 @@ class ConfirmedTurns:
         changed = {at for old, new in zip(confirmed, self._current, strict=True) for at in _changed(old, new)}
         # What another program has ended is corrected as a turn of another session.
         elsewhere = self._index.money_elsewhere
+        if self._recorded:
+            changed.update(at for at in range(old_turns) if turns[at].turn_id in self._recorded)
         positions = (*sorted(changed), *range(old_turns, len(turns)))
         return [
             (turns[at], money[at])
@@ -124,6 +131,9 @@ class ConfirmedTurns:
         # The number changes only when another connection has written to the file.
         (version,) = connection.execute("PRAGMA data_version").fetchone()
         among = self._overtaken if version == self._version else None
+        if version != self._version:
+            # The other program may have recorded other suspense.
+            self._confirmed_results = None
         self._version = version
         if among is not None and not among:
             return
@@ -131,8 +141,19 @@ class ConfirmedTurns:
         newest = dict(zip(ids, self._newest_ms(session.turns), strict=True))
         self._overtaken = worker_turns.overtaken_turns(connection, session, newest, among)
 
+    def _find_recorded(self, connection: sqlite3.Connection) -> None:
+        if not self._confirmed[0]:
+            # All turns are compared.
+            row = connection.execute("SELECT MAX(id) FROM charges").fetchone()
+            self._recorded, self._read_row = set(), int_or_zero(row[0])
+            return
+        rows = connection.execute(_ROWS_SINCE, (self._newest_row,)).fetchall()
+        self._recorded = {unpack(row["turn_id"]) for row in rows}
+        self._read_row = max((int(row["id"]) for row in rows), default=self._newest_row)
+
     def confirm(self) -> None:
         """Mark what belongs to the last `unconfirmed` call as present in the record."""
+        self._newest_row = self._read_row
         self._confirmed = self._current
         self._confirmed_elsewhere = self._index.money_elsewhere
         self._confirmed_results = self._index.results
@@ -157,7 +178,14 @@ class ConfirmedTurns:
         confirmed = self._confirmed_elsewhere
         money = self._index.money_elsewhere
         # By identity: an amount that was recorded, and then is again what was confirmed before, is compared.
-        return {turn_id: own for turn_id, own in money.items() if confirmed.get(turn_id) is not own}
+        return {
+            turn_id: own
+            for turn_id, own in money.items()
+            if confirmed.get(turn_id) is not own or turn_id in self._recorded
+        }
+
+
+_ROWS_SINCE: Final = "SELECT id, turn_id FROM charges WHERE id > ? ORDER BY id"
 
 
 def _changed(old: Sequence[object], new: Sequence[object]) -> Iterator[int]:

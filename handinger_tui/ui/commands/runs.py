@@ -10,6 +10,8 @@ from handinger_tui.ui.commands.session import stop_watching
 from handinger_tui.ui.widgets.status_text import newest_shown
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from handinger_tui.core.runs import Board, SessionRun
     from handinger_tui.ui.commands.command import CommandContext
     from handinger_tui.ui.pages.runs import Show
@@ -37,8 +39,8 @@ async def show_board(context: CommandContext) -> None:
     shows: dict[str, Show] = {"open": context.switcher.open, "reply": partial(_reply, context)}
     controller = context.controller
 
-    async def board(everything: bool) -> Board:
-        return await controller.board(everything=everything)
+    async def board(everything: bool, also: Collection[str]) -> Board:
+        return await controller.board(everything=everything, also=also)
 
     page = RunsPage(board, acts, shows, context.interaction, context.now_ms)
     await context.interaction.ask(page)

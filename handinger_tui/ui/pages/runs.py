@@ -5,7 +5,7 @@ It shows what the history has. Its keys look, mark and open; none of them sends 
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Iterable, Mapping, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
@@ -49,7 +49,7 @@ class RunsPage(ListPage[Entry]):
 
     def __init__(
         self,
-        board: Callable[[bool], Awaitable[Board]],
+        board: Callable[[bool, Collection[str]], Awaitable[Board]],
         acts: Mapping[str, RunAct],
         shows: Mapping[str, Show],
         interaction: Front,
@@ -57,7 +57,8 @@ class RunsPage(ListPage[Entry]):
     ) -> None:
         """`acts` and `shows`: what the keys `act(NAME)` and `show(NAME)` do, by NAME.
 
-        `board` reads the board, True: with quiet sessions. An act returns its result as a sentence.
+        `board` reads the board, True: with quiet sessions; and those with these ids. An act returns its
+        result as a sentence.
         """
         super().__init__(interaction, "known on this computer")
         self._read_board, self._acts, self._shows, self._now_ms = board, acts, shows, now_ms
@@ -84,7 +85,7 @@ class RunsPage(ListPage[Entry]):
 
     async def read(self) -> Sequence[Entry]:
         """Read the board; rows that are shown already keep their places."""
-        self._board = await self._read_board(self._with_quiet)
+        self._board = await self._read_board(self._with_quiet, self._order)
         entries = in_place(self._order, self._board.entries(self._now_ms()))
         self._order = [entry.key for entry in entries]
         return entries

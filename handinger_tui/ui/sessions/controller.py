@@ -18,6 +18,7 @@ from handinger_tui.core.turns.turn import Turn, TurnStatus
 
 if TYPE_CHECKING:
     # Importing the engine takes 40 ms; it is needed only with a connection.
+    from collections.abc import Collection
 
     from handinger_tui.core.money.spending import Bucket
     from handinger_tui.core.money.typical_cost import TypicalCost
@@ -313,11 +314,11 @@ class SessionController:
         rows = await self.connection.history.sessions(most + 1, base_urls=here)
         return [row for row in rows if row.session_id != self.session_id][:most]
 
-    async def board(self, *, everything: bool = False) -> Board:
+    async def board(self, *, everything: bool = False, also: Collection[str] = ()) -> Board:
         """The runs board of the history, with what only memory knows of open sessions. Raises LedgerError."""
         from handinger_tui.core.runs import with_session  # with the connection
 
-        stored = await self.connection.runs.board(everything=everything)
+        stored = await self.connection.runs.board(everything=everything, also=also)
         opened = {session.session_id: session for session in self.opened_sessions}
         here = [
             with_session(run, opened[run.session_id], held=self.hold_of(run.session_id) is not None)

@@ -110,6 +110,8 @@ class WorkScreen(BareContainer, Screen[None], inherit_bindings=False):
     notices: Notices | None = None
     """None before there is a connection."""
     _was_styled = False
+    _unseen = ""
+    """The session whose turn ended behind a page."""
 
     def __init__(self, options: AppOptions, now_ms: Callable[[], int]) -> None:
         super().__init__()
@@ -271,6 +273,12 @@ class WorkScreen(BareContainer, Screen[None], inherit_bindings=False):
     def _read_workers(self) -> None:
         self.interaction.run(self._limits.read_workers())
 
+    def _mark_as_seen(self, session_id: str) -> None:
+        """Mark a session as read; behind a page, as unread until that is closed."""
+        history = self.controller.connection.history
+        self._unseen = "" if self.is_active else session_id
+        self.interaction.run((history.mark_unread if self._unseen else history.mark_read)(session_id))
+
     # -- painting ----------------------------------------------------------------------------------
     def _paint(self) -> None:
         controller, now_ms = self.controller, self._now_ms()
@@ -282,7 +290,7 @@ class WorkScreen(BareContainer, Screen[None], inherit_bindings=False):
             self.composer.return_drafts(undelivered(ended, actor.is_author))
             # A recorder of the terminal's bytes then also gets the answer in one piece.
             self.interaction.app.repair(self.transcript)
-            self.interaction.run(controller.connection.history.mark_read(session.session_id))
+            self._mark_as_seen(session.session_id)
         queued, hold = controller.queue_of(session.session_id), controller.hold_of(session.session_id)
         running, gauges = actor.running, actor.gauges
         # A detached worker or a failed turn says more than waiting messages: the header keeps its status.
@@ -381,6 +389,8 @@ class WorkScreen(BareContainer, Screen[None], inherit_bindings=False):
     def on_screen_resume(self, event: ScreenResume) -> None:
         """Skip Textual's restyling at the first resume: mounting has just styled every widget."""
         event.refresh_styles, self._was_styled = self._was_styled, True
+        if self._unseen and self._unseen == self.controller.session_id:
+            self._mark_as_seen(self._unseen)
         # A dialog may have renamed or deleted a session.
         self._first_screen.renew()
         self.scheduler.request()

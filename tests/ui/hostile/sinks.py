@@ -232,7 +232,7 @@ async def runs_board(eye: Eye) -> None:
         tuple(PlannedRun(text, text, text, NOW_MS, text) for text in PLANTED),
     )  # fmt: skip
     screen = RunsPage(
-        lambda _: eye.desktop.runs.board(), {}, {}, eye.desktop.work.interaction, lambda: NOW_MS
+        lambda *_: eye.desktop.runs.board(), {}, {}, eye.desktop.work.interaction, lambda: NOW_MS
     )
     eye.desktop.app.push_screen(screen)
     await eye.desktop.until(eye.pilot, lambda: screen.query(ColumnList) and screen.table.rows.loaded)

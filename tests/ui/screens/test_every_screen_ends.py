@@ -110,7 +110,7 @@ def form(desktop: Desktop) -> WorkerFormScreen:
 
 
 def runs(desktop: Desktop) -> RunsPage:
-    return RunsPage(lambda _: desktop.runs.board(), {}, {}, desktop.work.interaction, lambda: NOW_MS)
+    return RunsPage(lambda *_: desktop.runs.board(), {}, {}, desktop.work.interaction, lambda: NOW_MS)
 
 
 SCREENS: Final[dict[type, Callable[[Desktop], Screen[Any]]]] = {

@@ -10,8 +10,9 @@ from msgspec.structs import replace
 from handinger_tui.core.amounts import Total
 from handinger_tui.core.runs import SNOOZE_MS, Board, PlannedRun, SessionRun
 from handinger_tui.core.turns.turn import TurnStatus
-from tests.engine.fakes import PLACE
-from tests.ui.fakes import NOW_MS, Desktop, answers
+from tests.engine.fakes import PLACE, worker
+from tests.ui.fakes import NOW_MS, PRICED, Desktop, answers
+from tests.ui.screens.test_queue import running
 
 if TYPE_CHECKING:
     from textual.pilot import Pilot
@@ -138,3 +139,18 @@ async def test_a_look_and_a_reply_show_what_there_is_and_send_nothing() -> None:
         assert desktop.session.session_id == first
         assert desktop.app.focused is desktop.work.prompt
         assert len(desktop.api.posts) == 1
+
+
+async def test_what_ends_behind_a_page_is_unread_until_that_is_closed() -> None:
+    desktop, gate = running(worker("Half and whole", prompt="first", **PRICED))
+    async with desktop.running(100, 30) as pilot:
+        await desktop.send(pilot, "first")
+        await desktop.until(pilot, lambda: desktop.session.busy)
+        session_id = desktop.session.session_id
+        await opened(desktop, pilot)
+        desktop.history.read.clear()
+        gate.set()
+        await desktop.until(pilot, lambda: desktop.history.unread == [session_id])
+        assert desktop.history.read == []
+        await pilot.press("escape")
+        await desktop.until(pilot, lambda: desktop.history.read == [session_id])
