@@ -178,7 +178,7 @@ def test_a_dry_run_sends_nothing(user: User) -> None:
     assert shown["request"]["body"] == {"input": "hello", "budget": "high", "stream": True}
     assert user.server.api_key not in dry_run.out + dry_run.err
     assert "no cost history" in user.do("-p", "hello", "--dry-run", "-b", "high").out
-    assert json.loads(user.do("sessions", "--json").out) == {"sessions": []}
+    assert json.loads(user.do("sessions", "--json").out)["sessions"] == []
     user.do("-p", REPORT)
     again = user.do("-c", "-p", "hello", "--dry-run", "--max-cost", "0.001")
     assert (again.code, "would be blocked" in again.out) == (5, True)

@@ -94,10 +94,10 @@ def test_who_looks_elsewhere_gets_one_notice_at_the_end_of_a_turn(tmp_path: Path
 
 def test_a_signal_takes_back_progress_and_status(tmp_path: Path) -> None:
     with local("long 300", home=tmp_path, **GHOSTTY) as terminal:
-        wait_for_bytes(terminal, rb"\x1b\]7501;\?")
+        terminal.wait_for("]7501;?")
         terminal.send(STATUS_ANSWER)
-        wait_for_bytes(terminal, rb"7501;state=working:id=")
-        wait_for_bytes(terminal, rb"\x1b\]9;4;3\x1b")
+        terminal.wait_for("7501;state=working:id=")
+        terminal.wait_for("]9;4;3")
         terminal.signal(signal.SIGTERM)
         assert terminal.ends() == 143
         assert terminal.output.rindex(b"\x1b]9;4;0\x1b\\") > terminal.output.rindex(b"\x1b]9;4;3\x1b\\")

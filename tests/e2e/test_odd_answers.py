@@ -225,13 +225,13 @@ def test_attach_reads_again_after_a_server_error(trouble: Reply, tmp_path: Path)
     ran, service = ask(tmp_path, "attach", "w1", "--json", get=[trouble, trouble, reply(worker())])
     assert (ran.code, ran.result["text"]) == (0, "Hello")
     ran, service = ask(tmp_path, "attach", "w2", "--json", get=[trouble])
-    assert (ran.result["status"], len(ran.out.splitlines())) == ("not_sent", 1)
+    assert (ran.result["status"], len(ran.out.splitlines())) == ("unknown", 1)
     assert service.requests == ["get"] * 4
 
 
 def test_attach_to_a_worker_that_never_ran_is_reported(tmp_path: Path) -> None:
     ran, _ = ask(tmp_path, "attach", "w1", "--json", get=[reply(BEFORE)])
-    assert (ran.code, ran.result["status"], len(ran.out.splitlines())) == (2, "not_sent", 1)
+    assert (ran.code, ran.result["status"], len(ran.out.splitlines())) == (2, "unknown", 1)
     assert "no turns yet" in ran.err
 
 

@@ -108,7 +108,7 @@ class ConfirmedTurns:
     def unconfirmed(self, connection: sqlite3.Connection, session: Session) -> list[Pair]:
         """Read what other sessions have; the turns to be compared with the record, each with its cost."""
         self._find_overtaken(connection, session)
-        self._find_recorded(connection)
+        self._find_recorded(connection, session)
         self.others = others = worker_turns.others(connection, session, self._overtaken)
         self._current = turns, money = session.turns, self._index(session.turns, others)
         confirmed = self._confirmed
@@ -141,7 +141,7 @@ class ConfirmedTurns:
         newest = dict(zip(ids, self._newest_ms(session.turns), strict=True))
         self._overtaken = worker_turns.overtaken_turns(connection, session, newest, among)
 
-    def _find_recorded(self, connection: sqlite3.Connection) -> None:
+    def _find_recorded(self, connection: sqlite3.Connection, session: Session) -> None:
         if not self._confirmed[0]:
             # All turns are compared.
             row = connection.execute("SELECT MAX(id) FROM charges").fetchone()
@@ -150,6 +150,12 @@ class ConfirmedTurns:
         rows = connection.execute(_ROWS_SINCE, (self._newest_row,)).fetchall()
         self._recorded = {unpack(row["turn_id"]) for row in rows}
         self._read_row = max((int(row["id"]) for row in rows), default=self._newest_row)
+        if self._recorded:
+            # A copy that still has a message which was never sent is an older one: it corrects nothing.
+            unsent = connection.execute(_UNSENT, (pack(session.session_id),)).fetchall()
+            unsent_ids = {unpack(row["turn_id"]) for row in unsent}
+            if any(turn.turn_id in unsent_ids and not turn.unsent for turn in session.turns):
+                self._recorded = set()
 
     def confirm(self) -> None:
         """Mark what belongs to the last `unconfirmed` call as present in the record."""
@@ -185,6 +191,7 @@ class ConfirmedTurns:
         }
 
 
+_UNSENT: Final = f"SELECT turn_id FROM turns WHERE session_id = ? AND status = '{TurnStatus.NOT_SENT}'"
 _ROWS_SINCE: Final = "SELECT id, turn_id FROM charges WHERE id > ? ORDER BY id"
 
 

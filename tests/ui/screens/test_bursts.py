@@ -25,7 +25,7 @@ async def burst(desktop: Desktop, pilot: Pilot[None], *keys: str) -> None:
     await pilot.pause()
 
 
-@pytest.mark.parametrize("key", ["ctrl+s", "ctrl+r", "f7"])
+@pytest.mark.parametrize("key", ["ctrl+s", "ctrl+r"])
 @pytest.mark.parametrize(
     ("keys", "text"),
     [
