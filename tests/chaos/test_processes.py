@@ -64,6 +64,8 @@ def test_kill9_before_headers(place: Place) -> None:
     assert wait_until(world, lambda: bool(world.prompts))
     process.kill()
     assert ended(process).code == -signal.SIGKILL
+    # It was stored here before it left: nothing has read the worker yet.
+    assert [prompt for prompt, _ in place.turns_of(world)] == [prompt_for(world)]
     back = place.attach(world)
     assert (back.code, back.result["text"]) == (0, world.text)
     assert [prompt for prompt, _ in place.turns_of(world)].count(prompt_for(world)) == 1
