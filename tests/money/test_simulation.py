@@ -86,6 +86,8 @@ def test_all_places_show_the_truth_at_every_step(first: int, tmp_path: Path, *, 
         (7036743, False, Trouble.TOGETHER, (Habit.STRANGERS, Habit.UNREAD)),
         # Turns that another program added changed the places of others, whose shares stayed as they were.
         (7022682, False, None, (Habit.FROZEN, Habit.PER_TURN, Habit.PROGRAMS, Habit.STRANGERS)),
+        # A fall that may be a reset: a turn that would share a rise by it was not computed again.
+        (7054670, False, None, (Habit.PER_TURN, Habit.UNREAD)),
         # Zero, which others shared, became unknown: it stayed zero in the ledger.
         (2000888, False, Trouble.TOGETHER, (Habit.CREDITS, Habit.PAST, Habit.QUEUE, Habit.UNREAD)),
     ],

@@ -391,8 +391,6 @@ class MoneyIndex:
             timeline.touched.clear()
         timelines = {worker: timeline.copy() for worker, timeline in self._timelines.items()}
         self._take(timelines, events)
-        self._touched = {key for timeline in timelines.values() for key in timeline.touched}
-        affected |= self._touched
         rulings = self._elsewhere.rulings
         # A turn of another session is identified by its id, even if this session has it, too.
         keys: dict[str, Key] = {turn.turn_id: at for at, turn in enumerate(turns)} if rulings else {}
@@ -402,6 +400,9 @@ class MoneyIndex:
             worker: timeline.results(worker_rulings.get(worker, NO_RULINGS))
             for worker, timeline in timelines.items()
         }
+        # After the results: a fall that may be a reset enters what it would mean.
+        self._touched = {key for timeline in timelines.values() for key in timeline.touched}
+        affected |= self._touched
         basis = (
             worker_rulings,
             {
