@@ -231,12 +231,15 @@ class Headless:
         actor, offers = services.engine.actor(self._session_id), services.ledger.offers
         turn_id, is_offered = await actor.offer(prompt, budget, attachments)
         if is_offered:
-            for _ in range(round(OFFER_S / OFFER_LOOK_S)):
-                await asyncio.sleep(OFFER_LOOK_S)
-                if not await offers.is_open(turn_id):
-                    break
-            if not await actor.take_back(turn_id):
-                self._is_handed_over = True
+            try:
+                for _ in range(round(OFFER_S / OFFER_LOOK_S)):
+                    await asyncio.sleep(OFFER_LOOK_S)
+                    if not await offers.is_open(turn_id):
+                        break
+            finally:
+                # Also after a signal: a message that is in the queue here is withdrawn then.
+                self._is_handed_over = not await actor.take_back(turn_id)
+            if self._is_handed_over:
                 return turn_id
         say("The worker still runs an earlier message. This one is sent when it has ended; ^C withdraws it.")
         await actor.watch()
@@ -368,9 +371,13 @@ class Headless:
         Raises:
             CancelledError: a signal arrived before the message was stored.
         """
+        actor = services.engine.actor(self._session_id)
         with suppress(TimeoutError):
             async with asyncio.timeout(None if self._signal is None else SIGNAL_GRACE_S):
-                await services.engine.actor(self._session_id).settled()
+                # What waits was not sent, and never will be: a signal came.
+                for turn_id in actor.queue.ids:
+                    await actor.withdraw(turn_id)
+                await actor.settled()
         session = services.engine.session(self._session_id)
         turn = session.find(self._turn_id)
         if turn is None:
@@ -427,10 +434,11 @@ class Headless:
         elif turn.status is TurnStatus.RUNNING and worker_id:
             say("The worker is still running and may keep charging.")
             say(f"Watch it: handinger-tui attach {one_word(worker_id)}")
+        if self._is_handed_over:
+            say("Queued: the program that watches this session sends it when the running message has ended.")
         if self._signal is not None:
             return self._signal
         if self._is_handed_over:
-            say("Queued: the program that watches this session sends it when the running message has ended.")
             return Exit.OK
         if self._args.detach and turn.status in (TurnStatus.RUNNING, TurnStatus.COMPLETED):
             return Exit.OK

@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+import json
+import signal
+import sqlite3
+from contextlib import ExitStack, closing
+from functools import partial
 from pathlib import Path
+from typing import Final
 
 import pytest
 
 from handinger_tui.local.server import LocalServer
 from tests.chaos.rawterm import rawterm
+from tests.cli.program import environ, run_on, start
 from tests.cli.test_busy_worker import streaming
 from tests.e2e.accounts import Account
 from tests.e2e.runner import run
+
+run_here = partial(run_on, generation="workers")
 
 
 def newest_session(home: Path) -> str:
@@ -20,46 +29,59 @@ def newest_session(home: Path) -> str:
 def test_a_message_goes_into_an_idle_session(tmp_path: Path) -> None:
     with LocalServer.start(pace=0) as server:
         account = Account(server, "workers")
-        first = run("-p", "echo one", "--json", home=tmp_path, base_url=server.base_url, key=server.api_key)
-        sent = run(
-            "send",
-            first.result["session_id"],
-            "echo two",
-            "--json",
-            home=tmp_path,
-            base_url=server.base_url,
-            key=server.api_key,
-        )
+        first = run_here(server, tmp_path, "-p", "echo one", "--json")
+        sent = run_here(server, tmp_path, "send", first.result["session_id"], "echo two", "--json")
         assert sent.code == 0
         assert sent.result["posts_sent"] == 1
         assert sent.result["session_id"] == first.result["session_id"]
         assert account.prompts(tmp_path) == ["echo one", "echo two"]
-        nobody = run(
-            "send", "ses_none", "echo three", home=tmp_path, base_url=server.base_url, key=server.api_key
-        )
-        assert nobody.code == 2
+        assert run_here(server, tmp_path, "send", "ses_none", "echo three").code == 2
         assert account.prompts(tmp_path) == ["echo one", "echo two"]
 
 
 def test_a_message_waits_for_a_detached_turn(tmp_path: Path) -> None:
     with LocalServer.start(pace=0.2) as server:
         account = Account(server, "workers")
-        first = run(
-            "-p", "long 20", "--detach", "--json", home=tmp_path, base_url=server.base_url, key=server.api_key
-        )
-        sent = run(
-            "send",
-            first.result["worker_id"],
-            "echo two",
-            "--json",
-            home=tmp_path,
-            base_url=server.base_url,
-            key=server.api_key,
-        )
+        first = run_here(server, tmp_path, "-p", "long 20", "--detach", "--json")
+        sent = run_here(server, tmp_path, "send", first.result["worker_id"], "echo two", "--json")
         assert sent.code == 0
         assert sent.result["status"] in {"running", "completed"}
         assert "still runs an earlier message" in sent.err
         assert account.prompts(tmp_path) == ["long 20", "echo two"]
+
+
+WAITING: Final = "SELECT COUNT(*) FROM turns WHERE status = 'queued' AND settled_ms IS NULL"
+OFFERED: Final = "SELECT COUNT(*) FROM offers"
+
+
+def count(home: Path, query: str) -> int:
+    """What a query of the history counts."""
+    (path,) = home.rglob("*.db")
+    with closing(sqlite3.connect(path)) as connection:
+        return int(connection.execute(query).fetchone()[0])
+
+
+@pytest.mark.parametrize(("is_watched", "waits"), [(False, WAITING), (True, OFFERED)])
+def test_a_signal_withdraws_a_message_that_waits(tmp_path: Path, waits: str, *, is_watched: bool) -> None:
+    """Nobody sends it later: not the program to which it was offered, and not the next one."""
+    with LocalServer.start(pace=0.2) as server, ExitStack() as stack:
+        account = Account(server, "workers")
+        if is_watched:
+            stack.enter_context(streaming(tmp_path, account, "long 60"))
+        else:
+            run_here(server, tmp_path, "-p", "long 60", "--detach")
+        variables = environ(tmp_path, **account.environ)
+        sender = start(variables, "send", newest_session(tmp_path), "echo two", "--json")
+        stack.callback(sender.kill)
+        while not count(tmp_path, waits):
+            assert sender.poll() is None
+        sender.send_signal(signal.SIGINT)
+        out, _ = sender.communicate(timeout=60)
+        assert sender.returncode == 130
+        result = json.loads(out)
+        assert (result["status"], result["posts_sent"], result["draft"]) == ("not_sent", 0, "echo two")
+        assert (count(tmp_path, WAITING), count(tmp_path, OFFERED)) == (0, 0)
+        assert account.prompts(tmp_path) == ["long 60"]
 
 
 @pytest.mark.slow
@@ -67,16 +89,7 @@ def test_a_program_without_a_queue_leaves_the_message_to_its_sender(tmp_path: Pa
     with LocalServer.start(pace=0.2) as server:
         account = Account(server, "workers")
         with streaming(tmp_path, account, "long 60"):
-            session_id = newest_session(tmp_path)
-            sent = run(
-                "send",
-                session_id,
-                "echo two",
-                "--json",
-                home=tmp_path,
-                base_url=server.base_url,
-                key=server.api_key,
-            )
+            sent = run_here(server, tmp_path, "send", newest_session(tmp_path), "echo two", "--json")
             assert sent.code == 0, sent.err
             assert sent.result["status"] in {"running", "completed"}
         assert account.prompts(tmp_path) == ["long 60", "echo two"]
@@ -92,15 +105,7 @@ def test_the_app_that_watches_the_session_sends_the_message(tmp_path: Path) -> N
         ) as app:
             app.wait_for("Paragraph 1")
             session_id = newest_session(tmp_path)
-            left = run(
-                "send",
-                session_id,
-                "echo from the shell",
-                "--json",
-                home=tmp_path,
-                base_url=server.base_url,
-                key=server.api_key,
-            )
+            left = run_here(server, tmp_path, "send", session_id, "echo from the shell", "--json")
             assert left.code == 0
             assert left.result["status"] == "queued"
             assert left.result["posts_sent"] == 0
