@@ -70,7 +70,7 @@ class Settings(Struct, frozen=True):
     density: str = "normal"
     """How much room the screen leaves empty: `normal` or `compact`."""
     notify: str = "auto"
-    """At the end of a turn that nobody may be looking at: `auto`, `bell` or `off`."""
+    """How the end of a turn is announced to the terminal: `auto`, `bell` or `off`."""
     on_done: tuple[str, ...] = ()
     """A command, without a shell, that gets the facts of each ended turn as JSON; () for none."""
     on_limit: tuple[str, ...] = ()

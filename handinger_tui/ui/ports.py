@@ -412,7 +412,7 @@ class EarlyTexts(Protocol):
 
 
 class NoticeOptions(Struct, frozen=True):
-    """What happens when a turn ends that nobody may be looking at."""
+    """How the end of a turn is announced outside of the screen."""
 
     notify: str = "off"
     """"auto": the bell, and what else the terminal takes; "bell"; "off"."""

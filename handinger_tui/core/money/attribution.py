@@ -271,7 +271,7 @@ class MoneyIndex:
         self.set_by_person = False
         """The person decided that."""
         self.totals = {unit: RunningTotal(unit) for unit in Unit}
-        """For whoever shows the totals of the same turns again and again."""
+        """The totals of the turns, for views that show them after every change."""
         self.results: _Results = {}
         """What each meter of each worker shows, in the order of `FIGURES`."""
         self.of_worker: tuple[Usage, Costs] = (NO_USAGE, NO_COSTS)

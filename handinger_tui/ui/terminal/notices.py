@@ -29,7 +29,7 @@ NO_STATUS: Final = f"\x1b]7501;state=clear{_END}"
 """Removes the records of this terminal."""
 NO_PROGRESS: Final = f"\x1b]9;4;0{_END}"
 PROGRESS: Final = f"\x1b]9;4;3{_END}"
-"""Something is under way, and nobody knows how far it is (ConEmu's sequence)."""
+"""Indeterminate progress (ConEmu's sequence)."""
 NAME_TIMEOUT_S: Final = 1.0
 """Seconds to wait for tmux to name its terminal."""
 MAX_TEXT: Final = 200

@@ -1,4 +1,4 @@
-"""Notices of what ends while nobody looks, once for each turn, and what the terminal shows while it runs."""
+"""Notices at the end of a turn, once for each, and what the terminal shows while one runs."""
 
 from __future__ import annotations
 
@@ -43,7 +43,8 @@ LONG_MS: Final = 10_000
 """A turn that took longer ends with a notice also where the terminal has the focus."""
 HOOK_TIMEOUT_S: Final = 60.0
 """Seconds that a command of the person may take."""
-STILL: Final = {ProgramState.DONE, ProgramState.ERROR}
+ENDED: Final = {ProgramState.DONE, ProgramState.ERROR}
+NOTHING_RUNS: Final = ProgramStatus(ProgramState.IDLE)
 
 
 class _Seen(Struct, frozen=True):
@@ -55,7 +56,7 @@ class _Seen(Struct, frozen=True):
 
 
 class Notices:
-    """A listener of the engine, beside the one that paints."""
+    """Tells the terminal, and the commands of the person, what has ended and what runs."""
 
     def __init__(
         self, controller: SessionController, interaction: Interaction, options: NoticeOptions
@@ -176,8 +177,8 @@ class Notices:
             state = ProgramState.DONE if is_done else ProgramState.ERROR
             message = ended_words(session, ended[-1]) if self._takes_status else ""
         else:
-            state = before.state if before is not None and before.state in STILL else ProgramState.IDLE
-            message = before.message if before is not None and before.state in STILL else ""
+            kept = NOTHING_RUNS if before is None or before.state not in ENDED else before
+            state, message = kept.state, kept.message
         if before is None and state is ProgramState.IDLE:
             return
         title = self._controller.title(session.session_id)
@@ -201,7 +202,7 @@ class Notices:
         for state in (ProgramState.BLOCKED, ProgramState.WORKING):
             if of_state := [one for one in last if one.state is state]:
                 return ProgramStatus(state, message=of_state[-1].title)
-        newest = last[-1] if last else ProgramStatus(ProgramState.IDLE)
+        newest = last[-1] if last else NOTHING_RUNS
         return ProgramStatus(newest.state, message=newest.message)
 
     async def _show_progress(self) -> None:
