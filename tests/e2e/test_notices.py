@@ -133,7 +133,7 @@ def shown_in_tmux(home: Path, passthrough: str) -> Iterator[Callable[[], bytes]]
     # The settings come first: a server ends with its last session.
     settings = ["set", "-g", "allow-passthrough", passthrough, ";", "set", "-g", "bell-action", "any", ";"]
     # Its message is sent at the start: an Enter may come too early on a busy machine.
-    program = [sys.executable, "-m", "handinger_tui", "--local", "long 12"]
+    program = [sys.executable, "-m", "handinger_tui", "--local", "long 30"]
     client = subprocess.Popen(
         [*tmux, "start-server", ";", *settings, "new-session", "-s", "it", "-x", "100", "-y", "30", *program],
         stdin=far,
@@ -162,7 +162,10 @@ def shown_in_tmux(home: Path, passthrough: str) -> Iterator[Callable[[], bytes]]
 
     try:
         end = time.monotonic() + PATIENCE_S
-        while b"Paragraph 1" not in read():
+        while b"[it]" not in read():
+            assert time.monotonic() < end, bytes(output)
+        # From before the turn on: on a busy machine it may end before the program has read that.
+        while b"Paragraph 1" not in look_elsewhere():
             assert time.monotonic() < end, bytes(output)
         yield look_elsewhere
     finally:
@@ -180,7 +183,7 @@ def test_through_tmux_a_notice_comes_only_where_tmux_passes_it_on(
 ) -> None:
     with shown_in_tmux(tmp_path, passthrough) as look:
         end = time.monotonic() + PATIENCE_S
-        wanted = rb"\x1b\]777;notify;long 12;finished in [^\x1b]*\x1b\\" if notified else rb"\x07"
+        wanted = rb"\x1b\]777;notify;long 30;finished in [^\x1b]*\x1b\\" if notified else rb"\x07"
         while not re.search(wanted, look()):
             assert time.monotonic() < end, look()[-2000:]
         output = look()
