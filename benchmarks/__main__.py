@@ -21,7 +21,7 @@ from typing import Any, Final
 
 from benchmarks import bars
 from benchmarks.bench import FULL, QUICK, RACE, Lab, Scale
-from benchmarks.benches import answers, echo, growth, headless, load, memory, scale, sessions, start
+from benchmarks.benches import answers, echo, growth, headless, load, memory, runs, scale, sessions, start
 from benchmarks.figures import HEADS, Figures, table
 from benchmarks.peers import BENCHES as RACED
 from benchmarks.peers import read_peers, settle_in
@@ -38,7 +38,10 @@ BENCHES: Final[dict[str, Callable[[Lab], None]]] = {
     "headless": headless.run,
     "scale": scale.run,
     "load": load.run,
+    "runs": runs.run,
 }
+CHOICES: Final = BENCHES | load.PARTS
+"""Also the parts of the longest one, by themselves."""
 
 
 def parse(argv: Sequence[str]) -> argparse.Namespace:
@@ -46,7 +49,8 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks", description="The program beside its floors."
     )
-    parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(BENCHES)}; all by default")
+    parts = "by default all but those of load by themselves"
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(CHOICES)}; {parts}")
     size = parser.add_mutually_exclusive_group()
     size.add_argument("--quick", action="store_true", help="little of everything, about two minutes")
     size.add_argument("--race", action="store_true", help="only what a bar compares with a peer")
@@ -54,7 +58,7 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--peers", type=Path, metavar="FILE", help="other programs too, as FILE (TOML) tells")
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write every figure and bar to FILE")
     args = parser.parse_args(argv)
-    if unknown := set(args.names) - set(BENCHES):
+    if unknown := set(args.names) - set(CHOICES):
         parser.error(f"there is no bench {', '.join(sorted(unknown))}")
     if args.repeat is not None and args.repeat < 1:
         parser.error("--repeat takes 1 or more")
@@ -97,7 +101,7 @@ def main(argv: Sequence[str]) -> int:
         for name in args.names or (RACED if args.race else BENCHES):
             print(f"{time.monotonic() - begun:6.0f} s  {name}", file=sys.stderr, flush=True)
             try:
-                BENCHES[name](lab)
+                CHOICES[name](lab)
             except (RuntimeError, TimeoutError) as problem:
                 # The results of the other benches are still worth reading.
                 failed[name] = str(problem)

@@ -194,7 +194,16 @@ def _load() -> Iterator[Bar]:
     yield Bar("6", "CPU of a turn at 2,000 turns × 75 turns", 2.0, long, short)
 
 
-BARS: Final = (*_start(), *_echo(), *_answers(), *_growth(), *_memory(), *_brief(), *_load())
+def _runs() -> Iterator[Bar]:
+    many = "runs", "200 remote runs"
+    yield Bar("9", "board with 200 runs: a call is seen, p95 s", 2.0, Key(*many, "seen p95 s"))
+    yield Bar("9", "board with 200 runs, CPU %", 8.0, Key(*many, "CPU %"))
+    idle = Key("echo", "idle", "p99 ms", INPUT)
+    among = Key(*many, "echo beside, p99 ms")
+    yield Bar("9", "echo beside 200 runs and two streams, p99 × idle floor", 1.5, among, idle)
+
+
+BARS: Final = (*_start(), *_echo(), *_answers(), *_growth(), *_memory(), *_brief(), *_load(), *_runs())
 HEADS: Final = ("bar", "what", "must be", "is", "holds", "limit from")
 
 

@@ -58,9 +58,15 @@ class Scale:
     """Messages of workers that are attached."""
     turns_of_load: int
     """Measured turns in each of both."""
+    histories: tuple[int, ...]
+    """Sessions of large histories, of 20 kB each."""
+    garbage: tuple[int, ...]
+    """Pieces of garbage in a stream."""
     opened: int
     """Open sessions, of which `at_once` run."""
     at_once: int
+    runs: int
+    """Remote runs on the board."""
 
 
 FULL: Final = Scale(
@@ -83,8 +89,11 @@ FULL: Final = Scale(
     long_sessions=(75, 450, 2_000, 20_000),
     long_workers=(50, 500, 5_000),
     turns_of_load=15,
+    histories=(10_000, 100_000),
+    garbage=(3_600, 7_200),
     opened=100,
     at_once=20,
+    runs=200,
 )
 QUICK: Final = Scale(
     repeats=1,
@@ -106,8 +115,11 @@ QUICK: Final = Scale(
     long_sessions=(3,),
     long_workers=(4,),
     turns_of_load=1,
+    histories=(10,),
+    garbage=(50,),
     opened=3,
     at_once=2,
+    runs=12,
 )
 RACE: Final = replace(FULL, rates=(1_000,), answers=FULL.answers[1:], shapes=())
 """Only what a bar compares with a peer."""

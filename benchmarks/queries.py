@@ -31,7 +31,7 @@ _FIXED: Final = {
     b">0q": b"\x1bP>|bench(1)\x1b\\",
     # No key protocol beyond the classic one: the benchmarks type classic bytes.
 }
-_COLOURS: Final = {b"10": b"dddd/dddd/dddd", b"11": b"1111/1111/1111", b"12": b"dddd/dddd/dddd"}
+_COLORS: Final = {b"10": b"dddd/dddd/dddd", b"11": b"1111/1111/1111", b"12": b"dddd/dddd/dddd"}
 
 
 class Answerer:
@@ -57,8 +57,8 @@ class Answerer:
 
 
 def _answer(match: re.Match[bytes]) -> bytes:
-    if colour := match["osc"]:
-        return b"\x1b]" + colour + b";rgb:" + _COLOURS[colour] + b"\x1b\\"
+    if color := match["osc"]:
+        return b"\x1b]" + color + b";rgb:" + _COLORS[color] + b"\x1b\\"
     query = match["csi"]
     if query.endswith(b"$p"):
         mode = query.strip(b"?$p")

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -22,16 +24,24 @@ CHARACTERS: Final = 2_500
 """Tokens of an answer: 2,000 answers are 5 million characters."""
 TOKENS: Final = 640
 """About as many tokens, one per stored event."""
+INDEXED_TOGETHER: Final = 1_000
+"""Turns that are indexed in one transaction."""
 TOGETHER: Final = 200_000
 """Tokens that are stored in one transaction, so that many turns are stored soon."""
 
 
 @dataclass(frozen=True)
 class Seed:
-    """A session: its turns, the tokens of each answer, and the mark in the last one."""
+    """A session: its turns, the tokens of each answer, and the mark in the last one.
+
+    `sessions`: so many equal ones, each with a worker of its own. `joined`: tokens in one event, so that many
+    are stored soon.
+    """
 
     turns: int
     tokens: int = TOKENS
+    sessions: int = 1
+    joined: int = 1
 
     @property
     def mark(self) -> str:
@@ -42,7 +52,8 @@ class Seed:
 def frames(seed: Seed, number: int) -> Iterator[Frame]:
     """The frames of a received turn: markers, one frame for each event, the worker before and after it."""
     mark = seed.mark if number == seed.turns - 1 else "so much for that"
-    tokens = answer("prose", seed.tokens + number % 7, mark)
+    single = answer("prose", seed.tokens + number % 7, mark)
+    tokens = ["".join(single[at : at + seed.joined]) for at in range(0, len(single), seed.joined)]
     events: list[dict[str, Any]] = [
         {"type": "start", "messageId": f"msg_{number}"},
         {"type": "start-step"},
@@ -93,6 +104,10 @@ async def _write(seed: Seed, database: Path, base_url: str) -> None:
             session = await ledger.adopt(session, [_turn(seed, number) for number in numbers])
     finally:
         await ledger.aclose()
+    if seed.sessions > 1:
+        with closing(sqlite3.connect(database, isolation_level=None)) as connection:
+            _multiply(connection, seed.sessions)
+        await _index(database)
 
 
 def _turn(seed: Seed, number: int) -> RemoteTurn:
@@ -104,8 +119,51 @@ def _turn(seed: Seed, number: int) -> RemoteTurn:
     return RemoteTurn(request, tuple(frames(seed, number)))
 
 
+COPIED: Final = (
+    *(
+        "sessions",
+        "turns",
+        "frames",
+        "packed",
+        "gathered",
+        "answers",
+        "worker_turns",
+        "remote_turns",
+        "charges",
+    ),
+)
+"""The tables of a session, parents first; a trigger makes the sums of the charges."""
+NUMBERED: Final = ("session_id", "turn_id", "worker_id")
+NUMBERS: Final = """
+    WITH RECURSIVE numbers(number) AS (SELECT 1 UNION ALL SELECT number + 1 FROM numbers WHERE number < ?)
+"""
+
+
+def _multiply(connection: sqlite3.Connection, sessions: int) -> None:
+    """Copy the one session that is stored: the program would write 2 GB in a quarter of an hour."""
+    connection.execute("BEGIN")
+    for table in COPIED:
+        rows = connection.execute(f"PRAGMA table_info({table})").fetchall()
+        names = [row[1] for row in rows if row[1] not in ("id", "place", "remote_id")]
+        values = [f"{name} || '_' || number" if name in NUMBERED else name for name in names]
+        copies = f"SELECT {', '.join(values)} FROM numbers CROSS JOIN (SELECT * FROM {table})"  # noqa: S608  # names of our schema
+        connection.execute(f"{NUMBERS} INSERT INTO {table} ({', '.join(names)}) {copies}", (sessions - 1,))
+    connection.execute("COMMIT")
+
+
+async def _index(database: Path) -> None:
+    """Index the texts of the copies for the search: else the app would do it when it lists the sessions."""
+    ledger = Ledger(database)
+    await ledger.start()
+    try:
+        while await ledger.history.index_some(INDEXED_TOGETHER):
+            pass
+    finally:
+        await ledger.aclose()
+
+
 def seed_home(seed: Seed, home: Path, base_url: str) -> None:
-    """Store such a session with the service at `base_url` in `home`.
+    """Store such sessions with the service at `base_url` in `home`.
 
     Raises:
         LedgerError: it cannot be written.

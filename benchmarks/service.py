@@ -80,6 +80,16 @@ def event(chunk: dict[str, Any]) -> bytes:
     return http_chunk(f"data: {json.dumps(chunk, ensure_ascii=False)}\n\n".encode())
 
 
+GARBAGE = (
+    b": \n\n",
+    b"data: {broken\n\n",
+    b'data: {"type":"no-such"}\n\n',
+    b"id: 1\nevent: x\n\n",
+    b"\xff\xfe\n\n",
+)
+"""What a stream may hold that is no event of an answer."""
+
+
 class Service:
     """All workers, and the answers they give."""
 
@@ -140,10 +150,14 @@ class Service:
         worker = self._workers.setdefault(name, Worker(name))
         worker.say("user", prompt)
         chunks = evidence(plan, worker)
-        tokens = answer("prose", 100, plan.mark) if chunks else answer(plan.shape, plan.tokens, plan.mark)
+        garbage = [
+            http_chunk(GARBAGE[at % len(GARBAGE)]) for at in range(plan.tokens * (plan.shape == "garbage"))
+        ]
+        is_short = chunks or garbage
+        tokens = answer("prose", 100, plan.mark) if is_short else answer(plan.shape, plan.tokens, plan.mark)
         text = "".join(tokens)
         chunks += [{"type": "text-delta", "id": "t1", "delta": token} for token in tokens]
-        deltas = [event(chunk) for chunk in chunks]
+        deltas = [*garbage, *map(event, chunks)]
         worker.running = True
         message = f"msg_{name}_{len(worker.messages)}"
         writer.write(STREAM_HEAD.format(name).encode())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from decimal import Decimal
 
 import pytest
@@ -9,9 +10,21 @@ import pytest
 from handinger_tui.core.amounts import Unit
 from handinger_tui.core.errors import SettingsError
 from handinger_tui.core.money.limits import LimitOrigin, Scope
+from handinger_tui.core.prices import Prices
 from handinger_tui.core.safety import Secret
 from handinger_tui.core.tags import SessionFacts, TagRules
-from handinger_tui.settings import LOCAL_BASE, Flags, Settings, check_base_url, days_of, load, require_key
+from handinger_tui.settings import (
+    LOCAL_BASE,
+    ConfigFile,
+    Flags,
+    GivenSettings,
+    Settings,
+    load,
+    require_key,
+    settings_of,
+)
+from handinger_tui.settings.shown import shown_settings, shown_url
+from handinger_tui.settings.table import TABLE, Setting, WrongValue, check_base_url, days_of
 
 KEY = "hdg_live_0123456789"
 FILE = """
@@ -32,13 +45,13 @@ def settled(flags: Flags | None = None, file: str = "", **environ: str) -> Setti
 def test_a_price_of_credits_comes_from_the_environment_before_the_file() -> None:
     table = "[spending]\ncredit_usd = 0.01\nweek_usd = 20\nmonth_credits = 500"
     settings = settled(file=table)
-    assert settings.credit_usd == Decimal("0.01")
+    assert settings.prices == Prices((("", Decimal("0.01")),))
     assert [(limit.scope, limit.amount) for limit in settings.spending] == [
         (Scope.WEEK, Decimal(20)),
         (Scope.MONTH, Decimal(500)),
     ]
-    assert settled(file=table, HANDINGER_CREDIT_USD="0.02").credit_usd == Decimal("0.02")
-    assert settled().credit_usd is None
+    assert settled(file=table, HANDINGER_CREDIT_USD="0.02").prices == Prices((("", Decimal("0.02")),))
+    assert settled().prices is None
     with pytest.raises(SettingsError, match=r"spending\.credit_usd"):
         settled(file="[spending]\ncredit_usd = true")
 
@@ -50,9 +63,9 @@ def test_invalid_rules_for_tags_and_projects_are_reported() -> None:
     assert rules.labels(SessionFacts(folder="/home/ada/acme/docs")).project == "acme"
     assert settled().tag_rules == TagRules()
     for table, problem in (
-        ("[tags]\ntea = 'tea'", r"config\.toml, tags\.tea"),
+        ("[tags]\ntea = 'tea'", r"config\.toml, line 2, tags\.tea"),
         ("[tags]\n'two words' = 'title:x'", "two words"),
-        ("[projects]\nacme = 'folder:acme'", r"config\.toml, projects\.acme"),
+        ("[projects]\nacme = 'folder:acme'", r"config\.toml, line 2, projects\.acme"),
         ("tags = 'tea'", "must be a table"),
     ):
         with pytest.raises(SettingsError, match=problem):
@@ -156,12 +169,53 @@ def test_an_invalid_number_names_its_variable(value: str) -> None:
         ("budgett = 'low'", "budget"),
         ("[profiles.work]\napikey = 'x'", "api_key"),
         ("[limits]\nidle_timout = 3", "idle_timeout"),
+        ("theme = 'x'\nBudget = 'low'", "budget"),
     ],
 )
-def test_a_typo_in_the_file_is_named_with_a_suggestion(file: str, hint: str) -> None:
+def test_a_typo_in_the_file_is_named_with_its_line_and_a_suggestion(file: str, hint: str) -> None:
     with pytest.raises(SettingsError) as caught:
         settled(file=file)
     assert hint in caught.value.hint
+    assert f"config.toml, line {1 + file.count(chr(10))}: unknown setting" in caught.value.summary
+
+
+@pytest.mark.parametrize("setting", TABLE, ids=lambda setting: setting.name)
+def test_every_setting_has_a_value_and_its_origin_from_each_of_its_places(setting: Setting) -> None:
+    """Also a wrong value of each names where it stands."""
+    texts = {"profile": "work", "keep_frames": "9 days", "headers": "X-A: 1", "base_url": "https://x.example"}
+    texts["shared.url"] = "postgresql://x.example/limits"
+    texts["spending.currency"] = "0.92 EUR"
+    text = texts.get(setting.name) or (setting.kind.choices or ("3",))[-1]
+    if setting.name == "api_key":
+        text = KEY
+    files = [f'[profiles.work]\napi_key = "{KEY}"\n']
+    places = (
+        [(Flags(local=True), {setting.variable: text}, files[0], setting.variable)]
+        if setting.variable
+        else []
+    )
+    if setting.in_file:
+        *tables, name = setting.path
+        value = {
+            "headers": '{"X-A" = "1"}',
+            "on_done": '["x"]',
+            "on_limit": '["x"]',
+            "key_command": '["x"]',
+            "key_store": "true",
+        }.get(name, f'"{text}"')
+        line = f"{name} = {text if setting.kind.unit else value}\n"
+        file = f"[{tables[0]}]\n{line}{files[0]}" if tables else line + files[0]
+        places.append((Flags(local=True), {}, file, "config file"))
+        if setting.in_profile:
+            places.append((Flags(local=True, profile="work"), {}, f"[profiles.work]\n{line}", "profile work"))
+        wrong = file.replace(line, f"{name} = 2020-01-01\n")
+        with pytest.raises(SettingsError, match=rf"config\.toml, line \d+, {re.escape(setting.name)}"):
+            load(Flags(local=True), {}, wrong)
+    for flags, environ, file, origin in places:
+        given = GivenSettings(flags, environ, ConfigFile.read(file, "config.toml"))
+        [shown] = [one for one in shown_settings(given, settings_of(given)) if one.name == setting.name]
+        assert shown.origin == origin
+        assert shown.value not in (None, shown.default) or setting.name in ("api_key", "base_url", "headers")
 
 
 @pytest.mark.parametrize(
@@ -222,11 +276,11 @@ def test_a_wrong_key_is_refused_and_never_shown(key: str) -> None:
     ("file", "environ", "source"),
     [
         ("", {"HANDINGER_BUDGET": "hihg"}, "HANDINGER_BUDGET: 'hihg'"),
-        ("budget = 'hihg'", {"HANDINGER_GENERATION": "workers"}, "config.toml, budget: 'hihg'"),
+        ("budget = 'hihg'", {"HANDINGER_GENERATION": "workers"}, "config.toml, line 1, budget: 'hihg'"),
         ("", {"HANDINGER_GENERATION": "task"}, "HANDINGER_GENERATION"),
-        ("density = 'x'", {}, "config.toml, density"),
-        ("keep_frames = '0 days'", {}, "config.toml, keep_frames"),
-        ("api_key = 'tiny'", {}, "config.toml, api_key: the API key"),
+        ("density = 'x'", {}, "config.toml, line 1, density"),
+        ("keep_frames = '0 days'", {}, "config.toml, line 1, keep_frames"),
+        ("api_key = 'tiny'", {}, "config.toml, line 1, api_key: the API key"),
         ("api_key = 'hdg_live_0123456'", {"HANDINGER_API_KEY": "tiny"}, "HANDINGER_API_KEY: the API key"),
     ],
 )
@@ -254,9 +308,9 @@ def test_a_secret_is_never_printed() -> None:
      "http://127.evil.example"],
 )  # fmt: skip
 def test_a_bad_address_is_refused(url: str) -> None:
-    with pytest.raises(SettingsError) as caught:
+    with pytest.raises(WrongValue) as caught:
         check_base_url(url)
-    assert "\x1b" not in caught.value.summary
+    assert "\x1b" not in str(caught.value)
 
 
 @pytest.mark.parametrize(
@@ -356,3 +410,28 @@ def test_variables_that_are_empty_or_of_others_are_no_settings() -> None:
     )
     with pytest.raises(SettingsError, match="unknown setting"):
         settled(HANDINGER_SOMETHING="x")
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "mysql://host/limits",
+        "postgresql://host",
+        "postgresql://a:secret@host:port/x",
+        "postgresql://h/x y",
+        "3",
+    ],
+)
+def test_an_address_of_a_database_is_refused_without_being_shown(url: str) -> None:
+    with pytest.raises(SettingsError) as caught:
+        settled(file=f'[shared]\nurl = "{url}"')
+    assert "shared.url: not the address of a PostgreSQL database." in caught.value.summary
+    assert "secret" not in caught.value.text
+
+
+def test_the_password_of_a_database_is_in_no_text() -> None:
+    settings = settled(file='[shared]\nurl = "postgresql://a:secret@host/x?password=hidden"\nhost = "ci-7"')
+    assert settings.shared_url.reveal().startswith("postgresql://a:secret@host/x")
+    assert settings.shared_host == "ci-7"
+    assert "secret" not in repr(settings)
+    assert shown_url(settings.shared_url) == "postgresql://a:…@host/x"

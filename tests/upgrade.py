@@ -49,30 +49,24 @@ def old_wheel(named: str, work: Path) -> Path:
     return build(source, work / "old-wheel")
 
 
-class Environment:
-    """An environment with the dependencies of this interpreter, and a home of its own."""
+class Place:
+    """An installed program, run away from its source, with a home of its own."""
 
-    def __init__(self, folder: Path) -> None:
-        self.home = folder / "home"
-        self.python = folder / "venv" / "bin" / "python"
-        assert run(sys.executable, "-m", "venv", str(folder / "venv")).returncode == 0
-        (packages,) = (folder / "venv" / "lib").glob("python*/site-packages")
-        # Behind its own packages, so that what is installed here comes first.
-        (packages / "dependencies.pth").write_text(sysconfig.get_path("purelib") + "\n")
-
-    def install(self, wheel: Path) -> str:
-        """Install a wheel as a person would, and return the version that then runs."""
-        command = (str(self.python), "-m", "pip", "install", "--quiet", "--no-index", "--no-deps", str(wheel))
-        ended = run(*command)
-        assert ended.returncode == 0, ended.stderr
-        return self.program("--version").stdout.split()[-1]
+    def __init__(self, script: Path, home: Path, **environ: str) -> None:
+        self.script = script
+        self.home = home
+        # PYTHONPATH would put a source in place of what is installed.
+        away = ("HANDINGER_", "PYTHONPATH")
+        kept = {name: value for name, value in os.environ.items() if not name.startswith(away)}
+        self.environ = {**kept, **environ}
 
     def program(self, *words: str, **environ: str) -> subprocess.CompletedProcess[str]:
-        """Run the installed program, away from the source."""
-        kept = {name: value for name, value in os.environ.items() if not name.startswith("HANDINGER_")}
-        variables = {**kept, "HANDINGER_TUI_HOME": str(self.home), **environ}
-        script = self.python.with_name("handinger-tui")
-        return run(str(script), *words, env=variables, cwd=self.home.parent, stdin=subprocess.DEVNULL)
+        variables = {**self.environ, **environ}
+        return run(str(self.script), *words, env=variables, cwd=self.home.parent, stdin=subprocess.DEVNULL)
+
+    @property
+    def version(self) -> str:
+        return self.program("--version").stdout.split()[-1]
 
     def document(self, *words: str) -> dict[str, Any]:
         """What a command prints as JSON."""
@@ -87,31 +81,58 @@ class Environment:
         return history
 
     @contextmanager
-    def service(self) -> Iterator[dict[str, str]]:
+    def service(self, generation: str) -> Iterator[dict[str, str]]:
         """The local worker, as a service with a key: its turns count as paid."""
-        command = [str(self.python), "-m", "handinger_tui", "local", "--json", "--pace", "fast"]
-        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=self.home.parent) as server:
+        command = [str(self.script), "local", "--json", "--pace", "fast"]
+        pipe: dict[str, Any] = {"stdout": subprocess.PIPE, "text": True, "env": self.environ}
+        with subprocess.Popen(command, cwd=self.home.parent, **pipe) as server:
             assert server.stdout is not None
             addresses = json.loads(server.stdout.readline())
+            url = addresses["tasks_url" if generation == "tasks" else "base_url"]
             try:
-                yield {"HANDINGER_BASE_URL": addresses["base_url"], "HANDINGER_API_KEY": addresses["api_key"]}
+                yield {
+                    "HANDINGER_BASE_URL": url,
+                    "HANDINGER_API_KEY": addresses["api_key"],
+                    "HANDINGER_GENERATION": generation,
+                }
             finally:
                 server.terminate()
 
 
-def make_history(place: Environment) -> None:
+class Environment(Place):
+    """One with the dependencies of this interpreter."""
+
+    def __init__(self, folder: Path) -> None:
+        self.python = folder / "venv" / "bin" / "python"
+        home = folder / "home"
+        super().__init__(self.python.with_name("handinger-tui"), home, HANDINGER_TUI_HOME=str(home))
+        assert run(sys.executable, "-m", "venv", str(folder / "venv")).returncode == 0
+        (packages,) = (folder / "venv" / "lib").glob("python*/site-packages")
+        # Behind its own packages, so that what is installed here comes first.
+        (packages / "dependencies.pth").write_text(sysconfig.get_path("purelib") + "\n")
+
+    def install(self, wheel: Path) -> str:
+        """Install a wheel as a person would, and return the version that then runs."""
+        command = (str(self.python), "-m", "pip", "install", "--quiet", "--no-index", "--no-deps", str(wheel))
+        ended = run(*command)
+        assert ended.returncode == 0, ended.stderr
+        return self.version
+
+
+def make_history(place: Place, *generations: str) -> None:
     """Turns of every end, in new sessions and in one that goes on; tags, a title, a limit."""
-    with place.service() as service:
-        for prompt in PROMPTS:
-            place.program("-p", prompt, "--json", **service)
-            place.program("-p", "echo again", "-c", "--json", **service)
-        place.program("-p", "echo free", "--local", "--json")
+    for generation in generations:
+        with place.service(generation) as service:
+            for prompt in PROMPTS:
+                place.program("-p", prompt, "--json", **service)
+                place.program("-p", "echo again", "-c", "--json", **service)
+            place.program("-p", "echo free", "--local", "--json")
     first, second, *_ = (one["session_id"] for one in place.document("sessions")["sessions"])
     assert place.program("sessions", "tag", first, "invoices").returncode == 0
     assert place.program("sessions", "rename", second, "A title").returncode == 0
 
 
-def sums(place: Environment) -> Mapping[str, Any]:
+def sums(place: Place) -> Mapping[str, Any]:
     """All that must not change. Amounts as text: a version may write a number where another writes text."""
     rows = place.document("costs", "--by", "turn")
     sessions = place.document("sessions")["sessions"]
@@ -131,7 +152,7 @@ def sums(place: Environment) -> Mapping[str, Any]:
     }
 
 
-def refused_in_words(place: Environment) -> bool:
+def refused_in_words(place: Place) -> bool:
     """Whether the program refuses to write this history, says why, and leaves its bytes as they are."""
     before = place.history.read_bytes()
     ended = place.program("-p", "echo more", "--local", "--json")
@@ -153,7 +174,7 @@ def main() -> None:
         old, new = old_wheel(named, work), build(ROOT, work / "new-wheel")
         place = Environment(work)
         first = place.install(old)
-        make_history(place)
+        make_history(place, "workers", "tasks")
         before = sums(place)
         assert before["total"]["cost_usd"] not in ("None", "0"), before["total"]
         second = place.install(new)

@@ -6,10 +6,11 @@ import html
 import os
 import re
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from enum import Enum, auto
 from functools import cache
+from http import HTTPStatus
 from typing import Final, NamedTuple
 from urllib.parse import urlsplit
 
@@ -131,6 +132,8 @@ class TransportErrors(NamedTuple):
     unusable_request: tuple[type[Exception], ...]
     """The request cannot be built. The messages may quote secrets, so they are never shown."""
     not_http: type[Exception]
+    proxy: type[Exception]
+    """A proxy refused. The message has its status and its words, which may quote the password."""
 
 
 @cache
@@ -145,6 +148,7 @@ def transport_errors() -> TransportErrors:
         httpx.TimeoutException,
         (httpx.LocalProtocolError, httpx.InvalidURL, ValueError),
         httpx.RemoteProtocolError,
+        httpx.ProxyError,
     )
 
 
@@ -174,9 +178,19 @@ def _unreachable(problem: Exception, origin: str) -> ApiError:
     elif _invalid_http(problem):
         # Only a proxy speaks HTTP before the request; the exception quotes its bytes.
         why = "the proxy sent an invalid HTTP response"
+    elif isinstance(problem, transport_errors().proxy):
+        why = f"the proxy refused: {_status_in(str(problem))}".removesuffix(": ")
     else:
         why = _connect_reason(problem)
     return Unreachable(ErrorKind.CONNECT, f"Cannot reach {origin} ({why}). Nothing was sent.", hint)
+
+
+def _status_in(text: str) -> str:
+    """The HTTP status at the start of a text, with its usual words; "" where there is none."""
+    with suppress(ValueError):
+        status = HTTPStatus(int(text[:3]))
+        return f"{status} {status.phrase}"
+    return ""
 
 
 def _connect_reason(problem: BaseException) -> str:
@@ -348,7 +362,7 @@ def other_generation(
 _FREE: Final = "Nothing was charged."
 _TEXTS: Final[dict[ErrorKind, tuple[str, str]]] = {
     ErrorKind.INVALID: ("The service rejected the request", f"Edit it and send again. {_FREE}"),
-    ErrorKind.AUTH: ("The API key was rejected", f"Set HANDINGER_API_KEY to a valid key. {_FREE}"),
+    ErrorKind.AUTH: ("The API key was rejected", f"Store a valid key: handinger-tui login. {_FREE}"),
     ErrorKind.PAYMENT: ("Out of credits", f"Add credits in the dashboard, then send again. {_FREE}"),
     ErrorKind.FORBIDDEN: ("Not allowed", f"The key is valid but has no access here. {_FREE}"),
     ErrorKind.NOT_FOUND: ("Not found", f"Check the id, the base URL and the API generation. {_FREE}"),

@@ -14,6 +14,7 @@ import os
 import random
 import re
 import sys
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Container, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager, suppress
 from typing import TYPE_CHECKING, Any, Final
@@ -172,6 +173,19 @@ def bad_proxy(problem: Exception) -> SettingsError:
             f"{shown} is a SOCKS proxy, which is not supported.", "Use an http proxy, or unset it."
         )
     return SettingsError(f"{shown} is not a valid proxy address.", "Fix or unset it.")
+
+
+def _check_proxy_ports() -> None:
+    """Refuse a port that no computer has: httpx would try it, and crash.
+
+    Raises:
+        ValueError
+    """
+    from urllib.request import getproxies  # 10 ms: not at startup
+
+    for scheme, address in getproxies().items():
+        if scheme != "no":
+            _ = urlsplit(address if "://" in address else f"http://{address}").port
 
 
 # -- requests ----------------------------------------------------------------------------
@@ -469,7 +483,15 @@ class Transport:
         address = urlsplit(url)
         origin = f"{address.scheme}://{address.netloc.rpartition('@')[2]}"
         policy = ConnectPolicy(self.limits.connect_timeout, first_byte, self.pause, origin)
-        response = await send_with_connect_retry(client, request, policy, attempts)
+        # Of other hosts no path, and never a query: they may hold names and signatures.
+        shown = f"{origin}{address.path}" if self.authorized(url) else origin
+        begun = time.monotonic()
+        try:
+            response = await send_with_connect_retry(client, request, policy, attempts)
+        except ApiError as problem:
+            REQUESTS.debug("%s %s %s, %d ms", method, shown, type(problem).__name__, _ms_since(begun))
+            raise
+        REQUESTS.debug("%s %s %d, %d ms", method, shown, response.status_code, _ms_since(begun))
         try:
             is_success = 200 <= response.status_code < 300
             if not is_success and response.status_code not in accepted_statuses:
@@ -478,6 +500,15 @@ class Transport:
         finally:
             with suppress(*errors.transport_errors().all):
                 await response.aclose()
+
+
+REQUESTS: Final = logging.getLogger("handinger_tui.requests")
+"""A line for each request, without content, headers and keys; `cli.request_log` shows or keeps them."""
+REQUESTS.propagate = False
+
+
+def _ms_since(begun: float) -> int:
+    return round(1000 * (time.monotonic() - begun))
 
 
 class _NoTls:
@@ -522,6 +553,8 @@ def _build_clients(connect_timeout: float, *, secure: bool, direct: bool) -> Cli
         )
 
     try:
+        if not direct:
+            _check_proxy_ports()
         # Every POST opens a new connection: a kept-alive one may be dead, and a POST lost on it in doubt.
         posting = client(httpx.Limits(max_keepalive_connections=0))
         reading = client(httpx.Limits(max_keepalive_connections=4, keepalive_expiry=15))

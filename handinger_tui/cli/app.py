@@ -7,13 +7,12 @@ import os
 import signal
 import sys
 from contextlib import AsyncExitStack, suppress
-from functools import partial
+from functools import partial, reduce
 from importlib import import_module
 from typing import TYPE_CHECKING, Final
 
 from msgspec.structs import replace
 
-from handinger_tui.cli.exit_codes import Exit
 from handinger_tui.cli.local_files import DiskFiles, default_paths, keep_theme, kept_theme
 from handinger_tui.cli.output import has_colors
 from handinger_tui.cli.signals import CODES
@@ -28,9 +27,10 @@ from handinger_tui.ui.themes import by_name, unknown_text
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Sequence
 
     from handinger_tui.cli.early_text import EarlyText
+    from handinger_tui.core.shown_settings import ShownSetting
     from handinger_tui.settings import Settings
 
 SWITCH_S: Final = 0.0005
@@ -52,7 +52,8 @@ def run_app(
         raise SettingsError("Not a terminal.", "Use -p for headless output.")
     if os.name != "nt" and os.environ.get("TERM", "dumb") in ("", "dumb"):
         raise SettingsError(
-            "This terminal cannot show the app (TERM is unset or dumb).", "Use -p for headless output."
+            "This terminal cannot show the app (TERM is unset or dumb).",
+            "Use --plain, or -p for headless output.",
         )
     if settings.keys:
         require_keymap(settings)
@@ -153,13 +154,13 @@ async def _run(
             _leave_on_signals(app)
             await app.run_async(mouse=not getattr(args, "no_mouse", False))
             finished_app = app
-            _ignore_interrupts()
+            ignore_interrupts()
     finally:
         # Also printed when the history cannot be closed, as on a full disk: then it is needed most.
         if finished_app is not None:
             printed = getattr(args, "print_on_exit", None) or settings.print_on_exit
             _say_farewell(finished_app, printed, replayed=args.command == "replay")
-    return finished_app.return_code or Exit.OK
+    return finished_app.return_code or 0
 
 
 def _replaying_app(
@@ -203,7 +204,7 @@ def _leave_on_signals(app: HandingerApp) -> None:
             loop.add_signal_handler(number, partial(quit_app, code))
 
 
-def _ignore_interrupts() -> None:
+def ignore_interrupts() -> None:
     """Ignore SIGINT to the end: the person has quit, and one more Ctrl+C must not cut what is stored then.
 
     The terminal is out of raw mode by now, so keys send signals.
@@ -234,18 +235,40 @@ def app_options(args: argparse.Namespace, settings: Settings, stack: AsyncExitSt
         local=settings.local,
         theme=settings.theme or kept_theme(),
         compact=settings.density == "compact",
+        reduced_motion=settings.motion == "reduced",
+        terminal_caret=settings.caret == "terminal",
         notices=NoticeOptions(settings.notify, settings.on_done, settings.on_limit),
+        settings=SettingFile(args),
         keep_theme=keep_theme,
         keys=settings.keys,
         crash_folder=default_paths().database.parent,
         copy=copy_with_program,
-        conceal=partial(_redact_key, settings),
+        conceal=partial(_redact_secrets, settings),
     )
 
 
-def _redact_key(settings: Settings, text: str) -> str:
-    key = settings.key.reveal()
-    return text.replace(key, "…") if key else text
+class SettingFile:
+    """Implements `ui.ports.SettingStore`; what it needs is loaded with the first look."""
+
+    def __init__(self, args: argparse.Namespace) -> None:
+        self._args = args
+
+    def listed(self) -> Sequence[ShownSetting]:
+        """Every setting, with the options of this start."""
+        from handinger_tui.cli.config_file import listed_settings
+
+        return listed_settings(self._args)
+
+    def change(self, name: str, typed: str | None) -> str:
+        """Write a value, and say so."""
+        from handinger_tui.cli.config_file import change
+
+        return change(name, typed).text
+
+
+def _redact_secrets(settings: Settings, text: str) -> str:
+    secrets = filter(None, (settings.key.reveal(), settings.shared_url.reveal()))
+    return reduce(lambda shown, secret: shown.replace(secret, "…"), secrets, text)
 
 
 def _choose_opening(args: argparse.Namespace) -> tuple[Opening, str | None]:

@@ -25,6 +25,9 @@ FORMATS: Final = ("text", "json", "stream-json")
 BUDGETS: Final = ("low", "standard", "high", "unlimited")
 USAGE: Final = 2
 MIN_SECONDS: Final = 1e-9
+SERVICE: Final = "service"
+"""The title of the options that choose the service."""
+NOTHING_SENT: Final = "Nothing was sent."
 
 
 class UsageExit(SystemExit):
@@ -53,6 +56,14 @@ class _StoreConstNoted(_Noted, argparse._StoreConstAction):
     pass
 
 
+class _StoreTrueNoted(_Noted, argparse._StoreTrueAction):
+    pass
+
+
+class _StoreFalseNoted(_Noted, argparse._StoreFalseAction):
+    pass
+
+
 class _Help(argparse.HelpFormatter):
     """Fills paragraphs; a text of several lines stays as it is."""
 
@@ -74,6 +85,8 @@ class Parser(argparse.ArgumentParser):
         super().__init__(**{"allow_abbrev": False, "formatter_class": _Help, **settings})
         self.register("action", None, _StoreNoted)
         self.register("action", "store_const", _StoreConstNoted)
+        self.register("action", "store_true", _StoreTrueNoted)
+        self.register("action", "store_false", _StoreFalseNoted)
         self.given: dict[str, dict[Any, str]] = {} if given is None else given
         """The values of each option in their order, and how it was spelled. A parser parses once."""
 
@@ -118,23 +131,22 @@ class Parser(argparse.ArgumentParser):
 
     def _nearest_option(self, typed: str) -> str:
         """What a misspelled option may have been; "" for nothing similar."""
-        import difflib  # for errors only
+        from handinger_tui.core.errors import did_you_mean  # for errors only
 
-        names = [name for action in walk(self) for name in action.option_strings]
-        near = difflib.get_close_matches(typed.partition("=")[0], names, 1)
-        return f"Did you mean {near[0]}?" if near else ""
+        # Without the dashes, which are the same in all.
+        names = [name[2:] for one in walk(self) for name in one.option_strings if name.startswith("--")]
+        return did_you_mean(typed.partition("=")[0].strip("-"), names, form="--{}")
 
     def _check_value(self, action: argparse.Action, value: Any) -> None:
         """Refuse a value that is none of the choices, with the nearest one."""
         try:
             super()._check_value(action, value)
         except argparse.ArgumentError as problem:
-            import difflib  # for errors only
+            from handinger_tui.core.errors import did_you_mean  # for errors only
 
-            near = difflib.get_close_matches(str(value), [str(one) for one in action.choices or ()], 1)
-            if not near:
+            if not (hint := did_you_mean(str(value), map(str, action.choices or ()))):
                 raise
-            self.error(str(problem), f"Did you mean {near[0]}?")
+            self.error(str(problem), hint)
 
     def error(self, message: str, hint: str = "") -> NoReturn:
         """Raise UsageExit, which is reported as all errors are."""
@@ -193,7 +205,7 @@ def add_session_argument(parser: argparse.ArgumentParser) -> None:
 
 def add_connection_options(parser: argparse.ArgumentParser) -> None:
     """Add the options that choose the service."""
-    group = parser.add_argument_group("service")
+    group = parser.add_argument_group(SERVICE)
     group.add_argument("--base-url", metavar="URL", help="base URL of the service (or HANDINGER_BASE_URL)")
     group.add_argument(
         "--generation", choices=("workers", "tasks"), help="API generation: workers (default) or tasks"
@@ -203,14 +215,18 @@ def add_connection_options(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--trust-host", action="store_true", help="let the API key go to this host, and remember that"
     )
+    group.add_argument("-v", "--verbose", action="store_true", help="name each request on stderr")
+    group.add_argument("--debug", metavar="FILE", help="add each request to FILE, without content and keys")
 
 
-def add_output_options(parser: argparse.ArgumentParser) -> None:
-    """Add the options of a run that prints the result of a turn."""
+def add_output_options(parser: argparse.ArgumentParser, *, has_answer: bool = True) -> None:
+    """Add the options of a run that prints the result of a turn; `has_answer`: it waits for the answer."""
     group = parser.add_argument_group("headless output")
     add_format_options(group)
-    group.add_argument("-o", "--output", metavar="FILE", help="also save the answer to FILE, a new one")
-    group.add_argument("--force", action="store_true", help="overwrite FILE")
+    if has_answer:
+        group.add_argument("-o", "--output", metavar="FILE", help="also save the answer to FILE, a new one")
+        group.add_argument("--force", action="store_true", help="overwrite FILE")
+    group.add_argument("-q", "--quiet", action="store_true", help="no receipt and no ids on stderr")
     group.add_argument(
         "--timeout", type=_parse_seconds, metavar="SECONDS", help="stop watching after SECONDS"
     )
@@ -235,20 +251,36 @@ def add_limit_options(parser: argparse._ActionsContainer, reached: str) -> None:
     parser.add_argument("--max-credits", type=_parse_amount, metavar="N", help="the same, in credits")
 
 
-def add_message_options(group: argparse._ActionsContainer, reached: str) -> None:
-    """Add what goes with a message. `reached`: the help of the limits."""
+def add_message_options(group: argparse._ActionsContainer) -> None:
+    """Add what goes with a message."""
     group.add_argument("-b", "--budget", choices=BUDGETS, help="budget of the turn")
     group.add_argument(
-        "-f", "--file", action="append", default=[], metavar="PATH", help="attach a file (repeatable)"
+        "-f",
+        "--file",
+        action="append",
+        default=[],
+        metavar="PATH",
+        help="attach a file (repeatable); - attaches standard input",
     )
-    add_limit_options(group, reached)
+    add_limit_options(group, "stop sending once the session has cost this much")
     group.add_argument(
         "--allow-unmeasured", action="store_true", help="send even if a limit cannot be enforced"
+    )
+    group.add_argument(
+        "--allow-unshared", action="store_true", help="send even if shared limits cannot be checked"
     )
 
 
 def add_screen_options(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("screen")
+    group.add_argument(
+        "--plain",
+        "--screen-reader",
+        action="store_true",
+        default=None,
+        help="talk in lines, for screen readers (or ACCESSIBLE)",
+    )
+    group.add_argument("--no-plain", dest="plain", action="store_false", help="use the screen all the same")
     group.add_argument("--no-color", action="store_true", help="no colors (or NO_COLOR)")
     group.add_argument("--no-mouse", action="store_true", help="leave the mouse to the terminal")
     group.add_argument(
@@ -260,7 +292,7 @@ def add_screen_options(parser: argparse.ArgumentParser) -> None:
 
 
 def _parse_amount(text: str) -> Decimal:
-    from handinger_tui.settings import amount_in  # the core, 45 ms, not for --help
+    from handinger_tui.settings.table import amount_in  # the core, 45 ms, not for --help
 
     try:
         return amount_in(text)
@@ -297,20 +329,19 @@ def parse_integer(text: str, rule: str, least: int, most: int) -> int:
 # -- prompts that look like commands -----------------------------------------------------------
 _ACTIONS: Final = {
     **{command.name: command.actions for command in SUBCOMMANDS.values()},
-    "key": ("set", "show", "rm"),
 }
 _APP_COMMANDS: Final = (
     "archive", "attach", "budget", "budgets", "clear", "config", "continue", "copy", "cost", "costs", "data",
     "detach", "details", "doctor", "download", "edit", "editor", "email", "exit", "export", "file", "files",
     "find", "fork", "help", "history", "keys", "ledger", "limit", "limits", "new", "pager", "palette",
     "panels", "pin", "preview", "profile", "project", "quit", "reading", "receipt", "redraw", "rename",
-    "resume", "retry", "runs", "schedule", "schedules", "search", "sessions", "sources", "spending", "stats",
-    "tag", "theme", "untag", "usage", "webhook",
+    "resume", "retry", "runs", "schedule", "schedules", "search", "sessions", "settings", "sources",
+    "spending", "stats", "tag", "theme", "untag", "usage", "webhook",
 )  # fmt: skip
 """Commands of the app."""
 _ADVICE: Final = {
     **{name: f"In the app, use /{name}." for name in _APP_COMMANDS},
-    **dict.fromkeys(("key", "login", "logout"), "Set the key with HANDINGER_API_KEY."),
+    "logout": "Did you mean `handinger-tui key rm`?",
     **dict.fromkeys(("usage", "version"), "Did you mean `handinger-tui --help`?"),
     **{
         word: f"Did you mean `handinger-tui {command}`?"
@@ -433,7 +464,7 @@ def main_parser() -> Parser:
         description="Talk to Handinger workers in the terminal and see what they cost as they work.",
         epilog=f"{_examples_text(EXAMPLES)}\n\n{EPILOG}",
     )
-    parser.consequence = "Nothing was sent."
+    parser.consequence = NOTHING_SENT
     parser.add_argument("prompt", nargs="?", metavar="PROMPT", help="message to send right away")
     parser.add_argument("--version", action="version", version=f"handinger-tui {__version__}")
     session = parser.add_argument_group("session")
@@ -448,7 +479,7 @@ def main_parser() -> Parser:
         "-r", "--resume", nargs="?", const="", metavar="ID", help="resume a session (without ID: choose one)"
     )
     turn = parser.add_argument_group("turn")
-    add_message_options(turn, "stop sending once the session has cost this much")
+    add_message_options(turn)
     turn.add_argument("--detach", action="store_true", help="send, print the ids and exit")
     turn.add_argument("--dry-run", action="store_true", help="show the request and its typical cost only")
     turn.add_argument("--no-history", action="store_true", help="keep no record; limits count this run only")
@@ -482,6 +513,8 @@ def command_parser(name: str) -> Parser:
         description=command.description,
         epilog=_examples_text(command.examples),
     )
+    if name == "send":
+        parser.consequence = NOTHING_SENT
     command.add_arguments(parser)
     for action in parser._actions:
         inner = action.choices if isinstance(action, argparse._SubParsersAction) else {}
@@ -505,6 +538,7 @@ def parse(argv: list[str]) -> argparse.Namespace:
         _check_empty(parser, argv)
         args = parser.parse_args(argv[1:])
         _check_common_options(parser, args)
+        _check_lost(parser, args, implementation(argv[0]).takes or {})
         args.command = argv[0]
         return args
     parser = main_parser()
@@ -577,7 +611,7 @@ def _refuse_commands(parser: Parser, words: list[str]) -> None:
 
 def _refuse_key(parser: Parser, words: list[str]) -> None:
     if any(word.strip().startswith(KEY_PREFIX) for word in words):
-        parser.error("this looks like an API key", "Set it with HANDINGER_API_KEY.")
+        parser.error("this looks like an API key", "Run handinger-tui login, or set HANDINGER_API_KEY.")
 
 
 KEY_PREFIX: Final = "hdg_"
@@ -586,7 +620,7 @@ STANDARD_STREAM: Final = "-"
 """What is typed for standard input or output in place of a text or a file."""
 _DESTINATIONS: Final = (
     *("-w", "--worker", "--task", "-r", "--resume", "--profile", "--base-url"),
-    *("-o", "--output", "--dir"),
+    *("-o", "--output", "--dir", "--debug"),
 )
 
 
@@ -625,6 +659,8 @@ def _check_conflicts(parser: Parser, args: argparse.Namespace) -> None:
         parser.error("--no-history cannot continue a session; use -w ID")
     if args.headless is not None and args.headless and args.prompt:
         parser.error("two prompts given; put the prompt in quotes")
+    if STANDARD_STREAM in args.file and shows_screen(args):
+        parser.error("-f - needs a run without a screen", 'Use: handinger-tui -p "…" -f -')
     if args.detach and args.output:
         parser.error("--detach does not wait for the answer, so -o cannot save it")
     if args.detach and args.local:
@@ -639,6 +675,27 @@ def _check_common_options(parser: Parser, args: argparse.Namespace) -> None:
         parser.error("--local and --base-url name different services; use only one")
     if getattr(args, "output", None) == STANDARD_STREAM:
         _print_only(parser, args)
+
+
+def _check_lost(parser: Parser, args: argparse.Namespace, takes: Mapping[str, str]) -> None:
+    """Exit with an error for an argument that has no effect beside another one (`Implementation.takes`)."""
+    service = next((one._group_actions for one in parser._action_groups if one.title == SERVICE), ())
+    given = [
+        one.option_strings[-1] if one.option_strings else str(one.metavar)
+        for one in parser._actions
+        if (one.option_strings or one.nargs in ("?", "*"))
+        and one not in service
+        and getattr(args, one.dest, one.default) not in (one.default, None, [])
+    ]
+    action = getattr(args, "action", None) or ""
+    for name in [one for one in (*given, action) if one and one in takes] or [""]:
+        left = takes.get(name, " ".join(given)).split()
+        lost = next((one for one in given if one not in (name, *left)), None)
+        if lost is not None:
+            command = "" if name.startswith("-") else f"{parser.prog.split()[-1]} "
+            owners = " or ".join(owner for owner, words in takes.items() if lost in words.split())
+            problem = f"{command}{name} takes no {lost}" if name else f"{lost} needs {owners}"
+            parser.error(problem, f"Omit {lost}.")
 
 
 def _print_only(parser: Parser, args: argparse.Namespace) -> None:

@@ -62,7 +62,7 @@ def _settings(args: argparse.Namespace) -> Iterator[str]:
     changed = [name for name in Settings.__struct_fields__ if getattr(settings, name) != getattr(usual, name)]
     is_usual = settings.base_url in DEFAULT_BASE.values()
     yield f"service: {'the local worker' if settings.local else 'Handinger' if is_usual else 'another host'}"
-    yield f"generation: {settings.generation}; key: {'set' if settings.key else 'none'}"
+    yield f"generation: {settings.generation}; key: {settings.key_source or 'none'}"
     yield f"settings that are not the default: {', '.join(changed) or 'none'}"
 
 

@@ -5,18 +5,15 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-from msgspec.structs import replace
-
 from handinger_tui.cli.exit_codes import Exit
 from handinger_tui.cli.local_files import default_paths
 from handinger_tui.cli.output import put, say
 from handinger_tui.cli.session_choice import chosen_session_id, destination_of, find_target_session
 from handinger_tui.cli.wiring import client_of, open_ledger, turn_client_of
 from handinger_tui.core.documents import AnyJson, Document, LimitPart, Part, SpreadPart, members
+from handinger_tui.core.errors import LimitStop
 from handinger_tui.core.formatting import size
 from handinger_tui.core.jsontext import dump
-from handinger_tui.core.money.limits import Gauge, LimitReached
-from handinger_tui.core.money.typical_cost import TypicalCost
 from handinger_tui.core.safety import clean, clean_json
 from handinger_tui.core.turns.session import Destination, Service, Session
 from handinger_tui.core.turns.turn import Attachment, StartPolicy, TurnRequest
@@ -24,7 +21,6 @@ from handinger_tui.core.turns.turn import Attachment, StartPolicy, TurnRequest
 if TYPE_CHECKING:
     import argparse
 
-    from handinger_tui.core.errors import HandingerError
     from handinger_tui.ledger.ledger import Ledger
     from handinger_tui.settings import Settings
 
@@ -44,9 +40,11 @@ async def _run(
             say(warning)
         session = await _target_session(ledger, args, settings)
         typical_cost = await ledger.charges.typical_cost(
-            session.worker_id or session.stored_worker_id, settings.budget, simulated=settings.local
+            session.worker_id or session.stored_worker_id,
+            settings.budget,
+            simulated=settings.local,
+            prices=settings.prices,
         )
-        typical_cost = replace(typical_cost, credit_usd=settings.credit_usd)
         gauges = await ledger.limits.gauges(session)
         # A local worker ends with its program, so the next message starts a new worker.
         worker_id = None if settings.local else session.worker_id
@@ -55,18 +53,31 @@ async def _run(
             "turn_…", prompt, 0, worker_id, settings.budget, files, stored_worker_id=stored_worker_id
         )
         start = StartPolicy.UNMEASURED if args.allow_unmeasured else StartPolicy.MEASURED
-        reached = await ledger.limits.refusal(session, turn_request, start)
+        reached = await ledger.refusal(session, turn_request, start)
         refusal = ledger.no_history or reached
     finally:
         await ledger.aclose()
     request = _request_part(settings, turn_request)
     if args.output_format in ("json", "stream-json"):
-        put(dump(clean_json(members(_document(request, typical_cost, gauges, refusal)))))
+        usual = UsualCost(
+            budget=typical_cost.budget,
+            usd=typical_cost.usd.part,
+            credits=typical_cost.credits.part,
+            of_other_workers=typical_cost.everywhere,
+        )
+        limits = [gauge.part for gauge in gauges]
+        would_send = refusal is None
+        document = DryRun(request=request, usual=usual, limits=limits, would_send=would_send, sent=False)
+        put(dump(clean_json(members(document))))
     else:
-        put(_result_text(request, typical_cost, gauges, refusal))
+        lines = [*_request_lines(request), f"Cost: {typical_cost.text}.", *(gauge.text for gauge in gauges)]
+        if refusal is not None:
+            reason = refusal.reason if isinstance(refusal, LimitStop) else refusal.summary
+            lines.append(f"It would be blocked: {reason}")
+        put("\n".join(lines))
     if refusal is None:
         return Exit.OK
-    return Exit.PAYMENT if refusal is reached else Exit.LOCAL_IO
+    return Exit.PAYMENT if isinstance(refusal, LimitStop) else Exit.LOCAL_IO
 
 
 async def _target_session(ledger: Ledger, args: argparse.Namespace, settings: Settings) -> Session:
@@ -139,27 +150,7 @@ def _request_part(settings: Settings, turn_request: TurnRequest) -> RequestPart:
     )
 
 
-def _document(
-    request: RequestPart, typical_cost: TypicalCost, gauges: tuple[Gauge, ...], refusal: HandingerError | None
-) -> DryRun:
-    usual = UsualCost(
-        budget=typical_cost.budget,
-        usd=typical_cost.usd.part,
-        credits=typical_cost.credits.part,
-        of_other_workers=typical_cost.everywhere,
-    )
-    return DryRun(
-        request=request,
-        usual=usual,
-        limits=[gauge.part for gauge in gauges],
-        would_send=refusal is None,
-        sent=False,
-    )
-
-
-def _result_text(
-    request: RequestPart, typical_cost: TypicalCost, gauges: tuple[Gauge, ...], refusal: HandingerError | None
-) -> str:
+def _request_lines(request: RequestPart) -> list[str]:
     service = "" if request.url.startswith(request.service) else f"{request.service}; "
     lines = [
         "Dry run: nothing is sent. The request would be:",
@@ -169,10 +160,4 @@ def _result_text(
         f"  {name}: {clean(value) if isinstance(value, str) else dump(value)}"
         for name, value in request.body.items()
     ]
-    lines += [f"  file: {clean(file.name)} ({size(file.size)})" for file in request.files]
-    lines.append(f"Cost: {typical_cost.text}.")
-    lines += [f"{gauge.limit.scope.heading}: {gauge.spent_text}; {gauge.free_text}." for gauge in gauges]
-    if refusal is not None:
-        reason = refusal.reason if isinstance(refusal, LimitReached) else refusal.summary
-        lines.append(f"It would be blocked: {reason}")
-    return "\n".join(lines)
+    return lines + [f"  file: {clean(file.name)} ({size(file.size)})" for file in request.files]

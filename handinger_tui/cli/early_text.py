@@ -57,27 +57,29 @@ class EarlyText:
 
     def keep_early(self, text: str) -> bool:
         """As `keep`, for what the app has not in its prompt yet; False once it has."""
-        if not self._has_app:
-            self._put(text)
-        return not self._has_app
+        with self._busy:
+            # Looked at with the lock: the app may begin to keep its draft in this moment.
+            if not self._has_app:
+                self._put(text)
+            return not self._has_app
 
     def keep(self, text: str) -> None:
         """Put the text on disk, in place of the one before."""
-        self._has_app = True
-        self._put(text)
+        with self._busy:
+            self._has_app = True
+            self._put(text)
 
     def _put(self, text: str) -> None:
-        with self._busy:
-            if not self._folder or text == self._kept:
-                return
-            data = (END if self._is_cut else b"") + text.replace("\0", "").encode(errors="replace") + END
-            try:
-                self._write(data)
-            except OSError:
-                # The end of what a full disk took is missing.
-                self._is_cut = True
-                return
-            self._kept, self._is_cut = text, False
+        if not self._folder or text == self._kept:
+            return
+        data = (END if self._is_cut else b"") + text.replace("\0", "").encode(errors="replace") + END
+        try:
+            self._write(data)
+        except OSError:
+            # The end of what a full disk took is missing.
+            self._is_cut = True
+            return
+        self._kept, self._is_cut = text, False
 
     def _write(self, data: bytes) -> None:
         """Write behind the text before, or to a new file where that is large. Raises OSError."""

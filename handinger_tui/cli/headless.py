@@ -11,22 +11,43 @@ from typing import TYPE_CHECKING, Final
 from msgspec.structs import replace
 
 from handinger_tui.cli import dry_run, signals
+from handinger_tui.cli.args import NOTHING_SENT, STANDARD_STREAM
 from handinger_tui.cli.exit_codes import Exit, exit_of
 from handinger_tui.cli.load_settings import service_settings
-from handinger_tui.cli.local_files import attachment, check_answer_file, default_paths, expand_path, save_text
-from handinger_tui.cli.output import discard, say, sentence
+from handinger_tui.cli.local_files import (
+    attachment,
+    check_answer_file,
+    default_paths,
+    expand_path,
+    piped_file,
+    save_text,
+)
+from handinger_tui.cli.output import discard, note, say, sentence
 from handinger_tui.cli.run_output import PRINTERS, LimitMessages, Printer, progress_of, refusal
-from handinger_tui.cli.session_choice import chosen_session_id, destination_of, find_target_session
-from handinger_tui.cli.wiring import Services, generation_of, new_clock, open_services, opened_replay
-from handinger_tui.core.acts import HoldReason
-from handinger_tui.core.errors import HandingerError, LedgerError, NoHistory, SettingsError
+from handinger_tui.cli.session_choice import chosen_session_id, destination_of, is_worker_busy
+from handinger_tui.cli.wiring import (
+    Services,
+    generation_of,
+    new_clock,
+    open_services,
+    open_target,
+    opened_replay,
+)
+from handinger_tui.core.acts import LOCAL_ENDS, MAY_HAVE_COST, RUNS_ON, HoldReason
+from handinger_tui.core.errors import (
+    HandingerError,
+    LedgerError,
+    NoHistory,
+    SettingsError,
+    SharedUnreachable,
+)
 from handinger_tui.core.formatting import plural
 from handinger_tui.core.money.attribution import MoneyIndex
-from handinger_tui.core.money.limits import LimitReached, LimitReserved, LimitUnmeasured
-from handinger_tui.core.money.reconciliation import restatement_text
+from handinger_tui.core.money.limits import LimitReached
+from handinger_tui.core.money.reconciliation import Restatement
 from handinger_tui.core.receipts import receipt_line
 from handinger_tui.core.safety import clean, clean_line, encodable, one_word
-from handinger_tui.core.turns.session import LOCAL, Service, Session
+from handinger_tui.core.turns.session import LOCAL, Session
 from handinger_tui.core.turns.turn import (
     FREE,
     UNDECIDED,
@@ -68,7 +89,7 @@ def prompt_of(args: argparse.Namespace, max_input_bytes: int) -> str:
         SettingsError: the prompt is empty, or standard input cannot be read.
     """
     typed = args.headless or args.prompt or ""
-    piped = read_input(max_input_bytes, raw=args.raw)
+    piped = "" if STANDARD_STREAM in args.file else read_input(max_input_bytes, raw=args.raw)
     prompt = "\n\n".join(piece for piece in (typed, piped) if piece.strip())
     if not prompt.strip():
         raise SettingsError("The prompt is empty. Nothing was sent.", 'Try: handinger-tui -p "…"')
@@ -98,7 +119,6 @@ class Headless:
         self._session_id = self._turn_id = ""
         self._earlier_turn_ids: set[str] = set()
         """Ids of the turns that the session had before this run."""
-        self._paint_scheduled = False
         self._is_stdout_closed = False
         self._is_handed_over = False
         """Another program sends the message."""
@@ -139,7 +159,7 @@ class Headless:
         self._install_signal_handlers()
         async with self._services() as services:
             target = generation_of(self._settings).target_in(worker_id)
-            session = await self._target_session(services, target)
+            session = await open_target(services, target)
             session = await services.engine.adopt(session.session_id, retry=True)
             self._session_id = session.session_id
             turn = session.sent
@@ -180,7 +200,7 @@ class Headless:
                 self._settings.base_url, stored_worker_id=destination.stored_worker_id
             )
         if destination is not None and destination.target is not None:
-            return await self._target_session(services, destination.target)
+            return await open_target(services, destination.target)
         if args.last or args.resume is not None:
             prefix = None if args.last else args.resume
             session = await services.engine.open(await chosen_session_id(services.ledger, prefix))
@@ -189,18 +209,12 @@ class Headless:
             return session
         return services.engine.new_session(self._settings.base_url)
 
-    async def _target_session(self, services: Services, target: str) -> Session:
-        """Open the stored session of a target; start one if there is none."""
-        service = Service(self._settings.base_url, self._settings.generation)
-        stored = await find_target_session(services.ledger, services.engine.open, target, service)
-        return stored or services.engine.new_session(self._settings.base_url, target)
-
     async def _send_or_store(
         self, services: Services, prompt: str, attachments: tuple[Attachment, ...]
     ) -> str:
         actor = services.engine.actor(self._session_id)
         message = (prompt, self._settings.budget, attachments)
-        is_busy = await self._is_worker_busy(services)
+        is_busy = await is_worker_busy(actor)
         if self._args.command == "send" and (is_busy or actor.session.has_other_at_work("")):
             return await self._send_behind(services, *message)
         if is_busy:
@@ -209,14 +223,16 @@ class Headless:
         try:
             try:
                 return await actor.send(*message, start=start)
-            except (LimitReserved, LimitUnmeasured):
+            except LimitReached as reached:
+                if not reached.may_lift:
+                    raise
                 # The reservation may belong to a turn of a program that crashed, or of an earlier detach.
                 await self._settle_earlier(services)
                 return await actor.send(*message, start=start)
         except LimitReached as reached:
             self._limit_messages.mark_reached(reached.gauge)
             return await actor.store_unsent(*message, refusal(reached))
-        except NoHistory:
+        except (NoHistory, SharedUnreachable):
             raise
         except LedgerError as problem:
             raise NoHistory(problem.summary, NO_HISTORY_HINT) from None
@@ -229,31 +245,24 @@ class Headless:
         Exactly one of the two programs sends it.
         """
         actor, offers = services.engine.actor(self._session_id), services.ledger.offers
-        turn_id, is_offered = await actor.offer(prompt, budget, attachments)
-        if is_offered:
-            try:
-                for _ in range(round(OFFER_S / OFFER_LOOK_S)):
-                    await asyncio.sleep(OFFER_LOOK_S)
-                    if not await offers.is_open(turn_id):
-                        break
-            finally:
-                # Also after a signal: a message that is in the queue here is withdrawn then.
-                self._is_handed_over = not await actor.take_back(turn_id)
-            if self._is_handed_over:
-                return turn_id
+        offering = asyncio.ensure_future(actor.offer(prompt, budget, attachments))
+        try:
+            turn_id, is_offered = await asyncio.shield(offering)
+            for _ in range(round(OFFER_S / OFFER_LOOK_S) if is_offered else 0):
+                await asyncio.sleep(OFFER_LOOK_S)
+                if not await offers.is_open(turn_id):
+                    break
+        finally:
+            # Also after a signal, and if it came while the message was stored: what is in the queue here is
+            # withdrawn then.
+            turn_id, is_offered = await offering
+            self._is_handed_over = is_offered and not await actor.take_back(turn_id)
+        if self._is_handed_over:
+            return turn_id
         say("The worker still runs an earlier message. This one is sent when it has ended; ^C withdraws it.")
         await actor.watch()
         await actor.resume()
         return turn_id
-
-    async def _is_worker_busy(self, services: Services) -> bool:
-        """Whether an earlier turn of the session still runs, by a GET: the message would be refused."""
-        actor = services.engine.actor(self._session_id)
-        if actor.gate.state.busy:
-            # A worker that cannot be read counts as busy.
-            with suppress(HandingerError):
-                await actor.refresh()
-        return actor.gate.state.busy
 
     async def _settle_earlier(self, services: Services) -> None:
         """Settle turns of earlier runs by GETs for a limited time; the next run settles what stays open."""
@@ -327,20 +336,12 @@ class Headless:
 
     # -- printing ----------------------------------------------------------------------
     def _subscribe(self, services: Services) -> None:
-        loop = asyncio.get_running_loop()
-
-        def changed(_session_id: str) -> None:
-            if not self._paint_scheduled:
-                self._paint_scheduled = True
-                loop.call_later(1 / PAINTS_A_SECOND, self._paint, services)
-
-        services.engine.subscribe(changed)
+        services.engine.subscribe_gathered(lambda _ids: self._paint(services), 1 / PAINTS_A_SECOND)
 
     def _print_event(self, event: StreamEvent) -> None:
         self._print(lambda: self._printer.event(event))
 
     def _paint(self, services: Services) -> None:
-        self._paint_scheduled = False
         if self._progress.reported:
             return
         # None: the turn is still being stored. Earlier turns of the session are not printed.
@@ -410,7 +411,7 @@ class Headless:
             return code
         with suppress(LedgerError):
             if news := await services.ledger.charges.news():
-                say(restatement_text(news))
+                say(Restatement.text(news))
             gauges = await services.engine.actor(self._session_id).recount()
             is_running = turn.status is TurnStatus.RUNNING
             self._limit_messages.update(gauges, running=is_running)
@@ -423,16 +424,16 @@ class Headless:
         worker_id = turn.target
         line = receipt_line(session, turn)
         if line:
-            say(line)
+            note(self._args, line)
         for warning in _outcome_remarks(session, turn):
             say(warning)
         ids = {"session": session.session_id, session.kind: clean_line(worker_id or "")}
         if where := " · ".join(f"{kind} {one}" for kind, one in ids.items() if one):
-            say(where)
+            note(self._args, where)
         if turn.status is TurnStatus.RUNNING and self._settings.local:
-            say("The local worker ends with this program, and the turn with it.")
+            say(LOCAL_ENDS)
         elif turn.status is TurnStatus.RUNNING and worker_id:
-            say("The worker is still running and may keep charging.")
+            say(RUNS_ON)
             say(f"Watch it: handinger-tui attach {one_word(worker_id)}")
         if self._is_handed_over:
             say("Queued: the program that watches this session sends it when the running message has ended.")
@@ -501,7 +502,7 @@ def _outcome_remarks(session: Session, turn: Turn) -> list[str]:
 
 def _charge_remark(turn: Turn, may_have_been_charged: bool) -> str:
     if may_have_been_charged:
-        return "You may have been charged."
+        return MAY_HAVE_COST
     # The message of one that was not sent says so.
     free = "" if turn.status is TurnStatus.NOT_SENT else "Nothing was charged. "
     return f"{free}It is safe to send again." if exit_of(turn) is Exit.NOT_SENT else free.rstrip()
@@ -509,7 +510,7 @@ def _charge_remark(turn: Turn, may_have_been_charged: bool) -> str:
 
 _FIRST: Final = {
     ErrorKind.INVALID: "Change the message, then send it again.",
-    ErrorKind.AUTH: "Set HANDINGER_API_KEY to a valid key. See: handinger-tui doctor",
+    ErrorKind.AUTH: "Store a valid key: handinger-tui login. See: handinger-tui doctor",
     ErrorKind.PAYMENT: "Add credits in the dashboard, then send it again.",
     ErrorKind.FORBIDDEN: "Use another key or another worker.",
     ErrorKind.TOO_LARGE: "Shorten the message or attach less, then send it again.",
@@ -547,15 +548,16 @@ def run_turn(args: argparse.Namespace) -> int:
     # Free checks come before the wait for standard input.
     if args.output:
         check_answer_file(args.output, force=args.force)
-    attachments = signals.wait_for(lambda: tuple(attachment(path) for path in args.file))
-    prompt = signals.wait_for(lambda: prompt_of(args, settings.limits.max_input_bytes))
-    progress_of(args).draft = prompt
-    if args.dry_run:
-        return dry_run.run(args, settings, prompt, attachments)
-    if settings.local:
-        say("This is the local demo worker, not a Handinger worker.")
-    headless = Headless(args, settings)
-    return signals.run(lambda: headless.turn(prompt, attachments))
+    with piped_file(args.file) as paths:
+        attachments = signals.wait_for(lambda: tuple(attachment(path) for path in paths))
+        prompt = signals.wait_for(lambda: prompt_of(args, settings.limits.max_input_bytes))
+        progress_of(args).draft = prompt
+        if args.dry_run:
+            return dry_run.run(args, settings, prompt, attachments)
+        if settings.local:
+            note(args, "This is the local demo worker, not a Handinger worker.")
+        headless = Headless(args, settings)
+        return signals.run(lambda: headless.turn(prompt, attachments))
 
 
 def run_attach(args: argparse.Namespace) -> int:
@@ -590,7 +592,7 @@ def read_input(max_bytes: int, *, raw: bool) -> str:
         data = sys.stdin.buffer.read(max_bytes + 1)
     except OSError as problem:
         raise SettingsError(
-            f"Cannot read standard input: {problem.strerror or problem}.", "Nothing was sent."
+            f"Cannot read standard input: {problem.strerror or problem}.", NOTHING_SENT
         ) from None
     finally:
         timer.cancel()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shlex
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
@@ -12,8 +13,8 @@ from handinger_tui.cli.local_files import config_text, default_paths, is_open_to
 from handinger_tui.cli.output import say
 from handinger_tui.cli.trust import require_trust
 from handinger_tui.core.errors import SettingsError
-from handinger_tui.core.tags import NO_TAG_RULES, TagRules
-from handinger_tui.settings import Flags, Settings, load, require_key
+from handinger_tui.core.safety import Secret
+from handinger_tui.settings import ConfigFile, Flags, GivenSettings, Settings, require_key, settings_of
 
 if TYPE_CHECKING:
     import argparse
@@ -30,6 +31,22 @@ def settings_for(args: argparse.Namespace | None, *, keyless: bool = True) -> Se
     Raises:
         SettingsError
     """
+    given = given_settings(args)
+    settings = settings_of(given)
+    if not keyless:
+        require_key(settings, given.flags)
+    return settings
+
+
+def given_settings(args: argparse.Namespace | None) -> GivenSettings:
+    """Return what options, environment and config file give. Raises SettingsError: a file that is no TOML.
+
+    From here on the key may be in memory, and what a crash of the interpreter leaves must not have it.
+    """
+    with suppress(ImportError, OSError, ValueError):
+        import resource  # not on Windows
+
+        resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))
     config = default_paths().config
     flags = Flags(
         base_url=getattr(args, "base_url", None),
@@ -40,12 +57,10 @@ def settings_for(args: argparse.Namespace | None, *, keyless: bool = True) -> Se
         max_wait=getattr(args, "timeout", None),
         max_cost=getattr(args, "max_cost", None),
         max_credits=getattr(args, "max_credits", None),
-        of_worker=getattr(args, "command", "") == "attach",
+        allow_unshared=getattr(args, "allow_unshared", False),
+        command=getattr(args, "command", None) or "",
     )
-    settings = load(flags, os.environ, config_text(config), str(config))
-    if not keyless:
-        require_key(settings, flags)
-    return settings
+    return GivenSettings(flags, os.environ, ConfigFile.read(config_text(config), str(config)))
 
 
 def service_settings(args: argparse.Namespace | None) -> Settings:
@@ -56,11 +71,24 @@ def service_settings(args: argparse.Namespace | None) -> Settings:
     Raises:
         SettingsError: also if no key is set, or it would go to a host that the person was not asked about.
     """
-    settings = settings_for(args, keyless=False)
+    settings = with_key(settings_for(args, keyless=False))
     require_trust(args, settings)
     warning = key_warning(settings)
     if warning is not None:
         say(warning)
+    return settings
+
+
+def with_key(settings: Settings) -> Settings:
+    """Return the settings with the key, also where a command or the key store has to be asked for it.
+
+    Raises:
+        SettingsError: they did not give it.
+    """
+    if settings.key_source and not settings.key:
+        from handinger_tui.cli.stored_key import stored_key  # few keep it there
+
+        settings = replace(settings, key=Secret(stored_key(settings)))
     return settings
 
 
@@ -72,35 +100,30 @@ def key_warning(settings: Settings) -> str | None:
     return None
 
 
-def limit_rules(now_ms: Callable[[], int]) -> LimitRules:
-    """Return the limits of the settings, for a look at the history: invalid settings do not block it.
+def valid_settings() -> Settings | None:
+    """Return the settings for a look at the past; None for invalid ones, which are reported."""
+    try:
+        return settings_for(None)
+    except SettingsError as problem:
+        say(f"The settings are not applied: {problem.summary}")
+        return None
 
-    The next turn reports them.
-    """
+
+def limit_rules(settings: Settings | None, now_ms: Callable[[], int]) -> LimitRules:
+    """Return the limits of the settings, and its rules of tags and projects; see `valid_settings`."""
     from handinger_tui.ledger.charges.limits import LimitRules  # with the history
 
     rules = LimitRules(now_ms=now_ms)
-    try:
-        settings = settings_for(None)
-    except SettingsError:
-        return rules
+    return rules if settings is None else by_settings(rules, settings)
+
+
+def by_settings(rules: LimitRules, settings: Settings) -> LimitRules:
+    """Return `rules` with the limits of the settings."""
     return replace(
         rules,
         limits=settings.spending,
         simulated=settings.local,
-        credit_usd=settings.credit_usd,
+        prices=settings.prices or rules.prices,
         never_reported=settings.never_reported,
         tag_rules=settings.tag_rules,
     )
-
-
-def tag_rules() -> TagRules:
-    """Return the rules of tags and projects, for commands that need no other setting.
-
-    Invalid settings do not block a look at past sessions and costs; that rules are missing is reported.
-    """
-    try:
-        return settings_for(None).tag_rules
-    except SettingsError as problem:
-        say(f"Rules for tags and projects are not applied: {problem.summary}")
-        return NO_TAG_RULES

@@ -8,7 +8,8 @@ import mimetypes
 import os
 import stat
 import sys
-from collections.abc import Callable, Iterator
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from itertools import islice
 from pathlib import Path
@@ -16,6 +17,7 @@ from typing import BinaryIO, Final
 
 from msgspec import Struct
 
+from handinger_tui.cli.args import NOTHING_SENT
 from handinger_tui.core.errors import AttachmentProblem, LocalFileError, NoSuchFile, SettingsError
 from handinger_tui.core.safety import clean, clean_line
 from handinger_tui.core.turns.turn import Attachment
@@ -220,6 +222,20 @@ def new_file(path_text: str, *, force: bool) -> Path:
     return target
 
 
+def make_folder(folder: Path) -> None:
+    """Create a folder where there is none.
+
+    Raises:
+        LocalFileError: it cannot be created.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as problem:
+        raise LocalFileError(
+            f"Cannot create {folder}: {problem.strerror or problem}.", "Choose another folder."
+        ) from None
+
+
 def save_new_file(target: Path, data: bytes, *, force: bool) -> None:
     """Write a file atomically. An existing one is replaced only with `force`.
 
@@ -322,7 +338,58 @@ def keep_theme(name: str) -> None:
 MAX_ATTACHMENT_BYTES: Final = 512 << 20
 _BLOCK: Final = 1 << 20
 _EXTRA_TYPES: Final = {".jsonl": "application/x-ndjson", ".md": "text/markdown", ".toml": "application/toml"}
-_NOTHING_SENT: Final = "Nothing was sent."
+
+
+@contextmanager
+def piped_file(paths: Sequence[str]) -> Iterator[list[str]]:
+    """Let "-" among the files to attach be standard input, as a file that is there for the block.
+
+    Raises:
+        SettingsError: it is named twice, or stdin is a terminal.
+        AttachmentProblem: it cannot be read or kept, or is too large.
+    """
+    if "-" not in paths:
+        yield list(paths)
+        return
+    if paths.count("-") > 1 or sys.stdin.isatty():
+        raise SettingsError(
+            f"-f - attaches what is piped into this program, once. {NOTHING_SENT}",
+            'Use: PROGRAM | handinger-tui -p "…" -f -',
+        )
+    with tempfile.TemporaryDirectory(prefix="handinger-tui-") as folder:
+        try:
+            data = sys.stdin.buffer.read(MAX_ATTACHMENT_BYTES + 1)
+        except OSError as problem:
+            raise _not_kept("standard input", problem) from None
+        path = keep(data, f"input.{'txt' if _is_text(data) else 'bin'}", folder)
+        yield [path if one == "-" else one for one in paths]
+
+
+def keep(data: bytes, name: str, folder: str) -> str:
+    """Keep what came without a file below `folder`, so that it has this name; returns its path.
+
+    Raises:
+        AttachmentProblem
+    """
+    try:
+        path = os.path.join(tempfile.mkdtemp(dir=folder), name)
+        with open(path, "xb") as file:
+            file.write(data)
+    except OSError as problem:
+        raise _not_kept(clean_line(name, 100), problem) from None
+    return path
+
+
+def _not_kept(what: str, problem: OSError) -> AttachmentProblem:
+    reason = problem.strerror or "unknown"
+    return AttachmentProblem(f"Cannot keep {what}: {reason}. {NOTHING_SENT}", "Attach a file instead.")
+
+
+def _is_text(data: bytes) -> bool:
+    try:
+        return "\0" not in data.decode("utf-8")
+    except UnicodeError:
+        return False
 
 
 def attachment(path_text: str) -> Attachment:
@@ -335,7 +402,7 @@ def attachment(path_text: str) -> Attachment:
     """
     displayed_path = clean_line(path_text, 200)
     if not path_text:
-        raise AttachmentProblem(f"No file given. {_NOTHING_SENT}", "Use a path.")
+        raise AttachmentProblem(f"No file given. {NOTHING_SENT}", "Use a path.")
     path = Path(path_text)
     try:
         path = path.expanduser()
@@ -343,9 +410,9 @@ def attachment(path_text: str) -> Attachment:
             digest = _digest(file, size, displayed_path)
         resolved = str(path.resolve())
     except FileNotFoundError:
-        missing = f"File not found: {displayed_path}. {_NOTHING_SENT}"
+        missing = f"File not found: {displayed_path}. {NOTHING_SENT}"
         if path.is_symlink():
-            missing = f"{displayed_path} is a link to a missing file. {_NOTHING_SENT}"
+            missing = f"{displayed_path} is a link to a missing file. {NOTHING_SENT}"
         raise NoSuchFile(missing, "Check the path.") from None
     except (OSError, ValueError, RuntimeError) as problem:
         raise _unreadable_problem(problem, displayed_path) from None
@@ -357,19 +424,19 @@ def _unreadable_problem(problem: Exception, displayed_path: str) -> AttachmentPr
     number = getattr(problem, "errno", None)
     if number == errno.EISDIR:
         return AttachmentProblem(
-            f"{displayed_path} is a folder. {_NOTHING_SENT}", "Attach its files one by one."
+            f"{displayed_path} is a folder. {NOTHING_SENT}", "Attach its files one by one."
         )
     if number in (errno.ENXIO, errno.EINVAL):
-        return AttachmentProblem(f"{displayed_path} is not a regular file. {_NOTHING_SENT}", "Choose a file.")
+        return AttachmentProblem(f"{displayed_path} is not a regular file. {NOTHING_SENT}", "Choose a file.")
     reason = os.strerror(number) if number else "not a usable path"
-    return AttachmentProblem(f"Cannot read {displayed_path}: {reason}. {_NOTHING_SENT}", "Check the path.")
+    return AttachmentProblem(f"Cannot read {displayed_path}: {reason}. {NOTHING_SENT}", "Check the path.")
 
 
 def _digest(file: BinaryIO, size: int, displayed_path: str) -> str:
     """Read the file and return its SHA-256 digest."""
     if size > MAX_ATTACHMENT_BYTES:
         raise AttachmentProblem(
-            f"{displayed_path} is {size:,} bytes; the maximum is {MAX_ATTACHMENT_BYTES:,}. {_NOTHING_SENT}",
+            f"{displayed_path} is {size:,} bytes; the maximum is {MAX_ATTACHMENT_BYTES:,}. {NOTHING_SENT}",
             "Send a smaller part of it.",
         )
     import hashlib  # loads OpenSSL, 2 MB, which a start has no use for
@@ -380,7 +447,7 @@ def _digest(file: BinaryIO, size: int, displayed_path: str) -> str:
         count += len(block)
     if count != size:
         raise AttachmentProblem(
-            f"{displayed_path} is changing or is not a regular file. {_NOTHING_SENT}",
+            f"{displayed_path} is changing or is not a regular file. {NOTHING_SENT}",
             "Attach it when it is complete.",
         )
     return digest.hexdigest()

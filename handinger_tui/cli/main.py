@@ -11,6 +11,7 @@ import codecs
 import gc
 import io
 import os
+import stat
 import sys
 import time
 
@@ -20,7 +21,7 @@ TYPE_CHECKING = False
 """Type checkers treat this name like `typing.TYPE_CHECKING`; importing `typing` takes 3 ms."""
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from types import TracebackType
     from typing import Any, Final
 
@@ -30,6 +31,8 @@ TERMINATED: Final = 143
 USAGE: Final = 2
 SIGNALS_MODULE: Final = "handinger_tui.cli.signals"
 """The signals module, not imported before the early prompt. If it is not loaded, no handler is installed."""
+LOG_MODULE: Final = "handinger_tui.cli.request_log"
+"""The module of --verbose and --debug, imported for them only."""
 SCREEN_OPTIONS: Final = {
     "-c": "last",
     "--continue": "last",
@@ -133,14 +136,15 @@ def _check_interrupts() -> None:
 
 
 def _run_command(words: list[str]) -> int:
+    if words == ["--version"]:
+        sys.stdout.write(f"handinger-tui {__version__}\n")
+        return 0
     args = None
     try:
-        if words == ["--version"]:
-            sys.stdout.write(f"handinger-tui {__version__}\n")
-            return 0
         _check_descriptors()
         _check_time_zone()
-        if SCREEN_OPTIONS.keys() >= set(words):
+        may_be_plain = _may_be_plain(os.environ)
+        if SCREEN_OPTIONS.keys() >= set(words) and not may_be_plain:
             return _show_screen(words, lambda: screen_options(words))
         from handinger_tui.cli import signals  # not before the early prompt
 
@@ -149,8 +153,11 @@ def _run_command(words: list[str]) -> int:
         from handinger_tui.cli import args as command_line  # argparse, 15 ms
 
         args = command_line.parse(words)
-        if command_line.shows_screen(args):
-            return _show_screen(words, lambda: args)
+        has_screen = command_line.shows_screen(args)
+        _log_requests(args, has_screen=has_screen)
+        if has_screen:
+            code = _talk_in_lines(args) if may_be_plain or getattr(args, "plain", False) else None
+            return _show_screen(words, lambda: args) if code is None else code
         if args.command:
             return command_line.run_command(args)
         from handinger_tui.cli.headless import run_turn  # httpx, 250 ms, not for --help
@@ -166,8 +173,17 @@ def _run_command(words: list[str]) -> int:
             raise
         return code
     finally:
-        if SIGNALS_MODULE in sys.modules:
-            sys.modules[SIGNALS_MODULE].restore()
+        for name in (SIGNALS_MODULE, LOG_MODULE):
+            if name in sys.modules:
+                sys.modules[name].restore()
+
+
+def _log_requests(args: argparse.Namespace, *, has_screen: bool) -> None:
+    """Show or keep the requests of this run where its options say so. Raises HandingerError."""
+    if getattr(args, "verbose", False) or getattr(args, "debug", None):
+        from handinger_tui.cli import request_log  # rarely wanted
+
+        request_log.begin(args, has_screen=has_screen)
 
 
 PIPES: Final = 12
@@ -196,6 +212,76 @@ def _check_time_zone() -> None:
         raise SettingsError(
             "The time zone in TZ is 24 hours or more from UTC.", "Set TZ to a name such as Europe/Berlin."
         )
+
+
+def _may_be_plain(environ: Mapping[str, str]) -> bool:
+    """Whether plain mode may be asked for without an option: the settings decide before anything is drawn."""
+    return bool(
+        environ.get("HANDINGER_PLAIN", "").strip()
+        or is_accessible(environ)
+        or environ.get("TERM", "dumb") in {"", "dumb"}
+        or _has_plain_setting(environ)
+    )
+
+
+def is_accessible(environ: Mapping[str, str]) -> bool:
+    """Whether ACCESSIBLE asks programs for output that can be read out."""
+    return environ.get("ACCESSIBLE", "").strip().lower() not in {"", "0", "false"}
+
+
+MOST_CONFIG_BYTES: Final = 1 << 20
+"""A larger config file is refused when it is loaded."""
+
+
+def _has_plain_setting(environ: Mapping[str, str]) -> bool:
+    """Whether the config file has a line about plain mode; its TOML is read later."""
+    home = environ.get("HANDINGER_TUI_HOME", "").strip()
+    named = "" if sys.platform == "darwin" else environ.get("XDG_CONFIG_HOME", "").strip()
+    usual = "~/Library/Application Support" if sys.platform == "darwin" else "~/.config"
+    folder = os.path.expanduser(home or os.path.join(named or usual, "handinger-tui"))
+    try:
+        # A pipe must not be waited for, and a device has no end: both are reported when it is loaded.
+        handle = os.open(os.path.join(folder, "config.toml"), os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
+        with open(handle, "rb") as file:
+            if not stat.S_ISREG(os.fstat(handle).st_mode):
+                return False
+            lines = file.read(MOST_CONFIG_BYTES).splitlines()
+    except OSError:
+        return False
+    return any(line.lstrip().startswith(b"plain") for line in lines)
+
+
+def _talk_in_lines(args: argparse.Namespace) -> int | None:
+    """Run plain mode if the settings ask for it and return the exit code, else None."""
+    from handinger_tui.cli import signals
+    from handinger_tui.cli.load_settings import settings_for, with_key  # tomllib, not for --help
+
+    settings = settings_for(args)
+    is_terminal = sys.stdin.isatty() and sys.stdout.isatty()
+    why = plain_reason(getattr(args, "plain", None), settings.plain, os.environ, is_terminal=is_terminal)
+    if not why:
+        return None
+    signals.release()
+    from handinger_tui.cli.plain import run_plain  # the client, 250 ms
+
+    return run_plain(args, with_key(settings), why)
+
+
+def plain_reason(option: bool | None, setting: str, environ: Mapping[str, str], *, is_terminal: bool) -> str:
+    """What asks for plain mode; "" for nothing. Without a terminal it has to be asked for by its name.
+
+    `option`: --plain, --no-plain or none of them; `setting`: that of the environment, else of the file.
+    """
+    has_variable = bool(environ.get("HANDINGER_PLAIN", "").strip())
+    if option is not None:
+        return "--plain" if option else ""
+    if not has_variable and is_terminal and is_accessible(environ):
+        return "ACCESSIBLE"
+    if setting != "auto":
+        return "" if setting == "off" else "HANDINGER_PLAIN" if has_variable else "the config file"
+    terminal = environ.get("TERM", "")
+    is_dumb = is_terminal and os.name != "nt" and terminal in {"", "dumb"}
+    return (f"TERM={terminal}" if terminal else "TERM, which is not set") if is_dumb else ""
 
 
 def screen_options(words: list[str]) -> argparse.Namespace:
@@ -234,11 +320,11 @@ def _show_screen(words: list[str], parse_options: Callable[[], argparse.Namespac
     os.environ.setdefault("TEXTUAL_FPS", "240")
     try:
         from handinger_tui.cli.app import run_app  # Textual, 150 ms
-        from handinger_tui.cli.load_settings import settings_for  # tomllib, not for --help
+        from handinger_tui.cli.load_settings import settings_for, with_key  # tomllib, not for --help
 
         _check_interrupts()
         args = parse_options()
-        return run_app(args, settings_for(args), frame, kept)
+        return run_app(args, with_key(settings_for(args)), frame, kept)
     finally:
         if frame is not None:
             frame.put_back()

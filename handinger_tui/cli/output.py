@@ -59,6 +59,12 @@ def say(text: str) -> None:
         discard(sys.stderr)
 
 
+def note(args: argparse.Namespace, text: str) -> None:
+    """Print a line to stderr that `--quiet` leaves out."""
+    if not getattr(args, "quiet", False):
+        say(text)
+
+
 def discard(stream: TextIO) -> None:
     """Redirect a stream to the null device, also for what the interpreter flushes at exit."""
     with suppress(OSError):

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final, Literal, TextIO
 from msgspec.structs import replace
 
 from handinger_tui.cli import signals
-from handinger_tui.cli.args import UsageExit, parse, typed_prompt
+from handinger_tui.cli.args import NOTHING_SENT, UsageExit, parse, shows_screen, typed_prompt
 from handinger_tui.cli.commands import SUBCOMMANDS
 from handinger_tui.cli.exit_codes import Exit, exit_of_kind
 from handinger_tui.cli.output import conceal_keys, discard, say, sentence
@@ -186,17 +186,18 @@ UNKNOWN: Final = {Unit.USD: "the cost is unknown", Unit.CREDITS: "the credits ar
 class LimitMessages:
     """Prints for each limit at most once that it is near and at most once that it is reached."""
 
-    def __init__(self) -> None:
+    def __init__(self, write: Callable[[str], object] = say) -> None:
+        self._write = write
         self._shown = LimitNotices()
 
     def update(self, gauges: Iterable[Gauge], *, running: bool) -> None:
         """Print messages for limits whose state has risen since the last call."""
         for gauge in self._shown.take_new("", [*gauges]):
             if not gauge.reached:
-                say(gauge.near_text)
+                self._write(gauge.near_text)
             else:
-                say(gauge.reached_in(running=running))
-                say(f"New messages are blocked. {gauge.limit.raise_hint}")
+                self._write(gauge.reached_in(running=running))
+                self._write(f"New messages are blocked. {gauge.limit.raise_hint}")
 
     def mark_reached(self, gauge: Gauge) -> None:
         """Record that a refusal has already reported this limit as reached."""
@@ -292,10 +293,10 @@ def end_early(problem: BaseException, words: Sequence[str], args: argparse.Names
         say(f"handinger-tui: {problem.message}")
         say(problem.hint)
         fault, code = Fault(ErrorKind.SETTINGS, problem.message, may_have_been_charged=False), Exit.USAGE
-    elif isinstance(problem, HandingerError):
-        fault, code = _fault_of(problem), report(problem)
-    elif (limit_error := _limit_error(problem)) is not None:
-        fault, code = _fault_of(limit_error), report(limit_error)
+    elif (error := _error_of(problem)) is not None:
+        if _sends_nothing_more(words, args) and NOTHING_SENT not in error.text:
+            error.summary = f"{sentence(error.summary)} {NOTHING_SENT}"
+        fault, code = _fault_of(error), report(error)
     elif code is None and isinstance(problem, Exception) and not isinstance(problem, OSError):
         # A defect of ours. Its traceback follows on stderr; whoever reads JSON gets an object all the same.
         fault = Fault(
@@ -311,8 +312,19 @@ def end_early(problem: BaseException, words: Sequence[str], args: argparse.Names
     return code
 
 
-def _limit_error(problem: BaseException) -> LocalFileError | None:
-    """The error to show where the system allows too few open files or threads, else None."""
+def _sends_nothing_more(words: Sequence[str], args: argparse.Namespace | None) -> bool:
+    """Whether a run without a screen was to send a message, and ends without a request."""
+    if words and words[0] in SUBCOMMANDS and words[0] != "send":
+        return False
+    if args is None:
+        return not {"-p", "--print", "send"}.isdisjoint(words)
+    return progress_of(args).turn_id is None and not shows_screen(args)
+
+
+def _error_of(problem: BaseException) -> HandingerError | None:
+    """The error to show, also where the system allows too few open files or threads, else None."""
+    if isinstance(problem, HandingerError):
+        return problem
     if isinstance(problem, OSError) and problem.errno in DESCRIPTOR_ERRORS:
         return LocalFileError("Too few open files allowed (ulimit -n).", "Raise the limit: ulimit -n 256")
     # The text of Python; the exception has no type or number of its own.
@@ -331,14 +343,24 @@ def end_output(problem: OSError, words: Sequence[str]) -> int:
         what = f"Failed at {problem.filename!r}" if problem.filename else "Cannot write the output"
         say(f"{what}: {problem.strerror or problem}.")
     discard(sys.stdout)
+    return Exit.OK if is_closed and only_prints(words) else Exit.LOCAL_IO
+
+
+def only_prints(words: Sequence[str]) -> bool:
+    """Whether a command does nothing but print: a reader that closes the pipe early is then no error."""
+    if not PRINTING.isdisjoint(words):
+        return True
     command = SUBCOMMANDS.get(words[0]) if words else None
-    lists = command is not None and (command.only_lists or list(words[1:2]) == ["list"])
-    is_help = not HELP.isdisjoint(words)
-    return Exit.OK if is_closed and (lists or is_help) else Exit.LOCAL_IO
+    if command is None or command.only_lists or not command.actions:
+        return command is not None and command.only_lists
+    action = words[1] if words[1:2] and words[1] in command.actions else command.actions[0]
+    return action in FACTS
 
 
-HELP: Final = frozenset({"-h", "--help", "--version"})
-"""Options that print a text and do nothing else: a reader that closes the pipe early is then no error."""
+PRINTING: Final = frozenset({"-h", "--help", "--version", "--dry-run"})
+"""Options with which nothing but a text is printed."""
+FACTS: Final = frozenset({"list", "show", "path", "schema", "validate", "deliveries"})
+"""Actions that change nothing. The first action of a command is what it does without one."""
 
 
 _OF_THIS_MACHINE: Final = (LedgerError, LocalFileError, AttachmentProblem)

@@ -1,13 +1,14 @@
-"""Which stored session a command means: the last one, a beginning of an id, or the one of a worker."""
+"""Which stored session a command means (the last, by its id, of a worker), and whether its worker is busy."""
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
 from handinger_tui.api.generations import GENERATIONS, last_id_in
-from handinger_tui.core.errors import SettingsError
+from handinger_tui.core.errors import HandingerError, SettingsError
 from handinger_tui.core.safety import clean
 from handinger_tui.core.turns.session import Destination, Service, Session
 from handinger_tui.ledger.ledger import Ledger
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Awaitable, Callable
 
+    from handinger_tui.engine.session_actor import SessionActor
     from handinger_tui.settings import Settings
 
 _HINT = "See: handinger-tui sessions"
@@ -77,6 +79,15 @@ async def find_target_session(
     """Return the newest stored session of a target of that service, by `load`; None if there is none."""
     session_id = await ledger.history.of_worker(target, service)
     return None if session_id is None else await load(session_id)
+
+
+async def is_worker_busy(actor: SessionActor) -> bool:
+    """Whether an earlier turn of the session still runs, by a GET: a message would be refused."""
+    if actor.gate.state.busy:
+        # A worker that cannot be read counts as busy.
+        with suppress(HandingerError):
+            await actor.refresh()
+    return actor.gate.state.busy
 
 
 def destination_of(args: argparse.Namespace, settings: Settings) -> Destination | None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import os
+import socket
+import sys
 import time
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import cache, partial
@@ -20,13 +22,14 @@ from handinger_tui.api.response import ResponseLimits
 from handinger_tui.api.stored_workers import TemplateClient
 from handinger_tui.api.tasks import TaskClient
 from handinger_tui.cli import signals
-from handinger_tui.cli.load_settings import service_settings
+from handinger_tui.cli.load_settings import by_settings, service_settings
 from handinger_tui.cli.local_files import Paths, default_paths
 from handinger_tui.cli.output import say
-from handinger_tui.cli.session_choice import load_unique
+from handinger_tui.cli.session_choice import find_target_session, load_unique
 from handinger_tui.core.errors import LedgerError, NoRoom, SettingsError
 from handinger_tui.core.formatting import plural
 from handinger_tui.core.safety import Secret
+from handinger_tui.core.turns.session import Service, Session
 from handinger_tui.core.turns.turn import SETTLE_MS, Trigger, TurnStatus
 from handinger_tui.engine.engine import Engine
 from handinger_tui.engine.ports import RetryPolicy
@@ -42,11 +45,13 @@ if TYPE_CHECKING:
     from handinger_tui.api.generations import TurnClient
     from handinger_tui.api.schedules import ScheduleClient
     from handinger_tui.core.dialects.events import StreamEvent
+    from handinger_tui.ledger.charges.shared_server import SharedServer
     from handinger_tui.settings import Settings
 
 APP_WAIT_S: Final = 5.0
 """Maximum seconds the app waits for another process that has locked the history."""
 WAITING: Final = "Waiting for the history (in use by another process)…"
+UNSHARED: Final = "Messages are sent even while the shared limits cannot be checked (--allow-unshared)."
 WITHOUT_HISTORY: Final = (
     "No history is kept (--no-history). Limits count only what this command spends. "
     "Limits set with /limit do not apply."
@@ -120,6 +125,25 @@ LATE_READS: Final = (5.0, 25.0)
 """Pauses in seconds after the end of a turn, after each of which the app reads the worker for late costs."""
 
 
+READS_PER_S: Final = 1.0
+"""Readings of the service, all together, that the app makes in the long run."""
+FASTEST_S: Final = 0.05
+"""The shortest interval between two readings that is counted with."""
+MOST_STREAMS: Final = 200
+SPARE_FILES: Final = 64
+"""Descriptors for everything that is no stream."""
+
+
+def most_streams() -> int:
+    """How many runs the app watches at once: each takes a descriptor."""
+    if sys.platform == "win32":
+        return MOST_STREAMS
+    import resource  # not on Windows
+
+    files = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    return MOST_STREAMS if files < 0 else max(1, min(MOST_STREAMS, files - SPARE_FILES))
+
+
 @asynccontextmanager
 async def open_services(
     settings: Settings,
@@ -146,7 +170,7 @@ async def open_services(
         client = await stack.enter_async_context(client_of(settings, address, key, late=in_app))
         turns = turn_client_of(settings, client)
         context = ServiceContext(
-            settings.base_url, settings.local, trigger, settings.generation, settings.credit_usd
+            settings.base_url, settings.local, trigger, settings.generation, settings.prices
         )
         poll_interval = settings.limits.poll_interval
         retry_policy = RetryPolicy(
@@ -156,10 +180,13 @@ async def open_services(
             max_wait=settings.limits.max_wait,
             money_interval=poll_interval if in_app else None,
             late_reads=LATE_READS if in_app else (),
+            # Who reads one worker more often than that asked for it.
+            reads_per_s=max(READS_PER_S, 1 / max(poll_interval, FASTEST_S)) if in_app else None,
+            most_watched=most_streams(),
         )
         clock = SystemClock(ledger.newest_ms)
-        ids, limits, offers = RandomIds(), ledger.limits, ledger.offers
-        engine = Engine(turns, ledger, clock, ids, retry_policy, tap, context, limits, offers)
+        limits, offers = ledger.limits, ledger.offers
+        engine = Engine(turns, ledger, clock, RandomIds(), retry_policy, tap, context, limits, offers)
         stack.push_async_callback(engine.aclose)
         yield Services(settings, client, turns, ledger, engine, urlsplit(address).netloc, warning)
 
@@ -217,8 +244,9 @@ async def open_ledger(
     If the file cannot be used, the history is in memory, and `Ledger.no_history` says why nothing may
     be sent. Only the app sets a damaged file aside: there the user sees it.
     """
+    unshared = UNSHARED if settings.allow_unshared and settings.shared_url else ""
     if not keep_history:
-        return await _started(Ledger(None), settings), WITHOUT_HISTORY
+        return await _started(Ledger(None), settings), f"{WITHOUT_HISTORY} {unshared}".rstrip()
     if in_app:
         lock_wait_s = min(settings.limits.history_wait, APP_WAIT_S)
         ledger = Ledger(paths.database, lock_wait_s=lock_wait_s)
@@ -244,7 +272,7 @@ async def open_ledger(
             f"No history: {problem.summary}{earlier} This session is kept in memory only. "
             f"{problem.hint}".strip(),
         )
-    return ledger, " ".join(filter(None, (ledger.problem, ledger.recomputed))) or None
+    return ledger, " ".join(filter(None, (ledger.problem, ledger.recomputed, unshared))) or None
 
 
 def _working_folder() -> str | None:
@@ -258,19 +286,22 @@ def _working_folder() -> str | None:
 async def _started(ledger: Ledger, settings: Settings) -> Ledger:
     """Apply the settings to the ledger, and start it. Raises LedgerError."""
     folder = _working_folder()
-    ledger.limits.rules = replace(
-        ledger.limits.rules,
-        limits=settings.spending,
-        simulated=settings.local,
-        credit_usd=settings.credit_usd,
-        never_reported=settings.never_reported,
-        tag_rules=settings.tag_rules,
-        folder=folder or "",
-    )
+    ledger.limits.rules = replace(by_settings(ledger.limits.rules, settings), folder=folder or "")
     ledger.apply(settings.tag_rules)
-    ledger.run = ledger.run._replace(profile=settings.profile, folder=folder)
+    tail = None if settings.local else settings.key.tail()
+    ledger.run = ledger.run._replace(profile=settings.profile, folder=folder, key_tail=tail)
+    # A team does not count simulated money.
+    if settings.shared_url and not settings.local:
+        ledger.join(shared_server(settings), is_required=not settings.allow_unshared)
     await ledger.start()
     return ledger
+
+
+def shared_server(settings: Settings) -> SharedServer:
+    """Return the database with the limits of a team; it opens no connection yet."""
+    from handinger_tui.ledger.charges.shared_server import SharedServer  # few have one
+
+    return SharedServer(settings.shared_url, settings.shared_host or socket.gethostname())
 
 
 async def _copy_of_history(problem: NoRoom, paths: Paths, settings: Settings) -> Ledger | None:
@@ -296,6 +327,14 @@ async def _local_worker(stack: AsyncExitStack, settings: Settings) -> tuple[str,
 def generation_of(settings: Settings) -> Generation:
     """Return the generation in the settings."""
     return GENERATIONS[settings.generation]
+
+
+async def open_target(services: Services, target: str) -> Session:
+    """Open the stored session of a target of the service; start one if there is none."""
+    settings, engine = services.settings, services.engine
+    service = Service(settings.base_url, settings.generation)
+    stored = await find_target_session(services.ledger, engine.open, target, service)
+    return stored or engine.new_session(settings.base_url, target)
 
 
 def require_tasks(settings: Settings, what: str) -> None:

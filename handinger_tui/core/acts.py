@@ -6,7 +6,7 @@ only looks (watch, attach, raise a limit, switch, quit) sends nothing, and a hel
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from enum import StrEnum, auto
 from typing import Final
 
@@ -219,6 +219,10 @@ class Confirmation(Struct, frozen=True):
     no: str = "Cancel"
     typed: str = ""
 
+    async def agreed(self, confirm: Callable[..., Awaitable[bool]]) -> bool:
+        """Ask it by the `confirm` of a front."""
+        return await confirm(self.title, self.body, yes=self.yes, no=self.no, typed=self.typed)
+
 
 class Moot(Struct, frozen=True):
     """There is nothing to ask any more; the sentence says why."""
@@ -372,6 +376,13 @@ def _enter_nothing(state: PromptState) -> Act:
 
 
 # -- words -----------------------------------------------------------------------------------------
+MAY_RUN_TWICE: Final = "This message may have arrived. If you send it again, it may run and charge you twice."
+RUNS_ON: Final = "The worker keeps running and may keep charging."
+"""What is true of each turn that nobody watches, and of each that nobody can stop."""
+LOCAL_ENDS: Final = "The local worker ends with this program, and the turn with it."
+MAY_HAVE_COST: Final = "You may have been charged."
+
+
 def waiting_words(count: int) -> str:
     """The number of queued messages: "2 queued messages wait"."""
     return f"{plural(count, 'queued message')} {'waits' if count == 1 else 'wait'}"

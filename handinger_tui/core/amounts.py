@@ -10,12 +10,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from decimal import ROUND_HALF_EVEN, Decimal
 from enum import StrEnum
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from msgspec import Struct
 
 from handinger_tui.core.decimals import EXACT, decimal_text, exact_sum, in_units, tidy
 from handinger_tui.core.formatting import UNKNOWN
+
+if TYPE_CHECKING:
+    from handinger_tui.core.prices import Prices
 
 
 class Unit(StrEnum):
@@ -38,6 +41,18 @@ def micro_credits(value: Decimal | None) -> int | None:
 def at_price(credits_used: Decimal | None, credit_usd: Decimal | None) -> Decimal | None:
     """The cost of credits at the price that the person gave; None if either is unknown."""
     return None if credits_used is None or credit_usd is None else EXACT.multiply(credits_used, credit_usd)
+
+
+def in_currency(
+    amounts: Iterable[tuple[int | None, Decimal | None]], currency: Prices, prices: Prices | None = None
+) -> Decimal | None:
+    """Amounts with their times in the person's currency, each at its own rate; None where one has none.
+
+    `currency`: the rates of a dollar. `prices`: of a credit, for amounts in credits, which all have one.
+    """
+    if prices is not None:
+        amounts = ((at_ms, at_price(one, prices.at(at_ms))) for at_ms, one in amounts)
+    return currency.cost(amounts)
 
 
 # -- an amount in words ------------------------------------------------------------------
@@ -147,6 +162,10 @@ class Total(Struct, frozen=True):
         text = f"{self.about(unit, write)}{' so far' if self.so_far else ''}"
         return f"{text} {self.gap_words}".rstrip()
 
+    def bare_words(self, unit: Unit) -> str:
+        """The same where the unit is clear: "8 so far + 2 unknown"."""
+        return self.words(unit, bare_text)
+
     @property
     def gap_words(self) -> str:
         """How many turns are missing in a sum: "+ 2 unknown"; "" for none, and where nothing is known."""
@@ -182,18 +201,25 @@ def split_excess(cost: Decimal | None, parts: Iterable[Decimal | None]) -> Decim
     return excess if excess > max(ROUNDING, EXACT.multiply(abs(cost), ROUNDING)) else Decimal(0)
 
 
-def price_words(credits_used: Decimal | None, credit_usd: Decimal | None) -> str:
-    """The cost of credits at the price that the person gave: "about $0.04"; "" if unknown."""
-    value = at_price(credits_used, credit_usd)
-    return "" if value is None else Total(value, doubtful=True).about()
+def price_words(priced: Decimal | None) -> str:
+    """What credits cost at the prices that the person gave: "about $0.04"; "" if unknown."""
+    return "" if priced is None else Total(priced, doubtful=True).about()
 
 
-def cost_words(usd: Total, credit: Total, credit_usd: Decimal | None = None) -> str:
-    """What turns cost, in one phrase: in USD, else in credits and their price: "8 credits (about $0.08)"."""
+def cost_words(usd: Total, credit: Total, priced: Decimal | None = None) -> str:
+    """What turns cost, in one phrase: in USD, else in credits: "8 credits (about $0.08)".
+
+    `priced`: what the credits cost at the person's prices.
+    """
     if usd.value is not None or credit.value is None:
         return usd.words()
-    text, price = credit.words(Unit.CREDITS), price_words(credit.value, credit_usd)
+    text, price = credit.words(Unit.CREDITS), price_words(priced)
     return f"{text} ({price})" if price else text
+
+
+def currency_words(value: Decimal, currency: str) -> str:
+    """An amount in another currency, at the person's rate: "about 1.13 EUR"."""
+    return f"about {bare_text(value).replace('$', '')} {currency}"
 
 
 def excess_words(excess: Decimal | None) -> str:

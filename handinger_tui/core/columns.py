@@ -7,7 +7,7 @@ import unicodedata
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from decimal import Decimal
 from enum import Enum, StrEnum, auto
-from functools import lru_cache, reduce
+from functools import lru_cache
 from itertools import accumulate, takewhile
 from typing import Final
 
@@ -99,6 +99,8 @@ class Row(Struct, frozen=True):
     """Shorter texts, by their column, for where the full one has no room."""
     values: Mapping[int, int | Decimal] = {}
     """What cells are sorted by, by their column, where that is not their text; and the length of bars."""
+    above: str = ""
+    """The heading of the rows that begin with this one."""
 
     def has(self, words: Iterable[str]) -> bool:
         """Whether each of some words, in lower case, stands somewhere in the row."""
@@ -120,11 +122,30 @@ def cells_of(text: str) -> int:
     """The number of terminal cells of a text."""
     if text.isascii():
         return len(text)
-    return sum(map(_cells, text))
+    total, last, before = 0, 0, ""
+    for letter in text:
+        cells = _cells(letter)
+        if letter == EMOJI_STYLE and last == 1 and not (before.isalpha() or before.isspace()):
+            # Shows the sign before it as an emoji, which is wide.
+            cells, last = 1, 2
+        elif last == 2 and (before == JOINER or letter in SKIN_TONES):
+            # Part of the emoji before it.
+            cells = 0
+        else:
+            last = cells or last
+        total += cells
+        before = letter
+    return total
+
+
+JOINER: Final = "\u200d"
+EMOJI_STYLE: Final = "\ufe0f"
+SKIN_TONES: Final = "\U0001f3fb\U0001f3fc\U0001f3fd\U0001f3fe\U0001f3ff"
 
 
 @lru_cache(4096)
 def _cells(letter: str) -> int:
+    """The cells of a letter of its own."""
     if unicodedata.category(letter) in ("Mn", "Me", "Cf"):
         return 0
     return 2 if unicodedata.east_asian_width(letter) in "WF" else 1
@@ -133,7 +154,9 @@ def _cells(letter: str) -> int:
 def cut(text: str, width: int, cells: Cells = cells_of) -> str:
     """The beginning of a text that fits into `width` cells."""
     ends = accumulate(map(cells, text))
-    return text[: sum(1 for _ in takewhile(lambda end: end <= width, ends))]
+    short = text[: sum(1 for _ in takewhile(lambda end: end <= width, ends))]
+    # Two letters may be wider than each by itself.
+    return short if cells(short) <= width else cut(short[:-1], width, cells)
 
 
 def clip(text: str, width: int, cells: Cells = cells_of) -> str:
@@ -142,37 +165,54 @@ def clip(text: str, width: int, cells: Cells = cells_of) -> str:
 
 
 # -- layout ------------------------------------------------------------------------------------
-class Width(Struct, frozen=True):
-    """What a column needs, in cells, and the highest of its values."""
+class Room(Struct, frozen=True):
+    """The cells that some texts of a column need: all of one, and those around the points of figures."""
 
-    full: int = 0
-    brief: int = 0
-    """With the shorter text where a row has one."""
+    cells: int = 0
     before: int = 0
-    """Before the decimal points of figures."""
     behind: int = 0
     """From the decimal points on."""
+
+    @classmethod
+    def of(cls, texts: Iterable[str], align: Align, cells: Cells) -> Room:
+        """What these texts need."""
+        most = before = behind = 0
+        for text in texts:
+            most = max(most, cells(text))
+            if align is Align.POINT:
+                left, right = _split_at_point(text)
+                before, behind = max(before, len(left)), max(behind, len(right))
+        return cls(max(most, before + behind), before, behind)
+
+    def wider(self, other: Room) -> Room:
+        """The cells that fit these texts and the other ones, with their points below one another."""
+        before, behind = max(self.before, other.before), max(self.behind, other.behind)
+        return Room(max(self.cells, other.cells, before + behind), before, behind)
+
+
+class Width(Struct, frozen=True):
+    """What a column needs, and the highest of its values."""
+
+    full: Room = Room()
+    brief: Room = Room()
+    """With the shorter text where a row has one."""
     highest: Decimal = Decimal(0)
 
     @classmethod
-    def of(cls, column: Column, row: Row, at: int, cells: Cells) -> Width:
-        """What the cell of a row needs."""
-        text = row.cells[at]
-        full = cells(text)
-        brief = cells(row.briefs[at]) if at in row.briefs else full
+    def of(cls, column: Column, rows: Sequence[Row], at: int, cells: Cells) -> Width:
+        """What the cells of these rows need."""
         if column.align is Align.BAR:
-            return cls(highest=Decimal(row.values.get(at, 0)))
-        before, behind = map(len, _split_at_point(text)) if column.align is Align.POINT else (0, 0)
-        return cls(full, brief, before, behind)
+            return cls(highest=max((Decimal(row.values.get(at, 0)) for row in rows), default=Decimal(0)))
+        full = Room.of((row.cells[at] for row in rows), column.align, cells)
+        if not any(at in row.briefs for row in rows):
+            return cls(full, full)
+        texts = (row.briefs.get(at, row.cells[at]) for row in rows)
+        return cls(full, Room.of(texts, column.align, cells))
 
     def wider(self, other: Width) -> Width:
-        """The cells that fit what this one and the other one hold."""
-        before, behind = max(self.before, other.before), max(self.behind, other.behind)
-        full, brief = (
-            max(self.full, other.full, before + behind),
-            max(self.brief, other.brief, before + behind),
-        )
-        return Width(full, brief, before, behind, max(self.highest, other.highest))
+        """What this one and the other one need."""
+        full, brief = self.full.wider(other.full), self.brief.wider(other.brief)
+        return Width(full, brief, max(self.highest, other.highest))
 
 
 class ColumnMeasure(Struct, frozen=True):
@@ -186,29 +226,37 @@ class ColumnMeasure(Struct, frozen=True):
     def of(
         cls, columns: Sequence[Column], rows: Sequence[Row] = (), cells: Cells = cells_of
     ) -> ColumnMeasure:
-        """What heads and rows need."""
-        heads = tuple(Width(cells(column.head), cells(column.head)) for column in columns)
-        return cls(tuple(columns), heads, cells).with_rows(rows)
+        """What rows need, and their heads."""
+        return cls(tuple(columns), (Width(),) * len(columns), cells).with_rows(rows)
 
     def with_rows(self, rows: Sequence[Row]) -> ColumnMeasure:
         """What is needed with more rows."""
         widths = tuple(
-            reduce(Width.wider, (Width.of(column, row, at, self.cells) for row in rows), width)
+            width.wider(Width.of(column, rows, at, self.cells))
             for at, (column, width) in enumerate(zip(self.columns, self.widths, strict=True))
         )
         return ColumnMeasure(self.columns, widths, self.cells)
 
     def most(self, at: int) -> int:
         """The cells that a column has use for."""
-        column, full = self.columns[at], self.widths[at].full
+        column = self.columns[at]
+        full = max(self.cells(column.head), self.widths[at].full.cells)
         return _LONGEST_BAR if column.align is Align.BAR else min(full, column.most or full)
 
     def least(self, at: int) -> int:
-        """The fewest cells of a column; 0 for one that has nothing to show."""
+        """The fewest cells of a column; 0 for one that has nothing to show, unless no column has."""
         column, width = self.columns[at], self.widths[at]
         if column.align is Align.BAR:
             return column.least if width.highest else 0
-        return min(self.most(at), column.least or width.brief)
+        if not width.full.cells and any(one.full.cells for one in self.widths):
+            return 0
+        # Shorter figures make no room for further columns: they say less.
+        shortest = self.most(at) if column.align is Align.POINT else self.brief(at)
+        return min(self.most(at), column.least or shortest)
+
+    def brief(self, at: int) -> int:
+        """The cells of a column with the shorter texts of its rows."""
+        return max(self.cells(self.columns[at].head), self.widths[at].brief.cells)
 
 
 _FIGURE: Final = re.compile(r"((?:about |up to )?[-~<]*\$?[0-9][0-9,]*)(.*)", re.DOTALL)
@@ -256,6 +304,11 @@ class Layout(Struct, frozen=True):
                 chosen.add(at)
         shown = [at for at in widths if at in chosen]
         free = width - _total(shown, widths, columns)
+        for at in shown:
+            # Figures are written shorter before a name is cut.
+            if free < 0 and columns[at].align is Align.POINT and not columns[at].least:
+                before, widths[at] = widths[at], min(widths[at], measure.brief(at))
+                free += before - widths[at]
         while free < 0 and max(widths[at] for at in shown) > 1:
             # What is always shown has too little room: the widest texts are cut, those that may grow first,
             # because a cut amount reads like another one.
@@ -300,13 +353,15 @@ class Layout(Struct, frozen=True):
 
     def _cell(self, row: Row, at: int, width: int) -> Piece:
         column, text, needs = self.measure.columns[at], row.cells[at], self.measure.widths[at]
-        if self.measure.cells(text) > width:
+        cells = self.measure.cells
+        needs_brief = width < needs.full.cells if column.align is Align.POINT else cells(text) > width
+        if needs_brief:
             text = row.briefs.get(at, text)
         if column.align is Align.BAR:
             value = row.values.get(at)
             text = horizontal_bar(None if value is None else Decimal(value), needs.highest, width)
         elif column.align is Align.POINT and any(split := _split_at_point(text)):
-            text = f"{split[0]}{split[1]:<{needs.behind}}"
+            text = f"{split[0]}{split[1]:<{(needs.brief if needs_brief else needs.full).behind}}"
         elif column.ids:
             text = middle_cut(text, width)
         style = Tone.FAINT if text in _NO_VALUES else row.styles.get(at, column.style)
@@ -333,11 +388,13 @@ def _total(shown: Sequence[int], widths: Mapping[int, int], columns: Sequence[Co
 def text_lines(columns: Sequence[Column], rows: Sequence[Row], width: int) -> list[str]:
     """A list as plain text in `width` cells: the heads, unless all are empty, and the rows."""
     layout = Layout.fit(ColumnMeasure.of(columns, rows), width)
-    lines = [_plain(layout.head())] if any(column.head for column in columns) else []
+    lines = [text_of(layout.head())] if any(column.head for column in columns) else []
     for row in rows:
-        lines += [_plain(layout.line(row)), *([clip(_INDENT + row.below, width)] if row.below else [])]
+        lines += [clip(row.above, width)] if row.above else []
+        lines += [text_of(layout.line(row)), *([clip(_INDENT + row.below, width)] if row.below else [])]
     return lines
 
 
-def _plain(pieces: Iterable[Piece]) -> str:
+def text_of(pieces: Iterable[tuple[str, object]]) -> str:
+    """Styled pieces as text, without spaces at the end."""
     return "".join(text for text, _ in pieces).rstrip()

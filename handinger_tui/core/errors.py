@@ -4,7 +4,8 @@
       SettingsError           missing key, bad URL, bad configuration
       LocalFileError          a file or port of this machine cannot be used
       AttachmentProblem       a file cannot be sent, or has changed; NoSuchFile
-      LedgerError             Locked, TooNew, Damaged, NoRoom, NoHistory
+      LimitStop               a limit forbids a turn: core.money.limits has the kinds
+      LedgerError             Locked, TooNew, Damaged, NoRoom, NoHistory, SharedUnreachable
       ApiError                kind, delivery, http_status, retry_after_s
         Unreachable           nothing was sent: safe to try again
         Doubtful              the connection broke during the request: it may have arrived
@@ -20,7 +21,9 @@ ApiErrors, only the engine turns them into the status of a turn, and only `cli` 
 
 from __future__ import annotations
 
-from typing import ClassVar
+from collections.abc import Iterable
+from difflib import get_close_matches
+from typing import ClassVar, Final
 
 from handinger_tui.core.turns.turn import ErrorKind, Fault
 
@@ -55,6 +58,16 @@ class NoSuchFile(AttachmentProblem):
     """No file with that name exists."""
 
 
+class LimitStop(HandingerError):
+    """Nothing was sent: a limit forbids it. `reason`: why, in a sentence."""
+
+    reason = ""
+    may_lift = False
+    """It may allow the turn once those that run have ended, or are settled."""
+    may_be_agreed = False
+    """It is unknown whether the limit will hold, so the person may decide to send."""
+
+
 class LedgerError(HandingerError):
     """The history cannot be read or written."""
 
@@ -77,6 +90,16 @@ class NoRoom(LedgerError):
 
 class NoHistory(LedgerError):
     """There is no durable history to record a turn in, and the person did not agree to do without one."""
+
+
+class SharedUnreachable(LedgerError):
+    """The limits of a team cannot be checked, which counts as reached."""
+
+    def __init__(self, reason: str, hint: str = "Check the database and the network.") -> None:
+        super().__init__(
+            f"The shared limits cannot be checked: {reason}. Nothing was sent.",
+            f"{hint} --allow-unshared sends without them.",
+        )
 
 
 class ApiError(HandingerError):
@@ -136,3 +159,21 @@ class BrokenContract(ApiError):
 
 class StreamLost(ApiError):
     """A response began and broke off: a lost connection, a timeout, a limit."""
+
+
+# -- what a misspelled name may have been --------------------------------------------------------
+ALIKE: Final = 0.5
+"""How much of two names must be the same, from 0 to 1."""
+
+
+def nearest(typed: str, names: Iterable[str], alike: float = ALIKE) -> str:
+    """The name that is most like the typed one, in any case; "" for none."""
+    plain = {name.casefold(): name for name in names}
+    near = get_close_matches(typed.casefold(), plain, 1, alike)
+    return plain[near[0]] if near else ""
+
+
+def did_you_mean(typed: str, names: Iterable[str], otherwise: str = "", form: str = "{}") -> str:
+    """A hint that names the nearest name, as `form` writes it; `otherwise` where none is near."""
+    near = nearest(typed, names)
+    return f"Did you mean {form.format(near)}?" if near else otherwise

@@ -125,6 +125,14 @@ def local_time(at_ms: int) -> datetime:
     return moment_at(at_ms).astimezone()
 
 
+def time_in_zone(at_ms: int | None) -> str | None:
+    """A time with the offset of the machine's zone; None where it is unknown or outside the calendar."""
+    try:
+        return None if at_ms is None else local_time(at_ms).isoformat(timespec="milliseconds")
+    except (OverflowError, OSError, ValueError):
+        return None
+
+
 def utc_text(ms: int | None) -> str | None:
     """Unix milliseconds as "2026-11-25T10:00:00.123Z"; None if unknown or outside the years 1 to 9999."""
     if ms is None:

@@ -91,5 +91,20 @@ def month_days(name: str) -> tuple[date, date]:
     return first, _next_month(first) - timedelta(days=1)
 
 
+def month_span(name: str, flag: str) -> tuple[date, date]:
+    """The first day of a month ("2026-11") and that of the next one.
+
+    Raises:
+        SettingsError: there is no such month; `flag` names its option.
+    """
+    try:
+        if not _MONTH.fullmatch(name):
+            raise ValueError(name)
+        first, last = month_days(name)
+    except (ValueError, OverflowError):
+        raise SettingsError(f"{flag} {name!r} is not a month.", "Use a month such as 2026-11.") from None
+    return first, last + timedelta(days=1)
+
+
 def _next_month(day: date) -> date:
     return (day.replace(day=28) + timedelta(days=4)).replace(day=1)

@@ -12,7 +12,6 @@ from handinger_tui.core.amounts import (
     Unit,
     amount_text,
     at_price,
-    bare_text,
     exact_text,
     excess_words,
     price_words,
@@ -91,7 +90,7 @@ def sections_of(facts: ReceiptFacts) -> tuple[Section, ...]:
 def _at_price(facts: ReceiptFacts) -> Decimal | None:
     """The cost of the credits at the person's price; None if there is a cost in USD."""
     money = facts.money
-    return None if money.usd is not None else at_price(money.usage.credits, facts.session.credit_usd)
+    return None if money.usd is not None else at_price(money.usage.credits, facts.session.price(facts.turn))
 
 
 def _or_missing(facts: ReceiptFacts, text: str | None) -> str:
@@ -100,9 +99,9 @@ def _or_missing(facts: ReceiptFacts, text: str | None) -> str:
 
 
 def _cost(facts: ReceiptFacts) -> list[ReceiptRow]:
-    money, price = facts.money, facts.session.credit_usd
+    money, price = facts.money, facts.session.price(facts.turn)
     credit = money.total(Unit.CREDITS)
-    priced = "" if money.usd is not None else price_words(credit.value, price)
+    priced = "" if money.usd is not None else price_words(at_price(credit.value, price))
     rows = [
         ReceiptRow("Cost", priced or _total(facts, Unit.USD), _cost_note(facts)),
         ReceiptRow(
@@ -126,7 +125,7 @@ def _cost(facts: ReceiptFacts) -> list[ReceiptRow]:
 
 def _total(facts: ReceiptFacts, unit: Unit) -> str:
     amount = facts.money.total(unit)
-    return _or_missing(facts, None if amount.value is None else amount.words(unit, bare_text))
+    return _or_missing(facts, None if amount.value is None else amount.bare_words(unit))
 
 
 def _cost_note(facts: ReceiptFacts) -> str:
@@ -136,7 +135,7 @@ def _cost_note(facts: ReceiptFacts) -> str:
     if facts.free:
         return "never started, so nothing was charged"
     if cost is None:
-        price = facts.session.credit_usd
+        price = facts.session.price(facts.turn)
         is_priced = price is not None and facts.money.most_credits is not None
         return f"at your price of {amount_text(price)} a credit" if is_priced else ""
     all_digits = exact_text(cost, Unit.USD)

@@ -8,12 +8,12 @@ from typing import Final
 
 from msgspec import Struct
 
-from handinger_tui.core.amounts import Unit, excess_words, split_excess
+from handinger_tui.core.amounts import Total, Unit, at_price, cost_words, excess_words, split_excess
 from handinger_tui.core.decimals import EXACT
 from handinger_tui.core.evidence import files_of_turn, sources_of_turn
 from handinger_tui.core.figures import cost_of
 from handinger_tui.core.formatting import plural
-from handinger_tui.core.money.attribution import MoneyIndex, TurnMoney
+from handinger_tui.core.money.attribution import MoneyIndex, TurnMoney, session_money
 from handinger_tui.core.money.typical_cost import TypicalCost, spread
 from handinger_tui.core.stream import Frame, Framing, Marker, ReadReason
 from handinger_tui.core.turns.session import LOCAL, Session
@@ -76,6 +76,11 @@ class ReceiptFacts(Struct, frozen=True):
     def level(self) -> str:
         """The budget level of the turn; "" if unknown, since another program started it."""
         return level_of(self.turn.request.budget, self.turn.request.trigger)
+
+    @property
+    def cost(self) -> str:
+        """The cost in words: "about $0.04 so far", "unknown"."""
+        return self.money.words(self.session.price(self.turn))
 
     @property
     def elapsed_ms(self) -> int | None:
@@ -159,6 +164,18 @@ def _is_answer(frame: Frame) -> bool:
     return frame.framing is not Framing.JSON or frame.event == ReadReason.ANSWER
 
 
+def totals_of(session: Session) -> tuple[Total, Total, str]:
+    """What the turns of a session took by now, without a turn under way that shows no figures yet.
+
+    Returns:
+        USD, credits, and both in words.
+    """
+    turns = tuple(turn for turn in session.turns if not (turn.live and turn.snapshot is None))
+    money = session_money(turns, session.elsewhere)
+    priced = at_price(money.credits.value, session.price(*turns))
+    return money.usd, money.credits, cost_words(money.usd, money.credits, priced)
+
+
 # -- the line under an answer -------------------------------------------------------
 def receipt_line(session: Session, turn: Turn, index: MoneyIndex | None = None) -> str:
     """Three facts: "8 s · $0.0092 · 3 files"; "" for a running or unsent turn. Files come before sources.
@@ -173,15 +190,20 @@ def receipt_line(session: Session, turn: Turn, index: MoneyIndex | None = None) 
         return _refused_text(money)
     files, sources = len(files_of_turn(turn)), len(sources_of_turn(turn))
     evidence = plural(files, "file") if files else plural(sources, "source") if sources else ""
-    cost = money.cost(session.credit_usd)
     pieces = (
         money.duration_text(turn),
-        cost or f"cost {money.total(Unit.USD).words()}",
+        money.cost(session.price(turn)) or f"cost {money.total(Unit.USD).words()}",
         "imported" if turn.imported else "",
         excess_words(_split_excess(money)),
         evidence,
     )
     return " · ".join(filter(None, pieces))
+
+
+def receipt_lines(session: Session) -> dict[str, str]:
+    """The lines of all turns, by their ids."""
+    index = MoneyIndex()
+    return {turn.turn_id: receipt_line(session, turn, index) for turn in session.turns}
 
 
 def _refused_text(money: TurnMoney) -> str:

@@ -6,7 +6,8 @@ milliseconds, texts are not clean until they are in a row or a sentence.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from decimal import ROUND_HALF_EVEN, Decimal
 from enum import StrEnum
 from functools import reduce
@@ -16,18 +17,19 @@ from typing import Final
 from msgspec import Struct
 from msgspec.structs import replace
 
-from handinger_tui.core.amounts import Total, Unit, amount_text, cost_words
+from handinger_tui.core.amounts import Total, Unit, cost_words
 from handinger_tui.core.columns import Align, Column, Row, Tone
-from handinger_tui.core.decimals import EXACT, json_amount
+from handinger_tui.core.decimals import EXACT, exact_sum, json_amount
 from handinger_tui.core.documents import Amount, Document, Part, members
 from handinger_tui.core.formatting import duration, local_time, moment_text, one_unit, plural, utc_text
 from handinger_tui.core.jsontext import JsonObject
 from handinger_tui.core.safety import clean_line
 from handinger_tui.core.stream import FilePart, SourcePart
-from handinger_tui.core.turns.session import LOCAL, Session
+from handinger_tui.core.turns.session import LOCAL, Service, Session
 from handinger_tui.core.turns.turn import (
     LIVE,
     STATUS_WORDS,
+    UNENDED,
     ErrorKind,
     Fault,
     ReasoningPart,
@@ -37,17 +39,20 @@ from handinger_tui.core.turns.turn import (
     Turn,
     TurnStatus,
 )
+from handinger_tui.core.webhooks import WebhookReading
 
-RUNAWAY: Final = 3
-"""A run needs the person beyond this many times what nine of ten of its turns cost at most."""
 SILENT_MS: Final = 600_000
 """The same for the time without an event, where it is not known how long its turns usually take."""
 LEAST_SILENT_MS: Final = 60_000
 """No silence is reported that is shorter than this."""
 FRESH_MS: Final = 120_000
 """A run that only readings show counts as running for so long after one: twice their interval."""
+CERTAIN_MS: Final = 15_000
+"""A run that is followed by readings is at work for so long after an event; then it is being checked."""
 SNOOZE_MS: Final = 3_600_000
 """How long a snoozed run needs nothing."""
+SIMULATED: Final = " simulated"
+"""Follows an amount of the local worker."""
 NO_STOP: Final = "No stop key: the service has no request that stops a run. The dashboard may stop it."
 
 _STARTED_BY: Final = {
@@ -88,7 +93,11 @@ class Reason(StrEnum):
     COST = "unusual cost"
     SILENT = "silent"
     UNASSIGNED = "unassigned cost"
+    WEBHOOK = "webhook failing"
     SCHEDULE = "over a limit"
+
+
+_RANKS: Final = {reason: at for at, reason in enumerate(Reason)}
 
 
 class Need(Struct, frozen=True):
@@ -110,12 +119,12 @@ class ReachedLimit(Struct, frozen=True):
 class Usual(Struct, frozen=True):
     """What the turns of a worker at a budget usually cost and take, where there are enough of them.
 
-    `high`: nine of ten cost less, or take less.
+    `bar`: a cost above it is unusual. `high_ms`: nine of ten take less.
     """
 
     unit: Unit = Unit.USD
     median: Decimal | None = None
-    high: Decimal | None = None
+    bar: Decimal | None = None
     high_ms: int | None = None
 
 
@@ -126,6 +135,7 @@ class SessionRun(Struct, frozen=True):
     title: str = ""
     project: str = ""
     base_url: str = ""
+    generation: str = "workers"
     worker_id: str | None = None
     url: str | None = None
     """The address that the service names for it."""
@@ -136,6 +146,8 @@ class SessionRun(Struct, frozen=True):
     fault: Fault | None = None
     began_ms: int = 0
     ended_ms: int | None = None
+    took_ms: int | None = None
+    """What its receipt says, once it has ended."""
     event_ms: int | None = None
     """The last event that was received; of one that nothing watches, the last reading."""
     alive: bool = False
@@ -144,7 +156,8 @@ class SessionRun(Struct, frozen=True):
     """What that event was, or what the worker says that it does."""
     usd: Total = Total(None)
     credits: Total = Total(None)
-    credit_usd: Decimal | None = None
+    priced: Decimal | None = None
+    """What its credits cost at the person's price."""
     usual: Usual = Usual()
     left: str = ""
     """What is left of the nearest limit."""
@@ -157,6 +170,8 @@ class SessionRun(Struct, frozen=True):
     held: bool = False
     unassigned: Total | None = None
     """What no turn explains of the cost of its worker, and the person has not seen."""
+    webhook: WebhookReading | None = None
+    """That of its worker, where it fails."""
     unread: bool = False
     pinned: bool = False
     snoozed_ms: int = 0
@@ -166,6 +181,11 @@ class SessionRun(Struct, frozen=True):
     def key(self) -> str:
         """What tells it from other rows."""
         return self.session_id
+
+    @property
+    def service(self) -> Service:
+        """The service that runs it."""
+        return Service(self.base_url, self.generation)
 
     @property
     def simulated(self) -> bool:
@@ -183,7 +203,7 @@ class SessionRun(Struct, frozen=True):
     @property
     def cost(self) -> str:
         """What it cost so far, in words."""
-        return cost_words(self.usd, self.credits, self.credit_usd)
+        return cost_words(self.usd, self.credits, self.priced)
 
     @property
     def amount(self) -> Decimal | None:
@@ -200,9 +220,9 @@ class SessionRun(Struct, frozen=True):
 
     @property
     def is_runaway(self) -> bool:
-        """Whether it cost more than `RUNAWAY` times what nine of ten of its turns do."""
-        amount, high = self.amount, self.usual.high
-        return amount is not None and bool(high) and amount > EXACT.multiply(high or Decimal(0), RUNAWAY)
+        """Whether it cost unusually much, see `prediction.unusual_above`."""
+        amount, bar = self.amount, self.usual.bar
+        return amount is not None and bar is not None and amount > bar
 
     def is_silent(self, now_ms: int) -> bool:
         """Whether nothing was received for longer than its turns usually take as a whole."""
@@ -219,10 +239,14 @@ class SessionRun(Struct, frozen=True):
         """Its state in a word, without what it needs."""
         if self.status is None:
             return "empty"
-        if not self.under_way and self.status in LIVE | {TurnStatus.RUNNING}:
+        if not self.under_way and self.status in UNENDED:
             return STATUS_WORDS[TurnStatus.INCOMPLETE]
         if self.under_way and not self.watched:
             return STATUS_WORDS[TurnStatus.RUNNING] if self.is_fresh(now_ms) else "was running"
+        is_certain = self.event_ms is not None and now_ms - self.event_ms <= CERTAIN_MS
+        if self.status is TurnStatus.CHECKING and is_certain:
+            # It is followed by readings, and the last one showed it at work.
+            return STATUS_WORDS[TurnStatus.ACCEPTED]
         return STATUS_WORDS[self.status]
 
     def event_text(self, now_ms: int) -> str:
@@ -271,6 +295,8 @@ class Board(Struct, frozen=True):
     runs: tuple[SessionRun, ...] = ()
     planned: tuple[PlannedRun, ...] = ()
     limits: tuple[ReachedLimit, ...] = ()
+    webhooks: tuple[WebhookReading, ...] = ()
+    """Those that are known, whether they fail or not."""
     today: str = ""
     """What was spent today, of the daily limit if there is one."""
     others: int = 0
@@ -278,8 +304,16 @@ class Board(Struct, frozen=True):
 
     def needs(self, now_ms: int) -> tuple[Need, ...]:
         """Everything that needs the person. Its length is the count that is shown anywhere."""
-        own = [need for entry in self.entries(now_ms) for need in needs_of(entry, now_ms)]
-        return (*own, *(Need(Reason.LIMIT, limit.text, limit.raise_hint) for limit in self.limits))
+        own = (need for entry in self.entries(now_ms) for need in needs_of(entry, now_ms))
+        return (*own, *self.needs_without_row(now_ms))
+
+    def needs_without_row(self, now_ms: int) -> Iterator[Need]:
+        """What needs the person and belongs to no row."""
+        for limit in self.limits:
+            yield Need(Reason.LIMIT, limit.text, limit.raise_hint)
+        for one in self.webhooks:
+            if one.failed.count and not one.session_id:
+                yield _failing(one, now_ms)
 
     def quiet(self, now_ms: int) -> int:
         """How many sessions need nothing and have nothing new."""
@@ -290,21 +324,40 @@ class Board(Struct, frozen=True):
         entries: list[Entry] = [*self.runs, *self.planned]
         return sorted(entries, key=lambda entry: _place(entry, now_ms))
 
-    def head(self, now_ms: int) -> str:
-        """The counts and amounts in one line: "1 needs you · 3 running · $0.31 so far · today $2.10"."""
+    def elsewhere(self, session_id: str) -> tuple[int, str]:
+        """How many sessions but this one run, and what they took so far, in the words of `head`."""
+        runs = [run for run in self.runs if run.under_way and run.session_id != session_id]
+        return len(runs), " · ".join(self._cost_of(runs))
+
+    def _cost_of(self, runs: Sequence[SessionRun]) -> list[str]:
+        return running_cost(runs, is_noted=self.today.endswith(SIMULATED))
+
+    def head(self, now_ms: int, width: int | None = None) -> str:
+        """The counts and amounts in one line: "1 needs you · 3 running · $0.31 so far · today $2.10".
+
+        In `width` cells those are left out that say least.
+        """
         count = len(self.needs(now_ms))
         running = [run for run in self.runs if run.under_way]
-        unread = sum(section_of(run, now_ms) is Section.ENDED for run in self.runs)
-        quiet = self.quiet(now_ms)
-        facts = [
-            needs_words(count) or "nothing needs you",
-            f"{len(running):,} running",
-            *running_cost(running),
-            f"{unread:,} unread" if unread else "",
-            f"today {self.today}" if self.today else "",
-            f"{quiet:,} quiet" if quiet else "",
-        ]
-        return " · ".join(filter(None, facts))
+        sections = Counter(section_of(run, now_ms) for run in self.runs)
+        unread, quiet = sections[Section.ENDED], sections[Section.QUIET] + self.others
+        costs = self._cost_of(running)
+        facts = {
+            "needs": needs_words(count) or "nothing needs you",
+            "running": f"{len(running):,} running",
+            "cost": " · ".join(costs),
+            "unread": f"{unread:,} unread" if unread else "",
+            "today": f"today {self.today}" if self.today else "",
+            "quiet": f"{quiet:,} quiet" if quiet else "",
+        }
+        for least in ("quiet", "unread" if count else "needs", "cost", "unread", "today"):
+            if width is not None and len(_joined(facts)) > width:
+                facts[least] = ""
+        return _joined(facts)
+
+
+def _joined(facts: Mapping[str, str]) -> str:
+    return " · ".join(filter(None, facts.values()))
 
 
 def needs_words(count: int) -> str:
@@ -312,15 +365,27 @@ def needs_words(count: int) -> str:
     return f"{count:,} {'needs' if count == 1 else 'need'} you" if count else ""
 
 
-def running_cost(running: Sequence[SessionRun]) -> list[str]:
-    """What the runs under way cost together; simulated money by itself."""
+def running_cost(running: Sequence[SessionRun], *, is_noted: bool = False) -> list[str]:
+    """What the runs under way cost together; simulated money by itself.
+
+    `is_noted`: that money is simulated stands beside it, and is not said again where all of it is.
+    """
     words = []
-    for simulated, note in ((False, ""), (True, " simulated")):
+    for simulated, note in ((False, ""), (True, SIMULATED)):
         runs = [run for run in running if run.simulated is simulated]
         usd, credited = (reduce(add, amounts) for amounts in _amounts(runs)) if runs else (None, None)
         if usd is not None and credited is not None:
-            words.append(f"{cost_words(usd, credited, runs[0].credit_usd)}{note}")
-    return words
+            is_unknown = usd.value is None and credited.value is None
+            cost = cost_words(usd, credited, _priced(runs))
+            words.append(f"{'cost ' if is_unknown else ''}{cost}{note}")
+    is_all = is_noted and all(word.endswith(SIMULATED) for word in words)
+    return [word.removesuffix(SIMULATED) for word in words] if is_all else words
+
+
+def _priced(runs: Sequence[SessionRun]) -> Decimal | None:
+    """What their credits cost at the person's prices; None where one of them has none."""
+    priced = [run.priced for run in runs if run.credits.value is not None]
+    return exact_sum(one for one in priced if one is not None) if priced and None not in priced else None
 
 
 def _amounts(runs: Sequence[SessionRun]) -> tuple[list[Total], list[Total]]:
@@ -339,9 +404,8 @@ def needs_of(entry: Entry, now_ms: int) -> tuple[Need, ...]:
         return () if over is None else (Need(Reason.SCHEDULE, over.text, over.raise_hint, entry.key),)
     if entry.snoozed_ms > now_ms:
         return ()
-    needs = [*_after_the_end(entry), *_while_running(entry, now_ms), *_standing(entry)]
-    order = list(Reason)
-    return tuple(sorted(needs, key=lambda need: order.index(need.reason)))
+    needs = [*_after_the_end(entry), *_while_running(entry, now_ms), *_standing(entry, now_ms)]
+    return tuple(sorted(needs, key=lambda need: _RANKS[need.reason]) if len(needs) > 1 else needs)
 
 
 def _after_the_end(run: SessionRun) -> Iterable[Need]:
@@ -358,10 +422,11 @@ def _after_the_end(run: SessionRun) -> Iterable[Need]:
 
 
 def _while_running(run: SessionRun, now_ms: int) -> Iterable[Need]:
-    if run.is_runaway and (run.under_way or run.unread) and run.usual.high is not None:
-        high = amount_text(run.usual.high, run.usual.unit)
-        text = f"{run.cost}: nine of ten of its turns cost at most {high}."
-        act = "Enter opens it; the dashboard may stop it." if run.under_way else "Enter opens it."
+    if run.is_runaway and (run.under_way or run.unread) and run.usual.median is not None:
+        usually = Total(run.usual.median).about(run.usual.unit)
+        text = f"{run.cost}: its turns usually cost about {usually}."
+        stop = "o opens its dashboard, which may stop it; " if run.url else "the dashboard may stop it; "
+        act = f"Enter opens it; {stop}z snoozes it." if run.under_way else "Enter opens it."
         yield Need(Reason.COST, text, act, run.key)
     if run.is_silent(now_ms):
         silence = one_unit((now_ms - (run.event_ms or now_ms)) // 1000)
@@ -371,7 +436,7 @@ def _while_running(run: SessionRun, now_ms: int) -> Iterable[Need]:
         yield Need(Reason.SILENT, text, "Enter opens it; w stops watching it.", run.key)
 
 
-def _standing(run: SessionRun) -> Iterable[Need]:
+def _standing(run: SessionRun, now_ms: int) -> Iterable[Need]:
     if run.reached is not None:
         yield Need(Reason.LIMIT, run.reached.text, run.reached.raise_hint, run.key)
     if run.held and run.waiting:
@@ -384,9 +449,36 @@ def _standing(run: SessionRun) -> Iterable[Need]:
         yield Need(
             Reason.UNASSIGNED,
             text[:1].upper() + text[1:],
-            "F9 assigns it to a turn; u marks it as read.",
+            "Enter opens it, and /attach there reads what others sent (free); F9 assigns it to a turn; "
+            "u marks it as read.",
             run.key,
         )
+    if run.webhook is not None:
+        yield _failing(run.webhook, now_ms)
+
+
+def _failing(webhook: WebhookReading, now_ms: int) -> Need:
+    listing = f"handinger-tui webhook deliveries {clean_line(webhook.worker_id, 80)} lists them (free)."
+    act = "h lists them, and changes the address (free)." if webhook.session_id else listing
+    return Need(Reason.WEBHOOK, webhook.failing_text(now_ms), act, webhook.session_id)
+
+
+class Runaways:
+    """Remembers which runs were found to cost far more than usual: each rings once."""
+
+    def __init__(self) -> None:
+        self._rung: set[tuple[str, int]] = set()
+
+    def take_new(self, board: Board, now_ms: int) -> list[tuple[SessionRun, Need]]:
+        """Runs under way that need the person because of their cost, and did not before."""
+        new = []
+        for run in board.runs:
+            is_new = run.is_runaway and run.under_way and (run.key, run.began_ms) not in self._rung
+            for need in needs_of(run, now_ms) if is_new else ():
+                if need.reason is Reason.COST:
+                    self._rung.add((run.key, run.began_ms))
+                    new.append((run, need))
+        return new
 
 
 def _them(count: int) -> str:
@@ -396,7 +488,11 @@ def _them(count: int) -> str:
 # -- sections and order --------------------------------------------------------------------------
 def section_of(entry: Entry, now_ms: int) -> Section:
     """The section of a row."""
-    if needs_of(entry, now_ms):
+    return _section(entry, needs_of(entry, now_ms))
+
+
+def _section(entry: Entry, needs: Sequence[Need]) -> Section:
+    if needs:
         return Section.NEEDS
     if isinstance(entry, PlannedRun):
         return Section.NEXT
@@ -473,17 +569,17 @@ _SIGNS: Final = {
 
 def board_row(entry: Entry, now_ms: int) -> Row:
     """The row of a run or a schedule."""
-    section, needs = section_of(entry, now_ms), needs_of(entry, now_ms)
+    needs = needs_of(entry, now_ms)
+    section = _section(entry, needs)
     sign, style = _SIGNS[section]
     if isinstance(entry, PlannedRun):
         state = needs[0].reason if needs else _in_time(entry.next_ms, now_ms)
         title = clean_line(entry.title, 200)
         cells = (sign, section, state, title, "", f"read {_age(entry.read_ms, now_ms)}", "", entry.price)
-        return Row((*cells, "", "", "schedule"), styles={0: style, 2: style})
+        briefs = {7: entry.price.replace("about ", "~")}
+        return Row((*cells, "", "", "schedule"), styles={0: style, 2: style}, briefs=briefs)
     word = needs[0].reason if needs else entry.word(now_ms)
     snoozed = " (snoozed)" if entry.snoozed_ms > now_ms else ""
-    end_ms = now_ms if entry.under_way else entry.ended_ms
-    seconds = None if end_ms is None or not entry.began_ms else max(0, end_ms - entry.began_ms) // 1000
     times = entry.times_usual
     note = "sim." if entry.simulated else ""
     return Row(
@@ -494,7 +590,7 @@ def board_row(entry: Entry, now_ms: int) -> Row:
             f"{'★ ' if entry.pinned else ''}{clean_line(entry.title, 200) or 'Untitled'}",
             clean_line(entry.project, 40),
             entry.event_text(now_ms),
-            "" if seconds is None else one_unit(seconds),
+            _time_text(entry, now_ms),
             "" if entry.status is None else f"{entry.cost} {note}".rstrip(),
             f"{times}×" if times else "",
             new_words(entry),
@@ -503,6 +599,15 @@ def board_row(entry: Entry, now_ms: int) -> Row:
         styles={0: style, 2: style, 3: Tone.STRONG if entry.unread else Tone.PLAIN},
         briefs={7: entry.cost if entry.credits.value is not None else entry.usd.cell()},
     )
+
+
+def _time_text(run: SessionRun, now_ms: int) -> str:
+    """How long it has been running, or took."""
+    if run.took_ms is not None and not run.under_way:
+        return duration(run.took_ms)
+    end_ms = now_ms if run.under_way else run.ended_ms
+    has_times = end_ms is not None and run.began_ms
+    return one_unit(max(0, (end_ms or 0) - run.began_ms) // 1000) if has_times else ""
 
 
 def new_words(run: SessionRun) -> str:

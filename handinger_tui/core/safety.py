@@ -551,7 +551,7 @@ def html_page(title: str, style: str, main: str, policy: str) -> str:
 
 # -- CSV --------------------------------------------------------------------------
 # Tables as CSV (RFC 4180): lines end in CR LF, and no text becomes a formula in a spreadsheet.
-_CSV_END: Final = "\r\n"
+CSV_END: Final = "\r\n"
 _QUOTED: Final = re.compile('[",\r\n]|^\\s|\\s$')
 _FORMULA: Final = re.compile(r"'*(?:[\t\n]|\s*[=+\-@\uff1d\uff0b\uff0d\uff20])")
 """The starts of a formula: four characters and their full-width forms, and blanks that spreadsheets skip.
@@ -565,7 +565,7 @@ def rows_to_csv(header: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
     """The CSV document; without a header line if `header` is empty."""
     head = tuple(header)
     records = (head, *rows) if head else rows
-    return "".join(",".join(map(csv_field, record)) + _CSV_END for record in records)
+    return "".join(",".join(map(csv_field, record)) + CSV_END for record in records)
 
 
 def csv_field(text: str) -> str:
@@ -667,8 +667,8 @@ class Secret:
         return bool(self._value)
 
 
-SECRET_VARIABLES: Final = ("HANDINGER_API_KEY", "HANDINGER_CUSTOM_HEADERS")
-"""Variables with secrets. The custom headers may contain the key of a gateway."""
+SECRET_VARIABLES: Final = ("HANDINGER_API_KEY", "HANDINGER_CUSTOM_HEADERS", "HANDINGER_SHARED_URL")
+"""Variables with secrets. The custom headers may contain the key of a gateway, the URL a password."""
 
 
 def without_secrets(environ: Mapping[str, str]) -> dict[str, str]:

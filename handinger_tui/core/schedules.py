@@ -22,7 +22,7 @@ from handinger_tui.core.columns import Column, Row, Tone
 from handinger_tui.core.errors import SettingsError
 from handinger_tui.core.formatting import moment_text, plural
 from handinger_tui.core.jsontext import JsonObject
-from handinger_tui.core.money.price import Price, monthly_text
+from handinger_tui.core.money.price import Price
 from handinger_tui.core.money.typical_cost import TypicalCost
 from handinger_tui.core.safety import clean_line
 
@@ -143,7 +143,7 @@ class PricedSchedules(Struct, frozen=True):
     def summary(self) -> str:
         """How many there are, and what they cost a month."""
         prices = [one.price for one in self.priced]
-        return " · ".join(filter(None, [plural(len(prices), "schedule"), monthly_text(prices)]))
+        return " · ".join(filter(None, [plural(len(prices), "schedule"), Price.monthly_text(prices)]))
 
 
 class Added(Struct, frozen=True):
@@ -266,6 +266,42 @@ def read_request(text: str, now: datetime, zone: tzinfo | None = None) -> tuple[
     if not instruction.strip():
         raise SettingsError("What should the worker do? The instruction is missing.", EXAMPLES)
     return rule, instruction.strip()
+
+
+def request_text(schedule: Schedule, zone: tzinfo | None = None) -> str:
+    """The request that would add a schedule as it is, to be edited in one line.
+
+    Raises:
+        SettingsError: no line says it.
+    """
+    match schedule.rule:
+        case Every(seconds):
+            when = f"every {_typed_span(seconds)}"
+        case Cron(expression):
+            when = f"cron {expression}"
+        case At(moment):
+            when = _typed_moment(moment, zone)
+        case After() if schedule.next_run is not None:
+            when = _typed_moment(schedule.next_run, zone)
+        case _:
+            when = ""
+    if not when or not schedule.instruction.isprintable():
+        raise SettingsError(
+            "This schedule cannot be edited in one line. Nothing was changed.",
+            "Add another one, then cancel it.",
+        )
+    return f"{when} {schedule.instruction}"
+
+
+def _typed_span(seconds: int) -> str:
+    unit, size = next((unit, size) for unit, size in _UNITS.items() if seconds % size == 0)
+    return f"{seconds // size}{unit}"
+
+
+def _typed_moment(moment: datetime, zone: tzinfo | None) -> str:
+    local = moment.astimezone(zone)
+    # The second of two equal times, when clocks go back, is named by its offset.
+    return f"at {local:%Y-%m-%d %H:%M:%S}{f'{local:%z}' if local.fold else ''}"
 
 
 def _split_word(text: str) -> tuple[str, str]:

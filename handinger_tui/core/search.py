@@ -12,14 +12,13 @@ from bisect import bisect_right
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from decimal import Decimal
-from difflib import get_close_matches
 from typing import Final, NamedTuple
 from unicodedata import category, normalize
 
 from msgspec import Struct
 from msgspec.structs import replace
 
-from handinger_tui.core.errors import SettingsError
+from handinger_tui.core.errors import SettingsError, did_you_mean
 from handinger_tui.core.evidence import files_of_turn, sources_of_turn
 from handinger_tui.core.jsontext import dump
 from handinger_tui.core.periods import period_ms
@@ -234,11 +233,10 @@ def _is_filter(match: re.Match[str]) -> bool:
 
 def _with_filter(query: Query, name: str, sign: str, value: str, now: datetime) -> Query:
     if name not in FILTERS:
-        near = get_close_matches(name, FILTERS, 1)
-        hint = f"Did you mean {near[0]}:? " if near else f"Filters: {', '.join(FILTERS)}. "
+        hint = did_you_mean(name, FILTERS, f"Filters: {', '.join(FILTERS)}.", "{}:")
         raise SettingsError(
             f"Unknown filter: {clean_line(name, 40)}.",
-            f"{hint}To search for the text itself, put it in quotes.",
+            f"{hint} To search for the text itself, put it in quotes.",
         )
     if not value:
         raise SettingsError(f"The filter {name} has no value.", HELP)
@@ -269,8 +267,7 @@ def _one_of(name: str, value: str, allowed: Sequence[str]) -> str:
     word = value.lower().replace("-", "_")
     if word in allowed:
         return word
-    near = get_close_matches(word, allowed, 1)
-    hint = f"Did you mean {name}:{near[0]}?" if near else f"Use one of: {', '.join(allowed)}."
+    hint = did_you_mean(word, allowed, f"Use one of: {', '.join(allowed)}.", f"{name}:{{}}")
     raise SettingsError(f"{name}:{clean_line(value, 40)} does not exist.", hint)
 
 

@@ -6,7 +6,7 @@ changes all reports.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from fnmatch import fnmatchcase
 from functools import lru_cache
 from typing import Any, Final, NamedTuple
@@ -161,29 +161,33 @@ def _slashed(folder: str) -> str:
     return folder.replace("\\", "/").rstrip("/")
 
 
-def rules_in(table: Mapping[str, Any], where: str, kinds: tuple[str, ...], home: str) -> Rules:
+def rules_in(
+    table: Mapping[str, Any], place: Callable[[str], str], kinds: tuple[str, ...], home: str
+) -> Rules:
     """The rules in a table of the configuration.
 
-    `where`: the name of the table, for errors. `kinds`: the allowed kinds of rules. `home`: replaces `~`.
+    `place`: where a name stands, for errors. `kinds`: the allowed kinds of rules. `home`: replaces `~`.
 
     Raises:
         SettingsError: a name or a rule is not valid.
     """
     rules: dict[str, tuple[TagRule, ...]] = {}
     for key, value in table.items():
-        name, texts = tag_name(key), value if isinstance(value, list) else [value]
-        rules[name] = rules.get(name, ()) + tuple(
-            _rule(text, f"{where}.{name}", kinds, home) for text in texts
-        )
+        texts = value if isinstance(value, list) else [value]
+        try:
+            name = tag_name(key)
+            rules[name] = rules.get(name, ()) + tuple(_rule(text, kinds, home) for text in texts)
+        except SettingsError as problem:
+            raise SettingsError(f"{place(key)}: {problem.summary}", problem.hint) from None
     return tuple(rules.items())
 
 
-def _rule(text: object, where: str, kinds: tuple[str, ...], home: str) -> TagRule:
+def _rule(text: object, kinds: tuple[str, ...], home: str) -> TagRule:
     kind, colon, pattern = text.partition(":") if isinstance(text, str) else ("", "", "")
     kind, pattern = kind.strip().lower(), pattern.strip()
     if not colon or kind not in kinds or not 0 < len(pattern) <= MAX_PATTERN:
         examples = ", ".join(f'"{one}:…"' for one in kinds)
-        raise SettingsError(f"{where}: {clean_line(str(text), 60)} is not a rule.", f"Use one of {examples}.")
+        raise SettingsError(f"{clean_line(str(text), 60)} is not a rule.", f"Use one of {examples}.")
     if kind == "tag":
         return TagRule(kind, tag_name(pattern))
     if kind == "folder":
@@ -191,7 +195,7 @@ def _rule(text: object, where: str, kinds: tuple[str, ...], home: str) -> TagRul
             pattern = home.rstrip("/\\") + pattern[1:]
         if pattern[0] not in "/\\*" and pattern[1:2] != ":":
             raise SettingsError(
-                f"{where}: the folder {clean_line(pattern, 60)} is not a full path.", "Start it with / or ~."
+                f"{clean_line(pattern, 60)} is not a full path of a folder.", "Start it with / or ~."
             )
         # The folder and everything below it.
         return TagRule(kind, f"{_slashed(pattern)}/*")

@@ -6,6 +6,7 @@ Receivers check its secret token, which is shown only on request.
 from __future__ import annotations
 
 from datetime import datetime
+from itertools import takewhile
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -13,11 +14,13 @@ from msgspec import Struct
 
 from handinger_tui.core.columns import Align, Column, Row, Tone
 from handinger_tui.core.errors import SettingsError
-from handinger_tui.core.formatting import duration, moment_text
+from handinger_tui.core.formatting import duration, local_time, moment_text
 from handinger_tui.core.safety import Secret, clean_line, is_loopback
 
 MAX_ADDRESS: Final = 2048
 """Characters of an address."""
+RENEWED_MS: Final = 600_000
+"""While the runs board is open, the deliveries of a known webhook are read again after this time."""
 
 
 class Webhook(Struct, frozen=True):
@@ -51,6 +54,54 @@ class DeliveryPage(Struct, frozen=True):
     page: int = 1
     pages: int | None = None
     count: int | None = None
+
+
+class FailedDeliveries(Struct, frozen=True):
+    """How many deliveries failed in a row, the newest one included; when and why (clean) that one did."""
+
+    count: int = 0
+    newest_ms: int | None = None
+    reason: str = ""
+
+
+class WebhookReading(Struct, frozen=True):
+    """What this computer knows of a webhook. `read_ms` 0: nothing was read since its address was set."""
+
+    base_url: str
+    worker_id: str
+    read_ms: int
+    failed: FailedDeliveries
+    session_id: str = ""
+    """The newest session of its worker; "" without one."""
+
+    def is_due(self, now_ms: int) -> bool:
+        """Whether it is to be read again, where somebody looks."""
+        return now_ms - self.read_ms >= RENEWED_MS
+
+    def failing_text(self, now_ms: int) -> str:
+        """What fails, when and why, as a sentence; "as of" where the reading is old."""
+        count, newest_ms = self.failed.count, self.failed.newest_ms
+        whose = "its webhook" if self.session_id else f"the webhook of {clean_line(self.worker_id, 80)}"
+        what = "The last delivery" if count == 1 else f"The last {count} deliveries"
+        when = "" if newest_ms is None else f", most recently on {_moment(newest_ms, now_ms)}"
+        is_old = now_ms - self.read_ms > 2 * RENEWED_MS
+        as_of = f" As of {_moment(self.read_ms, now_ms)}." if is_old else ""
+        return f"{what} of {whose} failed{when}: {self.failed.reason}{as_of}"
+
+
+def _moment(at_ms: int, now_ms: int) -> str:
+    return moment_text(local_time(at_ms), local_time(now_ms))
+
+
+def failed_deliveries(webhook: Webhook, page: DeliveryPage) -> FailedDeliveries:
+    """Those of the newest page that went to the present address, up to the first that did not fail."""
+    own = takewhile(lambda one: one.url in {None, webhook.url}, page.deliveries)
+    failed = [*takewhile(lambda one: one.is_delivered is False, own)]
+    if not failed:
+        return FailedDeliveries()
+    moment = failed[0].moment
+    newest_ms = None if moment is None else round(moment.timestamp() * 1000)
+    return FailedDeliveries(len(failed), newest_ms, delivery_reason(failed[0]))
 
 
 def check_address(text: str, *, is_service_local: bool = False) -> str:

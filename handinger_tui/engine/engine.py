@@ -18,10 +18,12 @@ from msgspec.structs import replace
 
 from handinger_tui.core.dialects.events import StreamEvent
 from handinger_tui.core.errors import ApiError, HandingerError, Refused
+from handinger_tui.core.reading_order import Urgency
 from handinger_tui.core.stream import Frame, WorkerBody
 from handinger_tui.core.turns.session import Service, Session
 from handinger_tui.core.turns.turn import ErrorKind, TurnRequest
 from handinger_tui.engine.inbox import Busy
+from handinger_tui.engine.poller import Poller
 from handinger_tui.engine.ports import (
     READS,
     Clock,
@@ -33,13 +35,12 @@ from handinger_tui.engine.ports import (
     WorkerApi,
     read_with_retries,
 )
+from handinger_tui.engine.read_gate import AT_ONCE, MeteredApi, ReadGate
 from handinger_tui.engine.session_actor import EngineDeps, ServiceContext, SessionActor, ended_with_program
 from handinger_tui.engine.tasks import start
 from handinger_tui.engine.turn_record import RunDeps
 
 Listener = Callable[[str], None]
-AT_ONCE: Final = 20
-"""Workers that are read on one occasion for amounts that are not settled; the others on the next ones."""
 RECENT_MS: Final = 7 * 24 * 3_600_000
 """The age of settled turns whose workers are still read for late costs."""
 
@@ -61,8 +62,15 @@ class Engine:
     ) -> None:
         """`tap` is called with every event of every stream as it is decoded (for stream-json)."""
         self._log = log
-        self._context = context or ServiceContext()
-        run_deps = RunDeps(api, log, clock, retry_policy or RetryPolicy(), tap)
+        self._context = context = context or ServiceContext()
+        policy = retry_policy or RetryPolicy()
+        gate = None if policy.reads_per_s is None else ReadGate(clock, policy.reads_per_s)
+        metered = api if gate is None else MeteredApi(api, gate)
+        run_deps = RunDeps(metered, log, clock, policy, tap, gate)
+        self.poller: Poller | None = None
+        """Follows what nobody watches; None without a pace, or where workers end with the program."""
+        if gate is not None and not context.forgetful:
+            self.poller = Poller(self, gate, clock, policy)
         self._deps = EngineDeps(run_deps, ids, self._context, limits, self._notify, self._share, offers)
         self._actors: dict[str, SessionActor] = {}
         self._only_read: set[str] = set()
@@ -78,11 +86,6 @@ class Engine:
     def service(self) -> Service:
         """The service to which messages go."""
         return self._context.service
-
-    @property
-    def poll_interval(self) -> float:
-        """Seconds between two readings of a worker that does not stream."""
-        return self._deps.run_deps.policy.poll_interval
 
     def actor(self, session_id: str) -> SessionActor:
         """The owner of an open session: sends, queues, watches, and knows the limits.
@@ -100,6 +103,11 @@ class Engine:
         """
         return self._actors[session_id].session
 
+    @property
+    def sessions(self) -> list[Session]:
+        """All that are open, in any order."""
+        return [actor.session for actor in self._actors.values()]
+
     async def frames(self, turn_id: str) -> list[Frame]:
         """The frames of one turn in order, including those that are not committed yet. Raises LedgerError."""
         return await self._log.frames(turn_id)
@@ -108,6 +116,22 @@ class Engine:
         """Call `listener(session_id)` after every change; returns a function that unsubscribes it."""
         self._listeners.append(listener)
         return lambda: self._listeners.remove(listener)
+
+    def subscribe_gathered(self, listener: Callable[[set[str]], None], after_s: float) -> Callable[[], None]:
+        """As `subscribe`, with all that changed within so many seconds: streams change one for each piece."""
+        changed: set[str] = set()
+
+        def tell() -> None:
+            now = changed.copy()
+            changed.clear()
+            listener(now)
+
+        def note(session_id: str) -> None:
+            if not changed:
+                asyncio.get_running_loop().call_later(after_s, tell)
+            changed.add(session_id)
+
+        return self.subscribe(note)
 
     def _notify(self, session_id: str) -> None:
         for listener in tuple(self._listeners):
@@ -138,8 +162,8 @@ class Engine:
 
     def _priced(self, session: Session) -> Session:
         """The session with the price of a credit, which the person gave for this service."""
-        price = self._context.credit_usd if session.service == self._context.service else None
-        return session if price is None else replace(session, credit_usd=price)
+        is_ours = session.service == self._context.service and self._context.prices
+        return replace(session, prices=self._context.prices) if is_ours else session
 
     async def open(self, session_id: str) -> Session:
         """Open a session: from memory, else from the history.
@@ -148,7 +172,12 @@ class Engine:
             KeyError: there is no such session.
             LedgerError
         """
+        session = await self._load(session_id)
+        # Not earlier: a reading may have opened it in the meantime, and would close it.
         self._only_read.discard(session_id)
+        return session
+
+    async def _load(self, session_id: str) -> Session:
         if session_id not in self._actors:
             loaded = await self._log.load(session_id)
             if loaded is None:
@@ -220,25 +249,50 @@ class Engine:
         read: dict[str, Session] = {}
         with suppress(TimeoutError):
             async with asyncio.timeout(seconds):
-                for session_id, requests in (await self._unsettled()).items():
-                    with suppress(Busy):
-                        async with self._opened_to_read(session_id, read) as actor:
-                            if await actor.recover(requests, watch=False):
-                                await _refresh(actor)
-                            else:
-                                del read[session_id]
-                # What a local worker ran ended together with its program.
-                for session_id in [] if self._context.forgetful else await self._due(everything=everything):
+                await self._settle_left(read, patient=False)
+                for session_id in await self._due(everything=everything):
                     if session_id not in read:
-                        now_ms = self._deps.run_deps.clock.now_ms()
-                        # Before the reading: one that takes all of the time is not the first again.
-                        await self._log.note_late_read(session_id, now_ms, answered=False)
-                        with suppress(Busy):
-                            async with self._opened_to_read(session_id, read) as actor:
-                                if await _refresh(actor):
-                                    await self._log.note_late_read(session_id, now_ms, answered=True)
+                        await self._settle_amount(session_id, read, patient=False)
         # One that still ran may have been deleted while another one was read.
         return [one for one in read.values() if one.unwatched is None or one.session_id in self._actors]
+
+    async def settle_late(self, without: Collection[str]) -> None:
+        """`settle_open_turns` at the pace of the service, but for followed runs. Raises LedgerError."""
+        read: dict[str, Session] = {}
+        await self._settle_left(read, patient=True)
+        for session_id in await self._due(without=without):
+            if session_id not in read:
+                await self._settle_amount(session_id, read, patient=True)
+
+    async def _settle_left(self, read: dict[str, Session], *, patient: bool) -> None:
+        """Settle the turns that programs left open when they ended."""
+        for session_id, requests in (await self._unsettled()).items():
+            with suppress(Busy):
+                async with self._opened_to_read(session_id, read) as actor:
+                    if await actor.recover(requests, watch=False):
+                        await self._refresh(actor, patient=patient)
+                    else:
+                        del read[session_id]
+
+    async def _settle_amount(self, session_id: str, read: dict[str, Session], *, patient: bool) -> None:
+        now_ms = self._deps.run_deps.clock.now_ms()
+        # Before the reading: one that takes all of the time is not the first again.
+        await self._log.note_late_read(session_id, now_ms, answered=False)
+        with suppress(Busy):
+            async with self._opened_to_read(session_id, read) as actor:
+                if await self._refresh(actor, patient=patient):
+                    await self._log.note_late_read(session_id, now_ms, answered=True)
+
+    async def _refresh(self, actor: SessionActor, *, patient: bool) -> bool:
+        """Read the worker of a session; whether the service answered. `patient`: in its turn."""
+        if patient and (worker_id := actor.session.newest_worker):
+            await self._deps.run_deps.turn_to_read(worker_id, Urgency.LATE)
+        try:
+            await actor.refresh(late=True)
+        except ApiError as trouble:
+            # A worker that cannot be read now is read by the next program.
+            return isinstance(trouble, Refused) and trouble.kind is ErrorKind.NOT_FOUND
+        return True
 
     def _share(self, session_ids: Collection[str], body: WorkerBody) -> None:
         """Settle turns of other sessions by a reading of their task, soon."""
@@ -254,12 +308,34 @@ class Engine:
                 async with self._opened_to_read(session_id, {}) as actor:
                     await actor.settle_by(body)
 
-    async def _due(self, *, everything: bool) -> list[str]:
+    async def _due(self, *, everything: bool = False, without: Collection[str] = ()) -> list[str]:
         """The sessions of this service to read for amounts that are not settled, in order."""
+        if self._context.forgetful:
+            # What a local worker ran ended together with its program.
+            return []
         now_ms = self._deps.run_deps.clock.now_ms()
         sessions = await self._log.sessions_to_read(None if everything else now_ms, now_ms - RECENT_MS)
-        due = [one.session_id for one in sessions if one.service == self._context.service]
+        ours = (one.session_id for one in sessions if one.service == self._context.service)
+        due = [session_id for session_id in ours if session_id not in without]
         return due if everything else due[:AT_ONCE]
+
+    @asynccontextmanager
+    async def opened(self, session_id: str) -> AsyncIterator[SessionActor]:
+        """A session that is followed; closed at the end, at rest, if nobody else opened it.
+
+        Raises:
+            Busy: it was deleted.
+            LedgerError
+        """
+        async with self._opened_to_read(session_id, {}) as actor:
+            # Listeners see it as it was before.
+            self._notify(session_id)
+            yield actor
+
+    def is_let_go(self, session_id: str) -> bool:
+        """Whether the person stopped watching a session."""
+        actor = self._actors.get(session_id)
+        return actor is not None and actor.is_let_go
 
     @asynccontextmanager
     async def _opened_to_read(self, session_id: str, read: dict[str, Session]) -> AsyncIterator[SessionActor]:
@@ -269,13 +345,13 @@ class Engine:
             Busy: it was deleted in the meantime.
             LedgerError
         """
-        is_open = session_id in self._actors
-        try:
-            await self.open(session_id)
-        except KeyError:
-            raise Busy("The session was deleted.") from None
-        if not is_open:
+        if session_id not in self._actors:
             self._only_read.add(session_id)
+        try:
+            await self._load(session_id)
+        except KeyError:
+            self._only_read.discard(session_id)
+            raise Busy("The session was deleted.") from None
         actor = self._actors[session_id]
         read[session_id] = actor.session
         self._readers[session_id] += 1
@@ -286,6 +362,7 @@ class Engine:
             read.update({session_id: actor.session} if session_id in read else {})
             if not self._readers[session_id] and self._actors.get(session_id) is actor:
                 if session_id in self._only_read and actor.is_idle:
+                    actor.late.cancel()
                     del self._actors[session_id]
                 if actor.is_idle or actor.session.unwatched is not None:
                     self._only_read.discard(session_id)
@@ -318,6 +395,8 @@ class Engine:
         Raises:
             LedgerError: something could not be written.
         """
+        if self.poller is not None:
+            self.poller.close()
         for actor in self._actors.values():
             # No new request is handled from here on.
             actor.inbox.close()
@@ -325,14 +404,6 @@ class Engine:
         for actor in self._actors.values():
             await actor.settled()
         await asyncio.gather(*self._sharing)
+        if self.poller is not None:
+            await self.poller.settled()
         await self._log.flush()
-
-
-async def _refresh(actor: SessionActor) -> bool:
-    """Read the worker of a session; whether the service answered."""
-    try:
-        await actor.refresh(late=True)
-    except ApiError as trouble:
-        # A worker that cannot be read now is read by the next program.
-        return isinstance(trouble, Refused) and trouble.kind is ErrorKind.NOT_FOUND
-    return True

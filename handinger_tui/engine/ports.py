@@ -278,6 +278,10 @@ class RetryPolicy(Struct, frozen=True):
     """Interval at which usage and costs are polled while a stream runs; None: do not poll."""
     late_reads: tuple[float, ...] = ()
     """Pauses after the end of a turn, after each of which the worker is read again for late costs."""
+    reads_per_s: float | None = None
+    """How many readings the service gets in all, in the long run; None: as many as the one turn makes."""
+    most_watched: int = 200
+    """How many runs are watched at once that nobody asked to watch."""
     before_timeout: float = 4.0
     """Timeout of the read before a POST, which is optional and may fail."""
 

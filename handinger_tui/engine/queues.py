@@ -11,13 +11,11 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 
 from handinger_tui.core.acts import Hold, HoldReason, SessionState
-from handinger_tui.core.money.limits import Gauge, LimitReached
 from handinger_tui.core.turns.turn import TurnStatus
 from handinger_tui.engine.inbox import Busy
-from handinger_tui.engine.session_limits import limit_hold
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
 
     from handinger_tui.engine.open_session import OpenSession
 
@@ -107,16 +105,6 @@ class TurnQueue:
         if self.ids and (self.hold is None or self.hold.reason is HoldReason.DETACHED):
             self.hold = hold
 
-    def measure(self, gauges: Sequence[Gauge]) -> None:
-        """Note which limit holds the queue by now. Where none does, it stays held for the person to send."""
-        if self.hold is None or self.hold.gauge is None:
-            return
-        is_same = self.hold.gauge.limit in [gauge.limit for gauge in gauges]
-        if (reached := Gauge.blocking(gauges)) is not None:
-            self.hold = limit_hold(LimitReached(reached))
-        elif self.hold.reason is HoldReason.LIMIT or not is_same:
-            self.hold = Hold(HoldReason.LIFTED)
-
 
 class QueueGate:
     """Says whether a message leaves now, waits or is held, and keeps back what is being edited.
@@ -174,6 +162,3 @@ class QueueGate:
         """
         if waited and self.state.starts_next:
             self._queue.stop(Hold(HoldReason.EDITED))
-
-
-# -- limits ------------------------------------------------------------------------------

@@ -167,7 +167,7 @@ class Replay:
         self.base_url = stored.base_url
         self.clock = clock
         self._log = ReplayHistory(stored, frames)
-        context = ServiceContext(stored.base_url, generation=stored.generation, credit_usd=stored.credit_usd)
+        context = ServiceContext(stored.base_url, generation=stored.generation, prices=stored.prices)
         policy = RetryPolicy(money_interval=None)
         self.engine = Engine(NoService(), self._log, self.clock, ids, policy, tap, context)
         self.on_change: Callable[[], None] = lambda: None

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
+from copy import copy
 from datetime import datetime
 from typing import Final, Protocol
 
 from msgspec.structs import replace
 
 from handinger_tui.core.acts import Confirmation
-from handinger_tui.core.errors import LedgerError, SettingsError
+from handinger_tui.core.errors import ApiError, LedgerError, SettingsError
 from handinger_tui.core.jsontext import JsonObject
 from handinger_tui.core.safety import clean_line
 from handinger_tui.core.schedules import (
@@ -28,6 +29,7 @@ from handinger_tui.core.schedules import (
     NewSchedule,
     PricedSchedule,
     PricedSchedules,
+    Schedule,
     ScheduleList,
     added_text,
     next_runs,
@@ -45,6 +47,11 @@ CANCELED: Final = {
     None: "The service did not say whether it was canceled. The list of schedules shows it.",
 }
 """The words by the answer of the service."""
+
+
+BOTH: Final = (
+    "Whether the old one was canceled is not clear, so both may run: /schedule lists them, x cancels one."
+)
 
 
 Keep = Callable[[str, Sequence[JsonObject], int], Awaitable[None]]
@@ -95,6 +102,12 @@ class WorkerSchedules:
         self.now = now
         self._is_local = is_local
 
+    def at(self, budget: str | None) -> WorkerSchedules:
+        """The same schedules, with the budget of one of them for new ones."""
+        other = copy(self)
+        other.budget = budget or STANDARD
+        return other
+
     async def read(self) -> PricedSchedules:
         """Read the schedules, and their prices from the history. Raises ApiError, LedgerError."""
         listed = soonest_first(await self._api.schedules(self.worker_id))
@@ -117,9 +130,17 @@ class WorkerSchedules:
                 await self.keep(self.worker_id, remembered(listed, now), round(now.timestamp() * 1000))
 
     # -- adding ------------------------------------------------------------------------------------
-    def question(self, schedule: NewSchedule, listing: PricedSchedules, runs: int = 1) -> Confirmation:
-        """The question before a schedule is added, which names its next runs."""
+    def question(
+        self,
+        schedule: NewSchedule,
+        listing: PricedSchedules,
+        runs: int = 1,
+        old: Schedule | None = None,
+    ) -> Confirmation:
+        """The question before a schedule is added, which names its next runs; `old`: the one it replaces."""
+        replaced = "" if old is None else f"It replaces “{clean_line(old.instruction, 200)}”, "
         pieces = [
+            *([f"{replaced}{rule_text(old.rule, old.kind)}."] if old is not None else []),
             f"“{clean_line(schedule.instruction, 400)}”",
             f"{self.plan(schedule, listing.listed, runs)} The service decides when it runs.",
             listing.price_of(schedule).sentences,
@@ -127,9 +148,9 @@ class WorkerSchedules:
         ]
         is_unlimited = schedule.budget == UNLIMITED
         return Confirmation(
-            "Add this schedule?",
+            "Add this schedule?" if old is None else "Change this schedule?",
             "\n\n".join([*pieces, UNBOUNDED] if is_unlimited else pieces),
-            "Add schedule",
+            "Add schedule" if old is None else "Change schedule",
             typed=UNLIMITED if is_unlimited else "",
         )
 
@@ -146,6 +167,25 @@ class WorkerSchedules:
         await self._remember(replace(listing.listed, schedules=(*listing.listed.schedules, added.schedule)))
         now = self.now()
         return added, added_text(added, next_runs(schedule.rule, now, listing.listed.cron_zone, 1), now)
+
+    async def change(
+        self,
+        old: Schedule,
+        schedule: NewSchedule,
+        listing: PricedSchedules,
+        departed: Callable[[], None] = _nothing,
+    ) -> str:
+        """Add a schedule with one POST and, once it is there, cancel the one that it replaces.
+
+        Raises:
+            Doubtful: it may have been added; the old one stays.
+            ApiError: it was not added; the old one stays.
+        """
+        _, words = await self.add(schedule, listing, departed)
+        with suppress(ApiError, SettingsError):
+            if (await self.cancel(old.schedule_id))[0]:
+                return f"{words} The old one was canceled."
+        return f"{words} {BOTH}"
 
     def plan(self, schedule: NewSchedule, listed: ScheduleList, count: int = 1) -> str:
         """The rule and its next runs in sentences."""

@@ -20,8 +20,8 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from handinger_tui.core.acts import Hold, HoldReason
-from handinger_tui.core.errors import HandingerError, LedgerError, Refused
-from handinger_tui.core.money.limits import Gauge, LimitReached
+from handinger_tui.core.errors import HandingerError, LedgerError, LimitStop, Refused
+from handinger_tui.core.money.limits import Gauge
 from handinger_tui.core.safety import clean_line
 from handinger_tui.core.turns.session import (
     LOCAL,
@@ -46,15 +46,15 @@ from handinger_tui.core.turns.turn import (
 from handinger_tui.engine.inbox import Busy, Inbox
 from handinger_tui.engine.open_session import OpenSession
 from handinger_tui.engine.queues import QueueGate, TurnQueue, hold_after
-from handinger_tui.engine.session_limits import SessionLimits, limit_hold
+from handinger_tui.engine.session_limits import SessionLimits, hold_by, measured_hold
 from handinger_tui.engine.settling import LateReader, Share, TurnSettler, adopted_turns
 from handinger_tui.engine.turn_record import RunDeps, TurnRecord, may_have_departed
 from handinger_tui.engine.turn_run import RunSlot, TurnRun
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
-    from decimal import Decimal
 
+    from handinger_tui.core.prices import Prices
     from handinger_tui.core.stream import WorkerBody
     from handinger_tui.engine.ports import Ids, LimitReader, MessageOffers
 
@@ -123,7 +123,7 @@ class ServiceContext(Struct, frozen=True):
     forgetful: bool = False
     trigger: Trigger = Trigger.APP
     generation: str = "workers"
-    credit_usd: Decimal | None = None
+    prices: Prices | None = None
     """See `Session`."""
 
     @property
@@ -152,10 +152,11 @@ class EngineDeps(Struct, frozen=True):
         budget: str | None,
         attachments: tuple[Attachment, ...],
         lineage: Lineage | None = None,
+        turn_id: str = "",
     ) -> TurnRequest:
-        """The request of a new turn."""
+        """The request of a new turn. `turn_id`: "" for a new id."""
         return TurnRequest(
-            turn_id=self.ids.new("turn"),
+            turn_id=turn_id or self.ids.new("turn"),
             prompt=prompt,
             created_ms=self.run_deps.clock.now_ms(),
             budget=budget,
@@ -205,6 +206,8 @@ class SessionActor:
         self.queue = TurnQueue()
         self.store = OpenSession(session, deps.run_deps, self._turn_changing, deps.on_change)
         self.runs = RunSlot(self._run_ended)
+        self.is_let_go = False
+        """The person stopped watching: the program does not begin again by itself."""
         self._recovered: set[str] = set()
         """Ids of turns that were taken over from programs that ended."""
         self.gate = QueueGate(self.queue, self.store, lambda: self.running)
@@ -252,6 +255,7 @@ class SessionActor:
         lineage: Lineage | None = None,
         past_hold: bool | None = None,
         held: bool = False,
+        turn_id: str = "",
     ) -> str:
         """Store a turn and start it, or queue it behind the running one; returns its id.
 
@@ -259,7 +263,7 @@ class SessionActor:
         it held and sends past it; None: it is held now. `held`: the person was told that the message waits
         until they send it, which is so whatever has changed since. While a turn runs at the worker unwatched,
         the message is queued and held, since the service would refuse it. When the caller is cancelled (or
-        `stop` is called) before the turn starts, the turn is kept as not sent.
+        `stop` is called) before the turn starts, the turn is kept as not sent. `turn_id`: "" for a new id.
 
         Raises:
             Elsewhere: the session belongs to another service; nothing was sent.
@@ -271,7 +275,7 @@ class SessionActor:
         saw_hold = self.queue.hold is not None if past_hold is None else past_hold
         ticket = SendTicket(self.queue.stops, saw_hold, start, held)
         try:
-            turn_request = self._deps.new_request(prompt, budget, attachments, lineage)
+            turn_request = self._deps.new_request(prompt, budget, attachments, lineage, turn_id)
             return await self._send(turn_request, ticket)
         except CancelledError:
             ticket.cancelled = True
@@ -511,13 +515,10 @@ class SessionActor:
             if queue.stops != stops or not self.gate.may_start(past):
                 await self._log.release_turn(turn_id)
                 return
-        except (LedgerError, LimitReached) as problem:
+        except (LedgerError, LimitStop) as problem:
             if past is not None:
                 raise
-            if isinstance(problem, LimitReached):
-                queue.stop(limit_hold(problem))
-            else:
-                queue.stop(Hold(HoldReason.UNREADABLE, detail=problem.summary))
+            queue.stop(hold_by(problem))
             self.store.publish()
             return
         queue.remove(turn_id)
@@ -531,6 +532,7 @@ class SessionActor:
             policy = replace(deps.policy, money_interval=deps.policy.poll_interval)
             deps = replace(deps, policy=policy)
         self.late.cancel()
+        self.is_let_go = False
         self.runs.launch(record, partial(body, TurnRun(record, deps)))
 
     def _turn_changing(self, before: Turn | None, now: Turn) -> None:
@@ -594,10 +596,19 @@ class SessionActor:
             LedgerError
         """
         stops = self.queue.stops
-        await self.inbox.request(lambda: self._watch(turn_id, stops))
+        await self.inbox.request(lambda: self._watch(turn_id, lambda: stops != self.queue.stops))
 
-    async def _watch(self, turn_id: str | None, stops: int | None) -> None:
-        """Watch a turn. `stops`: `queue.stops` when the user asked for it; None where the program did."""
+    async def watch_left(self) -> None:
+        """Watch the turn that was left running, unless the person stopped watching. Raises LedgerError."""
+        await self.inbox.request(self._watch_left)
+
+    async def _watch_left(self) -> None:
+        turn = self.session.unwatched
+        if turn is not None and not self.is_let_go:
+            await self._watch(turn.turn_id, lambda: self.is_let_go)
+
+    async def _watch(self, turn_id: str | None, is_unwanted: Callable[[], bool]) -> None:
+        """Watch a turn. `is_unwanted()`: whether the user detached again after asking for it."""
         turn = self.session.sent if turn_id is None else self.store.turn(turn_id)
         is_busy = self.running or self.gate.is_closed
         is_elsewhere = self.session.service != self._deps.context.service
@@ -606,8 +617,7 @@ class SessionActor:
         is_ours = await self._log.claim(turn.turn_id)
         record = await self.store.record_of(turn.turn_id)
         record.is_ours = is_ours
-        if stops is not None and stops != self.queue.stops:
-            # The user detached again after asking for it.
+        if is_unwanted():
             return
         self._launch(record, TurnRun.watch)
 
@@ -615,6 +625,7 @@ class SessionActor:
         """Stop watching; the worker keeps running and may keep charging. The queue is held."""
         if self.queue.ids or self.session.busy:
             self.queue.stop(Hold(HoldReason.DETACHED))
+        self.is_let_go = True
         self.runs.cancel()
         self.store.publish()
 
@@ -798,7 +809,7 @@ class SessionActor:
         if not self.running:
             await self.store.take_added()
         before = self.queue.hold
-        self.queue.measure(self.gauges)
+        self.queue.hold = measured_hold(before, self.gauges)
         if self.queue.hold != before:
             self.store.publish()
         return self.gauges
@@ -846,7 +857,7 @@ class SessionActor:
             for turn_id in departed:
                 if turn_id != watched:
                     await self._settler.detach(turn_id)
-            await self._watch(watched, None)
+            await self._watch(watched, lambda: False)
         return departed
 
     def _request_failed(self, problem: Exception) -> None:

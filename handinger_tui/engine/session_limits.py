@@ -6,22 +6,34 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from handinger_tui.core.acts import Hold, HoldReason
-from handinger_tui.core.errors import LedgerError
-from handinger_tui.core.money.limits import Gauge, LimitReached, LimitUnmeasured
+from handinger_tui.core.errors import HandingerError, LedgerError
+from handinger_tui.core.money.limits import Gauge, LimitReached
 from handinger_tui.core.turns.turn import Turn
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Sequence
 
     from handinger_tui.engine.open_session import OpenSession
     from handinger_tui.engine.ports import LimitReader, TurnHistory
 
 
-def limit_hold(problem: LimitReached) -> Hold:
-    """The hold of a queue whose next turn a limit forbids."""
-    if isinstance(problem, LimitUnmeasured):
+def hold_by(problem: HandingerError) -> Hold:
+    """The hold of a queue whose next turn may not start. An unreadable limit counts as a reached one."""
+    if not isinstance(problem, LimitReached):
+        return Hold(HoldReason.UNREADABLE, detail=problem.summary)
+    if problem.may_be_agreed:
         return Hold(HoldReason.UNMEASURED, problem.gauge, problem.gauge.unmeasured_text)
     return Hold(HoldReason.LIMIT, problem.gauge)
+
+
+def measured_hold(hold: Hold | None, gauges: Sequence[Gauge]) -> Hold | None:
+    """What holds a queue by now: a limit that no longer does leaves it to the person to send it."""
+    if hold is None or hold.gauge is None:
+        return hold
+    is_same = hold.gauge.limit in [gauge.limit for gauge in gauges]
+    if (reached := Gauge.blocking(gauges)) is not None:
+        return hold_by(LimitReached(reached))
+    return Hold(HoldReason.LIFTED) if hold.reason is HoldReason.LIMIT or not is_same else hold
 
 
 class SessionLimits:
@@ -70,30 +82,24 @@ class SessionLimits:
             LimitReached: a limit is used up.
             LedgerError: the limits could not be read.
         """
-        if (gauge := await self._reached()) is not None:
-            raise LimitReached(gauge)
-
-    async def hold(self) -> Hold | None:
-        """The hold of a reached limit. An unreadable one counts as reached, as does a missing history."""
-        if (missing := self._log.no_history) is not None:
-            return Hold(HoldReason.UNREADABLE, detail=missing.summary)
-        try:
-            reached = await self._reached()
-        except LedgerError as problem:
-            return Hold(HoldReason.UNREADABLE, detail=problem.summary)
-        return None if reached is None else limit_hold(LimitReached(reached))
-
-    async def _reached(self) -> Gauge | None:
-        """The limit that is used up. Read again where a turn ended in between: its cost may have used one up.
-
-        Raises:
-            LedgerError
-        """
         while True:
             ends = self._ends()
             reached = Gauge.blocking(await self.read())
+            # Where a turn ended in between, its cost may have used a limit up.
             if ends == self._ends():
-                return reached
+                break
+        if reached is not None:
+            raise LimitReached(reached)
+
+    async def hold(self) -> Hold | None:
+        """What holds a queue now: a reached limit, or a missing history."""
+        try:
+            if (missing := self._log.no_history) is not None:
+                raise missing
+            await self.check()
+        except (LedgerError, LimitReached) as problem:
+            return hold_by(problem)
+        return None
 
     # -- what a running turn has cost so far ---------------------------------------------
     def observe(self, before: Turn | None, now: Turn, *, running: bool) -> None:

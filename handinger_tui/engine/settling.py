@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from handinger_tui.core.errors import HandingerError, LedgerError
 from handinger_tui.core.jsontext import JsonObject, dump
+from handinger_tui.core.reading_order import Urgency
 from handinger_tui.core.stream import (
     PROMPTS,
     Frame,
@@ -50,6 +51,7 @@ from handinger_tui.core.turns.turn import (
 )
 from handinger_tui.core.turns.worker_reconciliation import (
     ARRIVED,
+    FOLLOWED,
     Answer,
     answer_to,
     is_over,
@@ -175,7 +177,8 @@ def _worker_at_turn(
 ) -> JsonObject:
     """The Worker as it would be if `group` were its newest turn. `prompts`: see `Snapshot.prompts`."""
     reduced = dict(worker) if prompts is None else {**worker, PROMPTS: prompts}
-    reduced["messages"] = [{**group[0], EQUAL_BEFORE: times}, *group[1:]] if times else [*group]
+    prompt = {**group[0], **({EQUAL_BEFORE: times} if times else {}), **({} if last else {FOLLOWED: True})}
+    reduced["messages"] = [prompt, *group[1:]]
     return reduced if last else without_newest(reduced)
 
 
@@ -590,19 +593,22 @@ class LateReader:
     async def _read_often(self) -> None:
         has_changed = False
         for seconds in self._deps.policy.late_reads:
-            await self._deps.clock.sleep(seconds)
-            has_changed = await self._read()
+            has_changed = await self._read_after(seconds)
         for _ in range(MOST_LATE_READS):
             # What has changed last is not settled yet.
             if not has_changed:
                 break
-            await self._deps.clock.sleep(SETTLE_MS / 1000)
-            has_changed = await self._read()
+            has_changed = await self._read_after(SETTLE_MS / 1000)
+
+    async def _read_after(self, seconds: float) -> bool:
+        await self._deps.clock.sleep(seconds)
+        if worker_id := self._worker_id():
+            await self._deps.turn_to_read(worker_id, Urgency.LATE)
+        return await self._read()
 
     async def _read(self) -> bool:
         """Read once; True if that brought other figures."""
-        turn = self._turn()
-        worker_id = None if turn is None else turn.target
+        worker_id = self._worker_id()
         if worker_id is None:
             return False
         # An error is ignored: the reading is optional, and the next turn reads the worker as well.
@@ -622,6 +628,10 @@ class LateReader:
         await self._settler.apply_late_reading(turn, body)
         self._store.publish()
         return has_changed
+
+    def _worker_id(self) -> str | None:
+        turn = self._turn()
+        return None if turn is None else turn.target
 
     def _turn(self) -> Turn | None:
         """The turn, while it is the newest one and none runs."""

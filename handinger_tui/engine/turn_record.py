@@ -14,6 +14,7 @@ from msgspec.structs import replace
 
 from handinger_tui.core.errors import ApiError, LedgerError
 from handinger_tui.core.jsontext import Json, NotJson, as_object, dump, parse, text_at
+from handinger_tui.core.reading_order import Urgency
 from handinger_tui.core.safety import clean_line
 from handinger_tui.core.stream import (
     STREAMED,
@@ -54,6 +55,7 @@ if TYPE_CHECKING:
 
     from handinger_tui.core.dialects.events import StreamEvent
     from handinger_tui.engine.ports import Clock, RetryPolicy, TurnHistory, WorkerApi
+    from handinger_tui.engine.read_gate import ReadGate
 
 ANSWERED = frozenset({Marker.OPENED, ReadReason.ANSWER, ReadReason.DURING, ReadReason.AFTER})
 """Events of frames that exist only when the service has accepted the turn."""
@@ -68,6 +70,12 @@ class RunDeps(Struct, frozen=True):
     clock: Clock
     policy: RetryPolicy
     tap: Callable[[StreamEvent], None] | None = None
+    gate: ReadGate | None = None
+    """None: nothing is read beside the one turn."""
+
+    async def turn_to_read(self, worker_id: str, urgency: Urgency = Urgency.STATE) -> float:
+        """Wait until a worker may be read; returns the seconds that took."""
+        return 0.0 if self.gate is None else await self.gate.turn(worker_id, urgency)
 
 
 def may_have_departed(request: TurnRequest, frames: Iterable[Frame]) -> bool:

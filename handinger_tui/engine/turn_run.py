@@ -31,6 +31,7 @@ from handinger_tui.core.errors import (
     Unreachable,
 )
 from handinger_tui.core.formatting import duration
+from handinger_tui.core.reading_order import Urgency
 from handinger_tui.core.stream import (
     ANOTHER_WORKER,
     Marker,
@@ -98,9 +99,12 @@ class TurnRun:
         record.take_stored(())
         if not record.turn.live and record.turn.status not in UNDECIDED:
             return
+        was_running = record.turn.status is TurnStatus.RUNNING
         record.note(Marker.WATCHING)
         doubt = None if record.accepted else Doubtful(ErrorKind.NETWORK, UNANSWERED)
-        await self._recover(doubt, accepted=record.accepted)
+        recovery = Recovery(record, self._deps, doubt, accepted=record.accepted)
+        recovery.was_running = was_running
+        await recovery.run()
 
     async def _guarded(self, body: Callable[[], Awaitable[None]]) -> None:
         """Run `body`; whatever it raises, the turn ends with a status."""
@@ -224,6 +228,9 @@ class TurnRun:
             await self._deps.clock.sleep(interval)
             interval = min(interval * 1.5, max(shortest, policy.poll_interval_max))
             if record.worker_id is None or not self._may_read_money:
+                continue
+            await self._deps.turn_to_read(record.worker_id, Urgency.FIGURES)
+            if not self._may_read_money:
                 continue
             with suppress(ApiError):
                 body = await self._api.read_worker(record.worker_id)
@@ -409,6 +416,8 @@ async def _until_over(record: TurnRecord, deps: RunDeps) -> None:
             content = _content(record.turn)
             quiet_since = alive_at = now
         elif now - quiet_since >= (min(quiet_s, QUIET_AFTER_END_S) if has_ended else quiet_s):
+            urgency = Urgency.END if has_ended else Urgency.FIGURES
+            alive_at += await deps.turn_to_read(record.worker_id or "", urgency)
             is_running = await _is_worker_running(record, deps.api)
             quiet_since = clock.monotonic()
             if is_running:
@@ -480,6 +489,8 @@ class Recovery:
         self._policy = deps.policy
         self._doubt = doubt
         self._accepted = accepted
+        self.was_running = False
+        """It was left running: where it cannot be read now, that is all that is known of it."""
         self._message_seen = False
         """Some read showed our message in the worker."""
         self._idle = _Streak()
@@ -524,6 +535,7 @@ class Recovery:
         """
         if self._record.worker_id is None:
             return True
+        await self._turn_to_read(Urgency.END)
         body = await self._api.read_worker(self._record.worker_id)
         if not body.wire:
             return True
@@ -573,9 +585,21 @@ class Recovery:
         return self._policy.recovery_window - (self._clock.monotonic() - self._last_progress)
 
     # -- reads of the worker -----------------------------------------------------------
+    async def _turn_to_read(self, urgency: Urgency) -> float:
+        """Wait until a run that was left may be read; returns the seconds that took.
+
+        A turn that the person sent waits for nothing: without an answer it must be said soon that the
+        connection is lost, also where other readings are held back for the same reason.
+        """
+        if not self.was_running:
+            return 0.0
+        return await self._deps.turn_to_read(self._record.worker_id or "", urgency)
+
     async def _read_and_act(self) -> None:
         """Read the worker once, act on the result, and pause before the next read where one is due."""
         record = self._record
+        # The wait for others proves nothing about this worker.
+        self._last_progress += await self._turn_to_read(Urgency.STATE)
         try:
             async with asyncio.timeout(max(self._remaining_s, SHORTEST_READ_S)):
                 body = await self._api.read_worker(record.worker_id or "")
@@ -740,6 +764,9 @@ class Recovery:
 
     def _give_up(self, trouble: ApiError | None) -> None:
         """Settle as unknown. The text so far is kept; the fault says what is in doubt."""
+        if self.was_running and (trouble is not None or self._record.worker_id is None):
+            self._record.settle(TurnStatus.RUNNING, None)
+            return
         # A refusal, or a body too large, explains more than the doubt before it.
         is_decisive = isinstance(trouble, Refused) or (trouble and trouble.kind is ErrorKind.TOO_LARGE)
         cause = trouble if is_decisive else self._doubt or trouble

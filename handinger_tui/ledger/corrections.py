@@ -17,7 +17,6 @@ from handinger_tui.core.money.reconciliation import (
     BASIS_SET,
     NEW_RULES,
     Restatement,
-    restatement_text,
 )
 from handinger_tui.core.money.spending import ChargeFilter, Rise
 from handinger_tui.core.turns.session import Ruling, Session
@@ -40,7 +39,7 @@ from handinger_tui.ledger.sql import (
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from decimal import Decimal
     from pathlib import Path
 
@@ -51,12 +50,12 @@ MOST_S: Final = 3.0
 """One start of a program spends at most this many seconds; the next one continues."""
 
 
-def recompute(connection: sqlite3.Connection, now_ms: int) -> list[Restatement]:
-    """Compute the sessions that are due, for `MOST_S` at most; returns the final amounts that changed.
+def recompute(connection: sqlite3.Connection, now_ms: int) -> str:
+    """Compute the sessions that are due, for `MOST_S` at most; says which final amounts changed.
 
     A session that cannot be read or written stays due at the next start.
     """
-    changed: list[Restatement] = []
+    changed: Sequence[Restatement] = ()
     with suppress(LedgerError), translated():
         due = [row["session_id"] for row in connection.execute("SELECT session_id FROM recounts")]
         newest = _newest_charge(connection)
@@ -68,7 +67,7 @@ def recompute(connection: sqlite3.Connection, now_ms: int) -> list[Restatement]:
                 _recompute_session(connection, session_id, now_ms)
         if due:
             changed = restatements(connection, ChargeFilter(), newest)
-    return changed
+    return Restatement.text(changed)
 
 
 def _recompute_session(connection: sqlite3.Connection, stored_id: str | bytes, now_ms: int) -> None:
@@ -171,7 +170,7 @@ def decide_in(path: Path, decide: Callable[[sqlite3.Connection], None]) -> str:
         with closing(opened.connection) as connection, translated():
             newest = _newest_charge(connection)
             decide(connection)
-            return restatement_text(restatements(connection, EVERYTHING, newest))
+            return Restatement.text(restatements(connection, EVERYTHING, newest))
 
     return lock_retries.run(attempt)
 

@@ -18,7 +18,8 @@ from handinger_tui.core.money.report_json import group_of
 from handinger_tui.core.money.spending import GroupBy
 from handinger_tui.core.tags import NO_LABELS, NO_TAG_RULES
 from handinger_tui.ledger import turns as turn_store
-from handinger_tui.ledger.charges.grouping import PROMPT, buckets, condition, turn_charge
+from handinger_tui.ledger.charges.grouping import CLOSED, PROMPT, buckets, condition, turn_charge
+from handinger_tui.ledger.charges.journal import journal
 from handinger_tui.ledger.charges.limits import LimitRules
 from handinger_tui.ledger.charges.reports import read_report
 from handinger_tui.ledger.charges.turn_records import turn_record
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from handinger_tui.core.jsontext import JsonObject
+    from handinger_tui.core.money.journal import JournalEntry
     from handinger_tui.core.money.report import Report, Selection
     from handinger_tui.core.money.spending import Bucket, ChargeFilter, TurnCharge
     from handinger_tui.core.tags import Labels, TagRules
@@ -73,6 +75,7 @@ class CostRows:
             partial(self._records, report),
             partial(self.turn_charges, which),
             partial(self.buckets, GroupBy.TURN, which),
+            partial(self.journal, which),
         )
 
     def _records(self, report: Report) -> Iterator[JsonObject]:
@@ -80,7 +83,7 @@ class CostRows:
         by = report.selection.by
         if by is GroupBy.TURN:
             titles, of_turns = self.titles(), self.labels()
-            for row in self.turns(report.selection.which):
+            for row in self.turns(report.selection.which, f"{PROMPT}, {CLOSED}"):
                 yield turn_record(row, titles, of_turns)
             return
         is_labeled = by is GroupBy.SESSION
@@ -91,6 +94,11 @@ class CostRows:
                 own = labels.get(bucket.key, NO_LABELS)
                 group |= {"tags": [*own.tags], "project": own.project or None}
             yield group
+
+    def journal(self, which: ChargeFilter) -> Iterator[JournalEntry]:
+        """The entries of what `which` selects. `choose` comes before."""
+        with translated(reading=True):
+            yield from journal(self._connection, which, self._tag_rules)
 
     def choose(self, which: ChargeFilter) -> None:
         """Choose the sessions with the tag and project of `which`, for all queries that depend on them."""
@@ -129,7 +137,7 @@ class CostRows:
     def turns(self, which: ChargeFilter, more: str = "") -> Iterator[Row]:
         """The rows of `turn_totals`, newest turn first. Texts are as stored: decode with `sql.unpack`.
 
-        `more`: SQL of one more column.
+        `more`: SQL of more columns.
         """
         where, cells = condition(which, by_time=True)
         columns = f"t.*, {more}" if more else "t.*"

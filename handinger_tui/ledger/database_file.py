@@ -14,6 +14,7 @@ from tempfile import TemporaryDirectory
 from typing import Final
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from handinger_tui.core.errors import Damaged, Locked, NoRoom, TooNew
 from handinger_tui.ledger.locks import alone_in
@@ -79,7 +80,9 @@ def open_to_read(path: Path, lock_wait_s: float) -> Opened:
     """
     with translated(reading=True):
         if not is_there(path):
-            return Opened(_ready(_connect(":memory:", lock_wait_s)))
+            aside = left_aside(path)
+            problem = None if aside is None else _kept_as(aside, "There is no new one yet.")
+            return Opened(_ready(_connect(":memory:", lock_wait_s)), problem)
         connection = _reader(path, lock_wait_s)
     try:
         version = version_of(connection)
@@ -106,10 +109,11 @@ def is_there(path: Path) -> bool:
         OSError: it cannot be reached, or it is a link to a missing file.
     """
     try:
-        path.lstat()
+        path.stat()
     except FileNotFoundError:
+        if path.is_symlink():
+            raise
         return False
-    path.stat()
     return True
 
 
@@ -128,7 +132,7 @@ def _reader(path: Path, lock_wait_s: float) -> sqlite3.Connection:
     log = path.with_name(path.name + SIDE_FILES[0])
     with translated(reading=True):
         # If nothing is in the log, and nothing can be written here, no process is writing to the file.
-        is_unused = not is_there(log) or not log.stat().st_size
+        is_unused = not _size_of(log)
         try:
             # Not "ro": only a connection that may write removes the side files when it closes.
             return _connect_readonly(f"{address}?mode=rw", lock_wait_s)
@@ -146,6 +150,14 @@ def _reader(path: Path, lock_wait_s: float) -> sqlite3.Connection:
                 return _copy_to_memory(source)
             finally:
                 source.close()
+
+
+def _size_of(path: Path) -> int:
+    """In bytes; 0 for a file that is not there, as a log that the last program removes in this moment."""
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:
+        return 0
 
 
 def _connect_readonly(address: str, lock_wait_s: float) -> sqlite3.Connection:
@@ -190,14 +202,15 @@ _COUNTED: Final = "SELECT at_ms, turn_id FROM turn_totals WHERE at_ms < ?"
 
 
 def charges_before(source: sqlite3.Connection, at_ms: int) -> sqlite3.Connection:
-    """A history in memory with the rows from before a time, and with all sessions for their titles.
+    """A history in memory with the rows from before a time, and with all sessions, messages and readings.
 
     The trigger of `charges` derives `turn_totals` from them, so all queries see what was known then.
     """
     copy = _ready(_connect(":memory:", 0.0))
     copy.execute("BEGIN")
+    facts = ((table, "") for table in ("sessions", "turns", "worker_turns", "tags", "origins", "projects"))
     entries = ((table, "WHERE at_ms < ? ORDER BY id") for table in ("charges", "suspense", "rulings"))
-    for table, which in (("sessions", ""), ("tags", ""), ("origins", ""), ("projects", ""), *entries):
+    for table, which in (*facts, *entries):
         columns = sorted(_columns(copy, table) & _columns(source, table))
         names, marks = ", ".join(columns), ", ".join("?" * len(columns))
         rows = source.execute(f"SELECT {names} FROM {table} {which}", (at_ms,) if which else ())
@@ -237,22 +250,28 @@ def _columns(connection: sqlite3.Connection, table: str) -> set[str]:
 
 
 def _open_or_replace(path: Path, lock_wait_s: float, *, replace_damaged: bool) -> Opened:
+    aside = finish_setting_aside(path)
+    if aside is None:
+        _make_private(path)
+        file_id = identity(path)
+        try:
+            return Opened(_open_file(path, lock_wait_s))
+        except Damaged:
+            if not replace_damaged:
+                raise
+            aside = set_aside(path, file_id)
     _make_private(path)
-    file_id = identity(path)
-    try:
-        return Opened(_open_file(path, lock_wait_s))
-    except Damaged:
-        if not replace_damaged:
-            raise
-        copy = set_aside(path, file_id)
-    _make_private(path)
-    if copy is None:
-        return Opened(_open_file(path, lock_wait_s))
-    problem = (
-        f"The history was damaged and is kept as {copy.name}. A new one was created."
+    opened = Opened(_open_file(path, lock_wait_s))
+    if aside is None:
+        return opened
+    return replace(opened, problem=_kept_as(aside, "A new one was created."), is_replacement=True)
+
+
+def _kept_as(aside: Path, new: str) -> str:
+    return (
+        f"The history was damaged and is kept as {aside.name}. {new}"
         " To save what can be read of the old one: handinger-tui doctor --repair."
     )
-    return Opened(_open_file(path, lock_wait_s), problem, is_replacement=True)
 
 
 def mark_suspect(path: Path) -> None:
@@ -385,17 +404,48 @@ def free_name(path: Path, word: str) -> Path:
 def set_aside(path: Path, file_id: tuple[int, int]) -> Path | None:
     """Rename the damaged file and its side files; returns the new path, None if another process was first.
 
+    The marker says until there is a new file that this one was damaged, if the program is ended on the way.
+
     Raises:
         OSError: the folder cannot be written.
     """
     if path.exists() and identity(path) != file_id:
         return None
-    copy = free_name(path, "damaged")
-    # The side files are renamed first: a new database must never find an old log.
+    aside = free_name(path, "damaged")
+    mark_suspect(path)
+    # Its log is still found if the program ends here: `finish_setting_aside` puts it beside the file.
+    path.rename(aside)
+    _move_side_files(path, aside)
+    return aside
+
+
+def _move_side_files(path: Path, aside: Path) -> None:
+    """Before there is a new database, which must never find an old log."""
     for side in SIDE_FILES:
         side_file = path.with_name(path.name + side)
         if side_file.exists():
-            side_file.rename(copy.with_name(copy.name + side))
-    path.rename(copy)
-    path.with_name(path.name + SUSPECT_SUFFIX).unlink(missing_ok=True)
-    return copy
+            side_file.rename(aside.with_name(aside.name + side))
+
+
+def newest_aside(path: Path) -> Path | None:
+    """The file that was set aside last."""
+    aside = sorted(path.parent.glob(f"{path.name}.damaged-*Z*"))
+    return next((one for one in reversed(aside) if not one.name.endswith(SIDE_FILES)), None)
+
+
+def left_aside(path: Path) -> Path | None:
+    """The damaged file, where a program was ended after it had set it aside: there is no new one yet."""
+    is_marked = path.with_name(path.name + SUSPECT_SUFFIX).exists()
+    return newest_aside(path) if is_marked and not is_there(path) else None
+
+
+def finish_setting_aside(path: Path) -> Path | None:
+    """Do what remains to be done after such an end; returns the damaged file, None without such an end.
+
+    Raises:
+        OSError: the folder cannot be written.
+    """
+    aside = left_aside(path)
+    if aside is not None:
+        _move_side_files(path, aside)
+    return aside

@@ -14,10 +14,10 @@ from handinger_tui.core.jsontext import NotJson, as_object, dump, parse_exact, t
 from handinger_tui.core.prompts import lineage_from_text
 from handinger_tui.core.stored_workers import StoredWorker
 from handinger_tui.core.tags import NO_TAG_RULES
-from handinger_tui.core.turns.session import NOTHING_SAID, SessionSummary
+from handinger_tui.core.turns.session import NOTHING_SAID, SessionPreview, SessionSummary
 from handinger_tui.core.turns.turn import FREE, UNSENT, TurnStatus
 from handinger_tui.ledger import search
-from handinger_tui.ledger.charges.grouping import CERTAINTY, session_total
+from handinger_tui.ledger.charges import grouping
 from handinger_tui.ledger.frames import drop_some, pack_some
 from handinger_tui.ledger.labels import Labeler, change_tags, choose, set_project
 from handinger_tui.ledger.search import optimize, remove_session
@@ -56,6 +56,8 @@ _STARTED: Final = f"(t.status <> '{TurnStatus.QUEUED}' OR {_COUNTED})"
 # As `Session.unwatched`: messages that were refused or not sent may stand behind a turn that still runs.
 _LEFT_RUNNING: Final = f"""(SELECT status FROM turns t WHERE t.session_id = s.session_id
     AND t.status NOT IN ({listed(FREE | UNSENT)}) ORDER BY place DESC LIMIT 1) = '{TurnStatus.RUNNING}'"""
+PREVIEWED: Final = 2_000
+"""Characters of the end of an answer that a preview has."""
 _SUMMARIES: Final = f"""
     SELECT s.session_id, s.worker_id, s.base_url, s.title, s.created_ms, s.updated_ms, s.unread,
            (SELECT COUNT(*) FROM turns t WHERE t.session_id = s.session_id)
@@ -74,13 +76,13 @@ _SUMMARIES: Final = f"""
                       AND {_STARTED}) AS live,
            (SELECT COUNT(*) FROM turns t WHERE t.session_id = s.session_id AND t.settled_ms IS NULL
                AND t.status <> '{TurnStatus.QUEUED}' AND NOT {_COUNTED}) AS uncharged,
-           COALESCE(i.turns, 0) AS imported,
+           COALESCE(i.turns, 0) AS imported, s.pinned_ms,
            {split("usd_pico", "m")}, {split("micro_credits", "m")}, COUNT(m.turn_id) AS charged,
            COALESCE(SUM(m.reported & 1), 0) AS priced_turns,
            COALESCE(SUM(m.reported >> 1 & 1), 0) AS credited_turns,
            COALESCE(SUM(m.usd_pico IS NOT NULL AND NOT m.reported & 1), 0) AS usd_pico_open,
            COALESCE(SUM(m.micro_credits IS NOT NULL AND NOT m.reported >> 1 & 1), 0) AS micro_credits_open,
-           {CERTAINTY}
+           {grouping.CERTAINTY}
       FROM (SELECT s.*, s.rowid AS entered FROM sessions s {{which}}
              ORDER BY s.updated_ms DESC, s.rowid DESC LIMIT ?) s
       LEFT JOIN turn_totals m ON m.session_id = s.session_id
@@ -88,6 +90,12 @@ _SUMMARIES: Final = f"""
                   WHERE t.imported_ms IS NOT NULL AND t.status <> '{TurnStatus.NOT_SENT}'
                   GROUP BY t.session_id) i ON i.session_id = s.session_id
      GROUP BY s.session_id ORDER BY s.updated_ms DESC, s.entered DESC
+"""
+_PREVIEW: Final = f"""
+    SELECT t.prompt, substr(a.text, -{PREVIEWED}) AS answer, e.files, e.sources
+      FROM turns t LEFT JOIN answers a ON a.turn_id = t.turn_id
+      LEFT JOIN search_entries e ON e.turn_id = t.turn_id
+     WHERE t.session_id = ? AND t.status <> '{TurnStatus.NOT_SENT}' ORDER BY t.place DESC LIMIT 1
 """
 _COUNT: Final = "SELECT COUNT(*) FROM sessions"
 _OF_SERVICES: Final = """s.base_url IN ({places})
@@ -166,6 +174,14 @@ class SessionHistory:
         cells = (*map(pack, base_urls), limit)
         return await self._database.run(lambda db: list(self.summaries(db, which, cells)))
 
+    async def preview(self, session_id: str) -> SessionPreview:
+        """The newest message of a session, and the end of its answer."""
+        row = await self._database.read(lambda db: db.execute(_PREVIEW, (pack(session_id),)).fetchone())
+        if row is None:
+            return SessionPreview()
+        counts = int_or_zero(row["files"]), int_or_zero(row["sources"])
+        return SessionPreview(unpack(row["prompt"]), unpack_optional(row["answer"]) or "", *counts)
+
     async def count(self) -> int:
         """The number of sessions."""
         return await self._database.run(lambda db: int(db.execute(_COUNT).fetchone()[0]))
@@ -174,6 +190,12 @@ class SessionHistory:
         """The id of the newest session of a worker, or task, at this service; None where there is none."""
         cells = pack(worker_id), pack(service.base_url), pack(service.generation)
         row = await self._database.run(lambda db: db.execute(_OF_WORKER, cells).fetchone())
+        return None if row is None else unpack(row["session_id"])
+
+    async def of_turn(self, turn_id: str) -> str | None:
+        """The id of the session of a turn; None if no session has it."""
+        sql = "SELECT session_id FROM turns WHERE turn_id = ?"
+        row = await self._database.run(lambda db: db.execute(sql, (pack(turn_id),)).fetchone())
         return None if row is None else unpack(row["session_id"])
 
     def summaries(
@@ -492,8 +514,8 @@ def _summary_of(row: Row, tags: tuple[str, ...], project: str) -> SessionSummary
         updated_ms=int_or_zero(row["updated_ms"]),
         turns=row["turns"],
         last_status=None if status is None else status_of(status),
-        usd=session_total(row, "usd_pico", 12, charged - row["priced_turns"]),
-        credits=session_total(row, "micro_credits", 6, charged - row["credited_turns"]),
+        usd=grouping.session_total(row, "usd_pico", 12, charged - row["priced_turns"]),
+        credits=grouping.session_total(row, "micro_credits", 6, charged - row["credited_turns"]),
         unread=bool(row["unread"]),
         base_url=unpack(row["base_url"]),
         live=bool(row["live"]),
@@ -505,4 +527,5 @@ def _summary_of(row: Row, tags: tuple[str, ...], project: str) -> SessionSummary
         project=project,
         imported=row["imported"],
         about=parsed(about_from_text, row["about"], NOTHING_SAID),
+        pinned=row["pinned_ms"] is not None,
     )

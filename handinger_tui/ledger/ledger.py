@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager, suppress
 from datetime import tzinfo
 from enum import Enum, auto
 from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 from uuid import uuid4
 
 from handinger_tui.core.errors import LedgerError, NoHistory
-from handinger_tui.core.money.reconciliation import restatement_text
 from handinger_tui.core.stream import Frame
 from handinger_tui.core.tags import TagRules
 from handinger_tui.core.turns.session import RelatedHistory, RemoteTurn, Session
@@ -21,8 +20,9 @@ from handinger_tui.core.turns.turn import StartPolicy, TurnRequest
 from handinger_tui.ledger import frames as turn_frames
 from handinger_tui.ledger import turns as turn_store
 from handinger_tui.ledger.charges import entries
-from handinger_tui.ledger.charges.limits import LimitService
+from handinger_tui.ledger.charges.limits import LimitService, Reservation
 from handinger_tui.ledger.charges.reports import ChargeQueries
+from handinger_tui.ledger.charges.runs import RunHistory
 from handinger_tui.ledger.corrections import Rulings, recompute
 from handinger_tui.ledger.database import Database
 from handinger_tui.ledger.database_file import Opened, mark_suspect, open_copy, open_database
@@ -31,10 +31,14 @@ from handinger_tui.ledger.history import SessionHistory, StoredWorkers
 from handinger_tui.ledger.locks import ProcessLocks
 from handinger_tui.ledger.offers import Offers
 from handinger_tui.ledger.repair import open_or_salvage, opened_in_memory
-from handinger_tui.ledger.runs import RunHistory
 from handinger_tui.ledger.search import index_entries
 from handinger_tui.ledger.sql import LOCK_WAIT_S, LockRetries, TurnFrame, translated
 from handinger_tui.ledger.turns import Run
+
+if TYPE_CHECKING:
+    from handinger_tui.core.errors import HandingerError
+    from handinger_tui.ledger.charges.shared import SharedLimits
+    from handinger_tui.ledger.charges.shared_server import SharedServer
 
 _TO_INDEX: Final = 20
 """Maximum entries that are added to the index of the search after a turn; usually there is one."""
@@ -62,7 +66,7 @@ class Ledger:
     """The record of turns. Implements `engine.ports.TurnHistory`, see there; start and close it once.
 
     `history`, `charges`, `limits`, `rulings`, `runs` and `stored_workers` use the same database, and all but
-    the last implement ports of the UI. No turn starts against `limits`.
+    the last implement ports of the UI. No turn starts against `limits`, or those that are `shared`.
 
     `path` None keeps everything in memory until the program ends. `instead_of`: the error because of
     which it is in memory, where the user did not choose that; then `no_history` forbids to send until the
@@ -107,6 +111,8 @@ class Ledger:
         self.offers = Offers(self.database, self.run.run_id, self._is_alive)
         self.history = SessionHistory(self.database, self.run.run_id, self._is_alive)
         self.limits = LimitService(self.database, zone=zone)
+        self.shared: SharedLimits | None = None
+        """The limits of a team, where there are any."""
         self.charges = ChargeQueries(self.database, self.limits, zone)
         self.rulings = Rulings(self.database)
         self.stored_workers = StoredWorkers(self.database)
@@ -141,6 +147,7 @@ class Ledger:
             Damaged: `access` does not allow to set it aside.
         """
         self._opening_problem = await self.database.start()
+        self._push_soon()
 
     async def aclose(self) -> None:
         """Write everything that is queued, and close the database.
@@ -149,6 +156,8 @@ class Ledger:
             NoRoom: the last frames could not be written; they are lost.
         """
         try:
+            if self.shared is not None:
+                await self.shared.aclose()
             await self.database.close()
         finally:
             if self._process_locks is not None:
@@ -164,28 +173,58 @@ class Ledger:
     ) -> None:
         """Commit a turn so that it survives a power failure, before a byte of its request may leave."""
         settles = None if replaces is None else TurnFrame(*replaces)
-        rule = self.limits.check_start
-
-        def work(connection: sqlite3.Connection) -> None:
-            check = None if start is None else partial(rule, connection, session, request, start)
-            turn_store.open_turn(connection, session, request, self.run, settles, check)
-
-        await self.database.run(work)
+        open_turn = turn_store.open_turn
+        if start is None:
+            await self.database.run(lambda db: open_turn(db, session, request, self.run, settles))
+            return
+        async with self._checked(session, request, start) as check:
+            await self.database.run(
+                lambda db: open_turn(db, session, request, self.run, settles, partial(check, db))
+            )
 
     async def start_turn(
         self, session: Session, request: TurnRequest, at_ms: int, start: StartPolicy
     ) -> None:
         """Check the limits for a queued turn that starts now, and store its reservation."""
+        start_turn = turn_store.start_turn
+        async with self._checked(session, request, start) as check:
+            await self.database.run(
+                lambda db: start_turn(db, request.turn_id, at_ms, partial(check, db), self.run)
+            )
 
-        def work(connection: sqlite3.Connection) -> None:
-            check = partial(self.limits.check_start, connection, session, request, start)
-            turn_store.start_turn(connection, request.turn_id, at_ms, check, self.run.profile)
+    @asynccontextmanager
+    async def _checked(
+        self, session: Session, request: TurnRequest, start: StartPolicy
+    ) -> AsyncIterator[Callable[[sqlite3.Connection], Reservation]]:
+        """Check the limits of a team; those of this computer are checked inside the transaction."""
 
-        await self.database.run(work)
+        def check(connection: sqlite3.Connection) -> Reservation:
+            return self.limits.check_start(connection, session, request, start)
+
+        if self.shared is None:
+            yield check
+            return
+        async with self.shared.reserved(session, request, start) as store:
+
+            def check_and_store(connection: sqlite3.Connection) -> Reservation:
+                store(connection)
+                return check(connection)
+
+            yield check_and_store
+
+    async def refusal(
+        self, session: Session, request: TurnRequest, start: StartPolicy
+    ) -> HandingerError | None:
+        """Why a turn may not start now; None where it may. Nothing is reserved."""
+        refused = await self.limits.refusal(session, request, start)
+        if refused is not None or self.shared is None:
+            return refused
+        return await self.shared.refusal(session, request, start)
 
     async def release_turn(self, turn_id: str) -> None:
         """Delete the reservation of a turn that does not start after all."""
         await self.database.run(lambda db: turn_store.release_turn(db, turn_id))
+        self._push_soon()
 
     async def flaws(self) -> list[str]:
         """Try the history, with one write that is rolled back; sentences about what is wrong in it."""
@@ -213,7 +252,9 @@ class Ledger:
             _index(connection)
             return related
 
-        return await self.database.run(work, flush=True)
+        related = await self.database.run(work, flush=True)
+        self._push_soon()
+        return related
 
     async def move_last(self, turn_ids: Sequence[str]) -> None:
         """Move queued turns to the end of their session, in this order."""
@@ -222,7 +263,9 @@ class Ledger:
     async def charge(self, session: Session) -> RelatedHistory:
         """Write what the turns of `session` cost so far, as charges and corrections, where that is new."""
         work = partial(turn_store.charge, session=session, cache=self._charge_cache)
-        return await self.database.run(work)
+        related = await self.database.run(work)
+        self._push_soon()
+        return related
 
     async def adopt(self, session: Session, turns: Sequence[RemoteTurn]) -> Session:
         """Store turns of the worker of `session` with their frames and charges, all or none.
@@ -273,6 +316,19 @@ class Ledger:
             lambda db: turn_store.note_late_read(db, session_id, at_ms, answered=answered)
         )
 
+    def join(self, server: SharedServer, *, is_required: bool) -> None:
+        """Obey the limits of a team, too, before the start. `is_required`: nothing is sent without them."""
+        from handinger_tui.ledger.charges.shared import SharedLimits  # only with the setting
+
+        own = self.run
+        is_alive = None if self._process_locks is None else self._is_alive
+        self.shared = SharedLimits(self.database, self.limits, server, own.run_id, is_alive)
+        self.shared.profile, self.shared.is_required = own.profile or "", is_required
+
+    def _push_soon(self) -> None:
+        if self.shared is not None:
+            self.shared.push_soon()
+
     def _is_watched(self, run: str) -> bool:
         """Whether this run of the program, or another one that still runs, has a turn."""
         is_elsewhere = self._markers is not None and self._markers.elsewhere(run)
@@ -294,7 +350,7 @@ class Ledger:
         opened = self._lock_retries.run(attempt)
         if self._process_locks is None:
             return opened
-        self.recomputed = restatement_text(recompute(opened.connection, self.limits.rules.now_ms()))
+        self.recomputed = recompute(opened.connection, self.limits.rules.now_ms())
         with suppress(sqlite3.Error):
             self.charges.begin(opened.connection)
             self.newest_ms = newest_frame_ms(opened.connection)

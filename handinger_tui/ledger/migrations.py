@@ -782,10 +782,88 @@ TWENTY_SIXTH: Final = (
 )
 
 
+# The twenty-seventh migration: months that a statement closed. `charge` and `rise` are the newest ids of
+# charges and suspense then: later rows about that month are corrections in another one. `bundle`,
+# `page` and `program` are the files, compressed: they can be written again to the byte.
+TWENTY_SEVENTH: Final = (
+    """
+    CREATE TABLE closings (
+        id INTEGER PRIMARY KEY,
+        month TEXT NOT NULL UNIQUE,
+        start_ms INTEGER NOT NULL,
+        end_ms INTEGER NOT NULL,
+        at_ms INTEGER NOT NULL,
+        charge INTEGER NOT NULL,
+        rise INTEGER NOT NULL,
+        hash TEXT NOT NULL,
+        bundle BLOB NOT NULL,
+        page BLOB NOT NULL,
+        program BLOB NOT NULL
+    )
+    """,
+    *_append_only("closings"),
+)
+
+
+# The twenty-eighth migration: turns that count for limits of a team, see `charges/shared.py`. `server`: in
+# which database. `scopes`: a line each. `run`: the program that is about to store the turn, else "".
+# `version` grows with every change of what the turn counts for; `stored` is the one that the database has.
+TWENTY_EIGHTH: Final = (
+    """
+    CREATE TABLE shared_turns (
+        turn_id TEXT NOT NULL PRIMARY KEY,
+        server TEXT NOT NULL,
+        run TEXT NOT NULL,
+        scopes TEXT NOT NULL,
+        account TEXT NOT NULL,
+        budget TEXT NOT NULL,
+        version INTEGER NOT NULL,
+        stored INTEGER NOT NULL
+    ) WITHOUT ROWID
+    """,
+    "CREATE INDEX shared_turns_to_enter ON shared_turns (server) WHERE version > stored",
+    # The first row of a turn has neither an amount nor an end, and changes nothing that it counts for.
+    """
+    CREATE TRIGGER charges_are_shared AFTER INSERT ON charges
+    WHEN NEW.usd_pico IS NOT NULL OR NEW.micro_credits IS NOT NULL
+      OR NEW.status NOT IN ('queued', 'sending', 'accepted', 'checking', 'running')
+    BEGIN UPDATE shared_turns SET version = version + 1 WHERE turn_id = NEW.turn_id; END
+    """,
+    """
+    CREATE TRIGGER reservations_are_shared AFTER DELETE ON reservations
+    BEGIN UPDATE shared_turns SET version = version + 1 WHERE turn_id = OLD.turn_id; END
+    """,
+)
+
+
+# The twenty-ninth migration: the last four characters of the key with which a turn was sent. It stands in the
+# row with which the turn starts. NULL: it was not sent by this program, or by an earlier version.
+TWENTY_NINTH: Final = ("ALTER TABLE charges ADD COLUMN key_tail TEXT",)
+
+
+# The thirtieth migration: webhooks as they were read last. `failed`: how many deliveries failed in a row, the
+# newest one included, which failed at `failed_ms` for `reason`. `read_ms` 0: not read since the address was
+# set. The address may be a secret, and is not kept.
+THIRTIETH: Final = (
+    """
+    CREATE TABLE webhooks (
+        base_url TEXT NOT NULL,
+        worker_id TEXT NOT NULL,
+        read_ms INTEGER NOT NULL,
+        failed INTEGER NOT NULL,
+        failed_ms INTEGER,
+        reason TEXT NOT NULL,
+        PRIMARY KEY (base_url, worker_id)
+    ) WITHOUT ROWID
+    """,
+)
+
+
 MIGRATIONS: Final[tuple[tuple[str, ...], ...]] = (
     *(_FIRST, SECOND, THIRD, FOURTH, FIFTH, SIXTH, SEVENTH, EIGHTH, NINTH, TENTH, ELEVENTH, TWELFTH),
     *(THIRTEENTH, FOURTEENTH, FIFTEENTH, SIXTEENTH, SEVENTEENTH, EIGHTEENTH, NINETEENTH),
     *(TWENTIETH, TWENTY_FIRST, TWENTY_SECOND, TWENTY_THIRD, TWENTY_FOURTH, TWENTY_FIFTH, TWENTY_SIXTH),
+    *(TWENTY_SEVENTH, TWENTY_EIGHTH, TWENTY_NINTH, THIRTIETH),
 )
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import shutil
 import sqlite3
-from contextlib import closing
+from contextlib import closing, suppress
 from itertools import islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -23,10 +23,12 @@ from handinger_tui.ledger.database_file import (
     SIDE_FILES,
     SMALL_BYTES,
     Opened,
+    finish_setting_aside,
     free_name,
     identity,
     is_intact,
     is_there,
+    newest_aside,
     open_to_read,
     set_aside,
 )
@@ -167,7 +169,8 @@ HEADER: Final = 24
 class SavedTable(Struct, frozen=True):
     """How many rows of a table were saved. `lost`: how many were not, at most; None: unknown.
 
-    `refused`: how many of the lost ones can be read, but are too damaged for any table to hold.
+    `refused`: how many of the lost ones can be read, but are so damaged that no table may hold them, or only
+    without a value.
     """
 
     name: str
@@ -177,10 +180,14 @@ class SavedTable(Struct, frozen=True):
 
 
 class Salvage(Struct, frozen=True):
-    """What was saved of a history. `path` is None where it is in memory."""
+    """What was saved of a history. `path` is None where it is in memory.
+
+    `kept`: how many turns keep the amount that was recorded, although readings of it are lost.
+    """
 
     tables: tuple[SavedTable, ...]
     path: Path | None = None
+    kept: int = 0
 
     def count(self, name: str) -> int:
         """How many rows of a table were saved."""
@@ -229,10 +236,18 @@ def repair(source: Path) -> Salvage:
             os.close(os.open(target, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
             with closing(sqlite3.connect(target, isolation_level=None)) as into:
                 saved = salvage(source, into)
+                kept = _settled(into, saved)
     except BaseException:
         target.unlink(missing_ok=True)
         raise
-    return replace(saved, path=target)
+    return replace(saved, path=target, kept=kept)
+
+
+def _settled(repaired: sqlite3.Connection, saved: Salvage) -> int:
+    from handinger_tui.ledger.charges.mended import settle  # for a repair alone
+
+    repaired.row_factory = sqlite3.Row
+    return settle(repaired, {table.name for table in saved.lost})
 
 
 def opened_in_memory(source: Path) -> Opened:
@@ -279,9 +294,8 @@ def damaged_file(history: Path) -> Path | None:
         is_present = is_there(history)
     if is_present and _is_damaged(history):
         return history
-    with translated(reading=True):
-        aside = sorted(history.parent.glob(f"{history.name}.damaged-*Z*"))
-    return next((one for one in reversed(aside) if not one.name.endswith(SIDE_FILES)), None)
+    with translated():
+        return finish_setting_aside(history) or newest_aside(history)
 
 
 def _is_damaged(path: Path) -> bool:
@@ -380,8 +394,6 @@ def _tables(connection: sqlite3.Connection) -> list[str]:
 def _copy_tables(source: sqlite3.Connection, into: sqlite3.Connection) -> Salvage:
     version = _version(source)
     into.execute("PRAGMA foreign_keys = OFF")
-    # A value that is damaged is kept as it is.
-    into.execute("PRAGMA ignore_check_constraints = ON")
     begin_at(into, version)
     has_rowid = {
         name: not without_rowid
@@ -395,12 +407,24 @@ def _copy_tables(source: sqlite3.Connection, into: sqlite3.Connection) -> Salvag
         otherwise = ""
         if name == TOTALS:
             # They are derived from the charges already. Where charges are lost, the stored ones are right.
-            otherwise = "OR REPLACE" if any(table.lost != 0 for table in tables) else "OR IGNORE"
+            is_lacking = any(table.lost != 0 for table in tables) or not _has_all_charges(into, source)
+            otherwise = "OR REPLACE" if is_lacking else "OR IGNORE"
         tables.append(_copy_table(source, into, name, otherwise, has_rowid=has_rowid[name]))
     into.execute("COMMIT")
     migrate(into)
     _enter_parents(into)
     return Salvage(tuple(tables))
+
+
+def _has_all_charges(saved: sqlite3.Connection, source: sqlite3.Connection) -> bool:
+    """Whether no charge was lost in a repair by an earlier version: charges are never deleted."""
+    last, count = saved.execute("SELECT COALESCE(MAX(id), 0), COUNT(*) FROM charges").fetchone()
+    try:
+        # The place of a sum is the number of the first charge of its turn.
+        (place,) = source.execute(f"SELECT MAX(place) FROM {TOTALS}").fetchone()
+    except ERRORS:
+        return False
+    return bool(count == last >= (place or 0))
 
 
 def _version(source: sqlite3.Connection) -> int:
@@ -425,25 +449,42 @@ def _copy_table(
         theirs = {row[1] for row in source.execute(f"PRAGMA table_info({table})").fetchall()}
     except ERRORS:
         theirs = set()
-    columns = [row[1] for row in ours if row[1] in theirs]
+    shared = [row for row in ours if row[1] in theirs]
+    columns = [row[1] for row in shared]
     if not columns:
         return SavedTable(table, 0, None)
     # The number of a row is kept: the order of sessions and charges depends on it.
     names = ", ".join(["rowid", *columns] if has_rowid else columns)
     marks = ", ".join("?" * (len(columns) + has_rowid))
     insert = f"INSERT {otherwise} INTO {table} ({names}) VALUES ({marks})"
+    # The amount of a limit is none: without it, the limit would be lifted.
+    nullable = [at + has_rowid for at, row in enumerate(shared) if not row[3] and table != "limits"]
     saved, refused = 0, 0
     reader = DamagedTable(source, table, names)
     for row in reader.by_rowid() if has_rowid else reader.by_key():
         try:
             into.execute(insert, row)
-        except sqlite3.IntegrityError:
-            # It was read twice, or a value is so damaged that the table cannot hold it.
-            refused += has_rowid
-        else:
             saved += 1
+        except sqlite3.IntegrityError as problem:
+            if problem.sqlite_errorcode == sqlite3.SQLITE_CONSTRAINT_CHECK:
+                saved += _put_without_one_value(into, insert, row, nullable)
+                refused += 1
+            else:
+                # It was read twice, or lacks a value that the table demands.
+                refused += has_rowid
     lost = None if reader.lost is None else reader.lost + refused
     return SavedTable(table, saved, lost, refused)
+
+
+def _put_without_one_value(
+    into: sqlite3.Connection, insert: str, row: RowValues, nullable: list[int]
+) -> bool:
+    """Store a row of which a value is damaged without that value; False: it is one that no row may lack."""
+    for at in nullable:
+        with suppress(sqlite3.IntegrityError):
+            into.execute(insert, (*row[:at], None, *row[at + 1 :]))
+            return True
+    return False
 
 
 # Of a turn whose own row is lost: its charge says to which session it belongs.

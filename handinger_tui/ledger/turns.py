@@ -222,11 +222,15 @@ _PUT_TURN: Final = """
 
 
 class Run(NamedTuple):
-    """One run of the program, stored with the turns that it adds. `folder`: its working directory."""
+    """One run of the program, stored with the turns that it adds. `folder`: its working directory.
+
+    `key_tail`: the last four characters of its key, stored with the turns that it sends.
+    """
 
     run_id: str
     profile: str | None = None
     folder: str | None = None
+    key_tail: str | None = None
 
 
 def open_turn(
@@ -253,7 +257,7 @@ def open_turn(
         if place is not None:
             connection.execute("UPDATE turns SET place = ? WHERE turn_id = ?", (place, pack(request.turn_id)))
         if amounts is not None:
-            entries.open_charge(connection, request.turn_id, request.created_ms, run.profile)
+            entries.open_charge(connection, request.turn_id, request.created_ms, run.profile, run.key_tail)
             limits.reserve(connection, request.turn_id, amounts)
 
 
@@ -262,7 +266,7 @@ def start_turn(
     turn_id: str,
     at_ms: int,
     check: Callable[[], limits.Reservation],
-    profile: str | None = None,
+    run: Run,
 ) -> None:
     """Charge and reserve for a queued turn that starts now; `check` as for `open_turn`.
 
@@ -270,7 +274,7 @@ def start_turn(
     """
     with transaction(connection, Care.FULL):
         limits.reserve(connection, turn_id, check())
-        entries.open_charge(connection, turn_id, at_ms, profile)
+        entries.open_charge(connection, turn_id, at_ms, run.profile, run.key_tail)
 
 
 def release_turn(connection: sqlite3.Connection, turn_id: str) -> None:

@@ -86,13 +86,20 @@ def _name_of(host: str) -> str:
     return name if colon and port.isdigit() else host.lower()
 
 
-def handler_of_failures(report: Callable[[str], None]) -> Callable[[asyncio.AbstractEventLoop, Any], None]:
-    """An exception handler for a loop: that no connection can be accepted is reported once a minute."""
+def handler_of_failures(
+    report: Callable[[str], None], is_ending: Callable[[], bool]
+) -> Callable[[asyncio.AbstractEventLoop, Any], None]:
+    """An exception handler for a loop: that no connection can be accepted is reported once a minute.
+
+    asyncio tries again after a second, also on a socket that has been closed by then.
+    """
     reported_at = -REPORT_EVERY_S
 
     def handle(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
         nonlocal reported_at
         problem = context.get("exception")
+        if isinstance(problem, ValueError) and is_ending():
+            return
         if not (isinstance(problem, OSError) and problem.errno in NO_DESCRIPTORS):
             loop.default_exception_handler(context)
         elif loop.time() - reported_at >= REPORT_EVERY_S:

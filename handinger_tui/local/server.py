@@ -20,7 +20,7 @@ from handinger_tui.local.http import RequestLimits
 from handinger_tui.local.registry import Registry
 from handinger_tui.local.repertoire import REPERTOIRE
 from handinger_tui.local.routes import PREFIX, build_app
-from handinger_tui.local.turn_context import TurnConfig
+from handinger_tui.local.turn_context import Rule, TurnConfig
 
 HOST = "127.0.0.1"
 _START_SECONDS = 10.0
@@ -101,6 +101,7 @@ class LocalServer:
         pace: float = 1.0,
         limits: RequestLimits | None = None,
         report: Callable[[str], None] = lambda _line: None,
+        rules: tuple[Rule, ...] = REPERTOIRE,
     ) -> Self:
         """Start a server and return when it accepts requests.
 
@@ -109,6 +110,7 @@ class LocalServer:
             pace: factor of all pauses; 1 is natural, 0 as fast as possible.
             limits: limits other than the defaults.
             report: called in the thread of the server with a line for the person who runs it.
+            rules: what the workers do.
 
         Raises:
             OSError: the port is in use or not allowed.
@@ -124,7 +126,7 @@ class LocalServer:
         except (OSError, OverflowError):
             listener.close()
             raise
-        server = cls(listener, TurnConfig(pace, REPERTOIRE), limits or RequestLimits(), report)
+        server = cls(listener, TurnConfig(pace, rules), limits or RequestLimits(), report)
         server._thread.start()
         if not server._listening.wait(_START_SECONDS):
             server.stop()
@@ -154,7 +156,8 @@ class LocalServer:
             asyncio.run(self._serve_reporting())
 
     async def _serve_reporting(self) -> None:
-        asyncio.get_running_loop().set_exception_handler(handler_of_failures(self._report))
+        handler = handler_of_failures(self._report, lambda: self._server.should_exit)
+        asyncio.get_running_loop().set_exception_handler(handler)
         await self._server.serve(sockets=[self._socket])
 
 

@@ -114,6 +114,10 @@ class HandingerApp(DiffApp, inherit_bindings=False):
         super().__init__(driver_class=self._early_driver())
         self.VERTICAL_BREAKPOINTS = [(0, "-tiny"), (10, "-low"), (20, "-high")]
         self.copy_with_program = options.copy
+        if options.reduced_motion:
+            self.animation_level = "none"
+        self.terminal_caret = options.terminal_caret
+        self.set_class(options.terminal_caret, "-terminal-caret")
         for theme in THEMES:
             self.register_theme(theme)
         # Without colors, the dark theme says what is drawn reversed and dim.

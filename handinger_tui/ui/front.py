@@ -1,18 +1,21 @@
-"""How the program talks to the person, whichever front does: the screen, later plain text."""
+"""How the program talks to the person, whichever front does: the screen, or plain text."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Literal, Protocol, TypeVar
+
+from handinger_tui.core.safety import Verdict, clean_line, judge_link
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine, Sequence
+    from collections.abc import Awaitable, Callable, Coroutine, Sequence
 
     from textual.screen import Screen
 
-    from handinger_tui.core.acts import Confirmation, Moot
+    from handinger_tui.core.acts import Moot
 
 Answer = TypeVar("Answer")
 Severity = Literal["information", "warning", "error"]
+SUSPICIOUS_LINK: Final = "This link may be misleading"
 
 
 class Front(Protocol):
@@ -47,9 +50,6 @@ class Front(Protocol):
         A function says what the words are by now.
         """
 
-    async def agrees(self, question: Confirmation) -> bool:
-        """Ask the question before an act."""
-
     async def ask_text(self, title: str, value: str, placeholder: str = "") -> str | None:
         """Ask for one line of text."""
 
@@ -61,3 +61,20 @@ class Front(Protocol):
 
     async def open_link(self, url: str, shown: str | None) -> None:
         """Judge an untrusted link, then open it, ask first, or refuse."""
+
+
+async def open_judged(
+    front: Front, url: str, shown: str | None, open_in_browser: Callable[[str], Awaitable[bool]]
+) -> None:
+    """Judge an untrusted link, then open it, ask first, or refuse."""
+    link = judge_link(url, shown)
+    if link.verdict is Verdict.REFUSE:
+        front.say(f"Not opened: {link.reason}.", "warning")
+        return
+    if link.verdict is Verdict.ASK:
+        host = f"It leads to {link.host}.\n" if link.host else ""
+        body = f"{host}Check first: {link.reason}.\n\n{clean_line(link.url, len(link.url) + 1)}"
+        if not await front.confirm(SUSPICIOUS_LINK, body, yes="Open", no="Cancel"):
+            return
+    if not await open_in_browser(link.url):
+        front.copy(link.url, "the link", "No browser here.")

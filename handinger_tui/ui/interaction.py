@@ -11,10 +11,10 @@ from weakref import WeakKeyDictionary
 from textual.notifications import SeverityLevel
 from textual.screen import Screen
 
-from handinger_tui.core.acts import Confirmation, Moot
+from handinger_tui.core.acts import Moot
 from handinger_tui.core.attention import TYPING_S
 from handinger_tui.core.errors import HandingerError
-from handinger_tui.core.safety import Verdict, clean_line, judge_link
+from handinger_tui.core.safety import clean_line
 from handinger_tui.ui.terminal.diff_app import DiffApp, copy_report
 
 Answer = TypeVar("Answer")
@@ -24,7 +24,6 @@ BUSY_AFTER_S: Final = 0.9
 """Seconds after which the person is told that what a key asked for is still being done."""
 LOOK_AGAIN_S: Final = 0.02
 """Seconds between two looks at whether the person types."""
-SUSPICIOUS_LINK: Final = "This link may be misleading"
 
 
 class _Nested:
@@ -232,11 +231,6 @@ class Interaction:
         answer = await self.ask(yes_or_no(title, body, yes=yes, no=no, typed=typed))
         return bool(answer)
 
-    async def agrees(self, question: Confirmation) -> bool:
-        """Ask the question before an act."""
-        title, body, typed = question.title, question.body, question.typed
-        return await self.confirm(title, body, yes=question.yes, no=question.no, typed=typed)
-
     async def ask_text(self, title: str, value: str, placeholder: str = "") -> str | None:
         """Ask for one line of text."""
         from handinger_tui.ui.dialogs import TextQuestion  # 4 ms, at the first question
@@ -274,14 +268,6 @@ class Interaction:
 
     async def open_link(self, url: str, shown: str | None) -> None:
         """Judge an untrusted link, then open it, ask first, or refuse."""
-        link = judge_link(url, shown)
-        if link.verdict is Verdict.REFUSE:
-            self.say(f"Not opened: {link.reason}.", "warning")
-            return
-        if link.verdict is Verdict.ASK:
-            host = f"It leads to {link.host}.\n" if link.host else ""
-            body = f"{host}Check first: {link.reason}.\n\n{clean_line(link.url, len(link.url) + 1)}"
-            if not await self.confirm(SUSPICIOUS_LINK, body, yes="Open", no="Cancel"):
-                return
-        if not await self._open_in_browser(link.url):
-            self.copy(link.url, "the link", "No browser here.")
+        from handinger_tui.ui.front import open_judged  # with the first link
+
+        await open_judged(self, url, shown, self._open_in_browser)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from difflib import get_close_matches
 from itertools import combinations
 from typing import Final
 
 from textual.keys import KEY_NAME_REPLACEMENTS, Keys, key_to_character
 
+from handinger_tui.core.errors import did_you_mean
 from handinger_tui.ui.keys import CUTTING_KEYS, EDITING_KEYS, KEYS, Key, Where, format_key
 
 _FOCUSED: Final = (
@@ -31,6 +31,7 @@ _ABOVE: Final = (
     {Where.SCREEN, Where.BUDGETS},
     {Where.SCREEN, Where.SCHEDULES, Where.LINES, Where.LIST},
     {Where.SCREEN, Where.WEBHOOK, Where.LINES, Where.LIST},
+    {Where.SCREEN, Where.SETTINGS, Where.LINES, Where.LIST},
     {Where.SCREEN, Where.RUNS, Where.LINES, Where.LIST},
     {Where.SCREEN, Where.PREVIEW, Where.PAGE},
     {Where.SCREEN, Where.PREVIEW, Where.LINES, Where.TABLE},
@@ -81,8 +82,8 @@ def keymap_problems(keymap: Iterable[tuple[str, str]]) -> list[str]:
             remapped[key_id] = _split(keys)
             problems += _own_problems(_BY_ID[key_id], remapped[key_id])
         else:
-            near = get_close_matches(key_id, _BY_ID, n=1)
-            problems.append(f"There is no key “{key_id}”." + (f" Did you mean “{near[0]}”?" if near else ""))
+            hint = did_you_mean(key_id, _BY_ID, form="“{}”")
+            problems.append(f"There is no key “{key_id}”. {hint}".rstrip())
     return [*problems, *_conflicts(remapped)]
 
 

@@ -40,6 +40,7 @@ class Where(StrEnum):
     BUDGETS = "Budget comparison"
     SCHEDULES = "Schedules"
     WEBHOOK = "Webhook"
+    SETTINGS = "Settings"
     RUNS = "Runs"
     PANEL = "Sources and files panels"
     USAGE = "Usage panel"
@@ -179,7 +180,7 @@ KEYS: Final = (
         Key("work.after", "alt+down", "key('after')", "Next", "Next open session", last=True),
         Key("work.data", "f5", "command('data')", "Data", "Structured output and data parts"),
         Key("work.details", "ctrl+o", "command('details')", "Details",
-            "Show or hide reasoning and tool details"),
+            "Show more, or less, of tool calls and thoughts"),
         Key("work.find", "ctrl+f", "command('find')", "Find", "Find in this session"),
         Key("work.up", "pageup", "key('page_up')", "Page up", "Scroll up one page"),
         Key("work.down", "pagedown", "key('page_down')", "Page down", "Scroll down one page"),
@@ -233,6 +234,10 @@ KEYS: Final = (
         Key("sessions.open", "enter", "open", "Open", "Open the selected session", 1),
         Key("sessions.rename", "f2", "rename", "Rename", "Rename the session", 2),
         Key("sessions.delete", "ctrl+x", "delete", "Delete", RULES[Act.DELETE].help, 3),
+        Key("sessions.undo", "ctrl+underscore,alt+z", "undo", "Undo", "Bring back what ^X deleted", 1),
+        Key("sessions.sort", "f3", "sort", "Sort", "Newest first, by cost, by title"),
+        Key("sessions.pin", "f4", "pin", "Pin", "Keep at the top, or no longer", 4),
+        Key("sessions.archive", "f6", "archive", "Archive", "List only where it is searched, or again"),
         Key("sessions.down", "down", "move(1)", "Down", "Next session"),
         Key("sessions.up", "up", "move(-1)", "Up", "Previous session"),
     ),
@@ -290,6 +295,7 @@ KEYS: Final = (
     *_keys(
         Where.SCHEDULES,
         Key("schedules.add", "a", "add", "Add", RULES[Act.ADD_SCHEDULE].help, 1),
+        Key("schedules.change", "e", "change", "Edit", "Replace it (shows its price and asks first)", 2),
         Key("schedules.cancel", "x,delete", "cancel", "Cancel it", "Cancel the selected schedule", 2),
         Key("schedules.reload", "r", "reload", "Refresh", "Read the schedules again (free)", 3),
     ),
@@ -305,6 +311,12 @@ KEYS: Final = (
         Key("webhook.reload", "r", "reload", "Refresh", "Read webhook and deliveries again", 8),
     ),
     *_keys(
+        Where.SETTINGS,
+        Key("settings.set", "enter", "set", "Change", "Write another value into the config file", 1),
+        Key("settings.unset", "x,delete", "unset", "Remove", "Remove the value from the config file", 2),
+        Key("settings.reload", "r", "reload", "Refresh", "Read the settings again", 6),
+    ),
+    *_keys(
         Where.RUNS,
         Key("runs.open", "enter", "show('open')", "Open", RULES[Act.OPEN].help, 1),
         Key("runs.peek", "space", "act('peek')", "Peek", "Last lines and receipt", 2),
@@ -317,6 +329,8 @@ KEYS: Final = (
         Key("runs.all", "a", "quiet", "All", "Show or hide quiet sessions", 8),
         # Before the key of lists that sorts: these rows have one order.
         Key("runs.address", "o", "act('address')", "Address", "Open its address in the dashboard", 9),
+        Key("runs.webhook", "h", "act('webhook')", "Webhook", "Deliveries of its webhook, where it fails"),
+        Key("runs.change", "e", "act('change')", "Edit", "Change a schedule (shows its price, asks)", 5),
         Key("runs.stop", "x", "stop", "Stop", "Why there is no stop key"),
     ),
     *_keys(

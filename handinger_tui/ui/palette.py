@@ -9,6 +9,7 @@ from textual.content import Content
 
 from handinger_tui.ui.commands import COMMANDS
 from handinger_tui.ui.commands.command import Command
+from handinger_tui.ui.keys import KEYS, format_keys
 
 
 class CommandProvider(Provider):
@@ -21,15 +22,15 @@ class CommandProvider(Provider):
                 Content(command.summary),
                 self._runner(command),
                 text=command.summary,
-                help=_format_names(command),
+                help=shown_names(command),
             )
 
     async def search(self, query: str) -> Hits:
         """The commands whose summary or names match the query."""
         matcher = self.matcher(query)
         for command in COMMANDS:
-            names = _format_names(command)
-            score = matcher.match(f"{command.summary} {names}")
+            names = shown_names(command)
+            score = matcher.match(f"{command.summary} {names} {command.words}")
             if score > 0:
                 summary = matcher.highlight(command.summary)
                 yield Hit(score, summary, self._runner(command), text=command.summary, help=names)
@@ -38,6 +39,8 @@ class CommandProvider(Provider):
         return partial(self.app.call_later, self.screen.run_action, f"command({command.name!r})")
 
 
-def _format_names(command: Command) -> str:
-    """The names of a command. The palette parses markup, so only fixed texts of the program go there."""
-    return "  ".join(f"/{name}" for name in (command.name, *command.aliases))
+def shown_names(command: Command) -> str:
+    """The names of a command, and its keys. The palette parses markup: only texts of the program go there."""
+    call = f"command({command.name!r})"
+    keys = [format_keys(key) for key in KEYS if key.action in (call, f"screen.{call}")]
+    return "  ".join([*(f"/{name}" for name in (command.name, *command.aliases)), *keys])

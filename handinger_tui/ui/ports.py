@@ -12,7 +12,6 @@ from enum import Enum, auto
 from typing import TYPE_CHECKING, Any, Protocol
 
 from msgspec import Struct
-from msgspec.structs import replace
 
 from handinger_tui.core.amounts import Unit
 from handinger_tui.core.money.limits import Gauge, Limit, Scope
@@ -29,12 +28,15 @@ if TYPE_CHECKING:
     from handinger_tui.core.money.report import Report, Selection
     from handinger_tui.core.money.spending import Bucket, ChargeFilter, GroupBy, TurnCharge
     from handinger_tui.core.money.typical_cost import TypicalCost
+    from handinger_tui.core.prices import Prices
     from handinger_tui.core.runs import Board
     from handinger_tui.core.search import Query, SearchHit
+    from handinger_tui.core.shown_settings import ShownSetting
     from handinger_tui.core.stream import FilePart
     from handinger_tui.core.tags import Labels
-    from handinger_tui.core.turns.session import Service, Session, SessionSummary
+    from handinger_tui.core.turns.session import Service, Session, SessionPreview, SessionSummary
     from handinger_tui.core.turns.turn import Attachment
+    from handinger_tui.core.webhooks import FailedDeliveries
     from handinger_tui.engine.engine import Engine
     from handinger_tui.engine.replay import Replay
     from handinger_tui.engine.schedules import ScheduleApi
@@ -74,6 +76,9 @@ class HistoryOfSessions(Protocol):
 
     async def of_worker(self, worker_id: str, service: Service) -> str | None:
         """The id of the newest session of a worker, or task, at this service; None where there is none."""
+
+    async def preview(self, session_id: str) -> SessionPreview:
+        """The newest message of a session, and the end of its answer."""
 
     async def last(self) -> str | None:
         """The id of the session with the newest message; None where there is no session."""
@@ -153,6 +158,11 @@ class RunReader(Protocol):
     ) -> None:
         """Remember the schedules of a worker as they were read."""
 
+    async def keep_webhook(
+        self, base_url: str, worker_id: str, failed: FailedDeliveries | None, *, is_read: bool = True
+    ) -> None:
+        """Remember a webhook as it is; None: there is none. `is_read`: False where its address was set."""
+
 
 class ChargeReader(Protocol):
     """Read access to the charges of turns.
@@ -178,7 +188,9 @@ class ChargeReader(Protocol):
     async def restated(self, session_id: str) -> frozenset[str]:
         """The turns of a session whose final amounts changed."""
 
-    async def typical_cost(self, worker_id: str | None, budget: str, *, simulated: bool) -> TypicalCost:
+    async def typical_cost(
+        self, worker_id: str | None, budget: str, *, simulated: bool, prices: Prices | None = None
+    ) -> TypicalCost:
         """The typical cost of a turn of a worker (None: a new one) at a budget, from its newest turns."""
 
     async def news(self, which: ChargeFilter) -> list[Restatement] | None:
@@ -363,12 +375,10 @@ class Connection(Struct, frozen=True):
     keeps_history: bool = True
     """Whether the history is on disk."""
 
-    async def typical_cost(
-        self, worker_id: str | None, budget: str, credit_usd: Decimal | None
-    ) -> TypicalCost:
+    async def typical_cost(self, worker_id: str | None, budget: str, prices: Prices | None) -> TypicalCost:
         """As that of `charges`, of real or simulated money as here, at the person's price of a credit."""
-        cost = await self.charges.typical_cost(worker_id, budget, simulated=self.limits.simulated)
-        return replace(cost, credit_usd=credit_usd)
+        simulated = self.limits.simulated
+        return await self.charges.typical_cost(worker_id, budget, simulated=simulated, prices=prices)
 
     @property
     def is_replaying(self) -> bool:
@@ -411,6 +421,21 @@ class EarlyTexts(Protocol):
         ...
 
 
+class SettingStore(Protocol):
+    """The settings of the next start. Its methods read and write the config file: call them in a thread.
+
+    Raises (both): SettingsError, LocalFileError.
+    """
+
+    def listed(self) -> Sequence[ShownSetting]:
+        """Every setting."""
+        ...
+
+    def change(self, name: str, typed: str | None) -> str:
+        """Write a value into the config file, None removes it; returns the result as a sentence."""
+        ...
+
+
 class NoticeOptions(Struct, frozen=True):
     """How the end of a turn is announced outside of the screen."""
 
@@ -447,7 +472,12 @@ class AppOptions(Struct, frozen=True):
     """The theme of the configuration, or the one chosen last; None: as the terminal's background."""
     compact: bool = False
     """Whether the screen leaves out empty rows and boxes."""
+    reduced_motion: bool = False
+    """Whether nothing turns, blinks or slides."""
+    terminal_caret: bool = False
+    """Whether the cursor of the terminal marks where text is typed; else it is drawn there."""
     notices: NoticeOptions = NoticeOptions()
+    settings: SettingStore | None = None
     keep_theme: Callable[[str], None] = lambda _name: None
     """Keeps the short name of a chosen theme for the next start. Raises OSError; called in a thread."""
     keys: tuple[tuple[str, str], ...] = ()

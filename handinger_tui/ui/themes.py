@@ -239,9 +239,9 @@ def short_name(name: str) -> str:
 REVERSE_FROM: Final = 1.45
 """Contrast of a background with that of the app from which it is drawn reversed: selections and cursors."""
 DIM_BELOW: Final = 9.0
-"""Contrast of a grey text with its background below which it is drawn dim."""
-GREY_BELOW: Final = 0.3
-"""Saturation, 0 to 1, below which a color is grey."""
+"""Contrast of a gray text with its background below which it is drawn dim."""
+GRAY_BELOW: Final = 0.3
+"""Saturation, 0 to 1, below which a color is gray."""
 
 _DEFAULT_COLORS: Final = Style(color="default", bgcolor="default")
 _REVERSED: Final = Style(reverse=True)
@@ -276,7 +276,7 @@ def plain_style(style: Style, app_background: Color) -> Style:
     if contrast(behind, app_background) >= REVERSE_FROM:
         plain += _UPRIGHT if style.reverse else _REVERSED
     elif (
-        text is not None and contrast(text, behind) < DIM_BELOW and text.hsl.s < GREY_BELOW and not style.bold
+        text is not None and contrast(text, behind) < DIM_BELOW and text.hsl.s < GRAY_BELOW and not style.bold
     ):
         plain += _DIM
     return plain

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from pathlib import Path
 
@@ -12,8 +12,6 @@ from handinger_tui.core.safety import Secret
 from tests.api.server import Server
 
 KEY = "hdg_live_0123456789abcdef"
-
-MakeClient = Callable[..., "object"]
 
 
 class Pauses:

@@ -208,6 +208,33 @@ def test_a_public_service_cannot_redirect_into_the_local_network(host: str) -> N
     assert caught.value.kind is ErrorKind.UNSAFE_URL
 
 
+@pytest.mark.parametrize(
+    ("scheme", "kind", "first"),
+    [("http", ErrorKind.UNSAFE_URL, []), ("https", ErrorKind.CONNECT, [b"\x16\x03"])],
+)
+async def test_a_public_name_of_a_private_address_needs_a_certificate(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, scheme: str, kind: ErrorKind, first: list[bytes]
+) -> None:
+    """Only the name is judged. What answers there has to prove it with TLS before it is asked."""
+    received, resolve = list[bytes](), socket.getaddrinfo
+
+    async def take(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        received.append(await reader.read(2))
+        writer.close()
+
+    def here(_: object, *others: Any, **more: Any) -> Any:
+        return resolve("127.0.0.1", *others, **more)
+
+    monkeypatch.setattr(socket, "getaddrinfo", here)
+    async with (
+        await asyncio.start_server(take, "127.0.0.1") as inside,
+        WorkerClient("https://v3.handinger.example", Secret(KEY)) as client,
+    ):
+        port = inside.sockets[0].getsockname()[1]
+        assert (await refused(client, f"{scheme}://files.example:{port}/x", folder)).kind is kind
+    assert received[:1] == first
+
+
 def test_public_hosts_are_public() -> None:
     assert not is_private_host("files.example.com")
     assert not is_private_host("1.1.1.1")

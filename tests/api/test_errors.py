@@ -77,7 +77,7 @@ JSON = "application/json"
         (JSON, '{"error":"cut', ""),
         (JSON, "[" * 100_000, ""),
         ("text/plain", "\ufeffplain\nwords \x1b]52;c;Q0FO\x07\u202e", "plain words ]52;c;Q0FO"),
-        ("text/plain", '{"error":"labelled text"}', "labelled text"),
+        ("text/plain", '{"error":"labeled text"}', "labeled text"),
         ("", "<!doctype html><p>secret", ""),
         ("text/html", "<html><TITLE >Bad &lt;b&gt;\x1b[31m Gateway</TITLE>", "Bad <b>[31m Gateway"),
         ("text/html", "no tags at all", ""),

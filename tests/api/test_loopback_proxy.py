@@ -12,7 +12,7 @@ from handinger_tui.api.response import ResponseLimits
 from handinger_tui.core.errors import ApiError, SettingsError
 from handinger_tui.core.safety import Secret
 from handinger_tui.core.turns.turn import TurnRequest
-from handinger_tui.settings import check_base_url
+from handinger_tui.settings.table import WrongValue, check_base_url
 from tests.api.conftest import KEY
 from tests.api.server import Server, as_json
 
@@ -101,7 +101,7 @@ async def test_no_spelling_of_this_machine_reaches_the_proxy(
 
 @pytest.mark.parametrize("host", REFUSED)
 def test_numbers_in_other_notations_are_not_this_machine(host: str) -> None:
-    with pytest.raises(SettingsError):
+    with pytest.raises(WrongValue):
         check_base_url(f"http://{host}:8080")
     with pytest.raises(SettingsError):
         WorkerClient(f"http://{host}:8080", Secret(KEY))

@@ -217,7 +217,7 @@ async def test_other_content_is_not_parsed(server: Server, client: WorkerApi, ki
     assert says in received.trouble.summary
 
 
-async def test_an_unlabelled_body_of_202_is_not_guessed(server: Server, client: WorkerApi) -> None:
+async def test_an_unlabeled_body_of_202_is_not_guessed(server: Server, client: WorkerApi) -> None:
     received = await receive_reply(client, server, respond(202, b"<html>"))
     assert isinstance(received.trouble, BrokenContract)
     assert received.pieces == []

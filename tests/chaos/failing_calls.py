@@ -1,226 +1,539 @@
-"""The n-th use of the disk or the network fails, for each n until a command ends cleanly.
+"""The n-th call of the operating system fails, or ends the program, for each n until a run ends cleanly.
 
-    python -m tests.chaos.failing_calls
+    python -m tests.chaos.failing_calls [--kills] [--generation NAME] [--only WORDS] [--runs N] [--seed N]
 
-What is tried is what Python reports to an audit hook before it does it: files of the history's folder that
-are opened, made, renamed, locked or deleted, databases that are opened, and connections. Each command runs
-with a failure at the first such call, then at the second, and so on. Then: no traceback, a documented exit
-code, one JSON object that says what is so, no message twice, and the next start is right.
+A shared library in C (`failing_calls.c`) stands before that of the system, and sees the calls of SQLite, too:
+reads, writes, syncs, renames, links, unlinks, files that are opened or truncated, folders, locks,
+connections, what is sent and received. Each command runs in a process of its own, with a history of one
+turn, and so does the app in a terminal, with its screen and in lines: started, a message typed and entered,
+answered, left.
+Then: no traceback, a documented exit code, one JSON object that says what is so, no message twice, none
+lost, no paid turn outside the sums, and the next start is right. `--kills`: the call ends the program as
+`kill -9` does. `--runs`: so many of these calls in each generation, drawn evenly over the commands.
+Linux with a C compiler.
 """
 
 from __future__ import annotations
 
 import argparse
+import ctypes
 import errno
+import gc
+import importlib
+import json
 import os
-import sqlite3
+import pkgutil
+import random
+import shutil
+import signal
+import subprocess
 import sys
 import tempfile
+import time
+from collections import Counter
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field
-from functools import cache
+from contextlib import ExitStack, contextmanager
+from copy import deepcopy
+from decimal import Decimal
+from enum import IntEnum
+from itertools import count, islice, zip_longest
 from pathlib import Path
-from typing import Any, Final, TypeGuard
+from typing import IO, Any, Final, NamedTuple
 
+import handinger_tui
 from handinger_tui.cli.exit_codes import Exit
-from tests.cli.program import service
-from tests.e2e.runner import Ran, run
+from tests.chaos.rawterm import RawTerminal, rawterm, words
+from tests.e2e.accounts import GENERATIONS
+from tests.e2e.runner import KEY, Ran, run
+from tests.ledger.samples import look
+from tests.ledger.test_proof import change
+from tests.money.paid_service import WORDS, PaidService, paid_service
 
-CODES: Final = (errno.ENOSPC, errno.EIO, errno.EACCES, errno.EMFILE, errno.EROFS)
-NETWORK_CODES: Final = (errno.ECONNRESET, errno.ETIMEDOUT, errno.EMFILE, errno.EACCES)
-ON_DISK: Final = frozenset(
-    {
-        *("open", "sqlite3.connect", "os.mkdir", "os.rename", "os.remove", "os.rmdir", "os.link", "os.chmod"),
-        *("os.truncate", "os.listdir", "os.scandir", "os.utime", "fcntl.flock", "fcntl.lockf"),
-    }
+SOURCE: Final = Path(__file__).with_suffix(".c")
+SHORT: Final = -1
+"""Not a failure: only a part is written."""
+KILLED: Final = -2
+"""The process is killed before the call."""
+AGED: Final = "UPDATE turns SET settled_ms = settled_ms - 200000000"
+"""The frames of the first turn are old enough to be removed by `sessions compact`."""
+NEVER_ENDED: Final = -3
+"""In place of an exit code."""
+TEXT: Final = "".join(WORDS)
+
+
+class Kind(IntEnum):
+    """The calls, in the order of the library."""
+
+    READ = 0
+    WRITE = 1
+    SYNC = 2
+    RENAME = 3
+    UNLINK = 4
+    OPEN = 5
+    TRUNCATE = 6
+    FOLDER = 7
+    LOCK = 8
+    CONNECT = 9
+    SEND = 10
+    RECEIVE = 11
+
+
+CODES: Final = {
+    Kind.READ: (errno.EIO, errno.EINTR),
+    Kind.WRITE: (errno.ENOSPC, errno.EIO, errno.EINTR, SHORT),
+    Kind.SYNC: (errno.EIO, errno.ENOSPC),
+    Kind.RENAME: (errno.EACCES, errno.ENOSPC),
+    Kind.UNLINK: (errno.EACCES, errno.EIO),
+    Kind.OPEN: (errno.EMFILE, errno.EACCES, errno.ENOSPC, errno.EROFS),
+    Kind.TRUNCATE: (errno.EIO,),
+    Kind.FOLDER: (errno.EACCES, errno.EMFILE),
+    Kind.LOCK: (errno.ENOLCK, errno.EAGAIN),
+    Kind.CONNECT: (errno.ETIMEDOUT, errno.EMFILE),
+    Kind.SEND: (errno.ECONNRESET, errno.EPIPE),
+    Kind.RECEIVE: (errno.ECONNRESET, errno.ETIMEDOUT),
+}
+LASTING: Final = {Kind.WRITE: errno.ENOSPC, Kind.SYNC: errno.EIO, Kind.OPEN: errno.EMFILE}
+"""What also fails from the n-th call on: a full disk stays full."""
+CHANGING: Final = tuple(kind for kind in Kind if kind not in {Kind.READ, Kind.LOCK})
+"""Between two of these calls nothing changes, so a kill there is no other one."""
+MEMORY: Final = Path("/dev/shm")
+"""Histories are written there: no disk has to be waited for."""
+PROGRESS: Final = 100
+"""After so many runs a line says how far it is."""
+PATIENCE_S: Final = 60.0
+RESTS_S: Final = 3.0
+"""So long the app draws nothing, which it does while it works: something else than the answer is shown."""
+FIRST: Final = "first message"
+"""The message of the turn that is in each history."""
+DAMAGE: Final = "UPDATE sqlite_schema SET sql = replace(sql, 'NEW', 'OLD') WHERE type = 'trigger'"
+HELLO, WORKER, SESSION, FILE, OUT = "HELLO", "WORKER", "SESSION", "FILE", "OUT"
+"""Stand for a new message, the worker and the session of the first turn, an exported session, and a file to
+be written."""
+PAYING: Final = ("-p", HELLO, "--json")
+APP, PLAIN = ("the app",), ("the app", "--plain")
+JOURNEYS: Final = (APP, PLAIN)
+"""Typed in a terminal."""
+LEAVING: Final = (("send", SESSION, HELLO, "--json"), ("-p", HELLO, "--detach", "--json"))
+"""They end before the answer does."""
+SENDING: Final = (
+    *(PAYING, ("-p", HELLO, "--no-history", "--json"), ("-c", "-p", HELLO, "--json")),
+    *(*LEAVING, *JOURNEYS),
 )
-NETWORK: Final = frozenset({"socket.connect", "socket.getaddrinfo"})
-MOST_CALLS: Final = 200
-"""A command that uses the disk more often is not a small one."""
-
-
-@dataclass
-class Failure:
-    """The failure that is due. `place`: the folder whose files count; None: nothing fails."""
-
-    place: str | None = None
-    at: int = 0
-    code: int = 0
-    calls: int = 0
-    failed: list[str] = field(default_factory=list)
-
-    def audit(self, event: str, arguments: tuple[Any, ...]) -> None:
-        if self.place is None or not (event in NETWORK or (event in ON_DISK and self._is_here(arguments))):
-            return
-        self.calls += 1
-        if self.calls != self.at:
-            return
-        code = NETWORK_CODES[self.at % len(NETWORK_CODES)] if event in NETWORK else self.code
-        self.failed.append(f"{event} {errno.errorcode[code]}")
-        if event == "sqlite3.connect":
-            problem = sqlite3.OperationalError("unable to open database file")
-            problem.sqlite_errorcode = sqlite3.SQLITE_CANTOPEN
-            raise problem
-        raise OSError(code, os.strerror(code), *(os.fsdecode(one) for one in arguments[:1] if _is_path(one)))
-
-    def _is_here(self, arguments: tuple[Any, ...]) -> bool:
-        first = arguments[0] if arguments else None
-        if isinstance(first, int):
-            # A descriptor: locks are only taken of files here.
-            return True
-        return _is_path(first) and str(self.place) in os.fsdecode(first)
-
-
-def _is_path(value: object) -> TypeGuard[str | bytes]:
-    return isinstance(value, str | bytes)
-
-
-_failure: Final = Failure()
-_hooks: Final[list[bool]] = []
-"""One entry once the hook is there: Python never removes one."""
-
-
-@contextmanager
-def failing(place: Path, at: int, code: int) -> Iterator[Failure]:
-    """Let the call number `at` fail with `code`."""
-    if not _hooks:
-        _hooks.append(True)
-        sys.addaudithook(_failure.audit)
-    _failure.place, _failure.at, _failure.code, _failure.calls = str(place), at, code, 0
-    _failure.failed = []
-    try:
-        yield _failure
-    finally:
-        _failure.place = None
-
-
-PAYING: Final = ("-p", "hello", "--json")
+SETTLING: Final = (("costs", "--settle", "--json"), ("attach", WORKER, "-p", "--json"))
 COMMANDS: Final[tuple[tuple[str, ...], ...]] = (
-    PAYING,
-    ("-p", "hello", "--no-history", "--json"),
+    *SENDING[: -len(JOURNEYS)],
+    *SETTLING,
     ("sessions", "--json"),
-    ("sessions", "show", "ses", "--json"),
-    ("sessions", "rename", "ses", "a name", "--json"),
-    ("sessions", "tag", "ses", "x", "--json"),
+    ("sessions", "show", SESSION, "--json"),
+    ("sessions", "search", "first", "--json"),
+    ("sessions", "rename", SESSION, "a name", "--json"),
+    ("sessions", "tag", SESSION, "x", "--json"),
     ("sessions", "compact", "--json"),
-    ("sessions", "rm", "ses", "--yes", "--json"),
+    ("sessions", "rm", SESSION, "--yes", "--json"),
+    ("import", FILE, "--json"),
+    ("export", SESSION, "--format", "json", "-o", OUT, "--force"),
     ("costs", "--json"),
-    ("costs", "--settle", "--json"),
-    ("replay", "ses", "--speed", "max", "--json"),
+    ("costs", "--report", OUT, "--force"),
+    ("sources", SESSION, "--json"),
+    ("runs", "--json"),
+    ("replay", SESSION, "--speed", "max", "--json"),
     ("doctor", "--json"),
     ("doctor", "--repair", "--yes", "--json"),
     ("config", "show", "--json"),
+    ("config", "set", "theme", "dark", "--json"),
+    ("key", "show", "--json"),
+    *JOURNEYS,
 )
-SENDS: Final = frozenset({PAYING, COMMANDS[1]})
 
 
-@dataclass(frozen=True)
-class Outcome:
-    """What became of one run: its violations, and whether anything failed in it."""
+class Case(NamedTuple):
+    """The call number `at` of a kind fails with `code`; with `lasting` all later ones, too."""
 
     argv: tuple[str, ...]
+    kind: Kind
     at: int
-    failed: tuple[str, ...]
+    code: int
+    lasting: bool = False
+
+    def __str__(self) -> str:
+        ways = {SHORT: "a part", KILLED: "killed"}
+        since = " and later ones" if self.lasting else ""
+        how = ways.get(self.code) or errno.errorcode[self.code]
+        return f"{' '.join(self.argv)} · {self.kind.name.lower()} {self.at}{since} · {how}"
+
+
+Commands = Sequence[tuple[str, ...]]
+
+
+class Outcome(NamedTuple):
+    """How many calls failed, and what was wrong."""
+
+    failed: int
     wrong: tuple[str, ...]
 
 
-def tried(argv: tuple[str, ...], at: int, code: int, folder: Path) -> Outcome:
-    """One command on a history with one turn, whose call number `at` fails."""
-    home = folder / f"{COMMANDS.index(argv)}-{at}-{code}"
-    home.mkdir()
-    with service() as (player, url):
-        first = run("-p", "first", "--json", home=home, base_url=url)
-        assert first.code == 0, first
-        sent = player.posts
-        with failing(home, at, code) as failure:
-            ran = run(*argv, home=home, base_url=url)
-        failed, posts = tuple(failure.failed), player.posts - sent
-        wrong = [*judged(argv, ran, posts, failed)]
-        after = run("sessions", "--json", home=home, base_url=url)
-        if after.code != 0 or (not after.result["sessions"] and "rm" not in argv):
-            wrong.append(f"the next start: {after.code} {after.err[-200:]}")
-        if run("costs", "--json", home=home, base_url=url).code != 0:
-            wrong.append("costs fail afterward")
-    return Outcome(argv, at, failed, tuple(wrong))
+# -- the process that the library is loaded into -------------------------------------------
+def serve_cases() -> None:
+    """Read orders as lines of JSON, run each in a fork, and write what it returned."""
+    library = ctypes.CDLL(None)
+    for module in pkgutil.walk_packages(handinger_tui.__path__, "handinger_tui."):
+        if not module.name.endswith("__main__"):
+            importlib.import_module(module.name)
+    gc.freeze()
+    for line in sys.stdin:
+        order = json.loads(line)
+        reading, writing = os.pipe()
+        child = os.fork()
+        if not child:
+            os.close(reading)
+            library.fail_arm(os.fsencode(order["home"]), *order["how"])
+            try:
+                ran = run(*order["argv"], home=Path(order["home"]), base_url=order["url"], **order["environ"])
+            except BaseException as problem:  # noqa: BLE001 - what leaves `main` is a traceback to the person
+                ran = Ran(1, "", f"Traceback: {problem!r}")
+            calls = [library.fail_calls(kind) for kind in Kind]
+            with os.fdopen(writing, "w") as sink:
+                json.dump([library.fail_count(), calls, ran.code, ran.out, ran.err], sink)
+            os._exit(0)
+        os.close(writing)
+        with os.fdopen(reading, "rb") as source:
+            text = source.read().decode()
+        _, status = os.waitpid(child, 0)
+        print(text or json.dumps([1, [], os.waitstatus_to_exitcode(status), "", ""]), flush=True)
 
 
-def judged(
-    argv: tuple[str, ...],
-    ran: Ran,
-    posts: int,
-    failed: Sequence[str],
-    sends: frozenset[tuple[str, ...]] = SENDS,
-) -> Iterator[str]:
-    """What is wrong with a run. `sends`: the commands that send a message."""
-    if "Traceback" in ran.err or "Traceback" in ran.out:
+def make_library(folder: Path) -> Path:
+    """Make the library.
+
+    Raises:
+        OSError, CalledProcessError: there is no compiler, or it cannot make it.
+    """
+    library = folder / "fail.so"
+    words = ["cc", "-shared", "-fPIC", "-O1", "-o", str(library), str(SOURCE), "-ldl"]
+    subprocess.run(words, check=True, capture_output=True)
+    return library
+
+
+@contextmanager
+def forks(library: Path) -> Iterator[subprocess.Popen[str]]:
+    """A process with the library, which takes orders."""
+    environ = {**os.environ, "LD_PRELOAD": str(library), "PYTHONDONTWRITEBYTECODE": "1"}
+    command = [sys.executable, "-m", "tests.chaos.failing_calls", "--serve"]
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environ, text=True
+    ) as process:
+        try:
+            yield process
+        finally:
+            _pipe(process.stdin).close()
+
+
+def _pipe(stream: IO[str] | None) -> IO[str]:
+    assert stream is not None
+    return stream
+
+
+# -- one case --------------------------------------------------------------------------------
+class Bench:
+    """A service, a history with one turn to be copied, and the process that runs the cases."""
+
+    def __init__(self, stack: ExitStack, folder: Path, *, tasks: bool = False) -> None:
+        how: dict[str, Any] = {"tasks": True, "cost_usd": None, "credits": 3} if tasks else {}
+        self._service: PaidService = stack.enter_context(paid_service(**how))
+        self._library = make_library(folder)
+        self._process = stack.enter_context(forks(self._library))
+        self._environ = {"HANDINGER_GENERATION": self._service.generation, "HANDINGER_RECOVERY_WINDOW": "1"}
+        self._home, self._first, self._number = folder / "home", folder / "first", 0
+        self._first.mkdir()
+        (self._first / "config.toml").write_text('keep_frames = "1 day"')
+        first = self._run("-p", FIRST, "--json", home=self._first).result
+        (self._worker,) = self._service.workers.values()
+        file = folder / "session.json"
+        self._run("export", first["session_id"], "--format", "json", "-o", str(file), home=self._first)
+        # Other ids, so that it is a session that this history does not have.
+        text = file.read_text().replace(first["session_id"], "ses_other")
+        file.write_text(text.replace(first["turn_id"], "turn_other"))
+        self._names = {
+            WORKER: first["task_id" if tasks else "worker_id"],
+            SESSION: first["session_id"],
+            FILE: str(file),
+            OUT: str(self._home / "out.json"),
+        }
+
+    def _run(self, *argv: str, home: Path | None = None) -> Ran:
+        return run(*argv, home=home or self._home, base_url=self._service.url, **self._environ)
+
+    def calls(self, argv: tuple[str, ...]) -> list[int]:
+        """How many calls of each kind a command makes where none fails."""
+        _, calls, ran = self._ran(argv, (len(Kind), 0, 0, False), self._begin(argv))
+        assert len(calls) == len(Kind), f"{ran.code} {ran.err[-2000:]}"
+        return calls
+
+    def tried(self, case: Case) -> Outcome:
+        """Run a case, and judge it."""
+        message = self._begin(case.argv)
+        failed, _, ran = self._ran(case.argv, case[1:], message)
+        if case.code == KILLED:
+            faults = [] if ran.code == -9 or not failed else [f"it was not killed, but ended with {ran.code}"]
+        else:
+            faults = [*judged(case, ran, self._service.posts.count(message), failed=bool(failed))]
+        return Outcome(failed, (*faults, *self._wrong_afterward(case, ran, message)))
+
+    def _begin(self, argv: tuple[str, ...]) -> str:
+        """Make the history anew; returns a message of its own: a request of the case before may be late."""
+        shutil.rmtree(self._home, ignore_errors=True)
+        shutil.copytree(self._first, self._home)
+        if "--repair" in argv:
+            change(self._home / "history.db", DAMAGE)
+        if "compact" in argv:
+            change(self._home / "history.db", AGED)
+        self._service.workers = {self._worker.worker_id: deepcopy(self._worker)}
+        self._number += 1
+        return f"message {self._number}"
+
+    def _ran(self, argv: tuple[str, ...], how: tuple[int, ...], message: str) -> tuple[int, list[int], Ran]:
+        """Run a command; returns how many calls failed, and how many of each kind there were."""
+        if argv in JOURNEYS:
+            return self._journey(argv[1:], how, message)
+        named = [{**self._names, HELLO: message}.get(word, word) for word in argv]
+        order = {"argv": named, "how": how, "home": str(self._home), "url": self._service.url}
+        print(json.dumps({**order, "environ": self._environ}), file=_pipe(self._process.stdin), flush=True)
+        failed, calls, *ended = json.loads(_pipe(self._process.stdout).readline())
+        return failed, calls, Ran(*ended)
+
+    def _journey(
+        self, argv: tuple[str, ...], how: tuple[int, ...], message: str
+    ) -> tuple[int, list[int], Ran]:
+        """Open the app, type a message, send it, wait for its answer, and quit."""
+        note = self._home.with_name("note")
+        note.unlink(missing_ok=True)
+        environ: dict[str, Any] = {"HANDINGER_BASE_URL": self._service.url, "HANDINGER_API_KEY": KEY}
+        environ |= {**self._environ, "LD_PRELOAD": str(self._library), "FAIL_WHERE": str(self._home)}
+        environ |= {"FAIL_HOW": " ".join(str(int(one)) for one in how), "FAIL_NOTE": str(note)}
+        with rawterm(*argv, home=self._home, in_control=True, **environ) as app:
+            since = 0
+            for text, keys in ((FIRST, message), (message, "\r"), (WORDS[-1].strip(), "")):
+                _wait(app, text, since, note)
+                since = len(app.output)
+                app.send(keys.encode())
+            end = time.monotonic() + PATIENCE_S
+            while app.is_running and time.monotonic() < end:
+                # Ctrl+C twice quits from every screen, and once more changes nothing.
+                app.send(b"\x03")
+                app.drain()
+            code = NEVER_ENDED if app.is_running else app.ends()
+            ran = Ran(code, "", words(bytes(app.output)))
+        noted = note.read_text() if note.exists() else ""
+        return (
+            noted.count("x"),
+            [int(number) for number in noted.split()[-len(Kind) :] if "x" not in number],
+            ran,
+        )
+
+    def _wrong_afterward(self, case: Case, ran: Ran, message: str) -> Iterator[str]:
+        after = self._run("sessions", "--json")
+        sessions = len(after.result["sessions"]) if after.code == 0 else 0
+        # Between the two names of a repair the next start says so, and a second repair ends it.
+        names_the_damage = "--repair" in case.argv and "was damaged and is kept as" in after.err
+        if after.code != 0 or not (sessions or names_the_damage or "rm" in case.argv):
+            yield f"the next start: {after.code}, {sessions} sessions {after.err[-200:]}"
+            return
+        yield from self._wrong_content(case, ran, message, sessions)
+        if (case.code == KILLED or ran.code != 0) and case.argv not in SENDING:
+            again = self._run(*(self._names.get(word, word) for word in case.argv))
+            if again.code != 0 and not ("rm" in case.argv and not sessions):
+                yield f"it does not run again: {again.code} {again.err[-200:]}"
+            if names_the_damage and not self._run("sessions", "--json").result["sessions"]:
+                yield "a second repair does not save it"
+        yield from self._wrong_sums(case, message)
+
+    def _wrong_content(self, case: Case, ran: Ran, message: str, sessions: int) -> Iterator[str]:
+        """What is missing in the history or in a file, although the program said or promised it."""
+        if sessions and (TEXT,) not in look(self._home / "history.db", "SELECT text FROM answers"):
+            yield "the answer of the first turn is lost"
+        written = Path(self._names[OUT])
+        if written.exists():
+            try:
+                json.loads(written.read_text())
+            except ValueError:
+                yield "a part of a file was left"
+        elif ran.code == 0 and OUT in case.argv:
+            yield "nothing was written"
+        if ran.code == 0 and FILE in case.argv and sessions != 2:
+            yield "nothing was imported"
+        # Where nothing can be written any more, a question has said so.
+        is_kept = case.argv in JOURNEYS and ran.code == 0 and not case.lasting
+        if is_kept and message not in self._service.posts:
+            query = "SELECT prompt FROM turns UNION SELECT text FROM drafts"
+            kept = [str(text) for (text,) in look(self._home / "history.db", query)]
+            # What was typed before there was a connection is in a file of its own.
+            kept += [early.read_text() for early in self._home.glob("early-*")]
+            if not any(message in text for text in kept):
+                yield "what was typed is lost"
+
+    def _wrong_sums(self, case: Case, message: str) -> Iterator[str]:
+        """What the next start says of the turns that were paid, and of the message."""
+        settled = self._run("costs", "--settle", "--json")
+        posts = self._service.posts.count(message)
+        if posts > (case.argv in SENDING):
+            yield f"{posts} messages were sent"
+        if settled.code != 0:
+            yield f"costs fail afterward: {settled.code} {settled.err[-200:]}"
+            return
+        kept = posts * ("--no-history" not in case.argv)
+        amount, missing = (
+            ("credits", "uncredited_turns") if self._service.tasks else ("cost_usd", "unpriced_turns")
+        )
+        total, price = settled.result["total"], self._service.price
+        paid, at_least = price * (1 + kept), Decimal(total[amount] or 0)
+        if not at_least <= paid <= at_least + total[missing] * price:
+            yield f"{paid} was paid, and costs say {at_least} and {total[missing]} turns"
+        if kept and (message,) not in look(self._home / "history.db", "SELECT prompt FROM turns"):
+            yield "a message that was sent is in no history"
+
+
+def _wait(app: RawTerminal, text: str, since: int, note: Path) -> None:
+    """Wait until the app writes a text behind so many bytes, has ended, or rests since a call has failed."""
+    begun = drawn = time.monotonic()
+    length = 0
+    while app.is_running and text not in words(bytes(app.output[since:])):
+        now = time.monotonic()
+        if len(app.output) > length:
+            length, drawn = len(app.output), now
+        if now > begun + PATIENCE_S or (note.exists() and now > drawn + RESTS_S):
+            return
+        app.drain()
+
+
+def judged(case: Case, ran: Ran, posts: int, *, failed: bool) -> Iterator[str]:
+    """What is wrong with a run that sent so many messages, and in which a call `failed` or none."""
+    if any(word in ran.err + ran.out for word in ("Traceback", "crashed")):
         yield f"a traceback: {ran.err[-300:]}"
         return
     if ran.code not in set(Exit):
         yield f"exit code {ran.code}"
-    if not failed and ran.code != 0:
+    # Plain mode reports the Ctrl+C that ends it.
+    if not failed and ran.code not in {0, Exit.INTERRUPTED if case.argv == PLAIN else 0}:
         yield f"exit code {ran.code} without a failure: {ran.err[-200:]}"
-    if posts > (argv in sends):
-        yield f"{posts} messages were sent"
+    if "--json" not in case.argv:
+        if ran.code != 0 and not ran.err.strip():
+            yield f"exit code {ran.code} without a reason"
+        return
     try:
         result = ran.result
     except (ValueError, IndexError):
         yield f"no JSON object: {ran.out[-100:]!r}, code {ran.code}, {ran.err[-200:]}"
         return
     error = result.get("error")
-    if ran.code != 0 and "doctor" not in argv and not (error and ran.err.strip()):
+    # A result that is complete was printed before what failed later.
+    complete = {"completed", "running"} if case.argv in LEAVING else {"completed"}
+    has_reason = ran.err.strip() and (error or result.get("status") in complete)
+    if ran.code != 0 and "doctor" not in case.argv and not has_reason:
         yield f"exit code {ran.code} without a reason"
-    if argv in sends:
-        yield from _untrue(ran, result, posts)
+    if case.argv in SENDING:
+        yield from _untrue(case, ran, result, posts)
 
 
-def _untrue(ran: Ran, result: dict[str, Any], posts: int) -> Iterator[str]:
+def _untrue(case: Case, ran: Ran, result: dict[str, Any], posts: int) -> Iterator[str]:
     """What is not true in the result of a message."""
     error = result.get("error")
-    if ran.code == 0 and (posts != 1 or result["text"] != _plain_text()):
+    if ran.code == 0 and (posts != 1 or (result["text"] != TEXT and case.argv not in LEAVING)):
         yield f"exit code 0, {posts} messages, text {result['text']!r}"
-    if not posts and error and error.get("may_have_been_charged"):
+    # Whether a part had left before a send failed cannot be known here: "may have been" is right.
+    if not posts and error and error.get("may_have_been_charged") and case.kind is not Kind.SEND:
         yield f"nothing was sent, and it says that it may have been: {error}"
     if posts and error and error.get("may_have_been_charged") is False:
         yield f"it was sent, and it says that nothing was charged: {error}"
 
 
-@cache
-def _plain_text() -> str:
-    with tempfile.TemporaryDirectory() as folder, service() as (_, url):
-        text: str = run("-p", "hello", "--json", home=Path(folder), base_url=url).result["text"]
-        return text
+# -- all cases -------------------------------------------------------------------------------
+def plans(argv: tuple[str, ...], *, kills: bool) -> Iterator[Case]:
+    """The first call of each kind of a command, with each code."""
+    if kills:
+        yield from (Case(argv, kind, 1, KILLED) for kind in CHANGING)
+        return
+    for kind in Kind:
+        yield from (Case(argv, kind, 1, code) for code in CODES[kind])
+        if kind in LASTING:
+            yield Case(argv, kind, 1, LASTING[kind], lasting=True)
 
 
-def all_of(argv: tuple[str, ...], folder: Path, code: int) -> Iterator[Outcome]:
-    """The command with each of its calls failing, until one run ends without a failure."""
-    for at in range(1, MOST_CALLS):
-        outcome = tried(argv, at, code, folder)
-        yield outcome
-        if not outcome.failed:
-            return
+def every(bench: Bench, commands: Commands, *, kills: bool) -> Iterator[tuple[Case, Outcome]]:
+    """Each call of each command, until a run ends without a failure."""
+    for plan in (plan for argv in commands for plan in plans(argv, kills=kills)):
+        for at in count(1):
+            case = plan._replace(at=at)
+            outcome = bench.tried(case)
+            yield case, outcome
+            if not outcome.failed:
+                break
 
 
-def main() -> int:
-    """Every command, call and code; 1 if anything was wrong."""
+def sample(
+    bench: Bench, commands: Commands, number: int, seed: int, *, kills: bool
+) -> Iterator[tuple[Case, Outcome]]:
+    """So many of these calls, evenly over the commands as long as they have some."""
+    chance, lots = random.Random(seed), list[list[Case]]()
+    for argv in commands:
+        calls = bench.calls(argv)
+        lot = [
+            plan._replace(at=at) for plan in plans(argv, kills=kills) for at in range(1, calls[plan.kind] + 1)
+        ]
+        chance.shuffle(lot)
+        print(f"{' '.join(argv)}: {len(lot)} calls", flush=True)
+        lots.append(lot)
+    cases = (case for one_of_each in zip_longest(*lots) for case in one_of_each if case is not None)
+    return ((case, bench.tried(case)) for case in islice(cases, number))
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Every command, kind, code and call, or a sample of them; 1 if anything was wrong."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--codes", nargs="*", default=[errno.errorcode[code] for code in CODES])
-    codes = [getattr(errno, name) for name in parser.parse_args().codes]
-    runs, wrong = 0, 0
-    with tempfile.TemporaryDirectory() as folder:
-        for code in codes:
-            for argv in COMMANDS:
-                outcomes = [*all_of(argv, Path(folder), code)]
-                runs += len(outcomes)
-                print(f"{errno.errorcode[code]}: {' '.join(argv)}, {len(outcomes)} runs", flush=True)
-                for one in outcomes:
-                    for fault in one.wrong:
-                        wrong += 1
-                        print(
-                            f"{' '.join(argv)} · call {one.at} · {', '.join(one.failed)}: {fault}", flush=True
-                        )
-    print(f"{runs} runs, {wrong} violations")
+    parser.add_argument("--kills", action="store_true")
+    parser.add_argument("--generation", choices=GENERATIONS, help="one of both (default: both)")
+    parser.add_argument("--only", default="", help="commands that begin with these words")
+    parser.add_argument("--runs", type=int, help="a sample of so many in each generation (default: all)")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--serve", action="store_true", help=argparse.SUPPRESS)
+    given = parser.parse_args(arguments)
+    if given.serve:
+        serve_cases()
+        return 0
+    # A shell lets what runs in the background ignore it, and so would every program that is started here.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    commands = [argv for argv in COMMANDS if " ".join(argv).startswith(given.only)]
+    wrong = sum(
+        tried_in(generation, commands, given)
+        for generation in ([given.generation] if given.generation else GENERATIONS)
+    )
     return min(wrong, 1)
+
+
+def tried_in(generation: str, commands: Commands, given: argparse.Namespace) -> int:
+    """Try what was asked for in one generation, and print it; returns how often something was wrong."""
+    runs, failures, wrong = Counter[str](), Counter[str](), 0
+    with ExitStack() as stack:
+        folder = stack.enter_context(tempfile.TemporaryDirectory(dir=MEMORY if MEMORY.exists() else None))
+        bench = Bench(stack, Path(folder), tasks=generation == "tasks")
+        outcomes = (
+            every(bench, commands, kills=given.kills)
+            if given.runs is None
+            else sample(bench, commands, given.runs, given.seed, kills=given.kills)
+        )
+        for case, outcome in outcomes:
+            command = " ".join(case.argv)
+            runs[command] += 1
+            failures[command] += bool(outcome.failed)
+            for fault in outcome.wrong:
+                wrong += 1
+                print(f"{case}: {fault}", flush=True)
+            if runs.total() % PROGRESS == 0:
+                print(f"{runs.total()} runs, now at {case}", flush=True)
+    for command, number in runs.items():
+        print(f"{command}: {number} runs, {failures[command]} with a failure")
+    total = f"{runs.total()} runs, {failures.total()} with a failure, {wrong} violations"
+    print(f"{generation}: {total}", flush=True)
+    return wrong
 
 
 if __name__ == "__main__":

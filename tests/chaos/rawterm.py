@@ -205,9 +205,11 @@ class RawTerminal:
         """Whether there was output, within more than the time after which Esc is a key of its own."""
         if not select.select([self._fd], [], [], within_s)[0]:
             return False
-        # Linux reports the end of the program as an error.
-        with suppress(OSError):
+        try:
             self.output += os.read(self._fd, 1 << 16)
+        except OSError:
+            # Linux reports the end of the program this way.
+            return False
         return True
 
     def attributes(self) -> list[object]:

@@ -26,7 +26,7 @@ from tests.chaos.server import FaultServer
 from tests.chaos.world import World
 from tests.e2e.runner import KEY
 from tests.ui.fakes import unpainted
-from tests.ui.pilot import running
+from tests.ui.pilot import running, text_of
 
 PATIENCE_S = 90.0
 ON_SCREEN = (
@@ -82,8 +82,7 @@ async def through_the_screen(world: World, base_url: str) -> tuple[list[str], st
                 seconds = time.monotonic() - begun
                 while not app.work.scheduler.is_idle or (turn.status in DRAFT and not app.work.prompt.text):
                     await pilot.pause()
-                rows = app.screen._compositor.render_strips()
-            screen_text = "\n".join("".join(segment.text for segment in strip) for strip in rows)
+                screen_text = text_of(app)
             result = parse_json(dump(result_object(session, turn)))
             assert isinstance(result, dict)
             looks = await live_looks(app, turn.turn_id)

@@ -3,36 +3,88 @@
 from __future__ import annotations
 
 import random
+import shutil
+import sys
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, Final
 
 import pytest
 
-from tests.chaos.failing_calls import CODES, COMMANDS, PAYING, SENDS, judged, tried
+from tests.chaos.failing_calls import (
+    CHANGING,
+    CODES,
+    COMMANDS,
+    JOURNEYS,
+    KILLED,
+    PAYING,
+    Bench,
+    Case,
+    Kind,
+    judged,
+)
 from tests.e2e.runner import Ran
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Iterator
 
-SAMPLES: Final = 6
 DICE: Final = random.Random(33)
-CASES: Final = (
-    *((PAYING, at, DICE.choice(CODES)) for at in DICE.sample(range(1, 13), 3)),
-    *((DICE.choice(COMMANDS), DICE.randint(1, 10), DICE.choice(CODES)) for _ in range(SAMPLES)),
+WITHOUT_SCREEN: Final = [one for one in COMMANDS if one not in JOURNEYS]
+REPAIR: Final = ("doctor", "--repair", "--yes", "--json")
+FAILING: Final = (
+    *(Case(PAYING, kind, DICE.randint(1, 4), DICE.choice(CODES[kind])) for kind in (Kind.WRITE, Kind.SYNC)),
+    *(
+        Case(DICE.choice(WITHOUT_SCREEN), kind, DICE.randint(1, 9), DICE.choice(CODES[kind]))
+        for kind in DICE.choices([*Kind], k=4)
+    ),
+)
+KILLING: Final = (
+    *(Case(PAYING, kind, DICE.randint(1, 4), KILLED) for kind in (Kind.WRITE, Kind.SEND, Kind.RECEIVE)),
+    *(Case(journey, Kind.WRITE, 40, KILLED) for journey in JOURNEYS),
+    *(
+        Case(DICE.choice(WITHOUT_SCREEN), kind, DICE.randint(1, 9), KILLED)
+        for kind in DICE.choices(CHANGING, k=3)
+    ),
 )
 
 
-@pytest.mark.parametrize(("argv", "at", "code"), CASES)
-def test_a_command_whose_call_fails_says_so_and_loses_nothing(
-    argv: tuple[str, ...], at: int, code: int, tmp_path: Path
-) -> None:
-    assert tried(argv, at, code, tmp_path).wrong == ()
+@pytest.fixture(scope="module", params=[False, True], ids=["workers", "tasks"])
+def bench(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
+    if sys.platform != "linux" or shutil.which("cc") is None:
+        pytest.skip("needs Linux and a C compiler")
+    with ExitStack() as stack:
+        yield Bench(stack, tmp_path_factory.mktemp("bench"), tasks=request.param)
+
+
+@pytest.mark.parametrize("bench", [False], indirect=True, ids=["workers"])
+@pytest.mark.parametrize("case", FAILING, ids=str)
+def test_a_command_whose_call_fails_says_so_and_loses_nothing(bench: Bench, case: Case) -> None:
+    assert bench.tried(case).wrong == ()
+
+
+@pytest.mark.parametrize("case", KILLING, ids=str)
+def test_a_command_that_is_killed_at_a_call_loses_nothing(bench: Bench, case: Case) -> None:
+    assert bench.tried(case).wrong == ()
+
+
+@pytest.mark.parametrize("bench", [False], indirect=True, ids=["workers"])
+@pytest.mark.parametrize("at", [1, 2])
+def test_a_repair_is_killed_between_the_names_of_two_files(bench: Bench, at: int) -> None:
+    outcome = bench.tried(Case(REPAIR, Kind.RENAME, at, KILLED))
+    assert outcome == (1, ())
+
+
+def test_a_full_disk_really_is_one(bench: Bench) -> None:
+    """What is tried reaches the history: with no write to it nothing is sent."""
+    outcome = bench.tried(Case(PAYING, Kind.WRITE, 1, CODES[Kind.WRITE][0], lasting=True))
+    assert outcome.failed > 1
+    assert outcome.wrong == ()
 
 
 def test_the_judge_sees_what_is_wrong() -> None:
-    assert PAYING in SENDS
-    assert [*judged(PAYING, Ran(1, "", "Traceback"), 0, ["open"])] == ["a traceback: Traceback"]
-    silent = Ran(10, '{"error": null}', "")
-    assert [*judged(PAYING, silent, 0, ["open"])] == ["exit code 10 without a reason"]
-    claims = Ran(10, '{"error": {"may_have_been_charged": true}}', "No.")
-    assert "nothing was sent" in next(judged(PAYING, claims, 0, ["open"]))
-    assert "2 messages were sent" in [*judged(PAYING, claims, 2, ["open"])]
+    def wrong(ran: Ran, posts: int) -> list[str]:
+        return [*judged(Case(PAYING, Kind.OPEN, 1, 0), ran, posts, failed=True)]
+
+    assert wrong(Ran(1, "", "Traceback"), 0) == ["a traceback: Traceback"]
+    assert wrong(Ran(10, '{"error": null}', ""), 0) == ["exit code 10 without a reason"]
+    assert "nothing was sent" in wrong(Ran(10, '{"error": {"may_have_been_charged": true}}', "No."), 0)[0]
+    assert "it was sent" in wrong(Ran(10, '{"error": {"may_have_been_charged": false}}', "No."), 1)[0]

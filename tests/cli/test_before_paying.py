@@ -361,7 +361,7 @@ async def test_the_screen_reports_a_key_that_others_can_read(own_home: Path) -> 
     [
         (307, 3, "set it as the base URL"),
         (400, 3, "Change the message"),
-        (401, 4, "Set HANDINGER_API_KEY"),
+        (401, 4, "Store a valid key: handinger-tui login"),
         (402, 5, "Add credits"),
         (403, 4, "Use another key"),
         (409, 3, "Watch its running turn, or send later: handinger-tui attach w1"),

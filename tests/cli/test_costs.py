@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from msgspec.structs import replace
 
+from handinger_tui.cli import load_settings
 from handinger_tui.core.amounts import Total, Unit
 from handinger_tui.core.formatting import middle_cut
 from handinger_tui.core.money.limits import Scope
@@ -106,8 +107,8 @@ def test_an_empty_history_is_valid_json_and_csv(home: Path, by: GroupBy) -> None
         (("--since", "today", "--until", "2020-01-01"), "The period is empty"),
         (("--worker", "wrk_none"), "costs --by worker"),
         (("--session", ""), "costs --by session"),
-        (("--by", "colour"), "--help"),
-        (("--budget", "huge"), "--help"),
+        (("--by", "color"), "--help"),
+        (("--budget", "enormous"), "--help"),
         (("--json", "--csv"), "--help"),
         (("--report", "costs.svg"), ".txt, .json, .csv, .html"),
         (("--report", "."), ".txt, .json, .csv, .html"),
@@ -217,7 +218,25 @@ async def test_the_current_limits_are_printed(home: Path) -> None:
     (home / "config.toml").write_text("[spending]\nday_usd = 3\n", encoding="utf-8")
     assert "Daily limit: $0.00 of $3.00 (0%)." in costs(home)
     (home / "config.toml").write_text("not toml at all [", encoding="utf-8")
-    assert "limit" not in costs(home), "who looks at the past is not stopped by a broken configuration"
+    ran = run("costs", home=home)
+    assert (ran.code, "limit" in ran.out) == (0, False), "a broken configuration does not hide the past"
+    assert ran.err.startswith("The settings are not applied: ")
+    assert len(ran.err.splitlines()) == 1
+
+
+@pytest.mark.parametrize("argv", [("costs",), ("costs", "--journal"), ("runs",), ("sessions",)], ids=" ".join)
+def test_the_settings_are_read_once(
+    argv: tuple[str, ...], home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read: list[Path] = []
+
+    def no_text(path: Path) -> str:
+        read.append(path)
+        return ""
+
+    monkeypatch.setattr(load_settings, "config_text", no_text)
+    ran = run(*argv, home=home)
+    assert (ran.code, len(read)) == (0, 1), ran.err
 
 
 # -- hostile texts ------------------------------------------------------------------------------

@@ -19,7 +19,7 @@ from handinger_tui.core.errors import SettingsError
 from handinger_tui.local.server import LocalServer
 from tests.cli.program import PLAIN
 from tests.e2e.runner import KEY, run
-from tests.ledger.damage import create_history, damage_large, damaged
+from tests.ledger.damage import create_history, damage_large, lose
 from tests.wire.replay import Player, playing
 
 JSON = {"content-type": "application/json"}
@@ -117,7 +117,7 @@ def test_damage_of_a_large_history_is_found_by_doctor_and_costs(tmp_path: Path) 
 def test_a_damaged_history_is_listed_repaired_and_replaced_only_with_a_yes(tmp_path: Path) -> None:
     path = tmp_path / "history.db"
     asyncio.run(create_history(path))
-    damaged(path, "pages", 2)
+    lose(path, "charges", "frames", "turn_totals")
     broken = path.read_bytes()
     listed = run("sessions", home=tmp_path)
     assert (listed.code, listed.out.count("title")) == (0, 4)

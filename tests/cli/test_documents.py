@@ -16,54 +16,18 @@ from handinger_tui.cli.commands.schema import NAMES, schema_id
 from handinger_tui.core.figures import stream_counts
 from handinger_tui.core.jsontext import JsonObject
 from handinger_tui.local.server import LocalServer
-from tests.cli.program import run_on
+from tests.cli.document_tour import printed_documents
 from tests.documents import schemas_in
 from tests.e2e.runner import run
 
-ELSEWHERE = {"receipt", "repair", "deliveries", "local", "notice"}
-"""Those of the screen, of a damaged history, of a webhook that was called, and of a running service."""
+ELSEWHERE = {"receipt", "local", "notice", "shared-limits"}
+"""Those of the screen, of a running service, and of a team."""
 
 
 def test_every_document_of_a_command_is_as_its_schema_says(server: LocalServer, tmp_path: Path) -> None:
-    home, printed = tmp_path / "home", set()
-
-    def do(*words: str, code: int = 0) -> dict[str, object]:
-        ran = run_on(server, home, *words)
-        assert ran.code == code, ran.err
-        printed.update(schemas_in(ran.out))
-        return dict(json.loads(ran.out.splitlines()[-1]))
-
-    worker = str(do("workers", "new", "a worker of tea", "--json")["worker_id"])
-    result = do("-p", "report on primes", "-w", worker, "--output-format", "stream-json")
-    session, task = str(result["session_id"]), str(result["task_id"])
-    do("-p", "cite sources about python and http", "-w", worker, "--json")
-    do("-p", "one more", "--dry-run", "--json", "-w", worker)
-    do("-p", "", "--json", code=2)
-    do("runs", "--json")
-    do("costs", "--by", "turn", "--json")
-    do("costs", "--by", "session", "--json")
-    exported = run_on(server, home, "export", session, "--format", "json")
-    printed.update(schemas_in(exported.out))
-    assert run("import", "-", "--json", home=tmp_path / "other", stdin=exported.out).code == 0
-    printed.add("handinger-tui/import/1")
-    for action in ("list", "show #", "search primes", "tag # tea", "rename # Tea", "compact"):
-        do("sessions", *action.replace("#", session).split(), "--json")
-    do("sources", session, "--json")
-    do("files", "list", task, "--json")
-    do("files", "get", task, "--all", "--dir", str(tmp_path), "--json")
-    do("files", "get", task, "none.txt", "--json", code=2)
-    do("email", worker, "--json")
-    do("schedules", "list", worker, "--json")
-    do("schedules", "add", worker, "tidy", "--in", "2h", "--json", code=2)
-    added = do("schedules", "add", worker, "tidy", "--in", "2h", "--yes", "--json")
-    do("schedules", "cancel", worker, str(added["id"]), "--json")
-    do("webhook", "show", worker, "--json")
-    do("workers", "list", "--json")
-    do("workers", "rm", worker, "-y", "--json")
-    do("config", "path", "--json")
-    do("config", "show", "--json")
-    do("doctor", "--json")
-    do("sessions", "show", "nowhere", "--json", code=2)
+    printed = set[str]()
+    for document in printed_documents(server, tmp_path):
+        printed |= schemas_in(json.dumps(document, separators=(",", ":")))
     assert printed == {schema_id(name) for name in NAMES if name not in ELSEWHERE}
 
 

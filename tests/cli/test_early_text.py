@@ -9,6 +9,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from threading import Lock
 
 import pytest
 
@@ -51,6 +52,34 @@ def test_the_next_program_takes_the_newest_text_of_one_that_was_killed(tmp_path:
     assert other.take() == ["half a thought 漢", "mine"]
     other.forget()
     assert list(tmp_path.iterdir()) == []
+
+
+def test_what_was_typed_before_the_app_does_not_follow_its_draft(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Both write from threads of their own; the app has all that was typed before it."""
+
+    class Held:
+        """A lock; just before it is taken for the first time, the app keeps its draft."""
+
+        def __init__(self) -> None:
+            self.lock, self.is_new = Lock(), True
+
+        def __enter__(self) -> None:
+            if self.is_new:
+                self.is_new = False
+                program.keep("half a thought")
+            self.lock.acquire()
+
+        def __exit__(self, *_error: object) -> None:
+            self.lock.release()
+
+    monkeypatch.setattr("threading.Lock", Held)
+    program = EarlyText(str(tmp_path))
+    program.keep_early("half")
+    program.close()
+    monkeypatch.undo()
+    assert EarlyText(str(tmp_path)).take() == ["half a thought"]
 
 
 def test_a_text_that_a_kill_has_cut_off_leaves_the_one_before(tmp_path: Path) -> None:

@@ -164,7 +164,7 @@ def test_a_second_signal_does_not_cut_the_object(tmp_path: Path) -> None:
     assert KEY not in out
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGQUIT])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGQUIT])
 def test_signals_up_to_the_end_change_neither_exit_code_nor_output(number: int, tmp_path: Path) -> None:
     words = ("-p", "silent 300", "--local", "--output-format", "stream-json")
     process = start(environ(tmp_path), *words)

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from handinger_tui.cli.local_files import default_paths
+from handinger_tui.cli.run_output import only_prints
 from handinger_tui.core.errors import SettingsError
 from tests.cli.program import PLAIN, environ, service, start
 from tests.e2e.runner import run
@@ -213,6 +214,29 @@ def test_a_closed_pipe_causes_no_error(argv: tuple[str, ...], code: int, tmp_pat
         os.close(writing)
         _, err = command.communicate(timeout=60)
     assert (command.returncode, err) == (code, "")
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("key show", True),
+        ("key rm -y", False),
+        ("webhook deliveries wrk_1", True),
+        ("webhook set wrk_1 https://a.test", False),
+        ("workers", True),
+        ("workers show wrk_1", True),
+        ("schedules list wrk_1", True),
+        ("schedules add wrk_1 tidy --every 1d --dry-run", True),
+        ("schedules add wrk_1 tidy --every 1d --yes", False),
+        ("-p hi", False),
+        ("-p hi --dry-run", True),
+        ("email wrk_1", True),
+        ("--version", True),
+        ("", False),
+    ],
+)
+def test_a_reader_that_leaves_is_an_error_only_for_what_acts(line: str, expected: bool) -> None:
+    assert only_prints(line.split()) is expected
 
 
 def test_a_closed_stderr_costs_neither_the_answer_nor_its_file(tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     import pytest
 
-RULES = TagRules(tags=rules_in({"tea": "title:first"}, "tags", TAG_KINDS, "/home/ada"))
+RULES = TagRules(tags=rules_in({"tea": "title:first"}, str, TAG_KINDS, "/home/ada"))
 SETTINGS = Settings("https://example.test", Secret("k"), tag_rules=RULES)
 
 

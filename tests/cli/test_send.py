@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import signal
 import sqlite3
-from contextlib import ExitStack, closing
+from collections.abc import Iterator
+from contextlib import ExitStack, closing, contextmanager
 from functools import partial
 from pathlib import Path
+from subprocess import Popen
 from typing import Final
 
 import pytest
@@ -61,27 +63,73 @@ def count(home: Path, query: str) -> int:
         return int(connection.execute(query).fetchone()[0])
 
 
-@pytest.mark.parametrize(("is_watched", "waits"), [(False, WAITING), (True, OFFERED)])
-def test_a_signal_withdraws_a_message_that_waits(tmp_path: Path, waits: str, *, is_watched: bool) -> None:
-    """Nobody sends it later: not the program to which it was offered, and not the next one."""
+@contextmanager
+def running(tmp_path: Path, *, is_watched: bool) -> Iterator[Account]:
+    """A session whose turn runs; `is_watched`: in a program that has it open."""
     with LocalServer.start(pace=0.2) as server, ExitStack() as stack:
         account = Account(server, "workers")
         if is_watched:
             stack.enter_context(streaming(tmp_path, account, "long 60"))
         else:
             run_here(server, tmp_path, "-p", "long 60", "--detach")
-        variables = environ(tmp_path, **account.environ)
-        sender = start(variables, "send", newest_session(tmp_path), "echo two", "--json")
-        stack.callback(sender.kill)
+        yield account
+
+
+@contextmanager
+def sending(tmp_path: Path, account: Account, code: str | None = None) -> Iterator[Popen[str]]:
+    """A program that leaves a message for that session."""
+    words = ("send", newest_session(tmp_path), "echo two", "--json")
+    sender = start(environ(tmp_path, **account.environ), *words, code=code)
+    try:
+        yield sender
+    finally:
+        sender.kill()
+
+
+def assert_withdrawn(tmp_path: Path, account: Account, sender: Popen[str]) -> None:
+    """A signal has ended the program, and nobody has its message or sends it."""
+    out, _ = sender.communicate(timeout=60)
+    assert sender.returncode == 130
+    result = json.loads(out)
+    assert (result["status"], result["posts_sent"], result["draft"]) == ("not_sent", 0, "echo two")
+    assert (count(tmp_path, WAITING), count(tmp_path, OFFERED)) == (0, 0)
+    assert account.prompts(tmp_path) == ["long 60"]
+
+
+@pytest.mark.parametrize(
+    ("is_watched", "waits"), [(False, WAITING), pytest.param(True, OFFERED, marks=pytest.mark.slow)]
+)
+def test_a_signal_withdraws_a_message_that_waits(tmp_path: Path, waits: str, *, is_watched: bool) -> None:
+    """Nobody sends it later: not the program to which it was offered, and not the next one."""
+    with running(tmp_path, is_watched=is_watched) as account, sending(tmp_path, account) as sender:
         while not count(tmp_path, waits):
             assert sender.poll() is None
         sender.send_signal(signal.SIGINT)
-        out, _ = sender.communicate(timeout=60)
-        assert sender.returncode == 130
-        result = json.loads(out)
-        assert (result["status"], result["posts_sent"], result["draft"]) == ("not_sent", 0, "echo two")
-        assert (count(tmp_path, WAITING), count(tmp_path, OFFERED)) == (0, 0)
-        assert account.prompts(tmp_path) == ["long 60"]
+        assert_withdrawn(tmp_path, account, sender)
+
+
+SIGNALED: Final = """
+import os, signal, sys
+from handinger_tui.cli.main import main
+from handinger_tui.ledger.offers import Offers
+
+offer = Offers.offer
+async def signaled(offers, turn_id):
+    os.kill(os.getpid(), signal.SIGINT)
+    return await offer(offers, turn_id)
+Offers.offer = signaled
+sys.exit(main())
+"""
+
+
+@pytest.mark.parametrize("is_watched", [False, True])
+def test_a_signal_withdraws_a_message_that_is_just_being_stored(tmp_path: Path, *, is_watched: bool) -> None:
+    """The signal arrives when the message is on the disk, and its place in a queue is not decided."""
+    with (
+        running(tmp_path, is_watched=is_watched) as account,
+        sending(tmp_path, account, code=SIGNALED) as sender,
+    ):
+        assert_withdrawn(tmp_path, account, sender)
 
 
 @pytest.mark.slow

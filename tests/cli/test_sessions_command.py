@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING, NamedTuple
 import pytest
 
 from handinger_tui.cli.exit_codes import Exit
+from handinger_tui.core.jsontext import dump
 from handinger_tui.core.stream import Frame, Framing, Marker
-from handinger_tui.core.turns.turn import Lineage, LineageKind
+from handinger_tui.core.turns.turn import WITHDRAWN, Lineage, LineageKind, TurnStatus, outcome_object
 from tests.cli.program import MAIN, environ
 from tests.e2e.runner import run
 from tests.ledger.samples import answered, opened, play, session, turn_request
@@ -176,6 +177,13 @@ def test_a_yes_on_a_terminal_deletes_the_session_and_its_costs_stay(home: Path) 
     assert run("costs", "--by", "worker", "--json", home=home).out == before
 
 
+def test_settings_that_are_not_applied_are_named_once(home: Path) -> None:
+    (home / "config.toml").write_text("x = [", "utf-8")
+    ran = run("sessions", "rm", "ses_01KB00000000BBBB", "--yes", home=home)
+    assert (ran.code, ran.err.count("The settings are not applied: ")) == (0, 1)
+    assert len(ran.err.splitlines()) == 1
+
+
 def test_ctrl_c_at_the_question_deletes_nothing(home: Path) -> None:
     ended = on_a_terminal(home, "sessions", "rm", "ses_01KB00000000A", answer=CTRL_C)
     assert ended.code == Exit.INTERRUPTED
@@ -237,6 +245,22 @@ def test_a_session_whose_worker_runs_is_not_deleted(own_home: Path) -> None:
     assert ran.code != 0
     assert "still running and may keep charging. Nothing was deleted." in ran.err
     assert ids(own_home) == {"ses_01KB00000000CCCC"}
+
+
+async def withdraw(home: Path) -> None:
+    """A session with a message that was withdrawn, and one that was answered."""
+    end = Frame(0, 2_000, Framing.NOTE, dump(outcome_object(TurnStatus.NOT_SENT, WITHDRAWN)), Marker.SETTLED)
+    async with opened(home / "history.db") as ledger:
+        talk = await play(ledger, session("ses_1", title="Tea"), turn_request("turn_1", "Black?"), [end])
+        await play(ledger, talk, turn_request("turn_2", "Green?"), answered("null"))
+
+
+def test_a_session_is_shown_as_it_is_exported_without_what_was_withdrawn(own_home: Path) -> None:
+    asyncio.run(withdraw(own_home))
+    shown = run("sessions", "show", "ses_1", home=own_home).out
+    assert "> Green?\n\nan answer\n\n" in shown
+    assert "Black?" not in shown
+    assert "Black?" not in run("export", "ses_1", "--format", "md", home=own_home).out
 
 
 def test_messages_that_were_not_sent_are_withdrawn_with_their_session(own_home: Path) -> None:

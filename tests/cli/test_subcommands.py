@@ -14,7 +14,7 @@ import pytest
 import handinger_tui.cli.commands as folder
 from handinger_tui.cli.args import BUDGETS, command_parser, implementation, main_parser, parse
 from handinger_tui.cli.commands import SUBCOMMANDS
-from handinger_tui.settings import BUDGETS as SETTING_BUDGETS
+from handinger_tui.settings.table import BUDGETS as SETTING_BUDGETS
 from tests.e2e.runner import run
 
 

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+from itertools import combinations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
+from handinger_tui.cli.args import command_parser, implementation, walk
+from handinger_tui.cli.commands import SUBCOMMANDS
 from handinger_tui.cli.run_output import end_early
 from tests.cli.program import PLAIN, environ, service, start
 from tests.e2e.runner import run
@@ -76,6 +79,7 @@ def test_the_result_of_a_usage_error_has_the_prompt(
         ("schedules", "add", "w1", "hi", "--every", "1d", "--every", "2d"),
         ("files", "get", "w1", "--all", "--dir", "a", "--dir", "b"),
         ("costs", "--worker", "w1", "--worker", "w2"),
+        ("--plain", "--no-plain"),
         # Before and after the action.
         ("workers", "--profile", "a", "rm", "w1", "--yes", "--profile", "b"),
     ],
@@ -83,6 +87,57 @@ def test_the_result_of_a_usage_error_has_the_prompt(
 )
 def test_two_values_for_one_option_are_refused(argv: tuple[str, ...], tmp_path: Path) -> None:
     assert "two different values for -" in refused(tmp_path, *argv).err
+
+
+LOST = (
+    *(
+        (("costs", *one, *other), f"{one[0]} takes no {other[0]}")
+        for one, other in combinations(
+            (
+                ("--statement", "2026-10"),
+                ("--focus", "f.csv"),
+                ("--match", "i.csv"),
+                ("--shared",),
+                ("--report", "r.html"),
+            ),
+            2,
+        )
+    ),
+    (("costs", "--shared-limit", "day 5", "--by", "worker"), "--shared-limit takes no --by"),
+    (("costs", "--statement", "2026-10", "--worker", "w1"), "--statement takes no --worker"),
+    (("costs", "--statement", "2026-10", "--json"), "--statement takes no --json"),
+    (("costs", "--journal", "--by", "worker"), "--journal takes no --by"),
+    (("costs", "--match", "i.csv", "--csv"), "--match takes no --csv"),
+    (("costs", "-o", "costs.csv"), "--output needs --statement"),
+    (("doctor", "--repair", "--report"), "--repair takes no --report"),
+    (("doctor", "--report", "--json"), "--report takes no --json"),
+    (("doctor", "--yes"), "--yes needs --repair"),
+    (("schedules", "cancel", "w1", "s1", "--dry-run"), "schedules cancel takes no --dry-run"),
+    (("schedules", "list", "w1", "s1"), "schedules list takes no SCHEDULE"),
+    (("webhook", "clear", "w1", "https://x.test", "--yes"), "webhook clear takes no URL"),
+    (("webhook", "show", "w1", "--page", "2"), "webhook show takes no --page"),
+    (("files", "list", "w1", "a.csv"), "files list takes no NAME"),
+    (("files", "get", "w1", "a.csv", "--all"), "--all takes no NAME"),
+    (("config", "--json", "init"), "config init takes no --json"),
+    (("send", "ses_1", "hi", "-o", "answer.md"), "unrecognized arguments: -o"),
+)
+"""What one option or action makes of another: nothing, without a word."""
+
+
+@pytest.mark.parametrize(("argv", "message"), LOST, ids=[" ".join(argv) for argv, _ in LOST])
+def test_an_argument_without_effect_is_refused(argv: tuple[str, ...], message: str, tmp_path: Path) -> None:
+    ran = refused(tmp_path, *argv)
+    assert message in ran.err
+    assert len(ran.err.splitlines()) == 2
+    assert "Did you mean" not in ran.err
+
+
+def test_what_an_argument_takes_is_an_argument() -> None:
+    for name in SUBCOMMANDS:
+        parser, takes = command_parser(name), implementation(name).takes or {}
+        words = {word for one in walk(parser) for word in (*one.option_strings, one.metavar)}
+        words |= {"", *SUBCOMMANDS[name].actions}
+        assert {word for named in (*takes, *takes.values()) for word in named.split()} <= words, name
 
 
 def test_an_option_that_is_repeated_with_its_value_is_one(tmp_path: Path) -> None:

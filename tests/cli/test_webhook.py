@@ -56,6 +56,32 @@ def check(server: LocalServer, tmp_path: Path, address: str, tokens: list[str]) 
     assert webhook("clear", "--yes").out == "No webhook.\n"
 
 
+def test_a_webhook_that_fails_needs_the_person_until_its_address_is_another(
+    server: LocalServer, tmp_path: Path
+) -> None:
+    worker = run_on(server, tmp_path, "-p", "echo one", "--json").result["worker_id"]
+    with receiving(500) as receiver:
+        run_on(server, tmp_path, "webhook", "set", worker, receiver.url)
+        run_on(server, tmp_path, "-p", "echo two", "-w", worker)
+        while run_on(server, tmp_path, "webhook", "deliveries", worker, "--json").result["count"] < 1:
+            assert attention(server, tmp_path) == [], "a webhook without deliveries does not fail"
+    ((reason, text, act),) = attention(server, tmp_path)
+    assert (reason, act) == ("webhook failing", "h lists them, and changes the address (free).")
+    assert text.startswith("The last delivery of its webhook failed, most recently on ")
+    assert text.endswith(": The receiver responded with status 500.")
+    assert "needs you" in run_on(server, tmp_path, "runs").out.splitlines()[0]
+    run_on(server, tmp_path, "webhook", "set", worker, f"{receiver.url}/2")
+    assert attention(server, tmp_path) == []
+
+
+def attention(server: LocalServer, home: Path) -> list[tuple[str, str, str]]:
+    """Reason, text and act of what needs the person."""
+    value = run_on(server, home, "runs", "--json", "--attention").result
+    assert value["needs_you"] == len(value["needs"])
+    assert sum(len(one["needs"]) for one in value["runs"]) == len(value["needs"])
+    return [(one["reason"], one["text"], one["act"]) for one in value["needs"]]
+
+
 def test_the_workers_generation_has_no_webhooks(server: LocalServer, tmp_path: Path) -> None:
     ran = run_on(server, tmp_path, "webhook", "show", "w1", generation="workers")
     assert (ran.code, ran.out) == (2, "")

@@ -21,7 +21,7 @@ from handinger_tui.core.acts import (
     offer,
     typed_in,
 )
-from handinger_tui.core.money.typical_cost import TypicalCost, spread, together
+from handinger_tui.core.money.typical_cost import TypicalCost, spread
 
 HELD = Hold(HoldReason.UNFINISHED)
 LOOKS = {
@@ -160,10 +160,10 @@ def test_what_is_typed(text: str, typed: Typed) -> None:
 def test_the_cost_of_several_messages_is_a_sum_or_unknown() -> None:
     four = TypicalCost("low", usd=spread([Decimal("0.04")]))
     in_credits = TypicalCost("low", credits=spread([Decimal(3)]))
-    assert together([four, four]) == "about $0.08"
-    assert together([in_credits]) == "about 3 credits"
+    assert TypicalCost.together([four, four]) == "about $0.08"
+    assert TypicalCost.together([in_credits]) == "about 3 credits"
     for unknown in ([four, None], [four, TypicalCost("high")], [four, in_credits], []):
-        assert together(unknown) == "cost unknown"
+        assert TypicalCost.together(unknown) == "cost unknown"
 
 
 def test_titles_from_outside_are_harmless_in_a_hint() -> None:

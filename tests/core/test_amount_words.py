@@ -111,7 +111,7 @@ def test_what_turns_cost_is_in_usd_else_in_credits_and_their_price() -> None:
     credit = Total(Decimal(8), unsettled=True)
     assert cost_words(Total(SOME), credit) == "$1.23"
     assert cost_words(Total(None), credit) == "8 credits so far"
-    assert cost_words(Total(None), credit, Decimal("0.01")) == "8 credits so far (about $0.08)"
+    assert cost_words(Total(None), credit, Decimal("0.08")) == "8 credits so far (about $0.08)"
     assert cost_words(Total(None, 1), Total(None, 1)) == "unknown"
 
 

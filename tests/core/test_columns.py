@@ -7,6 +7,7 @@ from decimal import Decimal
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from rich.cells import cell_len
 
 from handinger_tui.core.columns import (
     COMFORT,
@@ -62,6 +63,55 @@ def test_lines_are_equally_wide_and_fit(listed: tuple[list[Column], list[Row]], 
     always = {at for at, one in enumerate(columns) if not one.rank and layout.measure.least(at)}
     assert always <= {at for at, _ in layout.visible}
     assert [at for at, _ in layout.visible] == sorted(at for at, _ in layout.visible)
+
+
+def test_a_column_without_a_text_in_any_row_takes_no_room() -> None:
+    columns = [Column("Name", least=8, fill=True), Column("Usual", rank=1), Column("Started by", rank=2)]
+    rows = [Row(("one", "", "app")), Row(("two", "", ""))]
+    assert shown(columns, rows, 24) == ["Name          Started by", "one           app", "two"]
+    usual = [Row(("one", "3.1×", "app")), *rows]
+    assert shown(columns, usual, 27)[0].split() == ["Name", "Usual", "Started", "by"]
+    assert shown(columns, [], 40) == ["Name                   Usual  Started by"]
+
+
+def test_figures_are_written_shorter_before_names_are_cut_with_their_points_below_one_another() -> None:
+    columns = [Column("Title", least=10, fill=True), Column("Cost", Align.POINT)]
+    rows = [
+        Row(("echo first", "$0.00039 so far"), briefs={1: "$0.00039…"}),
+        Row(("echo by night", "about $12"), briefs={1: "~$12"}),
+    ]
+    assert shown(columns, rows, 27) == [
+        "Title                  Cost",
+        "echo first        $0.00039…",
+        "echo by night   ~$12",
+    ]
+    assert shown(columns, rows, 37)[1:] == [
+        "echo first            $0.00039 so far",
+        "echo by night  about $12",
+    ]
+
+
+EMOJI = (
+    "\U0001f44d\U0001f3fd tea",  # a skin tone
+    "\U0001f468\u200d\U0001f469\u200d\U0001f467 tea",  # joined
+    "\U0001f469\U0001f3fd\u200d\U0001f680",
+    "\U0001f3f3\ufe0f\u200d\U0001f308",
+    "\u2764\ufe0f",  # a sign that is shown as an emoji
+    "\u2764",
+    "1\ufe0f\u20e3",
+    "\U0001f1e9\U0001f1ea",  # a flag
+    "\u6f22\u5b57 e\u0301 \u0634\u0627\u064a",
+)
+
+
+@pytest.mark.parametrize("text", EMOJI)
+def test_joined_emoji_take_the_cells_of_one(text: str) -> None:
+    """As the app counts, whose library knows more of them."""
+    assert cells_of(text) == cell_len(text)
+    lines = shown([Column("A"), Column("B")], [Row((text, "end")), Row(("plain text", "end"))], 60)
+    assert len({cell_len(line[: line.rindex("end")]) for line in lines[1:]}) == 1
+    for width in range(1, 9):
+        assert cell_len(clip(text, width)) <= width
 
 
 def shown(columns: list[Column], rows: list[Row], width: int) -> list[str]:
@@ -135,3 +185,8 @@ def test_an_amount_is_complete_where_a_text_can_be_cut() -> None:
     columns = [Column(least=10, fill=True), Column(align=Align.RIGHT)]
     rows = [Row(("About heat pumps", "$1,234.50 so far")), Row(("About tea", "$12.35"))]
     assert shown(columns, rows, 24) == ["About…  $1,234.50 so far", "About…            $12.35"]
+
+
+def test_a_heading_stands_above_the_rows_that_begin_with_it() -> None:
+    rows = [Row(("a",), above="First"), Row(("b",), below="more"), Row(("c",), above="Second")]
+    assert text_lines([Column()], rows, 20) == ["First", "a", "b", "  more", "Second", "c"]

@@ -253,3 +253,28 @@ def test_the_wait_before_a_retry_is_that_of_the_clock_at_that_time() -> None:
     turn = fold(ORDER, [Tape().note(Marker.SENDING).frames[0]._replace(at_ms=99_000), early])
     assert turn.retry is not None
     assert turn.retry.at_ms == 5_000
+
+
+# -- when parts began --------------------------------------------------------------------
+def test_parts_of_our_own_stream_have_the_times_of_their_first_events() -> None:
+    call = {"type": "tool-input-start", "toolCallId": "c", "toolName": "search"}
+    tape = stream(
+        start(), call, {"type": "text-start", "id": "t"}, delta("a"), delta("b"), delta("c", "other"), FINISH
+    )
+    times = folded(tape).part_ms
+    began = [tape.frames[at].at_ms for at in (2, 3, 6)]
+    assert list(times) == began
+    # A growing answer that is read after each event has the same.
+    live = Fold(ORDER)
+    for one in tape.frames:
+        turn_after(live, one)
+    assert live.turn.part_ms == times
+
+
+def test_a_replay_gives_no_times_and_keeps_those_of_the_lost_stream() -> None:
+    call = {"type": "tool-input-start", "toolCallId": "c", "toolName": "search"}
+    lost = stream(start(), call, clean=False)
+    turn = folded(stream(start(), call, delta("a"), FINISH, via="replay", tape=lost))
+    assert len(turn.parts) == 2
+    assert turn.part_ms == (lost.frames[2].at_ms,)
+    assert folded(stream(start(), call, delta("a"), via="replay")).part_ms == ()

@@ -11,14 +11,10 @@ import pytest
 from handinger_tui.core.stream import Framing, Marker, RawFrame, ReadReason
 from handinger_tui.core.turns.fold import fold
 from handinger_tui.core.turns.turn import Turn, TurnRequest
-from tests.wire.recordings import Tape
+from tests.wire.recordings import Tape, sse
 
 CONTINUED = TurnRequest("turn_1", "hello", 0, "w1", seen_before=0)
 CREATED = TurnRequest("turn_1", "hello", 0)
-
-
-def chunk(**members: Any) -> RawFrame:
-    return RawFrame(Framing.SSE, json.dumps(members))
 
 
 def worker(worker_id: str, text: str = "theirs", usd: int = 99) -> dict[str, Any]:
@@ -37,19 +33,19 @@ def worker(worker_id: str, text: str = "theirs", usd: int = 99) -> dict[str, Any
 
 
 ANSWER = [
-    chunk(type="start", messageId="m"),
-    chunk(type="text-delta", id="t", delta="an answer"),
-    chunk(type="finish"),
+    sse(type="start", messageId="m"),
+    sse(type="text-delta", id="t", delta="an answer"),
+    sse(type="finish"),
 ]
 NAMES: dict[str, RawFrame] = {
     "a worker": RawFrame(Framing.SSE, json.dumps(worker("w2"))),
     "a wrapped worker": RawFrame(Framing.SSE, json.dumps({"type": "worker.updated", "worker": worker("w2")})),
-    "data": chunk(type="data-worker", data={"id": "w2"}),
-    "transient data": chunk(type="data-worker", data={"workerId": "w2"}, transient=True),
-    "a bare id": chunk(type="data-worker", data="w2"),
-    "metadata of the start": chunk(type="start", messageId="m", messageMetadata={"workerId": "w2"}),
-    "metadata": chunk(type="message-metadata", messageMetadata={"worker_id": "w2"}),
-    "metadata of the end": chunk(type="finish", messageMetadata={"workerId": "w2"}),
+    "data": sse(type="data-worker", data={"id": "w2"}),
+    "transient data": sse(type="data-worker", data={"workerId": "w2"}, transient=True),
+    "a bare id": sse(type="data-worker", data="w2"),
+    "metadata of the start": sse(type="start", messageId="m", messageMetadata={"workerId": "w2"}),
+    "metadata": sse(type="message-metadata", messageMetadata={"worker_id": "w2"}),
+    "metadata of the end": sse(type="finish", messageMetadata={"workerId": "w2"}),
 }
 
 
@@ -84,7 +80,7 @@ def test_each_of_them_names_a_new_worker(name: str) -> None:
 
 @pytest.mark.parametrize("is_named", [True, False])
 def test_a_worker_object_behind_the_text_does_not_replace_the_new_worker(is_named: bool) -> None:
-    ours = chunk(type="data-worker", data="w1")
+    ours = sse(type="data-worker", data="w1")
     pieces = [*([ours] if is_named else []), *ANSWER[:2], NAMES["a worker"], ANSWER[2]]
     turn = fold(CREATED, streamed(Tape(), pieces).frames)
     expected = ("w1", "an answer", None) if is_named else ("w2", "theirs", turn.snapshot)

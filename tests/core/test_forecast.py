@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 from handinger_tui.core.amounts import Total, Unit
 from handinger_tui.core.money.forecast import (
     ENOUGH_DAYS,
-    WINDOW,
     Forecast,
     daily,
     days_over,
@@ -22,6 +21,7 @@ from handinger_tui.core.money.forecast import (
     limit_outlook,
 )
 from handinger_tui.core.money.limits import Gauge, Limit, Scope
+from handinger_tui.core.money.prediction import WEEKS
 from handinger_tui.core.money.spending import Bucket
 
 TODAY = date(2026, 11, 20)  # ten days of the month follow it
@@ -38,16 +38,16 @@ def test_even_spending_is_forecast_evenly() -> None:
     assert result.spent == Total(Decimal("19.5"))
     assert result.middle == Decimal(30)
     assert (result.days_seen, result.per_day, result.gaps) == (19, Decimal(1), 0)
-    assert forecast_text(result) == "about $30.00 by month end ($28.72 to $31.28)"
+    assert forecast_text(result) == "about $30.00 by month end ($28.10 to $32.32)"
 
 
 def test_the_fewer_days_the_wider_the_range_even_of_equal_days() -> None:
     def text(days: int) -> str:
         return forecast_text(forecast([on(20 - back, "1") for back in range(1, days + 1)], TODAY, Decimal(0)))
 
-    assert text(3) == "about $14.00 by month end ($8.93 to $19.07, from 3 days)"
-    assert text(6) == "about $17.00 by month end ($14.02 to $19.98, from 6 days)"
-    assert text(19) == "about $30.00 by month end ($28.68 to $31.32)"
+    assert text(3) == "about $14.00 by month end ($8.35 to $25.63, from 3 days)"
+    assert text(6) == "about $17.00 by month end ($13.10 to $23.05, from 6 days)"
+    assert text(19) == "about $30.00 by month end ($28.04 to $32.39)"
 
 
 def test_the_range_surrounds_the_middle_and_is_never_below_the_spending() -> None:
@@ -57,8 +57,9 @@ def test_the_range_surrounds_the_middle_and_is_never_below_the_spending() -> Non
     assert result.high is not None
     assert result.spent.value == Decimal("10.3") <= result.low < result.middle < result.high
     assert result.middle == Decimal("10.3") + Decimal("3.1") * Decimal("10.5")
-    # The variance of 0.1, 9, 0.2, 0 and 6.2 is 17.86; 10.5 days and the average make it 47.25 times that.
-    assert result.high - result.middle == Decimal("29.049698793619")
+    # The range is as many times as high as the middle as that is as high as its low end.
+    more, less = (end - result.spent.value for end in (result.high, result.low))
+    assert abs(more * less - (result.middle - result.spent.value) ** 2) < Decimal("1e-9")
     assert forecast_text(result).startswith("about $42.85 by month end ($")
 
 
@@ -86,7 +87,7 @@ def test_a_month_without_turns_is_forecast_by_earlier_days() -> None:
 def test_only_the_newest_days_count() -> None:
     days = [on(1, "1000", month=9), *(on(day, "1", month=10) for day in range(1, 32))]
     result = forecast(days, date(2026, 11, 1), Decimal(0))
-    assert (result.days_seen, result.per_day) == (WINDOW, Decimal(1))
+    assert (result.days_seen, result.per_day) == (WEEKS, Decimal(1))
 
 
 def test_unknown_amounts_make_a_marked_lower_bound() -> None:
@@ -214,5 +215,5 @@ def test_buckets_by_day() -> None:
 
 def test_credits_are_forecast_as_credits() -> None:
     result = forecast([on(day, "1") for day in range(1, 20)], TODAY, HALF, Unit.CREDITS)
-    assert forecast_text(result) == "about 29.5 credits by month end (28.22 credits to 30.78 credits)"
+    assert forecast_text(result) == "about 29.5 credits by month end (27.6 credits to 31.82 credits)"
     assert isinstance(result, Forecast)

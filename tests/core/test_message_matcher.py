@@ -11,7 +11,7 @@ from handinger_tui.core.stream import Framing, Marker, RawFrame
 from handinger_tui.core.turns.fold import Fold, fold
 from handinger_tui.core.turns.turn import ToolPart, ToolState, Turn, TurnRequest
 from tests.core.projections import turn_after
-from tests.wire.recordings import Tape
+from tests.wire.recordings import Tape, sse
 
 ORDER = TurnRequest("turn_1", "hello", 0, "w1")
 CALL = {"type": "tool-search", "toolCallId": "c1", "state": "input-available", "input": {"query": "bees"}}
@@ -23,19 +23,15 @@ STORED: dict[str, Any] = {
 QUESTION = {"id": "u1", "role": "user", "parts": [{"type": "text", "text": "hello"}]}
 
 
-def chunk(**members: Any) -> RawFrame:
-    return RawFrame(Framing.SSE, json.dumps(members))
-
-
-START = chunk(type="start", messageId="m1")
-OUTPUT = chunk(type="tool-output-available", toolCallId="c1", output=["about bees"])
-ASKS = chunk(type="tool-approval-request", approvalId="a1", toolCallId="c1")
+START = sse(type="start", messageId="m1")
+OUTPUT = sse(type="tool-output-available", toolCallId="c1", output=["about bees"])
+ASKS = sse(type="tool-approval-request", approvalId="a1", toolCallId="c1")
 REST = [
-    chunk(type="start-step"),
-    chunk(type="text-start", id="t"),
-    chunk(type="text-delta", id="t", delta=" Done."),
-    chunk(type="text-end", id="t"),
-    chunk(type="finish", finishReason="stop"),
+    sse(type="start-step"),
+    sse(type="text-start", id="t"),
+    sse(type="text-delta", id="t", delta=" Done."),
+    sse(type="text-end", id="t"),
+    sse(type="finish", finishReason="stop"),
 ]
 
 
@@ -60,19 +56,19 @@ def calls(turn: Turn) -> list[tuple[str, Any, ToolState]]:
 
 UPDATES: dict[str, tuple[list[RawFrame], ToolState]] = {
     "output": ([OUTPUT], ToolState.OUTPUT_AVAILABLE),
-    "failed": ([chunk(type="tool-output-error", toolCallId="c1", errorText="no")], ToolState.OUTPUT_ERROR),
-    "denied": ([chunk(type="tool-output-denied", toolCallId="c1")], ToolState.OUTPUT_DENIED),
+    "failed": ([sse(type="tool-output-error", toolCallId="c1", errorText="no")], ToolState.OUTPUT_ERROR),
+    "denied": ([sse(type="tool-output-denied", toolCallId="c1")], ToolState.OUTPUT_DENIED),
     "approval": ([ASKS], ToolState.APPROVAL_REQUESTED),
     "delta": (
-        [chunk(type="tool-input-delta", toolCallId="c1", inputTextDelta="")],
+        [sse(type="tool-input-delta", toolCallId="c1", inputTextDelta="")],
         ToolState.INPUT_AVAILABLE,
     ),
-    "ready without input": ([chunk(type="tool-input-available", toolCallId="c1")], ToolState.INPUT_AVAILABLE),
+    "ready without input": ([sse(type="tool-input-available", toolCallId="c1")], ToolState.INPUT_AVAILABLE),
     "input error": (
-        [chunk(type="tool-input-error", toolCallId="c1", errorText="no")],
+        [sse(type="tool-input-error", toolCallId="c1", errorText="no")],
         ToolState.OUTPUT_ERROR,
     ),
-    "started without a name": ([chunk(type="tool-input-start", toolCallId="c1")], ToolState.INPUT_STREAMING),
+    "started without a name": ([sse(type="tool-input-start", toolCallId="c1")], ToolState.INPUT_STREAMING),
     "ai-sdk-4 result": (
         [RawFrame(Framing.LINES, 'a:{"toolCallId":"c1","result":["about bees"]}')],
         ToolState.OUTPUT_AVAILABLE,
@@ -83,7 +79,7 @@ UPDATES: dict[str, tuple[list[RawFrame], ToolState]] = {
     ),
     "openai output": (
         [
-            chunk(
+            sse(
                 type="response.output_item.done",
                 item={"type": "function_call_output", "call_id": "c1", "output": "about bees"},
             )
@@ -93,7 +89,7 @@ UPDATES: dict[str, tuple[list[RawFrame], ToolState]] = {
 }
 
 
-@pytest.mark.parametrize("start", [[START], [chunk(type="start")], []], ids=["same id", "no id", "no start"])
+@pytest.mark.parametrize("start", [[START], [sse(type="start")], []], ids=["same id", "no id", "no start"])
 @pytest.mark.parametrize("name", sorted(UPDATES))
 def test_a_stored_call_that_the_live_stream_updates_keeps_name_and_input(
     name: str, start: list[RawFrame]
@@ -107,33 +103,33 @@ def test_a_stored_call_that_the_live_stream_updates_keeps_name_and_input(
 
 
 def test_an_array_of_stored_messages_is_read_once_even_if_repeated() -> None:
-    listed = chunk(type="messages", messages=[QUESTION, STORED])
+    listed = sse(type="messages", messages=[QUESTION, STORED])
     stored = [listed, START, OUTPUT, *REST]
     assert played(("replay", stored)).parts == played(("post", stored[:3]), ("replay", stored)).parts
 
 
 def test_an_answered_approval_belongs_to_the_stored_call() -> None:
     stored = {**STORED, "parts": [{**CALL, "state": "approval-requested", "approval": {"id": "a1"}}]}
-    answered = chunk(type="tool-approval-response", approvalId="a1", approved=True)
+    answered = sse(type="tool-approval-response", approvalId="a1", approved=True)
     turn = played(("replay", [RawFrame(Framing.SSE, json.dumps(stored)), START, answered, OUTPUT]))
     assert calls(turn) == [("search", {"query": "bees"}, ToolState.OUTPUT_AVAILABLE)]
 
 
 def test_a_message_that_is_sent_again_is_not_doubled() -> None:
     again = [
-        chunk(type="text-delta", id="t", delta="Searching."),
-        chunk(type="tool-input-available", toolCallId="c1", toolName="search", input={"query": "bees"}),
+        sse(type="text-delta", id="t", delta="Searching."),
+        sse(type="tool-input-available", toolCallId="c1", toolName="search", input={"query": "bees"}),
         OUTPUT,
     ]
     turn = played(
-        ("replay", [RawFrame(Framing.SSE, json.dumps(STORED)), START, chunk(type="start-step"), *again])
+        ("replay", [RawFrame(Framing.SSE, json.dumps(STORED)), START, sse(type="start-step"), *again])
     )
     assert calls(turn) == [("search", {"query": "bees"}, ToolState.OUTPUT_AVAILABLE)]
     assert turn.text == "Searching."
 
 
 def test_another_message_receives_only_the_call() -> None:
-    begun = [RawFrame(Framing.SSE, json.dumps(STORED)), chunk(type="start", messageId="m2"), OUTPUT, *REST]
+    begun = [RawFrame(Framing.SSE, json.dumps(STORED)), sse(type="start", messageId="m2"), OUTPUT, *REST]
     turn = played(("replay", begun), request=TurnRequest("turn_1", "", 0, "w1"))
     assert calls(turn) == [("search", {"query": "bees"}, ToolState.OUTPUT_AVAILABLE)]
     assert turn.text == " Done."
@@ -143,8 +139,8 @@ def test_another_message_receives_only_the_call() -> None:
 def test_a_subscribed_stream_continues_the_calls_of_the_lost_one(start: list[RawFrame]) -> None:
     lost = [
         START,
-        chunk(type="text-delta", id="t", delta="Searching."),
-        chunk(type="tool-input-available", toolCallId="c1", toolName="search", input={"query": "bees"}),
+        sse(type="text-delta", id="t", delta="Searching."),
+        sse(type="tool-input-available", toolCallId="c1", toolName="search", input={"query": "bees"}),
     ]
     turn = played(("post", lost), ("subscribe", [*start, OUTPUT, *REST]))
     assert calls(turn) == [("search", {"query": "bees"}, ToolState.OUTPUT_AVAILABLE)]
@@ -153,8 +149,8 @@ def test_a_subscribed_stream_continues_the_calls_of_the_lost_one(start: list[Raw
 
 def test_input_that_was_only_streamed_is_kept_when_the_output_comes() -> None:
     pieces = [
-        chunk(type="tool-input-start", toolCallId="c1", toolName="search"),
-        chunk(type="tool-input-delta", toolCallId="c1", inputTextDelta='{"query": "bees"}'),
+        sse(type="tool-input-start", toolCallId="c1", toolName="search"),
+        sse(type="tool-input-delta", toolCallId="c1", inputTextDelta='{"query": "bees"}'),
         OUTPUT,
     ]
     assert calls(played(("post", pieces))) == [("search", {"query": "bees"}, ToolState.OUTPUT_AVAILABLE)]

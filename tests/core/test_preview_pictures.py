@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import struct
 import tracemalloc
-import zlib
 from decimal import Decimal
 
 import pytest
@@ -23,22 +22,13 @@ from handinger_tui.core.previews.files import (
     half_blocks,
 )
 from handinger_tui.local import formats
+from tests.core.picture_samples import SIGNATURE, chunk, header, pixels
 
-SIGNATURE = b"\x89PNG\r\n\x1a\n"
 PICTURE_FORMATS = ("png", "jpeg", "gif", "webp", "bmp")
 
 
-def chunk(kind: bytes, body: bytes) -> bytes:
-    return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
-
-
 def png(width: int, height: int, *chunks: bytes, depth: int = 8, color: int = 2) -> bytes:
-    header = struct.pack(">IIBBBBB", width, height, depth, color, 0, 0, 0)
-    return SIGNATURE + chunk(b"IHDR", header) + b"".join(chunks)
-
-
-def rows(raw: bytes) -> bytes:
-    return chunk(b"IDAT", zlib.compress(raw)) + chunk(b"IEND", b"")
+    return header(width, height, depth=depth, color=color) + b"".join(chunks)
 
 
 def encoded(image: Image.Image, form: str = "PNG", **options: object) -> bytes:
@@ -109,7 +99,7 @@ def test_bombs_are_recognized_by_their_header() -> None:
     assert bomb(1200, 800, 4000) is None
     assert bomb(6000, 6000, None) is None
     for complete in (True, False):
-        checked = check_picture(png(60_000, 60_000, rows(b"")), "png", complete=complete)
+        checked = check_picture(png(60_000, 60_000, pixels(b"")), "png", complete=complete)
         assert checked.why == "not decoded: 60,000 × 60,000 pixels is more than 50 million"
 
 
@@ -121,7 +111,7 @@ def test_a_gif_whose_frame_is_larger_than_its_screen_counts_by_its_frame() -> No
 
 
 def test_a_bomb_is_unpacked_no_further_than_its_header_promises() -> None:
-    data = png(10, 10, rows(bytes(200_000_000)))
+    data = png(10, 10, pixels(bytes(200_000_000)))
     assert len(data) < 300_000
     tracemalloc.start()
     drawn = picture(data).grid(10, 10, (0, 0, 0))
@@ -141,7 +131,7 @@ def test_a_bomb_is_unpacked_no_further_than_its_header_promises() -> None:
                 1,
                 chunk(b"PLTE", bytes([255, 0, 0, 0, 255, 0])),
                 chunk(b"tRNS", bytes([0])),
-                rows(b"\0\x55"),
+                pixels(b"\0\x55"),
                 depth=1,
                 color=3,
             ),
@@ -149,10 +139,10 @@ def test_a_bomb_is_unpacked_no_further_than_its_header_promises() -> None:
             id="a palette with a transparent color",
         ),
         pytest.param(
-            png(4, 1, rows(b"\0\x1b"), depth=2, color=0), [(n * 85,) * 3 for n in range(4)], id="two bits"
+            png(4, 1, pixels(b"\0\x1b"), depth=2, color=0), [(n * 85,) * 3 for n in range(4)], id="two bits"
         ),
-        pytest.param(png(1, 1, rows(b"\0\x80\xff"), depth=16, color=0), [(128,) * 3], id="sixteen bits"),
-        pytest.param(png(1, 1, rows(b"\0\xff\0"), color=4), [(1, 2, 3)], id="transparent"),
+        pytest.param(png(1, 1, pixels(b"\0\x80\xff"), depth=16, color=0), [(128,) * 3], id="sixteen bits"),
+        pytest.param(png(1, 1, pixels(b"\0\xff\0"), color=4), [(1, 2, 3)], id="transparent"),
         pytest.param(encoded(Image.new("1", (1, 1), 1)), [(255,) * 3], id="black and white"),
     ],
 )
@@ -193,7 +183,7 @@ def test_the_local_workers_charts_are_drawn() -> None:
     "data",
     [
         png(4, 4, chunk(b"IDAT", b"garbage")),
-        png(4, 4, rows(b"\7" + bytes(12))),
+        png(4, 4, pixels(b"\7" + bytes(12))),
         png(4, 4, chunk(b"IEND", b"")),
     ],
 )

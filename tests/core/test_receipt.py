@@ -8,6 +8,7 @@ import pytest
 from msgspec.structs import replace
 
 from handinger_tui.core.money.attribution import MoneyIndex
+from handinger_tui.core.prices import Prices
 from handinger_tui.core.receipts import receipt_line
 from handinger_tui.core.stream import FilePart, Snapshot, SourcePart
 from handinger_tui.core.turns.session import Session
@@ -48,7 +49,7 @@ def test_the_cost_is_in_credits_where_only_those_are_reported() -> None:
     turns = [turn(at, after=reading(credit=str(credit))) for at, credit in enumerate((10, 30, 60, 70))]
     shown = session(*turns)
     assert receipt_line(shown, turns[3]) == "12 s · about 10 credits so far"
-    priced = replace(shown, credit_usd=Decimal("0.002"))
+    priced = replace(shown, prices=Prices((("", Decimal("0.002")),)))
     assert receipt_line(priced, turns[3]) == "12 s · about 10 credits so far (about $0.02)"
 
 

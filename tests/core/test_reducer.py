@@ -27,7 +27,7 @@ from handinger_tui.core.turns.turn import (
     judge,
 )
 from tests.core.projections import advance, turn_after
-from tests.wire.recordings import Tape
+from tests.wire.recordings import DONE, Tape, sse
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -35,10 +35,6 @@ if TYPE_CHECKING:
 # -- errors and aborts before and after the end ----------------------------------------
 ORDER = TurnRequest("turn_1", "hello", 0, "w1")
 Body = list[RawFrame]
-
-
-def chunk(**members: Any) -> RawFrame:
-    return RawFrame(Framing.SSE, json.dumps(members))
 
 
 def line(code: str, value: Any) -> RawFrame:
@@ -51,15 +47,14 @@ def frame(chunk: dict[str, Any] | str, **members: Any) -> RawFrame:
     return RawFrame(Framing.SSE, json.dumps({"type": "cf_agent_use_chat_response", "body": body, **members}))
 
 
-DONE = RawFrame(Framing.SSE, "[DONE]")
-UI_TEXT = [chunk(type="start", messageId="m"), chunk(type="text-delta", id="t", delta="an answer")]
-UI_ERROR = chunk(type="error", errorText="Late")
+UI_TEXT = [sse(type="start", messageId="m"), sse(type="text-delta", id="t", delta="an answer")]
+UI_ERROR = sse(type="error", errorText="Late")
 
 DIALECTS: dict[str, tuple[Body, Body, Body]] = {
-    "ui-message finish": (UI_TEXT, [chunk(type="finish", finishReason="stop")], [UI_ERROR]),
+    "ui-message finish": (UI_TEXT, [sse(type="finish", finishReason="stop")], [UI_ERROR]),
     "ui-message [DONE]": (UI_TEXT, [DONE], [UI_ERROR]),
-    "ui-message both": (UI_TEXT, [chunk(type="finish"), DONE], [UI_ERROR]),
-    "bare error object": (UI_TEXT, [DONE], [chunk(error={"message": "Late"})]),
+    "ui-message both": (UI_TEXT, [sse(type="finish"), DONE], [UI_ERROR]),
+    "bare error object": (UI_TEXT, [DONE], [sse(error={"message": "Late"})]),
     "ai-sdk-4": (
         [line("f", {"messageId": "m"}), line("0", "an answer")],
         [line("d", {"finishReason": "stop"})],
@@ -67,21 +62,21 @@ DIALECTS: dict[str, tuple[Body, Body, Body]] = {
     ),
     "openai-responses": (
         [
-            chunk(type="response.created", response={"id": "m"}),
-            chunk(type="response.output_text.delta", item_id="i", content_index=0, delta="an answer"),
+            sse(type="response.created", response={"id": "m"}),
+            sse(type="response.output_text.delta", item_id="i", content_index=0, delta="an answer"),
         ],
-        [chunk(type="response.completed", response={"output": []})],
-        [chunk(type="response.failed", response={"error": {"message": "Late"}})],
+        [sse(type="response.completed", response={"output": []})],
+        [sse(type="response.failed", response={"error": {"message": "Late"}})],
     ),
     "openai-responses error": (
-        [chunk(type="response.output_text.delta", item_id="i", content_index=0, delta="an answer")],
-        [chunk(type="response.completed", response={"output": []})],
-        [chunk(type="error", message="Late")],
+        [sse(type="response.output_text.delta", item_id="i", content_index=0, delta="an answer")],
+        [sse(type="response.completed", response={"output": []})],
+        [sse(type="error", message="Late")],
     ),
     "openai-chat": (
-        [chunk(choices=[{"delta": {"content": "an answer"}}])],
-        [chunk(choices=[{"delta": {}, "finish_reason": "stop"}]), DONE],
-        [chunk(error={"message": "Late"})],
+        [sse(choices=[{"delta": {"content": "an answer"}}])],
+        [sse(choices=[{"delta": {}, "finish_reason": "stop"}]), DONE],
+        [sse(error={"message": "Late"})],
     ),
     "cloudflare-agents": (
         [
@@ -135,16 +130,16 @@ def test_an_error_before_the_end_fails_the_answer(name: str) -> None:
 @pytest.mark.parametrize(
     ("end", "status"),
     [
-        ([chunk(type="finish"), chunk(type="abort", reason="late")], TurnStatus.COMPLETED),
-        ([DONE, chunk(type="abort")], TurnStatus.COMPLETED),
-        ([chunk(type="abort"), chunk(type="finish")], TurnStatus.FAILED),
-        ([chunk(type="abort"), UI_ERROR, DONE], TurnStatus.FAILED),
-        ([chunk(type="finish", finishReason="error"), UI_ERROR], TurnStatus.FAILED),
-        ([chunk(type="finish", finishReason="length"), UI_ERROR], TurnStatus.INCOMPLETE),
-        ([UI_ERROR, chunk(type="finish", finishReason="stop"), DONE], TurnStatus.FAILED),
+        ([sse(type="finish"), sse(type="abort", reason="late")], TurnStatus.COMPLETED),
+        ([DONE, sse(type="abort")], TurnStatus.COMPLETED),
+        ([sse(type="abort"), sse(type="finish")], TurnStatus.FAILED),
+        ([sse(type="abort"), UI_ERROR, DONE], TurnStatus.FAILED),
+        ([sse(type="finish", finishReason="error"), UI_ERROR], TurnStatus.FAILED),
+        ([sse(type="finish", finishReason="length"), UI_ERROR], TurnStatus.INCOMPLETE),
+        ([UI_ERROR, sse(type="finish", finishReason="stop"), DONE], TurnStatus.FAILED),
         ([DONE, RawFrame(Framing.SSE, '{"reason": "late"}', "error")], TurnStatus.COMPLETED),
         # A new message has not ended, although the previous one has.
-        ([chunk(type="finish"), chunk(type="start", messageId="m2"), UI_ERROR], TurnStatus.FAILED),
+        ([sse(type="finish"), sse(type="start", messageId="m2"), UI_ERROR], TurnStatus.FAILED),
     ],
 )
 def test_other_orders_of_end_error_and_abort(end: Body, status: TurnStatus) -> None:
@@ -152,7 +147,7 @@ def test_other_orders_of_end_error_and_abort(end: Body, status: TurnStatus) -> N
 
 
 def test_an_error_of_a_finish_that_failed_names_the_reason() -> None:
-    turn = folded(UI_TEXT, [chunk(type="finish", finishReason="error"), UI_ERROR])
+    turn = folded(UI_TEXT, [sse(type="finish", finishReason="error"), UI_ERROR])
     fault = judge(turn)[1]
     assert fault is not None
     assert fault.message == "Late"

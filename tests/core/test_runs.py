@@ -4,21 +4,23 @@ from __future__ import annotations
 
 from decimal import Decimal
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from handinger_tui.core.amounts import Total, Unit
+from handinger_tui.core.formatting import local_time, moment_text
 from handinger_tui.core.jsontext import JsonObject, as_list, as_object
 from handinger_tui.core.runs import (
     COLUMNS,
     FRESH_MS,
-    RUNAWAY,
     Board,
     Entry,
     PlannedRun,
     ReachedLimit,
     Reason,
+    Runaways,
     Section,
     SessionRun,
     Usual,
@@ -31,7 +33,7 @@ from handinger_tui.core.runs import (
     needs_words,
     section_of,
 )
-from handinger_tui.core.turns.session import LOCAL
+from handinger_tui.core.turns.session import LOCAL, Session
 from handinger_tui.core.turns.turn import (
     ErrorKind,
     Fault,
@@ -43,6 +45,16 @@ from handinger_tui.core.turns.turn import (
     TurnRequest,
     TurnStatus,
 )
+from handinger_tui.core.webhooks import (
+    RENEWED_MS,
+    Delivery,
+    DeliveryPage,
+    FailedDeliveries,
+    Webhook,
+    WebhookReading,
+    failed_deliveries,
+)
+from handinger_tui.ui.widgets.status_text import runs_cost
 
 NOW = 1_800_000_000_000
 few = settings(max_examples=40, deadline=None)
@@ -53,7 +65,7 @@ def usd(value: str | None, *, open_turns: int = 0) -> Total:
     return Total(None if value is None else Decimal(value), open_turns, open_turns=open_turns)
 
 
-USUAL = Usual(Unit.USD, Decimal("0.10"), Decimal("0.20"), 90_000)
+USUAL = Usual(Unit.USD, Decimal("0.10"), Decimal("0.60"), 90_000)
 RUNNING = SessionRun(
     "ses_1",
     "A report",
@@ -72,6 +84,7 @@ ENDED = replace(
     RUNNING, status=TurnStatus.COMPLETED, watched=False, ended_ms=NOW - 5_000, usd=usd("0.05"), unread=True
 )
 PLAN = PlannedRun("sch_1", "wrk_1", "Summarize the news", NOW + 7_200_000, "every 1d", "about $0.04")
+HOOK = WebhookReading("https://one.example", "wrk_1", NOW, FailedDeliveries(2, NOW, "Status 500."), "ses_1")
 
 TOTALS = st.builds(
     usd, st.sampled_from((None, "0", "0.05", "0.61", "7")), open_turns=st.integers(min_value=0, max_value=1)
@@ -95,6 +108,7 @@ RUNS = st.builds(
     waiting=st.integers(min_value=0, max_value=2),
     held=st.booleans(),
     unassigned=st.none() | TOTALS,
+    webhook=st.none() | st.just(HOOK),
     unread=st.booleans(),
     pinned=st.booleans(),
     snoozed_ms=st.sampled_from((0, NOW + 1_000)),
@@ -107,11 +121,21 @@ PLANS = st.builds(
     TIMES,
     over=st.none() | st.just(LIMIT),
 )
+ROWLESS = replace(HOOK, session_id="")
+WEBHOOKS = st.sampled_from((HOOK, ROWLESS, replace(ROWLESS, failed=FailedDeliveries())))
+
+
+def with_own_webhook(run: SessionRun) -> SessionRun:
+    """A webhook names the session in whose row it stands."""
+    return replace(run, webhook=run.webhook and replace(run.webhook, session_id=run.key))
+
+
 BOARDS = st.builds(
     Board,
-    st.lists(RUNS, unique_by=lambda run: run.key, max_size=8).map(tuple),
+    st.lists(RUNS.map(with_own_webhook), unique_by=lambda run: run.key, max_size=8).map(tuple),
     st.lists(PLANS, unique_by=lambda plan: plan.key, max_size=2).map(tuple),
     st.lists(st.just(LIMIT), max_size=1).map(tuple),
+    st.lists(WEBHOOKS, max_size=2).map(tuple),
     others=st.integers(min_value=0, max_value=9),
 )
 
@@ -136,7 +160,8 @@ def test_the_count_is_the_length_of_the_list_of_reasons_everywhere(board: Board)
     entries = board.entries(NOW)
     value = board_object(board, entries, NOW)
     in_rows = sum(len(needs_of(entry, NOW)) for entry in entries)
-    assert value["needs_you"] == len(needs) == in_rows + len(board.limits)
+    rowless = board.webhooks.count(ROWLESS)
+    assert value["needs_you"] == len(needs) == in_rows + len(board.limits) + rowless
     assert board.head(NOW).startswith(needs_words(len(needs)) or "nothing needs you")
     assert all(need.text and need.act.endswith(".") and ".." not in need.act for need in needs)
     assert {entry.key for entry in entries if section_of(entry, NOW) is Section.NEEDS} == {
@@ -146,11 +171,40 @@ def test_the_count_is_the_length_of_the_list_of_reasons_everywhere(board: Board)
 
 
 @few
+@given(
+    BOARDS,
+    st.sampled_from(("", "$2.10 of $5.00", "$0.0029 so far simulated")),
+    st.sampled_from((52, 72, 112)),
+)
+def test_the_head_fits_the_width_and_says_once_that_money_is_simulated(
+    board: Board, today: str, width: int
+) -> None:
+    board = replace(board, today=today)
+    head = board.head(NOW, width)
+    assert len(head) <= width
+    needs = needs_words(len(board.needs(NOW)))
+    assert needs in head
+    running = [run for run in board.runs if run.under_way]
+    assert f"{len(running)} running" in head
+    if all(run.simulated for run in running) and "simulated" in today:
+        assert board.head(NOW).count("simulated") == 1
+
+
+@few
 @given(BOARDS)
 def test_activity_alone_does_not_count(board: Board) -> None:
     """A badge that counts running agents says nothing about what waits for the person."""
     calm = [
-        replace(run, unread=False, held=False, unassigned=None, reached=None, usual=Usual(), event_ms=NOW)
+        replace(
+            run,
+            unread=False,
+            held=False,
+            unassigned=None,
+            webhook=None,
+            reached=None,
+            usual=Usual(),
+            event_ms=NOW,
+        )
         for run in board.runs
     ]
     assert Board(tuple(calm)).needs(NOW) == ()
@@ -284,6 +338,7 @@ def test_each_reason_arises_and_stands_in_a_fixed_order() -> None:
         (replace(RUNNING, usd=runaway), [Reason.COST]),
         (replace(RUNNING, event_ms=NOW - 91_000), [Reason.SILENT]),
         (replace(ENDED, unread=False, unassigned=usd("0.06")), [Reason.UNASSIGNED]),
+        (replace(ENDED, unread=False, webhook=HOOK), [Reason.WEBHOOK]),
         (replace(RUNNING, usd=runaway, held=True, waiting=1, reached=LIMIT),
          [Reason.LIMIT, Reason.HELD, Reason.COST]),
     ]  # fmt: skip
@@ -292,15 +347,31 @@ def test_each_reason_arises_and_stands_in_a_fixed_order() -> None:
     assert {reason for _, expected in cases for reason in expected} == {*Reason} - {Reason.SCHEDULE}
 
 
-def test_a_cost_is_unusual_beyond_three_times_the_90th_percentile_alone() -> None:
-    bar = Decimal("0.20") * RUNAWAY
-    assert not replace(RUNNING, usd=usd(str(bar))).is_runaway
-    run = replace(RUNNING, usd=usd(str(bar + Decimal("0.01")), open_turns=1))
+def test_a_cost_above_the_bar_of_its_turns_is_unusual() -> None:
+    assert not replace(RUNNING, usd=usd("0.60")).is_runaway
+    run = replace(RUNNING, usd=usd("0.61", open_turns=1))
     (need,) = needs_of(run, NOW)
-    assert need.text == "$0.61 so far: nine of ten of its turns cost at most $0.20."
+    assert need.text == "$0.61 so far: its turns usually cost about $0.10."
     assert run.times_usual == "6.1"
     assert not replace(run, usual=Usual()).is_runaway
-    assert not replace(run, usual=replace(USUAL, high=Decimal(0))).is_runaway
+
+
+def test_a_runaway_rings_once_says_what_can_be_done_and_is_quiet_while_it_is_snoozed() -> None:
+    wild = replace(RUNNING, usd=usd("0.61", open_turns=1), url="https://one.example/worker/wrk_1")
+    runaways = Runaways()
+    assert not runaways.take_new(Board((RUNNING, replace(wild, snoozed_ms=NOW + 1))), NOW)
+    ((run, need),) = runaways.take_new(Board((RUNNING, wild)), NOW)
+    assert run is wild
+    assert need.text == "$0.61 so far: its turns usually cost about $0.10."
+    assert need.act == "Enter opens it; o opens its dashboard, which may stop it; z snoozes it."
+    dearer = replace(wild, usd=usd("9", open_turns=1))
+    assert not runaways.take_new(Board((dearer,)), NOW)
+    # Marked for as long as it runs, and until its end was seen; it rings no more.
+    ended = replace(dearer, status=TurnStatus.COMPLETED, watched=False, unread=True)
+    assert reasons(dearer) == reasons(ended) == [Reason.COST]
+    assert not runaways.take_new(Board((ended,)), NOW)
+    # Another run of the session is another one.
+    assert runaways.take_new(Board((replace(wild, began_ms=NOW),)), NOW)
 
 
 def test_silence_counts_only_where_something_listens() -> None:
@@ -308,6 +379,42 @@ def test_silence_counts_only_where_something_listens() -> None:
     assert reasons(quiet) == [Reason.SILENT]
     assert reasons(replace(quiet, watched=False, status=TurnStatus.RUNNING)) == []
     assert reasons(replace(RUNNING, event_ms=NOW - 599_000, usual=Usual())) == []
+
+
+def test_a_failing_webhook_says_how_often_when_and_why_and_of_when_that_is() -> None:
+    def text(webhook: WebhookReading, now_ms: int = NOW) -> str:
+        return webhook.failing_text(now_ms)
+
+    when = moment_text(local_time(NOW), local_time(NOW))
+    assert text(HOOK) == (
+        f"The last 2 deliveries of its webhook failed, most recently on {when}: Status 500."
+    )
+    once = replace(HOOK, failed=FailedDeliveries(1, None, "No answer."))
+    assert text(once) == "The last delivery of its webhook failed: No answer."
+    assert text(once, NOW + 2 * RENEWED_MS) == text(once)
+    assert text(once, NOW + 2 * RENEWED_MS + 1) == f"{text(once)} As of {when}."
+    (need,) = Board(webhooks=(replace(once, session_id=""),)).needs(NOW)
+    assert need.text == "The last delivery of the webhook of wrk_1 failed: No answer."
+    assert (need.key, need.act) == ("", "handinger-tui webhook deliveries wrk_1 lists them (free).")
+    assert (HOOK.is_due(NOW + RENEWED_MS - 1), HOOK.is_due(NOW + RENEWED_MS)) == (False, True)
+
+
+@pytest.mark.parametrize(
+    ("outcomes", "count"),
+    [("", 0), ("x", 1), ("xxx", 3), ("xx.x", 2), (".xx", 0), ("?xx", 0), ("x?x", 1), ("xo", 1), ("ox", 0)],
+)
+def test_only_deliveries_to_the_present_address_that_failed_up_to_the_newest_one_count(
+    outcomes: str, count: int
+) -> None:
+    """`x` failed, `.` arrived, `?` is not reported, `o` failed at an earlier address."""
+    kinds = {"x": (False, "u"), ".": (True, "u"), "?": (None, "u"), "o": (False, "before")}
+    moment = local_time(NOW)
+    listed = [
+        Delivery(moment=moment, is_delivered=is_delivered, reason=f"reason {at}", url=url)
+        for at, (is_delivered, url) in enumerate(kinds[one] for one in outcomes)
+    ]
+    failed = failed_deliveries(Webhook("u"), DeliveryPage(tuple(listed)))
+    assert failed == (FailedDeliveries(count, NOW, "reason 0") if count else FailedDeliveries())
 
 
 def test_what_the_worker_does_is_the_newest_part() -> None:
@@ -320,3 +427,16 @@ def test_what_the_worker_does_is_the_newest_part() -> None:
     ):
         assert activity_of(replace(turn, parts=(part,))) == word
     assert activity_of(replace(turn, activity="Reading pages", parts=(TextPart(),))) == "Reading pages"
+
+
+def test_simulated_money_of_other_runs_stands_by_itself() -> None:
+    def pair(base_url: str) -> tuple[Session, Turn]:
+        turn = Turn(TurnRequest("t", "x", 0), TurnStatus.ACCEPTED)
+        return Session("s", 0, base_url=base_url, turns=(turn,)), turn
+
+    both = [pair("https://a.example"), pair(LOCAL)]
+    assert runs_cost(both) == "cost unknown so far · cost unknown so far simulated"
+    simulated = Board((SessionRun("s", base_url=LOCAL, status=TurnStatus.ACCEPTED, watched=True),))
+    assert simulated.elsewhere("other") == (1, "cost unknown simulated")
+    assert replace(simulated, today="$0.01 simulated").elsewhere("other") == (1, "cost unknown")
+    assert simulated.elsewhere("s") == (0, "")

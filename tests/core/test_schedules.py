@@ -12,7 +12,7 @@ import pytest
 from msgspec.structs import replace
 
 from handinger_tui.core.errors import SettingsError
-from handinger_tui.core.money.price import Price, monthly_text, runs_text
+from handinger_tui.core.money.price import Price, runs_text
 from handinger_tui.core.money.typical_cost import TypicalCost, spread
 from handinger_tui.core.schedules import (
     Added,
@@ -27,6 +27,7 @@ from handinger_tui.core.schedules import (
     price_of,
     read_moment,
     read_request,
+    request_text,
     rule_text,
     run_text,
     runs_of,
@@ -135,6 +136,18 @@ def test_runs_of_a_month(rule: Rule, runs: str) -> None:
     assert runs_text(number) == runs
 
 
+@pytest.mark.parametrize(
+    ("expression", "runs"), [("0 0 30 2 *", 0), ("* * 31 4,6,9,11 *", 0), ("0 0 29 2 */7", 3)]
+)
+def test_an_expression_that_hardly_ever_or_never_comes_takes_no_time(expression: str, runs: int) -> None:
+    """A service may list one that nobody could type here. February 29 is a Sunday every 28 or 40 years."""
+    begun = time.process_time()
+    assert len(next_runs(Cron(expression), NOW, BERLIN)) == runs
+    assert len(runs_of(Schedule("s", "x", rule=Cron(expression)), NOW, BERLIN)) == runs
+    assert runs_per_month(Cron(expression)) == 0
+    assert time.process_time() - begun < 1
+
+
 @pytest.mark.parametrize("rule", [After(1), At(NOW), None, Cron("x"), Cron("0" * 10_000)])
 def test_a_single_run_and_an_unknown_rule_have_no_month(rule: Rule | None) -> None:
     assert runs_per_month(rule) is None
@@ -155,7 +168,9 @@ def test_a_price_is_an_estimate_of_earlier_turns() -> None:
     assert (
         price_of(paid, Every(86_400)).tag == "about 3 credits a run, about 90 credits (about $0.90) a month"
     )
-    assert monthly_text([price_of(paid, Every(86_400))] * 2) == "about 180 credits (about $1.80) a month"
+    assert (
+        Price.monthly_text([price_of(paid, Every(86_400))] * 2) == "about 180 credits (about $1.80) a month"
+    )
     assert price_of(paid, After(1)).tag == "about 3 credits (about $0.03) once"
     sentence = price_of(usual, Every(86_400)).sentences
     assert "(30 runs a month). Budget standard: usually $0.04 (median $0.04, 5 turns)." in sentence
@@ -173,16 +188,17 @@ def test_an_unknown_price_stays_unknown() -> None:
 def test_all_schedules_together() -> None:
     dollars, unknown = price_of(typical("0.04"), Every(86_400)), price_of(TypicalCost("low"), Every(60))
     once = price_of(typical("9"), After(1))
-    assert monthly_text([dollars, dollars, once]) == "about $2.40 a month"
-    assert monthly_text([dollars, unknown]) == "about $1.20 a month + 1 schedule unknown"
-    assert monthly_text([unknown]) == "cost a month: 1 schedule unknown"
-    assert monthly_text([once]) == ""
+    assert Price.monthly_text([dollars, dollars, once]) == "about $2.40 a month"
+    assert Price.monthly_text([dollars, unknown]) == "about $1.20 a month + 1 schedule unknown"
+    assert Price.monthly_text([unknown]) == "cost a month: 1 schedule unknown"
+    assert Price.monthly_text([once]) == ""
     # The number of its runs is unclear.
     assert (
-        monthly_text([dollars, price_of(typical("0.04"), None)]) == "about $1.20 a month + 1 schedule unknown"
+        Price.monthly_text([dollars, price_of(typical("0.04"), None)])
+        == "about $1.20 a month + 1 schedule unknown"
     )
     assert (
-        monthly_text([Price(typical("2", in_credits=True), Decimal(2)), dollars])
+        Price.monthly_text([Price(typical("2", in_credits=True), Decimal(2)), dollars])
         == "about $1.20 and about 4 credits a month"
     )
 
@@ -230,3 +246,30 @@ def test_a_time_of_day_where_clocks_change(zone: ZoneInfo | None, at: str, now: 
     read = read_moment(at, datetime.fromisoformat(now), zone)
     assert read == datetime.fromisoformat(moment)
     assert read.utcoffset() == timedelta(0)
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        Every(90),
+        Every(5400),
+        Every(86_400),
+        Every(1_209_600),
+        Cron("0 9 * * 1-5"),
+        At(datetime(2026, 12, 1, 8, 30, 5, tzinfo=UTC)),
+        # Clocks show 02:30 twice on 2027-10-31.
+        At(datetime(2027, 10, 31, 0, 30, tzinfo=UTC)),
+        At(datetime(2027, 10, 31, 1, 30, tzinfo=UTC)),
+    ],
+)
+def test_the_request_of_a_schedule_adds_the_same_one(rule: Rule) -> None:
+    text = request_text(Schedule("sch_1", "Report at 9, every day", rule=rule), BERLIN)
+    assert read_request(text, NOW, BERLIN) == (rule, "Report at 9, every day")
+
+
+@pytest.mark.parametrize(
+    "one", [Schedule("s", "x"), Schedule("s", "a\nb", rule=Every(60)), Schedule("s", "x", rule=After(9))]
+)
+def test_a_schedule_that_no_line_says_is_not_edited(one: Schedule) -> None:
+    with pytest.raises(SettingsError, match="cannot be edited"):
+        request_text(one)

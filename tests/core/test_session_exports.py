@@ -292,7 +292,19 @@ def test_a_session_as_a_page() -> None:
 
 
 @pytest.mark.parametrize(
-    "hostile", [*HOSTILE, "</style><script>alert(1)</script>", '" onclick="x', "]]>&#x1b;[2J"]
+    "hostile",
+    [
+        *HOSTILE,
+        "</style><script>alert(1)</script>",
+        '" onclick="x',
+        "]]>&#x1b;[2J",
+        "</main></body><svg onload=alert(1)><use href='//evil.example/x#y'/>",
+        "<math><mtext><mglyph><style><img src=x onerror=alert(1)>",
+        "<!--><img src=x onerror=alert(1)>--> <plaintext> <template><script>x</script></template>",
+        '<base href="//evil.example/"><meta http-equiv=refresh content="0;url=//evil.example/">',
+        '```html" onload="x\n<script>alert(1)</script>\n```',
+        "[a](&#106;avascript:alert(1)) [b][c] [![d](//e.example/f)](data:text/html,x)\n\n[c]: JaVaScript:x",
+    ],
 )
 def test_no_text_breaks_out_of_a_page(hostile: str) -> None:
     sample = session(with_prompt(turn(1, hostile, web("https://a.example/" + hostile, hostile)), hostile))

@@ -92,7 +92,7 @@ def test_a_sum_marks_its_unknown_turns() -> None:
     assert sum_text(Total(Decimal("0.30"), 1), Total(None, 1), 1) == "$0.30 + 1 unknown · 1 turn"
     assert sum_text(Total(Decimal("0.30")), Total(Decimal(8)), 2) == "$0.30 · 8 credits · 2 turns"
     assert sum_text(Total(None, 2), Total(None, 2), 2) == "cost unknown · 2 turns"
-    price = Decimal("0.01")
+    price = Decimal("0.08")
     assert sum_text(Total(None, 2), Total(Decimal(8), 0), 2, price) == "8 credits (about $0.08) · 2 turns"
     assert sum_text(Total(Decimal(1), 1), Total(Decimal(8), 0), 2, price).startswith("$1.00 + 1 unknown")
     assert sum_text(Total(None, 2), Total(None, 2), 2, price) == "cost unknown · 2 turns"

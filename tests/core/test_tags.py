@@ -29,8 +29,8 @@ HOME = "/home/ada"
 
 def rules(tags: dict[str, object] | None = None, projects: dict[str, object] | None = None) -> TagRules:
     return TagRules(
-        rules_in(tags or {}, "tags", TAG_KINDS, HOME),
-        rules_in(projects or {}, "projects", PROJECT_KINDS, HOME),
+        rules_in(tags or {}, "tags.{}".format, TAG_KINDS, HOME),
+        rules_in(projects or {}, str, PROJECT_KINDS, HOME),
     )
 
 
@@ -147,7 +147,7 @@ def test_labels_name_each_tag_once_with_its_origin() -> None:
     [
         "tea",
         "title:",
-        "colour:red",
+        "color:red",
         "tag:tea",
         7,
         ["title:x", None],

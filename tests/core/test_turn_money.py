@@ -13,7 +13,7 @@ from handinger_tui.core.documents import members
 from handinger_tui.core.export.result import result_object
 from handinger_tui.core.figures import NO_COSTS, Usage
 from handinger_tui.core.money.attribution import NOTHING_SPENT, AmountBasis, TurnMoney, session_money
-from handinger_tui.core.money.turn_json import turn_amount
+from handinger_tui.core.money.turn_json import TurnAmount
 from handinger_tui.core.stream import Snapshot, snapshot_of, time_ms
 from handinger_tui.core.turns.session import About, Session, about, was_never_begun
 from handinger_tui.core.turns.turn import NO_DAY, Trigger, Turn, TurnRequest, TurnStatus
@@ -46,11 +46,11 @@ SHARED = replace(SETTLED, shared=True, others=1, most=(Usage(cost_usd=Decimal("0
     ],
 )
 def test_the_state_of_an_amount(turn: Turn, money: TurnMoney, state: str) -> None:
-    assert turn_amount(turn, money, restated=False).state == state
+    assert TurnAmount.of(turn, money, restated=False).state == state
 
 
 def test_all_members() -> None:
-    assert members(turn_amount(ENDED, SETTLED, restated=True)) == {
+    assert members(TurnAmount.of(ENDED, SETTLED, restated=True)) == {
         "usd": "0.5",
         "credits": "8",
         "state": "exact",
@@ -66,7 +66,7 @@ def test_all_members() -> None:
         replace(SETTLED, doubtful=True),
         TurnMoney(),
     ]
-    shown = [turn_amount(ENDED, one, restated=False).meaning for one in bases]
+    shown = [TurnAmount.of(ENDED, one, restated=False).meaning for one in bases]
     assert shown == ["lifetime", "per_turn", "undecided", "undecided", "undecided"]
 
 

@@ -37,7 +37,9 @@ class Account:
 
     def messages(self, home: Path) -> list[dict[str, Any]]:
         """The messages of the newest session, as the service has them: each POST adds a user message."""
-        session = run("sessions", "list", "--json", home=home).result["sessions"][0]
+        listed = run("sessions", "list", "--json", home=home)
+        assert listed.code == 0, listed.err
+        session = listed.result["sessions"][0]
         path = f"/api/workers/{session['worker_id']}"
         query = f"?taskId={session['task_id']}" if self.generation == "tasks" else ""
         return list(self.get(path + query).json()["messages"])

@@ -105,7 +105,6 @@ class SessionWriter:
     def __init__(self, ledger: Ledger, name: str, worker: str, *, has_worker: bool, base_url: str) -> None:
         self._ledger = ledger
         self.worker = worker
-        self._has_worker = has_worker
         self.session = Session(
             name, BEGIN, worker_id=worker if has_worker else None, base_url=base_url, title=f"Talk {name}"
         )

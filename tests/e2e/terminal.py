@@ -86,6 +86,10 @@ class Terminal:
         clean = f"{WITHOUT_ACCOUNT} COLUMNS=47 LINES=11"
         # An interrupt from the terminal may reach the shell, too, before an editor has the foreground.
         line = f"trap : INT; {clean} {' '.join(pairs)} {program}; echo exit=$?; read -r _"
+        self.run_line(line)
+
+    def run_line(self, line: str) -> None:
+        """Run a command of the shell in the window."""
         self._call("new-session", "-d", "-s", "it", *self._size, *self._place, line)
 
     def run_in_shell(self, *argv: str, home: Path, **environ: str) -> None:

@@ -84,7 +84,7 @@ def test_the_day_covers_every_case(day: Day) -> None:
 @pytest.mark.parametrize("by", GROUPINGS)
 def test_json_agrees_in_every_grouping(day: Day, by: str) -> None:
     rows, expected = day.json("--by", by), grouped(day.turns, by)
-    assert rows["schema"] == "handinger-tui/costs/2"
+    assert rows["schema"] == "handinger-tui/costs/4"
     assert (rows["by"], rows["simulated"]) == (by, False)
     assert sorted(row["key"] for row in rows["groups"]) == sorted(expected)
     for row in rows["groups"]:

@@ -198,6 +198,21 @@ def test_deleting_a_running_session_with_a_queue_leaves_no_trace_in_the_totals(
         assert "unknown" not in run("costs", home=tmp_path).out
 
 
+def test_the_end_of_a_detached_turn_is_read_without_a_key(tmux: str, tmp_path: Path) -> None:
+    """Its reservation is released for every program."""
+    with LocalServer.start(pace=0.1) as server:
+        account = Account(server, "workers")
+        with terminal(tmux, 80, 24) as window:
+            window.run("long 40", home=tmp_path, HANDINGER_POLL_INTERVAL="0.2", **account.environ)
+            window.shows("Paragraph ")
+            window.press("Escape")
+            window.shows("Stop watching?")
+            window.press("Right", "Enter")
+            window.shows("still running")
+            window.shows("completed")
+        assert account.prompts(tmp_path) == ["long 40"]
+
+
 def test_a_closed_terminal_comes_back_watching_and_enter_queues(tmux: str, tmp_path: Path) -> None:
     with LocalServer.start(pace=0.1) as server:
         account = Account(server, "workers")

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from tests.core.projections import expected_tools
 from tests.e2e.runner import run
 from tests.wire.recordings import Recording, recordings
 from tests.wire.replay import Player, playing
@@ -93,7 +94,8 @@ def test_ui_chunks(recording: Recording, pace: str, worker: tuple[str, ...], tmp
     assert result["text"] == expected["text"]
     assert result["texts"] == expected["texts"]
     assert result["reasonings"] == expected["reasoning"]
-    assert [_tool(tool) for tool in expected["tools"]] == result["tools"]
+    assert result["reasoning"] == "".join(expected["reasoning"])
+    assert expected_tools(expected) == result["tools"]
     assert [(s["id"], s["url"], s["title"]) for s in result["sources"]] == [
         (s["sourceId"], s.get("url"), s.get("title")) for s in expected["sources"]
     ]
@@ -109,17 +111,6 @@ def test_ui_chunks(recording: Recording, pace: str, worker: tuple[str, ...], tmp
     assert result["metadata"] == (expected["metadata"] or {})
     assert result["posts_sent"] == 1
     assert result["usage"] is None
-
-
-def _tool(tool: dict[str, Any]) -> dict[str, Any]:
-    return {
-        "id": tool["toolCallId"],
-        "name": tool["name"],
-        "state": tool["state"],
-        "input": tool.get("input", tool.get("rawInput")),
-        "output": tool.get("output"),
-        "error": tool.get("errorText"),
-    }
 
 
 @every("text", ways=CREATED)

@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 from handinger_tui.core.errors import ApiError, LedgerError, NoHistory, Unreachable
 from handinger_tui.core.money.limits import LimitReached, LimitUnmeasured
-from handinger_tui.core.stream import Frame, Framing, RawFrame, StreamRoute, WorkerBody, body_of
+from handinger_tui.core.stream import Frame, RawFrame, StreamRoute, WorkerBody, body_of
 from handinger_tui.core.turns.fold import fold
 from handinger_tui.core.turns.session import RemoteTurn, Session, put_turn
 from handinger_tui.core.turns.turn import ErrorKind, StartPolicy, TurnRequest, TurnStatus
 from handinger_tui.engine.engine import Engine
 from handinger_tui.engine.ports import LimitReader, RetryPolicy
 from handinger_tui.engine.session_actor import ServiceContext
+from tests.wire.recordings import DONE, sse
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
@@ -24,13 +25,7 @@ if TYPE_CHECKING:
 Script = list[RawFrame | ApiError | asyncio.Event]
 
 
-def sse(**chunk: Any) -> RawFrame:
-    """One event of the UI message stream."""
-    return RawFrame(Framing.SSE, json.dumps(chunk))
-
-
 PLACE = "https://example.test"
-DONE = RawFrame(Framing.SSE, "[DONE]")
 
 
 def says(*deltas: str, message_id: str = "msg_1", end: bool = True) -> Script:

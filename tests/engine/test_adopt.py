@@ -7,10 +7,12 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from handinger_tui.core.evidence import structured_of
+from handinger_tui.core.money.events import Sent
+from handinger_tui.core.money.turn_events import events_of_other, events_text
 from handinger_tui.core.stream import Frame, Framing, ReadReason, WorkerBody, body_of
 from handinger_tui.core.turns.fold import fold
 from handinger_tui.core.turns.messages import normalized_prompt
-from handinger_tui.core.turns.session import Session
+from handinger_tui.core.turns.session import OtherTurn, Session
 from handinger_tui.core.turns.turn import Trigger, TurnRequest
 from handinger_tui.core.turns.worker_reconciliation import slim_worker
 from handinger_tui.engine.engine import Engine
@@ -53,6 +55,17 @@ def test_each_of_many_equal_prompts_has_its_own_answer() -> None:
     texts = [fold(turn.request, turn.frames).text for turn in turns]
     assert texts == [f"answer {at}" for at in range(30)]
     assert [turn.message_id for turn in turns] == [f"u{at}" for at in range(30)]
+
+
+def test_an_adopted_turn_knows_whether_its_message_was_the_newest_one() -> None:
+    """Figures of each turn that are read later are not those of an older message, in whichever session."""
+    adopted = adopted_turns(Session("s", 0, "w1"), body_of(scheduled(2)), 0, FakeIds())
+    later = Frame(2, 1, Framing.JSON, scheduled(3), ReadReason.AFTER)
+    turns = [fold(turn.request, [*turn.frames, later]) for turn in adopted]
+    assert [turn.was_last for turn in turns] == [False, True]
+    others = [OtherTurn(turn.turn_id, "w1", events_text(turn, creates=False)) for turn in turns]
+    sent = [one.event for other in others for one in events_of_other(other) if isinstance(one.event, Sent)]
+    assert [(one.adopted, one.last) for one in sent] == [(True, False), (True, True)]
 
 
 def task(*outputs: Any, trigger: str = "schedule") -> WorkerBody:

@@ -14,8 +14,9 @@ from handinger_tui.core.money.attribution import session_money
 from handinger_tui.core.stream import Frame, Framing, Marker, RawFrame
 from handinger_tui.core.turns.session import Session
 from handinger_tui.core.turns.turn import ErrorKind, TurnRequest, TurnStatus, outcome_object
-from handinger_tui.engine.engine import AT_ONCE, Engine
+from handinger_tui.engine.engine import Engine
 from handinger_tui.engine.ports import RetryPolicy
+from handinger_tui.engine.read_gate import AT_ONCE
 from handinger_tui.engine.session_actor import ServiceContext
 from tests.engine.fakes import PLACE, FakeApi, FakeClock, FakeIds, FakeLog, Rig, StillClock, rig, says, worker
 
@@ -235,3 +236,19 @@ async def test_a_session_is_deleted_while_it_is_read() -> None:
     await engine.settle_open_turns(5)
     await asyncio.gather(*deleting)
     assert deleting
+
+
+async def test_a_session_that_a_person_opens_while_it_is_opened_for_a_reading_stays_open() -> None:
+    log, api = DueLog(1), FakeApi(workers=[priced(0.5)])
+    engine = Engine(api, log, FakeClock(), FakeIds(), LATE, context=ServiceContext(PLACE))
+    load, loads, both = log.load, 0, asyncio.Event()
+
+    async def load_slowly(session_id: str) -> Session | None:
+        nonlocal loads
+        loads += 1
+        both.set() if loads == 2 else await both.wait()
+        return await load(session_id)
+
+    log.load = load_slowly  # type: ignore[method-assign] # both load it at once
+    await asyncio.gather(engine.settle_open_turns(5), engine.open("ses_0"))
+    assert engine.session("ses_0").turns

@@ -25,7 +25,8 @@ from handinger_tui.core.money.limits import (
 )
 from handinger_tui.core.turns.turn import ErrorKind, Fault, StartPolicy, TurnStatus
 from handinger_tui.engine.ports import RetryPolicy
-from tests.engine.fakes import DONE, FakeApi, FakeReply, Rig, Script, StillClock, rig, says, sse, worker
+from tests.engine.fakes import FakeApi, FakeReply, Rig, Script, StillClock, rig, says, worker
+from tests.wire.recordings import DONE, sse
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -27,7 +27,8 @@ from handinger_tui.core.turns.worker_reconciliation import SLIM_ABOVE
 from handinger_tui.engine.ports import RetryPolicy
 from handinger_tui.engine.session_actor import Elsewhere
 from handinger_tui.engine.turn_record import MAX_UNCOMMITTED
-from tests.engine.fakes import FakeApi, FakeLog, FakeReply, Rig, Script, StillClock, rig, says, sse, worker
+from tests.engine.fakes import FakeApi, FakeLog, FakeReply, Rig, Script, StillClock, rig, says, worker
+from tests.wire.recordings import sse
 
 NOBODY = worker("", prompt="earlier")
 CUT = StreamLost(ErrorKind.NETWORK, "The connection was cut.")

@@ -261,11 +261,11 @@ async def test_another_worker_s_answer_is_not_ours() -> None:
     assert seconds <= WINDOW + SLACK
 
 
-@pytest.mark.parametrize("labelled", [True, False])
-async def test_a_post_answered_for_another_worker_does_not_change_the_worker(labelled: bool) -> None:
+@pytest.mark.parametrize("labeled", [True, False])
+async def test_a_post_answered_for_another_worker_does_not_change_the_worker(labeled: bool) -> None:
     """The requested worker is read: it has our answer, whatever worker the reply to the POST names."""
     theirs = RawFrame(Framing.JSON, worker("theirs", prompt="hello", id="w2"))
-    reply = FakeReply([theirs], content_type="application/json", worker_id="w2" if labelled else None)
+    reply = FakeReply([theirs], content_type="application/json", worker_id="w2" if labeled else None)
     api = FakeApi(starts=[reply], workers=[worker("", prompt="earlier"), worker("ours", prompt="hello")])
     box = rig(api)
     await box.engine.actor(box.session_id).send("hello")

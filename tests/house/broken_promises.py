@@ -97,6 +97,9 @@ BREAKS: Final = {
     "tests/api/test_downloads.py::test_a_public_service_cannot_redirect_into_the_local_network": Break(
         "api/file_urls.py", "and is_private_host(origin.host):", "and not origin.host:"
     ),
+    "tests/api/test_downloads.py::test_a_public_name_of_a_private_address_needs_a_certificate": Break(
+        "api/file_urls.py", 'if origin.scheme == "http" and not origin.loopback:', "if not origin.scheme:"
+    ),
     "tests/api/test_file_access.py::test_only_the_requested_bytes_are_kept": Break(
         "api/download.py",
         "return FileBeginning(bytes(data[:most]), complete=len(data) <=",
@@ -123,8 +126,20 @@ BREAKS: Final = {
     f"{_IMPORTS}::test_a_file_cannot_name_files_of_this_machine": Break(
         "core/export/session_file.py", 'return Attachment("", name,', "return Attachment(name, name,"
     ),
+    "tests/ledger/test_opening.py::test_a_program_that_ends_while_it_sets_a_file_aside_leaves_no_history"
+    "_without_a_word": Break(
+        "ledger/database_file.py",
+        "if is_marked and not is_there(path) else None",
+        "if not path.name else None",
+    ),
     "tests/ledger/test_opening.py::test_folder_and_files_are_private": Break(
         "ledger/database_file.py", "folder.mkdir(mode=0o700", "folder.mkdir(mode=0o755"
+    ),
+    "tests/cli/test_keys.py::test_a_key_goes_into_the_store_and_nowhere_else": Break(
+        "cli/commands/key.py", "write((*at, KEY_STORE), True)", "write((*at, API_KEY), settings.key.reveal())"
+    ),
+    "tests/cli/test_keys.py::test_a_store_that_fails_is_named_and_nothing_is_used_instead": Break(
+        "cli/stored_key.py", '"keyring.backends.null", "keyrings.alt"', '"keyring.backends.null"'
     ),
     "tests/ui/test_app.py::test_a_crash_shows_no_values_of_variables": Break(
         "ui/crash.py", "show_locals=False", "show_locals=True"
@@ -145,6 +160,15 @@ BREAKS: Final = {
     ),
     "tests/api/test_origin.py::test_unusable_base_urls": Break(
         "api/transport.py", 'if origin.scheme == "http" and not origin.loopback:', "if not origin.scheme:"
+    ),
+    "tests/cli/test_proxy_passwords.py::test_a_proxy_that_quotes_the_password_does_not_get_it_shown": Break(
+        "api/errors.py", "elif isinstance(problem, transport_errors().proxy):", "elif False:"
+    ),
+    "tests/ledger/test_repair.py"
+    "::test_a_repair_that_loses_rows_changes_no_amount_and_the_doctor_is_content": Break(
+        "ledger/charges/entries.py",
+        "return connection.execute(_IS_KEPT, (pack(turn_id), KEPT)).fetchone() is not None",
+        "return False",
     ),
     "tests/api/test_loopback_proxy.py::test_no_spelling_of_this_machine_reaches_the_proxy": Break(
         "api/transport.py", "direct = origin is not None and origin.loopback", "direct = origin is None"
@@ -176,7 +200,8 @@ BREAKS: Final = {
 def fails(test: str, tree: Path) -> tuple[bool, str]:
     """Whether a test fails in a tree, and the last line that pytest prints."""
     command = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", "-n", "0", test]
-    environ = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1"}
+    # Programs that a test starts are those of the copy, too.
+    environ = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1", "PYTHONPATH": str(tree)}
     try:
         ran = subprocess.run(
             command, cwd=tree, env=environ, capture_output=True, text=True, timeout=PATIENCE_S, check=False

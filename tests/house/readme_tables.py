@@ -1,4 +1,4 @@
-"""The tables of `docs/`, generated from the program. `python -m tests.house.readme_tables` writes them."""
+"""The tables of `docs/` and the manual page, made from the program: `python -m tests.house.readme_tables`."""
 
 from __future__ import annotations
 
@@ -11,7 +11,12 @@ from typing import Any, Final
 
 from handinger_tui.cli.args import command_parser, main_parser, spelled
 from handinger_tui.cli.commands import SUBCOMMANDS
+from handinger_tui.cli.commands.man import page
 from handinger_tui.cli.commands.schema import NAMES, schema_id, schema_of
+from handinger_tui.core.shown_settings import value_text
+from handinger_tui.settings import default_of
+from handinger_tui.settings.shown import plain_value
+from handinger_tui.settings.table import TABLE
 from handinger_tui.ui.commands import COMMANDS
 from handinger_tui.ui.keys import KEYS, format_keys
 from tests.house.project import ROOT
@@ -61,6 +66,24 @@ def commands() -> str:
         for one in COMMANDS
     ]
     return table(("command", "also", "does"), rows)
+
+
+def settings() -> str:
+    """Every setting of the config file and of the environment."""
+    rows = []
+    for one in TABLE:
+        if one.in_file or one.variable:
+            default = value_text(plain_value(default_of(one, "workers")))
+            rows.append(
+                (
+                    (f"`{one.name}`" if one.in_file else "") + (" †" if one.in_profile else ""),
+                    f"`{one.variable}`" if one.variable else "",
+                    one.kind.words,
+                    f"`{default}`" if default else "",
+                    one.meaning,
+                )
+            )
+    return table(("setting", "variable", "value", "default", "means"), rows)
 
 
 # -- documents -----------------------------------------------------------------------------------
@@ -147,9 +170,12 @@ DOCS: Final = ROOT / "docs"
 TABLES: Final[Mapping[Path, Mapping[str, Callable[[], str]]]] = {
     DOCS / "commands.md": {"options": options, "subcommands": subcommands, "commands": commands},
     DOCS / "keys.md": {"keys": keys},
+    DOCS / "configuration.md": {"settings": settings},
     DOCS / "documents.md": {"documents": documents},
+    DOCS / "handinger-tui.1": {},
 }
-"""Documents with generated tables; each stands between `<!-- NAME:begin -->` and `<!-- NAME:end -->`."""
+"""Documents with generated tables, each between `<!-- NAME:begin -->` and `<!-- NAME:end -->`; and the manual
+page, all of which is generated."""
 
 
 def filled(document: Path) -> str:
@@ -158,6 +184,8 @@ def filled(document: Path) -> str:
     Raises:
         ValueError: a marker is missing.
     """
+    if document.suffix == ".1":
+        return page("")
     text = document.read_text("utf-8")
     for name, make in TABLES[document].items():
         begin, end = f"<!-- {name}:begin -->", f"<!-- {name}:end -->"

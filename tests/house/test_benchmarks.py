@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks import bars
-from benchmarks.__main__ import BENCHES, main, parse, scale_of
+from benchmarks.__main__ import CHOICES, main, parse, scale_of
 from benchmarks.bench import FULL, QUICK
 from benchmarks.benches.echo import Key as TypedKey
 from benchmarks.benches.echo import look_up
@@ -186,7 +186,7 @@ def test_the_command_line_chooses_the_scale() -> None:
     assert scale_of(parse(["--quick"])) == QUICK
     assert scale_of(parse(["--race", "--repeat", "2"])).answers == FULL.answers[1:]
     assert scale_of(parse(["--repeat", "2"])).repeats == 2
-    assert list(BENCHES) == parse([*BENCHES]).names
+    assert list(CHOICES) == parse([*CHOICES]).names
 
 
 @pytest.mark.parametrize("argv", [["nothing"], ["--repeat", "0"]])

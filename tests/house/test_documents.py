@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from pathlib import Path
 
 import pytest
 
 from tests.house.broken_promises import BREAKS
-from tests.house.project import HAS_PICTURES, PICTURES, ROOT, project_files
+from tests.house.project import HAS_PICTURES, PACKAGE, PICTURES, ROOT, project_files, python_files, tree
+from tests.house.words import shown
 
 DOCUMENTS = [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")]
 FILES = {f"/{path.relative_to(ROOT).as_posix()}" for path in project_files()}
@@ -85,6 +87,22 @@ def test_each_promise_can_be_broken() -> None:
         code = (ROOT / "handinger_tui" / broken.file).read_text("utf-8")
         assert code.count(broken.old) == 1, test
         assert broken.old != broken.new
+
+
+def unfamiliar(page: str) -> list[str]:
+    """The messages in the first column of its tables that the program does not have."""
+    nodes = (node for path in python_files(PACKAGE) for node in ast.walk(tree(path)))
+    texts = [shown(node) or "" for node in nodes if isinstance(node, ast.Constant | ast.JoinedStr)]
+    messages = [one.replace("…", "{}") for one in re.findall(r"^\| `([^`]+)` \|", page, re.MULTILINE)]
+    assert messages
+    return [one for one in messages if not any(one in text for text in texts)]
+
+
+def test_each_message_of_the_troubleshooting_page_is_one_of_the_program() -> None:
+    page = (ROOT / "docs" / "troubleshooting.md").read_text("utf-8")
+    assert page.count("| `") > 25
+    assert unfamiliar(page) == []
+    assert unfamiliar("| `Not a terminal, sorry.` | x |") == ["Not a terminal, sorry."]
 
 
 def test_a_stale_name_is_noticed(tmp_path: Path) -> None:

@@ -15,11 +15,19 @@ from tests.house.project import PACKAGE, ROOT, TESTS, project_files, project_tex
 # With brackets, so that this file does not contain the forbidden text.
 HOSTS = re.compile(r"pyp[i]\.org|python[h]osted|npm[j]s\.(?:org|com)|[a]naconda\.org", re.IGNORECASE)
 MACHINE = re.compile(r"/wor[k]/(?:main|shared|scratch)\b|/roo[t]/\.(?:pyenv|cargo)|/op[t]/wheels")
-TOP = {"CHANGELOG.md", "CONTRIBUTING.md", "LICENSE", "README.md", "SECURITY.md", "pyproject.toml"}
+TOP = {
+    "CHANGELOG.md",
+    "CONTRIBUTING.md",
+    "LICENSE",
+    "README.md",
+    "SECURITY.md",
+    "mkdocs.yml",
+    "pyproject.toml",
+}
 TOP |= {"benchmarks", "docs", "handinger_tui", "screenshots", "styles.tcss", "tests"}
 
-HEX_COLOUR = re.compile(r"#(?:[0-9a-fA-F]{3,4}|[0-9a-fA-F]{6}|[0-9a-fA-F]{8})\b")
-COLOUR_FUNCTION = re.compile(r"\b(?:rgba?|hsla?)\(")
+HEX_COLOR = re.compile(r"#(?:[0-9a-fA-F]{3,4}|[0-9a-fA-F]{6}|[0-9a-fA-F]{8})\b")
+COLOR_FUNCTION = re.compile(r"\b(?:rgba?|hsla?)\(")
 # The only place for colors: the themes, whose values become the variables of the sheet.
 THEMES = PACKAGE / "ui" / "themes.py"
 
@@ -55,13 +63,13 @@ def declarations(sheet: str) -> Iterator[tuple[int, str, str]]:
         yield plain.count("\n", 0, match.start()) + 1, match.group(1), match.group(2)
 
 
-def literal_colours(value: str) -> list[str]:
+def literal_colors(value: str) -> list[str]:
     """The literal colors in a value of the sheet, which has to use theme variables."""
-    words = {word for word in re.findall(r"(?<![$\w-])[a-z_]+\b(?!-)", value) if is_colour_name(word)}
-    return [*HEX_COLOUR.findall(value), *COLOUR_FUNCTION.findall(value), *(words - {"transparent"})]
+    words = {word for word in re.findall(r"(?<![$\w-])[a-z_]+\b(?!-)", value) if is_color_name(word)}
+    return [*HEX_COLOR.findall(value), *COLOR_FUNCTION.findall(value), *(words - {"transparent"})]
 
 
-def is_colour_name(word: str) -> bool:
+def is_color_name(word: str) -> bool:
     """Whether Textual has a color of this name."""
     try:
         Color.parse(word)
@@ -73,21 +81,21 @@ def is_colour_name(word: str) -> bool:
 def test_the_sheet_uses_theme_variables_only() -> None:
     offenders = []
     for line, name, value in declarations((ROOT / "styles.tcss").read_text("utf-8")):
-        if literal_colours(value) or "!important" in value:
+        if literal_colors(value) or "!important" in value:
             offenders.append(f"styles.tcss:{line} {name}: {value}")
     assert not offenders, "\n".join(offenders)
 
 
 @pytest.mark.parametrize("value", ["#fff", "rgb(1, 2, 3)", "solid red", "$primary 20% on #0a0b0c"])
 def test_a_literal_color_is_reported(value: str) -> None:
-    assert literal_colours(value)
+    assert literal_colors(value)
 
 
 @pytest.mark.parametrize(
     "value", ["$primary 20%", "round $panel-lighten-2", "transparent", "1fr auto", "bold"]
 )
 def test_a_theme_variable_is_not_a_literal_color(value: str) -> None:
-    assert not literal_colours(value)
+    assert not literal_colors(value)
 
 
 def test_styles_are_defined_only_in_the_sheet() -> None:
@@ -101,15 +109,15 @@ def test_styles_are_defined_only_in_the_sheet() -> None:
                 and isinstance(node.ctx, ast.Store)
             ):
                 offenders.append(f"{where(path, node)} {node.id}")
-            elif may_not_name_colors and _is_colour(node):
-                offenders.append(f"{where(path, node)} a literal colour")
+            elif may_not_name_colors and _is_color(node):
+                offenders.append(f"{where(path, node)} a literal color")
     assert not offenders, "\n".join(offenders)
 
 
-def _is_colour(node: ast.AST) -> bool:
+def _is_color(node: ast.AST) -> bool:
     if not (isinstance(node, ast.Constant) and isinstance(node.value, str)):
         return False
-    return bool(HEX_COLOUR.fullmatch(node.value) or COLOUR_FUNCTION.match(node.value))
+    return bool(HEX_COLOR.fullmatch(node.value) or COLOR_FUNCTION.match(node.value))
 
 
 def silenced_without_reason(text: str) -> Iterator[tuple[int, str]]:

@@ -9,18 +9,24 @@ import sys
 import tarfile
 from email.parser import Parser
 from pathlib import Path
+from typing import Any
 from zipfile import ZipFile
 
 import pytest
 
 from handinger_tui.ui.app import STYLESHEET
 from tests.house.project import PACKAGE, ROOT, pyproject, python_files, tree
-from tests.house.test_release import VERSION
+from tests.house.test_release import VERSION, load
 
 HERE = ("hygiene", "readme", "packaging", "documents", "release", "weight")
 BUILT = VERSION.version()
 # Distribution → the name it is imported by, where they differ.
-IMPORT_NAMES = {"httpx-sse": "httpx_sse", "markdown-it-py": "markdown_it", "pillow": "PIL"}
+IMPORT_NAMES = {
+    "agent-client-protocol": "acp",
+    "httpx-sse": "httpx_sse",
+    "markdown-it-py": "markdown_it",
+    "pillow": "PIL",
+}
 # Declared, though another package imports them: pyproject.toml says which.
 NEVER_IMPORTED = {"python-multipart", "linkify-it-py"}
 
@@ -60,9 +66,13 @@ def test_a_checkout_uses_the_sheet_at_its_top() -> None:
     assert not (PACKAGE / "styles.tcss").exists(), "a second copy would win over the one that is edited"
 
 
-def test_the_wheel_holds_the_package_and_nothing_else(wheel: ZipFile) -> None:
+def test_the_wheel_holds_the_package_and_its_manual_page_and_nothing_else(wheel: ZipFile) -> None:
     tops = {name.split("/")[0] for name in wheel.namelist()}
-    assert tops == {"handinger_tui", f"handinger_tui-{BUILT}.dist-info"}
+    data = f"handinger_tui-{BUILT}.data"
+    assert tops == {"handinger_tui", f"handinger_tui-{BUILT}.dist-info", data}
+    page = f"{data}/data/share/man/man1/handinger-tui.1"
+    assert [name for name in wheel.namelist() if name.startswith(data)] == [page]
+    assert b".SS costs" in wheel.read(page)
     assert "handinger_tui/py.typed" in wheel.namelist()
 
 
@@ -81,6 +91,27 @@ def test_the_wheel_has_its_metadata(wheel: ZipFile) -> None:
     assert f"{folder}/licenses/LICENSE" in wheel.namelist()
     script = "handinger-tui = handinger_tui.cli.main:main"
     assert script in wheel.read(f"{folder}/entry_points.txt").decode().splitlines()
+
+
+@pytest.mark.parametrize("home", ["", "https://forge.example/team/tui"])
+@pytest.mark.parametrize(("number", "place"), [("0.2.0", "v0.2.0"), ("0.3.0.dev0+ab", "HEAD")])
+def test_where_the_repository_is_known_a_package_page_leads_there(
+    home: str, number: str, place: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("REPOSITORY_URL", home)
+    metadata: dict[str, Any] = {"version": number}
+    load("build_hook").PageHook(str(ROOT), {}).update(metadata)
+    text = metadata["readme"]["text"]
+    links = re.findall(r"\]\(([^)#]+)", text)
+    away = [link for link in links if not link.startswith("https://")]
+    assert len(links) > 30
+    assert (bool(away), "urls" in metadata) == (not home, bool(home))
+    if home:
+        assert f"({home}/raw/{place}/screenshots/answer.png)" in text
+        assert f"({home}/blob/{place}/docs/security.md)" in text
+        assert all(address.startswith(home) for address in metadata["urls"].values())
+    else:
+        assert text == (ROOT / "README.md").read_text("utf-8")
 
 
 def test_the_source_archive_builds_the_same_wheel(wheel: ZipFile, sdist: Path, tmp_path: Path) -> None:
@@ -126,7 +157,12 @@ def requirements() -> list[str]:
     """All requirements of the project: run time and test."""
     project = pyproject()["project"]
     extras: dict[str, list[str]] = project["optional-dependencies"]
-    return [*project["dependencies"], *(line for lines in extras.values() for line in lines)]
+    return [*project["dependencies"], *(without_extra(line) for lines in extras.values() for line in lines)]
+
+
+def without_extra(requirement: str) -> str:
+    """ "psycopg>=3.2" for "psycopg[binary]>=3.2"."""
+    return re.sub(r"\[.*?\]", "", requirement)
 
 
 @pytest.mark.parametrize("requirement", requirements())
@@ -153,7 +189,8 @@ def imported() -> set[str]:
 def test_declared_requirements_are_the_imported_ones() -> None:
     project = pyproject()["project"]
     extras: dict[str, list[str]] = project["optional-dependencies"]
-    optional = [line for name, lines in extras.items() if name != "test" for line in lines]
+    optional = [line for name, lines in extras.items() if name not in ("test", "docs") for line in lines]
+    optional = [without_extra(line) for line in optional]
     declared = {line.split(">=")[0] for line in [*project["dependencies"], *optional]} - NEVER_IMPORTED
     assert imported() == {IMPORT_NAMES.get(name, name) for name in declared}
 
@@ -161,6 +198,8 @@ def test_declared_requirements_are_the_imported_ones() -> None:
 def test_the_test_requirements_include_every_extra() -> None:
     extras: dict[str, list[str]] = pyproject()["project"]["optional-dependencies"]
     test = extras.pop("test")
+    # Tests have a key store of their own, and the site is built elsewhere.
+    del extras["keystore"], extras["docs"]
     assert all(line in test for lines in extras.values() for line in lines)
 
 
@@ -169,7 +208,13 @@ def numbers(version: str) -> tuple[int, ...]:
     return tuple(int(part) for part in version.split("."))
 
 
-@pytest.mark.parametrize("requirement", requirements())
+def of_tests() -> list[str]:
+    """Those that the tests need. They have a key store of their own, and build no site."""
+    extras = pyproject()["project"]["optional-dependencies"]
+    return [one for one in requirements() if one not in (*extras["keystore"], *extras["docs"])]
+
+
+@pytest.mark.parametrize("requirement", of_tests())
 def test_the_lock_for_repeatable_installs_is_within_bounds(requirement: str) -> None:
     name, low, high = re.split(r">=|,<", requirement)
     lock = (ROOT / ".ci" / "requirements.lock").read_text("utf-8")

@@ -31,10 +31,12 @@ def test_a_schema_never_changes_under_its_number() -> None:
 
 
 def test_the_readme_is_one_page() -> None:
-    """All else has a document of its own, to which the README leads."""
+    """All else has a document of its own, to which the README leads; the site begins with index.md."""
     assert 700 <= len(TEXT.split()) <= 900
     assert len(set(re.findall(r"screenshots/[\w-]+\.png", TEXT))) <= 8
-    assert set(re.findall(r"\(docs/([\w-]+\.md)\)", TEXT)) >= {path.name for path in FOR_PEOPLE}
+    assert set(re.findall(r"\(docs/([\w-]+\.md)\)", TEXT)) >= {path.name for path in FOR_PEOPLE} - {
+        "index.md"
+    }
 
 
 def test_a_clone_brings_no_old_pictures() -> None:

@@ -13,9 +13,9 @@ import pytest
 from tests.house.project import ROOT
 
 
-def load() -> ModuleType:
-    """`.ci/version.py`, which is in no package."""
-    spec = importlib.util.spec_from_file_location("version", ROOT / ".ci" / "version.py")
+def load(name: str) -> ModuleType:
+    """A module of `.ci`, which is no package."""
+    spec = importlib.util.spec_from_file_location(name, ROOT / ".ci" / f"{name}.py")
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
@@ -23,7 +23,7 @@ def load() -> ModuleType:
     return module
 
 
-VERSION = load()
+VERSION = load("version")
 
 
 @pytest.fixture
@@ -95,5 +95,6 @@ def test_a_section_without_a_date_is_refused(source: Path) -> None:
 def test_what_is_published_is_what_the_release_script_built() -> None:
     workflow = (ROOT / ".github" / "workflows" / "release.yml").read_text("utf-8")
     assert "bash .ci/release\n" in workflow
+    assert "REPOSITORY_URL: " in workflow
     assert "id-token: write" in workflow
     assert "secrets." not in workflow

@@ -285,7 +285,6 @@ ALWAYS_MANY = frozenset(
     {
         "{} sessions start with {}.",
         "{} {}s start with {}.",
-        "{} sessions finished. Press ^S to list them.",
         "per {} days",
         "last {} turns",
         ".{} files may run as programs",

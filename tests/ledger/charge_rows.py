@@ -81,6 +81,10 @@ async def spent(ledger: Ledger, which: ChargeFilter = EVERYTHING) -> SpendingSum
     return SpendingSums(sums.turns, without_state(sums.usd), without_state(sums.credits))
 
 
+async def usd_of_turns(ledger: Ledger) -> dict[str, Decimal | None]:
+    return {one.turn_id: one.usd for one in await ledger.charges.turn_charges()}
+
+
 def without_state(amount: Total) -> Total:
     """A sum without what is said of how far it can be relied on; `test_states_of_sums` tests that."""
     return replace(amount, open_turns=0, unsettled=False)

@@ -1,7 +1,7 @@
 """Random damage to histories: `python -m tests.ledger.damage --histories 200 --seed 0`.
 
 In each damaged history the program must start and list what is readable, and the saved rows must be at least
-those that SQLite reads, row by row.
+those that SQLite reads, row by row. In the saved history the doctor finds nothing.
 """
 
 from __future__ import annotations
@@ -20,9 +20,10 @@ from pathlib import Path
 from typing import Final
 
 from handinger_tui.core.errors import Damaged, LedgerError
+from handinger_tui.ledger.charges.proof import flaws
 from handinger_tui.ledger.database_file import SMALL_BYTES
 from handinger_tui.ledger.ledger import FileAccess
-from handinger_tui.ledger.repair import DERIVED, ERRORS, TOTALS, repair
+from handinger_tui.ledger.repair import DERIVED, ERRORS, TOTALS, damaged_file, repair
 from handinger_tui.ledger.sql import unpack
 from tests.ledger.samples import answered, opened, play, session, turn_request
 
@@ -65,6 +66,17 @@ def damaged(path: Path, kind: str, seed: int) -> None:
         case _:
             content[: dice.choice((16, 24, 100))] = bytes(16)
     path.write_bytes(content)
+
+
+def lose(path: Path, *tables: str, pages: int = 0) -> None:
+    """Make tables unreadable, and cut the last pages off; what that is does not depend on the schema."""
+    with closing(sqlite3.connect(path)) as connection:
+        query = "SELECT rootpage FROM sqlite_schema WHERE name = ?"
+        roots = [connection.execute(query, (table,)).fetchone()[0] for table in tables]
+    content = bytearray(path.read_bytes())
+    for root in roots:
+        content[(root - 1) * PAGE : root * PAGE] = bytes(PAGE)
+    path.write_bytes(content[: len(content) - pages * PAGE])
 
 
 def damage_large(path: Path) -> None:
@@ -204,6 +216,9 @@ def check(path: Path) -> str:
             lacking = len(rows - repaired[table])
             assert lacking <= tables[table].refused, f"{table} lacks {lacking} rows"
     asyncio.run(open_all(saved.path))
+    with closing(sqlite3.connect(saved.path, isolation_level=None)) as connection:
+        connection.row_factory = sqlite3.Row
+        assert (flaws(connection), damaged_file(saved.path) == saved.path) == ([], False)
     with suppress(LedgerError):
         # Damage in a large file may be noticed only while it is read.
         asyncio.run(open_all(path))

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from handinger_tui.core.amounts import Total
 from handinger_tui.core.stream import Framing, Marker
-from handinger_tui.core.turns.session import Service, SessionSummary
+from handinger_tui.core.turns.session import Service, SessionPreview, SessionSummary
 from handinger_tui.core.turns.turn import FREE, UNSENT, TurnStatus
 from tests.ledger.samples import WORKER, answered, frame, opened, play, query, session, turn_request
 from tests.wire.recordings import Tape
@@ -38,6 +38,18 @@ async def test_sessions_are_listed_without_their_frames(tmp_path: Path) -> None:
             ),
         ]  # fmt: skip
         assert [summary.session_id for summary in await ledger.history.sessions(limit=1)] == ["ses_new"]
+
+
+async def test_a_preview_has_the_newest_message_and_the_end_of_its_answer(tmp_path: Path) -> None:
+    async with opened(tmp_path / "h.db") as ledger:
+        assert await ledger.history.preview("ses_1") == SessionPreview()
+        one = await play(ledger, session("ses_1"), turn_request("turn_1", "first"), answered("0.5"))
+        answer = (await ledger.history.preview("ses_1")).answer
+        assert answer == one.turns[0].text != ""
+        await ledger.open_turn(one, turn_request("turn_2", "second", target_id=WORKER))
+        assert await ledger.history.preview("ses_1") == SessionPreview("second")
+        await ledger.history.pin("ses_1", 1)
+        assert [row.pinned for row in await ledger.history.sessions()] == [True]
 
 
 async def test_an_id_may_be_abbreviated(tmp_path: Path) -> None:

@@ -26,8 +26,8 @@ PARTITIONS: Final = (
     *(GroupBy.WORKER, GroupBy.BUDGET, GroupBy.TRIGGER),
 )
 RULES: Final = TagRules(
-    rules_in({"even": "worker:wrk_0", "odd": "worker:wrk_1"}, "tags", TAG_KINDS, "/"),
-    rules_in({"one": ["tag:a", "worker:wrk_2"], "two": "tag:even"}, "projects", PROJECT_KINDS, "/"),
+    rules_in({"even": "worker:wrk_0", "odd": "worker:wrk_1"}, str, TAG_KINDS, "/"),
+    rules_in({"one": ["tag:a", "worker:wrk_2"], "two": "tag:even"}, str, PROJECT_KINDS, "/"),
 )
 
 
@@ -114,7 +114,7 @@ async def test_costs_keep_their_tags_when_a_session_is_deleted(tmp_path: Path) -
         await play(ledger, session("ses_1"), turn_request("t1"), answered("0.5"))
         await play(ledger, session("ses_2"), turn_request("t2"), answered("0.25"))
         await ledger.history.tag("session", "ses_1", ["a"])
-        ledger.apply(TagRules(projects=rules_in({"acme": "folder:/acme"}, "projects", PROJECT_KINDS, "/")))
+        ledger.apply(TagRules(projects=rules_in({"acme": "folder:/acme"}, str, PROJECT_KINDS, "/")))
 
         async def groups(by: GroupBy) -> list[tuple[str, Decimal | None]]:
             return [(one.key, one.usd.value) for one in await ledger.charges.buckets(by)]

@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import sqlite3
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
 from handinger_tui.core.errors import Locked, NoRoom, TooNew
-from handinger_tui.ledger.database_file import SMALL_BYTES, SUSPECT_SUFFIX, mark_suspect, set_aside
+from handinger_tui.ledger.database_file import (
+    SMALL_BYTES,
+    SUSPECT_SUFFIX,
+    mark_suspect,
+    open_to_read,
+    set_aside,
+)
 from handinger_tui.ledger.ledger import Ledger
 from handinger_tui.ledger.migrations import MIGRATIONS
+from handinger_tui.ledger.repair import replace_history
 from tests.ledger.samples import answered, frame, look, names, opened, play, session, turn_request
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 
 async def filled(path: Path, turns: int = 3) -> None:
@@ -103,7 +108,36 @@ async def test_the_log_of_a_damaged_file_is_set_aside_too(tmp_path: Path) -> Non
     path.with_name("h.db-shm").write_bytes(b"index")
     copy = set_aside(path, identity)
     assert copy is not None
-    assert names(tmp_path) == [copy.name, f"{copy.name}-shm", f"{copy.name}-wal"]
+    assert names(tmp_path) == [copy.name, f"{copy.name}-shm", f"{copy.name}-wal", "h.db.suspect"]
+
+
+@pytest.mark.parametrize("renames", [1, 2])
+async def test_a_program_that_ends_while_it_sets_a_file_aside_leaves_no_history_without_a_word(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, renames: int
+) -> None:
+    path = tmp_path / "h.db"
+    path.write_bytes(b"nonsense" * 1000)
+    path.with_name("h.db-wal").write_bytes(b"log")
+    left, rename = [True] * renames, Path.rename
+
+    def ending(one: Path, new: Path) -> Path:
+        if not left:
+            raise KeyboardInterrupt
+        left.pop()
+        return rename(one, new)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "rename", ending)
+        with pytest.raises(KeyboardInterrupt):
+            replace_history(tmp_path / "repaired.db", path)
+    async with opened(path, zone=None) as ledger:
+        # Nothing is sent before the user agrees: what was spent and the limits are in the damaged file.
+        assert ledger.no_history is not None
+    (copy,) = [name for name in names(tmp_path) if ".damaged-" in name and name.endswith("Z")]
+    assert copy in str(ledger.no_history)
+    assert (tmp_path / f"{copy}-wal").read_bytes() == b"log"
+    async with opened(path) as ledger:
+        assert ledger.problem is None
 
 
 async def test_a_file_that_another_process_has_replaced_is_not_set_aside(tmp_path: Path) -> None:
@@ -226,3 +260,25 @@ async def test_several_programs_set_a_damaged_file_aside_once(tmp_path: Path) ->
         assert [ledger.problem is None for ledger in ledgers].count(False) == 1
         assert len([name for name in names(tmp_path) if ".damaged-" in name]) == attempt + 1
         await asyncio.gather(*(ledger.aclose() for ledger in ledgers))
+
+
+async def test_a_log_that_the_last_program_removes_in_this_moment_is_an_empty_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "h.db"
+    async with opened(path) as ledger:
+        await play(ledger, session(), turn_request(), answered())
+    log = path.with_name(f"{path.name}-wal")
+    log.write_bytes(b"")
+    stat = Path.stat
+
+    def removed(self: Path, *, follow_symlinks: bool = True) -> os.stat_result:
+        # `lstat` is the same with `follow_symlinks` False: that one still finds it.
+        if self == log and follow_symlinks:
+            log.unlink(missing_ok=True)
+        return stat(self, follow_symlinks=follow_symlinks)
+
+    monkeypatch.setattr(Path, "stat", removed)
+    opened_file = open_to_read(path, 1.0)
+    assert opened_file.connection.execute("SELECT COUNT(*) FROM turns").fetchone()[0]
+    opened_file.connection.close()

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 USD = 10**12
 HERE = "https://one.example"
 RULES = TagRules(
-    projects=rules_in({"acme": ["folder:/srv/acme", "title:*invoice*"]}, "projects", PROJECT_KINDS, "/")
+    projects=rules_in({"acme": ["folder:/srv/acme", "title:*invoice*"]}, str, PROJECT_KINDS, "/")
 )
 EACH = Limit(Scope.PROJECT, Unit.USD, Decimal(10))
 

@@ -15,8 +15,8 @@ from handinger_tui.ledger.database_file import BACKUP
 from handinger_tui.ledger.ledger import FileAccess, Ledger
 from handinger_tui.ledger.migrations import MIGRATIONS, begin_at, fitting_version
 from handinger_tui.ledger.repair import damaged_file, may_replace, repair, replace_history
-from tests.ledger.damage import KINDS, create_history, damage_large, damaged, readable_rows, rows_of
-from tests.ledger.samples import look, names, opened, session, turn_request
+from tests.ledger.damage import KINDS, create_history, damage_large, damaged, lose, readable_rows, rows_of
+from tests.ledger.samples import answered, look, names, opened, play, session, turn_request
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -90,6 +90,64 @@ async def test_readable_rows_are_saved(tmp_path: Path, kind: str, seed: int) -> 
         assert ledger.problem is None
         for summary in await ledger.history.sessions(-1):
             await ledger.load(summary.session_id)
+
+
+AMOUNTS = "SELECT turn_id, usd_pico, final FROM turn_totals WHERE turn_id <> 'turn_9' ORDER BY 1"
+
+
+@pytest.mark.parametrize(
+    ("tables", "pages"),
+    [(("charges",), 0), (("turns",), 0), (("frames", "worker_turns"), 0), ((), 2), ((), 9)],
+)
+async def test_a_repair_that_loses_rows_changes_no_amount_and_the_doctor_is_content(
+    tmp_path: Path, tables: tuple[str, ...], pages: int
+) -> None:
+    path = tmp_path / "h.db"
+    await create_history(path)
+    amounts = look(path, AMOUNTS)
+    lose(path, *tables, pages=pages)
+    saved = repair(path)
+    assert saved.lost
+    assert saved.path is not None
+    async with opened(saved.path) as ledger:
+        assert await ledger.flaws() == []
+        now = await ledger.load("ses_3")
+        assert now is not None
+        await play(ledger, now, turn_request("turn_9", created_ms=400_000), answered(usd=7))
+        assert await ledger.flaws() == []
+    assert look(saved.path, AMOUNTS) == amounts
+    assert look(saved.path, "SELECT COUNT(*) FROM turn_totals WHERE turn_id = 'turn_9'") == [(1,)]
+
+
+async def test_a_second_repair_loses_no_sum_that_the_first_one_saved(tmp_path: Path) -> None:
+    path = tmp_path / "h.db"
+    await create_history(path)
+    amounts = look(path, AMOUNTS)
+    # As an earlier version left it: amounts without their charges.
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        connection.execute("DROP TRIGGER charges_are_kept")
+        connection.execute("DELETE FROM charges WHERE id > 40")
+    for _ in range(2):
+        saved = repair(path)
+        assert saved.path is not None
+        path = saved.path
+        assert look(path, AMOUNTS) == amounts
+
+
+async def test_a_value_that_no_table_may_hold_is_left_out(tmp_path: Path) -> None:
+    path = tmp_path / "h.db"
+    await create_history(path)
+    amounts = look(path, AMOUNTS)
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        connection.execute("PRAGMA ignore_check_constraints = ON")
+        connection.execute("DROP TRIGGER charges_stay")
+        connection.execute("UPDATE charges SET reading = 'totbl' WHERE id = 77")
+        connection.execute("UPDATE charges SET steps = 'x' WHERE id = 76")
+    saved = repair(path)
+    assert saved.path is not None
+    assert [(table.name, table.lost) for table in saved.lost] == [("charges", 2)]
+    assert damaged_file(saved.path) != saved.path
+    assert look(saved.path, AMOUNTS) == amounts
 
 
 async def test_the_repaired_file_becomes_the_history_and_the_old_one_is_kept(tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ from handinger_tui.core.amounts import Total, Unit
 from handinger_tui.core.errors import LedgerError
 from handinger_tui.core.money.limits import Gauge, Limit, LimitReached, LimitReserved, LimitUnmeasured, Scope
 from handinger_tui.core.money.spending import ChargeFilter, GroupBy
+from handinger_tui.core.prices import Prices
 from handinger_tui.core.stream import Frame, Framing, Marker
 from handinger_tui.core.turns.fold import fold
 from handinger_tui.core.turns.session import put_turn
@@ -319,7 +320,7 @@ async def test_a_limit_in_a_unit_that_is_not_reported_is_refused(
 
 async def test_a_price_of_credits_makes_credits_count_in_dollars(tmp_path: Path) -> None:
     async with opened(tmp_path / "h.db", zone=UTC) as ledger:
-        limited(ledger, DAY, credit_usd=Decimal("0.01"))
+        limited(ledger, DAY, prices=Prices((("", Decimal("0.01")),)))
         head: dict[str, Any] = {"base_url": HERE, "budget": "low"}
         await put_in(
             ledger,

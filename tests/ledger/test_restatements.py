@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from handinger_tui.core.money.reconciliation import LESS, MORE, NEW_BASIS, Restatement, restatement_text
+from handinger_tui.core.money.reconciliation import LESS, MORE, NEW_BASIS, Restatement
 from handinger_tui.core.money.report import Selection
 from handinger_tui.core.money.spending import ChargeFilter, GroupBy
 from handinger_tui.core.turns.fold import fold
@@ -113,12 +113,12 @@ def test_the_words_give_number_amounts_and_reason() -> None:
         *(12, "turn_1", "ses_1", "wrk_1", 5, Decimal("0.1"), Decimal("0.3"), None, None), new_basis=False
     )
     other = replace(one, number=14, turn_id="turn_2", new_usd=Decimal("0.15"))
-    assert restatement_text([one]) == f"Corrected 12: turn_1 $0.10 → $0.30, {MORE}."
-    assert restatement_text([one, other]) == (
+    assert Restatement.text([one]) == f"Corrected 12: turn_1 $0.10 → $0.30, {MORE}."
+    assert Restatement.text([one, other]) == (
         f"Corrected 12 to 14: 2 amounts changed, together +$0.25: {MORE}."
     )
     credited = replace(one, old_usd=None, new_usd=None, old_credits=Decimal(8), new_credits=Decimal(5))
-    assert restatement_text([credited]) == f"Corrected 12: turn_1 8 credits → 5 credits, {LESS}."
-    assert "together -6 credits" in restatement_text([credited, credited])
+    assert Restatement.text([credited]) == f"Corrected 12: turn_1 8 credits → 5 credits, {LESS}."
+    assert "together -6 credits" in Restatement.text([credited, credited])
     split = replace(one, new_usd=Decimal("0.1"))
-    assert "split by category changed" in restatement_text([split])
+    assert "split by category changed" in Restatement.text([split])

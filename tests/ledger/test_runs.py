@@ -13,11 +13,13 @@ from msgspec.structs import replace
 from handinger_tui.core.amounts import Unit
 from handinger_tui.core.jsontext import Json, JsonObject
 from handinger_tui.core.money.limits import Limit, Scope
+from handinger_tui.core.money.prediction import unusual_above
 from handinger_tui.core.runs import Board, PlannedRun, Reason, Section, SessionRun, section_of
 from handinger_tui.core.stream import Frame, Framing, Marker
 from handinger_tui.core.turns.fold import fold
 from handinger_tui.core.turns.session import put_turn
 from handinger_tui.core.turns.turn import StartPolicy, TurnStatus
+from handinger_tui.core.webhooks import FailedDeliveries, WebhookReading
 from handinger_tui.ledger.charges.limits import LimitRules
 from handinger_tui.ledger.ledger import FileAccess
 from tests.ledger.raw_rows import DAY_MS, NOON_MS, cells, put_in
@@ -127,16 +129,13 @@ async def test_what_is_usual_comes_from_other_turns_of_the_worker(tmp_path: Path
         head: dict[str, Any] = {"base_url": HERE, "budget": "low", "worker_id": WORKER, "session_id": "old"}
         history = [
             cells(f"t{number}", usd_pico=number * 10**11, at_ms=NOON_MS - DAY_MS, elapsed_ms=60_000, **head)
-            for number in range(1, 6)
+            for number in range(1, 9)
         ]
         await put_in(ledger, *history)
         await start(ledger, target_id=WORKER)
         run = only(await ledger.runs.board())
-        assert (run.usual.unit, run.usual.median, run.usual.high) == (
-            Unit.USD,
-            Decimal("0.3"),
-            Decimal("0.46"),
-        )
+        bar = unusual_above([Decimal(number) / 10 for number in range(1, 9)])
+        assert (run.usual.unit, run.usual.median, run.usual.bar) == (Unit.USD, Decimal("0.45"), bar)
 
 
 async def test_a_reached_limit_is_one_reason_however_many_run(tmp_path: Path) -> None:
@@ -184,6 +183,51 @@ async def test_remembered_schedules_come_next_at_their_interval(tmp_path: Path) 
         assert need.text == "About $1.00 a run, and daily limit: $0.10 of $0.10 left."
         await ledger.runs.keep_schedules(HERE, WORKER, [], NOON_MS)
         assert (await ledger.runs.board()).planned == ()
+
+
+async def test_a_failing_webhook_stands_in_the_row_of_the_newest_session_of_its_worker(
+    tmp_path: Path,
+) -> None:
+    failed = FailedDeliveries(2, NOON_MS - 5, "Status 500.")
+    async with opened(tmp_path / "h.db", zone=UTC) as ledger:
+        rules(ledger)
+        for at, name in enumerate(("ses_1", "ses_2", "ses_3")):
+            # The worker of a session is what it talks to, or what its task was made from.
+            own = session(name, worker_id=WORKER if at == 0 else f"tsk_{at}", base_url=HERE)
+            own = replace(own, stored_worker_id=None if at == 0 else WORKER)
+            other = replace(own, base_url="https://two.example") if at == 2 else own
+            await play(ledger, other, turn_request(f"turn_{at}", created_ms=NOON_MS + at), answered())
+        keep = ledger.runs.keep_webhook
+        await keep(HERE, WORKER, FailedDeliveries(), is_read=False)
+        board = await ledger.runs.board()
+        assert (board.runs, board.needs(NOON_MS)) == ((), ())
+        assert [(one.read_ms, one.is_due(NOON_MS)) for one in board.webhooks] == [(0, True)]
+        await keep(HERE, WORKER, failed)
+        await keep("https://two.example", "wrk_9", failed)
+        board = await ledger.runs.board()
+        run = only(board)
+        assert (run.session_id, section_of(run, NOON_MS)) == ("ses_2", Section.NEEDS)
+        assert run.webhook == WebhookReading(HERE, WORKER, NOON_MS, failed, "ses_2")
+        needs = board.needs(NOON_MS)
+        assert [(need.reason, need.key) for need in needs] == [
+            (Reason.WEBHOOK, "ses_2"),
+            (Reason.WEBHOOK, ""),
+        ]
+        assert "the webhook of wrk_9" in needs[1].text
+        await keep(HERE, WORKER, FailedDeliveries())
+        assert [need.key for need in (await ledger.runs.board()).needs(NOON_MS)] == [""]
+        await keep("https://two.example", "wrk_9", None)
+        board = await ledger.runs.board()
+        assert (board.runs, board.needs(NOON_MS), len(board.webhooks)) == ((), (), 1)
+
+
+async def test_a_damaged_webhook_fails_nothing(tmp_path: Path) -> None:
+    async with opened(tmp_path / "h.db") as ledger:
+        row = (HERE, WORKER, "x", "x", 2.5, b"\xff")
+        put = "INSERT INTO webhooks VALUES (?, ?, ?, ?, ?, ?)"
+        await ledger.database.run(lambda db: db.execute(put, row))
+        board = await ledger.runs.board()
+        assert (board.needs(NOON_MS), board.webhooks[0].failed.count) == ((), 0)
 
 
 @pytest.mark.parametrize("stored", ["", "[", "{}", '[1, {"runs": "x"}, {"runs": [null]}]'])

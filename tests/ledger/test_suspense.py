@@ -24,7 +24,7 @@ from handinger_tui.ledger.charges.limits import NO_LIMIT_RULES
 from handinger_tui.ledger.corrections import assign, decide_in
 from handinger_tui.ledger.cost_rows import opened as opened_rows
 from handinger_tui.ledger.database_file import Opened, open_database
-from tests.ledger.charge_rows import without_state
+from tests.ledger.charge_rows import usd_of_turns, without_state
 from tests.ledger.samples import WORKER, look, only, opened, session
 from tests.ledger.test_worker_turns import read, turn, write
 
@@ -45,10 +45,6 @@ async def refused(ledger: Ledger, name: str = "ses_a") -> Session:
     return await write(ledger, session(name, worker_id=WORKER), FIRST, REFUSED, LAST)
 
 
-async def amounts(ledger: Ledger) -> dict[str, Decimal | None]:
-    return {one.turn_id: one.usd for one in await ledger.charges.turn_charges()}
-
-
 async def total(ledger: Ledger) -> Decimal | None:
     days = await ledger.charges.buckets(GroupBy.DAY)
     return sum_buckets([*days, *await ledger.charges.suspense()]).usd.value
@@ -61,10 +57,10 @@ async def test_the_cost_of_a_refused_turn_is_suspense_and_can_be_assigned_to_it(
         (rise,) = bucket.rises
         assert (rise.usd, rise.refused, rise.after, rise.seen_ms) == (Decimal("0.06"), ("R",), "A", 240)
         own = {"A": Decimal("0.1"), "R": Decimal(0), "B": Decimal("0.2")}
-        assert (await amounts(ledger), await total(ledger)) == (own, Decimal("0.36"))
+        assert (await usd_of_turns(ledger), await total(ledger)) == (own, Decimal("0.36"))
         await ledger.charges.news()
         await ledger.rulings.assign(rise.number, "R", 1_000)
-        assert await amounts(ledger) == own | {"R": Decimal("0.06")}
+        assert await usd_of_turns(ledger) == own | {"R": Decimal("0.06")}
         restated = only(await ledger.charges.news())
         assert (restated.turn_id, restated.old_usd, restated.new_usd) == ("R", Decimal(0), Decimal("0.06"))
         assert (await ledger.charges.suspense(), await total(ledger)) == ([], Decimal("0.36"))
@@ -72,8 +68,28 @@ async def test_the_cost_of_a_refused_turn_is_suspense_and_can_be_assigned_to_it(
         now = replace(now, elsewhere=await ledger.charge(now))
         assert session_money(now.turns, now.elsewhere).usd.value == Decimal("0.36")
         await ledger.rulings.assign(rise.number, None, 2_000)
-        assert (await amounts(ledger), await total(ledger)) == (own, Decimal("0.36"))
+        assert (await usd_of_turns(ledger), await total(ledger)) == (own, Decimal("0.36"))
         assert (await ledger.charges.suspense())[0].rises[0].number == rise.number
+
+
+async def test_an_assignment_that_is_taken_back_leaves_a_gap_as_it_was(tmp_path: Path) -> None:
+    """A message of others was adopted after a rise in its time: nobody knows what it took."""
+    reads = read(180, "0.10")._replace(prompts=1), read(200, "0.30")._replace(prompts=2)
+    own = turn("A", read(100, "0"), 110, *reads, ended_ms=190)
+    theirs = replace(
+        turn("S", read(300, "0.30"), 0, reads[1]._replace(at_ms=301)), before=None, sent_ms=None, ended_ms=302
+    )
+    theirs = replace(theirs, status=TurnStatus.COMPLETED)
+    async with opened(tmp_path / "h.db") as ledger:
+        await write(ledger, session("ses_a", worker_id=WORKER), own, theirs)
+        after = before = {one.turn_id: one for one in await ledger.charges.turn_charges()}
+        assert (before["S"].usd, before["S"].final) == (None, False)
+        (bucket,) = await ledger.charges.suspense()
+        for turn_id, usd in (("S", Decimal("0.2")), (None, None)):
+            await ledger.rulings.assign(bucket.rises[0].number, turn_id, 1_000)
+            after = {one.turn_id: replace(one, corrections=0) for one in await ledger.charges.turn_charges()}
+            assert (after["S"].usd, after["S"].final) == (usd, usd is not None)
+        assert (after, await ledger.charges.suspense()) == (before, [bucket])
 
 
 async def test_credits_are_suspense_where_the_cost_did_not_rise(tmp_path: Path) -> None:
@@ -126,11 +142,11 @@ async def test_suspense_is_stored_once_for_all_sessions(tmp_path: Path) -> None:
         # Another session assigns it, and the first one is deleted.
         await ledger.history.delete("ses_a")
         await ledger.rulings.assign(1, "C", 1_000)
-        assert (await amounts(ledger))["C"] == Decimal("0.2")
+        assert (await usd_of_turns(ledger))["C"] == Decimal("0.2")
         await ledger.history.delete("ses_b")
         await ledger.rulings.assign(1, "B", 2_000)
-        assert (await amounts(ledger))["C"] == Decimal("0.14")
-        assert (await amounts(ledger))["B"] == Decimal("0.26")
+        assert (await usd_of_turns(ledger))["C"] == Decimal("0.14")
+        assert (await usd_of_turns(ledger))["B"] == Decimal("0.26")
         assert await total(ledger) == Decimal("0.5")
 
 
@@ -211,7 +227,7 @@ async def test_a_pin_restates_no_running_turn(tmp_path: Path) -> None:
         await write(ledger, session("ses_a", worker_id=WORKER), FIRST, running)
         await ledger.charges.news()
         await ledger.rulings.set_basis("", WORKER, "per_turn", 1_000)
-        assert (await amounts(ledger))["B"] == Decimal("0.3")
+        assert (await usd_of_turns(ledger))["B"] == Decimal("0.3")
         assert await ledger.charges.news() == []
 
 
@@ -223,7 +239,7 @@ async def test_a_turn_whose_stored_events_are_damaged_keeps_its_charge_under_a_p
         file.execute("UPDATE worker_turns SET events = 'x\"ended\"' WHERE turn_id = 'A'")
     async with opened(path) as ledger:
         await ledger.rulings.set_basis("", WORKER, "per_turn", 1_000)
-        assert (await amounts(ledger))["A"] == Decimal("0.1")
+        assert (await usd_of_turns(ledger))["A"] == Decimal("0.1")
 
 
 async def test_a_later_reading_of_another_program_is_not_overwritten(tmp_path: Path) -> None:

@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from handinger_tui.ledger.ledger import Ledger
 
 RULES = TagRules(
-    rules_in({"green": "title:*green*", "here": "folder:/srv"}, "tags", TAG_KINDS, "/home/ada"),
-    rules_in({"acme": ["tag:tea", "folder:/srv/acme"]}, "projects", PROJECT_KINDS, "/home/ada"),
+    rules_in({"green": "title:*green*", "here": "folder:/srv"}, str, TAG_KINDS, "/home/ada"),
+    rules_in({"acme": ["tag:tea", "folder:/srv/acme"]}, str, PROJECT_KINDS, "/home/ada"),
 )
 
 

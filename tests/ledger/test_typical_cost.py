@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 
+from handinger_tui.core.money.typical_cost import expected
 from tests.ledger.raw_rows import NOON_MS, cells, put_in
 from tests.ledger.samples import opened
 
@@ -44,4 +45,7 @@ async def test_only_the_newest_hundred_count() -> None:
     async with opened(None) as ledger:
         await put_in(ledger, *(cells(f"t{at}", usd_pico=at * USD, at_ms=NOON_MS + at) for at in range(150)))
         usual = await ledger.charges.typical_cost("wrk_1", "standard", simulated=False)
-        assert (usual.usd.counted, usual.usd.low, usual.usd.most) == (100, Decimal("74.75"), Decimal(149))
+        assert (usual.usd.counted, usual.usd.median, usual.usd.most) == (100, Decimal("99.5"), Decimal(149))
+        # The costs grow: the newest ones are at the upper end of the range.
+        newest = [Decimal(at) for at in reversed(range(50, 150))]
+        assert (usual.usd.low, usual.usd.high) == (expected(newest).low, expected(newest).high)

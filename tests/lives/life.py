@@ -37,7 +37,7 @@ from tests.e2e.runner import KEY
 from tests.lives.words import Promise, mark_of, marks, promised
 from tests.money.paid_service import PaidService
 from tests.ui.fakes import type_bytes, typed_only, unpainted
-from tests.ui.pilot import IdlePilot, running
+from tests.ui.pilot import IdlePilot, running, text_of
 
 SIZES: Final = ((60, 20), (80, 24), (120, 40))
 TIMES: Final = {
@@ -132,16 +132,12 @@ class Person:
     @property
     def text(self) -> str:
         """The screen."""
-        strips = self.app.screen._compositor.render_strips()
-        return "\n".join("".join(segment.text for segment in strip).rstrip() for strip in strips)
+        return text_of(self.app)
 
     @property
     def hint(self) -> str:
         """The line below the prompt, as it stands on the screen; "" behind another screen."""
-        if self.app.screen is not self.app.work:
-            return ""
-        at = self.app.work.query_one("#hint").region
-        return "\n".join(row[at.x : at.right] for row in self.text.split("\n")[at.y : at.bottom]).strip()
+        return text_of(self.app, "#hint").strip() if self.app.screen is self.app.work else ""
 
     @property
     def in_prompt(self) -> str:

@@ -115,7 +115,7 @@ def test_an_odd_request_starts_nothing(server: LocalServer, head: bytes) -> None
 
 def test_exhausted_descriptors_are_reported_once_a_minute(monkeypatch: pytest.MonkeyPatch) -> None:
     lines: list[str] = []
-    handle = handler_of_failures(lines.append)
+    handle = handler_of_failures(lines.append, lambda: False)
     loop = asyncio.new_event_loop()
     try:
         now = 0.0

@@ -34,6 +34,7 @@ def scheduled(expression: str) -> StoredSchedule:
         ("0 9 * * 1-5", "2026-03-02T09:00"),
         ("0 9 * * MON,wed", "2026-03-02T09:00"),
         ("0 0 29 2 *", "2028-02-29T00:00"),
+        ("0 0 29 2 */7", "2032-02-29T00:00"),
         ("0 0 * * 7", "2026-03-01T00:00"),
         ("0 0 * * 5-7", "2026-02-28T00:00"),
         ("0 0 13 * fri", "2026-03-06T00:00"),
@@ -78,6 +79,7 @@ def test_runs_follow_each_other(monkeypatch: pytest.MonkeyPatch) -> None:
         "9" * 5000 + " * * * *",
         "*/" + "9" * 5000 + " * * * *",
         "0 0 31 4 *",
+        "0 0 30 2 *",
     ],
 )
 def test_invalid_expressions_are_refused(client: httpx.Client, expression: str) -> None:

@@ -6,12 +6,14 @@ import ast
 import json
 import logging
 import os
+import resource
 import signal
 import socket
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -19,11 +21,13 @@ import httpx
 import pytest
 
 import handinger_tui.local
+from handinger_tui.local.connections import REPORT_EVERY_S
 from handinger_tui.local.server import LocalServer
 from tests.local.conftest import connect
 
 Events = Callable[[Iterable[str]], Iterator[Any]]
 QUICK_SECONDS = 30.0
+PATIENCE_S = 60.0
 
 
 def test_start_listens_on_loopback_only(server: LocalServer) -> None:
@@ -144,6 +148,38 @@ def test_the_fast_pace_has_no_pauses() -> None:
         assert "3,600 seconds" in answer["output_text"]
         process.send_signal(signal.SIGINT)
         assert process.wait(10) == 0
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="prlimit is of Linux")
+def test_without_descriptors_it_says_so_once_and_answers_when_connections_close(tmp_path: Path) -> None:
+    log, begun = tmp_path / "log", time.monotonic()
+    with (
+        log.open("w") as sink,
+        subprocess.Popen(
+            [sys.executable, "-m", "handinger_tui", "local", "--pace", "fast", "--json"],
+            stdout=subprocess.PIPE,
+            stderr=sink,
+            text=True,
+            env={**os.environ, "PYTHONPATH": str(Path(handinger_tui.local.__file__).parents[2])},
+        ) as process,
+    ):
+        assert process.stdout is not None
+        url = json.loads(process.stdout.readline())["base_url"]
+        used = len(os.listdir(f"/proc/{process.pid}/fd"))
+        resource.prlimit(process.pid, resource.RLIMIT_NOFILE, (used + 5, used + 5))
+        with ExitStack() as held:
+            for _ in range(50):
+                place = ("127.0.0.1", int(url.rpartition(":")[2]))
+                held.enter_context(socket.create_connection(place))
+            while not log.stat().st_size:
+                assert time.monotonic() < begun + PATIENCE_S
+                time.sleep(0.01)
+        assert httpx.get(f"{url}/api/workers/none", trust_env=False, timeout=PATIENCE_S).status_code == 401
+        process.send_signal(signal.SIGINT)
+        assert process.wait(PATIENCE_S) == 0
+    lines = log.read_text().splitlines()
+    assert {line.partition(":")[0] for line in lines} == {"Too many open connections"}
+    assert len(lines) <= 1 + (time.monotonic() - begun) // REPORT_EVERY_S
 
 
 def test_the_local_worker_imports_only_allowed_modules() -> None:

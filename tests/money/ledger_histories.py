@@ -75,7 +75,9 @@ def steps_of(history: History) -> list[Step]:
                 )
         else:
             key = event.turn
-            turns[key] = replace(turns[key], status=TurnStatus.COMPLETED, ended_ms=at_ms)
+            # Of a message that did not arrive a program never learns that it completed.
+            status = TurnStatus.UNKNOWN if event.left_running else TurnStatus.COMPLETED
+            turns[key] = replace(turns[key], status=status, ended_ms=at_ms)
         if key is not None:
             steps.append((at_ms, turns[key]))
     return steps

@@ -19,7 +19,7 @@ from handinger_tui.ui.app import HandingerApp
 from tests.e2e.runner import KEY
 from tests.money.programs import TIMES, Person
 from tests.ui.fakes import unpainted
-from tests.ui.pilot import running
+from tests.ui.pilot import running, text_of
 
 SIZE: Final = (140, 52)
 """Wide and high enough that every place shows its amounts in full."""
@@ -46,13 +46,11 @@ class OpenedApp:
     @property
     def text(self) -> str:
         """The screen as a terminal would show it."""
-        strips = self.app.screen._compositor.render_strips()
-        return "\n".join("".join(segment.text for segment in strip).rstrip() for strip in strips)
+        return text_of(self.app)
 
     def text_of(self, selector: str) -> str:
         """The text of one widget."""
-        at = self.app.screen.query_one(selector).region
-        return "\n".join(row[at.x : at.right] for row in self.text.split("\n")[at.y : at.bottom])
+        return text_of(self.app, selector)
 
     async def until(self, holds: Callable[[], object]) -> None:
         """Let the app run until a condition holds."""
@@ -69,6 +67,9 @@ class OpenedApp:
         """Type a message and press Enter, once the command before is over: Enter does nothing until then."""
         await self.until(lambda: not self.app.work.interaction.is_opening)
         self.app.work.prompt.put(text)
+        if text.startswith("/"):
+            # An Enter means what the line below the prompt says.
+            await self.shows("Enter to run the command")
         await self.pilot.press("enter")
 
     async def new_session(self) -> None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import StrEnum
 from random import Random
+from typing import Final
 
 from handinger_tui.core.money.events import Ended, Event, Read, Sent
 
@@ -35,6 +36,10 @@ class Lens(StrEnum):
     """The figures stand still as long as a turn runs. A random history has it only on request."""
 
 
+ADOPTED: Final = tuple(lens for lens in Lens if lens not in (Lens.LATE, Lens.LAGGING))
+"""Lenses of `shared_history`: what is shown late may be that of a message that is adopted next."""
+
+
 @dataclass
 class History:
     """The values that the program received, and the true ones.
@@ -54,8 +59,6 @@ class History:
     """The cost of other clients."""
     reported: list[Decimal] = field(default_factory=list)
     """The values that the program received."""
-    has_fallen_inside: int = 0
-    """How many turns of a per-turn service ended below the one before, and were read before and after."""
 
 
 class _Worker:
@@ -66,6 +69,10 @@ class _Worker:
         self.offset = 0
         self.current = 0
         self.prompts = 0
+        self.messages: list[int | str] = []
+        """The turns of ours that arrived, and the messages of others, in order."""
+        self.theirs: dict[int | str, int] = {}
+        """The messages of others that were not adopted, with their costs."""
         self.running: set[int | str] = set()
         self.unended: list[int | str] = []
         self.shown: list[tuple[Decimal, int]] = []
@@ -75,7 +82,7 @@ class _Worker:
     def spend(self, turn: int | str | None, most: int = 900) -> None:
         amount = self.random.randint(1, most)
         self.total += amount
-        self.current += amount
+        self.current += amount * (turn is None or turn == self.messages[-1])
         if turn is None:
             self.history.strangers += amount
         else:
@@ -121,8 +128,12 @@ class _Worker:
         self.history.events.append(Sent(turn, creates, look and not creates, counted=counted))
         self.running.add(turn)
         if counted:
-            self.prompts += 1
-            self.current = 0
+            self._arrive(turn)
+
+    def _arrive(self, turn: int | str) -> None:
+        self.messages.append(turn)
+        self.prompts += 1
+        self.current = 0
 
     def end(self, turn: int | str, *, read: bool = True) -> None:
         self.running.discard(turn)
@@ -141,7 +152,6 @@ class _Worker:
 
     def turn(self, turn: int | str, *, creates: bool = False, stranger: bool = False) -> None:
         random = self.random
-        last = self.current
         looked = random.random() < 0.9
         self.begin(turn, look=looked, creates=creates)
         for _ in range(random.choice([0, 0, 1, 2])):
@@ -153,7 +163,6 @@ class _Worker:
         # A reading that lags hides costs that were not read before it.
         read = random.random() < 0.93 or self.history.lens is Lens.LAGGING
         self.end(turn, read=read)
-        self.history.has_fallen_inside += looked and read and self.current < last
         if self.history.lens is Lens.LATE and random.random() < 0.5:
             self.spend(turn, 200)
             if random.random() < 0.5:
@@ -172,8 +181,24 @@ class _Worker:
         self.end(first)
 
     def strange(self) -> None:
-        self.prompts += 1
+        before = self.history.strangers
+        self._arrive(f"S{self.prompts}")
         self.spend(None)
+        self.theirs[self.messages[-1]] = self.history.strangers - before
+
+    def adopt(self) -> None:
+        """A session adopts all messages after the last one that it holds."""
+        first = self.random.choice([*self.theirs, None])
+        if first is None:
+            return
+        for key in [*self.theirs][[*self.theirs].index(first) :]:
+            self.history.cost[key] = self.theirs.pop(key)
+            self.history.strangers -= self.history.cost[key]
+            is_last = key == self.messages[-1]
+            self.history.events.append(Sent(key, adopted=True, last=is_last))
+            if is_last:
+                self.read(fresh=True)
+            self.history.events.append(Ended(key))
 
     def refused(self, turn: int) -> None:
         self.history.events.append(Sent(turn, refused=True))
@@ -219,6 +244,29 @@ def history(seed: int, *, long: bool = False, lens: Lens | None = None) -> Histo
         elif result.lens is Lens.RESETTING and choice < 0.5:
             worker.offset = worker.total
         worker.turn(number, stranger=result.counted and not by_itself and random.random() < 0.15)
+    worker.end_others()
+    worker.read(fresh=True)
+    worker.read(fresh=True)
+    return result
+
+
+def shared_history(seed: int, lens: Lens, *, long: bool = False) -> History:
+    """One in which sessions adopt messages of others, sooner or later."""
+    random, result = Random(seed), History(lens, counted=True)
+    worker = _Worker(random, result)
+    worker.turn(1, creates=True)
+    for number in range(2, LONG if long else random.randint(3, 9)):
+        if random.random() < 0.25:
+            worker.strange()
+            if random.random() < 0.5:
+                worker.read()
+        for _ in range(random.choice([0, 0, 1])):
+            worker.adopt()
+        worker.turn(number, stranger=random.random() < 0.1)
+        if random.random() < 0.25:
+            worker.adopt()
+            if random.random() < 0.5:
+                worker.read()
     worker.end_others()
     worker.read(fresh=True)
     worker.read(fresh=True)

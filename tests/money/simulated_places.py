@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 import sqlite3
 from collections.abc import Callable, Iterable
 from contextlib import closing
@@ -21,10 +22,12 @@ from handinger_tui.core.export.result import result_object
 from handinger_tui.core.money import report_json as spending
 from handinger_tui.core.money.amount_state import AmountState
 from handinger_tui.core.money.attribution import MoneyIndex, TurnMoney
+from handinger_tui.core.money.journal import JournalEntry, json_lines
 from handinger_tui.core.money.limits import Gauge, Scope
 from handinger_tui.core.money.reconciliation import Restatement, suspense_buckets
 from handinger_tui.core.money.report_json import TURN_COLUMNS as COLUMNS
-from handinger_tui.core.money.spending import Bucket, ChargeFilter, GroupBy, TurnCharge, sum_buckets
+from handinger_tui.core.money.spending import SUMS, Bucket, ChargeFilter, GroupBy, TurnCharge, sum_buckets
+from handinger_tui.core.prices import NO_PRICES, Prices
 from handinger_tui.core.receipts import receipt_line
 from handinger_tui.core.tags import NO_TAG_RULES
 from handinger_tui.core.turns.session import Session
@@ -32,6 +35,7 @@ from handinger_tui.core.turns.turn import FREE, NO_DAY, Turn, TurnStatus
 from handinger_tui.ledger import turns as turn_store
 from handinger_tui.ledger.charges.entries import rises
 from handinger_tui.ledger.charges.grouping import buckets, restatements, turn_charges
+from handinger_tui.ledger.charges.journal import journal
 from handinger_tui.ledger.charges.limits import LimitRules, LimitUsage, periods_at
 from handinger_tui.ledger.charges.turn_records import turn_record
 from handinger_tui.ledger.cost_rows import CostRows
@@ -54,9 +58,20 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 ALL: Final = ChargeFilter()
+
+
+def journal_sums(entries: Iterable[JournalEntry]) -> dict[str, Decimal]:
+    """The sums of all changes, by the members of a `Bucket`; every line goes through JSON."""
+    sums = dict.fromkeys(SUMS, ZERO)
+    for text in json_lines(entries):
+        entry = json.loads(text)
+        for name in SUMS:
+            sums[name] += Decimal(entry["cost_usd" if name == "usd" else name] or 0)
+    return sums
+
+
 ZERO: Final = Decimal(0)
 WRITE_MS: Final = 100
-Amounts = dict[Unit, Decimal | None]
 
 
 class Shown(NamedTuple):
@@ -105,10 +120,8 @@ def result_of(coroutine: Any) -> Any:
 class Places:
     """Reads a history beside the programs. `faults`: what was wrong so far."""
 
-    def __init__(
-        self, service: SimulatedService, path: Path, clock: Clock, rules: LimitRules, generation: str
-    ) -> None:
-        self._service, self._clock, self._rules, self._generation = service, clock, rules, generation
+    def __init__(self, service: SimulatedService, path: Path, clock: Clock, rules: LimitRules) -> None:
+        self._service, self._clock, self._rules = service, clock, rules
         self._connection = open_database(path, 0.0).connection
         self._history = SessionHistory(Direct(self._connection), "", lambda _run: True)
         self._version = -1
@@ -205,7 +218,7 @@ class Places:
         line = receipt_line(session, turn)
         if turn.live or turn.status in FREE or not line:
             return
-        cost = own.cost(session.credit_usd)
+        cost = own.cost(session.price(turn))
         if cost not in line:
             self._fault(f"{turn.turn_id}: {cost} is not in {line!r}")
 
@@ -232,6 +245,27 @@ class Places:
         has_usd = any(one.usd is not None and one.status not in FREE for one in charges)
         if charges and not is_free and not has_usd and total.total("usd").value is not None and not suspense:
             self._fault("no turn reported USD, and the total does")
+
+    def _compare_journal(self, connection: sqlite3.Connection) -> None:
+        """The entries of each worker, of a session and of any period add up to its amounts, to the digit."""
+        suspense = suspense_buckets(rises(connection, ALL))
+        workers = buckets(connection, GroupBy.WORKER, ALL)
+        groups = {one.key: one for one in workers}
+        for one in suspense:
+            groups[one.key] = groups.get(one.key, Bucket(one.key)).merged(one)
+        filters = [(ChargeFilter(worker_id=key), own) for key, own in groups.items() if key]
+        filters += [
+            (ChargeFilter(session_id=own.key), own) for own in buckets(connection, GroupBy.SESSION, ALL)[-1:]
+        ]
+        middle_ms = self._clock.now_ms() - 3_600_000
+        for which in (ALL, ChargeFilter(since_ms=middle_ms), ChargeFilter(until_ms=middle_ms)):
+            days = buckets(connection, GroupBy.DAY, which)
+            filters.append((which, sum_buckets([*days, *suspense_buckets(rises(connection, which))])))
+        for which, own in filters:
+            written = journal_sums(journal(connection, which, NO_TAG_RULES))
+            right = {name: getattr(own, name).value or ZERO for name in SUMS}
+            if written != right:
+                self._fault(f"journal of {which}: {written} instead of {right}")
 
     def _compare_days(self, charges: list[TurnCharge], groups: list[Bucket]) -> None:
         """Each local day has its turns, also where it has 23 or 25 hours."""
@@ -295,7 +329,7 @@ class Places:
     def _compare_limits(self, charges: list[TurnCharge], suspense: list[Bucket], session: Session) -> None:
         """The gauges of the limits."""
         starts = periods_at(self._clock.now_ms(), None)
-        rules, price = self._rules, self._rules.credit_usd
+        rules = self._rules
         for gauge in LimitUsage().gauges(self._connection, session, starts, rules):
             scope, unit = gauge.limit.scope, gauge.limit.unit
             if scope is Scope.WORKER:
@@ -308,17 +342,18 @@ class Places:
                 counted = [one for one in charges if self._is_in(scope, one.at_ms, start_ms)]
                 rises_now = [rise for one in suspense for rise in one.rises]
                 unassigned = [one for one in rises_now if self._is_in(scope, one.seen_ms, start_ms)]
-            self._compare_gauge(gauge, counted, unassigned, price if unit is Unit.USD else None)
+            self._compare_gauge(gauge, counted, unassigned, rules.prices if unit is Unit.USD else NO_PRICES)
 
     def _compare_gauge(
-        self, gauge: Gauge, counted: list[TurnCharge], unassigned: list[Any], price: Decimal | None
+        self, gauge: Gauge, counted: list[TurnCharge], unassigned: list[Any], prices: Prices
     ) -> None:
         unit = gauge.limit.unit
         amounts = [amount_of(one, unit) for one in counted]
         amounts += [rise.usd if unit is Unit.USD else rise.credits for rise in unassigned]
-        if price is not None:
-            amounts += [at_price(one.credits, price) for one in counted if one.usd is None]
-            amounts += [at_price(rise.credits, price) for rise in unassigned if rise.usd is None]
+        amounts += [at_price(one.credits, prices.at(one.at_ms)) for one in counted if one.usd is None]
+        amounts += [
+            at_price(rise.credits, prices.at(rise.seen_ms)) for rise in unassigned if rise.usd is None
+        ]
         expected = sum((one for one in amounts if one is not None), ZERO)
         if (gauge.spent.value or ZERO) != expected:
             self._fault(f"{gauge.limit.scope} limit in {unit}: {gauge.spent.value} instead of {expected}")
@@ -329,7 +364,8 @@ class Places:
         return sum((one for one in amounts if one is not None), ZERO)
 
     def _compare_as_of(self) -> None:
-        """Looking back shows what was shown then."""
+        """Looking back shows what was shown then, and the journal at any time adds up to it."""
+        self._compare_journal(self._connection)
         rows = self._connection.execute("SELECT at_ms FROM charges UNION SELECT at_ms FROM suspense")
         written = [row["at_ms"] for row in rows]
         # What was read just then was not written yet.
@@ -338,6 +374,7 @@ class Places:
             with closing(charges_before(self._connection, at_ms + 1)) as then:
                 charges = turn_charges(then, ALL, -1, 0)
                 total = self._total_of(charges, suspense_buckets(rises(then, ALL)))
+                self._compare_journal(then)
             if total != right:
                 self._fault(f"as of {at_ms}: {total} instead of {right}")
 

@@ -25,13 +25,14 @@ from handinger_tui.core.errors import ApiError, HandingerError
 from handinger_tui.core.export.exporters import session_json
 from handinger_tui.core.export.session_document import Contents
 from handinger_tui.core.export.session_file import read_session
+from handinger_tui.core.formatting import local_time
 from handinger_tui.core.money.basis_text import BASIS_CHOICES
 from handinger_tui.core.money.limits import Limit, Scope
 from handinger_tui.core.money.report import Selection
 from handinger_tui.core.money.spending import ChargeFilter
+from handinger_tui.core.prices import NO_PRICES, Prices
 from handinger_tui.core.turns.turn import StartPolicy, Trigger
 from handinger_tui.engine.engine import Engine
-from handinger_tui.engine.ports import RetryPolicy
 from handinger_tui.engine.session_actor import ServiceContext
 from handinger_tui.ledger.charges.limits import LimitRules, LimitService
 from handinger_tui.ledger.charges.reports import ChargeQueries
@@ -43,6 +44,7 @@ from handinger_tui.ledger.sql import translated
 from handinger_tui.ledger.turns import FrameWriter
 from tests.engine.fakes import PLACE
 from tests.engine.scheduler import Loop, OldestFirst, new_loop
+from tests.engine.world import Steady
 from tests.ledger.samples import begin
 from tests.money.simulated_places import Direct, Places
 from tests.money.simulated_service import HOUR, Client, Habit, Reach, SimulatedService, Trouble
@@ -56,7 +58,8 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 NOON_MS: Final = 1_794_830_400_000
 """2026-11-16T12:00Z, a Monday."""
-CREDIT_USD: Final = Decimal("0.01")
+
+
 NO_LIMIT: Final = Decimal(900_000)
 NIGHTS: Final = (
     ("Europe/Berlin", "2026-10-25"),
@@ -70,6 +73,12 @@ NIGHTS: Final = (
 """Midnights at the begin or end of a day of 23 or 25 hours, or of a month. Havana's day of 23 has none."""
 LONGEST: Final = 400_000
 """The steps within which a life ends."""
+
+
+def prices_from(now_ms: int) -> Prices:
+    """A price of a credit that changes on the days around a time."""
+    days = [f"{local_time(now_ms + ms):%Y-%m-%d}" for ms in (0, 24 * HOUR)]
+    return Prices((("", Decimal("0.01")), *zip(days, (Decimal("0.012"), Decimal("0.0095")), strict=True)))
 
 
 class LoopClock:
@@ -100,13 +109,6 @@ class TimedIds:
     def new(self, prefix: str) -> str:
         self._count += 1
         return f"{prefix}_{self._clock.now_ms():011x}{self._program}_{self._count:03d}"
-
-
-class Steady(RetryPolicy, frozen=True):
-    """A retry policy without jitter."""
-
-    def pause(self, attempt: int) -> float:
-        return min(self.poll_interval * 1.5 ** (attempt - 1), self.poll_interval_max)
 
 
 class DirectDatabase(Direct):
@@ -184,9 +186,7 @@ class Program:
             late_reads=(5.0, 25.0) if in_app else (),
         )
         trigger = Trigger.APP if in_app else Trigger.HEADLESS
-        context = ServiceContext(
-            PLACE, trigger=trigger, generation=life.generation, credit_usd=life.rules.credit_usd
-        )
+        context = ServiceContext(PLACE, trigger=trigger, generation=life.generation, prices=life.rules.prices)
         ids = TimedIds(life.clock, name)
         self.engine = Engine(
             self.client, self.ledger, life.clock, ids, policy, context=context, limits=self.ledger.limits
@@ -240,7 +240,7 @@ class Life:
         )
         self.rules = LimitRules(
             [Limit(scope, random.choice([*Unit]), NO_LIMIT) for scope in scopes],
-            credit_usd=CREDIT_USD if has_price else None,
+            prices=prices_from(self.clock.now_ms()) if has_price else NO_PRICES,
             now_ms=self.clock.now_ms,
         )
         self.alive: set[str] = set()
@@ -250,7 +250,7 @@ class Life:
             self.programs.append(self._program(in_app=random.random() < 0.5))
         self.session_ids: list[str] = []
         self.texts = 0
-        self.places = Places(self.service, path, self.clock, self.rules, self.generation)
+        self.places = Places(self.service, path, self.clock, self.rules)
         self.places.zone = None if self.zone is None else ZoneInfo(self.zone)
         self.places.chance, self.places.share = by_chance, share
 

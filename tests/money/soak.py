@@ -1,10 +1,11 @@
 """Many random histories: `python -m tests.money.soak --histories 20000 --seed 0`.
 
-`--each N`: instead this many of each way of reporting, every fourth of them a long one. `--ledger N`: this
-many also through the ledger, with two sessions and a person who pins and assigns. `--lives N`: instead this
-many lives of a history with real engines, in each generation of the API (`simulation.py`); `--generation`,
-`--habit` and `--trouble` choose one. Each life has one to four habits, and every second one a trouble.
-`--share`: of the steps after which all places are compared; after the last one they always are.
+`--each N`: instead this many of each way of reporting, every fourth of them a long one. `--adopted N`: such
+ones in which sessions adopt messages of others. `--ledger N`: this many also through the ledger, with two
+sessions and a person who pins and assigns. `--lives N`: instead this many lives of a history with real
+engines, in each generation of the API (`simulation.py`); `--generation`, `--habit` and `--trouble` choose
+one. Each life has one to four habits, and every second one a trouble. `--share`: of the steps after which
+all places are compared; after the last one they always are.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from typing import Any, Final
 
 from tests.money import ledger_histories, rulings
 from tests.money.oracle import judge
-from tests.money.service import History, Lens, history
+from tests.money.service import ADOPTED, History, Lens, history, shared_history
 from tests.money.simulated_service import Habit, Trouble
 from tests.money.simulation import Life
 
@@ -38,6 +39,7 @@ def main() -> int:
     parser.add_argument("--histories", type=int, default=2000)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--each", type=int, default=0)
+    parser.add_argument("--adopted", type=int, default=0)
     parser.add_argument("--ledger", type=int, default=0)
     parser.add_argument("--lives", type=int, default=0)
     parser.add_argument("--generation", choices=GENERATIONS)
@@ -51,10 +53,11 @@ def main() -> int:
         return 1 if failed else 0
     shares: dict[Lens, Counter[str]] = {lens: Counter() for lens in Lens}
     failed = 0
-    for seed, sample in _samples(chosen.seed, chosen.histories, chosen.each):
+    each = chosen.each or chosen.adopted
+    for seed, sample in _samples(chosen.seed, chosen.histories, each, adopted=bool(chosen.adopted)):
         judged = judge(sample)
         # The rulings of a person cost as much time as all the rest.
-        wrong = judged.wrong + (rulings.faults(sample, seed) if not chosen.each or seed % 4 == 0 else [])
+        wrong = judged.wrong + (rulings.faults(sample, seed) if not each or seed % 4 == 0 else [])
         failed += bool(wrong)
         if wrong and failed <= 20:
             print(f"seed {seed} ({sample.lens}, counted {sample.counted}): {'; '.join(wrong)}")
@@ -75,11 +78,13 @@ def main() -> int:
     return 1 if failed + _in_ledger(chosen.ledger, chosen.seed) else 0
 
 
-def _samples(first: int, histories: int, each: int) -> Iterator[tuple[int, History]]:
+def _samples(first: int, histories: int, each: int, *, adopted: bool) -> Iterator[tuple[int, History]]:
     """Seeds and histories: of random lenses, or so many of each lens, every fourth of them a long one."""
     if each:
-        for lens, seed in product(Lens, range(first, first + each)):
-            yield seed, history(seed, lens=lens, long=seed % 4 == 3)
+        lenses = [lens for lens in Lens if not adopted or lens in ADOPTED]
+        for lens, seed in product(lenses, range(first, first + each)):
+            is_long = seed % 4 == 3
+            yield seed, (shared_history if adopted else history)(seed, lens=lens, long=is_long)
     else:
         for seed in range(first, first + histories):
             yield seed, history(seed)

@@ -7,7 +7,7 @@ from collections import Counter
 import pytest
 
 from tests.money.oracle import faults, judge
-from tests.money.service import Lens, history
+from tests.money.service import ADOPTED, Lens, history, shared_history
 
 HISTORIES = 500
 LONG_ONES = 160
@@ -42,3 +42,14 @@ def test_every_way_of_reporting(lens: Lens) -> None:
     samples = {seed: history(seed, lens=lens, long=seed % 4 == 3) for seed in range(1000, 1020)}
     wrong = {seed: faults(sample) for seed, sample in samples.items()}
     assert not {seed: what for seed, what in wrong.items() if what}
+
+
+@pytest.mark.parametrize("lens", ADOPTED)
+def test_messages_of_others_are_adopted_sooner_or_later(lens: Lens) -> None:
+    """`python -m tests.money.soak --adopted 20000` plays more."""
+    # Of two adopted ones with a message of ours between them, the count of the first was that of the second.
+    seeds = [*range(100), *([9101339, 9102359] if lens is Lens.NOISY else [])]
+    samples = {seed: shared_history(seed, lens, long=seed % 4 == 3) for seed in seeds}
+    judged = {seed: judge(sample) for seed, sample in samples.items()}
+    assert not {seed: one.wrong for seed, one in judged.items() if one.wrong}
+    assert sum(one.exact for one in judged.values()) >= 0.25 * sum(one.turns for one in judged.values())

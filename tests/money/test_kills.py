@@ -40,6 +40,9 @@ def test_after_a_kill_the_next_turn_continues_the_same_worker(tmp_path: Path, *,
         assert process.stdout is not None
         # Any printed part of the answer names the worker: an event, or the usage of a JSON answer.
         assert any('"usage"' in line or '"text-delta"' in line for line in process.stdout)
+        # It is printed as it comes, and on the disk a moment later.
+        while person.json_of("sessions")["sessions"][0]["worker_id"] is None:
+            assert process.poll() is None
         process.kill()
         ended(process)
         service.late = 0.0

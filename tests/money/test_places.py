@@ -214,10 +214,6 @@ def check_costs(person: Person, right: Right) -> None:
     assert right.usd().cell() in plain
 
 
-def decimal_of(amount: Decimal | None) -> str:
-    return decimal_text(amount or Decimal(0))
-
-
 def check_sessions(person: Person, right: Right) -> None:
     """`sessions`, `sessions show` and `export`."""
     rows = person.json_of("sessions")["sessions"]

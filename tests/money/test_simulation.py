@@ -88,6 +88,8 @@ def test_all_places_show_the_truth_at_every_step(first: int, tmp_path: Path, *, 
         (7022682, False, None, (Habit.FROZEN, Habit.PER_TURN, Habit.PROGRAMS, Habit.STRANGERS)),
         # A fall that may be a reset: a turn that would share a rise by it was not computed again.
         (7054670, False, None, (Habit.PER_TURN, Habit.UNREAD)),
+        # A second session adopted a message that came before the newest one: it got the figures of that one.
+        (7055015, False, Trouble.TOGETHER, (Habit.FROZEN, Habit.IMPORTS, Habit.PER_TURN, Habit.STRANGERS)),
         # Zero, which others shared, became unknown: it stayed zero in the ledger.
         (2000888, False, Trouble.TOGETHER, (Habit.CREDITS, Habit.PAST, Habit.QUEUE, Habit.UNREAD)),
     ],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from decimal import Decimal, localcontext
+from itertools import permutations
 
 import pytest
 
@@ -261,6 +262,71 @@ def test_the_amount_of_a_message_of_others_that_is_adopted_after_a_rise_is_unkno
     # Where it came and was adopted with one reading, all of the rise is its own.
     meter = result([*turn(1, None, ".1", prompts=0), Sent(2, adopted=True), read(".3", prompts=2), Ended(2)])
     assert (meter.suspense, meter.entry(2).amount) == ([], Decimal(".2"))
+
+
+def test_a_message_that_is_adopted_after_a_later_one_of_ours_gets_neither_figures_nor_late_costs() -> None:
+    """Another session adopts it, although a message of this history followed."""
+    first: list[Event] = [read(".1", prompts=0), Sent(1), read(".2", busy=True, prompts=2), Sent(2)]
+    ends: list[Event] = [read(".5", busy=True, prompts=3), Ended(1), read(".6", prompts=3), Ended(2)]
+    before = [*first, *ends, Sent(3, adopted=True)]
+    end: list[Event] = [read(".6", prompts=3), Ended(3)]
+    for after in permutations(end):
+        meter = result([*before, *after, read(".8", prompts=3)])
+        assert 3 not in meter.per_turn
+        assert meter.per_turn[2] == Decimal(".8")
+        assert meter.entry(3).amount in (None, 0)
+        assert meter.entry(2).most is not None
+        assert meter.entry(2).amount == Decimal(".6")
+
+
+@pytest.mark.parametrize("last", [True, False])
+@pytest.mark.parametrize("runs", [True, False])
+def test_late_costs_are_not_those_of_a_message_that_is_adopted_after_a_later_one(
+    *, runs: bool, last: bool
+) -> None:
+    """Whether the adoption says so or not: it was counted before the message of ours."""
+    before = [
+        *turn(1, None, ".1", prompts=0),
+        read(".3", prompts=2),
+        Sent(2),
+        read(".5", busy=runs, prompts=3),
+    ]
+    adopted: list[Event] = [*([] if runs else [Ended(2)]), Sent(3, adopted=True, last=last), Ended(3)]
+    meter = result([*before, *adopted, read(".6", prompts=3), *([Ended(2)] if runs else [])])
+    assert (meter.entry(2).amount, meter.entry(2).most) == (Decimal(".3"), None)
+    assert (meter.entry(3).amount, [one.amount for one in meter.suspense]) == (None, [Decimal(".2")])
+
+
+def test_figures_and_late_costs_are_not_those_of_a_message_that_had_a_later_one_when_it_was_adopted() -> None:
+    """It came before one of ours, and nothing was read in between."""
+    before = [*turn(1, None, "3", prompts=0), *turn(2, "3", "2", prompts=1), *turn(3, "2", "1", prompts=2)]
+    message: list[Event] = [Sent(4, read_before=False), read("5", prompts=5), Ended(4)]
+    adopted: list[Event] = [Sent(5, adopted=True, last=False), Ended(5)]
+    meter = result([*before, *message, *adopted, read("5", prompts=5)])
+    assert (meter.basis, 5 in meter.per_turn) == (Basis.PER_TURN, False)
+    # In totals, what comes late may be that of both only while first figures may be missing.
+    first = [*turn(1, None, ".1", prompts=0), Sent(2, read_before=False)]
+    meter = result([*first, read(".5", prompts=3), Ended(2), *adopted, read(".6", prompts=3)])
+    assert ({*meter.shared}, meter.lifetime[5]) == ({1, 2}, 0)
+    first += [read(".1", busy=True, prompts=3)]
+    meter = result([*first, read(".1", prompts=3), Ended(2), *adopted, read(".6", prompts=3)])
+    assert {2, 5} <= meter.shared.keys()
+
+
+@pytest.mark.parametrize("busy", [True, False])
+def test_a_message_that_is_adopted_while_one_of_ours_is_on_its_way_came_before_that(*, busy: bool) -> None:
+    """The reading of the adoption has the adopted message, and lacks ours."""
+    before = [*turn(1, None, "3", prompts=0), *turn(2, "3", "2", prompts=1), *turn(3, "2", "1", prompts=2)]
+    events = [*before, read("1", prompts=3), Sent(4), Sent(5, adopted=True), read("7", busy=busy, prompts=4)]
+    for more in ([Ended(5)], [read("2", busy=True, prompts=5)], [read("2.5", prompts=5)], [Ended(4)]):
+        assert {result(events).entry(key).amount for key in (4, 5)} <= {None, Decimal(2), Decimal("2.5")}
+        events += more
+    meter = result(events)
+    assert (meter.basis, meter.entry(4).amount, meter.entry(5).amount) == (
+        Basis.PER_TURN,
+        Decimal("2.5"),
+        None,
+    )
 
 
 def test_a_decrease_at_the_end_of_a_turn_is_undecided_until_the_next_reading() -> None:

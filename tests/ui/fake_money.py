@@ -28,6 +28,7 @@ from handinger_tui.core.money.spending import (
 )
 from handinger_tui.core.money.typical_cost import TypicalCost, spread
 from handinger_tui.core.periods import midnight_ms, week_name
+from handinger_tui.core.prices import Prices
 from handinger_tui.core.turns.turn import Trigger, TurnStatus
 
 if TYPE_CHECKING:
@@ -150,7 +151,9 @@ class FakeLedger:
         newest = sorted(self._chosen(which), key=lambda one: one.at_ms, reverse=True)
         return newest[offset : offset + limit]
 
-    async def typical_cost(self, worker_id: str | None, budget: str, *, simulated: bool) -> TypicalCost:
+    async def typical_cost(
+        self, worker_id: str | None, budget: str, *, simulated: bool, prices: Prices | None = None
+    ) -> TypicalCost:
         self.requests.append((worker_id, budget))
         at_budget = self._chosen(ChargeFilter(budget=budget, simulated=simulated))
         own = [one for one in at_budget if worker_id is not None and one.worker_id == worker_id]
@@ -160,6 +163,7 @@ class FakeLedger:
             spread(one.usd if one.final else None for one in used),
             spread(one.credits if one.final else None for one in used),
             everywhere=not own and bool(at_budget),
+            credit_usd=None if prices is None else prices.on(""),
         )
 
     async def news(self, which: ChargeFilter) -> list[Restatement] | None:

@@ -23,11 +23,12 @@ from handinger_tui.core.runs import Board
 from handinger_tui.core.safety import Secret, clean_line
 from handinger_tui.core.schedules import Added, NewSchedule, Schedule, ScheduleList, next_runs
 from handinger_tui.core.search import Query, SearchHit, snippet_of
+from handinger_tui.core.shown_settings import ShownSetting
 from handinger_tui.core.stream import FilePart
 from handinger_tui.core.tags import Labels
-from handinger_tui.core.turns.session import Service, Session, SessionSummary
+from handinger_tui.core.turns.session import Service, Session, SessionPreview, SessionSummary
 from handinger_tui.core.turns.turn import Attachment, ErrorKind, Turn, TurnStatus
-from handinger_tui.core.webhooks import DeliveryPage, Webhook, check_address
+from handinger_tui.core.webhooks import DeliveryPage, FailedDeliveries, Webhook, check_address
 from handinger_tui.engine.engine import Engine
 from handinger_tui.engine.ports import RetryPolicy
 from handinger_tui.engine.session_actor import ServiceContext
@@ -37,7 +38,7 @@ from handinger_tui.ui.terminal.input import InputParser
 from handinger_tui.ui.widgets.prompt import HintLine, PromptBox
 from tests.engine.fakes import PLACE, FakeApi, FakeClock, FakeIds, FakeLog, Script, says, worker
 from tests.ui.fake_money import NOW_MS, FakeLedger, FakeLimits, charge
-from tests.ui.pilot import running
+from tests.ui.pilot import running, text_of
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -115,6 +116,9 @@ class FakeHistory:
         ]
         return rows if limit < 0 else rows[:limit]
 
+    async def preview(self, session_id: str) -> SessionPreview:
+        return SessionPreview(f"Question of {session_id}?", self.answers.get(session_id, ""))
+
     async def of_worker(self, worker_id: str, service: Service) -> str | None:
         place = worker_id, service.base_url, service.generation
         own = (row for row in self.rows if (row.worker_id, row.base_url, row.generation) == place)
@@ -147,12 +151,16 @@ class FakeHistory:
 
     async def pin(self, session_id: str, at_ms: int | None) -> None:
         self.marks.append(("pin", session_id, at_ms))
+        self._change_row(session_id, pinned=at_ms is not None)
+
+    def _change_row(self, session_id: str, **members: object) -> None:
+        self.rows = [replace(row, **members) if row.session_id == session_id else row for row in self.rows]
 
     async def snooze(self, session_id: str, until_ms: int | None) -> None:
         self.marks.append(("snooze", session_id, until_ms))
 
     async def rename(self, session_id: str, title: str) -> None:
-        self.rows = [replace(row, title=title) if row.session_id == session_id else row for row in self.rows]
+        self._change_row(session_id, title=title)
 
     async def labels(self, session_id: str) -> Labels:
         return Labels(
@@ -164,6 +172,7 @@ class FakeHistory:
 
     async def tag(self, kind: str, whose: str, add: Sequence[str] = (), remove: Sequence[str] = ()) -> None:
         self.tagged[whose] = {*self.tagged.get(whose, ()), *add} - {*remove}
+        self._change_row(whose, tags=tuple(sorted(self.tagged[whose])))
 
     async def projects(self) -> list[str]:
         return sorted({*self.project_of.values()})
@@ -267,14 +276,25 @@ class FakeRuns:
 
     value: Board = field(default_factory=Board)
     remembered: list[tuple[str, str, Sequence[JsonObject], int]] = field(default_factory=list)
+    webhooks: list[tuple[str, FailedDeliveries | None, bool]] = field(default_factory=list)
+    """Workers with what was remembered of their webhooks, and whether it was read."""
+    gate: asyncio.Event | None = None
+    """Holds back the board."""
 
     async def board(self, *, everything: bool = False, also: Collection[str] = ()) -> Board:
+        if self.gate is not None:
+            await self.gate.wait()
         return self.value
 
     async def keep_schedules(
         self, base_url: str, worker_id: str, schedules: Sequence[JsonObject], read_ms: int
     ) -> None:
         self.remembered.append((base_url, worker_id, schedules, read_ms))
+
+    async def keep_webhook(
+        self, base_url: str, worker_id: str, failed: FailedDeliveries | None, *, is_read: bool = True
+    ) -> None:
+        self.webhooks.append((worker_id, failed, is_read))
 
 
 @dataclass
@@ -312,6 +332,31 @@ class FakeSchedules:
         return True
 
 
+def shown_setting(name: str, **members: Any) -> ShownSetting:
+    """A setting of the config file."""
+    usual = ShownSetting(name, "low", "config file", "standard", None, None, [], "What it means", True)
+    return replace(usual, **members)
+
+
+@dataclass
+class FakeSettings:
+    """The settings of the next start. `trouble`: what a change raises."""
+
+    rows: list[ShownSetting] = field(default_factory=lambda: [shown_setting("budget")])
+    changes: list[tuple[str, str | None]] = field(default_factory=list)
+    trouble: list[HandingerError] = field(default_factory=list)
+
+    def listed(self) -> Sequence[ShownSetting]:
+        return self.rows
+
+    def change(self, name: str, typed: str | None) -> str:
+        if self.trouble:
+            raise self.trouble.pop()
+        self.changes.append((name, typed))
+        self.rows = [replace(one, value=typed) if one.name == name else one for one in self.rows]
+        return f"{name} is set."
+
+
 @dataclass
 class FakeWebhooks:
     """The webhook of a worker, and its deliveries by page. `trouble`: what a change raises."""
@@ -320,8 +365,11 @@ class FakeWebhooks:
     pages: list[DeliveryPage] = field(default_factory=lambda: [DeliveryPage()])
     changes: list[str] = field(default_factory=list)
     trouble: ApiError | None = None
+    reads: list[str] = field(default_factory=list)
+    """The workers whose webhook was read."""
 
     async def read(self, worker_id: str) -> Webhook:
+        self.reads.append(worker_id)
         return self.webhook
 
     async def set(self, worker_id: str, url: str) -> Webhook:
@@ -395,7 +443,7 @@ class Desktop:
             limits=self.limits,
         )
         self.history = FakeHistory(self.log)
-        given = self.launch or AppOptions(self.connect, NoFiles())
+        given = self.launch or AppOptions(self.connect, NoFiles(), settings=FakeSettings())
         self.app = HandingerApp(replace(given, connect=self.connect), now_ms=lambda: self.now_ms)
         self.lines: list[str] = []
         self._skipped_paints: Callable[[], int] | None = None
@@ -464,13 +512,11 @@ class Desktop:
 
     def text(self) -> str:
         """The screen as a terminal would show it."""
-        return screen_text(self.app)
+        return text_of(self.app)
 
     def text_of(self, selector: str) -> str:
         """The text of one widget of the screen, without the widgets behind it."""
-        at = self.app.screen.query_one(selector).region
-        rows = self.text().split("\n")[at.y : at.bottom]
-        return "\n".join(row[at.x : at.right].rstrip() for row in rows)
+        return text_of(self.app, selector)
 
     def notices(self) -> str:
         """All notices so far: near the prompt, and as notifications."""
@@ -522,6 +568,11 @@ class Desktop:
             assert time.monotonic() < end, f"never so; the screen:\n{self.text()}\nsaid: {self.notices()}"
             await pilot.pause(delay)
             delay = 0.01
+
+    async def end_by_signal(self, pilot: Pilot[None], return_code: int) -> None:
+        """A signal comes, and the app has saved what it saves then: the end of a test would not wait for that."""
+        self.app.leave(return_code)
+        await self.until(pilot, lambda: self.app._exit)
 
     async def settle(self, pilot: Pilot[None]) -> None:
         """Let the app run until it has nothing more to paint."""
@@ -582,11 +633,6 @@ def unpainted() -> Iterator[Callable[[], int]]:
         yield lambda: skipped
 
 
-def screen_text(app: HandingerApp) -> str:
-    strips = app.screen._compositor.render_strips()
-    return "\n".join("".join(segment.text for segment in strip).rstrip() for strip in strips)
-
-
 def answers(*texts: str) -> FakeApi:
     """A service that answers with these texts, one turn each, and then shows the worker's figures.
 
@@ -621,6 +667,5 @@ __all__ = [
     "answers",
     "charge",
     "launch",
-    "screen_text",
     "summary",
 ]

@@ -16,6 +16,8 @@ from textual.app import App, ReturnType
 from textual.events import Key
 from textual.keys import REPLACED_KEYS, _character_to_key, _get_unicode_name_from_key
 from textual.pilot import Pilot
+from textual.screen import Screen
+from textual.strip import Strip
 
 SOON_S: Final = 0.02
 """An app is not idle before the timers that are due within this time: Textual takes it each time."""
@@ -25,6 +27,20 @@ TURN_S: Final = 0.01
 """A turn of the loop counts for no longer: a machine that is busy does not shorten what is waited for."""
 MOST_S: Final = 1.0
 """An app that never rests is waited for as long."""
+
+
+def strips_of(screen: Screen[Any]) -> list[Strip]:
+    """The lines of a screen. Private, for tests only: the only access to the composed lines."""
+    return screen._compositor.render_strips()
+
+
+def text_of(app: App[Any], selector: str = "") -> str:
+    """The screen as a terminal would show it, or one of its widgets, without the widgets behind it."""
+    rows = ["".join(segment.text for segment in strip) for strip in strips_of(app.screen)]
+    if selector:
+        at = app.screen.query_one(selector).region
+        rows = [row[at.x : at.right] for row in rows[at.y : at.bottom]]
+    return "\n".join(map(str.rstrip, rows))
 
 
 async def nothing_to_do() -> None:

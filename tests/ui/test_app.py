@@ -35,6 +35,7 @@ from handinger_tui.ui.widgets.welcome import Welcome
 from handinger_tui.ui.work import screen as footing
 from handinger_tui.ui.work.paint_scheduler import PAINTS_PER_S
 from tests.ui.fakes import LOCAL, Desktop, answers, launch
+from tests.ui.pilot import strips_of
 
 
 async def test_the_first_frame_is_painted_before_the_connection() -> None:
@@ -182,7 +183,7 @@ async def test_no_control_character_of_any_widget_reaches_the_terminal() -> None
         await desktop.work.mount(Static("evil\x1b]0;title\x07 \u202etxt", markup=False), before="#pane")
         await desktop.shows(pilot, "evil")
         filters = desktop.app.get_line_filters()
-        strips = desktop.app.screen._compositor.render_strips()
+        strips = strips_of(desktop.app.screen)
         text = "".join(s.text for strip in strips for s in strip.apply_filter(filters[-1], Color(0, 0, 0)))
         assert "evil" in text
         assert not {"\x1b", "\x07", "\u202e"} & set(text)
@@ -241,8 +242,8 @@ def test_every_key_has_its_own_id_a_label_and_a_tooltip() -> None:
 
 # -- themes ------------------------------------------------------------------------------
 def _contrast(first: str, second: str) -> float:
-    def light(colour: str) -> float:
-        parts = [value / 255 for value in Color.parse(colour).rgb]
+    def light(color: str) -> float:
+        parts = [value / 255 for value in Color.parse(color).rgb]
         linear = [p / 12.92 if p <= 0.03928 else ((p + 0.055) / 1.055) ** 2.4 for p in parts]
         return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
 
@@ -259,17 +260,17 @@ ROWS = ("block-hover-background", "block-cursor-blurred-background")
 
 
 @pytest.mark.parametrize("theme", [one for one in THEMES if not one.ansi], ids=lambda theme: theme.name)
-def test_every_text_colour_can_be_read_on_every_ground(theme: Theme) -> None:
-    colours = theme.to_color_system().generate()
+def test_every_text_color_can_be_read_on_every_ground(theme: Theme) -> None:
+    colors = theme.to_color_system().generate()
     least = 7 if "contrast" in theme.name else 4.5
     for text, ground in itertools.product((*TEXTS, "text-disabled", *BASES), GROUNDS):
-        assert _contrast(colours[text], colours[ground]) >= least, (text, ground)
+        assert _contrast(colors[text], colors[ground]) >= least, (text, ground)
     for text, ground in itertools.product((*TEXTS, "text-disabled", *BASES), ROWS):
-        assert _contrast(colours[text], colours[ground]) >= 4.5, (text, ground)
-    assert _contrast(colours["block-cursor-foreground"], colours["block-cursor-background"]) >= 4.5
+        assert _contrast(colors[text], colors[ground]) >= 4.5, (text, ground)
+    assert _contrast(colors["block-cursor-foreground"], colors["block-cursor-background"]) >= 4.5
     for badge in ("accent", "secondary", "warning", "primary"):
-        assert _contrast(colours["background"], colours[badge]) >= 4.5, badge
-    assert _contrast(colours["foreground"], colours["input-selection-background"]) >= 4.5
+        assert _contrast(colors["background"], colors[badge]) >= 4.5, badge
+    assert _contrast(colors["foreground"], colors["input-selection-background"]) >= 4.5
 
 
 @pytest.mark.parametrize("theme", THEMES, ids=lambda theme: theme.name)
@@ -408,7 +409,7 @@ async def test_the_background_is_queried_unless_there_are_no_colors(
     assert driver.written.count(BACKGROUND_QUERY) == queries
 
 
-async def test_without_colour_the_state_can_still_be_read(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_without_color_the_state_can_still_be_read(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NO_COLOR", "1")
     desktop = Desktop(badge=LOCAL, api=answers("Hello"))
     async with desktop.running() as pilot:

@@ -14,6 +14,7 @@ from textual.theme import Theme
 from handinger_tui.ui.terminal.input import TerminalBackground
 from handinger_tui.ui.themes import LEAST_CONTRAST, TERMINAL, THEMES, LegibleStyles, contrast, legible_style
 from tests.ui.fakes import Desktop, answers, launch
+from tests.ui.pilot import strips_of
 
 XTERM = (
     "000000 cd0000 00cd00 cdcd00 0000ee cd00cd 00cdcd e5e5e5 "
@@ -84,7 +85,7 @@ def test_pictures_and_lines_keep_their_colors() -> None:
 
 
 def texts(desktop: Desktop) -> list[tuple[str, Style]]:
-    strips = desktop.app.screen._compositor.render_strips()
+    strips = strips_of(desktop.app.screen)
     return [
         (one.text, one.style)
         for strip in strips

@@ -8,10 +8,11 @@ from textual.color import Color
 
 from handinger_tui.ui.themes import DARK, plain_style
 from tests.ui.fakes import Desktop, answers
+from tests.ui.pilot import strips_of
 
 
 def styles(desktop: Desktop) -> list[tuple[str, Style]]:
-    strips = desktop.app.screen._compositor.render_strips()
+    strips = strips_of(desktop.app.screen)
     return [(segment.text, segment.style) for strip in strips for segment in strip if segment.style]
 
 

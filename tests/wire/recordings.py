@@ -12,10 +12,16 @@ from typing import Any, Final
 from handinger_tui.core.stream import Frame, Framing, Marker, RawFrame
 
 FOLDER: Final = Path(__file__).parent / "recorded"
+DONE: Final = RawFrame(Framing.SSE, "[DONE]")
 SUFFIXES: Final = {".sse": Framing.SSE, ".ndjson": Framing.LINES, ".txt": Framing.TEXT}
 PROTOCOLS: Final = {"x-vercel-ai-ui-message-stream": "ai-ui", "x-vercel-ai-data-stream": "ai4"}
 
 Meta = dict[str, Any]
+
+
+def sse(**event: Any) -> RawFrame:
+    """One event of the UI message stream."""
+    return RawFrame(Framing.SSE, json.dumps(event))
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
 
 class Subcommand(NamedTuple):
@@ -39,6 +39,11 @@ class Implementation(NamedTuple):
     run: Callable[[argparse.Namespace], int]
     examples: tuple[str, ...] = ()
     """Command lines for the help, without the name of the program; each action has one."""
+    takes: Mapping[str, str] | None = None
+    """By option, or action: the other arguments that have an effect beside it; the rest is refused.
+
+    "": without any of these options. Options of the service say where, not what, and stand beside all.
+    """
 
 
 _TABLE: Final = (
@@ -63,7 +68,7 @@ _TABLE: Final = (
     Subcommand(
         "replay", "ID", "play a session again as it came", only_lists=True, has_screen=True, module="watching"
     ),
-    Subcommand("email", "ID", "show the worker's email address"),
+    Subcommand("email", "ID", "show the worker's email address", only_lists=True),
     Subcommand("schedules", "…", "a worker's schedules", actions=("list", "add", "cancel")),
     Subcommand(
         "webhook",
@@ -78,17 +83,28 @@ _TABLE: Final = (
         actions=("list", "show", "new", "edit", "rm", "archive"),
     ),
     Subcommand("files", "…", "a worker's files", actions=("list", "get")),
+    Subcommand("acp", "", "talk to workers in an editor (ACP)"),
+    Subcommand("mcp", "", "workers as tools of another agent (MCP)"),
     Subcommand("local", "", "run the local worker in the foreground"),
-    Subcommand("config", "…", "the settings and their sources", actions=("path", "show"), only_lists=True),
+    Subcommand(
+        "config",
+        "…",
+        "list, change and check the settings",
+        actions=("show", "set", "unset", "edit", "init", "schema", "validate", "path"),
+        only_lists=True,
+    ),
+    Subcommand("login", "", "store your API key, once it was checked", module="key"),
+    Subcommand("key", "…", "the API key: set, show or remove it", actions=("show", "set", "rm")),
     Subcommand("doctor", "", "diagnose the setup"),
     Subcommand("schema", "NAME", "the JSON Schema of what --json prints", only_lists=True),
     Subcommand(
         "completion",
         "SHELL",
         "complete commands, options and ids by Tab",
-        actions=("bash", "zsh", "fish"),
+        actions=("bash", "zsh", "fish", "powershell"),
         only_lists=True,
     ),
+    Subcommand("spec", "", "commands, options and exit codes as JSON", only_lists=True, module="man"),
     Subcommand("man", "", "the manual page", only_lists=True),
     Subcommand("help", "COMMAND", "the same as COMMAND --help", only_lists=True, module="man"),
 )

@@ -48,6 +48,18 @@ function __handinger_tui
 end
 complete -c handinger-tui -f -a '(__handinger_tui)'
 """,
+    "powershell": """\
+Register-ArgumentCompleter -Native -CommandName handinger-tui -ScriptBlock {
+    param($word, $line, $cursor)
+    $words = @($line.CommandElements | Select-Object -Skip 1 | ForEach-Object { $_.ToString() })
+    if ($word -eq '') { $words += '' }
+    handinger-tui completion --words $words 2>$null | ForEach-Object {
+        $name, $meaning = $_ -split "`t", 2
+        if (-not $meaning) { $meaning = $name }
+        [System.Management.Automation.CompletionResult]::new($name, $name, 'ParameterValue', $meaning)
+    }
+}
+""",
 }
 _SESSIONS: Final = frozenset({"id", "resume", "session"})
 _WORKERS: Final = frozenset({"worker", "task"})
@@ -124,13 +136,16 @@ def _ids(*, are_workers: bool) -> Iterator[Offer]:
 DESCRIPTION: Final = (
     'Print a script that completes commands, options and ids by Tab. bash: eval "$(handinger-tui completion'
     ' bash)" in ~/.bashrc; zsh: the same in ~/.zshrc, behind compinit; fish: handinger-tui completion fish |'
-    " source, in its config."
+    " source, in its config; PowerShell, not tested: handinger-tui completion powershell | Out-String |"
+    " Invoke-Expression, in $PROFILE."
 )
 
 
 def _add_arguments(parser: argparse.ArgumentParser) -> None:
     shells = SUBCOMMANDS["completion"].actions
-    parser.add_argument("shell", nargs="?", choices=shells, metavar="SHELL", help="bash, zsh or fish")
+    parser.add_argument(
+        "shell", nargs="?", choices=shells, metavar="SHELL", help="bash, zsh, fish or powershell"
+    )
     # The scripts ask with --words, which `args.parse` takes as they are: half a command line is not valid.
     parser.set_defaults(words=None)
 

@@ -7,6 +7,7 @@ import os
 import sys
 from datetime import datetime
 from functools import partial
+from importlib.resources import files
 from typing import TYPE_CHECKING, Final
 
 from msgspec.structs import replace
@@ -14,17 +15,18 @@ from msgspec.structs import replace
 from handinger_tui.cli.args import BUDGETS, add_json_option
 from handinger_tui.cli.commands import Implementation
 from handinger_tui.cli.exit_codes import Exit
-from handinger_tui.cli.load_settings import limit_rules, tag_rules
-from handinger_tui.cli.local_files import default_paths, new_file, save_new_file
-from handinger_tui.cli.output import output_width, put, say
+from handinger_tui.cli.load_settings import limit_rules, settings_for, valid_settings
+from handinger_tui.cli.local_files import default_paths, make_folder, new_file, read_file, save_new_file
+from handinger_tui.cli.output import output_width, put, put_result, say
 from handinger_tui.core.errors import SettingsError
+from handinger_tui.core.formatting import plural
+from handinger_tui.core.money import report_forms
 from handinger_tui.core.money.basis_text import BASIS_CHOICES
 from handinger_tui.core.money.report import Selection
-from handinger_tui.core.money.report_forms import FORMS
-from handinger_tui.core.money.report_json import END
 from handinger_tui.core.money.spending import ChargeFilter, GroupBy
 from handinger_tui.core.periods import TIMES, period_ms
-from handinger_tui.core.safety import clean_line
+from handinger_tui.core.prices import NO_PRICES
+from handinger_tui.core.safety import CSV_END, clean_line
 from handinger_tui.core.tags import tag_name
 from handinger_tui.ledger import corrections
 from handinger_tui.ledger.cost_rows import CostRows, opened
@@ -32,8 +34,13 @@ from handinger_tui.ledger.cost_rows import CostRows, opened
 if TYPE_CHECKING:
     import argparse
     import sqlite3
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from pathlib import Path
+
+    from handinger_tui.core.money.report import Report
+    from handinger_tui.core.prices import Prices
+    from handinger_tui.ledger.charges import statements
+    from handinger_tui.settings import Settings
 
 
 _READING: Final = "--reading"
@@ -151,20 +158,140 @@ def _unique_id(cost_rows: CostRows, what: str, prefix: str | None) -> str | None
     return matches[0]
 
 
+def _currency(settings: Settings | None) -> Prices:
+    """The rates of a dollar."""
+    return (settings and settings.currency) or NO_PRICES
+
+
+# -- the statement -------------------------------------------------------------------------
+_PROGRAM: Final = "check.py"
+
+
+def _write_statement(args: argparse.Namespace, now_ms: int) -> int:
+    """Close a month, or take what closed it, and write its files.
+
+    Raises:
+        SettingsError: it is no month that is over, has no costs, or a file exists.
+        LocalFileError, LedgerError
+    """
+    from handinger_tui.ledger.charges import statements  # few need it
+
+    folder = args.output or f"statement-{args.statement}"
+    program = files("handinger_tui.cli").joinpath("check_statement.py").read_bytes()
+    settings = valid_settings()
+    rules, currency = limit_rules(settings, lambda: now_ms), _currency(settings)
+    terms = statements.Terms(rules.tag_rules, rules.prices, currency, program)
+    names = ("bundle.jsonl", "statement.html", _PROGRAM)
+    targets = [new_file(os.path.join(folder, name), force=args.force) for name in names]
+    # Before the month is closed: what cannot be written closes nothing.
+    make_folder(targets[0].parent)
+    closings: list[statements.Closing] = []
+
+    def close(connection: sqlite3.Connection) -> None:
+        corrections.recompute(connection, now_ms)
+        closings.append(statements.close_month(connection, args.statement, now_ms, terms))
+
+    corrections.decide_in(default_paths().database, close)
+    closed = closings[-1]
+    for target, data in zip(targets, (closed.bundle, closed.page, closed.program), strict=True):
+        save_new_file(target, data, force=args.force)
+    word = "closed by" if closed.is_new else "was closed by"
+    put(f"{closed.month} {word} the statement in {targets[0].parent}.")
+    put(f"Hash: {closed.hash}")
+    put(f"To check it: python3 {targets[-1]} {closed.hash}")
+    return Exit.OK
+
+
+# -- FOCUS ---------------------------------------------------------------------------------
+def _focus_targets(args: argparse.Namespace) -> tuple[Path, Path]:
+    """The file of `--focus`, and that of the turns that are left out.
+
+    Raises:
+        SettingsError: no .csv, a folder, or an existing file without `--force`.
+    """
+    stem, suffix = os.path.splitext(args.focus)
+    if suffix.lower() != ".csv":
+        raise SettingsError(f"{args.focus!r} is not a CSV file.", "Use a name ending in .csv.")
+    table, left_out = (new_file(name, force=args.force) for name in (args.focus, f"{stem}.left-out{suffix}"))
+    return table, left_out
+
+
+def _write_focus(args: argparse.Namespace, report: Report, cost_rows: CostRows) -> int:
+    """Write both files of FOCUS.
+
+    Raises:
+        SettingsError: credits have no price, the costs are simulated, or a file exists.
+        LocalFileError
+    """
+    from handinger_tui.core.money.focus import focus  # few need it
+
+    targets, files_of = _focus_targets(args), focus(report, cost_rows.rows(report).records())
+    for target, text in zip(targets, (files_of.table, files_of.left_out), strict=True):
+        save_new_file(target, text.encode("utf-8", "replace"), force=args.force)
+    put(f"FOCUS 1.2: {targets[0]} ({plural(files_of.rows, 'row')})")
+    if files_of.words:
+        say(f"{files_of.words} See {targets[1]}.")
+    return Exit.OK
+
+
+# -- the limits of a team ------------------------------------------------------------------
+def _show_shared(args: argparse.Namespace, now_ms: int) -> int:
+    """Print the limits of a team, or set one. Raises SettingsError, SharedUnreachable."""
+    from handinger_tui.cli.tables import list_text
+    from handinger_tui.cli.wiring import shared_server
+    from handinger_tui.ledger.charges import shared_report
+
+    settings = settings_for(None)
+    if not settings.shared_url:
+        raise SettingsError("There are no shared limits here.", "Set shared.url, see docs/configuration.md.")
+    server = shared_server(settings)
+    if args.shared_limit:
+        say(shared_report.set_limit(server, args.shared_limit))
+    report = shared_report.SharedReport(server, now_ms)
+    put_result(
+        args, report.document, "\n".join([*report.lines, list_text(shared_report.COLUMNS, report.rows, "")])
+    )
+    return Exit.OK
+
+
+# -- an invoice ----------------------------------------------------------------------------
+def _compare_invoice(args: argparse.Namespace, report: Report, cost_rows: CostRows) -> int:
+    """Compare an invoice with the turns of a report.
+
+    Raises:
+        SettingsError: it is no invoice, or the costs are simulated.
+        LocalFileError
+    """
+    from handinger_tui.cli.tables import list_text
+    from handinger_tui.core.money import invoice  # few need it
+
+    lines = invoice.invoice_lines(read_file(args.match, invoice.MOST_BYTES + 1))
+    match = invoice.match_invoice(lines, report, cost_rows.rows(report).records())
+    table = list_text(invoice.COLUMNS, [*map(invoice.match_row, match.matches)], "The invoice has no lines.")
+    put_result(args, match, "\n".join([table, *invoice.match_notes(match)]))
+    return Exit.OK
+
+
 # -- the report ----------------------------------------------------------------------------
 def _report_target(args: argparse.Namespace) -> Path | None:
-    """The file of `--report`, checked before the history is read.
+    """The file of `--report`.
 
     Raises:
         SettingsError: unknown suffix, a folder, or an existing file without `--force`.
     """
     if args.report is None:
         return None
-    if _form_of(args.report) not in FORMS:
+    forms = _forms(args)
+    if _form_of(args.report) not in forms:
+        suffixes = ", ".join(f".{name}" for name in forms)
         raise SettingsError(
-            f"{args.report!r} is not a supported report format.", f"Use a name ending in {_SUFFIXES}."
+            f"{args.report!r} is not a supported report format.", f"Use a name ending in {suffixes}."
         )
     return new_file(args.report, force=args.force)
+
+
+def _forms(args: argparse.Namespace) -> Mapping[str, report_forms.Form]:
+    return report_forms.JOURNAL_FORMS if args.journal else report_forms.FORMS
 
 
 def _form_of(name: str) -> str:
@@ -172,7 +299,31 @@ def _form_of(name: str) -> str:
     return suffix[1:].lower()
 
 
-_SUFFIXES: Final = ", ".join(f".{name}" for name in FORMS)
+def _write_report(args: argparse.Namespace, report: Report, cost_rows: CostRows) -> int:
+    """Write the report to a file, to stdout, or to both.
+
+    Raises:
+        SettingsError: the file exists.
+        LocalFileError
+    """
+    forms, target = _forms(args), _report_target(args)
+    rows, width = cost_rows.rows(report), output_width(80)
+    if target is not None:
+        text = "".join(forms[_form_of(target.name)](report, rows, width))
+        save_new_file(target, text.encode("utf-8", "replace"), force=args.force)
+        if not (args.json or args.csv):
+            put(f"Report: {target}")
+            return Exit.OK
+        say(f"Report: {target}")
+    if args.csv and isinstance(sys.stdout, io.TextIOWrapper):
+        # CSV lines end in CR LF on every system; without this, Windows would write CR CR LF.
+        sys.stdout.reconfigure(newline="")
+    if args.csv and report.selection.overlap:
+        say(report.selection.overlap)
+    for piece in forms["json" if args.json else "csv" if args.csv else "txt"](report, rows, width):
+        # Cleaned, a line end is a line feed.
+        put(piece.removesuffix(CSV_END), CSV_END if piece.endswith(CSV_END) else "")
+    return Exit.OK
 
 
 DESCRIPTION: Final = "Show what turns cost. Reads the local history; uses the network only with --settle."
@@ -202,11 +353,32 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         _ASSIGN, metavar="N=TURN", help=f"first assign unassigned cost N to a turn, or to {NONE}"
     )
+    parser.add_argument(
+        "--journal",
+        action="store_true",
+        help="each entry with its reason and the readings; with --json, a line each",
+    )
+    parser.add_argument(
+        "--statement",
+        metavar="MONTH",
+        help="close a month; writes a page, evidence and a checker",
+    )
+    parser.add_argument(
+        "--focus", metavar="FILE.csv", help="write FOCUS 1.2 (FinOps); FILE.left-out.csv has the other turns"
+    )
+    parser.add_argument(
+        "--match", metavar="INVOICE.csv", help="compare an invoice, by worker and month; - reads stdin"
+    )
+    parser.add_argument("-o", "--output", metavar="FOLDER", help="folder of the statement")
+    parser.add_argument("--shared", action="store_true", help="who spent what of the limits of your team")
+    parser.add_argument(
+        "--shared-limit", metavar="LIMIT", help="set one: 'day 5', 'month 900 credits', 'day off'"
+    )
     form = parser.add_mutually_exclusive_group()
     add_json_option(form)
     form.add_argument("--csv", action="store_true", help="CSV on stdout")
     parser.add_argument("--report", metavar="FILE", help="write it to FILE; a .html page has charts")
-    parser.add_argument("--force", action="store_true", help="overwrite FILE")
+    parser.add_argument("--force", action="store_true", help="overwrite files")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -218,43 +390,58 @@ def run(args: argparse.Namespace) -> int:
     """
     now = datetime.now().astimezone()
     now_ms = round(now.timestamp() * 1000)
+    if args.shared or args.shared_limit:
+        return _show_shared(args, now_ms)
     times = _time_filter(args, now)
-    target = _report_target(args)
+    # Before the history is read.
+    _report_target(args)
+    if args.focus is not None:
+        _focus_targets(args)
     if args.settle:
         # The client and asyncio take a quarter of a second; all other costs are read without them.
         from handinger_tui.cli.wiring import settle_open_turns
 
         settle_open_turns()
     _apply_decisions(args, now)
+    if args.statement is not None:
+        return _write_statement(args, now_ms)
     # Exclusive, as the end of a period: a day or a month counts whole.
     as_of = None if args.as_of is None else period_ms(args.as_of, "--as-of", now)[1]
-    with opened(default_paths().database, as_of, tag_rules()) as cost_rows:
+    settings = valid_settings()
+    rules = limit_rules(settings, lambda: now_ms)
+    with opened(default_paths().database, as_of, rules.tag_rules) as cost_rows:
         if cost_rows.problem:
             say(cost_rows.problem)
         which = _charge_filter(args, cost_rows, times)
-        selection = Selection(GroupBy(args.by), which, args.since, args.until, args.as_of)
-        report = cost_rows.report(selection, limit_rules(lambda: now_ms))
-        rows, width = cost_rows.rows(report), output_width(80)
-        if target is not None:
-            text = "".join(FORMS[_form_of(target.name)](report, rows, width))
-            save_new_file(target, text.encode("utf-8", "replace"), force=args.force)
-            if not (args.json or args.csv):
-                put(f"Report: {target}")
-                return Exit.OK
-            say(f"Report: {target}")
-        if args.csv and isinstance(sys.stdout, io.TextIOWrapper):
-            # CSV lines end in CR LF on every system; without this, Windows would write CR CR LF.
-            sys.stdout.reconfigure(newline="")
-        if args.csv and selection.overlap:
-            say(selection.overlap)
-        for piece in FORMS["json" if args.json else "csv" if args.csv else "txt"](report, rows, width):
-            # Cleaned, a line end is a line feed.
-            put(piece.removesuffix(END), END if piece.endswith(END) else "")
-    return Exit.OK
+        by = GroupBy(args.by) if args.focus is args.match is None else GroupBy.TURN
+        selection = Selection(by, which, args.since, args.until, args.as_of)
+        report = replace(cost_rows.report(selection, rules), currency=_currency(settings))
+        if args.match is not None:
+            return _compare_invoice(args, report, cost_rows)
+        write = _write_report if args.focus is None else _write_focus
+        return write(args, report, cost_rows)
 
 
+_FILTERS: Final = (
+    "--since --until --as-of --worker --session --budget --tag --project --profile --local --settle"
+    f" {_READING} {_ASSIGN}"
+)
+_TAKES: Final = {
+    "--shared": "--shared-limit --json",
+    "--shared-limit": "--shared --json",
+    "--statement": f"--output --force --settle {_READING} {_ASSIGN}",
+    "--focus": f"--force {_FILTERS}",
+    "--match": f"--json {_FILTERS}",
+    "--journal": f"--json --csv --report --force {_FILTERS}",
+    "": f"--by --json --csv --report --force {_FILTERS}",
+}
 EXAMPLES: Final = (
     "costs --by worker --since 7d",
     "costs --by turn --csv > costs.csv",
+    "costs --journal --since 2026-10 --csv > journal.csv",
+    "costs --statement 2026-10",
+    "costs --since 2026-10 --until 2026-10 --focus focus.csv",
+    "costs --match invoice.csv",
+    "costs --shared-limit 'day 5'",
 )
-COMMANDS: Final = {"costs": Implementation(DESCRIPTION, _add_arguments, run, EXAMPLES)}
+COMMANDS: Final = {"costs": Implementation(DESCRIPTION, _add_arguments, run, EXAMPLES, _TAKES)}

@@ -6,6 +6,7 @@ import asyncio
 import os
 import shutil
 import sys
+import time
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Final
 
@@ -16,13 +17,20 @@ from handinger_tui.api.generations import answering_generation
 from handinger_tui.cli.args import add_connection_options, add_json_option
 from handinger_tui.cli.commands import Implementation
 from handinger_tui.cli.exit_codes import Exit
-from handinger_tui.cli.load_settings import key_warning, settings_for
+from handinger_tui.cli.load_settings import given_settings, key_warning, settings_for, with_key
 from handinger_tui.cli.local_files import Paths, default_paths, expand_path
 from handinger_tui.cli.output import can_ask, has_colors, is_confirmed, put, put_result, say
 from handinger_tui.cli.trust import require_trust
-from handinger_tui.cli.wiring import client_of
+from handinger_tui.cli.wiring import client_of, shared_server
 from handinger_tui.core.documents import UNSET, Document, Part, UnsetType
-from handinger_tui.core.errors import Damaged, HandingerError, LocalFileError, Refused, SettingsError
+from handinger_tui.core.errors import (
+    Damaged,
+    HandingerError,
+    LocalFileError,
+    Refused,
+    SettingsError,
+    SharedUnreachable,
+)
 from handinger_tui.core.formatting import plural
 from handinger_tui.core.safety import clean_line
 from handinger_tui.core.turns.turn import ErrorKind
@@ -30,6 +38,7 @@ from handinger_tui.ledger import repair
 from handinger_tui.ledger.ledger import FileAccess, Ledger
 from handinger_tui.ledger.schema import altered_entries
 from handinger_tui.ledger.sql import damaged
+from handinger_tui.settings import SET_A_KEY
 
 if TYPE_CHECKING:
     import argparse
@@ -114,7 +123,7 @@ def run(args: argparse.Namespace) -> int:
     paths = default_paths()
     settings = None
     try:
-        settings = settings_for(args)
+        settings = with_key(settings_for(args))
     except HandingerError as problem:
         checks.append(Check("settings", "fault", problem.summary, problem.hint))
     checks.append(_check_configuration(paths, settings))
@@ -122,9 +131,11 @@ def run(args: argparse.Namespace) -> int:
         checks += [_check_keys(settings), *_check_theme(settings)]
         try:
             require_trust(args, settings)
-            checks += asyncio.run(_check_service(settings))
+            source = given_settings(args).key()
+            checks += asyncio.run(_check_service(settings, "" if source is None else source.place))
         except SettingsError as problem:
             checks.append(Check("service", "fault", problem.summary, problem.hint))
+        checks += _check_shared(settings)
     checks.append(asyncio.run(_check_history(paths)))
     _print_checks(args, checks)
     return Exit.USAGE if any(check.state == "fault" for check in checks) else Exit.OK
@@ -161,7 +172,7 @@ def _check_terminal() -> Check:
         ", in tmux" if os.environ.get("TMUX") else ""
     )
     if term in {"", "dumb"}:
-        return Check("terminal", "note", text, "The app needs a real terminal; -p works anywhere.")
+        return Check("terminal", "note", text, "Here the app talks in lines (--plain); -p works anywhere.")
     if size.columns < 80 or size.lines < 24:
         return Check("terminal", "note", text, "The app works best at 80x24 or larger.")
     return Check("terminal", "ok", text)
@@ -176,16 +187,16 @@ def _check_color() -> Check:
     return Check("color", "ok", depth or "detected from TERM")
 
 
-async def _check_service(settings: Settings) -> list[Check]:
+async def _check_service(settings: Settings, place: str) -> list[Check]:
     """Check key, service and generation by GETs of what does not exist: they are free, and expect 404."""
     if settings.local:
-        hint = "Set HANDINGER_API_KEY to talk to your workers."
+        hint = f"{SET_A_KEY}, to talk to your workers."
         return [
             Check("key", "note", "none (the local worker answers)", hint),
             Check("service", "ok", "local worker, on this computer only"),
             Check("generation", "ok", f"{settings.generation} (the local worker supports both)"),
         ]
-    key = f"set, ends in …{settings.key.tail()}"
+    key = f"{place}, ends in …{settings.key.tail()}"
     base = settings.base_url
     try:
         async with client_of(settings, base, settings.key.reveal()) as client:
@@ -227,6 +238,19 @@ def _check_configuration(paths: Paths, settings: Settings | None) -> Check:
     return Check("configuration", "ok" if os.path.exists(paths.config) else "note", str(paths.config))
 
 
+def _check_shared(settings: Settings) -> list[Check]:
+    if not settings.shared_url:
+        return []
+    from handinger_tui.ledger.charges import shared_report  # few have one
+
+    server = shared_server(settings)
+    try:
+        lines = shared_report.SharedReport(server, time.time_ns() // 1_000_000).lines
+    except SharedUnreachable as problem:
+        return [Check("shared limits", "fault", problem.summary, problem.hint)]
+    return [Check("shared limits", "ok", f"{server.place} as {server.host}. {' '.join(lines)}")]
+
+
 def _check_keys(settings: Settings) -> Check:
     if not settings.keys:
         return Check("keys", "ok", "default")
@@ -249,7 +273,7 @@ def _check_theme(settings: Settings) -> list[Check]:
 
 def _repair(args: argparse.Namespace, history: Path) -> int:
     """Save what can be read of a damaged history in a new file, which replaces it after a yes."""
-    source = expand_path(args.repair) if args.repair else repair.damaged_file(history)
+    source = expand_path(args.repair) if args.repair else _to_repair(history)
     if source is None:
         put_result(args, Repair(saved=None), f"The history is not damaged. Nothing was written. {ANYWAY}")
         return Exit.OK
@@ -280,6 +304,23 @@ def _repair(args: argparse.Namespace, history: Path) -> int:
     return Exit.OK
 
 
+def _to_repair(history: Path) -> Path | None:
+    """The history if it is damaged or does not work, else the file that was set aside last."""
+    file = repair.damaged_file(history)
+    if file == history or not history.is_file():
+        return file
+    return history if asyncio.run(_has_flaws(history)) else file
+
+
+async def _has_flaws(history: Path) -> bool:
+    ledger = Ledger(history, access=FileAccess.WRITE)
+    try:
+        await ledger.start()
+        return bool(await ledger.flaws())
+    finally:
+        await ledger.aclose()
+
+
 def _saved_text(source: Path, saved: Salvage) -> str:
     counts = ", ".join(
         plural(saved.count(table), word)
@@ -289,7 +330,10 @@ def _saved_text(source: Path, saved: Salvage) -> str:
     for table in saved.lost:
         amount = "an unknown number of rows" if table.lost is None else f"at most {plural(table.lost, 'row')}"
         lines.append(f"Not readable: {amount} of {table.name}.")
-    return "\n".join(lines if saved.lost else [*lines, "Nothing was lost."])
+    if saved.kept:
+        which = plural(saved.kept, "turn")
+        lines.append(f"Readings are lost: the amounts of {which} stay as they were recorded.")
+    return "\n".join(lines if saved.lost or saved.kept else [*lines, "Nothing was lost."])
 
 
 def _is_replacement_confirmed(repaired: Path) -> bool:
@@ -332,9 +376,10 @@ async def _check_history(paths: Paths) -> Check:
         await ledger.aclose()
 
 
+_TAKES: Final = {"--repair": "--yes --json", "--report": "", "": "--json"}
 EXAMPLES: Final = (
     "doctor",
     "doctor --repair",
     "doctor --report",
 )
-COMMANDS: Final = {"doctor": Implementation(DESCRIPTION, _add_arguments, run, EXAMPLES)}
+COMMANDS: Final = {"doctor": Implementation(DESCRIPTION, _add_arguments, run, EXAMPLES, _TAKES)}

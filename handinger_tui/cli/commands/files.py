@@ -233,8 +233,9 @@ class DownloadProgress:
             self._is_shown = False
 
 
+_TAKES: Final = {"list": "--json", "--all": "--dir --json"}
 EXAMPLES: Final = (
     "files list wrk_1",
     "files get wrk_1 --all --dir reports",
 )
-COMMANDS: Final = {"files": Implementation(FILES, _add_files_arguments, run_files, EXAMPLES)}
+COMMANDS: Final = {"files": Implementation(FILES, _add_files_arguments, run_files, EXAMPLES, _TAKES)}

@@ -15,7 +15,7 @@ from handinger_tui.cli import signals
 from handinger_tui.cli.args import add_json_option
 from handinger_tui.cli.commands import Implementation
 from handinger_tui.cli.exit_codes import Exit
-from handinger_tui.cli.load_settings import limit_rules
+from handinger_tui.cli.load_settings import limit_rules, valid_settings
 from handinger_tui.cli.local_files import default_paths
 from handinger_tui.cli.output import PIPED, output_width, put, say
 from handinger_tui.cli.tables import list_text
@@ -61,7 +61,7 @@ def run(args: argparse.Namespace) -> int:
 
 async def _run(args: argparse.Namespace) -> int:
     ledger = Ledger(default_paths().database, access=FileAccess.READ)
-    rules = ledger.limits.rules = limit_rules(_now_ms)
+    rules = ledger.limits.rules = limit_rules(valid_settings(), _now_ms)
     ledger.apply(rules.tag_rules)
     await ledger.start()
     try:

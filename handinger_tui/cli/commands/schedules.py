@@ -137,8 +137,8 @@ def _run_schedules(args: argparse.Namespace) -> int:
 def _schedules_of(args: argparse.Namespace, services: Services) -> WorkerSchedules:
     settings, worker_id = services.settings, worker_id_in(args.worker)
 
-    charges, price = services.ledger.charges, settings.credit_usd
-    cost_at = partial(charges.typical_cost, worker_id, simulated=settings.local, credit_usd=price)
+    charges, prices = services.ledger.charges, settings.prices
+    cost_at = partial(charges.typical_cost, worker_id, simulated=settings.local, prices=prices)
     schedules = WorkerSchedules(
         schedule_client(services.client),
         worker_id,
@@ -248,9 +248,12 @@ def _item(schedule: Schedule, price: PricePart, listed: ScheduleList, now: datet
     )
 
 
+_TAKES: Final = {"list": "--json", "cancel": "SCHEDULE --json"}
 EXAMPLES: Final = (
     "schedules list wrk_1",
     'schedules add wrk_1 "Check the prices" --every 1d --dry-run',
     "schedules cancel wrk_1 sch_1",
 )
-COMMANDS: Final = {"schedules": Implementation(SCHEDULES, _add_schedules_arguments, _run_schedules, EXAMPLES)}
+COMMANDS: Final = {
+    "schedules": Implementation(SCHEDULES, _add_schedules_arguments, _run_schedules, EXAMPLES, _TAKES)
+}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import difflib
 import inspect
 import textwrap
 from collections.abc import Iterator
@@ -16,9 +15,10 @@ import msgspec
 from handinger_tui.cli.commands import Implementation
 from handinger_tui.cli.exit_codes import Exit
 from handinger_tui.cli.output import put
-from handinger_tui.core.errors import SettingsError
+from handinger_tui.core.errors import SettingsError, did_you_mean
 from handinger_tui.core.jsontext import JsonObject, json_text
 from handinger_tui.core.safety import clean_line
+from handinger_tui.settings.shown import DRAFT
 
 if TYPE_CHECKING:
     import argparse
@@ -32,6 +32,9 @@ DOCUMENTS: Final = {
     "runs": f"{_CORE}.runs:RunBoard",
     "notice": f"{_CORE}.export.result:Notice",
     "costs": f"{_CORE}.money.report_json:CostReport",
+    "shared-limits": "handinger_tui.ledger.charges.shared_report:SharedSpending",
+    "journal": f"{_CORE}.money.journal:JournalEntry",
+    "match": f"{_CORE}.money.invoice:InvoiceMatch",
     "receipt": f"{_CORE}.receipt_page:ReceiptDocument",
     "session": f"{_CORE}.export.exporters:SessionFile",
     "import": f"{_CLI}.commands.sessions:Imported",
@@ -54,7 +57,11 @@ DOCUMENTS: Final = {
     "worker": f"{_CLI}.commands.workers:ShownWorker",
     "worker-change": f"{_CLI}.commands.workers:WorkerChange",
     "config": f"{_CLI}.commands.config:SettingList",
+    "config-change": f"{_CLI}.commands.config:ConfigChange",
+    "config-problems": f"{_CLI}.commands.config:ConfigProblems",
     "config-paths": f"{_CLI}.commands.config:PathList",
+    "key": f"{_CLI}.commands.key:KeyState",
+    "spec": f"{_CLI}.commands.man:ProgramSpec",
     "doctor": f"{_CLI}.commands.doctor:CheckList",
     "repair": f"{_CLI}.commands.doctor:Repair",
     "local": f"{_CLI}.commands.local:LocalService",
@@ -63,7 +70,6 @@ DOCUMENTS: Final = {
 EVENTS: Final = "events"
 """The lines of `--output-format stream-json`; their last one is a result."""
 NAMES: Final = (*DOCUMENTS, EVENTS)
-DRAFT: Final = "https://json-schema.org/draft/2020-12/schema"
 
 
 def type_of(name: str) -> Any:
@@ -136,10 +142,9 @@ def run(args: argparse.Namespace) -> int:
     if args.name is None:
         put("\n".join(f"{name:20} {schema_id(name)}" for name in NAMES))
     elif args.name not in NAMES:
-        near = difflib.get_close_matches(args.name, NAMES, 1)
         raise SettingsError(
             f"There is no document {clean_line(args.name, 60)!r}.",
-            f"Did you mean {near[0]}?" if near else "See: handinger-tui schema",
+            did_you_mean(args.name, NAMES, "See: handinger-tui schema"),
         )
     else:
         put(json_text(schema_of(args.name)), end="")

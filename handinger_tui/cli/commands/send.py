@@ -25,11 +25,18 @@ DESCRIPTION: Final = (
 def _add_arguments(parser: argparse.ArgumentParser) -> None:
     add_session_argument(parser)
     parser.add_argument("prompt", nargs="?", metavar="TEXT", help="the message; standard input is appended")
-    add_message_options(parser, "stop sending once the session has cost this much")
-    add_output_options(parser)
+    add_message_options(parser)
+    add_output_options(parser, has_answer=False)
     add_connection_options(parser)
     parser.set_defaults(
-        headless="", detach=True, dry_run=False, no_history=False, last=False, worker=None, task=None
+        headless="",
+        output=None,
+        detach=True,
+        dry_run=False,
+        no_history=False,
+        last=False,
+        worker=None,
+        task=None,
     )
 
 

@@ -9,6 +9,7 @@ import textwrap
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Final, TypeVar
 
@@ -17,7 +18,7 @@ from msgspec.structs import asdict
 from handinger_tui.cli.args import add_json_option, add_session_argument, parse_integer
 from handinger_tui.cli.commands import Implementation
 from handinger_tui.cli.exit_codes import Exit
-from handinger_tui.cli.load_settings import settings_for, tag_rules
+from handinger_tui.cli.load_settings import settings_for, valid_settings
 from handinger_tui.cli.local_files import default_paths, new_file, read_file, save_new_file
 from handinger_tui.cli.output import PIPED, can_ask, is_confirmed, output_width, put, put_result, say
 from handinger_tui.cli.session_choice import (
@@ -26,7 +27,6 @@ from handinger_tui.cli.session_choice import (
     unique_session_id,
 )
 from handinger_tui.cli.tables import list_text
-from handinger_tui.core.amounts import Unit, bare_text
 from handinger_tui.core.citations import Mentions, mentions, unmentioned
 from handinger_tui.core.columns import Align, Column, Row
 from handinger_tui.core.decimals import json_amount
@@ -41,21 +41,18 @@ from handinger_tui.core.export.exporters import (
     origin_part,
     shown_session,
 )
-from handinger_tui.core.export.session_document import Contents, about_facts
+from handinger_tui.core.export.session_document import USUAL, Contents, about_facts, session_document
 from handinger_tui.core.export.session_file import MOST_MB, most_bytes, read_session
 from handinger_tui.core.formatting import ago, plural, size, spaced
 from handinger_tui.core.jsontext import dump
-from handinger_tui.core.money.attribution import MoneyIndex
-from handinger_tui.core.prompts import lineage_words
-from handinger_tui.core.receipts import receipt_line
 from handinger_tui.core.safety import clean, clean_line, one_word
 from handinger_tui.core.search import HELP, SearchHit, parse_query
 from handinger_tui.core.stream import Frame, Framing, Marker
-from handinger_tui.core.tags import Labels, labels_text, tag_names
+from handinger_tui.core.tags import NO_TAG_RULES, Labels, TagRules, labels_text, tag_names
 from handinger_tui.core.turns.session import LOCAL, Session, SessionSummary, ids_of
 from handinger_tui.core.turns.turn import WITHDRAWN, Trigger, Turn, TurnStatus, outcome_object
 from handinger_tui.ledger.ledger import FileAccess, Ledger
-from handinger_tui.settings import days_of
+from handinger_tui.settings.table import days_of
 
 Value = TypeVar("Value")
 
@@ -194,7 +191,8 @@ def _run_sessions(args: argparse.Namespace) -> int:
     summary, queued = asyncio.run(_with_history(FileAccess.READ, lambda ledger: _deletable(ledger, args.id)))
     done = "rm" if args.yes or _is_deletion_confirmed(summary, queued) else None
     if done:
-        asyncio.run(_with_history(FileAccess.WRITE, lambda ledger: _delete(ledger, summary.session_id)))
+        delete = partial(_delete, session_id=summary.session_id)
+        asyncio.run(_with_history(FileAccess.WRITE, delete, NO_TAG_RULES))
     name = _name(summary.title, summary.session_id)
     text = f"Deleted {name}." if done else "Nothing was deleted."
     put_result(args, SessionChange(session_id=summary.session_id, done=done), text)
@@ -277,9 +275,15 @@ def _bytes_of(path: Path) -> int:
     return sum(one.stat().st_size for one in names if one.exists())
 
 
-async def _with_history(access: FileAccess, work: Callable[[Ledger], Awaitable[Value]]) -> Value:
+async def _with_history(
+    access: FileAccess, work: Callable[[Ledger], Awaitable[Value]], rules: TagRules | None = None
+) -> Value:
+    """What `work` returns; `rules` of tags: by default those of the settings."""
     ledger = Ledger(default_paths().database, access=access)
-    ledger.apply(tag_rules())
+    if rules is None:
+        settings = valid_settings()
+        rules = NO_TAG_RULES if settings is None else settings.tag_rules
+    ledger.apply(rules)
     await ledger.start()
     try:
         value = await work(ledger)
@@ -456,7 +460,7 @@ def _list_text(summaries: Sequence[SessionSummary]) -> str:
             "Status": spaced(str(one.last_status or "empty")),
             "Turns": f"{one.turns:,}",
             "Cost": _cost_text(one),
-            "Credits": _credits_text(one),
+            "Credits": "" if one.only_imported else one.credits_words,
             "Tags": " ".join(one.tags),
             "Updated": ago(one.updated_ms, now),
             "ID": shown_id,
@@ -517,25 +521,16 @@ def _cost_text(summary: SessionSummary) -> str:
     return f"{cost} + imported" if summary.imported else cost
 
 
-def _credits_text(summary: SessionSummary) -> str:
-    if summary.only_imported:
-        return ""
-    return summary.credits.words(Unit.CREDITS, bare_text)
-
-
 def _show_text(session: Session) -> str:
-    title = clean_line(session.title) or "untitled"
-    money = MoneyIndex()
-    worker_id = clean_line(session.worker_id or "unknown")
-    head = [title, f"session {session.session_id} · {session.kind} {worker_id}"]
+    document, worker_id = session_document(session, USUAL), clean_line(session.worker_id or "unknown")
+    head = [document.title, f"session {session.session_id} · {session.kind} {worker_id}"]
     head += [f"{label}: {value}" for label, value in about_facts(session)]
     blocks = ["\n".join(head)]
-    for turn in session.turns:
-        answer = clean(turn.answer).rstrip() or f"({spaced(turn.status)})"
-        receipt = receipt_line(session, turn, money)
-        prompt = clean(turn.request.prompt).rstrip()
-        origin = f"\n({lineage_words(turn.request.lineage)})" if turn.request.lineage is not None else ""
-        blocks.append(f"> {prompt}{origin}\n\n{answer}\n\n{receipt}".rstrip())
+    for turn in document.turns:
+        texts = [passage.text for passage in turn.passages]
+        answer = "\n\n".join(texts or [f"({turn.ending.status})" if turn.ending else ""])
+        origin = f"\n({turn.origin})" if turn.origin else ""
+        blocks.append(f"> {turn.prompt}{origin}\n\n{answer}\n\n{turn.receipt}".rstrip())
     return "\n\n".join(blocks)
 
 
@@ -549,6 +544,9 @@ def _add_export_arguments(parser: argparse.ArgumentParser) -> None:
         "--format",
         choices=[exporter.name for exporter in SESSION_EXPORTERS],
         help=f"format (default: from the name of FILE, else {SESSION_EXPORTERS[0].name})",
+    )
+    parser.add_argument(
+        "--json", dest="format", action="store_const", const="json", help="same as --format json"
     )
     parser.add_argument("--no-costs", action="store_true", help="leave out the receipts and all figures")
     parser.add_argument(

@@ -72,8 +72,13 @@ def _run_webhook(args: argparse.Namespace) -> int:
 
 async def _webhook(args: argparse.Namespace, services: Services) -> int:
     require_tasks(services.settings, "Webhooks")
-    service = WorkerWebhook(WebhookClient(services.client), worker_id_in(args.worker))
+    settings = services.settings
+    log = None if settings.local else services.ledger.runs
+    api, worker_id = WebhookClient(services.client), worker_id_in(args.worker)
+    service = WorkerWebhook(api, worker_id, log, settings.base_url)
     if args.action == "deliveries":
+        # The runs board counts only what went to the present address.
+        await service.read()
         page = await service.deliveries(args.page)
         put_result(args, _page(service.worker_id, page), _page_lines(page))
         return Exit.OK
@@ -166,8 +171,15 @@ def _page(worker_id: str, page: DeliveryPage) -> DeliveryList:
     )
 
 
+_TAKES: Final = {
+    "show": "--show-token --json",
+    "set": "URL --show-token --json",
+    "clear": "--show-token --yes --json",
+    "token": "--show-token --yes --json",
+    "deliveries": "--page --json",
+}
 EXAMPLES: Final = (
     "webhook show wrk_1",
     "webhook set wrk_1 https://example.com/done",
 )
-COMMANDS: Final = {"webhook": Implementation(WEBHOOK, _add_webhook_arguments, _run_webhook, EXAMPLES)}
+COMMANDS: Final = {"webhook": Implementation(WEBHOOK, _add_webhook_arguments, _run_webhook, EXAMPLES, _TAKES)}

@@ -9,7 +9,7 @@ from msgspec import field
 from msgspec.structs import asdict, replace
 
 from handinger_tui.api.generations import last_id_in, worker_id_in
-from handinger_tui.cli.args import add_connection_options, add_json_option
+from handinger_tui.cli.args import NOTHING_SENT, add_connection_options, add_json_option
 from handinger_tui.cli.commands import SUBCOMMANDS, Implementation
 from handinger_tui.cli.exit_codes import Exit
 from handinger_tui.cli.local_files import read_file
@@ -235,7 +235,7 @@ def _file_text(path: str) -> str:
         text = None
     if text is None or len(data) > MOST_BYTES:
         why = "it is not UTF-8 text" if text is None else f"it has more than {MOST_BYTES:,} bytes"
-        raise LocalFileError(f"{clean_line(path, 200)} cannot be read: {why}.", "Nothing was sent.")
+        raise LocalFileError(f"{clean_line(path, 200)} cannot be read: {why}.", NOTHING_SENT)
     return text
 
 

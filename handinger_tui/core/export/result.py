@@ -26,10 +26,11 @@ from handinger_tui.core.evidence import files_of_turn, sources_of_turn
 from handinger_tui.core.figures import CostsObject, UsageObject, reported_figures
 from handinger_tui.core.jsontext import JsonObject
 from handinger_tui.core.money.attribution import MoneyIndex, TurnMoney
-from handinger_tui.core.money.turn_json import TurnAmount, own_figures, turn_amount
+from handinger_tui.core.money.turn_json import TurnAmount
+from handinger_tui.core.receipts import receipt_line, totals_of
 from handinger_tui.core.safety import clean_json
 from handinger_tui.core.stream import FilePart, SourcePart
-from handinger_tui.core.turns.session import Session, ids_of
+from handinger_tui.core.turns.session import LOCAL, Session, ids_of
 from handinger_tui.core.turns.turn import (
     DataPart,
     ReasoningPart,
@@ -164,7 +165,7 @@ def result_of(session: Session, turn: Turn, money: TurnMoney) -> Result:
     """The result of a turn, its texts as they came."""
     snapshot, ids = turn.snapshot, ids_of(session, turn.target)
     reasonings = [part.text for part in turn.parts if isinstance(part, ReasoningPart)]
-    turn_usage, turn_costs = own_figures(money)
+    turn_usage, turn_costs = (reported_figures(one) for one in money.own)
     return Result(
         generation=session.generation,
         worker_id=ids.worker_id,
@@ -197,7 +198,7 @@ def result_of(session: Session, turn: Turn, money: TurnMoney) -> Result:
         costs=reported_figures(snapshot.costs) if snapshot else None,
         turn_usage=turn_usage,
         turn_costs=turn_costs,
-        turn_money=turn_amount(turn, money, restated=turn.turn_id in session.restated),
+        turn_money=TurnAmount.of(turn, money, restated=turn.turn_id in session.restated),
         turn_shared_with=money.others if money.shared else None,
         turn_cost_usd_at_most=json_amount(money.final_most_usd),
         turn_credits_at_most=json_amount(money.final_most_credits),
@@ -212,6 +213,26 @@ def results_of(session: Session) -> list[Result]:
     """The results of all turns."""
     all_money = MoneyIndex()(session.turns, session.elsewhere)
     return [result_of(session, turn, money) for turn, money in zip(session.turns, all_money, strict=True)]
+
+
+def money_words(session: Session, turn: Turn) -> JsonObject:
+    """What a turn takes, in words, and the line of its receipt, "" before its end."""
+    index = MoneyIndex()
+    words = index.of(session, turn).words(session.price(turn))
+    return {"cost": words, "receipt": receipt_line(session, turn, index)}
+
+
+def session_costs(session: Session) -> JsonObject:
+    """What a session took by now, in words and as exact amounts."""
+    usd, credit, words = totals_of(session)
+    return {
+        "cost": words,
+        "usd": json_amount(usd.value),
+        "unpriced_turns": usd.unknown_turns,
+        "credits": json_amount(credit.value),
+        "uncredited_turns": credit.unknown_turns,
+        "simulated": session.base_url == LOCAL,
+    }
 
 
 def _tool(part: ToolPart) -> ToolCall:

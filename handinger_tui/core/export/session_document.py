@@ -29,9 +29,8 @@ from handinger_tui.core.evidence import (
 )
 from handinger_tui.core.formatting import plural, size, spaced, utc_text
 from handinger_tui.core.jsontext import Json, dump
-from handinger_tui.core.money.attribution import MoneyIndex
 from handinger_tui.core.prompts import lineage_words
-from handinger_tui.core.receipts import receipt_line
+from handinger_tui.core.receipts import receipt_lines
 from handinger_tui.core.safety import clean, clean_json, clean_line
 from handinger_tui.core.stream import Frame
 from handinger_tui.core.tags import NO_LABELS, Labels
@@ -100,7 +99,8 @@ class SessionDocument(Struct, frozen=True):
 
 def session_document(session: Session, contents: Contents) -> SessionDocument:
     sources = {source.key: source for source in sources_of(session)}
-    money, days = MoneyIndex(), read_days(session)
+    receipts = receipt_lines(session) if contents.costs else {}
+    days = read_days(session)
     sent = [turn for turn in session.turns if not turn.withdrawn]
     facts = [("Session", clean_line(session.session_id))]
     facts += [(session.kind.capitalize(), clean_line(session.worker_id))] if session.worker_id else []
@@ -121,7 +121,7 @@ def session_document(session: Session, contents: Contents) -> SessionDocument:
             _ending(turn),
             _cited(turn, sources, days),
             tuple(_files(turn)),
-            clean_line(receipt_line(session, turn, money)) if contents.costs else "",
+            clean_line(receipts.get(turn.turn_id, "")),
         )
         for number, turn in enumerate(sent, 1)
     )

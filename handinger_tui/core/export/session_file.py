@@ -125,7 +125,7 @@ def read_session(data: bytes, now_ms: int, most_mb: int = MOST_MB) -> SessionFil
     head = as_object(content)
     _check_schema(string_at(head, "schema"))
     where = "the session"
-    label = _text(head, "generation", where, 20)
+    label = _text(head, "generation", where)
     if label not in TARGETS:
         raise _unreadable("it is of an unknown generation of the API")
     turns: list[RemoteTurn] = []
@@ -134,18 +134,15 @@ def read_session(data: bytes, now_ms: int, most_mb: int = MOST_MB) -> SessionFil
     ids = {turn.request.turn_id for turn in turns}
     if not turns or len(ids) < len(turns):
         raise _unreadable("it has no turns" if not turns else "two of its turns have the same id")
-    folded = [fold(*turn[:2]) for turn in turns]
-    for number, turn in enumerate(folded, 1):
-        # Frames name workers, too: what is imported can be exported and imported again.
-        _optional({"worker": turn.target}, "worker", f"turn {number}", _MOST_OF_ID)
     session = Session(
         session_id=_name(head, "session_id", where),
         created_ms=_moment(head, "created_ms", where),
-        worker_id=_optional(head, "target", where, _MOST_OF_ID) or newest_target(folded),
-        stored_worker_id=_optional(head, "template", where, _MOST_OF_ID),
+        # What readers see of an id may lack characters: the frames have it as it came.
+        worker_id=newest_target([fold(*turn[:2]) for turn in turns]) or _optional(head, "target", where),
+        stored_worker_id=_optional(head, "template", where),
         generation=label,
-        base_url=_text(head, "base_url", where, 2_000),
-        title=clean_line(_text(head, "title", where, 10_000)),
+        base_url=_text(head, "base_url", where),
+        title=clean_line(_text(head, "title", where)),
         # A clock that was ahead must not keep the session at the top of lists.
         updated_ms=min(_moment(head, "updated_ms", where), now_ms),
     )
@@ -196,8 +193,8 @@ def _turn(fields: JsonObject, where: str, now_ms: int) -> RemoteTurn:
         turn_id=_name(fields, "turn_id", where),
         prompt=_text(request, "prompt", where),
         created_ms=_moment(fields, "created_ms", where),
-        target_id=_optional(request, "target", where, _MOST_OF_ID),
-        budget=_optional(fields, "budget", where, 100),
+        target_id=_optional(request, "target", where),
+        budget=_optional(fields, "budget", where),
         attachments=tuple(_attachment(as_object(one), where) for one in list_at(fields, "attachments")),
         seen_before=None if seen_before is None else _number(request, "seen_before", where, INT64_MAX),
         trigger=_TRIGGERS.get(string_at(fields, "trigger"), Trigger.UNKNOWN),
@@ -220,7 +217,7 @@ _TRIGGERS: Final = {str(one): one for one in Trigger}
 
 def _attachment(fields: JsonObject, where: str) -> Attachment:
     # Without a path, so that an import never causes a file of this machine to be sent.
-    name, media_type = (_text(fields, member, where, 1_000) for member in ("name", "media_type"))
+    name, media_type = (_text(fields, member, where) for member in ("name", "media_type"))
     return Attachment("", name, _number(fields, "size", where, INT64_MAX), media_type)
 
 
@@ -259,31 +256,25 @@ def _end(turn_request: TurnRequest, frames: list[Frame]) -> list[Frame]:
 
 # -- members ---------------------------------------------------------------------------------
 _NAME: Final = re.compile(r"[0-9A-Za-z_.:-]{1,100}")
-_MOST_OF_ID: Final = 1_000
-"""Characters of an id of the service."""
+"""An id of ours."""
 
 
 def _name(fields: JsonObject, name: str, where: str) -> str:
-    text = _text(fields, name, where, 100)
+    text = _text(fields, name, where)
     if not _NAME.fullmatch(text):
         raise _unreadable(f"{name} of {where} is not an id")
     return text
 
 
-def _text(fields: JsonObject, name: str, where: str, most: int | None = None) -> str:
-    value = fields.get(name)
-    if not isinstance(value, str) or (most is not None and len(value) > most):
-        raise _unreadable(
-            f"{name} of {where} is {'not a text' if not isinstance(value, str) else 'too long'}"
-        )
+def _text(fields: JsonObject, name: str, where: str) -> str:
+    # Of any length, as services and people make them: what was exported can be imported.
+    if not isinstance(value := fields.get(name), str):
+        raise _unreadable(f"{name} of {where} is not a text")
     return value
 
 
-def _optional(fields: JsonObject, name: str, where: str, most: int) -> str | None:
-    value = None if fields.get(name) is None else _text(fields, name, where, most)
-    if value is not None and "\0" in value:
-        raise _unreadable(f"{name} of {where} is not an id")
-    return value
+def _optional(fields: JsonObject, name: str, where: str) -> str | None:
+    return None if fields.get(name) is None else _text(fields, name, where)
 
 
 def _number(fields: JsonObject, name: str, where: str, most: int) -> int:

@@ -17,6 +17,8 @@ class AmountState(StrEnum):
     """The turn has ended, but its amount was read once only, or a part of it is unknown."""
     SETTLED = "settled"
     """A later reading of the idle worker has confirmed the amount."""
+    CLOSED = "closed"
+    """Settled, and a statement has closed its month. Only the ledger says so; elsewhere it is settled."""
 
 
 def state_of(*, ended: bool, complete: bool, confirmed: bool) -> AmountState:

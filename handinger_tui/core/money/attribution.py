@@ -8,12 +8,12 @@ from decimal import Decimal, localcontext
 from enum import StrEnum
 from itertools import compress, count
 from operator import attrgetter, ne
-from typing import Final
+from typing import Final, TypeVar
 
 from msgspec import Struct
 from msgspec.structs import replace
 
-from handinger_tui.core.amounts import Total, Unit, cost_words
+from handinger_tui.core.amounts import Total, Unit, at_price, cost_words
 from handinger_tui.core.decimals import EXACT
 from handinger_tui.core.figures import (
     FIGURES,
@@ -51,7 +51,7 @@ from handinger_tui.core.turns.session import (
     Session,
     identical_prefix,
 )
-from handinger_tui.core.turns.turn import FREE, LIVE, Fault, Turn, TurnStatus
+from handinger_tui.core.turns.turn import FREE, LIVE, UNENDED, Fault, Turn, TurnStatus
 
 
 class AmountBasis(StrEnum):
@@ -111,6 +111,12 @@ class TurnMoney(Struct, frozen=True):
         return state_of(ended=self.ended, complete=self.final, confirmed=self.confirmed)
 
     @property
+    def own(self) -> tuple[Usage, Costs]:
+        """What the turn took itself; figures that it shares and that are entered for another one are None."""
+        usage, costs = self.most
+        return (_own(self.usage, usage), _own(self.costs, costs)) if self.shared else (self.usage, self.costs)
+
+    @property
     def usd(self) -> Decimal | None:
         """The cost in USD: as reported, else the sum of the four categories."""
         return cost_of(self.usage, self.costs)
@@ -144,7 +150,17 @@ class TurnMoney(Struct, frozen=True):
     def cost(self, credit_usd: Decimal | None) -> str:
         """The cost in words; "" if nothing is known. `credit_usd`: the person's price of a credit."""
         usd, credit = (self.total(unit) for unit in Unit)
-        return "" if usd.value is credit.value is None else cost_words(usd, credit, credit_usd)
+        if usd.value is credit.value is None:
+            return ""
+        return cost_words(usd, credit, self.priced(credit_usd))
+
+    def words(self, credit_usd: Decimal | None) -> str:
+        """The same; "unknown" if nothing is known, "unknown so far" while something may still come."""
+        return self.cost(credit_usd) or self.total(Unit.USD).words()
+
+    def priced(self, credit_usd: Decimal | None) -> Decimal | None:
+        """What its credits cost, at most, at the person's price of a credit."""
+        return at_price(self.most_credits, credit_usd)
 
     def fault_of(self, turn: Turn) -> Fault | None:
         """The fault of its turn; it may have been charged if the worker's figures rose at that time."""
@@ -175,6 +191,14 @@ class TurnMoney(Struct, frozen=True):
     def final_most_credits(self) -> Decimal | None:
         """`most_credits`; None while the amount may still grow, and so has no maximum."""
         return self.most_credits if self.final else None
+
+
+_FiguresT = TypeVar("_FiguresT", Usage, Costs)
+
+
+def _own(entered: _FiguresT, most: _FiguresT) -> _FiguresT:
+    pairs = zip(entered.members, most.members, strict=True)
+    return type(entered)(*[None if not own and may_own else own for own, may_own in pairs])
 
 
 class SessionMoney(Struct, frozen=True):
@@ -514,7 +538,7 @@ def _amounts(
     if turn.status in FREE:
         return _money_of_refused(at, meters)
     if turn.own_usage is not None:
-        is_over = not turn.own_usage_is_partial and turn.status not in LIVE | {TurnStatus.RUNNING}
+        is_over = not turn.own_usage_is_partial and turn.status not in UNENDED
         money = TurnMoney(turn.own_usage, reading=AmountBasis.PER_TURN, final=is_over)
         return _unless_early(money, at, timelines[timeline_of(turn)]) if meters else money
     if not meters:

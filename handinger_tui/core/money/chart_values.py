@@ -180,5 +180,14 @@ def shares(spent: Bucket) -> tuple[Share, ...]:
     return tuple(Share(name, usd, _part(usd.value, base)) for name, usd in totals.items())
 
 
+def why_no_split(parts: Iterable[Share]) -> str:
+    """Why the categories cannot be drawn; "" where they can."""
+    shown = [*parts]
+    if any(share.part for share in shown):
+        return ""
+    is_unknown = all(share.usd.value is None for share in shown)
+    return "No split by category was reported." if is_unknown else "Nothing was spent."
+
+
 def _part(value: Decimal | None, base: Decimal) -> Decimal | None:
     return None if value is None else EXACT.divide(value, base) if base else Decimal(0)

@@ -17,7 +17,8 @@ class Sent(NamedTuple):
     `creates`: it creates the worker, whose meters then start at zero. `read_before`: the worker was read just
     before. `refused`: the service refused or never received it, so the turn is free; but a rise in the same
     window has no certain owner. `counted`: its message is assumed to be among those of the worker. `adopted`:
-    it was read from the worker, so its message may have been counted as that of a stranger before.
+    it was read from the worker, so its message may have been counted as that of a stranger before. `last`:
+    the worker had no later message then.
     """
 
     turn: Key
@@ -26,6 +27,7 @@ class Sent(NamedTuple):
     refused: bool = False
     counted: bool = True
     adopted: bool = False
+    last: bool = True
 
 
 class Read(NamedTuple):

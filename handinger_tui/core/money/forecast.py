@@ -8,7 +8,7 @@ from __future__ import annotations
 from calendar import monthrange
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, timedelta
-from decimal import ROUND_CEILING, ROUND_HALF_EVEN, Context, Decimal, localcontext
+from decimal import ROUND_CEILING, Decimal
 from functools import reduce
 from operator import add
 from typing import Final
@@ -19,15 +19,13 @@ from handinger_tui.core.amounts import Total, Unit, amount_text
 from handinger_tui.core.decimals import EXACT
 from handinger_tui.core.formatting import plural
 from handinger_tui.core.money.limits import Gauge, Scope
+from handinger_tui.core.money.prediction import LOOK_BACK, WEEKS, error_factor
 from handinger_tui.core.money.spending import Bucket
 
 ENOUGH_DAYS: Final = 3
 """How many days before today a forecast needs."""
 FEW_DAYS: Final = 7
 """With fewer days than this, the text names their number."""
-WINDOW: Final = 28
-"""How many days before today count: full weeks, so that weekends have their true weight."""
-_ROOTS: Final = Context(prec=60, rounding=ROUND_HALF_EVEN)
 _FINEST: Final = Decimal(1).scaleb(-12)
 
 DailyTotals = Sequence[tuple[date, Total]]
@@ -67,15 +65,15 @@ def daily(buckets: Iterable[Bucket], unit: Unit = Unit.USD) -> list[tuple[date, 
 def forecast(days: DailyTotals, today: date, share_of_today: Decimal, unit: Unit = Unit.USD) -> Forecast:
     """The forecast for the month of `today`.
 
-    `days`: days with turns, in any order, from the first of the month or from `WINDOW` days ago, whichever is
-    earlier. After the first day with turns, days without turns count as 0. `share_of_today`: how much of
-    today is over, from 0 (midnight) to 1.
+    `days`: days with turns, in any order, from `LOOK_BACK` days ago on. After the first day with turns, days
+    without turns count as 0. `share_of_today`: how much of today is over, from 0 (midnight) to 1.
     """
     by_day = _by_day(days)
     spent = _sum(amount for day, amount in by_day.items() if day.replace(day=1) == today.replace(day=1))
     past = _before(by_day, today)
-    costs = [amount.value for amount in past if amount.value is not None]
-    first = min(today.replace(day=1), today - timedelta(WINDOW))
+    daily_costs = [amount.value for amount in past if amount.value is not None]
+    costs = daily_costs[:WEEKS]
+    first = min(today.replace(day=1), today - timedelta(WEEKS))
     gaps = sum(amount.missing_turns for day, amount in by_day.items() if day >= first)
     mean = EXACT.divide(reduce(EXACT.add, costs), len(costs)) if len(costs) >= ENOUGH_DAYS else None
     if mean is None or spent.value is None:
@@ -84,12 +82,12 @@ def forecast(days: DailyTotals, today: date, share_of_today: Decimal, unit: Unit
     days_after = monthrange(today.year, today.month)[1] - today.day
     days_remaining = EXACT.subtract(days_after + 1, min(Decimal(1), max(Decimal(0), share_of_today)))
     remaining = EXACT.multiply(mean, days_remaining)
-    deviation = _deviation(costs, mean, days_remaining)
+    factor = error_factor(daily_costs[::-1], days_remaining)
     return Forecast(
         spent,
-        low=_to_pico(EXACT.add(spent.value, max(Decimal(0), EXACT.subtract(remaining, deviation)))),
+        low=_to_pico(EXACT.add(spent.value, EXACT.divide(remaining, factor))),
         middle=_to_pico(EXACT.add(spent.value, remaining)),
-        high=_to_pico(EXACT.add(spent.value, EXACT.add(remaining, deviation))),
+        high=_to_pico(EXACT.add(spent.value, EXACT.multiply(remaining, factor))),
         days_seen=len(costs),
         method=_method(len(costs), gaps),
         per_day=_to_pico(mean),
@@ -116,20 +114,8 @@ def _before(by_day: Mapping[date, Total], today: date) -> list[Total]:
     first = min((day for day in by_day if day < today), default=None)
     if first is None:
         return []
-    length = min(WINDOW, (today - first).days)
+    length = min(LOOK_BACK, (today - first).days)
     return [by_day.get(today - timedelta(back), Total(Decimal(0))) for back in range(1, length + 1)]
-
-
-def _deviation(values: Sequence[Decimal], mean: Decimal, days_remaining: Decimal) -> Decimal:
-    """One standard deviation of the spending in `days_remaining` days, including that of the mean itself.
-
-    Two days are added, one without spending and one of twice the average: three equal days say little about
-    the next days, thirty say much.
-    """
-    with localcontext(_ROOTS):
-        squares = sum(((value - mean) ** 2 for value in values), 2 * mean**2)
-        variance = squares / (len(values) + 1)
-        return (variance * (days_remaining + days_remaining * days_remaining / len(values))).sqrt()
 
 
 def _to_pico(value: Decimal) -> Decimal:
@@ -155,7 +141,7 @@ def days_to_limit(gauge: Gauge, per_day: Decimal | None) -> int | None:
 
 def days_over(days: DailyTotals, today: date, amount: Decimal) -> tuple[int, int]:
     """On how many days before today at least `amount` was spent, and of how many days the amount is known."""
-    costs = [one.value for one in _before(_by_day(days), today) if one.value is not None]
+    costs = [one.value for one in _before(_by_day(days), today)[:WEEKS] if one.value is not None]
     return sum(value >= amount for value in costs), len(costs)
 
 
@@ -200,7 +186,7 @@ def forecast_text(estimate: Forecast) -> str:
 def _method(days: int, gaps: int) -> str:
     text = (
         f"Spent so far plus the daily average of the last {plural(days, 'day')} for each remaining day. "
-        "The range is one standard deviation either way, wider with fewer days."
+        "Nine of ten months end within the range. It is wider with fewer days."
     )
     return f"{text} Turns of unknown cost are not included." if gaps else text
 

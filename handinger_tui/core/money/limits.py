@@ -20,8 +20,9 @@ from msgspec.structs import replace
 
 from handinger_tui.core.amounts import Total, Unit, Write, amount_text, bare_text, exact_text
 from handinger_tui.core.decimals import EXACT, decimal_text, json_amount
-from handinger_tui.core.errors import HandingerError
+from handinger_tui.core.errors import LimitStop
 from handinger_tui.core.formatting import plural
+from handinger_tui.core.safety import clean_line
 from handinger_tui.core.turns.turn import StartPolicy
 
 if TYPE_CHECKING:
@@ -79,6 +80,8 @@ class LimitOrigin(StrEnum):
     TYPED = "typed"
     """Typed with `/limit`: stored in the history, so it holds for every program that uses it."""
     CONFIG = "config"
+    SHARED = "shared"
+    """Of a team, in its database: it holds beside those of this computer, see `ledger.charges.shared`."""
 
     @property
     def words(self) -> str:
@@ -107,7 +110,22 @@ class Limit(Struct, frozen=True):
         """Whether it was given on the command line."""
         return self.origin is LimitOrigin.FLAG
 
+    @property
+    def is_raised_here(self) -> bool:
+        """Whether the app can raise it."""
+        return self.origin in (LimitOrigin.TYPED, LimitOrigin.CONFIG)
+
     # -- in words
+    @property
+    def name(self) -> str:
+        """What it is called: "daily limit", "shared daily limit"."""
+        return f"{'shared ' if self.origin is LimitOrigin.SHARED else ''}{self.scope.limit}"
+
+    @property
+    def heading(self) -> str:
+        """The same at the beginning of a line."""
+        return self.name[:1].upper() + self.name[1:]
+
     @property
     def text(self) -> str:
         """Its amount as typed: "$2.00", "20 credits"."""
@@ -124,6 +142,8 @@ class Limit(Struct, frozen=True):
         if self.by_flag:
             return f"Use a larger {self.option} to continue."
         amount = "AMOUNT" if self.unit is Unit.USD else "AMOUNT credits"
+        if self.origin is LimitOrigin.SHARED:
+            return "See who spent it: handinger-tui costs --shared. It is raised with --shared-limit there."
         return f"To raise it, use /limit {self.scope} {amount} in the app."
 
     @staticmethod
@@ -214,6 +234,25 @@ class Gauge(Struct, frozen=True):
             origin=str(self.limit.origin),
         )
 
+    def too_dear(self, most: str | float | None, reserves: Decimal | None) -> str:
+        """Why a turn may not start that is to cost `most`; "" where it may.
+
+        `reserves`: what it would reserve; None: all that is left.
+        """
+        name = self.limit.option.removeprefix("--").replace("-", "_")
+        left, unit = exact_text(self.free, self.limit.unit), self.limit.unit
+        if most is None:
+            return f"Each turn names its {name}; {left} is left of the limit."
+        try:
+            amount = Limit.amount_of(str(most))
+        except ValueError as problem:
+            return f"{name}: {clean_line(str(problem), 120)}."
+        if reserves is None:
+            unknown = f"What this turn costs is not known yet, so it may take all that is left: {left}."
+            return f"{unknown} Name that as its {name} to start it." if amount < self.free else ""
+        usual = f"Such a turn may cost {exact_text(reserves, unit)}, by earlier ones, more than its {name}."
+        return usual if amount < reserves else ""
+
     @property
     def has_reservations(self) -> bool:
         """Whether less may be left than what is spent shows."""
@@ -282,10 +321,15 @@ class Gauge(Struct, frozen=True):
         return f"{text} of {limit} left{''.join(counts)}{history}"
 
     @property
+    def amounts(self) -> tuple[str, ...]:
+        """What is spent and, where turns have reserved some of the rest, what is free."""
+        return (self.spent_text, self.free_text) if self.has_reservations else (self.spent_text,)
+
+    @property
     def unmeasured_text(self) -> str:
         """A sentence: why it is unknown whether a limit will hold."""
         limit = self.limit
-        name = f"the {limit.scope.limit} of {limit.text}"
+        name = f"the {limit.name} of {limit.text}"
         if not self.reported:
             unit = "USD" if limit.unit is Unit.USD else "credits"
             if self.never_reported:
@@ -301,12 +345,12 @@ class Gauge(Struct, frozen=True):
     @property
     def near_text(self) -> str:
         """The warning at 80%, which is shown once."""
-        return f"{self.limit.scope.heading} near: {self.spent_text}."
+        return f"{self.limit.heading} near: {self.spent_text}."
 
     @property
     def reached_text(self) -> str:
         """The sentence about a reached limit."""
-        return f"{self.limit.scope.heading} reached: {self.spent_text}."
+        return f"{self.limit.heading} reached: {self.spent_text}."
 
     @property
     def warning(self) -> str:
@@ -322,7 +366,12 @@ class Gauge(Struct, frozen=True):
         """The sentence about a limit that blocks sending: it is reached, or reserved by running turns."""
         if self.state is GaugeState.REACHED:
             return self.reached_text
-        return f"{self.limit.scope.heading}: {self.free_text}."
+        return f"{self.limit.heading}: {self.free_text}."
+
+    @property
+    def text(self) -> str:
+        """A line about the limit, what is spent and what is left."""
+        return f"{self.limit.heading}: {self.spent_text}; {self.free_text}."
 
     # -- of several
     @staticmethod
@@ -345,7 +394,7 @@ class Gauge(Struct, frozen=True):
         return min(others, key=lambda gauge: EXACT.divide(gauge.free, gauge.limit.amount), default=None)
 
 
-class LimitReached(HandingerError):
+class LimitReached(LimitStop):
     """Nothing was sent: a limit is used up."""
 
     def __init__(self, gauge: Gauge, reason: str = "", hint: str = "") -> None:
@@ -357,18 +406,22 @@ class LimitReached(HandingerError):
 class LimitReserved(LimitReached):
     """Nothing was sent: too little of a limit is free, because running turns have reserved it."""
 
+    may_lift = True
+
     def __init__(self, gauge: Gauge, needed: Decimal | None) -> None:
         """`needed`: what the turn would reserve; None: it has no cost history."""
         cost = (
             "" if needed is None else f"; a turn like this may cost {amount_text(needed, gauge.limit.unit)}"
         )
-        reason = f"{gauge.limit.scope.heading}: {gauge.free_text}{cost}."
+        reason = f"{gauge.limit.heading}: {gauge.free_text}{cost}."
         hint = f"Wait until a running turn has finished. {gauge.limit.raise_hint}"
         super().__init__(gauge, reason, hint)
 
 
 class LimitUnmeasured(LimitReached):
     """Nothing was sent: it is unknown whether a limit will hold. The user may decide to send anyway."""
+
+    may_lift = may_be_agreed = True
 
     def __init__(self, gauge: Gauge) -> None:
         has_price = gauge.never_reported and gauge.limit.unit is Unit.USD

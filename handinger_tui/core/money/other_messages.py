@@ -45,6 +45,8 @@ class OtherMessages:
         """How many messages are ours."""
         self._adopted: tuple[Key, ...] = ()
         """The turns that were adopted since the last reading."""
+        self._older = 0
+        """How many of them were adopted behind a later message, so that they were counted before."""
         self._run = False
         """At the newest reading the worker was busy, although no turn of ours was under way."""
 
@@ -61,6 +63,7 @@ class OtherMessages:
         self._own += sent.counted
         if sent.adopted:
             self._adopted = (*self._adopted, sent.turn)
+            self._older += not sent.last
         return creates
 
     def end(self, turns: Collection[Key]) -> None:
@@ -101,8 +104,9 @@ class OtherMessages:
         before, count = self.count, read.prompts - self._own
         recounted: tuple[Key, ...] = ()
         if before is not None:
-            without = min(before, max(count, before - len(self._adopted)))
-            recounted, self._adopted = self._adopted[: before - without], ()
+            least, most = (max(0, before - one) for one in (len(self._adopted), self._older))
+            without = min(before, most, max(least, count))
+            recounted, self._adopted, self._older = self._adopted[: before - without], (), 0
             before = without
         is_fewer = before is not None and count < before
         if not read.busy:

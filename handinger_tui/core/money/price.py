@@ -92,21 +92,21 @@ class Price(Struct, frozen=True):
             return f"Cost unknown{runs}: {basis}."
         return f"{self.tag}{runs}. Budget {clean_line(self.typical.budget, 20)}: {basis}."
 
-
-def monthly_text(prices: Sequence[Price]) -> str:
-    """The cost of all repeated runs: "about $3.40 a month + 1 schedule unknown"; "" if none repeats."""
-    repeated = [price for price in prices if not price.is_once]
-    sums = []
-    for unit in Unit:
-        priced = [price for price in repeated if price.unit is unit and price.per_month is not None]
-        if priced:
-            amount = total(price.per_month for price in priced).value
-            sums.append(priced[0].words(amount or Decimal(0)))
-    unknown = sum(price.per_month is None for price in repeated)
-    gaps = f"{plural(unknown, 'schedule')} unknown" if unknown else ""
-    if not sums:
-        return f"cost a month: {gaps}" if gaps else ""
-    return " + ".join(filter(None, [f"{' and '.join(sums)} a month", gaps]))
+    @staticmethod
+    def monthly_text(prices: Sequence[Price]) -> str:
+        """The cost of all repeated runs: "about $3.40 a month + 1 schedule unknown"; "" if none repeats."""
+        repeated = [price for price in prices if not price.is_once]
+        sums = []
+        for unit in Unit:
+            priced = [price for price in repeated if price.unit is unit and price.per_month is not None]
+            if priced:
+                amount = total(price.per_month for price in priced).value
+                sums.append(priced[0].words(amount or Decimal(0)))
+        unknown = sum(price.per_month is None for price in repeated)
+        gaps = f"{plural(unknown, 'schedule')} unknown" if unknown else ""
+        if not sums:
+            return f"cost a month: {gaps}" if gaps else ""
+        return " + ".join(filter(None, [f"{' and '.join(sums)} a month", gaps]))
 
 
 def runs_text(runs: Decimal) -> str:

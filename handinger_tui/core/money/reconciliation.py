@@ -174,7 +174,7 @@ ASSIGNED: Final = "assigned"
 """The stored reason of a correction: the person assigned suspense to a turn."""
 NEW_RULES: Final = "new rules"
 """The stored reason of a correction: an earlier version of the program used other rules."""
-_BY_RULING: Final = {
+REASONS: Final = {
     NEW_RULES: "this version of handinger-tui attributes costs differently",
     BASIS_SET: "you decided what the worker's figures mean",
     ASSIGNED: "you decided which turn an unassigned cost belongs to",
@@ -204,8 +204,8 @@ class Restatement(Struct, frozen=True):
     @property
     def reason(self) -> str:
         """Why the amount changed."""
-        if self.ruling in _BY_RULING:
-            return _BY_RULING[self.ruling]
+        if self.ruling in REASONS:
+            return REASONS[self.ruling]
         if self.new_basis:
             return NEW_BASIS
         pairs = ((self.old_usd, self.new_usd), (self.old_credits, self.new_credits))
@@ -230,25 +230,23 @@ class Restatement(Struct, frozen=True):
         """One line: "12: turn_1 $0.10 → $0.20, the worker reported more later.". `name`: of the turn."""
         return f"{self.number}: {name or self.turn_id} {self.change}, {self.reason}."
 
+    # -- of several
+    @staticmethod
+    def text(several: Sequence[Restatement], names: Mapping[str, str] = MappingProxyType({})) -> str:
+        """One line, "" for none: "Corrected 12: turn_1 $0.10 → $0.20, the worker reported more later.".
 
-def restatement_text(
-    restatements: Sequence[Restatement], names: Mapping[str, str] = MappingProxyType({})
-) -> str:
-    """One line for all, "" for none: "Corrected 12: turn_1 $0.10 → $0.20, the worker reported more later.".
-
-    `names`: turn id → name.
-    """
-    if not restatements:
-        return ""
-    *_, last = restatements
-    if len(restatements) == 1:
-        return f"Corrected {last.line(names.get(last.turn_id, ''))}"
-    reasons = {restatement.reason for restatement in restatements}
-    why = f": {last.reason}" if len(reasons) == 1 else ""
-    return (
-        f"Corrected {restatements[0].number} to {last.number}: {len(restatements)} amounts changed,"
-        f" together {_sum_change(restatements)}{why}."
-    )
+        `names`: turn id → name.
+        """
+        if not several:
+            return ""
+        *_, last = several
+        if len(several) == 1:
+            return f"Corrected {last.line(names.get(last.turn_id, ''))}"
+        why = f": {last.reason}" if len({one.reason for one in several}) == 1 else ""
+        return (
+            f"Corrected {several[0].number} to {last.number}: {len(several)} amounts changed,"
+            f" together {_sum_change(several)}{why}."
+        )
 
 
 def _sum_change(restatements: Sequence[Restatement]) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import date, datetime
 from decimal import Decimal
 from types import MappingProxyType
@@ -10,10 +10,12 @@ from typing import Final
 
 from msgspec import Struct
 
-from handinger_tui.core.amounts import Unit
+from handinger_tui.core.amounts import Unit, in_currency
 from handinger_tui.core.formatting import local_time
-from handinger_tui.core.money.forecast import WINDOW, Forecast
+from handinger_tui.core.money.closed_months import LateEntry
+from handinger_tui.core.money.forecast import Forecast
 from handinger_tui.core.money.limits import Gauge, Scope
+from handinger_tui.core.money.prediction import LOOK_BACK
 from handinger_tui.core.money.reconciliation import AssignedRise, Restatement
 from handinger_tui.core.money.spending import (
     OVERLAP,
@@ -24,6 +26,7 @@ from handinger_tui.core.money.spending import (
     sum_buckets,
 )
 from handinger_tui.core.periods import midnight
+from handinger_tui.core.prices import NO_PRICES, Prices
 from handinger_tui.core.turns.session import Session
 
 
@@ -96,13 +99,35 @@ class Report(Struct, frozen=True):
     """The forecast for the present month; None: nothing to forecast, or a report of an earlier moment."""
     overview: Overview | None = None
     session: Session | None = None
-    credit_usd: Decimal | None = None
-    """The price of a credit that the person set."""
+    prices: Prices = NO_PRICES
+    """The prices of a credit that the person set."""
+    currency: Prices = NO_PRICES
+    """The rates of a dollar that the person set: they are for texts, never for limits."""
+    late: tuple[LateEntry, ...] = ()
+    """What became known of months after a statement had closed them."""
 
     @property
     def total(self) -> Bucket:
         """All charges of the selection as one group."""
         return sum_buckets([*self.days, *self.suspense], "total")
+
+    @property
+    def priced(self) -> Decimal | None:
+        """What all credits cost, each at the person's price of its day."""
+        return self.prices.cost(self._amounts("credits"))
+
+    @property
+    def in_currency(self) -> Decimal | None:
+        """The cost in the person's currency, each day at its own rate; credits at their price."""
+        if self.total.usd.value is not None:
+            return in_currency(self._amounts("usd"), self.currency)
+        is_priced = self.priced is not None
+        return in_currency(self._amounts("credits"), self.currency, self.prices) if is_priced else None
+
+    def _amounts(self, member: str) -> Iterator[tuple[int | None, Decimal | None]]:
+        """The amounts of each day and of each rise, with their times."""
+        yield from ((day.first_ms, getattr(day, member).value) for day in self.days)
+        yield from ((rise.seen_ms, getattr(rise, member)) for one in self.suspense for rise in one.rises)
 
     @property
     def turns(self) -> int:
@@ -126,7 +151,7 @@ def share_of_day(now: datetime) -> Decimal:
 
 def first_of_forecast(today: date) -> date:
     """The first day whose charges a forecast uses."""
-    return min(today.replace(day=1), date.fromordinal(today.toordinal() - WINDOW))
+    return date.fromordinal(today.toordinal() - LOOK_BACK)
 
 
 def local_day(at_ms: int) -> tuple[date, Decimal]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Callable, Iterator, Sequence
-from decimal import Decimal
 from itertools import chain, islice
 from typing import Any, Final
 
@@ -15,20 +14,23 @@ from msgspec.structs import replace
 from handinger_tui.core.amounts import (
     Unit,
     amount_text,
-    at_price,
     cost_words,
+    currency_words,
     excess_words,
     price_words,
 )
 from handinger_tui.core.columns import Align, Column, Row, text_lines
-from handinger_tui.core.decimals import json_amount
+from handinger_tui.core.decimals import decimal_text, json_amount
 from handinger_tui.core.documents import members
 from handinger_tui.core.formatting import percent_text
 from handinger_tui.core.jsontext import JsonObject, dump
 from handinger_tui.core.money import report_json
 from handinger_tui.core.money.basis_text import basis_lines
 from handinger_tui.core.money.chart_values import SIMULATED_REPORT, shares
+from handinger_tui.core.money.closed_months import late_corrections, late_text
 from handinger_tui.core.money.forecast import forecast_text
+from handinger_tui.core.money.journal import COLUMNS as JOURNAL_COLUMNS
+from handinger_tui.core.money.journal import TEXT_COLUMNS, JournalEntry, csv_cells, json_lines, text_row
 from handinger_tui.core.money.limits import CALENDAR_SCOPES, Scope
 from handinger_tui.core.money.reconciliation import (
     SUSPENSE_EXPLAINED,
@@ -39,11 +41,10 @@ from handinger_tui.core.money.reconciliation import (
     reconcile,
     reconciliation_text,
     restatement_part,
-    restatement_text,
     rise_text,
 )
 from handinger_tui.core.money.report import Report, Selection
-from handinger_tui.core.money.report_json import AssignedPart, CostReport
+from handinger_tui.core.money.report_json import AssignedPart, CostReport, CurrencyPart, PriceStep
 from handinger_tui.core.money.report_rows import (
     PLAIN_TURN_COLUMNS,
     plain_columns,
@@ -62,7 +63,7 @@ from handinger_tui.core.money.spending import (
     TurnCharge,
     undated_text,
 )
-from handinger_tui.core.safety import clean_line
+from handinger_tui.core.safety import CSV_END, clean_line
 
 FILTERS: Final = ("worker_id", "session_id", "budget", "profile", "tag", "project")
 
@@ -71,19 +72,20 @@ class ReportRows(Struct, frozen=True):
     """The rows of a report, read when a form asks for them: there may be a hundred thousand turns.
 
     `records`: its groups or turns as JSON objects. `charges`: its turns, newest first. `turns`: these as
-    groups of one.
+    groups of one. `journal`: the entries of all its turns, in order of time.
     """
 
     records: Callable[[], Iterator[JsonObject]]
     charges: Callable[[], Iterator[TurnCharge]]
     turns: Callable[[], Sequence[Bucket]]
+    journal: Callable[[], Iterator[JournalEntry]]
 
 
 # -- JSON and CSV ------------------------------------------------------------------------
 def _document(report: Report) -> CostReport:
     """The report without its groups."""
     selection, which, total = report.selection, report.selection.which, report.total
-    price, credited = report.credit_usd, total.total("credits").value
+    exchanged = report.in_currency
     filters: dict[str, Any] = {name: getattr(which, name) for name in FILTERS}
     return CostReport(
         by=str(selection.by),
@@ -97,10 +99,12 @@ def _document(report: Report) -> CostReport:
         simulated=selection.simulated,
         groups=[],
         total=report_json.group_of(total),
-        credit_usd=json_amount(price),
-        total_usd_at_your_price=json_amount(
-            at_price(credited, price) if total.total("usd").value is None else None
-        ),
+        credit_usd=json_amount(report.prices.at(report.at_ms)),
+        credit_prices=[PriceStep(since or None, decimal_text(price)) for since, price in report.prices.steps],
+        total_usd_at_your_price=json_amount(report.priced if total.total("usd").value is None else None),
+        total_in_currency=None
+        if exchanged is None
+        else CurrencyPart(report.currency.currency, decimal_text(exchanged)),
         undated_turns=report.undated.turns,
         charts=report_json.charts_of(report.days, total),
         suspense=[*map(report_json.suspense_of, report.suspense)],
@@ -109,6 +113,7 @@ def _document(report: Report) -> CostReport:
             for one in report.assigned
         ],
         restatements=[*map(restatement_part, report.restated)],
+        late_corrections=late_corrections(report.late),
     )
 
 
@@ -127,14 +132,16 @@ def _csv(report: Report, rows: ReportRows, _width: int) -> Iterator[str]:
     by = report.selection.by
     labels = ("tags", "project") if by is GroupBy.SESSION else ()
     columns = report_json.TURN_COLUMNS if by is GroupBy.TURN else (*report_json.COLUMNS, *labels)
-    yield report_json.line(columns) + report_json.END
+    origin = report_json.origin_of(report.selection)
+    yield report_json.line((*columns, *report_json.DATES, *origin)) + CSV_END
     # A row of suspense has its amounts in the columns of all rows alone: a sum over both would double them.
     once = {"suspense_usd": None, "suspense_credits": None}
     suspense = (
         {**members(report_json.group_of(one)), **once, "worker_id": one.key} for one in report.suspense
     )
     for row in chain(rows.records(), suspense):
-        yield report_json.line([row.get(name) for name in columns]) + report_json.END
+        cells = [*map(row.get, columns), *report_json.dates_of(row), *origin.values()]
+        yield report_json.line(cells) + CSV_END
 
 
 # -- HTML --------------------------------------------------------------------------------
@@ -171,7 +178,7 @@ def _text(report: Report, rows: ReportRows, width: int) -> Iterator[str]:
     else:
         yield table((*(report.groups or ()), *report.suspense), total, by, width)
     blocks = (
-        _price_line(total, report.credit_usd),
+        _price_lines(report),
         share_lines(total, width),
         *remarks(report),
     )
@@ -184,13 +191,13 @@ def _wrap(line: str, width: int) -> str:
     return line if line.startswith(" ") else textwrap.fill(line, width, break_on_hyphens=False)
 
 
-def heading(selection: Selection) -> str:
+def heading(selection: Selection, title: str = "") -> str:
     """Return the first line, such as "Costs by day · since 7d · worker wrk_1"."""
     named = {"since": selection.since, "until": selection.until, "as of": selection.as_of}
     named |= {name.removesuffix("_id"): getattr(selection.which, name) for name in FILTERS}
     pieces = [f"{word} {value}" for word, value in named.items() if value]
     pieces += ["simulated"] if selection.simulated else []
-    return " · ".join(map(clean_line, (f"Costs by {selection.by}", *pieces)))
+    return " · ".join(map(clean_line, (title or f"Costs by {selection.by}", *pieces)))
 
 
 def _no_costs_text(selection: Selection) -> str:
@@ -204,13 +211,19 @@ def _no_costs_text(selection: Selection) -> str:
     return f"No {what} yet. They appear after your first turn."
 
 
-def _price_line(overall: Bucket, price: Decimal | None) -> str:
-    """Return what the credits cost at the person's price, where no cost in USD is known; else ""."""
-    credited = overall.total("credits")
-    if price is None or credited.value is None or overall.total("usd").value is not None:
-        return ""
-    amount = price_words(credited.value, price)
-    return f"{credited.words(Unit.CREDITS)}: {amount} at your price of {amount_text(price)} a credit."
+def _price_lines(report: Report) -> str:
+    """Return what credits cost at the person's prices, if no cost in USD is known, and the other currency."""
+    overall, prices, lines = report.total, report.prices, list[str]()
+    if report.priced is not None and overall.total("usd").value is None:
+        price = prices.over(overall.first_ms, overall.last_ms)
+        your = f"prices of a credit ({prices.text})"
+        your = your if price is None else f"price of {amount_text(price)} a credit"
+        amounts = f"{overall.total('credits').words(Unit.CREDITS)}: {price_words(report.priced)}"
+        lines.append(f"{amounts} at your {your}.")
+    if report.in_currency is not None:
+        amount = currency_words(report.in_currency, report.currency.currency)
+        lines.append(f"In your currency: {amount} (a dollar is {report.currency.text}).")
+    return "\n".join(lines)
 
 
 PAGE: Final = 500
@@ -227,7 +240,7 @@ def _turns(report: Report, rows: ReportRows, width: int) -> Iterator[str]:
         line = f"{unassigned_name(bucket)}: {amount}"
         yield textwrap.fill(line, width, break_on_hyphens=False) + "\n"
     overall = report.total
-    total = overall.cost(report.credit_usd)
+    total = overall.cost(report.priced)
     yield textwrap.fill(f"total: {total}", width, break_on_hyphens=False) + "\n"
 
 
@@ -280,6 +293,7 @@ def remarks(report: Report) -> list[str]:
         _suspense_lines(report.suspense),
         _assigned_lines(report.assigned),
         *_restatement_lines(report.restated),
+        late_text(report.late),
     ]
     if selection.by is GroupBy.DAY and selection.until is None and report.month is not None:
         text, method = forecast_text(report.month), report.month.method
@@ -320,8 +334,8 @@ def _assigned_lines(assigned: Sequence[AssignedRise]) -> str:
 def _restatement_lines(restated: Sequence[Restatement]) -> list[str]:
     """Return the newest restatements, a line each, and what all changed together."""
     if len(restated) > _MOST_RESTATEMENTS:
-        return [restatement_text(restated), f"Latest: {restatement_text(restated[-1:])}"]
-    return ["\n".join(restatement_text([one]) for one in restated)] if restated else []
+        return [Restatement.text(restated), f"Latest: {Restatement.text(restated[-1:])}"]
+    return ["\n".join(Restatement.text([one]) for one in restated)] if restated else []
 
 
 def _limits_line(report: Report) -> str:
@@ -330,12 +344,45 @@ def _limits_line(report: Report) -> str:
     selected = {Scope.SESSION: which.session_id, Scope.WORKER: which.worker_id, Scope.PROJECT: which.project}
     scopes = {*CALENDAR_SCOPES, *(scope for scope, name in selected.items() if name is not None)}
     return "\n".join(
-        f"{gauge.limit.scope.heading}: {gauge.spent_text}."
+        f"{gauge.limit.heading}: {gauge.spent_text}."
         for gauge in report.gauges
         if gauge.limit.scope in scopes
     )
 
 
+# -- the journal -------------------------------------------------------------------------
+def _journal_json(report: Report, rows: ReportRows, _width: int) -> Iterator[str]:
+    return json_lines(_priced_entries(report, rows))
+
+
+def _priced_entries(report: Report, rows: ReportRows) -> Iterator[JournalEntry]:
+    """The entries of the journal, with the person's price of a credit on the day of each."""
+    for entry in rows.journal():
+        price = report.prices.at(entry.counted_ms)
+        yield entry if price is None else replace(entry, credit_usd=decimal_text(price))
+
+
+def _journal_csv(report: Report, rows: ReportRows, _width: int) -> Iterator[str]:
+    origin = report_json.origin_of(report.selection)
+    yield report_json.line((*JOURNAL_COLUMNS, *origin)) + CSV_END
+    for entry in _priced_entries(report, rows):
+        yield report_json.line([*csv_cells(entry), *origin.values()]) + CSV_END
+
+
+def _journal_text(report: Report, rows: ReportRows, width: int) -> Iterator[str]:
+    entries = rows.journal()
+    if not (page := list(islice(entries, PAGE))):
+        yield f"{_no_costs_text(report.selection)}\n"
+        return
+    yield f"{heading(report.selection, 'Journal')}\n\n"
+    while page:
+        yield _table(TEXT_COLUMNS, [text_row(entry) for entry in page], width)
+        page = list(islice(entries, PAGE))
+    yield f"\ntotal: {report.total.cost(report.priced)}\n"
+
+
 Form = Callable[[Report, ReportRows, int], Iterator[str]]
 FORMS: Final[dict[str, Form]] = {"txt": _text, "json": _json, "csv": _csv, "html": _html}
 """Every form by the suffix of its file: `--report costs.html`. A new one is a function and a line here."""
+JOURNAL_FORMS: Final[dict[str, Form]] = {"txt": _journal_text, "json": _journal_json, "csv": _journal_csv}
+"""Those of the journal. JSON has a line for each entry."""

@@ -22,6 +22,7 @@ from handinger_tui.core.money.chart_values import (
     slots,
     tick_text,
     ticks,
+    why_no_split,
 )
 from handinger_tui.core.money.report import Report
 from handinger_tui.core.money.spending import EMPTY_TOTAL, SUMS, Bucket, GroupBy, empty_key_name
@@ -161,9 +162,7 @@ def share_of(spent: Bucket) -> str:
     """The four categories as one bar, with amounts and percentages below."""
     parts = shares(spent)
     title, excess = "Cost by category", excess_words(spent.split_excess)
-    if not any(share.part for share in parts):
-        is_unknown = all(share.usd.value is None for share in parts)
-        reason = "No split by category was reported." if is_unknown else "Nothing was spent."
+    if reason := why_no_split(parts):
         return _figure(title, excess, f'<p class="muted">{reason}</p>')
     names = [share.name.replace(" ", "-") for share in parts]
     pieces = "".join(

@@ -6,23 +6,27 @@ Both have exact decimal text; unknown amounts are "" and null.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from functools import lru_cache
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from msgspec.structs import asdict
 
+from handinger_tui import __version__
 from handinger_tui.core.decimals import decimal_text, json_amount
 from handinger_tui.core.documents import UNSET, Amount, Document, Millis, Part, UnsetType
 from handinger_tui.core.figures import COST_MEMBERS, FIGURES, CostsObject
+from handinger_tui.core.formatting import time_in_zone
 from handinger_tui.core.jsontext import Json
 from handinger_tui.core.money.chart_values import day_points
+from handinger_tui.core.money.closed_months import LateCorrection
 from handinger_tui.core.money.reconciliation import RestatementPart, owners_text
 from handinger_tui.core.money.spending import Bucket, Rise
 from handinger_tui.core.safety import clean_line, csv_field
 
-END: Final = "\r\n"
+if TYPE_CHECKING:
+    from handinger_tui.core.money.report import Selection
 
 
 def line(cells: Iterable[Json]) -> str:
@@ -97,7 +101,7 @@ class GroupRow(Group, frozen=True):
     """What the figures of the worker mean: lifetime, per_turn, or null."""
     final: bool | UnsetType = UNSET
     state: str | UnsetType = UNSET
-    """open, provisional or settled"""
+    """open, provisional, settled, or closed by a statement"""
     corrections: int | UnsetType = UNSET
     at_ms: Millis | UnsetType | None = UNSET
     input_tokens: int | UnsetType | None = UNSET
@@ -117,6 +121,10 @@ class GroupRow(Group, frozen=True):
     tags: list[str] | UnsetType = UNSET
     """Only by turn and by session."""
     project: str | UnsetType | None = UNSET
+    host: str | UnsetType | None = UNSET
+    """Of the service; with the profile, the account that pays. Only by turn, as the message."""
+    prompt: str | UnsetType | None = UNSET
+    """The beginning of the message; null where its session was deleted."""
 
 
 class RisePart(Part, frozen=True):
@@ -166,7 +174,21 @@ class Charts(Part, frozen=True):
     categories: CostsObject
 
 
-class CostReport(Document, frozen=True, tag="handinger-tui/costs/2"):
+class PriceStep(Part, frozen=True):
+    """A price of a credit, and the day from which it holds; null: always before."""
+
+    since: str | None
+    usd: Amount
+
+
+class CurrencyPart(Part, frozen=True):
+    """An amount in another currency."""
+
+    currency: str
+    amount: Amount
+
+
+class CostReport(Document, frozen=True, tag="handinger-tui/costs/4"):
     """What `costs` prints."""
 
     by: str
@@ -187,13 +209,19 @@ class CostReport(Document, frozen=True, tag="handinger-tui/costs/2"):
     groups: list[GroupRow]
     total: Group
     credit_usd: Amount | None
-    """Your price of a credit."""
+    """Your price of a credit today."""
+    credit_prices: list[PriceStep]
     total_usd_at_your_price: Amount | None
+    """Each turn at the price of its day."""
+    total_in_currency: CurrencyPart | None
+    """About: at the rates that you gave."""
     undated_turns: int
     charts: Charts
     suspense: list[SuspenseRow]
     assigned: list[AssignedPart]
     restatements: list[RestatementPart]
+    late_corrections: list[LateCorrection]
+    """What became known of months after a statement had closed them."""
 
 
 def group_of(bucket: Bucket) -> Group:
@@ -227,6 +255,26 @@ def _money(bucket: Bucket, member: str) -> Any:
 
 COLUMNS: Final = Group.__struct_fields__
 """The columns of a group in CSV."""
+DATES: Final = ("first", "last")
+"""The times of a group again, as text with the zone of this machine; only in CSV."""
+
+
+def dates_of(row: Mapping[str, Any]) -> list[str | None]:
+    """The cells of `DATES`, for the record of a group."""
+    return [time_in_zone(row["first_ms"]), time_in_zone(row["last_ms"])]
+
+
+def origin_of(selection: Selection) -> dict[str, str | None]:
+    """What is the same in all rows of a CSV file: the period, the time of knowledge, and the program."""
+    which = selection.which
+    return {
+        "since": time_in_zone(which.since_ms),
+        "until": time_in_zone(which.until_ms),
+        "as_of": selection.as_of,
+        "version": __version__,
+    }
+
+
 COUNTS: Final = (*(figure.column for figure in FIGURES if not figure.is_amount), "sources", "elapsed_ms")
 TURN_COLUMNS: Final = GroupRow.__struct_fields__
 """Those of a turn."""

@@ -1,17 +1,12 @@
-"""What sessions cost, in words: one when the program ends, and all runs elsewhere while it is open."""
+"""What a session cost, in words."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from functools import reduce
-from operator import add
-
-from handinger_tui.core.amounts import Total, Unit
+from handinger_tui.core.amounts import at_price
 from handinger_tui.core.formatting import plural
-from handinger_tui.core.money.attribution import MoneyIndex, session_money
-from handinger_tui.core.money.spending import EMPTY_TOTAL, sum_text
+from handinger_tui.core.money.attribution import session_money
+from handinger_tui.core.money.spending import sum_text
 from handinger_tui.core.turns.session import Session
-from handinger_tui.core.turns.turn import Turn
 
 
 def cost_of_session(session: Session) -> str:
@@ -21,17 +16,11 @@ def cost_of_session(session: Session) -> str:
     """
     turns = [turn for turn in session.ours if not turn.unsent]
     money = session_money(turns, session.elsewhere)
-    text = sum_text(money.usd, money.credits, len(turns), session.credit_usd)
+    text = sum_text(
+        money.usd, money.credits, len(turns), at_price(money.credits.value, session.price(*turns))
+    )
     imported = len(session.turns) - len(session.ours)
     if not imported:
         return text
     words = f"{plural(imported, 'turn')} imported, not charged here"
     return f"{text} · {words}" if turns else words
-
-
-def runs_cost(runs: Iterable[tuple[Session, Turn]]) -> str:
-    """What turns of several sessions took so far in USD, in words; "" where nothing is known."""
-    money = [MoneyIndex().of(session, turn) for session, turn in runs]
-    amounts = (Total(one.usd, int(one.usd is None), Unit.USD in one.doubts) for one in money)
-    total = reduce(add, amounts, EMPTY_TOTAL)
-    return "" if total.value is None else total.words()

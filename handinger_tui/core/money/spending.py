@@ -10,13 +10,15 @@ from typing import TYPE_CHECKING, Final
 from msgspec import Struct
 from msgspec.structs import fields, replace
 
-from handinger_tui.core.amounts import Total, Unit, cost_words, split_excess, total
+from handinger_tui.core.amounts import Total, Unit, at_price, cost_words, split_excess, total
 from handinger_tui.core.figures import COST_MEMBERS, NO_COSTS, NO_USAGE, Costs, Usage, cost_of
 from handinger_tui.core.formatting import UNKNOWN, plural
 from handinger_tui.core.money.amount_state import AmountState, state_of, total_in
+from handinger_tui.core.money.limits import Gauge
 from handinger_tui.core.turns.turn import LIVE, TurnStatus
 
 if TYPE_CHECKING:
+    from handinger_tui.core.prices import Prices
     from handinger_tui.core.tags import Labels
     from handinger_tui.core.turns.turn import Trigger
 
@@ -32,6 +34,7 @@ class GroupBy(StrEnum):
     MONTH = "month"
     BUDGET = "budget"
     PROFILE = "profile"
+    ACCOUNT = "account"
     TRIGGER = "trigger"
     TAG = "tag"
     PROJECT = "project"
@@ -47,6 +50,16 @@ OVERLAP: Final = "A session with several tags counts in each of their rows; the 
 def empty_key_name(by: GroupBy) -> str:
     """The name of the group without a key."""
     return NO_KNOWN_DAY if by in TIME_GROUPS else _NAMELESS.get(by, "unknown")
+
+
+def host_of(base_url: str) -> str:
+    """The host of a service, with its port; "local" for the local worker."""
+    return base_url.partition("://")[2].partition("/")[0].rpartition("@")[2] or base_url
+
+
+def account_name(profile: str, base_url: str) -> str:
+    """The account that pays: profile and host."""
+    return f"{profile or _NAMELESS[GroupBy.PROFILE]} at {host_of(base_url) or UNKNOWN}"
 
 
 class ChargeFilter(Struct, frozen=True):
@@ -229,9 +242,14 @@ class Bucket(Struct, frozen=True):
         """By how much the four categories exceed the cost, see `amounts.split_excess`."""
         return split_excess(self.total("usd").value, [getattr(self, name).value for name in COST_MEMBERS])
 
-    def cost(self, credit_usd: Decimal | None = None) -> str:
+    def priced(self, prices: Prices | None) -> Decimal | None:
+        """What its credits cost, at a price that holds for all of its days; None where it changed."""
+        price = None if prices is None else prices.over(self.first_ms, self.last_ms)
+        return at_price(self.credits.value, price)
+
+    def cost(self, priced: Decimal | None = None) -> str:
         """Its cost in words, see `sum_text`."""
-        return sum_text(self.total("usd"), self.total("credits"), self.turns, credit_usd)
+        return sum_text(self.total("usd"), self.total("credits"), self.turns, priced)
 
     @property
     def in_credits(self) -> bool:
@@ -241,11 +259,25 @@ class Bucket(Struct, frozen=True):
         is_without_usd = self.usd.value is None or (self.usd.value == 0 and not self.usd.complete)
         return is_without_usd and self.credits.value is not None
 
-    def brief_cost(self, credit_usd: Decimal | None) -> str:
+    def brief_cost(self, prices: Prices | None) -> str:
         """Its cost, in credits where no USD are reported; "" where neither is."""
         if not self.in_credits:
             return self.usd.words() if self.usd.value is not None else ""
-        return cost_words(EMPTY_TOTAL, self.credits, credit_usd)
+        return cost_words(EMPTY_TOTAL, self.credits, self.priced(prices))
+
+    def in_header(self, session: Bucket, gauges: Iterable[Gauge], prices: Prices | None) -> tuple[str, ...]:
+        """What today cost, the longest form first: "$1.40 of $2.00 · session $0.90", "$1.40"; () for nothing.
+
+        `session`: what is spent in the session; `gauges`: the limits, of which that of the day is named.
+        """
+        today, of_session = self.brief_cost(prices), session.brief_cost(prices)
+        if not today:
+            return ()
+        limit = Gauge.day_limit(gauges, in_credits=self.in_credits)
+        of_limit = "" if limit is None else f" of {limit.text}"
+        more = f" · session {of_session}" if of_session and of_session != today else ""
+        forms = (f"{today}{of_limit}{more}", f"{today}{more}", f"{today}{of_limit}", today)
+        return tuple(dict.fromkeys(forms))
 
     def merged(self, other: Bucket) -> Bucket:
         """The sum of both groups, with the key of this one."""
@@ -278,10 +310,10 @@ def sum_buckets(buckets: Iterable[Bucket], key: str = "") -> Bucket:
     return replace(summed, title="")
 
 
-def sum_text(usd: Total, credit_total: Total, turns: int, credit_usd: Decimal | None = None) -> str:
+def sum_text(usd: Total, credit_total: Total, turns: int, priced: Decimal | None = None) -> str:
     """The cost of turns: "$1.23 so far + 2 unknown · 8 credits · 3 turns"; no unknown credits.
 
-    `credit_usd`: the person's price of a credit, for sums without any amount in USD.
+    `priced`: what the credits cost at the person's prices, for sums without any amount in USD.
     """
     pieces = [f"cost {UNKNOWN}" if usd.value is credit_total.value is None else ""]
     if usd.value is not None:
@@ -290,7 +322,7 @@ def sum_text(usd: Total, credit_total: Total, turns: int, credit_usd: Decimal | 
         credited = "" if credit_total.value is None else credit_total.about(Unit.CREDITS)
         pieces = [usd.words(), f"{credited} {gaps}".rstrip()]
     elif credit_total.value is not None:
-        pieces = [cost_words(usd, credit_total, credit_usd)]
+        pieces = [cost_words(usd, credit_total, priced)]
     return " · ".join(filter(None, [*pieces, plural(turns, "turn")]))
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from copy import copy
 from decimal import Decimal
-from itertools import chain, compress
+from itertools import chain, compress, count
 from operator import ne
 from types import MappingProxyType
 from typing import Final, NamedTuple
@@ -620,12 +620,13 @@ class Timeline:
         """The window before each reading."""
         # The window since the newest reading.
         self._window = _Window(counted=False)
+        # The turn that was sent last, of those that are known to have arrived, and the number of messages of
+        # others at that time.
         self._newest: tuple[Key, int | None] | None = None
-        """The turn that was sent last, of those that are known to have arrived, and the number of messages of
-        others at that time.
-        """
+        # A message was sent after that turn, and may have arrived.
         self._may_be_next = False
-        """A message was sent after that turn, and may have arrived."""
+        # Turns adopted since the newest reading, with `Sent.last`. The next one may show that they are older.
+        self._adopted: dict[Key, bool] = {}
         self.may_be_others = False
         """The newest reading does not say whether it describes `read_turn`, or that message."""
         self._is_fresh = True
@@ -670,6 +671,10 @@ class Timeline:
         is_first = len(joined.turns) == len(self._windows[reading].turns)
         return joined if is_first else joined._replace(unread=True)
 
+    @property
+    def _reported(self) -> list[_Meter]:
+        return [meter for meter in self._meters if meter.values]
+
     def owners_before(self, turns: Sequence[Key], *, settled: bool) -> tuple[Key, ...]:
         """Of `late_owners` those that are none of `turns`. `settled`: also if their amounts are settled."""
         others = {*turns}.union(() if settled else self.stillness.confirmed)
@@ -685,20 +690,14 @@ class Timeline:
         return tuple(turn for turn in owners if turn is not None)
 
     def _begin(self, sent: Sent) -> None:
-        window = self._window
+        if not sent.adopted:
+            self._place_adopted(self.others.count)
         if sent.refused:
-            self._window = window._replace(refused=(*window.refused, sent.turn))
-            self.touched.add(sent.turn)
-            if self._newest is not None and self._newest[0] not in self.under_way:
-                # Later figures may belong to the refused turn.
-                self._overwrite(self._newest[0])
-                self._newest = None
+            self._refuse(sent.turn)
             return
+        window = self._window
         if self.others.begin(sent):
-            # Everything begins at zero.
-            for meter in self._meters:
-                if meter.level is None:
-                    meter.level, meter.recent = meter.zero, (meter.zero,)
+            self._start_at_zero()
         is_read_before = sent.read_before and self._is_fresh
         is_unread = window.unread or not (is_read_before or sent.creates)
         self._window = window._replace(turns=(*window.turns, sent.turn), unread=is_unread)
@@ -714,18 +713,74 @@ class Timeline:
         if not sent.counted:
             self.in_doubt.add(sent.turn)
         # Figures of each turn are those of the turn before one that may be lost, until they change.
-        self._may_be_next = may_be_lost
-        if not may_be_lost:
-            self._describe_next(sent.turn)
+        self._may_be_next = may_be_lost or (self._may_be_next and not sent.last)
+        if sent.adopted:
+            self._adopted = {**self._adopted, sent.turn: sent.last}
+        elif not may_be_lost:
+            self._describe_next(sent.turn, self.others.count)
 
-    def _describe_next(self, turn: Key) -> None:
+    def _start_at_zero(self) -> None:
+        for meter in self._meters:
+            if meter.level is None:
+                meter.level, meter.recent = meter.zero, (meter.zero,)
+
+    def _refuse(self, turn: Key) -> None:
+        self._window = self._window._replace(refused=(*self._window.refused, turn))
+        self.touched.add(turn)
+        if self._newest is not None and self._newest[0] not in self.under_way:
+            # Later figures may belong to the refused turn.
+            self._overwrite(self._newest[0])
+            self._newest = None
+
+    def _describe_next(self, turn: Key, strangers: int | None) -> None:
         """From now on, figures of each turn are those of `turn`."""
         if self._newest is not None:
             self._overwrite(self._newest[0])
-        self._newest = turn, self.others.count
+        self._newest = turn, strangers
+
+    def _place_adopted(
+        self,
+        strangers: int | None,
+        recounted: Collection[Key] = (),
+        *,
+        settled: bool = False,
+        behind: bool = False,
+    ) -> None:
+        """Take the messages of adopted turns for the newest ones, unless that of another turn is.
+
+        So it is if the worker had a later one than each of them when they were adopted; if they were counted
+        as those of others, `strangers` in all, of which none came after that of the newest turn; or if that
+        has not arrived yet (`behind`). `settled`: of none of the others can costs still come.
+        """
+        adopted, self._adopted = self._adopted, {}
+        if not adopted:
+            return
+        is_counted = adopted.keys() <= {*recounted}
+        is_before = is_counted and self._newest is not None and self._newest[1] == strangers is not None
+        if any(adopted.values()) and not (is_before or behind):
+            for turn in sorted(adopted, key=adopted.__getitem__):
+                self._describe_next(turn, strangers)
+                if turn not in self.under_way:
+                    self._note_end(turn)
+            return
+        # They are not the last ones, to which late costs belong.
+        lowest = min(self._numbers.values(), default=0) - len(adopted)
+        self._numbers = {**self._numbers, **dict(zip(adopted, count(lowest), strict=False))}
+        self.shows = False
+        later = tuple(turn for turn in self._window.turns if turn not in adopted)
+        if is_counted and settled:
+            self._window = self._window._replace(turns=later)
+            for meter in self._reported:
+                meter.lifetime = dict.fromkeys(adopted, meter.zero) | meter.lifetime
+        elif not later:
+            self._window = self._window._replace(unread=True)
 
     def _read(self, read: Read, at_ms: int) -> None:
+        strangers = self.others.count
+        settled = bool(self._adopted) and all(meter.settled == self.others.came for meter in self._reported)
         came, lacks_ours, is_stale, recounted = self.others.read(read, ours_run=bool(self.under_way))
+        behind = bool(self._adopted) and lacks_ours and not self.under_way.keys() <= self._adopted.keys()
+        self._place_adopted(strangers, recounted, settled=settled, behind=behind)
         self._is_fresh = not is_stale
         for meter in self._meters if recounted else ():
             meter.recount(recounted)
@@ -739,6 +794,8 @@ class Timeline:
         self._windows.append(window)
         self.touched.update(window.turns, window.refused)
         self._choose_read_turn(read.prompts)
+        if behind:
+            self.read_turn = None
         if self.read_turn is not None:
             self.touched.add(self.read_turn)
         self.readings += 1
@@ -784,9 +841,9 @@ class Timeline:
 
     def _leave(self, turn: Key) -> None:
         del self.under_way[turn]
-        self.last = self._later(self.last, turn)
-        self.arrived = self.arrived if turn in self.in_doubt else self._later(self.arrived, turn)
-        kept = {turn, *self.late_owners, *self.under_way}
+        if turn not in self._adopted:
+            self._note_end(turn)
+        kept = {turn, *self._adopted, *self.late_owners, *self.under_way}
         self.others.end(kept)
         self._numbers = {key: number for key, number in self._numbers.items() if key in kept}
         self.touched.add(turn)
@@ -800,6 +857,10 @@ class Timeline:
         if turn in turns:
             at = turns.index(turn)
             self._window = self._window._replace(turns=(*turns[:at], *turns[at + 1 :]))
+
+    def _note_end(self, turn: Key) -> None:
+        self.last = self._later(self.last, turn)
+        self.arrived = self.arrived if turn in self.in_doubt else self._later(self.arrived, turn)
 
     def _later(self, one: Key | None, other: Key) -> Key:
         """The one of two turns that was sent later."""

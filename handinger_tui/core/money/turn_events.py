@@ -58,7 +58,8 @@ def timeline_of(turn: Turn) -> str | None:
 
 
 IMPORTED: Final = "\0imported "
-"""The prefix of the timelines of imported turns. No worker id begins with it."""
+"""The prefix of the timelines of imported turns. A service with ids that begin so hides costs of its own,
+which it could also leave out."""
 
 
 def is_of_file(timeline: str | None) -> bool:
@@ -97,7 +98,8 @@ def events_of_turn(turn: Turn, key: Key, *, creates: bool) -> list[TimedEvent]:
     elif turn.status is not TurnStatus.NOT_SENT:
         # A turn that another program sent needs no reading before it.
         is_counted, is_adopted = turn.status is not TurnStatus.UNKNOWN, turn.sent_ms is None
-        add(turn.sent_ms, Sent(key, creates, read_before or is_adopted, False, is_counted, is_adopted))
+        is_read = read_before or is_adopted
+        add(turn.sent_ms, Sent(key, creates, is_read, False, is_counted, is_adopted, turn.was_last))
     ended_ms = None if turn.status in LIVE or turn.status in FREE else turn.ended_ms
     for read in reads:
         if ended_ms is not None and read.at_ms > ended_ms:
@@ -319,7 +321,8 @@ def _written(event: Event) -> list[Json]:
         figures = (decimal_text(one) if isinstance(one, Decimal) else one for one in event.meters)
         return ["read", event.busy, event.prompts, [*figures]]
     if isinstance(event, Sent):
-        adopted = [True] if event.adopted else []
+        # As earlier versions wrote it where it is the last one.
+        adopted = [True, *([] if event.last else [False])] if event.adopted else []
         return ["sent", event.creates, event.read_before, event.refused, event.counted, *adopted]
     return ["ended", event.left_running]
 
@@ -350,7 +353,8 @@ def _read_back(row: list[Json], key: Key) -> TimedEvent | None:
             meters = tuple(map(_figure, numbers))
             return TimedEvent(at_ms, Read(meters, busy, count(prompts)))
         case [int(at_ms), "sent", bool(creates), bool(read_before), bool(refused), bool(counted), *adopted]:
-            return TimedEvent(at_ms, Sent(key, creates, read_before, refused, counted, adopted == [True]))
+            is_adopted, is_last = adopted[:1] == [True], adopted[1:] != [False]
+            return TimedEvent(at_ms, Sent(key, creates, read_before, refused, counted, is_adopted, is_last))
         case [int(at_ms), "ended", bool(left_running)]:
             return TimedEvent(at_ms, Ended(key, left_running))
         case _:

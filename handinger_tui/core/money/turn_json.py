@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import TypeVar
 
 from handinger_tui.core.decimals import json_amount
 from handinger_tui.core.documents import Amount, Part
-from handinger_tui.core.figures import Costs, Usage, cost_of, reported_figures
-from handinger_tui.core.jsontext import JsonObject
+from handinger_tui.core.figures import cost_of
 from handinger_tui.core.money.amount_state import AmountState
 from handinger_tui.core.money.attribution import AmountBasis, TurnMoney
 from handinger_tui.core.turns.turn import Turn, TurnStatus
@@ -40,25 +38,19 @@ class TurnAmount(Part, frozen=True):
     restated: bool
     """Whether a final amount has changed."""
 
-
-def own_figures(money: TurnMoney) -> tuple[JsonObject | None, JsonObject | None]:
-    """Usage and costs of a turn alone; null if nothing was reported."""
-    usage, costs = _own_usage(money), _own_costs(money)
-    return reported_figures(usage), reported_figures(costs)
-
-
-def turn_amount(turn: Turn, money: TurnMoney, *, restated: bool) -> TurnAmount:
-    """What a turn took. `restated`: a final amount of the turn has changed."""
-    usage = _own_usage(money)
-    is_undecided = money.reading is AmountBasis.NONE or money.undecided or bool(money.doubts)
-    return TurnAmount(
-        usd=json_amount(cost_of(usage, _own_costs(money))),
-        credits=json_amount(usage.credits),
-        state=_state_of(turn, money),
-        shared_with=money.others if money.shared else None,
-        meaning="undecided" if is_undecided else money.reading.word,
-        restated=restated,
-    )
+    @classmethod
+    def of(cls, turn: Turn, money: TurnMoney, *, restated: bool) -> TurnAmount:
+        """What a turn took. `restated`: a final amount of the turn has changed."""
+        usage, costs = money.own
+        is_undecided = money.reading is AmountBasis.NONE or money.undecided or bool(money.doubts)
+        return cls(
+            usd=json_amount(cost_of(usage, costs)),
+            credits=json_amount(usage.credits),
+            state=_state_of(turn, money),
+            shared_with=money.others if money.shared else None,
+            meaning="undecided" if is_undecided else money.reading.word,
+            restated=restated,
+        )
 
 
 def _state_of(turn: Turn, money: TurnMoney) -> TurnMoneyState:
@@ -73,22 +65,3 @@ def _state_of(turn: Turn, money: TurnMoney) -> TurnMoneyState:
     if money.doubts:
         return TurnMoneyState.APPROXIMATE
     return TurnMoneyState.EXACT if money.state is AmountState.SETTLED else TurnMoneyState.PENDING
-
-
-def _own_usage(money: TurnMoney) -> Usage:
-    return _own_part(money.usage, money.most[0], money)
-
-
-def _own_costs(money: TurnMoney) -> Costs:
-    return _own_part(money.costs, money.most[1], money)
-
-
-_Figures = TypeVar("_Figures", Usage, Costs)
-
-
-def _own_part(entered: _Figures, most: _Figures, money: TurnMoney) -> _Figures:
-    """The figures of a turn; None for those that it shares and that are entered for another turn."""
-    if not money.shared:
-        return entered
-    pairs = zip(entered.members, most.members, strict=True)
-    return type(entered)(*[None if not own and may_own else own for own, may_own in pairs])

@@ -7,10 +7,12 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Final
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from handinger_tui.core.amounts import Total, Unit, amount_text, at_price, fitted, price_words
 from handinger_tui.core.decimals import EXACT, json_amount
 from handinger_tui.core.formatting import plural
+from handinger_tui.core.money.prediction import price_range, unusual_above
 from handinger_tui.core.safety import clean_line
 
 if TYPE_CHECKING:
@@ -23,7 +25,8 @@ ENOUGH: Final = 5
 class Spread(Struct, frozen=True):
     """The distribution of `counted` amounts: the middle half is between `low` and `high` (see `ENOUGH`).
 
-    All amounts are None if there is none. `unknown`: how many turns have no reported amount.
+    Of a typical cost (`expected`) these are what the next turn costs in four of five cases. All amounts are
+    None if there is none. `unknown`: how many turns have no reported amount.
     """
 
     counted: int = 0
@@ -33,6 +36,8 @@ class Spread(Struct, frozen=True):
     high: Decimal | None = None
     p90: Decimal | None = None
     most: Decimal | None = None
+    unusual_above: Decimal | None = None
+    """Of a typical cost: the amount above which a turn is unusually expensive."""
 
     @property
     def part(self) -> SpreadPart:
@@ -69,6 +74,17 @@ def spread(amounts: Iterable[Decimal | None]) -> Spread:
     )
 
 
+def expected(amounts: Iterable[Decimal | None]) -> Spread:
+    """What the next turn will cost, by amounts of earlier ones, the newest first."""
+    values = list(amounts)
+    of, past = spread(values), [amount for amount in reversed(values) if amount is not None]
+    prices = price_range(past) if of.counted >= ENOUGH else None
+    if prices is None or of.median is None:
+        return of
+    low, high = min(prices.low, of.median), max(prices.high, of.median)
+    return replace(of, low=low, high=high, unusual_above=unusual_above(past))
+
+
 def quantile(ordered: Sequence[Decimal], share: Decimal) -> Decimal:
     """A quantile by exact linear interpolation. `ordered`: sorted, not empty; `share`: from 0 to 1."""
     position = EXACT.multiply(Decimal(len(ordered) - 1), share)
@@ -89,17 +105,17 @@ class TypicalCost(Struct, frozen=True):
     credits: Spread = Spread()
     everywhere: bool = False
     credit_usd: Decimal | None = None
-    """See `Session`."""
+    """The person's price of a credit now."""
 
     def at_price(self, unit: Unit, value: Decimal) -> str:
         """The cost of an amount of credits at the person's price, "about $0.04"; "" if there is none."""
-        return price_words(value, self.credit_usd) if unit is Unit.CREDITS else ""
+        return price_words(at_price(value, self.credit_usd)) if unit is Unit.CREDITS else ""
 
     # -- in words
     @property
     def about(self) -> str:
         """What one message will cost: "about $0.02", "cost unknown"."""
-        return together([self])
+        return TypicalCost.together([self])
 
     @property
     def text(self) -> str:
@@ -151,17 +167,33 @@ class TypicalCost(Struct, frozen=True):
             return Unit.USD, self.usd
         return Unit.CREDITS, self.credits
 
+    # -- of several
+    @staticmethod
+    def together(costs: Iterable[TypicalCost | None]) -> str:
+        """What messages will cost together: "about $0.02"; "cost unknown" where one has no history."""
+        total, units = Decimal(0), set[Unit]()
+        for cost in costs:
+            unit, of = (None, None) if cost is None else cost.unit_and_spread
+            if unit is None or of is None or of.median is None:
+                return "cost unknown"
+            units.add(unit)
+            total = EXACT.add(total, of.median)
+        return f"about {amount_text(total, units.pop())}" if len(units) == 1 else "cost unknown"
 
-def together(prices: Iterable[TypicalCost | None]) -> str:
-    """What messages will cost together: "about $0.02"; "cost unknown" where one of them has no history."""
-    total, units = Decimal(0), set[Unit]()
-    for price in prices:
-        unit, of = (None, None) if price is None else price.unit_and_spread
-        if unit is None or of is None or of.median is None:
-            return "cost unknown"
-        units.add(unit)
-        total = EXACT.add(total, of.median)
-    return f"about {amount_text(total, units.pop())}" if len(units) == 1 else "cost unknown"
+    @staticmethod
+    def dearest(costs: Iterable[TypicalCost], preferred: str) -> str:
+        """A sentence on the most expensive turn on record: at the `preferred` budget, else at any other."""
+        priced = [cost for cost in costs if cost.usd.most is not None]
+        at_preferred = [cost for cost in priced if cost.budget == preferred]
+        if not priced:
+            return "No cost history yet."
+        cost = max(at_preferred or priced, key=lambda cost: cost.usd.most or 0)
+        whose = "all workers" if cost.everywhere else "this worker"
+        sentence = (
+            f"Most expensive turn so far at {cost.budget}: {amount_text(cost.usd.most)} "
+            f"({plural(cost.usd.counted, 'turn')}, {whose})."
+        )
+        return sentence if at_preferred else f"No cost history at {preferred} yet. {sentence}"
 
 
 # -- texts ----------------------------------------------------------------------------

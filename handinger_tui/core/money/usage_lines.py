@@ -14,6 +14,7 @@ from typing import Final
 from handinger_tui.core.amounts import (
     Unit,
     amount_text,
+    at_price,
     bare_text,
     cost_words,
     count_within,
@@ -23,7 +24,7 @@ from handinger_tui.core.amounts import (
     split_excess,
 )
 from handinger_tui.core.bars import BLOCKS, NO_VALUE, PARTS, Look, percent_level, sparkline, stacked_bar
-from handinger_tui.core.columns import aligned
+from handinger_tui.core.columns import aligned, text_of
 from handinger_tui.core.figures import CATEGORIES, FIGURE, SHOWN, Measure
 from handinger_tui.core.formatting import day_text, duration, moment_at, plural
 from handinger_tui.core.money.attribution import MoneyIndex
@@ -36,10 +37,6 @@ Line = tuple[tuple[str, Look], ...]
 _STATES: Final = {GaugeState.BELOW: Look.ACCENT, GaugeState.NEAR: Look.MARK, GaugeState.REACHED: Look.REACHED}
 
 
-def text_of(line: Line) -> str:
-    return "".join(text for text, _ in line).rstrip()
-
-
 EMPTY: Final = "Nothing spent yet. Costs appear here as the service reports them."
 LABEL: Final = 10
 """Cells of the labels at rest."""
@@ -47,6 +44,13 @@ NAME: Final = 12
 """Cells of the names in full."""
 MOST_ROWS: Final = 8
 """Rows at rest."""
+
+
+def panel_lines(
+    view: UsageView, width: int, gauges: Sequence[Gauge] = (), now_ms: int | None = None, *, full: bool
+) -> list[Line]:
+    """What the panel shows: at rest a few rows, in full everything that it has."""
+    return full_lines(view, width, gauges, now_ms) if full else brief_lines(view, width, gauges)
 
 
 # -- at rest ------------------------------------------------------------------------------
@@ -83,7 +87,7 @@ def _costs(view: UsageView, width: int) -> list[Line]:
         )
         for (label, amount, style), text in zip(rows, aligned(texts), strict=True)
     ]
-    price = price_words(session.value, view.credit_usd) if unit is Unit.CREDITS else ""
+    price = price_words(at_price(session.value, view.session_usd)) if unit is Unit.CREDITS else ""
     lines += [_row("", f"{price} at your price")] if price else []
     gaps = session.gap_words
     if gaps and len(text_of(lines[-1])) + len(gaps) < width:
@@ -317,7 +321,8 @@ def compact_line(
         return ""
     turn = f"turn {view.cost or view.own.money.total(Unit.USD).words()}"
     usd, credit = view.session(Unit.USD), view.session(Unit.CREDITS)
-    pieces = [turn, f"session {cost_words(usd, credit, view.credit_usd)}"] if len(view.turns) > 1 else [turn]
+    of_session = cost_words(usd, credit, at_price(credit.value, view.session_usd))
+    pieces = [turn, f"session {of_session}"] if len(view.turns) > 1 else [turn]
     gauge = nearest(gauges)
     if gauge is not None:
         word = gauge.state.word

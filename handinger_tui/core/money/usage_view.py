@@ -32,7 +32,8 @@ class UsageView(Struct, frozen=True):
     """Everything that the panel shows; compares by value.
 
     `turns`: those of the session that count in its sums, in order; `own`: this turn. `began_ms`: when this
-    turn was sent; None when it is not running here. `credit_usd`, `kind`: see `Session`.
+    turn was sent; None when it is not running here. `credit_usd`, `session_usd`: the person's price
+    of a credit, for this turn and for all of them. `kind`: see `Session`.
     """
 
     own: TimedMoney = NO_MONEY
@@ -44,6 +45,7 @@ class UsageView(Struct, frozen=True):
     began_ms: int | None = None
     read_ms: int | None = None
     credit_usd: Decimal | None = None
+    session_usd: Decimal | None = None
     kind: str = "worker"
 
     @staticmethod
@@ -72,7 +74,8 @@ class UsageView(Struct, frozen=True):
             credits=index.totals[Unit.CREDITS](money),
             began_ms=turn.began_ms if is_ours else None,
             read_ms=next((one.read_ms for one in reversed(session.turns) if one.read_ms is not None), None),
-            credit_usd=session.credit_usd,
+            credit_usd=session.price(turn),
+            session_usd=session.price(*(one for one, _ in pairs if not (one.imported or one.unsent))),
             kind=session.kind,
         )
 

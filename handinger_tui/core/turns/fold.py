@@ -44,6 +44,7 @@ from handinger_tui.core.turns.turn import (
     with_read,
 )
 from handinger_tui.core.turns.worker_reconciliation import (
+    answer_to,
     close_parts,
     keep_equal,
     read_stream_snapshot,
@@ -114,6 +115,8 @@ class Fold:
         self._pending_deltas: list[str] = []
         self._pending_key: tuple[type[_Growth], str] = (ev.TextGrew, "")
         """The kind and the id of the part that the pending deltas extend."""
+        self._pending_ms = 0
+        """The time of the first of them."""
 
     @property
     def turn(self) -> Turn:
@@ -332,9 +335,11 @@ class Fold:
 
     def _set_read(self, turn: Turn, snapshot: Snapshot) -> None:
         """Set the turn after a Worker was read, with time and figures of the reading."""
-        at_ms = self._moment()
+        at_ms, before = self._moment(), self._answer
+        if before.snapshot is None and before.sent_ms is None:
+            turn = replace(turn, was_last=answer_to(turn.request, snapshot).last)
         read = FigureRead(at_ms, snapshot.usage, snapshot.costs, snapshot.busy, snapshot.prompts)
-        own = own_reads(self._answer, turn, at_ms)
+        own = own_reads(before, turn, at_ms)
         self._answer = replace(turn, read_ms=at_ms, reads=with_read(turn, read), own_reads=own)
 
     # -- streams -------------------------------------------------------------------
@@ -385,6 +390,7 @@ class Fold:
         self._matcher.mark_content()
         self._has_text = True
         self._pending_key = key
+        self._pending_ms = self._pending_ms if self._pending_deltas else self._at_ms
         self._pending_deltas.append(event.delta)
 
     def _flush_deltas(self) -> None:
@@ -393,7 +399,7 @@ class Fold:
             kind, key = self._pending_key
             event = kind(key, join_all(self._pending_deltas))
             self._pending_deltas = []
-            self._apply_to_answer(event)
+            self._apply_to_answer(event, self._pending_ms)
 
     def _start_message(self, event: ev.MessageStarted) -> None:
         self._has_message_start = True
@@ -402,7 +408,7 @@ class Fold:
             return
         if restarted is not None:
             self._answer = restarted
-        self._growing.apply(event)
+        self._apply_at(self._at_ms, event)
 
     def _advance(self, event: ev.StreamEvent) -> None:
         """Apply one event. A replay that begins in the middle continues the answer of the lost stream."""
@@ -413,12 +419,16 @@ class Fold:
                 self._answer = with_answer_of(self._answer, self._previous)
         if not isinstance(event, ev.Unknown):
             self._matcher.mark_content()
-        self._apply_to_answer(event)
+        self._apply_to_answer(event, self._at_ms)
 
-    def _apply_to_answer(self, event: ev.StreamEvent) -> None:
+    def _apply_to_answer(self, event: ev.StreamEvent, at_ms: int) -> None:
         """Apply one event; first restore the call that it refers to, if the answer does not have it."""
         if self._previous is not None or self._matcher.may_restore:
             key = call_key(event)
             if key is not None:
                 self._matcher.restore_call(self._growing, key, self._previous)
-        self._growing.apply(event)
+        self._apply_at(at_ms, event)
+
+    def _apply_at(self, at_ms: int, event: ev.StreamEvent) -> None:
+        # A replay brings at once what took minutes.
+        self._growing.apply(event, at_ms if self._via is StreamRoute.POST else None)

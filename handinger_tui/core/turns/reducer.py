@@ -168,6 +168,7 @@ class AnswerBuilder:
     def __init__(self, turn: Turn) -> None:
         self._turn = turn
         """Its parts and open texts may be outdated; all other members are up to date."""
+        self._part_ms = [*turn.part_ms]
         self._set_parts(turn.parts, turn.open_text, turn.open_reasoning)
         self._has_grown = False
         self._owns_metadata = False
@@ -192,13 +193,19 @@ class AnswerBuilder:
                 parts=tuple(self.parts),
                 open_text=self.text.positions,
                 open_reasoning=self.reasoning.positions,
+                part_ms=tuple(self._part_ms),
             )
         return self._turn
 
-    def apply(self, event: ev.StreamEvent) -> None:
-        """Process one event."""
+    def apply(self, event: ev.StreamEvent, at_ms: int | None = None) -> None:
+        """Process one event. `at_ms`: when a part that it adds began; None: nobody knows."""
         self._has_grown = True
         HANDLERS[type(event)](self, event)
+        if at_ms is not None:
+            count = len(self.parts)
+            del self._part_ms[count:]
+            if len(self._part_ms) == count - 1:
+                self._part_ms.append(at_ms)
 
     @property
     def head(self) -> Turn:

@@ -6,16 +6,17 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from decimal import Decimal
 from itertools import compress, count, takewhile
 from operator import attrgetter, is_not
-from typing import Final, Generic, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Final, Generic, NamedTuple, TypeVar
 
 from msgspec import Struct
 from msgspec.structs import replace
 
-from handinger_tui.core.amounts import Total, cost_words
+from handinger_tui.core.amounts import Total, Unit, cost_words
 from handinger_tui.core.stream import Frame
 from handinger_tui.core.turns.turn import (
     AT_WORK,
     LIVE,
+    UNENDED,
     UNSENT,
     Lineage,
     Trigger,
@@ -23,6 +24,9 @@ from handinger_tui.core.turns.turn import (
     TurnRequest,
     TurnStatus,
 )
+
+if TYPE_CHECKING:
+    from handinger_tui.core.prices import Prices
 
 LOCAL: Final = "local"
 """The base URL of the local worker. Its simulated money is never added to real money."""
@@ -190,10 +194,17 @@ class Session(Struct, frozen=True):
     unread: bool = False
     elsewhere: RelatedHistory = NO_RELATED_HISTORY
     """What the history has about the same workers, as last read."""
-    credit_usd: Decimal | None = None
-    """The person's price of a credit, for texts; it is not stored."""
+    prices: Prices | None = None
+    """The person's prices of a credit, for texts; they are not stored."""
     restated: frozenset[str] = frozenset()
     """The ids of turns whose final amounts have changed, where a result is printed; it is not stored."""
+
+    def price(self, *turns: Turn) -> Decimal | None:
+        """The price of a credit on the days of turns; None: it changed between them, or is not set."""
+        if self.prices is None or not turns:
+            return None
+        times = [turn.began_ms for turn in turns]
+        return self.prices.over(min(times), max(times))
 
     @property
     def service(self) -> Service:
@@ -217,9 +228,23 @@ class Session(Struct, frozen=True):
         return self.turns[-1] if self.turns else None
 
     @property
+    def messages(self) -> tuple[Turn, ...]:
+        """The turns as people number them, from 1: without queued and withdrawn ones."""
+        return tuple(
+            turn for turn in self.turns if turn.status is not TurnStatus.QUEUED and not turn.withdrawn
+        )
+
+    @property
     def sent(self) -> Turn | None:
         """The newest turn whose request may have left. Newer messages may be unsent."""
         return next((turn for turn in reversed(self.turns) if turn.may_spend), None)
+
+    def in_doubt(self, prompt: str) -> Turn | None:
+        """The turn `sent`, where it has this message and it is not known whether that arrived."""
+        turn = self.sent
+        if turn is None or turn.status is not TurnStatus.UNKNOWN:
+            return None
+        return turn if turn.request.prompt.strip() == prompt.strip() else None
 
     @property
     def departed(self) -> Turn | None:
@@ -343,6 +368,18 @@ def title_from(prompt: str) -> str:
     return line if len(line) <= 60 else line[:59] + "…"
 
 
+class SessionPreview(Struct, frozen=True):
+    """The newest message of a session that may have been sent, and the end of its answer.
+
+    `files`, `sources`: those of the answer, once it is complete.
+    """
+
+    prompt: str = ""
+    answer: str = ""
+    files: int = 0
+    sources: int = 0
+
+
 class SessionSummary(Struct, frozen=True):
     """One row of a session list, which is read without folding frames.
 
@@ -374,6 +411,7 @@ class SessionSummary(Struct, frozen=True):
     imported: int = 0
     """How many of its turns were imported; these are in no sum."""
     about: About = NOTHING_SAID
+    pinned: bool = False
 
     @property
     def only_imported(self) -> bool:
@@ -384,6 +422,11 @@ class SessionSummary(Struct, frozen=True):
     def cost(self) -> str:
         """What its turns cost, in words."""
         return cost_words(self.usd, self.credits)
+
+    @property
+    def credits_words(self) -> str:
+        """Its credits where the unit is clear, see `Total.bare_words`."""
+        return self.credits.bare_words(Unit.CREDITS)
 
     @property
     def name(self) -> str:
@@ -407,3 +450,31 @@ class RemoteTurn(NamedTuple):
     request: TurnRequest
     frames: tuple[Frame, ...]
     message_id: str | None = None
+
+
+class FinishedTurns:
+    """Detects which turns of a session have ended since the previous call; the first one detects nothing."""
+
+    def __init__(self) -> None:
+        self._seen: dict[str, tuple[tuple[object, ...], frozenset[str]]] = {}
+        """Of each session what changes when a turn ends, and the ids of those that had ended.
+
+        A stream changes nothing of it, and no answers are kept in memory by it.
+        """
+
+    def ended(self, session: Session) -> list[Turn]:
+        """The turns that have ended since the last call, including those that also started in between."""
+        session_id, turns, newest = session.session_id, session.turns, session.started
+        end = None if newest is None else (newest.turn_id, newest.status, newest.fault, newest.ended_ms)
+        mark, before = (end, len(turns), any_with_status(turns, AT_WORK)), self._seen.get(session_id)
+        if before is not None and before[0] == mark:
+            return []
+        over = [turn for turn in turns if turn.status not in UNENDED]
+        self._seen[session_id] = mark, frozenset(turn.turn_id for turn in over)
+        if before is None:
+            return []
+        (old_end, *_), had_ended = before
+        # A turn of unknown delivery that was watched again may be unknown at both calls.
+        again = newest if end != old_end else None
+        news = (turn for turn in over if turn.turn_id not in had_ended or turn is again)
+        return [turn for turn in news if not turn.withdrawn]

@@ -127,7 +127,9 @@ STATUS_WORDS: Final = {
 """The status of a turn in words."""
 LIVE: Final = frozenset({TurnStatus.QUEUED, TurnStatus.SENDING, TurnStatus.ACCEPTED, TurnStatus.CHECKING})
 """Statuses in which this program is working on the turn."""
-AT_WORK: Final = (LIVE | {TurnStatus.RUNNING}) - {TurnStatus.QUEUED}
+UNENDED: Final = LIVE | {TurnStatus.RUNNING}
+"""Statuses of turns that have not ended, as far as is known."""
+AT_WORK: Final = UNENDED - {TurnStatus.QUEUED}
 """Statuses of turns on which a worker may be at work."""
 UNDECIDED: Final = frozenset({TurnStatus.RUNNING, TurnStatus.UNKNOWN})
 """Statuses of turns that may continue unwatched: a later reading may show their end."""
@@ -452,6 +454,8 @@ class Turn(Struct, frozen=True):
     """When `before` was read."""
     sent_ms: int | None = None
     """When the request may have left; None for a turn that another program started."""
+    was_last: bool = True
+    """Of such a turn: the worker had no later message when it was adopted."""
     reads: tuple[FigureRead, ...] = ()
     """The readings since this turn began with other figures than the previous one."""
     own_usage: Usage | None = None
@@ -480,6 +484,8 @@ class Turn(Struct, frozen=True):
     open_text: tuple[tuple[str, int], ...] = ()
     """Open wire ids → positions of text parts."""
     open_reasoning: tuple[tuple[str, int], ...] = ()
+    part_ms: tuple[int, ...] = ()
+    """When each of the first parts began. A part that our own request did not stream has no such time."""
 
     @property
     def elapsed_ms(self) -> int | None:

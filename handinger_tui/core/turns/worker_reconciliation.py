@@ -121,7 +121,7 @@ def _answer_after(snapshot: Snapshot, user_at: int, message_id: str | None) -> A
     )
     ours = [*takewhile(lambda message: role_of(message) != "user", later)]
     answers = tuple(message for message in ours if role_of(message) == "assistant")
-    is_last = len(ours) == len(later)
+    is_last = len(ours) == len(later) and prompt.get(FOLLOWED) is not True
     is_followed = any(role_of(message) == "assistant" for message in later[len(ours) :])
     neighbors = (*before[-1:], *later[:1])
     mixed = prompt.get(MIXED) is True or any(role_of(message) == "user" for message in neighbors)
@@ -470,6 +470,8 @@ def slim_worker(
 
 MIXED: Final = "handinger_tui_mixed"
 """A member that we store in a user message: see `Answer.mixed`."""
+FOLLOWED: Final = "handinger_tui_followed"
+"""Another one: a later user message was left out."""
 
 
 def messages_of(request: TurnRequest, answer: Answer) -> list[Json]:

@@ -230,12 +230,13 @@ _HEAD: Final = (
     *("kind", "turn_id", "session_id", "worker_id", "base_url", "at_ms", "status", "budget"),
     *("started_by", "reading", "final", "confirmed", "sources", "elapsed_ms"),
 )
-_SHARE: Final = ("shared_with", "most_pico", "most_micro", "doubtful", "credits_doubtful")
+SHARE: Final = ("shared_with", "most_pico", "most_micro", "doubtful", "credits_doubtful")
 """How many other runs may own a part of the amounts of a turn, what it cost at most, and what is doubtful."""
-_COLUMNS: Final = (*_HEAD, *NUMBERS, *_SHARE, "exact", "snapshot", "reason", "retracted", "profile")
+_COLUMNS: Final = ("id", *_HEAD, *NUMBERS, *SHARE, "exact", "snapshot", "reason", "retracted", "profile")
 Cells = dict[str, Cell]
-_EMPTY: Final[Cells] = dict.fromkeys((*NUMBERS, "confirmed", "reason", "retracted", "profile"))
-_PUT_CHARGE: Final = (
+EMPTY: Final[Cells] = dict.fromkeys(("id", *NUMBERS, "confirmed", "reason", "retracted", "profile"))
+"""The cells of a charge that most have without a value; `id`: the next number."""
+PUT_CHARGE: Final = (
     f"INSERT INTO charges ({', '.join(_COLUMNS)}) VALUES ({', '.join(f':{name}' for name in _COLUMNS)})"
 )
 
@@ -303,7 +304,7 @@ def write_charges(
     for row in new.charges:
         is_correction = row["kind"] == "correction"
         row["reason"], row["profile"] = (reason, None) if is_correction else (None, pack_optional(profile))
-    connection.executemany(_PUT_CHARGE, new.charges)
+    connection.executemany(PUT_CHARGE, new.charges)
     connection.executemany(_PUT_SUSPENSE, new.suspense)
 
 
@@ -315,21 +316,28 @@ _KIND: Final = """
 _OPEN_CHARGE: Final = """
     INSERT INTO charges
         (kind, turn_id, session_id, worker_id, base_url, at_ms, status, budget, started_by, reading, final,
-         exact, snapshot, profile)
+         exact, snapshot, profile, key_tail)
     SELECT :kind, t.turn_id, t.session_id, COALESCE(t.worker_id, t.ordered_worker_id), s.base_url, :at_ms,
-           t.status, t.budget, t.started_by, 'none', 0, :exact, 'null', :profile
+           t.status, t.budget, t.started_by, 'none', 0, :exact, 'null', :profile, :key_tail
       FROM turns t JOIN sessions s ON s.session_id = t.session_id
      WHERE t.turn_id = :turn_id AND t.imported_ms IS NULL
        AND NOT EXISTS (SELECT 1 FROM turn_totals m WHERE m.turn_id = t.turn_id)
 """
 
 
-def open_charge(connection: sqlite3.Connection, turn_id: str, at_ms: int, profile: str | None = None) -> None:
+def open_charge(
+    connection: sqlite3.Connection,
+    turn_id: str,
+    at_ms: int,
+    profile: str | None = None,
+    key_tail: str | None = None,
+) -> None:
     """Write the first row of a stored turn, without amounts, before its request may leave.
 
     From then on it is a turn in every sum. Without effect where it is one already.
     """
     cells: Cells = {"turn_id": pack(turn_id), "at_ms": at_ms, "profile": pack_optional(profile)}
+    cells["key_tail"] = pack_optional(key_tail or None)
     cells |= {"kind": _kind(connection, turn_id), "exact": dump(exact_numbers(NO_USAGE, NO_COSTS))}
     connection.execute(_OPEN_CHARGE, cells)
 
@@ -344,6 +352,20 @@ def _kind(connection: sqlite3.Connection, turn_id: str) -> str:
     """The kind of the next row of a turn that is in no sum yet."""
     kind: str = connection.execute(_KIND, (pack(turn_id),)).fetchone()[0]
     return kind
+
+
+KEPT: Final = "readings of it are lost; the recorded amount was kept"
+"""The stored reason of an entry after which the readings that are left change nothing of its turn."""
+CARRIED: Final = "its earlier entries are lost; the sum was kept"
+"""The stored reason of an entry that a repair made of a sum."""
+_IS_KEPT: Final = """
+    SELECT 1 FROM turn_totals t JOIN charges c ON c.session_id = t.session_id AND c.turn_id = t.turn_id
+     WHERE t.turn_id = ? AND c.reason = ?
+"""
+
+
+def _is_kept(connection: sqlite3.Connection, turn_id: str) -> bool:
+    return connection.execute(_IS_KEPT, (pack(turn_id), KEPT)).fetchone() is not None
 
 
 class NewEntries(NamedTuple):
@@ -389,7 +411,7 @@ def new_entries(
                 rows.append(_row(session, turn, money, first | reported.cells))
             continue
         changes = _changes(recorded, turn, money, reported, retracts=retracts)
-        if changes is not None:
+        if changes is not None and not _is_kept(connection, turn.turn_id):
             head: Cells = {"kind": "correction", "at_ms": newest_ms, **reported.cells}
             rows.append(_row(session, turn, money, head | changes))
     rows += _corrections_elsewhere(connection, confirmed.elsewhere(), newest_ms, retracts=retracts)
@@ -414,6 +436,8 @@ def _corrections_elsewhere(
         retracted = _retracted_names(recorded, own, reported) if retracts or is_other else ()
         if (recorded.status in FREE and not own.grew) or not (retracted or _is_new(recorded, own, reported)):
             continue
+        if _is_kept(connection, turn_id):
+            continue
         changes = _differences(recorded, reported, retracted)
         head: Cells = dict(connection.execute(_HEAD_OF_TURN, (pack(turn_id),)).fetchone())
         head |= {
@@ -423,7 +447,7 @@ def _corrections_elsewhere(
             **reported.cells,
         }
         head |= {"exact": dump(exact_numbers(own.usage, own.costs)), "snapshot": "null"}
-        rows.append({**_EMPTY, **head, **_share(own), **changes})
+        rows.append({**EMPTY, **head, **_share(own), **changes})
     return rows
 
 
@@ -536,7 +560,7 @@ def _recorded(connection: sqlite3.Connection, turn_ids: list[str]) -> dict[str, 
             bool(row["confirmed"]),
             row["reported"],
             {name: 0 if row[name] is None and row["status"] in FREE else row[name] for name in NUMBERS},
-            {name: row[name] for name in _SHARE},
+            {name: row[name] for name in SHARE},
         )
         for one, row in rows
         if row is not None
@@ -559,14 +583,14 @@ def _row(session: Session, turn: Turn, money: TurnMoney, cells: Cells) -> Cells:
         "exact": dump(exact_numbers(money.usage, money.costs)),
         "snapshot": dump(exact_numbers(read.usage, read.costs) if read is not None else None),
     }
-    return _EMPTY | head | _share(money) | cells
+    return EMPTY | head | _share(money) | cells
 
 
 def _share(money: TurnMoney) -> Cells:
     units = (("doubtful", Unit.USD), ("credits_doubtful", Unit.CREDITS))
     doubtful: Cells = {name: 1 if unit in money.doubts else None for name, unit in units}
     if not money.shared:
-        return dict.fromkeys(_SHARE) | doubtful
+        return dict.fromkeys(SHARE) | doubtful
     most = {"most_pico": pico_usd(money.most_usd), "most_micro": micro_credits(money.most_credits)}
     return doubtful | {"shared_with": money.others} | most
 
@@ -670,14 +694,22 @@ _RISE_CONDITIONS: Final = {
 }
 
 
-def _stored_rises(connection: sqlite3.Connection, which: ChargeFilter) -> list[Rise]:
-    """All rises that were ever stored, also those that a turn explains by now."""
+def rise_condition(which: ChargeFilter) -> tuple[str, Cells] | None:
+    """The WHERE clause over `suspense` ("" for all) and its parameters; None where nothing matches."""
     if any(one is not None for one in (which.turn_id, which.session_id, which.budget, which.profile)):
-        return []
+        return None
     cells = condition_cells(which, _RISE_CONDITIONS)
     terms = [_RISE_CONDITIONS[name] for name in cells]
     terms += [CHOSEN_WORKER] if which.by_labels else []
-    where = f"WHERE {' AND '.join(terms)}" if terms else ""
+    return (f"WHERE {' AND '.join(terms)}" if terms else ""), cells
+
+
+def _stored_rises(connection: sqlite3.Connection, which: ChargeFilter) -> list[Rise]:
+    """All rises that were ever stored, also those that a turn explains by now."""
+    selected = rise_condition(which)
+    if selected is None:
+        return []
+    where, cells = selected
     return [_rise_of(row) for row in connection.execute(_RISES.format(where=where), cells)]
 
 

@@ -24,9 +24,10 @@ from handinger_tui.core.money.spending import (
     GroupBy,
     SpendingSums,
     TurnCharge,
+    account_name,
     sum_buckets,
 )
-from handinger_tui.core.money.typical_cost import Spread, TypicalCost, spread
+from handinger_tui.core.money.typical_cost import Spread, TypicalCost, expected
 from handinger_tui.core.periods import midnight_ms, week_days, week_name
 from handinger_tui.core.tags import NO_LABELS, NO_TAG_RULES, TagRules
 from handinger_tui.core.turns.turn import FREE, LIVE, NO_DAY, REFUSED, Trigger
@@ -187,6 +188,8 @@ _KEYS: Final = {
     GroupBy.BUDGET: "COALESCE(budget, '')",
     GroupBy.PROFILE: "COALESCE(profile, '')",
     GroupBy.TRIGGER: f"COALESCE(started_by, '{Trigger.UNKNOWN}')",
+    # As bytes: a damaged name must not fail the query.
+    GroupBy.ACCOUNT: "CAST(COALESCE(profile, '') || char(10) || base_url AS BLOB)",
 }
 _TITLES: Final = {
     GroupBy.SESSION: "SELECT session_id, title FROM sessions",
@@ -222,7 +225,10 @@ def buckets(
         return _merged((one.key[:-3], one) for one in _days(connection, which, zone))
     if by in (GroupBy.TAG, GroupBy.PROJECT):
         return sorted(_merged(_labeled(connection, by, which, rules)), key=_by_cost)
-    return sorted(_grouped(connection, by, which), key=_by_cost)
+    groups = _grouped(connection, by, which)
+    if by is GroupBy.ACCOUNT:
+        groups = _merged((account_name(*one.key.split("\n", 1)), one) for one in groups)
+    return sorted(groups, key=_by_cost)
 
 
 def _week_of(day: str) -> str:
@@ -341,6 +347,14 @@ def _bucket(key: str, row: sqlite3.Row, missing: Sequence[int], title: str = "")
 
 PROMPT: Final = "(SELECT substr(prompt, 1, 200) FROM turns WHERE turns.turn_id = t.turn_id) AS prompt"
 """SQL for the beginning of the message of a turn `t`; NULL when it was deleted."""
+
+
+CLOSED: Final = """
+    (NOT t.simulated AND EXISTS (SELECT 1 FROM closings k WHERE t.at_ms >= k.start_ms AND t.at_ms < k.end_ms
+       AND NOT EXISTS (SELECT 1 FROM charges c WHERE c.session_id = t.session_id AND c.turn_id = t.turn_id
+                          AND c.id > k.charge))) AS closed
+"""
+"""SQL for whether a statement closed the month of a turn `t`, and nothing became known of it since."""
 
 
 # -- turn by turn ------------------------------------------------------------------------
@@ -486,9 +500,9 @@ def typical_cost(
 
 
 def _spread(rows: Iterable[Row], name: str) -> Spread:
-    """The spread of one amount. Where no finished worker reported it, it is not a typical cost."""
+    """What an amount will be. Where no finished worker reported it, it is not a typical cost."""
     bit = BIT[name]
-    return spread(amount_in(row, name) if row["reported"] >> bit & 1 else None for row in rows)
+    return expected(amount_in(row, name) if row["reported"] >> bit & 1 else None for row in rows)
 
 
 def reading_of(stored: object) -> AmountBasis:

@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING, Final
 from msgspec import Struct
 from msgspec.structs import replace
 
-from handinger_tui.core.amounts import Total, Unit, micro_credits, pico_usd, total
-from handinger_tui.core.decimals import EXACT, tidy
+from handinger_tui.core.amounts import Total, Unit, at_price, micro_credits, pico_usd, total
+from handinger_tui.core.decimals import EXACT, INT64_MAX, tidy
 from handinger_tui.core.errors import HandingerError, LedgerError
 from handinger_tui.core.money.attribution import AmountBasis, MoneyIndex
 from handinger_tui.core.money.limits import (
@@ -35,9 +35,10 @@ from handinger_tui.core.money.limits import (
 from handinger_tui.core.money.spending import ChargeFilter, SpendingSums
 from handinger_tui.core.money.typical_cost import ENOUGH, TypicalCost
 from handinger_tui.core.periods import midnight_ms
+from handinger_tui.core.prices import NO_PRICES, Prices
 from handinger_tui.core.tags import NO_TAG_RULES, SessionFacts, TagRules
 from handinger_tui.core.turns.session import LOCAL, Session
-from handinger_tui.core.turns.turn import LIVE, NO_DAY, StartPolicy, TurnRequest, TurnStatus
+from handinger_tui.core.turns.turn import NO_DAY, UNENDED, StartPolicy, TurnRequest, TurnStatus
 from handinger_tui.ledger.charges.entries import DECIMALS, amount_in, rises
 from handinger_tui.ledger.charges.grouping import condition, day_at, spent, typical_cost
 from handinger_tui.ledger.labels import Labeler, choose
@@ -130,7 +131,7 @@ def release_reported(connection: sqlite3.Connection, turn_id: str) -> None:
     connection.execute(_RELEASE_REPORTED, {"turn_id": pack(turn_id)})
 
 
-_RUNNING: Final = listed({*LIVE, TurnStatus.RUNNING})
+_RUNNING: Final = listed(UNENDED)
 
 
 def reserved(connection: sqlite3.Connection, which: ChargeFilter) -> list[Reservation]:
@@ -252,6 +253,13 @@ _PUT_LIMIT: Final = "INSERT INTO limits (scope, whose, unit, amount, set_ms) VAL
 _PLACES: Final = {Unit.USD: 12, Unit.CREDITS: 6}
 
 
+def has_typed(connection: sqlite3.Connection, scopes: Iterable[Scope]) -> bool:
+    """Whether a limit of one of these scopes was ever typed."""
+    wanted = ", ".join(f"'{scope}'" for scope in scopes)
+    sql = f"SELECT EXISTS (SELECT 1 FROM limits WHERE scope IN ({wanted}))"
+    return bool(connection.execute(sql).fetchone()[0])
+
+
 def typed_limits(connection: sqlite3.Connection, whose: Whose) -> TypedLimits:
     """The newest typed limit of each scope and unit.
 
@@ -310,18 +318,23 @@ class LimitRules(Struct, frozen=True):
     """The limits of the settings, and how they are applied.
 
     `limits`: from flags and the configuration; their origin decides which one wins, see `effective`.
-    `credit_usd`: the price of a credit in USD, None where the user set none. `never_reported`: the units that
+    `prices`: of a credit in USD. `never_reported`: the units that
     the service does not have. `tag_rules`: assign projects; `folder`: the one in which a session that is not
     stored yet would begin.
     """
 
     limits: Sequence[Limit] = ()
     simulated: bool = False
-    credit_usd: Decimal | None = None
+    prices: Prices = NO_PRICES
     never_reported: frozenset[Unit] = frozenset()
     now_ms: Callable[[], int] = _system_ms
     tag_rules: TagRules = NO_TAG_RULES
     folder: str = ""
+
+    @property
+    def price(self) -> Decimal | None:
+        """The price of a credit today; None where the user set none."""
+        return self.prices.at(self.now_ms())
 
     def in_force(self, typed: TypedLimits, whose: Whose) -> tuple[Limit, ...]:
         """The limits that apply, given those that the user typed."""
@@ -405,8 +418,9 @@ class LimitUsage:
         result = []
         for gauge in gauges(limits, totals):
             scope, unit = gauge.limit.scope, gauge.limit.unit
-            price = rules.credit_usd if unit is Unit.USD else None
-            priced = gauge if price is None else _with_price(connection, gauge, filters[scope], price)
+            prices = rules.prices if unit is Unit.USD else NO_PRICES
+            price = prices.at(rules.now_ms())
+            priced = _with_prices(connection, gauge, filters[scope], prices) if prices else gauge
             is_reported = unit not in unreported or (price is not None and Unit.CREDITS not in unreported)
             turns = reserved_by[scope]
             is_never = not is_reported and unit in rules.never_reported
@@ -439,22 +453,27 @@ class LimitUsage:
         return sums
 
 
-def _with_price(
-    connection: sqlite3.Connection, gauge: Gauge, which: ChargeFilter, credit_usd: Decimal
-) -> Gauge:
-    """`gauge` with the credits that have no amount in USD, at the price that the user set."""
-    where, cells = condition(which, "usd_pico IS NULL", "micro_credits IS NOT NULL")
-    sums = f"COUNT(*) AS turns, {split('micro_credits')}, SUM(reported >> 1 & 1) AS ended"
-    sql = f"SELECT {sums} FROM turn_totals {where}"
-    row = connection.execute(sql, cells).fetchone()
-    of_turns = scaled(row["micro_credits_high"], row["micro_credits_low"], DECIMALS["micro_credits"])
-    suspense = rises(connection, which)
-    of_no_turn = total(rise.credits for rise in suspense if rise.usd is None and rise.credits).value
-    if of_turns is None and not of_no_turn:
+def _with_prices(connection: sqlite3.Connection, gauge: Gauge, which: ChargeFilter, prices: Prices) -> Gauge:
+    """`gauge` with the credits that have no amount in USD, at the prices that the user set for their days."""
+    conditions = ("usd_pico IS NULL", "micro_credits IS NOT NULL", "at_ms >= :first", "at_ms < :end")
+    where, cells = condition(which, *conditions)
+    sums = f"{split('micro_credits')}, SUM(reported >> 1 & 1) AS ended"
+    parts, ended = list[Decimal | None](), 0
+    for since, end, price in prices.spans():
+        # A turn without a known day has a price only if there is one for all days.
+        first_ms = midnight_ms(date.fromisoformat(since)) if since else NO_DAY + bool(end)
+        end_ms = midnight_ms(date.fromisoformat(end)) if end else INT64_MAX
+        span = cells | {"first": first_ms, "end": end_ms}
+        row = connection.execute(f"SELECT {sums} FROM turn_totals {where}", span).fetchone()
+        high, low = row["micro_credits_high"], row["micro_credits_low"]
+        parts.append(at_price(scaled(high, low, DECIMALS["micro_credits"]), price))
+        ended += row["ended"] or 0
+    suspense = [rise for rise in rises(connection, which) if rise.usd is None and rise.credits]
+    parts += [at_price(rise.credits, prices.at(rise.seen_ms)) for rise in suspense]
+    value = total(part for part in (gauge.spent.value, *parts) if part is not None).value
+    if parts.count(None) == len(parts):
         return gauge
-    credited = EXACT.add(of_turns or Decimal(0), of_no_turn or Decimal(0))
-    value = EXACT.add(gauge.spent.value or Decimal(0), EXACT.multiply(credited, credit_usd))
-    gaps = max(0, gauge.spent.missing_turns - (row["ended"] or 0))
+    gaps = max(0, gauge.spent.missing_turns - ended)
     open_turns = min(gaps, gauge.spent.open_turns)
     spent = replace(gauge.spent, value=value, missing_turns=gaps, doubtful=True, open_turns=open_turns)
     return replace(gauge, spent=spent)
@@ -591,9 +610,36 @@ class LimitService:
             LimitReached: it may not start; see `core.money.limits.check_start`.
         """
         amounts = reservation_of(connection, session, request)
-        priced = {unit: amounts.amount(unit, self.rules.credit_usd) for unit in Unit}
-        check_start(self._gauges(connection, session), priced, start)
+        check_start(self._gauges(connection, session), self._priced(amounts), start)
         return amounts
+
+    async def reservation(self, session: Session, request: TurnRequest) -> dict[Unit, Decimal | None]:
+        """What a turn that starts now would reserve; None: all that remains of each limit."""
+
+        def work(connection: sqlite3.Connection) -> dict[Unit, Decimal | None]:
+            return self._priced(reservation_of(connection, session, request))
+
+        return await self._database.read(work)
+
+    async def check_most(
+        self, session: Session, request: TurnRequest, most: Mapping[str, str | float | None]
+    ) -> None:
+        """Check what a turn may cost, as its sender says for each unit of a limit by flag.
+
+        A turn of unknown cost may take all that is left of such a limit, so only that much is enough.
+
+        Raises:
+            HandingerError: it would usually cost more; nothing is reserved.
+        """
+        reserves = await self.reservation(session, request)
+        for gauge in await self.gauges(session):
+            unit = gauge.limit.unit
+            problem = gauge.too_dear(most.get(unit), reserves[unit]) if gauge.limit.by_flag else ""
+            if problem:
+                raise HandingerError(problem, "Nothing was sent.")
+
+    def _priced(self, amounts: Reservation) -> dict[Unit, Decimal | None]:
+        return {unit: amounts.amount(unit, self.rules.price) for unit in Unit}
 
     async def refusal(
         self, session: Session, request: TurnRequest, start: StartPolicy

@@ -24,8 +24,10 @@ from handinger_tui.core.money.report import (
 from handinger_tui.core.money.spending import Bucket, ChargeFilter, GroupBy, TurnCharge, sum_buckets
 from handinger_tui.core.money.typical_cost import TypicalCost
 from handinger_tui.core.periods import midnight_ms
+from handinger_tui.core.prices import Prices
 from handinger_tui.core.tags import NO_TAG_RULES
 from handinger_tui.core.turns.session import Session
+from handinger_tui.ledger.charges.closings import late_entries
 from handinger_tui.ledger.charges.entries import assigned, rises
 from handinger_tui.ledger.charges.grouping import (
     EVERYTHING,
@@ -41,7 +43,6 @@ from handinger_tui.ledger.labels import choose
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from decimal import Decimal
 
     from handinger_tui.core.money.forecast import Forecast
     from handinger_tui.ledger.database import Database
@@ -78,7 +79,8 @@ def read_report(
         tuple(assigned(connection, which)),
         tuple(restatements(connection, which)),
         session=session,
-        credit_usd=rules.credit_usd,
+        prices=rules.prices,
+        late=tuple(late_entries(connection, which)),
     )
     if selection.as_of is not None:
         # Forecast and limits are those of now.
@@ -198,11 +200,14 @@ class ChargeQueries:
         return frozenset(one.turn_id for one in changed)
 
     async def typical_cost(
-        self, worker_id: str | None, budget: str, *, simulated: bool, credit_usd: Decimal | None = None
+        self, worker_id: str | None, budget: str, *, simulated: bool, prices: Prices | None = None
     ) -> TypicalCost:
-        """The cost of the newest turns of a worker at a budget; of all workers where it has no such turn."""
+        """The cost of the newest turns of a worker at a budget; of all workers where it has no such turn.
+
+        `prices`: of a credit.
+        """
         usual = await self._database.run(lambda db: typical_cost(db, worker_id, budget, simulated=simulated))
-        return replace(usual, credit_usd=credit_usd)
+        return replace(usual, credit_usd=None if prices is None else prices.at(self._limits.rules.now_ms()))
 
     def begin(self, connection: sqlite3.Connection) -> None:
         """Final amounts that change from now on are news. Call it in the thread of the database."""

@@ -5,16 +5,16 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from handinger_tui.core.amounts import Total, Unit, cost_words
+from handinger_tui.core.amounts import Total, Unit, at_price, cost_words
 from handinger_tui.core.formatting import local_time
 from handinger_tui.core.money.limits import CALENDAR_SCOPES, Gauge, Scope
 from handinger_tui.core.money.spending import ChargeFilter
 from handinger_tui.core.money.typical_cost import ENOUGH, TypicalCost, quantile
-from handinger_tui.core.runs import ReachedLimit, Usual
+from handinger_tui.core.runs import SIMULATED, ReachedLimit, Usual
 from handinger_tui.core.turns.session import Session
 from handinger_tui.ledger.charges.entries import assigned, rises
 from handinger_tui.ledger.charges.grouping import SAMPLED_TURNS, spent, turn_charge, typical_cost
-from handinger_tui.ledger.charges.limits import LimitRules, LimitUsage, periods_at, typed_limits
+from handinger_tui.ledger.charges.limits import LimitRules, LimitUsage, has_typed, periods_at, typed_limits
 from handinger_tui.ledger.sql import Row, int_or_none, int_or_zero, pack
 
 if TYPE_CHECKING:
@@ -23,10 +23,13 @@ if TYPE_CHECKING:
     from datetime import tzinfo
 
 
-def run_cost(row: Row) -> tuple[Total, Total]:
-    """The cost of a turn in USD and in credits, by its row of `turn_totals`."""
+def run_cost(row: Row) -> tuple[Total, Total, int | None]:
+    """The cost of a turn in USD and in credits, and the milliseconds it took, by its row of `turn_totals`."""
     charge = turn_charge(row)
-    return charge.total(Unit.USD), charge.total(Unit.CREDITS)
+    # As a receipt says it.
+    reported_ms = charge.usage.duration_ms if charge.final else None
+    took_ms = charge.elapsed_ms if reported_ms is None else reported_ms
+    return charge.total(Unit.USD), charge.total(Unit.CREDITS), took_ms
 
 
 # -- what is usual -------------------------------------------------------------------------------
@@ -50,7 +53,7 @@ def usual(
     high_ms = int(quantile(ordered, Decimal("0.9"))) if len(ordered) >= ENOUGH else None
     if spread.counted < ENOUGH:
         return Usual(high_ms=high_ms)
-    return Usual(unit, spread.median, spread.p90, high_ms)
+    return Usual(unit, spread.median, spread.unusual_above, high_ms)
 
 
 # -- what no turn explains -----------------------------------------------------------------------
@@ -99,17 +102,21 @@ class BoardLimits:
         gauges = LimitUsage().gauges(connection, Session("", 0), self._periods, rules)
         self.shared = tuple(gauge for gauge in gauges if gauge.limit.scope in CALENDAR_SCOPES)
         """Those of a day, a week and a month."""
+        self._has_own = any(limit.scope in _OF_RUNS for limit in rules.limits) or has_typed(
+            connection, _OF_RUNS
+        )
+        """Whether any run may have a limit of its own: most people have none, and boards many runs."""
 
     @property
     def today(self) -> str:
         """What was spent today, of the daily limit where there is one: "$2.10 so far of $5.00"."""
         day = next((gauge for gauge in self.shared if gauge.limit.scope is Scope.DAY), None)
-        note = " simulated" if self._rules.simulated else ""
+        note = SIMULATED if self._rules.simulated else ""
         if day is not None:
             return day.used_text + note
         which = ChargeFilter(since_ms=self._periods[Scope.DAY], simulated=self._rules.simulated)
         sums = spent(self._connection, which)
-        words = cost_words(sums.usd, sums.credits, self._rules.credit_usd)
+        words = cost_words(sums.usd, sums.credits, at_price(sums.credits.value, self._rules.price))
         return words + note if sums.turns else ""
 
     @property
@@ -121,12 +128,13 @@ class BoardLimits:
 
     def of_run(self, session: Session) -> RunLimits:
         """Those of a session without turns."""
-        whose = self._rules.whose(self._connection, session)
-        limits = self._rules.in_force(typed_limits(self._connection, whose), whose)
         own: tuple[Gauge, ...] = ()
-        if any(limit.scope in _OF_RUNS for limit in limits):
-            gauges = LimitUsage().gauges(self._connection, session, self._periods, self._rules)
-            own = tuple(gauge for gauge in gauges if gauge.limit.scope in _OF_RUNS)
+        if self._has_own:
+            whose = self._rules.whose(self._connection, session)
+            limits = self._rules.in_force(typed_limits(self._connection, whose), whose)
+            if any(limit.scope in _OF_RUNS for limit in limits):
+                gauges = LimitUsage().gauges(self._connection, session, self._periods, self._rules)
+                own = tuple(gauge for gauge in gauges if gauge.limit.scope in _OF_RUNS)
         tightest, blocking = Gauge.tightest((*self.shared, *own)), Gauge.blocking(own)
         left = "" if tightest is None else f"{tightest.limit.scope.limit}: {tightest.free_text}"
         if blocking is None:

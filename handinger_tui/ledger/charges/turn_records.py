@@ -13,7 +13,7 @@ from handinger_tui.core.jsontext import JsonObject
 from handinger_tui.core.money.amount_state import AmountState
 from handinger_tui.core.money.attribution import AmountBasis
 from handinger_tui.core.money.report_json import COUNTS
-from handinger_tui.core.money.spending import stored_state
+from handinger_tui.core.money.spending import host_of, stored_state
 from handinger_tui.core.safety import clean_line
 from handinger_tui.core.tags import NO_LABELS, Labels
 from handinger_tui.core.turns.turn import FREE, NO_DAY, Trigger
@@ -24,7 +24,6 @@ _AMOUNTS: Final = {figure.name: figure.column for figure in FIGURES if figure.is
 """The members that are amounts, and their columns in `turn_totals`."""
 _NUMBERS: Final = (*COUNTS, *_AMOUNTS.values(), "at_ms", "shared_with", "most_pico", "most_micro")
 _READING_WORDS: Final[dict[object, str]] = {str(one): one.word for one in AmountBasis}
-_FREE: Final = frozenset(map(str, FREE))
 
 
 def turn_record(
@@ -40,7 +39,7 @@ def turn_record(
         # What it shares is entered for another turn: it is unknown, not 0.
         numbers |= {name: numbers[name] or None for name in NUMBERS if name in numbers}
     status = cells.get("status")
-    if status in _FREE:
+    if status in FREE:
         # The row leaves out zeros, so that they are in no sum.
         numbers |= {name: numbers.get(name) or 0 for name in NUMBERS}
     amounts = {name: _amount_text(numbers[column], column) for name, column in _AMOUNTS.items()}
@@ -50,6 +49,9 @@ def turn_record(
     at_ms = None if numbers["at_ms"] == NO_DAY else numbers["at_ms"]
     is_final, is_confirmed = bool(cells.get("final")), bool(cells.get("confirmed"))
     state = stored_state(status_of(status), final=is_final, confirmed=is_confirmed)
+    is_settled = state is AmountState.SETTLED
+    if is_settled and cells.get("closed"):
+        state = AmountState.CLOSED
     # In the order of `TURN_COLUMNS`.
     return {
         "key": turn_id,
@@ -77,7 +79,7 @@ def turn_record(
         "budget": cell_text(cells.get("budget")),
         "trigger": cell_text(cells.get("started_by") or str(Trigger.UNKNOWN)),
         "reading": _READING_WORDS.get(cells.get("reading")),
-        "final": state is AmountState.SETTLED,
+        "final": is_settled,
         "state": str(state),
         "corrections": int_or_zero(cells.get("corrections")),
         "at_ms": at_ms,
@@ -88,6 +90,8 @@ def turn_record(
         "profile": cell_text(cells.get("profile")),
         "tags": [*own.tags],
         "project": own.project or None,
+        "host": cell_text(host_of(unpack(cells.get("base_url") or ""))),
+        "prompt": cell_text(cells.get("prompt")),
     }
 
 

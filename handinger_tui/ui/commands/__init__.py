@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from difflib import get_close_matches
 from typing import TYPE_CHECKING, Final
 
+from handinger_tui.core.errors import did_you_mean
 from handinger_tui.ui.commands.command import Command
 from handinger_tui.ui.commands.files import ATTACHING, FILES, SOURCES
 from handinger_tui.ui.commands.money import MONEY
@@ -37,9 +37,8 @@ def command_named(name: str) -> Command | None:
 
 def unknown_command_text(name: str) -> str:
     """The message about a command that does not exist."""
-    near = get_close_matches(name, _BY_NAME, n=1, cutoff=0.5)
-    suggestion = f" Did you mean /{near[0]}?" if near else " /help lists all commands."
-    return f"Unknown command /{name}.{suggestion} Nothing was sent."
+    suggestion = did_you_mean(name, _BY_NAME, "/help lists all commands.", "/{}")
+    return f"Unknown command /{name}. {suggestion} Nothing was sent."
 
 
 def completions(text: str, controller: SessionController) -> list[tuple[str, str]]:

@@ -6,6 +6,9 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from msgspec import Struct
 
+from handinger_tui.core.errors import HandingerError
+from handinger_tui.core.safety import clean_line
+
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine, Sequence
 
@@ -18,6 +21,7 @@ if TYPE_CHECKING:
     from handinger_tui.ui.sessions.controller import SessionController
 
 
+NEEDS_SCREEN: Final = "This needs the screen. Nothing was sent."
 HAS_FOLDER: Final = "Use a name without a folder: the file is saved in your download folder."
 
 
@@ -56,8 +60,20 @@ class Command(Struct, frozen=True):
     """Whether every argument is one of those words, not only the first."""
     early: bool = False
     """Whether it works without a connection, and changes nothing of the lines that wait for one."""
+    words: str = ""
+    """Further words by which help and palette find it."""
     opens: bool = False
     """Whether it shows a screen, a question, the find bar or a session: keys behind it wait for that."""
+    instead: str | None = None
+    """What is said where there is no screen; None: it needs none."""
+    only_bare: bool = False
+    """Whether it needs one only without an argument."""
+
+    def refusal(self, argument: str) -> str:
+        """Why it cannot run without a screen, and what to do instead; "" if it can."""
+        if self.instead is None or (self.only_bare and argument):
+            return ""
+        return f"/{self.name}: {NEEDS_SCREEN} {self.instead}".rstrip()
 
     @property
     def help(self) -> tuple[str, str]:
@@ -134,6 +150,34 @@ class View(Protocol):
     """What is shown of the session, beside the message that is being written."""
 
     @property
+    def screen(self) -> Screen | None:
+        """What only a screen shows; None where there is none."""
+
+    def show_panel(self, name: str) -> None:
+        """Show the panel of this name."""
+
+    @property
+    def sources(self) -> Sequence[Source]:
+        """The sources of the session, numbered as in their panel."""
+
+    def group_sources(self, *, hosts: bool) -> None:
+        """List the sources by host, or by turn."""
+
+    def show_budget(self, level: str) -> None:
+        """Show the budget of the next message."""
+
+    @property
+    def repaint(self) -> Callable[[], None]:
+        """Shows a change that the engine does not report."""
+
+    def leave(self) -> None:
+        """End the program; the session stays in the history."""
+
+
+class Screen(Protocol):
+    """What a screen shows."""
+
+    @property
     def part(self) -> PartPosition | None:
         """The part at the cursor of the transcript; None without a cursor."""
 
@@ -150,11 +194,8 @@ class View(Protocol):
     async def open_find(self) -> None:
         """Ask for the text to find."""
 
-    def toggle_details(self) -> None:
-        """Fold or unfold thoughts and tool calls."""
-
-    def show_panel(self, name: str) -> None:
-        """Show the panel of this name."""
+    def toggle_details(self) -> str:
+        """Show more, or less, of thoughts and tool calls; returns how much that is."""
 
     def toggle_panels(self) -> None:
         """Show or hide the panels."""
@@ -162,22 +203,8 @@ class View(Protocol):
     def widen_panels(self, cells: int) -> None:
         """Make the panels wider, or narrower."""
 
-    @property
-    def sources(self) -> Sequence[Source]:
-        """The sources of the session, numbered as in their panel."""
-
-    def group_sources(self, *, hosts: bool) -> None:
-        """List the sources by host, or by turn."""
-
-    def show_budget(self, level: str) -> None:
-        """Show the budget of the next message."""
-
     def return_to_prompt(self) -> None:
         """Let what is typed next go to the message that is being written."""
-
-    @property
-    def repaint(self) -> Callable[[], None]:
-        """Shows a change that the engine does not report."""
 
     @property
     def theme(self) -> str:
@@ -202,9 +229,6 @@ class View(Protocol):
     def show_palette(self) -> None:
         """Show the command palette."""
 
-    def leave(self) -> None:
-        """End the program; the session stays in the history."""
-
 
 class CommandContext(Struct, frozen=True):
     """What commands act on.
@@ -222,3 +246,27 @@ class CommandContext(Struct, frozen=True):
     send_again: Callable[[str, Turn, str, Lineage], Awaitable[bool]]
     """Send the message of a turn again: session id, turn, budget, lineage. False: it was not sent."""
     now_ms: Callable[[], int]
+
+    @property
+    def screen(self) -> Screen:
+        """What only a screen shows. Raises HandingerError where there is none."""
+        if self.view.screen is None:
+            raise HandingerError(NEEDS_SCREEN)
+        return self.view.screen
+
+
+def chosen_message(context: CommandContext, argument: str, command: str) -> Turn | None:
+    """The message with this number, or the last one; None after a word to the person."""
+    messages, argument = context.controller.session.messages, argument.strip().lower()
+    if not messages:
+        context.interaction.say("Nothing was sent in this session yet.", "warning")
+        return None
+    if argument in ("", "last"):
+        return messages[-1]
+    if (number := number_in(argument, len(messages))) is not None:
+        return messages[number - 1]
+    shown = clean_line(argument, 20)
+    context.interaction.say(
+        f"No message {shown}. Use /{command} with {numbers_to(len(messages))}, or last.", "warning"
+    )
+    return None

@@ -6,7 +6,14 @@ from functools import cache
 from importlib import import_module
 from typing import TYPE_CHECKING, Final
 
-from handinger_tui.core.evidence import Dataset, Source, datasets_of
+from handinger_tui.core.evidence import (
+    Dataset,
+    ListedFile,
+    Source,
+    datasets_of,
+    listed_files,
+    matching_files,
+)
 from handinger_tui.core.formatting import plural
 from handinger_tui.core.prompts import named_paths
 from handinger_tui.core.safety import clean_line
@@ -20,7 +27,6 @@ from handinger_tui.ui.commands.command import (
     number_in,
     numbers_to,
 )
-from handinger_tui.ui.panels.files import ListedFile, listed_files, matching_files
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -141,8 +147,22 @@ ATTACHING: Final = (Command("file", "Attach a file to the next message", file, t
 FILES: Final = (
     Command("files", "Show the files of this session", files),
     Command("download", "Save files to this computer", download, takes="[N|name|new|all]"),
-    Command("preview", "Preview a file", preview, takes="[N|name]", opens=True),
-    Command("data", "View structured output and data as a tree or table", data, takes="[N]", opens=True),
+    Command(
+        "preview",
+        "Preview a file",
+        preview,
+        takes="[N|name]",
+        opens=True,
+        instead="/download saves the file.",
+    ),
+    Command(
+        "data",
+        "View structured output and data as a tree or table",
+        data,
+        takes="[N]",
+        opens=True,
+        instead="/export json saves it.",
+    ),
 )
 
 

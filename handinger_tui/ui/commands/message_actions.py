@@ -10,7 +10,7 @@ from handinger_tui.core.safety import clean_line
 from handinger_tui.core.turns.turn import Turn
 from handinger_tui.ui.commands.command import CommandContext
 from handinger_tui.ui.commands.files import show_data
-from handinger_tui.ui.commands.session import edit_turn, fork_turn, messages_of, retry_turn
+from handinger_tui.ui.commands.session import edit_turn, fork_turn, retry_turn
 from handinger_tui.ui.commands.view import copy
 
 PAID: Final = (("edit", "Edit", Act.EDIT), ("retry", "Retry", Act.RETRY), ("fork", "Fork", Act.FORK))
@@ -22,7 +22,7 @@ def turn_at_cursor(context: CommandContext) -> Turn | None:
 
     None where it was not sent, or in an empty session.
     """
-    messages, part = messages_of(context.controller.session), context.view.part
+    messages, part = context.controller.session.messages, context.screen.part
     if part is None:
         return messages[-1] if messages else None
     return next((turn for turn in messages if turn.turn_id == part[0]), None)
@@ -35,7 +35,7 @@ async def act_on(context: CommandContext, turn: Turn) -> None:
         LedgerError: the usual cost cannot be read.
     """
     controller = context.controller
-    session, part = controller.session, context.view.part
+    session, part = controller.session, context.screen.part
     budget = controller.budget
     cost = (await controller.typical_cost(budget)).about
     rows = [("copy", "Copy this part")]
@@ -53,7 +53,7 @@ async def act_on(context: CommandContext, turn: Turn) -> None:
             await show_data(context, part)
         case _:
             # What is typed next is meant for the prompt.
-            context.view.return_to_prompt()
+            context.screen.return_to_prompt()
             if act == "edit":
                 edit_turn(context, session, turn)
             elif act == "retry":
@@ -64,7 +64,7 @@ async def act_on(context: CommandContext, turn: Turn) -> None:
 
 def copy_at_cursor(context: CommandContext) -> None:
     """Copy the part at the cursor, else the newest answer."""
-    if text := context.view.text_at_cursor:
+    if text := context.screen.text_at_cursor:
         context.interaction.copy(text, "this part")
     else:
         context.interaction.run(copy(context, ""))

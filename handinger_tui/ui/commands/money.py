@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from handinger_tui.core.amounts import amount_text
-from handinger_tui.core.formatting import plural
-from handinger_tui.core.money.limits import Scope
+from handinger_tui.core.acts import HoldReason, Moot
+from handinger_tui.core.money.limits import Gauge, Scope
 from handinger_tui.core.safety import clean_line
-from handinger_tui.ui.commands.command import Command, CommandContext, number_in, numbers_to
+from handinger_tui.ui.commands.command import Command, CommandContext, chosen_message
 
 if TYPE_CHECKING:
+    from decimal import Decimal
+
+    from handinger_tui.core.turns.turn import Turn
+    from handinger_tui.ui.front import Front
     from handinger_tui.ui.sessions.controller import SessionController
 
 BUDGETS: Final = ("low", "standard", "high")
@@ -50,24 +53,11 @@ async def budget(context: CommandContext, argument: str) -> None:
 
 
 async def highest_cost(controller: SessionController) -> str:
-    """A sentence on the most expensive turn on record: at unlimited, else at the level with the highest cost.
+    """A sentence on the most expensive turn on record. Raises LedgerError."""
+    from handinger_tui.core.money.typical_cost import TypicalCost  # few ask for it
 
-    Raises:
-        LedgerError
-    """
     costs = [await controller.typical_cost(level) for level in (UNLIMITED, *BUDGETS)]
-    priced = [cost for cost in costs if cost.usd.most is not None]
-    at_unlimited = [cost for cost in priced if cost.budget == UNLIMITED]
-    priced = at_unlimited or priced
-    if not priced:
-        return "No cost history yet."
-    most = max(priced, key=lambda cost: cost.usd.most or 0)
-    whose = "all workers" if most.everywhere else "this worker"
-    sentence = (
-        f"Most expensive turn so far at {most.budget}: {amount_text(most.usd.most)} "
-        f"({plural(most.usd.counted, 'turn')}, {whose})."
-    )
-    return sentence if at_unlimited else f"No cost history at unlimited yet. {sentence}"
+    return TypicalCost.dearest(costs, UNLIMITED)
 
 
 async def limit(context: CommandContext, argument: str) -> None:
@@ -75,6 +65,50 @@ async def limit(context: CommandContext, argument: str) -> None:
     from handinger_tui.ui.spending.limit_setting import change_limit  # 12 ms
 
     await change_limit(context.controller, context.interaction, argument)
+
+
+LIMIT_CHANGED: Final = "This limit was changed while the question was open. Nothing was sent or changed here."
+NOT_REACHED: Final = "This limit no longer holds the queue. Nothing was changed or sent."
+
+
+async def raise_limit(
+    controller: SessionController,
+    interaction: Front,
+    session_id: str,
+    gauge: Gauge,
+    *,
+    sending: bool,
+    about: str = "",
+) -> bool:
+    """Ask for a higher amount and set it; False when the person leaves the limit as it is.
+
+    `about`: the title of the session, "" when it is the one on the screen.
+
+    Raises:
+        LedgerError: the limit could not be stored.
+    """
+    from handinger_tui.ui.spending.limit_dialogs import RaiseLimit  # 10 ms, and few limits are reached
+
+    store, limit = controller.connection.limits, gauge.limit
+    controller.warned.mark_shown(session_id, gauge)
+    question = RaiseLimit(gauge, sending=sending, simulated=store.simulated, about=about)
+    actor = controller.actor(session_id)
+
+    def words() -> str | Moot:
+        # Another program may have changed the limit since the question: this amount would overwrite it.
+        of_scope = [one.limit for one in actor.gauges if one.limit.scope is limit.scope]
+        if any(one.unit is limit.unit and one.amount != limit.amount for one in of_scope):
+            return Moot(LIMIT_CHANGED)
+        hold = controller.hold_of(session_id)
+        is_reached = sending or (hold is not None and hold.reason is HoldReason.LIMIT)
+        return "" if is_reached else Moot(NOT_REACHED)
+
+    question.words = words
+    amount: Decimal | None = await interaction.ask(question)
+    if amount is None:
+        return False
+    await store.set_limit(controller.session_of(session_id), limit.scope, limit.unit, amount)
+    return True
 
 
 async def reading(context: CommandContext, argument: str) -> None:
@@ -100,7 +134,7 @@ async def reading(context: CommandContext, argument: str) -> None:
             session.base_url, worker_id, BASIS_CHOICES[word].stored, context.now_ms()
         )
         # The session reads what was decided about its worker when its costs are counted.
-        await controller.engine.actor(session.session_id).recount()
+        await controller.actor(session.session_id).recount()
         interaction.say(BASIS_CHOICES[word].answer)
 
 
@@ -111,22 +145,17 @@ async def costs(context: CommandContext, _argument: str) -> None:
 
 async def receipt(context: CommandContext, argument: str) -> None:
     """Show the receipt of the newest ended turn, else of the running one; or of a turn by its number."""
-    from handinger_tui.ui.spending.receipt import ReceiptScreen, sent_turns  # 12 ms
+    from handinger_tui.ui.spending.receipt import ReceiptScreen  # 12 ms
 
-    turns = sent_turns(context.controller.session)
-    number = argument.strip().lower()
-    if not turns:
-        context.interaction.say("No receipt yet. Nothing was sent in this session.", "warning")
-        return
-    if number in ("", "last"):
-        turn = next((turn for turn in reversed(turns) if not turn.live), turns[-1])
-    elif (at := number_in(number, len(turns))) is not None:
-        turn = turns[at - 1]
-    else:
-        shown = clean_line(argument, 20)
-        context.interaction.say(f"No receipt {shown}. Use {numbers_to(len(turns))}, or last.", "warning")
-        return
-    await context.interaction.ask(ReceiptScreen(context.controller, turn.turn_id))
+    if (turn := message_with_receipt(context, argument)) is not None:
+        await context.interaction.ask(ReceiptScreen(context.controller, turn.turn_id))
+
+
+def message_with_receipt(context: CommandContext, argument: str) -> Turn | None:
+    """As `chosen_message`; the last one is the newest that has ended, if one has."""
+    ended = [turn for turn in context.controller.session.messages if not turn.live]
+    is_last = argument.strip().lower() in ("", "last")
+    return ended[-1] if is_last and ended else chosen_message(context, argument, "receipt")
 
 
 async def budgets(context: CommandContext, _argument: str) -> None:
@@ -166,6 +195,7 @@ MONEY: Final = (
         "Set spending limits per turn, session, worker, project, day, week or month",
         limit,
         ("limits",),
+        words="cost price money stop",
         opens=True,
         takes="[SCOPE AMOUNT [credits] | SCOPE off]",
         choices=tuple(Scope),
@@ -178,10 +208,30 @@ MONEY: Final = (
         opens=True,
         choices=("lifetime", "per-turn", "auto"),
     ),
-    Command("costs", "Show usage and cost of this session", costs, ("cost", "usage", "stats")),
+    Command("costs", "Show usage and cost of this session", costs, ("cost", "usage", "stats"), words="price"),
     Command(
-        "receipt", "Show the receipt of the last turn, or of turn N", receipt, takes="[N|last]", opens=True
+        "receipt",
+        "Show the receipt of the last turn, or of turn N",
+        receipt,
+        takes="[N|last]",
+        words="cost price",
+        opens=True,
     ),
-    Command("budgets", "Compare budget levels; month-end forecast", budgets, opens=True),
-    Command("spending", "Show what is spent and left", spending, ("ledger",), opens=True),
+    Command(
+        "budgets",
+        "Compare budget levels; month-end forecast",
+        budgets,
+        words="cost price",
+        opens=True,
+        instead="handinger-tui costs prints what was spent.",
+    ),
+    Command(
+        "spending",
+        "Show what is spent and left",
+        spending,
+        ("ledger",),
+        words="cost price limit",
+        opens=True,
+        instead="handinger-tui costs prints it.",
+    ),
 )

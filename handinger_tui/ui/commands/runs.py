@@ -12,11 +12,11 @@ from handinger_tui.ui.widgets.status_text import newest_shown
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-    from handinger_tui.core.runs import Board, SessionRun
+    from handinger_tui.core.runs import Board, PlannedRun, SessionRun
     from handinger_tui.ui.commands.command import CommandContext
-    from handinger_tui.ui.pages.runs import Show
+    from handinger_tui.ui.pages.runs import EntryAct, Show
 
-PEEKED_LINES: Final = 12
+PEEKED_LINES: Final = 8
 """The last lines of an answer that are shown."""
 
 
@@ -25,7 +25,7 @@ async def show_board(context: CommandContext) -> None:
     from handinger_tui.ui.pages.runs import RunsPage  # 20 ms
 
     context.switcher.refuse_in_replay()
-    acts = {
+    acts: dict[str, EntryAct] = {
         name: partial(act, context)
         for name, act in (
             ("peek", _peek),
@@ -34,16 +34,36 @@ async def show_board(context: CommandContext) -> None:
             ("pin", _pin),
             ("snooze", _snooze),
             ("address", _open_address),
+            ("webhook", _show_webhook),
+            ("change", _change_plan),
         )
     }
     shows: dict[str, Show] = {"open": context.switcher.open, "reply": partial(_reply, context)}
     controller = context.controller
 
     async def board(everything: bool, also: Collection[str]) -> Board:
-        return await controller.board(everything=everything, also=also)
+        board = await controller.board(everything=everything, also=also)
+        _renew_webhooks(context, board)
+        return board
 
-    page = RunsPage(board, acts, shows, context.interaction, context.now_ms)
-    await context.interaction.ask(page)
+    page = RunsPage(board, acts, shows, context.interaction, context.now_ms, controller.see_rows)
+    try:
+        await context.interaction.ask(page)
+    finally:
+        controller.see_rows("", frozenset())
+
+
+def _renew_webhooks(context: CommandContext, board: Board) -> None:
+    """Read the webhooks that are known again when they are due: only while somebody looks at the board."""
+    from handinger_tui.ui.commands.workers import webhook_of
+
+    connection, now_ms = context.controller.connection, context.now_ms()
+    poller = connection.engine.poller
+    for one in board.webhooks:
+        if poller is not None and one.base_url == connection.base_url and one.is_due(now_ms):
+            hook = webhook_of(context, one.worker_id)
+            if hook is not None:
+                poller.read_more(one.worker_id, hook.read_for_board)
 
 
 async def _reply(context: CommandContext, session_id: str) -> None:
@@ -51,26 +71,26 @@ async def _reply(context: CommandContext, session_id: str) -> None:
     controller = context.controller
     if session_id == controller.session_id or await context.switcher.open(session_id):
         cost = (await controller.typical_cost(controller.budget)).about
-        context.interaction.say(f"Your reply: {cost}. Nothing is sent until you press Enter.")
+        context.interaction.say(f"Nothing is sent until Enter. Your reply: {cost}.")
 
 
 async def _peek(context: CommandContext, run: SessionRun) -> None:
-    """Show the end of the newest answer and its receipt, from the history."""
-    from handinger_tui.core.receipts import receipt_line  # no money before the first turn
+    """Show the receipt of the newest answer and its end, from the history."""
+    from handinger_tui.core.export.result import money_words  # no money before the first turn
 
     controller = context.controller
     session = controller.session_of(await controller.open(run.session_id))
     turn = newest_shown(session)
     lines = [] if turn is None else clean(turn.answer).strip().splitlines()[-PEEKED_LINES:]
-    receipt = "" if turn is None else receipt_line(session, turn)
+    receipt = "" if turn is None else money_words(session, turn)["receipt"]
     body = "\n".join(lines) or "No answer yet."
-    await context.interaction.notice(clean_line(run.title, 60), f"{body}\n\n{receipt or run.cost}")
+    await context.interaction.notice(clean_line(run.title, 60), f"{receipt or run.cost}\n\n{body}")
 
 
 async def _watch(context: CommandContext, run: SessionRun) -> str | None:
     """Watch a run by GETs, or stop watching it."""
     controller = context.controller
-    actor = controller.engine.actor(await controller.open(run.session_id))
+    actor = controller.actor(await controller.open(run.session_id))
     if actor.running:
         return "You stopped watching it." if await stop_watching(context, actor) else None
     is_watched = await controller.watch_unwatched(run.session_id)
@@ -96,6 +116,34 @@ async def _snooze(context: CommandContext, run: SessionRun) -> str:
     until_ms = None if is_snoozed else now_ms + SNOOZE_MS
     await context.controller.connection.history.snooze(run.session_id, until_ms)
     return "No longer snoozed." if is_snoozed else "Snoozed for an hour."
+
+
+async def _change_plan(context: CommandContext, plan: PlannedRun) -> str | None:
+    """Replace a schedule as it is by now: what the board shows of it was read some time ago."""
+    from handinger_tui.ui.commands.workers import schedules_of
+    from handinger_tui.ui.pages.schedules import change_schedule
+
+    schedules = schedules_of(context, plan.worker_id)
+    if schedules is None or plan.base_url != context.controller.connection.base_url:
+        return "This schedule belongs to another service."
+    listed = (await schedules.read()).listed.schedules
+    old = next((one for one in listed if one.schedule_id == plan.schedule_id), None)
+    if old is None:
+        return "This schedule no longer exists."
+    return await change_schedule(schedules.at(old.budget), context.interaction, old)
+
+
+async def _show_webhook(context: CommandContext, run: SessionRun) -> str | None:
+    """Show the deliveries of the webhook that fails."""
+    from handinger_tui.ui.commands.workers import show_webhook, webhook_of
+
+    if run.webhook is None:
+        return "Its webhook does not fail, as far as is known; /webhook in its session shows it."
+    hook = webhook_of(context, run.webhook.worker_id)
+    if hook is None or run.service != context.controller.engine.service:
+        return "This webhook belongs to another service."
+    await show_webhook(context, hook)
+    return None
 
 
 async def _open_address(context: CommandContext, run: SessionRun) -> str | None:

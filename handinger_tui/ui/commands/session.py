@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from msgspec.structs import replace
 
-from handinger_tui.core.acts import RULES, Act, Moot, until_sent
+from handinger_tui.core.acts import RULES, RUNS_ON, Act, Moot, until_sent
 from handinger_tui.core.prompts import draft_of_request, fork_text
 from handinger_tui.core.safety import clean_line
 from handinger_tui.core.tags import labels_text, tag_name, tag_names
@@ -18,9 +18,8 @@ from handinger_tui.ui.commands.command import (
     HAS_FOLDER,
     Command,
     CommandContext,
+    chosen_message,
     has_folder,
-    number_in,
-    numbers_to,
 )
 from handinger_tui.ui.commands.money import BUDGETS
 from handinger_tui.ui.widgets.status_text import first_cost, turn_cost
@@ -32,9 +31,7 @@ if TYPE_CHECKING:
 
 
 COME_BACK: Final = "To come back, press Enter on an empty prompt or use /attach"
-STOP_WATCHING: Final = (
-    f"The worker keeps running and may keep charging.\n\n{COME_BACK}, now or the next time you start the app."
-)
+STOP_WATCHING: Final = f"{RUNS_ON}\n\n{COME_BACK}, now or the next time you start the app."
 TURN_ENDED: Final = "The turn has already ended."
 STOP_WATCHING_LOCAL: Final = f"The local worker keeps running until you quit.\n\n{COME_BACK} before you quit."
 """It ends with the program, so its turn cannot be watched after the next start."""
@@ -64,20 +61,24 @@ async def _choose_session(context: CommandContext) -> None:
 
     context.switcher.refuse_in_replay()
     controller = context.controller
+    deletions = Deletions(controller)
     picker = SessionPicker(
         controller.connection.history,
         context.now_ms,
         lambda: controller.session_id,
         lambda: controller.opened_sessions,
         controller.rename,
-        Deletions(controller),
+        deletions,
     )
     chosen = await context.interaction.ask(picker)
+    for row in picker.deleted:
+        if notice := await deletions.delete_quiet(row.session_id):
+            context.interaction.say(f"“{clean_line(row.title, 60)}”: {notice}", "warning")
     if chosen is not None and chosen != controller.session_id:
         await context.switcher.open(chosen)
     match = "" if chosen is None else picker.match_in(chosen)
     if chosen is not None and match and controller.session_id == chosen:
-        context.view.find_in(chosen, match)
+        context.screen.find_in(chosen, match)
 
 
 async def attach(context: CommandContext, argument: str) -> None:
@@ -89,7 +90,7 @@ async def attach(context: CommandContext, argument: str) -> None:
     controller, say = context.controller, context.interaction.say
     session = controller.session
     session_id, sent = session.session_id, session.sent
-    actor = controller.engine.actor(session_id)
+    actor = controller.actor(session_id)
     if actor.running:
         say("You are already watching this worker.")
     elif session.worker_id is None:
@@ -123,7 +124,7 @@ async def _attach_worker(context: CommandContext, worker_id: str) -> None:
 async def detach(context: CommandContext, _argument: str) -> None:
     """Stop watching, after a question that explains the consequences."""
     controller = context.controller
-    actor = controller.engine.actor(controller.session.session_id)
+    actor = controller.actor(controller.session.session_id)
     if not actor.running:
         context.interaction.say("Nothing is running in this session.")
     elif controller.connection.replay is not None:
@@ -282,38 +283,16 @@ MOST_LISTED: Final = 200
 """Earlier messages that are offered for editing; older ones are found with the search of the history."""
 
 
-def messages_of(session: Session) -> list[Turn]:
-    """The messages of a session as they are numbered: without queued and withdrawn ones."""
-    return [turn for turn in session.turns if turn.status is not TurnStatus.QUEUED and not turn.withdrawn]
-
-
 def _offered_messages(controller: SessionController) -> list[tuple[str, str]]:
     """Number and text of the messages of the session on the screen, the newest first."""
     if not controller.session_id:
         return []
-    numbered = list(enumerate(messages_of(controller.session), 1))[-MOST_LISTED:]
+    numbered = list(enumerate(controller.session.messages, 1))[-MOST_LISTED:]
     return [(str(number), clean_line(turn.request.prompt, 200)) for number, turn in reversed(numbered)]
 
 
-def _select(context: CommandContext, argument: str, command: str) -> Turn | None:
-    """The message with this number, or the last one; None after a word to the person."""
-    messages = messages_of(context.controller.session)
-    if not messages:
-        context.interaction.say("There is no earlier message in this session.", "warning")
-        return None
-    if argument in ("", "last"):
-        return messages[-1]
-    if (number := number_in(argument, len(messages))) is not None:
-        return messages[number - 1]
-    shown = clean_line(argument, 20)
-    context.interaction.say(
-        f"No message {shown}. Use /{command} with {numbers_to(len(messages))}, or last.", "warning"
-    )
-    return None
-
-
 def _lineage(session: Session, turn: Turn, kind: LineageKind, *, title: str = "") -> Lineage:
-    number = next(at for at, one in enumerate(messages_of(session), 1) if one.turn_id == turn.turn_id)
+    number = next(at for at, one in enumerate(session.messages, 1) if one.turn_id == turn.turn_id)
     return Lineage(kind, session.session_id, turn.turn_id, number, title)
 
 
@@ -321,9 +300,9 @@ def _lineage(session: Session, turn: Turn, kind: LineageKind, *, title: str = ""
 async def edit(context: CommandContext, argument: str) -> None:
     """Put an earlier message into the prompt: the one with a number, the last, or one from a list."""
     session = context.controller.session
-    messages = messages_of(session)
+    messages = session.messages
     if argument or len(messages) < 2:
-        turn = _select(context, argument, "edit")
+        turn = chosen_message(context, argument, "edit")
     else:
         rows = [(turn.turn_id, clean_line(turn.request.prompt, 200)) for turn in reversed(messages)]
         chosen = await context.interaction.choose("Edit and send again", rows[:MOST_LISTED])
@@ -350,7 +329,7 @@ async def retry(context: CommandContext, argument: str) -> None:
     """Send an earlier message again, after a question that names what it may cost."""
     words = argument.lower().split()
     levels = [word for word in words if word in BUDGETS]
-    turn = _select(context, " ".join(word for word in words if word not in BUDGETS), "retry")
+    turn = chosen_message(context, " ".join(word for word in words if word not in BUDGETS), "retry")
     if turn is not None:
         await retry_turn(context, turn, levels[-1] if levels else context.controller.budget)
 
@@ -368,7 +347,7 @@ async def retry_turn(context: CommandContext, turn: Turn, budget: str) -> None:
         f"“{clean_line(turn.request.prompt, 200)}”\n\n{first} "
         f"Trying again costs as much as a new message. Budget {budget}: {usual}."
     )
-    actor = controller.engine.actor(session.session_id)
+    actor = controller.actor(session.session_id)
 
     def words() -> str:
         return f"{body}\n\n{WILL_BE_QUEUED}" if actor.running else body
@@ -381,7 +360,7 @@ async def retry_turn(context: CommandContext, turn: Turn, budget: str) -> None:
 # -- fork ---------------------------------------------------------------------------------
 async def fork(context: CommandContext, argument: str) -> None:
     """Carry the conversation up to a message over to a new worker."""
-    turn = _select(context, argument.strip().lower(), "fork")
+    turn = chosen_message(context, argument, "fork")
     if turn is not None:
         await fork_turn(context, turn)
 
@@ -408,6 +387,7 @@ AGAIN: Final = (
         takes="[N|last]",
         opens=True,
         offers=_offered_messages,
+        instead="Type the message again.",
     ),
     Command(
         "retry",

@@ -23,9 +23,9 @@ STEP: Final = 6
 async def find(context: CommandContext, argument: str) -> None:
     """Open the find bar; with a text find that and browse the answers, where n and N go to other matches."""
     if not argument:
-        await context.view.open_find()
+        await context.screen.open_find()
         return
-    count = context.view.find(argument)
+    count = context.screen.find(argument)
     context.interaction.say(
         f"{plural(count, 'match', 'matches')}. Press n for the next, N for the previous."
         if count
@@ -43,16 +43,16 @@ async def copy(context: CommandContext, _argument: str) -> None:
 
 
 async def details(context: CommandContext, _argument: str) -> None:
-    """Fold or unfold thoughts and tool calls."""
-    context.view.toggle_details()
+    """Show more, or less, of thoughts and tool calls."""
+    context.interaction.say(context.screen.toggle_details())
 
 
 async def panels(context: CommandContext, argument: str) -> None:
     """Show, hide, widen or narrow the panels."""
     if argument in ("wider", "narrower"):
-        context.view.widen_panels(STEP if argument == "wider" else -STEP)
+        context.screen.widen_panels(STEP if argument == "wider" else -STEP)
     else:
-        context.view.toggle_panels()
+        context.screen.toggle_panels()
 
 
 async def history(context: CommandContext, _argument: str) -> None:
@@ -83,19 +83,19 @@ async def pager(context: CommandContext, _argument: str) -> None:
 
     session = context.controller.session
     if session.turns:
-        await context.view.page(session_markdown(session))
+        await context.screen.page(session_markdown(session))
     else:
         context.interaction.say("Nothing to show yet.", "warning")
 
 
 async def redraw(context: CommandContext, _argument: str) -> None:
     """Repaint the whole screen, because another program may have written to it."""
-    context.view.redraw()
+    context.screen.redraw()
 
 
 async def theme(context: CommandContext, argument: str) -> None:
     """Switch to the named theme, or name all."""
-    view = context.view
+    view = context.screen
     name = by_name(argument) if argument else None
     if not view.has_colors:
         context.interaction.say("Colors are off (NO_COLOR, or a terminal without colors).")
@@ -122,12 +122,12 @@ async def _keep_theme(context: CommandContext, name: str) -> None:
 
 async def show_help(context: CommandContext, _argument: str) -> None:
     """Show the help screen."""
-    context.view.show_help()
+    context.screen.show_help()
 
 
 async def palette(context: CommandContext, _argument: str) -> None:
     """Open the command palette."""
-    context.view.show_palette()
+    context.screen.show_palette()
 
 
 async def leave(context: CommandContext, _argument: str = "") -> None:
@@ -166,24 +166,45 @@ async def runs(context: CommandContext, _argument: str) -> None:
     await show_board(context)
 
 
+async def settings(context: CommandContext, _argument: str) -> None:
+    """Show the settings."""
+    from handinger_tui.ui.pages.settings import SettingsScreen  # rarely needed
+
+    store = context.options.settings
+    if store is None:
+        context.interaction.say("There are no settings here.", "warning")
+    else:
+        await context.interaction.ask(SettingsScreen(store, context.interaction))
+
+
 VIEW: Final = (
     Command("runs", "What needs you, what runs, and what each run costs", runs, opens=True),
-    Command("find", "Find in this session", find, takes="[TEXT]", opens=True),
+    Command("find", "Find in this session", find, takes="[TEXT]", opens=True, instead=""),
     Command("copy", "Copy the last answer", copy),
-    Command("details", "Show or hide reasoning and tool details", details),
+    Command("details", "Show more, or less, of tool calls and thoughts", details, instead=""),
     Command(
         "panels",
         "Show or hide the side panels",
         panels,
         takes="[wider|narrower]",
         choices=("wider", "narrower"),
+        instead="",
     ),
-    Command("history", "Search prompt history", history, early=True, opens=True),
-    Command("editor", "Edit the message in $EDITOR", editor, early=True),
-    Command("pager", "Open the transcript in $PAGER", pager),
-    Command("redraw", "Redraw the screen", redraw, early=True),
-    Command("theme", "Choose a color theme", theme, takes="[NAME]", choices=NAMES, early=True),
+    Command("history", "Search prompt history", history, early=True, opens=True, instead=""),
+    Command("editor", "Edit the message in $EDITOR", editor, early=True, instead=""),
+    Command("pager", "Open the transcript in $PAGER", pager, instead=""),
+    Command("redraw", "Redraw the screen", redraw, early=True, instead=""),
+    Command("theme", "Choose a color theme", theme, takes="[NAME]", choices=NAMES, early=True, instead=""),
+    Command(
+        "settings",
+        "Show and change the settings",
+        settings,
+        ("config",),
+        words="key api login account",
+        opens=True,
+        instead="handinger-tui config set changes one.",
+    ),
     Command("help", "Show keys and commands", show_help, ("keys",), early=True, opens=True),
-    Command("palette", "Command palette", palette, early=True, opens=True),
+    Command("palette", "Command palette", palette, early=True, opens=True, instead=""),
     Command("quit", "Quit (drafts and sessions are saved)", leave, ("exit",), early=True),
 )

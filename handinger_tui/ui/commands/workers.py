@@ -13,7 +13,9 @@ from handinger_tui.ui.commands.session import attach
 if TYPE_CHECKING:
     from handinger_tui.core.stored_workers import StoredWorker
     from handinger_tui.core.turns.session import Session
+    from handinger_tui.engine.schedules import WorkerSchedules
     from handinger_tui.engine.stored_workers import StoredWorkerCatalog
+    from handinger_tui.engine.webhooks import WorkerWebhook
 
 NONE_HERE: Final = "This service has no stored workers: they are part of the tasks generation of the API."
 
@@ -70,13 +72,20 @@ async def archive(context: CommandContext, _argument: str) -> None:
         return
     if session.worker_id is None or not context.controller.belongs_here(session):
         context.interaction.say("There is no task of this service in this session.", "warning")
-    elif await context.interaction.agrees(stored_workers.archive_question(session.title)):
+    elif await stored_workers.archive_question(session.title).agreed(context.interaction.confirm):
         done = await stored_workers.archive(session.worker_id)
         context.interaction.say(stored_workers.outcome_text(done, "Archived. This session stays here."))
 
 
 WORKERS: Final = (
-    Command("workers", "Stored workers: create, edit, start a task", workers, takes="[ID]", opens=True),
+    Command(
+        "workers",
+        "Stored workers: create, edit, start a task",
+        workers,
+        takes="[ID]",
+        opens=True,
+        instead="handinger-tui workers lists them.",
+    ),
     Command("archive", "Archive the task of this session", archive, opens=True),
 )
 
@@ -108,6 +117,26 @@ async def _available_worker(context: CommandContext, session: Session, what: str
     return worker_id
 
 
+def schedules_of(context: CommandContext, worker_id: str) -> WorkerSchedules | None:
+    """The schedules of a worker, remembered for the runs board; None: the service has none."""
+    from handinger_tui.engine.schedules import WorkerSchedules  # few have schedules
+
+    controller, connection = context.controller, context.controller.connection
+    if connection.schedules is None:
+        return None
+    prices = controller.session.prices
+    schedules = WorkerSchedules(
+        connection.schedules(),
+        worker_id,
+        controller.budget,
+        lambda level: connection.typical_cost(worker_id, level, prices),
+        lambda: moment_at(context.now_ms()),
+        is_local=connection.account.local,
+    )
+    schedules.keep = partial(connection.runs.keep_schedules, connection.base_url)
+    return schedules
+
+
 async def schedule(context: CommandContext, argument: str) -> None:
     """Show the page of schedules, or add the one that the argument describes, after a question.
 
@@ -115,24 +144,13 @@ async def schedule(context: CommandContext, argument: str) -> None:
         SettingsError: the argument describes none.
         ApiError, LedgerError
     """
-    controller = context.controller
-    service, budget, session = controller.connection.schedules, controller.budget, controller.session
-    worker_id = await _available_worker(context, session, "its schedules are")
-    if worker_id is None or service is None:
+    controller, interaction = context.controller, context.interaction
+    worker_id = await _available_worker(context, controller.session, "its schedules are")
+    schedules = None if worker_id is None else schedules_of(context, worker_id)
+    if schedules is None:
         return
-    from handinger_tui.engine.schedules import WorkerSchedules
     from handinger_tui.ui.pages.schedules import NOTHING_ADDED, SchedulesScreen, add_schedule  # 20 ms
 
-    typical_cost, interaction = controller.connection.typical_cost, context.interaction
-    schedules = WorkerSchedules(
-        service(),
-        worker_id,
-        budget,
-        lambda level: typical_cost(worker_id, level, session.credit_usd),
-        lambda: moment_at(context.now_ms()),
-        is_local=controller.connection.account.local,
-    )
-    schedules.keep = partial(controller.connection.runs.keep_schedules, controller.connection.base_url)
     if argument:
         text = await add_schedule(schedules, interaction, argument, lambda: interaction.say("Adding…"))
         interaction.say(text or NOTHING_ADDED)
@@ -151,6 +169,25 @@ async def email(context: CommandContext, _argument: str) -> None:
         context.interaction.copy(address, "the worker's email address")
 
 
+def webhook_of(context: CommandContext, worker_id: str) -> WorkerWebhook | None:
+    """The webhook of a worker, remembered for the runs board; None: the service has none."""
+    from handinger_tui.engine.webhooks import WorkerWebhook  # few have one
+
+    connection = context.controller.connection
+    if connection.webhooks is None:
+        return None
+    log = None if connection.account.local else connection.runs
+    return WorkerWebhook(connection.webhooks, worker_id, log, connection.base_url)
+
+
+async def show_webhook(context: CommandContext, hook: WorkerWebhook) -> None:
+    """Show the page of a webhook."""
+    from handinger_tui.ui.pages.webhook import WebhookScreen  # 20 ms
+
+    page = WebhookScreen(hook, context.interaction, lambda: moment_at(context.now_ms()))
+    await context.interaction.ask(page)
+
+
 async def webhook(context: CommandContext, argument: str) -> None:
     """Show the page of the webhook, or set the address that the argument names.
 
@@ -158,22 +195,21 @@ async def webhook(context: CommandContext, argument: str) -> None:
         SettingsError: it is not accepted.
         ApiError
     """
-    controller, service = context.controller, context.controller.connection.webhooks
-    if service is None:
-        context.interaction.say(NO_WEBHOOKS, "warning")
+    controller, interaction = context.controller, context.interaction
+    if controller.connection.webhooks is None:
+        interaction.say(NO_WEBHOOKS, "warning")
         return
     worker_id = await _available_worker(context, controller.session, "its webhook is")
-    if worker_id is None:
+    hook = None if worker_id is None else webhook_of(context, worker_id)
+    if hook is None:
         return
-    from handinger_tui.engine.webhooks import WorkerWebhook
-    from handinger_tui.ui.pages.webhook import WebhookScreen, set_address  # 20 ms
-
-    interaction, hook = context.interaction, WorkerWebhook(service, worker_id)
     if argument:
+        from handinger_tui.ui.pages.webhook import set_address  # 20 ms
+
         text = await set_address(hook, await hook.read(), interaction, argument)
         interaction.say(text or "Nothing was changed.")
     else:
-        await interaction.ask(WebhookScreen(hook, interaction, lambda: moment_at(context.now_ms())))
+        await show_webhook(context, hook)
 
 
 AUTOMATION: Final = (
@@ -185,9 +221,17 @@ AUTOMATION: Final = (
         opens=True,
         takes="[at TIME|in SPAN|every SPAN|cron CRON INSTRUCTION]",
         choices=("every", "in", "at", "cron"),
+        instead="handinger-tui schedules lists them.",
+        only_bare=True,
     ),
     Command(
-        "webhook", "Show or set the worker's webhook; its deliveries", webhook, takes="[URL]", opens=True
+        "webhook",
+        "Show or set the worker's webhook; its deliveries",
+        webhook,
+        takes="[URL]",
+        opens=True,
+        instead="handinger-tui webhook shows it.",
+        only_bare=True,
     ),
     Command("email", "Show and copy the worker's email address", email, opens=True),
 )

@@ -22,10 +22,11 @@ from handinger_tui.ui.widgets.frame import StaticReflow
 MONEY = (
     "Every message may cost money. A message is never sent twice unless you resend it. "
     "Esc only stops watching: the worker keeps running and may keep charging. "
-    "Figures come from the service; “unknown” does not mean zero."
+    "Figures come from the service; “unknown” does not mean zero. "
+    "A limit, as by /limit day 5, refuses new messages once so much is spent."
 )
 ACCOUNT = (
-    "Set your API key in HANDINGER_API_KEY or in a profile of the config file. "
+    "Make an API key at handinger.com, then run handinger-tui login, or set HANDINGER_API_KEY. "
     "Without a key, the badge says LOCAL: a demo worker on this computer answers, and nothing costs money."
 )
 
@@ -54,11 +55,14 @@ class HelpScreen(Modal[None]):
 
     def __init__(
         self,
-        commands: Iterable[tuple[str, str]],
+        commands: Iterable[tuple[str, ...]],
         remapped: Iterable[tuple[str, str]] = (),
         active: Collection[Where] = (),
     ) -> None:
-        """`commands`: the syntax of each and what it does. `active`: the places whose keys work now."""
+        """`commands`: the syntax of each, what it does, and what else finds it.
+
+        `active`: the places whose keys work now.
+        """
         super().__init__()
         self._sections = help_sections(commands, tuple(remapped), active)
 
@@ -113,7 +117,7 @@ def active_places(screen: Screen[object]) -> frozenset[Where]:
 
 
 def help_sections(
-    commands: Iterable[tuple[str, str]], remapped: Sequence[tuple[str, str]], active: Collection[Where]
+    commands: Iterable[tuple[str, ...]], remapped: Sequence[tuple[str, str]], active: Collection[Where]
 ) -> list[tuple[str, list[HelpRow]]]:
     """Titles and rows: keys that work now, those of the focus first; then other keys, commands, notes."""
     by_nearness = sorted(Where, key=lambda where: (where not in active, where is Where.ANYWHERE))
@@ -129,7 +133,8 @@ def help_sections(
         sections.append((f"{where.value} (now)" if where in active else where.value, rows))
     slash = HelpRow("//text", "Send a message that starts with a slash")
     sections.append(("Commands", [*(HelpRow(*command) for command in commands), slash]))
-    return [*sections, ("Money", [HelpRow("", MONEY)]), ("Account", [HelpRow("", ACCOUNT)])]
+    money = HelpRow("", MONEY, "costs price limit")
+    return [*sections, ("Money", [money]), ("Account", [HelpRow("", ACCOUNT, "login")])]
 
 
 def help_lines(sections: Iterable[tuple[str, Iterable[HelpRow]]], query: str, width: int) -> list[Content]:

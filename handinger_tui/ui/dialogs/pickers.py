@@ -5,6 +5,8 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Sequence
 from contextlib import suppress
+from decimal import Decimal
+from enum import StrEnum
 from itertools import islice
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Generic
 
@@ -12,7 +14,7 @@ from msgspec.structs import replace
 from textual import on, work
 from textual.app import ComposeResult
 from textual.command import CommandPalette
-from textual.containers import Vertical
+from textual.containers import Horizontal, Vertical
 from textual.content import Content
 from textual.events import Click
 from textual.widget import Widget
@@ -59,8 +61,12 @@ class Picker(Modal[str], Generic[ItemT]):
         with Vertical(id="picker", classes="page"):
             yield Static(Content.styled(self._title, "bold"), id="picker-title", classes="dialog-title")
             yield Input(placeholder=self._placeholder)
-            yield self.table
+            yield from self.body()
             yield from self.foot()
+
+    def body(self) -> Iterable[Widget]:
+        """The list, and what stands beside it."""
+        return (self.table,)
 
     @abstractmethod
     def foot(self) -> Sequence[Widget]:
@@ -97,6 +103,10 @@ class Picker(Modal[str], Generic[ItemT]):
         self.dismiss(None)
 
 
+RESTS: Final = 20
+"""So many times as long as a read took, the list waits before the next one."""
+
+
 class SessionPicker(Picker[SessionSummary]):
     """Lists sessions, newest first. The result is the id of the chosen one, None when closed."""
 
@@ -129,6 +139,17 @@ class SessionPicker(Picker[SessionSummary]):
         self._searched = ""
         """The typed text that `_hits` and `_problem` belong to."""
         self._problem = ""
+        self._order = Order.NEWEST
+        self.deleted: list[SessionSummary] = []
+        """What is deleted when the list closes: it can be brought back until then."""
+        self._preview = Static(id="newest")
+        self._is_indexing = self._is_due = False
+        self._read_s = 0.0
+        """How long the last read of all sessions took."""
+
+    def body(self) -> Iterable[Widget]:
+        """The list, and beside it the newest message of the highlighted session."""
+        return (Horizontal(self.table, self._preview, id="picker-body"),)
 
     def foot(self) -> Sequence[Widget]:
         """Details of the highlighted session, and the keys."""
@@ -141,10 +162,13 @@ class SessionPicker(Picker[SessionSummary]):
 
     @work(group="index")
     async def _index(self) -> None:
+        self._is_indexing = True
         # Without it a session is still found by its prompts and answers, so a failure is harmless.
         with suppress(HandingerError):
             while await self._history.index_some():
                 pass
+        self._is_indexing = False
+        self.reload()
 
     @on(Input.Changed)
     @work(group="search", exclusive=True)
@@ -163,19 +187,28 @@ class SessionPicker(Picker[SessionSummary]):
 
     def reload(self) -> None:
         """Read the changed history again; the highlight stays on its session."""
-        # Without rows the first read is under way, or there is nothing to update.
-        if self._rows:
-            self.do(self._read(self.table.current))
+        # Without rows the first read is under way, or there is nothing to update. Each part of the index is a
+        # change, too. Of many thousand sessions a read takes seconds: it is not repeated at each change.
+        if self._rows and not self._is_indexing and not self._is_due:
+            self._is_due = True
+            self.set_timer(max(0.01, RESTS * self._read_s), self._reread)
+
+    def _reread(self) -> None:
+        self._is_due = False
+        self.do(self._read(self.table.current))
 
     async def _read(self, highlighted: SessionSummary | None = None) -> None:
+        began_ms = self._now_ms()
         self._rows = await self._history.sessions()
         self.fill()
+        self._read_s = (self._now_ms() - began_ms) / 1000
         for at, one in enumerate(self.table.rows.items):
             if highlighted is not None and one.session_id == highlighted.session_id:
                 self.table.move_to(at)
 
     def on_resize(self) -> None:
-        """Write the details for the width."""
+        """Write the details for the width; a wide screen has room for the newest message."""
+        self.set_class(self.app.size.width >= PREVIEW_WIDTH, "-wide")
         self._show_details()
 
     def result(self, item: SessionSummary) -> str:
@@ -186,29 +219,38 @@ class SessionPicker(Picker[SessionSummary]):
         """The sessions whose title, tags, project, worker or id have each word; then those whose texts do."""
         words = query.split()
         opened = {session.session_id: session for session in self._opened()}
-        matching = (row for row in self._rows if _matches(row, words))
+        deleted = {row.session_id for row in self.deleted}
+        rows = [row for row in self._rows if row.session_id not in deleted]
+        archived = 0 if words else sum(ARCHIVED in row.tags for row in rows)
+        matching = (row for row in rows if (_matches(row, words) if words else ARCHIVED not in row.tags))
         # Of many thousands, each letter would lay out all again.
-        listed = [*islice(matching, MOST_MATCHES if words else None)]
+        listed = _in_order([*islice(matching, MOST_MATCHES if words else None)], self._order)
         shown = {row.session_id for row in listed}
         is_searched = bool(words) and query == self._searched
-        hits = [hit for hit in self._hits if is_searched and hit.summary.session_id not in shown]
+        others = [hit for hit in self._hits if hit.summary.session_id not in shown | deleted]
+        hits = others if is_searched else []
         listed += [hit.summary for hit in hits]
-        more = ""
+        more = "" if self._order is Order.NEWEST else f"   {self._order}"
+        more += f"   {archived:,} archived: type “{ARCHIVED}”" if archived else ""
         if words and len(shown) == MOST_MATCHES:
             more = f"   the {MOST_MATCHES:,} newest that match"
         elif is_searched and len(self._hits) == MAX_HITS:
             more = f"   the {MAX_HITS} newest whose texts match"
         title = Content.assemble((self._title, "bold"), (more, "$text-muted"))
         self.query_one("#picker-title", Static).update(title)
-        rows = session_rows.rows_of(listed, opened, self._now_ms(), self._current())
-        for at, hit in enumerate(hits, len(rows) - len(hits)):
-            rows[at] = _with_snippet(rows[at], hit)
+        lines = session_rows.rows_of(listed, opened, self._now_ms(), self._current())
+        for at, hit in enumerate(hits, len(lines) - len(hits)):
+            lines[at] = _with_snippet(lines[at], hit)
+        if not words and self._order is Order.NEWEST:
+            days = session_rows.headings(listed, self._now_ms())
+            lines = [replace(line, above=day) for line, day in zip(lines, days, strict=True)]
         none = "No matches." if self._rows else "No sessions yet. Your first message starts one."
-        return listed, rows, self._problem if is_searched and self._problem else none
+        return listed, lines, self._problem if is_searched and self._problem else none
 
     @on(VirtualList.Moved)
     def _show_details(self) -> None:
         """Show the details of the session at the cursor."""
+        self._show_preview()
         row, details = self.table.current, self.query_one("#details", Static)
         opened = {session.session_id: session for session in self._opened()}
         if row is None:
@@ -219,9 +261,22 @@ class SessionPicker(Picker[SessionSummary]):
                 session_rows.session_details(row, opened.get(row.session_id), self._now_ms(), width)
             )
 
+    @work(group="preview", exclusive=True)
+    async def _show_preview(self) -> None:
+        row = self.table.current
+        if row is None or not self.has_class("-wide"):
+            self._preview.update()
+            return
+        # An unreadable history is reported where it is needed.
+        with suppress(HandingerError):
+            preview = await self._history.preview(row.session_id)
+            self._preview.update(session_rows.preview_text(preview, *self._preview.content_size))
+
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Without a session there is nothing to open, rename or delete."""
-        if action in ("open", "rename", "delete") and self.table.current is None:
+        if action == "undo":
+            return bool(self.deleted)
+        if action in _NEED_SESSION and self.table.current is None:
             return False
         return super().check_action(action, parameters)
 
@@ -255,10 +310,13 @@ class SessionPicker(Picker[SessionSummary]):
             self.say(OPEN_HERE)
             return
         consequences = await self._deletions.consequences(row.session_id)
-        body = (
-            f"This deletes “{clean_line(row.title or row.session_id, 60)}” from this computer. "
-            "The worker and its charges are not affected."
-        )
+        name = f"“{clean_line(row.title or row.session_id, 60)}”"
+        if not consequences():
+            self.deleted.append(row)
+            self._refill()
+            self.say(f"{name} is deleted when this list closes; ^_ brings it back. {KEPT}")
+            return
+        body = f"This deletes {name} from this computer. {KEPT}"
         question = yes_or_no(
             "Delete this session?",
             lambda: "\n\n".join(filter(None, (body, consequences()))),
@@ -274,7 +332,81 @@ class SessionPicker(Picker[SessionSummary]):
                 self.say(notice)
             await self._read()
 
+    def action_undo(self) -> None:
+        """Bring back the session that was deleted last."""
+        row = self.deleted.pop()
+        self._refill(row)
+        self.say(f"“{clean_line(row.title or row.session_id, 60)}” is not deleted.")
 
+    def _refill(self, highlighted: SessionSummary | None = None) -> None:
+        """List what matches by now; the cursor stays in its place, or goes to a session."""
+        at = self.table.cursor
+        self.fill()
+        ids = [row.session_id for row in self.table.rows.items]
+        if highlighted is not None and highlighted.session_id in ids:
+            at = ids.index(highlighted.session_id)
+        self.table.move_to(at)
+
+    def action_sort(self) -> None:
+        """Go to the next order; the cursor stays on its session."""
+        orders = list(Order)
+        self._order = orders[(orders.index(self._order) + 1) % len(orders)]
+        self._refill(self.table.current)
+
+    def action_pin(self) -> None:
+        """Keep the session at the top, or no longer."""
+        self.do(self._pin())
+
+    async def _pin(self) -> None:
+        if (row := self.table.current) is not None:
+            await self._history.pin(row.session_id, None if row.pinned else self._now_ms())
+            await self._read(row)
+
+    def action_archive(self) -> None:
+        """List the session only where it is searched, or again."""
+        self.do(self._archive())
+
+    async def _archive(self) -> None:
+        if (row := self.table.current) is None:
+            return
+        is_archived = ARCHIVED in row.tags
+        tags = {"remove" if is_archived else "add": [ARCHIVED]}
+        await self._history.tag("session", row.session_id, **tags)
+        await self._read()
+        again = "It is listed again." if is_archived else f"Its tag is #{ARCHIVED}; {LISTED_AGAIN}"
+        self.say(again)
+
+
+class Order(StrEnum):
+    """The orders of the session list, with the words that say so."""
+
+    NEWEST = "newest first"
+    COST = "by cost"
+    TITLE = "by title"
+
+
+def _in_order(rows: list[SessionSummary], order: Order) -> list[SessionSummary]:
+    """The sessions in an order; those that come first by time have pinned ones before them."""
+    if order is Order.TITLE:
+        return sorted(rows, key=lambda row: row.name.casefold())
+    if order is Order.COST:
+        return sorted(rows, key=_cost, reverse=True)
+    return sorted(rows, key=lambda row: not row.pinned)
+
+
+def _cost(row: SessionSummary) -> tuple[bool, Decimal]:
+    """Dollars before credits, which cannot be compared."""
+    usd, credits_ = row.usd.value, row.credits.value
+    return usd is not None, usd or credits_ or Decimal(0)
+
+
+ARCHIVED: Final = "archived"
+"""The tag of sessions that are listed only where something typed matches them."""
+LISTED_AGAIN: Final = "F6 on it lists it again."
+KEPT: Final = "The worker and its charges are not affected."
+PREVIEW_WIDTH: Final = 110
+"""Columns from which the newest message stands beside the list."""
+_NEED_SESSION: Final = frozenset({"open", "rename", "delete", "pin", "archive", "sort"})
 OPEN_HERE: Final = "This session is open. Open another one first."
 MOST_MATCHES: Final = 2_000
 """Sessions that are listed for what was typed; all are, before anything is."""

@@ -31,10 +31,14 @@ class Page(Modal[None]):
 
     def put_text(self, part: str, *lines: Content) -> None:
         """Show these lines in a part of the page; the same ones again cost nothing."""
-        text = Content("\n").join(lines)
-        if part not in self._texts or not self._texts[part].is_same(text):
+        text, before = Content("\n").join(lines), self._texts.get(part)
+        if before is None or not before.is_same(text):
             self._texts[part] = text
-            self.query_one(f"#{self.NAME}-{part}", Static).update(text)
+            view = self.query_one(f"#{self.NAME}-{part}", Static)
+            width = view.content_size.width
+            # A layout paints the whole screen.
+            is_as_high = width > 0 and before is not None and _height(before, width) == _height(text, width)
+            view.update(text, layout=not is_as_high)
 
     def on_resize(self) -> None:
         """Keep the focus visible on a smaller screen."""
@@ -42,6 +46,10 @@ class Page(Modal[None]):
 
     def action_close(self) -> None:
         self.dismiss()
+
+
+def _height(text: Content, width: int) -> int:
+    return len(text.wrap(width))
 
 
 class TextPage(Page):

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import TYPE_CHECKING, Any, ClassVar, Generic
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Generic
 
 from textual import on, work
 from textual.app import ComposeResult
@@ -25,6 +26,12 @@ if TYPE_CHECKING:
 
     from handinger_tui.ui.front import Front
 
+LOOK_S: Final = 1.0
+"""Seconds between two looks at what a page shows."""
+MANY: Final = 100
+LOOK_AT_MANY_S: Final = 1.5
+"""With more rows than `MANY`. Every two seconds would save nothing more."""
+
 
 class ListPage(Page, Generic[ItemT]):
     """A page with one list. A subclass reads the items and makes a row of each.
@@ -38,6 +45,8 @@ class ListPage(Page, Generic[ItemT]):
     COLUMNS: ClassVar[Sequence[Column]]
     LIST: ClassVar[type[ColumnList[Any]]] = ColumnList
     """A subclass with further keys."""
+    LOOKS: ClassVar[bool] = False
+    """Whether it shows changes by itself."""
     NEEDS_ITEM: ClassVar[frozenset[str]] = frozenset()
     """The actions that need a selected item."""
 
@@ -51,7 +60,7 @@ class ListPage(Page, Generic[ItemT]):
         """The key of the item that the cursor goes to when the items are read; "": it stays on its item."""
         self._note = ""
         """The result of the last change; it is shown until the next one."""
-        self._is_read = False
+        self._is_read = self._is_renewing = False
 
     # -- what a subclass says ------------------------------------------------------------------
     @abstractmethod
@@ -101,6 +110,15 @@ class ListPage(Page, Generic[ItemT]):
 
     def on_mount(self) -> None:
         self.action_reload()
+        if self.LOOKS:
+            self._look_later()
+
+    def _look_later(self) -> None:
+        self.set_timer(LOOK_S if self.table.rows.total <= MANY else LOOK_AT_MANY_S, self._look)
+
+    def _look(self) -> None:
+        self.look_again()
+        self._look_later()
 
     @work(group="read", exclusive=True)
     async def action_reload(self) -> None:
@@ -124,8 +142,20 @@ class ListPage(Page, Generic[ItemT]):
         if at is not None:
             self.table.move_to(at)
 
-    def renew(self, items: Sequence[ItemT]) -> None:
-        """Show the items as they are by now: without a word, and nothing scrolls while the cursor's stays."""
+    @work(group="renew")
+    async def look_again(self) -> None:
+        """Show the items as they are by now, without a word, unless they are being read. Nothing scrolls."""
+        if self._is_renewing or not self._is_read:
+            return
+        self._is_renewing = True
+        try:
+            # What cannot be read is reported where it is needed, not at each look.
+            with suppress(HandingerError):
+                self._renew(await self.read())
+        finally:
+            self._is_renewing = False
+
+    def _renew(self, items: Sequence[ItemT]) -> None:
         before = self.table.current
         key = "" if before is None else self.key(before)
         self.table.renew(items, [self.row(item) for item in items], self.empty)

@@ -6,19 +6,17 @@ It shows what the history has. Its keys look, mark and open; none of them sends 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Collection, Coroutine, Iterable, Mapping, Sequence
-from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
-from textual import work
 from textual.content import Content
 
 from handinger_tui.core.columns import Row, Tone
-from handinger_tui.core.errors import HandingerError
 from handinger_tui.core.runs import (
     COLUMNS,
     NO_STOP,
     Board,
     Entry,
+    PlannedRun,
     SessionRun,
     board_row,
     entry_lines,
@@ -26,15 +24,15 @@ from handinger_tui.core.runs import (
 )
 from handinger_tui.ui.keys import Where, bindings
 from handinger_tui.ui.pages.list_page import ListPage
+from handinger_tui.ui.widgets.column_list import BESIDE
 
 if TYPE_CHECKING:
     from handinger_tui.ui.front import Front
 
 EMPTY: Final = "Nothing runs, and nothing needs you. Press a to show quiet sessions."
 NO_SESSION: Final = "No session of its worker is on this computer."
-EVERY_S: Final = 1.0
-"""Seconds between two looks at the history."""
-RunAct = Callable[[SessionRun], Awaitable[str | None]]
+EntryAct = Callable[[Any], Awaitable[str | None]]
+"""Does something with the entry of a row; returns the result as a sentence."""
 Show = Callable[[str], Coroutine[Any, Any, object]]
 
 
@@ -44,49 +42,46 @@ class RunsPage(ListPage[Entry]):
     BINDINGS = bindings(Where.RUNS, Where.LIST, Where.SCREEN)
     NAME = "runs"
     COLUMNS = COLUMNS
+    LOOKS = True
     NEEDS_ITEM = frozenset({"show"})
     empty = EMPTY
 
     def __init__(
         self,
         board: Callable[[bool, Collection[str]], Awaitable[Board]],
-        acts: Mapping[str, RunAct],
+        acts: Mapping[str, EntryAct],
         shows: Mapping[str, Show],
         interaction: Front,
         now_ms: Callable[[], int],
+        sees: Callable[[str, frozenset[str]], None] = lambda _selected, _visible: None,
     ) -> None:
         """`acts` and `shows`: what the keys `act(NAME)` and `show(NAME)` do, by NAME.
 
-        `board` reads the board, True: with quiet sessions; and those with these ids. An act returns its
-        result as a sentence.
+        `board` reads the board, True: with quiet sessions; and those with these ids. `sees` gets the sessions
+        of the selected row and of all that are in sight.
         """
         super().__init__(interaction, "known on this computer")
         self._read_board, self._acts, self._shows, self._now_ms = board, acts, shows, now_ms
+        self._sees = sees
         self._board = Board()
-        self._with_quiet = self._is_renewing = False
+        self._with_quiet = False
         self._order: Sequence[str] = ()
+        self._is_sorted = True
 
-    def on_mount(self) -> None:
-        super().on_mount()
-        self.set_interval(EVERY_S, self.reload)
-
-    @work(group="renew")
-    async def reload(self) -> None:
-        """Show the board as it is by now, unless it is being read."""
-        if self._is_renewing or not self._is_read:
-            return
-        self._is_renewing = True
-        try:
-            # An unreadable history is reported where it is needed, not once a second.
-            with suppress(HandingerError):
-                self.renew(await self.read())
-        finally:
-            self._is_renewing = False
+    def on_resize(self) -> None:
+        """The counts fit the width, and the facts the height. Textual calls that of `Page`, too."""
+        self.call_after_refresh(self.draw_title)
+        self.call_after_refresh(self.draw_foot)
 
     async def read(self) -> Sequence[Entry]:
         """Read the board; rows that are shown already keep their places."""
+        items, at = self.table.rows.items, self.table.current
+        seen = frozenset(items[one].session_id for one in self.table.in_sight)
+        self._sees("" if at is None else at.session_id, seen)
         self._board = await self._read_board(self._with_quiet, self._order)
-        entries = in_place(self._order, self._board.entries(self._now_ms()))
+        ordered = self._board.entries(self._now_ms())
+        entries = in_place(self._order, ordered)
+        self._is_sorted = entries == ordered
         self._order = [entry.key for entry in entries]
         return entries
 
@@ -102,30 +97,28 @@ class RunsPage(ListPage[Entry]):
     def head(self) -> Iterable[str]:
         """The counts, and what is reached for all of them."""
         now_ms = self._now_ms()
-        is_sorted = [*self._order] == [entry.key for entry in self._board.entries(now_ms)]
-        yield self._board.head(now_ms) + ("" if is_sorted else " · s sorts")
-        yield from (f"! {need.text} {need.act}" for need in self._board.needs(now_ms) if not need.key)
+        sort = "" if self._is_sorted else " · s sorts"
+        yield self._board.head(now_ms, self.table.size.width - BESIDE - len(sort)) + sort
+        yield from (f"! {need.text} {need.act}" for need in self._board.needs_without_row(now_ms))
 
     def foot(self, item: Entry) -> Iterable[Content]:
         """What the selected row needs, and all facts about it."""
         # On a low screen the rows need the room.
         for line in entry_lines(item, self._now_ms())[: 1 if self.size.height < 22 else None]:
-            yield Content.styled(line, Tone.PLAIN if line.startswith("!") else Tone.FAINT)
+            yield Content.styled(line, Tone.BAD if line.startswith("!") else Tone.FAINT)
 
     # -- keys ----------------------------------------------------------------------------------
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """These rows have one order, and a schedule is no run."""
+        """These rows have one order, and only a schedule is changed."""
         if action in ("sort", "reverse"):
             return False
         if action == "act":
-            return isinstance(self.table.current, SessionRun)
+            return isinstance(self.table.current, PlannedRun if parameters == ("change",) else SessionRun)
         return super().check_action(action, parameters)
 
     def action_act(self, name: str) -> None:
-        """Do something with the selected run, and stay here."""
-        run = self.table.current
-        if isinstance(run, SessionRun):
-            self.change(self._acts[name](run))
+        """Do something with the selected entry, and stay here."""
+        self.change(self._acts[name](self.table.current))
 
     def action_show(self, name: str) -> None:
         """Close, and show the session. Nothing is sent."""

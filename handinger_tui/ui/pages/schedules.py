@@ -18,7 +18,9 @@ from handinger_tui.core.schedules import (
     NewSchedule,
     PricedSchedule,
     PricedSchedules,
+    Schedule,
     read_request,
+    request_text,
     run_text,
     runs_of,
     schedule_row,
@@ -29,7 +31,7 @@ from handinger_tui.ui.keys import Where, bindings
 from handinger_tui.ui.pages.list_page import ListPage
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Awaitable, Callable, Iterable, Sequence
 
     from handinger_tui.core.columns import Row
     from handinger_tui.ui.front import Front
@@ -61,7 +63,7 @@ async def add_schedule(
         return None
     rule, instruction = read_request(text, schedules.now())
     schedule = NewSchedule(instruction, rule, schedules.budget)
-    if not await interaction.agrees(schedules.question(schedule, listing)):
+    if not await schedules.question(schedule, listing).agreed(interaction.confirm):
         return None
     begin()
     try:
@@ -71,18 +73,49 @@ async def add_schedule(
         return problem.summary
 
 
+async def change_schedule(
+    schedules: WorkerSchedules, interaction: Front, old: Schedule, begin: Callable[[], None] = lambda: None
+) -> str | None:
+    """Ask for another rule and instruction and replace a schedule; returns the result as a sentence.
+
+    None where the person does not agree, or changes nothing. `schedules` has the budget of the schedule.
+
+    Raises:
+        SettingsError: it cannot be changed; nothing was sent.
+        ApiError, LedgerError
+    """
+    if old.schedule_id is None:
+        raise SettingsError("The service gave this schedule no id.", "Change it in the dashboard.")
+    before = request_text(old)
+    listing = await schedules.read()
+    text = await interaction.ask(ScheduleQuestion(schedules, listing, before)) or before
+    rule, instruction = read_request(text, schedules.now())
+    schedule = NewSchedule(instruction, rule, schedules.budget)
+    is_same = text.strip() == before.strip()
+    if is_same or not await schedules.question(schedule, listing, old=old).agreed(interaction.confirm):
+        return None
+    begin()
+    try:
+        return await schedules.change(old, schedule, listing)
+    except Doubtful as problem:
+        text = f"{problem.summary}\n\n{problem.hint}\n\nThe old schedule was not canceled."
+        await interaction.notice("Was it added?", text)
+        return problem.summary
+
+
 class ScheduleQuestion(Dialog[str]):
     """Asks for a rule and an instruction, and shows the next run and the price while they are typed."""
 
     BOX_CLASSES = "dialog -limits"
 
-    def __init__(self, schedules: WorkerSchedules, listing: PricedSchedules) -> None:
-        super().__init__("Add a schedule")
-        self._schedules, self._listing = schedules, listing
+    def __init__(self, schedules: WorkerSchedules, listing: PricedSchedules, text: str = "") -> None:
+        """`text`: the request that would add the schedule that is to be changed; "": a new one."""
+        super().__init__("Change the schedule" if text else "Add a schedule")
+        self._schedules, self._listing, self._text = schedules, listing, text
 
     def compose_body(self) -> ComposeResult:
         """The field, the preview and a hint."""
-        yield Input(placeholder="Every 1d summarize the news")
+        yield Input(self._text, placeholder="Every 1d summarize the news")
         yield Static(Content.styled(EXAMPLES, "$text-muted"), id="schedule-preview", classes="dialog-body")
         yield Static(HINT, classes="dialog-hint")
 
@@ -96,7 +129,7 @@ class ScheduleQuestion(Dialog[str]):
             except SettingsError as problem:
                 preview = Content.styled(problem.text, "$text-muted")
             else:
-                schedule = NewSchedule(instruction, rule)
+                schedule = NewSchedule(instruction, rule, self._schedules.budget)
                 plan = self._schedules.plan(schedule, listing.listed)
                 tag = listing.price_of(schedule).tag
                 preview = Content.assemble(plan, "\n", (tag, "$accent"))
@@ -105,7 +138,8 @@ class ScheduleQuestion(Dialog[str]):
     async def keep_typed(self) -> str:
         """The rule and its instruction, as the command that would add them."""
         typed = self.query_one(Input).value.strip()
-        return typed and f"/schedule {typed}"
+        # A change is no command: as one it would leave the old schedule.
+        return "" if self._text else typed and f"/schedule {typed}"
 
     @on(Input.Submitted)
     def _submit(self, event: Input.Submitted) -> None:
@@ -127,7 +161,7 @@ class SchedulesScreen(ListPage[PricedSchedule]):
     BINDINGS = bindings(Where.SCHEDULES, Where.LIST, Where.SCREEN)
     NAME = "schedules"
     COLUMNS = COLUMNS
-    NEEDS_ITEM = frozenset({"cancel"})
+    NEEDS_ITEM = frozenset({"cancel", "change"})
     empty = NO_SCHEDULES
 
     def __init__(self, schedules: WorkerSchedules, interaction: Front, *, is_simulated: bool) -> None:
@@ -171,16 +205,27 @@ class SchedulesScreen(ListPage[PricedSchedule]):
     # -- keys ----------------------------------------------------------------------------------
     def action_add(self) -> None:
         """Ask for a schedule and add it."""
+        self._post(lambda: add_schedule(self._schedules, self._interaction, begin=self._begin))
+
+    def action_change(self) -> None:
+        """Ask for another rule or instruction, and replace the selected schedule."""
+        priced = self.table.current
+        if priced is not None:
+            old = priced.schedule
+            schedules = self._schedules.at(old.budget)
+            self._post(lambda: change_schedule(schedules, self._interaction, old, self._begin))
+
+    def _post(self, work: Callable[[], Awaitable[str | None]]) -> None:
+        async def post() -> str | None:
+            try:
+                return await work()
+            finally:
+                self._is_adding = False
+
         if self._is_adding:
             self.say("The last schedule is still being added.")
         else:
-            self.change(self._add())
-
-    async def _add(self) -> str | None:
-        try:
-            return await add_schedule(self._schedules, self._interaction, begin=self._begin)
-        finally:
-            self._is_adding = False
+            self.change(post())
 
     def _begin(self) -> None:
         self._is_adding = True
@@ -193,8 +238,7 @@ class SchedulesScreen(ListPage[PricedSchedule]):
             self.change(self._cancel(self.table.current))
 
     async def _cancel(self, priced: PricedSchedule) -> str | None:
-        if priced.schedule.schedule_id is not None and not await self._interaction.agrees(
-            self._schedules.cancel_question(priced)
-        ):
+        schedule_id, question = priced.schedule.schedule_id, self._schedules.cancel_question(priced)
+        if schedule_id is not None and not await question.agreed(self._interaction.confirm):
             return None
-        return (await self._schedules.cancel(priced.schedule.schedule_id))[1]
+        return (await self._schedules.cancel(schedule_id))[1]

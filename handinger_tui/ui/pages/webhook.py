@@ -50,7 +50,7 @@ async def set_address(webhook: WorkerWebhook, now: Webhook, interaction: Front, 
     if not address or address == now.url:
         return None
     question = webhook.replace_question(now)
-    if question is not None and not await interaction.agrees(question):
+    if question is not None and not await question.agreed(interaction.confirm):
         return None
     return (await webhook.set(address))[1]
 
@@ -175,4 +175,4 @@ class WebhookScreen(ListPage[Delivery]):
     async def _if_agreed(
         self, question: Confirmation, act: Callable[[], Awaitable[tuple[Webhook, str]]]
     ) -> str | None:
-        return (await act())[1] if await self._interaction.agrees(question) else None
+        return (await act())[1] if await question.agreed(self._interaction.confirm) else None

@@ -234,7 +234,7 @@ class WorkersScreen(ListPage[StoredWorker]):
     ) -> str | None:
         return (
             self._stored_workers.outcome_text(await act(), words)
-            if await self._interaction.agrees(question)
+            if await question.agreed(self._interaction.confirm)
             else None
         )
 

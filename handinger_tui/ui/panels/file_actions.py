@@ -6,10 +6,10 @@ from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from handinger_tui.core.errors import ApiError, LinkExpired
-from handinger_tui.core.evidence import file_name
+from handinger_tui.core.evidence import file_name, listed_files
 from handinger_tui.core.formatting import plural
 from handinger_tui.core.safety import JUDGED_BYTES, Verdict, clean_line, judge_file
-from handinger_tui.ui.panels.files import Downloads, listed_files
+from handinger_tui.ui.panels.files import Downloads
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Final
-from urllib.parse import urlsplit
 
 from msgspec import Struct
 from rich.cells import cell_len
 from textual import events
 from textual.content import Content
 
-from handinger_tui.core.evidence import file_name, files_of_turn
+from handinger_tui.core.evidence import ListedFile, file_name, listed_files
 from handinger_tui.core.formatting import size
 from handinger_tui.core.safety import clean_line
 from handinger_tui.core.stream import FilePart
@@ -95,77 +94,6 @@ class Downloads:
     def path(self, part: FilePart) -> str | None:
         """Where this program saved the file since it started; None when it did not."""
         return self._paths.get(part.url)
-
-
-class ListedFile(Struct, frozen=True):
-    """One file of the panel. `turn` counts from 1; `changed`: an earlier turn created a different version."""
-
-    part: FilePart
-    turn_id: str
-    turn: int
-    changed: bool = False
-
-
-def listed_files(session: Session) -> tuple[ListedFile, ...]:
-    """Every file of the session once per URL, the newest last."""
-    by_url: dict[str, ListedFile] = {}
-    # Under each name and path: the newest file so far, with the number of its turn.
-    last_versions: dict[tuple[str, str], tuple[int, FilePart]] = {}
-    for number, turn in enumerate(session.turns, 1):
-        for part in files_of_turn(turn):
-            identities = _identities(part)
-            versions = [last_versions[key] for key in identities if key in last_versions]
-            changed = any(last < number and _differs(former, part) for last, former in versions)
-            # Removed first, so that the file moves to the end.
-            by_url.pop(part.url, None)
-            by_url[part.url] = ListedFile(part, turn.turn_id, number, changed)
-            last_versions |= dict.fromkeys(identities, (number, part))
-    return tuple(by_url.values())
-
-
-def _identities(part: FilePart) -> list[tuple[str, str]]:
-    """What makes two files versions of the same one: the file name, or host and path of the URL."""
-    location = _location(part.url)
-    named = [("name", part.filename)] if part.filename else []
-    return [*named, *([("location", location)] if location else [])]
-
-
-def _location(url: str) -> str:
-    """Host and path of `url`; the query of a signed URL differs each time. "" for a `data:` URL."""
-    if url[:5].lower() == "data:":
-        return ""
-    try:
-        parts = urlsplit(url)
-    except ValueError:
-        return url
-    return f"{parts.netloc}{parts.path}"
-
-
-def _differs(old: FilePart, new: FilePart) -> bool:
-    """Whether two versions differ in URL or size. A URL that was only signed again is the same file."""
-    if None not in (old.size, new.size) and old.size != new.size:
-        return True
-    if old.url == new.url:
-        return False
-    signed_again = _location(old.url) == _location(new.url) != "" and None not in (old.size, new.size)
-    return not signed_again
-
-
-def matching_files(files: tuple[ListedFile, ...], wanted: str) -> list[ListedFile]:
-    """Files matching `wanted`: a number (from 1, as listed), a shown name, or an unambiguous prefix of one.
-
-    Of several files with that name the newest is returned.
-    """
-    text = wanted.strip()
-    names = [file_name(file.part) for file in files]
-    exact = [file for file, name in zip(files, names, strict=True) if name == text]
-    if exact:
-        return exact[-1:]
-    if text.isascii() and text.isdecimal():
-        number = int(text[:9])
-        return list(files[number - 1 : number]) if number else []
-    prefixed = [at for at, name in enumerate(names) if name.casefold().startswith(text.casefold())]
-    return [files[prefixed[-1]]] if text and len({names[at] for at in prefixed}) == 1 else []
 
 
 # -- the panel -----------------------------------------------------------------------------

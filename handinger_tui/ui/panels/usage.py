@@ -24,20 +24,13 @@ if TYPE_CHECKING:
 _STYLES: Final = {look: f".{'usage' if look.of_usage else 'panel'}--{look}" for look in Look if look}
 
 
-def brief_contents(view: UsageView, width: int, gauges: Sequence[Gauge] = ()) -> list[Content]:
-    """The panel at rest."""
-    from handinger_tui.core.money.usage_lines import brief_lines  # no money before the first turn
-
-    return [_drawn(line, width) for line in brief_lines(view, width, gauges)]
-
-
-def full_contents(
-    view: UsageView, width: int, gauges: Sequence[Gauge] = (), now_ms: int | None = None
+def contents(
+    view: UsageView, width: int, gauges: Sequence[Gauge] = (), now_ms: int | None = None, *, full: bool
 ) -> list[Content]:
-    """The panel in full."""
-    from handinger_tui.core.money.usage_lines import full_lines  # no money before the first turn
+    """The panel at rest, or in full."""
+    from handinger_tui.core.money import usage_lines  # no money before the first turn
 
-    return [_drawn(line, width) for line in full_lines(view, width, gauges, now_ms)]
+    return [_drawn(line, width) for line in usage_lines.panel_lines(view, width, gauges, now_ms, full=full)]
 
 
 def _drawn(line: Sequence[tuple[str, Look]], width: int) -> Content:
@@ -70,11 +63,7 @@ class UsageRows(ListRows):
         key = (self.view, width, self.now_ms if self.full else None, self.gauges, self.full)
         if key != self._lines_key:
             self._lines_key = key
-            self._lines = (
-                full_contents(self.view, width, self.gauges, self.now_ms)
-                if self.full
-                else brief_contents(self.view, width, self.gauges)
-            )
+            self._lines = contents(self.view, width, self.gauges, self.now_ms, full=self.full)
         return self._lines
 
     def line_count(self, width: int) -> int:

@@ -9,22 +9,25 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from handinger_tui.core.acts import Hold, SessionState
-from handinger_tui.core.errors import HandingerError
-from handinger_tui.core.money.limits import LimitNotices
-from handinger_tui.core.prompts import Draft, draft_as_typed, draft_of_request, pack_draft, unpack_draft
+from handinger_tui.core.errors import HandingerError, NoHistory
+from handinger_tui.core.money.limits import Gauge, LimitNotices, LimitReached
+from handinger_tui.core.prompts import Draft, draft_of_request
 from handinger_tui.core.safety import clean_line
 from handinger_tui.core.turns.session import LOCAL
-from handinger_tui.core.turns.turn import Turn, TurnStatus
+from handinger_tui.core.turns.turn import StartPolicy, Turn, TurnStatus
+from handinger_tui.ui.sessions.drafts import DraftStore
 
 if TYPE_CHECKING:
     # Importing the engine takes 40 ms; it is needed only with a connection.
-    from collections.abc import Collection
+    from collections.abc import Awaitable, Callable, Collection
 
+    from handinger_tui.core.acts import Offer
     from handinger_tui.core.money.spending import Bucket
     from handinger_tui.core.money.typical_cost import TypicalCost
     from handinger_tui.core.runs import Board
     from handinger_tui.core.tags import Labels
     from handinger_tui.core.turns.session import Session, SessionSummary
+    from handinger_tui.core.turns.turn import Attachment, Lineage
     from handinger_tui.engine.engine import Engine
     from handinger_tui.engine.session_actor import SessionActor
     from handinger_tui.ui.ports import Connection
@@ -41,6 +44,12 @@ class NoSuchSession(HandingerError):
     """No session matches, or more than one does."""
 
 
+NO_HISTORY: Final = (
+    "This conversation will not be saved: neither the answers nor what they cost. "
+    "Limits cannot be checked, and after a crash there is no record of what was sent."
+)
+
+
 class Place(Struct, frozen=True):
     """Where a message goes that is entered now, and at which budget."""
 
@@ -48,6 +57,26 @@ class Place(Struct, frozen=True):
     actor: SessionActor
     draft_name: str
     budget: str
+
+    async def send(
+        self,
+        start: StartPolicy,
+        text: str,
+        files: tuple[Attachment, ...] = (),
+        *,
+        lineage: Lineage | None = None,
+        offer: Offer | None = None,
+    ) -> str:
+        """Send a message, or queue it, as the person has read it in `offer`; see `SessionActor.send`."""
+        return await self.actor.send(
+            text,
+            self.budget,
+            files,
+            start=start,
+            lineage=lineage,
+            past_hold=None if offer is None else offer.passes,
+            held=offer is not None and offer.holds,
+        )
 
 
 class SessionController:
@@ -71,7 +100,12 @@ class SessionController:
         """Titles set by `rename`; the engine keeps the one it loaded."""
         self.checking: set[str] = set()
         """Sessions that `check_running` is checking; changes that the engine reports for them are ignored."""
-        self.drafts = DraftStore(self)
+        self.follows = False
+        """Whether it was reported what ended while the program did not run: what runs is followed then."""
+        self._newest_board: Board | None = None
+        self._selected_row, self._visible_rows = "", frozenset[str]()
+        """The sessions of the rows of the board that are in sight."""
+        self.drafts = DraftStore(lambda: self.connection)
         self.deleting = asyncio.Lock()
         """Held while sessions of `to_delete` are deleted."""
         self.to_delete: set[str] = set()
@@ -83,7 +117,6 @@ class SessionController:
         """The charges of today, read while leaving; None before that."""
         self._connection: Connection | None = None
         self._recovered: set[str] = set()
-        self._opened_ids: set[str] = set()
         self._shown_ids: list[str] = []
         """Sessions that were on the screen, in the order in which they were first."""
 
@@ -134,8 +167,8 @@ class SessionController:
             StillConnecting
         """
         session_id = session_id or self.session_id
-        actor, budget = self.engine.actor(session_id), self._budgets.get(session_id, self._default_budget)
-        return Place(session_id, actor, session_id if actor.session.turns else FRESH_DRAFT, budget)
+        budget = self._budgets.get(session_id, self._default_budget)
+        return Place(session_id, self.actor(session_id), self.drafts.name_of(session_id), budget)
 
     # -- the state of sessions -----------------------------------------------------------
     @property
@@ -170,11 +203,11 @@ class SessionController:
     @property
     def running(self) -> bool:
         """Whether a turn of the session on the screen is being sent or watched. A waiting queue is not."""
-        return bool(self.session_id) and self.engine.actor(self.session_id).running
+        return bool(self.session_id) and self.actor(self.session_id).running
 
     def queue_of(self, session_id: str) -> tuple[Turn, ...]:
         """The queued turns of a session, the next one to send first."""
-        actor = self.engine.actor(session_id)
+        actor = self.actor(session_id)
         if not (ids := actor.queue.ids):
             return ()
         turns = {turn.turn_id: turn for turn in actor.session.turns}
@@ -182,18 +215,17 @@ class SessionController:
 
     def state_of(self, session_id: str) -> SessionState:
         """What decides what an act in a session sends."""
-        return self.engine.actor(session_id).gate.state
+        return self.actor(session_id).gate.state
 
     def hold_of(self, session_id: str) -> Hold | None:
         """The hold on the queue of a session; None also when the queue is empty."""
-        queue = self.engine.actor(session_id).queue
+        queue = self.actor(session_id).queue
         return queue.hold if queue.ids else None
 
     @property
     def opened_sessions(self) -> list[Session]:
-        """Every session shown, recovered or checked since the start, the newest turn first."""
-        sessions = [self.engine.session(session_id) for session_id in self._opened_ids]
-        return sorted(sessions, key=_newest_created_ms, reverse=True)
+        """Every session that is open or followed, the newest turn first."""
+        return sorted(self.engine.sessions, key=_newest_created_ms, reverse=True)
 
     @property
     def open_ids(self) -> list[str]:
@@ -210,7 +242,7 @@ class SessionController:
         return [
             session
             for session in self.opened_sessions
-            if not self.engine.actor(session.session_id).running and session.unwatched is not None
+            if not self.actor(session.session_id).running and session.unwatched is not None
         ]
 
     # -- opening -----------------------------------------------------------------------
@@ -220,7 +252,6 @@ class SessionController:
             # Chosen while the app was connecting.
             self._budgets[session_id] = self._budgets.pop("")
         self.session_id = session_id
-        self._opened_ids.add(session_id)
         if session_id not in self._shown_ids:
             self._shown_ids.append(session_id)
         if session_id not in self._recovered:
@@ -272,7 +303,6 @@ class SessionController:
             for turn in newest
             if turn is not None and turn.status is not TurnStatus.NOT_SENT
         )
-        self._opened_ids.update(recovered)
         return recovered
 
     async def open(self, session_id: str) -> str:
@@ -326,7 +356,37 @@ class SessionController:
             else run
             for run in stored.runs
         ]
-        return replace(stored, runs=tuple(here))
+        board = self._newest_board = replace(stored, runs=tuple(here))
+        self._follow(board)
+        return board
+
+    async def counted_board(self) -> Board:
+        """The board for the count in the header; the page reads it while it is open. Raises LedgerError."""
+        shown = self._newest_board if self._selected_row else None
+        return shown or await self.board()
+
+    def see_rows(self, selected: str, visible: frozenset[str]) -> None:
+        """Rows of the board are in sight: the sessions of the selected one, and of all of them."""
+        self._selected_row, self._visible_rows = selected, visible
+
+    def _follow(self, board: Board) -> None:
+        """Let the engine follow what runs and nobody watches; what is in sight comes first."""
+        if not self.follows or (poller := self.engine.poller) is None:
+            return
+        from handinger_tui.core.reading_order import Place, Unwatched  # with the connection
+
+        runs, places = [], {}
+        for run in board.runs:
+            if run.worker_id is None:
+                continue
+            if run.session_id in (self.session_id, self._selected_row):
+                places[run.worker_id] = Place.FRONT
+            elif run.session_id in self._visible_rows:
+                places[run.worker_id] = Place.VISIBLE
+            if run.status is TurnStatus.RUNNING and not run.watched and run.service == self.engine.service:
+                read_ms = run.event_ms or run.began_ms
+                runs.append(Unwatched(run.session_id, run.worker_id, run.began_ms, read_ms))
+        poller.look(runs, places)
 
     async def find(self, prefix: str) -> str:
         """The id of the one session whose own id, or worker id, begins with `prefix`.
@@ -347,7 +407,6 @@ class SessionController:
 
     async def forget(self, session_id: str) -> None:
         """Close a session that was deleted."""
-        self._opened_ids.discard(session_id)
         self._shown_ids = [one for one in self._shown_ids if one != session_id]
         await self.engine.forget(session_id)
 
@@ -377,14 +436,22 @@ class SessionController:
         history = self.connection.history
         await history.set_project(session_id, name)
         self.projects = await history.projects()
-        await self.engine.actor(session_id).recount()
+        await self.actor(session_id).recount()
 
     # -- turns and limits ----------------------------------------------------------------
+    @property
+    def cost_text(self) -> str:
+        """What the session on the screen cost, in words."""
+        from handinger_tui.core.money.session_cost import cost_of_session  # no money before the first turn
+
+        simulated = " · simulated" if self.connection.account.local else ""
+        return f"{cost_of_session(self.session)}{simulated}"
+
     async def typical_cost(self, budget: str) -> TypicalCost:
         """The typical cost of a turn of the worker of the open session at a budget. Raises LedgerError."""
         session = self.session
         worker_id = session.worker_id or session.stored_worker_id
-        return await self.connection.typical_cost(worker_id, budget, session.credit_usd)
+        return await self.connection.typical_cost(worker_id, budget, session.prices)
 
     async def settle_open_turns(self) -> None:
         """Settle turns that earlier runs left open or running, by GETs, for a few seconds at most.
@@ -392,9 +459,48 @@ class SessionController:
         Raises:
             LedgerError
         """
-        read = await self.engine.settle_open_turns(SETTLE_S)
-        # The others are closed again.
-        self._opened_ids.update(one.session_id for one in read if one.unwatched is not None)
+        await self.engine.settle_open_turns(SETTLE_S)
+
+    async def start_turn(
+        self,
+        session_id: str,
+        send: Callable[[StartPolicy], Awaitable[object]],
+        agree: Callable[[str, str], Awaitable[bool]],
+        raise_limit: Callable[[Gauge], Awaitable[bool]],
+    ) -> bool:
+        """Call `send` until it succeeds; False where a limit blocks it that the person does not raise.
+
+        `agree` asks a question, by its answer for a yes and its words; `raise_limit` asks for a higher amount
+        of a limit, and sets it.
+        """
+        has_agreed = has_settled = False
+        start = StartPolicy.MEASURED
+        while True:
+            try:
+                await send(start)
+            except LimitReached as stop:
+                if not has_settled and stop.gauge.has_reservations:
+                    # The turn in the way may be one of a program that crashed, or of an earlier detach.
+                    await self.settle_open_turns()
+                elif stop.may_be_agreed:
+                    if not await agree("Send anyway", stop.reason):
+                        return False
+                    start = StartPolicy.UNMEASURED
+                # Several may be reached: each is asked for, and nothing is sent before the last is raised.
+                elif not await raise_limit(stop.gauge):
+                    return False
+                else:
+                    # A queue that this limit held stays held, and says that the limit no longer does.
+                    await self.actor(session_id).recount()
+                has_settled = True
+            except NoHistory:
+                allow = self.connection.without_history
+                if has_agreed or allow is None or not await agree("Send without history", NO_HISTORY):
+                    raise
+                allow()
+                has_agreed = True
+            else:
+                return True
 
     async def watch_unwatched(self, session_id: str) -> bool:
         """Watch the detached turn of a session, by GETs only, or one that another program works on.
@@ -404,7 +510,7 @@ class SessionController:
         Raises:
             LedgerError
         """
-        actor = self.engine.actor(session_id)
+        actor = self.actor(session_id)
         turn, sent = actor.session.unwatched, actor.session.sent
         if turn is None and sent is not None and sent.live and not self.connection.account.local:
             turn = sent
@@ -425,10 +531,9 @@ class SessionController:
         self.checking.add(session_id)
         try:
             await self.open(session_id)
-            ended = await self.engine.actor(session_id).refresh_detached()
+            ended = await self.actor(session_id).refresh_detached()
         finally:
             self.checking.discard(session_id)
-        self._opened_ids.add(session_id)
         return ended
 
 
@@ -438,48 +543,3 @@ def _newest_created_ms(session: Session) -> int:
 
 SETTLE_S: Final = 5.0
 """Most seconds for the reads of workers whose turns earlier runs left open."""
-FRESH_DRAFT: Final = "fresh"
-"""The name under which the draft of a session without turns is saved."""
-
-
-class DraftStore:
-    """Saves and reads the draft of each session.
-
-    Raises (all but `name_of`): LedgerError.
-    """
-
-    def __init__(self, controller: SessionController) -> None:
-        self._controller = controller
-        self.stored_texts: set[str] = set()
-        """Messages that a killed run had stored as turns, but perhaps not removed from its draft."""
-        self._removals = 0
-        """Number of `remove_sent` writes; a concurrent `read` reads again when it has changed."""
-
-    def name_of(self, session_id: str) -> str:
-        """The name under which the draft of a session is saved; its first turn changes that name."""
-        return session_id if self._controller.engine.session(session_id).turns else FRESH_DRAFT
-
-    async def save(self, name: str, draft: Draft) -> None:
-        """Save a draft to disk."""
-        await self._controller.connection.history.save_draft(name, pack_draft(draft))
-
-    async def read(self, session_id: str) -> Draft:
-        """The saved draft of a session."""
-        history = self._controller.connection.history
-        while True:
-            removals = self._removals
-            draft = unpack_draft(await history.draft(self.name_of(session_id)))
-            if removals == self._removals:
-                # A message must not stand in the prompt, one Enter away from a second time, as if it had not
-                # left. The prompt history has it.
-                is_stored = not draft.files and draft.text.strip() in self.stored_texts
-                return Draft() if is_stored else draft
-
-    async def remove_sent(self, session_id: str, sent: Draft) -> None:
-        """Remove a sent message from the saved draft of a session that is not on the screen."""
-        saved = unpack_draft(await self._controller.connection.history.draft(session_id))
-        if saved.text.startswith(sent.text):
-            files = [file for file in saved.files if file not in sent.files]
-            draft = draft_as_typed(saved.text[len(sent.text) :], files, saved.pasted)
-            await self.save(session_id, replace(draft, others=saved.others))
-            self._removals += 1

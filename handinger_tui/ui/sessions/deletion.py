@@ -18,6 +18,7 @@ STILL_RUNS: Final = (
     "Its worker is still running and may keep charging. The session stays under Runs (F7) until that has "
     "ended, so that its cost is known, and is deleted then."
 )
+IN_USE: Final = "Not deleted, because it is in use again."
 LATER: Final = "It is deleted once its run has ended. F7 lists it until then."
 
 
@@ -72,8 +73,19 @@ class Deletions:
         await self._delete(actor)
         return ""
 
-    async def delete_ended(self) -> None:
+    async def delete_quiet(self, session_id: str) -> str:
+        """Delete a session in which nothing has begun since the person saw it; returns why not, "" if so."""
+        try:
+            if session_id == self._controller.session_id or (await self.consequences(session_id))():
+                return IN_USE
+            return await self.delete(session_id)
+        except HandingerError as problem:
+            return problem.text
+
+    async def delete_ended(self) -> bool:
         """Delete the sessions that waited for the end of their turn; a session on the screen waits on.
+
+        Returns whether any was deleted.
 
         Raises:
             LedgerError
@@ -81,11 +93,14 @@ class Deletions:
         controller = self._controller
         # One call at a time: a program that quits waits for the one before.
         async with controller.deleting:
+            is_any_deleted = False
             for session_id in tuple(controller.to_delete):
-                actor = controller.engine.actor(session_id)
+                actor = controller.actor(session_id)
                 if not (self._runs(actor) or session_id == controller.session_id):
                     await self._delete(actor)
                     controller.to_delete.discard(session_id)
+                    is_any_deleted = True
+            return is_any_deleted
 
     async def _opened(self, session_id: str) -> SessionActor | None:
         """The owner of the session; None where it cannot be loaded, as after damage."""
@@ -93,7 +108,7 @@ class Deletions:
             await self._controller.engine.open(session_id)
         except KeyError:
             return None
-        return self._controller.engine.actor(session_id)
+        return self._controller.actor(session_id)
 
     def _runs(self, actor: SessionActor) -> bool:
         """Whether a turn runs of which the end can be read: that of another service cannot."""

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Final
 
 from handinger_tui.core.errors import LedgerError
 from handinger_tui.core.formatting import plural
-from handinger_tui.core.money.session_cost import cost_of_session
 from handinger_tui.core.safety import one_word
 from handinger_tui.core.turns.turn import TurnStatus
 
@@ -27,7 +26,7 @@ async def read_day(controller: SessionController) -> None:
     with suppress(LedgerError, TimeoutError):
         async with asyncio.timeout(DAY_TIMEOUT_S):
             if controller.session_id:
-                actor = controller.engine.actor(controller.session_id)
+                actor = controller.actor(controller.session_id)
                 await actor.late.read_now()
                 await actor.recount()
             connection = controller.connection
@@ -46,10 +45,10 @@ def farewell(controller: SessionController) -> list[str]:
         if session.worker_id is not None and not local:
             label, option = f"Its {session.kind}:", f"--{session.kind}"
             lines.append(f"{label:<22}handinger-tui {option} {one_word(session.worker_id)}")
-        lines.append(f"Cost:                 {cost_of_session(session)}{simulated}")
+        lines.append(f"Cost:                 {controller.cost_text}")
     if controller.day is not None and controller.day.turns:
-        price = None if session is None else session.credit_usd
-        lines.append(f"Today:                {controller.day.cost(price)}{simulated}")
+        priced = None if session is None else controller.day.priced(session.prices)
+        lines.append(f"Today:                {controller.day.cost(priced)}{simulated}")
     lines += _queued_lines(controller)
     lines += [
         f"Not deleted yet:      {one_word(session_id)}, its worker is still running"

@@ -17,8 +17,8 @@ from handinger_tui.core.bars import BLOCKS, NO_VALUE, rising_line, stacked_bar, 
 from handinger_tui.core.columns import aligned
 from handinger_tui.core.decimals import EXACT
 from handinger_tui.core.formatting import day_text, percent_text
-from handinger_tui.core.money.chart_values import NOT_SPLIT
 from handinger_tui.core.money.chart_values import shares as shares_of
+from handinger_tui.core.money.chart_values import why_no_split
 from handinger_tui.core.money.spending import Bucket, sum_buckets
 from handinger_tui.ui.spending.selection import Days
 from handinger_tui.ui.widgets.frame import StaticReflow
@@ -124,12 +124,9 @@ def _dates(days: Days, margin: int, drawn: int, columns: int) -> Content:
 def shares(spent: Bucket, width: int) -> list[Content]:
     """The four cost categories as one stacked bar, and a legend with amounts and percent."""
     title, parts = Content.styled("Where the cost went", STRONG), shares_of(spent)
-    is_unknown = all(part.usd.value is None for part in parts if part.name != NOT_SPLIT)
-    pieces = [] if is_unknown else stacked_bar([part.usd.value for part in parts], None, width)
-    if not pieces:
-        reason = "No split by category was reported." if is_unknown else "Nothing was spent."
+    if reason := why_no_split(parts):
         return [title, Content.styled(reason, FAINT)]
-    lines = [title, split_bar(pieces)]
+    lines = [title, split_bar(stacked_bar([part.usd.value for part in parts], None, width))]
     texts = _amounts([part.usd.value for part in parts])
     room = max(map(len, texts))
     for part, text, (block, color) in zip(parts, texts, PARTS, strict=False):

@@ -44,11 +44,11 @@ class RaiseLimit(Dialog[Decimal]):
         `about`: the title of the session, "" when it is the one on the screen.
         """
         state = "reached" if gauge.reached else "reserved"
-        super().__init__(f"{gauge.limit.scope.heading} {state}")
+        super().__init__(f"{gauge.limit.heading} {state}")
         self._about = about
         self._gauge, self._sending, self._simulated = gauge, sending, simulated
         # A limit from the command line overrides any amount that is typed here.
-        self._raisable = not gauge.limit.by_flag
+        self._raisable = gauge.limit.is_raised_here
 
     def compose_body(self) -> ComposeResult:
         """The meter, the consequence, the field and two buttons."""

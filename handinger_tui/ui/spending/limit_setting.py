@@ -24,7 +24,7 @@ async def change_limit(controller: SessionController, front: Front, argument: st
     if argument:
         change = parse_limit_change(argument)
     else:
-        gauges = await controller.engine.actor(session.session_id).recount()
+        gauges = await controller.actor(session.session_id).recount()
         change = await front.ask(LimitsPage(gauges, simulated=controller.connection.limits.simulated))
     if change is not None:
         front.say(*await _apply(controller, session, change))
@@ -45,7 +45,7 @@ async def _apply(
     with controller.warned.held():
         for unit in [change.unit] if change.unit else list(Unit):
             await store.set_limit(session, change.scope, unit, change.amount)
-        now = await controller.engine.actor(session_id).recount()
+        now = await controller.actor(session_id).recount()
         for gauge in now:
             if _applies_to(change, gauge.limit.scope, gauge.limit.unit):
                 controller.warned.mark_shown(session_id, gauge)

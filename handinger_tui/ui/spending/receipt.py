@@ -29,7 +29,7 @@ from handinger_tui.core.receipt_page import (
     receipt_page,
 )
 from handinger_tui.core.receipts import ReceiptFacts, Times, change_text, times_of
-from handinger_tui.core.turns.turn import STATUS_WORDS, Turn, TurnStatus, level_of
+from handinger_tui.core.turns.turn import STATUS_WORDS, Turn, level_of
 from handinger_tui.ui.keys import Where, bindings
 from handinger_tui.ui.pages import TextPage
 from handinger_tui.ui.spending.charts import PARTS, split_bar
@@ -84,7 +84,7 @@ def large_digits(text: str) -> list[str]:
 def _head(facts: ReceiptFacts, width: int) -> list[Content]:
     """The cost in large digits, and beside it the status, the comparison and the usage."""
     cost = facts.money.most_usd
-    text = amount_text(cost) if cost is not None else facts.money.cost(facts.session.credit_usd)
+    text = amount_text(cost) if cost is not None else facts.money.cost(facts.session.price(facts.turn))
     text = text or f"cost {facts.money.total(Unit.USD).words()}"
     summary = [line for line in _summary(facts) if line.plain]
     cells = Digits.get_width(text)
@@ -144,11 +144,6 @@ CHECKS_PER_S: Final = 1.0
 """How often per second the page checks whether the turn has changed."""
 
 
-def sent_turns(session: Session) -> tuple[Turn, ...]:
-    """The turns that have a receipt: all except queued ones."""
-    return tuple(turn for turn in session.turns if turn.status is not TurnStatus.QUEUED)
-
-
 class ReceiptScreen(TextPage):
     """Shows the receipt of a turn, and updates it while the turn runs."""
 
@@ -181,7 +176,7 @@ class ReceiptScreen(TextPage):
 
     @property
     def _turns(self) -> tuple[Turn, ...]:
-        return sent_turns(self._session)
+        return self._session.messages
 
     @property
     def _index(self) -> int:
@@ -203,7 +198,7 @@ class ReceiptScreen(TextPage):
             level = level_of(turn.request.budget, turn.request.trigger)
             if level:
                 self._typical_cost = await self._controller.connection.typical_cost(
-                    turn.target, level, self._session.credit_usd
+                    turn.target, level, self._session.prices
                 )
         except HandingerError as problem:
             self.say(problem.text, failed=True)

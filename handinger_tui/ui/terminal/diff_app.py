@@ -28,7 +28,7 @@ from rich.style import Style
 from textual import events
 from textual.app import App
 from textual.driver import Driver
-from textual.geometry import Region
+from textual.geometry import Offset, Region
 from textual.screen import Screen
 from textual.strip import Strip
 from textual.widget import Widget
@@ -558,6 +558,8 @@ class DiffApp(App[None]):
     def __init__(self, driver_class: type[Driver] | None = None) -> None:
         self.screen_buffer = ScreenBuffer()
         self._has_crashed = False
+        self.terminal_caret = False
+        """Whether the cursor of the terminal is visible in fields, too. Lists always have it."""
         self.copy_with_program: Callable[[str], Awaitable[str]] | None = None
         """Copies a text with a program of this machine; returns its name, "" where there is none."""
         self.foreground = Foreground(lambda code: self.call_later(self.exit, return_code=code))
@@ -581,6 +583,16 @@ class DiffApp(App[None]):
 
         self.run_worker(copy_also(), group="copy")
 
+    @property
+    def _background_screens(self) -> list[Screen[Any]]:
+        """The screens that can be seen behind the top one.
+
+        Textual asks only those below whether they hide others. So it would draw all of the top screen and of
+        the next one whenever something changes on either.
+        """
+        is_hidden = self.screen.styles.background.a == 1
+        return [] if is_hidden else super()._background_screens
+
     def _display(self, screen: Screen[Any], renderable: RenderableType | None) -> None:
         """Display an update; cells that the terminal already shows are not written again."""
         if isinstance(renderable, CompositorUpdate):
@@ -588,9 +600,17 @@ class DiffApp(App[None]):
             place = getattr(screen.focused, "terminal_cursor", None)
             # The caret of a field of Textual, which tells the app only when it moves.
             caret = getattr(screen.focused, "cursor_screen_offset", None)
-            self.screen_buffer.shows_cursor = place is not None
+            if caret is not None and getattr(screen.focused, "cursor_at_end", False):
+                # Textual counts the cell that it draws behind the text of an input.
+                caret -= Offset(1, 0)
+            self.screen_buffer.shows_cursor = place is not None or (self.terminal_caret and caret is not None)
             self.cursor_position = place or caret or self.cursor_position
         super()._display(screen, renderable)
+
+    def on_descendant_focus(self, event: events.DescendantFocus) -> None:
+        """No caret blinks without animations."""
+        if self.animation_level == "none" and getattr(event.widget, "cursor_blink", False):
+            event.widget.cursor_blink = False  # type: ignore[attr-defined] # a field of Textual has it
 
     def on_mount(self) -> None:
         """Redraw after a resume: a shell or an editor has used the terminal."""
@@ -619,8 +639,11 @@ class DiffApp(App[None]):
         return None if error is None else f"{type(error).__name__}: {error}"
 
     # -- painting again --------------------------------------------------------------------------
-    def on_resize(self, _event: events.Resize) -> None:
+    def on_resize(self, event: events.Resize) -> None:
         """Redraw after a resize: terminals rearrange their content, each in its own way."""
+        # Textual tells the screens that can be seen. Each has to know its size before it is shown again.
+        for screen in set(super()._background_screens).difference(self._background_screens):
+            screen.post_message(event)
         # What a tooltip is about may be elsewhere now.
         for tooltip in self.screen.query(Tooltip):
             tooltip.display = False

@@ -19,7 +19,7 @@ from msgspec import Struct
 from handinger_tui.core.safety import clean_line, without_secrets
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
 BELL: Final = "\a"
 _END: Final = "\x1b\\"
@@ -202,3 +202,20 @@ class ProgramStatus(Struct, frozen=True):
             if data:
                 pairs.append(f"{name}={b64encode(data).decode('ascii')}")
         return f"\x1b]7501;{':'.join(pairs)}{_END}"
+
+
+NOTHING_RUNS: Final = ProgramStatus(ProgramState.IDLE)
+
+
+def status_of_program(needs: str, last: Sequence[ProgramStatus]) -> ProgramStatus:
+    """The record of the program: what needs the person comes first, then what runs; else what ended last.
+
+    `needs`: how much that is by the board, see `needs_words`. `last`: the record of each worker, newest last.
+    """
+    if needs:
+        return ProgramStatus(ProgramState.BLOCKED, message=needs)
+    for state in (ProgramState.BLOCKED, ProgramState.WORKING):
+        if of_state := [one for one in last if one.state is state]:
+            return ProgramStatus(state, message=of_state[-1].title)
+    newest = last[-1] if last else NOTHING_RUNS
+    return ProgramStatus(newest.state, message=newest.message)

@@ -72,6 +72,8 @@ def _parser() -> MarkdownIt:
         # Otherwise every "setup.py" and "README.md" becomes a link: both end like a country domain.
         parser.linkify.set({"fuzzy_link": False})
     parser.block.ruler.at("table", _table, {"alt": ["paragraph", "reference"]})
+    # The first text compiles the rules, and no other thread may see a part of them.
+    parser.parse("x")
     return parser
 
 

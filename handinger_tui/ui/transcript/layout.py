@@ -9,16 +9,18 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from itertools import accumulate
 from operator import is_not
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from handinger_tui.core.turns.session import Session, identical_prefix, same_readings
 from handinger_tui.core.turns.turn import ReasoningPart, Rope, TextPart, Turn, TurnRequest
-from handinger_tui.ui.transcript.document import ALL, LiveMarkdown
+from handinger_tui.ui.transcript.document import ALL, LiveMarkdown, render
 from handinger_tui.ui.transcript.painting import INDENT, MARGIN, Row, RowBuffer, indented
 from handinger_tui.ui.transcript.rows import (
     FOLDABLE,
+    Look,
     RowOptions,
     Slot,
     compact_gap_between,
@@ -26,10 +28,16 @@ from handinger_tui.ui.transcript.rows import (
     has_same_rows,
     is_long_prompt,
     reasoning_line,
+    run_key,
+    run_line,
     slot_key,
     slot_rows,
     slots_of,
+    turn_time,
 )
+
+if TYPE_CHECKING:
+    from handinger_tui.ui.transcript.work_runs import WorkRuns
 
 BETWEEN_TURNS: Final = 2
 """Number of empty rows between two turns; a compact layout has one."""
@@ -61,28 +69,37 @@ def no_text(_session: Session, _turn: Turn) -> str:
     return ""
 
 
+class Verbosity(StrEnum):
+    """How much of tool calls and thoughts is shown, in the order in which a key goes through them."""
+
+    LINES = "One line for each tool call and thought."
+    ALL = "All of each tool call and thought."
+    RUNS = "One line for tool calls and thoughts in a row."
+
+
 class Folding:
     """Which slots are unfolded: all or none, except those that were toggled."""
 
     def __init__(self) -> None:
         self.changes = 0
         """How often something was toggled."""
-        self._unfolded = False
+        self.verbosity = Verbosity.LINES
         self._toggled: set[tuple[str, str]] = set()
 
     def is_unfolded(self, turn_id: str, key: str) -> bool:
         """Whether a slot is unfolded, given the turn's id and the slot's key."""
-        return self._unfolded != ((turn_id, key) in self._toggled)
+        return (self.verbosity is Verbosity.ALL) != ((turn_id, key) in self._toggled)
 
     def toggle(self, turn_id: str, key: str) -> None:
         """Fold or unfold one slot."""
         self.changes += 1
         self._toggled ^= {(turn_id, key)}
 
-    def toggle_all(self) -> None:
-        """Unfold all slots, or fold all."""
+    def show_next(self) -> None:
+        """Go to the next verbosity; what was toggled is as all others."""
         self.changes += 1
-        self._unfolded = not self._unfolded
+        every = list(Verbosity)
+        self.verbosity = every[(every.index(self.verbosity) + 1) % len(every)]
         self._toggled.clear()
 
 
@@ -96,7 +113,7 @@ class Block:
     slot: Slot
     gap: int
     growing: bool
-    unfolded: bool
+    look: Look
     width: int
     tone: str | None = None
     """Replaces the style "text" of its rows."""
@@ -106,6 +123,11 @@ class Block:
     rows: RowBuffer | None = None
     row_height: int = 0
     """The height of the rows."""
+
+    @property
+    def unfolded(self) -> bool:
+        """Whether all of the slot is shown."""
+        return self.look.unfolded
 
     @property
     def height(self) -> int:
@@ -136,9 +158,12 @@ class Block:
         return isinstance(slot, FOLDABLE) or (isinstance(slot, TurnRequest) and is_long_prompt(slot))
 
     def is_fold_row(self, row: int) -> bool:
-        """Whether a click on this row folds or unfolds: the first one, or any one of a folded prompt."""
+        """Whether a click on this row folds or unfolds: the first one, or any one of a folded prompt.
+
+        The line of a run is one more, above the first one.
+        """
         is_folded_prompt = isinstance(self.slot, TurnRequest) and not self.unfolded
-        return self.foldable and (row == 0 or is_folded_prompt)
+        return self.foldable and (row <= (self.look.run is not None) or is_folded_prompt)
 
     @property
     def complete(self) -> bool:
@@ -150,15 +175,27 @@ class Block:
 
         Returns the first changed screen row of the block, and as how many characters the work counts.
         """
-        options = RowOptions(self.width - MARGIN - 1, self.unfolded)
+        options = RowOptions(self.width - MARGIN - 1, self.unfolded, self.look.when)
         slot, first, consumed = self.slot, 0, 0
-        if isinstance(slot, TextPart) or (isinstance(slot, ReasoningPart) and self.unfolded):
+        if self.look.run is not None or self.look.hidden:
+            self.live = None
+            self._rows.replace(0, self._rows_of_run(options))
+        elif isinstance(slot, TextPart) or (isinstance(slot, ReasoningPart) and self.unfolded):
             first, consumed = self._fill_text(slot, options, most)
         else:
             self.live = None
             self._rows.replace(0, slot_rows(slot, options))
         self.row_height = self._rows.height
         return self.gap + first, consumed + BLOCK_COST
+
+    def _rows_of_run(self, options: RowOptions) -> list[Row]:
+        """The line of the run, and the rows of the slot itself unless it is hidden."""
+        slot, look = self.slot, self.look
+        line = [] if look.run is None else [run_line(look.run, options.width, unfolded=look.is_run_open)]
+        own = [] if look.hidden else slot_rows(slot, options)
+        if own and isinstance(slot, ReasoningPart) and self.unfolded:
+            own += indented(render(slot.text, options.width - INDENT.cell_length), INDENT, INDENT)
+        return line + own
 
     def _fill_text(self, slot: TextPart | ReasoningPart, options: RowOptions, most: int) -> tuple[int, int]:
         head = reasoning_line(slot, options) if isinstance(slot, ReasoningPart) else None
@@ -220,6 +257,8 @@ class TurnLayout:
         """The first block that grows or is not complete; those before it depend on their slot only."""
         self.starts: list[int] = []
         """The first row of each block, its gap included, and the row after the last block."""
+        self.when = ""
+        """The time that stands beside the prompt."""
         self.receipt = ""
         """The receipt text that the blocks show."""
         self.next_step = ""
@@ -234,7 +273,11 @@ class TurnLayout:
         if self._slots_basis is None or any(map(is_not, basis, self._slots_basis)):
             self._slots_basis, self._all_slots = basis, slots_of(*basis)
         slots = self._all_slots
+        runs = self._runs(folding)
         old, first = self.blocks, self._first_to_update(slots, folding)
+        start = None if runs is None else runs.start_of(max(0, first - 1))
+        # The line of a run also depends on what comes behind it.
+        first = first if start is None else start
         blocks = old[:first]
         changed: int | None = None
         at = self.starts[first] if blocks else 0
@@ -247,10 +290,10 @@ class TurnLayout:
                 self.complete = False
                 break
             slot = slots[number]
-            opened = folding.is_unfolded(self.turn.turn_id, slot_key(slot, number))
+            look = self._look_of(number, runs, folding)
             gap = int(before is not None and (below_unfolded or separates(before, slot)))
             former = old[number] if number < len(old) else None
-            block, row, consumed = self._update_block(slot, former, gap, width, opened, most)
+            block, row, consumed = self._update_block(slot, former, gap, width, look, most)
             most -= consumed
             if changed is None and row is not None:
                 changed = at + min(row, block.height)
@@ -258,40 +301,62 @@ class TurnLayout:
             if number >= KEPT_BLOCKS:
                 blocks[number - KEPT_BLOCKS].release()
             at += block.height
-            before, below_unfolded = slot, opened and isinstance(slot, FOLDABLE)
+            before, below_unfolded = slot, look.unfolded and isinstance(slot, FOLDABLE)
             if not block.complete:
                 self.complete = False
                 break
         if changed is None and len(blocks) < len(old):
             changed = at
-        self.blocks, self._slots = blocks, slots[: len(blocks)]
+        self._slots = slots[: len(blocks)]
+        self._keep(blocks, first)
+        self.height = at + (1 if compact else BETWEEN_TURNS)
+        return changed
+
+    def _keep(self, blocks: list[Block], first: int) -> None:
+        """Set the blocks, of which those before `first` are as they were."""
+        self.blocks = blocks
         heights = (block.height for block in blocks[first:])
         self.starts[first:] = accumulate(heights, initial=self.starts[first] if first else 0)
         unsettled = (at for at in range(first, len(blocks)) if blocks[at].growing or not blocks[at].complete)
         self._unsettled = next(unsettled, len(blocks))
-        self.height = at + (1 if compact else BETWEEN_TURNS)
-        return changed
+
+    def _runs(self, folding: Folding) -> WorkRuns | None:
+        if folding.verbosity is not Verbosity.RUNS:
+            return None
+        from handinger_tui.ui.transcript.work_runs import WorkRuns  # the first frame needs none
+
+        return WorkRuns(self.turn, self._all_slots)
+
+    def _look_of(self, number: int, runs: WorkRuns | None, folding: Folding) -> Look:
+        unfolded = folding.is_unfolded(self.turn.turn_id, slot_key(self._all_slots[number], number))
+        start = None if runs is None else runs.start_of(number)
+        if runs is None or start is None:
+            return Look(unfolded, self.when if number == 0 else "")
+        is_open = folding.is_unfolded(self.turn.turn_id, run_key(start))
+        run = runs.run_at(start) if start == number else None
+        return Look(unfolded, "", run, is_open, not (is_open or unfolded))
 
     def _first_to_update(self, slots: Sequence[Slot], folding: Folding) -> int:
         """The first block that may change: a turn may have very many that do not."""
         before, self._fold_changes = self._fold_changes, folding.changes
         if before != folding.changes or not self.blocks:
             return 0
-        return min(identical_prefix(self._slots, slots), self._unsettled)
+        is_timed = self.blocks[0].look.when == self.when
+        return min(identical_prefix(self._slots, slots), self._unsettled) if is_timed else 0
 
     def _update_block(
-        self, slot: Slot, before: Block | None, gap: int, width: int, unfolded: bool, most: int
+        self, slot: Slot, before: Block | None, gap: int, width: int, look: Look, most: int
     ) -> tuple[Block, int | None, int]:
         """A block for the slot, its first changed row, and as how many characters the work counts."""
         growing = self.turn.live and isinstance(slot, TextPart | ReasoningPart) and slot.open
-        if before is not None and before.gap == gap and before.unfolded == unfolded:
+        if before is not None and before.gap == gap and before.look == look:
             if before.growing == growing and before.complete and has_same_rows(before.slot, slot):
                 return before, None, 0
             if type(before.slot) is type(slot) and isinstance(slot, TextPart | ReasoningPart):
                 before.slot, before.growing = slot, growing
                 return before, *before.fill(most)
         tone = "faint" if isinstance(slot, ReasoningPart) else None
-        block = Block(slot, gap, growing, unfolded, width, tone)
+        block = Block(slot, gap, growing, look, width, tone)
         return block, 0, block.fill(most)[1]
 
     def has(self, position: ReadingPosition) -> bool:
@@ -341,7 +406,9 @@ class TranscriptLayout:
         self.filled = 0
         """Number of turn layouts computed so far; tests use it to measure the cost of a change."""
         self.session: Session | None = None
-        self.folding: Final = Folding()
+        self.folding = Folding()
+        self._foldings: dict[str, Folding] = {}
+        """That of each session that was shown."""
         self._receipt, self._next_step = receipt, next_step
         self._starts: list[int] = [0]
         self._recently_used: dict[int, None] = {}
@@ -375,6 +442,8 @@ class TranscriptLayout:
     def show(self, session: Session) -> None:
         """Show a newer value of the session. Turns that are identical (`is`) are not laid out again."""
         before, self.session = self.session, session
+        if before is None:
+            self.folding = self._foldings.setdefault(session.session_id, Folding())
         old = before.turns if before is not None else ()
         same = identical_prefix(old, session.turns)
         for at in range(same, len(session.turns)):
@@ -428,6 +497,7 @@ class TranscriptLayout:
         assert session is not None, "turns exist only for a session"  # noqa: S101  # narrows the type
         self.filled += 1
         height = turn_layout.height
+        turn_layout.when = turn_time(session.turns, at)
         turn_layout.receipt = self._receipt(session, turn_layout.turn)
         turn_layout.next_step = self._next_step(session, turn_layout.turn)
         changed = turn_layout.fill(self.width, self.folding, compact=self._compact, most=most)
@@ -436,10 +506,12 @@ class TranscriptLayout:
         if changed is not None:
             self._mark_changed(self._starts[at] + changed)
 
-    def toggle_fold(self, turn: int, at: int) -> None:
-        """Fold or unfold a block. The turn must have been measured."""
+    def toggle_fold(self, turn: int, at: int, *, own: bool = False) -> None:
+        """Fold or unfold a block, or the run that begins with it unless `own`. The turn must be measured."""
         turn_layout = self.turns[turn]
-        self.folding.toggle(turn_layout.turn.turn_id, slot_key(turn_layout.blocks[at].slot, at))
+        block = turn_layout.blocks[at]
+        key = run_key(at) if block.look.run is not None and not own else slot_key(block.slot, at)
+        self.folding.toggle(turn_layout.turn.turn_id, key)
         self.refill(turn)
 
     def measure(self, at: int, most: int = AT_ONCE) -> int:

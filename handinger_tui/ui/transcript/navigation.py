@@ -359,7 +359,7 @@ class TranscriptSearch:
         at = min(hit.slot, len(turn_layout.blocks) - 1)
         block = turn_layout.blocks[at]
         if block.foldable and not block.unfolded:
-            layout.toggle_fold(hit.turn, at)
+            layout.toggle_fold(hit.turn, at, own=True)
             block = turn_layout.blocks[at]
         start = layout.top_of(hit.turn, at) - layout.start(hit.turn)
         return [start + row for row in self._rows_of_block(block, pattern)]

@@ -288,6 +288,8 @@ NO_TEXT: Final = "no-text"
 """Meta key of the last segment before the text of a line, up to which nothing is copied. Its value: the
 characters between the text of the line above and that of this line, which continues it; None at the first.
 """
+ASIDE: Final = "aside"
+"""Meta key of a text that is shown beside another one, and not copied with it."""
 LEAST: Final = 6
 """Minimum width of text in cells, however deep it is nested."""
 

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
+from datetime import datetime
 from decimal import Decimal
 from itertools import compress
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from msgspec import Struct
+from msgspec.structs import replace
 from textual.content import Content
+from textual.style import Style
 
 from handinger_tui.core.evidence import (
     STRUCTURED,
@@ -16,10 +20,11 @@ from handinger_tui.core.evidence import (
     file_name,
     files_by_tool,
     files_of_turn,
+    one_line,
     sources_of_turn,
     structured_of,
 )
-from handinger_tui.core.formatting import plural, size
+from handinger_tui.core.formatting import day_text, duration, local_time, plural, size
 from handinger_tui.core.prompts import lineage_words
 from handinger_tui.core.safety import clean, clean_line, host_of
 from handinger_tui.core.stream import CustomPart, FilePart, SourcePart
@@ -43,6 +48,7 @@ from handinger_tui.core.turns.turn import (
 from handinger_tui.ui.transcript.code import code_rows, highlighted_lines
 from handinger_tui.ui.transcript.document import render
 from handinger_tui.ui.transcript.painting import (
+    ASIDE,
     BOLD,
     EMPTY,
     INDENT,
@@ -197,8 +203,6 @@ def slot_key(slot: Slot, number: int) -> str:
 
 # -- rows ----------------------------------------------------------------------------------
 MAX_DEPTH: Final = 60
-ONE_LINE: Final = 300
-"""Maximum length of a one-line form in characters."""
 
 
 def pretty(value: object, indent: str = "") -> str:
@@ -219,20 +223,6 @@ def pretty(value: object, indent: str = "") -> str:
     return json.dumps(value, ensure_ascii=False, default=str)
 
 
-def one_line(value: object) -> str:
-    """Summarize a value in one clean line: the text itself, or the members of an object by name."""
-    if value is None or value in ({}, [], ""):
-        return ""
-    if isinstance(value, dict):
-        members = list(value.items())
-        if len(members) == 1:
-            return one_line(members[0][1])
-        return clean_line(", ".join(f"{key}: {one_line(item)}" for key, item in members[:12]), ONE_LINE)
-    if isinstance(value, list | tuple):
-        return clean_line(", ".join(one_line(item) for item in value[:12]), ONE_LINE)
-    return clean_line(value if isinstance(value, str) else str(value), ONE_LINE)
-
-
 FOLDED: Final = "▸ "
 UNFOLDED: Final = "▾ "
 SHOWN_CHARS: Final = 20_000
@@ -240,10 +230,35 @@ SHOWN_CHARS: Final = 20_000
 
 
 class RowOptions(Struct, frozen=True):
-    """How a slot is shown: the width in cells, and whether it is unfolded."""
+    """How a slot is shown: the width in cells, whether it is unfolded, and when its turn began."""
 
     width: int
     unfolded: bool = False
+    when: str = ""
+    """The time of the turn, beside its prompt."""
+
+
+class WorkRun(NamedTuple):
+    """What the line of a run says. `ms`: None while it goes on, and where nobody saw all of it."""
+
+    calls: int
+    thoughts: int
+    failed: int = 0
+    doing: str = ""
+    ms: int | None = None
+
+
+class Look(NamedTuple):
+    """How a slot is shown, apart from its content."""
+
+    unfolded: bool
+    when: str = ""
+    """The time of the turn; only its prompt has it."""
+    run: WorkRun | None = None
+    """The run that begins with the slot; its line stands above the rows of the slot."""
+    is_run_open: bool = False
+    hidden: bool = False
+    """Whether only the line of its run is shown in place of it."""
 
 
 def truncated(content: Content, width: int) -> Content:
@@ -257,6 +272,28 @@ def fold_line(options: RowOptions, *pieces: Content) -> Row:
     """Return the one-line form of a foldable slot; a click on it toggles the folding."""
     mark = styled(UNFOLDED if options.unfolded else FOLDED, "faint")
     return Row(truncated(EMPTY.join(pieces), options.width - 2), "tool", mark, INDENT, wide=True)
+
+
+def run_line(run: WorkRun, width: int, *, unfolded: bool) -> Row:
+    """Return the line of a run: "3 tool calls · 1 thought · 12 s"."""
+    glyph, color = ("○ ", "busy") if run.doing else ("✗ ", "bad") if run.failed else ("● ", "good")
+    counts = (
+        plural(run.calls, "tool call") if run.calls else "",
+        plural(run.thoughts, "thought") if run.thoughts else "",
+        "" if run.ms is None else duration(max(0, run.ms)),
+    )
+    return fold_line(
+        RowOptions(width, unfolded),
+        styled(glyph, color),
+        styled(" · ".join(filter(None, counts)), "faint"),
+        styled(f" · {run.failed} failed" if run.failed else "", "bad"),
+        styled(f" · {run.doing}" if run.doing else "", "busy"),
+    )
+
+
+def run_key(start: int) -> str:
+    """Return a stable key of the run that begins with a slot."""
+    return f"run {start}"
 
 
 _TOOL_STATES: Final = {
@@ -334,6 +371,8 @@ def replaced_rows(note: Replaced, options: RowOptions) -> list[Row]:
 
 
 PROMPT_MARK: Final = "❯ "
+LEAST_SPACES: Final = 2
+"""Between the first line of a prompt and its time."""
 LINEAGE_MARK: Final = "↳ "
 
 
@@ -386,7 +425,21 @@ def prompt_rows(request: TurnRequest, options: RowOptions) -> list[Row]:
         notes.append(f"{LINEAGE_MARK}{TRIGGER_WORDS[request.trigger]}")
     notes += [f"+ {clean_line(file.name)}  {size(file.size)}" for file in request.attachments]
     faint = (styled(note, "faint", NOT_BOLD) for note in notes)
-    return rows + [Row(note, "prompt", INDENT, INDENT, band=True) for note in faint]
+    rows += [Row(note, "prompt", INDENT, INDENT, band=True) for note in faint]
+    return _with_time(rows, options) if options.when else rows
+
+
+def _with_time(rows: list[Row], options: RowOptions) -> list[Row]:
+    """Put the time at the right edge of the first row, or of one more where that has no room for it."""
+    room, first = options.width - INDENT.cell_length, rows[0]
+    spaces = room - width_of(first.content.plain) - width_of(options.when)
+    time = styled(options.when, "faint", NOT_BOLD, Style.from_meta({ASIDE: True}))
+    if spaces < LEAST_SPACES:
+        # Behind a text that fills its row.
+        pad = Content(" " * max(0, room - width_of(options.when)))
+        return [*rows, Row(pad + time, "prompt", INDENT, INDENT, band=True)]
+    content = EMPTY.join((first.content, Content(" " * spaces), time))
+    return [replace(first, content=content), *rows[1:]]
 
 
 def reasoning_line(part: ReasoningPart, options: RowOptions) -> Row:
@@ -397,6 +450,23 @@ def reasoning_line(part: ReasoningPart, options: RowOptions) -> Row:
     return fold_line(
         options, styled(f"{label} {plural(lines, 'line')}" if lines else label.rstrip(" ·"), "faint")
     )
+
+
+def turn_time(turns: Sequence[Turn], at: int) -> str:
+    """Return the time of day of a turn, with its date where that is not the one of the turn before it."""
+    times = [_local(turn.began_ms) for turn in turns[max(0, at - 1) : at + 1]]
+    now = times[-1]
+    if now is None:
+        return ""
+    is_same_day = len(times) > 1 and times[0] is not None and times[0].date() == now.date()
+    return f"{now:%H:%M}" if is_same_day else f"{day_text(now, now.year)}, {now:%H:%M}"
+
+
+def _local(at_ms: int) -> datetime | None:
+    try:
+        return local_time(at_ms)
+    except (OverflowError, OSError, ValueError):
+        return None
 
 
 def _file_content(part: FilePart) -> Content:

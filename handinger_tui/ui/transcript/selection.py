@@ -12,7 +12,7 @@ from textual.scroll_view import ScrollView
 from textual.selection import Selection
 from textual.strip import Strip
 
-from handinger_tui.ui.transcript.painting import MARGIN, NO_TEXT, graphemes, over, width_of
+from handinger_tui.ui.transcript.painting import ASIDE, MARGIN, NO_TEXT, graphemes, over, width_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -113,13 +113,18 @@ def selected_text(selection: Selection, height: int, line: Callable[[int], Strip
         strip = line(y)
         margin, joint = _margin_of(strip)
         start, end = selection.get_span(y) or (0, 0)
-        text = strip.text.rstrip()
+        text = _own_text(strip).rstrip()
         text = text[max(start, margin) : None if end == -1 else _grapheme_end(text, end)]
         if joint is not None and lines:
             lines[-1] += joint + text
         else:
             lines.append(text)
     return "\n".join(lines)
+
+
+def _own_text(strip: Strip) -> str:
+    """The text of a line, without what only stands beside it."""
+    return "".join(text for text, style, _ in strip if style is None or ASIDE not in style.meta)
 
 
 def _grapheme_end(text: str, end: int) -> int:

@@ -24,7 +24,13 @@ from textual.widget import Widget
 from handinger_tui.ui.background import run_in_thread
 from handinger_tui.ui.terminal.diff_app import select_to_pointer
 from handinger_tui.ui.transcript.code import highlighted_lines
-from handinger_tui.ui.transcript.layout import ReadingPosition, ReceiptOf, TranscriptLayout, no_text
+from handinger_tui.ui.transcript.layout import (
+    ReadingPosition,
+    ReceiptOf,
+    TranscriptLayout,
+    Verbosity,
+    no_text,
+)
 from handinger_tui.ui.transcript.navigation import (
     Canvas,
     CursorPlace,
@@ -186,16 +192,18 @@ class Transcript(SelectableRows, can_focus=True):
         self.refresh()
 
     # -- folding ----------------------------------------------------------------------------
-    def toggle_details(self) -> None:
-        """Toggle between all slots unfolded and all folded."""
-        self.transcript_layout.folding.toggle_all()
+    def toggle_details(self) -> Verbosity:
+        """Show more, or less, of all tool calls and thoughts of this session."""
+        folding = self.transcript_layout.folding
+        folding.show_next()
         self._rebuild(self._reading_position())
+        return folding.verbosity
 
-    def _toggle_fold(self, turn: int, at: int) -> None:
-        """Toggle the folding of a block, by indexes."""
+    def _toggle_fold(self, turn: int, at: int, *, own: bool = False) -> None:
+        """Toggle the folding of a block, by indexes; see `TranscriptLayout.toggle_fold`."""
         layout = self.transcript_layout
         position = layout.reading_position(self.scroll_offset.y)
-        layout.toggle_fold(turn, at)
+        layout.toggle_fold(turn, at, own=own)
         self.place(layout.row_of(position))
         self.following = self.scroll_offset.y >= self.max_scroll_y
 
@@ -363,7 +371,7 @@ class Transcript(SelectableRows, can_focus=True):
         if place is None or event.chain != 1 or self.text_selection or is_link:
             return
         if place.block.is_fold_row(place.row):
-            self._toggle_fold(place.turn, place.at)
+            self._toggle_fold(place.turn, place.at, own=place.row > 0)
         elif not place.is_empty:
             self.cursor.put(CursorPlace(place.turn, place.at))
             self.refresh()

@@ -75,16 +75,29 @@ class ColumnRows(ItemRows[ItemT]):
         self._rows: Sequence[Row] = ()
         self._empty = ""
         self._starts = [0]
-        """The first line of each row, and the line behind the last one."""
+        """The first line of each row, its heading included, and the line behind the last one."""
 
     def lines_of(self, at: int) -> range:
-        """The lines of item `at`."""
+        """The lines of item `at`, without its heading."""
+        return range(self._starts[at] + bool(self._rows[at].above), self._starts[at + 1])
+
+    def lines_to_show(self, at: int) -> range:
+        """Its heading comes into sight with it."""
         return range(self._starts[at], self._starts[at + 1])
 
     def place_of(self, y: int) -> tuple[int, int] | None:
-        """(item, row within it) at line `y`."""
+        """(item, row within it) at line `y`; None at a heading."""
         at = bisect_right(self._starts, y) - 1
-        return (at, y - self._starts[at]) if 0 <= at < self.count else None
+        if not 0 <= at < self.count or y not in self.lines_of(at):
+            return None
+        return at, y - self.lines_of(at).start
+
+    def other_line(self, y: int, width: int) -> Content:
+        """A heading, or what stands in place of rows."""
+        at = bisect_right(self._starts, y) - 1
+        return (
+            Content.styled(self._rows[at].above, Tone.FAINT) if self.count else super().other_line(y, width)
+        )
 
     def show(self, items: Sequence[ItemT], rows: Sequence[Row], empty: str) -> None:
         """Show other items; without any, a text."""
@@ -98,7 +111,8 @@ class ColumnRows(ItemRows[ItemT]):
         order = range(len(rows)) if by is None else in_order(rows, by[0], descending=by[1])
         shown = [at for at in order if rows[at].has(words)]
         self.items, self._rows = [self._all[at] for at in shown], [rows[at] for at in shown]
-        self._starts = [*accumulate((1 + bool(row.below) for row in self._rows), initial=0)]
+        heights = (bool(row.above) + 1 + bool(row.below) for row in self._rows)
+        self._starts = [*accumulate(heights, initial=0)]
         self.message = f"No row has “{self.filter}”. Esc clears the filter." if self._all else self._empty
 
     @property

@@ -22,14 +22,11 @@ from textual.widget import Widget
 from textual.widgets import Static
 
 from handinger_tui.core.formatting import plural
-from handinger_tui.core.money.limits import Gauge
-from handinger_tui.core.money.spending import Bucket
 from handinger_tui.core.safety import clean_line
 from handinger_tui.core.turns.turn import TurnStatus
 from handinger_tui.ui.keys import in_footer_order
 from handinger_tui.ui.widgets.status_text import (
     elapsed,
-    limit_mark,
     retry_words,
     status_words,
     style_and_sign,
@@ -98,7 +95,6 @@ class StaticReflow(Static):
 
 
 # -- the header ----------------------------------------------------------------------------------
-NO_TURNS: Final = Bucket("")
 TITLE_CELLS: Final = 24
 """Cells of the title before the money gets room."""
 SHORT_TITLE_CELLS: Final = 8
@@ -122,8 +118,7 @@ class HeaderLine(Widget):
         self._beats = 0
         self._drawn = Content("")
         self._limit_mark = Content("")
-        self._gauges: Sequence[Gauge] = ()
-        self._today = self._spent = NO_TURNS
+        self._spent: Sequence[str] = ()
         self._is_held = False
         self._others = NO_OTHERS
         self._needs = ""
@@ -133,14 +128,15 @@ class HeaderLine(Widget):
         self._account = account
         self._draw()
 
-    def set_limits(self, gauges: Sequence[Gauge], *, held: bool) -> None:
-        """Set the use of the limits, shown at the next `show`. `held`: a limit holds the queue."""
-        self._limit_mark, self._gauges, self._is_held = limit_mark(gauges), gauges, held
+    def set_limits(self, mark: Content, *, held: bool) -> None:
+        """Set the mark of the limits, shown at the next `show`. `held`: a limit holds the queue."""
+        self._limit_mark, self._is_held = mark, held
 
-    def set_money(self, today: Bucket, session: Bucket) -> None:
-        """Set what was spent today, and in the session."""
-        self._today, self._spent = today, session
-        self._draw()
+    def set_money(self, forms: Sequence[str]) -> None:
+        """Set what was spent today, the longest form first."""
+        if forms != self._spent:
+            self._spent = forms
+            self._draw()
 
     def set_others(self, runs: int, spent: str) -> None:
         """Set how many runs other sessions have, and what they took so far; "" if unknown."""
@@ -206,19 +202,9 @@ class HeaderLine(Widget):
 
     def _money(self) -> Iterator[Content]:
         """What was spent, the longest form first: "today $1.40 of $2.00 · session $0.90", "today $1.40"."""
-        price = None if self._session is None else self._session.credit_usd
-        today, session = self._today.brief_cost(price), self._spent.brief_cost(price)
-        if not today:
-            return
-        limit = Gauge.day_limit(self._gauges, in_credits=self._today.in_credits)
-        of_limit = "" if limit is None else f" of {limit.text}"
-        of_session = f" · session {session}" if session and session != today else ""
         is_local = self._local if self._account is None else self._account.local
         label = "simulated today " if is_local else "today "
-        for text in dict.fromkeys(
-            (f"{today}{of_limit}{of_session}", f"{today}{of_session}", f"{today}{of_limit}", today)
-        ):
-            yield Content.assemble((label, "$text-muted"), text)
+        return (Content.assemble((label, "$text-muted"), text) for text in self._spent)
 
     def _others_texts(self) -> Iterator[str]:
         """What runs in other sessions, the longest form first: "2 others running · $0.31", "2 others"."""
@@ -249,7 +235,8 @@ class HeaderLine(Widget):
             return Content("")
         style, sign = style_and_sign(turn.status)
         if turn.live and turn.status is not TurnStatus.QUEUED:
-            sign = SPINNER[self._beats % len(SPINNER)]
+            # Without animations it stands still.
+            sign = SPINNER[self._beats * (self.app.animation_level != "none") % len(SPINNER)]
         duration = elapsed(self._session, self._now_ms, self._took)
         status = retry_words(self._session, self._now_ms) or status_words(self._session)
         words = f"  {sign} {status}" if status else ""
@@ -301,10 +288,14 @@ class FooterLine(Widget):
     def on_mount(self) -> None:
         """Subscribe to changes of the bindings."""
         self.screen.bindings_updated_signal.subscribe(self, self._handle_bindings_change)
+        self.watch(self.screen, "stack_updates", self._handle_stack, init=False)
 
     def on_unmount(self) -> None:
         """Unsubscribe from changes of the bindings."""
         self.screen.bindings_updated_signal.unsubscribe(self)
+
+    def _handle_stack(self) -> None:
+        self.refresh()
 
     def _handle_bindings_change(self, screen: Screen[object]) -> None:
         # A terminal without focus changes the bindings; the line keeps the earlier ones.
@@ -328,7 +319,12 @@ class FooterLine(Widget):
 
     @property
     def shown(self) -> list[FooterKey]:
-        """The keys that fit: the way out gets room first, then the others in their order. None is cut."""
+        """The keys that fit: the way out gets room first, then the others in their order. None is cut.
+
+        Below a dialog there are none: its own keys work then.
+        """
+        if self.screen is not self.app.screen:
+            return []
         # The space behind the last one may be cut.
         room, fitting = self.size.width + 1, set[FooterKey]()
         for key in sorted(self.keys, key=lambda key: key.key != "escape"):

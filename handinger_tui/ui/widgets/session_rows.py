@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from datetime import date
 from typing import Final
 
 from msgspec.structs import replace
 from textual.content import Content
 
 from handinger_tui.core.columns import Align, Column, Row, Tone
-from handinger_tui.core.formatting import ago, middle_cut, plural
+from handinger_tui.core.formatting import ago, day_text, local_time, middle_cut, plural
 from handinger_tui.core.prompts import lineage_words
-from handinger_tui.core.safety import clean_line
-from handinger_tui.core.turns.session import LOCAL, Session, SessionSummary
+from handinger_tui.core.safety import clean, clean_line
+from handinger_tui.core.turns.session import LOCAL, Session, SessionPreview, SessionSummary
 from handinger_tui.core.turns.turn import STATUS_WORDS, TRIGGER_WORDS, TurnStatus
 from handinger_tui.ui.widgets.column_list import ScreenColumns
 from handinger_tui.ui.widgets.status_text import (
@@ -32,7 +34,7 @@ COLUMNS: Final = (
     Column(rank=4, style=Tone.FAINT),
     Column(),
     Column(rank=3, close=True),
-    Column(align=Align.RIGHT),
+    Column(align=Align.POINT),
     Column(rank=1, align=Align.RIGHT, style=Tone.FAINT),
 )
 """Mark, title, the end of the id, tags, the sign of the status and its words, cost, age."""
@@ -70,7 +72,8 @@ def session_rows(
 
 
 def _row(one: SessionSummary, opened: Session | None, now_ms: int, current: str) -> Row:
-    (sign, style), status, cost = _status(one, opened, now_ms)
+    (sign, style), status, under_way_cost = _status(one, opened, now_ms)
+    cost = under_way_cost or session_cost(one, "simulated")
     return Row(
         (
             "●" if one.unread else "◆" if one.session_id == current else " ",
@@ -79,12 +82,60 @@ def _row(one: SessionSummary, opened: Session | None, now_ms: int, current: str)
             " ".join(f"#{name}" for name in one.tags),
             sign,
             status,
-            cost or session_cost(one, "simulated"),
+            cost,
             ago(one.updated_ms or one.created_ms, now_ms),
         ),
         styles={1: Tone.STRONG if one.unread else Tone.PLAIN, 4: style, 5: style},
-        briefs={6: cost or session_cost(one, "sim.")},
+        briefs={6: cost.replace("simulated", "sim.")},
     )
+
+
+def headings(summaries: Sequence[SessionSummary], now_ms: int) -> list[str]:
+    """The heading above each session: its day, where that is not the day of the one before it."""
+    today = local_time(now_ms).date()
+    days = [PINNED if one.pinned else _day(one.updated_ms or one.created_ms, today) for one in summaries]
+    return [day if at == 0 or day != days[at - 1] else "" for at, day in enumerate(days)]
+
+
+PINNED: Final = "Pinned"
+
+
+def _day(at_ms: int, today: date) -> str:
+    day = local_time(at_ms).date()
+    ago_days = (today - day).days
+    if ago_days in (0, 1):
+        return ("Today", "Yesterday")[ago_days]
+    return f"{day:%A}" if 0 < ago_days < WEEK else day_text(day, today.year)
+
+
+WEEK: Final = 7
+"""Days that are named by their day of the week."""
+
+
+def preview_text(preview: SessionPreview, width: int, height: int) -> Content:
+    """The newest message of a session and the end of its answer, in so many lines of so many cells."""
+    counts = (preview.files, "file"), (preview.sources, "source")
+    facts = [plural(count, name) for count, name in counts if count]
+    prompt = _wrapped(preview.prompt, width)
+    head = [*prompt[:PROMPT_LINES], *(["…"] if len(prompt) > PROMPT_LINES else [])]
+    room = max(0, height - len(head) - 1 - bool(facts) * 2)
+    answer = _wrapped(preview.answer, width)[-room:] if room else []
+    return Content("\n").join(
+        [
+            *(Content.styled(line, "bold") for line in head),
+            Content(""),
+            *(map(Content, answer or ["No answer yet."])),
+            *([Content(""), Content.styled(" · ".join(facts), "$text-muted")] if facts else []),
+        ]
+    )
+
+
+PROMPT_LINES: Final = 4
+
+
+def _wrapped(text: str, width: int) -> list[str]:
+    lines = clean(text).strip().splitlines()
+    return [piece for line in lines for piece in textwrap.wrap(line, max(10, width)) or [""]]
 
 
 def session_details(row: SessionSummary, opened: Session | None, now_ms: int, width: int) -> Content:

@@ -8,7 +8,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 from textual.content import Content
 
-from handinger_tui.core.acts import Hold, until_sent, waiting_words
+from handinger_tui.core.acts import RUNS_ON, Hold, until_sent, waiting_words
 from handinger_tui.core.bars import percent_level
 from handinger_tui.core.evidence import files_of_turn, sources_of_turn
 from handinger_tui.core.formatting import duration, one_unit, plural
@@ -20,7 +20,7 @@ from handinger_tui.core.turns.turn import DRAFT, FREE, LIVE, STATUS_WORDS, Error
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
-    from handinger_tui.core.money.attribution import MoneyIndex
+    from handinger_tui.core.money.attribution import MoneyIndex, TurnMoney
 
 
 STYLE: Final = {GaugeState.BELOW: "$success", GaugeState.NEAR: "$warning", GaugeState.REACHED: "$error"}
@@ -41,8 +41,8 @@ def limit_meter(gauge: Gauge) -> Content:
         (f" {gauge.state.word}".rstrip(), f"bold {style}"),
         (origin, "$text-muted"),
     )
-    amounts = [gauge.spent_text, *([gauge.free_text] if gauge.has_reservations else [])]
-    return Content("\n").join([first, *(Content.styled(f"  {text}", "$foreground") for text in amounts)])
+    amounts = (Content.styled(f"  {text}", "$foreground") for text in gauge.amounts)
+    return Content("\n").join([first, *amounts])
 
 
 def limit_mark(gauges: Sequence[Gauge]) -> Content:
@@ -167,15 +167,42 @@ def running_for(turn: Turn, now_ms: int) -> str:
 
 
 def so_far(session: Session, turn: Turn) -> str:
-    """The cost of a run at its last reading: "$0.12 so far"."""
-    return turn_cost(session, turn) or "cost unknown so far"
+    """The cost of a run at its last reading: "$0.12 so far", "$0.12 so far simulated"."""
+    cost = turn_cost(session, turn)
+    simulated = " simulated" if session.base_url == LOCAL else ""
+    return f"{cost}{simulated}" if cost else "cost unknown so far"
 
 
 def turn_cost(session: Session, turn: Turn) -> str:
     """What a turn cost, in words; "" if nothing is known."""
+    return _money(session, turn).cost(session.price(turn))
+
+
+def _money(session: Session, turn: Turn) -> TurnMoney:
     from handinger_tui.core.money.attribution import MoneyIndex  # no money before the first turn
 
-    return MoneyIndex().of(session, turn).cost(session.credit_usd)
+    return MoneyIndex().of(session, turn)
+
+
+def runs_cost(runs: Sequence[tuple[Session, Turn]]) -> str:
+    """What turns of several sessions took so far, as the runs board says it, see `running_cost`."""
+    from handinger_tui.core.amounts import Unit  # no money before the first turn
+    from handinger_tui.core.money.attribution import MoneyIndex
+    from handinger_tui.core.runs import SessionRun, running_cost
+
+    values = []
+    for session, turn in runs:
+        money = MoneyIndex().of(session, turn)
+        values.append(
+            SessionRun(
+                session.session_id,
+                base_url=session.base_url,
+                usd=money.total(Unit.USD),
+                credits=money.total(Unit.CREDITS),
+                priced=money.priced(session.price(turn)),
+            )
+        )
+    return " · ".join(running_cost(values))
 
 
 def first_cost(turn: Turn, cost: str) -> str:
@@ -189,17 +216,41 @@ def first_cost(turn: Turn, cost: str) -> str:
 
 def ended_words(session: Session, turn: Turn) -> str:
     """What a turn that has ended came to: "finished in 3 m 12 s, $0.04, 4 sources, 2 files"."""
-    sources, files = len(sources_of_turn(turn)), len(files_of_turn(turn))
+    sources, files, money = len(sources_of_turn(turn)), len(files_of_turn(turn)), _money(session, turn)
     facts = [
-        turn_cost(session, turn),
+        money.cost(session.price(turn)),
         plural(sources, "source") if sources else "",
         plural(files, "file") if files else "",
     ]
     is_complete = turn.status is TurnStatus.COMPLETED
     how = "finished" if is_complete else f"ended ({STATUS_WORDS[turn.status]})"
-    if turn.ended_ms is not None:
-        how += f" {'in' if is_complete else 'after'} {duration(turn.ended_ms - turn.began_ms)}"
+    if took := money.duration_text(turn):
+        how += f" {'in' if is_complete else 'after'} {took}"
     return ", ".join([how, *filter(None, facts)])
+
+
+def left_running_words(ended: Sequence[Session], running: Sequence[Session], now_ms: int) -> list[str]:
+    """The lines that report which turns that were left running have ended, and which still run."""
+    lines = []
+    if ended:
+        runs = [(session, turn) for session in ended if (turn := session.sent) is not None]
+        cost = runs_cost(runs)
+        who = f"“{clean_line(ended[0].title, 60)}”" if len(ended) == 1 else plural(len(ended), "run")
+        where = "^S to open it" if len(ended) == 1 else "F7 to see them"
+        lines.append(f"{who} ended while you were away: {cost}. Press {where}.")
+    if running:
+        lines.append(_still_running(running, now_ms))
+    return lines
+
+
+def _still_running(sessions: Sequence[Session], now_ms: int) -> str:
+    turn = sessions[0].unwatched
+    if turn is None:
+        return ""
+    title = clean_line(sessions[0].title or sessions[0].worker_id or "Untitled", 60)
+    more = f" and {len(sessions) - 1} more" if len(sessions) > 1 else ""
+    facts = f"{running_for(turn, now_ms)}, {so_far(sessions[0], turn)}"
+    return f"Still running: “{title}” ({facts}){more}. Press F7 to see {'them' if more else 'it'}."
 
 
 class Advice(Struct, frozen=True):
@@ -213,12 +264,12 @@ class Advice(Struct, frozen=True):
 
 
 WATCH: Final = "Press Enter on an empty prompt to watch it."
-STILL_RUNNING: Final = f"The worker is still running and may keep charging. {WATCH}"
+STILL_RUNNING: Final = f"{RUNS_ON} {WATCH}"
 _CHIP: Final = "[pasted"
 """How the chip of a pasted text begins."""
 PAUSE: Final = "The service asked for a pause."
 _BEFORE_RESENDING: Final = {
-    ErrorKind.AUTH: "Set a valid key (HANDINGER_API_KEY), restart, then ",
+    ErrorKind.AUTH: "Store a valid key (handinger-tui login), restart, then ",
     ErrorKind.FORBIDDEN: "Use another key or another worker, then ",
     ErrorKind.PAYMENT: "Add credits, then ",
     ErrorKind.NOT_FOUND: "^N to start a new session.",
@@ -309,8 +360,8 @@ def _limit_text(gauge: Gauge) -> str:
     reached = gauge.blocked_text
     scope = gauge.limit.scope
     hint = (
-        gauge.limit.raise_hint
-        if gauge.limit.by_flag
-        else f"Press Enter on an empty prompt to raise it, or use /limit {scope} AMOUNT."
+        f"Press Enter on an empty prompt to raise it, or use /limit {scope} AMOUNT."
+        if gauge.limit.is_raised_here
+        else gauge.limit.raise_hint
     )
     return f"Queue held: {reached[:1].lower()}{reached[1:]} {hint} Press ↑ to edit the queue."

@@ -176,6 +176,14 @@ class VirtualList(ScrollView, Generic[RowsT], can_focus=True):
         is_visible = self.rows.head <= line < self.scrollable_content_region.height
         return self.content_region.offset + Offset(0, line) if is_visible else None
 
+    @property
+    def in_sight(self) -> range:
+        """The items that are at least partly visible."""
+        first, room = self.scroll_offset.y, self.scrollable_content_region.height - self.rows.head
+        last = min(first + room, self.rows.line_count(self.scrollable_content_region.width)) - 1
+        ends = [place[0] for line in (first, last) if (place := self.rows.place_of(line)) is not None]
+        return range(ends[0], ends[-1] + 1) if ends else range(0)
+
     def on_mount(self) -> None:
         """Measure, if the width is set already."""
         self.update()

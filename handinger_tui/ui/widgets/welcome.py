@@ -45,6 +45,11 @@ ITEM: Final = "item"
 """The key under which a row has the position of its item, for the mouse."""
 
 
+_LIMIT: Final = Content.assemble(
+    ("/limit day 5", "bold $foreground"), (" refuses new messages above $5 a day.", "$text-muted")
+)
+
+
 class Welcome(Static):
     """The text shown until the first turn. Its prompts and sessions are chosen by key or click."""
 
@@ -214,15 +219,12 @@ class Welcome(Static):
             return [Content.styled("Connecting… you can start typing.", "$text-muted")]
         if account.local:
             is_narrow = self.content_size.width < NARROW
-            who = "A demo worker answers, free." if is_narrow else "A demo worker on this computer answers."
-            setting = "Real workers: set " if is_narrow else "It costs nothing. For real workers, set "
+            who = "A demo worker answers, free." if is_narrow else "A demo worker answers; it costs nothing."
+            where = "Key from handinger.com, then " if is_narrow else "Make a key at handinger.com, then run "
             return [
                 Content.assemble((" LOCAL ", "bold $background on $accent"), (f" {who}", "$foreground")),
-                Content.assemble(
-                    (setting, "$text-muted"),
-                    ("HANDINGER_API_KEY", "bold $foreground"),
-                    (" and restart without --local.", "$text-muted"),
-                ),
+                Content.assemble((where, "$text-muted"), ("handinger-tui login", "bold $foreground")),
+                _LIMIT,
             ]
         names = " · ".join(
             name for name in (clean_line(account.profile, 30), clean_line(account.host, 60)) if name
@@ -232,5 +234,6 @@ class Welcome(Static):
                 ("Messages go to ", "$text-muted"),
                 (names, "$foreground"),
                 (".", "$text-muted"),
-            )
+            ),
+            *([] if self._sessions else [_LIMIT]),
         ]

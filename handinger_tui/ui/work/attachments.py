@@ -14,13 +14,11 @@ from handinger_tui.core.errors import AttachmentProblem, NoSuchFile
 from handinger_tui.core.prompts import (
     Draft,
     chips_in,
-    compose,
     draft_as_typed,
     file_mentions,
     partial_mention_at,
     without_mention,
 )
-from handinger_tui.core.safety import clean_line
 from handinger_tui.core.turns.turn import Attachment, Lineage, TurnRequest
 from handinger_tui.ui.widgets.strips import Chip, ChipKind, Chips, file_chip, text_chip, wrong_chip
 
@@ -28,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
 
     from handinger_tui.ui.ports import LocalFiles
+    from handinger_tui.ui.sessions.message_files import FileCheck
     from handinger_tui.ui.widgets.prompt import PromptBox
 
 DROP_TIMEOUT_S: Final = 10.0
@@ -96,10 +95,9 @@ class Attachments:
         self._drops: list[Drop] = []
 
     async def _check_file(self, path: str) -> FileCheck:
-        try:
-            return await asyncio.to_thread(self._files.attachment, path)
-        except AttachmentProblem as problem:
-            return problem
+        from handinger_tui.ui.sessions.message_files import check_file  # with the first file
+
+        return await check_file(self._files.attachment, path)
 
     def typed(self) -> None:
         """Update mentions and chips after the text or the cursor changed."""
@@ -128,9 +126,11 @@ class Attachments:
         Raises:
             AttachmentProblem: the reason for the first file that cannot be sent.
         """
+        from handinger_tui.ui.sessions.message_files import sendable  # with the first file
+
         checks = [await self._check_file(path) for path in paths]
         self.choose(check for check in checks if isinstance(check, Attachment))
-        _attachments(checks)
+        sendable(checks)
 
     def remove(self, chip: Chip) -> None:
         """Remove what a chip stands for: an attachment, a mention or a pasted text."""
@@ -236,8 +236,10 @@ class Attachments:
         Raises:
             AttachmentProblem: a file cannot be sent.
         """
+        from handinger_tui.ui.sessions.message_files import sendable  # with the first message
+
         resolved, mentioned_files = await self._mentions.resolve(text, (), {})
-        files = [*mentioned_files, *_attachments([await self._check_file(path) for path in paths])]
+        files = [*mentioned_files, *sendable([await self._check_file(path) for path in paths])]
         return Message(resolved, tuple({file.path: file for file in files}.values()))
 
     async def message_again(self, request: TurnRequest) -> Message:
@@ -249,6 +251,8 @@ class Attachments:
         return Message(request.prompt, tuple([await self._recheck(file) for file in request.attachments]))
 
     async def _recheck(self, file: Attachment) -> Attachment:
+        from handinger_tui.ui.sessions.message_files import require_same  # with the first file
+
         now = await self._check_file(file.path)
         # Compared by identity: another session may have attached the same path.
         is_current = self._chosen.get(file.path) is file
@@ -279,20 +283,8 @@ class Attachments:
         return [text_chip(number, pasted[number - 1]) for number in numbers]
 
 
-def _attachments(checks: Sequence[FileCheck]) -> list[Attachment]:
-    """The checked files. Raises the first AttachmentProblem among them."""
-    for check in checks:
-        if isinstance(check, AttachmentProblem):
-            raise check
-    return [check for check in checks if isinstance(check, Attachment)]
-
-
 MAX_LOOKUP_CHARS: Final = 20_000
 """In a longer text, mentioned files are checked only when the message is sent."""
-AS_TEXT: Final = r"Check the path, or type \@ to send it as text."
-
-FileCheck = Attachment | AttachmentProblem
-"""The result of checking a file: the attachment, or the reason why it cannot be sent."""
 
 
 class MentionLookup:
@@ -378,29 +370,8 @@ class MentionLookup:
         Raises:
             AttachmentProblem: a file cannot be sent, or has changed since its `earlier` check.
         """
-        now = {path: await self._check_file(path) for path in file_mentions(text).paths}
+        from handinger_tui.ui.sessions.message_files import check_mentions, compose_message  # as above
+
+        now = await check_mentions(self._check_file, text)
         self._checks.update((path, check) for path, check in now.items() if path in self._checks)
-        sent = compose(text, pasted, lambda path: not isinstance(now[path], NoSuchFile))
-        return sent.text, [_require_sendable(now[path], earlier.get(path)) for path in sent.paths]
-
-
-def _require_sendable(now: FileCheck, before: FileCheck | None) -> Attachment:
-    if isinstance(now, AttachmentProblem):
-        raise AttachmentProblem(now.summary, AS_TEXT if isinstance(now, NoSuchFile) else now.hint)
-    if isinstance(before, Attachment):
-        require_same(before, now)
-    return now
-
-
-def require_same(before: Attachment, now: Attachment) -> None:
-    """Refuse a file whose contents changed.
-
-    Raises:
-        AttachmentProblem: size or hash differ.
-    """
-    if before.sha256 and (before.size, before.sha256) != (now.size, now.sha256):
-        sizes = "" if before.size == now.size else f" (from {before.size:,} to {now.size:,} bytes)"
-        raise AttachmentProblem(
-            f"{clean_line(now.name, 120)} changed since it was attached{sizes}. Nothing was sent.",
-            "Press Enter to send the current version.",
-        )
+        return compose_message(text, pasted, now, earlier)

@@ -1,53 +1,35 @@
-"""Changes of sessions as the engine reports them: which turns ended, and what is announced of them."""
+"""Changes of sessions as the engine reports them: which turns ended, and who is told."""
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from handinger_tui.core.prompts import Draft, draft_of_request
 from handinger_tui.core.safety import clean_line
-from handinger_tui.core.turns.session import Session, identical_prefix
-from handinger_tui.core.turns.turn import Trigger, Turn, TurnStatus
+from handinger_tui.core.turns.session import FinishedTurns, Session
+from handinger_tui.core.turns.turn import Trigger, Turn
 from handinger_tui.ui.widgets.status_text import ended_words
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
+    from handinger_tui.engine.session_actor import SessionActor
     from handinger_tui.ui.interaction import Interaction
     from handinger_tui.ui.sessions.controller import SessionController
     from handinger_tui.ui.work.paint_scheduler import PaintScheduler
 
 
-class FinishedTurns:
-    """Detects ended turns by comparing the turns of a session with those of the previous call.
+class EndedTurn:
+    """A turn that has ended, with its session as it was then."""
 
-    The first call for a session detects nothing.
-    """
+    def __init__(self, session: Session, turn: Turn) -> None:
+        self.session, self.turn = session, turn
 
-    def __init__(self) -> None:
-        self._last_seen: dict[str, tuple[Turn, ...]] = {}
-
-    def remember(self, session: Session) -> None:
-        """Store the present turns of a session, unless some are stored already."""
-        self._last_seen.setdefault(session.session_id, session.turns)
-
-    def ended(self, session: Session) -> list[Turn]:
-        """The turns that have ended since the last call, including those that also started in between."""
-        old = self._last_seen.get(session.session_id)
-        self._last_seen[session.session_id] = session.turns
-        if old is None:
-            return []
-        unchanged = identical_prefix(old, session.turns)
-        # A turn of unknown delivery that was watched again may be unknown at both calls: compare
-        # its end, too.
-        before = {turn.turn_id: (turn.status, turn.fault, turn.ended_ms) for turn in old[unchanged:]}
-        return [
-            turn
-            for turn in session.turns[unchanged:]
-            if before.get(turn.turn_id) != (turn.status, turn.fault, turn.ended_ms)
-            and not turn.live
-            and not turn.withdrawn
-        ]
+    @cached_property
+    def words(self) -> str:
+        """What it came to, see `ended_words`."""
+        return ended_words(self.session, self.turn)
 
 
 def undelivered(ended: list[Turn], is_author: Callable[[str], bool]) -> list[Draft]:
@@ -62,7 +44,10 @@ def undelivered(ended: list[Turn], is_author: Callable[[str], bool]) -> list[Dra
 
 
 class SessionChanges:
-    """The listener of the engine."""
+    """The listener of the engine: it finds the turns that ended, for the screen and for notices."""
+
+    tell: Callable[[SessionActor, Sequence[EndedTurn]], None] = staticmethod(lambda _actor, _ended: None)
+    """Gets each change of a session, with the turns that ended by it."""
 
     def __init__(
         self, controller: SessionController, interaction: Interaction, scheduler: PaintScheduler
@@ -70,35 +55,51 @@ class SessionChanges:
         self._controller = controller
         self._interaction = interaction
         self._scheduler = scheduler
-        self.finished = FinishedTurns()
+        self._finished = FinishedTurns()
+        self._ended: dict[str, list[EndedTurn]] = {}
+        """Of each session those that are not painted, or announced, yet."""
         self._running_state = _running_state(None)
 
+    def show(self, session: Session) -> None:
+        """A session comes on the screen: what has ended by now is no news."""
+        self._finished.ended(session)
+        self.take(session.session_id)
+
+    def take(self, session_id: str) -> Sequence[EndedTurn]:
+        """The turns of a session that have ended since the last call."""
+        return self._ended.pop(session_id, ())
+
     def handle(self, session_id: str) -> None:
-        """Handle a change of a session. Nothing is computed here: a stream calls it for every piece."""
+        """Handle a change of a session. Little is computed here: a stream calls it for every piece."""
         controller = self._controller
-        if session_id == controller.session_id:
+        actor = controller.actor(session_id)
+        is_shown = session_id == controller.session_id
+        ended = [EndedTurn(actor.session, turn) for turn in self._finished.ended(actor.session)]
+        if session_id in controller.checking:
+            # Whoever checks reports it.
+            ended = ended if is_shown else []
+        else:
+            self.tell(actor, ended)
+        if ended:
+            self._ended.setdefault(session_id, []).extend(ended)
+        if is_shown:
             before, now = self._running_state, _running_state(controller.session.started)
             self._running_state = now
             # The end of a text or turn is painted without waiting for the next tick.
             self._scheduler.request(
                 at_once=any(old and not new for old, new in zip(before, now, strict=True))
             )
-        elif session_id not in controller.checking:
-            self._handle_elsewhere(controller.engine.session(session_id))
+        elif session_id in self._ended and not actor.running:
+            self._announce(self.take(session_id)[-1])
 
-    def _handle_elsewhere(self, session: Session) -> None:
+    def _announce(self, ended: EndedTurn) -> None:
         """Report the end of a turn of a session that is not on the screen, and mark the session unread."""
-        self.finished.remember(session)
-        if self._controller.engine.actor(session.session_id).running:
-            return
-        ended = [turn for turn in self.finished.ended(session) if turn.status is not TurnStatus.RUNNING]
-        if ended:
-            facts, session_id = ended_words(session, ended[-1]), session.session_id
-            goes = session_id in self._controller.to_delete
-            then = "The session is deleted." if goes else "Press ^S to open it."
-            self._interaction.announce(f"“{clean_line(session.title, 60)}” {facts}. {then}")
-            if not goes:
-                self._interaction.run(self._controller.connection.history.mark_unread(session_id))
+        session_id = ended.session.session_id
+        goes = session_id in self._controller.to_delete
+        then = "The session is deleted." if goes else "Press ^S to open it."
+        self._interaction.announce(f"“{clean_line(ended.session.title, 60)}” {ended.words}. {then}")
+        if not goes:
+            self._interaction.run(self._controller.connection.history.mark_unread(session_id))
 
 
 def _running_state(turn: Turn | None) -> tuple[bool, bool]:

@@ -179,6 +179,23 @@ class Composer:
             self.restore_unseen(before)
         self.attachments.show()
 
+    def return_unsent(self, submission: Submission, *, is_on_screen: bool) -> bool:
+        """Keep a message that was not sent: in the prompt, else in the prompt history.
+
+        What was typed behind it is a message of its own, so it does not stay in front of that: then True.
+        `is_on_screen`: its session. One without turns cannot be opened again: its text goes to the prompt.
+        """
+        snapshot, text = submission.snapshot, self.prompt.text
+        if submission.is_early if is_on_screen else not submission.place.actor.session.turns:
+            self.return_drafts([snapshot.draft])
+            return False
+        is_moved = is_on_screen and text != snapshot.text and text.startswith(snapshot.text)
+        if is_moved:
+            self.clear_sent(snapshot, snapshot.files)
+        if not is_on_screen or text != snapshot.text:
+            self.remember(snapshot)
+        return is_moved
+
     def replace_text(self, text: str) -> None:
         """Replace the text of the prompt and focus it; the old text goes to the prompt history."""
         if self.prompt.text != text:

@@ -12,9 +12,10 @@ from handinger_tui.core.prompts import SIGNS, CommandLine, Empty, Prompt, classi
 from handinger_tui.core.turns.turn import StartPolicy
 from handinger_tui.ui.commands import command_named, unknown_command_text
 from handinger_tui.ui.commands.command import CommandContext
+from handinger_tui.ui.commands.money import raise_limit
 from handinger_tui.ui.work.composer import Composer, Submission
 from handinger_tui.ui.work.early_lines import EarlyLine, EarlyLines
-from handinger_tui.ui.work.sending import SendFlow, raise_limit
+from handinger_tui.ui.work.sending import SendFlow
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
@@ -241,7 +242,7 @@ class Submitter:
         if gauge is not None and await raise_limit(
             controller, self._interaction, session_id, gauge, sending=False
         ):
-            await controller.engine.actor(session_id).recount()
+            await controller.actor(session_id).recount()
 
     async def _resume(self, session_id: str) -> None:
         """Send what is held. Where that may exceed a limit, ask first; a reached limit holds it again."""
@@ -260,13 +261,13 @@ class Submitter:
             if not await interaction.confirm("Send anyway?", words, yes="Send anyway", no="Cancel"):
                 return
             start = StartPolicy.UNMEASURED
-        still = await controller.engine.actor(session_id).resume(start)
+        still = await controller.actor(session_id).resume(start)
         if still is not None and still.gauge is None:
             interaction.say(f"Queue still held. {still.detail}".strip(), "warning")
 
     async def _watch(self, session_id: str) -> None:
         controller = self._controller
-        if await controller.watch_unwatched(session_id) or controller.engine.actor(session_id).running:
+        if await controller.watch_unwatched(session_id) or controller.actor(session_id).running:
             return
         if elsewhere := controller.running_elsewhere:
             running_id = elsewhere[0].session_id

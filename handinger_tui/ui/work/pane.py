@@ -282,9 +282,9 @@ class SessionPane(Rows):
         key: tuple[object, ...] = (session.session_id, room, most, session.elsewhere, *self._state.gauges)
         if key != self._cost_key or not same_readings(old[front:], session.turns[front:]):
             self._cost_key = key
-            from handinger_tui.core.money.usage_lines import compact_line  # no money before the first turn
+            from handinger_tui.core.money import usage_lines  # no money before the first turn
 
-            self._cost_text = compact_line(session, self._state.gauges, room, most, self.money)
+            self._cost_text = usage_lines.compact_line(session, self._state.gauges, room, most, self.money)
 
     def advise(self, now_ms: int) -> None:
         """Update the card: a failure to send first, else advice on the newest turn or the held queue."""
@@ -486,10 +486,10 @@ class SessionPane(Rows):
         )
 
     def _queue_cost(self) -> str:
-        from handinger_tui.core.money.typical_cost import together  # few queues
+        from handinger_tui.core.money.typical_cost import TypicalCost  # few queues
 
         budgets = (turn.request.budget or self._budget for turn in self._state.queued)
-        return together(map(self._typical_costs.get, budgets))
+        return TypicalCost.together(map(self._typical_costs.get, budgets))
 
     def _hint_for_keys(self) -> str:
         if self._browsed == FINDING:

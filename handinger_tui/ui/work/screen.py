@@ -41,7 +41,7 @@ from handinger_tui.ui.transcript.selection import SelectableRows, one_selection
 from handinger_tui.ui.transcript.transcript import Transcript
 from handinger_tui.ui.widgets.frame import BareContainer, FooterLine, HeaderLine
 from handinger_tui.ui.widgets.prompt import PromptBox
-from handinger_tui.ui.widgets.status_text import took_text
+from handinger_tui.ui.widgets.status_text import limit_mark, took_text
 from handinger_tui.ui.widgets.strips import Chips, QueueStrip
 from handinger_tui.ui.widgets.welcome import Welcome
 from handinger_tui.ui.work.attachments import Attachments
@@ -52,8 +52,6 @@ from handinger_tui.ui.work.entering import Submitter
 from handinger_tui.ui.work.key_actions import WHILE_BROWSING, KeyActions, Parts
 from handinger_tui.ui.work.limit_watcher import (
     CHECKS_PER_S,
-    READ_WORKERS_AFTER_S,
-    READ_WORKERS_EVERY_S,
     LimitWatcher,
 )
 from handinger_tui.ui.work.paint_scheduler import AFTER_PAINT_S, PaintScheduler
@@ -72,8 +70,8 @@ if TYPE_CHECKING:
 
 SENDING: Final = ("send", "queue")
 """Prompt actions that send text: they must not run before the person has seen the prompt focused."""
-OTHERS_EVERY_S: Final = 1.0
-"""Seconds between two looks at what runs in other sessions."""
+DELETED_EVERY_S: Final = 1.0
+"""Seconds between two attempts to delete sessions that wait for the end of their turn."""
 LENDING: Final = ("editor", "pager")
 """Commands that lend the terminal to another program."""
 STUCK: Final = frozenset({"limit", "unmeasured", "unreadable"})
@@ -229,49 +227,43 @@ class WorkScreen(BareContainer, Screen[None], inherit_bindings=False):
         from handinger_tui.ui.work.notices import Notices  # nothing ends before
 
         self.notices = notices = Notices(self.controller, self.interaction, self._options.notices)
-        self._limits.tell_limit = notices.tell_limit
+        limits = self._limits
+        limits.tell_limit, limits.tell_runaway = notices.tell_limit, notices.tell_runaway
+        limits.tell_needs = notices.tell_needs
         notices.ask()
-        self._unsubscribe = connection.engine.subscribe(self._handle_change)
+        self._changes.tell = notices.handle
+        self._unsubscribe = connection.engine.subscribe(self._changes.handle)
         self._header.set_account(connection.account)
         self.pane.welcome.set_account(connection.account)
         for warning in connection.warnings:
             self.interaction.announce(warning, "warning")
         self.interaction.run(self._start(new_id))
 
-    def _handle_change(self, session_id: str) -> None:
-        self._changes.handle(session_id)
-        if self.notices is not None:
-            self.notices.handle(session_id)
-
     async def _start(self, new_id: str) -> None:
-        await self._startup.run(new_id)
+        try:
+            await self._startup.run(new_id)
+        except HandingerError:
+            self.controller.follows = True
+            raise
         if self._options.opening is Opening.PICKER:
             self.action_command("sessions")
         self.interaction.run(self._startup.check_left_running())
 
     def _handle_shown(self, is_first: bool) -> None:
         """Paint the session that was just put on the screen; the check of recorded charges comes after."""
-        self._changes.finished.ended(self.controller.session)
-        if self.notices is not None:
-            self.notices.remember(self.controller.session)
+        self._changes.show(self.controller.session)
         self.pane.close_find_bar()
         self.scheduler.request(at_once=True)
-        self._limits.show_others()
+        self._limits.check_soon()
         self._first_screen.renew()
         self.set_timer(AFTER_PAINT_S, lambda: self.interaction.run(self._limits.count()))
         if is_first:
             # Another program may spend or raise a limit. A check that finds nothing new paints nothing.
             self.set_interval(1 / CHECKS_PER_S, self._limits.check_soon)
-            self.set_interval(OTHERS_EVERY_S, self._limits.show_others)
-            self.set_timer(READ_WORKERS_AFTER_S, self._read_workers)
-            self.set_interval(READ_WORKERS_EVERY_S, self._read_workers)
-            self.set_interval(self.controller.engine.poll_interval, self._limits.read_shown_soon)
+            self.set_interval(DELETED_EVERY_S, self._limits.delete_ended)
         else:
             # At the first session the person may already have focused a panel or the chips.
             self.prompt.focus()
-
-    def _read_workers(self) -> None:
-        self.interaction.run(self._limits.read_workers())
 
     def _mark_as_seen(self, session_id: str) -> None:
         """Mark a session as read; behind a page, as unread until that is closed."""
@@ -285,9 +277,9 @@ class WorkScreen(BareContainer, Screen[None], inherit_bindings=False):
         if not controller.session_id:
             return
         session = controller.session
-        actor = controller.engine.actor(session.session_id)
-        if ended := self._changes.finished.ended(session):
-            self.composer.return_drafts(undelivered(ended, actor.is_author))
+        actor = controller.actor(session.session_id)
+        if ended := self._changes.take(session.session_id):
+            self.composer.return_drafts(undelivered([one.turn for one in ended], actor.is_author))
             # A recorder of the terminal's bytes then also gets the answer in one piece.
             self.interaction.app.repair(self.transcript)
             self._mark_as_seen(session.session_id)
@@ -295,7 +287,7 @@ class WorkScreen(BareContainer, Screen[None], inherit_bindings=False):
         running, gauges = actor.running, actor.gauges
         # A detached worker or a failed turn says more than waiting messages: the header keeps its status.
         is_stuck = hold is not None and hold.reason in STUCK and not running
-        self._header.set_limits(gauges, held=is_stuck)
+        self._header.set_limits(limit_mark(gauges), held=is_stuck)
         self._header.show(session, now_ms, took_text(session, self.pane.money))
         elsewhere = next((clean_line(other.title, 40) for other in controller.running_elsewhere), None)
         replay = replay_hint(controller.connection.replay)
@@ -498,7 +490,7 @@ class WorkScreen(BareContainer, Screen[None], inherit_bindings=False):
                     self.send_flow.send_queued(session_id, event.turn), "sending the message"
                 )
             case QueueStrip.Reordered():
-                move = self.controller.engine.actor(session_id).move_queued(event.turn.turn_id, event.by)
+                move = self.controller.actor(session_id).move_queued(event.turn.turn_id, event.by)
                 self.interaction.run(move, "moving the message")
             case _:
                 # A message was clicked.

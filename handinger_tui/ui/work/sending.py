@@ -4,40 +4,32 @@ from __future__ import annotations
 
 import asyncio
 from functools import partial
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from msgspec.structs import replace
 
-from handinger_tui.core.acts import HoldReason, Moot, until_sent
-from handinger_tui.core.errors import AttachmentProblem, HandingerError, LedgerError, NoHistory
-from handinger_tui.core.money.limits import Gauge, LimitReached, LimitUnmeasured
+from handinger_tui.core.acts import MAY_RUN_TWICE, Moot, until_sent
+from handinger_tui.core.errors import AttachmentProblem, HandingerError, LedgerError
 from handinger_tui.core.prompts import Draft
 from handinger_tui.core.safety import clean_line
 from handinger_tui.core.turns.turn import Lineage, StartPolicy, Turn, TurnStatus
+from handinger_tui.ui.commands.money import raise_limit
 from handinger_tui.ui.sessions.controller import SessionController
 from handinger_tui.ui.work.attachments import Message, PromptSnapshot
 from handinger_tui.ui.work.composer import Composer, Submission
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
-    from decimal import Decimal
 
     from handinger_tui.ui.interaction import Interaction
     from handinger_tui.ui.work.pane import SessionPane
 
 TEXT_KEPT: Final = "Your text is still in the prompt."
 TEXT_MOVED: Final = "Your earlier message was not sent. Press ↑ to bring it back."
-LIMIT_CHANGED: Final = "This limit was changed while the question was open. Nothing was sent or changed here."
-NOT_REACHED: Final = "This limit no longer holds the queue. Nothing was changed or sent."
-NO_HISTORY: Final = (
-    "This conversation will not be saved: neither the answers nor what they cost. "
-    "Limits cannot be checked, and after a crash there is no record of what was sent."
-)
 
 
 RESEND_WORD: Final = "again"
 """The word that must be typed to send a message again."""
-MAY_RUN_TWICE: Final = "This message may have arrived. If you send it again, it may run and charge you twice."
 NOT_QUEUED: Final = "This message is no longer in the queue."
 RUNS_NOW: Final = "A turn is running by now. The message is still in the queue."
 WATCH_FIRST: Final = "Watching is free and shows the answer if the message arrived."
@@ -45,46 +37,6 @@ CLEAR_NOW: Final = "It is known by now what became of this message. Nothing was 
 NO_WORKER: Final = (
     "The id of its new worker never came back, so it cannot be watched. Check the dashboard first."
 )
-
-
-async def raise_limit(
-    controller: SessionController,
-    interaction: Interaction,
-    session_id: str,
-    gauge: Gauge,
-    *,
-    sending: bool,
-    about: str = "",
-) -> bool:
-    """Ask for a higher amount and set it; False when the person leaves the limit as it is.
-
-    `about`: the title of the session, "" when it is the one on the screen.
-
-    Raises:
-        LedgerError: the limit could not be stored.
-    """
-    from handinger_tui.ui.spending.limit_dialogs import RaiseLimit  # 10 ms, and few limits are reached
-
-    store, limit = controller.connection.limits, gauge.limit
-    controller.warned.mark_shown(session_id, gauge)
-    question = RaiseLimit(gauge, sending=sending, simulated=store.simulated, about=about)
-    actor = controller.engine.actor(session_id)
-
-    def words() -> str | Moot:
-        # Another program may have changed the limit since the question: this amount would overwrite it.
-        of_scope = [one.limit for one in actor.gauges if one.limit.scope is limit.scope]
-        if any(one.unit is limit.unit and one.amount != limit.amount for one in of_scope):
-            return Moot(LIMIT_CHANGED)
-        hold = controller.hold_of(session_id)
-        is_reached = sending or (hold is not None and hold.reason is HoldReason.LIMIT)
-        return "" if is_reached else Moot(NOT_REACHED)
-
-    question.words = words
-    amount: Decimal | None = await interaction.ask(question)
-    if amount is None:
-        return False
-    await store.set_limit(controller.session_of(session_id), limit.scope, limit.unit, amount)
-    return True
 
 
 class SendFlow:
@@ -148,73 +100,27 @@ class SendFlow:
 
         False when a limit blocks it and the person does not raise it.
         """
-        actor = submission.place.actor
-        content = message.text, submission.place.budget, message.files
+        place, text, files = submission.place, message.text, message.files
 
         async def send(start: StartPolicy) -> None:
             if submission.replaces is not None:
-                await actor.edit_queued(submission.replaces, *content)
+                await place.actor.edit_queued(submission.replaces, text, place.budget, files)
             else:
-                offer = submission.offer
-                await actor.send(
-                    *content,
-                    start=start,
-                    lineage=submission.snapshot.lineage,
-                    past_hold=None if offer is None else offer.passes,
-                    held=offer is not None and offer.holds,
-                )
+                lineage, offer = submission.snapshot.lineage, submission.offer
+                await place.send(start, text, files, lineage=lineage, offer=offer)
 
         return await self._start(submission, send)
 
     async def _start(self, submission: Submission, send: Callable[[StartPolicy], Awaitable[object]]) -> bool:
         """Call `send` until it succeeds; False when a limit blocks it and the person does not raise it."""
-        has_agreed = has_settled = False
-        start: StartPolicy | None = StartPolicy.MEASURED
-        while start is not None:
-            try:
-                await send(start)
-            except LimitReached as stop:
-                start = await self._answer_to_limit(submission, stop, start, first=not has_settled)
-                has_settled = True
-            except NoHistory:
-                if has_agreed or not await self._agree_to_no_history(submission):
-                    raise
-                has_agreed = True
-            else:
-                return True
-        return False
+        session_id = submission.place.session_id
 
-    async def _answer_to_limit(
-        self, submission: Submission, stop: LimitReached, start: StartPolicy, *, first: bool
-    ) -> StartPolicy | None:
-        """How to send after a limit forbade it; None: not at all."""
-        if first and stop.gauge.has_reservations:
-            # The turn in the way may be one of a program that crashed, or of an earlier detach.
-            await self._controller.settle_open_turns()
-            return start
-        if isinstance(stop, LimitUnmeasured):
-            is_agreed = await self._agree(submission, "Send anyway", stop.reason)
-            return StartPolicy.UNMEASURED if is_agreed else None
-        return start if await self._raise_limit(submission, stop) else None
+        async def raise_it(gauge: Any) -> bool:
+            about, front = self._about(submission), self._interaction
+            return await raise_limit(self._controller, front, session_id, gauge, sending=True, about=about)
 
-    async def _raise_limit(self, submission: Submission, stop: LimitReached) -> bool:
-        """Ask for a higher amount of a limit, and set it; False when the person leaves it."""
-        # Several limits may be reached: each is asked for, and nothing is sent before the last is raised.
-        session_id, about = submission.place.session_id, self._about(submission)
-        if not await raise_limit(
-            self._controller, self._interaction, session_id, stop.gauge, sending=True, about=about
-        ):
-            return False
-        # A queue that this limit held stays held, and says that the limit no longer does.
-        await self._controller.engine.actor(session_id).recount()
-        return True
-
-    async def _agree_to_no_history(self, submission: Submission) -> bool:
-        agree = self._controller.connection.without_history
-        if agree is None or not await self._agree(submission, "Send without history", NO_HISTORY):
-            return False
-        agree()
-        return True
+        agree = partial(self._agree, submission)
+        return await self._controller.start_turn(session_id, send, agree, raise_it)
 
     async def _agree(self, submission: Submission, yes: str, body: str) -> bool:
         """Ask whether to send; of a session that is not on the screen the question names the title."""
@@ -228,12 +134,7 @@ class SendFlow:
         If the previous turn has the same text and its delivery is unknown, ask first.
         """
         session = submission.place.actor.session
-        turn = session.sent
-        if (
-            turn is None
-            or turn.status is not TurnStatus.UNKNOWN
-            or turn.request.prompt.strip() != message.text.strip()
-        ):
+        if (turn := session.in_doubt(message.text)) is None:
             return True
         from handinger_tui.ui.dialogs import Question  # 4 ms, and few are in doubt
 
@@ -288,7 +189,7 @@ class SendFlow:
             Busy: it is being sent already.
             LedgerError: it stays queued.
         """
-        actor, say = self._controller.engine.actor(session_id), self._interaction.say
+        actor, say = self._controller.actor(session_id), self._interaction.say
         budget = turn.request.budget or self._controller.budget
         if not (actor.gate.state.running or actor.gate.state.busy):
             usual = (await self._controller.typical_cost(budget)).text
@@ -314,7 +215,7 @@ class SendFlow:
 
     async def withdraw(self, session_id: str, turn: Turn) -> None:
         """Remove a message from the queue; its text goes to the prompt history. Raises LedgerError."""
-        await self._controller.engine.actor(session_id).withdraw(turn.turn_id)
+        await self._controller.actor(session_id).withdraw(turn.turn_id)
         if self._composer.edited_id == turn.turn_id:
             self._composer.cancel_queue_edit()
         self._composer.remember(PromptSnapshot(turn.request.prompt, turn.request.attachments))
@@ -360,22 +261,5 @@ class SendFlow:
         self._keep_unsent(submission)
 
     def _keep_unsent(self, submission: Submission) -> None:
-        """Keep a message that was not sent: in the prompt, else in the prompt history.
-
-        What was typed behind it is a message of its own, so it does not stay in front of that.
-        """
-        snapshot = submission.snapshot
-        if submission.is_early and self._is_on_screen(submission):
-            self._composer.return_drafts([snapshot.draft])
-        elif self._is_on_screen(submission):
-            text = self._composer.prompt.text
-            if text != snapshot.text and text.startswith(snapshot.text):
-                self._composer.clear_sent(snapshot, snapshot.files)
-                self._interaction.say(TEXT_MOVED, "warning")
-            if text != snapshot.text:
-                self._composer.remember(snapshot)
-        elif not self._controller.session_of(submission.place.session_id).turns:
-            # A session without turns cannot be opened again, so its text goes to the present prompt.
-            self._composer.return_drafts([snapshot.draft])
-        else:
-            self._composer.remember(snapshot)
+        if self._composer.return_unsent(submission, is_on_screen=self._is_on_screen(submission)):
+            self._interaction.say(TEXT_MOVED, "warning")

@@ -9,7 +9,8 @@ from msgspec.structs import replace
 
 from handinger_tui.core.errors import HandingerError
 from handinger_tui.core.prompts import Draft, pack_draft, unpack_draft
-from handinger_tui.ui.sessions.controller import FRESH_DRAFT, SessionController
+from handinger_tui.ui.sessions.controller import SessionController
+from handinger_tui.ui.sessions.drafts import FRESH_DRAFT
 from handinger_tui.ui.widgets.prompt import PromptBox
 from handinger_tui.ui.widgets.welcome import MOST_RECENT, Welcome
 

@@ -5,39 +5,20 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from msgspec import Struct
-
-from handinger_tui.core.errors import ApiError, AttachmentProblem, HandingerError, Unreachable
+from handinger_tui.core.errors import AttachmentProblem, HandingerError
 from handinger_tui.core.formatting import plural
 from handinger_tui.core.prompts import Draft
-from handinger_tui.core.safety import clean_line
 from handinger_tui.ui.ports import Opening
-from handinger_tui.ui.sessions.controller import NoSuchSession, SessionController
-from handinger_tui.ui.widgets.status_text import running_for, so_far
+from handinger_tui.ui.widgets.status_text import left_running_words
 from handinger_tui.ui.work.entering import Submitter
 from handinger_tui.ui.work.limit_watcher import reload
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from handinger_tui.core.turns.session import Session
     from handinger_tui.engine.replay import Replay
     from handinger_tui.ui.commands.command import CommandContext
     from handinger_tui.ui.interaction import Interaction
     from handinger_tui.ui.work.pane import SessionPane
     from handinger_tui.ui.work.session_switcher import SessionSwitcher
-
-
-class InitialSession(Struct, frozen=True):
-    """The session to start with.
-
-    `notice`: a line to show to the person. `problem`: the worker of the session could not be read, so
-    nothing is sent to it yet.
-    """
-
-    session_id: str
-    notice: str = ""
-    problem: HandingerError | None = None
 
 
 class Startup:
@@ -84,13 +65,15 @@ class Startup:
 
     async def _open_first(self, new_id: str) -> str:
         """Show the first session and send the message of the command line; returns its id."""
+        from handinger_tui.ui.sessions.opening import InitialSession, last_id_for, open_requested  # connected
+
         controller, prompt = self._controller, self._composer.prompt
         initial = InitialSession(new_id)
         try:
             # Before the recovery: what it settles in other sessions would make one of them the last.
-            last_id = await self._last_id()
+            last_id = await last_id_for(controller, self._options)
             recovered = await controller.recover()
-            initial = await self._open_requested(new_id, last_id)
+            initial = await open_requested(controller, self._options, new_id, last_id)
             self._report_recovered(recovered, initial.session_id)
             await self._switcher.show_first(initial.session_id)
             # After the session is shown: finding the prompts of 2,000 turns takes 0.1 s.
@@ -129,57 +112,10 @@ class Startup:
         if notice:
             self._interaction.announce(notice)
 
-    # -- the session -------------------------------------------------------------------
-    async def _last_id(self) -> str | None:
-        """The id of the session that was used last, where that is requested; None where there is none."""
-        if self._options.opening not in (Opening.LAST, Opening.LAST_OR_FRESH):
-            return None
-        return await self._controller.connection.history.last()
-
-    async def _open_requested(self, new_id: str, last_id: str | None) -> InitialSession:
-        """Open the session that the command line requests. The screen does not change.
-
-        Raises:
-            NoSuchSession: no session matches, or more than one does.
-            LedgerError: the history cannot be read.
-        """
-        controller, options = self._controller, self._options
-        match options.opening:
-            case Opening.FRESH | Opening.PICKER:
-                return InitialSession(new_id)
-            case Opening.WORKER:
-                session_id = (
-                    await controller.open_place(options.worker or "")
-                    if options.target is None
-                    else await controller.open_worker(controller.connection.target_in(options.target))
-                )
-                try:
-                    session_id = await controller.adopt(session_id)
-                except HandingerError as problem:
-                    # The session stays: what is typed next is meant for this worker, never for a new one.
-                    return InitialSession(session_id, problem=problem)
-                return InitialSession(session_id)
-            case Opening.CHOSEN:
-                replay = controller.connection.replay
-                chosen = await controller.find(options.session or "") if replay is None else replay.session_id
-                return InitialSession(await controller.open(chosen))
-            case Opening.LAST:
-                if last_id is None:
-                    return InitialSession(new_id, "No earlier session. This is a new one.")
-                return InitialSession(await controller.open(last_id))
-            case Opening.LAST_OR_FRESH:
-                # The local worker forgets its workers when it ends, and would refuse to continue a session.
-                if last_id is None or controller.connection.account.local:
-                    return InitialSession(new_id)
-                await controller.open(last_id)
-                return InitialSession(
-                    last_id if controller.belongs_here(controller.session_of(last_id)) else new_id
-                )
-
     def _report_recovered(self, recovered: list[str], opened_id: str) -> None:
         """Report the leftovers of an earlier run: messages that may have been sent, and queued ones."""
         controller, say = self._controller, self._interaction.say
-        checking = sum(controller.engine.actor(session_id).running for session_id in recovered)
+        checking = sum(controller.actor(session_id).running for session_id in recovered)
         if checking:
             were = "was" if checking == 1 else "were"
             say(f"{plural(checking, 'message')} {were} interrupted last time; checking…")
@@ -202,7 +138,7 @@ class Startup:
         try:
             if prompt:
                 message = await composer.attachments.message_with(prompt, paths)
-                actor = self._controller.engine.actor(session_id)
+                actor = self._controller.actor(session_id)
                 await actor.send(message.text, budget, message.files, start=self._options.start)
                 composer.prompt.message_history.add(prompt, sent=True)
             else:
@@ -227,64 +163,10 @@ class Startup:
     # -- later -----------------------------------------------------------------------------
     async def check_left_running(self) -> None:
         """Check once on the turns that were left running, and report the result. Raises LedgerError."""
-        ended, running = await check_running_sessions(self._controller)
-        elsewhere = [session for session in ended if session.session_id != self._controller.session_id]
-        for line in format_check(elsewhere, running, self._context.now_ms()):
+        from handinger_tui.ui.sessions.left_running import check_left_running  # with the connection
+
+        ended, running = await check_left_running(self._controller)
+        for line in left_running_words(ended, running, self._context.now_ms()):
             self._interaction.announce(line)
         self._context.view.repaint()
         reload(self._interaction.app.screen_stack)
-
-
-async def check_running_sessions(controller: SessionController) -> tuple[list[Session], list[Session]]:
-    """Check on all turns left running, newest first, with one GET each.
-
-    Returns the sessions whose turn has ended and was fetched, and those whose turn still runs. Ended ones
-    that are not on the screen are marked unread.
-
-    Raises:
-        LedgerError
-    """
-    connection = controller.connection
-    ended_sessions: list[Session] = []
-    running: list[Session] = []
-    # The local worker ends with the program, and its turns with it.
-    if connection.account.local:
-        return [], []
-    for row in await connection.history.sessions(base_urls=("", connection.base_url), running=True):
-        try:
-            ended = await controller.check_running(row.session_id)
-        except Unreachable:
-            # Without a network the other sessions cannot be read either.
-            break
-        except (ApiError, NoSuchSession):
-            continue
-        actor = controller.engine.actor(row.session_id)
-        if ended:
-            ended_sessions.append(actor.session)
-            if row.session_id != controller.session_id:
-                await connection.history.mark_unread(row.session_id)
-        elif not actor.running and actor.session.unwatched is not None:
-            running.append(actor.session)
-    return ended_sessions, running
-
-
-def format_check(ended: Sequence[Session], running: Sequence[Session], now_ms: int) -> list[str]:
-    """The lines that report which turns that were left running have ended, and which still run."""
-    lines = []
-    if len(ended) == 1:
-        lines.append(f"“{clean_line(ended[0].title, 60)}” finished. Press ^S to open it.")
-    elif ended:
-        lines.append(f"{len(ended)} sessions finished. Press ^S to list them.")
-    if running:
-        lines.append(_format_running(running, now_ms))
-    return lines
-
-
-def _format_running(sessions: Sequence[Session], now_ms: int) -> str:
-    turn = sessions[0].unwatched
-    if turn is None:
-        return ""
-    title = clean_line(sessions[0].title or sessions[0].worker_id or "Untitled", 60)
-    more = f" and {len(sessions) - 1} more" if len(sessions) > 1 else ""
-    facts = f"{running_for(turn, now_ms)}, {so_far(sessions[0], turn)}"
-    return f"Still running: “{title}” ({facts}){more}. Press Enter on an empty prompt to watch."

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class ScreenView(Struct, frozen=True):
-    """The `View` of the commands, shown by widgets."""
+    """The `View` and the `Screen` of the commands, shown by widgets."""
 
     options: AppOptions
     interaction: Interaction
@@ -29,6 +29,11 @@ class ScreenView(Struct, frozen=True):
     browsing: Browsing
     source_navigation: SourceNavigation
     repaint: Callable[[], None]
+
+    @property
+    def screen(self) -> ScreenView:
+        """Itself."""
+        return self
 
     # -- the transcript --------------------------------------------------------------------------
     @property
@@ -56,9 +61,9 @@ class ScreenView(Struct, frozen=True):
         """Open the find bar."""
         await self.browsing.find()
 
-    def toggle_details(self) -> None:
-        """Fold or unfold thoughts and tool calls."""
-        self.pane.transcript.toggle_details()
+    def toggle_details(self) -> str:
+        """Show more, or less, of thoughts and tool calls; returns how much that is."""
+        return self.pane.transcript.toggle_details().value
 
     # -- panels and prompt -----------------------------------------------------------------------
     def show_panel(self, name: str) -> None:
@@ -121,7 +126,7 @@ class ScreenView(Struct, frozen=True):
         """Show the keys that work now, all others and the commands."""
         from handinger_tui.ui.dialogs.help import HelpScreen, active_places  # 5 ms
 
-        app, described = self.interaction.app, [command.help for command in COMMANDS]
+        app, described = self.interaction.app, [(*command.help, command.words) for command in COMMANDS]
         app.push_screen(HelpScreen(described, self.options.keys, active_places(app.screen)))
 
     def show_palette(self) -> None:

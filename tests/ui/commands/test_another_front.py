@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from textual.screen import Screen
 
-    from handinger_tui.core.acts import Confirmation, Moot
+    from handinger_tui.core.acts import Moot
     from handinger_tui.core.evidence import Source
     from handinger_tui.core.turns.turn import Lineage, Turn
     from handinger_tui.ui.ports import Connection
@@ -59,9 +59,6 @@ class PlainFront:
     ) -> bool:
         self.printed.append(f"{title} {body() if callable(body) else body} [{yes}/{no}{typed}]")
         return self.replies.pop(0) == yes
-
-    async def agrees(self, question: Confirmation) -> bool:
-        return await self.confirm(question.title, question.body, yes=question.yes, no=question.no)
 
     async def ask_text(self, title: str, value: str, placeholder: str = "") -> str | None:
         self.printed.append(f"{title} ({value}{placeholder})")
@@ -154,6 +151,7 @@ class PlainView:
 
     def __init__(self) -> None:
         self.done: list[object] = []
+        self.screen = self
 
     def repaint(self) -> None:
         """Nothing is painted."""
@@ -168,8 +166,9 @@ class PlainView:
     async def open_find(self) -> None:
         self.done.append("find bar")
 
-    def toggle_details(self) -> None:
+    def toggle_details(self) -> str:
         self.done.append("details")
+        return "All of each tool call."
 
     def show_panel(self, name: str) -> None:
         self.done.append(("panel", name))

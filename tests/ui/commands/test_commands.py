@@ -15,9 +15,10 @@ from handinger_tui.ui.commands.command import Command
 from handinger_tui.ui.panels.panel import CopyLink
 from handinger_tui.ui.sessions.controller import SessionController
 from handinger_tui.ui.themes import DARK, LIGHT
-from tests.engine.fakes import DONE, FakeApi, says, sse, worker
+from tests.engine.fakes import FakeApi, says, worker
 from tests.ui.fakes import PRICED, Desktop, answers, launch
 from tests.ui.screens.test_queue import running
+from tests.wire.recordings import DONE, sse
 
 FILES = [
     {"filename": name, "mediaType": "text/csv", "url": f"https://x.test/{name}", "size": 2048}
@@ -126,7 +127,7 @@ async def test_receipt_rename_copy_and_find() -> None:
     desktop = Desktop(api=answers("The **whole** answer"))
     async with desktop.running() as pilot:
         await desktop.send(pilot, "/receipt")
-        await desktop.until(pilot, lambda: "No receipt yet" in desktop.notices())
+        await desktop.until(pilot, lambda: "Nothing was sent" in desktop.notices())
         await desktop.send(pilot, "Hi")
         await desktop.until(pilot, lambda: desktop.session.turns and not desktop.session.busy)
         await desktop.send(pilot, "/receipt")
@@ -404,7 +405,7 @@ async def test_the_palette_finds_a_command_by_each_name_and_shows_its_names_once
     desktop = Desktop()
     async with desktop.running(100, 40) as pilot:
         for typed, summary, names in (
-            ("receipt", "Show the receipt of the last turn, or of turn N", "/receipt"),
+            ("receipt", "Show the receipt of the last turn, or of turn N", "/receipt  ^T"),
             ("usage", "Show usage and cost of this session", "/costs  /cost  /usage  /stats"),
         ):
             await pilot.press("ctrl+p", *typed)

@@ -20,6 +20,7 @@ from textual.strip import Strip
 
 from handinger_tui.ui.themes import DARK, LIGHT, contrast
 from tests.ui.golden.states import Kind
+from tests.ui.pilot import strips_of
 
 if TYPE_CHECKING:
     from handinger_tui.ui.app import HandingerApp
@@ -56,8 +57,7 @@ class Screen(NamedTuple):
     @classmethod
     def of(cls, app: HandingerApp, state: str, theme: str, kind: Kind) -> Screen:
         """The current screen of `app`."""
-        # Private, for tests only: the only access to the composed lines.
-        rows = tuple(tuple(strip) for strip in app.screen._compositor.render_strips())
+        rows = tuple(tuple(strip) for strip in strips_of(app.screen))
         top = app.screen.region
         if isinstance(app.screen, ModalScreen):
             top = next(child.region for child in app.screen.children if child.region.area)

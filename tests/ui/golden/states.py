@@ -18,7 +18,7 @@ from handinger_tui.core.turns.turn import TurnStatus
 from handinger_tui.ui.dialogs import Question
 from handinger_tui.ui.ports import Opening
 from handinger_tui.ui.spending.limit_dialogs import RaiseLimit
-from tests.engine.fakes import DONE, FakeApi, Script, says, sse, worker
+from tests.engine.fakes import FakeApi, Script, says, worker
 from tests.ui.fake_money import FakeLedger, charge
 from tests.ui.fakes import LOCAL, Desktop, answers, launch, summary
 from tests.ui.screens import preview_files
@@ -26,6 +26,7 @@ from tests.ui.screens.spending_samples import some
 from tests.ui.screens.test_budgets import history
 from tests.ui.screens.test_data import OUTPUT, given
 from tests.ui.screens.test_queue import queue_up, running
+from tests.wire.recordings import DONE, sse
 
 Steps = Callable[[Desktop, Pilot[None]], Awaitable[None]]
 

@@ -12,6 +12,7 @@ from textual.strip import Strip
 
 from handinger_tui.core.safety import ALWAYS_REMOVED, STRAY_JOINER, stripped
 from tests.chaos.hostile import CONTROL
+from tests.ui.pilot import strips_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -38,7 +39,7 @@ class Eye:
         assert app.is_running
         for widget in app.screen.walk_children(DOMNode, with_self=True):
             self.kinds.update(type(widget).__mro__)
-        strips = app.screen._compositor.render_strips()
+        strips = strips_of(app.screen)
         for strip in strips:
             # Textual draws nothing over the last column of some lines, and never more.
             assert strip.cell_length <= app.size.width, strip.text

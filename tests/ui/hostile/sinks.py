@@ -21,6 +21,7 @@ from handinger_tui.core.formatting import moment_at
 from handinger_tui.core.jsontext import JsonObject
 from handinger_tui.core.money.limits import Gauge, Limit, Scope
 from handinger_tui.core.previews.trees import tree_of_value
+from handinger_tui.core.prices import NO_PRICES
 from handinger_tui.core.runs import Board, PlannedRun, SessionRun
 from handinger_tui.core.safety import Secret
 from handinger_tui.core.schedules import Cron, Schedule, ScheduleList
@@ -40,6 +41,7 @@ from handinger_tui.ui.pages.page_view import PageView, PictureView
 from handinger_tui.ui.pages.preview import PreviewScreen
 from handinger_tui.ui.pages.runs import RunsPage
 from handinger_tui.ui.pages.schedules import ScheduleQuestion, SchedulesScreen
+from handinger_tui.ui.pages.settings import SettingsScreen
 from handinger_tui.ui.pages.webhook import WebhookScreen
 from handinger_tui.ui.pages.worker_form import WorkerFormScreen
 from handinger_tui.ui.pages.workers import (
@@ -73,7 +75,7 @@ from handinger_tui.ui.work.pane import SessionPane
 from handinger_tui.ui.work.screen import WorkScreen
 from tests.core.table_samples import read_table
 from tests.engine.fakes import PLACE, FakeIds
-from tests.ui.fakes import NOW_MS, FakeWebhooks, summary
+from tests.ui.fakes import NOW_MS, FakeSettings, FakeWebhooks, shown_setting, summary
 from tests.ui.hostile.feeding import OPENED, Sink, bunches, lines_of, listed, paged, shown
 from tests.ui.hostile.samples import session, turn
 from tests.ui.hostile.texts import PLANTED
@@ -224,7 +226,8 @@ async def runs_board(eye: Eye) -> None:
     eye.desktop.runs.value = Board(
         tuple(
             SessionRun(
-                text, text, text, "", text, text, TurnStatus.FAILED if at % 2 else TurnStatus.ACCEPTED, True,
+                text, text, text, worker_id=text, url=text,
+                status=TurnStatus.FAILED if at % 2 else TurnStatus.ACCEPTED, watched=True,
                 fault=fault[at], event_ms=NOW_MS, activity=text, unread=True,
             )
             for at, text in enumerate(PLANTED)
@@ -359,6 +362,16 @@ async def tables_and_trees(eye: Eye) -> None:
             view.action_step(1)
 
 
+async def settings(eye: Eye) -> None:
+    """Values and names of the config file."""
+    store = FakeSettings([shown_setting(text, value=text, meaning=text) for text in PLANTED])
+    screen = SettingsScreen(store, eye.desktop.work.interaction)
+    eye.desktop.app.push_screen(screen)
+    await eye.desktop.until(eye.pilot, lambda: screen.query(ColumnList) and screen.table.rows.loaded)
+    await eye.look()
+    await paged(eye, screen.table)
+
+
 async def schedules(eye: Eye) -> None:
     """The list of schedules and all about each, and what is typed for a new one."""
     eye.desktop.schedules.listed = ScheduleList(
@@ -377,7 +390,7 @@ async def schedules(eye: Eye) -> None:
         eye.desktop.schedules,
         PLANTED[1],
         "low",
-        lambda budget: work.controller.connection.typical_cost(PLANTED[1], budget, None),
+        lambda budget: work.controller.connection.typical_cost(PLANTED[1], budget, NO_PRICES),
         now,
         is_local=False,
     )
@@ -477,6 +490,7 @@ SINKS: Final = {
     "budgets": Sink(budgets, (BudgetsScreen,), OPENED, turns=FEW),
     "schedules": Sink(schedules, (SchedulesScreen, ColumnList, ScheduleQuestion)),
     "webhook": Sink(webhook, (WebhookScreen,)),
+    "settings": Sink(settings, (SettingsScreen,)),
     "preview": Sink(preview, (PreviewScreen, PageView, PictureView), all_visible=False),
     "data": Sink(data, (DataScreen, FooterLine), OPENED, False, FEW),
     "stored workers": Sink(

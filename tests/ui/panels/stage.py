@@ -88,13 +88,6 @@ class Stage(App[None]):
         return await super().run_action(action, *args, **kwargs)
 
 
-def text_of(app: App[None]) -> str:
-    """The screen as text, without trailing spaces."""
-    # Private, for tests only (the only access to the composed lines); textual is bounded below 9.
-    strips = app.screen._compositor.render_strips()
-    return "\n".join("".join(segment.text for segment in strip).rstrip() for strip in strips).rstrip()
-
-
 def count_drawn(panel: VirtualList[Any], monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """The lines that `panel` draws from now on."""
     drawn: list[int] = []

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from handinger_tui.core.evidence import listed_files, matching_files
 from handinger_tui.core.stream import FilePart
-from handinger_tui.ui.panels.files import listed_files, matching_files
 from tests.ui.panels.stage import session, turn
 
 PLACE = "https://files.example/w1/report.csv"

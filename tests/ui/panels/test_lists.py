@@ -13,8 +13,8 @@ from handinger_tui.ui.panels.panel import FileRequest, cut_left
 from handinger_tui.ui.panels.sources import SOURCES, SourcesPanel
 from handinger_tui.ui.panels.usage import USAGE
 from tests.ui.golden.stored import check
-from tests.ui.panels.stage import Stage, count_drawn, file, reading, session, source, text_of, turn
-from tests.ui.pilot import running
+from tests.ui.panels.stage import Stage, count_drawn, file, reading, session, source, turn
+from tests.ui.pilot import running, text_of
 
 
 def evidence() -> Session:

@@ -20,8 +20,8 @@ from handinger_tui.ui.panels.panel import Panel, PanelEntry
 from handinger_tui.ui.panels.sources import SourcesPanel
 from handinger_tui.ui.themes import THEMES
 from handinger_tui.ui.widgets.virtual_list import ItemRows
-from tests.ui.panels.stage import BAD, SECOND, Stage, file, session, source, text_of, turn, two_turns
-from tests.ui.pilot import running
+from tests.ui.panels.stage import BAD, SECOND, Stage, file, session, source, turn, two_turns
+from tests.ui.pilot import running, text_of
 
 PAYLOADS: list[dict[str, Any]] = json.loads(
     (Path(__file__).parents[1] / "data" / "terminal.shown.json").read_text("utf-8")
@@ -180,7 +180,7 @@ async def test_the_cursor_is_visible_in_every_theme(theme: str) -> None:
         assert not below.text.startswith("›")
 
 
-async def test_without_colour_everything_still_reads(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_without_color_everything_still_reads(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NO_COLOR", "1")
     panels = [entry.make() for entry in PANELS]
     app = Stage(*panels)

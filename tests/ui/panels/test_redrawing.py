@@ -12,7 +12,7 @@ from textual.geometry import Region
 
 from handinger_tui.ui.widgets.virtual_list import ListRows, VirtualList
 from tests.ui.panels.stage import Stage, count_drawn
-from tests.ui.pilot import running
+from tests.ui.pilot import running, strips_of
 
 STYLES = ("", "bold", "underline")
 
@@ -47,7 +47,7 @@ class WordList(VirtualList[Words]):
 
 def looks(app: App[None]) -> list[list[Segment]]:
     """The complete screen, with its colors."""
-    return [list(Segment.simplify(strip)) for strip in app.screen._compositor.render_strips()]
+    return [list(Segment.simplify(strip)) for strip in strips_of(app.screen)]
 
 
 async def test_one_changed_line_is_one_drawn_line(monkeypatch: pytest.MonkeyPatch) -> None:

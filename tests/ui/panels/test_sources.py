@@ -14,8 +14,8 @@ from handinger_tui.core.turns.turn import TextPart, Turn, TurnStatus
 from handinger_tui.ui.panels.panel import CopyLink, OpenLink, ShowMention, SourcesRequest
 from handinger_tui.ui.panels.sources import SourcesPanel, count_words, mention_words, place_of
 from tests.ui.golden.stored import check
-from tests.ui.panels.stage import Stage, count_drawn, says, session, source, text_of, turn
-from tests.ui.pilot import running
+from tests.ui.panels.stage import Stage, count_drawn, says, session, source, turn
+from tests.ui.pilot import running, text_of
 
 if TYPE_CHECKING:
     from handinger_tui.core.turns.session import Session

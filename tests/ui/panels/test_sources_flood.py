@@ -10,8 +10,8 @@ from textual.pilot import Pilot
 from handinger_tui.core.evidence import source_key
 from handinger_tui.ui.panels import sources
 from handinger_tui.ui.panels.sources import BATCH, SourceCatalog, SourcesPanel
-from tests.ui.panels.stage import Stage, session, source, text_of, turn
-from tests.ui.pilot import running
+from tests.ui.panels.stage import Stage, session, source, turn
+from tests.ui.pilot import running, text_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING
 
 from hypothesis import given
@@ -9,9 +10,14 @@ from hypothesis import strategies as st
 
 from handinger_tui.core.money.attribution import MoneyIndex
 from handinger_tui.core.money.usage_view import UsageView
-from handinger_tui.core.turns.session import Session, any_with_status, identical_prefix, with_status
+from handinger_tui.core.turns.session import (
+    FinishedTurns,
+    Session,
+    any_with_status,
+    identical_prefix,
+    with_status,
+)
 from handinger_tui.core.turns.turn import Turn, TurnStatus
-from handinger_tui.ui.work.changes import FinishedTurns
 from tests.core.test_attribution import CHANGES, TURNS, changed
 from tests.ui.panels.stage import session, turn
 
@@ -64,3 +70,45 @@ def test_a_turn_ends_once_also_where_others_come_and_go_before_it() -> None:
     adopted = turn(3)
     assert stood.ended(session(first, adopted, done, refused)) == [adopted]
     assert stood.ended(session(first, done, refused)) == []
+
+
+def test_turns_that_have_ended_are_not_kept_in_memory() -> None:
+    stood = FinishedTurns()
+    done, running = turn(0), turn(1, status=TurnStatus.ACCEPTED, seconds=None)
+    before = sys.getrefcount(done)
+    stood.ended(session(done))
+    stood.ended(session(done, running))
+    assert stood.ended(session(done, turn(1))) == [turn(1)]
+    assert sys.getrefcount(done) == before
+    assert stood.ended(session(done, turn(1))) == []
+
+
+def test_the_end_of_a_turn_is_found_wherever_it_stands_and_its_correction_is_none() -> None:
+    """A turn of another program, or one that was left running, may be older than one that was refused."""
+    for before in (TurnStatus.CHECKING, TurnStatus.RUNNING):
+        stood = FinishedTurns()
+        older, refused = turn(0, status=before, seconds=None), turn(1, status=TurnStatus.REJECTED)
+        stood.ended(session(older, refused))
+        assert stood.ended(session(turn(0, status=TurnStatus.FAILED), refused)) == [
+            turn(0, status=TurnStatus.FAILED)
+        ]
+        assert stood.ended(session(turn(0), refused)) == []
+        newest = turn(2, status=TurnStatus.ACCEPTED, seconds=None)
+        assert stood.ended(session(turn(0), refused, newest)) == []
+        assert stood.ended(session(turn(0), refused, turn(2))) == [turn(2)]
+
+
+def test_a_turn_of_unknown_delivery_that_was_watched_again_ends_again() -> None:
+    stood = FinishedTurns()
+    unknown = turn(0, status=TurnStatus.UNKNOWN)
+    stood.ended(session(unknown))
+    again = turn(0, status=TurnStatus.UNKNOWN, seconds=9)
+    assert stood.ended(session(again)) == [again]
+    assert stood.ended(session(again)) == []
+
+
+def test_a_turn_that_is_left_running_has_not_ended() -> None:
+    stood = FinishedTurns()
+    stood.ended(session(turn(0, status=TurnStatus.ACCEPTED, seconds=None)))
+    assert stood.ended(session(turn(0, status=TurnStatus.RUNNING, seconds=None))) == []
+    assert stood.ended(session(turn(0))) == [turn(0)]

@@ -9,14 +9,15 @@ import pytest
 from msgspec.structs import replace
 
 from handinger_tui.core.amounts import Total, Unit
+from handinger_tui.core.columns import text_of as words_of
 from handinger_tui.core.figures import FIGURE, FIGURES, Usage
 from handinger_tui.core.money.limits import Gauge, Limit, Scope
 from handinger_tui.core.money.usage_lines import MOST_ROWS, brief_lines, compact_line, full_lines
-from handinger_tui.core.money.usage_lines import text_of as words_of
 from handinger_tui.core.money.usage_view import UsageView, a_minute
+from handinger_tui.core.prices import Prices
 from handinger_tui.core.stream import Snapshot
 from handinger_tui.core.turns.turn import TextPart, Trigger, Turn, TurnRequest, TurnStatus
-from handinger_tui.ui.panels.usage import UsagePanel, brief_contents, full_contents
+from handinger_tui.ui.panels.usage import UsagePanel, contents
 from tests.ui.golden.stored import check
 from tests.ui.panels.stage import (
     FIRST,
@@ -27,11 +28,10 @@ from tests.ui.panels.stage import (
     reading,
     session,
     set_by_person,
-    text_of,
     turn,
     two_turns,
 )
-from tests.ui.pilot import running
+from tests.ui.pilot import running, text_of
 
 if TYPE_CHECKING:
     from handinger_tui.core.turns.session import Session
@@ -128,7 +128,7 @@ def test_credits_come_in_place_of_an_unknown_cost() -> None:
     turns = (CREDITS_ONLY, replace(CREDITS_ONLY, request=replace(CREDITS_ONLY.request, turn_id="turn_2")))
     sample = replace(session(*turns), generation="tasks")
     assert brief(sample)[:2] == ["This turn  95 credits so far", "Session   190 credits so far"]
-    priced = replace(sample, credit_usd=Decimal("0.01"))
+    priced = replace(sample, prices=Prices((("", Decimal("0.01")),)))
     assert brief(priced)[2] == "          about $1.90 at your price"
     assert compact_line(priced) == (
         "turn 95 credits so far (about $0.95) · session 190 credits so far (about $1.90)"
@@ -162,9 +162,9 @@ def test_the_rows_at_rest_are_few_and_no_line_is_too_wide(width: int) -> None:
     samples = (two_turns(), doubtful, session(turn(0, after=Snapshot(running_flag=False, usage=huge))))
     for shown in samples:
         view = UsageView.of(shown)
-        brief = brief_contents(view, width, (*LIMITS, limit))
+        brief, full = (contents(view, width, (*LIMITS, limit), full=one) for one in (False, True))
         assert len(brief) <= MOST_ROWS
-        for line in (*brief, *full_contents(view, width, (*LIMITS, limit))):
+        for line in (*brief, *full):
             assert line.cell_length <= width, line.plain
 
 

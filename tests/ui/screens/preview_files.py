@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import struct
-import zlib
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
@@ -15,6 +13,7 @@ from textual.widgets import Static
 from handinger_tui.ui.pages.page_view import PageView, PictureView
 from handinger_tui.ui.pages.preview import PreviewScreen, View
 from handinger_tui.ui.widgets.tables_and_trees import TableView, TreeView
+from tests.core.picture_samples import header, pixels
 from tests.engine.fakes import FakeApi, says, worker
 from tests.ui.fakes import PRICED, Desktop, FakeFiles
 
@@ -22,22 +21,16 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
 
-def chunk(kind: bytes, body: bytes) -> bytes:
-    return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
-
-
 def png(width: int, height: int, *, rows: int | None = None) -> bytes:
     """A picture that is red on the left and blue on the right; `rows`: it is cut after this many."""
     row = b"\0" + b"\xff\0\0" * (width // 2) + b"\0\0\xff" * (width - width // 2)
     raw = row * (height if rows is None else rows)
-    head = chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0))
-    return b"\x89PNG\r\n\x1a\n" + head + chunk(b"IDAT", zlib.compress(raw)) + chunk(b"IEND", b"")
+    return header(width, height) + pixels(raw)
 
 
 def bomb() -> bytes:
     """A few kB with a header of 60,000 × 60,000 pixels."""
-    head = chunk(b"IHDR", struct.pack(">IIBBBBB", 60_000, 60_000, 8, 2, 0, 0, 0))
-    return b"\x89PNG\r\n\x1a\n" + head + chunk(b"IDAT", zlib.compress(bytes(4 << 20))) + chunk(b"IEND", b"")
+    return header(60_000, 60_000) + pixels(bytes(4 << 20))
 
 
 def large_csv(size: int = 5_000_000) -> bytes:

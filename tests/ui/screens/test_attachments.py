@@ -14,7 +14,7 @@ import pytest
 from textual.events import Paste
 
 from handinger_tui.ui.ports import Opening
-from handinger_tui.ui.sessions.controller import FRESH_DRAFT
+from handinger_tui.ui.sessions.drafts import FRESH_DRAFT
 from tests.engine.fakes import FakeApi, says, worker
 from tests.ui.disk import Disk, chips, count_is, desktop_with, files_of, posts
 from tests.ui.fakes import PRICED, Desktop, launch, summary

@@ -12,12 +12,13 @@ from textual.pilot import Pilot
 from handinger_tui.core.errors import LedgerError
 from handinger_tui.core.jsontext import MAX_DEPTH
 from handinger_tui.ui.pages.data import DataScreen
-from tests.engine.fakes import DONE, FakeApi, Script, sse, worker
+from tests.engine.fakes import FakeApi, Script, worker
 from tests.ui.fakes import PRICED, Desktop
 from tests.ui.golden.stored import check
 from tests.ui.panels.stage import BAD
 from tests.ui.panels.test_panels import PAYLOADS, text_of_payload
 from tests.ui.screens.test_resend import choose
+from tests.wire.recordings import DONE, sse
 
 ROWS = [{"city": "Lyon", "mm": 831.5}, {"city": "Oslo", "mm": 763}, {"city": "=1+1", "mm": None}]
 OUTPUT = {"title": "Rainfall", "rows": ROWS, "tags": []}

@@ -56,9 +56,11 @@ async def test_a_running_session_with_a_queue_is_deleted_when_its_run_has_ended(
         assert [turn.withdrawn for turn in actor.session.turns] == [False, True, True]
         assert desktop.history.deleted == []
         await desktop.shows(pilot, "Sessions", "first")
-        await pilot.press("escape")
         gate.set()
         await desktop.until(pilot, lambda: desktop.history.deleted == [session_id])
+        # The open list loses it, too.
+        await desktop.shows(pilot, "No sessions yet")
+        await pilot.press("escape")
         await desktop.settle(pilot)
         # It cannot be opened any more.
         assert "The session is deleted." in desktop.notices()

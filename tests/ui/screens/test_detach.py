@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import re
+from decimal import Decimal
+from typing import TYPE_CHECKING
 
 import pytest
 from msgspec.structs import replace
 
+from handinger_tui.core.amounts import Total
 from handinger_tui.core.errors import StreamLost, Unreachable
+from handinger_tui.core.runs import Board, SessionRun
 from handinger_tui.core.turns.turn import ErrorKind, TurnStatus
-from handinger_tui.ui.ports import Opening
-from handinger_tui.ui.widgets.frame import HeaderLine
+from handinger_tui.ui.ports import NoticeOptions, Opening
 from tests.engine.fakes import FakeApi, says, worker
 from tests.ui.fakes import CALM, PRICED, Desktop, answers, launch
 from tests.ui.screens.test_sending import held
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 HONEST = "Stop watching? The worker keeps running and may keep charging. To come back, press Enter on"
 
@@ -56,6 +63,37 @@ async def test_a_detached_turn_is_shown_as_running_and_enter_watches_it_again() 
         await pilot.press("enter")
         await desktop.shows(pilot, "Half and whole", "✓ completed")
     assert len(desktop.api.posts) == 1
+
+
+async def test_the_end_of_a_run_that_a_reading_brings_is_reported_everywhere_once(tmp_path: Path) -> None:
+    """It was left running and nobody watches it: nothing else says that it is over."""
+    facts = tmp_path / "facts"
+    notices = NoticeOptions(on_done=("sh", "-c", f"cat >> {facts}; echo >> {facts}"))
+    script, _gate = held("Half")
+    desktop = Desktop(
+        api=FakeApi(starts=[script], workers=[worker("Half", busy=True, prompt="Do it")]),
+        launch=launch(Opening.FRESH, notices=notices),
+    )
+    async with desktop.running() as pilot:
+        await desktop.send(pilot, "Do it")
+        await desktop.shows(pilot, "Half")
+        first = desktop.session.session_id
+        await pilot.press("escape")
+        await desktop.until(pilot, lambda: HONEST in plain(desktop))
+        await pilot.press("right", "enter")
+        await desktop.shows(pilot, "still running")
+        await pilot.press("ctrl+n")
+        await desktop.until(pilot, lambda: desktop.session.session_id != first)
+        desktop.api.workers[:] = [worker("Half and whole", prompt="Do it", **PRICED)]
+        actor = desktop.work.controller.actor(first)
+        assert await actor.refresh()
+        await desktop.until(pilot, lambda: "“Do it” finished in" in desktop.notices())
+        await desktop.until(pilot, lambda: facts.exists() and facts.read_text().endswith("}\n"))
+        await actor.refresh()
+        await desktop.settle(pilot)
+        assert desktop.notices().count("“Do it” finished in") == 1
+        (fact,) = facts.read_text().splitlines()
+        assert json.loads(fact)["result"]["status"] == "completed"
 
 
 async def test_quitting_during_a_turn_prints_the_resume_command_and_a_cost_warning() -> None:
@@ -191,14 +229,21 @@ async def test_the_header_shows_the_number_and_cost_of_other_running_sessions() 
         await desktop.send(pilot, "Do it")
         await desktop.shows(pilot, "Half")
         assert "running" not in desktop.text_of("#header")
+        amounts = ("0.20", "0.11")
+        runs = [
+            SessionRun(f"ses_{usd}", status=TurnStatus.ACCEPTED, watched=True, usd=Total(Decimal(usd)))
+            for usd in amounts
+        ]
+        here = SessionRun(desktop.session.session_id, status=TurnStatus.ACCEPTED, watched=True)
+        desktop.runs.value = board = Board((here, *runs))
+        await desktop.until(pilot, lambda: "2 others running · $0.31" in desktop.text_of("#header"))
         await pilot.press("ctrl+n")
-        await desktop.until(pilot, lambda: "1 other running" in desktop.text_of("#header"))
-        header = desktop.work.query_one(HeaderLine)
-        header.set_others(3, "$0.31 + 1 unknown")
-        await desktop.until(
-            pilot, lambda: "3 others running · $0.31 + 1 unknown" in desktop.text_of("#header")
-        )
+        words = "3 others running · $0.31 + 1 unknown"
+        desktop.runs.value = replace(board, runs=(replace(here, usd=Total(None, 1)), *runs))
+        await desktop.until(pilot, lambda: words in desktop.text_of("#header"))
+        assert words.removeprefix("3 others running · ") in desktop.runs.value.head(0)
         await pilot.resize_terminal(60, 20)
-        await desktop.until(pilot, lambda: "1 other" in desktop.text_of("#header"))
+        await desktop.until(pilot, lambda: "3 others" in desktop.text_of("#header"))
         gate.set()
+        desktop.runs.value = Board()
         await desktop.until(pilot, lambda: "other" not in desktop.text_of("#header"))

@@ -155,7 +155,8 @@ async def test_warnings_of_the_start_are_shown_as_plain_text() -> None:
         await desktop.until(pilot, lambda: "No history: [/] the folder" in desktop.notices())
 
 
-async def test_open_turns_of_a_killed_run_are_settled_by_reading_and_never_resent() -> None:
+async def after_a_kill() -> tuple[Desktop, str]:
+    """The program after one that was killed at half an answer, and the id of its session."""
     script, _gate = held("Half")
     first = Desktop(api=FakeApi(starts=[script], workers=[worker("", busy=True)]))
     async with first.running() as pilot:
@@ -165,6 +166,11 @@ async def test_open_turns_of_a_killed_run_are_settled_by_reading_and_never_resen
     done = worker("Half and whole", prompt="Do it", **PRICED)
     desktop = Desktop(log=as_killed, launch=launch(Opening.LAST), api=FakeApi(workers=[done]))
     desktop.history.rows = [row_of(first)]
+    return desktop, first.session.session_id
+
+
+async def test_open_turns_of_a_killed_run_are_settled_by_reading_and_never_resent() -> None:
+    desktop, _ = await after_a_kill()
     async with desktop.running() as pilot:
         await desktop.until(
             pilot, lambda: "1 message was interrupted last time; checking…" in desktop.notices()
@@ -174,17 +180,9 @@ async def test_open_turns_of_a_killed_run_are_settled_by_reading_and_never_resen
 
 
 async def test_a_message_that_a_killed_run_had_sent_is_no_draft_any_more() -> None:
-    script, _gate = held("Half")
-    first = Desktop(api=FakeApi(starts=[script], workers=[worker("", busy=True)]))
-    async with first.running() as pilot:
-        await first.send(pilot, "Do it")
-        await first.shows(pilot, "Half")
-        as_killed = deepcopy(first.log)
-    done = worker("Half and whole", prompt="Do it", **PRICED)
-    desktop = Desktop(log=as_killed, launch=launch(Opening.LAST), api=FakeApi(workers=[done]))
-    desktop.history.rows = [row_of(first)]
+    desktop, session_id = await after_a_kill()
     # Killed before the stored message was removed from the draft of its session, new by then.
-    desktop.history.drafts = {"fresh": "Do it", first.session.session_id: "Do it"}
+    desktop.history.drafts = {"fresh": "Do it", session_id: "Do it"}
     async with desktop.running() as pilot:
         await desktop.shows(pilot, "Half and whole", "✓ completed")
         assert desktop.work.prompt.text == ""
@@ -283,7 +281,7 @@ async def test_the_prompt_is_visible_at_every_size_with_everything_above_it(
 
 PAGES = (
     "help", "palette", "sessions", "runs", "history", "ledger", "limits", "rename", "receipt", "schedule",
-    "budgets", "webhook", "budget unlimited", "data 1",
+    "budgets", "webhook", "settings", "budget unlimited", "data 1",
 )  # fmt: skip
 
 

@@ -19,6 +19,7 @@ from handinger_tui.core.evidence import Dataset
 from handinger_tui.core.formatting import moment_at
 from handinger_tui.core.money.limits import Gauge, Limit, Scope
 from handinger_tui.core.money.typical_cost import TypicalCost
+from handinger_tui.core.prices import NO_PRICES
 from handinger_tui.core.schedules import PricedSchedules, ScheduleList
 from handinger_tui.core.stream import FilePart
 from handinger_tui.engine.schedules import WorkerSchedules
@@ -31,6 +32,7 @@ from handinger_tui.ui.pages.data import DataScreen
 from handinger_tui.ui.pages.preview import PreviewScreen
 from handinger_tui.ui.pages.runs import RunsPage
 from handinger_tui.ui.pages.schedules import ScheduleQuestion, SchedulesScreen
+from handinger_tui.ui.pages.settings import SettingsScreen
 from handinger_tui.ui.pages.webhook import WebhookScreen
 from handinger_tui.ui.pages.worker_form import WorkerFormScreen
 from handinger_tui.ui.pages.workers import WorkerActions, WorkersScreen
@@ -42,7 +44,7 @@ from handinger_tui.ui.spending.screen import SpendingScreen
 from handinger_tui.ui.work.screen import WorkScreen
 from tests.engine.fakes import PLACE, FakeIds
 from tests.house.test_hostile_coverage import widgets
-from tests.ui.fakes import NOW_MS, Desktop, FakeWebhooks, answers
+from tests.ui.fakes import NOW_MS, Desktop, FakeSettings, FakeWebhooks, answers
 from tests.ui.screens.test_workers import FakeTemplates
 
 if TYPE_CHECKING:
@@ -64,7 +66,7 @@ def spending(desktop: Desktop) -> SpendingScreen:
 
 def schedules(desktop: Desktop) -> WorkerSchedules:
     async def price(budget: str) -> Any:
-        return await desktop.work.controller.connection.typical_cost("wrk_1", budget, None)
+        return await desktop.work.controller.connection.typical_cost("wrk_1", budget, NO_PRICES)
 
     return WorkerSchedules(
         desktop.schedules, "wrk_1", "low", price, lambda: moment_at(NOW_MS), is_local=False
@@ -128,6 +130,7 @@ SCREENS: Final[dict[type, Callable[[Desktop], Screen[Any]]]] = {
     RaiseLimit: lambda _: RaiseLimit(GAUGE, sending=True),
     LimitsPage: lambda _: LimitsPage([GAUGE]),
     WebhookScreen: webhook,
+    SettingsScreen: lambda desktop: SettingsScreen(FakeSettings(), desktop.work.interaction),
     PreviewScreen: lambda desktop: PreviewScreen([FilePart("a.txt", "", "a.txt", 1)], 0, desktop.work.files),
     WorkersScreen: workers,
     DataScreen: data,
@@ -174,7 +177,8 @@ async def test_ctrl_c_says_what_it_does_and_then_quits(kind: type) -> None:
         if "Copied" in desktop.notices():
             # A name is selected while it may be replaced.
             await pilot.press("ctrl+c")
-        await desktop.shows(pilot, "Press ^C again to quit.")
+        # A notification is on the screen for a moment only.
+        await desktop.until(pilot, lambda: "Press ^C again to quit." in desktop.notices())
         assert not desktop.app._exit
         assert desktop.app.screen is screen
         await pilot.press("ctrl+c")

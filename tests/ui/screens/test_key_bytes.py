@@ -25,8 +25,9 @@ from handinger_tui.ui.pages.data import DataScreen
 from handinger_tui.ui.spending.receipt import ReceiptScreen
 from handinger_tui.ui.spending.screen import SpendingScreen
 from handinger_tui.ui.terminal import input as terminal_input
-from tests.engine.fakes import DONE, FakeApi, Script, says, sse, worker
+from tests.engine.fakes import FakeApi, Script, says, worker
 from tests.ui.fakes import PRICED, Desktop, summary, typed_only
+from tests.wire.recordings import DONE, sse
 
 ANSWER = "\n\n".join(f"Paragraph {number}" for number in range(60))
 Holds = Callable[[Desktop], object]
@@ -443,7 +444,7 @@ async def test_keys_behind_one_that_opens_nothing_are_typed_but_send_nothing() -
         # There is no receipt yet.
         await press(desktop, pilot, "\x14\rs")
         await desktop.until(pilot, lambda: desktop.work.prompt.text == "a drafts")
-        assert "No receipt yet" in desktop.notices()
+        assert "Nothing was sent" in desktop.notices()
         assert desktop.api.posts == []
 
 
@@ -527,9 +528,9 @@ async def test_keys_wait_for_a_question_that_needs_to_read_first(monkeypatch: py
     async with answered() as (desktop, pilot):
         gate, usual = asyncio.Event(), desktop.ledger.typical_cost
 
-        async def slow_typical_cost(worker_id: str | None, budget: str, *, simulated: bool) -> TypicalCost:
+        async def slow_typical_cost(*of: Any, **more: Any) -> TypicalCost:
             await gate.wait()
-            return await usual(worker_id, budget, simulated=simulated)
+            return await usual(*of, **more)
 
         monkeypatch.setattr(desktop.ledger, "typical_cost", slow_typical_cost)
         await press(desktop, pilot, "a draft\x1b[1;5A")

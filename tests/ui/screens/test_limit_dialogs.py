@@ -221,7 +221,7 @@ async def test_an_amount_does_not_replace_what_another_program_set_under_the_que
         desktop.limits.limit(Scope.DAY, "50", origin=LimitOrigin.TYPED)
         desktop.ledger.write(charge("other", "0.1"))
         await desktop.shows(pilot, "This limit was changed while the question was open.")
-        await pilot.press(*"9", "enter", "enter")
+        await press(desktop, pilot, "9\r\r")
         await desktop.until(pilot, lambda: desktop.app.screen is desktop.work)
         assert Decimal(9) not in [limit.amount for limit in desktop.limits.kept]
         assert len(desktop.api.posts) == 1

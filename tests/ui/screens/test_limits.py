@@ -274,7 +274,7 @@ async def test_the_spending_of_another_program_appears_within_a_second() -> None
     desktop = Desktop()
     desktop.limits.limit(Scope.DAY, "5")
     async with desktop.running() as pilot:
-        assert "limit" not in desktop.text()
+        assert "daily limit" not in desktop.text()
         desktop.limits.spend(Scope.DAY, "4.5")
         desktop.ledger.write(charge("theirs", "4.5"))
         looks = desktop.ledger.looks

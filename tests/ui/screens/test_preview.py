@@ -18,6 +18,7 @@ from handinger_tui.ui.widgets.tables_and_trees import TableView, TreeView
 from handinger_tui.ui.work.screen import WorkScreen
 from tests.ui.golden.stored import check
 from tests.ui.panels.stage import BAD
+from tests.ui.pilot import strips_of
 from tests.ui.screens import preview_files
 from tests.ui.screens.preview_files import desktop_with, page, shown, view, with_files
 
@@ -154,10 +155,9 @@ async def test_another_size_and_theme_lay_it_out_again() -> None:
                 assert desktop.text_of("#preview-body").strip()
             await pilot.press("n")
             await preview_files.arrived(desktop, pilot)
-        before = desktop.app.screen._compositor.render_strips()
+        before = strips_of(desktop.app.screen)
         desktop.app.theme = "handinger-light"
-        await preview_files.arrived(desktop, pilot)
-        assert desktop.app.screen._compositor.render_strips() != before
+        await desktop.until(pilot, lambda: strips_of(desktop.app.screen) != before)
 
 
 async def test_a_click_on_a_file_in_the_answer_shows_it() -> None:

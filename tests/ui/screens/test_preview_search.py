@@ -14,6 +14,7 @@ from handinger_tui.ui.pages.page_view import MAX_MATCHES, PageView, find, plain_
 from handinger_tui.ui.pages.preview import PreviewScreen
 from handinger_tui.ui.transcript.painting import RowBuffer
 from handinger_tui.ui.work.screen import WorkScreen
+from tests.ui.pilot import strips_of
 from tests.ui.screens import preview_files
 from tests.ui.screens.preview_files import desktop_with, shown, view, with_files
 
@@ -45,7 +46,7 @@ def marked(desktop: Desktop) -> list[str]:
     ).rich_color
     return [
         segment.text.upper() if segment.style.bgcolor == here else segment.text.lower()
-        for strip in desktop.app.screen._compositor.render_strips()
+        for strip in strips_of(desktop.app.screen)
         for segment in strip
         if segment.style is not None and segment.style.bgcolor in (here, other)
     ]

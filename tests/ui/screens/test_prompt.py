@@ -5,7 +5,7 @@ from __future__ import annotations
 from textual.events import Key, Paste
 
 from handinger_tui.core.turns.session import Session
-from handinger_tui.ui.sessions.controller import FRESH_DRAFT
+from handinger_tui.ui.sessions.drafts import FRESH_DRAFT
 from tests.engine.fakes import FakeApi, says, worker
 from tests.ui.fakes import PRICED, Desktop, answers
 

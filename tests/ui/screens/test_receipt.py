@@ -101,7 +101,7 @@ async def test_receipts_are_opened_by_number_if_they_exist() -> None:
     desktop = answered_desktop()
     async with desktop.running() as pilot:
         await desktop.send(pilot, "/receipt")
-        await desktop.until(pilot, lambda: "No receipt yet" in desktop.notices())
+        await desktop.until(pilot, lambda: "Nothing was sent" in desktop.notices())
         await three(desktop, pilot)
         for wrong in ("0", "4", "two", "-1", "9" * 5000, "٣"):
             desktop.app.clear_notifications()

@@ -306,7 +306,7 @@ async def test_commands_without_an_earlier_message_are_refused() -> None:
     async with desktop.running(120, 40) as pilot:
         for command in ("/edit", "/retry", "/fork"):
             await desktop.send(pilot, command)
-        await desktop.until(pilot, lambda: desktop.notices().count("There is no earlier message") == 3)
+        await desktop.until(pilot, lambda: desktop.notices().count("Nothing was sent in this session") == 3)
     async with answered("one") as (desktop, pilot):
         await desktop.send(pilot, "/retry 7")
         await desktop.until(pilot, lambda: "No message 7" in desktop.notices())

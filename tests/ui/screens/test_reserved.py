@@ -9,7 +9,6 @@ import pytest
 from handinger_tui.core.amounts import Total, Unit
 from handinger_tui.core.money.limits import Gauge, Limit, LimitReserved, LimitUnmeasured, Scope
 from handinger_tui.core.turns.session import Session
-from handinger_tui.core.turns.turn import TurnStatus
 from tests.engine.fakes import FakeApi, says, worker
 from tests.ui.fake_money import FakeLimits
 from tests.ui.fakes import Desktop, answers
@@ -88,20 +87,3 @@ async def test_a_queue_that_waits_for_a_turn_without_history_asks_too() -> None:
         await desktop.shows(pilot, "Send anyway?")
         await pilot.press("tab", "enter")
         await desktop.until(pilot, lambda: len(desktop.api.posts) == 2)
-
-
-async def test_the_end_of_a_detached_turn_is_read_without_a_key(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Its reservation is released for every program, although no program watches it."""
-    monkeypatch.setattr("handinger_tui.ui.work.screen.READ_WORKERS_EVERY_S", 0.05)
-    script, _gate = held("Half")
-    busy, done = worker("Half", prompt="Do it", busy=True), worker("Half and whole", prompt="Do it")
-    desktop = Desktop(api=FakeApi(starts=[script], workers=[busy]))
-    async with desktop.running() as pilot:
-        await desktop.send(pilot, "Do it")
-        await desktop.shows(pilot, "Half")
-        desktop.engine.actor(desktop.session.session_id).detach()
-        await desktop.until(pilot, lambda: desktop.session.turns[-1].status is TurnStatus.RUNNING)
-        desktop.api.workers = [done]
-        await desktop.until(pilot, lambda: desktop.session.turns[-1].status is TurnStatus.COMPLETED)
-    assert len(desktop.api.posts) == 1
-    assert desktop.log.closed

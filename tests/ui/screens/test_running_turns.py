@@ -8,8 +8,6 @@ import asyncio
 from copy import deepcopy
 from dataclasses import dataclass, field
 
-from msgspec.structs import replace
-
 from handinger_tui.core.errors import Refused, Unreachable
 from handinger_tui.core.jsontext import Json
 from handinger_tui.core.stream import WorkerBody
@@ -18,7 +16,7 @@ from handinger_tui.core.turns.turn import ErrorKind, TurnStatus
 from handinger_tui.ui.ports import Account, Opening
 from handinger_tui.ui.widgets.column_list import ColumnList
 from tests.engine.fakes import PLACE, FakeApi, FakeLog, says, worker
-from tests.ui.fakes import CALM, LOCAL, NOW_MS, PRICED, REMOTE, Desktop, answers, launch, summary
+from tests.ui.fakes import LOCAL, NOW_MS, PRICED, REMOTE, Desktop, answers, launch, summary
 from tests.ui.screens.test_sending import held
 
 BUSY = worker("Half", prompt="Do it", busy=True, usage={"credits": 12}, costs={})
@@ -69,7 +67,7 @@ async def test_a_running_turn_is_reported_with_time_and_cost_and_enter_watches_i
     await past.leave()
     desktop = past.next(FakeApi(workers=[BUSY, DONE]))
     async with desktop.running(100, 30) as pilot:
-        notice = "Still running: “Do it” (4 m, 12 credits so far). Press Enter on an empty prompt to watch."
+        notice = "Still running: “Do it” (4 m, 12 credits so far). Press F7 to see it."
         await desktop.until(pilot, lambda: notice in desktop.notices())
         await desktop.shows(pilot, "Enter to watch “Do it” (still running)")
         assert desktop.api.reads == 1
@@ -118,9 +116,9 @@ async def test_runs_that_ended_elsewhere_are_fetched_marked_unread_and_reported_
     first, second = await past.leave(), await past.leave("Do it")
     desktop = past.next(FakeApi(workers=[DONE]))
     async with desktop.running() as pilot:
-        await desktop.until(pilot, lambda: "2 sessions finished. Press ^S" in desktop.notices())
+        await desktop.until(pilot, lambda: "2 runs ended while you were away: $" in desktop.notices())
         assert sorted(desktop.history.unread) == sorted([first, second])
-        assert desktop.notices().count("finished") == 1
+        assert desktop.notices().count("while you were away") == 1
         desktop.history.rows = desktop.history.rows[:1]
         await pilot.press("ctrl+s")
         await desktop.shows(pilot, "● Do it")
@@ -240,22 +238,3 @@ async def test_a_program_that_was_killed_comes_back_watching_and_enter_queues() 
         await pilot.press("enter")
         await desktop.until(pilot, lambda: [turn.request.prompt for turn in desktop.queued] == ["next"])
     assert desktop.api.posts == []
-
-
-async def test_the_end_of_an_unwatched_turn_on_the_screen_is_read_at_the_poll_interval() -> None:
-    script, _gate = held("Half")
-    busy, done = worker("Half", prompt="Do it", busy=True), worker("Half and whole", prompt="Do it", **PRICED)
-    quick = replace(CALM, poll_interval=0.05)
-    desktop = Desktop(api=FakeApi(starts=[script], workers=[busy]), retry_policy=quick)
-    async with desktop.running() as pilot:
-        await desktop.send(pilot, "Do it")
-        await desktop.shows(pilot, "Half")
-        desktop.engine.actor(desktop.session.session_id).detach()
-        await desktop.shows(pilot, "still running")
-        reads = desktop.api.reads
-        await desktop.until(pilot, lambda: desktop.api.reads > reads + 2)
-        desktop.api.workers = [done]
-        await desktop.shows(pilot, "Half and whole", "✓ completed")
-        reads = desktop.api.reads
-        await pilot.pause(0.3)
-        assert desktop.api.reads == reads, "an ended turn is read no more"

@@ -2,16 +2,28 @@
 
 from __future__ import annotations
 
+import asyncio
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from handinger_tui.core.amounts import Total
-from handinger_tui.core.runs import SNOOZE_MS, Board, PlannedRun, SessionRun
+from handinger_tui.core.amounts import Total, Unit
+from handinger_tui.core.runs import SNOOZE_MS, Board, PlannedRun, SessionRun, Usual
+from handinger_tui.core.schedules import Every, Schedule, ScheduleList
 from handinger_tui.core.turns.turn import TurnStatus
+from handinger_tui.core.webhooks import (
+    RENEWED_MS,
+    Delivery,
+    DeliveryPage,
+    FailedDeliveries,
+    Webhook,
+    WebhookReading,
+)
+from handinger_tui.ui.ports import NoticeOptions, Opening
+from handinger_tui.ui.terminal.notices import NOTHING_RUNS, ProgramState, ProgramStatus
 from tests.engine.fakes import PLACE, worker
-from tests.ui.fakes import NOW_MS, PRICED, Desktop, answers
+from tests.ui.fakes import CALM, NOW_MS, PRICED, Desktop, FakeSchedules, FakeWebhooks, answers, launch
 from tests.ui.screens.test_queue import running
 
 if TYPE_CHECKING:
@@ -69,13 +81,27 @@ async def test_each_row_has_its_state_its_last_event_and_its_cost() -> None:
         await opened(desktop, pilot)
         await desktop.shows(pilot, "1 needs you · 3 running · $0.30 so far · today $2.10 of $5.00 · 2 quiet")
         rows = [" ".join(line.split()) for line in desktop.text_of("#runs-list").split("\n")]
-        assert rows[1] == "›! needs you failed Copper prices 5 m ago 5 m $0.25"
+        assert rows[1] == "›! needs you failed Copper prices metals 5 m ago 5 m $0.25"
         assert rows[2] == "● running working Topic 1 web_search, 40 s ago 1 m $0.10 so far"
         assert rows[5] == "◷ next in 2 h Summarize the news read 19675 d ago about $0.04"
         await desktop.shows(pilot, "! failed: The run failed. Enter opens it; u marks it as read.")
         await pilot.press("escape")
         # The header has the same count.
         await desktop.shows(pilot, "1 needs you")
+
+
+async def test_counts_and_facts_fit_each_size_also_before_the_next_look() -> None:
+    desktop = Desktop()
+    async with desktop.running(120, 40) as pilot:
+        await opened(desktop, pilot)
+        await desktop.shows(pilot, "1 needs you · 3 running · $0.30 so far · today $2.10 of $5.00 · 2 quiet")
+        desktop.runs.gate = asyncio.Event()
+        for size in ((80, 40), (60, 20), (120, 40)):
+            await pilot.resize_terminal(*size)
+            await desktop.settle(pilot)
+            assert len(desktop.text_of("#runs-title").rstrip().split("\n")) == 2, desktop.text()
+            assert ("project metals" in desktop.text_of("#runs-foot")) is (size[1] == 40), desktop.text()
+        desktop.runs.gate.set()
 
 
 async def test_no_row_moves_until_the_person_sorts() -> None:
@@ -135,7 +161,7 @@ async def test_a_look_and_a_reply_show_what_there_is_and_send_nothing() -> None:
         await pilot.press("escape")
         await desktop.shows(pilot, "known on this computer")
         await pilot.press("r")
-        await desktop.shows(pilot, "Your reply: ", "Nothing is sent until you press Enter.")
+        await desktop.shows(pilot, "Nothing is sent until Enter. Your reply: ")
         assert desktop.session.session_id == first
         assert desktop.app.focused is desktop.work.prompt
         assert len(desktop.api.posts) == 1
@@ -154,3 +180,84 @@ async def test_what_ends_behind_a_page_is_unread_until_that_is_closed() -> None:
         assert desktop.history.read == []
         await pilot.press("escape")
         await desktop.until(pilot, lambda: desktop.history.read == [session_id])
+
+
+async def test_a_runaway_is_announced_once_and_rings() -> None:
+    desktop = Desktop()
+    async with desktop.running(120, 40) as pilot:
+        usual = Usual(Unit.USD, Decimal("0.01"), Decimal("0.02"))
+        desktop.runs.value = replace(BOARD, runs=(replace(RUNS[0], usual=usual), RUNS[1]))
+        words = "“Topic 1”: $0.10 so far: its turns usually cost about $0.01. Press F7."
+        await desktop.until(pilot, lambda: words in desktop.notices())
+        await opened(desktop, pilot, desktop.runs.value)
+        await desktop.shows(pilot, "unusual cost", "z snoozes it.", "1 needs you")
+        await pilot.press("escape")
+        assert desktop.notices().count(words) == 1
+
+
+async def test_the_status_that_the_terminal_shows_has_the_count_of_the_board() -> None:
+    desktop = Desktop(launch=launch(Opening.FRESH, notices=NoticeOptions("auto")))
+    async with desktop.running() as pilot:
+        await desktop.until(pilot, lambda: desktop.work.notices is not None)
+        assert desktop.work.notices is not None
+        written: list[str] = []
+        # The driver of tests has no terminal.
+        desktop.app._driver.mark = lambda sequence, _undo: written.append(sequence)  # type: ignore[union-attr]
+        desktop.work.notices.takes_status()
+        desktop.runs.value = BOARD
+        blocked = ProgramStatus(ProgramState.BLOCKED, message="1 needs you").sequence
+        await desktop.until(pilot, lambda: blocked in written)
+        desktop.runs.value = replace(BOARD, runs=RUNS)
+        await desktop.until(pilot, lambda: written[-1] == NOTHING_RUNS.sequence)
+
+
+async def test_a_webhook_that_fails_is_shown_from_its_row_and_read_again_only_while_somebody_looks() -> None:
+    failed = FailedDeliveries(2, NOW_MS - 60_000, "Status 500.")
+    old = WebhookReading(PLACE, "wrk_hook", NOW_MS - RENEWED_MS, failed, RUNS[0].session_id)
+    desktop = Desktop(retry_policy=replace(CALM, reads_per_s=1.0))
+    delivery = Delivery(is_delivered=False, reason="Status 500.", url="https://receiver.example/hook")
+    desktop.webhooks = FakeWebhooks(Webhook(delivery.url), [DeliveryPage((delivery,))])
+    board = Board(
+        (replace(RUNS[0], webhook=old), RUNS[1]), webhooks=(old, replace(old, base_url="https://other"))
+    )
+    desktop.runs.value = board
+    async with desktop.running(120, 40) as pilot:
+        await desktop.shows(pilot, "1 needs you")
+        assert desktop.webhooks.reads == [], "nobody looks at the board"
+        await opened(desktop, pilot, board)
+        await desktop.shows(
+            pilot, "webhook failing", "! webhook failing: The last 2 deliveries of its webhook"
+        )
+        one = FailedDeliveries(1, None, "Status 500.")
+        await desktop.until(pilot, lambda: desktop.runs.webhooks == [("wrk_hook", one, True)])
+        assert desktop.webhooks.reads == ["wrk_hook"]
+        await pilot.press("h")
+        await desktop.shows(pilot, "Webhook   worker wrk_hook", "✗ no answer", "receiver.example")
+        await pilot.press("escape")
+        await desktop.shows(pilot, "known on this computer")
+        await pilot.press("down", "h")
+        await desktop.shows(pilot, "Its webhook does not fail, as far as is known")
+        assert desktop.api.posts == []
+
+
+async def test_a_schedule_is_changed_from_its_row() -> None:
+    desktop = Desktop(api=answers("Hello"))
+    desktop.schedules = FakeSchedules(
+        ScheduleList((Schedule("sch_1", "Summarize the news", None, None, Every(86_400)),))
+    )
+    async with desktop.running(120, 40) as pilot:
+        here = replace(PLAN, base_url=PLACE)
+        await opened(desktop, pilot, replace(BOARD, planned=(here,)))
+        # On a run the key does nothing.
+        await pilot.press("e")
+        await pilot.press(*["down"] * 4)
+        await desktop.until(pilot, lambda: "›Summarize the news" in titles(desktop))
+        await pilot.press("e")
+        await desktop.shows(pilot, "Change the schedule", "every 1d Summarize the news")
+        await pilot.press("end", "!", "enter")
+        await desktop.shows(pilot, "Change this schedule?", "“Summarize the news!”")
+        await pilot.press("right", "enter")
+        await desktop.shows(pilot, "The old one was canceled.")
+        assert [one.instruction for one in desktop.schedules.added] == ["Summarize the news!"]
+        assert desktop.schedules.canceled == ["sch_1"]
+        assert desktop.api.posts == []

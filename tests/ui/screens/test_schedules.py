@@ -164,3 +164,44 @@ async def test_one_schedule_is_added_at_a_time_even_after_the_page_is_closed() -
         desktop.schedules.gate.set()
         await desktop.until(pilot, lambda: "Added. Next run: Wed Nov 15, 00:13" in desktop.notices())
         assert len(desktop.schedules.added) == 1
+
+
+DAILY = Schedule("sch_old", "Report", "high", None, Every(86_400), NEXT)
+
+
+async def test_a_schedule_is_replaced_by_one_post_after_its_price_was_asked_again() -> None:
+    desktop = desktop_with(DAILY)
+    async with desktop.running(100, 30) as pilot:
+        await opened(desktop, pilot)
+        await desktop.shows(pilot, "sch_old")
+        await pilot.press("e")
+        await desktop.shows(pilot, "Change the schedule", "every 1d Report")
+        # As it is, nothing is asked and nothing is sent.
+        await pilot.press("enter")
+        await desktop.settle(pilot)
+        assert "Change" not in desktop.text()
+        await pilot.press("e")
+        await desktop.shows(pilot, "Change the schedule")
+        await pilot.press("end", "s")
+        await pilot.press("enter")
+        await desktop.shows(pilot, "Change this schedule?", "“Reports”", "It replaces “Report”, every 1 d.")
+        assert desktop.schedules.added == []
+        await pilot.press("right", "enter")
+        await desktop.shows(pilot, "The old one was canceled.", "sch_1")
+        assert desktop.schedules.added == [NewSchedule("Reports", Every(86_400), "high")]
+        assert desktop.schedules.canceled == ["sch_old"]
+
+
+async def test_a_schedule_stays_where_it_is_not_certain_that_the_new_one_was_added() -> None:
+    desktop = desktop_with(DAILY)
+    desktop.schedules.trouble = Doubtful(ErrorKind.NETWORK, "It may have been added.", "Look at the list.")
+    async with desktop.running(100, 30) as pilot:
+        await opened(desktop, pilot)
+        await desktop.shows(pilot, "sch_old")
+        await pilot.press("e")
+        await desktop.shows(pilot, "Change the schedule")
+        await pilot.press("end", "s", "enter")
+        await desktop.shows(pilot, "Change this schedule?")
+        await pilot.press("right", "enter")
+        await desktop.shows(pilot, "Was it added?", "The old schedule was not canceled.")
+        assert desktop.schedules.canceled == []

@@ -5,29 +5,32 @@ from __future__ import annotations
 import asyncio
 import re
 from decimal import Decimal
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from msgspec.structs import replace
 
 from handinger_tui.core.amounts import Total
 from handinger_tui.core.turns.session import LOCAL as SIMULATED
-from handinger_tui.core.turns.turn import TurnStatus
+from handinger_tui.core.turns.session import Session
+from handinger_tui.core.turns.turn import Turn, TurnStatus
 from handinger_tui.ui.dialogs import TextQuestion
 from handinger_tui.ui.dialogs.pickers import MOST_MATCHES
 from handinger_tui.ui.panels.usage import UsagePanel
 from handinger_tui.ui.ports import Account, Opening
 from handinger_tui.ui.widgets.column_list import ColumnList
-from handinger_tui.ui.widgets.session_rows import session_cost, session_details
+from handinger_tui.ui.widgets.session_rows import rows_of, session_cost, session_details
+from handinger_tui.ui.work.limit_watcher import reload
 from handinger_tui.ui.work.screen import WorkScreen
 from tests.engine.fakes import PLACE, FakeApi, worker
 from tests.ui.fakes import LOCAL, Desktop, answers, launch, summary
+from tests.ui.panels.stage import NOON, reading, turn
 
 if TYPE_CHECKING:
     from handinger_tui.core.money.reconciliation import Restatement
     from handinger_tui.core.money.spending import ChargeFilter
     from handinger_tui.core.search import Query, SearchHit
-    from handinger_tui.core.turns.session import Session
+    from handinger_tui.core.turns.session import SessionSummary
 
 HEAT = summary("heat", unread=True, usd=Total(Decimal("0.0123")), last_status=TurnStatus.COMPLETED)
 PUMPS = summary("pumps", last_status=TurnStatus.RUNNING)
@@ -56,7 +59,8 @@ async def test_the_list_shows_title_worker_age_status_and_cost() -> None:
     async with desktop.running() as pilot:
         await desktop.shows(pilot, "● About heat", "✓ completed", "$0.0123", "1 h ago", "worker wrk_heat")
         rows = [" ".join(row.split()) for row in desktop.text_of("#rows").split("\n")]
-        assert rows[:3] == [
+        assert rows[:4] == [
+            "Today",
             "›● About heat ✓ completed $0.0123 1 h ago",
             "About pumps ◌ was running unknown 1 h ago",
             "About tea ✗ delivery unknown $1.20 + 2 unknown 1 h ago",
@@ -91,8 +95,8 @@ async def test_every_row_of_the_list_is_one_line_with_title_cost_and_age(width: 
     desktop.history.rows = [wide, TEA]
     async with desktop.running(width, 20) as pilot:
         await desktop.shows(pilot, "About tea")
-        first, second, third = desktop.text_of("#rows").split("\n")[:3]
-        assert re.search(r"漢字? ?… +✓.* \$0\.0123  1 h ago\b", first)
+        _, first, second, third = desktop.text_of("#rows").split("\n")[:4]
+        assert re.search(r"漢字? ?… +✓.* \$0\.0123 +1 h ago\b", first)
         assert re.search(r"About tea +✗ .* \$1\.20 \+ 2 unknown  1 h ago\b", second)
         assert not third.strip(" │")
 
@@ -153,6 +157,33 @@ async def test_the_first_screen_follows_the_history_and_keeps_its_order() -> Non
         assert rows == ["heat", "pumps", "tea"]
 
 
+async def test_while_texts_are_indexed_the_list_is_read_once_and_not_at_each_change() -> None:
+    desktop = listed()
+    history, is_indexed, reads = desktop.history, asyncio.Event(), 0
+    sessions = history.sessions
+
+    async def index_some(most: int = 20) -> int:
+        await is_indexed.wait()
+        return 0
+
+    async def counted(limit: int = -1, **which: Any) -> list[SessionSummary]:
+        nonlocal reads
+        reads += 1
+        return await sessions(limit, **which)
+
+    history.index_some = index_some  # type: ignore[method-assign]  # a slow index
+    async with desktop.running() as pilot:
+        await pilot.press("ctrl+s")
+        await desktop.shows(pilot, "About heat", "About pumps")
+        history.sessions = counted  # type: ignore[method-assign]  # counts
+        history.rows = [HEAT, PUMPS, TEA, summary("steam")]
+        for _ in range(3):
+            reload([desktop.app.screen])
+        is_indexed.set()
+        await desktop.shows(pilot, "About steam")
+        assert reads == 1
+
+
 async def test_a_letter_typed_on_the_first_screen_goes_to_the_prompt_and_esc_returns_there() -> None:
     desktop = await stored(Opening.FRESH)
     async with desktop.running() as pilot:
@@ -195,15 +226,20 @@ async def test_a_session_deleted_in_the_list_is_removed_from_the_first_screen() 
     async with desktop.running(120, 40) as pilot:
         await desktop.shows(pilot, "Recent sessions", "About tea")
         await pilot.press("ctrl+s", *"tea", "ctrl+x")
-        await desktop.shows(pilot, "Delete this session?")
-        await pilot.press("right", "enter")
-        await desktop.until(pilot, lambda: desktop.history.deleted == ["ses_tea"])
+        await desktop.shows(pilot, "No matches.")
+        assert desktop.history.deleted == []
         await pilot.press("escape")
-        await desktop.until(pilot, lambda: desktop.text().count("About heat") == 1)
-        assert "About tea" not in desktop.text()
+        await desktop.until(pilot, lambda: desktop.history.deleted == ["ses_tea"])
+        # The message about it names the session, too.
+        notices = desktop.notices()
+        assert notices.count("About tea") == 1
+        await desktop.until(
+            pilot, lambda: "About heat" in desktop.text() and desktop.text().count("About tea") == 1
+        )
+        assert "wrk" not in desktop.text()
 
 
-async def test_typing_filters_and_a_session_is_deleted_after_a_confirmation() -> None:
+async def test_typing_filters_and_a_deleted_session_comes_back_until_the_list_closes() -> None:
     desktop = listed(launch=launch(Opening.FRESH))
     async with desktop.running() as pilot:
         await pilot.press("ctrl+s")
@@ -211,11 +247,14 @@ async def test_typing_filters_and_a_session_is_deleted_after_a_confirmation() ->
         await pilot.press("t", "e", "a")
         await desktop.until(pilot, lambda: "About heat" not in desktop.text())
         await pilot.press("ctrl+x")
-        await desktop.shows(pilot, "Delete this session?", "charges are not affected")
-        assert desktop.history.deleted == []
-        await pilot.press("right", "enter")
-        await desktop.until(pilot, lambda: desktop.history.deleted == ["ses_tea"])
         await desktop.shows(pilot, "No matches.")
+        await desktop.until(pilot, lambda: "its charges are not affected" in desktop.notices())
+        await pilot.press("alt+z")
+        await desktop.shows(pilot, "›  About tea")
+        await pilot.press("escape")
+        await desktop.settle(pilot)
+        assert desktop.history.deleted == []
+        assert not desktop.history.marks
 
 
 async def test_a_session_is_renamed_in_the_list() -> None:
@@ -307,7 +346,7 @@ async def test_an_unknown_or_ambiguous_prefix_is_reported() -> None:
 async def test_the_local_worker_begins_fresh_since_it_has_forgotten_its_workers() -> None:
     desktop = await stored(Opening.LAST_OR_FRESH, badge=LOCAL)
     async with desktop.running() as pilot:
-        await desktop.shows(pilot, "Three things to try", "A demo worker on this computer")
+        await desktop.shows(pilot, "Three things to try", "A demo worker answers")
 
 
 async def test_enter_in_the_list_opens_the_session() -> None:
@@ -337,6 +376,19 @@ def test_an_imported_session_is_marked_and_has_only_the_cost_of_its_own_turns() 
     assert session_cost(later) == "$0.50 + imported"
     unknown = replace(row, turns=3, usd=Total(None, 1), credits=Total(None, 1))
     assert session_cost(unknown) == "unknown + imported", "an unknown cost is not the absence of one"
+
+
+def test_a_running_row_says_that_its_money_is_simulated_as_ended_ones_do() -> None:
+    own = summary("x", base_url=SIMULATED)
+
+    def cost(*turns: Turn) -> tuple[str, str]:
+        opened = Session(own.session_id, 0, base_url=SIMULATED, turns=turns)
+        (row,) = rows_of([own], {own.session_id: opened}, NOON)
+        return row.cells[6], row.briefs[6]
+
+    running = turn(0, status=TurnStatus.ACCEPTED, after=reading("0.25", busy=True), seconds=None)
+    assert cost(running) == ("$0.25 so far simulated", "$0.25 so far sim.")
+    assert cost(replace(running, snapshot=None))[0] == "cost unknown so far"
 
 
 async def test_an_imported_session_is_marked_and_sends_no_request() -> None:
@@ -416,7 +468,8 @@ async def test_an_empty_list_offers_nothing_to_rename_or_delete() -> None:
         await desktop.until(pilot, lambda: "Rename" not in desktop.text())
 
 
-async def test_the_footer_below_a_dialog_stays_as_it_was() -> None:
+async def test_the_footer_below_a_dialog_names_no_keys_and_then_those_from_before() -> None:
+    """Esc closes the dialog: what it does to the screen below stands there only when it does that."""
     desktop = Desktop(paints=True)
     async with desktop.running() as pilot:
         footer = desktop.text().split("\n")[-1]
@@ -425,21 +478,54 @@ async def test_the_footer_below_a_dialog_stays_as_it_was() -> None:
         await desktop.shows(pilot, "No sessions yet")
         await pilot.resize_terminal(80, 23)
         await desktop.settle(pilot)
-        assert desktop.text().split("\n")[-1] == footer
+        assert not desktop.text().split("\n")[-1].strip()
+        await pilot.press("escape")
+        await desktop.until(pilot, lambda: desktop.text().split("\n")[-1] == footer)
 
 
-async def test_a_session_that_came_to_the_screen_during_the_question_is_not_deleted() -> None:
+async def test_a_session_that_came_to_the_screen_after_it_was_deleted_is_kept() -> None:
     desktop = await stored(Opening.FRESH)
     async with desktop.running() as pilot:
         await pilot.press("ctrl+s")
         await desktop.shows(pilot, "About x")
         await pilot.press("ctrl+x")
-        await desktop.shows(pilot, "Delete this session?")
+        await desktop.shows(pilot, "No matches.")
         desktop.work.run_command("sessions", desktop.history.rows[0].session_id)
         await desktop.until(pilot, lambda: desktop.session.turns)
-        await pilot.press("right", "enter")
-        await desktop.shows(pilot, "This session is open")
+        await pilot.press("escape")
+        await desktop.until(pilot, lambda: "it is in use again" in desktop.notices())
         assert desktop.history.deleted == []
+
+
+async def test_the_list_has_days_and_pins_sorts_archives_and_previews() -> None:
+    desktop = listed(launch=launch(Opening.PICKER))
+    day_ms = 86_400_000
+    old = replace(HEAT, session_id="ses_old", title="Old", updated_ms=HEAT.updated_ms - day_ms, unread=False)
+    desktop.history.rows.append(old)
+    desktop.history.answers = {"ses_tea": "the last line"}
+    async with desktop.running(120, 40) as pilot:
+
+        def shown() -> list[str]:
+            rows = desktop.text_of("#rows").split("\n")
+            return [" ".join(row.strip("›●◆ ").split()[:2]) for row in rows if row.strip()]
+
+        await desktop.shows(pilot, "About heat", "Question of ses_heat?")
+        assert shown() == ["Today", "About heat", "About pumps", "About tea", "Yesterday", "Old ✓"]
+        await pilot.press("down", "down")
+        await desktop.shows(pilot, "Question of ses_tea?", "the last line")
+        await pilot.press("f4")
+        await desktop.until(pilot, lambda: shown()[:3] == ["Pinned", "About tea", "Today"])
+        await desktop.shows(pilot, "Question of ses_tea?")
+        await pilot.press("f3")
+        await desktop.until(pilot, lambda: shown() == ["About tea", "About heat", "Old ✓", "About pumps"])
+        await pilot.press("f6")
+        await desktop.shows(pilot, "1 archived: type “archived”")
+        assert desktop.history.tagged["ses_tea"] == {"archived"}
+        assert "About tea" not in shown()
+        await pilot.press(*"archived")
+        await desktop.until(pilot, lambda: shown() == ["About tea"])
+        await pilot.press("f6")
+        await desktop.until(pilot, lambda: desktop.history.tagged["ses_tea"] == set())
 
 
 async def test_a_list_that_is_closed_while_charges_are_read_is_not_read_again(

@@ -10,10 +10,11 @@ import pytest
 from textual.pilot import Pilot
 
 from handinger_tui.ui.widgets.frame import FooterLine
-from tests.engine.fakes import DONE, FakeApi, Script, says, sse, worker
+from tests.engine.fakes import FakeApi, Script, says, worker
 from tests.ui.fakes import PRICED, Desktop, answers
 from tests.ui.screens.test_mentions import PAGES, cited, cites, marked
 from tests.ui.screens.test_sending import held
+from tests.wire.recordings import DONE, sse
 
 WIDE, NARROW = (120, 40), (80, 24)
 EMPTY_USAGE = "Nothing spent yet."

@@ -9,8 +9,9 @@ from handinger_tui.api.errors import Phase, refusal, translate
 from handinger_tui.core.errors import ApiError
 from handinger_tui.core.turns.turn import TurnStatus
 from handinger_tui.ui.transcript.rows import TurnEnd
-from tests.engine.fakes import FakeApi, says, sse, worker
+from tests.engine.fakes import FakeApi, says, worker
 from tests.ui.fakes import PRICED, Desktop
+from tests.wire.recordings import sse
 
 HEADERS = {"content-type": "application/json"}
 SIZES = ((60, 20), (80, 24), (120, 40))

@@ -57,7 +57,7 @@ async def running(width: int) -> AsyncIterator[tuple[Desktop, Pilot[None]]]:
             ledger.run = ledger.run._replace(profile=None, folder=None)
         await ledger.history.tag("session", "ses_0", ["client-a", "q4"])
         await ledger.history.tag("session", "ses_1", ["client-a"])
-        rules = TagRules(projects=rules_in({"acme": "folder:/acme"}, "projects", PROJECT_KINDS, "/"))
+        rules = TagRules(projects=rules_in({"acme": "folder:/acme"}, str, PROJECT_KINDS, "/"))
         ledger.apply(rules)
         each = Limit(Scope.PROJECT, Unit.USD, Decimal(2))
         ledger.limits.rules = LimitRules([each], now_ms=lambda: NOW_MS, tag_rules=rules)

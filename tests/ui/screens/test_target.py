@@ -17,7 +17,7 @@ from handinger_tui.core.money.limits import Scope
 from handinger_tui.core.prompts import unpack_draft
 from handinger_tui.core.turns.turn import ErrorKind
 from handinger_tui.ui.ports import Opening
-from handinger_tui.ui.sessions.controller import FRESH_DRAFT
+from handinger_tui.ui.sessions.drafts import FRESH_DRAFT
 from tests.engine.fakes import FakeApi, says, worker
 from tests.ui.disk import Disk, chips, desktop_with, files_of, posts
 from tests.ui.fakes import PRICED, Desktop, answers, launch, summary

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import asyncio
 
+import pytest
 from textual.app import ComposeResult
+from textual.types import AnimationLevel
 from textual.widgets import Input
 
 from handinger_tui.core.columns import Column, Row
+from handinger_tui.core.turns.session import Session
+from handinger_tui.core.turns.turn import Turn, TurnRequest, TurnStatus
 from handinger_tui.ui.terminal.diff_app import DiffApp
 from handinger_tui.ui.widgets.column_list import ColumnList
+from handinger_tui.ui.widgets.frame import SPINNER, HeaderLine
 from tests.ui.emulator import EmulatedDriver, driver_of
 from tests.ui.pilot import running
 
@@ -21,8 +26,9 @@ class Lists(DiffApp):
 
     CSS = "ColumnList { height: 8; }"
 
-    def __init__(self) -> None:
+    def __init__(self, *, terminal_caret: bool = False) -> None:
         super().__init__(EmulatedDriver)
+        self.terminal_caret = terminal_caret
         self.table: ColumnList[Row] = ColumnList([Column("Head")], lambda row: (row.cells[0], "the row"))
 
     def compose(self) -> ComposeResult:
@@ -61,5 +67,47 @@ async def test_it_follows_the_selected_row_and_is_hidden_elsewhere() -> None:
         app.query_one(Input).focus()
         await comes_to(None)
         async with asyncio.timeout(60):
-            while (terminal.cursor.x, terminal.cursor.y) != app.query_one(Input).cursor_screen_offset:
+            while (terminal.cursor.x, terminal.cursor.y) != app.query_one(Input).content_region.offset:
                 await pilot.pause(0.01)
+
+
+async def test_where_it_is_asked_for_it_marks_the_caret_of_a_field() -> None:
+    app = Lists(terminal_caret=True)
+    async with running(app, size=(40, 20), headless=False) as pilot:
+        terminal = driver_of(app).terminal
+        terminal.feed(b"\x1b[?25l")
+        app.query_one(Input).focus()
+        await pilot.press(*"abc")
+        async with asyncio.timeout(60):
+            while not terminal.display[terminal.cursor.y][: terminal.cursor.x].endswith("abc"):
+                await pilot.pause(0.01)
+        assert not terminal.cursor.hidden
+
+
+class Header(DiffApp):
+    """The header line of a session whose turn runs, and a field."""
+
+    def __init__(self, level: AnimationLevel) -> None:
+        super().__init__(EmulatedDriver)
+        self.animation_level = level
+
+    def compose(self) -> ComposeResult:
+        yield HeaderLine(local=False)
+        yield Input()
+
+
+@pytest.mark.parametrize("level", ["full", "none"])
+async def test_nothing_turns_or_blinks_where_motion_is_reduced(level: AnimationLevel) -> None:
+    turn = Turn(TurnRequest("turn_1", "Hello", 0), TurnStatus.ACCEPTED)
+    app = Header(level)
+    async with running(app, size=(60, 5)) as pilot:
+        header, field = app.query_one(HeaderLine), app.query_one(Input)
+        header.show(Session("ses_1", 0, turns=(turn,)), 1000, "")
+        signs = set()
+        for _ in range(3):
+            header.beat(1000)
+            signs |= set(header.render_line(0).text) & set(SPINNER)
+        assert len(signs) == (1 if level == "none" else 3)
+        field.focus()
+        await pilot.pause()
+        assert field.cursor_blink is (level != "none")

@@ -10,12 +10,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from handinger_tui.ui.terminal.notices import (
+    NOTHING_RUNS,
     Outside,
     ProgramState,
     ProgramStatus,
     Toast,
     by_answer_of_tmux,
     outside,
+    status_of_program,
     takes_nothing,
     takes_queries,
 )
@@ -140,6 +142,18 @@ def test_a_program_status_keeps_its_form_and_its_limits(
         data = b64decode(members.get(name, ""), validate=True)
         assert len(data) <= most
         assert not re.search(r"[\x00-\x1f\x7f-\x9f]", data.decode())
+
+
+def test_the_program_says_first_what_needs_the_person_then_what_runs_then_what_ended() -> None:
+    ended = ProgramStatus(ProgramState.DONE, "ses_1", "One", "finished in 3 s")
+    works = ProgramStatus(ProgramState.WORKING, "ses_2", "Two")
+    held = ProgramStatus(ProgramState.BLOCKED, "ses_3", "Three", "The queue is held.")
+    blocked = ProgramState.BLOCKED
+    assert status_of_program("2 need you", [works, held]) == ProgramStatus(blocked, message="2 need you")
+    assert status_of_program("", [held, works, ended]) == ProgramStatus(blocked, message="Three")
+    assert status_of_program("", [works, ended]) == ProgramStatus(ProgramState.WORKING, message="Two")
+    assert status_of_program("", [ended]) == ProgramStatus(ProgramState.DONE, message="finished in 3 s")
+    assert status_of_program("", []) == NOTHING_RUNS
 
 
 @pytest.mark.parametrize(

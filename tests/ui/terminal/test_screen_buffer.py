@@ -44,6 +44,15 @@ class Overlay(ModalScreen[None]):
         yield Static("An overlay with 東京 and 🎉 in it.", id="box")
 
 
+class Cover(ModalScreen[None]):
+    """It hides all other screens."""
+
+    CSS = "Cover { background: black; }"
+
+    def compose(self) -> ComposeResult:
+        yield Static("A page.")
+
+
 class Bench(Stage, DiffApp):
     """A transcript between a header, a panel at its side and a prompt, on an emulated terminal."""
 
@@ -96,7 +105,7 @@ ODD_TEXTS = ["- 🎉 party 東京 e\u0301\n- 👍 thumb\n\n| 🎉 | 値 |\n|-|-|
 
 
 @pytest.fixture(autouse=True)
-def full_colours(monkeypatch: pytest.MonkeyPatch) -> None:
+def full_colors(monkeypatch: pytest.MonkeyPatch) -> None:
     """Act like a modern terminal."""
     monkeypatch.setenv("COLORTERM", "truecolor")
     monkeypatch.setenv("TERM", "xterm-256color")
@@ -179,7 +188,7 @@ async def test_the_terminal_always_shows_what_the_compositor_means(seed: int) ->
             check(app, (seed, number))
 
 
-async def test_without_colours_it_is_right_too(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_without_colors_it_is_right_too(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NO_COLOR", "1")
     app, dice = Bench(), random.Random(7)
     async with running(app, headless=False, size=(100, 30)) as pilot:
@@ -252,6 +261,39 @@ async def test_what_something_else_wrote_is_painted_over_after_a_redraw_a_resize
             await repair()
             await settle(app, pilot)
             check(app, repair.__name__)
+
+
+async def test_behind_a_screen_that_hides_it_nothing_is_drawn_until_it_can_be_seen() -> None:
+    app = Bench()
+    async with running(app, headless=False, size=(100, 30)) as pilot:
+        await app.push_screen(Cover())
+        await settle(app, pilot)
+        driver_of(app).written.clear()
+        app.head.update("another head")
+        await settle(app, pilot)
+        assert not driver_of(app).written
+        driver_of(app).resize(70, 30)
+        await pilot.resize_terminal(70, 30)
+        await settle(app, pilot)
+        app.pop_screen()
+        await settle(app, pilot)
+        check(app, "seen again")
+        assert app.head.size.width == 70
+        assert driver_of(app).terminal.display[0].startswith("another head")
+
+
+async def test_a_hidden_screen_knows_its_size() -> None:
+    class Classes(Bench):
+        HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (80, "-wide")]  # noqa: RUF012 - as Textual declares it
+
+    app = Classes()
+    async with running(app, headless=False, size=(100, 30)) as pilot:
+        below = app.screen
+        assert below.has_class("-wide")
+        await app.push_screen(Cover())
+        await pilot.resize_terminal(70, 30)
+        await settle(app, pilot)
+        assert below.has_class("-narrow")
 
 
 async def test_a_repaired_widget_is_written_completely() -> None:

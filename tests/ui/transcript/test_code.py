@@ -47,7 +47,7 @@ def rows_of(app: Stage) -> list[Row]:
     return [row for block in layout.turns[-1].blocks for row in block.buffer.rows]
 
 
-async def coloured(pilot: Pilot[None], app: Stage) -> None:
+async def colored(pilot: Pilot[None], app: Stage) -> None:
     """Wait until no row is pale."""
     for _ in range(1000):
         await pilot.pause()
@@ -55,20 +55,20 @@ async def coloured(pilot: Pilot[None], app: Stage) -> None:
             return
         # A language is loaded in a thread, which needs the interpreter too.
         await asyncio.sleep(0.001)
-    raise AssertionError("never coloured")
+    raise AssertionError("never colored")
 
 
 async def test_the_first_block_of_a_language_is_plain_until_its_lexer_is_loaded() -> None:
     source = "```lua\nlocal unseen = 1 -- note\n```\n"
     app = Stage(session(turn(1, text_part(source))))
     async with running(app, size=(80, 20)) as pilot:
-        await coloured(pilot, app)
+        await colored(pilot, app)
         expected = [look(row) for row in render(source, 77)]
         assert [look(row) for row in rows_of(app)][-len(expected) :] == expected
         assert not is_deferred("local more = 2", "lua")
 
 
-async def test_a_long_block_is_shown_plain_and_coloured_soon_after() -> None:
+async def test_a_long_block_is_shown_plain_and_colored_soon_after() -> None:
     text, inner = long_block("soon"), long_block("inner", indent="  ")
     source = f"Text.\n\n- item\n\n  ```python\n{inner}  ```\n\n```python\n{text}```\n\nEnd.\n"
     assert len(inner) > AT_ONCE
@@ -83,7 +83,7 @@ async def test_a_long_block_is_shown_plain_and_coloured_soon_after() -> None:
         last = rows_of(app)[-3]
         assert "total_soon_199" in last.content.plain
         assert not last.content.spans
-        await coloured(pilot, app)
+        await colored(pilot, app)
         expected = [look(row) for row in render(source, 77)]
         shown_rows = [look(row) for row in rows_of(app)]
         at = shown_rows.index(expected[0])

@@ -231,7 +231,7 @@ def test_a_row_of_which_only_the_style_of_a_word_changed_is_another_one() -> Non
     assert rows.rows == [first, code]
 
 
-async def test_another_theme_paints_the_same_text_in_other_colours() -> None:
+async def test_another_theme_paints_the_same_text_in_other_colors() -> None:
     app = Stage(session(turn(1, text_part("# Title\n\ntext"))))
     async with running(app, size=(60, 12)) as pilot:
         app.theme = DARK.name

@@ -10,6 +10,7 @@ from textual.geometry import Offset
 from textual.selection import Selection
 
 from handinger_tui.core.turns.turn import ReasoningPart, Rope, TurnStatus
+from handinger_tui.ui.transcript.layout import Verbosity
 from tests.ui.pilot import running
 from tests.ui.transcript.sample import ANSWER, COMPLETE, FAILED, LIVE, RECEIPT
 from tests.ui.transcript.screen import Stage, screen_lines, session, text_part, turn
@@ -93,8 +94,8 @@ async def test_unfolded_thoughts_grow_like_an_answer() -> None:
             app.transcript.show(session(turn(1, ReasoningPart(Rope() + text), status=TurnStatus.ACCEPTED)))
             await pilot.pause()
         streamed = screen_lines(app)
-        app.transcript.toggle_details()
-        app.transcript.toggle_details()
+        for _ in Verbosity:
+            app.transcript.toggle_details()
         await pilot.pause()
         assert screen_lines(app) == streamed
         assert "    Second step." in streamed

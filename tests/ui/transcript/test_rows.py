@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from textual.content import Content
 from textual.style import Style
 
+from handinger_tui.core.evidence import one_line
 from handinger_tui.core.turns.turn import ErrorKind, Fault, TurnStatus
 from handinger_tui.ui.transcript.blocks import inline
 from handinger_tui.ui.transcript.document import LiveMarkdown, render
@@ -24,7 +25,6 @@ from handinger_tui.ui.transcript.rows import (
     RowOptions,
     TurnEnd,
     ending_rows,
-    one_line,
     pretty,
     progress_rows,
     slot_rows,

@@ -19,8 +19,9 @@ from textual.pilot import Pilot
 
 from handinger_tui.core.stream import RawFrame
 from handinger_tui.ui.terminal.input import InputParser
-from tests.engine.fakes import FakeApi, FakeReply, says, sse, worker
+from tests.engine.fakes import FakeApi, FakeReply, says, worker
 from tests.ui.fakes import PRICED, Desktop, type_bytes, typed_only
+from tests.wire.recordings import sse
 
 TOKENS_PER_S: Final = 1_000
 AT_ONCE: Final = 50

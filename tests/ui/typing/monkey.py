@@ -28,22 +28,22 @@ from handinger_tui.engine.stored_workers import StoredWorkerCatalog
 from handinger_tui.ui.keys import KEYS as KEY_TABLE
 from handinger_tui.ui.ports import Opening
 from tests.chaos.hostile import CONTROL
-from tests.engine.fakes import PLACE, FakeApi, FakeIds, FakeReply, Script, says, sse, worker
+from tests.engine.fakes import PLACE, FakeApi, FakeIds, FakeReply, Script, says, worker
 from tests.ui.fakes import PRICED, Desktop, FakeWebhooks, launch, summary
 from tests.ui.screens.test_workers import USED, WATCH, FakeTemplates
 from tests.ui.typing.journey import FILES
+from tests.wire.recordings import sse
 
 SIZES: Final = ((20, 6), (30, 8), (40, 10), (60, 15), (60, 20), (80, 24), (120, 40), (200, 60))
 COMMANDS: Final = (
     "new", "sessions", "runs", "attach", "detach", "rename", "export", "find", "copy", "details", "history",
     "theme", "help", "palette", "files", "preview", "data", "costs", "limit", "limit day 5", "ledger",
     "budgets", "receipt", "reading", "schedule", "webhook", "email", "workers", "archive", "retry", "edit",
-    "fork", "tag x", "untag x", "panels",
+    "fork", "tag x", "untag x", "panels", "settings",
     "budget", "budget high", "sources", "sources export", "download all",
     "queue", "limits", "nonsense", "theme light", "export html", "redraw",
 )  # fmt: skip
 TEXT: Final = "a **bold** claim\n\n| a | b |\n|---|---|\n| 1 | 漢字 |\n\n```py\nx = 1\n```\n\n[here](https://x.test/a)\n\n"
-PASTES: Final = ("pasted\ntext", "long line\n" * 400, "\x1b[31mred\x07", "/etc/hostname", "漢字 \u202e")
 LEAVING: Final = frozenset({"ctrl+c", "ctrl+d", "ctrl+z", "ctrl+g", "ctrl+x"})
 """Keys that end or stop the program, or leave it for an editor."""
 REMOVING: Final = (

@@ -30,8 +30,9 @@ from handinger_tui.core.stream import RawFrame
 from handinger_tui.ui.background import THRESHOLDS
 from tests.core.scaling import references, table
 from tests.core.test_reducer import KINDS
-from tests.engine.fakes import DONE, FakeApi, FakeReply, Script, sse, worker
+from tests.engine.fakes import FakeApi, FakeReply, Script, worker
 from tests.ui.fakes import Desktop
+from tests.wire.recordings import DONE, sse
 
 MOST_S: Final = 0.1
 """The longest that a key may wait."""

@@ -7,8 +7,15 @@ from textual.app import App
 from textual.widgets import Button, Input
 
 from handinger_tui.core.acts import Moot
+from handinger_tui.ui import dialogs
 from handinger_tui.ui.dialogs import yes_or_no
-from tests.ui.pilot import IdlePilot, running
+from tests.ui.pilot import IdlePilot, running, strips_of
+
+
+@pytest.fixture
+def only_keys_look(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The question looks whether its words are true when a key is pressed, and not meanwhile."""
+    monkeypatch.setattr(dialogs, "LOOK_EVERY_S", 3600.0)
 
 
 class Box:
@@ -22,9 +29,7 @@ class Box:
 
     @property
     def text(self) -> str:
-        return "\n".join(
-            "".join(segment.text for segment in strip) for strip in self.question._compositor.render_strips()
-        )
+        return "\n".join("".join(segment.text for segment in strip) for strip in strips_of(self.question))
 
     async def ask(self, pilot: IdlePilot[None]) -> None:
         self.app.push_screen(self.question, self.answers.append)
@@ -35,6 +40,7 @@ class Box:
             await pilot.pause(0.01)
 
 
+@pytest.mark.usefixtures("only_keys_look")
 async def test_a_yes_is_one_to_the_words_of_now() -> None:
     box = Box()
     async with running(box.app) as pilot:
@@ -60,6 +66,7 @@ async def test_new_words_move_an_enter_that_is_under_way_to_the_safe_answer() ->
         assert box.answers == [False]
 
 
+@pytest.mark.usefixtures("only_keys_look")
 @pytest.mark.parametrize("typed", ["", "again"])
 async def test_what_is_moot_says_why_and_can_only_be_closed(typed: str) -> None:
     box = Box(typed)

@@ -9,9 +9,11 @@ from time import monotonic
 from textual.app import App
 
 from handinger_tui.core.turns.turn import Trigger, Turn, TurnRequest, TurnStatus
+from handinger_tui.ui.widgets.status_text import ended_words
 from handinger_tui.ui.widgets.throttled_timer import MAX_IMMEDIATE_PER_S, ThrottledTimer
 from handinger_tui.ui.work.changes import undelivered
 from handinger_tui.ui.work.paint_scheduler import KEY_FIRST_S, PaintScheduler
+from tests.ui.panels.stage import reading, session, turn
 from tests.ui.pilot import running
 
 
@@ -96,3 +98,9 @@ def test_a_message_of_another_program_or_of_a_script_does_not_come_into_the_prom
     ]
     drafts = undelivered(ended, lambda turn_id: turn_id != "theirs")
     assert [draft.text for draft in drafts] == ["ours"]
+
+
+def test_the_end_of_a_turn_is_announced_with_the_duration_of_its_receipt() -> None:
+    """It was left running overnight: that the program was away is not how long it took."""
+    left = turn(0, after=reading("0.25", duration_ms=9_800), seconds=8 * 3_600)
+    assert ended_words(session(left), left).startswith("finished in 9.8 s, $0.25")

@@ -6,11 +6,11 @@ import pytest
 
 from handinger_tui.core.prompts import Draft
 from handinger_tui.ui.sessions.controller import (
-    FRESH_DRAFT,
     NoSuchSession,
     SessionController,
     StillConnecting,
 )
+from handinger_tui.ui.sessions.drafts import FRESH_DRAFT
 from tests.ui.fakes import Desktop, answers, summary
 
 

@@ -1,7 +1,8 @@
-"""The runs board as the history has it: sessions in sight with their newest run, and remembered schedules.
+"""The runs board as the history has it: sessions in sight with their newest run, schedules and webhooks.
 
-A session is in sight while a turn of it is open or was left running, while it is unread or pinned, and while
-a cost of its worker is unassigned. All others are quiet, and only counted.
+A session is in sight while a turn of it is open or was left running, while it is unread or pinned, while a
+cost of its worker is unassigned, and while the webhook of its worker fails. All others are quiet, and only
+counted.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from handinger_tui.core.jsontext import (
     string_at,
     text_at,
 )
-from handinger_tui.core.runs import Board, PlannedRun, SessionRun
+from handinger_tui.core.runs import Board, PlannedRun, SessionRun, Usual
 from handinger_tui.core.turns.session import LOCAL, Session, SessionSummary
 from handinger_tui.core.turns.turn import (
     DEFAULT_BUDGET,
@@ -34,6 +35,7 @@ from handinger_tui.core.turns.turn import (
     TurnStatus,
     fault_of,
 )
+from handinger_tui.core.webhooks import FailedDeliveries, WebhookReading
 from handinger_tui.ledger.charges.grouping import typical_cost
 from handinger_tui.ledger.charges.run_figures import BoardLimits, RunLimits, run_cost, unassigned, usual
 from handinger_tui.ledger.sql import (
@@ -61,7 +63,13 @@ MOST_QUIET: Final = 500
 """Quiet sessions that are listed where the person asks for them: the newest ones."""
 _OPEN_SCHEDULES_MS: Final = 3_600_000
 """A schedule that runs once is listed for so long after its time."""
-_IN_SIGHT: Final = """
+_WEBHOOKS: Final = """
+    SELECT w.*, (SELECT s.session_id FROM sessions s
+                  WHERE s.base_url = w.base_url AND w.worker_id IN (s.worker_id, s.template)
+                  ORDER BY s.updated_ms DESC LIMIT 1) AS session_id
+      FROM webhooks w
+"""
+_IN_SIGHT: Final = f"""
     SELECT session_id FROM sessions WHERE unread OR pinned_ms IS NOT NULL
      UNION SELECT session_id FROM turns WHERE settled_ms IS NULL
      UNION SELECT session_id FROM turns WHERE status = 'running'
@@ -69,6 +77,7 @@ _IN_SIGHT: Final = """
              JOIN sessions s ON s.worker_id = u.worker_id AND s.base_url = u.base_url
             WHERE NOT EXISTS (SELECT 1 FROM sessions r WHERE r.worker_id = u.worker_id
                                  AND r.base_url = u.base_url AND r.read_ms >= u.seen_ms)
+     UNION SELECT session_id FROM ({_WEBHOOKS}) WHERE failed AND session_id IS NOT NULL
 """
 # The run of a session: the turn that was left running, else the newest that is no longer queued. A turn under
 # way has the status "queued" in `turns` until it is closed, and a row in `turn_totals`.
@@ -106,6 +115,10 @@ _RUNS: Final = f"""
 """
 _QUIET: Final = f"SELECT session_id FROM sessions ORDER BY updated_ms DESC, rowid DESC LIMIT {MOST_QUIET}"
 _COUNT: Final = "SELECT COUNT(*) FROM sessions"
+_ENDED: Final = "SELECT (SELECT MAX(place) FROM turns), (SELECT COUNT(*) FROM turns WHERE settled_ms IS NULL)"
+"""Is another row once a turn was entered or has ended."""
+RENEWED_MS: Final = 10_000
+"""So old may limits of a day and usual costs be where nothing else has changed."""
 _PLANNED: Final = """
     SELECT p.*, (SELECT s.session_id FROM sessions s WHERE p.worker_id IN (s.worker_id, s.template)
                   ORDER BY s.updated_ms DESC LIMIT 1) AS session_id
@@ -114,10 +127,14 @@ _PLANNED: Final = """
 _PUT_PLANNED: Final = """
     INSERT OR REPLACE INTO planned_runs (base_url, worker_id, read_ms, schedules) VALUES (?, ?, ?, ?)
 """
+_PUT_WEBHOOK: Final = """
+    INSERT OR REPLACE INTO webhooks (base_url, worker_id, read_ms, failed, failed_ms, reason)
+    VALUES (?, ?, ?, ?, ?, ?)
+"""
 
 
 class RunHistory:
-    """Reads the board, and remembers schedules. Every method raises LedgerError."""
+    """Reads the board, and remembers schedules and webhooks. Every method raises LedgerError."""
 
     def __init__(
         self,
@@ -134,6 +151,9 @@ class RunHistory:
         self._is_watched = is_watched
         self._zone = zone
         self._newest: tuple[object, Board] | None = None
+        self._usual: dict[tuple[object, ...], Usual] = {}
+        self._usual_for: tuple[object, ...] = ()
+        """The moment and the turns for which `_usual` was read."""
 
     async def board(self, *, everything: bool = False, also: Collection[str] = ()) -> Board:
         """The board; the same object as the last time where nothing was written since then.
@@ -145,7 +165,7 @@ class RunHistory:
             version = connection.execute("PRAGMA data_version").fetchone()[0]
             now_ms = self._limits.rules.now_ms()
             # Limits begin again at midnight, and a program may end without a word.
-            key = version, connection.total_changes, everything, frozenset(also), now_ms // 10_000
+            key = version, connection.total_changes, everything, frozenset(also), now_ms // RENEWED_MS
             if self._newest is None or self._newest[0] != key:
                 self._newest = key, self._read(connection, now_ms, also, everything=everything)
             return self._newest[1]
@@ -156,6 +176,10 @@ class RunHistory:
         self, connection: sqlite3.Connection, now_ms: int, also: Collection[str], *, everything: bool
     ) -> Board:
         limits = BoardLimits(connection, self._limits.rules, self._zone)
+        ended = now_ms // RENEWED_MS, *connection.execute(_ENDED).fetchone()
+        if ended != self._usual_for:
+            self._usual_for = ended
+            self._usual.clear()
         which = f"{_IN_SIGHT} UNION SELECT session_id FROM ({_QUIET})" if everything else _IN_SIGHT
         cells = [pack(session_id) for session_id in [*also][:MOST_QUIET]]
         if cells:
@@ -164,10 +188,12 @@ class RunHistory:
             )
         rows = {unpack(row["whose"]): row for row in connection.execute(_RUNS.format(which=which), cells)}
         summaries = self._history.summaries(connection, f"WHERE s.session_id IN ({which})", (*cells, -1))
-        runs = tuple(self._runs(connection, limits, rows, summaries))
+        webhooks = tuple(_webhooks(connection))
+        failing = {one.session_id: one for one in webhooks if one.failed.count}
+        runs = tuple(self._runs(connection, limits, rows, summaries, failing))
         total = int(connection.execute(_COUNT).fetchone()[0])
         planned = tuple(self._planned(connection, limits, now_ms))
-        return Board(runs, planned, limits.reached, limits.today, max(0, total - len(runs)))
+        return Board(runs, planned, limits.reached, webhooks, limits.today, max(0, total - len(runs)))
 
     def _runs(
         self,
@@ -175,6 +201,7 @@ class RunHistory:
         limits: BoardLimits,
         rows: Mapping[str, Row],
         summaries: Iterator[SessionSummary],
+        failing: Mapping[str, WebhookReading],
     ) -> Iterator[SessionRun]:
         is_watched = lru_cache(None)(self._is_watched)
         rises = unassigned(connection)
@@ -188,12 +215,12 @@ class RunHistory:
                 unassigned=unexplained,
                 left=own.left,
                 reached=own.reached,
-                credit_usd=self._limits.rules.credit_usd,
+                priced=self._limits.rules.prices.cost([(run.began_ms, run.credits.value)]),
+                webhook=failing.get(one.session_id),
             )
 
-    @staticmethod
     def _run(
-        connection: sqlite3.Connection, one: SessionSummary, row: Row, is_watched: Callable[[str], bool]
+        self, connection: sqlite3.Connection, one: SessionSummary, row: Row, is_watched: Callable[[str], bool]
     ) -> SessionRun:
         waiting, pinned = int_or_zero(row["waiting"]), row["pinned_ms"] is not None
         run = SessionRun(
@@ -201,6 +228,7 @@ class RunHistory:
             one.name,
             one.project,
             one.base_url,
+            one.generation,
             one.worker_id,
             one.about.url,
             began_ms=one.created_ms,
@@ -222,7 +250,7 @@ class RunHistory:
         simulated = one.base_url == LOCAL
         worker_id = one.stored_worker_id or one.worker_id
         seen_ms = max(int_or_zero(row["event_ms"]), int_or_zero(row["tried_ms"]))
-        usd, credited = run_cost(row) if has_charge else (run.usd, run.credits)
+        usd, credited, took_ms = run_cost(row) if has_charge else (run.usd, run.credits, None)
         run = replace(
             run,
             status=status,
@@ -231,9 +259,10 @@ class RunHistory:
             fault=parsed(_fault_in, row["outcome"], None),
             began_ms=int_or_zero(row["created_ms"]) if began_ms == NO_DAY else began_ms,
             ended_ms=int_or_none(row["settled_ms"]),
+            took_ms=took_ms,
             usd=usd,
             credits=credited,
-            usual=usual(connection, worker_id, budget, turn_id, simulated=simulated),
+            usual=self._usual_of(connection, worker_id, budget, turn_id, simulated=simulated),
             files=int_or_zero(row["new_files"]),
             sources=int_or_zero(row["new_sources"]),
         )
@@ -241,6 +270,21 @@ class RunHistory:
         held = bool(waiting) and not (run.under_way and watched)
         event_ms = (seen_ms or None) if run.under_way else run.ended_ms
         return replace(run, held=held, event_ms=event_ms or run.began_ms)
+
+    def _usual_of(
+        self,
+        connection: sqlite3.Connection,
+        worker_id: str | None,
+        budget: str,
+        turn_id: str,
+        *,
+        simulated: bool,
+    ) -> Usual:
+        """What is usual for a turn, see `usual`: with many runs most of a reading went into that."""
+        key = worker_id, budget, turn_id, simulated
+        if key not in self._usual:
+            self._usual[key] = usual(connection, worker_id, budget, turn_id, simulated=simulated)
+        return self._usual[key]
 
     # -- schedules -------------------------------------------------------------------------------
     async def keep_schedules(
@@ -251,6 +295,22 @@ class RunHistory:
 
         def work(connection: sqlite3.Connection) -> None:
             connection.execute(_PUT_PLANNED, cells)
+
+        await self._database.change(work)
+
+    async def keep_webhook(
+        self, base_url: str, worker_id: str, failed: FailedDeliveries | None, *, is_read: bool = True
+    ) -> None:
+        """Remember a webhook as it is; None: there is none. `is_read`: False where its address was set."""
+        key = pack(base_url), pack(worker_id)
+
+        def work(connection: sqlite3.Connection) -> None:
+            if failed is None:
+                connection.execute("DELETE FROM webhooks WHERE base_url = ? AND worker_id = ?", key)
+                return
+            read_ms = self._limits.rules.now_ms() if is_read else 0
+            cells = *key, read_ms, failed.count, failed.newest_ms, pack(failed.reason)
+            connection.execute(_PUT_WEBHOOK, cells)
 
         await self._database.change(work)
 
@@ -278,6 +338,19 @@ class RunHistory:
                     unpack(row["session_id"] or ""),
                     int_or_zero(row["read_ms"]),
                 )
+
+
+def _webhooks(connection: sqlite3.Connection) -> Iterator[WebhookReading]:
+    for row in connection.execute(_WEBHOOKS):
+        yield WebhookReading(
+            unpack(row["base_url"]),
+            unpack(row["worker_id"]),
+            int_or_zero(row["read_ms"]),
+            FailedDeliveries(
+                int_or_zero(row["failed"]), int_or_none(row["failed_ms"]), unpack(row["reason"])
+            ),
+            unpack(row["session_id"] or ""),
+        )
 
 
 def _session(one: SessionSummary) -> Session:

@@ -1,32 +1,70 @@
-/* Loaded before the C library: the n-th call of one kind fails, for files below a folder and for sockets.
-   SQLite calls the C library as Python does, so its reads, writes and syncs are seen, too. */
+/* Loaded before the C library: the n-th call of one kind fails, or ends the process, for files below a folder
+   and for sockets. SQLite calls the C library as Python does, so its reads, writes and syncs are seen, too.
+   With the kind EVERY nothing fails, and the calls of each kind are counted. */
 #define _GNU_SOURCE
+#include <dirent.h>
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <netdb.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
-enum { READ, WRITE, SYNC, RENAME, UNLINK, OPEN, TRUNCATE, CONNECT, SEND, RECEIVE };
-enum { SHORT = -1 };
+enum { READ, WRITE, SYNC, RENAME, UNLINK, OPEN, TRUNCATE, FOLDER, LOCK, CONNECT, SEND, RECEIVE, EVERY };
+enum { SHORT = -1, KILLED = -2 };
 
 static char folder[4096];
-static int kind = -1, at, code, forever, calls, failed;
+static const char *note;
+static int kind = -1, at, code, forever, failed, calls[EVERY];
 
 void fail_arm(const char *where, int which, int number, int with, int on) {
     snprintf(folder, sizeof folder, "%s", where);
-    at = number, code = with, forever = on, calls = failed = 0, kind = which;
+    memset(calls, 0, sizeof calls);
+    at = number, code = with, forever = on, failed = 0, kind = which;
+}
+
+/* A program that is started with these variables says in a file how often a call failed. */
+__attribute__((constructor)) static void arm_by_environment(void) {
+    const char *where = getenv("FAIL_WHERE"), *how = getenv("FAIL_HOW");
+    int which, number, with, on;
+    if (!where || !how || sscanf(how, "%d %d %d %d", &which, &number, &with, &on) != 4) return;
+    note = getenv("FAIL_NOTE");
+    fail_arm(where, which, number, with, on);
+}
+
+static void write_note(const char *text) {
+    long fd = syscall(SYS_openat, AT_FDCWD, note, O_WRONLY | O_CREAT | O_APPEND, 0600);
+    syscall(SYS_write, fd, text, strlen(text));
+    syscall(SYS_close, fd);
 }
 
 int fail_count(void) { return failed; }
+int fail_calls(int which) { return calls[which]; }
 
-static int due(void) {
-    int now = __sync_add_and_fetch(&calls, 1);
-    if (now != at && !(forever && now > at)) return 0;
+__attribute__((destructor)) static void note_calls(void) {
+    char text[16];
+    for (int which = 0; kind == EVERY && note && which < EVERY; which++) {
+        snprintf(text, sizeof text, "%d ", calls[which]);
+        write_note(text);
+    }
+}
+
+static int is_watched(int which) { return kind == which || kind == EVERY; }
+
+static int due(int which) {
+    int now = __sync_add_and_fetch(&calls[which], 1);
+    if (kind == EVERY || (now != at && !(forever && now > at))) return 0;
     __sync_add_and_fetch(&failed, 1);
+    if (note) write_note("x");
+    if (code == KILLED) kill(getpid(), SIGKILL);
     errno = code;
     return 1;
 }
@@ -60,14 +98,14 @@ static int is_internet(int fd) {
 #define WRAP(type, name, parameters, arguments, which, place) \
     type name parameters {                                    \
         NEXT(name);                                           \
-        if (kind == (which) && (place) && due()) return -1;   \
+        if (is_watched(which) && (place) && due(which)) return -1; \
         return real arguments;                                \
     }
 /* A write that fails may also have written a part. */
 #define WRAP_WRITE(name, parameters, whole, half)             \
     ssize_t name parameters {                                 \
         NEXT(name);                                           \
-        if (kind == WRITE && is_file(fd) && due()) {          \
+        if (is_watched(WRITE) && is_file(fd) && due(WRITE)) {          \
             if (code != SHORT) return -1;                     \
             return size < 2 ? real whole : real half;         \
         }                                                     \
@@ -95,6 +133,13 @@ WRAP(int, linkat, (int f, const char *from, int t, const char *to, int flags), (
 WRAP(int, unlink, (const char *path), (path), UNLINK, is_here(path))
 WRAP(int, unlinkat, (int directory, const char *path, int flags), (directory, path, flags), UNLINK,
      is_below(directory, path))
+WRAP(int, mkdir, (const char *path, mode_t mode), (path, mode), FOLDER, is_here(path))
+WRAP(int, mkdirat, (int directory, const char *path, mode_t mode), (directory, path, mode), FOLDER,
+     is_below(directory, path))
+WRAP(int, rmdir, (const char *path), (path), FOLDER, is_here(path))
+WRAP(int, chmod, (const char *path, mode_t mode), (path, mode), FOLDER, is_here(path))
+WRAP(int, fchmod, (int fd, mode_t mode), (fd, mode), FOLDER, is_file(fd))
+WRAP(int, flock, (int fd, int what), (fd, what), LOCK, what != LOCK_UN && is_file(fd))
 WRAP(int, connect, (int fd, const struct sockaddr *to, socklen_t size), (fd, to, size), CONNECT, is_internet(fd))
 WRAP(ssize_t, send, (int fd, const void *data, size_t size, int flags), (fd, data, size, flags), SEND,
      is_internet(fd))
@@ -102,6 +147,33 @@ WRAP(ssize_t, sendmsg, (int fd, const struct msghdr *message, int flags), (fd, m
      is_internet(fd))
 WRAP(ssize_t, recv, (int fd, void *data, size_t size, int flags), (fd, data, size, flags), RECEIVE,
      is_internet(fd))
+
+DIR *opendir(const char *path) {
+    NEXT(opendir);
+    return is_watched(FOLDER) && is_here(path) && due(FOLDER) ? NULL : real(path);
+}
+
+int getaddrinfo(const char *name, const char *service, const struct addrinfo *hints, struct addrinfo **found) {
+    NEXT(getaddrinfo);
+    return is_watched(CONNECT) && due(CONNECT) ? EAI_SYSTEM : real(name, service, hints, found);
+}
+
+static int is_locking(int command, void *with) {
+    return (command == F_SETLK || command == F_SETLKW) && ((struct flock *)with)->l_type != F_UNLCK;
+}
+/* Every command of fcntl takes nothing, a number or a pointer. */
+#define WRAP_CONTROL(name)                                                             \
+    int name(int fd, int command, ...) {                                               \
+        NEXT(name);                                                                    \
+        va_list rest;                                                                  \
+        va_start(rest, command);                                                       \
+        void *with = va_arg(rest, void *);                                             \
+        va_end(rest);                                                                  \
+        if (is_watched(LOCK) && is_locking(command, with) && is_file(fd) && due(LOCK)) return -1; \
+        return real(fd, command, with);                                                \
+    }
+WRAP_CONTROL(fcntl)
+WRAP_CONTROL(fcntl64)
 
 static int mode_of(int flags, va_list rest) { return flags & (O_CREAT | O_TMPFILE) ? va_arg(rest, int) : 0; }
 #define WRAP_OPEN(name, parameters, arguments, place)       \
@@ -111,7 +183,7 @@ static int mode_of(int flags, va_list rest) { return flags & (O_CREAT | O_TMPFIL
         va_start(rest, flags);                              \
         int mode = mode_of(flags, rest);                    \
         va_end(rest);                                       \
-        if (kind == OPEN && (place) && due()) return -1;    \
+        if (is_watched(OPEN) && (place) && due(OPEN)) return -1; \
         return real arguments;                              \
     }
 WRAP_OPEN(open, (const char *path, int flags, ...), (path, flags, mode), is_here(path))

@@ -1,0 +1,244 @@
+"""Markdown as lines to be heard: a paragraph, an item of a list or a row of a table is one line.
+
+Each line begins with a label, so that no text of a worker looks like a line of the program. None has a
+character that a terminal obeys, nor one that only draws.
+"""
+
+from __future__ import annotations
+
+import re
+from calendar import month_name
+from collections.abc import Iterable, Iterator, Sequence
+from functools import lru_cache
+from itertools import count, takewhile
+from textwrap import dedent
+from typing import TYPE_CHECKING, Final
+
+from handinger_tui.core.formatting import plural
+from handinger_tui.core.safety import clean, clean_line, host_of
+
+if TYPE_CHECKING:
+    from markdown_it import MarkdownIt
+    from markdown_it.token import Token
+
+MOST_PARSED: Final = 100_000
+"""Characters of a block whose Markdown is read; of a longer one each line is said as it is."""
+_BOXES: Final = dict.fromkeys(range(0x2500, 0x25A0), " ")
+"""Lines, corners and blocks: they draw, and mean nothing when they are read out."""
+_ITEM: Final = re.compile(r"(?:[-*+]|[0-9]{1,9}[.)])[ \t]")
+"""How an item of a list begins that stands in no other list."""
+_MARKS: Final = r"\n\\`*_\[\]<>&~|#!"
+_PLAIN: Final = re.compile(rf"\s{{0,3}}(?:([-*+]|[0-9]{{1,9}}\.)[ \t]+)?([^\s+=\-{_MARKS}][^{_MARKS}]*)\s*")
+"""A line in which nothing is Markdown but perhaps the mark of an item: most are, and need no parser."""
+
+
+_UNITS: Final = {
+    "s": "second",
+    "min": "minute",
+    "m": "minute",
+    "h": "hour",
+    "d": "day",
+    "B": "byte",
+    "kB": "kilobyte",
+    "MB": "megabyte",
+    "GB": "gigabyte",
+    "TB": "terabyte",
+}
+_LARGE: Final = {"k": "thousand", "M": "million", "B": "billion", "T": "trillion"}
+_QUANTITY: Final = re.compile(
+    r"(?<![\w.,$])(?P<number>[0-9][0-9,]*(?:\.[0-9]+)?)"
+    r" (?P<unit>s|min|h|d|[kMGT]?B|m(?= [0-9]| ago|\W*$|[,.;)]))\b"
+)
+"""A number with a unit. "5 m cable" is none: a time in minutes has something else behind it."""
+_MOMENT: Final = re.compile(r"\b(\d{4})-(\d\d)-(\d\d)(?:T(\d\d:\d\d:\d\d)(?:\.\d+)?(?:Z|\+00:00))?(?![\w-])")
+_SIGNS: Final = (
+    (re.compile(r"\s*·\s*"), ", "),
+    (re.compile(r"\s*→\s*"), " to "),
+    (re.compile(r"(?<=\d)×"), " times the usual"),
+    (re.compile(r"~(?=[$\d<])"), "about "),
+    (re.compile(r"<(?=[$\d])"), "less than "),
+    (re.compile(r">(?=[$+\d])"), "more than "),
+    (re.compile(r"(?<=[\d%])…"), " so far"),
+    (re.compile(r"±0%"), "no change"),
+    (re.compile(r"\bVs\. "), "Versus "),
+    (re.compile(r"^—$"), "unknown"),
+    (re.compile(r"\bsim\."), "simulated"),
+    (re.compile(r"\bin ms\b"), "in milliseconds"),
+    (re.compile(r"(?<!\w)#(?=\w)"), "tag "),
+)
+_NAME: Final = re.compile(r"(“[^”]*”)")
+
+
+def in_words(text: str) -> str:
+    """A text of ours with its signs, units and times as words. What is in quotation marks stays as it is."""
+    return "".join(
+        piece if piece.startswith("“") else _in_words(piece) for piece in _NAME.split(text) if piece
+    )
+
+
+def _in_words(text: str) -> str:
+    for sign, words in _SIGNS:
+        text = sign.sub(words, text)
+    text = _MOMENT.sub(_moment, text)
+    text = re.sub(r"(?<=\d)[kMBT]\b", lambda match: f" {_LARGE[match.group()]}", text)
+    return _QUANTITY.sub(_quantity, text)
+
+
+def _quantity(match: re.Match[str]) -> str:
+    """A number with its unit; of "05 s" and "12.0 kB" without what only aligns."""
+    number = match["number"].removesuffix(".0").lstrip("0") or "0"
+    number = f"0{number}" if number.startswith((".", ",")) else number
+    return f"{number} {_UNITS[match['unit']]}{'' if number == '1' else 's'}"
+
+
+def _moment(match: re.Match[str]) -> str:
+    year, month, day, clock = match.groups()
+    if not 0 < int(month) < 13:
+        return match.group()
+    return f"{month_name[int(month)]} {int(day)}, {year}" + (f", {clock} UTC" if clock else "")
+
+
+def line(label: str, text: str) -> str:
+    """A label and a text, in one line. A text of ours goes through `in_words` first."""
+    return f"{label}: {' '.join(clean(text).translate(_BOXES).split())}"
+
+
+def paragraphs(text: str, start: int, *, is_complete: bool) -> tuple[int, list[str]]:
+    """The lines for the blocks of a text from `start` on that are complete, and where the next one begins.
+
+    A block ends before an empty line or an item of a list, not within code. `is_complete`: nothing follows.
+    """
+    lines: list[str] = []
+    at = begin = start
+    fence = ""
+    while at < len(text):
+        end = text.find("\n", at)
+        if end < 0 and not is_complete:
+            break
+        following = len(text) if end < 0 else end + 1
+        row = text[at:following]
+        if not fence and at > begin and (not row.strip() or _ITEM.match(row)):
+            lines += block_lines(text[begin:at])
+            begin = at
+        fence = _fence_after(row, fence)
+        at = following
+    if is_complete or (at - begin > MOST_PARSED and not fence):
+        lines += block_lines(text[begin:at])
+        begin = at
+    return begin, lines
+
+
+def _fence_after(row: str, fence: str) -> str:
+    """The marks of the code block that is open behind a line; "" outside of one."""
+    bare = row.strip()
+    mark = "".join(takewhile(lambda char: char == bare[0], bare)) if bare[:3] in ("```", "~~~") else ""
+    if not fence:
+        return mark
+    return "" if mark.startswith(fence) and mark == bare else fence
+
+
+@lru_cache(1)
+def _parser() -> MarkdownIt:
+    from markdown_it import MarkdownIt  # 40 ms, with the first answer
+
+    return MarkdownIt("gfm-like", {"html": False, "linkify": False})
+
+
+def block_lines(block: str) -> list[str]:
+    """The lines for one block of Markdown."""
+    if len(block) > MOST_PARSED:
+        lines: Iterable[str] = (line("worker", row) for row in block.split("\n"))
+    elif plain := _PLAIN.fullmatch(block):
+        mark = f"{plain[1] if plain[1][0].isdigit() else '-'} " if plain[1] else ""
+        lines = (line("worker", mark + plain[2]),)
+    else:
+        # What continues an item of a list is indented, and is no code.
+        lines = _Block().lines(_parser().parse(dedent(block)))
+    return [one for one in lines if not one.endswith(": ")]
+
+
+class _Block:
+    """Reads the tokens of a block."""
+
+    def __init__(self) -> None:
+        self._label = "worker"
+        self._numbers: list[Iterator[int] | None] = []
+        """For each list that is open the numbers of its next items; None: it has none."""
+        self._mark = ""
+        """What stands before the first text of an item."""
+
+    def lines(self, parsed: Sequence[Token]) -> Iterator[str]:
+        """The lines for all tokens."""
+        tokens = iter(parsed)
+        for token in tokens:
+            match token.type:
+                case "inline":
+                    yield line(self._label, self._mark + _inline(token.children or ()))
+                    self._mark = ""
+                case "fence" | "code_block":
+                    yield from _code(token)
+                case "table_open":
+                    yield from _table(tokens)
+                case "heading_open":
+                    self._label = "heading"
+                case "heading_close":
+                    self._label = "worker"
+                case kind:
+                    self._enter_list(kind, token)
+
+    def _enter_list(self, kind: str, token: Token) -> None:
+        if kind == "ordered_list_open":
+            self._numbers.append(count(int(token.attrs.get("start", 1))))
+        elif kind == "bullet_list_open":
+            self._numbers.append(None)
+        elif kind == "list_item_open":
+            numbers = self._numbers[-1]
+            self._mark = "- " if numbers is None else f"{next(numbers)}. "
+        elif kind.endswith("_list_close"):
+            self._numbers.pop()
+
+
+def _inline(tokens: Sequence[Token]) -> str:
+    """The text of a paragraph; behind a link whose text does not say it stands where it leads."""
+    pieces: list[str] = []
+    links: list[tuple[str, int]] = []
+    """Host, and how many pieces stand before the link, of each one that is open."""
+    for token in tokens:
+        if token.type == "link_open":
+            links.append((host_of(str(token.attrs.get("href", ""))), len(pieces)))
+        elif token.type == "link_close" and links:
+            host, since = links.pop()
+            if host and host not in "".join(pieces[since:]):
+                pieces.append(f" ({host})")
+        else:
+            pieces.append(" " if token.type in {"softbreak", "hardbreak"} else token.content)
+    return "".join(pieces)
+
+
+def _code(token: Token) -> Iterator[str]:
+    """The lines of a code block, behind one that counts them. Their indentation is a part of the code."""
+    rows = clean(token.content).translate(_BOXES).expandtabs(4).rstrip("\n").split("\n")
+    language = clean_line(token.info, 30)
+    yield line("code", f"{f'{language}, ' if language else ''}{plural(len(rows), 'line')}")
+    yield from (f"code: {row.rstrip()}" for row in rows if row.strip())
+
+
+def _table(tokens: Iterator[Token]) -> Iterator[str]:
+    """The rows of a table, with the head of its column before each cell."""
+    rows: list[list[str]] = []
+    for token in takewhile(lambda one: one.type != "table_close", tokens):
+        if token.type == "tr_open":
+            rows.append([])
+        elif token.type == "inline":
+            rows[-1].append(" ".join(_inline(token.children or ()).split()))
+    heads, *body = rows
+    for number, cells in enumerate(body, 1):
+        size = f"{plural(len(body), 'row')}. " if number == 1 else ""
+        yield line("table", f"{size}Row {number}. {_cells(heads, cells)}")
+    if not body:
+        yield line("table", f"0 rows. Columns: {', '.join(heads)}.")
+
+
+def _cells(heads: Sequence[str], cells: Sequence[str]) -> str:
+    pairs = [(head, cell) for head, cell in zip(heads, cells, strict=False) if head or cell]
+    return " ".join(f"{head}: {cell or 'empty'}." if head else f"{cell}." for head, cell in pairs)

@@ -1,0 +1,246 @@
+"""Slash commands of plain mode: those of the app that need no screen, and lists as numbered lines."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from typing import TYPE_CHECKING, Final, Protocol
+
+from handinger_tui.core.evidence import Source, sources_of
+from handinger_tui.core.read_aloud import in_words, line
+from handinger_tui.core.safety import clean_line
+from handinger_tui.core.voice import (
+    Speech,
+    Spoken,
+    file_lines,
+    help_line,
+    receipt_lines,
+    run_lines,
+    session_lines,
+    source_lines,
+    speak,
+)
+from handinger_tui.ui.commands import COMMANDS, command_named, unknown_command_text
+from handinger_tui.ui.commands.command import CommandContext, chosen_message, number_in
+from handinger_tui.ui.commands.money import message_with_receipt
+from handinger_tui.ui.widgets.session_rows import rows_of
+
+if TYPE_CHECKING:
+    from handinger_tui.plain.terminal import Output
+    from handinger_tui.ui.sessions.controller import SessionController
+
+MOST_LISTED: Final = 20
+OWN: Final = (
+    ("/help", "list the commands"),
+    ("/read [N|last]", "read an answer again"),
+    ("/sessions [ID]", "list the newest sessions, or open one"),
+    ("/open N", "open a session by its number in the last list"),
+    ("/runs", "list what needs you, what runs and what is new"),
+    ("/queue [send|drop N]", "list the queue, send what is held, or remove a message"),
+    ("/send", "send the message that was not sent"),
+    ("/drop", "remove the lines that were pasted"),
+    ("/receipt [N|last]", "read the receipt of a turn"),
+    ("/limit [SCOPE AMOUNT|SCOPE off]", "list the limits, set or lift one"),
+    ("/clearfiles", "remove what is attached to the next message"),
+)
+"""The commands of plain mode alone, and those that it answers in its own way."""
+
+
+class Talk(Protocol):
+    """What commands of plain mode ask of the conversation."""
+
+    unsent: str
+    """The text of the newest message that was not sent."""
+
+    async def send(self, text: str) -> None:
+        """Send a message. Raises HandingerError."""
+
+    async def send_queued(self) -> None:
+        """Send what is held in the queue, after a question. Raises LedgerError."""
+
+    def drop_pasted(self) -> str:
+        """Forget the lines that were pasted; returns them."""
+
+
+class PlainCommands:
+    """Runs a command: one of plain mode, or one of the app."""
+
+    def __init__(self, out: Output, talk: Talk) -> None:
+        self._out = out
+        self._talk = talk
+        self._listed: list[str] = []
+        """The sessions of the last list, by their numbers."""
+        self._own: dict[str, Callable[[CommandContext, str], Awaitable[None]]] = {
+            "help": self._help,
+            "read": self._read,
+            "sessions": self._sessions,
+            "open": self._open,
+            "runs": self._runs,
+            "queue": self._queue,
+            "send": self._send,
+            "drop": self._drop,
+            "receipt": self._receipt,
+            "limit": self._limit,
+            "clearfiles": self._clear_files,
+        }
+
+    async def run(self, context: CommandContext, name: str, argument: str) -> None:
+        """Run a command. Each gets an answer, and none becomes a message.
+
+        Raises:
+            HandingerError
+        """
+        command = command_named(name)
+        full = name if command is None else command.name
+        if full in self._own:
+            await self._own[full](context, argument)
+        elif command is None:
+            self._out.tell("error", unknown_command_text(clean_line(name, 40)))
+        elif refusal := command.refusal(argument):
+            self._out.tell("note", refusal)
+        else:
+            before = self._out.written
+            await command.run(context, argument)
+            if self._out.written == before and full != "quit":
+                # On a screen it is seen.
+                self._out.tell("note", f"/{full}: done.")
+
+    async def _help(self, _context: CommandContext, _argument: str) -> None:
+        self._out.tell(
+            "help", "A line is a message. While a turn runs it is queued. // sends a line that starts with /."
+        )
+        others = (one for one in COMMANDS if one.name not in self._own and not one.refusal("an argument"))
+        for syntax, summary in (*OWN, *(command.help for command in others)):
+            self._out.put(help_line(syntax, summary))
+
+    # -- sessions --------------------------------------------------------------------------
+    async def _sessions(self, context: CommandContext, argument: str) -> None:
+        controller = context.controller
+        if argument:
+            await context.switcher.open(await controller.find(argument))
+            return
+        rows = await controller.recent(MOST_LISTED)
+        opened = {session.session_id: session for session in controller.opened_sessions}
+        self._listed = [row.session_id for row in rows]
+        self._out.put(*session_lines(rows_of(rows, opened, context.now_ms())))
+        self._out.tell("note", "/open N opens one." if rows else "No other sessions.")
+
+    async def _open(self, context: CommandContext, argument: str) -> None:
+        number = number_in(argument, len(self._listed))
+        if number is not None:
+            await context.switcher.open(self._listed[number - 1])
+        elif argument and not argument.isdecimal():
+            await self._sessions(context, argument)
+        else:
+            self._out.tell("note", "Use /sessions or /runs first, then /open with a number of the list.")
+
+    async def _runs(self, context: CommandContext, _argument: str) -> None:
+        now_ms = context.now_ms()
+        board = await context.controller.board()
+        # A schedule has no session to open.
+        self._listed = [getattr(entry, "session_id", "") for entry in board.entries(now_ms)]
+        self._out.put(*run_lines(board, now_ms))
+        if self._listed:
+            self._out.tell("note", "/open N opens one; nothing is sent by that.")
+
+    # -- turns -----------------------------------------------------------------------------
+    async def _read(self, context: CommandContext, argument: str) -> None:
+        if (turn := chosen_message(context, argument, "read")) is not None:
+            session = context.controller.session
+            number = session.messages.index(turn) + 1
+            self._out.put(line(f"turn {number}", clean_line(turn.request.prompt, 1000)))
+            spoken = Spoken(is_announced=True, is_sent=True)
+            self._out.put(*speak(spoken, session, turn, Speech(number), context.now_ms())[1])
+
+    async def _receipt(self, context: CommandContext, argument: str) -> None:
+        # As it is now, while the frames are read.
+        session = context.controller.session
+        if (turn := message_with_receipt(context, argument)) is not None:
+            frames = await context.controller.engine.frames(turn.turn_id)
+            self._out.put(*receipt_lines(session, turn, frames))
+
+    # -- money -----------------------------------------------------------------------------
+    async def _limit(self, context: CommandContext, argument: str) -> None:
+        if argument and (command := command_named("limit")) is not None:
+            await command.run(context, argument)
+            return
+        for gauge in await context.controller.actor(context.controller.session_id).recount():
+            self._out.tell("limit", f"{gauge.limit.scope.limit}: {', '.join(gauge.amounts)}")
+        self._out.tell("note", "To set one: /limit day 5. To lift it: /limit day off.")
+
+    # -- the next message ------------------------------------------------------------------
+    async def _queue(self, context: CommandContext, argument: str) -> None:
+        controller, (action, _, name) = context.controller, argument.lower().partition(" ")
+        queue = controller.queue_of(controller.session_id)
+        number = number_in(name.strip(), len(queue))
+        if action == "send":
+            await self._talk.send_queued()
+        elif action == "drop" and number is not None:
+            text = await controller.actor(controller.session_id).withdraw(queue[number - 1].turn_id)
+            await controller.connection.history.keep_unsent([text])
+            self._talk.unsent = text
+            self._out.tell("note", "Withdrawn. /send sends it.")
+        elif argument:
+            self._out.tell("note", "Use /queue, /queue send, or /queue drop with the number of a message.")
+        else:
+            for at, turn in enumerate(queue, 1):
+                self._out.put(line(f"queued {at}", clean_line(turn.request.prompt, 200)))
+            hold = controller.hold_of(controller.session_id)
+            held = "" if hold is None else "The queue is held. /queue send sends it. "
+            self._out.tell("queue", f"{held}{len(queue)} queued.")
+
+    async def _send(self, _context: CommandContext, _argument: str) -> None:
+        text, self._talk.unsent = self._talk.unsent, ""
+        if text:
+            await self._talk.send(text)
+        else:
+            self._out.tell("note", "There is no message that was not sent.")
+
+    async def _drop(self, _context: CommandContext, _argument: str) -> None:
+        text = self._talk.drop_pasted()
+        if text:
+            self._talk.unsent = text
+        self._out.tell("note", "Dropped. /send sends it after all." if text else "Nothing was pasted.")
+
+    async def _clear_files(self, context: CommandContext, _argument: str) -> None:
+        context.message.attachments.clear()
+        self._out.tell("note", "Nothing is attached now.")
+
+
+class PlainView:
+    """Implements `ui.commands.command.View`: panels are lists."""
+
+    screen = None
+
+    def __init__(
+        self,
+        controller: SessionController,
+        out: Output,
+        leave: Callable[[], None],
+        repaint: Callable[[], None],
+    ) -> None:
+        self._controller = controller
+        self._out = out
+        self.leave = leave
+        self.repaint = repaint
+
+    def show_panel(self, name: str) -> None:
+        """Say what the panel of this name lists."""
+        session = self._controller.session
+        lines = {
+            "sources": source_lines(session),
+            "files": file_lines(session),
+            "usage": [line("session cost", in_words(self._controller.cost_text))],
+        }.get(name, [])
+        self._out.put(*(lines or [line("note", f"This session has no {name} yet.")]))
+
+    @property
+    def sources(self) -> Sequence[Source]:
+        """The sources of the session."""
+        return sources_of(self._controller.session)
+
+    def group_sources(self, *, hosts: bool) -> None:
+        """Sources are listed in one order."""
+
+    def show_budget(self, level: str) -> None:
+        """Say the budget of the next message."""
+        self._out.tell("note", f"Budget: {level}.")

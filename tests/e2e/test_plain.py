@@ -1,0 +1,470 @@
+"""Plain mode over a pseudo-terminal: what it writes, byte by byte, and what becomes of what is typed."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import json
+import os
+import pty
+import re
+import select
+import signal
+import subprocess
+import sys
+import termios
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from handinger_tui.cli.main import plain_reason
+from handinger_tui.ledger.ledger import Ledger
+from handinger_tui.local.server import LocalServer
+from handinger_tui.plain.conversation import Conversation
+from handinger_tui.plain.terminal import PASTE_S, Entered, LineReader, Output
+from handinger_tui.ui.commands import COMMANDS
+from handinger_tui.ui.ports import AppOptions
+from tests.cli.program import environ, start
+from tests.e2e.accounts import Account
+from tests.ui.fakes import Desktop, NoFiles
+
+pytestmark = pytest.mark.terminal
+
+PATIENCE_S = 60.0
+READY = "\nyou> "
+LINE = re.compile(r"(?:[A-Za-z][a-z ]*[a-z](?: \d+)?|\d+): ")
+PROMPT = re.compile(r"(?:.*> )?")
+
+
+class Plain:
+    """The program in a terminal, read line by line as a screen reader does."""
+
+    def __init__(self, pid: int, terminal: int) -> None:
+        self._pid, self._terminal = pid, terminal
+        self.output = b""
+        self._seen = 0
+        self.code: int | None = None
+
+    def reads(self, text: str) -> str:
+        """Wait until a text comes behind what was read before; returns all up to it."""
+        give_up = time.monotonic() + PATIENCE_S
+        while (end := self._text.find(text, self._seen)) < 0:
+            assert time.monotonic() < give_up, f"{text!r} is not in {self._text[self._seen :]!r}"
+            assert self._read() or text in self._text[self._seen :], f"ended without {text!r}: {self._text!r}"
+        before, self._seen = self._seen, end + len(text)
+        return self._text[before : self._seen]
+
+    @property
+    def _text(self) -> str:
+        text = self.output.decode("utf-8", "ignore").replace("\r\n", "\n")
+        # The bell stands behind the line of an end, and a prompt may follow it at once.
+        return text.replace("\n\a", "\a\n")
+
+    def _read(self) -> bool:
+        if not select.select([self._terminal], [], [], 1.0)[0]:
+            return True
+        try:
+            data = os.read(self._terminal, 1 << 16)
+        except OSError:
+            return False
+        self.output += data
+        return bool(data)
+
+    def type(self, text: str) -> None:
+        os.write(self._terminal, text.encode())
+
+    def enters(self, text: str) -> None:
+        """Type a line behind a prompt."""
+        self.reads(READY)
+        self.type(f"{text}\n")
+
+    def kill(self, number: signal.Signals) -> None:
+        os.kill(self._pid, number)
+
+    @property
+    def is_running(self) -> bool:
+        return os.waitid(os.P_PID, self._pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None
+
+    def ends(self) -> int:
+        """Wait for the end, check every byte, and return the exit code."""
+        while self._read():
+            pass
+        self.code = os.waitstatus_to_exitcode(os.waitpid(self._pid, 0)[1])
+        self._check()
+        return self.code
+
+    def _check(self) -> None:
+        rows = self.output.decode().split("\r\n")
+        for row in rows:
+            # The bell is the only control character; the terminal itself echoes a Ctrl+C as ^C.
+            assert not re.search("[\x00-\x06\x08-\x1f\x7f\u2500-\u259f]", row), ascii(row)
+
+    @property
+    def lines(self) -> list[str]:
+        """The lines of the program, without what was typed."""
+        return [row for row in self._text.replace("\a", "").split("\n") if not PROMPT.fullmatch(row)]
+
+
+@contextmanager
+def plain(home: Path, *argv: str, server: LocalServer | None = None, **more: str) -> Iterator[Plain]:
+    """Start `handinger-tui --plain ARGV` with a local worker of its own, or with one that outlives it."""
+    account = {} if server is None else {"HANDINGER_API_KEY": server.api_key}
+    variables = environ(
+        home, None if server is None else server.base_url, TERM="xterm", HANDINGER_LOCAL_PACE="0", **more
+    )
+    variables |= account
+    pid, terminal = pty.fork()
+    if not pid:
+        program = [sys.executable, "-m", "handinger_tui", *argv]
+        os.execve(sys.executable, program, variables)  # noqa: S606 - in the child of the fork
+    # Of what is typed only the line breaks come back, so that all other bytes are those of the program.
+    attributes = termios.tcgetattr(terminal)
+    attributes[3] = attributes[3] & ~termios.ECHO | termios.ECHONL
+    termios.tcsetattr(terminal, termios.TCSANOW, attributes)
+    child = Plain(pid, terminal)
+    try:
+        yield child
+    finally:
+        if child.code is None:
+            with suppress(OSError):
+                os.kill(pid, signal.SIGKILL)
+                os.waitpid(pid, 0)
+        os.close(terminal)
+
+
+def test_a_conversation_in_lines(tmp_path: Path) -> None:
+    with plain(tmp_path, "--plain", "--local", HOME=str(tmp_path)) as it:
+        first = it.reads(READY)
+        assert first.startswith("plain mode: on, by --plain. ")
+        assert "\nready: Enter to send, cost unknown, budget standard\n" in first
+        it.type("report about csv\n")
+        answer = it.reads("done: turn 1, ")
+        assert "sent: turn 1" in answer
+        assert "\nfile 1: charts/chart.png\n" in answer
+        it.reads("\a")
+        it.reads("you> ")
+        it.type("/files\n")
+        assert "\nfile 1: " in it.reads("you> ")
+        it.type("/download 1\n")
+        it.reads("note: Saved ")
+        it.enters("sources about csv")
+        it.reads("source 1: ")
+        it.reads("done: turn 2, ")
+        it.enters("/receipt 1")
+        it.reads("receipt: Cost: ")
+        # The lines of a paste are one message, and its Enter is the one behind it.
+        it.reads(READY)
+        it.type("echo one\ntwo\nthr")
+        it.reads("pasted: 2 lines. ")
+        it.reads("you> ")
+        it.type("ee\n")
+        it.reads("worker: one two three\n")
+        it.reads("done: turn 3, ")
+        it.enters("/rename Tables")
+        it.reads("note: /rename: done.")
+        it.enters("/new")
+        it.enters("/sessions")
+        it.reads("session 1: Tables, ")
+        it.enters("/open 1")
+        it.reads("session: “Tables”, 3 turns. ")
+        it.enters("/read 3")
+        it.reads("worker: one two three\n")
+        it.enters("fail")
+        it.reads("ended: turn 4, failed, ")
+        it.enters("/quit")
+        assert it.ends() == 0
+    assert not [row for row in it.lines if not LINE.match(row)]
+
+
+def test_every_command_has_an_answer_and_none_sends(tmp_path: Path) -> None:
+    with LocalServer.start(pace=0) as server, plain(tmp_path, "--plain", server=server) as it:
+        it.enters("echo first")
+        it.reads("done: turn 1, ")
+        names = [command.name for command in COMMANDS if command.name not in {"quit", "new", "email"}]
+        it.reads("you> ")
+        for name in [
+            *names,
+            "queue",
+            "send",
+            "drop",
+            "clearfiles",
+            "read",
+            "help",
+            "nothing",
+            "sources copy",
+        ]:
+            it.type(f"/{name}\n")
+            # Enter alone is the answer to a question, and it is no.
+            reply = it.reads("> ")
+            while not reply.endswith("you> "):
+                it.type("\n")
+                reply += it.reads("> ")
+            assert re.search(r"\n[a-z][a-z ]*( \d+)?: ", reply), (name, reply)
+        it.type("\x04")
+        assert it.ends() == 0
+    assert not [row for row in it.lines if re.match("(sending|sent|queued): turn 2", row)]
+
+
+def test_what_runs_and_waits_survives_the_end_of_its_terminal(tmp_path: Path) -> None:
+    with LocalServer.start(pace=1) as server:
+        with plain(tmp_path, "--plain", server=server) as it:
+            it.enters("silent 600")
+            it.reads("sent: turn 1")
+            it.type("echo second\n")
+            it.reads("queued: 1 queued message waits.")
+            it.type("\x03")
+            it.reads("Press Ctrl+C again to quit. The worker keeps running and may keep charging.")
+            it.kill(signal.SIGHUP)
+            assert it.ends() == 143
+            it.reads("still running: it may keep charging. Watch it: handinger-tui attach ")
+        with plain(tmp_path, "-c", server=server, HANDINGER_PLAIN="1") as it:
+            it.reads("plain mode: on, by HANDINGER_PLAIN. ")
+            it.reads("session: “silent 600”, 1 turn")
+            it.reads("queue: 1 queued message waits until you send it")
+            it.reads("watching: turn 1. What you type now is queued.")
+            it.type("/detach\n")
+            it.reads("1 to 2, Enter for 2> ")
+            it.type("1\n")
+            it.reads("left running: turn 1, ")
+            # What is typed and not sent is kept.
+            it.enters("/queue drop 1")
+            it.reads("Withdrawn. /send sends it.")
+            it.reads("you> ")
+            it.type("half a line\x04")
+            it.type("\x04")
+            assert it.ends() == 0
+    assert asyncio.run(kept_texts(tmp_path))[-2:] == ["echo second", "half a line"]
+
+
+async def kept_texts(home: Path) -> list[str]:
+    ledger = Ledger(home / "history.db")
+    await ledger.start()
+    try:
+        return await ledger.history.prompts()
+    finally:
+        await ledger.aclose()
+
+
+def test_a_limit_that_is_reached_refuses_and_the_text_is_kept(tmp_path: Path) -> None:
+    (tmp_path / "config.toml").write_text('plain = "on"\n')
+    with plain(tmp_path, "--local") as it:
+        it.reads("plain mode: on, by the config file. ")
+        it.enters("/limit session 0.0001")
+        it.enters("echo a")
+        it.reads("limit: Session limit reached: ")
+        it.enters("echo b")
+        it.reads("limit: Session limit reached: ")
+        reply = it.reads("note: Not sent. The text is kept: /send sends it.")
+        assert "To raise it, use /limit session AMOUNT.\n" in reply
+        it.enters("/limit session 5")
+        it.enters("/send")
+        it.reads("worker: b\n")
+        it.reads("done: turn 2, ")
+        it.kill(signal.SIGINT)
+        it.reads("Press Ctrl+C again to quit.")
+        it.kill(signal.SIGINT)
+        assert it.ends() == 130
+
+
+def test_a_file_is_mentioned_and_hooks_hear_of_the_end_and_of_a_limit(tmp_path: Path) -> None:
+    (tmp_path / "my notes.txt").write_text("here")
+    done, limit = tmp_path / "done.json", tmp_path / "limit.json"
+    hooks = [f"on_{one.stem} = ['cp', '/dev/stdin', '{one}']" for one in (done, limit)]
+    (tmp_path / "config.toml").write_text("\n".join(hooks))
+    with plain(tmp_path, "--plain", "--local") as it:
+        it.enters("echo @/nowhere/at/all.txt")
+        it.reads("File not found: ")
+        it.enters("/limit session 0.0001")
+        it.enters(f'echo @"{tmp_path}/my notes.txt" @nobody')
+        it.reads("worker: my notes.txt @nobody\n")
+        it.reads("done: turn 1, ")
+        it.reads("limit: Session limit reached: ")
+        give_up = time.monotonic() + PATIENCE_S
+        while not all(written := [one.read_text() if one.exists() else "" for one in (done, limit)]):
+            assert time.monotonic() < give_up
+        it.reads("you> ")
+        it.type("/quit\n")
+        assert it.ends() == 0
+    assert [json.loads(one)["event"] for one in written] == ["done", "limit"]
+
+
+def test_a_file_that_has_changed_since_it_was_attached_is_sent_only_as_it_is_now(tmp_path: Path) -> None:
+    notes = tmp_path / "notes.txt"
+    notes.write_text("before")
+    with LocalServer.start(pace=0) as server, plain(tmp_path, "--plain", server=server) as it:
+        it.enters(f"/file {notes}")
+        it.reads("attached: notes.txt. ")
+        notes.write_text("after that")
+        it.enters("echo one")
+        it.reads("error: notes.txt changed since it was attached (from 6 to 10 bytes). Nothing was sent.\n")
+        it.reads("you> ")
+        it.type("/send\n")
+        it.reads("done: turn 1, ")
+        it.enters("/quit")
+        assert it.ends() == 0
+
+
+def test_what_was_left_running_in_another_session_is_reported_and_followed(tmp_path: Path) -> None:
+    with LocalServer.start(pace=0.2) as server:
+        with plain(tmp_path, "--plain", server=server) as it:
+            it.enters("long 12")
+            it.reads("sent: turn 1")
+            it.type("/quit\n")
+            assert it.ends() == 0
+        with plain(tmp_path, "--plain", "echo two", server=server) as it:
+            # It may have ended by now.
+            if "Still running: " in it.reads("“long 12”"):
+                it.reads("note: “long 12”: finished in ")
+            it.type("/quit\n")
+            assert it.ends() == 0
+
+
+def test_lines_of_a_script_and_what_another_program_sends(tmp_path: Path) -> None:
+    with LocalServer.start(pace=0) as server:
+        variables = environ(tmp_path, server.base_url, HANDINGER_API_KEY=server.api_key)
+        with start(variables, "--plain", "long 20", stdin=subprocess.PIPE) as child:
+            assert child.stdin
+            assert child.stdout
+            lines = iter(child.stdout.readline, "")
+            texts = [next(line for line in lines if line.startswith("done: turn 1"))]
+            child.stdin.write("/usage\n")
+            child.stdin.flush()
+            texts.append(next(line for line in lines if line.startswith("session cost: ")))
+            # In a script the next line is the answer to a question, whenever it comes.
+            child.stdin.write("/retry 1\n1\n")
+            child.stdin.flush()
+            texts.append(next(line for line in lines if line.startswith("done: turn 2")))
+            child.stdin.write("/retry 1\n\n/sessions zzz\n")
+            child.stdin.flush()
+            texts.append(next(line for line in lines if line.startswith("error: No session starts with")))
+            child.stdin.close()
+            texts += lines
+        assert child.returncode == 0
+    assert not [line for line in texts if line.startswith("sending: turn 3")]
+    assert "Resume this session: " in "".join(texts)
+
+
+def test_another_interrupt_while_the_program_ends_changes_nothing(tmp_path: Path) -> None:
+    with plain(tmp_path, "--plain", "--local") as it:
+        it.enters("echo one")
+        it.reads("done: turn 1, ")
+        it.enters("/quit")
+        it.reads("Resume this session: ")
+        while it.is_running:
+            it.kill(signal.SIGINT)
+            time.sleep(0.001)
+        assert it.ends() == 0
+    assert "Today: " in it.lines[-1]
+
+
+def test_a_script_ends_when_its_last_message_is_answered(tmp_path: Path) -> None:
+    with LocalServer.start(pace=0) as server:
+        account = Account(server, "workers")
+        variables = environ(tmp_path, server.base_url, HANDINGER_API_KEY=server.api_key)
+        with start(variables, "--plain", "echo one", stdin=subprocess.PIPE) as child:
+            out, _ = child.communicate("echo two\n/usage\necho three\n")
+        assert child.returncode == 0
+        assert account.prompts(tmp_path) == ["echo one", "echo two", "echo three"]
+    for number, word in enumerate(("one", "two", "three"), 1):
+        assert out.count(f"worker: {word}\n") == 1
+        assert out.count(f"done: turn {number}, ") == 1
+
+
+class Screen(io.StringIO):
+    """A terminal that keeps what was written, and echoes nothing."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+class Interrupted(Output):
+    """In the moment of an Enter comes a Ctrl+C, after which the prompt is shown again."""
+
+    def __init__(self, screen: Screen) -> None:
+        super().__init__(screen)
+        self.press = lambda: None
+        self.is_ready = asyncio.Event()
+
+    def entered(self, at_s: float) -> None:
+        super().entered(at_s)
+        asyncio.get_running_loop().call_soon(self.press)
+
+    def prompt(self, text: str = "you> ") -> None:
+        super().prompt(text)
+        self.is_ready.set()
+
+
+async def test_no_prompt_comes_between_a_line_and_its_answer() -> None:
+    desktop, screen = Desktop(), Screen()
+    terminal, typing = pty.openpty()
+    out = Interrupted(screen)
+    talk = Conversation(AppOptions(desktop.connect, NoFiles()), out, typing, reads_at_end=False, rings=False)
+    running = asyncio.create_task(talk.run())
+    async with asyncio.timeout(PATIENCE_S):
+        await out.is_ready.wait()
+        out.press = talk.interrupt
+        os.write(terminal, b"/attach\n")
+        out.is_ready.clear()
+        await out.is_ready.wait()
+        talk.quit()
+        assert await running == 0
+    out.close()
+    os.close(terminal)
+    os.close(typing)
+    assert "again to quit.\nwarning: This session has no worker." in screen.getvalue(), screen.getvalue()
+    await desktop.engine.aclose()
+
+
+@pytest.mark.parametrize(
+    ("option", "setting", "variables", "terminal", "why"),
+    [
+        (True, "off", {}, False, "--plain"),
+        (False, "on", {"ACCESSIBLE": "1", "TERM": "dumb"}, True, ""),
+        (None, "on", {"HANDINGER_PLAIN": "1"}, False, "HANDINGER_PLAIN"),
+        (None, "off", {"HANDINGER_PLAIN": "0", "ACCESSIBLE": "1"}, True, ""),
+        (None, "auto", {"ACCESSIBLE": "yes", "TERM": "xterm"}, True, "ACCESSIBLE"),
+        (None, "auto", {"ACCESSIBLE": "0", "TERM": "xterm"}, True, ""),
+        (None, "auto", {"ACCESSIBLE": "false", "TERM": "xterm"}, True, ""),
+        (None, "auto", {"ACCESSIBLE": "1", "TERM": "xterm"}, False, ""),
+        (None, "on", {"TERM": "xterm"}, True, "the config file"),
+        (None, "auto", {"TERM": "dumb"}, True, "TERM=dumb"),
+        (None, "auto", {}, True, "TERM, which is not set"),
+        (None, "auto", {"TERM": "dumb"}, False, ""),
+        (None, "off", {"TERM": "dumb"}, True, ""),
+    ],
+)
+def test_what_asks_for_plain_mode(
+    option: bool | None, setting: str, variables: Mapping[str, str], terminal: bool, why: str
+) -> None:
+    assert plain_reason(option, setting, variables, is_terminal=terminal) == why
+
+
+async def test_a_paste_that_comes_in_pieces_is_one_message(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A piece with a single line would be the Enter that sends all."""
+    typing, terminal = pty.openpty()
+    lines: asyncio.Queue[Entered | None] = asyncio.Queue()
+    pieces = [b"three\n", b"four\n"]
+    wait = select.select
+
+    def wait_for_pieces(*of: Any) -> Any:
+        if of[3] == PASTE_S and pieces:
+            os.write(typing, pieces.pop(0))
+        return wait(*of)
+
+    monkeypatch.setattr(select, "select", wait_for_pieces)
+    try:
+        os.write(typing, b"one\ntwo\n")
+        LineReader(terminal, lines.put_nowait).start()
+        async with asyncio.timeout(60):
+            entered = [await lines.get() for _ in range(4)]
+    finally:
+        os.close(typing)
+    assert [one and (one.text, one.is_pasted) for one in entered] == [
+        (text, True) for text in ("one", "two", "three", "four")
+    ]
+    assert await lines.get() is None
+    os.close(terminal)

@@ -1,0 +1,1 @@
+"""Twelve journeys, written once, through every front: app, plain mode, headless, ACP and MCP."""
