@@ -570,7 +570,7 @@ class Desktop:
             delay = 0.01
 
     async def end_by_signal(self, pilot: Pilot[None], return_code: int) -> None:
-        """A signal comes, and the app has saved what it saves then: the end of a test would not wait for that."""
+        """A signal comes, and the app saves and ends: the end of a test alone would cut that off."""
         self.app.leave(return_code)
         await self.until(pilot, lambda: self.app._exit)
 

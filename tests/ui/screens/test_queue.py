@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Sequence
 from copy import deepcopy
 from functools import partial
+from typing import Any
 
 import pytest
 from textual.pilot import Pilot
@@ -15,7 +16,7 @@ from handinger_tui.core.attention import READ_S
 from handinger_tui.core.errors import ApiError, Locked, NoHistory, StreamLost, Unreachable
 from handinger_tui.core.money.limits import Scope
 from handinger_tui.core.prompts import unpack_draft
-from handinger_tui.core.stream import Frame
+from handinger_tui.core.stream import Frame, WorkerBody
 from handinger_tui.core.turns.turn import ErrorKind, TurnStatus
 from handinger_tui.ui.ports import Opening
 from handinger_tui.ui.spending.limit_dialogs import RaiseLimit
@@ -231,6 +232,40 @@ async def test_after_a_crash_the_queue_is_there_again_and_held() -> None:
     assert posts(desktop) == ["second", "third"]
 
 
+class SilentApi(FakeApi):
+    """A service that holds the answer to every reading until it `answers`."""
+
+    def __init__(self, **members: Any) -> None:
+        super().__init__(**members)
+        self.asked, self.answers = asyncio.Event(), asyncio.Event()
+
+    async def read_worker(self, worker_id: str) -> WorkerBody:
+        self.asked.set()
+        await self.answers.wait()
+        return await super().read_worker(worker_id)
+
+
+async def test_a_message_is_queued_and_stored_while_the_service_holds_every_answer_after_a_restart() -> None:
+    first, gate = running()
+    async with first.running() as pilot:
+        await first.send(pilot, "first")
+        await first.shows(pilot, "Half")
+        as_killed, session_id = deepcopy(first.log), first.session.session_id
+        gate.set()
+    api = SilentApi(starts=[says("Two")], workers=[worker("Half and whole", prompt="first", **PRICED)])
+    desktop = Desktop(api=api, log=as_killed, launch=launch(Opening.LAST))
+    desktop.history.rows = [summary("x", session_id=session_id, worker_id="w1")]
+    async with desktop.running() as pilot:
+        await desktop.until(pilot, api.asked.is_set)
+        await desktop.send(pilot, "second")
+        await desktop.until(pilot, lambda: queued(desktop) == ["second"])
+        assert [one.prompt for one in as_killed.requests.values()] == ["first", "second"]
+        assert not api.posts
+        api.answers.set()
+        await desktop.until(pilot, lambda: not desktop.session.busy)
+        await desktop.until(pilot, lambda: posts(desktop) == ["second"])
+
+
 async def test_a_queue_of_another_session_is_named_at_the_start() -> None:
     desktop = await restored("second", "third")
     desktop.history.rows = []
@@ -353,7 +388,7 @@ async def test_a_message_that_was_being_edited_at_the_end_is_no_second_one_in_th
         await desktop.until(pilot, lambda: desktop.work.prompt.text == "second")
         await press(desktop, pilot, typed)
         await desktop.until(pilot, lambda: desktop.work.prompt.text == f"second{typed}")
-        desktop.app.leave(129)
+        await desktop.end_by_signal(pilot, 129)
         gate.set()
     drafts = [unpack_draft(text) for text in desktop.history.drafts.values()]
     assert {draft.text for draft in drafts} <= {""}

@@ -63,7 +63,7 @@ async def test_what_leaves_the_prompt_unsent_is_in_the_history_of_the_next_progr
         await desktop.until(pilot, lambda: desktop.work.prompt.text)
         await press(desktop, pilot, key)
         await desktop.until(pilot, lambda: desktop.work.prompt.text in ("", "sent before"))
-        desktop.app.leave(129)
+        await desktop.end_by_signal(pilot, 129)
     assert desktop.history.texts == ["sent before", kept]
 
 
@@ -128,7 +128,7 @@ async def test_an_end_before_the_history_is_open_keeps_what_was_typed(*, cleared
         await desktop.until(pilot, lambda: desktop.work.prompt.text == "half a thought")
         await press(desktop, pilot, "\x03" if cleared else "!")
         await desktop.until(pilot, lambda: desktop.work.prompt.text == ("" if cleared else "half a thought!"))
-        desktop.app.leave(129)
+        await desktop.end_by_signal(pilot, 129)
     assert not texts.forgotten
     again, _ = early(texts.kept)
     async with again.running() as pilot:
