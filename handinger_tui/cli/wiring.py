@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from handinger_tui.api.generations import TurnClient
     from handinger_tui.api.schedules import ScheduleClient
     from handinger_tui.core.dialects.events import StreamEvent
+    from handinger_tui.ledger.charges.shared_report import SharedReport
     from handinger_tui.ledger.charges.shared_server import SharedServer
     from handinger_tui.settings import Settings
 
@@ -302,6 +303,13 @@ def shared_server(settings: Settings) -> SharedServer:
     from handinger_tui.ledger.charges.shared_server import SharedServer  # few have one
 
     return SharedServer(settings.shared_url, settings.shared_host or socket.gethostname())
+
+
+def shared_report(server: SharedServer) -> SharedReport:
+    """Return what is left of the limits of a team now. Raises SharedUnreachable."""
+    from handinger_tui.ledger.charges.shared_report import SharedReport  # few have one
+
+    return SharedReport(server, time.time_ns() // 1_000_000)
 
 
 async def _copy_of_history(problem: NoRoom, paths: Paths, settings: Settings) -> Ledger | None:

@@ -6,7 +6,6 @@ import asyncio
 import os
 import shutil
 import sys
-import time
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Final
 
@@ -21,7 +20,7 @@ from handinger_tui.cli.load_settings import given_settings, key_warning, setting
 from handinger_tui.cli.local_files import Paths, default_paths, expand_path
 from handinger_tui.cli.output import can_ask, has_colors, is_confirmed, put, put_result, say
 from handinger_tui.cli.trust import require_trust
-from handinger_tui.cli.wiring import client_of, shared_server
+from handinger_tui.cli.wiring import client_of, shared_report, shared_server
 from handinger_tui.core.documents import UNSET, Document, Part, UnsetType
 from handinger_tui.core.errors import (
     Damaged,
@@ -241,11 +240,9 @@ def _check_configuration(paths: Paths, settings: Settings | None) -> Check:
 def _check_shared(settings: Settings) -> list[Check]:
     if not settings.shared_url:
         return []
-    from handinger_tui.ledger.charges import shared_report  # few have one
-
     server = shared_server(settings)
     try:
-        lines = shared_report.SharedReport(server, time.time_ns() // 1_000_000).lines
+        lines = shared_report(server).lines
     except SharedUnreachable as problem:
         return [Check("shared limits", "fault", problem.summary, problem.hint)]
     return [Check("shared limits", "ok", f"{server.place} as {server.host}. {' '.join(lines)}")]
