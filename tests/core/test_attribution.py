@@ -249,13 +249,13 @@ steps = st.lists(st.none() | st.decimals(min_value=0, max_value=10**20, places=2
 @given(steps)
 def test_differences_are_exact_and_gaps_are_counted(totals: list[Decimal | None]) -> None:
     """Totals that only grow; None: the worker was not read after that turn."""
-    spent, turns, early = Decimal(0), [], 0
+    turns: list[Turn] = []
+    spent, early = Decimal(0), 0
     for number, amount in enumerate(totals):
-        if amount is None:
-            turns.append(turn(number, None, worker_id=None if number == 0 else WORKER))
-            continue
-        spent = EXACT.add(spent, amount)
-        turns.append(turn(number, read(str(spent)), worker_id=None if number == 0 else WORKER))
+        before = turns[-1].snapshot if turns else None
+        spent = spent if amount is None else EXACT.add(spent, amount)
+        after = None if amount is None else read(str(spent))
+        turns.append(turn(number, after, before=before, worker_id=None if number == 0 else WORKER))
     money = session_money(turns)
     unread = 0
     for at, amount in enumerate(totals):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from itertools import pairwise
 
 import pytest
 from msgspec.structs import replace
@@ -46,7 +47,8 @@ def test_the_line_has_three_facts() -> None:
 
 
 def test_the_cost_is_in_credits_where_only_those_are_reported() -> None:
-    turns = [turn(at, after=reading(credit=str(credit))) for at, credit in enumerate((10, 30, 60, 70))]
+    looks = [None, *(reading(credit=credit) for credit in ("10", "30", "60", "70"))]
+    turns = [turn(at, before=before, after=after) for at, (before, after) in enumerate(pairwise(looks))]
     shown = session(*turns)
     assert receipt_line(shown, turns[3]) == "12 s · about 10 credits so far"
     priced = replace(shown, prices=Prices((("", Decimal("0.002")),)))

@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import StrEnum
 from random import Random
-from typing import Final
 
 from handinger_tui.core.money.events import Ended, Event, Read, Sent
 
@@ -34,10 +33,6 @@ class Lens(StrEnum):
     """Zero as long as a turn runs."""
     FROZEN = "frozen"
     """The figures stand still as long as a turn runs. A random history has it only on request."""
-
-
-ADOPTED: Final = tuple(lens for lens in Lens if lens not in (Lens.LATE, Lens.LAGGING))
-"""Lenses of `shared_history`: what is shown late may be that of a message that is adopted next."""
 
 
 @dataclass

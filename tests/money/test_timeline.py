@@ -259,9 +259,53 @@ def test_the_amount_of_a_message_of_others_that_is_adopted_after_a_rise_is_unkno
         assert (rise.amount, meter.entry(2)) == (Decimal(".2"), Entry())
         (meter,) = timeline.results(TimelineRulings(owners={rise.at_ms: 2}))
         assert (meter.suspense, meter.entry(2).amount, meter.entry(2).open) == ([], Decimal(".2"), False)
-    # Where it came and was adopted with one reading, all of the rise is its own.
-    meter = result([*turn(1, None, ".1", prompts=0), Sent(2, adopted=True), read(".3", prompts=2), Ended(2)])
-    assert (meter.suspense, meter.entry(2).amount) == ([], Decimal(".2"))
+
+
+ADOPTED: list[Event] = [Sent(2, adopted=True), read(".3", prompts=2), Ended(2)]
+"""It came and was adopted with one reading."""
+
+
+@pytest.mark.parametrize("adopted", [ADOPTED, [ADOPTED[0], ADOPTED[2], ADOPTED[1]]], ids=["read", "ended"])
+def test_late_costs_of_our_turn_may_be_in_the_rise_that_shows_an_adopted_message(
+    adopted: list[Event],
+) -> None:
+    """Both are read for the first time with it."""
+    first = turn(1, None, ".1", prompts=0)
+    meter = result([*first, *adopted])
+    assert meter.entry(1) == Entry(Decimal(".1"), Decimal(".3"), 1, doubtful=True)
+    assert (meter.entry(2).amount, meter.entry(2).most, meter.entry(2).others) == (
+        Decimal(".2"),
+        Decimal(".2"),
+        1,
+    )
+    assert (meter.suspense, entered(meter)) == ([], Decimal(".3"))
+    # With a second message that came after it, there are three possible owners.
+    more: list[Event] = [Sent(3, adopted=True), read(".4", prompts=3), Ended(3)]
+    meter = result([*first, ADOPTED[0], Ended(2), *more])
+    assert [meter.entry(key).others for key in (1, 2, 3)] == [2, 2, 2]
+
+
+def test_all_of_the_rise_is_that_of_an_adopted_message_where_our_turn_was_settled_or_read_again() -> None:
+    timeline = Timeline((Decimal(0),))
+    for at, event in enumerate([*turn(1, None, ".1", prompts=0), read(".1", prompts=1), *ADOPTED]):
+        timeline.take(event, at * SETTLE_MS)
+    (meter,) = timeline.results()
+    assert [(meter.entry(key).amount, meter.entry(key).most) for key in (1, 2)] == [
+        (Decimal(".1"), None),
+        (Decimal(".2"), None),
+    ]
+    # A message of ours has a reading before it. What comes later is its own.
+    meter = result([*turn(1, None, ".1", prompts=0), *turn(2, ".1", ".3", prompts=1)])
+    assert meter.entry(2).most is None
+
+
+def test_a_message_is_not_counted_twice_where_a_reading_lags_behind_its_adoption() -> None:
+    """Later readings were taken for older ones, and what our turn took before them was lost."""
+    before = [*turn(1, None, ".1", prompts=0), read(".3", prompts=2), *turn(2, ".3", ".4", prompts=2)]
+    adopted: list[Event] = [Sent(3, adopted=True, last=False), Ended(3), Sent(4, read_before=False)]
+    lagging, end = read(".3", busy=True, prompts=2), read(".9", prompts=4)
+    meter = result([*before, *adopted, lagging, end, Ended(4)])
+    assert (meter.total, entered(meter)) == (Decimal(".9"), Decimal(".9"))
 
 
 def test_a_message_that_is_adopted_after_a_later_one_of_ours_gets_neither_figures_nor_late_costs() -> None:

@@ -107,7 +107,7 @@ class OtherMessages:
             least, most = (max(0, before - one) for one in (len(self._adopted), self._older))
             without = min(before, most, max(least, count))
             recounted, self._adopted, self._older = self._adopted[: before - without], (), 0
-            before = without
+            self.count = before = without
         is_fewer = before is not None and count < before
         if not read.busy:
             self._fewer = (*self._fewer[1 - REMOVED_AFTER :], count) if is_fewer else ()

@@ -72,14 +72,16 @@ class _Window(NamedTuple):
 
     `turns`: our turns under way in it, in order of sending. `strangers`: how many messages of others arrived
     in it; a minimum unless `counted` at its end. `unread`: a turn began in it without a reading just before,
-    so that it may include older costs. `refused`: turns that were refused in it. `at_ms`: the time of the
-    reading at its end.
+    so that it may include older costs. `before`: turns whose late costs may be in it, since the worker was
+    not read between their end and the message that was adopted in it. `refused`: turns that were refused in
+    it. `at_ms`: the time of the reading at its end.
     """
 
     turns: tuple[Key, ...] = ()
     strangers: int = 0
     counted: bool = True
     unread: bool = False
+    before: tuple[Key, ...] = ()
     refused: tuple[Key, ...] = ()
     at_ms: int = 0
 
@@ -87,10 +89,12 @@ class _Window(NamedTuple):
 def _joined(*windows: _Window) -> _Window:
     """Consecutive windows as one."""
     turns = tuple(dict.fromkeys(chain.from_iterable(window.turns for window in windows)))
+    before = tuple(dict.fromkeys(chain.from_iterable(window.before for window in windows)))
     refused = tuple(chain.from_iterable(window.refused for window in windows))
     # A later count of messages also covers earlier windows without a count.
     strangers, last = sum(window.strangers for window in windows), windows[-1]
-    return _Window(turns, strangers, last.counted, any(one.unread for one in windows), refused, last.at_ms)
+    is_unread = any(one.unread for one in windows)
+    return _Window(turns, strangers, last.counted, is_unread, before, refused, last.at_ms)
 
 
 class _Fall(NamedTuple):
@@ -378,9 +382,12 @@ class _Meter:
         self.standstill = None if rise else window
         turns, strangers = window.turns, max(window.strangers, timeline.others.came - self.settled)
         is_in_doubt = timeline.in_doubt.issuperset(turns)
-        if turns and (window.unread or is_in_doubt):
+        if turns and (window.before or window.unread or is_in_doubt):
             # What the turn before it took late may be in the rise, too.
-            turns = (*timeline.owners_before(turns, settled=is_in_doubt), *turns)
+            before = window.before
+            if window.unread or is_in_doubt:
+                before += timeline.owners_before((*before, *turns), settled=is_in_doubt)
+            turns = tuple(dict.fromkeys((*before, *turns)))
             timeline.touched.update(turns)
         for turn in set(turns).difference(self.lifetime):
             self.lifetime[turn] = self.zero
@@ -700,7 +707,9 @@ class Timeline:
             self._start_at_zero()
         is_read_before = sent.read_before and self._is_fresh
         is_unread = window.unread or not (is_read_before or sent.creates)
-        self._window = window._replace(turns=(*window.turns, sent.turn), unread=is_unread)
+        # The reading that brings an adopted message is the first one since the end of the turn before it.
+        before = self.owners_before((), settled=False) if sent.adopted and not window.turns else window.before
+        self._window = window._replace(turns=(*window.turns, sent.turn), unread=is_unread, before=before)
         may_be_lost = not (sent.counted or sent.creates)
         self.shows = not (self.under_way or may_be_lost)
         if is_read_before and self._windows:

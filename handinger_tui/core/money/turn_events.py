@@ -97,7 +97,9 @@ def events_of_turn(turn: Turn, key: Key, *, creates: bool) -> list[TimedEvent]:
         add(turn.sent_ms, Sent(key, refused=True))
     elif turn.status is not TurnStatus.NOT_SENT:
         # A turn that another program sent needs no reading before it.
-        is_counted, is_adopted = turn.status is not TurnStatus.UNKNOWN, turn.sent_ms is None
+        is_counted = turn.status is not TurnStatus.UNKNOWN
+        # Earlier versions did not note when a turn was sent, but read the worker before it.
+        is_adopted = turn.sent_ms is None and turn.before is None
         is_read = read_before or is_adopted
         add(turn.sent_ms, Sent(key, creates, is_read, False, is_counted, is_adopted, turn.was_last))
     ended_ms = None if turn.status in LIVE or turn.status in FREE else turn.ended_ms
