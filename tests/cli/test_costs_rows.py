@@ -65,6 +65,12 @@ def test_unknown_is_written_as_unknown() -> None:
     assert (written["unpriced_turns"], written["unsplit_turns"], written["trigger"]) == (1, 1, "unknown")
 
 
+def test_an_amount_that_is_shared_and_entered_for_another_turn_is_not_zero() -> None:
+    written = record(usd_pico=0, micro_credits=0, shared_with=1, most_pico=6 * 10**11)
+    assert (written["cost_usd"], written["credits"], written["cost_usd_at_most"]) == (None, None, "0.6")
+    assert record(usd_pico=0)["cost_usd"] == "0"
+
+
 async def test_a_record_agrees_with_the_group_of_its_turn(tmp_path: Path) -> None:
     path = tmp_path / "history.db"
     async with ledger_at(path) as ledger:
