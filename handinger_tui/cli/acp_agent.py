@@ -23,7 +23,7 @@ from pydantic import ValidationError
 from handinger_tui import __version__
 from handinger_tui.cli.acp_prompt import Block, message_of
 from handinger_tui.cli.acp_updates import Shown, news, note, receipt, session_news
-from handinger_tui.cli.agent_desk import in_words, until_end
+from handinger_tui.cli.agent_desk import in_words, limit_words, until_end
 from handinger_tui.cli.args import NOTHING_SENT
 from handinger_tui.cli.run_output import LimitMessages
 from handinger_tui.core.acts import RUNS_ON
@@ -234,7 +234,7 @@ class EditorAgent:
             try:
                 await self._desk.send(actor, text, opened.budget, files, agrees, opened.turn_id)
             except LimitStop as stop:
-                opened.send(note(stop.summary if stop.may_be_agreed else stop.text))
+                opened.send(note(limit_words(stop)))
                 return "refusal"
             await self._desk.wait_while(actor, opened.turn_id, LIVE, None)
         # With the figures of its end.

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
 PARSE_ERROR: Final = -32700
 INVALID_REQUEST: Final = -32600
+OPTIONAL: Final = "$/"
+"""How the names of notifications begin that a program may ignore; the package would report an error."""
 
 
 class Lines:
@@ -38,9 +40,10 @@ class Lines:
             except (ValueError, RecursionError):
                 await self._refuse(PARSE_ERROR, "This line is not JSON.")
                 continue
-            if _is_message(message):
+            if not _is_message(message):
+                await self._refuse(INVALID_REQUEST, "This line is not a message.")
+            elif "id" in message or not message["method"].startswith(OPTIONAL):
                 return dict(message)
-            await self._refuse(INVALID_REQUEST, "This line is not a message.")
         return None
 
     async def close(self) -> None:
@@ -54,4 +57,6 @@ def _is_message(value: Any) -> bool:
     """Whether it is a request, a notification or an answer: the package trusts these members."""
     if not isinstance(value, dict) or not isinstance(value.get("id"), int | str | None):
         return False
-    return isinstance(value["method"], str) if "method" in value else isinstance(value.get("error", {}), dict)
+    if "method" in value:
+        return isinstance(value["method"], str)
+    return "id" in value and isinstance(value.get("error", {}), dict)

@@ -191,11 +191,18 @@ async def _check_idle(actor: SessionActor) -> None:
         )
 
 
+def limit_words(stop: LimitStop) -> str:
+    """Why a limit stops a turn. A turn that may be agreed to was asked for: no option does that here."""
+    return stop.summary if stop.may_be_agreed else stop.text
+
+
 @contextmanager
 def in_words(error: Callable[[str], Exception]) -> Iterator[None]:
     """Raise a problem as an error of a protocol, in words, with what to do next."""
     try:
         yield
+    except LimitStop as stop:
+        raise error(limit_words(stop)) from None
     except HandingerError as problem:
         raise error(problem.text) from None
     except KeyError:

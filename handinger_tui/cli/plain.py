@@ -37,10 +37,11 @@ def run_plain(args: argparse.Namespace, settings: Settings, why: str) -> int:
     if settings.local:
         out.tell("local worker", "this is the demo worker on your computer. Its money is simulated.")
     try:
-        return asyncio.run(_run(args, settings, out))
+        code = asyncio.run(_run(args, settings, out))
     finally:
         out.close()
         signals.ignore()
+    return code or (Exit.LOCAL_IO if out.is_closed else Exit.OK)
 
 
 async def _run(args: argparse.Namespace, settings: Settings, out: Output) -> int:
@@ -61,10 +62,13 @@ async def _run(args: argparse.Namespace, settings: Settings, out: Output) -> int
     finally:
         if conversation is not None and conversation.controller.connected:
             with suppress(OSError):
+                label = ""
                 for text in farewell(conversation.controller):
-                    label, _, words = text.partition(": ")
-                    out.tell(label.strip(), words)
-    return code or Exit.OK
+                    # A line that continues the one before it has no label of its own.
+                    of, colon, words = text.partition(": ")
+                    label = of.strip() if colon else label
+                    out.tell(label, words if colon else text)
+    return code
 
 
 def _leave_on_signals(conversation: Conversation) -> None:

@@ -100,7 +100,12 @@ def _moment(match: re.Match[str]) -> str:
 
 def line(label: str, text: str) -> str:
     """A label and a text, in one line. A text of ours goes through `in_words` first."""
-    return f"{label}: {' '.join(clean(text).translate(_BOXES).split())}"
+    return f"{label}: {one_line(text)}"
+
+
+def one_line(text: str) -> str:
+    """A text in one line, without what only draws."""
+    return " ".join(clean(text).translate(_BOXES).split())
 
 
 def paragraphs(text: str, start: int, *, is_complete: bool) -> tuple[int, list[str]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
+from itertools import chain
 from typing import TYPE_CHECKING, Final, Protocol
 
 from handinger_tui.core.evidence import Source, sources_of
@@ -82,6 +83,13 @@ class PlainCommands:
             "limit": self._limit,
             "clearfiles": self._clear_files,
         }
+        self._others = [
+            one for one in COMMANDS if one.name not in self._own and not one.refusal("an argument")
+        ]
+        """Those of the app that run here."""
+        app = (one.names for one in COMMANDS if one.name in self._own or one in self._others)
+        self._names = {*self._own, *chain.from_iterable(app)}
+        """All names of commands that run here."""
 
     async def run(self, context: CommandContext, name: str, argument: str) -> None:
         """Run a command. Each gets an answer, and none becomes a message.
@@ -94,22 +102,18 @@ class PlainCommands:
         if full in self._own:
             await self._own[full](context, argument)
         elif command is None:
-            self._out.tell("error", unknown_command_text(clean_line(name, 40)))
+            self._out.tell("error", unknown_command_text(clean_line(name, 40), self._names))
         elif refusal := command.refusal(argument):
             self._out.tell("note", refusal)
         else:
-            before = self._out.written
             await command.run(context, argument)
-            if self._out.written == before and full != "quit":
-                # On a screen it is seen.
-                self._out.tell("note", f"/{full}: done.")
 
     async def _help(self, _context: CommandContext, _argument: str) -> None:
         self._out.tell(
             "help", "A line is a message. While a turn runs it is queued. // sends a line that starts with /."
         )
-        others = (one for one in COMMANDS if one.name not in self._own and not one.refusal("an argument"))
-        for syntax, summary in (*OWN, *(command.help for command in others)):
+        others = (command.help for command in self._others)
+        for syntax, summary in (*OWN, *others):
             self._out.put(help_line(syntax, summary))
 
     # -- sessions --------------------------------------------------------------------------
@@ -163,9 +167,11 @@ class PlainCommands:
         if argument and (command := command_named("limit")) is not None:
             await command.run(context, argument)
             return
-        for gauge in await context.controller.actor(context.controller.session_id).recount():
+        gauges = await context.controller.actor(context.controller.session_id).recount()
+        for gauge in gauges:
             self._out.tell("limit", f"{gauge.limit.scope.limit}: {', '.join(gauge.amounts)}")
-        self._out.tell("note", "To set one: /limit day 5. To lift it: /limit day off.")
+        no_limits = "" if gauges else "There are no limits. "
+        self._out.tell("note", f"{no_limits}To set one: /limit day 5. To lift it: /limit day off.")
 
     # -- the next message ------------------------------------------------------------------
     async def _queue(self, context: CommandContext, argument: str) -> None:
@@ -244,3 +250,7 @@ class PlainView:
     def show_budget(self, level: str) -> None:
         """Say the budget of the next message."""
         self._out.tell("note", f"Budget: {level}.")
+
+    def show_title(self, title: str) -> None:
+        """Say the title."""
+        self._out.tell("note", f"Renamed: “{clean_line(title, 200)}”.")

@@ -345,8 +345,11 @@ class Conversation:
 
     async def _ask_line(self, prompt: str) -> str | None:
         """The next line that comes from now on: one that was typed before is no answer, but of a script."""
-        if self._is_script and not self._lines.empty() and (entered := self._lines.get_nowait()):
-            return entered.text
+        if self._is_script and not self._lines.empty():
+            if (entered := self._lines.get_nowait()) is not None:
+                return entered.text
+            # The end of the input is there for who waits for the next line, too.
+            self._lines.put_nowait(None)
         if self._is_over:
             return None
         self._hold_waiting()
@@ -656,7 +659,7 @@ class Conversation:
             if not before.is_announced:
                 with suppress(LedgerError):
                     about = (await controller.typical_cost(turn.request.budget or controller.budget)).about
-            step = next_step(shown, turn, is_text_back=False)
+            step = next_step(shown, turn, is_text_back=False, edits=False)
             speech = Speech(number, about, self._reads_at_end, step)
             spoken, lines = speak(before, shown, turn, speech, self._now_ms())
             self._spoken[turn.turn_id] = spoken

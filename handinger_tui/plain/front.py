@@ -92,7 +92,10 @@ class PlainFront:
     async def choose(self, title: str, rows: Sequence[tuple[str, str]]) -> str | None:
         """Ask to choose one of `rows`; Enter alone chooses none."""
         at = await self._number(title, "", [text for _, text in rows], default=0)
-        return rows[at - 1][0] if at else None
+        if not at:
+            self._out.tell("answer", "none")
+            return None
+        return rows[at - 1][0]
 
     async def confirm(
         self, title: str, body: str | Callable[[], str | Moot], *, yes: str, no: str, typed: str = ""
@@ -104,19 +107,22 @@ class PlainFront:
             return False
         if typed:
             self._question(title, words)
-            answer = await self._ask_line(f"type {typed} for: {yes}; Enter for: {no}> ")
+            answer = await self._ask_line(f"type {typed} for: {yes}; Enter for: {no}")
             agreed = answer is not None and answer.strip().lower() == typed
         else:
             agreed = await self._number(title, words, [yes, no], default=2) == 1
         if agreed and not isinstance(body, str) and isinstance(words := body(), Moot):
             self.say(words.why)
             return False
+        if not agreed:
+            # A yes has an effect.
+            self._out.tell("answer", no)
         return agreed
 
     async def ask_text(self, title: str, value: str, placeholder: str = "") -> str | None:
         """Ask for one line of text; Enter alone keeps the value."""
         self._question(title, placeholder)
-        answer = await self._ask_line(f"Enter for: {clean_line(value, 200)}> " if value else "text> ")
+        answer = await self._ask_line(f"Enter for: {clean_line(value, 200)}" if value else "text")
         return None if answer is None else answer.strip() or value
 
     async def _number(self, title: str, body: str, answers: Sequence[str], *, default: int) -> int:
@@ -126,7 +132,7 @@ class PlainFront:
             self._out.tell(str(number), answer)
         nothing = "none" if not default else f"{default}"
         while True:
-            text = await self._ask_line(f"1 to {len(answers)}, Enter for {nothing}> ")
+            text = await self._ask_line(f"1 to {len(answers)}, Enter for {nothing}")
             if text is None or not text.strip():
                 return default
             if text.strip().isdecimal() and text.isascii() and 1 <= int(text[:9]) <= len(answers):

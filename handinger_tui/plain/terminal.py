@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Final
 
 from msgspec import Struct
 
-from handinger_tui.core.read_aloud import in_words, line
+from handinger_tui.core.read_aloud import in_words, line, one_line
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -116,8 +116,6 @@ class Output:
         self._is_line_open = False
         """The cursor stands behind a prompt, or behind what the terminal echoed."""
         self._prompted_s = 0.0
-        self.written = 0
-        """How many lines were written."""
         self.is_closed = False
         """The terminal is gone, or the reader of the output."""
         self._thread = Thread(target=self._write, daemon=True, name="output")
@@ -129,17 +127,16 @@ class Output:
 
     def put(self, *lines: str) -> None:
         """Write lines that `core.read_aloud` or `core.voice` has made."""
-        self.written += len(lines)
         for one in lines:
             start = "\n" if self._is_line_open else ""
             self._is_line_open = False
             self._pieces.put(f"{start}{one}\n")
 
-    def prompt(self, text: str = "you> ") -> None:
+    def prompt(self, text: str = "you") -> None:
         """Write a prompt, unless the line is behind one."""
         if not self._is_line_open:
             self._is_line_open, self._prompted_s = True, monotonic()
-            self._pieces.put(text)
+            self._pieces.put(f"{one_line(text)}> ")
 
     def entered(self, at_s: float) -> None:
         """The person ended a line at this time (monotonic): what comes next stands on a new one.

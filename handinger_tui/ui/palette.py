@@ -43,4 +43,4 @@ def shown_names(command: Command) -> str:
     """The names of a command, and its keys. The palette parses markup: only texts of the program go there."""
     call = f"command({command.name!r})"
     keys = [format_keys(key) for key in KEYS if key.action in (call, f"screen.{call}")]
-    return "  ".join([*(f"/{name}" for name in (command.name, *command.aliases)), *keys])
+    return "  ".join([*(f"/{name}" for name in command.names), *keys])

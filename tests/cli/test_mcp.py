@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, suppress
 from decimal import Decimal
@@ -113,6 +115,8 @@ def test_a_turn_is_priced_started_once_and_read(account: Account, tmp_path: Path
                 refusal = await tools.refused("start_turn", text="echo one", max_cost=amount)
                 assert "Nothing was sent." in refusal
             assert "empty" in await tools.refused("start_turn", text=" ", max_cost="0.5")
+            assert "max_cost" in await tools.refused("start_turn", text="echo one", max_cost=True)
+            assert "budget" in await tools.refused("start_turn", text="echo", max_cost="0.5", budget="all")
             assert (await tools.call("costs"))["today"]["turns"] == 0
             first = await tools.turn("echo one", max_cost="0.5")
             assert first["result"]["text"].strip() == "one"
@@ -241,6 +245,40 @@ HELLO = (
     '{"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": {"protocolVersion": "2025-06-18",'
     ' "capabilities": {}, "clientInfo": {"name": "test", "version": "1"}}}\n'
 )
+
+
+def test_half_a_character_is_replaced_and_its_call_answered(account: Account, tmp_path: Path) -> None:
+    """Programs that cut texts write such halves; the package would leave the call unanswered."""
+    params = {"name": "start_turn", "arguments": {"text": "long 20 \ud83d", "max_cost": "5"}}
+    calls = [
+        {"jsonrpc": "2.0", "method": "notifications/initialized"},
+        {"jsonrpc": "2.0", "id": 2, "method": "tools/call", "params": params},
+        {"jsonrpc": "2.0", "id": 3, "method": "tools/call", "params": params},
+    ]
+    env = environ(tmp_path, **account.environ)
+    answers: dict[int, dict[str, Any]] = {}
+    with start(env, "mcp", "--max-cost", "5", stdin=subprocess.PIPE) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        give_up = threading.Timer(60, process.kill)
+        give_up.start()
+        process.stdin.write(HELLO + "".join(json.dumps(call) + "\n" for call in calls[:2]))
+        process.stdin.flush()
+        for line in process.stdout:
+            answer = json.loads(line)
+            answers[answer["id"]] = answer["result"]
+            if answer["id"] == 2:
+                process.stdin.write(json.dumps(calls[2]) + "\n")
+                process.stdin.flush()
+            elif answer["id"] == 3:
+                process.stdin.close()
+        give_up.cancel()
+    assert not answers[2].get("isError")
+    # A second turn without a cost history may be sent by a person who is asked, and by no option of a call.
+    assert answers[3]["isError"]
+    refusal = answers[3]["content"][0]["text"]
+    assert refusal.endswith("Nothing was sent."), refusal
+    assert account.prompts(tmp_path) == ["long 20 \ufffd"]
 
 
 @pytest.mark.parametrize(

@@ -14,16 +14,18 @@ import subprocess
 import sys
 import termios
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from handinger_tui.cli.exit_codes import Exit
 from handinger_tui.cli.main import plain_reason
 from handinger_tui.ledger.ledger import Ledger
 from handinger_tui.local.server import LocalServer
+from handinger_tui.plain.commands import OWN
 from handinger_tui.plain.conversation import Conversation
 from handinger_tui.plain.terminal import PASTE_S, Entered, LineReader, Output
 from handinger_tui.ui.commands import COMMANDS
@@ -165,7 +167,7 @@ def test_a_conversation_in_lines(tmp_path: Path) -> None:
         it.reads("worker: one two three\n")
         it.reads("done: turn 3, ")
         it.enters("/rename Tables")
-        it.reads("note: /rename: done.")
+        it.reads("note: Renamed: “Tables”.")
         it.enters("/new")
         it.enters("/sessions")
         it.reads("session 1: Tables, ")
@@ -180,33 +182,204 @@ def test_a_conversation_in_lines(tmp_path: Path) -> None:
     assert not [row for row in it.lines if not LINE.match(row)]
 
 
+NEEDS_SCREEN = "This needs the screen. Nothing was sent."
+TYPED: Mapping[str, Sequence[tuple[str, str]]] = {
+    "sessions": [
+        ("", "note: No other sessions."),
+        ("zzz", "error: No session starts with zzz."),
+        ("ses", "session: "),
+    ],
+    "attach": [("", "note: Updated."), ("nobody", "error: Not found (404)")],
+    "detach": [("", "note: Nothing is running in this session.")],
+    "rename": [
+        ("", "note: Renamed: “report about csv”."),
+        ("Tables ──", "note: Renamed: “Tables ”."),
+        ("", "Enter for: Tables> "),
+    ],
+    "tag": [
+        ("", "note: Tags: none."),
+        ("csv", "note: Tags: csv."),
+        ("!", "error: “!” cannot name a tag"),
+        ("--worker", "note: Tags: csv."),
+    ],
+    "untag": [("csv", "note: Tags: none."), ("", "note: Tags: none.")],
+    "project": [
+        ("", "note: This session has no project."),
+        ("home", "note: Project: home."),
+        ("!", "error: “!” cannot name a tag"),
+        ("off", "note: This session has no project."),
+    ],
+    "export": [
+        ("", "note: Saved to "),
+        ("zzz", "warning: Unknown format zzz."),
+        ("a/b.md", "warning: Use a name without a folder"),
+    ],
+    "workers": [("", NEEDS_SCREEN), ("x", NEEDS_SCREEN)],
+    "archive": [("", "warning: This service has no stored workers")],
+    "edit": [("", NEEDS_SCREEN), ("1", NEEDS_SCREEN)],
+    "retry": [
+        ("", "answer: Cancel"),
+        ("1 low", "question: Try again?"),
+        ("99", "warning: No message 99."),
+        ("zzz", "warning: No message zzz."),
+    ],
+    "fork": [("99", "warning: No message 99.")],
+    "schedule": [
+        ("", NEEDS_SCREEN),
+        ("zzz", "error: A schedule starts with"),
+        ("every 1d look", "note: Nothing was added."),
+    ],
+    "webhook": [
+        ("", NEEDS_SCREEN),
+        ("https://example.com", "warning: This account uses the workers generation"),
+    ],
+    "email": [("", "note: Every message to this address starts a turn, which may cost money.\n")],
+    "file": [
+        ("", "note: Which file? Use /file PATH, or type @ in your message.\n"),
+        ("/nowhere", "error: File not found: /nowhere."),
+    ],
+    "budget": [
+        ("", "note: The budget is standard.\n"),
+        ("low", "note: Budget: low."),
+        ("zzz", "warning: Unknown budget zzz."),
+        ("unlimited", "answer: Cancel"),
+        ("next", "note: Budget: standard."),
+    ],
+    "limit": [
+        ("", "note: There are no limits."),
+        ("day 5", "note: Daily limit set to $5.00"),
+        ("", "limit: daily limit: "),
+        ("day", "error: The daily limit needs an amount."),
+        ("zzz 5", "error: Unknown limit zzz."),
+        ("day off", "note: The daily limit was removed."),
+        ("day off", "note: There was no daily limit."),
+    ],
+    "reading": [
+        ("", "note: Figures of worker "),
+        ("zzz", "warning: Unknown reading zzz."),
+        ("lifetime", "note: Pinned by you"),
+        ("auto", "note: No longer pinned"),
+    ],
+    "costs": [("", "session cost: ")],
+    "receipt": [
+        ("", "receipt 2: "),
+        ("1", "receipt 1: report about csv\n"),
+        ("last", "receipt 2: "),
+        ("99", "warning: No message 99."),
+        ("zzz", "warning: No message zzz."),
+    ],
+    "budgets": [("", NEEDS_SCREEN)],
+    "spending": [("", NEEDS_SCREEN)],
+    "sources": [
+        ("", "source 1: "),
+        ("hosts", "source 1: "),
+        ("copy", "text: [^1]: "),
+        ("copy zzz", "warning: Unknown option copy zzz."),
+        ("export", "answer: none"),
+        ("export bibtex", "note: Saved to "),
+        ("export a/b.bib", "warning: Use a name without a folder"),
+        ("zzz", "warning: Unknown option zzz."),
+    ],
+    "files": [("", "file 1: ")],
+    "download": [
+        ("", "warning: Use /download with a number"),
+        ("1", "note: Saved "),
+        ("99", "warning: File not found: 99."),
+        ("new", "warning: There are no new files"),
+        ("all", "note: Saved 3 files"),
+    ],
+    "preview": [("", NEEDS_SCREEN), ("1", NEEDS_SCREEN)],
+    "data": [("", NEEDS_SCREEN), ("1", NEEDS_SCREEN)],
+    "runs": [("", "runs: nothing needs you")],
+    "find": [("", NEEDS_SCREEN), ("x", NEEDS_SCREEN)],
+    "copy": [("", "note: Here is the last answer:\ntext: ")],
+    "details": [("", NEEDS_SCREEN)],
+    "panels": [("", NEEDS_SCREEN), ("wider", NEEDS_SCREEN)],
+    "history": [("", NEEDS_SCREEN)],
+    "editor": [("", NEEDS_SCREEN)],
+    "pager": [("", NEEDS_SCREEN)],
+    "redraw": [("", NEEDS_SCREEN)],
+    "theme": [("", NEEDS_SCREEN), ("dark", NEEDS_SCREEN)],
+    "settings": [("", NEEDS_SCREEN)],
+    "help": [("", "help: /quit: ")],
+    "palette": [("", NEEDS_SCREEN)],
+    "read": [
+        ("", "turn 2: sources about csv\n"),
+        ("1", "turn 1: report about csv\n"),
+        ("99", "warning: No message 99."),
+    ],
+    "open": [
+        ("", "note: Use /sessions or /runs first"),
+        ("99", "note: Use /sessions or /runs first"),
+        ("zzz", "error: No session starts with zzz."),
+    ],
+    "queue": [
+        ("", "queue: 0 queued."),
+        ("send", "note: The queue is empty."),
+        ("drop 1", "note: Use /queue"),
+        ("zzz", "note: Use /queue"),
+    ],
+    "send": [("", "note: There is no message that was not sent.")],
+    "drop": [("", "note: Nothing was pasted.")],
+    "clearfiles": [("", "note: Nothing is attached now.")],
+    # Only what runs here is suggested, and of that what is nearest.
+    "edt": [("", "error: Unknown command /edt. Did you mean /")],
+    "pagr": [("", "Nothing was sent.")],
+    "qeue": [("", "Did you mean /queue?")],
+    "clearfile": [("", "Did you mean /clearfiles?")],
+    "ledgr": [("", "error: Unknown command /ledgr.")],
+    "new": [("", "session: new.")],
+    "quit": [],
+}
+"""Every command, with arguments and what is said of it. Enter alone answers each question."""
+KEYS = re.compile(r"\^[A-Z]|\bF\d\b|Ctrl\+|Shift\+|\bPress |\bClick ")
+
+
 def test_every_command_has_an_answer_and_none_sends(tmp_path: Path) -> None:
-    with LocalServer.start(pace=0) as server, plain(tmp_path, "--plain", server=server) as it:
-        it.enters("echo first")
-        it.reads("done: turn 1, ")
-        names = [command.name for command in COMMANDS if command.name not in {"quit", "new", "email"}]
+    on_screens = "|".join(name for one in COMMANDS if one.refusal("an argument") for name in one.names)
+    elsewhere = re.compile(rf"Did you mean /({on_screens})\?")
+    assert TYPED.keys() >= {command.name for command in COMMANDS} | {
+        syntax.split()[0][1:] for syntax, _ in OWN
+    }
+    with (
+        LocalServer.start(pace=0) as server,
+        plain(tmp_path, "--plain", server=server, HOME=str(tmp_path)) as it,
+    ):
+        for message in ("report about csv", "sources about csv"):
+            it.enters(message)
+            it.reads("done: turn ")
         it.reads("you> ")
-        for name in [
-            *names,
-            "queue",
-            "send",
-            "drop",
-            "clearfiles",
-            "read",
-            "help",
-            "nothing",
-            "sources copy",
-        ]:
-            it.type(f"/{name}\n")
-            # Enter alone is the answer to a question, and it is no.
-            reply = it.reads("> ")
-            while not reply.endswith("you> "):
-                it.type("\n")
-                reply += it.reads("> ")
-            assert re.search(r"\n[a-z][a-z ]*( \d+)?: ", reply), (name, reply)
+        for name, arguments in TYPED.items():
+            for argument, answer in arguments:
+                it.type(f"/{name} {argument}\n")
+                reply = it.reads("> ")
+                while not reply.endswith("you> "):
+                    it.type("\n")
+                    reply += it.reads("> ")
+                assert answer in reply, (name, argument, reply)
+                assert not KEYS.search(reply), reply
+                assert not elsewhere.search(reply), reply
         it.type("\x04")
         assert it.ends() == 0
-    assert not [row for row in it.lines if re.match("(sending|sent|queued): turn 2", row)]
+    assert not [row for row in it.lines if re.match("(sending|sent|queued): turn 3", row)]
+
+
+def test_a_script_that_ends_with_a_question_ends(tmp_path: Path) -> None:
+    with start(environ(tmp_path), "--plain", "--local", stdin=subprocess.PIPE) as child:
+        out, _ = child.communicate("!ls\n", timeout=PATIENCE_S)
+    assert child.returncode == 0
+    assert "answer: Do not send\n" in out
+    assert "sent: " not in out
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is full")
+def test_lines_that_cannot_be_written_are_no_success(tmp_path: Path) -> None:
+    program = [sys.executable, "-m", "handinger_tui", "--plain", "--local"]
+    with Path("/dev/full").open("w") as full:
+        ran = subprocess.run(
+            program, env=environ(tmp_path), stdin=subprocess.DEVNULL, stdout=full, check=False
+        )
+    assert ran.returncode == Exit.LOCAL_IO
 
 
 def test_what_runs_and_waits_survives_the_end_of_its_terminal(tmp_path: Path) -> None:
@@ -393,7 +566,7 @@ class Interrupted(Output):
         super().entered(at_s)
         asyncio.get_running_loop().call_soon(self.press)
 
-    def prompt(self, text: str = "you> ") -> None:
+    def prompt(self, text: str = "you") -> None:
         super().prompt(text)
         self.is_ready.set()
 

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import os
 import threading
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Literal
+
+from pydantic import StrictFloat
 
 from handinger_tui.cli.args import add_connection_options, add_limit_options
 from handinger_tui.cli.commands import Implementation
 from handinger_tui.core.errors import SettingsError
+from handinger_tui.core.safety import encodable
 
 if TYPE_CHECKING:
     import argparse
@@ -30,6 +34,10 @@ INSTRUCTIONS: Final = (
     " same message again because a wait has timed out. Give each message a key, to repeat a call whose answer"
     " was lost. An amount that is null is unknown, not zero; `cost` says in words what is known."
 )
+
+Amount = str | StrictFloat | None
+"""Strict: "true" is no dollar."""
+Budget = Literal["low", "standard", "high", "unlimited"] | None
 
 
 def _add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -76,14 +84,27 @@ def _relay_input() -> Callable[[], None]:
         os.dup2(nowhere, writing)
 
     def relay() -> None:
-        with suppress(OSError):
-            while data := os.read(given, 65_536):
+        with suppress(OSError), os.fdopen(given, "rb") as lines:
+            for line in lines:
+                data = _encodable(line)
                 while data:
                     data = data[os.write(writing, data) :]
         end()
 
     threading.Thread(target=relay, daemon=True).start()
     return end
+
+
+def _encodable(line: bytes) -> bytes:
+    """A message without halves of characters, which programs write that cut texts: the package answers none.
+
+    They come as escapes, and so do whole characters.
+    """
+    if rb"\ud" not in line.lower():
+        return line
+    with suppress(ValueError, RecursionError):
+        return encodable(json.dumps(json.loads(line), ensure_ascii=False)).encode() + b"\n"
+    return line
 
 
 def server_of(tools: Tools) -> MCPServer[Any]:
@@ -106,15 +127,15 @@ def server_of(tools: Tools) -> MCPServer[Any]:
     async def start_turn(
         text: str,
         worker: str | None = None,
-        max_cost: str | float | None = None,
-        max_credits: str | float | None = None,
-        budget: str | None = None,
+        max_cost: Amount = None,
+        max_credits: Amount = None,
+        budget: Budget = None,
         key: str | None = None,
     ) -> dict[str, Any]:
         """Send one message to a worker. Costs real money, once for each call. Returns ids at once.
 
         worker: the id of a worker or task to continue; none: a new one. max_cost, max_credits: what this turn
-        may cost at most, by what such turns usually cost. budget: low, standard, high or unlimited.
+        may cost at most, by what such turns usually cost. budget: how much the turn may do.
         key: any text that is new for each message. If the answer to a call is lost, call again with the same
         key: nothing is sent twice, and you get the turn of the first call.
         """
@@ -150,7 +171,7 @@ def server_of(tools: Tools) -> MCPServer[Any]:
         return await _answer(tools.costs())
 
     @server.tool(title="Price of a turn", annotations=looks)
-    async def price(worker: str | None = None, budget: str | None = None) -> dict[str, Any]:
+    async def price(worker: str | None = None, budget: Budget = None) -> dict[str, Any]:
         """What a turn usually costs, and what it would reserve of the limits."""
         return await _answer(tools.price(worker, budget))
 

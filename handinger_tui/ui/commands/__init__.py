@@ -13,6 +13,8 @@ from handinger_tui.ui.commands.view import VIEW
 from handinger_tui.ui.commands.workers import AUTOMATION, WORKERS
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from handinger_tui.ui.sessions.controller import SessionController
 
 COMMANDS: Final[tuple[Command, ...]] = (
@@ -27,7 +29,7 @@ COMMANDS: Final[tuple[Command, ...]] = (
     *VIEW,
 )
 
-_BY_NAME: Final = {name: command for command in COMMANDS for name in (command.name, *command.aliases)}
+_BY_NAME: Final = {name: command for command in COMMANDS for name in command.names}
 
 
 def command_named(name: str) -> Command | None:
@@ -35,9 +37,9 @@ def command_named(name: str) -> Command | None:
     return _BY_NAME.get(name)
 
 
-def unknown_command_text(name: str) -> str:
-    """The message about a command that does not exist."""
-    suggestion = did_you_mean(name, _BY_NAME, "/help lists all commands.", "/{}")
+def unknown_command_text(name: str, names: Iterable[str] = _BY_NAME) -> str:
+    """The message about a command that does not exist. `names`: those that do in this front."""
+    suggestion = did_you_mean(name, names, "/help lists all commands.", "/{}")
     return f"Unknown command /{name}. {suggestion} Nothing was sent."
 
 
@@ -49,7 +51,7 @@ def completions(text: str, controller: SessionController) -> list[tuple[str, str
         return [
             (f"/{full}", command.summary)
             for command in COMMANDS
-            for full in (command.name, *command.aliases)
+            for full in command.names
             if full.startswith(prefix) and (full == command.name or prefix)
         ]
     command = command_named(name.lower())

@@ -76,6 +76,11 @@ class Command(Struct, frozen=True):
         return f"/{self.name}: {NEEDS_SCREEN} {self.instead}".rstrip()
 
     @property
+    def names(self) -> tuple[str, ...]:
+        """Its name and its aliases."""
+        return self.name, *self.aliases
+
+    @property
     def help(self) -> tuple[str, str]:
         """Its syntax, and what it does."""
         also = f" (also {', '.join(f'/{name}' for name in self.aliases)})" if self.aliases else ""
@@ -165,6 +170,9 @@ class View(Protocol):
 
     def show_budget(self, level: str) -> None:
         """Show the budget of the next message."""
+
+    def show_title(self, title: str) -> None:
+        """Show the title that the session has now."""
 
     @property
     def repaint(self) -> Callable[[], None]:

@@ -42,7 +42,7 @@ async def file(context: CommandContext, argument: str) -> None:
         await context.message.attachments.add(paths)
     else:
         context.interaction.say(
-            "Which file? Use /file PATH, or type @ in your message. F8 shows the attachments."
+            "Which file? Use /file PATH, or type @ in your message. Press F8 to see the attachments."
         )
 
 

@@ -162,7 +162,7 @@ async def rename(context: CommandContext, argument: str) -> None:
     title = argument or await context.interaction.ask_text("Rename the session", clean_line(session.title))
     if title:
         await context.controller.rename(session.session_id, title)
-        context.view.repaint()
+        context.view.show_title(title)
 
 
 _WORKER: Final = "--worker"

@@ -90,9 +90,7 @@ WORKERS: Final = (
 )
 
 
-MAIL_COSTS: Final = (
-    "Every message to this address starts a turn, which may cost money. The address was copied."
-)
+MAIL_COSTS: Final = "Every message to this address starts a turn, which may cost money."
 NO_WEBHOOKS: Final = (
     "This account uses the workers generation of the API, which has no webhooks. Stored workers of the tasks "
     "generation have them."
@@ -165,8 +163,9 @@ async def email(context: CommandContext, _argument: str) -> None:
     if worker_id is not None:
         address = clean_line(await context.controller.connection.email(worker_id))
         await context.interaction.notice("Email this worker", f"{address}\n\n{MAIL_COSTS}")
-        # The report of it would cover what messages cost.
-        context.interaction.copy(address, "the worker's email address")
+        if context.view.screen is not None:
+            # Not before: its report would cover what messages cost. Lines are copied from the terminal.
+            context.interaction.copy(address, "the worker's email address")
 
 
 def webhook_of(context: CommandContext, worker_id: str) -> WorkerWebhook | None:

@@ -402,7 +402,7 @@ class SessionController:
             raise NoSuchSession(f"No session starts with {prefix}.", "Press Ctrl+S to list the sessions.")
         raise NoSuchSession(
             f"{len(matches)} sessions start with {prefix}.",
-            "Type more of the id, or press Ctrl+S to choose one.",
+            "Type more of the id. Press Ctrl+S to choose one.",
         )
 
     async def forget(self, session_id: str) -> None:

@@ -272,7 +272,7 @@ _BEFORE_RESENDING: Final = {
     ErrorKind.AUTH: "Store a valid key (handinger-tui login), restart, then ",
     ErrorKind.FORBIDDEN: "Use another key or another worker, then ",
     ErrorKind.PAYMENT: "Add credits, then ",
-    ErrorKind.NOT_FOUND: "^N to start a new session.",
+    ErrorKind.NOT_FOUND: "/new to start a new session.",
     ErrorKind.CONFLICT: "/attach to watch it, ",
     ErrorKind.INVALID: "Edit it, then ",
     ErrorKind.TOO_LARGE: "Shorten it or attach less, then ",
@@ -287,10 +287,11 @@ _CHANGED_FIRST: Final = frozenset({ErrorKind.INVALID, ErrorKind.TOO_LARGE})
 """Failures after which the same message would fail again."""
 
 
-def next_step(session: Session, turn: Turn, *, is_text_back: bool) -> str:
+def next_step(session: Session, turn: Turn, *, is_text_back: bool, edits: bool = True) -> str:
     """How a message that did not arrive, or may not have, is sent again; "" for any other turn.
 
-    `session` as the transcript shows it. `is_text_back`: the newest message is in the prompt.
+    `session` as the transcript shows it. `is_text_back`: the newest message is in the prompt. `edits`: an
+    earlier message can be edited.
     """
     if turn.status not in DRAFT:
         return ""
@@ -304,7 +305,7 @@ def next_step(session: Session, turn: Turn, *, is_text_back: bool) -> str:
     if is_text_back:
         resend = "Enter to resend"
     elif kind in _CHANGED_FIRST:
-        return f"/edit {number} to change it."
+        return f"/edit {number} to change it." if edits else "Change it, then send it."
     else:
         resend = f"/retry {number} to resend"
     if kind is ErrorKind.NOT_FOUND and turn.target is None:

@@ -93,6 +93,10 @@ class ScreenView(Struct, frozen=True):
         """Show the budget of the next message."""
         self.pane.budget(level)
 
+    def show_title(self, title: str) -> None:
+        """Show the title in the header."""
+        self.repaint()
+
     def return_to_prompt(self) -> None:
         """Focus the prompt."""
         self.browsing.return_to_prompt()

@@ -185,6 +185,9 @@ class PlainView:
     def show_budget(self, level: str) -> None:
         self.done.append(("budget", level))
 
+    def show_title(self, title: str) -> None:
+        self.done.append(("title", title))
+
     def return_to_prompt(self) -> None:
         self.done.append("prompt")
 

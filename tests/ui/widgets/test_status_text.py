@@ -30,19 +30,20 @@ def step(
     worker: str | None = "w1",
     sent_to: str | None = None,
     back: bool = True,
+    edits: bool = True,
 ) -> str:
     """How the second of two messages is sent again. `sent_to`: the worker of its request."""
     fault = None if kind is None else Fault(kind, "It broke.", may_have_been_charged=False)
     failed = turn(1, status=status)
     request = replace(failed.request, target_id=sent_to)
     failed = replace(failed, fault=fault, worker_id=worker, request=request)
-    return next_step(session(turn(0), failed), failed, is_text_back=back)
+    return next_step(session(turn(0), failed), failed, is_text_back=back, edits=edits)
 
 
 def test_an_unknown_worker_and_an_unknown_address_are_distinguished() -> None:
-    assert "^N" in step(TurnStatus.REJECTED, ErrorKind.NOT_FOUND)
+    assert "/new" in step(TurnStatus.REJECTED, ErrorKind.NOT_FOUND)
     assert "Check the base URL" in step(TurnStatus.REJECTED, ErrorKind.NOT_FOUND, worker=None)
-    assert "^N" in step(TurnStatus.REJECTED, ErrorKind.NOT_FOUND, worker=None, sent_to="w1")
+    assert "/new" in step(TurnStatus.REJECTED, ErrorKind.NOT_FOUND, worker=None, sent_to="w1")
 
 
 def test_a_message_to_a_known_worker_is_looked_for_there() -> None:
@@ -54,9 +55,10 @@ def test_a_message_to_a_known_worker_is_looked_for_there() -> None:
 def test_every_message_that_did_not_arrive_names_the_key_that_sends_it(status: TurnStatus) -> None:
     for kind in (None, *ErrorKind):
         back, not_back = step(status, kind), step(status, kind, back=False)
-        assert "Enter" in back or "^N" in back, kind
+        assert "Enter" in back or "/new" in back, kind
         assert "Enter" not in not_back, kind
-        assert any(way in not_back for way in ("/retry 2", "/edit 2", "^N", "before you resend it")), kind
+        assert any(way in not_back for way in ("/retry 2", "/edit 2", "/new", "before you resend it")), kind
+        assert "/edit" not in step(status, kind, back=False, edits=False)
 
 
 @pytest.mark.parametrize("status", sorted(set(TurnStatus) - DRAFT))
