@@ -196,7 +196,10 @@ def _parse(blocks: bytes) -> list[RawFrame]:
 
     # The public API of httpx-sse takes a response.
     headers = {"Content-Type": "text/event-stream; charset=utf-8"}
-    source = EventSource(httpx.Response(200, headers=headers, stream=httpx.ByteStream(blocks)))
+    response = httpx.Response(200, headers=headers, stream=httpx.ByteStream(blocks))
+    # Named, since httpx would parse the header for it each time.
+    response.encoding = "utf-8"
+    source = EventSource(response)
     return [
         RawFrame(
             Framing.SSE, event.data, "" if event.event == DEFAULT_EVENT else event.event, event.id or None

@@ -9,6 +9,7 @@ from collections.abc import AsyncGenerator, Iterator, Mapping
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Final, cast
 from urllib.parse import unquote, urlsplit
+from weakref import WeakSet
 
 from msgspec import Struct
 
@@ -106,6 +107,12 @@ READ_EVERY_S: Final = 0.016
 """Seconds between two small reads; less than a frame of the screen, so nobody sees the delay."""
 SMALL_READ: Final = 8 << 10
 """A read of fewer bytes is small; less than a full TLS record."""
+CROWD_S: Final = 0.004
+"""Seconds that each open body adds to the time between two reads: a read costs more than what it brings, and
+keys wait for all reads of a moment."""
+CROWD_MOST_S: Final = 0.064
+CROWD_READ: Final = 512
+"""Bytes that a read must not exceed to be made rarer: the loop works on one for less than a millisecond."""
 
 
 async def body_chunks(response: httpx.Response, idle: float, cap: int) -> AsyncGenerator[bytes, None]:
@@ -155,6 +162,7 @@ class _BodyReader:
         self._has_room = asyncio.Event()
         # Not aiter_bytes: it decompresses without a limit, and passes unknown encodings through.
         raw = cast("AsyncGenerator[bytes, None]", response.aiter_raw())
+        _open_bodies.add(self)
         # Last: an eager task reads what has arrived before this line ends.
         self._task = asyncio.create_task(self._read(raw))
 
@@ -186,6 +194,7 @@ class _BodyReader:
 
     async def aclose(self) -> None:
         """Cancel the task, and wait for its end."""
+        _open_bodies.discard(self)
         self._task.cancel()
         await asyncio.wait([self._task])
         if not self._task.cancelled():
@@ -213,6 +222,10 @@ class _BodyReader:
                         await self._has_room.wait()
         finally:
             self._arrived.set()
+
+
+_open_bodies: Final = WeakSet[_BodyReader]()
+"""Those that are read now, of all sessions."""
 
 
 class _Pacer:
@@ -243,13 +256,22 @@ class _Pacer:
         return was_small
 
     def is_slow_stream(self) -> bool:
-        """Whether the last pause is so long ago that this chunk is delivered before the next pause."""
-        return self._loop.time() - self._paused_at > 2 * READ_EVERY_S
+        """Whether the last pause is so long ago that this chunk is delivered before the next pause.
+
+        Not where many bodies are open: an event often arrives in two reads, and each would be worked on.
+        """
+        is_crowded = self._next_pause_s > READ_EVERY_S
+        return not is_crowded and self._loop.time() - self._paused_at > 2 * READ_EVERY_S
 
     async def pause(self) -> None:
         """Wait for more data to arrive."""
         self._paused_at = self._loop.time()
-        await asyncio.sleep(READ_EVERY_S)
+        await asyncio.sleep(self._next_pause_s)
+
+    @property
+    def _next_pause_s(self) -> float:
+        crowd_s = min(len(_open_bodies) * CROWD_S, CROWD_MOST_S) if self._read_size <= CROWD_READ else 0.0
+        return max(READ_EVERY_S, crowd_s)
 
     def _loop_ran(self) -> None:
         self._is_scheduled = False

@@ -407,13 +407,16 @@ async def _until_over(record: TurnRecord, deps: RunDeps) -> None:
     clock, window = deps.clock, deps.policy.recovery_window
     # A window of 0 means no recovery after a doubt; it must not make every stream count as silent.
     quiet_s = min(QUIET_S, window) or QUIET_S
-    content = _content(record.turn)
+    seq, turn = record.next_seq, record.turn
     quiet_since = alive_at = clock.monotonic()
     while True:
         await clock.sleep(min(CHECK_EVERY_S, quiet_s))
-        now, has_ended = clock.monotonic(), record.turn.finished
-        if _content(record.turn) != content:
-            content = _content(record.turn)
+        now, before = clock.monotonic(), turn
+        # Many streams are watched, and most bring nothing within a second.
+        if record.next_seq != seq:
+            seq, turn = record.next_seq, record.turn
+        has_ended = turn.finished
+        if _content(turn) != _content(before):
             quiet_since = alive_at = now
         elif now - quiet_since >= (min(quiet_s, QUIET_AFTER_END_S) if has_ended else quiet_s):
             urgency = Urgency.END if has_ended else Urgency.FIGURES

@@ -9,7 +9,14 @@ from contextlib import aclosing
 import httpx
 import pytest
 
-from handinger_tui.api.response import MAX_READ_AHEAD, READ_EVERY_S, SMALL_READ, body_chunks
+from handinger_tui.api.response import (
+    CROWD_MOST_S,
+    CROWD_READ,
+    MAX_READ_AHEAD,
+    READ_EVERY_S,
+    SMALL_READ,
+    body_chunks,
+)
 from handinger_tui.core.errors import StreamLost
 
 IDLE = 60.0
@@ -173,10 +180,12 @@ class Pauses:
         self._call_later = loop.call_later
         self._pending: list[asyncio.Future[None]] = []
         self.begun = asyncio.Semaphore(0)
+        self.lengths_s: list[float] = []
 
     def call_later(self, delay: float, callback: Callable[..., None], *args: object) -> asyncio.TimerHandle:
-        if delay != READ_EVERY_S:
+        if not READ_EVERY_S <= delay <= CROWD_MOST_S:
             return self._call_later(delay, callback, *args)
+        self.lengths_s.append(delay)
         ended = self._loop.create_future()
         ended.add_done_callback(lambda _: callback(*args))
         self._pending.append(ended)
@@ -246,6 +255,61 @@ async def test_a_late_chunk_is_delivered_before_the_pause(pauses: Pauses) -> Non
             sent.put_nowait(chunk)
             assert await anext(pieces) == chunk
         assert pauses.pending == 1
+
+
+@pytest.mark.parametrize(
+    ("others", "size", "length_s"),
+    [(0, 1, READ_EVERY_S), (1, 1, READ_EVERY_S), (19, 1, CROWD_MOST_S), (19, CROWD_READ + 1, READ_EVERY_S)],
+)
+async def test_little_reads_are_rarer_where_many_bodies_are_open(
+    pauses: Pauses, others: int, size: int, length_s: float
+) -> None:
+    ended = asyncio.Event()
+
+    async def quiet() -> AsyncIterator[bytes]:
+        yield b"1"
+        await ended.wait()
+
+    opened = [asyncio.create_task(joined(quiet)) for _ in range(others)]
+    taking = asyncio.create_task(joined(reads((b"1",), (b"x" * size,))))
+    await pauses.begun.acquire()
+    assert pauses.lengths_s == [length_s]
+    pauses.end()
+    assert len(await taking) == 1 + size
+    ended.set()
+    await asyncio.gather(*opened)
+    # Closed ones count no longer.
+    pauses.lengths_s.clear()
+    taking = asyncio.create_task(joined(reads((b"1",), (b"2",))))
+    await pauses.begun.acquire()
+    assert pauses.lengths_s == [READ_EVERY_S]
+    pauses.end()
+    await taking
+
+
+async def test_where_many_bodies_are_open_an_event_of_two_reads_arrives_in_one_piece(pauses: Pauses) -> None:
+    ended, sent = asyncio.Event(), asyncio.Queue[bytes]()
+
+    async def quiet() -> AsyncIterator[bytes]:
+        yield b"1"
+        await ended.wait()
+
+    async def body() -> AsyncIterator[bytes]:
+        while chunk := await sent.get():
+            yield chunk
+
+    opened = [asyncio.create_task(joined(quiet)) for _ in range(19)]
+    async with aclosing(read(body)) as pieces:
+        for chunk in (b"1", b"2"):
+            sent.put_nowait(chunk)
+            assert await anext(pieces) == chunk
+        sent.put_nowait(b"3")
+        await pauses.begun.acquire()
+        sent.put_nowait(b"4")
+        pauses.end()
+        assert await anext(pieces) == b"34"
+    ended.set()
+    await asyncio.gather(*opened)
 
 
 async def test_large_reads_are_not_spread_out(pauses: Pauses) -> None:

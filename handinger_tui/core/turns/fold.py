@@ -98,6 +98,8 @@ class Fold:
         """Extends the answer while events arrive; None: the answer is `_frozen`."""
         self._previous: Turn | None = None
         """During a replay: the turn before it."""
+        self._previous_size = (0, 0)
+        """How long its answer is: `turn` is read many times a second."""
         self._decoder: StreamDecoder | None = None
         self._dialect: str | None = None
         self._via = StreamRoute.POST
@@ -125,7 +127,7 @@ class Fold:
         previous = self._previous
         if previous is None or self._answer.finished:
             return self._answer
-        if self._matcher.has_content and answer_size(self._answer) >= answer_size(previous):
+        if self._matcher.has_content and answer_size(self._answer) >= self._previous_size:
             return self._answer
         return with_answer_of(self._answer, previous)
 
@@ -241,6 +243,7 @@ class Fold:
         self._is_settled = self.misdirected = self._has_text = False
         if self._via is not StreamRoute.POST:
             self._previous = self.turn
+            self._previous_size = answer_size(self._previous)
             self._answer = without_answer(self._answer)
             self._matcher.restart()
         if is_another:

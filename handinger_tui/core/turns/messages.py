@@ -222,7 +222,10 @@ def with_answer_of(turn: Turn, other: Turn) -> Turn:
     return replace(turn, **answer)
 
 
+_TEXTS: Final = (TextPart, ReasoningPart)
+
+
 def answer_size(turn: Turn) -> tuple[int, int]:
     """The size of an answer, to compare two: characters of text and reasoning, then number of parts."""
-    bodies = (part.body for part in turn.parts if isinstance(part, TextPart | ReasoningPart))
+    bodies = [part.body for part in turn.parts if isinstance(part, _TEXTS)]
     return sum(map(len, bodies)), len(turn.parts)
