@@ -65,8 +65,11 @@ STYLESHEET: Final = next((path for path in _SHEETS if path.is_file()), _SHEETS[0
 
 KEYS_TIMEOUT_S: Final = 3.0
 """Leaving because of a signal waits at most this many seconds for the keys that were read before it."""
-SAVE_TIMEOUT_S: Final = 1.0
-"""Leaving because of a signal waits at most this many seconds for the draft to be saved."""
+SAVE_TIMEOUT_S: Final = 5.0
+"""Leaving because of a signal waits at most this many seconds for the draft to be saved.
+
+As long as the history waits for another program.
+"""
 CRASHED: Final = "handinger-tui crashed. Your history is safe."
 
 

@@ -64,6 +64,8 @@ class Interaction:
         """The monotonic time until which keys wait for what opens."""
         self.openings = 0
         """How often `hold_keys` was called."""
+        self.asked_at = 0.0
+        """When the newest dialog or page came up (monotonic)."""
         self.pressed_at = 0.0
         """When the key that is handled was pressed (monotonic)."""
         self._typed, self._typed_at = 0, 0.0
@@ -81,19 +83,22 @@ class Interaction:
             raise TypeError(f"{type(app).__name__} is not a DiffApp")
         return app
 
-    def run(self, coroutine: Coroutine[Any, Any, object], doing: str = "") -> None:
+    def run(
+        self, coroutine: Coroutine[Any, Any, object], doing: str = "", *, is_for_key: bool = True
+    ) -> None:
         """Await a coroutine in the background and show its error.
 
         `doing`: what it does for the person, who is told where that takes long; "" for what runs by itself.
+        `is_for_key`: the last key asked for it; else that key may be one of many that are being typed.
         """
-        self._begin(doing, coroutine)
+        self._begin(doing, coroutine, typed=self._typed if is_for_key else -1)
 
     def open(self, coroutine: Coroutine[Any, Any, object], doing: str = "") -> None:
         """As `run`, of what shows a screen or a session: keys pressed before it is there wait for it."""
         self.hold_keys()
-        self._begin(doing, coroutine, self._open(coroutine))
+        self._begin(doing, coroutine, self._open(coroutine), typed=self._typed)
 
-    def _begin(self, doing: str, *nested: Coroutine[Any, Any, object]) -> None:
+    def _begin(self, doing: str, *nested: Coroutine[Any, Any, object], typed: int) -> None:
         if doing:
             nested = *nested, self._tell_if_long(nested[-1], doing)
         work = _Nested(*nested)
@@ -101,8 +106,6 @@ class Interaction:
             work.close()
             return
         self._not_begun.add(work)
-
-        typed = self._typed
 
         # A function: a worker that is cancelled before its first step would leave a coroutine that never ran.
         async def run() -> None:
@@ -210,6 +213,7 @@ class Interaction:
         self.app.clear_notifications()
         self._announced.clear()
         answer = self._screen.app.push_screen(screen, wait_for_dismiss=True)
+        self.asked_at = monotonic()
         self.release_keys()
         task = asyncio.current_task()
         self._asking.add(task)

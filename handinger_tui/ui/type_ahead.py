@@ -135,8 +135,16 @@ class TypeAhead:
             event.key == "enter" or sends(self._work.active_bindings, event.key)
         )
 
+    def _is_too_early(self, event: Key | Paste) -> bool:
+        """Whether an Enter was pressed before the screen on top was there, and is handled late."""
+        is_covered = self._app.screen is not self._work
+        return is_covered and self._sends(event) and event.time < self._work.interaction.asked_at
+
     async def _pass(self, event: Key | Paste) -> None:
-        if self._app.screen is self._work and await self._waits_for_word(event):
+        is_too_early = self._is_too_early(event)
+        if is_too_early:
+            self._work.interaction.say(ENTER_TOO_EARLY)
+        if is_too_early or (self._app.screen is self._work and await self._waits_for_word(event)):
             if self._held is not None:
                 self._app.call_later(self.pass_next)
             return

@@ -53,8 +53,8 @@ def test_a_ring_is_reported() -> None:
 
 PRIVATE_OF_LIBRARIES = frozenset(
     {
-        *("_actions", "_compositor", "_display", "_file", "_get_renders", "_ready", "_scheduled", "_server"),
-        *("_task", "_value"),
+        *("_actions", "_check_resize", "_compositor", "_display", "_file", "_get_renders", "_ready"),
+        *("_scheduled", "_server", "_task", "_value"),
     }
 )
 """Private names of argparse, Textual and asyncio that tests need, and that the package has, too."""

@@ -5,9 +5,10 @@ writes the terminal; `input` makes keys, pastes and reports of what was read; `p
 app hands a text to, or lends its terminal.
 
 The classes below are private in Textual; without them Textual's own behavior remains. Other private names:
-`App._display` and `App._fatal_error`, which `DiffApp` overrides; `App._driver`, which is asked for the
-background; `LinuxDriver._file`, which `driver` replaces; `Screen._compositor`, `Compositor._get_renders`
-and `Compositor._dirty_regions`, which `ClippedCompositor` replaces or reads; `Screen._select_state` and
+`App._display`, `App._fatal_error`, `App._background_screens` and `App._check_resize` (with
+`App._resize_event`), which `DiffApp` overrides; `App._driver`, which is asked for the background;
+`LinuxDriver._file`, which `driver` replaces; `Screen._compositor`, `Compositor._get_renders` and
+`Compositor._dirty_regions`, which `ClippedCompositor` replaces or reads; `Screen._select_state` and
 `Screen._selecting`, by which a selection goes on while its text scrolls, and stays in one widget. Each has
 a test; `pyproject.toml` bounds Textual to the minor version in which they were tested.
 """

@@ -639,11 +639,16 @@ class DiffApp(App[None]):
         return None if error is None else f"{type(error).__name__}: {error}"
 
     # -- painting again --------------------------------------------------------------------------
-    def on_resize(self, event: events.Resize) -> None:
+    def _check_resize(self) -> None:
+        """Tell the screens of a resize, also those that cannot be seen: they may be shown again."""
+        event = self._resize_event
+        super()._check_resize()
+        if event is not None:
+            for screen in set(super()._background_screens).difference(self._background_screens):
+                screen.post_message(event)
+
+    def on_resize(self) -> None:
         """Redraw after a resize: terminals rearrange their content, each in its own way."""
-        # Textual tells the screens that can be seen. Each has to know its size before it is shown again.
-        for screen in set(super()._background_screens).difference(self._background_screens):
-            screen.post_message(event)
         # What a tooltip is about may be elsewhere now.
         for tooltip in self.screen.query(Tooltip):
             tooltip.display = False

@@ -146,7 +146,7 @@ class EarlyLines:
         `may_send`: whether the person has seen the session on the screen, or asked for it.
         """
         self._may_send = may_send
-        self._interaction.run(self.work_through(is_start=True))
+        self._interaction.run(self.work_through(is_start=True), is_for_key=False)
 
     async def work_through(self, *, is_start: bool = False) -> None:
         """Work through the lines until one has to wait; each is finished before the next begins."""

@@ -59,6 +59,21 @@ async def test_an_enter_that_comes_too_early_for_what_opens_says_so() -> None:
         assert desktop.app.screen.query_one(Input).value == "tea"
 
 
+async def test_an_enter_that_is_handled_late_answers_nothing_that_opened_after_it() -> None:
+    desktop = Desktop()
+    desktop.history.rows = [summary("heat"), summary("tea")]
+    async with desktop.running() as pilot:
+        early = Key("enter", None)
+        await press(desktop, pilot, "\x13")
+        await desktop.until(pilot, lambda: isinstance(desktop.app.screen, Picker))
+        await desktop.settle(pilot)
+        desktop.app.post_message(early)
+        await desktop.until(pilot, lambda: ENTER_TOO_EARLY in desktop.notices())
+        assert isinstance(desktop.app.screen, Picker)
+        await press(desktop, pilot, "\r")
+        await desktop.until(pilot, lambda: desktop.app.screen is desktop.work)
+
+
 async def test_messages_of_one_burst_that_are_not_sent_never_become_one() -> None:
     desktop = Desktop()
     desktop.log.forbids = LimitUnmeasured(UNMEASURED)

@@ -11,6 +11,8 @@ import pytest
 from msgspec.structs import replace
 
 from handinger_tui.core.prompts import Draft, unpack_draft
+from handinger_tui.ledger.sql import LOCK_WAIT_S
+from handinger_tui.ui.app import SAVE_TIMEOUT_S
 from tests.ui.fakes import Desktop, launch
 from tests.ui.screens.test_key_bytes import press
 
@@ -22,24 +24,24 @@ async def test_the_draft_is_saved_within_a_moment_also_while_typing_goes_on(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     desktop = Desktop()
-    saved: list[tuple[float, str]] = []
+    saved = [""]
 
     async def save_draft(_session_id: str, text: str) -> None:
-        saved.append((time.monotonic(), text))
+        saved.append(text)
 
     monkeypatch.setattr(desktop.history, "save_draft", save_draft)
     async with desktop.running() as pilot:
         await desktop.settle(pilot)
-        typed: list[tuple[float, str]] = []
-        for number in range(30):
-            await pilot.press("a")
-            typed.append((time.monotonic(), "a" * (number + 1)))
-            await pilot.pause(0.05)
-        end = typed[-1][0]
-        await desktop.until(pilot, lambda: saved and saved[-1][1] == typed[-1][1])
-        assert saved[-1][0] - end < SOON_S
-        # Not only once the typing ends.
-        assert len([one for one in saved if one[0] < end]) >= 3
+        delays = list[float]()
+        # Not only once the typing ends. A busy machine makes some of them late, and not all.
+        while len(delays) < 3 or min(delays) >= SOON_S:
+            assert len(delays) < 30, delays
+            before, began = len(saved), time.monotonic()
+            while len(saved) == before:
+                await pilot.press("a")
+                await pilot.pause(0.05)
+            delays.append(time.monotonic() - began)
+        await desktop.until(pilot, lambda: saved[-1] == desktop.work.prompt.text)
 
 
 @pytest.mark.parametrize(
@@ -118,6 +120,10 @@ async def test_a_signal_right_behind_the_last_keys_loses_none_of_them() -> None:
         await press(desktop, pilot, "half a thought")
         desktop.app.leave(129)
         await desktop.until(pilot, lambda: "half a thought" in desktop.history.drafts.values())
+
+
+def test_a_signal_waits_for_the_draft_as_long_as_the_history_waits_for_another_program() -> None:
+    assert SAVE_TIMEOUT_S >= LOCK_WAIT_S
 
 
 @pytest.mark.parametrize("cleared", [False, True])

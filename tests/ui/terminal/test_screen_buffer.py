@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,8 @@ from rich.segment import Segment
 from rich.style import Style
 from textual.app import App, ComposeResult
 from textual.containers import Horizontal, Vertical
+from textual.events import Resize
+from textual.geometry import Size
 from textual.pilot import Pilot
 from textual.screen import ModalScreen, Screen
 from textual.strip import Strip
@@ -282,16 +285,32 @@ async def test_behind_a_screen_that_hides_it_nothing_is_drawn_until_it_can_be_se
         assert driver_of(app).terminal.display[0].startswith("another head")
 
 
-async def test_a_hidden_screen_knows_its_size() -> None:
-    class Classes(Bench):
-        HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (80, "-wide")]  # noqa: RUF012 - as Textual declares it
+class Breakpoints(Bench):
+    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (80, "-wide")]  # noqa: RUF012 - as Textual declares it
 
-    app = Classes()
+
+async def test_a_hidden_screen_knows_its_size() -> None:
+    app = Breakpoints()
     async with running(app, headless=False, size=(100, 30)) as pilot:
         below = app.screen
         assert below.has_class("-wide")
         await app.push_screen(Cover())
         await pilot.resize_terminal(70, 30)
+        await settle(app, pilot)
+        assert below.has_class("-narrow")
+
+
+async def test_a_screen_that_is_covered_during_a_resize_knows_its_size() -> None:
+    app, size = Breakpoints(), Size(70, 30)
+    async with running(app, headless=False, size=(100, 30)) as pilot:
+        below = app.screen
+        app.post_message(Resize(size, size))
+        while app._resize_timer is None:  # noqa: ASYNC110 - no event tells of it
+            await asyncio.sleep(0)
+        # The app tells of it within a moment; the cover comes first.
+        app._resize_timer.pause()
+        await app.push_screen(Cover())
+        app._check_resize()
         await settle(app, pilot)
         assert below.has_class("-narrow")
 
