@@ -124,6 +124,7 @@ class Player(Events):
             "sleep": self._hang,
             "hang": self._hang,
             "after_gets": self._after_gets,
+            "event": self._event,
             "accept": self._accept,
             "work_ms": self._work,
             "complete": self._complete,
@@ -236,6 +237,11 @@ class Player(Events):
     async def _after_gets(self, step: Step) -> None:
         """Continue once the client has read the worker this often: a pace that a slow machine cannot miss."""
         while self._world.gets < step["after_gets"]:
+            await self._wire.pause(LOOK_S)
+
+    async def _event(self, step: Step) -> None:
+        """Continue once the test sets this event of its thread."""
+        while not step["event"].is_set():
             await self._wire.pause(LOOK_S)
 
     async def _end(self, step: Step) -> None:

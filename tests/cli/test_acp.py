@@ -46,6 +46,7 @@ from handinger_tui.local.server import LocalServer
 from handinger_tui.plain.terminal import Output
 from tests.cli.program import environ
 from tests.e2e.accounts import GENERATIONS, Account
+from tests.e2e.held import held_worker
 from tests.e2e.runner import run
 
 LONGEST = 1 << 24
@@ -346,10 +347,8 @@ def test_what_is_embedded_or_linked_is_attached(account: Account, tmp_path: Path
     assert account.prompts(tmp_path) == ["echo @main.py and @my notes.txt@image.png"]
 
 
-def test_a_cancelled_prompt_runs_on_and_the_next_program_shows_its_end(
-    account: Account, tmp_path: Path
-) -> None:
-    async def cancels() -> str:
+def test_a_cancelled_prompt_runs_on_and_the_next_program_shows_its_end(tmp_path: Path) -> None:
+    async def cancels(account: Account) -> str:
         async with editing(account, tmp_path) as editor:
             session_id = await editor.begin()
             # On an idle session, now and later, it changes nothing.
@@ -367,14 +366,17 @@ def test_a_cancelled_prompt_runs_on_and_the_next_program_shows_its_end(
             assert "still runs" in await refused(editor.ask(session_id, "echo three"))
             return session_id
 
-    async def loads(session_id: str) -> None:
+    async def loads(account: Account, session_id: str) -> None:
         async with editing(account, tmp_path) as editor:
             await editor.agent.load_session(cwd="/tmp", session_id=session_id)
             assert (await editor.ask_when_idle(session_id, "echo four")).stop_reason == "end_turn"
 
-    session_id = asyncio.run(cancels())
-    asyncio.run(loads(session_id))
-    assert account.prompts(tmp_path) == ["echo one", "long 12", "echo four"]
+    with held_worker() as (server, may_end):
+        account = Account(server, "workers")
+        session_id = asyncio.run(cancels(account))
+        may_end.set()
+        asyncio.run(loads(account, session_id))
+        assert account.prompts(tmp_path) == ["echo one", "long 12", "echo four"]
 
 
 def test_of_ten_sessions_at_once_as_many_are_sent_as_the_limit_has_room_for(

@@ -9,8 +9,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from handinger_tui.local.server import LocalServer
 from tests.e2e.accounts import Account
+from tests.e2e.held import held_worker
 from tests.e2e.runner import run
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 def test_a_script_sends_nothing_to_a_busy_worker_and_does_so_once_it_is_idle(tmp_path: Path) -> None:
-    with LocalServer.start(pace=0.2) as server:
+    with held_worker() as (server, may_end):
         account = Account(server, "workers")
         url, key = server.base_url, server.api_key
         first = run("-p", "long 40", "--detach", "--json", home=tmp_path, base_url=url, key=key)
@@ -31,6 +31,7 @@ def test_a_script_sends_nothing_to_a_busy_worker_and_does_so_once_it_is_idle(tmp
         assert "still running an earlier message" in refused.result["error"]["message"]
         assert refused.result["error"]["may_have_been_charged"] is False
         assert account.prompts(tmp_path) == ["long 40"]
+        may_end.set()
         watched = run("attach", first.result["worker_id"], "-p", home=tmp_path, base_url=url, key=key)
         assert watched.code == 0
         sent = run("-c", "-p", "echo two", "--json", home=tmp_path, base_url=url, key=key)
@@ -39,7 +40,7 @@ def test_a_script_sends_nothing_to_a_busy_worker_and_does_so_once_it_is_idle(tmp
 
 
 def test_a_script_sends_nothing_while_another_program_watches_a_turn(tmp_path: Path) -> None:
-    with LocalServer.start(pace=0.2) as server:
+    with held_worker() as (server, _may_end):
         account = Account(server, "workers")
         url, key = server.base_url, server.api_key
         with streaming(tmp_path, account, "long 200") as first:

@@ -29,6 +29,7 @@ from handinger_tui.cli.wiring import open_services
 from handinger_tui.local.server import LocalServer
 from tests.cli.program import environ, start
 from tests.e2e.accounts import Account
+from tests.e2e.held import held_worker
 from tests.e2e.runner import run
 
 STARTED = """
@@ -156,7 +157,7 @@ def test_of_ten_calls_at_once_as_many_are_sent_as_the_limit_has_room_for(tmp_pat
     assert run("costs", "--json", home=tmp_path).result["total"]["turns"] == 7
 
 
-def test_one_worker_gets_one_message_at_a_time(account: Account, tmp_path: Path) -> None:
+def test_one_worker_gets_one_message_at_a_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     async def journey() -> None:
         async with serving(tmp_path, "--max-cost", "0.5") as tools:
             worker = (await tools.turn("echo one", max_cost="0.5"))["worker_id"]
@@ -166,8 +167,12 @@ def test_one_worker_gets_one_message_at_a_time(account: Account, tmp_path: Path)
             assert sum(await asyncio.gather(*(tools.try_to("start_turn", **one) for one in calls))) == 1
             assert "still runs" in await tools.refused("start_turn", **call)
 
-    asyncio.run(journey())
-    assert account.prompts(tmp_path) == ["echo one", "long 30"]
+    with held_worker() as (server, _may_end):
+        account = Account(server, "workers")
+        for name, value in environ(tmp_path, **account.environ).items():
+            monkeypatch.setenv(name, value)
+        asyncio.run(journey())
+        assert account.prompts(tmp_path) == ["echo one", "long 30"]
 
 
 def test_a_call_that_is_repeated_with_its_key_sends_nothing(account: Account, tmp_path: Path) -> None:
@@ -210,7 +215,8 @@ def test_an_unknown_cost_is_named_in_words(tmp_path: Path, monkeypatch: pytest.M
             assert (ended["result"]["turn_money"]["usd"], today["cost_usd"]) == (None, None)
             assert "credits" in ended["cost"]
             assert "credits" in today["cost"]
-            running = await tools.call("start_turn", text="long 30", max_credits=500)
+            # A turn that says nothing has no figures, whenever it is read.
+            running = await tools.call("start_turn", text="silent 300", max_credits=500)
             assert running["cost"] == "unknown so far"
 
     # It reports no cost in USD.

@@ -19,6 +19,7 @@ from tests.chaos.rawterm import rawterm
 from tests.cli.program import environ, run_on, start
 from tests.cli.test_busy_worker import streaming
 from tests.e2e.accounts import Account
+from tests.e2e.held import held_worker
 from tests.e2e.runner import run
 
 run_here = partial(run_on, generation="workers")
@@ -42,13 +43,17 @@ def test_a_message_goes_into_an_idle_session(tmp_path: Path) -> None:
 
 
 def test_a_message_waits_for_a_detached_turn(tmp_path: Path) -> None:
-    with LocalServer.start(pace=0.2) as server:
+    with held_worker() as (server, may_end):
         account = Account(server, "workers")
         first = run_here(server, tmp_path, "-p", "long 20", "--detach", "--json")
-        sent = run_here(server, tmp_path, "send", first.result["worker_id"], "echo two", "--json")
-        assert sent.code == 0
-        assert sent.result["status"] in {"running", "completed"}
-        assert "still runs an earlier message" in sent.err
+        words = ("send", first.result["worker_id"], "echo two", "--json")
+        sender = start(environ(tmp_path, **account.environ), *words)
+        assert sender.stderr is not None
+        assert "still runs an earlier message" in sender.stderr.readline()
+        may_end.set()
+        out, _ = sender.communicate(timeout=60)
+        assert sender.returncode == 0
+        assert json.loads(out)["status"] in {"running", "completed"}
         assert account.prompts(tmp_path) == ["long 20", "echo two"]
 
 
@@ -66,7 +71,7 @@ def count(home: Path, query: str) -> int:
 @contextmanager
 def running(tmp_path: Path, *, is_watched: bool) -> Iterator[Account]:
     """A session whose turn runs; `is_watched`: in a program that has it open."""
-    with LocalServer.start(pace=0.2) as server, ExitStack() as stack:
+    with held_worker() as (server, _may_end), ExitStack() as stack:
         account = Account(server, "workers")
         if is_watched:
             stack.enter_context(streaming(tmp_path, account, "long 60"))

@@ -179,8 +179,11 @@ def test_a_size_change_during_the_start_is_respected(tmux: str, tmp_path: Path) 
         start.window.resize(80, 24)
         start.open()
         start.window.shows("Three things to try")
-        screen = start.window.shows("│ abc ")
-        assert {len(line) for line in screen.splitlines() if "╭─" in line} == {80}
+
+        def fits(screen: str) -> bool:
+            return "│ abc " in screen and {len(line) for line in screen.splitlines() if "╭─" in line} == {80}
+
+        start.window.until(fits, "boxes as wide as the terminal")
 
 
 def test_a_dumb_terminal_gets_no_early_frame(tmux: str, tmp_path: Path) -> None:

@@ -113,7 +113,7 @@ def test_an_external_stop_turns_mouse_reports_off_and_the_app_resumes(tmux: str,
         start(window, tmp_path)
         window.type("half a thought")
         window.shows("half a thought")
-        assert "mouse_any_flag" in window.modes
+        window.until(lambda _screen: "mouse_any_flag" in window.modes, "reports of the mouse")
         window.signal(signal.SIGTSTP)
         window.until(lambda _screen: not window.modes - {"cursor_flag"}, "the terminal as it was")
         window.stopped()
@@ -199,7 +199,8 @@ def test_a_moving_mouse_and_a_changing_focus_press_no_key_while_a_turn_runs(
     tmux: str, tmp_path: Path
 ) -> None:
     with terminal(tmux, 100, 30) as window:
-        window.run("long 300", home=tmp_path)
+        # A busy machine types the pieces with longer pauses than that after which Esc is a key of its own.
+        window.run("long 300", home=tmp_path, ESCDELAY="700")
         window.shows("Paragraph ")
         for _ in range(10):
             for piece in PHANTOMS:

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from handinger_tui.core.attention import SEEN_AFTER_S
-from handinger_tui.local.server import LocalServer
 from tests.e2e.accounts import Account
+from tests.e2e.held import held_worker
 from tests.e2e.runner import run
 from tests.e2e.terminal import Terminal, terminal
 
@@ -51,7 +51,7 @@ def answered(window: Terminal, text: str) -> None:
 def test_detached_with_three_queued_messages_and_back(
     tmux: str, columns: int, rows: int, generation: str, tmp_path: Path
 ) -> None:
-    with LocalServer.start(pace=0.1) as server:
+    with held_worker() as (server, may_end):
         account = Account(server, generation)
         with terminal(tmux, columns, rows) as window:
             window.run("long 60", home=tmp_path, HANDINGER_POLL_INTERVAL="0.2", **account.environ)
@@ -74,6 +74,7 @@ def test_detached_with_three_queued_messages_and_back(
             window.shows(" 2  echo four changed")
             window.until(lambda screen: "puts it back" not in screen, "the edit is over")
             assert account.prompts(tmp_path) == ["long 60"]
+            may_end.set()
             # The end of the turn is read while it is on the screen; the queue waits for its act.
             window.shows("Enter to send 2 queued messages (about")
             assert account.prompts(tmp_path) == ["long 60"]
@@ -86,12 +87,13 @@ def test_detached_with_three_queued_messages_and_back(
 
 @pytest.mark.parametrize("generation", ["workers", pytest.param("tasks", marks=pytest.mark.slow)])
 def test_queued_messages_survive_a_kill(tmux: str, generation: str, tmp_path: Path) -> None:
-    with LocalServer.start(pace=0.1) as server:
+    with held_worker() as (server, may_end):
         account = Account(server, generation)
         with terminal(tmux, 100, 30) as window:
             window.run("long 60", home=tmp_path, HANDINGER_POLL_INTERVAL="0.2", **account.environ)
             queue_three(window)
             window.kill()
+        may_end.set()
         with terminal(tmux, 100, 30) as window:
             window.run("-c", home=tmp_path, HANDINGER_POLL_INTERVAL="0.2", **account.environ)
             window.shows(" 3  echo four")
@@ -113,7 +115,7 @@ three_sizes = pytest.mark.parametrize(
 def test_the_queue_waits_while_its_message_is_edited(
     tmux: str, columns: int, rows: int, tmp_path: Path
 ) -> None:
-    with LocalServer.start(pace=0.1) as server:
+    with held_worker() as (server, may_end):
         account = Account(server, "workers")
         with terminal(tmux, columns, rows) as window:
             window.run("long 15", home=tmp_path, **account.environ)
@@ -126,6 +128,7 @@ def test_the_queue_waits_while_its_message_is_edited(
             window.press("Enter")
             window.shows("Enter to put it back in the queue")
             window.type(" and more")
+            may_end.set()
             window.shows("Enter to send it now (")
             window.shows("editing")
             assert account.prompts(tmp_path) == ["long 15"]
@@ -138,7 +141,7 @@ def test_the_queue_waits_while_its_message_is_edited(
 def test_looking_attaching_and_limits_leave_a_held_queue_held(
     tmux: str, columns: int, rows: int, tmp_path: Path
 ) -> None:
-    with LocalServer.start(pace=0.1) as server:
+    with held_worker() as (server, may_end):
         account = Account(server, "workers")
         with terminal(tmux, columns, rows) as window:
             window.run("long 40", home=tmp_path, HANDINGER_POLL_INTERVAL="0.2", **account.environ)
@@ -153,6 +156,7 @@ def test_looking_attaching_and_limits_leave_a_held_queue_held(
             window.press("C-n")
             window.shows("Enter to watch “long 40”")
             window.press("Enter")
+            may_end.set()
             window.shows("Enter to send 1 queued message (about")
             window.type("/limit session 1")
             window.press("Enter")
@@ -168,7 +172,7 @@ def test_looking_attaching_and_limits_leave_a_held_queue_held(
 def test_deleting_a_running_session_with_a_queue_leaves_no_trace_in_the_totals(
     tmux: str, columns: int, rows: int, tmp_path: Path
 ) -> None:
-    with LocalServer.start(pace=0.1) as server:
+    with held_worker() as (server, may_end):
         account = Account(server, "workers")
         with terminal(tmux, columns, rows) as window:
             window.run("long 80", home=tmp_path, HANDINGER_POLL_INTERVAL="0.2", **account.environ)
@@ -188,6 +192,7 @@ def test_deleting_a_running_session_with_a_queue_leaves_no_trace_in_the_totals(
             window.press("Right", "Enter")
             window.until(lambda screen: "Delete this" not in screen, "the question is answered")
             window.shows("long 80")
+            may_end.set()
             window.until(lambda screen: "No sessions yet" in screen, "the run has ended")
             window.press("Escape")
             window.press("C-d")
@@ -200,7 +205,7 @@ def test_deleting_a_running_session_with_a_queue_leaves_no_trace_in_the_totals(
 
 def test_the_end_of_a_detached_turn_is_read_without_a_key(tmux: str, tmp_path: Path) -> None:
     """Its reservation is released for every program."""
-    with LocalServer.start(pace=0.1) as server:
+    with held_worker() as (server, may_end):
         account = Account(server, "workers")
         with terminal(tmux, 80, 24) as window:
             window.run("long 40", home=tmp_path, HANDINGER_POLL_INTERVAL="0.2", **account.environ)
@@ -209,12 +214,13 @@ def test_the_end_of_a_detached_turn_is_read_without_a_key(tmux: str, tmp_path: P
             window.shows("Stop watching?")
             window.press("Right", "Enter")
             window.shows("still running")
+            may_end.set()
             window.shows("completed")
         assert account.prompts(tmp_path) == ["long 40"]
 
 
 def test_a_closed_terminal_comes_back_watching_and_enter_queues(tmux: str, tmp_path: Path) -> None:
-    with LocalServer.start(pace=0.1) as server:
+    with held_worker() as (server, may_end):
         account = Account(server, "workers")
         with terminal(tmux, 80, 24) as window:
             window.run("long 100", home=tmp_path, HANDINGER_POLL_INTERVAL="0.2", **account.environ)
@@ -231,5 +237,6 @@ def test_a_closed_terminal_comes_back_watching_and_enter_queues(tmux: str, tmp_p
             time.sleep(SEEN_AFTER_S)
             window.press("Enter")
             window.shows(" 1  echo later")
+            may_end.set()
             answered(window, "later")
         assert account.prompts(tmp_path) == ["long 100", "echo later"]

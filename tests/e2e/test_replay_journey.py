@@ -38,8 +38,7 @@ def test_a_replay_is_paused_skipped_and_closed(tmux: str, own_home: Path) -> Non
         window.press("C-u")
         window.press("Escape")
         window.shows("End of the replay · ^C twice to quit")
-        screen = window.shows("✓ completed")
-        assert "unlimited" in screen
+        window.until(lambda text: "✓ completed" in text and "unlimited" in text, "the end, with its budget")
         window.type("go on\r")
         window.shows("This is a replay: nothing is sent, read or stored.")
         window.press("C-n")

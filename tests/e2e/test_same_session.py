@@ -19,9 +19,9 @@ from handinger_tui.core.turns.turn import Turn, TurnStatus
 from handinger_tui.engine.engine import Engine
 from handinger_tui.engine.session_actor import ServiceContext
 from handinger_tui.ledger.ledger import Ledger
-from handinger_tui.local.server import LocalServer
 from handinger_tui.settings import Flags, Settings, load
 from tests.e2e.accounts import GENERATIONS, Account
+from tests.e2e.held import held_worker
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -134,7 +134,7 @@ async def test_a_turn_watched_by_another_program_is_the_same(settings: Settings,
 async def test_a_message_during_the_turn_of_another_program_is_not_sent(
     settings: Settings, tmp_path: Path
 ) -> None:
-    with LocalServer.start(pace=0.3) as server:
+    with held_worker() as (server, may_end):
         account = Account(server, settings.generation)
         variables = {**account.environ, "HANDINGER_POLL_INTERVAL": "0.05"}
         slow = load(Flags(), variables)
@@ -151,6 +151,7 @@ async def test_a_message_during_the_turn_of_another_program_is_not_sent(
             await second.send("echo two")
             refused = (await second.settled()).turns[-1]
             assert (refused.status, refused.posts) == (TurnStatus.NOT_SENT, 0)
+            may_end.set()
             live = (await actor.settled()).turns[-1]
             assert live.status is TurnStatus.COMPLETED
             await second.recount()

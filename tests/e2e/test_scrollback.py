@@ -37,10 +37,10 @@ def test_the_configured_part_of_the_transcript_is_printed_at_the_end(
     with terminal(tmux, 100, 40) as window:
         answered(window, tmp_path, *argv)
         window.press("C-d")
-        screen = window.shows("Resume this session")
+        screen = window.shows("exit=0")
+        assert "Resume this session" in screen
         assert (ANSWER in screen) is answer
         assert ("- Session: " in screen) is head
-        window.shows("exit=0")
 
 
 def test_the_configured_pager_shows_the_transcript(tmux: str, tmp_path: Path) -> None:

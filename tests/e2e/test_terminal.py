@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from handinger_tui.local.server import LocalServer
 from tests.e2e.accounts import Account
+from tests.e2e.held import held_worker
 from tests.e2e.runner import KEY, run
 from tests.e2e.terminal import PATIENCE_S, terminal
 from tests.e2e.test_early_frame import early_texts
@@ -63,8 +63,10 @@ def test_text_streams_esc_explains_itself_and_the_session_is_restored(
         screen = window.shows("Paragraph ")
         assert "working" in screen
         window.press("Escape")
-        screen = window.shows("keeps running")
-        assert "until you quit" in screen
+        # A frame comes in pieces: a part of it may be there alone.
+        screen = window.until(
+            lambda text: "keeps running" in text and "until you quit" in text, "the whole question"
+        )
         assert "charging" not in screen
         window.press("Escape")
         window.until(lambda text: "keeps running" not in text, "the question is gone")
@@ -116,8 +118,7 @@ def test_help_and_version_need_no_terminal(tmux: str, tmp_path: Path) -> None:
 def test_a_run_survives_the_end_of_its_terminal(
     tmux: str, generation: str, tmp_path: Path, *, killed: bool
 ) -> None:
-    # After a kill the turn may be over when the app is back; one that is offered has to run still.
-    with LocalServer.start(pace=0.2 if killed else 0.5) as server:
+    with held_worker() as (server, may_end):
         service = Account(server, generation).environ | {"HANDINGER_POLL_INTERVAL": "0.2"}
         with terminal(tmux, 100, 30) as window:
             window.run("long 25", home=tmp_path, **service)
@@ -126,18 +127,19 @@ def test_a_run_survives_the_end_of_its_terminal(
                 window.kill()
         with terminal(tmux, 100, 30) as window:
             window.run(home=tmp_path, **service)
-            screen = window.shows("long 25")
+            window.shows("long 25")
             if not killed:
                 # The turn was detached on purpose: it is offered, and Enter watches it for free.
                 window.shows("still running")
                 window.press("Enter")
+            window.until(lambda text: "working" in text.splitlines()[0], "the turn is watched")
+            may_end.set()
             window.shows("completed")
             window.press("C-Home")
             screen = window.shows("Paragraph 1.")
             assert screen.count("Paragraph 1.") == 1
             window.press("C-End")
-            screen = window.shows("Paragraph 25.")
-            assert "so far" in screen
+            window.until(lambda text: "Paragraph 25." in text and "so far" in text, "the end, with its price")
     listing = run("sessions", "list", "--json", home=tmp_path)
     assert [(row["turns"], row["last_status"]) for row in listing.result["sessions"]] == [(1, "completed")]
 

@@ -16,6 +16,7 @@ from handinger_tui.cli.args import parse
 from handinger_tui.cli.load_settings import settings_for
 from handinger_tui.core.turns.session import Session
 from handinger_tui.ui.app import HandingerApp
+from handinger_tui.ui.sessions import farewell
 from tests.e2e.runner import KEY
 from tests.money.programs import TIMES, Person
 from tests.ui.fakes import unpainted
@@ -101,6 +102,7 @@ class OpenedApp:
 async def opened_app(person: Person, patch: pytest.MonkeyPatch, *argv: str) -> AsyncIterator[OpenedApp]:
     """The app of a person, connected; `argv` are arguments of the command line."""
     patch.setenv("TEXTUAL_ANIMATIONS", "none")
+    patch.setattr(farewell, "DAY_TIMEOUT_S", WITHIN_S)
     environ = {"HANDINGER_TUI_HOME": str(person.home), "HANDINGER_BASE_URL": person.service.url}
     for name, value in (environ | TIMES | {"HANDINGER_API_KEY": KEY}).items():
         patch.setenv(name, value)
