@@ -7,10 +7,15 @@ from collections.abc import Iterator
 
 import pytest
 
+from handinger_tui.ui import interaction
+from handinger_tui.ui.sessions import farewell
+
 
 @pytest.fixture(autouse=True)
 def _calm(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Ignore the color and theme settings of the machine."""
+    """Ignore how fast the machine is, and its color and theme settings."""
+    monkeypatch.setattr(farewell, "DAY_TIMEOUT_S", 60.0)
+    monkeypatch.setattr(interaction, "MAX_HOLD_S", 60.0)
     monkeypatch.setenv("TEXTUAL_ANIMATIONS", "none")
     monkeypatch.setenv("COLORTERM", "truecolor")
     for name in ("NO_COLOR", "COLORFGBG", "EDITOR", "VISUAL"):

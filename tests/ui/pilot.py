@@ -117,4 +117,6 @@ async def running(app: App[ReturnType], **options: Any) -> AsyncIterator[IdlePil
     if (factory := getattr(asyncio, "eager_task_factory", None)) is not None:
         asyncio.get_running_loop().set_task_factory(factory)
     async with app.run_test(**options):
+        # Textual says so once the app is mounted, when parts of it may not have their size yet.
+        await nothing_to_do()
         yield IdlePilot(app)

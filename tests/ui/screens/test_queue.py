@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from textual.pilot import Pilot
 
+from handinger_tui.core import attention
 from handinger_tui.core.acts import Hold, HoldReason
 from handinger_tui.core.attention import READ_S
 from handinger_tui.core.errors import ApiError, Locked, NoHistory, StreamLost, Unreachable
@@ -20,6 +21,7 @@ from handinger_tui.core.stream import Frame, WorkerBody
 from handinger_tui.core.turns.turn import ErrorKind, TurnStatus
 from handinger_tui.ui.ports import Opening
 from handinger_tui.ui.spending.limit_dialogs import RaiseLimit
+from handinger_tui.ui.work import composer
 from tests.engine.fakes import FakeApi, FakeLog, FakeReply, Script, says, worker
 from tests.ui.disk import Disk, posts
 from tests.ui.fakes import PRICED, Desktop, launch, summary
@@ -673,15 +675,19 @@ async def test_what_enter_does_with_an_edited_earlier_message_is_shown_below_a_h
         assert "Editing message 1" in desktop.text_of("#hint")
 
 
-async def test_an_enter_just_after_the_line_has_changed_sends_nothing() -> None:
+async def test_an_enter_just_after_the_line_has_changed_sends_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     desktop, gate = failing()
     async with desktop.running(height=30) as pilot:
         await queue_up(desktop, pilot, "second")
         gate.set()
-        await desktop.until(pilot, lambda: "Enter to send 1 queued message" in desktop.text())
-        # The line has just changed from what it said while the turn ran.
-        await pilot.press("enter")
-        await desktop.until(pilot, lambda: "Nothing was sent" in desktop.notices())
+        # The line has just changed from what it said while the turn ran; a busy machine takes its time.
+        with monkeypatch.context() as patch:
+            patch.setattr(attention, "READ_S", 60.0)
+            await desktop.until(pilot, lambda: "Enter to send 1 queued message" in desktop.text())
+            await pilot.press("enter")
+            await desktop.until(pilot, lambda: "Nothing was sent" in desktop.notices())
         assert posts(desktop) == ["first"]
         await desktop.shows(pilot, "Enter to send 1 queued message")
         await pilot.press("enter")
@@ -702,21 +708,29 @@ async def test_a_line_that_the_terminal_did_not_get_yet_was_not_read() -> None:
         assert posts(desktop) == ["first"]
 
 
-async def test_a_message_entered_as_the_queue_is_held_waits_behind_it() -> None:
+async def test_a_message_entered_as_the_queue_is_held_waits_behind_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     desktop, gate = failing()
     async with desktop.running(height=30) as pilot:
         await queue_up(desktop, pilot, "second")
         desktop.work.prompt.put("another")
-        gate.set()
-        await desktop.until(pilot, lambda: desktop.work.pane.shown.offer.passes)
-        # The line said until now that the message waits for its turn.
-        await pilot.press("enter")
-        await desktop.until(pilot, lambda: queued(desktop) == ["second", "another"])
+        with monkeypatch.context() as patch:
+            patch.setattr(attention, "READ_S", 60.0)
+            gate.set()
+            await desktop.until(pilot, lambda: desktop.work.pane.shown.offer.passes)
+            # The line said until now that the message waits for its turn.
+            await pilot.press("enter")
+            await desktop.until(pilot, lambda: queued(desktop) == ["second", "another"])
         await desktop.shows(pilot, "Enter to send 2 queued messages")
         assert posts(desktop) == ["first"]
 
 
-async def test_a_second_enter_does_not_queue_the_draft_that_an_edit_gave_back() -> None:
+async def test_a_second_enter_does_not_queue_the_draft_that_an_edit_gave_back(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    # On a busy machine more time passes until the second one.
+    monkeypatch.setattr(composer, "SEEN_AFTER_S", 60.0)
     desktop, _gate = running()
     async with desktop.running(height=30) as pilot:
         await queue_up(desktop, pilot, "second")

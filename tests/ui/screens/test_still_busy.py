@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
+from typing import Any
 
 import pytest
+from textual.timer import Timer
 
+from handinger_tui.ui import interaction
 from handinger_tui.ui.dialogs import Question
 from tests.ui.fakes import Desktop, answers
 from tests.ui.screens.test_key_bytes import press
@@ -41,14 +45,27 @@ async def test_a_command_that_hangs_says_so(monkeypatch: pytest.MonkeyPatch) -> 
         gate.set()
 
 
-async def test_a_question_that_waits_for_its_answer_is_not_busy() -> None:
+async def test_a_question_that_waits_for_its_answer_is_not_busy(monkeypatch: pytest.MonkeyPatch) -> None:
     desktop = Desktop(api=answers("Here."))
+    after: list[Callable[[], None]] = []
     async with desktop.running() as pilot:
+        set_timer = desktop.work.set_timer
+
+        def timer(delay: float, callback: Callable[[], None], **options: Any) -> Timer:
+            """A second passes once the question is open, and not before, as on a busy machine."""
+            if delay == interaction.BUSY_AFTER_S:
+                after.append(callback)
+                delay = 600.0
+            return set_timer(delay, callback, **options)
+
+        monkeypatch.setattr(desktop.work, "set_timer", timer)
         await press(desktop, pilot, "!ls\r")
         await desktop.until(pilot, lambda: isinstance(desktop.app.screen, Question))
         await press(desktop, pilot, "\x1b")
         await desktop.until(pilot, lambda: desktop.app.screen is desktop.work)
         await press(desktop, pilot, "\x15/budget unlimited\r")
         await desktop.until(pilot, lambda: isinstance(desktop.app.screen, Question))
-        await pilot.pause(1.2)
+        assert len(after) == 1
+        after[0]()
+        await desktop.settle(pilot)
         assert "Still busy" not in desktop.notices()
