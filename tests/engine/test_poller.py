@@ -74,7 +74,7 @@ class Clock:
 
 async def until(condition: Callable[[], bool]) -> None:
     """Wait for what the thread of the history has to finish."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while not condition():  # noqa: ASYNC110 - a thread ends it
             await asyncio.sleep(0.001)
 
@@ -317,7 +317,7 @@ async def test_nothing_says_running_after_a_reading_that_says_idle_also_after_a_
         engine.poller.look([Unwatched(session_id, "w1", run.began_ms, run.began_ms)], {})
         # Back again, the program watches it: what the worker does comes over the stream.
         await until(lambda: any(turn.parts for one in engine.sessions for turn in one.turns))
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             # The history is told of it on its own thread.
             while not run.watched:
                 await asyncio.sleep(0.001)

@@ -124,7 +124,7 @@ def test_the_foreground_ends_cleanly_on_a_signal(number: signal.Signals, events_
         ) as answer:
             next(events_of(answer.iter_lines()))
             process.send_signal(number)
-            assert process.wait(10) == 0
+            assert process.wait(PATIENCE_S) == 0
         assert process.stdout.read() == ""
         assert process.stderr.read() == ""
 
@@ -147,7 +147,7 @@ def test_the_fast_pace_has_no_pauses() -> None:
         ).json()
         assert "3,600 seconds" in answer["output_text"]
         process.send_signal(signal.SIGINT)
-        assert process.wait(10) == 0
+        assert process.wait(PATIENCE_S) == 0
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="prlimit is of Linux")

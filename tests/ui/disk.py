@@ -36,7 +36,7 @@ class Disk:
         self.looks.append(what)
         self.threads.add(threading.get_ident())
         if self.gate is not None:
-            assert self.gate.wait(20)
+            assert self.gate.wait(60)
 
 
 def desktop_with(*texts: str, disk: Disk | None = None, **members: object) -> Desktop:

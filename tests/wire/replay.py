@@ -168,9 +168,9 @@ def playing(player: Player) -> Iterator[str]:
 
     thread = threading.Thread(target=lambda: asyncio.run(serve()), daemon=True)
     thread.start()
-    assert up.wait(5)
+    assert up.wait(60)
     try:
         yield box["url"]
     finally:
         box["loop"].call_soon_threadsafe(box["end"].set)
-        thread.join(5)
+        thread.join(60)

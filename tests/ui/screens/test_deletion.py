@@ -105,5 +105,5 @@ async def test_a_session_with_a_queue_only_is_deleted_at_once() -> None:
         await pilot.press("right", "enter")
         await desktop.until(pilot, lambda: desktop.history.deleted == [session_id])
         await pilot.press("escape")
-        await asyncio.wait_for(actor.settled(), 5)
+        await asyncio.wait_for(actor.settled(), 60)
     assert len(desktop.api.posts) == 1

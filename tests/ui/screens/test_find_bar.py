@@ -126,7 +126,7 @@ async def test_while_a_long_session_is_counted_keys_are_handled_and_enter_waits(
             work = counting()
             if work is None or not search.total:
                 return None if work is None else lambda _seconds: work(0)
-            return lambda _seconds: work(inf if go_on.wait(10) else 0)
+            return lambda _seconds: work(inf if go_on.wait(60) else 0)
 
         search.counting = in_two_slices  # type: ignore[method-assign]  # slices
         await app.find(pilot, "broken")
