@@ -16,11 +16,13 @@ from handinger_tui.core.errors import Doubtful, ServerFault, Unreachable
 from handinger_tui.core.money.limits import Scope
 from handinger_tui.core.prompts import unpack_draft
 from handinger_tui.core.turns.turn import ErrorKind
+from handinger_tui.ui import interaction
 from handinger_tui.ui.ports import Opening
 from handinger_tui.ui.sessions.drafts import FRESH_DRAFT
 from tests.engine.fakes import FakeApi, says, worker
 from tests.ui.disk import Disk, chips, desktop_with, files_of, posts
 from tests.ui.fakes import PRICED, Desktop, answers, launch, summary
+from tests.ui.screens.test_key_bytes import press
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -284,14 +286,17 @@ class SlowHistoryDesktop(Desktop):
         self.history.draft = draft  # type: ignore[method-assign]  # a slow disk
 
 
-async def test_a_session_and_its_draft_come_to_the_screen_in_one_step() -> None:
+async def test_a_session_and_its_draft_come_to_the_screen_in_one_step(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     desktop = SlowHistoryDesktop(api=answers("one", "two"), launch=launch(Opening.FRESH))
     async with desktop.running() as pilot:
         a = await in_a_session(desktop, pilot)
         desktop.read.clear()
-        await pilot.press("ctrl+n")
+        await press(desktop, pilot, "\x0eto\r A")
+        await desktop.until(pilot, lambda: desktop.work.interaction.is_opening)
         # After a second, keys do not wait any longer; an Enter among them sends nothing, and joins no lines.
-        await pilot.press(*"to", "enter", *" A")
+        monkeypatch.setattr(interaction, "monotonic", lambda: monotonic() + interaction.MAX_HOLD_S)
         await desktop.until(pilot, lambda: desktop.work.prompt.text == "to\n A")
         assert len(desktop.api.posts) == 1
         await pilot.press("enter")
