@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 from msgspec.structs import replace
 
+from handinger_tui.cli.exit_codes import Exit
 from handinger_tui.cli.local_files import DiskFiles, default_paths, keep_theme, kept_theme
 from handinger_tui.cli.output import has_colors
 from handinger_tui.cli.signals import CODES
@@ -123,11 +124,11 @@ class EarlyTexts:
         self._newest = ""
         self._alone = asyncio.Lock()
 
-    async def keep(self, text: str) -> None:
-        """Keep the text in place of the one before."""
+    async def keep(self, text: str) -> bool:
+        """Keep the text in place of the one before; False where neither it nor a newer one is on disk."""
         self._newest = text
         async with self._alone:
-            await asyncio.to_thread(self._file.keep, self._newest)
+            return await asyncio.to_thread(self._file.keep, self._newest)
 
     async def take(self) -> list[str]:
         """The texts of programs that ended without a history; they stay on disk until `forget`."""
@@ -160,7 +161,7 @@ async def _run(
         if finished_app is not None:
             printed = getattr(args, "print_on_exit", None) or settings.print_on_exit
             _say_farewell(finished_app, printed, replayed=args.command == "replay")
-    return finished_app.return_code or 0
+    return finished_app.return_code or (Exit.LOCAL_IO if finished_app.lost_texts else Exit.OK)
 
 
 def _replaying_app(

@@ -1,8 +1,8 @@
 """What is typed before the history is open: on disk at once, for the next program if this one is killed.
 
 Each program has a file of its own beside the history, and holds its lock: no other one takes the text of a
-program that lives. Only small modules are imported, since the early prompt writes here, too. Errors are
-ignored: a text that cannot be written is still in the prompt. On Windows, nothing is kept.
+program that lives. Only small modules are imported, since the early prompt writes here, too. No error is
+raised: a text that cannot be written is still in the prompt. On Windows, nothing is kept.
 """
 
 from __future__ import annotations
@@ -63,11 +63,12 @@ class EarlyText:
                 self._put(text)
             return not self._has_app
 
-    def keep(self, text: str) -> None:
-        """Put the text on disk, in place of the one before."""
+    def keep(self, text: str) -> bool:
+        """Put the text on disk, in place of the one before; False where it cannot be."""
         with self._busy:
             self._has_app = True
             self._put(text)
+            return text == self._kept
 
     def _put(self, text: str) -> None:
         if not self._folder or text == self._kept:

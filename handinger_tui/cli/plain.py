@@ -12,12 +12,15 @@ from handinger_tui.cli import signals
 from handinger_tui.cli.app import app_options, ignore_interrupts, require_target
 from handinger_tui.cli.exit_codes import Exit
 from handinger_tui.core.errors import SettingsError
+from handinger_tui.core.read_aloud import line
+from handinger_tui.core.safety import clean_line
 from handinger_tui.plain.conversation import Conversation
 from handinger_tui.plain.terminal import standard_output
-from handinger_tui.ui.sessions.farewell import farewell
+from handinger_tui.ui.sessions.farewell import farewell, lost_texts
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Sequence
 
     from handinger_tui.plain.terminal import Output
     from handinger_tui.settings import Settings
@@ -60,15 +63,24 @@ async def _run(args: argparse.Namespace, settings: Settings, out: Output) -> int
             code = await conversation.run()
             ignore_interrupts()
     finally:
-        if conversation is not None and conversation.controller.connected:
+        lost = list[str]()
+        if conversation is not None:
+            lost = lost_texts(conversation.controller, conversation.unsaved_texts)
             with suppress(OSError):
-                label = ""
-                for text in farewell(conversation.controller):
-                    # A line that continues the one before it has no label of its own.
-                    of, colon, words = text.partition(": ")
-                    label = of.strip() if colon else label
-                    out.tell(label, words if colon else text)
-    return code
+                _say_farewell(conversation, out, lost)
+    return code or (Exit.LOCAL_IO if lost else Exit.OK)
+
+
+def _say_farewell(conversation: Conversation, out: Output, lost: Sequence[str]) -> None:
+    label = ""
+    for text in farewell(conversation.controller) if conversation.controller.connected else ():
+        # A line that continues the one before it has no label of its own.
+        of, colon, words = text.partition(": ")
+        label = of.strip() if colon else label
+        out.tell(label, words if colon else text)
+    for text in lost:
+        # As it was typed: no sign of it becomes a word.
+        out.put(*(line("not saved", clean_line(row)) for row in text.splitlines()))
 
 
 def _leave_on_signals(conversation: Conversation) -> None:

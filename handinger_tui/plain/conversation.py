@@ -176,8 +176,8 @@ class Conversation:
         self._hint = ""
         self._has_hinted_quit = False
         self._pasted: list[str] = []
-        self.unsent = ""
-        """The text of the newest message that was not sent."""
+        self.unsent, self.unsaved_texts = "", list[str]()
+        """The text of the newest message that was not sent; all of those that could not be saved."""
         self._code: int | None = None
         self._defect: BaseException | None = None
         """An error of the program itself, which ends it."""
@@ -279,6 +279,8 @@ class Conversation:
             self._begin(self._wait_for_answers())
             await self._finish_work()
         if self._code is None:
+            # Nothing more can be entered: the farewell says what could not be saved.
+            self.controller.leaves_unsaved = True
             await self._front.finish(leave(self.context))
 
     async def _wait_for_answers(self) -> None:
@@ -444,6 +446,7 @@ class Conversation:
             self._out.tell("note", "Not sent. The text is kept: /send sends it.")
             return
         message.begin_next()
+        self.unsaved_texts = [one for one in self.unsaved_texts if one != text]
         self._say_queued(place.session_id, ids[-1])
 
     async def _start_turn(self, session_id: str, send: Callable[[StartPolicy], Awaitable[object]]) -> bool:
@@ -506,7 +509,16 @@ class Conversation:
         """Keep a text that was typed and not sent."""
         self.unsent = text
         with suppress(HandingerError):
-            await self.controller.connection.history.keep_unsent([text])
+            await self._save([text])
+
+    async def _save(self, texts: Sequence[str]) -> None:
+        """Store texts that were typed and not sent. Raises LedgerError."""
+        self.unsaved_texts += texts
+        if self.controller.connected:
+            kept = [*self.unsaved_texts]
+            await self.controller.connection.history.keep_unsent(kept)
+            if self.controller.connection.keeps_history:
+                self.unsaved_texts = [text for text in self.unsaved_texts if text not in kept]
 
     # -- sessions: implements `ui.commands.command.Switcher` ---------------------------------
     def refuse_in_replay(self) -> None:
@@ -532,8 +544,9 @@ class Conversation:
         """Store what was typed and not sent, in the order in which it was typed. Raises LedgerError."""
         waiting = ["\n".join(self._pasted), *self._take_waiting(), self._reader.unfinished]
         self._pasted = []
-        if self.controller.connected and (texts := [text for text in waiting if text.strip()]):
-            await self.controller.connection.history.keep_unsent(texts)
+        texts = [text for text in waiting if text.strip()]
+        if texts or self.unsaved_texts:
+            await self._save(texts)
 
     def _take_waiting(self) -> list[str]:
         texts = []

@@ -233,7 +233,7 @@ class HandingerApp(DiffApp, inherit_bindings=False):
     async def _connect(self) -> None:
         """Connect; a failure is shown with a hint and can be retried. Then load what answers need."""
         if self._options.host_question and not await self._is_host_trusted():
-            self.exit(return_code=1)
+            self.leave(1)
             return
         while not self.work.controller.connected:
             try:
@@ -242,7 +242,7 @@ class HandingerApp(DiffApp, inherit_bindings=False):
                 from handinger_tui.ui.dialogs import ConnectionProblem  # 4 ms, only after a failure
 
                 if not await self.push_screen_wait(ConnectionProblem(problem.summary, problem.hint)):
-                    self.exit(return_code=1)
+                    self.leave(1)
                     return
             else:
                 await self.work.connected(connection)
@@ -267,7 +267,10 @@ class HandingerApp(DiffApp, inherit_bindings=False):
             self.leave(return_code)
 
     def leave(self, return_code: int) -> None:
-        """End because of a signal; the draft is saved if that takes no longer than `SAVE_TIMEOUT_S`."""
+        """End because of a signal, or without a connection.
+
+        The draft is saved if that takes no longer than `SAVE_TIMEOUT_S`.
+        """
         if self._leave_task is not None:
             self.exit(return_code=return_code)
         else:
@@ -342,11 +345,19 @@ class HandingerApp(DiffApp, inherit_bindings=False):
 
     @property
     def farewell(self) -> list[str]:
-        """Lines for the terminal after the app has ended: a crash report's path, and how to resume."""
-        from handinger_tui.ui.sessions.farewell import farewell  # not needed before
+        """Lines for the terminal after the app: a crash report's path, how to resume, what is not saved."""
+        from handinger_tui.ui.sessions.farewell import farewell, lost_lines  # not needed before
 
         crash = [] if self._report is None else [f"{CRASHED} Report: {self._report}"]
-        return [*crash, *(farewell(self.work.controller) if self.work.controller.connected else [])]
+        lines = farewell(self.work.controller) if self.work.controller.connected else []
+        return [*crash, *lines, *lost_lines(self.lost_texts)]
+
+    @property
+    def lost_texts(self) -> list[str]:
+        """What was typed, or waited to be sent, and is on no disk."""
+        from handinger_tui.ui.sessions.farewell import lost_texts  # as above
+
+        return lost_texts(self.work.controller, self.work.switcher.unsaved_texts)
 
     def report_crash(self, error: BaseException | None) -> RenderableType | None:
         """Write a report to a file if possible, else return the traceback. Neither shows values."""

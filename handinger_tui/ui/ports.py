@@ -408,8 +408,8 @@ class EarlyPrompt(Protocol):
 class EarlyTexts(Protocol):
     """What is typed while no history keeps it: on disk, for the next program. Nothing is raised."""
 
-    async def keep(self, text: str) -> None:
-        """Keep the text in place of the one before."""
+    async def keep(self, text: str) -> bool:
+        """Keep the text in place of the one before; False where neither it nor a newer one is on disk."""
         ...
 
     async def take(self) -> list[str]:

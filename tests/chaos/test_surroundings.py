@@ -90,6 +90,36 @@ def test_the_resume_command_is_printed_although_the_history_cannot_be_closed(tmp
         assert "Cannot write the history" in output
 
 
+def a_file_as_home(tmp_path: Path) -> Path:
+    """Nothing can be kept there."""
+    home = tmp_path / "home"
+    home.write_text("a file")
+    return home
+
+
+def test_what_was_typed_and_can_be_saved_nowhere_is_on_the_terminal_at_the_end(tmp_path: Path) -> None:
+    with rawterm("--local", home=a_file_as_home(tmp_path)) as terminal:
+        terminal.shows("No history")
+        terminal.press("half a thought")
+        terminal.reach("\r", "Send without history?")
+        assert terminal.leave("\x03\x03") == 10
+        assert "Not saved:            half a thought" in terminal.output.decode()
+
+
+def test_plain_mode_says_what_it_could_not_save(tmp_path: Path) -> None:
+    with rawterm("--local", "--plain", home=a_file_as_home(tmp_path)) as terminal:
+        terminal.shows("you>")
+        terminal.press("half a thought\n")
+        terminal.shows("Send without history?")
+        terminal.press("\n")
+        terminal.shows("No history to record the message in.")
+        terminal.press("/quit\n")
+        terminal.shows("What you typed is not saved.")
+        terminal.press("/quit\n")
+        assert terminal.ends() == 10
+        assert "not saved: half a thought" in terminal.output.decode()
+
+
 def check_not_sent(ran: Ran, world: World, reason: str) -> None:
     """Nothing was sent, the message is a draft again, and the error names the reason and the remedy."""
     assert (ran.code, world.posts, ran.result["status"]) == (10, 0, "not_sent"), ran.err

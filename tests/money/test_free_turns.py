@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import json
+import socket
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from handinger_tui.core.turns.turn import TurnStatus
 from tests.money.opened_app import opened_app
 from tests.money.paid_service import PaidService, paid_service
 from tests.money.programs import Person
@@ -105,6 +108,26 @@ async def queue_two(service: PaidService, person: Person, monkeypatch: pytest.Mo
         farewell = "\n".join(await opened.leave())
         assert "2 queued messages" in farewell
         assert "3 turns" not in farewell
+
+
+async def test_a_message_that_is_withdrawn_by_leaving_is_no_turn(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The service does not take the connection: nothing was sent when the person leaves."""
+    with ExitStack() as stack:
+        listener = stack.enter_context(socket.create_server(("127.0.0.1", 0), backlog=0))
+        for _ in range(2):
+            # The next one waits.
+            full = stack.enter_context(closing(socket.socket()))
+            full.setblocking(False)
+            full.connect_ex(listener.getsockname())
+        service = PaidService(url=f"http://127.0.0.1:{listener.getsockname()[1]}")
+        async with opened_app(Person(service, tmp_path), monkeypatch) as opened:
+            await opened.send("one")
+            await opened.until(lambda: opened.session.turns and opened.session.turns[0].live)
+            assert "1 turn" in "\n".join(await opened.leave())
+        assert opened.session.turns[0].status is TurnStatus.NOT_SENT
+        assert "Today:" not in "\n".join(opened.app.farewell)
 
 
 def json_of(person: Person, *argv: str) -> dict[str, Any]:

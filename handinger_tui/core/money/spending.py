@@ -227,6 +227,13 @@ class Bucket(Struct, frozen=True):
         is_empty = self.turns == self.free and not self.rises and amount.value is None
         return Total(Decimal(0)) if is_empty else amount
 
+    def without_unsent(self, turns: int) -> Bucket:
+        """It without so many turns that had no amount."""
+        usd, credit = (
+            replace(total, missing_turns=total.missing_turns - turns) for total in (self.usd, self.credits)
+        )
+        return replace(self, turns=self.turns - turns, usd=usd, credits=credit)
+
     @property
     def suspense_usd(self) -> Decimal:
         """How much of its cost no turn explains."""

@@ -150,6 +150,10 @@ class Switcher(Protocol):
     async def save_draft(self) -> None:
         """Save the message that is being written. Raises LedgerError."""
 
+    @property
+    def unsaved_texts(self) -> Sequence[str]:
+        """What was typed since it was saved, or that could not be: it would end with the program."""
+
 
 class View(Protocol):
     """What is shown of the session, beside the message that is being written."""

@@ -15,7 +15,8 @@ from handinger_tui.ui.themes import NAMES, by_name, short_name, unknown_text
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-UNSAVED: Final = "What you typed is not saved. Quit again to leave without it."
+UNSAVED: Final = "What you typed is not saved. Quit again to leave: the terminal shows it then."
+NOWHERE: Final = "There is no history to save it in."
 STEP: Final = 6
 """Cells by which the panels are widened or narrowed."""
 
@@ -139,16 +140,18 @@ async def leave_after(context: CommandContext, save: Callable[[], Awaitable[None
     """As `leave`; `save` stores what was typed.
 
     Raises:
-        HandingerError: it cannot be stored; who quits once more leaves without it.
+        HandingerError: it cannot be stored; who quits once more finds it in the farewell.
     """
     from handinger_tui.ui.sessions.farewell import read_day  # not needed before
 
+    problem: HandingerError | None = None
     try:
         await save()
-    except HandingerError as problem:
-        if not context.controller.leaves_unsaved:
-            context.controller.leaves_unsaved = True
-            raise HandingerError(problem.summary, UNSAVED) from problem
+    except HandingerError as error:
+        problem = error
+    if (problem or context.switcher.unsaved_texts) and not context.controller.leaves_unsaved:
+        context.controller.leaves_unsaved = True
+        raise HandingerError(problem.summary if problem else NOWHERE, UNSAVED) from problem
     if context.controller.connected:
         if context.controller.to_delete:
             from handinger_tui.ui.sessions.deletion import Deletions  # few are deleted

@@ -115,10 +115,19 @@ class SessionController:
         self.warned = LimitNotices()
         self.day: Bucket | None = None
         """The charges of today, read while leaving; None before that."""
+        self.unended: set[str] = set()
+        """The turns that had not ended then."""
         self._connection: Connection | None = None
         self._recovered: set[str] = set()
         self._shown_ids: list[str] = []
         """Sessions that were on the screen, in the order in which they were first."""
+
+    @property
+    def sent_today(self) -> Bucket | None:
+        """`day` without the turns that were withdrawn since it was read: these were never sent."""
+        turns = (turn for session in self.opened_sessions for turn in session.turns)
+        unsent = sum(turn.status is TurnStatus.NOT_SENT and turn.turn_id in self.unended for turn in turns)
+        return self.day and self.day.without_unsent(unsent)
 
     @property
     def budget(self) -> str:

@@ -12,6 +12,8 @@ from handinger_tui.core.safety import one_word
 from handinger_tui.core.turns.turn import TurnStatus
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from handinger_tui.core.turns.session import Session
     from handinger_tui.ui.sessions.controller import SessionController
 
@@ -31,6 +33,22 @@ async def read_day(controller: SessionController) -> None:
                 await actor.recount()
             connection = controller.connection
             controller.day = await connection.charges.spent(connection.limits.today())
+            sessions = controller.opened_sessions
+            controller.unended = {turn.turn_id for one in sessions for turn in one.turns if turn.live}
+
+
+def lost_texts(controller: SessionController, unsaved: Sequence[str]) -> list[str]:
+    """What ends with the program: what was typed and is not saved, and queues of a history in memory."""
+    if not controller.connected or controller.connection.keeps_history:
+        return [*unsaved]
+    sessions = controller.opened_sessions
+    queued = [turn for session in sessions for turn in controller.queue_of(session.session_id)]
+    return [*(turn.request.prompt for turn in queued), *unsaved]
+
+
+def lost_lines(texts: Sequence[str]) -> list[str]:
+    """The lines that show them."""
+    return [f"Not saved:            {text}" for text in texts]
 
 
 def farewell(controller: SessionController) -> list[str]:
@@ -46,10 +64,12 @@ def farewell(controller: SessionController) -> list[str]:
             label, option = f"Its {session.kind}:", f"--{session.kind}"
             lines.append(f"{label:<22}handinger-tui {option} {one_word(session.worker_id)}")
         lines.append(f"Cost:                 {controller.cost_text}")
-    if controller.day is not None and controller.day.turns:
-        priced = None if session is None else controller.day.priced(session.prices)
-        lines.append(f"Today:                {controller.day.cost(priced)}{simulated}")
-    lines += _queued_lines(controller)
+    day = controller.sent_today
+    if day is not None and day.turns:
+        priced = None if session is None else day.priced(session.prices)
+        lines.append(f"Today:                {day.cost(priced)}{simulated}")
+    if controller.connection.keeps_history:
+        lines += _queued_lines(controller)
     lines += [
         f"Not deleted yet:      {one_word(session_id)}, its worker is still running"
         for session_id in sorted(controller.to_delete)

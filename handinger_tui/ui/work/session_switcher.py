@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 
 from handinger_tui.core.errors import HandingerError
-from handinger_tui.core.prompts import Draft, pack_draft, unpack_draft
+from handinger_tui.core.prompts import Draft, expand_chips, history_entry, pack_draft, unpack_draft
 from handinger_tui.ui.sessions.controller import SessionController
 from handinger_tui.ui.sessions.drafts import FRESH_DRAFT
 from handinger_tui.ui.widgets.prompt import PromptBox
@@ -53,6 +53,8 @@ class SessionSwitcher:
         """Where the draft is kept while there is no history to keep it; None: nowhere, or no longer."""
         self.waiting_texts: Callable[[], Sequence[str]] = tuple
         """The lines that were entered and wait; they belong to the draft until they are turns."""
+        self._on_disk: Draft | None = None
+        """What was typed when it was saved last."""
 
     def refuse_in_replay(self) -> None:
         """Raise HandingerError in a replay, which has no other sessions."""
@@ -162,17 +164,12 @@ class SessionSwitcher:
 
     async def save_draft(self) -> None:
         """Save what is in the prompt, and what waits, to disk."""
-        session_id = self._controller.session_id
-        draft = self.composer.leaving.apart(session_id, self.composer.draft_to_save())
-        waiting = self.waiting_texts()
-        if waiting and not draft.text:
-            draft, waiting = replace(draft, text=waiting[0]), waiting[1:]
-        draft = replace(draft, others=(*draft.others, *waiting))
+        session_id, draft = self._controller.session_id, self._draft()
         # Before there is a session, and with a history in memory, nothing of it is on disk.
         has_history = bool(session_id) and self._controller.connection.keeps_history
         if self._early is not None and not has_history:
-            kept = replace(draft, others=(*draft.others, *self.composer.unsent_texts))
-            await self._early.keep(pack_draft(kept))
+            kept = self._typed()
+            self._on_disk = kept if await self._early.keep(pack_draft(kept)) else None
         if not session_id:
             return
         # Before anything is awaited: the session may be deleted meanwhile.
@@ -180,9 +177,33 @@ class SessionSwitcher:
         if has_history:
             await self.composer.save_unsent(self._controller.connection.history)
         await self._drafts.save(name, draft)
+        if has_history:
+            self._on_disk = draft
         if self._early is not None and has_history:
             early, self._early = self._early, None
             await early.forget()
+
+    def _draft(self) -> Draft:
+        """What is in the prompt, and the lines that wait."""
+        draft = self.composer.leaving.apart(self._controller.session_id, self.composer.draft_to_save())
+        waiting = self.waiting_texts()
+        if waiting and not draft.text:
+            draft, waiting = replace(draft, text=waiting[0]), waiting[1:]
+        return replace(draft, others=(*draft.others, *waiting))
+
+    def _typed(self) -> Draft:
+        """As `_draft`, with the messages of the prompt history that are not sent and not on disk yet."""
+        draft = self._draft()
+        return replace(draft, others=(*draft.others, *self.composer.unsent_texts))
+
+    @property
+    def unsaved_texts(self) -> Sequence[str]:
+        """What was typed since it was saved, or that could not be: it would end with the program."""
+        typed = self._typed()
+        if typed == self._on_disk:
+            return ()
+        text = history_entry(expand_chips(typed.text, typed.pasted), typed.files)
+        return [one for one in (text, *typed.others) if one.strip()]
 
     async def _save_leaving_draft(self) -> Draft:
         """Save the draft of the session on the screen before another one is opened; returns the draft."""

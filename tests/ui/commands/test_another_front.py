@@ -114,6 +114,8 @@ class Line:
 class PlainSwitcher:
     """Shows a session by making it the present one."""
 
+    unsaved_texts: Sequence[str] = ()
+
     def __init__(self, controller: SessionController) -> None:
         self._controller = controller
 

@@ -10,11 +10,14 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
+from handinger_tui.core.errors import HandingerError, NoHistory
 from handinger_tui.core.prompts import Draft, unpack_draft
 from handinger_tui.ledger.sql import LOCK_WAIT_S
 from handinger_tui.ui.app import SAVE_TIMEOUT_S
+from tests.engine.fakes import FakeApi
 from tests.ui.fakes import Desktop, launch
 from tests.ui.screens.test_key_bytes import press
+from tests.ui.screens.test_sending import held
 
 SOON_S = 0.3
 LONG_PASTE = f"\x1b[200~{'folded ' * 500}\x1b[201~"
@@ -76,9 +79,12 @@ class FakeEarlyTexts:
     left: list[str] = field(default_factory=list)
     kept: str = ""
     forgotten: bool = False
+    is_full: bool = False
 
-    async def keep(self, text: str) -> None:
-        self.kept = text
+    async def keep(self, text: str) -> bool:
+        if not self.is_full:
+            self.kept = text
+        return not self.is_full
 
     async def take(self) -> list[str]:
         return self.left
@@ -154,3 +160,64 @@ async def test_a_history_in_memory_leaves_the_draft_where_the_next_program_finds
         await desktop.until(pilot, lambda: texts.kept.endswith('["half a thought"]}'))
         assert "of another program" not in desktop.work.prompt.message_history.texts
     assert not texts.forgotten
+
+
+ENDS = {"Ctrl+C over a dialog": "\x03\x03", "Ctrl+D": "\x15\x04", "/quit": "\x15/quit\r"}
+
+
+@pytest.mark.parametrize("way", ENDS)
+async def test_what_can_be_saved_nowhere_needs_a_second_end_and_is_shown_after_it(way: str) -> None:
+    desktop, texts = early(without_history=lambda: None)
+    desktop.keeps_history, texts.is_full = False, True
+    desktop.log.no_history = NoHistory("The disk is full.")
+    async with desktop.running() as pilot:
+        await desktop.settle(pilot)
+        await desktop.send(pilot, "half a thought")
+        await desktop.shows(pilot, "Send without history?")
+        if "dialog" not in way:
+            await press(desktop, pilot, "\x1b")
+            await desktop.until(pilot, lambda: desktop.app.screen is desktop.work)
+        await press(desktop, pilot, ENDS[way])
+        await desktop.until(pilot, lambda: "Quit again to leave" in desktop.notices())
+        assert not desktop.app._exit
+        await press(desktop, pilot, ENDS[way])
+        await desktop.until(pilot, lambda: desktop.app._exit)
+    assert desktop.app.lost_texts == ["half a thought"]
+    assert desktop.app.farewell[-1] == "Not saved:            half a thought"
+
+
+@pytest.mark.parametrize("is_full", [False, True])
+async def test_a_signal_shows_what_it_cannot_save(*, is_full: bool) -> None:
+    desktop, texts = early()
+    desktop.keeps_history, texts.is_full = False, is_full
+    async with desktop.running() as pilot:
+        await desktop.settle(pilot)
+        await press(desktop, pilot, "half a thought")
+        await desktop.end_by_signal(pilot, 143)
+    assert desktop.app.lost_texts == (["half a thought"] if is_full else [])
+
+
+async def test_a_queue_of_a_history_in_memory_is_shown_at_the_end() -> None:
+    script, _gate = held("Half")
+    desktop, _ = early(api=FakeApi(starts=[script]))
+    desktop.keeps_history = False
+    async with desktop.running() as pilot:
+        await desktop.settle(pilot)
+        await desktop.send(pilot, "first")
+        await desktop.shows(pilot, "Half")
+        await desktop.send(pilot, "second")
+        await desktop.until(pilot, lambda: desktop.queued)
+        assert desktop.app.lost_texts == ["second"]
+        assert "kept for" not in "\n".join(desktop.app.farewell)
+
+
+async def test_the_program_without_a_connection_keeps_what_was_typed() -> None:
+    desktop, texts = early(fails=[HandingerError("No network.")])
+    async with desktop.running() as pilot:
+        await desktop.shows(pilot, "No network.")
+        await press(desktop, pilot, "half a thought")
+        await press(desktop, pilot, "\x1b")
+        await desktop.until(pilot, lambda: desktop.app._exit)
+    assert desktop.app.return_code == 1
+    assert desktop.app.lost_texts == []
+    assert "half a thought" in texts.kept or not texts.kept
