@@ -1,10 +1,11 @@
 /* Loaded before the C library: the n-th call of one kind fails, or ends the process, for files below a folder
    and for sockets. SQLite calls the C library as Python does, so its reads, writes and syncs are seen, too.
-   With the kind EVERY nothing fails, and the calls of each kind are counted. */
+   With the kind EVERY nothing fails, and each call is told; otherwise only those that fail. */
 #define _GNU_SOURCE
 #include <dirent.h>
 #include <dlfcn.h>
 #include <errno.h>
+#include <execinfo.h>
 #include <fcntl.h>
 #include <netdb.h>
 #include <signal.h>
@@ -19,11 +20,18 @@
 #include <unistd.h>
 
 enum { READ, WRITE, SYNC, RENAME, UNLINK, OPEN, TRUNCATE, FOLDER, LOCK, CONNECT, SEND, RECEIVE, EVERY };
-enum { SHORT = -1, KILLED = -2 };
+enum { SHORT = -1, KILLED = -2, FRAMES = 40 };
 
 static char folder[4096];
 static const char *note;
 static int kind = -1, at, code, forever, failed, calls[EVERY];
+/* Who is told of a call: its kind and number, its name, its file, and how many bytes are written. */
+static void (*told)(int, int, const char *, const char *, size_t, const char *);
+/* The file of the call of this thread, and whether it is being told. */
+static __thread char file[4096];
+static __thread int telling;
+
+void fail_tell(void (*who)(int, int, const char *, const char *, size_t, const char *)) { told = who; }
 
 void fail_arm(const char *where, int which, int number, int with, int on) {
     snprintf(folder, sizeof folder, "%s", where);
@@ -57,29 +65,51 @@ __attribute__((destructor)) static void note_calls(void) {
     }
 }
 
-static int is_watched(int which) { return kind == which || kind == EVERY; }
+static int is_watched(int which) { return !telling && (kind == which || kind == EVERY); }
 
-static int due(int which) {
+static void tell(int which, int number, const char *name, size_t size) {
+    if (!told) return;
+    /* Within SQLite the addresses say where: they are the same in each process once the base is taken off. */
+    void *frames[FRAMES];
+    char within[FRAMES * 12] = "";
+    Dl_info here;
+    int saved = errno, length = 0, depth = backtrace(frames, FRAMES);
+    telling = 1;
+    for (int frame = 0; frame < depth; frame++)
+        if (dladdr(frames[frame], &here) && here.dli_fname && strstr(here.dli_fname, "sqlite"))
+            length += snprintf(within + length, sizeof within - length, "%lx ",
+                               (unsigned long)((char *)frames[frame] - (char *)here.dli_fbase) & 0xffffffff);
+    told(which, number, name, file, size, within);
+    errno = saved;
+    telling = 0;
+}
+
+static int due(int which, const char *name, size_t size) {
     int now = __sync_add_and_fetch(&calls[which], 1);
+    if (kind == EVERY) tell(which, now, name, size);
     if (kind == EVERY || (now != at && !(forever && now > at))) return 0;
-    __sync_add_and_fetch(&failed, 1);
+    if (__sync_add_and_fetch(&failed, 1) == 1) tell(which, now, name, size);
     if (note) write_note("x");
     if (code == KILLED) kill(getpid(), SIGKILL);
     errno = code;
     return 1;
 }
 
-static int is_here(const char *path) { return path && !strncmp(path, folder, strlen(folder)); }
+static int is_here(const char *path) {
+    if (!path || strncmp(path, folder, strlen(folder))) return 0;
+    if (path != file) snprintf(file, sizeof file, "%s", path);
+    return 1;
+}
 
 static int is_file(int fd) {
-    char link[64], path[4096];
+    char link[64];
     int saved = errno;
     snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
-    ssize_t length = readlink(link, path, sizeof path - 1);
+    ssize_t length = readlink(link, file, sizeof file - 1);
     errno = saved;
     if (length < 0) return 0;
-    path[length] = 0;
-    return is_here(path);
+    file[length] = 0;
+    return is_here(file);
 }
 
 static int is_below(int directory, const char *path) {
@@ -91,6 +121,7 @@ static int is_internet(int fd) {
     socklen_t size = sizeof domain;
     int saved = errno, result = getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &size);
     errno = saved;
+    *file = 0;
     return !result && (domain == AF_INET || domain == AF_INET6);
 }
 
@@ -98,14 +129,14 @@ static int is_internet(int fd) {
 #define WRAP(type, name, parameters, arguments, which, place) \
     type name parameters {                                    \
         NEXT(name);                                           \
-        if (is_watched(which) && (place) && due(which)) return -1; \
+        if (is_watched(which) && (place) && due(which, #name, 0)) return -1; \
         return real arguments;                                \
     }
 /* A write that fails may also have written a part. */
 #define WRAP_WRITE(name, parameters, whole, half)             \
     ssize_t name parameters {                                 \
         NEXT(name);                                           \
-        if (is_watched(WRITE) && is_file(fd) && due(WRITE)) {          \
+        if (is_watched(WRITE) && is_file(fd) && due(WRITE, #name, size)) { \
             if (code != SHORT) return -1;                     \
             return size < 2 ? real whole : real half;         \
         }                                                     \
@@ -150,12 +181,13 @@ WRAP(ssize_t, recv, (int fd, void *data, size_t size, int flags), (fd, data, siz
 
 DIR *opendir(const char *path) {
     NEXT(opendir);
-    return is_watched(FOLDER) && is_here(path) && due(FOLDER) ? NULL : real(path);
+    return is_watched(FOLDER) && is_here(path) && due(FOLDER, "opendir", 0) ? NULL : real(path);
 }
 
 int getaddrinfo(const char *name, const char *service, const struct addrinfo *hints, struct addrinfo **found) {
     NEXT(getaddrinfo);
-    return is_watched(CONNECT) && due(CONNECT) ? EAI_SYSTEM : real(name, service, hints, found);
+    *file = 0;
+    return is_watched(CONNECT) && due(CONNECT, "getaddrinfo", 0) ? EAI_SYSTEM : real(name, service, hints, found);
 }
 
 static int is_locking(int command, void *with) {
@@ -169,7 +201,7 @@ static int is_locking(int command, void *with) {
         va_start(rest, command);                                                       \
         void *with = va_arg(rest, void *);                                             \
         va_end(rest);                                                                  \
-        if (is_watched(LOCK) && is_locking(command, with) && is_file(fd) && due(LOCK)) return -1; \
+        if (is_watched(LOCK) && is_locking(command, with) && is_file(fd) && due(LOCK, #name, 0)) return -1; \
         return real(fd, command, with);                                                \
     }
 WRAP_CONTROL(fcntl)
@@ -183,7 +215,7 @@ static int mode_of(int flags, va_list rest) { return flags & (O_CREAT | O_TMPFIL
         va_start(rest, flags);                              \
         int mode = mode_of(flags, rest);                    \
         va_end(rest);                                       \
-        if (is_watched(OPEN) && (place) && due(OPEN)) return -1; \
+        if (is_watched(OPEN) && (place) && due(OPEN, #name, 0)) return -1; \
         return real arguments;                              \
     }
 WRAP_OPEN(open, (const char *path, int flags, ...), (path, flags, mode), is_here(path))

@@ -1,538 +1,315 @@
 """The n-th call of the operating system fails, or ends the program, for each n until a run ends cleanly.
 
-    python -m tests.chaos.failing_calls [--kills] [--generation NAME] [--only WORDS] [--runs N] [--seed N]
+    python -m tests.chaos.failing_calls [--kills] [--sites] [--generation NAME] [--only WORDS] [--jobs N]
+        [--runs N] [--seed N] [--record FILE] [--minutes N]
 
-A shared library in C (`failing_calls.c`) stands before that of the system, and sees the calls of SQLite, too:
-reads, writes, syncs, renames, links, unlinks, files that are opened or truncated, folders, locks,
-connections, what is sent and received. Each command runs in a process of its own, with a history of one
-turn, and so does the app in a terminal, with its screen and in lines: started, a message typed and entered,
-answered, left.
-Then: no traceback, a documented exit code, one JSON object that says what is so, no message twice, none
-lost, no paid turn outside the sums, and the next start is right. `--kills`: the call ends the program as
-`kill -9` does. `--runs`: so many of these calls in each generation, drawn evenly over the commands.
-Linux with a C compiler.
+`--kills`: the call ends the program as `kill -9` does. `--sites`: of the calls of one kind, site and phase
+(`call_sites.py`) only the first and the last with each code, and one between them; in one generation, unless
+the other one has sites of its own. `--runs`: so many of all these in each generation, drawn evenly over the
+commands. `--record`: what was tried is kept there, and not tried again: with `--minutes` a long run is made
+of several; a record is for one program and one choice. What is tried and how it is judged:
+`failing_bench.py`. Linux with a C compiler.
 """
 
 from __future__ import annotations
 
 import argparse
-import ctypes
-import errno
-import gc
-import importlib
 import json
-import os
-import pkgutil
+import math
 import random
-import shutil
 import signal
-import subprocess
 import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
-from copy import deepcopy
-from decimal import Decimal
-from enum import IntEnum
-from itertools import count, islice, zip_longest
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from contextlib import ExitStack
+from itertools import islice, zip_longest
+from multiprocessing import get_context
 from pathlib import Path
-from typing import IO, Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
-import handinger_tui
-from handinger_tui.cli.exit_codes import Exit
-from tests.chaos.rawterm import RawTerminal, rawterm, words
+from tests.chaos.call_sites import UNKNOWN, groups
+from tests.chaos.failing_bench import (
+    CHANGING,
+    CODES,
+    COMMANDS,
+    KILLED,
+    LASTING,
+    Bench,
+    Case,
+    Kind,
+    Outcome,
+    Watched,
+)
+from tests.chaos.failing_remote import OF_TASKS
 from tests.e2e.accounts import GENERATIONS
-from tests.e2e.runner import KEY, Ran, run
-from tests.ledger.samples import look
-from tests.ledger.test_proof import change
-from tests.money.paid_service import WORDS, PaidService, paid_service
 
-SOURCE: Final = Path(__file__).with_suffix(".c")
-SHORT: Final = -1
-"""Not a failure: only a part is written."""
-KILLED: Final = -2
-"""The process is killed before the call."""
-AGED: Final = "UPDATE turns SET settled_ms = settled_ms - 200000000"
-"""The frames of the first turn are old enough to be removed by `sessions compact`."""
-NEVER_ENDED: Final = -3
-"""In place of an exit code."""
-TEXT: Final = "".join(WORDS)
-
-
-class Kind(IntEnum):
-    """The calls, in the order of the library."""
-
-    READ = 0
-    WRITE = 1
-    SYNC = 2
-    RENAME = 3
-    UNLINK = 4
-    OPEN = 5
-    TRUNCATE = 6
-    FOLDER = 7
-    LOCK = 8
-    CONNECT = 9
-    SEND = 10
-    RECEIVE = 11
-
-
-CODES: Final = {
-    Kind.READ: (errno.EIO, errno.EINTR),
-    Kind.WRITE: (errno.ENOSPC, errno.EIO, errno.EINTR, SHORT),
-    Kind.SYNC: (errno.EIO, errno.ENOSPC),
-    Kind.RENAME: (errno.EACCES, errno.ENOSPC),
-    Kind.UNLINK: (errno.EACCES, errno.EIO),
-    Kind.OPEN: (errno.EMFILE, errno.EACCES, errno.ENOSPC, errno.EROFS),
-    Kind.TRUNCATE: (errno.EIO,),
-    Kind.FOLDER: (errno.EACCES, errno.EMFILE),
-    Kind.LOCK: (errno.ENOLCK, errno.EAGAIN),
-    Kind.CONNECT: (errno.ETIMEDOUT, errno.EMFILE),
-    Kind.SEND: (errno.ECONNRESET, errno.EPIPE),
-    Kind.RECEIVE: (errno.ECONNRESET, errno.ETIMEDOUT),
-}
-LASTING: Final = {Kind.WRITE: errno.ENOSPC, Kind.SYNC: errno.EIO, Kind.OPEN: errno.EMFILE}
-"""What also fails from the n-th call on: a full disk stays full."""
-CHANGING: Final = tuple(kind for kind in Kind if kind not in {Kind.READ, Kind.LOCK})
-"""Between two of these calls nothing changes, so a kill there is no other one."""
 MEMORY: Final = Path("/dev/shm")
 """Histories are written there: no disk has to be waited for."""
 PROGRESS: Final = 100
 """After so many runs a line says how far it is."""
-PATIENCE_S: Final = 60.0
-RESTS_S: Final = 3.0
-"""So long the app draws nothing, which it does while it works: something else than the answer is shown."""
-FIRST: Final = "first message"
-"""The message of the turn that is in each history."""
-DAMAGE: Final = "UPDATE sqlite_schema SET sql = replace(sql, 'NEW', 'OLD') WHERE type = 'trigger'"
-HELLO, WORKER, SESSION, FILE, OUT = "HELLO", "WORKER", "SESSION", "FILE", "OUT"
-"""Stand for a new message, the worker and the session of the first turn, an exported session, and a file to
-be written."""
-PAYING: Final = ("-p", HELLO, "--json")
-APP, PLAIN = ("the app",), ("the app", "--plain")
-JOURNEYS: Final = (APP, PLAIN)
-"""Typed in a terminal."""
-LEAVING: Final = (("send", SESSION, HELLO, "--json"), ("-p", HELLO, "--detach", "--json"))
-"""They end before the answer does."""
-SENDING: Final = (
-    *(PAYING, ("-p", HELLO, "--no-history", "--json"), ("-c", "-p", HELLO, "--json")),
-    *(*LEAVING, *JOURNEYS),
-)
-SETTLING: Final = (("costs", "--settle", "--json"), ("attach", WORKER, "-p", "--json"))
-COMMANDS: Final[tuple[tuple[str, ...], ...]] = (
-    *SENDING[: -len(JOURNEYS)],
-    *SETTLING,
-    ("sessions", "--json"),
-    ("sessions", "show", SESSION, "--json"),
-    ("sessions", "search", "first", "--json"),
-    ("sessions", "rename", SESSION, "a name", "--json"),
-    ("sessions", "tag", SESSION, "x", "--json"),
-    ("sessions", "compact", "--json"),
-    ("sessions", "rm", SESSION, "--yes", "--json"),
-    ("import", FILE, "--json"),
-    ("export", SESSION, "--format", "json", "-o", OUT, "--force"),
-    ("costs", "--json"),
-    ("costs", "--report", OUT, "--force"),
-    ("sources", SESSION, "--json"),
-    ("runs", "--json"),
-    ("replay", SESSION, "--speed", "max", "--json"),
-    ("doctor", "--json"),
-    ("doctor", "--repair", "--yes", "--json"),
-    ("config", "show", "--json"),
-    ("config", "set", "theme", "dark", "--json"),
-    ("key", "show", "--json"),
-    *JOURNEYS,
-)
+ATTEMPTS: Final = 3
+"""So often a site is looked for again where threads have made the call another one."""
+
+Planned = tuple[str, Case]
+"""A case in a generation."""
+Outcomes = list[tuple[Case, Outcome]]
+Commands = Sequence[tuple[str, tuple[str, ...]]]
+"""Each in a generation."""
 
 
-class Case(NamedTuple):
-    """The call number `at` of a kind fails with `code`; with `lasting` all later ones, too."""
-
-    argv: tuple[str, ...]
-    kind: Kind
-    at: int
-    code: int
-    lasting: bool = False
-
-    def __str__(self) -> str:
-        ways = {SHORT: "a part", KILLED: "killed"}
-        since = " and later ones" if self.lasting else ""
-        how = ways.get(self.code) or errno.errorcode[self.code]
-        return f"{' '.join(self.argv)} · {self.kind.name.lower()} {self.at}{since} · {how}"
-
-
-Commands = Sequence[tuple[str, ...]]
-
-
-class Outcome(NamedTuple):
-    """How many calls failed, and what was wrong."""
-
-    failed: int
-    wrong: tuple[str, ...]
-
-
-# -- the process that the library is loaded into -------------------------------------------
-def serve_cases() -> None:
-    """Read orders as lines of JSON, run each in a fork, and write what it returned."""
-    library = ctypes.CDLL(None)
-    for module in pkgutil.walk_packages(handinger_tui.__path__, "handinger_tui."):
-        if not module.name.endswith("__main__"):
-            importlib.import_module(module.name)
-    gc.freeze()
-    for line in sys.stdin:
-        order = json.loads(line)
-        reading, writing = os.pipe()
-        child = os.fork()
-        if not child:
-            os.close(reading)
-            library.fail_arm(os.fsencode(order["home"]), *order["how"])
-            try:
-                ran = run(*order["argv"], home=Path(order["home"]), base_url=order["url"], **order["environ"])
-            except BaseException as problem:  # noqa: BLE001 - what leaves `main` is a traceback to the person
-                ran = Ran(1, "", f"Traceback: {problem!r}")
-            calls = [library.fail_calls(kind) for kind in Kind]
-            with os.fdopen(writing, "w") as sink:
-                json.dump([library.fail_count(), calls, ran.code, ran.out, ran.err], sink)
-            os._exit(0)
-        os.close(writing)
-        with os.fdopen(reading, "rb") as source:
-            text = source.read().decode()
-        _, status = os.waitpid(child, 0)
-        print(text or json.dumps([1, [], os.waitstatus_to_exitcode(status), "", ""]), flush=True)
-
-
-def make_library(folder: Path) -> Path:
-    """Make the library.
-
-    Raises:
-        OSError, CalledProcessError: there is no compiler, or it cannot make it.
-    """
-    library = folder / "fail.so"
-    words = ["cc", "-shared", "-fPIC", "-O1", "-o", str(library), str(SOURCE), "-ldl"]
-    subprocess.run(words, check=True, capture_output=True)
-    return library
-
-
-@contextmanager
-def forks(library: Path) -> Iterator[subprocess.Popen[str]]:
-    """A process with the library, which takes orders."""
-    environ = {**os.environ, "LD_PRELOAD": str(library), "PYTHONDONTWRITEBYTECODE": "1"}
-    command = [sys.executable, "-m", "tests.chaos.failing_calls", "--serve"]
-    with subprocess.Popen(
-        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environ, text=True
-    ) as process:
-        try:
-            yield process
-        finally:
-            _pipe(process.stdin).close()
-
-
-def _pipe(stream: IO[str] | None) -> IO[str]:
-    assert stream is not None
-    return stream
-
-
-# -- one case --------------------------------------------------------------------------------
-class Bench:
-    """A service, a history with one turn to be copied, and the process that runs the cases."""
-
-    def __init__(self, stack: ExitStack, folder: Path, *, tasks: bool = False) -> None:
-        how: dict[str, Any] = {"tasks": True, "cost_usd": None, "credits": 3} if tasks else {}
-        self._service: PaidService = stack.enter_context(paid_service(**how))
-        self._library = make_library(folder)
-        self._process = stack.enter_context(forks(self._library))
-        self._environ = {"HANDINGER_GENERATION": self._service.generation, "HANDINGER_RECOVERY_WINDOW": "1"}
-        self._home, self._first, self._number = folder / "home", folder / "first", 0
-        self._first.mkdir()
-        (self._first / "config.toml").write_text('keep_frames = "1 day"')
-        first = self._run("-p", FIRST, "--json", home=self._first).result
-        (self._worker,) = self._service.workers.values()
-        file = folder / "session.json"
-        self._run("export", first["session_id"], "--format", "json", "-o", str(file), home=self._first)
-        # Other ids, so that it is a session that this history does not have.
-        text = file.read_text().replace(first["session_id"], "ses_other")
-        file.write_text(text.replace(first["turn_id"], "turn_other"))
-        self._names = {
-            WORKER: first["task_id" if tasks else "worker_id"],
-            SESSION: first["session_id"],
-            FILE: str(file),
-            OUT: str(self._home / "out.json"),
-        }
-
-    def _run(self, *argv: str, home: Path | None = None) -> Ran:
-        return run(*argv, home=home or self._home, base_url=self._service.url, **self._environ)
-
-    def calls(self, argv: tuple[str, ...]) -> list[int]:
-        """How many calls of each kind a command makes where none fails."""
-        _, calls, ran = self._ran(argv, (len(Kind), 0, 0, False), self._begin(argv))
-        assert len(calls) == len(Kind), f"{ran.code} {ran.err[-2000:]}"
-        return calls
-
-    def tried(self, case: Case) -> Outcome:
-        """Run a case, and judge it."""
-        message = self._begin(case.argv)
-        failed, _, ran = self._ran(case.argv, case[1:], message)
-        if case.code == KILLED:
-            faults = [] if ran.code == -9 or not failed else [f"it was not killed, but ended with {ran.code}"]
-        else:
-            faults = [*judged(case, ran, self._service.posts.count(message), failed=bool(failed))]
-        return Outcome(failed, (*faults, *self._wrong_afterward(case, ran, message)))
-
-    def _begin(self, argv: tuple[str, ...]) -> str:
-        """Make the history anew; returns a message of its own: a request of the case before may be late."""
-        shutil.rmtree(self._home, ignore_errors=True)
-        shutil.copytree(self._first, self._home)
-        if "--repair" in argv:
-            change(self._home / "history.db", DAMAGE)
-        if "compact" in argv:
-            change(self._home / "history.db", AGED)
-        self._service.workers = {self._worker.worker_id: deepcopy(self._worker)}
-        self._number += 1
-        return f"message {self._number}"
-
-    def _ran(self, argv: tuple[str, ...], how: tuple[int, ...], message: str) -> tuple[int, list[int], Ran]:
-        """Run a command; returns how many calls failed, and how many of each kind there were."""
-        if argv in JOURNEYS:
-            return self._journey(argv[1:], how, message)
-        named = [{**self._names, HELLO: message}.get(word, word) for word in argv]
-        order = {"argv": named, "how": how, "home": str(self._home), "url": self._service.url}
-        print(json.dumps({**order, "environ": self._environ}), file=_pipe(self._process.stdin), flush=True)
-        failed, calls, *ended = json.loads(_pipe(self._process.stdout).readline())
-        return failed, calls, Ran(*ended)
-
-    def _journey(
-        self, argv: tuple[str, ...], how: tuple[int, ...], message: str
-    ) -> tuple[int, list[int], Ran]:
-        """Open the app, type a message, send it, wait for its answer, and quit."""
-        note = self._home.with_name("note")
-        note.unlink(missing_ok=True)
-        environ: dict[str, Any] = {"HANDINGER_BASE_URL": self._service.url, "HANDINGER_API_KEY": KEY}
-        environ |= {**self._environ, "LD_PRELOAD": str(self._library), "FAIL_WHERE": str(self._home)}
-        environ |= {"FAIL_HOW": " ".join(str(int(one)) for one in how), "FAIL_NOTE": str(note)}
-        with rawterm(*argv, home=self._home, in_control=True, **environ) as app:
-            since = 0
-            for text, keys in ((FIRST, message), (message, "\r"), (WORDS[-1].strip(), "")):
-                _wait(app, text, since, note)
-                since = len(app.output)
-                app.send(keys.encode())
-            end = time.monotonic() + PATIENCE_S
-            while app.is_running and time.monotonic() < end:
-                # Ctrl+C twice quits from every screen, and once more changes nothing.
-                app.send(b"\x03")
-                app.drain()
-            code = NEVER_ENDED if app.is_running else app.ends()
-            ran = Ran(code, "", words(bytes(app.output)))
-        noted = note.read_text() if note.exists() else ""
-        return (
-            noted.count("x"),
-            [int(number) for number in noted.split()[-len(Kind) :] if "x" not in number],
-            ran,
-        )
-
-    def _wrong_afterward(self, case: Case, ran: Ran, message: str) -> Iterator[str]:
-        after = self._run("sessions", "--json")
-        sessions = len(after.result["sessions"]) if after.code == 0 else 0
-        # Between the two names of a repair the next start says so, and a second repair ends it.
-        names_the_damage = "--repair" in case.argv and "was damaged and is kept as" in after.err
-        if after.code != 0 or not (sessions or names_the_damage or "rm" in case.argv):
-            yield f"the next start: {after.code}, {sessions} sessions {after.err[-200:]}"
-            return
-        yield from self._wrong_content(case, ran, message, sessions)
-        if (case.code == KILLED or ran.code != 0) and case.argv not in SENDING:
-            again = self._run(*(self._names.get(word, word) for word in case.argv))
-            if again.code != 0 and not ("rm" in case.argv and not sessions):
-                yield f"it does not run again: {again.code} {again.err[-200:]}"
-            if names_the_damage and not self._run("sessions", "--json").result["sessions"]:
-                yield "a second repair does not save it"
-        yield from self._wrong_sums(case, message)
-
-    def _wrong_content(self, case: Case, ran: Ran, message: str, sessions: int) -> Iterator[str]:
-        """What is missing in the history or in a file, although the program said or promised it."""
-        if sessions and (TEXT,) not in look(self._home / "history.db", "SELECT text FROM answers"):
-            yield "the answer of the first turn is lost"
-        written = Path(self._names[OUT])
-        if written.exists():
-            try:
-                json.loads(written.read_text())
-            except ValueError:
-                yield "a part of a file was left"
-        elif ran.code == 0 and OUT in case.argv:
-            yield "nothing was written"
-        if ran.code == 0 and FILE in case.argv and sessions != 2:
-            yield "nothing was imported"
-        # Where nothing can be written any more, a question has said so.
-        is_kept = case.argv in JOURNEYS and ran.code == 0 and not case.lasting
-        if is_kept and message not in self._service.posts:
-            query = "SELECT prompt FROM turns UNION SELECT text FROM drafts"
-            kept = [str(text) for (text,) in look(self._home / "history.db", query)]
-            # What was typed before there was a connection is in a file of its own.
-            kept += [early.read_text() for early in self._home.glob("early-*")]
-            if not any(message in text for text in kept):
-                yield "what was typed is lost"
-
-    def _wrong_sums(self, case: Case, message: str) -> Iterator[str]:
-        """What the next start says of the turns that were paid, and of the message."""
-        settled = self._run("costs", "--settle", "--json")
-        posts = self._service.posts.count(message)
-        if posts > (case.argv in SENDING):
-            yield f"{posts} messages were sent"
-        if settled.code != 0:
-            yield f"costs fail afterward: {settled.code} {settled.err[-200:]}"
-            return
-        kept = posts * ("--no-history" not in case.argv)
-        amount, missing = (
-            ("credits", "uncredited_turns") if self._service.tasks else ("cost_usd", "unpriced_turns")
-        )
-        total, price = settled.result["total"], self._service.price
-        paid, at_least = price * (1 + kept), Decimal(total[amount] or 0)
-        if not at_least <= paid <= at_least + total[missing] * price:
-            yield f"{paid} was paid, and costs say {at_least} and {total[missing]} turns"
-        if kept and (message,) not in look(self._home / "history.db", "SELECT prompt FROM turns"):
-            yield "a message that was sent is in no history"
-
-
-def _wait(app: RawTerminal, text: str, since: int, note: Path) -> None:
-    """Wait until the app writes a text behind so many bytes, has ended, or rests since a call has failed."""
-    begun = drawn = time.monotonic()
-    length = 0
-    while app.is_running and text not in words(bytes(app.output[since:])):
-        now = time.monotonic()
-        if len(app.output) > length:
-            length, drawn = len(app.output), now
-        if now > begun + PATIENCE_S or (note.exists() and now > drawn + RESTS_S):
-            return
-        app.drain()
-
-
-def judged(case: Case, ran: Ran, posts: int, *, failed: bool) -> Iterator[str]:
-    """What is wrong with a run that sent so many messages, and in which a call `failed` or none."""
-    if any(word in ran.err + ran.out for word in ("Traceback", "crashed")):
-        yield f"a traceback: {ran.err[-300:]}"
-        return
-    if ran.code not in set(Exit):
-        yield f"exit code {ran.code}"
-    # Plain mode reports the Ctrl+C that ends it.
-    if not failed and ran.code not in {0, Exit.INTERRUPTED if case.argv == PLAIN else 0}:
-        yield f"exit code {ran.code} without a failure: {ran.err[-200:]}"
-    if "--json" not in case.argv:
-        if ran.code != 0 and not ran.err.strip():
-            yield f"exit code {ran.code} without a reason"
-        return
-    try:
-        result = ran.result
-    except (ValueError, IndexError):
-        yield f"no JSON object: {ran.out[-100:]!r}, code {ran.code}, {ran.err[-200:]}"
-        return
-    error = result.get("error")
-    # A result that is complete was printed before what failed later.
-    complete = {"completed", "running"} if case.argv in LEAVING else {"completed"}
-    has_reason = ran.err.strip() and (error or result.get("status") in complete)
-    if ran.code != 0 and "doctor" not in case.argv and not has_reason:
-        yield f"exit code {ran.code} without a reason"
-    if case.argv in SENDING:
-        yield from _untrue(case, ran, result, posts)
-
-
-def _untrue(case: Case, ran: Ran, result: dict[str, Any], posts: int) -> Iterator[str]:
-    """What is not true in the result of a message."""
-    error = result.get("error")
-    if ran.code == 0 and (posts != 1 or (result["text"] != TEXT and case.argv not in LEAVING)):
-        yield f"exit code 0, {posts} messages, text {result['text']!r}"
-    # Whether a part had left before a send failed cannot be known here: "may have been" is right.
-    if not posts and error and error.get("may_have_been_charged") and case.kind is not Kind.SEND:
-        yield f"nothing was sent, and it says that it may have been: {error}"
-    if posts and error and error.get("may_have_been_charged") is False:
-        yield f"it was sent, and it says that nothing was charged: {error}"
-
-
-# -- all cases -------------------------------------------------------------------------------
-def plans(argv: tuple[str, ...], *, kills: bool) -> Iterator[Case]:
-    """The first call of each kind of a command, with each code."""
+# -- which cases ---------------------------------------------------------------------------
+def ways(kind: Kind, *, kills: bool) -> list[tuple[int, bool]]:
+    """How a call of a kind fails: the code, and whether all later ones fail, too."""
     if kills:
-        yield from (Case(argv, kind, 1, KILLED) for kind in CHANGING)
-        return
+        return [(KILLED, False)] if kind in CHANGING else []
+    return [*((code, False) for code in CODES[kind]), *([(LASTING[kind], True)] if kind in LASTING else [])]
+
+
+def every(argv: tuple[str, ...], watched: Watched, *, kills: bool) -> Iterator[Case]:
+    """Each call of a command, with each code, and one call more, which no run should make."""
+    sites = {(call.kind, call.number): call.site for call in watched.sites}
     for kind in Kind:
-        yield from (Case(argv, kind, 1, code) for code in CODES[kind])
-        if kind in LASTING:
-            yield Case(argv, kind, 1, LASTING[kind], lasting=True)
+        for code, lasting in ways(kind, kills=kills):
+            for at in range(1, watched.calls[kind] + 2):
+                yield Case(argv, kind, at, code, lasting, sites.get((kind, at), UNKNOWN))
 
 
-def every(bench: Bench, commands: Commands, *, kills: bool) -> Iterator[tuple[Case, Outcome]]:
-    """Each call of each command, until a run ends without a failure."""
-    for plan in (plan for argv in commands for plan in plans(argv, kills=kills)):
-        for at in count(1):
-            case = plan._replace(at=at)
-            outcome = bench.tried(case)
-            yield case, outcome
-            if not outcome.failed:
-                break
+def of_sites(
+    argv: tuple[str, ...], watched: Watched, chance: random.Random, *, kills: bool
+) -> Iterator[Case]:
+    """The first and the last call of each kind, site and phase with each code, one between them with one."""
+    grouped = groups(watched.sites, CHANGING)
+    counts = Counter(call.kind for call in watched.sites)
+    for kind in Kind:
+        # Those that are made when Python has ended have no site: each is one of its own.
+        for number in range(counts[kind] + 1, watched.calls[kind] + 1):
+            grouped[kind, UNKNOWN, number] = [number]
+    for (which, site, _), numbers in grouped.items():
+        numbers.sort()
+        how = ways(Kind(which), kills=kills)
+        chosen = [(at, one) for at in sorted({numbers[0], numbers[-1]}) for one in how]
+        if how and numbers[1:-1]:
+            chosen.append((chance.choice(numbers[1:-1]), chance.choice(how)))
+        yield from (Case(argv, Kind(which), at, code, lasting, site) for at, (code, lasting) in chosen)
 
 
-def sample(
-    bench: Bench, commands: Commands, number: int, seed: int, *, kills: bool
-) -> Iterator[tuple[Case, Outcome]]:
-    """So many of these calls, evenly over the commands as long as they have some."""
-    chance, lots = random.Random(seed), list[list[Case]]()
-    for argv in commands:
-        calls = bench.calls(argv)
-        lot = [
-            plan._replace(at=at) for plan in plans(argv, kills=kills) for at in range(1, calls[plan.kind] + 1)
+class Plan(NamedTuple):
+    """What is to be tried of a command, and of how many calls with their codes, at how many sites.
+
+    `elsewhere`: so many cases more are tried in the other generation, at the same site with the same code.
+    """
+
+    cases: list[Case]
+    calls: int
+    sites: int
+    elsewhere: int = 0
+
+
+def plan_of(
+    argv: tuple[str, ...], watched: Watched, given: argparse.Namespace, elsewhere: Collection[Case]
+) -> Plan:
+    """The cases that were asked for; `elsewhere`: what is tried of the command in the other generation."""
+    calls = sum(watched.calls[kind] * len(ways(kind, kills=given.kills)) for kind in Kind)
+    places = {(call.kind, call.site) for call in watched.sites if ways(Kind(call.kind), kills=given.kills)}
+    if given.sites:
+        chance = random.Random(f"{given.seed} {argv}")
+        tried = {case._replace(at=0) for case in elsewhere if case.site}
+        cases = [*of_sites(argv, watched, chance, kills=given.kills)]
+        new = [case for case in cases if case._replace(at=0) not in tried]
+        return Plan(new, calls, len(places), len(cases) - len(new))
+    return Plan([*every(argv, watched, kills=given.kills)], calls, len(places))
+
+
+# -- many at once --------------------------------------------------------------------------
+class _Process:
+    """What a process of the pool keeps: a bench for each generation."""
+
+    folder = Path()
+    benches: Final = dict[str, Bench]()
+    stack: Final = ExitStack()
+
+    @classmethod
+    def begin(cls, folder: str) -> None:
+        # A shell lets what runs in the background ignore it, and so would every program that is started here.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        cls.folder = Path(tempfile.mkdtemp(dir=folder))
+
+    @classmethod
+    def bench(cls, generation: str) -> Bench:
+        if generation not in cls.benches:
+            place = cls.folder / generation
+            place.mkdir()
+            cls.benches[generation] = Bench(cls.stack, place, tasks=generation == "tasks")
+        return cls.benches[generation]
+
+
+def _watched(generation: str, argv: tuple[str, ...]) -> Watched:
+    return _Process.bench(generation).watched(argv)
+
+
+def _tried(generation: str, case: Case) -> Outcomes:
+    """A case, and others of its site until the call that failed was there."""
+    bench, outcomes = _Process.bench(generation), Outcomes()
+    for _ in range(ATTEMPTS):
+        outcomes.append((case, bench.tried(case)))
+        if not case.site or outcomes[-1][1].site == case.site:
+            break
+        calls = (call for call in bench.watched(case.argv).sites if call[0] == case.kind)
+        numbers = [call.number for call in calls if call.site == case.site]
+        if not numbers:
+            break
+        case = case._replace(at=numbers[len(numbers) // 2])
+    return outcomes
+
+
+def results(
+    pool: ProcessPoolExecutor, planned: Iterable[Planned], jobs: int, until: float
+) -> Iterator[tuple[Planned, Outcomes]]:
+    """Try all, several at once; begin none any more from `until` on."""
+    left, running = iter(planned), dict[Future[Outcomes], Planned]()
+    while True:
+        while len(running) <= jobs and time.monotonic() < until and (one := next(left, None)):
+            running[pool.submit(_tried, *one)] = one
+        if not running:
+            return
+        for future in wait(running, return_when=FIRST_COMPLETED).done:
+            yield running.pop(future), future.result()
+
+
+# -- what was tried ------------------------------------------------------------------------
+class Record:
+    """What is planned of each command and what became of it, also in a file where one was named."""
+
+    def __init__(self, path: Path | None) -> None:
+        self.plans = dict[tuple[str, tuple[str, ...]], Plan]()
+        self.tried = dict[Planned, Outcomes]()
+        self._path = path
+        for line in path.read_text().splitlines() if path is not None and path.exists() else []:
+            kept = json.loads(line)
+            if "argv" in kept:
+                cases, *figures = kept["plan"]
+                plan = Plan([_case(one) for one in cases], *figures)
+                self.plans[kept["generation"], tuple(kept["argv"])] = plan
+            else:
+                outcomes = [
+                    (_case(case), Outcome(failed, tuple(wrong), site))
+                    for case, (failed, wrong, site) in kept["outcomes"]
+                ]
+                self.tried[kept["generation"], _case(kept["case"])] = outcomes
+
+    def add_plan(self, generation: str, argv: tuple[str, ...], plan: Plan) -> None:
+        self.plans[generation, argv] = plan
+        self._write({"generation": generation, "argv": argv, "plan": plan})
+
+    def add(self, planned: Planned, outcomes: Outcomes) -> None:
+        self.tried[planned] = outcomes
+        generation, case = planned
+        self._write({"generation": generation, "case": case, "outcomes": outcomes})
+
+    def _write(self, line: dict[str, object]) -> None:
+        if self._path is not None:
+            with self._path.open("a") as sink:
+                sink.write(json.dumps(line) + "\n")
+
+
+def _case(members: list[Any]) -> Case:
+    argv, kind, *how = members
+    return Case(tuple(argv), Kind(kind), *how)
+
+
+def planned_in(record: Record, chosen: Commands, runs: int | None, seed: int) -> list[Planned]:
+    """The cases of these commands; with `runs` so many of each generation, evenly over its commands."""
+    if runs is None:
+        return [
+            (generation, case) for generation, argv in chosen for case in record.plans[generation, argv].cases
         ]
-        chance.shuffle(lot)
-        print(f"{' '.join(argv)}: {len(lot)} calls", flush=True)
-        lots.append(lot)
-    cases = (case for one_of_each in zip_longest(*lots) for case in one_of_each if case is not None)
-    return ((case, bench.tried(case)) for case in islice(cases, number))
+    planned = list[Planned]()
+    for generation in dict.fromkeys(generation for generation, _ in chosen):
+        chance, lots = random.Random(seed), list[list[Planned]]()
+        for of, argv in chosen:
+            if of == generation:
+                lot = [(generation, case) for case in record.plans[generation, argv].cases]
+                chance.shuffle(lot)
+                lots.append(lot)
+        evenly = (one for one_of_each in zip_longest(*lots) for one in one_of_each if one is not None)
+        planned += islice(evenly, runs)
+    return planned
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Every command, kind, code and call, or a sample of them; 1 if anything was wrong."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    """Every command, kind, code and call, or some of them; 1 if anything was wrong."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--kills", action="store_true")
+    parser.add_argument("--sites", action="store_true")
     parser.add_argument("--generation", choices=GENERATIONS, help="one of both (default: both)")
     parser.add_argument("--only", default="", help="commands that begin with these words")
+    parser.add_argument("--jobs", type=int, default=2, help="so many at once (default: 2)")
     parser.add_argument("--runs", type=int, help="a sample of so many in each generation (default: all)")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--serve", action="store_true", help=argparse.SUPPRESS)
+    parser.add_argument("--record", type=Path, metavar="FILE")
+    parser.add_argument("--minutes", type=float, default=math.inf)
     given = parser.parse_args(arguments)
-    if given.serve:
-        serve_cases()
-        return 0
-    # A shell lets what runs in the background ignore it, and so would every program that is started here.
-    signal.signal(signal.SIGINT, signal.default_int_handler)
-    commands = [argv for argv in COMMANDS if " ".join(argv).startswith(given.only)]
-    wrong = sum(
-        tried_in(generation, commands, given)
+    record, until = Record(given.record), time.monotonic() + given.minutes * 60
+    chosen = [
+        (generation, argv)
         for generation in ([given.generation] if given.generation else GENERATIONS)
-    )
-    return min(wrong, 1)
-
-
-def tried_in(generation: str, commands: Commands, given: argparse.Namespace) -> int:
-    """Try what was asked for in one generation, and print it; returns how often something was wrong."""
-    runs, failures, wrong = Counter[str](), Counter[str](), 0
+        for argv in COMMANDS
+        if " ".join(argv).startswith(given.only) and (generation == "tasks" or argv not in OF_TASKS)
+    ]
     with ExitStack() as stack:
         folder = stack.enter_context(tempfile.TemporaryDirectory(dir=MEMORY if MEMORY.exists() else None))
-        bench = Bench(stack, Path(folder), tasks=generation == "tasks")
-        outcomes = (
-            every(bench, commands, kills=given.kills)
-            if given.runs is None
-            else sample(bench, commands, given.runs, given.seed, kills=given.kills)
+        pool = stack.enter_context(
+            ProcessPoolExecutor(given.jobs, get_context("spawn"), _Process.begin, (folder,))
         )
+        for generation, argv in chosen:
+            if (generation, argv) not in record.plans:
+                watched = pool.submit(_watched, generation, argv).result()
+                others = (record.plans.get((other, argv)) for other in GENERATIONS if other != generation)
+                elsewhere = [case for plan in others if plan for case in plan.cases]
+                record.add_plan(generation, argv, plan_of(argv, watched, given, elsewhere))
+        planned = planned_in(record, chosen, given.runs, given.seed)
+        try_all(pool, record, [one for one in planned if one not in record.tried], given.jobs, until)
+    return min(report(record, planned, chosen), 1)
+
+
+def try_all(
+    pool: ProcessPoolExecutor, record: Record, planned: list[Planned], jobs: int, until: float
+) -> None:
+    """Try what was not tried, and print what is wrong and how far it is."""
+    print(f"{len(planned)} cases", flush=True)
+    for number, (one, outcomes) in enumerate(results(pool, planned, jobs, until), 1):
+        record.add(one, outcomes)
         for case, outcome in outcomes:
-            command = " ".join(case.argv)
-            runs[command] += 1
-            failures[command] += bool(outcome.failed)
             for fault in outcome.wrong:
-                wrong += 1
-                print(f"{case}: {fault}", flush=True)
-            if runs.total() % PROGRESS == 0:
-                print(f"{runs.total()} runs, now at {case}", flush=True)
-    for command, number in runs.items():
-        print(f"{command}: {number} runs, {failures[command]} with a failure")
-    total = f"{runs.total()} runs, {failures.total()} with a failure, {wrong} violations"
-    print(f"{generation}: {total}", flush=True)
+                print(f"{one[0]}: {case}: {fault}", flush=True)
+        if number % PROGRESS == 0:
+            print(f"{number} of {len(planned)} cases, now at {one[1]}", flush=True)
+
+
+def report(record: Record, planned: list[Planned], chosen: Commands) -> int:
+    """Print the figures of each command; returns how often something was wrong."""
+    wrong = 0
+    for (generation, argv), plan in record.plans.items():
+        cases = [one for one in planned if (one[0], one[1].argv) == (generation, argv)]
+        tried = [both for one in cases for both in record.tried.get(one, [])]
+        if (generation, argv) not in chosen:
+            continue
+        failed = sum(bool(outcome.failed) for _, outcome in tried)
+        sites = {(case.kind, outcome.site) for case, outcome in tried if outcome.site}
+        faults = sum(len(outcome.wrong) for _, outcome in tried)
+        wrong += faults
+        print(
+            f"{generation}: {' '.join(argv)}: {plan.calls} calls and codes at {plan.sites} sites;"
+            f" {sum(one in record.tried for one in cases)} of {len(cases)} cases in {len(tried)} runs,"
+            f" {failed} with a failure at {len(sites)} sites, {plan.elsewhere} in the other generation;"
+            f" {faults} violations",
+            flush=True,
+        )
     return wrong
 
 

@@ -41,7 +41,14 @@ class RawTerminal:
     """The program on a terminal of its own."""
 
     def __init__(
-        self, *argv: str, home: Path, rows: int, columns: int, in_control: bool = False, **environ: str
+        self,
+        *argv: str,
+        home: Path,
+        rows: int,
+        columns: int,
+        in_control: bool = False,
+        module: str = "handinger_tui",
+        **environ: str,
     ) -> None:
         self.output = bytearray()
         self._read_to = 0
@@ -56,7 +63,7 @@ class RawTerminal:
         variables = {"TERM": "xterm-256color", "LANG": "C.UTF-8", "TEXTUAL_ANIMATIONS": "none"}
         self._process = subprocess.Popen(
             # Without a controlling terminal there is no early prompt.
-            [*(["setsid", "--ctty"] if in_control else []), sys.executable, "-m", "handinger_tui", *argv],
+            [*(["setsid", "--ctty"] if in_control else []), sys.executable, "-m", module, *argv],
             stdin=inside,
             stdout=inside,
             stderr=inside,
@@ -227,10 +234,18 @@ class RawTerminal:
 
 @contextmanager
 def rawterm(
-    *argv: str, home: Path, rows: int = 40, columns: int = 120, in_control: bool = False, **environ: str
+    *argv: str,
+    home: Path,
+    rows: int = 40,
+    columns: int = 120,
+    in_control: bool = False,
+    module: str = "handinger_tui",
+    **environ: str,
 ) -> Iterator[RawTerminal]:
-    """A running program; the end of the block stops it."""
-    running = RawTerminal(*argv, home=home, rows=rows, columns=columns, in_control=in_control, **environ)
+    """A running program, which starts as `module`; the end of the block stops it."""
+    running = RawTerminal(
+        *argv, home=home, rows=rows, columns=columns, in_control=in_control, module=module, **environ
+    )
     try:
         yield running
     finally:
