@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 Answer = TypeVar("Answer")
 Severity = Literal["information", "warning", "error"]
+OPENING_SESSION: Final = "opening the session"
+"""What `Front.open` does for the person where a session is to be shown."""
 SUSPICIOUS_LINK: Final = "This link may be misleading"
 
 
@@ -24,7 +26,7 @@ class Front(Protocol):
     def run(self, coroutine: Coroutine[Any, Any, object], doing: str = "") -> None:
         """Await a coroutine in the background and show its error; say `doing` where it takes long."""
 
-    def open(self, coroutine: Coroutine[Any, Any, object], doing: str = "") -> None:
+    def open(self, coroutine: Coroutine[Any, Any, object], doing: str) -> None:
         """As `run`, of what shows a page or a session: keys pressed before it is there wait for it."""
 
     def hold_keys(self) -> None:

@@ -93,10 +93,10 @@ class Interaction:
         """
         self._begin(doing, coroutine, typed=self._typed if is_for_key else -1)
 
-    def open(self, coroutine: Coroutine[Any, Any, object], doing: str = "") -> None:
+    def open(self, coroutine: Coroutine[Any, Any, object], doing: str) -> None:
         """As `run`, of what shows a screen or a session: keys pressed before it is there wait for it."""
         self.hold_keys()
-        self._begin(doing, coroutine, self._open(coroutine), typed=self._typed)
+        self._begin(doing, coroutine, self._open(coroutine, self.openings), typed=self._typed)
 
     def _begin(self, doing: str, *nested: Coroutine[Any, Any, object], typed: int) -> None:
         if doing:
@@ -140,22 +140,27 @@ class Interaction:
         """As `run`, or as `open`, and wait for the end."""
         if opens:
             self.hold_keys()
-        await self._show_error(self._tell_if_long(self._open(coroutine) if opens else coroutine, doing))
+            coroutine = self._open(coroutine, self.openings)
+        await self._show_error(self._tell_if_long(coroutine, doing))
 
-    async def _open(self, coroutine: Coroutine[Any, Any, object]) -> None:
+    async def _open(self, coroutine: Coroutine[Any, Any, object], opening: int) -> None:
         try:
             await coroutine
         finally:
-            self.release_keys()
+            self.release_keys(opening)
 
     def hold_keys(self) -> None:
         """Make keys wait until `release_keys`, because a screen or a session opens; `MAX_HOLD_S` at most."""
         self._hold_until = monotonic() + MAX_HOLD_S
         self.openings += 1
 
-    def release_keys(self) -> None:
-        """Let the waiting keys go to what is on the screen now."""
-        self._hold_until = 0.0
+    def release_keys(self, opening: int | None = None) -> None:
+        """Let the waiting keys go to what is on the screen now.
+
+        `opening`: the number that `openings` had; where something else opens by now, the keys wait for that.
+        """
+        if opening in (None, self.openings):
+            self._hold_until = 0.0
 
     @property
     def is_opening(self) -> bool:
@@ -169,13 +174,19 @@ class Interaction:
             self._typed, self._typed_at = self._typed + 1, monotonic()
 
     @property
-    def _is_typing(self) -> bool:
+    def is_typing(self) -> bool:
         """Whether the person types on, behind the key that began this task."""
         if self.keys_wait() and not self.is_opening:
             return True
         task = asyncio.current_task()
         before = None if task is None else self._typed_before.get(task)
         return before != self._typed and monotonic() < self._typed_at + TYPING_S
+
+    async def pause_in_typing(self) -> None:
+        """Wait until the person does not type on: what shows something else would tear the text apart."""
+        # Each key that is typed makes it later.
+        while self.is_typing:  # noqa: ASYNC110
+            await asyncio.sleep(LOOK_AGAIN_S)
 
     async def _show_error(self, coroutine: Awaitable[object]) -> None:
         """Await a coroutine. The only place where the work screen catches every `HandingerError`."""
@@ -207,9 +218,7 @@ class Interaction:
         What answers the last key is shown at once. What comes up while the person types on, as that of a
         message sent before, waits for a pause.
         """
-        # Each key that is typed makes it later.
-        while self._is_typing:  # noqa: ASYNC110
-            await asyncio.sleep(LOOK_AGAIN_S)
+        await self.pause_in_typing()
         self.app.clear_notifications()
         self._announced.clear()
         answer = self._screen.app.push_screen(screen, wait_for_dismiss=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from functools import partial
+from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
 from textual.app import App
@@ -61,8 +62,13 @@ class TypeAhead:
         """The screen that the key before may have closed or covered."""
         self._openings = 0
         """How often something has opened, as of the last key that was passed on."""
-        self._session_id = ""
-        """The session on the screen at that time."""
+        self._shown_count = 0
+        """How often a session was put on the screen by that time."""
+        self._has_sent = self._has_typed = False
+        """Whether the key that was passed on last could send, or typed a text into the prompt."""
+        self._owes_answer = False
+        """Whether an Enter was dropped. It is said behind the letters that wait: each of them would remove
+        the line that says so."""
         self._letters = LetterRun()
         work.interaction.keys_wait = lambda: bool(self._held)
         self._decided: set[int] = set()
@@ -100,14 +106,13 @@ class TypeAhead:
             self._screen, held = None, self._held or []
             # An Enter must not answer a question that was not seen yet, nor send a draft: that of a session
             # that was not seen yet, or the one in the prompt where nothing has opened. In the empty prompt of
-            # another session it sends the letters before it, and nothing else.
+            # the session that was shown it sends the letters before it, and nothing else: if they are all.
             others = [one for one in held if not self._sends(one)]
             is_typed = all(isinstance(one, Paste) or one.is_printable for one in others)
-            is_other = self._app.screen is work and self._session_id != work.controller.session_id
-            if not (is_other and is_typed and held[:1] == others[:1] and not work.prompt.text):
-                # An Enter with nothing typed before it was pressed twice.
-                if others and any(map(self._sends, held[held.index(others[0]) :])):
-                    work.interaction.say(ENTER_TOO_EARLY)
+            is_typed = is_typed and held[:1] == others[:1] and not self._has_typed
+            is_shown = self._app.screen is work and self._shown_count != work.switcher.shown_count
+            if not (is_shown and is_typed and not work.prompt.text):
+                self._owes_answer |= self._has_other_enter(held)
                 self._held = [*_in_lines(held, self._sends)] if self._app.screen is work else others
             self._note_screen()
             if self._app.screen is not work:
@@ -117,17 +122,26 @@ class TypeAhead:
         held, screen, self._screen = self._held or [], self._screen, None
         has_changed = screen is not None and self._app.screen is not screen
         if has_changed and held and isinstance(held[0], Key) and held[0].key == "enter":
-            # Enter was pressed twice: the second must not send the draft in the prompt.
+            # It must not send the draft in the prompt.
+            self._owes_answer |= self._has_other_enter(held[:1])
             del held[0]
         if held:
             await self._pass(held.pop(0))
         else:
             self._held = None
             work.begin_saving()
+            if self._owes_answer:
+                self._owes_answer = False
+                work.interaction.say(ENTER_TOO_EARLY)
+
+    def _has_other_enter(self, keys: Sequence[Key | Paste]) -> bool:
+        """Whether a key may send, and is not the one before it pressed twice."""
+        sent = [self._has_sent, *map(self._sends, keys)]
+        return any(now and not before for before, now in pairwise(sent))
 
     def _note_screen(self) -> None:
         work = self._work
-        self._openings, self._session_id = work.interaction.openings, work.controller.session_id
+        self._openings, self._shown_count = work.interaction.openings, work.switcher.shown_count
 
     def _sends(self, event: Key | Paste) -> bool:
         """Whether a key may send, or answer a question."""
@@ -148,9 +162,10 @@ class TypeAhead:
             if self._held is not None:
                 self._app.call_later(self.pass_next)
             return
-        is_typed = isinstance(event, Paste) or event.is_printable or self._sends(event)
-        is_typed = is_typed and self._app.focused is self._work.prompt
-        self._work.interaction.note_key(event.time, is_typed=is_typed)
+        is_text, self._has_sent = isinstance(event, Paste) or event.is_printable, self._sends(event)
+        in_prompt = self._app.focused is self._work.prompt
+        self._has_typed = is_text and in_prompt
+        self._work.interaction.note_key(event.time, is_typed=in_prompt and (is_text or self._has_sent))
         screen, queues = self._app.screen, (self._app.focused or self._app.screen).ancestors_with_self
         # A text area takes the focus, later, when something is pasted into it.
         is_last = isinstance(event, Paste) or self._may_move(event)

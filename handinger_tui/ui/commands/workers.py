@@ -9,6 +9,7 @@ from handinger_tui.core.formatting import moment_at
 from handinger_tui.core.safety import clean_line
 from handinger_tui.ui.commands.command import Command, CommandContext
 from handinger_tui.ui.commands.session import attach
+from handinger_tui.ui.front import OPENING_SESSION
 
 if TYPE_CHECKING:
     from handinger_tui.core.stored_workers import StoredWorker
@@ -47,8 +48,8 @@ async def workers(context: CommandContext, argument: str) -> None:
     if argument and all(one.worker_id != chosen for one in await stored_workers.listed()):
         await stored_workers.read(chosen)
     actions = WorkerActions(
-        open_session=lambda session_id: interaction.open(context.switcher.open(session_id)),
-        begin_task=lambda worker: interaction.open(begin_task(context, worker)),
+        open_session=lambda session_id: interaction.open(context.switcher.open(session_id), OPENING_SESSION),
+        begin_task=lambda worker: interaction.open(begin_task(context, worker), "opening a new session"),
         open_task=lambda text: interaction.run(attach(context, text)),
         worker_in=worker_in,
     )

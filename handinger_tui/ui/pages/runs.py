@@ -22,6 +22,7 @@ from handinger_tui.core.runs import (
     entry_lines,
     in_place,
 )
+from handinger_tui.ui.front import OPENING_SESSION
 from handinger_tui.ui.keys import Where, bindings
 from handinger_tui.ui.pages.list_page import ListPage
 from handinger_tui.ui.widgets.column_list import BESIDE
@@ -127,7 +128,7 @@ class RunsPage(ListPage[Entry]):
             self.note(NO_SESSION)
         else:
             self.dismiss()
-            self._interaction.open(self._shows[name](entry.session_id))
+            self._interaction.open(self._shows[name](entry.session_id), OPENING_SESSION)
 
     def action_stop(self) -> None:
         self.note(NO_STOP)

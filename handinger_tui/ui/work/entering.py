@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 ADD_TO_FORK: Final = "Add a message to go with the conversation so far."
 NO_COMMAND_IN_FORK: Final = "A command cannot follow the conversation so far. Clear the prompt first."
+OTHER_SESSION: Final = "Another session is open now. Nothing was done."
 QUEUE_CHANGED: Final = "The queue has changed. Nothing was sent."
 JUST_CHANGED: Final = "Nothing was sent: what Enter does had just changed."
 
@@ -85,13 +86,16 @@ class Submitter:
 
     def _submit(self, target: Submission) -> None:
         snapshot = target.snapshot
-        match classify(snapshot.text):
+        typed = classify(snapshot.text)
+        if not isinstance(typed, Prompt) and target.place.session_id != self._controller.session_id:
+            # Its files were read meanwhile. A message still goes to its session.
+            self._interaction.say(OTHER_SESSION, "warning")
+            return
+        match typed:
             case Empty():
                 self._submit_empty(target)
             case CommandLine(name, argument):
-                # Else the command was meant for a session that is no longer on the screen.
-                if target.place.session_id == self._controller.session_id:
-                    self._submit_command(snapshot, name, argument)
+                self._submit_command(snapshot, name, argument)
             case Prompt(text, sign):
                 in_fork = message_of_fork(snapshot.text, snapshot.pasted)
                 if isinstance(in_fork, Empty | CommandLine):
@@ -194,8 +198,6 @@ class Submitter:
         not offer, or not long enough to be read, is not sent.
         """
         session_id, shown = target.place.session_id, target.offer if target.is_read else None
-        if session_id != self._controller.session_id:
-            return
         state = replace(
             self._pane.prompt_state,
             typed=Typed.NOTHING,

@@ -13,6 +13,7 @@ from textual.scroll_view import ScrollView
 from handinger_tui.core.safety import rows_to_csv
 from handinger_tui.ui.background import run_in_thread
 from handinger_tui.ui.commands.view import leave
+from handinger_tui.ui.front import OPENING_SESSION
 from handinger_tui.ui.keys import KEYS, Where
 from handinger_tui.ui.transcript.blocks import tables_in
 from handinger_tui.ui.work.pane import ACKNOWLEDGED_S
@@ -181,7 +182,7 @@ class KeyActions:
             interaction.say("No other session is open. ^S lists all sessions.")
             return
         session_id = ids[(ids.index(controller.session_id) + by) % len(ids)]
-        interaction.open(self._context.switcher.open(session_id))
+        interaction.open(self._context.switcher.open(session_id), OPENING_SESSION)
 
     def _suspend(self) -> None:
         """Suspend to the shell.
@@ -232,6 +233,6 @@ class KeyActions:
         from handinger_tui.ui.commands.message_actions import act_on, turn_at_cursor  # as above
 
         if (turn := turn_at_cursor(self._context)) is not None:
-            self._parts.interaction.open(act_on(self._context, turn))
+            self._parts.interaction.open(act_on(self._context, turn), "reading the message")
         else:
             self._parts.interaction.say("Nothing to do here: this message was not sent.", "warning")

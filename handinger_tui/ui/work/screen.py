@@ -72,6 +72,8 @@ SENDING: Final = ("send", "queue")
 """Prompt actions that send text: they must not run before the person has seen the prompt focused."""
 DELETED_EVERY_S: Final = 1.0
 """Seconds between two attempts to delete sessions that wait for the end of their turn."""
+OPENING_FILE: Final = "opening the file"
+OPENING_LINK: Final = "opening the link"
 LENDING: Final = ("editor", "pager")
 """Commands that lend the terminal to another program."""
 STUCK: Final = frozenset({"limit", "unmeasured", "unreadable"})
@@ -520,11 +522,11 @@ class WorkScreen(BareContainer, Screen[None], inherit_bindings=False):
                 # A browser would request a file without the API key, and cannot resolve a relative URL.
                 part = next((part for part in self.files.listed if part.url == event.href), None)
                 if part is not None:
-                    self.interaction.open(show_preview(self.context, part))
+                    self.interaction.open(show_preview(self.context, part), OPENING_FILE)
                 else:
-                    self.interaction.open(self.interaction.open_link(event.href, event.shown))
+                    self.interaction.open(self.interaction.open_link(event.href, event.shown), OPENING_LINK)
             case OpenLink():
-                self.interaction.open(self.interaction.open_link(event.url, event.shown))
+                self.interaction.open(self.interaction.open_link(event.url, event.shown), OPENING_LINK)
             case CopyLink():
                 self.interaction.copy_line(event.url, "the link")
             case ShowMention():
@@ -532,7 +534,7 @@ class WorkScreen(BareContainer, Screen[None], inherit_bindings=False):
             case SourcesRequest(action="footnotes"):
                 copy_sources(self.context, event.sources)
             case SourcesRequest():
-                self.interaction.open(export_sources(self.context, event.sources))
+                self.interaction.open(export_sources(self.context, event.sources), "saving the sources")
 
     @on(FileRequest)
     def _handle_file(self, event: FileRequest) -> None:
@@ -541,10 +543,10 @@ class WorkScreen(BareContainer, Screen[None], inherit_bindings=False):
             case "copy":
                 files.copy(part)
             case "preview":
-                self.interaction.open(show_preview(self.context, part))
+                self.interaction.open(show_preview(self.context, part), OPENING_FILE)
             case "save":
                 self.interaction.run(files.save(event.parts))
             case "save_into":
-                self.interaction.open(files.save_into(part))
+                self.interaction.open(files.save_into(part), "saving the file")
             case "open":
-                self.interaction.open(files.open(part))
+                self.interaction.open(files.open(part), OPENING_FILE)

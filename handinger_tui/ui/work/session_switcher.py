@@ -49,6 +49,8 @@ class SessionSwitcher:
         self._shown = shown
         self._requests = 0
         """Number of switches requested so far: only the newest one takes effect."""
+        self.shown_count = 0
+        """How often a session was put on the screen, the same one, too."""
         self._early = early
         """Where the draft is kept while there is no history to keep it; None: nowhere, or no longer."""
         self.waiting_texts: Callable[[], Sequence[str]] = tuple
@@ -65,7 +67,8 @@ class SessionSwitcher:
         """Show the session whose id `opening` returns, with its draft.
 
         The screen keeps the present session until the new one is read. Keys wait for that, except where it
-        takes long: then `doing` is shown, and the present session can be used.
+        takes long: then `doing` is shown, and the present session can be used. It stays while a text is typed
+        there: the end of that would go to the new session.
         Returns the id, "" when a later call superseded this one.
 
         Raises:
@@ -74,13 +77,16 @@ class SessionSwitcher:
         self.refuse_in_replay()
         self._requests += 1
         number = self._requests
+        interaction, hold = self._interaction, 0
         self._pane.opening(doing)
-        if not doing:
-            self._interaction.hold_keys()
+        if not doing and not interaction.is_typing:
+            interaction.hold_keys()
+            hold = interaction.openings
         try:
             saved_draft = await self._save_leaving_draft()
             session_id = await opening()
             draft = await self._drafts.read(session_id)
+            await interaction.pause_in_typing()
             if number != self._requests:
                 return ""
             if session_id != self._controller.session_id:
@@ -93,8 +99,7 @@ class SessionSwitcher:
         finally:
             if number == self._requests:
                 self._pane.opening("")
-                if not doing:
-                    self._interaction.release_keys()
+                interaction.release_keys(hold)
         return session_id
 
     async def open(self, session_id: str) -> str:
@@ -147,6 +152,7 @@ class SessionSwitcher:
         """Put a session on the screen with its draft, without an await in between."""
         before_id = self._controller.session_id
         unsent = self._controller.show(session_id)
+        self.shown_count += 1
         has_early_text = not before_id and (self._pane.prompt.text or self.composer.attachments.chosen)
         if before_id and before_id != session_id:
             self.composer.restore_with_session(draft)

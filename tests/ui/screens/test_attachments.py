@@ -15,6 +15,7 @@ from textual.events import Paste
 
 from handinger_tui.ui.ports import Opening
 from handinger_tui.ui.sessions.drafts import FRESH_DRAFT
+from handinger_tui.ui.work.entering import OTHER_SESSION
 from tests.engine.fakes import FakeApi, says, worker
 from tests.ui.disk import Disk, chips, count_is, desktop_with, files_of, posts
 from tests.ui.fakes import PRICED, Desktop, launch, summary
@@ -73,6 +74,23 @@ async def test_enter_right_behind_a_drop_waits_for_it(folder: Path) -> None:
         disk.gate.set()
         await desktop.until(pilot, lambda: desktop.api.posts)
     assert (desktop.api.posts[0].prompt, files_of(desktop)) == ("sum ", ["sales.csv"])
+
+
+async def test_a_command_whose_dropped_file_is_read_while_another_session_opens_is_answered(
+    folder: Path,
+) -> None:
+    disk = Disk(gate=threading.Event())
+    desktop = desktop_with("Done", disk=disk)
+    async with desktop.running() as pilot:
+        first = desktop.session.session_id
+        await pilot.press(*"/budget ")
+        desktop.app.post_message(Paste(str(folder / "sales.csv")))
+        await desktop.until(pilot, lambda: disk.looks)
+        await pilot.press("enter", "ctrl+n")
+        await desktop.until(pilot, lambda: desktop.session.session_id != first)
+        assert disk.gate is not None
+        disk.gate.set()
+        await desktop.shows(pilot, OTHER_SESSION)
 
 
 async def test_a_path_without_a_file_stays_text_and_a_folder_is_reported(folder: Path) -> None:
