@@ -304,11 +304,12 @@ class Layout(Struct, frozen=True):
                 chosen.add(at)
         shown = [at for at in widths if at in chosen]
         free = width - _total(shown, widths, columns)
+        missing = sum(max(0, cells - widths[at]) for at, cells in wanted.items() if at in chosen) - free
         for at in shown:
             # Figures are written shorter before a name is cut.
-            if free < 0 and columns[at].align is Align.POINT and not columns[at].least:
-                before, widths[at] = widths[at], min(widths[at], measure.brief(at))
-                free += before - widths[at]
+            if missing > 0 and columns[at].align is Align.POINT and not columns[at].least:
+                saved = max(0, widths[at] - measure.brief(at))
+                widths[at], free, missing = widths[at] - saved, free + saved, missing - saved
         while free < 0 and max(widths[at] for at in shown) > 1:
             # What is always shown has too little room: the widest texts are cut, those that may grow first,
             # because a cut amount reads like another one.

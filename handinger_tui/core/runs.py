@@ -317,7 +317,13 @@ class Board(Struct, frozen=True):
 
     def quiet(self, now_ms: int) -> int:
         """How many sessions need nothing and have nothing new."""
-        return self.others + sum(section_of(run, now_ms) is Section.QUIET for run in self.runs)
+        return self._counts(now_ms)[Section.QUIET]
+
+    def _counts(self, now_ms: int) -> Counter[Section]:
+        """How many sessions each section has."""
+        counts = Counter(section_of(run, now_ms) for run in self.runs)
+        counts[Section.QUIET] += self.others
+        return counts
 
     def entries(self, now_ms: int) -> list[Entry]:
         """The rows in their order: by section, pinned ones first, and by start, the newest first."""
@@ -339,8 +345,8 @@ class Board(Struct, frozen=True):
         """
         count = len(self.needs(now_ms))
         running = [run for run in self.runs if run.under_way]
-        sections = Counter(section_of(run, now_ms) for run in self.runs)
-        unread, quiet = sections[Section.ENDED], sections[Section.QUIET] + self.others
+        counts = self._counts(now_ms)
+        unread, quiet = counts[Section.ENDED], counts[Section.QUIET]
         costs = self._cost_of(running)
         facts = {
             "needs": needs_words(count) or "nothing needs you",
@@ -597,7 +603,7 @@ def board_row(entry: Entry, now_ms: int) -> Row:
             _STARTED_BY[entry.trigger],
         ),
         styles={0: style, 2: style, 3: Tone.STRONG if entry.unread else Tone.PLAIN},
-        briefs={7: entry.cost if entry.credits.value is not None else entry.usd.cell()},
+        briefs={7: f"{entry.cost if entry.credits.value is not None else entry.usd.cell()} {note}".rstrip()},
     )
 
 

@@ -53,6 +53,10 @@ class Poller:
         self._runs: Sequence[Unwatched] = ()
         self._watched: dict[str, asyncio.Task[None]] = {}
         self._read: dict[str, asyncio.Task[None]] = {}
+        self._more: dict[str, asyncio.Task[None]] = {}
+        """By worker: what is read of it besides its state."""
+        self._has_more: set[str] = set()
+        """The workers of which that was read since the last look for late amounts."""
         self._read_ms: dict[str, int] = {}
         self._unfollowed: set[str] = set()
         """Sessions that could not be followed to the end; they are read until the service answers."""
@@ -90,7 +94,7 @@ class Poller:
     def _begin(
         self,
         tasks: dict[str, asyncio.Task[None]],
-        session_id: str,
+        key: str,
         work: Callable[[], Coroutine[Any, Any, None]],
     ) -> None:
         async def run() -> None:
@@ -98,8 +102,8 @@ class Poller:
             with suppress(HandingerError):
                 await work()
 
-        task = tasks[session_id] = start(run, f"poll:{session_id}")
-        task.add_done_callback(lambda _task: tasks.pop(session_id, None))
+        task = tasks[key] = start(run, f"poll:{key}")
+        task.add_done_callback(lambda _task: tasks.pop(key, None))
 
     async def _watch(self, session_id: str) -> None:
         self._unfollowed.add(session_id)
@@ -121,13 +125,13 @@ class Poller:
         in_sight = {run.session_id for run in self._runs}
         self._read_ms = {key: at for key, at in self._read_ms.items() if key in in_sight}
         self._unfollowed &= in_sight | self._watched.keys()
+        self._has_more.clear()
 
     def read_more(self, worker_id: str, read: Callable[[], Coroutine[Any, Any, None]]) -> None:
         """Read more of a worker than its state, in its turn; again after the next look for late amounts."""
-        name = f"{worker_id} webhook"
-        if not (self._is_closed or name in self._read or name in self._read_ms):
-            self._read_ms[name] = self._clock.now_ms()
-            self._begin(self._read, name, partial(self._read_more, worker_id, read))
+        if not (self._is_closed or worker_id in self._more or worker_id in self._has_more):
+            self._has_more.add(worker_id)
+            self._begin(self._more, worker_id, partial(self._read_more, worker_id, read))
 
     async def _read_more(self, worker_id: str, read: Callable[[], Coroutine[Any, Any, None]]) -> None:
         await self._gate.turn(worker_id, Urgency.LATE)
@@ -138,10 +142,11 @@ class Poller:
     def close(self) -> None:
         """Begin nothing any more. What is watched ends with its actor."""
         self._is_closed = True
-        for task in self._read.values():
+        for task in (*self._read.values(), *self._more.values()):
             task.cancel()
         self._gate.close()
 
     async def settled(self) -> None:
         """Wait until nothing is under way."""
-        await asyncio.gather(*self._watched.values(), *self._read.values(), return_exceptions=True)
+        tasks = (*self._watched.values(), *self._read.values(), *self._more.values())
+        await asyncio.gather(*tasks, return_exceptions=True)

@@ -85,6 +85,11 @@ def test_figures_are_written_shorter_before_names_are_cut_with_their_points_belo
         "echo first        $0.00039…",
         "echo by night   ~$12",
     ]
+    # The least cells of the title are reached long before, but it would be cut.
+    assert shown(columns, rows, 36)[1:] == [
+        "echo first                 $0.00039…",
+        "echo by night            ~$12",
+    ]
     assert shown(columns, rows, 37)[1:] == [
         "echo first            $0.00039 so far",
         "echo by night  about $12",

@@ -97,6 +97,8 @@ class StaticReflow(Static):
 # -- the header ----------------------------------------------------------------------------------
 TITLE_CELLS: Final = 24
 """Cells of the title before the money gets room."""
+CLEAR_TITLE_CELLS: Final = 16
+"""Cells of the title before the account gets more than its shortest form."""
 SHORT_TITLE_CELLS: Final = 8
 """Cells of the title before anything else gets room."""
 NO_OTHERS: Final = (0, "")
@@ -177,11 +179,14 @@ class HeaderLine(Widget):
     def _content(self, width: int) -> Content:
         state = self._state()
         right = self._limit_mark
-        used = min(cell_len(self._title()), SHORT_TITLE_CELLS) + state.cell_length + right.cell_length
-        for text in self._account_contents(narrow=width < 90):
-            if used + (2 if right else 1) + text.cell_length <= width:
-                right = Content.assemble(right, "  " if right else "", text)
-                break
+        free, title_cells = width - state.cell_length - right.cell_length, cell_len(self._title())
+        beside = min(title_cells, CLEAR_TITLE_CELLS) + (cell_len(self._needs) + 2 if self._needs else 0)
+        beside += 6 if right else 4
+        forms = [*self._account_contents(narrow=width < 90)]
+        account = next((one for one in forms if beside + one.cell_length <= free), *forms[-1:] or [None])
+        used = min(title_cells, SHORT_TITLE_CELLS) + (2 if right else 1)
+        if account is not None and used + account.cell_length <= free:
+            right = Content.assemble(right, "  " if right else "", account)
         needs_cells = cell_len(self._needs) + right.cell_length + state.cell_length + SHORT_TITLE_CELLS + 4
         if self._needs and needs_cells <= width:
             right = Content.assemble((self._needs, "bold $warning"), "  " if right else "", right)

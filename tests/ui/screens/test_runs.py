@@ -23,7 +23,7 @@ from handinger_tui.core.webhooks import (
 from handinger_tui.ui.ports import NoticeOptions, Opening
 from handinger_tui.ui.terminal.notices import NOTHING_RUNS, ProgramState, ProgramStatus
 from tests.engine.fakes import PLACE, worker
-from tests.ui.fakes import CALM, NOW_MS, PRICED, Desktop, FakeSchedules, FakeWebhooks, answers, launch
+from tests.ui.fakes import CALM, NOW_MS, PRICED, REMOTE, Desktop, FakeSchedules, FakeWebhooks, answers, launch
 from tests.ui.screens.test_queue import running
 
 if TYPE_CHECKING:
@@ -88,6 +88,16 @@ async def test_each_row_has_its_state_its_last_event_and_its_cost() -> None:
         await pilot.press("escape")
         # The header has the same count.
         await desktop.shows(pilot, "1 needs you")
+
+
+async def test_a_narrow_header_has_the_title_and_what_needs_the_person_before_the_whole_account() -> None:
+    desktop = Desktop(api=answers("Hello"), badge=replace(REMOTE, profile=""))
+    async with desktop.running(60, 20) as pilot:
+        desktop.runs.value = BOARD
+        await desktop.send(pilot, "About copper")
+        await desktop.shows(pilot, "✓ completed", "1 needs you")
+        words = " ".join(desktop.text_of("#header").split())
+        assert words == "About copper ✓ completed · 0.0 s 1 needs you …f00d"
 
 
 async def test_counts_and_facts_fit_each_size_also_before_the_next_look() -> None:
