@@ -122,11 +122,13 @@ class SessionSwitcher:
     async def show_first(self, session_id: str) -> None:
         """Show the first session; the text typed while the app was connecting stays.
 
-        What earlier programs had when they were killed before that comes back.
+        Where another one was opened meanwhile, as from the runs board, that stays on the screen. What earlier
+        programs had when they were killed before that comes back.
         """
         draft = await self._drafts.read(session_id)
         left = await self._left_by_others()
-        self.show(session_id, draft)
+        if not self._controller.session_id:
+            self.show(session_id, draft)
         for one in left:
             self.composer.prompt.message_history.add(*one.others)
         self.composer.return_drafts(

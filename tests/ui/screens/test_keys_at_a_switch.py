@@ -12,11 +12,13 @@ from msgspec.structs import replace
 
 from handinger_tui.core.runs import Board
 from handinger_tui.ui import interaction
+from handinger_tui.ui.ports import Opening
 from handinger_tui.ui.type_ahead import ENTER_TOO_EARLY
 from tests.engine.fakes import FakeApi, says, worker
 from tests.ui.fakes import PRICED, Desktop
 from tests.ui.screens.test_key_bytes import press
 from tests.ui.screens.test_runs import RUNS
+from tests.ui.screens.test_sessions import stored
 
 if TYPE_CHECKING:
     from textual.pilot import Pilot
@@ -234,3 +236,37 @@ async def test_a_session_that_takes_long_to_open_says_so(monkeypatch: pytest.Mon
         await desktop.shows(pilot, "Still busy: opening the session…")
         gates.open("open")
         await desktop.until(pilot, lambda: desktop.session.session_id == ids["other"])
+
+
+async def test_a_session_that_is_opened_before_the_first_one_is_there_stays(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    desktop = await stored(Opening.FRESH)
+    desktop.gate = asyncio.Event()
+    begins, ended, controller = asyncio.Event(), asyncio.Event(), desktop.work.controller
+    recover, prompts = controller.recover, desktop.history.prompts
+
+    async def recover_late() -> list[str]:
+        await begins.wait()
+        return await recover()
+
+    async def prompts_after_the_first_session() -> list[str]:
+        ended.set()
+        return await prompts()
+
+    monkeypatch.setattr(controller, "recover", recover_late)
+    monkeypatch.setattr(desktop.history, "prompts", prompts_after_the_first_session)
+    session_id = desktop.history.rows[0].session_id
+    desktop.runs.value = Board((replace(RUNS[0], session_id=session_id),))
+    async with desktop.running(120, 40) as pilot:
+        desktop.gate.set()
+        await desktop.until(pilot, lambda: controller.connected)
+        await pilot.press("f7")
+        await desktop.shows(pilot, "known on this computer", "Topic 1")
+        await pilot.press("r")
+        await desktop.shows(pilot, "Nothing is sent until Enter.")
+        begins.set()
+        await desktop.until(pilot, ended.is_set)
+        await desktop.settle(pilot)
+        assert desktop.session.session_id == session_id
+        assert "Nothing is sent until Enter." in desktop.text()
