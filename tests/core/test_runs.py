@@ -267,6 +267,9 @@ def test_simulated_money_is_never_added_to_real_money() -> None:
     local = replace(RUNNING, session_id="ses_2", base_url=LOCAL)
     head = Board((RUNNING, local)).head(NOW)
     assert "$0.31 so far · $0.31 so far simulated" in head
+    row = board_row(local, NOW)
+    assert row.cells[7].endswith(" sim."), row
+    assert row.briefs[7] == "$0.31… sim.", "also where it is written shorter"
 
 
 def test_an_unknown_cost_is_not_zero() -> None:

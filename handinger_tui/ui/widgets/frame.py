@@ -180,13 +180,14 @@ class HeaderLine(Widget):
         state = self._state()
         right = self._limit_mark
         free, title_cells = width - state.cell_length - right.cell_length, cell_len(self._title())
-        beside = min(title_cells, CLEAR_TITLE_CELLS) + (cell_len(self._needs) + 2 if self._needs else 0)
-        beside += 6 if right else 4
+        claimed = min(title_cells, CLEAR_TITLE_CELLS) + (cell_len(self._needs) + 2 if self._needs else 0)
+        claimed += 6 if right else 4
         forms = [*self._account_contents(narrow=width < 90)]
-        account = next((one for one in forms if beside + one.cell_length <= free), *forms[-1:] or [None])
         used = min(title_cells, SHORT_TITLE_CELLS) + (2 if right else 1)
-        if account is not None and used + account.cell_length <= free:
-            right = Content.assemble(right, "  " if right else "", account)
+        for text in [one for one in forms if claimed + one.cell_length <= free] or forms[-1:]:
+            if used + text.cell_length <= free:
+                right = Content.assemble(right, "  " if right else "", text)
+                break
         needs_cells = cell_len(self._needs) + right.cell_length + state.cell_length + SHORT_TITLE_CELLS + 4
         if self._needs and needs_cells <= width:
             right = Content.assemble((self._needs, "bold $warning"), "  " if right else "", right)
