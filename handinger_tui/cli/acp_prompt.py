@@ -40,23 +40,15 @@ def message_of(blocks: Sequence[Block], folder: str) -> tuple[str, tuple[Attachm
         if not isinstance(block, schema.ResourceContentBlock):
             files.append(_kept(block, folder))
         elif (parts := _parts(block.uri)).scheme == "file":
-            files.append(_linked(parts))
+            # A file of another computer is none of this one, whatever its path.
+            host = "" if parts.netloc in ("", "localhost") else f"//{parts.netloc}"
+            files.append(attachment(host + unquote(parts.path)))
         else:
             # A link: the worker may read it.
             texts.append(encodable(f"{block.name} ({block.uri})"))
             continue
         texts.append(f"@{files[-1].name}")
     return "".join(texts), tuple(files)
-
-
-def _linked(parts: SplitResult) -> Attachment:
-    if parts.netloc not in ("", "localhost"):
-        # A file of this name may be here, too.
-        raise AttachmentProblem(
-            f"A linked file is on another computer: {clean_line(parts.netloc, 100)}. Nothing was sent.",
-            "Attach a copy of it.",
-        )
-    return attachment(unquote(parts.path))
 
 
 def _kept(block: Media, folder: str) -> Attachment:

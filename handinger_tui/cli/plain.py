@@ -15,14 +15,13 @@ from handinger_tui.core.errors import SettingsError
 from handinger_tui.core.read_aloud import line
 from handinger_tui.core.safety import clean_line
 from handinger_tui.plain.conversation import Conversation
-from handinger_tui.plain.terminal import standard_output
+from handinger_tui.plain.terminal import Output
 from handinger_tui.ui.sessions.farewell import farewell, lost_texts
 
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Sequence
 
-    from handinger_tui.plain.terminal import Output
     from handinger_tui.settings import Settings
 
 
@@ -35,7 +34,7 @@ def run_plain(args: argparse.Namespace, settings: Settings, why: str) -> int:
     if args.command == "replay":
         raise SettingsError("Plain mode plays no replays.", "Use: handinger-tui replay ID -p")
     require_target(args, settings)
-    out = standard_output()
+    out = Output(sys.stdout)
     out.tell("plain mode", f"on, by {why}. /help lists the commands, /quit ends.")
     if settings.local:
         out.tell("local worker", "this is the demo worker on your computer. Its money is simulated.")

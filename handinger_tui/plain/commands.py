@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
-from itertools import chain
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Final, Protocol
+
+from msgspec.structs import replace
 
 from handinger_tui.core.evidence import Source, sources_of
 from handinger_tui.core.read_aloud import in_words, line
@@ -21,8 +22,9 @@ from handinger_tui.core.voice import (
     speak,
 )
 from handinger_tui.ui.commands import COMMANDS, command_named, unknown_command_text
-from handinger_tui.ui.commands.command import CommandContext, chosen_message, number_in
-from handinger_tui.ui.commands.money import message_with_receipt
+from handinger_tui.ui.commands.command import Command, CommandContext, chosen_message, number_in
+from handinger_tui.ui.commands.money import limit, message_with_receipt
+from handinger_tui.ui.commands.session import sessions
 from handinger_tui.ui.widgets.session_rows import rows_of
 
 if TYPE_CHECKING:
@@ -30,20 +32,6 @@ if TYPE_CHECKING:
     from handinger_tui.ui.sessions.controller import SessionController
 
 MOST_LISTED: Final = 20
-OWN: Final = (
-    ("/help", "list the commands"),
-    ("/read [N|last]", "read an answer again"),
-    ("/sessions [ID]", "list the newest sessions, or open one"),
-    ("/open N", "open a session by its number in the last list"),
-    ("/runs", "list what needs you, what runs and what is new"),
-    ("/queue [send|drop N]", "list the queue, send what is held, or remove a message"),
-    ("/send", "send the message that was not sent"),
-    ("/drop", "remove the lines that were pasted"),
-    ("/receipt [N|last]", "read the receipt of a turn"),
-    ("/limit [SCOPE AMOUNT|SCOPE off]", "list the limits, set or lift one"),
-    ("/clearfiles", "remove what is attached to the next message"),
-)
-"""The commands of plain mode alone, and those that it answers in its own way."""
 
 
 class Talk(Protocol):
@@ -63,33 +51,35 @@ class Talk(Protocol):
 
 
 class PlainCommands:
-    """Runs a command: one of plain mode, or one of the app."""
+    """The commands that run in lines: those of the app that need no screen, and some of plain mode alone."""
 
     def __init__(self, out: Output, talk: Talk) -> None:
         self._out = out
         self._talk = talk
         self._listed: list[str] = []
         """The sessions of the last list, by their numbers."""
-        self._own: dict[str, Callable[[CommandContext, str], Awaitable[None]]] = {
-            "help": self._help,
-            "read": self._read,
+        lists = {
             "sessions": self._sessions,
-            "open": self._open,
             "runs": self._runs,
-            "queue": self._queue,
-            "send": self._send,
-            "drop": self._drop,
             "receipt": self._receipt,
             "limit": self._limit,
-            "clearfiles": self._clear_files,
         }
-        self._others = [
-            one for one in COMMANDS if one.name not in self._own and not one.refusal("an argument")
-        ]
-        """Those of the app that run here."""
-        app = (one.names for one in COMMANDS if one.name in self._own or one in self._others)
-        self._names = {*self._own, *chain.from_iterable(app)}
-        """All names of commands that run here."""
+        self._commands = (
+            Command("help", "List the commands", self._help, ("keys",)),
+            Command("read", "Read an answer again", self._read, takes="[N|last]"),
+            Command("open", "Open a session by its number in the last list", self._open, takes="N"),
+            Command(
+                "queue",
+                "List the queue, send what is held, or remove a message",
+                self._queue,
+                takes="[send|drop N]",
+            ),
+            Command("send", "Send the message that was not sent", self._send),
+            Command("drop", "Remove the lines that were pasted", self._drop),
+            Command("clearfiles", "Remove what is attached to the next message", self._clear_files),
+            *(replace(one, run=lists.get(one.name, one.run)) for one in COMMANDS if not one.refusal("text")),
+        )
+        self.by_name = {name: command for command in self._commands for name in command.names}
 
     async def run(self, context: CommandContext, name: str, argument: str) -> None:
         """Run a command. Each gets an answer, and none becomes a message.
@@ -97,12 +87,9 @@ class PlainCommands:
         Raises:
             HandingerError
         """
-        command = command_named(name)
-        full = name if command is None else command.name
-        if full in self._own:
-            await self._own[full](context, argument)
-        elif command is None:
-            self._out.tell("error", unknown_command_text(clean_line(name, 40), self._names))
+        command = self.by_name.get(name) or command_named(name)
+        if command is None:
+            self._out.tell("error", unknown_command_text(clean_line(name, 40), self.by_name))
         elif refusal := command.refusal(argument):
             self._out.tell("note", refusal)
         else:
@@ -112,16 +99,14 @@ class PlainCommands:
         self._out.tell(
             "help", "A line is a message. While a turn runs it is queued. // sends a line that starts with /."
         )
-        others = (command.help for command in self._others)
-        for syntax, summary in (*OWN, *others):
-            self._out.put(help_line(syntax, summary))
+        self._out.put(*(help_line(*command.help) for command in self._commands))
 
     # -- sessions --------------------------------------------------------------------------
     async def _sessions(self, context: CommandContext, argument: str) -> None:
-        controller = context.controller
         if argument:
-            await context.switcher.open(await controller.find(argument))
+            await sessions(context, argument)
             return
+        controller = context.controller
         rows = await controller.recent(MOST_LISTED)
         opened = {session.session_id: session for session in controller.opened_sessions}
         self._listed = [row.session_id for row in rows]
@@ -133,7 +118,7 @@ class PlainCommands:
         if number is not None:
             await context.switcher.open(self._listed[number - 1])
         elif argument and not argument.isdecimal():
-            await self._sessions(context, argument)
+            await sessions(context, argument)
         else:
             self._out.tell("note", "Use /sessions or /runs first, then /open with a number of the list.")
 
@@ -164,8 +149,8 @@ class PlainCommands:
 
     # -- money -----------------------------------------------------------------------------
     async def _limit(self, context: CommandContext, argument: str) -> None:
-        if argument and (command := command_named("limit")) is not None:
-            await command.run(context, argument)
+        if argument:
+            await limit(context, argument)
             return
         gauges = await context.controller.actor(context.controller.session_id).recount()
         for gauge in gauges:
@@ -243,9 +228,6 @@ class PlainView:
     def sources(self) -> Sequence[Source]:
         """The sources of the session."""
         return sources_of(self._controller.session)
-
-    def group_sources(self, *, hosts: bool) -> None:
-        """Sources are listed in one order."""
 
     def show_budget(self, level: str) -> None:
         """Say the budget of the next message."""

@@ -23,7 +23,7 @@ from handinger_tui.core.acts import (
     until_sent,
     waiting_words,
 )
-from handinger_tui.core.errors import AttachmentProblem, HandingerError, LedgerError
+from handinger_tui.core.errors import HandingerError, LedgerError
 from handinger_tui.core.formatting import plural
 from handinger_tui.core.prompts import SIGNS, CommandLine, Empty, classify
 from handinger_tui.core.runs import Runaways
@@ -34,7 +34,7 @@ from handinger_tui.core.voice import Speech, Spoken, heartbeat, speak, spoken_be
 from handinger_tui.plain.commands import PlainCommands, PlainView
 from handinger_tui.plain.front import PlainFront, in_lines
 from handinger_tui.plain.terminal import Entered, LineReader, Output
-from handinger_tui.ui.commands.command import NEEDS_SCREEN, CommandContext
+from handinger_tui.ui.commands.command import CommandContext
 from handinger_tui.ui.commands.view import leave
 from handinger_tui.ui.panels.file_actions import FileActions
 from handinger_tui.ui.panels.files import Downloads
@@ -55,7 +55,6 @@ from handinger_tui.ui.widgets.status_text import ended_words, left_running_words
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine, Sequence
 
-    from handinger_tui.core.prompts import Draft
     from handinger_tui.ui.ports import AppOptions
 
 TELL_EVERY_S: Final = 0.1
@@ -79,9 +78,6 @@ def _now_ms() -> int:
 
 class PlainMessage:
     """Implements `ui.commands.command.Message` and its files: what goes with the next line."""
-
-    text = ""
-    earlier_texts: Sequence[str] = ()
 
     def __init__(self, attach: Callable[[str], Attachment], out: Output) -> None:
         self._check = partial(check_file, attach)
@@ -127,20 +123,9 @@ class PlainMessage:
         """Remove all files."""
         self._files.clear()
 
-    def replace_text(self, text: str) -> None:
-        """The terminal has the text."""
-
-    def start_from(self, draft: Draft, lineage: Lineage) -> None:
-        """An earlier message cannot be put into the line of the terminal. Raises HandingerError."""
-        raise HandingerError(NEEDS_SCREEN)
-
     def carry(self, text: str, lineage: Lineage) -> None:
         """Put a conversation before the next message."""
         self._carried, self.lineage = text, lineage
-
-    async def edit_externally(self) -> None:
-        """As `start_from`."""
-        raise HandingerError(NEEDS_SCREEN)
 
     def begin_next(self) -> None:
         """Forget what went with the message that was stored."""
@@ -187,7 +172,7 @@ class Conversation:
         self._finished = FinishedTurns()
         self._ends: list[tuple[Session, Turn]] = []
         """Turns that have ended, of which nothing was said yet."""
-        self._front = PlainFront(out, self._ask_line, self._run, self.controller.open_link)
+        self._front = PlainFront(out, self._ask_line, self._run)
         self._message = PlainMessage(options.disk.attachment, out)
         view = PlainView(self.controller, out, self.quit, self._changed.set)
         self.context = CommandContext(
@@ -406,13 +391,12 @@ class Conversation:
         elif entered.is_early:
             self._out.tell("note", TOO_EARLY)
             await self._keep(typed.text)
-        elif not typed.sign or await self._is_message(typed.sign):
-            await self.send(typed.text)
-        else:
+        elif typed.sign and not await self._front.confirm(
+            SIGNS[typed.sign], "", yes="Send it to the worker", no="Do not send"
+        ):
             await self._keep(typed.text)
-
-    async def _is_message(self, sign: str) -> bool:
-        return await self._front.confirm(SIGNS[sign], "", yes="Send it to the worker", no="Do not send")
+        else:
+            await self.send(typed.text)
 
     def drop_pasted(self) -> str:
         """Forget the lines that were pasted; returns them."""
@@ -583,16 +567,24 @@ class Conversation:
             self._run(self._front.finish(controller.connection.history.mark_read(session_id)))
 
     async def _start(self, new_id: str) -> None:
-        """Open the first session; what was left running is followed from then on."""
+        """Open the first session and send its message; what was left running is followed from then on."""
+        options = self._options
         try:
             await self._open_first(new_id)
         except HandingerError:
             self.controller.follows = True
+            # It was meant for this worker.
+            if options.prompt:
+                await self._keep(options.prompt)
             raise
-        self._run(self._front.finish(self._report_left_running()))
+        try:
+            if options.prompt:
+                await self.send(options.prompt, options.start)
+        finally:
+            self._run(self._front.finish(self._report_left_running()))
 
     async def _open_first(self, new_id: str) -> None:
-        """Show the session that the command line asks for, and send its message."""
+        """Show the session that the command line asks for."""
         controller, options = self.controller, self._options
         try:
             # Before the recovery: what it settles in other sessions would make one of them the last.
@@ -601,34 +593,21 @@ class Conversation:
             initial = await open_requested(controller, options, new_id, last_id)
         except HandingerError:
             self._show(new_id)
-            await self._keep_first()
             raise
         if initial.notice:
             self._out.tell("note", initial.notice)
         self._show(initial.session_id)
         if initial.problem is not None:
-            # What was asked to be sent was meant for this worker.
-            await self._keep_first()
             raise initial.problem
         await controller.watch_unwatched(initial.session_id)
         if options.opening is Opening.PICKER:
             await self._commands.run(self.context, "sessions", "")
-        try:
-            await self._message.add(options.attachments)
-        except AttachmentProblem:
-            await self._keep_first()
-            raise
-        if options.prompt:
-            await self.send(options.prompt, options.start)
+        await self._message.add(options.attachments)
 
     async def _report_left_running(self) -> None:
         """Say which turns that were left running have ended, and follow those that run on."""
         for text in left_running_words(*await check_left_running(self.controller), self._now_ms()):
             self._front.say(text)
-
-    async def _keep_first(self) -> None:
-        if self._options.prompt:
-            await self._keep(self._options.prompt)
 
     # -- what happens ------------------------------------------------------------------------
     def _note_change(self, session_id: str) -> None:

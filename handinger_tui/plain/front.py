@@ -14,7 +14,6 @@ from handinger_tui.core.errors import HandingerError
 from handinger_tui.core.read_aloud import line
 from handinger_tui.core.safety import clean_line
 from handinger_tui.ui.commands.command import NEEDS_SCREEN
-from handinger_tui.ui.front import open_judged
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable
@@ -40,13 +39,11 @@ class PlainFront:
         out: Output,
         ask_line: Callable[[str], Awaitable[str | None]],
         run: Callable[[Coroutine[Any, Any, object]], object],
-        open_in_browser: Callable[[str], Awaitable[bool]],
     ) -> None:
         """`ask_line` shows a prompt and returns the next line, None at the end of the input or at Ctrl+C."""
         self._out = out
         self._ask_line = ask_line
         self._run = run
-        self._open_in_browser = open_in_browser
 
     # -- telling -------------------------------------------------------------------------
     def run(self, coroutine: Coroutine[Any, Any, object], doing: str = "") -> None:
@@ -74,10 +71,6 @@ class PlainFront:
         """Say a text: what is read out can be copied from the terminal."""
         self._out.tell("note", f"{why} Here is {what}:")
         self._out.put(*(line("text", row) for row in text.splitlines() if row.strip()))
-
-    def copy_line(self, text: str, what: str) -> None:
-        """As `copy`."""
-        self.copy(text, what)
 
     async def notice(self, title: str, body: str) -> None:
         """Say a text."""
@@ -142,7 +135,3 @@ class PlainFront:
     def _question(self, title: str, body: str) -> None:
         stop = "" if title.endswith(("?", ".", "!")) else "."
         self._out.tell("question", f"{title}{stop} {in_lines(body)}")
-
-    async def open_link(self, url: str, shown: str | None) -> None:
-        """Judge an untrusted link, then open it, ask first, or refuse."""
-        await open_judged(self, url, shown, self._open_in_browser)

@@ -11,7 +11,6 @@ import asyncio
 import os
 import queue
 import select
-import sys
 from contextlib import suppress
 from threading import Thread
 from time import monotonic
@@ -173,8 +172,3 @@ class Output:
                 self.is_closed = True
         with suppress(OSError, ValueError):
             self._stream.flush()
-
-
-def standard_output() -> Output:
-    """The standard output of the program."""
-    return Output(sys.stdout)

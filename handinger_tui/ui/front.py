@@ -38,9 +38,6 @@ class Front(Protocol):
     def copy(self, text: str, what: str, why: str = "") -> None:
         """Copy a text to the clipboard and say so; `what` describes it."""
 
-    def copy_line(self, text: str, what: str) -> None:
-        """Copy an address in one line."""
-
     async def ask(self, screen: Screen[Answer]) -> Answer | None:
         """Show a dialog or page and wait for its result; None when it is closed."""
 
@@ -61,14 +58,16 @@ class Front(Protocol):
     async def notice(self, title: str, body: str) -> None:
         """Show a text until it is closed."""
 
-    async def open_link(self, url: str, shown: str | None) -> None:
-        """Judge an untrusted link, then open it, ask first, or refuse."""
+
+def copy_line(front: Front, text: str, what: str) -> None:
+    """Copy an address in one line: pasted into a shell, a line break in it would be Enter."""
+    front.copy(clean_line(text, len(text) + 1), what)
 
 
 async def open_judged(
     front: Front, url: str, shown: str | None, open_in_browser: Callable[[str], Awaitable[bool]]
 ) -> None:
-    """Judge an untrusted link, then open it, ask first, or refuse."""
+    """Judge an untrusted link, then open it, ask first, or refuse. `open_in_browser`: False: it cannot."""
     link = judge_link(url, shown)
     if link.verdict is Verdict.REFUSE:
         front.say(f"Not opened: {link.reason}.", "warning")

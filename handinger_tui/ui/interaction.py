@@ -48,12 +48,10 @@ class Interaction:
         self,
         screen: Screen[None],
         acknowledge: Callable[[str, SeverityLevel], bool],
-        open_in_browser: Callable[[str], Awaitable[bool]],
     ) -> None:
-        """`acknowledge` shows a short line near the prompt, `open_in_browser` a link; False: it cannot."""
+        """`acknowledge` shows a short line near the prompt; False: it cannot."""
         self._screen = screen
         self._acknowledge = acknowledge
-        self._open_in_browser = open_in_browser
         self._announced: dict[str, float] = {}
         """When each notification that may still be shown appeared, by its text."""
         self._asking: set[asyncio.Task[Any] | None] = set()
@@ -274,13 +272,3 @@ class Interaction:
             self.say(f"{why} {words}".lstrip(), severity)
 
         self.app.copy_to_clipboard(text, report)
-
-    def copy_line(self, text: str, what: str) -> None:
-        """Copy an address in one line: pasted into a shell, a line break in it would be Enter."""
-        self.copy(clean_line(text, len(text) + 1), what)
-
-    async def open_link(self, url: str, shown: str | None) -> None:
-        """Judge an untrusted link, then open it, ask first, or refuse."""
-        from handinger_tui.ui.front import open_judged  # with the first link
-
-        await open_judged(self, url, shown, self._open_in_browser)

@@ -327,7 +327,7 @@ def test_what_is_embedded_or_linked_is_attached(account: Account, tmp_path: Path
             elsewhere = schema.ResourceContentBlock(
                 type="resource_link", name="notes", uri=notes.as_uri().replace("file://", "file://nas")
             )
-            assert "another computer: nas. Nothing" in await refused(editor.ask(session_id, "no ", elsewhere))
+            assert "not found: //nas/" in await refused(editor.ask(session_id, "no ", elsewhere))
             damaged = schema.ImageContentBlock(type="image", data="~~~", mime_type="image/png")
             assert "Nothing was sent" in await refused(editor.ask(session_id, "echo no ", damaged))
             await editor.ask(

@@ -25,7 +25,7 @@ from handinger_tui.cli.exit_codes import Exit
 from handinger_tui.cli.main import plain_reason
 from handinger_tui.ledger.ledger import Ledger
 from handinger_tui.local.server import LocalServer
-from handinger_tui.plain.commands import OWN
+from handinger_tui.plain.commands import PlainCommands
 from handinger_tui.plain.conversation import Conversation
 from handinger_tui.plain.terminal import PASTE_S, Entered, LineReader, Output
 from handinger_tui.ui.commands import COMMANDS
@@ -338,9 +338,9 @@ KEYS = re.compile(r"\^[A-Z]|\bF\d\b|Ctrl\+|Shift\+|\bPress |\bClick ")
 def test_every_command_has_an_answer_and_none_sends(tmp_path: Path) -> None:
     on_screens = "|".join(name for one in COMMANDS if one.refusal("an argument") for name in one.names)
     elsewhere = re.compile(rf"Did you mean /({on_screens})\?")
-    assert TYPED.keys() >= {command.name for command in COMMANDS} | {
-        syntax.split()[0][1:] for syntax, _ in OWN
-    }
+    commands: Any = None
+    here = PlainCommands(commands, commands).by_name.values()
+    assert TYPED.keys() >= {command.name for command in (*COMMANDS, *here)}
     with (
         LocalServer.start(pace=0) as server,
         plain(tmp_path, "--plain", server=server, HOME=str(tmp_path)) as it,
@@ -362,6 +362,20 @@ def test_every_command_has_an_answer_and_none_sends(tmp_path: Path) -> None:
         it.type("\x04")
         assert it.ends() == 0
     assert not [row for row in it.lines if re.match("(sending|sent|queued): turn 3", row)]
+
+
+def test_each_worker_that_runs_on_is_named_behind_a_label(tmp_path: Path) -> None:
+    with LocalServer.start(pace=1) as server, plain(tmp_path, "--plain", server=server) as it:
+        it.enters("silent 600")
+        it.reads("sent: turn 1")
+        it.type("/new\n")
+        it.reads("session: new.")
+        it.type("silent 600\n")
+        it.reads("sent: turn 1")
+        it.type("/quit\n")
+        assert it.ends() == 0
+    rows = [row.partition("handinger-tui attach ")[0] for row in it.lines if " attach " in row]
+    assert rows == ["2 still running: "] * 2
 
 
 def test_a_script_that_ends_with_a_question_ends(tmp_path: Path) -> None:

@@ -36,9 +36,9 @@ def run(args: argparse.Namespace) -> int:
 async def _answer(desk: Desk) -> None:
     from handinger_tui.cli.acp_agent import EditorAgent
     from handinger_tui.cli.acp_lines import Lines
-    from handinger_tui.plain.terminal import standard_output
+    from handinger_tui.plain.terminal import Output
 
-    out = standard_output()
+    out = Output(sys.stdout)
     try:
         await EditorAgent(desk, out).run(Lines(sys.stdin.fileno(), out))
     finally:

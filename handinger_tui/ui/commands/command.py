@@ -102,7 +102,18 @@ class MessageFiles(Protocol):
 
 
 class Message(Protocol):
-    """The message that is being written."""
+    """What goes with the message that is written."""
+
+    @property
+    def attachments(self) -> MessageFiles:
+        """The files that go with it."""
+
+    def carry(self, text: str, lineage: Lineage) -> None:
+        """Put a folded text before what is written."""
+
+
+class WrittenMessage(Message, Protocol):
+    """The message that is being written on a screen."""
 
     @property
     def text(self) -> str:
@@ -115,15 +126,8 @@ class Message(Protocol):
     def replace_text(self, text: str) -> None:
         """Replace the text; the old one goes to the prompt history."""
 
-    @property
-    def attachments(self) -> MessageFiles:
-        """The files that go with it."""
-
     def start_from(self, draft: Draft, lineage: Lineage) -> None:
         """Replace the message with an earlier one, to be edited and sent as a new one."""
-
-    def carry(self, text: str, lineage: Lineage) -> None:
-        """Put a folded text before what is written."""
 
     async def edit_externally(self) -> None:
         """Edit the text in the person's own editor. Raises EditorProblem."""
@@ -169,9 +173,6 @@ class View(Protocol):
     def sources(self) -> Sequence[Source]:
         """The sources of the session, numbered as in their panel."""
 
-    def group_sources(self, *, hosts: bool) -> None:
-        """List the sources by host, or by turn."""
-
     def show_budget(self, level: str) -> None:
         """Show the budget of the next message."""
 
@@ -190,6 +191,10 @@ class Screen(Protocol):
     """What a screen shows."""
 
     @property
+    def message(self) -> WrittenMessage:
+        """The message that is being written."""
+
+    @property
     def part(self) -> PartPosition | None:
         """The part at the cursor of the transcript; None without a cursor."""
 
@@ -205,6 +210,9 @@ class Screen(Protocol):
 
     async def open_find(self) -> None:
         """Ask for the text to find."""
+
+    def group_sources(self, *, hosts: bool) -> None:
+        """List the sources by host, or by turn."""
 
     def toggle_details(self) -> str:
         """Show more, or less, of thoughts and tool calls; returns how much that is."""

@@ -183,8 +183,8 @@ async def sources(context: CommandContext, argument: str) -> None:
     action = action.lower()
     if action in ("", "hosts", "turns"):
         context.view.show_panel("sources")
-        if action:
-            context.view.group_sources(hosts=action == "hosts")
+        if action and context.view.screen is not None:
+            context.screen.group_sources(hosts=action == "hosts")
         return
     listed, form = context.view.sources, name.strip().lower() or FOOTNOTES
     if action not in ("export", "copy", FOOTNOTES) or (action != "export" and form not in forms()):

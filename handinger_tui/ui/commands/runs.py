@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from handinger_tui.core.safety import clean, clean_line
 from handinger_tui.ui.commands.session import stop_watching
+from handinger_tui.ui.front import open_judged
 from handinger_tui.ui.widgets.status_text import newest_shown
 
 if TYPE_CHECKING:
@@ -149,5 +150,5 @@ async def _show_webhook(context: CommandContext, run: SessionRun) -> str | None:
 async def _open_address(context: CommandContext, run: SessionRun) -> str | None:
     if not run.url:
         return "The service named no address for this run."
-    await context.interaction.open_link(run.url, None)
+    await open_judged(context.interaction, run.url, None, context.controller.open_link)
     return None

@@ -98,9 +98,10 @@ async def attach(context: CommandContext, argument: str) -> None:
     elif sent is not None and sent.status is TurnStatus.UNKNOWN and not sent.imported:
         # Clear the prompt, so that another Enter cannot send it again. If it never arrived, the
         # text comes back.
-        if context.message.text.strip() == sent.request.prompt.strip():
-            context.message.replace_text("")
-            context.message.attachments.clear()
+        written = None if context.view.screen is None else context.screen.message
+        if written is not None and written.text.strip() == sent.request.prompt.strip():
+            written.replace_text("")
+            written.attachments.clear()
         await actor.watch()
     elif not await controller.watch_unwatched(session_id):
         holder = await controller.adopt(session_id)
@@ -318,7 +319,7 @@ async def edit(context: CommandContext, argument: str) -> None:
 def edit_turn(context: CommandContext, session: Session, turn: Turn) -> None:
     """Put a message of a session into the prompt; Enter sends it as a new one."""
     lineage = _lineage(session, turn, LineageKind.EDIT)
-    context.message.start_from(draft_of_request(turn.request), lineage)
+    context.screen.message.start_from(draft_of_request(turn.request), lineage)
 
 
 WILL_BE_QUEUED: Final = "A turn is running, so the message will be queued."

@@ -60,9 +60,9 @@ async def history(context: CommandContext, _argument: str) -> None:
     """Choose a message from the prompt history and put it into the prompt."""
     from handinger_tui.ui.dialogs.pickers import HistorySearch  # 17 ms
 
-    chosen = await context.interaction.ask(HistorySearch(context.message.earlier_texts))
+    chosen = await context.interaction.ask(HistorySearch(context.screen.message.earlier_texts))
     if chosen is not None:
-        context.message.replace_text(chosen)
+        context.screen.message.replace_text(chosen)
 
 
 async def editor(context: CommandContext, _argument: str) -> None:
@@ -71,7 +71,7 @@ async def editor(context: CommandContext, _argument: str) -> None:
     Raises:
         EditorProblem: the editor failed; the text is unchanged.
     """
-    await context.message.edit_externally()
+    await context.screen.message.edit_externally()
 
 
 async def pager(context: CommandContext, _argument: str) -> None:
@@ -207,7 +207,7 @@ VIEW: Final = (
         opens=True,
         instead="handinger-tui config set changes one.",
     ),
-    Command("help", "Show keys and commands", show_help, ("keys",), early=True, opens=True),
+    Command("help", "Show keys and commands", show_help, ("keys",), early=True, opens=True, instead=""),
     Command("palette", "Command palette", palette, early=True, opens=True, instead=""),
     Command("quit", "Quit (drafts and sessions are saved)", leave, ("exit",), early=True),
 )

@@ -427,8 +427,7 @@ class PreviewScreen(Page):
 
     @on(SelectableRows.LinkClicked)
     def _open_link(self, event: SelectableRows.LinkClicked) -> None:
-        interaction = self._file_actions.interaction
-        interaction.run(interaction.open_link(event.href, event.shown))
+        self._file_actions.interaction.run(self._file_actions.open_link(event.href, event.shown))
 
     # -- search ------------------------------------------------------------------------
     @on(PageView.MatchChanged)

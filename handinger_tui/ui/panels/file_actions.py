@@ -9,6 +9,7 @@ from handinger_tui.core.errors import ApiError, LinkExpired
 from handinger_tui.core.evidence import file_name, listed_files
 from handinger_tui.core.formatting import plural
 from handinger_tui.core.safety import JUDGED_BYTES, Verdict, clean_line, judge_file
+from handinger_tui.ui.front import copy_line, open_judged
 from handinger_tui.ui.panels.files import Downloads
 
 if TYPE_CHECKING:
@@ -161,4 +162,8 @@ class FileActions:
         elif part.url[:5].lower() == "data:":
             self.interaction.say("This file has no address. Save it first.", "warning")
         else:
-            self.interaction.copy_line(part.url, "the address")
+            copy_line(self.interaction, part.url, "the address")
+
+    async def open_link(self, url: str, shown: str | None) -> None:
+        """Judge a link in a file, then open it, ask first, or refuse."""
+        await open_judged(self.interaction, url, shown, self._controller.open_link)

@@ -21,6 +21,7 @@ from handinger_tui.ui.background import tidy
 from handinger_tui.ui.commands import command_named, completions, unknown_command_text
 from handinger_tui.ui.commands.command import CommandContext
 from handinger_tui.ui.commands.files import copy_sources, export_sources, show_preview
+from handinger_tui.ui.front import copy_line, open_judged
 from handinger_tui.ui.interaction import Interaction
 from handinger_tui.ui.keys import Where, bindings
 from handinger_tui.ui.panels import WIDE
@@ -129,7 +130,7 @@ class WorkScreen(BareContainer, Screen[None], inherit_bindings=False):
         self.pane = pane = SessionPane(
             offered, options.disk, options.keys, local=options.local, compact=options.compact, id="pane"
         )
-        self.interaction = interaction = Interaction(self, pane.acknowledge, controller.open_link)
+        self.interaction = interaction = Interaction(self, pane.acknowledge)
         self._header = HeaderLine(local=options.local, id="header")
         self.prompt, self.transcript = pane.prompt, pane.transcript
         self.sidebar = sidebar = pane.sidebar
@@ -164,7 +165,9 @@ class WorkScreen(BareContainer, Screen[None], inherit_bindings=False):
         self._sources = SourceNavigation(
             controller, interaction, pane.transcript, sidebar, self.browsing.show_panel
         )
-        view = ScreenView(options, interaction, pane, self.browsing, self._sources, self.scheduler.request)
+        view = ScreenView(
+            options, composer, interaction, pane, self.browsing, self._sources, self.scheduler.request
+        )
         self.context = context = CommandContext(
             options,
             controller,
@@ -511,6 +514,10 @@ class WorkScreen(BareContainer, Screen[None], inherit_bindings=False):
     def _handle_message_click(self) -> None:
         self.browsing.browse_answers()
 
+    def _open_link(self, url: str, shown: str | None) -> None:
+        opening = open_judged(self.interaction, url, shown, self.controller.open_link)
+        self.interaction.open(opening, OPENING_LINK)
+
     @on(SelectableRows.LinkClicked)
     @on(OpenLink)
     @on(CopyLink)
@@ -524,11 +531,11 @@ class WorkScreen(BareContainer, Screen[None], inherit_bindings=False):
                 if part is not None:
                     self.interaction.open(show_preview(self.context, part), OPENING_FILE)
                 else:
-                    self.interaction.open(self.interaction.open_link(event.href, event.shown), OPENING_LINK)
+                    self._open_link(event.href, event.shown)
             case OpenLink():
-                self.interaction.open(self.interaction.open_link(event.url, event.shown), OPENING_LINK)
+                self._open_link(event.url, event.shown)
             case CopyLink():
-                self.interaction.copy_line(event.url, "the link")
+                copy_line(self.interaction, event.url, "the link")
             case ShowMention():
                 self._sources.show_mention(event)
             case SourcesRequest(action="footnotes"):

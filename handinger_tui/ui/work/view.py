@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from handinger_tui.core.evidence import Source
-    from handinger_tui.ui.commands.command import PartPosition
+    from handinger_tui.ui.commands.command import PartPosition, WrittenMessage
     from handinger_tui.ui.interaction import Interaction
     from handinger_tui.ui.ports import AppOptions
     from handinger_tui.ui.work.browsing import Browsing
@@ -24,6 +24,7 @@ class ScreenView(Struct, frozen=True):
     """The `View` and the `Screen` of the commands, shown by widgets."""
 
     options: AppOptions
+    message: WrittenMessage
     interaction: Interaction
     pane: SessionPane
     browsing: Browsing

@@ -47,9 +47,6 @@ class PlainFront:
     def copy(self, text: str, what: str, why: str = "") -> None:
         self.printed.append(f"{why}{what}: {text}")
 
-    def copy_line(self, text: str, what: str) -> None:
-        self.copy(text, what)
-
     async def ask(self, screen: Screen[Answer]) -> Answer | None:
         self.printed.append(f"[{type(screen).__name__}]")
         return None
@@ -70,9 +67,6 @@ class PlainFront:
 
     async def notice(self, title: str, body: str) -> None:
         self.printed.append(f"{title}\n{body}")
-
-    async def open_link(self, url: str, shown: str | None) -> None:
-        self.printed.append(f"{shown}: {url}")
 
 
 class LineFiles:
@@ -145,6 +139,8 @@ class PlainSwitcher:
 
 class PlainView:
     """Text that scrolls: a panel is printed, and there is no cursor."""
+
+    message: Line
 
     theme, has_colors = "plain", False
     part: PartPosition | None = None
@@ -220,6 +216,7 @@ class Plain:
         self.controller = SessionController("standard")
         self.controller.show(self.controller.connect(connection))
         self.again: list[tuple[str, str, str]] = []
+        self.view.message = self.line
         self.context = CommandContext(
             AppOptions(desktop.connect, NoFiles()),
             self.controller,

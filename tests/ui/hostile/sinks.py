@@ -36,6 +36,7 @@ from handinger_tui.ui.commands import COMMANDS
 from handinger_tui.ui.dialogs import Choice, ConnectionProblem, Question, TextQuestion, yes_or_no
 from handinger_tui.ui.dialogs.help import HelpScreen
 from handinger_tui.ui.dialogs.pickers import CommandPicker, HistorySearch, SessionPicker
+from handinger_tui.ui.front import open_judged
 from handinger_tui.ui.pages.data import DataScreen
 from handinger_tui.ui.pages.page_view import PageView, PictureView
 from handinger_tui.ui.pages.preview import PreviewScreen
@@ -198,7 +199,7 @@ async def links(eye: Eye) -> None:
     stage = eye.desktop.work.interaction
     for text in PLANTED[::20]:
         for url in (f"https://xn--{text[:30]}.example/{text}", f"mailto:{text[:200]}", text):
-            eye.desktop.work.interaction.run(stage.open_link(url, text))
+            stage.run(open_judged(stage, url, text, eye.desktop.work.controller.open_link))
             await eye.pilot.pause()
             needs_confirmation = isinstance(eye.desktop.app.screen, Question)
             await eye.look()
