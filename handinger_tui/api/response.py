@@ -9,7 +9,6 @@ from collections.abc import AsyncGenerator, Iterator, Mapping
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Final, cast
 from urllib.parse import unquote, urlsplit
-from weakref import WeakSet
 
 from msgspec import Struct
 
@@ -107,12 +106,11 @@ READ_EVERY_S: Final = 0.016
 """Seconds between two small reads; less than a frame of the screen, so nobody sees the delay."""
 SMALL_READ: Final = 8 << 10
 """A read of fewer bytes is small; less than a full TLS record."""
-CROWD_S: Final = 0.004
-"""Seconds that each open body adds to the time between two reads: a read costs more than what it brings, and
-keys wait for all reads of a moment."""
-CROWD_MOST_S: Final = 0.064
-CROWD_READ: Final = 512
-"""Bytes that a read must not exceed to be made rarer: the loop works on one for less than a millisecond."""
+APART_S: Final = 0.003
+"""Seconds between two small reads of different bodies: a key waits for one of them, not for those of twenty
+sessions. Many streams are thus read more rarely, each a little more at a time."""
+MOST_APART_S: Final = 0.1
+"""So long a small read waits for those of others."""
 
 
 async def body_chunks(response: httpx.Response, idle: float, cap: int) -> AsyncGenerator[bytes, None]:
@@ -162,7 +160,6 @@ class _BodyReader:
         self._has_room = asyncio.Event()
         # Not aiter_bytes: it decompresses without a limit, and passes unknown encodings through.
         raw = cast("AsyncGenerator[bytes, None]", response.aiter_raw())
-        _open_bodies.add(self)
         # Last: an eager task reads what has arrived before this line ends.
         self._task = asyncio.create_task(self._read(raw))
 
@@ -194,7 +191,6 @@ class _BodyReader:
 
     async def aclose(self) -> None:
         """Cancel the task, and wait for its end."""
-        _open_bodies.discard(self)
         self._task.cancel()
         await asyncio.wait([self._task])
         if not self._task.cancelled():
@@ -224,8 +220,24 @@ class _BodyReader:
             self._arrived.set()
 
 
-_open_bodies: Final = WeakSet[_BodyReader]()
-"""Those that are read now, of all sessions."""
+class ReadTurns:
+    """The small reads of all bodies, one after the other."""
+
+    def __init__(self) -> None:
+        self._free_at = 0.0
+
+    def wait_s(self, now: float) -> float:
+        """The seconds until one that begins a pause now may be made."""
+        return min(max(READ_EVERY_S, self._free_at - now), MOST_APART_S)
+
+    def take(self, now: float) -> float:
+        """As `wait_s`; others come later."""
+        wait_s = self.wait_s(now)
+        self._free_at = min(max(self._free_at, now + wait_s) + APART_S, now + MOST_APART_S)
+        return wait_s
+
+
+_turns = ReadTurns()
 
 
 class _Pacer:
@@ -258,20 +270,15 @@ class _Pacer:
     def is_slow_stream(self) -> bool:
         """Whether the last pause is so long ago that this chunk is delivered before the next pause.
 
-        Not where many bodies are open: an event often arrives in two reads, and each would be worked on.
+        Not where others wait, too: an event often arrives in two reads, and each would be worked on.
         """
-        is_crowded = self._next_pause_s > READ_EVERY_S
-        return not is_crowded and self._loop.time() - self._paused_at > 2 * READ_EVERY_S
+        now = self._loop.time()
+        return _turns.wait_s(now) <= READ_EVERY_S and now - self._paused_at > 2 * READ_EVERY_S
 
     async def pause(self) -> None:
         """Wait for more data to arrive."""
         self._paused_at = self._loop.time()
-        await asyncio.sleep(self._next_pause_s)
-
-    @property
-    def _next_pause_s(self) -> float:
-        crowd_s = min(len(_open_bodies) * CROWD_S, CROWD_MOST_S) if self._read_size <= CROWD_READ else 0.0
-        return max(READ_EVERY_S, crowd_s)
+        await asyncio.sleep(_turns.take(self._paused_at))
 
     def _loop_ran(self) -> None:
         self._is_scheduled = False

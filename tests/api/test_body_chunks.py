@@ -5,14 +5,16 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import aclosing
+from itertools import pairwise
 
 import httpx
 import pytest
 
+from handinger_tui.api import response
 from handinger_tui.api.response import (
-    CROWD_MOST_S,
-    CROWD_READ,
+    APART_S,
     MAX_READ_AHEAD,
+    MOST_APART_S,
     READ_EVERY_S,
     SMALL_READ,
     body_chunks,
@@ -180,12 +182,12 @@ class Pauses:
         self._call_later = loop.call_later
         self._pending: list[asyncio.Future[None]] = []
         self.begun = asyncio.Semaphore(0)
-        self.lengths_s: list[float] = []
+        self.ends_at: list[float] = []
 
     def call_later(self, delay: float, callback: Callable[..., None], *args: object) -> asyncio.TimerHandle:
-        if not READ_EVERY_S <= delay <= CROWD_MOST_S:
+        if not READ_EVERY_S <= delay <= MOST_APART_S:
             return self._call_later(delay, callback, *args)
-        self.lengths_s.append(delay)
+        self.ends_at.append(self._loop.time() + delay)
         ended = self._loop.create_future()
         ended.add_done_callback(lambda _: callback(*args))
         self._pending.append(ended)
@@ -207,6 +209,8 @@ async def pauses(monkeypatch: pytest.MonkeyPatch) -> Pauses:
     loop = asyncio.get_running_loop()
     pauses = Pauses(loop)
     monkeypatch.setattr(loop, "call_later", pauses.call_later)
+    # Those of the tests before may still wait.
+    monkeypatch.setattr(response, "_turns", response.ReadTurns())
     return pauses
 
 
@@ -257,48 +261,48 @@ async def test_a_late_chunk_is_delivered_before_the_pause(pauses: Pauses) -> Non
         assert pauses.pending == 1
 
 
-@pytest.mark.parametrize(
-    ("others", "size", "length_s"),
-    [(0, 1, READ_EVERY_S), (1, 1, READ_EVERY_S), (19, 1, CROWD_MOST_S), (19, CROWD_READ + 1, READ_EVERY_S)],
-)
-async def test_little_reads_are_rarer_where_many_bodies_are_open(
-    pauses: Pauses, others: int, size: int, length_s: float
+async def paused(pauses: Pauses, bodies: int) -> list[asyncio.Task[bytes]]:
+    """So many bodies, each of which pauses before its last read."""
+    taking = [asyncio.create_task(joined(reads((b"1",), (b"2",)))) for _ in range(bodies)]
+    for _ in taking:
+        await pauses.begun.acquire()
+    return taking
+
+
+async def test_the_reads_of_many_bodies_come_one_after_the_other(pauses: Pauses) -> None:
+    taking = await paused(pauses, 10)
+    moments = pauses.ends_at
+    assert min(after - before for before, after in pairwise(moments)) > APART_S * 0.9
+    assert moments[-1] - moments[0] < 2 * APART_S * len(moments)
+    pauses.end()
+    assert {len(text) for text in await asyncio.gather(*taking)} == {2}
+
+
+async def test_with_any_number_of_bodies_a_read_waits_a_tenth_of_a_second_and_alone_no_longer(
+    pauses: Pauses,
 ) -> None:
-    ended = asyncio.Event()
-
-    async def quiet() -> AsyncIterator[bytes]:
-        yield b"1"
-        await ended.wait()
-
-    opened = [asyncio.create_task(joined(quiet)) for _ in range(others)]
-    taking = asyncio.create_task(joined(reads((b"1",), (b"x" * size,))))
-    await pauses.begun.acquire()
-    assert pauses.lengths_s == [length_s]
+    taking = await paused(pauses, 200)
+    assert max(pauses.ends_at) <= asyncio.get_running_loop().time() + MOST_APART_S
     pauses.end()
-    assert len(await taking) == 1 + size
-    ended.set()
-    await asyncio.gather(*opened)
-    # Closed ones count no longer.
-    pauses.lengths_s.clear()
-    taking = asyncio.create_task(joined(reads((b"1",), (b"2",))))
-    await pauses.begun.acquire()
-    assert pauses.lengths_s == [READ_EVERY_S]
+    await asyncio.gather(*taking)
+    # Nothing is left over of them after that.
+    await asyncio.sleep(MOST_APART_S * 1.1)
+    now = asyncio.get_running_loop().time()
+    pauses.ends_at.clear()
+    taking = await paused(pauses, 1)
+    assert pauses.ends_at[0] - now < READ_EVERY_S + 0.05
     pauses.end()
-    await taking
+    await asyncio.gather(*taking)
 
 
-async def test_where_many_bodies_are_open_an_event_of_two_reads_arrives_in_one_piece(pauses: Pauses) -> None:
-    ended, sent = asyncio.Event(), asyncio.Queue[bytes]()
-
-    async def quiet() -> AsyncIterator[bytes]:
-        yield b"1"
-        await ended.wait()
+async def test_beside_others_an_event_of_two_reads_arrives_in_one_piece(pauses: Pauses) -> None:
+    sent = asyncio.Queue[bytes]()
 
     async def body() -> AsyncIterator[bytes]:
         while chunk := await sent.get():
             yield chunk
 
-    opened = [asyncio.create_task(joined(quiet)) for _ in range(19)]
+    others = await paused(pauses, 20)
     async with aclosing(read(body)) as pieces:
         for chunk in (b"1", b"2"):
             sent.put_nowait(chunk)
@@ -308,8 +312,7 @@ async def test_where_many_bodies_are_open_an_event_of_two_reads_arrives_in_one_p
         sent.put_nowait(b"4")
         pauses.end()
         assert await anext(pieces) == b"34"
-    ended.set()
-    await asyncio.gather(*opened)
+    await asyncio.gather(*others)
 
 
 async def test_large_reads_are_not_spread_out(pauses: Pauses) -> None:
