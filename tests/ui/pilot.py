@@ -13,6 +13,8 @@ from time import monotonic
 from typing import Any, Final
 
 from textual.app import App, ReturnType
+from textual.css.model import RuleSet
+from textual.css.stylesheet import Stylesheet
 from textual.events import Key
 from textual.keys import REPLACED_KEYS, _character_to_key, _get_unicode_name_from_key
 from textual.pilot import Pilot
@@ -107,6 +109,27 @@ class IdlePilot(Pilot[ReturnType]):
             self.app.screen._on_timer_update()
 
 
+_PARSED: dict[object, list[RuleSet]] = {}
+
+
+class ParsedRules(dict[object, list[RuleSet]]):
+    """The rules of an app's styles, which an app before has parsed: a fifth of the work of a start."""
+
+    def __init__(self, sheet: Stylesheet) -> None:
+        super().__init__()
+        self._sheet = sheet
+
+    def _key(self, source: object) -> object:
+        # The colors of the theme are written into the rules.
+        return source, frozenset(self._sheet._variables.items())
+
+    def __getitem__(self, source: object) -> list[RuleSet]:
+        return _PARSED[self._key(source)]
+
+    def __setitem__(self, source: object, rules: list[RuleSet]) -> None:
+        _PARSED[self._key(source)] = rules
+
+
 @asynccontextmanager
 async def running(app: App[ReturnType], **options: Any) -> AsyncIterator[IdlePilot[ReturnType]]:
     """The app in a terminal of its own, with the options of `App.run_test`.
@@ -116,6 +139,8 @@ async def running(app: App[ReturnType], **options: Any) -> AsyncIterator[IdlePil
     """
     if (factory := getattr(asyncio, "eager_task_factory", None)) is not None:
         asyncio.get_running_loop().set_task_factory(factory)
+    sheet: Any = app.stylesheet
+    sheet._parse_cache = ParsedRules(sheet)
     async with app.run_test(**options):
         # Textual says so once the app is mounted, when parts of it may not have their size yet.
         await nothing_to_do()
