@@ -36,11 +36,25 @@ def database(tmp_path: Path) -> Iterator[sqlite3.Connection]:
 
 
 def ended(number: int, usd: str | None = None) -> Turn:
-    """A turn after which the worker reports this total; by default a cent per turn."""
-    total = Decimal(number) / 100 if usd is None else Decimal(usd)
-    read = Snapshot("wrk_1", "completed", usage=Usage(cost_usd=total))
+    """A turn after which the worker reports this total; by default a cent per turn.
+
+    The worker was read before it, so that no late cost of an earlier turn can be in its own.
+    """
+
+    def read(total: Decimal) -> Snapshot:
+        return Snapshot("wrk_1", "completed", usage=Usage(cost_usd=total))
+
+    before, total = Decimal(number - 1) / 100, Decimal(number) / 100 if usd is None else Decimal(usd)
     what = TurnRequest(f"turn_{number}", "hello", number, target_id="wrk_1" if number > 1 else None)
-    return Turn(what, status=TurnStatus.COMPLETED, worker_id="wrk_1", snapshot=read, ended_ms=number)
+    return Turn(
+        what,
+        status=TurnStatus.COMPLETED,
+        worker_id="wrk_1",
+        before=read(before) if number > 1 else None,
+        sent_ms=number,
+        snapshot=read(total),
+        ended_ms=number,
+    )
 
 
 def long(turns: int) -> Session:
