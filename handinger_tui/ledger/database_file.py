@@ -255,7 +255,7 @@ def _open_or_replace(path: Path, lock_wait_s: float, *, replace_damaged: bool) -
         _make_private(path)
         file_id = identity(path)
         try:
-            return Opened(_open_file(path, lock_wait_s))
+            return Opened(_open_twice(path, lock_wait_s))
         except Damaged:
             if not replace_damaged:
                 raise
@@ -265,6 +265,18 @@ def _open_or_replace(path: Path, lock_wait_s: float, *, replace_damaged: bool) -
     if aside is None:
         return opened
     return replace(opened, problem=_kept_as(aside, "A new one was created."), is_replacement=True)
+
+
+def _open_twice(path: Path, lock_wait_s: float) -> sqlite3.Connection:
+    """Open the file, and again where it seems damaged: a read that failed once looks the same to SQLite.
+
+    Raises:
+        Damaged: both times.
+    """
+    try:
+        return _open_file(path, lock_wait_s)
+    except Damaged:
+        return _open_file(path, lock_wait_s)
 
 
 def _kept_as(aside: Path, new: str) -> str:

@@ -18,7 +18,7 @@ from handinger_tui.ledger.database_file import (
     set_aside,
 )
 from handinger_tui.ledger.ledger import Ledger
-from handinger_tui.ledger.migrations import MIGRATIONS
+from handinger_tui.ledger.migrations import MIGRATIONS, check_version
 from handinger_tui.ledger.repair import replace_history
 from tests.ledger.samples import answered, frame, look, names, opened, play, session, turn_request
 
@@ -138,6 +138,27 @@ async def test_a_program_that_ends_while_it_sets_a_file_aside_leaves_no_history_
     assert (tmp_path / f"{copy}-wal").read_bytes() == b"log"
     async with opened(path) as ledger:
         assert ledger.problem is None
+
+
+async def test_a_read_that_failed_once_is_no_damage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """SQLite calls a file malformed where the system could not read a part of it."""
+    path = tmp_path / "h.db"
+    await filled(path)
+    fails = [True]
+
+    def failing_once(connection: sqlite3.Connection) -> None:
+        if fails:
+            fails.clear()
+            problem = sqlite3.DatabaseError("database disk image is malformed")
+            problem.sqlite_errorcode = sqlite3.SQLITE_CORRUPT
+            raise problem
+        check_version(connection)
+
+    monkeypatch.setattr("handinger_tui.ledger.database_file.check_version", failing_once)
+    async with opened(path) as ledger:
+        assert ledger.no_history is None
+        assert [len(one.turns) for one in [await ledger.load(session().session_id)] if one] == [3]
+    assert [name for name in names(tmp_path) if ".damaged-" in name] == []
 
 
 async def test_a_file_that_another_process_has_replaced_is_not_set_aside(tmp_path: Path) -> None:
