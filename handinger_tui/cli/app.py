@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Final
 
 from msgspec.structs import replace
 
-from handinger_tui.cli.exit_codes import Exit
 from handinger_tui.cli.local_files import DiskFiles, default_paths, keep_theme, kept_theme
 from handinger_tui.cli.output import has_colors
 from handinger_tui.cli.signals import CODES
@@ -161,6 +160,8 @@ async def _run(
         if finished_app is not None:
             printed = getattr(args, "print_on_exit", None) or settings.print_on_exit
             _say_farewell(finished_app, printed, replayed=args.command == "replay")
+    from handinger_tui.cli.exit_codes import Exit  # not for the first frame
+
     return finished_app.return_code or (Exit.LOCAL_IO if finished_app.lost_texts else Exit.OK)
 
 
