@@ -295,7 +295,7 @@ async def test_with_any_number_of_bodies_a_read_waits_a_tenth_of_a_second_and_al
     await asyncio.gather(*taking)
 
 
-async def test_beside_others_an_event_of_two_reads_arrives_as_one_chunk(pauses: Pauses) -> None:
+async def test_while_others_wait_an_event_of_two_reads_arrives_as_one_chunk(pauses: Pauses) -> None:
     sent = asyncio.Queue[bytes]()
 
     async def body() -> AsyncIterator[bytes]:
