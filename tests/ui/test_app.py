@@ -34,7 +34,7 @@ from handinger_tui.ui.themes import DARK, LIGHT, MIDNIGHT, THEMES, by_name, firs
 from handinger_tui.ui.widgets.welcome import Welcome
 from handinger_tui.ui.work import screen as footing
 from handinger_tui.ui.work.paint_scheduler import PAINTS_PER_S
-from tests.ui.fakes import LOCAL, Desktop, answers, launch
+from tests.ui.fakes import LOCAL, NOW_MS, Desktop, answers, launch, summary
 from tests.ui.pilot import strips_of
 
 
@@ -53,6 +53,27 @@ async def test_the_first_frame_is_painted_before_the_connection() -> None:
 def test_the_welcome_text_does_not_wait_for_the_first_resize_event() -> None:
     # That event comes 60 ms after the first paint.
     assert "Three things to try" in Welcome(local=True).render().plain
+
+
+async def test_of_the_recent_sessions_only_rows_that_changed_are_drawn_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    # A key waits for what is drawn, and the ages of sessions change again and again.
+    desktop = Desktop()
+    async with desktop.running() as pilot:
+        await desktop.shows(pilot, "Three things to try", "New session")
+        welcome = desktop.work.pane.welcome
+        drawn = list[tuple[Region, ...]]()
+        monkeypatch.setattr(welcome, "refresh", lambda *regions: drawn.append(regions))
+        rows = [summary(name) for name in ("a", "b")]
+        welcome.show_recent(rows, {}, NOW_MS)
+        welcome.show_recent(rows, {}, NOW_MS)
+        assert drawn == [()], "all of it, since rows were added; then nothing"
+        renamed = [rows[0], replace(rows[1], title="Another title")]
+        welcome.show_recent(renamed, {}, NOW_MS)
+        (region,) = drawn[1]
+        assert region.height == 1
+        assert "Another title" in welcome.render().plain.split("\n")[region.y]
 
 
 async def test_a_failed_start_has_a_reason_and_a_hint_and_can_be_retried() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 from msgspec import Struct
@@ -178,21 +179,26 @@ def turn_cost(session: Session, turn: Turn) -> str:
     return _money(session, turn).cost(session.price(turn))
 
 
-def _money(session: Session, turn: Turn) -> TurnMoney:
+@lru_cache(8)
+def _index_of(_session_id: str) -> MoneyIndex:
+    """The index of a session, kept: its rows are drawn again and again, and each time little has changed."""
     from handinger_tui.core.money.attribution import MoneyIndex  # no money before the first turn
 
-    return MoneyIndex().of(session, turn)
+    return MoneyIndex()
+
+
+def _money(session: Session, turn: Turn) -> TurnMoney:
+    return _index_of(session.session_id).of(session, turn)
 
 
 def runs_cost(runs: Sequence[tuple[Session, Turn]]) -> str:
     """What turns of several sessions took so far, as the runs board says it, see `running_cost`."""
     from handinger_tui.core.amounts import Unit  # no money before the first turn
-    from handinger_tui.core.money.attribution import MoneyIndex
     from handinger_tui.core.runs import SessionRun, running_cost
 
     values = []
     for session, turn in runs:
-        money = MoneyIndex().of(session, turn)
+        money = _money(session, turn)
         values.append(
             SessionRun(
                 session.session_id,

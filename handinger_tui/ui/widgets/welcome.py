@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from textual.content import Content
 from textual.events import Click, Resize
+from textual.geometry import Region
 from textual.message import Message
 from textual.style import Style
 from textual.widgets import Static
@@ -85,7 +86,7 @@ class Welcome(Static):
         self._sessions: Sequence[SessionSummary] = ()
         self._opened: Mapping[str, Session] = {}
         self._now_ms = 0
-        self._text = Content("")
+        self._lines: list[Content] = []
         self._shown = 0
         """How many sessions have room."""
 
@@ -159,17 +160,23 @@ class Welcome(Static):
 
     def render(self) -> Content:
         """The text as last laid out; the first paint comes before the first resize event."""
-        if not self._text:
-            self._text = self._lay_out()
-        return self._text
+        self._lines = self._lines or self._lay_out()
+        return Content("\n").join(self._lines)
 
     def _draw(self) -> None:
-        text = self._lay_out()
-        if not text.is_same(self._text):
-            self._text = text
+        before, self._lines = self._lines, self._lay_out()
+        width = self.content_size.width
+        if len(before) != len(self._lines) or any(
+            line.cell_length > width for line in (*before, *self._lines)
+        ):
             self.refresh()
+            return
+        # A key waits for what is drawn: all rows take 6 ms, and the ages of sessions change once a second.
+        pairs = enumerate(zip(before, self._lines, strict=True))
+        if changed := [Region(0, y, width, 1) for y, (old, new) in pairs if not old.is_same(new)]:
+            self.refresh(*changed)
 
-    def _lay_out(self) -> Content:
+    def _lay_out(self) -> list[Content]:
         width, height = self.content_size
         is_low = 0 < height < LOW
         lines = self._head(low=is_low)
@@ -182,7 +189,7 @@ class Welcome(Static):
         if self._shown:
             lines += [Content("")] if room > self._shown else []
             lines += self._session_lines(min(width, WIDTH))
-        return Content("\n").join(lines)
+        return lines
 
     def _head(self, *, low: bool) -> list[Content]:
         title = (

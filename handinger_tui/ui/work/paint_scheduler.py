@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from time import monotonic
 from typing import Final
@@ -93,6 +94,12 @@ KEY_FIRST_S: Final = 0.008
 """Seconds in which a key gets on the screen. Content that is painted in between delays it by up to 15 ms."""
 
 
+PAUSE_S: Final = 0.25
+"""So long without a key is a pause in typing."""
+MOST_HELD_S: Final = 2.0
+"""So long work waits for one."""
+
+
 class PaintScheduler:
     """Paints after something changed, at most `PAINTS_PER_S` times a second unless asked to paint at once."""
 
@@ -128,6 +135,13 @@ class PaintScheduler:
         """Let a key get on the screen first: paint content a moment later, and delay idle work."""
         self._key_at = monotonic()
         self.idle.hold()
+
+    async def pause_in_typing(self) -> None:
+        """Wait until nobody types, at most `MOST_HELD_S`: no key then waits for work that may come later."""
+        began = now = monotonic()
+        while now - self._key_at < PAUSE_S and now - began < MOST_HELD_S:
+            await asyncio.sleep(PAUSE_S - (now - self._key_at))
+            now = monotonic()
 
     def _paint_if_dirty(self) -> None:
         if not self._is_dirty:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import weakref
 
+import pytest
+
 from handinger_tui.ui.background import MIN_YOUNG_COLLECTIONS, tidy
-from handinger_tui.ui.work.paint_scheduler import QUIET_TICKS, IdleWork
+from handinger_tui.ui.work import paint_scheduler
+from handinger_tui.ui.work.paint_scheduler import MOST_HELD_S, PAUSE_S, QUIET_TICKS, IdleWork, PaintScheduler
 
 
 class Owner:
@@ -102,3 +106,33 @@ def test_garbage_cycles_are_collected_when_idle_and_only_when_needed() -> None:
         assert not tidy()
     finally:
         gc.enable()
+
+
+async def test_work_that_may_come_later_waits_for_a_pause_in_typing_but_not_for_ever(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    now, keys = 100.0, 0
+
+    def nothing(*_: object) -> bool:
+        return False
+
+    async def sleep(seconds: float) -> None:
+        nonlocal now
+        for _ in range(keys):
+            now += seconds / (keys + 1)
+            scheduler.hold()
+        now += seconds / (keys + 1)
+
+    monkeypatch.setattr(paint_scheduler, "monotonic", lambda: now)
+    monkeypatch.setattr(asyncio, "sleep", sleep)
+    owner = Owner()
+    scheduler = PaintScheduler(owner, nothing, nothing, nothing, nothing)  # type: ignore[arg-type]  # paints nothing
+    await scheduler.pause_in_typing()
+    assert now == 100.0, "nobody types"
+    scheduler.hold()
+    await scheduler.pause_in_typing()
+    assert now == pytest.approx(100 + PAUSE_S)
+    keys, now = 3, 200.0
+    scheduler.hold()
+    await scheduler.pause_in_typing()
+    assert 200 + MOST_HELD_S <= now <= 200 + MOST_HELD_S + PAUSE_S, "the person types on"

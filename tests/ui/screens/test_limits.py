@@ -4,6 +4,7 @@ the chip and the text of `unlimited`.
 
 from __future__ import annotations
 
+import asyncio
 from decimal import Decimal
 
 import pytest
@@ -15,6 +16,7 @@ from handinger_tui.core.money.reconciliation import Restatement
 from handinger_tui.engine.session_actor import SessionActor
 from handinger_tui.ui.spending.limit_changes import LimitChange, NotAnAmount, parse_limit_change
 from handinger_tui.ui.work import screen
+from handinger_tui.ui.work.paint_scheduler import PaintScheduler
 from tests.ui.fake_money import NOW_MS
 from tests.ui.fakes import LOCAL, Desktop, answers, charge
 
@@ -295,6 +297,30 @@ async def test_polling_paints_nothing_without_new_charges(monkeypatch: pytest.Mo
         assert [what for what in painted if what is not None] == []
         assert (desktop.limits.reads, len(desktop.ledger.requests)) == (reads, queries)
         assert desktop.work.scheduler.asleep
+
+
+async def test_what_another_program_spent_is_read_in_a_pause_of_typing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(screen, "CHECKS_PER_S", 50)
+    waits, pause = asyncio.Event(), asyncio.Event()
+
+    async def pause_in_typing(_scheduler: PaintScheduler) -> None:
+        waits.set()
+        await pause.wait()
+
+    monkeypatch.setattr(PaintScheduler, "pause_in_typing", pause_in_typing)
+    desktop = Desktop()
+    desktop.limits.limit(Scope.DAY, "5")
+    async with desktop.running() as pilot:
+        await waits.wait()
+        looks = desktop.ledger.looks
+        desktop.limits.spend(Scope.DAY, "4.5")
+        desktop.ledger.write(charge("theirs", "4.5"))
+        await pilot.press("h", "i")
+        assert desktop.ledger.looks == looks
+        pause.set()
+        await desktop.until(pilot, lambda: "▲ daily limit 90%" in desktop.text())
 
 
 # -- the chip ------------------------------------------------------------------------------

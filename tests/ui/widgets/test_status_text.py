@@ -5,10 +5,12 @@ from __future__ import annotations
 import pytest
 from msgspec.structs import replace
 
+from handinger_tui.core.money import attribution
+from handinger_tui.core.money.attribution import MoneyIndex
 from handinger_tui.core.turns.session import LOCAL
 from handinger_tui.core.turns.turn import DRAFT, ErrorKind, Fault, Retry, TurnStatus
-from handinger_tui.ui.widgets.status_text import advice, next_step, retry_words
-from tests.ui.panels.stage import session, turn
+from handinger_tui.ui.widgets.status_text import advice, next_step, retry_words, turn_cost
+from tests.ui.panels.stage import reading, session, turn
 
 
 def advice_text(status: TurnStatus, *, base_url: str = "https://v3.handinger.com") -> str:
@@ -82,3 +84,22 @@ def test_a_pause_requested_by_the_service_is_counted_down() -> None:
 def test_the_wait_for_a_retry_is_never_longer_than_it_was_at_first(later_ms: int, words: str) -> None:
     retried = replace(turn(0, status=TurnStatus.CHECKING), retry=Retry(2, 4_000, 50_000, "lost"))
     assert retry_words(session(retried), 50_000 + later_ms) == words
+
+
+def test_a_cost_that_is_shown_again_is_not_computed_from_the_first_turn_on(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    # Rows and header are drawn once a second, and a session may have thousands of turns.
+    made = list[MoneyIndex]()
+
+    class Counted(MoneyIndex):
+        def __init__(self) -> None:
+            super().__init__()
+            made.append(self)
+
+    monkeypatch.setattr(attribution, "MoneyIndex", Counted)
+    turns = [turn(number, after=reading(f"0.{number}1")) for number in range(3)]
+    dearer = replace(turns[-1], snapshot=reading("0.40"))
+    shown = [turn_cost(session(*turns[:-1], last, name="shown"), last) for last in (*turns[-1:] * 2, dearer)]
+    assert len(made) == 1
+    assert shown[0] == shown[1] != shown[2]
