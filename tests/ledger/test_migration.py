@@ -16,7 +16,7 @@ from handinger_tui.core.money.spending import ChargeFilter, GroupBy, SpendingSum
 from handinger_tui.core.turns.fold import fold
 from handinger_tui.core.turns.session import put_turn
 from handinger_tui.core.turns.turn import StartPolicy, Trigger, TurnStatus
-from handinger_tui.ledger.migrations import begin_at
+from handinger_tui.ledger.migrations import MIGRATIONS, begin_at
 from tests.ledger.charge_rows import charges, spent
 from tests.ledger.raw_rows import cells, old_file, put
 from tests.ledger.samples import WORKER, answered, look, opened, play, session, turn_request
@@ -49,6 +49,18 @@ def create_old_history(path: Path) -> None:
         old("t3", at_ms=40, session_id="deleted", worker_id=None, budget=None, final=0),
     )
     file.close()
+
+
+def test_a_new_history_of_any_version_is_what_its_migrations_make() -> None:
+    with closing(sqlite3.connect(":memory:")) as migrated:
+        migrated.create_function("asked_key", 1, str)
+        for version, statements in enumerate(MIGRATIONS, 1):
+            for statement in statements:
+                migrated.execute(statement)
+            with closing(sqlite3.connect(":memory:")) as new:
+                begin_at(new, version)
+                assert new.execute("PRAGMA user_version").fetchone() == (version,)
+                assert list(new.iterdump()) == list(migrated.iterdump())
 
 
 async def test_totals_are_computed_from_the_existing_charges(tmp_path: Path) -> None:
