@@ -320,6 +320,4 @@ def _tool_line(part: ToolPart, took_ms: int) -> str:
     about = clean_line(part.input_text if part.input is None else one_line(part.input), 120)
     why = f" ({clean_line(part.error, 200)})" if part.error else ""
     seconds = f", {in_words(duration(took_ms))}" if took_ms >= 1000 else ""
-    return line(
-        "tool", f"{', '.join(filter(None, (name, about)))}: {part.state.words or 'done'}{why}{seconds}"
-    )
+    return line("tool", f"{', '.join(filter(None, (name, about)))}: {part.words() or 'done'}{why}{seconds}")

@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from handinger_tui.core.jsontext import Json, JsonObject, dump
 from handinger_tui.core.stream import Frame, Framing, Marker, ReadReason, Snapshot, body_of
 from handinger_tui.core.turns.fold import fold
-from handinger_tui.core.turns.turn import Turn, TurnRequest
+from handinger_tui.core.turns.turn import TextPart, ToolPart, Turn, TurnRequest
 from handinger_tui.core.turns.worker_reconciliation import (
     SLIM_ABOVE,
     WorkerObservation,
@@ -260,6 +260,76 @@ def test_a_worker_that_shows_less_than_the_stream_removes_nothing(shown: JsonObj
     tape = [Frame(at, at, Framing.SSE, dump(event)) for at, event in enumerate(events, 1)]
     turn = fold(ORDER, [Frame(0, 0, Framing.NOTE, "{}", Marker.OPENED), *tape])
     assert turn.text == expected
+
+
+# -- what the messages have of a turn whose stream ended early ------------------------------------
+def call(call_id: str, *, ended: bool = True) -> JsonObject:
+    ended_call: JsonObject = {"state": "output-available", "output": {"found": call_id}} if ended else {}
+    begun: JsonObject = {
+        "type": "tool-search",
+        "toolCallId": call_id,
+        "state": "input-available",
+        "input": {"q": call_id},
+    }
+    return {**begun, **ended_call}
+
+
+def cut_off(parts: list[Json], *, text: str = "", running: bool = False, thought: str = "Where?") -> Turn:
+    """A turn whose stream ended in its second call, and one reading of its worker with these parts."""
+    stream: list[JsonObject] = [
+        {"type": "reasoning-start", "id": "r"},
+        {"type": "reasoning-delta", "id": "r", "delta": thought},
+        {"type": "reasoning-end", "id": "r"},
+        {"type": "tool-input-available", "toolCallId": "c1", "toolName": "search", "input": {"q": "c1"}},
+        {"type": "tool-output-available", "toolCallId": "c1", "output": {"found": "c1"}},
+        {"type": "file", "url": "https://e.example/a.csv", "mediaType": "text/csv"},
+        {"type": "tool-input-start", "toolCallId": "c2", "toolName": "search"},
+        {"type": "tool-input-delta", "toolCallId": "c2", "inputTextDelta": '{"q":'},
+    ]
+    frames = [Frame(0, 0, Framing.NOTE, "{}", Marker.OPENED)]
+    frames += [Frame(at, at, Framing.SSE, dump(event)) for at, event in enumerate(stream, 1)]
+    frames.append(Frame(20, 20, Framing.NOTE, dump({"clean": False}), Marker.CLOSED))
+    messages = [message("user", "m1", "hello"), {"id": "m2", "role": "assistant", "parts": parts}]
+    state = {"status": "running" if running else "completed", "running": running, "output_text": text}
+    reason = ReadReason.DURING if running else ReadReason.AFTER
+    frames.append(Frame(21, 21, Framing.JSON, dump({"id": "w1", "messages": messages, **state}), reason))
+    return fold(ORDER, frames)
+
+
+def names(turn: Turn) -> list[str]:
+    words = []
+    for part in turn.parts:
+        match part:
+            case ToolPart():
+                words.append(f"{part.call_id}{'…' if part.unfinished else ''}")
+            case TextPart():
+                words.append(part.text)
+            case _:
+                words.append(type(part).__name__)
+    return words
+
+
+def test_calls_without_a_watcher_are_shown_when_the_worker_lists_them() -> None:
+    thought: JsonObject = {"type": "reasoning", "text": "Where?"}
+    answer: JsonObject = {"type": "text", "text": "Found."}
+    turn = cut_off([thought, call("c1"), call("c2"), call("c3"), answer], text="Found.")
+    assert names(turn) == ["ReasoningPart", "c1", "FilePart", "c2", "c3", "Found."]
+
+
+def test_calls_grow_while_a_worker_that_has_no_text_yet_is_read() -> None:
+    turn = cut_off([call("c1"), call("c2"), call("c3", ended=False)], running=True)
+    assert names(turn) == ["ReasoningPart", "c1", "FilePart", "c2", "c3…"]
+
+
+def test_messages_that_list_less_than_the_stream_remove_nothing() -> None:
+    listed: list[list[Json]] = [[], [call("c1", ended=False)], [{"type": "step-start"}]]
+    for parts in listed:
+        assert names(cut_off(parts, running=True)) == ["ReasoningPart", "c1", "FilePart", "c2…"], parts
+
+
+def test_calls_with_other_ids_in_the_messages_are_not_shown_twice() -> None:
+    turn = cut_off([call("x1"), call("x2"), {"type": "text", "text": "Found."}], text="Found.")
+    assert names(turn) == ["ReasoningPart", "c1", "FilePart", "c2…", "Found."]
 
 
 # -- a worker without a list of messages --------------------------------------------------------

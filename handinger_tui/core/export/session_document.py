@@ -35,7 +35,15 @@ from handinger_tui.core.safety import clean, clean_json, clean_line
 from handinger_tui.core.stream import Frame
 from handinger_tui.core.tags import NO_LABELS, Labels
 from handinger_tui.core.turns.session import LOCAL, Session, about
-from handinger_tui.core.turns.turn import NO_DAY, ReasoningPart, TextPart, ToolPart, Turn, TurnStatus
+from handinger_tui.core.turns.turn import (
+    NO_DAY,
+    UNENDED,
+    ReasoningPart,
+    TextPart,
+    ToolPart,
+    Turn,
+    TurnStatus,
+)
 
 SIMULATED_SESSION: Final = "Simulated: the local worker answered. Nothing was charged."
 
@@ -156,8 +164,9 @@ def _passages(turn: Turn, contents: Contents) -> Iterator[Passage]:
             case ReasoningPart() if contents.reasoning and part.text.strip():
                 yield Passage(clean(part.text).strip("\n"), "Reasoning")
             case ToolPart() if contents.tools:
-                state = f" · {part.state.words}" if part.state.words else ""
-                yield Passage(_tool_text(part), f"Tool {clean_line(part.name)}{state}")
+                words = part.words(may_end=turn.status in UNENDED)
+                title = " · ".join(filter(None, (f"Tool {clean_line(part.name)}", words)))
+                yield Passage(_tool_text(part), title)
 
 
 def _tool_text(tool: ToolPart) -> str:

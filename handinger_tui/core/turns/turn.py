@@ -201,11 +201,6 @@ class ToolState(StrEnum):
     OUTPUT_ERROR = "output-error"
     OUTPUT_DENIED = "output-denied"
 
-    @property
-    def words(self) -> str:
-        """The state in words; "" for a call that returned its output."""
-        return _TOOL_WORDS[self]
-
 
 _TOOL_WORDS: Final = {
     ToolState.INPUT_STREAMING: "preparing…",
@@ -252,6 +247,18 @@ class ToolPart(Struct, frozen=True):
     title: str | None = None
     approval_id: str | None = None
     """The id of the approval request, if there was one."""
+
+    @property
+    def unfinished(self) -> bool:
+        """Whether its result is still to come."""
+        # A preliminary output is replaced by later ones.
+        return self.preliminary or self.state in (ToolState.INPUT_STREAMING, ToolState.INPUT_AVAILABLE)
+
+    def words(self, *, may_end: bool = True) -> str:
+        """Its state in words; "" for a call with its output. `may_end`: whether a result may still come."""
+        if self.unfinished and not may_end:
+            return "result unknown"
+        return _TOOL_WORDS[ToolState.INPUT_AVAILABLE if self.preliminary else self.state]
 
 
 class DataPart(Struct, frozen=True):

@@ -6,7 +6,7 @@ number of such messages before we sent ours; its answer is all assistant message
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from enum import Enum, auto
 from itertools import takewhile
 from typing import Final
@@ -16,7 +16,17 @@ from msgspec.structs import replace
 
 from handinger_tui.core.figures import Usage, count
 from handinger_tui.core.jsontext import Json, JsonObject, dump
-from handinger_tui.core.stream import OWN_USAGE, PROMPTS, Snapshot, WorkerBody, own_usage, worker_in
+from handinger_tui.core.stream import (
+    OWN_USAGE,
+    PROMPTS,
+    CustomPart,
+    FilePart,
+    Snapshot,
+    SourcePart,
+    WorkerBody,
+    own_usage,
+    worker_in,
+)
 from handinger_tui.core.turns.messages import (
     EQUAL_BEFORE,
     find_prompt,
@@ -27,14 +37,17 @@ from handinger_tui.core.turns.messages import (
     text_of,
 )
 from handinger_tui.core.turns.turn import (
+    DataPart,
     Part,
     ReasoningPart,
     Rope,
     StepPart,
     TextPart,
+    ToolPart,
     Turn,
     TurnRequest,
     TurnStatus,
+    parts_of,
 )
 
 
@@ -290,17 +303,17 @@ def settle_with(turn: Turn, snapshot: Snapshot) -> Turn:
     turn = with_snapshot(turn, snapshot)
     answer = answer_to(turn.request, snapshot, turn.message_id)
     text = _final_text(turn, snapshot, answer)
-    parts = turn.parts or answer.parts
-    if not snapshot.busy:
-        parts = close_parts(parts)
     # The text of a busy worker may lag behind the stream: then it does not replace a longer one.
     lags = text is not None and snapshot.busy and answer.last and len(text) < len(turn.text)
-    if text is None or text == turn.text or lags:
+    if text is None or lags:
+        text = turn.text
+    parts = _parts_with(turn, answer, text)
+    if not snapshot.busy:
+        parts = close_parts(parts)
+    if text == turn.text:
         return replace(turn, parts=parts)
-    is_text_only = all(isinstance(part, TextPart | StepPart) for part in turn.parts)
-    new_parts = answer.parts if is_text_only and answer.text == text else _swap_text(parts, text)
     replaced = turn.text if turn.text and turn.text not in text else turn.replaced_text
-    return replace(turn, parts=new_parts, open_text=(), open_reasoning=(), replaced_text=replaced)
+    return replace(turn, parts=parts, open_text=(), open_reasoning=(), replaced_text=replaced)
 
 
 def show_progress(turn: Turn, snapshot: Snapshot) -> Turn:
@@ -308,13 +321,14 @@ def show_progress(turn: Turn, snapshot: Snapshot) -> Turn:
     turn = with_snapshot(turn, snapshot)
     answer = answer_to(turn.request, snapshot, turn.message_id)
     text = _final_text(turn, snapshot, answer)
-    if text is None or text == turn.text or len(text) < len(turn.text):
+    if text is None or len(text) < len(turn.text):
+        text = turn.text
+    parts = _parts_with(turn, answer, text)
+    if parts is turn.parts:
         return turn
-    if answer.text == text:
-        parts = keep_equal(turn.parts, answer.parts)
-        message_id = turn.message_id if answer.mixed else id_of(answer.messages[-1])
-        return replace(turn, parts=parts, message_id=message_id, open_text=(), open_reasoning=())
-    return replace(turn, parts=_swap_text(turn.parts, text), open_text=(), open_reasoning=())
+    is_listed = answer.messages and answer.text == text and not answer.mixed
+    message_id = id_of(answer.messages[-1]) if is_listed else turn.message_id
+    return replace(turn, parts=parts, message_id=message_id, open_text=(), open_reasoning=())
 
 
 def read_stream_snapshot(turn: Turn, snapshot: Snapshot) -> Turn:
@@ -403,6 +417,72 @@ def _merged(old: Snapshot, new: Snapshot) -> Snapshot:
         costs=new.costs.filled_from(old.costs),
         structured_output=old.structured_output if new.structured_output is None else new.structured_output,
     )
+
+
+def _parts_with(turn: Turn, answer: Answer, text: str) -> tuple[Part, ...]:
+    """The parts of the turn with `text`, and with what only the messages of the Worker have of its answer.
+
+    The same parts, if that is nothing.
+    """
+    if answer.text == text and answer.messages:
+        parts = _with_unlisted(answer.parts, turn.parts)
+        if parts is not None and (text != turn.text or _extent(parts) > _extent(turn.parts)):
+            return keep_equal(turn.parts, parts)
+    return turn.parts if text == turn.text else _swap_text(turn.parts or answer.parts, text)
+
+
+def _with_unlisted(listed: tuple[Part, ...], ours: tuple[Part, ...]) -> tuple[Part, ...] | None:
+    """The parts that the Worker lists, and those of ours that it does not, each behind what it followed.
+
+    Texts are those of the Worker. None: its calls have other ids than ours, so it cannot be known which are
+    the same.
+    """
+    calls = [{part.call_id for part in parts_of(parts, ToolPart)} for parts in (listed, ours)]
+    if all(calls) and calls[0].isdisjoint(calls[1]):
+        return None
+    places = {_name_of(part): at for at, part in enumerate(listed)}
+    thoughts = "".join(part.text for part in parts_of(listed, ReasoningPart))
+    # Behind the part before the first one: in front of all.
+    behind: dict[int, list[Part]] = {-1: [], **{at: [part] for at, part in enumerate(listed)}}
+    last = -1
+    for part in ours:
+        if isinstance(part, TextPart | StepPart):
+            continue
+        if isinstance(part, ReasoningPart) and part.text.strip() in thoughts:
+            continue
+        at = places.get(_name_of(part))
+        if at is None:
+            behind[last].append(part)
+            continue
+        last = at
+        if isinstance(part, ToolPart) and not part.unfinished:
+            # The messages of a busy worker may lag behind the stream.
+            behind[at][0] = part
+    return tuple(part for parts in behind.values() for part in parts)
+
+
+def _name_of(part: Part) -> Hashable:
+    """What tells a part from others, in a stream and in a message."""
+    match part:
+        case ToolPart():
+            return "call", part.call_id
+        case FilePart():
+            return "file", part.url
+        case SourcePart():
+            return "source", part.source_id, part.url
+        case DataPart():
+            return "data", part.name, part.data_id
+        case CustomPart():
+            return "custom", part.kind
+        case _:
+            return id(part)
+
+
+def _extent(parts: Sequence[Part]) -> tuple[int, int, int]:
+    """How much parts have beside their text: results of calls, parts, and characters of thoughts."""
+    ended = sum(not part.unfinished for part in parts_of(parts, ToolPart))
+    others = sum(not isinstance(part, TextPart | ReasoningPart | StepPart) for part in parts)
+    return ended, others, sum(len(part.body) for part in parts_of(parts, ReasoningPart))
 
 
 def close_parts(parts: tuple[Part, ...]) -> tuple[Part, ...]:

@@ -15,7 +15,7 @@ from operator import is_not
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from handinger_tui.core.turns.session import Session, identical_prefix, same_readings
-from handinger_tui.core.turns.turn import ReasoningPart, Rope, TextPart, Turn, TurnRequest
+from handinger_tui.core.turns.turn import UNENDED, ReasoningPart, Rope, TextPart, ToolPart, Turn, TurnRequest
 from handinger_tui.ui.transcript.document import ALL, LiveMarkdown, render
 from handinger_tui.ui.transcript.painting import INDENT, MARGIN, Row, RowBuffer, indented
 from handinger_tui.ui.transcript.rows import (
@@ -23,6 +23,7 @@ from handinger_tui.ui.transcript.rows import (
     Look,
     RowOptions,
     Slot,
+    Written,
     compact_gap_between,
     gap_between,
     has_same_rows,
@@ -107,7 +108,7 @@ class Folding:
 class Block:
     """One slot with its rows.
 
-    `gap` is the number of empty rows before it. `growing` is true while more text may be streamed into it.
+    `gap` is the number of empty rows before it. `growing` is true while more of it may come.
     """
 
     slot: Slot
@@ -175,7 +176,7 @@ class Block:
 
         Returns the first changed screen row of the block, and as how many characters the work counts.
         """
-        options = RowOptions(self.width - MARGIN - 1, self.unfolded, self.look.when)
+        options = RowOptions(self.width - MARGIN - 1, self.unfolded, self.look.when, self.growing)
         slot, first, consumed = self.slot, 0, 0
         if self.look.run is not None or self.look.hidden:
             self.live = None
@@ -348,7 +349,7 @@ class TurnLayout:
         self, slot: Slot, before: Block | None, gap: int, width: int, look: Look, most: int
     ) -> tuple[Block, int | None, int]:
         """A block for the slot, its first changed row, and as how many characters the work counts."""
-        growing = self.turn.live and isinstance(slot, TextPart | ReasoningPart) and slot.open
+        growing = self._is_growing(slot)
         if before is not None and before.gap == gap and before.look == look:
             if before.growing == growing and before.complete and has_same_rows(before.slot, slot):
                 return before, None, 0
@@ -358,6 +359,13 @@ class TurnLayout:
         tone = "faint" if isinstance(slot, ReasoningPart) else None
         block = Block(slot, gap, growing, look, width, tone)
         return block, 0, block.fill(most)[1]
+
+    def _is_growing(self, slot: Slot) -> bool:
+        """Whether more of a slot may come: text, or the result of a call."""
+        if isinstance(slot, TextPart | ReasoningPart):
+            return self.turn.live and slot.open
+        call = slot.tool if isinstance(slot, Written) else slot
+        return isinstance(call, ToolPart) and call.unfinished and self.turn.status in UNENDED
 
     def has(self, position: ReadingPosition) -> bool:
         """Whether the rows of a position are laid out."""

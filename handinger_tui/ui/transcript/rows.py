@@ -236,6 +236,8 @@ class RowOptions(Struct, frozen=True):
     unfolded: bool = False
     when: str = ""
     """The time of the turn, beside its prompt."""
+    growing: bool = True
+    """Whether more of it may come."""
 
 
 class WorkRun(NamedTuple):
@@ -312,9 +314,9 @@ def tool_rows(part: ToolPart, options: RowOptions, file: FilePart | None = None)
 
     `file`: what it wrote; it is shown in place of the input.
     """
-    # A preliminary output is replaced by later ones.
-    state = ToolState.INPUT_AVAILABLE if part.preliminary else part.state
-    (glyph, color), word = _TOOL_STATES[state], state.words
+    word = part.words(may_end=options.growing)
+    glyph, color = _TOOL_STATES[ToolState.INPUT_AVAILABLE if part.preliminary else part.state]
+    color = "faint" if part.unfinished and not options.growing else color
     summary = clean_line(part.input_text, 300) if part.input is None else one_line(part.input)
     name = clean_line(part.title or part.name, 80) or "tool"
     line = fold_line(
@@ -589,7 +591,7 @@ _PROGRESS: Final = {
 ERROR_TITLES: Final = {
     TurnStatus.INCOMPLETE: "Incomplete answer",
     TurnStatus.FAILED: "The worker failed",
-    TurnStatus.RUNNING: "Detached: the worker is still running",
+    TurnStatus.RUNNING: "Detached",
     TurnStatus.REJECTED: "Rejected",
     TurnStatus.NOT_SENT: "Not sent",
     TurnStatus.NOT_DELIVERED: "Not delivered",
@@ -599,7 +601,7 @@ _CUT_OFF: Final = "Outcome unknown"
 """The title of a turn whose delivery is certain, since its answer began."""
 _COSTS: Final = {
     TurnStatus.INCOMPLETE: "What arrived is saved. Ask the worker to continue.",
-    TurnStatus.RUNNING: "You may still be charged.",
+    TurnStatus.RUNNING: "The worker is still running, and you may be charged.",
 }
 """The text about money; the receipt below an answer names its cost."""
 _NOT_CHARGED: Final = ", not charged"

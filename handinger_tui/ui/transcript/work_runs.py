@@ -53,7 +53,7 @@ class WorkRuns:
         if isinstance(last, ReasoningPart):
             return "thinking…" if last.open else ""
         if isinstance(last, ToolPart) and last.state not in _ENDED:
-            return f"{clean_line(last.title or last.name, 40) or 'tool'} {last.state.words}"
+            return f"{clean_line(last.title or last.name, 40) or 'tool'} {last.words()}"
         return ""
 
     def _time_of(self, slots: Sequence[Slot]) -> int | None:

@@ -199,3 +199,16 @@ async def test_the_time_follows_a_message_that_was_sent_later_than_it_was_typed(
         app.transcript.show(session(turn(1, status=TurnStatus.ACCEPTED, sent_ms=120_000)))
         await pilot.pause()
         assert any("00:02" in line for line in screen_lines(app))
+
+
+async def test_a_call_in_a_turn_that_has_ended_is_not_shown_as_running() -> None:
+    calls = (call(1, ToolState.INPUT_AVAILABLE), call(2, ToolState.INPUT_STREAMING))
+    app = Stage(session(turn(1, *calls, status=TurnStatus.ACCEPTED)))
+    async with running(app, size=(80, 30)) as pilot:
+        words = []
+        for status in (TurnStatus.ACCEPTED, TurnStatus.RUNNING, TurnStatus.COMPLETED):
+            app.transcript.show(session(turn(1, *calls, status=status)))
+            await pilot.pause()
+            lines = [line for line in screen_lines(app) if "web_search" in line]
+            words.append([line.split("  ")[2] for line in lines])
+    assert words == [["running…", "preparing…"]] * 2 + [["result unknown"] * 2]
