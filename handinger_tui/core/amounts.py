@@ -217,6 +217,13 @@ def cost_words(usd: Total, credit: Total, priced: Decimal | None = None) -> str:
     return f"{text} ({price})" if price else text
 
 
+def with_signs(words: str) -> str:
+    """Words of a cost in little space, with the signs of columns: "~$0.04…" for "about $0.04 so far"."""
+    for sign, word in (("~", "about "), ("~", "up to "), ("…", " so far")):
+        words = words.replace(word, sign)
+    return words
+
+
 def currency_words(value: Decimal, currency: str) -> str:
     """An amount in another currency, at the person's rate: "about 1.13 EUR"."""
     return f"about {bare_text(value).replace('$', '')} {currency}"

@@ -304,19 +304,22 @@ class Layout(Struct, frozen=True):
                 chosen.add(at)
         shown = [at for at in widths if at in chosen]
         free = width - _total(shown, widths, columns)
-        missing = sum(max(0, cells - widths[at]) for at, cells in wanted.items() if at in chosen) - free
+        names = {at: cells for at, cells in wanted.items() if at in chosen}
         for at in shown:
-            # Figures are written shorter before a name is cut.
-            if missing > 0 and columns[at].align is Align.POINT and not columns[at].least:
+            if columns[at].align is Align.POINT and not columns[at].least:
                 saved = max(0, widths[at] - measure.brief(at))
-                widths[at], free, missing = widths[at] - saved, free + saved, missing - saved
+                if 0 < sum(max(0, measure.most(one) - widths[one]) for one in names) - free <= saved:
+                    names = {one: measure.most(one) for one in names}
+                # Figures are written shorter before a name has little room, or is cut that would fit then.
+                if sum(max(0, cells - widths[one]) for one, cells in names.items()) > free:
+                    widths[at], free = widths[at] - saved, free + saved
         while free < 0 and max(widths[at] for at in shown) > 1:
             # What is always shown has too little room: the widest texts are cut, those that may grow first,
             # because a cut amount reads like another one.
             at = max(shown, key=lambda at: (columns[at].least > 0 and widths[at] > _CUT, widths[at], at))
             widths[at], free = widths[at] - 1, free + 1
         last = sorted(shown, key=lambda at: (columns[at].fill, columns[at].align is Align.BAR))
-        wishes = [(at, cells) for at, cells in wanted.items() if at in chosen]
+        wishes = [*names.items()]
         wishes += [(at, width if columns[at].fill else measure.most(at)) for at in last]
         for at, most in wishes:
             growth = most - widths[at]

@@ -17,7 +17,7 @@ from typing import Final
 from msgspec import Struct
 from msgspec.structs import replace
 
-from handinger_tui.core.amounts import Total, Unit, cost_words
+from handinger_tui.core.amounts import Total, Unit, cost_words, with_signs
 from handinger_tui.core.columns import Align, Column, Row, Tone
 from handinger_tui.core.decimals import EXACT, exact_sum, json_amount
 from handinger_tui.core.documents import Amount, Document, Part, members
@@ -107,6 +107,17 @@ class Need(Struct, frozen=True):
     text: str
     act: str
     key: str = ""
+
+    @property
+    def shell_act(self) -> str:
+        """The act in a shell, which has no keys of the board."""
+        if not self.key or self.reason in _NO_KEYS:
+            return self.act
+        return f"handinger-tui --resume {clean_line(self.key, 80)} opens it; nothing is sent by that."
+
+
+_NO_KEYS: Final = frozenset({Reason.KEY, Reason.LIMIT, Reason.SCHEDULE})
+"""Reasons whose act is no key of the board."""
 
 
 class ReachedLimit(Struct, frozen=True):
@@ -341,7 +352,7 @@ class Board(Struct, frozen=True):
     def head(self, now_ms: int, width: int | None = None) -> str:
         """The counts and amounts in one line: "1 needs you · 3 running · $0.31 so far · today $2.10".
 
-        In `width` cells those are left out that say least.
+        In `width` cells amounts are written shorter, and those facts are left out that say least.
         """
         count = len(self.needs(now_ms))
         running = [run for run in self.runs if run.under_way]
@@ -356,8 +367,16 @@ class Board(Struct, frozen=True):
             "today": f"today {self.today}" if self.today else "",
             "quiet": f"{quiet:,} quiet" if quiet else "",
         }
-        for least in ("quiet", "unread" if count else "needs", "cost", "unread", "today"):
-            if width is not None and len(_joined(facts)) > width:
+
+        def is_too_long() -> bool:
+            return width is not None and len(_joined(facts)) > width
+
+        if is_too_long():
+            facts["quiet"] = ""
+        if is_too_long():
+            facts |= {name: with_signs(facts[name]) for name in ("cost", "today")}
+        for least in ("unread" if count else "needs", "cost", "unread", "today"):
+            if is_too_long():
                 facts[least] = ""
         return _joined(facts)
 
@@ -582,12 +601,12 @@ def board_row(entry: Entry, now_ms: int) -> Row:
         state = needs[0].reason if needs else _in_time(entry.next_ms, now_ms)
         title = clean_line(entry.title, 200)
         cells = (sign, section, state, title, "", f"read {_age(entry.read_ms, now_ms)}", "", entry.price)
-        briefs = {7: entry.price.replace("about ", "~")}
+        briefs = {7: with_signs(entry.price)}
         return Row((*cells, "", "", "schedule"), styles={0: style, 2: style}, briefs=briefs)
     word = needs[0].reason if needs else entry.word(now_ms)
     snoozed = " (snoozed)" if entry.snoozed_ms > now_ms else ""
     times = entry.times_usual
-    note = "sim." if entry.simulated else ""
+    cost = "" if entry.status is None else f"{entry.cost} {'sim.' if entry.simulated else ''}".rstrip()
     return Row(
         (
             sign,
@@ -597,13 +616,13 @@ def board_row(entry: Entry, now_ms: int) -> Row:
             clean_line(entry.project, 40),
             entry.event_text(now_ms),
             _time_text(entry, now_ms),
-            "" if entry.status is None else f"{entry.cost} {note}".rstrip(),
+            cost,
             f"{times}×" if times else "",
             new_words(entry),
             _STARTED_BY[entry.trigger],
         ),
         styles={0: style, 2: style, 3: Tone.STRONG if entry.unread else Tone.PLAIN},
-        briefs={7: f"{entry.cost if entry.credits.value is not None else entry.usd.cell()} {note}".rstrip()},
+        briefs={7: with_signs(cost)},
     )
 
 
@@ -727,7 +746,7 @@ def board_object(board: Board, entries: Sequence[Entry], now_ms: int) -> JsonObj
         at=utc_text(now_ms),
         needs_you=len(needs),
         needs=[
-            NeedItem(reason=str(need.reason), text=need.text, act=need.act, key=need.key or None)
+            NeedItem(reason=str(need.reason), text=need.text, act=need.shell_act, key=need.key or None)
             for need in needs
         ],
         runs=[_run_item(entry, now_ms) for entry in entries if isinstance(entry, SessionRun)],

@@ -457,6 +457,8 @@ def schedule_row(priced: PricedSchedule, now: datetime) -> Row:
     schedule, run = priced.schedule, priced.schedule.next_run
     budget, instruction = schedule.budget or STANDARD, clean_line(schedule.instruction, 300)
     price = priced.price
+    costs = price.of_run.median if price.per_month is None else price.per_month
+    values = {0: None if run is None else int(run.timestamp()), 2: costs}
     return Row(
         (
             "not known" if run is None else moment_text(run, now),
@@ -466,7 +468,7 @@ def schedule_row(priced: PricedSchedule, now: datetime) -> Row:
         ),
         f"{clean_line(budget, 20)} · {instruction}",
         briefs={2: price.short_tag},
-        values={} if run is None else {0: int(run.timestamp())},
+        values={at: value for at, value in values.items() if value is not None},
     )
 
 

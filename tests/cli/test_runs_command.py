@@ -40,9 +40,12 @@ def test_text_and_json_show_the_same_runs_and_the_same_count(home: Path) -> None
     assert columns.split()[:2] == ["Section", "State"]
     assert [line.split()[:2] for line in lines[:2]] == [["!", "needs"], ["○", "unread"]]
     assert all("$0.25" in line and f"ses_{at}" in line for at, line in enumerate(lines[:2], 1))
-    assert lines[2].startswith("! About ses_1: The run failed. ")
+    act = "handinger-tui --resume ses_1 opens it; nothing is sent by that."
+    reason = " ".join(lines[2:-1])
+    assert reason == f"! About ses_1: The run failed. {act}", "a shell has no keys of the board"
     assert lines[-1] == "Known on this computer. Runs of other keys and computers are not listed."
     value = run("runs", "--json", home=home).result
+    assert value["needs"][0]["act"] == act
     assert (value["complete"], value["needs_you"], value["quiet"]) == (False, 1, 1)
     assert [(one["section"], one["cost_usd"]) for one in value["runs"]] == [
         ("needs you", "0.25"),
@@ -50,6 +53,14 @@ def test_text_and_json_show_the_same_runs_and_the_same_count(home: Path) -> None
     ]
     only = run("runs", "--json", "--attention", home=home).result
     assert ([one["session_id"] for one in only["runs"]], only["needs_you"]) == (["ses_1"], 1)
+
+
+def test_without_runs_the_counts_say_all(own_home: Path) -> None:
+    nothing = run("runs", home=own_home).out.splitlines()
+    assert nothing == [
+        "nothing needs you · 0 running",
+        "Known on this computer. Runs of other keys and computers are not listed.",
+    ]
 
 
 def next_line(stream: IO[str] | None) -> str:

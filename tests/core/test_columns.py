@@ -96,6 +96,15 @@ def test_figures_are_written_shorter_before_names_are_cut_with_their_points_belo
     ]
 
 
+def test_a_long_name_is_not_cut_by_the_letters_that_a_shorter_figure_saves() -> None:
+    columns = [Column("Title", least=10, fill=True), Column("Cost", Align.POINT)]
+    rows = [Row(("n" * 30, "$0.0039 so far"), briefs={1: "$0.0039…"})]
+    assert shown(columns, rows, 44)[1] == f"{'n' * 30}      $0.0039…"
+    # Longer ones are cut anyhow: then the figure says all.
+    longer = [Row(("n" * 40, "$0.0039 so far"), briefs={1: "$0.0039…"})]
+    assert shown(columns, longer, 44)[1] == f"{'n' * 27}…  $0.0039 so far"
+
+
 EMOJI = (
     "\U0001f44d\U0001f3fd tea",  # a skin tone
     "\U0001f468\u200d\U0001f469\u200d\U0001f467 tea",  # joined

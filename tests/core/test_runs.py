@@ -190,6 +190,11 @@ def test_the_head_fits_the_width_and_says_once_that_money_is_simulated(
         assert board.head(NOW).count("simulated") == 1
 
 
+def test_amounts_are_written_shorter_before_a_narrow_head_leaves_them_out() -> None:
+    board = Board((RUNNING,), today="about $2.10 so far of $5.00", others=4)
+    assert board.head(NOW, 64) == "nothing needs you · 1 running · $0.31… · today ~$2.10… of $5.00"
+
+
 @few
 @given(BOARDS)
 def test_activity_alone_does_not_count(board: Board) -> None:
@@ -261,6 +266,17 @@ def test_each_run_and_all_together_have_their_cost() -> None:
     )
     assert "$0.31 so far" in board_row(RUNNING, NOW).cells
     assert "$0.19 so far" in board_row(other, NOW).cells
+
+
+def test_a_cost_is_written_shorter_whether_the_service_reports_credits_too_or_not() -> None:
+    both = replace(RUNNING, credits=Total(Decimal(31), 1, open_turns=1))
+    for run, brief in (
+        (RUNNING, "$0.31…"),
+        (both, "$0.31…"),
+        (replace(both, usd=Total(None, 1)), "31 credits…"),
+        (replace(RUNNING, usd=Total(None, 1, unsettled=True)), "unknown…"),
+    ):
+        assert board_row(run, NOW).briefs[7] == brief
 
 
 def test_simulated_money_is_never_added_to_real_money() -> None:

@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from msgspec.structs import replace
 
+from handinger_tui.core.columns import in_order
 from handinger_tui.core.errors import SettingsError
 from handinger_tui.core.money.price import Price, runs_text
 from handinger_tui.core.money.typical_cost import TypicalCost, spread
@@ -20,6 +21,7 @@ from handinger_tui.core.schedules import (
     At,
     Cron,
     Every,
+    PricedSchedule,
     Rule,
     Schedule,
     added_text,
@@ -32,6 +34,7 @@ from handinger_tui.core.schedules import (
     run_text,
     runs_of,
     runs_per_month,
+    schedule_row,
 )
 
 if TYPE_CHECKING:
@@ -273,3 +276,18 @@ def test_the_request_of_a_schedule_adds_the_same_one(rule: Rule) -> None:
 def test_a_schedule_that_no_line_says_is_not_edited(one: Schedule) -> None:
     with pytest.raises(SettingsError, match="cannot be edited"):
         request_text(one)
+
+
+def test_an_unknown_price_stands_there_once() -> None:
+    price = price_of(TypicalCost("standard", spread([None])), Every(86_400))
+    assert price.sentences == "Cost unknown (30 runs a month): 1 turn at standard."
+
+
+def test_a_list_of_schedules_is_sorted_by_prices_and_not_by_their_letters() -> None:
+    schedules = [Schedule("sch_1", "x", rule=rule) for rule in (After(60), Every(86_400))]
+    dear, cheap = (
+        price_of(typical(text), one.rule) for text, one in zip(("9", "0.04"), schedules, strict=True)
+    )
+    unknown = price_of(TypicalCost("standard"), None)
+    rows = [schedule_row(PricedSchedule(schedules[0], price), NOW) for price in (unknown, dear, cheap)]
+    assert in_order(rows, 2) == [2, 1, 0]

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from handinger_tui.core.amounts import Total
 from handinger_tui.core.money.spending import EMPTY_TOTAL, SUMS, Bucket, sum_buckets, sum_text
@@ -103,3 +104,14 @@ def test_a_group_whose_split_exceeds_its_cost_reports_the_difference() -> None:
     assert over.split_excess == Decimal("0.05")
     assert Bucket("a", 2, 0, Total(Decimal("0.10")), model_usd=Total(Decimal("0.10"))).split_excess == 0
     assert Bucket("a").split_excess is None
+
+
+def test_a_narrow_header_has_the_amount_of_today_with_signs_before_it_has_none() -> None:
+    today = Bucket("2026-12-01", 2, usd=Total(Decimal("0.0311"), doubtful=True, unsettled=True))
+    assert today.in_header(today, (), None) == ("about $0.0311 so far", "~$0.0311…")
+
+
+def test_the_header_says_that_what_ended_today_cost_an_unknown_amount() -> None:
+    running = Bucket("2026-12-01", 1, usd=Total(None, 1), credits=Total(None, 1))
+    assert running.in_header(running, (), None) == ()
+    assert replace(running, incomplete=1).in_header(running, (), None) == ("unknown",)

@@ -40,7 +40,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 DESCRIPTION: Final = "Show the runs that this computer knows: what needs you, what runs, what each costs."
-EMPTY: Final = "Nothing runs, and nothing needs you."
 SCOPE: Final = "Known on this computer. Runs of other keys and computers are not listed."
 EVERY_S: Final = 1.0
 """Seconds between two looks at the history with `--watch`."""
@@ -104,10 +103,13 @@ def board_text(board: Board, entries: Sequence[Entry], now_ms: int) -> str:
     columns = (*COLUMNS, Column("ID", ids=True))
     rows = [_with_id(entry, now_ms) for entry in entries]
     titles = {entry.key: clean_line(entry.title, 60) or "Untitled" for entry in entries}
-    needs = [f"! {titles.get(need.key, need.reason)}: {need.text} {need.act}" for need in board.needs(now_ms)]
+    needs = [
+        f"! {titles.get(need.key, need.reason)}: {need.text} {need.shell_act}" for need in board.needs(now_ms)
+    ]
     width = output_width(PIPED)
     head, *below = (fill(line, width) for line in (board.head(now_ms), *needs, SCOPE))
-    return "\n".join([head, list_text(columns, rows, EMPTY), *below])
+    # Without rows the counts say all.
+    return "\n".join([head, *([list_text(columns, rows, "")] if rows else ()), *below])
 
 
 def _with_id(entry: Entry, now_ms: int) -> Row:

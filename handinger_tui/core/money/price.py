@@ -89,7 +89,7 @@ class Price(Struct, frozen=True):
         runs = "" if self.runs is None else f" ({runs_text(self.runs)})"
         basis = self.typical.text
         if self.of_run.median is None:
-            return f"Cost unknown{runs}: {basis}."
+            return f"Cost unknown{runs}: {basis.removesuffix(', cost unknown')}."
         return f"{self.tag}{runs}. Budget {clean_line(self.typical.budget, 20)}: {basis}."
 
     @staticmethod

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 from msgspec import Struct
 from msgspec.structs import fields, replace
 
-from handinger_tui.core.amounts import Total, Unit, at_price, cost_words, split_excess, total
+from handinger_tui.core.amounts import Total, Unit, at_price, cost_words, split_excess, total, with_signs
 from handinger_tui.core.figures import COST_MEMBERS, NO_COSTS, NO_USAGE, Costs, Usage, cost_of
 from handinger_tui.core.formatting import UNKNOWN, plural
 from handinger_tui.core.money.amount_state import AmountState, state_of, total_in
@@ -278,12 +278,22 @@ class Bucket(Struct, frozen=True):
         `session`: what is spent in the session; `gauges`: the limits, of which that of the day is named.
         """
         today, of_session = self.brief_cost(prices), session.brief_cost(prices)
-        if not today:
+        if not today and not self.incomplete:
             return ()
+        # One that runs will say soon what it costs.
+        today = today or UNKNOWN
         limit = Gauge.day_limit(gauges, in_credits=self.in_credits)
         of_limit = "" if limit is None else f" of {limit.text}"
         more = f" · session {of_session}" if of_session and of_session != today else ""
-        forms = (f"{today}{of_limit}{more}", f"{today}{more}", f"{today}{of_limit}", today)
+        brief = with_signs(today)
+        forms = (
+            f"{today}{of_limit}{more}",
+            f"{today}{more}",
+            f"{today}{of_limit}",
+            today,
+            f"{brief}{of_limit}",
+            brief,
+        )
         return tuple(dict.fromkeys(forms))
 
     def merged(self, other: Bucket) -> Bucket:

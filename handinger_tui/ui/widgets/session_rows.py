@@ -11,6 +11,7 @@ from typing import Final
 from msgspec.structs import replace
 from textual.content import Content
 
+from handinger_tui.core.amounts import with_signs
 from handinger_tui.core.columns import Align, Column, Row, Tone
 from handinger_tui.core.formatting import ago, day_text, local_time, middle_cut, plural
 from handinger_tui.core.prompts import lineage_words
@@ -86,7 +87,7 @@ def _row(one: SessionSummary, opened: Session | None, now_ms: int, current: str)
             ago(one.updated_ms or one.created_ms, now_ms),
         ),
         styles={1: Tone.STRONG if one.unread else Tone.PLAIN, 4: style, 5: style},
-        briefs={6: cost.replace("simulated", "sim.")},
+        briefs={6: with_signs(cost.replace("simulated", "sim."))},
     )
 
 

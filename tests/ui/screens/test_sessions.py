@@ -387,7 +387,7 @@ def test_a_running_row_says_that_its_money_is_simulated_as_ended_ones_do() -> No
         return row.cells[6], row.briefs[6]
 
     running = turn(0, status=TurnStatus.ACCEPTED, after=reading("0.25", busy=True), seconds=None)
-    assert cost(running) == ("$0.25 so far simulated", "$0.25 so far sim.")
+    assert cost(running) == ("$0.25 so far simulated", "$0.25… sim.")
     assert cost(replace(running, snapshot=None))[0] == "cost unknown so far"
 
 
