@@ -133,6 +133,7 @@ KEYS: Final = (
         Key("prompt.chips", "f8", "screen.key('chips')", "Attachments", "Attachments, or the queue"),
         Key("prompt.help", "question_mark", "help", "Help", "Help (from an empty prompt)"),
         Key("prompt.end", "end", "follow", "Follow", "Follow the answer (from an empty prompt)"),
+        Key("prompt.runs", "left", "runs", "Runs", "The runs board (from an empty prompt)"),
     ),
     *_keys(
         Where.CHIPS,

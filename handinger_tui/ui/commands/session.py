@@ -146,8 +146,10 @@ async def stop_watching(context: CommandContext, actor: SessionActor) -> bool:
         waiting = len(controller.queue_of(actor.session.session_id))
         return f"{body}\n\n{until_sent(waiting)}." if waiting else body
 
+    other = actor.session.session_id != controller.session_id
+    which = f" “{clean_line(actor.session.title, 60)}”" if other else ""
     agreed = await context.interaction.confirm(
-        "Stop watching?", words, yes="Stop watching", no="Keep watching"
+        f"Stop watching{which}?", words, yes="Stop watching", no="Keep watching"
     )
     if agreed:
         actor.detach()

@@ -45,6 +45,8 @@ class ListPage(Page, Generic[ItemT]):
     COLUMNS: ClassVar[Sequence[Column]]
     LIST: ClassVar[type[ColumnList[Any]]] = ColumnList
     """A subclass with further keys."""
+    SORTS: ClassVar[bool] = True
+    """Whether its rows have more than one order."""
     LOOKS: ClassVar[bool] = False
     """Whether it shows changes by itself."""
     NEEDS_ITEM: ClassVar[frozenset[str]] = frozenset()
@@ -54,6 +56,7 @@ class ListPage(Page, Generic[ItemT]):
         """`about`: what the list belongs to, such as "worker w1"; it stands beside the title."""
         super().__init__()
         self.table: ColumnList[ItemT] = self.LIST(self.COLUMNS, self.copied, id=f"{self.NAME}-list")
+        self.table.sorts = self.SORTS
         self._interaction = interaction
         self._about = about
         self.chosen = ""
@@ -161,6 +164,9 @@ class ListPage(Page, Generic[ItemT]):
         self.table.renew(items, [self.row(item) for item in items], self.empty)
         if before is not None and (self.table.current is None or self.key(self.table.current) != key):
             self._move_to(key)
+        if type(before) is not type(self.table.current):
+            # Its keys are others.
+            self.refresh_bindings()
         self.draw_title()
         self.draw_foot()
 
@@ -199,7 +205,7 @@ class ListPage(Page, Generic[ItemT]):
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Offer only keys that have an effect now."""
         if action in ("filter", "sort", "reverse"):
-            return self.table.rows.total > 1
+            return self.table.rows.total > 1 and (self.SORTS or action == "filter")
         return action not in self.NEEDS_ITEM or self.table.current is not None
 
     @work(group="filter", exclusive=True)

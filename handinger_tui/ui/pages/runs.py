@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Collection, Coroutine, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
+from textual import on
 from textual.content import Content
 
 from handinger_tui.core.columns import Row, Tone
@@ -25,7 +26,7 @@ from handinger_tui.core.runs import (
 from handinger_tui.ui.front import OPENING_SESSION
 from handinger_tui.ui.keys import Where, bindings
 from handinger_tui.ui.pages.list_page import ListPage
-from handinger_tui.ui.widgets.column_list import BESIDE
+from handinger_tui.ui.widgets.column_list import BESIDE, ColumnList
 
 if TYPE_CHECKING:
     from handinger_tui.ui.front import Front
@@ -43,6 +44,7 @@ class RunsPage(ListPage[Entry]):
     BINDINGS = bindings(Where.RUNS, Where.LIST, Where.SCREEN)
     NAME = "runs"
     COLUMNS = COLUMNS
+    SORTS = False
     LOOKS = True
     NEEDS_ITEM = frozenset({"show"})
     empty = EMPTY
@@ -110,9 +112,7 @@ class RunsPage(ListPage[Entry]):
 
     # -- keys ----------------------------------------------------------------------------------
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """These rows have one order, and only a schedule is changed."""
-        if action in ("sort", "reverse"):
-            return False
+        """Only a schedule is changed."""
         if action == "act":
             return isinstance(self.table.current, PlannedRun if parameters == ("change",) else SessionRun)
         return super().check_action(action, parameters)
@@ -129,6 +129,11 @@ class RunsPage(ListPage[Entry]):
         else:
             self.dismiss()
             self._interaction.open(self._shows[name](entry.session_id), OPENING_SESSION)
+
+    @on(ColumnList.Clicked)
+    def _open_clicked(self, event: ColumnList.Clicked) -> None:
+        if event.twice:
+            self.action_show("open")
 
     def action_stop(self) -> None:
         self.note(NO_STOP)

@@ -378,6 +378,10 @@ class SessionController:
         """Rows of the board are in sight: the sessions of the selected one, and of all of them."""
         self._selected_row, self._visible_rows = selected, visible
 
+    def is_on_board(self, session_id: str) -> bool:
+        """Whether the row of a session is in sight."""
+        return session_id in self._visible_rows
+
     def _follow(self, board: Board) -> None:
         """Let the engine follow what runs and nobody watches; what is in sight comes first."""
         if not self.follows or (poller := self.engine.poller) is None:

@@ -143,11 +143,11 @@ class ColumnList(VirtualList[ColumnRows[ItemT]], Generic[ItemT]):
     BINDINGS = bindings(Where.LINES)
 
     class Clicked(Message):
-        """An item was clicked; the cursor is on it."""
+        """An item was clicked; the cursor is on it. `twice`: by a double click."""
 
-        def __init__(self, view: ColumnList[Any]) -> None:
+        def __init__(self, view: ColumnList[Any], *, twice: bool) -> None:
             super().__init__()
-            self.view = view
+            self.view, self.twice = view, twice
 
     def __init__(
         self,
@@ -160,6 +160,8 @@ class ColumnList(VirtualList[ColumnRows[ItemT]], Generic[ItemT]):
         """`copied`: what is copied of an item, and the name of that: ("sch_1", "the id of the schedule")."""
         super().__init__(ColumnRows(columns), id=id, classes=classes)
         self._copied = copied
+        self.sorts = True
+        """Whether a click on a head sorts."""
 
     @property
     def current(self) -> ItemT | None:
@@ -213,12 +215,12 @@ class ColumnList(VirtualList[ColumnRows[ItemT]], Generic[ItemT]):
         self.move_to(at)
 
     def on_click(self, event: events.Click) -> None:
-        """Move the cursor to the clicked item; a click on the head of a column sorts by it, then reverses."""
+        """Move the cursor to the clicked item; a click on a head sorts by that column, then reverses."""
         offset, at = event.get_content_offset(self), self.item_at(event)
         if at is not None:
             self.move_to(at)
-            self.post_message(self.Clicked(self))
-        elif offset is not None and offset.y < self.rows.head:
+            self.post_message(self.Clicked(self, twice=event.chain == 2))
+        elif self.sorts and offset is not None and offset.y < self.rows.head:
             layout = self.rows.layout(self.scrollable_content_region.width)
             column = layout.column_at(offset.x - 1)
             if column is not None:

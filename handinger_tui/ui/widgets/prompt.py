@@ -384,6 +384,7 @@ class PromptBox(TextArea, inherit_bindings=False):
         queues = self.busy and not self.offering
         # Tab belongs to the prompt even when it does nothing: it must not move the focus.
         offers = {"queue": queues, "complete": not queues, "run": self.replays, "send": not self.replays}
+        offers["runs"] = not self.text
         return offers.get(action, True)
 
     @_after_typed_keys
@@ -416,6 +417,14 @@ class PromptBox(TextArea, inherit_bindings=False):
             self.action_cursor_line_end()
         else:
             await self.run_action("screen.key('end')")
+
+    @_after_typed_keys
+    async def action_runs(self) -> None:
+        """Open the runs board from an empty prompt; behind letters that were just typed, move the cursor."""
+        if self.text:
+            self.action_cursor_left()
+        else:
+            await self.run_action("screen.command('runs')")
 
     def notify_style_update(self) -> None:
         """Count the change; Textual calls this when the style sheet was applied to the prompt."""

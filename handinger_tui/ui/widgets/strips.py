@@ -342,6 +342,9 @@ class Chips(Static):
     class Emptied(ChipsRequest):
         """The last chip was removed while the chips had the focus."""
 
+    class Toggled(Message):
+        """There are chips now, or none any more: Enter may do something else."""
+
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
         self.display = False
@@ -358,6 +361,8 @@ class Chips(Static):
         self._at = min(self._at, max(0, len(self.chips) - 1))
         if not chips and self.has_focus:
             self.post_message(self.Emptied())
+        if self.display != bool(chips):
+            self.post_message(self.Toggled())
         self.display = bool(chips)
         self._draw()
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from handinger_tui.core.formatting import plural
 from handinger_tui.core.prompts import Draft, draft_of_request
 from handinger_tui.core.safety import clean_line
 from handinger_tui.core.turns.session import FinishedTurns, Session
 from handinger_tui.core.turns.turn import Trigger, Turn
-from handinger_tui.ui.widgets.status_text import ended_words
+from handinger_tui.ui.widgets.status_text import ended_words, runs_cost
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -59,6 +60,10 @@ class SessionChanges:
         self._ended: dict[str, list[EndedTurn]] = {}
         """Of each session those that are not painted, or announced, yet."""
         self._running_state = _running_state(None)
+        self._unreported: list[EndedTurn] = []
+        """Of other sessions, in order."""
+        self._is_telling = False
+        """Whether a notification of one is on the screen."""
 
     def show(self, session: Session) -> None:
         """A session comes on the screen: what has ended by now is no news."""
@@ -95,11 +100,30 @@ class SessionChanges:
     def _announce(self, ended: EndedTurn) -> None:
         """Report the end of a turn of a session that is not on the screen, and mark the session unread."""
         session_id = ended.session.session_id
-        goes = session_id in self._controller.to_delete
-        then = "The session is deleted." if goes else "Press ^S to open it."
-        self._interaction.announce(f"“{clean_line(ended.session.title, 60)}” {ended.words}. {then}")
-        if not goes:
+        if session_id not in self._controller.to_delete:
             self._interaction.run(self._controller.connection.history.mark_unread(session_id))
+        if not self._controller.is_on_board(session_id):
+            self._unreported.append(ended)
+            if not self._is_telling:
+                self.report_ended()
+
+    def report_ended(self) -> None:
+        """Say what ended, in one notification at a time: what ends meanwhile is together in the next one."""
+        ended, self._unreported = self._unreported, []
+        self._is_telling = bool(ended)
+        if ended:
+            app = self._interaction.app
+            self._interaction.announce(self._news(ended))
+            app.set_timer(app.NOTIFICATION_TIMEOUT, self.report_ended)
+
+    def _news(self, ended: Sequence[EndedTurn]) -> str:
+        if len(ended) > 1:
+            cost = runs_cost([(one.session, one.turn) for one in ended])
+            return f"{plural(len(ended), 'run')} ended: {cost}. Press F7 to see them."
+        session = ended[0].session
+        goes = session.session_id in self._controller.to_delete
+        then = "The session is deleted." if goes else "Press ^S to open it."
+        return f"“{clean_line(session.title, 60)}” {ended[0].words}. {then}"
 
 
 def _running_state(turn: Turn | None) -> tuple[bool, bool]:

@@ -126,6 +126,14 @@ class EarlyLines:
         # Enter may have been pressed just before the first session was there, and is handled after it.
         self._interaction.run(self.work_through())
 
+    def add_command(self, name: str, argument: str) -> None:
+        """Add a command that a key asked for, however often."""
+        text = f"/{name} {argument}".rstrip()
+        if all(line.snapshot.text != text for line in self._lines):
+            self._lines.append(EarlyLine(PromptSnapshot(text), None))
+            self._show()
+        self._interaction.run(self.work_through())
+
     def add_blind(self, lines: Sequence[str]) -> None:
         """Add lines that came before the first frame."""
         self._lines += [

@@ -402,6 +402,11 @@ class SessionPane(Rows):
     def _handle_cursor_move(self) -> None:
         self.completion.moved()
 
+    @on(Chips.Toggled)
+    def _handle_chips(self, event: Chips.Toggled) -> None:
+        event.stop()
+        self._refresh_lines()
+
     @on(PromptBox.Marked)
     def _handle_mark(self, event: PromptBox.Marked) -> None:
         event.stop()

@@ -36,7 +36,7 @@ from handinger_tui.ui.panels.panel import (
 )
 from handinger_tui.ui.panels.usage import UsagePanel
 from handinger_tui.ui.ports import AppOptions, Connection, Opening
-from handinger_tui.ui.sessions.controller import SessionController
+from handinger_tui.ui.sessions.controller import SessionController, StillConnecting
 from handinger_tui.ui.terminal.diff_app import clip_paints
 from handinger_tui.ui.transcript.selection import SelectableRows, one_selection
 from handinger_tui.ui.transcript.transcript import Transcript
@@ -67,6 +67,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from handinger_tui.core.turns.turn import Turn
+    from handinger_tui.ui.commands.command import Command
     from handinger_tui.ui.work.notices import Notices
 
 SENDING: Final = ("send", "queue")
@@ -191,7 +192,7 @@ class WorkScreen(BareContainer, Screen[None], inherit_bindings=False):
         self._limits = LimitWatcher(
             controller, interaction, pane, self._header, now_ms, self.scheduler.pause_in_typing
         )
-        self._changes = SessionChanges(controller, interaction, self.scheduler)
+        self.changes = SessionChanges(controller, interaction, self.scheduler)
 
     def compose(self) -> ComposeResult:
         """Lay out the header, the session pane with the panels, and the footer."""
@@ -238,8 +239,8 @@ class WorkScreen(BareContainer, Screen[None], inherit_bindings=False):
         limits.tell_limit, limits.tell_runaway = notices.tell_limit, notices.tell_runaway
         limits.tell_needs = notices.tell_needs
         notices.ask()
-        self._changes.tell = notices.handle
-        self._unsubscribe = connection.engine.subscribe(self._changes.handle)
+        self.changes.tell = notices.handle
+        self._unsubscribe = connection.engine.subscribe(self.changes.handle)
         self._header.set_account(connection.account)
         self.pane.welcome.set_account(connection.account)
         for warning in connection.warnings:
@@ -258,7 +259,7 @@ class WorkScreen(BareContainer, Screen[None], inherit_bindings=False):
 
     def _handle_shown(self, is_first: bool) -> None:
         """Paint the session that was just put on the screen; the check of recorded charges comes after."""
-        self._changes.show(self.controller.session)
+        self.changes.show(self.controller.session)
         self.pane.close_find_bar()
         self.scheduler.request(at_once=True)
         self._limits.check_soon()
@@ -285,7 +286,7 @@ class WorkScreen(BareContainer, Screen[None], inherit_bindings=False):
             return
         session = controller.session
         actor = controller.actor(session.session_id)
-        if ended := self._changes.take(session.session_id):
+        if ended := self.changes.take(session.session_id):
             self.composer.return_drafts(undelivered([one.turn for one in ended], actor.is_author))
             # A recorder of the terminal's bytes then also gets the answer in one piece.
             self.interaction.app.repair(self.transcript)
@@ -426,7 +427,14 @@ class WorkScreen(BareContainer, Screen[None], inherit_bindings=False):
         else:
             run = self.interaction.open if command.opens else self.interaction.run
             doing = "" if command.name in LENDING else f"/{command.name}"
-            run(command.run(self.context, argument), doing)
+            run(self._attempt(command, argument), doing)
+
+    async def _attempt(self, command: Command, argument: str) -> None:
+        """Run a command; one that needs the connection waits for it, as if it had been typed."""
+        try:
+            await command.run(self.context, argument)
+        except StillConnecting:
+            self._submitter.early.add_command(command.name, argument)
 
     # -- the prompt --------------------------------------------------------------------------------
     @on(TextArea.SelectionChanged, "#prompt")

@@ -143,6 +143,27 @@ async def test_a_session_that_ends_in_the_background_is_reported() -> None:
         assert "Half" not in desktop.text()
 
 
+async def test_runs_that_end_while_one_is_reported_are_reported_together_behind_it() -> None:
+    scripts, gates = zip(*(held(name) for name in ("one", "two", "three")), strict=True)
+    desktop = Desktop(api=FakeApi(starts=[*scripts], workers=[worker("", messages=None, **PRICED)]))
+    async with desktop.running() as pilot:
+        for name in ("one", "two", "three"):
+            await desktop.send(pilot, name)
+            await desktop.until(pilot, lambda: desktop.session.busy)
+            await pilot.press("ctrl+n")
+            await desktop.shows(pilot, "New session")
+        for gate in gates:
+            gate.set()
+        await desktop.until(pilot, lambda: len(desktop.history.unread) == 3)
+        assert desktop.notices().count("finished in") == 1
+        desktop.work.changes.report_ended()
+        await desktop.until(
+            pilot, lambda: "2 runs ended: $0.0246 so far. Press F7 to see them." in desktop.notices()
+        )
+        desktop.work.changes.report_ended()
+        assert desktop.notices().count("finished in") == 1
+
+
 async def test_the_question_says_that_its_turn_has_ended_and_a_yes_does_not_stop_watching_the_next() -> None:
     first, gate = held("Half")
     second, _ = held("Second half")

@@ -64,6 +64,22 @@ async def test_two_early_messages_are_two_messages_in_order(size: tuple[int, int
         await desktop.until(pilot, lambda: "Waiting until" not in desktop.text())
 
 
+async def test_a_key_that_needs_the_connection_waits_like_a_typed_command() -> None:
+    desktop = connecting("First")
+    async with desktop.running() as pilot:
+        await press(desktop, pilot, "one\r")
+        await pilot.press("f7", "f7")
+        await desktop.shows(pilot, "Waiting until you are connected", "one", "/runs")
+        assert desktop.text().count("/runs") == 1
+        await press(desktop, pilot, "tea")
+        connect(desktop)
+        await desktop.shows(pilot, "known on this computer")
+        assert sent(desktop) == ["one"]
+        await pilot.press("escape")
+        await desktop.until(pilot, lambda: desktop.app.screen is desktop.work)
+        assert desktop.work.prompt.text == "tea"
+
+
 async def test_an_early_budget_counts_for_the_message_behind_it_alone() -> None:
     desktop = connecting("First")
     async with desktop.running() as pilot:

@@ -149,3 +149,13 @@ async def test_no_edit_leaves_half_of_a_chip(seed: int) -> None:
             )
             assert set(remainder) <= {"x", "\n"}, (deed, box.text)
     assert most > 1
+
+
+async def test_the_line_below_the_prompt_names_the_chips_while_there_are_some() -> None:
+    desktop = desktop_with()
+    async with desktop.running() as pilot:
+        desktop.app.post_message(Paste(LONG))
+        await desktop.shows(pilot, "Enter to send · F8 attachments")
+        await pilot.press("ctrl+u")
+        await desktop.shows(pilot, "? help · / commands")
+        assert "F8" not in desktop.text()

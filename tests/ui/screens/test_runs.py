@@ -20,6 +20,7 @@ from handinger_tui.core.webhooks import (
     Webhook,
     WebhookReading,
 )
+from handinger_tui.ui.pages.runs import NO_SESSION
 from handinger_tui.ui.ports import NoticeOptions, Opening
 from handinger_tui.ui.terminal.notices import NOTHING_RUNS, ProgramState, ProgramStatus
 from tests.engine.fakes import PLACE, worker
@@ -133,6 +134,31 @@ async def test_no_row_moves_until_the_person_sorts() -> None:
         assert "s sorts" not in desktop.text()
 
 
+async def test_a_row_that_comes_to_an_empty_board_has_its_keys_in_the_footer() -> None:
+    desktop = Desktop()
+    async with desktop.running(100, 30) as pilot:
+        desktop.runs.value = Board()
+        await pilot.press("f7")
+        await desktop.shows(pilot, "Nothing runs, and nothing needs you.")
+        assert "Space Peek" not in desktop.text()
+        desktop.runs.value = BOARD
+        await desktop.shows(pilot, "Topic 1", "Enter Open", "Space Peek")
+
+
+async def test_a_click_on_a_row_selects_it_and_one_on_the_heads_moves_no_row() -> None:
+    desktop = Desktop()
+    async with desktop.running(100, 30) as pilot:
+        await opened(desktop, pilot)
+        await pilot.click("#runs-list", offset=(20, 3))
+        await desktop.until(pilot, lambda: titles(desktop)[2] == "›Topic 2")
+        before = titles(desktop)
+        await pilot.click("#runs-list", offset=(20, 0))
+        await desktop.settle(pilot)
+        assert titles(desktop) == before
+        await pilot.click("#runs-list", offset=(20, 5), times=2)
+        await desktop.shows(pilot, NO_SESSION)
+
+
 async def test_the_keys_of_the_board_mark_and_explain_and_send_nothing() -> None:
     desktop = Desktop(api=answers("Hello"))
     async with desktop.running(100, 30) as pilot:
@@ -190,6 +216,22 @@ async def test_what_ends_behind_a_page_is_unread_until_that_is_closed() -> None:
         assert desktop.history.read == []
         await pilot.press("escape")
         await desktop.until(pilot, lambda: desktop.history.read == [session_id])
+
+
+async def test_an_end_that_the_board_shows_is_not_reported_over_it() -> None:
+    desktop, gate = running(worker("Half and whole", prompt="first", **PRICED))
+    async with desktop.running(100, 30) as pilot:
+        await desktop.send(pilot, "first")
+        await desktop.until(pilot, lambda: desktop.session.busy)
+        session_id = desktop.session.session_id
+        await pilot.press("ctrl+n")
+        await desktop.until(pilot, lambda: desktop.session.session_id != session_id)
+        await opened(desktop, pilot, replace(BOARD, runs=(*RUNS, replace(FAILED, session_id=session_id))))
+        await desktop.until(pilot, lambda: desktop.work.controller.is_on_board(session_id))
+        gate.set()
+        await desktop.until(pilot, lambda: desktop.history.unread == [session_id])
+        await desktop.settle(pilot)
+        assert "finished" not in desktop.notices()
 
 
 async def test_a_runaway_is_announced_once_and_rings() -> None:
