@@ -254,6 +254,8 @@ class PromptState(Struct, frozen=True):
     """The newest turn failed or ended early, so it may be worth another try."""
     elsewhere: str = ""
     """The title of another session whose turn runs unwatched; "" for none."""
+    is_limited: bool = False
+    """A limit is reached that can be raised here."""
     queue_cost: str = "cost unknown"
     """What the queued messages will cost together, see `about`."""
 
@@ -315,6 +317,8 @@ def offer(act: Act, state: PromptState) -> Offer:
         cost=state.queue_cost,
         title=clean_line(state.elsewhere, 40),
     )
+    if act is Act.SEND and state.is_limited:
+        hint = RULES[Act.RAISE_AND_SEND].hint
     if state.files and act in (Act.SEND, Act.ADD_TEXT):
         hint = f"{hint.partition(' · ')[0]} · F8 attachments"
     return Offer(act, sends, rule.asks, hint or _idle_hint(state), session.can_be_passed)

@@ -170,3 +170,9 @@ def test_titles_from_outside_are_harmless_in_a_hint() -> None:
     state = PromptState(elsewhere="{cost}\x1b[31m")
     assert offer(Act.WATCH_OTHER, state).hint.startswith("Enter to watch “{cost}")
     assert "\x1b" not in offer(Act.WATCH_OTHER, state).hint
+
+
+def test_enter_says_that_a_reached_limit_is_raised_first() -> None:
+    free, limited = (enter(PromptState(Typed.MESSAGE, is_limited=limited)) for limited in (False, True))
+    assert free.act is limited.act is Act.SEND
+    assert ("raise the limit" in free.hint, "raise the limit" in limited.hint) == (False, True)

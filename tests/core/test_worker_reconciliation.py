@@ -327,6 +327,30 @@ def test_messages_that_list_less_than_the_stream_remove_nothing() -> None:
         assert names(cut_off(parts, running=True)) == ["ReasoningPart", "c1", "FilePart", "c2…"], parts
 
 
+def test_what_only_the_stream_has_stays_in_its_place() -> None:
+    rows: list[JsonObject] = [
+        {"type": "data-rows", "data": [1]},
+        {"type": "data-rows", "data": [2]},
+        {"type": "source-url", "sourceId": "s9", "url": "https://e.example/"},
+    ]
+    events: list[JsonObject] = [
+        {**rows[0]},
+        {**rows[1]},
+        {"type": "source-url", "sourceId": "s1", "url": "https://e.example/"},
+        {"type": "tool-input-available", "toolCallId": "c1", "toolName": "search", "input": {}},
+    ]
+    frames = [Frame(0, 0, Framing.NOTE, "{}", Marker.OPENED)]
+    frames += [Frame(at, at, Framing.SSE, dump(event)) for at, event in enumerate(events, 1)]
+    frames.append(Frame(20, 20, Framing.NOTE, dump({"clean": False}), Marker.CLOSED))
+    parts: list[Json] = [rows[1], rows[2], call("c1"), {"type": "text", "text": "Found."}]
+    messages = [message("user", "m1", "hello"), {"id": "m2", "role": "assistant", "parts": parts}]
+    worker = {"id": "w1", "messages": messages, "status": "completed", "output_text": "Found."}
+    frames.append(Frame(21, 21, Framing.JSON, dump(worker), ReadReason.AFTER))
+    turn = fold(ORDER, frames)
+    shown = [getattr(part, "data", getattr(part, "source_id", type(part).__name__)) for part in turn.parts]
+    assert shown == [[1], [2], "s1", "ToolPart", "TextPart"]
+
+
 def test_calls_with_other_ids_in_the_messages_are_not_shown_twice() -> None:
     turn = cut_off([call("x1"), call("x2"), {"type": "text", "text": "Found."}], text="Found.")
     assert names(turn) == ["ReasoningPart", "c1", "FilePart", "c2…", "Found."]

@@ -455,7 +455,7 @@ def _with_unlisted(listed: tuple[Part, ...], ours: tuple[Part, ...]) -> tuple[Pa
             behind[last].append(part)
             continue
         last = at
-        if isinstance(part, ToolPart) and not part.unfinished:
+        if not (isinstance(part, DataPart) or (isinstance(part, ToolPart) and part.unfinished)):
             # The messages of a busy worker may lag behind the stream.
             behind[at][0] = part
     return tuple(part for parts in behind.values() for part in parts)
@@ -469,11 +469,11 @@ def _name_of(part: Part) -> Hashable:
         case FilePart():
             return "file", part.url
         case SourcePart():
-            return "source", part.source_id, part.url
+            return "source", part.url or part.source_id
         case DataPart():
-            return "data", part.name, part.data_id
+            return "data", part.name, part.data_id or dump(part.data)
         case CustomPart():
-            return "custom", part.kind
+            return "custom", dump(part.raw)
         case _:
             return id(part)
 

@@ -56,7 +56,7 @@ class RaiseLimit(Dialog[Decimal]):
         yield Static(Content(self._explanation()), classes="dialog-body")
         if self._raisable:
             yield Input(placeholder=self._placeholder(), id="typed")
-            yield Static("", id="limit-problem", classes="dialog-body")
+            yield Static("", id="limit-problem")
         with Horizontal(classes="dialog-buttons"):
             yield button("leave", "Cancel")
             if self._raisable:

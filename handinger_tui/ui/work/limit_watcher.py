@@ -97,7 +97,8 @@ class LimitWatcher:
         self._runaways = self._runaways or Runaways()
         for run, need in self._runaways.take_new(board, now_ms):
             self.tell_runaway(clean_line(run.title, 60), need.text)
-            self._interaction.announce(f"“{clean_line(run.title, 60)}”: {need.text} Press F7.", "warning")
+            if not self._controller.is_on_board(run.session_id):
+                self._interaction.announce(f"“{clean_line(run.title, 60)}”: {need.text} Press F7.", "warning")
 
     def check_soon(self) -> None:
         """Count again if any program has written charges or limits, and reload the open screens then.

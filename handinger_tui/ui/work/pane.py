@@ -18,7 +18,7 @@ from textual.widgets import TextArea
 
 from handinger_tui.core.acts import PromptState, SessionState, Typed, enter, typed_in
 from handinger_tui.core.attention import ShownOffer
-from handinger_tui.core.money.limits import Gauge
+from handinger_tui.core.money.limits import Gauge, Scope
 from handinger_tui.core.prompts import Prompt, message_of_fork
 from handinger_tui.core.turns.session import Session, identical_prefix, same_readings
 from handinger_tui.core.turns.turn import Lineage, Turn, TurnStatus
@@ -429,9 +429,15 @@ class SessionPane(Rows):
         chip = Content.assemble((self._budget, "bold $background on $warning" if unlimited else "$accent"))
         typical = self._typical_costs.get(self._budget)
         usual = "" if typical is None else typical.chip
-        subtitle = Content.assemble(chip, (f" · {usual}", "$text-muted")) if usual else chip
-        if (limiting := Gauge.tightest(self._state.gauges)) is not None:
-            subtitle = Content.assemble(subtitle, (f" · {limiting.free_text}", "$text-muted"))
+        limiting = Gauge.tightest(self._state.gauges)
+        facts = [usual, "" if limiting is None else limiting.free_text]
+        if (
+            limiting is not None
+            and sum(len(one) + 3 for one in (self._budget, *facts)) > self._entry.size.width
+        ):
+            # What is left comes before how certain the usual cost is.
+            facts[0] = usual.partition(" (")[0]
+        subtitle = Content.assemble(chip, *((f" · {fact}", "$text-muted") for fact in facts if fact))
         if not subtitle.is_same(self._subtitle):
             self._subtitle = subtitle
             # A compact prompt has only the line above it.
@@ -487,6 +493,10 @@ class SessionPane(Rows):
             and newest.status is TurnStatus.UNKNOWN,
             is_unfinished=newest is not None and newest.status in UNFINISHED,
             elsewhere=state.elsewhere or "",
+            is_limited=any(
+                gauge.reached and gauge.limit.is_raised_here and gauge.limit.scope is not Scope.TURN
+                for gauge in state.gauges
+            ),
             queue_cost=self._queue_cost() if state.queued else "cost unknown",
         )
 

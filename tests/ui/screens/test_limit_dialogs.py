@@ -40,6 +40,7 @@ async def test_a_send_at_the_limit_leaves_the_text_and_sends_nothing(way_out: li
         await pilot.press(*way_out)
         await desktop.until(pilot, lambda: "Nothing was sent." not in desktop.text())
         assert desktop.work.prompt.text == "Keep me"
+        await desktop.shows(pilot, "Enter to raise the limit, then send this (asks first)")
         assert not desktop.session.turns
     assert desktop.api.posts == []
     assert desktop.limits.sets == []

@@ -11,7 +11,7 @@ from handinger_tui.core.money.limits import Gauge, Limit, LimitReserved, LimitUn
 from handinger_tui.core.turns.session import Session
 from tests.engine.fakes import FakeApi, says, worker
 from tests.ui.fake_money import FakeLimits
-from tests.ui.fakes import Desktop, answers
+from tests.ui.fakes import Desktop, answers, charge
 from tests.ui.screens.test_sending import held
 
 DAY = Limit(Scope.DAY, Unit.USD, Decimal(2))
@@ -31,6 +31,17 @@ async def test_the_chip_shows_the_free_amount() -> None:
     async with desktop.running() as pilot:
         await desktop.send(pilot, "Hi")
         await desktop.shows(pilot, "✓ completed", "$0.60 of $2.00 left, 2 running ─╯")
+
+
+async def test_a_narrow_chip_has_the_free_amount_rather_than_the_number_of_turns() -> None:
+    desktop = Desktop(api=answers("Hello"), limits=SharedLimits())
+    async with desktop.running(100, 20) as pilot:
+        await desktop.send(pilot, "Hi")
+        await desktop.shows(pilot, "✓ completed")
+        desktop.ledger.write(charge("c", "0.0039", worker_id=desktop.session.worker_id))
+        await desktop.shows(pilot, "standard · $0.0039 (1 turn) · $0.60 of $2.00 left, 2 running ─╯")
+        await pilot.resize_terminal(60, 20)
+        await desktop.shows(pilot, "standard · $0.0039 · $0.60 of $2.00 left, 2 running ─╯")
 
 
 async def test_the_page_of_limits_shows_the_free_amounts() -> None:

@@ -228,6 +228,9 @@ async def test_an_end_that_the_board_shows_is_not_reported_over_it() -> None:
         await desktop.until(pilot, lambda: desktop.session.session_id != session_id)
         await opened(desktop, pilot, replace(BOARD, runs=(*RUNS, replace(FAILED, session_id=session_id))))
         await desktop.until(pilot, lambda: desktop.work.controller.is_on_board(session_id))
+        await pilot.press("w")
+        await desktop.shows(pilot, "Stop watching “first”?")
+        await pilot.press("escape")
         gate.set()
         await desktop.until(pilot, lambda: desktop.history.unread == [session_id])
         await desktop.settle(pilot)
@@ -243,7 +246,12 @@ async def test_a_runaway_is_announced_once_and_rings() -> None:
         await desktop.until(pilot, lambda: words in desktop.notices())
         await opened(desktop, pilot, desktop.runs.value)
         await desktop.shows(pilot, "unusual cost", "z snoozes it.", "1 needs you")
+        await desktop.until(pilot, lambda: desktop.work.controller.is_on_board(RUNS[1].session_id))
+        both = tuple(replace(run, usual=usual) for run in RUNS[:2])
+        desktop.runs.value = replace(BOARD, runs=both)
+        await desktop.shows(pilot, "2 need you")
         await pilot.press("escape")
+        assert "“Topic 2”" not in desktop.notices(), "the board shows it"
         assert desktop.notices().count(words) == 1
 
 
