@@ -15,7 +15,7 @@ from handinger_tui.core.jsontext import Json, JsonObject
 from handinger_tui.core.money.limits import Limit, Scope
 from handinger_tui.core.money.prediction import unusual_above
 from handinger_tui.core.runs import Board, PlannedRun, Reason, Section, SessionRun, section_of
-from handinger_tui.core.stream import Frame, Framing, Marker
+from handinger_tui.core.stream import Frame, Framing, Marker, ReadReason
 from handinger_tui.core.turns.fold import fold
 from handinger_tui.core.turns.session import put_turn
 from handinger_tui.core.turns.turn import StartPolicy, TurnStatus
@@ -69,6 +69,23 @@ async def test_a_turn_under_way_is_running_with_its_last_event(tmp_path: Path) -
     async with opened(tmp_path / "h.db", access=FileAccess.READ) as later:
         rules(later)
         assert only(await later.runs.board()).word(NOON_MS + DAY_MS) == "was running"
+
+
+async def test_a_turn_is_sending_until_the_service_answers_also_where_no_reading_brings_a_cost(
+    tmp_path: Path,
+) -> None:
+    async with opened(tmp_path / "h.db", zone=UTC) as ledger:
+        rules(ledger)
+        turn = turn_request("turn_1", "research", created_ms=NOON_MS - 60_000)
+        await ledger.open_turn(session("ses_1", base_url=HERE), turn, start=StartPolicy.UNMEASURED)
+        # What its worker was like before.
+        ledger.append("turn_1", Frame(0, NOON_MS - 59_500, Framing.JSON, "{}", ReadReason.BEFORE))
+        ledger.append("turn_1", Frame(1, NOON_MS - 59_000, Framing.NOTE, "{}", Marker.SENDING))
+        await ledger.flush()
+        assert only(await ledger.runs.board()).status is TurnStatus.SENDING
+        ledger.append("turn_1", Frame(2, NOON_MS - 58_000, Framing.JSON, "{}", ReadReason.ANSWER))
+        await ledger.flush()
+        assert only(await ledger.runs.board()).status is TurnStatus.ACCEPTED
 
 
 async def test_what_ended_is_in_sight_until_it_was_read(tmp_path: Path) -> None:

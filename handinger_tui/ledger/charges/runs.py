@@ -25,6 +25,7 @@ from handinger_tui.core.jsontext import (
     text_at,
 )
 from handinger_tui.core.runs import Board, PlannedRun, SessionRun, Usual
+from handinger_tui.core.stream import Marker
 from handinger_tui.core.turns.session import LOCAL, Session, SessionSummary
 from handinger_tui.core.turns.turn import (
     DEFAULT_BUDGET,
@@ -99,6 +100,12 @@ _RUNS: Final = f"""
            l.tried_ms, e.files AS new_files, e.sources AS new_sources,
            (SELECT f.at_ms FROM frames f WHERE f.turn_id = n.turn_id AND f.framing <> 'note'
              ORDER BY f.seq DESC LIMIT 1) AS event_ms,
+           CASE WHEN m.status = '{TurnStatus.SENDING}' THEN EXISTS (
+               SELECT 1 FROM frames f WHERE f.turn_id = n.turn_id AND f.framing <> 'note'
+                  AND f.seq > (SELECT o.seq FROM frames o
+                                WHERE o.turn_id = n.turn_id AND o.framing = 'note'
+                                  AND o.event = '{Marker.SENDING}' ORDER BY o.seq LIMIT 1)
+               ) END AS is_answered,
            CASE WHEN n.status IN ('{TurnStatus.FAILED}', '{TurnStatus.REJECTED}') THEN
                (SELECT f.data FROM frames f
                  WHERE f.turn_id = n.turn_id AND f.framing = 'note' AND f.event = 'settled'
@@ -244,6 +251,9 @@ class RunHistory:
         turn_id, status = unpack(row["run_turn"]), status_of(row["run_status"])
         if is_open and has_charge:
             status = status_of(row["status"])
+            if status is TurnStatus.SENDING and row["is_answered"]:
+                # The row of its cost says so only once a reading has brought one.
+                status = TurnStatus.ACCEPTED
         watched = is_open and is_watched(str(row["run_id"]))
         began_ms = int_or_zero(row["at_ms"]) if has_charge else NO_DAY
         budget = unpack_optional(row["run_budget"]) or DEFAULT_BUDGET
