@@ -90,16 +90,16 @@ def test_a_cost_that_is_shown_again_is_not_computed_from_the_first_turn_on(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     # Rows and header are drawn once a second, and a session may have thousands of turns.
-    made = list[MoneyIndex]()
+    indexes = list[MoneyIndex]()
 
     class Counted(MoneyIndex):
         def __init__(self) -> None:
             super().__init__()
-            made.append(self)
+            indexes.append(self)
 
     monkeypatch.setattr(attribution, "MoneyIndex", Counted)
     turns = [turn(number, after=reading(f"0.{number}1")) for number in range(3)]
     dearer = replace(turns[-1], snapshot=reading("0.40"))
     shown = [turn_cost(session(*turns[:-1], last, name="shown"), last) for last in (*turns[-1:] * 2, dearer)]
-    assert len(made) == 1
+    assert len(indexes) == 1
     assert shown[0] == shown[1] != shown[2]
