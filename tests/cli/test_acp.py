@@ -487,7 +487,13 @@ GARBAGE = (
 
 
 @pytest.mark.parametrize(
-    ("end", "code"), [(signal.SIGTERM, 143), pytest.param(None, 0, marks=pytest.mark.slow)]
+    ("end", "code"),
+    [
+        (signal.SIGTERM, 143),
+        pytest.param(signal.SIGINT, 130, marks=pytest.mark.slow),
+        pytest.param(signal.SIGHUP, 143, marks=pytest.mark.slow),
+        pytest.param(None, 0, marks=pytest.mark.slow),
+    ],
 )
 def test_garbage_is_answered_and_the_program_ends_with_its_input(
     account: Account, tmp_path: Path, end: signal.Signals | None, code: int

@@ -288,10 +288,16 @@ def test_half_a_character_is_replaced_and_its_call_answered(account: Account, tm
 
 
 @pytest.mark.parametrize(
-    ("number", "code"), [(signal.SIGTERM, 143), pytest.param(signal.SIGINT, 130, marks=pytest.mark.slow)]
+    ("number", "code"),
+    [
+        (signal.SIGTERM, 143),
+        pytest.param(signal.SIGINT, 130, marks=pytest.mark.slow),
+        pytest.param(signal.SIGHUP, 143, marks=pytest.mark.slow),
+        (None, 0),
+    ],
 )
-def test_a_signal_ends_it_while_it_waits_for_a_line(
-    number: signal.Signals, code: int, account: Account, tmp_path: Path
+def test_a_signal_and_the_end_of_its_input_end_it_while_it_waits_for_a_line(
+    number: signal.Signals | None, code: int, account: Account, tmp_path: Path
 ) -> None:
     env = environ(tmp_path, **account.environ)
     process = start(env, "mcp", "--max-cost", "1", stdin=subprocess.PIPE)
@@ -300,8 +306,12 @@ def test_a_signal_ends_it_while_it_waits_for_a_line(
     process.stdin.write(HELLO)
     process.stdin.flush()
     assert "serverInfo" in process.stdout.readline()
-    process.send_signal(number)
-    # Its input stays open: it ends by the signal alone.
+    if number is None:
+        process.stdin.close()
+        process.stdin = None
+    else:
+        # Its input stays open: it ends by the signal alone.
+        process.send_signal(number)
     assert process.wait(60) == code
     assert "Traceback" not in process.communicate()[1]
 
